@@ -1,0 +1,253 @@
+//! The arithmetic that the token bucket and the leaky bucket share.
+//!
+//! Both remember one number, the instant at which the bucket is whole again
+//! (the *theoretical arrival time* of the generic cell rate algorithm, ITU-T
+//! I.371). All that differs is what they make of it.
+//!
+//! Time is counted in units so small that a token takes a whole number of
+//! them: with period / amount reduced to `token / tick`, a token takes `token`
+//! units and a microsecond lasts `tick` units.
+
+use super::{
+    decision::{Decision, Spare},
+    quota::{Cost, LARGEST, Quota, QuotaError},
+    rule::Word,
+};
+use crate::clock::Tick;
+
+/// The largest denominator: a millionth of a microsecond is fine enough.
+const FINEST: u64 = 1 << 21;
+
+/// The furthest that a bucket can be from whole, by debt or by a clock that
+/// stepped back.
+const FURTHEST: u64 = (1 << 53) - 1;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Arrival {
+    /// Units that a token takes.
+    token: u64,
+    /// Units in a tick.
+    tick: u64,
+    /// Tokens of a whole bucket.
+    size: u64,
+    /// Units of a whole bucket.
+    room: u64,
+}
+
+impl Arrival {
+    /// A bucket of `size` tokens, which is the quota's burst or one more.
+    pub(super) fn new(quota: &Quota, size: u64) -> Result<Self, QuotaError> {
+        let (token, tick) = fraction(quota)?;
+        Ok(Self {
+            token,
+            tick,
+            size,
+            room: size * token,
+        })
+    }
+
+    /// Takes `cost` tokens if they are there. Also says how far from whole the
+    /// bucket was before.
+    #[inline]
+    pub(super) fn take(&self, state: &mut Word, now: Tick, cost: Cost) -> (Decision, u64) {
+        let ahead = self.ahead(*state, now);
+        if cost > self.size {
+            return (Decision::never(self.spare(ahead), ahead), ahead);
+        }
+        let level = ahead + cost * self.token;
+        if level > self.room {
+            return (
+                Decision::deny(self.spare(ahead), level - self.room, ahead),
+                ahead,
+            );
+        }
+        if cost > 0 {
+            *state = self.word(now, level);
+        }
+        (Decision::admit(self.spare(level), level), ahead)
+    }
+
+    pub(super) fn credit(&self, state: &mut Word, now: Tick, cost: Cost) {
+        let ahead = self.ahead(*state, now);
+        *state = self.word(now, ahead.saturating_sub(cost.saturating_mul(self.token)));
+    }
+
+    pub(super) fn debit(&self, state: &mut Word, now: Tick, cost: Cost) {
+        let level = self
+            .ahead(*state, now)
+            .saturating_add(cost.saturating_mul(self.token));
+        *state = self.word(now, level.min(FURTHEST));
+    }
+
+    pub(super) fn life(&self, state: Word, now: Tick) -> Tick {
+        self.ahead(state, now).div_ceil(self.tick)
+    }
+
+    pub(super) fn horizon(&self) -> Tick {
+        self.room.div_ceil(self.tick)
+    }
+
+    /// Words are compared around half of their range; a quarter leaves room
+    /// for what lies ahead.
+    pub(super) fn lifetime(&self) -> Tick {
+        (1 << 62) / self.tick
+    }
+
+    /// Units from now until the bucket is whole: 0 when it is.
+    #[inline]
+    fn ahead(&self, state: Word, now: Tick) -> u64 {
+        if state == Word::EMPTY {
+            return 0;
+        }
+        // Words wrap, so they are compared by their difference.
+        let ahead = state.0.wrapping_sub(now.wrapping_mul(self.tick)) as i64;
+        (ahead.max(0) as u64).min(FURTHEST)
+    }
+
+    #[inline]
+    fn word(&self, now: Tick, ahead: u64) -> Word {
+        if ahead == 0 {
+            return Word::EMPTY;
+        }
+        Word::nearest(now.wrapping_mul(self.tick).wrapping_add(ahead))
+    }
+
+    fn spare(&self, ahead: u64) -> Spare {
+        let units = self.room.saturating_sub(ahead);
+        Spare {
+            limit: self.size,
+            units,
+            token: self.token,
+            tick: self.tick,
+        }
+    }
+}
+
+/// period / amount as (token, tick), exact if it can be, else a little slower.
+fn fraction(quota: &Quota) -> Result<(u64, u64), QuotaError> {
+    let (period, amount, burst) = (quota.period_ticks(), quota.amount(), quota.burst_size());
+    let common = gcd(period, amount);
+    let (token, tick) = (period / common, amount / common);
+    let fits = |token: u64| {
+        token
+            .checked_mul(burst + 1)
+            .is_some_and(|room| room <= LARGEST)
+    };
+    if tick <= FINEST && fits(token) {
+        return Ok((token, tick));
+    }
+    let finest = finest(period, amount, burst).ok_or_else(|| {
+        QuotaError::new(
+            "burst",
+            burst,
+            "what comes back within 2^52 microseconds (142 years)",
+        )
+    })?;
+    let (token, tick) = nearest_above(token, tick, finest);
+    if fits(token) && within_a_millionth((token, tick), quota) {
+        return Ok((token, tick));
+    }
+    let allowed = "a rate that can be kept within a millionth (see `Quota`, exactness)";
+    Err(QuotaError::new("amount", amount, allowed))
+}
+
+/// The largest denominator with which a bucket of `burst + 1` tokens still
+/// fits; `None` if there is none.
+fn finest(period: Tick, amount: u64, burst: u64) -> Option<u64> {
+    let units = u128::from(LARGEST / (burst + 1));
+    let finest = units * u128::from(amount) / u128::from(period);
+    (finest > 0).then(|| u64::try_from(finest).map_or(FINEST, |finest| finest.min(FINEST)))
+}
+
+/// The smallest fraction of at least `n / d`, which is reduced, with a
+/// denominator of at most `finest`: a walk down the Stern-Brocot tree, many
+/// steps at a time.
+fn nearest_above(n: u64, d: u64, finest: u64) -> (u64, u64) {
+    if d <= finest {
+        return (n, d);
+    }
+    let (n, d, finest) = (u128::from(n), u128::from(d), u128::from(finest));
+    let (mut low, mut high) = ((n / d, 1), (n / d + 1, 1));
+    loop {
+        let below = n * low.1 - d * low.0;
+        let above = d * high.0 - n * high.1;
+        let up = (below / above).min((finest - low.1) / high.1);
+        low = (low.0 + up * high.0, low.1 + up * high.1);
+        let below = n * low.1 - d * low.0;
+        // Never 0: low would be n / d, whose denominator is too large.
+        let down = (above / below).min((finest - high.1) / low.1);
+        high = (high.0 + down * low.0, high.1 + down * low.1);
+        if up == 0 && down == 0 {
+            return (high.0 as u64, high.1 as u64);
+        }
+    }
+}
+
+fn within_a_millionth((token, tick): (u64, u64), quota: &Quota) -> bool {
+    let kept = u128::from(token) * u128::from(quota.amount());
+    let asked = u128::from(tick) * u128::from(quota.period_ticks());
+    (kept - asked).saturating_mul(1_000_000) <= asked
+}
+
+fn gcd(a: u64, b: u64) -> u64 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn fraction_of(amount: u64, period: Duration) -> (u64, u64) {
+        fraction(&Quota::new(amount, period).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn common_rates_are_exact() {
+        let second = Duration::from_secs(1);
+        assert_eq!(fraction_of(3, second), (1_000_000, 3));
+        assert_eq!(fraction_of(50_000_000, second), (1, 50));
+        assert_eq!(fraction_of(999_983, second), (1_000_000, 999_983));
+        assert_eq!(
+            fraction_of(1, Duration::from_secs(86_400)),
+            (86_400_000_000, 1)
+        );
+    }
+
+    #[test]
+    fn other_rates_are_slower_by_less_than_a_millionth() {
+        for amount in [2_097_169, 3_000_017, 49_999_991, 4_294_967_291] {
+            let quota = Quota::new(amount, Duration::from_secs(1)).unwrap();
+            let (token, tick) = fraction(&quota).unwrap();
+            assert!(tick <= FINEST);
+            let exact = u128::from(tick) * 1_000_000;
+            let kept = u128::from(token) * u128::from(amount);
+            assert!(
+                kept > exact && (kept - exact) * 1_000_000 <= exact,
+                "{amount}: {token}/{tick}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_nearest_fraction_above_is_the_one_that_a_search_finds() {
+        for (n, d, finest) in [
+            (355, 1_130, 100),
+            (1_000, 7_919, 64),
+            (17, 1_009, 1),
+            (99_991, 9_973, 50),
+        ] {
+            let searched = (1..=finest)
+                .map(|tick: u64| ((n * tick).div_ceil(d), tick))
+                .min_by(|a, b| (a.0 * b.1).cmp(&(b.0 * a.1)))
+                .unwrap();
+            let found = nearest_above(n, d, finest);
+            assert_eq!(
+                found.0 * searched.1,
+                searched.0 * found.1,
+                "{n}/{d} within {finest}"
+            );
+        }
+    }
+}

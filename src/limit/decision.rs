@@ -1,0 +1,293 @@
+//! What a limiter says about one request.
+
+use std::{fmt, time::Duration};
+
+use super::quota::Cost;
+use crate::clock::Tick;
+
+/// What to do with a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// Let it pass: its cost is taken.
+    Admit,
+    /// Let it pass after this long: its cost is taken, its place is booked.
+    Queue(Duration),
+    /// Refuse it: nothing was taken.
+    Deny,
+}
+
+/// A verdict, and the numbers that a client wants to know with it.
+///
+/// The numbers are worked out when they are asked for, so that a decision that
+/// nobody looks into costs no division.
+#[derive(Clone, Copy)]
+pub struct Decision {
+    outcome: Outcome,
+    spare: Spare,
+    /// Units: how long until a whole bucket.
+    reset: u64,
+    /// Ticks until there is more to have, where the rule says so itself.
+    more: Option<Tick>,
+    /// Ticks in which `spare.limit` comes back, where the rule says so itself.
+    window: Option<Tick>,
+}
+
+#[derive(Clone, Copy)]
+enum Outcome {
+    Admit,
+    /// Units to wait.
+    Queue(u64),
+    /// Units until the same cost would pass.
+    Deny(u64),
+    Never,
+}
+
+/// What is left in a bucket, in the units of its rule.
+#[derive(Clone, Copy)]
+pub(super) struct Spare {
+    /// The cost that a whole bucket bears.
+    pub(super) limit: Cost,
+    /// Units that are left.
+    pub(super) units: u64,
+    /// Units that a cost of 1 takes.
+    pub(super) token: u64,
+    /// Units that come back in a tick: the measure of times, too.
+    pub(super) tick: u64,
+}
+
+impl Decision {
+    /// A decision made elsewhere, by a limiter of your own: of at most `limit`
+    /// at once, `remaining` are left, and the bucket is whole after
+    /// `reset_after`. A denial passes after `retry_after`, or never.
+    ///
+    /// Times are rounded up to whole microseconds.
+    pub fn new(
+        verdict: Verdict,
+        limit: Cost,
+        remaining: Cost,
+        retry_after: Option<Duration>,
+        reset_after: Duration,
+    ) -> Self {
+        let outcome = match (verdict, retry_after) {
+            (Verdict::Admit, _) => Outcome::Admit,
+            (Verdict::Queue(wait), _) => Outcome::Queue(ticks_up(wait)),
+            (Verdict::Deny, Some(retry)) => Outcome::Deny(ticks_up(retry)),
+            (Verdict::Deny, None) => Outcome::Never,
+        };
+        let spare = Spare {
+            limit,
+            units: remaining,
+            token: 1,
+            tick: 1,
+        };
+        let reset = ticks_up(reset_after);
+        let more = if remaining < limit { reset } else { 0 };
+        Self {
+            outcome,
+            spare,
+            reset,
+            more: Some(more),
+            window: Some(0),
+        }
+    }
+
+    #[inline]
+    pub(super) fn admit(spare: Spare, reset: u64) -> Self {
+        Self::of(Outcome::Admit, spare, reset)
+    }
+
+    #[inline]
+    pub(super) fn deny(spare: Spare, retry: u64, reset: u64) -> Self {
+        Self::of(Outcome::Deny(retry), spare, reset)
+    }
+
+    #[inline]
+    pub(super) fn never(spare: Spare, reset: u64) -> Self {
+        Self::of(Outcome::Never, spare, reset)
+    }
+
+    #[inline]
+    fn of(outcome: Outcome, spare: Spare, reset: u64) -> Self {
+        Self {
+            outcome,
+            spare,
+            reset,
+            more: None,
+            window: None,
+        }
+    }
+
+    /// An admission that has to wait its turn.
+    #[inline]
+    pub(super) fn queued(self, wait: u64) -> Self {
+        Self {
+            outcome: Outcome::Queue(wait),
+            ..self
+        }
+    }
+
+    /// Says itself when there is more, and in which time the limit comes back.
+    #[inline]
+    pub(super) fn windowed(self, more: Tick, window: Tick) -> Self {
+        Self {
+            more: Some(more),
+            window: Some(window),
+            ..self
+        }
+    }
+
+    /// The same as seen `earlier` ticks before: what was admitted waits.
+    pub(super) fn after(self, earlier: Tick) -> Self {
+        let units = earlier.saturating_mul(self.spare.tick);
+        let outcome = match self.outcome {
+            Outcome::Admit => Outcome::Queue(units),
+            Outcome::Queue(wait) => Outcome::Queue(wait.saturating_add(units)),
+            Outcome::Deny(retry) => Outcome::Deny(retry.saturating_add(units)),
+            Outcome::Never => Outcome::Never,
+        };
+        let reset = self.reset.saturating_add(units);
+        let more = self.more.map(|more| more + earlier);
+        Self {
+            outcome,
+            reset,
+            more,
+            ..self
+        }
+    }
+
+    /// Refused, because the wait is longer than the caller's patience by `excess`.
+    pub(super) fn too_long(self, excess: Tick) -> Self {
+        let outcome = Outcome::Deny(excess.saturating_mul(self.spare.tick));
+        Self { outcome, ..self }
+    }
+
+    /// What to do with the request.
+    pub fn verdict(&self) -> Verdict {
+        match self.outcome {
+            Outcome::Admit => Verdict::Admit,
+            Outcome::Queue(wait) => Verdict::Queue(self.duration(wait)),
+            Outcome::Deny(_) | Outcome::Never => Verdict::Deny,
+        }
+    }
+
+    /// Whether the request passes, at once or after its wait.
+    #[inline]
+    pub fn is_admitted(&self) -> bool {
+        matches!(self.outcome, Outcome::Admit | Outcome::Queue(_))
+    }
+
+    /// Whether the request is refused.
+    #[inline]
+    pub fn is_denied(&self) -> bool {
+        !self.is_admitted()
+    }
+
+    /// The largest cost that a whole bucket bears at once.
+    pub fn limit(&self) -> Cost {
+        self.spare.limit
+    }
+
+    /// What could still be taken at once, after this decision.
+    pub fn remaining(&self) -> Cost {
+        self.spare.units / self.spare.token
+    }
+
+    /// After how long the same cost passes if nobody else comes, to the
+    /// microsecond. `None` if it was not denied, or never can pass because it
+    /// is above the [`limit`](Self::limit).
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_ticks().map(Duration::from_micros)
+    }
+
+    /// After how long the bucket is whole if nobody else comes.
+    pub fn reset_after(&self) -> Duration {
+        self.duration(self.reset)
+    }
+
+    /// After how long there is more to have than [`remaining`](Self::remaining);
+    /// zero when the bucket is whole.
+    pub fn more_after(&self) -> Duration {
+        Duration::from_micros(self.more.unwrap_or_else(|| self.next_token()))
+    }
+
+    /// The time in which the whole [`limit`](Self::limit) comes back: the
+    /// window, or the burst at the sustained rate. Zero if that is unknown.
+    pub fn window(&self) -> Duration {
+        let Spare {
+            limit, token, tick, ..
+        } = self.spare;
+        let window = self
+            .window
+            .unwrap_or_else(|| (limit * token).div_ceil(tick));
+        Duration::from_micros(window)
+    }
+
+    /// How many ticks an admitted request waits.
+    pub(crate) fn wait_ticks(&self) -> Option<Tick> {
+        match self.outcome {
+            Outcome::Queue(wait) => Some(self.ticks(wait)),
+            _ => None,
+        }
+    }
+
+    /// How many ticks a denied request waits to pass.
+    pub(crate) fn retry_ticks(&self) -> Option<Tick> {
+        match self.outcome {
+            Outcome::Deny(retry) => Some(self.ticks(retry)),
+            _ => None,
+        }
+    }
+
+    fn next_token(&self) -> Tick {
+        let Spare {
+            limit,
+            units,
+            token,
+            tick,
+        } = self.spare;
+        let room = limit * token;
+        if units >= room {
+            return 0;
+        }
+        // In debt no units are left, and the debt is what reset exceeds the room by.
+        let debt = self.reset.saturating_sub(room);
+        (debt + token - units % token).div_ceil(tick)
+    }
+
+    fn ticks(&self, units: u64) -> Tick {
+        units.div_ceil(self.spare.tick)
+    }
+
+    fn duration(&self, units: u64) -> Duration {
+        Duration::from_micros(self.ticks(units))
+    }
+}
+
+/// Two decisions are equal when they say the same, whatever rule made them.
+impl PartialEq for Decision {
+    fn eq(&self, other: &Self) -> bool {
+        let said = |it: &Self| {
+            let times = (it.retry_ticks(), it.reset_after(), it.more_after());
+            (it.verdict(), it.limit(), it.remaining(), times)
+        };
+        said(self) == said(other)
+    }
+}
+
+impl Eq for Decision {}
+
+impl fmt::Debug for Decision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decision")
+            .field("verdict", &self.verdict())
+            .field("limit", &self.limit())
+            .field("remaining", &self.remaining())
+            .field("retry_after", &self.retry_after())
+            .field("reset_after", &self.reset_after())
+            .finish()
+    }
+}
+
+fn ticks_up(duration: Duration) -> Tick {
+    u64::try_from(duration.as_nanos().div_ceil(1_000)).unwrap_or(Tick::MAX)
+}

@@ -1,0 +1,173 @@
+use super::{
+    arrival::Arrival,
+    decision::Decision,
+    quota::{Cost, Quota},
+    rule::{Rule, Word},
+};
+use crate::clock::Tick;
+
+/// A queue that drains at a constant rate: requests leave it one every
+/// `period / amount`, and what finds it full is refused.
+///
+/// The quota's burst is its capacity: how many may wait beside the one that
+/// goes at once. With T = period / amount and `next_free` the instant at which
+/// the queue has drained:
+///
+/// ```text
+/// start = max(next_free, now)
+/// admit if (start - now) + (cost - 1) * T <= capacity * T,
+///       and then next_free = start + cost * T, to wait for start - now
+/// limit       = capacity + 1
+/// remaining   = floor((limit * T - (next_free - now)) / T)
+/// reset_after = next_free - now
+/// ```
+///
+/// A request that has to wait gets the verdict
+/// [`Queue`](super::Verdict::Queue): whoever asks has to sleep for that long,
+/// as `until_ready` and the layer do. A bound on the wait (the caller's
+/// patience) comes on top of the capacity. So this rule smooths: what passes
+/// is never closer together than T.
+///
+/// [`LeakyBucket::meter`] is the other thing called a leaky bucket: it fills
+/// with requests, leaks at a constant rate, and refuses what would overflow;
+/// nobody waits. It is the token bucket seen from the other side, and decides
+/// the same.
+///
+/// ```
+/// use std::time::Duration;
+/// use sluicegate::limit::{LeakyBucket, Quota, Rule, Verdict};
+///
+/// let rule = LeakyBucket::new(Quota::per_second(10).burst(2));
+/// let mut state = Default::default();
+/// let mut verdict = || rule.decide(&mut state, 0, 1).verdict();
+/// assert_eq!(verdict(), Verdict::Admit);
+/// assert_eq!(verdict(), Verdict::Queue(Duration::from_millis(100)));
+/// assert_eq!(verdict(), Verdict::Queue(Duration::from_millis(200)));
+/// assert_eq!(verdict(), Verdict::Deny);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeakyBucket {
+    quota: Quota,
+    arrival: Arrival,
+    /// Whether what is admitted waits for its turn.
+    queues: bool,
+}
+
+impl LeakyBucket {
+    /// A queue with room for the quota's burst to wait.
+    pub fn new(quota: Quota) -> Self {
+        Self::sized(quota, quota.burst_size() + 1, true)
+    }
+
+    /// A meter that holds the quota's burst.
+    pub fn meter(quota: Quota) -> Self {
+        Self::sized(quota, quota.burst_size(), false)
+    }
+
+    fn sized(quota: Quota, size: u64, queues: bool) -> Self {
+        let arrival = Arrival::new(&quota, size);
+        let arrival = arrival.expect("Quota accepts only what Arrival can keep, and one more");
+        Self {
+            quota,
+            arrival,
+            queues,
+        }
+    }
+}
+
+impl Rule for LeakyBucket {
+    type State = Word;
+
+    #[inline]
+    fn decide(&self, state: &mut Word, now: Tick, cost: Cost) -> Decision {
+        let (decision, wait) = self.arrival.take(state, now, cost);
+        if self.queues && decision.is_admitted() && wait > 0 && cost > 0 {
+            return decision.queued(wait);
+        }
+        decision
+    }
+
+    fn credit(&self, state: &mut Word, now: Tick, cost: Cost) {
+        self.arrival.credit(state, now, cost);
+    }
+
+    fn debit(&self, state: &mut Word, now: Tick, cost: Cost) {
+        self.arrival.debit(state, now, cost);
+    }
+
+    #[inline]
+    fn life(&self, state: &Word, now: Tick) -> Tick {
+        self.arrival.life(*state, now)
+    }
+
+    fn horizon(&self) -> Tick {
+        self.arrival.horizon()
+    }
+
+    #[inline]
+    fn lifetime(&self) -> Tick {
+        self.arrival.lifetime()
+    }
+
+    fn quota(&self) -> Quota {
+        self.quota
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::limit::{TokenBucket, Verdict};
+
+    const T: Tick = 100_000;
+
+    #[test]
+    fn what_passes_is_an_interval_apart() {
+        let (rule, mut state) = (
+            LeakyBucket::new(Quota::per_second(10).burst(3)),
+            Word::EMPTY,
+        );
+        let starts: Vec<_> = [0, 10, 20, 2 * T, 9 * T]
+            .into_iter()
+            .map(|now| match rule.decide(&mut state, now, 1).verdict() {
+                Verdict::Admit => now,
+                Verdict::Queue(wait) => now + wait.as_micros() as Tick,
+                Verdict::Deny => panic!("there was room"),
+            })
+            .collect();
+        assert_eq!(starts, [0, T, 2 * T, 3 * T, 9 * T]);
+    }
+
+    #[test]
+    fn a_full_queue_refuses_until_one_has_left() {
+        let (rule, mut state) = (
+            LeakyBucket::new(Quota::per_second(10).burst(1)),
+            Word::EMPTY,
+        );
+        assert!(rule.decide(&mut state, 0, 1).is_admitted());
+        let last = rule.decide(&mut state, 0, 1);
+        assert_eq!((last.limit(), last.remaining()), (2, 0));
+        let denied = rule.decide(&mut state, 0, 1);
+        assert_eq!(denied.retry_after(), Some(Duration::from_micros(T)));
+        assert!(rule.decide(&mut state, T - 1, 1).is_denied());
+        let queued = rule.decide(&mut state, T, 1).verdict();
+        assert_eq!(queued, Verdict::Queue(Duration::from_micros(T)));
+    }
+
+    #[test]
+    fn a_meter_decides_like_the_token_bucket() {
+        let quota = Quota::per_minute(7).burst(3);
+        let (meter, bucket) = (LeakyBucket::meter(quota), TokenBucket::new(quota));
+        let (mut a, mut b) = (Word::EMPTY, Word::EMPTY);
+        for step in 0..200 {
+            let (now, cost) = (step * 1_234_567, step % 4);
+            assert_eq!(
+                meter.decide(&mut a, now, cost),
+                bucket.decide(&mut b, now, cost)
+            );
+            assert_eq!(a, b);
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! How much, in how long, and how much of it at once.
+
+use std::{error::Error, fmt, time::Duration};
+
+use super::arrival::Arrival;
+use crate::clock::Tick;
+
+/// What one request takes from a budget. Most cost 1; a batch may cost as much
+/// as it has items, an upload as much as it has kilobytes.
+pub type Cost = u64;
+
+/// The largest amount, burst or period (in microseconds) of a quota: 2^52.
+///
+/// It leaves every intermediate value of a rule below 2^53, where the numbers
+/// of a Lua script are still whole.
+pub(crate) const LARGEST: u64 = 1 << 52;
+
+/// An amount in a period, with a burst: "100 a second, up to 200 at once".
+///
+/// ```
+/// use std::time::Duration;
+/// use sluicegate::limit::Quota;
+///
+/// let api = Quota::per_second(100).burst(200);
+/// let mail = Quota::new(5, Duration::from_secs(90))?;
+/// assert_eq!(mail.burst_size(), 5);
+/// # Ok::<(), sluicegate::limit::QuotaError>(())
+/// ```
+///
+/// `per_second(n)` means n in a second. The burst is the amount unless it is
+/// set. What a burst means is each rule's own: the size of a token bucket, the
+/// room of a leaky bucket; the windows have none and ignore it.
+///
+/// # Exactness
+///
+/// Rules count in whole units and never round a rate up. The time for one
+/// token, period / amount, is reduced to a fraction; it is kept exactly while
+/// its denominator is at most 2^21 (2,097,152) and `(burst + 1) * numerator`
+/// at most 2^52. That covers every whole rate per second up to two million, and
+/// all larger ones that share enough factors with a million: 50,000,000 a
+/// second is 1/50 of a microsecond. What remains is kept as the nearest slower
+/// rate, less than one millionth away; what cannot be kept that well is
+/// refused. The windows count requests, not rates, and are exact always.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Quota {
+    amount: u64,
+    period: Tick,
+    burst: u64,
+}
+
+impl Quota {
+    /// `amount` in each second.
+    ///
+    /// # Panics
+    ///
+    /// When [`Quota::new`] would refuse it, such as an amount of 0.
+    pub fn per_second(amount: u64) -> Self {
+        Self::per(amount, Duration::from_secs(1))
+    }
+
+    /// `amount` in each minute.
+    ///
+    /// # Panics
+    ///
+    /// When [`Quota::new`] would refuse it, such as an amount of 0.
+    pub fn per_minute(amount: u64) -> Self {
+        Self::per(amount, Duration::from_secs(60))
+    }
+
+    /// `amount` in each hour.
+    ///
+    /// # Panics
+    ///
+    /// When [`Quota::new`] would refuse it, such as an amount of 0.
+    pub fn per_hour(amount: u64) -> Self {
+        Self::per(amount, Duration::from_secs(3_600))
+    }
+
+    /// `amount` in each day of 24 hours.
+    ///
+    /// # Panics
+    ///
+    /// When [`Quota::new`] would refuse it, such as an amount of 0.
+    pub fn per_day(amount: u64) -> Self {
+        Self::per(amount, Duration::from_secs(86_400))
+    }
+
+    /// `amount` in each `period`, a whole number of microseconds.
+    ///
+    /// # Errors
+    ///
+    /// When the amount is 0, the period is shorter than a microsecond or holds
+    /// a fraction of one, either is above 2^52 (for a period: 142 years), or
+    /// the rate cannot be kept within a millionth; see [exactness](Self#exactness).
+    pub fn new(amount: u64, period: Duration) -> Result<Self, QuotaError> {
+        within("amount", amount)?;
+        let ticks = whole_ticks(period)?;
+        Self {
+            amount,
+            period: ticks,
+            burst: amount,
+        }
+        .checked()
+    }
+
+    /// As many as `burst` at once.
+    ///
+    /// # Panics
+    ///
+    /// When [`Quota::try_burst`] would refuse it, such as a burst of 0.
+    #[must_use]
+    pub fn burst(self, burst: u64) -> Self {
+        self.try_burst(burst)
+            .unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// As many as `burst` at once.
+    ///
+    /// # Errors
+    ///
+    /// When the burst is 0 or above 2^52, or takes longer than 142 years to
+    /// come back at this rate.
+    pub fn try_burst(self, burst: u64) -> Result<Self, QuotaError> {
+        within("burst", burst)?;
+        Self { burst, ..self }.checked()
+    }
+
+    /// How much there is in a period.
+    pub fn amount(&self) -> u64 {
+        self.amount
+    }
+
+    /// The period.
+    pub fn period(&self) -> Duration {
+        Duration::from_micros(self.period)
+    }
+
+    /// How much can be had at once.
+    pub fn burst_size(&self) -> u64 {
+        self.burst
+    }
+
+    pub(crate) fn period_ticks(&self) -> Tick {
+        self.period
+    }
+
+    fn per(amount: u64, period: Duration) -> Self {
+        Self::new(amount, period).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn checked(self) -> Result<Self, QuotaError> {
+        Arrival::new(&self, self.burst).map(|_| self)
+    }
+}
+
+fn within(field: &'static str, value: u64) -> Result<(), QuotaError> {
+    if (1..=LARGEST).contains(&value) {
+        return Ok(());
+    }
+    Err(QuotaError::new(field, value, "1 to 2^52"))
+}
+
+fn whole_ticks(period: Duration) -> Result<Tick, QuotaError> {
+    let refused = || {
+        let allowed = "a whole number of microseconds, from 1 to 2^52 (142 years)";
+        QuotaError::new("period", format_args!("{period:?}"), allowed)
+    };
+    if period.subsec_nanos() % 1_000 != 0 {
+        return Err(refused());
+    }
+    let ticks = u64::try_from(period.as_micros()).map_err(|_| refused())?;
+    within("period", ticks)
+        .map(|()| ticks)
+        .map_err(|_| refused())
+}
+
+/// A quota that no rule could keep: which field, its value, and what is allowed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct QuotaError {
+    field: &'static str,
+    value: String,
+    allowed: &'static str,
+}
+
+impl QuotaError {
+    pub(crate) fn new(
+        field: &'static str,
+        value: impl fmt::Display,
+        allowed: &'static str,
+    ) -> Self {
+        Self {
+            field,
+            value: value.to_string(),
+            allowed,
+        }
+    }
+
+    /// The field of the quota that was refused: `amount`, `period` or `burst`.
+    pub fn field(&self) -> &str {
+        self.field
+    }
+}
+
+impl fmt::Display for QuotaError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            field,
+            value,
+            allowed,
+        } = self;
+        write!(
+            f,
+            "quota {field} of {value} is not possible: allowed is {allowed}"
+        )
+    }
+}
+
+impl fmt::Debug for QuotaError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "QuotaError({self})")
+    }
+}
+
+impl Error for QuotaError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_name_field_value_and_what_is_allowed() {
+        let zero = Quota::new(0, Duration::from_secs(1)).unwrap_err();
+        assert_eq!(
+            zero.to_string(),
+            "quota amount of 0 is not possible: allowed is 1 to 2^52"
+        );
+        let short = Quota::new(1, Duration::from_nanos(1_500)).unwrap_err();
+        assert_eq!(short.field(), "period");
+        assert!(short.to_string().contains("1.5µs"), "{short}");
+        assert_eq!(Quota::new(1, Duration::ZERO).unwrap_err().field(), "period");
+        assert_eq!(Quota::new(1, Duration::MAX).unwrap_err().field(), "period");
+        assert_eq!(
+            Quota::per_second(1).try_burst(0).unwrap_err().field(),
+            "burst"
+        );
+    }
+
+    #[test]
+    fn refuses_a_burst_that_takes_centuries() {
+        let error = Quota::per_day(1).try_burst(1 << 40).unwrap_err();
+        assert_eq!(error.field(), "burst");
+    }
+
+    #[test]
+    fn refuses_a_rate_that_it_cannot_keep() {
+        let error = Quota::new((1 << 52) - 1, Duration::from_micros(1)).unwrap_err();
+        assert_eq!(error.field(), "amount");
+    }
+
+    #[test]
+    #[should_panic(expected = "quota amount of 0")]
+    fn per_second_of_nothing_panics() {
+        let _ = Quota::per_second(0);
+    }
+}

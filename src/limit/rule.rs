@@ -1,0 +1,152 @@
+//! What a limiter decides, without a clock and without a store.
+
+use std::fmt;
+
+use super::{
+    decision::Decision,
+    quota::{Cost, Quota},
+    store::{self, Store},
+};
+use crate::clock::Tick;
+
+/// The arithmetic of one limiter: given what is known of a bucket, the present
+/// instant and a cost, it decides, and changes what is known.
+///
+/// Pure, integers only. `State::default()` is a bucket never seen. These laws
+/// hold for every rule of this crate, and whoever writes another should keep
+/// them:
+///
+/// * a denial changes nothing;
+/// * what was denied with a [`retry_after`](Decision::retry_after) is denied
+///   one tick before it and admitted at it, if nobody else came;
+/// * a state whose [`life`](Rule::life) is 0 decides like one never seen;
+/// * an instant earlier than the last one admits no more than the last one
+///   would have.
+///
+/// A rule can be asked directly, with any instant:
+///
+/// ```
+/// use sluicegate::limit::{Quota, Rule, TokenBucket};
+///
+/// let rule = TokenBucket::new(Quota::per_second(1).burst(2));
+/// let mut state = Default::default();
+/// assert!(rule.decide(&mut state, 0, 2).is_admitted());
+/// assert!(!rule.decide(&mut state, 999_999, 1).is_admitted());
+/// assert!(rule.decide(&mut state, 1_000_000, 1).is_admitted());
+/// ```
+pub trait Rule: Clone + fmt::Debug + Send + Sync + 'static {
+    /// What is kept for each bucket: one [`Word`] wherever the arithmetic
+    /// allows.
+    type State: State;
+
+    /// Takes `cost` if it is there. A cost of 0 asks without taking.
+    fn decide(&self, state: &mut Self::State, now: Tick, cost: Cost) -> Decision;
+
+    /// Gives back `cost`. Never leaves more than a whole bucket.
+    fn credit(&self, state: &mut Self::State, now: Tick, cost: Cost);
+
+    /// Takes `cost` without asking. The bucket may go into debt.
+    fn debit(&self, state: &mut Self::State, now: Tick, cost: Cost);
+
+    /// For how many ticks from now the bucket still differs from one never
+    /// seen: 0 if it does not.
+    fn life(&self, state: &Self::State, now: Tick) -> Tick;
+
+    /// The longest life of a bucket without debt, in ticks.
+    fn horizon(&self) -> Tick;
+
+    /// For how many ticks a state can be read after it was written. Stores
+    /// drop what is dead at least this often, so that states may wrap.
+    fn lifetime(&self) -> Tick {
+        Tick::MAX
+    }
+
+    /// The quota that it keeps.
+    fn quota(&self) -> Quota;
+}
+
+/// What a rule keeps for each bucket, which decides how it is stored: a
+/// [`Word`] lives in the lock-free table, a [`Log`](super::Log) behind a lock.
+///
+/// Sealed: it is implemented for these two.
+pub trait State: Default + Clone + fmt::Debug + Send + 'static + sealed::Sealed {
+    /// Where a limiter without keys keeps its bucket.
+    #[doc(hidden)]
+    type One: Store<Self>;
+    /// Where a limiter with keys keeps its buckets.
+    #[doc(hidden)]
+    type Many: Store<Self>;
+}
+
+/// A state of one machine word. What its bits mean is the rule's own.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Word(pub(crate) u64);
+
+impl Word {
+    /// A bucket never seen.
+    pub const EMPTY: Word = Word(0);
+
+    /// Marks a slot of the table that is being taken over.
+    pub(crate) const BUSY: Word = Word(u64::MAX);
+
+    /// A word of these bits, or `None` for the two patterns that mean
+    /// something to the table: all zeros and all ones.
+    pub const fn new(bits: u64) -> Option<Self> {
+        if bits.wrapping_add(1) <= 1 {
+            None
+        } else {
+            Some(Self(bits))
+        }
+    }
+
+    /// The bits.
+    pub const fn bits(self) -> u64 {
+        self.0
+    }
+
+    /// A word of these bits, or of the next larger that can be stored: where
+    /// bits are an instant, that is later by the smallest step there is.
+    pub(crate) fn nearest(bits: u64) -> Self {
+        Self::new(bits).unwrap_or(Self(1))
+    }
+}
+
+impl fmt::Debug for Word {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Word({:#x})", self.0)
+    }
+}
+
+impl State for Word {
+    type One = store::One;
+    type Many = super::table::Table;
+}
+
+pub(super) mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::Word {}
+}
+
+/// Decides like [`Rule::decide`], or else books the earliest instant within
+/// `patience` at which the cost is there: the verdict is then
+/// [`Queue`](super::Verdict::Queue), and whoever comes later finds it taken.
+pub(crate) fn reserve<R: Rule>(
+    rule: &R,
+    state: &mut R::State,
+    now: Tick,
+    cost: Cost,
+    patience: Tick,
+) -> Decision {
+    let decision = rule.decide(state, now, cost);
+    if let Some(wait) = decision.wait_ticks() {
+        if wait <= patience {
+            return decision;
+        }
+        rule.credit(state, now, cost);
+        return decision.too_long(wait - patience);
+    }
+    match decision.retry_ticks() {
+        Some(retry) if retry <= patience => rule.decide(state, now + retry, cost).after(retry),
+        _ => decision,
+    }
+}
