@@ -1,0 +1,285 @@
+use std::collections::VecDeque;
+
+use super::{
+    decision::{Decision, Spare},
+    quota::{Cost, Quota, QuotaError},
+    rule::{Rule, State, sealed},
+    store,
+};
+use crate::clock::Tick;
+
+/// The largest limit of which a log is kept for each bucket.
+const LONGEST: u64 = 1 << 16;
+
+/// The exact sliding window: it remembers when everything passed that is still
+/// within the window.
+///
+/// ```text
+/// used = cost of all that passed in (now - W, now]
+/// admit if used + cost <= limit
+/// retry_after = when enough of the oldest has left the window
+/// ```
+///
+/// In no span of W does more than the limit pass. The price is memory: an entry
+/// of 16 bytes for each request in the window, so the limit, which is the
+/// quota's amount, may be 65,536 at most. Its burst means nothing here.
+///
+/// ```
+/// use sluicegate::limit::{Quota, Rule, SlidingLog};
+///
+/// let rule = SlidingLog::new(Quota::per_second(2));
+/// let mut state = Default::default();
+/// assert!(rule.decide(&mut state, 900_000, 2).is_admitted());
+/// assert!(rule.decide(&mut state, 1_899_999, 1).is_denied());
+/// assert!(rule.decide(&mut state, 1_900_000, 2).is_admitted());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SlidingLog {
+    quota: Quota,
+}
+
+/// What a [`SlidingLog`] remembers of a bucket: when it admitted how much.
+#[derive(Clone, Debug, Default)]
+pub struct Log {
+    entries: VecDeque<Entry>,
+    used: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    at: Tick,
+    cost: Cost,
+}
+
+impl Log {
+    /// Drops what is as old as the window, or older.
+    fn forget(&mut self, now: Tick, width: Tick) {
+        while let Some(oldest) = self.entries.front() {
+            if oldest.at.saturating_add(width) > now {
+                return;
+            }
+            self.used -= oldest.cost;
+            self.entries.pop_front();
+        }
+    }
+
+    /// Adds an entry, which never lies before the last one, even if the clock
+    /// stepped back. A log that is `full` stretches its last entry.
+    fn push(&mut self, now: Tick, cost: Cost, full: usize) {
+        let stretch = self.entries.len() >= full;
+        let cost = cost.min(u64::MAX - self.used);
+        self.used += cost;
+        match self.entries.back_mut() {
+            Some(last) if last.at >= now || stretch => {
+                last.at = last.at.max(now);
+                last.cost += cost;
+            }
+            _ => self.entries.push_back(Entry { at: now, cost }),
+        }
+    }
+
+    /// Takes back the newest.
+    fn pop(&mut self, mut cost: Cost) {
+        while let Some(newest) = self.entries.back_mut() {
+            let taken = newest.cost.min(cost);
+            newest.cost -= taken;
+            self.used -= taken;
+            cost -= taken;
+            if newest.cost > 0 {
+                return;
+            }
+            self.entries.pop_back();
+        }
+    }
+
+    fn last(&self) -> Option<Tick> {
+        self.entries.back().map(|entry| entry.at)
+    }
+
+    /// The instant of the entry with which `excess` of the oldest is gone.
+    fn when_gone(&self, excess: u64) -> Option<Tick> {
+        let mut gone = 0;
+        self.entries.iter().find_map(|entry| {
+            gone += entry.cost;
+            (gone >= excess).then_some(entry.at)
+        })
+    }
+}
+
+impl SlidingLog {
+    /// A window of the quota's period that admits its amount.
+    ///
+    /// # Panics
+    ///
+    /// When the amount is above 65,536.
+    pub fn new(quota: Quota) -> Self {
+        Self::try_new(quota).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// A window of the quota's period that admits its amount.
+    ///
+    /// # Errors
+    ///
+    /// When the amount is above 65,536: too much to log.
+    pub fn try_new(quota: Quota) -> Result<Self, QuotaError> {
+        match quota.amount() {
+            ..=LONGEST => Ok(Self { quota }),
+            amount => Err(QuotaError::new(
+                "amount",
+                amount,
+                "1 to 65536 in a sliding log",
+            )),
+        }
+    }
+
+    fn width(&self) -> Tick {
+        self.quota.period_ticks()
+    }
+
+    /// Twice as many entries as could be admitted: what is more is debt.
+    fn longest(&self) -> usize {
+        2 * self.quota.amount() as usize
+    }
+
+    /// Ticks until an entry of this instant has left the window.
+    fn left(&self, at: Option<Tick>, now: Tick) -> Tick {
+        at.map_or(0, |at| at.saturating_add(self.width()).saturating_sub(now))
+    }
+
+    /// Ticks until `cost`, which is within the limit, passes: 0 if it does now.
+    ///
+    /// Nothing passes before the last entry: the clock stepped back, or the
+    /// entry was booked in advance.
+    fn wait(&self, log: &Log, now: Tick, cost: Cost) -> Tick {
+        let excess = log
+            .used
+            .saturating_add(cost)
+            .saturating_sub(self.quota.amount());
+        let gone = if excess > 0 {
+            self.left(log.when_gone(excess), now)
+        } else {
+            0
+        };
+        let ahead = log.last().map_or(0, |last| last.saturating_sub(now));
+        gone.max(ahead)
+    }
+
+    fn decision(&self, log: &Log, now: Tick, cost: Cost, wait: Tick) -> Decision {
+        let limit = self.quota.amount();
+        let units = limit.saturating_sub(log.used);
+        let spare = Spare {
+            limit,
+            units,
+            token: 1,
+            tick: 1,
+        };
+        let reset = self.left(log.last(), now);
+        let decision = match wait {
+            _ if cost > limit => Decision::never(spare, reset),
+            0 => Decision::admit(spare, reset),
+            _ => Decision::deny(spare, wait, reset),
+        };
+        let more = if units < limit {
+            self.wait(log, now, units + 1)
+        } else {
+            0
+        };
+        decision.windowed(more, self.width())
+    }
+}
+
+impl Rule for SlidingLog {
+    type State = Log;
+
+    fn decide(&self, log: &mut Log, now: Tick, cost: Cost) -> Decision {
+        log.forget(now, self.width());
+        let wait = self.wait(log, now, cost);
+        if wait == 0 && (1..=self.quota.amount()).contains(&cost) {
+            log.push(now, cost, self.longest());
+        }
+        self.decision(log, now, cost, wait)
+    }
+
+    fn credit(&self, log: &mut Log, now: Tick, cost: Cost) {
+        log.forget(now, self.width());
+        log.pop(cost);
+    }
+
+    fn debit(&self, log: &mut Log, now: Tick, cost: Cost) {
+        log.forget(now, self.width());
+        if cost > 0 {
+            log.push(now, cost, self.longest());
+        }
+    }
+
+    fn life(&self, log: &Log, now: Tick) -> Tick {
+        self.left(log.last(), now)
+    }
+
+    fn horizon(&self) -> Tick {
+        self.width()
+    }
+
+    fn quota(&self) -> Quota {
+        self.quota
+    }
+}
+
+impl sealed::Sealed for Log {}
+
+impl State for Log {
+    type One = store::Locked<Log>;
+    type Many = super::logs::Logs;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const W: Tick = 1_000_000;
+
+    #[test]
+    fn every_entry_leaves_when_it_is_as_old_as_the_window() {
+        let (rule, mut log) = (SlidingLog::new(Quota::per_second(3)), Log::default());
+        for now in [0, 400_000, 800_000] {
+            assert!(rule.decide(&mut log, now, 1).is_admitted());
+        }
+        let denied = rule.decide(&mut log, 900_000, 2);
+        assert_eq!(denied.retry_after(), Some(Duration::from_millis(500)));
+        assert_eq!(denied.reset_after(), Duration::from_millis(900));
+        assert!(rule.decide(&mut log, 400_000 + W - 1, 2).is_denied());
+        assert!(rule.decide(&mut log, 400_000 + W, 2).is_admitted());
+    }
+
+    #[test]
+    fn a_clock_that_steps_back_admits_nothing_until_it_is_there_again() {
+        let (rule, mut log) = (SlidingLog::new(Quota::per_second(2)), Log::default());
+        rule.decide(&mut log, 5 * W, 1);
+        let denied = rule.decide(&mut log, 4 * W, 1);
+        assert_eq!(denied.retry_after(), Some(Duration::from_micros(W)));
+        assert!(rule.decide(&mut log, 5 * W, 1).is_admitted());
+        assert!(rule.decide(&mut log, 5 * W, 1).is_denied());
+        assert!(rule.decide(&mut log, 6 * W, 2).is_admitted());
+    }
+
+    #[test]
+    fn debt_does_not_grow_the_log_without_bound() {
+        let (rule, mut log) = (SlidingLog::new(Quota::per_second(4)), Log::default());
+        for now in 0..1_000 {
+            rule.debit(&mut log, now, 1);
+        }
+        assert!(log.entries.len() <= 8);
+        assert_eq!(log.used, 1_000);
+        rule.credit(&mut log, 1_000, 1_000);
+        assert_eq!((log.entries.len(), log.used), (0, 0));
+    }
+
+    #[test]
+    fn too_large_a_limit_is_refused_by_name() {
+        assert!(SlidingLog::try_new(Quota::per_second(65_536)).is_ok());
+        let error = SlidingLog::try_new(Quota::per_second(65_537)).unwrap_err();
+        assert_eq!(error.field(), "amount");
+    }
+}

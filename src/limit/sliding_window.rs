@@ -1,0 +1,286 @@
+use super::{
+    decision::{Decision, Spare},
+    quota::{Cost, Quota, QuotaError},
+    rule::{Rule, Word},
+    window::{View, Window},
+};
+use crate::clock::Tick;
+
+/// The largest product of limit and window that is counted tick by tick.
+const LARGEST: u64 = 1 << 49;
+
+/// Two counters that stand in for a window sliding with the present: what
+/// passed in this window, and of the window before as much as still lies
+/// within reach.
+///
+/// With W = period, e = how far this window has come, and the counts of this
+/// window and the one before:
+///
+/// ```text
+/// used = previous * (W - e) + current * W
+/// admit if used + cost * W <= limit * W
+/// remaining   = floor((limit * W - used) / W)
+/// retry_after = ceil((used + cost * W - limit * W) / previous)   within this window, or
+///               (W - e) + ceil((current + cost - limit) * W / current)
+/// reset_after = 2 * W - e, or W - e if nothing passed in this window
+/// ```
+///
+/// It supposes that the window before was used evenly. Against a true log it
+/// may refuse early or admit late by what that supposition misses; it never
+/// admits more than the limit in one window, keeps one word for each bucket
+/// whatever the limit, and does not count what it denies. Where exactness
+/// matters more than memory, see [`SlidingLog`](super::SlidingLog).
+///
+/// The limit is the quota's amount, at most 2^26 - 1; its burst means nothing
+/// here. If limit * W is above 2^49 (a million a day is 2^56), W and e are
+/// counted in steps of more than a tick, rounded so that nothing is admitted
+/// early.
+///
+/// ```
+/// use sluicegate::limit::{Quota, Rule, SlidingWindow};
+///
+/// let rule = SlidingWindow::new(Quota::per_second(10));
+/// let mut state = Default::default();
+/// assert!(rule.decide(&mut state, 0, 10).is_admitted());
+/// // Half a window later, half of it is forgotten.
+/// assert_eq!(rule.decide(&mut state, 1_500_000, 0).remaining(), 5);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SlidingWindow {
+    quota: Quota,
+    window: Window,
+    /// Ticks in a step.
+    step: Tick,
+    /// Steps in a window.
+    width: u64,
+}
+
+impl SlidingWindow {
+    /// A window of the quota's period that admits its amount.
+    ///
+    /// # Panics
+    ///
+    /// When the amount is 2^26 or more.
+    pub fn new(quota: Quota) -> Self {
+        Self::try_new(quota).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// A window of the quota's period that admits its amount.
+    ///
+    /// # Errors
+    ///
+    /// When the amount is 2^26 or more: two such counts do not fit in a word.
+    pub fn try_new(quota: Quota) -> Result<Self, QuotaError> {
+        let window = Window::new(&quota, 2)?;
+        let product = u128::from(window.limit) * u128::from(window.width);
+        // At most 2^26 * 2^52 / 2^49.
+        let step = product.div_ceil(u128::from(LARGEST)) as Tick;
+        let width = window.width.div_ceil(step);
+        Ok(Self {
+            quota,
+            window,
+            step,
+            width,
+        })
+    }
+
+    /// `cost * W` more than is used, in the units of a [`Spare`].
+    fn used(&self, view: &View, cost: Cost) -> u64 {
+        let weight = self.width - view.elapsed / self.step;
+        view.previous * weight + (view.current + cost) * self.width
+    }
+
+    /// Ticks until `cost`, which is within the limit, passes: 0 if it does now.
+    fn wait(&self, view: &View, cost: Cost) -> Tick {
+        let Window { limit, width, .. } = self.window;
+        let excess = self.used(view, cost).saturating_sub(limit * self.width);
+        if excess == 0 {
+            return view.ahead;
+        }
+        let left = width - view.elapsed;
+        if view.current + cost <= limit {
+            let steps = view.elapsed / self.step + excess.div_ceil(view.previous);
+            return view.ahead + left.min(steps * self.step - view.elapsed);
+        }
+        let steps = ((view.current + cost - limit) * self.width).div_ceil(view.current);
+        view.ahead + left + width.min(steps * self.step)
+    }
+
+    fn decision(&self, view: &View, cost: Cost, admitted: bool) -> Decision {
+        let (limit, width) = (self.window.limit, self.width);
+        let units = match view.ahead {
+            0 => (limit * width).saturating_sub(self.used(view, 0)),
+            _ => 0,
+        };
+        let spare = Spare {
+            limit,
+            units,
+            token: width,
+            tick: 1,
+        };
+        let reset = self.reset(view);
+        let decision = match admitted {
+            true => Decision::admit(spare, reset),
+            false if cost > limit => Decision::never(spare, reset),
+            false => Decision::deny(spare, self.wait(view, cost), reset),
+        };
+        let remaining = units / width;
+        let more = if remaining < limit {
+            self.wait(view, remaining + 1)
+        } else {
+            0
+        };
+        decision.windowed(more, self.window.width)
+    }
+
+    fn reset(&self, view: &View) -> Tick {
+        let left = view.ahead + self.window.width - view.elapsed;
+        match (view.previous, view.current) {
+            (0, 0) => 0,
+            (_, 0) => left,
+            (_, _) => left + self.window.width,
+        }
+    }
+}
+
+impl Rule for SlidingWindow {
+    type State = Word;
+
+    #[inline]
+    fn decide(&self, state: &mut Word, now: Tick, cost: Cost) -> Decision {
+        let mut view = self.window.view(*state, now);
+        let limit = self.window.limit;
+        if view.ahead > 0 || cost > limit || self.used(&view, cost) > limit * self.width {
+            return self.decision(&view, cost, false);
+        }
+        if cost > 0 {
+            view.current += cost;
+            *state = self.window.word(view.index, view.previous, view.current);
+        }
+        self.decision(&view, cost, true)
+    }
+
+    fn credit(&self, state: &mut Word, now: Tick, cost: Cost) {
+        let View {
+            index,
+            previous,
+            current,
+            ..
+        } = self.window.view(*state, now);
+        *state = self
+            .window
+            .word(index, previous, current.saturating_sub(cost));
+    }
+
+    fn debit(&self, state: &mut Word, now: Tick, cost: Cost) {
+        let View {
+            index,
+            previous,
+            current,
+            ..
+        } = self.window.view(*state, now);
+        *state = self
+            .window
+            .word(index, previous, current.saturating_add(cost));
+    }
+
+    #[inline]
+    fn life(&self, state: &Word, now: Tick) -> Tick {
+        self.reset(&self.window.view(*state, now))
+    }
+
+    fn horizon(&self) -> Tick {
+        self.window.width * 2
+    }
+
+    #[inline]
+    fn lifetime(&self) -> Tick {
+        self.window.lifetime()
+    }
+
+    fn quota(&self) -> Quota {
+        self.quota
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const W: Tick = 1_000_000;
+
+    fn denied_until(rule: &SlidingWindow, state: Word, now: Tick, cost: Cost) -> Tick {
+        let retry = rule
+            .decide(&mut state.clone(), now, cost)
+            .retry_ticks()
+            .expect("denied");
+        assert!(
+            rule.decide(&mut state.clone(), now + retry - 1, cost)
+                .is_denied()
+        );
+        assert!(
+            rule.decide(&mut state.clone(), now + retry, cost)
+                .is_admitted()
+        );
+        now + retry
+    }
+
+    #[test]
+    fn the_window_before_counts_less_and_less() {
+        let (rule, mut state) = (SlidingWindow::new(Quota::per_second(10)), Word::EMPTY);
+        assert!(rule.decide(&mut state, 0, 10).is_admitted());
+        assert_eq!(rule.decide(&mut state, W, 0).remaining(), 0);
+        assert_eq!(rule.decide(&mut state, W + 99_999, 0).remaining(), 0);
+        assert_eq!(rule.decide(&mut state, W + 100_000, 0).remaining(), 1);
+        assert_eq!(denied_until(&rule, state, W + 1, 1), W + 100_000);
+        assert_eq!(denied_until(&rule, state, 5, 3), W + 300_000);
+    }
+
+    #[test]
+    fn a_large_cost_may_have_to_wait_for_the_next_window_but_one() {
+        let (rule, mut state) = (SlidingWindow::new(Quota::per_second(10)), Word::EMPTY);
+        rule.decide(&mut state, 100, 5);
+        rule.decide(&mut state, W + 600_000, 8);
+        assert_eq!(denied_until(&rule, state, W + 600_000, 10), 3 * W);
+    }
+
+    #[test]
+    fn two_idle_windows_forget() {
+        let (rule, mut state) = (SlidingWindow::new(Quota::per_second(10)), Word::EMPTY);
+        rule.decide(&mut state, 999_999, 10);
+        assert_eq!(rule.life(&state, 999_999), W + 1);
+        assert_eq!(
+            rule.decide(&mut state, 2 * W, 0).reset_after(),
+            Duration::ZERO
+        );
+    }
+
+    #[test]
+    fn a_limit_of_one_can_be_had() {
+        let (rule, mut state) = (SlidingWindow::new(Quota::per_second(1)), Word::EMPTY);
+        assert!(rule.decide(&mut state, 0, 1).is_admitted());
+        assert_eq!(denied_until(&rule, state, 1, 1), 2 * W);
+    }
+
+    #[test]
+    fn coarse_steps_keep_the_promised_instant() {
+        let quota = Quota::per_day(1_000_003);
+        let (rule, mut state) = (SlidingWindow::new(quota), Word::EMPTY);
+        assert!(rule.step > 1);
+        rule.decide(&mut state, 12_345, 1_000_003);
+        let day = quota.period_ticks();
+        denied_until(&rule, state, 54_321, 7);
+        denied_until(&rule, state, day + 54_321, 700_000);
+    }
+
+    #[test]
+    fn too_large_a_limit_is_refused_by_name() {
+        let error = SlidingWindow::try_new(Quota::per_second(1 << 26)).unwrap_err();
+        assert!(
+            error.to_string().starts_with("quota amount of 67108864"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,131 @@
+//! Counting windows in one word: which window, and what was counted in it.
+
+use super::{
+    quota::{Quota, QuotaError},
+    rule::Word,
+};
+use crate::clock::Tick;
+
+/// How a word is divided: `counters` counts of `bits` each, and above them as
+/// much of the window's index as there is room for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Window {
+    pub(super) limit: u64,
+    pub(super) width: Tick,
+    bits: u32,
+    counters: u32,
+}
+
+/// What a word says, seen from an instant.
+pub(super) struct View {
+    /// The window that the counts belong to: the present one, or a later one.
+    pub(super) index: u64,
+    /// How far the window has come.
+    pub(super) elapsed: Tick,
+    /// How long until it begins, if it is a later one.
+    pub(super) ahead: Tick,
+    pub(super) previous: u64,
+    pub(super) current: u64,
+}
+
+impl Window {
+    /// Refuses a limit of which `counters` counts leave less than ten bits
+    /// for the index. Each can count to twice the limit, to have room for debt.
+    pub(super) fn new(quota: &Quota, counters: u32) -> Result<Self, QuotaError> {
+        let (limit, width) = (quota.amount(), quota.period_ticks());
+        let bits = u64::BITS - limit.leading_zeros() + 1;
+        if bits * counters > 54 {
+            return Err(QuotaError::new(
+                "amount",
+                limit,
+                "1 to 2^26 - 1 in a sliding window",
+            ));
+        }
+        Ok(Self {
+            limit,
+            width,
+            bits,
+            counters,
+        })
+    }
+
+    #[inline]
+    pub(super) fn view(&self, state: Word, now: Tick) -> View {
+        let (index, elapsed) = (now / self.width, now % self.width);
+        let (stored, previous, current) = self.unpack(state);
+        let view = |ahead, previous, current| View {
+            index,
+            elapsed,
+            ahead,
+            previous,
+            current,
+        };
+        match self.behind(index, stored) {
+            _ if state == Word::EMPTY => view(0, 0, 0),
+            0 => view(0, previous, current),
+            1 => view(0, current, 0),
+            behind if behind > 0 => view(0, 0, 0),
+            // The clock stepped back, or the place was booked in advance: the
+            // counts stand at the beginning of their own window.
+            behind => {
+                let later = behind.unsigned_abs();
+                let ahead = later.saturating_mul(self.width) - elapsed;
+                View {
+                    index: index + later,
+                    elapsed: 0,
+                    ahead,
+                    previous,
+                    current,
+                }
+            }
+        }
+    }
+
+    #[inline]
+    pub(super) fn word(&self, index: u64, previous: u64, current: u64) -> Word {
+        let (previous, current) = (previous.min(self.most()), current.min(self.most()));
+        if previous == 0 && current == 0 {
+            return Word::EMPTY;
+        }
+        let previous = if self.counters == 2 {
+            previous << self.bits
+        } else {
+            0
+        };
+        Word::nearest(index.wrapping_shl(self.bits * self.counters) | previous | current)
+    }
+
+    /// For how long words can be told apart: half of the indexes there are,
+    /// and again half, for stores that are late.
+    pub(super) fn lifetime(&self) -> Tick {
+        let indexes = 1_u64 << (u64::BITS - self.bits * self.counters - 2);
+        indexes.saturating_mul(self.width)
+    }
+
+    /// The largest count. One less than would fit: a word of all ones means
+    /// something to the table.
+    fn most(&self) -> u64 {
+        (1 << self.bits) - 2
+    }
+
+    fn unpack(&self, state: Word) -> (u64, u64, u64) {
+        let count = (1 << self.bits) - 1;
+        let previous = if self.counters == 2 {
+            state.0 >> self.bits & count
+        } else {
+            0
+        };
+        (
+            state.0 >> (self.bits * self.counters),
+            previous,
+            state.0 & count,
+        )
+    }
+
+    /// How many windows the stored index lies behind, within its few bits.
+    #[inline]
+    fn behind(&self, index: u64, stored: u64) -> i64 {
+        let lost = self.bits * self.counters;
+        (index.wrapping_sub(stored) << lost) as i64 >> lost
+    }
+}
