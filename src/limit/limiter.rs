@@ -1,0 +1,129 @@
+//! The seam between those who ask and what knows the state.
+
+use std::{
+    error::Error,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use super::{decision::Decision, quota::Cost};
+
+/// What a limiter's answers look like, whatever its keys are.
+pub trait Backend {
+    /// Why there is no decision; `Infallible` where the state is in process.
+    type Error: Into<Box<dyn Error + Send + Sync>>;
+
+    /// A decision that takes its time.
+    type Future: Future<Output = Result<Decision, Self::Error>>;
+}
+
+/// Decides by key: the seam at which the layer, the adaptors and your own code
+/// meet [`Local`](super::Local) state or any other.
+///
+/// A limiter is a handle: clones share their state.
+///
+/// To write your own, decide in [`check`](Self::check), and make `until_ready`
+/// the same if it cannot wait:
+///
+/// ```
+/// use std::{convert::Infallible, future::Ready, sync::Arc, time::Duration};
+/// use sluicegate::limit::{Backend, Check, Cost, Decision, Limiter, Patience, Verdict};
+///
+/// #[derive(Clone)]
+/// struct Closed(Arc<str>);
+///
+/// impl Backend for Closed {
+///     type Error = Infallible;
+///     type Future = Ready<Result<Decision, Infallible>>;
+/// }
+///
+/// impl<K: ?Sized> Limiter<K> for Closed {
+///     fn name(&self, _key: &K) -> &Arc<str> {
+///         &self.0
+///     }
+///
+///     fn check(&self, _key: &K, _cost: Cost) -> Check<Self::Future> {
+///         let an_hour = Duration::from_secs(3_600);
+///         Check::Now(Decision::new(Verdict::Deny, 1, 0, Some(an_hour), an_hour))
+///     }
+///
+///     fn until_ready(&self, key: &K, cost: Cost, _patience: Patience) -> Check<Self::Future> {
+///         self.check(key, cost)
+///     }
+/// }
+/// ```
+pub trait Limiter<K: ?Sized>: Backend {
+    /// The name of the limit that this key falls under, as clients and logs
+    /// see it.
+    fn name(&self, key: &K) -> &Arc<str>;
+
+    /// Takes `cost` from the budget of `key` if it is there. Does not sleep: a
+    /// verdict of `Queue` is for the caller to obey.
+    fn check(&self, key: &K, cost: Cost) -> Check<Self::Future>;
+
+    /// Takes `cost`, or books it and sleeps until it is there, within the
+    /// bounds of `patience`. The place in the line is booked by the call
+    /// itself, and given back when the future is dropped.
+    fn until_ready(&self, key: &K, cost: Cost, patience: Patience) -> Check<Self::Future>;
+}
+
+/// A decision, at once or later.
+///
+/// It is a future itself, for those who do not mind which.
+#[derive(Debug)]
+#[must_use = "a decision is there to be obeyed"]
+pub enum Check<F> {
+    /// Decided.
+    Now(Decision),
+    /// Still to be decided, or decided and waiting for its turn.
+    Later(F),
+}
+
+impl<F, E> Future for Check<F>
+where
+    F: Future<Output = Result<Decision, E>> + Unpin,
+{
+    type Output = Result<Decision, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.get_mut() {
+            Self::Now(decision) => Poll::Ready(Ok(*decision)),
+            Self::Later(future) => Pin::new(future).poll(cx),
+        }
+    }
+}
+
+/// How long, and in what company, a caller is ready to wait.
+///
+/// ```
+/// use std::time::Duration;
+/// use sluicegate::limit::Patience;
+///
+/// let patience = Patience::up_to(Duration::from_millis(500)).queue(20);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    pub(crate) max_wait: Duration,
+    pub(crate) max_queue: usize,
+}
+
+impl Patience {
+    /// Waits no longer than this; who would have to is refused at once. The
+    /// queue is bounded at 1,024.
+    pub const fn up_to(max_wait: Duration) -> Self {
+        Self {
+            max_wait,
+            max_queue: 1_024,
+        }
+    }
+
+    /// Refuses at once whoever finds this many already waiting for the same
+    /// budget.
+    #[must_use]
+    pub const fn queue(self, max_queue: usize) -> Self {
+        Self { max_queue, ..self }
+    }
+}

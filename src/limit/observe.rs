@@ -1,0 +1,165 @@
+//! What happened, for those who count.
+
+use std::{
+    fmt,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+};
+
+use super::decision::Decision;
+
+/// Is told of every decision of a layer, and of every bucket that a full table
+/// had to forget. This is where metrics attach.
+///
+/// It is called on the path of a request, so it should be quick. [`Counts`] is
+/// one that counts; any other takes one method:
+///
+/// ```
+/// use sluicegate::limit::{Event, Observe, Outcome};
+///
+/// #[derive(Debug)]
+/// struct Print;
+///
+/// impl Observe for Print {
+///     fn decided(&self, event: &Event<'_>) {
+///         if event.outcome == Outcome::Refused {
+///             println!("{} refused, retry after {:?}", event.limiter, event.decision.and_then(|d| d.retry_after()));
+///         }
+///     }
+/// }
+/// ```
+pub trait Observe: fmt::Debug + Send + Sync + 'static {
+    /// The layer decided about a request.
+    fn decided(&self, event: &Event<'_>);
+
+    /// A limiter of this name forgot a bucket that was still alive, because
+    /// its table is full. Give it the same observer as the layer, by
+    /// [`LocalBuilder::observe`](super::LocalBuilder::observe).
+    fn forgotten(&self, limiter: &str) {
+        let _ = limiter;
+    }
+}
+
+/// One decision of a layer.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Event<'a> {
+    /// The limiter's name; empty where none was asked.
+    pub limiter: &'a str,
+    /// What became of the request.
+    pub outcome: Outcome,
+    /// The decision, where there was one.
+    pub decision: Option<&'a Decision>,
+}
+
+impl<'a> Event<'a> {
+    pub(crate) fn new(limiter: &'a str, outcome: Outcome, decision: Option<&'a Decision>) -> Self {
+        Self {
+            limiter,
+            outcome,
+            decision,
+        }
+    }
+}
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// It passed at once.
+    Admitted,
+    /// It passed after it had waited.
+    Waited,
+    /// It was refused.
+    Refused,
+    /// It would have been refused, but the layer only watches (shadow mode).
+    Shadowed,
+    /// It was not asked about.
+    Exempt,
+    /// It has no key, and the layer lets such requests pass.
+    Keyless,
+    /// The limiter could not decide, so it was refused.
+    Failed,
+}
+
+/// An observer that counts.
+///
+/// ```
+/// use std::sync::Arc;
+/// use sluicegate::limit::{Counts, Local, Quota, RateLimitLayer, TokenBucket};
+///
+/// let counts = Arc::new(Counts::default());
+/// let limiter = Local::builder(TokenBucket::new(Quota::per_second(10)))
+///     .observe(counts.clone())
+///     .direct();
+/// let layer = RateLimitLayer::new(limiter).observe(counts.clone());
+/// assert_eq!(counts.snapshot().refused, 0);
+/// # let _ = layer;
+/// ```
+#[derive(Debug, Default)]
+pub struct Counts {
+    admitted: AtomicU64,
+    waited: AtomicU64,
+    refused: AtomicU64,
+    shadowed: AtomicU64,
+    exempt: AtomicU64,
+    keyless: AtomicU64,
+    failed: AtomicU64,
+    forgotten: AtomicU64,
+}
+
+/// What [`Counts`] had counted at one time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// Requests that passed at once.
+    pub admitted: u64,
+    /// Requests that passed after they had waited.
+    pub waited: u64,
+    /// Requests refused.
+    pub refused: u64,
+    /// Requests that passed in shadow mode, but would have been refused.
+    pub shadowed: u64,
+    /// Requests not asked about.
+    pub exempt: u64,
+    /// Requests without a key that passed.
+    pub keyless: u64,
+    /// Requests refused because the limiter could not decide.
+    pub failed: u64,
+    /// Buckets forgotten alive because the table is full.
+    pub forgotten: u64,
+}
+
+impl Counts {
+    /// All counts; each is exact, but they are not read in one instant.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            admitted: self.admitted.load(Relaxed),
+            waited: self.waited.load(Relaxed),
+            refused: self.refused.load(Relaxed),
+            shadowed: self.shadowed.load(Relaxed),
+            exempt: self.exempt.load(Relaxed),
+            keyless: self.keyless.load(Relaxed),
+            failed: self.failed.load(Relaxed),
+            forgotten: self.forgotten.load(Relaxed),
+        }
+    }
+}
+
+impl Observe for Counts {
+    fn decided(&self, event: &Event<'_>) {
+        let count = match event.outcome {
+            Outcome::Admitted => &self.admitted,
+            Outcome::Waited => &self.waited,
+            Outcome::Refused => &self.refused,
+            Outcome::Shadowed => &self.shadowed,
+            Outcome::Exempt => &self.exempt,
+            Outcome::Keyless => &self.keyless,
+            Outcome::Failed => &self.failed,
+        };
+        count.fetch_add(1, Relaxed);
+    }
+
+    fn forgotten(&self, _limiter: &str) {
+        self.forgotten.fetch_add(1, Relaxed);
+    }
+}

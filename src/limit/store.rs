@@ -1,0 +1,194 @@
+//! Where a limiter keeps its buckets.
+
+use std::{
+    fmt,
+    sync::{Arc, atomic},
+};
+
+use super::{
+    observe::Observe,
+    rule::{Rule, State, Word},
+};
+use crate::{
+    clock::Tick,
+    sync::{AtomicU64, Mutex, Ordering::*, lock},
+};
+
+/// Buckets by the hash of their key.
+pub trait Store<S>: fmt::Debug + Send + Sync + 'static {
+    /// An empty store of a capacity, at the present instant.
+    fn new(capacity: usize, now: Tick, forgotten: Forgotten) -> Self;
+
+    /// Changes a bucket in one step, and answers what `change` answered at
+    /// last: it may be called again when someone else was faster.
+    fn update<R, T>(&self, rule: &R, key: u64, now: Tick, change: impl FnMut(&mut S) -> T) -> T
+    where
+        R: Rule<State = S>;
+
+    /// What was forgotten alive.
+    fn forgotten(&self) -> &Forgotten;
+}
+
+/// Counts buckets that had to go before their time.
+#[derive(Debug)]
+pub struct Forgotten {
+    count: atomic::AtomicU64,
+    limiter: Arc<str>,
+    observer: Option<Arc<dyn Observe>>,
+}
+
+impl Forgotten {
+    pub(crate) fn new(limiter: Arc<str>, observer: Option<Arc<dyn Observe>>) -> Self {
+        Self {
+            count: atomic::AtomicU64::new(0),
+            limiter,
+            observer,
+        }
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        self.count.load(Relaxed)
+    }
+
+    pub(super) fn add_one(&self) {
+        self.count.fetch_add(1, Relaxed);
+        if let Some(observer) = &self.observer {
+            observer.forgotten(&self.limiter);
+        }
+    }
+}
+
+/// Knows when the words of a store may begin to wrap; see [`Rule::lifetime`].
+#[derive(Debug)]
+pub(super) struct Epoch {
+    began: AtomicU64,
+    turn: Mutex<()>,
+}
+
+impl Epoch {
+    pub(super) fn new(now: Tick) -> Self {
+        Self {
+            began: AtomicU64::new(now),
+            turn: Mutex::new(()),
+        }
+    }
+
+    #[inline]
+    pub(super) fn is_over(&self, now: Tick, lifetime: Tick) -> bool {
+        now.saturating_sub(self.began.load(Acquire)) > lifetime
+    }
+
+    /// Has one caller `drop_dead` buckets while the others wait. It is told
+    /// whether the store lay idle for so long that all must be dead.
+    #[cold]
+    pub(super) fn renew(&self, now: Tick, lifetime: Tick, drop_dead: impl FnOnce(bool)) {
+        let _turn = lock(&self.turn);
+        if self.is_over(now, lifetime) {
+            let idle = now.saturating_sub(self.began.load(Acquire));
+            drop_dead(idle / 2 > lifetime);
+            self.began.store(now, Release);
+        }
+    }
+}
+
+/// One bucket of one word, alone on its cache lines.
+#[derive(Debug)]
+#[repr(align(128))]
+pub struct One {
+    word: AtomicU64,
+    epoch: Epoch,
+    forgotten: Forgotten,
+}
+
+impl Store<Word> for One {
+    fn new(_capacity: usize, now: Tick, forgotten: Forgotten) -> Self {
+        Self {
+            word: AtomicU64::new(Word::EMPTY.0),
+            epoch: Epoch::new(now),
+            forgotten,
+        }
+    }
+
+    #[inline]
+    fn update<R, T>(
+        &self,
+        rule: &R,
+        _key: u64,
+        now: Tick,
+        mut change: impl FnMut(&mut Word) -> T,
+    ) -> T
+    where
+        R: Rule<State = Word>,
+    {
+        if self.epoch.is_over(now, rule.lifetime()) {
+            self.renew(rule, now);
+        }
+        let mut seen = self.word.load(Acquire);
+        loop {
+            let mut next = Word(seen);
+            let answer = change(&mut next);
+            if next.0 == seen {
+                return answer;
+            }
+            match self
+                .word
+                .compare_exchange_weak(seen, next.0, AcqRel, Acquire)
+            {
+                Ok(_) => return answer,
+                Err(newer) => seen = newer,
+            }
+        }
+    }
+
+    fn forgotten(&self) -> &Forgotten {
+        &self.forgotten
+    }
+}
+
+impl One {
+    #[cold]
+    fn renew<R: Rule<State = Word>>(&self, rule: &R, now: Tick) {
+        self.epoch.renew(now, rule.lifetime(), |idle| {
+            let seen = self.word.load(Acquire);
+            if idle || rule.life(&Word(seen), now) == 0 {
+                // Whoever was faster wrote a word that is alive.
+                let _ = self
+                    .word
+                    .compare_exchange(seen, Word::EMPTY.0, AcqRel, Acquire);
+            }
+        });
+    }
+}
+
+/// One bucket of any state, behind a lock.
+#[derive(Debug)]
+pub struct Locked<S> {
+    state: Mutex<S>,
+    forgotten: Forgotten,
+}
+
+impl<S: State> Store<S> for Locked<S> {
+    fn new(_capacity: usize, _now: Tick, forgotten: Forgotten) -> Self {
+        Self {
+            state: Mutex::new(S::default()),
+            forgotten,
+        }
+    }
+
+    fn update<R, T>(
+        &self,
+        _rule: &R,
+        _key: u64,
+        _now: Tick,
+        mut change: impl FnMut(&mut S) -> T,
+    ) -> T
+    where
+        R: Rule<State = S>,
+    {
+        change(&mut lock(&self.state))
+    }
+
+    fn forgotten(&self) -> &Forgotten {
+        &self.forgotten
+    }
+}

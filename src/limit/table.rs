@@ -1,0 +1,321 @@
+//! The bounded lock-free table in which a limiter keeps its buckets.
+//!
+//! Memory is fixed when the table is made: cache lines of four slots, a slot
+//! being the hash of a key and the word of its bucket. A key has two lines
+//! where it may be, and behind them a few lines of a small common overflow, so
+//! that all keys find a place up to the capacity. A bucket whose life is over
+//! needs no sweeper: its slot *is* free.
+//!
+//! Reading and deciding take no lock: find the slot, decide, compare and swap.
+//! Only a key that is new takes one, one of many, so that two threads cannot
+//! give one key two slots. It takes a slot over in three steps:
+//!
+//! ```text
+//! state: dead -> BUSY      claimed, by compare and swap
+//! key:   old  -> new
+//! state: BUSY -> first     published
+//! ```
+//!
+//! Whoever decides reads the state first and the key after it, so a state that
+//! belongs to the new key is never taken for one of the old.
+//!
+//! Two keys with the same 64-bit hash share a bucket. The hash is seeded anew
+//! in every process, so nobody can choose such keys; among a million keys the
+//! chance of one such pair is 3 in 100 million.
+
+use super::{
+    rule::{Rule, Word},
+    store::{Epoch, Forgotten, Store},
+};
+use crate::{
+    clock::Tick,
+    sync::{AtomicU64, Mutex, Ordering::*, lock},
+};
+
+const SLOTS: usize = 4;
+
+/// Lines of the overflow that a key may lie in.
+const REACH: usize = 4;
+
+/// Locks for newcomers.
+const TURNS: usize = 64;
+
+#[derive(Debug)]
+pub struct Table {
+    lines: Box<[Line]>,
+    overflow: Box<[Line]>,
+    turns: Box<[Turn]>,
+    /// Whether anything ever went to the overflow.
+    spilled: AtomicU64,
+    epoch: Epoch,
+    forgotten: Forgotten,
+}
+
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Line([Slot; SLOTS]);
+
+#[derive(Debug, Default)]
+struct Slot {
+    key: AtomicU64,
+    state: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Turn(Mutex<()>);
+
+/// A slot that may be taken over, and the state by which to claim it.
+#[derive(Clone, Copy)]
+struct Vacancy<'a> {
+    slot: &'a Slot,
+    seen: u64,
+    life: Tick,
+}
+
+impl Store<Word> for Table {
+    /// The proportions are such that no key below the capacity is ever without
+    /// a place: 1.40 slots for each key, and 0.06 in the overflow. That is
+    /// 23.4 bytes for each key.
+    fn new(capacity: usize, now: Tick, forgotten: Forgotten) -> Self {
+        let lines = |hundredths: usize| capacity.saturating_mul(hundredths).div_ceil(100 * SLOTS);
+        Self::with_lines(lines(140).max(2), lines(6).max(REACH), now, forgotten)
+    }
+
+    #[inline]
+    fn update<R, T>(
+        &self,
+        rule: &R,
+        key: u64,
+        now: Tick,
+        mut change: impl FnMut(&mut Word) -> T,
+    ) -> T
+    where
+        R: Rule<State = Word>,
+    {
+        // 0 marks a slot never used.
+        let key = key.max(1);
+        if self.epoch.is_over(now, rule.lifetime()) {
+            self.drop_dead(rule, now);
+        }
+        match self
+            .find(key)
+            .and_then(|slot| slot.update(key, &mut change))
+        {
+            Some(answer) => answer,
+            None => self.insert(rule, key, now, change),
+        }
+    }
+
+    fn forgotten(&self) -> &Forgotten {
+        &self.forgotten
+    }
+}
+
+impl Table {
+    fn with_lines(lines: usize, overflow: usize, now: Tick, forgotten: Forgotten) -> Self {
+        let make = |count| (0..count).map(|_| Line::default()).collect();
+        Self {
+            lines: make(lines),
+            overflow: make(overflow),
+            turns: (0..TURNS).map(|_| Turn::default()).collect(),
+            spilled: AtomicU64::new(0),
+            epoch: Epoch::new(now),
+            forgotten,
+        }
+    }
+
+    #[inline]
+    fn find(&self, key: u64) -> Option<&Slot> {
+        let (first, second) = self.homes(key);
+        first
+            .find(key)
+            .or_else(|| second.find(key))
+            .or_else(|| self.find_spilled(key))
+    }
+
+    fn find_spilled(&self, key: u64) -> Option<&Slot> {
+        if self.spilled.load(Acquire) == 0 {
+            return None;
+        }
+        self.beyond(key).find_map(|line| line.find(key))
+    }
+
+    /// The two lines of a key, by the halves of its hash.
+    #[inline]
+    fn homes(&self, key: u64) -> (&Line, &Line) {
+        (
+            pick(&self.lines, key >> 32),
+            pick(&self.lines, key & u64::from(u32::MAX)),
+        )
+    }
+
+    /// The lines of the overflow where a key may be.
+    fn beyond(&self, key: u64) -> impl Iterator<Item = &Line> {
+        let mixed = key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
+        let start = (mixed * self.overflow.len() as u64 >> 32) as usize;
+        self.overflow.iter().cycle().skip(start).take(REACH)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn insert<R, T>(
+        &self,
+        rule: &R,
+        key: u64,
+        now: Tick,
+        mut change: impl FnMut(&mut Word) -> T,
+    ) -> T
+    where
+        R: Rule<State = Word>,
+    {
+        let _turn = lock(&self.turns[key as usize % TURNS].0);
+        loop {
+            // Someone may have had the turn before, with the same key.
+            if let Some(answer) = self
+                .find(key)
+                .and_then(|slot| slot.update(key, &mut change))
+            {
+                return answer;
+            }
+            let mut first = Word::EMPTY;
+            let answer = change(&mut first);
+            if first == Word::EMPTY {
+                return answer;
+            }
+            if let Some(vacancy) = self.vacancy(rule, key, now)
+                && vacancy.claim(key, first)
+            {
+                if vacancy.life > 0 {
+                    self.forgotten.add_one();
+                }
+                return answer;
+            }
+        }
+    }
+
+    /// The first home of a key if that is at most half full, else the emptier
+    /// of the two, else the overflow, else what is nearest to being forgotten.
+    fn vacancy<R: Rule<State = Word>>(&self, rule: &R, key: u64, now: Tick) -> Option<Vacancy<'_>> {
+        let (first, second) = self.homes(key);
+        let (many, vacancy) = first.free(rule, now);
+        if many >= SLOTS / 2 {
+            return vacancy;
+        }
+        let (others, other) = second.free(rule, now);
+        if many.max(others) > 0 {
+            return if many >= others { vacancy } else { other };
+        }
+        self.spilled.store(1, Release);
+        let spare = self.beyond(key).find_map(|line| line.free(rule, now).1);
+        spare.or_else(|| {
+            let slots = [first, second]
+                .into_iter()
+                .chain(self.beyond(key))
+                .flat_map(|line| &line.0);
+            slots
+                .filter_map(|slot| slot.vacancy(rule, now))
+                .min_by_key(|vacancy| vacancy.life)
+        })
+    }
+
+    #[cold]
+    fn drop_dead<R: Rule<State = Word>>(&self, rule: &R, now: Tick) {
+        self.epoch.renew(now, rule.lifetime(), |all| {
+            for slot in self
+                .lines
+                .iter()
+                .chain(&self.overflow)
+                .flat_map(|line| &line.0)
+            {
+                if let Some(Vacancy { seen, life, .. }) = slot.vacancy(rule, now)
+                    && (all || life == 0)
+                {
+                    // Whoever was faster wrote a word that is alive.
+                    let _ = slot
+                        .state
+                        .compare_exchange(seen, Word::EMPTY.0, AcqRel, Relaxed);
+                }
+            }
+        });
+    }
+}
+
+#[inline]
+fn pick(lines: &[Line], half: u64) -> &Line {
+    &lines[(half * lines.len() as u64 >> 32) as usize]
+}
+
+impl Line {
+    #[inline]
+    fn find(&self, key: u64) -> Option<&Slot> {
+        // Acquire: with a key comes no state from before it.
+        self.0.iter().find(|slot| slot.key.load(Acquire) == key)
+    }
+
+    /// How many slots are free, and one of them.
+    fn free<R: Rule<State = Word>>(&self, rule: &R, now: Tick) -> (usize, Option<Vacancy<'_>>) {
+        let free = self.0.iter().filter_map(|slot| slot.vacancy(rule, now));
+        free.filter(|vacancy| vacancy.life == 0)
+            .fold((0, None), |(many, _), vacancy| (many + 1, Some(vacancy)))
+    }
+}
+
+impl Slot {
+    /// Changes the state, unless the slot is another key's by now.
+    #[inline]
+    fn update<T>(&self, key: u64, change: &mut impl FnMut(&mut Word) -> T) -> Option<T> {
+        let mut seen = self.state.load(Acquire);
+        loop {
+            if seen == Word::BUSY.0 || self.key.load(Relaxed) != key {
+                return None;
+            }
+            let mut next = Word(seen);
+            let answer = change(&mut next);
+            if next.0 == seen {
+                return Some(answer);
+            }
+            match self
+                .state
+                .compare_exchange_weak(seen, next.0, AcqRel, Acquire)
+            {
+                Ok(_) => return Some(answer),
+                Err(newer) => seen = newer,
+            }
+        }
+    }
+
+    fn vacancy<R: Rule<State = Word>>(&self, rule: &R, now: Tick) -> Option<Vacancy<'_>> {
+        let seen = self.state.load(Acquire);
+        if seen == Word::BUSY.0 {
+            return None;
+        }
+        let life = if seen == Word::EMPTY.0 {
+            0
+        } else {
+            rule.life(&Word(seen), now)
+        };
+        Some(Vacancy {
+            slot: self,
+            seen,
+            life,
+        })
+    }
+}
+
+impl Vacancy<'_> {
+    /// Takes the slot over, unless someone else was faster.
+    fn claim(&self, key: u64, first: Word) -> bool {
+        let Self { slot, seen, .. } = *self;
+        if slot
+            .state
+            .compare_exchange(seen, Word::BUSY.0, AcqRel, Relaxed)
+            .is_err()
+        {
+            return false;
+        }
+        slot.key.store(key, Release);
+        slot.state.store(first.0, Release);
+        true
+    }
+}
