@@ -1,0 +1,165 @@
+//! Whose budget is this: the part of a request that a limit goes by.
+//!
+//! A [`Key`] reads something out of a request: who sent it, what it is for.
+//! Requests with equal keys share a budget.
+//!
+//! | key | goes by |
+//! |---|---|
+//! | [`Global`] | nothing: one budget for all |
+//! | [`header`] | the value of a header, such as an API key |
+//! | [`extension`] | something that a layer further out put into the request, such as a user |
+//! | [`ClientIp`] | the client's address, through the proxies that you trust |
+//! | [`by`] | whatever a closure makes of the request |
+//! | a tuple of keys | all of them together |
+//! | [`or`](KeyExt::or) | the second where the first finds nothing |
+//!
+//! ```
+//! use http::Request;
+//! use sluicegate::key::{self, Key, KeyExt};
+//!
+//! // By API key, or else all anonymous requests by their method.
+//! let key = key::header("x-api-key").or(key::by(|req: &Request<()>| Some(req.method().clone())));
+//!
+//! let request = Request::get("/").header("x-api-key", "k1").body(()).unwrap();
+//! assert!(key.key(&request).is_some());
+//! ```
+
+use std::{fmt, hash::Hash};
+
+#[cfg(feature = "http")]
+mod http;
+#[cfg(feature = "http")]
+mod ip;
+
+#[cfg(feature = "http")]
+pub use self::{
+    http::{Extension, Header, extension, header},
+    ip::{ClientIp, ClientIpError},
+};
+
+/// Reads from a request whose budget it draws on.
+///
+/// A key may borrow from the request: only its hash is kept.
+pub trait Key<Req> {
+    /// What the limit goes by. Its `Debug` form appears in logs where
+    /// [`log_keys`](crate::limit::RateLimitLayer::log_keys) is on.
+    type Key<'a>: Hash + fmt::Debug
+    where
+        Self: 'a,
+        Req: 'a;
+
+    /// The key of this request; `None` if it has none.
+    fn key<'a>(&'a self, req: &'a Req) -> Option<Self::Key<'a>>;
+}
+
+/// One budget for all requests.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Global;
+
+impl<Req> Key<Req> for Global {
+    type Key<'a>
+        = ()
+    where
+        Req: 'a;
+
+    #[inline]
+    fn key<'a>(&'a self, _req: &'a Req) -> Option<()> {
+        Some(())
+    }
+}
+
+/// Goes by whatever `read` makes of the request.
+///
+/// ```
+/// use sluicegate::key::{self, Key};
+///
+/// let by_length = key::by(|line: &String| Some(line.len()));
+/// assert_eq!(by_length.key(&"four".to_string()), Some(4));
+/// ```
+pub fn by<Req, T, F>(read: F) -> By<F>
+where
+    F: Fn(&Req) -> Option<T>,
+{
+    By(read)
+}
+
+/// The key that [`by`] makes.
+#[derive(Clone, Copy)]
+pub struct By<F>(F);
+
+impl<Req, T, F> Key<Req> for By<F>
+where
+    F: Fn(&Req) -> Option<T>,
+    T: Hash + fmt::Debug,
+{
+    type Key<'a>
+        = T
+    where
+        Self: 'a,
+        Req: 'a;
+
+    fn key<'a>(&'a self, req: &'a Req) -> Option<T> {
+        (self.0)(req)
+    }
+}
+
+impl<F> fmt::Debug for By<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("By")
+    }
+}
+
+macro_rules! tuple {
+    ($($name:ident)+) => {
+        impl<Req, $($name: Key<Req>),+> Key<Req> for ($($name,)+) {
+            type Key<'a> = ($($name::Key<'a>,)+) where Self: 'a, Req: 'a;
+
+            #[allow(non_snake_case, reason = "each part is named like its type")]
+            fn key<'a>(&'a self, req: &'a Req) -> Option<Self::Key<'a>> {
+                let ($($name,)+) = self;
+                Some(($($name.key(req)?,)+))
+            }
+        }
+    };
+}
+
+tuple!(A B);
+tuple!(A B C);
+tuple!(A B C D);
+
+/// What every key can do.
+pub trait KeyExt: Sized {
+    /// Goes by `other` where this key finds nothing. The two never share a
+    /// budget, even where their keys look the same.
+    fn or<K>(self, other: K) -> Or<Self, K> {
+        Or(self, other)
+    }
+}
+
+impl<K> KeyExt for K {}
+
+/// The key that [`KeyExt::or`] makes.
+#[derive(Clone, Copy, Debug)]
+pub struct Or<A, B>(A, B);
+
+/// One of two keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Either<A, B> {
+    /// The key that was asked first.
+    First(A),
+    /// The key that was asked where the first had nothing to say.
+    Second(B),
+}
+
+impl<Req, A: Key<Req>, B: Key<Req>> Key<Req> for Or<A, B> {
+    type Key<'a>
+        = Either<A::Key<'a>, B::Key<'a>>
+    where
+        Self: 'a,
+        Req: 'a;
+
+    fn key<'a>(&'a self, req: &'a Req) -> Option<Self::Key<'a>> {
+        let first = self.0.key(req).map(Either::First);
+        first.or_else(|| self.1.key(req).map(Either::Second))
+    }
+}

@@ -1,0 +1,82 @@
+//! Keys that HTTP requests carry.
+
+use std::{any::Any, fmt, hash::Hash, marker::PhantomData};
+
+use http::{HeaderName, HeaderValue, Request};
+
+use super::Key;
+
+/// Goes by the value of a header, byte for byte; by the first if it is there
+/// more than once.
+///
+/// Whoever sends requests chooses their headers: unless something further out
+/// has checked the value, a client escapes this limit by changing it.
+///
+/// # Panics
+///
+/// When `name` is not a header name in lower case.
+pub fn header(name: &'static str) -> Header {
+    Header(HeaderName::from_static(name))
+}
+
+/// The key that [`header`] makes.
+#[derive(Clone, Debug)]
+pub struct Header(HeaderName);
+
+impl<B> Key<Request<B>> for Header {
+    type Key<'a>
+        = &'a HeaderValue
+    where
+        B: 'a;
+
+    fn key<'a>(&'a self, req: &'a Request<B>) -> Option<&'a HeaderValue> {
+        req.headers().get(&self.0)
+    }
+}
+
+/// Goes by a value of type `T` in the request's extensions, which a layer
+/// further out has put there: an authenticated user, a tenant, a plan.
+///
+/// ```
+/// use http::Request;
+/// use sluicegate::key::{self, Key};
+///
+/// #[derive(Clone, Debug, Hash, PartialEq)]
+/// struct Tenant(u32);
+///
+/// let mut request = Request::new(());
+/// assert!(key::extension::<Tenant>().key(&request).is_none());
+/// request.extensions_mut().insert(Tenant(7));
+/// assert_eq!(key::extension::<Tenant>().key(&request), Some(&Tenant(7)));
+/// ```
+pub fn extension<T>() -> Extension<T> {
+    Extension(PhantomData)
+}
+
+/// The key that [`extension`] makes.
+pub struct Extension<T>(PhantomData<fn() -> T>);
+
+impl<B, T: Any + Send + Sync + Hash + fmt::Debug> Key<Request<B>> for Extension<T> {
+    type Key<'a>
+        = &'a T
+    where
+        B: 'a;
+
+    fn key<'a>(&'a self, req: &'a Request<B>) -> Option<&'a T> {
+        req.extensions().get()
+    }
+}
+
+impl<T> Clone for Extension<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Extension<T> {}
+
+impl<T> fmt::Debug for Extension<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Extension<{}>", std::any::type_name::<T>())
+    }
+}
