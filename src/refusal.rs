@@ -1,0 +1,197 @@
+//! Saying no: what was refused, why, for how long, and how the caller is told.
+//!
+//! A layer that refuses makes a [`Refusal`]; one trait, [`Refuse`], turns it
+//! into an answer. There are three:
+//!
+//! | | for | a refusal becomes |
+//! |---|---|---|
+//! | [`Answer`] | HTTP and gRPC, the default | a response: the inner service's error type stays as it is |
+//! | [`AsError`] | any other service | an error, for which the service's error type must be `From<Refusal>`, as [`BoxError`] is |
+//! | a closure | | what it makes of it |
+//!
+//! ```
+//! use http::{Request, Response, StatusCode};
+//! use sluicegate::{limit::{Local, Quota, RateLimitLayer, TokenBucket}, refusal::Refusal};
+//!
+//! let limiter = Local::direct(TokenBucket::new(Quota::per_second(10)));
+//! let layer = RateLimitLayer::new(limiter).refuse_with(|refusal: Refusal, _: &Request<String>| {
+//!     let mut response = Response::new(format!("not now: {refusal}"));
+//!     *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+//!     Ok::<_, std::convert::Infallible>(response)
+//! });
+//! # let _ = layer;
+//! ```
+
+use std::{error::Error, fmt, sync::Arc, time::Duration};
+
+use crate::limit::Decision;
+
+mod answer;
+#[cfg(feature = "grpc")]
+mod grpc;
+mod headers;
+mod problem;
+
+pub use self::{answer::Answer, headers::Headers};
+
+/// Any error that can be sent to another thread: what plain Tower services
+/// usually fail with.
+pub type BoxError = Box<dyn Error + Send + Sync>;
+
+/// Why a request was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Reason {
+    /// It is over the limit.
+    OverLimit,
+    /// It carries nothing to limit it by.
+    NoKey,
+    /// The limiter could not decide.
+    Unavailable,
+}
+
+/// A request that a layer refused.
+///
+/// As an error it says what was refused and for how long. In a response that
+/// [`Answer`] made, it is among the extensions, where layers further out find
+/// it.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    reason: Reason,
+    limiter: Option<Arc<str>>,
+    decision: Option<Decision>,
+    source: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+impl Refusal {
+    pub(crate) fn over_limit(limiter: Arc<str>, decision: Decision) -> Self {
+        let (limiter, decision) = (Some(limiter), Some(decision));
+        Self {
+            reason: Reason::OverLimit,
+            limiter,
+            decision,
+            source: None,
+        }
+    }
+
+    pub(crate) fn no_key() -> Self {
+        Self {
+            reason: Reason::NoKey,
+            limiter: None,
+            decision: None,
+            source: None,
+        }
+    }
+
+    pub(crate) fn unavailable(limiter: Arc<str>, source: BoxError) -> Self {
+        let (limiter, source) = (Some(limiter), Some(source.into()));
+        Self {
+            reason: Reason::Unavailable,
+            limiter,
+            decision: None,
+            source,
+        }
+    }
+
+    /// Why.
+    pub fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// The name of the limit, if one was asked.
+    pub fn limiter(&self) -> Option<&str> {
+        self.limiter.as_deref()
+    }
+
+    /// What the limit said, if one was asked.
+    pub fn decision(&self) -> Option<&Decision> {
+        self.decision.as_ref()
+    }
+
+    /// After how long the same request would pass if nobody else came; `None`
+    /// if that is unknown, or never.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.decision.as_ref()?.retry_after()
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let limiter = self.limiter().unwrap_or_default();
+        match (self.reason, self.retry_after()) {
+            (Reason::OverLimit, Some(retry)) => {
+                write!(f, "over the limit \"{limiter}\", retry after {retry:?}")
+            }
+            (Reason::OverLimit, None) => write!(
+                f,
+                "costs more than the limit \"{limiter}\" ever allows at once"
+            ),
+            (Reason::NoKey, _) => f.write_str("carries nothing to limit it by"),
+            (Reason::Unavailable, _) => write!(f, "the limit \"{limiter}\" could not be checked"),
+        }
+    }
+}
+
+impl Error for Refusal {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// Turns a refusal into the answer that the caller gets, and may mark what was
+/// admitted.
+pub trait Refuse<Req, Res, Err> {
+    /// The answer to a request that was refused.
+    ///
+    /// # Errors
+    ///
+    /// Whatever a refusal is to be; [`Answer`] never fails.
+    fn refuse(&self, refusal: Refusal, req: &Req) -> Result<Res, Err>;
+
+    /// Whether [`mark`](Self::mark) does anything.
+    fn marks(&self) -> bool {
+        false
+    }
+
+    /// Tells the caller of an admitted request what is left.
+    fn mark(&self, limiter: &str, decision: &Decision, res: &mut Res) {
+        let _ = (limiter, decision, res);
+    }
+}
+
+impl<F, Req, Res, Err> Refuse<Req, Res, Err> for F
+where
+    F: Fn(Refusal, &Req) -> Result<Res, Err>,
+{
+    fn refuse(&self, refusal: Refusal, req: &Req) -> Result<Res, Err> {
+        self(refusal, req)
+    }
+}
+
+/// Makes a refusal the error of the service.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// use sluicegate::{limit::{Local, Quota, RateLimitLayer, TokenBucket}, refusal::{AsError, BoxError, Refusal}};
+/// use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
+///
+/// let limiter = Local::direct(TokenBucket::new(Quota::per_minute(1)));
+/// let mut service = ServiceBuilder::new()
+///     .layer(RateLimitLayer::new(limiter).refuse_with(AsError))
+///     .service(service_fn(|n: u32| async move { Ok::<_, BoxError>(n + 1) }));
+///
+/// assert_eq!(service.ready().await.unwrap().call(1).await.unwrap(), 2);
+/// let error = service.ready().await.unwrap().call(1).await.unwrap_err();
+/// let refusal = error.downcast_ref::<Refusal>().unwrap();
+/// assert!(refusal.retry_after().unwrap().as_secs() >= 59);
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AsError;
+
+impl<Req, Res, Err: From<Refusal>> Refuse<Req, Res, Err> for AsError {
+    fn refuse(&self, refusal: Refusal, _req: &Req) -> Result<Res, Err> {
+        Err(refusal.into())
+    }
+}

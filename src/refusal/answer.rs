@@ -1,0 +1,178 @@
+use std::fmt;
+
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE};
+
+use super::{Headers, Reason, Refusal, Refuse, headers::write_retry_after, problem};
+use crate::limit::Decision;
+
+/// Answers HTTP as HTTP, and gRPC as gRPC (with the feature `grpc`).
+///
+/// | reason | HTTP | gRPC |
+/// |---|---|---|
+/// | over the limit | 429 with `Retry-After` and quota [`Headers`] | 8 `RESOURCE_EXHAUSTED` with `google.rpc.RetryInfo` and `grpc-retry-pushback-ms` |
+/// | no key to limit by | 400 | 3 `INVALID_ARGUMENT` |
+/// | the limiter could not decide | 503 | 14 `UNAVAILABLE` |
+///
+/// `Retry-After` counts whole seconds, rounded up, at least 1; it is missing
+/// where the request can never pass. A gRPC answer is a trailers-only response
+/// of HTTP status 200: clients would take a 429 for `UNAVAILABLE` and retry at
+/// once.
+///
+/// An HTTP answer has a body of `application/problem+json` (RFC 9457) if the
+/// inner service's body type is `String`, `Bytes`, `Full<Bytes>` or, with the
+/// feature `axum`, axum's. For any other, say how it is made, or else it stays
+/// empty:
+///
+/// ```
+/// use sluicegate::refusal::{Answer, Headers};
+///
+/// let answer = Answer::new().headers(Headers::Both).body(|json: String| json.into_bytes());
+/// # let _: Answer<_> = answer;
+/// ```
+///
+/// Responses to admitted requests carry the quota headers too, and the
+/// [`Decision`] among their extensions; refusals carry the [`Refusal`] and the
+/// decision. [`Headers::None`] leaves admitted responses untouched.
+#[derive(Clone, Copy, Default)]
+pub struct Answer<F = Known> {
+    headers: Headers,
+    fill: F,
+}
+
+/// Bodies of types that are known to be made of text.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Known;
+
+impl Answer {
+    /// With the IETF quota headers.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl<F> Answer<F> {
+    /// With other quota headers, or none.
+    #[must_use]
+    pub fn headers(self, headers: Headers) -> Self {
+        Self { headers, ..self }
+    }
+
+    /// With a body made from the JSON text of a problem.
+    pub fn body<B, G: Fn(String) -> B>(self, fill: G) -> Answer<G> {
+        Answer {
+            headers: self.headers,
+            fill,
+        }
+    }
+}
+
+/// Makes a body of text.
+pub trait Fill<B> {
+    /// The body, if it can be made.
+    fn fill(&self, text: String) -> Option<B>;
+}
+
+impl<B: 'static> Fill<B> for Known {
+    fn fill(&self, text: String) -> Option<B> {
+        problem::body(&text)
+    }
+}
+
+impl<B, F: Fn(String) -> B> Fill<B> for F {
+    fn fill(&self, text: String) -> Option<B> {
+        Some(self(text))
+    }
+}
+
+impl<F, A, B, E> Refuse<Request<A>, Response<B>, E> for Answer<F>
+where
+    B: Default,
+    F: Fill<B>,
+{
+    fn refuse(&self, refusal: Refusal, req: &Request<A>) -> Result<Response<B>, E> {
+        let mut response = match grpc_answer(&refusal, req.headers()) {
+            Some(headers) => grpc_response(headers),
+            None => self.http_response(&refusal),
+        };
+        if let Some(decision) = refusal.decision {
+            response.extensions_mut().insert(decision);
+        }
+        response.extensions_mut().insert(refusal);
+        Ok(response)
+    }
+
+    #[inline]
+    fn marks(&self) -> bool {
+        self.headers != Headers::None
+    }
+
+    fn mark(&self, limiter: &str, decision: &Decision, res: &mut Response<B>) {
+        self.headers.write(limiter, decision, res.headers_mut());
+        res.extensions_mut().insert(*decision);
+    }
+}
+
+impl<F> Answer<F> {
+    fn http_response<B: Default>(&self, refusal: &Refusal) -> Response<B>
+    where
+        F: Fill<B>,
+    {
+        let status = status(refusal.reason);
+        let filled = self.fill.fill(problem::json(status, refusal));
+        let is_problem = filled.is_some();
+        let mut response = Response::new(filled.unwrap_or_default());
+        *response.status_mut() = status;
+        if is_problem {
+            response
+                .headers_mut()
+                .insert(CONTENT_TYPE, HeaderValue::from_static(problem::MEDIA_TYPE));
+        }
+        self.write_quota(refusal, response.headers_mut());
+        response
+    }
+
+    fn write_quota(&self, refusal: &Refusal, headers: &mut HeaderMap) {
+        if let Some(retry) = refusal.retry_after() {
+            write_retry_after(retry, headers);
+        }
+        if let (Some(limiter), Some(decision)) = (refusal.limiter(), refusal.decision()) {
+            self.headers.write(limiter, decision, headers);
+        }
+    }
+}
+
+fn status(reason: Reason) -> StatusCode {
+    match reason {
+        Reason::OverLimit => StatusCode::TOO_MANY_REQUESTS,
+        Reason::NoKey => StatusCode::BAD_REQUEST,
+        Reason::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+#[cfg(feature = "grpc")]
+fn grpc_answer(refusal: &Refusal, request: &HeaderMap) -> Option<HeaderMap> {
+    let content_type = super::grpc::content_type(request)?;
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, content_type.clone());
+    super::grpc::write(refusal, &mut headers);
+    Some(headers)
+}
+
+#[cfg(not(feature = "grpc"))]
+fn grpc_answer(_refusal: &Refusal, _request: &HeaderMap) -> Option<HeaderMap> {
+    None
+}
+
+fn grpc_response<B: Default>(headers: HeaderMap) -> Response<B> {
+    let mut response = Response::new(B::default());
+    *response.headers_mut() = headers;
+    response
+}
+
+impl<F> fmt::Debug for Answer<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer")
+            .field("headers", &self.headers)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,100 @@
+//! The body of a refusal: problem details for HTTP APIs (RFC 9457).
+
+use std::{any::Any, fmt::Write};
+
+use bytes::Bytes;
+use http::StatusCode;
+use http_body_util::Full;
+
+use super::{Reason, Refusal};
+
+pub(super) const MEDIA_TYPE: &str = "application/problem+json";
+
+/// Registered by draft-ietf-httpapi-ratelimit-headers-10, section 5.
+const QUOTA_EXCEEDED: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
+
+pub(super) fn json(status: StatusCode, refusal: &Refusal) -> String {
+    let kind = match refusal.reason {
+        Reason::OverLimit => QUOTA_EXCEEDED,
+        Reason::NoKey | Reason::Unavailable => "about:blank",
+    };
+    let title = status.canonical_reason().unwrap_or("Refused");
+    let mut json = format!(
+        r#"{{"type":"{kind}","title":"{title}","status":{},"detail":"#,
+        status.as_u16()
+    );
+    quote(&mut json, &format!("this request {refusal}"));
+    if let (Reason::OverLimit, Some(limiter)) = (refusal.reason, refusal.limiter()) {
+        json.push_str(r#","violated-policies":["#);
+        quote(&mut json, limiter);
+        json.push(']');
+    }
+    json.push('}');
+    json
+}
+
+/// A JSON string (RFC 8259, section 7).
+fn quote(json: &mut String, text: &str) {
+    json.push('"');
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => json.extend(['\\', character]),
+            // Writing to a string cannot fail.
+            '\0'..' ' => _ = write!(json, "\\u{:04x}", u32::from(character)),
+            _ => json.push(character),
+        }
+    }
+    json.push('"');
+}
+
+/// A body of this text, if `B` is one of the types known to be made of text.
+pub(super) fn body<B: 'static>(text: &str) -> Option<B> {
+    same(|| text.to_owned())
+        .or_else(|| same(|| Bytes::copy_from_slice(text.as_bytes())))
+        .or_else(|| same(|| Full::<Bytes>::from(text.to_owned())))
+        .or_else(|| framework_body(text))
+}
+
+#[cfg(feature = "axum")]
+fn framework_body<B: 'static>(text: &str) -> Option<B> {
+    same(|| axum::body::Body::from(text.to_owned()))
+}
+
+#[cfg(not(feature = "axum"))]
+fn framework_body<B: 'static>(_text: &str) -> Option<B> {
+    None
+}
+
+/// `make()`, if a `T` is a `B`.
+fn same<T: 'static, B: 'static>(make: impl FnOnce() -> T) -> Option<B> {
+    let mut wanted: Option<B> = None;
+    let slot = (&mut wanted as &mut dyn Any).downcast_mut::<Option<T>>()?;
+    *slot = Some(make());
+    wanted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limit::{Quota, Rule, TokenBucket, Word};
+
+    #[test]
+    fn the_problem_is_json_whatever_the_limit_is_called() {
+        let decision = TokenBucket::new(Quota::per_second(1)).decide(&mut Word::default(), 0, 2);
+        let refusal = Refusal::over_limit("a \"b\" \\ \n".into(), decision);
+        let text = json(StatusCode::TOO_MANY_REQUESTS, &refusal);
+        let parsed: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(parsed["status"], 429);
+        assert_eq!(parsed["title"], "Too Many Requests");
+        assert_eq!(parsed["violated-policies"][0], "a \"b\" \\ \n");
+        assert_eq!(parsed["type"], QUOTA_EXCEEDED);
+    }
+
+    #[test]
+    fn bodies_of_known_types_are_filled() {
+        assert_eq!(body::<String>("x").as_deref(), Some("x"));
+        assert_eq!(body::<Bytes>("x").as_deref(), Some(&b"x"[..]));
+        assert!(body::<Full<Bytes>>("x").is_some());
+        assert!(body::<Vec<u8>>("x").is_none());
+    }
+}
