@@ -165,7 +165,7 @@ fn whole_ticks(period: Duration) -> Result<Tick, QuotaError> {
         let allowed = "a whole number of microseconds, from 1 to 2^52 (142 years)";
         QuotaError::new("period", format_args!("{period:?}"), allowed)
     };
-    if period.subsec_nanos() % 1_000 != 0 {
+    if !period.subsec_nanos().is_multiple_of(1_000) {
         return Err(refused());
     }
     let ticks = u64::try_from(period.as_micros()).map_err(|_| refused())?;

@@ -153,7 +153,7 @@ impl Table {
     /// The lines of the overflow where a key may be.
     fn beyond(&self, key: u64) -> impl Iterator<Item = &Line> {
         let mixed = key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
-        let start = (mixed * self.overflow.len() as u64 >> 32) as usize;
+        let start = ((mixed * self.overflow.len() as u64) >> 32) as usize;
         self.overflow.iter().cycle().skip(start).take(REACH)
     }
 
@@ -243,7 +243,7 @@ impl Table {
 
 #[inline]
 fn pick(lines: &[Line], half: u64) -> &Line {
-    &lines[(half * lines.len() as u64 >> 32) as usize]
+    &lines[((half * lines.len() as u64) >> 32) as usize]
 }
 
 impl Line {

@@ -1,0 +1,238 @@
+//! What the layer does with one request, but for calling the inner service.
+
+use std::{fmt, future::Future, sync::Arc};
+
+use super::{
+    decision::Decision,
+    limiter::{Backend, Check, Limiter, Patience},
+    log::Log,
+    observe::{Event, Observe, Outcome},
+    quota::Cost,
+};
+use crate::{
+    key::Key,
+    refusal::{BoxError, Refusal},
+};
+
+/// What a request takes from its budget.
+pub trait Weigh<Req> {
+    /// The cost of this request; 0 always passes while there is no debt.
+    fn weigh(&self, req: &Req) -> Cost;
+}
+
+/// Every request costs 1.
+impl<Req> Weigh<Req> for () {
+    #[inline]
+    fn weigh(&self, _req: &Req) -> Cost {
+        1
+    }
+}
+
+impl<Req, F: Fn(&Req) -> Cost> Weigh<Req> for F {
+    fn weigh(&self, req: &Req) -> Cost {
+        self(req)
+    }
+}
+
+/// Which requests the limit does not concern.
+pub trait Exempt<Req> {
+    /// Whether this request passes unasked.
+    fn is_exempt(&self, req: &Req) -> bool;
+}
+
+/// The limit concerns all.
+impl<Req> Exempt<Req> for () {
+    #[inline]
+    fn is_exempt(&self, _req: &Req) -> bool {
+        false
+    }
+}
+
+impl<Req, F: Fn(&Req) -> bool> Exempt<Req> for F {
+    fn is_exempt(&self, req: &Req) -> bool {
+        self(req)
+    }
+}
+
+/// The settings of a layer, which all of its services share.
+#[derive(Clone)]
+pub(super) struct Gate<L, K, C, X> {
+    pub(super) limiter: L,
+    pub(super) key: K,
+    pub(super) cost: C,
+    pub(super) exempt: X,
+    pub(super) patience: Option<Patience>,
+    pub(super) pass_without_key: bool,
+    pub(super) shadow: bool,
+    pub(super) log: Log,
+    pub(super) observer: Option<Arc<dyn Observe>>,
+}
+
+/// What is to be done with a request.
+pub(super) enum Passage<F> {
+    Pass(Option<Admitted>),
+    Wait(F, Asker),
+    Refuse(Refusal),
+}
+
+/// A limit that admitted, and what it said: where responses are marked.
+pub(super) struct Admitted {
+    pub(super) limiter: Arc<str>,
+    pub(super) decision: Decision,
+}
+
+/// Who waits for a decision: what is left of a request when its key is gone.
+pub(super) struct Asker {
+    limiter: Arc<str>,
+    /// The key as it is to be logged.
+    key: Option<String>,
+    marks: bool,
+}
+
+impl<L: Backend, K, C, X> Gate<L, K, C, X> {
+    #[inline]
+    pub(super) fn ask<Req>(&self, req: &Req, marks: bool) -> Passage<L::Future>
+    where
+        K: Key<Req>,
+        C: Weigh<Req>,
+        X: Exempt<Req>,
+        for<'a> L: Limiter<K::Key<'a>>,
+    {
+        if self.exempt.is_exempt(req) {
+            self.observe("", Outcome::Exempt, None);
+            return Passage::Pass(None);
+        }
+        let Some(key) = self.key.key(req) else {
+            return self.without_key();
+        };
+        let limiter = self.limiter.name(&key);
+        match self.check(&key, self.cost.weigh(req)) {
+            Check::Now(decision) => self.decided(limiter, decision, marks, || format!("{key:?}")),
+            Check::Later(future) => {
+                let key = self.log.wants_key().then(|| format!("{key:?}"));
+                Passage::Wait(
+                    future,
+                    Asker {
+                        limiter: limiter.clone(),
+                        key,
+                        marks,
+                    },
+                )
+            }
+        }
+    }
+
+    /// What is to be done when the limiter has made up its mind.
+    pub(super) fn answered(
+        &self,
+        asker: Asker,
+        answer: <L::Future as Future>::Output,
+    ) -> Passage<L::Future> {
+        match answer {
+            Ok(decision) => {
+                let Asker {
+                    limiter,
+                    key,
+                    marks,
+                } = asker;
+                self.decided(&limiter, decision, marks, || key.unwrap_or_default())
+            }
+            Err(error) => self.failed(asker.limiter, error.into()),
+        }
+    }
+
+    /// In shadow mode nobody waits.
+    #[inline]
+    fn check<Key>(&self, key: &Key, cost: Cost) -> Check<L::Future>
+    where
+        L: Limiter<Key>,
+    {
+        match self.patience {
+            Some(patience) if !self.shadow => self.limiter.until_ready(key, cost, patience),
+            _ => self.limiter.check(key, cost),
+        }
+    }
+
+    #[inline]
+    fn decided(
+        &self,
+        limiter: &Arc<str>,
+        decision: Decision,
+        marks: bool,
+        key: impl FnOnce() -> String,
+    ) -> Passage<L::Future> {
+        if decision.is_denied() {
+            return self.denied(limiter, decision, key);
+        }
+        let waited = decision.wait_ticks().is_some() && !self.shadow;
+        let outcome = if waited {
+            Outcome::Waited
+        } else {
+            Outcome::Admitted
+        };
+        self.observe(limiter, outcome, Some(&decision));
+        let marks = marks && !self.shadow;
+        Passage::Pass(marks.then(|| Admitted {
+            limiter: limiter.clone(),
+            decision,
+        }))
+    }
+
+    #[cold]
+    fn denied(
+        &self,
+        limiter: &Arc<str>,
+        decision: Decision,
+        key: impl FnOnce() -> String,
+    ) -> Passage<L::Future> {
+        let outcome = if self.shadow {
+            Outcome::Shadowed
+        } else {
+            Outcome::Refused
+        };
+        self.observe(limiter, outcome, Some(&decision));
+        self.log.denied(limiter, self.shadow, &decision, key);
+        match self.shadow {
+            true => Passage::Pass(None),
+            false => Passage::Refuse(Refusal::over_limit(limiter.clone(), decision)),
+        }
+    }
+
+    #[cold]
+    fn failed(&self, limiter: Arc<str>, error: BoxError) -> Passage<L::Future> {
+        self.observe(&limiter, Outcome::Failed, None);
+        self.log.failed(&limiter, &*error);
+        match self.shadow {
+            true => Passage::Pass(None),
+            false => Passage::Refuse(Refusal::unavailable(limiter, error)),
+        }
+    }
+
+    fn without_key(&self) -> Passage<L::Future> {
+        if self.pass_without_key || self.shadow {
+            self.observe("", Outcome::Keyless, None);
+            return Passage::Pass(None);
+        }
+        self.observe("", Outcome::Refused, None);
+        self.log.without_key();
+        Passage::Refuse(Refusal::no_key())
+    }
+
+    #[inline]
+    fn observe(&self, limiter: &str, outcome: Outcome, decision: Option<&Decision>) {
+        if let Some(observer) = &self.observer {
+            observer.decided(&Event::new(limiter, outcome, decision));
+        }
+    }
+}
+
+impl<L: fmt::Debug, K: fmt::Debug, C, X> fmt::Debug for Gate<L, K, C, X> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gate")
+            .field("limiter", &self.limiter)
+            .field("key", &self.key)
+            .field("patience", &self.patience)
+            .field("shadow", &self.shadow)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,207 @@
+use std::{fmt, sync::Arc};
+
+use tower_layer::Layer;
+
+use super::{
+    gate::Gate, limiter::Patience, log::Log, observe::Observe, quota::Cost, service::RateLimit,
+};
+use crate::{key::Global, refusal::Answer};
+
+/// Puts a limiter in front of a service.
+///
+/// The limiter is a handle that the layer holds. Neither
+/// [`layer`](Layer::layer) nor a clone makes new state, so a limit of 5 is 5
+/// for all routes, connections and clones together. See the [module
+/// docs](super) for how to use it.
+///
+/// Unless told otherwise it has one budget for all requests, each of which
+/// costs 1; what is over the limit is refused at once by an [`Answer`], and
+/// what has no key is refused too.
+#[derive(Clone)]
+#[must_use]
+pub struct RateLimitLayer<L, K = Global, C = (), X = (), A = Answer> {
+    gate: Gate<L, K, C, X>,
+    answer: A,
+}
+
+impl<L> RateLimitLayer<L> {
+    /// A layer over any limiter.
+    pub fn new(limiter: L) -> Self {
+        let gate = Gate {
+            limiter,
+            key: Global,
+            cost: (),
+            exempt: (),
+            patience: None,
+            pass_without_key: false,
+            shadow: false,
+            log: Log::new(),
+            observer: None,
+        };
+        Self {
+            gate,
+            answer: Answer::new(),
+        }
+    }
+}
+
+impl<L, K, C, X, A> RateLimitLayer<L, K, C, X, A> {
+    /// Whose budget a request draws on: any [`Key`](crate::key::Key).
+    pub fn key<K2>(self, key: K2) -> RateLimitLayer<L, K2, C, X, A> {
+        let Gate {
+            limiter,
+            cost,
+            exempt,
+            patience,
+            pass_without_key,
+            shadow,
+            log,
+            observer,
+            ..
+        } = self.gate;
+        let gate = Gate {
+            limiter,
+            key,
+            cost,
+            exempt,
+            patience,
+            pass_without_key,
+            shadow,
+            log,
+            observer,
+        };
+        RateLimitLayer {
+            gate,
+            answer: self.answer,
+        }
+    }
+
+    /// What a request costs: 1 unless set.
+    pub fn cost<Req, F: Fn(&Req) -> Cost>(self, cost: F) -> RateLimitLayer<L, K, F, X, A> {
+        let Gate {
+            limiter,
+            key,
+            exempt,
+            patience,
+            pass_without_key,
+            shadow,
+            log,
+            observer,
+            ..
+        } = self.gate;
+        let gate = Gate {
+            limiter,
+            key,
+            cost,
+            exempt,
+            patience,
+            pass_without_key,
+            shadow,
+            log,
+            observer,
+        };
+        RateLimitLayer {
+            gate,
+            answer: self.answer,
+        }
+    }
+
+    /// Which requests pass unasked, such as health checks.
+    pub fn exempt<Req, F: Fn(&Req) -> bool>(self, exempt: F) -> RateLimitLayer<L, K, C, F, A> {
+        let Gate {
+            limiter,
+            key,
+            cost,
+            patience,
+            pass_without_key,
+            shadow,
+            log,
+            observer,
+            ..
+        } = self.gate;
+        let gate = Gate {
+            limiter,
+            key,
+            cost,
+            exempt,
+            patience,
+            pass_without_key,
+            shadow,
+            log,
+            observer,
+        };
+        RateLimitLayer {
+            gate,
+            answer: self.answer,
+        }
+    }
+
+    /// How a refusal is told: any [`Refuse`](crate::refusal::Refuse), such as
+    /// an [`Answer`] with other headers, or
+    /// [`AsError`](crate::refusal::AsError) where the service is no HTTP.
+    pub fn refuse_with<A2>(self, answer: A2) -> RateLimitLayer<L, K, C, X, A2> {
+        RateLimitLayer {
+            gate: self.gate,
+            answer,
+        }
+    }
+
+    /// Lets requests wait for their turn instead of refusing them, within the
+    /// bounds of `patience`.
+    pub fn wait(self, patience: Patience) -> Self {
+        self.with(|gate| gate.patience = Some(patience))
+    }
+
+    /// Lets requests pass that have no key, instead of refusing them.
+    pub fn pass_without_key(self) -> Self {
+        self.with(|gate| gate.pass_without_key = true)
+    }
+
+    /// Shadow mode: decides, records and logs as ever, but lets all pass, at
+    /// once and unmarked. For trying a limit out on real traffic.
+    pub fn shadow(self, shadow: bool) -> Self {
+        self.with(|gate| gate.shadow = shadow)
+    }
+
+    /// Who is told of every decision.
+    pub fn observe(self, observer: Arc<dyn Observe>) -> Self {
+        self.with(|gate| gate.observer = Some(observer))
+    }
+
+    /// Writes keys in full into the events about refusals. Off unless set: a
+    /// key may be a person's address, or a secret.
+    pub fn log_keys(self) -> Self {
+        self.with(|gate| gate.log = gate.log.clone().with_keys())
+    }
+
+    fn with(mut self, set: impl FnOnce(&mut Gate<L, K, C, X>)) -> Self {
+        set(&mut self.gate);
+        self
+    }
+}
+
+impl<S, L, K, C, X, A> Layer<S> for RateLimitLayer<L, K, C, X, A>
+where
+    L: Clone,
+    K: Clone,
+    C: Clone,
+    X: Clone,
+    A: Clone,
+{
+    type Service = RateLimit<S, L, K, C, X, A>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        RateLimit::new(inner, Arc::new(self.gate.clone()), self.answer.clone())
+    }
+}
+
+impl<L: fmt::Debug, K: fmt::Debug, C, X, A: fmt::Debug> fmt::Debug
+    for RateLimitLayer<L, K, C, X, A>
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RateLimitLayer")
+            .field("gate", &self.gate)
+            .field("answer", &self.answer)
+            .finish()
+    }
+}

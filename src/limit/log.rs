@@ -1,0 +1,104 @@
+//! Events about what was refused, which are rate-limited themselves: an attack
+//! should not fill the disk.
+
+use std::{
+    error::Error,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
+
+use tracing::{Level, enabled, event};
+
+use super::{
+    decision::Decision,
+    local::{Direct, Local},
+    quota::Quota,
+    token_bucket::TokenBucket,
+};
+
+/// Up to ten events at once, and then one a second.
+#[derive(Clone, Debug)]
+pub(super) struct Log {
+    keys: bool,
+    limiter: Local<TokenBucket, Direct>,
+    suppressed: Arc<AtomicU64>,
+}
+
+impl Log {
+    pub(super) fn new() -> Self {
+        let limiter = Local::direct(TokenBucket::new(Quota::per_second(1).burst(10)));
+        Self {
+            keys: false,
+            limiter,
+            suppressed: Arc::default(),
+        }
+    }
+
+    /// Writes keys in full.
+    pub(super) fn with_keys(self) -> Self {
+        Self { keys: true, ..self }
+    }
+
+    pub(super) fn wants_key(&self) -> bool {
+        self.keys && enabled!(Level::INFO)
+    }
+
+    pub(super) fn denied(
+        &self,
+        limiter: &str,
+        shadow: bool,
+        decision: &Decision,
+        key: impl FnOnce() -> String,
+    ) {
+        if !enabled!(Level::INFO) {
+            return;
+        }
+        let Some(suppressed) = self.turn() else {
+            return;
+        };
+        let key = self.keys.then(key);
+        let retry_after = decision.retry_after().map(tracing::field::debug);
+        event!(
+            Level::INFO,
+            limiter,
+            shadow,
+            key,
+            retry_after,
+            suppressed,
+            "over the limit"
+        );
+    }
+
+    pub(super) fn failed(&self, limiter: &str, error: &(dyn Error + 'static)) {
+        if let Some(suppressed) = self.turn() {
+            event!(
+                Level::WARN,
+                limiter,
+                error,
+                suppressed,
+                "the limit could not be checked"
+            );
+        }
+    }
+
+    pub(super) fn without_key(&self) {
+        if let Some(suppressed) = self.turn() {
+            event!(
+                Level::INFO,
+                suppressed,
+                "refused: nothing to limit the request by"
+            );
+        }
+    }
+
+    /// How many events were suppressed since the last, if this one is not.
+    fn turn(&self) -> Option<u64> {
+        if self.limiter.check(1).is_admitted() {
+            return Some(self.suppressed.swap(0, Relaxed));
+        }
+        self.suppressed.fetch_add(1, Relaxed);
+        None
+    }
+}

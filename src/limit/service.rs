@@ -1,0 +1,114 @@
+use std::{
+    fmt, mem,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use tower_service::Service;
+
+use super::{
+    future::ResponseFuture,
+    gate::{Exempt, Gate, Passage, Weigh},
+    limiter::Limiter,
+};
+use crate::{key::Key, refusal::Refuse};
+
+/// A service behind a limit; made by a
+/// [`RateLimitLayer`](super::RateLimitLayer).
+///
+/// Readiness is the inner service's; nothing is reserved in `poll_ready`.
+/// Clones share the limiter.
+pub struct RateLimit<S, L, K, C, X, A> {
+    inner: S,
+    gate: Arc<Gate<L, K, C, X>>,
+    answer: A,
+}
+
+impl<S, L, K, C, X, A> RateLimit<S, L, K, C, X, A> {
+    pub(super) fn new(inner: S, gate: Arc<Gate<L, K, C, X>>, answer: A) -> Self {
+        Self {
+            inner,
+            gate,
+            answer,
+        }
+    }
+
+    /// The service behind the limit.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The service behind the limit.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The service behind the limit, without it.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S, Req, L, K, C, X, A> Service<Req> for RateLimit<S, L, K, C, X, A>
+where
+    S: Service<Req> + Clone,
+    Req: 'static,
+    K: Key<Req> + 'static,
+    C: Weigh<Req>,
+    X: Exempt<Req>,
+    A: Refuse<Req, S::Response, S::Error> + Clone,
+    for<'a> L: Limiter<K::Key<'a>>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = ResponseFuture<S, Req, L, K, C, X, A>;
+
+    #[inline]
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    #[inline]
+    fn call(&mut self, req: Req) -> Self::Future {
+        match self.gate.ask(&req, self.answer.marks()) {
+            Passage::Pass(admitted) => {
+                let mark = admitted.map(|it| (it, self.answer.clone()));
+                ResponseFuture::calling(self.inner.call(req), mark)
+            }
+            Passage::Refuse(refusal) => ResponseFuture::answered(self.answer.refuse(refusal, &req)),
+            Passage::Wait(check, asker) => {
+                // The ready service goes into the future, its clone stays.
+                let clone = self.inner.clone();
+                let ready = mem::replace(&mut self.inner, clone);
+                ResponseFuture::checking(
+                    check,
+                    asker,
+                    self.gate.clone(),
+                    (ready, req, self.answer.clone()),
+                )
+            }
+        }
+    }
+}
+
+impl<S: Clone, L, K, C, X, A: Clone> Clone for RateLimit<S, L, K, C, X, A> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            gate: self.gate.clone(),
+            answer: self.answer.clone(),
+        }
+    }
+}
+
+impl<S: fmt::Debug, L: fmt::Debug, K: fmt::Debug, C, X, A: fmt::Debug> fmt::Debug
+    for RateLimit<S, L, K, C, X, A>
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RateLimit")
+            .field("inner", &self.inner)
+            .field("gate", &self.gate)
+            .field("answer", &self.answer)
+            .finish()
+    }
+}
