@@ -26,12 +26,9 @@
 
 use std::{fmt, hash::Hash};
 
-#[cfg(feature = "http")]
 mod http;
-#[cfg(feature = "http")]
 mod ip;
 
-#[cfg(feature = "http")]
 pub use self::{
     http::{Extension, Header, extension, header},
     ip::{ClientIp, ClientIpError},
