@@ -1,0 +1,48 @@
+//! Why an address of clients cannot be read as told.
+
+use std::{error::Error, fmt};
+
+/// A [`ClientIp`](super::ClientIp) that cannot be: which field, its value, and what is allowed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ClientIpError {
+    field: &'static str,
+    value: String,
+    allowed: &'static str,
+}
+
+impl ClientIpError {
+    pub(super) fn new(field: &'static str, value: &str, allowed: &'static str) -> Self {
+        Self {
+            field,
+            value: value.to_owned(),
+            allowed,
+        }
+    }
+
+    /// What was refused: `header` or `trusted network`.
+    pub fn field(&self) -> &str {
+        self.field
+    }
+}
+
+impl fmt::Display for ClientIpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            field,
+            value,
+            allowed,
+        } = self;
+        write!(
+            f,
+            "client address: {field} {value:?} is not possible: allowed is {allowed}"
+        )
+    }
+}
+
+impl fmt::Debug for ClientIpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ClientIpError({self})")
+    }
+}
+
+impl Error for ClientIpError {}
