@@ -21,7 +21,7 @@ use crate::clock::Tick;
 ///   one tick before it and admitted at it, if nobody else came;
 /// * a state whose [`life`](Rule::life) is 0 decides like one never seen;
 /// * an instant earlier than the last one admits no more than the last one
-///   would have.
+///   would have, within the [`lifetime`](Rule::lifetime) of a state.
 ///
 /// A rule can be asked directly, with any instant:
 ///
@@ -55,8 +55,8 @@ pub trait Rule: Clone + fmt::Debug + Send + Sync + 'static {
     /// The longest life of a bucket without debt, in ticks.
     fn horizon(&self) -> Tick;
 
-    /// For how many ticks a state can be read after it was written. Stores
-    /// drop what is dead at least this often, so that states may wrap.
+    /// For how many ticks, before and after, a state can be read: words wrap.
+    /// Stores drop what is dead at least this often, and so never misread one.
     fn lifetime(&self) -> Tick {
         Tick::MAX
     }

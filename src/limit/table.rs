@@ -37,8 +37,8 @@ const SLOTS: usize = 4;
 /// Lines of the overflow that a key may lie in.
 const REACH: usize = 4;
 
-/// Locks for newcomers.
-const TURNS: usize = 64;
+/// Locks for newcomers; few for loom, which tries all interleavings.
+const TURNS: usize = if cfg!(sluicegate_loom) { 2 } else { 64 };
 
 #[derive(Debug)]
 pub struct Table {
@@ -319,3 +319,25 @@ impl Vacancy<'_> {
         true
     }
 }
+
+#[cfg(test)]
+impl Table {
+    /// How many slots hold a bucket that is alive.
+    fn alive<R: Rule<State = Word>>(&self, rule: &R, now: Tick) -> usize {
+        let slots = self
+            .lines
+            .iter()
+            .chain(&self.overflow)
+            .flat_map(|line| &line.0);
+        slots
+            .filter(|slot| {
+                slot.vacancy(rule, now)
+                    .is_some_and(|vacancy| vacancy.life > 0)
+            })
+            .count()
+    }
+}
+
+#[cfg(all(test, sluicegate_loom))]
+#[path = "table/loom.rs"]
+mod loom;

@@ -1,0 +1,132 @@
+//! Every interleaving of two threads that meet in one line of the table.
+
+use ::loom::{model, sync::Arc, thread};
+
+use super::*;
+use crate::limit::{Quota, TokenBucket};
+
+const SECOND: Tick = 1_000_000;
+
+/// Two tokens, one a second.
+fn rule() -> TokenBucket {
+    TokenBucket::new(Quota::per_second(1).burst(2))
+}
+
+/// One line, which is both homes of every key, and no overflow.
+fn table(now: Tick) -> Arc<Table> {
+    Arc::new(Table::with_lines(
+        1,
+        0,
+        now,
+        Forgotten::new("loom".into(), None),
+    ))
+}
+
+fn take(table: &Table, key: u64, now: Tick, cost: u64) -> bool {
+    table.update(&rule(), key, now, |state| {
+        rule().decide(state, now, cost).is_admitted()
+    })
+}
+
+fn remaining(table: &Table, key: u64, now: Tick) -> u64 {
+    table.update(&rule(), key, now, |state| {
+        rule().decide(state, now, 0).remaining()
+    })
+}
+
+#[test]
+fn two_newcomers_with_one_key_share_a_slot() {
+    model(|| {
+        let table = table(0);
+        let other = thread::spawn({
+            let table = table.clone();
+            move || take(&table, 7, SECOND, 2)
+        });
+        let mine = take(&table, 7, SECOND, 2);
+        let theirs = other.join().unwrap();
+        assert!(mine ^ theirs, "one of them gets both tokens");
+        assert_eq!(table.alive(&rule(), SECOND), 1);
+    });
+}
+
+#[test]
+fn two_charges_of_a_known_key_are_both_kept() {
+    model(|| {
+        let table = table(0);
+        take(&table, 7, 0, 2);
+        let later = 2 * SECOND;
+        let other = thread::spawn({
+            let table = table.clone();
+            move || take(&table, 7, later, 1)
+        });
+        assert!(take(&table, 7, later, 1));
+        assert!(other.join().unwrap());
+        assert_eq!(remaining(&table, 7, later), 0);
+    });
+}
+
+/// A slot whose bucket is whole again is taken over while its key comes back:
+/// neither charge lands in the other's bucket, nor is any lost but by being
+/// forgotten, which is counted.
+#[test]
+fn a_key_comes_back_while_its_slot_is_taken_over() {
+    model(|| {
+        let table = table(0);
+        take(&table, 1, 0, 1);
+        for key in 2..=4 {
+            take(&table, key, 0, 2);
+        }
+        // The first is whole again, the others are not.
+        let later = SECOND;
+        let newcomer = thread::spawn({
+            let table = table.clone();
+            move || take(&table, 5, later, 1)
+        });
+        assert!(take(&table, 1, later, 1));
+        assert!(newcomer.join().unwrap());
+        let kept = [1, 5].map(|key| remaining(&table, key, later));
+        let lost = table.forgotten.count();
+        assert!(
+            kept.iter().all(|left| *left >= 1),
+            "charged twice: {kept:?}"
+        );
+        assert!(lost <= 1 && table.alive(&rule(), later) == 4);
+        assert!(
+            kept.iter().filter(|left| **left == 2).count() as u64 <= lost,
+            "lost uncounted"
+        );
+    });
+}
+
+#[test]
+fn dropping_the_dead_loses_nothing_alive() {
+    model(|| {
+        let table = table(0);
+        take(&table, 7, 0, 1);
+        let later = rule().lifetime() + SECOND;
+        let other = thread::spawn({
+            let table = table.clone();
+            move || take(&table, 7, later, 1)
+        });
+        assert!(take(&table, 7, later, 1));
+        assert!(other.join().unwrap());
+        assert_eq!(remaining(&table, 7, later), 0);
+    });
+}
+
+/// Whoever sees the newcomer's key does not see the state of whom it replaced.
+#[test]
+fn a_newcomer_does_not_inherit_what_the_forgotten_had_spent() {
+    model(|| {
+        let table = table(0);
+        for key in 1..=4 {
+            take(&table, key, 0, 2);
+        }
+        let newcomer = thread::spawn({
+            let table = table.clone();
+            move || take(&table, 5, 1, 1)
+        });
+        assert!(take(&table, 5, 1, 1));
+        assert!(newcomer.join().unwrap());
+    });
+}

@@ -1,0 +1,9 @@
+//! Laws that every rule keeps, over any quota and any arrivals.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod buckets;
+mod laws;
+mod rate;
+mod support;
+mod windows;
