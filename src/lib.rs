@@ -1,5 +1,64 @@
-//! Placeholder.
+//! Tower layers that put exact limits in front of a service.
+//!
+//! A limit is said in one line, holds for all routes, connections and clones
+//! together, and tells clients what is left and when to come back. It wraps
+//! axum routers, tonic servers and clients, and any other
+//! [`tower::Service`](https://docs.rs/tower/latest/tower/trait.Service.html).
+//!
+//! ```
+//! use axum::{Router, routing::get};
+//! use sluicegate::{key::ClientIp, limit::{Local, Quota, RateLimitLayer, TokenBucket}};
+//!
+//! // 100 a second for each client, up to 200 at once.
+//! let limiter = Local::keyed(TokenBucket::new(Quota::per_second(100).burst(200)));
+//! let app: Router = Router::new()
+//!     .route("/", get(|| async { "hello" }))
+//!     .layer(RateLimitLayer::new(limiter).key(ClientIp::peer()));
+//! ```
+//!
+//! # The parts
+//!
+//! ```text
+//!   request ──► key ──► limiter ──► inner service ──► response, with what is left
+//!                        │  ▲
+//!                        │  └── rule + clock + state
+//!                        └────► refusal ──► 429, status 8, or an error
+//! ```
+//!
+//! | module | what is in it |
+//! |---|---|
+//! | [`limit`] | the rules (token bucket, leaky bucket, sliding window, sliding log, fixed window), the limiter that keeps their state, the layer |
+//! | [`key`] | whose budget a request draws on: the client's address, a header, an extension, a closure |
+//! | [`refusal`] | how a refusal is told: HTTP, gRPC, an error, a closure |
+//! | [`clock`] | where limiters have the time from |
+//!
+//! # What it promises
+//!
+//! * **Exact.** Rules count in whole numbers. No rate is rounded up, and a
+//!   request denied with "retry after 70 ms" passes after 70 ms and not a
+//!   microsecond before, if nobody else came.
+//! * **Bounded.** A limiter with keys takes a fixed amount of memory, whatever
+//!   the keys are. Nobody has to call a sweeper. What had to be forgotten is
+//!   counted.
+//! * **Free when local.** A decision in process allocates nothing, boxes
+//!   nothing, and awaits nothing.
+//! * **Composable.** The inner service's response and error types stay as they
+//!   are.
+//!
+//! # Features
+//!
+//! None is on by default.
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `axum` | the peer address that axum leaves in a request; problem bodies in axum's body type |
+//! | `tonic` | the peer address that tonic leaves in a request; implies `grpc` |
+//! | `grpc` | gRPC answers to gRPC requests, with `google.rpc.RetryInfo` |
+//! | `stream` | [`limit::pace`](crate::limit): streams and sinks that keep to a limit |
+//! | `full` | all of them |
+
 #![cfg_attr(docsrs, feature(doc_cfg))]
+
 pub mod clock;
 pub mod key;
 pub mod limit;

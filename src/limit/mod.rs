@@ -1,4 +1,92 @@
-//! Rate limits: rules, the limiters that keep their state, and the layer.
+//! Rate limits: rules, the limiters that keep their state, and the layer that
+//! puts a limiter in front of a service.
+//!
+//! # How it decides
+//!
+//! A [`Rule`] is the arithmetic of a limit, without a clock and without a
+//! store: from what is known of a bucket, the present instant and a cost, it
+//! makes a [`Decision`]. The formulas stand at the rules.
+//!
+//! | rule | lets pass | state of a bucket | take it for |
+//! |---|---|---|---|
+//! | [`TokenBucket`] | a burst, then a steady rate | 1 word | most things |
+//! | [`LeakyBucket`] | one at a time, evenly spaced; the rest queues | 1 word | calling somebody who has limits |
+//! | [`LeakyBucket::meter`] | as the token bucket | 1 word | those who think of it that way |
+//! | [`SlidingWindow`] | the limit in about any window | 1 word | "1,000 an hour", without a rush at the turn of the hour |
+//! | [`SlidingLog`] | the limit in any window, exactly | 16 bytes for each request in the window | low limits that matter: logins, payments |
+//! | [`FixedWindow`] | the limit in each window, twice that around its turn | 1 word | comparison |
+//!
+//! A [`Limiter`] decides by key: [`Local`] is a rule, a clock, and a table of
+//! buckets in this process. A [`RateLimitLayer`] asks it about each request:
+//! exempt? whose? how much? and lets the request pass, wait, or be refused.
+//!
+//! # Example
+//!
+//! ```
+//! use sluicegate::limit::{Local, Quota, RateLimitLayer, TokenBucket};
+//!
+//! let limiter = Local::direct(TokenBucket::new(Quota::per_second(100)));
+//! let layer = RateLimitLayer::new(limiter);
+//! # let _ = layer;
+//! ```
+//!
+//! # Custom example
+//!
+//! Per client, behind a proxy; uploads cost more; health checks are free;
+//! whoever is over the limit waits up to half a second:
+//!
+//! ```
+//! use std::{sync::Arc, time::Duration};
+//! use http::{Method, Request};
+//! use sluicegate::{
+//!     key::ClientIp,
+//!     limit::{Counts, Local, Patience, Quota, RateLimitLayer, TokenBucket},
+//!     refusal::{Answer, Headers},
+//! };
+//!
+//! type Body = axum::body::Body;
+//!
+//! let counts = Arc::new(Counts::default());
+//! let limiter = Local::builder(TokenBucket::new(Quota::per_minute(600).burst(50)))
+//!     .name("api")
+//!     .capacity(1_000_000)
+//!     .observe(counts.clone())
+//!     .keyed();
+//! let layer = RateLimitLayer::new(limiter)
+//!     .key(ClientIp::forwarded_for(["10.0.0.0/8"])?)
+//!     .cost(|req: &Request<Body>| if req.method() == Method::PUT { 5 } else { 1 })
+//!     .exempt(|req: &Request<Body>| req.uri().path() == "/healthz")
+//!     .wait(Patience::up_to(Duration::from_millis(500)))
+//!     .refuse_with(Answer::new().headers(Headers::Both))
+//!     .observe(counts);
+//! # let _: axum::Router = axum::Router::new().layer(layer);
+//! # Ok::<(), sluicegate::key::ClientIpError>(())
+//! ```
+//!
+//! # Readiness and clones
+//!
+//! Readiness is the inner service's; nothing is reserved in `poll_ready`. The
+//! layer holds a limiter, which is a handle: no clone and no call of `layer`
+//! makes new state. A service must be `Clone` to be wrapped, because a request
+//! that waits takes the ready service along and leaves a clone behind.
+//!
+//! # Cancellation
+//!
+//! A request dropped while it waits gives its place back, and those behind it
+//! move up. A request dropped after it was admitted has used its budget; give
+//! it back with [`credit`](Local::credit) if it should not have.
+//!
+//! # Differences from others
+//!
+//! * `tower::limit::RateLimit` is not `Clone`, waits in `poll_ready`, and behind
+//!   a `Buffer` limits each clone for itself. This one is one limit, and does
+//!   not hold readiness back.
+//! * `governor` keeps a map that grows with its keys until it is told to
+//!   shrink, and rounds rates to whole nanoseconds. Here memory is fixed, and
+//!   rates are exact (see [`Quota`]). Its `per_second(n)` and ours mean the same.
+//! * `tower_governor` takes the leftmost forwarded address, which clients
+//!   choose themselves, and rounds `Retry-After` down. See
+//!   [`ClientIp`](crate::key::ClientIp) and [`Answer`](crate::refusal::Answer).
 
 mod arrival;
 mod decision;
