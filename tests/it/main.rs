@@ -1,0 +1,11 @@
+//! The limits as their users meet them: behind the layer, in axum and tonic
+//! servers over real sockets, in streams and sinks, and asked directly.
+//!
+//! Nothing here sleeps or looks at a wall clock: time is a
+//! [`Manual`](sluicegate::clock::Manual) clock, or tokio's, paused.
+
+#![allow(clippy::unwrap_used, reason = "what is not there fails the test")]
+
+mod readiness;
+mod sharing;
+mod support;
