@@ -58,7 +58,7 @@ impl FixedWindow {
             token: 1,
             tick: 1,
         };
-        let reset = if view.current > 0 { left } else { 0 };
+        let reset = if view.current > 0 { left } else { view.ahead };
         let more = if view.ahead > 0 { view.ahead } else { reset };
         let decision = match admitted {
             true => Decision::admit(spare, reset),
@@ -85,30 +85,28 @@ impl Rule for FixedWindow {
         }
         if cost > 0 {
             view.current += cost;
-            *state = self.window.word(view.index, 0, view.current);
+            *state = self.window.word(&view, 0, view.current);
         }
         self.decision(&view, cost, true)
     }
 
     fn credit(&self, state: &mut Word, now: Tick, cost: Cost) {
         let view = self.window.view(*state, now);
-        *state = self
-            .window
-            .word(view.index, 0, view.current.saturating_sub(cost));
+        let current = view.current.saturating_sub(cost);
+        *state = self.window.word(&view, 0, current);
     }
 
     fn debit(&self, state: &mut Word, now: Tick, cost: Cost) {
         let view = self.window.view(*state, now);
-        *state = self
-            .window
-            .word(view.index, 0, view.current.saturating_add(cost));
+        let current = view.current.saturating_add(cost);
+        *state = self.window.word(&view, 0, current);
     }
 
     #[inline]
     fn life(&self, state: &Word, now: Tick) -> Tick {
         let view = self.window.view(*state, now);
         if view.current == 0 {
-            0
+            view.ahead
         } else {
             view.ahead + self.window.width - view.elapsed
         }

@@ -136,7 +136,7 @@ impl SlidingWindow {
     fn reset(&self, view: &View) -> Tick {
         let left = view.ahead + self.window.width - view.elapsed;
         match (view.previous, view.current) {
-            (0, 0) => 0,
+            (0, 0) => view.ahead,
             (_, 0) => left,
             (_, _) => left + self.window.width,
         }
@@ -155,33 +155,21 @@ impl Rule for SlidingWindow {
         }
         if cost > 0 {
             view.current += cost;
-            *state = self.window.word(view.index, view.previous, view.current);
+            *state = self.window.word(&view, view.previous, view.current);
         }
         self.decision(&view, cost, true)
     }
 
     fn credit(&self, state: &mut Word, now: Tick, cost: Cost) {
-        let View {
-            index,
-            previous,
-            current,
-            ..
-        } = self.window.view(*state, now);
-        *state = self
-            .window
-            .word(index, previous, current.saturating_sub(cost));
+        let view = self.window.view(*state, now);
+        let current = view.current.saturating_sub(cost);
+        *state = self.window.word(&view, view.previous, current);
     }
 
     fn debit(&self, state: &mut Word, now: Tick, cost: Cost) {
-        let View {
-            index,
-            previous,
-            current,
-            ..
-        } = self.window.view(*state, now);
-        *state = self
-            .window
-            .word(index, previous, current.saturating_add(cost));
+        let view = self.window.view(*state, now);
+        let current = view.current.saturating_add(cost);
+        *state = self.window.word(&view, view.previous, current);
     }
 
     #[inline]

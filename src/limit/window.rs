@@ -81,10 +81,12 @@ impl Window {
         }
     }
 
+    /// Counts of nothing are no more than a bucket never seen, unless their
+    /// window is yet to begin: then they stand for what they have displaced.
     #[inline]
-    pub(super) fn word(&self, index: u64, previous: u64, current: u64) -> Word {
+    pub(super) fn word(&self, view: &View, previous: u64, current: u64) -> Word {
         let (previous, current) = (previous.min(self.most()), current.min(self.most()));
-        if previous == 0 && current == 0 {
+        if previous == 0 && current == 0 && view.ahead == 0 {
             return Word::EMPTY;
         }
         let previous = if self.counters == 2 {
@@ -92,7 +94,7 @@ impl Window {
         } else {
             0
         };
-        Word::nearest(index.wrapping_shl(self.bits * self.counters) | previous | current)
+        Word::nearest(view.index.wrapping_shl(self.bits * self.counters) | previous | current)
     }
 
     /// For how long words can be told apart: half of the indexes there are,
