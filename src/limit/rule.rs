@@ -48,6 +48,14 @@ pub trait Rule: Clone + fmt::Debug + Send + Sync + 'static {
     /// Takes `cost` without asking. The bucket may go into debt.
     fn debit(&self, state: &mut Self::State, now: Tick, cost: Cost);
 
+    /// Takes `cost` after `wait` ticks, which is when it is there: whoever
+    /// comes sooner finds it taken. What has passed until now still counts for
+    /// whoever asks now, in case the booking is given back by a
+    /// [`credit`](Self::credit).
+    fn book(&self, state: &mut Self::State, now: Tick, cost: Cost, wait: Tick) -> Decision {
+        self.decide(state, now + wait, cost).after(wait)
+    }
+
     /// For how many ticks from now the bucket still differs from one never
     /// seen: 0 if it does not.
     fn life(&self, state: &Self::State, now: Tick) -> Tick;
@@ -146,7 +154,7 @@ pub(crate) fn reserve<R: Rule>(
         return decision.too_long(wait - patience);
     }
     match decision.retry_ticks() {
-        Some(retry) if retry <= patience => rule.decide(state, now + retry, cost).after(retry),
+        Some(retry) if retry <= patience => rule.book(state, now, cost, retry),
         _ => decision,
     }
 }

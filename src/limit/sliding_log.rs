@@ -212,6 +212,14 @@ impl Rule for SlidingLog {
         }
     }
 
+    /// Forgets nothing but what has left the window by now: the booking may
+    /// be given back, and then that still counts.
+    fn book(&self, log: &mut Log, now: Tick, cost: Cost, wait: Tick) -> Decision {
+        log.forget(now, self.width());
+        log.push(now + wait, cost, usize::MAX);
+        self.decision(log, now, cost, wait).queued(wait)
+    }
+
     fn life(&self, log: &Log, now: Tick) -> Tick {
         self.left(log.last(), now)
     }
