@@ -61,7 +61,7 @@ pub(super) struct Gate<L, K, C, X> {
     pub(super) key: K,
     pub(super) cost: C,
     pub(super) exempt: X,
-    pub(super) patience: Option<Patience>,
+    pub(super) patience: Patience,
     pub(super) pass_without_key: bool,
     pub(super) shadow: bool,
     pub(super) log: Log,
@@ -147,9 +147,9 @@ impl<L: Backend, K, C, X> Gate<L, K, C, X> {
     where
         L: Limiter<Key>,
     {
-        match self.patience {
-            Some(patience) if !self.shadow => self.limiter.until_ready(key, cost, patience),
-            _ => self.limiter.check(key, cost),
+        match self.shadow {
+            true => self.limiter.check(key, cost),
+            false => self.limiter.until_ready(key, cost, self.patience),
         }
     }
 

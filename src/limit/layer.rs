@@ -32,7 +32,7 @@ impl<L> RateLimitLayer<L> {
             key: Global,
             cost: (),
             exempt: (),
-            patience: None,
+            patience: Patience::none(),
             pass_without_key: false,
             shadow: false,
             log: Log::new(),
@@ -147,9 +147,10 @@ impl<L, K, C, X, A> RateLimitLayer<L, K, C, X, A> {
     }
 
     /// Lets requests wait for their turn instead of refusing them, within the
-    /// bounds of `patience`.
+    /// bounds of `patience`. Unless set it is [`Patience::none`]: requests wait
+    /// in a leaky bucket, and nowhere else.
     pub fn wait(self, patience: Patience) -> Self {
-        self.with(|gate| gate.patience = Some(patience))
+        self.with(|gate| gate.patience = patience)
     }
 
     /// Lets requests pass that have no key, instead of refusing them.

@@ -96,6 +96,11 @@ impl Rule for LeakyBucket {
     }
 
     #[inline]
+    fn queues(&self) -> bool {
+        self.queues
+    }
+
+    #[inline]
     fn life(&self, state: &Word, now: Tick) -> Tick {
         self.arrival.life(*state, now)
     }

@@ -106,16 +106,26 @@ where
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patience {
-    pub(crate) max_wait: Duration,
+    /// `None` is as long as the limit's own queue takes, if it has one.
+    pub(crate) max_wait: Option<Duration>,
     pub(crate) max_queue: usize,
 }
 
 impl Patience {
+    /// Waits only where the limit itself has a queue, as a
+    /// [`LeakyBucket`](super::LeakyBucket) does, and there as long as it takes.
+    pub const fn none() -> Self {
+        Self {
+            max_wait: None,
+            max_queue: usize::MAX,
+        }
+    }
+
     /// Waits no longer than this; who would have to is refused at once. The
     /// queue is bounded at 1,024.
     pub const fn up_to(max_wait: Duration) -> Self {
         Self {
-            max_wait,
+            max_wait: Some(max_wait),
             max_queue: 1_024,
         }
     }

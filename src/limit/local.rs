@@ -318,19 +318,29 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
 
 impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
     /// Most need not wait, so they are asked about before the line is locked.
+    #[inline]
     fn until_ready(this: &Arc<Self>, key: u64, cost: Cost, patience: Patience) -> Check<Turn> {
+        let max_wait = match patience.max_wait {
+            Some(max_wait) => ticks(max_wait),
+            None if this.rule.queues() => Tick::MAX,
+            None => return Check::Now(this.check(key, cost)),
+        };
         let decision = this.reserve(key, cost, 0);
-        if decision.is_admitted() || patience.max_wait.is_zero() {
+        if decision.is_admitted() || max_wait == 0 {
             return Check::Now(decision);
         }
-        Self::stand_in_line(this, key, cost, patience)
+        Self::stand_in_line(this, key, cost, (max_wait, patience.max_queue))
     }
 
-    fn stand_in_line(this: &Arc<Self>, key: u64, cost: Cost, patience: Patience) -> Check<Turn> {
+    fn stand_in_line(
+        this: &Arc<Self>,
+        key: u64,
+        cost: Cost,
+        (max_wait, max_queue): (Tick, usize),
+    ) -> Check<Turn> {
         let mut lines = this.lines();
-        let full = lines.len(key) >= patience.max_queue;
-        let patience = if full { 0 } else { ticks(patience.max_wait) };
-        let decision = this.reserve(key, cost, patience);
+        let full = lines.len(key) >= max_queue;
+        let decision = this.reserve(key, cost, if full { 0 } else { max_wait });
         let Some(wait) = decision.wait_ticks() else {
             return Check::Now(decision);
         };

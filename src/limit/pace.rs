@@ -45,6 +45,7 @@ use std::{
 use futures_core::Stream;
 use futures_sink::Sink;
 use pin_project_lite::pin_project;
+use tokio::time::{Sleep, sleep};
 
 use super::{
     limiter::Patience,
@@ -104,11 +105,18 @@ pub trait PaceSink<Item>: Sink<Item> + Sized {
 
 impl<S: Sink<Item>, Item> PaceSink<Item> for S {}
 
-/// The limiter, what items cost, and the turn that the present item waits for.
+/// The limiter, what items cost, and what the present item waits for.
 struct Pace<R: Rule, C, F> {
     limiter: Local<R, Direct, C>,
     cost: F,
-    turn: Option<Ready>,
+    waits: Option<Waits>,
+}
+
+/// What an item of this cost waits for.
+enum Waits {
+    Turn(Ready, Cost),
+    /// For room in a queue that is full.
+    Room(Pin<Box<Sleep>>, Cost),
 }
 
 impl<R: Rule, C: Clock> Pace<R, C, ()> {
@@ -116,7 +124,7 @@ impl<R: Rule, C: Clock> Pace<R, C, ()> {
         Self {
             limiter,
             cost: (),
-            turn: None,
+            waits: None,
         }
     }
 }
@@ -126,25 +134,33 @@ impl<R: Rule, C: Clock, F> Pace<R, C, F> {
         Pace {
             limiter: self.limiter,
             cost,
-            turn: self.turn,
+            waits: self.waits,
         }
     }
 
     /// Takes a place in the line.
     fn queue(&mut self, cost: Cost) {
-        let most = self.limiter.peek().limit();
-        self.turn = Some(self.limiter.until_ready(cost.min(most), FOREVER));
+        let cost = cost.min(self.limiter.peek().limit());
+        self.waits = Some(Waits::Turn(self.limiter.until_ready(cost, FOREVER), cost));
     }
 
     /// Whether nothing has to wait any more.
     fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while let Some(turn) = &mut self.turn {
-            let decision = ready!(Pin::new(turn).poll(cx));
-            self.turn = None;
-            debug_assert!(
-                decision.is_admitted(),
-                "no cost above the limit, and all the time in the world"
-            );
+        while let Some(waits) = &mut self.waits {
+            match waits {
+                // ## Turn => (Room | nothing)
+                Waits::Turn(turn, cost) => {
+                    let full = ready!(Pin::new(turn).poll(cx)).retry_after();
+                    let room = full.map(|retry| Waits::Room(Box::pin(sleep(retry)), *cost));
+                    self.waits = room;
+                }
+                // ## Room => Turn
+                Waits::Room(room, cost) => {
+                    let cost = *cost;
+                    ready!(room.as_mut().poll(cx));
+                    self.queue(cost);
+                }
+            }
         }
         Poll::Ready(())
     }

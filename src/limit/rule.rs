@@ -56,6 +56,13 @@ pub trait Rule: Clone + fmt::Debug + Send + Sync + 'static {
         self.decide(state, now + wait, cost).after(wait)
     }
 
+    /// Whether it makes requests wait by itself, with the verdict
+    /// [`Queue`](super::Verdict::Queue). Then it refuses what finds its queue
+    /// full, however patient the caller is.
+    fn queues(&self) -> bool {
+        false
+    }
+
     /// For how many ticks from now the bucket still differs from one never
     /// seen: 0 if it does not.
     fn life(&self, state: &Self::State, now: Tick) -> Tick;
@@ -154,7 +161,7 @@ pub(crate) fn reserve<R: Rule>(
         return decision.too_long(wait - patience);
     }
     match decision.retry_ticks() {
-        Some(retry) if retry <= patience => rule.book(state, now, cost, retry),
+        Some(retry) if retry <= patience && !rule.queues() => rule.book(state, now, cost, retry),
         _ => decision,
     }
 }
