@@ -9,3 +9,4 @@
 mod readiness;
 mod sharing;
 mod support;
+mod waiting;
