@@ -6,6 +6,9 @@
 
 #![allow(clippy::unwrap_used, reason = "what is not there fails the test")]
 
+mod events;
+mod layer;
+mod pace;
 mod readiness;
 mod sharing;
 mod support;

@@ -1,0 +1,129 @@
+//! What is logged about refusals, and what is not.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex},
+};
+
+use sluicegate::{key, limit::RateLimitLayer};
+use tower::Layer;
+use tracing::{
+    Level,
+    field::{Field, Visit},
+    subscriber::DefaultGuard,
+};
+use tracing_subscriber::{layer::Context, prelude::*, registry::Registry};
+
+use crate::support::{Later, Probe, a_few, keyed, passing, request_with, send};
+
+/// The events of this crate, each with its level and its fields as text.
+#[derive(Clone, Default)]
+struct Events(Arc<Mutex<Vec<(Level, String)>>>);
+
+impl Events {
+    /// Events from now on, as long as the guard lives, on this thread.
+    fn captured() -> (Self, DefaultGuard) {
+        let events = Self::default();
+        let subscriber = Registry::default().with(events.clone());
+        (events, tracing::subscriber::set_default(subscriber))
+    }
+
+    fn all(&self) -> Vec<(Level, String)> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Events {
+    fn on_event(&self, event: &tracing::Event<'_>, _context: Context<'_, S>) {
+        if !event.metadata().target().starts_with("sluicegate") {
+            return;
+        }
+        let mut text = Text::default();
+        event.record(&mut text);
+        let entry = (*event.metadata().level(), text.0);
+        self.0.lock().unwrap().push(entry);
+    }
+}
+
+#[derive(Default)]
+struct Text(String);
+
+impl Visit for Text {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.0 += &format!("{field}={value:?} ");
+    }
+}
+
+/// Sends one request more than the bucket of this key admits.
+async fn refused_for(secret: &str, log_keys: bool) -> Vec<(Level, String)> {
+    let (events, _guard) = Events::captured();
+    let layer = RateLimitLayer::new(keyed(a_few(1))).key(key::header("x-api-key"));
+    let layer = if log_keys { layer.log_keys() } else { layer };
+    let mut service = layer.layer(Probe::new());
+    for _ in 0..2 {
+        send(&mut service, request_with("x-api-key", secret)).await;
+    }
+    events.all()
+}
+
+#[tokio::test]
+async fn a_refusal_is_logged_without_its_key() {
+    let events = refused_for("hunter2", false).await;
+    let [(Level::INFO, text)] = &events[..] else {
+        panic!("{events:?}");
+    };
+    assert!(text.contains("over the limit") && text.contains("limiter=\"default\""));
+    assert!(text.contains("retry_after=60s"), "{text}");
+    assert!(!text.contains("hunter2"), "{text}");
+}
+
+#[tokio::test]
+async fn a_refusal_is_logged_with_its_key_where_that_is_wanted() {
+    let events = refused_for("hunter2", true).await;
+    assert!(
+        events.len() == 1 && events[0].1.contains("hunter2"),
+        "{events:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_flood_of_refusals_does_not_flood_the_log() {
+    let (events, _guard) = Events::captured();
+    let layer = RateLimitLayer::new(keyed(a_few(1))).key(key::header("x-api-key"));
+    for clone in 0..10 {
+        let mut service = layer.clone().layer(Probe::new());
+        for request in 0..1_000 {
+            let key = request_with("x-api-key", "same");
+            let first = clone + request == 0;
+            assert_eq!(send(&mut service, key).await.status() == 200, first);
+        }
+    }
+    // Ten at once and one a second: whatever this takes, it is not thousands.
+    let logged = events.all().len();
+    assert!((10..500).contains(&logged), "{logged}");
+}
+
+#[tokio::test]
+async fn a_limiter_that_fails_is_a_warning() {
+    let (events, _guard) = Events::captured();
+    let layer = RateLimitLayer::new(Later::failing_with("connection reset"));
+    assert_eq!(passing(&mut layer.layer(Probe::new()), 1).await, 0);
+    let events = events.all();
+    assert_eq!((events.len(), events[0].0), (1, Level::WARN));
+    assert!(events[0].1.contains("connection reset"), "{events:?}");
+}
+
+#[tokio::test]
+async fn a_request_without_a_key_is_logged_and_what_passes_is_not() {
+    let (events, _guard) = Events::captured();
+    let layer = RateLimitLayer::new(keyed(a_few(1))).key(key::header("x-api-key"));
+    let mut service = layer.layer(Probe::new());
+    send(&mut service, request_with("x-api-key", "one")).await;
+    assert!(events.all().is_empty());
+    assert_eq!(passing(&mut service, 1).await, 0);
+    assert!(
+        events.all()[0]
+            .1
+            .contains("nothing to limit the request by")
+    );
+}
