@@ -85,7 +85,9 @@ impl Epoch {
         let _turn = lock(&self.turn);
         if self.is_over(now, lifetime) {
             let idle = now.saturating_sub(self.began.load(Acquire));
-            drop_dead(idle / 2 > lifetime);
+            // Nothing was written since the first lifetime. After twice that
+            // some of it would be read as if it were yet to come.
+            drop_dead(idle / 3 > lifetime / 2);
             self.began.store(now, Release);
         }
     }
