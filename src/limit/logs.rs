@@ -1,7 +1,8 @@
 //! Buckets that are more than a word: sharded maps under one capacity.
 
+use std::collections::{BTreeSet, HashMap};
+
 use ahash::RandomState;
-use indexmap::IndexMap;
 
 use super::{
     rule::Rule,
@@ -15,33 +16,56 @@ use crate::{
 
 const SHARDS: usize = 16;
 
-/// How many buckets a newcomer has looked at, to drop what is dead.
-const STRIDE: usize = 8;
+/// How many of the dead a newcomer drops, so that memory is given back though
+/// the store is not full.
+const STRIDE: usize = 2;
 
 /// Logs by the hash of their key, at most as many as the capacity says.
 ///
-/// Nobody has to sweep: every new bucket looks at a few others in turn and
-/// drops the dead; when the store is full, the one of them nearest to its end.
+/// Nobody has to sweep: every new bucket drops a few of the dead. Where the
+/// store is full, it takes the place of the one that ends first, be it dead or
+/// alive, in whichever shard that is.
 #[derive(Debug)]
 pub struct Logs {
-    shards: Box<[Mutex<Shard>]>,
+    shards: Box<[Shard]>,
     capacity: u64,
     count: AtomicU64,
     forgotten: Forgotten,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shard {
-    logs: IndexMap<u64, Log, RandomState>,
-    /// Where the next newcomer looks.
-    hand: usize,
+    kept: Mutex<Kept>,
+    /// When the first of its logs ends, at the earliest.
+    first: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    logs: HashMap<u64, Ticketed, RandomState>,
+    /// All logs by their ends.
+    tickets: BTreeSet<(Tick, u64)>,
+}
+
+/// A log and the end in its ticket: its life may last longer, but is never over
+/// sooner. So a log in use needs no other ticket each time.
+#[derive(Debug)]
+struct Ticketed {
+    log: Log,
+    end: Tick,
+}
+
+/// What became of the log that seemed to end first.
+enum First {
+    Gone { life: Tick },
+    EndsLater,
+    None,
 }
 
 impl Store<Log> for Logs {
     fn new(capacity: usize, _now: Tick, forgotten: Forgotten) -> Self {
-        let shards = (0..SHARDS).map(|_| Mutex::new(Shard::default())).collect();
         Self {
-            shards,
+            shards: (0..SHARDS).map(|_| Shard::new()).collect(),
             capacity: capacity as u64,
             count: AtomicU64::new(0),
             forgotten,
@@ -58,23 +82,34 @@ impl Store<Log> for Logs {
     where
         R: Rule<State = Log>,
     {
-        let mut shard = lock(&self.shards[key as usize % SHARDS]);
-        if let Some(log) = shard.logs.get_mut(&key) {
-            let answer = change(log);
-            if rule.life(log, now) == 0 {
-                shard.logs.swap_remove(&key);
-                self.count.fetch_sub(1, Relaxed);
+        let shard = &self.shards[key as usize % SHARDS];
+        loop {
+            // No two shards are ever locked at once.
+            let done = shard.with(|kept| {
+                if let Some(ticketed) = kept.logs.get_mut(&key) {
+                    let answer = change(&mut ticketed.log);
+                    let life = rule.life(&ticketed.log, now);
+                    if life == 0 || now + life < ticketed.end {
+                        self.count
+                            .fetch_sub(kept.end_sooner(key, now, life), Relaxed);
+                    }
+                    return Some(answer);
+                }
+                let mut log = Log::default();
+                let answer = change(&mut log);
+                let life = rule.life(&log, now);
+                if life > 0 {
+                    self.count.fetch_sub(kept.drop_dead(rule, now), Relaxed);
+                    self.take_place()?;
+                    kept.insert(key, log, now + life);
+                }
+                Some(answer)
+            });
+            match done {
+                Some(answer) => return answer,
+                None => self.make_room(rule, now),
             }
-            return answer;
         }
-        let mut log = Log::default();
-        let answer = change(&mut log);
-        if rule.life(&log, now) > 0 {
-            self.make_room(&mut shard, rule, now);
-            self.count.fetch_add(1, Relaxed);
-            shard.logs.insert(key, log);
-        }
-        answer
     }
 
     fn forgotten(&self) -> &Forgotten {
@@ -83,27 +118,103 @@ impl Store<Log> for Logs {
 }
 
 impl Logs {
-    fn make_room<R: Rule<State = Log>>(&self, shard: &mut Shard, rule: &R, now: Tick) {
-        let mut victim: Option<(Tick, u64)> = None;
-        for _ in 0..STRIDE.min(shard.logs.len()) {
-            shard.hand = (shard.hand + 1) % shard.logs.len().max(1);
-            let Some((&key, log)) = shard.logs.get_index(shard.hand) else {
-                break;
+    fn take_place(&self) -> Option<()> {
+        let one_more = |count| (count < self.capacity).then_some(count + 1);
+        let taken = self.count.fetch_update(Relaxed, Relaxed, one_more);
+        taken.is_ok().then_some(())
+    }
+
+    /// Drops the log that ends first.
+    #[cold]
+    fn make_room<R: Rule<State = Log>>(&self, rule: &R, now: Tick) {
+        loop {
+            let shards = self.shards.iter();
+            let Some(shard) = shards.min_by_key(|shard| shard.first.load(Relaxed)) else {
+                return;
             };
-            let life = rule.life(log, now);
-            if life == 0 {
-                shard.logs.swap_remove(&key);
-                self.count.fetch_sub(1, Relaxed);
-            } else if victim.is_none_or(|(least, _)| life < least) {
-                victim = Some((life, key));
+            match shard.with(|kept| kept.drop_first(rule, now)) {
+                First::EndsLater => {}
+                // Whoever took the last place is still on the way to it.
+                First::None => return,
+                First::Gone { life } => {
+                    self.count.fetch_sub(1, Relaxed);
+                    if life > 0 {
+                        self.forgotten.add_one();
+                    }
+                    return;
+                }
             }
         }
-        if let Some((_, key)) = victim
-            && self.count.load(Relaxed) >= self.capacity
-        {
-            shard.logs.swap_remove(&key);
-            self.count.fetch_sub(1, Relaxed);
-            self.forgotten.add_one();
+    }
+}
+
+impl Shard {
+    fn new() -> Self {
+        Self {
+            kept: Mutex::new(Kept::default()),
+            first: AtomicU64::new(Tick::MAX),
         }
+    }
+
+    fn with<T>(&self, change: impl FnOnce(&mut Kept) -> T) -> T {
+        let mut kept = lock(&self.kept);
+        let answer = change(&mut kept);
+        let first = kept.tickets.first();
+        self.first
+            .store(first.map_or(Tick::MAX, |(end, _)| *end), Relaxed);
+        answer
+    }
+}
+
+impl Kept {
+    fn insert(&mut self, key: u64, log: Log, end: Tick) {
+        self.tickets.insert((end, key));
+        self.logs.insert(key, Ticketed { log, end });
+    }
+
+    /// Drops a log that is dead, or writes another ticket for one that ends
+    /// sooner. Answers how many logs are gone.
+    #[cold]
+    fn end_sooner(&mut self, key: u64, now: Tick, life: Tick) -> u64 {
+        let Some(Ticketed { log, end }) = self.logs.remove(&key) else {
+            return 0;
+        };
+        self.tickets.remove(&(end, key));
+        if life == 0 {
+            return 1;
+        }
+        self.insert(key, log, now + life);
+        0
+    }
+
+    /// Drops some of the logs whose life is over, and answers how many.
+    fn drop_dead<R: Rule<State = Log>>(&mut self, rule: &R, now: Tick) -> u64 {
+        let mut gone = 0;
+        for _ in 0..STRIDE {
+            if !self.tickets.first().is_some_and(|(end, _)| *end <= now) {
+                break;
+            }
+            gone += u64::from(matches!(self.drop_first(rule, now), First::Gone { .. }));
+        }
+        gone
+    }
+
+    /// Drops the log whose ticket is the first, unless it ends later than that
+    /// says; then it gets another ticket.
+    fn drop_first<R: Rule<State = Log>>(&mut self, rule: &R, now: Tick) -> First {
+        let Some((ticket, key)) = self.tickets.pop_first() else {
+            return First::None;
+        };
+        let Some(Ticketed { log, end }) = self.logs.get_mut(&key) else {
+            return First::None;
+        };
+        let life = rule.life(log, now);
+        if life > 0 && now + life > ticket {
+            *end = now + life;
+            self.tickets.insert((*end, key));
+            return First::EndsLater;
+        }
+        self.logs.remove(&key);
+        First::Gone { life }
     }
 }
