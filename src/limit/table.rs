@@ -2,9 +2,10 @@
 //!
 //! Memory is fixed when the table is made: cache lines of four slots, a slot
 //! being the hash of a key and the word of its bucket. A key has two lines
-//! where it may be, and behind them a few lines of a small common overflow, so
-//! that all keys find a place up to the capacity. A bucket whose life is over
-//! needs no sweeper: its slot *is* free.
+//! where it may be; where both are full, two more, and then a few lines of a
+//! small common overflow, so that all keys find a place up to the capacity,
+//! also where they come and go all the time. A bucket whose life is over needs
+//! no sweeper: its slot *is* free.
 //!
 //! Reading and deciding take no lock: find the slot, decide, compare and swap.
 //! Only a key that is new takes one, one of many, so that two threads cannot
@@ -45,7 +46,7 @@ pub struct Table {
     lines: Box<[Line]>,
     overflow: Box<[Line]>,
     turns: Box<[Turn]>,
-    /// Whether anything ever went to the overflow.
+    /// Whether anything ever went beyond its two homes.
     spilled: AtomicU64,
     epoch: Epoch,
     forgotten: Forgotten,
@@ -150,11 +151,14 @@ impl Table {
         )
     }
 
-    /// The lines of the overflow where a key may be.
+    /// The lines where a key may be whose homes were full: two more of all,
+    /// and some of the overflow.
     fn beyond(&self, key: u64) -> impl Iterator<Item = &Line> {
-        let mixed = key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
-        let start = ((mixed * self.overflow.len() as u64) >> 32) as usize;
-        self.overflow.iter().cycle().skip(start).take(REACH)
+        let mixed = mix(key);
+        let more = [mixed >> 32, mixed & u64::from(u32::MAX)].map(|half| pick(&self.lines, half));
+        let start = ((mix(mixed) >> 32) * self.overflow.len() as u64) >> 32;
+        let overflow = self.overflow.iter().cycle().skip(start as usize);
+        more.into_iter().chain(overflow.take(REACH))
     }
 
     #[cold]
@@ -195,7 +199,8 @@ impl Table {
     }
 
     /// The first home of a key if that is at most half full, else the emptier
-    /// of the two, else the overflow, else what is nearest to being forgotten.
+    /// of the two, else what lies beyond, else what is nearest to being
+    /// forgotten.
     fn vacancy<R: Rule<State = Word>>(&self, rule: &R, key: u64, now: Tick) -> Option<Vacancy<'_>> {
         let (first, second) = self.homes(key);
         let (many, vacancy) = first.free(rule, now);
@@ -239,6 +244,12 @@ impl Table {
             }
         });
     }
+}
+
+/// Another hash of a hash.
+fn mix(key: u64) -> u64 {
+    let mixed = key.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    mixed ^ mixed >> 32
 }
 
 #[inline]
