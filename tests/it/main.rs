@@ -8,6 +8,7 @@
 
 mod events;
 mod layer;
+mod local;
 mod pace;
 mod readiness;
 mod sharing;
