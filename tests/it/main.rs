@@ -7,6 +7,8 @@
 #![allow(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 mod events;
+mod grpc;
+mod http;
 mod layer;
 mod local;
 mod pace;
