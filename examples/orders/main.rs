@@ -1,0 +1,195 @@
+//! A small orders API that limits each client, by any of the algorithms.
+//!
+//! ```text
+//! cargo run --release --example orders
+//! cargo run --release --example orders -- --algorithm sliding-window --limit 5 --per 10s
+//! cargo run --release --example orders -- --help
+//! ```
+//!
+//! Post an order and read it back; then post 30, which are more than may come
+//! at once: 201 turns into 429. The health check is never refused.
+//!
+//! ```text
+//! curl -i http://127.0.0.1:3000/orders -H 'content-type: application/json' -d '{"item":"book","quantity":2}'
+//! curl -i http://127.0.0.1:3000/orders/1
+//! for i in $(seq 30); do curl -s -o /dev/null -w '%{http_code}\n' http://127.0.0.1:3000/orders -H 'content-type: application/json' -d '{"item":"book","quantity":2}'; done
+//! curl -i http://127.0.0.1:3000/healthz
+//! ```
+//!
+//! A leaky bucket lets requests wait for their turn, so it slows down a client
+//! that sends one after the other and never refuses it. Put `&` in place of
+//! the last `;` to send them all at once.
+
+use std::{
+    fmt::Display,
+    io::{self, IsTerminal, Write},
+    time::Duration,
+};
+
+use axum::{Router, extract::Request};
+use clap::{CommandFactory, Parser, ValueEnum, error::ErrorKind};
+use sluicegate::{
+    key::{ClientIp, ClientIpError},
+    limit::{
+        FixedWindow, LeakyBucket, Local, Patience, Quota, QuotaError, RateLimitLayer, Rule,
+        SlidingLog, SlidingWindow, TokenBucket,
+    },
+};
+use tokio::net::TcpListener;
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
+
+mod api;
+mod problem;
+mod serve;
+mod store;
+
+use self::serve::Signals;
+
+/// An orders API that limits each client.
+#[derive(Debug, Parser)]
+#[command(name = "orders")]
+struct Args {
+    /// Address and port to listen on; port 0 is any free one
+    #[arg(long, default_value = "127.0.0.1:3000")]
+    listen: String,
+
+    /// How to limit
+    #[arg(long, value_enum, default_value_t = Algorithm::TokenBucket)]
+    algorithm: Algorithm,
+
+    /// How many requests a client may send in a period
+    #[arg(long, default_value_t = 10, allow_negative_numbers = true)]
+    limit: u64,
+
+    /// The period, such as 500ms, 1s, 1m or 2h
+    #[arg(long, default_value = "1s", value_parser = humantime::parse_duration)]
+    per: Duration,
+
+    /// How many pass a token bucket or a meter at once, or may wait in a leaky
+    /// bucket; windows take no notice
+    #[arg(long, default_value_t = 20, allow_negative_numbers = true)]
+    burst: u64,
+
+    /// Network or address of a proxy whose X-Forwarded-For is believed; may be
+    /// given more than once
+    #[arg(long, value_name = "CIDR")]
+    trust_proxy: Vec<String>,
+
+    /// Log what is over the limit, but let it pass
+    #[arg(long)]
+    shadow: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Algorithm {
+    TokenBucket,
+    LeakyBucket,
+    LeakyBucketMeter,
+    SlidingWindow,
+    SlidingLog,
+    FixedWindow,
+}
+
+#[tokio::main]
+async fn main() {
+    let args = Args::parse();
+    log_to_stderr();
+    let client = client(&args).unwrap_or_else(|error| refuse("--trust-proxy", error));
+    let app = app(&args, client).unwrap_or_else(|error| refuse(flag(&error), error));
+    let listener = listen(&args.listen).await;
+    let listener = listener.unwrap_or_else(|error| refuse("--listen", error));
+    // Before the greeting, so that whoever reads it can stop the server.
+    let signals = Signals::new();
+    greet(&listener);
+    serve::serve(listener, app, signals).await;
+}
+
+fn client(args: &Args) -> Result<ClientIp, ClientIpError> {
+    match &args.trust_proxy[..] {
+        [] => Ok(ClientIp::peer()),
+        trusted => ClientIp::forwarded_for(trusted),
+    }
+}
+
+fn app(args: &Args, client: ClientIp) -> Result<Router, QuotaError> {
+    let quota = Quota::new(args.limit, args.per)?.try_burst(args.burst)?;
+    Ok(match args.algorithm {
+        Algorithm::TokenBucket => limited(TokenBucket::new(quota), args, client),
+        Algorithm::LeakyBucket => limited(LeakyBucket::new(quota), args, client),
+        Algorithm::LeakyBucketMeter => limited(LeakyBucket::meter(quota), args, client),
+        Algorithm::SlidingWindow => limited(SlidingWindow::try_new(quota)?, args, client),
+        Algorithm::SlidingLog => limited(SlidingLog::try_new(quota)?, args, client),
+        Algorithm::FixedWindow => limited(FixedWindow::new(quota), args, client),
+    })
+}
+
+/// The API behind one limit: all routes draw on the same budget of a client.
+fn limited<R: Rule>(rule: R, args: &Args, client: ClientIp) -> Router {
+    let limiter = Local::builder(rule).name("orders").keyed();
+    let layer = RateLimitLayer::new(limiter)
+        .key(client)
+        .exempt(|request: &Request| request.uri().path() == "/healthz")
+        .wait(patience(args))
+        .shadow(args.shadow);
+    api::routes().layer(layer)
+}
+
+/// A leaky bucket bounds by its room how long requests wait; nobody waits with
+/// the others.
+fn patience(args: &Args) -> Patience {
+    match args.algorithm {
+        Algorithm::LeakyBucket => {
+            let room = usize::try_from(args.burst).unwrap_or(usize::MAX);
+            Patience::up_to(Duration::MAX).queue(room)
+        }
+        _ => Patience::up_to(Duration::ZERO),
+    }
+}
+
+/// Which flag has set the field that the quota complains of.
+fn flag(error: &QuotaError) -> &'static str {
+    match error.field() {
+        "amount" => "--limit",
+        "period" => "--per",
+        _ => "--burst",
+    }
+}
+
+/// Ends the process like clap does when the value of a flag is no good.
+fn refuse(flag: &str, reason: impl Display) -> ! {
+    let message = format!("invalid value for '{flag}': {reason}");
+    let error = Args::command().error(ErrorKind::ValueValidation, message);
+    error.exit()
+}
+
+async fn listen(address: &str) -> Result<TcpListener, String> {
+    let allowed = "a free address and port of this machine, such as 127.0.0.1:3000";
+    let refused = |error| format!("cannot listen on {address:?}: {error}; allowed is {allowed}");
+    TcpListener::bind(address).await.map_err(refused)
+}
+
+/// Refusals among other things; `RUST_LOG` chooses what.
+fn log_to_stderr() {
+    let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter.from_env_lossy())
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .init();
+}
+
+fn greet(listener: &TcpListener) {
+    let address = listener.local_addr().expect("a listener has an address");
+    let order = format!(
+        r#"http://{address}/orders -H 'content-type: application/json' -d '{{"item":"book","quantity":2}}'"#
+    );
+    let greeting = format!(
+        "listening on http://{address}, until Ctrl-C; try\n\
+         \n\
+         curl -i {order}\n\
+         curl -i http://{address}/orders/1\n\
+         for i in $(seq 30); do curl -s -o /dev/null -w '%{{http_code}}\\n' {order}; done\n\n",
+    );
+    // Where nobody reads it, nobody misses it: a closed pipe stops no server.
+    _ = io::stdout().write_all(greeting.as_bytes());
+}
