@@ -1,0 +1,449 @@
+//! The example `orders` in a process of its own, asked over TCP.
+//!
+//! Its limits have a period of an hour, so that nothing comes back while a test
+//! runs, however long that takes.
+
+use std::{
+    env,
+    io::{self, BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
+    process::{Child, ChildStdout, Command, ExitStatus, Stdio},
+    sync::mpsc,
+    thread,
+    time::Duration,
+};
+
+use http::{HeaderName, Method, Request, Response, StatusCode, header::CONTENT_TYPE};
+use serde_json::{Value, json};
+use sfv::{Item, Parser};
+
+const ORDER: &str = r#"{"item":"book","quantity":2}"#;
+
+/// Where whatever goes wrong would make a test wait for ever, it fails.
+const HANGS: Duration = Duration::from_secs(60);
+
+#[test]
+fn orders_pass_until_the_burst_is_spent_and_then_are_refused() {
+    let server = Server::start(&["--limit", "2", "--burst", "3", "--per", "1h"]);
+    for id in 1..=3 {
+        let placed = server.ask(order());
+        assert_eq!(placed.status(), StatusCode::CREATED);
+        assert_eq!(placed.headers()["location"], format!("/orders/{id}"));
+        let expected = json!({"id": id, "item": "book", "quantity": 2});
+        assert_eq!(json_of(&placed), expected);
+        assert_eq!(parameter(&placed, "ratelimit", "r"), Some(3 - id));
+    }
+
+    let refused = server.ask(order());
+    let problem = problem_of(&refused, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(problem["title"], "Too Many Requests");
+    assert_eq!(problem["violated-policies"], json!(["orders"]));
+    // One of two an hour comes back in half an hour, all three in an hour and a half.
+    let retry_after = refused.headers()["retry-after"].to_str();
+    let retry_after: i64 = retry_after.unwrap().parse().unwrap();
+    assert!((1..=1_800).contains(&retry_after));
+    assert_eq!(parameter(&refused, "ratelimit", "r"), Some(0));
+    assert_eq!(parameter(&refused, "ratelimit", "t"), Some(retry_after));
+    assert_eq!(parameter(&refused, "ratelimit-policy", "q"), Some(3));
+    assert_eq!(parameter(&refused, "ratelimit-policy", "w"), Some(5_400));
+}
+
+#[test]
+fn all_routes_but_the_health_check_share_the_limit() {
+    let server = Server::start(&["--limit", "2", "--burst", "2", "--per", "1h"]);
+    assert_eq!(server.ask(order()).status(), StatusCode::CREATED);
+    let found = server.ask(get("/orders/1"));
+    assert_eq!(found.status(), StatusCode::OK);
+    assert_eq!(json_of(&found)["item"], "book");
+    for path in ["/orders/1", "/slow?ms=0", "/fail?status=503", "/nowhere"] {
+        let refused = server.ask(get(path));
+        problem_of(&refused, StatusCode::TOO_MANY_REQUESTS);
+    }
+    for _ in 0..5 {
+        let healthy = server.ask(get("/healthz"));
+        assert_eq!(healthy.status(), StatusCode::OK);
+        assert!(!healthy.headers().contains_key("ratelimit"));
+    }
+}
+
+#[test]
+fn bad_orders_are_answered_with_a_problem() {
+    let server = Server::start(&["--burst", "1000"]);
+    let too_large = format!(r#"{{"item":"{}","quantity":1}}"#, "a".repeat(4_096));
+    let bodies = [
+        (400, ""),
+        (400, r#"{"item":"#),
+        (400, "\u{0}"),
+        (413, &too_large),
+        (422, "null"),
+        (422, "{}"),
+        (422, r#"{"item":"book"}"#),
+        (422, r#"{"item":7,"quantity":1}"#),
+        (422, r#"{"item":"","quantity":1}"#),
+        (422, r#"{"item":" ","quantity":1}"#),
+        (422, r#"{"item":"book","quantity":0}"#),
+        (422, r#"{"item":"book","quantity":-1}"#),
+        (422, r#"{"item":"book","quantity":1.5}"#),
+        (422, r#"{"item":"book","quantity":4294967296}"#),
+        (422, r#"{"item":"book","quantity":1,"price":1}"#),
+    ];
+    for (status, body) in bodies {
+        let answer = server.ask(order().map(|_| body.to_owned()));
+        problem_of(&answer, StatusCode::from_u16(status).unwrap());
+    }
+
+    let mut untyped = order();
+    untyped.headers_mut().remove(CONTENT_TYPE);
+    problem_of(&server.ask(untyped), StatusCode::UNSUPPORTED_MEDIA_TYPE);
+}
+
+#[test]
+fn bad_paths_queries_and_methods_are_answered_with_a_problem() {
+    let server = Server::start(&["--burst", "1000"]);
+    let requests = [
+        (400, Method::GET, "/slow"),
+        (400, Method::GET, "/slow?ms=-1"),
+        (400, Method::GET, "/slow?ms=60001"),
+        (400, Method::GET, "/fail"),
+        (400, Method::GET, "/fail?status=200"),
+        (400, Method::GET, "/fail?status=399"),
+        (400, Method::GET, "/fail?status=600"),
+        (400, Method::GET, "/fail?status=70000"),
+        (400, Method::GET, "/fail?status=400"),
+        (503, Method::GET, "/fail?status=503"),
+        (599, Method::GET, "/fail?status=599"),
+        (404, Method::GET, "/"),
+        (404, Method::GET, "/orders/0"),
+        (404, Method::GET, "/orders/1"),
+        (404, Method::GET, "/orders/18446744073709551616"),
+        (404, Method::GET, "/orders/first"),
+        (404, Method::GET, "/orders/%ff"),
+        (405, Method::GET, "/orders"),
+        (405, Method::DELETE, "/orders/1"),
+        (405, Method::POST, "/healthz"),
+    ];
+    for (status, method, path) in requests {
+        let answer = server.ask(request(method, path));
+        problem_of(&answer, StatusCode::from_u16(status).unwrap());
+    }
+    let wrong = server.ask(get("/orders"));
+    assert_eq!(wrong.headers()["allow"], "POST");
+}
+
+#[test]
+fn every_algorithm_admits_and_then_refuses() {
+    let algorithms = [
+        "token-bucket",
+        "leaky-bucket-meter",
+        "sliding-window",
+        "sliding-log",
+        "fixed-window",
+    ];
+    for algorithm in algorithms {
+        let quota = ["--limit", "2", "--burst", "2", "--per", "1h"];
+        let server = Server::start(&[&["--algorithm", algorithm], &quota[..]].concat());
+        let statuses = [order(), order(), order()].map(|order| server.ask(order).status());
+        let expected = [201, 201, 429].map(|status| StatusCode::from_u16(status).unwrap());
+        assert_eq!(statuses, expected, "{algorithm}");
+    }
+}
+
+#[test]
+fn a_leaky_bucket_lets_as_many_wait_as_it_has_room_for() {
+    let quota = ["--limit", "1", "--burst", "1", "--per", "1h"];
+    let server = Server::start(&[&["--algorithm", "leaky-bucket"], &quota[..]].concat());
+    assert_eq!(server.ask(order()).status(), StatusCode::CREATED);
+
+    // One of two waits for an hour, so the first answer is to the other.
+    let (answers, answer) = mpsc::channel();
+    for answers in [answers.clone(), answers] {
+        let address = server.address;
+        thread::spawn(move || _ = answers.send(exchange(address, &order())));
+    }
+    let refused = answer.recv().unwrap().unwrap();
+    problem_of(&refused, StatusCode::TOO_MANY_REQUESTS);
+}
+
+#[test]
+fn in_shadow_all_pass_unmarked() {
+    let server = Server::start(&["--shadow", "--limit", "1", "--burst", "1", "--per", "1h"]);
+    for _ in 0..5 {
+        let placed = server.ask(order());
+        assert_eq!(placed.status(), StatusCode::CREATED);
+        assert!(!placed.headers().contains_key("ratelimit"));
+    }
+}
+
+#[test]
+fn nobody_escapes_by_a_header_that_no_proxy_has_written() {
+    let server = Server::start(&["--limit", "1", "--burst", "1", "--per", "1h"]);
+    assert_eq!(server.status_for("198.51.100.1"), StatusCode::CREATED);
+    for forwarded in [
+        "198.51.100.2",
+        "",
+        "127.0.0.1",
+        "unknown",
+        "::1, 198.51.100.3",
+    ] {
+        let status = server.status_for(forwarded);
+        assert_eq!(status, StatusCode::TOO_MANY_REQUESTS, "{forwarded}");
+    }
+}
+
+#[test]
+fn clients_of_a_trusted_proxy_have_a_budget_each() {
+    let trusted = ["--trust-proxy", "10.0.0.0/8", "--trust-proxy", "127.0.0.1"];
+    let quota = ["--limit", "1", "--burst", "1", "--per", "1h"];
+    let server = Server::start(&[&trusted[..], &quota].concat());
+    for client in ["198.51.100.1", "198.51.100.2, 10.1.2.3"] {
+        assert_eq!(server.status_for(client), StatusCode::CREATED, "{client}");
+        let spoofed = format!("203.0.113.9, {client}");
+        for forwarded in [client, &spoofed] {
+            let status = server.status_for(forwarded);
+            assert_eq!(status, StatusCode::TOO_MANY_REQUESTS, "{forwarded}");
+        }
+    }
+}
+
+#[test]
+fn bad_flags_are_refused_by_name() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    let flags: [&[&str]; 18] = [
+        &["--listen", &taken],
+        &["--listen", "nowhere"],
+        &["--listen", "127.0.0.1:65536"],
+        &["--algorithm", "guess"],
+        &["--limit", "0"],
+        &["--limit", "-1"],
+        &["--limit", "18446744073709551616"],
+        &["--limit", "65537", "--algorithm", "sliding-log"],
+        &["--limit", "67108864", "--algorithm", "sliding-window"],
+        &["--per", "0s"],
+        &["--per", "1ns"],
+        &["--per", "200years"],
+        &["--per", "soon"],
+        &["--burst", "0"],
+        &["--burst", "4503599627370497"],
+        &["--trust-proxy", "10.0.0.0/33"],
+        &["--trust-proxy", "proxy.example"],
+        &["--trust-proxy", ""],
+    ];
+    for flags in flags {
+        let (status, message) = refusal_of(flags);
+        assert_eq!(status.code(), Some(2), "{flags:?}: {message}");
+        assert!(message.starts_with("error: "), "{flags:?}: {message}");
+        assert!(message.contains(flags[0]), "{flags:?}: {message}");
+        assert!(!message.contains("panicked"), "{flags:?}: {message}");
+    }
+}
+
+#[test]
+fn a_refused_flag_says_what_is_allowed() {
+    for (flag, value, allowed) in [
+        (
+            "--limit",
+            "0",
+            "quota amount of 0 is not possible: allowed is 1 to 2^52",
+        ),
+        (
+            "--burst",
+            "0",
+            "quota burst of 0 is not possible: allowed is 1 to 2^52",
+        ),
+        ("--per", "0s", "allowed is a whole number of microseconds"),
+        (
+            "--trust-proxy",
+            "here",
+            "allowed is a network such as 10.0.0.0/8",
+        ),
+        ("--listen", "here", "allowed is a free address and port"),
+    ] {
+        let (_, message) = refusal_of(&[flag, value]);
+        assert!(message.contains(allowed), "{message}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_stops_it_cleanly() {
+    for signal in ["-TERM", "-INT"] {
+        let mut server = Server::start(&[]);
+        let idle = TcpStream::connect(server.address).unwrap();
+        assert_eq!(server.ask(order()).status(), StatusCode::CREATED);
+        let id = server.child.id().to_string();
+        let sent = Command::new("kill").args([signal, &id]).status();
+        assert!(sent.expect("`kill` is on the PATH").success());
+        assert_eq!(server.child.wait().unwrap().code(), Some(0), "{signal}");
+        drop(idle);
+    }
+}
+
+/// The example, which is killed when this is dropped.
+struct Server {
+    child: Child,
+    address: SocketAddr,
+    /// Kept open, or else the server would write to nobody.
+    _output: BufReader<ChildStdout>,
+}
+
+impl Server {
+    fn start(flags: &[&str]) -> Self {
+        let mut child = spawn(&[&["--listen", "127.0.0.1:0"], flags].concat());
+        let (output, line) = first_line(&mut child);
+        let address = line
+            .split_once("http://")
+            .and_then(|(_, rest)| rest.split(',').next()?.parse().ok());
+        let address = address.unwrap_or_else(|| panic!("{flags:?}: no address in {line:?}"));
+        Self {
+            child,
+            address,
+            _output: output,
+        }
+    }
+
+    fn ask(&self, request: Request<String>) -> Response<String> {
+        exchange(self.address, &request).expect("the server answers")
+    }
+
+    fn status_for(&self, forwarded_for: &str) -> StatusCode {
+        let mut request = order();
+        let value = forwarded_for.parse().expect("a header value");
+        request.headers_mut().insert("x-forwarded-for", value);
+        self.ask(request).status()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        _ = self.child.kill();
+        _ = self.child.wait();
+    }
+}
+
+fn spawn(flags: &[&str]) -> Child {
+    let tests = env::current_exe().expect("a test knows where it is");
+    let built = tests.parent().and_then(|deps| deps.parent());
+    let name = format!("orders{}", env::consts::EXE_SUFFIX);
+    let example = built
+        .expect("tests are in target/debug/deps")
+        .join("examples")
+        .join(name);
+    let child = Command::new(&example)
+        .args(flags)
+        .env_remove("RUST_LOG")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    child.unwrap_or_else(|error| {
+        let example = example.display();
+        panic!("{example}: {error}; a test that is run alone wants `cargo build --example orders`")
+    })
+}
+
+/// Empty if the process has ended without one.
+fn first_line(child: &mut Child) -> (BufReader<ChildStdout>, String) {
+    let output = child.stdout.take().expect("stdout is piped");
+    let (mut output, mut line) = (BufReader::new(output), String::new());
+    output.read_line(&mut line).expect("UTF-8 on stdout");
+    (output, line)
+}
+
+/// How the example ends, and with which message, when it does not like a flag.
+fn refusal_of(flags: &[&str]) -> (ExitStatus, String) {
+    let anywhere: &[_] = match flags.contains(&"--listen") {
+        true => &[],
+        false => &["--listen", "127.0.0.1:0"],
+    };
+    let mut child = spawn(&[anywhere, flags].concat());
+    let (_, line) = first_line(&mut child);
+    if !line.is_empty() {
+        _ = child.kill();
+    }
+    assert_eq!(line, "", "{flags:?} should have been refused");
+    let ended = child.wait_with_output().expect("stderr is read");
+    let message = String::from_utf8(ended.stderr).expect("UTF-8 on stderr");
+    (ended.status, message)
+}
+
+fn request(method: Method, path: &str) -> Request<String> {
+    let request = Request::builder().method(method).uri(path);
+    request.body(String::new()).expect("a path is a URI")
+}
+
+fn get(path: &str) -> Request<String> {
+    request(Method::GET, path)
+}
+
+fn order() -> Request<String> {
+    let mut order = request(Method::POST, "/orders").map(|_| ORDER.to_owned());
+    let json = "application/json".parse().expect("a header value");
+    order.headers_mut().insert(CONTENT_TYPE, json);
+    order
+}
+
+/// One request over a connection of its own, in HTTP/1.1.
+fn exchange(address: SocketAddr, request: &Request<String>) -> io::Result<Response<String>> {
+    let mut connection = TcpStream::connect(address)?;
+    connection.set_read_timeout(Some(HANGS))?;
+    connection.write_all(&written(request))?;
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer)?;
+    Ok(read(&answer).unwrap_or_else(|| panic!("not HTTP: {answer:?}")))
+}
+
+fn written(request: &Request<String>) -> Vec<u8> {
+    let (method, path, body) = (request.method(), request.uri(), request.body());
+    let length = body.len();
+    let mut text = format!(
+        "{method} {path} HTTP/1.1\r\nhost: orders\r\nconnection: close\r\ncontent-length: {length}\r\n"
+    )
+    .into_bytes();
+    for (name, value) in request.headers() {
+        text.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
+    }
+    text.extend([b"\r\n", body.as_bytes()].concat());
+    text
+}
+
+fn read(answer: &str) -> Option<Response<String>> {
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    let mut lines = head.lines();
+    let status = lines.next()?.split(' ').nth(1)?;
+    let mut response = Response::new(body.to_owned());
+    *response.status_mut() = status.parse().ok()?;
+    for line in lines {
+        let (name, value) = line.split_once(": ")?;
+        let name: HeaderName = name.parse().ok()?;
+        response.headers_mut().append(name, value.parse().ok()?);
+    }
+    Some(response)
+}
+
+fn json_of(response: &Response<String>) -> Value {
+    let body = response.body();
+    serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {body:?}"))
+}
+
+fn problem_of(response: &Response<String>, status: StatusCode) -> Value {
+    assert_eq!(response.status(), status, "{response:?}");
+    assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
+    let problem = json_of(response);
+    assert_eq!(problem["status"], status.as_u16());
+    assert!(problem["type"].is_string() && problem["title"].is_string());
+    assert!(problem["detail"].is_string());
+    problem
+}
+
+/// A parameter of a structured field that is one item, named like the limit.
+fn parameter(response: &Response<String>, field: &str, parameter: &str) -> Option<i64> {
+    let value = response.headers().get(field)?;
+    let item: Item = Parser::new(value).parse().expect("a structured field");
+    assert_eq!(
+        item.bare_item.as_string().map(|name| name.as_str()),
+        Some("orders")
+    );
+    let value = item.params.get(parameter)?.as_integer();
+    value.map(i64::from)
+}
