@@ -1,0 +1,67 @@
+//! Which keys are asked for, and in which order: the same in every run.
+
+use std::sync::Arc;
+
+/// How many picks there are before the order repeats itself; enough for a
+/// million keys to be asked for almost all.
+const PICKS: usize = 1 << 22;
+
+/// A fixed order in which the keys 0, 1, 2, … are asked for.
+#[derive(Clone)]
+pub(crate) struct Order {
+    pub(crate) keys: usize,
+    picks: Arc<[u32]>,
+}
+
+impl Order {
+    /// Every key as often as any other.
+    pub(crate) fn uniform(keys: usize) -> Self {
+        Self::pick(keys, |random| (random * keys as f64) as usize)
+    }
+
+    /// The n-th key 1/n as often as the first: Zipf's law with exponent 1.
+    pub(crate) fn zipf(keys: usize) -> Self {
+        let shares = (1..=keys).scan(0.0, |sum, rank| {
+            *sum += 1.0 / rank as f64;
+            Some(*sum)
+        });
+        let shares: Vec<f64> = shares.collect();
+        let all = shares[keys - 1];
+        Self::pick(keys, |random| {
+            shares.partition_point(|share| *share < random * all)
+        })
+    }
+
+    fn pick(keys: usize, key: impl Fn(f64) -> usize) -> Self {
+        let pick = |step| key(unit(scramble(step))).min(keys - 1) as u32;
+        Self {
+            keys,
+            picks: (0..PICKS as u64).map(pick).collect(),
+        }
+    }
+
+    /// The key of a step.
+    #[inline]
+    pub(crate) fn key(&self, step: usize) -> usize {
+        self.picks[step % PICKS] as usize
+    }
+}
+
+/// As many names as there are keys, of 21 bytes each.
+pub(crate) fn names(keys: usize) -> Arc<[String]> {
+    let name = |key| format!("user-{:016x}", scramble(key));
+    (0..keys as u64).map(name).collect()
+}
+
+/// The finalizer of SplitMix64: another number for every number.
+pub(crate) fn scramble(number: u64) -> u64 {
+    let mut bits = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    bits = (bits ^ bits >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    bits ^ bits >> 31
+}
+
+/// A number from 0 to below 1.
+fn unit(bits: u64) -> f64 {
+    (bits >> 11) as f64 / (1_u64 << 53) as f64
+}

@@ -1,0 +1,8 @@
+//! What the benches share: the keys that are asked for, the limiters that are
+//! asked, and how two of them are compared.
+
+pub(crate) mod keys;
+pub(crate) mod ours;
+pub(crate) mod peers;
+pub(crate) mod rules;
+pub(crate) mod side;

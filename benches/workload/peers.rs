@@ -1,0 +1,71 @@
+//! The limiters of other crates, ready to be asked for the same.
+
+use std::{hash::Hash, hint::black_box, num::NonZeroU32, sync::Arc, time::Duration};
+
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+
+use super::{keys::Order, side::Side};
+
+/// governor: one bucket that never runs dry.
+pub(crate) fn governor() -> Side {
+    let limiter = Arc::new(RateLimiter::direct(quota(Duration::from_nanos(1))));
+    Side::admitting(limiter, |limiter, _| black_box(limiter.check()).is_ok())
+}
+
+/// ratelimit: one bucket that never runs dry.
+pub(crate) fn ratelimit() -> Side {
+    let limiter = ratelimit::Ratelimiter::builder(1_000_000_000)
+        .initial_available(1_000_000_000)
+        .build();
+    let limiter = Arc::new(limiter.expect("a possible limit"));
+    Side::admitting(limiter, |limiter, _| black_box(limiter.try_wait()).is_ok())
+}
+
+/// leaky-bucket: one bucket that never runs dry. It looks at its clock only
+/// when it does.
+pub(crate) fn leaky_bucket() -> Side {
+    let limiter = leaky_bucket::RateLimiter::builder()
+        .max(usize::MAX >> 8)
+        .initial(usize::MAX >> 8)
+        .build();
+    Side::admitting(Arc::new(limiter), |limiter, _| {
+        black_box(limiter.try_acquire(black_box(1)))
+    })
+}
+
+/// governor: a bucket for each number, alive and never dry.
+pub(crate) fn governor_by_number(order: Order) -> Side {
+    let limiter = keyed(0..order.keys as u64);
+    Side::admitting((limiter, order), |(limiter, order), step| {
+        let key = order.key(step) as u64;
+        black_box(limiter.check_key(&black_box(key))).is_ok()
+    })
+}
+
+/// governor: a bucket for each name, alive and never dry. It asks for a
+/// `&String`, so whoever has a `&str` makes one for each call.
+pub(crate) fn governor_by_name(order: Order, names: Arc<[String]>) -> Side {
+    let limiter = keyed(names.iter().cloned());
+    Side::admitting((limiter, order, names), |(limiter, order, names), step| {
+        let name = black_box(names[order.key(step)].as_str());
+        black_box(limiter.check_key(&name.to_owned())).is_ok()
+    })
+}
+
+/// A limiter that keeps every key alive for an hour.
+fn keyed<K>(keys: impl Iterator<Item = K>) -> Arc<DefaultKeyedRateLimiter<K>>
+where
+    K: Hash + Eq + Clone,
+{
+    let limiter = RateLimiter::keyed(quota(Duration::from_secs(1)));
+    let hour = NonZeroU32::new(3_600).expect("not 0");
+    for key in keys {
+        assert_eq!(limiter.check_key_n(&key, hour), Ok(Ok(())));
+    }
+    Arc::new(limiter)
+}
+
+fn quota(token: Duration) -> Quota {
+    let quota = Quota::with_period(token).expect("not 0");
+    quota.allow_burst(NonZeroU32::MAX)
+}

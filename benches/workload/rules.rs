@@ -1,0 +1,54 @@
+//! Every rule, with a quota whose end nobody gets to.
+
+use std::time::Duration;
+
+use sluicegate::{
+    clock::Monotonic,
+    limit::{FixedWindow, LeakyBucket, Quota, Rule, SlidingLog, SlidingWindow, TokenBucket},
+};
+
+use super::{keys::Order, ours, side::Side};
+
+/// A rule, to be asked in one bucket or by number.
+pub(crate) struct Kind {
+    pub(crate) name: &'static str,
+    pub(crate) direct: Box<dyn Fn() -> Side>,
+    pub(crate) by_number: Box<dyn Fn(&Order) -> Side>,
+}
+
+/// All of them, the token bucket first.
+pub(crate) fn all() -> [Kind; 6] {
+    let deep = ours::deep();
+    [
+        kind("token bucket", TokenBucket::new(deep)),
+        kind("leaky bucket, queue", LeakyBucket::new(deep)),
+        kind("leaky bucket, meter", LeakyBucket::meter(deep)),
+        kind("fixed window", FixedWindow::new(wide())),
+        kind("sliding window", SlidingWindow::new(wide())),
+        kind("sliding log", SlidingLog::new(brief())),
+    ]
+}
+
+fn kind<R: Rule>(name: &'static str, rule: R) -> Kind {
+    let same = rule.clone();
+    Kind {
+        name,
+        direct: Box::new(move || ours::direct_by(rule.clone(), Monotonic::new())),
+        by_number: Box::new(move |order| ours::by_number_by(same.clone(), order.clone())),
+    }
+}
+
+/// As many as a sliding window can count, more than there are nanoseconds for.
+fn wide() -> Quota {
+    within(50_000_000, Duration::from_millis(500))
+}
+
+/// As many as a log may hold, in so short a time that it holds few: one entry
+/// for each microsecond in which its key was asked for, at most 500.
+fn brief() -> Quota {
+    within(65_536, Duration::from_micros(500))
+}
+
+fn within(amount: u64, period: Duration) -> Quota {
+    Quota::new(amount, period).expect("a possible quota")
+}
