@@ -3,6 +3,7 @@
 
 pub(crate) mod keys;
 pub(crate) mod ours;
+pub(crate) mod pair;
 pub(crate) mod peers;
 pub(crate) mod rules;
 pub(crate) mod side;

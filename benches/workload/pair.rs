@@ -1,0 +1,128 @@
+//! Two sides, asked in turn: what else the machine does slows both.
+
+use std::{env, fmt, time::Duration};
+
+use super::side::Side;
+
+const ROUNDS: usize = 21;
+
+/// A Markdown table of comparisons. Words on the command line choose the rows:
+/// those that hold any of them.
+pub(crate) struct Report {
+    wanted: Vec<String>,
+}
+
+/// What is compared with what, and how.
+pub(crate) struct Pair<'a> {
+    pub(crate) what: &'a str,
+    pub(crate) against: &'a str,
+    /// How many ask at once.
+    pub(crate) threads: usize,
+    /// The ratio that is promised, where one is.
+    pub(crate) target: Option<f64>,
+    /// The least time that a side is asked before it is the other's turn.
+    pub(crate) turn: Duration,
+}
+
+impl Report {
+    /// Writes the head of the table.
+    pub(crate) fn begin() -> Self {
+        println!("| what | ns | against | ns | ratio, median (quartiles) | target |");
+        println!("|---|---|---|---|---|---|");
+        let words = env::args().skip(1);
+        Self {
+            wanted: words.filter(|word| !word.starts_with('-')).collect(),
+        }
+    }
+
+    /// Writes a row, unless nobody wants it: then nothing is made.
+    pub(crate) fn row(&self, pair: Pair<'_>, sides: impl FnOnce() -> (Side, Side)) {
+        let name = format!("{} against {}", pair.what, pair.against);
+        let wanted = |word: &String| name.contains(word.as_str());
+        if self.wanted.is_empty() || self.wanted.iter().any(wanted) {
+            println!("{}", pair.compare(sides()));
+        }
+    }
+}
+
+impl<'a> Pair<'a> {
+    /// One thread, turns of 10 ms, and nothing promised.
+    pub(crate) fn new(what: &'a str, against: &'a str) -> Self {
+        Self {
+            what,
+            against,
+            threads: 1,
+            target: None,
+            turn: Duration::from_millis(10),
+        }
+    }
+
+    fn compare(self, (left, right): (Side, Side)) -> Row<'a> {
+        let count = self.enough(&left).max(self.enough(&right));
+        let rounds: Vec<_> = (0..ROUNDS)
+            .map(|round| self.round(round, count, &left, &right))
+            .collect();
+        Row {
+            ratios: quartiles(rounds.iter().map(|(left, right)| left / right)),
+            left: quartiles(rounds.iter().map(|(left, _)| *left))[1],
+            right: quartiles(rounds.iter().map(|(_, right)| *right))[1],
+            pair: self,
+        }
+    }
+
+    /// How many decisions take a side a turn.
+    fn enough(&self, side: &Side) -> usize {
+        let mut count = 1_000;
+        while side.time(self.threads, 0, count) < self.turn {
+            count *= 2;
+        }
+        count
+    }
+
+    /// Nanoseconds per decision, in each thread, of both sides; they take turns
+    /// at going first.
+    fn round(&self, round: usize, count: usize, left: &Side, right: &Side) -> (f64, f64) {
+        let time = |side: &Side| {
+            let time = side.time(self.threads, round * count, count);
+            time.as_nanos() as f64 / count as f64
+        };
+        if round % 2 == 0 {
+            let left = time(left);
+            (left, time(right))
+        } else {
+            let right = time(right);
+            (time(left), right)
+        }
+    }
+}
+
+struct Row<'a> {
+    pair: Pair<'a>,
+    left: f64,
+    right: f64,
+    ratios: [f64; 3],
+}
+
+impl fmt::Display for Row<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Pair { what, against, .. } = self.pair;
+        let [low, ratio, high] = self.ratios;
+        write!(
+            f,
+            "| {what} | {:.1} | {against} | {:.1} ",
+            self.left, self.right
+        )?;
+        write!(f, "| {ratio:.2} ({low:.2} to {high:.2}) ")?;
+        match self.pair.target {
+            Some(target) if ratio > target => write!(f, "| {target:.2}: missed |"),
+            Some(target) => write!(f, "| {target:.2} |"),
+            None => write!(f, "| |"),
+        }
+    }
+}
+
+fn quartiles(numbers: impl Iterator<Item = f64>) -> [f64; 3] {
+    let mut numbers: Vec<_> = numbers.collect();
+    numbers.sort_by(f64::total_cmp);
+    [1, 2, 3].map(|quarter| numbers[(numbers.len() - 1) * quarter / 4])
+}
