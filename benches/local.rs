@@ -12,11 +12,7 @@ use std::cell::{Cell, LazyCell};
 use criterion::{Criterion, criterion_group, criterion_main};
 use sluicegate::clock::Monotonic;
 
-use workload::{
-    keys::{Order, names},
-    ours, peers, rules,
-    side::Side,
-};
+use workload::{keys::Order, ours, peers, rules, side::Side};
 
 fn direct(c: &mut Criterion) {
     measure(c, "direct/sluicegate", 1, || ours::direct(Monotonic::new()));
@@ -38,27 +34,23 @@ fn keys(c: &mut Criterion, name: &str, order: &dyn Fn() -> Order) {
     for threads in [1, 2] {
         let name = |who| format!("{name}, {threads} thread(s)/{who}");
         measure(c, &name("sluicegate, integer"), threads, || {
-            ours::by_number(order())
+            ours::by_number(&order())
         });
         measure(c, &name("governor, integer"), threads, || {
-            peers::governor_by_number(order())
+            peers::governor_by_number(&order())
         });
         measure(c, &name("sluicegate, &str"), threads, || {
-            let order = order();
-            let names = names(order.keys);
-            ours::by_name(order, names)
+            ours::by_name(&order())
         });
         measure(c, &name("governor, String"), threads, || {
-            let order = order();
-            let names = names(order.keys);
-            peers::governor_by_name(order, names)
+            peers::governor_by_name(&order())
         });
     }
 }
 
 fn denials(c: &mut Criterion) {
     measure(c, "denial, 1,000 keys, zipf/sluicegate, integer", 1, || {
-        ours::dry_by_number(Order::zipf(1_000))
+        ours::dry_by_number(&Order::zipf(1_000))
     });
 }
 

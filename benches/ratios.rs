@@ -12,7 +12,7 @@ use std::time::Duration;
 use sluicegate::clock::Monotonic;
 
 use workload::{
-    keys::{Order, names},
+    keys::Order,
     ours,
     pair::{Pair, Report},
     peers, rules,
@@ -87,10 +87,7 @@ fn keyed(report: &Report, keys: &str, order: &Order, turn: Duration, targets: [[
             ..Pair::new(&what, "governor")
         };
         report.row(promised, || {
-            (
-                ours::by_number(order.clone()),
-                peers::governor_by_number(order.clone()),
-            )
+            (ours::by_number(order), peers::governor_by_number(order))
         });
         let (what, target) = pair("&str", name);
         let promised = Pair {
@@ -100,25 +97,25 @@ fn keyed(report: &Report, keys: &str, order: &Order, turn: Duration, targets: [[
             ..Pair::new(&what, "governor, String")
         };
         report.row(promised, || {
-            let names = names(order.keys);
-            let peer = peers::governor_by_name(order.clone(), names.clone());
-            (ours::by_name(order.clone(), names), peer)
+            (ours::by_name(order), peers::governor_by_name(order))
         });
     }
 }
 
+/// Threads that are denied write nothing that the others would have to read.
 fn denials(report: &Report) {
-    let pair = Pair {
-        target: Some(0.8),
-        ..Pair::new("denial, 1,000 keys", "admission")
-    };
     let order = Order::zipf(1_000);
-    report.row(pair, || {
-        (
-            ours::dry_by_number(order.clone()),
-            ours::by_number(order.clone()),
-        )
-    });
+    let what = ["1 thread", "2 threads"].map(|who| format!("denial, 1,000 keys, {who}"));
+    for (threads, what, target) in [(1, &what[0], Some(0.8)), (2, &what[1], None)] {
+        let pair = Pair {
+            threads,
+            target,
+            ..Pair::new(what, "admission")
+        };
+        report.row(pair, || {
+            (ours::dry_by_number(&order), ours::by_number(&order))
+        });
+    }
 }
 
 fn every_rule(report: &Report) {

@@ -40,6 +40,11 @@ impl Order {
         }
     }
 
+    /// All keys, once.
+    pub(crate) fn every(&self) -> impl Iterator<Item = u64> + use<> {
+        0..self.keys as u64
+    }
+
     /// The key of a step.
     #[inline]
     pub(crate) fn key(&self, step: usize) -> usize {
@@ -47,10 +52,34 @@ impl Order {
     }
 }
 
-/// As many names as there are keys, of 21 bytes each.
-pub(crate) fn names(keys: usize) -> Arc<[String]> {
-    let name = |key| format!("user-{:016x}", scramble(key));
-    (0..keys as u64).map(name).collect()
+/// The names of keys in the order in which they are asked for, so that each is
+/// at hand when its turn comes, as it is for whoever has just read a request.
+#[derive(Clone)]
+pub(crate) struct Names {
+    text: Arc<str>,
+}
+
+impl Names {
+    pub(crate) fn of(order: &Order) -> Self {
+        let names = order.picks.iter().map(|key| name(u64::from(*key)));
+        let text: String = names.collect();
+        Self { text: text.into() }
+    }
+
+    /// The name of a step.
+    #[inline]
+    pub(crate) fn name(&self, step: usize) -> &str {
+        let at = step % PICKS * NAME;
+        &self.text[at..at + NAME]
+    }
+}
+
+/// Bytes of a name.
+const NAME: usize = 21;
+
+/// The name of a key.
+pub(crate) fn name(key: u64) -> String {
+    format!("user-{:016x}", scramble(key))
 }
 
 /// The finalizer of SplitMix64: another number for every number.

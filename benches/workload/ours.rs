@@ -1,13 +1,16 @@
 //! This crate's limiters, ready to be asked.
 
-use std::{hash::Hash, hint::black_box, sync::Arc, time::Duration};
+use std::{hash::Hash, hint::black_box, time::Duration};
 
 use sluicegate::{
     clock::{Clock, Coarse},
     limit::{Local, Quota, Rule, TokenBucket},
 };
 
-use super::{keys::Order, side::Side};
+use super::{
+    keys::{Names, Order, name},
+    side::Side,
+};
 
 /// A clock that moves once in a millisecond.
 pub(crate) fn coarse() -> Coarse {
@@ -29,33 +32,33 @@ pub(crate) fn direct_by(rule: impl Rule, clock: impl Clock) -> Side {
 }
 
 /// A bucket for each number, alive and never dry.
-pub(crate) fn by_number(order: Order) -> Side {
-    let limiter = table(TokenBucket::new(deep()), &order);
-    fill(&limiter, 0..order.keys as u64);
-    Side::admitting((limiter, order), ask_by_number)
+pub(crate) fn by_number(order: &Order) -> Side {
+    let limiter = table(TokenBucket::new(deep()), order);
+    fill(&limiter, order.every());
+    Side::admitting((limiter, order.clone()), ask_by_number)
 }
 
 /// A bucket for each number, dry.
-pub(crate) fn dry_by_number(order: Order) -> Side {
-    let limiter = table(TokenBucket::new(Quota::per_hour(1)), &order);
-    for key in 0..order.keys as u64 {
+pub(crate) fn dry_by_number(order: &Order) -> Side {
+    let limiter = table(TokenBucket::new(Quota::per_hour(1)), order);
+    for key in order.every() {
         assert!(limiter.check(&key, 1).is_admitted());
     }
-    Side::denying((limiter, order), ask_by_number)
+    Side::denying((limiter, order.clone()), ask_by_number)
 }
 
 /// A bucket of any rule for each number; the rule must admit.
-pub(crate) fn by_number_by(rule: impl Rule, order: Order) -> Side {
-    Side::admitting((table(rule, &order), order), ask_by_number)
+pub(crate) fn by_number_by(rule: impl Rule, order: &Order) -> Side {
+    Side::admitting((table(rule, order), order.clone()), ask_by_number)
 }
 
 /// A bucket for each name, alive and never dry, asked for by `&str`.
-pub(crate) fn by_name(order: Order, names: Arc<[String]>) -> Side {
-    let limiter = table(TokenBucket::new(deep()), &order);
-    fill(&limiter, names.iter().map(String::as_str));
-    Side::admitting((limiter, order, names), |(limiter, order, names), step| {
-        let name = names[order.key(step)].as_str();
-        black_box(limiter.check(black_box(name), black_box(1))).is_admitted()
+pub(crate) fn by_name(order: &Order) -> Side {
+    let limiter = table(TokenBucket::new(deep()), order);
+    fill(&limiter, order.every().map(name));
+    Side::admitting((limiter, Names::of(order)), |(limiter, names), step| {
+        let name = black_box(names.name(step));
+        black_box(limiter.check(name, black_box(1))).is_admitted()
     })
 }
 
@@ -65,9 +68,10 @@ pub(crate) fn deep() -> Quota {
     Quota::per_second(1).burst(u64::from(u32::MAX))
 }
 
-/// A table with room for every key, and no more.
-pub(crate) fn table<R: Rule>(rule: R, order: &Order) -> Local<R> {
-    Local::builder(rule).capacity(order.keys).keyed()
+/// A table as it is unless told otherwise, or one that all keys just fill.
+fn table<R: Rule>(rule: R, order: &Order) -> Local<R> {
+    let capacity = order.keys.max(100_000);
+    Local::builder(rule).capacity(capacity).keyed()
 }
 
 /// Keeps every key alive for an hour.

@@ -4,7 +4,10 @@ use std::{hash::Hash, hint::black_box, num::NonZeroU32, sync::Arc, time::Duratio
 
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
-use super::{keys::Order, side::Side};
+use super::{
+    keys::{Names, Order, name},
+    side::Side,
+};
 
 /// governor: one bucket that never runs dry.
 pub(crate) fn governor() -> Side {
@@ -34,9 +37,9 @@ pub(crate) fn leaky_bucket() -> Side {
 }
 
 /// governor: a bucket for each number, alive and never dry.
-pub(crate) fn governor_by_number(order: Order) -> Side {
-    let limiter = keyed(0..order.keys as u64);
-    Side::admitting((limiter, order), |(limiter, order), step| {
+pub(crate) fn governor_by_number(order: &Order) -> Side {
+    let subject = (keyed(order.every()), order.clone());
+    Side::admitting(subject, |(limiter, order), step| {
         let key = order.key(step) as u64;
         black_box(limiter.check_key(&black_box(key))).is_ok()
     })
@@ -44,10 +47,10 @@ pub(crate) fn governor_by_number(order: Order) -> Side {
 
 /// governor: a bucket for each name, alive and never dry. It asks for a
 /// `&String`, so whoever has a `&str` makes one for each call.
-pub(crate) fn governor_by_name(order: Order, names: Arc<[String]>) -> Side {
-    let limiter = keyed(names.iter().cloned());
-    Side::admitting((limiter, order, names), |(limiter, order, names), step| {
-        let name = black_box(names[order.key(step)].as_str());
+pub(crate) fn governor_by_name(order: &Order) -> Side {
+    let subject = (keyed(order.every().map(name)), Names::of(order));
+    Side::admitting(subject, |(limiter, names), step| {
+        let name = black_box(names.name(step));
         black_box(limiter.check_key(&name.to_owned())).is_ok()
     })
 }

@@ -34,7 +34,7 @@ fn kind<R: Rule>(name: &'static str, rule: R) -> Kind {
     Kind {
         name,
         direct: Box::new(move || ours::direct_by(rule.clone(), Monotonic::new())),
-        by_number: Box::new(move |order| ours::by_number_by(same.clone(), order.clone())),
+        by_number: Box::new(move |order| ours::by_number_by(same.clone(), order)),
     }
 }
 
