@@ -57,25 +57,36 @@ pub(crate) fn ticks(duration: Duration) -> Tick {
 /// The default clock: the processor's time stamp counter, by way of [`quanta`].
 #[derive(Clone)]
 pub struct Monotonic {
-    clock: quanta::Clock,
-    origin: u64,
+    counter: quanta::Clock,
+    /// Microseconds in a count, in units of 2^-64.
+    scale: u64,
 }
 
 impl Monotonic {
     /// Calibrates the counter on the first call in a process, which may take
     /// some milliseconds; cheap from then on.
     pub fn new() -> Self {
-        let clock = quanta::Clock::new();
-        let origin = clock.raw();
-        Self { clock, origin }
+        Self::of(quanta::Clock::new())
+    }
+
+    /// Learns the scale from what [`quanta`] makes of many counts. To ask it for
+    /// nanoseconds each time, and divide, makes every decision wait for a long
+    /// shift and another multiplication.
+    fn of(counter: quanta::Clock) -> Self {
+        const MANY: u32 = 44;
+        let nanos = u128::from(counter.delta_as_nanos(0, 1 << MANY));
+        let scale = (nanos << (u64::BITS - MANY)) / 1_000;
+        // What does not fit is a counter below a megahertz; there is none in use.
+        let scale = u64::try_from(scale).unwrap_or(u64::MAX);
+        Self { counter, scale }
     }
 }
 
 impl Clock for Monotonic {
     #[inline]
     fn now(&self) -> Tick {
-        let elapsed = self.clock.delta_as_nanos(self.origin, self.clock.raw());
-        ORIGIN + elapsed / 1_000
+        let micros = u128::from(self.counter.raw()) * u128::from(self.scale);
+        ORIGIN + (micros >> u64::BITS) as Tick
     }
 }
 
@@ -197,5 +208,22 @@ impl Default for Tokio {
 impl Clock for Tokio {
     fn now(&self) -> Tick {
         ORIGIN + ticks(self.origin.elapsed())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_monotonic_tick_is_a_microsecond_of_the_counter() {
+        let (counter, hand) = quanta::Clock::mock();
+        let clock = Monotonic::of(counter);
+        let begun = clock.now();
+        hand.increment(1_500_u64);
+        assert_eq!(clock.now() - begun, 1);
+        let century = Duration::from_secs(100 * 365 * 86_400);
+        hand.increment(century);
+        assert_eq!(clock.now() - begun, ticks(century) + 1);
     }
 }
