@@ -32,6 +32,9 @@ pub(super) struct Arrival {
     size: u64,
     /// Units of a whole bucket.
     room: u64,
+    /// Ticks for which a word can be read. Kept, because every decision asks
+    /// for it and a division is dear.
+    lifetime: Tick,
 }
 
 impl Arrival {
@@ -43,6 +46,9 @@ impl Arrival {
             tick,
             size,
             room: size * token,
+            // Words are compared around half of their range; a quarter leaves
+            // room for what lies ahead.
+            lifetime: (1 << 62) / tick,
         })
     }
 
@@ -50,21 +56,27 @@ impl Arrival {
     /// bucket was before.
     #[inline]
     pub(super) fn take(&self, state: &mut Word, now: Tick, cost: Cost) -> (Decision, u64) {
-        let ahead = self.ahead(*state, now);
-        if cost > self.size {
-            return (Decision::never(self.spare(ahead), ahead), ahead);
+        // What is admitted lies in the room, so only refusals need FURTHEST:
+        // each step on the way to the new word is one that everyone waits for.
+        let ahead = self.distance(*state, now);
+        if cost > self.size || ahead + cost * self.token > self.room {
+            let ahead = ahead.min(FURTHEST);
+            return (self.refusal(ahead, cost), ahead);
         }
         let level = ahead + cost * self.token;
-        if level > self.room {
-            return (
-                Decision::deny(self.spare(ahead), level - self.room, ahead),
-                ahead,
-            );
-        }
         if cost > 0 {
             *state = self.word(now, level);
         }
         (Decision::admit(self.spare(level), level), ahead)
+    }
+
+    #[inline]
+    fn refusal(&self, ahead: u64, cost: Cost) -> Decision {
+        if cost > self.size {
+            return Decision::never(self.spare(ahead), ahead);
+        }
+        let excess = ahead + cost * self.token - self.room;
+        Decision::deny(self.spare(ahead), excess, ahead)
     }
 
     pub(super) fn credit(&self, state: &mut Word, now: Tick, cost: Cost) {
@@ -87,21 +99,26 @@ impl Arrival {
         self.room.div_ceil(self.tick)
     }
 
-    /// Words are compared around half of their range; a quarter leaves room
-    /// for what lies ahead.
+    #[inline]
     pub(super) fn lifetime(&self) -> Tick {
-        (1 << 62) / self.tick
+        self.lifetime
     }
 
     /// Units from now until the bucket is whole: 0 when it is.
     #[inline]
     fn ahead(&self, state: Word, now: Tick) -> u64 {
+        self.distance(state, now).min(FURTHEST)
+    }
+
+    /// The same, however far that is.
+    #[inline]
+    fn distance(&self, state: Word, now: Tick) -> u64 {
         if state == Word::EMPTY {
             return 0;
         }
         // Words wrap, so they are compared by their difference.
         let ahead = state.0.wrapping_sub(now.wrapping_mul(self.tick)) as i64;
-        (ahead.max(0) as u64).min(FURTHEST)
+        ahead.max(0) as u64
     }
 
     #[inline]
@@ -112,6 +129,7 @@ impl Arrival {
         Word::nearest(now.wrapping_mul(self.tick).wrapping_add(ahead))
     }
 
+    #[inline]
     fn spare(&self, ahead: u64) -> Spare {
         let units = self.room.saturating_sub(ahead);
         Spare {
