@@ -26,10 +26,16 @@ pub struct Decision {
     spare: Spare,
     /// Units: how long until a whole bucket.
     reset: u64,
-    /// Ticks until there is more to have, where the rule says so itself.
-    more: Option<Tick>,
-    /// Ticks in which `spare.limit` comes back, where the rule says so itself.
-    window: Option<Tick>,
+    /// What cannot be worked out from the rest, where the rule says it itself.
+    said: Option<Said>,
+}
+
+#[derive(Clone, Copy)]
+struct Said {
+    /// Ticks until there is more to have.
+    more: Tick,
+    /// Ticks in which `spare.limit` comes back.
+    window: Tick,
 }
 
 #[derive(Clone, Copy)]
@@ -86,8 +92,7 @@ impl Decision {
             outcome,
             spare,
             reset,
-            more: Some(more),
-            window: Some(0),
+            said: Some(Said { more, window: 0 }),
         }
     }
 
@@ -112,8 +117,7 @@ impl Decision {
             outcome,
             spare,
             reset,
-            more: None,
-            window: None,
+            said: None,
         }
     }
 
@@ -130,8 +134,7 @@ impl Decision {
     #[inline]
     pub(super) fn windowed(self, more: Tick, window: Tick) -> Self {
         Self {
-            more: Some(more),
-            window: Some(window),
+            said: Some(Said { more, window }),
             ..self
         }
     }
@@ -146,11 +149,14 @@ impl Decision {
             Outcome::Never => Outcome::Never,
         };
         let reset = self.reset.saturating_add(units);
-        let more = self.more.map(|more| more + earlier);
+        let said = self.said.map(|said| Said {
+            more: said.more + earlier,
+            ..said
+        });
         Self {
             outcome,
             reset,
-            more,
+            said,
             ..self
         }
     }
@@ -207,7 +213,8 @@ impl Decision {
     /// After how long there is more to have than [`remaining`](Self::remaining);
     /// zero when the bucket is whole.
     pub fn more_after(&self) -> Duration {
-        Duration::from_micros(self.more.unwrap_or_else(|| self.next_token()))
+        let more = self.said.map(|said| said.more);
+        Duration::from_micros(more.unwrap_or_else(|| self.next_token()))
     }
 
     /// The time in which the whole [`limit`](Self::limit) comes back: the
@@ -216,10 +223,8 @@ impl Decision {
         let Spare {
             limit, token, tick, ..
         } = self.spare;
-        let window = self
-            .window
-            .unwrap_or_else(|| (limit * token).div_ceil(tick));
-        Duration::from_micros(window)
+        let window = self.said.map(|said| said.window);
+        Duration::from_micros(window.unwrap_or_else(|| (limit * token).div_ceil(tick)))
     }
 
     /// How many ticks an admitted request waits.
