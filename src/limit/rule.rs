@@ -121,8 +121,20 @@ impl Word {
 
     /// A word of these bits, or of the next larger that can be stored: where
     /// bits are an instant, that is later by the smallest step there is.
+    #[inline]
     pub(crate) fn nearest(bits: u64) -> Self {
-        Self::new(bits).unwrap_or(Self(1))
+        match Self::new(bits) {
+            Some(word) => word,
+            None => Self::first(),
+        }
+    }
+
+    /// Cold, so that it becomes a branch that is never taken, not a choice that
+    /// every decision waits for.
+    #[cold]
+    #[inline(always)]
+    fn first() -> Self {
+        Self(1)
     }
 }
 
