@@ -128,10 +128,8 @@ impl Table {
 
     #[inline]
     fn find(&self, key: u64) -> Option<&Slot> {
-        let (first, second) = self.homes(key);
-        first
-            .find(key)
-            .or_else(|| second.find(key))
+        let home = self.first_home(key).find(key);
+        home.or_else(|| self.second_home(key).find(key))
             .or_else(|| self.find_spilled(key))
     }
 
@@ -142,13 +140,16 @@ impl Table {
         self.beyond(key).find_map(|line| line.find(key))
     }
 
-    /// The two lines of a key, by the halves of its hash.
+    /// One of the two lines of a key, by the upper half of its hash.
     #[inline]
-    fn homes(&self, key: u64) -> (&Line, &Line) {
-        (
-            pick(&self.lines, key >> 32),
-            pick(&self.lines, key & u64::from(u32::MAX)),
-        )
+    fn first_home(&self, key: u64) -> &Line {
+        pick(&self.lines, key >> 32)
+    }
+
+    /// The other, by the lower half.
+    #[inline]
+    fn second_home(&self, key: u64) -> &Line {
+        pick(&self.lines, key & u64::from(u32::MAX))
     }
 
     /// The lines where a key may be whose homes were full: two more of all,
@@ -202,7 +203,7 @@ impl Table {
     /// of the two, else what lies beyond, else what is nearest to being
     /// forgotten.
     fn vacancy<R: Rule<State = Word>>(&self, rule: &R, key: u64, now: Tick) -> Option<Vacancy<'_>> {
-        let (first, second) = self.homes(key);
+        let (first, second) = (self.first_home(key), self.second_home(key));
         let (many, vacancy) = first.free(rule, now);
         if many >= SLOTS / 2 {
             return vacancy;
