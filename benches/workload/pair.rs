@@ -86,7 +86,7 @@ impl<'a> Pair<'a> {
             let time = side.time(self.threads, round * count, count);
             time.as_nanos() as f64 / count as f64
         };
-        if round % 2 == 0 {
+        if round.is_multiple_of(2) {
             let left = time(left);
             (left, time(right))
         } else {
