@@ -47,72 +47,61 @@ fn direct(report: &Report) {
 }
 
 fn few_keys(report: &Report) {
-    let order = Order::zipf(1_000);
-    let turn = Duration::from_millis(10);
     let (number, name) = ([0.65, 0.45], [0.55, 0.40]);
-    keyed(report, "1,000 keys, zipf", &order, turn, [number, name]);
+    let order = Order::zipf(1_000);
+    keyed(report, "1,000 keys, zipf", &order, [number, name]);
 }
 
-/// The turns are so long that a side's buckets are in the cache again, which
-/// both sides' together overflow.
 fn many_keys(report: &Report) {
-    let turn = Duration::from_millis(200);
-    let order = Order::zipf(1_000_000);
     let (number, name) = ([0.90, 0.50], [0.65, 0.40]);
-    keyed(report, "1,000,000 keys, zipf", &order, turn, [number, name]);
-    let order = Order::uniform(1_000_000);
+    let order = Order::zipf(1_000_000);
+    keyed(report, "1,000,000 keys, zipf", &order, [number, name]);
     let (number, name) = ([0.60, 0.50], [0.45, 0.35]);
-    keyed(
-        report,
-        "1,000,000 keys, uniform",
-        &order,
-        turn,
-        [number, name],
-    );
+    let order = Order::uniform(1_000_000);
+    keyed(report, "1,000,000 keys, uniform", &order, [number, name]);
 }
 
 /// Targets are given for one thread and for two.
-fn keyed(report: &Report, keys: &str, order: &Order, turn: Duration, targets: [[f64; 2]; 2]) {
+fn keyed(report: &Report, keys: &str, order: &Order, targets: [[f64; 2]; 2]) {
     let [number, name] = targets;
     for threads in [1, 2] {
-        let pair = |kind, target: [f64; 2]| {
-            let what = format!("{keys}, {kind}, {threads} thread{}", &"s"[..threads - 1]);
-            (what, Some(target[threads - 1]))
+        let promised = |pair, target: [f64; 2]| Pair {
+            target: Some(target[threads - 1]),
+            ..paced(pair, order.keys, threads)
         };
-        let (what, target) = pair("integer", number);
-        let promised = Pair {
-            threads,
-            target,
-            turn,
-            ..Pair::new(&what, "governor")
-        };
-        report.row(promised, || {
+        let who = ["1 thread", "2 threads"][threads - 1];
+        let what = format!("{keys}, integer, {who}");
+        report.row(promised(Pair::new(&what, "governor"), number), || {
             (ours::by_number(order), peers::governor_by_number(order))
         });
-        let (what, target) = pair("&str", name);
-        let promised = Pair {
-            threads,
-            target,
-            turn,
-            ..Pair::new(&what, "governor, String")
-        };
-        report.row(promised, || {
+        let what = format!("{keys}, &str, {who}");
+        report.row(promised(Pair::new(&what, "governor, String"), name), || {
             (ours::by_name(order), peers::governor_by_name(order))
         });
+    }
+}
+
+/// Both sides' buckets overflow the cache where there are many, so a turn lasts
+/// until one side's are back in it.
+fn paced(pair: Pair<'_>, keys: usize, threads: usize) -> Pair<'_> {
+    let pair = Pair { threads, ..pair };
+    match (keys, threads) {
+        (100_000.., _) => pair.long(Duration::from_millis(200)),
+        (_, 2..) => pair.long(Duration::from_millis(10)),
+        _ => pair,
     }
 }
 
 /// Threads that are denied write nothing that the others would have to read.
 fn denials(report: &Report) {
     let order = Order::zipf(1_000);
-    let what = ["1 thread", "2 threads"].map(|who| format!("denial, 1,000 keys, {who}"));
-    for (threads, what, target) in [(1, &what[0], Some(0.8)), (2, &what[1], None)] {
+    for (threads, who, target) in [(1, "1 thread", Some(0.8)), (2, "2 threads", None)] {
+        let what = format!("denial, 1,000 keys, {who}");
         let pair = Pair {
-            threads,
             target,
-            ..Pair::new(what, "admission")
+            ..Pair::new(&what, "admission")
         };
-        report.row(pair, || {
+        report.row(paced(pair, order.keys, threads), || {
             (ours::dry_by_number(&order), ours::by_number(&order))
         });
     }

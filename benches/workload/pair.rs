@@ -4,8 +4,6 @@ use std::{env, fmt, time::Duration};
 
 use super::side::Side;
 
-const ROUNDS: usize = 21;
-
 /// A Markdown table of comparisons. Words on the command line choose the rows:
 /// those that hold any of them.
 pub(crate) struct Report {
@@ -22,6 +20,8 @@ pub(crate) struct Pair<'a> {
     pub(crate) target: Option<f64>,
     /// The least time that a side is asked before it is the other's turn.
     pub(crate) turn: Duration,
+    /// How often it is each side's turn.
+    pub(crate) rounds: usize,
 }
 
 impl Report {
@@ -46,20 +46,32 @@ impl Report {
 }
 
 impl<'a> Pair<'a> {
-    /// One thread, turns of 10 ms, and nothing promised.
+    /// One thread, many turns so short that most go by undisturbed, and nothing
+    /// promised.
     pub(crate) fn new(what: &'a str, against: &'a str) -> Self {
         Self {
             what,
             against,
             threads: 1,
             target: None,
-            turn: Duration::from_millis(10),
+            turn: Duration::from_millis(1),
+            rounds: 201,
+        }
+    }
+
+    /// Turns long enough for threads to meet, or for caches to fill.
+    pub(crate) fn long(self, turn: Duration) -> Self {
+        let rounds = 21;
+        Self {
+            turn,
+            rounds,
+            ..self
         }
     }
 
     fn compare(self, (left, right): (Side, Side)) -> Row<'a> {
         let count = self.enough(&left).max(self.enough(&right));
-        let rounds: Vec<_> = (0..ROUNDS)
+        let rounds: Vec<_> = (0..self.rounds)
             .map(|round| self.round(round, count, &left, &right))
             .collect();
         Row {

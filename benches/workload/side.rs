@@ -15,8 +15,8 @@ pub(crate) struct Side {
 }
 
 /// Makes the decisions of these steps, once the barrier opens; answers how many
-/// were admissions and how long they took.
-type Decide = dyn Fn(Range<usize>, &Barrier) -> (usize, Duration) + Sync;
+/// were admissions, and from when to when it took.
+type Decide = dyn Fn(Range<usize>, &Barrier) -> (usize, Range<Instant>) + Sync;
 
 impl Side {
     /// Each thread has a clone of the `subject`, and asks it one step after the
@@ -48,7 +48,7 @@ impl Side {
             ready.wait();
             let begun = Instant::now();
             let admitted = steps.filter(|step| ask(&mut subject, *step)).count();
-            (admitted, begun.elapsed())
+            (admitted, begun..Instant::now())
         };
         Self {
             admits,
@@ -56,8 +56,9 @@ impl Side {
         }
     }
 
-    /// How long `threads` take for `count` decisions each, the slowest of them.
-    /// They begin far from each other in the order of keys, around `from`.
+    /// How long `threads` take for `count` decisions each, from when the first
+    /// begins to when the last is done. Each begins elsewhere in the order of
+    /// keys, around `from`.
     pub(crate) fn time(&self, threads: usize, from: usize, count: usize) -> Duration {
         let ready = Barrier::new(threads);
         let decide = |thread: usize| {
@@ -65,21 +66,25 @@ impl Side {
             self.checked((self.decide)(from..from + count, &ready), count)
         };
         if threads == 1 {
-            return decide(0);
+            let Range { start, end } = decide(0);
+            return end - start;
         }
-        thread::scope(|scope| {
+        let spans: Vec<_> = thread::scope(|scope| {
             let decide = &decide;
             let running: Vec<_> = (0..threads)
                 .map(|thread| scope.spawn(move || decide(thread)))
                 .collect();
-            let times = running.into_iter().map(|one| one.join().expect("decided"));
-            times.max().expect("at least one thread")
-        })
+            let spans = running.into_iter().map(|one| one.join().expect("decided"));
+            spans.collect()
+        });
+        let begun = spans.iter().map(|span| span.start).min();
+        let done = spans.iter().map(|span| span.end).max();
+        done.expect("a thread") - begun.expect("a thread")
     }
 
-    fn checked(&self, (admitted, time): (usize, Duration), count: usize) -> Duration {
+    fn checked<T>(&self, (admitted, span): (usize, T), count: usize) -> T {
         let expected = if self.admits { count } else { 0 };
         assert_eq!(admitted, expected, "admissions in {count} decisions");
-        time
+        span
     }
 }
