@@ -191,7 +191,7 @@ impl Kept {
     fn drop_dead<R: Rule<State = Log>>(&mut self, rule: &R, now: Tick) -> u64 {
         let mut gone = 0;
         for _ in 0..STRIDE {
-            if !self.tickets.first().is_some_and(|(end, _)| *end <= now) {
+            if self.tickets.first().is_none_or(|(end, _)| *end > now) {
                 break;
             }
             gone += u64::from(matches!(self.drop_first(rule, now), First::Gone { .. }));

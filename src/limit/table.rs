@@ -250,7 +250,7 @@ impl Table {
 /// Another hash of a hash.
 fn mix(key: u64) -> u64 {
     let mixed = key.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    mixed ^ mixed >> 32
+    mixed ^ (mixed >> 32)
 }
 
 #[inline]
