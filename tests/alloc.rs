@@ -1,0 +1,140 @@
+//! What a decision takes from the heap: nothing.
+//!
+//! A binary of its own and without a harness: the harness has a thread, whose
+//! allocations would be counted too.
+
+#![allow(clippy::unwrap_used, reason = "what is not there fails the test")]
+
+use std::{alloc::System, convert::Infallible, future::ready, net::SocketAddr};
+
+use futures_util::FutureExt;
+use http::{Request, Response, StatusCode};
+use sluicegate::{
+    clock::Manual,
+    key::ClientIp,
+    limit::{
+        Counts, FixedWindow, Keyed, LeakyBucket, Local, Quota, RateLimitLayer, Rule, SlidingWindow,
+        TokenBucket, Word,
+    },
+    refusal::{Answer, Headers},
+};
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+use tower::{Layer, Service, service_fn};
+
+#[global_allocator]
+static HEAP: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// How often `work` asked for memory.
+fn allocations(work: impl FnOnce()) -> usize {
+    let region = Region::new(HEAP);
+    work();
+    let change = region.change();
+    change.allocations + change.reallocations
+}
+
+/// How many bytes more are taken after `work` than before it.
+fn growth<T>(work: impl FnOnce() -> T) -> (isize, T) {
+    let region = Region::new(HEAP);
+    let kept = work();
+    let change = region.change();
+    let taken = change.bytes_allocated as isize - change.bytes_deallocated as isize;
+    (taken + change.bytes_reallocated, kept)
+}
+
+fn keyed<R: Rule>(rule: R) -> Local<R, Keyed, Manual> {
+    Local::builder(rule).clock(Manual::new()).keyed()
+}
+
+fn main() {
+    let quota = Quota::per_minute(50);
+    decisions_allocate_nothing(TokenBucket::new(quota));
+    decisions_allocate_nothing(LeakyBucket::meter(quota));
+    decisions_allocate_nothing(LeakyBucket::new(quota));
+    decisions_allocate_nothing(SlidingWindow::new(quota));
+    decisions_allocate_nothing(FixedWindow::new(quota));
+    a_layer_adds_no_allocation_to_what_it_admits();
+    a_table_takes_24_bytes_for_each_key_and_never_more();
+}
+
+/// Admitted at first and then denied, for keys old and new.
+fn decisions_allocate_nothing<R: Rule<State = Word>>(rule: R) {
+    let with_keys = keyed(rule.clone());
+    let without = Local::builder(rule).clock(Manual::new()).direct();
+    with_keys.check("warm", 1);
+    without.check(1);
+    let mut admitted = 0;
+    let allocated = allocations(|| {
+        for n in 0..200_u64 {
+            let name = if n % 2 == 0 { "ann" } else { "bob" };
+            let decisions = [
+                with_keys.check(name, 1),
+                with_keys.check(&n, 1),
+                with_keys.check(&7_u64, 1),
+                with_keys.peek(name),
+                without.check(1),
+                without.check_up_to(1).1,
+            ];
+            admitted += decisions.iter().filter(|it| it.is_admitted()).count();
+            with_keys.credit("cara", 1);
+            with_keys.debit("cara", 1);
+        }
+        with_keys.reset("ann");
+    });
+    assert!((400..1_000).contains(&admitted), "some of each: {admitted}");
+    assert_eq!(allocated, 0, "{with_keys:?}");
+}
+
+fn request() -> Request<()> {
+    let mut request = Request::new(());
+    let peer = SocketAddr::from(([192, 0, 2, 1], 4_711));
+    request.extensions_mut().insert(peer);
+    request
+}
+
+/// Answers requests without a need for memory, as far as they pass.
+fn calls<S>(service: &mut S, requests: Vec<Request<()>>) -> usize
+where
+    S: Service<Request<()>, Response = Response<()>, Error = Infallible>,
+{
+    allocations(|| {
+        for request in requests {
+            let answer = service.call(request).now_or_never().unwrap();
+            assert_eq!(answer.unwrap().status(), StatusCode::OK);
+        }
+    })
+}
+
+fn a_layer_adds_no_allocation_to_what_it_admits() {
+    let mut bare = service_fn(|_: Request<()>| ready(Ok::<_, Infallible>(Response::new(()))));
+    let requests = || (0..100).map(|_| request()).collect::<Vec<_>>();
+    let layer = RateLimitLayer::new(keyed(TokenBucket::new(Quota::per_second(1).burst(500))))
+        .key(ClientIp::peer())
+        .observe(std::sync::Arc::new(Counts::default()))
+        .refuse_with(Answer::new().headers(Headers::None));
+    let mut limited = layer.layer(bare);
+    let of_the_bare = calls(&mut bare, requests());
+    assert_eq!(calls(&mut limited, requests()), of_the_bare);
+
+    let waiting = layer.wait(sluicegate::limit::Patience::up_to(std::time::Duration::MAX));
+    let mut limited = waiting.layer(bare);
+    assert_eq!(calls(&mut limited, requests()), of_the_bare);
+}
+
+fn a_table_takes_24_bytes_for_each_key_and_never_more() {
+    for capacity in [1_000_000_isize, 50_000] {
+        let rule = TokenBucket::new(Quota::per_minute(1));
+        let (taken, limiter) = growth(|| {
+            let builder = Local::builder(rule).capacity(capacity as usize);
+            builder.clock(Manual::new()).keyed()
+        });
+        assert!((20 * capacity..=24 * capacity).contains(&taken), "{taken}");
+        let (grown, ()) = growth(|| {
+            for key in 0..250_000 {
+                assert!(limiter.check(&key, 1).is_admitted());
+            }
+        });
+        assert_eq!(grown, 0);
+        let (forgets, full) = (limiter.forgotten() > 0, capacity < 250_000);
+        assert_eq!(forgets, full, "more than there is room for");
+    }
+}
