@@ -31,7 +31,7 @@ mod ip;
 
 pub use self::{
     http::{Extension, Header, extension, header},
-    ip::{ClientIp, ClientIpError},
+    ip::{Client, ClientIp, ClientIpError},
 };
 
 /// Reads from a request whose budget it draws on.

@@ -1,7 +1,7 @@
 //! The key that goes by the address of the client.
 
 use std::{
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -12,13 +12,14 @@ use http::{Extensions, HeaderMap, HeaderName, Request};
 
 use super::Key;
 
+mod client;
 mod error;
 mod forwarded;
 mod peer;
 mod trusted;
 
-pub use self::error::ClientIpError;
 use self::trusted::Trusted;
+pub use self::{client::Client, error::ClientIpError};
 
 /// How many entries of a list are read. A chain of proxies has a handful; what
 /// is longer was written to keep the server busy.
@@ -35,8 +36,8 @@ const MAX_ENTRIES: usize = 64;
 /// let mut request = Request::new(());
 /// request.extensions_mut().insert(SocketAddr::from(([192, 0, 2, 1], 4711)));
 ///
-/// let client = ClientIp::peer().key(&request);
-/// assert_eq!(client, Some(IpAddr::from([192, 0, 2, 1])));
+/// let client = ClientIp::peer().key(&request).unwrap();
+/// assert_eq!(client.address(), IpAddr::from([192, 0, 2, 1]));
 /// ```
 ///
 /// # Where the address comes from
@@ -93,7 +94,7 @@ const MAX_ENTRIES: usize = 64;
 ///     .body(())?;
 /// request.extensions_mut().insert(IpAddr::from([127, 0, 0, 1]));
 ///
-/// assert_eq!(by_client.key(&request), Some("2001:db8:1:200::".parse()?));
+/// assert_eq!(by_client.key(&request).unwrap().to_string(), "2001:db8:1:200::");
 /// assert_eq!(by_client.address(&request), Some("2001:db8:1:2ff::7".parse()?));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -115,8 +116,8 @@ const MAX_ENTRIES: usize = 64;
 pub struct ClientIp {
     source: Source,
     trusted: Trusted,
-    ipv4_mask: Ipv4Addr,
-    ipv6_mask: Ipv6Addr,
+    ipv4_mask: u128,
+    ipv6_mask: u128,
     warned: Arc<AtomicBool>,
 }
 
@@ -223,7 +224,7 @@ impl ClientIp {
     pub fn ipv4_prefix(self, bits: u8) -> Self {
         let host_bits = host_bits("IPv4 prefix", bits, 32);
         Self {
-            ipv4_mask: Ipv4Addr::from_bits(u32::MAX << host_bits),
+            ipv4_mask: u128::MAX << host_bits,
             ..self
         }
     }
@@ -238,7 +239,7 @@ impl ClientIp {
     pub fn ipv6_prefix(self, bits: u8) -> Self {
         let host_bits = host_bits("IPv6 prefix", bits, 128);
         Self {
-            ipv6_mask: Ipv6Addr::from_bits(u128::MAX << host_bits),
+            ipv6_mask: u128::MAX << host_bits,
             ..self
         }
     }
@@ -246,28 +247,37 @@ impl ClientIp {
     /// The client's address, whole: what the key is cut from. `None` if there
     /// is no peer.
     pub fn address<B>(&self, req: &Request<B>) -> Option<IpAddr> {
-        self.client(req.extensions(), req.headers())
+        let client = self.client(req.extensions(), req.headers())?;
+        Some(client.address())
     }
 
     fn new(source: Source, trusted: Trusted) -> Self {
         let unprefixed = Self {
             source,
             trusted,
-            ipv4_mask: Ipv4Addr::BROADCAST,
-            ipv6_mask: Ipv6Addr::UNSPECIFIED,
+            ipv4_mask: u128::MAX,
+            ipv6_mask: u128::MAX,
             warned: Arc::default(),
         };
         unprefixed.ipv6_prefix(64)
     }
 
-    fn client(&self, extensions: &Extensions, headers: &HeaderMap) -> Option<IpAddr> {
+    #[inline]
+    fn client(&self, extensions: &Extensions, headers: &HeaderMap) -> Option<Client> {
         let peer = peer::address(extensions)?;
-        Some(match &self.source {
+        Some(match self.source {
             Source::Peer => self.unproxied(peer, headers),
+            _ => self.proxied(peer.address(), headers).into(),
+        })
+    }
+
+    fn proxied(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        match &self.source {
+            Source::Peer => peer,
             Source::XForwardedFor => self.first_stranger(peer, forwarded::x_forwarded_for(headers)),
             Source::Forwarded => self.first_stranger(peer, forwarded::forwarded(headers)),
             Source::Single(name) => self.first_stranger(peer, forwarded::single(headers, name)),
-        })
+        }
     }
 
     /// The first hop that is not trusted, from the peer outwards, or else the
@@ -284,7 +294,8 @@ impl ClientIp {
         hop
     }
 
-    fn unproxied(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+    #[inline]
+    fn unproxied(&self, peer: Client, headers: &HeaderMap) -> Client {
         if !self.warned.load(Ordering::Relaxed) {
             self.look_for_proxy(headers);
         }
@@ -315,16 +326,14 @@ impl Default for ClientIp {
 
 impl<B> Key<Request<B>> for ClientIp {
     type Key<'a>
-        = IpAddr
+        = Client
     where
         B: 'a;
 
-    fn key<'a>(&'a self, req: &'a Request<B>) -> Option<IpAddr> {
-        let address = self.address(req)?;
-        Some(match address {
-            IpAddr::V4(address) => IpAddr::V4(address & self.ipv4_mask),
-            IpAddr::V6(address) => IpAddr::V6(address & self.ipv6_mask),
-        })
+    #[inline]
+    fn key<'a>(&'a self, req: &'a Request<B>) -> Option<Client> {
+        let client = self.client(req.extensions(), req.headers())?;
+        Some(client.masked(self.ipv4_mask, self.ipv6_mask))
     }
 }
 

@@ -332,24 +332,6 @@ impl Vacancy<'_> {
     }
 }
 
-#[cfg(test)]
-impl Table {
-    /// How many slots hold a bucket that is alive.
-    fn alive<R: Rule<State = Word>>(&self, rule: &R, now: Tick) -> usize {
-        let slots = self
-            .lines
-            .iter()
-            .chain(&self.overflow)
-            .flat_map(|line| &line.0);
-        slots
-            .filter(|slot| {
-                slot.vacancy(rule, now)
-                    .is_some_and(|vacancy| vacancy.life > 0)
-            })
-            .count()
-    }
-}
-
 #[cfg(all(test, sluicegate_loom))]
 #[path = "table/loom.rs"]
 mod loom;

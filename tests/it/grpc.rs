@@ -75,7 +75,7 @@ fn one_in_1500_ms() -> TokenBucket {
 
 fn is_told_to_retry_after_1500_ms(status: &Status) {
     assert_eq!(status.code(), Code::ResourceExhausted, "{status:?}");
-    let message = r#"over the limit "default", retry after 1.5s"#;
+    let message = r#"over the limit `default`, retry after 1500 ms"#;
     assert_eq!(status.message(), message);
     let retry = status.get_details_retry_info().unwrap();
     assert_eq!(retry.retry_delay, Some(ms(1_500)));
@@ -109,7 +109,7 @@ async fn a_limit_in_a_client_refuses_before_anything_is_sent() {
     is_told_to_retry_after_1500_ms(&check(limited).await.unwrap_err());
     let status = check(channel).await.unwrap_err();
     assert!(
-        status.message().contains("retry after 60s"),
+        status.message().contains("retry after 60 s"),
         "the server has counted one"
     );
 }
@@ -134,7 +134,7 @@ async fn a_limiter_that_fails_makes_a_tonic_server_unavailable() {
     assert_eq!(status.code(), Code::Unavailable);
     assert_eq!(
         status.message(),
-        r#"the limit "later" could not be checked"#
+        r#"the limit `later` could not be checked"#
     );
     assert!(status.get_details_retry_info().is_none());
 }

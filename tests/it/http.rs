@@ -222,7 +222,7 @@ async fn a_refusal_is_a_problem_with_a_time_to_retry() {
         problem["detail"]
             .as_str()
             .unwrap()
-            .contains("retry after 60s")
+            .contains("retry after 60 s")
     );
 }
 

@@ -6,7 +6,6 @@
 
 #![allow(clippy::unwrap_used, reason = "what is not there fails the test")]
 
-mod events;
 mod grpc;
 mod http;
 mod layer;

@@ -23,6 +23,16 @@ impl ClientIpError {
     pub fn field(&self) -> &str {
         self.field
     }
+
+    /// The value that was refused.
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+
+    /// What is allowed instead.
+    pub fn allowed(&self) -> &str {
+        self.allowed
+    }
 }
 
 impl fmt::Display for ClientIpError {

@@ -4,40 +4,46 @@ use std::net::{IpAddr, SocketAddr};
 
 use http::Extensions;
 
-/// Servers go before plain addresses: theirs cannot mean anything else.
-const READERS: &[fn(&Extensions) -> Option<IpAddr>] = &[
-    #[cfg(feature = "axum")]
-    from_axum,
-    #[cfg(feature = "tonic")]
-    from_tonic,
-    plain,
-];
+use super::Client;
 
-pub(super) fn address(extensions: &Extensions) -> Option<IpAddr> {
-    let found = READERS.iter().find_map(|read| read(extensions));
-    found.map(|peer| peer.to_canonical())
+/// Servers go before plain addresses: theirs cannot mean anything else.
+#[inline]
+pub(super) fn address(extensions: &Extensions) -> Option<Client> {
+    let server = from_axum(extensions).or_else(|| from_tonic(extensions));
+    server.or_else(|| plain(extensions))
 }
 
 #[cfg(feature = "axum")]
-fn from_axum(extensions: &Extensions) -> Option<IpAddr> {
+#[inline]
+fn from_axum(extensions: &Extensions) -> Option<Client> {
     use axum::extract::connect_info::{ConnectInfo, MockConnectInfo};
 
     let real = extensions.get().map(|ConnectInfo(peer)| peer);
     let peer: &SocketAddr = real.or_else(|| extensions.get().map(|MockConnectInfo(peer)| peer))?;
-    Some(peer.ip())
+    Some(peer.into())
+}
+
+#[cfg(not(feature = "axum"))]
+fn from_axum(_extensions: &Extensions) -> Option<Client> {
+    None
 }
 
 #[cfg(feature = "tonic")]
-fn from_tonic(extensions: &Extensions) -> Option<IpAddr> {
+fn from_tonic(extensions: &Extensions) -> Option<Client> {
     use tonic::transport::server::TcpConnectInfo;
 
-    let peer = extensions.get::<TcpConnectInfo>()?.remote_addr();
-    peer.map(|peer| peer.ip())
+    let peer = extensions.get::<TcpConnectInfo>()?.remote_addr()?;
+    Some((&peer).into())
 }
 
-fn plain(extensions: &Extensions) -> Option<IpAddr> {
-    let socket = extensions.get().map(SocketAddr::ip);
-    socket.or_else(|| extensions.get().copied())
+#[cfg(not(feature = "tonic"))]
+fn from_tonic(_extensions: &Extensions) -> Option<Client> {
+    None
+}
+
+fn plain(extensions: &Extensions) -> Option<Client> {
+    let socket = extensions.get::<SocketAddr>().map(Client::from);
+    socket.or_else(|| extensions.get::<IpAddr>().copied().map(Client::from))
 }
 
 #[cfg(test)]
@@ -84,7 +90,7 @@ mod tests {
         let mut extensions = Extensions::new();
         extensions.insert(axum::extract::ConnectInfo(socket()));
         extensions.insert(IpAddr::from([198, 51, 100, 1]));
-        assert_eq!(address(&extensions), Some(socket().ip()));
+        assert_eq!(address(&extensions), Some(socket().ip().into()));
     }
 
     #[cfg(feature = "tonic")]

@@ -1,8 +1,4 @@
-use std::{
-    io,
-    net::SocketAddr,
-    sync::{Mutex, PoisonError},
-};
+use std::net::SocketAddr;
 
 use http::HeaderValue;
 use proptest::prelude::*;
@@ -282,44 +278,4 @@ fn errors_name_field_value_and_what_is_allowed() {
     );
     let error = ClientIp::in_header("x real ip", PROXIES).unwrap_err();
     assert!(error.to_string().contains("\"x real ip\""), "{error}");
-}
-
-static LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());
-
-struct Log;
-
-impl io::Write for Log {
-    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
-        LOG.lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .write(text)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-fn logged(run: impl FnOnce()) -> String {
-    let subscriber = tracing_subscriber::fmt()
-        .with_ansi(false)
-        .with_writer(|| Log)
-        .finish();
-    tracing::subscriber::with_default(subscriber, run);
-    String::from_utf8(LOG.lock().unwrap().drain(..).collect()).unwrap()
-}
-
-#[test]
-fn a_sign_of_a_proxy_is_logged_once_for_all_clones() {
-    let spoken = logged(|| {
-        let by = ClientIp::peer();
-        client(&by, PROXY, &[("accept", "*/*")]);
-        client(&by, PROXY, &[("x-real-ip", "192.0.2.1")]);
-        client(&by.clone(), PROXY, &[("forwarded", "for=192.0.2.1")]);
-        let told = ClientIp::forwarded_for(PROXIES).unwrap();
-        client(&told, PROXY, &[("x-forwarded-for", "192.0.2.1")]);
-    });
-    assert_eq!(spoken.matches("WARN").count(), 1, "{spoken}");
-    assert!(spoken.contains("header=x-real-ip"), "{spoken}");
-    assert!(spoken.contains("ClientIp::forwarded_for"), "{spoken}");
 }

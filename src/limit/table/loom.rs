@@ -5,6 +5,23 @@ use ::loom::{model, sync::Arc, thread};
 use super::*;
 use crate::limit::{Quota, TokenBucket};
 
+impl Table {
+    /// How many slots hold a bucket that is alive.
+    fn alive<R: Rule<State = Word>>(&self, rule: &R, now: Tick) -> usize {
+        let slots = self
+            .lines
+            .iter()
+            .chain(&self.overflow)
+            .flat_map(|line| &line.0);
+        slots
+            .filter(|slot| {
+                slot.vacancy(rule, now)
+                    .is_some_and(|vacancy| vacancy.life > 0)
+            })
+            .count()
+    }
+}
+
 const SECOND: Tick = 1_000_000;
 
 /// Two tokens, one a second.

@@ -1,11 +1,24 @@
-//! What is logged about refusals, and what is not.
+//! What is logged, and what is not.
+//!
+//! A binary of its own: where an event is met first on a thread that listens to
+//! nothing, tracing may still believe so when another thread listens.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+#[path = "it/support.rs"]
+#[allow(dead_code, reason = "other tests need the rest")]
+mod support;
 
 use std::{
     fmt,
+    net::IpAddr,
     sync::{Arc, Mutex},
 };
 
-use sluicegate::{key, limit::RateLimitLayer};
+use sluicegate::{
+    key::{self, ClientIp, Key},
+    limit::RateLimitLayer,
+};
 use tower::Layer;
 use tracing::{
     Level,
@@ -14,7 +27,7 @@ use tracing::{
 };
 use tracing_subscriber::{layer::Context, prelude::*, registry::Registry};
 
-use crate::support::{Later, Probe, a_few, keyed, passing, request_with, send};
+use support::{Later, Probe, a_few, keyed, passing, request_with, send};
 
 /// The events of this crate, each with its level and its fields as text.
 #[derive(Clone, Default)]
@@ -126,4 +139,29 @@ async fn a_request_without_a_key_is_logged_and_what_passes_is_not() {
             .1
             .contains("nothing to limit the request by")
     );
+}
+
+#[test]
+fn a_sign_of_a_proxy_is_logged_once_for_all_clones() {
+    let (events, _guard) = Events::captured();
+    let ask = |by: &ClientIp, name: &'static str, value: &str| {
+        let mut request = request_with(name, value);
+        request.extensions_mut().insert(IpAddr::from([10, 0, 0, 1]));
+        assert!(by.key(&request).is_some());
+    };
+    let by = ClientIp::peer();
+    ask(&by, "accept", "*/*");
+    assert_eq!(events.all(), []);
+    ask(&by, "x-real-ip", "192.0.2.1");
+    ask(&by.clone(), "forwarded", "for=192.0.2.1");
+    let told = ClientIp::forwarded_for(["10.0.0.0/8"]).unwrap();
+    ask(&told, "x-forwarded-for", "192.0.2.1");
+
+    let spoken = events.all();
+    let [(level, text)] = &spoken[..] else {
+        panic!("one event, not {spoken:?}")
+    };
+    assert_eq!(*level, Level::WARN);
+    assert!(text.contains("header=x-real-ip"), "{text}");
+    assert!(text.contains("ClientIp::forwarded_for"), "{text}");
 }
