@@ -244,12 +244,12 @@ fn a_refused_flag_says_what_is_allowed() {
         (
             "--limit",
             "0",
-            "quota amount of 0 is not possible: allowed is 1 to 2^52",
+            "quota amount of 0 is not possible: allowed is 1 to 2^51",
         ),
         (
             "--burst",
             "0",
-            "quota burst of 0 is not possible: allowed is 1 to 2^52",
+            "quota burst of 0 is not possible: allowed is 1 to 2^51",
         ),
         ("--per", "0s", "allowed is a whole number of microseconds"),
         (

@@ -61,11 +61,13 @@ pub trait Limiter<K: ?Sized>: Backend {
     fn name(&self, key: &K) -> &Arc<str>;
 
     /// Takes `cost` from the budget of `key` if it is there. Does not sleep: a
-    /// verdict of `Queue` is for the caller to obey.
+    /// verdict of `Queue` is for the caller to obey. The layer asks so in shadow
+    /// mode, where nobody waits.
     fn check(&self, key: &K, cost: Cost) -> Check<Self::Future>;
 
     /// Takes `cost`, or books it and sleeps until it is there, within the
-    /// bounds of `patience`. The place in the line is booked by the call
+    /// bounds of `patience`. The layer asks so, with [`Patience::none`] unless
+    /// it is told to wait. The place in the line is booked by the call
     /// itself, and given back when the future is dropped.
     fn until_ready(&self, key: &K, cost: Cost, patience: Patience) -> Check<Self::Future>;
 }
@@ -135,5 +137,16 @@ impl Patience {
     #[must_use]
     pub const fn queue(self, max_queue: usize) -> Self {
         Self { max_queue, ..self }
+    }
+
+    /// The longest wait; `None` is as long as the limit's own queue takes, and
+    /// no wait at all where it has none.
+    pub const fn max_wait(&self) -> Option<Duration> {
+        self.max_wait
+    }
+
+    /// How many may wait already.
+    pub const fn max_queue(&self) -> usize {
+        self.max_queue
     }
 }

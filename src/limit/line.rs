@@ -78,6 +78,10 @@ fn move_up<'a>(behind: impl Iterator<Item = &'a Arc<Place>>, due: Instant, cost:
         if place.cost > cost {
             return 0;
         }
+        // After a credit from outside, whoever came later may be due sooner.
+        if place.due() <= due {
+            continue;
+        }
         due = place.move_to(due);
         cost = place.cost;
     }

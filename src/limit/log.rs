@@ -18,6 +18,9 @@ use super::{
     token_bucket::TokenBucket,
 };
 
+/// What to filter these events by: a name that is no private module's.
+const TARGET: &str = "sluicegate::limit";
+
 /// Up to ten events at once, and then one a second.
 #[derive(Clone, Debug)]
 pub(super) struct Log {
@@ -42,7 +45,7 @@ impl Log {
     }
 
     pub(super) fn wants_key(&self) -> bool {
-        self.keys && enabled!(Level::INFO)
+        self.keys && enabled!(target: TARGET, Level::INFO)
     }
 
     pub(super) fn denied(
@@ -52,28 +55,21 @@ impl Log {
         decision: &Decision,
         key: impl FnOnce() -> String,
     ) {
-        if !enabled!(Level::INFO) {
+        if !enabled!(target: TARGET, Level::INFO) {
             return;
         }
         let Some(suppressed) = self.turn() else {
             return;
         };
-        let key = self.keys.then(key);
+        let (shadow, key) = (shadow.then_some(true), self.keys.then(key));
         let retry_after = decision.retry_after().map(tracing::field::debug);
-        event!(
-            Level::INFO,
-            limiter,
-            shadow,
-            key,
-            retry_after,
-            suppressed,
-            "over the limit"
-        );
+        event!(target: TARGET, Level::INFO, limiter, shadow, key, retry_after, suppressed, "over the limit");
     }
 
     pub(super) fn failed(&self, limiter: &str, error: &(dyn Error + 'static)) {
         if let Some(suppressed) = self.turn() {
             event!(
+                target: TARGET,
                 Level::WARN,
                 limiter,
                 error,
@@ -86,6 +82,7 @@ impl Log {
     pub(super) fn without_key(&self) {
         if let Some(suppressed) = self.turn() {
             event!(
+                target: TARGET,
                 Level::INFO,
                 suppressed,
                 "refused: nothing to limit the request by"
@@ -93,12 +90,14 @@ impl Log {
         }
     }
 
-    /// How many events were suppressed since the last, if this one is not.
-    fn turn(&self) -> Option<u64> {
-        if self.limiter.check(1).is_admitted() {
-            return Some(self.suppressed.swap(0, Relaxed));
+    /// How many events were suppressed since the last, if any, or `None` if
+    /// this one is.
+    fn turn(&self) -> Option<Option<u64>> {
+        if self.limiter.check(1).is_denied() {
+            self.suppressed.fetch_add(1, Relaxed);
+            return None;
         }
-        self.suppressed.fetch_add(1, Relaxed);
-        None
+        let suppressed = self.suppressed.swap(0, Relaxed);
+        Some((suppressed > 0).then_some(suppressed))
     }
 }

@@ -9,11 +9,15 @@ use crate::clock::Tick;
 /// as it has items, an upload as much as it has kilobytes.
 pub type Cost = u64;
 
-/// The largest amount, burst or period (in microseconds) of a quota: 2^52.
+/// The largest number of units in a bucket: 2^52.
 ///
 /// It leaves every intermediate value of a rule below 2^53, where the numbers
 /// of a Lua script are still whole.
 pub(crate) const LARGEST: u64 = 1 << 52;
+
+/// The largest amount, burst or period (in microseconds), so that there is
+/// room for one token more than the burst.
+const LARGEST_FIELD: u64 = LARGEST / 2;
 
 /// An amount in a period, with a burst: "100 a second, up to 200 at once".
 ///
@@ -90,8 +94,8 @@ impl Quota {
     /// # Errors
     ///
     /// When the amount is 0, the period is shorter than a microsecond or holds
-    /// a fraction of one, either is above 2^52 (for a period: 142 years), or
-    /// the rate cannot be kept within a millionth; see [exactness](Self#exactness).
+    /// a fraction of one, either is above 2^51 (for a period: 71 years), or the
+    /// rate cannot be kept within a millionth; see [exactness](Self#exactness).
     pub fn new(amount: u64, period: Duration) -> Result<Self, QuotaError> {
         within("amount", amount)?;
         let ticks = whole_ticks(period)?;
@@ -118,7 +122,7 @@ impl Quota {
     ///
     /// # Errors
     ///
-    /// When the burst is 0 or above 2^52, or takes longer than 142 years to
+    /// When the burst is 0 or above 2^51, or takes longer than 142 years to
     /// come back at this rate.
     pub fn try_burst(self, burst: u64) -> Result<Self, QuotaError> {
         within("burst", burst)?;
@@ -154,15 +158,15 @@ impl Quota {
 }
 
 fn within(field: &'static str, value: u64) -> Result<(), QuotaError> {
-    if (1..=LARGEST).contains(&value) {
+    if (1..=LARGEST_FIELD).contains(&value) {
         return Ok(());
     }
-    Err(QuotaError::new(field, value, "1 to 2^52"))
+    Err(QuotaError::new(field, value, "1 to 2^51"))
 }
 
 fn whole_ticks(period: Duration) -> Result<Tick, QuotaError> {
     let refused = || {
-        let allowed = "a whole number of microseconds, from 1 to 2^52 (142 years)";
+        let allowed = "a whole number of microseconds, from 1 to 2^51 (71 years)";
         QuotaError::new("period", format_args!("{period:?}"), allowed)
     };
     if !period.subsec_nanos().is_multiple_of(1_000) {
@@ -199,6 +203,16 @@ impl QuotaError {
     pub fn field(&self) -> &str {
         self.field
     }
+
+    /// The value that was refused, as text.
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+
+    /// What is allowed instead.
+    pub fn allowed(&self) -> &str {
+        self.allowed
+    }
 }
 
 impl fmt::Display for QuotaError {
@@ -232,7 +246,7 @@ mod tests {
         let zero = Quota::new(0, Duration::from_secs(1)).unwrap_err();
         assert_eq!(
             zero.to_string(),
-            "quota amount of 0 is not possible: allowed is 1 to 2^52"
+            "quota amount of 0 is not possible: allowed is 1 to 2^51"
         );
         let short = Quota::new(1, Duration::from_nanos(1_500)).unwrap_err();
         assert_eq!(short.field(), "period");
@@ -252,8 +266,23 @@ mod tests {
     }
 
     #[test]
+    fn keeps_the_longest_period_and_the_largest_amount() {
+        let micros = Duration::from_micros;
+        assert!(Quota::new(1, micros(1 << 51)).is_ok());
+        assert!(Quota::new(1 << 51, micros(1 << 51)).is_ok());
+        assert_eq!(
+            Quota::new(1, micros((1 << 51) + 1)).unwrap_err().field(),
+            "period"
+        );
+        assert_eq!(
+            Quota::new((1 << 51) + 1, micros(1)).unwrap_err().field(),
+            "amount"
+        );
+    }
+
+    #[test]
     fn refuses_a_rate_that_it_cannot_keep() {
-        let error = Quota::new((1 << 52) - 1, Duration::from_micros(1)).unwrap_err();
+        let error = Quota::new((1 << 51) - 1, Duration::from_micros(7)).unwrap_err();
         assert_eq!(error.field(), "amount");
     }
 
