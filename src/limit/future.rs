@@ -17,9 +17,6 @@ use super::{
 };
 use crate::refusal::Refuse;
 
-/// What an admitted response is marked with, and by whom.
-type Mark<A> = Option<(Admitted, A)>;
-
 /// Whatever waits for a decision: the service that is ready, the request for
 /// it, and who answers if it is refused.
 type Held<S, Req, A> = (S, Req, A);
@@ -46,21 +43,37 @@ pin_project! {
         S: Service<Req>,
         L: Backend,
     {
+        // Boxed, or else every future were as large as a request.
         Checking {
-            #[pin]
-            check: L::Future,
-            asker: Option<Asker>,
-            gate: Arc<Gate<L, K, C, X>>,
-            held: Option<Held<S, Req, A>>,
+            waiting: Pin<Box<Waiting<S, Req, L, K, C, X, A>>>,
         },
         Calling {
             #[pin]
             response: S::Future,
-            mark: Mark<A>,
+        },
+        // Apart, for to carry nothing is cheaper than to carry no mark.
+        Marking {
+            #[pin]
+            response: S::Future,
+            admitted: Admitted,
+            answer: A,
         },
         Answered {
             answer: Option<Result<S::Response, S::Error>>,
         },
+    }
+}
+
+pin_project! {
+    struct Waiting<S, Req, L, K, C, X, A>
+    where
+        L: Backend,
+    {
+        #[pin]
+        check: L::Future,
+        asker: Option<Asker>,
+        gate: Arc<Gate<L, K, C, X>>,
+        held: Option<Held<S, Req, A>>,
     }
 }
 
@@ -71,20 +84,32 @@ impl<S: Service<Req>, Req, L: Backend, K, C, X, A> ResponseFuture<S, Req, L, K, 
         gate: Arc<Gate<L, K, C, X>>,
         held: Held<S, Req, A>,
     ) -> Self {
+        let (asker, held) = (Some(asker), Some(held));
+        let waiting = Box::pin(Waiting {
+            check,
+            asker,
+            gate,
+            held,
+        });
         Self {
-            state: State::Checking {
-                check,
-                asker: Some(asker),
-                gate,
-                held: Some(held),
-            },
+            state: State::Checking { waiting },
         }
     }
 
     #[inline]
-    pub(super) fn calling(response: S::Future, mark: Mark<A>) -> Self {
+    pub(super) fn calling(response: S::Future) -> Self {
         Self {
-            state: State::Calling { response, mark },
+            state: State::Calling { response },
+        }
+    }
+
+    pub(super) fn marking(response: S::Future, admitted: Admitted, answer: A) -> Self {
+        Self {
+            state: State::Marking {
+                response,
+                admitted,
+                answer,
+            },
         }
     }
 
@@ -97,6 +122,21 @@ impl<S: Service<Req>, Req, L: Backend, K, C, X, A> ResponseFuture<S, Req, L, K, 
     }
 }
 
+impl<S, Req, L, K, C, X, A> Waiting<S, Req, L, K, C, X, A>
+where
+    S: Service<Req>,
+    L: Backend,
+    A: Refuse<Req, S::Response, S::Error>,
+{
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<State<S, Req, L, K, C, X, A>> {
+        let this = self.project();
+        let answer = ready!(this.check.poll(cx));
+        let held = this.asker.take().zip(this.held.take());
+        let (asker, held) = held.expect("a decision ends the state that holds the request");
+        Poll::Ready(proceed(this.gate.answered(asker, answer), held))
+    }
+}
+
 impl<S, Req, L, K, C, X, A> Future for ResponseFuture<S, Req, L, K, C, X, A>
 where
     S: Service<Req>,
@@ -105,29 +145,29 @@ where
 {
     type Output = Result<S::Response, S::Error>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
         loop {
             match state.as_mut().project() {
-                // ## Checking => (Calling | Answered)
-                StateProj::Checking {
-                    check,
-                    asker,
-                    gate,
-                    held,
-                } => {
-                    let answer = ready!(check.poll(cx));
-                    let (asker, held) = asker.take().zip(held.take()).expect(TAKEN_ONCE);
-                    let passage = gate.answered(asker, answer);
-                    state.set(proceed(passage, held));
+                // ## Checking => (Calling | Marking | Answered)
+                StateProj::Checking { waiting } => {
+                    let next = ready!(waiting.as_mut().poll(cx));
+                    state.set(next);
                 }
                 // ## Calling => done
-                StateProj::Calling { response, mark } => {
-                    let mut answer = ready!(response.poll(cx));
-                    if let (Some((it, answerer)), Ok(response)) = (mark, &mut answer) {
-                        answerer.mark(&it.limiter, &it.decision, response);
+                StateProj::Calling { response } => return response.poll(cx),
+                // ## Marking => done
+                StateProj::Marking {
+                    response,
+                    admitted,
+                    answer,
+                } => {
+                    let mut answered = ready!(response.poll(cx));
+                    if let Ok(response) = &mut answered {
+                        answer.mark(&admitted.limiter, &admitted.decision, response);
                     }
-                    return Poll::Ready(answer);
+                    return Poll::Ready(answered);
                 }
                 // ## Answered => done
                 StateProj::Answered { answer } => {
@@ -137,8 +177,6 @@ where
         }
     }
 }
-
-const TAKEN_ONCE: &str = "a decision ends the state that holds the request";
 
 fn proceed<S, Req, L, K, C, X, A>(
     passage: Passage<L::Future>,
@@ -150,9 +188,13 @@ where
     A: Refuse<Req, S::Response, S::Error>,
 {
     match passage {
-        Passage::Pass(admitted) => State::Calling {
+        Passage::Pass => State::Calling {
             response: ready.call(req),
-            mark: admitted.map(|it| (it, answer)),
+        },
+        Passage::Mark(admitted) => State::Marking {
+            response: ready.call(req),
+            admitted,
+            answer,
         },
         Passage::Refuse(refusal) => State::Answered {
             answer: Some(answer.refuse(refusal, &req)),
@@ -168,6 +210,7 @@ impl<S: Service<Req>, Req, L: Backend, K, C, X, A> fmt::Debug
         let state = match self.state {
             State::Checking { .. } => "Checking",
             State::Calling { .. } => "Calling",
+            State::Marking { .. } => "Marking",
             State::Answered { .. } => "Answered",
         };
         f.debug_struct("ResponseFuture")

@@ -70,7 +70,9 @@ pub(super) struct Gate<L, K, C, X> {
 
 /// What is to be done with a request.
 pub(super) enum Passage<F> {
-    Pass(Option<Admitted>),
+    Pass,
+    /// Pass, and mark the response.
+    Mark(Admitted),
     Wait(F, Asker),
     Refuse(Refusal),
 }
@@ -100,20 +102,24 @@ impl<L: Backend, K, C, X> Gate<L, K, C, X> {
     {
         if self.exempt.is_exempt(req) {
             self.observe("", Outcome::Exempt, None);
-            return Passage::Pass(None);
+            return Passage::Pass;
         }
         let Some(key) = self.key.key(req) else {
             return self.without_key();
         };
         let limiter = self.limiter.name(&key);
         match self.check(&key, self.cost.weigh(req)) {
-            Check::Now(decision) => self.decided(limiter, decision, marks, || format!("{key:?}")),
+            // By reference: to copy a decision takes longer than to make it.
+            Check::Now(ref decision) => {
+                self.decided(limiter, decision, marks, || format!("{key:?}"))
+            }
             Check::Later(future) => {
                 let key = self.log.wants_key().then(|| format!("{key:?}"));
+                let limiter = limiter.clone();
                 Passage::Wait(
                     future,
                     Asker {
-                        limiter: limiter.clone(),
+                        limiter,
                         key,
                         marks,
                     },
@@ -135,7 +141,7 @@ impl<L: Backend, K, C, X> Gate<L, K, C, X> {
                     key,
                     marks,
                 } = asker;
-                self.decided(&limiter, decision, marks, || key.unwrap_or_default())
+                self.decided(&limiter, &decision, marks, || key.unwrap_or_default())
             }
             Err(error) => self.failed(asker.limiter, error.into()),
         }
@@ -157,12 +163,12 @@ impl<L: Backend, K, C, X> Gate<L, K, C, X> {
     fn decided(
         &self,
         limiter: &Arc<str>,
-        decision: Decision,
+        decision: &Decision,
         marks: bool,
         key: impl FnOnce() -> String,
     ) -> Passage<L::Future> {
         if decision.is_denied() {
-            return self.denied(limiter, decision, key);
+            return self.denied(limiter, *decision, key);
         }
         let waited = decision.wait_ticks().is_some() && !self.shadow;
         let outcome = if waited {
@@ -170,12 +176,12 @@ impl<L: Backend, K, C, X> Gate<L, K, C, X> {
         } else {
             Outcome::Admitted
         };
-        self.observe(limiter, outcome, Some(&decision));
-        let marks = marks && !self.shadow;
-        Passage::Pass(marks.then(|| Admitted {
-            limiter: limiter.clone(),
-            decision,
-        }))
+        self.observe(limiter, outcome, Some(decision));
+        if !marks || self.shadow {
+            return Passage::Pass;
+        }
+        let (limiter, decision) = (limiter.clone(), *decision);
+        Passage::Mark(Admitted { limiter, decision })
     }
 
     #[cold]
@@ -193,7 +199,7 @@ impl<L: Backend, K, C, X> Gate<L, K, C, X> {
         self.observe(limiter, outcome, Some(&decision));
         self.log.denied(limiter, self.shadow, &decision, key);
         match self.shadow {
-            true => Passage::Pass(None),
+            true => Passage::Pass,
             false => Passage::Refuse(Refusal::over_limit(limiter.clone(), decision)),
         }
     }
@@ -203,7 +209,7 @@ impl<L: Backend, K, C, X> Gate<L, K, C, X> {
         self.observe(&limiter, Outcome::Failed, None);
         self.log.failed(&limiter, &*error);
         match self.shadow {
-            true => Passage::Pass(None),
+            true => Passage::Pass,
             false => Passage::Refuse(Refusal::unavailable(limiter, error)),
         }
     }
@@ -211,7 +217,7 @@ impl<L: Backend, K, C, X> Gate<L, K, C, X> {
     fn without_key(&self) -> Passage<L::Future> {
         if self.pass_without_key || self.shadow {
             self.observe("", Outcome::Keyless, None);
-            return Passage::Pass(None);
+            return Passage::Pass;
         }
         self.observe("", Outcome::Refused, None);
         self.log.without_key();

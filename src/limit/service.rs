@@ -9,7 +9,7 @@ use tower_service::Service;
 use super::{
     future::ResponseFuture,
     gate::{Exempt, Gate, Passage, Weigh},
-    limiter::Limiter,
+    limiter::{Backend, Limiter},
 };
 use crate::{key::Key, refusal::Refuse};
 
@@ -71,22 +71,41 @@ where
     #[inline]
     fn call(&mut self, req: Req) -> Self::Future {
         match self.gate.ask(&req, self.answer.marks()) {
-            Passage::Pass(admitted) => {
-                let mark = admitted.map(|it| (it, self.answer.clone()));
-                ResponseFuture::calling(self.inner.call(req), mark)
+            Passage::Pass => ResponseFuture::calling(self.inner.call(req)),
+            Passage::Mark(admitted) => {
+                ResponseFuture::marking(self.inner.call(req), admitted, self.answer.clone())
             }
-            Passage::Refuse(refusal) => ResponseFuture::answered(self.answer.refuse(refusal, &req)),
+            passage => self.detain(passage, req),
+        }
+    }
+}
+
+impl<S, L, K, C, X, A> RateLimit<S, L, K, C, X, A> {
+    /// What becomes of a request that does not pass at once.
+    #[cold]
+    fn detain<Req>(
+        &mut self,
+        passage: Passage<L::Future>,
+        req: Req,
+    ) -> ResponseFuture<S, Req, L, K, C, X, A>
+    where
+        S: Service<Req> + Clone,
+        L: Backend,
+        A: Refuse<Req, S::Response, S::Error> + Clone,
+    {
+        match passage {
             Passage::Wait(check, asker) => {
                 // The ready service goes into the future, its clone stays.
                 let clone = self.inner.clone();
-                let ready = mem::replace(&mut self.inner, clone);
-                ResponseFuture::checking(
-                    check,
-                    asker,
-                    self.gate.clone(),
-                    (ready, req, self.answer.clone()),
-                )
+                let held = (
+                    mem::replace(&mut self.inner, clone),
+                    req,
+                    self.answer.clone(),
+                );
+                ResponseFuture::checking(check, asker, self.gate.clone(), held)
             }
+            Passage::Refuse(refusal) => ResponseFuture::answered(self.answer.refuse(refusal, &req)),
+            Passage::Pass | Passage::Mark(_) => unreachable!("whatever passes is not detained"),
         }
     }
 }
