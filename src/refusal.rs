@@ -27,11 +27,13 @@ use std::{error::Error, fmt, sync::Arc, time::Duration};
 use crate::limit::Decision;
 
 mod answer;
+mod decimal;
 #[cfg(feature = "grpc")]
 mod grpc;
 mod headers;
 mod problem;
 
+use self::decimal::Decimal;
 pub use self::{answer::Answer, headers::Headers};
 
 /// Any error that can be sent to another thread: what plain Tower services
@@ -115,20 +117,51 @@ impl Refusal {
     }
 }
 
+impl Refusal {
+    /// Piece by piece, for what is refused by the thousand goes without the
+    /// machinery of `format_args`.
+    fn describe(&self, text: &mut impl fmt::Write) -> fmt::Result {
+        let limiter = self.limiter().unwrap_or_default();
+        let pieces = match (self.reason, self.retry_after()) {
+            (Reason::OverLimit, Some(retry)) => {
+                let (time, unit) = rounded_up(retry);
+                let time = Decimal::of(time);
+                let time = ["`, retry after ", time.as_str(), unit];
+                return write(text, ["over the limit `", limiter]).and(write(text, time));
+            }
+            (Reason::OverLimit, None) => [
+                "costs more than the limit `",
+                limiter,
+                "` ever allows at once",
+            ],
+            (Reason::NoKey, _) => ["nothing to limit the request by", "", ""],
+            (Reason::Unavailable, _) => ["the limit `", limiter, "` could not be checked"],
+        };
+        write(text, pieces)
+    }
+}
+
+/// A time in milliseconds, or if it is long in seconds.
+fn rounded_up(time: Duration) -> (u64, &'static str) {
+    const LONG: Duration = Duration::from_secs(10);
+    let (unit, name) = if time < LONG {
+        (1_000, " ms")
+    } else {
+        (1_000_000, " s")
+    };
+    let time = time.as_micros().div_ceil(unit);
+    (u64::try_from(time).unwrap_or(u64::MAX), name)
+}
+
+fn write<const N: usize>(text: &mut impl fmt::Write, pieces: [&str; N]) -> fmt::Result {
+    pieces
+        .into_iter()
+        .try_for_each(|piece| text.write_str(piece))
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let limiter = self.limiter().unwrap_or_default();
-        match (self.reason, self.retry_after()) {
-            (Reason::OverLimit, Some(retry)) => {
-                write!(f, "over the limit \"{limiter}\", retry after {retry:?}")
-            }
-            (Reason::OverLimit, None) => write!(
-                f,
-                "costs more than the limit \"{limiter}\" ever allows at once"
-            ),
-            (Reason::NoKey, _) => f.write_str("carries nothing to limit it by"),
-            (Reason::Unavailable, _) => write!(f, "the limit \"{limiter}\" could not be checked"),
-        }
+        self.describe(f)
     }
 }
 

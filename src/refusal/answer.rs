@@ -30,12 +30,14 @@ use crate::limit::Decision;
 /// # let _: Answer<_> = answer;
 /// ```
 ///
-/// Responses to admitted requests carry the quota headers too, and the
-/// [`Decision`] among their extensions; refusals carry the [`Refusal`] and the
-/// decision. [`Headers::None`] leaves admitted responses untouched.
+/// Responses to admitted requests carry the quota headers too;
+/// [`Headers::None`] leaves them untouched. Refusals carry the [`Refusal`] among
+/// their extensions, for layers further out; the [`Decision`] is in it. Admitted
+/// responses carry the decision if [asked to](Answer::with_decision).
 #[derive(Clone, Copy, Default)]
 pub struct Answer<F = Known> {
     headers: Headers,
+    with_decision: bool,
     fill: F,
 }
 
@@ -61,7 +63,18 @@ impl<F> Answer<F> {
     pub fn body<B, G: Fn(String) -> B>(self, fill: G) -> Answer<G> {
         Answer {
             headers: self.headers,
+            with_decision: self.with_decision,
             fill,
+        }
+    }
+
+    /// Puts the [`Decision`] among the extensions of responses to admitted
+    /// requests. Off unless asked for: it takes three allocations.
+    #[must_use]
+    pub fn with_decision(self) -> Self {
+        Self {
+            with_decision: true,
+            ..self
         }
     }
 }
@@ -74,7 +87,7 @@ pub trait Fill<B> {
 
 impl<B: 'static> Fill<B> for Known {
     fn fill(&self, text: String) -> Option<B> {
-        problem::body(&text)
+        problem::body(text)
     }
 }
 
@@ -94,21 +107,20 @@ where
             Some(headers) => grpc_response(headers),
             None => self.http_response(&refusal),
         };
-        if let Some(decision) = refusal.decision {
-            response.extensions_mut().insert(decision);
-        }
         response.extensions_mut().insert(refusal);
         Ok(response)
     }
 
     #[inline]
     fn marks(&self) -> bool {
-        self.headers != Headers::None
+        self.headers != Headers::None || self.with_decision
     }
 
     fn mark(&self, limiter: &str, decision: &Decision, res: &mut Response<B>) {
         self.headers.write(limiter, decision, res.headers_mut());
-        res.extensions_mut().insert(*decision);
+        if self.with_decision {
+            res.extensions_mut().insert(*decision);
+        }
     }
 }
 

@@ -1,12 +1,10 @@
 //! The header fields that tell clients of their quota.
 
-use std::{
-    fmt::{self, Write},
-    time::Duration,
-};
+use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, header::RETRY_AFTER};
 
+use super::decimal::Decimal;
 use crate::limit::{Cost, Decision};
 
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -80,9 +78,12 @@ const LARGEST: u64 = 999_999_999_999_999;
 /// left out.
 fn item(name: &str, a: char, first: Cost, b: char, second: u64) -> Option<HeaderValue> {
     let mut text = Text::default();
-    text.put(format_args!("\"{name}\";{a}={}", first.min(LARGEST)))?;
+    text.put(b"\"")?
+        .put(name.as_bytes())?
+        .put(b"\"")?
+        .parameter(a, first)?;
     if second > 0 {
-        text.put(format_args!(";{b}={}", second.min(LARGEST)))?;
+        text.parameter(b, second)?;
     }
     HeaderValue::from_bytes(text.written()).ok()
 }
@@ -103,22 +104,20 @@ impl Default for Text {
 }
 
 impl Text {
-    fn put(&mut self, text: fmt::Arguments<'_>) -> Option<()> {
-        self.write_fmt(text).ok()
+    fn parameter(&mut self, name: char, value: u64) -> Option<&mut Self> {
+        let decimal = Decimal::of(value.min(LARGEST));
+        self.put(&[b';', name as u8, b'='])?.put(decimal.as_bytes())
+    }
+
+    fn put(&mut self, text: &[u8]) -> Option<&mut Self> {
+        let end = self.length + text.len();
+        self.bytes.get_mut(self.length..end)?.copy_from_slice(text);
+        self.length = end;
+        Some(self)
     }
 
     fn written(&self) -> &[u8] {
         &self.bytes[..self.length]
-    }
-}
-
-impl Write for Text {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let end = self.length + text.len();
-        let room = self.bytes.get_mut(self.length..end).ok_or(fmt::Error)?;
-        room.copy_from_slice(text.as_bytes());
-        self.length = end;
-        Ok(())
     }
 }
 
