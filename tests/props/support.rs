@@ -10,23 +10,23 @@ use sluicegate::{
 
 /// One request, some ticks after the one before.
 #[derive(Clone, Copy, Debug)]
-pub struct Arrival {
-    pub after: Tick,
-    pub cost: Cost,
+pub(crate) struct Arrival {
+    pub(crate) after: Tick,
+    pub(crate) cost: Cost,
 }
 
 /// Something that passed.
 #[derive(Clone, Copy, Debug)]
-pub struct Passed {
-    pub at: Tick,
-    pub cost: Cost,
+pub(crate) struct Passed {
+    pub(crate) at: Tick,
+    pub(crate) cost: Cost,
 }
 
 /// Where all histories begin: late enough to step back from.
-pub const START: Tick = 1 << 45;
+pub(crate) const START: Tick = 1 << 45;
 
 /// Quotas from a few a day to millions a second, with small bursts and large.
-pub fn quota() -> impl Strategy<Value = Quota> {
+pub(crate) fn quota() -> impl Strategy<Value = Quota> {
     let amount = prop_oneof![1_u64..20, 1_u64..5_000, Just(999_983), 1_u64..60_000];
     let period = prop_oneof![
         Just(1_000_000_u64),
@@ -44,13 +44,13 @@ pub fn quota() -> impl Strategy<Value = Quota> {
 }
 
 /// Quotas small enough for a log.
-pub fn small_quota() -> impl Strategy<Value = Quota> {
+pub(crate) fn small_quota() -> impl Strategy<Value = Quota> {
     (1_u64..40, 1_u64..100_000)
         .prop_map(|(amount, period)| Quota::new(amount, Duration::from_micros(period)).unwrap())
 }
 
 /// Arrivals at the pace of a quota: bursts, gaps and idle spells.
-pub fn arrivals(quota: Quota, size: u64) -> impl Strategy<Value = Vec<Arrival>> {
+pub(crate) fn arrivals(quota: Quota, size: u64) -> impl Strategy<Value = Vec<Arrival>> {
     let interval = (quota.period().as_micros() as u64 / quota.amount()).max(1);
     let period = quota.period().as_micros() as u64;
     let after = prop_oneof![
@@ -64,7 +64,7 @@ pub fn arrivals(quota: Quota, size: u64) -> impl Strategy<Value = Vec<Arrival>> 
     prop::collection::vec(arrival, 1..80)
 }
 
-pub fn with_arrivals(
+pub(crate) fn with_arrivals(
     quota: impl Strategy<Value = Quota>,
     size: impl Fn(&Quota) -> u64,
 ) -> impl Strategy<Value = (Quota, Vec<Arrival>)> {
@@ -72,7 +72,7 @@ pub fn with_arrivals(
 }
 
 /// Asks a rule for each arrival, and shows each state, instant and decision.
-pub fn play<R: Rule>(
+pub(crate) fn play<R: Rule>(
     rule: &R,
     arrivals: &[Arrival],
     mut see: impl FnMut(&R::State, Tick, Cost, Decision),
@@ -89,7 +89,7 @@ pub fn play<R: Rule>(
 }
 
 /// What passed, and when: at once, or after it had queued.
-pub fn passed<R: Rule>(rule: &R, arrivals: &[Arrival]) -> Vec<Passed> {
+pub(crate) fn passed<R: Rule>(rule: &R, arrivals: &[Arrival]) -> Vec<Passed> {
     let mut passed = Vec::new();
     play(rule, arrivals, |_, now, cost, decision| {
         match decision.verdict() {
@@ -106,7 +106,7 @@ pub fn passed<R: Rule>(rule: &R, arrivals: &[Arrival]) -> Vec<Passed> {
 }
 
 /// Whether no span lets more pass than `size` and what comes back in it.
-pub fn conforms(passed: &[Passed], quota: Quota, size: u64) -> Result<(), String> {
+pub(crate) fn conforms(passed: &[Passed], quota: Quota, size: u64) -> Result<(), String> {
     let (amount, period) = (u128::from(quota.amount()), quota.period().as_micros());
     for (first, from) in passed.iter().enumerate() {
         let mut sum = 0;
