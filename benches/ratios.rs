@@ -9,13 +9,15 @@ mod workload;
 
 use std::time::Duration;
 
-use sluicegate::clock::Monotonic;
+use sluicegate::{clock::Monotonic, refusal::Headers};
 
 use workload::{
     keys::Order,
     ours,
     pair::{Pair, Report},
     peers, rules,
+    side::Side,
+    stack::{self, Front},
 };
 
 fn main() {
@@ -25,6 +27,45 @@ fn main() {
     many_keys(&report);
     denials(&report);
     every_rule(&report);
+    layers(&report, Front::Prompt, || stack::bare(Front::Prompt));
+    layers(&report, Front::Axum, || stack::bare(Front::Axum));
+    other_layers(&report);
+}
+
+/// What a layer adds to the service that it is put in front of.
+fn layers(report: &Report, front: Front, bare: fn() -> Side) {
+    let row = |kind: &str, target, sides: fn(Front) -> (Side, Side)| {
+        let what = format!("layer before {front}, {kind}");
+        let pair = Pair {
+            target: Some(target),
+            bare: Some(bare),
+            ..Pair::new(&what, "tower_governor")
+        };
+        report.row(pair, || sides(front));
+    };
+    row("admitting", 0.65, |front| {
+        (stack::ours(front, Headers::None), stack::governor(front))
+    });
+    row("admitting, with headers", 0.5, |front| {
+        (
+            stack::ours(front, Headers::Ietf),
+            stack::governor_with_headers(front),
+        )
+    });
+    row("refusing", 0.02, |front| {
+        (stack::ours_refusing(front), stack::governor_refusing(front))
+    });
+}
+
+/// These have one budget and no keys.
+fn other_layers(report: &Report) {
+    let ours = || stack::ours_without_keys(Front::Prompt);
+    let pair = |against| Pair {
+        bare: Some(|| stack::bare(Front::Prompt)),
+        ..Pair::new("layer without keys, admitting", against)
+    };
+    report.row(pair("tower"), || (ours(), stack::tower()));
+    report.row(pair("tower-resilience"), || (ours(), stack::resilience()));
 }
 
 fn direct(report: &Report) {

@@ -7,3 +7,4 @@ pub(crate) mod pair;
 pub(crate) mod peers;
 pub(crate) mod rules;
 pub(crate) mod side;
+pub(crate) mod stack;

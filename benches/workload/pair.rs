@@ -22,6 +22,8 @@ pub(crate) struct Pair<'a> {
     pub(crate) turn: Duration,
     /// How often it is each side's turn.
     pub(crate) rounds: usize,
+    /// What both sides hold: its time is taken off theirs.
+    pub(crate) bare: Option<fn() -> Side>,
 }
 
 impl Report {
@@ -56,6 +58,7 @@ impl<'a> Pair<'a> {
             target: None,
             turn: Duration::from_millis(1),
             rounds: 201,
+            bare: None,
         }
     }
 
@@ -71,8 +74,15 @@ impl<'a> Pair<'a> {
 
     fn compare(self, (left, right): (Side, Side)) -> Row<'a> {
         let count = self.enough(&left).max(self.enough(&right));
+        let bare = self.bare.map(|make| make());
         let rounds: Vec<_> = (0..self.rounds)
-            .map(|round| self.round(round, count, &left, &right))
+            .map(|round| {
+                let bare = bare
+                    .as_ref()
+                    .map_or(0.0, |bare| self.time(bare, round, count));
+                let (left, right) = self.round(round, count, &left, &right);
+                (left - bare, right - bare)
+            })
             .collect();
         Row {
             ratios: quartiles(rounds.iter().map(|(left, right)| left / right)),
@@ -91,13 +101,16 @@ impl<'a> Pair<'a> {
         count
     }
 
-    /// Nanoseconds per decision, in each thread, of both sides; they take turns
+    /// Nanoseconds per decision, in each thread.
+    fn time(&self, side: &Side, round: usize, count: usize) -> f64 {
+        let time = side.time(self.threads, round * count, count);
+        time.as_nanos() as f64 / count as f64
+    }
+
+    /// The same of both sides; they take turns
     /// at going first.
     fn round(&self, round: usize, count: usize, left: &Side, right: &Side) -> (f64, f64) {
-        let time = |side: &Side| {
-            let time = side.time(self.threads, round * count, count);
-            time.as_nanos() as f64 / count as f64
-        };
+        let time = |side: &Side| self.time(side, round, count);
         if round.is_multiple_of(2) {
             let left = time(left);
             (left, time(right))

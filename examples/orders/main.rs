@@ -31,8 +31,8 @@ use clap::{CommandFactory, Parser, ValueEnum, error::ErrorKind};
 use sluicegate::{
     key::{ClientIp, ClientIpError},
     limit::{
-        FixedWindow, LeakyBucket, Local, Patience, Quota, QuotaError, RateLimitLayer, Rule,
-        SlidingLog, SlidingWindow, TokenBucket,
+        FixedWindow, LeakyBucket, Local, Quota, QuotaError, RateLimitLayer, Rule, SlidingLog,
+        SlidingWindow, TokenBucket,
     },
 };
 use tokio::net::TcpListener;
@@ -129,21 +129,8 @@ fn limited<R: Rule>(rule: R, args: &Args, client: ClientIp) -> Router {
     let layer = RateLimitLayer::new(limiter)
         .key(client)
         .exempt(|request: &Request| request.uri().path() == "/healthz")
-        .wait(patience(args))
         .shadow(args.shadow);
     api::routes().layer(layer)
-}
-
-/// A leaky bucket bounds by its room how long requests wait; nobody waits with
-/// the others.
-fn patience(args: &Args) -> Patience {
-    match args.algorithm {
-        Algorithm::LeakyBucket => {
-            let room = usize::try_from(args.burst).unwrap_or(usize::MAX);
-            Patience::up_to(Duration::MAX).queue(room)
-        }
-        _ => Patience::up_to(Duration::ZERO),
-    }
 }
 
 /// Which flag has set the field that the quota complains of.

@@ -1,0 +1,232 @@
+//! Services behind a limit, and what each request of a peer costs.
+
+use std::{
+    convert::Infallible,
+    fmt,
+    future::{Future, Ready, ready},
+    net::{IpAddr, SocketAddr},
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use axum::{Router, body::Body, extract::ConnectInfo, routing::get};
+use http::{Request, Response};
+use sluicegate::{
+    key::ClientIp,
+    limit::{Local, Quota, RateLimitLayer, TokenBucket},
+    refusal::{Answer, Headers},
+};
+use tokio::runtime::Runtime;
+use tower::{Layer, Service, limit::RateLimitLayer as TowerLayer};
+use tower_governor::{GovernorLayer, governor::GovernorConfigBuilder};
+use tower_resilience_ratelimiter::RateLimiterLayer;
+
+use super::side::Side;
+
+/// A service that is always ready, and answers at once.
+#[derive(Clone)]
+pub(crate) struct Prompt;
+
+impl Service<Request<Body>> for Prompt {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _req: Request<Body>) -> Self::Future {
+        ready(Ok(Response::new(Body::empty())))
+    }
+}
+
+/// What the layers are put in front of.
+#[derive(Clone, Copy)]
+pub(crate) enum Front {
+    /// A service that answers at once.
+    Prompt,
+    /// An axum router of one route.
+    Axum,
+}
+
+impl fmt::Display for Front {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Prompt => "a prompt service",
+            Self::Axum => "an axum router",
+        })
+    }
+}
+
+fn router() -> Router {
+    Router::new().route("/", get(|| async {}))
+}
+
+/// Something to call again and again. A clone is made anew, for not every
+/// limited service can be cloned.
+struct Called<S> {
+    make: Arc<dyn Fn() -> S + Send + Sync>,
+    service: S,
+}
+
+impl<S> Clone for Called<S> {
+    fn clone(&self) -> Self {
+        Self {
+            make: self.make.clone(),
+            service: (self.make)(),
+        }
+    }
+}
+
+fn served<S>(admits: bool, make: impl Fn() -> S + Send + Sync + 'static) -> Side
+where
+    S: Service<Request<Body>, Response = Response<Body>> + Sync + 'static,
+{
+    let make: Arc<dyn Fn() -> S + Send + Sync> = Arc::new(make);
+    let called = Called {
+        service: make(),
+        make,
+    };
+    let ask = |called: &mut Called<S>, _step: usize| passes(&mut called.service);
+    match admits {
+        true => Side::admitting(called, ask),
+        false => Side::denying(called, ask),
+    }
+}
+
+/// Whether one request is answered with a success.
+fn passes<S>(service: &mut S) -> bool
+where
+    S: Service<Request<Body>, Response = Response<Body>>,
+{
+    let mut cx = Context::from_waker(Waker::noop());
+    let is_ready = matches!(service.poll_ready(&mut cx), Poll::Ready(Ok(())));
+    assert!(is_ready, "services of a bench are always ready");
+    let response = pin!(service.call(request()));
+    match response.poll(&mut cx) {
+        Poll::Ready(Ok(response)) => response.status().is_success(),
+        _ => panic!("services of a bench answer at once"),
+    }
+}
+
+/// As a server makes it: with the peer's address.
+fn request() -> Request<Body> {
+    let mut request = Request::new(Body::empty());
+    let peer = SocketAddr::from((IpAddr::from([192, 0, 2, 1]), 4711));
+    request.extensions_mut().insert(ConnectInfo(peer));
+    request
+}
+
+fn behind<L>(front: Front, admits: bool, layer: L) -> Side
+where
+    L: Layer<Prompt> + Layer<axum::routing::Route> + Clone + Send + Sync + 'static,
+    <L as Layer<Prompt>>::Service:
+        Service<Request<Body>, Response = Response<Body>> + Sync + 'static,
+    <L as Layer<axum::routing::Route>>::Service: Service<Request<Body>, Response = Response<Body>, Error = Infallible>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    <<L as Layer<axum::routing::Route>>::Service as Service<Request<Body>>>::Future: Send + 'static,
+{
+    match front {
+        Front::Prompt => served(admits, move || layer.layer(Prompt)),
+        Front::Axum => served(admits, move || router().layer(layer.clone())),
+    }
+}
+
+/// Without a limit.
+pub(crate) fn bare(front: Front) -> Side {
+    match front {
+        Front::Prompt => served(true, || Prompt),
+        Front::Axum => served(true, router),
+    }
+}
+
+/// More than will ever be asked for.
+fn plenty() -> Quota {
+    Quota::per_second(1_000_000_000)
+}
+
+fn layer(quota: Quota, headers: Headers) -> RateLimitLayer<Local<TokenBucket>, ClientIp> {
+    RateLimitLayer::new(Local::keyed(TokenBucket::new(quota)))
+        .key(ClientIp::peer())
+        .refuse_with(Answer::new().headers(headers))
+}
+
+pub(crate) fn ours(front: Front, headers: Headers) -> Side {
+    behind(front, true, layer(plenty(), headers))
+}
+
+pub(crate) fn ours_without_keys(front: Front) -> Side {
+    let answer = Answer::new().headers(Headers::None);
+    let limiter = Local::direct(TokenBucket::new(plenty()));
+    behind(
+        front,
+        true,
+        RateLimitLayer::new(limiter).refuse_with(answer),
+    )
+}
+
+pub(crate) fn ours_refusing(front: Front) -> Side {
+    let layer = layer(Quota::per_day(1), Headers::Ietf);
+    passes(&mut layer.layer(Prompt));
+    behind(front, false, layer)
+}
+
+pub(crate) fn governor(front: Front) -> Side {
+    let config = GovernorConfigBuilder::default()
+        .per_nanosecond(1)
+        .burst_size(u32::MAX)
+        .finish();
+    behind(
+        front,
+        true,
+        GovernorLayer::new(config.expect("a possible quota")),
+    )
+}
+
+pub(crate) fn governor_with_headers(front: Front) -> Side {
+    let mut config = GovernorConfigBuilder::default();
+    let config = config
+        .per_nanosecond(1)
+        .burst_size(u32::MAX)
+        .use_headers()
+        .finish();
+    behind(
+        front,
+        true,
+        GovernorLayer::new(config.expect("a possible quota")),
+    )
+}
+
+pub(crate) fn governor_refusing(front: Front) -> Side {
+    let config = GovernorConfigBuilder::default()
+        .per_second(86_400)
+        .burst_size(1)
+        .finish();
+    let layer = GovernorLayer::new(config.expect("a possible quota"));
+    passes(&mut layer.layer(Prompt));
+    behind(front, false, layer)
+}
+
+/// It cannot be cloned, so it is not for a router, and has a timer of tokio's.
+pub(crate) fn tower() -> Side {
+    let runtime = Runtime::new().expect("a runtime");
+    served(true, move || {
+        let _entered = runtime.enter();
+        TowerLayer::new(u64::MAX, Duration::from_secs(1)).layer(Prompt)
+    })
+}
+
+pub(crate) fn resilience() -> Side {
+    let layer = RateLimiterLayer::builder()
+        .limit_for_period(usize::MAX / 2)
+        .refresh_period(Duration::from_secs(3_600))
+        .build();
+    let layer = layer.expect("a possible limit");
+    served(true, move || layer.layer(Prompt))
+}
