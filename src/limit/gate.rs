@@ -61,6 +61,12 @@ pub(super) struct Gate<L, K, C, X> {
     pub(super) key: K,
     pub(super) cost: C,
     pub(super) exempt: X,
+    pub(super) terms: Terms,
+}
+
+/// The settings that are no types of their own.
+#[derive(Clone)]
+pub(super) struct Terms {
     pub(super) patience: Patience,
     pub(super) pass_without_key: bool,
     pub(super) shadow: bool,
@@ -114,7 +120,7 @@ impl<L: Backend, K, C, X> Gate<L, K, C, X> {
                 self.decided(limiter, decision, marks, || format!("{key:?}"))
             }
             Check::Later(future) => {
-                let key = self.log.wants_key().then(|| format!("{key:?}"));
+                let key = self.terms.log.wants_key().then(|| format!("{key:?}"));
                 let limiter = limiter.clone();
                 Passage::Wait(
                     future,
@@ -153,9 +159,9 @@ impl<L: Backend, K, C, X> Gate<L, K, C, X> {
     where
         L: Limiter<Key>,
     {
-        match self.shadow {
+        match self.terms.shadow {
             true => self.limiter.check(key, cost),
-            false => self.limiter.until_ready(key, cost, self.patience),
+            false => self.limiter.until_ready(key, cost, self.terms.patience),
         }
     }
 
@@ -170,14 +176,14 @@ impl<L: Backend, K, C, X> Gate<L, K, C, X> {
         if decision.is_denied() {
             return self.denied(limiter, *decision, key);
         }
-        let waited = decision.wait_ticks().is_some() && !self.shadow;
+        let waited = decision.wait_ticks().is_some() && !self.terms.shadow;
         let outcome = if waited {
             Outcome::Waited
         } else {
             Outcome::Admitted
         };
         self.observe(limiter, outcome, Some(decision));
-        if !marks || self.shadow {
+        if !marks || self.terms.shadow {
             return Passage::Pass;
         }
         let (limiter, decision) = (limiter.clone(), *decision);
@@ -191,14 +197,16 @@ impl<L: Backend, K, C, X> Gate<L, K, C, X> {
         decision: Decision,
         key: impl FnOnce() -> String,
     ) -> Passage<L::Future> {
-        let outcome = if self.shadow {
+        let outcome = if self.terms.shadow {
             Outcome::Shadowed
         } else {
             Outcome::Refused
         };
         self.observe(limiter, outcome, Some(&decision));
-        self.log.denied(limiter, self.shadow, &decision, key);
-        match self.shadow {
+        self.terms
+            .log
+            .denied(limiter, self.terms.shadow, &decision, key);
+        match self.terms.shadow {
             true => Passage::Pass,
             false => Passage::Refuse(Refusal::over_limit(limiter.clone(), decision)),
         }
@@ -207,26 +215,26 @@ impl<L: Backend, K, C, X> Gate<L, K, C, X> {
     #[cold]
     fn failed(&self, limiter: Arc<str>, error: BoxError) -> Passage<L::Future> {
         self.observe(&limiter, Outcome::Failed, None);
-        self.log.failed(&limiter, &*error);
-        match self.shadow {
+        self.terms.log.failed(&limiter, &*error);
+        match self.terms.shadow {
             true => Passage::Pass,
             false => Passage::Refuse(Refusal::unavailable(limiter, error)),
         }
     }
 
     fn without_key(&self) -> Passage<L::Future> {
-        if self.pass_without_key || self.shadow {
+        if self.terms.pass_without_key || self.terms.shadow {
             self.observe("", Outcome::Keyless, None);
             return Passage::Pass;
         }
         self.observe("", Outcome::Refused, None);
-        self.log.without_key();
+        self.terms.log.without_key();
         Passage::Refuse(Refusal::no_key())
     }
 
     #[inline]
     fn observe(&self, limiter: &str, outcome: Outcome, decision: Option<&Decision>) {
-        if let Some(observer) = &self.observer {
+        if let Some(observer) = &self.terms.observer {
             observer.decided(&Event::new(limiter, outcome, decision));
         }
     }
@@ -237,8 +245,8 @@ impl<L: fmt::Debug, K: fmt::Debug, C, X> fmt::Debug for Gate<L, K, C, X> {
         f.debug_struct("Gate")
             .field("limiter", &self.limiter)
             .field("key", &self.key)
-            .field("patience", &self.patience)
-            .field("shadow", &self.shadow)
+            .field("patience", &self.terms.patience)
+            .field("shadow", &self.terms.shadow)
             .finish_non_exhaustive()
     }
 }

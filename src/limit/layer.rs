@@ -3,7 +3,12 @@ use std::{fmt, sync::Arc};
 use tower_layer::Layer;
 
 use super::{
-    gate::Gate, limiter::Patience, log::Log, observe::Observe, quota::Cost, service::RateLimit,
+    gate::{Gate, Terms},
+    limiter::Patience,
+    log::Log,
+    observe::Observe,
+    quota::Cost,
+    service::RateLimit,
 };
 use crate::{key::Global, refusal::Answer};
 
@@ -27,113 +32,63 @@ pub struct RateLimitLayer<L, K = Global, C = (), X = (), A = Answer> {
 impl<L> RateLimitLayer<L> {
     /// A layer over any limiter.
     pub fn new(limiter: L) -> Self {
-        let gate = Gate {
-            limiter,
-            key: Global,
-            cost: (),
-            exempt: (),
+        let terms = Terms {
             patience: Patience::none(),
             pass_without_key: false,
             shadow: false,
             log: Log::new(),
             observer: None,
         };
-        Self {
-            gate,
-            answer: Answer::new(),
-        }
+        let gate = Gate {
+            limiter,
+            key: Global,
+            cost: (),
+            exempt: (),
+            terms,
+        };
+        let answer = Answer::new();
+        Self { gate, answer }
     }
 }
 
 impl<L, K, C, X, A> RateLimitLayer<L, K, C, X, A> {
     /// Whose budget a request draws on: any [`Key`](crate::key::Key).
     pub fn key<K2>(self, key: K2) -> RateLimitLayer<L, K2, C, X, A> {
-        let Gate {
-            limiter,
-            cost,
-            exempt,
-            patience,
-            pass_without_key,
-            shadow,
-            log,
-            observer,
-            ..
-        } = self.gate;
+        let Self { gate, answer } = self;
         let gate = Gate {
-            limiter,
             key,
-            cost,
-            exempt,
-            patience,
-            pass_without_key,
-            shadow,
-            log,
-            observer,
+            limiter: gate.limiter,
+            cost: gate.cost,
+            exempt: gate.exempt,
+            terms: gate.terms,
         };
-        RateLimitLayer {
-            gate,
-            answer: self.answer,
-        }
+        RateLimitLayer { gate, answer }
     }
 
     /// What a request costs: 1 unless set.
     pub fn cost<Req, F: Fn(&Req) -> Cost>(self, cost: F) -> RateLimitLayer<L, K, F, X, A> {
-        let Gate {
-            limiter,
-            key,
-            exempt,
-            patience,
-            pass_without_key,
-            shadow,
-            log,
-            observer,
-            ..
-        } = self.gate;
+        let Self { gate, answer } = self;
         let gate = Gate {
-            limiter,
-            key,
             cost,
-            exempt,
-            patience,
-            pass_without_key,
-            shadow,
-            log,
-            observer,
+            limiter: gate.limiter,
+            key: gate.key,
+            exempt: gate.exempt,
+            terms: gate.terms,
         };
-        RateLimitLayer {
-            gate,
-            answer: self.answer,
-        }
+        RateLimitLayer { gate, answer }
     }
 
     /// Which requests pass unasked, such as health checks.
     pub fn exempt<Req, F: Fn(&Req) -> bool>(self, exempt: F) -> RateLimitLayer<L, K, C, F, A> {
-        let Gate {
-            limiter,
-            key,
-            cost,
-            patience,
-            pass_without_key,
-            shadow,
-            log,
-            observer,
-            ..
-        } = self.gate;
+        let Self { gate, answer } = self;
         let gate = Gate {
-            limiter,
-            key,
-            cost,
             exempt,
-            patience,
-            pass_without_key,
-            shadow,
-            log,
-            observer,
+            limiter: gate.limiter,
+            key: gate.key,
+            cost: gate.cost,
+            terms: gate.terms,
         };
-        RateLimitLayer {
-            gate,
-            answer: self.answer,
-        }
+        RateLimitLayer { gate, answer }
     }
 
     /// How a refusal is told: any [`Refuse`](crate::refusal::Refuse), such as
@@ -150,33 +105,33 @@ impl<L, K, C, X, A> RateLimitLayer<L, K, C, X, A> {
     /// bounds of `patience`. Unless set it is [`Patience::none`]: requests wait
     /// in a leaky bucket, and nowhere else.
     pub fn wait(self, patience: Patience) -> Self {
-        self.with(|gate| gate.patience = patience)
+        self.with(|terms| terms.patience = patience)
     }
 
     /// Lets requests pass that have no key, instead of refusing them.
     pub fn pass_without_key(self) -> Self {
-        self.with(|gate| gate.pass_without_key = true)
+        self.with(|terms| terms.pass_without_key = true)
     }
 
     /// Shadow mode: decides, records and logs as ever, but lets all pass, at
     /// once and unmarked. For trying a limit out on real traffic.
     pub fn shadow(self, shadow: bool) -> Self {
-        self.with(|gate| gate.shadow = shadow)
+        self.with(|terms| terms.shadow = shadow)
     }
 
     /// Who is told of every decision.
     pub fn observe(self, observer: Arc<dyn Observe>) -> Self {
-        self.with(|gate| gate.observer = Some(observer))
+        self.with(|terms| terms.observer = Some(observer))
     }
 
     /// Writes keys in full into the events about refusals. Off unless set: a
     /// key may be a person's address, or a secret.
     pub fn log_keys(self) -> Self {
-        self.with(|gate| gate.log = gate.log.clone().with_keys())
+        self.with(|terms| terms.log.write_keys())
     }
 
-    fn with(mut self, set: impl FnOnce(&mut Gate<L, K, C, X>)) -> Self {
-        set(&mut self.gate);
+    fn with(mut self, set: impl FnOnce(&mut Terms)) -> Self {
+        set(&mut self.gate.terms);
         self
     }
 }

@@ -1,31 +1,25 @@
 //! Limits whose state is in this process.
 
-use std::{
-    convert::Infallible,
-    fmt,
-    future::Future,
-    hash::Hash,
-    pin::Pin,
-    sync::{Arc, Mutex},
-    task::{Context, Poll},
-};
-
-use ahash::RandomState;
-use tokio::time::Instant;
+use std::{convert::Infallible, fmt, hash::Hash, sync::Arc};
 
 use super::{
     decision::Decision,
     limiter::{Backend, Check, Limiter, Patience},
-    line::{Lines, Place},
-    observe::Observe,
     quota::Cost,
-    rule::{Rule, State, reserve},
-    store::{Forgotten, Store},
+    rule::{Rule, State},
+    store::Store,
 };
-use crate::clock::{Clock, Monotonic, Tick, ticks};
+use crate::clock::{Clock, Monotonic};
 
-/// How many keys a limiter has room for unless told otherwise.
-const CAPACITY: usize = 100_000;
+mod builder;
+mod shared;
+mod turn;
+
+use self::shared::Shared;
+pub use self::{
+    builder::LocalBuilder,
+    turn::{Ready, Turn},
+};
 
 /// A limiter whose state is in this process: a [`Rule`], a clock, and a bucket
 /// or a table of buckets.
@@ -79,15 +73,6 @@ pub struct Local<R: Rule, S: Shape<R> = Keyed, C = Monotonic> {
     shared: Arc<Shared<R, S::Store, C>>,
 }
 
-struct Shared<R, S, C> {
-    rule: R,
-    clock: C,
-    store: S,
-    hasher: RandomState,
-    name: Arc<str>,
-    lines: Mutex<Lines>,
-}
-
 /// A bucket for each key; see [`Local`].
 #[derive(Clone, Copy, Debug)]
 pub struct Keyed;
@@ -134,13 +119,7 @@ impl<R: Rule> Local<R, Direct> {
 impl<R: Rule> Local<R> {
     /// A limiter of which more is to be said than its rule.
     pub fn builder(rule: R) -> LocalBuilder<R> {
-        LocalBuilder {
-            rule,
-            clock: Monotonic::new(),
-            capacity: CAPACITY,
-            name: "default".into(),
-            observer: None,
-        }
+        LocalBuilder::new(rule)
     }
 }
 
@@ -211,7 +190,7 @@ impl<R: Rule, C: Clock> Local<R, Keyed, C> {
     /// # }
     /// ```
     pub fn until_ready<K: Hash + ?Sized>(&self, key: &K, cost: Cost, patience: Patience) -> Ready {
-        Ready(Shared::until_ready(
+        Ready::of(Shared::until_ready(
             &self.shared,
             self.shared.hash(key),
             cost,
@@ -255,7 +234,7 @@ impl<R: Rule, C: Clock> Local<R, Direct, C> {
     /// Takes `cost` as soon as it is there; see
     /// [`until_ready`](Local::until_ready) with a key.
     pub fn until_ready(&self, cost: Cost, patience: Patience) -> Ready {
-        Ready(Shared::until_ready(&self.shared, 0, cost, patience))
+        Ready::of(Shared::until_ready(&self.shared, 0, cost, patience))
     }
 }
 
@@ -268,150 +247,6 @@ impl<R: Rule, S: Shape<R>, C> Local<R, S, C> {
     /// The rule.
     pub fn rule(&self) -> &R {
         &self.shared.rule
-    }
-}
-
-impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
-    #[inline]
-    fn hash<K: Hash + ?Sized>(&self, key: &K) -> u64 {
-        self.hasher.hash_one(key)
-    }
-
-    /// Changes a bucket as the rule says, at the present instant.
-    #[inline]
-    fn update<T>(&self, key: u64, mut change: impl FnMut(&R, &mut R::State, Tick) -> T) -> T {
-        let now = self.clock.now();
-        self.store
-            .update(&self.rule, key, now, |state| change(&self.rule, state, now))
-    }
-
-    #[inline]
-    fn check(&self, key: u64, cost: Cost) -> Decision {
-        self.update(key, |rule, state, now| rule.decide(state, now, cost))
-    }
-
-    fn check_up_to(&self, key: u64, cost: Cost) -> (Cost, Decision) {
-        self.update(key, |rule, state, now| {
-            let left = rule.decide(state, now, 0).remaining().min(cost);
-            (left, rule.decide(state, now, left.max(cost.min(1))))
-        })
-    }
-
-    fn credit(&self, key: u64, cost: Cost) {
-        self.update(key, |rule, state, now| rule.credit(state, now, cost));
-    }
-
-    fn debit(&self, key: u64, cost: Cost) {
-        self.update(key, |rule, state, now| rule.debit(state, now, cost));
-    }
-
-    fn reset(&self, key: u64) {
-        self.update(key, |_, state, _| *state = R::State::default());
-    }
-
-    fn reserve(&self, key: u64, cost: Cost, patience: Tick) -> Decision {
-        self.update(key, |rule, state, now| {
-            reserve(rule, state, now, cost, patience)
-        })
-    }
-}
-
-impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
-    /// Most need not wait, so they are asked about before the line is locked.
-    #[inline]
-    fn until_ready(this: &Arc<Self>, key: u64, cost: Cost, patience: Patience) -> Check<Turn> {
-        let max_wait = match patience.max_wait {
-            Some(max_wait) => ticks(max_wait),
-            None if this.rule.queues() => Tick::MAX,
-            None => return Check::Now(this.check(key, cost)),
-        };
-        let decision = this.reserve(key, cost, 0);
-        if decision.is_admitted() || max_wait == 0 {
-            return Check::Now(decision);
-        }
-        Self::stand_in_line(this, key, cost, (max_wait, patience.max_queue))
-    }
-
-    fn stand_in_line(
-        this: &Arc<Self>,
-        key: u64,
-        cost: Cost,
-        (max_wait, max_queue): (Tick, usize),
-    ) -> Check<Turn> {
-        let mut lines = this.lines();
-        let full = lines.len(key) >= max_queue;
-        let decision = this.reserve(key, cost, if full { 0 } else { max_wait });
-        let Some(wait) = decision.wait_ticks() else {
-            return Check::Now(decision);
-        };
-        let due = Instant::now() + std::time::Duration::from_micros(wait);
-        let place = lines.join(key, cost, due);
-        drop(lines);
-        let booking = Booking {
-            shared: this.clone(),
-            key,
-            place,
-        };
-        Check::Later(Turn(Box::pin(async move {
-            booking.place.come_due().await;
-            decision
-        })))
-    }
-
-    fn lines(&self) -> std::sync::MutexGuard<'_, Lines> {
-        self.lines
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-    }
-}
-
-/// A place in the line that is given back when it is dropped.
-struct Booking<R: Rule, S: Store<R::State>, C: Clock> {
-    shared: Arc<Shared<R, S, C>>,
-    key: u64,
-    place: Arc<Place>,
-}
-
-impl<R: Rule, S: Store<R::State>, C: Clock> Drop for Booking<R, S, C> {
-    fn drop(&mut self) {
-        // The line stays locked until the bucket has its cost back, or else a
-        // newcomer could book behind a place that is no more.
-        let mut lines = self.shared.lines();
-        let free = lines.leave(self.key, &self.place);
-        if free > 0 {
-            self.shared.credit(self.key, free);
-        }
-    }
-}
-
-/// Waits for its turn in a [`Local`] limiter.
-#[must_use = "futures do nothing unless polled; dropped, its place is given back"]
-pub struct Turn(Pin<Box<dyn Future<Output = Decision> + Send>>);
-
-impl Future for Turn {
-    type Output = Result<Decision, Infallible>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.as_mut().poll(cx).map(Ok)
-    }
-}
-
-impl fmt::Debug for Turn {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Turn")
-    }
-}
-
-/// What [`Local::until_ready`] answers: a decision, when its turn has come.
-#[derive(Debug)]
-#[must_use = "futures do nothing unless polled; dropped, its place is given back"]
-pub struct Ready(Check<Turn>);
-
-impl Future for Ready {
-    type Output = Decision;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Decision> {
-        Pin::new(&mut self.0).poll(cx).map(|Ok(decision)| decision)
     }
 }
 
@@ -472,113 +307,5 @@ impl<R: Rule, S: Shape<R>, C: fmt::Debug> fmt::Debug for Local<R, S, C> {
             .field("rule", rule)
             .field("clock", clock)
             .finish_non_exhaustive()
-    }
-}
-
-/// Says more of a [`Local`] limiter than its rule.
-///
-/// ```
-/// use std::time::Duration;
-/// use sluicegate::{clock::Coarse, limit::{Local, Quota, SlidingWindow}};
-///
-/// let limiter = Local::builder(SlidingWindow::new(Quota::per_hour(1_000)))
-///     .name("api")
-///     .capacity(1_000_000)
-///     .clock(Coarse::start(Duration::from_millis(1))?)
-///     .keyed();
-/// assert!(limiter.check(&42, 1).is_admitted());
-/// # Ok::<(), std::io::Error>(())
-/// ```
-#[derive(Clone, Debug)]
-#[must_use]
-pub struct LocalBuilder<R, C = Monotonic> {
-    rule: R,
-    clock: C,
-    capacity: usize,
-    name: Arc<str>,
-    observer: Option<Arc<dyn Observe>>,
-}
-
-impl<R: Rule, C: Clock> LocalBuilder<R, C> {
-    /// The name by which clients, logs and metrics know the limit: `default`
-    /// unless set.
-    pub fn name(self, name: &str) -> Self {
-        Self {
-            name: name.into(),
-            ..self
-        }
-    }
-
-    /// For how many keys there is room; see [memory](Local#memory).
-    ///
-    /// # Panics
-    ///
-    /// When it is 0 or above 2^31.
-    pub fn capacity(self, capacity: usize) -> Self {
-        let possible = (1..=1 << 31).contains(&capacity);
-        assert!(
-            possible,
-            "capacity of {capacity} is not possible: allowed is 1 to 2^31"
-        );
-        Self { capacity, ..self }
-    }
-
-    /// The clock to go by.
-    pub fn clock<D: Clock>(self, clock: D) -> LocalBuilder<R, D> {
-        let Self {
-            rule,
-            capacity,
-            name,
-            observer,
-            ..
-        } = self;
-        LocalBuilder {
-            rule,
-            clock,
-            capacity,
-            name,
-            observer,
-        }
-    }
-
-    /// Who is told of buckets that are forgotten alive.
-    pub fn observe(self, observer: Arc<dyn Observe>) -> Self {
-        Self {
-            observer: Some(observer),
-            ..self
-        }
-    }
-
-    /// A limiter with a bucket for each key.
-    pub fn keyed(self) -> Local<R, Keyed, C> {
-        self.build()
-    }
-
-    /// A limiter with one bucket.
-    pub fn direct(self) -> Local<R, Direct, C> {
-        self.build()
-    }
-
-    fn build<S: Shape<R>>(self) -> Local<R, S, C> {
-        let Self {
-            rule,
-            clock,
-            capacity,
-            name,
-            observer,
-        } = self;
-        let forgotten = Forgotten::new(name.clone(), observer);
-        let store = S::Store::new(capacity, clock.now(), forgotten);
-        let (hasher, lines) = (RandomState::new(), Mutex::default());
-        Local {
-            shared: Arc::new(Shared {
-                rule,
-                clock,
-                store,
-                hasher,
-                name,
-                lines,
-            }),
-        }
     }
 }

@@ -40,8 +40,8 @@ impl Log {
     }
 
     /// Writes keys in full.
-    pub(super) fn with_keys(self) -> Self {
-        Self { keys: true, ..self }
+    pub(super) fn write_keys(&mut self) {
+        self.keys = true;
     }
 
     pub(super) fn wants_key(&self) -> bool {

@@ -33,7 +33,9 @@ use crate::{
     sync::{AtomicU64, Mutex, Ordering::*, lock},
 };
 
-const SLOTS: usize = 4;
+mod slot;
+
+use self::slot::{Line, SLOTS, Slot, Vacancy};
 
 /// Lines of the overflow that a key may lie in.
 const REACH: usize = 4;
@@ -54,25 +56,7 @@ pub struct Table {
 
 #[derive(Debug, Default)]
 #[repr(align(64))]
-struct Line([Slot; SLOTS]);
-
-#[derive(Debug, Default)]
-struct Slot {
-    key: AtomicU64,
-    state: AtomicU64,
-}
-
-#[derive(Debug, Default)]
-#[repr(align(64))]
 struct Turn(Mutex<()>);
-
-/// A slot that may be taken over, and the state by which to claim it.
-#[derive(Clone, Copy)]
-struct Vacancy<'a> {
-    slot: &'a Slot,
-    seen: u64,
-    life: Tick,
-}
 
 impl Store<Word> for Table {
     /// The proportions are such that no key below the capacity is ever without
@@ -256,80 +240,6 @@ fn mix(key: u64) -> u64 {
 #[inline]
 fn pick(lines: &[Line], half: u64) -> &Line {
     &lines[((half * lines.len() as u64) >> 32) as usize]
-}
-
-impl Line {
-    #[inline]
-    fn find(&self, key: u64) -> Option<&Slot> {
-        // Acquire: with a key comes no state from before it.
-        self.0.iter().find(|slot| slot.key.load(Acquire) == key)
-    }
-
-    /// How many slots are free, and one of them.
-    fn free<R: Rule<State = Word>>(&self, rule: &R, now: Tick) -> (usize, Option<Vacancy<'_>>) {
-        let free = self.0.iter().filter_map(|slot| slot.vacancy(rule, now));
-        free.filter(|vacancy| vacancy.life == 0)
-            .fold((0, None), |(many, _), vacancy| (many + 1, Some(vacancy)))
-    }
-}
-
-impl Slot {
-    /// Changes the state, unless the slot is another key's by now.
-    #[inline]
-    fn update<T>(&self, key: u64, change: &mut impl FnMut(&mut Word) -> T) -> Option<T> {
-        let mut seen = self.state.load(Acquire);
-        loop {
-            if seen == Word::BUSY.0 || self.key.load(Relaxed) != key {
-                return None;
-            }
-            let mut next = Word(seen);
-            let answer = change(&mut next);
-            if next.0 == seen {
-                return Some(answer);
-            }
-            match self
-                .state
-                .compare_exchange_weak(seen, next.0, AcqRel, Acquire)
-            {
-                Ok(_) => return Some(answer),
-                Err(newer) => seen = newer,
-            }
-        }
-    }
-
-    fn vacancy<R: Rule<State = Word>>(&self, rule: &R, now: Tick) -> Option<Vacancy<'_>> {
-        let seen = self.state.load(Acquire);
-        if seen == Word::BUSY.0 {
-            return None;
-        }
-        let life = if seen == Word::EMPTY.0 {
-            0
-        } else {
-            rule.life(&Word(seen), now)
-        };
-        Some(Vacancy {
-            slot: self,
-            seen,
-            life,
-        })
-    }
-}
-
-impl Vacancy<'_> {
-    /// Takes the slot over, unless someone else was faster.
-    fn claim(&self, key: u64, first: Word) -> bool {
-        let Self { slot, seen, .. } = *self;
-        if slot
-            .state
-            .compare_exchange(seen, Word::BUSY.0, AcqRel, Relaxed)
-            .is_err()
-        {
-            return false;
-        }
-        slot.key.store(key, Release);
-        slot.state.store(first.0, Release);
-        true
-    }
 }
 
 #[cfg(all(test, sluicegate_loom))]

@@ -1,0 +1,136 @@
+use std::sync::{Arc, Mutex};
+
+use ahash::RandomState;
+
+use super::{Direct, Keyed, Local, Shape, Shared};
+use crate::{
+    clock::{Clock, Monotonic},
+    limit::{
+        observe::Observe,
+        rule::Rule,
+        store::{Forgotten, Store},
+    },
+};
+
+/// How many keys a limiter has room for unless told otherwise.
+const CAPACITY: usize = 100_000;
+
+/// Says more of a [`Local`] limiter than its rule.
+///
+/// ```
+/// use std::time::Duration;
+/// use sluicegate::{clock::Coarse, limit::{Local, Quota, SlidingWindow}};
+///
+/// let limiter = Local::builder(SlidingWindow::new(Quota::per_hour(1_000)))
+///     .name("api")
+///     .capacity(1_000_000)
+///     .clock(Coarse::start(Duration::from_millis(1))?)
+///     .keyed();
+/// assert!(limiter.check(&42, 1).is_admitted());
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct LocalBuilder<R, C = Monotonic> {
+    rule: R,
+    clock: C,
+    capacity: usize,
+    name: Arc<str>,
+    observer: Option<Arc<dyn Observe>>,
+}
+
+impl<R: Rule> LocalBuilder<R> {
+    pub(super) fn new(rule: R) -> Self {
+        Self {
+            rule,
+            clock: Monotonic::new(),
+            capacity: CAPACITY,
+            name: "default".into(),
+            observer: None,
+        }
+    }
+}
+
+impl<R: Rule, C: Clock> LocalBuilder<R, C> {
+    /// The name by which clients, logs and metrics know the limit: `default`
+    /// unless set.
+    pub fn name(self, name: &str) -> Self {
+        Self {
+            name: name.into(),
+            ..self
+        }
+    }
+
+    /// For how many keys there is room; see [memory](Local#memory).
+    ///
+    /// # Panics
+    ///
+    /// When it is 0 or above 2^31.
+    pub fn capacity(self, capacity: usize) -> Self {
+        let possible = (1..=1 << 31).contains(&capacity);
+        assert!(
+            possible,
+            "capacity of {capacity} is not possible: allowed is 1 to 2^31"
+        );
+        Self { capacity, ..self }
+    }
+
+    /// The clock to go by.
+    pub fn clock<D: Clock>(self, clock: D) -> LocalBuilder<R, D> {
+        let Self {
+            rule,
+            capacity,
+            name,
+            observer,
+            ..
+        } = self;
+        LocalBuilder {
+            rule,
+            clock,
+            capacity,
+            name,
+            observer,
+        }
+    }
+
+    /// Who is told of buckets that are forgotten alive.
+    pub fn observe(self, observer: Arc<dyn Observe>) -> Self {
+        Self {
+            observer: Some(observer),
+            ..self
+        }
+    }
+
+    /// A limiter with a bucket for each key.
+    pub fn keyed(self) -> Local<R, Keyed, C> {
+        self.build()
+    }
+
+    /// A limiter with one bucket.
+    pub fn direct(self) -> Local<R, Direct, C> {
+        self.build()
+    }
+
+    fn build<S: Shape<R>>(self) -> Local<R, S, C> {
+        let Self {
+            rule,
+            clock,
+            capacity,
+            name,
+            observer,
+        } = self;
+        let forgotten = Forgotten::new(name.clone(), observer);
+        let store = S::Store::new(capacity, clock.now(), forgotten);
+        let (hasher, lines) = (RandomState::new(), Mutex::default());
+        Local {
+            shared: Arc::new(Shared {
+                rule,
+                clock,
+                store,
+                hasher,
+                name,
+                lines,
+            }),
+        }
+    }
+}

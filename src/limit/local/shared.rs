@@ -1,0 +1,77 @@
+//! What the clones of a limiter share, and what is done to a bucket of it.
+
+use std::{
+    hash::Hash,
+    sync::{Arc, Mutex},
+};
+
+use ahash::RandomState;
+
+use crate::{
+    clock::{Clock, Tick},
+    limit::{
+        decision::Decision,
+        line::Lines,
+        quota::Cost,
+        rule::{Rule, reserve},
+        store::Store,
+    },
+};
+
+pub(super) struct Shared<R, S, C> {
+    pub(super) rule: R,
+    pub(super) clock: C,
+    pub(super) store: S,
+    pub(super) hasher: RandomState,
+    pub(super) name: Arc<str>,
+    pub(super) lines: Mutex<Lines>,
+}
+
+impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
+    #[inline]
+    pub(super) fn hash<K: Hash + ?Sized>(&self, key: &K) -> u64 {
+        self.hasher.hash_one(key)
+    }
+
+    /// Changes a bucket as the rule says, at the present instant.
+    #[inline]
+    pub(super) fn update<T>(
+        &self,
+        key: u64,
+        mut change: impl FnMut(&R, &mut R::State, Tick) -> T,
+    ) -> T {
+        let now = self.clock.now();
+        self.store
+            .update(&self.rule, key, now, |state| change(&self.rule, state, now))
+    }
+
+    #[inline]
+    pub(super) fn check(&self, key: u64, cost: Cost) -> Decision {
+        self.update(key, |rule, state, now| rule.decide(state, now, cost))
+    }
+
+    pub(super) fn check_up_to(&self, key: u64, cost: Cost) -> (Cost, Decision) {
+        self.update(key, |rule, state, now| {
+            let left = rule.decide(state, now, 0).remaining().min(cost);
+            (left, rule.decide(state, now, left.max(cost.min(1))))
+        })
+    }
+
+    pub(super) fn credit(&self, key: u64, cost: Cost) {
+        self.update(key, |rule, state, now| rule.credit(state, now, cost));
+    }
+
+    pub(super) fn debit(&self, key: u64, cost: Cost) {
+        self.update(key, |rule, state, now| rule.debit(state, now, cost));
+    }
+
+    pub(super) fn reset(&self, key: u64) {
+        self.update(key, |_, state, _| *state = R::State::default());
+    }
+
+    pub(super) fn reserve(&self, key: u64, cost: Cost, patience: Tick) -> Decision {
+        self.update(key, |rule, state, now| {
+            reserve(rule, state, now, cost, patience)
+        })
+    }
+}

@@ -1,0 +1,136 @@
+//! Waiting for one's turn.
+
+use std::{
+    convert::Infallible,
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::{Arc, MutexGuard},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use super::shared::Shared;
+use crate::{
+    clock::{Clock, Tick, ticks},
+    limit::{
+        decision::Decision,
+        limiter::{Check, Patience},
+        line::{Lines, Place},
+        quota::Cost,
+        rule::Rule,
+        store::Store,
+    },
+};
+
+impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
+    /// Most need not wait, so they are asked about before the line is locked.
+    #[inline]
+    pub(super) fn until_ready(
+        this: &Arc<Self>,
+        key: u64,
+        cost: Cost,
+        patience: Patience,
+    ) -> Check<Turn> {
+        let max_wait = match patience.max_wait {
+            Some(max_wait) => ticks(max_wait),
+            None if this.rule.queues() => Tick::MAX,
+            None => return Check::Now(this.check(key, cost)),
+        };
+        let decision = this.reserve(key, cost, 0);
+        if decision.is_admitted() || max_wait == 0 {
+            return Check::Now(decision);
+        }
+        Self::stand_in_line(this, key, cost, (max_wait, patience.max_queue))
+    }
+
+    fn stand_in_line(
+        this: &Arc<Self>,
+        key: u64,
+        cost: Cost,
+        (max_wait, max_queue): (Tick, usize),
+    ) -> Check<Turn> {
+        let mut lines = this.lines();
+        let full = lines.len(key) >= max_queue;
+        let decision = this.reserve(key, cost, if full { 0 } else { max_wait });
+        let Some(wait) = decision.wait_ticks() else {
+            return Check::Now(decision);
+        };
+        let due = Instant::now() + Duration::from_micros(wait);
+        let place = lines.join(key, cost, due);
+        drop(lines);
+        let booking = Booking {
+            shared: this.clone(),
+            key,
+            place,
+        };
+        Check::Later(Turn(Box::pin(async move {
+            booking.place.come_due().await;
+            decision
+        })))
+    }
+
+    fn lines(&self) -> MutexGuard<'_, Lines> {
+        self.lines
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// A place in the line that is given back when it is dropped.
+struct Booking<R: Rule, S: Store<R::State>, C: Clock> {
+    shared: Arc<Shared<R, S, C>>,
+    key: u64,
+    place: Arc<Place>,
+}
+
+impl<R: Rule, S: Store<R::State>, C: Clock> Drop for Booking<R, S, C> {
+    fn drop(&mut self) {
+        // The line stays locked until the bucket has its cost back, or else a
+        // newcomer could book behind a place that is no more.
+        let mut lines = self.shared.lines();
+        let free = lines.leave(self.key, &self.place);
+        if free > 0 {
+            self.shared.credit(self.key, free);
+        }
+    }
+}
+
+/// Waits for its turn in a [`Local`] limiter.
+#[must_use = "futures do nothing unless polled; dropped, its place is given back"]
+pub struct Turn(Pin<Box<dyn Future<Output = Decision> + Send>>);
+
+impl Future for Turn {
+    type Output = Result<Decision, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(cx).map(Ok)
+    }
+}
+
+impl fmt::Debug for Turn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Turn")
+    }
+}
+
+/// What [`Local::until_ready`] answers: a decision, when its turn has come.
+#[derive(Debug)]
+#[must_use = "futures do nothing unless polled; dropped, its place is given back"]
+pub struct Ready(Check<Turn>);
+
+impl Ready {
+    pub(super) fn of(check: Check<Turn>) -> Self {
+        Self(check)
+    }
+}
+
+impl Future for Ready {
+    type Output = Decision;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Decision> {
+        Pin::new(&mut self.0).poll(cx).map(|Ok(decision)| decision)
+    }
+}
