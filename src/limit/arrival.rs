@@ -9,9 +9,10 @@
 //! units and a microsecond lasts `tick` units.
 
 use super::{
-    decision::{Decision, Spare},
+    decision::Decision,
     quota::{Cost, LARGEST, Quota, QuotaError},
     rule::Word,
+    spare::Spare,
 };
 use crate::clock::Tick;
 

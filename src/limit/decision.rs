@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use super::quota::Cost;
+use super::{quota::Cost, spare::Spare};
 use crate::clock::Tick;
 
 /// What to do with a request.
@@ -46,19 +46,6 @@ enum Outcome {
     /// Units until the same cost would pass.
     Deny(u64),
     Never,
-}
-
-/// What is left in a bucket, in the units of its rule.
-#[derive(Clone, Copy)]
-pub(super) struct Spare {
-    /// The cost that a whole bucket bears.
-    pub(super) limit: Cost,
-    /// Units that are left.
-    pub(super) units: u64,
-    /// Units that a cost of 1 takes.
-    pub(super) token: u64,
-    /// Units that come back in a tick: the measure of times, too.
-    pub(super) tick: u64,
 }
 
 impl Decision {
@@ -195,7 +182,7 @@ impl Decision {
 
     /// What could still be taken at once, after this decision.
     pub fn remaining(&self) -> Cost {
-        self.spare.units / self.spare.token
+        self.spare.remaining()
     }
 
     /// After how long the same cost passes if nobody else comes, to the
@@ -214,17 +201,14 @@ impl Decision {
     /// zero when the bucket is whole.
     pub fn more_after(&self) -> Duration {
         let more = self.said.map(|said| said.more);
-        Duration::from_micros(more.unwrap_or_else(|| self.next_token()))
+        Duration::from_micros(more.unwrap_or_else(|| self.spare.next_token(self.reset)))
     }
 
     /// The time in which the whole [`limit`](Self::limit) comes back: the
     /// window, or the burst at the sustained rate. Zero if that is unknown.
     pub fn window(&self) -> Duration {
-        let Spare {
-            limit, token, tick, ..
-        } = self.spare;
         let window = self.said.map(|said| said.window);
-        Duration::from_micros(window.unwrap_or_else(|| (limit * token).div_ceil(tick)))
+        Duration::from_micros(window.unwrap_or_else(|| self.spare.window()))
     }
 
     /// How many ticks an admitted request waits.
@@ -241,22 +225,6 @@ impl Decision {
             Outcome::Deny(retry) => Some(self.ticks(retry)),
             _ => None,
         }
-    }
-
-    fn next_token(&self) -> Tick {
-        let Spare {
-            limit,
-            units,
-            token,
-            tick,
-        } = self.spare;
-        let room = limit * token;
-        if units >= room {
-            return 0;
-        }
-        // In debt no units are left, and the debt is what reset exceeds the room by.
-        let debt = self.reset.saturating_sub(room);
-        (debt + token - units % token).div_ceil(tick)
     }
 
     fn ticks(&self, units: u64) -> Tick {

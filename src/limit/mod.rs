@@ -108,6 +108,7 @@ mod rule;
 mod service;
 mod sliding_log;
 mod sliding_window;
+mod spare;
 mod store;
 mod table;
 mod tiers;

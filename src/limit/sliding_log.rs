@@ -1,9 +1,10 @@
 use std::collections::VecDeque;
 
 use super::{
-    decision::{Decision, Spare},
+    decision::Decision,
     quota::{Cost, Quota, QuotaError},
     rule::{Rule, State, sealed},
+    spare::Spare,
     store,
 };
 use crate::clock::Tick;

@@ -1,7 +1,8 @@
 use super::{
-    decision::{Decision, Spare},
+    decision::Decision,
     quota::{Cost, Quota, QuotaError},
     rule::{Rule, Word},
+    spare::Spare,
     window::{View, Window},
 };
 use crate::clock::Tick;

@@ -1,0 +1,43 @@
+//! What is left in a bucket.
+
+use super::quota::Cost;
+use crate::clock::Tick;
+
+/// What is left in a bucket, in the units of its rule.
+#[derive(Clone, Copy)]
+pub(super) struct Spare {
+    /// The cost that a whole bucket bears.
+    pub(super) limit: Cost,
+    /// Units that are left.
+    pub(super) units: u64,
+    /// Units that a cost of 1 takes.
+    pub(super) token: u64,
+    /// Units that come back in a tick: the measure of times, too.
+    pub(super) tick: u64,
+}
+
+impl Spare {
+    pub(super) fn remaining(&self) -> Cost {
+        self.units / self.token
+    }
+
+    /// Ticks in which a whole bucket fills at the rate of its tokens.
+    pub(super) fn window(&self) -> Tick {
+        self.room().div_ceil(self.tick)
+    }
+
+    /// Ticks until one token more is left, `reset` being the units until the
+    /// bucket is whole.
+    pub(super) fn next_token(&self, reset: u64) -> Tick {
+        if self.units >= self.room() {
+            return 0;
+        }
+        // In debt no units are left, and the debt is what reset exceeds the room by.
+        let debt = reset.saturating_sub(self.room());
+        (debt + self.token - self.units % self.token).div_ceil(self.tick)
+    }
+
+    fn room(&self) -> u64 {
+        self.limit * self.token
+    }
+}
