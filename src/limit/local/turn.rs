@@ -98,7 +98,7 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Drop for Booking<R, S, C> {
     }
 }
 
-/// Waits for its turn in a [`Local`] limiter.
+/// Waits for its turn in a [`Local`](super::Local) limiter.
 #[must_use = "futures do nothing unless polled; dropped, its place is given back"]
 pub struct Turn(Pin<Box<dyn Future<Output = Decision> + Send>>);
 
@@ -116,7 +116,7 @@ impl fmt::Debug for Turn {
     }
 }
 
-/// What [`Local::until_ready`] answers: a decision, when its turn has come.
+/// What [`Local::until_ready`](super::Local::until_ready) answers: a decision, when its turn has come.
 #[derive(Debug)]
 #[must_use = "futures do nothing unless polled; dropped, its place is given back"]
 pub struct Ready(Check<Turn>);
