@@ -38,8 +38,8 @@
 //!   request denied with "retry after 70 ms" passes after 70 ms and not a
 //!   microsecond before, if nobody else came.
 //! * **Bounded.** A limiter with keys takes a fixed amount of memory, whatever
-//!   the keys are. Nobody has to call a sweeper. What had to be forgotten is
-//!   counted.
+//!   the keys are (a sliding log: as much as it logs, for a fixed number of
+//!   keys). Nobody has to call a sweeper. What had to be forgotten is counted.
 //! * **Free when local.** A decision in process allocates nothing, boxes
 //!   nothing, and awaits nothing.
 //! * **Composable.** The inner service's response and error types stay as they

@@ -7,7 +7,8 @@ use http::{HeaderName, HeaderValue, Request};
 use super::Key;
 
 /// Goes by the value of a header, byte for byte; by the first if it is there
-/// more than once.
+/// more than once. To ask the limiter for that bucket by hand, use the
+/// `HeaderValue` or its bytes.
 ///
 /// Whoever sends requests chooses their headers: unless something further out
 /// has checked the value, a client escapes this limit by changing it.

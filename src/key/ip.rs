@@ -252,6 +252,12 @@ impl ClientIp {
     }
 
     fn new(source: Source, trusted: Trusted) -> Self {
+        // Where nothing is believed, a header is a sign of a proxy forgotten.
+        let source = if trusted.is_empty() {
+            Source::Peer
+        } else {
+            source
+        };
         let unprefixed = Self {
             source,
             trusted,

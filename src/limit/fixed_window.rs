@@ -104,6 +104,11 @@ impl Rule for FixedWindow {
     }
 
     #[inline]
+    fn is_ahead(&self, state: &Word, now: Tick) -> bool {
+        self.window.view(*state, now).ahead > 0
+    }
+
+    #[inline]
     fn life(&self, state: &Word, now: Tick) -> Tick {
         let view = self.window.view(*state, now);
         if view.current == 0 {

@@ -113,8 +113,9 @@ impl<L, K, C, X, A> RateLimitLayer<L, K, C, X, A> {
         self.with(|terms| terms.pass_without_key = true)
     }
 
-    /// Shadow mode: decides, records and logs as ever, but lets all pass, at
-    /// once and unmarked. For trying a limit out on real traffic.
+    /// Shadow mode: decides, records and logs, but lets all pass, at once and
+    /// unmarked. For trying a limit out on real traffic. Nobody waits, so what
+    /// would have waited by [`wait`](Self::wait) is recorded as denied.
     pub fn shadow(self, shadow: bool) -> Self {
         self.with(|terms| terms.shadow = shadow)
     }

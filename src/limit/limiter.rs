@@ -26,7 +26,7 @@ pub trait Backend {
 /// A limiter is a handle: clones share their state.
 ///
 /// To write your own, decide in [`check`](Self::check), and make `until_ready`
-/// the same if it cannot wait:
+/// the same if no verdict of yours is `Queue`:
 ///
 /// ```
 /// use std::{convert::Infallible, future::Ready, sync::Arc, time::Duration};
@@ -67,7 +67,8 @@ pub trait Limiter<K: ?Sized>: Backend {
 
     /// Takes `cost`, or books it and sleeps until it is there, within the
     /// bounds of `patience`. The layer asks so, with [`Patience::none`] unless
-    /// it is told to wait. The place in the line is booked by the call
+    /// it is told to wait. Never answers `Now` with a verdict of `Queue`: whoever
+    /// asks here takes an admission for one that need not wait any more. The place in the line is booked by the call
     /// itself, and given back when the future is dropped.
     fn until_ready(&self, key: &K, cost: Cost, patience: Patience) -> Check<Self::Future>;
 }

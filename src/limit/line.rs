@@ -48,6 +48,11 @@ impl Lines {
         place
     }
 
+    /// Forgets the line. Those in it still pass when they are due.
+    pub(super) fn dissolve(&mut self, key: u64) {
+        self.lines.remove(&key);
+    }
+
     /// Leaves the line, and answers the cost that goes back into the bucket:
     /// 0 if the place has come due, for then it is used, or if it lapses.
     pub(super) fn leave(&mut self, key: u64, place: &Arc<Place>) -> Cost {

@@ -147,6 +147,10 @@ impl<R: Rule, C: Clock> Local<R, Keyed, C> {
 
     /// Gives `cost` back to `key`, for work that was not done after all. Never
     /// leaves more than a whole bucket.
+    ///
+    /// To reach the bucket that a layer charged, use what the layer's
+    /// [`Key`](crate::key::Key) reads from the request: the address of a client is
+    /// another key than its text.
     pub fn credit<K: Hash + ?Sized>(&self, key: &K, cost: Cost) {
         self.shared.credit(self.shared.hash(key), cost);
     }
@@ -158,7 +162,8 @@ impl<R: Rule, C: Clock> Local<R, Keyed, C> {
         self.shared.debit(self.shared.hash(key), cost);
     }
 
-    /// Makes the bucket of `key` whole.
+    /// Makes the bucket of `key` whole. Those who wait for it already pass when
+    /// they were told to.
     pub fn reset<K: Hash + ?Sized>(&self, key: &K) {
         self.shared.reset(self.shared.hash(key));
     }
@@ -226,7 +231,7 @@ impl<R: Rule, C: Clock> Local<R, Direct, C> {
         self.shared.debit(0, cost);
     }
 
-    /// Makes the bucket whole.
+    /// Makes the bucket whole. Those who wait already pass when they were told to.
     pub fn reset(&self) {
         self.shared.reset(0);
     }

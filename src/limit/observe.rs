@@ -7,7 +7,8 @@ use std::{
 
 use super::decision::Decision;
 
-/// Is told of every decision of a layer, and of every bucket that a full table
+/// Is told of every decision of a layer (but not of a request that is dropped
+/// while it waits for one), and of every bucket that a full table
 /// had to forget. This is where metrics attach.
 ///
 /// It is called on the path of a request, so it should be quick. [`Counts`] is
@@ -33,7 +34,8 @@ pub trait Observe: fmt::Debug + Send + Sync + 'static {
 
     /// A limiter of this name forgot a bucket that was still alive, because
     /// its table is full. Give it the same observer as the layer, by
-    /// [`LocalBuilder::observe`](super::LocalBuilder::observe).
+    /// [`LocalBuilder::observe`](super::LocalBuilder::observe). It may be called
+    /// while somebody takes a place in a line: it must not ask the limiter.
     fn forgotten(&self, limiter: &str) {
         let _ = limiter;
     }
@@ -71,13 +73,14 @@ pub enum Outcome {
     Waited,
     /// It was refused.
     Refused,
-    /// It would have been refused, but the layer only watches (shadow mode).
+    /// It would have been refused, or would have had to wait, but the layer only
+    /// watches (shadow mode).
     Shadowed,
     /// It was not asked about.
     Exempt,
     /// It has no key, and the layer lets such requests pass.
     Keyless,
-    /// The limiter could not decide, so it was refused.
+    /// The limiter could not decide, so it was refused, or passed in shadow mode.
     Failed,
 }
 
@@ -117,13 +120,14 @@ pub struct Snapshot {
     pub waited: u64,
     /// Requests refused.
     pub refused: u64,
-    /// Requests that passed in shadow mode, but would have been refused.
+    /// Requests that passed in shadow mode, but would have been refused or would
+    /// have had to wait.
     pub shadowed: u64,
     /// Requests not asked about.
     pub exempt: u64,
     /// Requests without a key that passed.
     pub keyless: u64,
-    /// Requests refused because the limiter could not decide.
+    /// Requests about which the limiter could not decide.
     pub failed: u64,
     /// Buckets forgotten alive because the table is full.
     pub forgotten: u64,

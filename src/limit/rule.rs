@@ -63,6 +63,14 @@ pub trait Rule: Clone + fmt::Debug + Send + Sync + 'static {
         false
     }
 
+    /// Whether the state was written for a later instant than `now`: by somebody
+    /// who read the clock later and came first, in advance, or before the clock
+    /// stepped back. Only rules for which that matters have to say.
+    fn is_ahead(&self, state: &Self::State, now: Tick) -> bool {
+        let _ = (state, now);
+        false
+    }
+
     /// For how many ticks from now the bucket still differs from one never
     /// seen: 0 if it does not.
     fn life(&self, state: &Self::State, now: Tick) -> Tick;

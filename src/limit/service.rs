@@ -104,7 +104,11 @@ impl<S, L, K, C, X, A> RateLimit<S, L, K, C, X, A> {
                 );
                 ResponseFuture::checking(check, asker, self.gate.clone(), held)
             }
-            Passage::Refuse(refusal) => ResponseFuture::answered(self.answer.refuse(refusal, &req)),
+            Passage::Refuse(refusal) => {
+                // What the ready service has reserved is not used: it goes too.
+                self.inner = self.inner.clone();
+                ResponseFuture::answered(self.answer.refuse(refusal, &req))
+            }
             Passage::Pass | Passage::Mark(_) => unreachable!("whatever passes is not detained"),
         }
     }

@@ -167,7 +167,10 @@ impl SlidingLog {
 
     fn decision(&self, log: &Log, now: Tick, cost: Cost, wait: Tick) -> Decision {
         let limit = self.quota.amount();
-        let units = limit.saturating_sub(log.used);
+        let units = match self.is_ahead(log, now) {
+            true => 0,
+            false => limit.saturating_sub(log.used),
+        };
         let spare = Spare {
             limit,
             units,
@@ -219,6 +222,10 @@ impl Rule for SlidingLog {
         log.forget(now, self.width());
         log.push(now + wait, cost, usize::MAX);
         self.decision(log, now, cost, wait).queued(wait)
+    }
+
+    fn is_ahead(&self, log: &Log, now: Tick) -> bool {
+        log.last().is_some_and(|last| last > now)
     }
 
     fn life(&self, log: &Log, now: Tick) -> Tick {

@@ -174,6 +174,11 @@ impl Rule for SlidingWindow {
     }
 
     #[inline]
+    fn is_ahead(&self, state: &Word, now: Tick) -> bool {
+        self.window.view(*state, now).ahead > 0
+    }
+
+    #[inline]
     fn life(&self, state: &Word, now: Tick) -> Tick {
         self.reset(&self.window.view(*state, now))
     }

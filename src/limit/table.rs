@@ -158,27 +158,40 @@ impl Table {
     where
         R: Rule<State = Word>,
     {
+        let (answer, replaced) = self.claim(rule, key, now, &mut change);
+        // Where no lock is held: it is told to an observer.
+        if replaced > 0 {
+            self.forgotten.add_one();
+        }
+        answer
+    }
+
+    /// Finds a place for a new key. Also answers the life of what had to go.
+    fn claim<R, T>(
+        &self,
+        rule: &R,
+        key: u64,
+        now: Tick,
+        change: &mut impl FnMut(&mut Word) -> T,
+    ) -> (T, Tick)
+    where
+        R: Rule<State = Word>,
+    {
         let _turn = lock(&self.turns[key as usize % TURNS].0);
         loop {
             // Someone may have had the turn before, with the same key.
-            if let Some(answer) = self
-                .find(key)
-                .and_then(|slot| slot.update(key, &mut change))
-            {
-                return answer;
+            if let Some(answer) = self.find(key).and_then(|slot| slot.update(key, change)) {
+                return (answer, 0);
             }
             let mut first = Word::EMPTY;
             let answer = change(&mut first);
             if first == Word::EMPTY {
-                return answer;
+                return (answer, 0);
             }
             if let Some(vacancy) = self.vacancy(rule, key, now)
                 && vacancy.claim(key, first)
             {
-                if vacancy.life > 0 {
-                    self.forgotten.add_one();
-                }
-                return answer;
+                return (answer, vacancy.life);
             }
         }
     }

@@ -8,8 +8,9 @@ use super::{
 /// A limiter for each tier: a free and a paid plan behind one layer.
 ///
 /// The key is a pair of the tier and whatever the tier's own limiter goes by.
-/// Each tier has buckets of its own, so a client that changes its plan begins
-/// with a whole bucket there. Tiers that are not listed fall under the default.
+/// Each tier has a limiter, and so buckets, of its own: a client that changes
+/// its plan begins with a whole bucket there. Tiers that are not listed share the
+/// default and its buckets.
 ///
 /// ```
 /// use http::Request;

@@ -78,10 +78,7 @@ const LARGEST: u64 = 999_999_999_999_999;
 /// left out.
 fn item(name: &str, a: char, first: Cost, b: char, second: u64) -> Option<HeaderValue> {
     let mut text = Text::default();
-    text.put(b"\"")?
-        .put(name.as_bytes())?
-        .put(b"\"")?
-        .parameter(a, first)?;
+    text.string(name)?.parameter(a, first)?;
     if second > 0 {
         text.parameter(b, second)?;
     }
@@ -104,6 +101,28 @@ impl Default for Text {
 }
 
 impl Text {
+    /// A string (RFC 9651, section 4.1.6), which holds printable ASCII alone.
+    fn string(&mut self, text: &str) -> Option<&mut Self> {
+        self.put(b"\"")?;
+        for piece in text
+            .as_bytes()
+            .split_inclusive(|it| matches!(it, b'"' | b'\\'))
+        {
+            match piece {
+                [plain @ .., last @ (b'"' | b'\\')] => {
+                    self.printable(plain)?.put(&[b'\\', *last])?;
+                }
+                plain => _ = self.printable(plain)?,
+            }
+        }
+        self.put(b"\"")
+    }
+
+    fn printable(&mut self, text: &[u8]) -> Option<&mut Self> {
+        let printable = text.iter().all(|it| matches!(it, b' '..=b'~'));
+        printable.then(|| self.put(text)).flatten()
+    }
+
     fn parameter(&mut self, name: char, value: u64) -> Option<&mut Self> {
         let decimal = Decimal::of(value.min(LARGEST));
         self.put(&[b';', name as u8, b'='])?.put(decimal.as_bytes())
@@ -177,7 +196,25 @@ mod tests {
     }
 
     #[test]
+    fn names_are_quoted_like_any_string() {
+        let [_, (_, state)] = &written(Headers::Ietf, r#"a "b\"#, 1)[..] else {
+            panic!("two fields");
+        };
+        assert_eq!(sfv_first(state).as_deref(), Some(r#"a "b\"#));
+    }
+
+    /// The string of the first item of a list.
+    fn sfv_first(list: &str) -> Option<String> {
+        let list: sfv::List = sfv::Parser::new(list).parse().ok()?;
+        match list.first()? {
+            sfv::ListEntry::Item(item) => Some(item.bare_item.as_string()?.as_str().to_owned()),
+            sfv::ListEntry::InnerList(_) => None,
+        }
+    }
+
+    #[test]
     fn a_name_that_no_header_can_bear_is_left_out() {
+        assert!(written(Headers::Ietf, "\u{fc}ber", 1).is_empty());
         assert!(written(Headers::Ietf, "line\nbreak", 1).is_empty());
         assert!(written(Headers::Ietf, &"long".repeat(100), 1).is_empty());
     }

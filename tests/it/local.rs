@@ -505,3 +505,43 @@ fn anything_that_can_be_hashed_is_a_key() {
     once(&limiter, [1_u8, 2, 3].as_slice());
     once(&limiter, &());
 }
+
+/// Threads read the clock before they meet in a bucket, and not in that order.
+fn nobody_is_refused_below<R: Rule>(rule: R)
+where
+    Direct: sluicegate::limit::Shape<R>,
+{
+    let limiter = Local::direct(rule);
+    let begin = Barrier::new(4);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                begin.wait();
+                for _ in 0..10_000 {
+                    let decision = limiter.check(1);
+                    assert!(decision.is_admitted(), "{decision:?}");
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn a_thread_that_is_late_is_not_refused_below_the_limit() {
+    nobody_is_refused_below(SlidingLog::new(Quota::per_hour(65_536)));
+    let often = |amount| Quota::new(amount, ms(1)).unwrap();
+    nobody_is_refused_below(SlidingWindow::new(often(60_000_000)));
+    nobody_is_refused_below(FixedWindow::new(often(60_000_000)));
+}
+
+#[test]
+fn what_was_not_admitted_is_not_said_to_be_taken() {
+    let clock = Manual::new();
+    let rule = SlidingLog::new(Quota::per_second(5));
+    let limiter = Local::builder(rule).clock(clock.clone()).direct();
+    assert!(limiter.check(1).is_admitted());
+    clock.set(clock.now() - 10);
+    let (taken, decision) = limiter.check_up_to(5);
+    assert!(decision.is_denied());
+    assert_eq!((taken, decision.remaining()), (0, 0));
+}

@@ -119,3 +119,14 @@ async fn a_service_that_is_full_admits_again_without_being_made_anew() {
     clock.advance(ms(60_000));
     assert_eq!(passing(&mut service, 2).await, 1);
 }
+
+#[tokio::test]
+async fn a_refused_request_keeps_nothing_that_readiness_has_reserved() {
+    let reserving = tower::limit::ConcurrencyLimitLayer::new(1).layer(Probe::new());
+    let mut one = layer_of(a_few(1)).layer(reserving);
+    let mut other = one.clone();
+    assert_eq!(status(&mut one).await, StatusCode::OK);
+    assert_eq!(status(&mut one).await, StatusCode::TOO_MANY_REQUESTS);
+    let ready = other.ready().now_or_never();
+    assert!(ready.is_some(), "the permit went back");
+}

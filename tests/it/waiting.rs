@@ -462,3 +462,17 @@ proptest! {
         prop_assert_eq!(left, 5);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn after_a_reset_those_in_line_have_nothing_to_give_back() {
+    let limiter = Local::builder(TokenBucket::new(Quota::per_hour(5)))
+        .clock(sluicegate::clock::Tokio::new())
+        .direct();
+    assert!(limiter.check(5).is_admitted());
+    let patience = Patience::up_to(Duration::from_secs(100_000));
+    let line: Vec<_> = (0..5).map(|_| limiter.until_ready(1, patience)).collect();
+    limiter.reset();
+    assert!(limiter.check(5).is_admitted());
+    drop(line);
+    assert!(limiter.check(1).is_denied());
+}

@@ -2,7 +2,7 @@
 
 use std::{
     hash::Hash,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
 use ahash::RandomState;
@@ -41,8 +41,12 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
         mut change: impl FnMut(&R, &mut R::State, Tick) -> T,
     ) -> T {
         let now = self.clock.now();
-        self.store
-            .update(&self.rule, key, now, |state| change(&self.rule, state, now))
+        self.store.update(&self.rule, key, now, |state| {
+            // Another thread may have read the clock later and come first.
+            let late = self.rule.is_ahead(state, now);
+            let now = if late { self.clock.now() } else { now };
+            change(&self.rule, state, now)
+        })
     }
 
     #[inline]
@@ -53,7 +57,9 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
     pub(super) fn check_up_to(&self, key: u64, cost: Cost) -> (Cost, Decision) {
         self.update(key, |rule, state, now| {
             let left = rule.decide(state, now, 0).remaining().min(cost);
-            (left, rule.decide(state, now, left.max(cost.min(1))))
+            let decision = rule.decide(state, now, left.max(cost.min(1)));
+            let taken = if decision.is_admitted() { left } else { 0 };
+            (taken, decision)
         })
     }
 
@@ -66,6 +72,9 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
     }
 
     pub(super) fn reset(&self, key: u64) {
+        // Whoever waits has nothing booked any more, so nothing to give back.
+        let mut lines = self.lines();
+        lines.dissolve(key);
         self.update(key, |_, state, _| *state = R::State::default());
     }
 
@@ -73,5 +82,11 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
         self.update(key, |rule, state, now| {
             reserve(rule, state, now, cost, patience)
         })
+    }
+
+    pub(super) fn lines(&self) -> MutexGuard<'_, Lines> {
+        self.lines
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }

@@ -5,7 +5,7 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
-    sync::{Arc, MutexGuard},
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -18,7 +18,7 @@ use crate::{
     limit::{
         decision::Decision,
         limiter::{Check, Patience},
-        line::{Lines, Place},
+        line::Place,
         quota::Cost,
         rule::Rule,
         store::Store,
@@ -70,12 +70,6 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
             booking.place.come_due().await;
             decision
         })))
-    }
-
-    fn lines(&self) -> MutexGuard<'_, Lines> {
-        self.lines
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 
