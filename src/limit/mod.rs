@@ -67,8 +67,9 @@
 //!
 //! Readiness is the inner service's; nothing is reserved in `poll_ready`. The
 //! layer holds a limiter, which is a handle: no clone and no call of `layer`
-//! makes new state. A service must be `Clone` to be wrapped, because a request
-//! that waits takes the ready service along and leaves a clone behind.
+//! makes new state. A service must be `Clone` to be wrapped: a request that
+//! waits takes the ready service along and leaves a clone behind, and a refused
+//! one lets go of it, with whatever it had reserved.
 //!
 //! # Cancellation
 //!
