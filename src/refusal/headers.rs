@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, HeaderValue, header::RETRY_AFTER};
 
 use super::decimal::Decimal;
-use crate::limit::{Cost, Decision};
+use crate::limit::Decision;
 
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const STATE: HeaderName = HeaderName::from_static("ratelimit");
@@ -61,12 +61,15 @@ impl Headers {
 }
 
 fn write_ietf(limiter: &str, decision: &Decision, headers: &mut HeaderMap) {
+    let Some(mut item) = Item::named(limiter) else {
+        return;
+    };
     let window = seconds_up(decision.window());
-    if let Some(policy) = item(limiter, 'q', decision.limit(), 'w', window) {
+    if let Some(policy) = item.with((b'q', decision.limit()), (b'w', window)) {
         headers.append(POLICY, policy);
     }
     let more = seconds_up(decision.more_after());
-    if let Some(state) = item(limiter, 'r', decision.remaining(), 't', more) {
+    if let Some(state) = item.with((b'r', decision.remaining()), (b't', more)) {
         headers.append(STATE, state);
     }
 }
@@ -74,69 +77,64 @@ fn write_ietf(limiter: &str, decision: &Decision, headers: &mut HeaderMap) {
 /// The largest integer of a structured field (RFC 9651, section 3.3.1).
 const LARGEST: u64 = 999_999_999_999_999;
 
-/// An item of a structured field: `"name";a=1;b=2`. A second value of 0 is
-/// left out.
-fn item(name: &str, a: char, first: Cost, b: char, second: u64) -> Option<HeaderValue> {
-    let mut text = Text::default();
-    text.string(name)?.parameter(a, first)?;
-    if second > 0 {
-        text.parameter(b, second)?;
-    }
-    HeaderValue::from_bytes(text.written()).ok()
-}
-
-/// Room for a field on the stack, so that its value is the only allocation.
-struct Text {
+/// An item of a structured field, `"name";a=1;b=2`, on the stack, so that its
+/// value is the only allocation.
+struct Item {
     bytes: [u8; 160],
     length: usize,
 }
 
-impl Default for Text {
-    fn default() -> Self {
-        Self {
+impl Item {
+    /// An item without parameters, if the name can be a string.
+    fn named(name: &str) -> Option<Self> {
+        let mut item = Self {
             bytes: [0; 160],
             length: 0,
-        }
+        };
+        item.string(name.as_bytes())?;
+        Some(item)
     }
-}
 
-impl Text {
+    /// The item with these parameters; a second one of 0 is left out.
+    fn with(&mut self, first: (u8, u64), second: (u8, u64)) -> Option<HeaderValue> {
+        let name = self.length;
+        let written = self.parameter(first).and_then(|()| match second {
+            (_, 0) => Some(()),
+            second => self.parameter(second),
+        });
+        let value = HeaderValue::from_bytes(&self.bytes[..self.length]);
+        self.length = name;
+        written.and(value.ok())
+    }
+
     /// A string (RFC 9651, section 4.1.6), which holds printable ASCII alone.
-    fn string(&mut self, text: &str) -> Option<&mut Self> {
+    fn string(&mut self, text: &[u8]) -> Option<()> {
+        if !text.iter().all(|it| matches!(it, b' '..=b'~')) {
+            return None;
+        }
         self.put(b"\"")?;
-        for piece in text
-            .as_bytes()
-            .split_inclusive(|it| matches!(it, b'"' | b'\\'))
-        {
+        for piece in text.split_inclusive(|it| matches!(it, b'"' | b'\\')) {
             match piece {
                 [plain @ .., last @ (b'"' | b'\\')] => {
-                    self.printable(plain)?.put(&[b'\\', *last])?;
+                    self.put(plain)?;
+                    self.put(&[b'\\', *last])?;
                 }
-                plain => _ = self.printable(plain)?,
+                plain => self.put(plain)?,
             }
         }
         self.put(b"\"")
     }
 
-    fn printable(&mut self, text: &[u8]) -> Option<&mut Self> {
-        let printable = text.iter().all(|it| matches!(it, b' '..=b'~'));
-        printable.then(|| self.put(text)).flatten()
+    fn parameter(&mut self, (name, value): (u8, u64)) -> Option<()> {
+        self.put(&[b';', name, b'='])?;
+        self.put(Decimal::of(value.min(LARGEST)).as_bytes())
     }
 
-    fn parameter(&mut self, name: char, value: u64) -> Option<&mut Self> {
-        let decimal = Decimal::of(value.min(LARGEST));
-        self.put(&[b';', name as u8, b'='])?.put(decimal.as_bytes())
-    }
-
-    fn put(&mut self, text: &[u8]) -> Option<&mut Self> {
+    fn put(&mut self, text: &[u8]) -> Option<()> {
         let end = self.length + text.len();
         self.bytes.get_mut(self.length..end)?.copy_from_slice(text);
         self.length = end;
-        Some(self)
-    }
-
-    fn written(&self) -> &[u8] {
-        &self.bytes[..self.length]
+        Some(())
     }
 }
 
@@ -152,7 +150,7 @@ fn seconds_up(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limit::{Quota, Rule, TokenBucket, Word};
+    use crate::limit::{Cost, Quota, Rule, TokenBucket, Word};
 
     fn written(headers: Headers, name: &str, taken: Cost) -> Vec<(String, String)> {
         let rule = TokenBucket::new(Quota::per_second(10).burst(20));
