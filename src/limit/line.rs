@@ -10,7 +10,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     fmt,
-    sync::{Arc, Mutex},
+    sync::Arc,
 };
 
 use tokio::{
@@ -19,6 +19,7 @@ use tokio::{
 };
 
 use super::quota::Cost;
+use crate::sync::{Mutex, lock};
 
 /// The lines of one limiter, by the hash of the key. Empty lines are not kept.
 #[derive(Debug, Default)]
@@ -101,17 +102,11 @@ impl Place {
     }
 
     fn due(&self) -> Instant {
-        *self
-            .due
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        *lock(&self.due)
     }
 
     fn move_to(&self, due: Instant) -> Instant {
-        let mut own = self
-            .due
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut own = lock(&self.due);
         self.moved.notify_one();
         std::mem::replace(&mut own, due)
     }

@@ -1,4 +1,4 @@
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use ahash::RandomState;
 
@@ -10,6 +10,7 @@ use crate::{
         rule::Rule,
         store::{Forgotten, Store},
     },
+    sync::Mutex,
 };
 
 /// How many keys a limiter has room for unless told otherwise.

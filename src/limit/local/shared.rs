@@ -1,9 +1,6 @@
 //! What the clones of a limiter share, and what is done to a bucket of it.
 
-use std::{
-    hash::Hash,
-    sync::{Arc, Mutex, MutexGuard},
-};
+use std::{hash::Hash, sync::Arc};
 
 use ahash::RandomState;
 
@@ -16,6 +13,7 @@ use crate::{
         rule::{Rule, reserve},
         store::Store,
     },
+    sync::{Mutex, MutexGuard, lock},
 };
 
 pub(super) struct Shared<R, S, C> {
@@ -85,8 +83,6 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
     }
 
     pub(super) fn lines(&self) -> MutexGuard<'_, Lines> {
-        self.lines
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        lock(&self.lines)
     }
 }
