@@ -69,7 +69,7 @@ impl<F> Answer<F> {
     }
 
     /// Puts the [`Decision`] among the extensions of responses to admitted
-    /// requests. Off unless asked for: it takes three allocations.
+    /// requests. Off unless asked for: extensions are kept on the heap.
     #[must_use]
     pub fn with_decision(self) -> Self {
         Self {
