@@ -62,5 +62,8 @@
 pub mod clock;
 pub mod key;
 pub mod limit;
+#[cfg(feature = "redis")]
+#[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
+pub mod redis;
 pub mod refusal;
 mod sync;

@@ -106,6 +106,8 @@ mod observe;
 pub mod pace;
 mod quota;
 mod rule;
+#[cfg(feature = "redis")]
+mod script;
 mod service;
 mod sliding_log;
 mod sliding_window;
@@ -116,6 +118,8 @@ mod tiers;
 mod token_bucket;
 mod window;
 
+#[cfg(feature = "redis")]
+pub use self::script::Scripted;
 pub use self::{
     decision::{Decision, Verdict},
     fixed_window::FixedWindow,

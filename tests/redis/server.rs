@@ -1,0 +1,114 @@
+//! A real `redis-server`, for as long as its value lives.
+
+use std::{
+    io::{BufRead, BufReader},
+    net::TcpListener,
+    process::{Child, Command, Stdio},
+    thread,
+};
+
+const MISSING: &str = "redis-server is missing: install it with `apt-get install redis-server` \
+                       or `brew install redis`, or let ./scripts/test do it";
+
+/// A server without persistence on a free port of the loopback; killed when dropped.
+pub struct Server {
+    process: Child,
+    port: u16,
+    settings: Vec<String>,
+}
+
+impl Server {
+    pub fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// A server with more settings, as they stand on redis-server's command line.
+    pub fn with(settings: &[&str]) -> Self {
+        let settings: Vec<_> = settings.iter().map(|said| said.to_string()).collect();
+        // Between looking for a free port and taking it, somebody else may.
+        let started = (0..20).find_map(|_| {
+            let port = free_port();
+            Some((port, launch(port, &settings)?))
+        });
+        let (port, process) = started.expect("a port that stays free");
+        Self {
+            process,
+            port,
+            settings,
+        }
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}/", self.port)
+    }
+
+    /// A plain client, to look at what is in the server.
+    pub fn client(&self) -> redis::Connection {
+        let client = redis::Client::open(self.url()).expect("a good address");
+        client.get_connection().expect("the server is up")
+    }
+
+    /// Ends it as a crash would.
+    pub fn kill(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+
+    /// Starts it again on the same port, empty.
+    pub fn restart(&mut self) {
+        self.kill();
+        self.process = launch(self.port, &self.settings).expect("its port is still free");
+    }
+
+    /// Stops it from doing anything, without closing a connection.
+    pub fn stop(&self) {
+        self.signal("-STOP");
+    }
+
+    pub fn go_on(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let id = self.process.id().to_string();
+        let sent = Command::new("kill").args([signal, &id]).status();
+        assert!(sent.expect("kill is there").success());
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("it is bound").port()
+}
+
+/// Waits until it says that it is ready; `None` if it ends before.
+fn launch(port: u16, settings: &[String]) -> Option<Child> {
+    let mut process = Command::new("redis-server")
+        .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
+        .args(["--save", "", "--appendonly", "no"])
+        .args(settings)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{MISSING} ({error})"));
+    let output = process.stdout.take().expect("it is piped");
+    let mut lines = BufReader::new(output).lines().map_while(Result::ok);
+    if !lines.any(|line| line.contains("Ready to accept connections")) {
+        let _ = process.kill();
+        let _ = process.wait();
+        return None;
+    }
+    // A full pipe would stop the server; the thread ends with it.
+    thread::spawn(move || lines.for_each(drop));
+    Some(process)
+}
