@@ -28,10 +28,12 @@ use std::{fmt, hash::Hash};
 
 mod http;
 mod ip;
+mod spell;
 
 pub use self::{
     http::{Extension, Header, extension, header},
     ip::{Client, ClientIp, ClientIpError},
+    spell::{Name, Spell},
 };
 
 /// Reads from a request whose budget it draws on.

@@ -1,0 +1,181 @@
+use std::num::{NonZeroI8, NonZeroU64};
+
+use ::http::Request;
+
+use super::*;
+use crate::key::{self, ClientIp, Key, KeyExt};
+
+fn written(key: impl Spell) -> String {
+    Name::of(&key).to_string()
+}
+
+/// A change in here loses the buckets of everybody who is deployed.
+#[test]
+fn texts_bytes_and_numbers_are_written_as_ever() {
+    let stays = "ABCXYZabcxyz0189-._@+/=";
+    assert_eq!(written(stays), stays);
+    for (key, expected) in [
+        ("", ""),
+        ("ann@example.org", "ann@example.org"),
+        ("a b", "a%20b"),
+        ("{}", "%7B%7D"),
+        (":(,)~%", "%3A%28%2C%29%7E%25"),
+        ("%41", "%2541"),
+        ("\r\n\t\0\x7f", "%0D%0A%09%00%7F"),
+        ("é→", "%C3%A9%E2%86%92"),
+        (
+            "*?[]^\\\"'`$!#&;<>|",
+            "%2A%3F%5B%5D%5E%5C%22%27%60%24%21%23%26%3B%3C%3E%7C",
+        ),
+    ] {
+        assert_eq!(written(key), expected, "{key:?}");
+        assert_eq!(written(key.as_bytes()), expected, "{key:?}");
+        assert_eq!(written(key.to_owned()), expected, "{key:?}");
+    }
+    assert_eq!(written([0_u8, 0x80, 0xff]), "%00%80%FF");
+    assert_eq!(written('é'), "%C3%A9");
+    assert_eq!(written(','), "%2C");
+    assert_eq!(
+        (written(true), written(false)),
+        ("true".into(), "false".into())
+    );
+    assert_eq!(written(()), "");
+    assert_eq!(written(0_u8), "0");
+    assert_eq!(written(usize::MAX), u64::MAX.to_string());
+    assert_eq!(written(i8::MIN), "-128");
+    assert_eq!(
+        written(u128::MAX),
+        "340282366920938463463374607431768211455"
+    );
+    assert_eq!(
+        written(i128::MIN),
+        "-170141183460469231731687303715884105728"
+    );
+    assert_eq!(written(NonZeroU64::MAX), "18446744073709551615");
+    assert_eq!(written(NonZeroI8::MIN), "-128");
+}
+
+#[test]
+fn addresses_are_written_as_ever() {
+    for address in [
+        "192.0.2.1",
+        "::",
+        "::1",
+        "2001:db8::1",
+        "2001:db8:1:200::",
+        "2001:db8:0:1:1:1:1:1",
+        "2001:0:0:1::1",
+        "::ffff:192.0.2.1",
+        "::1.2.3.4",
+        "64:ff9b::102:304",
+    ] {
+        let ip: IpAddr = address.parse().unwrap();
+        let expected = if address == "::1.2.3.4" {
+            "::102:304"
+        } else {
+            address
+        };
+        assert_eq!(written(ip), expected);
+        match ip {
+            IpAddr::V4(ip) => assert_eq!(written(ip), expected),
+            IpAddr::V6(ip) => assert_eq!(written(ip), expected),
+        }
+    }
+    let mapped: IpAddr = "::ffff:192.0.2.1".parse().unwrap();
+    assert_eq!(written(Client::from(mapped)), "192.0.2.1");
+
+    let socket = |text: &str| written(text.parse::<SocketAddr>().unwrap());
+    assert_eq!(socket("192.0.2.1:80"), "(192.0.2.1,80)");
+    assert_eq!(socket("[2001:db8::1]:80"), "(2001:db8::1,80)");
+    assert_eq!(socket("[fe80::1%2]:80"), "(fe80::1,80,0,2)");
+    let flowing = SocketAddrV6::new(Ipv6Addr::LOCALHOST, 80, 1, 0);
+    assert_eq!(written(flowing), "(::1,80,1,0)");
+}
+
+#[test]
+fn what_is_made_of_keys_is_written_as_ever() {
+    assert_eq!(written(("a", 1)), "(a,1)");
+    assert_eq!(written(("a", 1, "b")), "(a,1,b)");
+    assert_eq!(written(("a", 1, "b", ())), "(a,1,b,)");
+    assert_eq!(written((("a", 1), "b")), "((a,1),b)");
+    assert_eq!(written(("a", (1, "b"))), "(a,(1,b))");
+    assert_eq!(written(("a,1", "b)")), "(a%2C1,b%29)");
+    assert_eq!(written(None::<&str>), "-");
+    assert_eq!(written(Some("")), "()");
+    assert_eq!(written(Some("-")), "(-)");
+    assert_eq!(written(Some(None::<()>)), "(-)");
+    assert_eq!(written(Some(Some("a"))), "((a))");
+    assert_eq!(written(Either::<_, &str>::First("a")), "(1,a)");
+    assert_eq!(written(Either::<&str, _>::Second("a")), "(2,a)");
+
+    let text = String::from("a b");
+    assert_eq!(written((&mut text.clone(), &&7)), "(a%20b,7)");
+    assert_eq!(written(Box::<str>::from("a b")), "a%20b");
+    assert_eq!(written(Rc::<[u8]>::from(*b"a b")), "a%20b");
+    assert_eq!(written(Arc::new(text.clone())), "a%20b");
+    assert_eq!(written(Cow::Borrowed("a b")), "a%20b");
+    assert_eq!(written(Cow::<str>::Owned(text)), "a%20b");
+    assert_eq!(written(Bytes::from_static(b"a b")), "a%20b");
+    assert_eq!(written(&("a", 1) as &dyn Spell), "(a,1)");
+}
+
+#[test]
+fn what_the_keys_of_this_crate_make_is_written_as_ever() {
+    fn made<K: for<'a> Key<Request<()>, Key<'a>: Spell>>(key: K, request: &Request<()>) -> String {
+        written(key.key(request).unwrap())
+    }
+    let value = HeaderValue::from_bytes(b"k\xff 1").unwrap();
+    let mut request = Request::put("/")
+        .header("x-api-key", value)
+        .body(())
+        .unwrap();
+    request.extensions_mut().insert(7_u32);
+    request
+        .extensions_mut()
+        .insert(IpAddr::from([192, 0, 2, 1]));
+
+    let (api_key, absent) = (key::header("x-api-key"), key::header("x-absent"));
+    assert_eq!(made(key::Global, &request), "");
+    assert_eq!(made(api_key.clone(), &request), "k%FF%201");
+    assert_eq!(made(key::extension::<u32>(), &request), "7");
+    assert_eq!(made(ClientIp::peer(), &request), "192.0.2.1");
+    let method = key::by(|req: &Request<()>| Some(req.method().clone()));
+    assert_eq!(
+        made((method, ClientIp::peer()), &request),
+        "(PUT,192.0.2.1)"
+    );
+    assert_eq!(
+        made(api_key.clone().or(key::Global), &request),
+        "(1,k%FF%201)"
+    );
+    assert_eq!(
+        made(absent.or(api_key).or(key::Global), &request),
+        "(1,(2,k%FF%201))"
+    );
+    assert_eq!(written(HeaderName::from_static("x-api-key")), "x-api-key");
+}
+
+/// Writes its pieces itself, one by one.
+struct Pieces(Vec<String>);
+
+impl Spell for Pieces {
+    fn spell(&self, name: &mut Name) {
+        for piece in &self.0 {
+            name.text(piece);
+        }
+    }
+}
+
+#[test]
+fn pieces_of_a_key_stay_together() {
+    let pieces = |pieces: &[&str]| Pieces(pieces.iter().map(|piece| piece.to_string()).collect());
+    assert_eq!(written(pieces(&["a", "b"])), "(a,b)");
+    assert_eq!(written(pieces(&["a"])), "a");
+    assert_eq!(written(pieces(&[])), "()");
+    assert_eq!(written((pieces(&["a", "b"]), "c")), "((a,b),c)");
+    assert_eq!(written(("a", pieces(&["b", "c"]))), "(a,(b,c))");
+    assert_eq!(
+        written((pieces(&[]), Some(pieces(&["a", "b"])))),
+        "((),((a,b)))"
+    );
+}
