@@ -16,6 +16,8 @@ use super::{Client, Either};
 mod name;
 
 pub use self::name::Name;
+#[cfg(feature = "redis")]
+pub(crate) use self::name::name_in_store;
 
 /// A key that can be written down, for a store that a whole fleet shares.
 ///
@@ -100,6 +102,19 @@ pub use self::name::Name;
 ///
 /// A key is not kept secret: who reads the names in the store reads the keys,
 /// and with them API keys and session cookies, if you limit by those.
+///
+/// # The name in the store
+///
+/// It is `<prefix>:{<limiter>:<key>}`. The prefix and the name of the limiter
+/// are written like text, but that a `:` in the prefix stays. So there is one
+/// pair of braces, Redis Cluster places a bucket by what is between them, and no
+/// key gets out of its limiter, whatever a client puts into it. All of it is
+/// printable ASCII without a space.
+///
+/// A key that is longer than 128 bytes when it is written is not put there
+/// whole. Its first 32 bytes (or the one or two fewer that do not split a `%`
+/// from its digits) are followed by `~` and the SHA-256 of the whole written
+/// key, 64 hex digits in lower case. No other key has a `~`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be written as a name in a shared store",
     label = "this key does not implement `Spell`",

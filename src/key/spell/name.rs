@@ -120,3 +120,80 @@ impl fmt::Debug for Name {
 fn stays(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._@+/=".contains(&byte)
 }
+
+#[cfg(feature = "redis")]
+pub(crate) use self::in_store::name_in_store;
+
+#[cfg(feature = "redis")]
+mod in_store {
+    use sha2::{Digest, Sha256};
+
+    use super::{Name, Spell};
+
+    const LOWER: &[u8; 16] = b"0123456789abcdef";
+
+    /// A written key may have so many bytes, or else it is cut.
+    const LONGEST: usize = 128;
+
+    /// What is left of a key that is cut, for people to read.
+    const LEFT: usize = 32;
+
+    /// The name of a key's bucket among all that is in a store; see
+    /// [the name in the store](Spell#the-name-in-the-store).
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "the limiter over Redis is the one to ask")
+    )]
+    pub(crate) fn name_in_store(
+        prefix: &str,
+        limiter: &str,
+        key: &(impl Spell + ?Sized),
+    ) -> Vec<u8> {
+        let mut name = Name::with_room(prefix.len() + limiter.len() + LONGEST + ":{:}".len());
+        name.escape_but_colons(prefix);
+        name.written.extend_from_slice(b":{");
+        name.escape(limiter.as_bytes());
+        name.written.push(b':');
+        let begin = name.written.len();
+        name.part(key);
+        name.shorten(begin);
+        name.written.push(b'}');
+        name.written
+    }
+
+    impl Name {
+        fn escape_but_colons(&mut self, text: &str) {
+            for (nth, between) in text.split(':').enumerate() {
+                if nth > 0 {
+                    self.written.push(b':');
+                }
+                self.escape(between.as_bytes());
+            }
+        }
+
+        /// Cuts the key that begins there, if it is too long.
+        fn shorten(&mut self, begin: usize) {
+            let key = &self.written[begin..];
+            if key.len() <= LONGEST {
+                return;
+            }
+            let digest = Sha256::digest(key);
+            let cut = begin + whole(&key[..LEFT]);
+            self.written.truncate(cut);
+            self.written.push(b'~');
+            for byte in digest.into_iter().map(usize::from) {
+                self.written
+                    .extend_from_slice(&[LOWER[byte >> 4], LOWER[byte & 15]]);
+            }
+        }
+    }
+
+    /// How much of a written text ends with a whole byte, not within a `%XX`.
+    fn whole(text: &[u8]) -> usize {
+        let split = text.len() - 2..text.len();
+        split
+            .into_iter()
+            .find(|at| text[*at] == b'%')
+            .unwrap_or(text.len())
+    }
+}

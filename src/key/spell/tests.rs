@@ -1,6 +1,12 @@
-use std::num::{NonZeroI8, NonZeroU64};
+use std::{
+    collections::HashMap,
+    fmt::Debug,
+    hash::Hash,
+    num::{NonZeroI8, NonZeroU64},
+};
 
 use ::http::Request;
+use proptest::{collection::vec, prelude::*};
 
 use super::*;
 use crate::key::{self, ClientIp, Key, KeyExt};
@@ -156,6 +162,7 @@ fn what_the_keys_of_this_crate_make_is_written_as_ever() {
 }
 
 /// Writes its pieces itself, one by one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Pieces(Vec<String>);
 
 impl Spell for Pieces {
@@ -178,4 +185,204 @@ fn pieces_of_a_key_stay_together() {
         written((pieces(&[]), Some(pieces(&["a", "b"])))),
         "((),((a,b)))"
     );
+}
+
+/// Short texts of bytes that mean something in the form.
+fn text() -> impl Strategy<Value = String> {
+    "[a1,()%:~{} -]{0,3}|.{0,6}"
+}
+
+fn either<A: Debug, B: Debug>(
+    first: impl Strategy<Value = A>,
+    second: impl Strategy<Value = B>,
+) -> impl Strategy<Value = Either<A, B>> {
+    prop_oneof![
+        first.prop_map(Either::First),
+        second.prop_map(Either::Second)
+    ]
+}
+
+fn check<K: Spell + Eq + Hash + Debug>(keys: &[K]) -> Result<(), TestCaseError> {
+    let mut seen = HashMap::new();
+    for key in keys {
+        let name = name_in_store("sluicegate", "api", key);
+        let (inside, last) = name.split_at(name.len() - 1);
+        let inside = inside.strip_prefix(b"sluicegate:{api:");
+        prop_assert_eq!(last, b"}");
+        let key_bytes = inside.expect("prefix and limiter come first");
+        let braced = key_bytes.iter().any(|byte| b"{}".contains(byte));
+        prop_assert!(!braced);
+        prop_assert!(key_bytes.iter().all(u8::is_ascii_graphic));
+        prop_assert!(key_bytes.len() <= 128);
+        if let Some(other) = seen.insert(name.clone(), key) {
+            prop_assert_eq!(key, other, "{}", String::from_utf8_lossy(&name));
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn different_texts_have_different_names(keys in vec(text(), 60)) {
+        check(&keys)?;
+    }
+
+    #[test]
+    fn different_bytes_have_different_names(keys in vec(vec(any::<u8>(), 0..160), 10)) {
+        check(&keys)?;
+    }
+
+    #[test]
+    fn different_numbers_have_different_names(keys in vec((any::<i16>(), any::<u8>()), 100)) {
+        check(&keys)?;
+    }
+
+    #[test]
+    fn different_addresses_have_different_names(
+        keys in vec((any::<SocketAddr>(), any::<IpAddr>()), 30),
+    ) {
+        check(&keys)?;
+        check(&keys.iter().map(|(socket, _)| socket).collect::<Vec<_>>())?;
+        check(&keys.iter().map(|(_, ip)| Client::from(*ip)).collect::<Vec<_>>())?;
+    }
+
+    #[test]
+    fn different_tuples_have_different_names(
+        keys in vec((text(), (text(), text()), vec(any::<u8>(), 0..2)), 60),
+    ) {
+        check(&keys)?;
+    }
+
+    #[test]
+    fn different_options_have_different_names(
+        keys in vec((prop::option::of(prop::option::of(text())), prop::option::of(text())), 60),
+    ) {
+        check(&keys)?;
+    }
+
+    #[test]
+    fn different_choices_have_different_names(
+        keys in vec(either(either(text(), (text(), text())), (0..3_u8, text())), 60),
+    ) {
+        check(&keys)?;
+    }
+
+    #[test]
+    fn different_pieces_have_different_names(
+        keys in vec(
+            (vec("[ab,()]{0,2}", 0..3).prop_map(Pieces), vec("[ab,()]{0,2}", 0..3).prop_map(Pieces)),
+            80,
+        ),
+    ) {
+        check(&keys)?;
+    }
+}
+
+fn named(prefix: &str, limiter: &str, key: impl Spell) -> String {
+    String::from_utf8(name_in_store(prefix, limiter, &key)).unwrap()
+}
+
+#[test]
+fn names_are_as_ever() {
+    assert_eq!(named("sluicegate", "api", ()), "sluicegate:{api:}");
+    assert_eq!(named("sluicegate", "api", "k 1"), "sluicegate:{api:k%201}");
+    assert_eq!(named("", "", ""), ":{:}");
+    assert_eq!(named("shop:eu", "api", 7), "shop:eu:{api:7}");
+    assert_eq!(named("a:{b:", "c:d}", (1, 2)), "a:%7Bb::{c%3Ad%7D:(1,2)}");
+    assert_eq!(
+        named("Läden", "für alle", 7),
+        "L%C3%A4den:{f%C3%BCr%20alle:7}"
+    );
+}
+
+#[test]
+fn long_keys_are_cut_as_ever() {
+    assert_eq!(
+        named("s", "l", "a".repeat(128)),
+        format!("s:{{l:{}}}", "a".repeat(128))
+    );
+    let first_and_digest = |key: String| {
+        let name = named("s", "l", key);
+        let key = name
+            .strip_prefix("s:{l:")
+            .unwrap()
+            .strip_suffix('}')
+            .unwrap();
+        let (first, digest) = key.split_once('~').unwrap();
+        (first.to_owned(), digest.to_owned())
+    };
+    assert_eq!(
+        first_and_digest("a".repeat(129)),
+        (
+            "a".repeat(32),
+            "c12cb024a2e5551cca0e08fce8f1c5e314555cc3fef6329ee994a3db752166ae".into()
+        )
+    );
+    assert_eq!(
+        first_and_digest("\0".repeat(10_240)),
+        (
+            "%00".repeat(10),
+            "0fd2b54bc9b9df8c777b8075d032a576d3a36109e4993ec494a8716bfc331afe".into()
+        )
+    );
+    for (before, whole) in [(28, 32), (29, 32), (30, 30), (31, 31), (32, 32)] {
+        let (first, _) = first_and_digest(format!("{} {}", "a".repeat(before), "a".repeat(200)));
+        assert_eq!(first.len(), whole, "{before}");
+    }
+    assert_eq!(
+        named("s", "l", ("é".repeat(40), 7)),
+        "s:{l:(%C3%A9%C3%A9%C3%A9%C3%A9%C3%A9\
+         ~4e3682a9b67a2f59bcfda358cab6fa40a2ed5281645dbe52e2a115a0b01d33fb}"
+    );
+}
+
+#[test]
+fn nobody_can_write_the_name_of_a_key_that_was_cut() {
+    let cut = named("s", "l", "a".repeat(10_240));
+    let told = cut
+        .strip_prefix("s:{l:")
+        .unwrap()
+        .strip_suffix('}')
+        .unwrap();
+    assert_ne!(named("s", "l", told), cut);
+    assert_ne!(named("s", "l", "a".repeat(10_241)), cut);
+}
+
+#[test]
+fn a_key_stays_in_its_limiter() {
+    for key in [
+        "}", "}:{", "x}{y:", "} b", ":", "a:b", "\n", "\0", "{", "~", "\u{feff}",
+    ] {
+        let name = named("s", "a", key);
+        assert_eq!(name.matches('{').count(), 1, "{name}");
+        assert_eq!(name.matches('}').count(), 1, "{name}");
+        assert_eq!(name.matches(':').count(), 2, "{name}");
+        assert!(name.starts_with("s:{a:") && name.ends_with('}'), "{name}");
+    }
+    assert_ne!(named("s", "a:b", "c"), named("s", "a", "b:c"));
+    assert_ne!(named("s:{a", "b", "c"), named("s", "a:{b", "c"));
+}
+
+#[test]
+fn a_name_takes_one_allocation() {
+    let name = name_in_store("sluicegate", "api", &("a".repeat(60), "b".repeat(60)));
+    let room = "sluicegate:{api:}".len() + 128;
+    assert_eq!(name.capacity(), room, "it did not have to grow");
+}
+
+proptest! {
+    #[test]
+    fn different_limiters_have_different_names(
+        asked in vec(("[a:{}%]{0,3}", "[a:{}%]{0,3}", "[a:{}%]{0,3}"), 80),
+    ) {
+        let mut seen = HashMap::new();
+        for all in &asked {
+            let name = named(&all.0, &all.1, &all.2);
+            prop_assert_eq!(name.matches('{').count(), 1);
+            prop_assert_eq!(name.matches('}').count(), 1);
+            if let Some(other) = seen.insert(name, all) {
+                prop_assert_eq!(all, other);
+            }
+        }
+    }
 }
