@@ -23,6 +23,17 @@
 //! let request = Request::get("/").header("x-api-key", "k1").body(()).unwrap();
 //! assert!(key.key(&request).is_some());
 //! ```
+//!
+//! # What a key has to be
+//!
+//! | the limiter keeps its state | a key is | because |
+//! |---|---|---|
+//! | in process: [`Local`](crate::limit::Local) | [`Hash`] | the hash is all that is kept of it |
+//! | in Redis, for a fleet | [`Spell`] | every process has to find the same bucket, by a name |
+//!
+//! Numbers, texts, bytes, addresses and whatever the keys above make of a
+//! request are both. What comes out of [`extension`] and [`by`] is as good as
+//! its type: one of your own implements [`Spell`] in a line or two.
 
 use std::{fmt, hash::Hash};
 
