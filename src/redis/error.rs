@@ -1,0 +1,230 @@
+//! What can go wrong between a caller and its server.
+
+use std::{borrow::Cow, error, fmt, sync::Arc, time::Duration};
+
+use redis::RedisError;
+
+/// Why Redis gave no answer.
+///
+/// It shows addresses, but never a password: not in its text, not by `Debug`,
+/// and not in its sources.
+#[derive(Clone)]
+pub struct Error(Arc<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    message: Cow<'static, str>,
+    source: Option<RedisError>,
+}
+
+/// The kinds of [`Error`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// Something that was configured cannot work: an address, a password, a
+    /// database, a prefix. The text names the field, its value and what is
+    /// allowed.
+    Config,
+    /// There is no connection to the server, or it broke. If it broke in the
+    /// middle of a call, the call may have been carried out.
+    Unreachable,
+    /// No answer within the timeout. The call may have been carried out.
+    TimedOut,
+    /// Not asked: too many calls failed in a row, and no probe has passed since.
+    Shut,
+    /// The server answered with an error.
+    Server,
+    /// Not asked: too many calls are waiting already.
+    Overloaded,
+    /// The server's answer makes no sense.
+    Reply,
+}
+
+impl Error {
+    /// What kind of error it is.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    pub(crate) fn config(
+        field: &'static str,
+        value: impl fmt::Display,
+        allowed: impl fmt::Display,
+    ) -> Self {
+        let message = format!("redis {field} of {value} is not possible: allowed is {allowed}");
+        Self::new(ErrorKind::Config, message, None)
+    }
+
+    pub(crate) fn unreachable(server: &str, why: impl fmt::Display) -> Self {
+        let message = format!("redis server {server} cannot be reached: {why}");
+        Self::new(ErrorKind::Unreachable, message, None)
+    }
+
+    pub(crate) fn timed_out(server: &str, after: Duration) -> Self {
+        let message = format!("redis server {server} gave no answer within {after:?}");
+        Self::new(ErrorKind::TimedOut, message, None)
+    }
+
+    pub(crate) fn shut() -> Self {
+        let message = "redis is not asked: calls failed in a row, and no probe has passed since";
+        Self::new(ErrorKind::Shut, message, None)
+    }
+
+    #[allow(dead_code, reason = "the limiter's queue says so")]
+    pub(crate) fn overloaded(waiting: usize) -> Self {
+        let message = format!("redis is not asked: {waiting} calls are waiting already");
+        Self::new(ErrorKind::Overloaded, message, None)
+    }
+
+    pub(crate) fn reply(what: impl fmt::Display) -> Self {
+        let message = format!("redis gave an answer that makes no sense: {what}");
+        Self::new(ErrorKind::Reply, message, None)
+    }
+
+    /// A call's error. Calls carry no password, so neither can it.
+    pub(super) fn of_call(server: &str, source: RedisError) -> Self {
+        if source.code().is_some() {
+            let message = format!("redis server {server} refused the call: {source}");
+            return Self::new(ErrorKind::Server, message, Some(source));
+        }
+        let message = format!("redis server {server} was lost: {source}");
+        Self::new(ErrorKind::Unreachable, message, Some(source))
+    }
+
+    fn new(
+        kind: ErrorKind,
+        message: impl Into<Cow<'static, str>>,
+        source: Option<RedisError>,
+    ) -> Self {
+        let message = message.into();
+        Self(Arc::new(Inner {
+            kind,
+            message,
+            source,
+        }))
+    }
+
+    /// The same with a source, for those who print chains.
+    pub(super) fn because(self, source: RedisError) -> Self {
+        let Inner { kind, message, .. } = &*self.0;
+        Self::new(*kind, message.clone(), Some(source))
+    }
+
+    /// The word that the server's error begins with, such as `READONLY`.
+    pub(super) fn code(&self) -> Option<&str> {
+        let source = self.0.source.as_ref()?;
+        let code = source.code()?;
+        // Before 7.0, errors of commands in scripts are wrapped into a general one.
+        let inner = source.detail().filter(|_| code == "ERR").and_then(wrapped);
+        Some(inner.unwrap_or(code))
+    }
+
+    /// What the server said, if this is its error.
+    pub(super) fn said(&self) -> Option<&RedisError> {
+        self.0.source.as_ref()
+    }
+
+    /// Whether it says that this server cannot decide at present, whatever the call.
+    pub(super) fn is_outage(&self) -> bool {
+        match self.kind() {
+            ErrorKind::Config | ErrorKind::Unreachable | ErrorKind::TimedOut => true,
+            ErrorKind::Server => self.code().is_some_and(|code| UNABLE.contains(&code)),
+            ErrorKind::Shut | ErrorKind::Overloaded | ErrorKind::Reply => false,
+        }
+    }
+
+    /// Whether the connection is broken, or leads to a server that is the
+    /// wrong one by now.
+    pub(super) fn ends_connection(&self) -> bool {
+        match self.kind() {
+            ErrorKind::Unreachable => true,
+            ErrorKind::Server => self.code().is_some_and(|code| MISLED.contains(&code)),
+            _ => false,
+        }
+    }
+}
+
+/// Errors of a server that would answer the same to any call.
+const UNABLE: &[&str] = &[
+    "BUSY",
+    "CLUSTERDOWN",
+    "LOADING",
+    "MASTERDOWN",
+    "MISCONF",
+    "NOAUTH",
+    "NOPERM",
+    "NOREPLICAS",
+    "OOM",
+    "READONLY",
+];
+
+/// Errors after which another connection may lead to a better server.
+const MISLED: &[&str] = &["CLUSTERDOWN", "LOADING", "MASTERDOWN", "NOAUTH", "READONLY"];
+
+/// The code in "Error running script (call to f_…): @user_script:1: -OOM command not allowed".
+fn wrapped(detail: &str) -> Option<&str> {
+    let mut words = detail.split_ascii_whitespace();
+    words.find_map(|word| {
+        let code = word.strip_prefix('-')?;
+        (code.len() > 2 && code.bytes().all(|byte| byte.is_ascii_uppercase())).then_some(code)
+    })
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "redis::Error({:?}, {self})", self.kind())
+    }
+}
+
+impl error::Error for Error {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        let source = self.0.source.as_ref()?;
+        Some(source)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(reply: &[u8]) -> Error {
+        let value = redis::parse_redis_value(reply).expect("a reply");
+        let error = value.extract_error().expect_err("an error");
+        Error::of_call("localhost:6379", error)
+    }
+
+    #[test]
+    fn an_error_within_a_script_is_known_in_old_and_new_servers() {
+        let new = said(b"-OOM command not allowed when used memory > 'maxmemory'.\r\n");
+        let old = said(
+            b"-ERR Error running script (call to f_6b1): @user_script:1: @user_script: 1: \
+              -OOM command not allowed when used memory > 'maxmemory'.\r\n",
+        );
+        for error in [new, old] {
+            assert_eq!(error.code(), Some("OOM"));
+            assert!(error.is_outage() && !error.ends_connection(), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_mistake_in_one_call_is_no_outage() {
+        let mistake = said(b"-ERR value is not an integer or out of range\r\n");
+        assert_eq!(mistake.kind(), ErrorKind::Server);
+        assert!(!mistake.is_outage() && !mistake.ends_connection());
+        assert!(said(b"-READONLY You can't write\r\n").ends_connection());
+    }
+
+    #[test]
+    fn a_lost_connection_is_an_outage() {
+        let lost = RedisError::from(std::io::Error::from(std::io::ErrorKind::BrokenPipe));
+        let lost = Error::of_call("localhost:6379", lost);
+        assert_eq!(lost.kind(), ErrorKind::Unreachable);
+        assert!(lost.is_outage() && lost.ends_connection());
+    }
+}
