@@ -1,0 +1,70 @@
+//! Counts of what happened on a connection.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// What happened on a [`Connection`](super::Connection) and its clones since
+/// it was built.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Calls, whether or not they succeeded. A batch is one call.
+    pub calls: u64,
+    /// Calls that failed, for any reason.
+    pub failures: u64,
+    /// Calls that failed because there was no answer within the timeout.
+    pub timeouts: u64,
+    /// Calls that were sent again with their script, which the server did not know.
+    pub unknown_scripts: u64,
+    /// Redirections that were followed in a cluster.
+    pub redirections: u64,
+    /// Connections that were made.
+    pub connects: u64,
+    /// How often a breaker opened. In a cluster, each node has one.
+    pub opened: u64,
+    /// How often a probe closed it again.
+    pub closed: u64,
+    /// Calls that an open breaker answered.
+    pub shut: u64,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Counter(AtomicU64);
+
+impl Counter {
+    pub(super) fn add(&self) {
+        self.0.fetch_add(1, Relaxed);
+    }
+
+    fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    pub(super) calls: Counter,
+    pub(super) failures: Counter,
+    pub(super) timeouts: Counter,
+    pub(super) unknown_scripts: Counter,
+    pub(super) redirections: Counter,
+    pub(super) connects: Counter,
+    pub(super) opened: Counter,
+    pub(super) closed: Counter,
+    pub(super) shut: Counter,
+}
+
+impl Counters {
+    pub(super) fn stats(&self) -> Stats {
+        Stats {
+            calls: self.calls.get(),
+            failures: self.failures.get(),
+            timeouts: self.timeouts.get(),
+            unknown_scripts: self.unknown_scripts.get(),
+            redirections: self.redirections.get(),
+            connects: self.connects.get(),
+            opened: self.opened.get(),
+            closed: self.closed.get(),
+            shut: self.shut.get(),
+        }
+    }
+}
