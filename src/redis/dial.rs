@@ -1,0 +1,89 @@
+//! Making a connection, and telling well why there is none.
+
+use std::{error::Error as _, io};
+
+use redis::{
+    AsyncConnectionConfig, Client, ConnectionInfo, ErrorKind, RedisError,
+    aio::MultiplexedConnection,
+};
+use tokio::time::timeout;
+
+use super::{error::Error, settings::Settings};
+
+pub(super) async fn dial(
+    info: &ConnectionInfo,
+    settings: &Settings,
+) -> Result<MultiplexedConnection, Error> {
+    // The bounds are ours: here, and around each call.
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(None)
+        .set_response_timeout(None);
+    let client = Client::open(info.clone()).map_err(|error| refused(info, error))?;
+    let connection = client.get_multiplexed_async_connection_with_config(&config);
+    let patience = settings.patience();
+    let connection = timeout(patience, connection).await.map_err(|_| {
+        let why = format_args!("no connection within {patience:?}");
+        Error::unreachable(&info.addr().to_string(), why)
+    })?;
+    let connection = connection.map_err(|error| refused(info, error))?;
+    settings.counters.connects.add();
+    Ok(connection)
+}
+
+/// What it is that the server refused, by the name that it has in an address.
+pub(super) fn refused(info: &ConnectionInfo, error: RedisError) -> Error {
+    let server = info.addr().to_string();
+    let login = info.redis_settings();
+    let why = without_password(info, &error);
+    if error.kind() == ErrorKind::AuthenticationFailed || is_denied(&error) {
+        let user = login.username().unwrap_or("default");
+        let allowed = format!("a user of {server} with the right password and rights ({why})");
+        return Error::config("user", format_args!("{user:?}"), allowed);
+    }
+    if why.contains("switch database") {
+        let allowed = format!("a database that {server} has ({why})");
+        return Error::config("database", login.db(), allowed);
+    }
+    if is_invalid_data(&error) {
+        let allowed = format!("a server with TLS and a trusted certificate of this name ({why})");
+        return Error::config("url", format_args!("rediss://{server}"), allowed);
+    }
+    let unreachable = Error::unreachable(&server, &why);
+    match why == error.to_string() {
+        true => unreachable.because(error),
+        false => unreachable,
+    }
+}
+
+/// Servers that lack a command repeat its arguments, and AUTH has secret ones.
+fn without_password(info: &ConnectionInfo, error: &RedisError) -> String {
+    let text = error.to_string();
+    match info.redis_settings().password() {
+        Some(secret) if text.contains(secret) => error.category().to_owned(),
+        _ => text,
+    }
+}
+
+/// Whether the server knows the caller too little for a call.
+pub(super) fn is_denied(error: &RedisError) -> bool {
+    matches!(error.code(), Some("NOAUTH" | "NOPERM" | "WRONGPASS"))
+}
+
+/// What rustls makes of a server without TLS, and of a wrong certificate.
+fn is_invalid_data(error: &RedisError) -> bool {
+    let mut source = error.source();
+    while let Some(inner) = source {
+        if let Some(io) = inner.downcast_ref::<io::Error>() {
+            return io.kind() == io::ErrorKind::InvalidData;
+        }
+        // redis-rs keeps it behind a pointer, which is what its source is.
+        if let Some(io) =
+            inner.downcast_ref::<std::sync::Arc<dyn std::error::Error + Send + Sync>>()
+            && let Some(io) = io.downcast_ref::<io::Error>()
+        {
+            return io.kind() == io::ErrorKind::InvalidData;
+        }
+        source = inner.source();
+    }
+    false
+}
