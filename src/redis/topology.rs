@@ -1,0 +1,98 @@
+//! Which node of a cluster has which slots.
+
+use redis::Value;
+
+use super::error::Error;
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Range {
+    pub(super) first: u16,
+    pub(super) last: u16,
+    pub(super) host: String,
+    pub(super) port: u16,
+}
+
+/// The answer to `CLUSTER SLOTS` of the node on this host.
+pub(super) fn parse(answer: &Value, asked: &str) -> Result<Vec<Range>, Error> {
+    let Value::Array(ranges) = answer else {
+        return Err(Error::reply("slots that are no list"));
+    };
+    let ranges: Option<Vec<_>> = ranges.iter().map(|it| range(it, asked)).collect();
+    ranges.ok_or_else(|| Error::reply("slots without a primary"))
+}
+
+fn range(value: &Value, asked: &str) -> Option<Range> {
+    let [first, last, primary, ..] = list(value)? else {
+        return None;
+    };
+    let [host, port, ..] = list(primary)? else {
+        return None;
+    };
+    Some(Range {
+        first: number(first)?,
+        last: number(last)?,
+        host: host_or(host, asked)?,
+        port: number(port)?,
+    })
+}
+
+/// A node that does not know its own name leaves it out.
+fn host_or(value: &Value, asked: &str) -> Option<String> {
+    match value {
+        Value::Nil => Some(asked.to_owned()),
+        Value::BulkString(host) if host.is_empty() || host == b"?" => Some(asked.to_owned()),
+        Value::BulkString(host) => String::from_utf8(host.clone()).ok(),
+        _ => None,
+    }
+}
+
+fn list(value: &Value) -> Option<&[Value]> {
+    match value {
+        Value::Array(values) => Some(values),
+        _ => None,
+    }
+}
+
+fn number(value: &Value) -> Option<u16> {
+    match value {
+        Value::Int(number) => u16::try_from(*number).ok(),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slots(reply: &str) -> Result<Vec<Range>, Error> {
+        parse(&redis::parse_redis_value(reply.as_bytes()).unwrap(), "here")
+    }
+
+    #[test]
+    fn reads_ranges_with_their_primaries() {
+        let ranges = slots(
+            "*2\r\n*3\r\n:0\r\n:99\r\n*2\r\n$1\r\na\r\n:1\r\n\
+             *4\r\n:100\r\n:16383\r\n*3\r\n$0\r\n\r\n:2\r\n$2\r\nid\r\n*2\r\n$1\r\nr\r\n:3\r\n",
+        )
+        .unwrap();
+        let [a, b] = &ranges[..] else {
+            panic!("{ranges:?}")
+        };
+        assert_eq!((a.first, a.last, a.host.as_str(), a.port), (0, 99, "a", 1));
+        assert_eq!(
+            (b.first, b.last, b.host.as_str(), b.port),
+            (100, 16_383, "here", 2)
+        );
+    }
+
+    #[test]
+    fn refuses_what_is_no_topology() {
+        for reply in [
+            "+OK\r\n",
+            "*1\r\n:1\r\n",
+            "*1\r\n*3\r\n:0\r\n:70000\r\n*0\r\n",
+        ] {
+            assert!(slots(reply).is_err(), "{reply}");
+        }
+    }
+}
