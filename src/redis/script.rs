@@ -11,14 +11,17 @@ pub struct Script {
 }
 
 impl Script {
-    pub(crate) fn new(source: &'static str) -> Self {
+    /// A script with this source.
+    #[doc(hidden)]
+    pub fn new(source: &'static str) -> Self {
         let digest = redis::Script::new(source).get_hash().to_owned();
         Self { source, digest }
     }
 
     /// A call that still lacks its keys, of which there will be so many, and
     /// its arguments.
-    pub(crate) fn call(&self, keys: usize) -> Cmd {
+    #[doc(hidden)]
+    pub fn call(&self, keys: usize) -> Cmd {
         let mut call = Cmd::new();
         call.arg("EVALSHA").arg(&self.digest).arg(keys);
         call

@@ -1,0 +1,194 @@
+//! The handle that everything goes through.
+
+use std::{fmt, sync::Arc};
+
+use redis::{Cmd, Value};
+use tokio::time::Instant;
+
+use super::{
+    breaker::{self, Guarded},
+    builder::Builder,
+    cluster::Cluster,
+    error::{Error, ErrorKind},
+    node::Node,
+    redirection::Redirection,
+    script::Script,
+    server::Server,
+    settings::Settings,
+    stats::Stats,
+};
+
+/// How many redirections a call follows. One is usual, two while a slot moves.
+const REDIRECTIONS: usize = 5;
+
+/// A connection to Redis, shared by its clones.
+///
+/// All calls go through one TCP connection per server; it is made anew when it
+/// breaks. No call is made twice: after a timeout or a broken connection
+/// nobody knows whether it was carried out, so the caller gets the error. What
+/// is sent again is what certainly did not run: a script that the server does
+/// not know, and a call that a cluster's node points elsewhere.
+///
+/// A server that fails some calls in a row is not asked any more (see
+/// [`Builder::breaker`]), and calls fail at once, until a probe in the
+/// background passes.
+#[derive(Clone)]
+pub struct Connection(Arc<Inner>);
+
+struct Inner {
+    servers: Servers,
+    settings: Arc<Settings>,
+}
+
+#[derive(Clone)]
+pub(super) enum Servers {
+    One(Arc<Node>),
+    Cluster(Arc<Cluster>),
+}
+
+impl Connection {
+    /// Connects to one server, and makes sure that it can be used.
+    ///
+    /// ```no_run
+    /// # async fn connect() -> Result<(), sluicegate::redis::Error> {
+    /// use sluicegate::redis::Connection;
+    ///
+    /// let redis = Connection::connect("redis://user:password@localhost:6379/3").await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Builder::connect`].
+    pub async fn connect(url: impl Into<String>) -> Result<Self, Error> {
+        Self::builder(Server::single(url)).connect().await
+    }
+
+    /// A connection to these servers that is still to be configured. An
+    /// address alone means a single server.
+    pub fn builder(server: impl Into<Server>) -> Builder {
+        Builder::new(server.into())
+    }
+
+    pub(super) fn new(servers: Servers, settings: Arc<Settings>) -> Self {
+        Self(Arc::new(Inner { servers, settings }))
+    }
+
+    /// What happened so far.
+    pub fn stats(&self) -> Stats {
+        self.0.settings.counters.stats()
+    }
+
+    /// Runs a script once, or not at all. After an error of the kinds
+    /// [`TimedOut`](ErrorKind::TimedOut) and
+    /// [`Unreachable`](ErrorKind::Unreachable) it may have run.
+    #[doc(hidden)]
+    pub async fn run(&self, script: &Script, call: Cmd) -> Result<Value, Error> {
+        let counters = &self.0.settings.counters;
+        counters.calls.add();
+        let result = self.deliver(script, call).await;
+        if let Err(error) = &result {
+            counters.failures.add();
+            match error.kind() {
+                ErrorKind::TimedOut => counters.timeouts.add(),
+                ErrorKind::Shut => counters.shut.add(),
+                _ => {}
+            }
+        }
+        result
+    }
+
+    async fn deliver(&self, script: &Script, mut call: Cmd) -> Result<Value, Error> {
+        let settings = &self.0.settings;
+        let deadline = Instant::now() + settings.timeout;
+        let mut node = self.node_for(&call, deadline).await?;
+        let (mut asking, mut with_source, mut redirections) = (false, false, 0);
+        loop {
+            let error = match node.call(&call, asking, deadline).await {
+                Ok(value) => return Ok(value),
+                Err(error) => error,
+            };
+            // Nothing ran: the server does not know the script.
+            if error.code() == Some("NOSCRIPT") && !with_source {
+                settings.counters.unknown_scripts.add();
+                call = script.call_with_source(&call);
+                with_source = true;
+                continue;
+            }
+            // Nothing ran: the keys are elsewhere.
+            let Some(redirection) = Redirection::of(&error) else {
+                return Err(error);
+            };
+            redirections += 1;
+            if redirections > REDIRECTIONS {
+                return Err(error);
+            }
+            node = self.follow(&redirection, &node)?;
+            asking = redirection.asking;
+        }
+    }
+
+    fn follow(&self, redirection: &Redirection, from: &Arc<Node>) -> Result<Arc<Node>, Error> {
+        match &self.0.servers {
+            Servers::One(_) => {
+                let value = format_args!("{}, a node of a cluster,", from.name());
+                Err(Error::config("single server", value, "Server::cluster"))
+            }
+            Servers::Cluster(cluster) => {
+                self.0.settings.counters.redirections.add();
+                Ok(cluster.follow(redirection, from))
+            }
+        }
+    }
+
+    /// The error of a call that is not worth building, because the breaker is
+    /// open; counted as a call that failed.
+    #[allow(dead_code, reason = "the limiter asks it before it builds a call")]
+    pub(crate) fn refusal(&self) -> Option<Error> {
+        let counters = &self.0.settings.counters;
+        self.is_shut().then(|| {
+            counters.calls.add();
+            counters.failures.add();
+            counters.shut.add();
+            Error::shut()
+        })
+    }
+
+    /// Whether the breaker is open. One load, for a server that answers.
+    pub(crate) fn is_shut(&self) -> bool {
+        match &self.0.servers {
+            Servers::One(node) => breaker::is_shut(node),
+            Servers::Cluster(cluster) => cluster.is_shut(),
+        }
+    }
+
+    #[allow(dead_code, reason = "the limiter names its keys by it")]
+    pub(crate) fn prefix(&self) -> &str {
+        &self.0.settings.prefix
+    }
+
+    #[allow(dead_code, reason = "the limiter bounds its queue by it")]
+    pub(crate) fn timeout(&self) -> std::time::Duration {
+        self.0.settings.timeout
+    }
+
+    #[allow(dead_code, reason = "the limiter makes its batches by it")]
+    pub(crate) fn is_cluster(&self) -> bool {
+        matches!(self.0.servers, Servers::Cluster(_))
+    }
+
+    async fn node_for(&self, call: &Cmd, deadline: Instant) -> Result<Arc<Node>, Error> {
+        match &self.0.servers {
+            Servers::One(node) => Ok(Arc::clone(node)),
+            Servers::Cluster(cluster) => cluster.node_for(call, deadline).await,
+        }
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("settings", &self.0.settings)
+            .finish_non_exhaustive()
+    }
+}
