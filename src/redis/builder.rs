@@ -1,0 +1,251 @@
+//! How a connection is configured.
+
+use std::{sync::Arc, sync::Weak, time::Duration};
+
+use futures_util::future::try_join_all;
+use redis::ConnectionInfo;
+
+use super::{
+    cluster::Cluster,
+    connection::{Connection, Servers},
+    dial,
+    error::Error,
+    node::{Node, Place},
+    sentinel::Sentinels,
+    server::{self, Kind, Server},
+    settings::Settings,
+    stats::Counters,
+    tls::Tls,
+};
+
+/// A [`Connection`] that is still to be configured.
+///
+/// ```no_run
+/// # async fn connect() -> Result<(), sluicegate::redis::Error> {
+/// use std::time::Duration;
+/// use sluicegate::redis::{Connection, Server};
+///
+/// let sentinels = ["redis://10.0.0.1:26379", "redis://10.0.0.2:26379"];
+/// let redis = Connection::builder(Server::sentinel(sentinels, "redis://user:password@mymaster"))
+///     .prefix("shop")
+///     .timeout(Duration::from_millis(50))
+///     .connect()
+///     .await?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "it does nothing until it connects"]
+pub struct Builder {
+    server: Server,
+    tls: Tls,
+    prefix: String,
+    timeout: Duration,
+    failures: u32,
+    probe_every: Duration,
+}
+
+const LONGEST: Duration = Duration::from_secs(3_600);
+const LONGEST_PREFIX: usize = 64;
+
+impl Builder {
+    pub(super) fn new(server: Server) -> Self {
+        Self {
+            server,
+            tls: Tls::default(),
+            prefix: "sluicegate".to_owned(),
+            timeout: Duration::from_millis(100),
+            failures: 3,
+            probe_every: Duration::from_secs(1),
+        }
+    }
+
+    /// What the names of all keys begin with, before a colon: 1 to 64 letters,
+    /// digits, dots, underscores and hyphens. `sluicegate` unless it is set.
+    pub fn prefix(self, prefix: impl Into<String>) -> Self {
+        let prefix = prefix.into();
+        Self { prefix, ..self }
+    }
+
+    /// How long a call may take in all, with connecting, redirections and the
+    /// script's transfer: more than zero, at most an hour. 100 ms unless it is
+    /// set. An attempt to connect goes on for at least a second, also when the
+    /// call that began it has given up, so that the next one finds it done.
+    pub fn timeout(self, timeout: Duration) -> Self {
+        Self { timeout, ..self }
+    }
+
+    /// After so many failed calls in a row, calls fail at once, without being
+    /// sent. A probe is made in the background so often, and the first one that
+    /// passes lets calls through again. 3 and one second unless it is set;
+    /// allowed are 1 or more, and a millisecond to an hour.
+    ///
+    /// A call fails in this sense when there is no answer in time, no
+    /// connection, or an error that any call would get, such as `READONLY`,
+    /// `LOADING`, `OOM` or `CLUSTERDOWN`. In a cluster, each node is on its own.
+    ///
+    /// The probe is a script that writes a key of its own, which expires.
+    pub fn breaker(self, failures: u32, probe_every: Duration) -> Self {
+        Self {
+            failures,
+            probe_every,
+            ..self
+        }
+    }
+
+    /// Other certificates than those of the system, for `rediss://` addresses.
+    #[cfg(feature = "redis-tls")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "redis-tls")))]
+    pub fn tls(self, tls: Tls) -> Self {
+        Self { tls, ..self }
+    }
+
+    /// Connects, logs in, and makes a round trip. In a cluster, all primaries
+    /// must answer.
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](super::ErrorKind::Config) when something is configured that
+    /// cannot work: an address, a password, a user without the right to
+    /// `EVAL`, `EVALSHA` or to the keys, a database that is not there, a
+    /// server that does not speak TLS. Otherwise what keeps the server from
+    /// deciding at present.
+    pub async fn connect(self) -> Result<Connection, Error> {
+        let (connection, servers, login) = self.build()?;
+        let checked = match &servers {
+            Servers::One(node) => node.check().await,
+            Servers::Cluster(cluster) => check_all(cluster).await,
+        };
+        checked.map_err(|error| explain(error, &login))?;
+        Ok(connection)
+    }
+
+    /// Connects when the first call is made, so that a service can start while
+    /// Redis is away.
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](super::ErrorKind::Config) when it can be seen without a
+    /// server that it cannot work.
+    pub fn lazy(self) -> Result<Connection, Error> {
+        let (connection, ..) = self.build()?;
+        Ok(connection)
+    }
+
+    fn build(self) -> Result<(Connection, Servers, ConnectionInfo), Error> {
+        let settings = Arc::new(self.settings()?);
+        let (servers, login) = servers(&self.server, &self.tls, &settings)?;
+        let connection = Connection::new(servers.clone(), settings);
+        Ok((connection, servers, login))
+    }
+
+    fn settings(&self) -> Result<Settings, Error> {
+        let Self {
+            prefix, timeout, ..
+        } = self;
+        if prefix.is_empty() || prefix.len() > LONGEST_PREFIX || !prefix.bytes().all(is_plain) {
+            let allowed = "1 to 64 of the characters A-Z a-z 0-9 . _ -";
+            return Err(Error::config("prefix", format_args!("{prefix:?}"), allowed));
+        }
+        if timeout.is_zero() || *timeout > LONGEST {
+            let value = format_args!("{timeout:?}");
+            return Err(Error::config(
+                "timeout",
+                value,
+                "more than 0, at most an hour",
+            ));
+        }
+        if self.failures == 0 {
+            return Err(Error::config("breaker failures", 0, "1 or more"));
+        }
+        if self.probe_every < Duration::from_millis(1) || self.probe_every > LONGEST {
+            let value = format_args!("{:?}", self.probe_every);
+            return Err(Error::config(
+                "breaker probe_every",
+                value,
+                "1ms to an hour",
+            ));
+        }
+        Ok(Settings {
+            prefix: prefix.clone(),
+            timeout: *timeout,
+            failures: self.failures,
+            probe_every: self.probe_every,
+            counters: Counters::default(),
+        })
+    }
+}
+
+/// Nothing that ends a hash tag or a name's part.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"._-".contains(&byte)
+}
+
+/// The servers, and how to log in there.
+fn servers(
+    server: &Server,
+    tls: &Tls,
+    settings: &Arc<Settings>,
+) -> Result<(Servers, ConnectionInfo), Error> {
+    let one = |place| {
+        Servers::One(Arc::new(Node::new(
+            place,
+            Weak::new(),
+            Arc::clone(settings),
+        )))
+    };
+    match &server.0 {
+        Kind::Single(url) => {
+            let info = server::address(url, tls)?;
+            Ok((one(Place::Fixed(Box::new(info.clone()))), info))
+        }
+        Kind::Sentinel { sentinels, primary } => {
+            let addresses = server::addresses(sentinels, tls)?;
+            let (name, primary) = server::primary(primary, tls)?;
+            let login = primary.clone();
+            let sentinels = Sentinels {
+                addresses,
+                name,
+                primary,
+            };
+            Ok((one(Place::Elected(Box::new(sentinels))), login))
+        }
+        Kind::Cluster(nodes) => {
+            let seeds = server::addresses(nodes, tls)?;
+            if let Some(seed) = seeds.iter().find(|seed| seed.redis_settings().db() != 0) {
+                let database = seed.redis_settings().db();
+                return Err(Error::config("database", database, "0 in a cluster"));
+            }
+            let cluster = Cluster::new(&seeds, settings);
+            Ok((Servers::Cluster(cluster), seeds[0].clone()))
+        }
+    }
+}
+
+async fn check_all(cluster: &Arc<Cluster>) -> Result<(), Error> {
+    cluster.refresh().await?;
+    let primaries = cluster.primaries();
+    try_join_all(primaries.iter().map(|node| node.check())).await?;
+    Ok(())
+}
+
+/// Says what is configured wrongly if the very first call shows it.
+fn explain(error: Error, login: &ConnectionInfo) -> Error {
+    let Some(said) = error.said() else {
+        return error;
+    };
+    if dial::is_denied(said) {
+        return dial::refused(login, said.clone());
+    }
+    let text = said.to_string();
+    if text.contains("cluster support disabled") {
+        return Error::config("server", "a cluster", "Server::single: it is one server");
+    }
+    if error.code() == Some("MOVED") {
+        return Error::config(
+            "server",
+            "a single one",
+            "Server::cluster: it is a cluster's node",
+        );
+    }
+    error
+}
