@@ -3,7 +3,7 @@
 use std::{error::Error as _, io};
 
 use redis::{
-    AsyncConnectionConfig, Client, ConnectionInfo, ErrorKind, RedisError,
+    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, ErrorKind, RedisError,
     aio::MultiplexedConnection,
 };
 use tokio::time::timeout;
@@ -22,7 +22,12 @@ pub(super) async fn dial(
     let connection = client.get_multiplexed_async_connection_with_config(&config);
     let patience = settings.patience();
     let connection = timeout(patience, connection).await.map_err(|_| {
-        let why = format_args!("no connection within {patience:?}");
+        // A server without TLS waits for more of what is no command to it.
+        let hint = match info.addr() {
+            ConnectionAddr::TcpTls { .. } => "; does it speak TLS?",
+            _ => "",
+        };
+        let why = format_args!("no connection within {patience:?}{hint}");
         Error::unreachable(&info.addr().to_string(), why)
     })?;
     let connection = connection.map_err(|error| refused(info, error))?;
