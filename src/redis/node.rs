@@ -1,7 +1,7 @@
 //! One server: its connection and its breaker.
 
 use std::sync::{
-    Arc, Weak,
+    Arc, LazyLock, Weak,
     atomic::{AtomicU64, Ordering},
 };
 
@@ -15,6 +15,7 @@ use super::{
     dial::dial,
     error::Error,
     redirection::Redirection,
+    script::Script,
     sentinel::Sentinels,
     settings::Settings,
 };
@@ -166,14 +167,10 @@ impl Node {
     /// Connects if need be, and makes a round trip that proves that the server
     /// can decide.
     pub(super) async fn check(self: &Arc<Self>) -> Result<(), Error> {
-        // Not the calls' timeout: connecting may take longer, and nobody waits.
-        let patience = self.settings.patience();
-        let live = timeout_at(Instant::now() + patience, self.live()).await;
-        let live = live.map_err(|_| Error::timed_out(&self.name, patience))??;
-        let deadline = Instant::now() + self.settings.timeout;
-        let question = self.question();
-        let answer = self.send_by(&live, &question, false, deadline).await;
-        let Err(error) = answer else {
+        // Not within the calls' timeout: connecting has bounds of its own, and
+        // no request waits for it here.
+        let live = self.live().await?;
+        let Err(error) = self.question(&live).await else {
             return Ok(());
         };
         // Who points elsewhere is well.
@@ -186,23 +183,35 @@ impl Node {
     }
 
     /// A write: it fails on a replica and on a full server, too. And a script:
-    /// it fails while another one blocks the server.
-    fn question(self: &Arc<Self>) -> Cmd {
-        let prefix = &self.settings.prefix;
+    /// it fails while another one blocks the server, and without the right to
+    /// run any.
+    async fn question(self: &Arc<Self>, live: &Live) -> Result<Value, Error> {
+        let deadline = Instant::now() + self.settings.timeout;
         let key = match self.cluster.upgrade() {
             Some(cluster) => cluster.key_at(self),
-            None => Some(format!("{prefix}:{{probe}}")),
+            None => Some(format!("{}:{{probe}}", self.settings.prefix)),
         };
         let Some(key) = key else {
-            return redis::cmd("PING");
+            return self
+                .send_by(live, &redis::cmd("PING"), false, deadline)
+                .await;
         };
-        let mut question = redis::cmd("EVAL");
-        question.arg(PROBE).arg(1).arg(key);
-        question
+        let mut call = PROBE.call(1);
+        call.arg(key);
+        let answer = self.send_by(live, &call, false, deadline).await;
+        if answer
+            .as_ref()
+            .is_err_and(|error| error.code() == Some("NOSCRIPT"))
+        {
+            let whole = PROBE.call_with_source(&call);
+            return self.send_by(live, &whole, false, deadline).await;
+        }
+        answer
     }
 }
 
-const PROBE: &str = "return redis.call('SET', KEYS[1], 1, 'PX', 60000)";
+static PROBE: LazyLock<Script> =
+    LazyLock::new(|| Script::new("return redis.call('SET', KEYS[1], 1, 'PX', 60000)"));
 
 impl Guarded for Node {
     fn breaker(&self) -> &Breaker {
