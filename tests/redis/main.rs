@@ -1,4 +1,10 @@
 //! Limits against real Redis servers, which the tests start on free ports and
 //! end by their process ids.
 
+#![allow(clippy::unwrap_used, reason = "what is not there fails the test")]
+
+mod cluster;
+mod connection;
+mod scratch;
+mod sentinel;
 mod server;

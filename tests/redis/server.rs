@@ -11,19 +11,19 @@ const MISSING: &str = "redis-server is missing: install it with `apt-get install
                        or `brew install redis`, or let ./scripts/test do it";
 
 /// A server without persistence on a free port of the loopback; killed when dropped.
-pub struct Server {
+pub(crate) struct Server {
     process: Child,
     port: u16,
     settings: Vec<String>,
 }
 
 impl Server {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::with(&[])
     }
 
     /// A server with more settings, as they stand on redis-server's command line.
-    pub fn with(settings: &[&str]) -> Self {
+    pub(crate) fn with(settings: &[&str]) -> Self {
         let settings: Vec<_> = settings.iter().map(|said| said.to_string()).collect();
         // Between looking for a free port and taking it, somebody else may.
         let started = (0..20).find_map(|_| {
@@ -38,38 +38,38 @@ impl Server {
         }
     }
 
-    pub fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.port
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}/", self.port)
     }
 
     /// A plain client, to look at what is in the server.
-    pub fn client(&self) -> redis::Connection {
+    pub(crate) fn client(&self) -> redis::Connection {
         let client = redis::Client::open(self.url()).expect("a good address");
         client.get_connection().expect("the server is up")
     }
 
     /// Ends it as a crash would.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 
     /// Starts it again on the same port, empty.
-    pub fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         self.kill();
         self.process = launch(self.port, &self.settings).expect("its port is still free");
     }
 
     /// Stops it from doing anything, without closing a connection.
-    pub fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.signal("-STOP");
     }
 
-    pub fn go_on(&self) {
+    pub(crate) fn go_on(&self) {
         self.signal("-CONT");
     }
 
@@ -86,7 +86,7 @@ impl Drop for Server {
     }
 }
 
-pub fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("it is bound").port()
 }

@@ -1,0 +1,136 @@
+use sluicegate::redis::{ErrorKind, Server as Place};
+
+use super::{Tally, builder, count, until};
+use crate::{sentinel::Sentinel, server::Server};
+
+fn replica_of(primary: &Server) -> Server {
+    let replica = Server::with(&["--replicaof", "127.0.0.1", &primary.port().to_string()]);
+    let mut client = replica.client();
+    let linked = |client: &mut redis::Connection| {
+        let info: String = redis::cmd("INFO").arg("replication").query(client).unwrap();
+        info.contains("master_link_status:up")
+    };
+    let limit = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while !linked(&mut client) {
+        assert!(
+            std::time::Instant::now() < limit,
+            "the replica finds no primary"
+        );
+        std::thread::yield_now();
+    }
+    replica
+}
+
+fn primary() -> Server {
+    Server::with(&["--repl-diskless-sync-delay", "0"])
+}
+
+#[tokio::test]
+async fn a_primary_that_became_a_replica_is_left_alone() {
+    let other = primary();
+    let server = Server::start();
+    let redis = builder(server.url()).connect().await.unwrap();
+    count(&redis, "n").await.unwrap();
+    let mut client = server.client();
+    let mut order = redis::cmd("REPLICAOF");
+    order
+        .arg("127.0.0.1")
+        .arg(other.port())
+        .exec(&mut client)
+        .unwrap();
+    let error = count(&redis, "n").await.unwrap_err();
+    assert!(error.kind() == ErrorKind::Server, "{error}");
+    until("the breaker opens", || async {
+        count(&redis, "n").await.unwrap_err().kind() == ErrorKind::Shut
+    })
+    .await;
+    // A probe that only read would find nothing wrong with it.
+    let connects = redis.stats().connects;
+    until("some probes", || async {
+        redis.stats().connects > connects + 2
+    })
+    .await;
+    assert_eq!(redis.stats().closed, 0);
+
+    redis::cmd("REPLICAOF")
+        .arg(&["NO", "ONE"])
+        .exec(&mut client)
+        .unwrap();
+    until("calls pass again", || async {
+        count(&redis, "n").await.is_ok()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn calls_follow_the_primary_that_sentinels_name() {
+    let first = primary();
+    let second = replica_of(&first);
+    let sentinel = Sentinel::watching(first.port());
+    // One that is away, and would be asked first.
+    let sentinels = ["redis://127.0.0.1:1".to_owned(), sentinel.url()];
+    let redis = builder(Place::sentinel(sentinels, "mymaster"))
+        .connect()
+        .await
+        .unwrap();
+    count(&redis, "before").await.unwrap();
+    assert_eq!(get(&first, "before"), Some(1));
+
+    until("the sentinel sees the replica", || async {
+        sentinel.fail_over()
+    })
+    .await;
+    until("calls reach the new primary", || async {
+        count(&redis, "after").await.is_ok() && get(&second, "after").is_some()
+    })
+    .await;
+    let mut tally = Tally::default();
+    for _ in 0..10 {
+        tally.add(&count(&redis, "n").await);
+    }
+    assert_eq!(tally.ok, 10);
+    tally.explains(get(&second, "n").unwrap());
+}
+
+#[tokio::test]
+async fn a_killed_primary_is_replaced() {
+    let mut first = primary();
+    let second = replica_of(&first);
+    let sentinel = Sentinel::watching(first.port());
+    let redis = builder(Place::sentinel([sentinel.url()], "redis://mymaster"))
+        .connect()
+        .await
+        .unwrap();
+    count(&redis, "n").await.unwrap();
+    first.kill();
+    until("calls reach the new primary", || async {
+        count(&redis, "n").await.is_ok()
+    })
+    .await;
+    assert!(is_primary(&second));
+    assert!(get(&second, "n").is_some());
+    let unknown = builder(Place::sentinel([sentinel.url()], "nobody"))
+        .connect()
+        .await;
+    let unknown = unknown.unwrap_err();
+    assert_eq!(unknown.kind(), ErrorKind::Config);
+    assert!(
+        unknown.to_string().contains("redis primary of \"nobody\""),
+        "{unknown}"
+    );
+}
+
+fn get(server: &Server, key: &str) -> Option<i64> {
+    redis::cmd("GET")
+        .arg(key)
+        .query(&mut server.client())
+        .unwrap()
+}
+
+fn is_primary(server: &Server) -> bool {
+    let info: String = redis::cmd("INFO")
+        .arg("replication")
+        .query(&mut server.client())
+        .unwrap();
+    info.contains("role:master")
+}

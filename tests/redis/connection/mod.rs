@@ -1,0 +1,70 @@
+//! The connection: what it does when servers misbehave.
+
+mod config;
+mod encrypted;
+mod failover;
+mod once;
+mod outage;
+mod slots;
+
+use std::{future::Future, sync::LazyLock, time::Duration};
+
+use sluicegate::redis::{Builder, Connection, Error, ErrorKind, Script, Server as Place};
+use tokio::{task::yield_now, time::timeout};
+
+static COUNT: LazyLock<Script> =
+    LazyLock::new(|| Script::new("return redis.call('INCR', KEYS[1])"));
+
+/// A builder for tests: probes come soon.
+fn builder(place: impl Into<Place>) -> Builder {
+    Connection::builder(place)
+        .timeout(Duration::from_millis(200))
+        .breaker(3, Duration::from_millis(20))
+}
+
+/// A script that shows how often it ran.
+async fn count(redis: &Connection, key: &str) -> Result<i64, Error> {
+    let mut call = COUNT.call(1);
+    call.arg(key);
+    match redis.run(&COUNT, call).await? {
+        redis::Value::Int(value) => Ok(value),
+        other => panic!("INCR answered {other:?}"),
+    }
+}
+
+/// Again and again until it is so; the bound is for tests that fail.
+async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
+    let polling = async {
+        while !holds().await {
+            yield_now().await;
+        }
+    };
+    let held = timeout(Duration::from_secs(20), polling).await;
+    held.unwrap_or_else(|_| panic!("never: {what}"));
+}
+
+/// How calls ended.
+#[derive(Debug, Default)]
+struct Tally {
+    ok: i64,
+    /// May have run.
+    unsure: i64,
+    /// Did not run.
+    refused: i64,
+}
+
+impl Tally {
+    fn add(&mut self, result: &Result<i64, Error>) {
+        match result.as_ref().map_err(Error::kind) {
+            Ok(_) => self.ok += 1,
+            Err(ErrorKind::TimedOut | ErrorKind::Unreachable) => self.unsure += 1,
+            Err(_) => self.refused += 1,
+        }
+    }
+
+    /// That nothing ran twice, and nothing that was said to have run did not.
+    fn explains(&self, counted: i64) {
+        let possible = self.ok..=self.ok + self.unsure;
+        assert!(possible.contains(&counted), "{counted} ran, but {self:?}");
+    }
+}

@@ -1,0 +1,141 @@
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use sluicegate::redis::{ErrorKind, Server as Place};
+
+use super::{Tally, builder, count, until};
+use crate::cluster::{Cluster, order};
+
+/// Keys in one slot, which is on the first node in the beginning.
+fn keys_of_one_slot(cluster: &Cluster) -> (u16, Vec<String>) {
+    let mut tags = (0..).map(|n| format!("{{tag{n}}}"));
+    let tag = tags.find(|tag| Cluster::first_owner(cluster.slot(tag)) == 0);
+    let tag = tag.expect("one of three");
+    (
+        cluster.slot(&tag),
+        (0..8).map(|n| format!("{tag}{n}")).collect(),
+    )
+}
+
+fn set_slot(cluster: &Cluster, node: usize, slot: u16, words: &[&str]) {
+    let mut client = cluster.nodes[node].client();
+    let mut set = order(&["SETSLOT"]);
+    set.arg(slot).arg(words).exec(&mut client).unwrap();
+}
+
+fn migrate(cluster: &Cluster, from: usize, to: usize, key: &str) {
+    let mut order = redis::cmd("MIGRATE");
+    order.arg("127.0.0.1").arg(cluster.nodes[to].port());
+    order.arg(key).arg(0).arg(5_000);
+    order.exec(&mut cluster.nodes[from].client()).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_runs_twice_while_a_slot_moves() {
+    let cluster = Cluster::start();
+    let redis = builder(Place::cluster(cluster.urls()))
+        .connect()
+        .await
+        .unwrap();
+    let (slot, keys) = keys_of_one_slot(&cluster);
+    let done = AtomicBool::new(false);
+    let traffic = async {
+        let mut tally = Tally::default();
+        while !done.load(Ordering::Relaxed) {
+            let calls = keys.iter().map(|key| count(&redis, key));
+            let results = futures_util::future::join_all(calls).await;
+            results.iter().for_each(|result| tally.add(result));
+        }
+        tally
+    };
+    let some_more = || async {
+        let calls = redis.stats().calls;
+        until("more traffic", || async {
+            redis.stats().calls > calls + 40
+        })
+        .await;
+    };
+    let moving = async {
+        some_more().await;
+        let (source, target) = (cluster.id(0), cluster.id(1));
+        set_slot(&cluster, 1, slot, &["IMPORTING", &source]);
+        set_slot(&cluster, 0, slot, &["MIGRATING", &target]);
+        for key in &keys {
+            some_more().await;
+            migrate(&cluster, 0, 1, key);
+        }
+        some_more().await;
+        let asked = redis.stats().redirections;
+        assert!(asked > 0, "the source pointed to the target");
+        set_slot(&cluster, 1, slot, &["NODE", &target]);
+        set_slot(&cluster, 0, slot, &["NODE", &target]);
+        until("a MOVED", || async { redis.stats().redirections > asked }).await;
+        some_more().await;
+        done.store(true, Ordering::Relaxed);
+    };
+    let (tally, ()) = futures_util::join!(traffic, moving);
+    let mut client = cluster.nodes[1].client();
+    let get = |key| {
+        redis::cmd("GET")
+            .arg(key)
+            .query::<i64>(&mut client)
+            .unwrap()
+    };
+    tally.explains(keys.iter().map(get).sum());
+    assert_eq!((tally.unsure, tally.refused), (0, 0), "{:?}", redis.stats());
+
+    let before = redis.stats().redirections;
+    count(&redis, &keys[0]).await.unwrap();
+    assert_eq!(redis.stats().redirections, before, "it knows by now");
+}
+
+#[tokio::test]
+async fn a_killed_node_takes_no_other_along() {
+    let mut cluster = Cluster::start();
+    let redis = builder(Place::cluster(cluster.urls()))
+        .connect()
+        .await
+        .unwrap();
+    let keys: Vec<_> = (0..3)
+        .map(|node| {
+            let mut keys = (0..).map(|n| format!("k{n}"));
+            let key = keys.find(|key| Cluster::first_owner(cluster.slot(key)) == node);
+            key.expect("one of three")
+        })
+        .collect();
+    for key in &keys {
+        assert_eq!(count(&redis, key).await.unwrap(), 1);
+    }
+    cluster.nodes[0].kill();
+    until("the node's breaker opens", || async {
+        let error = count(&redis, &keys[0]).await.unwrap_err();
+        error.kind() == ErrorKind::Shut
+    })
+    .await;
+    for round in 2..50 {
+        assert_eq!(count(&redis, &keys[1]).await.unwrap(), round);
+        assert_eq!(count(&redis, &keys[2]).await.unwrap(), round);
+    }
+    cluster.nodes[0].restart();
+    until("it is back", || async {
+        count(&redis, &keys[0]).await.is_ok()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_cluster_that_is_away_is_left_alone() {
+    let places = Place::cluster(["redis://127.0.0.1:1", "redis://127.0.0.1:2"]);
+    let redis = builder(places)
+        .breaker(3, Duration::from_secs(60))
+        .lazy()
+        .unwrap();
+    for _ in 0..3 {
+        let error = count(&redis, "k").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
+    }
+    let error = count(&redis, "k").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Shut);
+}
