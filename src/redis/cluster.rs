@@ -29,6 +29,9 @@ use super::{
 /// were configured.
 const WITNESSES: usize = 3;
 
+/// How many slots every cluster has.
+const SLOTS: usize = 16_384;
+
 pub(super) struct Cluster {
     me: Weak<Self>,
     first: ConnectionInfo,
@@ -105,16 +108,12 @@ impl Cluster {
 
     /// Whether there is nobody to ask: no topology, or no primary that answers.
     pub(super) fn is_shut(self: &Arc<Self>) -> bool {
-        let primaries = self.primaries();
-        if primaries.is_empty() {
+        let map = self.read();
+        if map.nodes.is_empty() {
             return breaker::is_shut(self);
         }
-        // All of them, so that each is probed.
-        primaries
-            .iter()
-            .filter(|node| breaker::is_shut(node))
-            .count()
-            == primaries.len()
+        // The first is enough while all is well.
+        map.nodes.values().all(breaker::is_shut)
     }
 
     pub(super) fn primaries(&self) -> Vec<Arc<Node>> {
@@ -169,18 +168,17 @@ impl Cluster {
     }
 
     fn install(&self, ranges: &[topology::Range]) {
-        let mut map = self.write();
         let mut fresh = Map::default();
+        fresh.slots.reserve(SLOTS);
         for range in ranges {
-            let node = self.node_at(&mut map, &range.host, range.port);
-            let place = (range.host.clone(), range.port);
-            fresh.nodes.insert(place, Arc::clone(&node));
+            // Calls go on while the new map is drawn.
+            let node = self.node_at(&mut self.write(), &range.host, range.port);
             let slots = (range.first..=range.last).filter_map(Slot::new);
-            fresh
-                .slots
-                .extend(slots.map(|slot| (slot, Arc::clone(&node))));
+            let slots = slots.map(|slot| (slot, Arc::clone(&node)));
+            fresh.slots.extend(slots);
+            fresh.nodes.insert((range.host.clone(), range.port), node);
         }
-        *map = fresh;
+        *self.write() = fresh;
     }
 
     fn node_at(&self, map: &mut Map, host: &str, port: u16) -> Arc<Node> {
