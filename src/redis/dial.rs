@@ -1,23 +1,37 @@
 //! Making a connection, and telling well why there is none.
 
-use std::{error::Error as _, io};
+use std::{convert::Infallible, error::Error as _, io, sync::Arc};
 
 use redis::{
-    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, ErrorKind, RedisError,
-    aio::MultiplexedConnection,
+    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, ErrorKind, ProtocolVersion,
+    PushInfo, PushKind, RedisError, aio::MultiplexedConnection,
 };
 use tokio::time::timeout;
 
 use super::{error::Error, settings::Settings};
 
+/// What to do when the connection is lost, whether or not a call is under way.
+pub(super) type Lost = Arc<dyn Fn() + Send + Sync>;
+
 pub(super) async fn dial(
     info: &ConnectionInfo,
     settings: &Settings,
+    lost: Option<Lost>,
 ) -> Result<MultiplexedConnection, Error> {
     // The bounds are ours: here, and around each call.
-    let config = AsyncConnectionConfig::new()
+    let mut config = AsyncConnectionConfig::new()
         .set_connection_timeout(None)
         .set_response_timeout(None);
+    if info.redis_settings().protocol() != ProtocolVersion::RESP2
+        && let Some(lost) = lost
+    {
+        config = config.set_push_sender(move |push: PushInfo| {
+            if push.kind == PushKind::Disconnection {
+                lost();
+            }
+            Ok::<(), Infallible>(())
+        });
+    }
     let client = Client::open(info.clone()).map_err(|error| refused(info, error))?;
     let connection = client.get_multiplexed_async_connection_with_config(&config);
     let patience = settings.patience();
@@ -82,8 +96,7 @@ fn is_invalid_data(error: &RedisError) -> bool {
             return io.kind() == io::ErrorKind::InvalidData;
         }
         // redis-rs keeps it behind a pointer, which is what its source is.
-        if let Some(io) =
-            inner.downcast_ref::<std::sync::Arc<dyn std::error::Error + Send + Sync>>()
+        if let Some(io) = inner.downcast_ref::<Arc<dyn std::error::Error + Send + Sync>>()
             && let Some(io) = io.downcast_ref::<io::Error>()
         {
             return io.kind() == io::ErrorKind::InvalidData;

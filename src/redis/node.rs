@@ -12,7 +12,7 @@ use super::{
     attempt::Attempt,
     breaker::{self, Breaker, Guarded},
     cluster::Cluster,
-    dial::dial,
+    dial::{Lost, dial},
     error::Error,
     redirection::Redirection,
     script::Script,
@@ -135,26 +135,36 @@ impl Node {
         live.ok_or_else(|| Error::unreachable(&self.name, "the new connection broke at once"))
     }
 
-    async fn connect(&self) -> Result<(), Error> {
+    async fn connect(self: &Arc<Self>) -> Result<(), Error> {
         // Somebody else's attempt may have ended just before this one began.
         if self.is_connected() {
             return Ok(());
         }
-        let connection = match &self.place {
-            Place::Fixed(info) => dial(info, &self.settings).await?,
-            Place::Elected(sentinels) => sentinels.dial(&self.settings).await?,
-        };
         let serial = self.serial.fetch_add(1, Ordering::Relaxed);
+        let lost = self.lost(serial);
+        let connection = match &self.place {
+            Place::Fixed(info) => dial(info, &self.settings, Some(lost)).await?,
+            Place::Elected(sentinels) => sentinels.dial(&self.settings, lost).await?,
+        };
         *lock(&self.live) = Some(Live { serial, connection });
         Ok(())
     }
 
+    /// Servers close idle connections; no call shall have to find that out.
+    fn lost(self: &Arc<Self>, serial: u64) -> Lost {
+        let node = Arc::downgrade(self);
+        Arc::new(move || {
+            if let Some(node) = node.upgrade() {
+                node.hang_up(serial);
+            }
+        })
+    }
+
     /// Gives this connection up, unless it has been replaced already.
     fn hang_up(&self, serial: u64) {
-        let mut live = lock(&self.live);
-        if live.as_ref().is_some_and(|live| live.serial == serial) {
-            *live = None;
-        }
+        let given_up = lock(&self.live).take_if(|live| live.serial == serial);
+        // What it takes to close it is not done under the lock.
+        drop(given_up);
     }
 
     /// In a cluster, its slots may be somebody else's by now.

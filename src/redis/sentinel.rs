@@ -3,7 +3,12 @@
 use futures_util::{FutureExt, future::select_ok};
 use redis::{ConnectionInfo, Value, aio::MultiplexedConnection};
 
-use super::{dial::dial, error::Error, server::elsewhere, settings::Settings};
+use super::{
+    dial::{Lost, dial},
+    error::Error,
+    server::elsewhere,
+    settings::Settings,
+};
 
 pub(super) struct Sentinels {
     pub(super) addresses: Vec<ConnectionInfo>,
@@ -14,13 +19,17 @@ pub(super) struct Sentinels {
 
 impl Sentinels {
     /// All are asked at once, so that one that hangs costs nothing.
-    pub(super) async fn dial(&self, settings: &Settings) -> Result<MultiplexedConnection, Error> {
+    pub(super) async fn dial(
+        &self,
+        settings: &Settings,
+        lost: Lost,
+    ) -> Result<MultiplexedConnection, Error> {
         let asked = self
             .addresses
             .iter()
             .map(|at| self.ask(at, settings).boxed());
         let (primary, _) = select_ok(asked).await?;
-        let mut connection = dial(&primary, settings).await?;
+        let mut connection = dial(&primary, settings, Some(lost)).await?;
         let server = primary.addr().to_string();
         let role = connection.send_packed_command(&redis::cmd("ROLE")).await;
         // A primary of yesterday. A user may have no right to ask; the first
@@ -40,7 +49,7 @@ impl Sentinels {
         settings: &Settings,
     ) -> Result<ConnectionInfo, Error> {
         let server = sentinel.addr().to_string();
-        let mut connection = dial(sentinel, settings).await?;
+        let mut connection = dial(sentinel, settings, None).await?;
         let mut question = redis::cmd("SENTINEL");
         question.arg("GET-MASTER-ADDR-BY-NAME").arg(&self.name);
         let answer = connection.send_packed_command(&question).await;

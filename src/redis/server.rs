@@ -15,6 +15,11 @@ use super::{
 /// host must be there, `rediss://…` for TLS (feature `redis-tls`), or
 /// `unix:///path?db=…&user=…&pass=…`. Mistakes in it are told when the
 /// connection is built.
+///
+/// The protocol is RESP3, which servers speak since Redis 6. With
+/// `?protocol=2` at the end of the address it is RESP2, for a proxy that knows
+/// no other; then the first call after the server closed an idle connection
+/// fails.
 #[derive(Clone)]
 pub struct Server(pub(super) Kind);
 
@@ -113,9 +118,11 @@ pub(super) fn address(url: &str, tls: &Tls) -> Result<ConnectionInfo, Error> {
         return Err(refused("an address without #insecure".to_owned()));
     }
     let talk = info.redis_settings().clone();
-    let talk = talk
-        .set_protocol(ProtocolVersion::RESP2)
-        .set_lib_name("sluicegate", env!("CARGO_PKG_VERSION"));
+    let talk = match url.contains("protocol=") {
+        true => talk,
+        false => talk.set_protocol(ProtocolVersion::RESP3),
+    };
+    let talk = talk.set_lib_name("sluicegate", env!("CARGO_PKG_VERSION"));
     // A check is one small message, and waits for its answer.
     let tcp = info.tcp_settings().clone().set_nodelay(true);
     let info = info.set_redis_settings(talk).set_tcp_settings(tcp);

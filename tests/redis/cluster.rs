@@ -13,7 +13,8 @@ use crate::{
 /// The slots are split in three; the nodes are killed when it is dropped.
 pub(crate) struct Cluster {
     pub(crate) nodes: Vec<Server>,
-    _scratches: Vec<Scratch>,
+    buses: Vec<u16>,
+    scratches: Vec<Scratch>,
 }
 
 const FIRSTS: [u16; 4] = [0, 5_461, 10_923, 16_384];
@@ -37,10 +38,40 @@ impl Cluster {
         }
         let cluster = Self {
             nodes,
-            _scratches: scratches,
+            buses,
+            scratches,
         };
         cluster.settle();
         cluster
+    }
+
+    /// Its place among the nodes.
+    pub(crate) fn add_replica_of(&mut self, primary: usize) -> usize {
+        let scratch = Scratch::new();
+        let (replica, _) = node(&scratch);
+        let mut client = replica.client();
+        order(&["MEET", "127.0.0.1"])
+            .arg(self.nodes[primary].port())
+            .arg(self.buses[primary])
+            .exec(&mut client)
+            .expect("a node to meet");
+        let id = self.id(primary);
+        let follow = || {
+            order(&["REPLICATE", &id])
+                .exec(&mut replica.client())
+                .is_ok()
+        };
+        eventually("the replica knows its primary", follow);
+        eventually("the replica has all", || {
+            let info: String = redis::cmd("INFO")
+                .query(&mut replica.client())
+                .expect("it is up");
+            info.contains("master_link_status:up")
+        });
+        self.nodes.push(replica);
+        self.scratches.push(scratch);
+        self.settle();
+        self.nodes.len() - 1
     }
 
     pub(crate) fn urls(&self) -> Vec<String> {
@@ -64,17 +95,22 @@ impl Cluster {
 
     /// Until all nodes know of all slots.
     fn settle(&self) {
-        let limit = Instant::now() + Duration::from_secs(20);
         let knows_all = |node: &Server| {
             let info: String = order(&["INFO"])
                 .query(&mut node.client())
                 .expect("it is up");
             info.contains("cluster_state:ok") && info.contains("cluster_slots_ok:16384")
         };
-        while !self.nodes.iter().all(knows_all) {
-            assert!(Instant::now() < limit, "the cluster does not form");
-            thread::yield_now();
-        }
+        eventually("the cluster forms", || self.nodes.iter().all(knows_all));
+    }
+}
+
+/// Until it is so; the bound is for tests that fail.
+fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let limit = Instant::now() + Duration::from_secs(20);
+    while !holds() {
+        assert!(Instant::now() < limit, "never: {what}");
+        thread::yield_now();
     }
 }
 

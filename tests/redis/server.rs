@@ -96,6 +96,8 @@ fn launch(port: u16, settings: &[String]) -> Option<Child> {
     let mut process = Command::new("redis-server")
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
         .args(["--save", "", "--appendonly", "no"])
+        // Or a replica writes what it gets into the working directory.
+        .args(["--repl-diskless-load", "swapdb"])
         .args(settings)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

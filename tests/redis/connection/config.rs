@@ -22,7 +22,7 @@ async fn a_wrong_password_is_told_at_once() {
     let server = Server::with(&["--requirepass", "right"]);
     let url = format!("redis://:{SECRET}@127.0.0.1:{}", server.port());
     let error = Connection::connect(url.clone()).await.unwrap_err();
-    refused(&error, "user", &["default", "authentication failed"]);
+    refused(&error, "user", &["default", "WRONGPASS"]);
     let none = Connection::connect(server.url()).await.unwrap_err();
     refused(&none, "user", &["default", "NOAUTH"]);
     let redis = builder(url).lazy().unwrap();
@@ -30,7 +30,7 @@ async fn a_wrong_password_is_told_at_once() {
     refused(
         &count(&redis, "k").await.unwrap_err(),
         "user",
-        &["authentication failed"],
+        &["WRONGPASS"],
     );
 }
 

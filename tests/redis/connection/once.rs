@@ -1,8 +1,10 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use sluicegate::redis::ErrorKind;
+use tokio::runtime::Handle;
 
-use super::{Tally, builder, count};
+use super::{Tally, builder, count, until};
 use crate::server::Server;
 
 #[tokio::test]
@@ -56,4 +58,60 @@ async fn a_dropped_call_disturbs_no_other() {
     }
     assert_eq!(count(&redis, "n").await.unwrap(), 101);
     assert!(count(&redis, "dropped").await.unwrap() <= 101);
+}
+
+#[tokio::test]
+async fn no_call_finds_out_that_an_idle_connection_was_closed() {
+    let server = Server::start();
+    let redis = builder(server.url()).connect().await.unwrap();
+    let quiet = Server::start();
+    let other = builder(quiet.url()).connect().await.unwrap();
+    for round in 1..=5 {
+        let mut order = redis::cmd("CLIENT");
+        order.arg(&["KILL", "TYPE", "normal"]);
+        order.exec(&mut server.client()).unwrap();
+        // So that the news arrive.
+        for _ in 0..20 {
+            count(&other, "k").await.unwrap();
+        }
+        assert_eq!(count(&redis, "n").await.unwrap(), round);
+    }
+    assert_eq!(redis.stats().connects, 6);
+}
+
+#[tokio::test]
+async fn resp2_does_where_it_is_asked_for() {
+    let server = Server::start();
+    let url = format!("{}?protocol=2", server.url());
+    let redis = builder(url).connect().await.unwrap();
+    assert_eq!(count(&redis, "n").await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn nothing_is_left_when_all_handles_are_gone() {
+    let mut server = Server::start();
+    let redis = builder(server.url()).connect().await.unwrap();
+    let clone = redis.clone();
+    count(&redis, "n").await.unwrap();
+    let mut client = server.client();
+    let mut clients = || {
+        let list: String = redis::cmd("CLIENT").arg("LIST").query(&mut client).unwrap();
+        list.lines().count()
+    };
+    drop(redis);
+    assert_eq!(clients(), 2);
+    drop(clone);
+    until("it is closed", || std::future::ready(clients() == 1)).await;
+
+    // And nobody probes for them.
+    let redis = builder(server.url()).connect().await.unwrap();
+    server.kill();
+    while count(&redis, "n").await.unwrap_err().kind() != ErrorKind::Shut {}
+    let probing = Handle::current().metrics();
+    assert!(probing.num_alive_tasks() >= 1);
+    drop(redis);
+    until("its tasks end", || {
+        std::future::ready(probing.num_alive_tasks() == 0)
+    })
+    .await;
 }

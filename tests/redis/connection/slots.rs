@@ -126,6 +126,55 @@ async fn a_killed_node_takes_no_other_along() {
 }
 
 #[tokio::test]
+async fn nothing_runs_twice_when_connections_to_a_cluster_are_killed() {
+    let cluster = Cluster::start();
+    let places = Place::cluster(cluster.urls());
+    let patient = builder(places).breaker(1_000_000, Duration::from_secs(1));
+    let redis = patient.connect().await.unwrap();
+    let (_, keys) = keys_of_one_slot(&cluster);
+    let mut client = cluster.nodes[0].client();
+    let mut tally = Tally::default();
+    for _ in 0..20 {
+        let calls = futures_util::future::join_all(keys.iter().map(|key| count(&redis, key)));
+        let kill = async {
+            let mut order = redis::cmd("CLIENT");
+            order.arg(&["KILL", "TYPE", "normal", "SKIPME", "yes"]);
+            order.exec(&mut client).unwrap();
+        };
+        let (results, ()) = futures_util::join!(calls, kill);
+        results.iter().for_each(|result| tally.add(result));
+    }
+    let get = |key| {
+        redis::cmd("GET")
+            .arg(key)
+            .query::<Option<i64>>(&mut client)
+            .unwrap()
+    };
+    let counted = keys.iter().map(get).map(Option::unwrap_or_default).sum();
+    tally.explains(counted);
+}
+
+#[tokio::test]
+async fn a_replica_takes_over_from_a_killed_primary() {
+    let mut cluster = Cluster::start();
+    let replica = cluster.add_replica_of(0);
+    let redis = builder(Place::cluster(cluster.urls()))
+        .connect()
+        .await
+        .unwrap();
+    let (_, keys) = keys_of_one_slot(&cluster);
+    assert_eq!(count(&redis, &keys[0]).await.unwrap(), 1);
+    cluster.nodes[0].kill();
+    until("the replica answers", || async {
+        count(&redis, &keys[0]).await.is_ok()
+    })
+    .await;
+    let mut client = cluster.nodes[replica].client();
+    let counted: i64 = redis::cmd("GET").arg(&keys[0]).query(&mut client).unwrap();
+    assert!(counted >= 1);
+}
+
+#[tokio::test]
 async fn a_cluster_that_is_away_is_left_alone() {
     let places = Place::cluster(["redis://127.0.0.1:1", "redis://127.0.0.1:2"]);
     let redis = builder(places)
