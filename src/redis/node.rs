@@ -1,7 +1,9 @@
 //! One server: its connection and its breaker.
 
+mod probe;
+
 use std::sync::{
-    Arc, LazyLock, Weak,
+    Arc, Weak,
     atomic::{AtomicU64, Ordering},
 };
 
@@ -10,12 +12,10 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{
     attempt::Attempt,
-    breaker::{self, Breaker, Guarded},
+    breaker::{self, Breaker},
     cluster::Cluster,
     dial::{Lost, dial},
     error::Error,
-    redirection::Redirection,
-    script::Script,
     sentinel::Sentinels,
     settings::Settings,
 };
@@ -172,76 +172,6 @@ impl Node {
         if let Some(cluster) = self.cluster.upgrade() {
             cluster.refresh_soon();
         }
-    }
-
-    /// Connects if need be, and makes a round trip that proves that the server
-    /// can decide.
-    pub(super) async fn check(self: &Arc<Self>) -> Result<(), Error> {
-        // Not within the calls' timeout: connecting has bounds of its own, and
-        // no request waits for it here.
-        let live = self.live().await?;
-        let Err(error) = self.question(&live).await else {
-            return Ok(());
-        };
-        // Who points elsewhere is well.
-        if self.cluster.strong_count() > 0 && Redirection::of(&error).is_some() {
-            return Ok(());
-        }
-        // A connection on which not even this comes back is of no use.
-        self.hang_up(live.serial);
-        Err(error)
-    }
-
-    /// A write: it fails on a replica and on a full server, too. And a script:
-    /// it fails while another one blocks the server, and without the right to
-    /// run any.
-    async fn question(self: &Arc<Self>, live: &Live) -> Result<Value, Error> {
-        let deadline = Instant::now() + self.settings.timeout;
-        let key = match self.cluster.upgrade() {
-            Some(cluster) => cluster.key_at(self),
-            None => Some(format!("{}:{{probe}}", self.settings.prefix)),
-        };
-        let Some(key) = key else {
-            return self
-                .send_by(live, &redis::cmd("PING"), false, deadline)
-                .await;
-        };
-        let mut call = PROBE.call(1);
-        call.arg(key);
-        let answer = self.send_by(live, &call, false, deadline).await;
-        if answer
-            .as_ref()
-            .is_err_and(|error| error.code() == Some("NOSCRIPT"))
-        {
-            let whole = PROBE.call_with_source(&call);
-            return self.send_by(live, &whole, false, deadline).await;
-        }
-        answer
-    }
-}
-
-static PROBE: LazyLock<Script> =
-    LazyLock::new(|| Script::new("return redis.call('SET', KEYS[1], 1, 'PX', 60000)"));
-
-impl Guarded for Node {
-    fn breaker(&self) -> &Breaker {
-        &self.breaker
-    }
-
-    fn settings(&self) -> &Settings {
-        &self.settings
-    }
-
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    async fn probe(self: &Arc<Self>) -> Result<(), Error> {
-        let result = self.check().await;
-        if result.is_err() {
-            self.look_around();
-        }
-        result
     }
 }
 
