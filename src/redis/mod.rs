@@ -1,4 +1,45 @@
 //! Connections to Redis, and the scripts that run there.
+//!
+//! A [`Connection`] is to a single server, to the primary that sentinels name,
+//! or to a cluster. It is made once, and cloned for all limiters that use it.
+//!
+//! ```no_run
+//! # async fn connect() -> Result<(), sluicegate::redis::Error> {
+//! use std::time::Duration;
+//! use sluicegate::redis::{Connection, Server};
+//!
+//! // Fails here if the password is wrong, or the server is away.
+//! let redis = Connection::connect("redis://user:password@localhost:6379/3").await?;
+//!
+//! // Fails here if the address is wrong; the server may come later.
+//! let nodes = ["redis://10.0.0.1:6379", "redis://10.0.0.2:6379"];
+//! let redis = Connection::builder(Server::cluster(nodes))
+//!     .prefix("shop")
+//!     .timeout(Duration::from_millis(50))
+//!     .lazy()?;
+//! # Ok(()) }
+//! ```
+//!
+//! # When Redis is slow, or away
+//!
+//! Every call ends within its [timeout](Builder::timeout), with an answer or an
+//! [`Error`]. After some failures in a row, a [breaker](Builder::breaker) opens:
+//! calls fail at once, and a probe in the background finds out when the server
+//! can decide again. What a limiter does without an answer is its policy.
+//!
+//! # Nothing is charged twice
+//!
+//! A call whose answer is lost may have been carried out, so it is not made
+//! again. A call is repeated in three cases, in which the server said that it
+//! ran nothing: it does not know the script (`NOSCRIPT`; once), or the keys are
+//! at another node of the cluster (`MOVED`, `ASK`; up to five times).
+//!
+//! # Rights
+//!
+//! A user needs `EVALSHA`, `EVAL`, what the scripts call, `SET` for the probe,
+//! and the keys `<prefix>:*`; in a cluster also `CLUSTER SLOTS` and `ASKING`.
+//! Behind sentinels, a primary that lets the user ask for its `ROLE` is
+//! recognised sooner.
 
 mod attempt;
 mod breaker;

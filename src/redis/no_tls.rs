@@ -7,7 +7,7 @@ use super::error::Error;
 pub(super) const ENABLED: bool = false;
 
 #[derive(Clone, Debug, Default)]
-pub(super) struct Tls;
+pub(super) struct Tls {}
 
 impl Tls {
     pub(super) fn secure(&self, _: &str, info: ConnectionInfo) -> Result<ConnectionInfo, Error> {
