@@ -1,4 +1,8 @@
-use std::time::Duration;
+use std::{
+    io::{self, Write},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use sluicegate::redis::{Connection, ErrorKind};
 use tokio::runtime::Runtime;
@@ -159,6 +163,51 @@ async fn a_full_server_is_left_alone_until_it_has_room() {
     })
     .await;
     assert_eq!(redis.stats().connects, 1, "its connection was fine");
+}
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn the_log_has_one_line_for_each_change() {
+    let lines = Lines::default();
+    let written = lines.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::INFO)
+        .with_writer(move || lines.clone())
+        .with_ansi(false)
+        .finish();
+    // For this thread, on which the probe runs, too.
+    let _logging = tracing_subscriber::util::SubscriberInitExt::set_default(subscriber);
+    let mut server = Server::start();
+    let redis = builder(server.url()).connect().await.unwrap();
+    server.kill();
+    until_shut(&redis).await;
+    server.restart();
+    until("calls pass again", || async {
+        count(&redis, "k").await.is_ok()
+    })
+    .await;
+    let log = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+    let ours: Vec<_> = log
+        .lines()
+        .filter(|line| line.contains("sluicegate::redis"))
+        .collect();
+    let [opened, closed] = &ours[..] else {
+        panic!("{log}")
+    };
+    assert!(opened.contains("WARN") && opened.contains("error=redis server 127.0.0.1"));
+    assert!(closed.contains("INFO") && closed.contains("redis answers again"));
 }
 
 #[tokio::test]
