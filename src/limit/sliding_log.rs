@@ -220,7 +220,9 @@ impl Rule for SlidingLog {
     /// be given back, and then that still counts.
     fn book(&self, log: &mut Log, now: Tick, cost: Cost, wait: Tick) -> Decision {
         log.forget(now, self.width());
-        log.push(now + wait, cost, usize::MAX);
+        if cost > 0 {
+            log.push(now + wait, cost, usize::MAX);
+        }
         self.decision(log, now, cost, wait).queued(wait)
     }
 
@@ -253,6 +255,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::limit::rule::reserve;
 
     const W: Tick = 1_000_000;
 
@@ -290,6 +293,14 @@ mod tests {
         assert_eq!(log.used, 1_000);
         rule.credit(&mut log, 1_000, 1_000);
         assert_eq!((log.entries.len(), log.used), (0, 0));
+    }
+
+    #[test]
+    fn to_ask_with_patience_books_nothing() {
+        let (rule, mut log) = (SlidingLog::new(Quota::per_second(2)), Log::default());
+        rule.debit(&mut log, 0, 3);
+        assert!(reserve(&rule, &mut log, 0, 0, W).is_admitted());
+        assert_eq!((log.entries.len(), log.last()), (1, Some(0)));
     }
 
     #[test]
