@@ -12,6 +12,9 @@ use crate::clock::Tick;
 /// The largest limit of which a log is kept for each bucket.
 const LONGEST: u64 = 1 << 16;
 
+/// The most that is counted, debt and all: what a script in Redis can count to.
+const MOST: u64 = (1 << 53) - 1;
+
 /// The exact sliding window: it remembers when everything passed that is still
 /// within the window.
 ///
@@ -68,7 +71,7 @@ impl Log {
     /// stepped back. A log that is `full` stretches its last entry.
     fn push(&mut self, now: Tick, cost: Cost, full: usize) {
         let stretch = self.entries.len() >= full;
-        let cost = cost.min(u64::MAX - self.used);
+        let cost = cost.min(MOST - self.used);
         self.used += cost;
         match self.entries.back_mut() {
             Some(last) if last.at >= now || stretch => {
