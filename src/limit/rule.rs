@@ -185,3 +185,16 @@ pub(crate) fn reserve<R: Rule>(
         _ => decision,
     }
 }
+
+/// Takes up to `cost`, and answers how much that was.
+pub(crate) fn take_up_to<R: Rule>(
+    rule: &R,
+    state: &mut R::State,
+    now: Tick,
+    cost: Cost,
+) -> (Cost, Decision) {
+    let left = rule.decide(state, now, 0).remaining().min(cost);
+    let decision = rule.decide(state, now, left.max(cost.min(1)));
+    let taken = if decision.is_admitted() { left } else { 0 };
+    (taken, decision)
+}

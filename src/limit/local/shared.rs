@@ -10,7 +10,7 @@ use crate::{
         decision::Decision,
         line::Lines,
         quota::Cost,
-        rule::{Rule, reserve},
+        rule::{Rule, reserve, take_up_to},
         store::Store,
     },
     sync::{Mutex, MutexGuard, lock},
@@ -53,12 +53,7 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
     }
 
     pub(super) fn check_up_to(&self, key: u64, cost: Cost) -> (Cost, Decision) {
-        self.update(key, |rule, state, now| {
-            let left = rule.decide(state, now, 0).remaining().min(cost);
-            let decision = rule.decide(state, now, left.max(cost.min(1)));
-            let taken = if decision.is_admitted() { left } else { 0 };
-            (taken, decision)
-        })
+        self.update(key, |rule, state, now| take_up_to(rule, state, now, cost))
     }
 
     pub(super) fn credit(&self, key: u64, cost: Cost) {
