@@ -123,11 +123,24 @@ impl Arrival {
     }
 
     #[inline]
-    fn word(&self, now: Tick, ahead: u64) -> Word {
+    pub(super) fn word(&self, now: Tick, ahead: u64) -> Word {
         if ahead == 0 {
             return Word::EMPTY;
         }
         Word::nearest(now.wrapping_mul(self.tick).wrapping_add(ahead))
+    }
+
+    /// Units until the bucket is whole, seen from the tick before a booking
+    /// falls due: waits are rounded up to a tick, so there may be none at it.
+    #[cfg(feature = "redis")]
+    pub(super) fn mark(&self, state: Word, at: Tick) -> u64 {
+        self.ahead(state, at.saturating_sub(1))
+    }
+
+    /// What the twin in Lua has to know.
+    #[cfg(feature = "redis")]
+    pub(super) fn terms(&self) -> [u64; 3] {
+        [self.token, self.tick, self.size]
     }
 
     #[inline]

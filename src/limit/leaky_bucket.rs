@@ -119,6 +119,51 @@ impl Rule for LeakyBucket {
     }
 }
 
+#[cfg(feature = "redis")]
+mod script {
+    use std::sync::LazyLock;
+
+    use super::*;
+    use crate::{
+        limit::script::{Numbers, Scripted, sealed},
+        redis::Script,
+    };
+
+    static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
+        Script::new(concat!(
+            include_str!("../../lua/prelude.lua"),
+            include_str!("../../lua/arrival.lua"),
+            include_str!("../../lua/leaky_bucket.lua"),
+            include_str!("../../lua/batch.lua"),
+        ))
+    });
+
+    impl sealed::Sealed for LeakyBucket {}
+
+    impl Scripted for LeakyBucket {
+        fn script() -> &'static Script {
+            &SCRIPT
+        }
+
+        fn twin(&self) -> &'static str {
+            "leaky_bucket"
+        }
+
+        fn terms(&self) -> Vec<u64> {
+            let [token, tick, size] = self.arrival.terms();
+            vec![token, tick, size, u64::from(self.queues)]
+        }
+
+        fn found(&self, now: Tick, reply: &mut Numbers<'_>) -> Option<Word> {
+            Some(self.arrival.word(now, reply.take()?))
+        }
+
+        fn mark(&self, state: &Word, at: Tick) -> u64 {
+            self.arrival.mark(*state, at)
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;

@@ -120,6 +120,9 @@ mod window;
 
 #[cfg(feature = "redis")]
 pub use self::script::Scripted;
+#[cfg(feature = "redis")]
+#[doc(hidden)]
+pub use self::script::{Entry, Numbers, batch};
 pub use self::{
     decision::{Decision, Verdict},
     fixed_window::FixedWindow,

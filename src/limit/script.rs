@@ -1,9 +1,20 @@
 //! The seam between a rule and its Lua twin.
 
-use redis::Value;
+use redis::{Cmd, Value};
 
-use super::rule::Rule;
+use super::{
+    decision::Decision,
+    quota::Cost,
+    rule::{Rule, reserve, take_up_to},
+};
 use crate::{clock::Tick, redis::Script};
+
+/// The largest cost that is sent: any rule's limit is below it, and scripts
+/// count with numbers that are whole up to twice that.
+const DEAREST: Cost = 1 << 52;
+
+/// The longest patience that is sent.
+const PATIENCE: Tick = (1 << 53) - 1;
 
 /// A rule that a Lua script can decide by, so that its buckets can be in Redis.
 ///
@@ -24,6 +35,98 @@ pub trait Scripted: Rule + sealed::Sealed {
     /// The state that the script found at `now`; `None` if the reply makes no sense.
     #[doc(hidden)]
     fn found(&self, now: Tick, reply: &mut Numbers<'_>) -> Option<Self::State>;
+
+    /// What tells, seen from the instant at which a booking falls due, whether
+    /// somebody has come after it: `state` is the one that the booking left.
+    #[doc(hidden)]
+    fn mark(&self, state: &Self::State, at: Tick) -> u64 {
+        let _ = (state, at);
+        0
+    }
+}
+
+/// What a script is to do with one key.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// Decides, as [`Rule::decide`] does.
+    Check(Cost),
+    /// Reserves so many times: decides, or books within a patience.
+    Reserve(u64, Cost, Tick),
+    /// Takes up to so much.
+    UpTo(Cost),
+    /// See [`Rule::credit`].
+    Credit(Cost),
+    /// See [`Rule::debit`].
+    Debit(Cost),
+    /// Forgets the bucket.
+    Reset,
+    /// Gives back what was booked for a later instant, by its cost, that
+    /// instant, and its [mark](Scripted::mark).
+    GiveBack(Cost, Tick, u64),
+}
+
+impl Entry {
+    /// The entry as an argument of the script.
+    pub fn arg(&self) -> String {
+        let sent = |cost: &Cost| *cost.min(&DEAREST);
+        match self {
+            Self::Check(cost) => sent(cost).to_string(),
+            Self::Reserve(many, cost, patience) => {
+                format!("{many} {} {}", sent(cost), patience.min(&PATIENCE))
+            }
+            Self::UpTo(cost) => format!("u {}", sent(cost)),
+            Self::Credit(cost) => format!("c {}", sent(cost)),
+            Self::Debit(cost) => format!("d {}", sent(cost)),
+            Self::Reset => "r".into(),
+            Self::GiveBack(cost, at, mark) => format!("b {} {at} {mark}", sent(cost)),
+        }
+    }
+
+    /// Reads what the script answered to the entry: what it counted, and the
+    /// state that it found where it decided. `None` if that makes no sense.
+    pub fn read<R: Scripted>(
+        &self,
+        rule: &R,
+        now: Tick,
+        reply: &mut Numbers<'_>,
+    ) -> Option<(u64, R::State)> {
+        let count = reply.take()?;
+        let state = match self {
+            Self::Check(_) | Self::Reserve(..) | Self::UpTo(_) => rule.found(now, reply)?,
+            _ => R::State::default(),
+        };
+        Some((count, state))
+    }
+
+    /// Makes one of the decisions that the script made, from what it found.
+    pub fn replay<R: Rule>(&self, rule: &R, state: &mut R::State, now: Tick) -> Option<Decision> {
+        match *self {
+            Self::Check(cost) => Some(rule.decide(state, now, cost)),
+            Self::Reserve(_, cost, patience) => {
+                Some(reserve(rule, state, now, cost, patience.min(PATIENCE)))
+            }
+            Self::UpTo(cost) => Some(take_up_to(rule, state, now, cost).1),
+            _ => None,
+        }
+    }
+}
+
+/// The call of a rule's script for entries, each with its key, at the server's
+/// instant or, in tests and replays, at one that is given.
+#[doc(hidden)]
+pub fn batch<R: Scripted>(rule: &R, now: Option<Tick>, entries: &[(&[u8], Entry)]) -> Cmd {
+    let mut call = R::script().call(entries.len());
+    for (key, _) in entries {
+        call.arg(*key);
+    }
+    let terms = rule.terms();
+    call.arg(now.map_or_else(String::new, |now| now.to_string()));
+    call.arg(rule.twin()).arg(terms.len()).arg(terms);
+    for (_, entry) in entries {
+        call.arg(entry.arg());
+    }
+    call
 }
 
 /// The whole numbers of a script's reply, one after the other.
@@ -32,12 +135,12 @@ pub trait Scripted: Rule + sealed::Sealed {
 pub struct Numbers<'a>(std::slice::Iter<'a, Value>);
 
 impl<'a> Numbers<'a> {
-    pub(crate) fn of(reply: &'a [Value]) -> Self {
+    pub fn of(reply: &'a [Value]) -> Self {
         Self(reply.iter())
     }
 
     /// The next number; `None` if there is none, or it is negative.
-    pub(crate) fn take(&mut self) -> Option<u64> {
+    pub fn take(&mut self) -> Option<u64> {
         match self.0.next() {
             Some(Value::Int(number)) => u64::try_from(*number).ok(),
             _ => None,
@@ -45,6 +148,6 @@ impl<'a> Numbers<'a> {
     }
 }
 
-mod sealed {
+pub(super) mod sealed {
     pub trait Sealed {}
 }

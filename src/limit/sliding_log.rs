@@ -253,6 +253,52 @@ impl State for Log {
     type Many = super::logs::Logs;
 }
 
+#[cfg(feature = "redis")]
+mod script {
+    use std::sync::LazyLock;
+
+    use super::*;
+    use crate::{
+        limit::script::{Numbers, Scripted, sealed},
+        redis::Script,
+    };
+
+    static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
+        Script::new(concat!(
+            include_str!("../../lua/prelude.lua"),
+            include_str!("../../lua/sliding_log.lua"),
+            include_str!("../../lua/batch.lua"),
+        ))
+    });
+
+    impl sealed::Sealed for SlidingLog {}
+
+    impl Scripted for SlidingLog {
+        fn script() -> &'static Script {
+            &SCRIPT
+        }
+
+        fn twin(&self) -> &'static str {
+            "sliding_log"
+        }
+
+        fn terms(&self) -> Vec<u64> {
+            vec![self.quota.amount(), self.width()]
+        }
+
+        fn found(&self, _: Tick, reply: &mut Numbers<'_>) -> Option<Log> {
+            let (used, pairs) = (reply.take()?, reply.take()?);
+            let mut log = Log::default();
+            for _ in 0..pairs {
+                let (at, cost) = (reply.take()?, reply.take()?);
+                log.used = log.used.checked_add(cost)?;
+                log.entries.push_back(Entry { at, cost });
+            }
+            (log.used == used).then_some(log)
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;

@@ -197,6 +197,47 @@ impl Rule for SlidingWindow {
     }
 }
 
+#[cfg(feature = "redis")]
+mod script {
+    use std::sync::LazyLock;
+
+    use super::*;
+    use crate::{
+        limit::script::{Numbers, Scripted, sealed},
+        redis::Script,
+    };
+
+    static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
+        Script::new(concat!(
+            include_str!("../../lua/prelude.lua"),
+            include_str!("../../lua/window.lua"),
+            include_str!("../../lua/sliding_window.lua"),
+            include_str!("../../lua/batch.lua"),
+        ))
+    });
+
+    impl sealed::Sealed for SlidingWindow {}
+
+    impl Scripted for SlidingWindow {
+        fn script() -> &'static Script {
+            &SCRIPT
+        }
+
+        fn twin(&self) -> &'static str {
+            "sliding_window"
+        }
+
+        fn terms(&self) -> Vec<u64> {
+            let [limit, width, most] = self.window.terms();
+            vec![limit, width, most, self.step, self.width]
+        }
+
+        fn found(&self, now: Tick, reply: &mut Numbers<'_>) -> Option<Word> {
+            self.window.found(now, reply)
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;

@@ -87,6 +87,50 @@ impl Rule for TokenBucket {
     }
 }
 
+#[cfg(feature = "redis")]
+mod script {
+    use std::sync::LazyLock;
+
+    use super::*;
+    use crate::{
+        limit::script::{Numbers, Scripted, sealed},
+        redis::Script,
+    };
+
+    static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
+        Script::new(concat!(
+            include_str!("../../lua/prelude.lua"),
+            include_str!("../../lua/arrival.lua"),
+            include_str!("../../lua/token_bucket.lua"),
+            include_str!("../../lua/batch.lua"),
+        ))
+    });
+
+    impl sealed::Sealed for TokenBucket {}
+
+    impl Scripted for TokenBucket {
+        fn script() -> &'static Script {
+            &SCRIPT
+        }
+
+        fn twin(&self) -> &'static str {
+            "token_bucket"
+        }
+
+        fn terms(&self) -> Vec<u64> {
+            self.arrival.terms().into()
+        }
+
+        fn found(&self, now: Tick, reply: &mut Numbers<'_>) -> Option<Word> {
+            Some(self.arrival.word(now, reply.take()?))
+        }
+
+        fn mark(&self, state: &Word, at: Tick) -> u64 {
+            self.arrival.mark(*state, at)
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;

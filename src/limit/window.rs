@@ -1,5 +1,7 @@
 //! Counting windows in one word: which window, and what was counted in it.
 
+#[cfg(feature = "redis")]
+use super::script::Numbers;
 use super::{
     quota::{Quota, QuotaError},
     rule::Word,
@@ -102,6 +104,27 @@ impl Window {
     pub(super) fn lifetime(&self) -> Tick {
         let indexes = 1_u64 << (u64::BITS - self.bits * self.counters - 2);
         indexes.saturating_mul(self.width)
+    }
+
+    /// What the twin in Lua has to know.
+    #[cfg(feature = "redis")]
+    pub(super) fn terms(&self) -> [u64; 3] {
+        [self.limit, self.width, self.most()]
+    }
+
+    /// The word of the counts that the twin found: in the present window, or a
+    /// later one.
+    #[cfg(feature = "redis")]
+    pub(super) fn found(&self, now: Tick, reply: &mut Numbers<'_>) -> Option<Word> {
+        let (index, previous, current) = (reply.take()?, reply.take()?, reply.take()?);
+        let view = View {
+            index,
+            elapsed: 0,
+            ahead: index.checked_sub(now / self.width)?,
+            previous,
+            current,
+        };
+        Some(self.word(&view, previous, current))
     }
 
     /// The largest count. One less than would fit: a word of all ones means

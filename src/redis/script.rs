@@ -29,7 +29,8 @@ impl Script {
 
     /// The same call for a server that does not know the script: it brings the
     /// source along, and the server keeps it.
-    pub(crate) fn call_with_source(&self, call: &Cmd) -> Cmd {
+    #[doc(hidden)]
+    pub fn call_with_source(&self, call: &Cmd) -> Cmd {
         let mut whole = Cmd::new();
         whole.arg("EVAL").arg(self.source);
         for arg in call.args_iter().skip(2) {

@@ -1,0 +1,106 @@
+-- The arithmetic that the token bucket and the leaky bucket share. Mirrors
+-- src/limit/arrival.rs.
+--
+-- terms   token, tick, size: units that a token takes, units in a tick, tokens
+--         of a whole bucket; and 1 if what is admitted waits for its turn
+-- KEYS    hold '<at> <ahead> <token> <tick> <size> <kind>': at the instant `at`
+--         the bucket was so many units from whole, under that quota
+-- found   units from now until the bucket is whole
+--
+-- now * tick would leave 2^53, so instants are subtracted before they become
+-- units. What is furthest from whole counts as FURTHEST.
+
+local function arrival(terms, kind)
+    local token, tick, size, queues = terms[1], terms[2], terms[3], terms[4] == 1
+    local room = size * token
+    local quota = format(' %.0f %.0f %.0f ', token, tick, size) .. kind
+    local rule = { queues = queues }
+
+    -- Units from now until the bucket is whole: 0 when it is.
+    local function distance(state, now)
+        local ahead = (state.at - now) * tick + state.ahead
+        if ahead < 0 then return 0 end
+        if ahead > FURTHEST then return FURTHEST end
+        return ahead
+    end
+
+    -- The tokens that the bucket has kept under another quota, as units of this
+    -- one: debt stays debt, and what is less than a unit is lost.
+    local function retune(state, other, now)
+        local token0, tick0, size0, kind0 = match(other, '^ ([1-9]%d*) ([1-9]%d*) ([1-9]%d*) (%a)$')
+        token0, tick0, size0 = tonumber(token0), tonumber(tick0), tonumber(size0)
+        if kind0 ~= kind or max(token0, tick0, size0) > FURTHEST then return false end
+        local left = size0 * token0 - min(FURTHEST, max(0, (state.at - now) * tick0 + state.ahead))
+        local tokens = floor(left / token0)
+        -- A quotient of doubles may be a unit too large.
+        local part = max(0, floor((left - tokens * token0) / token0 * token) - 1)
+        state.at, state.ahead = now, max(0, min(FURTHEST, (size - tokens) * token - part))
+        state.retuned = true
+        return true
+    end
+
+    function rule.read(key, now)
+        local value = try('GET', key)
+        if type(value) == 'string' then
+            local at, ahead, other = match(value, '^(%d+) (%d+)( .+)$')
+            local state = { at = tonumber(at), ahead = tonumber(ahead) }
+            local known = at and state.at <= FURTHEST and state.ahead <= FURTHEST
+            if known and (other == quota or retune(state, other, now)) then
+                local ahead = distance(state, now)
+                -- What waits are reckoned from is where a booking starts, too.
+                if ahead == FURTHEST then state.at, state.ahead = now, ahead end
+                state.found = ahead
+                return state
+            end
+        end
+        return { at = now, ahead = 0, found = 0 }
+    end
+
+    function rule.found(state, reply)
+        reply[#reply + 1] = state.found
+    end
+
+    -- `take` in Rust.
+    function rule.decide(state, now, cost)
+        if cost > size then return false end
+        local ahead = distance(state, now)
+        local excess = ahead - (room - cost * token)
+        if excess > 0 then return ceil(excess / tick) end
+        if cost > 0 then
+            state.at, state.ahead = now, ahead + cost * token
+            if queues and ahead > 0 then return ceil(ahead / tick), true end
+        end
+    end
+
+    function rule.remaining(state, now)
+        return floor(max(0, room - distance(state, now)) / token)
+    end
+
+    function rule.credit(state, now, cost)
+        state.at, state.ahead = now, max(0, distance(state, now) - cost * token)
+    end
+
+    function rule.debit(state, now, cost)
+        state.at, state.ahead = now, min(FURTHEST, distance(state, now) + cost * token)
+    end
+
+    -- Only while nobody came after it, or else a newcomer would be given the
+    -- place of the last who did. See `mark` in Rust.
+    function rule.give_back(state, now, cost, at, mark)
+        if (state.at - at + 1) * tick + state.ahead ~= mark then return 0 end
+        rule.credit(state, now, cost)
+        return cost
+    end
+
+    function rule.write(key, state, now)
+        local ahead = distance(state, now)
+        if ahead == 0 then
+            call('DEL', key)
+        else
+            local value = format('%.0f %.0f', state.at, state.ahead) .. quota
+            keep(key, value, ceil(ahead / tick))
+        end
+    end
+
+    return rule
+end

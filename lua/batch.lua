@@ -1,0 +1,106 @@
+-- Works through entries, one after the other, all at one instant and under one
+-- rule. Stands behind the rule in a script. Mirrors src/limit/script.rs.
+--
+-- KEYS     the key of each entry; may repeat
+-- ARGV[1]  see prelude.lua
+-- ARGV[2]  name of the rule
+-- ARGV[3]  how many terms it has; the terms follow, and then the entries:
+--   '<cost>'                 decides, as Rule::decide does
+--   '<n> <cost> <patience>'  reserves n times with a patience in ticks, see rule.rs
+--   'u <cost>'               takes up to so much
+--   'c <cost>'               credits
+--   'd <cost>'               debits
+--   'r'                      resets
+--   'b <cost> <at> <mark>'   gives back a booking that is due at a later instant
+--
+-- Returns whole numbers: the instant; for each decision how many were admitted,
+-- or how much was taken, and the state as it was found before; 1 for a credit,
+-- debit or reset; for a booking what was given back.
+
+local terms = {}
+for i = 1, tonumber(ARGV[3]) do terms[i] = tonumber(ARGV[3 + i]) end
+local rule = rules[ARGV[2]](terms)
+local decide = rule.decide
+local reply = { now }
+
+-- Whether it passes within the caller's patience.
+local function reserve(state, cost, patience)
+    local wait, queued = decide(state, now, cost)
+    if wait == nil then return true end
+    if queued then
+        if wait > patience then rule.credit(state, now, cost) end
+        return wait <= patience
+    end
+    -- A booking that falls due later than that could not be written down.
+    if not wait or wait > min(patience, FURTHEST - now) or rule.queues then return false end
+    if rule.book then
+        rule.book(state, now, cost, wait)
+    else
+        decide(state, now + wait, cost)
+    end
+    return true
+end
+
+-- After the first that is denied the rest would be, too.
+local function reserve_many(state, many, cost, patience)
+    for i = 1, many do
+        if not reserve(state, cost, patience) then return i - 1 end
+    end
+    return many
+end
+
+-- How much is taken.
+local function take_up_to(state, cost)
+    local left = min(cost, rule.remaining(state, now))
+    local wait, queued = decide(state, now, max(left, min(cost, 1)))
+    return (wait == nil or queued) and left or 0
+end
+
+-- Anything but a single check.
+local function change(key, state, entry)
+    local verb, cost, at, mark = match(entry, '^(%S+) ?(%d*) ?(%d*) ?(%d*)$')
+    cost, at, mark = tonumber(cost), tonumber(at), tonumber(mark)
+    local next, done, changed = #reply + 1, 1, true
+    if verb == 'r' then
+        call('DEL', key)
+        changed = false
+    elseif verb == 'c' then
+        rule.credit(state, now, cost)
+    elseif verb == 'd' then
+        rule.debit(state, now, cost)
+    elseif verb == 'b' then
+        done = at > now and rule.give_back(state, now, cost, at, mark) or 0
+        changed = done > 0
+    else
+        reply[next] = 0
+        if verb == 'u' then
+            done = take_up_to(state, cost)
+        else
+            done = reserve_many(state, tonumber(verb), cost, at)
+        end
+        rule.found(state, reply)
+        changed = cost > 0 and (done > 0 or state.retuned)
+    end
+    reply[next] = done
+    if changed then rule.write(key, state, now) end
+end
+
+local before = 3 + #terms
+for i = 1, #KEYS do
+    local key, entry = KEYS[i], ARGV[before + i]
+    local cost = tonumber(entry)
+    local state = rule.read(key, now)
+    if cost then
+        local wait, queued = decide(state, now, cost)
+        local admitted = wait == nil or queued
+        reply[#reply + 1] = admitted and 1 or 0
+        rule.found(state, reply)
+        -- What another quota has left behind is written anew even for a denial,
+        -- or it would come back at the rate of that quota.
+        if cost > 0 and (admitted or state.retuned) then rule.write(key, state, now) end
+    else
+        change(key, state, entry)
+    end
+end
+
+return reply

@@ -1,0 +1,99 @@
+-- Counting windows: which window, and what was counted in it and the one
+-- before. Mirrors src/limit/window.rs.
+--
+-- terms   limit, width in ticks, and the most that a count can be
+-- KEYS    hold '<index> <previous> <current> <width> <kind>'
+-- found   index of the window (the present one, or a later one), previous, current
+
+local function window(terms, counters, kind)
+    local width, most = terms[2], terms[3]
+    local quota = format(' %.0f ', width) .. kind
+    local rule = { limit = terms[1], width = width }
+
+    -- Moves the counts on to the present window, unless theirs is a later one.
+    -- Answers how far it has come, and how long until it begins.
+    local function view(state, now)
+        local index = floor(now / width)
+        local elapsed, behind = now - index * width, index - state.index
+        if behind < 0 then return 0, -behind * width - elapsed end
+        if behind > 0 then
+            local previous = behind == 1 and counters == 2 and state.current or 0
+            state.index, state.previous, state.current = index, previous, 0
+        end
+        return elapsed, 0
+    end
+
+    -- What windows of another width count at present counts in the present
+    -- window of this one, rounded up; so does what they have yet to begin with.
+    local function retune(state, other, now)
+        local width0, kind0 = match(other, '^ ([1-9]%d*) (%a)$')
+        width0 = tonumber(width0)
+        if kind0 ~= kind or width0 > FURTHEST then return false end
+        local index = floor(now / width0)
+        local left, behind = width0 - (now - index * width0), index - state.index
+        local previous, current = state.previous, state.current
+        if behind > 0 then previous, current = behind == 1 and current or 0, 0 end
+        if behind >= 0 then
+            -- In steps of more than a tick where the product would leave 2^53.
+            local step = max(1, ceil(previous * width0 / 4503599627370496))
+            previous = min(previous, ceil(previous * ceil(left / step) / floor(width0 / step)))
+            if counters == 1 then previous = 0 end
+        end
+        state.index, state.previous = floor(now / width), 0
+        state.current, state.retuned = min(most, previous + current), true
+        return true
+    end
+
+    function rule.read(key, now)
+        local value, state = try('GET', key), nil
+        if type(value) == 'string' then
+            local index, previous, current, other = match(value, '^(%d+) (%d+) (%d+)( .+)$')
+            index, previous, current = tonumber(index), tonumber(previous), tonumber(current)
+            if index and index <= FURTHEST and max(previous, current) <= FURTHEST then
+                state = { index = index, previous = min(most, previous), current = min(most, current) }
+                if other ~= quota and not retune(state, other, now) then state = nil end
+            end
+        end
+        state = state or { index = floor(now / width), previous = 0, current = 0 }
+        view(state, now)
+        state.found, state.found_previous, state.found_current = state.index, state.previous, state.current
+        return state
+    end
+
+    function rule.found(state, reply)
+        local next = #reply + 1
+        reply[next], reply[next + 1], reply[next + 2] = state.found, state.found_previous, state.found_current
+    end
+
+    function rule.credit(state, now, cost)
+        view(state, now)
+        state.current = max(0, state.current - cost)
+    end
+
+    function rule.debit(state, now, cost)
+        view(state, now)
+        state.current = min(most, state.current + cost)
+    end
+
+    -- A booking counts in the window in which it falls due.
+    function rule.give_back(state, now, cost, at)
+        if state.index ~= floor(at / width) then return 0 end
+        cost = min(cost, state.current)
+        rule.credit(state, now, cost)
+        return cost
+    end
+
+    -- Counts of nothing are no more than a bucket never seen, unless their
+    -- window is yet to begin: then they stand for what they have displaced.
+    function rule.write(key, state, now)
+        local elapsed, ahead = view(state, now)
+        if state.previous == 0 and state.current == 0 and ahead == 0 then
+            call('DEL', key)
+        else
+            local value = format('%.0f %.0f %.0f', state.index, state.previous, state.current) .. quota
+            keep(key, value, rule.life(state, elapsed, ahead))
+        end
+    end
+
+    return rule, view
+end
