@@ -5,6 +5,7 @@
 
 mod cluster;
 mod connection;
+mod parity;
 mod scratch;
 mod sentinel;
 mod server;

@@ -1,0 +1,582 @@
+//! Every rule and its twin in Lua, at the same instants: what is admitted, what
+//! is said of it, and what is kept must be equal step by step.
+//!
+//! `SLUICEGATE_PARITY_STEPS` sets how many steps each rule takes, and
+//! `SLUICEGATE_PARITY_SEED` where they begin.
+
+use std::{env, time::Duration};
+
+use redis::{Connection, Value};
+use sluicegate::{
+    clock::Tick,
+    limit::{
+        Cost, Entry, FixedWindow, LeakyBucket, Log, Numbers, Quota, Rule, Scripted, SlidingLog,
+        SlidingWindow, TokenBucket, Verdict, Word, batch,
+    },
+};
+
+use crate::server::Server;
+
+/// How many steps a bucket lives for.
+const SPAN: u64 = 40;
+
+/// The longest patience of which the instant can be written down.
+const PATIENT: Tick = 1 << 51;
+
+/// Random numbers that are the same each time: SplitMix64.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ mixed >> 31
+    }
+
+    /// From 0 to `most`.
+    fn upto(&mut self, most: u64) -> u64 {
+        self.roll() % (most.saturating_add(1)).max(1)
+    }
+
+    /// This value, once in a long while.
+    fn rarely<T>(&mut self, value: T) -> Option<T> {
+        (self.upto(39) == 0).then_some(value)
+    }
+
+    fn one_of(&mut self, these: &[u64]) -> u64 {
+        these[self.upto(these.len() as u64 - 1) as usize]
+    }
+}
+
+/// What the server holds under a key.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Held {
+    text: Option<String>,
+    list: Vec<[u64; 3]>,
+}
+
+impl Held {
+    fn of(value: &Value) -> Self {
+        let text = |value: &Value| match value {
+            Value::BulkString(bytes) => String::from_utf8(bytes.clone()).unwrap(),
+            other => panic!("not a text: {other:?}"),
+        };
+        let numbers = |line: String| {
+            let numbers: Vec<_> = line.split(' ').map(|it| it.parse().unwrap()).collect();
+            numbers.try_into().unwrap()
+        };
+        match value {
+            Value::Array(list) => Self {
+                text: None,
+                list: list.iter().map(|it| numbers(text(it))).collect(),
+            },
+            Value::Nil => Self::default(),
+            other => Self {
+                text: Some(text(other)),
+                list: Vec::new(),
+            },
+        }
+    }
+
+    fn numbers(&self) -> Option<Vec<u64>> {
+        let text = self.text.as_ref()?;
+        Some(text.split(' ').map_while(|it| it.parse().ok()).collect())
+    }
+}
+
+fn found<R: Scripted>(rule: &R, now: Tick, numbers: &[u64]) -> R::State {
+    let numbers: Vec<_> = numbers.iter().map(|it| Value::Int(*it as i64)).collect();
+    rule.found(now, &mut Numbers::of(&numbers)).unwrap()
+}
+
+/// Something booked.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    cost: Cost,
+    at: Tick,
+    mark: u64,
+}
+
+/// What is kept of a rule's bucket, and what becomes of it without a booking.
+trait Twin: Scripted {
+    fn kept(&self, held: &Held, now: Tick) -> Self::State;
+
+    /// Gives back a booking that is yet to fall due, and answers how much that was.
+    fn give_back(&self, state: &mut Self::State, held: &Held, now: Tick, place: Place) -> Cost;
+
+    fn read(key: &str) -> redis::Cmd {
+        redis::Cmd::get(key)
+    }
+
+    /// Whether it is as far from whole as is counted. What is beyond, because
+    /// the clock steps back then, is known to the word and not to the script.
+    fn is_furthest(&self, state: &Self::State, now: Tick) -> bool {
+        let _ = (state, now);
+        false
+    }
+}
+
+fn bucket_is_furthest<R: Scripted>(rule: &R, state: &R::State, now: Tick) -> bool {
+    let tick = rule.terms()[1];
+    rule.life(state, now) >= (1 << 53) / tick - 1
+}
+
+fn bucket_kept<R: Scripted<State = Word>>(rule: &R, held: &Held) -> Word {
+    match held.numbers().as_deref() {
+        None => Word::EMPTY,
+        Some([at, ahead, ..]) => found(rule, *at, &[*ahead]),
+        Some(_) => panic!("{held:?}"),
+    }
+}
+
+/// Only while nobody came after it.
+fn last_given_back<R: Scripted>(rule: &R, state: &mut R::State, now: Tick, place: Place) -> Cost {
+    if rule.mark(state, place.at) != place.mark {
+        return 0;
+    }
+    rule.credit(state, now, place.cost);
+    place.cost
+}
+
+fn window_kept<R: Scripted<State = Word>>(rule: &R, held: &Held) -> Word {
+    match held.numbers().as_deref() {
+        None => Word::EMPTY,
+        // Seen from long before, counts of nothing stand for something.
+        Some([index, previous, current, _]) => found(rule, 0, &[*index, *previous, *current]),
+        Some(_) => panic!("{held:?}"),
+    }
+}
+
+/// Only while its window is the one that is counted.
+fn counted_given_back<R: Scripted>(
+    rule: &R,
+    state: &mut R::State,
+    held: &Held,
+    now: Tick,
+    place: Place,
+) -> Cost {
+    let width = rule.quota().period().as_micros() as u64;
+    match held.numbers().as_deref() {
+        Some([index, _, current, _]) if *index == place.at / width && *current > 0 => {
+            rule.credit(state, now, place.cost);
+            place.cost.min(*current)
+        }
+        _ => 0,
+    }
+}
+
+impl Twin for TokenBucket {
+    fn kept(&self, held: &Held, _: Tick) -> Word {
+        bucket_kept(self, held)
+    }
+
+    fn give_back(&self, state: &mut Word, _: &Held, now: Tick, place: Place) -> Cost {
+        last_given_back(self, state, now, place)
+    }
+
+    fn is_furthest(&self, state: &Word, now: Tick) -> bool {
+        bucket_is_furthest(self, state, now)
+    }
+}
+
+impl Twin for LeakyBucket {
+    fn kept(&self, held: &Held, _: Tick) -> Word {
+        bucket_kept(self, held)
+    }
+
+    fn give_back(&self, state: &mut Word, _: &Held, now: Tick, place: Place) -> Cost {
+        last_given_back(self, state, now, place)
+    }
+
+    fn is_furthest(&self, state: &Word, now: Tick) -> bool {
+        bucket_is_furthest(self, state, now)
+    }
+}
+
+impl Twin for FixedWindow {
+    fn kept(&self, held: &Held, _: Tick) -> Word {
+        window_kept(self, held)
+    }
+
+    fn give_back(&self, state: &mut Word, held: &Held, now: Tick, place: Place) -> Cost {
+        counted_given_back(self, state, held, now, place)
+    }
+}
+
+impl Twin for SlidingWindow {
+    fn kept(&self, held: &Held, _: Tick) -> Word {
+        window_kept(self, held)
+    }
+
+    fn give_back(&self, state: &mut Word, held: &Held, now: Tick, place: Place) -> Cost {
+        counted_given_back(self, state, held, now, place)
+    }
+}
+
+/// The log of these entries, without the dead.
+fn log_of(rule: &SlidingLog, entries: &[[u64; 3]], now: Tick) -> Log {
+    let width = rule.quota().period().as_micros() as u64;
+    let alive = entries.iter().filter(|[at, ..]| at + width > now);
+    let pairs: Vec<_> = alive.flat_map(|[at, cost, _]| [*at, *cost]).collect();
+    let used = pairs.chunks(2).map(|pair| pair[1]).sum();
+    let numbers = [&[used, pairs.len() as u64 / 2], &pairs[..]].concat();
+    found(rule, now, &numbers)
+}
+
+impl Twin for SlidingLog {
+    fn kept(&self, held: &Held, now: Tick) -> Log {
+        for pair in held.list.windows(2) {
+            let [[before, _, from], [at, cost, to]] = pair else {
+                unreachable!("windows of two")
+            };
+            assert!(before < at && (from + cost) % (1 << 53) == *to, "{held:?}");
+        }
+        log_of(self, &held.list, now)
+    }
+
+    fn give_back(&self, state: &mut Log, held: &Held, now: Tick, place: Place) -> Cost {
+        let mut list = held.list.clone();
+        let booked = |[at, cost, _]: &&mut [u64; 3]| *at == place.at && *cost >= place.cost;
+        let Some(entry) = list.iter_mut().find(booked) else {
+            return 0;
+        };
+        entry[1] -= place.cost;
+        list.retain(|[_, cost, _]| *cost > 0);
+        *state = log_of(self, &list, now);
+        place.cost
+    }
+
+    fn read(key: &str) -> redis::Cmd {
+        redis::Cmd::lrange(key, 0, -1)
+    }
+}
+
+fn quota(dice: &mut Dice, amounts: &[u64]) -> Option<Quota> {
+    let few = 1 + dice.upto(4_999);
+    let amount = dice.one_of(amounts);
+    let amount = dice.one_of(&[few, amount, amount]);
+    let odd = 1 + dice.upto(5_000_000);
+    let period = dice.one_of(&[
+        1_000_000,
+        3_000_000,
+        60_000_000,
+        86_400_000_000,
+        odd,
+        odd,
+        1,
+    ]);
+    let period = dice.rarely(1 << 51).unwrap_or(period);
+    let (small, large) = (1 + dice.upto(9), 1 + dice.upto(3_000));
+    let burst = dice.one_of(&[amount, small, small, large, 1 << 40]);
+    let quota = Quota::new(amount, Duration::from_micros(period)).ok()?;
+    quota.try_burst(burst).ok()
+}
+
+/// Rates that divide a microsecond and rates that do not, small and large.
+const RATES: [u64; 10] = [
+    1,
+    3,
+    7,
+    10,
+    100,
+    999_983,
+    2_097_169,
+    50_000_000,
+    1 << 40,
+    (1 << 51) - 1,
+];
+
+/// Limits that words are divided for, and the largest.
+const LIMITS: [u64; 8] = [1, 2, 10, 100, 4_095, 999_983, (1 << 26) - 1, 1 << 51];
+
+const LOGGED: [u64; 6] = [1, 2, 10, 30, 1_000, 65_536];
+
+/// One bucket in its life.
+struct Life<'a, R: Twin> {
+    rule: R,
+    key: String,
+    state: R::State,
+    now: Tick,
+    /// When the state was written.
+    written: Tick,
+    held: Held,
+    places: Vec<Place>,
+    retry: Option<Tick>,
+    dice: &'a mut Dice,
+}
+
+impl<R: Twin> Life<'_, R> {
+    fn size(&self) -> u64 {
+        let mut never_seen = R::State::default();
+        self.rule.decide(&mut never_seen, self.now, 0).limit()
+    }
+
+    fn cost(&mut self) -> Cost {
+        let size = self.size();
+        let (few, some) = (self.dice.upto(5), self.dice.upto(size));
+        let cost = self
+            .dice
+            .one_of(&[0, 1, 1, 1, few, few, some, size, size + 1]);
+        let huge = self
+            .dice
+            .one_of(&[1 << 52, u64::MAX, 1 << 51, size.saturating_mul(2)]);
+        self.dice.rarely(huge).unwrap_or(cost)
+    }
+
+    fn span(&mut self) -> Tick {
+        let quota = self.rule.quota();
+        let period = quota.period().as_micros() as u64;
+        let interval = period / quota.amount() + 1;
+        let long = interval.saturating_mul(self.size().min(50));
+        let (a, b, c) = (
+            self.dice.upto(interval),
+            self.dice.upto(long),
+            self.dice.upto(period),
+        );
+        let far = period.saturating_mul(self.dice.upto(4)).min(PATIENT);
+        let retry = self.retry.unwrap_or(1).clamp(1, PATIENT);
+        let few = self.dice.upto(3);
+        self.dice
+            .one_of(&[0, 0, few, a, a, b, b, c, interval, retry, retry - 1, far])
+    }
+
+    fn advance(&mut self) {
+        let span = self.span();
+        let back = self.now.saturating_sub(span.min(1 << 44));
+        self.now = match self.dice.upto(11) {
+            0 if !self.rule.is_furthest(&self.state, back) => back,
+            _ => (self.now + span).min(1 << 51),
+        };
+    }
+
+    fn entry(&mut self) -> Entry {
+        let cost = self.cost();
+        match self.dice.upto(19) {
+            0..8 => Entry::Check(cost),
+            8..13 => {
+                let many = self.dice.one_of(&[1, 1, 1, 2, 3, 8]);
+                let patience = self.span();
+                let patience = self.dice.one_of(&[0, patience, patience, PATIENT]);
+                let endless = self.rule.queues().then_some(Tick::MAX);
+                Entry::Reserve(
+                    many,
+                    cost,
+                    endless.and(self.dice.rarely(Tick::MAX)).unwrap_or(patience),
+                )
+            }
+            13 | 14 => Entry::UpTo(cost),
+            15 => Entry::Credit(cost),
+            16 => Entry::Debit(cost),
+            17 => self.dice.rarely(Entry::Reset).unwrap_or(Entry::Check(cost)),
+            _ => match self.places.last() {
+                Some(_) => {
+                    let any = self.dice.upto(self.places.len() as u64 - 1) as usize;
+                    let place = self.places[any];
+                    Entry::GiveBack(place.cost, place.at, place.mark)
+                }
+                None => Entry::Check(cost),
+            },
+        }
+    }
+
+    /// What the rule makes of an entry: how much it counts. The decisions must
+    /// be those that are replayed from what the script found.
+    fn play(&mut self, entry: Entry, count: u64, mut found: R::State) -> u64 {
+        let (rule, now) = (self.rule.clone(), self.now);
+        let mut decide = |life: &mut Self| {
+            let decision = entry.replay(&rule, &mut life.state, now).unwrap();
+            let replayed = entry.replay(&rule, &mut found, now).unwrap();
+            assert_eq!(decision, replayed, "as replayed");
+            life.retry = decision
+                .retry_after()
+                .map(|retry| retry.as_micros() as Tick);
+            if let Verdict::Queue(wait) = decision.verdict() {
+                let at = now + wait.as_micros() as Tick;
+                let mark = rule.mark(&life.state, at);
+                if let Entry::Reserve(_, cost, _) = entry {
+                    life.places.push(Place { cost, at, mark });
+                }
+            }
+            decision
+        };
+        match entry {
+            Entry::Check(_) => u64::from(decide(self).is_admitted()),
+            Entry::Reserve(many, ..) => (0..many)
+                .position(|_| decide(self).is_denied())
+                .map_or(many, |admitted| admitted as u64),
+            Entry::UpTo(cost) => {
+                let mut state = self.state.clone();
+                let left = rule.decide(&mut state, now, 0).remaining().min(cost);
+                if decide(self).is_admitted() { left } else { 0 }
+            }
+            Entry::Credit(cost) => {
+                rule.credit(&mut self.state, now, cost.min(1 << 52));
+                1
+            }
+            Entry::Debit(cost) => {
+                rule.debit(&mut self.state, now, cost.min(1 << 52));
+                1
+            }
+            Entry::Reset => {
+                self.state = R::State::default();
+                1
+            }
+            Entry::GiveBack(..) if count > 1 << 52 => unreachable!("more than was ever sent"),
+            Entry::GiveBack(_, at, _) if at <= now => 0,
+            Entry::GiveBack(cost, at, mark) => {
+                let place = Place { cost, at, mark };
+                rule.give_back(&mut self.state, &self.held, now, place)
+            }
+        }
+    }
+
+    fn step(&mut self, server: &mut Connection) -> bool {
+        self.advance();
+        if !self.is_readable() {
+            return false;
+        }
+        let entry = self.entry();
+        let seen = format!(
+            "{:?} {} {entry:?} {:?} {:?}",
+            self.rule, self.now, self.state, self.held
+        );
+        // A log forgets what is dead even when it denies; the server does not.
+        // So if the clock steps back, the server still knows it.
+        if !self.held.list.is_empty() {
+            self.state = self.rule.kept(&self.held, self.now);
+        }
+        let call = batch(&self.rule, Some(self.now), &[(self.key.as_bytes(), entry)]);
+        let (reply, held, expiry): (Vec<Value>, Value, i64) = redis::pipe()
+            .add_command(call)
+            .add_command(R::read(&self.key))
+            .pttl(&self.key)
+            .query(server)
+            .unwrap_or_else(|error| panic!("{error} after {seen}"));
+        let held = Held::of(&held);
+        assert!(
+            expiry > 0 || held == Held::default(),
+            "no expiry after {seen}"
+        );
+        if held != self.held {
+            self.written = self.now;
+        }
+        let mut reply = Numbers::of(&reply);
+        assert_eq!(reply.take(), Some(self.now));
+        let (count, found) = entry.read(&self.rule, self.now, &mut reply).expect(&seen);
+        assert_eq!(reply.take(), None, "nothing is left after {seen}");
+        let played = self.play(entry, count, found);
+        assert_eq!(count, played, "counted after {seen}");
+        self.held = held;
+        let kept = self.rule.kept(&self.held, self.now);
+        assert_eq!(
+            format!("{kept:?}"),
+            format!("{:?}", self.state),
+            "kept after {seen}"
+        );
+        true
+    }
+
+    /// Words wrap: what was written too long ago cannot be read.
+    fn is_readable(&self) -> bool {
+        self.now.abs_diff(self.written) < self.rule.lifetime() / 2
+    }
+}
+
+fn number(name: &str) -> Option<u64> {
+    let value = env::var(name).ok()?;
+    Some(
+        value
+            .parse()
+            .unwrap_or_else(|_| panic!("{name} is no number")),
+    )
+}
+
+/// Says how to see a failure again.
+struct Blame {
+    seed: u64,
+    life: u64,
+}
+
+impl Drop for Blame {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let Self { seed, life } = self;
+            eprintln!("in life {life} of SLUICEGATE_PARITY_SEED={seed}");
+        }
+    }
+}
+
+/// Lives of many buckets, each of a quota of its own.
+fn run<R: Twin>(make: impl Fn(&mut Dice) -> Option<R>) {
+    let server = Server::start();
+    let mut client = server.client();
+    let mut loaded = false;
+    let steps = number("SLUICEGATE_PARITY_STEPS").unwrap_or(3_000);
+    let seed = number("SLUICEGATE_PARITY_SEED").unwrap_or(1);
+    let (mut taken, mut life) = (0, 0);
+    while taken < steps {
+        life += 1;
+        let dice = &mut Dice(seed << 32 | life);
+        if let Some(rule) = make(dice) {
+            let _blame = Blame { seed, life };
+            if !std::mem::replace(&mut loaded, true) {
+                load(&mut client, &rule);
+            }
+            taken += live(rule, life, dice, &mut client);
+        }
+    }
+}
+
+/// Steps through one life, and answers how many steps that were.
+fn live<R: Twin>(rule: R, life: u64, dice: &mut Dice, client: &mut Connection) -> u64 {
+    let now = (1 << 50) + dice.upto(1 << 49);
+    let mut life = Life {
+        rule,
+        key: format!("life {life}"),
+        state: R::State::default(),
+        now,
+        written: now,
+        held: Held::default(),
+        places: Vec::new(),
+        retry: None,
+        dice,
+    };
+    (0..SPAN).take_while(|_| life.step(client)).count() as u64
+}
+
+/// Lets the server have the script, which calls then name by its digest.
+fn load<R: Scripted>(client: &mut Connection, rule: &R) {
+    let call = R::script().call_with_source(&batch(rule, None, &[]));
+    let _: Value = call.query(client).unwrap();
+}
+
+#[test]
+fn a_token_bucket_is_its_twin() {
+    run(|dice| Some(TokenBucket::new(quota(dice, &RATES)?)));
+}
+
+#[test]
+fn a_leaky_bucket_is_its_twin() {
+    run(|dice| Some(LeakyBucket::new(quota(dice, &RATES)?)));
+}
+
+#[test]
+fn a_meter_is_its_twin() {
+    run(|dice| Some(LeakyBucket::meter(quota(dice, &RATES)?)));
+}
+
+#[test]
+fn a_fixed_window_is_its_twin() {
+    run(|dice| Some(FixedWindow::new(quota(dice, &LIMITS)?)));
+}
+
+#[test]
+fn a_sliding_window_is_its_twin() {
+    run(|dice| SlidingWindow::try_new(quota(dice, &LIMITS)?).ok());
+}
+
+#[test]
+fn a_sliding_log_is_its_twin() {
+    run(|dice| SlidingLog::try_new(quota(dice, &LOGGED)?).ok());
+}
