@@ -33,11 +33,8 @@ local function reserve(state, cost, patience)
     end
     -- A booking that falls due later than that could not be written down.
     if not wait or wait > min(patience, FURTHEST - now) or rule.queues then return false end
-    if rule.book then
-        rule.book(state, now, cost, wait)
-    else
-        decide(state, now + wait, cost)
-    end
+    if not rule.book then return decide(state, now + wait, cost) == nil end
+    rule.book(state, now, cost, wait)
     return true
 end
 

@@ -324,6 +324,15 @@ impl<R: Twin> Life<'_, R> {
         self.dice.rarely(huge).unwrap_or(cost)
     }
 
+    /// Ticks until a window begins, or an entry of a log has left it.
+    fn edge(&mut self, period: Tick) -> Tick {
+        let entries = self.held.list.len() as u64;
+        match self.held.list.get(self.dice.upto(entries) as usize) {
+            Some([at, ..]) => (at + period).saturating_sub(self.now),
+            None => period - self.now % period,
+        }
+    }
+
     fn span(&mut self) -> Tick {
         let quota = self.rule.quota();
         let period = quota.period().as_micros() as u64;
@@ -336,9 +345,23 @@ impl<R: Twin> Life<'_, R> {
         );
         let far = period.saturating_mul(self.dice.upto(4)).min(PATIENT);
         let retry = self.retry.unwrap_or(1).clamp(1, PATIENT);
-        let few = self.dice.upto(3);
-        self.dice
-            .one_of(&[0, 0, few, a, a, b, b, c, interval, retry, retry - 1, far])
+        let (few, edge) = (self.dice.upto(3), self.edge(period));
+        let spans = [
+            0,
+            0,
+            few,
+            a,
+            a,
+            b,
+            b,
+            c,
+            interval,
+            edge,
+            retry,
+            retry - 1,
+            far,
+        ];
+        self.dice.one_of(&spans)
     }
 
     fn advance(&mut self) {
