@@ -14,7 +14,6 @@ local function arrival(terms, kind)
     local token, tick, size, queues = terms[1], terms[2], terms[3], terms[4] == 1
     local room = size * token
     local quota = format(' %.0f %.0f %.0f ', token, tick, size) .. kind
-    local rule = { queues = queues }
 
     -- Units from now until the bucket is whole: 0 when it is.
     local function distance(state, now)
@@ -39,7 +38,7 @@ local function arrival(terms, kind)
         return true
     end
 
-    function rule.read(key, now)
+    local function read(key, now)
         local value = try('GET', key)
         if type(value) == 'string' then
             local at, ahead, other = match(value, '^(%d+) (%d+)( .+)$')
@@ -56,12 +55,12 @@ local function arrival(terms, kind)
         return { at = now, ahead = 0, found = 0 }
     end
 
-    function rule.found(state, reply)
+    local function found(state, reply)
         reply[#reply + 1] = state.found
     end
 
     -- `take` in Rust.
-    function rule.decide(state, now, cost)
+    local function decide(state, now, cost)
         if cost > size then return false end
         local ahead = distance(state, now)
         local excess = ahead - (room - cost * token)
@@ -72,27 +71,27 @@ local function arrival(terms, kind)
         end
     end
 
-    function rule.remaining(state, now)
+    local function remaining(state, now)
         return floor(max(0, room - distance(state, now)) / token)
     end
 
-    function rule.credit(state, now, cost)
+    local function credit(state, now, cost)
         state.at, state.ahead = now, max(0, distance(state, now) - cost * token)
     end
 
-    function rule.debit(state, now, cost)
+    local function debit(state, now, cost)
         state.at, state.ahead = now, min(FURTHEST, distance(state, now) + cost * token)
     end
 
     -- Only while nobody came after it, or else a newcomer would be given the
     -- place of the last who did. See `mark` in Rust.
-    function rule.give_back(state, now, cost, at, mark)
+    local function give_back(state, now, cost, at, mark)
         if (state.at - at + 1) * tick + state.ahead ~= mark then return 0 end
-        rule.credit(state, now, cost)
+        credit(state, now, cost)
         return cost
     end
 
-    function rule.write(key, state, now)
+    local function write(key, state, now)
         local ahead = distance(state, now)
         if ahead == 0 then
             call('DEL', key)
@@ -102,5 +101,8 @@ local function arrival(terms, kind)
         end
     end
 
-    return rule
+    return {
+        queues = queues, read = read, found = found, decide = decide, remaining = remaining,
+        credit = credit, debit = debit, give_back = give_back, write = write,
+    }
 end

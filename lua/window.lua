@@ -8,7 +8,7 @@
 local function window(terms, counters, kind)
     local width, most = terms[2], terms[3]
     local quota = format(' %.0f ', width) .. kind
-    local rule = { limit = terms[1], width = width }
+    local rule
 
     -- Moves the counts on to the present window, unless theirs is a later one.
     -- Answers how far it has come, and how long until it begins.
@@ -44,7 +44,7 @@ local function window(terms, counters, kind)
         return true
     end
 
-    function rule.read(key, now)
+    local function read(key, now)
         local value, state = try('GET', key), nil
         if type(value) == 'string' then
             local index, previous, current, other = match(value, '^(%d+) (%d+) (%d+)( .+)$')
@@ -60,32 +60,32 @@ local function window(terms, counters, kind)
         return state
     end
 
-    function rule.found(state, reply)
+    local function found(state, reply)
         local next = #reply + 1
         reply[next], reply[next + 1], reply[next + 2] = state.found, state.found_previous, state.found_current
     end
 
-    function rule.credit(state, now, cost)
+    local function credit(state, now, cost)
         view(state, now)
         state.current = max(0, state.current - cost)
     end
 
-    function rule.debit(state, now, cost)
+    local function debit(state, now, cost)
         view(state, now)
         state.current = min(most, state.current + cost)
     end
 
     -- A booking counts in the window in which it falls due.
-    function rule.give_back(state, now, cost, at)
+    local function give_back(state, now, cost, at)
         if state.index ~= floor(at / width) then return 0 end
         cost = min(cost, state.current)
-        rule.credit(state, now, cost)
+        credit(state, now, cost)
         return cost
     end
 
     -- Counts of nothing are no more than a bucket never seen, unless their
     -- window is yet to begin: then they stand for what they have displaced.
-    function rule.write(key, state, now)
+    local function write(key, state, now)
         local elapsed, ahead = view(state, now)
         if state.previous == 0 and state.current == 0 and ahead == 0 then
             call('DEL', key)
@@ -95,5 +95,10 @@ local function window(terms, counters, kind)
         end
     end
 
+    -- The rule itself has yet to say how it decides.
+    rule = {
+        limit = terms[1], width = width, read = read, found = found, decide = false, remaining = false,
+        credit = credit, debit = debit, give_back = give_back, life = false, write = write,
+    }
     return rule, view
 end
