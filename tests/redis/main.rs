@@ -5,6 +5,7 @@
 
 mod cluster;
 mod connection;
+mod kept;
 mod parity;
 mod scratch;
 mod sentinel;
