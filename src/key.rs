@@ -42,7 +42,6 @@ mod ip;
 mod spell;
 
 #[cfg(feature = "redis")]
-#[expect(unused_imports, reason = "the limiter over Redis is the one to ask")]
 pub(crate) use self::spell::name_in_store;
 pub use self::{
     http::{Extension, Header, extension, header},

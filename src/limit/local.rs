@@ -204,6 +204,31 @@ impl<R: Rule, C: Clock> Local<R, Keyed, C> {
     }
 }
 
+/// For those who have hashed the key already.
+#[cfg(feature = "redis")]
+impl<R: Rule, C: Clock> Local<R, Keyed, C> {
+    pub(super) fn hash<K: Hash + ?Sized>(&self, key: &K) -> u64 {
+        self.shared.hash(key)
+    }
+
+    /// Without a word about patience, what the rule says.
+    pub(super) fn check_hashed(
+        &self,
+        key: u64,
+        cost: Cost,
+        patience: Option<Patience>,
+    ) -> Check<Turn> {
+        match patience {
+            Some(patience) => Shared::until_ready(&self.shared, key, cost, patience),
+            None => Check::Now(self.shared.check(key, cost)),
+        }
+    }
+
+    pub(super) fn check_up_to_hashed(&self, key: u64, cost: Cost) -> (Cost, Decision) {
+        self.shared.check_up_to(key, cost)
+    }
+}
+
 impl<R: Rule, C: Clock> Local<R, Direct, C> {
     /// Takes `cost` if it is there; see [`check`](Local::check) with a key.
     #[inline]

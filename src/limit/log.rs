@@ -79,6 +79,20 @@ impl Log {
         }
     }
 
+    #[cfg(feature = "redis")]
+    pub(super) fn fell_back(&self, limiter: &str, error: &(dyn Error + 'static)) {
+        if let Some(suppressed) = self.turn() {
+            event!(
+                target: TARGET,
+                Level::WARN,
+                limiter,
+                error,
+                suppressed,
+                "the store did not answer; the policy decides"
+            );
+        }
+    }
+
     pub(super) fn without_key(&self) {
         if let Some(suppressed) = self.turn() {
             event!(

@@ -91,6 +91,8 @@
 
 mod arrival;
 mod decision;
+#[cfg(feature = "redis")]
+mod fallback;
 mod fixed_window;
 pub mod future;
 mod gate;
@@ -105,6 +107,8 @@ mod observe;
 #[cfg(feature = "stream")]
 pub mod pace;
 mod quota;
+#[cfg(feature = "redis")]
+mod redis;
 mod rule;
 #[cfg(feature = "redis")]
 mod script;
@@ -119,10 +123,8 @@ mod token_bucket;
 mod window;
 
 #[cfg(feature = "redis")]
-pub use self::script::Scripted;
-#[cfg(feature = "redis")]
 #[doc(hidden)]
-pub use self::script::{Entry, Numbers, batch};
+pub use self::script::{Entry, Numbers, batch, head};
 pub use self::{
     decision::{Decision, Verdict},
     fixed_window::FixedWindow,
@@ -139,4 +141,11 @@ pub use self::{
     sliding_window::SlidingWindow,
     tiers::Tiers,
     token_bucket::TokenBucket,
+};
+#[cfg(feature = "redis")]
+#[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
+pub use self::{
+    fallback::{FailClosed, FailOpen, OrElse, Policy},
+    redis::{Checking, Redis, RedisBuilder, RedisCounts},
+    script::Scripted,
 };

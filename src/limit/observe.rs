@@ -39,6 +39,12 @@ pub trait Observe: fmt::Debug + Send + Sync + 'static {
     fn forgotten(&self, limiter: &str) {
         let _ = limiter;
     }
+
+    /// The store of this limiter did not answer, so its policy decided. Give it
+    /// the same observer as the layer.
+    fn fell_back(&self, limiter: &str) {
+        let _ = limiter;
+    }
 }
 
 /// One decision of a layer.
@@ -108,6 +114,7 @@ pub struct Counts {
     keyless: AtomicU64,
     failed: AtomicU64,
     forgotten: AtomicU64,
+    fell_back: AtomicU64,
 }
 
 /// What [`Counts`] had counted at one time.
@@ -131,6 +138,8 @@ pub struct Snapshot {
     pub failed: u64,
     /// Buckets forgotten alive because the table is full.
     pub forgotten: u64,
+    /// Checks that a store did not answer, so that a policy decided.
+    pub fell_back: u64,
 }
 
 impl Counts {
@@ -145,6 +154,7 @@ impl Counts {
             keyless: self.keyless.load(Relaxed),
             failed: self.failed.load(Relaxed),
             forgotten: self.forgotten.load(Relaxed),
+            fell_back: self.fell_back.load(Relaxed),
         }
     }
 }
@@ -165,5 +175,9 @@ impl Observe for Counts {
 
     fn forgotten(&self, _limiter: &str) {
         self.forgotten.fetch_add(1, Relaxed);
+    }
+
+    fn fell_back(&self, _limiter: &str) {
+        self.fell_back.fetch_add(1, Relaxed);
     }
 }

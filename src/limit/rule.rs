@@ -186,7 +186,8 @@ pub(crate) fn reserve<R: Rule>(
     }
 }
 
-/// Takes up to `cost`, and answers how much that was.
+/// Takes as much as there is, up to `cost`; when there is nothing, it decides
+/// about a cost of 1.
 pub(crate) fn take_up_to<R: Rule>(
     rule: &R,
     state: &mut R::State,

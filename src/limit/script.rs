@@ -43,6 +43,14 @@ pub trait Scripted: Rule + sealed::Sealed {
         let _ = (state, at);
         0
     }
+
+    /// The largest cost that can be judged by a state that was found when a
+    /// check of `asked` was made.
+    #[doc(hidden)]
+    fn covers(&self, asked: Cost) -> Cost {
+        let _ = asked;
+        Cost::MAX
+    }
 }
 
 /// What a script is to do with one key.
@@ -67,6 +75,20 @@ pub enum Entry {
 }
 
 impl Entry {
+    /// The same, so many times.
+    pub(crate) fn times(self, many: u64) -> Self {
+        match self {
+            Self::Check(cost) if many > 1 => Self::Reserve(many, cost, 0),
+            Self::Reserve(_, cost, patience) => Self::Reserve(many, cost, patience),
+            other => other,
+        }
+    }
+
+    /// Whether many of it in a row are one entry.
+    pub(crate) fn merges(&self) -> bool {
+        matches!(self, Self::Check(_) | Self::Reserve(..))
+    }
+
     /// The entry as an argument of the script.
     pub fn arg(&self) -> String {
         let sent = |cost: &Cost| *cost.min(&DEAREST);
@@ -99,30 +121,49 @@ impl Entry {
         Some((count, state))
     }
 
-    /// Makes one of the decisions that the script made, from what it found.
-    pub fn replay<R: Rule>(&self, rule: &R, state: &mut R::State, now: Tick) -> Option<Decision> {
+    /// Makes one of the decisions that the script made, from what it found;
+    /// also says how much it takes. Where nothing is decided, it peeks.
+    pub fn replay<R: Rule>(&self, rule: &R, state: &mut R::State, now: Tick) -> (Cost, Decision) {
+        let all = |cost, decision: Decision| {
+            let taken = if decision.is_admitted() { cost } else { 0 };
+            (taken, decision)
+        };
         match *self {
-            Self::Check(cost) => Some(rule.decide(state, now, cost)),
+            Self::Check(cost) => all(cost, rule.decide(state, now, cost)),
             Self::Reserve(_, cost, patience) => {
-                Some(reserve(rule, state, now, cost, patience.min(PATIENCE)))
+                let patience = patience.min(PATIENCE);
+                all(cost, reserve(rule, state, now, cost, patience))
             }
-            Self::UpTo(cost) => Some(take_up_to(rule, state, now, cost).1),
-            _ => None,
+            Self::UpTo(cost) => take_up_to(rule, state, now, cost),
+            _ => (0, rule.decide(state, now, 0)),
         }
     }
+}
+
+/// What every call for a rule begins with: its name, how many terms it has, and
+/// those.
+#[doc(hidden)]
+pub fn head<R: Scripted>(rule: &R) -> Vec<String> {
+    let terms = rule.terms();
+    let mut head = vec![rule.twin().to_owned(), terms.len().to_string()];
+    head.extend(terms.iter().map(u64::to_string));
+    head
 }
 
 /// The call of a rule's script for entries, each with its key, at the server's
 /// instant or, in tests and replays, at one that is given.
 #[doc(hidden)]
-pub fn batch<R: Scripted>(rule: &R, now: Option<Tick>, entries: &[(&[u8], Entry)]) -> Cmd {
+pub fn batch<'a, R: Scripted>(
+    head: &[String],
+    now: Option<Tick>,
+    entries: impl ExactSizeIterator<Item = (&'a [u8], Entry)> + Clone,
+) -> Cmd {
     let mut call = R::script().call(entries.len());
-    for (key, _) in entries {
-        call.arg(*key);
+    for (key, _) in entries.clone() {
+        call.arg(key);
     }
-    let terms = rule.terms();
     call.arg(now.map_or_else(String::new, |now| now.to_string()));
-    call.arg(rule.twin()).arg(terms.len()).arg(terms);
+    call.arg(head);
     for (_, entry) in entries {
         call.arg(entry.arg());
     }

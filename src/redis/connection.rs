@@ -143,7 +143,6 @@ impl Connection {
 
     /// The error of a call that is not worth building, because the breaker is
     /// open; counted as a call that failed.
-    #[allow(dead_code, reason = "the limiter asks it before it builds a call")]
     pub(crate) fn refusal(&self) -> Option<Error> {
         let counters = &self.0.settings.counters;
         self.is_shut().then(|| {
@@ -162,17 +161,14 @@ impl Connection {
         }
     }
 
-    #[allow(dead_code, reason = "the limiter names its keys by it")]
     pub(crate) fn prefix(&self) -> &str {
         &self.0.settings.prefix
     }
 
-    #[allow(dead_code, reason = "the limiter bounds its queue by it")]
     pub(crate) fn timeout(&self) -> std::time::Duration {
         self.0.settings.timeout
     }
 
-    #[allow(dead_code, reason = "the limiter makes its batches by it")]
     pub(crate) fn is_cluster(&self) -> bool {
         matches!(self.0.servers, Servers::Cluster(_))
     }

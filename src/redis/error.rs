@@ -65,12 +65,23 @@ impl Error {
         Self::new(ErrorKind::TimedOut, message, None)
     }
 
+    /// A question waited this long, and was not answered.
+    pub(crate) fn late(after: Duration) -> Self {
+        let message = format!("redis gave no answer within {after:?}");
+        Self::new(ErrorKind::TimedOut, message, None)
+    }
+
+    /// There is nothing to run a call on.
+    pub(crate) fn no_runtime() -> Self {
+        let message = "redis cannot be asked: there is no tokio runtime, or it has ended";
+        Self::new(ErrorKind::Unreachable, message, None)
+    }
+
     pub(crate) fn shut() -> Self {
         let message = "redis is not asked: calls failed in a row, and no probe has passed since";
         Self::new(ErrorKind::Shut, message, None)
     }
 
-    #[allow(dead_code, reason = "the limiter's queue says so")]
     pub(crate) fn overloaded(waiting: usize) -> Self {
         let message = format!("redis is not asked: {waiting} calls are waiting already");
         Self::new(ErrorKind::Overloaded, message, None)

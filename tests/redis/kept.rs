@@ -7,8 +7,8 @@ use redis::{Connection, Value};
 use sluicegate::{
     clock::Tick,
     limit::{
-        Cost, Entry, FixedWindow, LeakyBucket, Numbers, Quota, Rule, Scripted, SlidingLog,
-        SlidingWindow, TokenBucket, batch,
+        Cost, Entry, FixedWindow, LeakyBucket, Numbers, Quota, Scripted, SlidingLog, SlidingWindow,
+        TokenBucket, batch, head,
     },
 };
 
@@ -41,7 +41,8 @@ impl Bucket {
         now: Option<Tick>,
         entries: &[(&[u8], Entry)],
     ) -> (Tick, Vec<(u64, R::State)>) {
-        let call = R::script().call_with_source(&batch(rule, now, entries));
+        let call =
+            R::script().call_with_source(&batch::<R>(&head(rule), now, entries.iter().copied()));
         let reply: Vec<Value> = call.query(&mut self.client).unwrap();
         let mut reply = Numbers::of(&reply);
         let now = reply.take().unwrap();
@@ -81,7 +82,7 @@ fn expires<R: Scripted>(rule: R, entry: Entry) {
         Entry::Reserve(..) => (0..count).for_each(|_| {
             entry.replay(&rule, &mut state, now);
         }),
-        _ => assert!(entry.replay(&rule, &mut state, now).unwrap().is_admitted()),
+        _ => assert!(entry.replay(&rule, &mut state, now).1.is_admitted()),
     }
     let dies = now + rule.life(&state, now);
     let expires: Tick = bucket.run(&["PEXPIRETIME", Bucket::KEY]);
@@ -267,7 +268,7 @@ fn what_another_has_left_counts_as_never_seen() {
     let mut bucket = Bucket::new();
     let quota = Quota::per_day(3).burst(3);
     for stray in STRAYS {
-        let mut leave = |bucket: &mut Bucket| {
+        let leave = |bucket: &mut Bucket| {
             let _: Value = bucket.run(&["DEL", Bucket::KEY]);
             let _: Value = bucket.run(stray);
         };
@@ -337,11 +338,8 @@ fn a_full_log_is_neither_read_nor_told_as_a_whole() {
         calls.split(',').next().unwrap().parse::<u64>().unwrap()
     };
     let before = reads(&mut bucket);
-    let call = batch(
-        &rule,
-        Some(NOW + 5_000),
-        &[(Bucket::KEY.as_bytes(), Entry::Check(2_500))],
-    );
+    let entries = [(Bucket::KEY.as_bytes(), Entry::Check(2_500))];
+    let call = batch::<SlidingLog>(&head(&rule), Some(NOW + 5_000), entries.into_iter());
     let reply: Vec<Value> = call.query(&mut bucket.client).unwrap();
     assert!(reply.len() <= 10, "{reply:?}");
     assert!(reads(&mut bucket) - before < 40);

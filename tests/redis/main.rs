@@ -6,6 +6,7 @@
 mod cluster;
 mod connection;
 mod kept;
+mod limiter;
 mod parity;
 mod scratch;
 mod sentinel;

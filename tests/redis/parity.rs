@@ -11,7 +11,7 @@ use sluicegate::{
     clock::Tick,
     limit::{
         Cost, Entry, FixedWindow, LeakyBucket, Log, Numbers, Quota, Rule, Scripted, SlidingLog,
-        SlidingWindow, TokenBucket, Verdict, Word, batch,
+        SlidingWindow, TokenBucket, Verdict, Word, batch, head,
     },
 };
 
@@ -408,8 +408,8 @@ impl<R: Twin> Life<'_, R> {
     fn play(&mut self, entry: Entry, count: u64, mut found: R::State) -> u64 {
         let (rule, now) = (self.rule.clone(), self.now);
         let mut decide = |life: &mut Self| {
-            let decision = entry.replay(&rule, &mut life.state, now).unwrap();
-            let replayed = entry.replay(&rule, &mut found, now).unwrap();
+            let decision = entry.replay(&rule, &mut life.state, now).1;
+            let replayed = entry.replay(&rule, &mut found, now).1;
             assert_eq!(decision, replayed, "as replayed");
             life.retry = decision
                 .retry_after()
@@ -469,7 +469,11 @@ impl<R: Twin> Life<'_, R> {
         if !self.held.list.is_empty() {
             self.state = self.rule.kept(&self.held, self.now);
         }
-        let call = batch(&self.rule, Some(self.now), &[(self.key.as_bytes(), entry)]);
+        let call = batch::<R>(
+            &head(&self.rule),
+            Some(self.now),
+            [(self.key.as_bytes(), entry)].into_iter(),
+        );
         let (reply, held, expiry): (Vec<Value>, Value, i64) = redis::pipe()
             .add_command(call)
             .add_command(R::read(&self.key))
@@ -570,7 +574,7 @@ fn live<R: Twin>(rule: R, life: u64, dice: &mut Dice, client: &mut Connection) -
 
 /// Lets the server have the script, which calls then name by its digest.
 fn load<R: Scripted>(client: &mut Connection, rule: &R) {
-    let call = R::script().call_with_source(&batch(rule, None, &[]));
+    let call = R::script().call_with_source(&batch::<R>(&head(rule), None, [].into_iter()));
     let _: Value = call.query(client).unwrap();
 }
 

@@ -140,10 +140,6 @@ mod in_store {
 
     /// The name of a key's bucket among all that is in a store; see
     /// [the name in the store](Spell#the-name-in-the-store).
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the limiter over Redis is the one to ask")
-    )]
     pub(crate) fn name_in_store(
         prefix: &str,
         limiter: &str,

@@ -1,0 +1,274 @@
+//! Limits whose state is in Redis.
+
+use std::{fmt, hash::Hash, sync::Arc};
+
+use super::{
+    decision::Decision,
+    fallback::Policy,
+    limiter::{Backend, Check, Limiter, Patience},
+    quota::Cost,
+    script::{Entry, Scripted},
+};
+use crate::{
+    key::Spell,
+    redis::{Connection, Error},
+};
+
+mod ask;
+mod batch;
+mod builder;
+mod checking;
+mod counts;
+mod denials;
+mod queue;
+mod shared;
+
+use self::shared::Shared;
+pub use self::{builder::RedisBuilder, checking::Checking, counts::RedisCounts};
+
+/// A limiter whose state is in Redis, so that one limit holds for a whole
+/// fleet.
+///
+/// Each decision is made by a Lua script in the server, by the server's clock,
+/// in whole numbers: the same [`Rule`](super::Rule) with the same answer to the
+/// microsecond as in process. It is a handle, as [`Local`](super::Local) is, and
+/// takes its place in one line:
+///
+/// ```no_run
+/// # async fn example() -> Result<(), sluicegate::redis::Error> {
+/// use sluicegate::{
+///     key::ClientIp,
+///     limit::{FailOpen, Quota, RateLimitLayer, Redis, TokenBucket},
+///     redis::Connection,
+/// };
+///
+/// let connection = Connection::connect("redis://127.0.0.1/").await?;
+/// let rule = TokenBucket::new(Quota::per_second(100).burst(200));
+/// let limiter = Redis::new("api", rule, &connection, FailOpen);
+/// let layer = RateLimitLayer::new(limiter).key(ClientIp::peer());
+/// # let _ = layer;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Keys
+///
+/// A key is anything that can be written down: [`Spell`]. Bucket and limit have
+/// one name in Redis, `<prefix>:{<limiter>:<key>}`, in which everything of a
+/// user's is escaped: no key can get at another's bucket. So a limiter's name is
+/// part of its state: two limiters of one name on one prefix are one limit, in
+/// however many processes.
+///
+/// # A changed quota
+///
+/// The quota comes with each call, so a deployment may change it, and nothing
+/// has to be migrated. A token or leaky bucket keeps the tokens that it had, at
+/// most as many as it now holds. A window keeps what was counted in it; under
+/// another period, what was used by the old one counts as used in the present
+/// window. A log keeps its entries. While old and new instances run side by
+/// side, each decides by its own quota on the same bucket.
+///
+/// # Calls
+///
+/// Checks that are made at the same time share calls: what is asked while a
+/// call is under way rides in the next one, in order, and many equal checks of
+/// one key are a single entry. Nothing is held back for that. It can be [turned
+/// off](RedisBuilder::coalesce). In a Cluster each key is in a slot of its own,
+/// and so each has a call of its own.
+///
+/// A denial is remembered until it has passed, so that hammering costs Redis
+/// nothing: nobody can pass sooner, unless another process
+/// [gives back](Self::credit) or [resets](Self::reset). Set
+/// [`remember_denials`](RedisBuilder::remember_denials) to 0 if that matters.
+///
+/// # When Redis does not answer
+///
+/// Each check waits for the connection's
+/// [timeout](crate::redis::Builder::timeout) at most, 100 ms unless set, and
+/// while the connection's breaker is open not at all. Then the [`Policy`]
+/// decides: [`FailOpen`](super::FailOpen), [`FailClosed`](super::FailClosed) or
+/// [`OrElse`](super::OrElse). A call is never sent twice, unless Redis said that
+/// it did not run it; so nothing is charged twice. A check that timed out may
+/// have been charged once.
+///
+/// # Waiting and cancellation
+///
+/// [`until_ready`](Self::until_ready) books a place, in one line for the whole
+/// fleet, and sleeps. Dropped while it sleeps, it gives its place back if it is
+/// the last in the line; otherwise its place lapses, for to let someone else
+/// in would need word to all who wait behind it. A check dropped before it was
+/// sent is not charged; one dropped after that may have been.
+pub struct Redis<R: Scripted, P: Policy> {
+    shared: Arc<Shared<R>>,
+    policy: P,
+}
+
+impl<R: Scripted, P: Policy> Redis<R, P> {
+    /// A limiter of this name: with all others of the name on this connection's
+    /// prefix, it is one limit.
+    pub fn new(name: &str, rule: R, connection: &Connection, policy: P) -> Self {
+        RedisBuilder::new(name, rule, connection).build(policy)
+    }
+
+    /// Takes `cost` from the budget of `key` if it is there.
+    ///
+    /// Never sleeps: a [`LeakyBucket`](super::LeakyBucket) may answer
+    /// [`Queue`](super::Verdict::Queue), and then the caller has to. A cost of
+    /// 0 takes nothing.
+    ///
+    /// # Errors
+    ///
+    /// As the policy says: only under [`FailClosed`](super::FailClosed).
+    pub fn check<K>(&self, key: &K, cost: Cost) -> Check<Checking<R, P>>
+    where
+        K: Spell + Hash + ?Sized,
+    {
+        self.shared.check(&self.policy, key, cost, None)
+    }
+
+    /// What is left for `key`. Takes nothing.
+    ///
+    /// # Errors
+    ///
+    /// As for [`check`](Self::check).
+    pub fn peek<K: Spell + Hash + ?Sized>(&self, key: &K) -> Check<Checking<R, P>> {
+        self.check(key, 0)
+    }
+
+    /// Takes `cost` from the budget of `key`, as soon as it is there; see
+    /// [waiting](Self#waiting-and-cancellation).
+    ///
+    /// # Errors
+    ///
+    /// As for [`check`](Self::check).
+    pub fn until_ready<K>(&self, key: &K, cost: Cost, patience: Patience) -> Check<Checking<R, P>>
+    where
+        K: Spell + Hash + ?Sized,
+    {
+        self.shared.check(&self.policy, key, cost, Some(patience))
+    }
+
+    /// Takes as much as there is for `key`, up to `cost`; answers how much that
+    /// was. When there is nothing, the decision is the denial of a cost of 1.
+    ///
+    /// # Errors
+    ///
+    /// As for [`check`](Self::check).
+    pub async fn check_up_to<K>(&self, key: &K, cost: Cost) -> Result<(Cost, Decision), P::Error>
+    where
+        K: Spell + Hash + ?Sized,
+    {
+        let ticket = self.policy.ticket(key);
+        let asking = self.ask(key, Entry::UpTo(cost));
+        match asking.await {
+            Ok(answer) => Ok((answer.taken, answer.decision)),
+            Err(error) => {
+                self.shared.fell_back(&error);
+                let unseen = self.shared.unseen_up_to(cost);
+                self.policy.check_up_to(ticket, cost, unseen, error)
+            }
+        }
+    }
+
+    /// Gives `cost` back to `key`, for work that was not done after all. Never
+    /// leaves more than a whole bucket.
+    ///
+    /// # Errors
+    ///
+    /// When Redis does not answer; it may have been given back even so.
+    pub async fn credit<K: Spell + ?Sized>(&self, key: &K, cost: Cost) -> Result<(), Error> {
+        self.make_fuller(key, Entry::Credit(cost)).await
+    }
+
+    /// Takes `cost` from `key` without asking, for work whose cost is known
+    /// only when it is done. The bucket may go into debt; windows remember a
+    /// debt up to twice their limit.
+    ///
+    /// # Errors
+    ///
+    /// When Redis does not answer; it may have been taken even so.
+    pub async fn debit<K: Spell + ?Sized>(&self, key: &K, cost: Cost) -> Result<(), Error> {
+        self.ask(key, Entry::Debit(cost)).await.map(|_| ())
+    }
+
+    /// Makes the bucket of `key` whole. Those who wait for it already pass when
+    /// they were told to.
+    ///
+    /// # Errors
+    ///
+    /// When Redis does not answer; it may be whole even so.
+    pub async fn reset<K: Spell + ?Sized>(&self, key: &K) -> Result<(), Error> {
+        self.make_fuller(key, Entry::Reset).await
+    }
+
+    /// The rule.
+    pub fn rule(&self) -> &R {
+        &self.shared.rule
+    }
+
+    /// What was asked so far, by this handle and its clones.
+    pub fn counts(&self) -> RedisCounts {
+        self.shared.counters.snapshot()
+    }
+
+    /// Denials are forgotten when it is asked and when it is answered: what was
+    /// answered in between may be from before it.
+    async fn make_fuller<K: Spell + ?Sized>(&self, key: &K, entry: Entry) -> Result<(), Error> {
+        let bucket = self.shared.bucket(key);
+        let key = bucket.key;
+        self.shared.forget(key);
+        let answer = self.shared.begin(bucket, entry, false).await;
+        self.shared.forget(key);
+        answer.map(|_| ())
+    }
+
+    fn ask<K: Spell + ?Sized>(&self, key: &K, entry: Entry) -> checking::Asking {
+        self.shared.begin(self.shared.bucket(key), entry, false)
+    }
+}
+
+impl<R: Scripted> Redis<R, super::FailClosed> {
+    /// A limiter of which more is to be said.
+    pub fn builder(name: &str, rule: R, connection: &Connection) -> RedisBuilder<R> {
+        RedisBuilder::new(name, rule, connection)
+    }
+}
+
+impl<R: Scripted, P: Policy> Backend for Redis<R, P> {
+    type Error = P::Error;
+    type Future = Checking<R, P>;
+}
+
+impl<R: Scripted, P: Policy, K: Spell + Hash + ?Sized> Limiter<K> for Redis<R, P> {
+    fn name(&self, _key: &K) -> &Arc<str> {
+        &self.shared.name
+    }
+
+    fn check(&self, key: &K, cost: Cost) -> Check<Self::Future> {
+        self.shared.check(&self.policy, key, cost, None)
+    }
+
+    fn until_ready(&self, key: &K, cost: Cost, patience: Patience) -> Check<Self::Future> {
+        self.shared.check(&self.policy, key, cost, Some(patience))
+    }
+}
+
+impl<R: Scripted, P: Policy> Clone for Redis<R, P> {
+    fn clone(&self) -> Self {
+        Self {
+            shared: self.shared.clone(),
+            policy: self.policy.clone(),
+        }
+    }
+}
+
+impl<R: Scripted, P: Policy> fmt::Debug for Redis<R, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redis")
+            .field("name", &self.shared.name)
+            .field("rule", &self.shared.rule)
+            .field("connection", &self.shared.connection)
+            .field("policy", &self.policy)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,59 @@
+//! What is asked of a bucket, and what is answered.
+
+use super::denials::Epoch;
+use crate::{
+    clock::Tick,
+    limit::{decision::Decision, quota::Cost, script::Entry},
+};
+
+/// A bucket by both of its names.
+#[derive(Clone)]
+pub(super) struct Bucket {
+    /// In Redis.
+    pub(super) name: Vec<u8>,
+    /// In this process: the hash of the name.
+    pub(super) key: u64,
+}
+
+/// One question about one bucket.
+pub(super) struct Ask {
+    pub(super) bucket: Bucket,
+    pub(super) entry: Entry,
+    pub(super) epoch: Epoch,
+}
+
+/// What came of an [`Ask`].
+#[derive(Clone, Copy)]
+pub(super) struct Answer {
+    /// After a credit, debit or reset: what a bucket never seen would say.
+    pub(super) decision: Decision,
+    /// How much was taken, or given back.
+    pub(super) taken: Cost,
+    /// The place in the line, if there is a wait.
+    pub(super) booking: Option<Booking>,
+}
+
+/// A place in the line: when it falls due by the server's clock, and how the
+/// bucket looks while nobody has booked after it.
+#[derive(Clone, Copy)]
+pub(super) struct Booking {
+    pub(super) due: Tick,
+    pub(super) mark: u64,
+}
+
+impl Ask {
+    /// The largest cost of which a denial of this tells.
+    pub(super) fn cost(&self) -> Cost {
+        match self.entry {
+            Entry::Check(cost) | Entry::Reserve(_, cost, _) => cost,
+            _ => 1,
+        }
+    }
+}
+
+impl Answer {
+    /// How long to wait, if at all.
+    pub(super) fn wait(&self) -> Option<Tick> {
+        self.decision.wait_ticks()
+    }
+}

@@ -1,0 +1,188 @@
+//! Many questions in one call of a script.
+//!
+//! The script tells the state in which it found each bucket, and how much it
+//! took. Here the same rule goes through the same questions at the same
+//! instant, and so knows each decision in full; how much the script took is the
+//! proof that both came to the same result.
+
+use std::collections::HashMap;
+
+use ahash::RandomState;
+use redis::{Cmd, Value};
+
+use super::ask::{Answer, Ask, Booking};
+use crate::{
+    clock::Tick,
+    limit::{
+        decision::Decision,
+        script::{Entry, Numbers, Scripted, batch},
+    },
+    redis::Error,
+};
+
+/// Questions that ride in one call.
+pub(super) struct Batch {
+    asks: Vec<Ask>,
+    /// Of each question, the run that it is part of.
+    places: Vec<usize>,
+    runs: Vec<Run>,
+}
+
+/// The same question about one bucket, once or several times in a row.
+struct Run {
+    /// The first of them.
+    ask: usize,
+    times: u64,
+}
+
+/// A bucket as the script found it, and where the replay has come to.
+struct Found<S> {
+    state: S,
+    taken: u64,
+    answered: u64,
+}
+
+/// A bucket that had to deny: its state then, and when that was.
+pub(super) struct Denial<'a, S> {
+    pub(super) ask: &'a Ask,
+    pub(super) state: &'a S,
+    pub(super) now: Tick,
+    pub(super) decision: &'a Decision,
+}
+
+impl Batch {
+    /// Questions about one bucket keep their order, and become one entry for as
+    /// long as they are the same.
+    pub(super) fn of(asks: Vec<Ask>) -> Self {
+        let mut last = HashMap::with_capacity_and_hasher(asks.len(), RandomState::default());
+        let mut places = Vec::with_capacity(asks.len());
+        let mut runs: Vec<Run> = Vec::with_capacity(asks.len());
+        for (position, ask) in asks.iter().enumerate() {
+            let place = last.entry(ask.bucket.name.as_slice()).or_insert(usize::MAX);
+            match runs.get_mut(*place) {
+                Some(run) if ask.entry.merges() && asks[run.ask].entry == ask.entry => {
+                    run.times += 1;
+                }
+                _ => {
+                    *place = runs.len();
+                    runs.push(Run {
+                        ask: position,
+                        times: 1,
+                    });
+                }
+            }
+            places.push(*place);
+        }
+        Self { asks, places, runs }
+    }
+
+    /// A batch of one, without the cost of looking for what is the same.
+    pub(super) fn single(ask: Ask) -> Self {
+        Self {
+            asks: vec![ask],
+            places: vec![0],
+            runs: vec![Run { ask: 0, times: 1 }],
+        }
+    }
+
+    pub(super) fn asks(&self) -> &[Ask] {
+        &self.asks
+    }
+
+    pub(super) fn entries(&self) -> usize {
+        self.runs.len()
+    }
+
+    /// The call that asks for all of it.
+    pub(super) fn call<R: Scripted>(&self, head: &[String]) -> Cmd {
+        let entries = self.runs.iter().map(|run| {
+            let ask = &self.asks[run.ask];
+            (ask.bucket.name.as_slice(), ask.entry.times(run.times))
+        });
+        batch::<R>(head, None, entries)
+    }
+
+    /// Works the answers out of the script's reply, and tells each, in order.
+    /// `denied` learns of every run that ended with a denial.
+    pub(super) fn settle<R: Scripted>(
+        &self,
+        rule: &R,
+        reply: &Value,
+        denied: impl Fn(Denial<'_, R::State>),
+        tell: &mut impl FnMut(usize, Result<Answer, Error>),
+    ) -> Result<(), Error> {
+        let (now, mut found) = self.read(rule, reply)?;
+        for (position, (ask, &place)) in self.asks.iter().zip(&self.places).enumerate() {
+            let found = &mut found[place];
+            let answer = found.answer(rule, now, ask.entry);
+            if let Ok(Answer { decision, .. }) = &answer
+                && decision.is_denied()
+                && found.answered == self.runs[place].times
+            {
+                denied(Denial {
+                    ask,
+                    state: &found.state,
+                    now,
+                    decision,
+                });
+            }
+            tell(position, answer);
+        }
+        Ok(())
+    }
+
+    fn read<R: Scripted>(
+        &self,
+        rule: &R,
+        reply: &Value,
+    ) -> Result<(Tick, Vec<Found<R::State>>), Error> {
+        let Value::Array(reply) = reply else {
+            return Err(Error::reply("it is no list"));
+        };
+        let too_short = || Error::reply("numbers are missing");
+        let mut numbers = Numbers::of(reply);
+        let now = numbers.take().ok_or_else(too_short)?;
+        let found = self.runs.iter().map(|run| {
+            let (taken, state) = self.asks[run.ask].entry.read(rule, now, &mut numbers)?;
+            Some(Found {
+                state,
+                taken,
+                answered: 0,
+            })
+        });
+        let found: Option<Vec<_>> = found.collect();
+        Ok((now, found.ok_or_else(too_short)?))
+    }
+}
+
+impl<S> Found<S> {
+    /// The next question of this run, answered by the rule.
+    fn answer<R>(&mut self, rule: &R, now: Tick, entry: Entry) -> Result<Answer, Error>
+    where
+        R: Scripted<State = S>,
+    {
+        self.answered += 1;
+        let (taken, decision) = entry.replay(rule, &mut self.state, now);
+        let told = match entry {
+            // The first of a run are those that pass, if any.
+            Entry::Check(_) | Entry::Reserve(..) => {
+                decision.is_admitted() == (self.answered <= self.taken)
+            }
+            Entry::UpTo(_) => taken == self.taken,
+            _ => true,
+        };
+        if !told {
+            return Err(Error::reply("the script and the rule disagree"));
+        }
+        let booking = decision.wait_ticks().map(|wait| {
+            let due = now + wait;
+            let mark = rule.mark(&self.state, due);
+            Booking { due, mark }
+        });
+        Ok(Answer {
+            decision,
+            taken,
+            booking,
+        })
+    }
+}

@@ -1,0 +1,279 @@
+//! A check that is under way.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use tokio::{
+    sync::oneshot,
+    time::{Instant, Sleep, sleep_until},
+};
+
+use super::{
+    ask::{Answer, Bucket},
+    queue::{Reply, Route},
+    shared::Shared,
+};
+use crate::{
+    clock::{Tick, ticks},
+    key::Spell,
+    limit::{
+        decision::Decision,
+        fallback::Policy,
+        limiter::{Check, Patience},
+        local::Turn,
+        quota::Cost,
+        script::{Entry, Scripted},
+    },
+    redis::Error,
+};
+
+/// A question under way.
+pub(super) enum Asking {
+    Direct(Pin<Box<dyn Future<Output = Reply> + Send>>),
+    Queued(oneshot::Receiver<Reply>),
+    Failed(Option<Error>),
+}
+
+impl Future for Asking {
+    type Output = Reply;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Reply> {
+        match self.get_mut() {
+            Self::Direct(call) => call.as_mut().poll(cx),
+            Self::Queued(answer) => {
+                let answer = ready!(Pin::new(answer).poll(cx));
+                Poll::Ready(answer.unwrap_or_else(|_| Err(Error::no_runtime())))
+            }
+            Self::Failed(error) => {
+                let error = error.take().expect("polled after it was done");
+                Poll::Ready(Err(error))
+            }
+        }
+    }
+}
+
+impl<R: Scripted> Shared<R> {
+    /// Asks. Who waits for its turn asks with others, whose task gives its
+    /// booking back if the asker is gone when the answer comes.
+    pub(super) fn begin(self: &Arc<Self>, bucket: Bucket, entry: Entry, waits: bool) -> Asking {
+        if let Some(error) = self.connection.refusal() {
+            return Asking::Failed(Some(error));
+        }
+        match self.route(self.ask(bucket, entry), !waits) {
+            Ok(Route::Direct(ask)) => {
+                let way = Way(self.clone());
+                Asking::Direct(Box::pin(async move { way.0.ask_alone(ask).await }))
+            }
+            Ok(Route::Queued(answer)) => Asking::Queued(answer),
+            Err(error) => Asking::Failed(Some(error)),
+        }
+    }
+
+    /// Takes the cost, or with patience waits for it; without saying anything
+    /// of patience, answers what the rule says.
+    pub(super) fn check<P, K>(
+        self: &Arc<Self>,
+        policy: &P,
+        key: &K,
+        cost: Cost,
+        patience: Option<Patience>,
+    ) -> Check<Checking<R, P>>
+    where
+        P: Policy,
+        K: Spell + std::hash::Hash + ?Sized,
+    {
+        let bucket = self.bucket(key);
+        let wait = self.longest_wait(bucket.key, patience);
+        if let Some(denial) = self.recall(bucket.key, cost, wait) {
+            return Check::Now(denial);
+        }
+        let terms = Terms {
+            policy: policy.clone(),
+            ticket: policy.ticket(key),
+            cost,
+            patience,
+        };
+        let waits = patience.is_some() && wait > 0;
+        let place = waits.then(|| bucket.clone());
+        let entry = match wait {
+            0 => Entry::Check(cost),
+            wait => Entry::Reserve(1, cost, wait),
+        };
+        let asking = self.begin(bucket, entry, waits);
+        Check::Later(Checking {
+            shared: self.clone(),
+            terms,
+            stage: Stage::Asking(asking, place),
+        })
+    }
+
+    fn longest_wait(&self, key: u64, patience: Option<Patience>) -> Tick {
+        let own = if self.rule.queues() { Tick::MAX } else { 0 };
+        let Some(patience) = patience else {
+            return own;
+        };
+        if self.lines.len(key) >= patience.max_queue() {
+            return 0;
+        }
+        patience.max_wait().map_or(own, ticks)
+    }
+}
+
+/// Lets the next caller call for itself when this one is done.
+struct Way<R: Scripted>(Arc<Shared<R>>);
+
+impl<R: Scripted> Drop for Way<R> {
+    fn drop(&mut self) {
+        self.0.left();
+    }
+}
+
+/// A check that is under way; and then its wait, if it has to wait.
+///
+/// Dropped while it waits, it gives its place back, unless somebody has booked
+/// behind it: then its place lapses.
+#[must_use = "futures do nothing unless polled; dropped, its place is given back"]
+pub struct Checking<R: Scripted, P: Policy> {
+    shared: Arc<Shared<R>>,
+    terms: Terms<P>,
+    stage: Stage<R>,
+}
+
+/// What has to be known if Redis does not answer.
+struct Terms<P> {
+    policy: P,
+    ticket: u64,
+    cost: Cost,
+    patience: Option<Patience>,
+}
+
+enum Stage<R: Scripted> {
+    /// With the bucket, if it may have to wait for its turn.
+    Asking(Asking, Option<Bucket>),
+    Waiting(Pin<Box<Sleep>>, Place<R>),
+    Instead(Turn),
+}
+
+impl<R: Scripted, P: Policy> Unpin for Checking<R, P> {}
+
+impl<R: Scripted, P: Policy> Future for Checking<R, P> {
+    type Output = Result<Decision, P::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        loop {
+            match &mut this.stage {
+                // ## Asking => (done | Waiting | Instead)
+                Stage::Asking(asking, bucket) => {
+                    let answer = ready!(Pin::new(asking).poll(cx));
+                    let bucket = bucket.take();
+                    match this.answered(answer, bucket) {
+                        Next::Done(answer) => return Poll::Ready(answer),
+                        Next::Stage(stage) => this.stage = stage,
+                    }
+                }
+                // ## Waiting => done
+                Stage::Waiting(sleep, place) => {
+                    ready!(sleep.as_mut().poll(cx));
+                    return Poll::Ready(Ok(place.taken()));
+                }
+                // ## Instead => done
+                Stage::Instead(turn) => {
+                    let Ok(decision) = ready!(Pin::new(turn).poll(cx));
+                    return Poll::Ready(Ok(decision));
+                }
+            }
+        }
+    }
+}
+
+enum Next<R: Scripted, E> {
+    Done(Result<Decision, E>),
+    Stage(Stage<R>),
+}
+
+impl<R: Scripted, P: Policy> Checking<R, P> {
+    fn answered(&self, answer: Reply, bucket: Option<Bucket>) -> Next<R, P::Error> {
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => return self.instead(error),
+        };
+        match (answer.wait(), bucket) {
+            (Some(wait), Some(bucket)) => Next::Stage(self.wait(answer, wait, bucket)),
+            _ => Next::Done(Ok(answer.decision)),
+        }
+    }
+
+    fn wait(&self, answer: Answer, wait: Tick, bucket: Bucket) -> Stage<R> {
+        let due = Instant::now() + Duration::from_micros(wait);
+        self.shared.lines.join(bucket.key);
+        let place = Place {
+            shared: self.shared.clone(),
+            bucket: Some(bucket),
+            cost: self.terms.cost,
+            answer,
+        };
+        Stage::Waiting(Box::pin(sleep_until(due)), place)
+    }
+
+    fn instead(&self, error: Error) -> Next<R, P::Error> {
+        let Terms {
+            policy,
+            ticket,
+            cost,
+            patience,
+        } = &self.terms;
+        self.shared.fell_back(&error);
+        let unseen = self.shared.unseen(*cost);
+        match policy.check(*ticket, *cost, *patience, unseen, error) {
+            Ok(Check::Now(decision)) => Next::Done(Ok(decision)),
+            Ok(Check::Later(turn)) => Next::Stage(Stage::Instead(turn)),
+            Err(error) => Next::Done(Err(error)),
+        }
+    }
+}
+
+/// A place in the line that is given back when it is dropped before its turn.
+struct Place<R: Scripted> {
+    shared: Arc<Shared<R>>,
+    /// Taken out when its turn has come.
+    bucket: Option<Bucket>,
+    cost: Cost,
+    answer: Answer,
+}
+
+impl<R: Scripted> Place<R> {
+    /// Its turn has come.
+    fn taken(&mut self) -> Decision {
+        if let Some(bucket) = self.bucket.take() {
+            self.shared.lines.leave(bucket.key);
+        }
+        self.answer.decision
+    }
+}
+
+impl<R: Scripted> Drop for Place<R> {
+    fn drop(&mut self) {
+        if let Some(bucket) = self.bucket.take() {
+            self.shared.lines.leave(bucket.key);
+            self.shared.give_back(bucket, self.cost, &self.answer);
+        }
+    }
+}
+
+impl<R: Scripted, P: Policy> fmt::Debug for Checking<R, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let stage = match self.stage {
+            Stage::Asking(..) => "Asking",
+            Stage::Waiting(..) => "Waiting",
+            Stage::Instead(..) => "Instead",
+        };
+        f.debug_struct("Checking").field("stage", &stage).finish()
+    }
+}

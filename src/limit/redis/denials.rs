@@ -1,0 +1,152 @@
+//! Denials, remembered until they have passed.
+//!
+//! What is kept is the bucket itself, as the denial left it, and the rule is
+//! asked again: nothing can pass before it says so, for others only take. So a
+//! denial holds for just those costs that it holds for, and who is denied from
+//! memory hears the same numbers as from Redis. What can make a bucket fuller
+//! sooner, a credit or a reset, makes this process forget.
+
+use std::{collections::HashMap, sync::atomic::AtomicU64};
+
+use ahash::RandomState;
+
+use crate::{
+    clock::{Clock, Monotonic, Tick},
+    limit::{
+        decision::Decision,
+        quota::Cost,
+        rule::{Rule, reserve},
+    },
+    sync::{Mutex, MutexGuard, Ordering::Relaxed, lock},
+};
+
+const SHARDS: usize = 16;
+
+/// Buckets that had to deny, by the hash of their names.
+pub(super) struct Denials<S> {
+    shards: [Shard<S>; SHARDS],
+    /// Of a shard.
+    capacity: usize,
+    clock: Monotonic,
+}
+
+struct Shard<S> {
+    denied: Mutex<HashMap<u64, Denied<S>, RandomState>>,
+    /// How often something was forgotten on demand.
+    epoch: AtomicU64,
+}
+
+/// A bucket that had to deny.
+struct Denied<S> {
+    state: S,
+    /// The server's clock, and ours.
+    then: (Tick, Tick),
+    /// The largest cost that can be judged by what is known of the state.
+    covers: Cost,
+    /// When what was denied would pass, by our clock.
+    until: Tick,
+}
+
+/// Taken before a question is sent: what was answered before someone made the
+/// bucket fuller must not be remembered after it.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Epoch(u64);
+
+impl<S: Clone> Denials<S> {
+    pub(super) fn new(capacity: usize) -> Self {
+        Self {
+            shards: std::array::from_fn(|_| Shard {
+                denied: Mutex::default(),
+                epoch: AtomicU64::new(0),
+            }),
+            capacity: capacity.div_ceil(SHARDS),
+            clock: Monotonic::new(),
+        }
+    }
+
+    pub(super) fn epoch(&self, key: u64) -> Epoch {
+        Epoch(self.shard(key).epoch.load(Relaxed))
+    }
+
+    /// The denial that Redis would answer too, if that is certain.
+    pub(super) fn recall<R: Rule<State = S>>(
+        &self,
+        rule: &R,
+        key: u64,
+        cost: Cost,
+        patience: Tick,
+    ) -> Option<Decision> {
+        let mut denied = self.shard(key).lock();
+        let known = denied.get(&key)?;
+        let now = self.clock.now();
+        if now >= known.until {
+            denied.remove(&key);
+            return None;
+        }
+        if cost > known.covers {
+            return None;
+        }
+        let (server, ours) = known.then;
+        let now = server + now.saturating_sub(ours);
+        let decision = reserve(rule, &mut known.state.clone(), now, cost, patience);
+        decision.is_denied().then_some(decision)
+    }
+
+    /// Keeps the state of a bucket that denied at `now` by the server's clock.
+    pub(super) fn remember(
+        &self,
+        key: u64,
+        asked: Epoch,
+        (state, now): (&S, Tick),
+        covers: Cost,
+        retry: Tick,
+    ) {
+        let shard = self.shard(key);
+        let mut denied = shard.lock();
+        if shard.epoch.load(Relaxed) != asked.0 {
+            return;
+        }
+        let ours = self.clock.now();
+        make_room(&mut denied, self.capacity, ours);
+        let until = ours.saturating_add(retry);
+        let known = Denied {
+            state: state.clone(),
+            then: (now, ours),
+            covers,
+            until,
+        };
+        denied.insert(key, known);
+    }
+
+    pub(super) fn forget(&self, key: u64) {
+        let shard = self.shard(key);
+        let mut denied = shard.lock();
+        shard.epoch.fetch_add(1, Relaxed);
+        denied.remove(&key);
+    }
+
+    fn shard(&self, key: u64) -> &Shard<S> {
+        &self.shards[key as usize % SHARDS]
+    }
+}
+
+impl<S> Shard<S> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Denied<S>, RandomState>> {
+        lock(&self.denied)
+    }
+}
+
+/// Forgets what has passed, or else anything: who is forgotten costs one more
+/// question.
+fn make_room<S>(denied: &mut HashMap<u64, Denied<S>, RandomState>, capacity: usize, now: Tick) {
+    if denied.len() < capacity {
+        return;
+    }
+    denied.retain(|_, known| known.until > now);
+    while denied.len() >= capacity {
+        let Some(&any) = denied.keys().next() else {
+            return;
+        };
+        denied.remove(&any);
+    }
+}

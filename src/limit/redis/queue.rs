@@ -1,0 +1,264 @@
+//! Questions share calls: what is asked while a call is under way rides in the
+//! next one.
+//!
+//! Whoever finds nobody else asking calls for itself, without a detour. All
+//! others line up, and a task takes all that waits into one call, and again,
+//! until nothing waits. So nothing is held back to make a call larger: calls
+//! grow by themselves when more is asked than calls come back.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use ahash::RandomState;
+use tokio::{
+    runtime::Handle,
+    sync::oneshot,
+    time::{Instant, timeout_at},
+};
+
+use super::{
+    ask::{Answer, Ask},
+    batch::Batch,
+    shared::Shared,
+};
+use crate::{
+    limit::script::Scripted,
+    redis::Error,
+    sync::{Mutex, MutexGuard, lock},
+};
+
+/// Questions in one call, at most. More would gain little, and keep the server
+/// from everyone else for longer.
+const LARGEST_CALL: usize = 256;
+
+/// Calls of queued questions under way at a time: while the server works on
+/// one, the next is on its way.
+const WORKERS: usize = 2;
+
+/// The questions of one limiter that wait for a call.
+#[derive(Default)]
+pub(super) struct Queue {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    jobs: VecDeque<Job>,
+    /// Tasks that take from it.
+    workers: usize,
+    /// Whether someone calls for itself.
+    direct: bool,
+}
+
+/// A question, and who wants to know.
+pub(super) struct Job {
+    ask: Ask,
+    asker: Asker,
+}
+
+struct Asker {
+    /// When it must have been answered.
+    until: Instant,
+    /// `None` where nobody wants to know.
+    reply: Option<oneshot::Sender<Reply>>,
+}
+
+pub(super) type Reply = Result<Answer, Error>;
+
+/// How a question is asked.
+pub(super) enum Route {
+    /// By the caller, who must hold on to the way until it has the answer.
+    Direct(Ask),
+    /// With others.
+    Queued(oneshot::Receiver<Reply>),
+}
+
+impl<R: Scripted> Shared<R> {
+    /// The way for this question. `alone` says whether the caller may call for
+    /// itself.
+    pub(super) fn route(self: &Arc<Self>, ask: Ask, alone: bool) -> Result<Route, Error> {
+        if !self.coalesce && alone {
+            return Ok(Route::Direct(ask));
+        }
+        let mut state = self.queue.lock();
+        if alone && state.workers == 0 && !state.direct {
+            state.direct = true;
+            return Ok(Route::Direct(ask));
+        }
+        let (reply, answer) = oneshot::channel();
+        self.push(&mut state, ask, Some(reply))?;
+        Ok(Route::Queued(answer))
+    }
+
+    /// Asks without wanting to know.
+    pub(super) fn tell(self: &Arc<Self>, ask: Ask) {
+        // Who cannot be told now is told by the key's expiry.
+        let _ = self.push(&mut self.queue.lock(), ask, None);
+    }
+
+    fn push(
+        self: &Arc<Self>,
+        state: &mut State,
+        ask: Ask,
+        reply: Option<oneshot::Sender<Reply>>,
+    ) -> Result<(), Error> {
+        if state.jobs.len() >= self.capacity {
+            self.counters.overloaded();
+            return Err(Error::overloaded(self.capacity));
+        }
+        if state.workers < WORKERS {
+            let runtime = Handle::try_current().map_err(|_| Error::no_runtime())?;
+            state.workers += 1;
+            runtime.spawn(work(Worker {
+                shared: self.clone(),
+                dismissed: false,
+            }));
+        }
+        let until = Instant::now() + self.connection.timeout();
+        let asker = Asker { until, reply };
+        state.jobs.push_back(Job { ask, asker });
+        Ok(())
+    }
+
+    /// The caller who called for itself is done.
+    pub(super) fn left(&self) {
+        self.queue.lock().direct = false;
+    }
+
+    /// Everything that waits, as far as it fits into a call; `None` lets the
+    /// worker go.
+    fn next_jobs(&self) -> Option<Vec<Job>> {
+        let mut state = self.queue.lock();
+        if state.jobs.is_empty() {
+            state.workers -= 1;
+            return None;
+        }
+        let size = state.jobs.len().min(LARGEST_CALL);
+        Some(state.jobs.drain(..size).collect())
+    }
+
+    /// Asks the questions of one call. In a cluster each bucket is on a node of
+    /// its own, so there each has its own call.
+    async fn work_off(self: &Arc<Self>, jobs: Vec<Job>) {
+        if !self.connection.is_cluster() {
+            return self.call(jobs).await;
+        }
+        let calls = by_bucket(jobs).into_iter().map(|jobs| self.call(jobs));
+        futures_util::future::join_all(calls).await;
+    }
+
+    async fn call(self: &Arc<Self>, jobs: Vec<Job>) {
+        let (now, within) = (Instant::now(), self.connection.timeout());
+        let wanted = jobs
+            .into_iter()
+            .filter_map(|job| job.still_wanted(now, within));
+        let (asks, mut askers): (Vec<_>, Vec<_>) = wanted.unzip();
+        if asks.is_empty() {
+            return;
+        }
+        let batch = Batch::of(asks);
+        let call = self.send(&batch);
+        let mut call = std::pin::pin!(call);
+        let reply = loop {
+            let Some(first) = first_to_go(&askers) else {
+                break call.await;
+            };
+            match timeout_at(first, &mut call).await {
+                Ok(reply) => break reply,
+                Err(_) => askers
+                    .iter_mut()
+                    .for_each(|asker| asker.expire(first, within)),
+            }
+        };
+        self.settle(&batch, reply, |position, answer| {
+            let (ask, asker) = (&batch.asks()[position], &mut askers[position]);
+            if let Err(Ok(missed)) = asker.tell(answer) {
+                self.missed(ask, &missed);
+            }
+        });
+    }
+}
+
+/// Works questions off for as long as there are any.
+async fn work<R: Scripted>(mut worker: Worker<R>) {
+    while let Some(jobs) = worker.shared.next_jobs() {
+        worker.shared.work_off(jobs).await;
+    }
+    worker.dismissed = true;
+}
+
+/// A task that works questions off.
+struct Worker<R: Scripted> {
+    shared: Arc<Shared<R>>,
+    dismissed: bool,
+}
+
+impl<R: Scripted> Drop for Worker<R> {
+    /// Its runtime ended before it was done: what it had drawn is lost, and
+    /// what nobody will work off any more must not wait.
+    fn drop(&mut self) {
+        if self.dismissed {
+            return;
+        }
+        let mut state = self.shared.queue.lock();
+        state.workers -= 1;
+        if state.workers == 0 {
+            state.jobs.clear();
+        }
+    }
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+}
+
+impl Job {
+    /// A question that nobody waits for any more is not asked: it would be
+    /// charged for nothing. One whose time is up is answered.
+    fn still_wanted(mut self, now: Instant, within: Duration) -> Option<(Ask, Asker)> {
+        if let Some(reply) = &self.asker.reply {
+            let gone = reply.is_closed();
+            self.asker.expire(now, within);
+            if gone || self.asker.reply.is_none() {
+                return None;
+            }
+        }
+        Some((self.ask, self.asker))
+    }
+}
+
+impl Asker {
+    /// Gives the answer back if nobody is there for it.
+    fn tell(&mut self, answer: Reply) -> Result<(), Reply> {
+        match self.reply.take() {
+            Some(reply) => reply.send(answer),
+            None => Err(answer),
+        }
+    }
+
+    /// Who is gone does not have to hear that the time is up.
+    fn expire(&mut self, now: Instant, within: Duration) {
+        if self.until <= now {
+            let _ = self.tell(Err(Error::late(within)));
+        }
+    }
+}
+
+/// When the first of those who wait has waited long enough.
+fn first_to_go(askers: &[Asker]) -> Option<Instant> {
+    let waiting = askers.iter().filter(|asker| asker.reply.is_some());
+    waiting.map(|asker| asker.until).min()
+}
+
+fn by_bucket(jobs: Vec<Job>) -> impl Iterator<Item = Vec<Job>> {
+    let mut buckets: HashMap<u64, Vec<Job>, RandomState> = HashMap::default();
+    for job in jobs {
+        buckets.entry(job.ask.bucket.key).or_default().push(job);
+    }
+    buckets.into_values()
+}

@@ -1,0 +1,459 @@
+//! `limit::Redis` as its users see it.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::future::join_all;
+use sluicegate::{
+    key::Either,
+    limit::{
+        Check, Cost, Counts, Decision, FailClosed, FixedWindow, LeakyBucket, Limiter, Local,
+        Patience, Policy, Quota, Redis, Scripted, SlidingLog, SlidingWindow, TokenBucket, Verdict,
+    },
+    redis::{Connection, ErrorKind},
+};
+
+use crate::server::Server;
+
+/// Slow enough that nothing comes back while a test runs.
+fn hourly(amount: u64) -> Quota {
+    Quota::per_hour(amount)
+}
+
+async fn connect(server: &Server) -> Connection {
+    Connection::connect(server.url()).await.expect("it is up")
+}
+
+/// Takes `cost` where no error is possible, or expected.
+async fn check<R: Scripted>(limiter: &Redis<R, FailClosed>, key: &str, cost: Cost) -> Decision {
+    limiter.check(key, cost).await.expect("Redis answers")
+}
+
+#[tokio::test]
+async fn one_limit_holds_for_all_who_use_its_name() {
+    let server = Server::start();
+    let rule = TokenBucket::new(hourly(10));
+    let (one, other) = (connect(&server).await, connect(&server).await);
+    let one = Redis::new("api", rule, &one, FailClosed);
+    let other = Redis::new("api", rule, &other, FailClosed);
+    for remaining in (0..10).rev() {
+        let limiter = if remaining % 2 == 0 { &one } else { &other };
+        let decision = check(limiter, "alice", 1).await;
+        assert!(decision.is_admitted());
+        assert_eq!((decision.limit(), decision.remaining()), (10, remaining));
+    }
+    assert!(check(&one, "alice", 1).await.is_denied());
+    assert!(check(&other, "alice", 1).await.is_denied());
+    assert!(check(&one, "bob", 1).await.is_admitted());
+    let elsewhere = Redis::new("mail", rule, &connect(&server).await, FailClosed);
+    assert!(check(&elsewhere, "alice", 10).await.is_admitted());
+}
+
+#[tokio::test]
+async fn every_rule_keeps_its_limit() {
+    async fn keeps<R: Scripted>(name: &str, rule: R, connection: &Connection, most: Cost) {
+        let limiter = Redis::new(name, rule, connection, FailClosed);
+        let answers = join_all((0..40).map(|_| check(&limiter, "k", 1))).await;
+        let admitted = answers.iter().filter(|decision| decision.is_admitted());
+        assert_eq!(admitted.count() as u64, most, "{name}");
+        let denied = answers.iter().find(|decision| decision.is_denied());
+        assert!(denied.expect("40 are too many").retry_after() > Some(Duration::ZERO));
+    }
+    let server = Server::start();
+    let connection = connect(&server).await;
+    let quota = Quota::per_day(12).burst(9);
+    keeps("bucket", TokenBucket::new(quota), &connection, 9).await;
+    keeps("meter", LeakyBucket::meter(quota), &connection, 9).await;
+    keeps("queue", LeakyBucket::new(quota), &connection, 10).await;
+    keeps("window", SlidingWindow::new(quota), &connection, 12).await;
+    keeps("log", SlidingLog::new(quota), &connection, 12).await;
+    keeps("fixed", FixedWindow::new(quota), &connection, 12).await;
+}
+
+#[tokio::test]
+async fn all_that_local_can_do_redis_can_do() {
+    let server = Server::start();
+    let rule = TokenBucket::new(hourly(10));
+    let limiter = Redis::new("api", rule, &connect(&server).await, FailClosed);
+    check(&limiter, "k", 4).await;
+    assert_eq!(limiter.peek("k").await.unwrap().remaining(), 6);
+    limiter.credit("k", 1).await.unwrap();
+    assert_eq!(limiter.peek("k").await.unwrap().remaining(), 7);
+    limiter.debit("k", 5).await.unwrap();
+    let (taken, decision) = limiter.check_up_to("k", 9).await.unwrap();
+    assert_eq!((taken, decision.is_admitted()), (2, true));
+    let (taken, decision) = limiter.check_up_to("k", 9).await.unwrap();
+    assert_eq!((taken, decision.is_denied()), (0, true));
+    limiter.debit("k", 3).await.unwrap();
+    assert_eq!(limiter.peek("k").await.unwrap().remaining(), 0);
+    limiter.reset("k").await.unwrap();
+    assert_eq!(limiter.peek("k").await.unwrap().remaining(), 10);
+    let never = check(&limiter, "k", 11).await;
+    assert!(never.is_denied() && never.retry_after().is_none());
+    assert_eq!(limiter.peek("k").await.unwrap().remaining(), 10);
+}
+
+#[tokio::test]
+async fn what_is_asked_at_the_same_time_shares_calls_and_keeps_its_order() {
+    let server = Server::start();
+    let rule = TokenBucket::new(hourly(1_000));
+    let limiter = Redis::new("api", rule, &connect(&server).await, FailClosed);
+    // Mixed costs, so that the order can be told.
+    let costs: Vec<Cost> = (0..200).map(|step| 1 + step % 3).collect();
+    // Tasks begin in the order in which they are spawned.
+    let tasks = costs.clone().into_iter().map(|cost| {
+        let limiter = limiter.clone();
+        tokio::spawn(async move { check(&limiter, "k", cost).await })
+    });
+    let answers = join_all(tasks.collect::<Vec<_>>()).await;
+    let mut left = 1_000;
+    for (cost, decision) in costs.iter().zip(answers) {
+        left -= cost;
+        assert_eq!(decision.unwrap().remaining(), left);
+    }
+    let counts = limiter.counts();
+    assert_eq!(counts.questions, 200);
+    assert!(counts.calls <= 4, "{counts:?}");
+}
+
+#[tokio::test]
+async fn equal_checks_of_one_key_are_one_entry() {
+    let server = Server::start();
+    let rule = SlidingWindow::new(hourly(150));
+    let limiter = Redis::builder("api", rule, &connect(&server).await);
+    let limiter = limiter.remember_denials(0).build(FailClosed);
+    let answers = join_all((0..200).map(|_| check(&limiter, "k", 1))).await;
+    let admitted: Vec<bool> = answers.iter().map(Decision::is_admitted).collect();
+    assert_eq!(admitted.iter().filter(|admitted| **admitted).count(), 150);
+    let counts = limiter.counts();
+    assert_eq!(counts.questions, 200);
+    assert!(counts.entries <= 4, "{counts:?}");
+}
+
+#[tokio::test]
+async fn without_coalescing_each_check_is_a_call() {
+    let server = Server::start();
+    let rule = TokenBucket::new(hourly(100));
+    let limiter = Redis::builder("api", rule, &connect(&server).await);
+    let limiter = limiter.coalesce(false).build(FailClosed);
+    join_all((0..50).map(|_| check(&limiter, "k", 1))).await;
+    let counts = limiter.counts();
+    assert_eq!(
+        (counts.questions, counts.entries, counts.calls),
+        (50, 50, 50)
+    );
+}
+
+#[tokio::test]
+async fn denials_are_remembered_for_the_costs_that_they_hold_for() {
+    let server = Server::start();
+    let rule = TokenBucket::new(hourly(10));
+    let limiter = Redis::new("api", rule, &connect(&server).await, FailClosed);
+    check(&limiter, "k", 7).await;
+    let denied = check(&limiter, "k", 5).await;
+    assert!(denied.is_denied());
+    let asked = limiter.counts().questions;
+    for cost in [4, 5, 6, 10] {
+        let again = check(&limiter, "k", cost).await;
+        assert!(again.is_denied());
+        assert_eq!(again.remaining(), 3);
+        // The time for what is missing, less the moment that has passed.
+        let hour = Duration::from_secs(3_600);
+        let missing = hour * (cost as u32 - 3) / 10;
+        assert!(again.retry_after().unwrap() <= missing);
+        assert!(again.retry_after().unwrap() > missing - hour / 20);
+    }
+    assert_eq!(limiter.counts().questions, asked);
+    assert_eq!(limiter.counts().recalled, 4);
+    // What can pass is asked for.
+    assert!(check(&limiter, "k", 3).await.is_admitted());
+    assert_eq!(limiter.counts().questions, asked + 1);
+}
+
+#[tokio::test]
+async fn a_credit_or_reset_of_this_process_ends_a_remembered_denial() {
+    let server = Server::start();
+    let rule = SlidingLog::new(hourly(3));
+    let limiter = Redis::new("api", rule, &connect(&server).await, FailClosed);
+    check(&limiter, "k", 3).await;
+    assert!(check(&limiter, "k", 1).await.is_denied());
+    assert!(check(&limiter, "k", 1).await.is_denied());
+    limiter.credit("k", 1).await.unwrap();
+    assert!(check(&limiter, "k", 1).await.is_admitted());
+    assert!(check(&limiter, "k", 1).await.is_denied());
+    limiter.reset("k").await.unwrap();
+    assert!(check(&limiter, "k", 3).await.is_admitted());
+}
+
+#[tokio::test]
+async fn hammering_costs_redis_nothing() {
+    let server = Server::start();
+    let rule = TokenBucket::new(hourly(1));
+    let limiter = Redis::new("api", rule, &connect(&server).await, FailClosed);
+    for _ in 0..1_000 {
+        for key in ["a", "b", "c"] {
+            check(&limiter, key, 1).await;
+        }
+    }
+    assert_eq!(limiter.counts().questions, 6);
+    assert_eq!(limiter.counts().recalled, 3 * 998);
+}
+
+#[tokio::test]
+async fn no_more_denials_are_remembered_than_there_is_room_for() {
+    let server = Server::start();
+    let rule = TokenBucket::new(hourly(1));
+    let limiter = Redis::builder("api", rule, &connect(&server).await);
+    let limiter = limiter.remember_denials(16).build(FailClosed);
+    let keys: Vec<String> = (0..500).map(|key| key.to_string()).collect();
+    for key in &keys {
+        check(&limiter, key, 1).await;
+        assert!(check(&limiter, key, 1).await.is_denied());
+    }
+    for key in &keys {
+        assert!(check(&limiter, key, 1).await.is_denied());
+    }
+    assert!(limiter.counts().recalled <= 16);
+}
+
+#[tokio::test]
+async fn a_full_queue_is_the_policys() {
+    let server = Server::start();
+    let counts = Arc::new(Counts::default());
+    let rule = TokenBucket::new(hourly(1_000));
+    let limiter = Redis::builder("api", rule, &connect(&server).await);
+    let limiter = limiter.queue(10).observe(counts.clone()).build(FailClosed);
+    let answers = join_all((0..50).map(|_| limiter.check("k", 1))).await;
+    let errors: Vec<_> = answers.into_iter().filter_map(Result::err).collect();
+    // One called for itself, and ten found room.
+    assert_eq!(errors.len(), 39);
+    assert!(
+        errors
+            .iter()
+            .all(|error| error.kind() == ErrorKind::Overloaded)
+    );
+    assert_eq!(limiter.counts().overloaded, 39);
+    assert_eq!(counts.snapshot().fell_back, 39);
+    assert_eq!(limiter.peek("k").await.unwrap().remaining(), 1_000 - 11);
+}
+
+#[tokio::test]
+async fn ten_thousand_at_once_are_answered_within_the_bound() {
+    let server = Server::start();
+    let rule = TokenBucket::new(hourly(6_000));
+    let connection = Connection::builder(server.url().as_str()).timeout(Duration::from_secs(30));
+    let connection = connection.connect().await.unwrap();
+    let limiter = Redis::new("api", rule, &connection, FailClosed);
+    let tasks = (0..10_000).map(|_| {
+        let limiter = limiter.clone();
+        tokio::spawn(async move { check(&limiter, "k", 1).await.is_admitted() })
+    });
+    let answers = join_all(tasks).await;
+    let admitted = answers
+        .into_iter()
+        .filter(|answer| *answer.as_ref().unwrap());
+    assert_eq!(admitted.count(), 6_000);
+    assert!(limiter.counts().calls < 1_000, "{:?}", limiter.counts());
+}
+
+#[tokio::test]
+async fn a_check_that_is_dropped_leaves_nothing_behind() {
+    let server = Server::start();
+    let rule = TokenBucket::new(hourly(1_000));
+    let limiter = Redis::new("api", rule, &connect(&server).await, FailClosed);
+    for _ in 0..20 {
+        // Some ask alone, most are queued; none of them is ever polled.
+        let checks: Vec<_> = (0..10).map(|_| limiter.check("dropped", 1)).collect();
+        drop(checks);
+        assert!(check(&limiter, "k", 1).await.is_admitted());
+    }
+    // Nobody waited for the queued ones, so they were not asked.
+    assert_eq!(limiter.peek("k").await.unwrap().remaining(), 980);
+    assert_eq!(limiter.peek("dropped").await.unwrap().remaining(), 1_000);
+}
+
+#[tokio::test]
+async fn a_check_that_is_held_but_not_polled_stops_nobody() {
+    let server = Server::start();
+    let rule = TokenBucket::new(hourly(1_000));
+    let limiter = Redis::new("api", rule, &connect(&server).await, FailClosed);
+    let held = limiter.check("k", 1);
+    for _ in 0..5 {
+        assert!(check(&limiter, "k", 1).await.is_admitted());
+    }
+    let held = held.await.unwrap();
+    assert_eq!(held.remaining(), 1_000 - 6);
+}
+
+#[tokio::test]
+async fn all_the_fleet_waits_in_one_line() {
+    let server = Server::start();
+    let rule = LeakyBucket::new(Quota::per_second(100).burst(50));
+    let (one, other) = (connect(&server).await, connect(&server).await);
+    let one = Redis::new("api", rule, &one, FailClosed);
+    let other = Redis::new("api", rule, &other, FailClosed);
+    let turns = [&one, &other, &one, &other, &one];
+    let places = turns.map(|limiter| limiter.until_ready("k", 1, Patience::none()));
+    let answers = join_all(places).await;
+    let mut waits: Vec<_> = answers
+        .into_iter()
+        .map(|answer| match answer.unwrap().verdict() {
+            Verdict::Admit => Duration::ZERO,
+            Verdict::Queue(wait) => wait,
+            Verdict::Deny => panic!("there was room"),
+        })
+        .collect();
+    waits.sort();
+    let interval = Duration::from_millis(10);
+    for (place, wait) in waits.into_iter().enumerate() {
+        // Each asked a little later than the first, and waits that much less.
+        assert!(wait <= interval * place as u32);
+    }
+}
+
+#[tokio::test]
+async fn patience_is_kept() {
+    let server = Server::start();
+    let rule = TokenBucket::new(hourly(2));
+    let limiter = Redis::new("api", rule, &connect(&server).await, FailClosed);
+    check(&limiter, "k", 2).await;
+    let minutes = |minutes: u64| Patience::up_to(Duration::from_secs(60 * minutes));
+    let denied = limiter.until_ready("k", 1, minutes(29)).await.unwrap();
+    assert!(denied.is_denied());
+    let full = limiter
+        .until_ready("k", 1, minutes(31).queue(0))
+        .await
+        .unwrap();
+    assert!(full.is_denied());
+}
+
+#[tokio::test]
+async fn the_last_in_the_line_gives_its_place_back() {
+    let server = Server::start();
+    let rule = TokenBucket::new(hourly(2));
+    let limiter = Redis::new("api", rule, &connect(&server).await, FailClosed);
+    check(&limiter, "k", 2).await;
+    let hours = Patience::up_to(Duration::from_secs(7_200));
+    let mut places = Vec::new();
+    for _ in 0..2 {
+        let mut place = limiter.until_ready("k", 1, hours);
+        wait_in_line(&limiter, &mut place, places.len() as u64 + 1).await;
+        places.push(place);
+    }
+    // The first of them is not the last in the line: its place lapses.
+    drop(places.remove(0));
+    until_debt(&limiter, 2).await;
+    places.clear();
+    until_debt(&limiter, 1).await;
+}
+
+/// Polls until the place is booked, which the bucket shows.
+async fn wait_in_line<R: Scripted, P: Policy>(
+    limiter: &Redis<R, P>,
+    place: &mut Check<sluicegate::limit::Checking<R, P>>,
+    booked: u64,
+) where
+    P::Error: std::fmt::Debug,
+{
+    assert!(futures_util::poll!(&mut *place).is_pending());
+    loop {
+        let debt = debt(limiter).await;
+        assert!(futures_util::poll!(&mut *place).is_pending());
+        if debt == booked {
+            return;
+        }
+    }
+}
+
+/// Bookings are debts of the bucket, of half an hour each.
+async fn debt<R: Scripted, P: Policy>(limiter: &Redis<R, P>) -> u64
+where
+    P::Error: std::fmt::Debug,
+{
+    let whole = limiter.peek("k").await.unwrap().reset_after();
+    let half_hours = whole.as_secs_f64() / 1_800.0;
+    half_hours.round() as u64 - 2
+}
+
+async fn until_debt<R: Scripted, P: Policy>(limiter: &Redis<R, P>, owed: u64)
+where
+    P::Error: std::fmt::Debug,
+{
+    while debt(limiter).await != owed {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn whatever_is_in_a_key_it_is_a_budget_of_its_own() {
+    let server = Server::start();
+    let rule = TokenBucket::new(hourly(1));
+    let limiter = Redis::new("a:b}{", rule, &connect(&server).await, FailClosed);
+    let long = |last: &str| "x".repeat(10_000) + last;
+    let keys: Vec<Vec<u8>> = vec![
+        b"{}".to_vec(),
+        b"}{".to_vec(),
+        b"a b".to_vec(),
+        b"a\nb".to_vec(),
+        b"a\r\nb".to_vec(),
+        b"a\0b".to_vec(),
+        b"a".to_vec(),
+        b"".to_vec(),
+        b"%61".to_vec(),
+        b"\xff\xfe".to_vec(),
+        b"*".to_vec(),
+        long("1").into_bytes(),
+        long("2").into_bytes(),
+    ];
+    for key in &keys {
+        assert!(
+            limiter.check(key, 1).await.unwrap().is_admitted(),
+            "{key:?}"
+        );
+    }
+    for key in &keys {
+        assert!(limiter.check(key, 1).await.unwrap().is_denied(), "{key:?}");
+    }
+    let either: [Either<&str, &str>; 2] = [Either::First("a"), Either::Second("a")];
+    for key in either {
+        assert!(limiter.check(&key, 1).await.unwrap().is_admitted());
+    }
+    let mut client = server.client();
+    let names: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut client).unwrap();
+    let names: Vec<_> = names
+        .iter()
+        .filter(|name| !name.contains("{probe}"))
+        .collect();
+    assert_eq!(names.len(), keys.len() + 2);
+    for name in names {
+        assert!(name.starts_with("sluicegate:{a%3Ab%7D%7B:"), "{name}");
+        assert!(name.len() < 200);
+        let left: i64 = redis::cmd("PTTL").arg(name).query(&mut client).unwrap();
+        assert!(left > 0 && left <= 3_600_000, "{name}: {left}");
+    }
+}
+
+#[tokio::test]
+async fn a_changed_quota_keeps_the_tokens() {
+    let server = Server::start();
+    let connection = connect(&server).await;
+    let limiter = |rule| Redis::new("api", rule, &connection, FailClosed);
+    check(&limiter(TokenBucket::new(hourly(100))), "k", 30).await;
+    let peek = async |rule| limiter(rule).peek("k").await.unwrap().remaining();
+    assert_eq!(peek(TokenBucket::new(hourly(1_000).burst(100))).await, 70);
+    assert_eq!(peek(TokenBucket::new(hourly(5).burst(500))).await, 70);
+    assert_eq!(peek(TokenBucket::new(hourly(50))).await, 50);
+}
+
+#[tokio::test]
+async fn switching_from_local_is_one_line() {
+    fn takes<L: Limiter<str> + Limiter<String> + Limiter<(u32, String)> + Limiter<()>>(_: &L) {}
+    let server = Server::start();
+    let rule = TokenBucket::new(hourly(1));
+    takes(&Local::keyed(rule));
+    takes(&Redis::new(
+        "api",
+        rule,
+        &connect(&server).await,
+        FailClosed,
+    ));
+}
