@@ -1,6 +1,7 @@
 //! What the benches share: the keys that are asked for, the limiters that are
 //! asked, and how two of them are compared.
 
+pub(crate) mod fleet;
 pub(crate) mod keys;
 pub(crate) mod ours;
 pub(crate) mod pair;
