@@ -16,6 +16,15 @@
 //! curl -i http://127.0.0.1:3000/healthz
 //! ```
 //!
+//! With `--redis`, instances share the limit. Start a second one on another port,
+//! and post to both: together they let pass what one of them would.
+//!
+//! ```text
+//! cargo run --release --example orders -- --redis redis://127.0.0.1/
+//! cargo run --release --example orders -- --redis redis://127.0.0.1/ --listen 127.0.0.1:3001
+//! redis-cli --scan --pattern 'sluicegate:*'
+//! ```
+//!
 //! A leaky bucket lets requests wait for their turn, so it slows down a client
 //! that sends one after the other and never refuses it. Put `&` in place of
 //! the last `;` to send them all at once.
@@ -26,19 +35,17 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, extract::Request};
 use clap::{CommandFactory, Parser, ValueEnum, error::ErrorKind};
 use sluicegate::{
     key::{ClientIp, ClientIpError},
-    limit::{
-        FixedWindow, LeakyBucket, Local, Quota, QuotaError, RateLimitLayer, Rule, SlidingLog,
-        SlidingWindow, TokenBucket,
-    },
+    limit::QuotaError,
+    redis::{self, Connection},
 };
 use tokio::net::TcpListener;
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 mod api;
+mod limits;
 mod problem;
 mod serve;
 mod store;
@@ -78,6 +85,15 @@ struct Args {
     /// Log what is over the limit, but let it pass
     #[arg(long)]
     shadow: bool,
+
+    /// Redis server that holds the limits, for all instances together
+    #[arg(long, value_name = "URL")]
+    redis: Option<String>,
+
+    /// What becomes of requests while Redis does not answer: they pass, they
+    /// are refused, or each instance limits them by itself
+    #[arg(long, value_enum, default_value_t = OnFailure::Local)]
+    on_redis_failure: OnFailure,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -90,12 +106,20 @@ enum Algorithm {
     FixedWindow,
 }
 
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum OnFailure {
+    Open,
+    Closed,
+    Local,
+}
+
 #[tokio::main]
 async fn main() {
     let args = Args::parse();
     log_to_stderr();
     let client = client(&args).unwrap_or_else(|error| refuse("--trust-proxy", error));
-    let app = app(&args, client).unwrap_or_else(|error| refuse(flag(&error), error));
+    let redis = redis(&args).await;
+    let app = limits::app(&args, client, redis).unwrap_or_else(|error| refuse(flag(&error), error));
     let listener = listen(&args.listen).await;
     let listener = listener.unwrap_or_else(|error| refuse("--listen", error));
     // Before the greeting, so that whoever reads it can stop the server.
@@ -111,26 +135,17 @@ fn client(args: &Args) -> Result<ClientIp, ClientIpError> {
     }
 }
 
-fn app(args: &Args, client: ClientIp) -> Result<Router, QuotaError> {
-    let quota = Quota::new(args.limit, args.per)?.try_burst(args.burst)?;
-    Ok(match args.algorithm {
-        Algorithm::TokenBucket => limited(TokenBucket::new(quota), args, client),
-        Algorithm::LeakyBucket => limited(LeakyBucket::new(quota), args, client),
-        Algorithm::LeakyBucketMeter => limited(LeakyBucket::meter(quota), args, client),
-        Algorithm::SlidingWindow => limited(SlidingWindow::try_new(quota)?, args, client),
-        Algorithm::SlidingLog => limited(SlidingLog::try_new(quota)?, args, client),
-        Algorithm::FixedWindow => limited(FixedWindow::new(quota), args, client),
-    })
-}
-
-/// The API behind one limit: all routes draw on the same budget of a client.
-fn limited<R: Rule>(rule: R, args: &Args, client: ClientIp) -> Router {
-    let limiter = Local::builder(rule).name("orders").keyed();
-    let layer = RateLimitLayer::new(limiter)
-        .key(client)
-        .exempt(|request: &Request| request.uri().path() == "/healthz")
-        .shadow(args.shadow);
-    api::routes().layer(layer)
+/// What cannot work is refused; a server that is away for the moment is not.
+async fn redis(args: &Args) -> Option<Connection> {
+    let builder = Connection::builder(args.redis.as_deref()?);
+    let connection = match builder.clone().connect().await {
+        Err(error) if error.kind() != redis::ErrorKind::Config => {
+            tracing::warn!(%error, "starting without Redis");
+            builder.lazy()
+        }
+        connected => connected,
+    };
+    Some(connection.unwrap_or_else(|error| refuse("--redis", error)))
 }
 
 /// Which flag has set the field that the quota complains of.

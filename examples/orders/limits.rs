@@ -1,0 +1,75 @@
+//! The API behind one limit, whose state is in this process or in Redis.
+
+use std::error::Error;
+
+use axum::{Router, extract::Request};
+use sluicegate::{
+    key::{Client, ClientIp},
+    limit::{
+        FailClosed, FailOpen, FixedWindow, LeakyBucket, Limiter, Local, OrElse, Quota, QuotaError,
+        RateLimitLayer, Redis, Scripted, SlidingLog, SlidingWindow, TokenBucket,
+    },
+    redis::Connection,
+};
+
+use crate::{Algorithm, Args, OnFailure, api};
+
+/// All routes draw on the same budget of a client.
+pub(crate) fn app(
+    args: &Args,
+    client: ClientIp,
+    redis: Option<Connection>,
+) -> Result<Router, QuotaError> {
+    let quota = Quota::new(args.limit, args.per)?.try_burst(args.burst)?;
+    let it = Limited {
+        args,
+        client,
+        redis,
+    };
+    Ok(match args.algorithm {
+        Algorithm::TokenBucket => it.by(TokenBucket::new(quota)),
+        Algorithm::LeakyBucket => it.by(LeakyBucket::new(quota)),
+        Algorithm::LeakyBucketMeter => it.by(LeakyBucket::meter(quota)),
+        Algorithm::SlidingWindow => it.by(SlidingWindow::try_new(quota)?),
+        Algorithm::SlidingLog => it.by(SlidingLog::try_new(quota)?),
+        Algorithm::FixedWindow => it.by(FixedWindow::new(quota)),
+    })
+}
+
+/// An API that still lacks its rule.
+struct Limited<'a> {
+    args: &'a Args,
+    client: ClientIp,
+    redis: Option<Connection>,
+}
+
+impl Limited<'_> {
+    fn by<R: Scripted>(self, rule: R) -> Router
+    where
+        R::State: Sync,
+    {
+        let local = Local::builder(rule.clone()).name("orders").keyed();
+        let Some(redis) = &self.redis else {
+            return self.behind(local);
+        };
+        let limiter = Redis::builder("orders", rule, redis);
+        match self.args.on_redis_failure {
+            OnFailure::Open => self.behind(limiter.build(FailOpen)),
+            OnFailure::Closed => self.behind(limiter.build(FailClosed)),
+            OnFailure::Local => self.behind(limiter.build(OrElse(local))),
+        }
+    }
+
+    fn behind<L>(&self, limiter: L) -> Router
+    where
+        L: Limiter<Client> + Clone + Send + Sync + 'static,
+        L::Future: Send,
+        L::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let layer = RateLimitLayer::new(limiter)
+            .key(self.client.clone())
+            .exempt(|request: &Request| request.uri().path() == "/healthz")
+            .shadow(self.args.shadow);
+        api::routes().layer(layer)
+    }
+}
