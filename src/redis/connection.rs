@@ -109,7 +109,7 @@ impl Connection {
                 Err(error) => error,
             };
             // Nothing ran: the server does not know the script.
-            if error.code() == Some("NOSCRIPT") && !with_source {
+            if error.is_unknown_script() && !with_source {
                 settings.counters.unknown_scripts.add();
                 call = script.call_with_source(&call);
                 with_source = true;

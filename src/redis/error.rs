@@ -130,6 +130,12 @@ impl Error {
         Some(inner.unwrap_or(code))
     }
 
+    /// Whether the server did not know the script, and so ran nothing. The
+    /// word of a command within a script would not prove that.
+    pub(super) fn is_unknown_script(&self) -> bool {
+        self.said().and_then(RedisError::code) == Some("NOSCRIPT")
+    }
+
     /// What the server said, if this is its error.
     pub(super) fn said(&self) -> Option<&RedisError> {
         self.0.source.as_ref()
@@ -229,6 +235,14 @@ mod tests {
         assert_eq!(mistake.kind(), ErrorKind::Server);
         assert!(!mistake.is_outage() && !mistake.ends_connection());
         assert!(said(b"-READONLY You can't write\r\n").ends_connection());
+    }
+
+    #[test]
+    fn only_the_servers_own_word_means_that_nothing_ran() {
+        assert!(said(b"-NOSCRIPT No matching script.\r\n").is_unknown_script());
+        let within = said(b"-ERR Error running script: @user_script:1: -NOSCRIPT none\r\n");
+        assert_eq!(within.code(), Some("NOSCRIPT"));
+        assert!(!within.is_unknown_script());
     }
 
     #[test]

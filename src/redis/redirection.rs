@@ -15,12 +15,13 @@ pub(super) struct Redirection {
 
 impl Redirection {
     pub(super) fn of(error: &Error) -> Option<Self> {
-        let asking = match error.code()? {
+        let said = error.said()?;
+        let asking = match said.code()? {
             "ASK" => true,
             "MOVED" => false,
             _ => return None,
         };
-        let (place, slot) = error.said()?.redirect_node()?;
+        let (place, slot) = said.redirect_node()?;
         // IPv6 addresses have colons, too, and no brackets here.
         let (host, port) = place.rsplit_once(':')?;
         Some(Self {
@@ -52,5 +53,6 @@ mod tests {
         assert_eq!(of("-MOVED 1 :6381\r\n").unwrap().host, "");
         assert_eq!(of("-MOVED 1\r\n"), None);
         assert_eq!(of("-ERR MOVED 1 a:1\r\n"), None);
+        assert_eq!(of("-ERR Error running script: -MOVED 1 a:1\r\n"), None);
     }
 }

@@ -58,7 +58,7 @@ impl Server {
         let _ = self.process.wait();
     }
 
-    /// Starts it again on the same port, empty.
+    /// Starts it again on the same port; empty, unless it was told to keep a file.
     pub(crate) fn restart(&mut self) {
         self.kill();
         self.process = launch(self.port, &self.settings).expect("its port is still free");

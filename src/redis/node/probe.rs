@@ -53,10 +53,7 @@ impl Node {
         let mut call = PROBE.call(1);
         call.arg(key);
         let answer = self.send_by(live, &call, false, deadline).await;
-        if answer
-            .as_ref()
-            .is_err_and(|error| error.code() == Some("NOSCRIPT"))
-        {
+        if answer.as_ref().is_err_and(Error::is_unknown_script) {
             let whole = PROBE.call_with_source(&call);
             return self.send_by(live, &whole, false, deadline).await;
         }

@@ -1,11 +1,11 @@
-use std::time::Duration;
+use std::{future::ready, time::Duration};
 
 use futures_util::future::join_all;
 use sluicegate::redis::ErrorKind;
 use tokio::runtime::Handle;
 
 use super::{Tally, builder, count, until};
-use crate::server::Server;
+use crate::{scratch::Scratch, server::Server};
 
 #[tokio::test]
 async fn nothing_runs_twice_when_connections_are_killed() {
@@ -30,6 +30,48 @@ async fn nothing_runs_twice_when_connections_are_killed() {
     }
     assert!(redis.stats().connects > 2, "{:?}", redis.stats());
     tally.explains(redis::cmd("GET").arg("n").query(&mut client).unwrap());
+}
+
+#[tokio::test]
+async fn nothing_runs_twice_when_a_server_crashes() {
+    let scratch = Scratch::new();
+    let mut server = Server::with(&[
+        "--dir",
+        scratch.path(),
+        "--appendonly",
+        "yes",
+        "--appendfsync",
+        "always",
+    ]);
+    let redis = builder(server.url()).connect().await.unwrap();
+    let mut tally = Tally::default();
+    for _ in 0..3 {
+        let opened = redis.stats().opened;
+        let traffic = async {
+            let mut results = Vec::new();
+            while redis.stats().opened == opened {
+                results.extend(join_all((0..50).map(|_| count(&redis, "n"))).await);
+            }
+            results
+        };
+        let crash = async {
+            let calls = redis.stats().calls;
+            until("some traffic", || ready(redis.stats().calls > calls + 500)).await;
+            server.kill();
+            until("it is noticed", || ready(redis.stats().opened > opened)).await;
+            server.restart();
+            until("it is back", || ready(redis.stats().closed > opened)).await;
+        };
+        let (results, ()) = futures_util::join!(traffic, crash);
+        results.iter().for_each(|result| tally.add(result));
+    }
+    assert!(tally.ok >= 500 && tally.unsure > 0, "{tally:?}");
+    tally.explains(
+        redis::cmd("GET")
+            .arg("n")
+            .query(&mut server.client())
+            .unwrap(),
+    );
 }
 
 #[tokio::test]
@@ -101,7 +143,7 @@ async fn nothing_is_left_when_all_handles_are_gone() {
     drop(redis);
     assert_eq!(clients(), 2);
     drop(clone);
-    until("it is closed", || std::future::ready(clients() == 1)).await;
+    until("it is closed", || ready(clients() == 1)).await;
 
     // And nobody probes for them.
     let redis = builder(server.url()).connect().await.unwrap();
@@ -110,8 +152,5 @@ async fn nothing_is_left_when_all_handles_are_gone() {
     let probing = Handle::current().metrics();
     assert!(probing.num_alive_tasks() >= 1);
     drop(redis);
-    until("its tasks end", || {
-        std::future::ready(probing.num_alive_tasks() == 0)
-    })
-    .await;
+    until("its tasks end", || ready(probing.num_alive_tasks() == 0)).await;
 }
