@@ -109,17 +109,19 @@ trait Twin: Scripted {
         redis::Cmd::get(key)
     }
 
-    /// Whether it is as far from whole as is counted. What is beyond, because
-    /// the clock steps back then, is known to the word and not to the script.
-    fn is_furthest(&self, state: &Self::State, now: Tick) -> bool {
-        let _ = (state, now);
+    /// Whether it would be as far from whole as is counted if it cost so much
+    /// more. The word knows what is beyond, and the script does not.
+    fn is_furthest(&self, state: &Self::State, now: Tick, cost: Cost) -> bool {
+        let _ = (state, now, cost);
         false
     }
 }
 
-fn bucket_is_furthest<R: Scripted>(rule: &R, state: &R::State, now: Tick) -> bool {
-    let tick = rule.terms()[1];
-    rule.life(state, now) >= (1 << 53) / tick - 1
+fn bucket_is_furthest<R: Scripted>(rule: &R, state: &R::State, now: Tick, cost: Cost) -> bool {
+    let terms = rule.terms();
+    let (token, tick) = (terms[0], terms[1]);
+    let units = rule.life(state, now).saturating_mul(tick);
+    units.saturating_add(cost.saturating_mul(token)) >= (1 << 53) - tick
 }
 
 fn bucket_kept<R: Scripted<State = Word>>(rule: &R, held: &Held) -> Word {
@@ -175,8 +177,8 @@ impl Twin for TokenBucket {
         last_given_back(self, state, now, place)
     }
 
-    fn is_furthest(&self, state: &Word, now: Tick) -> bool {
-        bucket_is_furthest(self, state, now)
+    fn is_furthest(&self, state: &Word, now: Tick, cost: Cost) -> bool {
+        bucket_is_furthest(self, state, now, cost)
     }
 }
 
@@ -189,8 +191,8 @@ impl Twin for LeakyBucket {
         last_given_back(self, state, now, place)
     }
 
-    fn is_furthest(&self, state: &Word, now: Tick) -> bool {
-        bucket_is_furthest(self, state, now)
+    fn is_furthest(&self, state: &Word, now: Tick, cost: Cost) -> bool {
+        bucket_is_furthest(self, state, now, cost)
     }
 }
 
@@ -368,7 +370,7 @@ impl<R: Twin> Life<'_, R> {
         let span = self.span();
         let back = self.now.saturating_sub(span.min(1 << 44));
         self.now = match self.dice.upto(11) {
-            0 if !self.rule.is_furthest(&self.state, back) => back,
+            0 if !self.rule.is_furthest(&self.state, back, 0) => back,
             _ => (self.now + span).min(1 << 51),
         };
     }
@@ -381,12 +383,13 @@ impl<R: Twin> Life<'_, R> {
                 let many = self.dice.one_of(&[1, 1, 1, 2, 3, 8]);
                 let patience = self.span();
                 let patience = self.dice.one_of(&[0, patience, patience, PATIENT]);
-                let endless = self.rule.queues().then_some(Tick::MAX);
-                Entry::Reserve(
-                    many,
-                    cost,
-                    endless.and(self.dice.rarely(Tick::MAX)).unwrap_or(patience),
-                )
+                if self.rule.queues() {
+                    let endless = self.dice.rarely(Tick::MAX);
+                    return Entry::Reserve(many, cost, endless.unwrap_or(patience));
+                }
+                let costs = many.saturating_mul(cost);
+                let booked = !self.rule.is_furthest(&self.state, self.now, costs);
+                Entry::Reserve(many, cost, if booked { patience } else { 0 })
             }
             13 | 14 => Entry::UpTo(cost),
             15 => Entry::Credit(cost),
