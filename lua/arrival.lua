@@ -24,7 +24,7 @@ local function arrival(terms, kind)
     end
 
     -- The tokens that the bucket has kept under another quota, as units of this
-    -- one: debt stays debt, and what is less than a unit is lost.
+    -- one: debt stays debt, and of a token begun at most two units are lost.
     local function retune(state, other, now)
         local token0, tick0, size0, kind0 = match(other, '^ ([1-9]%d*) ([1-9]%d*) ([1-9]%d*) (%a)$')
         token0, tick0, size0 = tonumber(token0), tonumber(tick0), tonumber(size0)

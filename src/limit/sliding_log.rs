@@ -266,6 +266,7 @@ mod script {
     static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
         Script::new(concat!(
             include_str!("../../lua/prelude.lua"),
+            include_str!("../../lua/log.lua"),
             include_str!("../../lua/sliding_log.lua"),
             include_str!("../../lua/batch.lua"),
         ))

@@ -1,0 +1,154 @@
+-- What a sliding log remembers of a bucket: when it admitted how much. Mirrors
+-- `Log` in src/limit/sliding_log.rs.
+--
+-- KEYS    hold a list, oldest first, of '<at> <cost> <total>': what passed at an
+--         instant, and what had passed until then, counted modulo 2^53. So the
+--         cost of any stretch is known from its ends, and searches bisect.
+
+local function plus(total, cost)
+    local room = FURTHEST - cost + 1
+    return total < room and total + cost or total - room
+end
+
+local function minus(total, cost)
+    return total < cost and total - cost + FURTHEST + 1 or total - cost
+end
+
+local function entry(log, index)
+    local value = try('LINDEX', log.key, format('%.0f', index))
+    if type(value) ~= 'string' then return nil end
+    local at, cost, total = match(value, '^(%d+) (%d+) (%d+)$')
+    at, cost, total = tonumber(at), tonumber(cost), tonumber(total)
+    if at and max(at, cost, total) <= FURTHEST then return { at = at, cost = cost, total = total } end
+end
+
+-- The first entry in (low, high] for which `holds`; it holds for the last.
+-- Most often that is near the beginning, so steps grow from there.
+local function first_that(log, low, high, holds)
+    local step, at_high = 1, nil
+    while high - low > 1 do
+        local middle = low + step
+        if step == 0 or middle >= high then
+            step, middle = 0, floor((low + high) / 2)
+        end
+        local probe = entry(log, middle)
+        if not probe or holds(probe) then
+            high, at_high, step = middle, probe, 0
+        else
+            low, step = middle, step * 2
+        end
+    end
+    return high, at_high or entry(log, high) or log.last_found
+end
+
+-- `Log` in Rust, as an overlay: the entries [first, kept) of the list, whose cost
+-- is `sum`, and behind them those in `tail`. Nothing is written before `write`.
+-- Drops what is as old as the window, or older.
+local function forget(key, now, width)
+    local log = {
+        key = key, length = 0, first = 0, kept = 0, sum = 0, used = 0, tail = {}, asked = {},
+        base = 0, found = 0, oldest = false, last_found = false,
+    }
+    local last = entry(log, -1)
+    local oldest = last and entry(log, 0)
+    if not oldest then return log end
+    local length, first = call('LLEN', key), 0
+    log.length, log.first, log.kept = length, length, length
+    if last.at + width <= now then return log end
+    log.last_found = last
+    if oldest.at + width <= now then
+        first, oldest = first_that(log, 0, length - 1, function(it) return it.at + width > now end)
+    end
+    log.first, log.oldest, log.base = first, oldest, minus(oldest.total, oldest.cost)
+    local used = minus(last.total, log.base)
+    log.sum, log.used, log.found = used, used, used
+    return log
+end
+
+local function last(log)
+    return log.tail[#log.tail] or (log.kept > log.first and log.last_found or nil)
+end
+
+-- Adds an entry, which never lies before the last one, even if the clock
+-- stepped back. A log that is `full` stretches its last entry.
+local function push(log, now, cost, full)
+    local tail, newest = log.tail, last(log)
+    local stretch = log.kept - log.first + #tail >= full
+    cost = min(cost, FURTHEST - log.used)
+    log.used = log.used + cost
+    if not newest then
+        tail[1] = { at = now, cost = cost, total = cost }
+    elseif newest.at >= now or stretch then
+        if #tail == 0 then log.kept, log.sum = log.kept - 1, log.sum - newest.cost end
+        local at, total = max(newest.at, now), plus(newest.total, cost)
+        tail[max(1, #tail)] = { at = at, cost = newest.cost + cost, total = total }
+    else
+        tail[#tail + 1] = { at = now, cost = cost, total = plus(newest.total, cost) }
+    end
+end
+
+-- Takes back the newest.
+local function pop(log, cost)
+    local tail = log.tail
+    cost = min(cost, log.used)
+    log.used = log.used - cost
+    while cost > 0 and #tail > 0 do
+        local newest = tail[#tail]
+        local taken = min(newest.cost, cost)
+        cost, newest.cost, newest.total = cost - taken, newest.cost - taken, minus(newest.total, taken)
+        if newest.cost == 0 then tail[#tail] = nil end
+    end
+    if cost == 0 then return end
+    local rest = log.sum - cost
+    if rest == 0 then
+        log.kept, log.sum = log.first, 0
+        return
+    end
+    local function reaches(it) return minus(it.total, log.base) >= rest end
+    local index, it = first_that(log, log.first - 1, log.kept - 1, reaches)
+    local before = minus(it.total, log.base) - it.cost
+    log.kept, log.sum = index, before
+    tail[1] = { at = it.at, cost = rest - before, total = plus(log.base, rest) }
+end
+
+-- Takes back what was booked for an instant, if it is there. What lies behind it
+-- is yet to come, too, and so is never much.
+local function take_out(log, cost, at)
+    if log.kept == log.first then return 0 end
+    local index, it = first_that(log, log.first - 1, log.kept - 1, function(it) return it.at >= at end)
+    if it.at ~= at or it.cost < cost then return 0 end
+    local tail = {}
+    for behind = index, log.kept - 1 do
+        local own = entry(log, behind)
+        if behind == index then own.cost = own.cost - cost end
+        own.total = minus(own.total, cost)
+        if own.cost > 0 then tail[#tail + 1] = own end
+    end
+    log.sum = minus(minus(it.total, log.base), it.cost)
+    log.kept, log.tail, log.used = index, tail, log.used - cost
+    return cost
+end
+
+-- The instant of the entry with which `excess` of the oldest is gone.
+local function when_gone(log, excess)
+    if excess > log.sum then
+        local gone = log.sum
+        for _, it in ipairs(log.tail) do
+            gone = gone + it.cost
+            if gone >= excess then return it.at end
+        end
+        return nil
+    end
+    for _, it in ipairs(log.asked) do
+        if it.gone - it.cost < excess and excess <= it.gone then return it.at end
+    end
+    local it = log.oldest
+    if excess > it.cost then
+        local function reaches(it) return minus(it.total, log.base) >= excess end
+        local _, found = first_that(log, log.first, log.kept - 1, reaches)
+        it = found
+    end
+    it.gone = minus(it.total, log.base)
+    log.asked[#log.asked + 1] = it
+    return it.at
+end
