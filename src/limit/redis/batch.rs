@@ -42,6 +42,9 @@ struct Found<S> {
     answered: u64,
 }
 
+/// When the script ran, and what it found for each run.
+type Reply<S> = (Tick, Vec<Found<S>>);
+
 /// A bucket that had to deny: its state then, and when that was.
 pub(super) struct Denial<'a, S> {
     pub(super) ask: &'a Ask,
@@ -131,11 +134,7 @@ impl Batch {
         Ok(())
     }
 
-    fn read<R: Scripted>(
-        &self,
-        rule: &R,
-        reply: &Value,
-    ) -> Result<(Tick, Vec<Found<R::State>>), Error> {
+    fn read<R: Scripted>(&self, rule: &R, reply: &Value) -> Result<Reply<R::State>, Error> {
         let Value::Array(reply) = reply else {
             return Err(Error::reply("it is no list"));
         };

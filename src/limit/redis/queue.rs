@@ -146,7 +146,7 @@ impl<R: Scripted> Shared<R> {
         if !self.connection.is_cluster() {
             return self.call(jobs).await;
         }
-        let calls = by_bucket(jobs).into_iter().map(|jobs| self.call(jobs));
+        let calls = by_bucket(jobs).map(|jobs| self.call(jobs));
         futures_util::future::join_all(calls).await;
     }
 
