@@ -77,6 +77,13 @@ fn main() {
             },
         );
     }
+    let row = Row::new("one key, leased, 256 at a time", "one call each", 256);
+    bench.row(row.targets([30.0, f64::NAN, f64::NAN, f64::NAN]), || {
+        (
+            asking(limit("leased", plenty).lease(100_000_000), &hot),
+            asking(each(limit("leased-each", plenty)), &hot),
+        )
+    });
     let row = Row::new(
         "100,000 keys, over their limit, 256 at a time",
         "one call each",

@@ -4,11 +4,19 @@
 -- terms   token, tick, size: units that a token takes, units in a tick, tokens
 --         of a whole bucket; and 1 if what is admitted waits for its turn
 -- KEYS    hold '<at> <ahead> <token> <tick> <size> <kind>': at the instant `at`
---         the bucket was so many units from whole, under that quota
+--         the bucket was so many units from whole, under that quota; and while
+--         it is leased ' <held> <term>': so many tokens are out until that term
+--         ends
 -- found   units from now until the bucket is whole
+--
+-- A bucket that is leased never fills further than to leave room for what is
+-- out: or else that much more than a bucket could pass at once.
 --
 -- now * tick would leave 2^53, so instants are subtracted before they become
 -- units. What is furthest from whole counts as FURTHEST.
+
+-- Ticks in a term, after which no lease of it is good any more.
+local TERM = 1000000
 
 local function arrival(terms, kind)
     local token, tick, size, queues = terms[1], terms[2], terms[3], terms[4] == 1
@@ -21,6 +29,23 @@ local function arrival(terms, kind)
         if ahead < 0 then return 0 end
         if ahead > FURTHEST then return FURTHEST end
         return ahead
+    end
+
+    -- Tokens that are out are as good as taken.
+    local function hold(state, now)
+        local ahead = max(distance(state, now), state.held * token)
+        state.at, state.ahead = now, ahead
+    end
+
+    -- What is out, if its term is not over; and the quota without it.
+    local function leased(state, other, now)
+        local rest, held, term = match(other, '^(.*%a) (%d+) (%d+)$')
+        if not rest then return other end
+        held, term = tonumber(held), tonumber(term)
+        if term == floor(now / TERM) and held <= FURTHEST then
+            state.held, state.term = held, term
+        end
+        return rest
     end
 
     -- The tokens that the bucket has kept under another quota, as units of this
@@ -44,7 +69,12 @@ local function arrival(terms, kind)
             local at, ahead, other = match(value, '^(%d+) (%d+)( .+)$')
             local state = { at = tonumber(at), ahead = tonumber(ahead) }
             local known = at and state.at <= FURTHEST and state.ahead <= FURTHEST
-            if known and (other == quota or retune(state, other, now)) then
+            if known and other ~= quota then
+                other = leased(state, other, now)
+                known = other == quota or retune(state, other, now)
+            end
+            if known then
+                if state.held then hold(state, now) end
                 local ahead = distance(state, now)
                 -- What waits are reckoned from is where a booking starts, too.
                 if ahead == FURTHEST then state.at, state.ahead = now, ahead end
@@ -76,7 +106,8 @@ local function arrival(terms, kind)
     end
 
     local function credit(state, now, cost)
-        state.at, state.ahead = now, max(0, distance(state, now) - cost * token)
+        local least = (state.held or 0) * token
+        state.at, state.ahead = now, max(least, distance(state, now) - cost * token)
     end
 
     local function debit(state, now, cost)
@@ -91,18 +122,39 @@ local function arrival(terms, kind)
         return cost
     end
 
+    -- What was spent is out no more. Half of what is left goes out.
+    local function lease(state, now, want, spent, term)
+        local present = floor(now / TERM)
+        local held = state.held or 0
+        if state.term == term then held = max(0, held - spent) end
+        local granted = min(want, floor(remaining(state, now) / 2))
+        state.at, state.ahead = now, distance(state, now) + granted * token
+        state.held, state.term = held + granted, present
+        return granted, present, (present + 1) * TERM
+    end
+
+    -- What comes back after its term was forgotten with it.
+    local function unlease(state, now, unspent, spent, term)
+        if state.term ~= term then return false end
+        state.held = max(0, state.held - unspent - spent)
+        credit(state, now, unspent)
+        return true
+    end
+
     local function write(key, state, now)
         local ahead = distance(state, now)
-        if ahead == 0 then
-            call('DEL', key)
-        else
-            local value = format('%.0f %.0f', state.at, state.ahead) .. quota
-            keep(key, value, ceil(ahead / tick))
+        if ahead == 0 then return call('DEL', key) end
+        local value, life = format('%.0f %.0f', state.at, state.ahead) .. quota, ceil(ahead / tick)
+        if state.held and state.held > 0 then
+            value = value .. format(' %.0f %.0f', state.held, state.term)
+            life = max(life, (state.term + 1) * TERM - now)
         end
+        keep(key, value, life)
     end
 
     return {
         queues = queues, read = read, found = found, decide = decide, remaining = remaining,
         credit = credit, debit = debit, give_back = give_back, write = write,
+        lease = lease, unlease = unlease,
     }
 end

@@ -12,10 +12,14 @@
 --   'd <cost>'               debits
 --   'r'                      resets
 --   'b <cost> <at> <mark>'   gives back a booking that is due at a later instant
+--   'l <want> <spent> <term>'     leases up to so much; and so much was spent of
+--                                 what was leased in that term
+--   'y <unspent> <spent> <term>'  gives back what is left of leases
 --
 -- Returns whole numbers: the instant; for each decision how many were admitted,
 -- or how much was taken, and the state as it was found before; 1 for a credit,
--- debit or reset; for a booking what was given back.
+-- debit or reset; for a booking what was given back; for a lease what is granted,
+-- the state as it was found before, its term, and the instant at which that ends.
 
 local terms = {}
 for i = 1, tonumber(ARGV[3]) do terms[i] = tonumber(ARGV[3 + i]) end
@@ -58,13 +62,24 @@ local function change(key, state, entry)
     local verb, cost, at, mark = match(entry, '^(%S+) ?(%d*) ?(%d*) ?(%d*)$')
     cost, at, mark = tonumber(cost), tonumber(at), tonumber(mark)
     local next, done, changed = #reply + 1, 1, true
-    if verb == 'r' then
+    if verb == 'r' and state.held then
+        rule.credit(state, now, FURTHEST)
+    elseif verb == 'r' then
         call('DEL', key)
         changed = false
     elseif verb == 'c' then
         rule.credit(state, now, cost)
     elseif verb == 'd' then
         rule.debit(state, now, cost)
+    elseif verb == 'l' then
+        local term, ends
+        reply[next] = 0
+        rule.found(state, reply)
+        done, term, ends = rule.lease(state, now, cost, at, mark)
+        reply[#reply + 1], reply[#reply + 2] = term, ends
+        changed = done > 0 or at > 0
+    elseif verb == 'y' then
+        changed = rule.unlease(state, now, cost, at, mark)
     elseif verb == 'b' then
         done = at > now and rule.give_back(state, now, cost, at, mark) or 0
         changed = done > 0

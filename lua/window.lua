@@ -83,6 +83,19 @@ local function window(terms, counters, kind)
         return cost
     end
 
+    -- Whoever holds a lease spends it in the window in which it was counted.
+    local function lease(state, now, want)
+        local granted = min(want, floor(rule.remaining(state, now) / 2))
+        state.current = state.current + granted
+        return granted, state.index, (state.index + 1) * width
+    end
+
+    local function unlease(state, now, unspent, _, index)
+        if state.index ~= index then return false end
+        credit(state, now, unspent)
+        return true
+    end
+
     -- Counts of nothing are no more than a bucket never seen, unless their
     -- window is yet to begin: then they stand for what they have displaced.
     local function write(key, state, now)
@@ -99,6 +112,7 @@ local function window(terms, counters, kind)
     rule = {
         limit = terms[1], width = width, read = read, found = found, decide = false, remaining = false,
         credit = credit, debit = debit, give_back = give_back, life = false, write = write,
+        lease = lease, unlease = unlease,
     }
     return rule, view
 end

@@ -20,6 +20,7 @@ mod builder;
 mod checking;
 mod counts;
 mod denials;
+mod leases;
 mod queue;
 mod shared;
 
@@ -80,6 +81,23 @@ pub use self::{builder::RedisBuilder, checking::Checking, counts::RedisCounts};
 /// nothing: nobody can pass sooner, unless another process
 /// [gives back](Self::credit) or [resets](Self::reset). Set
 /// [`remember_denials`](RedisBuilder::remember_denials) to 0 if that matters.
+///
+/// # Leases
+///
+/// With [`lease`](RedisBuilder::lease), an instance takes a share of a hot
+/// bucket ahead of need, and spends it without asking. What is spent was charged
+/// before, and a share ends with its term, so not one request more passes than
+/// without. All instances that share a limit must agree on leasing it or not.
+///
+/// The price: what one instance has taken is not there for the others. An
+/// instance that falls silent gives it back within a tenth of a second; one that
+/// crashes strands its share, at most what `lease` allows for each key, until
+/// the term ends: at most a second for a bucket, the rest of the window for a
+/// window. Nobody ever takes more than half of what is left, so close to its
+/// limit a key is decided exactly, call by call. `peek` and the numbers of a
+/// decision count as used what others have taken.
+///
+/// A leased limiter does not wait: `until_ready` decides at once.
 ///
 /// # When Redis does not answer
 ///

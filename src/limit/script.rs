@@ -44,12 +44,18 @@ pub trait Scripted: Rule + sealed::Sealed {
         0
     }
 
-    /// The largest cost that can be judged by a state that was found when a
-    /// check of `asked` was made.
+    /// Whether shares of a bucket can be charged ahead of need.
     #[doc(hidden)]
-    fn covers(&self, asked: Cost) -> Cost {
-        let _ = asked;
-        Cost::MAX
+    fn leases(&self) -> bool {
+        !self.queues()
+    }
+
+    /// Whether a state that was found for a check of `asked` tells of this cost,
+    /// too.
+    #[doc(hidden)]
+    fn tells(&self, asked: Cost, cost: Cost) -> bool {
+        let _ = (asked, cost);
+        true
     }
 }
 
@@ -72,6 +78,11 @@ pub enum Entry {
     /// Gives back what was booked for a later instant, by its cost, that
     /// instant, and its [mark](Scripted::mark).
     GiveBack(Cost, Tick, u64),
+    /// Charges up to so much ahead of need; and so much was spent of what was
+    /// charged in that term.
+    Lease(Cost, Cost, u64),
+    /// Gives back what was not spent in that term, and tells what was.
+    Return(Cost, Cost, u64),
 }
 
 impl Entry {
@@ -102,6 +113,10 @@ impl Entry {
             Self::Debit(cost) => format!("d {}", sent(cost)),
             Self::Reset => "r".into(),
             Self::GiveBack(cost, at, mark) => format!("b {} {at} {mark}", sent(cost)),
+            Self::Lease(want, spent, term) => format!("l {} {} {term}", sent(want), sent(spent)),
+            Self::Return(unspent, spent, term) => {
+                format!("y {} {} {term}", sent(unspent), sent(spent))
+            }
         }
     }
 
@@ -115,7 +130,9 @@ impl Entry {
     ) -> Option<(u64, R::State)> {
         let count = reply.take()?;
         let state = match self {
-            Self::Check(_) | Self::Reserve(..) | Self::UpTo(_) => rule.found(now, reply)?,
+            Self::Check(_) | Self::Reserve(..) | Self::UpTo(_) | Self::Lease(..) => {
+                rule.found(now, reply)?
+            }
             _ => R::State::default(),
         };
         Some((count, state))

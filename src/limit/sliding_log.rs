@@ -297,6 +297,17 @@ mod script {
             }
             (log.used == used).then_some(log)
         }
+
+        /// What is spent here would have to stay in the log for as long as if it
+        /// were spent at once.
+        fn leases(&self) -> bool {
+            false
+        }
+
+        /// Entries that were not asked about are not in it one by one.
+        fn tells(&self, asked: Cost, cost: Cost) -> bool {
+            asked == cost
+        }
     }
 }
 

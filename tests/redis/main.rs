@@ -6,6 +6,7 @@
 mod cluster;
 mod connection;
 mod kept;
+mod leases;
 mod limiter;
 mod parity;
 mod scratch;

@@ -454,6 +454,7 @@ impl<R: Twin> Life<'_, R> {
                 let place = Place { cost, at, mark };
                 rule.give_back(&mut self.state, &self.held, now, place)
             }
+            Entry::Lease(..) | Entry::Return(..) => unreachable!("see the tests of leases"),
         }
     }
 

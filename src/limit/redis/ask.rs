@@ -20,6 +20,8 @@ pub(super) struct Ask {
     pub(super) bucket: Bucket,
     pub(super) entry: Entry,
     pub(super) epoch: Epoch,
+    /// When it was asked, by the clock of leases if there are any.
+    pub(super) asked: Tick,
 }
 
 /// What came of an [`Ask`].

@@ -15,6 +15,7 @@ use crate::{
     clock::Tick,
     limit::{
         decision::Decision,
+        quota::Cost,
         script::{Entry, Numbers, Scripted, batch},
     },
     redis::Error,
@@ -40,10 +41,18 @@ struct Found<S> {
     state: S,
     taken: u64,
     answered: u64,
+    /// Of a lease: its term, and when that ends.
+    term: Option<(u64, Tick)>,
 }
 
 /// When the script ran, and what it found for each run.
 type Reply<S> = (Tick, Vec<Found<S>>);
+
+/// What the limiter itself wants to know of a reply.
+pub(super) enum Notice<'a, S> {
+    Denied(Denial<'a, S>),
+    Leased(Leased<'a, S>),
+}
 
 /// A bucket that had to deny: its state then, and when that was.
 pub(super) struct Denial<'a, S> {
@@ -51,6 +60,18 @@ pub(super) struct Denial<'a, S> {
     pub(super) state: &'a S,
     pub(super) now: Tick,
     pub(super) decision: &'a Decision,
+}
+
+/// A share of a bucket that was charged ahead of need.
+pub(super) struct Leased<'a, S> {
+    pub(super) ask: &'a Ask,
+    /// Before it was charged.
+    pub(super) state: &'a S,
+    pub(super) granted: Cost,
+    pub(super) term: u64,
+    /// By the server's clock: now, and when the term ends.
+    pub(super) now: Tick,
+    pub(super) ends: Tick,
 }
 
 impl Batch {
@@ -106,28 +127,31 @@ impl Batch {
     }
 
     /// Works the answers out of the script's reply, and tells each, in order.
-    /// `denied` learns of every run that ended with a denial.
+    /// Every run that ended with a denial is noticed, and every lease.
     pub(super) fn settle<R: Scripted>(
         &self,
         rule: &R,
         reply: &Value,
-        denied: impl Fn(Denial<'_, R::State>),
+        notice: &mut impl FnMut(Notice<'_, R::State>),
         tell: &mut impl FnMut(usize, Result<Answer, Error>),
     ) -> Result<(), Error> {
         let (now, mut found) = self.read(rule, reply)?;
         for (position, (ask, &place)) in self.asks.iter().zip(&self.places).enumerate() {
             let found = &mut found[place];
+            if let Some(lease) = found.lease(ask, now) {
+                notice(Notice::Leased(lease));
+            }
             let answer = found.answer(rule, now, ask.entry);
             if let Ok(Answer { decision, .. }) = &answer
                 && decision.is_denied()
                 && found.answered == self.runs[place].times
             {
-                denied(Denial {
+                notice(Notice::Denied(Denial {
                     ask,
                     state: &found.state,
                     now,
                     decision,
-                });
+                }));
             }
             tell(position, answer);
         }
@@ -142,11 +166,17 @@ impl Batch {
         let mut numbers = Numbers::of(reply);
         let now = numbers.take().ok_or_else(too_short)?;
         let found = self.runs.iter().map(|run| {
-            let (taken, state) = self.asks[run.ask].entry.read(rule, now, &mut numbers)?;
+            let entry = self.asks[run.ask].entry;
+            let (taken, state) = entry.read(rule, now, &mut numbers)?;
+            let term = match entry {
+                Entry::Lease(..) => Some((numbers.take()?, numbers.take()?)),
+                _ => None,
+            };
             Some(Found {
                 state,
                 taken,
                 answered: 0,
+                term,
             })
         });
         let found: Option<Vec<_>> = found.collect();
@@ -155,6 +185,18 @@ impl Batch {
 }
 
 impl<S> Found<S> {
+    fn lease<'a>(&'a self, ask: &'a Ask, now: Tick) -> Option<Leased<'a, S>> {
+        let (term, ends) = self.term?;
+        Some(Leased {
+            ask,
+            state: &self.state,
+            granted: self.taken,
+            term,
+            now,
+            ends,
+        })
+    }
+
     /// The next question of this run, answered by the rule.
     fn answer<R>(&mut self, rule: &R, now: Tick, entry: Entry) -> Result<Answer, Error>
     where

@@ -2,12 +2,15 @@ use std::sync::Arc;
 
 use ahash::RandomState;
 
-use super::{Redis, counts::Counters, denials::Denials, queue::Queue, shared::Shared};
+use super::{
+    Redis, counts::Counters, denials::Denials, leases::Leases, queue::Queue, shared::Shared,
+};
 use crate::{
     limit::{
         fallback::Policy,
         log::Log,
         observe::Observe,
+        quota::Cost,
         script::{Scripted, head},
     },
     redis::Connection,
@@ -44,6 +47,7 @@ pub struct RedisBuilder<R> {
     coalesce: bool,
     queue: usize,
     denials: usize,
+    lease: Option<Cost>,
     observer: Option<Arc<dyn Observe>>,
 }
 
@@ -56,6 +60,7 @@ impl<R: Scripted> RedisBuilder<R> {
             coalesce: true,
             queue: QUEUE,
             denials: DENIALS,
+            lease: None,
             observer: None,
         }
     }
@@ -86,6 +91,27 @@ impl<R: Scripted> RedisBuilder<R> {
         Self { denials, ..self }
     }
 
+    /// Lets this process take up to `share` of a bucket ahead of need, for keys so
+    /// hot that even shared calls are too many; see [leases](Redis#leases). Off
+    /// unless set. How much it takes follows the demand: about as much as was
+    /// asked for in the last tenth of a second. A share below 32 does nothing.
+    ///
+    /// # Panics
+    ///
+    /// When the rule cannot be leased: a [`LeakyBucket`](crate::limit::LeakyBucket)
+    /// with a queue, or a [`SlidingLog`](crate::limit::SlidingLog).
+    pub fn lease(self, share: Cost) -> Self {
+        let rule = self.rule.twin().replace('_', " ");
+        assert!(
+            self.rule.leases(),
+            "lease of a {rule} is not possible: allowed are token buckets, meters, fixed and sliding windows"
+        );
+        Self {
+            lease: Some(share),
+            ..self
+        }
+    }
+
     /// Who is told of every check that Redis did not answer.
     pub fn observe(self, observer: Arc<dyn Observe>) -> Self {
         Self {
@@ -106,6 +132,7 @@ impl<R: Scripted> RedisBuilder<R> {
             capacity: self.queue,
             queue: Queue::default(),
             denials,
+            leases: self.lease.map(Leases::new),
             lines: Default::default(),
             hasher: RandomState::new(),
             counters: Counters::default(),

@@ -93,6 +93,9 @@ impl<R: Scripted> Shared<R> {
         if let Some(denial) = self.recall(bucket.key, cost, wait) {
             return Check::Now(denial);
         }
+        if let Some(decision) = self.spend(&bucket, cost) {
+            return Check::Now(decision);
+        }
         let terms = Terms {
             policy: policy.clone(),
             ticket: policy.ticket(key),
@@ -114,6 +117,10 @@ impl<R: Scripted> Shared<R> {
     }
 
     fn longest_wait(&self, key: u64, patience: Option<Patience>) -> Tick {
+        // What is out could come back to be booked by somebody else before.
+        if self.leases.is_some() {
+            return 0;
+        }
         let own = if self.rule.queues() { Tick::MAX } else { 0 };
         let Some(patience) = patience else {
             return own;

@@ -16,6 +16,8 @@ pub struct RedisCounts {
     pub calls: u64,
     /// Denials that were remembered, so that Redis was not asked.
     pub recalled: u64,
+    /// Checks that a lease admitted, so that Redis was not asked.
+    pub leased: u64,
     /// Questions that found the queue full.
     pub overloaded: u64,
     /// Checks that Redis did not answer, so that the policy decided.
@@ -28,6 +30,7 @@ pub(super) struct Counters {
     entries: AtomicU64,
     calls: AtomicU64,
     recalled: AtomicU64,
+    leased: AtomicU64,
     overloaded: AtomicU64,
     fell_back: AtomicU64,
 }
@@ -41,6 +44,10 @@ impl Counters {
 
     pub(super) fn recalled(&self) {
         self.recalled.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn spent(&self) {
+        self.leased.fetch_add(1, Relaxed);
     }
 
     pub(super) fn overloaded(&self) {
@@ -57,6 +64,7 @@ impl Counters {
             entries: self.entries.load(Relaxed),
             calls: self.calls.load(Relaxed),
             recalled: self.recalled.load(Relaxed),
+            leased: self.leased.load(Relaxed),
             overloaded: self.overloaded.load(Relaxed),
             fell_back: self.fell_back.load(Relaxed),
         }

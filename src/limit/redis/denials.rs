@@ -12,11 +12,7 @@ use ahash::RandomState;
 
 use crate::{
     clock::{Clock, Monotonic, Tick},
-    limit::{
-        decision::Decision,
-        quota::Cost,
-        rule::{Rule, reserve},
-    },
+    limit::{decision::Decision, quota::Cost, rule::reserve, script::Scripted},
     sync::{Mutex, MutexGuard, Ordering::Relaxed, lock},
 };
 
@@ -41,8 +37,8 @@ struct Denied<S> {
     state: S,
     /// The server's clock, and ours.
     then: (Tick, Tick),
-    /// The largest cost that can be judged by what is known of the state.
-    covers: Cost,
+    /// What was denied; the state may not tell of other costs.
+    asked: Cost,
     /// When what was denied would pass, by our clock.
     until: Tick,
 }
@@ -69,7 +65,7 @@ impl<S: Clone> Denials<S> {
     }
 
     /// The denial that Redis would answer too, if that is certain.
-    pub(super) fn recall<R: Rule<State = S>>(
+    pub(super) fn recall<R: Scripted<State = S>>(
         &self,
         rule: &R,
         key: u64,
@@ -83,7 +79,7 @@ impl<S: Clone> Denials<S> {
             denied.remove(&key);
             return None;
         }
-        if cost > known.covers {
+        if !rule.tells(known.asked, cost) {
             return None;
         }
         let (server, ours) = known.then;
@@ -96,14 +92,14 @@ impl<S: Clone> Denials<S> {
     pub(super) fn remember(
         &self,
         key: u64,
-        asked: Epoch,
+        epoch: Epoch,
         (state, now): (&S, Tick),
-        covers: Cost,
+        asked: Cost,
         retry: Tick,
     ) {
         let shard = self.shard(key);
         let mut denied = shard.lock();
-        if shard.epoch.load(Relaxed) != asked.0 {
+        if shard.epoch.load(Relaxed) != epoch.0 {
             return;
         }
         let ours = self.clock.now();
@@ -112,7 +108,7 @@ impl<S: Clone> Denials<S> {
         let known = Denied {
             state: state.clone(),
             then: (now, ours),
-            covers,
+            asked,
             until,
         };
         denied.insert(key, known);

@@ -1,15 +1,20 @@
 //! What the clones of a limiter share, and how a question gets its answer.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use ahash::RandomState;
 use redis::Value;
 
 use super::{
     ask::{Answer, Ask, Bucket},
-    batch::{Batch, Denial},
+    batch::{Batch, Denial, Leased, Notice},
     counts::Counters,
     denials::{Denials, Epoch},
+    leases::{LOOK, Leases, Look},
     queue::{Queue, Reply},
 };
 use crate::{
@@ -41,6 +46,7 @@ pub(super) struct Shared<R: Scripted> {
     pub(super) capacity: usize,
     pub(super) queue: Queue,
     pub(super) denials: Option<Denials<R::State>>,
+    pub(super) leases: Option<Leases<R::State>>,
     pub(super) lines: Lines,
     pub(super) hasher: RandomState,
     pub(super) counters: Counters,
@@ -62,10 +68,12 @@ impl<R: Scripted> Shared<R> {
     pub(super) fn ask(&self, bucket: Bucket, entry: Entry) -> Ask {
         let denials = self.denials.as_ref();
         let epoch = denials.map_or(Epoch::default(), |denials| denials.epoch(bucket.key));
+        let leases = self.leases.as_ref();
         Ask {
             bucket,
             entry,
             epoch,
+            asked: leases.map_or(0, Leases::now),
         }
     }
 
@@ -78,6 +86,19 @@ impl<R: Scripted> Shared<R> {
         Some(decision)
     }
 
+    /// What a share of the bucket admits without a call.
+    pub(super) fn spend(self: &Arc<Self>, bucket: &Bucket, cost: Cost) -> Option<Decision> {
+        let leases = self.leases.as_ref()?;
+        let (decision, renewal) = leases.spend(&self.rule, bucket.key, cost);
+        if let Some(entry) = renewal.filter(|_| !self.connection.is_shut()) {
+            self.tell(self.ask(bucket.clone(), entry));
+        }
+        if decision.is_some() {
+            self.counters.spent();
+        }
+        decision
+    }
+
     /// Forgets that a bucket denied, for it may have become fuller.
     pub(super) fn forget(&self, key: u64) {
         if let Some(denials) = &self.denials {
@@ -85,7 +106,7 @@ impl<R: Scripted> Shared<R> {
         }
     }
 
-    pub(super) async fn ask_alone(&self, ask: Ask) -> Reply {
+    pub(super) async fn ask_alone(self: &Arc<Self>, ask: Ask) -> Reply {
         let batch = Batch::single(ask);
         let reply = self.send(&batch).await;
         let mut answer = Err(Error::reply("there is no answer"));
@@ -101,17 +122,28 @@ impl<R: Scripted> Shared<R> {
 
     /// Tells each who asked what came of it, in order.
     pub(super) fn settle(
-        &self,
+        self: &Arc<Self>,
         batch: &Batch,
         reply: Result<Value, Error>,
         mut tell: impl FnMut(usize, Reply),
     ) {
         let settled = reply.and_then(|reply| {
-            let denied = |denial: Denial<'_, R::State>| self.remember(&denial);
-            batch.settle(&self.rule, &reply, denied, &mut tell)
+            batch.settle(
+                &self.rule,
+                &reply,
+                &mut |notice| self.notice(&notice),
+                &mut tell,
+            )
         });
         if let Err(error) = settled {
             (0..batch.asks().len()).for_each(|position| tell(position, Err(error.clone())));
+        }
+    }
+
+    fn notice(self: &Arc<Self>, notice: &Notice<'_, R::State>) {
+        match notice {
+            Notice::Denied(denial) => self.remember(denial),
+            Notice::Leased(lease) => self.leased(lease),
         }
     }
 
@@ -120,10 +152,24 @@ impl<R: Scripted> Shared<R> {
         else {
             return;
         };
-        let Ask { bucket, epoch, .. } = denial.ask;
-        let covers = self.rule.covers(denial.ask.cost());
-        let found = (denial.state, denial.now);
-        denials.remember(bucket.key, *epoch, found, covers, retry);
+        let (ask, found) = (denial.ask, (denial.state, denial.now));
+        denials.remember(ask.bucket.key, ask.epoch, found, ask.cost(), retry);
+    }
+
+    /// What was leased can be spent; and there has to be somebody who gives
+    /// back what is not.
+    fn leased(self: &Arc<Self>, lease: &Leased<'_, R::State>) {
+        let Some(leases) = &self.leases else {
+            return;
+        };
+        let mut state = lease.state.clone();
+        self.rule.debit(&mut state, lease.now, lease.granted);
+        let bucket = &lease.ask.bucket;
+        if leases.granted(bucket.key, lease, state) {
+            let watch = watch(Arc::downgrade(self), bucket.clone());
+            // Who settles is polled by a runtime.
+            tokio::spawn(watch);
+        }
     }
 
     /// Gives back a booking that nobody waits for any more.
@@ -158,6 +204,24 @@ impl<R: Scripted> Shared<R> {
         self.log.fell_back(&self.name, error);
         if let Some(observer) = &self.observer {
             observer.fell_back(&self.name);
+        }
+    }
+}
+
+/// Looks after a share for as long as it is there.
+async fn watch<R: Scripted>(shared: Weak<Shared<R>>, bucket: Bucket) {
+    loop {
+        tokio::time::sleep(Duration::from_micros(LOOK)).await;
+        let Some(shared) = shared.upgrade() else {
+            return;
+        };
+        let Some(leases) = &shared.leases else {
+            return;
+        };
+        match leases.look_after(bucket.key) {
+            Look::Stay => {}
+            Look::GiveBack(entry) => return shared.tell(shared.ask(bucket, entry)),
+            Look::Gone => return,
         }
     }
 }

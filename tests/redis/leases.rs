@@ -1,0 +1,304 @@
+//! Shares that are taken ahead of need: never more than without them.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use redis::Value;
+use sluicegate::{
+    clock::Tick,
+    limit::{
+        Cost, Entry, FailClosed, FixedWindow, LeakyBucket, Numbers, Quota, Redis, RedisCounts,
+        Scripted, SlidingLog, SlidingWindow, TokenBucket, batch, head,
+    },
+    redis::Connection,
+};
+
+use crate::server::Server;
+
+const SECOND: Tick = 1_000_000;
+
+/// A process that holds a share, as far as the script knows it.
+#[derive(Clone, Copy, Default)]
+struct Holder {
+    left: Cost,
+    spent: Cost,
+    term: u64,
+    ends: Tick,
+}
+
+/// A bucket on a server, under a clock that the test sets, and what passed when.
+struct Fleet<R> {
+    rule: R,
+    server: redis::Connection,
+    now: Tick,
+    holders: [Holder; 3],
+    passed: Vec<(Tick, Cost)>,
+    random: u64,
+    _server: Server,
+}
+
+impl<R: Scripted> Fleet<R> {
+    fn new(rule: R, seed: u64) -> Self {
+        let server = Server::start();
+        Self {
+            rule,
+            server: server.client(),
+            now: 1_700_000_000 * SECOND,
+            holders: Default::default(),
+            passed: Vec::new(),
+            random: seed,
+            _server: server,
+        }
+    }
+
+    /// A random number below `end`: the generator of SplitMix64.
+    fn below(&mut self, end: u64) -> u64 {
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut bits = self.random;
+        bits = (bits ^ bits >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bits = (bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (bits ^ bits >> 31) % end
+    }
+
+    fn call(&mut self, entry: Entry) -> Vec<Value> {
+        let entries = [(b"bucket".as_slice(), entry)].into_iter();
+        let call = batch::<R>(&head(&self.rule), Some(self.now), entries);
+        let call = R::script().call_with_source(&call);
+        call.query(&mut self.server).unwrap()
+    }
+
+    fn lease(&mut self, holder: usize, want: Cost) -> Cost {
+        let Holder { spent, term, .. } = self.holders[holder];
+        let entry = Entry::Lease(want, spent, term);
+        let reply = self.call(entry);
+        let mut numbers = Numbers::of(&reply);
+        let now = numbers.take().unwrap();
+        let (granted, _) = entry.read(&self.rule, now, &mut numbers).unwrap();
+        let (term, ends) = (numbers.take().unwrap(), numbers.take().unwrap());
+        let holder = &mut self.holders[holder];
+        if holder.term != term {
+            holder.left = 0;
+        }
+        (holder.spent, holder.term, holder.ends) = (0, term, ends);
+        holder.left += granted;
+        granted
+    }
+
+    fn give_back(&mut self, holder: usize) {
+        let Holder {
+            left, spent, term, ..
+        } = std::mem::take(&mut self.holders[holder]);
+        self.call(Entry::Return(left, spent, term));
+    }
+
+    fn spend(&mut self, holder: usize, cost: Cost) {
+        let holder = &mut self.holders[holder];
+        if cost <= holder.left && self.now < holder.ends {
+            holder.left -= cost;
+            holder.spent += cost;
+            self.passed.push((self.now, cost));
+        }
+    }
+
+    fn check(&mut self, cost: Cost) {
+        let reply = self.call(Entry::Check(cost));
+        if Numbers::of(&reply[1..]).take() == Some(1) {
+            self.passed.push((self.now, cost));
+        }
+    }
+
+    /// Takes all that can be had at once, from everywhere.
+    fn rush(&mut self, most: Cost) {
+        for holder in 0..self.holders.len() {
+            self.spend(holder, self.holders[holder].left);
+        }
+        let mut cost = most;
+        while cost > 0 {
+            self.check(cost);
+            cost /= 2;
+        }
+    }
+
+    /// Leases, spends, asks and gives back by chance; and holders crash.
+    fn run(mut self, steps: u64, most: Cost) -> Vec<(Tick, Cost)> {
+        for _ in 0..steps {
+            let (holder, cost) = (self.below(3) as usize, 1 + self.below(most / 4));
+            match self.below(24) {
+                0..6 => drop(self.lease(holder, 1 + cost * 4)),
+                6..14 => self.spend(holder, cost),
+                14..18 => self.check(cost),
+                18..20 => self.give_back(holder),
+                20..23 => self.rush(most),
+                _ => self.holders[holder] = Holder::default(),
+            }
+            self.now += match self.below(10) {
+                0..5 => 0,
+                5..7 => self.below(20_000),
+                7..9 => self.below(200_000),
+                _ => self.below(2 * SECOND),
+            };
+        }
+        self.passed
+    }
+}
+
+/// In no span more than a burst and what comes in it.
+fn keeps_the_bucket(passed: &[(Tick, Cost)], rate: u64, burst: Cost) {
+    for (first, (begin, _)) in passed.iter().enumerate() {
+        let mut sum = 0;
+        for (end, cost) in &passed[first..] {
+            sum += cost;
+            let comes = (end - begin) * rate / SECOND;
+            assert!(sum <= burst + comes, "{sum} from {begin} to {end}");
+        }
+    }
+}
+
+#[test]
+fn a_leased_bucket_never_passes_more_than_it_holds() {
+    let quota = Quota::per_second(500).burst(60);
+    for seed in 1..=3 {
+        let passed = Fleet::new(TokenBucket::new(quota), seed).run(1_200, 60);
+        assert!(passed.len() > 200);
+        keeps_the_bucket(&passed, 500, 60);
+        let passed = Fleet::new(LeakyBucket::meter(quota), seed).run(1_200, 60);
+        keeps_the_bucket(&passed, 500, 60);
+    }
+}
+
+#[test]
+fn a_leased_window_never_passes_more_than_its_limit() {
+    let quota = Quota::new(80, Duration::from_millis(300)).unwrap();
+    let width = 300_000;
+    for seed in 1..=3 {
+        let passed = Fleet::new(FixedWindow::new(quota), seed).run(1_200, 80);
+        assert!(passed.len() > 200);
+        for chunk in passed.chunk_by(|a, b| a.0 / width == b.0 / width) {
+            assert!(chunk.iter().map(|(_, cost)| cost).sum::<Cost>() <= 80);
+        }
+        let passed = Fleet::new(SlidingWindow::new(quota), seed).run(1_200, 80);
+        assert!(passed.len() > 200);
+        let mut counts = std::collections::HashMap::<u64, u64>::new();
+        for (at, cost) in passed {
+            let (index, elapsed) = (at / width, at % width);
+            let before = counts.get(&(index - 1)).copied().unwrap_or(0);
+            let current = counts.entry(index).or_default();
+            *current += cost;
+            assert!(before * (width - elapsed) + *current * width <= 80 * width);
+        }
+    }
+}
+
+#[test]
+fn what_is_out_is_not_there_for_others_until_its_term_ends() {
+    let rule = TokenBucket::new(Quota::per_second(100).burst(100));
+    let mut fleet = Fleet::new(rule, 1);
+    // Half of what is left goes out, however much is wanted.
+    assert_eq!(fleet.lease(0, 1_000), 50);
+    assert_eq!(fleet.lease(1, 1_000), 25);
+    // Idle for most of the term, it has filled up, but for what is out.
+    fleet.now += 900_000;
+    fleet.check(26);
+    assert!(fleet.passed.is_empty());
+    fleet.check(25);
+    assert_eq!(fleet.passed.len(), 1);
+    // The first gives back, the second has crashed.
+    fleet.give_back(0);
+    fleet.check(50);
+    assert_eq!(fleet.passed.len(), 2);
+    fleet.now += 1_000_000;
+    fleet.check(100);
+    assert_eq!(fleet.passed.len(), 3);
+}
+
+#[test]
+fn a_bucket_that_is_full_but_leased_is_not_forgotten() {
+    let rule = TokenBucket::new(Quota::per_second(1_000_000).burst(100));
+    let mut fleet = Fleet::new(rule, 1);
+    fleet.lease(0, 40);
+    let left: u64 = redis::cmd("PTTL")
+        .arg("bucket")
+        .query(&mut fleet.server)
+        .unwrap();
+    // Its term's second, and the hour that is added where a test sets the clock.
+    assert!(left > 3_600_000 + 900, "{left}");
+    fleet.call(Entry::Reset);
+    fleet.now += 1_000;
+    fleet.check(61);
+    assert!(fleet.passed.is_empty());
+    fleet.check(60);
+    assert_eq!(fleet.passed.len(), 1);
+}
+
+async fn limiter<R: Scripted>(server: &Server, rule: R, share: Cost) -> Redis<R, FailClosed> {
+    let connection = Connection::connect(server.url()).await.unwrap();
+    let limiter = Redis::builder("hot", rule, &connection);
+    limiter.lease(share).build(FailClosed)
+}
+
+async fn ask<R: Scripted>(limiter: &Redis<R, FailClosed>, times: u64) -> u64 {
+    let mut admitted = 0;
+    for _ in 0..times {
+        admitted += u64::from(limiter.check("k", 1).await.unwrap().is_admitted());
+        // Others have their turn, and so has whoever renews the lease.
+        tokio::task::yield_now().await;
+    }
+    admitted
+}
+
+#[tokio::test]
+async fn a_hot_key_is_spent_here_and_not_asked_for() {
+    let server = Server::start();
+    let rule = TokenBucket::new(Quota::per_hour(1_000_000));
+    let limiter = limiter(&server, rule, 100_000).await;
+    while limiter.counts().leased < 10_000 {
+        assert_eq!(ask(&limiter, 1_000).await, 1_000);
+    }
+    let RedisCounts {
+        leased, questions, ..
+    } = limiter.counts();
+    assert!(questions < leased / 10, "{:?}", limiter.counts());
+}
+
+#[tokio::test]
+async fn all_that_there_is_can_be_had_and_not_one_more() {
+    let server = Server::start();
+    let rule = FixedWindow::new(Quota::per_day(20_000));
+    let fleet = join_all((0..3).map(|_| limiter(&server, rule, 1_000))).await;
+    let mut admitted = 0;
+    // Shares that lie idle come back, so in the end nothing is left over.
+    while admitted < 20_000 {
+        let answers = join_all(fleet.iter().map(|limiter| ask(limiter, 100))).await;
+        admitted += answers.iter().sum::<u64>();
+    }
+    assert_eq!(admitted, 20_000);
+    let answers = join_all(fleet.iter().map(|limiter| ask(limiter, 100))).await;
+    assert_eq!(answers, [0, 0, 0]);
+    assert!(fleet.iter().all(|limiter| limiter.counts().leased > 0));
+}
+
+#[tokio::test]
+async fn a_cold_key_is_not_leased() {
+    let server = Server::start();
+    let rule = TokenBucket::new(Quota::per_hour(1_000_000));
+    let limiter = limiter(&server, rule, 100_000).await;
+    for key in 0..200_u32 {
+        limiter.check(&key, 1).await.unwrap();
+    }
+    assert_eq!(limiter.counts().leased, 0);
+    assert_eq!(limiter.counts().questions, 200);
+}
+
+#[tokio::test]
+#[should_panic(expected = "lease of a sliding log is not possible")]
+async fn a_log_cannot_be_leased() {
+    let server = Server::start();
+    limiter(&server, SlidingLog::new(Quota::per_second(9)), 5).await;
+}
+
+#[tokio::test]
+#[should_panic(expected = "lease of a leaky bucket is not possible")]
+async fn a_queue_cannot_be_leased() {
+    let server = Server::start();
+    limiter(&server, LeakyBucket::new(Quota::per_second(9)), 5).await;
+}
