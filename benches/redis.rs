@@ -3,7 +3,8 @@
 //!
 //! `cargo bench --bench redis` starts a `redis-server` of its own, asks both
 //! sides of every comparison in turn, and prints a Markdown table; words on the
-//! command line choose rows. CPU is the time of the server's main thread, as
+//! command line choose rows. Without any, it also prints what a check costs
+//! while the server is stopped, and what a bucket takes in its memory. CPU is the time of the server's main thread, as
 //! `INFO cpu` has it; commands are the calls of scripts that `INFO
 //! commandstats` counted.
 
@@ -14,10 +15,17 @@ mod workload;
 #[allow(dead_code, reason = "the tests have use for more of it")]
 mod server;
 
-use std::sync::Arc;
+use std::{
+    env,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use sluicegate::{
-    limit::{FailClosed, Quota, Redis, RedisBuilder, TokenBucket},
+    limit::{
+        FailClosed, FailOpen, FixedWindow, LeakyBucket, Quota, Redis, RedisBuilder, Scripted,
+        SlidingLog, SlidingWindow, TokenBucket,
+    },
     redis::Connection,
 };
 use tokio::runtime::Runtime;
@@ -31,8 +39,7 @@ use workload::{
 fn main() {
     let server = Server::start();
     let runtime = Runtime::new().expect("a runtime");
-    let connection =
-        Connection::builder(server.url().as_str()).timeout(std::time::Duration::from_secs(10));
+    let connection = Connection::builder(server.url().as_str()).timeout(Duration::from_secs(10));
     let connection = runtime
         .block_on(connection.connect())
         .expect("the server has just started");
@@ -94,6 +101,85 @@ fn main() {
             asking(limit("denied", little).remember_denials(200_000), &zipf),
             asking(each(limit("denied-each", little)), &zipf),
         )
+    });
+    if env::args().skip(1).all(|word| word.starts_with('-')) {
+        stopped(&runtime);
+        memory(&runtime);
+    }
+}
+
+/// How long checks take while the server does nothing, without closing a
+/// connection: until the breaker opens, and then.
+fn stopped(runtime: &Runtime) {
+    let server = Server::start();
+    let connection = runtime.block_on(Connection::connect(server.url()));
+    let connection = connection.expect("the server has just started");
+    let rule = TokenBucket::new(Quota::per_second(100));
+    let limiter = Redis::new("stopped", rule, &connection, FailOpen);
+    let check = || {
+        let begun = Instant::now();
+        let Ok(decision) = runtime.block_on(limiter.check("key", 1));
+        assert!(decision.is_admitted());
+        begun.elapsed()
+    };
+    check();
+    server.stop();
+    let closed: Vec<_> = (0..3).map(|_| check()).collect();
+    let open: Vec<_> = (0..1_001).map(|_| check()).collect();
+    server.go_on();
+    println!("\n| server stopped, timeout of 100 ms | median | slowest |");
+    println!("|---|---|---|");
+    for (what, mut times) in [("breaker closed", closed), ("breaker open", open)] {
+        times.sort_unstable();
+        println!(
+            "| {what} | {:?} | {:?} |",
+            times[times.len() / 2],
+            times[times.len() - 1]
+        );
+    }
+}
+
+/// What the server keeps for a bucket, its name and expiry included.
+fn memory(runtime: &Runtime) {
+    async fn bytes<R: Scripted>(
+        rule: R,
+        server: &mut redis::Connection,
+        connection: &Connection,
+    ) -> u64 {
+        let limiter = Redis::new("memory", rule, connection, FailClosed);
+        for _ in 0..10 {
+            limiter
+                .check("user-0123456789abcdef", 1)
+                .await
+                .expect("it is up");
+        }
+        let name = "sluicegate:{memory:user-0123456789abcdef}";
+        let usage = redis::cmd("MEMORY").arg("USAGE").arg(name).query(server);
+        limiter
+            .reset("user-0123456789abcdef")
+            .await
+            .expect("it is up");
+        usage.expect("the bucket is there")
+    }
+    let server = Server::start();
+    let connection = runtime.block_on(Connection::connect(server.url()));
+    let connection = connection.expect("the server has just started");
+    let mut client = server.client();
+    println!("\n| rule | bytes of a bucket, with a name of 42 bytes |");
+    println!("|---|---|");
+    let quota = Quota::per_hour(1_000);
+    runtime.block_on(async {
+        let (server, connection) = (&mut client, &connection);
+        let bucket = bytes(TokenBucket::new(quota), server, connection).await;
+        println!("| token bucket | {bucket} |");
+        let queue = bytes(LeakyBucket::new(quota), server, connection).await;
+        println!("| leaky bucket | {queue} |");
+        let fixed = bytes(FixedWindow::new(quota), server, connection).await;
+        println!("| fixed window | {fixed} |");
+        let window = bytes(SlidingWindow::new(quota), server, connection).await;
+        println!("| sliding window | {window} |");
+        let log = bytes(SlidingLog::new(quota), server, connection).await;
+        println!("| sliding log, of 10 entries | {log} |");
     });
 }
 
