@@ -27,10 +27,11 @@
 //!
 //! | module | what is in it |
 //! |---|---|
-//! | [`limit`] | the rules (token bucket, leaky bucket, sliding window, sliding log, fixed window), the limiter that keeps their state, the layer |
+//! | [`limit`] | the rules (token bucket, leaky bucket, sliding window, sliding log, fixed window), the limiters that keep their state, the layer |
 //! | [`key`] | whose budget a request draws on: the client's address, a header, an extension, a closure |
 //! | [`refusal`] | how a refusal is told: HTTP, gRPC, an error, a closure |
 //! | [`clock`] | where limiters have the time from |
+//! | `redis` | connections to Redis, for limits that a whole fleet shares (feature `redis`) |
 //!
 //! # What it promises
 //!
@@ -40,6 +41,9 @@
 //! * **Bounded.** A limiter with keys takes a fixed amount of memory, whatever
 //!   the keys are (a sliding log: as much as it logs, for a fixed number of
 //!   keys). Nobody has to call a sweeper. What had to be forgotten is counted.
+//! * **One for the fleet.** In Redis, a limit is decided by a script, by the
+//!   server's clock, with the answer that the same rule gives in process. What
+//!   happens when Redis does not answer is a type that has to be given.
 //! * **Free when local.** A decision in process allocates nothing, boxes
 //!   nothing, and awaits nothing.
 //! * **Composable.** The inner service's response and error types stay as they
@@ -55,6 +59,8 @@
 //! | `tonic` | the peer address that tonic leaves in a request; implies `grpc` |
 //! | `grpc` | gRPC answers to gRPC requests, with `google.rpc.RetryInfo` |
 //! | `stream` | [`limit::pace`](crate::limit): streams and sinks that keep to a limit |
+//! | `redis` | limits in Redis: `limit::Redis`, `redis::Connection` |
+//! | `redis-tls` | `rediss://` addresses, by rustls; implies `redis` |
 //! | `full` | all of them |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]

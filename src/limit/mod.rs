@@ -17,7 +17,8 @@
 //! | [`FixedWindow`] | the limit in each window, twice that around its turn | 1 word | comparison |
 //!
 //! A [`Limiter`] decides by key: [`Local`] is a rule, a clock, and a table of
-//! buckets in this process. A [`RateLimitLayer`] asks it about each request:
+//! buckets in this process; `Redis` (feature `redis`) is a rule and its script,
+//! for limits that a whole fleet shares. A [`RateLimitLayer`] asks it about each request:
 //! exempt? whose? how much? and lets the request pass, wait, or be refused.
 //!
 //! # Example
