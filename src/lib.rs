@@ -30,6 +30,7 @@
 //! | [`limit`] | the rules (token bucket, leaky bucket, sliding window, sliding log, fixed window), the limiters that keep their state, the layer |
 //! | [`key`] | whose budget a request draws on: the client's address, a header, an extension, a closure |
 //! | [`refusal`] | how a refusal is told: HTTP, gRPC, an error, a closure |
+//! | [`deadline`] | until when a request has to be answered, known wherever work is done for it |
 //! | [`clock`] | where limiters have the time from |
 //! | `redis` | connections to Redis, for limits that a whole fleet shares (feature `redis`) |
 //!
@@ -66,6 +67,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod clock;
+pub mod deadline;
 pub mod key;
 pub mod limit;
 #[cfg(feature = "redis")]

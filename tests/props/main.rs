@@ -7,3 +7,4 @@ mod laws;
 mod rate;
 mod support;
 mod windows;
+mod wire;

@@ -1,0 +1,59 @@
+//! Deadlines: how long the caller still waits, known wherever work is done.
+//!
+//! # How it works
+//!
+//! A [`Deadline`] is an instant, and all that can be made of it is an earlier
+//! one: a [child](Deadline::child) for a part of the work, [stages](Stages) that
+//! follow one another, parts that [fan out](Deadline::fan_out). The deadline of
+//! what runs at present is [`current`], wherever that is asked; futures run
+//! under one by [`scope`], take theirs along into a spawned task by [`carry`],
+//! and do without by [`detach`].
+//!
+//! Limits know of it: a check that asks Redis does not wait beyond the current
+//! deadline, and nobody waits for a turn that would come after it.
+//!
+//! # Example
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() {
+//! use std::time::Duration;
+//! use sluicegate::deadline::{self, Deadline};
+//!
+//! async fn query() -> Option<&'static str> {
+//!     // Somewhere deep inside, where nobody handed a deadline to.
+//!     let deadline = deadline::current()?.child(Duration::from_millis(100));
+//!     tokio::select! {
+//!         biased;
+//!         answer = async { "found" } => Some(answer),
+//!         () = deadline.passed() => None,
+//!     }
+//! }
+//!
+//! let request = Deadline::after(Duration::from_secs(1));
+//! assert_eq!(deadline::scope(request, query()).await, Some("found"));
+//! # }
+//! ```
+//!
+//! # Cancellation
+//!
+//! A deadline tells, and stops nothing by itself: race the work against
+//! [`Deadline::passed`], polling the work first.
+//!
+//! # Differences from others
+//!
+//! * `tower::timeout` begins anew at each layer, so that a chain of them promises
+//!   more than the caller has; a deadline is the same instant everywhere.
+//! * tonic reads `grpc-timeout` on the server and sends it on the client, but what
+//!   one has read, the other does not know.
+
+mod absolute;
+mod current;
+mod stages;
+pub mod wire;
+
+pub use self::{
+    absolute::Deadline,
+    current::{Scope, carry, current, detach, scope},
+    stages::Stages,
+};

@@ -1,0 +1,98 @@
+use std::time::Duration;
+
+use super::Deadline;
+
+/// Divides what is left among stages that follow one another.
+///
+/// A stage gets its share when it begins, of what is left by then: what one
+/// stage does not use flows on to those after it, and what one overdraws is
+/// missing from all of them alike. The budget of stage i is
+/// `remaining * w_i / (w_i + … + w_n)`, so the last has all that is left.
+///
+/// ```
+/// use std::time::Duration;
+/// use sluicegate::deadline::Deadline;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// let mut stages = Deadline::after(Duration::from_secs(10)).stages([1, 3, 1]);
+/// assert_eq!(stages.begin().remaining(), Duration::from_secs(2));
+/// // It took one second only: nine are left for weights of 3 and 1.
+/// tokio::time::advance(Duration::from_secs(1)).await;
+/// assert_eq!(stages.begin().remaining(), Duration::from_millis(6_750));
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Stages<const N: usize> {
+    whole: Deadline,
+    weights: [u32; N],
+    begun: usize,
+}
+
+impl<const N: usize> Stages<N> {
+    pub(super) fn new(whole: Deadline, weights: [u32; N]) -> Self {
+        let possible = N > 0 && weights.iter().all(|weight| *weight > 0);
+        assert!(
+            possible,
+            "stages of weights {weights:?} are not possible: allowed are one or more, each above 0"
+        );
+        Self {
+            whole,
+            weights,
+            begun: 0,
+        }
+    }
+
+    /// The deadline of the next stage, which begins now. When all have begun, it
+    /// is that of the whole.
+    pub fn begin(&mut self) -> Deadline {
+        let left = &self.weights[self.begun.min(N)..];
+        let Some(own) = left.first() else {
+            return self.whole;
+        };
+        self.begun += 1;
+        let all: u64 = left.iter().map(|weight| u64::from(*weight)).sum();
+        self.whole.child(share(self.whole.remaining(), *own, all))
+    }
+}
+
+/// `remaining * own / all`, rounded down.
+fn share(remaining: Duration, own: u32, all: u64) -> Duration {
+    let nanos = remaining.as_nanos() * u128::from(own) / u128::from(all);
+    // Not more than what remains, whose nanoseconds fill 94 bits at most: split
+    // them as a duration does.
+    let seconds = (nanos / 1_000_000_000) as u64;
+    Duration::new(seconds, (nanos % 1_000_000_000) as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[tokio::test(start_paused = true)]
+    async fn an_overdrawn_stage_is_paid_for_by_all_that_follow() {
+        let mut stages = Deadline::after(10 * SECOND).stages([1, 1, 1, 1]);
+        stages.begin();
+        tokio::time::advance(7 * SECOND).await;
+        assert_eq!(stages.begin().remaining(), SECOND);
+        tokio::time::advance(SECOND).await;
+        assert_eq!(stages.begin().remaining(), SECOND);
+        assert_eq!(stages.begin().remaining(), 2 * SECOND);
+        assert_eq!(stages.begin().remaining(), 2 * SECOND);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_left_when_the_whole_has_passed() {
+        let mut stages = Deadline::after(SECOND).stages([5, u32::MAX]);
+        tokio::time::advance(2 * SECOND).await;
+        assert!(stages.begin().is_expired() && stages.begin().is_expired());
+    }
+
+    #[test]
+    #[should_panic(expected = "stages of weights [1, 0] are not possible")]
+    fn a_stage_without_weight_is_refused() {
+        Deadline::after(SECOND).stages([1, 0]);
+    }
+}

@@ -1,0 +1,147 @@
+use std::time::Duration;
+
+use http::HeaderValue;
+
+use super::Malformed;
+
+const ALLOWED: &str = "1 to 8 digits and one of H, M, S, m, u, n";
+
+/// Units from the finest on: the letter, and its nanoseconds.
+const UNITS: [(u8, u64); 6] = [
+    (b'n', 1),
+    (b'u', 1_000),
+    (b'm', 1_000_000),
+    (b'S', 1_000_000_000),
+    (b'M', 60_000_000_000),
+    (b'H', 3_600_000_000_000),
+];
+
+/// The largest number of eight digits.
+const MOST: u128 = 99_999_999;
+
+/// Reads a value of `grpc-timeout`. Zero is a timeout that has passed.
+///
+/// # Errors
+///
+/// When it is not exactly what the grammar allows: a sign, a space, a ninth
+/// digit, another unit, no digit.
+///
+/// ```
+/// use std::time::Duration;
+/// use sluicegate::deadline::wire::read_grpc;
+///
+/// assert_eq!(read_grpc(b"250m"), Ok(Duration::from_millis(250)));
+/// assert!(read_grpc(b"+250m").is_err());
+/// ```
+pub fn read_grpc(value: &[u8]) -> Result<Duration, Malformed> {
+    let malformed = Malformed::new(ALLOWED);
+    let (unit, digits) = value.split_last().ok_or(malformed)?;
+    if !(1..=8).contains(&digits.len()) || !digits.iter().all(u8::is_ascii_digit) {
+        return Err(malformed);
+    }
+    let unit = UNITS.iter().find(|(letter, _)| letter == unit);
+    let (_, nanos) = unit.ok_or(malformed)?;
+    let number = digits
+        .iter()
+        .fold(0, |number, digit| number * 10 + u128::from(digit - b'0'));
+    Ok(duration(number * u128::from(*nanos)))
+}
+
+/// The longest value of `grpc-timeout` that promises no more than is left; `None`
+/// if nothing is left, for there is no timeout of zero.
+///
+/// It is in the finest unit in which it has at most eight digits, so that less
+/// than one part in 100,000 is lost. What is longer than 11,415 years is as long
+/// as that.
+///
+/// ```
+/// use std::time::Duration;
+/// use sluicegate::deadline::wire::write_grpc;
+///
+/// assert_eq!(write_grpc(Duration::from_millis(250)).unwrap(), "250000u");
+/// assert_eq!(write_grpc(Duration::ZERO), None);
+/// ```
+pub fn write_grpc(left: Duration) -> Option<HeaderValue> {
+    let nanos = left.as_nanos();
+    if nanos == 0 {
+        return None;
+    }
+    let unit = UNITS
+        .iter()
+        .find(|(_, unit)| nanos / u128::from(*unit) <= MOST);
+    let (letter, unit) = *unit.unwrap_or(&UNITS[UNITS.len() - 1]);
+    let number = (nanos / u128::from(unit)).min(MOST);
+    Some(header(number as u32, letter))
+}
+
+fn header(number: u32, letter: u8) -> HeaderValue {
+    let mut text = [0; 9];
+    let mut begin = text.len() - 1;
+    text[begin] = letter;
+    let mut left = number;
+    while left > 0 {
+        begin -= 1;
+        text[begin] = b'0' + (left % 10) as u8;
+        left /= 10;
+    }
+    HeaderValue::from_bytes(&text[begin..]).expect("digits and a letter are a header's value")
+}
+
+fn duration(nanos: u128) -> Duration {
+    const SECOND: u128 = 1_000_000_000;
+    // Eight digits of hours are seconds enough for 39 bits.
+    Duration::new((nanos / SECOND) as u64, (nanos % SECOND) as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_every_unit_and_no_more_than_the_grammar() {
+        let read = |text: &str| read_grpc(text.as_bytes()).ok();
+        assert_eq!(read("1H"), Some(Duration::from_secs(3_600)));
+        assert_eq!(read("2M"), Some(Duration::from_secs(120)));
+        assert_eq!(read("3S"), Some(Duration::from_secs(3)));
+        assert_eq!(read("4m"), Some(Duration::from_millis(4)));
+        assert_eq!(read("5u"), Some(Duration::from_micros(5)));
+        assert_eq!(read("6n"), Some(Duration::from_nanos(6)));
+        assert_eq!(read("0S"), Some(Duration::ZERO));
+        assert_eq!(read("00000001S"), Some(Duration::from_secs(1)));
+        assert_eq!(
+            read("99999999H"),
+            Some(Duration::from_secs(99_999_999 * 3_600))
+        );
+        for bad in [
+            "",
+            "S",
+            "1",
+            "1s",
+            "1h",
+            " 1S",
+            "1S ",
+            "+1S",
+            "-1S",
+            "1.5S",
+            "123456789S",
+            "1SS",
+            "٣S",
+        ] {
+            assert_eq!(read(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn writes_the_finest_unit_that_fits() {
+        let write = |left| write_grpc(left).map(|value| value.to_str().unwrap().to_owned());
+        assert_eq!(
+            write(Duration::from_nanos(99_999_999)).unwrap(),
+            "99999999n"
+        );
+        assert_eq!(write(Duration::from_nanos(100_000_999)).unwrap(), "100000u");
+        assert_eq!(write(Duration::from_millis(100_000)).unwrap(), "100000m");
+        assert_eq!(write(Duration::from_secs(99_999_999)).unwrap(), "99999999S");
+        assert_eq!(write(Duration::MAX).unwrap(), "99999999H");
+        assert_eq!(write(Duration::from_nanos(1)).unwrap(), "1n");
+    }
+}
