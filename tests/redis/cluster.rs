@@ -93,6 +93,22 @@ impl Cluster {
         order(&["KEYSLOT", key]).query(&mut client).expect("a slot")
     }
 
+    /// Tells a node what to think of a slot.
+    pub(crate) fn set_slot(&self, node: usize, slot: u16, words: &[&str]) {
+        let mut client = self.nodes[node].client();
+        let mut set = order(&["SETSLOT"]);
+        set.arg(slot).arg(words);
+        set.exec(&mut client).expect("a slot to set");
+    }
+
+    pub(crate) fn migrate(&self, from: usize, to: usize, key: &str) {
+        let mut order = redis::cmd("MIGRATE");
+        order.arg("127.0.0.1").arg(self.nodes[to].port());
+        order.arg(key).arg(0).arg(5_000);
+        let migrated = order.exec(&mut self.nodes[from].client());
+        migrated.expect("both nodes are up");
+    }
+
     /// Until all nodes know of all slots.
     fn settle(&self) {
         let knows_all = |node: &Server| {
@@ -114,7 +130,7 @@ fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-pub(crate) fn order(words: &[&str]) -> redis::Cmd {
+fn order(words: &[&str]) -> redis::Cmd {
     let mut order = redis::cmd("CLUSTER");
     order.arg(words);
     order

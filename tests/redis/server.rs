@@ -5,6 +5,7 @@ use std::{
     net::TcpListener,
     process::{Child, Command, Stdio},
     thread,
+    time::{Duration, Instant},
 };
 
 const MISSING: &str = "redis-server is missing: install it with `apt-get install redis-server` \
@@ -36,6 +37,30 @@ impl Server {
             port,
             settings,
         }
+    }
+
+    /// A server whose replicas need not wait for one another.
+    pub(crate) fn primary() -> Self {
+        Self::with(&["--repl-diskless-sync-delay", "0"])
+    }
+
+    /// A replica of it that has all that it has.
+    pub(crate) fn replica(&self) -> Self {
+        let replica = Self::with(&["--replicaof", "127.0.0.1", &self.port.to_string()]);
+        let mut client = replica.client();
+        let linked = |client: &mut redis::Connection| {
+            let info: String = redis::cmd("INFO")
+                .arg("replication")
+                .query(client)
+                .expect("it is up");
+            info.contains("master_link_status:up")
+        };
+        let limit = Instant::now() + Duration::from_secs(20);
+        while !linked(&mut client) {
+            assert!(Instant::now() < limit, "the replica finds no primary");
+            thread::yield_now();
+        }
+        replica
     }
 
     pub(crate) fn port(&self) -> u16 {

@@ -3,31 +3,9 @@ use sluicegate::redis::{ErrorKind, Server as Place};
 use super::{Tally, builder, count, until};
 use crate::{sentinel::Sentinel, server::Server};
 
-fn replica_of(primary: &Server) -> Server {
-    let replica = Server::with(&["--replicaof", "127.0.0.1", &primary.port().to_string()]);
-    let mut client = replica.client();
-    let linked = |client: &mut redis::Connection| {
-        let info: String = redis::cmd("INFO").arg("replication").query(client).unwrap();
-        info.contains("master_link_status:up")
-    };
-    let limit = std::time::Instant::now() + std::time::Duration::from_secs(20);
-    while !linked(&mut client) {
-        assert!(
-            std::time::Instant::now() < limit,
-            "the replica finds no primary"
-        );
-        std::thread::yield_now();
-    }
-    replica
-}
-
-fn primary() -> Server {
-    Server::with(&["--repl-diskless-sync-delay", "0"])
-}
-
 #[tokio::test]
 async fn a_primary_that_became_a_replica_is_left_alone() {
-    let other = primary();
+    let other = Server::primary();
     let server = Server::start();
     let redis = builder(server.url()).connect().await.unwrap();
     count(&redis, "n").await.unwrap();
@@ -64,8 +42,8 @@ async fn a_primary_that_became_a_replica_is_left_alone() {
 
 #[tokio::test]
 async fn calls_follow_the_primary_that_sentinels_name() {
-    let first = primary();
-    let second = replica_of(&first);
+    let first = Server::primary();
+    let second = first.replica();
     let sentinel = Sentinel::watching(first.port());
     // One that is away, and would be asked first.
     let sentinels = ["redis://127.0.0.1:1".to_owned(), sentinel.url()];
@@ -94,8 +72,8 @@ async fn calls_follow_the_primary_that_sentinels_name() {
 
 #[tokio::test]
 async fn a_killed_primary_is_replaced() {
-    let mut first = primary();
-    let second = replica_of(&first);
+    let mut first = Server::primary();
+    let second = first.replica();
     let sentinel = Sentinel::watching(first.port());
     let redis = builder(Place::sentinel([sentinel.url()], "redis://mymaster"))
         .connect()

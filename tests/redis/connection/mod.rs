@@ -16,7 +16,7 @@ static COUNT: LazyLock<Script> =
     LazyLock::new(|| Script::new("return redis.call('INCR', KEYS[1])"));
 
 /// A builder for tests: probes come soon.
-fn builder(place: impl Into<Place>) -> Builder {
+pub(crate) fn builder(place: impl Into<Place>) -> Builder {
     Connection::builder(place)
         .timeout(Duration::from_millis(200))
         .breaker(3, Duration::from_millis(20))
@@ -33,7 +33,7 @@ async fn count(redis: &Connection, key: &str) -> Result<i64, Error> {
 }
 
 /// Again and again until it is so; the bound is for tests that fail.
-async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
+pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
     let polling = async {
         while !holds().await {
             yield_now().await;

@@ -6,7 +6,7 @@ use std::{
 use sluicegate::redis::{ErrorKind, Server as Place};
 
 use super::{Tally, builder, count, until};
-use crate::cluster::{Cluster, order};
+use crate::cluster::Cluster;
 
 /// Keys in one slot, which is on the first node in the beginning.
 fn keys_of_one_slot(cluster: &Cluster) -> (u16, Vec<String>) {
@@ -17,19 +17,6 @@ fn keys_of_one_slot(cluster: &Cluster) -> (u16, Vec<String>) {
         cluster.slot(&tag),
         (0..8).map(|n| format!("{tag}{n}")).collect(),
     )
-}
-
-fn set_slot(cluster: &Cluster, node: usize, slot: u16, words: &[&str]) {
-    let mut client = cluster.nodes[node].client();
-    let mut set = order(&["SETSLOT"]);
-    set.arg(slot).arg(words).exec(&mut client).unwrap();
-}
-
-fn migrate(cluster: &Cluster, from: usize, to: usize, key: &str) {
-    let mut order = redis::cmd("MIGRATE");
-    order.arg("127.0.0.1").arg(cluster.nodes[to].port());
-    order.arg(key).arg(0).arg(5_000);
-    order.exec(&mut cluster.nodes[from].client()).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -60,17 +47,17 @@ async fn nothing_runs_twice_while_a_slot_moves() {
     let moving = async {
         some_more().await;
         let (source, target) = (cluster.id(0), cluster.id(1));
-        set_slot(&cluster, 1, slot, &["IMPORTING", &source]);
-        set_slot(&cluster, 0, slot, &["MIGRATING", &target]);
+        cluster.set_slot(1, slot, &["IMPORTING", &source]);
+        cluster.set_slot(0, slot, &["MIGRATING", &target]);
         for key in &keys {
             some_more().await;
-            migrate(&cluster, 0, 1, key);
+            cluster.migrate(0, 1, key);
         }
         some_more().await;
         let asked = redis.stats().redirections;
         assert!(asked > 0, "the source pointed to the target");
-        set_slot(&cluster, 1, slot, &["NODE", &target]);
-        set_slot(&cluster, 0, slot, &["NODE", &target]);
+        cluster.set_slot(1, slot, &["NODE", &target]);
+        cluster.set_slot(0, slot, &["NODE", &target]);
         until("a MOVED", || async { redis.stats().redirections > asked }).await;
         some_more().await;
         done.store(true, Ordering::Relaxed);
