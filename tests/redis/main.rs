@@ -5,6 +5,7 @@
 
 mod cluster;
 mod connection;
+mod failures;
 mod kept;
 mod leases;
 mod limiter;

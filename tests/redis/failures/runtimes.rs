@@ -1,0 +1,90 @@
+//! A limiter that is used on more than one runtime.
+
+use std::time::Duration;
+
+use futures_util::{FutureExt, future::join_all};
+use sluicegate::limit::{Check, Checking, FailClosed, Redis, TokenBucket};
+use tokio::{
+    runtime::{Builder, Runtime},
+    time::timeout,
+};
+
+use super::{
+    accounts::{Tally, charged},
+    limiter, patient, stubborn,
+};
+use crate::{
+    connection::{builder, until},
+    server::Server,
+};
+
+type Checks = Vec<Check<Checking<TokenBucket, FailClosed>>>;
+
+fn one_thread() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+fn checks(limiter: &Redis<TokenBucket, FailClosed>) -> Checks {
+    (0..600).map(|_| limiter.check("k", 1)).collect()
+}
+
+/// Has this runtime's tasks work the queue: both of them are in a call.
+fn occupy(runtime: &Runtime, limiter: &Redis<TokenBucket, FailClosed>) -> Checks {
+    runtime.block_on(async {
+        let mut checks = checks(limiter);
+        checks.iter_mut().for_each(|check| {
+            assert!(check.now_or_never().is_none());
+        });
+        let calls = || async { limiter.counts().calls >= 3 };
+        until("all calls are under way", calls).await;
+        checks
+    })
+}
+
+fn ask(runtime: &Runtime, limiter: &Redis<TokenBucket, FailClosed>) -> Checks {
+    runtime.block_on(async { checks(limiter) })
+}
+
+fn answered(runtime: &Runtime, checks: Checks, tally: &Tally) {
+    let answers = async { timeout(Duration::from_secs(20), join_all(checks)).await };
+    let answers = runtime.block_on(answers);
+    let answers = answers.expect("all are answered");
+    answers.iter().for_each(|answer| tally.add(1, answer));
+}
+
+fn goes_on(runtime: &Runtime, limiter: &Redis<TokenBucket, FailClosed>, tally: &Tally) {
+    runtime.block_on(until("Redis answers", || async {
+        limiter.peek("k").await.is_ok()
+    }));
+    answered(runtime, ask(runtime, limiter), tally);
+    tally.explains(runtime.block_on(charged(limiter, "k")));
+    assert!(tally.admitted() >= 600, "{tally:?}");
+}
+
+#[test]
+fn who_waits_on_another_runtime_is_answered_when_one_ends() {
+    let server = Server::start();
+    let (first, second) = (one_thread(), one_thread());
+    let calls = patient(stubborn(builder(server.url())));
+    let (_, limiter) = second.block_on(limiter(calls));
+    server.stop();
+    let tally = Tally::default();
+    drop(occupy(&first, &limiter));
+    let waiting = ask(&second, &limiter);
+    drop(first);
+    answered(&second, waiting, &tally);
+    server.go_on();
+    goes_on(&second, &limiter, &tally);
+}
+
+#[test]
+fn a_connection_outlives_the_runtime_that_it_began_on() {
+    let server = Server::start();
+    let (first, second) = (one_thread(), one_thread());
+    let (connection, limiter) = first.block_on(limiter(builder(server.url())));
+    let tally = Tally::default();
+    answered(&first, ask(&first, &limiter), &tally);
+    drop(first);
+    goes_on(&second, &limiter, &tally);
+    assert_eq!(connection.stats().connects, 2);
+}
