@@ -36,7 +36,7 @@ use crate::{
 /// A question under way.
 pub(super) enum Asking {
     Direct(Pin<Box<dyn Future<Output = Reply> + Send>>),
-    Queued(oneshot::Receiver<Reply>),
+    Queued(Queued),
     Failed(Option<Error>),
 }
 
@@ -46,15 +46,37 @@ impl Future for Asking {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Reply> {
         match self.get_mut() {
             Self::Direct(call) => call.as_mut().poll(cx),
-            Self::Queued(answer) => {
-                let answer = ready!(Pin::new(answer).poll(cx));
-                Poll::Ready(answer.unwrap_or_else(|_| Err(Error::no_runtime())))
-            }
+            Self::Queued(queued) => queued.poll(cx),
             Self::Failed(error) => {
                 let error = error.take().expect("polled after it was done");
                 Poll::Ready(Err(error))
             }
         }
+    }
+}
+
+/// A question that others ask.
+pub(super) struct Queued {
+    answer: oneshot::Receiver<Reply>,
+    until: Instant,
+    within: Duration,
+    /// From the first poll on.
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl Queued {
+    /// Who asks may be held up, or on a runtime that stands still, so whoever
+    /// waits looks at the clock, too.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Reply> {
+        if let Poll::Ready(answer) = Pin::new(&mut self.answer).poll(cx) {
+            return Poll::Ready(answer.unwrap_or_else(|_| Err(Error::no_runtime())));
+        }
+        let until = self.until;
+        let sleep = self
+            .sleep
+            .get_or_insert_with(|| Box::pin(sleep_until(until)));
+        ready!(sleep.as_mut().poll(cx));
+        Poll::Ready(Err(Error::late(self.within)))
     }
 }
 
@@ -70,7 +92,12 @@ impl<R: Scripted> Shared<R> {
                 let way = Way(self.clone());
                 Asking::Direct(Box::pin(async move { way.0.ask_alone(ask).await }))
             }
-            Ok(Route::Queued(answer)) => Asking::Queued(answer),
+            Ok(Route::Queued(answer, until)) => Asking::Queued(Queued {
+                answer,
+                until,
+                within: self.connection.timeout(),
+                sleep: None,
+            }),
             Err(error) => Asking::Failed(Some(error)),
         }
     }

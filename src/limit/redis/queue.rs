@@ -72,8 +72,8 @@ pub(super) type Reply = Result<Answer, Error>;
 pub(super) enum Route {
     /// By the caller, who must hold on to the way until it has the answer.
     Direct(Ask),
-    /// With others.
-    Queued(oneshot::Receiver<Reply>),
+    /// With others, until then.
+    Queued(oneshot::Receiver<Reply>, Instant),
 }
 
 impl<R: Scripted> Shared<R> {
@@ -89,8 +89,8 @@ impl<R: Scripted> Shared<R> {
             return Ok(Route::Direct(ask));
         }
         let (reply, answer) = oneshot::channel();
-        self.push(&mut state, ask, Some(reply))?;
-        Ok(Route::Queued(answer))
+        let until = self.push(&mut state, ask, Some(reply))?;
+        Ok(Route::Queued(answer, until))
     }
 
     /// Asks without wanting to know.
@@ -104,7 +104,7 @@ impl<R: Scripted> Shared<R> {
         state: &mut State,
         ask: Ask,
         reply: Option<oneshot::Sender<Reply>>,
-    ) -> Result<(), Error> {
+    ) -> Result<Instant, Error> {
         if state.jobs.len() >= self.capacity {
             self.counters.overloaded();
             return Err(Error::overloaded(self.capacity));
@@ -120,7 +120,7 @@ impl<R: Scripted> Shared<R> {
         let until = Instant::now() + self.connection.timeout();
         let asker = Asker { until, reply };
         state.jobs.push_back(Job { ask, asker });
-        Ok(())
+        Ok(until)
     }
 
     /// The caller who called for itself is done.

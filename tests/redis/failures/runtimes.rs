@@ -88,3 +88,20 @@ fn a_connection_outlives_the_runtime_that_it_began_on() {
     goes_on(&second, &limiter, &tally);
     assert_eq!(connection.stats().connects, 2);
 }
+
+/// Nothing drives a runtime of one thread between two `block_on`.
+#[test]
+fn who_waits_for_a_runtime_that_stands_still_is_answered() {
+    let server = Server::start();
+    let (first, second) = (one_thread(), one_thread());
+    let (_, limiter) = second.block_on(limiter(stubborn(builder(server.url()))));
+    server.stop();
+    let tally = Tally::default();
+    let stuck = occupy(&first, &limiter);
+    let waiting = ask(&second, &limiter);
+    answered(&second, waiting, &tally);
+    server.go_on();
+    answered(&second, ask(&second, &limiter), &tally);
+    answered(&first, stuck, &tally);
+    goes_on(&second, &limiter, &tally);
+}
