@@ -6,6 +6,7 @@
 mod cluster;
 mod connection;
 mod failures;
+mod fleet;
 mod kept;
 mod leases;
 mod limiter;
