@@ -10,12 +10,16 @@ use std::{
     process::{Child, ChildStdout, Command, ExitStatus, Stdio},
     sync::mpsc,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use http::{HeaderName, Method, Request, Response, StatusCode, header::CONTENT_TYPE};
 use serde_json::{Value, json};
 use sfv::{Item, Parser};
+
+#[path = "redis/server.rs"]
+#[allow(dead_code, reason = "the tests of the limiter have use for more of it")]
+mod redis_server;
 
 const ORDER: &str = r#"{"item":"book","quantity":2}"#;
 
@@ -209,7 +213,7 @@ fn clients_of_a_trusted_proxy_have_a_budget_each() {
 fn bad_flags_are_refused_by_name() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
-    let flags: [&[&str]; 18] = [
+    let flags: [&[&str]; 23] = [
         &["--listen", &taken],
         &["--listen", "nowhere"],
         &["--listen", "127.0.0.1:65536"],
@@ -228,6 +232,11 @@ fn bad_flags_are_refused_by_name() {
         &["--trust-proxy", "10.0.0.0/33"],
         &["--trust-proxy", "proxy.example"],
         &["--trust-proxy", ""],
+        &["--redis", ""],
+        &["--redis", "nowhere"],
+        &["--redis", "http://127.0.0.1"],
+        &["--redis", "redis://127.0.0.1/first"],
+        &["--on-redis-failure", "guess"],
     ];
     for flags in flags {
         let (status, message) = refusal_of(flags);
@@ -258,9 +267,139 @@ fn a_refused_flag_says_what_is_allowed() {
             "allowed is a network such as 10.0.0.0/8",
         ),
         ("--listen", "here", "allowed is a free address and port"),
+        ("--redis", "here", "allowed is an address such as redis://"),
     ] {
         let (_, message) = refusal_of(&[flag, value]);
         assert!(message.contains(allowed), "{message}");
+    }
+}
+
+#[test]
+fn instances_on_one_redis_admit_together_what_one_would() {
+    for algorithm in ["token-bucket", "sliding-log"] {
+        let redis = redis_server::Server::start();
+        let quota = ["--limit", "7", "--burst", "7", "--per", "1h"];
+        let shared = ["--redis", &redis.url(), "--algorithm", algorithm];
+        let flags = [&shared[..], &quota].concat();
+        let instances = [Server::start(&flags), Server::start(&flags)];
+        assert_ne!(instances[0].address, instances[1].address);
+        for left in (0..7).rev() {
+            let placed = instances[left % 2].ask(order());
+            assert_eq!(placed.status(), StatusCode::CREATED, "{algorithm}");
+            assert_eq!(parameter(&placed, "ratelimit", "r"), Some(left as i64));
+        }
+        for instance in instances.iter().cycle().take(6) {
+            problem_of(&instance.ask(order()), StatusCode::TOO_MANY_REQUESTS);
+        }
+    }
+}
+
+/// An instance with a limit of two, of which one is used, and then no Redis.
+fn without_redis(on_failure: &str) -> (Server, redis_server::Server) {
+    let mut redis = redis_server::Server::start();
+    let quota = ["--limit", "2", "--burst", "2", "--per", "1h"];
+    let shared = ["--redis", &redis.url(), "--on-redis-failure", on_failure];
+    let server = Server::start(&[&shared[..], &quota].concat());
+    assert_eq!(server.ask(order()).status(), StatusCode::CREATED);
+    redis.kill();
+    (server, redis)
+}
+
+/// Redis comes back with nothing in it, so that two pass and no more.
+fn limits_again(server: &Server, mut redis: redis_server::Server) {
+    redis.restart();
+    let limit = Instant::now() + HANGS;
+    let mut client = redis.client();
+    let mut buckets = || {
+        let names = redis::cmd("KEYS")
+            .arg("sluicegate:{orders:*")
+            .query(&mut client);
+        names.map(|names: Vec<String>| names.len())
+    };
+    while buckets() != Ok(1) {
+        assert!(Instant::now() < limit, "Redis is not asked");
+        server.ask(order());
+    }
+    while server.ask(order()).status() != StatusCode::TOO_MANY_REQUESTS {
+        assert!(Instant::now() < limit, "nothing is limited");
+    }
+    let refused = server.ask(order());
+    problem_of(&refused, StatusCode::TOO_MANY_REQUESTS);
+}
+
+#[test]
+fn without_redis_orders_pass_where_that_is_wanted() {
+    let (server, redis) = without_redis("open");
+    for _ in 0..10 {
+        assert_eq!(server.ask(order()).status(), StatusCode::CREATED);
+    }
+    limits_again(&server, redis);
+}
+
+#[test]
+fn without_redis_orders_are_refused_where_that_is_wanted() {
+    let (server, redis) = without_redis("closed");
+    for _ in 0..10 {
+        problem_of(&server.ask(order()), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(server.ask(get("/healthz")).status(), StatusCode::OK);
+    }
+    limits_again(&server, redis);
+}
+
+#[test]
+fn without_redis_each_instance_limits_by_itself() {
+    let (server, redis) = without_redis("local");
+    for _ in 0..2 {
+        assert_eq!(server.ask(order()).status(), StatusCode::CREATED);
+    }
+    for _ in 0..5 {
+        problem_of(&server.ask(order()), StatusCode::TOO_MANY_REQUESTS);
+    }
+    limits_again(&server, redis);
+}
+
+#[test]
+fn it_starts_while_redis_is_away() {
+    let mut redis = redis_server::Server::start();
+    redis.kill();
+    let quota = ["--limit", "2", "--burst", "2", "--per", "1h"];
+    let closed = ["--redis", &redis.url(), "--on-redis-failure", "closed"];
+    let server = Server::start(&[&closed[..], &quota].concat());
+    problem_of(&server.ask(order()), StatusCode::SERVICE_UNAVAILABLE);
+    limits_again(&server, redis);
+}
+
+#[test]
+fn no_password_of_redis_is_printed() {
+    let redis = redis_server::Server::with(&["--requirepass", "open-sesame"]);
+    let at = |login: &str, path: &str| format!("redis://{login}@127.0.0.1:{}/{path}", redis.port());
+    for address in [
+        at("default:hunter2", ""),
+        at("ali:hunter2", ""),
+        at(":hunter2", "first"),
+        at("default:open-sesame", "99"),
+        "ali:hunter2@127.0.0.1".to_owned(),
+        "unix:///nowhere?pass=hunter2&db=first".to_owned(),
+    ] {
+        let (status, message) = refusal_of(&["--redis", &address]);
+        assert_eq!(status.code(), Some(2), "{message}");
+        assert!(message.contains("'--redis'"), "{message}");
+        assert!(!message.contains("hunter2"), "{message}");
+        assert!(!message.contains("open-sesame"), "{message}");
+    }
+
+    // Neither is one that is right, nor one of a server that is away.
+    let right = Server::start(&["--redis", &at("default:open-sesame", "3")]);
+    assert_eq!(right.ask(order()).status(), StatusCode::CREATED);
+    let address = at("default:open-sesame", "3");
+    drop(redis);
+    assert_eq!(right.ask(order()).status(), StatusCode::CREATED);
+    let late = Server::start(&["--redis", &address]);
+    assert_eq!(late.ask(order()).status(), StatusCode::CREATED);
+    for server in [right, late] {
+        let log = server.log();
+        assert!(log.contains("the policy decides"), "{log}");
+        assert!(!log.contains("open-sesame"), "{log}");
     }
 }
 
@@ -304,6 +443,15 @@ impl Server {
 
     fn ask(&self, request: Request<String>) -> Response<String> {
         exchange(self.address, &request).expect("the server answers")
+    }
+
+    /// Ends it, and answers what it has logged.
+    fn log(mut self) -> String {
+        _ = self.child.kill();
+        let mut log = String::new();
+        let mut stderr = self.child.stderr.take().expect("stderr is piped");
+        stderr.read_to_string(&mut log).expect("UTF-8 on stderr");
+        log
     }
 
     fn status_for(&self, forwarded_for: &str) -> StatusCode {
