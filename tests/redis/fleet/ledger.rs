@@ -71,3 +71,12 @@ pub(super) fn log(states: &[Vec<u64>]) -> BTreeMap<Tick, u64> {
     // An entry that grows is written anew.
     states.iter().map(|state| (state[0], state[1])).collect()
 }
+
+/// The most that a log has in any span that is shorter than `width`.
+pub(super) fn busiest(log: &BTreeMap<Tick, u64>, width: Tick) -> u64 {
+    let spans = log
+        .keys()
+        .map(|&last| (last + 1).saturating_sub(width)..=last);
+    let sums = spans.map(|span| log.range(span).map(|(_, cost)| cost).sum());
+    sums.max().unwrap_or(0)
+}
