@@ -79,8 +79,10 @@ pub use self::{builder::RedisBuilder, checking::Checking, counts::RedisCounts};
 ///
 /// A denial is remembered until it has passed, so that hammering costs Redis
 /// nothing: nobody can pass sooner, unless another process
-/// [gives back](Self::credit) or [resets](Self::reset). Set
-/// [`remember_denials`](RedisBuilder::remember_denials) to 0 if that matters.
+/// [gives back](Self::credit) or [resets](Self::reset), or Redis loses its state.
+/// Set [`remember_denials`](RedisBuilder::remember_denials) to 0 if that matters.
+/// Where a limit is leased, a denial is remembered for 50 ms at most, for what
+/// others have leased may come back.
 ///
 /// # Leases
 ///

@@ -1,5 +1,7 @@
 //! Shares that are taken ahead of need: never more than without them.
 
+mod processes;
+
 use std::time::Duration;
 
 use futures_util::future::join_all;

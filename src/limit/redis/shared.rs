@@ -152,6 +152,12 @@ impl<R: Scripted> Shared<R> {
         else {
             return;
         };
+        // What others have leased may come back before.
+        let retry = if self.leases.is_some() {
+            retry.min(LOOK)
+        } else {
+            retry
+        };
         let (ask, found) = (denial.ask, (denial.state, denial.now));
         denials.remember(ask.bucket.key, ask.epoch, found, ask.cost(), retry);
     }
