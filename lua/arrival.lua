@@ -141,6 +141,17 @@ local function arrival(terms, kind)
         return true
     end
 
+    -- All of it, less the time for which the bucket would have been whole without
+    -- it: whoever came since found it no fuller than that.
+    local function undo(state, now, cost, at, mark)
+        if queues then return give_back(state, now, cost, at, mark) end
+        local before = max(0, mark - tick - cost * token)
+        local back = cost * token - max(0, max(0, now - at) * tick - before)
+        if back <= 0 then return 0 end
+        state.at, state.ahead = now, max((state.held or 0) * token, distance(state, now) - back)
+        return cost
+    end
+
     local function write(key, state, now)
         local ahead = distance(state, now)
         if ahead == 0 then return call('DEL', key) end
@@ -154,7 +165,7 @@ local function arrival(terms, kind)
 
     return {
         queues = queues, read = read, found = found, decide = decide, remaining = remaining,
-        credit = credit, debit = debit, give_back = give_back, write = write,
+        credit = credit, debit = debit, give_back = give_back, undo = undo, write = write,
         lease = lease, unlease = unlease,
     }
 end

@@ -12,14 +12,15 @@
 --   'd <cost>'               debits
 --   'r'                      resets
 --   'b <cost> <at> <mark>'   gives back a booking that is due at a later instant
+--   'x <cost> <at> <mark>'   undoes a charge of an earlier instant
 --   'l <want> <spent> <term>'     leases up to so much; and so much was spent of
 --                                 what was leased in that term
 --   'y <unspent> <spent> <term>'  gives back what is left of leases
 --
 -- Returns whole numbers: the instant; for each decision how many were admitted,
 -- or how much was taken, and the state as it was found before; 1 for a credit,
--- debit or reset; for a booking what was given back; for a lease what is granted,
--- the state as it was found before, its term, and the instant at which that ends.
+-- debit or reset; for a booking or a charge what was given back; for a lease what
+-- is granted, the state as it was found before, its term, and when that ends.
 
 local terms = {}
 for i = 1, tonumber(ARGV[3]) do terms[i] = tonumber(ARGV[3 + i]) end
@@ -82,6 +83,9 @@ local function change(key, state, entry)
         changed = rule.unlease(state, now, cost, at, mark)
     elseif verb == 'b' then
         done = at > now and rule.give_back(state, now, cost, at, mark) or 0
+        changed = done > 0
+    elseif verb == 'x' then
+        done = rule.undo(state, now, cost, at, mark)
         changed = done > 0
     else
         reply[next] = 0

@@ -111,8 +111,8 @@ local function pop(log, cost)
     tail[1] = { at = it.at, cost = rest - before, total = plus(log.base, rest) }
 end
 
--- Takes back what was booked for an instant, if it is there. What lies behind it
--- is yet to come, too, and so is never much.
+-- Takes back what was booked or charged for an instant, if it is there. What lies
+-- behind it came in between or is yet to come, and so is never much.
 local function take_out(log, cost, at)
     if log.kept == log.first then return 0 end
     local index, it = first_that(log, log.first - 1, log.kept - 1, function(it) return it.at >= at end)

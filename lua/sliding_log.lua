@@ -76,9 +76,13 @@ rules.sliding_log = function(terms)
         call('PEXPIRE', key, expiry(max(0, newest.at + width - now)))
     end
 
+    local function give_back(log, _, cost, at)
+        return take_out(log, cost, at)
+    end
+
     return {
         read = read, found = found, decide = decide, remaining = remaining, book = book, write = write,
         credit = function(log, _, cost) pop(log, cost) end, debit = debit,
-        give_back = function(log, _, cost, at) return take_out(log, cost, at) end,
+        give_back = give_back, undo = give_back,
     }
 end

@@ -75,7 +75,8 @@ local function window(terms, counters, kind)
         state.current = min(most, state.current + cost)
     end
 
-    -- A booking counts in the window in which it falls due.
+    -- A booking counts in the window in which it falls due, and a charge in that
+    -- of its instant.
     local function give_back(state, now, cost, at)
         if state.index ~= floor(at / width) then return 0 end
         cost = min(cost, state.current)
@@ -111,8 +112,8 @@ local function window(terms, counters, kind)
     -- The rule itself has yet to say how it decides.
     rule = {
         limit = terms[1], width = width, read = read, found = found, decide = false, remaining = false,
-        credit = credit, debit = debit, give_back = give_back, life = false, write = write,
-        lease = lease, unlease = unlease,
+        credit = credit, debit = debit, give_back = give_back, undo = give_back, life = false,
+        write = write, lease = lease, unlease = unlease,
     }
     return rule, view
 end

@@ -85,6 +85,31 @@ impl Arrival {
         *state = self.word(now, ahead.saturating_sub(cost.saturating_mul(self.token)));
     }
 
+    /// All of it, less the time for which the bucket would have been whole
+    /// without it: whoever came since found it no fuller than that.
+    pub(super) fn undo(
+        &self,
+        state: &mut Word,
+        now: Tick,
+        cost: Cost,
+        (at, mark): (Tick, u64),
+    ) -> Cost {
+        let charged = cost.saturating_mul(self.token);
+        let before = mark.saturating_sub(self.tick + charged);
+        let since = now.saturating_sub(at).saturating_mul(self.tick);
+        let back = charged.saturating_sub(since.saturating_sub(before));
+        if back == 0 {
+            return 0;
+        }
+        *state = self.word(now, self.ahead(*state, now).saturating_sub(back));
+        cost
+    }
+
+    /// Whether the state is the one that a charge of this mark has left.
+    pub(super) fn is_last(&self, state: Word, at: Tick, mark: u64) -> bool {
+        self.mark(state, at) == mark
+    }
+
     pub(super) fn debit(&self, state: &mut Word, now: Tick, cost: Cost) {
         let level = self
             .ahead(*state, now)
@@ -132,7 +157,6 @@ impl Arrival {
 
     /// Units until the bucket is whole, seen from the tick before a booking
     /// falls due: waits are rounded up to a tick, so there may be none at it.
-    #[cfg(feature = "redis")]
     pub(super) fn mark(&self, state: Word, at: Tick) -> u64 {
         self.ahead(state, at.saturating_sub(1))
     }

@@ -103,6 +103,14 @@ impl Rule for FixedWindow {
         *state = self.window.word(&view, 0, current);
     }
 
+    fn undo(&self, state: &mut Word, now: Tick, cost: Cost, at: Tick, _mark: u64) -> Cost {
+        let cost = self.window.counted_at(*state, now, at).min(cost);
+        if cost > 0 {
+            self.credit(state, now, cost);
+        }
+        cost
+    }
+
     #[inline]
     fn is_ahead(&self, state: &Word, now: Tick) -> bool {
         self.window.view(*state, now).ahead > 0

@@ -95,6 +95,23 @@ impl Rule for LeakyBucket {
         self.arrival.debit(state, now, cost);
     }
 
+    fn mark(&self, state: &Word, at: Tick) -> u64 {
+        self.arrival.mark(*state, at)
+    }
+
+    /// A place in the queue goes back only while nobody came after it, or else a
+    /// newcomer would be given the place of the last who did.
+    fn undo(&self, state: &mut Word, now: Tick, cost: Cost, at: Tick, mark: u64) -> Cost {
+        match self.queues {
+            true if !self.arrival.is_last(*state, at, mark) => 0,
+            true => {
+                self.arrival.credit(state, now, cost);
+                cost
+            }
+            false => self.arrival.undo(state, now, cost, (at, mark)),
+        }
+    }
+
     #[inline]
     fn queues(&self) -> bool {
         self.queues
@@ -156,10 +173,6 @@ mod script {
 
         fn found(&self, now: Tick, reply: &mut Numbers<'_>) -> Option<Word> {
             Some(self.arrival.word(now, reply.take()?))
-        }
-
-        fn mark(&self, state: &Word, at: Tick) -> u64 {
-            self.arrival.mark(*state, at)
         }
     }
 }

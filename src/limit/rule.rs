@@ -56,6 +56,28 @@ pub trait Rule: Clone + fmt::Debug + Send + Sync + 'static {
         self.decide(state, now + wait, cost).after(wait)
     }
 
+    /// What tells, seen from the instant `at` of a charge, whether somebody has
+    /// come after it: `state` is the one that the charge left. A booking is
+    /// seen from when it falls due.
+    fn mark(&self, state: &Self::State, at: Tick) -> u64 {
+        let _ = (state, at);
+        0
+    }
+
+    /// Takes back what was charged at the earlier instant `at`, with its
+    /// [`mark`](Self::mark), for a request that does not pass after all, and
+    /// answers how much that was. Never leaves more than if it had not been
+    /// charged; what cannot be told apart from others' charges lapses.
+    ///
+    /// It is a [`credit`](Self::credit) unless the rule knows better. A credit
+    /// goes to the present; who came in between may have been judged by another
+    /// window, or an older entry.
+    fn undo(&self, state: &mut Self::State, now: Tick, cost: Cost, at: Tick, mark: u64) -> Cost {
+        let _ = (at, mark);
+        self.credit(state, now, cost);
+        cost
+    }
+
     /// Whether it makes requests wait by itself, with the verdict
     /// [`Queue`](super::Verdict::Queue). Then it refuses what finds its queue
     /// full, however patient the caller is.

@@ -36,14 +36,6 @@ pub trait Scripted: Rule + sealed::Sealed {
     #[doc(hidden)]
     fn found(&self, now: Tick, reply: &mut Numbers<'_>) -> Option<Self::State>;
 
-    /// What tells, seen from the instant at which a booking falls due, whether
-    /// somebody has come after it: `state` is the one that the booking left.
-    #[doc(hidden)]
-    fn mark(&self, state: &Self::State, at: Tick) -> u64 {
-        let _ = (state, at);
-        0
-    }
-
     /// Whether shares of a bucket can be charged ahead of need.
     #[doc(hidden)]
     fn leases(&self) -> bool {
@@ -76,13 +68,15 @@ pub enum Entry {
     /// Forgets the bucket.
     Reset,
     /// Gives back what was booked for a later instant, by its cost, that
-    /// instant, and its [mark](Scripted::mark).
+    /// instant, and its [mark](Rule::mark).
     GiveBack(Cost, Tick, u64),
     /// Charges up to so much ahead of need; and so much was spent of what was
     /// charged in that term.
     Lease(Cost, Cost, u64),
     /// Gives back what was not spent in that term, and tells what was.
     Return(Cost, Cost, u64),
+    /// See [`Rule::undo`]: by the cost, the instant and the mark of a charge.
+    Undo(Cost, Tick, u64),
 }
 
 impl Entry {
@@ -117,6 +111,7 @@ impl Entry {
             Self::Return(unspent, spent, term) => {
                 format!("y {} {} {term}", sent(unspent), sent(spent))
             }
+            Self::Undo(cost, at, mark) => format!("x {} {at} {mark}", sent(cost)),
         }
     }
 

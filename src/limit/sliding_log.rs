@@ -96,6 +96,23 @@ impl Log {
         }
     }
 
+    /// Takes back what was admitted at an instant, if it is still there.
+    fn take_out(&mut self, cost: Cost, at: Tick) -> Cost {
+        let Ok(index) = self.entries.binary_search_by_key(&at, |entry| entry.at) else {
+            return 0;
+        };
+        let entry = &mut self.entries[index];
+        if entry.cost < cost {
+            return 0;
+        }
+        entry.cost -= cost;
+        self.used -= cost;
+        if entry.cost == 0 {
+            self.entries.remove(index);
+        }
+        cost
+    }
+
     fn last(&self) -> Option<Tick> {
         self.entries.back().map(|entry| entry.at)
     }
@@ -217,6 +234,11 @@ impl Rule for SlidingLog {
         if cost > 0 {
             log.push(now, cost, self.longest());
         }
+    }
+
+    fn undo(&self, log: &mut Log, now: Tick, cost: Cost, at: Tick, _mark: u64) -> Cost {
+        log.forget(now, self.width());
+        log.take_out(cost, at)
     }
 
     /// Forgets nothing but what has left the window by now: the booking may

@@ -68,6 +68,14 @@ impl Rule for TokenBucket {
         self.arrival.debit(state, now, cost);
     }
 
+    fn mark(&self, state: &Word, at: Tick) -> u64 {
+        self.arrival.mark(*state, at)
+    }
+
+    fn undo(&self, state: &mut Word, now: Tick, cost: Cost, at: Tick, mark: u64) -> Cost {
+        self.arrival.undo(state, now, cost, (at, mark))
+    }
+
     #[inline]
     fn life(&self, state: &Word, now: Tick) -> Tick {
         self.arrival.life(*state, now)
@@ -123,10 +131,6 @@ mod script {
 
         fn found(&self, now: Tick, reply: &mut Numbers<'_>) -> Option<Word> {
             Some(self.arrival.word(now, reply.take()?))
-        }
-
-        fn mark(&self, state: &Word, at: Tick) -> u64 {
-            self.arrival.mark(*state, at)
         }
     }
 }

@@ -83,6 +83,15 @@ impl Window {
         }
     }
 
+    /// What is counted in the window of `at`, if that is still the present one.
+    pub(super) fn counted_at(&self, state: Word, now: Tick, at: Tick) -> u64 {
+        let view = self.view(state, now);
+        match view.index == at / self.width {
+            true => view.current,
+            false => 0,
+        }
+    }
+
     /// Counts of nothing are no more than a bucket never seen, unless their
     /// window is yet to begin: then they stand for what they have displaced.
     #[inline]

@@ -3,7 +3,10 @@
 use proptest::prelude::*;
 use sluicegate::{
     clock::Tick,
-    limit::{FixedWindow, LeakyBucket, Quota, Rule, SlidingLog, SlidingWindow, TokenBucket},
+    limit::{
+        Cost, FixedWindow, LeakyBucket, Quota, Rule, SlidingLog, SlidingWindow, TokenBucket,
+        Verdict,
+    },
 };
 
 use crate::support::{Arrival, START, play, quota, small_quota, with_arrivals};
@@ -124,6 +127,54 @@ fn credits_up_to_full<R: Rule>(rule: &R, arrivals: &[Arrival]) {
     });
 }
 
+/// What was charged goes back whole at once, and later never so that more
+/// passes than if it had not been charged. `pick` is the one that is charged
+/// for nothing.
+fn undoes_what_was_charged<R: Rule>(rule: &R, arrivals: &[Arrival], pick: usize) {
+    let (mut with, mut without) = (R::State::default(), R::State::default());
+    let (mut now, mut charge) = (START, None);
+    for (index, arrival) in arrivals.iter().enumerate() {
+        now += arrival.after;
+        if index == pick % arrivals.len() {
+            charge = charged(rule, &mut with, now, arrival.cost.max(1));
+        } else if rule.decide(&mut with, now, arrival.cost).is_admitted() {
+            assert!(rule.decide(&mut without, now, arrival.cost).is_admitted());
+        }
+        let Some((cost, at, mark)) = charge else {
+            continue;
+        };
+        let mut undone = with.clone();
+        let back = rule.undo(&mut undone, now, cost, at, mark);
+        assert!(back == cost || index > pick % arrivals.len());
+        for (later, cost) in [(0, 0), (0, 1), (1, 2), (1_000, 1), (70_000, 5)] {
+            let ask = |state: &R::State| rule.decide(&mut state.clone(), now + later, cost);
+            let (undone, without) = (ask(&undone), ask(&without));
+            assert!(
+                undone.is_denied() || without.is_admitted(),
+                "given back too much"
+            );
+            if index == pick % arrivals.len() {
+                assert_eq!(undone, without, "given back too little");
+            }
+        }
+    }
+}
+
+/// Charges, and answers what it takes to undo that.
+fn charged<R: Rule>(
+    rule: &R,
+    state: &mut R::State,
+    now: Tick,
+    cost: Cost,
+) -> Option<(Cost, Tick, u64)> {
+    let at = match rule.decide(state, now, cost).verdict() {
+        Verdict::Admit => now,
+        Verdict::Queue(wait) => now + wait.as_micros() as Tick,
+        Verdict::Deny => return None,
+    };
+    Some((cost, at, rule.mark(state, at)))
+}
+
 /// A clock that steps back admits no more than one that stands still.
 fn mints_nothing_when_time_steps_back<R: Rule>(rule: &R, arrivals: &[Arrival], back: Tick) {
     let back = back % rule.lifetime();
@@ -146,6 +197,7 @@ fn laws<R: Rule>(rule: &R, arrivals: &[Arrival], back: Tick) {
     tells_the_truth(rule, arrivals);
     credits_up_to_full(rule, arrivals);
     mints_nothing_when_time_steps_back(rule, arrivals, back);
+    undoes_what_was_charged(rule, arrivals, back as usize);
 }
 
 fn case(

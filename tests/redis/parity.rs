@@ -98,6 +98,14 @@ struct Place {
     mark: u64,
 }
 
+/// What an entry charges, if it is admitted.
+fn cost_of(entry: Entry) -> Option<Cost> {
+    match entry {
+        Entry::Check(cost) | Entry::Reserve(_, cost, _) => Some(cost).filter(|cost| *cost > 0),
+        _ => None,
+    }
+}
+
 /// What is kept of a rule's bucket, and what becomes of it without a booking.
 trait Twin: Scripted {
     fn kept(&self, held: &Held, now: Tick) -> Self::State;
@@ -304,6 +312,8 @@ struct Life<'a, R: Twin> {
     written: Tick,
     held: Held,
     places: Vec<Place>,
+    /// What was charged.
+    charges: Vec<Place>,
     retry: Option<Tick>,
     dice: &'a mut Dice,
 }
@@ -377,7 +387,7 @@ impl<R: Twin> Life<'_, R> {
 
     fn entry(&mut self) -> Entry {
         let cost = self.cost();
-        match self.dice.upto(19) {
+        match self.dice.upto(21) {
             0..8 => Entry::Check(cost),
             8..13 => {
                 let many = self.dice.one_of(&[1, 1, 1, 2, 3, 8]);
@@ -395,6 +405,16 @@ impl<R: Twin> Life<'_, R> {
             15 => Entry::Credit(cost),
             16 => Entry::Debit(cost),
             17 => self.dice.rarely(Entry::Reset).unwrap_or(Entry::Check(cost)),
+            18 | 19 => match self.charges.last() {
+                Some(_) => {
+                    // Most often one of the last.
+                    let among = self.charges.len().min(4) as u64;
+                    let any = self.charges.len() - 1 - self.dice.upto(among - 1) as usize;
+                    let charge = self.charges.swap_remove(any);
+                    Entry::Undo(charge.cost, charge.at, charge.mark)
+                }
+                None => Entry::Check(cost),
+            },
             _ => match self.places.last() {
                 Some(_) => {
                     let any = self.dice.upto(self.places.len() as u64 - 1) as usize;
@@ -417,11 +437,18 @@ impl<R: Twin> Life<'_, R> {
             life.retry = decision
                 .retry_after()
                 .map(|retry| retry.as_micros() as Tick);
-            if let Verdict::Queue(wait) = decision.verdict() {
-                let at = now + wait.as_micros() as Tick;
+            let wait = match decision.verdict() {
+                Verdict::Queue(wait) => Some(wait.as_micros() as Tick),
+                Verdict::Admit => Some(0),
+                Verdict::Deny => None,
+            };
+            if let Some((wait, cost)) = wait.zip(cost_of(entry)) {
+                let at = now + wait;
                 let mark = rule.mark(&life.state, at);
-                if let Entry::Reserve(_, cost, _) = entry {
-                    life.places.push(Place { cost, at, mark });
+                let place = Place { cost, at, mark };
+                life.charges.push(place);
+                if wait > 0 && matches!(entry, Entry::Reserve(..)) {
+                    life.places.push(place);
                 }
             }
             decision
@@ -448,6 +475,7 @@ impl<R: Twin> Life<'_, R> {
                 self.state = R::State::default();
                 1
             }
+            Entry::Undo(cost, at, mark) => rule.undo(&mut self.state, now, cost, at, mark),
             Entry::GiveBack(..) if count > 1 << 52 => unreachable!("more than was ever sent"),
             Entry::GiveBack(_, at, _) if at <= now => 0,
             Entry::GiveBack(cost, at, mark) => {
@@ -570,6 +598,7 @@ fn live<R: Twin>(rule: R, life: u64, dice: &mut Dice, client: &mut Connection) -
         written: now,
         held: Held::default(),
         places: Vec::new(),
+        charges: Vec::new(),
         retry: None,
         dice,
     };
