@@ -23,6 +23,10 @@ pub enum Verdict {
 #[derive(Clone, Copy)]
 pub struct Decision {
     outcome: Outcome,
+    /// Which of several limits it is that says so.
+    part: u8,
+    /// Units to wait for the place, or until the same cost would pass.
+    wait: u64,
     spare: Spare,
     /// Units: how long until a whole bucket.
     reset: u64,
@@ -38,13 +42,12 @@ struct Said {
     window: Tick,
 }
 
+/// The wait stands beside it, or else a decision were a word larger.
 #[derive(Clone, Copy)]
 enum Outcome {
     Admit,
-    /// Units to wait.
-    Queue(u64),
-    /// Units until the same cost would pass.
-    Deny(u64),
+    Queue,
+    Deny,
     Never,
 }
 
@@ -61,11 +64,11 @@ impl Decision {
         retry_after: Option<Duration>,
         reset_after: Duration,
     ) -> Self {
-        let outcome = match (verdict, retry_after) {
-            (Verdict::Admit, _) => Outcome::Admit,
-            (Verdict::Queue(wait), _) => Outcome::Queue(ticks_up(wait)),
-            (Verdict::Deny, Some(retry)) => Outcome::Deny(ticks_up(retry)),
-            (Verdict::Deny, None) => Outcome::Never,
+        let (outcome, wait) = match (verdict, retry_after) {
+            (Verdict::Admit, _) => (Outcome::Admit, 0),
+            (Verdict::Queue(wait), _) => (Outcome::Queue, ticks_up(wait)),
+            (Verdict::Deny, Some(retry)) => (Outcome::Deny, ticks_up(retry)),
+            (Verdict::Deny, None) => (Outcome::Never, 0),
         };
         let spare = Spare {
             limit,
@@ -76,32 +79,32 @@ impl Decision {
         let reset = ticks_up(reset_after);
         let more = if remaining < limit { reset } else { 0 };
         Self {
-            outcome,
-            spare,
-            reset,
             said: Some(Said { more, window: 0 }),
+            ..Self::of(outcome, wait, spare, reset)
         }
     }
 
     #[inline]
     pub(super) fn admit(spare: Spare, reset: u64) -> Self {
-        Self::of(Outcome::Admit, spare, reset)
+        Self::of(Outcome::Admit, 0, spare, reset)
     }
 
     #[inline]
     pub(super) fn deny(spare: Spare, retry: u64, reset: u64) -> Self {
-        Self::of(Outcome::Deny(retry), spare, reset)
+        Self::of(Outcome::Deny, retry, spare, reset)
     }
 
     #[inline]
     pub(super) fn never(spare: Spare, reset: u64) -> Self {
-        Self::of(Outcome::Never, spare, reset)
+        Self::of(Outcome::Never, 0, spare, reset)
     }
 
     #[inline]
-    fn of(outcome: Outcome, spare: Spare, reset: u64) -> Self {
+    fn of(outcome: Outcome, wait: u64, spare: Spare, reset: u64) -> Self {
         Self {
             outcome,
+            part: 0,
+            wait,
             spare,
             reset,
             said: None,
@@ -112,9 +115,15 @@ impl Decision {
     #[inline]
     pub(super) fn queued(self, wait: u64) -> Self {
         Self {
-            outcome: Outcome::Queue(wait),
+            outcome: Outcome::Queue,
+            wait,
             ..self
         }
+    }
+
+    /// Which of several limits it is that says so: the first unless it was told.
+    pub(super) fn part(&self) -> usize {
+        self.part.into()
     }
 
     /// Says itself when there is more, and in which time the limit comes back.
@@ -130,11 +139,10 @@ impl Decision {
     pub(super) fn after(self, earlier: Tick) -> Self {
         let units = earlier.saturating_mul(self.spare.tick);
         let outcome = match self.outcome {
-            Outcome::Admit => Outcome::Queue(units),
-            Outcome::Queue(wait) => Outcome::Queue(wait.saturating_add(units)),
-            Outcome::Deny(retry) => Outcome::Deny(retry.saturating_add(units)),
-            Outcome::Never => Outcome::Never,
+            Outcome::Admit => Outcome::Queue,
+            other => other,
         };
+        let wait = self.wait.saturating_add(units);
         let reset = self.reset.saturating_add(units);
         let said = self.said.map(|said| Said {
             more: said.more + earlier,
@@ -142,6 +150,7 @@ impl Decision {
         });
         Self {
             outcome,
+            wait,
             reset,
             said,
             ..self
@@ -150,23 +159,27 @@ impl Decision {
 
     /// Refused, because the wait is longer than the caller's patience by `excess`.
     pub(super) fn too_long(self, excess: Tick) -> Self {
-        let outcome = Outcome::Deny(excess.saturating_mul(self.spare.tick));
-        Self { outcome, ..self }
+        let wait = excess.saturating_mul(self.spare.tick);
+        Self {
+            outcome: Outcome::Deny,
+            wait,
+            ..self
+        }
     }
 
     /// What to do with the request.
     pub fn verdict(&self) -> Verdict {
         match self.outcome {
             Outcome::Admit => Verdict::Admit,
-            Outcome::Queue(wait) => Verdict::Queue(self.duration(wait)),
-            Outcome::Deny(_) | Outcome::Never => Verdict::Deny,
+            Outcome::Queue => Verdict::Queue(self.duration(self.wait)),
+            Outcome::Deny | Outcome::Never => Verdict::Deny,
         }
     }
 
     /// Whether the request passes, at once or after its wait.
     #[inline]
     pub fn is_admitted(&self) -> bool {
-        matches!(self.outcome, Outcome::Admit | Outcome::Queue(_))
+        matches!(self.outcome, Outcome::Admit | Outcome::Queue)
     }
 
     /// Whether the request is refused.
@@ -214,7 +227,7 @@ impl Decision {
     /// How many ticks an admitted request waits.
     pub(crate) fn wait_ticks(&self) -> Option<Tick> {
         match self.outcome {
-            Outcome::Queue(wait) => Some(self.ticks(wait)),
+            Outcome::Queue => Some(self.ticks(self.wait)),
             _ => None,
         }
     }
@@ -222,7 +235,7 @@ impl Decision {
     /// How many ticks a denied request waits to pass.
     pub(crate) fn retry_ticks(&self) -> Option<Tick> {
         match self.outcome {
-            Outcome::Deny(retry) => Some(self.ticks(retry)),
+            Outcome::Deny => Some(self.ticks(self.wait)),
             _ => None,
         }
     }
@@ -263,4 +276,15 @@ impl fmt::Debug for Decision {
 
 fn ticks_up(duration: Duration) -> Tick {
     u64::try_from(duration.as_nanos().div_ceil(1_000)).unwrap_or(Tick::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every decision is written into its place whole.
+    #[test]
+    fn a_decision_is_ten_words() {
+        assert_eq!(size_of::<Decision>(), 80);
+    }
 }

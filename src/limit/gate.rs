@@ -4,7 +4,7 @@ use std::{fmt, future::Future, sync::Arc};
 
 use super::{
     decision::Decision,
-    limiter::{Backend, Check, Limiter, Patience},
+    limiter::{Backend, Check, Limiter, Names, Patience},
     log::Log,
     observe::{Event, Observe, Outcome},
     quota::Cost,
@@ -91,7 +91,7 @@ pub(super) struct Admitted {
 
 /// Who waits for a decision: what is left of a request when its key is gone.
 pub(super) struct Asker {
-    limiter: Arc<str>,
+    names: Names,
     /// The key as it is to be logged.
     key: Option<String>,
     marks: bool,
@@ -113,23 +113,16 @@ impl<L: Backend, K, C, X> Gate<L, K, C, X> {
         let Some(key) = self.key.key(req) else {
             return self.without_key();
         };
-        let limiter = self.limiter.name(&key);
         match self.check(&key, self.cost.weigh(req)) {
             // By reference: to copy a decision takes longer than to make it.
             Check::Now(ref decision) => {
+                let limiter = self.limiter.speaker(&key, decision);
                 self.decided(limiter, decision, marks, || format!("{key:?}"))
             }
             Check::Later(future) => {
+                let names = self.limiter.names(&key);
                 let key = self.terms.log.wants_key().then(|| format!("{key:?}"));
-                let limiter = limiter.clone();
-                Passage::Wait(
-                    future,
-                    Asker {
-                        limiter,
-                        key,
-                        marks,
-                    },
-                )
+                Passage::Wait(future, Asker { names, key, marks })
             }
         }
     }
@@ -142,14 +135,11 @@ impl<L: Backend, K, C, X> Gate<L, K, C, X> {
     ) -> Passage<L::Future> {
         match answer {
             Ok(decision) => {
-                let Asker {
-                    limiter,
-                    key,
-                    marks,
-                } = asker;
-                self.decided(&limiter, &decision, marks, || key.unwrap_or_default())
+                let Asker { names, key, marks } = asker;
+                let limiter = names.speaker(&decision);
+                self.decided(limiter, &decision, marks, || key.unwrap_or_default())
             }
-            Err(error) => self.failed(asker.limiter, error.into()),
+            Err(error) => self.failed(asker.names.own(), error.into()),
         }
     }
 
@@ -213,12 +203,12 @@ impl<L: Backend, K, C, X> Gate<L, K, C, X> {
     }
 
     #[cold]
-    fn failed(&self, limiter: Arc<str>, error: BoxError) -> Passage<L::Future> {
-        self.observe(&limiter, Outcome::Failed, None);
-        self.terms.log.failed(&limiter, &*error);
+    fn failed(&self, limiter: &Arc<str>, error: BoxError) -> Passage<L::Future> {
+        self.observe(limiter, Outcome::Failed, None);
+        self.terms.log.failed(limiter, &*error);
         match self.terms.shadow {
             true => Passage::Pass,
-            false => Passage::Refuse(Refusal::unavailable(limiter, error)),
+            false => Passage::Refuse(Refusal::unavailable(limiter.clone(), error)),
         }
     }
 

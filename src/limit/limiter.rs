@@ -60,6 +60,20 @@ pub trait Limiter<K: ?Sized>: Backend {
     /// see it.
     fn name(&self, key: &K) -> &Arc<str>;
 
+    /// The name of the limit that made this decision, where several stand behind
+    /// one key, as in [`All`](super::All): a limiter that only passes on what
+    /// others decide has to ask them.
+    #[inline]
+    fn speaker<'a>(&'a self, key: &'a K, decision: &Decision) -> &'a Arc<str> {
+        let _ = decision;
+        self.name(key)
+    }
+
+    /// The same for when the decision comes later, and the key is gone.
+    fn names(&self, key: &K) -> Names {
+        Names::one(self.name(key))
+    }
+
     /// Takes `cost` from the budget of `key` if it is there. Does not sleep: a
     /// verdict of `Queue` is for the caller to obey. The layer asks so in shadow
     /// mode, where nobody waits.
@@ -71,6 +85,32 @@ pub trait Limiter<K: ?Sized>: Backend {
     /// asks here takes an admission for one that need not wait any more. The place in the line is booked by the call
     /// itself, and given back when the future is dropped.
     fn until_ready(&self, key: &K, cost: Cost, patience: Patience) -> Check<Self::Future>;
+}
+
+/// The names of all the limits that may speak for a key.
+#[derive(Clone, Debug)]
+pub struct Names {
+    own: Arc<str>,
+    /// Empty where there is one limit.
+    parts: Vec<Arc<str>>,
+}
+
+impl Names {
+    /// Those of a limiter that is one limit.
+    pub fn one(name: &Arc<str>) -> Self {
+        let (own, parts) = (name.clone(), Vec::new());
+        Self { own, parts }
+    }
+
+    /// The name of the limiter itself, for when there is no decision.
+    pub fn own(&self) -> &Arc<str> {
+        &self.own
+    }
+
+    /// The name of the limit that made this decision.
+    pub fn speaker(&self, decision: &Decision) -> &Arc<str> {
+        self.parts.get(decision.part()).unwrap_or(&self.own)
+    }
 }
 
 /// A decision, at once or later.

@@ -132,7 +132,7 @@ pub use self::{
     gate::{Exempt, Weigh},
     layer::RateLimitLayer,
     leaky_bucket::LeakyBucket,
-    limiter::{Backend, Check, Limiter, Patience},
+    limiter::{Backend, Check, Limiter, Names, Patience},
     local::{Direct, Keyed, Local, LocalBuilder, Ready, Shape, Turn},
     observe::{Counts, Event, Observe, Outcome, Snapshot},
     quota::{Cost, Quota, QuotaError},

@@ -1,7 +1,8 @@
 use std::{collections::HashMap, fmt, hash::Hash, sync::Arc};
 
 use super::{
-    limiter::{Backend, Check, Limiter, Patience},
+    decision::Decision,
+    limiter::{Backend, Check, Limiter, Names, Patience},
     quota::Cost,
 };
 
@@ -66,6 +67,14 @@ impl<T, L: Backend> Backend for Tiers<T, L> {
 impl<T: Eq + Hash, K, L: Limiter<K>> Limiter<(T, K)> for Tiers<T, L> {
     fn name(&self, (tier, key): &(T, K)) -> &Arc<str> {
         self.of(tier).name(key)
+    }
+
+    fn speaker<'a>(&'a self, (tier, key): &'a (T, K), decision: &Decision) -> &'a Arc<str> {
+        self.of(tier).speaker(key, decision)
+    }
+
+    fn names(&self, (tier, key): &(T, K)) -> Names {
+        self.of(tier).names(key)
     }
 
     fn check(&self, (tier, key): &(T, K), cost: Cost) -> Check<L::Future> {
