@@ -327,6 +327,20 @@ async fn patience_is_kept() {
 }
 
 #[tokio::test]
+async fn a_queue_takes_nobody_who_does_not_wait() {
+    let server = Server::start();
+    let rule = LeakyBucket::new(hourly(5));
+    let limiter = Redis::new("api", rule, &connect(&server).await, FailClosed);
+    check(&limiter, "k", 1).await;
+    let full = Patience::none().queue(0);
+    for patience in [Patience::up_to(Duration::ZERO), full] {
+        let denied = limiter.until_ready("k", 1, patience).await.unwrap();
+        assert!(denied.is_denied(), "{denied:?}");
+    }
+    assert_eq!(limiter.peek("k").await.unwrap().remaining(), 5);
+}
+
+#[tokio::test]
 async fn the_last_in_the_line_gives_its_place_back() {
     let server = Server::start();
     let rule = TokenBucket::new(hourly(2));

@@ -131,16 +131,22 @@ impl<R: Scripted> Shared<R> {
         };
         let waits = patience.is_some() && wait > 0;
         let place = waits.then(|| bucket.clone());
-        let entry = match wait {
-            0 => Entry::Check(cost),
-            wait => Entry::Reserve(1, cost, wait),
-        };
+        let entry = self.entry(cost, wait, patience);
         let asking = self.begin(bucket, entry, waits);
         Check::Later(Checking {
             shared: self.clone(),
             terms,
             stage: Stage::Asking(asking, place),
         })
+    }
+
+    /// A queue has to be told of a caller who does not wait at all, or else it
+    /// would book a place for one.
+    fn entry(&self, cost: Cost, wait: Tick, patience: Option<Patience>) -> Entry {
+        match wait {
+            0 if patience.is_none() || !self.rule.queues() => Entry::Check(cost),
+            wait => Entry::Reserve(1, cost, wait),
+        }
     }
 
     fn longest_wait(&self, key: u64, patience: Option<Patience>) -> Tick {
