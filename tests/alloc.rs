@@ -13,8 +13,8 @@ use sluicegate::{
     clock::Manual,
     key::ClientIp,
     limit::{
-        Counts, FixedWindow, Keyed, LeakyBucket, Local, Quota, RateLimitLayer, Rule, SlidingWindow,
-        TokenBucket, Word,
+        All, Check, Counts, FixedWindow, Keyed, LeakyBucket, Local, Quota, RateLimitLayer, Rule,
+        SlidingWindow, TokenBucket, Word,
     },
     refusal::{Answer, Headers},
 };
@@ -52,6 +52,7 @@ fn main() {
     decisions_allocate_nothing(LeakyBucket::new(quota));
     decisions_allocate_nothing(SlidingWindow::new(quota));
     decisions_allocate_nothing(FixedWindow::new(quota));
+    several_limits_allocate_nothing();
     a_layer_adds_no_allocation_to_what_it_admits();
     a_table_takes_24_bytes_for_each_key_and_never_more();
 }
@@ -82,6 +83,24 @@ fn decisions_allocate_nothing<R: Rule<State = Word>>(rule: R) {
     });
     assert!((400..1_000).contains(&admitted), "some of each: {admitted}");
     assert_eq!(allocated, 0, "{with_keys:?}");
+}
+
+/// Admitted at first, and then refused by the last of them.
+fn several_limits_allocate_nothing() {
+    let one = keyed(TokenBucket::new(Quota::per_minute(900)));
+    let queue = keyed(LeakyBucket::new(Quota::per_minute(900)));
+    let last = keyed(SlidingWindow::new(Quota::per_minute(50)));
+    let limiter = All((one.clone(), queue, one, last));
+    let mut admitted = 0;
+    let allocated = allocations(|| {
+        for _ in 0..100 {
+            let Check::Now(decision) = limiter.check(&("ann", "ann", "bob", "ann"), 1) else {
+                unreachable!("nothing is elsewhere");
+            };
+            admitted += usize::from(decision.is_admitted());
+        }
+    });
+    assert_eq!((admitted, allocated), (50, 0));
 }
 
 fn request() -> Request<()> {

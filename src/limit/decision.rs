@@ -121,6 +121,18 @@ impl Decision {
         }
     }
 
+    /// The same with a wait of so many ticks.
+    pub(super) fn waiting(self, ticks: Tick) -> Self {
+        self.queued(ticks.saturating_mul(self.spare.tick))
+    }
+
+    /// The same as said by one of several limits.
+    #[inline]
+    pub(super) fn by(self, part: usize) -> Self {
+        let part = part as u8;
+        Self { part, ..self }
+    }
+
     /// Which of several limits it is that says so: the first unless it was told.
     pub(super) fn part(&self) -> usize {
         self.part.into()

@@ -15,9 +15,10 @@
 //!
 //! [`Observe::fell_back`]: super::Observe::fell_back
 
-use std::{convert::Infallible, error, fmt, hash::Hash};
+use std::{convert::Infallible, fmt, hash::Hash};
 
 use super::{
+    all::{Asked, Failure, Held, Hold},
     decision::Decision,
     limiter::{Check, Patience},
     local::{Keyed, Local, Turn},
@@ -36,7 +37,7 @@ use crate::{
 /// look at its error.
 pub trait Policy: Clone + fmt::Debug + Send + Sync + 'static + sealed::Sealed {
     /// Why there is no decision even so; `Infallible` where there always is one.
-    type Error: Into<Box<dyn error::Error + Send + Sync>> + fmt::Debug + Send + 'static;
+    type Error: Failure + Into<Error>;
 
     /// What has to be kept of a key for the case.
     #[doc(hidden)]
@@ -52,6 +53,17 @@ pub trait Policy: Clone + fmt::Debug + Send + Sync + 'static + sealed::Sealed {
         unseen: Decision,
         error: Error,
     ) -> Result<Check<Turn>, Self::Error>;
+
+    /// The same for one of several limits: what is held is given back if another
+    /// refuses.
+    #[doc(hidden)]
+    fn hold(
+        &self,
+        ticket: u64,
+        asked: Asked,
+        unseen: Decision,
+        error: Error,
+    ) -> Result<Held, Self::Error>;
 
     /// The same for [`check_up_to`](super::Redis::check_up_to).
     #[doc(hidden)]
@@ -118,6 +130,19 @@ impl Policy for FailOpen {
         Ok(Check::Now(unseen))
     }
 
+    fn hold(
+        &self,
+        _ticket: u64,
+        _asked: Asked,
+        unseen: Decision,
+        _error: Error,
+    ) -> Result<Held, Infallible> {
+        Ok(Held {
+            decision: unseen,
+            hold: Hold::nothing(),
+        })
+    }
+
     fn check_up_to(
         &self,
         _ticket: u64,
@@ -144,6 +169,16 @@ impl Policy for FailClosed {
         _unseen: Decision,
         error: Error,
     ) -> Result<Check<Turn>, Error> {
+        Err(error)
+    }
+
+    fn hold(
+        &self,
+        _ticket: u64,
+        _asked: Asked,
+        _unseen: Decision,
+        error: Error,
+    ) -> Result<Held, Error> {
         Err(error)
     }
 
@@ -174,6 +209,16 @@ impl<R: Rule, C: Clock> Policy for OrElse<R, C> {
         _error: Error,
     ) -> Result<Check<Turn>, Infallible> {
         Ok(self.0.check_hashed(ticket, cost, patience))
+    }
+
+    fn hold(
+        &self,
+        ticket: u64,
+        asked: Asked,
+        _unseen: Decision,
+        _error: Error,
+    ) -> Result<Held, Infallible> {
+        Ok(self.0.hold_hashed(ticket, asked))
     }
 
     fn check_up_to(

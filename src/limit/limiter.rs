@@ -102,6 +102,11 @@ impl Names {
         Self { own, parts }
     }
 
+    pub(super) fn each<'a>(own: &Arc<str>, parts: impl Iterator<Item = &'a Arc<str>>) -> Self {
+        let (own, parts) = (own.clone(), parts.cloned().collect());
+        Self { own, parts }
+    }
+
     /// The name of the limiter itself, for when there is no decision.
     pub fn own(&self) -> &Arc<str> {
         &self.own

@@ -12,6 +12,7 @@ use super::{
 use crate::clock::{Clock, Monotonic};
 
 mod builder;
+mod part;
 mod shared;
 mod turn;
 

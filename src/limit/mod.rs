@@ -21,6 +21,13 @@
 //! for limits that a whole fleet shares. A [`RateLimitLayer`] asks it about each request:
 //! exempt? whose? how much? and lets the request pass, wait, or be refused.
 //!
+//! | limiter | its state is | take it for |
+//! |---|---|---|
+//! | [`Local`] | in this process | one instance, or a share for each |
+//! | `Redis` (feature `redis`) | in Redis | one limit for a whole fleet |
+//! | [`Tiers`] | that of the limiter of each tier | free and paid plans |
+//! | [`All`] | that of each of its limiters | per second *and* per day, per user *and* per tenant |
+//!
 //! # Example
 //!
 //! ```
@@ -90,6 +97,7 @@
 //!   choose themselves, and rounds `Retry-After` down. See
 //!   [`ClientIp`](crate::key::ClientIp) and [`Answer`](crate::refusal::Answer).
 
+mod all;
 mod arrival;
 mod decision;
 #[cfg(feature = "redis")]
@@ -123,10 +131,8 @@ mod tiers;
 mod token_bucket;
 mod window;
 
-#[cfg(feature = "redis")]
-#[doc(hidden)]
-pub use self::script::{Entry, Numbers, batch, head};
 pub use self::{
+    all::{Agreeing, All, Member},
     decision::{Decision, Verdict},
     fixed_window::FixedWindow,
     gate::{Exempt, Weigh},
@@ -149,4 +155,10 @@ pub use self::{
     fallback::{FailClosed, FailOpen, OrElse, Policy},
     redis::{Checking, Redis, RedisBuilder, RedisCounts},
     script::Scripted,
+};
+#[cfg(feature = "redis")]
+#[doc(hidden)]
+pub use self::{
+    redis::{together, together_with_source},
+    script::{Entry, Numbers, batch, head},
 };

@@ -21,10 +21,15 @@ mod checking;
 mod counts;
 mod denials;
 mod leases;
+mod part;
 mod queue;
 mod shared;
+mod together;
 
 use self::shared::Shared;
+pub(super) use self::together::{Queries, Query, ask, groups};
+#[doc(hidden)]
+pub use self::together::{together, together_with_source};
 pub use self::{builder::RedisBuilder, checking::Checking, counts::RedisCounts};
 
 /// A limiter whose state is in Redis, so that one limit holds for a whole

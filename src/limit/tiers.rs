@@ -54,7 +54,7 @@ impl<T: Eq + Hash + Clone, L: Clone> Tiers<T, L> {
 }
 
 impl<T: Eq + Hash, L> Tiers<T, L> {
-    fn of(&self, tier: &T) -> &L {
+    pub(super) fn of(&self, tier: &T) -> &L {
         self.tiers.get(tier).unwrap_or(&self.default)
     }
 }

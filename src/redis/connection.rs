@@ -161,6 +161,16 @@ impl Connection {
         }
     }
 
+    /// Whether both are handles of one connection.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// A number that no other connection has while this one is there.
+    pub(crate) fn id(&self) -> usize {
+        Arc::as_ptr(&self.0) as usize
+    }
+
     pub(crate) fn prefix(&self) -> &str {
         &self.0.settings.prefix
     }

@@ -1,6 +1,6 @@
 //! What can go wrong between a caller and its server.
 
-use std::{borrow::Cow, error, fmt, sync::Arc, time::Duration};
+use std::{borrow::Cow, convert::Infallible, error, fmt, sync::Arc, time::Duration};
 
 use redis::RedisError;
 
@@ -38,6 +38,13 @@ pub enum ErrorKind {
     Overloaded,
     /// The server's answer makes no sense.
     Reply,
+}
+
+/// Whoever cannot fail may stand where others can.
+impl From<Infallible> for Error {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
 }
 
 impl Error {

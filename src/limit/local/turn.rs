@@ -16,6 +16,7 @@ use super::shared::Shared;
 use crate::{
     clock::{Clock, Tick, ticks},
     limit::{
+        all::{Claim, Taken},
         decision::Decision,
         limiter::{Check, Patience},
         line::Place,
@@ -43,20 +44,27 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
         if decision.is_admitted() || max_wait == 0 {
             return Check::Now(decision);
         }
-        Self::stand_in_line(this, key, cost, (max_wait, patience.max_queue))
+        let Taken { decision, claim } =
+            Self::stand_in_line(this, key, cost, (max_wait, patience.max_queue));
+        match claim {
+            Claim::Turn(turn) => Check::Later(turn),
+            Claim::Charge(_) => Check::Now(decision),
+        }
     }
 
-    fn stand_in_line(
+    /// Takes its turn, unless that has come already, or is denied.
+    pub(super) fn stand_in_line(
         this: &Arc<Self>,
         key: u64,
         cost: Cost,
         (max_wait, max_queue): (Tick, usize),
-    ) -> Check<Turn> {
+    ) -> Taken {
         let mut lines = this.lines();
         let full = lines.len(key) >= max_queue;
-        let decision = this.reserve(key, cost, if full { 0 } else { max_wait });
+        let charged = this.charge(key, cost, if full { 0 } else { max_wait });
+        let decision = charged.decision;
         let Some(wait) = decision.wait_ticks() else {
-            return Check::Now(decision);
+            return charged;
         };
         let due = Instant::now() + Duration::from_micros(wait);
         let place = lines.join(key, cost, due);
@@ -66,10 +74,12 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
             key,
             place,
         };
-        Check::Later(Turn(Box::pin(async move {
+        let turn = Turn::of(async move {
             booking.place.come_due().await;
             decision
-        })))
+        });
+        let claim = Claim::Turn(turn);
+        Taken { decision, claim }
     }
 }
 
@@ -95,6 +105,12 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Drop for Booking<R, S, C> {
 /// Waits for its turn in a [`Local`](super::Local) limiter.
 #[must_use = "futures do nothing unless polled; dropped, its place is given back"]
 pub struct Turn(Pin<Box<dyn Future<Output = Decision> + Send>>);
+
+impl Turn {
+    pub(in crate::limit) fn of(turn: impl Future<Output = Decision> + Send + 'static) -> Self {
+        Self(Box::pin(turn))
+    }
+}
 
 impl Future for Turn {
     type Output = Result<Decision, Infallible>;

@@ -31,12 +31,12 @@ pub(super) struct Answer {
     pub(super) decision: Decision,
     /// How much was taken, or given back.
     pub(super) taken: Cost,
-    /// The place in the line, if there is a wait.
+    /// Where something was decided, by which it can be given back.
     pub(super) booking: Option<Booking>,
 }
 
-/// A place in the line: when it falls due by the server's clock, and how the
-/// bucket looks while nobody has booked after it.
+/// What was charged: when it falls due by the server's clock, and how the bucket
+/// looks while nobody has come after it.
 #[derive(Clone, Copy)]
 pub(super) struct Booking {
     pub(super) due: Tick,

@@ -165,23 +165,36 @@ impl Batch {
         let too_short = || Error::reply("numbers are missing");
         let mut numbers = Numbers::of(reply);
         let now = numbers.take().ok_or_else(too_short)?;
-        let found = self.runs.iter().map(|run| {
-            let entry = self.asks[run.ask].entry;
-            let (taken, state) = entry.read(rule, now, &mut numbers)?;
-            let term = match entry {
-                Entry::Lease(..) => Some((numbers.take()?, numbers.take()?)),
-                _ => None,
-            };
-            Some(Found {
-                state,
-                taken,
-                answered: 0,
-                term,
-            })
-        });
+        let found = self
+            .runs
+            .iter()
+            .map(|run| Found::read(rule, self.asks[run.ask].entry, now, &mut numbers));
         let found: Option<Vec<_>> = found.collect();
         Ok((now, found.ok_or_else(too_short)?))
     }
+}
+
+/// Reads what a script found for one question, and answers it.
+pub(super) fn replay<R: Scripted>(
+    rule: &R,
+    ask: &Ask,
+    now: Tick,
+    numbers: &mut Numbers<'_>,
+    denied: impl Fn(Denial<'_, R::State>),
+) -> Result<Answer, Error> {
+    let found = Found::read(rule, ask.entry, now, numbers);
+    let mut found = found.ok_or_else(|| Error::reply("numbers are missing"))?;
+    let answer = found.answer(rule, now, ask.entry)?;
+    if answer.decision.is_denied() {
+        let (state, decision) = (&found.state, &answer.decision);
+        denied(Denial {
+            ask,
+            state,
+            now,
+            decision,
+        });
+    }
+    Ok(answer)
 }
 
 impl<S> Found<S> {
@@ -194,6 +207,23 @@ impl<S> Found<S> {
             term,
             now,
             ends,
+        })
+    }
+
+    fn read<R>(rule: &R, entry: Entry, now: Tick, numbers: &mut Numbers<'_>) -> Option<Self>
+    where
+        R: Scripted<State = S>,
+    {
+        let (taken, state) = entry.read(rule, now, numbers)?;
+        let term = match entry {
+            Entry::Lease(..) => Some((numbers.take()?, numbers.take()?)),
+            _ => None,
+        };
+        Some(Self {
+            state,
+            taken,
+            answered: 0,
+            term,
         })
     }
 
@@ -215,8 +245,8 @@ impl<S> Found<S> {
         if !told {
             return Err(Error::reply("the script and the rule disagree"));
         }
-        let booking = decision.wait_ticks().map(|wait| {
-            let due = now + wait;
+        let booking = decision.is_admitted().then(|| {
+            let due = now + decision.wait_ticks().unwrap_or(0);
             let mark = rule.mark(&self.state, due);
             Booking { due, mark }
         });

@@ -11,7 +11,7 @@ use std::{
 
 use tokio::{
     sync::oneshot,
-    time::{Instant, Sleep, sleep_until},
+    time::{Instant, Sleep, sleep, sleep_until},
 };
 
 use super::{
@@ -142,14 +142,14 @@ impl<R: Scripted> Shared<R> {
 
     /// A queue has to be told of a caller who does not wait at all, or else it
     /// would book a place for one.
-    fn entry(&self, cost: Cost, wait: Tick, patience: Option<Patience>) -> Entry {
+    pub(super) fn entry(&self, cost: Cost, wait: Tick, patience: Option<Patience>) -> Entry {
         match wait {
             0 if patience.is_none() || !self.rule.queues() => Entry::Check(cost),
             wait => Entry::Reserve(1, cost, wait),
         }
     }
 
-    fn longest_wait(&self, key: u64, patience: Option<Patience>) -> Tick {
+    pub(super) fn longest_wait(&self, key: u64, patience: Option<Patience>) -> Tick {
         // What is out could come back to be booked by somebody else before.
         if self.leases.is_some() {
             return 0;
@@ -186,11 +186,11 @@ pub struct Checking<R: Scripted, P: Policy> {
 }
 
 /// What has to be known if Redis does not answer.
-struct Terms<P> {
-    policy: P,
-    ticket: u64,
-    cost: Cost,
-    patience: Option<Patience>,
+pub(super) struct Terms<P> {
+    pub(super) policy: P,
+    pub(super) ticket: u64,
+    pub(super) cost: Cost,
+    pub(super) patience: Option<Patience>,
 }
 
 enum Stage<R: Scripted> {
@@ -251,15 +251,8 @@ impl<R: Scripted, P: Policy> Checking<R, P> {
     }
 
     fn wait(&self, answer: Answer, wait: Tick, bucket: Bucket) -> Stage<R> {
-        let due = Instant::now() + Duration::from_micros(wait);
-        self.shared.lines.join(bucket.key);
-        let place = Place {
-            shared: self.shared.clone(),
-            bucket: Some(bucket),
-            cost: self.terms.cost,
-            answer,
-        };
-        Stage::Waiting(Box::pin(sleep_until(due)), place)
+        let place = Place::new(self.shared.clone(), bucket, self.terms.cost, answer);
+        Stage::Waiting(Box::pin(sleep(Duration::from_micros(wait))), place)
     }
 
     fn instead(&self, error: Error) -> Next<R, P::Error> {
@@ -280,7 +273,7 @@ impl<R: Scripted, P: Policy> Checking<R, P> {
 }
 
 /// A place in the line that is given back when it is dropped before its turn.
-struct Place<R: Scripted> {
+pub(super) struct Place<R: Scripted> {
     shared: Arc<Shared<R>>,
     /// Taken out when its turn has come.
     bucket: Option<Bucket>,
@@ -289,6 +282,25 @@ struct Place<R: Scripted> {
 }
 
 impl<R: Scripted> Place<R> {
+    pub(super) fn new(shared: Arc<Shared<R>>, bucket: Bucket, cost: Cost, answer: Answer) -> Self {
+        shared.lines.join(bucket.key);
+        Self {
+            shared,
+            bucket: Some(bucket),
+            cost,
+            answer,
+        }
+    }
+
+    /// Waits until its turn has come, counted from this call.
+    pub(super) fn come_due(mut self, wait: Tick) -> impl Future<Output = Decision> + Send {
+        let due = sleep(Duration::from_micros(wait));
+        async move {
+            due.await;
+            self.taken()
+        }
+    }
+
     /// Its turn has come.
     fn taken(&mut self) -> Decision {
         if let Some(bucket) = self.bucket.take() {

@@ -10,7 +10,7 @@ use ahash::RandomState;
 use redis::Value;
 
 use super::{
-    ask::{Answer, Ask, Bucket},
+    ask::{Answer, Ask, Booking, Bucket},
     batch::{Batch, Denial, Leased, Notice},
     counts::Counters,
     denials::{Denials, Epoch},
@@ -147,7 +147,7 @@ impl<R: Scripted> Shared<R> {
         }
     }
 
-    fn remember(&self, denial: &Denial<'_, R::State>) {
+    pub(super) fn remember(&self, denial: &Denial<'_, R::State>) {
         let Some((denials, retry)) = self.denials.as_ref().zip(denial.decision.retry_ticks())
         else {
             return;
@@ -180,17 +180,27 @@ impl<R: Scripted> Shared<R> {
 
     /// Gives back a booking that nobody waits for any more.
     pub(super) fn give_back(self: &Arc<Self>, bucket: Bucket, cost: Cost, answer: &Answer) {
-        if let Some(booking) = answer.booking {
-            self.forget(bucket.key);
-            let entry = Entry::GiveBack(cost, booking.due, booking.mark);
-            self.tell(self.ask(bucket, entry));
+        if let Some(booking) = answer.booking.filter(|_| answer.wait().is_some()) {
+            self.take_back(bucket, Entry::GiveBack(cost, booking.due, booking.mark));
         }
+    }
+
+    /// Gives back what was charged for nothing.
+    pub(super) fn undo(self: &Arc<Self>, bucket: Bucket, answer: &Answer) {
+        if let Some(Booking { due, mark }) = answer.booking {
+            self.take_back(bucket, Entry::Undo(answer.taken, due, mark));
+        }
+    }
+
+    fn take_back(self: &Arc<Self>, bucket: Bucket, entry: Entry) {
+        self.forget(bucket.key);
+        self.tell(self.ask(bucket, entry));
     }
 
     /// An answer that nobody waits for, or not any more.
     pub(super) fn missed(self: &Arc<Self>, ask: &Ask, answer: &Answer) {
         match ask.entry {
-            Entry::GiveBack(..) => self.forget(ask.bucket.key),
+            Entry::GiveBack(..) | Entry::Undo(..) => self.forget(ask.bucket.key),
             _ => self.give_back(ask.bucket.clone(), answer.taken, answer),
         }
     }

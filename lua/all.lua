@@ -1,0 +1,52 @@
+-- Charges several buckets at one instant, each under a rule of its own: all of
+-- them, or none. Stands behind all the rules in a script. Mirrors
+-- src/limit/redis/together.rs.
+--
+-- KEYS     the key of each bucket, all different
+-- ARGV[1]  see prelude.lua
+-- ARGV     then for each bucket: name of the rule, how many terms it has, the
+--          terms, and one of these entries of batch.lua:
+--   '<cost>'               decides, as Rule::decide does
+--   '1 <cost> <patience>'  the same, where a queue may let wait for so many ticks
+--
+-- Returns whole numbers: the instant; for each bucket 1 if it would admit, or 0,
+-- and the state as it was found before.
+
+local reply, buckets, passes, next = { now }, {}, true, 2
+
+-- The rule, cost and patience that stand next.
+local function asked()
+    local terms, count = {}, tonumber(ARGV[next + 1])
+    for i = 1, count do terms[i] = tonumber(ARGV[next + 1 + i]) end
+    local rule, entry = rules[ARGV[next]](terms), ARGV[next + 2 + count]
+    next = next + 3 + count
+    local cost, patience = tonumber(entry), FURTHEST
+    if not cost then
+        cost, patience = match(entry, '^1 (%d+) (%d+)$')
+        cost, patience = tonumber(cost), tonumber(patience)
+    end
+    return rule, cost, patience
+end
+
+for i = 1, #KEYS do
+    local rule, cost, patience = asked()
+    local state = rule.read(KEYS[i], now)
+    local wait, queued = rule.decide(state, now, cost)
+    local admitted = wait == nil or (queued and wait <= patience)
+    reply[#reply + 1] = admitted and 1 or 0
+    rule.found(state, reply)
+    passes = passes and admitted
+    buckets[i] = { rule = rule, cost = cost, state = state }
+end
+
+for i, it in ipairs(buckets) do
+    if it.cost > 0 and passes then
+        it.rule.write(KEYS[i], it.state, now)
+    elseif it.cost > 0 and it.state.retuned then
+        -- What another quota has left behind is written anew even for a denial,
+        -- but as it was found: the rule may have charged it.
+        it.rule.write(KEYS[i], it.rule.read(KEYS[i], now), now)
+    end
+end
+
+return reply

@@ -1,0 +1,225 @@
+//! Several limits for one request, all of which have to agree.
+
+use std::sync::Arc;
+
+use super::{
+    decision::Decision,
+    limiter::{Backend, Check, Limiter, Names, Patience},
+    quota::Cost,
+};
+
+mod agreeing;
+mod failure;
+mod hold;
+mod part;
+mod parts;
+mod tally;
+
+#[cfg(feature = "redis")]
+pub(super) use self::hold::Held;
+use self::parts::Parts;
+pub use self::{agreeing::Agreeing, part::Member};
+pub(super) use self::{
+    failure::Failure,
+    hold::Hold,
+    part::{Asked, Bucket, Charge, Claim, Part, Taken, sealed::Sealed},
+};
+
+/// Several limits for one request: all of them are charged, or none is.
+///
+/// Holds a tuple of 2 to 4 limiters. Its key is a tuple with a part for each; the
+/// same part can stand there twice. It has no state of its own.
+///
+/// # How it decides
+///
+/// [`All`] asks each of its limiters for its part of the key, with one cost.
+/// Either all of them are charged, or none is: what refuses takes nothing, and
+/// whatever was taken before it is given back.
+///
+/// The answer is the decision of one of them, by its name. A refusal comes from
+/// a limit that the cost can never pass, if there is one, and otherwise from the
+/// limit that asks for the longest wait; after that the same cost passes all of
+/// them, if nobody else came. An admission comes from the limit with the least
+/// remaining, so clients hear of the quota that they will meet first.
+///
+/// | its limiters are | it asks |
+/// |---|---|
+/// | in process: [`Local`](super::Local) | one after the other, without allocating anything |
+/// | in `Redis`, on one `Connection` | all in one call, decided in one step |
+/// | in a Redis Cluster, on several connections, or mixed | those in process, and then one call after the other |
+///
+/// Where it asks one after the other, a limit is charged for a moment though a
+/// later one refuses, and somebody else may be refused for it. What is given
+/// back is never more than was taken: a window that has turned since, and a
+/// queue in which somebody stands behind, keep it.
+///
+/// A refusal costs no more calls than it has to. Where one in process refuses,
+/// or a denial of Redis is remembered, Redis is not asked; and where it asks
+/// one after the other, nor are those after the first that refuses. The time to
+/// wait is then the longest that is known.
+///
+/// # Example
+///
+/// Per second and per day:
+///
+/// ```
+/// use sluicegate::limit::{All, Local, Quota, SlidingWindow, TokenBucket};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let burst = Local::keyed(TokenBucket::new(Quota::per_second(10)));
+/// let daily = Local::keyed(SlidingWindow::new(Quota::per_day(1_000)));
+/// let limiter = All((burst, daily));
+///
+/// let Ok(decision) = limiter.check(&("ann", "ann"), 4).await;
+/// assert!(decision.is_admitted());
+/// assert_eq!(decision.remaining(), 6);
+/// # }
+/// ```
+///
+/// # Custom example
+///
+/// Per user, per tenant, and for all together; the first two hold for a fleet:
+///
+/// ```no_run
+/// # async fn example() -> Result<(), sluicegate::redis::Error> {
+/// use sluicegate::{
+///     key::{self, Global},
+///     limit::{All, FailOpen, Local, Quota, RateLimitLayer, Redis, SlidingWindow, TokenBucket},
+///     redis::Connection,
+/// };
+///
+/// let redis = Connection::connect("redis://127.0.0.1/").await?;
+/// let user = Redis::new("user", TokenBucket::new(Quota::per_second(10)), &redis, FailOpen);
+/// let tenant = Redis::new("tenant", SlidingWindow::new(Quota::per_hour(5_000)), &redis, FailOpen);
+/// let here = Local::builder(TokenBucket::new(Quota::per_second(500))).name("here").direct();
+///
+/// let layer = RateLimitLayer::new(All((user, tenant, here)))
+///     .key((key::header("user"), key::header("tenant"), Global));
+/// # let _ = layer;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// A bucket that stands there twice, the same limiter with the same key, is
+/// charged twice the cost.
+///
+/// # Waiting
+///
+/// Only a [`LeakyBucket`](super::LeakyBucket) makes requests wait, and they wait
+/// for the longest of their queues. Nothing is booked ahead in other limits:
+/// [`wait`](super::RateLimitLayer::wait) is a bound on the wait in a queue, and
+/// has no other effect.
+///
+/// # When Redis does not answer
+///
+/// The policy of each limit decides for that limit. If one is `FailClosed`, the
+/// error is the answer, and all others get back what was taken. A call is never
+/// repeated; one that was not answered may have been charged.
+///
+/// # Cancellation
+///
+/// A check that is dropped before it is done gives back what was taken: in
+/// process at once, and in Redis when the answer to a call under way is there.
+/// A place in a queue is given back as by its limiter's own
+/// [`until_ready`](super::Local::until_ready). A request dropped after it was
+/// admitted has used all of its budgets.
+///
+/// # Differences from others
+///
+/// Two layers, one around the other, of this crate or another, charge the outer
+/// limit for what the inner one refuses.
+#[derive(Clone, Copy, Debug)]
+pub struct All<T>(pub T);
+
+impl<T> All<T> {
+    /// Takes `cost` from each of the budgets if it is in all of them.
+    ///
+    /// Never sleeps: where a limit is a queue, it may answer
+    /// [`Queue`](super::Verdict::Queue) with the longest of the waits, and then
+    /// the caller has to.
+    ///
+    /// # Errors
+    ///
+    /// When Redis does not answer, and the policy of one of its limits is
+    /// `FailClosed`.
+    pub fn check<K: ?Sized>(&self, key: &K, cost: Cost) -> Check<<Self as Backend>::Future>
+    where
+        Self: Limiter<K>,
+    {
+        Limiter::check(self, key, cost)
+    }
+
+    /// The same, and sleeps where a limit is a queue; `patience` bounds that
+    /// wait.
+    ///
+    /// # Errors
+    ///
+    /// As for [`check`](Self::check).
+    pub fn until_ready<K: ?Sized>(
+        &self,
+        key: &K,
+        cost: Cost,
+        patience: Patience,
+    ) -> Check<<Self as Backend>::Future>
+    where
+        Self: Limiter<K>,
+    {
+        Limiter::until_ready(self, key, cost, patience)
+    }
+}
+
+macro_rules! error {
+    ($limiter:ident) => { $limiter::Error };
+    ($limiter:ident $($others:ident)+) => {
+        <$limiter::Error as Failure>::Or<error!($($others)+)>
+    };
+}
+
+macro_rules! tuple {
+    ($($limiter:ident $key:ident $index:tt)+) => {
+        impl<$($limiter: Backend<Error: Failure>),+> Backend for All<($($limiter,)+)> {
+            type Error = error!($($limiter)+);
+            type Future = Agreeing<Self::Error>;
+        }
+
+        impl<$($key, $limiter: Member<$key>),+> Limiter<($($key,)+)> for All<($($limiter,)+)> {
+            /// Of the first that can fail, if there is one: it is asked for when
+            /// there is no decision.
+            fn name(&self, key: &($($key,)+)) -> &Arc<str> {
+                let names = [$(($limiter::Error::FAILS, self.0.$index.name(&key.$index))),+];
+                names.iter().find(|(fails, _)| *fails).unwrap_or(&names[0]).1
+            }
+
+            #[inline]
+            fn speaker<'a>(&'a self, key: &'a ($($key,)+), decision: &Decision) -> &'a Arc<str> {
+                match decision.part() {
+                    $($index => self.0.$index.speaker(&key.$index, decision),)+
+                    _ => self.name(key),
+                }
+            }
+
+            fn names(&self, key: &($($key,)+)) -> Names {
+                let names = [$(self.0.$index.name(&key.$index)),+];
+                Names::each(self.name(key), names.into_iter())
+            }
+
+            fn check(&self, key: &($($key,)+), cost: Cost) -> Check<Self::Future> {
+                Parts::of(&[$(&self.0.$index.part(&key.$index)),+], cost, None).check()
+            }
+
+            fn until_ready(
+                &self,
+                key: &($($key,)+),
+                cost: Cost,
+                patience: Patience,
+            ) -> Check<Self::Future> {
+                Parts::of(&[$(&self.0.$index.part(&key.$index)),+], cost, Some(patience)).check()
+            }
+        }
+    };
+}
+
+tuple!(A K1 0 B K2 1);
+tuple!(A K1 0 B K2 1 C K3 2);
+tuple!(A K1 0 B K2 1 C K3 2 D K4 3);
