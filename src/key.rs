@@ -10,7 +10,7 @@
 //! | [`extension`] | something that a layer further out put into the request, such as a user |
 //! | [`ClientIp`] | the client's address, through the proxies that you trust |
 //! | [`by`] | whatever a closure makes of the request |
-//! | a tuple of keys | all of them together |
+//! | a tuple of keys | all of them together; before [`All`](crate::limit::All), each limit by its own |
 //! | [`or`](KeyExt::or) | the second where the first finds nothing |
 //!
 //! ```
