@@ -24,7 +24,7 @@
 
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
-use crate::limit::Decision;
+use crate::{deadline::wire::Malformed, limit::Decision};
 
 mod answer;
 mod decimal;
@@ -50,6 +50,10 @@ pub enum Reason {
     NoKey,
     /// The limiter could not decide.
     Unavailable,
+    /// The deadline of the request has passed.
+    DeadlineExceeded,
+    /// A timeout that the request brings along cannot be read.
+    BadDeadline,
 }
 
 /// A request that a layer refused.
@@ -82,6 +86,26 @@ impl Refusal {
             limiter: None,
             decision: None,
             source: None,
+        }
+    }
+
+    /// What there was to do was not done, or not begun, in time.
+    pub(crate) fn deadline_exceeded() -> Self {
+        Self {
+            reason: Reason::DeadlineExceeded,
+            limiter: None,
+            decision: None,
+            source: None,
+        }
+    }
+
+    /// The request says until when in a way that cannot be read.
+    pub(crate) fn bad_deadline(source: Malformed) -> Self {
+        Self {
+            reason: Reason::BadDeadline,
+            limiter: None,
+            decision: None,
+            source: Some(Arc::new(source)),
         }
     }
 
@@ -136,6 +160,8 @@ impl Refusal {
             ],
             (Reason::NoKey, _) => ["nothing to limit the request by", "", ""],
             (Reason::Unavailable, _) => ["the limit `", limiter, "` could not be checked"],
+            (Reason::DeadlineExceeded, _) => ["the deadline has passed", "", ""],
+            (Reason::BadDeadline, _) => ["the timeout of the request is malformed", "", ""],
         };
         write(text, pieces)
     }

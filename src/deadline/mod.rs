@@ -49,11 +49,13 @@
 
 mod absolute;
 mod current;
+mod observe;
 mod stages;
 pub mod wire;
 
 pub use self::{
     absolute::Deadline,
     current::{Scope, carry, current, detach, scope},
+    observe::{Counts, Event, Observe, Snapshot, Stage},
     stages::Stages,
 };

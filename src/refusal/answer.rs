@@ -12,6 +12,8 @@ use crate::limit::Decision;
 /// | over the limit | 429 with `Retry-After` and quota [`Headers`] | 8 `RESOURCE_EXHAUSTED` with `google.rpc.RetryInfo` and `grpc-retry-pushback-ms` |
 /// | no key to limit by | 400 | 3 `INVALID_ARGUMENT` |
 /// | the limiter could not decide | 503 | 14 `UNAVAILABLE` |
+/// | the deadline has passed | 504 | 4 `DEADLINE_EXCEEDED` |
+/// | a timeout that cannot be read | 400 | 13 `INTERNAL`, as grpc-go has it |
 ///
 /// `Retry-After` counts whole seconds, rounded up, at least 1; it is missing
 /// where the request can never pass. A gRPC answer is a trailers-only response
@@ -158,6 +160,8 @@ fn status(reason: Reason) -> StatusCode {
         Reason::OverLimit => StatusCode::TOO_MANY_REQUESTS,
         Reason::NoKey => StatusCode::BAD_REQUEST,
         Reason::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Reason::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
+        Reason::BadDeadline => StatusCode::BAD_REQUEST,
     }
 }
 

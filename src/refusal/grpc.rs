@@ -44,6 +44,8 @@ fn code(reason: Reason) -> i32 {
         Reason::OverLimit => 8,
         Reason::NoKey => 3,
         Reason::Unavailable => 14,
+        Reason::DeadlineExceeded => 4,
+        Reason::BadDeadline => 13,
     }
 }
 

@@ -20,7 +20,7 @@ const QUOTA_EXCEEDED: &str = "https://iana.org/assignments/http-problem-types#qu
 pub(super) fn json(status: StatusCode, refusal: &Refusal) -> String {
     let kind = match refusal.reason {
         Reason::OverLimit => QUOTA_EXCEEDED,
-        Reason::NoKey | Reason::Unavailable => "about:blank",
+        _ => "about:blank",
     };
     let title = status.canonical_reason().unwrap_or("Refused");
     let mut json = String::with_capacity(ROOM);
