@@ -48,6 +48,8 @@ enum Outcome {
     Admit,
     Queue,
     Deny,
+    /// Denied for the caller's patience, which is too short by the wait.
+    TooLong,
     Never,
 }
 
@@ -173,7 +175,7 @@ impl Decision {
     pub(super) fn too_long(self, excess: Tick) -> Self {
         let wait = excess.saturating_mul(self.spare.tick);
         Self {
-            outcome: Outcome::Deny,
+            outcome: Outcome::TooLong,
             wait,
             ..self
         }
@@ -184,7 +186,7 @@ impl Decision {
         match self.outcome {
             Outcome::Admit => Verdict::Admit,
             Outcome::Queue => Verdict::Queue(self.duration(self.wait)),
-            Outcome::Deny | Outcome::Never => Verdict::Deny,
+            Outcome::Deny | Outcome::TooLong | Outcome::Never => Verdict::Deny,
         }
     }
 
@@ -247,7 +249,16 @@ impl Decision {
     /// How many ticks a denied request waits to pass.
     pub(crate) fn retry_ticks(&self) -> Option<Tick> {
         match self.outcome {
-            Outcome::Deny => Some(self.ticks(self.wait)),
+            Outcome::Deny | Outcome::TooLong => Some(self.ticks(self.wait)),
+            _ => None,
+        }
+    }
+
+    /// By how many ticks the caller's patience was too short for a place that
+    /// there was.
+    pub(crate) fn impatience(&self) -> Option<Tick> {
+        match self.outcome {
+            Outcome::TooLong => Some(self.ticks(self.wait)),
             _ => None,
         }
     }

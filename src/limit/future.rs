@@ -9,13 +9,14 @@ use std::{
 };
 
 use pin_project_lite::pin_project;
+use tokio::time::{Sleep, sleep_until};
 use tower_service::Service;
 
 use super::{
     gate::{Admitted, Asker, Gate, Passage},
     limiter::Backend,
 };
-use crate::refusal::Refuse;
+use crate::{deadline, refusal::Refuse};
 
 /// Whatever waits for a decision: the service that is ready, the request for
 /// it, and who answers if it is refused.
@@ -71,6 +72,9 @@ pin_project! {
     {
         #[pin]
         check: L::Future,
+        // The end of the time in which a decision is of any use.
+        #[pin]
+        deadline: Option<Sleep>,
         asker: Option<Asker>,
         gate: Arc<Gate<L, K, C, X>>,
         held: Option<Held<S, Req, A>>,
@@ -85,8 +89,10 @@ impl<S: Service<Req>, Req, L: Backend, K, C, X, A> ResponseFuture<S, Req, L, K, 
         held: Held<S, Req, A>,
     ) -> Self {
         let (asker, held) = (Some(asker), Some(held));
+        let deadline = deadline::current().map(|deadline| sleep_until(deadline.instant()));
         let waiting = Box::pin(Waiting {
             check,
+            deadline,
             asker,
             gate,
             held,
@@ -130,10 +136,21 @@ where
 {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<State<S, Req, L, K, C, X, A>> {
         let this = self.project();
-        let answer = ready!(this.check.poll(cx));
+        let answer = match this.check.poll(cx) {
+            Poll::Ready(answer) => Some(answer),
+            Poll::Pending => {
+                let deadline = this.deadline.as_pin_mut();
+                ready!(deadline.map_or(Poll::Pending, |deadline| deadline.poll(cx)));
+                None
+            }
+        };
         let held = this.asker.take().zip(this.held.take());
         let (asker, held) = held.expect("a decision ends the state that holds the request");
-        Poll::Ready(proceed(this.gate.answered(asker, answer), held))
+        let passage = match answer {
+            Some(answer) => this.gate.answered(asker, answer),
+            None => this.gate.too_late(),
+        };
+        Poll::Ready(proceed(passage, held))
     }
 }
 

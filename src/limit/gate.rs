@@ -10,6 +10,8 @@ use super::{
     quota::Cost,
 };
 use crate::{
+    clock::ticks,
+    deadline,
     key::Key,
     refusal::{BoxError, Refusal},
 };
@@ -151,7 +153,29 @@ impl<L: Backend, K, C, X> Gate<L, K, C, X> {
     {
         match self.terms.shadow {
             true => self.limiter.check(key, cost),
-            false => self.limiter.until_ready(key, cost, self.terms.patience),
+            false => self.limiter.until_ready(key, cost, self.patience()),
+        }
+    }
+
+    /// Nobody waits for a turn that comes after the deadline.
+    #[inline]
+    fn patience(&self) -> Patience {
+        let patience = self.terms.patience;
+        deadline::current().map_or(patience, |deadline| patience.before(deadline))
+    }
+
+    /// Whether the request would have waited and passed, but for its deadline.
+    fn is_too_late(&self, decision: &Decision) -> bool {
+        let Some(deadline) = deadline::current() else {
+            return false;
+        };
+        let left = ticks(deadline.remaining());
+        let own = self.terms.patience.max_wait().map(ticks);
+        match (decision.impatience(), decision.retry_ticks(), own) {
+            // A place in a queue, which is there: it was seen as from the deadline.
+            (Some(beyond), _, own) => own.is_none_or(|own| left.saturating_add(beyond) <= own),
+            (None, Some(wait), Some(own)) => left < wait && wait <= own,
+            _ => false,
         }
     }
 
@@ -198,8 +222,13 @@ impl<L: Backend, K, C, X> Gate<L, K, C, X> {
             .denied(limiter, self.terms.shadow, &decision, key);
         match self.terms.shadow {
             true => Passage::Pass,
+            false if self.is_too_late(&decision) => self.too_late(),
             false => Passage::Refuse(Refusal::over_limit(limiter.clone(), decision)),
         }
+    }
+
+    pub(super) fn too_late(&self) -> Passage<L::Future> {
+        Passage::Refuse(Refusal::deadline_exceeded())
     }
 
     #[cold]

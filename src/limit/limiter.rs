@@ -10,6 +10,10 @@ use std::{
 };
 
 use super::{decision::Decision, quota::Cost};
+use crate::{
+    clock::{Tick, ticks},
+    deadline::Deadline,
+};
 
 /// What a limiter's answers look like, whatever its keys are.
 pub trait Backend {
@@ -157,6 +161,8 @@ pub struct Patience {
     /// `None` is as long as the limit's own queue takes, if it has one.
     pub(crate) max_wait: Option<Duration>,
     pub(crate) max_queue: usize,
+    /// Whose turn comes later does not wait for it.
+    deadline: Option<Deadline>,
 }
 
 impl Patience {
@@ -166,6 +172,7 @@ impl Patience {
         Self {
             max_wait: None,
             max_queue: usize::MAX,
+            deadline: None,
         }
     }
 
@@ -175,6 +182,7 @@ impl Patience {
         Self {
             max_wait: Some(max_wait),
             max_queue: 1_024,
+            deadline: None,
         }
     }
 
@@ -183,6 +191,26 @@ impl Patience {
     #[must_use]
     pub const fn queue(self, max_queue: usize) -> Self {
         Self { max_queue, ..self }
+    }
+
+    /// Refuses at once whose turn would come after the deadline. A layer says so
+    /// by itself of the [current](crate::deadline::current) one.
+    #[must_use]
+    pub const fn before(self, deadline: Deadline) -> Self {
+        Self {
+            deadline: Some(deadline),
+            ..self
+        }
+    }
+
+    /// How many ticks to wait at most, where a limit by itself has its callers
+    /// wait for `own`.
+    pub(crate) fn longest(&self, own: Tick) -> Tick {
+        let wait = self.max_wait.map_or(own, ticks);
+        match self.deadline {
+            Some(deadline) if wait > 0 => wait.min(ticks(deadline.remaining())),
+            _ => wait,
+        }
     }
 
     /// The longest wait; `None` is as long as the limit's own queue takes, and

@@ -9,6 +9,7 @@
 mod all;
 mod grpc;
 mod http;
+mod late;
 mod layer;
 mod local;
 mod pace;

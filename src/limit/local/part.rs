@@ -6,7 +6,7 @@ use super::{Direct, Keyed, Local, Shape, Shared};
 #[cfg(feature = "redis")]
 use crate::limit::all::Held;
 use crate::{
-    clock::{Clock, Tick, ticks},
+    clock::{Clock, Tick},
     limit::{
         all::{Asked, Bucket, Charge, Claim, Hold, Member, Part, Sealed, Taken},
         decision::Decision,
@@ -55,7 +55,7 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
             _ if !self.rule.queues() => 0,
             None => Tick::MAX,
             Some(patience) if self.lines().len(key) >= patience.max_queue => 0,
-            Some(patience) => patience.max_wait.map_or(Tick::MAX, ticks),
+            Some(patience) => patience.longest(Tick::MAX),
         }
     }
 
@@ -69,7 +69,7 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
         if taken.decision.is_admitted() {
             return taken;
         }
-        let max_wait = patience.max_wait.map_or(Tick::MAX, ticks);
+        let max_wait = patience.longest(Tick::MAX);
         Self::stand_in_line(this, key, cost, (max_wait, patience.max_queue))
     }
 }

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::shared::Shared;
 use crate::{
-    clock::{Clock, Tick, ticks},
+    clock::{Clock, Tick},
     limit::{
         all::{Claim, Taken},
         decision::Decision,
@@ -36,8 +36,8 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
         patience: Patience,
     ) -> Check<Turn> {
         let max_wait = match patience.max_wait {
-            Some(max_wait) => ticks(max_wait),
-            None if this.rule.queues() => Tick::MAX,
+            Some(_) => patience.longest(0),
+            None if this.rule.queues() => patience.longest(Tick::MAX),
             None => return Check::Now(this.check(key, cost)),
         };
         let decision = this.reserve(key, cost, 0);

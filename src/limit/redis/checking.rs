@@ -20,7 +20,7 @@ use super::{
     shared::Shared,
 };
 use crate::{
-    clock::{Tick, ticks},
+    clock::Tick,
     key::Spell,
     limit::{
         decision::Decision,
@@ -161,7 +161,7 @@ impl<R: Scripted> Shared<R> {
         if self.lines.len(key) >= patience.max_queue() {
             return 0;
         }
-        patience.max_wait().map_or(own, ticks)
+        patience.longest(own)
     }
 }
 
