@@ -37,12 +37,14 @@ local function arrival(terms, kind)
         state.at, state.ahead = now, ahead
     end
 
-    -- What is out, if its term is not over; and the quota without it.
+    -- What is out, if its term is not over, nor further off than a clock that
+    -- stepped back explains; and the quota without it.
     local function leased(state, other, now)
         local rest, held, term = match(other, '^(.*%a) (%d+) (%d+)$')
         if not rest then return other end
         held, term = tonumber(held), tonumber(term)
-        if term == floor(now / TERM) and held <= FURTHEST then
+        local behind = floor(now / TERM) - term
+        if (behind == 0 or behind == -1) and held <= FURTHEST then
             state.held, state.term = held, term
         end
         return rest
@@ -110,6 +112,11 @@ local function arrival(terms, kind)
         state.at, state.ahead = now, max(least, distance(state, now) - cost * token)
     end
 
+    -- What is out stays taken.
+    local function reset(state, now)
+        credit(state, now, FURTHEST)
+    end
+
     local function debit(state, now, cost)
         state.at, state.ahead = now, min(FURTHEST, distance(state, now) + cost * token)
     end
@@ -124,7 +131,7 @@ local function arrival(terms, kind)
 
     -- What was spent is out no more. Half of what is left goes out.
     local function lease(state, now, want, spent, term)
-        local present = floor(now / TERM)
+        local present = max(floor(now / TERM), state.term or 0)
         local held = state.held or 0
         if state.term == term then held = max(0, held - spent) end
         local granted = min(want, floor(remaining(state, now) / 2))
@@ -166,6 +173,6 @@ local function arrival(terms, kind)
     return {
         queues = queues, read = read, found = found, decide = decide, remaining = remaining,
         credit = credit, debit = debit, give_back = give_back, undo = undo, write = write,
-        lease = lease, unlease = unlease,
+        lease = lease, unlease = unlease, reset = reset,
     }
 end

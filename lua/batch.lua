@@ -64,7 +64,7 @@ local function change(key, state, entry)
     cost, at, mark = tonumber(cost), tonumber(at), tonumber(mark)
     local next, done, changed = #reply + 1, 1, true
     if verb == 'r' and state.held then
-        rule.credit(state, now, FURTHEST)
+        rule.reset(state, now)
     elseif verb == 'r' then
         call('DEL', key)
         changed = false

@@ -2,7 +2,9 @@
 -- before. Mirrors src/limit/window.rs.
 --
 -- terms   limit, width in ticks, and the most that a count can be
--- KEYS    hold '<index> <previous> <current> <width> <kind>'
+-- KEYS    hold '<index> <previous> <current> <width> <kind>', and while it is
+--         leased ' <held>': so much of the current count is out, and stays
+--         counted whatever is given back
 -- found   index of the window (the present one, or a later one), previous, current
 
 local function window(terms, counters, kind)
@@ -18,7 +20,7 @@ local function window(terms, counters, kind)
         if behind < 0 then return 0, -behind * width - elapsed end
         if behind > 0 then
             local previous = behind == 1 and counters == 2 and state.current or 0
-            state.index, state.previous, state.current = index, previous, 0
+            state.index, state.previous, state.current, state.held = index, previous, 0, nil
         end
         return elapsed, 0
     end
@@ -51,7 +53,11 @@ local function window(terms, counters, kind)
             index, previous, current = tonumber(index), tonumber(previous), tonumber(current)
             if index and index <= FURTHEST and max(previous, current) <= FURTHEST then
                 state = { index = index, previous = min(most, previous), current = min(most, current) }
-                if other ~= quota and not retune(state, other, now) then state = nil end
+                if other ~= quota then
+                    local rest, held = match(other, '^(.*%a) (%d+)$')
+                    other, state.held = rest or other, tonumber(held)
+                    if other ~= quota and not retune(state, other, now) then state = nil end
+                end
             end
         end
         state = state or { index = floor(now / width), previous = 0, current = 0 }
@@ -67,7 +73,12 @@ local function window(terms, counters, kind)
 
     local function credit(state, now, cost)
         view(state, now)
-        state.current = max(0, state.current - cost)
+        state.current = max(state.held or 0, state.current - cost)
+    end
+
+    local function reset(state, now)
+        view(state, now)
+        state.previous, state.current = 0, state.held or 0
     end
 
     local function debit(state, now, cost)
@@ -84,15 +95,20 @@ local function window(terms, counters, kind)
         return cost
     end
 
-    -- Whoever holds a lease spends it in the window in which it was counted.
-    local function lease(state, now, want)
+    -- Whoever holds a lease spends it in the window in which it was counted, and
+    -- tells what was spent: that is out no more.
+    local function lease(state, now, want, spent, index)
+        local held = state.held or 0
+        if state.index == index then held = max(0, held - spent) end
         local granted = min(want, floor(rule.remaining(state, now) / 2))
-        state.current = state.current + granted
+        state.current, state.held = state.current + granted, held + granted
         return granted, state.index, (state.index + 1) * width
     end
 
-    local function unlease(state, now, unspent, _, index)
-        if state.index ~= index then return false end
+    local function unlease(state, now, unspent, spent, index)
+        if state.index ~= index or not state.held then return false end
+        unspent = min(unspent, state.held)
+        state.held = max(0, state.held - unspent - spent)
         credit(state, now, unspent)
         return true
     end
@@ -105,6 +121,7 @@ local function window(terms, counters, kind)
             call('DEL', key)
         else
             local value = format('%.0f %.0f %.0f', state.index, state.previous, state.current) .. quota
+            if state.held and state.held > 0 then value = value .. format(' %.0f', state.held) end
             keep(key, value, rule.life(state, elapsed, ahead))
         end
     end
@@ -113,7 +130,7 @@ local function window(terms, counters, kind)
     rule = {
         limit = terms[1], width = width, read = read, found = found, decide = false, remaining = false,
         credit = credit, debit = debit, give_back = give_back, undo = give_back, life = false,
-        write = write, lease = lease, unlease = unlease,
+        write = write, lease = lease, unlease = unlease, reset = reset,
     }
     return rule, view
 end

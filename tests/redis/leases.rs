@@ -232,6 +232,42 @@ fn a_bucket_that_is_full_but_leased_is_not_forgotten() {
     assert_eq!(fleet.passed.len(), 1);
 }
 
+#[test]
+fn a_window_that_is_reset_keeps_what_is_out() {
+    let mut fleet = Fleet::new(FixedWindow::new(Quota::per_day(100)), 1);
+    assert_eq!(fleet.lease(0, 40), 40);
+    fleet.call(Entry::Reset);
+    fleet.call(Entry::Credit(1_000));
+    fleet.check(61);
+    assert!(fleet.passed.is_empty());
+    fleet.check(60);
+    assert_eq!(fleet.passed.len(), 1);
+    // What comes back is what was out, and no more.
+    fleet.give_back(0);
+    fleet.holders[1].left = 30;
+    fleet.give_back(1);
+    fleet.check(41);
+    assert_eq!(fleet.passed.len(), 1);
+    fleet.check(40);
+    assert_eq!(fleet.passed.len(), 2);
+}
+
+#[test]
+fn a_server_whose_clock_steps_back_does_not_forget_what_is_out() {
+    let rule = TokenBucket::new(Quota::per_second(100).burst(100));
+    let mut fleet = Fleet::new(rule, 1);
+    fleet.now += 5_000;
+    assert_eq!(fleet.lease(0, 1_000), 50);
+    fleet.now -= 10_000;
+    fleet.check(1);
+    // What is out may be spent for most of a second from when it was leased.
+    fleet.now += 905_000;
+    fleet.check(51);
+    assert_eq!(fleet.passed.len(), 1);
+    fleet.check(50);
+    assert_eq!(fleet.passed.len(), 2);
+}
+
 async fn limiter<R: Scripted>(server: &Server, rule: R, share: Cost) -> Redis<R, FailClosed> {
     let connection = Connection::connect(server.url()).await.unwrap();
     let limiter = Redis::builder("hot", rule, &connection);
@@ -303,4 +339,30 @@ async fn a_log_cannot_be_leased() {
 async fn a_queue_cannot_be_leased() {
     let server = Server::start();
     limiter(&server, LeakyBucket::new(Quota::per_second(9)), 5).await;
+}
+
+#[tokio::test]
+async fn one_denial_does_not_hide_what_the_process_itself_holds() {
+    let server = Server::start();
+    let limiter = limiter(&server, FixedWindow::new(Quota::per_day(200)), 1_000).await;
+    let mut admitted = 0;
+    // Until the last token has come back from a share that lies idle.
+    while admitted < 200 {
+        let answers = join_all((0..100).map(|_| limiter.check("k", 1))).await;
+        let passed = answers.iter().flatten().filter(|it| it.is_admitted());
+        admitted += passed.count();
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(admitted, 200);
+    assert_eq!(ask(&limiter, 50).await, 0);
+}
+
+#[tokio::test]
+async fn a_cost_that_no_share_bears_makes_no_key_hot() {
+    let server = Server::start();
+    let limiter = limiter(&server, FixedWindow::new(Quota::per_day(1_000)), 100).await;
+    assert!(limiter.check("k", u64::MAX).await.unwrap().is_denied());
+    assert!(limiter.check("k", 101).await.unwrap().is_admitted());
+    assert_eq!(limiter.peek("k").await.unwrap().remaining(), 899);
+    assert_eq!(limiter.counts().questions, 3);
 }

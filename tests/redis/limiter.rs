@@ -471,3 +471,70 @@ async fn switching_from_local_is_one_line() {
         FailClosed,
     ));
 }
+
+/// Lets go of a runtime in which somebody waits for a turn; hangs if that does.
+fn end_with_someone_in_line(runtime: tokio::runtime::Runtime) {
+    let server = Server::start();
+    runtime.block_on(async {
+        let rule = TokenBucket::new(hourly(2));
+        let limiter = Redis::new("api", rule, &connect(&server).await, FailClosed);
+        check(&limiter, "k", 2).await;
+        let waiter = limiter.clone();
+        tokio::spawn(async move {
+            let hours = Patience::up_to(Duration::from_secs(7_200));
+            waiter.until_ready("k", 1, hours).await.unwrap();
+        });
+        until_debt(&limiter, 1).await;
+        // The answer has come when the next one does.
+        check(&limiter, "k", 2).await;
+    });
+    drop(runtime);
+}
+
+#[test]
+fn a_runtime_in_which_someone_waits_can_end() {
+    let mut current = tokio::runtime::Builder::new_current_thread();
+    end_with_someone_in_line(current.enable_all().build().unwrap());
+    let mut several = tokio::runtime::Builder::new_multi_thread();
+    end_with_someone_in_line(several.worker_threads(2).enable_all().build().unwrap());
+}
+
+#[tokio::test]
+async fn no_more_stand_in_line_than_there_is_patience_for() {
+    let server = Server::start();
+    let rule = TokenBucket::new(hourly(2));
+    let limiter = Redis::new("api", rule, &connect(&server).await, FailClosed);
+    check(&limiter, "k", 2).await;
+    let patience = Patience::up_to(Duration::from_secs(100_000)).queue(5);
+    // All ask before the first of them is answered.
+    let mut turns: Vec<_> = (0..20)
+        .map(|_| limiter.until_ready("k", 1, patience))
+        .collect();
+    let mut denied = 0;
+    while denied < 15 {
+        let mut waiting = Vec::new();
+        for mut turn in turns {
+            match futures_util::poll!(&mut turn) {
+                std::task::Poll::Ready(answer) => denied += u64::from(answer.unwrap().is_denied()),
+                std::task::Poll::Pending => waiting.push(turn),
+            }
+        }
+        turns = waiting;
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(turns.len(), 5);
+    until_debt(&limiter, 5).await;
+}
+
+#[tokio::test]
+async fn a_place_whose_answer_was_never_looked_at_is_given_back() {
+    let server = Server::start();
+    let rule = TokenBucket::new(hourly(2));
+    let limiter = Redis::new("api", rule, &connect(&server).await, FailClosed);
+    check(&limiter, "k", 2).await;
+    let mut turn = limiter.until_ready("k", 1, Patience::up_to(Duration::from_secs(7_200)));
+    assert!(futures_util::poll!(&mut turn).is_pending());
+    until_debt(&limiter, 1).await;
+    drop(turn);
+    until_debt(&limiter, 0).await;
+}

@@ -116,12 +116,18 @@ impl<R: Scripted> Shared<R> {
         K: Spell + std::hash::Hash + ?Sized,
     {
         let bucket = self.bucket(key);
-        let wait = self.longest_wait(bucket.key, patience);
+        if let Some(decision) = self.spend(&bucket, cost) {
+            return Check::Now(decision);
+        }
+        let mut wait = self.longest_wait(bucket.key, patience);
         if let Some(denial) = self.recall(bucket.key, cost, wait) {
             return Check::Now(denial);
         }
-        if let Some(decision) = self.spend(&bucket, cost) {
-            return Check::Now(decision);
+        let bounded = patience.filter(|_| wait > 0);
+        let line =
+            bounded.and_then(|patience| InLine::join(self, bucket.key, patience.max_queue()));
+        if bounded.is_some() && line.is_none() {
+            wait = 0;
         }
         let terms = Terms {
             policy: policy.clone(),
@@ -129,14 +135,14 @@ impl<R: Scripted> Shared<R> {
             cost,
             patience,
         };
-        let waits = patience.is_some() && wait > 0;
-        let place = waits.then(|| bucket.clone());
+        let waits = line.is_some();
+        let waiter = line.map(|line| (bucket.clone(), line));
         let entry = self.entry(cost, wait, patience);
         let asking = self.begin(bucket, entry, waits);
         Check::Later(Checking {
             shared: self.clone(),
             terms,
-            stage: Stage::Asking(asking, place),
+            stage: Stage::Asking(asking, waiter),
         })
     }
 
@@ -194,8 +200,8 @@ pub(super) struct Terms<P> {
 }
 
 enum Stage<R: Scripted> {
-    /// With the bucket, if it may have to wait for its turn.
-    Asking(Asking, Option<Bucket>),
+    /// With the bucket and a place in its line, if it may have to wait.
+    Asking(Asking, Option<(Bucket, InLine<R>)>),
     Waiting(Pin<Box<Sleep>>, Place<R>),
     Instead(Turn),
 }
@@ -210,10 +216,10 @@ impl<R: Scripted, P: Policy> Future for Checking<R, P> {
         loop {
             match &mut this.stage {
                 // ## Asking => (done | Waiting | Instead)
-                Stage::Asking(asking, bucket) => {
+                Stage::Asking(asking, waiter) => {
                     let answer = ready!(Pin::new(asking).poll(cx));
-                    let bucket = bucket.take();
-                    match this.answered(answer, bucket) {
+                    let waiter = waiter.take();
+                    match this.answered(answer, waiter) {
                         Next::Done(answer) => return Poll::Ready(answer),
                         Next::Stage(stage) => this.stage = stage,
                     }
@@ -239,20 +245,21 @@ enum Next<R: Scripted, E> {
 }
 
 impl<R: Scripted, P: Policy> Checking<R, P> {
-    fn answered(&self, answer: Reply, bucket: Option<Bucket>) -> Next<R, P::Error> {
+    fn answered(&self, answer: Reply, waiter: Option<(Bucket, InLine<R>)>) -> Next<R, P::Error> {
         let answer = match answer {
             Ok(answer) => answer,
             Err(error) => return self.instead(error),
         };
-        match (answer.wait(), bucket) {
-            (Some(wait), Some(bucket)) => Next::Stage(self.wait(answer, wait, bucket)),
+        match (answer.wait(), waiter) {
+            (Some(wait), Some((bucket, line))) => {
+                let place = Place::new(line, bucket, self.terms.cost, answer);
+                Next::Stage(Stage::Waiting(
+                    Box::pin(sleep(Duration::from_micros(wait))),
+                    place,
+                ))
+            }
             _ => Next::Done(Ok(answer.decision)),
         }
-    }
-
-    fn wait(&self, answer: Answer, wait: Tick, bucket: Bucket) -> Stage<R> {
-        let place = Place::new(self.shared.clone(), bucket, self.terms.cost, answer);
-        Stage::Waiting(Box::pin(sleep(Duration::from_micros(wait))), place)
     }
 
     fn instead(&self, error: Error) -> Next<R, P::Error> {
@@ -272,9 +279,46 @@ impl<R: Scripted, P: Policy> Checking<R, P> {
     }
 }
 
+/// Dropped when its answer had come, but was not looked at, it gives its place
+/// back, too.
+impl<R: Scripted, P: Policy> Drop for Checking<R, P> {
+    fn drop(&mut self) {
+        let Stage::Asking(Asking::Queued(queued), Some((bucket, _))) = &mut self.stage else {
+            return;
+        };
+        queued.answer.close();
+        if let Ok(Ok(answer)) = queued.answer.try_recv() {
+            self.shared
+                .give_back(bucket.clone(), self.terms.cost, &answer);
+        }
+    }
+}
+
+/// Counts in the line of a bucket, from the question on.
+pub(super) struct InLine<R: Scripted> {
+    shared: Arc<Shared<R>>,
+    key: u64,
+}
+
+impl<R: Scripted> InLine<R> {
+    /// `None` if there are as many as that already.
+    pub(super) fn join(shared: &Arc<Shared<R>>, key: u64, most: usize) -> Option<Self> {
+        shared.lines.join(key, most).then(|| Self {
+            shared: shared.clone(),
+            key,
+        })
+    }
+}
+
+impl<R: Scripted> Drop for InLine<R> {
+    fn drop(&mut self) {
+        self.shared.lines.leave(self.key);
+    }
+}
+
 /// A place in the line that is given back when it is dropped before its turn.
 pub(super) struct Place<R: Scripted> {
-    shared: Arc<Shared<R>>,
+    line: InLine<R>,
     /// Taken out when its turn has come.
     bucket: Option<Bucket>,
     cost: Cost,
@@ -282,10 +326,9 @@ pub(super) struct Place<R: Scripted> {
 }
 
 impl<R: Scripted> Place<R> {
-    pub(super) fn new(shared: Arc<Shared<R>>, bucket: Bucket, cost: Cost, answer: Answer) -> Self {
-        shared.lines.join(bucket.key);
+    pub(super) fn new(line: InLine<R>, bucket: Bucket, cost: Cost, answer: Answer) -> Self {
         Self {
-            shared,
+            line,
             bucket: Some(bucket),
             cost,
             answer,
@@ -303,9 +346,7 @@ impl<R: Scripted> Place<R> {
 
     /// Its turn has come.
     fn taken(&mut self) -> Decision {
-        if let Some(bucket) = self.bucket.take() {
-            self.shared.lines.leave(bucket.key);
-        }
+        self.bucket = None;
         self.answer.decision
     }
 }
@@ -313,8 +354,7 @@ impl<R: Scripted> Place<R> {
 impl<R: Scripted> Drop for Place<R> {
     fn drop(&mut self) {
         if let Some(bucket) = self.bucket.take() {
-            self.shared.lines.leave(bucket.key);
-            self.shared.give_back(bucket, self.cost, &self.answer);
+            self.line.shared.give_back(bucket, self.cost, &self.answer);
         }
     }
 }

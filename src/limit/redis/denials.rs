@@ -132,17 +132,19 @@ impl<S> Shard<S> {
     }
 }
 
+/// How many are looked at to find one that has passed: all would be too many for
+/// whoever waits for the lock.
+const LOOKED_AT: usize = 8;
+
 /// Forgets what has passed, or else anything: who is forgotten costs one more
 /// question.
 fn make_room<S>(denied: &mut HashMap<u64, Denied<S>, RandomState>, capacity: usize, now: Tick) {
     if denied.len() < capacity {
         return;
     }
-    denied.retain(|_, known| known.until > now);
-    while denied.len() >= capacity {
-        let Some(&any) = denied.keys().next() else {
-            return;
-        };
-        denied.remove(&any);
+    let some = || denied.iter().take(LOOKED_AT);
+    let passed = some().find(|(_, known)| known.until <= now);
+    if let Some((&key, _)) = passed.or_else(|| some().next()) {
+        denied.remove(&key);
     }
 }

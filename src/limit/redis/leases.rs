@@ -31,6 +31,10 @@ const HOT: Cost = 32;
 /// How often a share is looked after.
 pub(super) const LOOK: Tick = 50_000;
 
+/// A share that was not looked after for so long has lost who did: a runtime
+/// that ended.
+const MISSED: Tick = 4 * LOOK;
+
 /// Keys that are counted, to see which are hot.
 const COUNTED: usize = 16_384;
 
@@ -48,8 +52,8 @@ struct Slot<S> {
     share: Option<Share<S>>,
     /// Before when not to ask again.
     renew_after: Tick,
-    /// Whether somebody looks after the share.
-    watched: bool,
+    /// Somebody looks after the share, if it was not longer ago than this.
+    watched_until: Tick,
 }
 
 /// What was asked in the present span and in the one before it.
@@ -99,6 +103,10 @@ impl<S: Clone> Leases<S> {
         key: u64,
         cost: Cost,
     ) -> (Option<Decision>, Option<Entry>) {
+        // What could never be spent out of a share is no demand for one.
+        if cost > self.most {
+            return (None, None);
+        }
         let now = self.clock.now();
         let mut slots = self.shard(key);
         if slots.len() >= COUNTED / SHARDS && !slots.contains_key(&key) {
@@ -123,7 +131,9 @@ impl<S: Clone> Leases<S> {
         let pause = if lease.granted < HOT { SPAN } else { 0 };
         slot.renew_after = now + pause;
         slot.add(now, lease, charged);
-        !std::mem::replace(&mut slot.watched, true)
+        let watched = now < slot.watched_until;
+        slot.watched_until = now + MISSED;
+        !watched
     }
 
     pub(super) fn look_after(&self, key: u64) -> Look {
@@ -133,8 +143,11 @@ impl<S: Clone> Leases<S> {
             return Look::Gone;
         };
         let look = slot.look(now);
-        if !matches!(look, Look::Stay) {
-            slot.watched = false;
+        slot.watched_until = match look {
+            Look::Stay => now + MISSED,
+            _ => 0,
+        };
+        if slot.watched_until == 0 {
             slot.share = None;
         }
         look
@@ -160,12 +173,13 @@ impl<S: Clone> Slot<S> {
             },
             share: None,
             renew_after: 0,
-            watched: false,
+            watched_until: 0,
         }
     }
 
     fn is_of_use(&self, now: Tick) -> bool {
-        self.share.is_some() || now / SPAN <= self.demand.span + 1
+        let share = self.share.as_ref();
+        share.is_some_and(|share| now < share.ends) || now / SPAN <= self.demand.span + 1
     }
 
     fn spend<R: Rule<State = S>>(&mut self, rule: &R, now: Tick, cost: Cost) -> Option<Decision> {
@@ -213,7 +227,7 @@ impl<S: Clone> Slot<S> {
         let (left, spent, unseen) =
             kept.map_or((0, 0, 0), |share| (share.left, share.spent, share.unseen));
         self.share = Some(Share {
-            left: left + lease.granted,
+            left: left.saturating_add(lease.granted),
             spent,
             unseen,
             term: lease.term,

@@ -6,7 +6,7 @@ use super::{
     Redis,
     ask::{Answer, Ask},
     batch::replay,
-    checking::{Asking, Place, Terms},
+    checking::{Asking, InLine, Place, Terms},
     queue::Reply,
     shared::Shared,
     together::{Query, Question},
@@ -151,9 +151,11 @@ impl<R: Scripted, P: Policy> Question for Open<R, P> {
 impl<R: Scripted, P: Policy> Open<R, P> {
     fn hold(&self, answer: Answer) -> Hold {
         let (shared, bucket) = (self.shared.clone(), self.ask.bucket.clone());
-        match answer.wait().filter(|_| self.waits) {
-            Some(wait) => {
-                let place = Place::new(shared, bucket, self.terms.cost, answer);
+        // It was asked for when there was room in the line.
+        let line = InLine::join(&shared, bucket.key, usize::MAX);
+        match answer.wait().filter(|_| self.waits).zip(line) {
+            Some((wait, line)) => {
+                let place = Place::new(line, bucket, self.terms.cost, answer);
                 Hold::turn(Turn::of(place.come_due(wait)))
             }
             None => Hold::charge(move || shared.undo(bucket, &answer)),

@@ -88,38 +88,45 @@ impl<R: Scripted> Shared<R> {
             state.direct = true;
             return Ok(Route::Direct(ask));
         }
+        drop(state);
         let (reply, answer) = oneshot::channel();
-        let until = self.push(&mut state, ask, Some(reply))?;
+        let until = self.push(ask, Some(reply))?;
         Ok(Route::Queued(answer, until))
     }
 
     /// Asks without wanting to know.
     pub(super) fn tell(self: &Arc<Self>, ask: Ask) {
         // Who cannot be told now is told by the key's expiry.
-        let _ = self.push(&mut self.queue.lock(), ask, None);
+        let _ = self.push(ask, None);
     }
 
     fn push(
         self: &Arc<Self>,
-        state: &mut State,
         ask: Ask,
         reply: Option<oneshot::Sender<Reply>>,
     ) -> Result<Instant, Error> {
-        if state.jobs.len() >= self.capacity {
-            self.counters.overloaded();
-            return Err(Error::overloaded(self.capacity));
-        }
-        if state.workers < WORKERS {
-            let runtime = Handle::try_current().map_err(|_| Error::no_runtime())?;
-            state.workers += 1;
+        let runtime = Handle::try_current().map_err(|_| Error::no_runtime())?;
+        let until = Instant::now() + self.connection.timeout();
+        let asker = Asker { until, reply };
+        let hires = {
+            let mut state = self.queue.lock();
+            if state.jobs.len() >= self.capacity {
+                self.counters.overloaded();
+                return Err(Error::overloaded(self.capacity));
+            }
+            state.jobs.push_back(Job { ask, asker });
+            let hires = state.workers < WORKERS;
+            state.workers += usize::from(hires);
+            hires
+        };
+        if hires {
+            // Not while the queue is locked: a runtime that is closing drops the
+            // worker at once, and that locks it, too.
             runtime.spawn(work(Worker {
                 shared: self.clone(),
                 dismissed: false,
             }));
         }
-        let until = Instant::now() + self.connection.timeout();
-        let asker = Asker { until, reply };
-        state.jobs.push_back(Job { ask, asker });
         Ok(until)
     }
 
@@ -205,9 +212,13 @@ impl<R: Scripted> Drop for Worker<R> {
         }
         let mut state = self.shared.queue.lock();
         state.workers -= 1;
-        if state.workers == 0 {
-            state.jobs.clear();
-        }
+        let lost = match state.workers {
+            0 => std::mem::take(&mut state.jobs),
+            _ => VecDeque::new(),
+        };
+        drop(state);
+        // Who hears of it may ask again at once.
+        drop(lost);
     }
 }
 

@@ -200,7 +200,11 @@ impl<R: Scripted> Shared<R> {
     /// An answer that nobody waits for, or not any more.
     pub(super) fn missed(self: &Arc<Self>, ask: &Ask, answer: &Answer) {
         match ask.entry {
-            Entry::GiveBack(..) | Entry::Undo(..) => self.forget(ask.bucket.key),
+            Entry::GiveBack(..)
+            | Entry::Undo(..)
+            | Entry::Return(..)
+            | Entry::Credit(_)
+            | Entry::Reset => self.forget(ask.bucket.key),
             _ => self.give_back(ask.bucket.clone(), answer.taken, answer),
         }
     }
@@ -236,7 +240,7 @@ async fn watch<R: Scripted>(shared: Weak<Shared<R>>, bucket: Bucket) {
         };
         match leases.look_after(bucket.key) {
             Look::Stay => {}
-            Look::GiveBack(entry) => return shared.tell(shared.ask(bucket, entry)),
+            Look::GiveBack(entry) => return shared.take_back(bucket, entry),
             Look::Gone => return,
         }
     }
@@ -247,8 +251,15 @@ impl Lines {
         lock(&self.0).get(&key).copied().unwrap_or(0)
     }
 
-    pub(super) fn join(&self, key: u64) {
-        *lock(&self.0).entry(key).or_insert(0) += 1;
+    /// Whether there was room, which is for so many.
+    pub(super) fn join(&self, key: u64, most: usize) -> bool {
+        let mut lines = lock(&self.0);
+        let length = lines.get(&key).copied().unwrap_or(0);
+        if length >= most {
+            return false;
+        }
+        lines.insert(key, length + 1);
+        true
     }
 
     pub(super) fn leave(&self, key: u64) {
