@@ -15,7 +15,7 @@ mod decimal;
 mod grpc;
 
 pub use self::{
-    decimal::{read_millis, read_timeout, write_millis},
+    decimal::{read_millis, read_timeout, write_millis, write_timeout},
     grpc::{read_grpc, write_grpc},
 };
 

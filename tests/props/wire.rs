@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use sluicegate::deadline::wire::{read_grpc, read_millis, read_timeout, write_grpc, write_millis};
+use sluicegate::deadline::wire::{
+    read_grpc, read_millis, read_timeout, write_grpc, write_millis, write_timeout,
+};
 
 /// From nanoseconds to thousands of years, each order of magnitude as often.
 fn durations() -> impl Strategy<Value = Duration> {
@@ -31,6 +33,8 @@ proptest! {
         }
         let millis = write_millis(left).map(|value| read_millis(value.as_bytes()).unwrap());
         prop_assert!(millis.unwrap_or_default() <= left);
+        let words = write_timeout(left).map(|value| read_timeout(value.as_bytes()).unwrap());
+        prop_assert_eq!(words, millis);
     }
 
     #[test]

@@ -65,9 +65,38 @@ pub fn read_millis(value: &[u8]) -> Result<Duration, Malformed> {
 /// assert_eq!(write_millis(Duration::from_micros(999)), None);
 /// ```
 pub fn write_millis(left: Duration) -> Option<HeaderValue> {
+    millis(left).map(HeaderValue::from)
+}
+
+/// The same with the unit, for those that take a number without one for seconds.
+///
+/// ```
+/// use std::time::Duration;
+/// use sluicegate::deadline::wire::write_timeout;
+///
+/// assert_eq!(write_timeout(Duration::from_micros(2_999)).unwrap(), "2ms");
+/// assert_eq!(write_timeout(Duration::from_micros(999)), None);
+/// ```
+pub fn write_timeout(left: Duration) -> Option<HeaderValue> {
+    let mut text = [0; LONGEST.0 + 2];
+    let unit = LONGEST.0;
+    text[unit..].copy_from_slice(b"ms");
+    let mut begin = unit;
+    let mut rest = millis(left)?;
+    while rest > 0 {
+        begin -= 1;
+        text[begin] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    let value = HeaderValue::from_bytes(&text[begin..]);
+    Some(value.expect("digits and letters are a header's value"))
+}
+
+/// In as many digits as a reader takes.
+fn millis(left: Duration) -> Option<u64> {
     let most = 10_u128.pow(LONGEST.0 as u32) - 1;
     let millis = left.as_millis().min(most) as u64;
-    (millis > 0).then(|| HeaderValue::from(millis))
+    (millis > 0).then_some(millis)
 }
 
 fn split_digits(value: &[u8]) -> (&[u8], &[u8]) {
@@ -142,5 +171,9 @@ mod tests {
             assert!(read_millis(bad.as_bytes()).is_err(), "{bad:?}");
         }
         assert_eq!(write_millis(Duration::MAX).unwrap(), "999999999999999999");
+        assert_eq!(
+            write_timeout(Duration::MAX).unwrap(),
+            "999999999999999999ms"
+        );
     }
 }
