@@ -32,8 +32,10 @@ mod decimal;
 mod grpc;
 mod headers;
 mod problem;
+mod protocol;
 
 use self::decimal::Decimal;
+pub(crate) use self::protocol::{is_grpc, trailers};
 pub use self::{answer::Answer, headers::Headers};
 
 /// Any error that can be sent to another thread: what plain Tower services

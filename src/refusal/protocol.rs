@@ -1,0 +1,63 @@
+//! Which protocol is spoken, and what is said of a refusal at its end.
+
+use http::{HeaderMap, HeaderValue};
+
+use super::Refusal;
+
+/// Whether a content type is one of gRPC's.
+pub(crate) fn is_grpc(content_type: &HeaderValue) -> bool {
+    let rest = content_type.as_bytes().strip_prefix(b"application/grpc");
+    rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';' | b'-')))
+}
+
+/// The trailers that end an answer to a request of this content type; `None`
+/// where a refusal cannot be told in trailers, as in HTTP, and in gRPC-Web,
+/// which has its own in the body.
+#[cfg(feature = "grpc")]
+pub(crate) fn trailers(refusal: &Refusal, content_type: Option<&HeaderValue>) -> Option<HeaderMap> {
+    const WEB: &[u8] = b"application/grpc-";
+    content_type.filter(|it| is_grpc(it) && !it.as_bytes().starts_with(WEB))?;
+    let mut trailers = HeaderMap::new();
+    super::grpc::write(refusal, &mut trailers);
+    Some(trailers)
+}
+
+#[cfg(not(feature = "grpc"))]
+pub(crate) fn trailers(
+    _refusal: &Refusal,
+    _content_type: Option<&HeaderValue>,
+) -> Option<HeaderMap> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_grpc_by_its_content_type() {
+        let is_grpc = |value: &'static str| is_grpc(&HeaderValue::from_static(value));
+        assert!(
+            [
+                "application/grpc",
+                "application/grpc+proto",
+                "application/grpc-web"
+            ]
+            .map(is_grpc)
+                == [true; 3]
+        );
+        assert!(
+            ["application/json", "application/grpcish", "text/plain"].map(is_grpc) == [false; 3]
+        );
+    }
+
+    #[cfg(feature = "grpc")]
+    #[test]
+    fn grpc_web_has_no_trailers() {
+        let refusal = Refusal::deadline_exceeded();
+        let trailers = |value| trailers(&refusal, Some(&HeaderValue::from_static(value)));
+        assert_eq!(trailers("application/grpc").unwrap()["grpc-status"], "4");
+        assert_eq!(trailers("application/grpc-web+proto"), None);
+        assert_eq!(trailers("application/json"), None);
+    }
+}
