@@ -30,8 +30,11 @@ pub struct Deadline {
 impl Deadline {
     /// So long from now. What the clock cannot name is 30 years away.
     pub fn after(budget: Duration) -> Self {
-        let now = Instant::now();
-        let at = now.checked_add(budget).unwrap_or(now + FAR);
+        Self::since(Instant::now(), budget)
+    }
+
+    pub(super) fn since(now: Instant, budget: Duration) -> Self {
+        let at = now.checked_add(budget).unwrap_or_else(|| now + FAR);
         Self { at }
     }
 
@@ -47,7 +50,11 @@ impl Deadline {
 
     /// How long there is until then; zero when it has passed.
     pub fn remaining(&self) -> Duration {
-        self.at.saturating_duration_since(Instant::now())
+        self.remaining_at(Instant::now())
+    }
+
+    pub(super) fn remaining_at(&self, now: Instant) -> Duration {
+        self.at.saturating_duration_since(now)
     }
 
     /// Whether it has passed.

@@ -9,6 +9,9 @@
 //! under one by [`scope`], take theirs along into a spawned task by [`carry`],
 //! and do without by [`detach`].
 //!
+//! To those that are called, [`PropagateDeadlineLayer`] passes it on, and ends the
+//! call when it has passed; see [`propagate`].
+//!
 //! Limits know of it: a check that asks Redis does not wait beyond the current
 //! deadline, and nobody waits for a turn that would come after it.
 //!
@@ -50,6 +53,7 @@
 mod absolute;
 mod current;
 mod observe;
+pub mod propagate;
 mod stages;
 pub mod wire;
 
@@ -57,5 +61,6 @@ pub use self::{
     absolute::Deadline,
     current::{Scope, carry, current, detach, scope},
     observe::{Counts, Event, Observe, Snapshot, Stage},
+    propagate::{Margin, PropagateDeadline, PropagateDeadlineLayer, TimeoutHeader},
     stages::Stages,
 };

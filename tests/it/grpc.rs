@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use bytes::Bytes;
 use sluicegate::{
     clock::Manual,
     key::ClientIp,
@@ -22,8 +23,8 @@ use tower::{Layer, Service, layer::util::Identity};
 
 use crate::support::{Later, a_few, keyed, layer_of, ms};
 
-type Request = http::Request<Body>;
-type Response = http::Response<Body>;
+pub(crate) type Request = http::Request<Body>;
+pub(crate) type Response = http::Response<Body>;
 
 async fn bind() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -32,7 +33,7 @@ async fn bind() -> (TcpListener, SocketAddr) {
 }
 
 /// Serves tonic's health service on a free port until the test ends.
-async fn serve<L>(layer: L) -> SocketAddr
+pub(crate) async fn serve<L>(layer: L) -> SocketAddr
 where
     L: Layer<Routes> + Clone + Send + 'static,
     L::Service: Service<Request, Response = Response> + Clone + Send + 'static,
@@ -46,16 +47,18 @@ where
     address
 }
 
-async fn connect(address: SocketAddr) -> Channel {
+pub(crate) async fn connect(address: SocketAddr) -> Channel {
     let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap();
     endpoint.connect().await.unwrap()
 }
 
 /// One call of the health service.
-async fn check<T>(channel: T) -> Result<(), Status>
+pub(crate) async fn check<T>(channel: T) -> Result<(), Status>
 where
-    T: GrpcService<Body, ResponseBody = Body>,
+    T: GrpcService<Body>,
     T::Error: Into<StdError>,
+    T::ResponseBody: http_body::Body<Data = Bytes> + Send + 'static,
+    <T::ResponseBody as http_body::Body>::Error: Into<StdError> + Send,
 {
     let mut client = HealthClient::new(channel);
     client.check(HealthCheckRequest::default()).await.map(drop)

@@ -13,6 +13,7 @@ mod late;
 mod layer;
 mod local;
 mod pace;
+mod propagate;
 mod readiness;
 mod sharing;
 mod support;

@@ -1,0 +1,103 @@
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::{
+    deadline::wire::{
+        Malformed, read_grpc, read_millis, read_timeout, write_grpc, write_millis, write_timeout,
+    },
+    refusal::is_grpc,
+};
+
+static GRPC: Form = Form {
+    name: HeaderName::from_static("grpc-timeout"),
+    read: read_grpc,
+    write: write_grpc,
+};
+static REQUEST: Form = Form {
+    name: HeaderName::from_static("x-request-timeout"),
+    read: read_timeout,
+    write: write_timeout,
+};
+static ENVOY: Form = Form {
+    name: HeaderName::from_static("x-envoy-expected-rq-timeout-ms"),
+    read: read_millis,
+    write: write_millis,
+};
+
+/// Which header tells a callee that does not speak gRPC how long it has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TimeoutHeader {
+    /// `x-request-timeout: 250ms`.
+    #[default]
+    Request,
+    /// `x-envoy-expected-rq-timeout-ms: 250`.
+    Envoy,
+}
+
+impl TimeoutHeader {
+    /// How a request with this content type is told.
+    pub(super) fn form(self, content_type: Option<&HeaderValue>) -> &'static Form {
+        match self {
+            _ if content_type.is_some_and(is_grpc) => &GRPC,
+            Self::Request => &REQUEST,
+            Self::Envoy => &ENVOY,
+        }
+    }
+}
+
+/// A header, and how it is read and written.
+pub(super) struct Form {
+    name: HeaderName,
+    read: fn(&[u8]) -> Result<Duration, Malformed>,
+    write: fn(Duration) -> Option<HeaderValue>,
+}
+
+impl Form {
+    /// What a request says already.
+    pub(super) fn read(&self, headers: &HeaderMap) -> Said {
+        let mut said = Said::default();
+        for value in headers.get_all(&self.name) {
+            said.values += 1;
+            match (self.read)(value.as_bytes()) {
+                Ok(timeout) => said.least = earlier(said.least, Some(timeout)),
+                Err(_) => said.is_malformed = true,
+            }
+        }
+        said
+    }
+
+    /// Says so instead of all that was said; false if that is no time at all.
+    pub(super) fn write(&self, timeout: Duration, headers: &mut HeaderMap) -> bool {
+        let value = (self.write)(timeout);
+        let is_some = value.is_some();
+        value.map(|value| headers.insert(&self.name, value));
+        is_some
+    }
+}
+
+/// What a request says of its timeout by itself.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    /// The least of what can be read.
+    pub(super) least: Option<Duration>,
+    pub(super) is_malformed: bool,
+    values: usize,
+}
+
+impl Said {
+    /// Whether this is what it says, and nothing else: of several values, some
+    /// would read the first.
+    pub(super) fn is(&self, timeout: Duration) -> bool {
+        self.values == 1 && self.least == Some(timeout)
+    }
+}
+
+/// The earlier, or the shorter, of what there is.
+pub(super) fn earlier<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}

@@ -1,0 +1,98 @@
+use std::{
+    fmt,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use http::{Request, Response, header::CONTENT_TYPE};
+use http_body::Body;
+use tower_service::Service;
+
+use super::{
+    body::ResponseBody,
+    future::ResponseFuture,
+    terms::{Asker, Fate, Shared},
+};
+use crate::refusal::Refuse;
+
+/// A client that tells callees how long they have; made by a
+/// [`PropagateDeadlineLayer`](super::PropagateDeadlineLayer).
+///
+/// Readiness is the inner service's; nothing is reserved in `poll_ready`.
+pub struct PropagateDeadline<S, A> {
+    inner: S,
+    shared: Arc<Shared<A>>,
+}
+
+impl<S, A> PropagateDeadline<S, A> {
+    pub(super) fn new(inner: S, shared: Arc<Shared<A>>) -> Self {
+        Self { inner, shared }
+    }
+
+    /// The service that calls.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The service that calls.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The service that calls, by itself.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S, B, R, A> Service<Request<B>> for PropagateDeadline<S, A>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone,
+    R: Body,
+    A: Refuse<Request<()>, Response<ResponseBody<R>>, S::Error>,
+{
+    type Response = Response<ResponseBody<R>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future, A>;
+
+    #[inline]
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    #[inline]
+    fn call(&mut self, mut req: Request<B>) -> Self::Future {
+        let content_type = req.headers().get(CONTENT_TYPE).cloned();
+        match self.shared.terms.tell(content_type.as_ref(), &mut req) {
+            Fate::Free => ResponseFuture::free(self.inner.call(req)),
+            Fate::Bounded(bound) => {
+                let asker = Asker::new(self.shared.clone(), content_type);
+                ResponseFuture::bounded(self.inner.call(req), bound, asker)
+            }
+            Fate::Late => {
+                // What the ready service has reserved is not used: it goes too.
+                self.inner = self.inner.clone();
+                ResponseFuture::late(Asker::new(self.shared.clone(), content_type))
+            }
+        }
+    }
+}
+
+impl<S: Clone, A> Clone for PropagateDeadline<S, A> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            shared: self.shared.clone(),
+        }
+    }
+}
+
+impl<S: fmt::Debug, A: fmt::Debug> fmt::Debug for PropagateDeadline<S, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PropagateDeadline")
+            .field("inner", &self.inner)
+            .field("terms", &self.shared.terms)
+            .field("answer", &self.shared.answer)
+            .finish()
+    }
+}

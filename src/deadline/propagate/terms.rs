@@ -1,0 +1,121 @@
+use std::{sync::Arc, time::Duration};
+
+use http::{HeaderValue, Request, Response, header::CONTENT_TYPE};
+use tokio::time::Instant;
+
+use super::{
+    body::{Limit, ResponseBody},
+    bound::Bound,
+    header::{TimeoutHeader, earlier},
+    margin::Margin,
+};
+use crate::{
+    deadline::{Deadline, Event, Observe, Stage, current},
+    refusal::{Refusal, Refuse},
+};
+
+/// The settings of a layer.
+#[derive(Clone, Debug)]
+pub(super) struct Terms {
+    pub(super) margin: Margin,
+    pub(super) call_max: Option<Duration>,
+    pub(super) header: TimeoutHeader,
+    pub(super) observer: Option<Arc<dyn Observe>>,
+}
+
+/// What is to become of a call.
+pub(super) enum Fate {
+    /// It has no deadline.
+    Free,
+    /// The callee is told, and the call ends in time.
+    Bounded(Bound),
+    /// Nothing is left.
+    Late,
+}
+
+impl Terms {
+    /// Tells the callee how long it has.
+    pub(super) fn tell<B>(&self, content_type: Option<&HeaderValue>, req: &mut Request<B>) -> Fate {
+        let form = self.header.form(content_type);
+        let said = form.read(req.headers());
+        if said.is_malformed {
+            self.notice(Event::Malformed);
+        }
+        let deadline = earlier(current(), req.extensions().get().copied());
+        let most = earlier(said.least, self.call_max);
+        let now = Instant::now();
+        let Some((until, told)) = self.shares(deadline, most, now) else {
+            return Fate::Free;
+        };
+        let is_told = match said.is(told) {
+            true => !told.is_zero(),
+            false => form.write(told, req.headers_mut()),
+        };
+        match is_told {
+            true => Fate::Bounded(Bound::new(until.instant(), now, told)),
+            false => Fate::Late,
+        }
+    }
+
+    /// Until when the caller waits, and what of that the callee gets.
+    fn shares(
+        &self,
+        deadline: Option<Deadline>,
+        most: Option<Duration>,
+        now: Instant,
+    ) -> Option<(Deadline, Duration)> {
+        let left = deadline.map(|deadline| self.margin.off(deadline.remaining_at(now)));
+        let own = most.map(|most| Deadline::since(now, most));
+        earlier(deadline, own).zip(earlier(left, most))
+    }
+
+    pub(super) fn notice(&self, event: Event) {
+        if let Some(observer) = &self.observer {
+            observer.noticed(&event);
+        }
+    }
+}
+
+/// The settings, and who answers for those who are too late.
+pub(super) struct Shared<A> {
+    pub(super) terms: Terms,
+    pub(super) answer: A,
+}
+
+/// What is kept of a request, to answer it.
+pub(super) struct Asker<A> {
+    shared: Arc<Shared<A>>,
+    content_type: Option<HeaderValue>,
+}
+
+impl<A> Asker<A> {
+    pub(super) fn new(shared: Arc<Shared<A>>, content_type: Option<HeaderValue>) -> Self {
+        Self {
+            shared,
+            content_type,
+        }
+    }
+
+    /// Has the body of an answer end in time, too.
+    pub(super) fn limit(self, bound: Bound) -> Limit {
+        Limit {
+            bound,
+            content_type: self.content_type,
+            observer: self.shared.terms.observer.clone(),
+        }
+    }
+
+    /// The answer to a request that was not answered in time.
+    pub(super) fn refuse<B, E>(&mut self) -> Result<Response<ResponseBody<B>>, E>
+    where
+        A: Refuse<Request<()>, Response<ResponseBody<B>>, E>,
+    {
+        self.shared.terms.notice(Event::Exceeded(Stage::Client));
+        let mut req = Request::new(());
+        if let Some(content_type) = self.content_type.take() {
+            req.headers_mut().insert(CONTENT_TYPE, content_type);
+        }
+        let refusal = Refusal::deadline_exceeded();
+        self.shared.answer.refuse(refusal, &req)
+    }
+}

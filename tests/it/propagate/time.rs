@@ -1,0 +1,130 @@
+//! Calls that take longer than they may.
+
+use std::{
+    future::{Future, pending},
+    sync::Arc,
+};
+
+use http::Request;
+use sluicegate::{
+    deadline::{Counts, Deadline, PropagateDeadlineLayer, scope},
+    refusal::{AsError, BoxError, Reason, Refusal, Refuse},
+};
+use tokio::time::sleep;
+use tower::{Layer, ServiceExt, service_fn};
+
+use super::{Bounded, LATE, OURS, grpc_request, layer};
+use crate::support::{Journal, Req, Res, ms, request, request_with};
+
+/// The answer to a call that has a second, and that `callee` answers.
+async fn a_second_for<A, F, W>(
+    layer: PropagateDeadlineLayer<A>,
+    req: Req,
+    callee: F,
+) -> Result<Bounded, BoxError>
+where
+    A: Refuse<Request<()>, Bounded, BoxError> + Clone,
+    F: Fn(Req) -> W + Clone,
+    W: Future<Output = Result<Res, BoxError>>,
+{
+    let call = layer.layer(service_fn(callee)).oneshot(req);
+    scope(Deadline::after(ms(1_000)), call).await
+}
+
+async fn never(_req: Req) -> Result<Res, BoxError> {
+    pending().await
+}
+
+fn is_late(error: &BoxError) -> bool {
+    let refusal = error.downcast_ref::<Refusal>();
+    refusal.is_some_and(|refusal| refusal.reason() == Reason::DeadlineExceeded)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_is_answered_when_time_is_over() {
+    let (counts, journal) = (Arc::new(Counts::default()), Journal::new());
+    let observed = layer().observe(counts.clone());
+    let http = a_second_for(observed.clone(), request(), never).await;
+    assert_eq!(http.unwrap().status(), LATE);
+    journal.write("http");
+    let grpc = a_second_for(observed, grpc_request(), never).await;
+    assert_eq!(grpc.unwrap().headers()["grpc-status"], "4");
+    journal.write("grpc");
+    let error = a_second_for(layer().refuse_with(AsError), request(), never).await;
+    assert!(is_late(&error.unwrap_err()));
+    journal.write("error");
+    let expected = [(1_000, "http"), (2_000, "grpc"), (3_000, "error")];
+    assert_eq!(journal.entries(), expected);
+    assert_eq!(counts.snapshot().exceeded_in_client, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_shortest_of_all_times_ends_a_call() {
+    let journal = Journal::new();
+    for (said, most) in [("0.3s", 400), ("2s", 700), ("2s", 2_000)] {
+        let layer = layer().call_max(ms(most));
+        let answer = a_second_for(layer, request_with(OURS, said), never).await;
+        assert_eq!(answer.unwrap().status(), LATE);
+        journal.write(());
+    }
+    assert_eq!(journal.entries(), [(300, ()), (1_000, ()), (2_000, ())]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_call_is_let_go_before_it_is_answered_for() {
+    let held = Arc::new(());
+    let inside = Arc::downgrade(&held);
+    let held = Arc::new(std::sync::Mutex::new(Some(held)));
+    let never = move |_: Req| {
+        let held = held.lock().unwrap().take();
+        async move {
+            let answer = pending().await;
+            drop(held);
+            answer
+        }
+    };
+    let refuse = move |refusal: Refusal, _: &Request<()>| {
+        assert!(inside.upgrade().is_none(), "it is still there");
+        Err::<Bounded, BoxError>(refusal.into())
+    };
+    let answer = a_second_for(layer().refuse_with(refuse), request(), never).await;
+    assert!(is_late(&answer.unwrap_err()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_comes_at_the_last_instant_counts() {
+    let answer = a_second_for(layer(), request(), |_| async {
+        sleep(ms(1_000)).await;
+        Ok(Res::new("just so".into()))
+    });
+    assert_eq!(answer.await.unwrap().body().get_ref().unwrap(), "just so");
+}
+
+/// As tonic's own timer makes one.
+#[tokio::test(start_paused = true)]
+async fn an_error_when_the_callee_was_to_give_up_is_a_deadline_exceeded() {
+    for (after, is_late) in [(899, false), (900, true), (999, true)] {
+        let answer = a_second_for(layer(), grpc_request(), move |_| async move {
+            sleep(ms(after)).await;
+            Err("timeout expired".into())
+        });
+        match answer.await {
+            Ok(answer) => assert!(is_late && answer.headers()["grpc-status"] == "4"),
+            Err(error) => assert!(!is_late && error.to_string() == "timeout expired"),
+        }
+    }
+}
+
+/// As tonic's servers answer when time is over for them.
+#[tokio::test(start_paused = true)]
+async fn what_the_callee_cancelled_when_it_was_to_give_up_is_one_too() {
+    for (after, code, told) in [(899, "1", "1"), (900, "1", "4"), (900, "8", "8")] {
+        let answer = a_second_for(layer(), grpc_request(), move |_| async move {
+            sleep(ms(after)).await;
+            let mut answer = Res::default();
+            answer.headers_mut().insert("grpc-status", code.parse()?);
+            Ok(answer)
+        });
+        assert_eq!(answer.await.unwrap().headers()["grpc-status"], told);
+    }
+}
