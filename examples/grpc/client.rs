@@ -1,0 +1,49 @@
+//! The client: asks whether the server is well, and has it sleep.
+
+use futures_util::future::join_all;
+use sluicegate::deadline::{self, Deadline, PropagateDeadlineLayer};
+use tonic::{Status, transport::Endpoint};
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+use tonic_types::StatusExt;
+use tower::Layer;
+
+use crate::{
+    Args,
+    sleeper::{Nap, sleep},
+};
+
+pub(crate) async fn call(args: &Args, server: Endpoint) {
+    let channel = PropagateDeadlineLayer::new().layer(server.connect_lazy());
+    let ms = u32::try_from(args.sleep.as_millis()).unwrap_or(u32::MAX);
+    let calls = async {
+        let mut health = HealthClient::new(channel.clone());
+        let healthy = health.check(HealthCheckRequest::default()).await;
+        tell(
+            "health",
+            healthy.map(|it| format!("{:?}", it.get_ref().status())),
+        );
+        // None of them is told of a deadline: they are called under one.
+        let naps = (0..args.calls).map(|_| sleep(channel.clone(), Nap { ms }));
+        for slept in join_all(naps).await {
+            let slept = slept.map(|it| format!("{} ms, told of {}", it.ms, it.told));
+            tell("sleep", slept);
+        }
+    };
+    deadline::scope(Deadline::after(args.deadline), calls).await;
+}
+
+fn tell(what: &str, came: Result<String, Status>) {
+    match came {
+        Ok(answer) => println!("{what}: {answer}"),
+        Err(status) => println!("{what}: {}", described(&status)),
+    }
+}
+
+fn described(status: &Status) -> String {
+    let said = format!("{:?}: {}", status.code(), status.message());
+    let retry = status.get_details_retry_info();
+    match retry.and_then(|retry| retry.retry_delay) {
+        Some(delay) => format!("{said} (RetryInfo: {delay:?})"),
+        None => said,
+    }
+}

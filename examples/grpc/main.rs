@@ -1,0 +1,83 @@
+//! A gRPC server with a limit for each client, and a client that passes its
+//! deadline on.
+//!
+//! ```text
+//! cargo run --release --example grpc
+//! cargo run --release --example grpc -- --client http://127.0.0.1:50051
+//! cargo run --release --example grpc -- --client http://127.0.0.1:50051 --deadline 50ms
+//! cargo run --release --example grpc -- --client http://127.0.0.1:50051 --calls 30
+//! cargo run --release --example grpc -- --help
+//! ```
+//!
+//! The server has the standard health service, and one that sleeps for as long
+//! as it is asked to. The client asks both, and prints what came. With a deadline
+//! that is too short it is told `DEADLINE_EXCEEDED`, and with more calls than
+//! may come at once `RESOURCE_EXHAUSTED`, and when to try again.
+
+use std::{fmt::Display, time::Duration};
+
+use clap::{CommandFactory, Parser, error::ErrorKind};
+use tonic::transport::Endpoint;
+
+mod client;
+mod serve;
+mod sleeper;
+
+/// A gRPC server that limits each client, or a client of it.
+#[derive(Debug, Parser)]
+#[command(name = "grpc")]
+struct Args {
+    /// Address and port to listen on; port 0 is any free one
+    #[arg(long, default_value = "127.0.0.1:50051", conflicts_with = "client")]
+    listen: String,
+
+    /// How many calls a client may make in a period
+    #[arg(long, default_value_t = 10, allow_negative_numbers = true)]
+    limit: u64,
+
+    /// The period, such as 500ms, 1s, 1m or 2h
+    #[arg(long, default_value = "1s", value_parser = humantime::parse_duration)]
+    per: Duration,
+
+    /// How many may come at once
+    #[arg(long, default_value_t = 20, allow_negative_numbers = true)]
+    burst: u64,
+
+    /// Call a server instead of being one
+    #[arg(long, value_name = "URL")]
+    client: Option<String>,
+
+    /// How long the client waits for all of its calls
+    #[arg(long, default_value = "1s", value_parser = humantime::parse_duration)]
+    deadline: Duration,
+
+    /// How long the client asks the server to sleep
+    #[arg(long, default_value = "100ms", value_parser = humantime::parse_duration)]
+    sleep: Duration,
+
+    /// How many times, all at once
+    #[arg(long, default_value_t = 1)]
+    calls: usize,
+}
+
+#[tokio::main]
+async fn main() {
+    let args = Args::parse();
+    match &args.client {
+        Some(url) => client::call(&args, endpoint(url)).await,
+        None => serve::serve(&args).await,
+    }
+}
+
+fn endpoint(url: &str) -> Endpoint {
+    let refused = |error| format!("{error}; allowed is a URL such as http://127.0.0.1:50051");
+    let endpoint = Endpoint::from_shared(url.to_owned()).map_err(refused);
+    endpoint.unwrap_or_else(|reason| refuse("--client", reason))
+}
+
+/// Ends the process like clap does when the value of a flag is no good.
+fn refuse(flag: &str, reason: impl Display) -> ! {
+    let message = format!("invalid value for '{flag}': {reason}");
+    let error = Args::command().error(ErrorKind::ValueValidation, message);
+    error.exit()
+}
