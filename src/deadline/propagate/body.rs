@@ -52,8 +52,8 @@ impl<B> ResponseBody<B> {
 
 impl<B: Body> ResponseBody<B> {
     #[inline]
-    pub(super) fn bounded(inner: B, limit: Limit) -> Self {
-        let limit = (!inner.is_end_stream()).then_some(limit);
+    pub(super) fn bounded(inner: B, limit: impl FnOnce() -> Limit) -> Self {
+        let limit = (!inner.is_end_stream()).then(limit);
         let inner = Some(inner);
         Self { inner, limit }
     }

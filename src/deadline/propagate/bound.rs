@@ -28,6 +28,7 @@ pub(super) struct Bound {
 }
 
 impl Bound {
+    #[inline]
     pub(super) fn new(until: Instant, begun: Instant, told: Duration) -> Self {
         Self {
             until,
@@ -56,6 +57,7 @@ impl Bound {
     }
 
     /// Whether this is how a callee says that it has given up.
+    #[inline]
     pub(super) fn has_cancelled(&self, answer: &HeaderMap) -> bool {
         answer.get(&STATUS).is_some_and(|code| code == CANCELLED) && self.is_passed_there()
     }

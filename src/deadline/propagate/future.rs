@@ -73,6 +73,7 @@ where
 {
     type Output = Result<Response<ResponseBody<B>>, E>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
         loop {
@@ -88,7 +89,7 @@ where
                     let in_time = ready!(in_time(response.poll(cx), bound, cx));
                     let (bound, asker) = waiting.take().expect(ONCE);
                     if let Some(answer) = in_time {
-                        let body = |body| ResponseBody::bounded(body, asker.limit(bound));
+                        let body = |body| ResponseBody::bounded(body, || asker.limit(bound));
                         return Poll::Ready(answer.map(|response| response.map(body)));
                     }
                     // The call goes before it is answered for.

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, header::CONTENT_TYPE};
 
 use crate::{
     deadline::wire::{
@@ -38,6 +38,7 @@ pub enum TimeoutHeader {
 
 impl TimeoutHeader {
     /// How a request with this content type is told.
+    #[inline]
     pub(super) fn form(self, content_type: Option<&HeaderValue>) -> &'static Form {
         match self {
             _ if content_type.is_some_and(is_grpc) => &GRPC,
@@ -56,9 +57,10 @@ pub(super) struct Form {
 
 impl Form {
     /// What a request says already.
+    #[inline]
     pub(super) fn read(&self, headers: &HeaderMap) -> Said {
         let mut said = Said::default();
-        for value in headers.get_all(&self.name) {
+        for value in values(headers, &self.name) {
             said.values += 1;
             match (self.read)(value.as_bytes()) {
                 Ok(timeout) => said.least = earlier(said.least, Some(timeout)),
@@ -77,6 +79,22 @@ impl Form {
     }
 }
 
+/// The content type of a request.
+#[inline]
+pub(super) fn content_type(headers: &HeaderMap) -> Option<&HeaderValue> {
+    values(headers, &CONTENT_TYPE).next()
+}
+
+/// Looks at every name, which for the few that a request has is quicker than to
+/// hash one.
+fn values<'a>(
+    headers: &'a HeaderMap,
+    wanted: &HeaderName,
+) -> impl Iterator<Item = &'a HeaderValue> {
+    let named = headers.iter().filter(move |(name, _)| *name == wanted);
+    named.map(|(_, value)| value)
+}
+
 /// What a request says of its timeout by itself.
 #[derive(Debug, Default)]
 pub(super) struct Said {
@@ -89,6 +107,7 @@ pub(super) struct Said {
 impl Said {
     /// Whether this is what it says, and nothing else: of several values, some
     /// would read the first.
+    #[inline]
     pub(super) fn is(&self, timeout: Duration) -> bool {
         self.values == 1 && self.least == Some(timeout)
     }

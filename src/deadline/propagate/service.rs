@@ -4,13 +4,14 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{Request, Response, header::CONTENT_TYPE};
+use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
 use super::{
     body::ResponseBody,
     future::ResponseFuture,
+    header::content_type,
     terms::{Asker, Fate, Shared},
 };
 use crate::refusal::Refuse;
@@ -62,7 +63,7 @@ where
 
     #[inline]
     fn call(&mut self, mut req: Request<B>) -> Self::Future {
-        let content_type = req.headers().get(CONTENT_TYPE).cloned();
+        let content_type = content_type(req.headers()).cloned();
         match self.shared.terms.tell(content_type.as_ref(), &mut req) {
             Fate::Free => ResponseFuture::free(self.inner.call(req)),
             Fate::Bounded(bound) => {

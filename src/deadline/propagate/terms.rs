@@ -35,6 +35,7 @@ pub(super) enum Fate {
 
 impl Terms {
     /// Tells the callee how long it has.
+    #[inline]
     pub(super) fn tell<B>(&self, content_type: Option<&HeaderValue>, req: &mut Request<B>) -> Fate {
         let form = self.header.form(content_type);
         let said = form.read(req.headers());
@@ -58,6 +59,7 @@ impl Terms {
     }
 
     /// Until when the caller waits, and what of that the callee gets.
+    #[inline]
     fn shares(
         &self,
         deadline: Option<Deadline>,
