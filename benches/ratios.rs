@@ -30,6 +30,21 @@ fn main() {
     layers(&report, Front::Prompt, || stack::bare(Front::Prompt));
     layers(&report, Front::Axum, || stack::bare(Front::Axum));
     other_layers(&report);
+    deadlines(&report);
+}
+
+/// What it adds to a call to pass its deadline on.
+fn deadlines(report: &Report) {
+    let pair = |against| Pair {
+        bare: Some(stack::bare_call),
+        ..Pair::new("client with a deadline", against)
+    };
+    report.row(pair("tower's timeout"), || {
+        (stack::propagating(), stack::timing_out())
+    });
+    report.row(pair("a header by hand"), || {
+        (stack::propagating(), stack::telling_by_hand())
+    });
 }
 
 /// What a layer adds to the service that it is put in front of.

@@ -4,6 +4,7 @@ use std::{
     convert::Infallible,
     fmt,
     future::{Future, Ready, ready},
+    mem,
     net::{IpAddr, SocketAddr},
     pin::pin,
     sync::Arc,
@@ -12,14 +13,18 @@ use std::{
 };
 
 use axum::{Router, body::Body, extract::ConnectInfo, routing::get};
-use http::{Request, Response};
+use http::{HeaderName, HeaderValue, Request, Response, header::ACCEPT};
 use sluicegate::{
+    deadline::{Deadline, PropagateDeadlineLayer},
     key::ClientIp,
     limit::{Local, Quota, RateLimitLayer, TokenBucket},
     refusal::{Answer, Headers},
 };
 use tokio::runtime::Runtime;
-use tower::{Layer, Service, limit::RateLimitLayer as TowerLayer};
+use tower::{
+    Layer, Service, layer::util::Identity, limit::RateLimitLayer as TowerLayer,
+    timeout::TimeoutLayer, util::MapRequestLayer,
+};
 use tower_governor::{GovernorLayer, governor::GovernorConfigBuilder};
 use tower_resilience_ratelimiter::RateLimiterLayer;
 
@@ -85,27 +90,45 @@ fn served<S>(admits: bool, make: impl Fn() -> S + Send + Sync + 'static) -> Side
 where
     S: Service<Request<Body>, Response = Response<Body>> + Sync + 'static,
 {
+    asked(admits, make, request)
+}
+
+fn asked<S, B>(
+    admits: bool,
+    make: impl Fn() -> S + Send + Sync + 'static,
+    request: impl Fn() -> Request<Body> + Sync + 'static,
+) -> Side
+where
+    S: Service<Request<Body>, Response = Response<B>> + Sync + 'static,
+{
     let make: Arc<dyn Fn() -> S + Send + Sync> = Arc::new(make);
     let called = Called {
         service: make(),
         make,
     };
-    let ask = |called: &mut Called<S>, _step: usize| passes(&mut called.service);
+    let ask = move |called: &mut Called<S>, _step: usize| answers(&mut called.service, request());
     match admits {
         true => Side::admitting(called, ask),
         false => Side::denying(called, ask),
     }
 }
 
-/// Whether one request is answered with a success.
+/// Whether one request of a peer is answered with a success.
 fn passes<S>(service: &mut S) -> bool
 where
     S: Service<Request<Body>, Response = Response<Body>>,
 {
+    answers(service, request())
+}
+
+fn answers<S, B>(service: &mut S, request: Request<Body>) -> bool
+where
+    S: Service<Request<Body>, Response = Response<B>>,
+{
     let mut cx = Context::from_waker(Waker::noop());
     let is_ready = matches!(service.poll_ready(&mut cx), Poll::Ready(Ok(())));
     assert!(is_ready, "services of a bench are always ready");
-    let response = pin!(service.call(request()));
+    let response = pin!(service.call(request));
     match response.poll(&mut cx) {
         Poll::Ready(Ok(response)) => response.status().is_success(),
         _ => panic!("services of a bench answer at once"),
@@ -229,4 +252,53 @@ pub(crate) fn resilience() -> Side {
         .build();
     let layer = layer.expect("a possible limit");
     served(true, move || layer.layer(Prompt))
+}
+
+/// A client's call that has an hour left. The hour is not begun anew with each:
+/// to make a deadline is not what it costs to pass one on.
+fn in_an_hour<L, B>(layer: L) -> Side
+where
+    L: Layer<Prompt> + Send + Sync + 'static,
+    L::Service: Service<Request<Body>, Response = Response<B>> + Sync + 'static,
+{
+    let deadline = Deadline::after(HOUR);
+    let call = move || {
+        let mut call = Request::new(Body::empty());
+        call.headers_mut()
+            .insert(ACCEPT, HeaderValue::from_static("*/*"));
+        call.extensions_mut().insert(deadline);
+        call
+    };
+    asked(true, move || layer.layer(Prompt), call)
+}
+
+const HOUR: Duration = Duration::from_secs(3_600);
+
+/// Without a layer.
+pub(crate) fn bare_call() -> Side {
+    in_an_hour(Identity::new())
+}
+
+pub(crate) fn propagating() -> Side {
+    in_an_hour(PropagateDeadlineLayer::new())
+}
+
+/// It has a timer of tokio's from the beginning, and tells nobody.
+pub(crate) fn timing_out() -> Side {
+    let runtime = Runtime::new().expect("a runtime");
+    // For as long as the bench runs.
+    mem::forget(Box::leak(Box::new(runtime)).enter());
+    in_an_hour(TimeoutLayer::new(HOUR))
+}
+
+/// What there is no way around: to look at the clock, and to write a header.
+pub(crate) fn telling_by_hand() -> Side {
+    static NAME: HeaderName = HeaderName::from_static("x-request-timeout");
+    in_an_hour(MapRequestLayer::new(|mut call: Request<Body>| {
+        let deadline: Option<&Deadline> = call.extensions().get();
+        let left = deadline.expect("it was inserted").remaining();
+        let left = HeaderValue::from(left.as_secs());
+        call.headers_mut().insert(&NAME, left);
+        call
+    }))
 }
