@@ -12,7 +12,7 @@ use crate::limit::Decision;
 /// | over the limit | 429 with `Retry-After` and quota [`Headers`] | 8 `RESOURCE_EXHAUSTED` with `google.rpc.RetryInfo` and `grpc-retry-pushback-ms` |
 /// | no key to limit by | 400 | 3 `INVALID_ARGUMENT` |
 /// | the limiter could not decide | 503 | 14 `UNAVAILABLE` |
-/// | the deadline has passed | 504 | 4 `DEADLINE_EXCEEDED` |
+/// | the deadline has passed | 504, or [503](Answer::late_as_unavailable) | 4 `DEADLINE_EXCEEDED` |
 /// | a timeout that cannot be read | 400 | 13 `INTERNAL`, as grpc-go has it |
 ///
 /// `Retry-After` counts whole seconds, rounded up, at least 1; it is missing
@@ -40,6 +40,7 @@ use crate::limit::Decision;
 pub struct Answer<F = Known> {
     headers: Headers,
     with_decision: bool,
+    late_as_unavailable: bool,
     fill: F,
 }
 
@@ -66,6 +67,7 @@ impl<F> Answer<F> {
         Answer {
             headers: self.headers,
             with_decision: self.with_decision,
+            late_as_unavailable: self.late_as_unavailable,
             fill,
         }
     }
@@ -77,6 +79,23 @@ impl<F> Answer<F> {
         Self {
             with_decision: true,
             ..self
+        }
+    }
+
+    /// Answers HTTP with 503 when the deadline has passed, for who takes a 504 to
+    /// come from a gateway alone.
+    #[must_use]
+    pub fn late_as_unavailable(self) -> Self {
+        Self {
+            late_as_unavailable: true,
+            ..self
+        }
+    }
+
+    fn status(&self, reason: Reason) -> StatusCode {
+        match reason {
+            Reason::DeadlineExceeded if self.late_as_unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            reason => status(reason),
         }
     }
 }
@@ -131,7 +150,7 @@ impl<F> Answer<F> {
     where
         F: Fill<B>,
     {
-        let status = status(refusal.reason);
+        let status = self.status(refusal.reason);
         let filled = self.fill.fill(problem::json(status, refusal));
         let is_problem = filled.is_some();
         let mut response = Response::new(filled.unwrap_or_default());
