@@ -33,8 +33,9 @@ impl Deadline {
         Self::since(Instant::now(), budget)
     }
 
-    pub(super) fn since(now: Instant, budget: Duration) -> Self {
-        let at = now.checked_add(budget).unwrap_or_else(|| now + FAR);
+    /// So long from `start`, when the time was stamped.
+    pub(super) fn since(start: Instant, budget: Duration) -> Self {
+        let at = start.checked_add(budget).unwrap_or_else(|| start + FAR);
         Self { at }
     }
 

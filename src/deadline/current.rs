@@ -85,6 +85,11 @@ pub fn detach<F: Future>(work: F) -> Scope<F> {
     Scope::new(None, work)
 }
 
+/// Does `work`, which does not wait, under a deadline.
+pub(super) fn within<T>(deadline: Deadline, work: impl FnOnce() -> T) -> T {
+    CURRENT.sync_scope(Some(deadline), work)
+}
+
 pin_project! {
     /// The future of [`scope`], [`carry`] and [`detach`].
     #[derive(Debug)]

@@ -51,16 +51,32 @@
 //!   one has read, the other does not know.
 
 mod absolute;
+mod body;
+mod cancellation;
 mod current;
+pub mod future;
+mod headers;
+mod layer;
 mod observe;
 pub mod propagate;
+mod rejections;
+mod service;
 mod stages;
+mod terms;
+mod trust;
+mod watch;
 pub mod wire;
 
 pub use self::{
     absolute::Deadline,
+    body::ResponseBody,
+    cancellation::{Cancellation, Cause, cancellation},
     current::{Scope, carry, current, detach, scope},
+    headers::Form,
+    layer::EnforceDeadlineLayer,
     observe::{Counts, Event, Observe, Snapshot, Stage},
     propagate::{Margin, PropagateDeadline, PropagateDeadlineLayer, TimeoutHeader},
+    service::EnforceDeadline,
     stages::Stages,
+    trust::{Trust, Trusts},
 };

@@ -1,0 +1,258 @@
+use std::{fmt, sync::Arc, time::Duration};
+
+use http::{HeaderName, Request};
+use tower_layer::Layer;
+
+use super::{
+    headers::Form,
+    observe::Observe,
+    rejections::Rejections,
+    service::EnforceDeadline,
+    terms::{Gate, Terms},
+    trust::Trust,
+};
+use crate::refusal::Answer;
+
+/// Ends requests when nobody waits for their answer any more.
+///
+/// Put it outermost, so that the time counts from when a request comes, and
+/// waits of all that is behind it are within it. Unless told otherwise there is
+/// no timeout but what requests ask for in their headers, who is refused gets an
+/// [`Answer`], and neither [`layer`](Layer::layer) nor a clone makes new state:
+/// what is counted is counted for all routes, connections and clones together.
+///
+/// # How it decides
+///
+/// A request's timeout is the smallest that its [headers](Self::headers) say and
+/// the layer [trusts](Self::trust), or the [default](Self::default_timeout), and
+/// at most the [maximum](Self::maximum). The deadline is when the request came,
+/// and that; or the [`Deadline`](super::Deadline) in the request's extensions or
+/// the [`current`](super::current) one, if that is earlier. It is put into the
+/// extensions, and is the current one for the handler and for the response body.
+///
+/// | the deadline passes | what happens |
+/// |---|---|
+/// | before the request comes, or less than [`min_useful`](Self::min_useful) is left | refused unless [too many](Self::reject_at_most) are; the handler is not asked |
+/// | before there is a response | the inner future is dropped, and the caller refused: 504, or status 4 for gRPC |
+/// | in the response body | the inner body is dropped, though nobody polls it, and the body ends with an error |
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// use std::time::Duration;
+/// use axum::{Router, body::Body, routing::get};
+/// use http::{Request, StatusCode};
+/// use sluicegate::deadline::EnforceDeadlineLayer;
+/// use tower::ServiceExt;
+///
+/// let app: Router = Router::new()
+///     .route("/", get(|| tokio::time::sleep(Duration::from_secs(60))))
+///     .layer(EnforceDeadlineLayer::new().default_timeout(Duration::from_secs(10)));
+///
+/// let request = Request::get("/").header("request-timeout", "500ms");
+/// let response = app.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+/// assert_eq!(response.status(), StatusCode::GATEWAY_TIMEOUT);
+/// # }
+/// ```
+///
+/// With a closure to trust the own network, and routes that last:
+///
+/// ```
+/// use std::time::Duration;
+/// use http::Request;
+/// use sluicegate::deadline::{EnforceDeadlineLayer, Trust};
+///
+/// let layer = EnforceDeadlineLayer::new()
+///     .default_timeout(Duration::from_secs(10))
+///     .maximum(Duration::from_secs(60))
+///     .trust(|req: &Request<String>| match req.headers().contains_key("x-internal") {
+///         true => Trust::Full,
+///         false => Trust::LowerOnly,
+///     })
+///     .exempt(|req: &Request<String>| req.uri().path() == "/events");
+/// # let _ = layer;
+/// ```
+///
+/// # Readiness and clones
+///
+/// Readiness is the inner service's; nothing is reserved in `poll_ready`. It
+/// runs in tokio's runtime: one timer for each request that has to wait for its
+/// answer, and one task for the bodies of all requests under one layer.
+///
+/// # Cancellation
+///
+/// A handler that is dropped stops at its next `await`. What it has spawned goes
+/// on: for that there is the [`cancellation`](super::cancellation). What has to
+/// be finished is spawned and [detached](super::detach).
+///
+/// # Differences from others
+///
+/// * tower's `TimeoutLayer` turns expiry into an error that axum has to be told
+///   to handle, and knows nothing of callers.
+/// * tower-http's `TimeoutLayer` ends when there is a response; its timeouts for
+///   bodies are looked at when the body is polled, and begin anew with each
+///   frame.
+/// * tonic bounds a call until there are headers, after whatever it has waited
+///   for before. Leave its `Server::timeout` unset.
+#[derive(Clone)]
+#[must_use]
+pub struct EnforceDeadlineLayer<T = Trust, X = (), A = Answer> {
+    gate: Gate<T, X>,
+    answer: A,
+}
+
+impl EnforceDeadlineLayer {
+    /// A layer without timeouts of its own.
+    pub fn new() -> Self {
+        let gate = Gate {
+            trust: Trust::default(),
+            exempt: (),
+            terms: Arc::new(Terms::new()),
+        };
+        let answer = Answer::new();
+        Self { gate, answer }
+    }
+}
+
+impl Default for EnforceDeadlineLayer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T, X, A> EnforceDeadlineLayer<T, X, A> {
+    /// How far requests are believed about their time: [`Trust::LowerOnly`]
+    /// unless set, as is right where anybody may ask. Takes a [`Trust`] for all,
+    /// or a closure that looks at the request.
+    pub fn trust<T2>(self, trust: T2) -> EnforceDeadlineLayer<T2, X, A> {
+        let Self { gate, answer } = self;
+        let Gate { exempt, terms, .. } = gate;
+        let gate = Gate {
+            trust,
+            exempt,
+            terms,
+        };
+        EnforceDeadlineLayer { gate, answer }
+    }
+
+    /// Which requests have no deadline by this layer: WebSockets, event streams.
+    pub fn exempt<B, F: Fn(&Request<B>) -> bool>(self, exempt: F) -> EnforceDeadlineLayer<T, F, A> {
+        let Self { gate, answer } = self;
+        let Gate { trust, terms, .. } = gate;
+        let gate = Gate {
+            trust,
+            exempt,
+            terms,
+        };
+        EnforceDeadlineLayer { gate, answer }
+    }
+
+    /// How a refusal is told: any [`Refuse`](crate::refusal::Refuse), such as
+    /// an [`Answer`] with another status, or
+    /// [`AsError`](crate::refusal::AsError).
+    ///
+    /// It is shown the request without its body. When a handler was late, the
+    /// request has gone to it, and all that is left is the content type.
+    pub fn refuse_with<A2>(self, answer: A2) -> EnforceDeadlineLayer<T, X, A2> {
+        let gate = self.gate;
+        EnforceDeadlineLayer { gate, answer }
+    }
+
+    /// How long requests have that say nothing, or are not believed. There is no
+    /// such bound unless set.
+    ///
+    /// # Panics
+    ///
+    /// When it is 0.
+    pub fn default_timeout(self, timeout: Duration) -> Self {
+        more_than_zero("default_timeout", timeout);
+        self.with(|terms| terms.default_timeout = Some(timeout))
+    }
+
+    /// How long requests have at most, whatever they say. There is no such bound
+    /// unless set. Requests without any timeout are not bound by it.
+    ///
+    /// # Panics
+    ///
+    /// When it is 0.
+    pub fn maximum(self, maximum: Duration) -> Self {
+        more_than_zero("maximum", maximum);
+        self.with(|terms| terms.maximum = Some(maximum))
+    }
+
+    /// Less time than this is not worth to begin: such requests are refused at
+    /// once. Unless set, all that have any time are let in.
+    pub fn min_useful(self, least: Duration) -> Self {
+        self.with(|terms| terms.min_useful = least)
+    }
+
+    /// How many of the requests of ten seconds are refused because too little
+    /// time is left: 20 percent unless set. Those beyond it are let in, and have
+    /// what time they have. At 0, what would be refused is only counted. Who asks
+    /// for a timeout of zero is always refused.
+    ///
+    /// # Panics
+    ///
+    /// When it is more than 100.
+    pub fn reject_at_most(self, percent: u8) -> Self {
+        self.with(|terms| terms.rejections = Arc::new(Rejections::at_most(percent)))
+    }
+
+    /// Which headers say how long the caller waits, and in which form. Unless
+    /// set, they are those of [`wire`](super::wire).
+    pub fn headers(self, headers: impl IntoIterator<Item = (HeaderName, Form)>) -> Self {
+        self.with(|terms| terms.headers = headers.into_iter().collect())
+    }
+
+    /// Refuses requests with a timeout that cannot be read: 400, or status 13
+    /// for gRPC. Unless set, such a value counts as not there.
+    pub fn strict(self) -> Self {
+        self.with(|terms| terms.strict = true)
+    }
+
+    /// Puts a [`Cancellation`](super::Cancellation) among the extensions of
+    /// requests with a deadline. Off unless asked for: it is kept on the heap,
+    /// and [`cancellation`](super::cancellation) makes it when it is needed.
+    pub fn with_cancellation(self) -> Self {
+        self.with(|terms| terms.with_cancellation = true)
+    }
+
+    /// Who is told what became of deadlines.
+    pub fn observe(self, observer: Arc<dyn Observe>) -> Self {
+        self.with(|terms| terms.observer = Some(observer))
+    }
+
+    fn with(mut self, set: impl FnOnce(&mut Terms)) -> Self {
+        set(Arc::make_mut(&mut self.gate.terms));
+        self
+    }
+}
+
+fn more_than_zero(field: &str, value: Duration) {
+    assert!(
+        !value.is_zero(),
+        "a {field} of {value:?} is not possible: allowed is more than 0"
+    );
+}
+
+impl<S, T, X, A> Layer<S> for EnforceDeadlineLayer<T, X, A>
+where
+    T: Clone,
+    X: Clone,
+    A: Clone,
+{
+    type Service = EnforceDeadline<S, T, X, A>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        EnforceDeadline::new(inner, self.gate.clone(), self.answer.clone())
+    }
+}
+
+impl<T, X, A: fmt::Debug> fmt::Debug for EnforceDeadlineLayer<T, X, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EnforceDeadlineLayer")
+            .field("gate", &self.gate)
+            .field("answer", &self.answer)
+            .finish()
+    }
+}

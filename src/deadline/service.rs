@@ -1,0 +1,138 @@
+use std::{
+    fmt,
+    task::{Context, Poll},
+};
+
+use http::{Request, Response, header::CONTENT_TYPE};
+use http_body::Body;
+use tower_service::Service;
+
+use super::{
+    Deadline,
+    body::ResponseBody,
+    future::{Held, ResponseFuture},
+    terms::{Gate, Passage},
+    trust::Trusts,
+};
+use crate::{
+    limit::Exempt,
+    refusal::{BoxError, Refusal, Refuse},
+};
+
+/// A service that answers in time or not at all; made by an
+/// [`EnforceDeadlineLayer`](super::EnforceDeadlineLayer).
+///
+/// Readiness is the inner service's; nothing is reserved in `poll_ready`.
+/// Clones share the budget of rejections and the timer of bodies.
+pub struct EnforceDeadline<S, T, X, A> {
+    inner: S,
+    gate: Gate<T, X>,
+    answer: A,
+}
+
+impl<S, T, X, A> EnforceDeadline<S, T, X, A> {
+    pub(super) fn new(inner: S, gate: Gate<T, X>, answer: A) -> Self {
+        Self {
+            inner,
+            gate,
+            answer,
+        }
+    }
+
+    /// The service behind the deadline.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The service behind the deadline.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The service behind the deadline, without it.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S, B, R, T, X, A> Service<Request<B>> for EnforceDeadline<S, T, X, A>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone,
+    R: Body<Error: Into<BoxError>> + Send + Unpin + 'static,
+    T: Trusts<B>,
+    X: Exempt<Request<B>>,
+    A: Refuse<Request<()>, Response<R>, S::Error> + Clone,
+{
+    type Response = Response<ResponseBody<R>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future, A>;
+
+    #[inline]
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    #[inline]
+    fn call(&mut self, req: Request<B>) -> Self::Future {
+        match self.gate.ask(&req) {
+            Passage::Free => ResponseFuture::free(self.inner.call(req)),
+            Passage::Under(deadline) => self.call_under(deadline, req),
+            Passage::Refuse(refusal) => self.refuse(refusal, req),
+        }
+    }
+}
+
+impl<S, T, X, A> EnforceDeadline<S, T, X, A> {
+    #[inline]
+    fn call_under<B>(
+        &mut self,
+        deadline: Deadline,
+        mut req: Request<B>,
+    ) -> ResponseFuture<S::Future, A>
+    where
+        S: Service<Request<B>>,
+        A: Clone,
+    {
+        let terms = &self.gate.terms;
+        let mut held = Held {
+            errand: terms.enter(deadline, &mut req),
+            terms: terms.clone(),
+            answer: self.answer.clone(),
+            content_type: req.headers().get(CONTENT_TYPE).cloned(),
+        };
+        let response = held.errand.run(|| self.inner.call(req));
+        ResponseFuture::waiting(response, held)
+    }
+
+    #[cold]
+    fn refuse<B, R>(&mut self, refusal: Refusal, req: Request<B>) -> ResponseFuture<S::Future, A>
+    where
+        S: Service<Request<B>, Response = Response<R>> + Clone,
+        A: Refuse<Request<()>, Response<R>, S::Error>,
+    {
+        // What the ready service has reserved is not used: it goes too.
+        self.inner = self.inner.clone();
+        let answer = self.answer.refuse(refusal, &req.map(drop));
+        ResponseFuture::answered(answer)
+    }
+}
+
+impl<S: Clone, T: Clone, X: Clone, A: Clone> Clone for EnforceDeadline<S, T, X, A> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            gate: self.gate.clone(),
+            answer: self.answer.clone(),
+        }
+    }
+}
+
+impl<S: fmt::Debug, T, X, A: fmt::Debug> fmt::Debug for EnforceDeadline<S, T, X, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EnforceDeadline")
+            .field("inner", &self.inner)
+            .field("gate", &self.gate)
+            .field("answer", &self.answer)
+            .finish()
+    }
+}

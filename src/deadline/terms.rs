@@ -1,0 +1,164 @@
+//! What the layer does with one request, but for calling the inner service.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use http::{HeaderName, Request};
+use tokio::time::Instant;
+
+use super::{
+    Deadline,
+    cancellation::Errand,
+    current,
+    headers::{self, Form, Said},
+    observe::{Event, Observe},
+    rejections::Rejections,
+    trust::{Trust, Trusts},
+    watch::Watch,
+};
+use crate::{limit::Exempt, refusal::Refusal};
+
+/// The settings of a layer that are no types of their own. What is counted and
+/// watched is shared by all who have them.
+#[derive(Clone)]
+pub(super) struct Terms {
+    pub(super) default_timeout: Option<Duration>,
+    pub(super) maximum: Option<Duration>,
+    pub(super) min_useful: Duration,
+    pub(super) headers: Vec<(HeaderName, Form)>,
+    pub(super) strict: bool,
+    pub(super) with_cancellation: bool,
+    pub(super) observer: Option<Arc<dyn Observe>>,
+    pub(super) rejections: Arc<Rejections>,
+    pub(super) watch: Arc<Watch>,
+}
+
+/// The settings of a layer.
+#[derive(Clone)]
+pub(super) struct Gate<T, X> {
+    pub(super) trust: T,
+    pub(super) exempt: X,
+    pub(super) terms: Arc<Terms>,
+}
+
+/// What is to be done with a request.
+pub(super) enum Passage {
+    /// It has no deadline.
+    Free,
+    Under(Deadline),
+    Refuse(Refusal),
+}
+
+impl Terms {
+    pub(super) fn new() -> Self {
+        Self {
+            default_timeout: None,
+            maximum: None,
+            min_useful: Duration::ZERO,
+            headers: headers::usual(),
+            strict: false,
+            with_cancellation: false,
+            observer: None,
+            rejections: Arc::new(Rejections::at_most(20)),
+            watch: Arc::default(),
+        }
+    }
+
+    pub(super) fn notice(&self, event: Event) {
+        if let Some(observer) = &self.observer {
+            observer.noticed(&event);
+        }
+    }
+
+    /// How much time there is by the request's headers and the server's terms.
+    fn timeout(&self, trust: Trust, asked: Option<Duration>) -> Option<Duration> {
+        let Some(asked) = asked else {
+            let maximum = self.maximum.unwrap_or(Duration::MAX);
+            return self.default_timeout.map(|default| default.min(maximum));
+        };
+        let (granted, is_less) = trust.grant(asked, self.default_timeout, self.maximum);
+        if is_less {
+            self.notice(Event::Clamped);
+        }
+        Some(granted)
+    }
+
+    /// Who asked for no time at all gets none. For everybody else there are not
+    /// too many refused.
+    fn admit(&self, deadline: Deadline, now: Instant, asked_for_none: bool) -> Passage {
+        let left = deadline.instant().saturating_duration_since(now);
+        if !left.is_zero() && left >= self.min_useful {
+            return Passage::Under(deadline);
+        }
+        if asked_for_none || self.rejections.take(now) {
+            self.notice(Event::Rejected);
+            return Passage::Refuse(Refusal::deadline_exceeded());
+        }
+        self.notice(Event::Spared);
+        Passage::Under(deadline)
+    }
+
+    /// Makes the deadline known to whoever looks into the request.
+    pub(super) fn enter<B>(&self, deadline: Deadline, req: &mut Request<B>) -> Errand {
+        let mut errand = Errand::new(deadline);
+        req.extensions_mut().insert(deadline);
+        if self.with_cancellation {
+            req.extensions_mut().insert(errand.signal());
+        }
+        errand
+    }
+}
+
+impl<T, X> Gate<T, X> {
+    pub(super) fn ask<B>(&self, req: &Request<B>) -> Passage
+    where
+        T: Trusts<B>,
+        X: Exempt<Request<B>>,
+    {
+        if self.exempt.is_exempt(req) {
+            return Passage::Free;
+        }
+        // The first thing to do, before anybody waits for anything.
+        let now = Instant::now();
+        self.terms.rejections.count(now);
+        let (trust, said) = self.said(req);
+        if let Some(malformed) = said.malformed {
+            self.terms.notice(Event::Malformed);
+            if self.terms.strict {
+                return Passage::Refuse(Refusal::bad_deadline(malformed));
+            }
+        }
+        let timeout = self.terms.timeout(trust, said.timeout);
+        let own = timeout.map(|timeout| Deadline::since(now, timeout));
+        let others = [req.extensions().get().copied(), current()];
+        let deadline = own.into_iter().chain(others.into_iter().flatten()).min();
+        let left = |it: Deadline| it.instant().saturating_duration_since(now);
+        self.terms.notice(Event::Entered(deadline.map(left)));
+        deadline.map_or(Passage::Free, |deadline| {
+            let asked_for_none = said.timeout == Some(Duration::ZERO);
+            self.terms.admit(deadline, now, asked_for_none)
+        })
+    }
+
+    /// Who is not believed is not listened to.
+    fn said<B>(&self, req: &Request<B>) -> (Trust, Said)
+    where
+        T: Trusts<B>,
+    {
+        let trust = self.trust.trust(req);
+        let said = match trust {
+            Trust::Never => Said::default(),
+            Trust::LowerOnly | Trust::Full => headers::read(req.headers(), &self.terms.headers),
+        };
+        (trust, said)
+    }
+}
+
+impl<T, X> fmt::Debug for Gate<T, X> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gate")
+            .field("default_timeout", &self.terms.default_timeout)
+            .field("maximum", &self.terms.maximum)
+            .field("min_useful", &self.terms.min_useful)
+            .finish_non_exhaustive()
+    }
+}
