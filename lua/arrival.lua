@@ -66,7 +66,7 @@ local function arrival(terms, kind)
     end
 
     local function read(key, now)
-        local value = try('GET', key)
+        local value = look('GET', key)
         if type(value) == 'string' then
             local at, ahead, other = match(value, '^(%d+) (%d+)( .+)$')
             local state = { at = tonumber(at), ahead = tonumber(ahead) }

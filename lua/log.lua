@@ -15,7 +15,7 @@ local function minus(total, cost)
 end
 
 local function entry(log, index)
-    local value = try('LINDEX', log.key, format('%.0f', index))
+    local value = look('LINDEX', log.key, format('%.0f', index))
     if type(value) ~= 'string' then return nil end
     local at, cost, total = match(value, '^(%d+) (%d+) (%d+)$')
     at, cost, total = tonumber(at), tonumber(cost), tonumber(total)

@@ -33,6 +33,16 @@ local function expiry(life)
     return format('%.0f', max(1, ceil(life / 1000)) + slack)
 end
 
+-- What a command that only reads finds, or nil where the key holds something of
+-- another kind. Any other error is the script's, as it is with `call`: a state
+-- that may not be read is none that was never seen.
+local function look(...)
+    local found = try(...)
+    if type(found) ~= 'table' or not found.err then return found end
+    if match(found.err, 'WRONGTYPE') then return nil end
+    return call(...)
+end
+
 local function keep(key, value, life)
     call('SET', key, value, 'PX', expiry(life))
 end

@@ -47,7 +47,7 @@ local function window(terms, counters, kind)
     end
 
     local function read(key, now)
-        local value, state = try('GET', key), nil
+        local value, state = look('GET', key), nil
         if type(value) == 'string' then
             local index, previous, current, other = match(value, '^(%d+) (%d+) (%d+)( .+)$')
             index, previous, current = tonumber(index), tonumber(previous), tonumber(current)

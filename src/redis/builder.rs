@@ -105,10 +105,10 @@ impl Builder {
     /// # Errors
     ///
     /// [`Config`](super::ErrorKind::Config) when something is configured that
-    /// cannot work: an address, a password, a user without the right to
-    /// `EVAL`, `EVALSHA` or to the keys, a database that is not there, a
-    /// server that does not speak TLS. Otherwise what keeps the server from
-    /// deciding at present.
+    /// cannot work: an address, a password, a user without the
+    /// [rights](crate::redis#rights) to scripts, to what they call, or to the
+    /// keys, a database that is not there, a server that does not speak TLS.
+    /// Otherwise what keeps the server from deciding at present.
     pub async fn connect(self) -> Result<Connection, Error> {
         let (connection, servers, login) = self.build()?;
         let checked = match &servers {

@@ -8,7 +8,10 @@ use redis::{
 };
 use tokio::time::timeout;
 
-use super::{error::Error, settings::Settings};
+use super::{
+    error::{Error, code_of},
+    settings::Settings,
+};
 
 /// What to do when the connection is lost, whether or not a call is under way.
 pub(super) type Lost = Arc<dyn Fn() + Send + Sync>;
@@ -85,7 +88,7 @@ fn without_password(info: &ConnectionInfo, error: &RedisError) -> String {
 
 /// Whether the server knows the caller too little for a call.
 pub(super) fn is_denied(error: &RedisError) -> bool {
-    matches!(error.code(), Some("NOAUTH" | "NOPERM" | "WRONGPASS"))
+    matches!(code_of(error), Some("NOAUTH" | "NOPERM" | "WRONGPASS"))
 }
 
 /// What rustls makes of a server without TLS, and of a wrong certificate.

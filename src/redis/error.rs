@@ -130,11 +130,7 @@ impl Error {
 
     /// The word that the server's error begins with, such as `READONLY`.
     pub(super) fn code(&self) -> Option<&str> {
-        let source = self.0.source.as_ref()?;
-        let code = source.code()?;
-        // Before 7.0, errors of commands in scripts are wrapped into a general one.
-        let inner = source.detail().filter(|_| code == "ERR").and_then(wrapped);
-        Some(inner.unwrap_or(code))
+        code_of(self.0.source.as_ref()?)
     }
 
     /// Whether the server did not know the script, and so ran nothing. The
@@ -185,6 +181,19 @@ const UNABLE: &[&str] = &[
 /// Errors after which another connection may lead to a better server.
 const MISLED: &[&str] = &["CLUSTERDOWN", "LOADING", "MASTERDOWN", "NOAUTH", "READONLY"];
 
+/// The word that a server's error begins with, or would if it were not of a
+/// command in a script.
+pub(super) fn code_of(error: &RedisError) -> Option<&str> {
+    let code = error.code()?;
+    let detail = error.detail().filter(|_| code == "ERR");
+    // Before 7.2, a right that is missing there has no word of its own.
+    if detail.is_some_and(|detail| detail.contains("user executing the script can't")) {
+        return Some("NOPERM");
+    }
+    // Before 7.0, errors of commands in scripts are wrapped into a general one.
+    Some(detail.and_then(wrapped).unwrap_or(code))
+}
+
 /// The code in "Error running script (call to f_…): @user_script:1: -OOM command not allowed".
 fn wrapped(detail: &str) -> Option<&str> {
     let mut words = detail.split_ascii_whitespace();
@@ -233,6 +242,19 @@ mod tests {
         for error in [new, old] {
             assert_eq!(error.code(), Some("OOM"));
             assert!(error.is_outage() && !error.ends_connection(), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_right_that_a_script_lacks_is_known_in_old_and_new_servers() {
+        let new = said(b"-NOPERM ACL failure in script: User app has no permissions\r\n");
+        let old = said(
+            b"-ERR The user executing the script can't run this command or subcommand \
+              script: d3c, on @user_script:1.\r\n",
+        );
+        for error in [new, old] {
+            assert_eq!(error.code(), Some("NOPERM"));
+            assert!(error.is_outage(), "{error}");
         }
     }
 

@@ -36,10 +36,12 @@
 //!
 //! # Rights
 //!
-//! A user needs `EVALSHA`, `EVAL`, what the scripts call, `SET` for the probe,
-//! and the keys `<prefix>:*`; in a cluster also `CLUSTER SLOTS` and `ASKING`.
-//! Behind sentinels, a primary that lets the user ask for its `ROLE` is
-//! recognised sooner.
+//! A user needs `EVALSHA`, `EVAL`, what the scripts call (`TIME`, `GET`, `SET`,
+//! `DEL`, `PEXPIRE`, `RPUSH`, `LLEN`, `LINDEX` and `LTRIM`), and the keys
+//! `<prefix>:*`; in a cluster also `CLUSTER SLOTS` and `ASKING`. Who lacks one of
+//! them learns it from [`connect`](Builder::connect); who loses one later gets
+//! errors, and no limit is forgotten. Behind sentinels, a primary that lets the
+//! user ask for its `ROLE` is recognised sooner.
 
 mod attempt;
 mod breaker;

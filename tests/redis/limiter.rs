@@ -459,6 +459,30 @@ async fn a_changed_quota_keeps_the_tokens() {
 }
 
 #[tokio::test]
+async fn a_state_that_may_not_be_read_is_not_one_never_seen() {
+    async fn fails<R: Scripted>(name: &str, rule: R, connection: &Connection) {
+        let limiter = Redis::new(name, rule, connection, FailClosed);
+        let error = limiter.check("k", 1).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Server, "{error}");
+    }
+    let server = Server::start();
+    let acl = |rights: &[&str]| {
+        let mut set = redis::cmd("ACL");
+        let set = set.arg("SETUSER").arg("app").arg(rights);
+        set.exec(&mut server.client()).unwrap();
+    };
+    acl(&["on", ">secret", "~*", "+@all"]);
+    let url = format!("redis://app:secret@127.0.0.1:{}/", server.port());
+    // One that asks even a server that refuses.
+    let builder = Connection::builder(url).breaker(u32::MAX, Duration::from_secs(1));
+    let connection = builder.connect().await.unwrap();
+    acl(&["-get", "-lindex"]);
+    fails("bucket", TokenBucket::new(hourly(2)), &connection).await;
+    fails("window", FixedWindow::new(hourly(2)), &connection).await;
+    fails("log", SlidingLog::new(hourly(2)), &connection).await;
+}
+
+#[tokio::test]
 async fn switching_from_local_is_one_line() {
     fn takes<L: Limiter<str> + Limiter<String> + Limiter<(u32, String)> + Limiter<()>>(_: &L) {}
     let server = Server::start();

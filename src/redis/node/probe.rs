@@ -14,8 +14,22 @@ use crate::redis::{
     settings::Settings,
 };
 
-static PROBE: LazyLock<Script> =
-    LazyLock::new(|| Script::new("return redis.call('SET', KEYS[1], 1, 'PX', 60000)"));
+/// All commands that the rules' scripts call. SET is the first write, because
+/// a full server does not refuse what comes after one.
+static PROBE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "local call, key = redis.call, KEYS[1]
+        call('TIME')
+        call('SET', key, 1, 'PX', 60000)
+        call('GET', key)
+        call('DEL', key)
+        call('RPUSH', key, 1)
+        call('LLEN', key)
+        call('LINDEX', key, 0)
+        call('LTRIM', key, 0, 0)
+        return call('PEXPIRE', key, 60000)",
+    )
+});
 
 impl Node {
     /// Connects if need be, and makes a round trip that proves that the server
@@ -38,7 +52,7 @@ impl Node {
 
     /// A write: it fails on a replica and on a full server, too. And a script:
     /// it fails while another one blocks the server, and without the right to
-    /// run any.
+    /// run any, or to what they call.
     async fn question(self: &Arc<Self>, live: &Live) -> Result<Value, Error> {
         let deadline = Instant::now() + self.settings.timeout;
         let key = match self.cluster.upgrade() {

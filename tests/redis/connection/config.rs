@@ -64,7 +64,14 @@ async fn a_user_needs_rights_to_scripts_and_keys() {
         &["app", "NoPerm"],
     );
 
-    let (_enough, url) = rights("~shop:* +eval +evalsha +set +incr");
+    let all =
+        "~shop:* +eval +evalsha +incr +time +get +set +del +pexpire +rpush +llen +lindex +ltrim";
+    for right in all.split(" +").skip(4) {
+        let (_less, url) = rights(&format!("{all} -{right}"));
+        let error = builder(url).prefix("shop").connect().await.unwrap_err();
+        refused(&error, "user", &["app", "script"]);
+    }
+    let (_enough, url) = rights(all);
     let redis = builder(url).prefix("shop").connect().await.unwrap();
     assert_eq!(count(&redis, "shop:{k}").await.unwrap(), 1);
 }
