@@ -1,7 +1,8 @@
 //! Asking sentinels who the primary is.
 
 use futures_util::{FutureExt, future::select_ok};
-use redis::{ConnectionInfo, Value, aio::MultiplexedConnection};
+use redis::{Cmd, ConnectionInfo, Value, aio::MultiplexedConnection};
+use tokio::time::timeout;
 
 use super::{
     dial::{Lost, dial},
@@ -31,10 +32,11 @@ impl Sentinels {
         let (primary, _) = select_ok(asked).await?;
         let mut connection = dial(&primary, settings, Some(lost)).await?;
         let server = primary.addr().to_string();
-        let role = connection.send_packed_command(&redis::cmd("ROLE")).await;
+        let role = redis::cmd("ROLE");
+        let role = answer(&mut connection, &server, &role, settings).await?;
         // A primary of yesterday. A user may have no right to ask; the first
         // write will tell.
-        match role.map_err(|error| Error::of_call(&server, error))? {
+        match role {
             Value::Array(role) if text(role.first()).is_some_and(|role| role != "master") => {
                 let why = "the sentinels name it as the primary, which it is not";
                 Err(Error::unreachable(&server, why))
@@ -52,9 +54,9 @@ impl Sentinels {
         let mut connection = dial(sentinel, settings, None).await?;
         let mut question = redis::cmd("SENTINEL");
         question.arg("GET-MASTER-ADDR-BY-NAME").arg(&self.name);
-        let answer = connection.send_packed_command(&question).await;
-        let answer = answer.and_then(Value::extract_error);
-        match answer.map_err(|error| Error::of_call(&server, error))? {
+        let said = answer(&mut connection, &server, &question, settings).await?;
+        let said = said.extract_error();
+        match said.map_err(|error| Error::of_call(&server, error))? {
             Value::Nil => {
                 let allowed = format!("a name of a primary that sentinel {server} watches");
                 Err(Error::config(
@@ -74,6 +76,23 @@ impl Sentinels {
         let port = text(place.get(1))?.parse().ok()?;
         Some(elsewhere(&self.primary, text(place.first())?, port))
     }
+}
+
+/// Within the bound for connecting: nobody else's is around it, and who stalls
+/// now would hold up the one attempt that all share.
+async fn answer(
+    connection: &mut MultiplexedConnection,
+    server: &str,
+    question: &Cmd,
+    settings: &Settings,
+) -> Result<Value, Error> {
+    let patience = settings.patience();
+    let answer = timeout(patience, connection.send_packed_command(question)).await;
+    let answer = answer.map_err(|_| {
+        let why = format_args!("no answer within {patience:?}");
+        Error::unreachable(server, why)
+    })?;
+    answer.map_err(|error| Error::of_call(server, error))
 }
 
 fn text(value: Option<&Value>) -> Option<&str> {

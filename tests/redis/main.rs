@@ -7,6 +7,7 @@ mod all;
 mod cluster;
 mod connection;
 mod failures;
+mod fake;
 mod fleet;
 mod kept;
 mod leases;

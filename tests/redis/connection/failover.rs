@@ -1,7 +1,10 @@
+use std::time::Duration;
+
 use sluicegate::redis::{ErrorKind, Server as Place};
+use tokio::time::timeout;
 
 use super::{Tally, builder, count, until};
-use crate::{sentinel::Sentinel, server::Server};
+use crate::{fake, sentinel::Sentinel, server::Server};
 
 #[tokio::test]
 async fn a_primary_that_became_a_replica_is_left_alone() {
@@ -96,6 +99,38 @@ async fn a_killed_primary_is_replaced() {
         unknown.to_string().contains("redis primary of \"nobody\""),
         "{unknown}"
     );
+}
+
+#[tokio::test]
+async fn who_stalls_after_the_login_holds_nobody_up_for_ever() {
+    let well = || Some("+OK\r\n".to_owned());
+    let primary = fake::server(move |nth, command| match command[0].as_str() {
+        "ROLE" if nth == 0 => None,
+        "ROLE" => Some("*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n".into()),
+        _ => well(),
+    });
+    let place = primary.to_string();
+    let place = format!("*2\r\n$9\r\n127.0.0.1\r\n${}\r\n{place}\r\n", place.len());
+    let sentinel = fake::server(move |nth, command| match command[0].as_str() {
+        "SENTINEL" if nth == 0 => None,
+        "SENTINEL" => Some(place.clone()),
+        _ => well(),
+    });
+    let sentinel = format!("redis://127.0.0.1:{sentinel}/?protocol=2");
+    let place = Place::sentinel([sentinel], "redis://mymaster/?protocol=2");
+    // The first attempt ends at the sentinel, the second at the primary.
+    for server in ["stalls", "stalls", "answers"] {
+        let connected = timeout(Duration::from_secs(20), builder(place.clone()).connect());
+        let connected = connected.await.expect("no attempt goes on for ever");
+        match server {
+            "stalls" => {
+                let error = connected.unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
+                assert!(error.to_string().contains("no answer within 1s"), "{error}");
+            }
+            _ => drop(connected.unwrap()),
+        }
+    }
 }
 
 /// None also while it changes its role, when it closes its connections.
