@@ -77,9 +77,14 @@ pub(super) fn refused(info: &ConnectionInfo, error: RedisError) -> Error {
     }
 }
 
-/// Servers that lack a command repeat its arguments, and AUTH has secret ones.
+/// Servers that lack a command repeat its arguments, as far as 128 bytes go, and
+/// those of AUTH and HELLO are secret.
 fn without_password(info: &ConnectionInfo, error: &RedisError) -> String {
-    let text = error.to_string();
+    let mut text = error.to_string();
+    if let Some(end) = text.find("with args beginning with") {
+        text.truncate(end);
+        text.truncate(text.trim_end_matches([',', ' ']).len());
+    }
     match info.redis_settings().password() {
         Some(secret) if text.contains(secret) => error.category().to_owned(),
         _ => text,

@@ -94,7 +94,14 @@ impl fmt::Debug for Server {
 /// password are before the last `@`, and in the query.
 pub(super) fn shown(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
-    let place = rest.rsplit('@').next().unwrap_or_default();
+    let place = match rest.split_once('?') {
+        // Of a socket, nothing but the query can follow.
+        Some((path, _)) if scheme.ends_with("unix") => path,
+        // A query, or a password: who knows which `@` is the last of the login.
+        Some((_, query)) if query.contains('@') => "",
+        _ => rest,
+    };
+    let place = place.rsplit('@').next().unwrap_or_default();
     let place = place.split(['?', '#', ',', ' ']).next().unwrap_or_default();
     match scheme {
         "" => place.to_owned(),
@@ -187,6 +194,11 @@ mod tests {
             "redis://user:1#hunter2@localhost",
             "redis://user:1/hunter2@localhost",
             "unix:///run/redis.sock?pass=hunter2",
+            "unix:///run/redis.sock?user=u&pass=x@hunter2",
+            "unix:/run/redis.sock?user=u&pass=x@hunter2",
+            "redis+unix:///run/redis.sock?pass=x@hunter2",
+            "redis://localhost?pass=x@hunter2",
+            "redis://user:x?hunter2@localhost",
             "localhost:6379,password=hunter2",
         ] {
             assert!(!shown(url).contains("hunter2"), "{}", shown(url));
@@ -197,6 +209,7 @@ mod tests {
             }
         }
         assert_eq!(shown("redis://u:p@h:1/3"), "redis://h:1/3");
+        assert_eq!(shown("unix:///run/a.sock?pass=x@y"), "unix:///run/a.sock");
     }
 
     #[test]

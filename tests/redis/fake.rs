@@ -1,7 +1,7 @@
 //! What says it is a server, and misbehaves as no real one does when asked to.
 
 use std::{
-    io::{BufRead, BufReader, Read, Write},
+    io::{BufRead, BufReader, Write},
     net::{TcpListener, TcpStream},
     sync::Arc,
     thread,

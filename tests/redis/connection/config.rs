@@ -3,7 +3,7 @@ use std::time::Duration;
 use sluicegate::redis::{Connection, Error, ErrorKind, Server as Place};
 
 use super::{builder, count};
-use crate::{cluster::Cluster, server::Server};
+use crate::{cluster::Cluster, fake, server::Server};
 
 const SECRET: &str = "hunter2-very-secret";
 
@@ -41,6 +41,27 @@ async fn a_server_that_repeats_a_password_is_not_quoted() {
     let error = Connection::connect(url).await.unwrap_err();
     let text = format!("{error} {error:?} {:?}", std::error::Error::source(&error));
     assert!(!text.contains(SECRET), "{text}");
+}
+
+/// A real one repeats 128 bytes.
+#[tokio::test]
+async fn a_server_that_repeats_a_part_of_a_password_is_not_quoted() {
+    let port = fake::server(|_, command| {
+        let args = format!("'{}", command[1..].join("' '"));
+        let some = &args[..args.len().min(128)];
+        let name = &command[0];
+        Some(format!(
+            "-ERR unknown command '{name}', with args beginning with: {some}\r\n"
+        ))
+    });
+    let password = SECRET.repeat(20);
+    for query in ["", "?protocol=2"] {
+        let url = format!("redis://user:{password}@127.0.0.1:{port}/{query}");
+        let error = Connection::connect(url).await.unwrap_err();
+        let source = std::error::Error::source(&error);
+        let text = format!("{error} {error:?} {source:?}");
+        assert!(!text.contains("hunter2"), "{text}");
+    }
 }
 
 #[tokio::test]
