@@ -16,6 +16,7 @@ use serde::Deserialize;
 use tokio::time;
 
 use crate::{
+    chain::{self, Chain},
     problem::Problem,
     store::{NewOrder, Order, Orders},
 };
@@ -23,11 +24,12 @@ use crate::{
 /// The largest body of a request, in bytes.
 const LARGEST: usize = 4 * 1024;
 
-pub(crate) fn routes() -> Router {
+pub(crate) fn routes(chain: Chain) -> Router {
     Router::new()
         .route("/orders", post(place))
         .route("/orders/{id}", get(find))
         .route("/slow", get(slow))
+        .route("/chain", get(chain::chain).with_state(chain))
         .route("/fail", get(fail))
         .route("/healthz", get(|| async { "ok\n" }))
         .fallback(unknown_route)

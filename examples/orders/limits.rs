@@ -1,9 +1,11 @@
-//! The API behind one limit, whose state is in this process or in Redis.
+//! The API behind deadlines and one limit, whose state is in this process or in
+//! Redis.
 
 use std::error::Error;
 
 use axum::{Router, extract::Request};
 use sluicegate::{
+    deadline::EnforceDeadlineLayer,
     key::{Client, ClientIp},
     limit::{
         FailClosed, FailOpen, FixedWindow, LeakyBucket, Limiter, Local, OrElse, Quota, QuotaError,
@@ -12,19 +14,21 @@ use sluicegate::{
     redis::Connection,
 };
 
-use crate::{Algorithm, Args, OnFailure, api};
+use crate::{Algorithm, Args, OnFailure, api, chain::Chain};
 
 /// All routes draw on the same budget of a client.
 pub(crate) fn app(
     args: &Args,
     client: ClientIp,
     redis: Option<Connection>,
+    chain: Chain,
 ) -> Result<Router, QuotaError> {
     let quota = Quota::new(args.limit, args.per)?.try_burst(args.burst)?;
     let it = Limited {
         args,
         client,
         redis,
+        chain,
     };
     Ok(match args.algorithm {
         Algorithm::TokenBucket => it.by(TokenBucket::new(quota)),
@@ -41,6 +45,7 @@ struct Limited<'a> {
     args: &'a Args,
     client: ClientIp,
     redis: Option<Connection>,
+    chain: Chain,
 }
 
 impl Limited<'_> {
@@ -60,6 +65,13 @@ impl Limited<'_> {
         }
     }
 
+    /// Outermost, so that the time counts from when a request comes.
+    fn deadline(&self) -> EnforceDeadlineLayer {
+        EnforceDeadlineLayer::new()
+            .default_timeout(self.args.deadline_default)
+            .maximum(self.args.deadline_max)
+    }
+
     fn behind<L>(&self, limiter: L) -> Router
     where
         L: Limiter<Client> + Clone + Send + Sync + 'static,
@@ -70,6 +82,8 @@ impl Limited<'_> {
             .key(self.client.clone())
             .exempt(|request: &Request| request.uri().path() == "/healthz")
             .shadow(self.args.shadow);
-        api::routes().layer(layer)
+        api::routes(self.chain.clone())
+            .layer(layer)
+            .layer(self.deadline())
     }
 }

@@ -25,6 +25,14 @@
 //! redis-cli --scan --pattern 'sluicegate:*'
 //! ```
 //!
+//! A request that takes too long is answered with 504, and whoever it calls in
+//! turn knows how much time is left:
+//!
+//! ```text
+//! curl -i -H 'x-request-timeout: 100ms' 'http://127.0.0.1:3000/slow?ms=300'
+//! curl -i 'http://127.0.0.1:3000/chain?hops=3&ms=50'
+//! ```
+//!
 //! A leaky bucket lets requests wait for their turn, so it slows down a client
 //! that sends one after the other and never refuses it. Put `&` in place of
 //! the last `;` to send them all at once.
@@ -32,6 +40,7 @@
 use std::{
     fmt::Display,
     io::{self, IsTerminal, Write},
+    net::SocketAddr,
     time::Duration,
 };
 
@@ -45,12 +54,13 @@ use tokio::net::TcpListener;
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 mod api;
+mod chain;
 mod limits;
 mod problem;
 mod serve;
 mod store;
 
-use self::serve::Signals;
+use self::{chain::Chain, serve::Signals};
 
 /// An orders API that limits each client.
 #[derive(Debug, Parser)]
@@ -86,6 +96,14 @@ struct Args {
     #[arg(long)]
     shadow: bool,
 
+    /// How long a request may take that does not say so itself
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = timeout)]
+    deadline_default: Duration,
+
+    /// How long a request may take, whatever it says
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = timeout)]
+    deadline_max: Duration,
+
     /// Redis server that holds the limits, for all instances together
     #[arg(long, value_name = "URL")]
     redis: Option<String>,
@@ -94,6 +112,14 @@ struct Args {
     /// are refused, or each instance limits them by itself
     #[arg(long, value_enum, default_value_t = OnFailure::Local)]
     on_redis_failure: OnFailure,
+}
+
+/// No time at all would refuse every request.
+fn timeout(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(Duration::ZERO) => Err("it is zero: allowed is any longer time".into()),
+        parsed => parsed.map_err(|error| error.to_string()),
+    }
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -119,9 +145,11 @@ async fn main() {
     log_to_stderr();
     let client = client(&args).unwrap_or_else(|error| refuse("--trust-proxy", error));
     let redis = redis(&args).await;
-    let app = limits::app(&args, client, redis).unwrap_or_else(|error| refuse(flag(&error), error));
     let listener = listen(&args.listen).await;
     let listener = listener.unwrap_or_else(|error| refuse("--listen", error));
+    let chain = Chain::new(address(&listener));
+    let app = limits::app(&args, client, redis, chain);
+    let app = app.unwrap_or_else(|error| refuse(flag(&error), error));
     // Before the greeting, so that whoever reads it can stop the server.
     let signals = Signals::new();
     greet(&listener);
@@ -180,8 +208,12 @@ fn log_to_stderr() {
         .init();
 }
 
+fn address(listener: &TcpListener) -> SocketAddr {
+    listener.local_addr().expect("a listener has an address")
+}
+
 fn greet(listener: &TcpListener) {
-    let address = listener.local_addr().expect("a listener has an address");
+    let address = address(listener);
     let order = format!(
         r#"http://{address}/orders -H 'content-type: application/json' -d '{{"item":"book","quantity":2}}'"#
     );
