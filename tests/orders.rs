@@ -155,7 +155,9 @@ fn every_algorithm_admits_and_then_refuses() {
 #[test]
 fn a_leaky_bucket_lets_as_many_wait_as_it_has_room_for() {
     let quota = ["--limit", "1", "--burst", "1", "--per", "1h"];
-    let server = Server::start(&[&["--algorithm", "leaky-bucket"], &quota[..]].concat());
+    let patient = ["--deadline-default", "2h", "--deadline-max", "2h"];
+    let flags = [&["--algorithm", "leaky-bucket"], &quota[..], &patient];
+    let server = Server::start(&flags.concat());
     assert_eq!(server.ask(order()).status(), StatusCode::CREATED);
 
     // One of two waits for an hour, so the first answer is to the other.
@@ -213,7 +215,7 @@ fn clients_of_a_trusted_proxy_have_a_budget_each() {
 fn bad_flags_are_refused_by_name() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
-    let flags: [&[&str]; 23] = [
+    let flags: [&[&str]; 26] = [
         &["--listen", &taken],
         &["--listen", "nowhere"],
         &["--listen", "127.0.0.1:65536"],
@@ -237,6 +239,9 @@ fn bad_flags_are_refused_by_name() {
         &["--redis", "http://127.0.0.1"],
         &["--redis", "redis://127.0.0.1/first"],
         &["--on-redis-failure", "guess"],
+        &["--deadline-default", "0s"],
+        &["--deadline-default", "soon"],
+        &["--deadline-max", "0s"],
     ];
     for flags in flags {
         let (status, message) = refusal_of(flags);
@@ -245,6 +250,45 @@ fn bad_flags_are_refused_by_name() {
         assert!(message.contains(flags[0]), "{flags:?}: {message}");
         assert!(!message.contains("panicked"), "{flags:?}: {message}");
     }
+}
+
+#[test]
+fn what_takes_too_long_is_answered_in_time() {
+    let server = Server::start(&["--deadline-default", "50ms"]);
+    let late = server.ask(get("/slow?ms=60000"));
+    problem_of(&late, StatusCode::GATEWAY_TIMEOUT);
+    let mut asks = get("/slow?ms=60000");
+    let header = asks.headers_mut();
+    header.insert("x-request-timeout", "20ms".parse().unwrap());
+    problem_of(&server.ask(asks), StatusCode::GATEWAY_TIMEOUT);
+    // A header can only make it less.
+    let mut asks = get("/slow?ms=60000");
+    let header = asks.headers_mut();
+    header.insert("x-request-timeout", "1h".parse().unwrap());
+    problem_of(&server.ask(asks), StatusCode::GATEWAY_TIMEOUT);
+}
+
+#[test]
+fn a_deadline_shrinks_from_hop_to_hop() {
+    let server = Server::start(&["--deadline-default", "20s"]);
+    let answer = server.ask(get("/chain?hops=4&ms=20"));
+    assert_eq!(answer.status(), StatusCode::OK);
+    let hops = json_of(&answer)["hops"].clone();
+    let left = |hop: &Value| hop["remaining_ms"].as_u64().expect("a number");
+    let hops: Vec<u64> = hops.as_array().unwrap().iter().map(left).collect();
+    assert_eq!(hops.len(), 4);
+    assert!(hops[0] <= 20_000, "{hops:?}");
+    // Each works for 20 ms, and keeps 100 ms for the way back.
+    assert!(
+        hops.windows(2).all(|hop| hop[1] + 120 <= hop[0]),
+        "{hops:?}"
+    );
+    let mut late = get("/chain?hops=3&ms=60");
+    let header = late.headers_mut();
+    header.insert("x-request-timeout", "150ms".parse().unwrap());
+    problem_of(&server.ask(late), StatusCode::GATEWAY_TIMEOUT);
+    let many = server.ask(get("/chain?hops=21&ms=1"));
+    problem_of(&many, StatusCode::BAD_REQUEST);
 }
 
 #[test]

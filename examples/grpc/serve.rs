@@ -1,8 +1,13 @@
-//! The server: health and sleep, behind a limit for each client.
+//! The server: health and sleep, within the caller's deadline and behind a limit
+//! for each client.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    time::Duration,
+};
 
 use sluicegate::{
+    deadline::EnforceDeadlineLayer,
     key::ClientIp,
     limit::{Local, Quota, QuotaError, RateLimitLayer, TokenBucket},
 };
@@ -21,7 +26,7 @@ pub(crate) async fn serve(args: &Args) {
     let listener = listener.unwrap_or_else(|reason| refuse("--listen", reason));
     greet(&listener);
     let server = Server::builder()
-        // Deadlines: `.layer(EnforceDeadlineLayer::new())` goes here, outermost.
+        .layer(EnforceDeadlineLayer::new().maximum(Duration::from_secs(30)))
         .layer(RateLimitLayer::new(limiter).key(ClientIp::peer()))
         .add_service(health_service)
         .add_service(Sleeper);
