@@ -55,9 +55,16 @@ local function window(terms, counters, kind)
                 state = { index = index, previous = min(most, previous), current = min(most, current) }
                 if other ~= quota then
                     local rest, held = match(other, '^(.*%a) (%d+)$')
-                    other, state.held = rest or other, tonumber(held)
-                    if other ~= quota and not retune(state, other, now) then state = nil end
+                    if rest then other, state.held = rest, min(state.current, tonumber(held)) end
                 end
+                local known
+                if other == quota then
+                    -- No window that begins later was ever written.
+                    known = index * width <= FURTHEST
+                else
+                    known = retune(state, other, now)
+                end
+                if not known then state = nil end
             end
         end
         state = state or { index = floor(now / width), previous = 0, current = 0 }

@@ -8,6 +8,8 @@
 //! them: with period / amount reduced to `token / tick`, a token takes `token`
 //! units and a microsecond lasts `tick` units.
 
+#[cfg(feature = "redis")]
+use super::script::Numbers;
 use super::{
     decision::Decision,
     quota::{Cost, LARGEST, Quota, QuotaError},
@@ -165,6 +167,13 @@ impl Arrival {
     #[cfg(feature = "redis")]
     pub(super) fn terms(&self) -> [u64; 3] {
         [self.token, self.tick, self.size]
+    }
+
+    /// The word of a bucket that the twin found so far from whole.
+    #[cfg(feature = "redis")]
+    pub(super) fn found(&self, now: Tick, reply: &mut Numbers<'_>) -> Option<Word> {
+        let ahead = reply.take().filter(|ahead| *ahead <= FURTHEST)?;
+        Some(self.word(now, ahead))
     }
 
     #[inline]

@@ -159,7 +159,7 @@ impl Decision {
         let wait = self.wait.saturating_add(units);
         let reset = self.reset.saturating_add(units);
         let said = self.said.map(|said| Said {
-            more: said.more + earlier,
+            more: said.more.saturating_add(earlier),
             ..said
         });
         Self {

@@ -172,7 +172,7 @@ mod script {
         }
 
         fn found(&self, now: Tick, reply: &mut Numbers<'_>) -> Option<Word> {
-            Some(self.arrival.word(now, reply.take()?))
+            self.arrival.found(now, reply)
         }
     }
 }

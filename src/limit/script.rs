@@ -204,3 +204,41 @@ impl<'a> Numbers<'a> {
 pub(super) mod sealed {
     pub trait Sealed {}
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limit::{FixedWindow, Quota, SlidingLog, SlidingWindow, TokenBucket};
+
+    #[test]
+    fn a_state_that_nothing_could_have_left_makes_no_sense() {
+        fn found<R: Scripted>(rule: &R, numbers: &[i64]) -> bool {
+            let reply: Vec<_> = numbers.iter().copied().map(Value::Int).collect();
+            let (now, mut reply) = (1 << 50, Numbers::of(&reply));
+            let Some(mut state) = rule.found(now, &mut reply) else {
+                return false;
+            };
+            // Nor does the arithmetic overflow.
+            assert!(rule.life(&state, now) > 0);
+            reserve(rule, &mut state, now, 1, Tick::MAX);
+            true
+        }
+        let (quota, most) = (Quota::per_second(1), (1 << 53) - 1);
+        for (numbers, sense) in [([most], true), ([most + 1], false), ([-1], false)] {
+            assert_eq!(found(&TokenBucket::new(quota), &numbers), sense);
+        }
+        for (index, sense) in [
+            (most / 1_000_000, true),
+            (most / 1_000_000 + 1, false),
+            (i64::MAX, false),
+        ] {
+            let numbers = [index, i64::MAX, i64::MAX];
+            assert_eq!(found(&FixedWindow::new(quota), &numbers), sense);
+            assert_eq!(found(&SlidingWindow::new(quota), &numbers), sense);
+        }
+        for (used, sense) in [(most, true), (most + 1, false)] {
+            let numbers = [used, 2, 1 << 50, used - 1, 1 << 50, 1];
+            assert_eq!(found(&SlidingLog::new(quota), &numbers), sense);
+        }
+    }
+}

@@ -317,7 +317,7 @@ mod script {
                 log.used = log.used.checked_add(cost)?;
                 log.entries.push_back(Entry { at, cost });
             }
-            (log.used == used).then_some(log)
+            (log.used == used && used <= MOST).then_some(log)
         }
 
         /// What is spent here would have to stay in the log for as long as if it

@@ -8,6 +8,10 @@ use super::{
 };
 use crate::clock::Tick;
 
+/// The latest instant that the twin can write down.
+#[cfg(feature = "redis")]
+const FURTHEST: Tick = (1 << 53) - 1;
+
 /// How a word is divided: `counters` counts of `bits` each, and above them as
 /// much of the window's index as there is room for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,10 +126,13 @@ impl Window {
     }
 
     /// The word of the counts that the twin found: in the present window, or a
-    /// later one.
+    /// later one, if it begins at an instant that can be written down.
     #[cfg(feature = "redis")]
     pub(super) fn found(&self, now: Tick, reply: &mut Numbers<'_>) -> Option<Word> {
         let (index, previous, current) = (reply.take()?, reply.take()?, reply.take()?);
+        index
+            .checked_mul(self.width)
+            .filter(|begin| *begin <= FURTHEST)?;
         let view = View {
             index,
             elapsed: 0,

@@ -243,7 +243,7 @@ fn what_another_has_left_counts_as_never_seen() {
         assert_eq!(admitted, [1, 1, 0], "{rule:?} at a {state:?}");
         bucket.ask_all(&rule, Some(NOW), &[(b"other", Entry::Reset)]);
     }
-    const STRAYS: [&[&str]; 12] = [
+    const STRAYS: [&[&str]; 14] = [
         &["SET", Bucket::KEY, ""],
         &["SET", Bucket::KEY, "\0\u{1}\0"],
         &["SET", Bucket::KEY, "1 2"],
@@ -260,6 +260,8 @@ fn what_another_has_left_counts_as_never_seen() {
         ],
         &["SET", Bucket::KEY, "1700000000 9 9 0 s"],
         &["SET", Bucket::KEY, "1700000000 -9 9 1000000 f"],
+        &["SET", Bucket::KEY, "9007199254740990 0 1 86400000000 f"],
+        &["SET", Bucket::KEY, "9007199254740990 0 1 86400000000 s"],
         &["HSET", Bucket::KEY, "a", "1"],
         &["RPUSH", Bucket::KEY, "a", "b"],
         &["RPUSH", Bucket::KEY, "", "1700000000000000 3 3"],
