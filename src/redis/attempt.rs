@@ -2,9 +2,9 @@
 
 use futures_util::{
     FutureExt,
-    future::{BoxFuture, Shared},
+    future::{BoxFuture, Shared, ready},
 };
-use tokio::task::AbortHandle;
+use tokio::{runtime::Handle, task::AbortHandle};
 
 use super::error::Error;
 use crate::sync::{Mutex, lock};
@@ -37,18 +37,19 @@ impl Attempt {
         let mut running = lock(&self.running);
         // A task that went down with its runtime is finished, too.
         let under_way = running.as_ref().filter(|it| !it.task.is_finished());
-        match under_way {
-            Some(it) => it.end.clone(),
-            None => running.insert(self.start(attempt)).end.clone(),
+        match (under_way, Handle::try_current()) {
+            (Some(it), _) => it.end.clone(),
+            (None, Ok(runtime)) => running.insert(self.start(&runtime, attempt)).end.clone(),
+            (None, Err(_)) => ready(Err(Error::no_runtime())).boxed().shared(),
         }
     }
 
-    fn start<F>(&self, attempt: F) -> Running
+    fn start<F>(&self, runtime: &Handle, attempt: F) -> Running
     where
         F: Future<Output = Result<(), Error>> + Send + 'static,
     {
         let what = self.what;
-        let task = tokio::spawn(attempt);
+        let task = runtime.spawn(attempt);
         let abort = task.abort_handle();
         let end = task.map(move |end| {
             end.unwrap_or_else(|cut| Err(Error::unreachable(what, format_args!("{cut}"))))

@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use redis::{Cmd, Value};
-use tokio::time::Instant;
+use tokio::{runtime::Handle, time::Instant};
 
 use super::{
     breaker::{self, Guarded},
@@ -99,6 +99,8 @@ impl Connection {
     }
 
     async fn deliver(&self, script: &Script, mut call: Cmd) -> Result<Value, Error> {
+        // The bounds are timers, and connecting is a task.
+        Handle::try_current().map_err(|_| Error::no_runtime())?;
         let settings = &self.0.settings;
         let deadline = Instant::now() + settings.timeout;
         let mut node = self.node_for(&call, deadline).await?;

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use futures_util::{FutureExt, future::join_all};
-use sluicegate::limit::{Check, Checking, FailClosed, Redis, TokenBucket};
+use sluicegate::{
+    limit::{Check, Checking, FailClosed, FailOpen, Redis, TokenBucket},
+    redis::{Error, ErrorKind},
+};
 use tokio::{
     runtime::{Builder, Runtime},
     time::timeout,
@@ -11,7 +14,7 @@ use tokio::{
 
 use super::{
     accounts::{Tally, charged},
-    limiter, patient, stubborn,
+    limiter, patient, rule, stubborn,
 };
 use crate::{
     connection::{builder, until},
@@ -104,4 +107,27 @@ fn who_waits_for_a_runtime_that_stands_still_is_answered() {
     answered(&second, ask(&second, &limiter), &tally);
     answered(&first, stuck, &tally);
     goes_on(&second, &limiter, &tally);
+}
+
+#[test]
+fn who_asks_without_a_runtime_is_told() {
+    let server = Server::start();
+    let runtime = one_thread();
+    let (connection, limiter) = runtime.block_on(limiter(builder(server.url())));
+    let told = |error: Error| {
+        assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
+        assert!(error.to_string().contains("no tokio runtime"), "{error}");
+    };
+    let checks = checks(&limiter);
+    checks.into_iter().for_each(|check| {
+        let answer = check.now_or_never().expect("nothing to wait for");
+        told(answer.unwrap_err());
+    });
+    let connecting = builder(server.url()).connect().now_or_never();
+    told(connecting.expect("nothing to wait for").unwrap_err());
+    let open = Redis::new("open", rule(), &connection, FailOpen);
+    let answer = open.check("k", 1).now_or_never();
+    assert!(answer.expect("nothing to wait for").unwrap().is_admitted());
+    answered(&runtime, ask(&runtime, &limiter), &Tally::default());
+    assert_eq!(connection.stats().connects, 1);
 }
