@@ -13,8 +13,9 @@ use crate::{clock::Tick, redis::Script};
 /// count with numbers that are whole up to twice that.
 const DEAREST: Cost = 1 << 52;
 
-/// The longest patience that is sent.
-const PATIENCE: Tick = (1 << 53) - 1;
+/// The longest patience that is sent: no rule's own queue is longer, and until
+/// 2112 the script can write down any instant until which somebody waits.
+const PATIENCE: Tick = 1 << 52;
 
 /// A rule that a Lua script can decide by, so that its buckets can be in Redis.
 ///

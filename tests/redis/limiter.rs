@@ -327,6 +327,19 @@ async fn patience_is_kept() {
 }
 
 #[tokio::test]
+async fn a_patience_without_end_ends_where_instants_do() {
+    let server = Server::start();
+    let connection = connect(&server).await;
+    let rule = TokenBucket::new(Quota::per_second(1_000_000));
+    let limiter = Redis::new("api", rule, &connection, FailClosed);
+    limiter.debit("k", u64::MAX).await.unwrap();
+    limiter.debit("k", u64::MAX).await.unwrap();
+    let patience = Patience::up_to(Duration::MAX);
+    let denied = limiter.until_ready("k", 1, patience).await.unwrap();
+    assert!(denied.is_denied(), "{denied:?}");
+}
+
+#[tokio::test]
 async fn a_queue_takes_nobody_who_does_not_wait() {
     let server = Server::start();
     let rule = LeakyBucket::new(hourly(5));

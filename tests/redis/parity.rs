@@ -393,9 +393,9 @@ impl<R: Twin> Life<'_, R> {
                 let many = self.dice.one_of(&[1, 1, 1, 2, 3, 8]);
                 let patience = self.span();
                 let patience = self.dice.one_of(&[0, patience, patience, PATIENT]);
+                let patience = self.dice.rarely(Tick::MAX).unwrap_or(patience);
                 if self.rule.queues() {
-                    let endless = self.dice.rarely(Tick::MAX);
-                    return Entry::Reserve(many, cost, endless.unwrap_or(patience));
+                    return Entry::Reserve(many, cost, patience);
                 }
                 let costs = many.saturating_mul(cost);
                 let booked = !self.rule.is_furthest(&self.state, self.now, costs);
