@@ -5,12 +5,17 @@
 
 #![allow(clippy::unwrap_used, reason = "what is not there fails the test")]
 
-use std::{alloc::System, convert::Infallible, future::ready, net::SocketAddr};
+use std::{
+    alloc::System, convert::Infallible, future::ready, net::SocketAddr, sync::Arc, time::Duration,
+};
 
+use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
 use sluicegate::{
     clock::Manual,
+    deadline::{self, EnforceDeadlineLayer},
     key::ClientIp,
     limit::{
         All, Check, Counts, FixedWindow, Keyed, LeakyBucket, Local, Quota, RateLimitLayer, Rule,
@@ -19,6 +24,7 @@ use sluicegate::{
     refusal::{Answer, Headers},
 };
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+use tokio::runtime::Runtime;
 use tower::{Layer, Service, service_fn};
 
 #[global_allocator]
@@ -54,6 +60,8 @@ fn main() {
     decisions_allocate_nothing(FixedWindow::new(quota));
     several_limits_allocate_nothing();
     a_layer_adds_no_allocation_to_what_it_admits();
+    a_deadline_takes_at_most_two_allocations_and_none_is_free();
+    a_deadline_takes_at_most_256_bytes_beside_the_inner_future();
     a_table_takes_24_bytes_for_each_key_and_never_more();
 }
 
@@ -128,15 +136,79 @@ fn a_layer_adds_no_allocation_to_what_it_admits() {
     let requests = || (0..100).map(|_| request()).collect::<Vec<_>>();
     let layer = RateLimitLayer::new(keyed(TokenBucket::new(Quota::per_second(1).burst(500))))
         .key(ClientIp::peer())
-        .observe(std::sync::Arc::new(Counts::default()))
+        .observe(Arc::new(Counts::default()))
         .refuse_with(Answer::new().headers(Headers::None));
     let mut limited = layer.layer(bare);
     let of_the_bare = calls(&mut bare, requests());
     assert_eq!(calls(&mut limited, requests()), of_the_bare);
 
-    let waiting = layer.wait(sluicegate::limit::Patience::up_to(std::time::Duration::MAX));
+    let waiting = layer.wait(sluicegate::limit::Patience::up_to(Duration::MAX));
     let mut limited = waiting.layer(bare);
     assert_eq!(calls(&mut limited, requests()), of_the_bare);
+}
+
+/// Answers whole requests, bodies included, in a runtime.
+async fn answered<S, B>(service: &mut S, requests: Vec<Request<()>>)
+where
+    S: Service<Request<()>, Response = Response<B>, Error = Infallible>,
+    B: http_body::Body<Data = Bytes> + Unpin,
+    B::Error: std::fmt::Debug,
+{
+    for request in requests {
+        let Ok(response) = service.call(request).await;
+        let mut body = response.into_body();
+        assert_eq!(
+            body.frame().await.unwrap().unwrap().into_data().unwrap(),
+            "x"
+        );
+    }
+}
+
+/// Waits once before it answers, with a body.
+async fn late(_: Request<()>) -> Result<Response<Full<Bytes>>, Infallible> {
+    tokio::task::yield_now().await;
+    Ok(Response::new(Full::from("x")))
+}
+
+/// Of a hundred requests, with the first ones, which begin the task, before them.
+fn allocated<S, B>(runtime: &Runtime, service: &mut S) -> usize
+where
+    S: Service<Request<()>, Response = Response<B>, Error = Infallible>,
+    B: http_body::Body<Data = Bytes> + Unpin,
+    B::Error: std::fmt::Debug,
+{
+    let requests = || (0..100).map(|_| request()).collect::<Vec<_>>();
+    runtime.block_on(answered(service, requests()));
+    let requests = requests();
+    allocations(|| runtime.block_on(answered(service, requests)))
+}
+
+fn a_deadline_takes_at_most_two_allocations_and_none_is_free() {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let runtime = builder.enable_time().build().unwrap();
+    let mut bare = service_fn(late);
+    let of_the_bare = allocated(&runtime, &mut bare);
+    let layer = EnforceDeadlineLayer::new()
+        .maximum(Duration::from_secs(60))
+        .observe(Arc::new(deadline::Counts::default()));
+    assert_eq!(allocated(&runtime, &mut layer.layer(bare)), of_the_bare);
+
+    let layer = layer.default_timeout(Duration::from_secs(60));
+    let with_deadlines = allocated(&runtime, &mut layer.layer(bare));
+    // One for the extension, one for the body that is watched.
+    assert_eq!(with_deadlines, of_the_bare + 200);
+}
+
+fn a_deadline_takes_at_most_256_bytes_beside_the_inner_future() {
+    let (request, mut bare) = (request(), service_fn(late));
+    let inner = size_of_val(&bare.call(Request::new(())));
+    let layer = EnforceDeadlineLayer::new();
+    let outer = size_of_val(&layer.layer(bare).call(request));
+    assert!(outer - inner <= 256, "{} bytes more", outer - inner);
+    println!(
+        "a deadline takes {} bytes beside the inner future",
+        outer - inner
+    );
 }
 
 fn a_table_takes_24_bytes_for_each_key_and_never_more() {

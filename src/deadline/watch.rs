@@ -85,10 +85,13 @@ impl Watch {
     /// Tells all whose time is over, and answers when the next one's is.
     fn expire(&self) -> Option<Instant> {
         let now = Instant::now();
-        while let Some(watched) = lock(&self.queue).due(now) {
-            watched.expire();
+        loop {
+            let due = lock(&self.queue).due(now);
+            match due {
+                Ok(watched) => watched.expire(),
+                Err(next) => return next,
+            }
         }
-        lock(&self.queue).waits_until
     }
 }
 
@@ -136,20 +139,20 @@ impl Queue {
         }
     }
 
-    /// The next one whose time is over by now.
-    fn due(&mut self, now: Instant) -> Option<Arc<dyn Expire>> {
+    /// The next one whose time is over by now, or until when there is none.
+    fn due(&mut self, now: Instant) -> Result<Arc<dyn Expire>, Option<Instant>> {
         while let Some(Reverse((at, ticket))) = self.heap.peek().copied() {
             if at > now && self.slots[ticket.slot].turn == ticket.turn {
                 self.waits_until = Some(at);
-                return None;
+                return Err(Some(at));
             }
             self.heap.pop();
             if let Some(watched) = self.remove(ticket) {
-                return Some(watched);
+                return Ok(watched);
             }
         }
         self.waits_until = None;
-        None
+        Err(None)
     }
 }
 
@@ -247,10 +250,10 @@ mod tests {
             watch.remove(ticket);
             watch.remove(ticket);
         }
-        let (slots, heap) = (
-            lock(&watch.queue).slots.len(),
-            lock(&watch.queue).heap.len(),
-        );
+        let (slots, heap) = {
+            let queue = lock(&watch.queue);
+            (queue.slots.len(), queue.heap.len())
+        };
         assert!(
             slots == 1 && heap <= SPARE + 2,
             "{slots} slots, {heap} kept"

@@ -25,7 +25,7 @@ use crate::support::{a_few, keyed, layer_of};
 const TOO_MANY: u16 = StatusCode::TOO_MANY_REQUESTS.as_u16();
 
 /// Serves a router on a free port until the test ends.
-async fn serve(router: Router) -> SocketAddr {
+pub(crate) async fn serve(router: Router) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
@@ -34,21 +34,21 @@ async fn serve(router: Router) -> SocketAddr {
 }
 
 /// A connection that is kept open.
-struct Connection(TcpStream);
+pub(crate) struct Connection(TcpStream);
 
 #[derive(Debug)]
-struct Reply {
-    status: u16,
+pub(crate) struct Reply {
+    pub(crate) status: u16,
     headers: Vec<(String, String)>,
-    body: String,
+    pub(crate) body: String,
 }
 
 impl Connection {
-    async fn to(address: SocketAddr) -> Self {
+    pub(crate) async fn to(address: SocketAddr) -> Self {
         Self(TcpStream::connect(address).await.unwrap())
     }
 
-    async fn get(&mut self, path: &str, headers: &[(&str, &str)]) -> Reply {
+    pub(crate) async fn get(&mut self, path: &str, headers: &[(&str, &str)]) -> Reply {
         let mut request = format!("GET {path} HTTP/1.1\r\nhost: test\r\n");
         for (name, value) in headers {
             request += &format!("{name}: {value}\r\n");
@@ -80,7 +80,7 @@ impl Connection {
 }
 
 impl Reply {
-    fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut fields = self.headers.iter();
         fields
             .find(|field| field.0 == name)

@@ -6,6 +6,7 @@ use std::task::Poll;
 use futures_util::{FutureExt, future::poll_fn};
 use http::StatusCode;
 use sluicegate::{
+    deadline::EnforceDeadlineLayer,
     limit::{Limiter, Patience, Quota, RateLimitLayer, TokenBucket, Verdict},
     refusal::Answer,
 };
@@ -129,4 +130,25 @@ async fn a_refused_request_keeps_nothing_that_readiness_has_reserved() {
     assert_eq!(status(&mut one).await, StatusCode::TOO_MANY_REQUESTS);
     let ready = other.ready().now_or_never();
     assert!(ready.is_some(), "the permit went back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_with_a_deadline_goes_to_the_ready_service() {
+    for layer in [
+        EnforceDeadlineLayer::new(),
+        EnforceDeadlineLayer::new().default_timeout(ms(1_000)),
+    ] {
+        let mut service = layer.layer(Probe::new());
+        let mut clone = service.clone();
+        for service in [&mut service, &mut clone] {
+            let Ok(ready) = service.ready().await;
+            let Ok(response) = ready.call(request()).await;
+            assert_eq!(response.status(), StatusCode::OK);
+        }
+        assert_eq!(service.get_ref().calls(), 2);
+    }
+    let broken = Probe::whose_readiness_is(Poll::Ready(Err("broken")));
+    let mut service = EnforceDeadlineLayer::new().layer(broken);
+    let seen = poll_fn(|cx| Poll::Ready(service.poll_ready(cx))).now_or_never();
+    assert_eq!(seen, Some(Poll::Ready(Err("broken"))));
 }
