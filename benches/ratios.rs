@@ -30,11 +30,12 @@ fn main() {
     layers(&report, Front::Prompt, || stack::bare(Front::Prompt));
     layers(&report, Front::Axum, || stack::bare(Front::Axum));
     other_layers(&report);
-    deadlines(&report);
+    deadlines_kept(&report);
+    deadlines_passed_on(&report);
 }
 
 /// What it adds to a call to pass its deadline on.
-fn deadlines(report: &Report) {
+fn deadlines_passed_on(report: &Report) {
     let pair = |against| Pair {
         bare: Some(stack::bare_call),
         ..Pair::new("client with a deadline", against)
@@ -81,6 +82,18 @@ fn other_layers(report: &Report) {
     };
     report.row(pair("tower"), || (ours(), stack::tower()));
     report.row(pair("tower-resilience"), || (ours(), stack::resilience()));
+}
+
+/// Both answer in time; their timers are those of the runtime.
+fn deadlines_kept(report: &Report) {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let _entered = runtime.enter();
+    let pair = Pair {
+        target: Some(1.5),
+        bare: Some(|| stack::bare(Front::Prompt)),
+        ..Pair::new("deadline before a prompt service", "tower-http's timeout")
+    };
+    report.row(pair, || (stack::deadline(), stack::tower_http()));
 }
 
 fn direct(report: &Report) {

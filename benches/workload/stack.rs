@@ -13,9 +13,9 @@ use std::{
 };
 
 use axum::{Router, body::Body, extract::ConnectInfo, routing::get};
-use http::{HeaderName, HeaderValue, Request, Response, header::ACCEPT};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header::ACCEPT};
 use sluicegate::{
-    deadline::{Deadline, PropagateDeadlineLayer},
+    deadline::{Deadline, EnforceDeadlineLayer, PropagateDeadlineLayer},
     key::ClientIp,
     limit::{Local, Quota, RateLimitLayer, TokenBucket},
     refusal::{Answer, Headers},
@@ -26,6 +26,7 @@ use tower::{
     timeout::TimeoutLayer, util::MapRequestLayer,
 };
 use tower_governor::{GovernorLayer, governor::GovernorConfigBuilder};
+use tower_http::timeout::TimeoutLayer as HttpTimeoutLayer;
 use tower_resilience_ratelimiter::RateLimiterLayer;
 
 use super::side::Side;
@@ -86,9 +87,9 @@ impl<S> Clone for Called<S> {
     }
 }
 
-fn served<S>(admits: bool, make: impl Fn() -> S + Send + Sync + 'static) -> Side
+fn served<S, B>(admits: bool, make: impl Fn() -> S + Send + Sync + 'static) -> Side
 where
-    S: Service<Request<Body>, Response = Response<Body>> + Sync + 'static,
+    S: Service<Request<Body>, Response = Response<B>> + Sync + 'static,
 {
     asked(admits, make, request)
 }
@@ -114,9 +115,9 @@ where
 }
 
 /// Whether one request of a peer is answered with a success.
-fn passes<S>(service: &mut S) -> bool
+fn passes<S, B>(service: &mut S) -> bool
 where
-    S: Service<Request<Body>, Response = Response<Body>>,
+    S: Service<Request<Body>, Response = Response<B>>,
 {
     answers(service, request())
 }
@@ -302,3 +303,17 @@ pub(crate) fn telling_by_hand() -> Side {
         call
     }))
 }
+
+/// The same service behind a deadline that is never reached. It needs a runtime
+/// to be entered.
+pub(crate) fn deadline() -> Side {
+    let layer = EnforceDeadlineLayer::new().default_timeout(LONG);
+    served(true, move || layer.layer(Prompt))
+}
+
+pub(crate) fn tower_http() -> Side {
+    let layer = HttpTimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, LONG);
+    served(true, move || layer.layer(Prompt))
+}
+
+const LONG: Duration = Duration::from_secs(60);

@@ -9,6 +9,9 @@
 //! under one by [`scope`], take theirs along into a spawned task by [`carry`],
 //! and do without by [`detach`].
 //!
+//! An [`EnforceDeadlineLayer`] in front of a service finds out how long the
+//! caller waits, and ends the handler and the response body when that is over.
+//!
 //! To those that are called, [`PropagateDeadlineLayer`] passes it on, and ends the
 //! call when it has passed; see [`propagate`].
 //!
@@ -41,7 +44,8 @@
 //! # Cancellation
 //!
 //! A deadline tells, and stops nothing by itself: race the work against
-//! [`Deadline::passed`], polling the work first.
+//! [`Deadline::passed`], polling the work first. Under the layer, the handler is
+//! dropped, and what it has spawned is told by its [`cancellation`].
 //!
 //! # Differences from others
 //!
