@@ -34,6 +34,7 @@ impl Deadline {
     }
 
     /// So long from `start`, when the time was stamped.
+    #[inline]
     pub(super) fn since(start: Instant, budget: Duration) -> Self {
         let at = start.checked_add(budget).unwrap_or_else(|| start + FAR);
         Self { at }

@@ -17,8 +17,10 @@ use super::{
     current::{current, within},
 };
 
-tokio::task_local! {
-    static ASKED: Cell<Asked>;
+thread_local! {
+    /// The signal of the errand that is run at present; swapped by hand, for
+    /// every request goes through here.
+    static ASKED: Cell<Asked> = const { Cell::new(Asked::NOBODY) };
 }
 
 /// Says when nobody waits for the answer any more: the deadline has passed, or
@@ -84,11 +86,11 @@ const GONE: u8 = 2;
 pub fn cancellation() -> Cancellation {
     let asked = ASKED.try_with(|asked| {
         let mut kept = asked.take();
-        let signal = kept.0.get_or_insert_with(Cancellation::here).clone();
+        let signal = kept.signal(Cancellation::here);
         asked.set(kept);
         signal
     });
-    asked.unwrap_or_else(|_| Cancellation::here())
+    asked.ok().flatten().unwrap_or_else(Cancellation::here)
 }
 
 impl Cancellation {
@@ -156,16 +158,70 @@ impl fmt::Debug for Cancellation {
     }
 }
 
-/// A request's signal, once somebody has asked for it. Dropped, it fires.
-#[derive(Default)]
-struct Asked(Option<Cancellation>);
+/// Whether there is an errand, and its signal, once somebody has asked for it.
+/// Dropped then, it fires.
+struct Asked {
+    has_errand: bool,
+    signal: Option<Cancellation>,
+}
+
+impl Asked {
+    const NOBODY: Self = Self {
+        has_errand: false,
+        signal: None,
+    };
+
+    fn signal(&mut self, make: impl FnOnce() -> Cancellation) -> Option<Cancellation> {
+        let Self { has_errand, signal } = self;
+        has_errand.then(|| signal.get_or_insert_with(make).clone())
+    }
+}
+
+impl Default for Asked {
+    fn default() -> Self {
+        Self::NOBODY
+    }
+}
 
 impl Drop for Asked {
+    #[inline]
     fn drop(&mut self) {
-        if let Some(signal) = self.0.take() {
+        if let Some(signal) = self.signal.take() {
             signal.fire();
         }
     }
+}
+
+/// Puts an errand's signal in reach, and what was there back when it is done. If
+/// that is a panic, the errand's signal is dropped.
+struct Reach {
+    outer: Option<Asked>,
+}
+
+impl Reach {
+    #[inline]
+    fn of(asked: &mut Asked) -> Self {
+        let asked = mem::take(asked);
+        let outer = Some(swap(asked));
+        Self { outer }
+    }
+
+    #[inline]
+    fn end(mut self) -> Asked {
+        self.outer.take().map(swap).unwrap_or_default()
+    }
+}
+
+impl Drop for Reach {
+    #[inline]
+    fn drop(&mut self) {
+        drop(self.outer.take().map(swap));
+    }
+}
+
+#[inline]
+fn swap(asked: Asked) -> Asked {
+    ASKED.with(|present| present.replace(asked))
 }
 
 /// What is done for one request, and what it sees of its deadline. Dropped
@@ -176,11 +232,16 @@ pub(super) struct Errand {
 }
 
 impl Errand {
+    #[inline]
     pub(super) fn new(deadline: Deadline) -> Self {
-        let asked = Asked(None);
+        let asked = Asked {
+            has_errand: true,
+            signal: None,
+        };
         Self { deadline, asked }
     }
 
+    #[inline]
     pub(super) fn deadline(&self) -> Deadline {
         self.deadline
     }
@@ -188,22 +249,21 @@ impl Errand {
     /// The signal, asked for before the work begins.
     pub(super) fn signal(&mut self) -> Cancellation {
         let signal = || Cancellation::of(Some(self.deadline));
-        self.asked.0.get_or_insert_with(signal).clone()
+        self.asked.signal.get_or_insert_with(signal).clone()
     }
 
     /// Does a piece of the work under the deadline, and in reach of the signal.
     #[inline]
     pub(super) fn run<T>(&mut self, work: impl FnOnce() -> T) -> T {
-        let asked = Cell::new(mem::take(&mut self.asked));
-        let (done, asked) = within(self.deadline, || {
-            ASKED.sync_scope(asked, || (work(), ASKED.with(Cell::take)))
-        });
-        self.asked = asked;
+        let reach = Reach::of(&mut self.asked);
+        let done = within(self.deadline, work);
+        self.asked = reach.end();
         done
     }
 
     /// The answer is complete: nothing is left that could be cancelled.
+    #[inline]
     pub(super) fn done(mut self) {
-        self.asked.0 = None;
+        self.asked.signal = None;
     }
 }

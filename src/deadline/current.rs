@@ -20,6 +20,7 @@ tokio::task_local! {
 /// A layer that enforces deadlines sets it for the handler, and [`scope`] for
 /// any other future. A task that is spawned has none, unless its future is
 /// [carried](carry) there.
+#[inline]
 pub fn current() -> Option<Deadline> {
     CURRENT.try_with(|current| *current).ok().flatten()
 }
@@ -86,6 +87,7 @@ pub fn detach<F: Future>(work: F) -> Scope<F> {
 }
 
 /// Does `work`, which does not wait, under a deadline.
+#[inline]
 pub(super) fn within<T>(deadline: Deadline, work: impl FnOnce() -> T) -> T {
     CURRENT.sync_scope(Some(deadline), work)
 }

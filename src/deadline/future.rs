@@ -94,6 +94,7 @@ impl<F: Future, A> ResponseFuture<F, A> {
 
 impl<A> Held<A> {
     /// Passes an answer on that came in time; its body has yet to.
+    #[inline]
     fn in_time<B, E>(self, answer: Result<Response<B>, E>) -> Result<Response<ResponseBody<B>>, E>
     where
         B: Body + Send + 'static,
@@ -169,6 +170,7 @@ fn late(mut timer: Pin<&mut Option<Sleep>>, errand: &Errand, cx: &mut Context<'_
     timer.map_or(Poll::Pending, |timer| timer.poll(cx))
 }
 
+#[inline]
 fn free<B, E>(answer: Result<Response<B>, E>) -> Result<Response<ResponseBody<B>>, E> {
     answer.map(|response| response.map(ResponseBody::free))
 }

@@ -52,6 +52,7 @@ pub(super) struct Said {
 
 /// Reads all values of all these headers: would the last or the first count, a
 /// header that somebody adds on the way could lengthen the time.
+#[inline]
 pub(super) fn read(headers: &HeaderMap, forms: &[(HeaderName, Form)]) -> Said {
     let mut said = Said::default();
     if headers.is_empty() {

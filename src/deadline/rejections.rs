@@ -53,6 +53,7 @@ impl Rejections {
         granted
     }
 
+    #[inline]
     fn second(&self, now: Instant) -> u64 {
         now.saturating_duration_since(self.begun).as_secs() & MASK
     }
@@ -66,12 +67,23 @@ struct Counted([AtomicU64; SECONDS as usize]);
 const MASK: u64 = u32::MAX as u64;
 
 impl Counted {
+    #[inline]
     fn add(&self, second: u64) {
+        let slot = &self.0[(second % SECONDS) as usize];
+        match slot.load(Relaxed) >> 32 == second {
+            // 32 bits of requests do not come in a second.
+            true => _ = slot.fetch_add(1, Relaxed),
+            false => Self::begin(slot, second),
+        }
+    }
+
+    /// The first of a second, unless another was that meanwhile.
+    #[cold]
+    fn begin(slot: &AtomicU64, second: u64) {
         let next = |kept: u64| match kept >> 32 == second {
-            true => kept + u64::from(kept & MASK < MASK),
+            true => kept + 1,
             false => second << 32 | 1,
         };
-        let slot = &self.0[(second % SECONDS) as usize];
         _ = slot.fetch_update(Relaxed, Relaxed, |kept| Some(next(kept)));
     }
 

@@ -63,6 +63,7 @@ impl Terms {
         }
     }
 
+    #[inline]
     pub(super) fn notice(&self, event: Event) {
         if let Some(observer) = &self.observer {
             observer.noticed(&event);
@@ -70,6 +71,7 @@ impl Terms {
     }
 
     /// How much time there is by the request's headers and the server's terms.
+    #[inline]
     fn timeout(&self, trust: Trust, asked: Option<Duration>) -> Option<Duration> {
         let Some(asked) = asked else {
             let maximum = self.maximum.unwrap_or(Duration::MAX);
@@ -84,6 +86,7 @@ impl Terms {
 
     /// Who asked for no time at all gets none. For everybody else there are not
     /// too many refused.
+    #[inline]
     fn admit(&self, deadline: Deadline, now: Instant, asked_for_none: bool) -> Passage {
         let left = deadline.instant().saturating_duration_since(now);
         if !left.is_zero() && left >= self.min_useful {
@@ -98,6 +101,7 @@ impl Terms {
     }
 
     /// Makes the deadline known to whoever looks into the request.
+    #[inline]
     pub(super) fn enter<B>(&self, deadline: Deadline, req: &mut Request<B>) -> Errand {
         let mut errand = Errand::new(deadline);
         req.extensions_mut().insert(deadline);
@@ -109,6 +113,7 @@ impl Terms {
 }
 
 impl<T, X> Gate<T, X> {
+    #[inline]
     pub(super) fn ask<B>(&self, req: &Request<B>) -> Passage
     where
         T: Trusts<B>,
@@ -140,6 +145,7 @@ impl<T, X> Gate<T, X> {
     }
 
     /// Who is not believed is not listened to.
+    #[inline]
     fn said<B>(&self, req: &Request<B>) -> (Trust, Said)
     where
         T: Trusts<B>,

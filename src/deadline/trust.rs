@@ -38,6 +38,7 @@ impl<B, F: Fn(&Request<B>) -> Trust> Trusts<B> for F {
 
 impl Trust {
     /// What is granted of the time that was asked for, and whether that is less.
+    #[inline]
     pub(super) fn grant(
         self,
         asked: Duration,
