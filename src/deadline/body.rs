@@ -10,7 +10,7 @@ use std::{
 use http_body::{Body, Frame, SizeHint};
 
 use super::{
-    cancellation::Errand,
+    errand::Errand,
     observe::{Event, Stage},
     terms::Terms,
     watch::{Expire, Ticket},

@@ -1,8 +1,7 @@
 //! Tells work that nobody waits for it any more.
 
 use std::{
-    cell::Cell,
-    fmt, mem,
+    fmt,
     pin::pin,
     sync::{
         Arc,
@@ -10,18 +9,9 @@ use std::{
     },
 };
 
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::timeout_at};
 
-use super::{
-    Deadline,
-    current::{current, within},
-};
-
-thread_local! {
-    /// The signal of the errand that is run at present; swapped by hand, for
-    /// every request goes through here.
-    static ASKED: Cell<Asked> = const { Cell::new(Asked::NOBODY) };
-}
+use super::{Deadline, current, errand};
 
 /// Says when nobody waits for the answer any more: the deadline has passed, or
 /// the request was dropped before it was answered in full, as servers do when
@@ -84,21 +74,11 @@ const GONE: u8 = 2;
 /// deadline, it goes by the [current](super::current) one alone, and never fires
 /// if there is none.
 pub fn cancellation() -> Cancellation {
-    let asked = ASKED.try_with(|asked| {
-        let mut kept = asked.take();
-        let signal = kept.signal(Cancellation::here);
-        asked.set(kept);
-        signal
-    });
-    asked.ok().flatten().unwrap_or_else(Cancellation::here)
+    errand::signal().unwrap_or_else(|| Cancellation::of(current()))
 }
 
 impl Cancellation {
-    fn here() -> Self {
-        Self::of(current())
-    }
-
-    fn of(deadline: Option<Deadline>) -> Self {
+    pub(super) fn of(deadline: Option<Deadline>) -> Self {
         Self(Arc::new(Signal {
             deadline,
             state: AtomicU8::new(0),
@@ -114,11 +94,7 @@ impl Cancellation {
         match self.0.deadline {
             _ if self.is_cancelled() => (),
             None => notified.await,
-            Some(deadline) => tokio::select! {
-                biased;
-                () = notified => (),
-                () = deadline.passed() => (),
-            },
+            Some(deadline) => _ = timeout_at(deadline.instant(), notified).await,
         }
     }
 
@@ -139,7 +115,8 @@ impl Cancellation {
         }
     }
 
-    fn fire(&self) {
+    /// The request was dropped.
+    pub(super) fn fire(&self) {
         let state = match self.cause() {
             Some(Cause::Deadline) => LATE,
             _ => GONE,
@@ -155,115 +132,5 @@ impl fmt::Debug for Cancellation {
             .field("deadline", &self.0.deadline)
             .field("cause", &self.cause())
             .finish()
-    }
-}
-
-/// Whether there is an errand, and its signal, once somebody has asked for it.
-/// Dropped then, it fires.
-struct Asked {
-    has_errand: bool,
-    signal: Option<Cancellation>,
-}
-
-impl Asked {
-    const NOBODY: Self = Self {
-        has_errand: false,
-        signal: None,
-    };
-
-    fn signal(&mut self, make: impl FnOnce() -> Cancellation) -> Option<Cancellation> {
-        let Self { has_errand, signal } = self;
-        has_errand.then(|| signal.get_or_insert_with(make).clone())
-    }
-}
-
-impl Default for Asked {
-    fn default() -> Self {
-        Self::NOBODY
-    }
-}
-
-impl Drop for Asked {
-    #[inline]
-    fn drop(&mut self) {
-        if let Some(signal) = self.signal.take() {
-            signal.fire();
-        }
-    }
-}
-
-/// Puts an errand's signal in reach, and what was there back when it is done. If
-/// that is a panic, the errand's signal is dropped.
-struct Reach {
-    outer: Option<Asked>,
-}
-
-impl Reach {
-    #[inline]
-    fn of(asked: &mut Asked) -> Self {
-        let asked = mem::take(asked);
-        let outer = Some(swap(asked));
-        Self { outer }
-    }
-
-    #[inline]
-    fn end(mut self) -> Asked {
-        self.outer.take().map(swap).unwrap_or_default()
-    }
-}
-
-impl Drop for Reach {
-    #[inline]
-    fn drop(&mut self) {
-        drop(self.outer.take().map(swap));
-    }
-}
-
-#[inline]
-fn swap(asked: Asked) -> Asked {
-    ASKED.with(|present| present.replace(asked))
-}
-
-/// What is done for one request, and what it sees of its deadline. Dropped
-/// before it is done, or by a panic, it fires the signal.
-pub(super) struct Errand {
-    deadline: Deadline,
-    asked: Asked,
-}
-
-impl Errand {
-    #[inline]
-    pub(super) fn new(deadline: Deadline) -> Self {
-        let asked = Asked {
-            has_errand: true,
-            signal: None,
-        };
-        Self { deadline, asked }
-    }
-
-    #[inline]
-    pub(super) fn deadline(&self) -> Deadline {
-        self.deadline
-    }
-
-    /// The signal, asked for before the work begins.
-    pub(super) fn signal(&mut self) -> Cancellation {
-        let signal = || Cancellation::of(Some(self.deadline));
-        self.asked.signal.get_or_insert_with(signal).clone()
-    }
-
-    /// Does a piece of the work under the deadline, and in reach of the signal.
-    #[inline]
-    pub(super) fn run<T>(&mut self, work: impl FnOnce() -> T) -> T {
-        let reach = Reach::of(&mut self.asked);
-        let done = within(self.deadline, work);
-        self.asked = reach.end();
-        done
-    }
-
-    /// The answer is complete: nothing is left that could be cancelled.
-    #[inline]
-    pub(super) fn done(mut self) {
-        self.asked.signal = None;
     }
 }

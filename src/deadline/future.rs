@@ -15,7 +15,7 @@ use tokio::time::{Sleep, sleep_until};
 
 use super::{
     body::ResponseBody,
-    cancellation::Errand,
+    errand::Errand,
     observe::{Event, Stage},
     terms::Terms,
 };

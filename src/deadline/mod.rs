@@ -58,6 +58,7 @@ mod absolute;
 mod body;
 mod cancellation;
 mod current;
+mod errand;
 pub mod future;
 mod headers;
 mod layer;

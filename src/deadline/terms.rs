@@ -6,9 +6,8 @@ use http::{HeaderName, Request};
 use tokio::time::Instant;
 
 use super::{
-    Deadline,
-    cancellation::Errand,
-    current,
+    Deadline, current,
+    errand::Errand,
     headers::{self, Form, Said},
     observe::{Event, Observe},
     rejections::Rejections,
@@ -106,7 +105,9 @@ impl Terms {
         let mut errand = Errand::new(deadline);
         req.extensions_mut().insert(deadline);
         if self.with_cancellation {
-            req.extensions_mut().insert(errand.signal());
+            errand
+                .signal()
+                .map(|signal| req.extensions_mut().insert(signal));
         }
         errand
     }

@@ -8,13 +8,12 @@
 use std::{
     cmp::Reverse,
     collections::BinaryHeap,
-    future::pending,
     sync::{Arc, Weak},
 };
 
 use tokio::{
     sync::Notify,
-    time::{Instant, sleep_until},
+    time::{Instant, timeout_at},
 };
 
 use crate::sync::{Mutex, lock};
@@ -178,19 +177,12 @@ impl Task {
         while let Some(watch) = self.watch.upgrade() {
             let next = watch.expire();
             drop(watch);
-            tokio::select! {
-                biased;
-                () = self.news.notified() => (),
-                () = wait(next) => (),
+            let news = self.news.notified();
+            match next {
+                Some(next) => _ = timeout_at(next, news).await,
+                None => news.await,
             }
         }
-    }
-}
-
-async fn wait(until: Option<Instant>) {
-    match until {
-        Some(until) => sleep_until(until).await,
-        None => pending().await,
     }
 }
 

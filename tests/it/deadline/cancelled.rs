@@ -129,3 +129,17 @@ async fn outside_of_a_request_there_is_the_current_deadline_alone() {
     });
     assert!(scoped.await);
 }
+
+#[tokio::test(start_paused = true)]
+async fn whoever_asks_first_does_not_shorten_the_signal_of_others() {
+    let handler = async |_: Req| {
+        let short = deadline::scope(Deadline::after(ms(10)), async {
+            deadline::cancellation().is_cancelled()
+        });
+        assert!(!short.await);
+        sleep(ms(20)).await;
+        assert!(!deadline::cancellation().is_cancelled());
+        Response::new(String::new())
+    };
+    assert_eq!(answer(&second(), request(), handler).await.status(), 200);
+}

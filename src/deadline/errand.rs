@@ -1,0 +1,131 @@
+//! What is done for one request, and what it sees of its deadline.
+
+use std::{cell::Cell, mem};
+
+use super::{Cancellation, Deadline, current::within};
+
+thread_local! {
+    /// What is run at present. Swapped by hand, for every request goes through
+    /// here, and a task-local would move its answer through closures.
+    static ASKED: Cell<Asked> = const { Cell::new(Asked::NOBODY) };
+}
+
+/// The signal of the errand that this is called from.
+pub(super) fn signal() -> Option<Cancellation> {
+    let asked = ASKED.try_with(|asked| {
+        let mut kept = asked.take();
+        let signal = kept.signal();
+        asked.set(kept);
+        signal
+    });
+    asked.ok().flatten()
+}
+
+/// The deadline of an errand, if there is one, and its signal, once somebody has
+/// asked for it. Dropped then, it fires.
+struct Asked {
+    errand: Option<Deadline>,
+    signal: Option<Cancellation>,
+}
+
+impl Asked {
+    const NOBODY: Self = Self {
+        errand: None,
+        signal: None,
+    };
+
+    fn signal(&mut self) -> Option<Cancellation> {
+        let make = || Cancellation::of(self.errand);
+        self.errand?;
+        Some(self.signal.get_or_insert_with(make).clone())
+    }
+}
+
+impl Default for Asked {
+    fn default() -> Self {
+        Self::NOBODY
+    }
+}
+
+impl Drop for Asked {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(signal) = self.signal.take() {
+            signal.fire();
+        }
+    }
+}
+
+/// Puts an errand's signal in reach, and what was there back when it is done. If
+/// that is a panic, the errand's signal is dropped.
+struct Reach {
+    outer: Option<Asked>,
+}
+
+impl Reach {
+    #[inline]
+    fn of(asked: &mut Asked) -> Self {
+        let asked = mem::take(asked);
+        let outer = Some(swap(asked));
+        Self { outer }
+    }
+
+    #[inline]
+    fn end(mut self) -> Asked {
+        self.outer.take().map(swap).unwrap_or_default()
+    }
+}
+
+impl Drop for Reach {
+    #[inline]
+    fn drop(&mut self) {
+        drop(self.outer.take().map(swap));
+    }
+}
+
+#[inline]
+fn swap(asked: Asked) -> Asked {
+    ASKED.with(|present| present.replace(asked))
+}
+
+/// What is done for one request. Dropped before it is done, or by a panic, it fires the signal.
+pub(super) struct Errand {
+    deadline: Deadline,
+    asked: Asked,
+}
+
+impl Errand {
+    #[inline]
+    pub(super) fn new(deadline: Deadline) -> Self {
+        let asked = Asked {
+            errand: Some(deadline),
+            signal: None,
+        };
+        Self { deadline, asked }
+    }
+
+    #[inline]
+    pub(super) fn deadline(&self) -> Deadline {
+        self.deadline
+    }
+
+    /// The signal, asked for before the work begins.
+    pub(super) fn signal(&mut self) -> Option<Cancellation> {
+        self.asked.signal()
+    }
+
+    /// Does a piece of the work under the deadline, and in reach of the signal.
+    #[inline]
+    pub(super) fn run<T>(&mut self, work: impl FnOnce() -> T) -> T {
+        let reach = Reach::of(&mut self.asked);
+        let done = within(self.deadline, work);
+        self.asked = reach.end();
+        done
+    }
+
+    /// The answer is complete: nothing is left that could be cancelled.
+    #[inline]
+    pub(super) fn done(mut self) {
+        self.asked.signal = None;
+    }
+}
