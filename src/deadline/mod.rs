@@ -70,6 +70,7 @@ mod stages;
 mod terms;
 mod trust;
 mod watch;
+mod watched;
 pub mod wire;
 
 pub use self::{
