@@ -19,8 +19,12 @@ use crate::refusal::BoxError;
 /// The inner service's body, until the deadline.
 ///
 /// When it passes, the inner body is dropped, whether anybody polls it or not,
-/// and this one ends with an error, which is a [`Refusal`]. A server then resets
-/// the stream, so that nobody takes a part for the whole.
+/// and this one ends with an error, which is a
+/// [`Refusal`](crate::refusal::Refusal). A server then resets the stream, so that
+/// nobody takes a part for the whole.
+///
+/// The inner body has to be `Unpin`, as those of axum, tonic and hyper are, for
+/// it is put elsewhere while it is polled. Others can be boxed.
 pub struct ResponseBody<B>(Kind<B>);
 
 enum Kind<B> {
