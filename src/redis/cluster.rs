@@ -22,6 +22,7 @@ use super::{
     redirection::Redirection,
     server::elsewhere,
     settings::Settings,
+    subscription::Subscription,
     topology,
 };
 
@@ -120,6 +121,14 @@ impl Cluster {
         self.read().nodes.values().cloned().collect()
     }
 
+    /// A subscription at the first node that answers.
+    pub(super) async fn subscribe(&self, channel: &str) -> Result<Subscription, Error> {
+        let witnesses = self.witnesses();
+        let asked = witnesses.iter().map(|node| node.subscribe(channel).boxed());
+        let (subscription, _) = select_ok(asked).await?;
+        Ok(subscription)
+    }
+
     /// A key that this node has; `None` if it has no slots.
     pub(super) fn key_at(&self, node: &Arc<Node>) -> Option<String> {
         let map = self.read();
@@ -145,14 +154,20 @@ impl Cluster {
     }
 
     async fn learn(self: Arc<Self>) -> Result<(), Error> {
-        let mut witnesses = self.primaries();
-        witnesses.retain(|node| node.is_connected());
-        witnesses.truncate(WITNESSES);
-        witnesses.extend(self.seeds.iter().cloned());
+        let witnesses = self.witnesses();
         let asked = witnesses.iter().map(|node| self.ask(node).boxed());
         let (ranges, _) = select_ok(asked).await?;
         self.install(&ranges);
         Ok(())
+    }
+
+    /// Some that are connected, and those that were configured.
+    fn witnesses(&self) -> Vec<Arc<Node>> {
+        let mut witnesses = self.primaries();
+        witnesses.retain(|node| node.is_connected());
+        witnesses.truncate(WITNESSES);
+        witnesses.extend(self.seeds.iter().cloned());
+        witnesses
     }
 
     async fn ask(&self, node: &Arc<Node>) -> Result<Vec<topology::Range>, Error> {

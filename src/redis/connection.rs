@@ -16,6 +16,7 @@ use super::{
     server::Server,
     settings::Settings,
     stats::Stats,
+    subscription::Subscription,
 };
 
 /// How many redirections a call follows. One is usual, two while a slot moves.
@@ -171,6 +172,20 @@ impl Connection {
     /// A number that no other connection has while this one is there.
     pub(crate) fn id(&self) -> usize {
         Arc::as_ptr(&self.0) as usize
+    }
+
+    /// Hears what is published on a channel. In a cluster, all nodes hear it, so
+    /// any that answers will do.
+    pub(crate) async fn subscribe(&self, channel: &str) -> Result<Subscription, Error> {
+        match &self.0.servers {
+            Servers::One(node) => node.subscribe(channel).await,
+            Servers::Cluster(cluster) => cluster.subscribe(channel).await,
+        }
+    }
+
+    /// How often something that failed is tried again in the background.
+    pub(crate) fn probe_every(&self) -> std::time::Duration {
+        self.0.settings.probe_every
     }
 
     pub(crate) fn prefix(&self) -> &str {

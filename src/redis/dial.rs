@@ -4,7 +4,7 @@ use std::{convert::Infallible, error::Error as _, io, sync::Arc};
 
 use redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, ErrorKind, ProtocolVersion,
-    PushInfo, PushKind, RedisError, aio::MultiplexedConnection,
+    PushInfo, RedisError, aio::MultiplexedConnection,
 };
 use tokio::time::timeout;
 
@@ -13,25 +13,24 @@ use super::{
     settings::Settings,
 };
 
-/// What to do when the connection is lost, whether or not a call is under way.
-pub(super) type Lost = Arc<dyn Fn() + Send + Sync>;
+/// Hears what the server says unasked, and, whether or not a call is under way,
+/// that the connection is lost.
+pub(super) type Ear = Arc<dyn Fn(PushInfo) + Send + Sync>;
 
 pub(super) async fn dial(
     info: &ConnectionInfo,
     settings: &Settings,
-    lost: Option<Lost>,
+    ear: Option<Ear>,
 ) -> Result<MultiplexedConnection, Error> {
     // The bounds are ours: here, and around each call.
     let mut config = AsyncConnectionConfig::new()
         .set_connection_timeout(None)
         .set_response_timeout(None);
     if info.redis_settings().protocol() != ProtocolVersion::RESP2
-        && let Some(lost) = lost
+        && let Some(ear) = ear
     {
         config = config.set_push_sender(move |push: PushInfo| {
-            if push.kind == PushKind::Disconnection {
-                lost();
-            }
+            ear(push);
             Ok::<(), Infallible>(())
         });
     }

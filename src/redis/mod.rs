@@ -42,6 +42,10 @@
 //! them learns it from [`connect`](Builder::connect); who loses one later gets
 //! errors, and no limit is forgotten. Behind sentinels, a primary that lets the
 //! user ask for its `ROLE` is recognised sooner.
+//!
+//! A [registry of deadlines](crate::deadline::registry) also needs `HSET`,
+//! `HMGET`, `HGET`, `EXISTS`, `PUBLISH`, `SUBSCRIBE`, and the channels
+//! `<prefix>:*`.
 
 mod attempt;
 mod breaker;
@@ -57,6 +61,7 @@ mod sentinel;
 mod server;
 mod settings;
 mod stats;
+mod subscription;
 #[cfg(feature = "redis-tls")]
 mod tls;
 #[cfg(not(feature = "redis-tls"))]
@@ -64,6 +69,7 @@ mod tls;
 mod tls;
 mod topology;
 
+pub(crate) use self::subscription::Subscription;
 #[cfg(feature = "redis-tls")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redis-tls")))]
 pub use self::tls::Tls;

@@ -7,17 +7,18 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use redis::{Cmd, ConnectionInfo, RedisError, Value, aio::MultiplexedConnection};
+use redis::{Cmd, ConnectionInfo, PushKind, RedisError, Value, aio::MultiplexedConnection};
 use tokio::time::{Instant, timeout_at};
 
 use super::{
     attempt::Attempt,
     breaker::{self, Breaker},
     cluster::Cluster,
-    dial::{Lost, dial},
+    dial::{Ear, dial},
     error::Error,
     sentinel::Sentinels,
     settings::Settings,
+    subscription::{Mailbox, Subscription},
 };
 use crate::sync::{Mutex, lock};
 
@@ -141,20 +142,33 @@ impl Node {
             return Ok(());
         }
         let serial = self.serial.fetch_add(1, Ordering::Relaxed);
-        let lost = self.lost(serial);
-        let connection = match &self.place {
-            Place::Fixed(info) => dial(info, &self.settings, Some(lost)).await?,
-            Place::Elected(sentinels) => sentinels.dial(&self.settings, lost).await?,
-        };
+        let connection = self.dial(self.lost(serial)).await?;
         *lock(&self.live) = Some(Live { serial, connection });
         Ok(())
     }
 
+    async fn dial(&self, ear: Ear) -> Result<MultiplexedConnection, Error> {
+        match &self.place {
+            Place::Fixed(info) => dial(info, &self.settings, Some(ear)).await,
+            Place::Elected(sentinels) => sentinels.dial(&self.settings, ear).await,
+        }
+    }
+
+    /// A subscription on a connection of its own.
+    pub(super) async fn subscribe(&self, channel: &str) -> Result<Subscription, Error> {
+        let (ear, heard) = Mailbox::ends();
+        let connection = self.dial(ear).await?;
+        let patience = self.settings.patience();
+        Subscription::begin(connection, heard, channel, &self.name, patience).await
+    }
+
     /// Servers close idle connections; no call shall have to find that out.
-    fn lost(self: &Arc<Self>, serial: u64) -> Lost {
+    fn lost(self: &Arc<Self>, serial: u64) -> Ear {
         let node = Arc::downgrade(self);
-        Arc::new(move || {
-            if let Some(node) = node.upgrade() {
+        Arc::new(move |push| {
+            if push.kind == PushKind::Disconnection
+                && let Some(node) = node.upgrade()
+            {
                 node.hang_up(serial);
             }
         })

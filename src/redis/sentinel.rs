@@ -5,7 +5,7 @@ use redis::{Cmd, ConnectionInfo, Value, aio::MultiplexedConnection};
 use tokio::time::timeout;
 
 use super::{
-    dial::{Lost, dial},
+    dial::{Ear, dial},
     error::Error,
     server::elsewhere,
     settings::Settings,
@@ -23,14 +23,14 @@ impl Sentinels {
     pub(super) async fn dial(
         &self,
         settings: &Settings,
-        lost: Lost,
+        ear: Ear,
     ) -> Result<MultiplexedConnection, Error> {
         let asked = self
             .addresses
             .iter()
             .map(|at| self.ask(at, settings).boxed());
         let (primary, _) = select_ok(asked).await?;
-        let mut connection = dial(&primary, settings, Some(lost)).await?;
+        let mut connection = dial(&primary, settings, Some(ear)).await?;
         let server = primary.addr().to_string();
         let role = redis::cmd("ROLE");
         let role = answer(&mut connection, &server, &role, settings).await?;
