@@ -15,6 +15,9 @@
 //! To those that are called, [`PropagateDeadlineLayer`] passes it on, and ends the
 //! call when it has passed; see [`propagate`].
 //!
+//! Where work crosses a queue, a [`Registry`] keeps the deadline under an id, in
+//! Redis by the server's clock, and cancels it wherever it is held.
+//!
 //! Limits know of it: a check that asks Redis does not wait beyond the current
 //! deadline, and nobody waits for a turn that would come after it.
 //!
@@ -64,6 +67,7 @@ mod headers;
 mod layer;
 mod observe;
 pub mod propagate;
+pub mod registry;
 mod rejections;
 mod service;
 mod stages;
@@ -82,6 +86,7 @@ pub use self::{
     layer::EnforceDeadlineLayer,
     observe::{Counts, Event, Observe, Snapshot, Stage},
     propagate::{Margin, PropagateDeadline, PropagateDeadlineLayer, TimeoutHeader},
+    registry::Registry,
     service::EnforceDeadline,
     stages::Stages,
     trust::{Trust, Trusts},

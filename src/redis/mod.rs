@@ -43,9 +43,8 @@
 //! errors, and no limit is forgotten. Behind sentinels, a primary that lets the
 //! user ask for its `ROLE` is recognised sooner.
 //!
-//! A [registry of deadlines](crate::deadline::registry) also needs `HSET`,
-//! `HMGET`, `HGET`, `EXISTS`, `PUBLISH`, `SUBSCRIBE`, and the channels
-//! `<prefix>:*`.
+//! A [registry of deadlines](crate::deadline::registry) also needs `HGET`,
+//! `HSET`, `PUBLISH`, `SUBSCRIBE`, and the channels `<prefix>:*`.
 
 mod attempt;
 mod breaker;

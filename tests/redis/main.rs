@@ -13,6 +13,7 @@ mod kept;
 mod leases;
 mod limiter;
 mod parity;
+mod registry;
 mod scratch;
 mod sentinel;
 mod server;

@@ -1,0 +1,117 @@
+//! Hearing of cancellations, and asking for what may have been missed.
+
+use std::sync::{Arc, Weak, atomic::Ordering::Relaxed};
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use tokio::{
+    task::AbortHandle,
+    time::{Instant, sleep_until},
+};
+
+use super::Asker;
+use crate::{
+    deadline::registry::{Remaining, claim::Holders, id::Id},
+    redis::{Error, Subscription},
+    sync::{Mutex, lock},
+};
+
+/// How many deadlines are asked for in a call.
+const TOGETHER: usize = 256;
+
+/// How many calls are under way at once.
+const CALLS: usize = 16;
+
+/// The task that listens; it ends with the registry and its last claim.
+#[derive(Default)]
+pub(in crate::deadline::registry) struct Listener {
+    task: Mutex<Option<AbortHandle>>,
+}
+
+impl Listener {
+    /// Starts the task, if there is none, or its runtime has ended.
+    pub(super) fn listen(&self, asker: &Arc<Asker>, holders: &Arc<Holders>) {
+        let mut task = lock(&self.task);
+        if task.as_ref().is_none_or(AbortHandle::is_finished) {
+            let listening = go_on(Arc::clone(asker), Arc::downgrade(holders));
+            *task = Some(tokio::spawn(listening).abort_handle());
+        }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        if let Some(task) = lock(&self.task).take() {
+            task.abort();
+        }
+    }
+}
+
+async fn go_on(asker: Arc<Asker>, holders: Weak<Holders>) {
+    while holders.strong_count() > 0 {
+        // Not more often, even where subscriptions end as soon as they begin.
+        let next = Instant::now() + asker.connection.probe_every();
+        let subscription = asker.connection.subscribe(&asker.channel()).await;
+        if subscription.is_ok() {
+            asker.subscribed.fetch_add(1, Relaxed);
+        }
+        // What was said before is not heard; and without a subscription this
+        // is all there is.
+        let caught_up = recheck(&asker, &holders).await;
+        if let (Ok(subscription), Ok(())) = (subscription, caught_up) {
+            hear(subscription, &holders).await;
+        }
+        sleep_until(next).await;
+    }
+}
+
+/// Tells holders what comes, until the subscription ends.
+async fn hear(mut subscription: Subscription, holders: &Weak<Holders>) {
+    while let Some(message) = subscription.next().await {
+        let message = String::from_utf8_lossy(&message);
+        if let Some((path, why)) = message.split_once(' ')
+            && let Some(holders) = holders.upgrade()
+        {
+            holders.tell(path, &why.into());
+        }
+    }
+}
+
+/// Asks for all that is held, a few calls at a time.
+async fn recheck(asker: &Asker, holders: &Weak<Holders>) -> Result<(), Error> {
+    let trees = holders.upgrade().map(|holders| holders.trees());
+    let calls = calls(trees.unwrap_or_default(), asker.connection.is_cluster());
+    let asked = stream::iter(calls).map(|ids| async move {
+        let words = look(asker, &ids).await?;
+        Ok((ids, words))
+    });
+    let tell = |(ids, words): (Vec<Id>, Vec<Remaining>)| {
+        let holders = holders.upgrade();
+        for (id, word) in ids.iter().zip(words) {
+            if let (Some(holders), Remaining::Cancelled(why)) = (&holders, word) {
+                holders.tell(id.path(), &why);
+            }
+        }
+        async { Ok(()) }
+    };
+    asked.buffer_unordered(CALLS).try_for_each(tell).await
+}
+
+/// In a cluster, each tree is in a slot of its own.
+fn calls(trees: Vec<Vec<Id>>, is_cluster: bool) -> Vec<Vec<Id>> {
+    let groups = match is_cluster {
+        true => trees,
+        false => vec![trees.into_iter().flatten().collect()],
+    };
+    let chunks = groups.iter().flat_map(|group| group.chunks(TOGETHER));
+    chunks.map(<[Id]>::to_vec).collect()
+}
+
+async fn look(asker: &Asker, ids: &[Id]) -> Result<Vec<Remaining>, Error> {
+    let mut call = asker.call(ids.iter().flat_map(Id::chain), "look");
+    for id in ids {
+        call.arg(id.chain().count());
+    }
+    let mut reply = asker.run(call).await?;
+    asker.rechecked.fetch_add(ids.len() as u64, Relaxed);
+    ids.iter().map(|_| reply.next()).collect()
+}
