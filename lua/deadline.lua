@@ -19,16 +19,20 @@
 -- Mirrors src/deadline/registry/local.rs, which tests/redis/registry.rs compares
 -- it with; called by src/deadline/registry/redis.rs.
 
--- A cancelled parent counts even where the child has no record.
+-- A cancelled parent counts even where the child has no record. A child ends with
+-- the first of its parents to end, which may have become earlier since, or have
+-- been forgotten since.
 local function stand(first, own)
+    local ends, forgotten
     for nth = first, own do
-        local why = call('HGET', KEYS[nth], 'why')
-        if why then return 'cancelled', why end
+        local found = call('HMGET', KEYS[nth], 'why', 'at')
+        if found[1] then return 'cancelled', found[1] end
+        local at = tonumber(found[2] or '')
+        if at then ends = min(ends or at, at) else forgotten = nth end
     end
-    local at = tonumber(call('HGET', KEYS[own], 'at') or '')
-    if not at then return 'unknown', 0 end
-    if at <= now then return 'expired', 0 end
-    return 'left', at - now
+    if not ends or forgotten == own then return 'unknown', 0 end
+    if forgotten or ends <= now then return 'expired', 0 end
+    return 'left', ends - now
 end
 
 local function record(key, left, grace)

@@ -4,7 +4,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Stages;
 
-/// What stands in for an instant that the clock cannot name: 30 years.
+/// The furthest deadline: 30 years.
 const FAR: Duration = Duration::from_secs(30 * 365 * 86_400);
 
 /// The instant by which a request has to be answered.
@@ -28,7 +28,7 @@ pub struct Deadline {
 }
 
 impl Deadline {
-    /// So long from now. What the clock cannot name is 30 years away.
+    /// So long from now, at most 30 years.
     pub fn after(budget: Duration) -> Self {
         Self::since(Instant::now(), budget)
     }
@@ -36,7 +36,8 @@ impl Deadline {
     /// So long from `start`, when the time was stamped.
     #[inline]
     pub(super) fn since(start: Instant, budget: Duration) -> Self {
-        let at = start.checked_add(budget).unwrap_or_else(|| start + FAR);
+        // Timers count further than the clock does, and would overflow near its end.
+        let at = start + budget.min(FAR);
         Self { at }
     }
 

@@ -7,6 +7,7 @@ use std::{
     task::{Context, Poll},
 };
 
+use http::HeaderValue;
 use http_body::{Body, Frame, SizeHint};
 
 use super::{
@@ -21,7 +22,12 @@ use crate::refusal::BoxError;
 /// When it passes, the inner body is dropped, whether anybody polls it or not,
 /// and this one ends with an error, which is a
 /// [`Refusal`](crate::refusal::Refusal). A server then resets the stream, so that
-/// nobody takes a part for the whole.
+/// nobody takes a part for the whole. To gRPC (with the feature `grpc`) it ends
+/// with trailers of status 4, `DEADLINE_EXCEEDED`.
+///
+/// A server that waits for a client to take more polls no body: what the inner
+/// one holds is freed in time, but the stream is reset only when the client takes
+/// something, or goes.
 ///
 /// The inner body has to be `Unpin`, as those of axum, tonic and hyper are, for
 /// it is put elsewhere while it is polled. Others can be boxed.
@@ -43,12 +49,18 @@ impl<B> ResponseBody<B> {
 
 impl<B: Body + Send + 'static> ResponseBody<B> {
     /// A body that is at its end needs no watch.
-    pub(super) fn under(errand: Errand, terms: Arc<Terms>, body: B) -> Self {
+    pub(super) fn under(
+        errand: Errand,
+        terms: Arc<Terms>,
+        content_type: Option<HeaderValue>,
+        body: B,
+    ) -> Self {
         if body.is_end_stream() {
             errand.done();
             return Self::free(body);
         }
-        Self(Kind::Watched(Watched::new(Running { body, errand }, terms)))
+        let running = Running { body, errand };
+        Self(Kind::Watched(Watched::new(running, terms, content_type)))
     }
 }
 

@@ -11,7 +11,10 @@ use std::{
 use http::{HeaderValue, Request, Response, header::CONTENT_TYPE};
 use http_body::Body;
 use pin_project_lite::pin_project;
-use tokio::time::{Sleep, sleep_until};
+use tokio::{
+    task::{Unconstrained, unconstrained},
+    time::{Sleep, sleep_until},
+};
 
 use super::{
     body::ResponseBody,
@@ -45,9 +48,11 @@ pin_project! {
             #[pin]
             response: F,
             // Made when it is first needed: most answers are there at once, or
-            // wait for others who wait by timers of their own.
+            // wait for others who wait by timers of their own. Unconstrained, for a
+            // handler that uses up its task's budget whenever it is polled would
+            // keep it from being looked at.
             #[pin]
-            timer: Option<Sleep>,
+            timer: Option<Unconstrained<Sleep>>,
             held: Option<Held<A>>,
         },
         Answered {
@@ -99,9 +104,17 @@ impl<A> Held<A> {
     where
         B: Body + Send + 'static,
     {
-        let Self { errand, terms, .. } = self;
+        let Self {
+            errand,
+            terms,
+            content_type,
+            ..
+        } = self;
         match answer {
-            Ok(response) => Ok(response.map(|body| ResponseBody::under(errand, terms, body))),
+            Ok(response) => {
+                let under = |body| ResponseBody::under(errand, terms, content_type, body);
+                Ok(response.map(under))
+            }
             Err(error) => {
                 errand.done();
                 Err(error)
@@ -162,9 +175,15 @@ where
 const POLLED: &str = "polled after it was done";
 
 /// Ends when the errand is late.
-fn late(mut timer: Pin<&mut Option<Sleep>>, errand: &Errand, cx: &mut Context<'_>) -> Poll<()> {
+fn late(
+    mut timer: Pin<&mut Option<Unconstrained<Sleep>>>,
+    errand: &Errand,
+    cx: &mut Context<'_>,
+) -> Poll<()> {
     if timer.is_none() {
-        timer.set(Some(sleep_until(errand.deadline().instant())));
+        timer.set(Some(unconstrained(sleep_until(
+            errand.deadline().instant(),
+        ))));
     }
     let timer = timer.as_pin_mut();
     timer.map_or(Poll::Pending, |timer| timer.poll(cx))

@@ -34,7 +34,7 @@ use crate::refusal::Answer;
 /// |---|---|
 /// | before the request comes, or less than [`min_useful`](Self::min_useful) is left | refused unless [too many](Self::reject_at_most) are; the handler is not asked |
 /// | before there is a response | the inner future is dropped, and the caller refused: 504, or status 4 for gRPC |
-/// | in the response body | the inner body is dropped, though nobody polls it, and the body ends with an error |
+/// | in the response body | the inner body is dropped, though nobody polls it, and the body ends with an error, or status 4 for gRPC |
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]

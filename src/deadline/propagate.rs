@@ -15,6 +15,9 @@
 //! | gRPC, by its content type | `grpc-timeout` |
 //! | any other | `x-request-timeout`, or what [`http_header`](PropagateDeadlineLayer::http_header) says |
 //!
+//! Timeouts in other headers stay as they are: whoever forwards a request as it
+//! came takes them off.
+//!
 //! All is rounded down, so nobody is told of more time than there is. What would
 //! be told of no time at all is not sent.
 //!

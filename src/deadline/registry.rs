@@ -60,7 +60,9 @@
 //!
 //! The error is the answer, unless a largest skew of clocks was declared
 //! (`Builder::skew`). Claims that were made stay as they are. A server that lost its
-//! state answers [`Unknown`](Remaining::Unknown), which is told apart from
+//! state answers [`Unknown`](Remaining::Unknown), and so it does of ids that were
+//! given out while it was away: to cancel those reaches who holds them, and not
+//! who claims them later. That is told apart from
 //! [`Expired`](Remaining::Expired) for a [grace](Builder::grace) after the end.
 //!
 //! # Names and rights

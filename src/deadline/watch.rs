@@ -8,6 +8,7 @@
 use std::{
     cmp::Reverse,
     collections::BinaryHeap,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Weak},
 };
 
@@ -74,6 +75,16 @@ impl Watch {
         ticket
     }
 
+    /// Begins the task again, if its runtime has ended and this one is another's.
+    pub(super) fn go_on(self: &Arc<Self>) {
+        let mut queue = lock(&self.queue);
+        if !queue.runs && !queue.heap.is_empty() {
+            queue.runs = true;
+            drop(queue);
+            tokio::spawn(Task::of(self).run());
+        }
+    }
+
     /// Does not tell it any more.
     pub(super) fn remove(&self, ticket: Ticket) {
         let removed = lock(&self.queue).remove(ticket);
@@ -87,7 +98,9 @@ impl Watch {
         loop {
             let due = lock(&self.queue).due(now);
             match due {
-                Ok(watched) => watched.expire(),
+                // One whose drop panics must not take the others' deadlines along;
+                // the panic has been reported by its hook.
+                Ok(watched) => _ = catch_unwind(AssertUnwindSafe(|| watched.expire())),
                 Err(next) => return next,
             }
         }

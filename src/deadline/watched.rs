@@ -7,6 +7,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
+use http::HeaderValue;
 use http_body::{Body, Frame, SizeHint};
 
 use super::{
@@ -16,13 +17,15 @@ use super::{
     watch::{Expire, Ticket},
 };
 use crate::{
-    refusal::{BoxError, Refusal},
+    refusal::{BoxError, Refusal, trailers},
     sync::{Mutex, lock},
 };
 
 pub(super) struct Watched<B> {
     held: Arc<Held<B>>,
     ticket: Ticket,
+    /// Of the request: gRPC is told in trailers.
+    content_type: Option<HeaderValue>,
 }
 
 /// What the body and the watch both hold.
@@ -55,12 +58,20 @@ pub(super) enum Next<B> {
 type Polled<D, E> = Poll<Option<Result<Frame<D>, E>>>;
 
 impl<B: Send + 'static> Watched<B> {
-    pub(super) fn new(running: Running<B>, terms: Arc<Terms>) -> Self {
+    pub(super) fn new(
+        running: Running<B>,
+        terms: Arc<Terms>,
+        content_type: Option<HeaderValue>,
+    ) -> Self {
         let at = running.errand.deadline().instant();
         let state = Mutex::new(State::Waiting(running, None));
         let held = Arc::new(Held { terms, state });
         let ticket = held.terms.watch.add(at, held.clone());
-        Self { held, ticket }
+        Self {
+            held,
+            ticket,
+            content_type,
+        }
     }
 }
 
@@ -81,6 +92,8 @@ impl<B> Held<B> {
         let in_time = matches!(*state, State::Polled);
         if in_time {
             *state = State::Waiting(running, waker);
+            drop(state);
+            self.terms.watch.go_on();
         } else {
             drop(state);
             self.exceeded(running);
@@ -98,8 +111,9 @@ impl<B: Send> Expire for Held<B> {
     fn expire(&self) {
         let was = mem::replace(&mut *lock(&self.state), State::Expired);
         if let State::Waiting(running, waker) = was {
-            self.exceeded(running);
+            // First, for to drop the body may panic.
             waker.into_iter().for_each(Waker::wake);
+            self.exceeded(running);
         }
     }
 }
@@ -108,13 +122,19 @@ impl<B: Body<Error: Into<BoxError>> + Unpin> Watched<B> {
     /// Polls the body, and says what it is then.
     pub(super) fn poll(&self, cx: &mut Context<'_>) -> (Polled<B::Data, BoxError>, Next<B>) {
         let Some(mut running) = self.held.take() else {
-            return (late(), Next::Broken);
+            return (self.late(), Next::Broken);
         };
+        // The watch may come a little later than this, and a body that always has
+        // more may never let it come.
+        if running.errand.deadline().is_expired() {
+            self.held.exceeded(running);
+            return (self.late(), Next::Broken);
+        }
         let polled = running.poll(cx).map_err(Into::into);
         match &polled {
             Poll::Pending => match self.held.put_back(running, Some(cx.waker().clone())) {
                 true => (polled, Next::Same),
-                false => (late(), Next::Broken),
+                false => (self.late(), Next::Broken),
             },
             Poll::Ready(Some(Err(_))) => (polled, Next::Broken),
             Poll::Ready(Some(Ok(_))) if !running.body.is_end_stream() => {
@@ -137,8 +157,14 @@ impl<B: Body + Unpin> Running<B> {
     }
 }
 
-fn late<D>() -> Polled<D, BoxError> {
-    Poll::Ready(Some(Err(Refusal::deadline_exceeded().into())))
+impl<B: Body> Watched<B> {
+    /// What it ends with: never as if it were whole.
+    fn late(&self) -> Polled<B::Data, BoxError> {
+        let refusal = Refusal::deadline_exceeded();
+        let trailers = trailers(&refusal, self.content_type.as_ref());
+        let end = trailers.map(Frame::trailers);
+        Poll::Ready(Some(end.ok_or_else(|| refusal.into())))
+    }
 }
 
 impl<B> Drop for Watched<B> {

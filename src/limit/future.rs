@@ -9,7 +9,10 @@ use std::{
 };
 
 use pin_project_lite::pin_project;
-use tokio::time::{Sleep, sleep_until};
+use tokio::{
+    task::{Unconstrained, unconstrained},
+    time::{Sleep, sleep_until},
+};
 use tower_service::Service;
 
 use super::{
@@ -74,7 +77,7 @@ pin_project! {
         check: L::Future,
         // The end of the time in which a decision is of any use.
         #[pin]
-        deadline: Option<Sleep>,
+        deadline: Option<Unconstrained<Sleep>>,
         asker: Option<Asker>,
         gate: Arc<Gate<L, K, C, X>>,
         held: Option<Held<S, Req, A>>,
@@ -89,7 +92,8 @@ impl<S: Service<Req>, Req, L: Backend, K, C, X, A> ResponseFuture<S, Req, L, K, 
         held: Held<S, Req, A>,
     ) -> Self {
         let (asker, held) = (Some(asker), Some(held));
-        let deadline = deadline::current().map(|deadline| sleep_until(deadline.instant()));
+        let deadline =
+            deadline::current().map(|deadline| unconstrained(sleep_until(deadline.instant())));
         let waiting = Box::pin(Waiting {
             check,
             deadline,
@@ -148,7 +152,7 @@ where
         let (asker, held) = held.expect("a decision ends the state that holds the request");
         let passage = match answer {
             Some(answer) => this.gate.answered(asker, answer),
-            None => this.gate.too_late(),
+            None => this.gate.too_late(asker.names()),
         };
         Poll::Ready(proceed(passage, held))
     }

@@ -99,6 +99,12 @@ pub(super) struct Asker {
     marks: bool,
 }
 
+impl Asker {
+    pub(super) fn names(&self) -> &Names {
+        &self.names
+    }
+}
+
 impl<L: Backend, K, C, X> Gate<L, K, C, X> {
     #[inline]
     pub(super) fn ask<Req>(&self, req: &Req, marks: bool) -> Passage<L::Future>
@@ -222,13 +228,18 @@ impl<L: Backend, K, C, X> Gate<L, K, C, X> {
             .denied(limiter, self.terms.shadow, &decision, key);
         match self.terms.shadow {
             true => Passage::Pass,
-            false if self.is_too_late(&decision) => self.too_late(),
+            false if self.is_too_late(&decision) => Passage::Refuse(Refusal::deadline_exceeded()),
             false => Passage::Refuse(Refusal::over_limit(limiter.clone(), decision)),
         }
     }
 
-    pub(super) fn too_late(&self) -> Passage<L::Future> {
-        Passage::Refuse(Refusal::deadline_exceeded())
+    /// The deadline passed before there was a decision.
+    pub(super) fn too_late(&self, names: &Names) -> Passage<L::Future> {
+        self.observe(names.own(), Outcome::Failed, None);
+        match self.terms.shadow {
+            true => Passage::Pass,
+            false => Passage::Refuse(Refusal::deadline_exceeded()),
+        }
     }
 
     #[cold]

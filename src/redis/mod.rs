@@ -43,7 +43,7 @@
 //! errors, and no limit is forgotten. Behind sentinels, a primary that lets the
 //! user ask for its `ROLE` is recognised sooner.
 //!
-//! A [registry of deadlines](crate::deadline::registry) also needs `HGET`,
+//! A [registry of deadlines](crate::deadline::registry) also needs `HMGET`,
 //! `HSET`, `PUBLISH`, `SUBSCRIBE`, and the channels `<prefix>:*`.
 
 mod attempt;

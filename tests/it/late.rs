@@ -111,6 +111,12 @@ async fn a_store_that_is_silent_is_not_waited_for_beyond_the_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn in_shadow_a_silent_store_lets_pass() {
+    let layer = RateLimitLayer::new(Silent("silent".into())).refuse_with(AsError);
+    assert_eq!(ask(&layer.shadow(true), ms(70)).await, Ok(()));
+}
+
+#[tokio::test(start_paused = true)]
 async fn patience_can_be_told_of_a_deadline_by_hand() {
     let limiter = timed(LeakyBucket::new(Quota::per_second(10).burst(2)));
     limiter.check(1);

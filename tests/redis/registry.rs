@@ -165,6 +165,25 @@ async fn an_id_that_is_known_only_becomes_earlier() {
 }
 
 #[tokio::test]
+async fn a_child_ends_no_later_than_what_its_parent_has_become() {
+    let server = Server::start();
+    for registry in [registry(server.url()).await, Registry::local()] {
+        let root = Id::named("root").unwrap();
+        registry.register_as(root.clone(), 3 * HOUR).await.unwrap();
+        let child = registry.derive(&root, 2 * HOUR).await.unwrap();
+        let its_child = registry.derive(&child, 3 * HOUR).await.unwrap();
+        registry.register_as(root, HOUR).await.unwrap();
+        for id in [&child, &its_child] {
+            assert!(left(registry.remaining(id).await.unwrap()) <= HOUR);
+            let claim = registry.claim(id).await.unwrap();
+            assert!(claim.deadline().remaining() <= HOUR);
+        }
+        let later = registry.derive(&its_child, 3 * HOUR).await.unwrap();
+        assert!(left(registry.remaining(&later).await.unwrap()) <= HOUR);
+    }
+}
+
+#[tokio::test]
 async fn a_cancelled_parent_reaches_whoever_holds_a_child() {
     let server = Server::start();
     let (producer, consumer) = both(&server).await;

@@ -50,14 +50,16 @@ impl Local {
         if !later && word != Remaining::Unknown {
             return Ok(word);
         }
-        self.record(&mut records, id, budget)?;
+        self.record(&mut records, id, Deadline::after(budget))?;
         Ok(records.stand(id))
     }
 
     pub(super) fn derive(&self, parent: &Id, child: &Id, cap: Duration) -> Result<(), Error> {
         let mut records = self.records();
-        let left = records.stand(parent).left()?;
-        self.record(&mut records, child, left.min(cap))
+        records.stand(parent).left()?;
+        let ends = Deadline::after(cap);
+        let ends = records.ends(parent).map_or(ends, |parent| ends.min(parent));
+        self.record(&mut records, child, ends)
     }
 
     pub(super) fn cancel(&self, id: &Id, why: &Arc<str>) -> Remaining {
@@ -79,12 +81,12 @@ impl Local {
         self.records().stand(id)
     }
 
-    fn record(&self, records: &mut Records, id: &Id, budget: Duration) -> Result<(), Error> {
+    fn record(&self, records: &mut Records, id: &Id, ends: Deadline) -> Result<(), Error> {
         records.forget(id);
         if records.by_path.len() >= self.capacity {
             return Err(Error::Full);
         }
-        let at = Deadline::after(budget).instant();
+        let at = ends.instant();
         let forgotten = at.checked_add(self.grace).unwrap_or(at);
         let record = Record {
             at,
@@ -109,12 +111,21 @@ impl Records {
         if let Some(why) = chain.find_map(|record| record.why.clone()) {
             return Remaining::Cancelled(why);
         }
-        let now = Instant::now();
-        match self.by_path.get(id.path()) {
-            None => Remaining::Unknown,
-            Some(record) if record.at <= now => Remaining::Expired,
-            Some(record) => Remaining::Left(record.at - now),
+        if !self.by_path.contains_key(id.path()) {
+            return Remaining::Unknown;
         }
+        match self.ends(id) {
+            Some(ends) if !ends.is_expired() => Remaining::Left(ends.remaining()),
+            _ => Remaining::Expired,
+        }
+    }
+
+    /// It ends with the first of its parents to end; `None` if one of them has
+    /// been forgotten since.
+    fn ends(&self, id: &Id) -> Option<Deadline> {
+        let ends = id.chain().map(|path| self.by_path.get(path));
+        let ends: Option<Vec<_>> = ends.map(|it| it.map(|it| it.at)).collect();
+        ends?.into_iter().min().map(Deadline::at)
     }
 
     fn forget(&mut self, id: &Id) {

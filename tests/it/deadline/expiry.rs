@@ -55,6 +55,21 @@ async fn an_answer_that_is_there_with_the_deadline_counts() {
     assert_eq!(counts.snapshot().exceeded_in_handler, 0);
 }
 
+/// Its task has no budget left when the timer's turn comes. A paused clock would
+/// stand still while anybody is busy, so this is for real, and hangs if it fails.
+#[tokio::test]
+async fn a_handler_that_is_always_busy_is_ended() {
+    let layer = EnforceDeadlineLayer::new().default_timeout(ms(5));
+    let busy = |_: Req| async {
+        for _ in 0..u64::MAX {
+            tokio::task::consume_budget().await;
+        }
+        Response::new(String::from("never"))
+    };
+    let response = answer(&layer, request(), busy).await;
+    assert_eq!(response.status(), StatusCode::GATEWAY_TIMEOUT);
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_comes_in_time_is_untouched() {
     let ready = |req: Req| async {

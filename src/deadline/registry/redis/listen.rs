@@ -15,8 +15,9 @@ use crate::{
     sync::{Mutex, lock},
 };
 
-/// How many deadlines are asked for in a call.
-const TOGETHER: usize = 256;
+/// How many deadlines are asked for in a call: with all of their parents, some
+/// hundred keys.
+const TOGETHER: usize = 32;
 
 /// How many calls are under way at once.
 const CALLS: usize = 16;
