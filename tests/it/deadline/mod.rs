@@ -3,6 +3,7 @@
 mod asked;
 mod cancelled;
 mod expiry;
+mod hops;
 mod rejected;
 mod servers;
 mod support;
