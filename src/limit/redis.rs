@@ -22,6 +22,7 @@ mod counts;
 mod denials;
 mod leases;
 mod part;
+mod place;
 mod queue;
 mod shared;
 mod together;
