@@ -74,8 +74,11 @@ impl Chain {
         let body = answer.into_body().collect().await;
         let body = body.map_err(|error| failed(error.to_string()))?.to_bytes();
         if status != StatusCode::OK {
-            let kind = kind.map(|kind| [(CONTENT_TYPE, kind)]);
-            return Err((status, kind, body).into_response());
+            // The client's own refusals have no body.
+            return Err(match kind {
+                Some(kind) => (status, [(CONTENT_TYPE, kind)], body).into_response(),
+                None => Problem::new(status, "the next hop was not waited for").into_response(),
+            });
         }
         serde_json::from_slice(&body).map_err(|error| failed(error.to_string()))
     }
