@@ -142,33 +142,13 @@ impl Rule for FixedWindow {
 
 #[cfg(feature = "redis")]
 mod script {
-    use std::sync::LazyLock;
-
     use super::*;
-    use crate::{
-        limit::script::{Numbers, Scripted, sealed},
-        redis::Script,
-    };
-
-    static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
-        Script::new(concat!(
-            include_str!("../../lua/prelude.lua"),
-            include_str!("../../lua/window.lua"),
-            include_str!("../../lua/fixed_window.lua"),
-            include_str!("../../lua/batch.lua"),
-        ))
-    });
+    use crate::limit::script::{Numbers, Scripted, sealed, twin};
 
     impl sealed::Sealed for FixedWindow {}
 
     impl Scripted for FixedWindow {
-        fn script() -> &'static Script {
-            &SCRIPT
-        }
-
-        fn twin(&self) -> &'static str {
-            "fixed_window"
-        }
+        twin!("fixed_window", on "window");
 
         fn terms(&self) -> Vec<u64> {
             self.window.terms().into()

@@ -138,33 +138,13 @@ impl Rule for LeakyBucket {
 
 #[cfg(feature = "redis")]
 mod script {
-    use std::sync::LazyLock;
-
     use super::*;
-    use crate::{
-        limit::script::{Numbers, Scripted, sealed},
-        redis::Script,
-    };
-
-    static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
-        Script::new(concat!(
-            include_str!("../../lua/prelude.lua"),
-            include_str!("../../lua/arrival.lua"),
-            include_str!("../../lua/leaky_bucket.lua"),
-            include_str!("../../lua/batch.lua"),
-        ))
-    });
+    use crate::limit::script::{Numbers, Scripted, sealed, twin};
 
     impl sealed::Sealed for LeakyBucket {}
 
     impl Scripted for LeakyBucket {
-        fn script() -> &'static Script {
-            &SCRIPT
-        }
-
-        fn twin(&self) -> &'static str {
-            "leaky_bucket"
-        }
+        twin!("leaky_bucket", on "arrival");
 
         fn terms(&self) -> Vec<u64> {
             let [token, tick, size] = self.arrival.terms();

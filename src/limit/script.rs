@@ -52,6 +52,30 @@ pub trait Scripted: Rule + sealed::Sealed {
     }
 }
 
+/// The part of an `impl Scripted` that is the same for each rule: its name, and
+/// the script that is made of the file of that name and of what it stands on.
+macro_rules! twin {
+    ($name:literal, on $base:literal) => {
+        fn script() -> &'static $crate::redis::Script {
+            static SCRIPT: std::sync::LazyLock<$crate::redis::Script> =
+                std::sync::LazyLock::new(|| {
+                    $crate::redis::Script::new(concat!(
+                        include_str!("../../lua/prelude.lua"),
+                        include_str!(concat!("../../lua/", $base, ".lua")),
+                        include_str!(concat!("../../lua/", $name, ".lua")),
+                        include_str!("../../lua/batch.lua"),
+                    ))
+                });
+            &SCRIPT
+        }
+
+        fn twin(&self) -> &'static str {
+            $name
+        }
+    };
+}
+pub(super) use twin;
+
 /// What a script is to do with one key.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -277,33 +277,13 @@ impl State for Log {
 
 #[cfg(feature = "redis")]
 mod script {
-    use std::sync::LazyLock;
-
     use super::*;
-    use crate::{
-        limit::script::{Numbers, Scripted, sealed},
-        redis::Script,
-    };
-
-    static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
-        Script::new(concat!(
-            include_str!("../../lua/prelude.lua"),
-            include_str!("../../lua/log.lua"),
-            include_str!("../../lua/sliding_log.lua"),
-            include_str!("../../lua/batch.lua"),
-        ))
-    });
+    use crate::limit::script::{Numbers, Scripted, sealed, twin};
 
     impl sealed::Sealed for SlidingLog {}
 
     impl Scripted for SlidingLog {
-        fn script() -> &'static Script {
-            &SCRIPT
-        }
-
-        fn twin(&self) -> &'static str {
-            "sliding_log"
-        }
+        twin!("sliding_log", on "log");
 
         fn terms(&self) -> Vec<u64> {
             vec![self.quota.amount(), self.width()]

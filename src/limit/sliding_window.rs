@@ -207,33 +207,13 @@ impl Rule for SlidingWindow {
 
 #[cfg(feature = "redis")]
 mod script {
-    use std::sync::LazyLock;
-
     use super::*;
-    use crate::{
-        limit::script::{Numbers, Scripted, sealed},
-        redis::Script,
-    };
-
-    static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
-        Script::new(concat!(
-            include_str!("../../lua/prelude.lua"),
-            include_str!("../../lua/window.lua"),
-            include_str!("../../lua/sliding_window.lua"),
-            include_str!("../../lua/batch.lua"),
-        ))
-    });
+    use crate::limit::script::{Numbers, Scripted, sealed, twin};
 
     impl sealed::Sealed for SlidingWindow {}
 
     impl Scripted for SlidingWindow {
-        fn script() -> &'static Script {
-            &SCRIPT
-        }
-
-        fn twin(&self) -> &'static str {
-            "sliding_window"
-        }
+        twin!("sliding_window", on "window");
 
         fn terms(&self) -> Vec<u64> {
             let [limit, width, most] = self.window.terms();

@@ -97,33 +97,13 @@ impl Rule for TokenBucket {
 
 #[cfg(feature = "redis")]
 mod script {
-    use std::sync::LazyLock;
-
     use super::*;
-    use crate::{
-        limit::script::{Numbers, Scripted, sealed},
-        redis::Script,
-    };
-
-    static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
-        Script::new(concat!(
-            include_str!("../../lua/prelude.lua"),
-            include_str!("../../lua/arrival.lua"),
-            include_str!("../../lua/token_bucket.lua"),
-            include_str!("../../lua/batch.lua"),
-        ))
-    });
+    use crate::limit::script::{Numbers, Scripted, sealed, twin};
 
     impl sealed::Sealed for TokenBucket {}
 
     impl Scripted for TokenBucket {
-        fn script() -> &'static Script {
-            &SCRIPT
-        }
-
-        fn twin(&self) -> &'static str {
-            "token_bucket"
-        }
+        twin!("token_bucket", on "arrival");
 
         fn terms(&self) -> Vec<u64> {
             self.arrival.terms().into()
