@@ -165,10 +165,11 @@ impl<R: Scripted> Shared<R> {
         let Some(patience) = patience else {
             return own;
         };
-        if self.lines.len(key) >= patience.max_queue() {
-            return 0;
+        // Most do not wait, and need not look at the line.
+        match patience.longest(own) {
+            wait if wait > 0 && self.lines.len(key) >= patience.max_queue() => 0,
+            wait => wait,
         }
-        patience.longest(own)
     }
 }
 

@@ -13,11 +13,7 @@ use std::{
 };
 
 use ahash::RandomState;
-use tokio::{
-    runtime::Handle,
-    sync::oneshot,
-    time::{Instant, timeout_at},
-};
+use tokio::{runtime::Handle, sync::oneshot, time::Instant};
 
 use super::{
     ask::{Answer, Ask},
@@ -167,19 +163,7 @@ impl<R: Scripted> Shared<R> {
             return;
         }
         let batch = Batch::of(asks);
-        let call = self.send(&batch);
-        let mut call = std::pin::pin!(call);
-        let reply = loop {
-            let Some(first) = first_to_go(&askers) else {
-                break call.await;
-            };
-            match timeout_at(first, &mut call).await {
-                Ok(reply) => break reply,
-                Err(_) => askers
-                    .iter_mut()
-                    .for_each(|asker| asker.expire(first, within)),
-            }
-        };
+        let reply = self.send(&batch).await;
         self.settle(&batch, reply, |position, answer| {
             let (ask, asker) = (&batch.asks()[position], &mut askers[position]);
             if let Err(Ok(missed)) = asker.tell(answer) {
@@ -232,12 +216,14 @@ impl Job {
     /// A question that nobody waits for any more is not asked: it would be
     /// charged for nothing. One whose time is up is answered.
     fn still_wanted(mut self, now: Instant, within: Duration) -> Option<(Ask, Asker)> {
-        if let Some(reply) = &self.asker.reply {
-            let gone = reply.is_closed();
-            self.asker.expire(now, within);
-            if gone || self.asker.reply.is_none() {
-                return None;
-            }
+        let Asker { until, reply } = &self.asker;
+        let is_late = reply.is_some() && *until <= now;
+        if reply.as_ref().is_some_and(oneshot::Sender::is_closed) {
+            return None;
+        }
+        if is_late {
+            let _ = self.asker.tell(Err(Error::late(within)));
+            return None;
         }
         Some((self.ask, self.asker))
     }
@@ -251,19 +237,6 @@ impl Asker {
             None => Err(answer),
         }
     }
-
-    /// Who is gone does not have to hear that the time is up.
-    fn expire(&mut self, now: Instant, within: Duration) {
-        if self.until <= now {
-            let _ = self.tell(Err(Error::late(within)));
-        }
-    }
-}
-
-/// When the first of those who wait has waited long enough.
-fn first_to_go(askers: &[Asker]) -> Option<Instant> {
-    let waiting = askers.iter().filter(|asker| asker.reply.is_some());
-    waiting.map(|asker| asker.until).min()
 }
 
 fn by_bucket(jobs: Vec<Job>) -> impl Iterator<Item = Vec<Job>> {
