@@ -11,7 +11,7 @@
 //!
 //! Whichever it is, every such request is counted
 //! ([`Redis::counts`](super::Redis::counts), [`Observe::fell_back`]) and logged,
-//! at most once a second.
+//! ten at once and then one a second at most.
 //!
 //! [`Observe::fell_back`]: super::Observe::fell_back
 
@@ -20,7 +20,7 @@ use std::{convert::Infallible, fmt, hash::Hash};
 use super::{
     all::{Asked, Failure, Held, Hold},
     decision::Decision,
-    limiter::{Check, Patience},
+    limiter::Check,
     local::{Keyed, Local, Turn},
     quota::Cost,
     rule::Rule,
@@ -41,15 +41,17 @@ pub trait Policy: Clone + fmt::Debug + Send + Sync + 'static + sealed::Sealed {
 
     /// What has to be kept of a key for the case.
     #[doc(hidden)]
-    fn ticket<K: Hash + ?Sized>(&self, key: &K) -> u64;
+    fn ticket<K: Hash + ?Sized>(&self, key: &K) -> u64 {
+        let _ = key;
+        0
+    }
 
     /// The decision instead. `unseen` is that of a bucket never seen.
     #[doc(hidden)]
     fn check(
         &self,
         ticket: u64,
-        cost: Cost,
-        patience: Option<Patience>,
+        asked: Asked,
         unseen: Decision,
         error: Error,
     ) -> Result<Check<Turn>, Self::Error>;
@@ -115,15 +117,10 @@ impl<R: Rule, C: Clock> sealed::Sealed for OrElse<R, C> {}
 impl Policy for FailOpen {
     type Error = Infallible;
 
-    fn ticket<K: Hash + ?Sized>(&self, _key: &K) -> u64 {
-        0
-    }
-
     fn check(
         &self,
         _ticket: u64,
-        _cost: Cost,
-        _patience: Option<Patience>,
+        _asked: Asked,
         unseen: Decision,
         _error: Error,
     ) -> Result<Check<Turn>, Infallible> {
@@ -157,15 +154,10 @@ impl Policy for FailOpen {
 impl Policy for FailClosed {
     type Error = Error;
 
-    fn ticket<K: Hash + ?Sized>(&self, _key: &K) -> u64 {
-        0
-    }
-
     fn check(
         &self,
         _ticket: u64,
-        _cost: Cost,
-        _patience: Option<Patience>,
+        _asked: Asked,
         _unseen: Decision,
         error: Error,
     ) -> Result<Check<Turn>, Error> {
@@ -203,12 +195,11 @@ impl<R: Rule, C: Clock> Policy for OrElse<R, C> {
     fn check(
         &self,
         ticket: u64,
-        cost: Cost,
-        patience: Option<Patience>,
+        asked: Asked,
         _unseen: Decision,
         _error: Error,
     ) -> Result<Check<Turn>, Infallible> {
-        Ok(self.0.check_hashed(ticket, cost, patience))
+        Ok(self.0.check_hashed(ticket, asked))
     }
 
     fn hold(

@@ -213,12 +213,8 @@ impl<R: Rule, C: Clock> Local<R, Keyed, C> {
     }
 
     /// Without a word about patience, what the rule says.
-    pub(super) fn check_hashed(
-        &self,
-        key: u64,
-        cost: Cost,
-        patience: Option<Patience>,
-    ) -> Check<Turn> {
+    pub(super) fn check_hashed(&self, key: u64, asked: super::all::Asked) -> Check<Turn> {
+        let (cost, patience) = (asked.cost, asked.patience);
         match patience {
             Some(patience) => Shared::until_ready(&self.shared, key, cost, patience),
             None => Check::Now(self.shared.check(key, cost)),

@@ -67,29 +67,21 @@ impl Log {
     }
 
     pub(super) fn failed(&self, limiter: &str, error: &(dyn Error + 'static)) {
-        if let Some(suppressed) = self.turn() {
-            event!(
-                target: TARGET,
-                Level::WARN,
-                limiter,
-                error,
-                suppressed,
-                "the limit could not be checked"
-            );
-        }
+        self.warn(limiter, error, "the limit could not be checked");
     }
 
     #[cfg(feature = "redis")]
     pub(super) fn fell_back(&self, limiter: &str, error: &(dyn Error + 'static)) {
+        self.warn(
+            limiter,
+            error,
+            "the store did not answer; the policy decides",
+        );
+    }
+
+    fn warn(&self, limiter: &str, error: &(dyn Error + 'static), what: &str) {
         if let Some(suppressed) = self.turn() {
-            event!(
-                target: TARGET,
-                Level::WARN,
-                limiter,
-                error,
-                suppressed,
-                "the store did not answer; the policy decides"
-            );
+            event!(target: TARGET, Level::WARN, limiter, error, suppressed, "{what}");
         }
     }
 

@@ -24,6 +24,7 @@ use crate::{
     clock::Tick,
     key::Spell,
     limit::{
+        all::Asked,
         decision::Decision,
         fallback::Policy,
         limiter::{Check, Patience},
@@ -133,8 +134,7 @@ impl<R: Scripted> Shared<R> {
         let terms = Terms {
             policy: policy.clone(),
             ticket: policy.ticket(key),
-            cost,
-            patience,
+            asked: Asked { cost, patience },
         };
         let waits = line.is_some();
         let waiter = line.map(|line| (bucket.clone(), line));
@@ -197,8 +197,7 @@ pub struct Checking<R: Scripted, P: Policy> {
 pub(super) struct Terms<P> {
     pub(super) policy: P,
     pub(super) ticket: u64,
-    pub(super) cost: Cost,
-    pub(super) patience: Option<Patience>,
+    pub(super) asked: Asked,
 }
 
 enum Stage<R: Scripted> {
@@ -254,7 +253,7 @@ impl<R: Scripted, P: Policy> Checking<R, P> {
         };
         match (answer.wait(), waiter) {
             (Some(wait), Some((bucket, line))) => {
-                let place = Place::new(line, bucket, self.terms.cost, answer);
+                let place = Place::new(line, bucket, self.terms.asked.cost, answer);
                 Next::Stage(Stage::Waiting(
                     Box::pin(sleep(Duration::from_micros(wait))),
                     place,
@@ -268,12 +267,11 @@ impl<R: Scripted, P: Policy> Checking<R, P> {
         let Terms {
             policy,
             ticket,
-            cost,
-            patience,
+            asked,
         } = &self.terms;
         self.shared.fell_back(&error);
-        let unseen = self.shared.unseen(*cost);
-        match policy.check(*ticket, *cost, *patience, unseen, error) {
+        let unseen = self.shared.unseen(asked.cost);
+        match policy.check(*ticket, *asked, unseen, error) {
             Ok(Check::Now(decision)) => Next::Done(Ok(decision)),
             Ok(Check::Later(turn)) => Next::Stage(Stage::Instead(turn)),
             Err(error) => Next::Done(Err(error)),
@@ -291,7 +289,7 @@ impl<R: Scripted, P: Policy> Drop for Checking<R, P> {
         queued.answer.close();
         if let Ok(Ok(answer)) = queued.answer.try_recv() {
             self.shared
-                .give_back(bucket.clone(), self.terms.cost, &answer);
+                .give_back(bucket.clone(), self.terms.asked.cost, &answer);
         }
     }
 }

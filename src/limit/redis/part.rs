@@ -82,7 +82,8 @@ impl<R: Scripted, P: Policy> Part for Charged<'_, R, P> {
         Hold::nothing()
     }
 
-    fn query(&self, Asked { cost, patience }: Asked) -> Option<Query> {
+    fn query(&self, asked: Asked) -> Option<Query> {
+        let Asked { cost, patience } = asked;
         let wait = self.longest_wait(patience);
         let entry = self.shared.entry(cost, wait, patience);
         Some(Query(Box::new(Open {
@@ -92,8 +93,7 @@ impl<R: Scripted, P: Policy> Part for Charged<'_, R, P> {
             terms: Terms {
                 policy: self.policy.clone(),
                 ticket: self.ticket,
-                cost,
-                patience,
+                asked,
             },
         })))
     }
@@ -156,7 +156,7 @@ impl<R: Scripted, P: Policy> Open<R, P> {
         let line = InLine::join(&shared, bucket.key, usize::MAX);
         match answer.wait().filter(|_| self.waits).zip(line) {
             Some((wait, line)) => {
-                let place = Place::new(line, bucket, self.terms.cost, answer);
+                let place = Place::new(line, bucket, self.terms.asked.cost, answer);
                 Hold::turn(Turn::of(place.come_due(wait)))
             }
             None => Hold::charge(move || shared.undo(bucket, &answer)),
@@ -167,18 +167,12 @@ impl<R: Scripted, P: Policy> Open<R, P> {
         let Terms {
             policy,
             ticket,
-            cost,
-            patience,
+            asked,
         } = &self.terms;
         self.shared.fell_back(&error);
-        let asked = Asked {
-            cost: *cost,
-            patience: *patience,
-        };
-        let unseen = self.shared.unseen(*cost);
-        policy
-            .hold(*ticket, asked, unseen, error)
-            .map_err(Into::into)
+        let unseen = self.shared.unseen(asked.cost);
+        let held = policy.hold(*ticket, *asked, unseen, error);
+        held.map_err(Into::into)
     }
 }
 
