@@ -34,8 +34,8 @@ mod headers;
 mod problem;
 mod protocol;
 
-use self::decimal::Decimal;
-pub(crate) use self::protocol::{is_grpc, trailers};
+pub(crate) use self::decimal::Decimal;
+pub(crate) use self::protocol::{is_grpc, stub, trailers};
 pub use self::{answer::Answer, headers::Headers};
 
 /// Any error that can be sent to another thread: what plain Tower services

@@ -8,7 +8,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use http::{HeaderValue, Request, Response, header::CONTENT_TYPE};
+use http::{HeaderValue, Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tokio::{
@@ -22,7 +22,7 @@ use super::{
     observe::{Event, Stage},
     terms::Terms,
 };
-use crate::refusal::{Refusal, Refuse};
+use crate::refusal::{Refusal, Refuse, stub};
 
 pin_project! {
     /// The answer of the inner service, or a refusal if it is late.
@@ -128,10 +128,7 @@ impl<A> Held<A> {
         A: Refuse<Request<()>, Response<B>, E>,
     {
         self.terms.notice(Event::Exceeded(Stage::Handler));
-        let mut request = Request::new(());
-        if let Some(content_type) = self.content_type {
-            request.headers_mut().insert(CONTENT_TYPE, content_type);
-        }
+        let request = stub(self.content_type);
         self.answer.refuse(Refusal::deadline_exceeded(), &request)
     }
 }

@@ -2,9 +2,15 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::wire::{Malformed, read_grpc, read_millis, read_timeout};
+use super::wire::{
+    Malformed, read_grpc, read_millis, read_timeout, write_grpc, write_millis, write_timeout,
+};
+
+pub(super) const GRPC: HeaderName = HeaderName::from_static("grpc-timeout");
+pub(super) const REQUEST: HeaderName = HeaderName::from_static("x-request-timeout");
+pub(super) const ENVOY: HeaderName = HeaderName::from_static("x-envoy-expected-rq-timeout-ms");
 
 /// In which form a header has a timeout; see [`wire`](super::wire).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,11 +25,19 @@ pub enum Form {
 }
 
 impl Form {
-    fn read(self, value: &[u8]) -> Result<Duration, Malformed> {
+    pub(super) fn read(self, value: &[u8]) -> Result<Duration, Malformed> {
         match self {
             Self::Grpc => read_grpc(value),
             Self::Text => read_timeout(value),
             Self::Millis => read_millis(value),
+        }
+    }
+
+    pub(super) fn write(self, left: Duration) -> Option<HeaderValue> {
+        match self {
+            Self::Grpc => write_grpc(left),
+            Self::Text => write_timeout(left),
+            Self::Millis => write_millis(left),
         }
     }
 }
@@ -31,13 +45,10 @@ impl Form {
 /// The headers that are read when nothing else was said.
 pub(super) fn usual() -> Vec<(HeaderName, Form)> {
     vec![
-        (HeaderName::from_static("grpc-timeout"), Form::Grpc),
-        (HeaderName::from_static("x-request-timeout"), Form::Text),
+        (GRPC, Form::Grpc),
+        (REQUEST, Form::Text),
         (HeaderName::from_static("request-timeout"), Form::Text),
-        (
-            HeaderName::from_static("x-envoy-expected-rq-timeout-ms"),
-            Form::Millis,
-        ),
+        (ENVOY, Form::Millis),
     ]
 }
 
@@ -61,14 +72,20 @@ pub(super) fn read(headers: &HeaderMap, forms: &[(HeaderName, Form)]) -> Said {
     for (name, form) in forms {
         for value in headers.get_all(name) {
             match form.read(value.as_bytes()) {
-                Ok(timeout) => {
-                    said.timeout = Some(said.timeout.map_or(timeout, |it| it.min(timeout)));
-                }
+                Ok(timeout) => said.timeout = earlier(said.timeout, Some(timeout)),
                 Err(malformed) => said.malformed = said.malformed.or(Some(malformed)),
             }
         }
     }
     said
+}
+
+/// The earlier, or the shorter, of what there is.
+pub(super) fn earlier<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::Deadline;
+use super::{Deadline, wire};
 
 /// Divides what is left among stages that follow one another.
 ///
@@ -59,10 +59,7 @@ impl<const N: usize> Stages<N> {
 /// `remaining * own / all`, rounded down.
 fn share(remaining: Duration, own: u32, all: u64) -> Duration {
     let nanos = remaining.as_nanos() * u128::from(own) / u128::from(all);
-    // Not more than what remains, whose nanoseconds fill 94 bits at most: split
-    // them as a duration does.
-    let seconds = (nanos / 1_000_000_000) as u64;
-    Duration::new(seconds, (nanos % 1_000_000_000) as u32)
+    wire::duration(nanos)
 }
 
 #[cfg(test)]

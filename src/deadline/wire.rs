@@ -9,7 +9,11 @@
 //! What is written is rounded down, so that nobody is told of more time than
 //! there is; what is read is kept to the nanosecond, rounded down too.
 
-use std::{error::Error, fmt};
+use std::{error::Error, fmt, time::Duration};
+
+use http::HeaderValue;
+
+use crate::refusal::Decimal;
 
 mod decimal;
 mod grpc;
@@ -51,3 +55,29 @@ impl fmt::Debug for Malformed {
 }
 
 impl Error for Malformed {}
+
+/// The number that these digits are.
+fn number(digits: &[u8]) -> u128 {
+    let digit = |number, digit: &u8| number * 10 + u128::from(digit - b'0');
+    digits.iter().fold(0, digit)
+}
+
+/// A duration of nanoseconds. What does not fit is as long as can be.
+pub(super) fn duration(nanos: u128) -> Duration {
+    const SECOND: u128 = 1_000_000_000;
+    match u64::try_from(nanos / SECOND) {
+        Ok(seconds) => Duration::new(seconds, (nanos % SECOND) as u32),
+        Err(_) => Duration::MAX,
+    }
+}
+
+/// A number with its unit, of at most two letters.
+fn header(number: u64, unit: &str) -> HeaderValue {
+    let digits = Decimal::of(number);
+    let digits = digits.as_bytes();
+    let mut text = [0; 22];
+    let (begin, end) = (digits.len(), digits.len() + unit.len());
+    text[..begin].copy_from_slice(digits);
+    text[begin..end].copy_from_slice(unit.as_bytes());
+    HeaderValue::from_bytes(&text[..end]).expect("digits and letters are a header's value")
+}

@@ -2,14 +2,14 @@
 //! allocation.
 
 /// A number in decimal digits.
-pub(super) struct Decimal {
+pub(crate) struct Decimal {
     digits: [u8; 20],
     first: usize,
 }
 
 impl Decimal {
     /// Digits are found from the last to the first.
-    pub(super) fn of(mut number: u64) -> Self {
+    pub(crate) fn of(mut number: u64) -> Self {
         let mut decimal = Self {
             digits: [b'0'; 20],
             first: 19,
@@ -23,7 +23,7 @@ impl Decimal {
         decimal
     }
 
-    pub(super) fn as_bytes(&self) -> &[u8] {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.digits[self.first..]
     }
 

@@ -1,6 +1,6 @@
 //! Which protocol is spoken, and what is said of a refusal at its end.
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, Request, header::CONTENT_TYPE};
 
 use super::Refusal;
 
@@ -8,6 +8,16 @@ use super::Refusal;
 pub(crate) fn is_grpc(content_type: &HeaderValue) -> bool {
     let rest = content_type.as_bytes().strip_prefix(b"application/grpc");
     rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';' | b'-')))
+}
+
+/// What a [`Refuse`](super::Refuse) is shown of a request that is gone: what says
+/// in which way to answer.
+pub(crate) fn stub(content_type: Option<HeaderValue>) -> Request<()> {
+    let mut request = Request::new(());
+    if let Some(content_type) = content_type {
+        request.headers_mut().insert(CONTENT_TYPE, content_type);
+    }
+    request
 }
 
 /// The trailers that end an answer to a request of this content type; `None`

@@ -3,26 +3,21 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, HeaderValue, header::CONTENT_TYPE};
 
 use crate::{
-    deadline::wire::{
-        Malformed, read_grpc, read_millis, read_timeout, write_grpc, write_millis, write_timeout,
-    },
+    deadline::headers::{self, Form, earlier},
     refusal::is_grpc,
 };
 
-static GRPC: Form = Form {
-    name: HeaderName::from_static("grpc-timeout"),
-    read: read_grpc,
-    write: write_grpc,
+static GRPC: Field = Field {
+    name: headers::GRPC,
+    form: Form::Grpc,
 };
-static REQUEST: Form = Form {
-    name: HeaderName::from_static("x-request-timeout"),
-    read: read_timeout,
-    write: write_timeout,
+static REQUEST: Field = Field {
+    name: headers::REQUEST,
+    form: Form::Text,
 };
-static ENVOY: Form = Form {
-    name: HeaderName::from_static("x-envoy-expected-rq-timeout-ms"),
-    read: read_millis,
-    write: write_millis,
+static ENVOY: Field = Field {
+    name: headers::ENVOY,
+    form: Form::Millis,
 };
 
 /// Which header tells a callee that does not speak gRPC how long it has.
@@ -39,7 +34,7 @@ pub enum TimeoutHeader {
 impl TimeoutHeader {
     /// How a request with this content type is told.
     #[inline]
-    pub(super) fn form(self, content_type: Option<&HeaderValue>) -> &'static Form {
+    pub(super) fn field(self, content_type: Option<&HeaderValue>) -> &'static Field {
         match self {
             _ if content_type.is_some_and(is_grpc) => &GRPC,
             Self::Request => &REQUEST,
@@ -48,21 +43,20 @@ impl TimeoutHeader {
     }
 }
 
-/// A header, and how it is read and written.
-pub(super) struct Form {
+/// A header, and the form that its value has.
+pub(super) struct Field {
     name: HeaderName,
-    read: fn(&[u8]) -> Result<Duration, Malformed>,
-    write: fn(Duration) -> Option<HeaderValue>,
+    form: Form,
 }
 
-impl Form {
+impl Field {
     /// What a request says already.
     #[inline]
     pub(super) fn read(&self, headers: &HeaderMap) -> Said {
         let mut said = Said::default();
         for value in values(headers, &self.name) {
             said.values += 1;
-            match (self.read)(value.as_bytes()) {
+            match self.form.read(value.as_bytes()) {
                 Ok(timeout) => said.least = earlier(said.least, Some(timeout)),
                 Err(_) => said.is_malformed = true,
             }
@@ -72,7 +66,7 @@ impl Form {
 
     /// Says so instead of all that was said; false if that is no time at all.
     pub(super) fn write(&self, timeout: Duration, headers: &mut HeaderMap) -> bool {
-        let value = (self.write)(timeout);
+        let value = self.form.write(timeout);
         let is_some = value.is_some();
         value.map(|value| headers.insert(&self.name, value));
         is_some
@@ -110,13 +104,5 @@ impl Said {
     #[inline]
     pub(super) fn is(&self, timeout: Duration) -> bool {
         self.values == 1 && self.least == Some(timeout)
-    }
-}
-
-/// The earlier, or the shorter, of what there is.
-pub(super) fn earlier<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        (one, other) => one.or(other),
     }
 }

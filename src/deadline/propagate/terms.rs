@@ -1,17 +1,17 @@
 use std::{sync::Arc, time::Duration};
 
-use http::{HeaderValue, Request, Response, header::CONTENT_TYPE};
+use http::{HeaderValue, Request, Response};
 use tokio::time::Instant;
 
 use super::{
     body::{Limit, ResponseBody},
     bound::Bound,
-    header::{TimeoutHeader, earlier},
+    header::TimeoutHeader,
     margin::Margin,
 };
 use crate::{
-    deadline::{Deadline, Event, Observe, Stage, current},
-    refusal::{Refusal, Refuse},
+    deadline::{Deadline, Event, Observe, Stage, current, headers::earlier},
+    refusal::{Refusal, Refuse, stub},
 };
 
 /// The settings of a layer.
@@ -37,8 +37,8 @@ impl Terms {
     /// Tells the callee how long it has.
     #[inline]
     pub(super) fn tell<B>(&self, content_type: Option<&HeaderValue>, req: &mut Request<B>) -> Fate {
-        let form = self.header.form(content_type);
-        let said = form.read(req.headers());
+        let field = self.header.field(content_type);
+        let said = field.read(req.headers());
         if said.is_malformed {
             self.notice(Event::Malformed);
         }
@@ -50,7 +50,7 @@ impl Terms {
         };
         let is_told = match said.is(told) {
             true => !told.is_zero(),
-            false => form.write(told, req.headers_mut()),
+            false => field.write(told, req.headers_mut()),
         };
         match is_told {
             true => Fate::Bounded(Bound::new(until.instant(), now, told)),
@@ -113,11 +113,8 @@ impl<A> Asker<A> {
         A: Refuse<Request<()>, Response<ResponseBody<B>>, E>,
     {
         self.shared.terms.notice(Event::Exceeded(Stage::Client));
-        let mut req = Request::new(());
-        if let Some(content_type) = self.content_type.take() {
-            req.headers_mut().insert(CONTENT_TYPE, content_type);
-        }
         let refusal = Refusal::deadline_exceeded();
+        let req = stub(self.content_type.take());
         self.shared.answer.refuse(refusal, &req)
     }
 }

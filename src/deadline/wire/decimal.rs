@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use http::HeaderValue;
 
-use super::Malformed;
+use super::{Malformed, duration, header, number};
 
 const TIMEOUT: &str =
     "a decimal number with a unit of h, m, s, ms, us, ns, or of seconds without one";
@@ -78,18 +78,7 @@ pub fn write_millis(left: Duration) -> Option<HeaderValue> {
 /// assert_eq!(write_timeout(Duration::from_micros(999)), None);
 /// ```
 pub fn write_timeout(left: Duration) -> Option<HeaderValue> {
-    let mut text = [0; LONGEST.0 + 2];
-    let unit = LONGEST.0;
-    text[unit..].copy_from_slice(b"ms");
-    let mut begin = unit;
-    let mut rest = millis(left)?;
-    while rest > 0 {
-        begin -= 1;
-        text[begin] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-    }
-    let value = HeaderValue::from_bytes(&text[begin..]);
-    Some(value.expect("digits and letters are a header's value"))
+    millis(left).map(|millis| header(millis, "ms"))
 }
 
 /// In as many digits as a reader takes.
@@ -114,20 +103,6 @@ fn nanos_of(unit: &[u8]) -> Option<u128> {
         b"ns" => 1,
         _ => return None,
     })
-}
-
-fn number(digits: &[u8]) -> u128 {
-    let digit = |number, digit: &u8| number * 10 + u128::from(digit - b'0');
-    digits.iter().fold(0, digit)
-}
-
-/// What does not fit is as long as can be.
-fn duration(nanos: u128) -> Duration {
-    const SECOND: u128 = 1_000_000_000;
-    match u64::try_from(nanos / SECOND) {
-        Ok(seconds) => Duration::new(seconds, (nanos % SECOND) as u32),
-        Err(_) => Duration::MAX,
-    }
 }
 
 #[cfg(test)]

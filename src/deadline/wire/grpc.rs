@@ -2,18 +2,18 @@ use std::time::Duration;
 
 use http::HeaderValue;
 
-use super::Malformed;
+use super::{Malformed, duration, header, number};
 
 const ALLOWED: &str = "1 to 8 digits and one of H, M, S, m, u, n";
 
 /// Units from the finest on: the letter, and its nanoseconds.
-const UNITS: [(u8, u64); 6] = [
-    (b'n', 1),
-    (b'u', 1_000),
-    (b'm', 1_000_000),
-    (b'S', 1_000_000_000),
-    (b'M', 60_000_000_000),
-    (b'H', 3_600_000_000_000),
+const UNITS: [(&str, u64); 6] = [
+    ("n", 1),
+    ("u", 1_000),
+    ("m", 1_000_000),
+    ("S", 1_000_000_000),
+    ("M", 60_000_000_000),
+    ("H", 3_600_000_000_000),
 ];
 
 /// The largest number of eight digits.
@@ -39,12 +39,11 @@ pub fn read_grpc(value: &[u8]) -> Result<Duration, Malformed> {
     if !(1..=8).contains(&digits.len()) || !digits.iter().all(u8::is_ascii_digit) {
         return Err(malformed);
     }
-    let unit = UNITS.iter().find(|(letter, _)| letter == unit);
-    let (_, nanos) = unit.ok_or(malformed)?;
-    let number = digits
+    let unit = UNITS
         .iter()
-        .fold(0, |number, digit| number * 10 + u128::from(digit - b'0'));
-    Ok(duration(number * u128::from(*nanos)))
+        .find(|(letter, _)| letter.as_bytes() == [*unit]);
+    let (_, nanos) = unit.ok_or(malformed)?;
+    Ok(duration(number(digits) * u128::from(*nanos)))
 }
 
 /// The longest value of `grpc-timeout` that promises no more than is left; `None`
@@ -71,26 +70,7 @@ pub fn write_grpc(left: Duration) -> Option<HeaderValue> {
         .find(|(_, unit)| nanos / u128::from(*unit) <= MOST);
     let (letter, unit) = *unit.unwrap_or(&UNITS[UNITS.len() - 1]);
     let number = (nanos / u128::from(unit)).min(MOST);
-    Some(header(number as u32, letter))
-}
-
-fn header(number: u32, letter: u8) -> HeaderValue {
-    let mut text = [0; 9];
-    let mut begin = text.len() - 1;
-    text[begin] = letter;
-    let mut left = number;
-    while left > 0 {
-        begin -= 1;
-        text[begin] = b'0' + (left % 10) as u8;
-        left /= 10;
-    }
-    HeaderValue::from_bytes(&text[begin..]).expect("digits and a letter are a header's value")
-}
-
-fn duration(nanos: u128) -> Duration {
-    const SECOND: u128 = 1_000_000_000;
-    // Eight digits of hours are seconds enough for 39 bits.
-    Duration::new((nanos / SECOND) as u64, (nanos % SECOND) as u32)
+    Some(header(number as u64, letter))
 }
 
 #[cfg(test)]
