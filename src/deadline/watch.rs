@@ -17,7 +17,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use crate::sync::{Mutex, lock};
+use crate::sync::{Mutex, MutexGuard, lock};
 
 /// Something that is told when its time is over.
 pub(super) trait Expire: Send + Sync {
@@ -64,9 +64,7 @@ impl Watch {
         let mut queue = lock(&self.queue);
         let ticket = queue.add(at, watched);
         if !queue.runs {
-            queue.runs = true;
-            drop(queue);
-            tokio::spawn(Task::of(self).run());
+            self.begin(queue);
         } else if queue.waits_until.is_none_or(|until| at < until) {
             queue.waits_until = Some(at);
             drop(queue);
@@ -77,12 +75,18 @@ impl Watch {
 
     /// Begins the task again, if its runtime has ended and this one is another's.
     pub(super) fn go_on(self: &Arc<Self>) {
-        let mut queue = lock(&self.queue);
+        let queue = lock(&self.queue);
         if !queue.runs && !queue.heap.is_empty() {
-            queue.runs = true;
-            drop(queue);
-            tokio::spawn(Task::of(self).run());
+            self.begin(queue);
         }
+    }
+
+    /// Not while the queue is locked: a runtime that is closing drops the task at
+    /// once, and that locks it, too.
+    fn begin(self: &Arc<Self>, mut queue: MutexGuard<'_, Queue>) {
+        queue.runs = true;
+        drop(queue);
+        tokio::spawn(Task::of(self).run());
     }
 
     /// Does not tell it any more.

@@ -15,7 +15,7 @@ use sluicegate::{
     redis::Connection,
 };
 
-use crate::server::Server;
+use crate::{dice::Dice, server::Server};
 
 const SECOND: Tick = 1_000_000;
 
@@ -35,7 +35,7 @@ struct Fleet<R> {
     now: Tick,
     holders: [Holder; 3],
     passed: Vec<(Tick, Cost)>,
-    random: u64,
+    dice: Dice,
     _server: Server,
 }
 
@@ -48,18 +48,14 @@ impl<R: Scripted> Fleet<R> {
             now: 1_700_000_000 * SECOND,
             holders: Default::default(),
             passed: Vec::new(),
-            random: seed,
+            dice: Dice(seed),
             _server: server,
         }
     }
 
-    /// A random number below `end`: the generator of SplitMix64.
+    /// A random number below `end`.
     fn below(&mut self, end: u64) -> u64 {
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut bits = self.random;
-        bits = (bits ^ bits >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (bits ^ bits >> 31) % end
+        self.dice.upto(end - 1)
     }
 
     fn call(&mut self, entry: Entry) -> Vec<Value> {

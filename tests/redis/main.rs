@@ -6,6 +6,7 @@
 mod all;
 mod cluster;
 mod connection;
+mod dice;
 mod failures;
 mod fake;
 mod fleet;

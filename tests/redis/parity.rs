@@ -15,39 +15,13 @@ use sluicegate::{
     },
 };
 
-use crate::server::Server;
+use crate::{dice::Dice, server::Server};
 
 /// How many steps a bucket lives for.
 const SPAN: u64 = 40;
 
 /// The longest patience of which the instant can be written down.
 const PATIENT: Tick = 1 << 51;
-
-/// Random numbers that are the same each time: SplitMix64.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ mixed >> 31
-    }
-
-    /// From 0 to `most`.
-    fn upto(&mut self, most: u64) -> u64 {
-        self.roll() % (most.saturating_add(1)).max(1)
-    }
-
-    /// This value, once in a long while.
-    fn rarely<T>(&mut self, value: T) -> Option<T> {
-        (self.upto(39) == 0).then_some(value)
-    }
-
-    fn one_of(&mut self, these: &[u64]) -> u64 {
-        these[self.upto(these.len() as u64 - 1) as usize]
-    }
-}
 
 /// What the server holds under a key.
 #[derive(Clone, Debug, Default, PartialEq)]
