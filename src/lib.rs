@@ -70,6 +70,7 @@ pub mod clock;
 pub mod deadline;
 pub mod key;
 pub mod limit;
+pub mod red;
 #[cfg(feature = "redis")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
 pub mod redis;

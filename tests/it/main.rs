@@ -16,6 +16,7 @@ mod local;
 mod pace;
 mod propagate;
 mod readiness;
+mod red;
 mod sharing;
 mod support;
 mod waiting;

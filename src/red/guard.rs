@@ -1,0 +1,97 @@
+//! What makes each request end exactly once.
+
+use std::sync::Arc;
+
+use super::{
+    labels::Labels,
+    outcome::{Cause, Outcome},
+    series::{Key, Stripe},
+    status::Status,
+};
+use crate::clock::Tick;
+
+/// A request that has begun. It goes from the future into the response's body,
+/// and counts an end: the one that it is told, or when it is dropped, that nobody
+/// waited.
+#[derive(Debug)]
+pub(super) struct Guard {
+    stripe: Arc<Stripe>,
+    began: Tick,
+    headed: bool,
+    streamed: bool,
+    ended: bool,
+}
+
+impl Guard {
+    #[inline]
+    pub(super) fn start(stripe: &Arc<Stripe>) -> Self {
+        stripe.start();
+        Self {
+            began: stripe.common.terms.now(),
+            stripe: Arc::clone(stripe),
+            headed: false,
+            streamed: false,
+            ended: false,
+        }
+    }
+
+    pub(super) fn labels(&self) -> &Labels {
+        &self.stripe.common.labels
+    }
+
+    /// It is a stream: how long it takes says nothing of its latency.
+    pub(super) fn stream(&mut self) {
+        self.streamed = true;
+    }
+
+    /// There is a response. Answers what the time is.
+    #[inline]
+    pub(super) fn head(&mut self) -> Tick {
+        let now = self.stripe.common.terms.now();
+        self.stripe.head(now.saturating_sub(self.began));
+        self.headed = true;
+        now
+    }
+
+    /// It has ended, and this is what came of it.
+    #[inline]
+    pub(super) fn end(self, status: Option<Status>, outcome: Outcome, cause: Cause) {
+        let now = self.stripe.common.terms.now();
+        self.end_at(now, status, outcome, cause);
+    }
+
+    /// The same, at a time that is known already.
+    #[inline]
+    pub(super) fn end_at(
+        mut self,
+        now: Tick,
+        status: Option<Status>,
+        outcome: Outcome,
+        cause: Cause,
+    ) {
+        self.ended = true;
+        let key = Key::new(status, outcome, cause, self.streamed);
+        self.stripe.end(key, now.saturating_sub(self.began));
+    }
+
+    /// Nobody waited for its end.
+    fn cancel(&mut self) {
+        let cause = if self.headed {
+            Cause::DroppedInBody
+        } else {
+            Cause::DroppedBeforeHead
+        };
+        let key = Key::new(None, Outcome::Cancelled, cause, self.streamed);
+        let now = self.stripe.common.terms.now();
+        self.stripe.end(key, now.saturating_sub(self.began));
+    }
+}
+
+impl Drop for Guard {
+    #[inline]
+    fn drop(&mut self) {
+        if !self.ended {
+            self.cancel();
+        }
+    }
+}

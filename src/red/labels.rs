@@ -1,0 +1,177 @@
+//! What requests are told apart by.
+
+use std::{fmt, sync::Arc};
+
+use http::Method;
+
+/// Which requests, seen from which side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Kind {
+    /// HTTP requests that were received.
+    HttpServer,
+    /// HTTP requests that were sent.
+    HttpClient,
+    /// gRPC calls that were received.
+    GrpcServer,
+    /// gRPC calls that were made.
+    GrpcClient,
+    /// Calls of any other service.
+    Call,
+}
+
+impl Kind {
+    pub(super) const ALL: [Self; 5] = [
+        Self::HttpServer,
+        Self::HttpClient,
+        Self::GrpcServer,
+        Self::GrpcClient,
+        Self::Call,
+    ];
+
+    /// Its name, as [`Fleet`](super) and logs have it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::HttpServer => "http_server",
+            Self::HttpClient => "http_client",
+            Self::GrpcServer => "grpc_server",
+            Self::GrpcClient => "grpc_client",
+            Self::Call => "call",
+        }
+    }
+
+    /// Whether the side that asks is the one that counts, for which an answer
+    /// of 4xx is a failure too.
+    pub fn is_client(self) -> bool {
+        matches!(self, Self::HttpClient | Self::GrpcClient)
+    }
+
+    /// Whether it is gRPC.
+    pub fn is_grpc(self) -> bool {
+        matches!(self, Self::GrpcServer | Self::GrpcClient)
+    }
+}
+
+/// The route of requests that no route matches.
+pub const UNMATCHED: &str = "_unmatched";
+
+/// The route of requests for which there is no room in the registry.
+pub const OVERFLOW: &str = "_overflow";
+
+/// The method of requests of methods that are not known.
+pub const OTHER: &str = "_OTHER";
+
+/// What requests are told apart by, before it is known what came of them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Labels {
+    pub(super) kind: Kind,
+    pub(super) method: &'static str,
+    pub(super) route: Arc<str>,
+    pub(super) peer: Arc<str>,
+}
+
+impl Labels {
+    /// Which requests, seen from which side.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The method of HTTP, one of those that are known, or [`OTHER`]; empty for
+    /// what has none.
+    pub fn method(&self) -> &'static str {
+        self.method
+    }
+
+    /// The template of the route, such as `/orders/{id}`, or [`UNMATCHED`]; of gRPC
+    /// the method, such as `pkg.Service/Method`, or [`OTHER`]; of other calls their
+    /// name.
+    pub fn route(&self) -> &str {
+        &self.route
+    }
+
+    /// Who is asked, of requests sent: `host:port` as in the request's URI. Empty
+    /// where that is not known.
+    pub fn peer(&self) -> &str {
+        &self.peer
+    }
+
+    pub(super) fn as_sought(&self) -> Sought<'_> {
+        Sought {
+            kind: self.kind,
+            method: self.method,
+            route: &self.route,
+            peer: &self.peer,
+        }
+    }
+}
+
+/// What a request looks for: its labels, borrowed from wherever they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Sought<'a> {
+    pub(super) kind: Kind,
+    pub(super) method: &'static str,
+    pub(super) route: &'a str,
+    pub(super) peer: &'a str,
+}
+
+impl Sought<'_> {
+    pub(super) fn to_labels(self) -> Labels {
+        Labels {
+            kind: self.kind,
+            method: self.method,
+            route: self.route.into(),
+            peer: self.peer.into(),
+        }
+    }
+
+    /// Where requests of a kind are counted for which there is no room.
+    pub(super) fn overflow(kind: Kind) -> Sought<'static> {
+        Sought {
+            kind,
+            method: if kind.is_grpc() || kind == Kind::Call {
+                ""
+            } else {
+                OTHER
+            },
+            route: OVERFLOW,
+            peer: "",
+        }
+    }
+}
+
+/// The methods that semantic conventions know (RFC 9110, PATCH of RFC 5789, QUERY).
+const METHODS: [&str; 10] = [
+    "GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "CONNECT", "TRACE", "QUERY",
+];
+
+/// The label of a method. It is case-sensitive.
+#[inline]
+pub(super) fn method(method: &Method) -> &'static str {
+    method_named(method.as_str())
+}
+
+pub(super) fn method_named(name: &str) -> &'static str {
+    METHODS.into_iter().find(|it| *it == name).unwrap_or(OTHER)
+}
+
+impl fmt::Display for Labels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.kind.as_str())?;
+        let parts = [self.method, &self.route, &self.peer];
+        let mut parts = parts.into_iter().filter(|part| !part.is_empty());
+        parts.try_for_each(|part| write!(f, " {part}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_methods_are_one() {
+        assert_eq!(method(&Method::PATCH), "PATCH");
+        for name in ["get", "BREW", "A-VERY-LONG-METHOD-OF-A-SCANNER"] {
+            assert_eq!(method(&Method::from_bytes(name.as_bytes()).unwrap()), OTHER);
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! Where requests are counted.
+
+use std::{fmt, num::NonZero, sync::Arc, thread, time::Duration};
+
+use http::{Method, StatusCode};
+
+use super::{
+    budget::Budget,
+    guard::Guard,
+    labels::{self, Kind, Sought},
+    methods::Methods,
+    outcome::Cause,
+    series::{Key, Series},
+    snapshot::Snapshot,
+    status::Status,
+    table::Table,
+    terms::{self, Terms, Watch},
+    verdict::by_status,
+};
+use crate::clock::{Clock, Monotonic};
+
+/// How many series there are at most, unless set.
+const MAX_SERIES: usize = 2_000;
+
+/// More threads than that take turns at the same cache lines.
+const MAX_STRIPES: usize = 8;
+
+/// Where requests are counted, and read from. It is a handle: clones share all
+/// that is counted, and layers hold one.
+///
+/// ```
+/// use sluicegate::red::Registry;
+///
+/// let metrics = Registry::new();
+/// assert_eq!(metrics.snapshot().started(), 0);
+/// ```
+#[derive(Clone)]
+pub struct Registry {
+    table: Arc<Table>,
+}
+
+impl Registry {
+    /// With room for 2,000 series, and the buckets that semantic conventions
+    /// advise.
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// One with settings of its own.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    /// What was counted up to now.
+    pub fn snapshot(&self) -> Snapshot {
+        let mut series: Vec<_> = self.table.all().map(Series::read).collect();
+        series.sort_by(|one, other| one.labels.cmp(&other.labels));
+        Snapshot {
+            series,
+            overflowed: self.terms().budget.refused(),
+        }
+    }
+
+    /// Counts zero requests of a route, so that the first one that fails can be
+    /// told from none: Prometheus' `rate` takes a series that was not there before
+    /// for one that has not changed. Besides its statuses, it makes room for the
+    /// route itself, which no flood of other ones takes.
+    pub fn preregister(
+        &self,
+        method: &Method,
+        route: &str,
+        statuses: impl IntoIterator<Item = StatusCode>,
+    ) {
+        let sought = Sought {
+            kind: Kind::HttpServer,
+            method: labels::method(method),
+            route,
+            peer: "",
+        };
+        let statuses = statuses.into_iter().map(|it| Status::Http(it.as_u16()));
+        self.expect(sought, statuses);
+    }
+
+    /// The same for all gRPC [methods](Builder::methods), with the statuses OK,
+    /// UNKNOWN and INTERNAL.
+    pub fn preregister_methods(&self) {
+        for name in self.terms().methods.names() {
+            let sought = Sought {
+                kind: Kind::GrpcServer,
+                method: "",
+                route: name,
+                peer: "",
+            };
+            self.expect(sought, [0, 2, 13].map(Status::Grpc).into_iter());
+        }
+    }
+
+    fn expect(&self, sought: Sought<'_>, statuses: impl Iterator<Item = Status>) {
+        let streamed = self.terms().methods.streams(sought.route).unwrap_or(false);
+        let stripe = self.table.series(sought).stripe();
+        for status in statuses {
+            let outcome = by_status(sought.kind, status);
+            stripe.expect(Key::new(Some(status), outcome, Cause::Status, streamed));
+        }
+    }
+
+    /// Counts a request that begins now.
+    #[inline]
+    pub(super) fn start(&self, sought: Sought<'_>) -> Guard {
+        Guard::start(self.table.series(sought).stripe())
+    }
+
+    #[inline]
+    pub(super) fn terms(&self) -> &Terms {
+        self.table.terms()
+    }
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Registry").field(&self.table).finish()
+    }
+}
+
+/// Makes a [`Registry`] with settings.
+#[must_use]
+pub struct Builder {
+    watch: Watch,
+    max_series: usize,
+    bounds: Arc<[u64]>,
+    stream_bounds: Arc<[u64]>,
+    methods: Methods,
+    scheme: Arc<str>,
+}
+
+impl Builder {
+    fn new() -> Self {
+        Self {
+            watch: Watch::Monotonic(Monotonic::new()),
+            max_series: MAX_SERIES,
+            bounds: terms::default_bounds(),
+            stream_bounds: terms::default_stream_bounds(),
+            methods: Methods::new(),
+            scheme: "http".into(),
+        }
+    }
+
+    /// How many series there are at most: label sets with different statuses and
+    /// outcomes. 2,000 unless set. What there is no room for is counted together
+    /// as of the route [`OVERFLOW`](super::OVERFLOW), and how many label sets that
+    /// were is told by [`Snapshot::overflowed`].
+    ///
+    /// # Panics
+    ///
+    /// When it is 0, or more than a million.
+    pub fn max_series(self, max_series: usize) -> Self {
+        assert!(
+            (1..=1_000_000).contains(&max_series),
+            "a max_series of {max_series} is not possible: allowed is 1 to 1000000"
+        );
+        Self { max_series, ..self }
+    }
+
+    /// The upper bounds of the buckets for durations: 14, from 5 ms to 10 s, as
+    /// OpenTelemetry advises, unless set.
+    ///
+    /// # Panics
+    ///
+    /// When there is none or are more than 64, when one is less than a microsecond,
+    /// or not longer than the one before.
+    pub fn buckets(self, bounds: impl IntoIterator<Item = Duration>) -> Self {
+        let bounds = terms::bounds("buckets", bounds);
+        Self { bounds, ..self }
+    }
+
+    /// The same for streams: 14, from a second to a day, unless set.
+    ///
+    /// # Panics
+    ///
+    /// As [`buckets`](Self::buckets) does.
+    pub fn stream_buckets(self, bounds: impl IntoIterator<Item = Duration>) -> Self {
+        let stream_bounds = terms::bounds("stream_buckets", bounds);
+        Self {
+            stream_bounds,
+            ..self
+        }
+    }
+
+    /// The gRPC methods that are told apart when they are received; all others are
+    /// counted as [`OTHER`](super::OTHER). None unless set.
+    pub fn methods(self, methods: Methods) -> Self {
+        Self { methods, ..self }
+    }
+
+    /// How requests come: `http` unless set, for the label `url.scheme`, which no
+    /// server can tell that has a proxy before it.
+    pub fn scheme(self, scheme: &str) -> Self {
+        let scheme = scheme.into();
+        Self { scheme, ..self }
+    }
+
+    /// By another clock, as tests want it.
+    pub fn clock(self, clock: impl Clock) -> Self {
+        let watch = Watch::of(clock);
+        Self { watch, ..self }
+    }
+
+    /// The registry.
+    #[must_use]
+    pub fn build(self) -> Registry {
+        let terms = Terms {
+            watch: self.watch,
+            bounds: self.bounds,
+            stream_bounds: self.stream_bounds,
+            budget: Budget::of(self.max_series),
+            methods: self.methods,
+            scheme: self.scheme,
+            stripes: stripes(),
+        };
+        Registry {
+            table: Table::new(self.max_series, Arc::new(terms)),
+        }
+    }
+}
+
+fn stripes() -> usize {
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
+    threads.next_power_of_two().min(MAX_STRIPES)
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("max_series", &self.max_series)
+            .field("bounds", &self.bounds)
+            .field("stream_bounds", &self.stream_bounds)
+            .field("methods", &self.methods)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,295 @@
+//! The requests of one label set, as they are counted.
+
+use std::{
+    cell::Cell,
+    fmt, iter,
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError, Weak,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+};
+
+use super::{
+    durations::Durations,
+    histogram::Histogram,
+    labels::Labels,
+    outcome::{Cause, Outcome},
+    snapshot,
+    status::Status,
+    table::Table,
+    terms::Terms,
+};
+
+/// What came of a request: what its completion is counted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Key {
+    /// See [`Status::number`].
+    pub(super) status: u16,
+    pub(super) outcome: Outcome,
+    pub(super) cause: Cause,
+    pub(super) streamed: bool,
+}
+
+impl Key {
+    pub(super) fn new(
+        status: Option<Status>,
+        outcome: Outcome,
+        cause: Cause,
+        streamed: bool,
+    ) -> Self {
+        Self {
+            status: Status::number(status),
+            outcome,
+            cause,
+            streamed,
+        }
+    }
+
+    /// The same without its status: of these there are few.
+    fn without_status(self) -> Self {
+        Self { status: 0, ..self }
+    }
+}
+
+/// The requests of one label set. Threads count in stripes of their own, so that
+/// none waits for a cache line that another one writes to.
+#[derive(Debug)]
+pub(super) struct Series {
+    common: Arc<Common>,
+    stripes: Box<[OnceLock<Arc<Stripe>>]>,
+}
+
+/// What the stripes have in common.
+pub(super) struct Common {
+    pub(super) labels: Labels,
+    pub(super) terms: Arc<Terms>,
+    /// For which completions there is room.
+    keys: Mutex<Vec<Key>>,
+    /// Where those go for which there is none; nowhere if they come here.
+    beyond: Option<Weak<Table>>,
+}
+
+/// What some of the threads count. It is held by an [`Arc`] for each request, whose
+/// count of holders is theirs alone too.
+#[derive(Debug)]
+#[repr(align(64))]
+pub(super) struct Stripe {
+    pub(super) common: Arc<Common>,
+    started: AtomicU64,
+    /// Started here, and ended where those end for which there is no room.
+    moved: AtomicU64,
+    /// Until there was a response.
+    heads: Histogram,
+    completions: Chain,
+}
+
+/// Grows at its end, and is read without a lock. It is short: few statuses are
+/// ever seen of one route.
+type Chain = OnceLock<Box<Completion>>;
+
+#[derive(Debug)]
+struct Completion {
+    key: Key,
+    durations: Histogram,
+    next: Chain,
+}
+
+impl Series {
+    /// Without `beyond`, all completions end here, and none has a status.
+    pub(super) fn new(labels: Labels, terms: &Arc<Terms>, beyond: Option<Weak<Table>>) -> Self {
+        let common = Common {
+            labels,
+            terms: Arc::clone(terms),
+            keys: Mutex::default(),
+            beyond,
+        };
+        Self {
+            common: Arc::new(common),
+            stripes: (0..terms.stripes).map(|_| OnceLock::new()).collect(),
+        }
+    }
+
+    pub(super) fn labels(&self) -> &Labels {
+        &self.common.labels
+    }
+
+    /// The stripe of this thread.
+    #[inline]
+    pub(super) fn stripe(&self) -> &Arc<Stripe> {
+        // There is a power of two of them.
+        let nth = thread_number() & (self.stripes.len() - 1);
+        self.stripes[nth].get_or_init(|| Arc::new(Stripe::new(&self.common)))
+    }
+
+    /// What was counted. Completions are read before what was started, so that
+    /// never more has ended than has begun.
+    pub(super) fn read(&self) -> snapshot::Series {
+        let terms = &self.common.terms;
+        let mut heads = Durations::none(&terms.bounds);
+        let mut completions = Vec::new();
+        for stripe in self.stripes() {
+            heads.add(&stripe.heads.read(&terms.bounds));
+            stripe.read_completions(&mut completions);
+        }
+        let started = self.stripes().map(|it| it.started());
+        completions.sort_by_key(|completion: &snapshot::Completion| completion.key);
+        snapshot::Series {
+            labels: self.common.labels.clone(),
+            started: started.sum(),
+            heads,
+            completions,
+        }
+    }
+
+    fn stripes(&self) -> impl Iterator<Item = &Arc<Stripe>> {
+        self.stripes.iter().filter_map(OnceLock::get)
+    }
+}
+
+impl Stripe {
+    fn new(common: &Arc<Common>) -> Self {
+        Self {
+            common: Arc::clone(common),
+            started: AtomicU64::new(0),
+            moved: AtomicU64::new(0),
+            heads: Histogram::new(common.terms.bounds.len()),
+            completions: Chain::new(),
+        }
+    }
+
+    #[inline]
+    pub(super) fn start(&self) {
+        self.started.fetch_add(1, Ordering::Relaxed);
+    }
+
+    #[inline]
+    pub(super) fn head(&self, micros: u64) {
+        self.heads.record(&self.common.terms.bounds, micros);
+    }
+
+    #[inline]
+    pub(super) fn end(&self, key: Key, micros: u64) {
+        let known = self.known().find(|it| it.key == key);
+        match known.or_else(|| self.admit(key)) {
+            Some(completion) => self.record(completion, micros),
+            None => self.move_beyond(key, micros),
+        }
+    }
+
+    #[inline]
+    fn record(&self, completion: &Completion, micros: u64) {
+        let bounds = self.common.terms.bounds(completion.key.streamed);
+        completion.durations.record(bounds, micros);
+    }
+
+    /// Makes room for it, so that it is read before it has been seen.
+    pub(super) fn expect(&self, key: Key) {
+        self.admit(key);
+    }
+
+    /// What was started is what has ended, and what has not.
+    fn started(&self) -> u64 {
+        let moved = self.moved.load(Ordering::Acquire);
+        self.started.load(Ordering::Relaxed) - moved
+    }
+
+    fn known(&self) -> impl Iterator<Item = &Completion> {
+        let first = self.completions.get();
+        iter::successors(first, |it| it.next.get()).map(|it| &**it)
+    }
+
+    #[cold]
+    fn admit(&self, key: Key) -> Option<&Completion> {
+        let key = self.common.admitted(key)?;
+        let mut chain = &self.completions;
+        loop {
+            let found = chain.get_or_init(|| Box::new(Completion::new(key, &self.common)));
+            if found.key == key {
+                return Some(found);
+            }
+            chain = &found.next;
+        }
+    }
+
+    /// As if it had been beyond from the beginning.
+    #[cold]
+    fn move_beyond(&self, key: Key, micros: u64) {
+        let table = self.common.beyond.as_ref().and_then(Weak::upgrade);
+        // Without the registry nobody will ever read it.
+        if let Some(table) = table {
+            let stripe = table.overflow(self.common.labels.kind).stripe();
+            stripe.start();
+            stripe.end(key, micros);
+        }
+        self.moved.fetch_add(1, Ordering::Release);
+    }
+
+    fn read_completions(&self, into: &mut Vec<snapshot::Completion>) {
+        for completion in self.known() {
+            let bounds = self.common.terms.bounds(completion.key.streamed);
+            let durations = completion.durations.read(bounds);
+            match into.iter_mut().find(|it| it.key == completion.key) {
+                Some(same) => _ = same.durations.add(&durations),
+                None => into.push(snapshot::Completion {
+                    key: completion.key,
+                    durations,
+                }),
+            }
+        }
+    }
+}
+
+impl Completion {
+    fn new(key: Key, common: &Common) -> Self {
+        let bounds = common.terms.bounds(key.streamed);
+        Self {
+            key,
+            durations: Histogram::new(bounds.len()),
+            next: Chain::new(),
+        }
+    }
+}
+
+impl Common {
+    /// The key to count by, if there is room for it. The first was paid for when
+    /// the series was made.
+    fn admitted(&self, key: Key) -> Option<Key> {
+        if self.beyond.is_none() {
+            return Some(key.without_status());
+        }
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        if !keys.contains(&key) {
+            if !keys.is_empty() && !self.terms.budget.take() {
+                return None;
+            }
+            keys.push(key);
+        }
+        Some(key)
+    }
+}
+
+/// Numbers threads, in the order in which they come first.
+#[inline]
+fn thread_number() -> usize {
+    thread_local! {
+        static NUMBER: Cell<Option<usize>> = const { Cell::new(None) };
+    }
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    // Where the thread's own storage is gone already, any stripe will do.
+    let number = NUMBER.try_with(|number| {
+        number.get().unwrap_or_else(|| {
+            let next = NEXT.fetch_add(1, Ordering::Relaxed);
+            number.set(Some(next));
+            next
+        })
+    });
+    number.unwrap_or_default()
+}
+
+impl fmt::Debug for Common {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Common")
+            .field("labels", &self.labels)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,126 @@
+use std::{
+    fmt,
+    task::{Context, Poll},
+};
+
+use http::{Method, Request, Response};
+use http_body::Body;
+use tower_service::Service;
+
+use super::{
+    body::ResponseBody,
+    classify::Classify,
+    future::ResponseFuture,
+    registry::Registry,
+    route::{Route, Side},
+    span::{Allowed, Span},
+    unwind,
+};
+use crate::{limit::Exempt, refusal::BoxError};
+
+/// A service whose requests are counted; made by a [`RedLayer`](super::RedLayer).
+///
+/// Readiness is the inner service's; nothing is reserved in `poll_ready`.
+/// Clones count in the same registry.
+#[derive(Clone)]
+pub struct Red<S, C = (), R = (), X = ()> {
+    inner: S,
+    counted: Counted<C, R, X>,
+}
+
+/// How requests are counted.
+#[derive(Clone)]
+pub(super) struct Counted<C, R, X> {
+    pub(super) registry: Registry,
+    pub(super) side: Side,
+    pub(super) classify: C,
+    pub(super) route: R,
+    pub(super) exempt: X,
+}
+
+impl<S, C, R, X> Red<S, C, R, X> {
+    pub(super) fn new(inner: S, counted: Counted<C, R, X>) -> Self {
+        Self { inner, counted }
+    }
+
+    /// The service whose requests are counted.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The service whose requests are counted.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The service, without the counting.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S, B, D, C, R, X> Service<Request<B>> for Red<S, C, R, X>
+where
+    S: Service<Request<B>, Response = Response<D>, Error: 'static>,
+    D: Body<Error: Into<BoxError>>,
+    C: Classify + Clone,
+    R: Route<B>,
+    X: Exempt<Request<B>>,
+{
+    type Response = Response<ResponseBody<D, C>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future, C>;
+
+    #[inline]
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    #[inline]
+    fn call(&mut self, req: Request<B>) -> Self::Future {
+        let mut span = self.counted.start(&req);
+        let inner = unwind::or_else(&mut span, Span::panic, || self.inner.call(req));
+        ResponseFuture::new(inner, span)
+    }
+}
+
+impl<C, R, X> Counted<C, R, X> {
+    #[inline]
+    fn start<B>(&self, req: &Request<B>) -> Option<Span<C>>
+    where
+        C: Clone,
+        R: Route<B>,
+        X: Exempt<Request<B>>,
+    {
+        if self.exempt.is_exempt(req) {
+            return None;
+        }
+        let methods = &self.registry.terms().methods;
+        let (sought, streamed) = self.side.sought(req, self.route.route(req), methods);
+        let mut guard = self.registry.start(sought);
+        if streamed {
+            guard.stream();
+        }
+        Some(Span {
+            guard,
+            classify: self.classify.clone(),
+            body: allowed(req.method()),
+        })
+    }
+}
+
+fn allowed(method: &Method) -> Allowed {
+    match *method {
+        Method::HEAD => Allowed::None,
+        Method::CONNECT => Allowed::Errors,
+        _ => Allowed::Any,
+    }
+}
+
+impl<S: fmt::Debug, C, R, X> fmt::Debug for Red<S, C, R, X> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Red")
+            .field("inner", &self.inner)
+            .finish_non_exhaustive()
+    }
+}

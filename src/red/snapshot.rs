@@ -1,0 +1,170 @@
+//! What was counted, at one time.
+
+use super::{
+    durations::Durations,
+    labels::Labels,
+    outcome::{Cause, Outcome},
+    series::Key,
+    status::Status,
+};
+
+/// What was counted up to one time, in this process or in a fleet.
+///
+/// Of each series, and so of all together, what was started is what has ended and
+/// what is in flight. Counts are not all read in one instant, but none that has
+/// ended is missing among those that were started.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// In the order of their labels.
+    pub series: Vec<Series>,
+    /// About how many more label sets there were than there is room for. They are
+    /// counted together.
+    pub overflowed: u64,
+}
+
+/// The requests of one label set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Series {
+    /// What they have in common.
+    pub labels: Labels,
+    /// How many there were.
+    pub started: u64,
+    /// How long it took until there was a response, of those that had one.
+    pub heads: Durations,
+    /// What came of them.
+    pub completions: Vec<Completion>,
+}
+
+/// Requests of a series of which the same came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Completion {
+    pub(crate) key: Key,
+    /// How long it took until their end.
+    pub durations: Durations,
+}
+
+impl Snapshot {
+    /// The part of it that is about these.
+    pub fn only(&self, wanted: impl Fn(&Labels) -> bool) -> Self {
+        let series = self.series.iter().filter(|series| wanted(&series.labels));
+        Self {
+            series: series.cloned().collect(),
+            overflowed: self.overflowed,
+        }
+    }
+
+    /// The part of it that is about this route.
+    pub fn route(&self, route: &str) -> Self {
+        self.only(|labels| labels.route() == route)
+    }
+
+    /// How many requests were started.
+    pub fn started(&self) -> u64 {
+        self.series.iter().map(|series| series.started).sum()
+    }
+
+    /// How many have ended.
+    pub fn ended(&self) -> u64 {
+        self.series.iter().map(Series::ended).sum()
+    }
+
+    /// How many have not ended.
+    pub fn in_flight(&self) -> u64 {
+        self.series.iter().map(Series::in_flight).sum()
+    }
+
+    /// Of how many this came.
+    pub fn count(&self, outcome: Outcome) -> u64 {
+        let completions = self.completions();
+        let such = completions.filter(|(_, it)| it.outcome() == outcome);
+        such.map(|(_, it)| it.durations.count()).sum()
+    }
+
+    /// How many have failed; see [`Series::failed`].
+    pub fn failed(&self) -> u64 {
+        self.series.iter().map(Series::failed).sum()
+    }
+
+    /// How long requests took until their end, streams aside; `None` if none has
+    /// ended, or if their histograms have different bounds.
+    pub fn durations(&self) -> Option<Durations> {
+        let prompt = self.completions().filter(|(_, it)| !it.is_streamed());
+        together(prompt.map(|(_, it)| &it.durations))
+    }
+
+    /// How long it took until there was a response; `None` if there was none.
+    pub fn heads(&self) -> Option<Durations> {
+        together(self.series.iter().map(|series| &series.heads))
+    }
+
+    /// All completions, with the labels of their series.
+    pub fn completions(&self) -> impl Iterator<Item = (&Labels, &Completion)> {
+        self.series.iter().flat_map(|series| {
+            let completions = series.completions.iter();
+            completions.map(|completion| (&series.labels, completion))
+        })
+    }
+}
+
+fn together<'a>(mut durations: impl Iterator<Item = &'a Durations>) -> Option<Durations> {
+    let mut all = durations.next()?.clone();
+    durations.all(|one| all.add(one)).then_some(all)
+}
+
+impl Series {
+    /// How many have ended.
+    pub fn ended(&self) -> u64 {
+        self.completions.iter().map(|it| it.durations.count()).sum()
+    }
+
+    /// How many have not ended.
+    pub fn in_flight(&self) -> u64 {
+        self.started.saturating_sub(self.ended())
+    }
+
+    /// How many have failed: [`Outcome::is_failure`], and of those that were sent
+    /// [`Outcome::ClientError`] too, for an error of ours is one.
+    pub fn failed(&self) -> u64 {
+        let ours = self.labels.kind().is_client();
+        let failure = |it: &&Completion| {
+            it.outcome().is_failure() || (ours && it.outcome() == Outcome::ClientError)
+        };
+        let failures = self.completions.iter().filter(failure);
+        failures.map(|it| it.durations.count()).sum()
+    }
+}
+
+impl Completion {
+    /// What came of them.
+    pub fn outcome(&self) -> Outcome {
+        self.key.outcome
+    }
+
+    /// The status of the answer, if there was one.
+    pub fn status(&self) -> Option<Status> {
+        Status::numbered(self.key.status)
+    }
+
+    /// What ended them.
+    pub fn cause(&self) -> Cause {
+        self.key.cause
+    }
+
+    /// Whether they were streams, of which the end is not the answer's.
+    pub fn is_streamed(&self) -> bool {
+        self.key.streamed
+    }
+
+    /// What kind of error it was, for the label `error.type` of semantic
+    /// conventions; `None` where it was none.
+    pub fn error_type(&self) -> Option<String> {
+        match self.key.cause.as_str() {
+            Some(name) => Some(name.into()),
+            None if self.key.outcome == Outcome::Ok => None,
+            None => self.status().map(|status| status.to_string()),
+        }
+    }
+}

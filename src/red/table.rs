@@ -1,0 +1,121 @@
+//! All series of a registry, found without a lock.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, OnceLock, PoisonError, Weak},
+};
+
+use ahash::RandomState;
+
+use super::{
+    labels::{Kind, Sought},
+    series::Series,
+    terms::Terms,
+};
+
+/// All series of a registry: a hash table that nothing is ever taken out of, so
+/// that to look into it takes no lock, and of which half is always empty.
+pub(super) struct Table {
+    slots: Box<[OnceLock<Slot>]>,
+    hasher: RandomState,
+    /// Held by whoever adds one.
+    adding: Mutex<()>,
+    overflow: [OnceLock<Series>; Kind::ALL.len()],
+    terms: Arc<Terms>,
+    myself: Weak<Self>,
+}
+
+struct Slot {
+    hash: u64,
+    series: Series,
+}
+
+impl Table {
+    /// Has room for so many.
+    pub(super) fn new(series: usize, terms: Arc<Terms>) -> Arc<Self> {
+        let slots = (series * 2).next_power_of_two();
+        Arc::new_cyclic(|myself| Self {
+            slots: (0..slots).map(|_| OnceLock::new()).collect(),
+            hasher: RandomState::new(),
+            adding: Mutex::default(),
+            overflow: Default::default(),
+            terms,
+            myself: Weak::clone(myself),
+        })
+    }
+
+    /// The series with these labels, made if there is room for it.
+    #[inline]
+    pub(super) fn series(&self, sought: Sought<'_>) -> &Series {
+        let hash = self.hasher.hash_one(sought);
+        match self.find(hash, sought) {
+            Ok(series) => series,
+            Err(_) => self.add(hash, sought),
+        }
+    }
+
+    /// It, or the empty slot where it would be.
+    #[inline]
+    fn find(&self, hash: u64, sought: Sought<'_>) -> Result<&Series, usize> {
+        let mut nth = hash as usize & (self.slots.len() - 1);
+        while let Some(slot) = self.slots[nth].get() {
+            if slot.hash == hash && slot.series.labels().as_sought() == sought {
+                return Ok(&slot.series);
+            }
+            nth = (nth + 1) & (self.slots.len() - 1);
+        }
+        Err(nth)
+    }
+
+    #[cold]
+    fn add(&self, hash: u64, sought: Sought<'_>) -> &Series {
+        // A flood of what has no room does not queue up here.
+        if self.terms.budget.is_spent() {
+            return self.refuse(hash, sought.kind);
+        }
+        let _adding = self.adding.lock().unwrap_or_else(PoisonError::into_inner);
+        let nth = match self.find(hash, sought) {
+            Ok(series) => return series,
+            Err(nth) => nth,
+        };
+        if !self.terms.budget.take() {
+            return self.refuse(hash, sought.kind);
+        }
+        let beyond = Some(Weak::clone(&self.myself));
+        let make = || Series::new(sought.to_labels(), &self.terms, beyond);
+        let slot = self.slots[nth].get_or_init(|| Slot {
+            hash,
+            series: make(),
+        });
+        &slot.series
+    }
+
+    fn refuse(&self, hash: u64, kind: Kind) -> &Series {
+        self.terms.budget.refuse(hash);
+        self.overflow(kind)
+    }
+
+    /// Where requests of this kind are counted for which there is no room.
+    pub(super) fn overflow(&self, kind: Kind) -> &Series {
+        let make = || Series::new(Sought::overflow(kind).to_labels(), &self.terms, None);
+        self.overflow[kind as usize].get_or_init(make)
+    }
+
+    /// All there are, in no order.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Series> {
+        let slots = self.slots.iter().filter_map(OnceLock::get);
+        let overflow = self.overflow.iter().filter_map(OnceLock::get);
+        slots.map(|slot| &slot.series).chain(overflow)
+    }
+
+    pub(super) fn terms(&self) -> &Arc<Terms> {
+        &self.terms
+    }
+}
+
+impl fmt::Debug for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let labels = self.all().map(Series::labels);
+        f.debug_list().entries(labels).finish()
+    }
+}

@@ -1,0 +1,93 @@
+//! What all series of a registry have in common.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use super::{budget::Budget, methods::Methods};
+use crate::clock::{Clock, Monotonic, Tick, ticks};
+
+/// What all series of a registry have in common.
+pub(super) struct Terms {
+    pub(super) watch: Watch,
+    /// Upper bounds in microseconds.
+    pub(super) bounds: Arc<[u64]>,
+    /// The same for streams, which last longer.
+    pub(super) stream_bounds: Arc<[u64]>,
+    pub(super) budget: Budget,
+    pub(super) methods: Methods,
+    pub(super) scheme: Arc<str>,
+    /// How many parts a series is counted in: a power of two.
+    pub(super) stripes: usize,
+}
+
+impl Terms {
+    #[inline]
+    pub(super) fn now(&self) -> Tick {
+        self.watch.now()
+    }
+
+    pub(super) fn bounds(&self, streamed: bool) -> &Arc<[u64]> {
+        if streamed {
+            &self.stream_bounds
+        } else {
+            &self.bounds
+        }
+    }
+}
+
+/// Where the time is read from. The usual clock is not asked by way of a pointer.
+pub(super) enum Watch {
+    Monotonic(Monotonic),
+    Other(Box<dyn Fn() -> Tick + Send + Sync>),
+}
+
+impl Watch {
+    pub(super) fn of(clock: impl Clock) -> Self {
+        Self::Other(Box::new(move || clock.now()))
+    }
+
+    #[inline]
+    fn now(&self) -> Tick {
+        match self {
+            Self::Monotonic(clock) => clock.now(),
+            Self::Other(now) => now(),
+        }
+    }
+}
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Watch").field(&self.now()).finish()
+    }
+}
+
+/// What OpenTelemetry's semantic conventions advise for durations of requests
+/// (<https://opentelemetry.io/docs/specs/semconv/http/http-metrics/>), in
+/// milliseconds.
+const BOUNDS: [u64; 14] = [
+    5, 10, 25, 50, 75, 100, 250, 500, 750, 1_000, 2_500, 5_000, 7_500, 10_000,
+];
+
+/// Of streams, in seconds: up to a day.
+const STREAM_BOUNDS: [u64; 14] = [
+    1, 2, 5, 10, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 21_600, 86_400,
+];
+
+pub(super) fn default_bounds() -> Arc<[u64]> {
+    BOUNDS.iter().map(|ms| ms * 1_000).collect()
+}
+
+pub(super) fn default_stream_bounds() -> Arc<[u64]> {
+    STREAM_BOUNDS.iter().map(|secs| secs * 1_000_000).collect()
+}
+
+/// Whole microseconds, which have to be more than those before.
+pub(super) fn bounds(field: &str, bounds: impl IntoIterator<Item = Duration>) -> Arc<[u64]> {
+    let bounds: Arc<[u64]> = bounds.into_iter().map(ticks).collect();
+    let rising = bounds.windows(2).all(|pair| pair[0] < pair[1]);
+    assert!(
+        rising && (1..=64).contains(&bounds.len()) && bounds[0] > 0,
+        "{field} of {bounds:?} us is not possible: allowed are 1 to 64 durations of at least a \
+         microsecond, each longer than the one before"
+    );
+    bounds
+}
