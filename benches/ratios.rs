@@ -15,7 +15,7 @@ use workload::{
     keys::Order,
     ours,
     pair::{Pair, Report},
-    peers, rules,
+    peers, red, rules,
     side::Side,
     stack::{self, Front},
 };
@@ -32,6 +32,33 @@ fn main() {
     other_layers(&report);
     deadlines_kept(&report);
     deadlines_passed_on(&report);
+    requests_counted(&report);
+}
+
+/// What it adds to a request to count it, up to the end of its body.
+fn requests_counted(report: &Report) {
+    // The peer keeps house in a task.
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let _entered = runtime.enter();
+    let pair = |what, against| Pair {
+        bare: Some(red::bare),
+        ..Pair::new(what, against)
+    };
+    let counted = "axum router, counted";
+    let peer = Pair {
+        target: Some(0.35),
+        ..pair(counted, "axum-prometheus")
+    };
+    report.row(peer, || (red::ours(), red::axum_prometheus()));
+    report.row(pair(counted, "a layer that does nothing"), || {
+        (red::ours(), red::nothing())
+    });
+    // The same number of requests in each of two threads, and in one alone.
+    let alone = Pair {
+        target: Some(1.3),
+        ..pair("axum router, counted, 2 threads", "1 thread")
+    };
+    report.row_of_threads(alone, red::ours);
 }
 
 /// What it adds to a call to pass its deadline on.

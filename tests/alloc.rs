@@ -6,9 +6,17 @@
 #![allow(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 use std::{
-    alloc::System, convert::Infallible, future::ready, net::SocketAddr, sync::Arc, time::Duration,
+    alloc::System,
+    convert::Infallible,
+    future::ready,
+    net::SocketAddr,
+    sync::Arc,
+    task::{Context, Poll},
+    thread,
+    time::Duration,
 };
 
+use axum::{Router, body::Body, routing::get};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{Request, Response, StatusCode};
@@ -21,11 +29,12 @@ use sluicegate::{
         All, Check, Counts, FixedWindow, Keyed, LeakyBucket, Local, Quota, RateLimitLayer, Rule,
         SlidingWindow, TokenBucket, Word,
     },
+    red::{self, RedLayer},
     refusal::{Answer, Headers},
 };
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use tokio::runtime::Runtime;
-use tower::{Layer, Service, service_fn};
+use tower::{Layer, Service, layer::layer_fn, service_fn};
 
 #[global_allocator]
 static HEAP: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -62,6 +71,8 @@ fn main() {
     a_layer_adds_no_allocation_to_what_it_admits();
     a_deadline_takes_at_most_two_allocations_and_none_is_free();
     a_deadline_takes_at_most_256_bytes_beside_the_inner_future();
+    counting_a_request_takes_no_allocation_but_the_body_that_axum_boxes();
+    a_series_takes_at_most_a_kibibyte();
     a_table_takes_24_bytes_for_each_key_and_never_more();
 }
 
@@ -209,6 +220,78 @@ fn a_deadline_takes_at_most_256_bytes_beside_the_inner_future() {
         "a deadline takes {} bytes beside the inner future",
         outer - inner
     );
+}
+
+/// Sends whole requests to an axum router that has been asked before.
+fn routed(router: Router) -> usize {
+    // As a server does, so that layers are not put on anew for each request.
+    let mut router = router.with_state(());
+    let mut ask = || {
+        let request = Request::get("/orders/7").body(Body::empty()).unwrap();
+        let response = router.call(request).now_or_never().unwrap().unwrap();
+        let whole = response.into_body().collect().now_or_never().unwrap();
+        assert_eq!(whole.unwrap().to_bytes(), "x");
+    };
+    ask();
+    allocations(|| (0..100).for_each(|_| ask()))
+}
+
+/// axum boxes the body of any layer that has one of its own.
+fn counting_a_request_takes_no_allocation_but_the_body_that_axum_boxes() {
+    let router = || Router::new().route("/orders/{id}", get(|| async { "x" }));
+    let metrics = red::Registry::new();
+    let counted = routed(router().layer(RedLayer::server(&metrics)));
+    let idle = routed(router().layer(layer_fn(Idle)));
+    assert_eq!(counted, idle + 100, "of a hundred requests");
+    assert_eq!(metrics.snapshot().count(red::Outcome::Ok), 101);
+}
+
+/// An axum layer that does nothing.
+#[derive(Clone)]
+struct Idle<S>(S);
+
+impl<S: Service<R>, R> Service<R> for Idle<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, req: R) -> S::Future {
+        self.0.call(req)
+    }
+}
+
+/// Each with the threads of this machine counting in it, and one status.
+fn a_series_takes_at_most_a_kibibyte() {
+    const SERIES: isize = 1_000;
+    let metrics = red::Registry::new();
+    let layer = RedLayer::client(&metrics);
+    let answer =
+        || service_fn(|_: Request<()>| ready(Ok::<_, Infallible>(Response::new(Body::empty()))));
+    let ask_all = || {
+        let mut client = layer.layer(answer());
+        for n in 0..SERIES {
+            let request = Request::get(format!("http://host-{n}.example/"))
+                .body(())
+                .unwrap();
+            client.call(request).now_or_never().unwrap().unwrap();
+        }
+    };
+    let threads = || thread::available_parallelism().unwrap().get();
+    let (taken, ()) = growth(|| {
+        thread::scope(|scope| {
+            for _ in 0..threads() {
+                scope.spawn(ask_all).join().unwrap();
+            }
+        });
+    });
+    assert_eq!(metrics.snapshot().series.len(), SERIES as usize);
+    let each = taken / SERIES;
+    println!("a series takes {each} bytes, with {} threads", threads());
+    assert!(each <= 1_024, "{each} bytes with {} threads", threads());
 }
 
 fn a_table_takes_24_bytes_for_each_key_and_never_more() {

@@ -39,10 +39,25 @@ impl Report {
 
     /// Writes a row, unless nobody wants it: then nothing is made.
     pub(crate) fn row(&self, pair: Pair<'_>, sides: impl FnOnce() -> (Side, Side)) {
+        if self.wants(&pair) {
+            println!("{}", pair.compare(sides()));
+        }
+    }
+
+    fn wants(&self, pair: &Pair<'_>) -> bool {
         let name = format!("{} against {}", pair.what, pair.against);
         let wanted = |word: &String| name.contains(word.as_str());
-        if self.wanted.is_empty() || self.wanted.iter().any(wanted) {
-            println!("{}", pair.compare(sides()));
+        self.wanted.is_empty() || self.wanted.iter().any(wanted)
+    }
+}
+
+impl Report {
+    /// Writes a row about the same side asked by two threads at once, and by one
+    /// alone.
+    pub(crate) fn row_of_threads(&self, pair: Pair<'_>, side: fn() -> Side) {
+        let pair = pair.long(Duration::from_millis(10));
+        if self.wants(&pair) {
+            println!("{}", pair.compare_threads(&side()));
         }
     }
 }
@@ -75,21 +90,29 @@ impl<'a> Pair<'a> {
     fn compare(self, (left, right): (Side, Side)) -> Row<'a> {
         let count = self.enough(&left).max(self.enough(&right));
         let bare = self.bare.map(|make| make());
-        let rounds: Vec<_> = (0..self.rounds)
-            .map(|round| {
-                let bare = bare
-                    .as_ref()
-                    .map_or(0.0, |bare| self.time(bare, round, count));
-                let (left, right) = self.round(round, count, &left, &right);
-                (left - bare, right - bare)
-            })
-            .collect();
-        Row {
-            ratios: quartiles(rounds.iter().map(|(left, right)| left / right)),
-            left: quartiles(rounds.iter().map(|(left, _)| *left))[1],
-            right: quartiles(rounds.iter().map(|(_, right)| *right))[1],
-            pair: self,
-        }
+        let rounds = (0..self.rounds).map(|round| {
+            let bare = bare.as_ref();
+            let bare = bare.map_or(0.0, |bare| self.time(bare, round, count));
+            let (left, right) = self.round(round, count, &left, &right);
+            (left - bare, right - bare)
+        });
+        Row::of(rounds.collect(), self)
+    }
+
+    /// Two threads have their own bare side taken off, which they share too.
+    fn compare_threads(self, side: &Side) -> Row<'a> {
+        let count = self.enough(side);
+        let bare = self.bare.map(|make| make());
+        let rounds = (0..self.rounds).map(|round| {
+            let [one, two] = [1, 2].map(|threads| {
+                let pair = Pair { threads, ..self };
+                let bare = bare.as_ref();
+                let bare = bare.map_or(0.0, |bare| pair.time(bare, round, count));
+                pair.time(side, round, count) - bare
+            });
+            (two, one)
+        });
+        Row::of(rounds.collect(), self)
     }
 
     /// How many decisions take a side a turn.
@@ -126,6 +149,18 @@ struct Row<'a> {
     left: f64,
     right: f64,
     ratios: [f64; 3],
+}
+
+impl<'a> Row<'a> {
+    /// Of nanoseconds in each round.
+    fn of(rounds: Vec<(f64, f64)>, pair: Pair<'a>) -> Self {
+        Self {
+            ratios: quartiles(rounds.iter().map(|(left, right)| left / right)),
+            left: quartiles(rounds.iter().map(|(left, _)| *left))[1],
+            right: quartiles(rounds.iter().map(|(_, right)| *right))[1],
+            pair,
+        }
+    }
 }
 
 impl fmt::Display for Row<'_> {

@@ -70,9 +70,9 @@ pub(super) struct Common {
 }
 
 /// What some of the threads count. It is held by an [`Arc`] for each request, whose
-/// count of holders is theirs alone too.
+/// count of holders is theirs alone too: the thread that comes first makes it, so
+/// its neighbours in memory are mostly of that thread.
 #[derive(Debug)]
-#[repr(align(64))]
 pub(super) struct Stripe {
     pub(super) common: Arc<Common>,
     started: AtomicU64,
