@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{
     labels::Labels,
+    mark::Slot,
     outcome::{Cause, Outcome},
     series::{Key, Stripe},
     status::Status,
@@ -16,6 +17,8 @@ use crate::clock::Tick;
 #[derive(Debug)]
 pub(super) struct Guard {
     stripe: Arc<Stripe>,
+    /// Where the route is told, if that is not known yet.
+    slot: Option<Slot>,
     began: Tick,
     headed: bool,
     streamed: bool,
@@ -29,9 +32,25 @@ impl Guard {
         Self {
             began: stripe.common.terms.now(),
             stripe: Arc::clone(stripe),
+            slot: None,
             headed: false,
             streamed: false,
             ended: false,
+        }
+    }
+
+    /// Expects to be told the route.
+    pub(super) fn slot(&mut self) -> &Slot {
+        self.slot.get_or_insert_with(|| Slot::new(&self.stripe))
+    }
+
+    /// Goes where the request is counted, if it was told.
+    #[inline]
+    pub(super) fn settle(&mut self) {
+        let routed = self.slot.as_ref().and_then(Slot::routed);
+        if let Some(routed) = routed {
+            self.stripe = Arc::clone(routed);
+            self.slot = None;
         }
     }
 
@@ -47,6 +66,7 @@ impl Guard {
     /// There is a response. Answers what the time is.
     #[inline]
     pub(super) fn head(&mut self) -> Tick {
+        self.settle();
         let now = self.stripe.common.terms.now();
         self.stripe.head(now.saturating_sub(self.began));
         self.headed = true;
@@ -70,12 +90,14 @@ impl Guard {
         cause: Cause,
     ) {
         self.ended = true;
+        self.settle();
         let key = Key::new(status, outcome, cause, self.streamed);
         self.stripe.end(key, now.saturating_sub(self.began));
     }
 
     /// Nobody waited for its end.
     fn cancel(&mut self) {
+        self.settle();
         let cause = if self.headed {
             Cause::DroppedInBody
         } else {

@@ -1,5 +1,6 @@
 use std::fmt;
 
+use http::Request;
 use tower_layer::Layer;
 
 use super::{
@@ -36,6 +37,7 @@ impl RedLayer {
         let counted = Counted {
             registry: registry.clone(),
             side,
+            outside: false,
             classify: (),
             route: (),
             exempt: (),
@@ -51,6 +53,7 @@ impl<C, R, X> RedLayer<C, R, X> {
         let Counted {
             registry,
             side,
+            outside,
             route,
             exempt,
             ..
@@ -58,6 +61,7 @@ impl<C, R, X> RedLayer<C, R, X> {
         let counted = Counted {
             registry,
             side,
+            outside,
             classify,
             route,
             exempt,
@@ -65,12 +69,17 @@ impl<C, R, X> RedLayer<C, R, X> {
         RedLayer { counted }
     }
 
-    /// Which route a request of HTTP is on: any [`Route`](super::Route), such as a
-    /// function. gRPC has its methods instead.
-    pub fn route<R2>(self, route: R2) -> RedLayer<C, R2, X> {
+    /// Which route a request of HTTP is on, for who knows better than axum or a
+    /// [`Template`](super::Template); see [`Route`](super::Route). gRPC has its
+    /// methods instead.
+    pub fn route<B, F>(self, route: F) -> RedLayer<C, F, X>
+    where
+        F: Fn(&Request<B>) -> Option<&str>,
+    {
         let Counted {
             registry,
             side,
+            outside,
             classify,
             exempt,
             ..
@@ -78,11 +87,20 @@ impl<C, R, X> RedLayer<C, R, X> {
         let counted = Counted {
             registry,
             side,
+            outside,
             classify,
             route,
             exempt,
         };
         RedLayer { counted }
+    }
+
+    /// The layer is outside of a router, so that no route has matched yet when a
+    /// request comes: a [`MarkRouteLayer`](super::MarkRouteLayer) inside of it tells
+    /// which. Until then, and if nobody tells, it is [`UNMATCHED`](super::UNMATCHED).
+    pub fn outside(mut self) -> Self {
+        self.counted.outside = true;
+        self
     }
 
     /// Which requests are not counted, such as those for the metrics.
@@ -90,6 +108,7 @@ impl<C, R, X> RedLayer<C, R, X> {
         let Counted {
             registry,
             side,
+            outside,
             classify,
             route,
             ..
@@ -97,6 +116,7 @@ impl<C, R, X> RedLayer<C, R, X> {
         let counted = Counted {
             registry,
             side,
+            outside,
             classify,
             route,
             exempt,

@@ -10,6 +10,7 @@ mod guard;
 mod histogram;
 mod labels;
 mod layer;
+mod mark;
 mod methods;
 mod outcome;
 mod registry;
@@ -31,6 +32,7 @@ pub use self::{
     durations::Durations,
     labels::{Kind, Labels, OTHER, OVERFLOW, UNMATCHED},
     layer::RedLayer,
+    mark::{MarkRoute, MarkRouteLayer},
     methods::Methods,
     outcome::{Cause, Outcome},
     registry::{Builder, Registry},

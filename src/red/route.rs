@@ -12,8 +12,8 @@ use crate::refusal::is_grpc;
 ///
 /// What it says becomes a label, so there must be few: the template of a route,
 /// never a path. Unless set, it is what axum has matched (with the feature
-/// `axum`), or a [`Template`] among the request's extensions. A closure that
-/// knows better looks at the request:
+/// `axum`), or a [`Template`] among the request's extensions. A closure or function
+/// that knows better looks at the request:
 ///
 /// ```
 /// use http::Request;

@@ -12,7 +12,7 @@ use std::{
 use super::{
     durations::Durations,
     histogram::Histogram,
-    labels::Labels,
+    labels::{Labels, Sought},
     outcome::{Cause, Outcome},
     snapshot,
     status::Status,
@@ -76,7 +76,7 @@ pub(super) struct Common {
 pub(super) struct Stripe {
     pub(super) common: Arc<Common>,
     started: AtomicU64,
-    /// Started here, and ended where those end for which there is no room.
+    /// Started here, and counted elsewhere since.
     moved: AtomicU64,
     /// Until there was a response.
     heads: Histogram,
@@ -211,17 +211,30 @@ impl Stripe {
         }
     }
 
-    /// As if it had been beyond from the beginning.
+    /// One that was started here is counted there, as if it had been from the
+    /// beginning. Nowhere if the registry is gone: nobody will ever read it.
+    fn moved(&self, to: impl FnOnce(&Table) -> Arc<Self>) -> Option<Arc<Self>> {
+        let table = self.common.beyond.as_ref().and_then(Weak::upgrade)?;
+        let stripe = to(&table);
+        stripe.start();
+        self.moved.fetch_add(1, Ordering::Release);
+        Some(stripe)
+    }
+
     #[cold]
     fn move_beyond(&self, key: Key, micros: u64) {
-        let table = self.common.beyond.as_ref().and_then(Weak::upgrade);
-        // Without the registry nobody will ever read it.
-        if let Some(table) = table {
-            let stripe = table.overflow(self.common.labels.kind).stripe();
-            stripe.start();
-            stripe.end(key, micros);
+        let kind = self.common.labels.kind;
+        let beyond = self.moved(|table| Arc::clone(table.overflow(kind).stripe()));
+        if let Some(beyond) = beyond {
+            beyond.end(key, micros);
         }
-        self.moved.fetch_add(1, Ordering::Release);
+    }
+
+    /// Moves one to the series of this route.
+    pub(super) fn moved_to(&self, route: &str) -> Option<Arc<Self>> {
+        let labels = self.common.labels.as_sought();
+        let sought = Sought { route, ..labels };
+        self.moved(|table| Arc::clone(table.series(sought).stripe()))
     }
 
     fn read_completions(&self, into: &mut Vec<snapshot::Completion>) {

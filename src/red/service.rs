@@ -11,6 +11,7 @@ use super::{
     body::ResponseBody,
     classify::Classify,
     future::ResponseFuture,
+    labels::UNMATCHED,
     registry::Registry,
     route::{Route, Side},
     span::{Allowed, Span},
@@ -33,6 +34,7 @@ pub struct Red<S, C = (), R = (), X = ()> {
 pub(super) struct Counted<C, R, X> {
     pub(super) registry: Registry,
     pub(super) side: Side,
+    pub(super) outside: bool,
     pub(super) classify: C,
     pub(super) route: R,
     pub(super) exempt: X,
@@ -77,8 +79,8 @@ where
     }
 
     #[inline]
-    fn call(&mut self, req: Request<B>) -> Self::Future {
-        let mut span = self.counted.start(&req);
+    fn call(&mut self, mut req: Request<B>) -> Self::Future {
+        let mut span = self.counted.start(&mut req);
         let inner = unwind::or_else(&mut span, Span::panic, || self.inner.call(req));
         ResponseFuture::new(inner, span)
     }
@@ -86,7 +88,7 @@ where
 
 impl<C, R, X> Counted<C, R, X> {
     #[inline]
-    fn start<B>(&self, req: &Request<B>) -> Option<Span<C>>
+    fn start<B>(&self, req: &mut Request<B>) -> Option<Span<C>>
     where
         C: Clone,
         R: Route<B>,
@@ -95,11 +97,16 @@ impl<C, R, X> Counted<C, R, X> {
         if self.exempt.is_exempt(req) {
             return None;
         }
+        let route = self.route.route(req);
         let methods = &self.registry.terms().methods;
-        let (sought, streamed) = self.side.sought(req, self.route.route(req), methods);
+        let (sought, streamed) = self.side.sought(req, route, methods);
+        let told_later = self.outside && sought.route == UNMATCHED;
         let mut guard = self.registry.start(sought);
         if streamed {
             guard.stream();
+        }
+        if told_later {
+            req.extensions_mut().insert(guard.slot().clone());
         }
         Some(Span {
             guard,

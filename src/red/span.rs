@@ -1,7 +1,10 @@
 //! A request from its beginning to its end, as HTTP has it.
 
 use bytes::Buf;
-use http::{HeaderMap, HeaderName, Response, StatusCode, header::CONTENT_TYPE};
+use http::{
+    HeaderMap, HeaderName, Response, StatusCode,
+    header::{CONTENT_LENGTH, CONTENT_TYPE},
+};
 use http_body::{Body, Frame};
 
 use super::{
@@ -57,7 +60,8 @@ impl<C: Classify> Span<C> {
         if is_event_stream(response.headers()) {
             self.guard.stream();
         }
-        let whole = self.is_whole(response);
+        let left = self.length(response);
+        let whole = left == Some(0) || self.is_whole(response);
         let refusal = response.extensions().get::<Refusal>();
         let rest = Rest {
             status: self.status(response),
@@ -70,7 +74,6 @@ impl<C: Classify> Span<C> {
             rest.end(Some(now));
             return None;
         }
-        let left = response.body().size_hint().exact();
         Some(Rest { left, ..rest })
     }
 
@@ -88,6 +91,17 @@ impl<C: Classify> Span<C> {
             || response.body().is_end_stream()
     }
 
+    /// How many bytes a server sends before it asks for no more. Of gRPC the trailers
+    /// are still to come then.
+    fn length<B: Body>(&self, response: &Response<B>) -> Option<u64> {
+        if self.guard.labels().kind().is_grpc() {
+            return None;
+        }
+        let said = response.headers().get(CONTENT_LENGTH);
+        let said = said.and_then(|length| length.to_str().ok()?.parse().ok());
+        said.or_else(|| response.body().size_hint().exact())
+    }
+
     /// A gRPC status among the headers counts if nothing follows, or nothing better.
     fn status<B>(&self, response: &Response<B>) -> Option<Status> {
         if !self.guard.labels().kind().is_grpc() {
@@ -103,7 +117,8 @@ impl<C: Classify> Span<C> {
     }
 
     /// There is an error instead of a response.
-    pub(super) fn fail<E: 'static>(self, error: &E) {
+    pub(super) fn fail<E: 'static>(mut self, error: &E) {
+        self.guard.settle();
         let ended = Ended::failed(self.guard.labels(), None, Cause::Error);
         let (outcome, cause) = told(&self.classify, ended.refused(reason_in(error)));
         self.guard.end(None, outcome, cause);

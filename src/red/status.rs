@@ -88,7 +88,7 @@ impl Status {
     pub(super) fn numbered(number: u16) -> Option<Self> {
         match number {
             0 => None,
-            ..GRPC_FROM => Some(Self::Http(number)),
+            1..GRPC_FROM => Some(Self::Http(number)),
             _ => {
                 let code = u8::try_from(number - GRPC_FROM).unwrap_or(grpc::OTHER);
                 Some(Self::Grpc(code.min(grpc::OTHER)))

@@ -2,4 +2,8 @@
 
 mod support;
 
+mod crowd;
+mod grpc;
+mod labels;
 mod law;
+mod servers;

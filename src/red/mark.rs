@@ -1,0 +1,141 @@
+//! Telling the route to a layer outside of the router.
+
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+    task::{Context, Poll},
+};
+
+use http::Request;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::{route::Route, series::Stripe};
+
+/// Where a layer outside of the router is told which route has matched. It is
+/// among the extensions of a request.
+#[derive(Clone, Debug)]
+pub(super) struct Slot(Arc<Halves>);
+
+#[derive(Debug)]
+struct Halves {
+    unmatched: Arc<Stripe>,
+    routed: OnceLock<Arc<Stripe>>,
+}
+
+impl Slot {
+    pub(super) fn new(unmatched: &Arc<Stripe>) -> Self {
+        Self(Arc::new(Halves {
+            unmatched: Arc::clone(unmatched),
+            routed: OnceLock::new(),
+        }))
+    }
+
+    /// Where the request is counted, once its route is known.
+    pub(super) fn routed(&self) -> Option<&Arc<Stripe>> {
+        self.0.routed.get()
+    }
+
+    /// From now on the request is counted as of this route, as if it had been from
+    /// the beginning. The first word counts.
+    fn mark(&self, route: &str) {
+        let Halves { unmatched, routed } = &*self.0;
+        let make = || unmatched.moved_to(route);
+        routed.get_or_init(|| make().unwrap_or_else(|| Arc::clone(unmatched)));
+    }
+}
+
+/// Tells a [`RedLayer`](super::RedLayer) outside of a router which route has
+/// matched. It goes inside of the router, where that is known; the other one has
+/// to expect it: [`RedLayer::outside`](super::RedLayer::outside).
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// use axum::{Router, body::Body, routing::get};
+/// use http::Request;
+/// use sluicegate::red::{MarkRouteLayer, RedLayer, Registry};
+/// use tower::{Layer, ServiceExt};
+///
+/// let router: Router = Router::new()
+///     .route("/orders/{id}", get(|| async { "a book" }))
+///     .route_layer(MarkRouteLayer::new());
+///
+/// let metrics = Registry::new();
+/// let app = RedLayer::server(&metrics).outside().layer(router);
+/// let request = Request::get("/orders/7").body(Body::empty()).unwrap();
+/// drop(app.oneshot(request).await);
+/// assert_eq!(metrics.snapshot().route("/orders/{id}").started(), 1);
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+#[must_use]
+pub struct MarkRouteLayer<R = ()> {
+    route: R,
+}
+
+impl MarkRouteLayer {
+    /// Tells what axum has matched (with the feature `axum`).
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl<R> MarkRouteLayer<R> {
+    /// Which route a request is on, for who knows better; see [`Route`].
+    pub fn route<B, F>(self, route: F) -> MarkRouteLayer<F>
+    where
+        F: Fn(&Request<B>) -> Option<&str>,
+    {
+        MarkRouteLayer { route }
+    }
+}
+
+impl<S, R: Clone> Layer<S> for MarkRouteLayer<R> {
+    type Service = MarkRoute<S, R>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        let route = self.route.clone();
+        MarkRoute { inner, route }
+    }
+}
+
+/// A service on a route; made by a [`MarkRouteLayer`].
+///
+/// Readiness is the inner service's; nothing is reserved in `poll_ready`.
+#[derive(Clone)]
+pub struct MarkRoute<S, R = ()> {
+    inner: S,
+    route: R,
+}
+
+impl<S, B, R> Service<Request<B>> for MarkRoute<S, R>
+where
+    S: Service<Request<B>>,
+    R: Route<B>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, req: Request<B>) -> S::Future {
+        if let Some(slot) = req.extensions().get::<Slot>()
+            && let Some(route) = self.route.route(&req)
+        {
+            slot.mark(route);
+        }
+        self.inner.call(req)
+    }
+}
+
+impl<S: fmt::Debug, R> fmt::Debug for MarkRoute<S, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MarkRoute")
+            .field("inner", &self.inner)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,188 @@
+//! There are few series, whatever is asked for.
+
+use axum::{Router, body::Body, routing::get};
+use futures_util::FutureExt;
+use http::{Method, Request, StatusCode};
+use http_body_util::BodyExt;
+use sluicegate::red::{
+    Kind, MarkRouteLayer, Methods, OTHER, OVERFLOW, RedLayer, Registry, Snapshot, UNMATCHED,
+};
+use tower::{Layer, ServiceExt};
+
+use super::support::{Act, Step, acting, grpc_request, in_flight, request};
+
+fn routes() -> Router {
+    let order = Router::new().route("/{id}", get(|| async { "an order" }));
+    Router::new()
+        .route("/orders", get(|| async { "orders" }))
+        .nest("/orders", order)
+        .route("/files/{*path}", get(|| async { "a file" }))
+}
+
+fn ask(path: &str, method: &str) -> Request<Body> {
+    let request = Request::builder().method(method).uri(path);
+    request.body(Body::empty()).unwrap()
+}
+
+/// Which routes were asked for, with the methods.
+fn seen(snapshot: &Snapshot) -> Vec<(&str, &str, u64)> {
+    let series = snapshot.series.iter();
+    let seen = series.map(|it| (it.labels.method(), it.labels.route(), it.started));
+    seen.collect()
+}
+
+const ASKED: [(&str, &str); 6] = [
+    ("/orders", "GET"),
+    ("/orders/7", "GET"),
+    ("/files/etc/passwd", "GET"),
+    ("/wp-login.php", "GET"),
+    ("/orders/8", "BREW"),
+    ("/orders/9", "GET"),
+];
+
+const SEEN: [(&str, &str, u64); 5] = [
+    ("GET", "/files/{*path}", 1),
+    ("GET", "/orders", 1),
+    ("GET", "/orders/{id}", 2),
+    ("GET", UNMATCHED, 1),
+    (OTHER, "/orders/{id}", 1),
+];
+
+#[tokio::test]
+async fn routes_are_templates() {
+    let metrics = Registry::new();
+    let app = routes().layer(RedLayer::server(&metrics));
+    for (path, method) in ASKED {
+        drop(app.clone().oneshot(ask(path, method)).await.unwrap());
+    }
+    assert_eq!(seen(&metrics.snapshot()), SEEN);
+    assert_eq!(in_flight(&metrics), 0);
+}
+
+#[tokio::test]
+async fn a_layer_outside_of_the_router_is_told_the_route() {
+    let metrics = Registry::new();
+    let router = routes().layer(MarkRouteLayer::new());
+    let app = RedLayer::server(&metrics).outside().layer(router);
+    for (path, method) in ASKED {
+        drop(app.clone().oneshot(ask(path, method)).await.unwrap());
+    }
+    let snapshot = metrics.snapshot();
+    let seen = seen(&snapshot).into_iter().filter(|it| it.2 > 0);
+    assert_eq!(seen.collect::<Vec<_>>(), SEEN);
+    assert_eq!(in_flight(&metrics), 0);
+}
+
+#[tokio::test]
+async fn a_request_is_in_flight_on_its_route_as_soon_as_that_is_known() {
+    let metrics = Registry::new();
+    let router: Router = Router::new()
+        .route("/stuck", get(std::future::pending::<()>))
+        .route_layer(MarkRouteLayer::new());
+    let app = RedLayer::server(&metrics).outside().layer(router);
+    let mut asked = Box::pin(app.oneshot(ask("/stuck", "GET")));
+    assert!(asked.as_mut().now_or_never().is_none());
+    assert_eq!(metrics.snapshot().route("/stuck").in_flight(), 1);
+    assert_eq!(metrics.snapshot().route(UNMATCHED).in_flight(), 0);
+    drop(asked);
+    assert_eq!(metrics.snapshot().route("/stuck").ended(), 1);
+    assert_eq!(in_flight(&metrics), 0);
+}
+
+#[tokio::test]
+async fn a_scanner_makes_no_series() {
+    let metrics = Registry::new();
+    let app = routes().layer(RedLayer::server(&metrics));
+    for n in 0..50_000_u64 {
+        let path = format!("/{:x}/{n}.php", n.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        drop(app.clone().oneshot(ask(&path, "GET")).await.unwrap());
+    }
+    assert_eq!(seen(&metrics.snapshot()), [("GET", UNMATCHED, 50_000)]);
+}
+
+#[tokio::test]
+async fn what_there_is_no_room_for_is_counted_together() {
+    let metrics = Registry::builder().max_series(100).build();
+    metrics.preregister(&Method::GET, "/orders", [StatusCode::OK]);
+    // A route that is made of the path, as it must not be.
+    let layer = RedLayer::server(&metrics).route(|req: &Request<String>| Some(req.uri().path()));
+    let service = layer.layer(acting(Act::Answer(200, &[Step::Data("x")])));
+    for n in 0..50_000 {
+        let mut request = request();
+        *request.uri_mut() = format!("/{n}").parse().unwrap();
+        drop(service.clone().oneshot(request).await.unwrap());
+    }
+    let snapshot = metrics.snapshot();
+    let completions = snapshot.completions();
+    let routed = completions.filter(|(labels, _)| labels.route() != OVERFLOW);
+    assert_eq!(
+        routed.count(),
+        100,
+        "one for each, and one was there before"
+    );
+    assert_eq!(snapshot.route(OVERFLOW).started(), 50_000 - 99);
+    assert_eq!((snapshot.started(), in_flight(&metrics)), (50_000, 0));
+    assert!(snapshot.overflowed > 8_192, "more than could be told apart");
+}
+
+#[tokio::test]
+async fn a_status_that_there_is_no_room_for_goes_where_there_is() {
+    let metrics = Registry::builder().max_series(2).build();
+    let layer = RedLayer::server(&metrics);
+    for status in 400..410 {
+        let service = layer.layer(acting(Act::Answer(status, &[])));
+        let response = service.oneshot(request()).await.unwrap();
+        response.into_body().collect().await.unwrap();
+    }
+    let snapshot = metrics.snapshot();
+    let of = |route| snapshot.route(route).started();
+    assert_eq!((of(UNMATCHED), of(OVERFLOW)), (2, 8));
+    assert_eq!((snapshot.ended(), in_flight(&metrics)), (10, 0));
+}
+
+#[tokio::test]
+async fn what_was_preregistered_is_there_with_zeros() {
+    let metrics = Registry::builder()
+        .methods(Methods::new().unary("pkg.Service/Get"))
+        .build();
+    let statuses = [StatusCode::OK, StatusCode::INTERNAL_SERVER_ERROR];
+    metrics.preregister(&Method::POST, "/orders", statuses);
+    metrics.preregister_methods();
+    let snapshot = metrics.snapshot();
+    let zeros = snapshot.completions().map(|(labels, it)| {
+        assert_eq!(it.durations.count(), 0);
+        (labels.route(), it.status().unwrap().to_string())
+    });
+    let mut zeros: Vec<_> = zeros.collect();
+    zeros.sort();
+    let orders = ["200", "500"].map(|it| ("/orders", it.to_owned()));
+    let get = ["INTERNAL", "OK", "UNKNOWN"].map(|it| ("pkg.Service/Get", it.to_owned()));
+    assert_eq!(zeros, [&orders[..], &get].concat());
+}
+
+#[tokio::test]
+async fn methods_of_grpc_are_those_that_are_known() {
+    let methods = Methods::new()
+        .unary("pkg.Service/Get")
+        .streaming("pkg.Service/Watch");
+    let metrics = Registry::builder().methods(methods).build();
+    let service = RedLayer::server(&metrics).layer(acting(Act::Grpc(&[], &[Step::Status("0")])));
+    for path in [
+        "/pkg.Service/Get",
+        "/pkg.Service/Watch",
+        "/pkg.Service/Drop",
+    ] {
+        drop(service.clone().oneshot(grpc_request(path)).await.unwrap());
+    }
+    let snapshot = metrics.snapshot();
+    let seen = snapshot.series.iter().map(|it| {
+        assert_eq!(it.labels.kind(), Kind::GrpcServer);
+        (it.labels.route(), it.completions[0].is_streamed())
+    });
+    let expected = [
+        (OTHER, false),
+        ("pkg.Service/Get", false),
+        ("pkg.Service/Watch", true),
+    ];
+    assert_eq!(seen.collect::<Vec<_>>(), expected);
+}
