@@ -134,6 +134,8 @@ async fn what_has_no_body_ends_with_its_head() {
         let seen = of_a_dropped_body(Says(status, body), method).await;
         assert_eq!(seen, Outcome::Ok, "{status}");
     }
+    let empty = Grpc(&[("content-length", "0")], &[]);
+    assert_eq!(of_a_dropped_body(empty, Method::GET).await, Outcome::Ok);
     let seen = of_a_dropped_body(Says(500, body), Method::HEAD).await;
     assert_eq!(seen, Outcome::ServerError);
     let seen = of_a_dropped_body(Says(407, body), Method::CONNECT).await;
@@ -199,6 +201,9 @@ async fn grpc_says_at_the_end_what_came_of_it() {
     assert_eq!(no_such, (Outcome::ClientError, Cause::Status, GRPC(5)));
     let nonsense = of(Grpc(&[], &[Step::Status("fine")])).await;
     assert_eq!(nonsense, (Outcome::ServerError, Cause::Status, GRPC(2)));
+    let measured = &[("content-length", "5")];
+    let ok = of(Grpc(measured, &[Step::Data("hello"), Step::Status("0")])).await;
+    assert_eq!(ok, (Outcome::Ok, Cause::Status, GRPC(0)));
     let timeout = of(Grpc(&[], &[Step::Status("4")])).await;
     assert_eq!(timeout, (Outcome::Deadline, Cause::Status, GRPC(4)));
 }
