@@ -1,4 +1,122 @@
 //! RED metrics: rate, errors and duration of requests, for every route.
+//!
+//! # How it counts
+//!
+//! A [`RedLayer`] gives each request a guard, from when it comes to the end of its
+//! response's body. What ends it first is what came of it, and is counted once:
+//!
+//! | [`Outcome`] | when |
+//! |---|---|
+//! | `ok` | it was answered, and the answer was passed on to its end |
+//! | `client_error` | 4xx; of gRPC, a status that blames the caller |
+//! | `server_error` | 5xx; of gRPC, UNKNOWN, UNIMPLEMENTED, INTERNAL, UNAVAILABLE, DATA_LOSS, or no status at all; an error of the service, or in a body |
+//! | `cancelled` | it was dropped before there was a response, or in its body; of gRPC, CANCELLED |
+//! | `shed` | a limit of this crate's refused it |
+//! | `deadline` | its deadline passed; of gRPC, DEADLINE_EXCEEDED |
+//! | `panic` | the service panicked, or the body did |
+//!
+//! **What was started is what has ended and what is in flight**: for each series,
+//! for all together, and in every [`Snapshot`]. There is no gauge that could drift
+//! from the counts.
+//!
+//! What this crate's layers refuse is told by what they leave in the response, not
+//! by its status: a 429 of somebody else's is a `client_error`. Of gRPC, the status
+//! is in the trailers or, if there is no body, among the headers. An answer
+//! without any has broken off.
+//!
+//! Two durations are counted: until there is a response, and until the end of its
+//! body. The body has ended when the server has taken its last frame, or as many
+//! bytes as `Content-Length` says; without one (HEAD, 204, 304, an upgrade) the
+//! request ends with its head. Streams (`text/event-stream`, and gRPC methods that
+//! are [known](Methods::streaming) to be some) are counted apart, for how long they
+//! last says nothing of how fast the service is.
+//!
+//! # Labels
+//!
+//! A series is told apart by its [`Labels`] and what came of it. There are few:
+//! the template of the route, which axum knows, or else [`UNMATCHED`]; the method,
+//! or else [`OTHER`]; the status. Of gRPC that is received it is the method, if it
+//! is among the [known ones](Builder::methods). No path, no Host, nothing that
+//! somebody sends becomes a label. A registry has room for
+//! [so many series](Builder::max_series); what comes on top is counted
+//! together as [`OVERFLOW`].
+//!
+//! # Example
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! use axum::{Router, body::Body, routing::get};
+//! use http::Request;
+//! use sluicegate::red::{Outcome, RedLayer, Registry};
+//! use tower::ServiceExt;
+//!
+//! let metrics = Registry::new();
+//! let app: Router = Router::new()
+//!     .route("/orders/{id}", get(|| async { "a book" }))
+//!     .layer(RedLayer::server(&metrics));
+//!
+//! let request = Request::get("/orders/7").body(Body::empty()).unwrap();
+//! let response = app.oneshot(request).await.unwrap();
+//! assert_eq!(metrics.snapshot().in_flight(), 1);
+//! axum::body::to_bytes(response.into_body(), 100).await.unwrap();
+//!
+//! let orders = metrics.snapshot().route("/orders/{id}");
+//! assert_eq!((orders.in_flight(), orders.count(Outcome::Ok)), (0, 1));
+//! println!("99 % within {:?}", orders.durations().unwrap().quantile(0.99));
+//! # }
+//! ```
+//!
+//! # Custom example
+//!
+//! gRPC and HTTP in one server; zeros from the start, so that the first error can
+//! be seen; a look-up that finds nothing is fine; calls to others are counted too:
+//!
+//! ```
+//! use http::{Method, Request, StatusCode};
+//! use sluicegate::red::{Ended, Methods, Outcome, RedLayer, Registry, Status};
+//!
+//! let metrics = Registry::builder()
+//!     .methods(Methods::new().unary("shop.Orders/Place").streaming("shop.Orders/Watch"))
+//!     .max_series(5_000)
+//!     .build();
+//! metrics.preregister_methods();
+//! let statuses = [StatusCode::CREATED, StatusCode::INTERNAL_SERVER_ERROR];
+//! metrics.preregister(&Method::POST, "/orders", statuses);
+//!
+//! let server = RedLayer::server(&metrics)
+//!     .exempt(|req: &Request<String>| req.uri().path() == "/metrics")
+//!     .classify(|ended: &Ended<'_>| match (ended.route(), ended.status()) {
+//!         ("/orders/{id}", Some(Status::Http(404))) => Outcome::Ok,
+//!         _ => ended.outcome(),
+//!     });
+//! let client = RedLayer::client(&metrics);
+//! # let _ = (server, client);
+//! ```
+//!
+//! # Readiness and clones
+//!
+//! Readiness is the inner service's; nothing is reserved in `poll_ready`. A
+//! [`Registry`] is a handle: layers, services and clones of them count together.
+//! To count a request allocates nothing and takes no lock; a series that is seen
+//! for the first time does.
+//!
+//! # Cancellation
+//!
+//! A request that is dropped is counted as `cancelled`, whenever that is. A server
+//! notices that a client has gone when it next reads from it or writes to it, and
+//! hyper does not while a handler keeps its thread busy.
+//!
+//! # Differences from others
+//!
+//! * `axum-prometheus`, `axum-otel-metrics` and OpenTelemetry's Tower layer end a
+//!   request with its head, and count none that is dropped before. Their durations
+//!   compare to [`Snapshot::heads`], not to [`Snapshot::durations`].
+//! * `axum-prometheus` falls back to the path where no route matches.
+//! * `tower-http` and `linkerd2-proxy` take a gRPC answer without a status for a
+//!   success.
+//! * gRPC-Web has its trailers in the body, so to this layer it is HTTP: put it
+//!   inside of tonic-web's layer.
 
 mod body;
 mod budget;
