@@ -2,6 +2,13 @@
 
 use ahash::AHashMap;
 
+#[cfg(feature = "grpc")]
+mod descriptors;
+
+#[cfg(feature = "grpc")]
+#[cfg_attr(docsrs, doc(cfg(feature = "grpc")))]
+pub use self::descriptors::DescriptorError;
+
 /// The gRPC methods that a server has, for labels: a path may be anything that
 /// somebody sends.
 ///

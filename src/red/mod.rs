@@ -143,6 +143,9 @@ mod terms;
 mod unwind;
 mod verdict;
 
+#[cfg(feature = "grpc")]
+#[cfg_attr(docsrs, doc(cfg(feature = "grpc")))]
+pub use self::methods::DescriptorError;
 pub use self::{
     body::ResponseBody,
     call::{Call, CallFuture, CallLayer, Judge},
