@@ -29,7 +29,7 @@ impl Kind {
         Self::Call,
     ];
 
-    /// Its name, as [`Fleet`](super) and logs have it.
+    /// Its name.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::HttpServer => "http_server",

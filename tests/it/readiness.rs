@@ -8,6 +8,7 @@ use http::StatusCode;
 use sluicegate::{
     deadline::EnforceDeadlineLayer,
     limit::{Limiter, Patience, Quota, RateLimitLayer, TokenBucket, Verdict},
+    red::{RedLayer, Registry},
     refusal::Answer,
 };
 use tower::{Layer, Service, ServiceExt};
@@ -149,6 +150,25 @@ async fn a_request_with_a_deadline_goes_to_the_ready_service() {
     }
     let broken = Probe::whose_readiness_is(Poll::Ready(Err("broken")));
     let mut service = EnforceDeadlineLayer::new().layer(broken);
+    let seen = poll_fn(|cx| Poll::Ready(service.poll_ready(cx))).now_or_never();
+    assert_eq!(seen, Some(Poll::Ready(Err("broken"))));
+}
+
+#[tokio::test]
+async fn a_request_that_is_counted_goes_to_the_ready_service() {
+    let metrics = Registry::new();
+    let layer = RedLayer::server(&metrics);
+    let mut service = layer.layer(Probe::new());
+    let mut clone = service.clone();
+    for service in [&mut service, &mut clone] {
+        let Ok(ready) = service.ready().await;
+        let Ok(response) = ready.call(request()).await;
+        assert_eq!(response.status(), StatusCode::OK);
+    }
+    assert_eq!(service.get_ref().calls(), 2);
+    assert_eq!(metrics.snapshot().started(), 2);
+    let broken = Probe::whose_readiness_is(Poll::Ready(Err("broken")));
+    let mut service = layer.layer(broken);
     let seen = poll_fn(|cx| Poll::Ready(service.poll_ready(cx))).now_or_never();
     assert_eq!(seen, Some(Poll::Ready(Err("broken"))));
 }
