@@ -165,12 +165,13 @@ where
             name,
             judge,
         } = &self.layer;
-        let mut guard = Some(registry.start(Sought {
+        let sought = Sought {
             kind: Kind::Call,
             method: "",
             route: name,
             peer: "",
-        }));
+        };
+        let mut guard = Some(registry.start(sought, None));
         let inner = unwind::or_else(&mut guard, panicked, || self.inner.call(req));
         CallFuture {
             inner,

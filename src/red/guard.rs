@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{
+    exemplar::TraceId,
     labels::Labels,
     mark::Slot,
     outcome::{Cause, Outcome},
@@ -20,6 +21,7 @@ pub(super) struct Guard {
     /// Where the route is told, if that is not known yet.
     slot: Option<Slot>,
     began: Tick,
+    trace: Option<TraceId>,
     headed: bool,
     streamed: bool,
     ended: bool,
@@ -27,12 +29,13 @@ pub(super) struct Guard {
 
 impl Guard {
     #[inline]
-    pub(super) fn start(stripe: &Arc<Stripe>) -> Self {
+    pub(super) fn start(stripe: &Arc<Stripe>, trace: Option<TraceId>) -> Self {
         stripe.start();
         Self {
             began: stripe.common.terms.now(),
             stripe: Arc::clone(stripe),
             slot: None,
+            trace,
             headed: false,
             streamed: false,
             ended: false,
@@ -92,7 +95,7 @@ impl Guard {
         self.ended = true;
         self.settle();
         let key = Key::new(status, outcome, cause, self.streamed);
-        self.stripe.end(key, now.saturating_sub(self.began));
+        self.count(key, now);
     }
 
     /// Nobody waited for its end.
@@ -105,7 +108,13 @@ impl Guard {
         };
         let key = Key::new(None, Outcome::Cancelled, cause, self.streamed);
         let now = self.stripe.common.terms.now();
-        self.stripe.end(key, now.saturating_sub(self.began));
+        self.count(key, now);
+    }
+
+    #[inline]
+    fn count(&self, key: Key, now: Tick) {
+        let micros = now.saturating_sub(self.began);
+        self.stripe.end(key, micros, self.trace);
     }
 }
 

@@ -123,6 +123,7 @@ mod budget;
 mod call;
 mod classify;
 mod durations;
+mod exemplar;
 pub mod future;
 mod guard;
 mod histogram;
@@ -151,6 +152,7 @@ pub use self::{
     call::{Call, CallFuture, CallLayer, Judge},
     classify::{Classify, Ended},
     durations::Durations,
+    exemplar::{Exemplar, TraceId, traceparent},
     labels::{Kind, Labels, OTHER, OVERFLOW, UNMATCHED},
     layer::RedLayer,
     mark::{MarkRoute, MarkRouteLayer},

@@ -2,10 +2,11 @@
 
 use std::{fmt, num::NonZero, sync::Arc, thread, time::Duration};
 
-use http::{Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 
 use super::{
     budget::Budget,
+    exemplar::TraceId,
     guard::Guard,
     labels::{self, Kind, Sought},
     methods::Methods,
@@ -14,7 +15,7 @@ use super::{
     snapshot::Snapshot,
     status::Status,
     table::Table,
-    terms::{self, Terms, Watch},
+    terms::{self, Terms, Traces, Watch},
     verdict::by_status,
 };
 use crate::clock::{Clock, Monotonic};
@@ -106,8 +107,9 @@ impl Registry {
 
     /// Counts a request that begins now.
     #[inline]
-    pub(super) fn start(&self, sought: Sought<'_>) -> Guard {
-        Guard::start(self.table.series(sought).stripe())
+    pub(super) fn start(&self, sought: Sought<'_>, headers: Option<&HeaderMap>) -> Guard {
+        let trace = self.terms().trace(headers);
+        Guard::start(self.table.series(sought).stripe(), trace)
     }
 
     #[inline]
@@ -137,6 +139,7 @@ pub struct Builder {
     stream_bounds: Arc<[u64]>,
     methods: Methods,
     scheme: Arc<str>,
+    traces: Option<Traces>,
 }
 
 impl Builder {
@@ -148,6 +151,7 @@ impl Builder {
             stream_bounds: terms::default_stream_bounds(),
             methods: Methods::new(),
             scheme: "http".into(),
+            traces: None,
         }
     }
 
@@ -205,6 +209,31 @@ impl Builder {
         Self { scheme, ..self }
     }
 
+    /// Keeps of each bucket the last request that belongs to a trace, so that one can
+    /// look at what a slow request did. Which trace that is says a closure when the
+    /// request begins: [`traceparent`](super::traceparent), or what is known of a
+    /// current span. It should say `None` of traces that are not sampled, for those
+    /// cannot be looked at. It is shown the headers of the request, of which a call
+    /// of another service has none.
+    ///
+    /// There are none unless set, and then they take no memory. See
+    /// [`Completion::exemplars`](super::Completion::exemplars); OpenMetrics has them
+    /// too.
+    ///
+    /// ```
+    /// use sluicegate::red::{self, Registry};
+    ///
+    /// let metrics = Registry::builder().exemplars(red::traceparent).build();
+    /// # let _ = metrics;
+    /// ```
+    pub fn exemplars(
+        self,
+        traces: impl Fn(&HeaderMap) -> Option<TraceId> + Send + Sync + 'static,
+    ) -> Self {
+        let traces = Some(Box::new(traces) as Traces);
+        Self { traces, ..self }
+    }
+
     /// By another clock, as tests want it.
     pub fn clock(self, clock: impl Clock) -> Self {
         let watch = Watch::of(clock);
@@ -221,6 +250,7 @@ impl Builder {
             budget: Budget::of(self.max_series),
             methods: self.methods,
             scheme: self.scheme,
+            traces: self.traces,
             stripes: stripes(),
         };
         Registry {

@@ -11,6 +11,7 @@ use std::{
 
 use super::{
     durations::Durations,
+    exemplar::{Exemplars, TraceId},
     histogram::Histogram,
     labels::{Labels, Sought},
     outcome::{Cause, Outcome},
@@ -91,6 +92,7 @@ type Chain = OnceLock<Box<Completion>>;
 struct Completion {
     key: Key,
     durations: Histogram,
+    exemplars: Exemplars,
     next: Chain,
 }
 
@@ -168,18 +170,21 @@ impl Stripe {
     }
 
     #[inline]
-    pub(super) fn end(&self, key: Key, micros: u64) {
+    pub(super) fn end(&self, key: Key, micros: u64, trace: Option<TraceId>) {
         let known = self.known().find(|it| it.key == key);
         match known.or_else(|| self.admit(key)) {
-            Some(completion) => self.record(completion, micros),
-            None => self.move_beyond(key, micros),
+            Some(completion) => self.record(completion, micros, trace),
+            None => self.move_beyond(key, micros, trace),
         }
     }
 
     #[inline]
-    fn record(&self, completion: &Completion, micros: u64) {
+    fn record(&self, completion: &Completion, micros: u64, trace: Option<TraceId>) {
         let bounds = self.common.terms.bounds(completion.key.streamed);
         completion.durations.record(bounds, micros);
+        if let Some(trace) = trace {
+            completion.exemplars.keep(bounds, micros, trace);
+        }
     }
 
     /// Makes room for it, so that it is read before it has been seen.
@@ -222,11 +227,11 @@ impl Stripe {
     }
 
     #[cold]
-    fn move_beyond(&self, key: Key, micros: u64) {
+    fn move_beyond(&self, key: Key, micros: u64, trace: Option<TraceId>) {
         let kind = self.common.labels.kind;
         let beyond = self.moved(|table| Arc::clone(table.overflow(kind).stripe()));
         if let Some(beyond) = beyond {
-            beyond.end(key, micros);
+            beyond.end(key, micros, trace);
         }
     }
 
@@ -239,14 +244,10 @@ impl Stripe {
 
     fn read_completions(&self, into: &mut Vec<snapshot::Completion>) {
         for completion in self.known() {
-            let bounds = self.common.terms.bounds(completion.key.streamed);
-            let durations = completion.durations.read(bounds);
-            match into.iter_mut().find(|it| it.key == completion.key) {
-                Some(same) => _ = same.durations.add(&durations),
-                None => into.push(snapshot::Completion {
-                    key: completion.key,
-                    durations,
-                }),
+            let read = completion.read(&self.common.terms);
+            match into.iter_mut().find(|it| it.key == read.key) {
+                Some(same) => same.add(read),
+                None => into.push(read),
             }
         }
     }
@@ -258,7 +259,16 @@ impl Completion {
         Self {
             key,
             durations: Histogram::new(bounds.len()),
+            exemplars: Exemplars::default(),
             next: Chain::new(),
+        }
+    }
+
+    fn read(&self, terms: &Terms) -> snapshot::Completion {
+        snapshot::Completion {
+            key: self.key,
+            durations: self.durations.read(terms.bounds(self.key.streamed)),
+            exemplars: self.exemplars.read(),
         }
     }
 }

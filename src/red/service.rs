@@ -101,7 +101,7 @@ impl<C, R, X> Counted<C, R, X> {
         let methods = &self.registry.terms().methods;
         let (sought, streamed) = self.side.sought(req, route, methods);
         let told_later = self.outside && sought.route == UNMATCHED;
-        let mut guard = self.registry.start(sought);
+        let mut guard = self.registry.start(sought, Some(req.headers()));
         if streamed {
             guard.stream();
         }

@@ -2,6 +2,7 @@
 
 use super::{
     durations::Durations,
+    exemplar::{Exemplar, newest},
     labels::Labels,
     outcome::{Cause, Outcome},
     series::Key,
@@ -44,6 +45,8 @@ pub struct Completion {
     pub(crate) key: Key,
     /// How long it took until their end.
     pub durations: Durations,
+    /// By bucket; empty if there is none.
+    pub(crate) exemplars: Vec<Option<Exemplar>>,
 }
 
 impl Snapshot {
@@ -156,6 +159,18 @@ impl Completion {
     /// Whether they were streams, of which the end is not the answer's.
     pub fn is_streamed(&self) -> bool {
         self.key.streamed
+    }
+
+    /// The last one of each bucket that belongs to a trace, fast ones first; see
+    /// [`Builder::exemplars`](super::Builder::exemplars).
+    pub fn exemplars(&self) -> impl Iterator<Item = &Exemplar> {
+        self.exemplars.iter().flatten()
+    }
+
+    /// Adds others, of the same key and bounds.
+    pub(super) fn add(&mut self, others: Self) {
+        self.durations.add(&others.durations);
+        newest(&mut self.exemplars, &others.exemplars);
     }
 
     /// What kind of error it was, for the label `error.type` of semantic

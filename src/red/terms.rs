@@ -2,7 +2,9 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use super::{budget::Budget, methods::Methods};
+use http::HeaderMap;
+
+use super::{budget::Budget, exemplar::TraceId, methods::Methods};
 use crate::clock::{Clock, Monotonic, Tick, ticks};
 
 /// What all series of a registry have in common.
@@ -15,6 +17,8 @@ pub(super) struct Terms {
     pub(super) budget: Budget,
     pub(super) methods: Methods,
     pub(super) scheme: Arc<str>,
+    /// For exemplars; there are none without it.
+    pub(super) traces: Option<Traces>,
     /// How many parts a series is counted in: a power of two.
     pub(super) stripes: usize,
 }
@@ -25,6 +29,16 @@ impl Terms {
         self.watch.now()
     }
 
+    /// Which trace a request belongs to that begins now; it may have no headers.
+    #[inline]
+    pub(super) fn trace(&self, headers: Option<&HeaderMap>) -> Option<TraceId> {
+        let traces = self.traces.as_ref()?;
+        match headers {
+            Some(headers) => traces(headers),
+            None => traces(&HeaderMap::new()),
+        }
+    }
+
     pub(super) fn bounds(&self, streamed: bool) -> &Arc<[u64]> {
         if streamed {
             &self.stream_bounds
@@ -33,6 +47,9 @@ impl Terms {
         }
     }
 }
+
+/// Says which trace a request belongs to, if it is sampled.
+pub(super) type Traces = Box<dyn Fn(&HeaderMap) -> Option<TraceId> + Send + Sync>;
 
 /// Where the time is read from. The usual clock is not asked by way of a pointer.
 pub(super) enum Watch {
