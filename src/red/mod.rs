@@ -118,12 +118,16 @@
 //! * gRPC-Web has its trailers in the body, so to this layer it is HTTP: put it
 //!   inside of tonic-web's layer.
 
+mod attributes;
 mod body;
 mod budget;
 mod call;
 mod classify;
+mod completion;
 mod durations;
 mod exemplar;
+mod export;
+mod family;
 pub mod future;
 mod guard;
 mod histogram;
@@ -131,6 +135,7 @@ mod labels;
 mod layer;
 mod mark;
 mod methods;
+mod metric;
 mod outcome;
 mod registry;
 mod route;
@@ -148,15 +153,18 @@ mod verdict;
 #[cfg_attr(docsrs, doc(cfg(feature = "grpc")))]
 pub use self::methods::DescriptorError;
 pub use self::{
+    attributes::Value,
     body::ResponseBody,
     call::{Call, CallFuture, CallLayer, Judge},
     classify::{Classify, Ended},
     durations::Durations,
     exemplar::{Exemplar, TraceId, traceparent},
+    export::{Change, Export, Record},
     labels::{Kind, Labels, OTHER, OVERFLOW, UNMATCHED},
     layer::RedLayer,
     mark::{MarkRoute, MarkRouteLayer},
     methods::Methods,
+    metric::Metric,
     outcome::{Cause, Outcome},
     registry::{Builder, Registry},
     route::{Route, Template},

@@ -7,6 +7,7 @@ use http::{HeaderMap, Method, StatusCode};
 use super::{
     budget::Budget,
     exemplar::TraceId,
+    export::{Export, Exports},
     guard::Guard,
     labels::{self, Kind, Sought},
     methods::Methods,
@@ -140,6 +141,7 @@ pub struct Builder {
     methods: Methods,
     scheme: Arc<str>,
     traces: Option<Traces>,
+    exports: Exports,
 }
 
 impl Builder {
@@ -152,6 +154,7 @@ impl Builder {
             methods: Methods::new(),
             scheme: "http".into(),
             traces: None,
+            exports: Exports::new(),
         }
     }
 
@@ -234,6 +237,12 @@ impl Builder {
         Self { traces, ..self }
     }
 
+    /// One more who is told of each request. Nobody is unless set.
+    pub fn export(mut self, export: impl Export) -> Self {
+        self.exports.push(Box::new(export));
+        self
+    }
+
     /// By another clock, as tests want it.
     pub fn clock(self, clock: impl Clock) -> Self {
         let watch = Watch::of(clock);
@@ -251,6 +260,7 @@ impl Builder {
             methods: self.methods,
             scheme: self.scheme,
             traces: self.traces,
+            exports: self.exports,
             stripes: stripes(),
         };
         Registry {

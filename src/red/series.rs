@@ -1,6 +1,7 @@
 //! The requests of one label set, as they are counted.
 
 use std::{
+    borrow::Cow,
     cell::Cell,
     fmt, iter,
     sync::{
@@ -10,10 +11,12 @@ use std::{
 };
 
 use super::{
+    completion::{Chain, Completion},
     durations::Durations,
-    exemplar::{Exemplars, TraceId},
+    exemplar::TraceId,
+    export::{self, Exported, Records},
     histogram::Histogram,
-    labels::{Labels, Sought},
+    labels::{Kind, Labels, Sought},
     outcome::{Cause, Outcome},
     snapshot,
     status::Status,
@@ -46,6 +49,18 @@ impl Key {
         }
     }
 
+    /// What kind of error it was, from the side that counts.
+    pub(super) fn error_type(self, kind: Kind) -> Option<Cow<'static, str>> {
+        if let Some(name) = self.cause.as_str() {
+            return Some(name.into());
+        }
+        // A server has made no mistake when it says that a client has.
+        let is_error = self.outcome != Outcome::Ok && kind.is_client();
+        let status = Status::numbered(self.status);
+        let status = status.filter(|_| is_error || self.outcome.is_failure());
+        status.map(|status| status.to_string().into())
+    }
+
     /// The same without its status: of these there are few.
     fn without_status(self) -> Self {
         Self { status: 0, ..self }
@@ -64,8 +79,9 @@ pub(super) struct Series {
 pub(super) struct Common {
     pub(super) labels: Labels,
     pub(super) terms: Arc<Terms>,
-    /// For which completions there is room.
-    keys: Mutex<Vec<Key>>,
+    exported: Exported,
+    /// For which completions there is room, and whom they are told to.
+    keys: Mutex<Vec<(Key, Records)>>,
     /// Where those go for which there is none; nowhere if they come here.
     beyond: Option<Weak<Table>>,
 }
@@ -84,22 +100,11 @@ pub(super) struct Stripe {
     completions: Chain,
 }
 
-/// Grows at its end, and is read without a lock. It is short: few statuses are
-/// ever seen of one route.
-type Chain = OnceLock<Box<Completion>>;
-
-#[derive(Debug)]
-struct Completion {
-    key: Key,
-    durations: Histogram,
-    exemplars: Exemplars,
-    next: Chain,
-}
-
 impl Series {
     /// Without `beyond`, all completions end here, and none has a status.
     pub(super) fn new(labels: Labels, terms: &Arc<Terms>, beyond: Option<Weak<Table>>) -> Self {
         let common = Common {
+            exported: Exported::new(&labels, terms),
             labels,
             terms: Arc::clone(terms),
             keys: Mutex::default(),
@@ -162,34 +167,29 @@ impl Stripe {
     #[inline]
     pub(super) fn start(&self) {
         self.started.fetch_add(1, Ordering::Relaxed);
+        self.common.exported.start();
     }
 
     #[inline]
     pub(super) fn head(&self, micros: u64) {
         self.heads.record(&self.common.terms.bounds, micros);
+        self.common.exported.head(micros);
     }
 
     #[inline]
     pub(super) fn end(&self, key: Key, micros: u64, trace: Option<TraceId>) {
+        let key = self.common.countable(key);
         let known = self.known().find(|it| it.key == key);
         match known.or_else(|| self.admit(key)) {
-            Some(completion) => self.record(completion, micros, trace),
+            Some(completion) => completion.record(&self.common.terms, micros, trace),
             None => self.move_beyond(key, micros, trace),
         }
-    }
-
-    #[inline]
-    fn record(&self, completion: &Completion, micros: u64, trace: Option<TraceId>) {
-        let bounds = self.common.terms.bounds(completion.key.streamed);
-        completion.durations.record(bounds, micros);
-        if let Some(trace) = trace {
-            completion.exemplars.keep(bounds, micros, trace);
-        }
+        self.common.exported.end();
     }
 
     /// Makes room for it, so that it is read before it has been seen.
     pub(super) fn expect(&self, key: Key) {
-        self.admit(key);
+        self.admit(self.common.countable(key));
     }
 
     /// What was started is what has ended, and what has not.
@@ -205,10 +205,11 @@ impl Stripe {
 
     #[cold]
     fn admit(&self, key: Key) -> Option<&Completion> {
-        let key = self.common.admitted(key)?;
+        let records = self.common.admitted(key)?;
         let mut chain = &self.completions;
         loop {
-            let found = chain.get_or_init(|| Box::new(Completion::new(key, &self.common)));
+            let make = || Completion::new(key, &self.common.terms, &records);
+            let found = chain.get_or_init(|| Box::new(make()));
             if found.key == key {
                 return Some(found);
             }
@@ -253,41 +254,30 @@ impl Stripe {
     }
 }
 
-impl Completion {
-    fn new(key: Key, common: &Common) -> Self {
-        let bounds = common.terms.bounds(key.streamed);
-        Self {
-            key,
-            durations: Histogram::new(bounds.len()),
-            exemplars: Exemplars::default(),
-            next: Chain::new(),
-        }
-    }
-
-    fn read(&self, terms: &Terms) -> snapshot::Completion {
-        snapshot::Completion {
-            key: self.key,
-            durations: self.durations.read(terms.bounds(self.key.streamed)),
-            exemplars: self.exemplars.read(),
-        }
-    }
-}
-
 impl Common {
-    /// The key to count by, if there is room for it. The first was paid for when
-    /// the series was made.
-    fn admitted(&self, key: Key) -> Option<Key> {
-        if self.beyond.is_none() {
-            return Some(key.without_status());
+    /// The key to count by. Beyond the room there is none for statuses.
+    #[inline]
+    fn countable(&self, key: Key) -> Key {
+        match self.beyond {
+            Some(_) => key,
+            None => key.without_status(),
         }
+    }
+
+    /// Whom it is told to, if there is room for it. The first was paid for when the
+    /// series was made.
+    fn admitted(&self, key: Key) -> Option<Records> {
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        if !keys.contains(&key) {
-            if !keys.is_empty() && !self.terms.budget.take() {
-                return None;
-            }
-            keys.push(key);
+        if let Some((_, records)) = keys.iter().find(|(known, _)| *known == key) {
+            return Some(Arc::clone(records));
         }
-        Some(key)
+        let is_free = self.beyond.is_none() || keys.is_empty();
+        if !is_free && !self.terms.budget.take() {
+            return None;
+        }
+        let records = export::ended(&self.labels, key, &self.terms);
+        keys.push((key, Arc::clone(&records)));
+        Some(records)
     }
 }
 

@@ -1,9 +1,11 @@
 //! What was counted, at one time.
 
+use std::borrow::Cow;
+
 use super::{
     durations::Durations,
     exemplar::{Exemplar, newest},
-    labels::Labels,
+    labels::{Kind, Labels},
     outcome::{Cause, Outcome},
     series::Key,
     status::Status,
@@ -173,13 +175,10 @@ impl Completion {
         newest(&mut self.exemplars, &others.exemplars);
     }
 
-    /// What kind of error it was, for the label `error.type` of semantic
-    /// conventions; `None` where it was none.
-    pub fn error_type(&self) -> Option<String> {
-        match self.key.cause.as_str() {
-            Some(name) => Some(name.into()),
-            None if self.key.outcome == Outcome::Ok => None,
-            None => self.status().map(|status| status.to_string()),
-        }
+    /// What kind of error it was for requests of this kind, for the label
+    /// `error.type` of semantic conventions; `None` where it was none. A status of 404
+    /// is an error to the client and not to the server.
+    pub fn error_type(&self, kind: Kind) -> Option<Cow<'static, str>> {
+        self.key.error_type(kind)
     }
 }

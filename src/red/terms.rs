@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use http::HeaderMap;
 
-use super::{budget::Budget, exemplar::TraceId, methods::Methods};
+use super::{budget::Budget, exemplar::TraceId, export::Exports, methods::Methods};
 use crate::clock::{Clock, Monotonic, Tick, ticks};
 
 /// What all series of a registry have in common.
@@ -19,6 +19,7 @@ pub(super) struct Terms {
     pub(super) scheme: Arc<str>,
     /// For exemplars; there are none without it.
     pub(super) traces: Option<Traces>,
+    pub(super) exports: Exports,
     /// How many parts a series is counted in: a power of two.
     pub(super) stripes: usize,
 }

@@ -3,6 +3,7 @@
 mod support;
 
 mod crowd;
+mod export;
 mod grpc;
 mod labels;
 mod law;

@@ -1,0 +1,65 @@
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
+
+use super::{
+    exemplar::{Exemplars, TraceId},
+    export::{self, Records},
+    histogram::Histogram,
+    series::Key,
+    snapshot,
+    terms::Terms,
+};
+
+/// Grows at its end, and is read without a lock. It is short: few statuses are
+/// ever seen of one route.
+pub(super) type Chain = OnceLock<Box<Completion>>;
+
+/// The requests of a stripe of which the same came.
+pub(super) struct Completion {
+    pub(super) key: Key,
+    durations: Histogram,
+    exemplars: Exemplars,
+    records: Records,
+    pub(super) next: Chain,
+}
+
+impl Completion {
+    pub(super) fn new(key: Key, terms: &Terms, records: &Records) -> Self {
+        Self {
+            key,
+            durations: Histogram::new(terms.bounds(key.streamed).len()),
+            exemplars: Exemplars::default(),
+            records: Arc::clone(records),
+            next: Chain::new(),
+        }
+    }
+
+    /// Counts one more, of so many microseconds and perhaps of a trace.
+    #[inline]
+    pub(super) fn record(&self, terms: &Terms, micros: u64, trace: Option<TraceId>) {
+        let bounds = terms.bounds(self.key.streamed);
+        self.durations.record(bounds, micros);
+        if let Some(trace) = trace {
+            self.exemplars.keep(bounds, micros, trace);
+        }
+        export::record(&self.records, micros);
+    }
+
+    pub(super) fn read(&self, terms: &Terms) -> snapshot::Completion {
+        snapshot::Completion {
+            key: self.key,
+            durations: self.durations.read(terms.bounds(self.key.streamed)),
+            exemplars: self.exemplars.read(),
+        }
+    }
+}
+
+impl fmt::Debug for Completion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Completion")
+            .field("key", &self.key)
+            .finish_non_exhaustive()
+    }
+}

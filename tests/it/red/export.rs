@@ -1,0 +1,3 @@
+//! What is counted, told to others.
+
+mod told;
