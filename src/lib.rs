@@ -62,6 +62,7 @@
 //! | `stream` | [`limit::pace`](crate::limit): streams and sinks that keep to a limit |
 //! | `redis` | limits in Redis: `limit::Redis`, `redis::Connection` |
 //! | `redis-tls` | `rediss://` addresses, by rustls; implies `redis` |
+//! | `prometheus` | `red::prometheus`: metrics as Prometheus and OpenMetrics text, and with `axum` a handler for scrapes |
 //! | `full` | all of them |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]

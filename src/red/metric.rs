@@ -12,7 +12,7 @@ use super::{
 /// semantic conventions. See [`Export`](super::Export).
 #[derive(Clone, Debug)]
 pub struct Metric<'a> {
-    family: &'static Family,
+    pub(super) family: &'static Family,
     labels: &'a Labels,
     attributes: Attributes<'a>,
     bounds: &'a [u64],
@@ -113,6 +113,6 @@ impl Family {
     }
 }
 
-fn underscored(name: &str) -> String {
+pub(super) fn underscored(name: &str) -> String {
     name.replace('.', "_")
 }

@@ -137,6 +137,9 @@ mod mark;
 mod methods;
 mod metric;
 mod outcome;
+#[cfg(feature = "prometheus")]
+#[cfg_attr(docsrs, doc(cfg(feature = "prometheus")))]
+pub mod prometheus;
 mod registry;
 mod route;
 mod series;

@@ -1,3 +1,4 @@
 //! What is counted, told to others.
 
+mod prometheus;
 mod told;

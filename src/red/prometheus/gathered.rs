@@ -1,0 +1,80 @@
+//! Everything that is exposed, family by family.
+
+use std::collections::BTreeMap;
+
+use crate::red::{
+    durations::Durations, exemplar::Exemplar, family::Family, metric::Metric, registry::Registry,
+    snapshot::Series, terms::Terms,
+};
+
+/// Families by their names, each with its samples.
+pub(super) type Gathered = BTreeMap<&'static str, Samples>;
+
+/// All label sets of a family.
+#[derive(Debug)]
+pub(super) struct Samples {
+    pub(super) family: &'static Family,
+    pub(super) samples: Vec<Sample>,
+}
+
+/// One label set.
+#[derive(Debug)]
+pub(super) struct Sample {
+    pub(super) labels: Vec<(String, String)>,
+    pub(super) value: Value,
+}
+
+#[derive(Debug)]
+pub(super) enum Value {
+    /// Exemplars are by bucket, or there are none.
+    Histogram(Durations, Vec<Option<Exemplar>>),
+    Gauge(u64),
+}
+
+/// What there was no room for, in a registry as a whole.
+static OVERFLOWED: Family = Family {
+    name: "sluicegate.red.overflowed_series",
+    unit: "{series}",
+    help: "About how many label sets had no room; they are counted as the route _overflow.",
+};
+
+/// What was counted up to now.
+pub(super) fn gather(registry: &Registry) -> Gathered {
+    let snapshot = registry.snapshot();
+    let mut gathered = Gathered::new();
+    let overflowed = Value::Gauge(snapshot.overflowed);
+    add(&mut gathered, &OVERFLOWED, Vec::new(), overflowed);
+    for series in snapshot.series {
+        add_series(&mut gathered, series, registry.terms());
+    }
+    gathered
+}
+
+fn add_series(into: &mut Gathered, series: Series, terms: &Terms) {
+    let in_flight = Value::Gauge(series.in_flight());
+    let labels = &series.labels;
+    add_metric(into, &Metric::active(labels, terms), in_flight);
+    if let Some(headed) = Metric::headed(labels, terms) {
+        let heads = Value::Histogram(series.heads, Vec::new());
+        add_metric(into, &headed, heads);
+    }
+    for completion in series.completions {
+        let ended = Metric::ended(labels, completion.key, terms);
+        let durations = Value::Histogram(completion.durations, completion.exemplars);
+        add_metric(into, &ended, durations);
+    }
+}
+
+fn add_metric(into: &mut Gathered, metric: &Metric<'_>, value: Value) {
+    let labels = metric.prometheus_labels().collect();
+    add(into, metric.family, labels, value);
+}
+
+fn add(into: &mut Gathered, family: &'static Family, labels: Vec<(String, String)>, value: Value) {
+    let none = || Samples {
+        family,
+        samples: Vec::new(),
+    };
+    let samples = into.entry(family.name).or_insert_with(none);
+    samples.samples.push(Sample { labels, value });
+}
