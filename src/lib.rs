@@ -63,6 +63,8 @@
 //! | `redis` | limits in Redis: `limit::Redis`, `redis::Connection` |
 //! | `redis-tls` | `rediss://` addresses, by rustls; implies `redis` |
 //! | `prometheus` | `red::prometheus`: metrics as Prometheus and OpenMetrics text, and with `axum` a handler for scrapes |
+//! | `metrics` | `red::metrics`: requests recorded into the `metrics` facade |
+//! | `opentelemetry` | `red::opentelemetry`: requests recorded into OpenTelemetry's instruments, and its current trace for exemplars |
 //! | `full` | all of them |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
