@@ -62,13 +62,17 @@ pub(super) fn of_series<'a>(labels: &'a Labels, terms: &'a Terms) -> Attributes<
 
 /// `host:port`, where the host may be an address with colons, in brackets.
 fn of_peer(peer: &str) -> impl Iterator<Item = (&'static str, Value<'_>)> {
-    let parts = peer.rsplit_once(':');
-    let parts = parts.and_then(|(host, port)| Some((host, port.parse().ok()?)));
-    let (host, port) = parts.map_or((peer, None), |(host, port)| (host, Some(port)));
+    let parts = peer
+        .rsplit_once(':')
+        .filter(|(_, port)| !port.ends_with(']'));
+    let (host, port) = parts.unwrap_or((peer, ""));
     let host = host.strip_prefix('[').unwrap_or(host);
     let host = host.strip_suffix(']').unwrap_or(host);
     let address = ("server.address", text(host));
-    let port = port.map(|port| ("server.port", Value::Number(port)));
+    let port = port
+        .parse()
+        .ok()
+        .map(|port| ("server.port", Value::Number(port)));
     [address].into_iter().chain(port)
 }
 

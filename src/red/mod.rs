@@ -94,6 +94,23 @@
 //! # let _ = (server, client);
 //! ```
 //!
+//! # Telling others
+//!
+//! | who wants it | how |
+//! |---|---|
+//! | this program | [`Registry::snapshot`] |
+//! | Prometheus | `red::prometheus` (feature `prometheus`): a handler for axum, the text, a collector |
+//! | the `metrics` facade | `red::metrics` (feature `metrics`) |
+//! | OpenTelemetry | `red::opentelemetry` (feature `opentelemetry`) |
+//! | anything else | [`Export`], which is told of each request |
+//!
+//! Names and labels are those of OpenTelemetry's semantic conventions, such as
+//! `http.server.request.duration` (in Prometheus
+//! `http_server_request_duration_seconds`); beside them the label `outcome` says
+//! what [came of](Outcome) a request. The rate is that of a histogram's count, and
+//! only streams are in a histogram of their own. With
+//! [exemplars](Builder::exemplars), each bucket of OpenMetrics names a trace.
+//!
 //! # Readiness and clones
 //!
 //! Readiness is the inner service's; nothing is reserved in `poll_ready`. A

@@ -240,7 +240,9 @@ impl Stripe {
     pub(super) fn moved_to(&self, route: &str) -> Option<Arc<Self>> {
         let labels = self.common.labels.as_sought();
         let sought = Sought { route, ..labels };
-        self.moved(|table| Arc::clone(table.series(sought).stripe()))
+        let routed = self.moved(|table| Arc::clone(table.series(sought).stripe()))?;
+        self.common.exported.end();
+        Some(routed)
     }
 
     fn read_completions(&self, into: &mut Vec<snapshot::Completion>) {

@@ -10,9 +10,11 @@ use std::{
 use http::{Request, Response};
 use sluicegate::{
     clock::Manual,
-    red::{CallLayer, Change, Export, Metric, Record, RedLayer, Registry},
+    red::{CallLayer, Change, Export, Metric, OVERFLOW, Record, RedLayer, Registry},
 };
 use tower::{Layer, ServiceExt, service_fn};
+
+use super::support::ask;
 
 /// What was told of each label set, and how often it was asked for.
 #[derive(Clone, Debug, Default)]
@@ -53,7 +55,7 @@ impl Export for Notes {
     }
 
     fn active(&self, metric: &Metric<'_>) -> Change {
-        assert_eq!((metric.unit(), metric.buckets().count()), ("{call}", 0));
+        assert_eq!((&metric.unit()[..1], metric.buckets().count()), ("{", 0));
         let note = self.ask(metric);
         Box::new(move |by| note(&|it| it.active += by))
     }
@@ -132,6 +134,23 @@ async fn what_has_no_room_is_active_nowhere_when_it_has_ended() {
     assert_eq!(notes.of(&format!("{beyond} ok")).durations.len(), 1);
     let failed = notes.of(&format!("{beyond} _OTHER server_error"));
     assert_eq!((failed.asked, failed.durations.len()), (1, 2));
+}
+
+#[tokio::test]
+async fn what_has_no_room_has_no_status() {
+    let (notes, clock) = (Notes::default(), Manual::new());
+    let metrics = metrics(&notes, 1, &clock);
+    call("one", &metrics, &clock, false).await;
+    for _ in 0..2 {
+        ask(&metrics, &clock, Duration::from_millis(7));
+    }
+    let beyond = metrics.snapshot().route(OVERFLOW);
+    let [(_, failed)] = beyond.completions().collect::<Vec<_>>()[..] else {
+        panic!("{beyond:?}");
+    };
+    assert_eq!((failed.status(), failed.durations.count()), (None, 2));
+    let told = notes.of("http.server.request.duration _OTHER _overflow http server_error");
+    assert_eq!((told.asked, told.durations.len()), (1, 2));
 }
 
 /// All names of one kind of requests.
