@@ -1,6 +1,6 @@
 //! The handle that everything goes through.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use redis::{Cmd, Value};
 use tokio::{runtime::Handle, time::Instant};
@@ -85,9 +85,19 @@ impl Connection {
     /// [`Unreachable`](ErrorKind::Unreachable) it may have run.
     #[doc(hidden)]
     pub async fn run(&self, script: &Script, call: Cmd) -> Result<Value, Error> {
+        self.run_within(script, call, self.timeout()).await
+    }
+
+    /// The same with a timeout of its own.
+    pub(crate) async fn run_within(
+        &self,
+        script: &Script,
+        call: Cmd,
+        timeout: Duration,
+    ) -> Result<Value, Error> {
         let counters = &self.0.settings.counters;
         counters.calls.add();
-        let result = self.deliver(script, call).await;
+        let result = self.deliver(script, call, timeout).await;
         if let Err(error) = &result {
             counters.failures.add();
             match error.kind() {
@@ -99,11 +109,16 @@ impl Connection {
         result
     }
 
-    async fn deliver(&self, script: &Script, mut call: Cmd) -> Result<Value, Error> {
+    async fn deliver(
+        &self,
+        script: &Script,
+        mut call: Cmd,
+        timeout: Duration,
+    ) -> Result<Value, Error> {
         // The bounds are timers, and connecting is a task.
         Handle::try_current().map_err(|_| Error::no_runtime())?;
         let settings = &self.0.settings;
-        let deadline = Instant::now() + settings.timeout;
+        let deadline = Instant::now() + timeout;
         let mut node = self.node_for(&call, deadline).await?;
         let (mut asking, mut with_source, mut redirections) = (false, false, 0);
         loop {
@@ -184,7 +199,7 @@ impl Connection {
     }
 
     /// How often something that failed is tried again in the background.
-    pub(crate) fn probe_every(&self) -> std::time::Duration {
+    pub(crate) fn probe_every(&self) -> Duration {
         self.0.settings.probe_every
     }
 
@@ -192,8 +207,13 @@ impl Connection {
         &self.0.settings.prefix
     }
 
-    pub(crate) fn timeout(&self) -> std::time::Duration {
+    pub(crate) fn timeout(&self) -> Duration {
         self.0.settings.timeout
+    }
+
+    /// How long something may take that nobody waits for.
+    pub(crate) fn patience(&self) -> Duration {
+        self.0.settings.patience()
     }
 
     pub(crate) fn is_cluster(&self) -> bool {

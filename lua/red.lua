@@ -1,0 +1,132 @@
+-- What the instances of a fleet have counted, in windows on the server's clock.
+-- After prelude.lua.
+--
+-- KEYS[1]   the fleet: a sorted set of its instances, by the tick up to which each
+--           is taken for alive. All other keys begin with this one:
+--   <fleet>:instance:<id>      a hash: `sequence`, the last flush that was counted,
+--                              and of that flush `started`, `overflowed`, `flight`
+--   <fleet>:<level>:<second>   a window that began then, a hash: `begun`, its first
+--                              tick; `<id>`, what a histogram is about; and
+--                              `<id>:<bucket>`, how many there are in a bucket
+-- ARGV[1]   see prelude.lua
+-- ARGV[2]   what is to be done, and what follows it:
+--   flush instance sequence life started overflowed flight [id text counts]...
+--   leave instance
+--   look
+--   read level second
+--
+-- Life is in ticks. Counts are buckets and what to add to each: '0 17 3 1 sum 52'.
+-- They are never numbers here, so that none is rounded.
+--
+-- Returns the present tick, and: of `flush` 'counted' or 'duplicate'; of `look`, for
+-- each instance that is alive, its id, and `started`, `overflowed` and `flight` as
+-- it has told them; of `read` the fields and values of the window.
+--
+-- Called by src/red/redis/asker.rs; what is in the texts is in src/red/redis/line.rs.
+
+local SECOND = 1000000
+local DAY = 86400 * SECOND
+
+-- Mirrors src/red/redis/level.rs: how wide windows are, and for how long after
+-- their end they are kept, a minute more than is read.
+local LEVELS = {
+    { name = '10s', width = 10 * SECOND, kept = 21 * 60 * SECOND },
+    { name = '10m', width = 600 * SECOND, kept = 3 * DAY + 60 * SECOND },
+}
+
+-- A flush that comes again later than that would be counted again.
+local REMEMBERED = 7 * DAY
+
+-- How many instances that have gone are forgotten in one flush.
+local SWEPT = 10
+
+local fleet = KEYS[1]
+
+local function record_of(instance) return fleet .. ':instance:' .. instance end
+
+local function window_of(level, second) return fleet .. ':' .. level .. ':' .. second end
+
+-- Those of this instant, each of which is there from now on.
+local function open_windows()
+    local windows = {}
+    for nth, level in ipairs(LEVELS) do
+        local begun = now - now % level.width
+        windows[nth] = window_of(level.name, format('%.0f', begun / SECOND))
+        call('HSETNX', windows[nth], 'begun', format('%.0f', begun))
+        call('PEXPIRE', windows[nth], expiry(begun + level.width + level.kept - now))
+    end
+    return windows
+end
+
+-- What somebody else has made of a bucket must not keep all others from being
+-- counted, nor have them counted again and again.
+local function add(window, field, count)
+    local sum = try('HINCRBY', window, field, count)
+    if type(sum) ~= 'table' or match(sum.err, 'not an integer') then return end
+    if not match(sum.err, 'overflow') then call('HINCRBY', window, field, count) end
+end
+
+local function count(windows, first)
+    for nth = first, #ARGV, 3 do
+        local id, text = ARGV[nth], ARGV[nth + 1]
+        for _, window in ipairs(windows) do call('HSETNX', window, id, text) end
+        for bucket, more in string.gmatch(ARGV[nth + 2], '(%w+) (%d+)') do
+            local field = id .. ':' .. bucket
+            for _, window in ipairs(windows) do add(window, field, more) end
+        end
+    end
+end
+
+local function leave(instance)
+    call('ZREM', fleet, instance)
+    call('HDEL', record_of(instance), 'started', 'overflowed', 'flight')
+end
+
+local function sweep()
+    local gone = call('ZRANGEBYSCORE', fleet, '-inf', format('%.0f', now), 'LIMIT', 0, SWEPT)
+    for _, instance in ipairs(gone) do leave(instance) end
+end
+
+local tasks = {}
+
+-- A script that fails has done what it did until then. So all that may be refused
+-- comes first, and does no harm when it is done again; then what is counted; and
+-- at last that it was.
+function tasks.flush()
+    local instance, sequence, life = ARGV[3], ARGV[4], ARGV[5]
+    local record = record_of(instance)
+    call('ZADD', fleet, format('%.0f', now + tonumber(life)), instance)
+    call('PEXPIRE', fleet, expiry(REMEMBERED))
+    local last = tonumber(call('HGET', record, 'sequence') or '')
+    if last and tonumber(sequence) <= last then
+        call('PEXPIRE', record, expiry(REMEMBERED))
+        return { now, 'duplicate' }
+    end
+    call('HSET', record, 'started', ARGV[6], 'overflowed', ARGV[7], 'flight', ARGV[8])
+    call('PEXPIRE', record, expiry(REMEMBERED))
+    sweep()
+    count(open_windows(), 9)
+    call('HSET', record, 'sequence', sequence)
+    return { now, 'counted' }
+end
+
+function tasks.leave()
+    leave(ARGV[3])
+    return { now }
+end
+
+function tasks.look()
+    local reply = { now }
+    local alive = call('ZRANGEBYSCORE', fleet, format('(%.0f', now), '+inf')
+    for _, instance in ipairs(alive) do
+        local told = call('HMGET', record_of(instance), 'started', 'overflowed', 'flight')
+        reply[#reply + 1] = { instance, told[1], told[2], told[3] }
+    end
+    return reply
+end
+
+function tasks.read()
+    return { now, call('HGETALL', window_of(ARGV[3], ARGV[4])) }
+end
+
+return tasks[ARGV[2]]()

@@ -1,0 +1,69 @@
+//! Calls of `lua/red.lua`.
+
+use std::sync::LazyLock;
+
+use ::redis::{Cmd, Value};
+
+use super::{level::Level, reply::Reply};
+use crate::{
+    clock::Tick,
+    key::Name,
+    redis::{Connection, Error, Script},
+};
+
+static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(concat!(
+        include_str!("../../../lua/prelude.lua"),
+        include_str!("../../../lua/red.lua"),
+    ))
+});
+
+/// What it takes to ask.
+#[derive(Clone, Debug)]
+pub(super) struct Asker {
+    connection: Connection,
+    /// The key that all others begin with.
+    fleet: String,
+}
+
+impl Asker {
+    pub(super) fn new(name: &str, connection: &Connection) -> Self {
+        let (prefix, name) = (connection.prefix(), Name::of(name));
+        Self {
+            connection: connection.clone(),
+            fleet: format!("{prefix}:{{{name}}}:red"),
+        }
+    }
+
+    /// A call that still lacks what follows the task. Without an instant it is the
+    /// server's.
+    pub(super) fn call(&self, now: Option<Tick>, task: &str) -> Cmd {
+        let now = now.map_or_else(String::new, |now| now.to_string());
+        let mut call = SCRIPT.call(1);
+        call.arg(&self.fleet).arg(now).arg(task);
+        call
+    }
+
+    /// No request waits for it, so it may take longer than others.
+    pub(super) async fn run(&self, call: Cmd) -> Result<Reply, Error> {
+        let patience = self.connection.patience();
+        let reply: Value = self.connection.run_within(&SCRIPT, call, patience).await?;
+        Reply::read(reply)
+    }
+
+    pub(super) async fn look(&self, now: Option<Tick>) -> Result<Reply, Error> {
+        self.run(self.call(now, "look")).await
+    }
+
+    pub(super) async fn read(&self, level: &Level, second: u64) -> Result<Reply, Error> {
+        let mut call = self.call(None, "read");
+        call.arg(level.name).arg(second);
+        self.run(call).await
+    }
+
+    pub(super) async fn leave(&self, instance: &str) -> Result<Reply, Error> {
+        let mut call = self.call(None, "leave");
+        call.arg(instance);
+        self.run(call).await
+    }
+}

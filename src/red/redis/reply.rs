@@ -1,0 +1,62 @@
+//! What the script answers.
+
+use std::vec;
+
+use ::redis::Value;
+
+use crate::{clock::Tick, redis::Error};
+
+/// The tick of the answer, and what is still to be read of it.
+pub(super) struct Reply {
+    pub(super) now: Tick,
+    rest: vec::IntoIter<Value>,
+}
+
+impl Reply {
+    pub(super) fn read(reply: Value) -> Result<Self, Error> {
+        let mut rest = list(Some(reply))?;
+        let now = match rest.next() {
+            Some(Value::Int(now)) => Tick::try_from(now).map_err(|_| nonsense())?,
+            _ => return Err(nonsense()),
+        };
+        Ok(Self { now, rest })
+    }
+
+    /// Whether what was brought had been counted already.
+    pub(super) fn is_duplicate(mut self) -> Result<bool, Error> {
+        match text(self.rest.next()).as_deref() {
+            Some("counted") => Ok(false),
+            Some("duplicate") => Ok(true),
+            _ => Err(nonsense()),
+        }
+    }
+
+    /// The lists that follow, one for each instance.
+    pub(super) fn lists(self) -> impl Iterator<Item = Result<vec::IntoIter<Value>, Error>> {
+        self.rest.map(|value| list(Some(value)))
+    }
+
+    /// The fields of a window, each followed by its value.
+    pub(super) fn fields(mut self) -> Result<vec::IntoIter<Value>, Error> {
+        list(self.rest.next())
+    }
+}
+
+fn list(value: Option<Value>) -> Result<vec::IntoIter<Value>, Error> {
+    match value {
+        Some(Value::Array(values)) => Ok(values.into_iter()),
+        _ => Err(nonsense()),
+    }
+}
+
+/// `None` for what is no text.
+pub(super) fn text(value: Option<Value>) -> Option<String> {
+    match value {
+        Some(Value::BulkString(bytes)) => String::from_utf8(bytes).ok(),
+        _ => None,
+    }
+}
+
+fn nonsense() -> Error {
+    Error::reply("not what the script of RED metrics says")
+}
