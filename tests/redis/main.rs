@@ -14,6 +14,7 @@ mod kept;
 mod leases;
 mod limiter;
 mod parity;
+mod red;
 mod registry;
 mod scratch;
 mod sentinel;
