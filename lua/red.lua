@@ -13,14 +13,13 @@
 --   flush instance sequence life started overflowed flight [id text counts]...
 --   leave instance
 --   look
---   read level second
 --
 -- Life is in ticks. Counts are buckets and what to add to each: '0 17 3 1 sum 52'.
 -- They are never numbers here, so that none is rounded.
 --
 -- Returns the present tick, and: of `flush` 'counted' or 'duplicate'; of `look`, for
 -- each instance that is alive, its id, and `started`, `overflowed` and `flight` as
--- it has told them; of `read` the fields and values of the window.
+-- it has told them. Windows are read by HGETALL.
 --
 -- Called by src/red/redis/asker.rs; what is in the texts is in src/red/redis/line.rs.
 
@@ -44,14 +43,12 @@ local fleet = KEYS[1]
 
 local function record_of(instance) return fleet .. ':instance:' .. instance end
 
-local function window_of(level, second) return fleet .. ':' .. level .. ':' .. second end
-
 -- Those of this instant, each of which is there from now on.
 local function open_windows()
     local windows = {}
     for nth, level in ipairs(LEVELS) do
         local begun = now - now % level.width
-        windows[nth] = window_of(level.name, format('%.0f', begun / SECOND))
+        windows[nth] = format('%s:%s:%.0f', fleet, level.name, begun / SECOND)
         call('HSETNX', windows[nth], 'begun', format('%.0f', begun))
         call('PEXPIRE', windows[nth], expiry(begun + level.width + level.kept - now))
     end
@@ -123,10 +120,6 @@ function tasks.look()
         reply[#reply + 1] = { instance, told[1], told[2], told[3] }
     end
     return reply
-end
-
-function tasks.read()
-    return { now, call('HGETALL', window_of(ARGV[3], ARGV[4])) }
 end
 
 return tasks[ARGV[2]]()

@@ -240,9 +240,12 @@ impl Guarded for Cluster {
     }
 }
 
-/// EVALSHA, EVAL: the script, how many keys, the keys.
+/// EVALSHA, EVAL: the script, how many keys, the keys. Of any other command, the
+/// key comes first.
 fn slot_of(call: &Cmd) -> Slot {
-    match call.args_iter().nth(3) {
+    let mut args = call.args_iter();
+    let is_script = matches!(args.next(), Some(Arg::Simple(name)) if name.starts_with(b"EVAL"));
+    match args.nth(if is_script { 2 } else { 0 }) {
         Some(Arg::Simple(key)) => Slot::for_key(key),
         _ => Slot::for_key(""),
     }

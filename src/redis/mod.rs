@@ -44,7 +44,9 @@
 //! user ask for its `ROLE` is recognised sooner.
 //!
 //! A [registry of deadlines](crate::deadline::registry) also needs `HMGET`,
-//! `HSET`, `PUBLISH`, `SUBSCRIBE`, and the channels `<prefix>:*`.
+//! `HSET`, `PUBLISH`, `SUBSCRIBE`, and the channels `<prefix>:*`. What ships and
+//! reads [RED metrics](crate::red::redis) also needs `HDEL`, `HGET`, `HGETALL`,
+//! `HINCRBY`, `HMGET`, `HSET`, `HSETNX`, `ZADD`, `ZRANGEBYSCORE` and `ZREM`.
 
 mod attempt;
 mod breaker;

@@ -4,11 +4,14 @@ use std::sync::LazyLock;
 
 use ::redis::{Cmd, Value};
 
-use super::{level::Level, reply::Reply};
+use super::{
+    level::Level,
+    reply::{Reply, fields},
+};
 use crate::{
     clock::Tick,
     key::Name,
-    redis::{Connection, Error, Script},
+    redis::{Connection, Error, ErrorKind, Script},
 };
 
 static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
@@ -44,26 +47,40 @@ impl Asker {
         call
     }
 
-    /// No request waits for it, so it may take longer than others.
     pub(super) async fn run(&self, call: Cmd) -> Result<Reply, Error> {
-        let patience = self.connection.patience();
-        let reply: Value = self.connection.run_within(&SCRIPT, call, patience).await?;
-        Reply::read(reply)
+        Reply::read(self.send(call).await?)
     }
 
     pub(super) async fn look(&self, now: Option<Tick>) -> Result<Reply, Error> {
         self.run(self.call(now, "look")).await
     }
 
-    pub(super) async fn read(&self, level: &Level, second: u64) -> Result<Reply, Error> {
-        let mut call = self.call(None, "read");
-        call.arg(level.name).arg(second);
-        self.run(call).await
-    }
-
     pub(super) async fn leave(&self, instance: &str) -> Result<Reply, Error> {
         let mut call = self.call(None, "leave");
         call.arg(instance);
         self.run(call).await
+    }
+
+    /// All that a window holds. No script, for which the server would have to copy
+    /// all of it twice.
+    pub(super) async fn read(
+        &self,
+        level: &Level,
+        second: u64,
+    ) -> Result<Vec<(Value, Value)>, Error> {
+        let (fleet, level) = (&self.fleet, level.name);
+        let mut call = ::redis::cmd("HGETALL");
+        call.arg(format!("{fleet}:{level}:{second}"));
+        fields(self.send(call).await?)
+    }
+
+    /// No request waits for it, so it may take longer than others.
+    async fn send(&self, call: Cmd) -> Result<Value, Error> {
+        let patience = self.connection.patience();
+        let answer = self.connection.run_within(&SCRIPT, call, patience).await;
+        answer.map_err(|error| match error.kind() {
+            ErrorKind::TimedOut => Error::late(patience),
+            _ => error,
+        })
     }
 }

@@ -54,7 +54,8 @@ pub struct Instance {
 }
 
 impl Fleet {
-    /// How many requests ended in a second, in the mean; 0 of no time at all.
+    /// How many requests ended in a second, in the mean of all the time that is
+    /// [covered](Self::covered); 0 of no time at all.
     pub fn rate(&self) -> f64 {
         match self.covered.as_secs_f64() {
             0.0 => 0.0,

@@ -1,6 +1,6 @@
 //! What windows hold, added up.
 
-use std::{collections::HashMap, sync::Arc, vec};
+use std::{collections::HashMap, mem, sync::Arc};
 
 use ::redis::Value;
 use ahash::RandomState;
@@ -28,9 +28,9 @@ struct Cells {
 }
 
 impl Gathered {
-    pub(super) fn add(&mut self, mut window: vec::IntoIter<Value>) {
-        while let Some(field) = window.next() {
-            let known = match (text(Some(field)), text(window.next())) {
+    pub(super) fn add(&mut self, window: Vec<(Value, Value)>) {
+        for (field, value) in window {
+            let known = match (text(Some(field)), text(Some(value))) {
                 (Some(field), Some(value)) => self.field(field, value),
                 _ => None,
             };
@@ -57,7 +57,7 @@ impl Gathered {
 
     /// All histograms. Those of which nobody knows what they are about are skipped.
     pub(super) fn lines(&mut self) -> Vec<(Line, Durations)> {
-        let cells = std::mem::take(&mut self.cells);
+        let cells = mem::take(&mut self.cells);
         let found = cells.len() as u64;
         let lines = cells.into_iter();
         let lines: Vec<_> = lines

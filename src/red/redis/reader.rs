@@ -58,8 +58,9 @@ impl Reader {
     /// flight now.
     ///
     /// All windows count that the span overlaps. They are 10 seconds wide up to a
-    /// span of 20 minutes, and 10 minutes wide up to 3 days; each is read by a call
-    /// of its own, so that the server has time for others in between.
+    /// span of 20 minutes, and 10 minutes wide up to 3 days; each is read by a command
+    /// of its own, so that the server has time for others in between: 3 days are 433 of
+    /// them.
     ///
     /// # Errors
     ///
@@ -84,8 +85,8 @@ impl Reader {
     }
 
     async fn windows(&self, level: &Level, span: Duration, now: Tick) -> Result<Gathered, Error> {
-        let read = |second| async move { self.asker.read(level, second).await?.fields() };
-        let windows = stream::iter(level.windows(span, now)).map(read);
+        let windows = level.windows(span, now);
+        let windows = stream::iter(windows).map(|second| self.asker.read(level, second));
         let add = |mut all: Gathered, window| {
             all.add(window);
             ready(Ok(all))

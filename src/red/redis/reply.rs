@@ -1,6 +1,6 @@
 //! What the script answers.
 
-use std::vec;
+use std::{iter, vec};
 
 use ::redis::Value;
 
@@ -35,10 +35,17 @@ impl Reply {
     pub(super) fn lists(self) -> impl Iterator<Item = Result<vec::IntoIter<Value>, Error>> {
         self.rest.map(|value| list(Some(value)))
     }
+}
 
-    /// The fields of a window, each followed by its value.
-    pub(super) fn fields(mut self) -> Result<vec::IntoIter<Value>, Error> {
-        list(self.rest.next())
+/// The fields of a hash and their values, in whichever protocol.
+pub(super) fn fields(reply: Value) -> Result<Vec<(Value, Value)>, Error> {
+    match reply {
+        Value::Map(fields) => Ok(fields),
+        reply => {
+            let mut values = list(Some(reply))?;
+            let field = || Some((values.next()?, values.next()?));
+            Ok(iter::from_fn(field).collect())
+        }
     }
 }
 

@@ -1,12 +1,14 @@
 use futures_util::future::try_join_all;
-use sluicegate::red::Redis;
+use sluicegate::{
+    red::{Fleet, Redis, redis::Reader},
+    redis::{Connection, Server as Place},
+};
 
 use super::{
     instance::{FIVE_MINUTES, Instance, connect},
     sums,
 };
 use crate::{cluster::Cluster, server::Server};
-use sluicegate::redis::{Connection, Server as Place};
 
 /// What all of them have counted, and nothing else, is what anybody reads.
 async fn add_up(instances: &[Instance]) {
@@ -62,26 +64,29 @@ async fn in_a_cluster_too() {
 #[tokio::test]
 async fn one_snapshot_is_read_as_it_was() {
     let server = Server::start();
-    let mut instance = Instance::new(1, &connect(server.url()).await);
-    instance.serve(200).await;
-    let _waiting = instance.begin("/new");
-    instance.redis.flush().await.unwrap();
-    let fleet = instance.redis.read(FIVE_MINUTES).await.unwrap();
-    assert_eq!(fleet.snapshot, instance.registry.snapshot());
+    for protocol in ["?protocol=3", "?protocol=2"] {
+        let url = format!("{}{protocol}", server.url());
+        let mut instance = Instance::new(1, &connect(url).await);
+        instance.serve(200).await;
+        let _waiting = instance.begin("/new");
+        instance.redis.flush().await.unwrap();
+        let fleet = instance.redis.read(FIVE_MINUTES).await.unwrap();
+        assert_eq!(fleet.snapshot, instance.registry.snapshot());
+        tells_of(&fleet, &instance);
+        redis::cmd("FLUSHALL").exec(&mut server.client()).unwrap();
+    }
+}
+
+fn tells_of(fleet: &Fleet, instance: &Instance) {
     let ended = fleet.snapshot.ended() as f64;
+    let errors = fleet.snapshot.failed() as f64 / ended;
     assert_eq!(fleet.rate(), ended / fleet.covered.as_secs_f64());
-    assert_eq!(
-        fleet.error_ratio(),
-        Some(fleet.snapshot.failed() as f64 / ended)
-    );
+    assert_eq!(fleet.error_ratio(), Some(errors));
     let [alone] = &fleet.instances[..] else {
         panic!("{:?}", fleet.instances)
     };
-    assert_eq!(
-        (&*alone.id, alone.in_flight),
-        (instance.redis.instance(), 1)
-    );
-    assert_eq!(alone.started, instance.asked);
+    assert_eq!(alone.id, instance.redis.instance());
+    assert_eq!((alone.in_flight, alone.started), (1, instance.asked));
 }
 
 #[tokio::test]
@@ -108,7 +113,7 @@ async fn fleets_of_other_names_are_others() {
         redis.flush().await.unwrap();
     }
     for name in names {
-        let reader = sluicegate::red::redis::Reader::new(name, &connection);
+        let reader = Reader::new(name, &connection);
         let fleet = reader.read(FIVE_MINUTES).await.unwrap();
         assert_eq!(
             sums::of([&fleet.snapshot]),
