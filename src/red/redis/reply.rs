@@ -23,7 +23,7 @@ impl Reply {
     }
 
     /// Whether what was brought had been counted already.
-    pub(super) fn is_duplicate(mut self) -> Result<bool, Error> {
+    pub(super) fn duplicate(mut self) -> Result<bool, Error> {
         match text(self.rest.next()).as_deref() {
             Some("counted") => Ok(false),
             Some("duplicate") => Ok(true),

@@ -12,6 +12,7 @@ use super::{
     asker::Asker,
     flight,
     ledger::Ledger,
+    reply::Reply,
     stats::{Counters, Stats},
 };
 use crate::{
@@ -117,7 +118,7 @@ impl Shipper {
             self.counters.retried();
         }
         let answer = self.asker.run(flush.call.clone()).await;
-        let is_duplicate = answer.and_then(|reply| reply.is_duplicate());
+        let is_duplicate = answer.and_then(Reply::duplicate);
         let is_duplicate = is_duplicate.inspect_err(|_| self.counters.failed())?;
         let (ended, taken) = (flush.ended, flush.taken);
         self.counters.shipped(ended, taken, is_duplicate);
