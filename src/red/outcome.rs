@@ -53,6 +53,7 @@ impl Outcome {
     }
 
     /// The one of this name.
+    #[cfg(any(feature = "redis", test))]
     pub(super) fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|it| it.as_str() == name)
     }
@@ -86,6 +87,7 @@ pub enum Cause {
 }
 
 impl Cause {
+    #[cfg(feature = "redis")]
     pub(super) const ALL: [Self; 10] = [
         Self::Status,
         Self::Error,
