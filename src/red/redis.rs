@@ -29,7 +29,6 @@
 //!
 //! ```no_run
 //! # async fn serve() -> Result<(), sluicegate::redis::Error> {
-//! use std::time::Duration;
 //! use sluicegate::{red, redis::Connection};
 //!
 //! let metrics = red::Registry::new();
