@@ -56,7 +56,11 @@ impl Total {
     fn completions(&mut self, key: Key, durations: Durations) {
         let mut same = self.completions.iter_mut().filter(|it| it.key == key);
         if !same.any(|it| it.durations.add(&durations)) {
-            self.completions.push(Completion { key, durations });
+            self.completions.push(Completion {
+                key,
+                durations,
+                exemplars: Vec::new(),
+            });
         }
     }
 
