@@ -170,6 +170,7 @@ mod registry;
 mod route;
 mod series;
 mod service;
+mod slo;
 mod snapshot;
 mod span;
 mod status;
@@ -201,6 +202,7 @@ pub use self::{
     registry::{Builder, Registry},
     route::{Route, Template},
     service::Red,
+    slo::{Alert, Burn, ErrorBudget, Events, Severity, Slo, SloReport},
     snapshot::{Completion, Series, Snapshot},
     status::Status,
 };

@@ -1,0 +1,205 @@
+//! What a service promises its callers, and how much of it is kept.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use super::labels::{Kind, Labels};
+
+mod alert;
+mod burn;
+mod error_budget;
+mod events;
+mod fate;
+mod report;
+
+pub use self::{
+    alert::{Alert, Severity},
+    burn::Burn,
+    error_budget::ErrorBudget,
+    events::Events,
+    report::SloReport,
+};
+
+/// Over how long an objective is to be met, unless set.
+const PERIOD: Duration = Duration::from_secs(30 * DAY);
+
+const DAY: u64 = 86_400;
+
+/// A service level objective: which share of requests has to be good.
+///
+/// It is about what is received over HTTP and gRPC, of all routes, unless that is
+/// restricted. A registry that is built with it keeps a history, from which
+/// [`Registry::slos`](super::Registry::slos) tells the error budget and how fast
+/// it burns:
+///
+/// ```
+/// use std::time::Duration;
+/// use sluicegate::red::{Registry, Slo};
+///
+/// let metrics = Registry::builder()
+///     .slo("answers", Slo::availability(0.999))
+///     .slo("fast orders", Slo::latency(0.99, Duration::from_millis(250)).route("/orders"))
+///     .build();
+/// for slo in metrics.slos() {
+///     assert_eq!(slo.budget.remaining(), 1.0);
+///     assert!(!slo.alerts.iter().any(|alert| alert.is_firing()));
+/// }
+/// ```
+///
+/// # What is good
+///
+/// What nobody can be blamed for counts neither as good nor at all: requests that
+/// were [cancelled](super::Outcome::Cancelled), and those that a limit refused because
+/// their caller was over it.
+///
+/// | outcome | availability | latency |
+/// |---|---|---|
+/// | ok | good | good up to the threshold, else bad |
+/// | client error | good | good up to the threshold, else bad |
+/// | server error, panic | bad | does not count |
+/// | deadline | bad | bad |
+/// | shed, over the limit | does not count | does not count |
+/// | shed, the limit could not be checked | bad | does not count |
+/// | cancelled | does not count | does not count |
+///
+/// Failures have no latency here, for to fail fast is no good service, and to have
+/// failed is told by the availability already. What a deadline has ended is slow,
+/// however soon that was: else a short deadline would make any service fast. What
+/// is [streamed](super::Completion::is_streamed) has no latency either. Of requests that
+/// are sent, a client error is a failure of whoever sends them.
+///
+/// The terms are those of Google's Site Reliability Workbook
+/// (<https://sre.google/workbook/implementing-slos/>).
+#[derive(Clone)]
+#[must_use]
+pub struct Slo {
+    objective: f64,
+    measure: Measure,
+    period: Duration,
+    /// None: all that is received over HTTP and gRPC.
+    kind: Option<Kind>,
+    wanted: Option<Wanted>,
+    counts_shed: bool,
+}
+
+type Wanted = Arc<dyn Fn(&Labels) -> bool + Send + Sync>;
+
+#[derive(Clone, Copy, Debug)]
+enum Measure {
+    Availability,
+    /// At most so long, until the end of the answer.
+    Latency(Duration),
+}
+
+impl Slo {
+    /// This share of requests does not fail: `0.999` are 999 of 1,000.
+    ///
+    /// # Panics
+    ///
+    /// When the objective is not above 0 and below 1: what must never fail leaves no
+    /// budget for errors.
+    pub fn availability(objective: f64) -> Self {
+        Self::new(objective, Measure::Availability)
+    }
+
+    /// This share of answers is whole after at most so long, which has to be the
+    /// bound of one of the registry's [`buckets`](super::Builder::buckets).
+    ///
+    /// # Panics
+    ///
+    /// As [`availability`](Self::availability).
+    pub fn latency(objective: f64, threshold: Duration) -> Self {
+        Self::new(objective, Measure::Latency(threshold))
+    }
+
+    fn new(objective: f64, measure: Measure) -> Self {
+        assert!(
+            objective > 0.0 && objective < 1.0,
+            "an objective of {objective} is not possible: allowed is more than 0 and less than 1"
+        );
+        Self {
+            objective,
+            measure,
+            period: PERIOD,
+            kind: None,
+            wanted: None,
+            counts_shed: false,
+        }
+    }
+
+    /// Only of this route.
+    pub fn route(self, route: &str) -> Self {
+        let route: Arc<str> = route.into();
+        self.only(move |labels| labels.route() == &*route)
+    }
+
+    /// Only of series with labels like these. Each restriction is one more.
+    pub fn only(self, wanted: impl Fn(&Labels) -> bool + Send + Sync + 'static) -> Self {
+        let wanted: Wanted = match self.wanted {
+            Some(before) => Arc::new(move |labels| before(labels) && wanted(labels)),
+            None => Arc::new(wanted),
+        };
+        Self {
+            wanted: Some(wanted),
+            ..self
+        }
+    }
+
+    /// Of this kind of requests, instead of those received over HTTP and gRPC.
+    pub fn kind(self, kind: Kind) -> Self {
+        let kind = Some(kind);
+        Self { kind, ..self }
+    }
+
+    /// Counts as failed, too, what a limit refused because its caller was over it:
+    /// for limits that protect the service rather than tell callers apart.
+    pub fn count_shed(self) -> Self {
+        Self {
+            counts_shed: true,
+            ..self
+        }
+    }
+
+    /// Over how long it is to be met: 30 days unless set. This is what the error
+    /// budget is for, and what [burns](Burn) are measured by.
+    ///
+    /// # Panics
+    ///
+    /// When it is less than 7 days, or more than 90.
+    pub fn period(self, period: Duration) -> Self {
+        let days = Duration::from_secs(7 * DAY)..=Duration::from_secs(90 * DAY);
+        assert!(
+            days.contains(&period),
+            "a period of {period:?} is not possible: allowed are 7 to 90 days"
+        );
+        Self { period, ..self }
+    }
+
+    /// Which share has to be good.
+    pub fn objective(&self) -> f64 {
+        self.objective
+    }
+
+    fn wants(&self, labels: &Labels) -> bool {
+        let of_kind = match self.kind {
+            Some(kind) => labels.kind() == kind,
+            None => matches!(labels.kind(), Kind::HttpServer | Kind::GrpcServer),
+        };
+        of_kind && self.wanted.as_ref().is_none_or(|wanted| wanted(labels))
+    }
+
+    /// How much of it may be bad, without the dust of `1.0 - 0.999`.
+    fn allowed(&self) -> f64 {
+        ((1.0 - self.objective) * 1e12).round() / 1e12
+    }
+}
+
+impl fmt::Debug for Slo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Slo")
+            .field("objective", &self.objective)
+            .field("measure", &self.measure)
+            .field("period", &self.period)
+            .field("kind", &self.kind)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,148 @@
+//! When somebody has to look.
+
+use std::time::Duration;
+
+use super::{Slo, burn::Burn};
+
+/// How soon somebody has to look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Severity {
+    /// Now.
+    Page,
+    /// Within days.
+    Ticket,
+}
+
+impl Severity {
+    /// Its name, as the label `severity` has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Page => "page",
+            Self::Ticket => "ticket",
+        }
+    }
+}
+
+/// Tells whether somebody has to look, because the error budget burns too fast.
+///
+/// There are three of them for each objective, those that Google's Site Reliability
+/// Workbook recommends (<https://sre.google/workbook/alerting-on-slos/>), here for a
+/// period of 30 days:
+///
+/// | severity | long window | short window | burn rate | of the budget |
+/// |---|---|---|---|---|
+/// | page | 1 hour | 5 minutes | 14.4 | 2 % |
+/// | page | 6 hours | 30 minutes | 6 | 5 % |
+/// | ticket | 3 days | 6 hours | 1 | 10 % |
+///
+/// For another [period](Slo::period) the shares of the budget stay, and the rates
+/// follow. No burn is faster than one by what the objective allows: below 0.93,
+/// not even an outage reaches the first.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Alert {
+    /// How soon.
+    pub severity: Severity,
+    /// The rate that has to be exceeded.
+    pub threshold: f64,
+    /// What shows that it matters.
+    pub long: Burn,
+    /// What shows that it still goes on, so that the alert ends soon after it.
+    pub short: Burn,
+}
+
+impl Alert {
+    /// Whether both windows are [above](Burn::is_above) the threshold.
+    pub fn is_firing(&self) -> bool {
+        self.long.is_above(self.threshold) && self.short.is_above(self.threshold)
+    }
+}
+
+const MINUTE: u64 = 60;
+const HOUR: u64 = 3_600;
+
+/// The windows that alerts look at, short ones first.
+const WINDOWS: [u64; 5] = [5 * MINUTE, 30 * MINUTE, HOUR, 6 * HOUR, 72 * HOUR];
+
+/// Which share of the budget, and by which of the windows.
+const RULES: [(Severity, f64, usize, usize); 3] = [
+    (Severity::Page, 0.02, 2, 0),
+    (Severity::Page, 0.05, 3, 1),
+    (Severity::Ticket, 0.10, 4, 3),
+];
+
+/// The burns of all windows that alerts look at.
+pub(super) fn burns(mut burn: impl FnMut(Duration) -> Burn) -> [Burn; WINDOWS.len()] {
+    WINDOWS.map(|secs| burn(Duration::from_secs(secs)))
+}
+
+/// What these burns mean for an objective.
+pub(super) fn alerts(slo: &Slo, burns: &[Burn; WINDOWS.len()]) -> Vec<Alert> {
+    let alert = |(severity, share, long, short): (_, _, usize, usize)| Alert {
+        severity,
+        threshold: share * slo.period.as_secs_f64() / WINDOWS[long] as f64,
+        long: burns[long],
+        short: burns[short],
+    };
+    RULES.map(alert).to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::red::slo::Events;
+
+    const DAY: u64 = 86_400;
+
+    /// With so many errors in a million in each of the windows.
+    fn firing(slo: &Slo, errors: [u64; WINDOWS.len()]) -> Vec<Severity> {
+        let mut errors = errors.into_iter();
+        let burns = burns(|window| {
+            let total = 1_000_000;
+            let good = total - errors.next().unwrap();
+            slo.burn(window, window, Events { good, total })
+        });
+        let alerts = alerts(slo, &burns).into_iter();
+        alerts
+            .filter(Alert::is_firing)
+            .map(|it| it.severity)
+            .collect()
+    }
+
+    #[test]
+    fn thresholds_are_those_of_the_workbook() {
+        let slo = Slo::availability(0.999);
+        let burns = burns(|window| slo.burn(window, window, Events::default()));
+        let alerts = alerts(&slo, &burns);
+        let rules = alerts
+            .iter()
+            .map(|it| (it.long.name(), it.short.name(), it.threshold));
+        let expected = [("1h", "5m", 14.4), ("6h", "30m", 6.0), ("3d", "6h", 1.0)];
+        for ((long, short, threshold), expected) in rules.zip(expected) {
+            assert_eq!((&*long, &*short), (expected.0, expected.1));
+            assert!((threshold - expected.2).abs() < 1e-9, "{threshold}");
+        }
+    }
+
+    #[test]
+    fn both_windows_have_to_be_above() {
+        use Severity::{Page, Ticket};
+        let slo = Slo::availability(0.999);
+        // 5 minutes, 30 minutes, an hour, 6 hours, 3 days.
+        assert_eq!(firing(&slo, [14_500, 0, 14_500, 0, 0]), [Page]);
+        assert_eq!(firing(&slo, [14_300, 0, 14_500, 0, 0]), []);
+        assert_eq!(firing(&slo, [14_500, 0, 14_300, 0, 0]), []);
+        assert_eq!(firing(&slo, [0, 6_100, 0, 6_100, 0]), [Page]);
+        assert_eq!(firing(&slo, [0, 0, 0, 1_100, 1_100]), [Ticket]);
+        assert_eq!(firing(&slo, [20_000; 5]), [Page, Page, Ticket]);
+        assert_eq!(firing(&slo, [1_000; 5]), []);
+    }
+
+    #[test]
+    fn of_a_shorter_period_the_same_share_is_spent_sooner() {
+        let slo = Slo::availability(0.999).period(Duration::from_secs(7 * DAY));
+        assert_eq!(firing(&slo, [3_400, 0, 3_400, 0, 0]), [Severity::Page]);
+        assert_eq!(firing(&slo, [3_300, 0, 3_300, 0, 0]), []);
+    }
+}

@@ -1,0 +1,52 @@
+//! What an objective counts.
+
+use std::{iter::Sum, ops::Add};
+
+/// Requests that count for an objective, and those of them that were good.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Events {
+    /// As they should be.
+    pub good: u64,
+    /// All that count.
+    pub total: u64,
+}
+
+impl Events {
+    /// Those that were not good.
+    pub fn bad(&self) -> u64 {
+        self.total.saturating_sub(self.good)
+    }
+
+    /// Which share of them was bad; 0 if there were none.
+    pub fn error_ratio(&self) -> f64 {
+        match self.total {
+            0 => 0.0,
+            total => self.bad() as f64 / total as f64,
+        }
+    }
+
+    /// Those that were not yet there at an earlier time.
+    pub fn since(&self, earlier: &Self) -> Self {
+        Self {
+            good: self.good.saturating_sub(earlier.good),
+            total: self.total.saturating_sub(earlier.total),
+        }
+    }
+}
+
+impl Add for Events {
+    type Output = Self;
+
+    fn add(self, others: Self) -> Self {
+        Self {
+            good: self.good + others.good,
+            total: self.total + others.total,
+        }
+    }
+}
+
+impl Sum for Events {
+    fn sum<I: Iterator<Item = Self>>(events: I) -> Self {
+        events.fold(Self::default(), Self::add)
+    }
+}
