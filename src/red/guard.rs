@@ -61,6 +61,10 @@ impl Guard {
         &self.stripe.common.labels
     }
 
+    pub(super) fn began(&self) -> Tick {
+        self.began
+    }
+
     /// It is a stream: how long it takes says nothing of its latency.
     pub(super) fn stream(&mut self) {
         self.streamed = true;

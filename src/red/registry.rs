@@ -13,6 +13,7 @@ use super::{
     methods::Methods,
     outcome::Cause,
     series::{Key, Series},
+    slo::{Objectives, Slo},
     snapshot::Snapshot,
     status::Status,
     table::Table,
@@ -110,7 +111,13 @@ impl Registry {
     #[inline]
     pub(super) fn start(&self, sought: Sought<'_>, headers: Option<&HeaderMap>) -> Guard {
         let trace = self.terms().trace(headers);
-        Guard::start(self.table.series(sought).stripe(), trace)
+        let guard = Guard::start(self.table.series(sought).stripe(), trace);
+        self.terms().slos.look(guard.began(), &self.table);
+        guard
+    }
+
+    pub(super) fn table(&self) -> &Table {
+        &self.table
     }
 
     #[inline]
@@ -142,6 +149,7 @@ pub struct Builder {
     scheme: Arc<str>,
     traces: Option<Traces>,
     exports: Exports,
+    objectives: Objectives,
 }
 
 impl Builder {
@@ -155,6 +163,7 @@ impl Builder {
             scheme: "http".into(),
             traces: None,
             exports: Exports::new(),
+            objectives: Objectives::default(),
         }
     }
 
@@ -243,6 +252,16 @@ impl Builder {
         self
     }
 
+    /// An objective to meet, under a name; see [`Slo`].
+    ///
+    /// # Panics
+    ///
+    /// When another has this name.
+    pub fn slo(mut self, name: &str, slo: Slo) -> Self {
+        self.objectives.add(name, slo);
+        self
+    }
+
     /// By another clock, as tests want it.
     pub fn clock(self, clock: impl Clock) -> Self {
         let watch = Watch::of(clock);
@@ -250,9 +269,15 @@ impl Builder {
     }
 
     /// The registry.
+    ///
+    /// # Panics
+    ///
+    /// When the threshold of an [objective](Self::slo) is not one of the bounds of
+    /// [`buckets`](Self::buckets).
     #[must_use]
     pub fn build(self) -> Registry {
         let terms = Terms {
+            slos: self.objectives.track(self.watch.now(), &self.bounds),
             watch: self.watch,
             bounds: self.bounds,
             stream_bounds: self.stream_bounds,

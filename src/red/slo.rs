@@ -9,8 +9,11 @@ mod burn;
 mod error_budget;
 mod events;
 mod fate;
+mod history;
 mod report;
+mod tracked;
 
+pub(super) use self::tracked::{Objectives, Tracked};
 pub use self::{
     alert::{Alert, Severity},
     burn::Burn,

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use http::HeaderMap;
 
-use super::{budget::Budget, exemplar::TraceId, export::Exports, methods::Methods};
+use super::{budget::Budget, exemplar::TraceId, export::Exports, methods::Methods, slo::Tracked};
 use crate::clock::{Clock, Monotonic, Tick, ticks};
 
 /// What all series of a registry have in common.
@@ -22,6 +22,7 @@ pub(super) struct Terms {
     pub(super) exports: Exports,
     /// How many parts a series is counted in: a power of two.
     pub(super) stripes: usize,
+    pub(super) slos: Tracked,
 }
 
 impl Terms {
@@ -64,7 +65,7 @@ impl Watch {
     }
 
     #[inline]
-    fn now(&self) -> Tick {
+    pub(super) fn now(&self) -> Tick {
         match self {
             Self::Monotonic(clock) => clock.now(),
             Self::Other(now) => now(),

@@ -8,3 +8,4 @@ mod grpc;
 mod labels;
 mod law;
 mod servers;
+mod slo;
