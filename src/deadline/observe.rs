@@ -2,6 +2,8 @@
 
 use std::{
     fmt,
+    iter::Sum,
+    ops::Add,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
     time::Duration,
 };
@@ -44,6 +46,20 @@ pub enum Stage {
     Body,
     /// In a call to somebody else, before or after it was sent.
     Client,
+}
+
+impl Stage {
+    /// All there are.
+    pub const ALL: [Self; 3] = [Self::Handler, Self::Body, Self::Client];
+
+    /// Its name, as the label `stage` has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Handler => "handler",
+            Self::Body => "body",
+            Self::Client => "client",
+        }
+    }
 }
 
 /// An observer that counts.
@@ -93,6 +109,40 @@ impl Counts {
             exceeded_in_body: body.load(Relaxed),
             exceeded_in_client: client.load(Relaxed),
         }
+    }
+}
+
+impl Snapshot {
+    /// How many requests, or calls to others, had no time left at this stage.
+    pub fn exceeded(&self, stage: Stage) -> u64 {
+        match stage {
+            Stage::Handler => self.exceeded_in_handler,
+            Stage::Body => self.exceeded_in_body,
+            Stage::Client => self.exceeded_in_client,
+        }
+    }
+}
+
+impl Add for Snapshot {
+    type Output = Self;
+
+    fn add(self, others: Self) -> Self {
+        Self {
+            entered: self.entered + others.entered,
+            clamped: self.clamped + others.clamped,
+            malformed: self.malformed + others.malformed,
+            rejected: self.rejected + others.rejected,
+            spared: self.spared + others.spared,
+            exceeded_in_handler: self.exceeded_in_handler + others.exceeded_in_handler,
+            exceeded_in_body: self.exceeded_in_body + others.exceeded_in_body,
+            exceeded_in_client: self.exceeded_in_client + others.exceeded_in_client,
+        }
+    }
+}
+
+impl Sum for Snapshot {
+    fn sum<I: Iterator<Item = Self>>(snapshots: I) -> Self {
+        snapshots.fold(Self::default(), Self::add)
     }
 }
 

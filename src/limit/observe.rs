@@ -2,6 +2,8 @@
 
 use std::{
     fmt,
+    iter::Sum,
+    ops::Add,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
 
@@ -90,6 +92,32 @@ pub enum Outcome {
     Failed,
 }
 
+impl Outcome {
+    /// All there are.
+    pub const ALL: [Self; 7] = [
+        Self::Admitted,
+        Self::Waited,
+        Self::Refused,
+        Self::Shadowed,
+        Self::Exempt,
+        Self::Keyless,
+        Self::Failed,
+    ];
+
+    /// Its name, as the label `verdict` has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Admitted => "admitted",
+            Self::Waited => "waited",
+            Self::Refused => "refused",
+            Self::Shadowed => "shadowed",
+            Self::Exempt => "exempt",
+            Self::Keyless => "keyless",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// An observer that counts.
 ///
 /// ```
@@ -156,6 +184,45 @@ impl Counts {
             forgotten: self.forgotten.load(Relaxed),
             fell_back: self.fell_back.load(Relaxed),
         }
+    }
+}
+
+impl Snapshot {
+    /// How many requests this became of.
+    pub fn count(&self, outcome: Outcome) -> u64 {
+        match outcome {
+            Outcome::Admitted => self.admitted,
+            Outcome::Waited => self.waited,
+            Outcome::Refused => self.refused,
+            Outcome::Shadowed => self.shadowed,
+            Outcome::Exempt => self.exempt,
+            Outcome::Keyless => self.keyless,
+            Outcome::Failed => self.failed,
+        }
+    }
+}
+
+impl Add for Snapshot {
+    type Output = Self;
+
+    fn add(self, others: Self) -> Self {
+        Self {
+            admitted: self.admitted + others.admitted,
+            waited: self.waited + others.waited,
+            refused: self.refused + others.refused,
+            shadowed: self.shadowed + others.shadowed,
+            exempt: self.exempt + others.exempt,
+            keyless: self.keyless + others.keyless,
+            failed: self.failed + others.failed,
+            forgotten: self.forgotten + others.forgotten,
+            fell_back: self.fell_back + others.fell_back,
+        }
+    }
+}
+
+impl Sum for Snapshot {
+    fn sum<I: Iterator<Item = Self>>(snapshots: I) -> Self {
+        snapshots.fold(Self::default(), Self::add)
     }
 }
 
