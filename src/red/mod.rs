@@ -185,6 +185,8 @@ pub use self::methods::DescriptorError;
 #[cfg(feature = "redis")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
 pub use self::redis::{Fleet, Redis};
+#[cfg(feature = "redis")]
+pub(crate) use self::histogram::Histogram;
 pub use self::{
     attributes::Value,
     body::ResponseBody,

@@ -10,6 +10,7 @@ use super::{
     connection::{Connection, Servers},
     dial,
     error::Error,
+    latency::Latency,
     node::{Node, Place},
     sentinel::Sentinels,
     server::{self, Kind, Server},
@@ -171,6 +172,7 @@ impl Builder {
             failures: self.failures,
             probe_every: self.probe_every,
             counters: Counters::default(),
+            latency: Latency::new(),
         })
     }
 }

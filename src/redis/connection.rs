@@ -18,6 +18,7 @@ use super::{
     stats::Stats,
     subscription::Subscription,
 };
+use crate::red::Durations;
 
 /// How many redirections a call follows. One is usual, two while a slot moves.
 const REDIRECTIONS: usize = 5;
@@ -80,6 +81,12 @@ impl Connection {
         self.0.settings.counters.stats()
     }
 
+    /// How long calls took so far, whether or not they succeeded; but not those that
+    /// an open breaker answered, which take no time.
+    pub fn latency(&self) -> Durations {
+        self.0.settings.latency.read()
+    }
+
     /// Runs a script once, or not at all. After an error of the kinds
     /// [`TimedOut`](ErrorKind::TimedOut) and
     /// [`Unreachable`](ErrorKind::Unreachable) it may have run.
@@ -95,16 +102,16 @@ impl Connection {
         call: Cmd,
         timeout: Duration,
     ) -> Result<Value, Error> {
-        let counters = &self.0.settings.counters;
-        counters.calls.add();
-        let result = self.deliver(script, call, timeout).await;
-        if let Err(error) = &result {
-            counters.failures.add();
-            match error.kind() {
-                ErrorKind::TimedOut => counters.timeouts.add(),
-                ErrorKind::Shut => counters.shut.add(),
-                _ => {}
-            }
+        let settings = &self.0.settings;
+        settings.counters.calls.add();
+        let asked = Instant::now();
+        let result = self.deliver(script, call, asked + timeout).await;
+        let error = result.as_ref().err().map(Error::kind);
+        if let Some(kind) = error {
+            settings.counters.failed(kind);
+        }
+        if error != Some(ErrorKind::Shut) {
+            settings.latency.record(asked.elapsed());
         }
         result
     }
@@ -113,12 +120,11 @@ impl Connection {
         &self,
         script: &Script,
         mut call: Cmd,
-        timeout: Duration,
+        deadline: Instant,
     ) -> Result<Value, Error> {
         // The bounds are timers, and connecting is a task.
         Handle::try_current().map_err(|_| Error::no_runtime())?;
         let settings = &self.0.settings;
-        let deadline = Instant::now() + timeout;
         let mut node = self.node_for(&call, deadline).await?;
         let (mut asking, mut with_source, mut redirections) = (false, false, 0);
         loop {
@@ -165,8 +171,7 @@ impl Connection {
         let counters = &self.0.settings.counters;
         self.is_shut().then(|| {
             counters.calls.add();
-            counters.failures.add();
-            counters.shut.add();
+            counters.failed(ErrorKind::Shut);
             Error::shut()
         })
     }

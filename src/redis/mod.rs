@@ -55,6 +55,7 @@ mod cluster;
 mod connection;
 mod dial;
 mod error;
+mod latency;
 mod node;
 mod redirection;
 mod script;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::stats::Counters;
+use super::{latency::Latency, stats::Counters};
 
 #[derive(Debug)]
 pub(super) struct Settings {
@@ -12,6 +12,7 @@ pub(super) struct Settings {
     pub(super) failures: u32,
     pub(super) probe_every: Duration,
     pub(super) counters: Counters,
+    pub(super) latency: Latency,
 }
 
 impl Settings {

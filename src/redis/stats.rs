@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use super::error::ErrorKind;
+
 /// What happened on a [`Connection`](super::Connection) and its clones since
 /// it was built.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,6 +56,15 @@ pub(super) struct Counters {
 }
 
 impl Counters {
+    pub(super) fn failed(&self, kind: ErrorKind) {
+        self.failures.add();
+        match kind {
+            ErrorKind::TimedOut => self.timeouts.add(),
+            ErrorKind::Shut => self.shut.add(),
+            _ => {}
+        }
+    }
+
     pub(super) fn stats(&self) -> Stats {
         Stats {
             calls: self.calls.get(),
