@@ -23,13 +23,13 @@ use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use sluicegate::{
     clock::Manual,
-    deadline::{self, EnforceDeadlineLayer},
+    deadline::{self, EnforceDeadlineLayer, Event},
     key::ClientIp,
     limit::{
-        All, Check, Counts, FixedWindow, Keyed, LeakyBucket, Local, Quota, RateLimitLayer, Rule,
-        SlidingWindow, TokenBucket, Word,
+        All, Check, Counts, FixedWindow, Keyed, LeakyBucket, Local, Observe, Quota, RateLimitLayer,
+        Rule, SlidingWindow, TokenBucket, Word,
     },
-    red::{self, RedLayer},
+    red::{self, RedLayer, Registry},
     refusal::{Answer, Headers},
 };
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
@@ -68,7 +68,9 @@ fn main() {
     decisions_allocate_nothing(SlidingWindow::new(quota));
     decisions_allocate_nothing(FixedWindow::new(quota));
     several_limits_allocate_nothing();
-    a_layer_adds_no_allocation_to_what_it_admits();
+    a_layer_adds_no_allocation_to_what_it_admits(Arc::new(Counts::default()));
+    a_layer_adds_no_allocation_to_what_it_admits(Arc::new(Registry::new()));
+    events_of_deadlines_allocate_nothing();
     a_deadline_takes_at_most_two_allocations_and_none_is_free();
     a_deadline_takes_at_most_256_bytes_beside_the_inner_future();
     counting_a_request_takes_no_allocation_but_the_body_that_axum_boxes();
@@ -142,20 +144,34 @@ where
     })
 }
 
-fn a_layer_adds_no_allocation_to_what_it_admits() {
+fn a_layer_adds_no_allocation_to_what_it_admits(observer: Arc<dyn Observe>) {
     let mut bare = service_fn(|_: Request<()>| ready(Ok::<_, Infallible>(Response::new(()))));
     let requests = || (0..100).map(|_| request()).collect::<Vec<_>>();
     let layer = RateLimitLayer::new(keyed(TokenBucket::new(Quota::per_second(1).burst(500))))
         .key(ClientIp::peer())
-        .observe(Arc::new(Counts::default()))
+        .observe(observer)
         .refuse_with(Answer::new().headers(Headers::None));
     let mut limited = layer.layer(bare);
+    // What is counted is there from the first request on.
+    calls(&mut limited, vec![request()]);
     let of_the_bare = calls(&mut bare, requests());
     assert_eq!(calls(&mut limited, requests()), of_the_bare);
 
     let waiting = layer.wait(sluicegate::limit::Patience::up_to(Duration::MAX));
     let mut limited = waiting.layer(bare);
     assert_eq!(calls(&mut limited, requests()), of_the_bare);
+}
+
+fn events_of_deadlines_allocate_nothing() {
+    let metrics = Registry::new();
+    let left = Some(Duration::from_millis(30));
+    let allocated = allocations(|| {
+        for event in [Event::Entered(left), Event::Entered(None), Event::Rejected] {
+            deadline::Observe::noticed(&metrics, &event);
+        }
+    });
+    assert_eq!(allocated, 0);
+    assert_eq!(metrics.snapshot().deadlines.unwrap().with(), 1);
 }
 
 /// Answers whole requests, bodies included, in a runtime.

@@ -237,6 +237,18 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
         self.shared.counters.snapshot()
     }
 
+    /// The name that it was given.
+    pub(crate) fn label(&self) -> &str {
+        &self.shared.name
+    }
+
+    /// Looks at its [`counts`](Self::counts), and does not hold it: what it holds
+    /// may hold the one who looks.
+    pub(crate) fn watch(&self) -> impl Fn() -> RedisCounts + Send + Sync + 'static + use<R, P> {
+        let counters = self.shared.counters.clone();
+        move || counters.snapshot()
+    }
+
     /// Denials are forgotten when it is asked and when it is answered: what was
     /// answered in between may be from before it.
     async fn make_fuller<K: Spell + ?Sized>(&self, key: &K, entry: Entry) -> Result<(), Error> {

@@ -159,6 +159,7 @@ pub mod metrics;
 #[cfg(feature = "opentelemetry")]
 #[cfg_attr(docsrs, doc(cfg(feature = "opentelemetry")))]
 pub mod opentelemetry;
+mod observed;
 mod outcome;
 #[cfg(feature = "prometheus")]
 #[cfg_attr(docsrs, doc(cfg(feature = "prometheus")))]
@@ -200,6 +201,7 @@ pub use self::{
     mark::{MarkRoute, MarkRouteLayer},
     methods::Methods,
     metric::Metric,
+    observed::{Coalescing, ConnectionCounts, DeadlineCounts, LimiterCounts, RegistryCounts},
     outcome::{Cause, Outcome},
     registry::{Builder, Registry},
     route::{Route, Template},

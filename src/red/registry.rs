@@ -11,6 +11,7 @@ use super::{
     guard::Guard,
     labels::{self, Kind, Sought},
     methods::Methods,
+    observed::Observed,
     outcome::Cause,
     series::{Key, Series},
     slo::{Objectives, Slo},
@@ -61,6 +62,7 @@ impl Registry {
         Snapshot {
             series,
             overflowed: self.terms().budget.refused(),
+            ..self.observed().read()
         }
     }
 
@@ -114,6 +116,11 @@ impl Registry {
         let guard = Guard::start(self.table.series(sought).stripe(), trace);
         self.terms().slos.look(guard.began(), &self.table);
         guard
+    }
+
+    #[inline]
+    pub(super) fn observed(&self) -> &Observed {
+        &self.terms().observed
     }
 
     pub(super) fn table(&self) -> &Table {
@@ -287,6 +294,7 @@ impl Builder {
             traces: self.traces,
             exports: self.exports,
             stripes: stripes(),
+            observed: Observed::default(),
         };
         Registry {
             table: Table::new(self.max_series, Arc::new(terms)),
@@ -294,7 +302,7 @@ impl Builder {
     }
 }
 
-fn stripes() -> usize {
+pub(super) fn stripes() -> usize {
     let threads = thread::available_parallelism().map_or(1, NonZero::get);
     threads.next_power_of_two().min(MAX_STRIPES)
 }

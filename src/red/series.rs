@@ -285,7 +285,7 @@ impl Common {
 
 /// Numbers threads, in the order in which they come first.
 #[inline]
-fn thread_number() -> usize {
+pub(super) fn thread_number() -> usize {
     thread_local! {
         static NUMBER: Cell<Option<usize>> = const { Cell::new(None) };
     }

@@ -6,6 +6,7 @@ use super::{
     durations::Durations,
     exemplar::{Exemplar, newest},
     labels::{Kind, Labels},
+    observed::{ConnectionCounts, DeadlineCounts, LimiterCounts, RegistryCounts},
     outcome::{Cause, Outcome},
     series::Key,
     status::Status,
@@ -24,6 +25,14 @@ pub struct Snapshot {
     /// About how many more label sets there were than there is room for. They are
     /// counted together.
     pub overflowed: u64,
+    /// What limiters did that tell this registry, in the order of their names.
+    pub limiters: Vec<LimiterCounts>,
+    /// What became of deadlines; `None` before a layer has told anything.
+    pub deadlines: Option<DeadlineCounts>,
+    /// What connections to Redis did that are shown here.
+    pub connections: Vec<ConnectionCounts>,
+    /// What registries of deadlines did that are shown here.
+    pub registries: Vec<RegistryCounts>,
 }
 
 /// The requests of one label set.
@@ -52,12 +61,13 @@ pub struct Completion {
 }
 
 impl Snapshot {
-    /// The part of it that is about these.
+    /// The part of it that is about these, which are requests and nothing else.
     pub fn only(&self, wanted: impl Fn(&Labels) -> bool) -> Self {
         let series = self.series.iter().filter(|series| wanted(&series.labels));
         Self {
             series: series.cloned().collect(),
             overflowed: self.overflowed,
+            ..Self::default()
         }
     }
 

@@ -4,7 +4,10 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use http::HeaderMap;
 
-use super::{budget::Budget, exemplar::TraceId, export::Exports, methods::Methods, slo::Tracked};
+use super::{
+    budget::Budget, exemplar::TraceId, export::Exports, methods::Methods, observed::Observed,
+    slo::Tracked,
+};
 use crate::clock::{Clock, Monotonic, Tick, ticks};
 
 /// What all series of a registry have in common.
@@ -23,6 +26,7 @@ pub(super) struct Terms {
     /// How many parts a series is counted in: a power of two.
     pub(super) stripes: usize,
     pub(super) slos: Tracked,
+    pub(super) observed: Observed,
 }
 
 impl Terms {

@@ -13,6 +13,7 @@ mod fleet;
 mod kept;
 mod leases;
 mod limiter;
+mod observed;
 mod parity;
 mod red;
 mod registry;

@@ -2,9 +2,7 @@ use std::sync::Arc;
 
 use ahash::RandomState;
 
-use super::{
-    Redis, counts::Counters, denials::Denials, leases::Leases, queue::Queue, shared::Shared,
-};
+use super::{Redis, denials::Denials, leases::Leases, queue::Queue, shared::Shared};
 use crate::{
     limit::{
         fallback::Policy,
@@ -135,7 +133,7 @@ impl<R: Scripted> RedisBuilder<R> {
             leases: self.lease.map(Leases::new),
             lines: Default::default(),
             hasher: RandomState::new(),
-            counters: Counters::default(),
+            counters: Arc::default(),
             observer: self.observer,
             log: Log::new(),
         };

@@ -49,7 +49,7 @@ pub(super) struct Shared<R: Scripted> {
     pub(super) leases: Option<Leases<R::State>>,
     pub(super) lines: Lines,
     pub(super) hasher: RandomState,
-    pub(super) counters: Counters,
+    pub(super) counters: Arc<Counters>,
     pub(super) observer: Option<Arc<dyn Observe>>,
     pub(super) log: Log,
 }

@@ -6,4 +6,4 @@ mod expiry;
 mod hops;
 mod rejected;
 mod servers;
-mod support;
+pub(crate) mod support;

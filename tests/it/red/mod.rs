@@ -7,5 +7,6 @@ mod export;
 mod grpc;
 mod labels;
 mod law;
+mod observers;
 mod servers;
 mod slo;
