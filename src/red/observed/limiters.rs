@@ -14,8 +14,7 @@ pub struct LimiterCounts {
     pub name: String,
     /// What it decided, forgot, and left to its policy.
     pub decided: limit::Snapshot,
-    /// What it asked of Redis, if it does and was [registered](Registry) with
-    /// `Registry::limiter`.
+    /// What it asked of Redis, if `Registry::limiter` was given it.
     pub redis: Option<Coalescing>,
 }
 
@@ -65,13 +64,19 @@ impl Limiters {
         for (name, stripes) in self.decided.all() {
             let counts = all.entry(name.into()).or_default();
             name.clone_into(&mut counts.name);
-            let told: limit::Snapshot = stripes.all().map(limit::Counts::snapshot).sum();
-            // Who is told of it and who is watched count the same.
-            let fell_back = told.fell_back.max(counts.decided.fell_back);
-            counts.decided = told;
-            counts.decided.fell_back = fell_back;
+            counts.decided = told(stripes, counts.decided.fell_back);
         }
         all.into_values().collect()
+    }
+}
+
+/// What observers were told. The limiter itself has counted how often it fell back,
+/// which is the same if it tells of it.
+fn told(stripes: &Striped<limit::Counts>, fell_back: u64) -> limit::Snapshot {
+    let told: limit::Snapshot = stripes.all().map(limit::Counts::snapshot).sum();
+    limit::Snapshot {
+        fell_back: told.fell_back.max(fell_back),
+        ..told
     }
 }
 

@@ -61,7 +61,11 @@ async fn a_stopped_server_costs_each_call_its_timeout_and_then_nothing() {
         tally.add(&shut);
     }
     assert_eq!(redis.stats().timeouts, 3);
-    assert_eq!(redis.latency().count(), 4, "what was answered at once has none");
+    assert_eq!(
+        redis.latency().count(),
+        4,
+        "what was answered at once has none"
+    );
     server.go_on();
     until("calls pass again", || async {
         count(&redis, "k").await.is_ok()
