@@ -132,20 +132,28 @@ impl Series {
     /// never more has ended than has begun.
     pub(super) fn read(&self) -> snapshot::Series {
         let terms = &self.common.terms;
+        let mut completions = self.completions();
+        completions.sort_by_key(|completion| completion.key);
         let mut heads = Durations::none(&terms.bounds);
-        let mut completions = Vec::new();
         for stripe in self.stripes() {
             heads.add(&stripe.heads.read(&terms.bounds));
-            stripe.read_completions(&mut completions);
         }
         let started = self.stripes().map(|it| it.started());
-        completions.sort_by_key(|completion: &snapshot::Completion| completion.key);
         snapshot::Series {
             labels: self.common.labels.clone(),
             started: started.sum(),
             heads,
             completions,
         }
+    }
+
+    /// What came of those that have ended, in no order.
+    pub(super) fn completions(&self) -> Vec<snapshot::Completion> {
+        let mut completions = Vec::new();
+        for stripe in self.stripes() {
+            stripe.read_completions(&mut completions);
+        }
+        completions
     }
 
     fn stripes(&self) -> impl Iterator<Item = &Arc<Stripe>> {

@@ -2,9 +2,9 @@
 
 use super::{Events, Measure, Slo};
 use crate::red::{
-    labels::Kind,
+    labels::{Kind, Labels},
     outcome::{Cause, Outcome},
-    snapshot::{Completion, Series, Snapshot},
+    snapshot::{Completion, Snapshot},
 };
 
 /// What somebody who asked has had of it.
@@ -23,13 +23,14 @@ impl Slo {
     /// latency.
     pub fn counts(&self, snapshot: &Snapshot) -> Option<Events> {
         let wanted = snapshot.series.iter().filter(|it| self.wants(&it.labels));
-        wanted.map(|series| self.counts_of(series)).sum()
+        wanted
+            .map(|series| self.counts_of(&series.labels, &series.completions))
+            .sum()
     }
 
-    pub(super) fn counts_of(&self, series: &Series) -> Option<Events> {
-        let kind = series.labels.kind();
-        let completions = series.completions.iter();
-        completions.map(|it| self.events(kind, it)).sum()
+    pub(super) fn counts_of(&self, labels: &Labels, completions: &[Completion]) -> Option<Events> {
+        let counts = completions.iter().map(|it| self.events(labels.kind(), it));
+        counts.sum()
     }
 
     fn events(&self, kind: Kind, completion: &Completion) -> Option<Events> {
@@ -78,7 +79,9 @@ mod tests {
     use std::{sync::Arc, time::Duration};
 
     use super::*;
-    use crate::red::{durations::Durations, labels::Sought, series::Key, status::Status};
+    use crate::red::{
+        durations::Durations, labels::Sought, series::Key, snapshot::Series, status::Status,
+    };
 
     const MS: u64 = 1_000;
 

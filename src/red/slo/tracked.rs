@@ -118,12 +118,12 @@ impl Tracked {
     fn count(&self, table: &Table) -> Box<[Events]> {
         let mut counts: Box<[_]> = self.slos.iter().map(|_| Events::default()).collect();
         for series in table.all() {
-            let mut read = None;
+            let (labels, mut read) = (series.labels(), None);
             for (Named { slo, .. }, events) in self.slos.iter().zip(&mut counts) {
-                if slo.wants(series.labels()) {
-                    let series = read.get_or_insert_with(|| series.read());
+                if slo.wants(labels) {
+                    let read = read.get_or_insert_with(|| series.completions());
                     // Thresholds are bounds, so none is missing.
-                    *events = *events + slo.counts_of(series).unwrap_or_default();
+                    *events = *events + slo.counts_of(labels, read).unwrap_or_default();
                 }
             }
         }
