@@ -156,10 +156,10 @@ mod metric;
 #[cfg(feature = "metrics")]
 #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
 pub mod metrics;
+mod observed;
 #[cfg(feature = "opentelemetry")]
 #[cfg_attr(docsrs, doc(cfg(feature = "opentelemetry")))]
 pub mod opentelemetry;
-mod observed;
 mod outcome;
 #[cfg(feature = "prometheus")]
 #[cfg_attr(docsrs, doc(cfg(feature = "prometheus")))]
@@ -180,14 +180,14 @@ mod terms;
 mod unwind;
 mod verdict;
 
+#[cfg(feature = "redis")]
+pub(crate) use self::histogram::Histogram;
 #[cfg(feature = "grpc")]
 #[cfg_attr(docsrs, doc(cfg(feature = "grpc")))]
 pub use self::methods::DescriptorError;
 #[cfg(feature = "redis")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
 pub use self::redis::{Fleet, Redis};
-#[cfg(feature = "redis")]
-pub(crate) use self::histogram::Histogram;
 pub use self::{
     attributes::Value,
     body::ResponseBody,

@@ -42,6 +42,7 @@ impl Totals {
         Snapshot {
             series: series.collect(),
             overflowed,
+            ..Snapshot::default()
         }
     }
 }
