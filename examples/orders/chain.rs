@@ -18,6 +18,7 @@ use hyper_util::{
 use serde::{Deserialize, Serialize};
 use sluicegate::{
     deadline::{self, PropagateDeadline, PropagateDeadlineLayer},
+    red::{Red, RedLayer, Registry, Template},
     refusal,
 };
 use tokio::time;
@@ -28,11 +29,11 @@ use crate::problem::Problem;
 /// The longest chain.
 const MOST: u32 = 20;
 
-/// A client that tells whom it calls how much time is left.
+/// A client that tells whom it calls how much time is left, and counts its calls.
 #[derive(Clone)]
 pub(crate) struct Chain {
     myself: SocketAddr,
-    client: PropagateDeadline<Client<HttpConnector, Body>, refusal::Answer>,
+    client: Red<PropagateDeadline<Client<HttpConnector, Body>, refusal::Answer>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -54,11 +55,12 @@ struct Hop {
 }
 
 impl Chain {
-    pub(crate) fn new(myself: SocketAddr) -> Self {
+    pub(crate) fn new(myself: SocketAddr, metrics: &Registry) -> Self {
         let client = Client::builder(TokioExecutor::new()).build_http();
+        let client = PropagateDeadlineLayer::new().layer(client);
         Self {
             myself,
-            client: PropagateDeadlineLayer::new().layer(client),
+            client: RedLayer::client(metrics).layer(client),
         }
     }
 
@@ -66,7 +68,9 @@ impl Chain {
     async fn call(&self, hops: u32, ms: u64) -> Result<Answer, Response> {
         let uri = format!("http://{}/chain?hops={hops}&ms={ms}", self.myself);
         let uri: Uri = uri.parse().expect("an address and numbers make a URI");
-        let request = Request::get(uri).body(Body::empty());
+        let request = Request::get(uri)
+            .extension(Template("/chain"))
+            .body(Body::empty());
         let request = request.expect("a URI is all that it needs");
         let called = self.client.clone().oneshot(request).await;
         let answer = called.map_err(|error| failed(error.to_string()))?;

@@ -1,16 +1,17 @@
-//! The API behind deadlines and one limit, whose state is in this process or in
-//! Redis.
+//! The API behind metrics, deadlines and one limit, whose state is in this process
+//! or in Redis.
 
-use std::error::Error;
+use std::{error::Error, sync::Arc};
 
 use axum::{Router, extract::Request};
 use sluicegate::{
     deadline::EnforceDeadlineLayer,
     key::{Client, ClientIp},
     limit::{
-        FailClosed, FailOpen, FixedWindow, LeakyBucket, Limiter, Local, OrElse, Quota, QuotaError,
-        RateLimitLayer, Redis, Scripted, SlidingLog, SlidingWindow, TokenBucket,
+        FailClosed, FailOpen, FixedWindow, LeakyBucket, Limiter, Local, OrElse, Policy, Quota,
+        QuotaError, RateLimitLayer, Redis, Scripted, SlidingLog, SlidingWindow, TokenBucket,
     },
+    red::{RedLayer, Registry},
     redis::Connection,
 };
 
@@ -22,6 +23,7 @@ pub(crate) fn app(
     client: ClientIp,
     redis: Option<Connection>,
     chain: Chain,
+    metrics: &Registry,
 ) -> Result<Router, QuotaError> {
     let quota = Quota::new(args.limit, args.per)?.try_burst(args.burst)?;
     let it = Limited {
@@ -29,6 +31,7 @@ pub(crate) fn app(
         client,
         redis,
         chain,
+        metrics,
     };
     Ok(match args.algorithm {
         Algorithm::TokenBucket => it.by(TokenBucket::new(quota)),
@@ -46,6 +49,7 @@ struct Limited<'a> {
     client: ClientIp,
     redis: Option<Connection>,
     chain: Chain,
+    metrics: &'a Registry,
 }
 
 impl Limited<'_> {
@@ -53,16 +57,34 @@ impl Limited<'_> {
     where
         R::State: Sync,
     {
-        let local = Local::builder(rule.clone()).name("orders").keyed();
+        let local = Local::builder(rule.clone())
+            .name("orders")
+            .observe(self.observer())
+            .keyed();
         let Some(redis) = &self.redis else {
             return self.behind(local);
         };
-        let limiter = Redis::builder("orders", rule, redis);
+        let limiter = Redis::builder("orders", rule, redis).observe(self.observer());
         match self.args.on_redis_failure {
-            OnFailure::Open => self.behind(limiter.build(FailOpen)),
-            OnFailure::Closed => self.behind(limiter.build(FailClosed)),
-            OnFailure::Local => self.behind(limiter.build(OrElse(local))),
+            OnFailure::Open => self.shared(limiter.build(FailOpen)),
+            OnFailure::Closed => self.shared(limiter.build(FailClosed)),
+            OnFailure::Local => self.shared(limiter.build(OrElse(local))),
         }
+    }
+
+    /// Who counts what layers do.
+    fn observer(&self) -> Arc<Registry> {
+        Arc::new(self.metrics.clone())
+    }
+
+    fn shared<R, P>(&self, limiter: Redis<R, P>) -> Router
+    where
+        R: Scripted<State: Sync>,
+        P: Policy,
+        Redis<R, P>: Limiter<Client, Future: Send, Error: Into<Box<dyn Error + Send + Sync>>>,
+    {
+        self.metrics.limiter(&limiter);
+        self.behind(limiter)
     }
 
     /// Outermost, so that the time counts from when a request comes.
@@ -70,6 +92,7 @@ impl Limited<'_> {
         EnforceDeadlineLayer::new()
             .default_timeout(self.args.deadline_default)
             .maximum(self.args.deadline_max)
+            .observe(self.observer())
     }
 
     fn behind<L>(&self, limiter: L) -> Router
@@ -81,9 +104,11 @@ impl Limited<'_> {
         let layer = RateLimitLayer::new(limiter)
             .key(self.client.clone())
             .exempt(|request: &Request| request.uri().path() == "/healthz")
-            .shadow(self.args.shadow);
+            .shadow(self.args.shadow)
+            .observe(self.observer());
         api::routes(self.chain.clone())
             .layer(layer)
             .layer(self.deadline())
+            .layer(RedLayer::server(self.metrics))
     }
 }

@@ -33,6 +33,16 @@
 //! curl -i 'http://127.0.0.1:3000/chain?hops=3&ms=50'
 //! ```
 //!
+//! What was counted is told to Prometheus, and with `--redis` of all instances
+//! together:
+//!
+//! ```text
+//! curl http://127.0.0.1:3000/metrics
+//! curl 'http://127.0.0.1:3000/fleet?span=5m'
+//! ```
+//!
+//! A dashboard and alerts are in `examples/dashboards`.
+//!
 //! A leaky bucket lets requests wait for their turn, so it slows down a client
 //! that sends one after the other and never refuses it. Put `&` in place of
 //! the last `;` to send them all at once.
@@ -48,6 +58,7 @@ use clap::{CommandFactory, Parser, ValueEnum, error::ErrorKind};
 use sluicegate::{
     key::{ClientIp, ClientIpError},
     limit::QuotaError,
+    red::{self, Registry},
     redis::{self, Connection},
 };
 use tokio::net::TcpListener;
@@ -59,6 +70,7 @@ mod limits;
 mod problem;
 mod serve;
 mod store;
+mod watch;
 
 use self::{chain::Chain, serve::Signals};
 
@@ -147,13 +159,27 @@ async fn main() {
     let redis = redis(&args).await;
     let listener = listen(&args.listen).await;
     let listener = listener.unwrap_or_else(|error| refuse("--listen", error));
-    let chain = Chain::new(address(&listener));
-    let app = limits::app(&args, client, redis, chain);
+    let metrics = watch::metrics();
+    let fleet = redis.as_ref().map(|redis| join(&metrics, redis));
+    let chain = Chain::new(address(&listener), &metrics);
+    let app = limits::app(&args, client, redis, chain, &metrics);
     let app = app.unwrap_or_else(|error| refuse(flag(&error), error));
+    let app = app.merge(watch::routes(&metrics, fleet.as_ref()));
     // Before the greeting, so that whoever reads it can stop the server.
     let signals = Signals::new();
     greet(&listener);
     serve::serve(listener, app, signals).await;
+    if let Some(fleet) = fleet
+        && let Err(error) = fleet.shutdown().await
+    {
+        tracing::warn!(%error, "what was counted last is not in Redis");
+    }
+}
+
+/// Counts for the fleet, too, and shows what becomes of the calls of Redis.
+fn join(metrics: &Registry, redis: &Connection) -> red::Redis {
+    metrics.connection("main", redis);
+    red::Redis::new("orders", metrics, redis)
 }
 
 fn client(args: &Args) -> Result<ClientIp, ClientIpError> {

@@ -33,6 +33,7 @@
 mod collector;
 mod format;
 mod gathered;
+mod observed;
 #[cfg(feature = "axum")]
 mod scrape;
 mod text;

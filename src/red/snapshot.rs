@@ -140,6 +140,13 @@ impl Series {
         self.started.saturating_sub(self.ended())
     }
 
+    /// How long they took until their end, streams aside; as
+    /// [`Snapshot::durations`].
+    pub fn durations(&self) -> Option<Durations> {
+        let prompt = self.completions.iter().filter(|it| !it.is_streamed());
+        together(prompt.map(|it| &it.durations))
+    }
+
     /// How many have failed: [`Outcome::is_failure`], and of those that were sent
     /// [`Outcome::ClientError`] too, for an error of ours is one.
     pub fn failed(&self) -> u64 {

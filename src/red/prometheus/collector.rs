@@ -51,7 +51,8 @@ impl Sample {
     fn of_type(&self) -> MetricType {
         match self.value {
             Value::Histogram(..) => MetricType::Histogram,
-            Value::Gauge(_) => MetricType::Gauge,
+            Value::Gauge(_) | Value::Share(_) => MetricType::Gauge,
+            Value::Counter(_) => MetricType::Counter,
         }
     }
 
@@ -69,6 +70,8 @@ impl Value {
     fn encode(&self, encoder: &mut MetricEncoder<'_>) -> fmt::Result {
         match self {
             Self::Gauge(value) => encoder.encode_gauge(value),
+            Self::Share(value) => encoder.encode_gauge(value),
+            Self::Counter(value) => encoder.encode_counter::<NoLabelSet, _, f64>(value, None),
             Self::Histogram(durations, _) => {
                 let (sum, count) = (durations.sum().as_secs_f64(), durations.count());
                 let buckets = buckets(durations);

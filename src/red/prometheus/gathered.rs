@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::observed;
 use crate::red::{
     durations::Durations, exemplar::Exemplar, family::Family, metric::Metric, registry::Registry,
     snapshot::Series, terms::Terms,
@@ -29,6 +30,9 @@ pub(super) enum Value {
     /// Exemplars are by bucket, or there are none.
     Histogram(Durations, Vec<Option<Exemplar>>),
     Gauge(u64),
+    /// A gauge that is no whole number.
+    Share(f64),
+    Counter(u64),
 }
 
 /// What there was no room for, in a registry as a whole.
@@ -47,6 +51,26 @@ pub(super) fn gather(registry: &Registry) -> Gathered {
     for series in snapshot.series {
         add_series(&mut gathered, series, registry.terms());
     }
+    snapshot
+        .limiters
+        .iter()
+        .for_each(|it| observed::limiter(&mut gathered, it));
+    snapshot
+        .deadlines
+        .iter()
+        .for_each(|it| observed::deadlines(&mut gathered, it));
+    snapshot
+        .connections
+        .iter()
+        .for_each(|it| observed::connection(&mut gathered, it));
+    snapshot
+        .registries
+        .iter()
+        .for_each(|it| observed::deadline_registry(&mut gathered, it));
+    registry
+        .slos()
+        .iter()
+        .for_each(|it| observed::slo(&mut gathered, it));
     gathered
 }
 
@@ -70,7 +94,12 @@ fn add_metric(into: &mut Gathered, metric: &Metric<'_>, value: Value) {
     add(into, metric.family, labels, value);
 }
 
-fn add(into: &mut Gathered, family: &'static Family, labels: Vec<(String, String)>, value: Value) {
+pub(super) fn add(
+    into: &mut Gathered,
+    family: &'static Family,
+    labels: Vec<(String, String)>,
+    value: Value,
+) {
     let none = || Samples {
         family,
         samples: Vec::new(),

@@ -54,7 +54,7 @@ fn exemplars(gathered: &Gathered) -> impl Iterator<Item = Option<&Exemplar>> {
         Value::Histogram(durations, exemplars) => {
             of_buckets(durations.buckets().count(), exemplars)
         }
-        Value::Gauge(_) => of_buckets(0, &[]),
+        Value::Gauge(_) | Value::Share(_) | Value::Counter(_) => of_buckets(0, &[]),
     })
 }
 

@@ -93,6 +93,7 @@ mod tests {
         Completion {
             key: Key::new(status, outcome, cause, false),
             durations,
+            exemplars: Vec::new(),
         }
     }
 

@@ -1,7 +1,10 @@
 //! What is counted, told to others.
 
+mod dashboards;
 mod facade;
+mod observed;
 mod opentelemetry;
 mod prometheus;
+mod promtool;
 mod support;
 mod told;

@@ -1,11 +1,6 @@
 //! What Prometheus is told.
 
-use std::{
-    io::Write,
-    path::Path,
-    process::{Command, Stdio},
-    time::Duration,
-};
+use std::time::Duration;
 
 use axum::{
     Router,
@@ -28,6 +23,8 @@ use sluicegate::{
     },
 };
 use tower::{Layer, ServiceExt, service_fn};
+
+use super::promtool::check;
 
 const OPEN: &str = "application/openmetrics-text";
 
@@ -248,40 +245,4 @@ async fn promtool_finds_nothing_wrong() {
     assert_eq!(families.len(), 19, "{families:#?}");
     assert!(metrics.snapshot().overflowed > 0);
     check(&metrics);
-}
-
-/// By a parser that is not ours: without a complaint, be it a warning.
-#[track_caller]
-fn check(metrics: &Registry) {
-    let text = metrics.prometheus_as(Format::Text);
-    let promtool = promtool();
-    let mut child = Command::new(&promtool)
-        .args(["check", "metrics"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap_or_else(|error| {
-            panic!("{promtool} does not run ({error}): run `scripts/test`, which gets it, or `brew install prometheus`")
-        });
-    child
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(text.as_bytes())
-        .unwrap();
-    let output = child.wait_with_output().unwrap();
-    let said = [output.stdout, output.stderr].concat();
-    let said = String::from_utf8_lossy(&said);
-    assert!(output.status.success() && said.is_empty(), "{said}\n{text}");
-}
-
-/// Where `scripts/test` puts it, or else on the `PATH`.
-fn promtool() -> String {
-    let ours = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/target/promtool/usr/bin/promtool"
-    );
-    let found = Path::new(ours).exists();
-    if found { ours } else { "promtool" }.to_owned()
 }

@@ -1,0 +1,143 @@
+//! What is told of the server: to Prometheus, and of the fleet that it is one of.
+
+use std::time::Duration;
+
+use axum::{
+    Json, Router,
+    extract::{Query, State, rejection::QueryRejection},
+    http::{Method, StatusCode},
+    routing::get,
+};
+use serde::{Deserialize, Serialize};
+use sluicegate::red::{
+    self, Durations, Fleet, Registry, Series, Slo, prometheus::scrape, redis::Instance,
+};
+
+use crate::problem::Problem;
+
+const AVAILABLE: f64 = 0.999;
+
+/// Where all is counted. The routes are there from the beginning, with zeros.
+pub(crate) fn metrics() -> Registry {
+    let metrics = Registry::builder()
+        .exemplars(red::traceparent)
+        .slo("availability", Slo::availability(AVAILABLE))
+        .slo("latency", Slo::latency(0.99, Duration::from_millis(250)))
+        .build();
+    for (method, route, status) in [
+        (Method::POST, "/orders", StatusCode::CREATED),
+        (Method::GET, "/orders/{id}", StatusCode::OK),
+        (Method::GET, "/slow", StatusCode::OK),
+        (Method::GET, "/chain", StatusCode::OK),
+    ] {
+        let statuses = [status, StatusCode::INTERNAL_SERVER_ERROR];
+        metrics.preregister(&method, route, statuses);
+    }
+    metrics
+}
+
+/// Routes that nobody limits and that are not counted themselves.
+pub(crate) fn routes(metrics: &Registry, fleet: Option<&red::Redis>) -> Router {
+    let routes = Router::new().route("/metrics", scrape(metrics));
+    match fleet {
+        Some(fleet) => routes.route("/fleet", get(told).with_state(fleet.clone())),
+        None => routes,
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Asked {
+    span: Option<String>,
+}
+
+async fn told(
+    State(fleet): State<red::Redis>,
+    asked: Result<Query<Asked>, QueryRejection>,
+) -> Result<Json<Told>, Problem> {
+    let Query(Asked { span }) = asked?;
+    let span = span.as_deref().unwrap_or("1m");
+    let span = humantime::parse_duration(span).map_err(|error| {
+        let detail = format!("span of {span} is not possible: {error}; allowed is such as 5m");
+        Problem::new(StatusCode::BAD_REQUEST, detail)
+    })?;
+    match fleet.read(span).await {
+        Ok(fleet) => Ok(Json(Told::of(&fleet, span))),
+        Err(error) => Err(Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            error.to_string(),
+        )),
+    }
+}
+
+/// What a fleet did in the last so long.
+#[derive(Debug, Serialize)]
+struct Told {
+    covered_secs: f64,
+    instances: Vec<Process>,
+    in_flight: u64,
+    per_second: f64,
+    error_ratio: Option<f64>,
+    /// How fast the budget of the objective burns.
+    burn_rate: Option<f64>,
+    routes: Vec<Route>,
+}
+
+#[derive(Debug, Serialize)]
+struct Process {
+    id: String,
+    in_flight: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Route {
+    method: &'static str,
+    route: String,
+    ended: u64,
+    failed: u64,
+    p50_ms: Option<f64>,
+    p99_ms: Option<f64>,
+}
+
+impl Told {
+    fn of(fleet: &Fleet, span: Duration) -> Self {
+        let available = Slo::availability(AVAILABLE);
+        let events = available.counts(&fleet.snapshot);
+        let burn = events.map(|events| available.burn(span, fleet.covered, events));
+        Self {
+            covered_secs: fleet.covered.as_secs_f64(),
+            instances: fleet.instances.iter().map(Process::of).collect(),
+            in_flight: fleet.in_flight(),
+            per_second: fleet.rate(),
+            error_ratio: fleet.error_ratio(),
+            burn_rate: burn.map(|burn| burn.rate),
+            routes: fleet.snapshot.series.iter().map(Route::of).collect(),
+        }
+    }
+}
+
+impl Process {
+    fn of(instance: &Instance) -> Self {
+        Self {
+            id: instance.id.clone(),
+            in_flight: instance.in_flight,
+        }
+    }
+}
+
+impl Route {
+    fn of(series: &Series) -> Self {
+        let took = series.durations();
+        let millis = |q| {
+            let took = took.as_ref().and_then(|took: &Durations| took.quantile(q));
+            took.map(|took| took.as_secs_f64() * 1e3)
+        };
+        Self {
+            method: series.labels.method(),
+            route: series.labels.route().into(),
+            ended: series.ended(),
+            failed: series.failed(),
+            p50_ms: millis(0.5),
+            p99_ms: millis(0.99),
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! What is told beside requests.
+
+use std::sync::Arc;
+
+use sluicegate::{
+    clock::Manual,
+    deadline::{self, EnforceDeadlineLayer},
+    limit::{self, FailOpen, Local, Quota, RateLimitLayer, TokenBucket},
+    red::{RedLayer, Registry, Slo, prometheus::Format},
+    redis::Connection,
+};
+use tower::ServiceBuilder;
+
+use super::promtool::check;
+use crate::support::{Probe, request, request_with, send};
+
+/// A registry that is told of everything there is, of a Redis that is away.
+pub(super) async fn everything() -> Registry {
+    let metrics = Registry::builder()
+        .clock(Manual::new())
+        .slo("all", Slo::availability(0.999))
+        .build();
+    let observer = Arc::new(metrics.clone());
+    let limiter = Local::builder(TokenBucket::new(Quota::per_minute(1)))
+        .name("orders")
+        .clock(Manual::new())
+        .direct();
+    let mut service = ServiceBuilder::new()
+        .layer(RedLayer::server(&metrics))
+        .layer(EnforceDeadlineLayer::new().observe(observer.clone()))
+        .layer(RateLimitLayer::new(limiter).observe(observer))
+        .service(Probe::new());
+    let away = Connection::builder("redis://127.0.0.1:1").lazy().unwrap();
+    metrics.connection("main", &away);
+    let rule = TokenBucket::new(Quota::per_minute(1));
+    metrics.limiter(&limit::Redis::new("fleet", rule, &away, FailOpen));
+    let registry = deadline::Registry::local();
+    metrics.deadline_registry("jobs", &registry);
+    for request in [request_with("request-timeout", "60"), request()] {
+        let _ = tower::ServiceExt::ready(&mut service).await.unwrap();
+        let answered = tower::Service::call(&mut service, request).await.unwrap();
+        let body = http_body_util::BodyExt::collect(answered.into_body());
+        body.await.unwrap();
+    }
+    metrics
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_other_parts_do_is_told_too() {
+    let metrics = everything().await;
+    let text = metrics.prometheus_as(Format::Text);
+    for line in [
+        r#"sluicegate_limit_decisions_total{limiter="orders",verdict="admitted"} 1"#,
+        r#"sluicegate_limit_decisions_total{limiter="orders",verdict="refused"} 1"#,
+        r#"sluicegate_limit_forgotten_total{limiter="orders"} 0"#,
+        r#"sluicegate_limit_redis_questions_total{limiter="fleet"} 0"#,
+        r#"sluicegate_deadline_requests_total{deadline="true"} 1"#,
+        r#"sluicegate_deadline_requests_total{deadline="false"} 1"#,
+        r#"sluicegate_deadline_left_seconds_bucket{le="60.0"} 1"#,
+        r#"sluicegate_deadline_exceeded_total{stage="body"} 0"#,
+        r#"sluicegate_redis_breaker_open{connection="main"} 0"#,
+        r#"sluicegate_redis_call_duration_seconds_count{connection="main"} 0"#,
+        r#"sluicegate_deadline_registry_told_total{registry="jobs"} 0"#,
+        r#"sluicegate_slo_events_total{slo="all",good="true"} 1"#,
+        r#"sluicegate_slo_burn_rate{slo="all",window="5m"} 0.0"#,
+        r#"sluicegate_slo_objective_ratio{slo="all"} 0.999"#,
+        r#"sluicegate_slo_alert_firing{slo="all",window="1h",severity="page"} 0"#,
+    ] {
+        assert!(
+            text.lines().any(|it| it == line),
+            "{line} is not in\n{text}"
+        );
+    }
+    check(&metrics);
+}
