@@ -1,7 +1,10 @@
 //! The client: asks whether the server is well, and has it sleep.
 
 use futures_util::future::join_all;
-use sluicegate::deadline::{self, Deadline, PropagateDeadlineLayer};
+use sluicegate::{
+    deadline::{self, Deadline, PropagateDeadlineLayer},
+    red::{Outcome, RedLayer, Registry},
+};
 use tonic::{Status, transport::Endpoint};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use tonic_types::StatusExt;
@@ -13,7 +16,9 @@ use crate::{
 };
 
 pub(crate) async fn call(args: &Args, server: Endpoint) {
+    let metrics = Registry::new();
     let channel = PropagateDeadlineLayer::new().layer(server.connect_lazy());
+    let channel = RedLayer::client(&metrics).layer(channel);
     let ms = u32::try_from(args.sleep.as_millis()).unwrap_or(u32::MAX);
     let calls = async {
         let mut health = HealthClient::new(channel.clone());
@@ -30,6 +35,17 @@ pub(crate) async fn call(args: &Args, server: Endpoint) {
         }
     };
     deadline::scope(Deadline::after(args.deadline), calls).await;
+    summarize(&metrics);
+}
+
+fn summarize(metrics: &Registry) {
+    let snapshot = metrics.snapshot();
+    for outcome in Outcome::ALL {
+        let count = snapshot.count(outcome);
+        if count > 0 {
+            println!("{count} {}", outcome.as_str());
+        }
+    }
 }
 
 fn tell(what: &str, came: Result<String, Status>) {

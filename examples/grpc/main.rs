@@ -9,6 +9,12 @@
 //! cargo run --release --example grpc -- --help
 //! ```
 //!
+//! What the server has counted is at `/metrics`, over HTTP.
+//!
+//! ```text
+//! curl http://127.0.0.1:50051/metrics
+//! ```
+//!
 //! The server has the standard health service, and one that sleeps for as long
 //! as it is asked to. The client asks both, and prints what came. With a deadline
 //! that is too short it is told `DEADLINE_EXCEEDED`, and with more calls than

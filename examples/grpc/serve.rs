@@ -1,8 +1,10 @@
 //! The server: health and sleep, within the caller's deadline and behind a limit
-//! for each client.
+//! for each client, and what was counted of them.
 
 use std::{
     io::{self, Write},
+    mem,
+    sync::Arc,
     time::Duration,
 };
 
@@ -10,11 +12,19 @@ use sluicegate::{
     deadline::EnforceDeadlineLayer,
     key::ClientIp,
     limit::{Local, Quota, QuotaError, RateLimitLayer, TokenBucket},
+    red::{Methods, RedLayer, Registry, prometheus::scrape},
 };
 use tokio::{net::TcpListener, signal};
-use tonic::transport::{Server, server::TcpIncoming};
+use tonic::{
+    body::Body,
+    service::Routes,
+    transport::{Server, server::TcpIncoming},
+};
 
-use crate::{Args, refuse, sleeper::Sleeper};
+use crate::{
+    Args, refuse,
+    sleeper::{self, Sleeper},
+};
 
 pub(crate) async fn serve(args: &Args) {
     let quota = quota(args).unwrap_or_else(|error| refuse(flag(&error), error));
@@ -25,16 +35,47 @@ pub(crate) async fn serve(args: &Args) {
     let listener = listen(&args.listen).await;
     let listener = listener.unwrap_or_else(|reason| refuse("--listen", reason));
     greet(&listener);
+    let metrics = metrics();
+    let observer = Arc::new(metrics.clone());
+    let deadline = EnforceDeadlineLayer::new().maximum(Duration::from_secs(30));
+    let limit = RateLimitLayer::new(limiter).key(ClientIp::peer());
+    let routes = Routes::new(health_service).add_service(Sleeper);
     let server = Server::builder()
-        .layer(EnforceDeadlineLayer::new().maximum(Duration::from_secs(30)))
-        .layer(RateLimitLayer::new(limiter).key(ClientIp::peer()))
-        .add_service(health_service)
-        .add_service(Sleeper);
+        // For Prometheus and curl.
+        .accept_http1(true)
+        .layer(RedLayer::server(&metrics).exempt(is_scrape))
+        .layer(deadline.observe(observer.clone()))
+        .layer(limit.exempt(is_scrape).observe(observer))
+        .add_routes(with_metrics(routes, &metrics));
     let stop = async { _ = signal::ctrl_c().await };
     let incoming = TcpIncoming::from(listener);
     if let Err(error) = server.serve_with_incoming_shutdown(incoming, stop).await {
         eprintln!("stopped: {error}");
     }
+}
+
+/// Which methods there are is known from their descriptions, for others could be
+/// anything that somebody sends.
+fn metrics() -> Registry {
+    let methods = Methods::new()
+        .described(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .expect("tonic-health describes its service")
+        .unary(sleeper::SLEEP);
+    let metrics = Registry::builder().methods(methods).build();
+    metrics.preregister_methods();
+    metrics
+}
+
+fn with_metrics(mut routes: Routes, metrics: &Registry) -> Routes {
+    let router = routes.axum_router_mut();
+    *router = mem::take(router).route(METRICS, scrape(metrics));
+    routes
+}
+
+const METRICS: &str = "/metrics";
+
+fn is_scrape(request: &http::Request<Body>) -> bool {
+    request.uri().path() == METRICS
 }
 
 fn quota(args: &Args) -> Result<Quota, QuotaError> {
@@ -61,7 +102,8 @@ fn greet(listener: &TcpListener) {
     let greeting = format!(
         "listening on {address}, until Ctrl-C; try\n\
          \n\
-         cargo run --release --example grpc -- --client http://{address}\n\n",
+         cargo run --release --example grpc -- --client http://{address}\n\
+         curl http://{address}/metrics\n\n",
     );
     // Where nobody reads it, nobody misses it: a closed pipe stops no server.
     _ = io::stdout().write_all(greeting.as_bytes());

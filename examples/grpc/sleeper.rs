@@ -35,7 +35,7 @@ use tonic::{
 use tonic_prost::ProstCodec;
 use tower::Service;
 
-const SLEEP: &str = "/sluicegate.example.Sleeper/Sleep";
+pub(crate) const SLEEP: &str = "/sluicegate.example.Sleeper/Sleep";
 
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct Nap {
