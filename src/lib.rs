@@ -71,6 +71,9 @@
 
 pub mod clock;
 pub mod deadline;
+#[cfg(feature = "idempotency")]
+#[cfg_attr(docsrs, doc(cfg(feature = "idempotency")))]
+pub mod idempotency;
 pub mod key;
 pub mod limit;
 pub mod red;

@@ -1,0 +1,223 @@
+//! The key by which a client says that two requests are one.
+
+use std::{error, fmt, ops::RangeInclusive};
+
+use sfv::{
+    BareItemFromInput, Parser, Version,
+    visitor::{Ignored, ItemVisitor, ParameterVisitor},
+};
+
+/// What a client calls one piece of work, as in the header `Idempotency-Key`.
+///
+/// It is the value that was meant, without quotes and escapes: `"a"` and `a` are
+/// the same key. It is a client's secret as much as a client makes it one, so
+/// `Debug` shows only how long it is, and there is no `Display`.
+///
+/// ```
+/// use sluicegate::idempotency::KeyForm;
+///
+/// let form = KeyForm::new();
+/// let quoted = form.read([r#""order-17""#])?;
+/// assert_eq!(quoted, form.read(["order-17"])?);
+/// assert_eq!(quoted.unwrap().as_str(), "order-17");
+/// assert!(form.read(["a, b"]).is_err());
+/// assert_eq!(form.read::<&str>([])?, None);
+/// # Ok::<(), sluicegate::idempotency::KeyError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct IdempotencyKey(Box<str>);
+
+impl IdempotencyKey {
+    /// The value: visible ASCII, and spaces where it came in quotes.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl AsRef<[u8]> for IdempotencyKey {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl fmt::Debug for IdempotencyKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "IdempotencyKey({} bytes)", self.0.len())
+    }
+}
+
+/// How a key may be written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Syntax {
+    /// As in [`Strict`](Self::Strict), or bare: visible ASCII without a comma or
+    /// a double quote, as most clients send it.
+    #[default]
+    Lenient,
+    /// Only the string of RFC 8941 in double quotes, where `\"` and `\\` are the
+    /// only escapes; parameters behind it are ignored.
+    Strict,
+}
+
+/// What a key has to look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "it reads nothing by itself"]
+pub struct KeyForm {
+    syntax: Syntax,
+    shortest: usize,
+    longest: usize,
+}
+
+impl KeyForm {
+    /// Lenient, of 1 to 255 bytes.
+    pub const fn new() -> Self {
+        Self {
+            syntax: Syntax::Lenient,
+            shortest: 1,
+            longest: 255,
+        }
+    }
+
+    /// How it may be written.
+    pub const fn syntax(self, syntax: Syntax) -> Self {
+        Self { syntax, ..self }
+    }
+
+    /// How many bytes the value may have, without quotes and escapes.
+    ///
+    /// # Panics
+    ///
+    /// When that allows an empty key, or none at all.
+    pub const fn length(self, bytes: RangeInclusive<usize>) -> Self {
+        let (shortest, longest) = (*bytes.start(), *bytes.end());
+        assert!(shortest > 0, "an empty key names nothing");
+        assert!(shortest <= longest, "no key has such a length");
+        Self {
+            shortest,
+            longest,
+            ..self
+        }
+    }
+
+    /// Reads the key from the lines of its header; no line is no key.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, without the key itself.
+    pub fn read<L: AsRef<[u8]>>(
+        &self,
+        lines: impl IntoIterator<Item = L>,
+    ) -> Result<Option<IdempotencyKey>, KeyError> {
+        let mut lines = lines.into_iter();
+        let Some(line) = lines.next() else {
+            return Ok(None);
+        };
+        match lines.next() {
+            Some(_) => Err(KeyError::Several),
+            None => self.read_line(line.as_ref()).map(Some),
+        }
+    }
+
+    fn read_line(&self, line: &[u8]) -> Result<IdempotencyKey, KeyError> {
+        let line = line.trim_ascii();
+        let value = match self.syntax {
+            Syntax::Lenient if !line.starts_with(b"\"") => bare(line)?,
+            _ => quoted(line)?,
+        };
+        let (length, allowed) = (value.len(), (self.shortest, self.longest));
+        match (self.shortest..=self.longest).contains(&length) {
+            true => Ok(IdempotencyKey(value)),
+            false => Err(KeyError::Length { length, allowed }),
+        }
+    }
+}
+
+impl Default for KeyForm {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn bare(line: &[u8]) -> Result<Box<str>, KeyError> {
+    if line.contains(&b',') {
+        return Err(KeyError::Several);
+    }
+    let fits = |byte: &u8| byte.is_ascii_graphic() && *byte != b'"';
+    match str::from_utf8(line) {
+        Ok(text) if line.iter().all(fits) => Ok(text.into()),
+        _ => Err(KeyError::Bare),
+    }
+}
+
+fn quoted(line: &[u8]) -> Result<Box<str>, KeyError> {
+    let mut value = None;
+    let parser = Parser::new(line).with_version(Version::Rfc8941);
+    parser
+        .parse_item_with_visitor(Text(&mut value))
+        .map_err(|error| KeyError::Quoted(error.to_string().into()))?;
+    value.ok_or_else(|| KeyError::Quoted(NO_STRING.into()))
+}
+
+const NO_STRING: &str = "expected start of string ('\"')";
+
+/// Takes the value of an item that is a string.
+struct Text<'a>(&'a mut Option<Box<str>>);
+
+impl<'de> ItemVisitor<'de> for Text<'_> {
+    type Error = fmt::Error;
+
+    fn bare_item(
+        self,
+        item: BareItemFromInput<'de>,
+    ) -> Result<impl ParameterVisitor<'de>, fmt::Error> {
+        if let BareItemFromInput::String(text) = item {
+            *self.0 = Some(text.as_str().into());
+        }
+        Ok(Ignored)
+    }
+}
+
+/// Why a text is no [`IdempotencyKey`]. It says what is allowed, and never what
+/// the key was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// There are several lines, or a list.
+    Several,
+    /// It is not in quotes, and not all visible ASCII without a double quote.
+    Bare,
+    /// It is no string of RFC 8941, for this reason.
+    Quoted(Box<str>),
+    /// It is too short or too long.
+    Length {
+        /// How many bytes it has.
+        length: usize,
+        /// How few and how many it may have.
+        allowed: (usize, usize),
+    },
+}
+
+impl fmt::Display for KeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Several => f.write_str("several idempotency keys: allowed is one"),
+            Self::Bare => f.write_str(
+                "the idempotency key is malformed: allowed without double quotes is visible ASCII",
+            ),
+            Self::Quoted(why) => write!(
+                f,
+                "the idempotency key is malformed: allowed is a string in double quotes, but {why}"
+            ),
+            Self::Length { length, allowed } => write!(
+                f,
+                "the idempotency key has {length} bytes: allowed is {} to {}",
+                allowed.0, allowed.1
+            ),
+        }
+    }
+}
+
+impl error::Error for KeyError {}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,16 @@
+//! Idempotency keys: the same work asked for twice is done once.
+
+mod digest;
+mod fingerprint;
+mod key;
+mod name;
+mod scope;
+mod token;
+
+pub use self::{
+    fingerprint::{Fingerprint, FingerprintBuilder},
+    key::{IdempotencyKey, KeyError, KeyForm, Syntax},
+    name::Name,
+    scope::Scope,
+    token::{NoToken, Token},
+};

@@ -1,0 +1,107 @@
+//! Within what a key means one thing.
+
+use super::{digest::Parts, name::Name};
+
+/// Within what a key means one thing: the same key in another scope is another
+/// key.
+///
+/// The name of a record is the SHA-256 of all the parts, each behind its length,
+/// so that no two scopes and keys run into each other. A part that is not given
+/// is not the same as an empty one.
+///
+/// ```
+/// use sluicegate::idempotency::Scope;
+///
+/// let orders = Scope::new("orders").method("POST").route("/orders");
+/// let (ann, bob) = (orders.principal("ann"), orders.principal("bob"));
+/// assert_eq!(ann.name("17"), ann.name("17"));
+/// assert_ne!(ann.name("17"), bob.name("17"));
+/// assert_ne!(ann.name("17"), orders.name("17"));
+/// ```
+#[derive(Clone, Copy, Debug)]
+#[must_use = "it is for making names"]
+pub struct Scope<'a> {
+    namespace: &'a str,
+    principal: Option<&'a [u8]>,
+    method: Option<&'a [u8]>,
+    route: Option<&'a [u8]>,
+}
+
+impl<'a> Scope<'a> {
+    /// A scope for one purpose, by which services that share a store do not get
+    /// into each other's way.
+    pub const fn new(namespace: &'a str) -> Self {
+        Self {
+            namespace,
+            principal: None,
+            method: None,
+            route: None,
+        }
+    }
+
+    /// Whose keys they are: a user, a tenant, an API key.
+    pub fn principal(self, principal: &'a (impl AsRef<[u8]> + ?Sized)) -> Self {
+        let principal = Some(principal.as_ref());
+        Self { principal, ..self }
+    }
+
+    /// The method that is called.
+    pub fn method(self, method: &'a (impl AsRef<[u8]> + ?Sized)) -> Self {
+        let method = Some(method.as_ref());
+        Self { method, ..self }
+    }
+
+    /// The route that is called.
+    pub fn route(self, route: &'a (impl AsRef<[u8]> + ?Sized)) -> Self {
+        let route = Some(route.as_ref());
+        Self { route, ..self }
+    }
+
+    /// The name of this key's record in a store.
+    pub fn name(&self, key: impl AsRef<[u8]>) -> Name {
+        let parts = Parts::of("sluicegate idempotency name 1")
+            .part(self.namespace.as_bytes())
+            .optional(self.principal)
+            .optional(self.method)
+            .optional(self.route)
+            .part(key.as_ref());
+        Name(parts.finish())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn neither_parts_nor_their_absence_run_into_each_other() {
+        let here = Scope::new("here");
+        let names = [
+            here.name("ab"),
+            here.name("a"),
+            here.name(""),
+            here.principal("").name("ab"),
+            here.principal("a").name("b"),
+            here.principal("ab").name(""),
+            here.method("a").name("b"),
+            here.route("a").name("b"),
+            here.method("a").route("b").name(""),
+            here.principal("a").method("b").name(""),
+            Scope::new("her").name("eab"),
+            Scope::new("").name("hereab"),
+        ];
+        let different: HashSet<Name> = names.into_iter().collect();
+        assert_eq!(different.len(), names.len());
+    }
+
+    /// Stores outlive the program that wrote them.
+    #[test]
+    fn a_name_stays_what_it_was() {
+        let scope = Scope::new("orders").principal("ann");
+        let name = scope.method("POST").route("/orders").name("17");
+        let kept = "bae480d47a90d5988cdfeaeef89bfe2be838266d773028f86f7f4bf3e5685a79";
+        assert_eq!(name.to_string(), kept);
+    }
+}

@@ -1,0 +1,93 @@
+//! Who holds a lease.
+
+use std::{error, fmt, str::FromStr};
+
+use super::digest::hex;
+
+/// The fencing token of a lease: 128 random bits, which no other lease ever has.
+///
+/// Whoever works under a lease may write it along and have the other end take
+/// only what the latest token wrote (`UPDATE … WHERE token = …`), so that a
+/// holder that was slow does no harm after its lease went to another.
+///
+/// `Display` writes 32 hex digits, and `FromStr` reads them.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Token([u8; 16]);
+
+impl Token {
+    /// A new one.
+    ///
+    /// # Panics
+    ///
+    /// When the operating system has no random numbers, as a `HashMap` does.
+    pub fn random() -> Self {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes).expect("the operating system has random numbers");
+        Self(bytes)
+    }
+
+    /// One that was [kept](Self::as_bytes).
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// Its 16 bytes.
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        hex(&self.0, f)
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Token({self})")
+    }
+}
+
+impl FromStr for Token {
+    type Err = NoToken;
+
+    fn from_str(text: &str) -> Result<Self, NoToken> {
+        let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        if text.len() != 32 || !text.bytes().all(is_hex) {
+            return Err(NoToken(()));
+        }
+        let bits = u128::from_str_radix(text, 16).map_err(|_| NoToken(()))?;
+        Ok(Self(bits.to_be_bytes()))
+    }
+}
+
+/// The text is no [`Token`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoToken(());
+
+impl fmt::Display for NoToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("this is no token: allowed are 32 hex digits in lower case")
+    }
+}
+
+impl error::Error for NoToken {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_reads_what_it_writes_and_nothing_else() {
+        let token = Token::random();
+        assert_ne!(token, Token::random());
+        assert_eq!(token.to_string().parse(), Ok(token));
+        let small = Token::from_bytes([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 10]);
+        assert_eq!(small.to_string(), "0000000000000000000000000000010a");
+        let (long, sign) = ("0".repeat(33), format!("+{}", "0".repeat(31)));
+        for text in ["", "10a", &"G".repeat(32), &"A".repeat(32), &long, &sign] {
+            assert_eq!(text.parse::<Token>(), Err(NoToken(())), "{text}");
+        }
+    }
+}
