@@ -4,6 +4,7 @@ mod digest;
 mod fingerprint;
 mod key;
 mod name;
+mod record;
 mod scope;
 mod token;
 
@@ -11,6 +12,7 @@ pub use self::{
     fingerprint::{Fingerprint, FingerprintBuilder},
     key::{IdempotencyKey, KeyError, KeyForm, Syntax},
     name::Name,
+    record::{Body, Record, RecordError, Reply},
     scope::Scope,
     token::{NoToken, Token},
 };
