@@ -1,0 +1,109 @@
+//! Where records are kept.
+
+use std::{error, fmt, future::Future, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+
+use super::{
+    claim::{Bid, Claim, Held},
+    name::Name,
+    record::RecordError,
+    token::Token,
+};
+use crate::refusal::BoxError;
+
+/// How often a store that cannot tell is asked again.
+const POLL: Duration = Duration::from_millis(100);
+
+/// Where records are kept. Clones are one store.
+///
+/// Each of the first four is done whole or not at all, in an order that all who
+/// ask agree on, as [`machine`](super::machine) says, by the store's own clock. A
+/// store of one's own need only call that under a lock.
+///
+/// A future that is dropped may have done its part or not. When there is an error
+/// it is the same, so all four may be asked again with the same token.
+pub trait Store: Clone + fmt::Debug + Send + Sync + 'static {
+    /// Claims the work of this name.
+    fn claim(&self, name: Name, bid: Bid)
+    -> impl Future<Output = Result<Claim, StoreError>> + Send;
+
+    /// Lets the lease of this token begin anew.
+    fn renew(
+        &self,
+        name: Name,
+        token: Token,
+        lease: Duration,
+    ) -> impl Future<Output = Result<Held, StoreError>> + Send;
+
+    /// Keeps the record of work that was done under this token, for so long. It
+    /// never replaces another.
+    fn complete(
+        &self,
+        name: Name,
+        token: Token,
+        record: Bytes,
+        keep: Duration,
+    ) -> impl Future<Output = Result<Held, StoreError>> + Send;
+
+    /// Gives the lease of this token back, for work that was not done.
+    fn release(
+        &self,
+        name: Name,
+        token: Token,
+    ) -> impl Future<Output = Result<Held, StoreError>> + Send;
+
+    /// Ends when it is worthwhile to claim again what was
+    /// [running](Claim::Running): at once when nobody runs it, and sooner or later
+    /// when its end is known. It need not notice that a lease lapses.
+    ///
+    /// Unless a store can tell, that is after 100 ms.
+    fn settled(&self, name: Name) -> impl Future<Output = ()> + Send {
+        let _ = name;
+        tokio::time::sleep(POLL)
+    }
+}
+
+/// Why a store has no answer.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// There is no room, and nothing that may be forgotten.
+    Full,
+    /// It did not answer.
+    Away(Arc<dyn error::Error + Send + Sync>),
+    /// It has a record that cannot be read here.
+    Record(RecordError),
+}
+
+impl StoreError {
+    /// It did not answer, for this reason.
+    pub fn away(source: impl Into<BoxError>) -> Self {
+        Self::Away(source.into().into())
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full => f.write_str("the store of idempotency records is full"),
+            Self::Away(_) => f.write_str("the store of idempotency records did not answer"),
+            Self::Record(error) => error.fmt(f),
+        }
+    }
+}
+
+impl error::Error for StoreError {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match self {
+            Self::Away(source) => Some(&**source),
+            _ => None,
+        }
+    }
+}
+
+impl From<RecordError> for StoreError {
+    fn from(error: RecordError) -> Self {
+        Self::Record(error)
+    }
+}
