@@ -24,6 +24,7 @@ use http_body_util::{BodyExt, Full};
 use sluicegate::{
     clock::Manual,
     deadline::{self, EnforceDeadlineLayer, Event},
+    idempotency::{self, Bid, Claim, Fingerprint, Held, Scope, Store, Takeover, Token},
     key::ClientIp,
     limit::{
         All, Check, Counts, FixedWindow, Keyed, LeakyBucket, Local, Observe, Quota, RateLimitLayer,
@@ -76,6 +77,7 @@ fn main() {
     counting_a_request_takes_no_allocation_but_the_body_that_axum_boxes();
     a_series_takes_at_most_a_kibibyte();
     a_table_takes_24_bytes_for_each_key_and_never_more();
+    an_idempotency_record_takes_at_most_256_bytes_beside_its_own();
 }
 
 /// Admitted at first and then denied, for keys old and new.
@@ -326,5 +328,46 @@ fn a_table_takes_24_bytes_for_each_key_and_never_more() {
         assert_eq!(grown, 0);
         let (forgets, full) = (limiter.forgotten() > 0, capacity < 250_000);
         assert_eq!(forgets, full, "more than there is room for");
+    }
+}
+
+/// Claimed, completed and read, for reading a record for the first time takes
+/// memory too.
+fn work_once(store: &idempotency::Local<Manual>, number: u32, record: &Bytes) {
+    let name = Scope::new("alloc").name(number.to_be_bytes());
+    let bid = Bid {
+        fingerprint: Fingerprint::of("work"),
+        token: Token::random(),
+        lease: Duration::from_secs(30),
+        keep: Duration::from_secs(86_400),
+        takeover: Takeover::Rerun,
+    };
+    let claim = || store.claim(name, bid).now_or_never().unwrap();
+    assert_eq!(claim(), Ok(Claim::Run { recovered: false }));
+    let completed = store.complete(name, bid.token, record.clone(), bid.keep);
+    assert_eq!(completed.now_or_never(), Some(Ok(Held::Kept)));
+    assert_eq!(claim(), Ok(Claim::Replay(record.clone())));
+}
+
+fn an_idempotency_record_takes_at_most_256_bytes_beside_its_own() {
+    let record = Bytes::from(vec![7; 100]);
+    for records in [1_000_u32, 20_000, 50_000] {
+        let clock = Manual::new();
+        let capacity = 356 * records as usize;
+        let store = idempotency::Local::builder().capacity(capacity);
+        let store = store.clock(clock.clone()).build();
+        // Once more than there is room for, so that others are forgotten.
+        let (taken, ()) = growth(|| {
+            for number in 0..2 * records {
+                clock.advance(Duration::from_micros(7));
+                work_once(&store, number, &record);
+            }
+        });
+        let counts = store.counts();
+        assert_eq!(counts.records, records as usize);
+        assert_eq!(counts.evicted, u64::from(records));
+        let around = taken / records as isize - 100;
+        assert!((128..=256).contains(&around), "{around} bytes");
+        println!("{records} idempotency records take {around} bytes each beside their own");
     }
 }

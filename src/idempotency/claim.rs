@@ -67,10 +67,3 @@ pub enum Held {
     /// Nothing has changed.
     Lost,
 }
-
-impl Held {
-    /// [`Kept`](Self::Kept) if that is so.
-    pub(super) fn if_so(kept: bool) -> Self {
-        if kept { Self::Kept } else { Self::Lost }
-    }
-}

@@ -73,7 +73,7 @@ impl State {
     }
 
     /// Whether it is leased, lapsed or not, by this token.
-    fn is_leased_by(&self, token: Token) -> bool {
+    pub(super) fn is_leased_by(&self, token: Token) -> bool {
         self.token == token && matches!(self.stage, Stage::Leased { .. })
     }
 

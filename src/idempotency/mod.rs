@@ -4,6 +4,7 @@ mod claim;
 mod digest;
 mod fingerprint;
 mod key;
+mod local;
 pub mod machine;
 mod name;
 mod record;
@@ -15,6 +16,7 @@ pub use self::{
     claim::{Bid, Claim, Held, Takeover},
     fingerprint::{Fingerprint, FingerprintBuilder},
     key::{IdempotencyKey, KeyError, KeyForm, Syntax},
+    local::{Local, LocalBuilder, LocalCounts},
     name::Name,
     record::{Body, Record, RecordError, Reply},
     scope::Scope,

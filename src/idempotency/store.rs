@@ -102,6 +102,17 @@ impl error::Error for StoreError {
     }
 }
 
+/// By what they say; of two that did not answer, no two are the same.
+impl PartialEq for StoreError {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Record(one), Self::Record(other)) => one == other,
+            (Self::Full, Self::Full) => true,
+            _ => false,
+        }
+    }
+}
+
 impl From<RecordError> for StoreError {
     fn from(error: RecordError) -> Self {
         Self::Record(error)

@@ -1,0 +1,215 @@
+//! Records in this process.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+
+use super::{
+    claim::{Bid, Claim, Held},
+    machine,
+    name::Name,
+    store::{Store, StoreError},
+    token::Token,
+};
+use crate::{
+    clock::{Clock, Monotonic, Tick},
+    sync::{Mutex, MutexGuard, lock},
+};
+
+mod builder;
+mod counts;
+mod room;
+mod shard;
+
+pub use self::{builder::LocalBuilder, counts::LocalCounts};
+use self::{room::Room, shard::Shard};
+
+/// Records in this process: for one instance, or where a client always meets the
+/// same. They are gone when it ends.
+///
+/// It is a handle, and clones are one store.
+///
+/// # Memory
+///
+/// All records together take at most 64 MiB, unless that is
+/// [set](LocalBuilder::capacity). Of each, that is its bytes, and 256 more for
+/// what is around it, which is a little more than it takes. Records that have
+/// expired make room by themselves, as others come.
+///
+/// When there is none left, the completed record that expires next is forgotten
+/// early, and if its request comes again, so is its work done again:
+/// [`counts`](Local::counts) tells how often that happened. What is running, or
+/// ended nobody knows how, is never forgotten early: then a claim fails with
+/// [`Full`](StoreError::Full).
+///
+/// ```
+/// use sluicegate::idempotency::Local;
+///
+/// let store = Local::builder().capacity(1 << 30).build();
+/// assert_eq!(store.counts().bytes, 0);
+/// ```
+pub struct Local<C = Monotonic> {
+    shared: Arc<Shared<C>>,
+}
+
+struct Shared<C> {
+    /// A name's is found by its first byte.
+    shards: [Mutex<Shard>; 16],
+    room: Room,
+    clock: C,
+}
+
+impl Local {
+    /// A store of 64 MiB, on the monotonic clock.
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// A store of which more is to be said.
+    pub fn builder() -> LocalBuilder {
+        LocalBuilder::new()
+    }
+}
+
+impl Default for Local {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<C: Clock> Local<C> {
+    /// What it holds, and what it had to forget.
+    pub fn counts(&self) -> LocalCounts {
+        let shards = self.shared.shards.iter();
+        LocalCounts {
+            records: shards.map(|shard| lock(shard).len()).sum(),
+            bytes: self.shared.room.taken(),
+            evicted: self.shared.room.evicted(),
+        }
+    }
+}
+
+impl<C: Clock> Store for Local<C> {
+    async fn claim(&self, name: Name, bid: Bid) -> Result<Claim, StoreError> {
+        let claim = |shard: &mut Shard, now| {
+            shard.change(name, now, |state| machine::claim(state, now, &bid))
+        };
+        self.shared
+            .change(name, |shard| shard.need_to_claim(name), claim)
+    }
+
+    async fn renew(&self, name: Name, token: Token, lease: Duration) -> Result<Held, StoreError> {
+        let renew = |shard: &mut Shard, now| {
+            shard.change(name, now, |state| machine::renew(state, now, token, lease))
+        };
+        self.shared.change(name, |_| 0, renew)
+    }
+
+    async fn complete(
+        &self,
+        name: Name,
+        token: Token,
+        record: Bytes,
+        keep: Duration,
+    ) -> Result<Held, StoreError> {
+        // It may be a part of something larger, which would be kept as well.
+        let record = Bytes::copy_from_slice(&record);
+        let length = record.len();
+        let complete = |shard: &mut Shard, now| {
+            shard.change(name, now, |state| {
+                machine::complete(state, now, token, record, keep)
+            })
+        };
+        let need = |shard: &Shard| shard.need_to_complete(name, token, length);
+        self.shared.change(name, need, complete)
+    }
+
+    async fn release(&self, name: Name, token: Token) -> Result<Held, StoreError> {
+        let release = |shard: &mut Shard, now| {
+            shard.change(name, now, |state| machine::release(state, now, token))
+        };
+        self.shared.change(name, |_| 0, release)
+    }
+
+    async fn settled(&self, name: Name) {
+        let shared = &self.shared;
+        let Some(bell) = shared.shard(name).bell(name, shared.clock.now()) else {
+            return;
+        };
+        let rung = bell.notified();
+        // It may have been rung before there was anybody to hear it.
+        if shared.shard(name).is_running(name, shared.clock.now()) {
+            rung.await;
+        }
+    }
+}
+
+impl<C: Clock> Shared<C> {
+    fn shard(&self, name: Name) -> MutexGuard<'_, Shard> {
+        let [first, ..] = *name.as_bytes();
+        lock(&self.shards[usize::from(first) % self.shards.len()])
+    }
+
+    /// Changes a shard when there is room for what that needs at most.
+    fn change<T>(
+        &self,
+        name: Name,
+        need: impl Fn(&Shard) -> usize,
+        change: impl FnOnce(&mut Shard, Tick) -> T,
+    ) -> Result<T, StoreError> {
+        loop {
+            let now = self.clock.now();
+            let mut shard = self.shard(name);
+            self.room.give(shard.forget_the_old(now));
+            let need = need(&shard);
+            if self.room.take(need) {
+                let before = shard.bytes();
+                let answer = change(&mut shard, now);
+                self.room.give(before + need - shard.bytes());
+                return Ok(answer);
+            }
+            drop(shard);
+            self.make_room(need, now)?;
+        }
+    }
+
+    /// Forgets the completed record that expires next, if enough could be
+    /// forgotten.
+    fn make_room(&self, need: usize, now: Tick) -> Result<(), StoreError> {
+        let mut possible = 0;
+        let mut next: Option<(Tick, &Mutex<Shard>)> = None;
+        for mutex in &self.shards {
+            let mut shard = lock(mutex);
+            self.room.give(shard.forget_the_old(now));
+            possible += shard.completed_bytes();
+            let ends = shard.first_to_end().map(|tick| (tick, mutex));
+            next = next.into_iter().chain(ends).min_by_key(|(tick, _)| *tick);
+        }
+        if !self.room.could_take(need, possible) {
+            return Err(StoreError::Full);
+        }
+        if let Some((_, mutex)) = next {
+            self.room.evict(lock(mutex).forget_first_to_end());
+        }
+        Ok(())
+    }
+}
+
+impl<C> Clone for Local<C> {
+    fn clone(&self) -> Self {
+        let shared = Arc::clone(&self.shared);
+        Self { shared }
+    }
+}
+
+impl<C: Clock> fmt::Debug for Local<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Local")
+            .field("capacity", &self.shared.room.capacity())
+            .field("counts", &self.counts())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;
