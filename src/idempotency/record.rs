@@ -104,9 +104,14 @@ impl Record {
     #[cfg(feature = "idempotency-compression")]
     #[cfg_attr(docsrs, doc(cfg(feature = "idempotency-compression")))]
     pub fn encode_compressed(&self, at_least: usize) -> Bytes {
+        self.encode_from(Some(at_least))
+    }
+
+    /// The same, or not compressed without a length.
+    pub(super) fn encode_from(&self, at_least: Option<usize>) -> Bytes {
         let plain = self.body().bytes();
-        let worthwhile = (plain.len() >= at_least).then(|| lz4::compress(plain));
-        match worthwhile.flatten() {
+        let long = at_least.is_some_and(|at_least| plain.len() >= at_least);
+        match long.then(|| lz4::compress(plain)).flatten() {
             Some((length, packed)) => self.write(Form::Lz4 { length }, &packed),
             None => self.encode(),
         }

@@ -1,0 +1,158 @@
+//! What holds a lease while the work runs.
+
+use bytes::Bytes;
+use tokio::time::{Instant, sleep};
+
+use super::{
+    claim::Held,
+    claimant::Claimant,
+    heartbeat::Heartbeat,
+    lease::Lease,
+    name::Name,
+    observe::Event,
+    record::Record,
+    store::{Store, StoreError},
+};
+
+/// Holds a lease while the work runs: renews it each third of its time, until the
+/// work [is completed](Self::complete) or [was not done](Self::release).
+///
+/// # Dropped
+///
+/// Without either, nobody knows how the work ended, so nothing is released: the
+/// lease lapses in its own time, and then
+/// [`Takeover`](super::Takeover) says what becomes of the work.
+#[derive(Debug)]
+#[must_use = "dropped, it leaves work of unknown outcome"]
+pub struct Guard<S: Store> {
+    claimant: Claimant<S>,
+    name: Name,
+    lease: Lease,
+    _heartbeat: Heartbeat,
+    ended: bool,
+}
+
+/// Whether the store knows how the work ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Ended {
+    /// It does.
+    Saved,
+    /// It did not answer, or has no room. It is told again in the background, for
+    /// as long as a lease lasts.
+    Unsaved,
+    /// It does not want to know: the lease had gone to another, whose word counts.
+    Lost,
+}
+
+impl<S: Store> Guard<S> {
+    pub(super) fn new(claimant: Claimant<S>, name: Name, lease: Lease, asked: Instant) -> Self {
+        let heartbeat = Heartbeat::start(claimant.clone(), name, lease.clone(), asked);
+        Self {
+            claimant,
+            name,
+            lease,
+            _heartbeat: heartbeat,
+            ended: false,
+        }
+    }
+
+    /// The lease, for the work to know of.
+    pub fn lease(&self) -> &Lease {
+        &self.lease
+    }
+
+    /// The work is done, and this is what is kept of it. A store that has no room
+    /// for that is asked to keep it without its body.
+    ///
+    /// Dropped, it leaves work of unknown outcome unless the store was told.
+    pub async fn complete(self, record: Record) -> Ended {
+        let full = record.encode_from(self.claimant.compress_from);
+        self.end(Word::Done { record, full }).await
+    }
+
+    /// The work was not done, and nothing of it: the next may begin at once.
+    ///
+    /// Dropped, it leaves work of unknown outcome unless the store was told.
+    pub async fn release(self) -> Ended {
+        self.end(Word::NotDone).await
+    }
+
+    async fn end(mut self, word: Word) -> Ended {
+        let ended = match self.tell(&word).await {
+            Ok(Held::Kept) => Ended::Saved,
+            Ok(Held::Lost) => Ended::Lost,
+            Err(_) => Ended::Unsaved,
+        };
+        self.ended = true;
+        self.claimant.notice(word.event(ended));
+        if ended == Ended::Unsaved {
+            let tracker = self.claimant.tracker().clone();
+            tracker.spawn(self.keep_telling(word));
+        }
+        ended
+    }
+
+    async fn tell(&self, word: &Word) -> Result<Held, StoreError> {
+        let told = self.tell_once(word).await;
+        if told.is_err() {
+            self.claimant.notice(Event::StoreFailed);
+        }
+        told
+    }
+
+    async fn tell_once(&self, word: &Word) -> Result<Held, StoreError> {
+        let (store, keep) = (&self.claimant.store, self.claimant.keep);
+        let (name, token) = (self.name, self.lease.token());
+        let (record, full) = match word {
+            Word::NotDone => return store.release(name, token).await,
+            Word::Done { record, full } => (record, full.clone()),
+        };
+        let told = store.complete(name, token, full, keep).await;
+        let Err(StoreError::Full) = told else {
+            return told;
+        };
+        let bare = record.clone().without_body().encode();
+        store.complete(name, token, bare, keep).await
+    }
+
+    /// Tells the store again and again, at first soon and then as often as the
+    /// heart would beat, which goes on meanwhile.
+    async fn keep_telling(self, word: Word) {
+        let lease = self.claimant.lease;
+        let end = Instant::now() + lease;
+        let mut pause = lease / 300;
+        while Instant::now() < end {
+            sleep(pause).await;
+            match self.tell(&word).await {
+                Ok(Held::Kept) => return self.claimant.notice(Event::SavedLate),
+                Ok(Held::Lost) => return,
+                Err(_) => pause = (pause * 2).min(lease / 3),
+            }
+        }
+    }
+}
+
+impl<S: Store> Drop for Guard<S> {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.claimant.notice(Event::Abandoned);
+        }
+    }
+}
+
+/// What there is to tell the store.
+enum Word {
+    Done { record: Record, full: Bytes },
+    NotDone,
+}
+
+impl Word {
+    fn event(&self, ended: Ended) -> Event {
+        match (ended, self) {
+            (Ended::Unsaved, _) => Event::Unsaved,
+            (Ended::Lost, _) => Event::Lost,
+            (Ended::Saved, Self::Done { .. }) => Event::Completed,
+            (Ended::Saved, Self::NotDone) => Event::Released,
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! What work knows of its lease.
+
+use std::{fmt, future::pending, sync::Arc};
+
+use tokio::sync::watch;
+
+use super::token::Token;
+
+/// What work knows of the lease that it runs under. Clones tell the same.
+#[derive(Clone)]
+pub struct Lease(Arc<Inner>);
+
+struct Inner {
+    token: Token,
+    recovered: bool,
+    lost: watch::Sender<bool>,
+}
+
+impl Lease {
+    pub(super) fn new(token: Token, recovered: bool) -> Self {
+        Self(Arc::new(Inner {
+            token,
+            recovered,
+            lost: watch::Sender::new(false),
+        }))
+    }
+
+    /// The fencing token, for conditional writes of one's own.
+    pub fn token(&self) -> Token {
+        self.0.token
+    }
+
+    /// Whether another had begun the same work, and nobody knows how that ended:
+    /// it may be done in part, or even all of it.
+    pub fn is_recovered(&self) -> bool {
+        self.0.recovered
+    }
+
+    /// Whether another may have the work by now: the store said so, or did not
+    /// answer for as long as the lease lasts. Stop then, if that can be done. Once the work
+    /// has ended, it means nothing.
+    pub fn is_lost(&self) -> bool {
+        *self.0.lost.borrow()
+    }
+
+    /// Ends when the lease is [lost](Self::is_lost), and never if it is not.
+    ///
+    /// Dropped, it loses nothing: it may be called again.
+    pub async fn lost(&self) {
+        let mut lost = self.0.lost.subscribe();
+        if lost.wait_for(|lost| *lost).await.is_err() {
+            // Not reached: the sender is in this lease.
+            pending().await
+        }
+    }
+
+    pub(super) fn lose(&self) {
+        self.0.lost.send_replace(true);
+    }
+}
+
+impl fmt::Debug for Lease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lease")
+            .field("token", &self.token())
+            .field("recovered", &self.is_recovered())
+            .field("lost", &self.is_lost())
+            .finish()
+    }
+}

@@ -1,0 +1,84 @@
+//! Work that outlives whoever asked for it.
+
+use std::{future::Future, time::Duration};
+
+use tokio::{sync::watch, task::JoinHandle, time::timeout};
+
+/// Knows of work that outlives whoever asked for it, so that a process can wait
+/// for its end before its own. Clones know of the same.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// use std::time::Duration;
+/// use sluicegate::idempotency::Tracker;
+///
+/// let tracker = Tracker::new();
+/// drop(tracker.spawn(tokio::time::sleep(Duration::from_secs(3))));
+/// assert_eq!(tracker.drain(Duration::from_secs(1)).await, 1);
+/// assert_eq!(tracker.drain(Duration::from_secs(9)).await, 0);
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Tracker {
+    running: watch::Sender<usize>,
+}
+
+impl Tracker {
+    /// One that knows of nothing.
+    pub fn new() -> Self {
+        Self {
+            running: watch::Sender::new(0),
+        }
+    }
+
+    /// Runs it to its end, whether anybody waits for that or not.
+    pub fn spawn<F>(&self, work: F) -> JoinHandle<F::Output>
+    where
+        F: Future<Output: Send + 'static> + Send + 'static,
+    {
+        let place = Place::of(self);
+        tokio::spawn(async move {
+            let _place = place;
+            work.await
+        })
+    }
+
+    /// How much is running.
+    pub fn running(&self) -> usize {
+        *self.running.borrow()
+    }
+
+    /// Waits until nothing runs, but no longer than this; answers how much still
+    /// does. What is spawned meanwhile is waited for too.
+    pub async fn drain(&self, longest: Duration) -> usize {
+        let mut running = self.running.subscribe();
+        let idle = running.wait_for(|running| *running == 0);
+        match timeout(longest, idle).await {
+            Ok(_) => 0,
+            Err(_) => self.running(),
+        }
+    }
+}
+
+impl Default for Tracker {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// One piece of work among the others.
+struct Place(Tracker);
+
+impl Place {
+    fn of(tracker: &Tracker) -> Self {
+        tracker.running.send_modify(|running| *running += 1);
+        Self(tracker.clone())
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.running.send_modify(|running| *running -= 1);
+    }
+}
