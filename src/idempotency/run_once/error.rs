@@ -1,0 +1,62 @@
+//! Why there is no value.
+
+use std::{error, fmt, time::Duration};
+
+use crate::{idempotency::store::StoreError, refusal::BoxError};
+
+/// Why there is no value of work that is to be done once.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum RunError<E> {
+    /// The work returned this error; see [`OnError`](super::OnError).
+    Failed(E),
+    /// It panicked, or the runtime was shut down in its midst: nobody knows how
+    /// far it came, and its lease will lapse.
+    Panicked,
+    /// It ended, but its lease had gone to another by then, whose value counts:
+    /// ask again for that.
+    Lost,
+    /// Another is at it.
+    Running {
+        /// Until its lease lapses, unless it is renewed.
+        left: Duration,
+    },
+    /// Another fingerprint has this name.
+    Mismatch,
+    /// It was begun before, nobody knows how that ended, and
+    /// [`Takeover::Refuse`](crate::idempotency::Takeover) is set.
+    Unknown,
+    /// It was done before, and its value was not kept.
+    Omitted,
+    /// It was done before, and its value cannot be read, for this reason.
+    Unreadable(BoxError),
+    /// The store failed: it may or may not have been done before.
+    Store(StoreError),
+}
+
+impl<E: fmt::Display> fmt::Display for RunError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(error) => error.fmt(f),
+            Self::Panicked => f.write_str("the work panicked"),
+            Self::Lost => f.write_str("the work ended after its lease had gone to another"),
+            Self::Running { .. } => f.write_str("the same work is running"),
+            Self::Mismatch => f.write_str("other work has this name"),
+            Self::Unknown => f.write_str("the same work was begun, and its outcome is unknown"),
+            Self::Omitted => f.write_str("the work was done, and its value was not kept"),
+            Self::Unreadable(_) => f.write_str("the work was done, and its value cannot be read"),
+            Self::Store(error) => error.fmt(f),
+        }
+    }
+}
+
+impl<E: error::Error + 'static> error::Error for RunError<E> {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match self {
+            Self::Failed(error) => error.source(),
+            Self::Unreadable(source) => Some(&**source),
+            Self::Store(error) => error.source(),
+            _ => None,
+        }
+    }
+}
