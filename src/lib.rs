@@ -31,6 +31,7 @@
 //! | [`key`] | whose budget a request draws on: the client's address, a header, an extension, a closure |
 //! | [`refusal`] | how a refusal is told: HTTP, gRPC, an error, a closure |
 //! | [`deadline`] | until when a request has to be answered, known wherever work is done for it |
+//! | `idempotency` | the same work asked for twice is done once (feature `idempotency`) |
 //! | [`clock`] | where limiters have the time from |
 //! | `redis` | connections to Redis, for limits that a whole fleet shares (feature `redis`) |
 //!
@@ -65,6 +66,8 @@
 //! | `prometheus` | `red::prometheus`: metrics as Prometheus and OpenMetrics text, and with `axum` a handler for scrapes |
 //! | `metrics` | `red::metrics`: requests recorded into the `metrics` facade |
 //! | `opentelemetry` | `red::opentelemetry`: requests recorded into OpenTelemetry's instruments, and its current trace for exemplars |
+//! | `idempotency` | `idempotency`: keys, leases, records, and work that is done once |
+//! | `idempotency-compression` | records with compressed bodies; implies `idempotency` |
 //! | `full` | all of them |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]

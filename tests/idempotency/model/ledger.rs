@@ -1,0 +1,98 @@
+//! What was answered under one name, and whether that is what is promised.
+//!
+//! It knows nothing of the machine: whoever was told to run holds the work until
+//! its lease is over, and what was kept stays.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use sluicegate::{
+    clock::Tick,
+    idempotency::{Bid, Claim, Fingerprint, Held, Takeover, Token},
+};
+
+#[derive(Default)]
+pub(super) struct Ledger {
+    /// Who was told to run, and until when nobody else may be.
+    holder: Option<(Token, Tick)>,
+    fingerprint: Option<Fingerprint>,
+    /// What was kept first, by whom, and until when.
+    kept: Option<(Token, Bytes, Tick)>,
+}
+
+impl Ledger {
+    pub(super) fn claimed(&mut self, now: Tick, bid: &Bid, told: &Claim) {
+        let kept = self.kept.as_ref().filter(|(.., until)| now < *until);
+        let running = self
+            .holder
+            .filter(|(token, until)| now < *until && *token != bid.token);
+        match told {
+            Claim::Run { .. } => {
+                assert!(kept.is_none(), "it runs again, though it is done");
+                assert!(running.is_none(), "two run at once");
+                self.kept = None;
+                self.holder = Some((bid.token, now + micros(bid.lease)));
+                self.fingerprint = Some(bid.fingerprint);
+            }
+            Claim::Replay(record) => {
+                let (_, first, _) = kept.expect("nothing was kept, or not so long");
+                assert_eq!(record, first, "not what was kept first");
+            }
+            Claim::Mismatch => assert_ne!(self.fingerprint, Some(bid.fingerprint)),
+            Claim::Running { left } => {
+                let (_, until) = running.expect("nobody runs it");
+                assert!(kept.is_none() && *left == Duration::from_micros(until - now));
+            }
+            Claim::Unknown => {
+                assert_eq!(bid.takeover, Takeover::Refuse);
+                assert!(self.holder.is_some() && running.is_none() && kept.is_none());
+            }
+        }
+        if !matches!(told, Claim::Mismatch) {
+            assert_eq!(
+                self.fingerprint,
+                Some(bid.fingerprint),
+                "other work was taken for this"
+            );
+        }
+    }
+
+    pub(super) fn renewed(&mut self, now: Tick, token: Token, lease: Duration, held: Held) {
+        if held == Held::Kept {
+            self.holder = Some((self.the_holder(token), now + micros(lease)));
+        }
+    }
+
+    pub(super) fn completed(
+        &mut self,
+        now: Tick,
+        (token, record, keep): (Token, Bytes, Duration),
+        held: Held,
+    ) {
+        if held == Held::Lost {
+            return;
+        }
+        let again = self.kept.as_ref().is_some_and(|(by, ..)| *by == token);
+        if !again {
+            self.kept = Some((self.the_holder(token), record, now + micros(keep)));
+            self.holder = None;
+        }
+    }
+
+    pub(super) fn released(&mut self, now: Tick, token: Token, held: Held) {
+        if held == Held::Kept {
+            self.holder = Some((self.the_holder(token), now));
+        }
+    }
+
+    /// Only who was told to run last may say anything.
+    fn the_holder(&self, token: Token) -> Token {
+        let holder = self.holder.map(|(holder, _)| holder);
+        assert_eq!(holder, Some(token), "another's lease");
+        token
+    }
+}
+
+fn micros(time: Duration) -> Tick {
+    time.as_micros() as Tick
+}

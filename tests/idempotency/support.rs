@@ -1,0 +1,120 @@
+//! Stores that fail, and what else the tests share.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use sluicegate::{
+    clock::Tokio,
+    idempotency::{
+        Bid, Claim, Claimant, Counts, Fingerprint, Held, Local, Name, Scope, Snapshot, Store,
+        StoreError, Token,
+    },
+};
+
+pub(crate) const LEASE: Duration = Duration::from_secs(30);
+
+pub(crate) fn name() -> Name {
+    Scope::new("tests").name("17")
+}
+
+pub(crate) fn work() -> Fingerprint {
+    Fingerprint::of("work")
+}
+
+/// A store in process on tokio's clock that may be made to fail.
+#[derive(Clone, Debug)]
+pub(crate) struct Moody {
+    pub(crate) inner: Local<Tokio>,
+    /// How many calls are yet to fail, and how.
+    mood: Arc<Mutex<(usize, Mood)>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Mood {
+    /// It does not do what it is asked, and says so.
+    Away,
+    /// It does what it is asked, and nobody hears of it.
+    Mute,
+    /// It has no room, as long as it is asked to keep more than this.
+    FullAbove(usize),
+    /// It never answers.
+    Stuck,
+}
+
+impl Moody {
+    pub(crate) fn new() -> Self {
+        Self {
+            inner: Local::builder().clock(Tokio::new()).build(),
+            mood: Arc::new(Mutex::new((0, Mood::Away))),
+        }
+    }
+
+    /// Fails so many times from now on.
+    pub(crate) fn fail(&self, times: usize, mood: Mood) {
+        *self.mood.lock().unwrap() = (times, mood);
+    }
+
+    fn mood(&self) -> Option<Mood> {
+        let mut mood = self.mood.lock().unwrap();
+        mood.0 = mood.0.checked_sub(1)?;
+        Some(mood.1)
+    }
+
+    async fn answer<T>(
+        &self,
+        size: usize,
+        call: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        match self.mood() {
+            Some(Mood::Away) => Err(StoreError::away("away")),
+            Some(Mood::FullAbove(most)) if size > most => Err(StoreError::Full),
+            Some(Mood::Stuck) => std::future::pending().await,
+            Some(Mood::Mute) => call.await.and(Err(StoreError::away("the answer was lost"))),
+            _ => call.await,
+        }
+    }
+}
+
+impl Store for Moody {
+    async fn claim(&self, name: Name, bid: Bid) -> Result<Claim, StoreError> {
+        self.answer(0, self.inner.claim(name, bid)).await
+    }
+
+    async fn renew(&self, name: Name, token: Token, lease: Duration) -> Result<Held, StoreError> {
+        self.answer(0, self.inner.renew(name, token, lease)).await
+    }
+
+    async fn complete(
+        &self,
+        name: Name,
+        token: Token,
+        record: Bytes,
+        keep: Duration,
+    ) -> Result<Held, StoreError> {
+        let size = record.len();
+        let call = self.inner.complete(name, token, record, keep);
+        self.answer(size, call).await
+    }
+
+    async fn release(&self, name: Name, token: Token) -> Result<Held, StoreError> {
+        self.answer(0, self.inner.release(name, token)).await
+    }
+}
+
+/// A claimant on a store that may fail, and what it is observed to do.
+pub(crate) fn claimant() -> (Claimant<Moody>, Moody, Arc<Counts>) {
+    let (store, counts) = (Moody::new(), Arc::new(Counts::default()));
+    let claimant = Claimant::new(store.clone())
+        .lease(LEASE)
+        .observe(counts.clone());
+    (claimant, store, counts)
+}
+
+/// All that began has ended, each in one way.
+pub(crate) fn is_settled(counts: Snapshot) -> bool {
+    let ended = counts.completed + counts.released + counts.lost + counts.unsaved;
+    counts.began == ended + counts.abandoned
+}
