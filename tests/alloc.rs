@@ -24,7 +24,9 @@ use http_body_util::{BodyExt, Full};
 use sluicegate::{
     clock::Manual,
     deadline::{self, EnforceDeadlineLayer, Event},
-    idempotency::{self, Bid, Claim, Fingerprint, Held, Scope, Store, Takeover, Token},
+    idempotency::{
+        self, Bid, Claim, Fingerprint, Held, Record, RecordError, Scope, Store, Takeover, Token,
+    },
     key::ClientIp,
     limit::{
         All, Check, Counts, FixedWindow, Keyed, LeakyBucket, Local, Observe, Quota, RateLimitLayer,
@@ -78,6 +80,7 @@ fn main() {
     a_series_takes_at_most_a_kibibyte();
     a_table_takes_24_bytes_for_each_key_and_never_more();
     an_idempotency_record_takes_at_most_256_bytes_beside_its_own();
+    a_record_of_made_up_lengths_takes_no_memory();
 }
 
 /// Admitted at first and then denied, for keys old and new.
@@ -369,5 +372,18 @@ fn an_idempotency_record_takes_at_most_256_bytes_beside_its_own() {
         let around = taken / records as isize - 100;
         assert!((128..=256).contains(&around), "{around} bytes");
         println!("{records} idempotency records take {around} bytes each beside their own");
+    }
+}
+
+/// Four gigabytes of a body, and as many headers.
+fn a_record_of_made_up_lengths_takes_no_memory() {
+    let most = b"\xff\xff\xff\xff\x0f";
+    for head in [&b"\x01\x02"[..], b"\x00\xc8\x01"] {
+        let record = Bytes::from([b"SGIR\x01", head, most, &[0; 64]].concat());
+        let region = Region::new(HEAP);
+        let read = Record::decode(&record);
+        let taken = region.change().bytes_allocated;
+        assert_eq!(read, Err(RecordError::Malformed));
+        assert!(taken < 2 << 20, "{taken} bytes");
     }
 }

@@ -132,13 +132,14 @@ impl<C: Clock> Store for Local<C> {
     }
 
     async fn settled(&self, name: Name) {
-        let shared = &self.shared;
-        let Some(bell) = shared.shard(name).bell(name, shared.clock.now()) else {
-            return;
+        let bell;
+        let rung = {
+            let mut shard = self.shared.shard(name);
+            bell = shard.bell(name, self.shared.clock.now());
+            // Under the lock, for what is rung before it is not heard.
+            bell.as_ref().map(|bell| bell.notified())
         };
-        let rung = bell.notified();
-        // It may have been rung before there was anybody to hear it.
-        if shared.shard(name).is_running(name, shared.clock.now()) {
+        if let Some(rung) = rung {
             rung.await;
         }
     }

@@ -80,10 +80,6 @@ impl Shard {
         }
     }
 
-    pub(super) fn is_running(&self, name: Name, now: Tick) -> bool {
-        self.state(name).is_some_and(|state| state.is_running(now))
-    }
-
     /// What is rung when nobody runs it any more, if somebody does.
     pub(super) fn bell(&mut self, name: Name, now: Tick) -> Option<Arc<Notify>> {
         let slot = self.slots.get_mut(&short(name))?;

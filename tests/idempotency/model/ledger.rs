@@ -16,8 +16,17 @@ pub(super) struct Ledger {
     /// Who was told to run, and until when nobody else may be.
     holder: Option<(Token, Tick)>,
     fingerprint: Option<Fingerprint>,
+    /// What was begun, and has no known end.
+    open: Option<Open>,
     /// What was kept first, by whom, and until when.
     kept: Option<(Token, Bytes, Tick)>,
+}
+
+#[derive(Clone, Copy)]
+struct Open {
+    recovered: bool,
+    forgotten: Tick,
+    keep: Tick,
 }
 
 impl Ledger {
@@ -27,9 +36,10 @@ impl Ledger {
             .holder
             .filter(|(token, until)| now < *until && *token != bid.token);
         match told {
-            Claim::Run { .. } => {
+            Claim::Run { recovered } => {
                 assert!(kept.is_none(), "it runs again, though it is done");
                 assert!(running.is_none(), "two run at once");
+                self.open(now, bid, *recovered);
                 self.kept = None;
                 self.holder = Some((bid.token, now + micros(bid.lease)));
                 self.fingerprint = Some(bid.fingerprint);
@@ -59,8 +69,27 @@ impl Ledger {
 
     pub(super) fn renewed(&mut self, now: Tick, token: Token, lease: Duration, held: Held) {
         if held == Held::Kept {
-            self.holder = Some((self.the_holder(token), now + micros(lease)));
+            let until = now + micros(lease);
+            self.holder = Some((self.the_holder(token), until));
+            if let Some(open) = &mut self.open {
+                open.forgotten = until + open.keep;
+            }
         }
+    }
+
+    /// Whoever runs is told whether another had begun it, as long as that is
+    /// remembered and no end of it is known.
+    fn open(&mut self, now: Tick, bid: &Bid, recovered: bool) {
+        let open = self.open.filter(|open| now < open.forgotten);
+        let again = self.holder.is_some_and(|(token, _)| token == bid.token);
+        let expected = open.is_some_and(|open| open.recovered || !again);
+        assert_eq!(recovered, expected, "what another had begun");
+        let keep = micros(bid.keep);
+        self.open = Some(Open {
+            recovered,
+            forgotten: now + micros(bid.lease) + keep,
+            keep,
+        });
     }
 
     pub(super) fn completed(
@@ -76,12 +105,17 @@ impl Ledger {
         if !again {
             self.kept = Some((self.the_holder(token), record, now + micros(keep)));
             self.holder = None;
+            self.open = None;
         }
     }
 
     pub(super) fn released(&mut self, now: Tick, token: Token, held: Held) {
         if held == Held::Kept {
             self.holder = Some((self.the_holder(token), now));
+            self.open = self.open.filter(|open| open.recovered);
+            if let Some(open) = &mut self.open {
+                open.forgotten = now + open.keep;
+            }
         }
     }
 
