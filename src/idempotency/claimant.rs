@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::{
@@ -193,28 +194,29 @@ impl<S: Store> Claimant<S> {
         let asked = Instant::now();
         match self.ask(name, bid).await? {
             Claim::Run { recovered } => {
-                self.notice(Event::Began { recovered });
                 let lease = Lease::new(bid.token, recovered);
+                self.notice(Event::Began { recovered });
                 Ok(Claimed::Run(Guard::new(self.clone(), name, lease, asked)))
             }
-            Claim::Replay(bytes) => {
-                let record = Record::decode(&bytes);
-                self.notice(match record {
-                    Ok(_) => Event::Replayed,
-                    Err(_) => Event::StoreFailed,
-                });
-                Ok(Claimed::Replay(record?))
-            }
-            Claim::Mismatch => {
-                self.notice(Event::Mismatched);
-                Ok(Claimed::Mismatch)
-            }
+            Claim::Replay(bytes) => Ok(Claimed::Replay(self.read(&bytes)?)),
             Claim::Running { left } => Ok(Claimed::Running { left }),
-            Claim::Unknown => {
-                self.notice(Event::Unknown);
-                Ok(Claimed::Unknown)
-            }
+            Claim::Mismatch => Ok(self.refused(Event::Mismatched, Claimed::Mismatch)),
+            Claim::Unknown => Ok(self.refused(Event::Unknown, Claimed::Unknown)),
         }
+    }
+
+    fn read(&self, bytes: &Bytes) -> Result<Record, StoreError> {
+        let record = Record::decode(bytes);
+        self.notice(match record {
+            Ok(_) => Event::Replayed,
+            Err(_) => Event::StoreFailed,
+        });
+        Ok(record?)
+    }
+
+    fn refused(&self, event: Event, refused: Claimed<S>) -> Claimed<S> {
+        self.notice(event);
+        refused
     }
 
     fn bid(&self, fingerprint: Fingerprint) -> Bid {

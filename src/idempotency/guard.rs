@@ -66,8 +66,8 @@ impl<S: Store> Guard<S> {
     ///
     /// Dropped, it leaves work of unknown outcome unless the store was told.
     pub async fn complete(self, record: Record) -> Ended {
-        let full = record.encode_from(self.claimant.compress_from);
-        self.end(Word::Done { record, full }).await
+        let record = record.encode_from(self.claimant.compress_from);
+        self.end(Word::Done(record)).await
     }
 
     /// The work was not done, and nothing of it: the next may begin at once.
@@ -103,15 +103,14 @@ impl<S: Store> Guard<S> {
     async fn tell_once(&self, word: &Word) -> Result<Held, StoreError> {
         let (store, keep) = (&self.claimant.store, self.claimant.keep);
         let (name, token) = (self.name, self.lease.token());
-        let (record, full) = match word {
-            Word::NotDone => return store.release(name, token).await,
-            Word::Done { record, full } => (record, full.clone()),
+        let Word::Done(record) = word else {
+            return store.release(name, token).await;
         };
-        let told = store.complete(name, token, full, keep).await;
+        let told = store.complete(name, token, record.clone(), keep).await;
         let Err(StoreError::Full) = told else {
             return told;
         };
-        let bare = record.clone().without_body().encode();
+        let bare = Record::decode(record)?.without_body().encode();
         store.complete(name, token, bare, keep).await
     }
 
@@ -142,7 +141,8 @@ impl<S: Store> Drop for Guard<S> {
 
 /// What there is to tell the store.
 enum Word {
-    Done { record: Record, full: Bytes },
+    /// It is done, and this is the record.
+    Done(Bytes),
     NotDone,
 }
 
@@ -151,7 +151,7 @@ impl Word {
         match (ended, self) {
             (Ended::Unsaved, _) => Event::Unsaved,
             (Ended::Lost, _) => Event::Lost,
-            (Ended::Saved, Self::Done { .. }) => Event::Completed,
+            (Ended::Saved, Self::Done(_)) => Event::Completed,
             (Ended::Saved, Self::NotDone) => Event::Released,
         }
     }

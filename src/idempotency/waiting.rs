@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
-    time::sleep,
+    time::{timeout, timeout_at},
 };
 
 use super::{name::Name, store::Store};
@@ -67,11 +67,8 @@ pub(super) struct Wait {
 impl Wait {
     /// Whether it is time to claim again, and not to give up.
     pub(super) async fn settled(&self, store: &impl Store, name: Name, left: Duration) -> bool {
-        tokio::select! {
-            biased;
-            () = store.settled(name) => true,
-            () = self.until.passed() => false,
-            () = sleep(left.max(FINEST)) => true,
-        }
+        let lapsed = left.max(FINEST);
+        let either = timeout(lapsed, store.settled(name));
+        timeout_at(self.until.instant(), either).await.is_ok()
     }
 }
