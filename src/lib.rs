@@ -61,7 +61,7 @@
 //! | `tonic` | the peer address that tonic leaves in a request; implies `grpc` |
 //! | `grpc` | gRPC answers to gRPC requests, with `google.rpc.RetryInfo` |
 //! | `stream` | [`limit::pace`](crate::limit): streams and sinks that keep to a limit |
-//! | `redis` | limits in Redis: `limit::Redis`, `redis::Connection` |
+//! | `redis` | limits in Redis: `limit::Redis`, `redis::Connection`; with `idempotency` also `idempotency::Redis` |
 //! | `redis-tls` | `rediss://` addresses, by rustls; implies `redis` |
 //! | `prometheus` | `red::prometheus`: metrics as Prometheus and OpenMetrics text, and with `axum` a handler for scrapes |
 //! | `metrics` | `red::metrics`: requests recorded into the `metrics` facade |

@@ -26,7 +26,7 @@
 //! |---|---|
 //! | [`Runner`] | work once, for consumers of queues and for jobs |
 //! | [`Claimant`] and [`Guard`] | the steps of that, for those who drive them themselves |
-//! | [`Store`] | the claims: [`Local`], in this process, or one's own |
+//! | [`Store`] | the claims: [`Local`], in this process, `Redis` for a fleet (feature `redis`), or one's own |
 //! | [`IdempotencyKey`], [`Scope`], [`Fingerprint`] | say which work, whose, and what it is |
 //! | [`Observe`] | hear what becomes of claims |
 //!
@@ -121,6 +121,8 @@ pub mod machine;
 mod name;
 mod observe;
 mod record;
+#[cfg(feature = "redis")]
+mod redis;
 mod run_once;
 mod scope;
 mod store;
@@ -128,6 +130,9 @@ mod token;
 mod tracker;
 mod waiting;
 
+#[cfg(feature = "redis")]
+#[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
+pub use self::redis::{Redis, RedisCounts};
 pub use self::{
     claim::{Bid, Claim, Held, Takeover},
     claimant::{Claimant, Claimed},

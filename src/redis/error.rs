@@ -144,6 +144,12 @@ impl Error {
         self.0.source.as_ref()
     }
 
+    /// Whether the server has no room for what it was asked to write.
+    #[cfg(feature = "idempotency")]
+    pub(crate) fn is_full(&self) -> bool {
+        self.code() == Some("OOM")
+    }
+
     /// Whether it says that this server cannot decide at present, whatever the call.
     pub(super) fn is_outage(&self) -> bool {
         match self.kind() {

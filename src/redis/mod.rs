@@ -32,7 +32,9 @@
 //! A call whose answer is lost may have been carried out, so it is not made
 //! again. A call is repeated in three cases, in which the server said that it
 //! ran nothing: it does not know the script (`NOSCRIPT`; once), or the keys are
-//! at another node of the cluster (`MOVED`, `ASK`; up to five times).
+//! at another node of the cluster (`MOVED`, `ASK`; up to five times). Records of
+//! idempotency are another matter: their calls have tokens, by which what is
+//! asked twice is done once.
 //!
 //! # Rights
 //!
@@ -46,7 +48,9 @@
 //! A [registry of deadlines](crate::deadline::registry) also needs `HMGET`,
 //! `HSET`, `PUBLISH`, `SUBSCRIBE`, and the channels `<prefix>:*`. What ships and
 //! reads [RED metrics](crate::red::redis) also needs `HDEL`, `HGET`, `HGETALL`,
-//! `HINCRBY`, `HMGET`, `HSET`, `HSETNX`, `ZADD`, `ZRANGEBYSCORE` and `ZREM`.
+//! `HINCRBY`, `HMGET`, `HSET`, `HSETNX`, `ZADD`, `ZRANGEBYSCORE` and `ZREM`. A store
+//! of idempotency records makes use of `PUBLISH`, `SUBSCRIBE` and the channels, and
+//! of `INFO`, where it may.
 
 mod attempt;
 mod breaker;

@@ -1,0 +1,156 @@
+-- Records of work, on the server's clock. After prelude.lua.
+--
+-- KEYS[1]   a record: one string, so that it is written whole and with its end:
+--             1   '1', the version of this layout
+--             1   'L' leased, 'R' leased and recovered, or 'C' completed
+--             1   'w' if somebody waits for the end of the work, or '-'
+--            32   the fingerprint
+--            16   the token
+--            16   digits: `until`, which is no name in Lua; the tick at which the
+--                 lease lapses, or what is completed is forgotten
+--           rest   leased: 16 digits, the ticks for which it is remembered after
+--                 that; completed: what is kept of the work
+-- ARGV[1]   see prelude.lua
+-- ARGV[2]   what is to be done, and what follows it:
+--   claim     fingerprint token takeover lease keep   takeover: 'rerun', 'refuse'
+--   renew     token lease
+--   complete  token channel message keep record
+--   release   token channel message
+--   wait
+--   eviction
+--
+-- Lease and keep are ticks. Fingerprint, token, message and record are bytes.
+--
+-- Returns a word and a value: to `claim` 'run' and 1 if it is recovered or else 0,
+-- 'replay' and the record, 'mismatch' and 0, 'running' and the ticks that are
+-- left, or 'unknown' and 0; to the next three 'kept' or 'lost' and 0; to `wait`
+-- 'running' and the ticks that are left, or 'settled' and 0; to `eviction`
+-- 'policy' and the name of it, or 'policy' and '' where the user may not ask. To
+-- any of them 'foreign' and 0, when the record has another layout.
+--
+-- Mirrors src/idempotency/machine.rs, which tests/redis/idempotency/parity.rs
+-- compares it with; called by src/idempotency/redis.rs.
+
+local sub = string.sub
+
+local VERSION = '1'
+
+local function read(bytes)
+    local stage = sub(bytes, 2, 2)
+    local state = {
+        recovered = stage == 'R',
+        awaited = sub(bytes, 3, 3) == 'w',
+        fingerprint = sub(bytes, 4, 35),
+        token = sub(bytes, 36, 51),
+        ends = tonumber(sub(bytes, 52, 67)),
+    }
+    if stage == 'C' then
+        state.record = sub(bytes, 68)
+    else
+        state.keep = tonumber(sub(bytes, 68))
+    end
+    return state
+end
+
+local function forgotten(state)
+    return state.record and state.ends or state.ends + state.keep
+end
+
+local function write(state)
+    local stage = state.record and 'C' or state.recovered and 'R' or 'L'
+    local head = VERSION .. stage .. (state.awaited and 'w' or '-')
+    local names = state.fingerprint .. state.token .. format('%016.0f', state.ends)
+    local rest = state.record or format('%016.0f', state.keep)
+    keep(KEYS[1], head .. names .. rest, forgotten(state) - now)
+end
+
+local function is_running(state)
+    return state and not state.record and now < state.ends
+end
+
+local function is_leased_by(state, token)
+    return state and not state.record and state.token == token
+end
+
+-- Who waits asks again in any case, so this may fail: for want of a right, say.
+local function tell(state, channel, message)
+    if state.awaited then try('PUBLISH', channel, message) end
+end
+
+local function answer(state, fingerprint, token, takeover)
+    if state.fingerprint ~= fingerprint then return 'mismatch', 0 end
+    if state.record then return 'replay', state.record end
+    -- The answer to its first claim was lost.
+    if state.token == token then return 'run', state.recovered and 1 or 0 end
+    if now < state.ends then return 'running', state.ends - now end
+    if takeover == 'rerun' then return 'run', 1 end
+    return 'unknown', 0
+end
+
+local tasks = {}
+
+function tasks.claim(state, fingerprint, token, takeover, lease, keep)
+    local word, value = 'run', 0
+    if state then word, value = answer(state, fingerprint, token, takeover) end
+    if word == 'run' then
+        write({
+            recovered = value == 1,
+            awaited = state and state.awaited,
+            fingerprint = fingerprint,
+            token = token,
+            ends = now + tonumber(lease),
+            keep = tonumber(keep),
+        })
+    end
+    return { word, value }
+end
+
+function tasks.renew(state, token, lease)
+    if not is_leased_by(state, token) then return { 'lost', 0 } end
+    state.ends = now + tonumber(lease)
+    write(state)
+    return { 'kept', 0 }
+end
+
+-- Said twice by the same token, it is done once.
+function tasks.complete(state, token, channel, message, keep, record)
+    if not state or state.token ~= token then return { 'lost', 0 } end
+    if is_leased_by(state, token) then
+        state.ends, state.record = now + tonumber(keep), record
+        write(state)
+        tell(state, channel, message)
+    end
+    return { 'kept', 0 }
+end
+
+function tasks.release(state, token, channel, message)
+    if not is_leased_by(state, token) then return { 'lost', 0 } end
+    if state.recovered then
+        state.ends = now
+        write(state)
+    else
+        call('DEL', KEYS[1])
+    end
+    tell(state, channel, message)
+    return { 'kept', 0 }
+end
+
+function tasks.wait(state)
+    if not is_running(state) then return { 'settled', 0 } end
+    if not state.awaited then
+        state.awaited = true
+        write(state)
+    end
+    return { 'running', state.ends - now }
+end
+
+function tasks.eviction()
+    local info = try('INFO', 'memory')
+    return { 'policy', type(info) == 'string' and match(info, 'maxmemory_policy:([%w-]+)') or '' }
+end
+
+local bytes = call('GET', KEYS[1])
+if bytes and sub(bytes, 1, 1) ~= VERSION then return { 'foreign', 0 } end
+local state = bytes and read(bytes)
+if state and forgotten(state) <= now then state = nil end
+return tasks[ARGV[2]](state, unpack(ARGV, 3))

@@ -1,0 +1,236 @@
+//! Records in Redis.
+
+use std::{
+    fmt,
+    pin::pin,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use tokio::time::timeout;
+
+use super::{
+    claim::{Bid, Claim, Held, Takeover},
+    name::Name,
+    store::{Store, StoreError},
+    token::Token,
+};
+use crate::{
+    clock::{Manual, ticks},
+    redis::Connection,
+};
+
+mod ask;
+mod bells;
+mod counts;
+mod eviction;
+mod listen;
+mod pause;
+mod reply;
+
+pub use self::counts::RedisCounts;
+use self::{ask::Asker, bells::Bells, pause::Pauses};
+
+/// The longest lease and keep, 30 years: with the present they are whole numbers
+/// in Lua.
+const LONGEST: u64 = 30 * 365 * 86_400 * 1_000_000;
+
+/// Records in Redis: for a fleet, where a retry meets another instance.
+///
+/// It is a handle, and clones are one store; so are all of one name on one prefix,
+/// in however many processes.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use sluicegate::{
+///     idempotency::{Claimant, Redis, Runner, Takeover},
+///     redis::Connection,
+/// };
+///
+/// let connection = Connection::connect("redis://127.0.0.1/").await?;
+/// let store = Redis::new("payments", &connection);
+/// assert_eq!(store.eviction_policy().await?.as_deref(), Some("noeviction"));
+/// let runner = Runner::over(Claimant::new(store).takeover(Takeover::Refuse));
+/// # let _ = runner;
+/// # Ok(()) }
+/// ```
+///
+/// # Calls
+///
+/// Each of claim, renew, complete and release is one call of one script, which
+/// goes by [`machine`](super::machine) and by the server's clock. Work that is
+/// done for the first time costs two, claim and complete; a duplicate costs one,
+/// for the record comes with the answer to the claim.
+///
+/// A call whose answer was lost, by a timeout or with its connection, is made once
+/// more with the same token, which does it once all the same: who holds a lease
+/// already is told to run again, and what was completed is completed. Only a
+/// release that is made twice may be told that the lease is lost. A
+/// [`Claimant`](super::Claimant) asks a store that failed once more by itself, so
+/// that a claim is sent four times at most, and takes four of the connection's
+/// [timeouts](crate::redis::Builder::timeout). While the breaker is open it fails
+/// at once, and nothing is run.
+///
+/// # Waiting
+///
+/// Who waits for work that runs elsewhere leaves a mark in its record, and is told
+/// of the end by a message; completions that nobody waits for publish nothing. As
+/// messages may be lost, it also asks again, after 50 ms at first and each second
+/// at last. Messages need RESP3; without it there is the asking.
+///
+/// # Keys
+///
+/// A record is one string, `<prefix>:{<store>:<name>}:idempotency`, whose layout is
+/// at the head of `lua/idempotency.lua`. Every write sets when it expires: nothing
+/// stays for ever. Names are digests, so that nobody reads a client's key there.
+///
+/// # Rights
+///
+/// Those of [all scripts](crate::redis#rights). To wait by messages also `PUBLISH`,
+/// `SUBSCRIBE` and the channels `<prefix>:*`; to be warned of eviction, `INFO`.
+///
+/// # What Redis may lose
+///
+/// A record that is lost is work that is done again.
+///
+/// * **Eviction**: a server that runs full drops records to make room, unless its
+///   `maxmemory-policy` is `noeviction`, with which it refuses new ones:
+///   [`Full`](StoreError::Full). All records expire, so that a `volatile-` policy
+///   drops them too. The policy is read once Redis has answered the first claim
+///   (in a Cluster, of one node), and a warning is logged if it is another;
+///   [`eviction_policy`](Self::eviction_policy) tells it.
+/// * **A crash**: without persistence all is gone. With `appendonly yes` it is what
+///   came in the last second; with `appendfsync always` nothing that was answered.
+/// * **A failover**: what the replica had not yet been sent. `min-replicas-to-write`
+///   bounds that, and only a `WAIT` would end it, which is not made: it would hold
+///   up all calls on the connection.
+///
+/// Where that may not be, have the end of the work refuse a second time by itself,
+/// such as by a unique constraint on the [`Name`] or the [`Token`].
+#[derive(Clone)]
+pub struct Redis {
+    asker: Arc<Asker>,
+    bells: Arc<Bells>,
+}
+
+impl Redis {
+    /// The store of this name.
+    pub fn new(name: &str, connection: &Connection) -> Self {
+        Self::of(Asker::new(name, connection, None))
+    }
+
+    /// One that goes by this clock instead of the server's, for tests and replays.
+    #[doc(hidden)]
+    pub fn at(name: &str, connection: &Connection, clock: Manual) -> Self {
+        Self::of(Asker::new(name, connection, Some(clock)))
+    }
+
+    fn of(asker: Asker) -> Self {
+        Self {
+            asker: Arc::new(asker),
+            bells: Arc::default(),
+        }
+    }
+
+    /// What it did so far.
+    pub fn counts(&self) -> RedisCounts {
+        self.asker.counters.counts()
+    }
+
+    /// The server's `maxmemory-policy`, by which it may drop records unless that is
+    /// `noeviction`; `None` where the user has no right to `INFO`. In a Cluster it
+    /// is that of one node.
+    ///
+    /// # Errors
+    ///
+    /// When Redis does not answer.
+    pub async fn eviction_policy(&self) -> Result<Option<String>, StoreError> {
+        eviction::policy(&self.asker).await
+    }
+}
+
+impl Store for Redis {
+    async fn claim(&self, name: Name, bid: Bid) -> Result<Claim, StoreError> {
+        let call = || {
+            let mut call = self.asker.call(name, "claim");
+            call.arg(bid.fingerprint.as_bytes().as_slice());
+            call.arg(bid.token.as_bytes().as_slice());
+            call.arg(word(bid.takeover));
+            call.arg(micros(bid.lease)).arg(micros(bid.keep));
+            call
+        };
+        let claim = self.asker.ask(call).await?.claim()?;
+        eviction::warn_once(&self.asker);
+        Ok(claim)
+    }
+
+    async fn renew(&self, name: Name, token: Token, lease: Duration) -> Result<Held, StoreError> {
+        let call = || {
+            let mut call = self.asker.call(name, "renew");
+            call.arg(token.as_bytes().as_slice()).arg(micros(lease));
+            call
+        };
+        self.asker.ask(call).await?.held()
+    }
+
+    async fn complete(
+        &self,
+        name: Name,
+        token: Token,
+        record: Bytes,
+        keep: Duration,
+    ) -> Result<Held, StoreError> {
+        let call = || {
+            let mut call = self.asker.last_call(name, token, "complete");
+            call.arg(micros(keep)).arg(&record[..]);
+            call
+        };
+        self.asker.ask(call).await?.held()
+    }
+
+    async fn release(&self, name: Name, token: Token) -> Result<Held, StoreError> {
+        let call = || self.asker.last_call(name, token, "release");
+        self.asker.ask(call).await?.held()
+    }
+
+    async fn settled(&self, name: Name) {
+        self.bells.listener.listen(&self.asker, &self.bells);
+        let bell = self.bells.bell(name);
+        let (counters, mut pauses) = (&self.asker.counters, Pauses::default());
+        loop {
+            // Before it is asked, or what is said meanwhile would not be heard.
+            let mut rung = pin!(bell.rung());
+            rung.as_mut().enable();
+            if self.asker.is_settled(name).await {
+                return;
+            }
+            // Messages may be lost.
+            let woken = match timeout(pauses.next(), rung).await {
+                Ok(()) => &counters.rung,
+                Err(_) => &counters.polled,
+            };
+            woken.fetch_add(1, Relaxed);
+        }
+    }
+}
+
+impl fmt::Debug for Redis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redis")
+            .field("name", &self.asker.name)
+            .field("counts", &self.counts())
+            .finish_non_exhaustive()
+    }
+}
+
+fn word(takeover: Takeover) -> &'static str {
+    match takeover {
+        Takeover::Rerun => "rerun",
+        Takeover::Refuse => "refuse",
+    }
+}
+
+fn micros(time: Duration) -> u64 {
+    ticks(time).min(LONGEST)
+}

@@ -1,0 +1,111 @@
+//! Calls of `lua/idempotency.lua`.
+
+use std::sync::{
+    LazyLock,
+    atomic::{AtomicBool, Ordering::Relaxed},
+};
+
+use ::redis::Cmd;
+
+use super::{counts::Counters, reply::Reply};
+use crate::{
+    clock::{Clock, Manual},
+    idempotency::{name::Name, store::StoreError, token::Token},
+    key,
+    redis::{Connection, Error, ErrorKind, Script},
+};
+
+static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(concat!(
+        include_str!("../../../lua/prelude.lua"),
+        include_str!("../../../lua/idempotency.lua"),
+    ))
+});
+
+/// What it takes to ask.
+pub(super) struct Asker {
+    pub(super) connection: Connection,
+    /// As names have it: what is the store's in keys and channels.
+    pub(super) name: String,
+    clock: Option<Manual>,
+    pub(super) counters: Counters,
+    /// Whether it is known how the server evicts, or somebody finds out.
+    pub(super) warned: AtomicBool,
+}
+
+impl Asker {
+    pub(super) fn new(name: &str, connection: &Connection, clock: Option<Manual>) -> Self {
+        Self {
+            connection: connection.clone(),
+            name: key::Name::of(name).to_string(),
+            clock,
+            counters: Counters::default(),
+            warned: AtomicBool::new(false),
+        }
+    }
+
+    /// A call for a record that still lacks what follows the task.
+    pub(super) fn call(&self, name: Name, task: &str) -> Cmd {
+        self.call_for(&name.to_string(), task)
+    }
+
+    /// The same for a call that ends the work under this token.
+    pub(super) fn last_call(&self, name: Name, token: Token, task: &str) -> Cmd {
+        let mut call = self.call(name, task);
+        call.arg(token.as_bytes().as_slice());
+        call.arg(self.channel()).arg(name.as_bytes().as_slice());
+        call
+    }
+
+    pub(super) fn call_for(&self, name: &str, task: &str) -> Cmd {
+        let (prefix, store) = (self.connection.prefix(), &self.name);
+        let mut call = SCRIPT.call(1);
+        call.arg(format!("{prefix}:{{{store}:{name}}}:idempotency"));
+        match &self.clock {
+            None => call.arg(""),
+            Some(clock) => call.arg(clock.now()),
+        };
+        call.arg(task);
+        call
+    }
+
+    /// Where the ends of work are told.
+    pub(super) fn channel(&self) -> String {
+        let (prefix, store) = (self.connection.prefix(), &self.name);
+        format!("{prefix}:{store}:settled")
+    }
+
+    /// Asks, and once more if the answer was lost: by its token, it is done once.
+    pub(super) async fn ask(&self, call: impl Fn() -> Cmd) -> Result<Reply, StoreError> {
+        match self.run(call()).await {
+            Err(error) if may_have_run(&error) => {
+                self.counters.repeated.fetch_add(1, Relaxed);
+                Ok(self.run(call()).await?)
+            }
+            answer => Ok(answer?),
+        }
+    }
+
+    /// Whether nobody is at it. Where that is not known, somebody may be.
+    pub(super) async fn is_settled(&self, name: Name) -> bool {
+        let answer = self.run(self.call(name, "wait")).await;
+        answer.is_ok_and(|reply| reply.is_settled())
+    }
+
+    async fn run(&self, call: Cmd) -> Result<Reply, Error> {
+        Reply::read(self.connection.run(&SCRIPT, call).await?)
+    }
+}
+
+fn may_have_run(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::Unreachable)
+}
+
+impl From<Error> for StoreError {
+    fn from(error: Error) -> Self {
+        match error.is_full() {
+            true => Self::Full,
+            false => Self::away(error),
+        }
+    }
+}
