@@ -12,8 +12,9 @@ use sluicegate::{
     },
 };
 
-use crate::model::ledger::Ledger;
+use self::ledger::Ledger;
 
+#[path = "model/ledger.rs"]
 mod ledger;
 
 const NAMES: usize = 3;

@@ -1,14 +1,10 @@
-use std::{
-    io::{self, Write},
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::time::Duration;
 
 use sluicegate::redis::{Connection, ErrorKind};
 use tokio::runtime::Runtime;
 
 use super::{Tally, builder, count, until};
-use crate::server::Server;
+use crate::{log::Log, server::Server};
 
 async fn until_shut(redis: &Connection) {
     until("the breaker opens", || async {
@@ -170,30 +166,10 @@ async fn a_full_server_is_left_alone_until_it_has_room() {
     assert_eq!(redis.stats().connects, 1, "its connection was fine");
 }
 
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn the_log_has_one_line_for_each_change() {
-    let lines = Lines::default();
-    let written = lines.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing_subscriber::filter::LevelFilter::INFO)
-        .with_writer(move || lines.clone())
-        .with_ansi(false)
-        .finish();
-    // For this thread, on which the probe runs, too.
-    let _logging = tracing_subscriber::util::SubscriberInitExt::set_default(subscriber);
+    // Of this thread, on which the probe runs, too.
+    let (log, _logging) = Log::begin();
     let mut server = Server::start();
     let redis = builder(server.url()).connect().await.unwrap();
     server.kill();
@@ -203,13 +179,9 @@ async fn the_log_has_one_line_for_each_change() {
         count(&redis, "k").await.is_ok()
     })
     .await;
-    let log = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
-    let ours: Vec<_> = log
-        .lines()
-        .filter(|line| line.contains("sluicegate::redis"))
-        .collect();
+    let ours = log.lines("sluicegate::redis");
     let [opened, closed] = &ours[..] else {
-        panic!("{log}")
+        panic!("{ours:?}")
     };
     assert!(opened.contains("WARN") && opened.contains("error=redis server 127.0.0.1"));
     assert!(closed.contains("INFO") && closed.contains("redis answers again"));

@@ -1,0 +1,80 @@
+//! How often Redis is asked.
+
+use std::future::ready;
+
+use sluicegate::idempotency::{Claim, Fingerprint, Held, Outcome, RunError, Runner, Store};
+
+use super::{MINUTE, bid, name, store};
+use crate::{connection::until, server::Server};
+
+/// How many scripts the server ran, as it says itself.
+fn scripts(server: &Server) -> u64 {
+    let info: String = redis::cmd("INFO")
+        .arg("commandstats")
+        .query(&mut server.client())
+        .unwrap();
+    let calls = |line: &str| -> u64 { line.split(',').next().unwrap().parse().unwrap() };
+    let said = |command: &str| info.split(&format!("cmdstat_{command}:calls=")).nth(1);
+    said("evalsha").map_or(0, calls) + said("eval").map_or(0, calls)
+}
+
+/// A runner that has run before, so that the server knows the script and its
+/// policy is known.
+async fn warm(server: &Server) -> Runner<sluicegate::idempotency::Redis> {
+    let (store, connection) = store(server.url()).await;
+    let runner = Runner::new(store);
+    assert!(matches!(run(&runner, "warm").await, Ok(Outcome::Ran(_))));
+    // The first claim, which comes twice as the script is unknown, its completion,
+    // and the policy.
+    until("the policy is known", || {
+        ready(connection.stats().calls == 3)
+    })
+    .await;
+    until("all is answered", || ready(scripts(server) >= 4)).await;
+    runner
+}
+
+async fn run(
+    runner: &Runner<sluicegate::idempotency::Redis>,
+    key: &str,
+) -> Result<Outcome<u32>, RunError<String>> {
+    let work = || async { Ok(17) };
+    runner
+        .run_once(name(key), Fingerprint::of("work"), work)
+        .await
+}
+
+#[tokio::test]
+async fn work_costs_two_calls_and_its_replay_one() {
+    let server = Server::start();
+    let runner = warm(&server).await;
+    let before = scripts(&server);
+    assert!(matches!(run(&runner, "k").await, Ok(Outcome::Ran(17))));
+    assert_eq!(scripts(&server) - before, 2);
+    for replay in 1..=3 {
+        assert!(matches!(run(&runner, "k").await, Ok(Outcome::Replayed(17))));
+        assert_eq!(scripts(&server) - before, 2 + replay);
+    }
+}
+
+#[tokio::test]
+async fn what_nobody_waits_for_is_not_published() {
+    let server = Server::start();
+    let (store, _connection) = store(server.url()).await;
+    for key in ["one", "other"] {
+        let bid = bid();
+        assert_eq!(
+            store.claim(name(key), bid).await,
+            Ok(Claim::Run { recovered: false })
+        );
+        let kept = store
+            .complete(name(key), bid.token, "done".into(), MINUTE)
+            .await;
+        assert_eq!(kept, Ok(Held::Kept));
+    }
+    let info: String = redis::cmd("INFO")
+        .arg("commandstats")
+        .query(&mut server.client())
+        .unwrap();
+    assert!(!info.contains("cmdstat_publish"), "{info}");
+}

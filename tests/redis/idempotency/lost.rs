@@ -1,0 +1,148 @@
+//! Answers that are lost: what was asked is asked again, and done once.
+
+use std::future::ready;
+
+use sluicegate::{
+    idempotency::{Bid, Claim, Held, Redis, Store, StoreError},
+    redis::Connection,
+};
+
+use super::{MINUTE, bid, name, patient, store};
+use crate::{
+    connection::{builder, until},
+    proxy::Proxy,
+    server::Server,
+};
+
+/// A store whose connection loses answers, and one of another process.
+struct Torn {
+    proxy: Proxy,
+    store: Redis,
+    connection: Connection,
+    other: Redis,
+    _server: Server,
+}
+
+impl Torn {
+    async fn start() -> Self {
+        let server = Server::start();
+        let proxy = Proxy::to(server.port());
+        let connection = patient(proxy.url()).connect().await.unwrap();
+        let store = Redis::new("orders", &connection);
+        let (other, _) = super::store(server.url()).await;
+        // From now on the server knows the script, and the policy is known.
+        assert!(store.claim(name("first"), bid()).await.is_ok());
+        until("all is asked", || ready(connection.stats().calls == 2)).await;
+        assert!(store.eviction_policy().await.is_ok());
+        Self {
+            proxy,
+            store,
+            connection,
+            other,
+            _server: server,
+        }
+    }
+
+    /// Those that were lost so far.
+    fn is_lost(&self, answers: u64) {
+        assert_eq!(self.proxy.losing(), 0);
+        assert_eq!(self.store.counts().repeated, answers);
+        assert_eq!(self.connection.stats().connects, 1 + answers);
+    }
+}
+
+#[tokio::test]
+async fn each_call_is_made_again_and_done_once() {
+    let torn = Torn::start().await;
+    let (store, name) = (&torn.store, name("k"));
+    let bid = bid();
+    torn.proxy.lose(1);
+    assert_eq!(
+        store.claim(name, bid).await,
+        Ok(Claim::Run { recovered: false })
+    );
+    torn.is_lost(1);
+    let duplicate = torn.other.claim(name, super::bid()).await;
+    assert!(matches!(duplicate, Ok(Claim::Running { .. })));
+
+    torn.proxy.lose(1);
+    assert_eq!(
+        store.renew(name, bid.token, 2 * MINUTE).await,
+        Ok(Held::Kept)
+    );
+    torn.is_lost(2);
+
+    torn.proxy.lose(1);
+    let kept = store.complete(name, bid.token, "done".into(), MINUTE).await;
+    assert_eq!(kept, Ok(Held::Kept));
+    torn.is_lost(3);
+    let duplicate = torn.other.claim(name, super::bid()).await;
+    assert_eq!(duplicate, Ok(Claim::Replay("done".into())));
+}
+
+/// Nobody knows whether the lease was given back the first time, or had been lost
+/// before; it is not held in either case.
+#[tokio::test]
+async fn a_release_that_is_made_again_says_that_the_lease_is_lost() {
+    let torn = Torn::start().await;
+    let (name, bid) = (name("k"), bid());
+    assert!(torn.store.claim(name, bid).await.is_ok());
+    torn.proxy.lose(1);
+    assert_eq!(torn.store.release(name, bid.token).await, Ok(Held::Lost));
+    torn.is_lost(1);
+    let next = torn.other.claim(name, super::bid()).await;
+    assert_eq!(next, Ok(Claim::Run { recovered: false }));
+}
+
+#[tokio::test]
+async fn a_recovered_claim_stays_one_when_it_is_made_again() {
+    let torn = Torn::start().await;
+    let lapsed = Bid {
+        lease: std::time::Duration::ZERO,
+        ..bid()
+    };
+    assert!(torn.other.claim(name("k"), lapsed).await.is_ok());
+    torn.proxy.lose(1);
+    let recovered = torn.store.claim(name("k"), bid()).await;
+    assert_eq!(recovered, Ok(Claim::Run { recovered: true }));
+    torn.is_lost(1);
+}
+
+#[tokio::test]
+async fn a_call_is_made_twice_and_not_more_often() {
+    let torn = Torn::start().await;
+    let calls = torn.connection.stats().calls;
+    torn.proxy.lose(5);
+    let bid = bid();
+    let away = torn.store.claim(name("k"), bid).await;
+    assert!(matches!(away, Err(StoreError::Away(_))), "{away:?}");
+    assert_eq!(torn.connection.stats().calls - calls, 2);
+    assert_eq!(torn.proxy.losing(), 3);
+    torn.proxy.lose(0);
+    // It was taken all the same, and is still this bidder's.
+    let duplicate = torn.other.claim(name("k"), super::bid()).await;
+    assert!(matches!(duplicate, Ok(Claim::Running { .. })));
+    let again = torn.store.claim(name("k"), bid).await;
+    assert_eq!(again, Ok(Claim::Run { recovered: false }));
+}
+
+#[tokio::test]
+async fn a_call_that_timed_out_is_made_again() {
+    let server = Server::start();
+    let connection = builder(server.url()).connect().await.unwrap();
+    let redis = Redis::new("orders", &connection);
+    let (other, _other) = store(server.url()).await;
+    assert!(other.claim(name("first"), bid()).await.is_ok());
+    server.stop();
+    let bid = bid();
+    let claim = redis.claim(name("k"), bid);
+    let going_on = async {
+        until("it is late", || ready(connection.stats().timeouts > 0)).await;
+        server.go_on();
+    };
+    let (claimed, ()) = futures_util::join!(claim, going_on);
+    assert_eq!(claimed, Ok(Claim::Run { recovered: false }));
+    assert_eq!(redis.counts().repeated, 1);
+    let duplicate = other.claim(name("k"), super::bid()).await;
+    assert!(matches!(duplicate, Ok(Claim::Running { .. })));
+}

@@ -1,0 +1,58 @@
+//! `idempotency::Redis` as its users see it. Two connections are as good as two
+//! processes: they share nothing here but the server.
+
+mod calls;
+mod chaos;
+mod duplicates;
+mod lost;
+#[path = "../../idempotency/model.rs"]
+mod model;
+mod outage;
+mod parity;
+mod places;
+mod records;
+mod waiting;
+
+use std::{future::Future, time::Duration};
+
+use sluicegate::{
+    idempotency::{Bid, Fingerprint, Name, Redis, Scope, Takeover, Token},
+    redis::{Builder, Connection, Server as Place},
+};
+
+use crate::connection::builder;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn name(key: &str) -> Name {
+    Scope::new("tests").name(key)
+}
+
+fn bid() -> Bid {
+    Bid {
+        fingerprint: Fingerprint::of("work"),
+        token: Token::random(),
+        lease: MINUTE,
+        keep: MINUTE,
+        takeover: Takeover::Rerun,
+    }
+}
+
+/// Calls of which none is late, however busy the machine is.
+fn patient(place: impl Into<Place>) -> Builder {
+    builder(place).timeout(Duration::from_secs(15))
+}
+
+async fn store(place: impl Into<Place>) -> (Redis, Connection) {
+    let connection = patient(place).connect().await.expect("it is up");
+    (Redis::new("orders", &connection), connection)
+}
+
+/// What is in the middle of work that ends when it is told to.
+fn gate() -> (
+    tokio::sync::oneshot::Sender<()>,
+    impl Future<Output = ()> + Send,
+) {
+    let (end, ended) = tokio::sync::oneshot::channel();
+    (end, async { ended.await.unwrap_or_default() })
+}

@@ -1,0 +1,151 @@
+//! Servers that are away, and come back with what they kept.
+
+use std::{future::ready, time::Duration};
+
+use sluicegate::idempotency::{
+    Bid, Claim, Claimant, Counts, Fingerprint, Held, Outcome, Redis, RunError, Runner, Store,
+    StoreError, Takeover,
+};
+
+use super::{MINUTE, bid, gate, name, patient, store};
+use crate::{
+    connection::{builder, until},
+    scratch::Scratch,
+    server::Server,
+};
+
+fn lasting(scratch: &Scratch) -> Server {
+    let folder = ["--dir", scratch.path()];
+    let file = ["--appendonly", "yes", "--appendfsync", "always"];
+    Server::with(&[folder.as_slice(), file.as_slice()].concat())
+}
+
+async fn until_back(store: &Redis) {
+    until("it answers again", || async {
+        store.eviction_policy().await.is_ok()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_server_with_a_file_knows_all_after_a_crash() {
+    let scratch = Scratch::new();
+    let mut server = lasting(&scratch);
+    let (store, _connection) = store(server.url()).await;
+    let (done, running) = (bid(), bid());
+    assert!(store.claim(name("done"), done).await.is_ok());
+    let kept = store
+        .complete(name("done"), done.token, "done".into(), MINUTE)
+        .await;
+    assert_eq!(kept, Ok(Held::Kept));
+    assert!(store.claim(name("running"), running).await.is_ok());
+    server.restart();
+    until_back(&store).await;
+    let replayed = store.claim(name("done"), bid()).await;
+    assert_eq!(replayed, Ok(Claim::Replay("done".into())));
+    let refused = store.claim(name("running"), bid()).await;
+    assert!(matches!(refused, Ok(Claim::Running { .. })));
+    let held = store.complete(name("running"), running.token, "late".into(), MINUTE);
+    assert_eq!(held.await, Ok(Held::Kept));
+    let replayed = store.claim(name("running"), bid()).await;
+    assert_eq!(replayed, Ok(Claim::Replay("late".into())));
+}
+
+#[tokio::test]
+async fn a_lease_that_lapses_meanwhile_is_of_unknown_outcome() {
+    let scratch = Scratch::new();
+    let mut server = lasting(&scratch);
+    let (store, _connection) = store(server.url()).await;
+    let short = Bid {
+        lease: Duration::from_millis(1),
+        ..bid()
+    };
+    assert!(store.claim(name("k"), short).await.is_ok());
+    server.restart();
+    until_back(&store).await;
+    let careful = Bid {
+        takeover: Takeover::Refuse,
+        ..bid()
+    };
+    until("it lapses", || async {
+        store.claim(name("k"), careful).await == Ok(Claim::Unknown)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_open_breaker_answers_at_once_and_nothing_runs() {
+    let mut server = Server::start();
+    let connection = builder(server.url()).connect().await.unwrap();
+    let counts = std::sync::Arc::new(Counts::default());
+    let store = Redis::new("orders", &connection);
+    let runner = Runner::over(Claimant::new(store.clone()).observe(counts.clone()));
+    let run = || async {
+        let work = || async { Ok::<_, String>(17) };
+        runner
+            .run_once(name("k"), Fingerprint::of("work"), work)
+            .await
+    };
+    server.kill();
+    until("the breaker opens", || async {
+        assert!(matches!(
+            run().await,
+            Err(RunError::Store(StoreError::Away(_)))
+        ));
+        connection.stats().opened == 1
+    })
+    .await;
+    let (before, repeated) = (connection.stats(), store.counts().repeated);
+    for _ in 0..100 {
+        let away = store.claim(name("k"), bid()).await;
+        assert!(matches!(away, Err(StoreError::Away(_))));
+    }
+    // None was sent, and none was tried twice.
+    let after = connection.stats();
+    assert_eq!(after.shut - before.shut, after.calls - before.calls);
+    assert!(after.shut - before.shut >= 100 && after.connects == before.connects);
+    assert_eq!(store.counts().repeated, repeated);
+    assert_eq!(counts.snapshot().began, 0);
+    server.restart();
+    until("it runs", || async {
+        matches!(run().await, Ok(Outcome::Ran(17)))
+    })
+    .await;
+    assert_eq!(counts.snapshot().began, 1);
+}
+
+/// Work goes on while Redis is away, and its end is told when it is back.
+#[tokio::test]
+async fn work_outlasts_a_crash_of_redis() {
+    let scratch = Scratch::new();
+    let mut server = lasting(&scratch);
+    let connection = patient(server.url()).connect().await.unwrap();
+    let store = Redis::new("orders", &connection);
+    let runner = Runner::over(Claimant::new(store.clone()).lease(MINUTE));
+    let ((begin, begun), (end, ended)) = (gate(), gate());
+    let running = runner.clone();
+    let work = tokio::spawn(async move {
+        let work = move || async move {
+            begin.send(()).unwrap();
+            ended.await;
+            Ok::<_, String>(17)
+        };
+        running
+            .run_once(name("k"), Fingerprint::of("work"), work)
+            .await
+    });
+    begun.await;
+    server.kill();
+    end.send(()).unwrap();
+    let ended = work.await.unwrap();
+    assert!(matches!(ended, Ok(Outcome::Unsaved(17))), "{ended:?}");
+    server.restart();
+    until("its end is known", || async {
+        matches!(store.claim(name("k"), bid()).await, Ok(Claim::Replay(_)))
+    })
+    .await;
+    until("nothing is left to do", || {
+        ready(runner.tracker().running() == 0)
+    })
+    .await;
+}

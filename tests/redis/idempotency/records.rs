@@ -1,0 +1,333 @@
+//! What is kept, for how long, and where the server may drop it.
+
+use std::{future::ready, time::Duration};
+
+use bytes::Bytes;
+use redis::Commands;
+use sluicegate::{
+    clock::Manual,
+    idempotency::{
+        Bid, Body, Claim, Claimant, Claimed, Fingerprint, Held, Record, RecordError, Redis, Store,
+        StoreError, Token,
+    },
+};
+
+use super::{MINUTE, bid, name, patient, store};
+use crate::{connection::until, log::Log, server::Server};
+
+fn key() -> String {
+    format!("sluicegate:{{orders:{}}}:idempotency", name("k"))
+}
+
+#[tokio::test]
+async fn a_record_is_any_bytes() {
+    let server = Server::start();
+    let (one, _one) = store(server.url()).await;
+    let (other, _other) = store(server.url()).await;
+    let all: Vec<u8> = (0..=u8::MAX).collect();
+    let records = [vec![], vec![0], all.clone(), all.repeat(4_096)];
+    assert_eq!(records[3].len(), 1 << 20);
+    for (nth, record) in records.into_iter().enumerate() {
+        let (name, bid) = (name(&nth.to_string()), bid());
+        assert_eq!(
+            one.claim(name, bid).await,
+            Ok(Claim::Run { recovered: false })
+        );
+        let record = Bytes::from(record);
+        let kept = one.complete(name, bid.token, record.clone(), MINUTE).await;
+        assert_eq!(kept, Ok(Held::Kept));
+        let duplicate = other.claim(name, super::bid()).await;
+        assert!(duplicate == Ok(Claim::Replay(record)), "{nth}");
+    }
+}
+
+/// Also the tokens and fingerprints that look like ends, numbers or nothing.
+#[tokio::test]
+async fn tokens_are_any_bytes() {
+    let server = Server::start();
+    let (store, _connection) = store(server.url()).await;
+    for token in [[0; 16], [b'\n'; 16], [b'9'; 16], [0xff; 16]] {
+        let name = name(&format!("{token:?}"));
+        let bid = Bid {
+            token: Token::from_bytes(token),
+            ..bid()
+        };
+        assert_eq!(
+            store.claim(name, bid).await,
+            Ok(Claim::Run { recovered: false })
+        );
+        assert_eq!(store.renew(name, bid.token, MINUTE).await, Ok(Held::Kept));
+        let lost = store.renew(name, super::bid().token, MINUTE).await;
+        assert_eq!(lost, Ok(Held::Lost));
+        assert_eq!(store.release(name, bid.token).await, Ok(Held::Kept));
+    }
+    assert_eq!(server.client().exists(key()), Ok(false));
+}
+
+#[tokio::test]
+async fn a_record_is_gone_when_it_was_kept_for_long_enough() {
+    let server = Server::start();
+    let (store, _connection) = store(server.url()).await;
+    let (short, name) = (Duration::from_millis(20), name("k"));
+    let bid = Bid {
+        lease: short,
+        keep: short,
+        ..bid()
+    };
+    let mut client = server.client();
+    let mut gone = || ready(client.exists(key()) == Ok(false));
+    assert_eq!(
+        store.claim(name, bid).await,
+        Ok(Claim::Run { recovered: false })
+    );
+    until("a lease is forgotten", &mut gone).await;
+    assert_eq!(store.renew(name, bid.token, MINUTE).await, Ok(Held::Lost));
+
+    assert!(store.claim(name, bid).await.is_ok());
+    assert_eq!(store.renew(name, bid.token, MINUTE).await, Ok(Held::Kept));
+    let kept = store.complete(name, bid.token, "done".into(), short).await;
+    assert_eq!(kept, Ok(Held::Kept));
+    until("a record is forgotten", &mut gone).await;
+}
+
+/// What is leased is remembered for as long as was said after its lease, by the
+/// server as by the script, and one that is completed from then on.
+#[tokio::test]
+async fn it_expires_when_it_is_forgotten() {
+    let server = Server::start();
+    let (store, _connection) = store(server.url()).await;
+    let (name, bid) = (name("k"), bid());
+    let mut client = server.client();
+    let mut left = || Duration::from_millis(client.pttl(key()).unwrap());
+    // It may take long until it is looked at, but hardly a minute.
+    assert!(store.claim(name, bid).await.is_ok());
+    assert!((MINUTE..=2 * MINUTE).contains(&left()), "{:?}", left());
+    assert_eq!(
+        store.renew(name, bid.token, 5 * MINUTE).await,
+        Ok(Held::Kept)
+    );
+    assert!((5 * MINUTE..=6 * MINUTE).contains(&left()), "{:?}", left());
+    let kept = store
+        .complete(name, bid.token, "done".into(), 9 * MINUTE)
+        .await;
+    assert_eq!(kept, Ok(Held::Kept));
+    assert!((8 * MINUTE..=9 * MINUTE).contains(&left()), "{:?}", left());
+}
+
+#[tokio::test]
+async fn times_without_end_are_possible() {
+    let server = Server::start();
+    let (store, _connection) = store(server.url()).await;
+    let (name, token) = (name("k"), bid().token);
+    let bid = Bid {
+        token,
+        lease: Duration::MAX,
+        keep: Duration::MAX,
+        ..bid()
+    };
+    assert_eq!(
+        store.claim(name, bid).await,
+        Ok(Claim::Run { recovered: false })
+    );
+    assert_eq!(
+        store.renew(name, token, Duration::MAX).await,
+        Ok(Held::Kept)
+    );
+    let running = store.claim(name, super::bid()).await.unwrap();
+    let years = |years: u64| Duration::from_secs(years * 365 * 86_400);
+    assert!(matches!(running, Claim::Running { left } if left > years(29) && left <= years(30)));
+    let kept = store
+        .complete(name, token, "done".into(), Duration::MAX)
+        .await;
+    assert_eq!(kept, Ok(Held::Kept));
+    let left: u64 = server.client().pttl(key()).unwrap();
+    assert!(Duration::from_millis(left) > years(29));
+}
+
+/// Old and new instances run side by side: what one writes the other reads.
+#[tokio::test]
+async fn the_layout_is_what_it_was_in_version_1() {
+    let server = Server::start();
+    let connection = patient(server.url()).connect().await.unwrap();
+    let clock = Manual::new();
+    clock.set(1_700_000_000_000_000);
+    let store = Redis::at("orders", &connection, clock.clone());
+    let (token, fingerprint) = (Token::from_bytes([7; 16]), Fingerprint::from_bytes([9; 32]));
+    let bid = Bid {
+        token,
+        fingerprint,
+        ..bid()
+    };
+    let mut client = server.client();
+    let mut is = |state: &str, until: &str, rest: &str| {
+        let bytes: Vec<u8> = client.get(key()).unwrap();
+        let head = [state.as_bytes(), &[9; 32], &[7; 16]].concat();
+        assert_eq!(bytes, [&head, until.as_bytes(), rest.as_bytes()].concat());
+    };
+    assert!(store.claim(name("k"), bid).await.is_ok());
+    is("1L-", "1700000060000000", "0000000060000000");
+    clock.advance(MINUTE);
+    let other = Bid {
+        token: Token::from_bytes([8; 16]),
+        ..bid
+    };
+    assert!(store.claim(name("k"), other).await.is_ok());
+    clock.advance(MINUTE);
+    assert!(store.claim(name("k"), bid).await.is_ok());
+    is("1R-", "1700000180000000", "0000000060000000");
+    let mut settled = Box::pin(store.settled(name("k")));
+    tokio::select! {
+        () = &mut settled => panic!("nothing has ended"),
+        () = until("it looks", || ready(store.counts().polled > 0)) => {}
+    }
+    is("1Rw", "1700000180000000", "0000000060000000");
+    let kept = store
+        .complete(name("k"), token, "done".into(), 2 * MINUTE)
+        .await;
+    assert_eq!(kept, Ok(Held::Kept));
+    is("1Cw", "1700000240000000", "done");
+}
+
+/// Another version of this crate may have written it.
+#[tokio::test]
+async fn a_record_of_another_layout_is_refused_and_stays() {
+    let server = Server::start();
+    let (store, connection) = store(server.url()).await;
+    let mut client = server.client();
+    let bid = bid();
+    for stray in ["2?", "", "nonsense"] {
+        let () = client.set(key(), stray).unwrap();
+        let foreign = StoreError::Record(RecordError::Foreign);
+        assert_eq!(store.claim(name("k"), bid).await, Err(foreign.clone()));
+        assert_eq!(
+            store.release(name("k"), bid.token).await,
+            Err(foreign.clone())
+        );
+        let refused = store.complete(name("k"), bid.token, "done".into(), MINUTE);
+        assert_eq!(refused.await, Err(foreign));
+        assert_eq!(client.get(key()), Ok(stray.to_owned()));
+    }
+    let () = client.del(key()).unwrap();
+    let () = client.hset(key(), "a", "b").unwrap();
+    let refused = store.claim(name("k"), bid).await;
+    assert!(matches!(refused, Err(StoreError::Away(_))));
+    assert_eq!(client.hget(key(), "a"), Ok("b".to_owned()));
+    assert_eq!(connection.stats().opened, 0);
+}
+
+#[tokio::test]
+async fn stores_of_other_names_and_prefixes_share_nothing() {
+    let server = Server::start();
+    let (one, connection) = store(server.url()).await;
+    let other = Redis::new("orders}:{other", &connection);
+    let shop = patient(server.url())
+        .prefix("shop")
+        .connect()
+        .await
+        .unwrap();
+    let elsewhere = Redis::new("orders", &shop);
+    for store in [one, other, elsewhere] {
+        let claimed = store.claim(name("k"), bid()).await;
+        assert_eq!(claimed, Ok(Claim::Run { recovered: false }), "{store:?}");
+    }
+    let mut keys: Vec<String> = server.client().keys("*idempotency").unwrap();
+    keys.sort();
+    let name = name("k");
+    let expected = [
+        format!("shop:{{orders:{name}}}:idempotency"),
+        format!("sluicegate:{{orders%7D%3A%7Bother:{name}}}:idempotency"),
+        format!("sluicegate:{{orders:{name}}}:idempotency"),
+    ];
+    assert_eq!(keys, expected);
+}
+
+/// The server tells its own time, and not the caller's.
+#[tokio::test]
+async fn a_lease_lapses_by_the_servers_clock() {
+    let server = Server::start();
+    let connection = patient(server.url()).connect().await.unwrap();
+    let store = Redis::new("orders", &connection);
+    // A process whose clock says that it is 1970 replays an old history.
+    let replayed = Redis::at("replayed", &connection, Manual::new());
+    assert!(replayed.claim(name("k"), bid()).await.is_ok());
+    let bid = Bid {
+        lease: Duration::from_millis(20),
+        ..bid()
+    };
+    assert!(store.claim(name("k"), bid).await.is_ok());
+    until("it lapses", || async {
+        let claimed = store.claim(name("k"), super::bid()).await;
+        claimed == Ok(Claim::Run { recovered: true })
+    })
+    .await;
+    let running = replayed.claim(name("k"), super::bid()).await;
+    assert_eq!(running, Ok(Claim::Running { left: MINUTE }));
+}
+
+fn set_memory(server: &Server, policy: &str, most: &str) {
+    for (setting, value) in [("maxmemory-policy", policy), ("maxmemory", most)] {
+        let mut set = redis::cmd("CONFIG");
+        set.arg("SET").arg(setting).arg(value);
+        set.exec(&mut server.client()).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_full_server_refuses_and_keeps_what_it_has() {
+    let server = Server::start();
+    // One that is asked even when it refuses.
+    let stubborn = patient(server.url()).breaker(u32::MAX, Duration::from_secs(1));
+    let connection = stubborn.connect().await.unwrap();
+    let store = Redis::new("orders", &connection);
+    let first = bid();
+    assert!(store.claim(name("k"), first).await.is_ok());
+    set_memory(&server, "noeviction", "1mb");
+    assert_eq!(store.claim(name("new"), bid()).await, Err(StoreError::Full));
+    let full = store.complete(name("k"), first.token, "done".into(), MINUTE);
+    assert_eq!(full.await, Err(StoreError::Full));
+    // What needs no room goes on.
+    let running = store.claim(name("k"), bid()).await;
+    assert!(matches!(running, Ok(Claim::Running { .. })));
+    assert_eq!(store.release(name("k"), first.token).await, Ok(Held::Kept));
+}
+
+#[tokio::test]
+async fn a_policy_that_drops_records_is_found_once() {
+    let server = Server::start();
+    let (log, _logging) = Log::begin();
+    for (policy, evicting) in [
+        ("noeviction", false),
+        ("volatile-ttl", true),
+        ("allkeys-lru", true),
+    ] {
+        set_memory(&server, policy, "0");
+        let (store, connection) = store(server.url()).await;
+        assert_eq!(store.eviction_policy().await, Ok(Some(policy.to_owned())));
+        assert!(!store.counts().evicting);
+        for _ in 0..3 {
+            assert!(store.claim(name("k"), bid()).await.is_ok());
+        }
+        // Three claims, and the policy twice.
+        until("it is asked for", || ready(connection.stats().calls == 5)).await;
+        until("it is known", || ready(store.counts().evicting == evicting)).await;
+        let warnings = log.lines(&format!("policy=\"{policy}\""));
+        assert_eq!(warnings.len(), usize::from(evicting), "{warnings:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_claimant_replays_what_another_kept() {
+    let server = Server::start();
+    let claimant = |store| Claimant::new(store).lease(MINUTE);
+    let (one, _one) = store(server.url()).await;
+    let (other, _other) = store(server.url()).await;
+    let (one, other) = (claimant(one), claimant(other));
+    let work = bid().fingerprint;
+    let Ok(Claimed::Run(guard)) = one.claim(name("k"), work).await else {
+        panic!("it is new")
+    };
+    let record = Record::Value(Body::Kept("done".into()));
+    guard.complete(record.clone()).await;
+    let replayed = other.claim(name("k"), work).await;
+    assert!(matches!(replayed, Ok(Claimed::Replay(kept)) if kept == record));
+}

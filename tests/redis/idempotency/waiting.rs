@@ -1,0 +1,197 @@
+//! Who waits for work elsewhere hears of its end, or finds it out.
+
+use std::{future::ready, time::Duration};
+
+use futures_util::poll;
+use sluicegate::idempotency::{Claim, Held, Redis, Store, Token};
+
+use super::{MINUTE, bid, name, patient, store};
+use crate::{connection::until, server::Server};
+
+/// Longer than any message takes.
+const HANGS: Duration = Duration::from_secs(20);
+
+async fn runs(store: &Redis) -> Token {
+    let bid = bid();
+    let claimed = store.claim(name("k"), bid).await;
+    assert_eq!(claimed, Ok(Claim::Run { recovered: false }));
+    bid.token
+}
+
+async fn ends(store: &Redis, token: Token) {
+    let kept = store
+        .complete(name("k"), token, "done".into(), MINUTE)
+        .await;
+    assert_eq!(kept, Ok(Held::Kept));
+}
+
+/// What a waiter is told who waits, and claims as soon as that is over; `go` begins
+/// when it listens, and has left its mark.
+async fn waits(waiter: &Redis, go: impl Future<Output = ()>) -> Claim {
+    let waited = async {
+        waiter.settled(name("k")).await;
+        waiter.claim(name("k"), bid()).await.expect("it is there")
+    };
+    let gone = async {
+        until("it listens, and looked before", || {
+            let counts = waiter.counts();
+            ready(counts.subscribed > 0 && counts.rung + counts.polled > 0)
+        })
+        .await;
+        go.await;
+    };
+    futures_util::join!(waited, gone).0
+}
+
+fn done() -> Claim {
+    Claim::Replay("done".into())
+}
+
+#[tokio::test]
+async fn nobody_waits_for_what_does_not_run() {
+    let server = Server::start();
+    let (store, _connection) = store(server.url()).await;
+    store.settled(name("k")).await;
+    let token = runs(&store).await;
+    ends(&store, token).await;
+    store.settled(name("k")).await;
+    assert_eq!(store.counts().polled, 0);
+}
+
+#[tokio::test]
+async fn the_end_of_work_is_told() {
+    let server = Server::start();
+    let (holder, _holder) = store(server.url()).await;
+    let (waiter, _waiter) = store(server.url()).await;
+    let token = runs(&holder).await;
+    let mut client = server.client();
+    // Whoever goes on to look again by itself must have been told in time: this
+    // channel has heard the one message.
+    let mut ear = client.as_pubsub();
+    ear.set_read_timeout(Some(HANGS)).unwrap();
+    ear.subscribe("sluicegate:orders:settled").unwrap();
+    assert_eq!(waits(&waiter, ends(&holder, token)).await, done());
+    let told = ear.get_message().unwrap();
+    assert_eq!(told.get_payload_bytes(), name("k").as_bytes());
+}
+
+#[tokio::test]
+async fn a_release_is_told_and_who_waited_may_run() {
+    let server = Server::start();
+    let (holder, _holder) = store(server.url()).await;
+    let (waiter, _waiter) = store(server.url()).await;
+    let token = runs(&holder).await;
+    let release = async {
+        assert_eq!(holder.release(name("k"), token).await, Ok(Held::Kept));
+    };
+    let claimed = waits(&waiter, release).await;
+    assert_eq!(claimed, Claim::Run { recovered: false });
+}
+
+/// A renewal and a claim that is made again do not forget that somebody waits.
+#[tokio::test]
+async fn the_mark_of_who_waits_stays_until_the_end() {
+    let server = Server::start();
+    let (holder, _holder) = store(server.url()).await;
+    let (waiter, _waiter) = store(server.url()).await;
+    let bid = bid();
+    assert!(holder.claim(name("k"), bid).await.is_ok());
+    let mut client = server.client();
+    let mut ear = client.as_pubsub();
+    ear.set_read_timeout(Some(HANGS)).unwrap();
+    ear.subscribe("sluicegate:orders:settled").unwrap();
+    let end = async {
+        assert_eq!(
+            holder.renew(name("k"), bid.token, MINUTE).await,
+            Ok(Held::Kept)
+        );
+        assert!(holder.claim(name("k"), bid).await.is_ok());
+        ends(&holder, bid.token).await;
+    };
+    assert_eq!(waits(&waiter, end).await, done());
+    assert_eq!(
+        ear.get_message().unwrap().get_payload_bytes(),
+        name("k").as_bytes()
+    );
+}
+
+/// RESP2 has no messages on a connection that is used for calls.
+#[tokio::test]
+async fn without_messages_the_end_is_found_out() {
+    let server = Server::start();
+    let (holder, _holder) = store(server.url()).await;
+    let connection = patient(format!("{}?protocol=2", server.url()))
+        .connect()
+        .await
+        .unwrap();
+    let waiter = Redis::new("orders", &connection);
+    let token = runs(&holder).await;
+    let mut settled = Box::pin(waiter.settled(name("k")));
+    let looked = until("it looked twice", || ready(waiter.counts().polled >= 2));
+    tokio::select! {
+        () = &mut settled => panic!("nothing has ended"),
+        () = looked => {}
+    }
+    ends(&holder, token).await;
+    settled.await;
+    assert_eq!((waiter.counts().subscribed, waiter.counts().rung), (0, 0));
+}
+
+#[tokio::test]
+async fn a_killed_subscription_begins_again() {
+    let server = Server::start();
+    let (holder, _holder) = store(server.url()).await;
+    let (waiter, _waiter) = store(server.url()).await;
+    let token = runs(&holder).await;
+    let kill_and_end = async {
+        let mut kill = redis::cmd("CLIENT");
+        kill.arg("KILL").arg("TYPE").arg("pubsub");
+        kill.exec(&mut server.client()).unwrap();
+        until("it listens again", || ready(waiter.counts().subscribed > 1)).await;
+        ends(&holder, token).await;
+    };
+    assert_eq!(waits(&waiter, kill_and_end).await, done());
+}
+
+#[tokio::test]
+async fn who_waits_outlasts_a_server_that_is_gone_for_a_while() {
+    let mut server = Server::start();
+    let (holder, _holder) = store(server.url()).await;
+    let (waiter, _waiter) = store(server.url()).await;
+    runs(&holder).await;
+    let mut settled = Box::pin(waiter.settled(name("k")));
+    assert!(poll!(&mut settled).is_pending());
+    server.kill();
+    let polled = waiter.counts().polled;
+    let looked = until("it finds nobody", || {
+        ready(waiter.counts().polled > polled + 1)
+    });
+    tokio::select! {
+        () = &mut settled => panic!("nobody said so"),
+        () = looked => {}
+    }
+    // Without a file, it knows of no work.
+    server.restart();
+    settled.await;
+}
+
+#[tokio::test]
+async fn a_store_that_is_dropped_listens_no_more() {
+    let server = Server::start();
+    let (holder, _holder) = store(server.url()).await;
+    let (waiter, _waiter) = store(server.url()).await;
+    let token = runs(&holder).await;
+    assert_eq!(waits(&waiter, ends(&holder, token)).await, done());
+    let subscribers = || {
+        let mut count = redis::cmd("PUBSUB");
+        count.arg("NUMSUB").arg("sluicegate:orders:settled");
+        let (_, count): (String, u64) = count.query(&mut server.client()).unwrap();
+        count
+    };
+    assert_eq!(subscribers(), 1);
+    let clone = waiter.clone();
+    drop(waiter);
+    assert_eq!(subscribers(), 1);
+    drop(clone);
+    until("nobody listens", || ready(subscribers() == 0)).await;
+}
