@@ -3,10 +3,10 @@
 //!
 //! `cargo bench --bench redis` starts a `redis-server` of its own, asks both
 //! sides of every comparison in turn, and prints a Markdown table; words on the
-//! command line choose rows. Without any, it also prints what a check costs
-//! while the server is stopped, and what a bucket takes in its memory. CPU is the time of the server's main thread, as
-//! `INFO cpu` has it; commands are the calls of scripts that `INFO
-//! commandstats` counted.
+//! command line choose rows, `once` those of idempotency. Without any, it also
+//! prints what a check costs while the server is stopped, and what a bucket takes
+//! in its memory. CPU is the time of the server's main thread, as `INFO cpu` has
+//! it; commands are the calls of scripts that `INFO commandstats` counted.
 
 #[allow(dead_code, reason = "every bench has use for another part of it")]
 mod workload;
@@ -34,6 +34,7 @@ use server::Server;
 use workload::{
     fleet::{Bench, Row, Side},
     keys::{Names, Order},
+    once,
 };
 
 fn main() {
@@ -102,6 +103,22 @@ fn main() {
             asking(each(limit("denied-each", little)), &zipf),
         )
     });
+    for callers in [1, 64] {
+        let what = |what| format!("{what} of work done once, {callers} at a time");
+        let by_hand = "SET and GET by hand";
+        bench.row(Row::new(&what("first request"), by_hand, callers), || {
+            (
+                once::first(&connection),
+                once::first_by_hand(&minimal.connection),
+            )
+        });
+        bench.row(Row::new(&what("replay"), by_hand, callers), || {
+            (
+                once::replay(&connection),
+                once::replay_by_hand(&minimal.connection),
+            )
+        });
+    }
     if env::args().skip(1).all(|word| word.starts_with('-')) {
         stopped(&runtime);
         memory(&runtime);

@@ -3,6 +3,7 @@
 
 pub(crate) mod fleet;
 pub(crate) mod keys;
+pub(crate) mod once;
 pub(crate) mod ours;
 pub(crate) mod pair;
 pub(crate) mod peers;
