@@ -88,6 +88,24 @@ async fn a_release_is_told_and_who_waited_may_run() {
     assert_eq!(claimed, Claim::Run { recovered: false });
 }
 
+/// A subscription that begins wakes who waits, once; whatever is beyond that was
+/// a message. Where looking was faster than a message, it is tried again.
+#[tokio::test]
+async fn who_waits_wakes_by_the_message() {
+    let server = Server::start();
+    let (holder, _holder) = store(server.url()).await;
+    let (waiter, _waiter) = store(server.url()).await;
+    until("a message wakes it", || async {
+        let token = runs(&holder).await;
+        let waits = waiter.settled(name("k"));
+        let release = holder.release(name("k"), token);
+        let ((), held) = futures_util::join!(waits, release);
+        assert_eq!(held, Ok(Held::Kept));
+        waiter.counts().rung > waiter.counts().subscribed
+    })
+    .await;
+}
+
 /// A renewal and a claim that is made again do not forget that somebody waits.
 #[tokio::test]
 async fn the_mark_of_who_waits_stays_until_the_end() {
