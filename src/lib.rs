@@ -32,6 +32,8 @@
 //! | [`refusal`] | how a refusal is told: HTTP, gRPC, an error, a closure |
 //! | [`deadline`] | until when a request has to be answered, known wherever work is done for it |
 //! | `idempotency` | the same work asked for twice is done once (feature `idempotency`) |
+//! | [`red`] | rate, errors and duration of requests, objectives and how fast their budgets burn; told to Prometheus, OpenTelemetry, a fleet |
+//! | `idempotency` | the same request, message or job twice does its work once (feature `idempotency`) |
 //! | [`clock`] | where limiters have the time from |
 //! | `redis` | connections to Redis, for limits that a whole fleet shares (feature `redis`) |
 //!

@@ -447,6 +447,56 @@ fn no_password_of_redis_is_printed() {
     }
 }
 
+#[test]
+fn what_was_counted_is_told_to_whoever_asks() {
+    let server = Server::start(&["--limit", "2", "--burst", "2", "--per", "1h"]);
+    for _ in 0..3 {
+        server.ask(order());
+    }
+    for _ in 0..2 {
+        let told = server.ask(get("/metrics"));
+        assert_eq!(told.status(), StatusCode::OK, "scrapes are not limited");
+        let labels = r#"http_request_method="POST",http_route="/orders",url_scheme="http""#;
+        let counted = "http_server_request_duration_seconds_count";
+        for sample in [
+            format!(r#"{counted}{{{labels},http_response_status_code="201",outcome="ok"}} 2"#),
+            format!(
+                r#"{counted}{{{labels},http_response_status_code="429",error_type="over_limit",outcome="shed"}} 1"#
+            ),
+            r#"sluicegate_limit_decisions_total{limiter="orders",verdict="refused"} 1"#.into(),
+            r#"sluicegate_slo_events_total{slo="availability",good="true"} 2"#.into(),
+        ] {
+            let mut lines = told.body().lines();
+            assert!(lines.any(|line| line == sample), "{sample}: {told:?}");
+        }
+        assert!(!told.body().contains(r#"http_route="/metrics""#));
+    }
+    assert_eq!(
+        server.ask(get("/fleet")).status(),
+        StatusCode::TOO_MANY_REQUESTS
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn what_an_instance_has_counted_outlives_it_in_the_fleet() {
+    let redis = redis_server::Server::start();
+    let [mut gone, left] = [(); 2].map(|()| Server::start(&["--redis", &redis.url()]));
+    for _ in 0..3 {
+        assert_eq!(gone.ask(order()).status(), StatusCode::CREATED);
+    }
+    assert_eq!(gone.stop("-TERM"), Some(0));
+    let fleet = json_of(&left.ask(get("/fleet?span=10m")));
+    let routes = fleet["routes"].as_array().expect("routes");
+    let orders = routes.iter().find(|it| it["route"] == "/orders");
+    assert_eq!(orders.expect("orders")["ended"], 3, "{fleet}");
+    assert_eq!(fleet["error_ratio"], 0.0);
+    let no_time = left.ask(get("/fleet?span=soon"));
+    problem_of(&no_time, StatusCode::BAD_REQUEST);
+    let too_long = left.ask(get("/fleet?span=30days"));
+    problem_of(&too_long, StatusCode::BAD_REQUEST);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_signal_stops_it_cleanly() {
@@ -454,10 +504,7 @@ fn a_signal_stops_it_cleanly() {
         let mut server = Server::start(&[]);
         let idle = TcpStream::connect(server.address).unwrap();
         assert_eq!(server.ask(order()).status(), StatusCode::CREATED);
-        let id = server.child.id().to_string();
-        let sent = Command::new("kill").args([signal, &id]).status();
-        assert!(sent.expect("`kill` is on the PATH").success());
-        assert_eq!(server.child.wait().unwrap().code(), Some(0), "{signal}");
+        assert_eq!(server.stop(signal), Some(0), "{signal}");
         drop(idle);
     }
 }
@@ -487,6 +534,15 @@ impl Server {
 
     fn ask(&self, request: Request<String>) -> Response<String> {
         exchange(self.address, &request).expect("the server answers")
+    }
+
+    /// Sends it a signal, and answers with which code it has ended.
+    #[cfg(unix)]
+    fn stop(&mut self, signal: &str) -> Option<i32> {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args([signal, &id]).status();
+        assert!(sent.expect("`kill` is on the PATH").success());
+        self.child.wait().unwrap().code()
     }
 
     /// Ends it, and answers what it has logged.

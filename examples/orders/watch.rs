@@ -9,8 +9,9 @@ use axum::{
     routing::get,
 };
 use serde::{Deserialize, Serialize};
-use sluicegate::red::{
-    self, Durations, Fleet, Registry, Series, Slo, prometheus::scrape, redis::Instance,
+use sluicegate::{
+    red::{self, Durations, Fleet, Registry, Series, Slo, prometheus::scrape, redis::Instance},
+    redis::ErrorKind,
 };
 
 use crate::problem::Problem;
@@ -62,10 +63,13 @@ async fn told(
     })?;
     match fleet.read(span).await {
         Ok(fleet) => Ok(Json(Told::of(&fleet, span))),
-        Err(error) => Err(Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            error.to_string(),
-        )),
+        Err(error) => {
+            let status = match error.kind() {
+                ErrorKind::Config => StatusCode::BAD_REQUEST,
+                _ => StatusCode::SERVICE_UNAVAILABLE,
+            };
+            Err(Problem::new(status, error.to_string()))
+        }
     }
 }
 

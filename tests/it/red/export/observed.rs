@@ -12,7 +12,7 @@ use sluicegate::{
 use tower::ServiceBuilder;
 
 use super::promtool::check;
-use crate::support::{Probe, request, request_with, send};
+use crate::support::{Probe, request, request_with};
 
 /// A registry that is told of everything there is, of a Redis that is away.
 pub(super) async fn everything() -> Registry {
