@@ -4,7 +4,7 @@ use std::{
 };
 
 use super::{
-    exemplar::{Exemplars, TraceId},
+    exemplar::{Exemplar, Exemplars, TraceId},
     export::{self, Records},
     histogram::Histogram,
     series::Key,
@@ -20,9 +20,32 @@ pub(super) type Chain = OnceLock<Box<Completion>>;
 pub(super) struct Completion {
     pub(super) key: Key,
     durations: Histogram,
+    /// What few registries have, so that the others do not pay for it.
+    more: Option<Box<More>>,
+    pub(super) next: Chain,
+}
+
+struct More {
     exemplars: Exemplars,
     records: Records,
-    pub(super) next: Chain,
+}
+
+impl More {
+    fn new(terms: &Terms, records: &Records) -> Option<Box<Self>> {
+        let is_wanted = terms.traces.is_some() || !records.is_empty();
+        let more = || Self {
+            exemplars: Exemplars::default(),
+            records: Arc::clone(records),
+        };
+        is_wanted.then(|| Box::new(more()))
+    }
+
+    fn record(&self, bounds: &[u64], micros: u64, trace: Option<TraceId>) {
+        if let Some(trace) = trace {
+            self.exemplars.keep(bounds, micros, trace);
+        }
+        export::record(&self.records, micros);
+    }
 }
 
 impl Completion {
@@ -30,8 +53,7 @@ impl Completion {
         Self {
             key,
             durations: Histogram::new(terms.bounds(key.streamed).len()),
-            exemplars: Exemplars::default(),
-            records: Arc::clone(records),
+            more: More::new(terms, records),
             next: Chain::new(),
         }
     }
@@ -41,18 +63,24 @@ impl Completion {
     pub(super) fn record(&self, terms: &Terms, micros: u64, trace: Option<TraceId>) {
         let bounds = terms.bounds(self.key.streamed);
         self.durations.record(bounds, micros);
-        if let Some(trace) = trace {
-            self.exemplars.keep(bounds, micros, trace);
+        if let Some(more) = &self.more {
+            more.record(bounds, micros, trace);
         }
-        export::record(&self.records, micros);
     }
 
     pub(super) fn read(&self, terms: &Terms) -> snapshot::Completion {
         snapshot::Completion {
             key: self.key,
             durations: self.durations.read(terms.bounds(self.key.streamed)),
-            exemplars: self.exemplars.read(),
+            exemplars: self.exemplars(),
         }
+    }
+}
+
+impl Completion {
+    fn exemplars(&self) -> Vec<Option<Exemplar>> {
+        let more = self.more.as_ref();
+        more.map_or_else(Vec::new, |more| more.exemplars.read())
     }
 }
 

@@ -57,27 +57,25 @@ pub(super) type Exports = Vec<Box<dyn Export>>;
 /// Whom durations are told to; all stripes of a series have the same.
 pub(super) type Records = Arc<[Record]>;
 
-/// Whom the requests of one label set are told to, whatever comes of them. Empty
-/// where there is nobody.
-#[derive(Default)]
+/// Whom the requests of one label set are told to, whatever comes of them.
 pub(super) struct Exported {
     heads: Records,
     active: Box<[Change]>,
 }
 
 impl Exported {
-    pub(super) fn new(labels: &Labels, terms: &Terms) -> Self {
+    pub(super) fn new(labels: &Labels, terms: &Terms) -> Option<Box<Self>> {
         if terms.exports.is_empty() {
-            return Self::default();
+            return None;
         }
         let active = Metric::active(labels, terms);
         let heads = Metric::headed(labels, terms);
-        Self {
+        Some(Box::new(Self {
             heads: heads
                 .map(|heads| records(&heads, terms))
                 .unwrap_or_default(),
             active: terms.exports.iter().map(|it| it.active(&active)).collect(),
-        }
+        }))
     }
 
     #[inline]

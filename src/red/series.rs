@@ -79,7 +79,8 @@ pub(super) struct Series {
 pub(super) struct Common {
     pub(super) labels: Labels,
     pub(super) terms: Arc<Terms>,
-    exported: Exported,
+    /// Nobody is told by most registries.
+    exported: Option<Box<Exported>>,
     /// For which completions there is room, and whom they are told to.
     keys: Mutex<Vec<(Key, Records)>>,
     /// Where those go for which there is none; nowhere if they come here.
@@ -175,13 +176,13 @@ impl Stripe {
     #[inline]
     pub(super) fn start(&self) {
         self.started.fetch_add(1, Ordering::Relaxed);
-        self.common.exported.start();
+        self.common.told(Exported::start);
     }
 
     #[inline]
     pub(super) fn head(&self, micros: u64) {
         self.heads.record(&self.common.terms.bounds, micros);
-        self.common.exported.head(micros);
+        self.common.told(|exported| exported.head(micros));
     }
 
     #[inline]
@@ -192,7 +193,7 @@ impl Stripe {
             Some(completion) => completion.record(&self.common.terms, micros, trace),
             None => self.move_beyond(key, micros, trace),
         }
-        self.common.exported.end();
+        self.common.told(Exported::end);
     }
 
     /// Makes room for it, so that it is read before it has been seen.
@@ -249,7 +250,7 @@ impl Stripe {
         let labels = self.common.labels.as_sought();
         let sought = Sought { route, ..labels };
         let routed = self.moved(|table| Arc::clone(table.series(sought).stripe()))?;
-        self.common.exported.end();
+        self.common.told(Exported::end);
         Some(routed)
     }
 
@@ -265,6 +266,14 @@ impl Stripe {
 }
 
 impl Common {
+    /// Tells those who are told of each request.
+    #[inline]
+    fn told(&self, tell: impl FnOnce(&Exported)) {
+        if let Some(exported) = &self.exported {
+            tell(exported);
+        }
+    }
+
     /// The key to count by. Beyond the room there is none for statuses.
     #[inline]
     fn countable(&self, key: Key) -> Key {
@@ -286,6 +295,8 @@ impl Common {
             return None;
         }
         let records = export::ended(&self.labels, key, &self.terms);
+        // There are few, and many who have them.
+        keys.reserve_exact(1);
         keys.push((key, Arc::clone(&records)));
         Some(records)
     }
