@@ -1,7 +1,7 @@
 //! Time as the limiters see it: a count of microseconds.
 //!
 //! A rule never reads a clock; it is told the [`Tick`]. A limiter reads its
-//! [`Clock`] once for each decision. Four clocks are here:
+//! [`Clock`] once for each decision. Five clocks are here:
 //!
 //! | clock | a read costs | use it |
 //! |---|---|---|
@@ -9,6 +9,7 @@
 //! | [`Coarse`] | one load from memory | when a millisecond more or less does not matter |
 //! | [`Manual`] | one load from memory | in tests: time moves when you say so |
 //! | [`Tokio`] | a look at tokio's clock | in tests with `tokio::time::pause` |
+//! | [`Wall`] | a call of the operating system | for what outlives the process |
 //!
 //! ```
 //! use std::time::Duration;
@@ -27,7 +28,7 @@ use std::{
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     thread,
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 /// An instant: microseconds since an origin that only the clock knows.
@@ -208,6 +209,20 @@ impl Default for Tokio {
 impl Clock for Tokio {
     fn now(&self) -> Tick {
         ORIGIN + ticks(self.origin.elapsed())
+    }
+}
+
+/// The operating system's clock, the one that shows the date: it goes on while the
+/// process does not, and steps ahead and back when it is set.
+///
+/// Its ticks are counted from 1970, before which it stands still.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wall;
+
+impl Clock for Wall {
+    fn now(&self) -> Tick {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        ORIGIN.saturating_add(ticks(since.unwrap_or_default()))
     }
 }
 

@@ -111,6 +111,8 @@
 mod claim;
 mod claimant;
 mod digest;
+#[cfg(feature = "durable")]
+mod durable;
 mod fingerprint;
 mod guard;
 mod heartbeat;
@@ -133,6 +135,9 @@ mod waiting;
 #[cfg(feature = "redis")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
 pub use self::redis::{Redis, RedisCounts};
+#[cfg(feature = "durable")]
+#[cfg_attr(docsrs, doc(cfg(feature = "durable")))]
+pub use self::durable::{Durable, DurableBuilder, DurableCounts, Fsync, OpenError};
 pub use self::{
     claim::{Bid, Claim, Held, Takeover},
     claimant::{Claimant, Claimed},

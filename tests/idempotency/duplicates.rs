@@ -9,13 +9,31 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use sluicegate::idempotency::{Claimant, Counts, Local, Outcome, RunError, Runner, Waiting};
+use sluicegate::idempotency::{
+    Claimant, Counts, Durable, Local, Outcome, RunError, Runner, Store, Waiting,
+};
 
-use crate::support::{name, work};
+use crate::{
+    durable::folder::Folder,
+    support::{name, work},
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_a_thousand_duplicates_over_four_clones_one_runs() {
-    let (store, counts) = (Local::new(), Arc::new(Counts::default()));
+    one_runs(Local::new()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_a_thousand_duplicates_on_disk_one_runs() {
+    let folder = Folder::new();
+    let store = Durable::open(folder.path()).await.unwrap();
+    one_runs(store.clone()).await;
+    assert_eq!(store.counts().records, 1);
+    store.close().await;
+}
+
+async fn one_runs(store: impl Store) {
+    let counts = Arc::new(Counts::default());
     let instance = || {
         let claimant = Claimant::new(store.clone()).observe(counts.clone());
         Runner::over(claimant).wait(Waiting::up_to(Duration::from_secs(60)))

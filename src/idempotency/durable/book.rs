@@ -1,0 +1,274 @@
+//! What is kept, and what may become of it.
+
+use std::{path::Path, time::Duration};
+
+use bytes::Bytes;
+
+use crate::{
+    clock::Tick,
+    idempotency::{
+        claim::{Bid, Claim, Held},
+        machine::{self, State},
+        name::Name,
+        store::StoreError,
+        token::Token,
+    },
+};
+
+use super::{
+    bells::{Bell, Bells},
+    builder::Settings,
+    counts::DurableCounts,
+    disk::Disk,
+    error::OpenError,
+    fsync::Fsync,
+    layout::Head,
+    mark::{AROUND, Mark},
+    room::Room,
+    time::Time,
+};
+
+/// How many that have expired are forgotten for one claim: more than it can add.
+const AT_ONCE: usize = 8;
+
+/// What a file can keep as one value, and more than anybody wants to.
+const LONGEST: usize = 1 << 30;
+
+/// All that is kept. One thread has it, so that what it does is done in order.
+pub(super) struct Book {
+    disk: Disk,
+    time: Time,
+    room: Room,
+    fsync: Fsync,
+    bells: Bells,
+    unsaved: Unsaved,
+}
+
+/// What has been done since the last time that it was saved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Unsaved {
+    Nothing,
+    /// What the operating system is to have.
+    Written,
+    /// What the disk is to have.
+    Urgent,
+}
+
+impl Book {
+    pub(super) fn open(folder: &Path, settings: Settings) -> Result<Self, OpenError> {
+        let disk = Disk::open(folder)?;
+        let time = Time::resume(settings.clock, settings.wall, disk.stamp()?);
+        let mut room = Room::of(settings.capacity);
+        for mark in disk.marks() {
+            room.take(&mark?);
+        }
+        Ok(Self {
+            disk,
+            time,
+            room,
+            fsync: settings.fsync,
+            bells: Bells::default(),
+            unsaved: Unsaved::Nothing,
+        })
+    }
+
+    pub(super) fn counts(&self) -> DurableCounts {
+        self.room.counts()
+    }
+
+    pub(super) fn claim(&mut self, name: Name, bid: Bid) -> Result<Claim, StoreError> {
+        self.forget_the_old(AT_ONCE)?;
+        let need = |state: Option<&State>| match state {
+            Some(_) => 0,
+            None => AROUND,
+        };
+        let urgent = self.fsync.claims();
+        self.change(name, urgent, need, |state, now| {
+            machine::claim(state, now, &bid)
+        })
+    }
+
+    pub(super) fn renew(
+        &mut self,
+        name: Name,
+        token: Token,
+        lease: Duration,
+    ) -> Result<Held, StoreError> {
+        self.change(
+            name,
+            false,
+            |_| 0,
+            |state, now| machine::renew(state, now, token, lease),
+        )
+    }
+
+    pub(super) fn complete(
+        &mut self,
+        name: Name,
+        token: Token,
+        record: Bytes,
+        keep: Duration,
+    ) -> Result<Held, StoreError> {
+        if record.len() > LONGEST {
+            return Err(StoreError::Full);
+        }
+        let length = record.len() as u64;
+        let need = |state: Option<&State>| match state {
+            Some(state) if state.is_leased_by(token) => length,
+            _ => 0,
+        };
+        let urgent = self.fsync.completions();
+        self.change(name, urgent, need, |state, now| {
+            machine::complete(state, now, token, record, keep)
+        })
+    }
+
+    pub(super) fn release(&mut self, name: Name, token: Token) -> Result<Held, StoreError> {
+        self.change(
+            name,
+            false,
+            |_| 0,
+            |state, now| machine::release(state, now, token),
+        )
+    }
+
+    /// Rings when nobody runs it any more: at once if nobody does.
+    pub(super) fn watch(&mut self, name: Name, bell: Bell) -> Result<(), StoreError> {
+        let now = self.time.now();
+        let state = self.disk.read(name)?;
+        if state.is_some_and(|state| state.is_running(now)) {
+            self.bells.hang(name, bell);
+        }
+        Ok(())
+    }
+
+    /// Changes what is under a name when there is room for what that needs at most.
+    fn change<T>(
+        &mut self,
+        name: Name,
+        urgent: bool,
+        need: impl Fn(Option<&State>) -> u64,
+        change: impl FnOnce(&mut Option<State>, Tick) -> T,
+    ) -> Result<T, StoreError> {
+        let before = self.make_room(name, need)?;
+        let mut state = before.clone();
+        let now = self.time.now();
+        let answer = change(&mut state, now);
+        if before.as_ref().map(Head::of) != state.as_ref().map(Head::of) {
+            self.replace(name, before.as_ref(), state.as_ref(), urgent)?;
+        }
+        if !state.is_some_and(|state| state.is_running(now)) {
+            self.bells.pull(name);
+        }
+        Ok(answer)
+    }
+
+    fn replace(
+        &mut self,
+        name: Name,
+        before: Option<&State>,
+        after: Option<&State>,
+        urgent: bool,
+    ) -> Result<(), StoreError> {
+        let mark = |state| Mark::of(name, state);
+        let (before, after) = (before.map(mark), after.map(|state| (mark(state), state)));
+        self.wrote(urgent);
+        let put = after.as_ref().map(|(mark, state)| (mark, *state));
+        self.disk.replace(before.as_ref(), put, self.time.stamp())?;
+        if let Some(mark) = before {
+            self.room.give(&mark);
+        }
+        if let Some((mark, _)) = after {
+            self.room.take(&mark);
+        }
+        Ok(())
+    }
+
+    /// What is under a name, once there is room for what is to become of it.
+    fn make_room(
+        &mut self,
+        name: Name,
+        need: impl Fn(Option<&State>) -> u64,
+    ) -> Result<Option<State>, StoreError> {
+        loop {
+            let state = self.disk.read(name)?;
+            let need = need(state.as_ref());
+            if self.room.fits(need) {
+                return Ok(state);
+            }
+            if self.forget_the_old(AT_ONCE)? == 0 {
+                self.evict(need)?;
+            }
+        }
+    }
+
+    /// Forgets the completed record that expires next, if enough could be
+    /// forgotten.
+    fn evict(&mut self, need: u64) -> Result<(), StoreError> {
+        if !self.room.could_fit(need) {
+            return Err(StoreError::Full);
+        }
+        let next = self.disk.first(true)?.ok_or(StoreError::Full)?;
+        self.forget(&next)?;
+        self.room.evicted();
+        Ok(())
+    }
+
+    /// Forgets what has expired, so many of each at most; answers how many.
+    fn forget_the_old(&mut self, most: usize) -> Result<usize, StoreError> {
+        let now = self.time.now();
+        let mut forgotten = 0;
+        for completed in [false, true] {
+            for _ in 0..most {
+                let Some(mark) = self.disk.first_over(completed, now)? else {
+                    break;
+                };
+                self.forget(&mark)?;
+                forgotten += 1;
+            }
+        }
+        Ok(forgotten)
+    }
+
+    fn forget(&mut self, mark: &Mark) -> Result<(), StoreError> {
+        self.wrote(false);
+        self.disk.replace(Some(mark), None, self.time.stamp())?;
+        self.room.give(mark);
+        self.bells.pull(mark.name);
+        Ok(())
+    }
+
+    fn wrote(&mut self, urgent: bool) {
+        let wrote = match urgent {
+            true => Unsaved::Urgent,
+            false => Unsaved::Written,
+        };
+        self.unsaved = self.unsaved.max(wrote);
+    }
+
+    /// Whether all that was done may be told of.
+    pub(super) fn is_saved(&self) -> bool {
+        self.unsaved == Unsaved::Nothing
+    }
+
+    /// Saves what was done since the last time.
+    pub(super) fn save(&mut self) -> Result<(), StoreError> {
+        if !self.is_saved() {
+            self.disk.save(self.unsaved == Unsaved::Urgent)?;
+            self.unsaved = Unsaved::Nothing;
+        }
+        Ok(())
+    }
+
+    /// Tells those who wait of what was saved.
+    pub(super) fn ring(&mut self) {
+        self.bells.ring();
+    }
+
+    /// Writes down when it was closed.
+    pub(super) fn close(mut self) -> Result<(), StoreError> {
+        self.time.now();
+        self.disk.replace(None, None, self.time.stamp())?;
+        self.disk.save(true)
+    }
+}

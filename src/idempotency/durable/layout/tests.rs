@@ -1,0 +1,79 @@
+use super::*;
+use crate::idempotency::durable::mark::{Mark, start};
+
+/// Leased until 5, remembered for 7 more; or completed with a record until 5.
+fn state(stage: Stage) -> State {
+    State {
+        fingerprint: Fingerprint::from_bytes([0xF0; 32]),
+        token: Token::from_bytes([0x70; 16]),
+        stage,
+    }
+}
+
+fn leased(recovered: bool) -> State {
+    state(Stage::Leased {
+        until: 5,
+        keep: 7,
+        recovered,
+    })
+}
+
+fn completed() -> State {
+    let record = Bytes::from_static(b"done");
+    state(Stage::Completed { until: 5, record })
+}
+
+/// What version 1 wrote, and every later one has to read.
+fn golden(stage: u8, rest: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![1, stage];
+    bytes.extend([0xF0; 32]);
+    bytes.extend([0x70; 16]);
+    bytes.extend([0, 0, 0, 0, 0, 0, 0, 5]);
+    bytes.extend(rest);
+    bytes
+}
+
+#[test]
+fn a_state_is_written_and_read_as_it_always_was() {
+    let keep = [0, 0, 0, 0, 0, 0, 0, 7];
+    let all = [
+        (leased(false), golden(0, &keep)),
+        (leased(true), golden(1, &keep)),
+        (completed(), golden(2, b"done")),
+    ];
+    for (state, bytes) in all {
+        assert_eq!(write(&state), bytes);
+        assert_eq!(read(&bytes), Ok(state));
+    }
+}
+
+#[test]
+fn another_version_is_refused() {
+    let mut bytes = write(&completed());
+    bytes[0] = 2;
+    assert_eq!(read(&bytes), Err(RecordError::Version(2)));
+}
+
+#[test]
+fn what_is_cut_off_or_goes_on_or_has_no_such_stage_is_malformed() {
+    let leased = write(&leased(false));
+    for length in 0..leased.len() {
+        assert_eq!(read(&leased[..length]), Err(RecordError::Malformed));
+    }
+    let longer = [&leased[..], &[0]].concat();
+    assert_eq!(read(&longer), Err(RecordError::Malformed));
+    assert_eq!(read(&golden(3, b"done")), Err(RecordError::Malformed));
+}
+
+#[test]
+fn a_mark_is_found_in_the_order_in_which_records_end() {
+    let name = crate::idempotency::Scope::new("tests").name("17");
+    let mark = Mark::of(name, &completed());
+    let golden = [&[1, 0, 0, 0, 0, 0, 0, 0, 5], &name.as_bytes()[..]].concat();
+    assert_eq!(mark.key(), golden);
+    assert_eq!(Mark::read(&golden, &260_u64.to_be_bytes()), Some(mark));
+    let leased = Mark::of(name, &leased(false));
+    assert_eq!((leased.end, leased.size), (12, 256));
+    assert!(start(true, 4) < golden && golden < start(true, 6));
+    assert_eq!(Mark::read(&golden[1..], &[0; 8]), None);
+}

@@ -1,0 +1,209 @@
+//! Processes that are killed in mid-work.
+
+use std::{
+    env,
+    io::{BufRead, BufReader},
+    process::{Child, ChildStdout, Command, Stdio},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_util::future::{join_all, pending};
+use sluicegate::{
+    clock::{Clock, Manual, Wall},
+    idempotency::{Bid, Claim, Durable, Held, Name, OpenError, Scope, Store, Takeover, Token},
+};
+
+use super::folder::Folder;
+use crate::durable::room::{KEEP, LEASE, bid};
+
+/// Tells a process that it is a member: what to do, and the folder.
+const MEMBER: &str = "SLUICEGATE_DURABLE_MEMBER";
+
+/// How many work at once.
+const TASKS: usize = 8;
+
+/// A process; killed when dropped.
+struct Member {
+    child: Child,
+    says: BufReader<ChildStdout>,
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Member {
+    fn start(task: &str, folder: &Folder) -> Self {
+        let mut test = Command::new(env::current_exe().expect("a test knows where it is"));
+        test.args(["durable::crash::member", "--exact", "--nocapture"])
+            .env(MEMBER, format!("{task} {}", folder.path().display()))
+            .stdout(Stdio::piped());
+        let mut child = test.spawn().expect("a test can be run again");
+        let says = BufReader::new(child.stdout.take().expect("it is piped"));
+        Self { child, says }
+    }
+
+    /// The next that it tells, if it is still there.
+    fn told(&mut self) -> Option<String> {
+        loop {
+            let mut line = String::new();
+            if self.says.read_line(&mut line).unwrap() == 0 {
+                return None;
+            }
+            if let Some((_, told)) = line.trim_end().split_once("told ") {
+                return Some(told.to_owned());
+            }
+        }
+    }
+
+    /// Kills it; answers what else it had told.
+    fn kill(mut self) -> Vec<String> {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        std::iter::from_fn(|| self.told()).collect()
+    }
+}
+
+fn tell(what: impl std::fmt::Display) {
+    println!("\ntold {what}");
+}
+
+/// Returns at once, unless it was started as another process.
+#[tokio::test]
+async fn member() {
+    let Ok(orders) = env::var(MEMBER) else {
+        return;
+    };
+    let (task, folder) = orders.split_once(' ').unwrap();
+    match (task, Durable::open(folder).await) {
+        ("open", Err(OpenError::Locked)) => tell("locked"),
+        ("one", Ok(store)) => one(&store).await,
+        ("many", Ok(store)) => drop(join_all((0..TASKS).map(|task| many(&store, task))).await),
+        (_, other) => panic!("{other:?}"),
+    }
+}
+
+/// Completes one and is in the midst of another.
+async fn one(store: &Durable) {
+    assert!(matches!(
+        claim(store, key("done"), 1).await,
+        Claim::Run { .. }
+    ));
+    let done = store.complete(key("done"), token(1), "answer".into(), KEEP);
+    assert_eq!(done.await, Ok(Held::Kept));
+    assert!(matches!(
+        claim(store, key("begun"), 1).await,
+        Claim::Run { .. }
+    ));
+    tell("ready");
+    pending().await
+}
+
+/// Completes one after the other, and tells of each before and after.
+async fn many(store: &Durable, task: usize) {
+    for number in 0.. {
+        let what = format!("{task}.{number}");
+        let claimed = claim(store, key(&what), 1).await;
+        if matches!(claimed, Claim::Replay(_)) {
+            continue;
+        }
+        tell(format!("begun {what}"));
+        let record = Bytes::from(what.repeat(300));
+        let done = store.complete(key(&what), token(1), record, KEEP);
+        assert_eq!(done.await, Ok(Held::Kept));
+        tell(format!("done {what}"));
+    }
+}
+
+fn key(what: &str) -> Name {
+    Scope::new("crash").name(what)
+}
+
+fn token(number: u8) -> Token {
+    bid(number).token
+}
+
+async fn claim(store: &Durable, name: Name, token: u8) -> Claim {
+    store.claim(name, careful(token)).await.unwrap()
+}
+
+/// Who would rather not repeat what another had begun.
+fn careful(token: u8) -> Bid {
+    let takeover = Takeover::Refuse;
+    Bid {
+        takeover,
+        ..bid(token)
+    }
+}
+
+#[tokio::test]
+async fn what_was_done_is_answered_and_what_was_begun_is_held_after_a_kill() {
+    let folder = Folder::new();
+    let mut member = Member::start("one", &folder);
+    assert_eq!(member.told().as_deref(), Some("ready"));
+    member.kill();
+    let wall = Manual::new();
+    wall.set(Wall.now());
+    let open = || Durable::builder().wall(wall.clone()).open(folder.path());
+    let store = open().await.unwrap();
+    let answer = Claim::Replay("answer".into());
+    assert_eq!(claim(&store, key("done"), 2).await, answer);
+    let begun = claim(&store, key("begun"), 2).await;
+    assert!(
+        matches!(begun, Claim::Running { left } if left <= LEASE),
+        "{begun:?}"
+    );
+    store.close().await;
+
+    wall.advance(LEASE);
+    let store = open().await.unwrap();
+    assert_eq!(claim(&store, key("done"), 2).await, answer);
+    assert_eq!(claim(&store, key("begun"), 2).await, Claim::Unknown);
+    let bold = store.claim(key("begun"), bid(2)).await.unwrap();
+    assert_eq!(bold, Claim::Run { recovered: true });
+    let late = store.complete(key("begun"), token(1), "late".into(), KEEP);
+    assert_eq!(late.await, Ok(Held::Lost));
+    store.close().await;
+}
+
+#[tokio::test]
+async fn whatever_was_said_to_be_done_is_answered_after_any_kill() {
+    let folder = Folder::new();
+    let mut said = Vec::new();
+    for kill in 1..=5 {
+        let mut member = Member::start("many", &folder);
+        for _ in 0..kill * 37 {
+            said.push(member.told().unwrap());
+        }
+        said.extend(member.kill());
+        check(&folder, &said).await;
+    }
+}
+
+/// All that was done is answered; of what was begun, nothing is forgotten.
+async fn check(folder: &Folder, said: &[String]) {
+    let store = Durable::open(folder.path()).await.unwrap();
+    for said in said {
+        let (stage, what) = said.split_once(' ').unwrap();
+        match (stage, claim(&store, key(what), 2).await) {
+            (_, Claim::Replay(record)) => assert_eq!(record, what.repeat(300)),
+            ("begun", Claim::Running { left }) => assert!(left <= Duration::from_secs(10)),
+            (_, other) => panic!("{said}, and then {other:?}"),
+        }
+    }
+    store.close().await;
+}
+
+#[tokio::test]
+async fn another_process_is_told_that_it_is_locked() {
+    let folder = Folder::new();
+    let store = Durable::open(folder.path()).await.unwrap();
+    let mut member = Member::start("open", &folder);
+    let told = member.told();
+    assert_eq!(told.as_deref(), Some("locked"));
+    store.close().await;
+}

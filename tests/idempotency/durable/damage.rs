@@ -1,0 +1,141 @@
+//! Files that are not what was written.
+
+use std::{fs, io::Write, path::Path};
+
+use sluicegate::{
+    clock::Manual,
+    idempotency::{Claim, Durable, Held, OpenError, Store},
+};
+
+use super::{folder::Folder, open};
+use crate::durable::room::{KEEP, NEW, bid, name};
+
+/// Enough for what is in memory to be written in order.
+const RECORDS: usize = 80;
+const LENGTH: usize = 256 << 10;
+
+fn record(number: usize) -> Vec<u8> {
+    vec![number as u8; LENGTH]
+}
+
+/// A store with some records, in the journal and in tables.
+async fn written() -> Folder {
+    let (folder, clock) = (Folder::new(), Manual::new());
+    let store = open(&folder, &clock).await.unwrap();
+    for number in 0..RECORDS {
+        assert_eq!(store.claim(name(number), bid(1)).await, NEW);
+        let done = store.complete(name(number), bid(1).token, record(number).into(), KEEP);
+        assert_eq!(done.await, Ok(Held::Kept));
+    }
+    store.close().await;
+    // What crashed has a journal that is cut to what is in it.
+    open(&folder, &clock).await.unwrap().close().await;
+    folder
+}
+
+/// What may become of a file.
+const DAMAGES: [fn(&Path); 4] = [
+    |file| fs::write(file, []).unwrap(),
+    |file| {
+        let length = fs::metadata(file).unwrap().len();
+        let file = fs::File::options().write(true).open(file).unwrap();
+        file.set_len(length / 2).unwrap();
+    },
+    |file| {
+        let mut bytes = fs::read(file).unwrap();
+        for byte in bytes.iter_mut().step_by(97) {
+            *byte ^= 0x55;
+        }
+        fs::write(file, bytes).unwrap();
+    },
+    |file| fs::remove_file(file).unwrap(),
+];
+
+/// Opens it, reads all, and says how that went: a wrong answer is none of the ways.
+async fn look(folder: &Folder) -> &'static str {
+    let store = match open(folder, &Manual::new()).await {
+        Err(OpenError::Unreadable(_)) => return "refused",
+        Err(error) => panic!("{error:?}"),
+        Ok(store) => store,
+    };
+    let mut end = "whole";
+    for number in 0..RECORDS {
+        end = match store.claim(name(number), bid(2)).await {
+            Ok(Claim::Replay(kept)) if kept == record(number) => end,
+            Ok(Claim::Run { .. } | Claim::Running { .. }) => "less",
+            Err(_) => "failed",
+            Ok(other) => panic!("{other:?}"),
+        };
+    }
+    store.close().await;
+    end
+}
+
+#[tokio::test]
+async fn damaged_files_are_an_error_and_neither_a_panic_nor_a_wrong_answer() {
+    let whole = written().await;
+    assert_eq!(look(&whole.copy()).await, "whole");
+    for (nth, file) in whole.files().into_iter().enumerate() {
+        for (kind, damage) in DAMAGES.into_iter().enumerate() {
+            let copy = whole.copy();
+            damage(&copy.files()[nth]);
+            let end = look(&copy).await;
+            let file = file.strip_prefix(whole.path()).unwrap();
+            println!("{} {kind}: {end}", file.display());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_journal_that_was_cut_off_lacks_what_came_last() {
+    let (folder, clock) = (Folder::new(), Manual::new());
+    let store = open(&folder, &clock).await.unwrap();
+    for number in [1, 2] {
+        assert_eq!(store.claim(name(number), bid(1)).await, NEW);
+    }
+    store.close().await;
+    // It is cut to what is in it.
+    let store = open(&folder, &clock).await.unwrap();
+    assert_eq!(store.claim(name(3), bid(1)).await, NEW);
+    let torn = folder.copy();
+    store.close().await;
+    let files = torn.files();
+    let journal = files
+        .iter()
+        .find(|file| file.extension().is_some_and(|it| it == "jnl"));
+    let journal = fs::File::options()
+        .write(true)
+        .open(journal.unwrap())
+        .unwrap();
+    journal
+        .set_len(journal.metadata().unwrap().len() - 3)
+        .unwrap();
+    let store = open(&torn, &clock).await.unwrap();
+    for (number, is_there) in [(1, true), (2, true), (3, false)] {
+        let claimed = store.claim(name(number), bid(2)).await.unwrap();
+        assert_eq!(
+            matches!(claimed, Claim::Running { .. }),
+            is_there,
+            "{number}"
+        );
+    }
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_file_that_does_not_belong_is_an_error_and_no_panic() {
+    let folder = Folder::new();
+    Durable::open(folder.path()).await.unwrap().close().await;
+    let mut stray = fs::File::create(folder.path().join("what.jnl")).unwrap();
+    stray.write_all(b"what").unwrap();
+    let opened = Durable::open(folder.path()).await;
+    assert!(
+        matches!(opened, Err(OpenError::Unreadable(_))),
+        "{opened:?}"
+    );
+    let nowhere = Durable::open(folder.path().join("what.jnl")).await;
+    assert!(
+        matches!(nowhere, Err(OpenError::Unreadable(_))),
+        "{nowhere:?}"
+    );
+}
