@@ -23,6 +23,7 @@ mod fsync;
 mod layout;
 mod mark;
 mod room;
+mod seal;
 mod time;
 
 use self::{
@@ -50,9 +51,11 @@ pub use self::{builder::DurableBuilder, counts::DurableCounts, error::OpenError,
 /// full, nothing is said to be done that is not, and the store answers no more:
 /// each call is [`Away`](StoreError::Away) until it is opened anew.
 ///
-/// Files that were damaged are refused when the store is opened, or when that part
-/// is read, as far as their checksums tell. Not if the end is cut off the journal,
-/// which is what a crash leaves: what was written last is missing then.
+/// Files that were damaged, or of which a part is missing, are refused when the
+/// store is opened, or when that part is read, as far as checksums tell. Whatever
+/// the disk has confirmed is also counted beside the files, so that a journal which
+/// lacks it is not taken for one that a crash has cut off. To copy them, close the
+/// store first.
 ///
 /// # Time
 ///

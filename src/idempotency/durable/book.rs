@@ -25,6 +25,7 @@ use super::{
     layout::Head,
     mark::{AROUND, Mark},
     room::Room,
+    seal::Seal,
     time::Time,
 };
 
@@ -37,6 +38,7 @@ const LONGEST: usize = 1 << 30;
 /// All that is kept. One thread has it, so that what it does is done in order.
 pub(super) struct Book {
     disk: Disk,
+    seal: Seal,
     time: Time,
     room: Room,
     fsync: Fsync,
@@ -58,12 +60,14 @@ impl Book {
     pub(super) fn open(folder: &Path, settings: Settings) -> Result<Self, OpenError> {
         let disk = Disk::open(folder)?;
         let time = Time::resume(settings.clock, settings.wall, disk.stamp()?);
+        let seal = Seal::open(folder, time.writes())?;
         let mut room = Room::of(settings.capacity);
         for mark in disk.marks() {
             room.take(&mark?);
         }
         Ok(Self {
             disk,
+            seal,
             time,
             room,
             fsync: settings.fsync,
@@ -253,11 +257,19 @@ impl Book {
 
     /// Saves what was done since the last time.
     pub(super) fn save(&mut self) -> Result<(), StoreError> {
-        if !self.is_saved() {
-            self.disk.save(self.unsaved == Unsaved::Urgent)?;
-            self.unsaved = Unsaved::Nothing;
+        match self.unsaved {
+            Unsaved::Nothing => return Ok(()),
+            Unsaved::Written => self.disk.save(false)?,
+            Unsaved::Urgent => self.save_for_good()?,
         }
+        self.unsaved = Unsaved::Nothing;
         Ok(())
+    }
+
+    fn save_for_good(&mut self) -> Result<(), StoreError> {
+        self.disk.save(true)?;
+        let sealed = self.seal.write(self.time.writes());
+        sealed.map_err(StoreError::away)
     }
 
     /// Tells those who wait of what was saved.
@@ -269,6 +281,6 @@ impl Book {
     pub(super) fn close(mut self) -> Result<(), StoreError> {
         self.time.now();
         self.disk.replace(None, None, self.time.stamp())?;
-        self.disk.save(true)
+        self.save_for_good()
     }
 }

@@ -39,6 +39,7 @@ impl Disk {
             // It has to keep up with one thread.
             .worker_threads(1)
             .open()?;
+        let known = database.keyspace_count();
         let keyspace = |name| database.keyspace(name, options);
         let disk = Self {
             records: keyspace("records")?,
@@ -47,12 +48,15 @@ impl Disk {
             database,
             floors: [start(false, 0), start(true, 0)],
         };
-        disk.check_version()?;
+        disk.check_version(known)?;
         Ok(disk)
     }
 
-    fn check_version(&self) -> Result<(), OpenError> {
+    /// Sees that it can be read here, and that none of its keyspaces has gone
+    /// missing, so that so few were known.
+    fn check_version(&self, known: usize) -> Result<(), OpenError> {
         match self.about.get("version")?.as_deref() {
+            Some([VERSION]) if known < 3 => Err(OpenError::unreadable("it lacks a keyspace")),
             Some([VERSION]) => Ok(()),
             Some([version, ..]) => Err(OpenError::Version(*version)),
             Some([]) => Err(OpenError::unreadable("it has no version")),
@@ -66,7 +70,7 @@ impl Disk {
 
     /// When something was written last.
     pub(super) fn stamp(&self) -> Result<Option<Stamp>, OpenError> {
-        let Some(written) = self.about.get("time")? else {
+        let Some(written) = self.about.get("last")? else {
             return Ok(None);
         };
         let stamp = Stamp::read(&written);
@@ -128,7 +132,7 @@ impl Disk {
         if let Some((mark, state)) = after {
             self.put(&mut batch, mark, state);
         }
-        batch.insert(&self.about, "time", stamp.write());
+        batch.insert(&self.about, "last", stamp.write());
         Ok(batch.commit()?)
     }
 

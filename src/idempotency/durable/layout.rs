@@ -28,8 +28,12 @@
 //!
 //! and as the value how many bytes it takes of the capacity, one number.
 //!
-//! In `about`, under `version` one byte, 1, and under `time` what the wall clock
-//! and the store's own time were when something was written last, two numbers.
+//! In `about`, under `version` one byte, 1, and under `last` three numbers: what the
+//! wall clock and the store's own time were when something was written last, and
+//! how many times that had been done.
+//!
+//! Beside these, in the file `seal`, is one number: of how many writes the disk has
+//! [confirmed](super::seal) that it has them.
 
 use bytes::{BufMut, Bytes};
 

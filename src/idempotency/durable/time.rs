@@ -23,6 +23,7 @@ pub(super) struct Time {
     /// What the clock showed last.
     seen: Tick,
     now: Tick,
+    writes: u64,
 }
 
 /// Where a clock's hand is.
@@ -33,11 +34,12 @@ pub(super) fn hand(clock: impl Clock) -> Hand {
     Box::new(move || clock.now())
 }
 
-/// The time when something was written last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// When something was written, and how many times that had been done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Stamp {
     wall: Tick,
     now: Tick,
+    pub(super) writes: u64,
 }
 
 impl Time {
@@ -56,6 +58,7 @@ impl Time {
             wall,
             seen,
             now,
+            writes: stamp.unwrap_or_default().writes,
         }
     }
 
@@ -68,26 +71,35 @@ impl Time {
         self.now
     }
 
-    /// To be written along with whatever is written.
-    pub(super) fn stamp(&self) -> Stamp {
+    /// To be written along with whatever is written next.
+    pub(super) fn stamp(&mut self) -> Stamp {
+        self.writes += 1;
         Stamp {
             wall: (self.wall)(),
             now: self.now,
+            writes: self.writes,
         }
+    }
+
+    /// How many times something was written.
+    pub(super) fn writes(&self) -> u64 {
+        self.writes
     }
 }
 
 impl Stamp {
     pub(super) fn write(self) -> Vec<u8> {
-        [self.wall.to_be_bytes(), self.now.to_be_bytes()].concat()
+        let Self { wall, now, writes } = self;
+        [wall, now, writes].map(u64::to_be_bytes).concat()
     }
 
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
         let (wall, rest) = number(bytes)?;
-        let (now, []) = number(rest)? else {
+        let (now, rest) = number(rest)?;
+        let (writes, []) = number(rest)? else {
             return None;
         };
-        Some(Self { wall, now })
+        Some(Self { wall, now, writes })
     }
 }
 
@@ -102,8 +114,11 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn closed_at(wall: &Manual) -> Option<Stamp> {
-        let wall = wall.now();
-        Some(Stamp { wall, now: 1_000 })
+        Some(Stamp {
+            wall: wall.now(),
+            now: 1_000,
+            writes: 0,
+        })
     }
 
     fn opened(wall: &Manual, stamp: Option<Stamp>) -> Tick {
@@ -146,14 +161,23 @@ mod tests {
         assert_eq!(time.now(), 1_000_001);
         clock.advance(SECOND);
         assert_eq!(time.now(), 2_000_001);
-        let stamp = time.stamp();
-        let wall = wall.now();
-        assert_eq!(
-            Stamp::read(&stamp.write()),
-            Some(Stamp {
-                wall,
-                now: 2_000_001
-            })
-        );
+    }
+
+    #[test]
+    fn a_stamp_is_written_and_read_as_it_always_was() {
+        let hands = [5, 7].map(|tick| {
+            let clock = Manual::new();
+            clock.set(tick);
+            hand(clock)
+        });
+        let [clock, wall] = hands;
+        let mut time = Time::resume(clock, wall, None);
+        let stamps = [time.stamp(), time.stamp()];
+        assert_eq!(stamps.map(|stamp| stamp.writes), [1, 2]);
+        // The wall clock, the store's time, and the second write.
+        let golden = [7, 1, 2].map(u64::to_be_bytes).concat();
+        assert_eq!(stamps[1].write(), golden);
+        assert_eq!(Stamp::read(&golden), Some(stamps[1]));
+        assert_eq!(Stamp::read(&golden[1..]), None);
     }
 }
