@@ -76,12 +76,24 @@ pub use self::{builder::DurableBuilder, counts::DurableCounts, error::OpenError,
 /// fails with [`Full`](StoreError::Full).
 ///
 /// The files take more: a journal of up to 256 MiB, and what was forgotten until it
-/// is compacted away. In memory there are up to 64 MiB, however much is kept.
+/// is compacted away. In memory are a cache of 16 MiB and what came last, up to
+/// 16 MiB of it, however much is kept.
 ///
 /// # Cost
 ///
 /// One thread does it all, and no call blocks the runtime. A claim and a completion
 /// wait for the disk once each; those that come at the same time share that.
+///
+/// # Differences from others
+///
+/// * In a table of SQLite the same can be done, with an `INSERT` for a claim. Each
+///   is a transaction then, with an fsync of its own unless one gathers them; so
+///   too in `redb`, which writes pages anew where a journal is appended to. What has
+///   expired has to be deleted by somebody.
+/// * A file for each key, renamed into its place, is an fsync of the file and one of
+///   the folder, and an inode for each; and two processes may well have it open.
+/// * An instant on the wall clock, as is kept elsewhere, lapses when the date is set:
+///   see [time](#time).
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]

@@ -27,8 +27,16 @@
 //! | [`Runner`] | work once, for consumers of queues and for jobs |
 //! | [`Claimant`] and [`Guard`] | the steps of that, for those who drive them themselves |
 //! | [`Store`] | the claims: [`Local`], in this process, `Redis` for a fleet (feature `redis`), or one's own |
+//! | [`Store`] | the claims: [`Local`], in this process, or another of the [stores](#stores) |
 //! | [`IdempotencyKey`], [`Scope`], [`Fingerprint`] | say which work, whose, and what it is |
 //! | [`Observe`] | hear what becomes of claims |
+//!
+//! # Stores
+//!
+//! | store | records are | and outlive | a claim and a completion cost |
+//! |---|---|---|---|
+//! | [`Local`] | in this process | nothing | a lock |
+//! | `Durable` (feature `durable`) | on the disk of one machine | the process, and as far as the disk goes the machine | an fsync each, shared by those that come at once |
 //!
 //! # Example
 //!

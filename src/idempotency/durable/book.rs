@@ -284,3 +284,6 @@ impl Book {
         self.save_for_good()
     }
 }
+
+#[cfg(test)]
+mod tests;

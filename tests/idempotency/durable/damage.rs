@@ -147,14 +147,17 @@ async fn a_file_that_does_not_belong_is_an_error_and_no_panic() {
     Durable::open(folder.path()).await.unwrap().close().await;
     let mut stray = fs::File::create(folder.path().join("what.jnl")).unwrap();
     stray.write_all(b"what").unwrap();
-    let opened = Durable::open(folder.path()).await;
-    assert!(
-        matches!(opened, Err(OpenError::Unreadable(_))),
-        "{opened:?}"
-    );
-    let nowhere = Durable::open(folder.path().join("what.jnl")).await;
-    assert!(
-        matches!(nowhere, Err(OpenError::Unreadable(_))),
-        "{nowhere:?}"
-    );
+    is_unreadable(folder.path()).await;
+    is_unreadable(&folder.path().join("what.jnl")).await;
+    fs::remove_file(folder.path().join("what.jnl")).unwrap();
+    // Of this one the reader panics.
+    fs::create_dir(folder.path().join("7.jnl")).unwrap();
+    is_unreadable(folder.path()).await;
+    fs::remove_dir(folder.path().join("7.jnl")).unwrap();
+    Durable::open(folder.path()).await.unwrap().close().await;
+}
+
+async fn is_unreadable(path: &Path) {
+    let error = Durable::open(path).await.unwrap_err();
+    assert!(matches!(error, OpenError::Unreadable(_)), "{error:?}");
 }

@@ -1,0 +1,132 @@
+//! What a store of idempotency records takes: to claim work and complete it, and to
+//! claim what is complete.
+//!
+//! Records are of 1 KiB. Times are per piece of work; "64 at once" is the time of
+//! all of it divided by how much it was.
+
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use criterion::{Criterion, criterion_group, criterion_main};
+use futures_util::future::join_all;
+use sluicegate::idempotency::{
+    Bid, Claim, Durable, Fingerprint, Fsync, Held, Local, Name, Scope, Store, Takeover, Token,
+};
+use tokio::runtime::Runtime;
+
+const KEEP: Duration = Duration::from_secs(60);
+
+fn local(c: &mut Criterion) {
+    compare(c, "local", |_| Local::new());
+}
+
+fn durable(c: &mut Criterion) {
+    let settings = [
+        ("durable", Fsync::Always),
+        ("durable, completions", Fsync::Completions),
+        ("durable, no fsync", Fsync::Never),
+    ];
+    for (name, fsync) in settings {
+        let folder = folder();
+        compare(c, name, |runtime| {
+            let opened = Durable::builder().fsync(fsync).open(&folder);
+            runtime.block_on(opened).expect("it can be opened")
+        });
+        // It may be closing still, and writes nothing more that matters.
+        let _ = std::fs::remove_dir_all(folder);
+    }
+}
+
+fn compare<S: Store>(c: &mut Criterion, store: &str, open: impl FnOnce(&Runtime) -> S) {
+    let runtime = Runtime::new().expect("a runtime");
+    let store_opened = open(&runtime);
+    for at_once in [1, 64] {
+        let row = format!("{store}, {at_once} at once");
+        let time = |count| runtime.block_on(work(&store_opened, count, at_once));
+        measure(c, &format!("work/{row}"), time);
+        let time = |count| runtime.block_on(replay(&store_opened, count, at_once));
+        measure(c, &format!("replay/{row}"), time);
+    }
+}
+
+fn measure(c: &mut Criterion, name: &str, mut time: impl FnMut(u64) -> Duration) {
+    c.bench_function(name, |bencher| bencher.iter_custom(&mut time));
+}
+
+/// Claims and completes new work.
+async fn work(store: &impl Store, count: u64, at_once: u64) -> Duration {
+    let scope = Token::random().to_string();
+    spread(count, at_once, |nth| {
+        let (store, name) = (store.clone(), Scope::new(&scope).name(nth.to_be_bytes()));
+        async move { done(&store, name).await }
+    })
+    .await
+}
+
+/// Claims work that is complete.
+async fn replay(store: &impl Store, count: u64, at_once: u64) -> Duration {
+    let name = Scope::new(&Token::random().to_string()).name("done");
+    done(store, name).await;
+    spread(count, at_once, |_| {
+        let store = store.clone();
+        async move {
+            let replayed = store.claim(name, bid()).await;
+            assert!(matches!(replayed, Ok(Claim::Replay(_))));
+        }
+    })
+    .await
+}
+
+async fn done(store: &impl Store, name: Name) {
+    let bid = bid();
+    let claimed = store.claim(name, bid).await;
+    assert_eq!(claimed, Ok(Claim::Run { recovered: false }));
+    let record = Bytes::from_static(&[7; 1_024]);
+    let completed = store.complete(name, bid.token, record, KEEP).await;
+    assert_eq!(completed, Ok(Held::Kept));
+}
+
+/// Does so much in tasks that each do their share.
+async fn spread<F>(count: u64, at_once: u64, piece: impl Fn(u64) -> F) -> Duration
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let tasks = (0..at_once).map(|task| {
+        let share: Vec<F> = (task..count)
+            .step_by(at_once as usize)
+            .map(&piece)
+            .collect();
+        async move {
+            for piece in share {
+                piece.await;
+            }
+        }
+    });
+    let tasks: Vec<_> = tasks.collect();
+    let begun = Instant::now();
+    for ended in join_all(tasks.into_iter().map(tokio::spawn)).await {
+        ended.expect("a task ends");
+    }
+    begun.elapsed()
+}
+
+fn bid() -> Bid {
+    Bid {
+        fingerprint: Fingerprint::of("work"),
+        token: Token::random(),
+        lease: KEEP,
+        keep: KEEP,
+        takeover: Takeover::Rerun,
+    }
+}
+
+fn folder() -> PathBuf {
+    let name = Token::random().to_string();
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name)
+}
+
+criterion_group!(benches, local, durable);
+criterion_main!(benches);
