@@ -163,7 +163,7 @@ impl Durable {
             let answer = work(book);
             Box::new(move |saved| {
                 // Who asked may be gone.
-                let _ = teller.send(saved.and(answer));
+                let _ = teller.send(answer.and_then(|answer| saved.map(|()| answer)));
             })
         });
         let sent = self.orders.send(Order::Do(job)).await;

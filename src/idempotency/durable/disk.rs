@@ -136,7 +136,8 @@ impl Disk {
         Ok(batch.commit()?)
     }
 
-    /// Removes what is not replaced. Both at once would be done in no order.
+    /// Removes what is not replaced: which of two entries for one key in a batch
+    /// counts, nobody promises.
     fn remove(&self, batch: &mut OwnedWriteBatch, before: &Mark, after: Option<&Mark>) {
         let key = before.key();
         if after.is_none_or(|after| after.key() != key) {

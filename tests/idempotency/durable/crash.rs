@@ -3,6 +3,7 @@
 use std::{
     env,
     io::{BufRead, BufReader},
+    path::PathBuf,
     process::{Child, ChildStdout, Command, Stdio},
     time::Duration,
 };
@@ -38,7 +39,18 @@ impl Drop for Member {
 
 impl Member {
     fn start(task: &str, folder: &Folder) -> Self {
-        let mut test = Command::new(env::current_exe().expect("a test knows where it is"));
+        Self::spawn(Command::new(program()), task, folder)
+    }
+
+    /// The same, and no file that it writes may be larger than 64 MiB.
+    fn start_limited(task: &str, folder: &Folder) -> Self {
+        let mut shell = Command::new("sh");
+        let limit = "trap '' XFSZ; ulimit -f 131072; exec \"$0\" \"$@\"";
+        shell.args(["-c", limit]).arg(program());
+        Self::spawn(shell, task, folder)
+    }
+
+    fn spawn(mut test: Command, task: &str, folder: &Folder) -> Self {
         test.args(["durable::crash::member", "--exact", "--nocapture"])
             .env(MEMBER, format!("{task} {}", folder.path().display()))
             .stdout(Stdio::piped());
@@ -68,6 +80,10 @@ impl Member {
     }
 }
 
+fn program() -> PathBuf {
+    env::current_exe().expect("a test knows where it is")
+}
+
 fn tell(what: impl std::fmt::Display) {
     println!("\ntold {what}");
 }
@@ -82,6 +98,7 @@ async fn member() {
     match (task, Durable::open(folder).await) {
         ("open", Err(OpenError::Locked)) => tell("locked"),
         ("one", Ok(store)) => one(&store).await,
+        ("large", Ok(store)) => large(&store).await,
         ("many", Ok(store)) => drop(join_all((0..TASKS).map(|task| many(&store, task))).await),
         (_, other) => panic!("{other:?}"),
     }
@@ -101,6 +118,19 @@ async fn one(store: &Durable) {
     ));
     tell("ready");
     pending().await
+}
+
+/// Completes one that no file has room for.
+async fn large(store: &Durable) {
+    assert!(matches!(
+        claim(store, key("large"), 1).await,
+        Claim::Run { .. }
+    ));
+    let record = vec![7; 80 << 20].into();
+    let done = store.complete(key("large"), token(1), record, KEEP).await;
+    tell(format!("{done:?}"));
+    let next = store.claim(key("next"), careful(1)).await;
+    tell(format!("{next:?}"));
 }
 
 /// Completes one after the other, and tells of each before and after.
@@ -195,6 +225,25 @@ async fn check(folder: &Folder, said: &[String]) {
             (_, other) => panic!("{said}, and then {other:?}"),
         }
     }
+    store.close().await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_could_not_be_written_is_not_said_to_be_done() {
+    let folder = Folder::new();
+    let mut member = Member::start_limited("large", &folder);
+    for why in ["FileTooLarge", "Poisoned"] {
+        let told = member.told().unwrap();
+        assert!(
+            told.starts_with("Err(Away(") && told.contains(why),
+            "{told}"
+        );
+    }
+    drop(member);
+    let store = Durable::open(folder.path()).await.unwrap();
+    let begun = claim(&store, key("large"), 2).await;
+    assert!(matches!(begun, Claim::Running { .. }), "{begun:?}");
     store.close().await;
 }
 
