@@ -84,6 +84,16 @@ pub use self::{builder::DurableBuilder, counts::DurableCounts, error::OpenError,
 /// One thread does it all, and no call blocks the runtime. A claim and a completion
 /// wait for the disk once each; those that come at the same time share that.
 ///
+/// Measured by `cargo bench --bench idempotency`, with records of 1 KiB on two busy
+/// cores and a disk whose fsync takes 0.2 ms and more:
+///
+/// | | alone | 64 at once, for each |
+/// |---|---|---|
+/// | a claim and a completion | 1.3 ms | 150 us |
+/// | the same with [`Fsync::Completions`] | 0.6 ms | 135 us |
+/// | the same with [`Fsync::Never`] | 60 us | 30 us |
+/// | a claim of what is complete | 10 us | 5 us |
+///
 /// # Differences from others
 ///
 /// * In a table of SQLite the same can be done, with an `INSERT` for a claim. Each
