@@ -70,8 +70,8 @@
 //! | `opentelemetry` | `red::opentelemetry`: requests recorded into OpenTelemetry's instruments, and its current trace for exemplars |
 //! | `idempotency` | `idempotency`: keys, leases, records, and work that is done once |
 //! | `idempotency-compression` | records with compressed bodies; implies `idempotency` |
-//! | `durable` | `idempotency::Durable`: records on disk; implies `idempotency`, needs Rust 1.90 |
-//! | `full` | all of them but `durable` |
+//! | `durable` | `idempotency::Durable`: records on disk; implies `idempotency` |
+//! | `full` | all of them |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
