@@ -542,7 +542,7 @@ impl Server {
         let id = self.child.id().to_string();
         let sent = Command::new("kill").args([signal, &id]).status();
         assert!(sent.expect("`kill` is on the PATH").success());
-        self.child.wait().unwrap().code()
+        self.child.wait().expect("it is a child").code()
     }
 
     /// Ends it, and answers what it has logged.
