@@ -22,7 +22,9 @@
 //! # let _ = layer;
 //! ```
 
-use std::{error::Error, fmt, sync::Arc, time::Duration};
+use std::{error::Error, fmt, num::NonZeroU32, sync::Arc, time::Duration};
+
+use http::StatusCode;
 
 use crate::{deadline::wire::Malformed, limit::Decision};
 
@@ -31,6 +33,8 @@ mod decimal;
 #[cfg(feature = "grpc")]
 mod grpc;
 mod headers;
+#[cfg(feature = "idempotency")]
+mod idempotency;
 mod problem;
 mod protocol;
 
@@ -56,6 +60,27 @@ pub enum Reason {
     DeadlineExceeded,
     /// A timeout that the request brings along cannot be read.
     BadDeadline,
+    /// It has no idempotency key, and needs one.
+    NoIdempotencyKey,
+    /// Its idempotency key cannot be read.
+    BadIdempotencyKey,
+    /// It has an idempotency key, and does not say whose that is.
+    NoPrincipal,
+    /// Its idempotency key has been used for another request.
+    ReusedIdempotencyKey,
+    /// The first request with its idempotency key is still running.
+    StillRunning,
+    /// The first request with its idempotency key was begun, and nobody knows how
+    /// that ended.
+    UnknownOutcome,
+    /// It was answered before, and the answer was not kept.
+    NotRetained,
+    /// The store of idempotency records has no answer.
+    StoreUnavailable,
+    /// It has an idempotency key, and its body is too large to compare.
+    BodyTooLarge,
+    /// It has an idempotency key, and its body ended with an error.
+    BadBody,
 }
 
 /// A request that a layer refused.
@@ -65,59 +90,60 @@ pub enum Reason {
 /// it.
 #[derive(Clone, Debug)]
 pub struct Refusal {
+    // As small as can be, for it is what functions fail with.
     reason: Reason,
-    limiter: Option<Arc<str>>,
+    /// In how many milliseconds to come again, where that is not up to a limit.
+    retry: Option<NonZeroU32>,
+    /// The status of an answer that was not kept.
+    original: Option<StatusCode>,
+    /// The limit that was asked; or of an answer that was not kept, its location.
+    subject: Option<Arc<str>>,
     decision: Option<Decision>,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 impl Refusal {
-    pub(crate) fn over_limit(limiter: Arc<str>, decision: Decision) -> Self {
-        let (limiter, decision) = (Some(limiter), Some(decision));
+    fn because(reason: Reason) -> Self {
         Self {
-            reason: Reason::OverLimit,
-            limiter,
-            decision,
+            reason,
+            retry: None,
+            original: None,
+            subject: None,
+            decision: None,
             source: None,
+        }
+    }
+
+    pub(crate) fn over_limit(limiter: Arc<str>, decision: Decision) -> Self {
+        Self {
+            subject: Some(limiter),
+            decision: Some(decision),
+            ..Self::because(Reason::OverLimit)
         }
     }
 
     pub(crate) fn no_key() -> Self {
-        Self {
-            reason: Reason::NoKey,
-            limiter: None,
-            decision: None,
-            source: None,
-        }
+        Self::because(Reason::NoKey)
     }
 
     /// What there was to do was not done, or not begun, in time.
     pub(crate) fn deadline_exceeded() -> Self {
-        Self {
-            reason: Reason::DeadlineExceeded,
-            limiter: None,
-            decision: None,
-            source: None,
-        }
+        Self::because(Reason::DeadlineExceeded)
     }
 
     /// The request says until when in a way that cannot be read.
     pub(crate) fn bad_deadline(source: Malformed) -> Self {
         Self {
-            reason: Reason::BadDeadline,
-            limiter: None,
-            decision: None,
             source: Some(Arc::new(source)),
+            ..Self::because(Reason::BadDeadline)
         }
     }
 
     pub(crate) fn unavailable(limiter: Arc<str>, source: BoxError) -> Self {
-        let (limiter, source) = (Some(limiter), Some(source.into()));
         Self {
-            reason: Reason::Unavailable,
-            limiter,
-            decision: None,
-            source,
+            subject: Some(limiter),
+            source: Some(source.into()),
+            ..Self::because(Reason::Unavailable)
         }
     }
 
@@ -128,7 +154,7 @@ impl Refusal {
 
     /// The name of the limit, if one was asked.
     pub fn limiter(&self) -> Option<&str> {
-        self.limiter.as_deref()
+        self.subject.as_deref().filter(|_| self.original.is_none())
     }
 
     /// What the limit said, if one was asked.
@@ -137,9 +163,22 @@ impl Refusal {
     }
 
     /// After how long the same request would pass if nobody else came; `None`
-    /// if that is unknown, or never.
+    /// if that is unknown, or never. Where the [first one is still
+    /// running](Reason::StillRunning), when it may have ended.
     pub fn retry_after(&self) -> Option<Duration> {
-        self.decision.as_ref()?.retry_after()
+        let by_limit = self.decision.as_ref().and_then(Decision::retry_after);
+        by_limit.or_else(|| Some(Duration::from_millis(self.retry?.get().into())))
+    }
+
+    /// The status of the answer that was [not kept](Reason::NotRetained).
+    pub fn original_status(&self) -> Option<StatusCode> {
+        self.original
+    }
+
+    /// The `Location` of the answer that was [not kept](Reason::NotRetained), if it
+    /// had one.
+    pub fn original_location(&self) -> Option<&str> {
+        self.subject.as_deref().filter(|_| self.original.is_some())
     }
 }
 
@@ -164,8 +203,31 @@ impl Refusal {
             (Reason::Unavailable, _) => ["the limit `", limiter, "` could not be checked"],
             (Reason::DeadlineExceeded, _) => ["the deadline has passed", "", ""],
             (Reason::BadDeadline, _) => ["the timeout of the request is malformed", "", ""],
+            (reason, _) => return self.describe_key(reason, text),
         };
         write(text, pieces)
+    }
+
+    /// The same for what is about idempotency keys.
+    fn describe_key(&self, reason: Reason, text: &mut impl fmt::Write) -> fmt::Result {
+        if let (Reason::BadIdempotencyKey, Some(source)) = (reason, &self.source) {
+            return write!(text, "{source}");
+        }
+        text.write_str(match reason {
+            Reason::NoIdempotencyKey => "the request needs an idempotency key",
+            Reason::BadIdempotencyKey => "the idempotency key is malformed",
+            Reason::NoPrincipal => "the request does not say whose its idempotency key is",
+            Reason::ReusedIdempotencyKey => "the idempotency key was used for another request",
+            Reason::StillRunning => "the first request with the idempotency key is still running",
+            Reason::UnknownOutcome => {
+                "the outcome of the first request with the idempotency key is unknown"
+            }
+            Reason::NotRetained => "the request was answered before, and the answer was not kept",
+            Reason::StoreUnavailable => "the idempotency key could not be checked",
+            Reason::BodyTooLarge => "the request is too large to have an idempotency key",
+            Reason::BadBody => "the body of the request could not be read",
+            _ => "refused",
+        })
     }
 }
 

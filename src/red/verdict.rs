@@ -40,9 +40,19 @@ pub(super) fn by_status(kind: Kind, status: Status) -> Outcome {
 pub(super) fn by_reason(reason: Reason) -> (Outcome, Cause) {
     match reason {
         Reason::OverLimit => (Outcome::Shed, Cause::OverLimit),
-        Reason::Unavailable => (Outcome::Shed, Cause::Unavailable),
+        Reason::Unavailable | Reason::StoreUnavailable => (Outcome::Shed, Cause::Unavailable),
         Reason::DeadlineExceeded => (Outcome::Deadline, Cause::Timeout),
-        Reason::NoKey | Reason::BadDeadline => (Outcome::ClientError, Cause::Status),
+        Reason::NoKey
+        | Reason::BadDeadline
+        | Reason::NoIdempotencyKey
+        | Reason::BadIdempotencyKey
+        | Reason::NoPrincipal
+        | Reason::ReusedIdempotencyKey
+        | Reason::StillRunning
+        | Reason::UnknownOutcome
+        | Reason::NotRetained
+        | Reason::BodyTooLarge
+        | Reason::BadBody => (Outcome::ClientError, Cause::Status),
     }
 }
 

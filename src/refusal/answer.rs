@@ -1,6 +1,9 @@
 use std::fmt;
 
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE};
+use http::{
+    HeaderMap, HeaderValue, Request, Response, StatusCode,
+    header::{CONTENT_TYPE, LINK},
+};
 
 use super::{Headers, Reason, Refusal, Refuse, headers::write_retry_after, problem};
 use crate::limit::Decision;
@@ -14,6 +17,14 @@ use crate::limit::Decision;
 /// | the limiter could not decide | 503 | 14 `UNAVAILABLE` |
 /// | the deadline has passed | 504, or [503](Answer::late_as_unavailable) | 4 `DEADLINE_EXCEEDED` |
 /// | a timeout that cannot be read | 400 | 13 `INTERNAL`, as grpc-go has it |
+/// | no idempotency key, or a malformed one; a body that ended with an error | 400 | 3 `INVALID_ARGUMENT` |
+/// | an idempotency key, and nobody whose it is | 401 | 16 `UNAUTHENTICATED` |
+/// | an idempotency key of another request | 422, or [400](Answer::reuse_as_bad_request) | 9 `FAILED_PRECONDITION` |
+/// | the first request is still running | 409 with `Retry-After` | 10 `ABORTED` with `grpc-retry-pushback-ms` |
+/// | the outcome of the first request is unknown | 409 | 9 `FAILED_PRECONDITION` |
+/// | the first answer was not kept | 409 | 6 `ALREADY_EXISTS` |
+/// | the store of idempotency records has no answer | 503 | 14 `UNAVAILABLE` |
+/// | a body that is too large to compare | 413 | 8 `RESOURCE_EXHAUSTED` |
 ///
 /// `Retry-After` counts whole seconds, rounded up, at least 1; it is missing
 /// where the request can never pass. A gRPC answer is a trailers-only response
@@ -41,6 +52,8 @@ pub struct Answer<F = Known> {
     headers: Headers,
     with_decision: bool,
     late_as_unavailable: bool,
+    reuse_as_bad_request: bool,
+    keys_described_by: Option<&'static str>,
     fill: F,
 }
 
@@ -68,6 +81,8 @@ impl<F> Answer<F> {
             headers: self.headers,
             with_decision: self.with_decision,
             late_as_unavailable: self.late_as_unavailable,
+            reuse_as_bad_request: self.reuse_as_bad_request,
+            keys_described_by: self.keys_described_by,
             fill,
         }
     }
@@ -92,9 +107,41 @@ impl<F> Answer<F> {
         }
     }
 
+    /// Answers HTTP with 400 when an idempotency key was used for another request,
+    /// as Stripe does.
+    #[must_use]
+    pub fn reuse_as_bad_request(self) -> Self {
+        Self {
+            reuse_as_bad_request: true,
+            ..self
+        }
+    }
+
+    /// Where a service says how it wants idempotency keys: refusals that are about
+    /// them carry a `Link` to this address, as
+    /// draft-ietf-httpapi-idempotency-key-header-07 shows it (section 2.7).
+    ///
+    /// # Panics
+    ///
+    /// When it can be no address in a header, for it is not all visible ASCII, or
+    /// has a `>`.
+    #[must_use]
+    pub fn keys_described_by(self, address: &'static str) -> Self {
+        let fits = |byte: u8| byte.is_ascii_graphic() && byte != b'>';
+        assert!(
+            address.bytes().all(fits),
+            "`{address}` is no address: allowed is visible ASCII without a `>`"
+        );
+        Self {
+            keys_described_by: Some(address),
+            ..self
+        }
+    }
+
     fn status(&self, reason: Reason) -> StatusCode {
         match reason {
             Reason::DeadlineExceeded if self.late_as_unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Reason::ReusedIdempotencyKey if self.reuse_as_bad_request => StatusCode::BAD_REQUEST,
             reason => status(reason),
         }
     }
@@ -161,6 +208,7 @@ impl<F> Answer<F> {
                 .insert(CONTENT_TYPE, HeaderValue::from_static(problem::MEDIA_TYPE));
         }
         self.write_quota(refusal, response.headers_mut());
+        self.write_link(refusal, response.headers_mut());
         response
     }
 
@@ -172,15 +220,32 @@ impl<F> Answer<F> {
             self.headers.write(limiter, decision, headers);
         }
     }
+
+    fn write_link(&self, refusal: &Refusal, headers: &mut HeaderMap) {
+        let about_keys = problem::about_keys(refusal.reason).is_some();
+        let Some(address) = self.keys_described_by.filter(|_| about_keys) else {
+            return;
+        };
+        let link = format!("<{address}>; rel=\"describedby\"; type=\"text/html\"");
+        if let Ok(link) = HeaderValue::try_from(link) {
+            headers.append(LINK, link);
+        }
+    }
 }
 
 fn status(reason: Reason) -> StatusCode {
     match reason {
         Reason::OverLimit => StatusCode::TOO_MANY_REQUESTS,
-        Reason::NoKey => StatusCode::BAD_REQUEST,
-        Reason::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Reason::NoKey | Reason::BadDeadline => StatusCode::BAD_REQUEST,
+        Reason::NoIdempotencyKey | Reason::BadIdempotencyKey | Reason::BadBody => {
+            StatusCode::BAD_REQUEST
+        }
+        Reason::NoPrincipal => StatusCode::UNAUTHORIZED,
+        Reason::ReusedIdempotencyKey => StatusCode::UNPROCESSABLE_ENTITY,
+        Reason::StillRunning | Reason::UnknownOutcome | Reason::NotRetained => StatusCode::CONFLICT,
+        Reason::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Reason::Unavailable | Reason::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
         Reason::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
-        Reason::BadDeadline => StatusCode::BAD_REQUEST,
     }
 }
 

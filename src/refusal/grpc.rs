@@ -39,10 +39,14 @@ pub(super) fn write(refusal: &Refusal, headers: &mut HeaderMap) {
 
 fn code(reason: Reason) -> i32 {
     match reason {
-        Reason::OverLimit => 8,
-        Reason::NoKey => 3,
-        Reason::Unavailable => 14,
+        Reason::NoKey | Reason::NoIdempotencyKey | Reason::BadIdempotencyKey | Reason::BadBody => 3,
         Reason::DeadlineExceeded => 4,
+        Reason::NotRetained => 6,
+        Reason::OverLimit | Reason::BodyTooLarge => 8,
+        Reason::ReusedIdempotencyKey | Reason::UnknownOutcome => 9,
+        Reason::StillRunning => 10,
+        Reason::Unavailable | Reason::StoreUnavailable => 14,
+        Reason::NoPrincipal => 16,
         Reason::BadDeadline => 13,
     }
 }

@@ -17,16 +17,42 @@ pub(super) const MEDIA_TYPE: &str = "application/problem+json";
 /// Registered by draft-ietf-httpapi-ratelimit-headers-10, section 5.
 const QUOTA_EXCEEDED: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
 
+/// Where the problems with idempotency keys are described, each under its name.
+const ABOUT_KEYS: &str = "https://docs.rs/sluicegate/latest/sluicegate/idempotency/index.html#";
+
+/// The name of a problem with idempotency keys.
+pub(super) fn about_keys(reason: Reason) -> Option<&'static str> {
+    Some(match reason {
+        Reason::NoIdempotencyKey => "key-missing",
+        Reason::BadIdempotencyKey => "key-malformed",
+        Reason::NoPrincipal => "key-of-nobody",
+        Reason::ReusedIdempotencyKey => "key-reused",
+        Reason::StillRunning => "still-running",
+        Reason::UnknownOutcome => "outcome-unknown",
+        Reason::NotRetained => "response-not-retained",
+        Reason::StoreUnavailable => "store-unavailable",
+        Reason::BodyTooLarge => "body-too-large",
+        Reason::BadBody => "body-unreadable",
+        _ => return None,
+    })
+}
+
+fn kind(reason: Reason) -> [&'static str; 2] {
+    match (reason, about_keys(reason)) {
+        (_, Some(name)) => [ABOUT_KEYS, name],
+        (Reason::OverLimit, _) => [QUOTA_EXCEEDED, ""],
+        _ => ["about:blank", ""],
+    }
+}
+
 pub(super) fn json(status: StatusCode, refusal: &Refusal) -> String {
-    let kind = match refusal.reason {
-        Reason::OverLimit => QUOTA_EXCEEDED,
-        _ => "about:blank",
-    };
+    let [base, name] = kind(refusal.reason);
     let title = status.canonical_reason().unwrap_or("Refused");
     let mut json = String::with_capacity(ROOM);
     for text in [
         r#"{"type":""#,
-        kind,
+        base,
+        name,
         r#"","title":""#,
         title,
         r#"","status":"#,
@@ -43,12 +69,27 @@ pub(super) fn json(status: StatusCode, refusal: &Refusal) -> String {
         _ = Quoted(&mut json).write_str(limiter);
         json.push_str(r#""]"#);
     }
+    original(refusal, &mut json);
     json.push('}');
     json
 }
 
+/// What is known of an answer that was not kept.
+fn original(refusal: &Refusal, json: &mut String) {
+    let Some(status) = refusal.original_status() else {
+        return;
+    };
+    json.push_str(r#","original-status":"#);
+    json.push_str(status.as_str());
+    if let Some(location) = refusal.original_location() {
+        json.push_str(r#","original-location":""#);
+        _ = Quoted(json).write_str(location);
+        json.push('"');
+    }
+}
+
 /// More than most problems take.
-const ROOM: usize = 320;
+const ROOM: usize = 384;
 
 /// The inside of a JSON string (RFC 8259, section 7).
 struct Quoted<'a>(&'a mut String);

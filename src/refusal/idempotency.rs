@@ -1,0 +1,67 @@
+//! Refusals that are about idempotency keys.
+
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
+
+use http::{HeaderValue, StatusCode};
+
+use super::{BoxError, Reason, Refusal};
+
+impl Refusal {
+    pub(crate) fn no_idempotency_key() -> Self {
+        Self::because(Reason::NoIdempotencyKey)
+    }
+
+    pub(crate) fn bad_idempotency_key(source: BoxError) -> Self {
+        Self::from_source(Reason::BadIdempotencyKey, source)
+    }
+
+    pub(crate) fn no_principal() -> Self {
+        Self::because(Reason::NoPrincipal)
+    }
+
+    pub(crate) fn reused_idempotency_key() -> Self {
+        Self::because(Reason::ReusedIdempotencyKey)
+    }
+
+    pub(crate) fn still_running(retry: Duration) -> Self {
+        let millis = retry.as_micros().div_ceil(1_000);
+        let millis = u32::try_from(millis).unwrap_or(u32::MAX).max(1);
+        Self {
+            retry: NonZeroU32::new(millis),
+            ..Self::because(Reason::StillRunning)
+        }
+    }
+
+    pub(crate) fn unknown_outcome() -> Self {
+        Self::because(Reason::UnknownOutcome)
+    }
+
+    /// Of the answer there is left what it was, and where.
+    pub(crate) fn not_retained(status: StatusCode, location: Option<&HeaderValue>) -> Self {
+        let location = location.and_then(|location| location.to_str().ok());
+        Self {
+            original: Some(status),
+            subject: location.map(Arc::from),
+            ..Self::because(Reason::NotRetained)
+        }
+    }
+
+    pub(crate) fn store_unavailable(source: BoxError) -> Self {
+        Self::from_source(Reason::StoreUnavailable, source)
+    }
+
+    pub(crate) fn body_too_large() -> Self {
+        Self::because(Reason::BodyTooLarge)
+    }
+
+    pub(crate) fn bad_body(source: BoxError) -> Self {
+        Self::from_source(Reason::BadBody, source)
+    }
+
+    fn from_source(reason: Reason, source: BoxError) -> Self {
+        Self {
+            source: Some(source.into()),
+            ..Self::because(reason)
+        }
+    }
+}
