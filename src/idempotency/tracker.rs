@@ -1,7 +1,13 @@
 //! Work that outlives whoever asked for it.
 
-use std::{future::Future, time::Duration};
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
 
+use pin_project_lite::pin_project;
 use tokio::{sync::watch, task::JoinHandle, time::timeout};
 
 /// Knows of work that outlives whoever asked for it, so that a process can wait
@@ -37,11 +43,8 @@ impl Tracker {
     where
         F: Future<Output: Send + 'static> + Send + 'static,
     {
-        let place = Place::of(self);
-        tokio::spawn(async move {
-            let _place = place;
-            work.await
-        })
+        let _place = Place::of(self);
+        tokio::spawn(Tracked { work, _place })
     }
 
     /// How much is running.
@@ -64,6 +67,23 @@ impl Tracker {
 impl Default for Tracker {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+pin_project! {
+    // No `async` block, which would keep room for the work twice.
+    struct Tracked<F> {
+        #[pin]
+        work: F,
+        _place: Place,
+    }
+}
+
+impl<F: Future> Future for Tracked<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        self.project().work.poll(cx)
     }
 }
 
