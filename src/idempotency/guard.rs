@@ -66,8 +66,8 @@ impl<S: Store> Guard<S> {
     ///
     /// Dropped, it leaves work of unknown outcome unless the store was told.
     pub async fn complete(self, record: Record) -> Ended {
-        let record = record.encode_from(self.claimant.compress_from);
-        self.end(Word::Done(record)).await
+        let word = self.done(&record);
+        self.end(word).await
     }
 
     /// The work was not done, and nothing of it: the next may begin at once.
@@ -77,7 +77,11 @@ impl<S: Store> Guard<S> {
         self.end(Word::NotDone).await
     }
 
-    async fn end(mut self, word: Word) -> Ended {
+    pub(super) fn done(&self, record: &Record) -> Word {
+        Word::Done(record.encode_from(self.claimant.compress_from))
+    }
+
+    pub(super) async fn end(mut self, word: Word) -> Ended {
         let ended = match self.tell(&word).await {
             Ok(Held::Kept) => Ended::Saved,
             Ok(Held::Lost) => Ended::Lost,
@@ -140,7 +144,8 @@ impl<S: Store> Drop for Guard<S> {
 }
 
 /// What there is to tell the store.
-enum Word {
+#[derive(Debug)]
+pub(super) enum Word {
     /// It is done, and this is the record.
     Done(Bytes),
     NotDone,
