@@ -130,9 +130,11 @@ mod local;
 pub mod machine;
 mod name;
 mod observe;
+mod principal;
 mod record;
 #[cfg(feature = "redis")]
 mod redis;
+mod required;
 mod run_once;
 mod scope;
 mod store;
@@ -156,7 +158,9 @@ pub use self::{
     local::{Local, LocalBuilder, LocalCounts},
     name::Name,
     observe::{Counts, Event, Observe, Snapshot},
+    principal::{Everybody, Of, Principal, Said, Unsaid, Whose},
     record::{Body, Record, RecordError, Reply},
+    required::{Always, Required},
     run_once::{OnError, Outcome, RunError, Runner},
     scope::Scope,
     store::{Store, StoreError},
