@@ -131,6 +131,7 @@ pub mod machine;
 mod name;
 mod observe;
 mod principal;
+mod rebuild;
 mod record;
 #[cfg(feature = "redis")]
 mod redis;
@@ -141,6 +142,7 @@ mod store;
 mod token;
 mod tracker;
 mod waiting;
+mod whole;
 
 #[cfg(feature = "redis")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
@@ -159,6 +161,7 @@ pub use self::{
     name::Name,
     observe::{Counts, Event, Observe, Snapshot},
     principal::{Everybody, Of, Principal, Said, Unsaid, Whose},
+    rebuild::Rebuild,
     record::{Body, Record, RecordError, Reply},
     required::{Always, Required},
     run_once::{OnError, Outcome, RunError, Runner},
@@ -167,4 +170,5 @@ pub use self::{
     token::{NoToken, Token},
     tracker::Tracker,
     waiting::Waiting,
+    whole::Whole,
 };

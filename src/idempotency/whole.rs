@@ -1,0 +1,69 @@
+//! A body that is there as a whole.
+
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::Collected;
+
+/// A body that is there as a whole: at most one frame of data, and at most one of
+/// trailers.
+#[derive(Clone, Debug, Default)]
+pub struct Whole {
+    bytes: Bytes,
+    trailers: HeaderMap,
+}
+
+impl Whole {
+    pub(super) fn new(bytes: Bytes, trailers: HeaderMap) -> Self {
+        Self { bytes, trailers }
+    }
+
+    pub(super) fn of(collected: Collected<Bytes>) -> Self {
+        let trailers = collected.trailers().cloned().unwrap_or_default();
+        Self::new(collected.to_bytes(), trailers)
+    }
+
+    /// Its data.
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// Its trailers; empty if there are none.
+    pub fn trailers(&self) -> &HeaderMap {
+        &self.trailers
+    }
+
+    fn next(&mut self) -> Option<Frame<Bytes>> {
+        if !self.bytes.is_empty() {
+            return Some(Frame::data(std::mem::take(&mut self.bytes)));
+        }
+        let is_left = !self.trailers.is_empty();
+        is_left.then(|| Frame::trailers(std::mem::take(&mut self.trailers)))
+    }
+}
+
+impl Body for Whole {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(self.next().map(Ok))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.bytes.is_empty() && self.trailers.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.bytes.len() as u64)
+    }
+}
