@@ -116,6 +116,7 @@
 //!   whoever comes last, is two claims. Here the store's clock decides, and the
 //!   token.
 
+mod body;
 mod claim;
 mod claimant;
 mod digest;
@@ -130,6 +131,7 @@ mod local;
 pub mod machine;
 mod name;
 mod observe;
+mod pipe;
 mod principal;
 mod rebuild;
 mod record;
@@ -151,6 +153,7 @@ pub use self::redis::{Redis, RedisCounts};
 #[cfg_attr(docsrs, doc(cfg(feature = "durable")))]
 pub use self::durable::{Durable, DurableBuilder, DurableCounts, Fsync, OpenError};
 pub use self::{
+    body::ResponseBody,
     claim::{Bid, Claim, Held, Takeover},
     claimant::{Claimant, Claimed},
     fingerprint::{Fingerprint, FingerprintBuilder},
