@@ -125,6 +125,7 @@ mod durable;
 mod fingerprint;
 mod guard;
 mod heartbeat;
+mod keeping;
 mod key;
 mod lease;
 mod local;
@@ -143,6 +144,7 @@ mod scope;
 mod store;
 mod token;
 mod tracker;
+mod typical;
 mod waiting;
 mod whole;
 
@@ -158,6 +160,7 @@ pub use self::{
     claimant::{Claimant, Claimed},
     fingerprint::{Fingerprint, FingerprintBuilder},
     guard::{Ended, Guard},
+    keeping::StoreDecision,
     key::{IdempotencyKey, KeyError, KeyForm, Syntax},
     lease::Lease,
     local::{Local, LocalBuilder, LocalCounts},

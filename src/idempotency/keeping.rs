@@ -1,0 +1,131 @@
+//! Which answers are kept.
+
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
+
+use crate::refusal::{Refusal, is_grpc};
+
+/// What becomes of one response, whatever its status: a handler puts it into the
+/// response's extensions.
+///
+/// ```
+/// use http::{Response, StatusCode};
+/// use sluicegate::idempotency::StoreDecision;
+///
+/// // The bank said no before it did anything: the same key may be tried again.
+/// let mut declined = Response::new(());
+/// *declined.status_mut() = StatusCode::PAYMENT_REQUIRED;
+/// declined.extensions_mut().insert(StoreDecision::Release);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StoreDecision {
+    /// The work is done: whoever asks again gets this answer.
+    Store,
+    /// The work was not done: whoever asks again begins it anew.
+    Release,
+    /// The work is done, and this answer is for nobody else: whoever asks again is
+    /// told that it was not kept.
+    WithoutBody,
+}
+
+/// What becomes of a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    Store,
+    Release,
+    WithoutBody,
+    /// Nobody knows whether the work was done.
+    Lapse,
+    /// It is in the trailers, as that of gRPC.
+    InTrailers,
+}
+
+/// Which answers are kept, unless they say it themselves.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Keeping {
+    /// Those that say who may not.
+    pub(super) denials: bool,
+    /// Not even 500, nor others of a server's errors.
+    pub(super) no_server_errors: bool,
+}
+
+impl Keeping {
+    pub(super) fn fate<B>(self, response: &Response<B>) -> Fate {
+        let extensions = response.extensions();
+        match extensions.get() {
+            Some(StoreDecision::Release) => Fate::Release,
+            Some(StoreDecision::WithoutBody) => Fate::WithoutBody,
+            Some(StoreDecision::Store) => within_reason(Fate::Store, response),
+            None if extensions.get::<Refusal>().is_some() => Fate::Release,
+            None if speaks_grpc(response.headers()) => self.of_call(response.headers()),
+            None => within_reason(self.of_status(response.status()), response),
+        }
+    }
+
+    /// The fate of a call whose answer ends with these trailers.
+    pub(super) fn at_end(self, trailers: &HeaderMap) -> Fate {
+        match self.of_call(trailers) {
+            // It has ended without a status, which is none of an answer.
+            Fate::InTrailers => Fate::Lapse,
+            fate => fate,
+        }
+    }
+
+    fn of_status(self, status: StatusCode) -> Fate {
+        let is_kept = match status.as_u16() {
+            401 | 403 => self.denials,
+            408 | 409 | 425 | 429 | 502..=504 => false,
+            500.. => !self.no_server_errors,
+            _ => true,
+        };
+        kept(is_kept)
+    }
+
+    /// By the codes of <https://grpc.io/docs/guides/status-codes/>.
+    fn of_call(self, headers: &HeaderMap) -> Fate {
+        let Some(status) = headers.get("grpc-status") else {
+            return Fate::InTrailers;
+        };
+        match status.as_bytes() {
+            b"0" | b"3" | b"5" | b"6" | b"9" | b"11" | b"12" => Fate::Store,
+            b"13" => kept(!self.no_server_errors),
+            b"7" | b"16" => kept(self.denials),
+            b"8" | b"10" | b"14" => Fate::Release,
+            _ => Fate::Lapse,
+        }
+    }
+}
+
+fn kept(is_kept: bool) -> Fate {
+    match is_kept {
+        true => Fate::Store,
+        false => Fate::Release,
+    }
+}
+
+/// What need not end is not kept for longer than its head.
+fn within_reason<B>(fate: Fate, response: &Response<B>) -> Fate {
+    let content_type = response.headers().get(CONTENT_TYPE);
+    let is_endless = response.status() == StatusCode::SWITCHING_PROTOCOLS
+        || content_type.is_some_and(|it| essence(it).eq_ignore_ascii_case(b"text/event-stream"));
+    match fate {
+        Fate::Store if is_endless => Fate::WithoutBody,
+        fate => fate,
+    }
+}
+
+/// A media type without its parameters, in whatever case.
+pub(super) fn essence(content_type: &HeaderValue) -> &[u8] {
+    let parameters = |byte: &u8| *byte == b';';
+    let essence = content_type.as_bytes().split(parameters).next();
+    essence.unwrap_or_default().trim_ascii()
+}
+
+/// gRPC-Web has its status in the body.
+fn speaks_grpc(headers: &HeaderMap) -> bool {
+    headers
+        .get(CONTENT_TYPE)
+        .is_some_and(|it| is_grpc(it) && !it.as_bytes().starts_with(b"application/grpc-"))
+}
+
+#[cfg(test)]
+mod tests;
