@@ -138,6 +138,7 @@ mod rebuild;
 mod record;
 #[cfg(feature = "redis")]
 mod redis;
+mod replay;
 mod required;
 mod run_once;
 mod scope;
