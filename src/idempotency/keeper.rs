@@ -1,0 +1,58 @@
+//! Tells the store how the work ended, when its body has.
+
+use http::HeaderMap;
+
+use super::{
+    guard::{Ended, Guard, Word},
+    keeping::{Fate, Keeping},
+    record::{Body, Record, Reply},
+    replay::trailers as kept,
+    store::Store,
+};
+
+/// Who holds the lease until the answer has ended. Dropped, it leaves work of
+/// unknown outcome.
+pub(super) struct Keeper<S: Store> {
+    pub(super) guard: Guard<S>,
+    pub(super) reply: Reply,
+    pub(super) fate: Fate,
+    pub(super) keeping: Keeping,
+}
+
+impl<S: Store> Keeper<S> {
+    /// Whether this answer counts, and not that of another who has the lease.
+    pub(super) fn end(
+        self,
+        body: Body,
+        trailers: &HeaderMap,
+    ) -> impl Future<Output = bool> + Send + use<S> {
+        let (guard, word) = self.word(body, trailers);
+        async move {
+            let Some(word) = word else {
+                // Dropped with its guard.
+                return true;
+            };
+            let is_release = matches!(word, Word::NotDone);
+            guard.end(word).await != Ended::Lost || is_release
+        }
+    }
+
+    /// What there is to tell; nothing if the lease lapses.
+    fn word(self, body: Body, trailers: &HeaderMap) -> (Guard<S>, Option<Word>) {
+        let fate = match self.fate {
+            Fate::InTrailers => self.keeping.at_end(trailers),
+            fate => fate,
+        };
+        let body = match fate {
+            Fate::Release => return (self.guard, Some(Word::NotDone)),
+            Fate::Lapse | Fate::InTrailers => return (self.guard, None),
+            Fate::Store => body,
+            Fate::WithoutBody => Body::Omitted,
+        };
+        let mut reply = self.reply;
+        reply.body = body;
+        reply.trailers = kept(trailers);
+        let word = self.guard.done(&Record::Reply(reply));
+        (self.guard, Some(word))
+    }
+}
