@@ -17,7 +17,9 @@ pub trait Observe: fmt::Debug + Send + Sync + 'static {
 /// Something that was noticed.
 ///
 /// All that [began](Self::Began) ends as exactly one of completed, released,
-/// lost, unsaved and abandoned. One that was unsaved may be saved later.
+/// lost, unsaved and abandoned. One that was unsaved may be saved later. What
+/// concerns requests is noticed by an [`IdempotencyLayer`](super::IdempotencyLayer)
+/// alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
@@ -50,6 +52,24 @@ pub enum Event {
     Unknown,
     /// The store failed, whatever it was asked.
     StoreFailed,
+    /// A request passed without a key.
+    Passed,
+    /// A request was refused, for it needs a key and has none.
+    Missing,
+    /// A request was refused, for its key cannot be read.
+    Malformed,
+    /// A request was refused, for it does not say whose its key is.
+    Unowned,
+    /// A request was refused, for its body is too large to compare.
+    TooLarge,
+    /// A request was refused, for its body ended with an error.
+    Unreadable,
+    /// An answer that a claim was [replayed](Self::Replayed) cannot be given, for it was
+    /// not kept, or cannot be read by who asks.
+    NotRetained,
+    /// A request passed, for the store has no answer, and that is no reason to refuse
+    /// it.
+    FailedOpen,
 }
 
 /// An observer that counts.
@@ -69,6 +89,14 @@ pub struct Counts {
     waited: AtomicU64,
     unknown: AtomicU64,
     store_failed: AtomicU64,
+    passed: AtomicU64,
+    missing: AtomicU64,
+    malformed: AtomicU64,
+    unowned: AtomicU64,
+    too_large: AtomicU64,
+    unreadable: AtomicU64,
+    not_retained: AtomicU64,
+    failed_open: AtomicU64,
 }
 
 /// What [`Counts`] had counted at one time.
@@ -103,6 +131,22 @@ pub struct Snapshot {
     pub unknown: u64,
     /// Failures of the store.
     pub store_failed: u64,
+    /// Requests that passed without a key.
+    pub passed: u64,
+    /// Requests refused for having no key.
+    pub missing: u64,
+    /// Requests refused for a key that cannot be read.
+    pub malformed: u64,
+    /// Requests refused for a key that is nobody's.
+    pub unowned: u64,
+    /// Requests refused for a body that is too large.
+    pub too_large: u64,
+    /// Requests refused for a body that ended with an error.
+    pub unreadable: u64,
+    /// Answers that were not kept when they were asked for.
+    pub not_retained: u64,
+    /// Requests that passed while the store had no answer.
+    pub failed_open: u64,
 }
 
 impl Counts {
@@ -123,6 +167,14 @@ impl Counts {
             waited: self.waited.load(Relaxed),
             unknown: self.unknown.load(Relaxed),
             store_failed: self.store_failed.load(Relaxed),
+            passed: self.passed.load(Relaxed),
+            missing: self.missing.load(Relaxed),
+            malformed: self.malformed.load(Relaxed),
+            unowned: self.unowned.load(Relaxed),
+            too_large: self.too_large.load(Relaxed),
+            unreadable: self.unreadable.load(Relaxed),
+            not_retained: self.not_retained.load(Relaxed),
+            failed_open: self.failed_open.load(Relaxed),
         }
     }
 }
@@ -146,6 +198,14 @@ impl Observe for Counts {
             Event::Waited => &self.waited,
             Event::Unknown => &self.unknown,
             Event::StoreFailed => &self.store_failed,
+            Event::Passed => &self.passed,
+            Event::Missing => &self.missing,
+            Event::Malformed => &self.malformed,
+            Event::Unowned => &self.unowned,
+            Event::TooLarge => &self.too_large,
+            Event::Unreadable => &self.unreadable,
+            Event::NotRetained => &self.not_retained,
+            Event::FailedOpen => &self.failed_open,
         };
         count.fetch_add(1, Relaxed);
     }
