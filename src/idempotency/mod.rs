@@ -123,11 +123,15 @@ mod digest;
 #[cfg(feature = "durable")]
 mod durable;
 mod fingerprint;
+pub mod future;
+mod gate;
 mod guard;
 mod heartbeat;
+mod job;
 mod keeper;
 mod keeping;
 mod key;
+mod layer;
 mod lease;
 mod local;
 pub mod machine;
@@ -143,20 +147,23 @@ mod replay;
 mod required;
 mod run_once;
 mod scope;
+mod service;
 mod store;
 mod tee;
+mod terms;
 mod token;
 mod tracker;
 mod typical;
 mod waiting;
 mod whole;
+mod works;
 
-#[cfg(feature = "redis")]
-#[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
-pub use self::redis::{Redis, RedisCounts};
 #[cfg(feature = "durable")]
 #[cfg_attr(docsrs, doc(cfg(feature = "durable")))]
 pub use self::durable::{Durable, DurableBuilder, DurableCounts, Fsync, OpenError};
+#[cfg(feature = "redis")]
+#[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
+pub use self::redis::{Redis, RedisCounts};
 pub use self::{
     body::ResponseBody,
     claim::{Bid, Claim, Held, Takeover},
@@ -165,6 +172,7 @@ pub use self::{
     guard::{Ended, Guard},
     keeping::StoreDecision,
     key::{IdempotencyKey, KeyError, KeyForm, Syntax},
+    layer::IdempotencyLayer,
     lease::Lease,
     local::{Local, LocalBuilder, LocalCounts},
     name::Name,
@@ -175,6 +183,7 @@ pub use self::{
     required::{Always, Required},
     run_once::{OnError, Outcome, RunError, Runner},
     scope::Scope,
+    service::Idempotency,
     store::{Store, StoreError},
     token::{NoToken, Token},
     tracker::Tracker,

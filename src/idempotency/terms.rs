@@ -1,0 +1,145 @@
+//! The settings of a layer that are no types of their own.
+
+use std::{borrow::Cow, fmt, sync::Arc};
+
+use http::{HeaderName, Method, header::CONTENT_TYPE, request::Parts};
+
+use super::{
+    fingerprint::{Fingerprint, FingerprintBuilder},
+    gate::Keyed,
+    keeping::{Keeping, essence},
+    key::KeyForm,
+    name::Name,
+    replay::Replaying,
+    run_once::OnError,
+    scope::Scope,
+    store::StoreError,
+    typical::Typical,
+    waiting::Waiting,
+};
+
+/// As much as most services take, and a store can have many of.
+const MIB: usize = 1 << 20;
+
+#[derive(Clone)]
+pub(super) struct Terms {
+    pub(super) namespace: String,
+    pub(super) methods: Vec<Method>,
+    pub(super) header: HeaderName,
+    pub(super) form: KeyForm,
+    /// Whether the same key on another route is another key.
+    pub(super) by_route: bool,
+    pub(super) route: Option<Route>,
+    pub(super) max_request_body: usize,
+    pub(super) max_response_body: usize,
+    pub(super) compares_body: bool,
+    /// Headers in which two requests may not differ.
+    pub(super) compared: Vec<HeaderName>,
+    pub(super) keeping: Keeping,
+    pub(super) replaying: Replaying,
+    pub(super) on_error: OnError,
+    pub(super) fails_open: bool,
+    pub(super) waiting: Option<Waiting>,
+    pub(super) typical: Typical,
+}
+
+/// Says which route a request is on.
+#[derive(Clone)]
+pub(super) struct Route(pub(super) Arc<dyn Fn(&Parts) -> String + Send + Sync>);
+
+impl Terms {
+    pub(super) fn new() -> Self {
+        Self {
+            namespace: String::from("http"),
+            methods: vec![Method::POST, Method::PATCH],
+            header: HeaderName::from_static("idempotency-key"),
+            form: KeyForm::new(),
+            by_route: true,
+            route: None,
+            max_request_body: MIB,
+            max_response_body: MIB,
+            compares_body: true,
+            compared: Vec::new(),
+            keeping: Keeping::default(),
+            replaying: Replaying::new(),
+            on_error: OnError::Lapse,
+            fails_open: false,
+            waiting: None,
+            typical: Typical::default(),
+        }
+    }
+
+    /// What a request's record is called.
+    pub(super) fn name(&self, keyed: &Keyed, head: &Parts) -> Name {
+        let route = self.route(head);
+        let mut scope = Scope::new(&self.namespace);
+        if let Some(principal) = &keyed.principal {
+            scope = scope.principal(principal);
+        }
+        if self.by_route {
+            scope = scope.method(head.method.as_str()).route(&*route);
+        }
+        scope.name(&keyed.key)
+    }
+
+    fn route<'a>(&self, head: &'a Parts) -> Cow<'a, str> {
+        match &self.route {
+            Some(Route(route)) => route(head).into(),
+            None => matched(head).unwrap_or(head.uri.path()).into(),
+        }
+    }
+
+    /// What a request is, of which this is the body if bodies are compared.
+    pub(super) fn fingerprint(&self, head: &Parts, body: Option<&[u8]>) -> Fingerprint {
+        let content_type = head.headers.get(CONTENT_TYPE);
+        let content_type = content_type.map(|it| essence(it).to_ascii_lowercase());
+        let request = Fingerprint::builder()
+            .part(head.method.as_str())
+            .part(head.uri.path())
+            .optional(head.uri.query())
+            .optional(content_type)
+            .optional(body);
+        let compared = self.compared.iter();
+        let compare = |request, name| compare(request, head, name);
+        compared.fold(request, compare).finish()
+    }
+
+    /// Whether work is done though the store cannot tell whether it was. What has
+    /// a record was done, whether that can be read or not.
+    pub(super) fn opens(&self, error: &StoreError) -> bool {
+        self.fails_open && !matches!(error, StoreError::Record(_))
+    }
+}
+
+fn compare(request: FingerprintBuilder, head: &Parts, name: &HeaderName) -> FingerprintBuilder {
+    let values = head.headers.get_all(name);
+    let lines = values.iter().count().to_be_bytes();
+    let request = request.part(name).part(lines);
+    values.iter().fold(request, FingerprintBuilder::part)
+}
+
+#[cfg(feature = "axum")]
+fn matched(head: &Parts) -> Option<&str> {
+    let matched: Option<&axum::extract::MatchedPath> = head.extensions.get();
+    matched.map(axum::extract::MatchedPath::as_str)
+}
+
+#[cfg(not(feature = "axum"))]
+fn matched(_head: &Parts) -> Option<&str> {
+    None
+}
+
+impl fmt::Debug for Terms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Terms")
+            .field("namespace", &self.namespace)
+            .field("methods", &self.methods)
+            .field("header", &self.header)
+            .field("form", &self.form)
+            .field("max_request_body", &self.max_request_body)
+            .field("max_response_body", &self.max_response_body)
+            .field("fails_open", &self.fails_open)
+            .field("waiting", &self.waiting)
+            .finish_non_exhaustive()
+    }
+}
