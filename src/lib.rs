@@ -31,7 +31,6 @@
 //! | [`key`] | whose budget a request draws on: the client's address, a header, an extension, a closure |
 //! | [`refusal`] | how a refusal is told: HTTP, gRPC, an error, a closure |
 //! | [`deadline`] | until when a request has to be answered, known wherever work is done for it |
-//! | `idempotency` | the same work asked for twice is done once (feature `idempotency`) |
 //! | [`red`] | rate, errors and duration of requests, objectives and how fast their budgets burn; told to Prometheus, OpenTelemetry, a fleet |
 //! | `idempotency` | the same request, message or job twice does its work once (feature `idempotency`) |
 //! | [`clock`] | where limiters have the time from |
@@ -59,7 +58,7 @@
 //!
 //! | feature | adds |
 //! |---|---|
-//! | `axum` | the peer address that axum leaves in a request; problem bodies in axum's body type |
+//! | `axum` | the peer address that axum leaves in a request, and its routes; problem bodies in axum's body type |
 //! | `tonic` | the peer address that tonic leaves in a request; implies `grpc` |
 //! | `grpc` | gRPC answers to gRPC requests, with `google.rpc.RetryInfo` |
 //! | `stream` | [`limit::pace`](crate::limit): streams and sinks that keep to a limit |
@@ -68,7 +67,7 @@
 //! | `prometheus` | `red::prometheus`: metrics as Prometheus and OpenMetrics text, and with `axum` a handler for scrapes |
 //! | `metrics` | `red::metrics`: requests recorded into the `metrics` facade |
 //! | `opentelemetry` | `red::opentelemetry`: requests recorded into OpenTelemetry's instruments, and its current trace for exemplars |
-//! | `idempotency` | `idempotency`: keys, leases, records, and work that is done once |
+//! | `idempotency` | `idempotency`: the layer, keys, leases, records, and work that is done once |
 //! | `idempotency-compression` | records with compressed bodies; implies `idempotency` |
 //! | `durable` | `idempotency::Durable`: records on disk; implies `idempotency` |
 //! | `full` | all of them |

@@ -24,6 +24,7 @@
 //!
 //! | | does |
 //! |---|---|
+//! | [`IdempotencyLayer`] | requests once, of HTTP and unary gRPC: [the layer](#the-layer) |
 //! | [`Runner`] | work once, for consumers of queues and for jobs |
 //! | [`Claimant`] and [`Guard`] | the steps of that, for those who drive them themselves |
 //! | [`Store`] | the claims: [`Local`], in this process, `Redis` for a fleet (feature `redis`), or one's own |
@@ -95,16 +96,138 @@
 //! # }
 //! ```
 //!
-//! # Clones
+//! # The layer
 //!
-//! A store is a handle: clones are one. A runner and a claimant hold one, and their
-//! clones share what they track.
+//! A client that has no answer sends its request again, with the same key in the
+//! header `Idempotency-Key`, and gets the answer of the first one.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() {
+//! use axum::{Router, body::Body, routing::post};
+//! use http::Request;
+//! use sluicegate::{idempotency::{IdempotencyLayer, Local}, key};
+//! use tower::ServiceExt;
+//!
+//! let app: Router = Router::new()
+//!     .route("/orders", post(|| async { "order 1" }))
+//!     .layer(IdempotencyLayer::new(Local::new()).principal(key::header("x-api-key")));
+//!
+//! for is_replayed in [false, true] {
+//!     let request = Request::post("/orders").header("x-api-key", "k1");
+//!     let request = request.header("idempotency-key", "17").body(Body::empty()).unwrap();
+//!     let response = app.clone().oneshot(request).await.unwrap();
+//!     assert_eq!(response.headers().contains_key("idempotency-replayed"), is_replayed);
+//! }
+//! # }
+//! ```
+//!
+//! Payments: each needs a key, nobody repeats one whose outcome is unknown, and
+//! duplicates wait. Anonymous clients are told apart by their address.
+//!
+//! ```
+//! use std::{sync::Arc, time::Duration};
+//! use axum::body::Body;
+//! use http::{HeaderName, Request};
+//! use sluicegate::{
+//!     idempotency::{Claimant, Counts, IdempotencyLayer, Local, Takeover, Waiting},
+//!     key::{self, ClientIp},
+//!     refusal::Answer,
+//! };
+//!
+//! let claimant = Claimant::new(Local::new()).takeover(Takeover::Refuse);
+//! let layer = IdempotencyLayer::over(claimant)
+//!     .principal(key::header("x-api-key"))
+//!     .anonymous(ClientIp::peer())
+//!     .require(|req: &Request<Body>| req.uri().path().ends_with("/pay"))
+//!     .wait(Waiting::up_to(Duration::from_secs(5)))
+//!     .replay_headers([HeaderName::from_static("x-receipt")])
+//!     .refuse_with(Answer::new().keys_described_by("https://api.example/keys"))
+//!     .observe(Arc::new(Counts::default()));
+//!
+//! let tracker = layer.tracker().clone();
+//! # let shut_down = async move {
+//! // When the server has stopped: what clients have left behind.
+//! tracker.drain(Duration::from_secs(30)).await;
+//! # };
+//! ```
+//!
+//! ## How it decides
+//!
+//! Requests without a key, or with other methods than `POST` and `PATCH`, pass. Of
+//! those with one the body is read, up to a cap, and what becomes of them is this,
+//! each under its name in the `type` of a problem (RFC 9457):
+//!
+//! | | HTTP | gRPC |
+//! |---|---|---|
+//! | <a id="key-missing"></a>`key-missing`: there is no key, and [one is needed](IdempotencyLayer::require) | 400 | 3 |
+//! | <a id="key-malformed"></a>`key-malformed`: the key [cannot be read](KeyForm) | 400 | 3 |
+//! | <a id="key-of-nobody"></a>`key-of-nobody`: the request has no [principal](IdempotencyLayer::principal) | 401 | 16 |
+//! | <a id="body-too-large"></a>`body-too-large`: the body is [larger](IdempotencyLayer::max_request_body) than 1 MiB | 413 | 8 |
+//! | <a id="body-unreadable"></a>`body-unreadable`: the body ended with an error | 400 | 3 |
+//! | <a id="store-unavailable"></a>`store-unavailable`: the store has no answer, unless that [is no matter](IdempotencyLayer::fail_open) | 503 | 14 |
+//! | <a id="key-reused"></a>`key-reused`: another request had this key | 422 | 9 |
+//! | <a id="still-running"></a>`still-running`: the first one is running, and its end is not [waited for](IdempotencyLayer::wait), or was for too long | 409, `Retry-After` | 10, pushback |
+//! | <a id="outcome-unknown"></a>`outcome-unknown`: the first one's lease has lapsed, and [`Takeover::Refuse`] is set | 409 | 9 |
+//! | <a id="response-not-retained"></a>`response-not-retained`: it was answered, and the answer was not kept; `original-status` and `original-location` are what is left of it | 409 | 6 |
+//! | it was answered | that answer | that answer |
+//! | nobody has had this key, or the first one's lease has lapsed | the handler's answer | the handler's answer |
+//!
+//! Two requests are the same if their method, path, query, content type and body
+//! are, byte for byte, and the [headers](IdempotencyLayer::compare_headers) that are
+//! set. A key is one within its namespace, principal, method, and route.
+//!
+//! ## What is kept
+//!
+//! | answer | what becomes of it |
+//! |---|---|
+//! | below 400, most of 4xx, and 5xx but for 502 to 504; gRPC 0, 3, 5, 6, 9, 11, 12, 13 | kept: the work is done |
+//! | 401, 403, 408, 409, 425, 429, 502, 503, 504; gRPC 7, 8, 10, 14, 16; what this crate refused | released: the work may be done at once |
+//! | gRPC 1, 2, 4, 15, or no status; an error of the inner service; a body that breaks off; a panic | unknown: the lease lapses |
+//! | a stream of events, an upgrade, a body of more than 1 MiB | kept without its body |
+//!
+//! A handler says otherwise by a [`StoreDecision`] among the response's extensions.
+//!
+//! A body that is there at once is kept before its head is passed on. Of any other the
+//! client has the head and the data as they come, but the end, the trailers, and the
+//! last of the data where its length is known, only when the store has kept it: in a
+//! store that outlives a crash, nobody has an answer whole that could be another the
+//! next time. If the store does not answer, the client gets its answer even so, and
+//! the store is told for as long as a lease lasts.
+//!
+//! ## Replays
+//!
+//! An answer is given again with its status, body, trailers, all values of
+//! `cache-control`, `content-disposition`, `content-encoding`, `content-language`,
+//! `content-location`, `content-type`, `etag`, `last-modified`, `link`, `location`,
+//! `vary`, those of gRPC, and what is [set](IdempotencyLayer::replay_headers), and
+//! with `idempotency-replayed: true`. What is of its own moment, connection or client is
+//! not even kept: cookies, dates, traces, limits, CORS.
+//!
+//! ## The order of layers
+//!
+//! Outermost first: RED metrics, deadlines, CORS, compression, gRPC-Web,
+//! authentication, rate limits, load shedding, this layer, the handler. Who is
+//! refused further out takes no claim; what is kept is neither compressed nor of
+//! one client's origin; and who asks again is limited as he was the first time.
+//!
+//! Of gRPC it is for unary calls: a call with a key is read to its end before it is
+//! begun. [Exempt](IdempotencyLayer::exempt) streams, or send no keys with them.
+//!
+//! # Readiness and clones
+//!
+//! A layer's readiness is the inner service's; nothing is reserved in `poll_ready`. A
+//! store is a handle: clones are one. A layer, a runner and a claimant hold one, and
+//! their clones share what they track.
 //!
 //! # Cancellation
 //!
-//! Work that a [`Runner`] does is not cancelled with who asked for it. A [`Guard`]
-//! that is dropped leaves work of unknown outcome. A [`Tracker`] knows of all that
-//! goes on in the background.
+//! Work is not cancelled with who asked for it, neither by a [`Runner`] nor by the
+//! layer: it goes on in a task of its own, knows the deadline of who asked
+//! first, and its answer is there for who asks again. To end it when the time is
+//! over, put an `EnforceDeadlineLayer` inside too. A client that goes before its
+//! request was read has claimed nothing. A [`Guard`] that is dropped leaves work of
+//! unknown outcome. A [`Tracker`] knows of all that goes on in the background.
 //!
 //! # Differences from others
 //!
@@ -112,6 +235,11 @@
 //!   libraries for other languages have it, locks a key for a day when a process
 //!   dies. One that is deleted on an error lets a payment run twice. Here the lease
 //!   is short, renewed, and never given back in doubt.
+//! * Layers that check, run, and then keep, do the work of two requests at once
+//!   twice; those that run it in the request's own future leave it half done when the
+//!   client goes. Here it is claimed first, and goes on.
+//! * Layers that keep all headers give a client the cookies of another; those that
+//!   keep answers under the key alone give it his orders.
 //! * A claim that is taken over by the time on the claimant's clock, or completed by
 //!   whoever comes last, is two claims. Here the store's clock decides, and the
 //!   token.
