@@ -5,11 +5,17 @@
 
 #![allow(clippy::unwrap_used, reason = "what is not there fails the test")]
 
+mod bodies;
 mod duplicates;
 mod durable;
+mod grpc;
 mod guard;
+mod http;
 mod local;
 mod model;
+mod outages;
 mod record;
+mod replay;
 mod run_once;
+mod server;
 mod support;

@@ -42,6 +42,8 @@ pub(crate) enum Mood {
     FullAbove(usize),
     /// It never answers.
     Stuck,
+    /// It takes this long to begin.
+    Slow(Duration),
 }
 
 impl Moody {
@@ -72,6 +74,10 @@ impl Moody {
             Some(Mood::Away) => Err(StoreError::away("away")),
             Some(Mood::FullAbove(most)) if size > most => Err(StoreError::Full),
             Some(Mood::Stuck) => std::future::pending().await,
+            Some(Mood::Slow(time)) => {
+                tokio::time::sleep(time).await;
+                call.await
+            }
             Some(Mood::Mute) => call.await.and(Err(StoreError::away("the answer was lost"))),
             _ => call.await,
         }

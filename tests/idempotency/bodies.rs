@@ -1,0 +1,409 @@
+//! Bodies that are large, that take their time, and that never end.
+
+use std::{
+    pin::Pin,
+    sync::{Arc, Mutex, OnceLock},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use ::http::{HeaderValue, StatusCode};
+use axum::{Router, body::Body, middleware::map_response, response::Response};
+use bytes::Bytes;
+use futures_util::{FutureExt, stream};
+use http_body::{Frame, SizeHint};
+use http_body_util::{BodyExt, StreamBody};
+use sluicegate::idempotency::{Counts, ResponseBody};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tower::ServiceExt;
+
+use crate::{
+    server::{Reply, Server, Tally, answering, ask, layer, layer_over, post, watched},
+    support::{LEASE, Mood, Moody, is_settled},
+};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+type Chunk = Result<Frame<Bytes>, &'static str>;
+
+/// A body that is fed chunk by chunk, and that may say how long it is.
+struct Fed {
+    chunks: UnboundedReceiver<Chunk>,
+    length: Option<u64>,
+}
+
+impl http_body::Body for Fed {
+    type Data = Bytes;
+    type Error = &'static str;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Chunk>> {
+        let polled = std::task::ready!(self.chunks.poll_recv(cx));
+        if let Some(Ok(frame)) = &polled
+            && frame.data_ref().is_some_and(|data| data == "panic")
+        {
+            panic!("on purpose");
+        }
+        Poll::Ready(polled)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.length.map_or_else(SizeHint::new, SizeHint::with_exact)
+    }
+}
+
+type Feeder = UnboundedSender<Chunk>;
+
+/// A router whose answers are fed, the first one by the first feeder.
+fn fed(length: Option<u64>) -> (Router, Tally, Arc<Mutex<Vec<Feeder>>>) {
+    let feeders = Arc::new(Mutex::new(Vec::new()));
+    let made = feeders.clone();
+    let (router, tally) = answering(move |_| {
+        let (feeder, chunks) = unbounded_channel();
+        made.lock().unwrap().push(feeder);
+        async move { Response::new(Body::new(Fed { chunks, length })) }
+    });
+    (router, tally, feeders)
+}
+
+fn feed(feeders: &Mutex<Vec<Feeder>>, text: &'static str) {
+    let feeder = feeders.lock().unwrap()[0].clone();
+    let _ = feeder.send(Ok(Frame::data(text.into())));
+}
+
+/// There is nothing more to come.
+fn end(feeders: &Mutex<Vec<Feeder>>) {
+    feeders.lock().unwrap().remove(0);
+}
+
+/// The answer with the body that is yet to be read.
+async fn open(router: &Router) -> Response {
+    let request = post("17").body(Body::empty()).unwrap();
+    let Ok(response) = router.clone().oneshot(request).await;
+    response
+}
+
+async fn data(body: &mut Body) -> Bytes {
+    let frame = body.frame().await.unwrap().unwrap();
+    frame.into_data().unwrap()
+}
+
+#[tokio::test]
+async fn a_request_is_compared_up_to_its_cap_and_no_further() {
+    for is_stream in [false, true] {
+        for (length, is_done) in [(0, true), (9, true), (10, true), (11, false)] {
+            let (router, tally) = crate::server::counting();
+            let (layer, counts) = layer();
+            let router = router.layer(layer.max_request_body(10));
+            let bytes = vec![7; length];
+            let body = match is_stream {
+                true => Body::from_stream(stream::iter(
+                    bytes
+                        .chunks(3)
+                        .map(|it| Ok::<_, String>(Bytes::copy_from_slice(it)))
+                        .collect::<Vec<_>>(),
+                )),
+                false => Body::from(bytes),
+            };
+            let Ok(response) = router.oneshot(post("17").body(body).unwrap()).await;
+            let reply = Reply::of(response).await;
+            assert_eq!(reply.status.is_success(), is_done, "{length} {reply:?}");
+            assert_eq!(tally.count(), usize::from(is_done));
+            assert_eq!(counts.snapshot().too_large, u64::from(!is_done));
+            if !is_done {
+                assert_eq!(reply.status, StatusCode::PAYLOAD_TOO_LARGE);
+                assert_eq!(reply.problem(), "body-too-large");
+            }
+        }
+    }
+}
+
+/// A body of so many bytes, at once or not.
+fn body_of(length: usize, is_late: bool) -> Body {
+    if !is_late {
+        return Body::from(vec![7; length]);
+    }
+    let chunks = stream::unfold(length, async |left| {
+        tokio::task::yield_now().await;
+        let size = left.min(4);
+        let chunk = Frame::data(Bytes::from(vec![7; size]));
+        (size > 0).then_some((Ok::<_, String>(chunk), left - size))
+    });
+    Body::new(StreamBody::new(Box::pin(chunks)))
+}
+
+#[tokio::test]
+async fn an_answer_is_kept_up_to_its_cap_and_not_done_again_beyond_it() {
+    for is_late in [false, true] {
+        for (length, is_kept) in [(0, true), (9, true), (10, true), (11, false), (99, false)] {
+            let (router, tally) =
+                answering(move |_| async move { Response::new(body_of(length, is_late)) });
+            let (layer, counts) = layer();
+            let server = Server::of(router.layer(layer.max_response_body(10))).await;
+            let first = server.ask(post("17"), "").await;
+            assert_eq!(first.body, vec![7; length], "the client gets all of it");
+            let again = server.ask(post("17"), "").await;
+            assert_eq!(again.is_replayed(), is_kept, "{length}");
+            if is_kept {
+                assert_eq!(again.body, first.body);
+            } else {
+                assert_eq!(again.problem(), "response-not-retained");
+            }
+            assert_eq!((tally.count(), counts.snapshot().completed), (1, 1));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_body_comes_as_it_is_made_and_is_kept_at_its_end() {
+    let (router, tally, feeders) = fed(None);
+    let (layer, counts) = layer();
+    let router = router.layer(layer);
+    let mut body = open(&router).await.into_body();
+    for text in ["an", "answer"] {
+        feed(&feeders, text);
+        assert_eq!(data(&mut body).await, text);
+    }
+    let meanwhile = ask(&router, post("17"), "").await;
+    assert_eq!(meanwhile.problem(), "still-running");
+    assert_eq!(counts.snapshot().completed, 0);
+    end(&feeders);
+    assert!(body.frame().await.is_none());
+    assert_eq!(counts.snapshot().completed, 1);
+    let again = ask(&router, post("17"), "").await;
+    assert_eq!((again.text(), again.is_replayed()), ("ananswer", true));
+    assert_eq!(tally.count(), 1);
+}
+
+/// On a store that takes its time to keep it.
+async fn slow(length: Option<u64>) -> (Body, Arc<Mutex<Vec<Feeder>>>, Arc<Counts>) {
+    let store = Moody::new();
+    let (router, _, feeders) = fed(length);
+    let (layer, counts) = layer_over(store.clone());
+    let mut body = open(&router.layer(layer)).await.into_body();
+    store.fail(1, Mood::Slow(LEASE / 10));
+    feed(&feeders, "an");
+    assert_eq!(data(&mut body).await, "an");
+    feed(&feeders, "end");
+    (body, feeders, counts)
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_has_an_answer_whole_before_it_is_kept() {
+    let (mut body, feeders, counts) = slow(None).await;
+    assert_eq!(data(&mut body).await, "end");
+    assert_eq!(counts.snapshot().completed, 0);
+    end(&feeders);
+    assert!(body.frame().await.is_none());
+    assert_eq!(counts.snapshot().completed, 1);
+
+    // Who knows how long it is could tell from its last piece that he has all.
+    let (mut body, feeders, counts) = slow(Some(5)).await;
+    assert_eq!(http_body::Body::size_hint(&body).exact(), Some(3));
+    tokio::time::sleep(LEASE).await;
+    assert!(body.frame().now_or_never().is_none());
+    end(&feeders);
+    assert_eq!(data(&mut body).await, "end");
+    assert_eq!(counts.snapshot().completed, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_there_at_once_is_kept_before_its_head_is_seen() {
+    let store = Moody::new();
+    let slow = store.clone();
+    let (router, _) = answering(move |_| {
+        slow.fail(1, Mood::Slow(LEASE / 10));
+        async { Response::new(Body::from("an answer")) }
+    });
+    let (layer, counts) = layer_over(store);
+    let response = open(&router.layer(layer)).await;
+    assert_eq!(counts.snapshot().completed, 1);
+    assert_eq!(Reply::of(response).await.text(), "an answer");
+}
+
+#[tokio::test]
+async fn a_client_that_goes_in_the_midst_leaves_the_body_to_be_read() {
+    let (router, tally, feeders) = fed(None);
+    let (layer, counts) = layer();
+    let tracker = layer.tracker().clone();
+    let (router, gone) = watched(router.layer(layer));
+    let server = Server::of(router).await;
+    let mut response = server.send(post("17"), "").await;
+    feed(&feeders, "an ");
+    let first = response.body_mut().frame().await.unwrap().unwrap();
+    assert_eq!(first.into_data().unwrap(), "an ");
+    drop(response);
+    gone.notified().await;
+    assert_eq!(tracker.running(), 1);
+    for _ in 0..1_000 {
+        feed(&feeders, "answer ");
+    }
+    end(&feeders);
+    assert_eq!(tracker.drain(MINUTE).await, 0);
+    let again = server.ask(post("17"), "").await;
+    assert_eq!(again.text(), format!("an {}", "answer ".repeat(1_000)));
+    assert!(again.is_replayed());
+    assert_eq!((tally.count(), counts.snapshot().completed), (1, 1));
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_not_read_for() {
+    let (router, _, feeders) = fed(None);
+    let (layer, counts) = layer();
+    let tracker = layer.tracker().clone();
+    let response = open(&router.layer(layer)).await;
+    for _ in 0..1_000 {
+        feed(&feeders, "answer ");
+    }
+    end(&feeders);
+    for _ in 0..2_000 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!((tracker.running(), counts.snapshot().completed), (1, 0));
+    drop(response);
+    assert_eq!(tracker.drain(MINUTE).await, 0);
+    assert_eq!(counts.snapshot().completed, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_breaks_off_ends_with_an_error_and_is_of_unknown_outcome() {
+    for is_panic in [false, true] {
+        let (router, tally, feeders) = fed(None);
+        let (layer, counts) = layer_over(Moody::new());
+        let router = router.layer(layer);
+        let mut body = open(&router).await.into_body();
+        feed(&feeders, "an");
+        assert_eq!(data(&mut body).await, "an");
+        if is_panic {
+            feed(&feeders, "panic");
+        } else {
+            feeders.lock().unwrap()[0].send(Err("broken")).unwrap();
+        }
+        let error = body.frame().await.unwrap().unwrap_err();
+        let said = error.to_string();
+        assert!(
+            said.contains(if is_panic { "cut off" } else { "broken" }),
+            "{said}"
+        );
+        assert!(body.frame().await.is_none());
+        assert_eq!(counts.snapshot().abandoned, 1);
+        assert_eq!(
+            ask(&router, post("17"), "").await.problem(),
+            "still-running"
+        );
+        tokio::time::sleep(LEASE).await;
+        drop(open(&router).await);
+        assert_eq!(tally.count(), 2, "it is done again");
+        assert_eq!(counts.snapshot().recovered, 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_is_broken_at_once_ends_so() {
+    let (router, _, feeders) = fed(None);
+    let (layer, counts) = layer_over(Moody::new());
+    let waiting = feeders.clone();
+    let router = router.layer(map_response(move |response: Response| {
+        feed(&waiting, "an");
+        waiting.lock().unwrap()[0].send(Err("broken")).unwrap();
+        async { response }
+    }));
+    let mut body = open(&router.layer(layer)).await.into_body();
+    assert_eq!(data(&mut body).await, "an");
+    assert_eq!(
+        body.frame().await.unwrap().unwrap_err().to_string(),
+        "broken"
+    );
+    assert_eq!(counts.snapshot().abandoned, 1);
+}
+
+#[tokio::test]
+async fn a_stream_of_events_is_not_kept_but_that_it_was_begun_is() {
+    let (router, tally, feeders) = fed(None);
+    let router = router.layer(map_response(async |mut response: Response| {
+        let events = HeaderValue::from_static("text/Event-Stream; charset=utf-8");
+        response.headers_mut().insert("content-type", events);
+        response
+    }));
+    let (layer, counts) = layer();
+    let tracker = layer.tracker().clone();
+    let router = router.layer(layer);
+    let response = open(&router).await;
+    assert_eq!(counts.snapshot().completed, 1);
+    let mut body = response.into_body();
+    feed(&feeders, "data: 1\n\n");
+    assert_eq!(data(&mut body).await, "data: 1\n\n");
+    let again = ask(&router, post("17"), "").await;
+    assert_eq!(again.problem(), "response-not-retained");
+    assert_eq!((tally.count(), tracker.running()), (1, 0));
+    drop(body);
+    assert!(
+        feeders.lock().unwrap()[0].is_closed(),
+        "nobody reads it for ever"
+    );
+}
+
+#[tokio::test]
+async fn an_upgrade_is_not_kept_but_that_it_was_done_is() {
+    let (router, tally) = answering(async |_| {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        response
+    });
+    let router = router.layer(layer().0);
+    assert_eq!(
+        open(&router).await.status(),
+        StatusCode::SWITCHING_PROTOCOLS
+    );
+    let again = ask(&router, post("17"), "").await;
+    assert_eq!(again.problem(), "response-not-retained");
+    assert_eq!(tally.count(), 1);
+}
+
+/// The clock of this process stands still for longer than a lease, and its work is
+/// taken over.
+#[tokio::test(start_paused = true)]
+async fn of_two_that_did_the_work_the_one_who_has_the_lease_is_heard() {
+    let whole: Arc<OnceLock<Router>> = Arc::default();
+    let other = whole.clone();
+    let (router, tally) = answering(move |nth| {
+        let other = other.clone();
+        async move {
+            if nth == 1 {
+                tokio::time::advance(LEASE).now_or_never();
+                let taken = ask(other.get().unwrap(), post("17"), "").await;
+                assert_eq!(taken.text(), "done 2");
+            }
+            Response::new(format!("done {nth}").into())
+        }
+    });
+    let (layer, counts) = layer_over(Moody::new());
+    let router = whole.get_or_init(|| router.layer(layer));
+    let late = ask(router, post("17"), "").await;
+    assert_eq!(late.problem(), "still-running");
+    assert_eq!(ask(router, post("17"), "").await.text(), "done 2");
+    assert_eq!((tally.count(), counts.snapshot().lost), (2, 1));
+    assert!(is_settled(counts.snapshot()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_whose_lease_went_to_another_does_not_end_well() {
+    let (router, _, feeders) = fed(None);
+    let (layer, counts) = layer_over(Moody::new());
+    let router = router.layer(layer);
+    let mut body = open(&router).await.into_body();
+    tokio::time::advance(LEASE).now_or_never();
+    drop(open(&router).await);
+    feed(&feeders, "an answer");
+    end(&feeders);
+    assert_eq!(data(&mut body).await, "an answer");
+    let error = body.frame().await.unwrap().unwrap_err();
+    assert!(error.to_string().contains("ask again"), "{error}");
+    assert_eq!(counts.snapshot().lost, 1);
+}
+
+#[tokio::test]
+async fn a_body_without_anything_is_one_of_its_own() {
+    let body: ResponseBody<Body> = ResponseBody::default();
+    assert!(http_body::Body::is_end_stream(&body));
+    assert_eq!(body.collect().await.unwrap().to_bytes(), "");
+}

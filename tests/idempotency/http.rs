@@ -1,0 +1,513 @@
+//! Keys as clients send them, and what they are told.
+
+use std::{future::ready, sync::Arc, time::Duration};
+
+use ::http::{HeaderName, Method, Request, StatusCode, request::Builder};
+use axum::{Router, body::Body, response::Response};
+use sluicegate::{
+    deadline::{self, Deadline},
+    idempotency::{
+        Claimant, IdempotencyLayer, KeyForm, Lease, Local, OnError, Syntax, Takeover, Waiting,
+    },
+    key::{self, Global},
+    refusal::Answer,
+};
+use tokio::sync::Semaphore;
+use tower::{ServiceBuilder, ServiceExt, service_fn};
+
+use crate::{
+    server::{
+        Reply, Server, Tally, answering, ask, counting, keyless, layer, layer_over, post, watched,
+    },
+    support::{LEASE, Moody},
+};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// A router whose answers wait for permits.
+fn held() -> (Router, Tally, Arc<Semaphore>) {
+    let permits = Arc::new(Semaphore::new(0));
+    let gate = permits.clone();
+    let (router, tally) = answering(move |nth| {
+        let gate = gate.clone();
+        async move {
+            gate.acquire().await.unwrap().forget();
+            Response::new(format!("done {nth}").into())
+        }
+    });
+    (router, tally, permits)
+}
+
+/// Waits for the work to have begun so often.
+async fn begun(tally: &Tally, times: usize) {
+    while tally.count() < times {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn the_same_request_is_done_once() {
+    let (router, tally) = counting();
+    let (layer, counts) = layer();
+    let server = Server::of(router.layer(layer)).await;
+    let first = server.ask(post("17"), "an order").await;
+    assert_eq!((first.status, first.text()), (StatusCode::OK, "done 1"));
+    assert!(!first.is_replayed());
+    let again = server.ask(post("\"17\""), "an order").await;
+    assert_eq!((again.status, again.text()), (StatusCode::OK, "done 1"));
+    assert!(again.is_replayed());
+    assert_eq!(tally.count(), 1);
+    let counts = counts.snapshot();
+    assert_eq!((counts.completed, counts.replayed), (1, 1));
+}
+
+#[tokio::test]
+async fn the_handler_sees_the_whole_request_and_its_lease() {
+    let handler = |lease: axum::Extension<Lease>, body: String| async move {
+        assert!(!lease.is_recovered() && !lease.is_lost());
+        body
+    };
+    let router = Router::new().route("/", axum::routing::post(handler));
+    let server = Server::of(router.layer(layer().0)).await;
+    let body = "x".repeat(300_000);
+    assert_eq!(server.ask(post("17"), &body).await.text(), body);
+    assert!(server.ask(post("17"), &body).await.is_replayed());
+}
+
+#[tokio::test]
+async fn without_a_key_or_with_other_methods_requests_pass() {
+    let (router, tally) = counting();
+    let (layer, counts) = layer();
+    let router = router.layer(layer);
+    for nth in 1..=2 {
+        let reply = ask(&router, keyless(), "").await;
+        assert_eq!(reply.text(), format!("done {nth}"));
+    }
+    assert_eq!(counts.snapshot().passed, 2);
+    for method in [Method::GET, Method::PUT, Method::DELETE] {
+        ask(&router, post("17, malformed").method(method), "").await;
+    }
+    assert_eq!(tally.count(), 5);
+    assert!(
+        ask(&router, post("17").method(Method::PATCH), "")
+            .await
+            .status
+            .is_success()
+    );
+    assert!(
+        ask(&router, post("17").method(Method::PATCH), "")
+            .await
+            .is_replayed()
+    );
+}
+
+#[tokio::test]
+async fn a_key_that_is_needed_and_missing_is_refused() {
+    let (router, tally) = counting();
+    let (layer, counts) = layer();
+    let needed = |req: &Request<Body>| req.uri().path() == "/orders";
+    let some = router.clone().layer(layer.clone().require(needed));
+    let all = router.layer(layer.require_all());
+    let refused = [
+        ask(&some, keyless().uri("/orders"), "").await,
+        ask(&all, keyless(), "").await,
+    ];
+    for reply in refused {
+        assert_eq!(reply.status, StatusCode::BAD_REQUEST);
+        assert_eq!(reply.problem(), "key-missing");
+    }
+    assert_eq!((tally.count(), counts.snapshot().missing), (0, 2));
+    assert!(ask(&some, keyless(), "").await.status.is_success());
+    assert!(
+        ask(&all, keyless().method(Method::GET), "")
+            .await
+            .status
+            .is_success()
+    );
+}
+
+#[tokio::test]
+async fn what_is_exempt_is_not_looked_at() {
+    let (router, tally) = counting();
+    let exempt = |req: &Request<Body>| req.uri().path() == "/orders";
+    let router = router.layer(layer().0.require_all().exempt(exempt));
+    for request in [post("17"), post("17"), post("a, b"), keyless()] {
+        let reply = ask(&router, request.uri("/orders"), "").await;
+        assert!(reply.status.is_success() && !reply.is_replayed());
+    }
+    assert_eq!(tally.count(), 4);
+}
+
+#[tokio::test]
+async fn a_malformed_key_is_refused() {
+    let (router, tally) = counting();
+    let (layer, counts) = layer();
+    let lenient = router.clone().layer(layer.clone());
+    let strict = router.layer(layer.form(KeyForm::new().syntax(Syntax::Strict).length(3..=9)));
+    let several = post("17").header("idempotency-key", "18");
+    let refused = [
+        ask(&lenient, post(""), "").await,
+        ask(&lenient, post("a, b"), "").await,
+        ask(&lenient, post("\"17"), "").await,
+        ask(&lenient, post(&"7".repeat(256)), "").await,
+        ask(&lenient, several, "").await,
+        ask(&strict, post("order-17"), "").await,
+        ask(&strict, post("\"17\""), "").await,
+    ];
+    for reply in &refused {
+        assert_eq!(reply.status, StatusCode::BAD_REQUEST);
+        assert_eq!(reply.problem(), "key-malformed");
+    }
+    let detail = |reply: &Reply| serde_json::from_slice::<serde_json::Value>(&reply.body).unwrap();
+    assert_eq!(
+        detail(&refused[6])["detail"],
+        "the idempotency key has 2 bytes: allowed is 3 to 9"
+    );
+    assert_eq!((tally.count(), counts.snapshot().malformed), (0, 7));
+    assert!(ask(&strict, post("\"17 8\""), "").await.status.is_success());
+}
+
+#[tokio::test]
+async fn another_request_under_the_same_key_is_refused() {
+    let (router, tally) = counting();
+    let names = [HeaderName::from_static("x-currency")];
+    let (layer, counts) = layer();
+    let router = router.layer(layer.compare_headers(names));
+    let first = || {
+        post("17")
+            .header("content-type", "application/json")
+            .uri("/orders/1/pay?a=1")
+    };
+    ask(&router, first(), "{}").await;
+    let others: [(Builder, &str); 6] = [
+        (first(), "{ }"),
+        (first(), ""),
+        (first().uri("/orders/1/pay?a=1&"), "{}"),
+        (first().uri("/orders/2/pay?a=1"), "{}"),
+        (first().header("x-currency", "EUR"), "{}"),
+        (
+            post("17")
+                .header("content-type", "text/json")
+                .uri("/orders/1/pay?a=1"),
+            "{}",
+        ),
+    ];
+    for (other, body) in others {
+        let refused = ask(&router, other, body).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(refused.problem(), "key-reused");
+    }
+    assert_eq!((tally.count(), counts.snapshot().mismatched), (1, 6));
+    // What says nothing of the work does not count.
+    let again = post("17").header("content-type", "Application/JSON; charset=utf-8");
+    let again = again
+        .uri("/orders/1/pay?a=1")
+        .header("user-agent", "another");
+    assert!(ask(&router, again, "{}").await.is_replayed());
+}
+
+#[tokio::test]
+async fn heads_alone_are_compared_where_that_is_said() {
+    let (router, tally) = counting();
+    let layer = layer().0.compare_heads_only().max_request_body(3);
+    let router = router.layer(layer.compare_headers([HeaderName::from_static("content-digest")]));
+    let with = |digest| post("17").header("content-digest", digest);
+    ask(&router, with("a"), "a long body").await;
+    assert!(ask(&router, with("a"), "another one").await.is_replayed());
+    let other = ask(&router, with("b"), "a long body").await;
+    assert_eq!(other.problem(), "key-reused");
+    assert_eq!(tally.count(), 1);
+}
+
+#[tokio::test]
+async fn the_same_key_on_another_route_is_another_key_unless_it_is_said() {
+    let orders = || post("17").uri("/orders");
+    let (router, tally) = counting();
+    let by_route = router.layer(layer().0);
+    ask(&by_route, orders(), "").await;
+    assert_eq!(ask(&by_route, post("17"), "").await.text(), "done 2");
+    assert_eq!(
+        ask(&by_route, orders().method(Method::PATCH), "")
+            .await
+            .text(),
+        "done 3"
+    );
+    assert_eq!(tally.count(), 3);
+    // It goes by the template: another order is a mismatch, and no new key.
+    assert_eq!(
+        ask(&by_route, post("17").uri("/orders/1/pay"), "")
+            .await
+            .text(),
+        "done 4"
+    );
+    let other = ask(&by_route, post("17").uri("/orders/2/pay"), "").await;
+    assert_eq!(other.problem(), "key-reused");
+
+    let (router, _) = counting();
+    let named = layer().0.route(|head| head.uri.path().replace('1', ""));
+    let named = router.layer(named);
+    ask(&named, post("17").uri("/orders/1/pay"), "").await;
+    let other = ask(&named, post("17").uri("/orders/11/pay"), "").await;
+    assert_eq!(other.problem(), "key-reused");
+}
+
+#[tokio::test]
+async fn two_tenants_with_the_same_key_never_meet() {
+    let (router, tally) = counting();
+    let layer = IdempotencyLayer::new(Local::new()).principal(key::header("x-api-key"));
+    let anonymous = router.clone().layer(layer.clone().anonymous(Global));
+    let server = Server::of(router.layer(layer)).await;
+    let of = |tenant: &str| post("17").header("x-api-key", tenant);
+    let ann = server.ask(of("ann"), "an order").await;
+    let bob = server.ask(of("bob"), "an order").await;
+    assert_eq!((ann.text(), bob.text()), ("done 1", "done 2"));
+    assert_eq!(server.ask(of("ann"), "an order").await.text(), "done 1");
+    assert_eq!(server.ask(of("bob"), "an order").await.text(), "done 2");
+
+    let nobody = server.ask(post("17"), "an order").await;
+    assert_eq!(nobody.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(nobody.problem(), "key-of-nobody");
+    assert!(server.ask(keyless(), "").await.status.is_success());
+    assert_eq!(tally.count(), 3);
+
+    let stranger = ask(&anonymous, post("17"), "an order").await;
+    assert!(stranger.status.is_success() && !stranger.is_replayed());
+    assert!(ask(&anonymous, post("17"), "an order").await.is_replayed());
+    // Nobody becomes a stranger by calling himself what strangers are called.
+    for tenant in ["", "-", "(2,)"] {
+        assert!(!ask(&anonymous, of(tenant), "an order").await.is_replayed());
+    }
+}
+
+#[tokio::test]
+async fn two_services_in_one_store_never_meet() {
+    let (store, (router, tally)) = (Local::new(), counting());
+    for namespace in ["orders", "mails"] {
+        let (layer, _) = layer_over(store.clone());
+        ask(
+            &router.clone().layer(layer.namespace(namespace)),
+            post("17"),
+            "",
+        )
+        .await;
+    }
+    assert_eq!(tally.count(), 2);
+}
+
+#[tokio::test]
+async fn a_client_that_goes_leaves_its_work_to_be_finished() {
+    let (router, tally, permits) = held();
+    let (layer, counts) = layer();
+    let tracker = layer.tracker().clone();
+    let (router, gone) = watched(router.layer(layer));
+    let server = Server::of(router).await;
+    let asked = tokio::spawn({
+        let server = server.clone();
+        async move { server.ask(post("17"), "an order").await }
+    });
+    begun(&tally, 1).await;
+    asked.abort();
+    assert!(asked.await.unwrap_err().is_cancelled());
+    // The server has noticed, and has dropped what was to be the answer.
+    gone.notified().await;
+    assert_eq!(tracker.running(), 1);
+    let running = server.ask(post("17"), "an order").await;
+    assert_eq!(running.status, StatusCode::CONFLICT);
+
+    permits.add_permits(1);
+    assert_eq!(tracker.drain(MINUTE).await, 0);
+    let again = server.ask(post("17"), "an order").await;
+    assert_eq!((again.text(), again.is_replayed()), ("done 1", true));
+    assert_eq!((tally.count(), counts.snapshot().completed), (1, 1));
+}
+
+#[tokio::test]
+async fn a_duplicate_is_told_when_to_come_again() {
+    let (router, tally, permits) = held();
+    let (layer, counts) = layer();
+    let server = Server::of(router.layer(layer)).await;
+    let first = tokio::spawn({
+        let server = server.clone();
+        async move { server.ask(post("17"), "an order").await }
+    });
+    begun(&tally, 1).await;
+    let mismatch = server.ask(post("17"), "another order").await;
+    assert_eq!(mismatch.problem(), "key-reused", "before it is running");
+    let refused = server.ask(post("17"), "an order").await;
+    assert_eq!(refused.status, StatusCode::CONFLICT);
+    assert_eq!(refused.problem(), "still-running");
+    assert_eq!(refused.headers["retry-after"], "1");
+    permits.add_permits(1);
+    assert_eq!(first.await.unwrap().text(), "done 1");
+    assert_eq!(counts.snapshot().running, 1);
+}
+
+#[tokio::test]
+async fn a_hundred_duplicates_at_once_wait_for_the_first() {
+    let (router, tally, permits) = held();
+    let (layer, counts) = layer();
+    let server = Server::of(router.layer(layer.wait(Waiting::up_to(MINUTE)))).await;
+    let ask = || {
+        let server = server.clone();
+        tokio::spawn(async move { server.ask(post("17"), "an order").await })
+    };
+    let asked: Vec<_> = (0..100).map(|_| ask()).collect();
+    begun(&tally, 1).await;
+    permits.add_permits(1);
+    let mut replayed = 0;
+    for reply in asked {
+        let reply = reply.await.unwrap();
+        assert_eq!(reply.text(), "done 1");
+        replayed += usize::from(reply.is_replayed());
+    }
+    assert_eq!((tally.count(), replayed), (1, 99));
+    assert_eq!(counts.snapshot().replayed, 99);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_beyond_his_deadline() {
+    let (router, tally, _permits) = held();
+    let (layer, _) = layer_over(Moody::new());
+    let router = router.layer(layer.wait(Waiting::up_to(MINUTE)));
+    let first = router.clone();
+    tokio::spawn(async move { ask(&first, post("17"), "").await });
+    begun(&tally, 1).await;
+    let begun = tokio::time::Instant::now();
+    let second = Duration::from_secs(1);
+    let late = deadline::scope(Deadline::after(second), ask(&router, post("17"), "")).await;
+    assert_eq!(late.problem(), "still-running");
+    assert!((second..2 * second).contains(&begun.elapsed()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn work_knows_the_deadline_of_who_asked() {
+    let service =
+        ServiceBuilder::new()
+            .layer(layer().0)
+            .service(service_fn(async |_: Request<String>| {
+                let left = deadline::current().map(|deadline| deadline.remaining());
+                Ok::<_, std::convert::Infallible>(::http::Response::new(format!("{left:?}")))
+            }));
+    let second = Duration::from_secs(1);
+    let asked = service.oneshot(post("17").body(String::new()).unwrap());
+    let Ok(response) = deadline::scope(Deadline::after(second), asked).await;
+    assert_eq!(Reply::of(response).await.text(), "Some(1s)");
+}
+
+/// A router whose first handler panics.
+fn panicking() -> (Router, Tally) {
+    answering(async |nth| match nth {
+        1 => panic!("on purpose"),
+        nth => Response::new(format!("done {nth}").into()),
+    })
+}
+
+/// Asks for what panics, and waits for its lease to lapse.
+async fn crashed(router: &Router) {
+    let router = router.clone();
+    let asked = tokio::spawn(async move { ask(&router, post("17"), "").await });
+    assert!(asked.await.unwrap_err().is_panic(), "it is passed on");
+    tokio::time::sleep(LEASE).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn work_of_unknown_outcome_is_done_again_or_refused_as_it_was_set() {
+    for takeover in [Takeover::Rerun, Takeover::Refuse] {
+        let (router, tally) = panicking();
+        let claimant = Claimant::new(Moody::new()).lease(LEASE).takeover(takeover);
+        let router = router.layer(IdempotencyLayer::over(claimant).global_scope());
+        crashed(&router).await;
+        let again = ask(&router, post("17"), "").await;
+        if takeover == Takeover::Rerun {
+            assert_eq!((again.text(), tally.count()), ("done 2", 2));
+            continue;
+        }
+        assert_eq!(again.status, StatusCode::CONFLICT);
+        assert_eq!(again.problem(), "outcome-unknown");
+        assert!(!again.headers.contains_key("retry-after"));
+        assert_eq!(tally.count(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_tells_nothing_of_the_work_unless_it_was_set() {
+    for (on_error, expected) in [(OnError::Lapse, 409), (OnError::Release, 200)] {
+        let tally = Tally::default();
+        let layer = layer_over(Moody::new()).0.on_error(on_error);
+        let failing = move |_: Request<String>| {
+            ready(match tally.add() {
+                1 => Err("broken"),
+                _ => Ok(::http::Response::new(String::new())),
+            })
+        };
+        let service = ServiceBuilder::new()
+            .layer(layer)
+            .service(service_fn(failing));
+        let ask = || {
+            service
+                .clone()
+                .oneshot(post("17").body(String::new()).unwrap())
+        };
+        assert_eq!(ask().await.unwrap_err(), "broken");
+        assert_eq!(ask().await.unwrap().status(), expected);
+    }
+}
+
+#[tokio::test]
+async fn the_drafts_preset_is_strict() {
+    let (router, tally) = counting();
+    let router = router.layer(layer().0.ietf());
+    assert_eq!(
+        ask(&router, post("17"), "").await.problem(),
+        "key-malformed"
+    );
+    ask(&router, post("\"17\""), "").await;
+    let elsewhere = ask(&router, post("\"17\"").uri("/orders"), "").await;
+    assert_eq!(elsewhere.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(tally.count(), 1);
+}
+
+#[tokio::test]
+async fn stripes_preset_is_as_its_clients_know_it() {
+    let (router, tally) = counting();
+    let router = router.layer(layer().0.stripe());
+    ask(&router, post("KG5LxwFBepaKHyUD"), "").await;
+    let again = ask(&router, post("KG5LxwFBepaKHyUD"), "").await;
+    assert_eq!(again.headers["idempotent-replayed"], "true");
+    assert!(!again.is_replayed());
+    let other = ask(&router, post("KG5LxwFBepaKHyUD"), "other").await;
+    assert_eq!(
+        (other.status, &*other.problem()),
+        (StatusCode::BAD_REQUEST, "key-reused")
+    );
+    assert_eq!(tally.count(), 1);
+    ask(&router, post("KG5LxwFBepaKHyUD").method(Method::PATCH), "").await;
+    assert_eq!(tally.count(), 2, "it has no keys");
+}
+
+#[tokio::test]
+async fn a_refusal_links_to_where_keys_are_described() {
+    let (router, _) = counting();
+    let answer = Answer::new().keys_described_by("https://api.example/keys");
+    let layer = layer().0.require_all().refuse_with(answer);
+    let refused = ask(&router.layer(layer), keyless(), "").await;
+    let link = "<https://api.example/keys>; rel=\"describedby\"; type=\"text/html\"";
+    assert_eq!(refused.headers["link"], link);
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_is_refused_and_claims_nothing() {
+    let (router, tally) = counting();
+    let (layer, counts) = layer();
+    let router = router.layer(layer);
+    let chunks = [Ok("an or"), Err("connection reset")];
+    let body = Body::from_stream(futures_util::stream::iter(chunks));
+    let Ok(response) = router.clone().oneshot(post("17").body(body).unwrap()).await;
+    let refused = Reply::of(response).await;
+    assert_eq!(
+        (refused.status, &*refused.problem()),
+        (StatusCode::BAD_REQUEST, "body-unreadable")
+    );
+    assert_eq!((tally.count(), counts.snapshot().unreadable), (0, 1));
+    assert_eq!(ask(&router, post("17"), "an order").await.text(), "done 1");
+}
