@@ -25,7 +25,8 @@ use sluicegate::{
     clock::Manual,
     deadline::{self, EnforceDeadlineLayer, Event},
     idempotency::{
-        self, Bid, Claim, Fingerprint, Held, Record, RecordError, Scope, Store, Takeover, Token,
+        self, Bid, Claim, Fingerprint, Held, IdempotencyLayer, Record, RecordError, Scope, Store,
+        Takeover, Token,
     },
     key::ClientIp,
     limit::{
@@ -80,6 +81,7 @@ fn main() {
     a_series_takes_at_most_a_kibibyte();
     a_table_takes_24_bytes_for_each_key_and_never_more();
     an_idempotency_record_takes_at_most_256_bytes_beside_its_own();
+    a_request_without_an_idempotency_key_allocates_nothing_more();
     a_record_of_made_up_lengths_takes_no_memory();
 }
 
@@ -373,6 +375,34 @@ fn an_idempotency_record_takes_at_most_256_bytes_beside_its_own() {
         assert!((128..=256).contains(&around), "{around} bytes");
         println!("{records} idempotency records take {around} bytes each beside their own");
     }
+}
+
+fn a_request_without_an_idempotency_key_allocates_nothing_more() {
+    let answer = |_: Request<String>| ready(Ok::<_, Infallible>(Response::new(String::new())));
+    let mut bare = service_fn(answer);
+    let layer = IdempotencyLayer::new(idempotency::Local::new())
+        .principal(ClientIp::peer())
+        .require(|req: &Request<String>| req.uri().path() == "/payments")
+        .observe(Arc::new(idempotency::Counts::default()));
+    let mut once = layer.layer(bare);
+    let requests = || {
+        let request = || Request::post("/orders").header("x-api-key", "k1");
+        (0..100)
+            .map(|_| request().body(String::new()).unwrap())
+            .collect::<Vec<_>>()
+    };
+    let (of_the_bare, of_the_other) = (requests(), requests());
+    let expected = allocations(|| {
+        for request in of_the_bare {
+            assert!(bare.call(request).now_or_never().unwrap().is_ok());
+        }
+    });
+    let allocated = allocations(|| {
+        for request in of_the_other {
+            assert!(once.call(request).now_or_never().unwrap().is_ok());
+        }
+    });
+    assert_eq!(allocated, expected);
 }
 
 /// Four gigabytes of a body, and as many headers.

@@ -7,6 +7,7 @@ use futures_util::{FutureExt, future::poll_fn};
 use http::StatusCode;
 use sluicegate::{
     deadline::EnforceDeadlineLayer,
+    idempotency::{self, IdempotencyLayer},
     limit::{Limiter, Patience, Quota, RateLimitLayer, TokenBucket, Verdict},
     red::{RedLayer, Registry},
     refusal::Answer,
@@ -14,7 +15,7 @@ use sluicegate::{
 use tower::{Layer, Service, ServiceExt};
 
 use crate::support::{
-    Later, Probe, a_few, direct, layer_of, ms, passing, request, send, status, timed,
+    Later, Probe, a_few, direct, layer_of, ms, passing, request, request_with, send, status, timed,
 };
 
 /// Two rounds, as hyper does them: a clone for each request, readied and called.
@@ -171,4 +172,51 @@ async fn a_request_that_is_counted_goes_to_the_ready_service() {
     let mut service = layer.layer(broken);
     let seen = poll_fn(|cx| Poll::Ready(service.poll_ready(cx))).now_or_never();
     assert_eq!(seen, Some(Poll::Ready(Err("broken"))));
+}
+
+/// A request with a key, one that is done again, one that is refused, and one without
+/// a key, each to a clone.
+#[tokio::test]
+async fn a_request_with_a_key_goes_to_the_ready_service_or_to_none() {
+    let layer = IdempotencyLayer::new(idempotency::Local::new()).global_scope();
+    let service = layer.layer(Probe::new());
+    let asked = [("17", "a"), ("17", "a"), ("17", "b"), ("", "a")];
+    let mut statuses = Vec::new();
+    for (key, body) in asked {
+        let mut service = service.clone();
+        let mut request = request_with("idempotency-key", key);
+        if key.is_empty() {
+            request.headers_mut().clear();
+        }
+        *request.method_mut() = http::Method::POST;
+        *request.body_mut() = body.to_owned();
+        let Ok(ready) = service.ready().await;
+        let answer = ready.call(request);
+        assert!(!service.get_ref().is_ready());
+        let Ok(response) = answer.await;
+        statuses.push(response.status().as_u16());
+    }
+    assert_eq!(statuses, [200, 200, 422, 200]);
+    assert_eq!(service.get_ref().calls(), 2);
+
+    let broken = Probe::whose_readiness_is(Poll::Ready(Err("broken")));
+    let mut service = layer.layer(broken);
+    let seen = poll_fn(|cx| Poll::Ready(service.poll_ready(cx))).now_or_never();
+    assert_eq!(seen, Some(Poll::Ready(Err("broken"))));
+}
+
+/// Of a request with a key it takes the service that was ready along.
+#[tokio::test]
+async fn a_refused_key_keeps_nothing_that_readiness_has_reserved() {
+    let reserving = tower::limit::ConcurrencyLimitLayer::new(1).layer(Probe::new());
+    let layer = IdempotencyLayer::new(idempotency::Local::new()).global_scope();
+    let mut one = layer.layer(reserving);
+    let mut other = one.clone();
+    let mut request = request_with("idempotency-key", "a, b");
+    *request.method_mut() = http::Method::POST;
+    let Ok(ready) = one.ready().await;
+    let Ok(refused) = ready.call(request).await;
+    assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
+    let ready = other.ready().now_or_never();
+    assert!(ready.is_some(), "the permit went back");
 }
