@@ -1,4 +1,5 @@
-//! Tower layers that put exact limits in front of a service.
+//! Tower layers that put exact limits in front of a service, and beside them
+//! deadlines, RED metrics and idempotency keys.
 //!
 //! A limit is said in one line, holds for all routes, connections and clones
 //! together, and tells clients what is left and when to come back. It wraps

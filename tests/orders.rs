@@ -215,7 +215,7 @@ fn clients_of_a_trusted_proxy_have_a_budget_each() {
 fn bad_flags_are_refused_by_name() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
-    let flags: [&[&str]; 26] = [
+    let flags: [&[&str]; 29] = [
         &["--listen", &taken],
         &["--listen", "nowhere"],
         &["--listen", "127.0.0.1:65536"],
@@ -234,6 +234,9 @@ fn bad_flags_are_refused_by_name() {
         &["--trust-proxy", "10.0.0.0/33"],
         &["--trust-proxy", "proxy.example"],
         &["--trust-proxy", ""],
+        &["--store", "disk"],
+        &["--store", "durable:"],
+        &["--store", "redis"],
         &["--redis", ""],
         &["--redis", "nowhere"],
         &["--redis", "http://127.0.0.1"],
@@ -495,6 +498,111 @@ fn what_an_instance_has_counted_outlives_it_in_the_fleet() {
     problem_of(&no_time, StatusCode::BAD_REQUEST);
     let too_long = left.ask(get("/fleet?span=30days"));
     problem_of(&too_long, StatusCode::BAD_REQUEST);
+}
+
+/// An order that takes its time, with a key.
+fn keyed(key: &str) -> Request<String> {
+    let mut order = order();
+    *order.uri_mut() = "/orders?slow=1".parse().expect("a path");
+    let value = key.parse().expect("a header value");
+    order.headers_mut().insert("idempotency-key", value);
+    order
+}
+
+/// Sends it until it is answered by something else than that it still runs.
+fn placed(server: &Server, request: &Request<String>) -> Response<String> {
+    let limit = Instant::now() + HANGS;
+    loop {
+        let answer = server.ask(request.clone());
+        if answer.status() != StatusCode::CONFLICT {
+            return answer;
+        }
+        problem_of(&answer, StatusCode::CONFLICT);
+        assert_eq!(answer.headers()["retry-after"], "1");
+        assert!(Instant::now() < limit, "the order is never placed");
+    }
+}
+
+const MANY: [&str; 2] = ["--burst", "100000"];
+
+#[test]
+fn an_order_with_a_key_is_placed_once_whatever_its_client_does() {
+    let server = Server::start(&MANY);
+    // A client that sends it and hangs up.
+    let mut gone = TcpStream::connect(server.address).expect("it listens");
+    gone.write_all(&written(&keyed("17"))).expect("it reads");
+    drop(gone);
+    let first = placed(&server, &keyed("17"));
+    assert_eq!(json_of(&first)["id"], 1);
+    let again = server.ask(keyed("\"17\""));
+    assert_eq!(again.headers()["idempotency-replayed"], "true");
+    assert_eq!(again.headers()["location"], "/orders/1");
+    assert_eq!(again.body(), first.body());
+
+    let other = keyed("17").map(|_| ORDER.replace("book", "pen"));
+    problem_of(&server.ask(other), StatusCode::UNPROCESSABLE_ENTITY);
+    problem_of(&server.ask(keyed("a, b")), StatusCode::BAD_REQUEST);
+    let mut bobs = keyed("17");
+    bobs.headers_mut()
+        .insert("x-api-key", "bob".parse().expect("a header value"));
+    assert_eq!(
+        json_of(&server.ask(bobs))["id"],
+        2,
+        "another client, another key"
+    );
+    let found = server.ask(get("/orders/3"));
+    problem_of(&found, StatusCode::NOT_FOUND);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_answer_on_disk_outlives_the_process() {
+    let folder = format!(
+        "{}/orders-{}",
+        env!("CARGO_TARGET_TMPDIR"),
+        std::process::id()
+    );
+    let store = format!("durable:{folder}");
+    let flags = [&MANY[..], &["--store", &store]].concat();
+    let mut server = Server::start(&flags);
+    let first = server.ask(keyed("17"));
+    assert_eq!(first.status(), StatusCode::CREATED);
+    assert_eq!(server.stop("-KILL"), None);
+    let server = Server::start(&flags);
+    let again = server.ask(keyed("17"));
+    assert_eq!(again.headers()["idempotency-replayed"], "true");
+    assert_eq!(again.body(), first.body());
+    drop(server);
+    std::fs::remove_dir_all(folder).expect("nobody else removes it");
+}
+
+#[test]
+fn instances_on_one_redis_place_an_order_once_together() {
+    let redis = redis_server::Server::start();
+    let url = redis.url();
+    let flags = [&MANY[..], &["--redis", &url, "--store", "redis"]].concat();
+    let [one, other] = [(); 2].map(|()| Server::start(&flags));
+    let answers: Vec<_> = thread::scope(|scope| {
+        let place = |server| scope.spawn(move || placed(server, &keyed("17")));
+        let asked: Vec<_> = [&one, &other, &one, &other].map(place).into();
+        asked
+            .into_iter()
+            .map(|it| it.join().expect("placed"))
+            .collect()
+    });
+    for answer in &answers {
+        assert_eq!(answer.status(), StatusCode::CREATED);
+        assert_eq!(answer.body(), answers[0].body());
+    }
+    let replayed = answers
+        .iter()
+        .filter(|it| it.headers().contains_key("idempotency-replayed"));
+    assert_eq!(replayed.count(), 3);
+    let told = one.ask(get("/metrics"));
+    assert!(
+        told.body()
+            .contains(r#"sluicegate_idempotency_events_total{event="began"}"#)
+    );
 }
 
 #[cfg(unix)]

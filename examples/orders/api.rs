@@ -38,14 +38,27 @@ pub(crate) fn routes(chain: Chain) -> Router {
         .with_state(Orders::default())
 }
 
+/// How long a slow order takes.
+const SLOW: Duration = Duration::from_millis(200);
+
+#[derive(Debug, Deserialize)]
+struct Pace {
+    slow: Option<u8>,
+}
+
 async fn place(
     State(orders): State<Orders>,
+    pace: Result<Query<Pace>, QueryRejection>,
     body: Result<Json<NewOrder>, JsonRejection>,
 ) -> Result<impl IntoResponse, Problem> {
+    let Query(Pace { slow }) = pace?;
     let Json(order) = body?;
     if order.item.trim().is_empty() {
         let detail = "item is empty: allowed is any other text";
         return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
+    }
+    if slow.is_some_and(|slow| slow > 0) {
+        time::sleep(SLOW).await;
     }
     let order = orders.add(order);
     let location = [(LOCATION, format!("/orders/{}", order.id))];

@@ -15,23 +15,23 @@ use sluicegate::{
     redis::Connection,
 };
 
-use crate::{Algorithm, Args, OnFailure, api, chain::Chain};
+use crate::{Algorithm, Args, OnFailure};
 
-/// All routes draw on the same budget of a client.
+/// All routes of the API draw on the same budget of a client.
 pub(crate) fn app(
     args: &Args,
     client: ClientIp,
     redis: Option<Connection>,
-    chain: Chain,
     metrics: &Registry,
+    api: Router,
 ) -> Result<Router, QuotaError> {
     let quota = Quota::new(args.limit, args.per)?.try_burst(args.burst)?;
     let it = Limited {
         args,
         client,
         redis,
-        chain,
         metrics,
+        api,
     };
     Ok(match args.algorithm {
         Algorithm::TokenBucket => it.by(TokenBucket::new(quota)),
@@ -48,8 +48,8 @@ struct Limited<'a> {
     args: &'a Args,
     client: ClientIp,
     redis: Option<Connection>,
-    chain: Chain,
     metrics: &'a Registry,
+    api: Router,
 }
 
 impl Limited<'_> {
@@ -106,7 +106,8 @@ impl Limited<'_> {
             .exempt(|request: &Request| request.uri().path() == "/healthz")
             .shadow(self.args.shadow)
             .observe(self.observer());
-        api::routes(self.chain.clone())
+        self.api
+            .clone()
             .layer(layer)
             .layer(self.deadline())
             .layer(RedLayer::server(self.metrics))

@@ -33,6 +33,15 @@
 //! curl -i 'http://127.0.0.1:3000/chain?hops=3&ms=50'
 //! ```
 //!
+//! An order with an `Idempotency-Key` is placed once, however often it is sent, also
+//! if the client hangs up in the middle of it. With `slow=1` it takes long enough to
+//! try that. Keys are those of an API key (`x-api-key`), or of an address.
+//!
+//! ```text
+//! curl -i 'http://127.0.0.1:3000/orders?slow=1' -H 'idempotency-key: 17' -H 'content-type: application/json' -d '{"item":"book","quantity":2}'
+//! cargo run --release --example orders -- --store durable:orders.db
+//! ```
+//!
 //! What was counted is told to Prometheus, and with `--redis` of all instances
 //! together:
 //!
@@ -66,13 +75,18 @@ use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 mod api;
 mod chain;
+mod keys;
 mod limits;
 mod problem;
 mod serve;
 mod store;
 mod watch;
 
-use self::{chain::Chain, serve::Signals};
+use self::{
+    chain::Chain,
+    keys::{Keep, Once},
+    serve::Signals,
+};
 
 /// An orders API that limits each client.
 #[derive(Debug, Parser)]
@@ -120,6 +134,11 @@ struct Args {
     #[arg(long, value_name = "URL")]
     redis: Option<String>,
 
+    /// Where answers to requests with an Idempotency-Key are kept: memory,
+    /// durable:PATH or redis
+    #[arg(long, value_name = "STORE", default_value = "memory")]
+    store: Keep,
+
     /// What becomes of requests while Redis does not answer: they pass, they
     /// are refused, or each instance limits them by itself
     #[arg(long, value_enum, default_value_t = OnFailure::Local)]
@@ -162,13 +181,20 @@ async fn main() {
     let metrics = watch::metrics();
     let fleet = redis.as_ref().map(|redis| join(&metrics, redis));
     let chain = Chain::new(address(&listener), &metrics);
-    let app = limits::app(&args, client, redis, chain, &metrics);
+    let once = Once {
+        client: client.clone(),
+        redis: redis.as_ref(),
+        metrics: &metrics,
+    };
+    let placed = once.over(api::routes(chain), &args.store).await;
+    let (api, tracker) = placed.unwrap_or_else(|error| refuse("--store", error));
+    let app = limits::app(&args, client, redis, &metrics, api);
     let app = app.unwrap_or_else(|error| refuse(flag(&error), error));
     let app = app.merge(watch::routes(&metrics, fleet.as_ref()));
     // Before the greeting, so that whoever reads it can stop the server.
     let signals = Signals::new();
     greet(&listener);
-    serve::serve(listener, app, signals).await;
+    serve::serve(listener, app, signals, &tracker).await;
     if let Some(fleet) = fleet
         && let Err(error) = fleet.shutdown().await
     {

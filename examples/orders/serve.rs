@@ -3,15 +3,21 @@
 use std::{future::IntoFuture, net::SocketAddr, time::Duration};
 
 use axum::Router;
+use sluicegate::idempotency::Tracker;
 use tokio::{net::TcpListener, signal, sync::oneshot, time};
 
 /// How long requests may take that have begun when it is time to stop; one
 /// that waits in a leaky bucket may have hours to go.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// Ends after the first signal, when what has begun is done; at once after the
-/// second.
-pub(crate) async fn serve(listener: TcpListener, app: Router, mut signals: Signals) {
+/// Ends after the first signal, when what has begun is done, also for clients that
+/// have gone; at once after the second.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    app: Router,
+    mut signals: Signals,
+    tracker: &Tracker,
+) {
     let app = app.into_make_service_with_connect_info::<SocketAddr>();
     let (stop, stopping) = oneshot::channel();
     let server = axum::serve(listener, app).with_graceful_shutdown(async {
@@ -22,8 +28,13 @@ pub(crate) async fn serve(listener: TcpListener, app: Router, mut signals: Signa
         _ = stop.send(());
         _ = time::timeout(GRACE, signals.next()).await;
     };
+    let served = async {
+        let stopped = server.into_future().await;
+        stopped.expect("axum's server never fails");
+        tracker.drain(GRACE).await;
+    };
     tokio::select! {
-        stopped = server.into_future() => stopped.expect("axum's server never fails"),
+        () = served => {}
         () = grace => {}
     }
 }

@@ -10,6 +10,8 @@ use super::snapshot::Snapshot;
 
 mod connections;
 mod deadlines;
+#[cfg(feature = "idempotency")]
+mod keys;
 mod limiters;
 mod names;
 mod registries;
@@ -31,6 +33,8 @@ pub(super) struct Observed {
     deadlines: Deadlines,
     connections: Watched<ConnectionCounts>,
     registries: Watched<RegistryCounts>,
+    #[cfg(feature = "idempotency")]
+    keys: keys::Keys,
 }
 
 impl Observed {
@@ -41,6 +45,8 @@ impl Observed {
             deadlines: self.deadlines.read(),
             connections: self.connections.read(),
             registries: self.registries.read(),
+            #[cfg(feature = "idempotency")]
+            keys: self.keys.read(),
             ..Snapshot::default()
         }
     }

@@ -33,6 +33,10 @@ pub struct Snapshot {
     pub connections: Vec<ConnectionCounts>,
     /// What registries of deadlines did that are shown here.
     pub registries: Vec<RegistryCounts>,
+    /// What became of idempotency keys, if anything was noticed of them.
+    #[cfg(feature = "idempotency")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "idempotency")))]
+    pub keys: Option<crate::idempotency::Snapshot>,
 }
 
 /// The requests of one label set.

@@ -67,6 +67,11 @@ pub(super) fn gather(registry: &Registry) -> Gathered {
         .registries
         .iter()
         .for_each(|it| observed::deadline_registry(&mut gathered, it));
+    #[cfg(feature = "idempotency")]
+    snapshot
+        .keys
+        .iter()
+        .for_each(|it| observed::keys(&mut gathered, it));
     registry
         .slos()
         .iter()

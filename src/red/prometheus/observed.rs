@@ -241,6 +241,42 @@ pub(super) fn connection(into: &mut Gathered, counts: &ConnectionCounts) {
     add(into, &LATENCY, labels, latency);
 }
 
+#[cfg(feature = "idempotency")]
+static KEYS: Family = of(
+    "sluicegate.idempotency.events",
+    "What became of requests, messages and jobs with idempotency keys.",
+);
+
+#[cfg(feature = "idempotency")]
+pub(super) fn keys(into: &mut Gathered, counts: &crate::idempotency::Snapshot) {
+    for (event, number) in [
+        ("began", counts.began),
+        ("recovered", counts.recovered),
+        ("completed", counts.completed),
+        ("released", counts.released),
+        ("lost", counts.lost),
+        ("unsaved", counts.unsaved),
+        ("saved_late", counts.saved_late),
+        ("abandoned", counts.abandoned),
+        ("replayed", counts.replayed),
+        ("mismatched", counts.mismatched),
+        ("running", counts.running),
+        ("waited", counts.waited),
+        ("unknown", counts.unknown),
+        ("store_failed", counts.store_failed),
+        ("passed", counts.passed),
+        ("missing", counts.missing),
+        ("malformed", counts.malformed),
+        ("unowned", counts.unowned),
+        ("too_large", counts.too_large),
+        ("unreadable", counts.unreadable),
+        ("not_retained", counts.not_retained),
+        ("failed_open", counts.failed_open),
+    ] {
+        count(into, &KEYS, &label("event", event), number);
+    }
+}
+
 static EVENTS: Family = of(
     "sluicegate.slo.events",
     "What an objective counts, by whether it was good.",

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use sluicegate::{
     clock::Manual,
     deadline::{self, EnforceDeadlineLayer},
+    idempotency,
     limit::{self, FailOpen, Local, Quota, RateLimitLayer, TokenBucket},
     red::{RedLayer, Registry, Slo, prometheus::Format},
     redis::Connection,
@@ -34,6 +35,7 @@ pub(super) async fn everything() -> Registry {
     metrics.connection("main", &away);
     let rule = TokenBucket::new(Quota::per_minute(1));
     metrics.limiter(&limit::Redis::new("fleet", rule, &away, FailOpen));
+    idempotency::Observe::noticed(&metrics, &idempotency::Event::Replayed);
     let registry = deadline::Registry::local();
     metrics.deadline_registry("jobs", &registry);
     for request in [request_with("request-timeout", "60"), request()] {
@@ -61,6 +63,7 @@ async fn what_other_parts_do_is_told_too() {
         r#"sluicegate_redis_breaker_open{connection="main"} 0"#,
         r#"sluicegate_redis_call_duration_seconds_count{connection="main"} 0"#,
         r#"sluicegate_deadline_registry_told_total{registry="jobs"} 0"#,
+        r#"sluicegate_idempotency_events_total{event="replayed"} 1"#,
         r#"sluicegate_slo_events_total{slo="all",good="true"} 1"#,
         r#"sluicegate_slo_burn_rate{slo="all",window="5m"} 0.0"#,
         r#"sluicegate_slo_objective_ratio{slo="all"} 0.999"#,

@@ -1,0 +1,69 @@
+//! Orders are placed once, whatever their clients do.
+
+use std::{path::PathBuf, str::FromStr, sync::Arc};
+
+use axum::Router;
+use sluicegate::{
+    idempotency::{Durable, IdempotencyLayer, Local, Redis, Store, Tracker},
+    key::{self, ClientIp},
+    red::Registry,
+    redis::Connection,
+};
+
+/// Where it is kept what was answered.
+#[derive(Clone, Debug)]
+pub(crate) enum Keep {
+    Memory,
+    Durable(PathBuf),
+    Redis,
+}
+
+impl FromStr for Keep {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once(':') {
+            None if text == "memory" => Ok(Self::Memory),
+            None if text == "redis" => Ok(Self::Redis),
+            Some(("durable", path)) if !path.is_empty() => Ok(Self::Durable(path.into())),
+            _ => Err("allowed is memory, durable:PATH or redis".into()),
+        }
+    }
+}
+
+/// Those keys are one client's: who has an API key is known by that, and others by
+/// their address.
+pub(crate) struct Once<'a> {
+    pub(crate) client: ClientIp,
+    pub(crate) redis: Option<&'a Connection>,
+    pub(crate) metrics: &'a Registry,
+}
+
+impl Once<'_> {
+    /// The API behind the layer, and what knows of all that is being done.
+    pub(crate) async fn over(self, api: Router, keep: &Keep) -> Result<(Router, Tracker), String> {
+        match keep {
+            Keep::Memory => Ok(self.with(Local::new(), api)),
+            Keep::Durable(path) => {
+                let store = Durable::open(path).await;
+                Ok(self.with(store.map_err(|error| error.to_string())?, api))
+            }
+            Keep::Redis => {
+                let redis = self
+                    .redis
+                    .ok_or("there is no Redis: say where by --redis")?;
+                Ok(self.with(Redis::new("orders", redis), api))
+            }
+        }
+    }
+
+    fn with<S: Store>(self, store: S, api: Router) -> (Router, Tracker) {
+        let layer = IdempotencyLayer::new(store)
+            .namespace("orders")
+            .principal(key::header("x-api-key"))
+            .anonymous(self.client)
+            .observe(Arc::new(self.metrics.clone()));
+        let tracker = layer.tracker().clone();
+        (api.layer(layer), tracker)
+    }
+}
