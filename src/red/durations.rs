@@ -105,11 +105,13 @@ impl Durations {
         alike
     }
 
+    #[cfg(feature = "redis")]
     pub(crate) fn bounds(&self) -> &Arc<[u64]> {
         &self.bounds
     }
 
     /// How many are in each bucket, and the sum in microseconds.
+    #[cfg(any(test, feature = "redis"))]
     pub(crate) fn parts(&self) -> (&[u64], u64) {
         (&self.counts, self.sum)
     }
