@@ -47,13 +47,13 @@ impl Guard {
         self.slot.get_or_insert_with(|| Slot::new(&self.stripe))
     }
 
-    /// Goes where the request is counted, if it was told.
+    /// Goes where the request is counted, if it was told. What it is told later has
+    /// to be without effect: a request may outlive its guard, for who carries on with
+    /// it in a task of its own.
     #[inline]
     pub(super) fn settle(&mut self) {
-        let routed = self.slot.as_ref().and_then(Slot::routed);
-        if let Some(routed) = routed {
-            self.stripe = Arc::clone(routed);
-            self.slot = None;
+        if let Some(slot) = self.slot.take() {
+            self.stripe = Arc::clone(slot.settled());
         }
     }
 

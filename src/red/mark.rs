@@ -31,9 +31,10 @@ impl Slot {
         }))
     }
 
-    /// Where the request is counted, once its route is known.
-    pub(super) fn routed(&self) -> Option<&Arc<Stripe>> {
-        self.0.routed.get()
+    /// Where the request is counted, of which nobody is told otherwise from now on.
+    pub(super) fn settled(&self) -> &Arc<Stripe> {
+        let Halves { unmatched, routed } = &*self.0;
+        routed.get_or_init(|| Arc::clone(unmatched))
     }
 
     /// From now on the request is counted as of this route, as if it had been from

@@ -1,13 +1,15 @@
 //! There are few series, whatever is asked for.
 
+use std::convert::Infallible;
+
 use axum::{Router, body::Body, routing::get};
 use futures_util::FutureExt;
-use http::{Method, Request, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use sluicegate::red::{
     Kind, MarkRouteLayer, Methods, OTHER, OVERFLOW, RedLayer, Registry, Snapshot, UNMATCHED,
 };
-use tower::{Layer, ServiceExt};
+use tower::{Layer, ServiceExt, service_fn};
 
 use super::support::{Act, Step, acting, grpc_request, in_flight, request};
 
@@ -87,6 +89,25 @@ async fn a_request_is_in_flight_on_its_route_as_soon_as_that_is_known() {
     drop(asked);
     assert_eq!(metrics.snapshot().route("/stuck").ended(), 1);
     assert_eq!(in_flight(&metrics), 0);
+}
+
+#[tokio::test]
+async fn a_route_that_is_told_too_late_is_not_counted() {
+    let metrics = Registry::new();
+    let (keep, mut kept) = tokio::sync::mpsc::unbounded_channel();
+    // Somebody carries on with the request, whoever has left.
+    let inner = service_fn(move |req: Request<Body>| {
+        keep.send(req).unwrap();
+        std::future::pending::<Result<Response<Body>, Infallible>>()
+    });
+    let app = RedLayer::server(&metrics).outside().layer(inner);
+    let asked = app.oneshot(ask("/orders/7", "GET"));
+    assert!(asked.now_or_never().is_none());
+    let router = routes().layer(MarkRouteLayer::new());
+    let late = kept.recv().await.unwrap();
+    drop(router.oneshot(late).await.unwrap());
+    assert_eq!(in_flight(&metrics), 0);
+    assert_eq!(seen(&metrics.snapshot()), [("GET", UNMATCHED, 1)]);
 }
 
 #[tokio::test]
