@@ -25,9 +25,9 @@
 //! without any has broken off.
 //!
 //! Two durations are counted: until there is a response, and until the end of its
-//! body. The body has ended when the server has taken its last frame, or as many
-//! bytes as `Content-Length` says; without one (HEAD, 204, 304, an upgrade) the
-//! request ends with its head. Streams (`text/event-stream`, and gRPC methods that
+//! body. The body has ended when the server has taken its last frame, its trailers,
+//! or as many bytes as `Content-Length` says; without one (HEAD, 204, 304, an
+//! upgrade) the request ends with its head. Streams (`text/event-stream`, and gRPC methods that
 //! are [known](Methods::streaming) to be some) are counted apart, for how long they
 //! last says nothing of how fast the service is.
 //!

@@ -131,14 +131,15 @@ impl<C: Classify> Span<C> {
 
 impl<C: Classify> Rest<C> {
     /// This has come. Answers whether nothing more will be asked for: a server
-    /// that has sent as much as it said it would asks for no more.
+    /// that has sent as much as it said it would asks for no more, and neither does
+    /// one that has sent trailers.
     pub(super) fn frame<D: Buf>(&mut self, frame: &Frame<D>) -> bool {
         if let Some(trailers) = frame.trailers_ref() {
             self.trailers(trailers);
         }
         let data = frame.data_ref().map_or(0, |data| data.remaining() as u64);
         self.left = self.left.map(|left| left.saturating_sub(data));
-        self.left == Some(0)
+        frame.is_trailers() || self.left == Some(0)
     }
 
     fn trailers(&mut self, trailers: &HeaderMap) {

@@ -209,6 +209,25 @@ async fn grpc_says_at_the_end_what_came_of_it() {
 }
 
 #[tokio::test]
+async fn trailers_are_the_end_of_a_body_that_does_not_say_so() {
+    for (act, request) in [
+        (
+            Grpc(&[], &[Step::Data("hello"), Step::Status("0")]),
+            grpc_request("/pkg.Service/Get"),
+        ),
+        (Says(200, &[Step::Data("hello"), Step::Trailers]), request()),
+    ] {
+        let metrics = Registry::new();
+        let service = RedLayer::server(&metrics).layer(acting(act));
+        let mut body = service.oneshot(request).await.unwrap().into_body();
+        while !body.frame().await.unwrap().unwrap().is_trailers() {}
+        assert_eq!(in_flight(&metrics), 0, "hyper does not ask for more");
+        drop(body);
+        assert_eq!(outcomes(&metrics), [("ok", 1)].into());
+    }
+}
+
+#[tokio::test]
 async fn a_grpc_answer_without_a_status_is_an_error() {
     let of = |act| of(act, grpc_request("/pkg.Service/Get"));
     for steps in [&[Step::Data("hello")][..], &[Step::Trailers], &[]] {
