@@ -238,8 +238,8 @@ impl Stripe {
 
     #[cold]
     fn move_beyond(&self, key: Key, micros: u64, trace: Option<TraceId>) {
-        let kind = self.common.labels.kind;
-        let beyond = self.moved(|table| Arc::clone(table.overflow(kind).stripe()));
+        let labels = &self.common.labels;
+        let beyond = self.moved(|table| Arc::clone(table.beyond(labels, key).stripe()));
         if let Some(beyond) = beyond {
             beyond.end(key, micros, trace);
         }

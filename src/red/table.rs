@@ -8,8 +8,8 @@ use std::{
 use ahash::RandomState;
 
 use super::{
-    labels::{Kind, Sought},
-    series::Series,
+    labels::{Kind, Labels, Sought},
+    series::{Key, Series},
     terms::Terms,
 };
 
@@ -95,8 +95,14 @@ impl Table {
         self.overflow(kind)
     }
 
+    /// Where requests of these labels are counted for whose end there is no room.
+    pub(super) fn beyond(&self, labels: &Labels, key: Key) -> &Series {
+        let hash = self.hasher.hash_one((labels.as_sought(), key));
+        self.refuse(hash, labels.kind)
+    }
+
     /// Where requests of this kind are counted for which there is no room.
-    pub(super) fn overflow(&self, kind: Kind) -> &Series {
+    fn overflow(&self, kind: Kind) -> &Series {
         let make = || Series::new(Sought::overflow(kind).to_labels(), &self.terms, None);
         self.overflow[kind as usize].get_or_init(make)
     }
