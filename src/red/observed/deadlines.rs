@@ -43,7 +43,10 @@ pub(super) struct Deadlines {
     stripes: Striped<Stripe>,
 }
 
+/// A request that came in is in one of the two: if there were a sum beside them,
+/// what is left of it without the others could fall.
 struct Stripe {
+    /// Those without a deadline, and all that is not about coming in.
     counts: deadline::Counts,
     left: Histogram,
 }
@@ -51,10 +54,9 @@ struct Stripe {
 impl Deadlines {
     fn notice(&self, event: &deadline::Event) {
         let stripe = self.stripes.own();
-        // The other way round than it is read: never more came with one than came.
-        deadline::Observe::noticed(&stripe.counts, event);
-        if let deadline::Event::Entered(Some(left)) = event {
-            stripe.left.record(&self.bounds, ticks(*left));
+        match event {
+            deadline::Event::Entered(Some(left)) => stripe.left.record(&self.bounds, ticks(*left)),
+            event => deadline::Observe::noticed(&stripe.counts, event),
         }
     }
 
@@ -65,7 +67,8 @@ impl Deadlines {
             left.add(&stripe.left.read(&self.bounds));
         }
         let counts = self.stripes.all().map(|stripe| stripe.counts.snapshot());
-        let noticed: deadline::Snapshot = counts.sum();
+        let mut noticed: deadline::Snapshot = counts.sum();
+        noticed.entered += left.count();
         (noticed != deadline::Snapshot::default()).then_some(DeadlineCounts { noticed, left })
     }
 }

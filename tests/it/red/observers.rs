@@ -1,6 +1,13 @@
 //! What the other layers do shows in the same registry.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    thread,
+    time::Duration,
+};
 
 use http::{Response, StatusCode};
 use http_body_util::BodyExt;
@@ -136,6 +143,24 @@ async fn deadlines_are_counted_with_what_was_left() {
     assert_eq!(of_stages, [1, 0, 0]);
     assert_eq!(counts.left.sum(), ms(200 + 1_000 + 30));
     assert_eq!(counts.left.at_most(ms(50)), Some(1));
+}
+
+#[test]
+fn requests_without_a_deadline_are_no_difference_of_two_readings() {
+    let metrics = Registry::new();
+    let asked = deadline::Event::Entered(Some(ms(3)));
+    let end = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !end.load(Relaxed) {
+                deadline::Observe::noticed(&metrics, &asked);
+            }
+        });
+        let counts = (0..20_000).filter_map(|_| metrics.snapshot().deadlines);
+        let most = counts.map(|counts| counts.without()).max();
+        end.store(true, Relaxed);
+        assert_eq!(most, Some(0), "all of them had one");
+    });
 }
 
 #[tokio::test(start_paused = true)]
