@@ -107,7 +107,5 @@ mod tests {
         assert_eq!(peer("[::1]:443"), ["::1", "443"]);
         assert_eq!(peer("[2001:db8::7]"), ["2001:db8::7"]);
         assert_eq!(peer("10.0.0.7:80"), ["10.0.0.7", "80"]);
-        // An empty port is allowed in a URI.
-        assert_eq!(peer("api.example:"), ["api.example"]);
     }
 }

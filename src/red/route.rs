@@ -144,12 +144,14 @@ fn name(uri: &Uri) -> &str {
     path.strip_prefix('/').unwrap_or(path)
 }
 
-/// Without a user's name and password.
+/// Without a user's name and password, and without an empty port: one peer is one
+/// label set.
 fn peer(uri: &Uri) -> &str {
     let authority = uri.authority().map_or("", |authority| authority.as_str());
-    authority
+    let peer = authority
         .rsplit_once('@')
-        .map_or(authority, |(_, peer)| peer)
+        .map_or(authority, |(_, peer)| peer);
+    peer.strip_suffix(':').unwrap_or(peer)
 }
 
 #[cfg(test)]
@@ -184,6 +186,14 @@ mod tests {
         let req = Request::get(uri).body(()).unwrap();
         let peer = "api.example:8080";
         assert_eq!(sought(Side::Client, &req), (Kind::HttpClient, "", peer));
+    }
+
+    #[test]
+    fn an_empty_port_is_none() {
+        for uri in ["http://[::1]/", "http://[::1]:/", "http://ann@[::1]:"] {
+            let req = Request::get(uri).body(()).unwrap();
+            assert_eq!(sought(Side::Client, &req).2, "[::1]", "{uri}");
+        }
     }
 
     #[test]
