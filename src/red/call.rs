@@ -28,6 +28,12 @@ use super::{
 pub trait Judge<T, E> {
     /// What came of it.
     fn judge(&self, result: &Result<T, E>) -> Outcome;
+
+    /// What ended it, where that is known better than from what came of it.
+    fn cause(&self, result: &Result<T, E>) -> Option<Cause> {
+        let _ = result;
+        None
+    }
 }
 
 /// By whether it is an error, and which.
@@ -40,6 +46,14 @@ impl<T, E: 'static> Judge<T, E> for () {
                 refused.map_or(Outcome::ServerError, |(outcome, _)| outcome)
             }
         }
+    }
+
+    /// Why it was refused, if it was.
+    fn cause(&self, result: &Result<T, E>) -> Option<Cause> {
+        let reason = reason_in(result.as_ref().err()?)?;
+        let (_, cause) = by_reason(reason);
+        // There is no status to tell it.
+        (cause != Cause::Status).then_some(cause)
     }
 }
 
@@ -207,7 +221,8 @@ where
             .poll(cx)));
         if let Some(guard) = this.guard.take() {
             let outcome = this.judge.judge(&result);
-            guard.end(None, outcome, cause(outcome));
+            let cause = this.judge.cause(&result);
+            guard.end(None, outcome, cause.unwrap_or_else(|| cause_of(outcome)));
         }
         Poll::Ready(result)
     }
@@ -218,7 +233,7 @@ fn panicked(guard: Guard) {
 }
 
 /// There is no status to tell it.
-fn cause(outcome: Outcome) -> Cause {
+fn cause_of(outcome: Outcome) -> Cause {
     match outcome {
         Outcome::Ok => Cause::Status,
         Outcome::Shed => Cause::OverLimit,
@@ -232,5 +247,40 @@ fn cause(outcome: Outcome) -> Cause {
 impl<F, J> fmt::Debug for CallFuture<F, J> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CallFuture").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tower::{ServiceExt, service_fn};
+
+    use super::*;
+    use crate::{
+        red::Slo,
+        refusal::{BoxError, Refusal},
+    };
+
+    /// What came of a call that was refused, and whether an objective counts it.
+    async fn refused(refusal: Refusal) -> (Outcome, Cause, u64) {
+        let metrics = Registry::new();
+        let refuse = service_fn(async |refusal: Refusal| Err::<(), BoxError>(refusal.into()));
+        let service = CallLayer::new("job", &metrics).layer(refuse);
+        service.oneshot(refusal).await.unwrap_err();
+        let snapshot = metrics.snapshot();
+        let (_, one) = snapshot.completions().next().unwrap();
+        let available = Slo::availability(0.9).kind(Kind::Call);
+        let events = available.counts(&snapshot).unwrap();
+        (one.outcome(), one.cause(), events.bad())
+    }
+
+    #[tokio::test]
+    async fn a_call_that_was_refused_says_why() {
+        let away = Refusal::unavailable("orders".into(), "nobody there".into());
+        let seen = refused(away).await;
+        assert_eq!(seen, (Outcome::Shed, Cause::Unavailable, 1));
+        let seen = refused(Refusal::deadline_exceeded()).await;
+        assert_eq!(seen, (Outcome::Deadline, Cause::Timeout, 1));
+        let seen = refused(Refusal::no_key()).await;
+        assert_eq!(seen, (Outcome::ClientError, Cause::Error, 0));
     }
 }
