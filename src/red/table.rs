@@ -69,6 +69,10 @@ impl Table {
 
     #[cold]
     fn add(&self, hash: u64, sought: Sought<'_>) -> &Series {
+        // A route may have any name, and no two series the same labels.
+        if sought == Sought::overflow(sought.kind) {
+            return self.overflow(sought.kind);
+        }
         // A flood of what has no room does not queue up here.
         if self.terms.budget.is_spent() {
             return self.refuse(hash, sought.kind);

@@ -7,7 +7,8 @@ use futures_util::FutureExt;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use sluicegate::red::{
-    Kind, MarkRouteLayer, Methods, OTHER, OVERFLOW, RedLayer, Registry, Snapshot, UNMATCHED,
+    CallLayer, Kind, MarkRouteLayer, Methods, OTHER, OVERFLOW, RedLayer, Registry, Snapshot,
+    UNMATCHED,
 };
 use tower::{Layer, ServiceExt, service_fn};
 
@@ -144,6 +145,18 @@ async fn what_there_is_no_room_for_is_counted_together() {
     assert_eq!(snapshot.route(OVERFLOW).started(), 50_000 - 99);
     assert_eq!((snapshot.started(), in_flight(&metrics)), (50_000, 0));
     assert!(snapshot.overflowed > 8_192, "more than could be told apart");
+}
+
+#[tokio::test]
+async fn a_route_may_be_named_as_what_there_is_no_room_for() {
+    let metrics = Registry::builder().max_series(2).build();
+    for name in [OVERFLOW, "a job", "another", "a third"] {
+        let job = service_fn(async |()| Ok::<_, Infallible>(()));
+        let service = CallLayer::new(name, &metrics).layer(job);
+        service.oneshot(()).await.unwrap();
+    }
+    let expected = [("", OVERFLOW, 2), ("", "a job", 1), ("", "another", 1)];
+    assert_eq!(seen(&metrics.snapshot()), expected);
 }
 
 #[tokio::test]
