@@ -25,6 +25,8 @@ pub(super) struct Guard {
     headed: bool,
     streamed: bool,
     ended: bool,
+    /// What came of it, whether or not anybody waits for the rest.
+    fate: Option<(Option<Status>, Outcome, Cause)>,
 }
 
 impl Guard {
@@ -39,6 +41,7 @@ impl Guard {
             headed: false,
             streamed: false,
             ended: false,
+            fate: None,
         }
     }
 
@@ -80,6 +83,12 @@ impl Guard {
         now
     }
 
+    /// Its head says already what came of it: who drops an answer that is an error has
+    /// seen all that he wanted of it.
+    pub(super) fn foresee(&mut self, status: Option<Status>, outcome: Outcome, cause: Cause) {
+        self.fate = Some((status, outcome, cause));
+    }
+
     /// It has ended, and this is what came of it.
     #[inline]
     pub(super) fn end(self, status: Option<Status>, outcome: Outcome, cause: Cause) {
@@ -110,7 +119,9 @@ impl Guard {
         } else {
             Cause::DroppedBeforeHead
         };
-        let key = Key::new(None, Outcome::Cancelled, cause, self.streamed);
+        let cancelled = (None, Outcome::Cancelled, cause);
+        let (status, outcome, cause) = self.fate.unwrap_or(cancelled);
+        let key = Key::new(status, outcome, cause, self.streamed);
         let now = self.stripe.common.terms.now();
         self.count(key, now);
     }

@@ -10,7 +10,7 @@
 //! | `ok` | it was answered, and the answer was passed on to its end |
 //! | `client_error` | 4xx; of gRPC, a status that blames the caller |
 //! | `server_error` | 5xx; of gRPC, UNKNOWN, UNIMPLEMENTED, INTERNAL, UNAVAILABLE, DATA_LOSS, or no status at all; an error of the service, or in a body |
-//! | `cancelled` | it was dropped before there was a response, or in its body; of gRPC, CANCELLED |
+//! | `cancelled` | it was dropped before there was a response, or in the body of one that is no error; of gRPC, CANCELLED |
 //! | `shed` | a limit of this crate's refused it |
 //! | `deadline` | its deadline passed; of gRPC, DEADLINE_EXCEEDED |
 //! | `panic` | the service panicked, or the body did |

@@ -12,7 +12,7 @@ pub enum Outcome {
     /// a body, an answer that broke off.
     ServerError,
     /// Nobody waited for its end: it was dropped before there was a response, or
-    /// the response's body was.
+    /// the response's body was, unless its head said already that it is an error.
     Cancelled,
     /// A limit refused it.
     Shed,

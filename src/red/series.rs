@@ -75,6 +75,12 @@ pub(super) struct Series {
     stripes: Box<[OnceLock<Arc<Stripe>>]>,
 }
 
+/// How many stripes a series has that is not busy.
+const FIRST: usize = 2;
+
+/// As many requests as make a stripe busy.
+const BUSY: u64 = 1_000;
+
 /// What the stripes have in common.
 pub(super) struct Common {
     pub(super) labels: Labels,
@@ -126,6 +132,20 @@ impl Series {
     pub(super) fn stripe(&self) -> &Arc<Stripe> {
         // There is a power of two of them.
         let nth = thread_number() & (self.stripes.len() - 1);
+        self.stripes[nth].get().unwrap_or_else(|| self.share(nth))
+    }
+
+    /// One of the first two, as long as there is not much to count: most series are
+    /// not worth more memory.
+    fn share(&self, nth: usize) -> &Arc<Stripe> {
+        let shared = self.made(nth % FIRST);
+        if nth < FIRST || shared.started.load(Ordering::Relaxed) < BUSY {
+            return shared;
+        }
+        self.made(nth)
+    }
+
+    fn made(&self, nth: usize) -> &Arc<Stripe> {
         self.stripes[nth].get_or_init(|| Arc::new(Stripe::new(&self.common)))
     }
 

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use super::labels::{Kind, Labels};
+use super::labels::{Kind, Labels, OTHER};
 
 mod alert;
 mod burn;
@@ -69,6 +69,9 @@ const DAY: u64 = 86_400;
 /// however soon that was: else a short deadline would make any service fast. What
 /// is [streamed](super::Completion::is_streamed) has no latency either. Of requests that
 /// are sent, a client error is a failure of whoever sends them.
+///
+/// Unless said otherwise it is about all requests that are received, but gRPC calls
+/// of methods that are not known: whoever likes may call what there is not.
 ///
 /// The terms are those of Google's Site Reliability Workbook
 /// (<https://sre.google/workbook/implementing-slos/>).
@@ -185,7 +188,7 @@ impl Slo {
     fn wants(&self, labels: &Labels) -> bool {
         let of_kind = match self.kind {
             Some(kind) => labels.kind() == kind,
-            None => matches!(labels.kind(), Kind::HttpServer | Kind::GrpcServer),
+            None => is_received(labels),
         };
         of_kind && self.wanted.as_ref().is_none_or(|wanted| wanted(labels))
     }
@@ -204,5 +207,14 @@ impl fmt::Debug for Slo {
             .field("period", &self.period)
             .field("kind", &self.kind)
             .finish_non_exhaustive()
+    }
+}
+/// Anybody may call a method that there is not, or say of any request that it is
+/// gRPC.
+fn is_received(labels: &Labels) -> bool {
+    match labels.kind() {
+        Kind::HttpServer => true,
+        Kind::GrpcServer => labels.route() != OTHER,
+        _ => false,
     }
 }

@@ -74,7 +74,7 @@ impl<C: Classify> Span<C> {
             rest.end(Some(now));
             return None;
         }
-        Some(Rest { left, ..rest })
+        Some(Rest { left, ..rest }.foreseen())
     }
 
     fn is_whole<B: Body>(&self, response: &Response<B>) -> bool {
@@ -130,6 +130,17 @@ impl<C: Classify> Span<C> {
 }
 
 impl<C: Classify> Rest<C> {
+    #[inline]
+    fn foreseen(mut self) -> Self {
+        let labels = self.guard.labels();
+        let ended = self.status.map(|status| Ended::answered(labels, status));
+        let told = ended.map(|ended| told(&self.classify, ended.refused(self.reason)));
+        if let Some((outcome, cause)) = told.filter(|(outcome, _)| *outcome != Outcome::Ok) {
+            self.guard.foresee(self.status, outcome, cause);
+        }
+        self
+    }
+
     /// This has come. Answers whether nothing more will be asked for: a server
     /// that has sent as much as it said it would asks for no more, and neither does
     /// one that has sent trailers.

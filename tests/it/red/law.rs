@@ -138,7 +138,7 @@ async fn what_has_no_body_ends_with_its_head() {
     assert_eq!(of_a_dropped_body(empty, Method::GET).await, Outcome::Ok);
     let seen = of_a_dropped_body(Says(500, body), Method::HEAD).await;
     assert_eq!(seen, Outcome::ServerError);
-    let seen = of_a_dropped_body(Says(407, body), Method::CONNECT).await;
+    let seen = of_a_dropped_body(Says(302, body), Method::CONNECT).await;
     assert_eq!(seen, Outcome::Cancelled, "there is a body in this one");
     let seen = of_a_dropped_body(Says(200, body), Method::GET).await;
     assert_eq!(seen, Outcome::Cancelled);
@@ -181,6 +181,27 @@ impl<B: http_body::Body<Data = bytes::Bytes> + Unpin> http_body::Body for Measur
 
     fn size_hint(&self) -> http_body::SizeHint {
         http_body::SizeHint::with_exact(self.1)
+    }
+}
+
+#[tokio::test]
+async fn who_drops_an_error_has_seen_it() {
+    let body = &[Step::Data("never read")];
+    for (status, outcome) in [
+        (404, Outcome::ClientError),
+        (503, Outcome::ServerError),
+        (200, Outcome::Cancelled),
+    ] {
+        let metrics = Registry::new();
+        let client = RedLayer::client(&metrics).layer(acting(Says(status, body)));
+        drop(client.oneshot(request()).await.unwrap());
+        assert_eq!(in_flight(&metrics), 0);
+        let snapshot = metrics.snapshot();
+        let one = the_only(&snapshot);
+        assert_eq!(one.outcome(), outcome);
+        let failed = u64::from(outcome != Outcome::Cancelled);
+        assert_eq!(snapshot.failed(), failed);
+        assert_eq!(one.status(), HTTP(status).filter(|_| failed == 1));
     }
 }
 
