@@ -80,7 +80,11 @@ mod tests {
 
     use super::*;
     use crate::red::{
-        durations::Durations, labels::Sought, series::Key, snapshot::Series, status::Status,
+        durations::Durations,
+        labels::{OTHER, Sought},
+        series::Key,
+        snapshot::Series,
+        status::Status,
     };
 
     const MS: u64 = 1_000;
@@ -110,6 +114,17 @@ mod tests {
             heads: Durations::none(&Arc::from([250 * MS])),
             completions,
         }
+    }
+
+    #[test]
+    fn what_there_is_not_burns_no_budget() {
+        let failed = || completion(Outcome::ServerError, Cause::Status, [7, 0]);
+        let of = |route| Snapshot {
+            series: vec![series(Kind::GrpcServer, route, vec![failed()])],
+            ..Snapshot::default()
+        };
+        let total = |route| Slo::availability(0.999).counts(&of(route)).unwrap().total;
+        assert_eq!((total(OTHER), total("pkg.Service/Get")), (0, 7));
     }
 
     /// One of each, each fast and of a number of its own.
