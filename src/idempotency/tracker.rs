@@ -3,12 +3,16 @@
 use std::{
     future::Future,
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
     task::{Context, Poll},
     time::Duration,
 };
 
 use pin_project_lite::pin_project;
-use tokio::{sync::watch, task::JoinHandle, time::timeout};
+use tokio::{sync::Notify, task::JoinHandle, time::timeout};
 
 /// Knows of work that outlives whoever asked for it, so that a process can wait
 /// for its end before its own. Clones know of the same.
@@ -27,14 +31,21 @@ use tokio::{sync::watch, task::JoinHandle, time::timeout};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Tracker {
-    running: watch::Sender<usize>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    running: AtomicUsize,
+    /// Told when nothing runs any more.
+    idle: Notify,
 }
 
 impl Tracker {
     /// One that knows of nothing.
     pub fn new() -> Self {
         Self {
-            running: watch::Sender::new(0),
+            shared: Arc::default(),
         }
     }
 
@@ -49,17 +60,26 @@ impl Tracker {
 
     /// How much is running.
     pub fn running(&self) -> usize {
-        *self.running.borrow()
+        self.shared.running.load(SeqCst)
     }
 
     /// Waits until nothing runs, but no longer than this; answers how much still
     /// does. What is spawned meanwhile is waited for too.
     pub async fn drain(&self, longest: Duration) -> usize {
-        let mut running = self.running.subscribe();
-        let idle = running.wait_for(|running| *running == 0);
-        match timeout(longest, idle).await {
+        match timeout(longest, self.idle()).await {
             Ok(_) => 0,
             Err(_) => self.running(),
+        }
+    }
+
+    async fn idle(&self) {
+        loop {
+            // Hears of what is said from here on.
+            let idle = self.shared.idle.notified();
+            if self.running() == 0 {
+                return;
+            }
+            idle.await;
         }
     }
 }
@@ -92,13 +112,16 @@ struct Place(Tracker);
 
 impl Place {
     fn of(tracker: &Tracker) -> Self {
-        tracker.running.send_modify(|running| *running += 1);
+        tracker.shared.running.fetch_add(1, SeqCst);
         Self(tracker.clone())
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.running.send_modify(|running| *running -= 1);
+        let Shared { running, idle } = &*self.0.shared;
+        if running.fetch_sub(1, SeqCst) == 1 {
+            idle.notify_waiters();
+        }
     }
 }
