@@ -1,8 +1,14 @@
 //! What work knows of its lease.
 
-use std::{fmt, future::pending, sync::Arc};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+};
 
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 use super::token::Token;
 
@@ -13,7 +19,8 @@ pub struct Lease(Arc<Inner>);
 struct Inner {
     token: Token,
     recovered: bool,
-    lost: watch::Sender<bool>,
+    lost: AtomicBool,
+    losing: Notify,
 }
 
 impl Lease {
@@ -21,7 +28,8 @@ impl Lease {
         Self(Arc::new(Inner {
             token,
             recovered,
-            lost: watch::Sender::new(false),
+            lost: AtomicBool::new(false),
+            losing: Notify::new(),
         }))
     }
 
@@ -40,22 +48,23 @@ impl Lease {
     /// answer for as long as the lease lasts. Stop then, if that can be done. Once the work
     /// has ended, it means nothing.
     pub fn is_lost(&self) -> bool {
-        *self.0.lost.borrow()
+        self.0.lost.load(SeqCst)
     }
 
     /// Ends when the lease is [lost](Self::is_lost), and never if it is not.
     ///
     /// Dropped, it loses nothing: it may be called again.
     pub async fn lost(&self) {
-        let mut lost = self.0.lost.subscribe();
-        if lost.wait_for(|lost| *lost).await.is_err() {
-            // Not reached: the sender is in this lease.
-            pending().await
+        // Hears of what is said from here on.
+        let losing = self.0.losing.notified();
+        if !self.is_lost() {
+            losing.await;
         }
     }
 
     pub(super) fn lose(&self) {
-        self.0.lost.send_replace(true);
+        self.0.lost.store(true, SeqCst);
+        self.0.losing.notify_waiters();
     }
 }
 
