@@ -9,6 +9,8 @@ use super::{
     claim::{Bid, Claim, Takeover},
     fingerprint::Fingerprint,
     guard::Guard,
+    heartbeat::Heart,
+    hearts::Hearts,
     lease::Lease,
     name::Name,
     observe::{Event, Observe},
@@ -51,6 +53,7 @@ pub struct Claimant<S> {
     pub(super) compress_from: Option<usize>,
     observer: Option<Arc<dyn Observe>>,
     tracker: Tracker,
+    pub(super) hearts: Hearts<S>,
 }
 
 /// What became of a claim.
@@ -84,6 +87,7 @@ impl<S> Claimant<S> {
             compress_from: None,
             observer: None,
             tracker: Tracker::new(),
+            hearts: Hearts::new(),
         }
     }
 
@@ -196,7 +200,8 @@ impl<S: Store> Claimant<S> {
             Claim::Run { recovered } => {
                 let lease = Lease::new(bid.token, recovered);
                 self.notice(Event::Began { recovered });
-                Ok(Claimed::Run(Guard::new(self.clone(), name, lease, asked)))
+                let heart = Heart::new(self.clone(), name, lease, asked);
+                Ok(Claimed::Run(Guard::new(heart)))
             }
             Claim::Replay(bytes) => Ok(Claimed::Replay(self.read(&bytes)?)),
             Claim::Running { left } => Ok(Claimed::Running { left }),

@@ -6,9 +6,8 @@ use tokio::time::{Instant, sleep};
 use super::{
     claim::Held,
     claimant::Claimant,
-    heartbeat::Heartbeat,
+    heartbeat::{Heart, Heartbeat},
     lease::Lease,
-    name::Name,
     observe::Event,
     record::Record,
     store::{Store, StoreError},
@@ -25,10 +24,7 @@ use super::{
 #[derive(Debug)]
 #[must_use = "dropped, it leaves work of unknown outcome"]
 pub struct Guard<S: Store> {
-    claimant: Claimant<S>,
-    name: Name,
-    lease: Lease,
-    _heartbeat: Heartbeat,
+    heartbeat: Heartbeat<S>,
     ended: bool,
 }
 
@@ -45,20 +41,16 @@ pub enum Ended {
 }
 
 impl<S: Store> Guard<S> {
-    pub(super) fn new(claimant: Claimant<S>, name: Name, lease: Lease, asked: Instant) -> Self {
-        let heartbeat = Heartbeat::start(claimant.clone(), name, lease.clone(), asked);
+    pub(super) fn new(heart: Heart<S>) -> Self {
         Self {
-            claimant,
-            name,
-            lease,
-            _heartbeat: heartbeat,
+            heartbeat: Heartbeat::start(heart),
             ended: false,
         }
     }
 
     /// The lease, for the work to know of.
     pub fn lease(&self) -> &Lease {
-        &self.lease
+        &self.heart().lease
     }
 
     /// The work is done, and this is what is kept of it. A store that has no room
@@ -78,7 +70,7 @@ impl<S: Store> Guard<S> {
     }
 
     pub(super) fn done(&self, record: &Record) -> Word {
-        Word::Done(record.encode_from(self.claimant.compress_from))
+        Word::Done(record.encode_from(self.claimant().compress_from))
     }
 
     pub(super) async fn end(mut self, word: Word) -> Ended {
@@ -88,25 +80,33 @@ impl<S: Store> Guard<S> {
             Err(_) => Ended::Unsaved,
         };
         self.ended = true;
-        self.claimant.notice(word.event(ended));
+        self.claimant().notice(word.event(ended));
         if ended == Ended::Unsaved {
-            let tracker = self.claimant.tracker().clone();
+            let tracker = self.claimant().tracker().clone();
             tracker.spawn(self.keep_telling(word));
         }
         ended
     }
 
+    fn heart(&self) -> &Heart<S> {
+        self.heartbeat.heart()
+    }
+
+    fn claimant(&self) -> &Claimant<S> {
+        &self.heart().claimant
+    }
+
     async fn tell(&self, word: &Word) -> Result<Held, StoreError> {
         let told = self.tell_once(word).await;
         if told.is_err() {
-            self.claimant.notice(Event::StoreFailed);
+            self.claimant().notice(Event::StoreFailed);
         }
         told
     }
 
     async fn tell_once(&self, word: &Word) -> Result<Held, StoreError> {
-        let (store, keep) = (&self.claimant.store, self.claimant.keep);
-        let (name, token) = (self.name, self.lease.token());
+        let Claimant { store, keep, .. } = self.claimant();
+        let (name, token, keep) = (self.heart().name, self.lease().token(), *keep);
         let Word::Done(record) = word else {
             return store.release(name, token).await;
         };
@@ -121,13 +121,13 @@ impl<S: Store> Guard<S> {
     /// Tells the store again and again, at first soon and then as often as the
     /// heart would beat, which goes on meanwhile.
     async fn keep_telling(self, word: Word) {
-        let lease = self.claimant.lease;
+        let lease = self.claimant().lease;
         let end = Instant::now() + lease;
         let mut pause = lease / 300;
         while Instant::now() < end {
             sleep(pause).await;
             match self.tell(&word).await {
-                Ok(Held::Kept) => return self.claimant.notice(Event::SavedLate),
+                Ok(Held::Kept) => return self.claimant().notice(Event::SavedLate),
                 Ok(Held::Lost) => return,
                 Err(_) => pause = (pause * 2).min(lease / 3),
             }
@@ -138,7 +138,7 @@ impl<S: Store> Guard<S> {
 impl<S: Store> Drop for Guard<S> {
     fn drop(&mut self) {
         if !self.ended {
-            self.claimant.notice(Event::Abandoned);
+            self.claimant().notice(Event::Abandoned);
         }
     }
 }

@@ -1,54 +1,112 @@
 //! Keeps a lease from lapsing.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use tokio::{
-    task::JoinHandle,
-    time::{Instant, sleep, timeout_at},
+    runtime::Handle,
+    task::AbortHandle,
+    time::{Instant, sleep_until, timeout_at},
 };
 
 use super::{
-    claim::Held, claimant::Claimant, lease::Lease, name::Name, observe::Event, store::Store,
+    claim::Held,
+    claimant::Claimant,
+    hearts::{Hearts, Place},
+    lease::Lease,
+    name::Name,
+    observe::Event,
+    store::Store,
 };
 
 /// Renews a lease until it is dropped.
 #[derive(Debug)]
-pub(super) struct Heartbeat(JoinHandle<()>);
+pub(super) struct Heartbeat<S: Store> {
+    heart: Arc<Heart<S>>,
+    place: Place,
+}
 
-impl Heartbeat {
-    /// Begins a third of the lease from now. The lease was asked for at `asked`,
-    /// so that it lapses so long after that, or later.
-    pub(super) fn start<S: Store>(
-        claimant: Claimant<S>,
-        name: Name,
-        lease: Lease,
-        asked: Instant,
-    ) -> Self {
-        let heart = Heart {
+impl<S: Store> Heartbeat<S> {
+    /// Begins a third of the lease after it was asked for.
+    pub(super) fn start(heart: Heart<S>) -> Self {
+        let heart = Arc::new(heart);
+        let place = heart.others().add(&heart);
+        Self { heart, place }
+    }
+
+    pub(super) fn heart(&self) -> &Heart<S> {
+        &self.heart
+    }
+}
+
+impl<S: Store> Drop for Heartbeat<S> {
+    fn drop(&mut self) {
+        // From here on nobody starts it.
+        self.heart.others().remove(self.place);
+        if let Some(task) = self.heart.task.get() {
+            task.abort();
+        }
+    }
+}
+
+/// What renews a lease.
+#[derive(Debug)]
+pub(super) struct Heart<S> {
+    pub(super) claimant: Claimant<S>,
+    pub(super) name: Name,
+    pub(super) lease: Lease,
+    /// When the lease was asked for, so that it lapses its time after that, or later.
+    asked: Instant,
+    /// The runtime of who asked.
+    runtime: Handle,
+    /// Once it beats.
+    task: OnceLock<AbortHandle>,
+}
+
+impl<S> Heart<S> {
+    pub(super) fn new(claimant: Claimant<S>, name: Name, lease: Lease, asked: Instant) -> Self {
+        Self {
             claimant,
             name,
             lease,
-        };
-        Self(tokio::spawn(heart.beat(asked)))
+            asked,
+            runtime: Handle::current(),
+            task: OnceLock::new(),
+        }
     }
-}
 
-impl Drop for Heartbeat {
-    fn drop(&mut self) {
-        self.0.abort();
+    fn others(&self) -> &Hearts<S> {
+        &self.claimant.hearts
     }
-}
 
-struct Heart<S> {
-    claimant: Claimant<S>,
-    name: Name,
-    lease: Lease,
+    /// When it has to beat for the first time.
+    pub(super) fn due(&self) -> Instant {
+        self.asked + self.pause()
+    }
+
+    fn time(&self) -> Duration {
+        self.claimant.lease
+    }
+
+    fn pause(&self) -> Duration {
+        self.time() / 3
+    }
 }
 
 impl<S: Store> Heart<S> {
-    async fn beat(self, mut since: Instant) {
+    /// Has it beat in a task of its own.
+    pub(super) fn start(self: Arc<Self>) {
+        let task = self.runtime.spawn(Arc::clone(&self).beat());
+        // It is started once.
+        let _ = self.task.set(task.abort_handle());
+    }
+
+    async fn beat(self: Arc<Self>) {
+        let mut since = self.asked;
         loop {
-            match timeout_at(since + self.time(), self.next()).await {
+            match timeout_at(since + self.time(), self.next(since)).await {
                 Ok(Some(asked)) => since = asked,
                 Ok(None) => return self.lease.lose(),
                 Err(_) => {
@@ -61,24 +119,18 @@ impl<S: Store> Heart<S> {
     }
 
     /// Renews; answers when it asked for that, or nothing if the lease is lost.
-    async fn next(&self) -> Option<Instant> {
+    async fn next(&self, since: Instant) -> Option<Instant> {
+        let mut due = since + self.pause();
         loop {
-            sleep(self.time() / 3).await;
+            sleep_until(due).await;
             let (asked, token) = (Instant::now(), self.lease.token());
-            match self
-                .claimant
-                .store
-                .renew(self.name, token, self.time())
-                .await
-            {
+            let store = &self.claimant.store;
+            match store.renew(self.name, token, self.time()).await {
                 Ok(Held::Kept) => return Some(asked),
                 Ok(Held::Lost) => return None,
                 Err(_) => self.claimant.notice(Event::StoreFailed),
             }
+            due = Instant::now() + self.pause();
         }
-    }
-
-    fn time(&self) -> Duration {
-        self.claimant.lease
     }
 }

@@ -255,6 +255,7 @@ pub mod future;
 mod gate;
 mod guard;
 mod heartbeat;
+mod hearts;
 mod job;
 mod keeper;
 mod keeping;

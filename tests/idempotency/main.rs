@@ -11,6 +11,7 @@ mod durable;
 mod grpc;
 mod guard;
 mod http;
+mod leases;
 mod local;
 mod model;
 mod outages;

@@ -1,0 +1,94 @@
+//! Many leases of one claimant are renewed, each as if it were alone.
+
+use std::time::Duration;
+
+use sluicegate::idempotency::{Claimant, Claimed, Guard, Name, Scope, Store};
+use tokio::{
+    runtime::{Builder, Handle, Runtime},
+    time::sleep,
+};
+
+use crate::support::{LEASE, claimant, work};
+
+fn nth(nth: usize) -> Name {
+    Scope::new("leases").name(nth.to_string())
+}
+
+async fn run<S: Store>(claimant: &Claimant<S>, name: Name) -> Guard<S> {
+    match claimant.claim(name, work()).await.unwrap() {
+        Claimed::Run(guard) => guard,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// For how long the work is still held.
+async fn left<S: Store>(claimant: &Claimant<S>, name: Name) -> Option<Duration> {
+    match claimant.claim(name, work()).await.unwrap() {
+        Claimed::Running { left } => Some(left),
+        Claimed::Run(_) => None,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn work_that_is_brief_takes_no_task_to_keep_its_lease() {
+    let (claimant, _store, _counts) = claimant();
+    let tasks = || Handle::current().metrics().num_alive_tasks();
+    let before = tasks();
+    for name in 0..100 {
+        run(&claimant, nth(name)).await.release().await;
+    }
+    assert_eq!(tasks(), before + 1);
+    sleep(LEASE).await;
+    assert_eq!(tasks(), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_of_many_leases_is_renewed_until_it_is_dropped() {
+    let (claimant, _store, _counts) = claimant();
+    let mut guards = Vec::new();
+    for name in 0..100 {
+        guards.push(run(&claimant, nth(name)).await);
+        sleep(LEASE / 60).await;
+    }
+    // Of these some were renewed, and others have yet to be.
+    let is_kept = |name: usize| name % 2 == 1;
+    let mut names = 0..;
+    guards.retain(|_| names.next().is_some_and(is_kept));
+    sleep(2 * LEASE).await;
+    for name in 0..100 {
+        let left = left(&claimant, nth(name)).await;
+        let is_held = left.is_some_and(|left| left > LEASE / 2);
+        assert_eq!(is_held, is_kept(name), "{name}: {left:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn leases_may_differ_among_clones() {
+    let (claimant, _store, _counts) = claimant();
+    let brief = claimant.clone().lease(LEASE / 100);
+    let _long = run(&claimant, nth(0)).await;
+    let _brief = run(&brief, nth(1)).await;
+    sleep(LEASE).await;
+    assert!(left(&brief, nth(1)).await.is_some());
+    assert!(left(&claimant, nth(0)).await > Some(LEASE / 2));
+}
+
+#[test]
+fn a_lease_is_renewed_though_the_runtime_of_another_is_gone() {
+    let (gone, ours) = (paused(), paused());
+    let (claimant, _store, _counts) = ours.block_on(async { claimant() });
+    let _theirs = gone.block_on(run(&claimant, nth(0)));
+    let _ours = ours.block_on(run(&claimant, nth(1)));
+    drop(gone);
+    ours.block_on(async {
+        sleep(2 * LEASE).await;
+        assert!(left(&claimant, nth(1)).await > Some(LEASE / 2));
+        assert_eq!(left(&claimant, nth(0)).await, None);
+    });
+}
+
+fn paused() -> Runtime {
+    let mut runtime = Builder::new_current_thread();
+    runtime.enable_time().start_paused(true).build().unwrap()
+}
