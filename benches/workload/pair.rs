@@ -181,7 +181,7 @@ impl fmt::Display for Row<'_> {
     }
 }
 
-fn quartiles(numbers: impl Iterator<Item = f64>) -> [f64; 3] {
+pub(crate) fn quartiles(numbers: impl Iterator<Item = f64>) -> [f64; 3] {
     let mut numbers: Vec<_> = numbers.collect();
     numbers.sort_by(f64::total_cmp);
     [1, 2, 3].map(|quarter| numbers[(numbers.len() - 1) * quarter / 4])
