@@ -54,6 +54,17 @@ fn what_was_written_once_is_read_and_written_for_good() {
     assert_eq!(read, Ok(Record::Value(plain)));
 }
 
+/// More than a map of headers can make room for.
+#[test]
+fn any_number_of_lines_comes_back() {
+    let mut reply = Reply::new(StatusCode::OK);
+    for line in 0..40_000 {
+        reply.headers.append("link", line.into());
+    }
+    let record = Record::Reply(reply);
+    assert_eq!(Record::decode(&record.encode()), Ok(record));
+}
+
 fn headers() -> impl Strategy<Value = HeaderMap> {
     let name = "[a-z][a-z0-9-]{0,12}";
     let value = prop::collection::vec(prop_oneof![0x20_u8..0x7f, 0x80_u8..], 0..40);

@@ -120,7 +120,8 @@ fn lines(headers: &HeaderMap) -> Vec<Line<'_>> {
 }
 
 fn map(lines: &[Line<'_>], encoded: &Bytes) -> Result<HeaderMap, RecordError> {
-    let mut headers = HeaderMap::with_capacity(lines.len());
+    // There may be more lines than it can have room for beforehand.
+    let mut headers = HeaderMap::try_with_capacity(lines.len()).unwrap_or_default();
     for line in lines {
         let name = HeaderName::from_bytes(line.name.as_bytes());
         let value = HeaderValue::from_maybe_shared(encoded.slice_ref(line.value));
