@@ -63,7 +63,15 @@ impl Body for Whole {
         self.bytes.is_empty() && self.trailers.is_empty()
     }
 
+    /// Not exact where trailers come after it: HTTP/1.1 would send the length instead
+    /// of them.
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.bytes.len() as u64)
+        let length = self.bytes.len() as u64;
+        if self.trailers.is_empty() {
+            return SizeHint::with_exact(length);
+        }
+        let mut at_least = SizeHint::new();
+        at_least.set_lower(length);
+        at_least
     }
 }

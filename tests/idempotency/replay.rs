@@ -1,8 +1,12 @@
 //! What is kept of an answer, and what is given again.
 
+use std::convert::Infallible;
+
 use ::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::{Router, body::Body, middleware::map_response, response::Response};
-use http_body_util::BodyExt;
+use futures_util::stream;
+use http_body::Frame;
+use http_body_util::{BodyExt, StreamBody};
 use sluicegate::{
     idempotency::{StoreDecision, Whole},
     limit::{Local, Quota, RateLimitLayer, TokenBucket},
@@ -150,6 +154,22 @@ async fn trailers_are_given_again() {
         (&first.trailers, &again.trailers),
         (&trailers(), &trailers())
     );
+}
+
+/// HTTP/1.1 has none behind a body whose length it was told.
+#[tokio::test]
+async fn trailers_get_to_a_client_of_http_1() {
+    let (router, _) = answering(async |_| {
+        let frames = [Frame::data("done".into()), Frame::trailers(trailers())];
+        let frames = stream::iter(frames.map(Ok::<_, Infallible>));
+        let mut response = Response::new(Body::new(StreamBody::new(frames)));
+        let named = HeaderValue::from_static("x-sum");
+        response.headers_mut().insert("trailer", named);
+        response
+    });
+    let server = Server::of(router.layer(layer().0)).await;
+    let first = server.ask(post("17").header("te", "trailers"), "").await;
+    assert_eq!((first.text(), &first.trailers), ("done", &trailers()));
 }
 
 /// Asks twice; whether the second one was done anew.
