@@ -85,7 +85,7 @@ impl Terms {
     fn route<'a>(&self, head: &'a Parts) -> Cow<'a, str> {
         match &self.route {
             Some(Route(route)) => route(head).into(),
-            None => matched(head).unwrap_or(head.uri.path()).into(),
+            None => matched(head).unwrap_or(whole_path(head)).into(),
         }
     }
 
@@ -95,7 +95,7 @@ impl Terms {
         let content_type = content_type.map(|it| essence(it).to_ascii_lowercase());
         let request = Fingerprint::builder()
             .part(head.method.as_str())
-            .part(head.uri.path())
+            .chunks(paths(head))
             .optional(head.uri.query())
             .optional(content_type)
             .optional(body);
@@ -127,6 +127,29 @@ fn matched(head: &Parts) -> Option<&str> {
 #[cfg(not(feature = "axum"))]
 fn matched(_head: &Parts) -> Option<&str> {
     None
+}
+
+/// The path; and where that is the end of one, as what is nested sees it, the whole
+/// behind a space, which none has.
+fn paths(head: &Parts) -> [&[u8]; 3] {
+    let (path, whole) = (head.uri.path(), whole_path(head));
+    match path == whole {
+        true => [path.as_bytes(), b"", b""],
+        false => [path.as_bytes(), b" ", whole.as_bytes()],
+    }
+}
+
+/// The path that was asked for, of which what is nested in a router of axum sees the
+/// end alone.
+#[cfg(feature = "axum")]
+fn whole_path(head: &Parts) -> &str {
+    let whole: Option<&axum::extract::OriginalUri> = head.extensions.get();
+    whole.map_or(head.uri.path(), |whole| whole.path())
+}
+
+#[cfg(not(feature = "axum"))]
+fn whole_path(head: &Parts) -> &str {
+    head.uri.path()
 }
 
 impl fmt::Debug for Terms {

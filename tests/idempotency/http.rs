@@ -251,6 +251,28 @@ async fn the_same_key_on_another_route_is_another_key_unless_it_is_said() {
     assert_eq!(other.problem(), "key-reused");
 }
 
+/// What is nested sees its requests without what it is nested under.
+#[tokio::test]
+async fn another_request_to_what_is_nested_is_refused() {
+    for is_service in [false, true] {
+        for layer in [layer().0, layer().0.one_scope_for_all_routes()] {
+            let (router, tally) = counting();
+            let orders = router.layer(layer);
+            let router = match is_service {
+                true => Router::new().nest_service("/of/{tenant}", orders),
+                false => Router::new().nest("/of/{tenant}", orders),
+            };
+            ask(&router, post("17").uri("/of/ann/orders"), "").await;
+            let again = ask(&router, post("17").uri("/of/ann/orders"), "").await;
+            assert!(again.is_replayed());
+            let other = ask(&router, post("17").uri("/of/bob/orders"), "").await;
+            assert!(!other.is_replayed(), "{other:?}");
+            assert_eq!(other.problem(), "key-reused");
+            assert_eq!(tally.count(), 1);
+        }
+    }
+}
+
 #[tokio::test]
 async fn two_tenants_with_the_same_key_never_meet() {
     let (router, tally) = counting();
