@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, future::poll_fn, mem, pin::Pin, task::Poll};
 
 use bytes::{Bytes, BytesMut};
-use http::HeaderMap;
+use http::{HeaderMap, header::CONTENT_LENGTH};
 use http_body::{Body, Frame};
 
 use super::{
@@ -26,6 +26,8 @@ pub(super) struct Tee<B> {
     unsent: VecDeque<Bytes>,
     /// How long the body is, if it says so.
     length: Option<u64>,
+    /// How long the client is told that it is, by the body or by its head.
+    told: Option<u64>,
     trailers: HeaderMap,
     failed: Option<BoxError>,
 }
@@ -71,10 +73,12 @@ impl<B> Tee<B>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
 {
-    /// A body of which at most so many bytes are kept.
-    pub(super) fn new(body: B, most: usize) -> Self {
+    /// A body behind this head, of which at most so many bytes are kept.
+    pub(super) fn new(head: &HeaderMap, body: B, most: usize) -> Self {
+        let length = body.size_hint().exact();
         Self {
-            length: body.size_hint().exact(),
+            length,
+            told: length.or_else(|| content_length(head)),
             body: Box::pin(body),
             kept: Kept {
                 most,
@@ -156,6 +160,8 @@ where
 
     fn take(&mut self, frame: Frame<Bytes>) {
         match frame.into_data() {
+            // It would be held back in the stead of the last.
+            Ok(data) if data.is_empty() => {}
             Ok(data) => {
                 self.kept.add(&data);
                 self.unsent.push_back(data);
@@ -166,7 +172,7 @@ where
 
     /// Whether the client could tell that it has all, if it had what was read.
     fn is_last_known(&self) -> bool {
-        self.length == Some(self.kept.size) || self.body.is_end_stream()
+        self.told == Some(self.kept.size) || self.body.is_end_stream()
     }
 
     /// Sends what was read, but for so many frames.
@@ -178,4 +184,8 @@ where
             client.send(Piece::Frame(Frame::data(data))).await;
         }
     }
+}
+
+fn content_length(head: &HeaderMap) -> Option<u64> {
+    head.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }

@@ -206,6 +206,30 @@ async fn nobody_has_an_answer_whole_before_it_is_kept() {
     assert_eq!(counts.snapshot().completed, 1);
 }
 
+/// A client of HTTP/1.1 goes by the header, whatever the body says of itself.
+#[tokio::test(start_paused = true)]
+async fn the_last_of_a_body_waits_where_its_head_says_how_long_it_is() {
+    let store = Moody::new();
+    let (router, _, feeders) = fed(None);
+    let router = router.layer(map_response(async |mut response: Response| {
+        let length = HeaderValue::from_static("5");
+        response.headers_mut().insert("content-length", length);
+        response
+    }));
+    let (layer, counts) = layer_over(store.clone());
+    let mut body = open(&router.layer(layer)).await.into_body();
+    feed(&feeders, "an");
+    assert_eq!(data(&mut body).await, "an");
+    store.fail(1, Mood::Slow(LEASE / 10));
+    feed(&feeders, "end");
+    feed(&feeders, "");
+    tokio::time::sleep(LEASE).await;
+    assert!(body.frame().now_or_never().is_none());
+    end(&feeders);
+    assert_eq!(data(&mut body).await, "end");
+    assert_eq!(counts.snapshot().completed, 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_is_there_at_once_is_kept_before_its_head_is_seen() {
     let store = Moody::new();

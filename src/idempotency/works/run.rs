@@ -90,7 +90,7 @@ impl<S: Store> Works<S> {
         B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
         let (head, body) = response.into_parts();
-        let mut tee = Tee::new(body, self.terms.max_response_body);
+        let mut tee = Tee::new(&head.headers, body, self.terms.max_response_body);
         if !tee.gather().await {
             let (mouth, pipe) = pipe(tee.length());
             let pump = deadline::carry(tee.pump(keeper, mouth)).in_current_span();
