@@ -55,7 +55,8 @@ impl Keeping {
             Some(StoreDecision::Release) => Fate::Release,
             Some(StoreDecision::WithoutBody) => Fate::WithoutBody,
             Some(StoreDecision::Store) => within_reason(Fate::Store, response),
-            None if extensions.get::<Refusal>().is_some() => Fate::Release,
+            None if extensions.get().is_some_and(Refusal::is_before_work) => Fate::Release,
+            None if extensions.get::<Refusal>().is_some() => Fate::Lapse,
             None if speaks_grpc(response.headers()) => self.of_call(response.headers()),
             None => within_reason(self.of_status(response.status()), response),
         }

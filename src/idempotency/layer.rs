@@ -217,8 +217,8 @@ impl<S, W, Q, X, A> IdempotencyLayer<S, W, Q, X, A> {
     }
 
     /// What becomes of work when the inner service fails with an error, and not with
-    /// a response: [`OnError::Lapse`] unless set. What this crate has refused is
-    /// released all the same.
+    /// a response: [`OnError::Lapse`] unless set. What this crate refused
+    /// before it was begun is released all the same.
     pub fn on_error(self, on_error: OnError) -> Self {
         self.with(|terms| terms.on_error = on_error)
     }

@@ -182,8 +182,8 @@
 //! | answer | what becomes of it |
 //! |---|---|
 //! | below 400, most of 4xx, and 5xx but for 502 to 504; gRPC 0, 3, 5, 6, 9, 11, 12, 13 | kept: the work is done |
-//! | 401, 403, 408, 409, 425, 429, 502, 503, 504; gRPC 7, 8, 10, 14, 16; what this crate refused | released: the work may be done at once |
-//! | gRPC 1, 2, 4, 15, or no status; an error of the inner service; a body that breaks off; a panic | unknown: the lease lapses |
+//! | 401, 403, 408, 409, 425, 429, 502, 503, 504; gRPC 7, 8, 10, 14, 16; what this crate refused before it was begun | released: the work may be done at once |
+//! | gRPC 1, 2, 4, 15, or no status; an error of the inner service; a body that breaks off; a panic; what this crate ended at its deadline | unknown: the lease lapses |
 //! | a stream of events, an upgrade, a body of more than 1 MiB | kept without its body |
 //!
 //! A handler says otherwise by a [`StoreDecision`] among the response's extensions.

@@ -58,6 +58,12 @@ impl Refusal {
         Self::from_source(Reason::BadBody, source)
     }
 
+    /// Whether nothing of what was asked for was done. A deadline also ends what was
+    /// begun.
+    pub(crate) fn is_before_work(&self) -> bool {
+        self.reason != Reason::DeadlineExceeded
+    }
+
     fn from_source(reason: Reason, source: BoxError) -> Self {
         Self {
             source: Some(source.into()),

@@ -1,16 +1,20 @@
 //! Keys as clients send them, and what they are told.
 
-use std::{future::ready, sync::Arc, time::Duration};
+use std::{
+    future::{pending, ready},
+    sync::Arc,
+    time::Duration,
+};
 
 use ::http::{HeaderName, Method, Request, StatusCode, request::Builder};
 use axum::{Router, body::Body, response::Response};
 use sluicegate::{
-    deadline::{self, Deadline},
+    deadline::{self, Deadline, EnforceDeadlineLayer},
     idempotency::{
         Claimant, IdempotencyLayer, KeyForm, Lease, Local, OnError, Syntax, Takeover, Waiting,
     },
     key::{self, Global},
-    refusal::Answer,
+    refusal::{Answer, AsError, BoxError},
 };
 use tokio::sync::Semaphore;
 use tower::{ServiceBuilder, ServiceExt, service_fn};
@@ -473,6 +477,36 @@ async fn an_error_tells_nothing_of_the_work_unless_it_was_set() {
         assert_eq!(ask().await.unwrap_err(), "broken");
         assert_eq!(ask().await.unwrap().status(), expected);
     }
+}
+
+/// It was dropped in its midst, and may have been done in part.
+#[tokio::test(start_paused = true)]
+async fn work_that_was_cut_off_by_a_deadline_is_of_unknown_outcome() {
+    let (router, tally, _) = held();
+    let (layer, counts) = layer_over(Moody::new());
+    let in_time = EnforceDeadlineLayer::new().default_timeout(LEASE / 10);
+    let router = router.layer(in_time).layer(layer);
+    let late = ask(&router, post("17"), "").await;
+    assert_eq!(late.status, StatusCode::GATEWAY_TIMEOUT);
+    assert_eq!(counts.snapshot().abandoned, 1);
+    let again = ask(&router, post("17"), "").await;
+    assert_eq!((&*again.problem(), tally.count()), ("still-running", 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_error_of_a_deadline_tells_nothing_of_the_work() {
+    let (layer, counts) = layer_over(Moody::new());
+    let in_time = EnforceDeadlineLayer::new().default_timeout(LEASE / 10);
+    let service = ServiceBuilder::new()
+        .layer(layer.refuse_with(AsError))
+        .layer(in_time.refuse_with(AsError))
+        .service(service_fn(|_: Request<String>| {
+            pending::<Result<::http::Response<String>, BoxError>>()
+        }));
+    let asked = service.oneshot(post("17").body(String::new()).unwrap());
+    assert!(asked.await.is_err());
+    let counts = counts.snapshot();
+    assert_eq!((counts.abandoned, counts.released), (1, 0));
 }
 
 #[tokio::test]

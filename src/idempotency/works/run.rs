@@ -60,7 +60,8 @@ impl<S: Store> Works<S> {
         }
     }
 
-    /// An error tells nothing of how far the work came, unless it was refused.
+    /// An error tells nothing of how far the work came, unless it was refused before
+    /// it began.
     fn is_undone<E: 'static>(&self, error: &E) -> bool {
         self.terms.on_error == OnError::Release || is_refusal(error)
     }
@@ -109,9 +110,11 @@ fn free<B>(response: Response<B>) -> Response<ResponseBody<B>> {
     response.map(ResponseBody::free)
 }
 
-/// Whether this crate refused it, as an error that may be boxed.
+/// Whether this crate refused it before it began, by an error that may be boxed.
 fn is_refusal<E: 'static>(error: &E) -> bool {
     let error: &dyn Any = error;
     let boxed: Option<&BoxError> = error.downcast_ref();
-    error.is::<Refusal>() || boxed.is_some_and(|boxed| boxed.is::<Refusal>())
+    let refusal: Option<&Refusal> = error.downcast_ref();
+    let refusal = refusal.or_else(|| boxed?.downcast_ref());
+    refusal.is_some_and(Refusal::is_before_work)
 }
