@@ -91,11 +91,10 @@ impl DurableBuilder {
         let Self(settings) = self;
         let folder = folder.as_ref().to_path_buf();
         let thread = spawn(move || {
-            let Some(book) = open(folder, settings, opened) else {
-                return;
-            };
-            let clerk = Clerk { book, orders, news };
-            clerk.work();
+            if let Some(book) = open(folder, settings, &news, opened) {
+                let clerk = Clerk { book, orders, news };
+                clerk.work();
+            }
         });
         let thread = thread.map_err(OpenError::unreadable)?;
         told.await.unwrap_or_else(|_| Err(panicked(thread)))?;
@@ -111,11 +110,16 @@ fn spawn(work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
 fn open(
     folder: PathBuf,
     settings: Settings,
+    news: &watch::Sender<News>,
     opened: oneshot::Sender<Result<(), OpenError>>,
 ) -> Option<Book> {
     let book = Book::open(&folder, settings);
     let (book, result) = match book {
-        Ok(book) => (Some(book), Ok(())),
+        Ok(book) => {
+            // Before it is known to be open, for then they may be asked for.
+            news.send_replace(News::of(&book));
+            (Some(book), Ok(()))
+        }
         Err(error) => (None, Err(error)),
     };
     // Who gave up waiting dropped the other end of the orders too.

@@ -34,6 +34,13 @@ pub(super) struct News {
     pub(super) failed: Option<StoreError>,
 }
 
+impl News {
+    pub(super) fn of(book: &Book) -> Self {
+        let (counts, failed) = (book.counts(), None);
+        Self { counts, failed }
+    }
+}
+
 /// The thread that has the book.
 pub(super) struct Clerk {
     pub(super) book: Book,
@@ -46,7 +53,6 @@ impl Clerk {
     /// fails: then what is on it is not what was said, and only who opens it anew
     /// knows what is.
     pub(super) fn work(mut self) {
-        self.tell_news(&Ok(()));
         while let Some(Order::Do(job)) = self.orders.blocking_recv() {
             if !self.round(job) {
                 break;
@@ -93,8 +99,8 @@ impl Clerk {
     }
 
     fn tell_news(&self, saved: &Result<(), StoreError>) {
-        let counts = self.book.counts();
         let failed = saved.as_ref().err().cloned();
-        self.news.send_replace(News { counts, failed });
+        let news = News::of(&self.book);
+        self.news.send_replace(News { failed, ..news });
     }
 }

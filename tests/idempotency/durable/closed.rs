@@ -151,3 +151,15 @@ async fn names_are_told_apart_by_all_their_bytes() {
     assert_eq!(store.counts().records, 100);
     store.close().await;
 }
+
+#[tokio::test]
+async fn what_a_store_holds_is_known_as_soon_as_it_is_open() {
+    let (folder, clock) = (Folder::new(), Manual::new());
+    for opened in 0..20 {
+        let store = open(&folder, &clock).await.unwrap();
+        assert_eq!(store.counts().records, opened);
+        let number = opened.try_into().unwrap();
+        assert_eq!(store.claim(name(number), bid(1)).await, NEW);
+        store.close().await;
+    }
+}
