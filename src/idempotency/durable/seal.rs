@@ -24,7 +24,7 @@ impl Seal {
     /// Opens the seal on the files in this folder, of which so many writes are
     /// there.
     pub(super) fn open(folder: &Path, there: u64) -> Result<Self, OpenError> {
-        let seal = Self::read_or_make(folder).map_err(OpenError::unreadable)?;
+        let seal = Self::read_or_make(folder, there).map_err(OpenError::unreadable)?;
         let (seal, sealed) = seal;
         if there < sealed {
             return Err(OpenError::unreadable(format!(
@@ -35,10 +35,11 @@ impl Seal {
         Ok(seal)
     }
 
-    fn read_or_make(folder: &Path) -> io::Result<(Self, u64)> {
+    fn read_or_make(folder: &Path, there: u64) -> io::Result<(Self, u64)> {
         let path = folder.join(NAME);
-        if !path.try_exists()? {
-            let mut seal = Self(File::create_new(path)?);
+        // A crash may have come before its first number, and so before any write.
+        if !path.try_exists()? || (there == 0 && path.metadata()?.len() == 0) {
+            let mut seal = Self(File::create(path)?);
             seal.write(0)?;
             // From now on it is changed in its place.
             seal.0.sync_all()?;

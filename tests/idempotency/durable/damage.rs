@@ -141,6 +141,20 @@ async fn what_the_disk_had_confirmed_is_missed() {
     Durable::open(before.path()).await.unwrap().close().await;
 }
 
+/// The process died when the file was there, and its first number was not.
+#[tokio::test]
+async fn a_seal_that_was_never_written_keeps_nobody_from_opening() {
+    let folder = Folder::new();
+    fs::create_dir_all(folder.path()).unwrap();
+    fs::write(folder.path().join("seal"), []).unwrap();
+    let store = Durable::open(folder.path()).await.unwrap();
+    assert_eq!(store.claim(name(1), bid(1)).await, NEW);
+    store.close().await;
+    // From then on it is missed.
+    fs::write(folder.path().join("seal"), []).unwrap();
+    is_unreadable(folder.path()).await;
+}
+
 #[tokio::test]
 async fn a_file_that_does_not_belong_is_an_error_and_no_panic() {
     let folder = Folder::new();
