@@ -27,8 +27,7 @@
 //! | [`IdempotencyLayer`] | requests once, of HTTP and unary gRPC: [the layer](#the-layer) |
 //! | [`Runner`] | work once, for consumers of queues and for jobs |
 //! | [`Claimant`] and [`Guard`] | the steps of that, for those who drive them themselves |
-//! | [`Store`] | the claims: [`Local`], in this process, `Redis` for a fleet (feature `redis`), or one's own |
-//! | [`Store`] | the claims: [`Local`], in this process, or another of the [stores](#stores) |
+//! | [`Store`] | the claims: [`Local`], in this process, another of the [stores](#stores), or one's own |
 //! | [`IdempotencyKey`], [`Scope`], [`Fingerprint`] | say which work, whose, and what it is |
 //! | [`Observe`] | hear what becomes of claims |
 //!
@@ -38,6 +37,7 @@
 //! |---|---|---|---|
 //! | [`Local`] | in this process | nothing | a lock |
 //! | `Durable` (feature `durable`) | on the disk of one machine | the process, and as far as the disk goes the machine | an fsync each, shared by those that come at once |
+//! | `Redis` (feature `redis`) | in Redis, for a fleet | the process, and the server as far as it persists | a call each |
 //!
 //! # Example
 //!
