@@ -215,7 +215,7 @@ fn clients_of_a_trusted_proxy_have_a_budget_each() {
 fn bad_flags_are_refused_by_name() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
-    let flags: [&[&str]; 29] = [
+    let flags: [&[&str]; 36] = [
         &["--listen", &taken],
         &["--listen", "nowhere"],
         &["--listen", "127.0.0.1:65536"],
@@ -237,6 +237,13 @@ fn bad_flags_are_refused_by_name() {
         &["--store", "disk"],
         &["--store", "durable:"],
         &["--store", "redis"],
+        &["--lease", "9ms"],
+        &["--lease", "25h"],
+        &["--lease", "soon"],
+        &["--takeover", "guess"],
+        &["--journal", "/nowhere/orders.log"],
+        &["--first-id", "0"],
+        &["--first-id", "4503599627370497"],
         &["--redis", ""],
         &["--redis", "nowhere"],
         &["--redis", "http://127.0.0.1"],

@@ -24,7 +24,7 @@ use crate::{
 /// The largest body of a request, in bytes.
 const LARGEST: usize = 4 * 1024;
 
-pub(crate) fn routes(chain: Chain) -> Router {
+pub(crate) fn routes(chain: Chain, orders: Orders) -> Router {
     Router::new()
         .route("/orders", post(place))
         .route("/orders/{id}", get(find))
@@ -35,15 +35,24 @@ pub(crate) fn routes(chain: Chain) -> Router {
         .fallback(unknown_route)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(LARGEST))
-        .with_state(Orders::default())
+        .with_state(orders)
 }
 
-/// How long a slow order takes.
-const SLOW: Duration = Duration::from_millis(200);
+/// How long a slow order takes before it is placed, and as long again until it is
+/// answered.
+const SLOW: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Deserialize)]
 struct Pace {
     slow: Option<u8>,
+}
+
+impl Pace {
+    async fn step(&self) {
+        if self.slow.is_some_and(|slow| slow > 0) {
+            time::sleep(SLOW).await;
+        }
+    }
 }
 
 async fn place(
@@ -51,16 +60,18 @@ async fn place(
     pace: Result<Query<Pace>, QueryRejection>,
     body: Result<Json<NewOrder>, JsonRejection>,
 ) -> Result<impl IntoResponse, Problem> {
-    let Query(Pace { slow }) = pace?;
+    let Query(pace) = pace?;
     let Json(order) = body?;
     if order.item.trim().is_empty() {
         let detail = "item is empty: allowed is any other text";
         return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
     }
-    if slow.is_some_and(|slow| slow > 0) {
-        time::sleep(SLOW).await;
-    }
-    let order = orders.add(order);
+    pace.step().await;
+    let order = orders.add(order).map_err(|error| {
+        let detail = format!("the journal cannot be written: {error}");
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
+    })?;
+    pace.step().await;
     let location = [(LOCATION, format!("/orders/{}", order.id))];
     Ok((StatusCode::CREATED, location, Json(order)))
 }

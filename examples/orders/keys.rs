@@ -1,10 +1,11 @@
 //! Orders are placed once, whatever their clients do.
 
-use std::{path::PathBuf, str::FromStr, sync::Arc};
+use std::{path::PathBuf, str::FromStr, sync::Arc, time::Duration};
 
 use axum::Router;
+use clap::ValueEnum;
 use sluicegate::{
-    idempotency::{Durable, IdempotencyLayer, Local, Redis, Store, Tracker},
+    idempotency::{self, Claimant, Durable, IdempotencyLayer, Local, Redis, Store, Tracker},
     key::{self, ClientIp},
     red::Registry,
     redis::Connection,
@@ -31,12 +32,30 @@ impl FromStr for Keep {
     }
 }
 
+/// What becomes of orders whose outcome nobody knows.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Takeover {
+    Rerun,
+    Refuse,
+}
+
+impl From<Takeover> for idempotency::Takeover {
+    fn from(takeover: Takeover) -> Self {
+        match takeover {
+            Takeover::Rerun => Self::Rerun,
+            Takeover::Refuse => Self::Refuse,
+        }
+    }
+}
+
 /// Those keys are one client's: who has an API key is known by that, and others by
 /// their address.
 pub(crate) struct Once<'a> {
     pub(crate) client: ClientIp,
     pub(crate) redis: Option<&'a Connection>,
     pub(crate) metrics: &'a Registry,
+    pub(crate) lease: Duration,
+    pub(crate) takeover: Takeover,
 }
 
 impl Once<'_> {
@@ -58,7 +77,10 @@ impl Once<'_> {
     }
 
     fn with<S: Store>(self, store: S, api: Router) -> (Router, Tracker) {
-        let layer = IdempotencyLayer::new(store)
+        let claimant = Claimant::new(store)
+            .lease(self.lease)
+            .takeover(self.takeover.into());
+        let layer = IdempotencyLayer::over(claimant)
             .namespace("orders")
             .principal(key::header("x-api-key"))
             .anonymous(self.client)

@@ -42,6 +42,16 @@
 //! cargo run --release --example orders -- --store durable:orders.db
 //! ```
 //!
+//! If its instance is killed in the middle of it, nobody knows whether it was placed.
+//! After the lease it is placed once more, or never again with `--takeover refuse`,
+//! and the journal tells how often it was. Here, kill the first one with `kill -9`
+//! while the order runs, and send the order to the second:
+//!
+//! ```text
+//! cargo run --release --example orders -- --redis redis://127.0.0.1/ --store redis --lease 5s --journal orders.log
+//! cargo run --release --example orders -- --redis redis://127.0.0.1/ --store redis --lease 5s --journal orders.log --listen 127.0.0.1:3001 --first-id 1000
+//! ```
+//!
 //! What was counted is told to Prometheus, and with `--redis` of all instances
 //! together:
 //!
@@ -60,10 +70,11 @@ use std::{
     fmt::Display,
     io::{self, IsTerminal, Write},
     net::SocketAddr,
+    path::PathBuf,
     time::Duration,
 };
 
-use clap::{CommandFactory, Parser, ValueEnum, error::ErrorKind};
+use clap::{CommandFactory, Parser, ValueEnum, error::ErrorKind, value_parser};
 use sluicegate::{
     key::{ClientIp, ClientIpError},
     limit::QuotaError,
@@ -75,6 +86,7 @@ use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 mod api;
 mod chain;
+mod journal;
 mod keys;
 mod limits;
 mod problem;
@@ -84,8 +96,10 @@ mod watch;
 
 use self::{
     chain::Chain,
-    keys::{Keep, Once},
+    journal::Journal,
+    keys::{Keep, Once, Takeover},
     serve::Signals,
+    store::Orders,
 };
 
 /// An orders API that limits each client.
@@ -139,10 +153,43 @@ struct Args {
     #[arg(long, value_name = "STORE", default_value = "memory")]
     store: Keep,
 
+    /// For how long an instance that is not heard of holds an order with an
+    /// Idempotency-Key: 10ms to 1day
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = lease)]
+    lease: Duration,
+
+    /// What becomes of an order whose instance has died in the middle of it: it is
+    /// placed once more, or refused
+    #[arg(long, value_enum, default_value_t = Takeover::Rerun)]
+    takeover: Takeover,
+
+    /// File to which each order is appended when it is placed, as a line of JSON;
+    /// instances may share it
+    #[arg(long, value_name = "PATH")]
+    journal: Option<PathBuf>,
+
+    /// Id of the first order; with ranges of their own, no two instances place
+    /// orders of the same id
+    #[arg(long, value_name = "ID", default_value_t = 1, value_parser = value_parser!(u64).range(1..=LARGEST_ID))]
+    first_id: u64,
+
     /// What becomes of requests while Redis does not answer: they pass, they
     /// are refused, or each instance limits them by itself
     #[arg(long, value_enum, default_value_t = OnFailure::Local)]
     on_redis_failure: OnFailure,
+}
+
+/// So that JSON's readers know it and its successors exactly.
+const LARGEST_ID: u64 = 1 << 52;
+
+/// What a claimant takes.
+fn lease(text: &str) -> Result<Duration, String> {
+    let possible = Duration::from_millis(10)..=Duration::from_secs(86_400);
+    let parsed = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    match possible.contains(&parsed) {
+        true => Ok(parsed),
+        false => Err("allowed is 10ms to 1day".into()),
+    }
 }
 
 /// No time at all would refuse every request.
@@ -185,8 +232,13 @@ async fn main() {
         client: client.clone(),
         redis: redis.as_ref(),
         metrics: &metrics,
+        lease: args.lease,
+        takeover: args.takeover,
     };
-    let placed = once.over(api::routes(chain), &args.store).await;
+    let journal = Journal::open(args.journal.as_deref());
+    let journal = journal.unwrap_or_else(|error| refuse("--journal", error));
+    let routes = api::routes(chain, Orders::new(args.first_id, journal));
+    let placed = once.over(routes, &args.store).await;
     let (api, tracker) = placed.unwrap_or_else(|error| refuse("--store", error));
     let app = limits::app(&args, client, redis, &metrics, api);
     let app = app.unwrap_or_else(|error| refuse(flag(&error), error));

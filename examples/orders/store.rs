@@ -2,11 +2,14 @@
 
 use std::{
     collections::VecDeque,
+    io,
     num::NonZeroU32,
     sync::{Arc, Mutex, MutexGuard},
 };
 
 use serde::{Deserialize, Serialize};
+
+use crate::journal::Journal;
 
 /// How many orders are kept; the oldest go first. Together with the bound on
 /// bodies it bounds what clients can make this process remember.
@@ -26,32 +29,44 @@ pub(crate) struct Order {
     quantity: NonZeroU32,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Orders(Arc<Mutex<Latest>>);
 
-/// Ids count from 1, so an order's place follows from how many have gone.
-#[derive(Debug, Default)]
+/// Ids have no gaps, so an order's place follows from the id of the first.
+#[derive(Debug)]
 struct Latest {
-    gone: u64,
+    first_id: u64,
     orders: VecDeque<Order>,
+    journal: Journal,
 }
 
 impl Orders {
-    pub(crate) fn add(&self, NewOrder { item, quantity }: NewOrder) -> Order {
+    pub(crate) fn new(first_id: u64, journal: Journal) -> Self {
+        let latest = Latest {
+            first_id,
+            orders: VecDeque::new(),
+            journal,
+        };
+        Self(Arc::new(Mutex::new(latest)))
+    }
+
+    /// An order that the journal does not have is not placed.
+    pub(crate) fn add(&self, NewOrder { item, quantity }: NewOrder) -> io::Result<Order> {
         let mut latest = self.lock();
         if latest.orders.len() == CAPACITY {
             latest.orders.pop_front();
-            latest.gone += 1;
+            latest.first_id += 1;
         }
-        let id = latest.gone + latest.orders.len() as u64 + 1;
+        let id = latest.first_id + latest.orders.len() as u64;
         let order = Order { id, item, quantity };
+        latest.journal.write(&order)?;
         latest.orders.push_back(order.clone());
-        order
+        Ok(order)
     }
 
     pub(crate) fn find(&self, id: u64) -> Option<Order> {
         let latest = self.lock();
-        let place = id.checked_sub(latest.gone + 1)?;
+        let place = id.checked_sub(latest.first_id)?;
         latest.orders.get(usize::try_from(place).ok()?).cloned()
     }
 
