@@ -21,6 +21,10 @@ use sfv::{Item, Parser};
 #[allow(dead_code, reason = "the tests of the limiter have use for more of it")]
 mod redis_server;
 
+#[cfg(unix)]
+#[path = "orders/chaos.rs"]
+mod chaos;
+
 const ORDER: &str = r#"{"item":"book","quantity":2}"#;
 
 /// Where whatever goes wrong would make a test wait for ever, it fails.
