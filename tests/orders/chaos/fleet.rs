@@ -154,6 +154,7 @@ fn entry(line: &str) -> (usize, u64) {
 
 /// The counts of an instance that has yet to save an answer.
 fn unsaved(instance: SocketAddr) -> Option<String> {
+    const OPEN: &str = "sluicegate_redis_breaker_open{";
     const EVENTS: &str = "sluicegate_idempotency_events_total";
     let metrics = exchange(instance, &get("/metrics")).expect("it is up");
     let events = metrics.body().lines().filter(|it| it.starts_with(EVENTS));
@@ -163,7 +164,10 @@ fn unsaved(instance: SocketAddr) -> Option<String> {
         let mut counts = events.iter().filter_map(|it| it.strip_prefix(&name));
         counts.next().expect("it is counted")
     };
+    // While the breaker is open, whatever is answered next is not saved.
+    let mut lines = metrics.body().lines();
+    let is_open = lines.any(|it| it.starts_with(OPEN) && it.ends_with(" 1"));
     // There are none before it was asked to place an order.
     let all_saved = events.is_empty() || count("unsaved") == count("saved_late");
-    (!all_saved).then(|| events.join("\n"))
+    (is_open || !all_saved).then(|| events.join("\n"))
 }
