@@ -34,7 +34,9 @@ pub enum Ended {
     /// It does.
     Saved,
     /// It did not answer, or has no room. It is told again in the background, for
-    /// as long as a lease lasts.
+    /// as long as a lease lasts. Should the process die before, or the store be away
+    /// for longer, the outcome is unknown to all others, although it was told here:
+    /// who comes next runs the work again, or is refused.
     Unsaved,
     /// It does not want to know: the lease had gone to another, whose word counts.
     Lost,
