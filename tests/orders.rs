@@ -297,9 +297,10 @@ fn a_deadline_shrinks_from_hop_to_hop() {
         hops.windows(2).all(|hop| hop[1] + 120 <= hop[0]),
         "{hops:?}"
     );
-    let mut late = get("/chain?hops=3&ms=60");
+    // Long enough that the last hop is told late some time before the others are.
+    let mut late = get("/chain?hops=3&ms=1000");
     let header = late.headers_mut();
-    header.insert("x-request-timeout", "150ms".parse().unwrap());
+    header.insert("x-request-timeout", "2500ms".parse().unwrap());
     problem_of(&server.ask(late), StatusCode::GATEWAY_TIMEOUT);
     let many = server.ask(get("/chain?hops=21&ms=1"));
     problem_of(&many, StatusCode::BAD_REQUEST);
