@@ -77,6 +77,7 @@
 
 pub mod clock;
 pub mod deadline;
+mod head;
 #[cfg(feature = "idempotency")]
 #[cfg_attr(docsrs, doc(cfg(feature = "idempotency")))]
 pub mod idempotency;

@@ -39,7 +39,7 @@ mod problem;
 mod protocol;
 
 pub(crate) use self::decimal::Decimal;
-pub(crate) use self::protocol::{is_grpc, stub, trailers};
+pub(crate) use self::protocol::{has_trailers, is_grpc, stub, trailers};
 pub use self::{answer::Answer, headers::Headers};
 
 /// Any error that can be sent to another thread: what plain Tower services

@@ -1,8 +1,11 @@
 //! Which answers are kept.
 
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
+use http::{HeaderMap, Response, StatusCode, header::CONTENT_TYPE};
 
-use crate::refusal::{Refusal, is_grpc};
+use crate::{
+    head::is_event_stream,
+    refusal::{Refusal, has_trailers},
+};
 
 /// What becomes of one response, whatever its status: a handler puts it into the
 /// response's extensions.
@@ -105,27 +108,16 @@ fn kept(is_kept: bool) -> Fate {
 
 /// What need not end is not kept for longer than its head.
 fn within_reason<B>(fate: Fate, response: &Response<B>) -> Fate {
-    let content_type = response.headers().get(CONTENT_TYPE);
-    let is_endless = response.status() == StatusCode::SWITCHING_PROTOCOLS
-        || content_type.is_some_and(|it| essence(it).eq_ignore_ascii_case(b"text/event-stream"));
+    let is_endless =
+        response.status() == StatusCode::SWITCHING_PROTOCOLS || is_event_stream(response.headers());
     match fate {
         Fate::Store if is_endless => Fate::WithoutBody,
         fate => fate,
     }
 }
 
-/// A media type without its parameters, in whatever case.
-pub(super) fn essence(content_type: &HeaderValue) -> &[u8] {
-    let parameters = |byte: &u8| *byte == b';';
-    let essence = content_type.as_bytes().split(parameters).next();
-    essence.unwrap_or_default().trim_ascii()
-}
-
-/// gRPC-Web has its status in the body.
 fn speaks_grpc(headers: &HeaderMap) -> bool {
-    headers
-        .get(CONTENT_TYPE)
-        .is_some_and(|it| is_grpc(it) && !it.as_bytes().starts_with(b"application/grpc-"))
+    headers.get(CONTENT_TYPE).is_some_and(has_trailers)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, future::poll_fn, mem, pin::Pin, task::Poll};
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, header::CONTENT_LENGTH};
+use http::HeaderMap;
 use http_body::{Body, Frame};
 
 use super::{
@@ -13,7 +13,7 @@ use super::{
     store::Store,
     whole::Whole,
 };
-use crate::refusal::BoxError;
+use crate::{head::content_length, refusal::BoxError};
 
 /// Said to a client whose answer is not the one that counts.
 const LOST: &str = "the request took so long that another has taken it over: ask again";
@@ -184,8 +184,4 @@ where
             client.send(Piece::Frame(Frame::data(data))).await;
         }
     }
-}
-
-fn content_length(head: &HeaderMap) -> Option<u64> {
-    head.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }

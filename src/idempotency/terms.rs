@@ -7,7 +7,7 @@ use http::{HeaderName, Method, header::CONTENT_TYPE, request::Parts};
 use super::{
     fingerprint::{Fingerprint, FingerprintBuilder},
     gate::Keyed,
-    keeping::{Keeping, essence},
+    keeping::Keeping,
     key::KeyForm,
     name::Name,
     replay::Replaying,
@@ -17,6 +17,7 @@ use super::{
     typical::Typical,
     waiting::Waiting,
 };
+use crate::head::essence;
 
 /// As much as most services take, and a store can have many of.
 const MIB: usize = 1 << 20;

@@ -1,12 +1,12 @@
 //! What of a request becomes labels.
 
-use http::{HeaderValue, Request, Uri, header::CONTENT_TYPE};
+use http::{Request, Uri, header::CONTENT_TYPE};
 
 use super::{
     labels::{Kind, OTHER, Sought, UNMATCHED, method},
     methods::Methods,
 };
-use crate::refusal::is_grpc;
+use crate::refusal::has_trailers;
 
 /// Says which route a request is on.
 ///
@@ -87,18 +87,13 @@ impl Side {
         methods: &Methods,
     ) -> (Sought<'a>, bool) {
         let content_type = req.headers().get(CONTENT_TYPE);
-        match (self, content_type.is_some_and(speaks_grpc)) {
+        match (self, content_type.is_some_and(has_trailers)) {
             (Self::Server, false) => (http(Kind::HttpServer, req, route), false),
             (Self::Client, false) => (http(Kind::HttpClient, req, route), false),
             (Self::Server, true) => received(req.uri(), methods),
             (Self::Client, true) => sent(req.uri(), methods),
         }
     }
-}
-
-/// gRPC-Web has its trailers in the body, so to HTTP it is like any other request.
-fn speaks_grpc(content_type: &HeaderValue) -> bool {
-    is_grpc(content_type) && !content_type.as_bytes().starts_with(b"application/grpc-")
 }
 
 #[inline]

@@ -1,10 +1,7 @@
 //! A request from its beginning to its end, as HTTP has it.
 
 use bytes::Buf;
-use http::{
-    HeaderMap, HeaderName, Response, StatusCode,
-    header::{CONTENT_LENGTH, CONTENT_TYPE},
-};
+use http::{HeaderMap, HeaderName, Response, StatusCode};
 use http_body::{Body, Frame};
 
 use super::{
@@ -16,6 +13,7 @@ use super::{
 };
 use crate::{
     clock::Tick,
+    head::{content_length, is_event_stream},
     refusal::{BoxError, Reason, Refusal},
 };
 
@@ -97,8 +95,7 @@ impl<C: Classify> Span<C> {
         if self.guard.labels().kind().is_grpc() {
             return None;
         }
-        let said = response.headers().get(CONTENT_LENGTH);
-        let said = said.and_then(|length| length.to_str().ok()?.parse().ok());
+        let said = content_length(response.headers());
         said.or_else(|| response.body().size_hint().exact())
     }
 
@@ -195,12 +192,4 @@ const UNKNOWN: Option<Status> = Some(Status::Grpc(grpc::UNKNOWN));
 #[inline]
 fn told(classify: &impl Classify, ended: Ended<'_>) -> (Outcome, Cause) {
     (classify.classify(&ended), ended.cause)
-}
-
-/// Server-sent events last as long as somebody listens.
-fn is_event_stream(headers: &HeaderMap) -> bool {
-    const EVENTS: &[u8] = b"text/event-stream";
-    let content_type = headers.get(CONTENT_TYPE).map(|it| it.as_bytes());
-    let essence = content_type.and_then(|it| it.get(..EVENTS.len()));
-    essence.is_some_and(|essence| essence.eq_ignore_ascii_case(EVENTS))
 }

@@ -10,6 +10,12 @@ pub(crate) fn is_grpc(content_type: &HeaderValue) -> bool {
     rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';' | b'-')))
 }
 
+/// Whether its messages end with trailers of HTTP: those of gRPC-Web are in the
+/// body, so that it is like anything else.
+pub(crate) fn has_trailers(content_type: &HeaderValue) -> bool {
+    is_grpc(content_type) && !content_type.as_bytes().starts_with(b"application/grpc-")
+}
+
 /// What a [`Refuse`](super::Refuse) is shown of a request that is gone: what says
 /// in which way to answer.
 pub(crate) fn stub(content_type: Option<HeaderValue>) -> Request<()> {
@@ -21,12 +27,10 @@ pub(crate) fn stub(content_type: Option<HeaderValue>) -> Request<()> {
 }
 
 /// The trailers that end an answer to a request of this content type; `None`
-/// where a refusal cannot be told in trailers, as in HTTP, and in gRPC-Web,
-/// which has its own in the body.
+/// where a refusal cannot be told in [trailers](has_trailers).
 #[cfg(feature = "grpc")]
 pub(crate) fn trailers(refusal: &Refusal, content_type: Option<&HeaderValue>) -> Option<HeaderMap> {
-    const WEB: &[u8] = b"application/grpc-";
-    content_type.filter(|it| is_grpc(it) && !it.as_bytes().starts_with(WEB))?;
+    content_type.filter(|it| has_trailers(it))?;
     let mut trailers = HeaderMap::new();
     super::grpc::write(refusal, &mut trailers);
     Some(trailers)

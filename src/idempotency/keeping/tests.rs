@@ -1,3 +1,5 @@
+use http::HeaderValue;
+
 use super::*;
 
 fn with(status: u16, content_type: &'static str) -> Response<()> {
