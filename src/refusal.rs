@@ -37,10 +37,15 @@ mod headers;
 mod idempotency;
 mod problem;
 mod protocol;
+mod text;
 
 pub(crate) use self::decimal::Decimal;
 pub(crate) use self::protocol::{has_trailers, is_grpc, stub, trailers};
-pub use self::{answer::Answer, headers::Headers};
+pub use self::{
+    answer::{Answer, NoText, Text},
+    headers::Headers,
+    text::FromText,
+};
 
 /// Any error that can be sent to another thread: what plain Tower services
 /// usually fail with.

@@ -19,7 +19,6 @@ use serde::{Deserialize, Serialize};
 use sluicegate::{
     deadline::{self, PropagateDeadline, PropagateDeadlineLayer},
     red::{Red, RedLayer, Registry, Template},
-    refusal,
 };
 use tokio::time;
 use tower::{Layer, ServiceExt};
@@ -33,7 +32,7 @@ const MOST: u32 = 20;
 #[derive(Clone)]
 pub(crate) struct Chain {
     myself: SocketAddr,
-    client: Red<PropagateDeadline<Client<HttpConnector, Body>, refusal::Answer>>,
+    client: Red<PropagateDeadline<Client<HttpConnector, Body>>>,
 }
 
 #[derive(Debug, Deserialize)]

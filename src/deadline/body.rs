@@ -15,7 +15,7 @@ use super::{
     terms::Terms,
     watched::{Next, Running, Watched},
 };
-use crate::refusal::BoxError;
+use crate::refusal::{BoxError, FromText};
 
 /// The inner service's body, until the deadline.
 ///
@@ -108,6 +108,12 @@ impl<B: Body<Error: Into<BoxError>> + Unpin> Body for ResponseBody<B> {
 impl<B: Default> Default for ResponseBody<B> {
     fn default() -> Self {
         Self::free(B::default())
+    }
+}
+
+impl<B: FromText> FromText for ResponseBody<B> {
+    fn from_text(text: String) -> Self {
+        Self::free(B::from_text(text))
     }
 }
 

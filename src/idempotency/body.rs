@@ -11,7 +11,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use super::{pipe::Pipe, whole::Whole};
-use crate::refusal::BoxError;
+use crate::refusal::{BoxError, FromText};
 
 pin_project! {
     /// The inner service's body as it is, or one that is kept for who asks again.
@@ -104,6 +104,12 @@ where
 impl<B: Default> Default for ResponseBody<B> {
     fn default() -> Self {
         Self::free(B::default())
+    }
+}
+
+impl<B: FromText> FromText for ResponseBody<B> {
+    fn from_text(text: String) -> Self {
+        Self::free(B::from_text(text))
     }
 }
 

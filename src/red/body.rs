@@ -10,7 +10,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use super::{classify::Classify, span::Rest, unwind};
-use crate::refusal::BoxError;
+use crate::refusal::{BoxError, FromText};
 
 pin_project! {
     /// The inner service's body; its end is the request's.
@@ -76,6 +76,12 @@ where
 impl<B: Default, C> Default for ResponseBody<B, C> {
     fn default() -> Self {
         Self::new(B::default(), None)
+    }
+}
+
+impl<B: FromText, C> FromText for ResponseBody<B, C> {
+    fn from_text(text: String) -> Self {
+        Self::new(B::from_text(text), None)
     }
 }
 

@@ -5,7 +5,7 @@ use http::{
     header::{CONTENT_TYPE, LINK},
 };
 
-use super::{Headers, Reason, Refusal, Refuse, headers::write_retry_after, problem};
+use super::{FromText, Headers, Reason, Refusal, Refuse, headers::write_retry_after, problem};
 use crate::limit::Decision;
 
 /// Answers HTTP as HTTP, and gRPC as gRPC (with the feature `grpc`).
@@ -31,16 +31,20 @@ use crate::limit::Decision;
 /// of HTTP status 200: clients would take a 429 for `UNAVAILABLE` and retry at
 /// once.
 ///
-/// An HTTP answer has a body of `application/problem+json` (RFC 9457) if the
-/// inner service's body type is `String`, `Bytes`, `Full<Bytes>` or, with the
-/// feature `axum`, axum's. For any other, say how it is made, or else it stays
-/// empty:
+/// An HTTP answer has a body of `application/problem+json` (RFC 9457), so the
+/// inner service's response body has to be made from text: see [`FromText`],
+/// which the bodies of axum, tonic and this crate's own layers implement, in any
+/// order of the layers. With any other body the service does not compile until
+/// the answer says how the body is made, or that it stays empty:
 ///
 /// ```
 /// use sluicegate::refusal::{Answer, Headers};
 ///
-/// let answer = Answer::new().headers(Headers::Both).body(|json: String| json.into_bytes());
-/// # let _: Answer<_> = answer;
+/// struct Page(String);
+///
+/// let answer = Answer::new().headers(Headers::Both).body(|json: String| Page(json));
+/// let silent = Answer::new().without_body();
+/// # let _: (Answer<_>, Answer<_>) = (answer, silent);
 /// ```
 ///
 /// Responses to admitted requests carry the quota headers too;
@@ -48,7 +52,7 @@ use crate::limit::Decision;
 /// their extensions, for layers further out; the [`Decision`] is in it. Admitted
 /// responses carry the decision if [asked to](Answer::with_decision).
 #[derive(Clone, Copy, Default)]
-pub struct Answer<F = Known> {
+pub struct Answer<F = Text> {
     headers: Headers,
     with_decision: bool,
     late_as_unavailable: bool,
@@ -57,9 +61,14 @@ pub struct Answer<F = Known> {
     fill: F,
 }
 
-/// Bodies of types that are known to be made of text.
+/// How an [`Answer`] makes bodies unless told otherwise: by [`FromText`].
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Known;
+pub struct Text;
+
+/// How an [`Answer`] makes bodies [without text](Answer::without_body): by
+/// [`Default`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoText;
 
 impl Answer {
     /// With the IETF quota headers.
@@ -75,8 +84,19 @@ impl<F> Answer<F> {
         Self { headers, ..self }
     }
 
-    /// With a body made from the JSON text of a problem.
+    /// With a body that a closure makes from the JSON text of a problem. For gRPC
+    /// the text is empty.
     pub fn body<B, G: Fn(String) -> B>(self, fill: G) -> Answer<G> {
+        self.filled_by(fill)
+    }
+
+    /// Without a body: every answer has the body type's default, and no content
+    /// type.
+    pub fn without_body(self) -> Answer<NoText> {
+        self.filled_by(NoText)
+    }
+
+    fn filled_by<G>(self, fill: G) -> Answer<G> {
         Answer {
             headers: self.headers,
             with_decision: self.with_decision,
@@ -149,30 +169,40 @@ impl<F> Answer<F> {
 
 /// Makes a body of text.
 pub trait Fill<B> {
-    /// The body, if it can be made.
-    fn fill(&self, text: String) -> Option<B>;
+    /// Whether the text is in the body.
+    const HAS_TEXT: bool = true;
+
+    /// The body. No text makes an empty one.
+    fn fill(&self, text: String) -> B;
 }
 
-impl<B: 'static> Fill<B> for Known {
-    fn fill(&self, text: String) -> Option<B> {
-        problem::body(text)
+impl<B: FromText> Fill<B> for Text {
+    fn fill(&self, text: String) -> B {
+        B::from_text(text)
+    }
+}
+
+impl<B: Default> Fill<B> for NoText {
+    const HAS_TEXT: bool = false;
+
+    fn fill(&self, _text: String) -> B {
+        B::default()
     }
 }
 
 impl<B, F: Fn(String) -> B> Fill<B> for F {
-    fn fill(&self, text: String) -> Option<B> {
-        Some(self(text))
+    fn fill(&self, text: String) -> B {
+        self(text)
     }
 }
 
 impl<F, A, B, E> Refuse<Request<A>, Response<B>, E> for Answer<F>
 where
-    B: Default,
     F: Fill<B>,
 {
     fn refuse(&self, refusal: Refusal, req: &Request<A>) -> Result<Response<B>, E> {
         let mut response = match grpc_answer(&refusal, req.headers()) {
-            Some(headers) => grpc_response(headers),
+            Some(headers) => self.grpc_response(headers),
             None => self.http_response(&refusal),
         };
         response.extensions_mut().insert(refusal);
@@ -193,22 +223,37 @@ where
 }
 
 impl<F> Answer<F> {
-    fn http_response<B: Default>(&self, refusal: &Refusal) -> Response<B>
+    fn http_response<B>(&self, refusal: &Refusal) -> Response<B>
     where
         F: Fill<B>,
     {
         let status = self.status(refusal.reason);
-        let filled = self.fill.fill(problem::json(status, refusal));
-        let is_problem = filled.is_some();
-        let mut response = Response::new(filled.unwrap_or_default());
+        let mut response = match F::HAS_TEXT {
+            true => self.problem(status, refusal),
+            false => Response::new(self.fill.fill(String::new())),
+        };
         *response.status_mut() = status;
-        if is_problem {
-            response
-                .headers_mut()
-                .insert(CONTENT_TYPE, HeaderValue::from_static(problem::MEDIA_TYPE));
-        }
         self.write_quota(refusal, response.headers_mut());
         self.write_link(refusal, response.headers_mut());
+        response
+    }
+
+    fn problem<B>(&self, status: StatusCode, refusal: &Refusal) -> Response<B>
+    where
+        F: Fill<B>,
+    {
+        let mut response = Response::new(self.fill.fill(problem::json(status, refusal)));
+        let media_type = HeaderValue::from_static(problem::MEDIA_TYPE);
+        response.headers_mut().insert(CONTENT_TYPE, media_type);
+        response
+    }
+
+    fn grpc_response<B>(&self, headers: HeaderMap) -> Response<B>
+    where
+        F: Fill<B>,
+    {
+        let mut response = Response::new(self.fill.fill(String::new()));
+        *response.headers_mut() = headers;
         response
     }
 
@@ -261,12 +306,6 @@ fn grpc_answer(refusal: &Refusal, request: &HeaderMap) -> Option<HeaderMap> {
 #[cfg(not(feature = "grpc"))]
 fn grpc_answer(_refusal: &Refusal, _request: &HeaderMap) -> Option<HeaderMap> {
     None
-}
-
-fn grpc_response<B: Default>(headers: HeaderMap) -> Response<B> {
-    let mut response = Response::new(B::default());
-    *response.headers_mut() = headers;
-    response
 }
 
 impl<F> fmt::Debug for Answer<F> {

@@ -1,14 +1,8 @@
 //! The body of a refusal: problem details for HTTP APIs (RFC 9457).
 
-use std::{
-    any::Any,
-    fmt::{self, Write},
-    mem,
-};
+use std::fmt::{self, Write};
 
-use bytes::Bytes;
 use http::StatusCode;
-use http_body_util::Full;
 
 use super::{Reason, Refusal};
 
@@ -110,32 +104,6 @@ impl Write for Quoted<'_> {
     }
 }
 
-/// A body of this text, if `B` is one of the types known to be made of text.
-pub(super) fn body<B: 'static>(mut text: String) -> Option<B> {
-    same(|| mem::take(&mut text))
-        .or_else(|| same(|| Bytes::from(mem::take(&mut text))))
-        .or_else(|| same(|| Full::<Bytes>::from(mem::take(&mut text))))
-        .or_else(|| framework_body(text))
-}
-
-#[cfg(feature = "axum")]
-fn framework_body<B: 'static>(text: String) -> Option<B> {
-    same(|| axum::body::Body::from(text))
-}
-
-#[cfg(not(feature = "axum"))]
-fn framework_body<B: 'static>(_text: String) -> Option<B> {
-    None
-}
-
-/// `make()`, if a `T` is a `B`.
-fn same<T: 'static, B: 'static>(make: impl FnOnce() -> T) -> Option<B> {
-    let mut wanted: Option<B> = None;
-    let slot = (&mut wanted as &mut dyn Any).downcast_mut::<Option<T>>()?;
-    *slot = Some(make());
-    wanted
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,13 +119,5 @@ mod tests {
         assert_eq!(parsed["title"], "Too Many Requests");
         assert_eq!(parsed["violated-policies"][0], "a \"b\" \\ \n");
         assert_eq!(parsed["type"], QUOTA_EXCEEDED);
-    }
-
-    #[test]
-    fn bodies_of_known_types_are_filled() {
-        assert_eq!(body::<String>("x".into()).as_deref(), Some("x"));
-        assert_eq!(body::<Bytes>("x".into()).as_deref(), Some(&b"x"[..]));
-        assert!(body::<Full<Bytes>>("x".into()).is_some());
-        assert!(body::<Vec<u8>>("x".into()).is_none());
     }
 }

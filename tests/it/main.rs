@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 mod all;
+mod bodies;
 mod deadline;
 mod grpc;
 mod http;

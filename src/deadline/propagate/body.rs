@@ -14,7 +14,7 @@ use pin_project_lite::pin_project;
 use super::bound::Bound;
 use crate::{
     deadline::{Event, Observe, Stage},
-    refusal::{BoxError, Refusal, trailers},
+    refusal::{BoxError, FromText, Refusal, trailers},
 };
 
 pin_project! {
@@ -127,6 +127,12 @@ impl Limit {
         let refusal = Refusal::deadline_exceeded();
         let trailers = trailers(&refusal, self.content_type.as_ref());
         trailers.map(Frame::trailers).ok_or_else(|| refusal.into())
+    }
+}
+
+impl<B: FromText> FromText for ResponseBody<B> {
+    fn from_text(text: String) -> Self {
+        Self::free(B::from_text(text))
     }
 }
 

@@ -8,7 +8,10 @@ use super::{
     service::PropagateDeadline,
     terms::{Shared, Terms},
 };
-use crate::{deadline::Observe, refusal::Answer};
+use crate::{
+    deadline::Observe,
+    refusal::{Answer, NoText},
+};
 
 /// Passes deadlines on to those that a client calls, and keeps to them.
 ///
@@ -17,13 +20,14 @@ use crate::{deadline::Observe, refusal::Answer};
 /// [module docs](super) for what it does.
 #[derive(Clone)]
 #[must_use]
-pub struct PropagateDeadlineLayer<A = Answer> {
+pub struct PropagateDeadlineLayer<A = Answer<NoText>> {
     terms: Terms,
     answer: A,
 }
 
 impl PropagateDeadlineLayer {
-    /// With the default [`Margin`], no longest call, and an [`Answer`].
+    /// With the default [`Margin`], no longest call, and an [`Answer`] without a body:
+    /// the caller is in this process, and some clients' bodies cannot be made of text.
     pub fn new() -> Self {
         let terms = Terms {
             margin: Margin::default(),
@@ -31,7 +35,7 @@ impl PropagateDeadlineLayer {
             header: TimeoutHeader::default(),
             observer: None,
         };
-        let answer = Answer::new();
+        let answer = Answer::new().without_body();
         Self { terms, answer }
     }
 }

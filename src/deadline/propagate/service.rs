@@ -14,13 +14,13 @@ use super::{
     header::content_type,
     terms::{Asker, Fate, Shared},
 };
-use crate::refusal::Refuse;
+use crate::refusal::{Answer, NoText, Refuse};
 
 /// A client that tells callees how long they have; made by a
 /// [`PropagateDeadlineLayer`](super::PropagateDeadlineLayer).
 ///
 /// Readiness is the inner service's; nothing is reserved in `poll_ready`.
-pub struct PropagateDeadline<S, A> {
+pub struct PropagateDeadline<S, A = Answer<NoText>> {
     inner: S,
     shared: Arc<Shared<A>>,
 }

@@ -17,7 +17,7 @@ use http::{HeaderMap, Request, Response};
 use http_body::{Body, Frame};
 use sluicegate::{
     deadline::{Counts, EnforceDeadlineLayer, ResponseBody},
-    refusal::{BoxError, Reason, Refusal},
+    refusal::{BoxError, FromText, Reason, Refusal},
 };
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tower::{Layer, ServiceExt, service_fn};
@@ -122,7 +122,7 @@ pub(crate) async fn answer<F, Fut, B>(
 where
     F: Fn(Req) -> Fut + Clone,
     Fut: Future<Output = Response<B>>,
-    B: Body<Error: Into<BoxError>> + Default + Send + Unpin + 'static,
+    B: Body<Error: Into<BoxError>> + FromText + Send + Unpin + 'static,
 {
     let handler = move |req| {
         let answer = handler(req);

@@ -12,7 +12,7 @@ use http::{HeaderMap, Request, Response};
 use http_body::{Body, Frame};
 use sluicegate::{
     red::{Completion, Outcome, Registry, Snapshot},
-    refusal::BoxError,
+    refusal::{BoxError, FromText},
 };
 use tower::util::BoxCloneSyncService;
 
@@ -37,6 +37,12 @@ pub(super) struct Steps(VecDeque<Step>);
 impl Steps {
     pub(super) fn of(steps: &[Step]) -> Self {
         Self(steps.iter().copied().collect())
+    }
+}
+
+impl FromText for Steps {
+    fn from_text(_text: String) -> Self {
+        Self::default()
     }
 }
 

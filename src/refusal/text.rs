@@ -1,0 +1,143 @@
+//! Bodies that can be made from the text of a problem. `Answer` asks for them.
+
+use bytes::Bytes;
+use http_body_util::{
+    BodyExt, Empty, Full,
+    combinators::{BoxBody, UnsyncBoxBody},
+};
+
+/// A response body that can be made from text, so that an
+/// [`Answer`](super::Answer) can explain a refusal in it.
+///
+/// `String`, `Vec<u8>`, `Bytes`, `Full<Bytes>`, the boxed bodies of `http-body-util`
+/// over `Bytes`, and the bodies of axum and tonic (with the features of these
+/// names) implement it, and so do the bodies of this crate's own layers over
+/// any of them. `()` and `Empty<Bytes>` implement it by dropping the text,
+/// because they never carry any.
+///
+/// The text may be empty: answers to gRPC have no body. A body that is made
+/// from empty text has to say that it is at its end (`is_end_stream`), or gRPC
+/// clients do not see the status.
+///
+/// ```
+/// use sluicegate::refusal::FromText;
+///
+/// struct Json(Vec<u8>);
+///
+/// impl FromText for Json {
+///     fn from_text(text: String) -> Self {
+///         Self(text.into_bytes())
+///     }
+/// }
+/// # let _ = Json::from_text(String::new()).0;
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "a refusal cannot be written into a response body of type `{Self}`",
+    label = "this body cannot be made from text",
+    note = "axum's body needs the feature `axum` of sluicegate, and tonic's the feature `tonic`",
+    note = "make the body by a closure: `.refuse_with(Answer::new().body(|text| ...))`, or leave it \
+            empty: `.refuse_with(Answer::new().without_body())`",
+    note = "inside of a layer that changes the body's type, such as `TraceLayer` or \
+            `CompressionLayer`, put this layer further in, or \
+            `MapResponseBodyLayer::new(axum::body::Body::new)` between the two"
+)]
+pub trait FromText {
+    /// A body of this text.
+    fn from_text(text: String) -> Self;
+}
+
+impl FromText for () {
+    fn from_text(_text: String) -> Self {}
+}
+
+impl FromText for Empty<Bytes> {
+    fn from_text(_text: String) -> Self {
+        Self::new()
+    }
+}
+
+impl FromText for String {
+    fn from_text(text: String) -> Self {
+        text
+    }
+}
+
+impl FromText for Vec<u8> {
+    fn from_text(text: String) -> Self {
+        text.into_bytes()
+    }
+}
+
+impl FromText for Bytes {
+    fn from_text(text: String) -> Self {
+        text.into()
+    }
+}
+
+impl FromText for Full<Bytes> {
+    fn from_text(text: String) -> Self {
+        text.into()
+    }
+}
+
+impl<E> FromText for BoxBody<Bytes, E> {
+    fn from_text(text: String) -> Self {
+        let whole = Full::<Bytes>::from(text);
+        whole.map_err(|never| match never {}).boxed()
+    }
+}
+
+impl<E> FromText for UnsyncBoxBody<Bytes, E> {
+    fn from_text(text: String) -> Self {
+        let whole = Full::<Bytes>::from(text);
+        whole.map_err(|never| match never {}).boxed_unsync()
+    }
+}
+
+#[cfg(feature = "axum")]
+impl FromText for axum::body::Body {
+    fn from_text(text: String) -> Self {
+        text.into()
+    }
+}
+
+#[cfg(feature = "tonic")]
+impl FromText for tonic::body::Body {
+    fn from_text(text: String) -> Self {
+        Self::new(Full::<Bytes>::from(text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body::Body;
+
+    use super::*;
+
+    fn is_at_its_end<B: FromText + Body>() -> bool {
+        B::from_text(String::new()).is_end_stream()
+    }
+
+    #[test]
+    fn a_body_of_no_text_is_at_its_end() {
+        assert!(is_at_its_end::<String>());
+        assert!(is_at_its_end::<Full<Bytes>>());
+        assert!(is_at_its_end::<BoxBody<Bytes, std::io::Error>>());
+        assert!(is_at_its_end::<UnsyncBoxBody<Bytes, std::io::Error>>());
+        #[cfg(feature = "axum")]
+        assert!(is_at_its_end::<axum::body::Body>());
+        #[cfg(feature = "tonic")]
+        assert!(is_at_its_end::<tonic::body::Body>());
+    }
+
+    #[test]
+    fn a_body_carries_its_text() {
+        assert_eq!(<String>::from_text("x".into()), "x");
+        assert_eq!(<Vec<u8>>::from_text("x".into()), b"x");
+        assert_eq!(<Bytes>::from_text("x".into()), "x");
+        assert_eq!(
+            <Full<Bytes>>::from_text("x".into()).size_hint().exact(),
+            Some(1)
+        );
+    }
+}
