@@ -37,13 +37,16 @@
 
 use std::{fmt, hash::Hash};
 
+mod absence;
 mod http;
 mod ip;
 mod spell;
 
+pub(crate) use self::absence::PeerWarning;
 #[cfg(feature = "redis")]
 pub(crate) use self::spell::name_in_store;
 pub use self::{
+    absence::Absence,
     http::{Extension, Header, extension, header},
     ip::{Client, ClientIp, ClientIpError},
     spell::{Name, Spell},
@@ -62,6 +65,13 @@ pub trait Key<Req> {
 
     /// The key of this request; `None` if it has none.
     fn key<'a>(&'a self, req: &'a Req) -> Option<Self::Key<'a>>;
+
+    /// Why a request has no key: asked only where [`key`](Self::key) has found
+    /// none. Unless overridden, the caller did not send it.
+    fn absence(&self, req: &Req) -> Absence {
+        let _ = req;
+        Absence::NotSent
+    }
 }
 
 /// One budget for all requests.
@@ -131,6 +141,13 @@ macro_rules! tuple {
                 let ($($name,)+) = self;
                 Some(($($name.key(req)?,)+))
             }
+
+            #[allow(non_snake_case, reason = "each part is named like its type")]
+            fn absence(&self, req: &Req) -> Absence {
+                let ($($name,)+) = self;
+                let absences = [$($name.key(req).is_none().then(|| $name.absence(req))),+];
+                absences.into_iter().flatten().max().unwrap_or(Absence::NotSent)
+            }
         }
     };
 }
@@ -173,5 +190,11 @@ impl<Req, A: Key<Req>, B: Key<Req>> Key<Req> for Or<A, B> {
     fn key<'a>(&'a self, req: &'a Req) -> Option<Self::Key<'a>> {
         let first = self.0.key(req).map(Either::First);
         first.or_else(|| self.1.key(req).map(Either::Second))
+    }
+
+    /// A server that does not know its peers is at fault even where a header
+    /// would have helped.
+    fn absence(&self, req: &Req) -> Absence {
+        self.0.absence(req).max(self.1.absence(req))
     }
 }

@@ -59,6 +59,9 @@ pub enum Reason {
     OverLimit,
     /// It carries nothing to limit it by.
     NoKey,
+    /// It is limited by the client's address, and the transport has not told it: a
+    /// mistake in how the server was set up. See [`ClientIp`](crate::key::ClientIp).
+    NoPeer,
     /// The limiter could not decide.
     Unavailable,
     /// The deadline of the request has passed.
@@ -129,6 +132,10 @@ impl Refusal {
 
     pub(crate) fn no_key() -> Self {
         Self::because(Reason::NoKey)
+    }
+
+    pub(crate) fn no_peer() -> Self {
+        Self::because(Reason::NoPeer)
     }
 
     /// What there was to do was not done, or not begun, in time.
@@ -205,6 +212,7 @@ impl Refusal {
                 "` ever allows at once",
             ],
             (Reason::NoKey, _) => ["nothing to limit the request by", "", ""],
+            (Reason::NoPeer, _) => ["the server does not know the client's address", "", ""],
             (Reason::Unavailable, _) => ["the limit `", limiter, "` could not be checked"],
             (Reason::DeadlineExceeded, _) => ["the deadline has passed", "", ""],
             (Reason::BadDeadline, _) => ["the timeout of the request is malformed", "", ""],

@@ -141,6 +141,26 @@ async fn a_request_without_a_key_is_logged_and_what_passes_is_not() {
     );
 }
 
+#[tokio::test]
+async fn a_server_that_does_not_know_its_peers_is_warned_once() {
+    let (events, _guard) = Events::captured();
+    let refusing = RateLimitLayer::new(keyed(a_few(1))).key(ClientIp::peer());
+    let lenient = refusing.clone().pass_without_key();
+    for layer in [&refusing, &lenient, &refusing] {
+        passing(&mut layer.layer(Probe::new()), 2).await;
+    }
+    let mut warnings = events.all();
+    warnings.retain(|(level, _)| *level == Level::WARN);
+    let [(_, text)] = &warnings[..] else {
+        panic!("one warning, not {warnings:?}")
+    };
+    assert!(text.contains("the feature `axum`"), "{text}");
+    assert!(
+        text.contains("into_make_service_with_connect_info"),
+        "{text}"
+    );
+}
+
 #[test]
 fn a_sign_of_a_proxy_is_logged_once_for_all_clones() {
     let (events, _guard) = Events::captured();

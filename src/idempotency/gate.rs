@@ -86,6 +86,10 @@ impl<S: Store, W, Q, X> Gate<S, W, Q, X> {
             Principal::One(one) => Some(one),
             Principal::Anybody => None,
             Principal::Nobody => return Passage::Refuse(Refusal::no_principal()),
+            Principal::NoPeer => {
+                terms.peer_warning.warn("the scope of idempotency keys");
+                return Passage::Refuse(Refusal::no_peer());
+            }
         };
         Passage::Once(Keyed { key, principal })
     }

@@ -2,7 +2,7 @@
 
 use http::Request;
 
-use crate::key::{Key, KeyExt, Name, Or, Spell};
+use crate::key::{Absence, Key, KeyExt, Name, Or, Spell};
 
 /// Whose a request's key is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub enum Principal {
     Anybody,
     /// It is not known.
     Nobody,
+    /// It goes by the client's address, which the transport has not told.
+    NoPeer,
 }
 
 /// Says whose a request's key is. Made by
@@ -63,7 +65,10 @@ where
     fn whose(&self, req: &Request<B>) -> Principal {
         match self.0.key(req) {
             Some(key) => Principal::One(Name::of(&key).to_string()),
-            None => Principal::Nobody,
+            None => match self.0.absence(req) {
+                Absence::NoPeer => Principal::NoPeer,
+                _ => Principal::Nobody,
+            },
         }
     }
 }

@@ -17,7 +17,7 @@ use super::{
     typical::Typical,
     waiting::Waiting,
 };
-use crate::head::essence;
+use crate::{head::essence, key::PeerWarning};
 
 /// As much as most services take, and a store can have many of.
 const MIB: usize = 1 << 20;
@@ -42,6 +42,7 @@ pub(super) struct Terms {
     pub(super) fails_open: bool,
     pub(super) waiting: Option<Waiting>,
     pub(super) typical: Typical,
+    pub(super) peer_warning: PeerWarning,
 }
 
 /// Says which route a request is on.
@@ -67,6 +68,7 @@ impl Terms {
             fails_open: false,
             waiting: None,
             typical: Typical::default(),
+            peer_warning: PeerWarning::default(),
         }
     }
 

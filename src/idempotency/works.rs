@@ -190,7 +190,7 @@ impl<S: Store> Works<S> {
         let event = match refusal.reason() {
             Reason::NoIdempotencyKey => Event::Missing,
             Reason::BadIdempotencyKey => Event::Malformed,
-            Reason::NoPrincipal => Event::Unowned,
+            Reason::NoPrincipal | Reason::NoPeer => Event::Unowned,
             Reason::BodyTooLarge => Event::TooLarge,
             Reason::BadBody => Event::Unreadable,
             Reason::NotRetained => Event::NotRetained,

@@ -10,7 +10,7 @@ use std::{
 
 use http::{Extensions, HeaderMap, HeaderName, Request};
 
-use super::Key;
+use super::{Absence, Key};
 
 mod client;
 mod error;
@@ -54,8 +54,9 @@ const MAX_ENTRIES: usize = 64;
 /// - anything else inserts a [`SocketAddr`](std::net::SocketAddr) or an
 ///   [`IpAddr`], as above.
 ///
-/// Without a peer there is no key, and the layer does what it was told to do
-/// with requests that have none.
+/// Without a peer there is no key. That is a mistake in how the server was set
+/// up, not the caller's: the layer answers 500, or status 13 for gRPC, and warns
+/// once, unless it was told to let requests pass that have no key.
 ///
 /// # Behind proxies
 ///
@@ -340,6 +341,10 @@ impl<B> Key<Request<B>> for ClientIp {
     fn key<'a>(&'a self, req: &'a Request<B>) -> Option<Client> {
         let client = self.client(req.extensions(), req.headers())?;
         Some(client.masked(self.ipv4_mask, self.ipv6_mask))
+    }
+
+    fn absence(&self, _req: &Request<B>) -> Absence {
+        Absence::NoPeer
     }
 }
 

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     clock::ticks,
     deadline,
-    key::Key,
+    key::{Absence, Key, PeerWarning},
     refusal::{BoxError, Refusal},
 };
 
@@ -73,6 +73,7 @@ pub(super) struct Terms {
     pub(super) pass_without_key: bool,
     pub(super) shadow: bool,
     pub(super) log: Log,
+    pub(super) peer_warning: PeerWarning,
     pub(super) observer: Option<Arc<dyn Observe>>,
 }
 
@@ -119,7 +120,7 @@ impl<L: Backend, K, C, X> Gate<L, K, C, X> {
             return Passage::Pass;
         }
         let Some(key) = self.key.key(req) else {
-            return self.without_key();
+            return self.without_key(self.key.absence(req));
         };
         match self.check(&key, self.cost.weigh(req)) {
             // By reference: to copy a decision takes longer than to make it.
@@ -252,14 +253,22 @@ impl<L: Backend, K, C, X> Gate<L, K, C, X> {
         }
     }
 
-    fn without_key(&self) -> Passage<L::Future> {
+    fn without_key(&self, absence: Absence) -> Passage<L::Future> {
+        if absence == Absence::NoPeer {
+            self.terms
+                .peer_warning
+                .warn("a rate limit by client address");
+        }
         if self.terms.pass_without_key || self.terms.shadow {
             self.observe("", Outcome::Keyless, None);
             return Passage::Pass;
         }
         self.observe("", Outcome::Refused, None);
         self.terms.log.without_key();
-        Passage::Refuse(Refusal::no_key())
+        Passage::Refuse(match absence {
+            Absence::NoPeer => Refusal::no_peer(),
+            _ => Refusal::no_key(),
+        })
     }
 
     #[inline]

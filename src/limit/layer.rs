@@ -10,7 +10,10 @@ use super::{
     quota::Cost,
     service::RateLimit,
 };
-use crate::{key::Global, refusal::Answer};
+use crate::{
+    key::{Global, PeerWarning},
+    refusal::Answer,
+};
 
 /// Puts a limiter in front of a service.
 ///
@@ -37,6 +40,7 @@ impl<L> RateLimitLayer<L> {
             pass_without_key: false,
             shadow: false,
             log: Log::new(),
+            peer_warning: PeerWarning::default(),
             observer: None,
         };
         let gate = Gate {
@@ -108,7 +112,9 @@ impl<L, K, C, X, A> RateLimitLayer<L, K, C, X, A> {
         self.with(|terms| terms.patience = patience)
     }
 
-    /// Lets requests pass that have no key, instead of refusing them.
+    /// Lets requests pass that have no key, instead of refusing them with 400, or
+    /// with 500 where the key is the client's address and the transport has not
+    /// told it.
     pub fn pass_without_key(self) -> Self {
         self.with(|terms| terms.pass_without_key = true)
     }

@@ -42,6 +42,7 @@ pub(super) fn by_reason(reason: Reason) -> (Outcome, Cause) {
         Reason::OverLimit => (Outcome::Shed, Cause::OverLimit),
         Reason::Unavailable | Reason::StoreUnavailable => (Outcome::Shed, Cause::Unavailable),
         Reason::DeadlineExceeded => (Outcome::Deadline, Cause::Timeout),
+        Reason::NoPeer => (Outcome::ServerError, Cause::Status),
         Reason::NoKey
         | Reason::BadDeadline
         | Reason::NoIdempotencyKey

@@ -14,6 +14,7 @@ use crate::limit::Decision;
 /// |---|---|---|
 /// | over the limit | 429 with `Retry-After` and quota [`Headers`] | 8 `RESOURCE_EXHAUSTED` with `google.rpc.RetryInfo` and `grpc-retry-pushback-ms` |
 /// | no key to limit by | 400 | 3 `INVALID_ARGUMENT` |
+/// | the server does not know the client's address | 500 | 13 `INTERNAL` |
 /// | the limiter could not decide | 503 | 14 `UNAVAILABLE` |
 /// | the deadline has passed | 504, or [503](Answer::late_as_unavailable) | 4 `DEADLINE_EXCEEDED` |
 /// | a timeout that cannot be read | 400 | 13 `INTERNAL`, as grpc-go has it |
@@ -282,6 +283,7 @@ fn status(reason: Reason) -> StatusCode {
     match reason {
         Reason::OverLimit => StatusCode::TOO_MANY_REQUESTS,
         Reason::NoKey | Reason::BadDeadline => StatusCode::BAD_REQUEST,
+        Reason::NoPeer => StatusCode::INTERNAL_SERVER_ERROR,
         Reason::NoIdempotencyKey | Reason::BadIdempotencyKey | Reason::BadBody => {
             StatusCode::BAD_REQUEST
         }

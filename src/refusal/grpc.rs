@@ -47,7 +47,7 @@ fn code(reason: Reason) -> i32 {
         Reason::StillRunning => 10,
         Reason::Unavailable | Reason::StoreUnavailable => 14,
         Reason::NoPrincipal => 16,
-        Reason::BadDeadline => 13,
+        Reason::BadDeadline | Reason::NoPeer => 13,
     }
 }
 

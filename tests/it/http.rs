@@ -328,11 +328,11 @@ async fn neighbours_in_one_ipv6_network_share_a_budget() {
 }
 
 #[tokio::test]
-async fn without_connect_info_there_is_no_key_and_nothing_passes() {
+async fn without_connect_info_the_server_is_at_fault_and_nothing_passes() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let router = by_client(ClientIp::peer(), 10);
     tokio::spawn(async move { axum::serve(listener, router).await });
     let reply = Connection::to(address).await.get("/a", &[]).await;
-    assert_eq!(reply.status, 400);
+    assert_eq!(reply.status, 500);
 }

@@ -5,7 +5,7 @@ use std::{convert::Infallible, error::Error, sync::Arc};
 use http::{HeaderMap, Request, Response, StatusCode, header::RETRY_AFTER};
 use sluicegate::{
     clock::Tokio,
-    key,
+    key::{self, ClientIp, Key, KeyExt},
     limit::{
         Counts, Decision, Event, Limiter, Local, Observe, Outcome, Patience, Quota, RateLimitLayer,
         Snapshot, Tiers, TokenBucket, Verdict,
@@ -113,6 +113,51 @@ async fn a_request_without_a_key_is_refused() {
         (OK, &"3".parse().unwrap())
     );
     assert_eq!(service.get_ref().calls(), 0);
+}
+
+/// The status and reason of a request under this key that has no peer.
+async fn without_a_peer<K>(key: K) -> (StatusCode, Reason)
+where
+    K: Key<Req> + Clone + 'static,
+{
+    let layer = RateLimitLayer::new(keyed(a_few(1))).key(key);
+    let mut service = layer.layer(Probe::new());
+    let res = send(&mut service, request()).await;
+    assert_eq!(service.get_ref().calls(), 0);
+    let status = res.status();
+    assert_eq!(problem(&res)["status"], status.as_u16());
+    (status, res.extensions().get::<Refusal>().unwrap().reason())
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_know_its_peers_is_at_fault() {
+    let by_header = || key::header("x-api-key");
+    let servers_fault = (StatusCode::INTERNAL_SERVER_ERROR, Reason::NoPeer);
+    assert_eq!(without_a_peer(ClientIp::peer()).await, servers_fault);
+    assert_eq!(
+        without_a_peer((by_header(), ClientIp::peer())).await,
+        servers_fault
+    );
+    assert_eq!(
+        without_a_peer((ClientIp::peer(), by_header())).await,
+        servers_fault
+    );
+    assert_eq!(
+        without_a_peer(by_header().or(ClientIp::peer())).await,
+        servers_fault
+    );
+    let callers_fault = (StatusCode::BAD_REQUEST, Reason::NoKey);
+    assert_eq!(
+        without_a_peer((by_header(), key::Global)).await,
+        callers_fault
+    );
+
+    let layer = RateLimitLayer::new(keyed(a_few(1))).key(ClientIp::peer());
+    let res = send(&mut layer.layer(Probe::new()), grpc_request()).await;
+    assert_eq!(
+        (res.status(), &res.headers()["grpc-status"]),
+        (OK, &"13".parse().unwrap())
+    );
 }
 
 #[tokio::test]
