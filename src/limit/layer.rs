@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     key::{Global, PeerWarning},
-    refusal::Answer,
+    refusal::{Answer, Headers, NoText},
 };
 
 /// Puts a limiter in front of a service.
@@ -52,6 +52,27 @@ impl<L> RateLimitLayer<L> {
         };
         let answer = Answer::new();
         Self { gate, answer }
+    }
+}
+
+impl<L> RateLimitLayer<L, Global, (), (), Answer<NoText>> {
+    /// A layer that paces calls to a partner who has limits: around a client
+    /// instead of a server. The partner's responses come back as they are, without
+    /// quota headers of this limit, and a call that is refused here has an answer
+    /// without a body.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use sluicegate::limit::{LeakyBucket, Local, Patience, Quota, RateLimitLayer};
+    ///
+    /// // The partner allows 10 calls a second. Calls wait for their turn, up to a second.
+    /// let limiter = Local::direct(LeakyBucket::new(Quota::per_second(10).burst(10)));
+    /// let layer = RateLimitLayer::client(limiter).wait(Patience::up_to(Duration::from_secs(1)));
+    /// # let _ = layer;
+    /// ```
+    pub fn client(limiter: L) -> Self {
+        let answer = Answer::new().headers(Headers::None).without_body();
+        RateLimitLayer::new(limiter).refuse_with(answer)
     }
 }
 

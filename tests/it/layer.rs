@@ -83,6 +83,21 @@ async fn a_request_that_costs_more_than_the_limit_is_told_no_time_to_retry() {
 }
 
 #[tokio::test]
+async fn a_partners_response_comes_back_as_it_is() {
+    let partner = service_fn(|_: Req| async {
+        let response = Response::builder().header("ratelimit", r#""theirs";r=7"#);
+        Ok::<_, Infallible>(response.body(String::new()).unwrap())
+    });
+    let mut client = RateLimitLayer::client(direct(a_few(1))).layer(partner);
+    let res = client.ready().await.unwrap().call(request()).await.unwrap();
+    assert_eq!(quota_headers(res.headers()), ["ratelimit"]);
+    assert_eq!(res.headers()["ratelimit"], r#""theirs";r=7"#);
+    let refused = client.ready().await.unwrap().call(request()).await.unwrap();
+    assert_eq!(refused.status(), REFUSED);
+    assert!(quota_headers(refused.headers()).is_empty());
+}
+
+#[tokio::test]
 async fn what_is_exempt_passes_and_takes_nothing() {
     let limiter = direct(a_few(1));
     let layer = RateLimitLayer::new(limiter.clone()).exempt(is_health_check);
