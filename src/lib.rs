@@ -6,15 +6,24 @@
 //! axum routers, tonic servers and clients, and any other
 //! [`tower::Service`](https://docs.rs/tower/latest/tower/trait.Service.html).
 //!
-//! ```
+//! ```no_run
+//! # #[tokio::main]
+//! # async fn main() -> std::io::Result<()> {
+//! use std::net::SocketAddr;
 //! use axum::{Router, routing::get};
 //! use sluicegate::{key::ClientIp, limit::{Local, Quota, RateLimitLayer, TokenBucket}};
 //!
 //! // 100 a second for each client, up to 200 at once.
 //! let limiter = Local::keyed(TokenBucket::new(Quota::per_second(100).burst(200)));
-//! let app: Router = Router::new()
+//! let app = Router::new()
 //!     .route("/", get(|| async { "hello" }))
 //!     .layer(RateLimitLayer::new(limiter).key(ClientIp::peer()));
+//!
+//! // Needs the feature `axum`, which reads the address that axum adds here.
+//! let app = app.into_make_service_with_connect_info::<SocketAddr>();
+//! # let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+//! axum::serve(listener, app).await
+//! # }
 //! ```
 //!
 //! # The parts
@@ -36,6 +45,84 @@
 //! | `idempotency` | the same request, message or job twice does its work once (feature `idempotency`) |
 //! | [`clock`] | where limiters have the time from |
 //! | `redis` | connections to Redis, for limits that a whole fleet shares (feature `redis`) |
+//!
+//! # The order of layers
+//!
+//! Each layer sees what the layers inside of it answer. This is the order that the
+//! docs of all modules mean, outermost first:
+//!
+//! | layer | stands there because |
+//! |---|---|
+//! | [`red`] | it has to count what all others refuse, and how long a client really waits |
+//! | tracing | its span covers all work for the request |
+//! | CORS | a browser shows a 504 or a 429 to a script only with CORS headers |
+//! | [`deadline`] | time counts from when a request comes, before anything waits |
+//! | compression, gRPC-Web | what is inside speaks plain HTTP or gRPC, and records of answers are not compressed |
+//! | authentication | limits and idempotency keys go by the user that it has found |
+//! | [`limit`] | a refused request takes no slot and no idempotency key |
+//! | concurrency | only what may run takes a slot |
+//! | `idempotency` | a replay needs no handler, and the handler runs once |
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() {
+//! use std::time::Duration;
+//! use axum::{Router, body::Body, extract::Request, middleware, response::Response, routing::post};
+//! use sluicegate::{
+//!     deadline::EnforceDeadlineLayer,
+//!     idempotency::{self, IdempotencyLayer},
+//!     key,
+//!     limit::{Local, Quota, RateLimitLayer, TokenBucket},
+//!     red::{self, RedLayer},
+//! };
+//! use tower::{ServiceBuilder, ServiceExt, limit::GlobalConcurrencyLimitLayer};
+//! use tower_http::{
+//!     compression::CompressionLayer, cors::CorsLayer, map_response_body::MapResponseBodyLayer,
+//!     trace::TraceLayer,
+//! };
+//!
+//! /// The user who sends a request, as authentication has found out.
+//! #[derive(Clone, Debug, Hash)]
+//! struct User(String);
+//!
+//! impl key::Spell for User {
+//!     fn spell(&self, name: &mut key::Name) {
+//!         self.0.spell(name);
+//!     }
+//! }
+//!
+//! async fn authenticate(mut request: Request, next: middleware::Next) -> Response {
+//!     request.extensions_mut().insert(User("ann".into()));
+//!     next.run(request).await
+//! }
+//!
+//! let metrics = red::Registry::new();
+//! let limiter = Local::keyed(TokenBucket::new(Quota::per_minute(100).burst(2)));
+//! let stack = ServiceBuilder::new()
+//!     .layer(RedLayer::server(&metrics))
+//!     .layer(TraceLayer::new_for_http())
+//!     .layer(CorsLayer::permissive())
+//!     .layer(EnforceDeadlineLayer::new().default_timeout(Duration::from_secs(10)))
+//!     // The layers below change the type of bodies: a refusal needs one that can be
+//!     // made from text, such as axum's.
+//!     .layer(MapResponseBodyLayer::new(Body::new))
+//!     .layer(CompressionLayer::new())
+//!     .layer(middleware::from_fn(authenticate))
+//!     .layer(RateLimitLayer::new(limiter).key(key::extension::<User>()))
+//!     .layer(GlobalConcurrencyLimitLayer::new(500))
+//!     .layer(IdempotencyLayer::new(idempotency::Local::new()).principal(key::extension::<User>()));
+//! let app: Router = Router::new().route("/orders", post(|| async { "order 1" })).layer(stack);
+//!
+//! let mut answers = Vec::new();
+//! for _ in 0..3 {
+//!     let request = Request::post("/orders").header("idempotency-key", "17");
+//!     let response = app.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+//!     let is_replayed = response.headers().contains_key("idempotency-replayed");
+//!     answers.push((response.status().as_u16(), is_replayed));
+//! }
+//! assert_eq!(answers, [(200, false), (200, true), (429, false)]);
+//! # }
+//! ```
 //!
 //! # What it promises
 //!
@@ -89,3 +176,8 @@ pub mod red;
 pub mod redis;
 pub mod refusal;
 mod sync;
+
+/// The snippets of README.md compile.
+#[cfg(all(doctest, feature = "axum", feature = "redis"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -87,7 +87,8 @@ impl Limited<'_> {
         self.behind(limiter)
     }
 
-    /// Outermost, so that the time counts from when a request comes.
+    /// Before everything that may wait, so that the time counts from when a request
+    /// comes.
     fn deadline(&self) -> EnforceDeadlineLayer {
         EnforceDeadlineLayer::new()
             .default_timeout(self.args.deadline_default)

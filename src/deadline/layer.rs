@@ -15,8 +15,9 @@ use crate::refusal::Answer;
 
 /// Ends requests when nobody waits for their answer any more.
 ///
-/// Put it outermost, so that the time counts from when a request comes, and
-/// waits of all that is behind it are within it. Unless told otherwise there is
+/// It stands before everything that may wait, so that the time counts from when a
+/// request comes, but behind RED metrics, tracing and CORS, which have to see its
+/// answer (see [the order](crate#the-order-of-layers)). Unless told otherwise there is
 /// no timeout but what requests ask for in their headers, who is refused gets an
 /// [`Answer`], and neither [`layer`](Layer::layer) nor a clone makes new state:
 /// what is counted is counted for all routes, connections and clones together.

@@ -206,10 +206,10 @@
 //!
 //! ## The order of layers
 //!
-//! Outermost first: RED metrics, deadlines, CORS, compression, gRPC-Web,
-//! authentication, rate limits, load shedding, this layer, the handler. Who is
-//! refused further out takes no claim; what is kept is neither compressed nor of
-//! one client's origin; and who asks again is limited as he was the first time.
+//! This layer is the innermost of [the order](crate#the-order-of-layers). So a
+//! request that another layer refuses takes no claim, what is kept is neither
+//! compressed nor tied to one client's origin, and a repeated request is limited as
+//! the first one was.
 //!
 //! Of gRPC it is for unary calls: a call with a key is read to its end before it is
 //! begun. [Exempt](IdempotencyLayer::exempt) streams, or send no keys with them.

@@ -13,8 +13,9 @@ use super::{
 ///
 /// It counts in a [`Registry`], which it holds a handle of. Neither
 /// [`layer`](Layer::layer) nor a clone makes new state: all routes, connections
-/// and clones count together. Put it outermost, so that it sees what other layers
-/// refuse; in axum into `Router::layer`, where it sees which route has matched.
+/// and clones count together. It stands before all other layers, so that it sees
+/// what they refuse (see [the order](crate#the-order-of-layers)); in axum it goes
+/// into `Router::layer`, where it sees which route has matched.
 /// See the [module docs](super) for how to use it.
 #[derive(Clone)]
 #[must_use]

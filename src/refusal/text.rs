@@ -31,6 +31,39 @@ use http_body_util::{
 /// }
 /// # let _ = Json::from_text(String::new()).0;
 /// ```
+///
+/// Around a layer that changes the type of bodies, such as tower-http's
+/// `TraceLayer`, a layer that refuses does not compile:
+///
+/// ```compile_fail,E0277
+/// use axum::{Router, body::Body, routing::get};
+/// use sluicegate::limit::{Local, Quota, RateLimitLayer, TokenBucket};
+/// use tower::ServiceBuilder;
+/// use tower_http::trace::TraceLayer;
+///
+/// let limiter = Local::direct(TokenBucket::new(Quota::per_second(10)));
+/// let stack = ServiceBuilder::new()
+///     .layer(RateLimitLayer::new(limiter))
+///     .layer(TraceLayer::new_for_http());
+/// let app: Router = Router::new().route("/", get(|| async { "hello" })).layer(stack);
+/// ```
+///
+/// Put it inside of that layer, or box the body between the two:
+///
+/// ```
+/// # use axum::{Router, body::Body, routing::get};
+/// # use sluicegate::limit::{Local, Quota, RateLimitLayer, TokenBucket};
+/// # use tower::ServiceBuilder;
+/// # use tower_http::trace::TraceLayer;
+/// use tower_http::map_response_body::MapResponseBodyLayer;
+///
+/// # let limiter = Local::direct(TokenBucket::new(Quota::per_second(10)));
+/// let stack = ServiceBuilder::new()
+///     .layer(RateLimitLayer::new(limiter))
+///     .layer(MapResponseBodyLayer::new(Body::new))
+///     .layer(TraceLayer::new_for_http());
+/// let app: Router = Router::new().route("/", get(|| async { "hello" })).layer(stack);
+/// ```
 #[diagnostic::on_unimplemented(
     message = "a refusal cannot be written into a response body of type `{Self}`",
     label = "this body cannot be made from text",
