@@ -175,6 +175,7 @@ pub mod red;
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
 pub mod redis;
 pub mod refusal;
+mod runtime;
 mod sync;
 
 /// The snippets of README.md compile.

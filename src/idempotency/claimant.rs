@@ -92,7 +92,9 @@ impl<S> Claimant<S> {
     }
 
     /// For how long a holder that is not heard of holds the work: 30 seconds
-    /// unless it is set. It is renewed each third of that.
+    /// unless it is set. It is renewed each third of that, by the runtime that it was
+    /// claimed on: a runtime that is blocked for two thirds of a lease, or that
+    /// nothing drives for so long, loses what it holds, and no other runtime does.
     ///
     /// # Panics
     ///

@@ -81,6 +81,10 @@ impl<S> Heart<S> {
         &self.claimant.hearts
     }
 
+    pub(super) fn runtime(&self) -> &Handle {
+        &self.runtime
+    }
+
     /// When it has to beat for the first time.
     pub(super) fn due(&self) -> Instant {
         self.asked + self.pause()

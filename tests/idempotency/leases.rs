@@ -1,14 +1,14 @@
 //! Many leases of one claimant are renewed, each as if it were alone.
 
-use std::time::Duration;
+use std::{sync::Mutex, time::Duration};
 
 use sluicegate::idempotency::{Claimant, Claimed, Guard, Name, Scope, Store};
-use tokio::{
-    runtime::{Builder, Handle, Runtime},
-    time::sleep,
-};
+use tokio::{runtime::Handle, time::sleep};
 
-use crate::support::{LEASE, claimant, work};
+use crate::{
+    runtimes::{First, Time},
+    support::{LEASE, claimant, work},
+};
 
 fn nth(nth: usize) -> Name {
     Scope::new("leases").name(nth.to_string())
@@ -77,20 +77,34 @@ async fn leases_may_differ_among_clones() {
 }
 
 #[test]
-fn a_lease_is_renewed_though_the_runtime_of_another_is_gone() {
-    let (gone, ours) = (paused(), paused());
-    let (claimant, _store, _counts) = ours.block_on(async { claimant() });
-    let _theirs = gone.block_on(run(&claimant, nth(0)));
-    let _ours = ours.block_on(run(&claimant, nth(1)));
-    drop(gone);
-    ours.block_on(async {
-        sleep(2 * LEASE).await;
-        assert!(left(&claimant, nth(1)).await > Some(LEASE / 2));
-        assert_eq!(left(&claimant, nth(0)).await, None);
-    });
+fn a_lease_is_renewed_whatever_becomes_of_the_first_runtime() {
+    for first in First::ALL {
+        let begin = async || {
+            let (claimant, _store, _counts) = claimant();
+            let theirs = run(&claimant, nth(0)).await;
+            (claimant, theirs)
+        };
+        first.then(Time::Paused, begin, async |(claimant, _theirs)| {
+            let _ours = run(&claimant, nth(1)).await;
+            sleep(2 * LEASE).await;
+            assert!(left(&claimant, nth(1)).await > Some(LEASE / 2), "{first:?}");
+            assert_eq!(left(&claimant, nth(0)).await, None, "{first:?}");
+        });
+    }
 }
 
-fn paused() -> Runtime {
-    let mut runtime = Builder::new_current_thread();
-    runtime.enable_time().start_paused(true).build().unwrap()
+#[test]
+fn leases_of_short_runtimes_leave_the_next_ones_alone() {
+    let last = Time::Paused.runtime();
+    let (claimant, _store, _counts) = last.block_on(async { claimant() });
+    let guards = Mutex::new(Vec::new());
+    Time::Paused.one_after_the_other(20, async |name| {
+        let guard = run(&claimant, nth(name)).await;
+        guards.lock().unwrap().push(guard);
+    });
+    last.block_on(async {
+        let _ours = run(&claimant, nth(20)).await;
+        sleep(2 * LEASE).await;
+        assert!(left(&claimant, nth(20)).await > Some(LEASE / 2));
+    });
 }

@@ -18,5 +18,7 @@ mod outages;
 mod record;
 mod replay;
 mod run_once;
+#[path = "../support/runtimes.rs"]
+mod runtimes;
 mod server;
 mod support;

@@ -1,0 +1,111 @@
+//! Which tokio runtime drives what is shared.
+//!
+//! A task, a timer and a connection go on only while their runtime is driven: a
+//! runtime of one thread stands still between two `block_on`, or while a task blocks
+//! its thread. So nothing that other runtimes wait for hangs on one of them: each
+//! runtime has its own, in a [`PerRuntime`].
+
+use std::{
+    fmt,
+    ops::{Deref, DerefMut},
+};
+
+use tokio::runtime::Id;
+
+use crate::sync::{Mutex, MutexGuard, lock};
+
+/// One value for each runtime that has needed one.
+pub(crate) struct PerRuntime<T>(Mutex<Vec<(Id, T)>>);
+
+/// What a [`PerRuntime`] may forget.
+pub(crate) trait Idle {
+    /// Whether nothing is lost with it. True at some time after its runtime has ended,
+    /// so that runtimes leave nothing behind.
+    fn is_idle(&self) -> bool;
+}
+
+impl<T: Idle + Default> PerRuntime<T> {
+    /// The value of this runtime. All others are locked meanwhile.
+    pub(crate) fn of(&self, runtime: Id) -> Own<'_, T> {
+        let mut all = lock(&self.0);
+        let found = all.iter().position(|(id, _)| *id == runtime);
+        let index = found.unwrap_or_else(|| {
+            // A newcomer clears up, so that as many are kept as are in use, and one more.
+            all.retain(|(_, value)| !value.is_idle());
+            all.push((runtime, T::default()));
+            all.len() - 1
+        });
+        Own { all, index }
+    }
+}
+
+impl<T> PerRuntime<T> {
+    /// The values of all runtimes.
+    pub(crate) fn all(&self) -> MutexGuard<'_, Vec<(Id, T)>> {
+        lock(&self.0)
+    }
+}
+
+impl<T> Default for PerRuntime<T> {
+    fn default() -> Self {
+        Self(Mutex::new(Vec::new()))
+    }
+}
+
+impl<T> fmt::Debug for PerRuntime<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PerRuntime")
+            .field("runtimes", &self.all().len())
+            .finish()
+    }
+}
+
+/// The locked value of one runtime.
+pub(crate) struct Own<'a, T> {
+    all: MutexGuard<'a, Vec<(Id, T)>>,
+    index: usize,
+}
+
+impl<T> Deref for Own<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.all[self.index].1
+    }
+}
+
+impl<T> DerefMut for Own<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.all[self.index].1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::runtime::{Builder, Handle};
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Busy(bool);
+
+    impl Idle for Busy {
+        fn is_idle(&self) -> bool {
+            !self.0
+        }
+    }
+
+    #[test]
+    fn each_runtime_has_its_own_and_leaves_nothing_behind() {
+        let values: PerRuntime<Busy> = PerRuntime::default();
+        for _ in 0..100 {
+            let runtime = Builder::new_current_thread().build().expect("a runtime");
+            let id = runtime.block_on(async { Handle::current().id() });
+            assert!(!values.of(id).0);
+            values.of(id).0 = true;
+            assert!(values.of(id).0);
+            assert_eq!(values.all().len(), 1);
+            values.of(id).0 = false;
+        }
+    }
+}
