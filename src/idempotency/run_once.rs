@@ -3,6 +3,7 @@
 use std::{future::Future, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
+use tokio::time::Instant;
 use tracing::Instrument;
 
 use super::{
@@ -168,12 +169,12 @@ impl<S: Store> Runner<S> {
         T: Serialize + DeserializeOwned + Send + 'static,
         E: Send + 'static,
     {
-        let runner = self.clone();
+        let (runner, begun) = (self.clone(), Instant::now());
         let attempt = async move { runner.attempt(name, fingerprint, work).await };
         let attempt = deadline::carry(attempt).in_current_span();
         match self.tracker().spawn(attempt).await {
             Ok(attempt) => attempt,
-            Err(_) => Attempt::Ended(Err(RunError::Panicked)),
+            Err(error) => Attempt::Ended(Err(RunError::of_task(error, begun.elapsed()))),
         }
     }
 

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use sluicegate::{
     deadline::{self, Deadline},
     idempotency::{
-        Claimant, Fingerprint, Local, OnError, Outcome, RunError, Runner, Snapshot, Store,
+        Claimant, Fingerprint, Local, OnError, Outcome, RunError, Runner, Scope, Snapshot, Store,
         StoreError, Takeover, Waiting,
     },
 };
@@ -171,7 +171,7 @@ async fn who_waits_takes_over_from_a_holder_that_is_gone() {
     let panicked: Result<u32> = runner
         .run_once(name(), work(), || async { panic!("on purpose") })
         .await;
-    assert!(matches!(panicked, Err(RunError::Panicked)));
+    assert!(matches!(panicked, Err(RunError::Panicked { .. })));
     let begun = Instant::now();
     let recovered: Result<bool> = patient
         .run_leased(
@@ -185,13 +185,60 @@ async fn who_waits_takes_over_from_a_holder_that_is_gone() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_panic_is_told_with_its_text_and_time() {
+    let (runner, _store, _counts) = runner();
+    for number in [None, Some(17)] {
+        let panicked: Result<u32> = runner
+            .run_once(
+                Scope::new("panics").name(format!("{number:?}")),
+                work(),
+                move || async move {
+                    sleep(3 * SECOND).await;
+                    match number {
+                        None => panic!("no number"),
+                        Some(number) => panic!("bad number {number}"),
+                    }
+                },
+            )
+            .await;
+        let Err(RunError::Panicked { message, after, at }) = panicked else {
+            panic!("{panicked:?}")
+        };
+        assert_eq!(
+            message,
+            number.map_or("no number".into(), |it| format!("bad number {it}"))
+        );
+        assert!(after >= 3 * SECOND && at.elapsed().is_ok());
+    }
+}
+
+#[test]
+fn a_runtime_that_is_shut_down_is_not_a_panic() {
+    let runtime = || tokio::runtime::Runtime::new().unwrap();
+    let (first, second) = (runtime(), runtime());
+    let (runner, _store, _counts) = runner();
+    let (sender, begun) = std::sync::mpsc::channel();
+    let mut run = Box::pin(runner.run_once(name(), work(), move || async move {
+        sender.send(()).unwrap();
+        pending::<std::result::Result<u32, String>>().await
+    }));
+    let inside = first.enter();
+    assert!(run.as_mut().now_or_never().is_none());
+    drop(inside);
+    begun.recv().unwrap();
+    first.shutdown_background();
+    let ended = second.block_on(run);
+    assert!(matches!(ended, Err(RunError::ShutDown)), "{ended:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_panic_leaves_it_unknown_how_the_work_ended() {
     let (claimant, _store, counts) = claimant();
     let runner = Runner::over(claimant.takeover(Takeover::Refuse));
     let panicked: Result<u32> = runner
         .run_once(name(), work(), || async { panic!("on purpose") })
         .await;
-    assert!(matches!(panicked, Err(RunError::Panicked)));
+    assert!(matches!(panicked, Err(RunError::Panicked { .. })));
     let work = Work::default();
     assert!(matches!(
         run(&runner, &work).await,

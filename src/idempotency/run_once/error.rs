@@ -1,6 +1,12 @@
 //! Why there is no value.
 
-use std::{error, fmt, time::Duration};
+use std::{
+    any::Any,
+    error, fmt,
+    time::{Duration, SystemTime},
+};
+
+use tokio::task::JoinError;
 
 use crate::{idempotency::store::StoreError, refusal::BoxError};
 
@@ -10,9 +16,18 @@ use crate::{idempotency::store::StoreError, refusal::BoxError};
 pub enum RunError<E> {
     /// The work returned this error; see [`OnError`](super::OnError).
     Failed(E),
-    /// It panicked, or the runtime was shut down in its midst: nobody knows how
-    /// far it came, and its lease will lapse.
-    Panicked,
+    /// The work panicked. How far it came is unknown, and its lease will lapse.
+    Panicked {
+        /// What the panic said, if that was text.
+        message: String,
+        /// When it was noticed, by this machine's clock.
+        at: SystemTime,
+        /// How long the work had been running, with its claim.
+        after: Duration,
+    },
+    /// The runtime was shut down while the work ran. How far it came is unknown,
+    /// and its lease will lapse.
+    ShutDown,
     /// It ended, but its lease had gone to another by then, whose value counts:
     /// ask again for that.
     Lost,
@@ -34,11 +49,35 @@ pub enum RunError<E> {
     Store(StoreError),
 }
 
+impl<E> RunError<E> {
+    /// The error of a task that ended without a value.
+    pub(super) fn of_task(error: JoinError, after: Duration) -> Self {
+        match error.try_into_panic() {
+            Ok(panic) => Self::Panicked {
+                message: text_of(&*panic),
+                at: SystemTime::now(),
+                after,
+            },
+            Err(_) => Self::ShutDown,
+        }
+    }
+}
+
+/// What `panic!` was given: a literal, or text that was formatted.
+fn text_of(panic: &(dyn Any + Send)) -> String {
+    let literal = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = literal.or_else(|| panic.downcast_ref::<String>().cloned());
+    text.unwrap_or_else(|| "the panic carries no text".into())
+}
+
 impl<E: fmt::Display> fmt::Display for RunError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Failed(error) => error.fmt(f),
-            Self::Panicked => f.write_str("the work panicked"),
+            Self::Panicked { message, after, .. } => {
+                write!(f, "the work panicked after {after:?}: {message}")
+            }
+            Self::ShutDown => f.write_str("the runtime was shut down while the work ran"),
             Self::Lost => f.write_str("the work ended after its lease had gone to another"),
             Self::Running { .. } => f.write_str("the same work is running"),
             Self::Mismatch => f.write_str("other work has this name"),
