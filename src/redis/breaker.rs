@@ -66,6 +66,9 @@ pub(super) fn is_shut<G: Guarded>(guarded: &Arc<G>) -> bool {
 /// Counts a call for or against the breaker.
 pub(super) fn judge<G: Guarded>(guarded: &Arc<G>, error: Option<&Error>) {
     let breaker = guarded.breaker();
+    if error.is_some_and(Error::is_cut) {
+        return;
+    }
     let Some(error) = error.filter(|error| error.is_outage()) else {
         return breaker.succeeded();
     };

@@ -6,6 +6,7 @@ use futures_util::future::try_join_all;
 use redis::ConnectionInfo;
 
 use super::{
+    call::Numbers,
     cluster::Cluster,
     connection::{Connection, Servers},
     dial,
@@ -173,6 +174,7 @@ impl Builder {
             probe_every: self.probe_every,
             counters: Counters::default(),
             latency: Latency::new(),
+            numbers: Numbers::new(),
         })
     }
 }

@@ -17,6 +17,7 @@ use tokio::time::{Instant, timeout_at};
 use super::{
     attempt::Attempt,
     breaker::{self, Breaker, Guarded},
+    call::Call,
     error::Error,
     node::{Node, Place},
     redirection::Redirection,
@@ -174,6 +175,7 @@ impl Cluster {
         let deadline = Instant::now() + self.settings.patience();
         let mut question = redis::cmd("CLUSTER");
         question.arg("SLOTS");
+        let question = Call::of_command(question);
         let answer = node.send(&question, false, deadline).await?;
         let ranges = topology::parse(&answer, host(node))?;
         match ranges.is_empty() {

@@ -8,6 +8,7 @@ use tokio::{runtime::Handle, time::Instant};
 use super::{
     breaker::{self, Guarded},
     builder::Builder,
+    call::Call,
     cluster::Cluster,
     error::{Error, ErrorKind},
     node::Node,
@@ -102,10 +103,26 @@ impl Connection {
         call: Cmd,
         timeout: Duration,
     ) -> Result<Value, Error> {
+        let number = self.0.settings.numbers.next();
+        self.make(Call::of_script(script, call, number), timeout)
+            .await
+    }
+
+    /// The answer to a command that changes nothing.
+    pub(crate) async fn read_within(
+        &self,
+        command: Cmd,
+        timeout: Duration,
+    ) -> Result<Value, Error> {
+        self.make(Call::of_command(command), timeout).await
+    }
+
+    /// Makes a call, and counts it.
+    async fn make(&self, call: Call<'_>, timeout: Duration) -> Result<Value, Error> {
         let settings = &self.0.settings;
         settings.counters.calls.add();
         let asked = Instant::now();
-        let result = self.deliver(script, call, asked + timeout).await;
+        let result = self.deliver(call, asked + timeout).await;
         let error = result.as_ref().err().map(Error::kind);
         if let Some(kind) = error {
             settings.counters.failed(kind);
@@ -116,27 +133,23 @@ impl Connection {
         result
     }
 
-    async fn deliver(
-        &self,
-        script: &Script,
-        mut call: Cmd,
-        deadline: Instant,
-    ) -> Result<Value, Error> {
+    async fn deliver(&self, mut call: Call<'_>, deadline: Instant) -> Result<Value, Error> {
         // The bounds are timers, and connecting is a task.
         Handle::try_current().map_err(|_| Error::no_runtime())?;
         let settings = &self.0.settings;
-        let mut node = self.node_for(&call, deadline).await?;
-        let (mut asking, mut with_source, mut redirections) = (false, false, 0);
+        let mut node = self.node_for(call.command(), deadline).await?;
+        let (mut asking, mut redirections) = (false, 0);
         loop {
             let error = match node.call(&call, asking, deadline).await {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };
             // Nothing ran: the server does not know the script.
-            if error.is_unknown_script() && !with_source {
+            if error.is_unknown_script()
+                && let Some(whole) = call.with_source(settings.numbers.next())
+            {
                 settings.counters.unknown_scripts.add();
-                call = script.call_with_source(&call);
-                with_source = true;
+                call = whole;
                 continue;
             }
             // Nothing ran: the keys are elsewhere.

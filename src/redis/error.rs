@@ -15,6 +15,17 @@ struct Inner {
     kind: ErrorKind,
     message: Cow<'static, str>,
     source: Option<RedisError>,
+    about: About,
+}
+
+/// What an error is about, beside its kind.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum About {
+    Call,
+    /// The script itself says so, and so has run.
+    Script,
+    /// Another call's answer, with which the connection ended.
+    Other,
 }
 
 /// The kinds of [`Error`].
@@ -109,6 +120,42 @@ impl Error {
         Self::new(ErrorKind::Unreachable, message, Some(source))
     }
 
+    /// The error with which a script ended.
+    pub(super) fn of_script(server: &str, source: RedisError) -> Self {
+        Self::of_call(server, source).about(About::Script)
+    }
+
+    /// An answer showed that it belongs to another question.
+    pub(super) fn mixed_up(server: &str) -> Self {
+        let why = "an answer belonged to another question; the connection was closed";
+        Self::unreachable(server, why)
+    }
+
+    /// The same, when another caller was given that answer.
+    pub(super) fn cut(server: &str) -> Self {
+        Self::mixed_up(server).about(About::Other)
+    }
+
+    fn about(self, about: About) -> Self {
+        let Inner {
+            kind,
+            message,
+            source,
+            ..
+        } = &*self.0;
+        Self(Arc::new(Inner {
+            kind: *kind,
+            message: message.clone(),
+            source: source.clone(),
+            about,
+        }))
+    }
+
+    /// Whether it says nothing about the server that another call's error did not.
+    pub(super) fn is_cut(&self) -> bool {
+        self.0.about == About::Other
+    }
+
     fn new(
         kind: ErrorKind,
         message: impl Into<Cow<'static, str>>,
@@ -119,6 +166,7 @@ impl Error {
             kind,
             message,
             source,
+            about: About::Call,
         }))
     }
 
@@ -136,7 +184,12 @@ impl Error {
     /// Whether the server did not know the script, and so ran nothing. The
     /// word of a command within a script would not prove that.
     pub(super) fn is_unknown_script(&self) -> bool {
-        self.said().and_then(RedisError::code) == Some("NOSCRIPT")
+        self.unrun().and_then(RedisError::code) == Some("NOSCRIPT")
+    }
+
+    /// What the server said instead of running the call.
+    pub(super) fn unrun(&self) -> Option<&RedisError> {
+        self.said().filter(|_| self.0.about == About::Call)
     }
 
     /// What the server said, if this is its error.

@@ -36,6 +36,18 @@
 //! idempotency are another matter: their calls have tokens, by which what is
 //! asked twice is done once.
 //!
+//! # No caller gets another's answer
+//!
+//! On a connection, answers belong to questions by their order alone, so that one
+//! answer too many or too few, such as from a broken proxy, would give all callers
+//! the wrong ones. Each call therefore carries a number that its script returns
+//! first, also with an error. Where a refusal has no number, as `NOSCRIPT` and
+//! `MOVED` have none, a question right behind it brings its own number back before
+//! the refusal is believed. An answer with a wrong number closes the connection at
+//! once. Calls under way on it end with
+//! [`Unreachable`](ErrorKind::Unreachable), for they may have run, and
+//! [`Stats::mixed_up`] counts it.
+//!
 //! # Rights
 //!
 //! A user needs `EVALSHA`, `EVAL`, what the scripts call (`TIME`, `GET`, `SET`,
@@ -55,6 +67,7 @@
 mod attempt;
 mod breaker;
 mod builder;
+mod call;
 mod cluster;
 mod connection;
 mod dial;
@@ -74,6 +87,7 @@ mod tls;
 #[path = "no_tls.rs"]
 mod tls;
 mod topology;
+mod wire;
 
 pub(crate) use self::subscription::Subscription;
 #[cfg(feature = "redis-tls")]

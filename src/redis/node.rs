@@ -7,18 +7,20 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use redis::{Cmd, ConnectionInfo, PushKind, RedisError, Value, aio::MultiplexedConnection};
+use redis::{ConnectionInfo, PushKind, Value, aio::MultiplexedConnection};
 use tokio::time::{Instant, timeout_at};
 
 use super::{
     attempt::Attempt,
     breaker::{self, Breaker},
+    call::Call,
     cluster::Cluster,
     dial::{Ear, dial},
     error::Error,
     sentinel::Sentinels,
     settings::Settings,
     subscription::{Mailbox, Subscription},
+    wire::Wire,
 };
 use crate::sync::{Mutex, lock};
 
@@ -40,11 +42,13 @@ pub(super) enum Place {
     Elected(Box<Sentinels>),
 }
 
-/// A connection, and which one it is.
-#[derive(Clone)]
-struct Live {
-    serial: u64,
-    connection: MultiplexedConnection,
+/// The wire of a node, which retires when the node gives it up.
+struct Live(Arc<Wire>);
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.0.retire();
+    }
 }
 
 impl Node {
@@ -76,7 +80,7 @@ impl Node {
     /// Sends it once, and counts the outcome for or against the server.
     pub(super) async fn call(
         self: &Arc<Self>,
-        call: &Cmd,
+        call: &Call<'_>,
         asking: bool,
         deadline: Instant,
     ) -> Result<Value, Error> {
@@ -94,29 +98,30 @@ impl Node {
     /// Sends it once, whatever the breaker says.
     pub(super) async fn send(
         self: &Arc<Self>,
-        call: &Cmd,
+        call: &Call<'_>,
         asking: bool,
         deadline: Instant,
     ) -> Result<Value, Error> {
-        let live = timeout_at(deadline, self.live()).await;
-        let live = live.map_err(|_| self.late())??;
-        self.send_by(&live, call, asking, deadline).await
+        let wire = timeout_at(deadline, self.wire()).await;
+        let wire = wire.map_err(|_| self.late())??;
+        self.send_by(&wire, call, asking, deadline).await
     }
 
     async fn send_by(
-        &self,
-        live: &Live,
-        call: &Cmd,
+        self: &Arc<Self>,
+        wire: &Arc<Wire>,
+        call: &Call<'_>,
         asking: bool,
         deadline: Instant,
     ) -> Result<Value, Error> {
-        let sent = timeout_at(deadline, transmit(live.connection.clone(), call, asking)).await;
-        // A call that is late keeps its connection: what the server still
-        // answers goes nowhere, and others are under way.
-        let answer = sent.map_err(|_| self.late())?;
-        let answer = answer.map_err(|error| Error::of_call(&self.name, error));
+        let Ok(answer) = timeout_at(deadline, wire.ask(call, asking)).await else {
+            // A call that is late keeps its connection: what the server still
+            // answers goes nowhere, and others are under way.
+            self.doubt(wire);
+            return Err(self.late());
+        };
         if answer.as_ref().is_err_and(Error::ends_connection) {
-            self.hang_up(live.serial);
+            self.hang_up(wire.serial);
         }
         answer
     }
@@ -125,15 +130,28 @@ impl Node {
         Error::timed_out(&self.name, self.settings.timeout)
     }
 
-    async fn live(self: &Arc<Self>) -> Result<Live, Error> {
-        if let Some(live) = lock(&self.live).clone() {
-            return Ok(live);
+    fn doubt(self: &Arc<Self>, wire: &Arc<Wire>) {
+        let (node, serial) = (Arc::downgrade(self), wire.serial);
+        wire.doubt(move || {
+            if let Some(node) = node.upgrade() {
+                node.hang_up(serial);
+            }
+        });
+    }
+
+    async fn wire(self: &Arc<Self>) -> Result<Arc<Wire>, Error> {
+        if let Some(wire) = self.live() {
+            return Ok(wire);
         }
         let node = Arc::clone(self);
         let connecting = self.connecting.join(async move { node.connect().await });
         connecting.await?;
-        let live = lock(&self.live).clone();
-        live.ok_or_else(|| Error::unreachable(&self.name, "the new connection broke at once"))
+        let broke = || Error::unreachable(&self.name, "the new connection broke at once");
+        self.live().ok_or_else(broke)
+    }
+
+    fn live(&self) -> Option<Arc<Wire>> {
+        lock(&self.live).as_ref().map(|live| Arc::clone(&live.0))
     }
 
     async fn connect(self: &Arc<Self>) -> Result<(), Error> {
@@ -143,7 +161,8 @@ impl Node {
         }
         let serial = self.serial.fetch_add(1, Ordering::Relaxed);
         let connection = self.dial(self.lost(serial)).await?;
-        *lock(&self.live) = Some(Live { serial, connection });
+        let wire = Wire::new(serial, &self.name, connection, &self.settings);
+        *lock(&self.live) = Some(Live(Arc::new(wire)));
         Ok(())
     }
 
@@ -156,7 +175,7 @@ impl Node {
 
     /// A subscription on a connection of its own.
     pub(super) async fn subscribe(&self, channel: &str) -> Result<Subscription, Error> {
-        let (ear, heard) = Mailbox::ends();
+        let (ear, heard) = Mailbox::ends(channel);
         let connection = self.dial(ear).await?;
         let patience = self.settings.patience();
         Subscription::begin(connection, heard, channel, &self.name, patience).await
@@ -176,7 +195,7 @@ impl Node {
 
     /// Gives this connection up, unless it has been replaced already.
     fn hang_up(&self, serial: u64) {
-        let given_up = lock(&self.live).take_if(|live| live.serial == serial);
+        let given_up = lock(&self.live).take_if(|live| live.0.serial == serial);
         // What it takes to close it is not done under the lock.
         drop(given_up);
     }
@@ -187,23 +206,4 @@ impl Node {
             cluster.refresh_soon();
         }
     }
-}
-
-/// Neither sends again, whatever happens: redis-rs does that in its connection
-/// manager and in its cluster client, which are not used here.
-async fn transmit(
-    mut connection: MultiplexedConnection,
-    call: &Cmd,
-    asking: bool,
-) -> Result<Value, RedisError> {
-    if !asking {
-        return connection.send_packed_command(call).await?.extract_error();
-    }
-    // ASKING holds for the next command of the connection, so nobody else's
-    // may come between the two.
-    let mut both = redis::pipe();
-    both.cmd("ASKING").add_command(call.clone());
-    let answers = connection.send_packed_commands(&both, 0, 2).await?;
-    let answer = answers.into_iter().last().unwrap_or(Value::Nil);
-    answer.extract_error()
 }

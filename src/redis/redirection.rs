@@ -15,7 +15,7 @@ pub(super) struct Redirection {
 
 impl Redirection {
     pub(super) fn of(error: &Error) -> Option<Self> {
-        let said = error.said()?;
+        let said = error.unrun()?;
         let asking = match said.code()? {
             "ASK" => true,
             "MOVED" => false,

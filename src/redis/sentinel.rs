@@ -1,10 +1,11 @@
 //! Asking sentinels who the primary is.
 
 use futures_util::{FutureExt, future::select_ok};
-use redis::{Cmd, ConnectionInfo, Value, aio::MultiplexedConnection};
+use redis::{ConnectionInfo, Pipeline, Value, aio::MultiplexedConnection};
 use tokio::time::timeout;
 
 use super::{
+    call::{Answer, Proof},
     dial::{Ear, dial},
     error::Error,
     server::elsewhere,
@@ -32,8 +33,13 @@ impl Sentinels {
         let (primary, _) = select_ok(asked).await?;
         let mut connection = dial(&primary, settings, Some(ear)).await?;
         let server = primary.addr().to_string();
-        let role = redis::cmd("ROLE");
-        let role = answer(&mut connection, &server, &role, settings).await?;
+        let proof = Proof(settings.numbers.next());
+        let mut both = redis::pipe();
+        both.cmd("ROLE").add_command(proof.question());
+        let (role, proven) = answers(&mut connection, &server, &both, settings).await?;
+        if let Answer::Foreign = proof.read(proven) {
+            return Err(Error::mixed_up(&server));
+        }
         // A primary of yesterday. A user may have no right to ask; the first
         // write will tell.
         match role {
@@ -52,9 +58,16 @@ impl Sentinels {
     ) -> Result<ConnectionInfo, Error> {
         let server = sentinel.addr().to_string();
         let mut connection = dial(sentinel, settings, None).await?;
-        let mut question = redis::cmd("SENTINEL");
-        question.arg("GET-MASTER-ADDR-BY-NAME").arg(&self.name);
-        let said = answer(&mut connection, &server, &question, settings).await?;
+        let mut both = redis::pipe();
+        both.cmd("SENTINEL").arg("GET-MASTER-ADDR-BY-NAME");
+        both.arg(&self.name).cmd("PING");
+        let (said, pong) = answers(&mut connection, &server, &both, settings).await?;
+        // A sentinel runs no scripts. It may deny the user a PING.
+        if !matches!(&pong, Value::SimpleString(pong) if pong == "PONG")
+            && !matches!(pong, Value::ServerError(_))
+        {
+            return Err(Error::mixed_up(&server));
+        }
         let said = said.extract_error();
         match said.map_err(|error| Error::of_call(&server, error))? {
             Value::Nil => {
@@ -78,21 +91,28 @@ impl Sentinels {
     }
 }
 
+/// The answer to a question, and that to another right behind it, which shows that
+/// the first is the question's own.
+///
 /// Within the bound for connecting: nobody else's is around it, and who stalls
 /// now would hold up the one attempt that all share.
-async fn answer(
+async fn answers(
     connection: &mut MultiplexedConnection,
     server: &str,
-    question: &Cmd,
+    both: &Pipeline,
     settings: &Settings,
-) -> Result<Value, Error> {
+) -> Result<(Value, Value), Error> {
     let patience = settings.patience();
-    let answer = timeout(patience, connection.send_packed_command(question)).await;
-    let answer = answer.map_err(|_| {
+    let answers = timeout(patience, connection.send_packed_commands(both, 0, 2)).await;
+    let answers = answers.map_err(|_| {
         let why = format_args!("no answer within {patience:?}");
         Error::unreachable(server, why)
     })?;
-    answer.map_err(|error| Error::of_call(server, error))
+    let mut answers = answers
+        .map_err(|error| Error::of_call(server, error))?
+        .into_iter();
+    let both = answers.next().zip(answers.next());
+    both.ok_or_else(|| Error::mixed_up(server))
 }
 
 fn text(value: Option<&Value>) -> Option<&str> {

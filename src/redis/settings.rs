@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{latency::Latency, stats::Counters};
+use super::{call::Numbers, latency::Latency, stats::Counters};
 
 #[derive(Debug)]
 pub(super) struct Settings {
@@ -13,6 +13,7 @@ pub(super) struct Settings {
     pub(super) probe_every: Duration,
     pub(super) counters: Counters,
     pub(super) latency: Latency,
+    pub(super) numbers: Numbers,
 }
 
 impl Settings {

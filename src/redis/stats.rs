@@ -27,6 +27,8 @@ pub struct Stats {
     pub closed: u64,
     /// Calls that an open breaker answered.
     pub shut: u64,
+    /// Connections that were closed because an answer belonged to another call.
+    pub mixed_up: u64,
 }
 
 #[derive(Debug, Default)]
@@ -53,6 +55,7 @@ pub(super) struct Counters {
     pub(super) opened: Counter,
     pub(super) closed: Counter,
     pub(super) shut: Counter,
+    pub(super) mixed_up: Counter,
 }
 
 impl Counters {
@@ -76,6 +79,7 @@ impl Counters {
             opened: self.opened.get(),
             closed: self.closed.get(),
             shut: self.shut.get(),
+            mixed_up: self.mixed_up.get(),
         }
     }
 }

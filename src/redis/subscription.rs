@@ -22,31 +22,39 @@ pub(crate) struct Subscription {
     connection: MultiplexedConnection,
     heard: mpsc::Receiver<Vec<u8>>,
     patience: Duration,
+    /// How many were sent: each brings its number back.
+    pings: u64,
 }
 
 /// What the connection's reader puts in.
 pub(super) struct Mailbox {
+    channel: String,
     sender: Mutex<Option<mpsc::Sender<Vec<u8>>>>,
 }
 
 impl Mailbox {
-    /// Where messages go in, and where they come out.
-    pub(super) fn ends() -> (Ear, mpsc::Receiver<Vec<u8>>) {
+    /// Where messages of this channel go in, and where they come out.
+    pub(super) fn ends(channel: &str) -> (Ear, mpsc::Receiver<Vec<u8>>) {
         let (sender, heard) = mpsc::channel(WAITING);
-        let sender = Mutex::new(Some(sender));
-        let mailbox = Self { sender };
+        let mailbox = Self {
+            channel: channel.to_owned(),
+            sender: Mutex::new(Some(sender)),
+        };
         (Arc::new(move |push| mailbox.put(push)), heard)
     }
 
-    fn put(&self, mut push: PushInfo) {
+    /// A message of another channel shows that the connection is not to be trusted.
+    fn put(&self, push: PushInfo) {
         let mut sender = lock(&self.sender);
-        let lost = match (&push.kind, push.data.pop()) {
+        let lost = match (push.kind, <[Value; 2]>::try_from(push.data)) {
             (PushKind::Disconnection, _) => true,
-            (PushKind::Message, Some(Value::BulkString(message))) => {
+            (PushKind::Message, Ok([Value::BulkString(channel), Value::BulkString(message)]))
+                if channel == self.channel.as_bytes() =>
+            {
                 let sent = sender.as_ref().map(|sender| sender.try_send(message));
                 sent.is_some_and(|sent| sent.is_err())
             }
-            _ => false,
+            (kind, _) => kind == PushKind::Message,
         };
         if lost {
             // What waits is still heard; then the receiver is told the end.
@@ -70,6 +78,7 @@ impl Subscription {
             connection,
             heard,
             patience,
+            pings: 0,
         })
     }
 
@@ -84,9 +93,17 @@ impl Subscription {
         }
     }
 
+    /// `None` if no answer of its own comes back. A user may have no right to ask.
     async fn ping(&mut self) -> Option<()> {
-        let ping = redis::cmd("PING");
+        self.pings += 1;
+        let sent = self.pings.to_string();
+        let mut ping = redis::cmd("PING");
+        ping.arg(&sent);
         let answer = self.connection.send_packed_command(&ping);
-        timeout(self.patience, answer).await.ok()?.ok().map(drop)
+        match timeout(self.patience, answer).await.ok()?.ok()? {
+            Value::BulkString(back) if back == sent.as_bytes() => Some(()),
+            Value::ServerError(_) => Some(()),
+            _ => None,
+        }
     }
 }

@@ -25,6 +25,16 @@ where
     port
 }
 
+/// What a script's answer looks like: behind the number of the call, which came last.
+pub(crate) fn numbered(command: &[String], reply: &str) -> Option<String> {
+    let number = command.last()?;
+    match command[2].as_str() {
+        // The question that is nothing but a number.
+        "0" => Some(format!(":{number}\r\n")),
+        _ => Some(format!("*2\r\n:{number}\r\n{reply}")),
+    }
+}
+
 fn serve(mut stream: TcpStream, answer: impl Fn(&[String]) -> Option<String>) -> Option<()> {
     let mut input = BufReader::new(stream.try_clone().ok()?);
     loop {

@@ -342,6 +342,7 @@ fn a_full_log_is_neither_read_nor_told_as_a_whole() {
     let before = reads(&mut bucket);
     let entries = [(Bucket::KEY.as_bytes(), Entry::Check(2_500))];
     let call = batch::<SlidingLog>(&head(&rule), Some(NOW + 5_000), entries.into_iter());
+    let call = SlidingLog::script().call_with_source(&call);
     let reply: Vec<Value> = call.query(&mut bucket.client).unwrap();
     assert!(reply.len() <= 10, "{reply:?}");
     assert!(reads(&mut bucket) - before < 40);

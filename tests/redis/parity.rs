@@ -481,7 +481,7 @@ impl<R: Twin> Life<'_, R> {
             [(self.key.as_bytes(), entry)].into_iter(),
         );
         let (reply, held, expiry): (Vec<Value>, Value, i64) = redis::pipe()
-            .add_command(call)
+            .add_command(R::script().call_with_source(&call))
             .add_command(R::read(&self.key))
             .pttl(&self.key)
             .query(server)
@@ -544,7 +544,6 @@ impl Drop for Blame {
 fn run<R: Twin>(make: impl Fn(&mut Dice) -> Option<R>) {
     let server = Server::start();
     let mut client = server.client();
-    let mut loaded = false;
     let steps = number("SLUICEGATE_PARITY_STEPS").unwrap_or(3_000);
     let seed = number("SLUICEGATE_PARITY_SEED").unwrap_or(1);
     let (mut taken, mut life) = (0, 0);
@@ -553,9 +552,6 @@ fn run<R: Twin>(make: impl Fn(&mut Dice) -> Option<R>) {
         let dice = &mut Dice(seed << 32 | life);
         if let Some(rule) = make(dice) {
             let _blame = Blame { seed, life };
-            if !std::mem::replace(&mut loaded, true) {
-                load(&mut client, &rule);
-            }
             taken += live(rule, life, dice, &mut client);
         }
     }
@@ -577,12 +573,6 @@ fn live<R: Twin>(rule: R, life: u64, dice: &mut Dice, client: &mut Connection) -
         dice,
     };
     (0..SPAN).take_while(|_| life.step(client)).count() as u64
-}
-
-/// Lets the server have the script, which calls then name by its digest.
-fn load<R: Scripted>(client: &mut Connection, rule: &R) {
-    let call = R::script().call_with_source(&batch::<R>(&head(rule), None, [].into_iter()));
-    let _: Value = call.query(client).unwrap();
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! A way to a server, on which answers get lost when asked to.
+//! A way to a server, on which answers get lost, or come twice, when asked to.
 
 use std::{
     io::{Read, Write},
@@ -13,7 +13,15 @@ use std::{
 /// It is there until the process ends.
 pub(crate) struct Proxy {
     port: u16,
-    losing: Arc<AtomicUsize>,
+    faults: Arc<Faults>,
+}
+
+/// How many answers it is still to do this with.
+#[derive(Default)]
+struct Faults {
+    losing: AtomicUsize,
+    swallowing: AtomicUsize,
+    repeating: AtomicUsize,
 }
 
 impl Proxy {
@@ -21,13 +29,13 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let proxy = Self {
             port: listener.local_addr().expect("it is bound").port(),
-            losing: Arc::default(),
+            faults: Arc::default(),
         };
-        let losing = Arc::clone(&proxy.losing);
+        let faults = Arc::clone(&proxy.faults);
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
-                let losing = Arc::clone(&losing);
-                thread::spawn(move || carry(&client, port, &losing));
+                let faults = Arc::clone(&faults);
+                thread::spawn(move || carry(&client, port, &faults));
             }
         });
         proxy
@@ -39,16 +47,37 @@ impl Proxy {
 
     /// So many answers of scripts from now on are lost, each with its connection.
     pub(crate) fn lose(&self, answers: usize) {
-        self.losing.store(answers, SeqCst);
+        self.faults.losing.store(answers, SeqCst);
     }
 
     /// How many are yet to be lost.
     pub(crate) fn losing(&self) -> usize {
-        self.losing.load(SeqCst)
+        self.faults.losing.load(SeqCst)
+    }
+
+    /// So many answers from now on are left out, and all others follow.
+    pub(crate) fn swallow(&self, answers: usize) {
+        self.faults.swallowing.store(answers, SeqCst);
+    }
+
+    /// So many answers from now on come twice.
+    pub(crate) fn repeat(&self, answers: usize) {
+        self.faults.repeating.store(answers, SeqCst);
+    }
+
+    /// Whether all that was ordered has been done.
+    pub(crate) fn is_done(&self) -> bool {
+        let Faults {
+            losing,
+            swallowing,
+            repeating,
+        } = &*self.faults;
+        let left = [losing, swallowing, repeating].map(|left| left.load(SeqCst));
+        left == [0; 3]
     }
 }
 
-fn carry(client: &TcpStream, port: u16, losing: &AtomicUsize) -> Option<()> {
+fn carry(client: &TcpStream, port: u16, faults: &Faults) -> Option<()> {
     let server = TcpStream::connect(("127.0.0.1", port)).ok()?;
     let asked = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -56,30 +85,73 @@ fn carry(client: &TcpStream, port: u16, losing: &AtomicUsize) -> Option<()> {
             pass(client, &server, |bytes| {
                 let asks = bytes.windows(7).any(|word| word == b"EVALSHA");
                 asked.fetch_or(asks, SeqCst);
-                true
+                Some(bytes.to_vec())
             })
         });
-        pass(&server, client, |_| {
-            let is_lost = asked.swap(false, SeqCst) && take(losing);
-            !is_lost
+        let mut unread = Vec::new();
+        pass(&server, client, |bytes| {
+            let is_lost = asked.swap(false, SeqCst) && take(&faults.losing);
+            unread.extend_from_slice(bytes);
+            (!is_lost).then(|| faults.changed(&mut unread))
         });
     });
     Some(())
 }
 
-fn take(losing: &AtomicUsize) -> bool {
+impl Faults {
+    /// What becomes of the answers that are there whole.
+    fn changed(&self, unread: &mut Vec<u8>) -> Vec<u8> {
+        let (mut passed, mut read) = (Vec::new(), 0);
+        while let Some(length) = answer(&unread[read..]) {
+            let answer = &unread[read..read + length];
+            read += length;
+            if take(&self.swallowing) {
+                continue;
+            }
+            passed.extend_from_slice(answer);
+            if take(&self.repeating) {
+                passed.extend_from_slice(answer);
+            }
+        }
+        unread.drain(..read);
+        passed
+    }
+}
+
+/// The length of the first answer; `None` while it is not there whole.
+fn answer(bytes: &[u8]) -> Option<usize> {
+    let line = 2 + bytes.windows(2).position(|end| end == b"\r\n")?;
+    let count = || {
+        str::from_utf8(&bytes[1..line - 2])
+            .ok()?
+            .parse::<i64>()
+            .ok()
+    };
+    let parts = match bytes[0] {
+        b'$' | b'=' | b'!' => {
+            let length = usize::try_from(count()?).map_or(0, |length| length + 2);
+            return Some(line + length).filter(|whole| *whole <= bytes.len());
+        }
+        b'*' | b'~' | b'>' => count()?.max(0),
+        b'%' => 2 * count()?,
+        _ => 0,
+    };
+    (0..parts).try_fold(line, |read, _| Some(read + answer(&bytes[read..])?))
+}
+
+fn take(left: &AtomicUsize) -> bool {
     let one_less = |left: usize| left.checked_sub(1);
-    losing.fetch_update(SeqCst, SeqCst, one_less).is_ok()
+    left.fetch_update(SeqCst, SeqCst, one_less).is_ok()
 }
 
 /// Until one of them ends, or what comes is not to be passed on; then both end.
-fn pass(from: &TcpStream, to: &TcpStream, passes: impl Fn(&[u8]) -> bool) {
+fn pass(from: &TcpStream, to: &TcpStream, mut change: impl FnMut(&[u8]) -> Option<Vec<u8>>) {
     let (mut input, mut output) = (from, to);
     let mut bytes = [0; 65_536];
     while let Ok(length) = input.read(&mut bytes)
         && length > 0
-        && passes(&bytes[..length])
-        && output.write_all(&bytes[..length]).is_ok()
+        && let Some(passed) = change(&bytes[..length])
+        && output.write_all(&passed).is_ok()
     {}
     for end in [from, to] {
         let _ = end.shutdown(Shutdown::Both);

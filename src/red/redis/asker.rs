@@ -1,6 +1,6 @@
 //! Calls of `lua/red.lua`.
 
-use std::sync::LazyLock;
+use std::{sync::LazyLock, time::Duration};
 
 use ::redis::{Cmd, Value};
 
@@ -48,7 +48,9 @@ impl Asker {
     }
 
     pub(super) async fn run(&self, call: Cmd) -> Result<Reply, Error> {
-        Reply::read(self.send(call).await?)
+        let patience = self.connection.patience();
+        let answer = self.connection.run_within(&SCRIPT, call, patience).await;
+        Reply::read(answer.map_err(|error| late(error, patience))?)
     }
 
     pub(super) async fn look(&self, now: Option<Tick>) -> Result<Reply, Error> {
@@ -71,16 +73,16 @@ impl Asker {
         let (fleet, level) = (&self.fleet, level.name);
         let mut call = ::redis::cmd("HGETALL");
         call.arg(format!("{fleet}:{level}:{second}"));
-        fields(self.send(call).await?)
-    }
-
-    /// No request waits for it, so it may take longer than others.
-    async fn send(&self, call: Cmd) -> Result<Value, Error> {
         let patience = self.connection.patience();
-        let answer = self.connection.run_within(&SCRIPT, call, patience).await;
-        answer.map_err(|error| match error.kind() {
-            ErrorKind::TimedOut => Error::late(patience),
-            _ => error,
-        })
+        let answer = self.connection.read_within(call, patience).await;
+        fields(answer.map_err(|error| late(error, patience))?)
+    }
+}
+
+/// No request waits for it, so it may take longer than others.
+fn late(error: Error, patience: Duration) -> Error {
+    match error.kind() {
+        ErrorKind::TimedOut => Error::late(patience),
+        _ => error,
     }
 }

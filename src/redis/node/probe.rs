@@ -2,16 +2,17 @@
 
 use std::sync::{Arc, LazyLock};
 
-use redis::Value;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
-use super::{Live, Node};
+use super::Node;
 use crate::redis::{
     breaker::{Breaker, Guarded},
+    call::Call,
     error::Error,
     redirection::Redirection,
     script::Script,
     settings::Settings,
+    wire::Wire,
 };
 
 /// All commands that the rules' scripts call. SET is the first write, because
@@ -37,8 +38,9 @@ impl Node {
     pub(in crate::redis) async fn check(self: &Arc<Self>) -> Result<(), Error> {
         // Not within the calls' timeout: connecting has bounds of its own, and
         // no request waits for it here.
-        let live = self.live().await?;
-        let Err(error) = self.question(&live).await else {
+        let wire = self.wire().await?;
+        let deadline = Instant::now() + self.settings.timeout;
+        let Err(error) = self.question(&wire, deadline).await else {
             return Ok(());
         };
         // Who points elsewhere is well.
@@ -46,32 +48,33 @@ impl Node {
             return Ok(());
         }
         // A connection on which not even this comes back is of no use.
-        self.hang_up(live.serial);
+        self.hang_up(wire.serial);
         Err(error)
     }
 
     /// A write: it fails on a replica and on a full server, too. And a script:
     /// it fails while another one blocks the server, and without the right to
     /// run any, or to what they call.
-    async fn question(self: &Arc<Self>, live: &Live) -> Result<Value, Error> {
-        let deadline = Instant::now() + self.settings.timeout;
+    async fn question(self: &Arc<Self>, wire: &Arc<Wire>, deadline: Instant) -> Result<(), Error> {
         let key = match self.cluster.upgrade() {
             Some(cluster) => cluster.key_at(self),
             None => Some(format!("{}:{{probe}}", self.settings.prefix)),
         };
         let Some(key) = key else {
-            return self
-                .send_by(live, &redis::cmd("PING"), false, deadline)
-                .await;
+            let proven = timeout_at(deadline, wire.prove()).await;
+            return proven.unwrap_or_else(|_| Err(self.late()));
         };
-        let mut call = PROBE.call(1);
-        call.arg(key);
-        let answer = self.send_by(live, &call, false, deadline).await;
-        if answer.as_ref().is_err_and(Error::is_unknown_script) {
-            let whole = PROBE.call_with_source(&call);
-            return self.send_by(live, &whole, false, deadline).await;
+        let numbers = &self.settings.numbers;
+        let mut command = PROBE.call(1);
+        command.arg(key);
+        let call = Call::of_script(&PROBE, command, numbers.next());
+        let mut answer = self.send_by(wire, &call, false, deadline).await;
+        if answer.as_ref().is_err_and(Error::is_unknown_script)
+            && let Some(whole) = call.with_source(numbers.next())
+        {
+            answer = self.send_by(wire, &whole, false, deadline).await;
         }
-        answer
+        answer.map(drop)
     }
 }
 

@@ -107,6 +107,7 @@ async fn who_stalls_after_the_login_holds_nobody_up_for_ever() {
     let primary = fake::server(move |nth, command| match command[0].as_str() {
         "ROLE" if nth == 0 => None,
         "ROLE" => Some("*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n".into()),
+        "EVALSHA" | "EVAL" => fake::numbered(command, ":1\r\n"),
         _ => well(),
     });
     let place = primary.to_string();
@@ -114,6 +115,7 @@ async fn who_stalls_after_the_login_holds_nobody_up_for_ever() {
     let sentinel = fake::server(move |nth, command| match command[0].as_str() {
         "SENTINEL" if nth == 0 => None,
         "SENTINEL" => Some(place.clone()),
+        "PING" => Some("+PONG\r\n".to_owned()),
         _ => well(),
     });
     let sentinel = format!("redis://127.0.0.1:{sentinel}/?protocol=2");

@@ -3,6 +3,7 @@
 mod config;
 mod encrypted;
 mod failover;
+mod mixed;
 mod once;
 mod outage;
 mod slots;
@@ -24,9 +25,13 @@ pub(crate) fn builder(place: impl Into<Place>) -> Builder {
 
 /// A script that shows how often it ran.
 async fn count(redis: &Connection, key: &str) -> Result<i64, Error> {
-    let mut call = COUNT.call(1);
+    count_by(&COUNT, redis, key).await
+}
+
+async fn count_by(script: &Script, redis: &Connection, key: &str) -> Result<i64, Error> {
+    let mut call = script.call(1);
     call.arg(key);
-    match redis.run(&COUNT, call).await? {
+    match redis.run(script, call).await? {
         redis::Value::Int(value) => Ok(value),
         other => panic!("INCR answered {other:?}"),
     }

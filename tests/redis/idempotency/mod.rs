@@ -22,13 +22,13 @@ use sluicegate::{
 
 use crate::connection::builder;
 
-const MINUTE: Duration = Duration::from_secs(60);
+pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 
-fn name(key: &str) -> Name {
+pub(crate) fn name(key: &str) -> Name {
     Scope::new("tests").name(key)
 }
 
-fn bid() -> Bid {
+pub(crate) fn bid() -> Bid {
     Bid {
         fingerprint: Fingerprint::of("work"),
         token: Token::random(),
