@@ -48,7 +48,7 @@ pub(crate) use self::spell::name_in_store;
 pub use self::{
     absence::Absence,
     http::{Extension, Header, extension, header},
-    ip::{Client, ClientIp, ClientIpError},
+    ip::{Client, ClientIp, ClientIpError, UnixPeer},
     spell::{Name, Spell},
 };
 

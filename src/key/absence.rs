@@ -37,7 +37,8 @@ impl PeerWarning {
              on the feature `axum` of sluicegate and serve the router by \
              `into_make_service_with_connect_info::<SocketAddr>()`; with tonic, turn on the \
              feature `tonic`; elsewhere, insert a `SocketAddr` into the request's extensions; a \
-             peer on a unix socket has no address",
+             peer on a unix socket has no address: if it is your own proxy, call \
+             `ClientIp::trust_unix_peer`",
         );
     }
 }

@@ -1,25 +1,21 @@
 //! The key that goes by the address of the client.
 
-use std::{
-    net::IpAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::net::IpAddr;
 
 use http::{Extensions, HeaderMap, HeaderName, Request};
 
 use super::{Absence, Key};
 
 mod client;
+mod embedded;
 mod error;
 mod forwarded;
 mod peer;
+mod proxy_warning;
 mod trusted;
 
-use self::trusted::Trusted;
-pub use self::{client::Client, error::ClientIpError};
+pub use self::{client::Client, error::ClientIpError, peer::UnixPeer};
+use self::{embedded::Nat64, peer::Peer, proxy_warning::ProxyWarning, trusted::Trusted};
 
 /// How many entries of a list are read. A chain of proxies has a handful; what
 /// is longer was written to keep the server busy.
@@ -48,15 +44,17 @@ const MAX_ENTRIES: usize = 64;
 /// - **axum** (feature `axum`) does where the router is served as
 ///   `app.into_make_service_with_connect_info::<SocketAddr>()`, and its
 ///   `MockConnectInfo` in tests;
-/// - **tonic** (feature `tonic`) does of its own accord, except over TLS: there
-///   it leaves a `TlsConnectInfo`, out of which a layer of yours has to take
-///   the address;
+/// - **tonic** (feature `tonic`) does by itself, through TLS too (for TLS streams
+///   that it did not make itself, one of tonic's own features for TLS has to be
+///   on, such as `tls-ring`);
 /// - anything else inserts a [`SocketAddr`](std::net::SocketAddr) or an
 ///   [`IpAddr`], as above.
 ///
 /// Without a peer there is no key. That is a mistake in how the server was set
 /// up, not the caller's: the layer answers 500, or status 13 for gRPC, and warns
 /// once, unless it was told to let requests pass that have no key.
+/// A peer on a unix socket has no address either: see [Unix
+/// sockets](Self#unix-sockets).
 ///
 /// # Behind proxies
 ///
@@ -78,8 +76,8 @@ const MAX_ENTRIES: usize = 64;
 ///    and after 64 entries the reading ends: the last trusted address before
 ///    that is the client.
 ///
-/// An IPv4 address written as IPv6 (`::ffff:192.0.2.1`) is the IPv4 address, in
-/// requests as well as in trusted networks.
+/// An IPv4 address that is mapped into IPv6 (`::ffff:192.0.2.1`) is the IPv4
+/// address, in requests as well as in trusted networks.
 ///
 /// ```
 /// use std::net::IpAddr;
@@ -105,21 +103,69 @@ const MAX_ENTRIES: usize = 64;
 /// Each is a network or a single address in text, or a type that is written as
 /// one: `"10.0.0.0/8"`, `"::1"`, a [`String`] from a configuration, an
 /// [`IpAddr`], an `ipnet::IpNet`. Name the networks of your proxies and no
-/// others: whoever sends from a trusted network can claim any address. `::/0`
-/// holds no IPv4 addresses, mapped or not. With an empty list nothing is
-/// believed, and the peer is always the client.
+/// others: a client in a trusted network can claim any address. `::/0` holds no
+/// IPv4 addresses, mapped or not. With an empty list nothing is believed, and
+/// the peer is always the client.
+///
+/// # IPv4 inside of IPv6
+///
+/// A client that reaches a server by IPv4 and through a translator or a tunnel
+/// has one budget, that of its IPv4 address:
+///
+/// | IPv6 address | is keyed as |
+/// |---|---|
+/// | mapped, `::ffff:192.0.2.1` | its IPv4 address |
+/// | IPv4-compatible, `::192.0.2.1`, but neither `::` nor `::1` | its IPv4 address |
+/// | IPv4-translated, `::ffff:0:192.0.2.1` | its IPv4 address |
+/// | NAT64, `64:ff9b::192.0.2.1` and under [prefixes of your own](Self::nat64) | its IPv4 address |
+/// | 6to4, `2002:c000:201::/48` | the IPv4 address of the router |
+/// | Teredo, `2001::/32` | the client's IPv4 address, as its NAT shows it |
+/// | ISATAP, `2001:db8::5efe:192.0.2.1` | its first 64 bits, like any other |
+///
+/// In all but the last, the embedded address is where answers are routed to, so
+/// a client cannot choose it. An ISATAP host chooses the last 64 bits itself,
+/// and its first 64 bits name the site already.
+///
+/// Only budgets go by the embedded address. Trust goes by the address as it was
+/// seen: `2002:a00:1::1` and `::10.0.0.1` are not in `10.0.0.0/8`. And
+/// [`address`](Self::address) returns the address as it was seen.
+///
+/// # Unix sockets
+///
+/// The peer on a unix socket is a process of this machine, without an address,
+/// so by default its requests have no key. One key for all of them would be one
+/// budget for all clients behind a local proxy. If that proxy writes the header,
+/// let it be believed:
+///
+/// ```
+/// use http::Request;
+/// use sluicegate::key::{ClientIp, UnixPeer};
+///
+/// let by_client = ClientIp::forwarded_for(["10.0.0.0/8"])?.trust_unix_peer();
+/// let mut request = Request::get("/")
+///     .header("x-forwarded-for", "203.0.113.5, 10.1.2.3")
+///     .body(())?;
+/// // What `into_make_service_with_connect_info::<UnixPeer>()` leaves.
+/// request.extensions_mut().insert(UnixPeer);
+/// assert_eq!(by_client.address(&request), Some([203, 0, 113, 5].into()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Clones
 ///
-/// A clone shares the list of networks and the one warning of
-/// [`peer`](Self::peer). Reading a request allocates nothing.
+/// A clone shares the lists of networks and the one warning of
+/// [`peer`](Self::peer). Reading a request allocates nothing, unless tonic serves TLS
+/// streams that it did not make itself (`serve_with_incoming` over
+/// `tokio-rustls`): then the extensions are copied to ask tonic for the address.
 #[derive(Clone, Debug)]
 pub struct ClientIp {
     source: Source,
     trusted: Trusted,
+    trusts_unix: bool,
+    nat64: Nat64,
     ipv4_mask: u128,
     ipv6_mask: u128,
-    warned: Arc<AtomicBool>,
+    warning: ProxyWarning,
 }
 
 #[derive(Clone, Debug)]
@@ -198,7 +244,7 @@ impl ClientIp {
     /// let by_client = ClientIp::in_header("x-real-ip", ["10.0.0.0/8"])?;
     ///
     /// let error = ClientIp::in_header("x real ip", ["10.0.0.0/8"]).unwrap_err();
-    /// assert_eq!(error.field(), "header");
+    /// assert_eq!(error.field(), "header name");
     /// # Ok::<(), sluicegate::key::ClientIpError>(())
     /// ```
     ///
@@ -210,9 +256,54 @@ impl ClientIp {
         name: &str,
         trusted: impl IntoIterator<Item = impl ToString>,
     ) -> Result<Self, ClientIpError> {
-        let refused = |_| ClientIpError::new("header", name, "the name of an HTTP header");
+        let refused = |_| ClientIpError::new("header name", name, "a token of HTTP, in any case");
         let name = HeaderName::from_bytes(name.as_bytes()).map_err(refused)?;
         Ok(Self::new(Source::Single(name), Trusted::parse(trusted)?))
+    }
+
+    /// Believes the header of a peer on a unix socket, as of one in a trusted
+    /// network; see [Unix sockets](Self#unix-sockets). Off unless it is set. Has
+    /// no effect on [`peer`](Self::peer), which reads no header.
+    ///
+    /// Only for sockets that no one but your own proxy can open, because a
+    /// process that can open it can claim any address.
+    #[must_use]
+    pub fn trust_unix_peer(self) -> Self {
+        Self {
+            trusts_unix: true,
+            ..self
+        }
+    }
+
+    /// Under these prefixes a NAT64 of your own network writes the addresses of
+    /// its IPv4 clients, as RFC 6052 says. `64:ff9b::/96` is known without it.
+    /// The list takes the place of one that was given before.
+    ///
+    /// Without it, clients behind a /96 prefix of your own share one budget,
+    /// because their first 64 bits are equal.
+    ///
+    /// ```
+    /// use std::net::IpAddr;
+    /// use http::Request;
+    /// use sluicegate::key::{ClientIp, Key};
+    ///
+    /// let by_client = ClientIp::peer().nat64(["2001:db8:122::/48"])?;
+    /// let mut request = Request::new(());
+    /// let peer: IpAddr = "2001:db8:122:c000:2:2100::".parse()?;
+    /// request.extensions_mut().insert(peer);
+    /// assert_eq!(by_client.key(&request).unwrap().to_string(), "192.0.2.33");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When an item is not an IPv6 network of 32, 40, 48, 56, 64 or 96 bits.
+    pub fn nat64(
+        self,
+        prefixes: impl IntoIterator<Item = impl ToString>,
+    ) -> Result<Self, ClientIpError> {
+        let nat64 = Nat64::parse(prefixes)?;
+        Ok(Self { nat64, ..self })
     }
 
     /// Clients share a budget where the first `bits` of their IPv4 addresses
@@ -222,8 +313,9 @@ impl ClientIp {
     ///
     /// When `bits` is 0 or above 32.
     #[must_use]
+    #[track_caller]
     pub fn ipv4_prefix(self, bits: u8) -> Self {
-        let host_bits = host_bits("IPv4 prefix", bits, 32);
+        let host_bits = host_bits("IPv4 prefix length", bits, 32);
         Self {
             ipv4_mask: u128::MAX << host_bits,
             ..self
@@ -237,91 +329,83 @@ impl ClientIp {
     ///
     /// When `bits` is 0 or above 128.
     #[must_use]
+    #[track_caller]
     pub fn ipv6_prefix(self, bits: u8) -> Self {
-        let host_bits = host_bits("IPv6 prefix", bits, 128);
+        let host_bits = host_bits("IPv6 prefix length", bits, 128);
         Self {
             ipv6_mask: u128::MAX << host_bits,
             ..self
         }
     }
 
-    /// The client's address, whole: what the key is cut from. `None` if there
-    /// is no peer.
+    /// The client's address, whole and as it was seen. `None` if there is no
+    /// peer, or a peer without an address that is not trusted.
     pub fn address<B>(&self, req: &Request<B>) -> Option<IpAddr> {
         let client = self.client(req.extensions(), req.headers())?;
         Some(client.address())
     }
 
     fn new(source: Source, trusted: Trusted) -> Self {
-        // Where nothing is believed, a header is a sign of a proxy forgotten.
-        let source = if trusted.is_empty() {
-            Source::Peer
-        } else {
-            source
-        };
         let unprefixed = Self {
             source,
             trusted,
+            trusts_unix: false,
+            nat64: Nat64::default(),
             ipv4_mask: u128::MAX,
             ipv6_mask: u128::MAX,
-            warned: Arc::default(),
+            warning: ProxyWarning::default(),
         };
         unprefixed.ipv6_prefix(64)
     }
 
     #[inline]
     fn client(&self, extensions: &Extensions, headers: &HeaderMap) -> Option<Client> {
-        let peer = peer::address(extensions)?;
-        Some(match self.source {
-            Source::Peer => self.unproxied(peer, headers),
-            _ => self.proxied(peer.address(), headers).into(),
-        })
+        match peer::of(extensions)? {
+            Peer::Address(peer) if self.believes_addresses() => {
+                self.proxied(Some(peer.address()), headers)
+            }
+            Peer::Address(peer) => {
+                self.warning.look_for_proxy(headers);
+                Some(peer)
+            }
+            Peer::Unix if self.trusts_unix => self.proxied(None, headers),
+            Peer::Unix => None,
+        }
     }
 
-    fn proxied(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-        match &self.source {
+    /// Where nothing is believed, a header is a sign of a proxy forgotten.
+    #[inline]
+    fn believes_addresses(&self) -> bool {
+        !self.trusted.is_empty() && !matches!(self.source, Source::Peer)
+    }
+
+    /// Without an address, the peer is trusted.
+    fn proxied(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Option<Client> {
+        let client = match &self.source {
             Source::Peer => peer,
             Source::XForwardedFor => self.first_stranger(peer, forwarded::x_forwarded_for(headers)),
             Source::Forwarded => self.first_stranger(peer, forwarded::forwarded(headers)),
             Source::Single(name) => self.first_stranger(peer, forwarded::single(headers, name)),
-        }
+        };
+        client.map(Client::from)
     }
 
     /// The first hop that is not trusted, from the peer outwards, or else the
     /// last that is known.
-    fn first_stranger(&self, peer: IpAddr, told: impl Iterator<Item = Option<IpAddr>>) -> IpAddr {
+    fn first_stranger(
+        &self,
+        peer: Option<IpAddr>,
+        told: impl Iterator<Item = Option<IpAddr>>,
+    ) -> Option<IpAddr> {
         let mut hop = peer;
         let mut further = told.take(MAX_ENTRIES).map_while(|entry| entry);
-        while self.trusted.contains(hop) {
+        while hop.is_none_or(|hop| self.trusted.contains(hop)) {
             match further.next() {
-                Some(next) => hop = next,
+                Some(next) => hop = Some(next),
                 None => break,
             }
         }
         hop
-    }
-
-    #[inline]
-    fn unproxied(&self, peer: Client, headers: &HeaderMap) -> Client {
-        if !self.warned.load(Ordering::Relaxed) {
-            self.look_for_proxy(headers);
-        }
-        peer
-    }
-
-    fn look_for_proxy(&self, headers: &HeaderMap) {
-        let Some(header) = forwarded::sign_of_proxy(headers) else {
-            return;
-        };
-        if !self.warned.swap(true, Ordering::Relaxed) {
-            tracing::warn!(
-                %header,
-                "a request has come with a header of proxies, but ClientIp::peer() goes by the \
-                 address of the connection: all clients behind one proxy share one budget; if \
-                 the proxy is yours, name its network to ClientIp::forwarded_for, \
-                 ClientIp::forwarded or ClientIp::in_header"
-            );
-        }
     }
 }
 
@@ -340,6 +424,7 @@ impl<B> Key<Request<B>> for ClientIp {
     #[inline]
     fn key<'a>(&'a self, req: &'a Request<B>) -> Option<Client> {
         let client = self.client(req.extensions(), req.headers())?;
+        let client = client.unwrapped(&self.nat64);
         Some(client.masked(self.ipv4_mask, self.ipv6_mask))
     }
 
@@ -348,12 +433,10 @@ impl<B> Key<Request<B>> for ClientIp {
     }
 }
 
+#[track_caller]
 fn host_bits(field: &str, prefix: u8, all: u8) -> u8 {
     let possible = (1..=all).contains(&prefix);
-    assert!(
-        possible,
-        "client address: {field} of {prefix} is not possible: allowed is 1 to {all}"
-    );
+    assert!(possible, "invalid {field} {prefix}: must be 1 to {all}");
     all - prefix
 }
 

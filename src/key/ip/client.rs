@@ -3,6 +3,8 @@ use std::{
     net::{IpAddr, Ipv6Addr, SocketAddr},
 };
 
+use super::embedded::{self, Nat64};
+
 /// Who a request comes from: an address, or the part of it that a limit goes
 /// by, with zeros for the rest.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -21,16 +23,30 @@ impl Client {
         Ipv6Addr::from_bits(self.bits).to_canonical()
     }
 
+    /// The address as buckets go by it: an IPv4 address that stands in an IPv6
+    /// address is that IPv4 address.
+    #[inline]
+    pub(super) fn unwrapped(self, nat64: &Nat64) -> Self {
+        if self.is_ipv4() {
+            return self;
+        }
+        let found = embedded::well_known(self.bits).or_else(|| nat64.embedded(self.bits));
+        found.map_or(self, |address| Self {
+            bits: MAPPED | u128::from(address),
+        })
+    }
+
     #[inline]
     pub(super) fn masked(self, ipv4: u128, ipv6: u128) -> Self {
-        let mask = if self.bits >> 32 == MAPPED >> 32 {
-            ipv4
-        } else {
-            ipv6
-        };
+        let mask = if self.is_ipv4() { ipv4 } else { ipv6 };
         Self {
             bits: self.bits & mask,
         }
+    }
+
+    #[inline]
+    fn is_ipv4(self) -> bool {
+        self.bits >> 32 == MAPPED >> 32
     }
 }
 

@@ -1,8 +1,9 @@
-//! Why an address of clients cannot be read as told.
+//! Why a client's address cannot be read in the way that was asked for.
 
 use std::{error::Error, fmt};
 
-/// A [`ClientIp`](super::ClientIp) that cannot be: which field, its value, and what is allowed.
+/// A setting that a [`ClientIp`](super::ClientIp) cannot have: the field, its
+/// value, and what is allowed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ClientIpError {
     field: &'static str,
@@ -19,7 +20,8 @@ impl ClientIpError {
         }
     }
 
-    /// What was refused: `header` or `trusted network`.
+    /// The field that was refused: `header name`, `trusted network` or
+    /// `NAT64 prefix`.
     pub fn field(&self) -> &str {
         self.field
     }
@@ -42,10 +44,7 @@ impl fmt::Display for ClientIpError {
             value,
             allowed,
         } = self;
-        write!(
-            f,
-            "client address: {field} {value:?} is not possible: allowed is {allowed}"
-        )
+        write!(f, "invalid {field} {value:?}: must be {allowed}")
     }
 }
 

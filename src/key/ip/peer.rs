@@ -3,24 +3,72 @@
 use std::net::{IpAddr, SocketAddr};
 
 use http::Extensions;
+#[cfg(all(unix, feature = "tonic"))]
+use tonic::transport::server::UdsConnectInfo;
 
 use super::Client;
 
-/// Servers go before plain addresses: theirs cannot mean anything else.
+/// The other end of the connection that a request came by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Peer {
+    Address(Client),
+    /// A process on this machine, on a unix socket, which has no address.
+    Unix,
+}
+
+/// Says of a request that it came by a unix socket, whose peers have no address.
+///
+/// Servers leave it in the extensions of their requests:
+///
+/// - **axum** (feature `axum`) does if the router is served as
+///   `app.into_make_service_with_connect_info::<UnixPeer>()`;
+/// - **tonic** needs no help: its own `UdsConnectInfo` says the same;
+/// - anything else inserts a `UnixPeer`.
+///
+/// See [`ClientIp::trust_unix_peer`](super::ClientIp::trust_unix_peer).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct UnixPeer;
+
+#[cfg(all(unix, feature = "axum"))]
+impl axum::extract::connect_info::Connected<UnixStream<'_>> for UnixPeer {
+    fn connect_info(_stream: UnixStream<'_>) -> Self {
+        Self
+    }
+}
+
+#[cfg(all(unix, feature = "axum"))]
+type UnixStream<'a> = axum::serve::IncomingStream<'a, tokio::net::UnixListener>;
+
+/// Addresses go before unix sockets, and what servers leave before plain
+/// addresses, because theirs cannot mean anything else.
 #[inline]
-pub(super) fn address(extensions: &Extensions) -> Option<Client> {
+pub(super) fn of(extensions: &Extensions) -> Option<Peer> {
     let server = from_axum(extensions).or_else(|| from_tonic(extensions));
-    server.or_else(|| plain(extensions))
+    let address = server.or_else(|| plain(extensions)).map(Peer::Address);
+    address.or_else(|| rare(extensions))
+}
+
+#[cold]
+fn rare(extensions: &Extensions) -> Option<Peer> {
+    if is_unix(extensions) {
+        return Some(Peer::Unix);
+    }
+    from_tonic_tls(extensions).map(Peer::Address)
 }
 
 #[cfg(feature = "axum")]
 #[inline]
 fn from_axum(extensions: &Extensions) -> Option<Client> {
+    axum_info::<SocketAddr>(extensions).map(Client::from)
+}
+
+#[cfg(feature = "axum")]
+#[inline]
+fn axum_info<T: Clone + Send + Sync + 'static>(extensions: &Extensions) -> Option<&T> {
     use axum::extract::connect_info::{ConnectInfo, MockConnectInfo};
 
     let real = extensions.get().map(|ConnectInfo(peer)| peer);
-    let peer: &SocketAddr = real.or_else(|| extensions.get().map(|MockConnectInfo(peer)| peer))?;
-    Some(peer.into())
+    real.or_else(|| extensions.get().map(|MockConnectInfo(peer)| peer))
 }
 
 #[cfg(not(feature = "axum"))]
@@ -36,14 +84,39 @@ fn from_tonic(extensions: &Extensions) -> Option<Client> {
     Some((&peer).into())
 }
 
+/// What tonic knows of TLS streams that it did not make itself. The type that it
+/// leaves has a name only under tonic's own features for TLS, so tonic is asked,
+/// for which it has to be given a copy.
+#[cfg(feature = "tonic")]
+#[cold]
+fn from_tonic_tls(extensions: &Extensions) -> Option<Client> {
+    let (metadata, extensions) = (Default::default(), extensions.clone());
+    let request = tonic::Request::from_parts(metadata, extensions, ());
+    request.remote_addr().as_ref().map(Client::from)
+}
+
 #[cfg(not(feature = "tonic"))]
 fn from_tonic(_extensions: &Extensions) -> Option<Client> {
+    None
+}
+
+#[cfg(not(feature = "tonic"))]
+fn from_tonic_tls(_extensions: &Extensions) -> Option<Client> {
     None
 }
 
 fn plain(extensions: &Extensions) -> Option<Client> {
     let socket = extensions.get::<SocketAddr>().map(Client::from);
     socket.or_else(|| extensions.get::<IpAddr>().copied().map(Client::from))
+}
+
+fn is_unix(extensions: &Extensions) -> bool {
+    let told = extensions.get::<UnixPeer>().is_some();
+    #[cfg(feature = "axum")]
+    let told = told || axum_info::<UnixPeer>(extensions).is_some();
+    #[cfg(all(unix, feature = "tonic"))]
+    let told = told || extensions.get::<UdsConnectInfo>().is_some();
+    told
 }
 
 #[cfg(test)]
@@ -53,7 +126,10 @@ mod tests {
     fn left<T: Clone + Send + Sync + 'static>(value: T) -> Option<String> {
         let mut extensions = Extensions::new();
         extensions.insert(value);
-        address(&extensions).map(|peer| peer.to_string())
+        match of(&extensions)? {
+            Peer::Address(peer) => Some(peer.to_string()),
+            Peer::Unix => Some("unix".to_owned()),
+        }
     }
 
     fn socket() -> SocketAddr {
@@ -90,7 +166,9 @@ mod tests {
         let mut extensions = Extensions::new();
         extensions.insert(axum::extract::ConnectInfo(socket()));
         extensions.insert(IpAddr::from([198, 51, 100, 1]));
-        assert_eq!(address(&extensions), Some(socket().ip().into()));
+        extensions.insert(UnixPeer);
+        let peer = Peer::Address(socket().ip().into());
+        assert_eq!(of(&extensions), Some(peer));
     }
 
     #[cfg(feature = "tonic")]
@@ -103,5 +181,24 @@ mod tests {
         assert_eq!(left(info.clone()).as_deref(), Some("192.0.2.1"));
         info.remote_addr = None;
         assert_eq!(left(info), None);
+    }
+
+    #[test]
+    fn knows_peers_on_unix_sockets() {
+        assert_eq!(left(UnixPeer).as_deref(), Some("unix"));
+        #[cfg(feature = "axum")]
+        {
+            let info = axum::extract::ConnectInfo(UnixPeer);
+            assert_eq!(left(info).as_deref(), Some("unix"));
+        }
+        #[cfg(all(unix, feature = "tonic"))]
+        {
+            let (peer_addr, peer_cred) = (None, None);
+            let info = UdsConnectInfo {
+                peer_addr,
+                peer_cred,
+            };
+            assert_eq!(left(info).as_deref(), Some("unix"));
+        }
     }
 }
