@@ -28,6 +28,7 @@ impl ProxyWarning {
         };
         if !self.0.swap(true, Relaxed) {
             tracing::warn!(
+                target: "sluicegate::key",
                 %header,
                 "a request has come with a header of proxies, but ClientIp::peer() goes by the \
                  address of the connection: all clients behind one proxy share one budget; if \
