@@ -13,8 +13,10 @@
 -- Budget, cap and grace are ticks; a record outlives its deadline by its grace.
 --
 -- Returns the present tick, and for each chain two values: 'left' and the ticks
--- that are left, 'expired' and 0, 'cancelled' and the reason, or 'unknown' and
--- 0. To `cancel` it is what was so before; 'left' means that it is cancelled now.
+-- that are left, 'expired' and 0, 'cancelled' and the reason, 'unknown' and 0, or
+-- 'unreadable' and 0 where a record is of another type or its tick is none; such a
+-- record is left as it is. To `cancel` it is what was so before; 'left' means that
+-- it is cancelled now.
 --
 -- Mirrors src/deadline/registry/local.rs, which tests/redis/registry.rs compares
 -- it with; called by src/deadline/registry/redis.rs.
@@ -25,9 +27,11 @@
 local function stand(first, own)
     local ends, forgotten
     for nth = first, own do
-        local found = call('HMGET', KEYS[nth], 'why', 'at')
+        local found = look('HMGET', KEYS[nth], 'why', 'at')
+        if not found then return 'unreadable', 0 end
         if found[1] then return 'cancelled', found[1] end
-        local at = tonumber(found[2] or '')
+        local at = found[2] and tonumber(match(found[2], '^%d+$'))
+        if found[2] and not at then return 'unreadable', 0 end
         if at then ends = min(ends or at, at) else forgotten = nth end
     end
     if not ends or forgotten == own then return 'unknown', 0 end

@@ -26,7 +26,8 @@
 -- left, or 'unknown' and 0; to the next three 'kept' or 'lost' and 0; to `wait`
 -- 'running' and the ticks that are left, or 'settled' and 0; to `eviction`
 -- 'policy' and the name of it, or 'policy' and '' where the user may not ask. To
--- any of them 'foreign' and 0, when the record has another layout.
+-- any of them 'foreign' and 0, when the record has another layout; then it stays as
+-- it is.
 --
 -- Mirrors src/idempotency/machine.rs, which tests/redis/idempotency/parity.rs
 -- compares it with; called by src/idempotency/redis.rs.
@@ -35,14 +36,18 @@ local sub = string.sub
 
 local VERSION = '1'
 
+-- nil for what this version does not write.
 local function read(bytes)
-    local stage = sub(bytes, 2, 2)
+    local stage = match(bytes, '^' .. VERSION .. '([LRC])[-w]')
+    local ends = match(sub(bytes, 52, 67), '^%d+$')
+    local is_whole = #bytes >= 67 and (stage == 'C' or match(sub(bytes, 68), '^%d+$'))
+    if not (stage and ends and is_whole) then return nil end
     local state = {
         recovered = stage == 'R',
         awaited = sub(bytes, 3, 3) == 'w',
         fingerprint = sub(bytes, 4, 35),
         token = sub(bytes, 36, 51),
-        ends = tonumber(sub(bytes, 52, 67)),
+        ends = tonumber(ends),
     }
     if stage == 'C' then
         state.record = sub(bytes, 68)
@@ -150,7 +155,7 @@ function tasks.eviction()
 end
 
 local bytes = call('GET', KEYS[1])
-if bytes and sub(bytes, 1, 1) ~= VERSION then return { 'foreign', 0 } end
 local state = bytes and read(bytes)
+if bytes and not state then return { 'foreign', 0 } end
 if state and forgotten(state) <= now then state = nil end
 return tasks[ARGV[2]](state, unpack(ARGV, 3))

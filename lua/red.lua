@@ -17,7 +17,8 @@
 -- Life is in ticks. Counts are buckets and what to add to each: '0 17 3 1 sum 52'.
 -- They are never numbers here, so that none is rounded.
 --
--- Returns the present tick, and: of `flush` 'counted' or 'duplicate'; of `look`, for
+-- Returns the present tick, and: of `flush` 'counted', 'duplicate', or 'unreadable'
+-- where the sequence is no number, and nothing was counted; of `look`, for
 -- each instance that is alive, its id, and `started`, `overflowed` and `flight` as
 -- it has told them. Windows are read by HGETALL.
 --
@@ -94,7 +95,10 @@ function tasks.flush()
     local record = record_of(instance)
     call('ZADD', fleet, format('%.0f', now + tonumber(life)), instance)
     call('PEXPIRE', fleet, expiry(REMEMBERED))
-    local last = tonumber(call('HGET', record, 'sequence') or '')
+    local said = call('HGET', record, 'sequence')
+    local last = said and tonumber(match(said, '^%d+$'))
+    -- To take it for the first flush might count one twice.
+    if said and not last then return { now, 'unreadable' } end
     if last and tonumber(sequence) <= last then
         call('PEXPIRE', record, expiry(REMEMBERED))
         return { now, 'duplicate' }

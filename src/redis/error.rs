@@ -49,6 +49,10 @@ pub enum ErrorKind {
     Overloaded,
     /// The server's answer makes no sense.
     Reply,
+    /// The server answered, but what it holds under the key cannot be read:
+    /// another version of this crate wrote it, or another program. It was left
+    /// as it is, and the server is not held to be away.
+    Unreadable,
 }
 
 /// Whoever cannot fail may stand where others can.
@@ -108,6 +112,15 @@ impl Error {
     pub(crate) fn reply(what: impl fmt::Display) -> Self {
         let message = format!("redis gave an answer that makes no sense: {what}");
         Self::new(ErrorKind::Reply, message, None)
+    }
+
+    /// What is kept of this cannot be read. Says no key: keys are users'.
+    pub(crate) fn unreadable(what: &str) -> Self {
+        let message = format!(
+            "redis holds a state of {what} that cannot be read, from another version or \
+             another program: reset the key, or wait until it expires"
+        );
+        Self::new(ErrorKind::Unreadable, message, None)
     }
 
     /// A call's error. Calls carry no password, so neither can it.
@@ -208,7 +221,9 @@ impl Error {
         match self.kind() {
             ErrorKind::Config | ErrorKind::Unreachable | ErrorKind::TimedOut => true,
             ErrorKind::Server => self.code().is_some_and(|code| UNABLE.contains(&code)),
-            ErrorKind::Shut | ErrorKind::Overloaded | ErrorKind::Reply => false,
+            ErrorKind::Shut | ErrorKind::Overloaded | ErrorKind::Reply | ErrorKind::Unreadable => {
+                false
+            }
         }
     }
 

@@ -8,7 +8,7 @@ use sluicegate::{
         Registry,
         registry::{Claim, Error, Id, Remaining},
     },
-    redis::Server as Place,
+    redis::{ErrorKind, Server as Place},
 };
 
 use crate::{
@@ -226,6 +226,73 @@ async fn a_cancellation_is_heard_though_its_message_was_lost() {
     })
     .await;
     assert!(consumer.counts().rechecked >= 1);
+}
+
+/// Another version or program may have written it.
+#[tokio::test]
+async fn a_record_that_cannot_be_read_is_an_error_and_stays() {
+    let server = Server::start();
+    let (producer, _) = both(&server).await;
+    let mut client = server.client();
+    let key = "sluicegate:{orders:a}:deadline";
+    let strays: [&[&str]; 4] = [
+        &["SET", key, "x"],
+        &["HSET", key, "at", "soon"],
+        &["HSET", key, "at", "1e16"],
+        &["RPUSH", key, "x"],
+    ];
+    for stray in strays {
+        redis::cmd(stray[0])
+            .arg(&stray[1..])
+            .exec(&mut client)
+            .unwrap();
+        let dump = |client: &mut redis::Connection| -> Vec<u8> {
+            redis::cmd("DUMP").arg(key).query(client).unwrap()
+        };
+        let before = dump(&mut client);
+        let id = Id::named("a").unwrap();
+        let is_unreadable = |error: Error| match error {
+            Error::Redis(error) => error.kind() == ErrorKind::Unreadable,
+            _ => false,
+        };
+        let registered = producer.register_as(id.clone(), HOUR).await;
+        assert!(is_unreadable(registered.unwrap_err()), "{stray:?}");
+        assert!(is_unreadable(producer.remaining(&id).await.unwrap_err()));
+        assert!(is_unreadable(producer.derive(&id, HOUR).await.unwrap_err()));
+        assert!(is_unreadable(producer.cancel(&id, "x").await.unwrap_err()));
+        assert_eq!(dump(&mut client), before, "{stray:?}");
+        redis::cmd("DEL").arg(key).exec(&mut client).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_read_keeps_nobody_else_from_hearing() {
+    let server = Server::start();
+    let (producer, consumer) = both(&server).await;
+    let garbled = producer
+        .register_as(Id::named("a").unwrap(), HOUR)
+        .await
+        .unwrap();
+    let _held = claim_and_listen(&consumer, &garbled).await;
+    let id = producer.register(HOUR).await.unwrap();
+    let claim = claim_and_listen(&consumer, &id).await;
+    let mut lost = redis::pipe();
+    lost.cmd("SET")
+        .arg("sluicegate:{orders:a}:deadline")
+        .arg("x")
+        .ignore();
+    lost.cmd("CLIENT")
+        .arg("KILL")
+        .arg("TYPE")
+        .arg("pubsub")
+        .ignore();
+    lost.exec(&mut server.client()).unwrap();
+    until("it listens again", || {
+        ready(consumer.counts().subscribed > 1)
+    })
+    .await;
+    producer.cancel(&id, "now").await.unwrap();
+    hears(&claim, "now").await;
 }
 
 #[tokio::test]

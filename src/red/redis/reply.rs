@@ -27,6 +27,7 @@ impl Reply {
         match text(self.rest.next()).as_deref() {
             Some("counted") => Ok(false),
             Some("duplicate") => Ok(true),
+            Some("unreadable") => Err(Error::unreadable("an instance's counts")),
             _ => Err(nonsense()),
         }
     }

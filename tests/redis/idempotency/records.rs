@@ -195,7 +195,22 @@ async fn a_record_of_another_layout_is_refused_and_stays() {
     let (store, connection) = store(server.url()).await;
     let mut client = server.client();
     let bid = bid();
-    for stray in ["2?", "", "nonsense"] {
+    let lease = ["f".repeat(32), "t".repeat(16), "9".repeat(16)].concat();
+    let keep = "0".repeat(16);
+    let strays = [
+        "2?".into(),
+        "".into(),
+        "nonsense".into(),
+        "1".into(),
+        "1L-".into(),
+        format!("1L-{lease}"),
+        format!("1X-{lease}{keep}"),
+        format!("1L?{lease}{keep}"),
+        format!("1L-{lease}keep"),
+        format!("1C-{}", lease.replace('9', "x")),
+        format!("2L-{lease}{keep}"),
+    ];
+    for stray in &strays {
         let () = client.set(key(), stray).unwrap();
         let foreign = StoreError::Record(RecordError::Foreign);
         assert_eq!(store.claim(name("k"), bid).await, Err(foreign.clone()));
@@ -205,7 +220,7 @@ async fn a_record_of_another_layout_is_refused_and_stays() {
         );
         let refused = store.complete(name("k"), bid.token, "done".into(), MINUTE);
         assert_eq!(refused.await, Err(foreign));
-        assert_eq!(client.get(key()), Ok(stray.to_owned()));
+        assert_eq!(client.get(key()), Ok(stray.clone()));
     }
     let () = client.del(key()).unwrap();
     let () = client.hset(key(), "a", "b").unwrap();

@@ -112,6 +112,42 @@ async fn a_bucket_that_is_no_number_stops_nothing_else() {
     instance.redis.read(FIVE_MINUTES).await.unwrap();
 }
 
+/// Or else what was counted before would be counted again.
+#[tokio::test]
+async fn a_sequence_that_is_no_number_is_not_the_first() {
+    let server = Server::start();
+    let mut instance = served(&connect(server.url()).await).await;
+    let mut client = server.client();
+    let records: Vec<String> = redis::cmd("KEYS")
+        .arg("*:instance:*")
+        .query(&mut client)
+        .unwrap();
+    let [record] = &records[..] else {
+        panic!("one instance: {records:?}")
+    };
+    let sequence: String = redis::cmd("HGET")
+        .arg(record)
+        .arg("sequence")
+        .query(&mut client)
+        .unwrap();
+    let mut set = |sequence: &str| {
+        let mut set = redis::cmd("HSET");
+        set.arg(record).arg("sequence").arg(sequence);
+        set.exec(&mut client).unwrap();
+    };
+    set("many");
+    instance.serve(10).await;
+    let error = instance.redis.flush().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unreadable, "{error}");
+    set(&sequence);
+    instance.redis.flush().await.unwrap();
+    let fleet = instance.redis.read(FIVE_MINUTES).await.unwrap();
+    assert_eq!(
+        sums::of([&fleet.snapshot]),
+        sums::of([&instance.registry.snapshot()])
+    );
+}
+
 /// Reads what is no window, no record, no fleet.
 #[tokio::test]
 async fn keys_of_another_kind_are_errors_until_they_are_gone() {

@@ -11,7 +11,7 @@ use tokio::{
 use super::Asker;
 use crate::{
     deadline::registry::{Remaining, claim::Holders, id::Id},
-    redis::{Error, Subscription},
+    redis::{Error, ErrorKind, Subscription},
     sync::{Mutex, lock},
 };
 
@@ -114,5 +114,13 @@ async fn look(asker: &Asker, ids: &[Id]) -> Result<Vec<Remaining>, Error> {
     }
     let mut reply = asker.run(call).await?;
     asker.rechecked.fetch_add(ids.len() as u64, Relaxed);
-    ids.iter().map(|_| reply.next()).collect()
+    ids.iter().map(|_| readable(reply.next())).collect()
+}
+
+/// One record that cannot be read keeps no other holder from hearing.
+fn readable(answer: Result<Remaining, Error>) -> Result<Remaining, Error> {
+    match answer {
+        Err(error) if error.kind() == ErrorKind::Unreadable => Ok(Remaining::Unknown),
+        answer => answer,
+    }
 }

@@ -31,6 +31,7 @@ impl Reply {
             "expired" => Ok(Remaining::Expired),
             "cancelled" => Ok(Remaining::Cancelled(text(value)?)),
             "unknown" => Ok(Remaining::Unknown),
+            "unreadable" => Err(Error::unreadable("a deadline")),
             _ => Err(nonsense()),
         }
     }
