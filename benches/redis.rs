@@ -163,6 +163,7 @@ fn memory(runtime: &Runtime) {
         server: &mut redis::Connection,
         connection: &Connection,
     ) -> u64 {
+        let kind = rule.kind();
         let limiter = Redis::new("memory", rule, connection, FailClosed);
         for _ in 0..10 {
             limiter
@@ -170,7 +171,7 @@ fn memory(runtime: &Runtime) {
                 .await
                 .expect("it is up");
         }
-        let name = "sluicegate:{memory:user-0123456789abcdef}";
+        let name = format!("sluicegate:{{memory:user-0123456789abcdef}}:{kind}");
         let usage = redis::cmd("MEMORY").arg("USAGE").arg(name).query(server);
         limiter
             .reset("user-0123456789abcdef")
@@ -182,7 +183,7 @@ fn memory(runtime: &Runtime) {
     let connection = runtime.block_on(Connection::connect(server.url()));
     let connection = connection.expect("the server has just started");
     let mut client = server.client();
-    println!("\n| rule | bytes of a bucket, with a name of 42 bytes |");
+    println!("\n| rule | bytes of a bucket, with a name of 44 bytes |");
     println!("|---|---|");
     let quota = Quota::per_hour(1_000);
     runtime.block_on(async {

@@ -10,7 +10,9 @@
 --   '1 <cost> <patience>'  the same, where a queue may let wait for so many ticks
 --
 -- Returns whole numbers: the instant; for each bucket 1 if it would admit, or 0,
--- and the state as it was found before.
+-- and the state as it was found before; or only UNREADABLE. A bucket that cannot
+-- be read has no say, and is not written: the caller's policy decides for it, and
+-- the caller gives the others back if it refuses.
 
 local reply, buckets, passes, next = { now }, {}, true, 2
 
@@ -30,13 +32,21 @@ end
 
 for i = 1, #KEYS do
     local rule, cost, patience = asked()
-    local state = rule.read(KEYS[i], now)
-    local wait, queued = rule.decide(state, now, cost)
-    local admitted = wait == nil or (queued and wait <= patience)
-    reply[#reply + 1] = admitted and 1 or 0
-    rule.found(state, reply)
-    passes = passes and admitted
-    buckets[i] = { rule = rule, cost = cost, state = state }
+    local state, first = rule.read(KEYS[i], now), #reply + 1
+    local it = { rule = rule, cost = cost, state = state }
+    if state then
+        local wait, queued = rule.decide(state, now, cost)
+        it.admits = wait == nil or (queued and wait <= patience)
+        reply[first] = it.admits and 1 or 0
+        rule.found(state, reply)
+    end
+    if not state or state.unreadable then
+        for place = #reply, first + 1, -1 do reply[place] = nil end
+        reply[first], it.cost = UNREADABLE, 0
+    else
+        passes = passes and it.admits
+    end
+    buckets[i] = it
 end
 
 for i, it in ipairs(buckets) do

@@ -67,24 +67,21 @@ local function arrival(terms, kind)
 
     local function read(key, now)
         local value = look('GET', key)
-        if type(value) == 'string' then
-            local at, ahead, other = match(value, '^(%d+) (%d+)( .+)$')
-            local state = { at = tonumber(at), ahead = tonumber(ahead) }
-            local known = at and state.at <= FURTHEST and state.ahead <= FURTHEST
-            if known and other ~= quota then
-                other = leased(state, other, now)
-                known = other == quota or retune(state, other, now)
-            end
-            if known then
-                if state.held then hold(state, now) end
-                local ahead = distance(state, now)
-                -- What waits are reckoned from is where a booking starts, too.
-                if ahead == FURTHEST then state.at, state.ahead = now, ahead end
-                state.found = ahead
-                return state
-            end
+        if value == false then return { at = now, ahead = 0, found = 0 } end
+        local at, ahead, other = match(value or '', '^(%d+) (%d+)( .+)$')
+        local state = { at = tonumber(at), ahead = tonumber(ahead) }
+        local known = at and state.at <= FURTHEST and state.ahead <= FURTHEST
+        if known and other ~= quota then
+            other = leased(state, other, now)
+            known = other == quota or retune(state, other, now)
         end
-        return { at = now, ahead = 0, found = 0 }
+        if not known then return nil end
+        if state.held then hold(state, now) end
+        local ahead = distance(state, now)
+        -- What waits are reckoned from is where a booking starts, too.
+        if ahead == FURTHEST then state.at, state.ahead = now, ahead end
+        state.found = ahead
+        return state
     end
 
     local function found(state, reply)

@@ -20,7 +20,9 @@
 -- Returns whole numbers: the instant; for each decision how many were admitted,
 -- or how much was taken, and the state as it was found before; 1 for a credit,
 -- debit or reset; for a booking or a charge what was given back; for a lease what
--- is granted, the state as it was found before, its term, and when that ends.
+-- is granted, the state as it was found before, its term, and when that ends. For
+-- a bucket whose state cannot be read it is UNREADABLE instead of all that, and
+-- the state stays as it is; only a reset removes it.
 
 local terms = {}
 for i = 1, tonumber(ARGV[3]) do terms[i] = tonumber(ARGV[3 + i]) end
@@ -56,6 +58,12 @@ local function take_up_to(state, cost)
     local left = min(cost, rule.remaining(state, now))
     local wait, queued = decide(state, now, max(left, min(cost, 1)))
     return (wait == nil or queued) and left or 0
+end
+
+-- Tells that the state cannot be read, in place of what was told from there on.
+local function refuse(first)
+    for place = #reply, first + 1, -1 do reply[place] = nil end
+    reply[first] = UNREADABLE
 end
 
 -- Anything but a single check.
@@ -98,7 +106,20 @@ local function change(key, state, entry)
         changed = cost > 0 and (done > 0 or state.retuned)
     end
     reply[next] = done
+    if state.unreadable and verb ~= 'r' then return refuse(next) end
     if changed then rule.write(key, state, now) end
+end
+
+local function check(key, state, cost)
+    local next = #reply + 1
+    local wait, queued = decide(state, now, cost)
+    local admitted = wait == nil or queued
+    reply[next] = admitted and 1 or 0
+    rule.found(state, reply)
+    if state.unreadable then return refuse(next) end
+    -- What another quota has left behind is written anew even for a denial,
+    -- or it would come back at the rate of that quota.
+    if cost > 0 and (admitted or state.retuned) then rule.write(key, state, now) end
 end
 
 local before = 3 + #terms
@@ -106,16 +127,12 @@ for i = 1, #KEYS do
     local key, entry = KEYS[i], ARGV[before + i]
     local cost = tonumber(entry)
     local state = rule.read(key, now)
-    if cost then
-        local wait, queued = decide(state, now, cost)
-        local admitted = wait == nil or queued
-        reply[#reply + 1] = admitted and 1 or 0
-        rule.found(state, reply)
-        -- What another quota has left behind is written anew even for a denial,
-        -- or it would come back at the rate of that quota.
-        if cost > 0 and (admitted or state.retuned) then rule.write(key, state, now) end
+    if cost and state then
+        check(key, state, cost)
+    elseif state or entry == 'r' then
+        change(key, state or {}, entry)
     else
-        change(key, state, entry)
+        refuse(#reply + 1)
     end
 end
 

@@ -14,12 +14,14 @@ local function minus(total, cost)
     return total < cost and total - cost + FURTHEST + 1 or total - cost
 end
 
+-- nil where there is none, and where it cannot be read.
 local function entry(log, index)
     local value = look('LINDEX', log.key, format('%.0f', index))
-    if type(value) ~= 'string' then return nil end
-    local at, cost, total = match(value, '^(%d+) (%d+) (%d+)$')
+    if value == false then return nil end
+    local at, cost, total = match(value or '', '^(%d+) (%d+) (%d+)$')
     at, cost, total = tonumber(at), tonumber(cost), tonumber(total)
     if at and max(at, cost, total) <= FURTHEST then return { at = at, cost = cost, total = total } end
+    log.unreadable = true
 end
 
 -- The first entry in (low, high] for which `holds`; it holds for the last.
@@ -61,6 +63,7 @@ local function forget(key, now, width)
     end
     log.first, log.oldest, log.base = first, oldest, minus(oldest.total, oldest.cost)
     local used = minus(last.total, log.base)
+    if oldest.at > last.at or last.cost == 0 or used < last.cost then log.unreadable = true end
     log.sum, log.used, log.found = used, used, used
     return log
 end
@@ -107,6 +110,7 @@ local function pop(log, cost)
     local function reaches(it) return minus(it.total, log.base) >= rest end
     local index, it = first_that(log, log.first - 1, log.kept - 1, reaches)
     local before = minus(it.total, log.base) - it.cost
+    if before < 0 or before >= rest then log.unreadable = true end
     log.kept, log.sum = index, before
     tail[1] = { at = it.at, cost = rest - before, total = plus(log.base, rest) }
 end
@@ -120,6 +124,7 @@ local function take_out(log, cost, at)
     local tail = {}
     for behind = index, log.kept - 1 do
         local own = entry(log, behind)
+        if not own then return 0 end
         if behind == index then own.cost = own.cost - cost end
         own.total = minus(own.total, cost)
         if own.cost > 0 then tail[#tail + 1] = own end

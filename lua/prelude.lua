@@ -13,9 +13,15 @@ local format, match, tonumber, type = string.format, string.match, tonumber, typ
 -- The largest number below which all whole numbers are there.
 local FURTHEST = 9007199254740991
 
+-- What stands in a reply in place of a bucket whose state cannot be read.
+local UNREADABLE = -1
+
 -- Rules by name: each makes, of the numbers that it has to know of its quota, a
 -- table of functions. `read` looks what a key holds; `decide`, `credit` and the
--- others change only what was read; `write` keeps it. A rule answers `decide`
+-- others change only what was read; `write` keeps it. `read` returns nil for a
+-- value that this version does not write: garbage, another type, a later layout.
+-- Such a value is left alone. A log, which is read in pieces, sets `unreadable`
+-- when it meets one; then nothing of it is written. A rule answers `decide`
 -- with nil (passes), false (never passes), or the ticks until it passes, and
 -- true beside them if it was admitted and has to wait for so long.
 local rules = {}
@@ -33,9 +39,9 @@ local function expiry(life)
     return format('%.0f', max(1, ceil(life / 1000)) + slack)
 end
 
--- What a command that only reads finds, or nil where the key holds something of
--- another kind. Any other error is the script's, as it is with `call`: a state
--- that may not be read is none that was never seen.
+-- Returns what a command that only reads finds: false where there is nothing, and
+-- nil where the key holds a value of another type. Any other error ends the
+-- script, as it does with `call`: a state that may not be read was not never seen.
 local function look(...)
     local found = try(...)
     if type(found) ~= 'table' or not found.err then return found end

@@ -41,7 +41,11 @@ rules.sliding_log = function(terms)
         end
         reply[next], reply[next + 1] = log.found, 0
         if #asked > 1 then table.sort(asked, function(a, b) return a.gone < b.gone end) end
-        for _, it in ipairs(asked) do tell(it.at, it.gone) end
+        for _, it in ipairs(asked) do
+            -- Totals that do not add up are not ours.
+            if it.gone <= gone or it.gone > log.found then log.unreadable = true end
+            tell(it.at, it.gone)
+        end
         if gone < log.found then tell(log.last_found.at, log.found) end
         reply[next + 1] = pairs
     end

@@ -48,26 +48,21 @@ local function window(terms, counters, kind)
 
     local function read(key, now)
         local value, state = look('GET', key), nil
-        if type(value) == 'string' then
-            local index, previous, current, other = match(value, '^(%d+) (%d+) (%d+)( .+)$')
+        if value == false then
+            state = { index = floor(now / width), previous = 0, current = 0 }
+        else
+            local index, previous, current, other = match(value or '', '^(%d+) (%d+) (%d+)( .+)$')
             index, previous, current = tonumber(index), tonumber(previous), tonumber(current)
-            if index and index <= FURTHEST and max(previous, current) <= FURTHEST then
-                state = { index = index, previous = min(most, previous), current = min(most, current) }
-                if other ~= quota then
-                    local rest, held = match(other, '^(.*%a) (%d+)$')
-                    if rest then other, state.held = rest, min(state.current, tonumber(held)) end
-                end
-                local known
-                if other == quota then
-                    -- No window that begins later was ever written.
-                    known = index * width <= FURTHEST
-                else
-                    known = retune(state, other, now)
-                end
-                if not known then state = nil end
+            if not index or max(index, previous, current) > FURTHEST then return nil end
+            state = { index = index, previous = min(most, previous), current = min(most, current) }
+            if other ~= quota then
+                local rest, held = match(other, '^(.*%a) (%d+)$')
+                if rest then other, state.held = rest, min(state.current, tonumber(held)) end
             end
+            -- No window that begins later was ever written.
+            local known = other == quota and index * width <= FURTHEST
+            if not known and (other == quota or not retune(state, other, now)) then return nil end
         end
-        state = state or { index = floor(now / width), previous = 0, current = 0 }
         view(state, now)
         state.found, state.found_previous, state.found_current = state.index, state.previous, state.current
         return state

@@ -105,7 +105,8 @@ pub(crate) use self::name::name_in_store;
 ///
 /// # The name in the store
 ///
-/// It is `<prefix>:{<limiter>:<key>}`. The prefix and the name of the limiter
+/// It is `<prefix>:{<limiter>:<key>}:<rule>`, where the rule is one letter. The
+/// prefix and the name of the limiter
 /// are written like text, but that a `:` in the prefix stays. So there is one
 /// pair of braces, Redis Cluster places a bucket by what is between them, and no
 /// key gets out of its limiter, whatever a client puts into it. All of it is

@@ -9,6 +9,9 @@
 //! | [`FailClosed`] | is refused: 503, or status 14 |
 //! | [`OrElse`] | is checked against a limiter of this process |
 //!
+//! So are requests whose bucket in Redis [cannot be
+//! read](super::Redis#unreadable-states).
+//!
 //! Whichever it is, every such request is counted
 //! ([`Redis::counts`](super::Redis::counts), [`Observe::fell_back`]) and logged,
 //! ten at once and then one a second at most.

@@ -150,6 +150,10 @@ mod script {
     impl Scripted for FixedWindow {
         twin!("fixed_window", on "window");
 
+        fn kind(&self) -> char {
+            'f'
+        }
+
         fn terms(&self) -> Vec<u64> {
             self.window.terms().into()
         }

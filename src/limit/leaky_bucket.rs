@@ -146,6 +146,10 @@ mod script {
     impl Scripted for LeakyBucket {
         twin!("leaky_bucket", on "arrival");
 
+        fn kind(&self) -> char {
+            if self.queues { 'q' } else { 'm' }
+        }
+
         fn terms(&self) -> Vec<u64> {
             let [token, tick, size] = self.arrival.terms();
             vec![token, tick, size, u64::from(self.queues)]

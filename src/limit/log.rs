@@ -79,6 +79,25 @@ impl Log {
         );
     }
 
+    /// Whether it could be told, which happens at a bounded rate. The key is a
+    /// digest.
+    #[cfg(feature = "redis")]
+    pub(super) fn unreadable(&self, limiter: &str, key_sha256: &str) -> bool {
+        let Some(suppressed) = self.turn() else {
+            return false;
+        };
+        event!(
+            target: TARGET,
+            Level::WARN,
+            limiter,
+            key_sha256,
+            suppressed,
+            "the state of a key in redis cannot be read and is left alone; the policy decides, \
+             until the key is reset or expires",
+        );
+        true
+    }
+
     fn warn(&self, limiter: &str, error: &(dyn Error + 'static), what: &str) {
         if let Some(suppressed) = self.turn() {
             event!(target: TARGET, Level::WARN, limiter, error, suppressed, "{what}");

@@ -26,6 +26,7 @@ mod place;
 mod queue;
 mod shared;
 mod together;
+mod unreadable;
 
 use self::shared::Shared;
 pub(super) use self::together::{Queries, Query, ask, groups};
@@ -60,11 +61,25 @@ pub use self::{builder::RedisBuilder, checking::Checking, counts::RedisCounts};
 ///
 /// # Keys
 ///
-/// A key is anything that can be written down: [`Spell`]. Bucket and limit have
-/// one name in Redis, `<prefix>:{<limiter>:<key>}`, in which everything of a
-/// user's is escaped: no key can get at another's bucket. So a limiter's name is
-/// part of its state: two limiters of one name on one prefix are one limit, in
+/// A key is anything that can be written down: [`Spell`]. A bucket has one name in
+/// Redis, `<prefix>:{<limiter>:<key>}:<rule>`, in which everything of a user's is
+/// escaped: no key can get at another's bucket. So a limiter's name is part of its
+/// state: two limiters of one name and one rule on one prefix are one limit, in
 /// however many processes.
+///
+/// | rule | letter |
+/// |---|---|
+/// | [`TokenBucket`](super::TokenBucket) | `t` |
+/// | [`LeakyBucket`](super::LeakyBucket) | `q` |
+/// | [`LeakyBucket::meter`](super::LeakyBucket::meter) | `m` |
+/// | [`SlidingWindow`](super::SlidingWindow) | `s` |
+/// | [`FixedWindow`](super::FixedWindow) | `f` |
+/// | [`SlidingLog`](super::SlidingLog) | `l` |
+///
+/// Another rule under the same name is another limit, with buckets of its own,
+/// that begin whole. While a deployment changes the rule of a limiter, the old
+/// instances keep the old limit and the new ones the new limit, so that a key may
+/// have both; afterwards the old buckets expire.
 ///
 /// # A changed quota
 ///
@@ -74,6 +89,29 @@ pub use self::{builder::RedisBuilder, checking::Checking, counts::RedisCounts};
 /// another period, what was used by the old one counts as used in the present
 /// window. A log keeps its entries. While old and new instances run side by
 /// side, each decides by its own quota on the same bucket.
+///
+/// # Unreadable states
+///
+/// A value that this version does not write under the name of a bucket (garbage,
+/// another type, the layout of a later version) is an error of the kind
+/// [`Unreadable`](crate::redis::ErrorKind::Unreadable), about which the [`Policy`]
+/// decides. It is never taken for a bucket that was never seen, and never
+/// overwritten. Other keys of the same call are decided as ever, and the breaker
+/// does not count it. It is counted ([`RedisCounts::unreadable`]) and logged once
+/// for each key, with the limiter's name and the first 16 digits of the SHA-256 of
+/// the bucket's name. In an [`All`](super::All), the readable limits are charged
+/// if all of them admit, and given back if the policy refuses.
+///
+/// [`reset`](Self::reset) is the way out: it removes whatever the key holds.
+///
+/// # Deploying another version
+///
+/// The layout of a bucket changes over two versions of this crate. The first reads
+/// the old layout and the new one, and writes the old one; the second writes the
+/// new one. So while a deployment goes from each version to the next, or back, old
+/// and new instances keep one limit exactly. If you skip a version, the old
+/// instances cannot read what the new ones have written: their policy decides
+/// about those keys until they are replaced.
 ///
 /// # Calls
 ///
@@ -130,8 +168,8 @@ pub struct Redis<R: Scripted, P: Policy> {
 }
 
 impl<R: Scripted, P: Policy> Redis<R, P> {
-    /// A limiter of this name: with all others of the name on this connection's
-    /// prefix, it is one limit.
+    /// A limiter of this name: with all others of the name and the rule on this
+    /// connection's prefix, it is one limit.
     pub fn new(name: &str, rule: R, connection: &Connection, policy: P) -> Self {
         RedisBuilder::new(name, rule, connection).build(policy)
     }
@@ -201,7 +239,8 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
     ///
     /// # Errors
     ///
-    /// When Redis does not answer; it may have been given back even so.
+    /// When Redis does not answer; it may have been given back even so. When the
+    /// bucket [cannot be read](Self#unreadable-states); then it was not.
     pub async fn credit<K: Spell + ?Sized>(&self, key: &K, cost: Cost) -> Result<(), Error> {
         self.make_fuller(key, Entry::Credit(cost)).await
     }
@@ -212,13 +251,15 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
     ///
     /// # Errors
     ///
-    /// When Redis does not answer; it may have been taken even so.
+    /// When Redis does not answer; it may have been taken even so. When the bucket
+    /// [cannot be read](Self#unreadable-states); then it was not.
     pub async fn debit<K: Spell + ?Sized>(&self, key: &K, cost: Cost) -> Result<(), Error> {
         self.ask(key, Entry::Debit(cost)).await.map(|_| ())
     }
 
     /// Makes the bucket of `key` whole. Those who wait for it already pass when
-    /// they were told to.
+    /// they were told to. A state that [cannot be read](Self#unreadable-states) is
+    /// removed, too.
     ///
     /// # Errors
     ///

@@ -17,6 +17,9 @@ const DEAREST: Cost = 1 << 52;
 /// 2112 the script can write down any instant until which somebody waits.
 const PATIENCE: Tick = 1 << 52;
 
+/// What a script says of a bucket whose state it cannot read; see `lua/prelude.lua`.
+const UNREADABLE: i64 = -1;
+
 /// A rule that a Lua script can decide by, so that its buckets can be in Redis.
 ///
 /// Sealed: the rules of this crate have twins in `lua/`.
@@ -28,6 +31,11 @@ pub trait Scripted: Rule + sealed::Sealed {
     /// What the script calls the rule.
     #[doc(hidden)]
     fn twin(&self) -> &'static str;
+
+    /// The letter at the end of the names of its buckets: rules whose states
+    /// differ have names that differ.
+    #[doc(hidden)]
+    fn kind(&self) -> char;
 
     /// The numbers that the script has to know of the quota.
     #[doc(hidden)]
@@ -215,6 +223,17 @@ pub struct Numbers<'a>(std::slice::Iter<'a, Value>);
 impl<'a> Numbers<'a> {
     pub fn of(reply: &'a [Value]) -> Self {
         Self(reply.iter())
+    }
+
+    /// Whether the next bucket could not be read, which is all that is said of
+    /// it.
+    pub fn unreadable(&mut self) -> bool {
+        let mut rest = self.0.clone();
+        let unreadable = matches!(rest.next(), Some(Value::Int(UNREADABLE)));
+        if unreadable {
+            self.0 = rest;
+        }
+        unreadable
     }
 
     /// The next number; `None` if there is none, or it is negative.

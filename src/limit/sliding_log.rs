@@ -285,6 +285,10 @@ mod script {
     impl Scripted for SlidingLog {
         twin!("sliding_log", on "log");
 
+        fn kind(&self) -> char {
+            'l'
+        }
+
         fn terms(&self) -> Vec<u64> {
             vec![self.quota.amount(), self.width()]
         }

@@ -215,6 +215,10 @@ mod script {
     impl Scripted for SlidingWindow {
         twin!("sliding_window", on "window");
 
+        fn kind(&self) -> char {
+            's'
+        }
+
         fn terms(&self) -> Vec<u64> {
             let [limit, width, most] = self.window.terms();
             vec![limit, width, most, self.step, self.width]

@@ -105,6 +105,10 @@ mod script {
     impl Scripted for TokenBucket {
         twin!("token_bucket", on "arrival");
 
+        fn kind(&self) -> char {
+            't'
+        }
+
         fn terms(&self) -> Vec<u64> {
             self.arrival.terms().into()
         }

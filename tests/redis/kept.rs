@@ -1,5 +1,4 @@
-//! What the scripts keep on a server: for how long, under another quota, and
-//! beside what others have left there.
+//! What the scripts keep on a server: for how long, and under another quota.
 
 use std::time::Duration;
 
@@ -227,72 +226,6 @@ fn a_log_reads_its_entries_by_the_window_of_the_day() {
     bucket.ask(&minute, NOW + SECOND, Entry::Check(1));
     assert_eq!(bucket.left(&second, NOW + SECOND), 3);
     assert_eq!(bucket.left(&minute, NOW + SECOND), 1);
-}
-
-#[test]
-fn what_another_has_left_counts_as_never_seen() {
-    fn admits<R: Scripted>(bucket: &mut Bucket, rule: R) {
-        let state = bucket.run::<Value>(&["TYPE", Bucket::KEY]);
-        let all = [
-            (Bucket::KEY.as_bytes(), Entry::Check(3)),
-            (b"other", Entry::Check(3)),
-            (Bucket::KEY.as_bytes(), Entry::Check(1)),
-        ];
-        let (_, answers) = bucket.ask_all(&rule, Some(NOW), &all);
-        let admitted: Vec<_> = answers.iter().map(|(count, _)| *count).collect();
-        assert_eq!(admitted, [1, 1, 0], "{rule:?} at a {state:?}");
-        bucket.ask_all(&rule, Some(NOW), &[(b"other", Entry::Reset)]);
-    }
-    const STRAYS: [&[&str]; 14] = [
-        &["SET", Bucket::KEY, ""],
-        &["SET", Bucket::KEY, "\0\u{1}\0"],
-        &["SET", Bucket::KEY, "1 2"],
-        &["SET", Bucket::KEY, "99999999999999999999 1 1 1 1 t"],
-        &[
-            "SET",
-            Bucket::KEY,
-            "1700000000000000 9007199254740991 0 0 0 t",
-        ],
-        &[
-            "SET",
-            Bucket::KEY,
-            "1700000000000000 9007199254740991 1 1 1 x",
-        ],
-        &["SET", Bucket::KEY, "1700000000 9 9 0 s"],
-        &["SET", Bucket::KEY, "1700000000 -9 9 1000000 f"],
-        &["SET", Bucket::KEY, "9007199254740990 0 1 86400000000 f"],
-        &["SET", Bucket::KEY, "9007199254740990 0 1 86400000000 s"],
-        &["HSET", Bucket::KEY, "a", "1"],
-        &["RPUSH", Bucket::KEY, "a", "b"],
-        &["RPUSH", Bucket::KEY, "", "1700000000000000 3 3"],
-        &["SADD", Bucket::KEY, "a"],
-    ];
-    let mut bucket = Bucket::new();
-    let quota = Quota::per_day(3).burst(3);
-    for stray in STRAYS {
-        let leave = |bucket: &mut Bucket| {
-            let _: Value = bucket.run(&["DEL", Bucket::KEY]);
-            let _: Value = bucket.run(stray);
-        };
-        leave(&mut bucket);
-        admits(&mut bucket, TokenBucket::new(quota));
-        leave(&mut bucket);
-        admits(&mut bucket, LeakyBucket::meter(quota));
-        leave(&mut bucket);
-        admits(&mut bucket, FixedWindow::new(quota));
-        leave(&mut bucket);
-        admits(&mut bucket, SlidingWindow::new(quota));
-        leave(&mut bucket);
-        admits(&mut bucket, SlidingLog::new(quota));
-    }
-    // And so does what another rule has left: each follows on each.
-    for _ in 0..2 {
-        admits(&mut bucket, TokenBucket::new(quota));
-        admits(&mut bucket, SlidingLog::new(quota));
-        admits(&mut bucket, FixedWindow::new(quota));
-        admits(&mut bucket, LeakyBucket::meter(quota));
-        admits(&mut bucket, SlidingWindow::new(quota));
-    }
 }
 
 #[test]

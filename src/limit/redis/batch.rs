@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use ahash::RandomState;
 use redis::{Cmd, Value};
 
-use super::ask::{Answer, Ask, Booking};
+use super::ask::{Answer, Ask, Booking, Bucket};
 use crate::{
     clock::Tick,
     limit::{
@@ -45,13 +45,16 @@ struct Found<S> {
     term: Option<(u64, Tick)>,
 }
 
-/// When the script ran, and what it found for each run.
-type Reply<S> = (Tick, Vec<Found<S>>);
+/// When the script ran, and what it found for each run; `None` for a state that
+/// it could not read.
+type Reply<S> = (Tick, Vec<Option<Found<S>>>);
 
 /// What the limiter itself wants to know of a reply.
 pub(super) enum Notice<'a, S> {
     Denied(Denial<'a, S>),
     Leased(Leased<'a, S>),
+    /// The state of this bucket cannot be read.
+    Unreadable(&'a Bucket),
 }
 
 /// A bucket that had to deny: its state then, and when that was.
@@ -127,7 +130,8 @@ impl Batch {
     }
 
     /// Works the answers out of the script's reply, and tells each, in order.
-    /// Every run that ended with a denial is noticed, and every lease.
+    /// Every run that ended with a denial is noticed, every lease, and every
+    /// bucket that cannot be read, whose questions fail without the others.
     pub(super) fn settle<R: Scripted>(
         &self,
         rule: &R,
@@ -137,7 +141,11 @@ impl Batch {
     ) -> Result<(), Error> {
         let (now, mut found) = self.read(rule, reply)?;
         for (position, (ask, &place)) in self.asks.iter().zip(&self.places).enumerate() {
-            let found = &mut found[place];
+            let Some(found) = &mut found[place] else {
+                notice(Notice::Unreadable(&ask.bucket));
+                tell(position, Err(Error::unreadable("a limit")));
+                continue;
+            };
             if let Some(lease) = found.lease(ask, now) {
                 notice(Notice::Leased(lease));
             }
@@ -183,7 +191,8 @@ pub(super) fn replay<R: Scripted>(
     denied: impl Fn(Denial<'_, R::State>),
 ) -> Result<Answer, Error> {
     let found = Found::read(rule, ask.entry, now, numbers);
-    let mut found = found.ok_or_else(|| Error::reply("numbers are missing"))?;
+    let found = found.ok_or_else(|| Error::reply("numbers are missing"))?;
+    let mut found = found.ok_or_else(|| Error::unreadable("a limit"))?;
     let answer = found.answer(rule, now, ask.entry)?;
     if answer.decision.is_denied() {
         let (state, decision) = (&found.state, &answer.decision);
@@ -210,21 +219,26 @@ impl<S> Found<S> {
         })
     }
 
-    fn read<R>(rule: &R, entry: Entry, now: Tick, numbers: &mut Numbers<'_>) -> Option<Self>
+    /// `None` if the reply makes no sense, and `Some(None)` if the script could
+    /// not read the state.
+    fn read<R>(rule: &R, entry: Entry, now: Tick, numbers: &mut Numbers<'_>) -> Option<Option<Self>>
     where
         R: Scripted<State = S>,
     {
+        if numbers.unreadable() {
+            return Some(None);
+        }
         let (taken, state) = entry.read(rule, now, numbers)?;
         let term = match entry {
             Entry::Lease(..) => Some((numbers.take()?, numbers.take()?)),
             _ => None,
         };
-        Some(Self {
+        Some(Some(Self {
             state,
             taken,
             answered: 0,
             term,
-        })
+        }))
     }
 
     /// The next question of this run, answered by the rule.

@@ -136,6 +136,7 @@ impl<R: Scripted> RedisBuilder<R> {
             counters: Arc::default(),
             observer: self.observer,
             log: Log::new(),
+            unreadable: Default::default(),
         };
         Redis {
             shared: Arc::new(shared),

@@ -22,6 +22,9 @@ pub struct RedisCounts {
     pub overloaded: u64,
     /// Checks that Redis did not answer, so that the policy decided.
     pub fell_back: u64,
+    /// Questions about buckets whose state could not be read, so that they
+    /// failed: see [unreadable states](super::Redis#unreadable-states).
+    pub unreadable: u64,
 }
 
 #[derive(Default)]
@@ -33,6 +36,7 @@ pub(super) struct Counters {
     leased: AtomicU64,
     overloaded: AtomicU64,
     fell_back: AtomicU64,
+    unreadable: AtomicU64,
 }
 
 impl Counters {
@@ -58,6 +62,10 @@ impl Counters {
         self.fell_back.fetch_add(1, Relaxed);
     }
 
+    pub(super) fn unreadable(&self) {
+        self.unreadable.fetch_add(1, Relaxed);
+    }
+
     pub(super) fn snapshot(&self) -> RedisCounts {
         RedisCounts {
             questions: self.questions.load(Relaxed),
@@ -67,6 +75,7 @@ impl Counters {
             leased: self.leased.load(Relaxed),
             overloaded: self.overloaded.load(Relaxed),
             fell_back: self.fell_back.load(Relaxed),
+            unreadable: self.unreadable.load(Relaxed),
         }
     }
 }

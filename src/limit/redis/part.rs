@@ -23,7 +23,7 @@ use crate::{
         local::Turn,
         script::{Entry, Numbers, Scripted},
     },
-    redis::{Connection, Error},
+    redis::{Connection, Error, ErrorKind},
 };
 
 /// A bucket, with its limiter.
@@ -132,7 +132,12 @@ impl<R: Scripted, P: Policy> Question for Open<R, P> {
 
     fn read(&self, now: Tick, numbers: &mut Numbers<'_>) -> Reply {
         let denied = |denial: super::batch::Denial<'_, R::State>| self.shared.remember(&denial);
-        replay(&self.shared.rule, &self.ask, now, numbers, denied)
+        let reply = replay(&self.shared.rule, &self.ask, now, numbers, denied);
+        let unreadable = |error: &Error| error.kind() == ErrorKind::Unreadable;
+        if reply.as_ref().is_err_and(unreadable) {
+            self.shared.cannot_read(&self.ask.bucket);
+        }
+        reply
     }
 
     fn settle(&self, reply: Reply, charged: bool) -> Result<Held, Error> {

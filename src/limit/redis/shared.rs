@@ -16,6 +16,7 @@ use super::{
     denials::{Denials, Epoch},
     leases::{LOOK, Leases, Look},
     queue::{Queue, Reply},
+    unreadable::Unreadable,
 };
 use crate::{
     clock::Tick,
@@ -28,7 +29,7 @@ use crate::{
         rule::take_up_to,
         script::{Entry, Scripted},
     },
-    redis::{Connection, Error},
+    redis::{Connection, Error, ErrorKind},
     sync::{Mutex, lock},
 };
 
@@ -52,6 +53,7 @@ pub(super) struct Shared<R: Scripted> {
     pub(super) counters: Arc<Counters>,
     pub(super) observer: Option<Arc<dyn Observe>>,
     pub(super) log: Log,
+    pub(super) unreadable: Unreadable,
 }
 
 /// How many callers in this process wait for their turn, by bucket.
@@ -60,7 +62,9 @@ pub(super) struct Lines(Mutex<HashMap<u64, usize, RandomState>>);
 
 impl<R: Scripted> Shared<R> {
     pub(super) fn bucket<K: Spell + ?Sized>(&self, key: &K) -> Bucket {
-        let name = name_in_store(self.connection.prefix(), &self.name, key);
+        let mut name = name_in_store(self.connection.prefix(), &self.name, key);
+        // Letters: one byte each.
+        name.extend([b':', self.rule.kind() as u8]);
         let key = self.hasher.hash_one(name.as_slice());
         Bucket { name, key }
     }
@@ -144,7 +148,14 @@ impl<R: Scripted> Shared<R> {
         match notice {
             Notice::Denied(denial) => self.remember(denial),
             Notice::Leased(lease) => self.leased(lease),
+            Notice::Unreadable(bucket) => self.cannot_read(bucket),
         }
+    }
+
+    /// A state that cannot be read is counted, and told once.
+    pub(super) fn cannot_read(&self, bucket: &Bucket) {
+        self.counters.unreadable();
+        self.unreadable.tell(&self.name, bucket);
     }
 
     pub(super) fn remember(&self, denial: &Denial<'_, R::State>) {
@@ -221,7 +232,9 @@ impl<R: Scripted> Shared<R> {
     /// A policy decides instead of Redis.
     pub(super) fn fell_back(&self, error: &Error) {
         self.counters.fell_back();
-        self.log.fell_back(&self.name, error);
+        if error.kind() != ErrorKind::Unreadable {
+            self.log.fell_back(&self.name, error);
+        }
         if let Some(observer) = &self.observer {
             observer.fell_back(&self.name);
         }

@@ -12,14 +12,14 @@ use std::{
 use redis::{Cmd, Value};
 use tokio::{runtime::Handle, sync::oneshot};
 
-use super::{ask::Answer, checking::Asking, queue::Reply};
+use super::{checking::Asking, queue::Reply};
 use crate::{
     clock::Tick,
     limit::{
         all::Held,
         script::{Entry, Numbers},
     },
-    redis::{Connection, Error, Script},
+    redis::{Connection, Error, ErrorKind, Script},
 };
 
 static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
@@ -117,27 +117,26 @@ async fn replies(group: &Queries) -> Vec<Reply> {
     if let [(_, alone)] = &group[..] {
         return vec![alone.0.ask().await];
     }
-    match call(group).await {
-        Ok(answers) => answers.into_iter().map(Ok).collect(),
-        Err(error) => vec![Err(error); group.len()],
-    }
+    let replies = call(group).await;
+    replies.unwrap_or_else(|error| vec![Err(error); group.len()])
 }
 
-/// What comes of the replies. All have charged, or none.
+/// What comes of the replies. All that were answered have charged, or none: what
+/// cannot be read has no say. So if the policy of one refuses, all others are
+/// settled even so, and what they hold is given back.
 fn settle(group: &Queries, replies: Vec<Reply>) -> Result<Vec<(usize, Held)>, Error> {
-    let admits = |reply: &Reply| {
-        let answer = reply.as_ref();
-        answer.is_ok_and(|answer| answer.decision.is_admitted())
-    };
-    let charged = replies.iter().all(admits);
+    let mut answers = replies.iter().flatten();
+    let charged = answers.all(|answer| answer.decision.is_admitted());
     let settled = group.iter().zip(replies);
-    settled
+    let settled: Vec<_> = settled
         .map(|((part, query), reply)| Ok((*part, query.0.settle(reply, charged)?)))
-        .collect()
+        .collect();
+    settled.into_iter().collect()
 }
 
-/// The answers of a call for all of them.
-async fn call(group: &Queries) -> Result<Vec<Answer>, Error> {
+/// The answers of a call for all of them; an error of one is a state that cannot
+/// be read.
+async fn call(group: &Queries) -> Result<Vec<Reply>, Error> {
     let first = &group[0].1.0;
     if let Some(error) = first.connection().refusal() {
         return Err(error);
@@ -157,10 +156,15 @@ async fn call(group: &Queries) -> Result<Vec<Answer>, Error> {
     let mut numbers = Numbers::of(reply);
     let now = numbers.take();
     let now = now.ok_or_else(|| Error::reply("numbers are missing"))?;
-    let answers = group
-        .iter()
-        .map(|(_, query)| query.0.read(now, &mut numbers));
-    answers.collect()
+    let mut replies = Vec::with_capacity(group.len());
+    for (_, query) in group {
+        let reply = query.0.read(now, &mut numbers);
+        match reply {
+            Err(error) if error.kind() != ErrorKind::Unreadable => return Err(error),
+            reply => replies.push(reply),
+        }
+    }
+    Ok(replies)
 }
 
 /// The call of the script for buckets, each with what begins a call of its rule

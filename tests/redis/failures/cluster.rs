@@ -23,7 +23,7 @@ fn keys_on(cluster: &Cluster, node: usize, many: usize) -> Vec<String> {
 }
 
 fn bucket(key: &str) -> String {
-    format!("sluicegate:{{api:{key}}}")
+    format!("sluicegate:{{api:{key}}}:t")
 }
 
 /// Moves a slot with the only bucket in it, with some traffic between the steps.

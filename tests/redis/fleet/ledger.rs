@@ -22,7 +22,8 @@ impl Ledger {
         Self { server, scratch }
     }
 
-    /// What each state of a bucket was that this command has written, in order.
+    /// What each state of a bucket was that this command has written, in order. The
+    /// bucket is named without the letter of its rule.
     pub(super) fn states(&self, command: &str, bucket: &str) -> Vec<Vec<u64>> {
         let path = format!(
             "{}/appendonlydir/appendonly.aof.1.incr.aof",
@@ -35,7 +36,8 @@ impl Ledger {
         while let Ok(written) = parser.parse_value(&mut file) {
             let words = Vec::<String>::from_redis_value(written).expect("words");
             if let [name, key, state, ..] = &words[..]
-                && (name.as_str(), key.as_str()) == (command, bucket)
+                && name == command
+                && key.starts_with(bucket)
             {
                 states.push(state.split(' ').map_while(|it| it.parse().ok()).collect());
             }
