@@ -78,7 +78,9 @@ use crate::refusal::Answer;
 ///
 /// Readiness is the inner service's; nothing is reserved in `poll_ready`. It
 /// runs in tokio's runtime: one timer for each request that has to wait for its
-/// answer, and one task for the bodies of all requests under one layer.
+/// answer, and one task on each runtime for the bodies of all requests under one
+/// layer. A body is watched by the runtime that made it, and from then on by the one
+/// that polls it.
 ///
 /// # Cancellation
 ///

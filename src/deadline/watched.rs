@@ -92,8 +92,6 @@ impl<B> Held<B> {
         let in_time = matches!(*state, State::Polled);
         if in_time {
             *state = State::Waiting(running, waker);
-            drop(state);
-            self.terms.watch.go_on();
         } else {
             drop(state);
             self.exceeded(running);
@@ -120,7 +118,8 @@ impl<B: Send> Expire for Held<B> {
 
 impl<B: Body<Error: Into<BoxError>> + Unpin> Watched<B> {
     /// Polls the body, and says what it is then.
-    pub(super) fn poll(&self, cx: &mut Context<'_>) -> (Polled<B::Data, BoxError>, Next<B>) {
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> (Polled<B::Data, BoxError>, Next<B>) {
+        self.held.terms.watch.follow(&mut self.ticket);
         let Some(mut running) = self.held.take() else {
             return (self.late(), Next::Broken);
         };

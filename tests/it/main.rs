@@ -19,6 +19,8 @@ mod peers;
 mod propagate;
 mod readiness;
 mod red;
+#[path = "../support/runtimes.rs"]
+mod runtimes;
 mod sharing;
 mod support;
 mod waiting;

@@ -102,7 +102,7 @@ async fn a_request_body_that_stalls_counts_too() {
 }
 
 /// A service whose body is at hand, and the layer's answer by it.
-async fn body_behind(
+pub(super) async fn body_behind(
     layer: &EnforceDeadlineLayer,
 ) -> (super::support::Feeder, deadline::ResponseBody<Fed>) {
     let (feeder, body) = fed();

@@ -5,5 +5,6 @@ mod cancelled;
 mod expiry;
 mod hops;
 mod rejected;
+mod runtimes;
 mod servers;
 pub(crate) mod support;
