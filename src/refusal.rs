@@ -35,11 +35,13 @@ mod grpc;
 mod headers;
 #[cfg(feature = "idempotency")]
 mod idempotency;
+mod origin;
 mod problem;
 mod protocol;
 mod text;
 
 pub(crate) use self::decimal::Decimal;
+pub(crate) use self::origin::{Origin, Passed};
 pub(crate) use self::protocol::{has_trailers, is_grpc, stub, trailers};
 pub use self::{
     answer::{Answer, NoText, Text},
@@ -108,6 +110,8 @@ pub struct Refusal {
     subject: Option<Arc<str>>,
     decision: Option<Decision>,
     source: Option<Arc<dyn Error + Send + Sync>>,
+    /// The request that it answers.
+    origin: Origin,
 }
 
 impl Refusal {
@@ -119,7 +123,13 @@ impl Refusal {
             subject: None,
             decision: None,
             source: None,
+            origin: Origin::Unknown,
         }
+    }
+
+    /// The same, as the answer to this request.
+    pub(crate) fn answering(self, origin: Origin) -> Self {
+        Self { origin, ..self }
     }
 
     pub(crate) fn over_limit(limiter: Arc<str>, decision: Decision) -> Self {

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     limit::Exempt,
-    refusal::{BoxError, Refusal, Refuse},
+    refusal::{BoxError, Origin, Refusal, Refuse},
 };
 
 /// A service that answers in time or not at all; made by an
@@ -112,6 +112,7 @@ impl<S, T, X, A> EnforceDeadline<S, T, X, A> {
     {
         // What the ready service has reserved is not used: it goes too.
         self.inner = self.inner.clone();
+        let refusal = refusal.answering(Origin::of(req.extensions()));
         let answer = self.answer.refuse(refusal, &req.map(drop));
         ResponseFuture::answered(answer)
     }

@@ -7,8 +7,13 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tower_service::Service;
 
 use super::{
-    body::ResponseBody, fingerprint::Fingerprint, gate::Keyed, name::Name, rebuild::Rebuild,
-    terms::Terms, whole::Whole,
+    body::ResponseBody,
+    fingerprint::Fingerprint,
+    gate::Keyed,
+    name::Name,
+    rebuild::Rebuild,
+    terms::Terms,
+    whole::{IsRead, Whole},
 };
 use crate::refusal::{BoxError, Refusal};
 
@@ -39,12 +44,23 @@ pub(super) type Answer<I, B> =
 pub(super) struct Job<I, B> {
     pub(super) service: I,
     pub(super) request: Request<B>,
+    /// Whether anything behind the layer has read the body.
+    pub(super) is_read: IsRead,
 }
 
 /// What it is called, what it is, and itself.
 type Known<J> = (Name, Fingerprint, J);
 
 impl<I, B> Job<I, B> {
+    pub(super) fn new(service: I, request: Request<B>) -> Self {
+        let is_read = IsRead::default();
+        Self {
+            service,
+            request,
+            is_read,
+        }
+    }
+
     /// The same, once it is known what the request is, for which its body is read.
     pub(super) async fn read(self, terms: &Terms, keyed: &Keyed) -> Result<Known<Self>, Refusal>
     where
@@ -55,7 +71,7 @@ impl<I, B> Job<I, B> {
         let (body, fingerprint) = if terms.compares_body {
             let whole = whole(body, terms.max_request_body).await?;
             let fingerprint = terms.fingerprint(&head, Some(whole.bytes()));
-            (B::rebuild(whole), fingerprint)
+            (B::rebuild(whole.watched(&self.is_read)), fingerprint)
         } else {
             (body, terms.fingerprint(&head, None))
         };

@@ -52,13 +52,20 @@ pub(super) struct Keeping {
 }
 
 impl Keeping {
-    pub(super) fn fate<B>(self, response: &Response<B>) -> Fate {
+    /// What becomes of it; and of a [`Refusal`] in it, if that [came before the
+    /// work](crate::idempotency#before-the-work).
+    pub(super) fn fate<B>(
+        self,
+        response: &Response<B>,
+        is_before_work: impl FnOnce(&Refusal) -> bool,
+    ) -> Fate {
         let extensions = response.extensions();
         match extensions.get() {
             Some(StoreDecision::Release) => Fate::Release,
             Some(StoreDecision::WithoutBody) => Fate::WithoutBody,
             Some(StoreDecision::Store) => within_reason(Fate::Store, response),
-            None if extensions.get().is_some_and(Refusal::is_before_work) => Fate::Release,
+            None if extensions.get().is_some_and(is_before_work) => Fate::Release,
+            // A downstream's, which the handler passed on, or a deadline's.
             None if extensions.get::<Refusal>().is_some() => Fate::Lapse,
             None if speaks_grpc(response.headers()) => self.of_call(response.headers()),
             None => within_reason(self.of_status(response.status()), response),

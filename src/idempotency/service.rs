@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     limit::Exempt,
-    refusal::{BoxError, Refusal, Refuse, stub},
+    refusal::{BoxError, Origin, Refusal, Refuse, stub},
 };
 
 /// A service that does the work of a request once; made by an
@@ -109,17 +109,18 @@ impl<I, S: Store, W, Q, X, A> Idempotency<I, S, W, Q, X, A> {
         A: Refuse<Request<()>, Response<R>, I::Error> + Clone + Send + 'static,
     {
         let (works, answer) = (Arc::clone(&self.gate.works), self.answer.clone());
+        let origin = Origin::of(request.extensions());
         let stub = stub(request.headers().get(CONTENT_TYPE).cloned());
         // The ready service goes into the future, its clone stays.
         let clone = self.inner.clone();
         let service = mem::replace(&mut self.inner, clone);
         ResponseFuture::once(async move {
-            let job = Job { service, request };
+            let job = Job::new(service, request);
             match Arc::clone(&works).once(keyed, job).await {
                 Ok(answer) => answer,
                 Err(refusal) => {
                     works.notice(&refusal);
-                    free(answer.refuse(refusal, &stub))
+                    free(answer.refuse(refusal.answering(origin), &stub))
                 }
             }
         })
@@ -140,6 +141,7 @@ impl<I, S: Store, W, Q, X, A> Idempotency<I, S, W, Q, X, A> {
         self.gate.works.notice(&refusal);
         // What the ready service has reserved is not used: it goes too.
         self.inner = self.inner.clone();
+        let refusal = refusal.answering(Origin::of(req.extensions()));
         let answer = self.answer.refuse(refusal, &req.map(drop));
         ResponseFuture::once(ready(free(answer)))
     }

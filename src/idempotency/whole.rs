@@ -3,6 +3,10 @@
 use std::{
     convert::Infallible,
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     task::{Context, Poll},
 };
 
@@ -17,11 +21,32 @@ use http_body_util::Collected;
 pub struct Whole {
     bytes: Bytes,
     trailers: HeaderMap,
+    is_read: Option<IsRead>,
+}
+
+/// Whether a body was read by what it was given to. Clones tell the same.
+#[derive(Clone, Debug, Default)]
+pub(super) struct IsRead(Arc<AtomicBool>);
+
+impl IsRead {
+    pub(super) fn get(&self) -> bool {
+        self.0.load(Relaxed)
+    }
 }
 
 impl Whole {
     pub(super) fn new(bytes: Bytes, trailers: HeaderMap) -> Self {
-        Self { bytes, trailers }
+        Self {
+            bytes,
+            trailers,
+            is_read: None,
+        }
+    }
+
+    /// The same, which tells when it is read.
+    pub(super) fn watched(self, is_read: &IsRead) -> Self {
+        let is_read = Some(is_read.clone());
+        Self { is_read, ..self }
     }
 
     pub(super) fn of(collected: Collected<Bytes>) -> Self {
@@ -56,6 +81,9 @@ impl Body for Whole {
         mut self: Pin<&mut Self>,
         _cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if let Some(is_read) = self.is_read.take() {
+            is_read.0.store(true, Relaxed);
+        }
         Poll::Ready(self.next().map(Ok))
     }
 

@@ -19,7 +19,10 @@ use super::{
     gate::{Admitted, Asker, Gate, Passage},
     limiter::Backend,
 };
-use crate::{deadline, refusal::Refuse};
+use crate::{
+    deadline,
+    refusal::{Origin, Refuse},
+};
 
 /// Whatever waits for a decision: the service that is ready, the request for
 /// it, and who answers if it is refused.
@@ -150,11 +153,12 @@ where
         };
         let held = this.asker.take().zip(this.held.take());
         let (asker, held) = held.expect("a decision ends the state that holds the request");
+        let origin = asker.origin;
         let passage = match answer {
             Some(answer) => this.gate.answered(asker, answer),
             None => this.gate.too_late(asker.names()),
         };
-        Poll::Ready(proceed(passage, held))
+        Poll::Ready(proceed(passage, origin, held))
     }
 }
 
@@ -201,6 +205,7 @@ where
 
 fn proceed<S, Req, L, K, C, X, A>(
     passage: Passage<L::Future>,
+    origin: Origin,
     (mut ready, req, answer): Held<S, Req, A>,
 ) -> State<S, Req, L, K, C, X, A>
 where
@@ -218,7 +223,7 @@ where
             answer,
         },
         Passage::Refuse(refusal) => State::Answered {
-            answer: Some(answer.refuse(refusal, &req)),
+            answer: Some(answer.refuse(refusal.answering(origin), &req)),
         },
         Passage::Wait(..) => unreachable!("whoever has been answered does not wait"),
     }

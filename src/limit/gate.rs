@@ -13,7 +13,7 @@ use crate::{
     clock::ticks,
     deadline,
     key::{Absence, Key, PeerWarning},
-    refusal::{BoxError, Refusal},
+    refusal::{BoxError, Origin, Refusal},
 };
 
 /// What a request takes from its budget.
@@ -98,6 +98,8 @@ pub(super) struct Asker {
     /// The key as it is to be logged.
     key: Option<String>,
     marks: bool,
+    /// The request that is answered if it is refused.
+    pub(super) origin: Origin,
 }
 
 impl Asker {
@@ -131,7 +133,13 @@ impl<L: Backend, K, C, X> Gate<L, K, C, X> {
             Check::Later(future) => {
                 let names = self.limiter.names(&key);
                 let key = self.terms.log.wants_key().then(|| format!("{key:?}"));
-                Passage::Wait(future, Asker { names, key, marks })
+                let asker = Asker {
+                    names,
+                    key,
+                    marks,
+                    origin: Origin::Unknown,
+                };
+                Passage::Wait(future, asker)
             }
         }
     }
@@ -144,7 +152,9 @@ impl<L: Backend, K, C, X> Gate<L, K, C, X> {
     ) -> Passage<L::Future> {
         match answer {
             Ok(decision) => {
-                let Asker { names, key, marks } = asker;
+                let Asker {
+                    names, key, marks, ..
+                } = asker;
                 let limiter = names.speaker(&decision);
                 self.decided(limiter, &decision, marks, || key.unwrap_or_default())
             }

@@ -11,7 +11,10 @@ use super::{
     gate::{Exempt, Gate, Passage, Weigh},
     limiter::{Backend, Limiter},
 };
-use crate::{key::Key, refusal::Refuse};
+use crate::{
+    key::Key,
+    refusal::{Origin, Refuse},
+};
 
 /// A service behind a limit; made by a
 /// [`RateLimitLayer`](super::RateLimitLayer).
@@ -90,11 +93,14 @@ impl<S, L, K, C, X, A> RateLimit<S, L, K, C, X, A> {
     ) -> ResponseFuture<S, Req, L, K, C, X, A>
     where
         S: Service<Req> + Clone,
+        Req: 'static,
         L: Backend,
         A: Refuse<Req, S::Response, S::Error> + Clone,
     {
+        let origin = Origin::of_any(&req);
         match passage {
-            Passage::Wait(check, asker) => {
+            Passage::Wait(check, mut asker) => {
+                asker.origin = origin;
                 // The ready service goes into the future, its clone stays.
                 let clone = self.inner.clone();
                 let held = (
@@ -107,6 +113,7 @@ impl<S, L, K, C, X, A> RateLimit<S, L, K, C, X, A> {
             Passage::Refuse(refusal) => {
                 // What the ready service has reserved is not used: it goes too.
                 self.inner = self.inner.clone();
+                let refusal = refusal.answering(origin);
                 ResponseFuture::answered(self.answer.refuse(refusal, &req))
             }
             Passage::Pass | Passage::Mark(_) => unreachable!("whatever passes is not detained"),

@@ -17,7 +17,10 @@ use super::{
     span::{Allowed, Span},
     unwind,
 };
-use crate::{limit::Exempt, refusal::BoxError};
+use crate::{
+    limit::Exempt,
+    refusal::{BoxError, Passed},
+};
 
 /// A service whose requests are counted; made by a [`RedLayer`](super::RedLayer).
 ///
@@ -108,8 +111,10 @@ impl<C, R, X> Counted<C, R, X> {
         if told_later {
             req.extensions_mut().insert(guard.slot().clone());
         }
+        let passed = Passed::noted(req.extensions_mut());
         Some(Span {
             guard,
+            passed,
             classify: self.classify.clone(),
             body: allowed(req.method()),
         })

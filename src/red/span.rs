@@ -9,12 +9,12 @@ use super::{
     guard::Guard,
     outcome::{Cause, Outcome},
     status::{Status, grpc},
-    verdict::{reason_among, reason_in},
+    verdict::{refusal_among, refusal_in},
 };
 use crate::{
     clock::Tick,
     head::{content_length, is_event_stream},
-    refusal::{BoxError, Reason, Refusal},
+    refusal::{BoxError, Passed, Reason, Refusal},
 };
 
 static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
@@ -24,6 +24,8 @@ static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 pub(super) struct Span<C> {
     pub(super) guard: Guard,
     pub(super) classify: C,
+    /// By what a refusal of this very request is known.
+    pub(super) passed: Passed,
     /// What the method allows the response to have.
     pub(super) body: Allowed,
 }
@@ -60,12 +62,12 @@ impl<C: Classify> Span<C> {
         }
         let left = self.length(response);
         let whole = left == Some(0) || self.is_whole(response);
-        let refusal = response.extensions().get::<Refusal>();
+        let refusal = response.extensions().get();
         let rest = Rest {
             status: self.status(response),
             guard: self.guard,
             classify: self.classify,
-            reason: refusal.map(Refusal::reason),
+            reason: refusal.and_then(|it| own_reason(&self.passed, it)),
             left: None,
         };
         if whole {
@@ -117,7 +119,8 @@ impl<C: Classify> Span<C> {
     pub(super) fn fail<E: 'static>(mut self, error: &E) {
         self.guard.settle();
         let ended = Ended::failed(self.guard.labels(), None, Cause::Error);
-        let (outcome, cause) = told(&self.classify, ended.refused(reason_in(error)));
+        let reason = refusal_in(error).and_then(|it| own_reason(&self.passed, it));
+        let (outcome, cause) = told(&self.classify, ended.refused(reason));
         self.guard.end(None, outcome, cause);
     }
 
@@ -177,7 +180,7 @@ impl<C: Classify> Rest<C> {
     /// Its body failed.
     pub(super) fn fail(self, error: &BoxError) {
         let ended = Ended::failed(self.guard.labels(), self.status, Cause::Body);
-        let ended = ended.refused(reason_among(&**error));
+        let ended = ended.refused(refusal_among(&**error).map(Refusal::reason));
         let (outcome, cause) = told(&self.classify, ended);
         self.guard.end(self.status, outcome, cause);
     }
@@ -185,6 +188,16 @@ impl<C: Classify> Rest<C> {
     pub(super) fn panic(self) {
         self.guard.end(self.status, Outcome::Panic, Cause::Panic);
     }
+}
+
+/// Why this request was refused, unless the refusal is a downstream's that the handler
+/// has passed on. A deadline is the request's own in either case, because it goes down
+/// with the calls.
+#[inline]
+fn own_reason(passed: &Passed, refusal: &Refusal) -> Option<Reason> {
+    let reason = refusal.reason();
+    let is_own = passed.is_refused_by(refusal) != Some(false);
+    (is_own || reason == Reason::DeadlineExceeded).then_some(reason)
 }
 
 const UNKNOWN: Option<Status> = Some(Status::Grpc(grpc::UNKNOWN));

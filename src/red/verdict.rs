@@ -57,21 +57,21 @@ pub(super) fn by_reason(reason: Reason) -> (Outcome, Cause) {
     }
 }
 
-/// Why this crate refused it, if the error says so; it may be any error.
-pub(super) fn reason_in<E: 'static>(error: &E) -> Option<Reason> {
+/// The refusal of this crate that an error is or has come from; it may be any error.
+pub(super) fn refusal_in<E: 'static>(error: &E) -> Option<&Refusal> {
     let error: &dyn Any = error;
-    if let Some(refusal) = error.downcast_ref::<Refusal>() {
-        return Some(refusal.reason());
+    if let Some(refusal) = error.downcast_ref() {
+        return Some(refusal);
     }
     let boxed: &BoxError = error.downcast_ref()?;
-    reason_among(&**boxed)
+    refusal_among(&**boxed)
 }
 
-/// Why this crate refused it, if an error or one of its sources says so.
-pub(super) fn reason_among(error: &(dyn Error + 'static)) -> Option<Reason> {
-    match error.downcast_ref::<Refusal>() {
-        Some(refusal) => Some(refusal.reason()),
-        None => reason_among(error.source()?),
+/// The same of an error that is known to be one.
+pub(super) fn refusal_among<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Refusal> {
+    match error.downcast_ref() {
+        Some(refusal) => Some(refusal),
+        None => refusal_among(error.source()?),
     }
 }
 
@@ -112,7 +112,8 @@ mod tests {
             }
         }
         let error: BoxError = Box::new(Outer(Refusal::deadline_exceeded()));
-        assert_eq!(reason_in(&error), Some(Reason::DeadlineExceeded));
-        assert_eq!(reason_in(&"no refusal"), None);
+        let reason = refusal_in(&error).map(Refusal::reason);
+        assert_eq!(reason, Some(Reason::DeadlineExceeded));
+        assert!(refusal_in(&"no refusal").is_none());
     }
 }

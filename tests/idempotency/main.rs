@@ -16,6 +16,7 @@ mod local;
 mod model;
 mod outages;
 mod record;
+mod refused;
 mod replay;
 mod run_once;
 #[path = "../support/runtimes.rs"]

@@ -11,7 +11,7 @@ fn with(status: u16, content_type: &'static str) -> Response<()> {
 }
 
 fn fate(response: &Response<()>) -> Fate {
-    Keeping::default().fate(response)
+    Keeping::default().fate(response, |_| true)
 }
 
 #[test]

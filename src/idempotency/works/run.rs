@@ -23,8 +23,9 @@ use crate::{
         run_once::OnError,
         store::Store,
         tee::Tee,
+        whole::IsRead,
     },
-    refusal::{BoxError, Refusal},
+    refusal::{BoxError, Passed, Refusal},
 };
 
 /// An answer; nothing if it does not count, for another has the lease.
@@ -43,16 +44,20 @@ impl<S: Store> Works<S> {
         };
         let lease = guard.lease().clone();
         job.request.extensions_mut().insert(lease);
+        let entry = Entry {
+            passed: Passed::marked(job.request.extensions_mut()),
+            is_read: job.is_read.clone(),
+        };
         let begun = Instant::now();
         let answer = job.call().await;
         self.terms.typical.learn(begun.elapsed());
         match answer {
-            Ok(response) => match self.keep(guard, response).await {
+            Ok(response) => match self.keep(guard, &entry, response).await {
                 Some(response) => Attempt::Answered(Ok(response)),
                 None => Attempt::Refused(self.still_running(Duration::MAX)),
             },
             Err(error) => {
-                if self.is_undone(&error) {
+                if self.is_undone(&entry, &error) {
                     guard.release().await;
                 }
                 Attempt::Answered(Err(error))
@@ -62,15 +67,17 @@ impl<S: Store> Works<S> {
 
     /// An error tells nothing of how far the work came, unless it was refused before
     /// it began.
-    fn is_undone<E: 'static>(&self, error: &E) -> bool {
-        self.terms.on_error == OnError::Release || is_refusal(error)
+    fn is_undone<E: 'static>(&self, entry: &Entry, error: &E) -> bool {
+        self.terms.on_error == OnError::Release
+            || refusal_in(error).is_some_and(|it| entry.is_refused_by(it))
     }
 
-    async fn keep<B>(&self, guard: Guard<S>, response: Response<B>) -> Counting<B>
+    async fn keep<B>(&self, guard: Guard<S>, entry: &Entry, response: Response<B>) -> Counting<B>
     where
         B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
-        let (terms, fate) = (&self.terms, self.terms.keeping.fate(&response));
+        let terms = &self.terms;
+        let fate = terms.keeping.fate(&response, |it| entry.is_refused_by(it));
         let keeper = Keeper {
             guard,
             reply: terms.replaying.reply(response.status(), response.headers()),
@@ -110,11 +117,26 @@ fn free<B>(response: Response<B>) -> Response<ResponseBody<B>> {
     response.map(ResponseBody::free)
 }
 
-/// Whether this crate refused it before it began, by an error that may be boxed.
-fn is_refusal<E: 'static>(error: &E) -> bool {
+/// Whether the request got as far as the handler.
+struct Entry {
+    passed: Passed,
+    is_read: IsRead,
+}
+
+impl Entry {
+    /// Whether the handler was not entered, because a layer of this crate between it
+    /// and this one refused. A handler that passes its own request on, marks and all,
+    /// has most often read it first.
+    fn is_refused_by(&self, refusal: &Refusal) -> bool {
+        let is_own = self.passed.is_refused_by(refusal) == Some(true);
+        is_own && refusal.is_before_work() && !self.is_read.get()
+    }
+}
+
+/// The refusal that an error is, which may be boxed.
+fn refusal_in<E: 'static>(error: &E) -> Option<&Refusal> {
     let error: &dyn Any = error;
     let boxed: Option<&BoxError> = error.downcast_ref();
     let refusal: Option<&Refusal> = error.downcast_ref();
-    let refusal = refusal.or_else(|| boxed?.downcast_ref());
-    refusal.is_some_and(Refusal::is_before_work)
+    refusal.or_else(|| boxed?.downcast_ref())
 }

@@ -8,5 +8,6 @@ mod grpc;
 mod labels;
 mod law;
 mod observers;
+mod refused;
 mod servers;
 mod slo;

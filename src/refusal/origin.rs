@@ -1,0 +1,194 @@
+//! Which request a refusal answers, so that a layer further out can tell its own
+//! request's refusal from one that a handler got for a request that it sent.
+//!
+//! A layer that has to know [marks](Passed) the request that it passes on. A layer
+//! further in that refuses notes the mark in the refusal ([`Origin`]). A handler's own
+//! requests bear another mark, or none.
+
+use std::{
+    any::Any,
+    num::NonZeroU64,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+};
+
+use bytes::Bytes;
+use http::{Extensions, Request, uri::PathAndQuery};
+use http_body_util::{
+    Full,
+    combinators::{BoxBody, UnsyncBoxBody},
+};
+
+use super::{BoxError, Refusal};
+
+/// What a layer leaves among the extensions of a request, so that it knows it again.
+/// No two requests have the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mark(NonZeroU64);
+
+impl Mark {
+    fn new() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        // After 2^64 requests it begins anew.
+        Self(NonZeroU64::new(NEXT.fetch_add(1, Relaxed)).unwrap_or(NonZeroU64::MIN))
+    }
+}
+
+/// What a refusal knows of the request that it answers.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) enum Origin {
+    /// The request was of a type that cannot be looked into.
+    #[default]
+    Unknown,
+    /// The mark, and the address of the original path; 0 where there is none.
+    Seen { mark: Option<Mark>, path: usize },
+}
+
+impl Origin {
+    pub(crate) fn of(extensions: &Extensions) -> Self {
+        Self::Seen {
+            mark: extensions.get().copied(),
+            path: original(extensions).map_or(0, address),
+        }
+    }
+
+    /// The same for a request of whatever type, if it is one of HTTP with a body that
+    /// is known here.
+    pub(crate) fn of_any<Req: 'static>(req: &Req) -> Self {
+        let any: &dyn Any = req;
+        let known = [
+            extensions::<()>,
+            extensions::<String>,
+            extensions::<Bytes>,
+            extensions::<Full<Bytes>>,
+            extensions::<BoxBody<Bytes, BoxError>>,
+            extensions::<UnsyncBoxBody<Bytes, BoxError>>,
+            #[cfg(feature = "idempotency")]
+            extensions::<crate::idempotency::Whole>,
+            #[cfg(feature = "axum")]
+            extensions::<axum::body::Body>,
+            #[cfg(feature = "tonic")]
+            extensions::<tonic::body::Body>,
+        ];
+        let found = known.into_iter().find_map(|extensions| extensions(any));
+        found.map_or(Self::Unknown, Self::of)
+    }
+}
+
+fn extensions<B: 'static>(any: &dyn Any) -> Option<&Extensions> {
+    any.downcast_ref::<Request<B>>().map(Request::extensions)
+}
+
+/// A request that was passed on, and by what it is known again.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Passed {
+    mark: Option<Mark>,
+    /// Kept, so that its address stays its own.
+    path: Option<PathAndQuery>,
+}
+
+impl Passed {
+    /// Marks the request, unless a layer further out has.
+    #[cfg(feature = "idempotency")]
+    pub(crate) fn marked(extensions: &mut Extensions) -> Self {
+        let mark = extensions.get().copied().unwrap_or_else(Mark::new);
+        extensions.insert(mark);
+        Self {
+            mark: Some(mark),
+            path: None,
+        }
+    }
+
+    /// The same, but takes no memory where axum has left the original path, whose
+    /// address does.
+    pub(crate) fn noted(extensions: &mut Extensions) -> Self {
+        if let Some(&mark) = extensions.get::<Mark>() {
+            let mark = Some(mark);
+            return Self { mark, path: None };
+        }
+        if let Some(path) = original(extensions) {
+            let path = Some(path.clone());
+            return Self { mark: None, path };
+        }
+        let mark = Mark::new();
+        extensions.insert(mark);
+        Self {
+            mark: Some(mark),
+            path: None,
+        }
+    }
+
+    /// Whether this refusal answers that request; `None` where the refusal does not
+    /// know.
+    pub(crate) fn is_refused_by(&self, refusal: &Refusal) -> Option<bool> {
+        match refusal.origin {
+            Origin::Unknown => None,
+            Origin::Seen { mark, path } => Some(match &self.path {
+                Some(own) => path == address(own),
+                None => mark.is_some() && mark == self.mark,
+            }),
+        }
+    }
+}
+
+/// The path that was asked for. A path of one byte is in memory once for all
+/// requests, so that it tells none apart.
+#[cfg(feature = "axum")]
+fn original(extensions: &Extensions) -> Option<&PathAndQuery> {
+    let uri: &axum::extract::OriginalUri = extensions.get()?;
+    uri.path_and_query().filter(|path| path.path().len() > 1)
+}
+
+#[cfg(not(feature = "axum"))]
+fn original(_extensions: &Extensions) -> Option<&PathAndQuery> {
+    None
+}
+
+fn address(path: &PathAndQuery) -> usize {
+    path.path().as_ptr().addr()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(req: &Request<String>) -> Refusal {
+        Refusal::no_key().answering(Origin::of_any(req))
+    }
+
+    #[test]
+    fn a_request_is_known_by_its_mark_and_no_other_is() {
+        let mut req = Request::new(String::new());
+        let passed = Passed::noted(req.extensions_mut());
+        assert_eq!(passed.is_refused_by(&refused(&req)), Some(true));
+        let other = Request::new(String::new());
+        assert_eq!(passed.is_refused_by(&refused(&other)), Some(false));
+        let mut other = other;
+        let of_the_other = Passed::noted(other.extensions_mut());
+        assert_eq!(passed.is_refused_by(&refused(&other)), Some(false));
+        assert_eq!(of_the_other.is_refused_by(&refused(&other)), Some(true));
+        // A layer further in marks it no second time.
+        let further_in = Passed::noted(req.extensions_mut());
+        assert_eq!(further_in.is_refused_by(&refused(&req)), Some(true));
+        assert_eq!(passed.is_refused_by(&refused(&req)), Some(true));
+        assert_eq!(passed.is_refused_by(&Refusal::no_key()), None);
+    }
+
+    #[cfg(feature = "axum")]
+    #[test]
+    fn a_request_is_known_by_the_path_that_axum_has_left() {
+        use axum::extract::OriginalUri;
+
+        let request = |path: &str| {
+            let mut req = Request::new(String::new());
+            let uri = OriginalUri(path.parse().unwrap());
+            req.extensions_mut().insert(uri);
+            req
+        };
+        for path in ["/orders", "/"] {
+            let (mut req, other) = (request(path), request(path));
+            let passed = Passed::noted(req.extensions_mut());
+            assert_eq!(passed.is_refused_by(&refused(&req)), Some(true), "{path}");
+            assert_eq!(passed.is_refused_by(&refused(&other)), Some(false));
+        }
+    }
+}
