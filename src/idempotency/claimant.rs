@@ -49,7 +49,7 @@ pub struct Claimant<S> {
     pub(super) store: S,
     pub(super) lease: Duration,
     pub(super) keep: Duration,
-    takeover: Takeover,
+    pub(super) takeover: Takeover,
     pub(super) compress_from: Option<usize>,
     observer: Option<Arc<dyn Observe>>,
     tracker: Tracker,

@@ -2,13 +2,14 @@
 
 use http::{HeaderMap, Response, StatusCode, header::CONTENT_TYPE};
 
+use super::claim::Takeover;
 use crate::{
     head::is_event_stream,
     refusal::{Refusal, has_trailers},
 };
 
-/// What becomes of one response, whatever its status: a handler puts it into the
-/// response's extensions.
+/// What becomes of one response, whatever its status and
+/// [`Takeover`]: a handler puts it into the response's extensions.
 ///
 /// ```
 /// use http::{Response, StatusCode};
@@ -49,6 +50,8 @@ pub(super) struct Keeping {
     pub(super) denials: bool,
     /// Not even 500, nor others of a server's errors.
     pub(super) no_server_errors: bool,
+    /// What if it is not certain that the work was not done.
+    pub(super) takeover: Takeover,
 }
 
 impl Keeping {
@@ -82,13 +85,23 @@ impl Keeping {
     }
 
     fn of_status(self, status: StatusCode) -> Fate {
-        let is_kept = match status.as_u16() {
-            401 | 403 => self.denials,
-            408 | 409 | 425 | 429 | 502..=504 => false,
-            500.. => !self.no_server_errors,
-            _ => true,
-        };
-        kept(is_kept)
+        match status.as_u16() {
+            401 | 403 => kept(self.denials),
+            409 | 425 | 429 => Fate::Release,
+            408 | 503 => self.in_doubt(),
+            502 | 504 => Fate::Lapse,
+            500.. => kept(!self.no_server_errors),
+            _ => Fate::Store,
+        }
+    }
+
+    /// For an answer that is meant to say that the work was not done, and that
+    /// timeouts, proxies and clients also give when they do not know.
+    fn in_doubt(self) -> Fate {
+        match self.takeover {
+            Takeover::Rerun => Fate::Release,
+            Takeover::Refuse => Fate::Lapse,
+        }
     }
 
     /// By the codes of <https://grpc.io/docs/guides/status-codes/>.
@@ -100,7 +113,8 @@ impl Keeping {
             b"0" | b"3" | b"5" | b"6" | b"9" | b"11" | b"12" => Fate::Store,
             b"13" => kept(!self.no_server_errors),
             b"7" | b"16" => kept(self.denials),
-            b"8" | b"10" | b"14" => Fate::Release,
+            b"8" | b"10" => Fate::Release,
+            b"14" => self.in_doubt(),
             _ => Fate::Lapse,
         }
     }

@@ -211,7 +211,7 @@ impl<S, W, Q, X, A> IdempotencyLayer<S, W, Q, X, A> {
     }
 
     /// Keeps no status from 500 on, nor 13 of gRPC: the work is done again after
-    /// such an answer.
+    /// such an answer. 502 to 504 and 14 stay as [they are](super#what-is-kept).
     pub fn retry_server_errors(self) -> Self {
         self.with(|terms| terms.keeping.no_server_errors = true)
     }

@@ -179,14 +179,35 @@
 //!
 //! ## What is kept
 //!
-//! | answer | what becomes of it |
-//! |---|---|
-//! | below 400, most of 4xx, and 5xx but for 502 to 504; gRPC 0, 3, 5, 6, 9, 11, 12, 13 | kept: the work is done |
-//! | 401, 403, 408, 409, 425, 429, 502, 503, 504; gRPC 7, 8, 10, 14, 16; what this crate refused before it was begun | released: the work may be done at once |
-//! | gRPC 1, 2, 4, 15, or no status; an error of the inner service; a body that breaks off; a panic; what this crate ended at its deadline | unknown: the lease lapses |
-//! | a stream of events, an upgrade, a body of more than 1 MiB | kept without its body |
+//! | answer | what becomes of it | why |
+//! |---|---|---|
+//! | below 400, most of 4xx, and 5xx except for 502 to 504; gRPC 0, 3, 5, 6, 9, 11, 12, 13 | kept | the handler has decided, and a retry would get the same answer |
+//! | 401, 403; gRPC 7, 16 | released | the client may come again with other credentials: [`keep_denials`](IdempotencyLayer::keep_denials) |
+//! | 409, 425, 429; gRPC 8, 10 | released | the handler did not begin |
+//! | a refusal by a layer of this crate [before the work](#before-the-work) | released | the handler was not entered |
+//! | 408, 503; gRPC 14 | [`Rerun`](Takeover::Rerun): released; [`Refuse`](Takeover::Refuse): unknown | a service that did not begin answers so, and so does a timeout or a proxy that cut the work off |
+//! | 502, 504; gRPC 1, 2, 4, 15, or no status | unknown: the lease lapses | a gateway or a deadline waited in vain: the work may be done |
+//! | an error of the inner service, a body that breaks off, a panic, a deadline of this crate, a refusal that the handler got from a downstream | unknown: the lease lapses | the work was begun, and did not end |
+//! | a stream of events, an upgrade, a body of more than 1 MiB | kept without its body | it may never end, or is too large |
 //!
-//! A handler says otherwise by a [`StoreDecision`] among the response's extensions.
+//! The first retry after the lease has lapsed runs the work again, or is refused:
+//! [`Takeover`]. A handler says otherwise by a [`StoreDecision`] among the response's
+//! extensions, which goes before all of this.
+//!
+//! ## Before the work
+//!
+//! The layer marks each request with a key. A layer of this crate between it and the
+//! handler that refuses notes the mark in its [`Refusal`](crate::refusal::Refusal), and
+//! only a refusal with this request's mark gives the work back. A handler that answers
+//! with a refusal which it got from a downstream has begun, whatever the status.
+//!
+//! A refusal that is an [error](crate::refusal::AsError) has the mark if the request's
+//! body is of a type that this crate knows (those that [can be rebuilt](Rebuild), with
+//! [`BoxError`](crate::refusal::BoxError) in boxed ones); with any other it leaves the
+//! outcome unknown. A handler that passes its own request on to another service behind
+//! a limit of this crate is told apart once it has read the body. If it passes the
+//! request on unread, or bodies are [not compared](IdempotencyLayer::compare_heads_only),
+//! it has to clear the request's extensions first.
 //!
 //! A body that is there at once is kept before its head is passed on. Of any other the
 //! client has the head and the data as they come, but the end, the trailers, and the

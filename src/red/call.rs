@@ -24,7 +24,8 @@ use super::{
 /// Says what came of a call of any service, where there is no HTTP to say it.
 ///
 /// Unless set, an answer is [`Outcome::Ok`] and an error
-/// [`Outcome::ServerError`], if it is no [`Refusal`](crate::refusal::Refusal).
+/// [`Outcome::ServerError`], if it is no [`Refusal`](crate::refusal::Refusal). A
+/// refusal counts whoever made it, because a call of any type has no mark.
 pub trait Judge<T, E> {
     /// What came of it.
     fn judge(&self, result: &Result<T, E>) -> Outcome;

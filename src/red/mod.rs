@@ -11,7 +11,7 @@
 //! | `client_error` | 4xx; of gRPC, a status that blames the caller |
 //! | `server_error` | 5xx; of gRPC, UNKNOWN, UNIMPLEMENTED, INTERNAL, UNAVAILABLE, DATA_LOSS, or no status at all; an error of the service, or in a body |
 //! | `cancelled` | it was dropped before there was a response, or in the body of one that is no error; of gRPC, CANCELLED |
-//! | `shed` | a limit of this crate's refused it |
+//! | `shed` | a limit of this crate refused it, in front of the handler: a refusal that the handler got from a downstream counts by its status |
 //! | `deadline` | its deadline passed; of gRPC, DEADLINE_EXCEEDED |
 //! | `panic` | the service panicked, or the body did |
 //!

@@ -12,6 +12,7 @@ use sluicegate::{
     refusal::{AsError, BoxError},
 };
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
+use tower_http::timeout::TimeoutLayer;
 
 use crate::{
     server::{Tally, ask, counting, layer, layer_over, post},
@@ -148,4 +149,34 @@ async fn a_refusal_before_the_handler_that_is_an_error_gives_the_work_back() {
     let request = post("17").body(String::new()).unwrap();
     assert!(service.oneshot(request).await.is_err());
     assert_eq!(counts.snapshot().released, 1);
+}
+
+/// tower's timeout drops the handler in its midst, behind the charge.
+#[tokio::test(start_paused = true)]
+async fn work_that_a_timeout_cut_off_is_not_done_again_at_once() {
+    use StatusCode as Code;
+    for (code, takeover) in [
+        (Code::GATEWAY_TIMEOUT, Takeover::Rerun),
+        (Code::GATEWAY_TIMEOUT, Takeover::Refuse),
+        (Code::REQUEST_TIMEOUT, Takeover::Refuse),
+        (Code::SERVICE_UNAVAILABLE, Takeover::Refuse),
+        (Code::BAD_GATEWAY, Takeover::Rerun),
+    ] {
+        let charges = Tally::default();
+        let charged = charges.clone();
+        let handler = async move || {
+            charged.add();
+            std::future::pending::<()>().await;
+        };
+        let timeout = TimeoutLayer::with_status_code(code, LEASE / 10);
+        let (layer, counts) = layer_of(takeover);
+        let router = Router::new().route("/", at(handler));
+        let router = router.layer(timeout).layer(layer);
+        assert_eq!(ask(&router, post("17"), "").await.status, code);
+        for _ in 0..2 {
+            let again = ask(&router, post("17"), "").await;
+            assert_eq!(again.problem(), "still-running", "{code} {takeover:?}");
+        }
+        assert_eq!((charges.count(), counts.snapshot().abandoned), (1, 1));
+    }
 }

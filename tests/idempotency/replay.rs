@@ -177,7 +177,11 @@ async fn is_done_anew(router: &Router, tally: &Tally) -> bool {
     let before = tally.count();
     let first = ask(router, post("17"), "").await;
     let again = ask(router, post("17"), "").await;
-    assert_eq!(again.status, first.status);
+    if again.status != first.status {
+        assert_eq!(again.problem(), "still-running");
+        assert_eq!(tally.count(), before + 1);
+        return false;
+    }
     assert_eq!(again.is_replayed(), tally.count() == before + 1);
     !again.is_replayed()
 }
@@ -190,7 +194,7 @@ fn status(status: u16) -> Response {
 
 #[tokio::test]
 async fn an_answer_that_may_change_is_done_anew() {
-    let released = [401, 403, 408, 409, 425, 429, 502, 503, 504];
+    let released = [401, 403, 408, 409, 425, 429, 503];
     for code in (200..600).filter(|code| code % 100 < 52) {
         let (router, tally) = answering(move |_| async move { status(code) });
         let (layer, counts) = layer();

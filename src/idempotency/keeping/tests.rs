@@ -30,6 +30,50 @@ fn what_need_not_end_is_not_kept_for_longer_than_its_head() {
 }
 
 #[test]
+fn an_answer_in_doubt_gives_the_work_back_only_where_it_may_run_again() {
+    for (takeover, fate) in [
+        (Takeover::Rerun, Fate::Release),
+        (Takeover::Refuse, Fate::Lapse),
+    ] {
+        let keeping = Keeping {
+            takeover,
+            ..Keeping::default()
+        };
+        let of = |response: &Response<()>| keeping.fate(response, |_| true);
+        for (code, expected) in [
+            (408, fate),
+            (503, fate),
+            (502, Fate::Lapse),
+            (504, Fate::Lapse),
+            (409, Fate::Release),
+            (429, Fate::Release),
+        ] {
+            assert_eq!(
+                of(&with(code, "text/plain")),
+                expected,
+                "{code} {takeover:?}"
+            );
+        }
+        let mut trailers = HeaderMap::new();
+        for (code, expected) in [("14", fate), ("4", Fate::Lapse), ("8", Fate::Release)] {
+            trailers.insert("grpc-status", HeaderValue::from_static(code));
+            assert_eq!(keeping.at_end(&trailers), expected, "{code} {takeover:?}");
+        }
+        for decision in [StoreDecision::Store, StoreDecision::Release] {
+            for code in [408, 502, 503, 504] {
+                let mut said = with(code, "text/plain");
+                said.extensions_mut().insert(decision);
+                let expected = match decision {
+                    StoreDecision::Store => Fate::Store,
+                    _ => Fate::Release,
+                };
+                assert_eq!(of(&said), expected, "{code} {takeover:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn grpc_has_its_status_at_the_end_and_grpc_web_in_its_body() {
     assert_eq!(fate(&with(200, "application/grpc+proto")), Fate::InTrailers);
     assert_eq!(fate(&with(200, "application/grpc-web")), Fate::Store);

@@ -16,7 +16,7 @@ use crate::{
         guard::Guard,
         job::{Inner, Job},
         keeper::Keeper,
-        keeping::Fate,
+        keeping::{Fate, Keeping},
         observe::Event,
         pipe::pipe,
         record::Body,
@@ -77,12 +77,16 @@ impl<S: Store> Works<S> {
         B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
         let terms = &self.terms;
-        let fate = terms.keeping.fate(&response, |it| entry.is_refused_by(it));
+        let keeping = Keeping {
+            takeover: self.claimant.takeover,
+            ..terms.keeping
+        };
+        let fate = keeping.fate(&response, |it| entry.is_refused_by(it));
         let keeper = Keeper {
             guard,
             reply: terms.replaying.reply(response.status(), response.headers()),
             fate,
-            keeping: terms.keeping,
+            keeping,
         };
         if matches!(fate, Fate::Store | Fate::InTrailers) {
             return self.tee(keeper, response).await;
