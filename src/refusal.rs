@@ -109,7 +109,7 @@ pub struct Refusal {
     /// The limit that was asked; or of an answer that was not kept, its location.
     subject: Option<Arc<str>>,
     decision: Option<Decision>,
-    source: Option<Arc<dyn Error + Send + Sync>>,
+    source: Option<Arc<BoxError>>,
     /// The request that it answers.
     origin: Origin,
 }
@@ -123,7 +123,7 @@ impl Refusal {
             subject: None,
             decision: None,
             source: None,
-            origin: Origin::Unknown,
+            origin: Origin::UNKNOWN,
         }
     }
 
@@ -156,7 +156,7 @@ impl Refusal {
     /// The request says until when in a way that cannot be read.
     pub(crate) fn bad_deadline(source: Malformed) -> Self {
         Self {
-            source: Some(Arc::new(source)),
+            source: Some(Arc::new(source.into())),
             ..Self::because(Reason::BadDeadline)
         }
     }
@@ -164,7 +164,7 @@ impl Refusal {
     pub(crate) fn unavailable(limiter: Arc<str>, source: BoxError) -> Self {
         Self {
             subject: Some(limiter),
-            source: Some(source.into()),
+            source: Some(Arc::new(source)),
             ..Self::because(Reason::Unavailable)
         }
     }
@@ -280,7 +280,7 @@ impl fmt::Display for Refusal {
 
 impl Error for Refusal {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_deref().map(|source| source as _)
+        self.source.as_deref().map(|source| &**source as _)
     }
 }
 

@@ -137,7 +137,7 @@ impl<L: Backend, K, C, X> Gate<L, K, C, X> {
                     names,
                     key,
                     marks,
-                    origin: Origin::Unknown,
+                    origin: Origin::UNKNOWN,
                 };
                 Passage::Wait(future, asker)
             }

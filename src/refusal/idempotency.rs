@@ -66,7 +66,7 @@ impl Refusal {
 
     fn from_source(reason: Reason, source: BoxError) -> Self {
         Self {
-            source: Some(source.into()),
+            source: Some(Arc::new(source)),
             ..Self::because(reason)
         }
     }

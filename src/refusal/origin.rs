@@ -7,8 +7,8 @@
 
 use std::{
     any::Any,
-    num::NonZeroU64,
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    num::NonZeroU32,
+    sync::atomic::{AtomicU32, Ordering::Relaxed},
 };
 
 use bytes::Bytes;
@@ -21,33 +21,43 @@ use http_body_util::{
 use super::{BoxError, Refusal};
 
 /// What a layer leaves among the extensions of a request, so that it knows it again.
-/// No two requests have the same.
+/// Of four billion requests no two have the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Mark(NonZeroU64);
+struct Mark(NonZeroU32);
 
 impl Mark {
     fn new() -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        // After 2^64 requests it begins anew.
-        Self(NonZeroU64::new(NEXT.fetch_add(1, Relaxed)).unwrap_or(NonZeroU64::MIN))
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        Self(NonZeroU32::new(NEXT.fetch_add(1, Relaxed)).unwrap_or(NonZeroU32::MIN))
     }
 }
 
-/// What a refusal knows of the request that it answers.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) enum Origin {
-    /// The request was of a type that cannot be looked into.
-    #[default]
-    Unknown,
-    /// The mark, and the address of the original path; 0 where there is none.
-    Seen { mark: Option<Mark>, path: usize },
+/// What a refusal knows of the request that it answers. Small, because a refusal is
+/// what functions fail with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origin {
+    mark: Option<Mark>,
+    /// The address of the original path, or one of the two below.
+    path: u32,
 }
 
+/// There is no original path.
+const NO_PATH: u32 = 0;
+
+/// The request could not be looked into.
+const UNSEEN: u32 = 1;
+
 impl Origin {
+    /// That of a request of a type that cannot be looked into.
+    pub(crate) const UNKNOWN: Self = Self {
+        mark: None,
+        path: UNSEEN,
+    };
+
     pub(crate) fn of(extensions: &Extensions) -> Self {
-        Self::Seen {
+        Self {
             mark: extensions.get().copied(),
-            path: original(extensions).map_or(0, address),
+            path: original(extensions).map_or(NO_PATH, address),
         }
     }
 
@@ -70,7 +80,7 @@ impl Origin {
             extensions::<tonic::body::Body>,
         ];
         let found = known.into_iter().find_map(|extensions| extensions(any));
-        found.map_or(Self::Unknown, Self::of)
+        found.map_or(Self::UNKNOWN, Self::of)
     }
 }
 
@@ -120,13 +130,11 @@ impl Passed {
     /// Whether this refusal answers that request; `None` where the refusal does not
     /// know.
     pub(crate) fn is_refused_by(&self, refusal: &Refusal) -> Option<bool> {
-        match refusal.origin {
-            Origin::Unknown => None,
-            Origin::Seen { mark, path } => Some(match &self.path {
-                Some(own) => path == address(own),
-                None => mark.is_some() && mark == self.mark,
-            }),
-        }
+        let Origin { mark, path } = refusal.origin;
+        (path != UNSEEN).then(|| match &self.path {
+            Some(own) => path == address(own),
+            None => mark.is_some() && mark == self.mark,
+        })
     }
 }
 
@@ -143,8 +151,9 @@ fn original(_extensions: &Extensions) -> Option<&PathAndQuery> {
     None
 }
 
-fn address(path: &PathAndQuery) -> usize {
-    path.path().as_ptr().addr()
+/// Its lower half, and none of the other two.
+fn address(path: &PathAndQuery) -> u32 {
+    (path.path().as_ptr().addr() as u32).max(UNSEEN + 1)
 }
 
 #[cfg(test)]
