@@ -121,12 +121,13 @@ pub use self::{builder::RedisBuilder, checking::Checking, counts::RedisCounts};
 /// off](RedisBuilder::coalesce). In a Cluster each key is in a slot of its own,
 /// and so each has a call of its own.
 ///
-/// A denial is remembered until it has passed, so that hammering costs Redis
-/// nothing: nobody can pass sooner, unless another process
-/// [gives back](Self::credit) or [resets](Self::reset), or Redis loses its state.
-/// Set [`remember_denials`](RedisBuilder::remember_denials) to 0 if that matters.
-/// Where a limit is leased, a denial is remembered for 50 ms at most, for what
-/// others have leased may come back.
+/// A denial is remembered until it has passed, and for 1 s at most, so that
+/// hammering costs Redis next to nothing: a key can pass sooner only if another
+/// process [gives back](Self::credit) or [resets](Self::reset), or if Redis loses
+/// its state. [`remember_denials_for`](RedisBuilder::remember_denials_for) sets
+/// that time, and [`remember_denials`](RedisBuilder::remember_denials) how many are
+/// remembered; 0 turns it off. Where a limit is leased, a denial is remembered for
+/// 50 ms at most, because what others have leased may come back.
 ///
 /// # Leases
 ///
@@ -237,6 +238,10 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
     /// Gives `cost` back to `key`, for work that was not done after all. Never
     /// leaves more than a whole bucket.
     ///
+    /// This process hears of it at once. Another one that remembers a denial of the
+    /// key goes on denying it until it asks Redis again: for 1 s at most, unless
+    /// [`remember_denials_for`](RedisBuilder::remember_denials_for) says otherwise.
+    ///
     /// # Errors
     ///
     /// When Redis does not answer; it may have been given back even so. When the
@@ -260,6 +265,10 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
     /// Makes the bucket of `key` whole. Those who wait for it already pass when
     /// they were told to. A state that [cannot be read](Self#unreadable-states) is
     /// removed, too.
+    ///
+    /// This process hears of it at once. Another one that remembers a denial of the
+    /// key goes on denying it until it asks Redis again: for 1 s at most, unless
+    /// [`remember_denials_for`](RedisBuilder::remember_denials_for) says otherwise.
     ///
     /// # Errors
     ///

@@ -12,7 +12,10 @@ use sluicegate::{
     redis::{Connection, ErrorKind},
 };
 
-use crate::server::Server;
+use crate::{connection::until, server::Server};
+
+/// Longer than a test runs.
+const HOUR: Duration = Duration::from_secs(3_600);
 
 /// Slow enough that nothing comes back while a test runs.
 fn hourly(amount: u64) -> Quota {
@@ -147,7 +150,8 @@ async fn without_coalescing_each_check_is_a_call() {
 async fn denials_are_remembered_for_the_costs_that_they_hold_for() {
     let server = Server::start();
     let rule = TokenBucket::new(hourly(10));
-    let limiter = Redis::new("api", rule, &connect(&server).await, FailClosed);
+    let limiter = Redis::builder("api", rule, &connect(&server).await);
+    let limiter = limiter.remember_denials_for(HOUR).build(FailClosed);
     check(&limiter, "k", 7).await;
     let denied = check(&limiter, "k", 5).await;
     assert!(denied.is_denied());
@@ -157,10 +161,9 @@ async fn denials_are_remembered_for_the_costs_that_they_hold_for() {
         assert!(again.is_denied());
         assert_eq!(again.remaining(), 3);
         // The time for what is missing, less the moment that has passed.
-        let hour = Duration::from_secs(3_600);
-        let missing = hour * (cost as u32 - 3) / 10;
+        let missing = HOUR * (cost as u32 - 3) / 10;
         assert!(again.retry_after().unwrap() <= missing);
-        assert!(again.retry_after().unwrap() > missing - hour / 20);
+        assert!(again.retry_after().unwrap() > missing - HOUR / 20);
     }
     assert_eq!(limiter.counts().questions, asked);
     assert_eq!(limiter.counts().recalled, 4);
@@ -184,11 +187,47 @@ async fn a_credit_or_reset_of_this_process_ends_a_remembered_denial() {
     assert!(check(&limiter, "k", 3).await.is_admitted());
 }
 
+/// Or else who was locked out for a day would stay so for a day.
+#[tokio::test]
+async fn a_reset_or_credit_elsewhere_is_heard_soon() {
+    let server = Server::start();
+    let rule = TokenBucket::new(Quota::per_day(3));
+    let limiter = async || Redis::new("api", rule, &connect(&server).await, FailClosed);
+    let (one, other) = (limiter().await, limiter().await);
+    let passes = || async { check(&one, "k", 1).await.is_admitted() };
+    check(&one, "k", 3).await;
+    assert!(!passes().await && !passes().await);
+    assert_eq!(one.counts().recalled, 1);
+    other.reset("k").await.unwrap();
+    until("the reset is heard", passes).await;
+    check(&one, "k", 2).await;
+    assert!(!passes().await);
+    other.credit("k", 1).await.unwrap();
+    until("the credit is heard", passes).await;
+}
+
+#[tokio::test]
+async fn a_denial_that_is_remembered_for_no_time_is_asked_for() {
+    let server = Server::start();
+    let rule = TokenBucket::new(Quota::per_day(3));
+    let one = Redis::builder("api", rule, &connect(&server).await);
+    let one = one.remember_denials_for(Duration::ZERO).build(FailClosed);
+    let other = Redis::new("api", rule, &connect(&server).await, FailClosed);
+    check(&one, "k", 3).await;
+    for _ in 0..3 {
+        assert!(check(&one, "k", 1).await.is_denied());
+    }
+    other.reset("k").await.unwrap();
+    assert!(check(&one, "k", 1).await.is_admitted());
+    assert_eq!((one.counts().recalled, one.counts().questions), (0, 5));
+}
+
 #[tokio::test]
 async fn hammering_costs_redis_nothing() {
     let server = Server::start();
     let rule = TokenBucket::new(hourly(1));
-    let limiter = Redis::new("api", rule, &connect(&server).await, FailClosed);
+    let limiter = Redis::builder("api", rule, &connect(&server).await);
+    let limiter = limiter.remember_denials_for(HOUR).build(FailClosed);
     for _ in 0..1_000 {
         for key in ["a", "b", "c"] {
             check(&limiter, key, 1).await;
@@ -203,7 +242,8 @@ async fn no_more_denials_are_remembered_than_there_is_room_for() {
     let server = Server::start();
     let rule = TokenBucket::new(hourly(1));
     let limiter = Redis::builder("api", rule, &connect(&server).await);
-    let limiter = limiter.remember_denials(16).build(FailClosed);
+    let limiter = limiter.remember_denials(16).remember_denials_for(HOUR);
+    let limiter = limiter.build(FailClosed);
     let keys: Vec<String> = (0..500).map(|key| key.to_string()).collect();
     for key in &keys {
         check(&limiter, key, 1).await;

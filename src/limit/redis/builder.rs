@@ -1,9 +1,10 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use ahash::RandomState;
 
 use super::{Redis, denials::Denials, leases::Leases, queue::Queue, shared::Shared};
 use crate::{
+    clock::ticks,
     limit::{
         fallback::Policy,
         log::Log,
@@ -19,6 +20,9 @@ const QUEUE: usize = 16_384;
 
 /// How many denials are remembered unless told otherwise.
 const DENIALS: usize = 16_384;
+
+/// For how long a denial is remembered at most unless told otherwise.
+const REMEMBERED: Duration = Duration::from_secs(1);
 
 /// Says more of a [`Redis`] limiter than its rule.
 ///
@@ -45,6 +49,7 @@ pub struct RedisBuilder<R> {
     coalesce: bool,
     queue: usize,
     denials: usize,
+    remembered: Duration,
     lease: Option<Cost>,
     observer: Option<Arc<dyn Observe>>,
 }
@@ -58,6 +63,7 @@ impl<R: Scripted> RedisBuilder<R> {
             coalesce: true,
             queue: QUEUE,
             denials: DENIALS,
+            remembered: REMEMBERED,
             lease: None,
             observer: None,
         }
@@ -87,6 +93,28 @@ impl<R: Scripted> RedisBuilder<R> {
     /// about 100 bytes each. 0 turns it off.
     pub fn remember_denials(self, denials: usize) -> Self {
         Self { denials, ..self }
+    }
+
+    /// For how long a denial is remembered at most: 1 s unless set. 0 turns it off.
+    ///
+    /// It is the longest time for which this process does not hear of a
+    /// [`reset`](Redis::reset) or [`credit`](Redis::credit) by another one. A key
+    /// that is hammered costs Redis one question in each such time, and rides in
+    /// one call with others.
+    ///
+    /// ```no_run
+    /// # fn example(connection: &sluicegate::redis::Connection) {
+    /// use std::time::Duration;
+    /// use sluicegate::limit::{FailOpen, Quota, Redis, TokenBucket};
+    ///
+    /// let limiter = Redis::builder("api", TokenBucket::new(Quota::per_day(1_000)), connection)
+    ///     .remember_denials_for(Duration::from_millis(100))
+    ///     .build(FailOpen);
+    /// # let _ = limiter;
+    /// # }
+    /// ```
+    pub fn remember_denials_for(self, remembered: Duration) -> Self {
+        Self { remembered, ..self }
     }
 
     /// Lets this process take up to `share` of a bucket ahead of need, for keys so
@@ -120,7 +148,8 @@ impl<R: Scripted> RedisBuilder<R> {
 
     /// A limiter that does as `policy` says when Redis does not answer.
     pub fn build<P: Policy>(self, policy: P) -> Redis<R, P> {
-        let denials = (self.denials > 0).then(|| Denials::new(self.denials));
+        let remembers = self.denials > 0 && ticks(self.remembered) > 0;
+        let denials = remembers.then(|| Denials::new(self.denials, ticks(self.remembered)));
         let shared = Shared {
             head: head(&self.rule),
             rule: self.rule,

@@ -1,10 +1,11 @@
-//! Denials, remembered until they have passed.
+//! Denials, remembered until they have passed, but not for long.
 //!
 //! What is kept is the bucket itself, as the denial left it, and the rule is
 //! asked again: nothing can pass before it says so, for others only take. So a
 //! denial holds for just those costs that it holds for, and who is denied from
 //! memory hears the same numbers as from Redis. What can make a bucket fuller
-//! sooner, a credit or a reset, makes this process forget.
+//! sooner, a credit or a reset, makes this process forget; other processes hear of
+//! it when they ask again, so a denial is remembered for a bounded time.
 
 use std::{collections::HashMap, sync::atomic::AtomicU64};
 
@@ -23,6 +24,8 @@ pub(super) struct Denials<S> {
     shards: [Shard<S>; SHARDS],
     /// Of a shard.
     capacity: usize,
+    /// For how many ticks a denial is remembered at most.
+    longest: Tick,
     clock: Monotonic,
 }
 
@@ -39,7 +42,8 @@ struct Denied<S> {
     then: (Tick, Tick),
     /// What was denied; the state may not tell of other costs.
     asked: Cost,
-    /// When what was denied would pass, by our clock.
+    /// When it is forgotten, by our clock: at the latest when what was denied would
+    /// pass.
     until: Tick,
 }
 
@@ -49,13 +53,14 @@ struct Denied<S> {
 pub(super) struct Epoch(u64);
 
 impl<S: Clone> Denials<S> {
-    pub(super) fn new(capacity: usize) -> Self {
+    pub(super) fn new(capacity: usize, longest: Tick) -> Self {
         Self {
             shards: std::array::from_fn(|_| Shard {
                 denied: Mutex::default(),
                 epoch: AtomicU64::new(0),
             }),
             capacity: capacity.div_ceil(SHARDS),
+            longest,
             clock: Monotonic::new(),
         }
     }
@@ -104,7 +109,7 @@ impl<S: Clone> Denials<S> {
         }
         let ours = self.clock.now();
         make_room(&mut denied, self.capacity, ours);
-        let until = ours.saturating_add(retry);
+        let until = ours.saturating_add(retry.min(self.longest));
         let known = Denied {
             state: state.clone(),
             then: (now, ours),
