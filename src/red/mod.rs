@@ -201,7 +201,9 @@ pub use self::{
     mark::{MarkRoute, MarkRouteLayer},
     methods::Methods,
     metric::Metric,
-    observed::{Coalescing, ConnectionCounts, DeadlineCounts, LimiterCounts, RegistryCounts},
+    observed::{
+        Coalescing, ConnectionCounts, DeadlineCounts, LaneCounts, LimiterCounts, RegistryCounts,
+    },
     outcome::{Cause, Outcome},
     registry::{Builder, Registry},
     route::{Route, Template},

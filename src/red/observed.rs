@@ -19,7 +19,7 @@ mod striped;
 mod watched;
 
 pub use self::{
-    connections::ConnectionCounts,
+    connections::{ConnectionCounts, LaneCounts},
     deadlines::DeadlineCounts,
     limiters::{Coalescing, LimiterCounts},
     registries::RegistryCounts,

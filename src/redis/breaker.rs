@@ -77,6 +77,7 @@ pub(super) fn judge<G: Guarded>(guarded: &Arc<G>, error: Option<&Error>) {
         tracing::warn!(
             target: "sluicegate::redis",
             server = guarded.name(),
+            lane = guarded.settings().lane(),
             %error,
             "redis does not answer: it is not asked until a probe passes",
         );
@@ -109,6 +110,7 @@ async fn until_it_passes<G: Guarded>(turn: Turn<G>, every: std::time::Duration) 
             Err(error) => tracing::debug!(
                 target: "sluicegate::redis",
                 server = guarded.name(),
+            lane = guarded.settings().lane(),
                 %error,
                 "a probe failed",
             ),
@@ -122,6 +124,7 @@ fn closed<G: Guarded>(guarded: &Arc<G>) {
     tracing::info!(
         target: "sluicegate::redis",
         server = guarded.name(),
+        lane = guarded.settings().lane(),
         "redis answers again",
     );
 }

@@ -1,23 +1,13 @@
 //! How a connection is configured.
 
-use std::{sync::Arc, sync::Weak, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use futures_util::future::try_join_all;
 use redis::ConnectionInfo;
 
 use super::{
-    call::Numbers,
-    cluster::Cluster,
-    connection::{Connection, Servers},
-    dial,
-    error::Error,
-    latency::Latency,
-    node::{Node, Place},
-    sentinel::Sentinels,
-    server::{self, Kind, Server},
-    settings::Settings,
-    stats::Counters,
-    tls::Tls,
+    cluster::Cluster, connection::Connection, dial, error::Error, lane::Lanes, link::Servers,
+    server::Server, settings::Settings, target::Target, tls::Tls,
 };
 
 /// A [`Connection`] that is still to be configured.
@@ -112,13 +102,13 @@ impl Builder {
     /// keys, a database that is not there, a server that does not speak TLS.
     /// Otherwise what keeps the server from deciding at present.
     pub async fn connect(self) -> Result<Connection, Error> {
-        let (connection, servers, login) = self.build()?;
-        let checked = match &servers {
+        let lanes = self.lanes()?;
+        let checked = match &lanes.open_spare().servers {
             Servers::One(node) => node.check().await,
             Servers::Cluster(cluster) => check_all(cluster).await,
         };
-        checked.map_err(|error| explain(error, &login))?;
-        Ok(connection)
+        checked.map_err(|error| explain(error, lanes.login()))?;
+        Ok(Connection::new(lanes))
     }
 
     /// Connects when the first call is made, so that a service can start while
@@ -129,15 +119,13 @@ impl Builder {
     /// [`Config`](super::ErrorKind::Config) when it can be seen without a
     /// server that it cannot work.
     pub fn lazy(self) -> Result<Connection, Error> {
-        let (connection, ..) = self.build()?;
-        Ok(connection)
+        Ok(Connection::new(self.lanes()?))
     }
 
-    fn build(self) -> Result<(Connection, Servers, ConnectionInfo), Error> {
-        let settings = Arc::new(self.settings()?);
-        let (servers, login) = servers(&self.server, &self.tls, &settings)?;
-        let connection = Connection::new(servers.clone(), settings);
-        Ok((connection, servers, login))
+    fn lanes(&self) -> Result<Lanes, Error> {
+        let settings = self.settings()?;
+        let target = Target::of(&self.server, &self.tls)?;
+        Ok(Lanes::new(target, settings))
     }
 
     fn settings(&self) -> Result<Settings, Error> {
@@ -167,62 +155,18 @@ impl Builder {
                 "1ms to an hour",
             ));
         }
-        Ok(Settings {
-            prefix: prefix.clone(),
-            timeout: *timeout,
-            failures: self.failures,
-            probe_every: self.probe_every,
-            counters: Counters::default(),
-            latency: Latency::new(),
-            numbers: Numbers::new(),
-        })
+        Ok(Settings::new(
+            prefix,
+            *timeout,
+            self.failures,
+            self.probe_every,
+        ))
     }
 }
 
 /// Nothing that ends a hash tag or a name's part.
 fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"._-".contains(&byte)
-}
-
-/// The servers, and how to log in there.
-fn servers(
-    server: &Server,
-    tls: &Tls,
-    settings: &Arc<Settings>,
-) -> Result<(Servers, ConnectionInfo), Error> {
-    let one = |place| {
-        Servers::One(Arc::new(Node::new(
-            place,
-            Weak::new(),
-            Arc::clone(settings),
-        )))
-    };
-    match &server.0 {
-        Kind::Single(url) => {
-            let info = server::address(url, tls)?;
-            Ok((one(Place::Fixed(Box::new(info.clone()))), info))
-        }
-        Kind::Sentinel { sentinels, primary } => {
-            let addresses = server::addresses(sentinels, tls)?;
-            let (name, primary) = server::primary(primary, tls)?;
-            let login = primary.clone();
-            let sentinels = Sentinels {
-                addresses,
-                name,
-                primary,
-            };
-            Ok((one(Place::Elected(Box::new(sentinels))), login))
-        }
-        Kind::Cluster(nodes) => {
-            let seeds = server::addresses(nodes, tls)?;
-            if let Some(seed) = seeds.iter().find(|seed| seed.redis_settings().db() != 0) {
-                let database = seed.redis_settings().db();
-                return Err(Error::config("database", database, "0 in a cluster"));
-            }
-            let cluster = Cluster::new(&seeds, settings);
-            Ok((Servers::Cluster(cluster), seeds[0].clone()))
-        }
-    }
 }
 
 async fn check_all(cluster: &Arc<Cluster>) -> Result<(), Error> {

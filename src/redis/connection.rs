@@ -3,50 +3,37 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use redis::{Cmd, Value};
-use tokio::{runtime::Handle, time::Instant};
 
 use super::{
-    breaker::{self, Guarded},
     builder::Builder,
     call::Call,
-    cluster::Cluster,
-    error::{Error, ErrorKind},
-    node::Node,
-    redirection::Redirection,
+    error::Error,
+    lane::{Lane, Lanes},
+    link::Link,
     script::Script,
     server::Server,
-    settings::Settings,
-    stats::Stats,
+    stats::{LaneStats, Stats},
     subscription::Subscription,
 };
 use crate::red::Durations;
 
-/// How many redirections a call follows. One is usual, two while a slot moves.
-const REDIRECTIONS: usize = 5;
-
 /// A connection to Redis, shared by its clones.
 ///
-/// All calls go through one TCP connection per server; it is made anew when it
-/// breaks. No call is made twice: after a timeout or a broken connection
-/// nobody knows whether it was carried out, so the caller gets the error. What
-/// is sent again is what certainly did not run: a script that the server does
-/// not know, and a call that a cluster's node points elsewhere.
+/// What is decided there, limits, idempotency records, the counts of a fleet and
+/// the registry of deadlines, has a [`Lane`] each. All calls of a lane go through
+/// one TCP connection per server, which is made when the lane is first used, and
+/// anew when it breaks. No call is made twice: after a timeout or a broken
+/// connection nobody knows whether it was carried out, so the caller gets the
+/// error. What is sent again is what certainly did not run: a script that the
+/// server does not know, and a call that a cluster's node points elsewhere.
 ///
-/// A server that fails some calls in a row is not asked any more (see
-/// [`Builder::breaker`]), and calls fail at once, until a probe in the
+/// A server that fails some calls of a lane in a row is not asked any more for that
+/// lane (see [`Builder::breaker`]), and its calls fail at once, until a probe in the
 /// background passes.
 #[derive(Clone)]
-pub struct Connection(Arc<Inner>);
-
-struct Inner {
-    servers: Servers,
-    settings: Arc<Settings>,
-}
-
-#[derive(Clone)]
-pub(super) enum Servers {
-    One(Arc<Node>),
-    Cluster(Arc<Cluster>),
+pub struct Connection {
+    lanes: Arc<Lanes>,
+    lane: Lane,
 }
 
 impl Connection {
@@ -73,24 +60,40 @@ impl Connection {
         Builder::new(server.into())
     }
 
-    pub(super) fn new(servers: Servers, settings: Arc<Settings>) -> Self {
-        Self(Arc::new(Inner { servers, settings }))
+    pub(super) fn new(lanes: Lanes) -> Self {
+        Self {
+            lanes: Arc::new(lanes),
+            lane: Lane::Limits,
+        }
     }
 
-    /// What happened so far.
+    /// The same connection, whose calls are for this lane.
+    pub(crate) fn on(&self, lane: Lane) -> Self {
+        Self {
+            lanes: Arc::clone(&self.lanes),
+            lane,
+        }
+    }
+
+    /// What happened so far, on all lanes together.
     pub fn stats(&self) -> Stats {
-        self.0.settings.counters.stats()
+        self.lanes.stats()
     }
 
-    /// How long calls took so far, whether or not they succeeded; but not those that
-    /// an open breaker answered, which take no time.
+    /// What happened so far on each lane that was used.
+    pub fn lanes(&self) -> Vec<LaneStats> {
+        self.lanes.each()
+    }
+
+    /// How long calls took so far on all lanes, whether or not they succeeded; but
+    /// not those that an open breaker answered, which take no time.
     pub fn latency(&self) -> Durations {
-        self.0.settings.latency.read()
+        self.lanes.latency()
     }
 
     /// Runs a script once, or not at all. After an error of the kinds
-    /// [`TimedOut`](ErrorKind::TimedOut) and
-    /// [`Unreachable`](ErrorKind::Unreachable) it may have run.
+    /// [`TimedOut`](super::ErrorKind::TimedOut) and
+    /// [`Unreachable`](super::ErrorKind::Unreachable) it may have run.
     #[doc(hidden)]
     pub async fn run(&self, script: &Script, call: Cmd) -> Result<Value, Error> {
         self.run_within(script, call, self.timeout()).await
@@ -103,9 +106,10 @@ impl Connection {
         call: Cmd,
         timeout: Duration,
     ) -> Result<Value, Error> {
-        let number = self.0.settings.numbers.next();
-        self.make(Call::of_script(script, call, number), timeout)
-            .await
+        let link = self.link();
+        let number = link.settings.numbers.next();
+        let call = Call::of_script(script, call, number);
+        link.make(call, timeout).await
     }
 
     /// The answer to a command that changes nothing.
@@ -114,142 +118,73 @@ impl Connection {
         command: Cmd,
         timeout: Duration,
     ) -> Result<Value, Error> {
-        self.make(Call::of_command(command), timeout).await
-    }
-
-    /// Makes a call, and counts it.
-    async fn make(&self, call: Call<'_>, timeout: Duration) -> Result<Value, Error> {
-        let settings = &self.0.settings;
-        settings.counters.calls.add();
-        let asked = Instant::now();
-        let result = self.deliver(call, asked + timeout).await;
-        let error = result.as_ref().err().map(Error::kind);
-        if let Some(kind) = error {
-            settings.counters.failed(kind);
-        }
-        if error != Some(ErrorKind::Shut) {
-            settings.latency.record(asked.elapsed());
-        }
-        result
-    }
-
-    async fn deliver(&self, mut call: Call<'_>, deadline: Instant) -> Result<Value, Error> {
-        // The bounds are timers, and connecting is a task.
-        Handle::try_current().map_err(|_| Error::no_runtime())?;
-        let settings = &self.0.settings;
-        let mut node = self.node_for(call.command(), deadline).await?;
-        let (mut asking, mut redirections) = (false, 0);
-        loop {
-            let error = match node.call(&call, asking, deadline).await {
-                Ok(value) => return Ok(value),
-                Err(error) => error,
-            };
-            // Nothing ran: the server does not know the script.
-            if error.is_unknown_script()
-                && let Some(whole) = call.with_source(settings.numbers.next())
-            {
-                settings.counters.unknown_scripts.add();
-                call = whole;
-                continue;
-            }
-            // Nothing ran: the keys are elsewhere.
-            let Some(redirection) = Redirection::of(&error) else {
-                return Err(error);
-            };
-            redirections += 1;
-            if redirections > REDIRECTIONS {
-                return Err(error);
-            }
-            node = self.follow(&redirection, &node)?;
-            asking = redirection.asking;
-        }
-    }
-
-    fn follow(&self, redirection: &Redirection, from: &Arc<Node>) -> Result<Arc<Node>, Error> {
-        match &self.0.servers {
-            Servers::One(_) => {
-                let value = format_args!("{}, a node of a cluster,", from.name());
-                Err(Error::config("single server", value, "Server::cluster"))
-            }
-            Servers::Cluster(cluster) => {
-                self.0.settings.counters.redirections.add();
-                Ok(cluster.follow(redirection, from))
-            }
-        }
+        self.link().make(Call::of_command(command), timeout).await
     }
 
     /// The error of a call that is not worth building, because the breaker is
     /// open; counted as a call that failed.
     pub(crate) fn refusal(&self) -> Option<Error> {
-        let counters = &self.0.settings.counters;
-        self.is_shut().then(|| {
-            counters.calls.add();
-            counters.failed(ErrorKind::Shut);
-            Error::shut()
-        })
+        self.link().refusal()
     }
 
-    /// Whether the breaker is open. One load, for a server that answers.
+    /// Whether the lane's breaker is open. One load, for a server that answers.
     pub(crate) fn is_shut(&self) -> bool {
-        match &self.0.servers {
-            Servers::One(node) => breaker::is_shut(node),
-            Servers::Cluster(cluster) => cluster.is_shut(),
-        }
+        self.link().is_shut()
     }
 
-    /// Whether both are handles of one connection.
+    /// Whether the breaker of any lane is open.
+    pub(crate) fn is_any_shut(&self) -> bool {
+        self.lanes.is_shut()
+    }
+
+    /// Whether both are handles of one lane of one connection.
     pub(crate) fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        Arc::ptr_eq(&self.lanes, &other.lanes) && self.lane == other.lane
     }
 
     /// A number that no other connection has while this one is there.
     pub(crate) fn id(&self) -> usize {
-        Arc::as_ptr(&self.0) as usize
+        Arc::as_ptr(&self.lanes) as usize
     }
 
-    /// Hears what is published on a channel. In a cluster, all nodes hear it, so
-    /// any that answers will do.
+    /// Hears what is published on a channel.
     pub(crate) async fn subscribe(&self, channel: &str) -> Result<Subscription, Error> {
-        match &self.0.servers {
-            Servers::One(node) => node.subscribe(channel).await,
-            Servers::Cluster(cluster) => cluster.subscribe(channel).await,
-        }
+        self.link().subscribe(channel).await
     }
 
     /// How often something that failed is tried again in the background.
     pub(crate) fn probe_every(&self) -> Duration {
-        self.0.settings.probe_every
+        self.lanes.settings().probe_every
     }
 
     pub(crate) fn prefix(&self) -> &str {
-        &self.0.settings.prefix
+        &self.lanes.settings().prefix
     }
 
     pub(crate) fn timeout(&self) -> Duration {
-        self.0.settings.timeout
+        self.lanes.settings().timeout
     }
 
     /// How long something may take that nobody waits for.
     pub(crate) fn patience(&self) -> Duration {
-        self.0.settings.patience()
+        self.lanes.settings().patience()
     }
 
     pub(crate) fn is_cluster(&self) -> bool {
-        matches!(self.0.servers, Servers::Cluster(_))
+        self.lanes.is_cluster()
     }
 
-    async fn node_for(&self, call: &Cmd, deadline: Instant) -> Result<Arc<Node>, Error> {
-        match &self.0.servers {
-            Servers::One(node) => Ok(Arc::clone(node)),
-            Servers::Cluster(cluster) => cluster.node_for(call, deadline).await,
-        }
+    fn link(&self) -> &Link {
+        self.lanes.get(self.lane)
     }
 }
 
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection")
-            .field("settings", &self.0.settings)
+            .field("lane", &self.lane)
+            .field("settings", self.lanes.settings())
+            .field("stats", &self.stats())
             .finish_non_exhaustive()
     }
 }

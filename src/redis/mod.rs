@@ -27,6 +27,16 @@
 //! calls fail at once, and a probe in the background finds out when the server
 //! can decide again. What a limiter does without an answer is its policy.
 //!
+//! # Lanes
+//!
+//! Limits, idempotency records, the counts of a fleet and the registry of deadlines
+//! may share a server, but not a connection: each is a [`Lane`] with a TCP
+//! connection, a breaker and [statistics](LaneStats) of its own, which is opened
+//! when it is first used. A record of a megabyte that is on its way holds up no
+//! check, and a breaker that opens on one lane closes no other. A process that uses
+//! all of them has five connections to a server (records larger than 64 KiB have
+//! one, too), and one more for each store or registry that listens for messages.
+//!
 //! # Nothing is charged twice
 //!
 //! A call whose answer is lost may have been carried out, so it is not made
@@ -72,7 +82,9 @@ mod cluster;
 mod connection;
 mod dial;
 mod error;
+mod lane;
 mod latency;
+mod link;
 mod node;
 mod redirection;
 mod script;
@@ -81,6 +93,7 @@ mod server;
 mod settings;
 mod stats;
 mod subscription;
+mod target;
 #[cfg(feature = "redis-tls")]
 mod tls;
 #[cfg(not(feature = "redis-tls"))]
@@ -97,7 +110,8 @@ pub use self::{
     builder::Builder,
     connection::Connection,
     error::{Error, ErrorKind},
+    lane::Lane,
     script::Script,
     server::Server,
-    stats::Stats,
+    stats::{LaneStats, Stats},
 };

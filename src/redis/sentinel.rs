@@ -12,6 +12,7 @@ use super::{
     settings::Settings,
 };
 
+#[derive(Clone)]
 pub(super) struct Sentinels {
     pub(super) addresses: Vec<ConnectionInfo>,
     pub(super) name: String,

@@ -1,8 +1,8 @@
-//! What all parts of a connection share.
+//! What all parts of a lane share.
 
-use std::time::Duration;
+use std::{sync::OnceLock, time::Duration};
 
-use super::{call::Numbers, latency::Latency, stats::Counters};
+use super::{call::Numbers, lane::Lane, latency::Latency, stats::Counters};
 
 #[derive(Debug)]
 pub(super) struct Settings {
@@ -14,9 +14,43 @@ pub(super) struct Settings {
     pub(super) counters: Counters,
     pub(super) latency: Latency,
     pub(super) numbers: Numbers,
+    /// The one that first used it.
+    lane: OnceLock<Lane>,
 }
 
 impl Settings {
+    pub(super) fn new(
+        prefix: &str,
+        timeout: Duration,
+        failures: u32,
+        probe_every: Duration,
+    ) -> Self {
+        Self {
+            prefix: prefix.to_owned(),
+            timeout,
+            failures,
+            probe_every,
+            counters: Counters::default(),
+            latency: Latency::new(),
+            numbers: Numbers::new(),
+            lane: OnceLock::new(),
+        }
+    }
+
+    /// The same for another lane, on which nothing happened yet.
+    pub(super) fn fresh(&self) -> Self {
+        Self::new(&self.prefix, self.timeout, self.failures, self.probe_every)
+    }
+
+    pub(super) fn is_for(&self, lane: Lane) {
+        self.lane.get_or_init(|| lane);
+    }
+
+    /// What logs call the lane.
+    pub(super) fn lane(&self) -> &'static str {
+        self.lane.get().map_or("none", |lane| lane.name())
+    }
+
     /// How long an attempt to connect may go on. It is not abandoned with the
     /// call that began it: a handshake may take longer than a call may.
     pub(super) fn patience(&self) -> Duration {

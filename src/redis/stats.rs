@@ -2,10 +2,25 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use super::error::ErrorKind;
+use super::{error::ErrorKind, lane::Lane};
+use crate::red::Durations;
+
+/// What happened on a lane since it was opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LaneStats {
+    /// Which lane it is.
+    pub lane: Lane,
+    /// What happened on it.
+    pub stats: Stats,
+    /// How long its calls took, but those that an open breaker answered.
+    pub latency: Durations,
+    /// Whether no server is asked on it now.
+    pub is_open: bool,
+}
 
 /// What happened on a [`Connection`](super::Connection) and its clones since
-/// it was built.
+/// it was built, or on one of its lanes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
@@ -29,6 +44,23 @@ pub struct Stats {
     pub shut: u64,
     /// Connections that were closed because an answer belonged to another call.
     pub mixed_up: u64,
+}
+
+impl Stats {
+    pub(super) fn plus(self, other: Self) -> Self {
+        Self {
+            calls: self.calls + other.calls,
+            failures: self.failures + other.failures,
+            timeouts: self.timeouts + other.timeouts,
+            unknown_scripts: self.unknown_scripts + other.unknown_scripts,
+            redirections: self.redirections + other.redirections,
+            connects: self.connects + other.connects,
+            opened: self.opened + other.opened,
+            closed: self.closed + other.closed,
+            shut: self.shut + other.shut,
+            mixed_up: self.mixed_up + other.mixed_up,
+        }
+    }
 }
 
 #[derive(Debug, Default)]

@@ -4,7 +4,7 @@ use std::{
     io::{Read, Write},
     net::{Shutdown, TcpListener, TcpStream},
     sync::{
-        Arc,
+        Arc, Condvar, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     },
     thread,
@@ -22,6 +22,9 @@ struct Faults {
     losing: AtomicUsize,
     swallowing: AtomicUsize,
     repeating: AtomicUsize,
+    /// The connections on which nothing comes back, in the order in which they came.
+    stalled: Mutex<Vec<usize>>,
+    changed: Condvar,
 }
 
 impl Proxy {
@@ -33,9 +36,9 @@ impl Proxy {
         };
         let faults = Arc::clone(&proxy.faults);
         thread::spawn(move || {
-            for client in listener.incoming().map_while(Result::ok) {
+            for (nth, client) in listener.incoming().map_while(Result::ok).enumerate() {
                 let faults = Arc::clone(&faults);
-                thread::spawn(move || carry(&client, port, &faults));
+                thread::spawn(move || carry(nth, &client, port, &faults));
             }
         });
         proxy
@@ -65,19 +68,27 @@ impl Proxy {
         self.faults.repeating.store(answers, SeqCst);
     }
 
+    /// Nothing comes back on these connections any more, in the order in which they
+    /// were made; on all others, everything does.
+    pub(crate) fn stall(&self, connections: &[usize]) {
+        *self.faults.stalled.lock().unwrap() = connections.to_vec();
+        self.faults.changed.notify_all();
+    }
+
     /// Whether all that was ordered has been done.
     pub(crate) fn is_done(&self) -> bool {
         let Faults {
             losing,
             swallowing,
             repeating,
+            ..
         } = &*self.faults;
         let left = [losing, swallowing, repeating].map(|left| left.load(SeqCst));
         left == [0; 3]
     }
 }
 
-fn carry(client: &TcpStream, port: u16, faults: &Faults) -> Option<()> {
+fn carry(nth: usize, client: &TcpStream, port: u16, faults: &Faults) -> Option<()> {
     let server = TcpStream::connect(("127.0.0.1", port)).ok()?;
     let asked = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -92,6 +103,7 @@ fn carry(client: &TcpStream, port: u16, faults: &Faults) -> Option<()> {
         pass(&server, client, |bytes| {
             let is_lost = asked.swap(false, SeqCst) && take(&faults.losing);
             unread.extend_from_slice(bytes);
+            faults.wait(nth);
             (!is_lost).then(|| faults.changed(&mut unread))
         });
     });
@@ -99,6 +111,13 @@ fn carry(client: &TcpStream, port: u16, faults: &Faults) -> Option<()> {
 }
 
 impl Faults {
+    /// Until nothing stalls this connection.
+    fn wait(&self, nth: usize) {
+        let stalled = self.stalled.lock().unwrap();
+        let stalls = |stalled: &mut Vec<usize>| stalled.contains(&nth);
+        drop(self.changed.wait_while(stalled, stalls).unwrap());
+    }
+
     /// What becomes of the answers that are there whole.
     fn changed(&self, unread: &mut Vec<u8>) -> Vec<u8> {
         let (mut passed, mut read) = (Vec::new(), 0);

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     clock::ticks,
     key::Name,
-    redis::{self, Connection, Script},
+    redis::{self, Connection, Lane, Script},
 };
 
 mod fallback;
@@ -64,7 +64,7 @@ impl Redis {
         skew: Option<Duration>,
     ) -> Self {
         let asker = Asker {
-            connection: connection.clone(),
+            connection: connection.on(Lane::Deadlines),
             name: Name::of(name).to_string(),
             subscribed: AtomicU64::new(0),
             rechecked: AtomicU64::new(0),

@@ -12,7 +12,7 @@ use crate::{
     clock::{Clock, Manual},
     idempotency::{name::Name, store::StoreError, token::Token},
     key,
-    redis::{Connection, Error, ErrorKind, Script},
+    redis::{Connection, Error, ErrorKind, Lane, Script},
 };
 
 static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
@@ -36,7 +36,7 @@ pub(super) struct Asker {
 impl Asker {
     pub(super) fn new(name: &str, connection: &Connection, clock: Option<Manual>) -> Self {
         Self {
-            connection: connection.clone(),
+            connection: connection.on(Lane::Records),
             name: key::Name::of(name).to_string(),
             clock,
             counters: Counters::default(),

@@ -12,7 +12,7 @@ use crate::{
         quota::Cost,
         script::{Scripted, head},
     },
-    redis::Connection,
+    redis::{Connection, Lane},
 };
 
 /// How many questions may wait for a call unless told otherwise.
@@ -59,7 +59,7 @@ impl<R: Scripted> RedisBuilder<R> {
         Self {
             name: name.into(),
             rule,
-            connection: connection.clone(),
+            connection: connection.on(Lane::Limits),
             coalesce: true,
             queue: QUEUE,
             denials: DENIALS,

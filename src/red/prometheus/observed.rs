@@ -6,7 +6,9 @@ use crate::{
     limit::Outcome,
     red::{
         family::{Family, SECONDS},
-        observed::{Coalescing, ConnectionCounts, DeadlineCounts, LimiterCounts, RegistryCounts},
+        observed::{
+            Coalescing, ConnectionCounts, DeadlineCounts, LaneCounts, LimiterCounts, RegistryCounts,
+        },
         slo::SloReport,
     },
 };
@@ -211,9 +213,33 @@ static CLOSED: Family = of(
     "sluicegate.redis.breaker.closed",
     "How often a probe closed a breaker again.",
 );
+static MIXED_UP: Family = of(
+    "sluicegate.redis.mixed_up",
+    "Connections to Redis that were closed because an answer belonged to another call.",
+);
+static LANE_CALLS: Family = of(
+    "sluicegate.redis.lane.calls",
+    "Calls on a lane of a connection to Redis: limits, records, counts, deadlines.",
+);
+static LANE_FAILURES: Family = of(
+    "sluicegate.redis.lane.failures",
+    "Calls on a lane of a connection to Redis that failed, for any reason.",
+);
+static LANE_TIMEOUTS: Family = of(
+    "sluicegate.redis.lane.timeouts",
+    "Calls on a lane of a connection to Redis that were not answered in time.",
+);
+static LANE_SHUT: Family = of(
+    "sluicegate.redis.lane.shut",
+    "Calls on a lane of a connection to Redis that an open breaker answered.",
+);
+static LANE_OPEN: Family = of(
+    "sluicegate.redis.lane.open",
+    "1 while no server is asked for a lane, because its breakers are open.",
+);
 static OPEN: Family = of(
     "sluicegate.redis.breaker.open",
-    "1 while no server is asked, because the breakers are open.",
+    "1 while no server is asked for at least one lane, because its breakers are open.",
 );
 static LATENCY: Family = seconds(
     "sluicegate.redis.call.duration",
@@ -221,7 +247,8 @@ static LATENCY: Family = seconds(
 );
 
 pub(super) fn connection(into: &mut Gathered, counts: &ConnectionCounts) {
-    let labels = label("connection", &counts.name);
+    let name = &counts.name;
+    let labels = label("connection", name);
     for (family, number) in [
         (&REDIS_CALLS, counts.calls),
         (&FAILURES, counts.failures),
@@ -232,6 +259,7 @@ pub(super) fn connection(into: &mut Gathered, counts: &ConnectionCounts) {
         (&CONNECTS, counts.connects),
         (&OPENED, counts.opened),
         (&CLOSED, counts.closed),
+        (&MIXED_UP, counts.mixed_up),
     ] {
         count(into, family, &labels, number);
     }
@@ -239,6 +267,23 @@ pub(super) fn connection(into: &mut Gathered, counts: &ConnectionCounts) {
     add(into, &OPEN, labels.clone(), open);
     let latency = Value::Histogram(counts.latency.clone(), Vec::new());
     add(into, &LATENCY, labels, latency);
+    for counts in &counts.lanes {
+        lane(into, name, counts);
+    }
+}
+
+fn lane(into: &mut Gathered, connection: &str, counts: &LaneCounts) {
+    let labels = labels(("connection", connection), ("lane", counts.lane));
+    for (family, number) in [
+        (&LANE_CALLS, counts.calls),
+        (&LANE_FAILURES, counts.failures),
+        (&LANE_TIMEOUTS, counts.timeouts),
+        (&LANE_SHUT, counts.shut),
+    ] {
+        count(into, family, &labels, number);
+    }
+    let open = Value::Gauge(counts.is_open.into());
+    add(into, &LANE_OPEN, labels, open);
 }
 
 #[cfg(feature = "idempotency")]

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     clock::Tick,
     key::Name,
-    redis::{Connection, Error, ErrorKind, Script},
+    redis::{Connection, Error, ErrorKind, Lane, Script},
 };
 
 static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
@@ -33,7 +33,7 @@ impl Asker {
     pub(super) fn new(name: &str, connection: &Connection) -> Self {
         let (prefix, name) = (connection.prefix(), Name::of(name));
         Self {
-            connection: connection.clone(),
+            connection: connection.on(Lane::Counts),
             fleet: format!("{prefix}:{{{name}}}:red"),
         }
     }

@@ -3,6 +3,7 @@
 mod config;
 mod encrypted;
 mod failover;
+mod lanes;
 mod mixed;
 mod once;
 mod outage;
