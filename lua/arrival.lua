@@ -9,14 +9,45 @@
 --         ends
 -- found   units from now until the bucket is whole
 --
--- A bucket that is leased never fills further than to leave room for what is
--- out: or else that much more than a bucket could pass at once.
+-- A leased bucket never fills further than to leave room for the tokens that
+-- are out. A holder can spend them until the very end of their term, so then
+-- they count as spent at that instant: the bucket must not refill in one
+-- moment by what they kept out of it.
 --
 -- now * tick would leave 2^53, so instants are subtracted before they become
 -- units. What is furthest from whole counts as FURTHEST.
 
 -- Ticks in a term, after which no lease of it is good any more.
 local TERM = 1000000
+
+-- Units from now until a bucket is whole, if a token takes `token` units and a
+-- tick has `tick` of them: 0 when it is.
+local function units_left(state, now, token, tick)
+    local ahead = (state.at - now) * tick + state.ahead
+    if state.held then
+        local over = max(0, now - (state.term + 1) * TERM)
+        ahead = max(ahead, state.held * token - over * tick)
+    end
+    return max(0, min(FURTHEST, ahead))
+end
+
+-- Reads what is out, and returns the quota without it. Nothing is granted for
+-- more than a term, so after a step back of the clock it all ends with the next.
+local function read_held(state, quota, now)
+    local rest, held, term = match(quota, '^(.*%a) (%d+) (%d+)$')
+    if not rest then return quota end
+    state.held = min(FURTHEST, tonumber(held))
+    state.term = min(tonumber(term), floor(now / TERM) + 1)
+    return rest
+end
+
+-- Counts what was out as spent if its term is over.
+local function end_term(state, now, token, tick)
+    if state.held and now >= (state.term + 1) * TERM then
+        state.at, state.ahead = now, units_left(state, now, token, tick)
+        state.held, state.term = nil, nil
+    end
+end
 
 local function arrival(terms, kind)
     local token, tick, size, queues = terms[1], terms[2], terms[3], terms[4] == 1
@@ -25,29 +56,7 @@ local function arrival(terms, kind)
 
     -- Units from now until the bucket is whole: 0 when it is.
     local function distance(state, now)
-        local ahead = (state.at - now) * tick + state.ahead
-        if ahead < 0 then return 0 end
-        if ahead > FURTHEST then return FURTHEST end
-        return ahead
-    end
-
-    -- Tokens that are out are as good as taken.
-    local function hold(state, now)
-        local ahead = max(distance(state, now), state.held * token)
-        state.at, state.ahead = now, ahead
-    end
-
-    -- What is out, if its term is not over, nor further off than a clock that
-    -- stepped back explains; and the quota without it.
-    local function leased(state, other, now)
-        local rest, held, term = match(other, '^(.*%a) (%d+) (%d+)$')
-        if not rest then return other end
-        held, term = tonumber(held), tonumber(term)
-        local behind = floor(now / TERM) - term
-        if (behind == 0 or behind == -1) and held <= FURTHEST then
-            state.held, state.term = held, term
-        end
-        return rest
+        return units_left(state, now, token, tick)
     end
 
     -- The tokens that the bucket has kept under another quota, as units of this
@@ -56,7 +65,8 @@ local function arrival(terms, kind)
         local token0, tick0, size0, kind0 = match(other, '^ ([1-9]%d*) ([1-9]%d*) ([1-9]%d*) (%a)$')
         token0, tick0, size0 = tonumber(token0), tonumber(tick0), tonumber(size0)
         if kind0 ~= kind or max(token0, tick0, size0) > FURTHEST then return false end
-        local left = size0 * token0 - min(FURTHEST, max(0, (state.at - now) * tick0 + state.ahead))
+        end_term(state, now, token0, tick0)
+        local left = size0 * token0 - units_left(state, now, token0, tick0)
         local tokens = floor(left / token0)
         -- A quotient of doubles may be a unit too large.
         local part = max(0, floor((left - tokens * token0) / token0 * token) - 1)
@@ -72,11 +82,11 @@ local function arrival(terms, kind)
         local state = { at = tonumber(at), ahead = tonumber(ahead) }
         local known = at and state.at <= FURTHEST and state.ahead <= FURTHEST
         if known and other ~= quota then
-            other = leased(state, other, now)
+            other = read_held(state, other, now)
             known = other == quota or retune(state, other, now)
         end
         if not known then return nil end
-        if state.held then hold(state, now) end
+        end_term(state, now, token, tick)
         local ahead = distance(state, now)
         -- What waits are reckoned from is where a booking starts, too.
         if ahead == FURTHEST then state.at, state.ahead = now, ahead end
@@ -105,8 +115,7 @@ local function arrival(terms, kind)
     end
 
     local function credit(state, now, cost)
-        local least = (state.held or 0) * token
-        state.at, state.ahead = now, max(least, distance(state, now) - cost * token)
+        state.at, state.ahead = now, max(0, distance(state, now) - cost * token)
     end
 
     -- What is out stays taken.
@@ -126,22 +135,26 @@ local function arrival(terms, kind)
         return cost
     end
 
-    -- What was spent is out no more. Half of what is left goes out.
+    -- What was spent is out no more. Half of what is left goes out, unless the
+    -- clock stepped back: then nothing does until the term has come again.
     local function lease(state, now, want, spent, term)
-        local present = max(floor(now / TERM), state.term or 0)
-        local held = state.held or 0
+        local present, held, granted = floor(now / TERM), state.held or 0, 0
+        local current = state.term or present
+        if current == present then granted = min(want, floor(remaining(state, now) / 2)) end
         if state.term == term then held = max(0, held - spent) end
-        local granted = min(want, floor(remaining(state, now) / 2))
         state.at, state.ahead = now, distance(state, now) + granted * token
-        state.held, state.term = held + granted, present
-        return granted, present, (present + 1) * TERM
+        state.held, state.term = held + granted, current
+        return granted, current, (current + 1) * TERM
     end
 
-    -- What comes back after its term was forgotten with it.
+    -- What comes back after its term counts as spent, and no more comes back
+    -- than is out.
     local function unlease(state, now, unspent, spent, term)
         if state.term ~= term then return false end
-        state.held = max(0, state.held - unspent - spent)
+        local out = max(0, state.held - spent)
+        unspent = min(unspent, out)
         credit(state, now, unspent)
+        state.held = out - unspent
         return true
     end
 
@@ -152,7 +165,7 @@ local function arrival(terms, kind)
         local before = max(0, mark - tick - cost * token)
         local back = cost * token - max(0, max(0, now - at) * tick - before)
         if back <= 0 then return 0 end
-        state.at, state.ahead = now, max((state.held or 0) * token, distance(state, now) - back)
+        state.at, state.ahead = now, max(0, distance(state, now) - back)
         return cost
     end
 
@@ -162,7 +175,8 @@ local function arrival(terms, kind)
         local value, life = format('%.0f %.0f', state.at, state.ahead) .. quota, ceil(ahead / tick)
         if state.held and state.held > 0 then
             value = value .. format(' %.0f %.0f', state.held, state.term)
-            life = max(life, (state.term + 1) * TERM - now)
+            local refill = min(FURTHEST, state.held * token)
+            life = max(life, (state.term + 1) * TERM - now + ceil(refill / tick))
         end
         keep(key, value, life)
     end

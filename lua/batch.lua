@@ -86,15 +86,15 @@ local function change(key, state, entry)
         rule.found(state, reply)
         done, term, ends = rule.lease(state, now, cost, at, mark)
         reply[#reply + 1], reply[#reply + 2] = term, ends
-        changed = done > 0 or at > 0
+        changed = done > 0 or at > 0 or state.retuned
     elseif verb == 'y' then
-        changed = rule.unlease(state, now, cost, at, mark)
+        changed = rule.unlease(state, now, cost, at, mark) or state.retuned
     elseif verb == 'b' then
         done = at > now and rule.give_back(state, now, cost, at, mark) or 0
-        changed = done > 0
+        changed = done > 0 or state.retuned
     elseif verb == 'x' then
         done = rule.undo(state, now, cost, at, mark)
-        changed = done > 0
+        changed = done > 0 or state.retuned
     else
         reply[next] = 0
         if verb == 'u' then

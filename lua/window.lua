@@ -3,8 +3,8 @@
 --
 -- terms   limit, width in ticks, and the most that a count can be
 -- KEYS    hold '<index> <previous> <current> <width> <kind>', and while it is
---         leased ' <held>': so much of the current count is out, and stays
---         counted whatever is given back
+--         leased ' <held> <ends>': so much of the current count is out until
+--         that instant, and stays counted whatever is given back
 -- found   index of the window (the present one, or a later one), previous, current
 
 local function window(terms, counters, kind)
@@ -12,16 +12,24 @@ local function window(terms, counters, kind)
     local quota = format(' %.0f ', width) .. kind
     local rule
 
-    -- Moves the counts on to the present window, unless theirs is a later one.
-    -- Answers how far it has come, and how long until it begins.
-    local function view(state, now)
+    -- Moves the counts on to the window at `now`, unless theirs is a later one,
+    -- and answers how many windows later that is. What was leased under another
+    -- width may have been spent in the window at `now`, too, so it counts there.
+    local function advance(state, now, width)
         local index = floor(now / width)
-        local elapsed, behind = now - index * width, index - state.index
-        if behind < 0 then return 0, -behind * width - elapsed end
-        if behind > 0 then
-            local previous = behind == 1 and counters == 2 and state.current or 0
-            state.index, state.previous, state.current, state.held = index, previous, 0, nil
+        local later = state.index - index
+        if later < 0 then
+            state.index, state.previous = index, later == -1 and counters == 2 and state.current or 0
+            state.current = state.held and state.ends > index * width and state.held or 0
         end
+        if state.held and now >= state.ends then state.held = nil end
+        return max(0, later)
+    end
+
+    -- Answers also how far the window has come, and how long until it begins.
+    local function view(state, now)
+        local later, elapsed = advance(state, now, width), now % width
+        if later > 0 then return 0, later * width - elapsed end
         return elapsed, 0
     end
 
@@ -31,19 +39,24 @@ local function window(terms, counters, kind)
         local width0, kind0 = match(other, '^ ([1-9]%d*) (%a)$')
         width0 = tonumber(width0)
         if kind0 ~= kind or width0 > FURTHEST then return false end
-        local index = floor(now / width0)
-        local left, behind = width0 - (now - index * width0), index - state.index
-        local previous, current = state.previous, state.current
-        if behind > 0 then previous, current = behind == 1 and current or 0, 0 end
-        if behind >= 0 then
+        local later, left = advance(state, now, width0), width0 - now % width0
+        local previous = state.previous
+        if later == 0 then
             -- In steps of more than a tick where the product would leave 2^53.
             local step = max(1, ceil(previous * width0 / 4503599627370496))
             previous = min(previous, ceil(previous * ceil(left / step) / floor(width0 / step)))
-            if counters == 1 then previous = 0 end
         end
         state.index, state.previous = floor(now / width), 0
-        state.current, state.retuned = min(most, previous + current), true
+        state.current, state.retuned = min(most, previous + state.current), true
         return true
+    end
+
+    -- Reads what is out, and returns the quota without it.
+    local function read_held(state, quota)
+        local rest, held, ends = match(quota, '^(.*%a) (%d+) (%d+)$')
+        if not rest then return quota end
+        state.held, state.ends = min(state.current, tonumber(held)), tonumber(ends)
+        return rest
     end
 
     local function read(key, now)
@@ -55,10 +68,7 @@ local function window(terms, counters, kind)
             index, previous, current = tonumber(index), tonumber(previous), tonumber(current)
             if not index or max(index, previous, current) > FURTHEST then return nil end
             state = { index = index, previous = min(most, previous), current = min(most, current) }
-            if other ~= quota then
-                local rest, held = match(other, '^(.*%a) (%d+)$')
-                if rest then other, state.held = rest, min(state.current, tonumber(held)) end
-            end
+            if other ~= quota then other = read_held(state, other) end
             -- No window that begins later was ever written.
             local known = other == quota and index * width <= FURTHEST
             if not known and (other == quota or not retune(state, other, now)) then return nil end
@@ -100,17 +110,19 @@ local function window(terms, counters, kind)
     -- Whoever holds a lease spends it in the window in which it was counted, and
     -- tells what was spent: that is out no more.
     local function lease(state, now, want, spent, index)
-        local held = state.held or 0
+        local held, ends = state.held or 0, (state.index + 1) * width
         if state.index == index then held = max(0, held - spent) end
         local granted = min(want, floor(rule.remaining(state, now) / 2))
         state.current, state.held = state.current + granted, held + granted
-        return granted, state.index, (state.index + 1) * width
+        state.ends = max(ends, state.ends or 0)
+        return granted, state.index, ends
     end
 
     local function unlease(state, now, unspent, spent, index)
         if state.index ~= index or not state.held then return false end
-        unspent = min(unspent, state.held)
-        state.held = max(0, state.held - unspent - spent)
+        local out = max(0, state.held - spent)
+        unspent = min(unspent, out)
+        state.held = out - unspent
         credit(state, now, unspent)
         return true
     end
@@ -123,8 +135,12 @@ local function window(terms, counters, kind)
             call('DEL', key)
         else
             local value = format('%.0f %.0f %.0f', state.index, state.previous, state.current) .. quota
-            if state.held and state.held > 0 then value = value .. format(' %.0f', state.held) end
-            keep(key, value, rule.life(state, elapsed, ahead))
+            local life = rule.life(state, elapsed, ahead)
+            if state.held and state.held > 0 then
+                value = value .. format(' %.0f %.0f', state.held, state.ends)
+                life = max(life, state.ends - now)
+            end
+            keep(key, value, life)
         end
     end
 

@@ -210,6 +210,123 @@ fn what_is_out_is_not_there_for_others_until_its_term_ends() {
 }
 
 #[test]
+fn what_is_out_counts_as_spent_when_its_term_ends() {
+    fn keeps<R: Scripted>(rule: R) {
+        let mut fleet = Fleet::new(rule, 1);
+        assert_eq!(fleet.lease(0, 500), 500);
+        // The last instant of the term, at which the bucket is whole again.
+        fleet.now += SECOND - 1;
+        fleet.spend(0, 500);
+        fleet.now += 1;
+        fleet.check(501);
+        fleet.check(500);
+        // Another half a second for what was spent a tick ago.
+        fleet.now += SECOND / 2;
+        fleet.check(501);
+        fleet.check(500);
+        assert_eq!(fleet.passed.len(), 3);
+        keeps_the_bucket(&fleet.passed, 1_000, 1_000);
+    }
+    keeps(TokenBucket::new(Quota::per_second(1_000)));
+    keeps(LeakyBucket::meter(Quota::per_second(1_000)));
+}
+
+#[test]
+fn what_was_out_is_remembered_until_it_has_come_in_again() {
+    let rule = TokenBucket::new(Quota::per_minute(60));
+    let mut fleet = Fleet::new(rule, 1);
+    fleet.now += SECOND - 2;
+    assert_eq!(fleet.lease(0, 30), 30);
+    fleet.call(Entry::Reset);
+    // It is out for two microseconds, and takes 30 seconds to come in.
+    let left: u64 = redis::cmd("PTTL")
+        .arg("bucket")
+        .query(&mut fleet.server)
+        .unwrap();
+    assert!(left > 3_600_000 + 29_000, "{left}");
+}
+
+#[test]
+fn no_more_comes_back_than_is_out() {
+    fn keeps<R: Scripted>(rule: R) {
+        let mut fleet = Fleet::new(rule, 1);
+        assert_eq!(fleet.lease(0, 10), 10);
+        fleet.check(90);
+        // A holder whose share the server has lost, of the same term.
+        let Holder { term, .. } = fleet.holders[0];
+        fleet.call(Entry::Return(40, 0, term));
+        fleet.check(11);
+        assert_eq!(fleet.passed.len(), 1);
+        fleet.check(10);
+        assert_eq!(fleet.passed.len(), 2);
+    }
+    keeps(TokenBucket::new(Quota::per_hour(100)));
+    keeps(FixedWindow::new(Quota::per_hour(100)));
+    keeps(SlidingWindow::new(Quota::per_hour(100)));
+}
+
+#[test]
+fn nothing_goes_out_until_a_clock_that_stepped_back_has_caught_up() {
+    let rule = TokenBucket::new(Quota::per_second(100).burst(100));
+    let mut fleet = Fleet::new(rule, 1);
+    assert_eq!(fleet.lease(0, 10), 10);
+    fleet.now -= 10_000;
+    assert_eq!(fleet.lease(1, 10), 0);
+    fleet.now += 10_000;
+    assert_eq!(fleet.lease(1, 10), 10);
+}
+
+#[test]
+fn a_clock_that_steps_far_back_leaves_out_what_is_out() {
+    let rule = TokenBucket::new(Quota::per_second(100).burst(100));
+    let mut fleet = Fleet::new(rule, 1);
+    assert_eq!(fleet.lease(0, 1_000), 50);
+    fleet.now -= 10 * SECOND;
+    fleet.call(Entry::Reset);
+    fleet.check(51);
+    assert!(fleet.passed.is_empty());
+    fleet.check(50);
+    assert_eq!(fleet.passed.len(), 1);
+}
+
+#[test]
+fn a_share_outlives_the_windows_of_a_shorter_period() {
+    fn keeps<R: Scripted>(long: R, short: R) {
+        let mut fleet = Fleet::new(long, 1);
+        assert_eq!(fleet.lease(0, 50), 50);
+        fleet.rule = short;
+        fleet.check(50);
+        // Windows of the new period pass, and the share may be spent in each.
+        for _ in 0..4 {
+            fleet.now += 2 * SECOND;
+            fleet.check(51);
+            fleet.check(50);
+        }
+        assert_eq!(fleet.passed.len(), 5);
+        // The term of the share is over with its own window.
+        fleet.now += 60 * SECOND;
+        fleet.check(100);
+        assert_eq!(fleet.passed.len(), 6);
+    }
+    let (long, short) = (Quota::per_minute(100), Quota::per_second(100));
+    keeps(FixedWindow::new(long), FixedWindow::new(short));
+}
+
+#[test]
+fn another_quota_finds_what_is_out_still_out() {
+    let rule = TokenBucket::new(Quota::per_second(600).burst(600));
+    let mut fleet = Fleet::new(rule, 1);
+    assert_eq!(fleet.lease(0, 300), 300);
+    // The bucket is whole but for what is out: 300 are left, under any quota.
+    fleet.now += SECOND / 2;
+    fleet.rule = TokenBucket::new(Quota::per_hour(1_200).burst(1_200));
+    fleet.check(301);
+    assert!(fleet.passed.is_empty());
+    fleet.check(300);
+    assert_eq!(fleet.passed.len(), 1);
+}
+
+#[test]
 fn a_bucket_that_is_full_but_leased_is_not_forgotten() {
     let rule = TokenBucket::new(Quota::per_second(1_000_000).burst(100));
     let mut fleet = Fleet::new(rule, 1);
@@ -265,7 +382,9 @@ fn a_server_whose_clock_steps_back_does_not_forget_what_is_out() {
 }
 
 async fn limiter<R: Scripted>(server: &Server, rule: R, share: Cost) -> Redis<R, FailClosed> {
-    let connection = Connection::connect(server.url()).await.unwrap();
+    // A share whose grant comes too late is out until its window ends.
+    let connection = Connection::builder(server.url()).timeout(Duration::from_secs(20));
+    let connection = connection.connect().await.unwrap();
     let limiter = Redis::builder("hot", rule, &connection);
     limiter.lease(share).build(FailClosed)
 }
