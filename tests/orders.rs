@@ -44,7 +44,7 @@ fn orders_pass_until_the_burst_is_spent_and_then_are_refused() {
 
     let refused = server.ask(order());
     let problem = problem_of(&refused, StatusCode::TOO_MANY_REQUESTS);
-    assert_eq!(problem["title"], "Too Many Requests");
+    assert_eq!(problem["title"], "Quota Exceeded");
     assert_eq!(problem["violated-policies"], json!(["orders"]));
     // One of two an hour comes back in half an hour, all three in an hour and a half.
     let retry_after = refused.headers()["retry-after"].to_str();

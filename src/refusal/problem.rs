@@ -8,8 +8,9 @@ use super::{Reason, Refusal};
 
 pub(super) const MEDIA_TYPE: &str = "application/problem+json";
 
-/// Registered by draft-ietf-httpapi-ratelimit-headers-10, section 5.
+/// Registered by draft-ietf-httpapi-ratelimit-headers-10, section 5, with this title.
 const QUOTA_EXCEEDED: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
+const QUOTA_TITLE: &str = "Quota Exceeded";
 
 /// Where the problems with idempotency keys are described, each under its name.
 const ABOUT_KEYS: &str = "https://docs.rs/sluicegate/latest/sluicegate/idempotency/index.html#";
@@ -41,7 +42,10 @@ fn kind(reason: Reason) -> [&'static str; 2] {
 
 pub(super) fn json(status: StatusCode, refusal: &Refusal) -> String {
     let [base, name] = kind(refusal.reason);
-    let title = status.canonical_reason().unwrap_or("Refused");
+    let title = match refusal.reason {
+        Reason::OverLimit => QUOTA_TITLE,
+        _ => status.canonical_reason().unwrap_or("Refused"),
+    };
     let mut json = String::with_capacity(ROOM);
     for text in [
         r#"{"type":""#,
@@ -116,7 +120,7 @@ mod tests {
         let text = json(StatusCode::TOO_MANY_REQUESTS, &refusal);
         let parsed: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(parsed["status"], 429);
-        assert_eq!(parsed["title"], "Too Many Requests");
+        assert_eq!(parsed["title"], "Quota Exceeded");
         assert_eq!(parsed["violated-policies"][0], "a \"b\" \\ \n");
         assert_eq!(parsed["type"], QUOTA_EXCEEDED);
     }

@@ -215,7 +215,7 @@ async fn a_refusal_is_a_problem_with_a_time_to_retry() {
     let problem: serde_json::Value = serde_json::from_str(&refused.body).unwrap();
     let expected = "https://iana.org/assignments/http-problem-types#quota-exceeded";
     assert_eq!(problem["type"], expected);
-    assert_eq!(problem["title"], "Too Many Requests");
+    assert_eq!(problem["title"], "Quota Exceeded");
     assert_eq!(problem["status"], 429);
     assert_eq!(problem["violated-policies"][0], "default");
     assert!(
