@@ -164,6 +164,7 @@
 
 pub mod clock;
 pub mod deadline;
+mod grpc_web;
 mod head;
 #[cfg(feature = "idempotency")]
 #[cfg_attr(docsrs, doc(cfg(feature = "idempotency")))]

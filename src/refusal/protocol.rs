@@ -3,17 +3,17 @@
 use http::{HeaderMap, HeaderValue, Request, header::CONTENT_TYPE};
 
 use super::Refusal;
+use crate::head::Grpc;
 
-/// Whether a content type is one of gRPC's.
+/// Whether a content type is one of gRPC's, or of gRPC-Web's.
 pub(crate) fn is_grpc(content_type: &HeaderValue) -> bool {
-    let rest = content_type.as_bytes().strip_prefix(b"application/grpc");
-    rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';' | b'-')))
+    Grpc::of(content_type).is_some()
 }
 
 /// Whether its messages end with trailers of HTTP: those of gRPC-Web are in the
-/// body, so that it is like anything else.
+/// body.
 pub(crate) fn has_trailers(content_type: &HeaderValue) -> bool {
-    is_grpc(content_type) && !content_type.as_bytes().starts_with(b"application/grpc-")
+    Grpc::of(content_type) == Some(Grpc::Plain)
 }
 
 /// What a [`Refuse`](super::Refuse) is shown of a request that is gone: what says
@@ -47,23 +47,6 @@ pub(crate) fn trailers(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn knows_grpc_by_its_content_type() {
-        let is_grpc = |value: &'static str| is_grpc(&HeaderValue::from_static(value));
-        assert!(
-            [
-                "application/grpc",
-                "application/grpc+proto",
-                "application/grpc-web"
-            ]
-            .map(is_grpc)
-                == [true; 3]
-        );
-        assert!(
-            ["application/json", "application/grpcish", "text/plain"].map(is_grpc) == [false; 3]
-        );
-    }
 
     #[cfg(feature = "grpc")]
     #[test]
