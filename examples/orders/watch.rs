@@ -94,7 +94,7 @@ struct Process {
 
 #[derive(Debug, Serialize)]
 struct Route {
-    method: &'static str,
+    method: String,
     route: String,
     ended: u64,
     failed: u64,
@@ -136,7 +136,7 @@ impl Route {
             took.map(|took| took.as_secs_f64() * 1e3)
         };
         Self {
-            method: series.labels.method(),
+            method: series.labels.method().into(),
             route: series.labels.route().into(),
             ended: series.ended(),
             failed: series.failed(),

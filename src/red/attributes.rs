@@ -39,14 +39,14 @@ fn text<'a>(text: impl Into<Cow<'a, str>>) -> Value<'a> {
 pub(super) fn of_series<'a>(labels: &'a Labels, terms: &'a Terms) -> Attributes<'a> {
     let mut attributes = match labels.kind {
         Kind::HttpServer => vec![
-            ("http.request.method", text(labels.method)),
+            ("http.request.method", text(labels.method())),
             // Also of what is no template, such as `_unmatched`: without the label such
             // requests would be missing wherever a sum is made by route.
             ("http.route", text(labels.route())),
             ("url.scheme", text(&*terms.scheme)),
         ],
         Kind::HttpClient => vec![
-            ("http.request.method", text(labels.method)),
+            ("http.request.method", text(labels.method())),
             ("url.template", text(labels.route())),
         ],
         Kind::GrpcServer | Kind::GrpcClient => vec![

@@ -9,7 +9,7 @@ use std::{
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use super::{classify::Classify, span::Rest, unwind};
+use super::{classify::Classify, rest::Rest, unwind};
 use crate::refusal::{BoxError, FromText};
 
 pin_project! {

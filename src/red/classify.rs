@@ -93,7 +93,7 @@ impl<'a> Ended<'a> {
     }
 
     /// See [`Labels::method`].
-    pub fn method(&self) -> &'static str {
+    pub fn method(&self) -> &'a str {
         self.labels.method()
     }
 

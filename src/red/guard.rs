@@ -23,6 +23,8 @@ pub(super) struct Guard {
     began: Tick,
     trace: Option<TraceId>,
     headed: bool,
+    /// What the head says, for an answer that is dropped before its end.
+    status: Option<Status>,
     streamed: bool,
     ended: bool,
     /// What came of it, whether or not anybody waits for the rest.
@@ -39,6 +41,7 @@ impl Guard {
             slot: None,
             trace,
             headed: false,
+            status: None,
             streamed: false,
             ended: false,
             fate: None,
@@ -71,6 +74,12 @@ impl Guard {
     /// It is a stream: how long it takes says nothing of its latency.
     pub(super) fn stream(&mut self) {
         self.streamed = true;
+    }
+
+    /// The response's head has this status.
+    #[inline]
+    pub(super) fn answer(&mut self, status: Option<Status>) {
+        self.status = status;
     }
 
     /// There is a response. Answers what the time is.
@@ -119,7 +128,7 @@ impl Guard {
         } else {
             Cause::DroppedBeforeHead
         };
-        let cancelled = (None, Outcome::Cancelled, cause);
+        let cancelled = (self.status, Outcome::Cancelled, cause);
         let (status, outcome, cause) = self.fate.unwrap_or(cancelled);
         let key = Key::new(status, outcome, cause, self.streamed);
         let now = self.stripe.common.terms.now();

@@ -1,8 +1,8 @@
 //! What requests are told apart by.
 
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
-use http::Method;
+use super::http_methods;
 
 /// Which requests, seen from which side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -65,7 +65,7 @@ pub const OTHER: &str = "_OTHER";
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Labels {
     pub(super) kind: Kind,
-    pub(super) method: &'static str,
+    pub(super) method: Cow<'static, str>,
     pub(super) route: Arc<str>,
     pub(super) peer: Arc<str>,
 }
@@ -76,10 +76,10 @@ impl Labels {
         self.kind
     }
 
-    /// The method of HTTP, one of those that are known, or [`OTHER`]; empty for
-    /// what has none.
-    pub fn method(&self) -> &'static str {
-        self.method
+    /// The method of HTTP, one of those that are
+    /// [known](super::Builder::http_methods), or [`OTHER`]; empty for what has none.
+    pub fn method(&self) -> &str {
+        &self.method
     }
 
     /// The template of the route, such as `/orders/{id}`, or [`UNMATCHED`]; of gRPC
@@ -98,7 +98,7 @@ impl Labels {
     pub(super) fn as_sought(&self) -> Sought<'_> {
         Sought {
             kind: self.kind,
-            method: self.method,
+            method: &self.method,
             route: &self.route,
             peer: &self.peer,
         }
@@ -109,7 +109,7 @@ impl Labels {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Sought<'a> {
     pub(super) kind: Kind,
-    pub(super) method: &'static str,
+    pub(super) method: &'a str,
     pub(super) route: &'a str,
     pub(super) peer: &'a str,
 }
@@ -118,7 +118,7 @@ impl Sought<'_> {
     pub(super) fn to_labels(self) -> Labels {
         Labels {
             kind: self.kind,
-            method: self.method,
+            method: http_methods::owned(self.method),
             route: self.route.into(),
             peer: self.peer.into(),
         }
@@ -139,39 +139,11 @@ impl Sought<'_> {
     }
 }
 
-/// The methods that semantic conventions know (RFC 9110, PATCH of RFC 5789, QUERY).
-const METHODS: [&str; 10] = [
-    "GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "CONNECT", "TRACE", "QUERY",
-];
-
-/// The label of a method. It is case-sensitive.
-#[inline]
-pub(super) fn method(method: &Method) -> &'static str {
-    method_named(method.as_str())
-}
-
-pub(super) fn method_named(name: &str) -> &'static str {
-    METHODS.into_iter().find(|it| *it == name).unwrap_or(OTHER)
-}
-
 impl fmt::Display for Labels {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.kind.as_str())?;
-        let parts = [self.method, &self.route, &self.peer];
+        let parts = [&*self.method, &self.route, &self.peer];
         let mut parts = parts.into_iter().filter(|part| !part.is_empty());
         parts.try_for_each(|part| write!(f, " {part}"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn unknown_methods_are_one() {
-        assert_eq!(method(&Method::PATCH), "PATCH");
-        for name in ["get", "BREW", "A-VERY-LONG-METHOD-OF-A-SCANNER"] {
-            assert_eq!(method(&Method::from_bytes(name.as_bytes()).unwrap()), OTHER);
-        }
     }
 }

@@ -6,11 +6,14 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::Request;
+use http::{Method, Request};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{route::Route, series::Stripe};
+use super::{
+    route::{Route, is_service},
+    series::Stripe,
+};
 
 /// Where a layer outside of the router is told which route has matched. It is
 /// among the extensions of a request.
@@ -39,10 +42,15 @@ impl Slot {
 
     /// From now on the request is counted as of this route, as if it had been from
     /// the beginning. The first word counts.
-    fn mark(&self, route: &str) {
+    fn mark(&self, route: &str, method: &Method) {
         let Halves { unmatched, routed } = &*self.0;
-        let make = || unmatched.moved_to(route);
-        routed.get_or_init(|| make().unwrap_or_else(|| Arc::clone(unmatched)));
+        // What began as a call of gRPC is one, if that is a service of gRPC.
+        let is_call = unmatched.common.labels.kind().is_grpc() && is_service(route);
+        let moved = || match is_call {
+            true => None,
+            false => unmatched.moved_to(route, method),
+        };
+        routed.get_or_init(|| moved().unwrap_or_else(|| Arc::clone(unmatched)));
     }
 }
 
@@ -54,7 +62,7 @@ impl Slot {
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
 /// use axum::{Router, body::Body, routing::get};
-/// use http::Request;
+/// use http::{Method, Request};
 /// use sluicegate::red::{MarkRouteLayer, RedLayer, Registry};
 /// use tower::{Layer, ServiceExt};
 ///
@@ -127,7 +135,7 @@ where
         if let Some(slot) = req.extensions().get::<Slot>()
             && let Some(route) = self.route.route(&req)
         {
-            slot.mark(route);
+            slot.mark(route, req.method());
         }
         self.inner.call(req)
     }

@@ -21,25 +21,59 @@
 //!
 //! What this crate's layers refuse is told by what they leave in the response, not
 //! by its status: a 429 of somebody else's is a `client_error`. Of gRPC, the status
-//! is in the trailers or, if there is no body, among the headers. An answer
-//! without any has broken off.
+//! is in the trailers or, if there is no body, among the headers. gRPC-Web has its
+//! trailers at the end of the body. This layer reads them there, so it may be inside
+//! or outside of tonic-web's layer. A gRPC answer without a status has broken off,
+//! and so has an answer that ends before as many bytes as its `Content-Length` says
+//! (RFC 9112, section 8). Both have the `error_type` `truncated`.
+//!
+//! An answer that is dropped or fails after its head keeps the status of the head in
+//! the label `http_response_status_code`, whatever came of it.
+//!
+//! # Which label tells failures
+//!
+//! `outcome` does: `server_error`, `deadline` and `panic` are failures, and of
+//! requests that are sent `client_error` too (see [`Outcome::is_failure`] and
+//! [`Series::failed`]). `error_type` does not, because requests that are cancelled or
+//! shed have one as well: `dropped_before_head`, `dropped_in_body`, `over_limit`. It
+//! says why a request did not end well, and is missing only where its status says
+//! enough: of a 404, for example, which is no error of the server that answers it.
+//!
+//! # Durations
 //!
 //! Two durations are counted: until there is a response, and until the end of its
 //! body. The body has ended when the server has taken its last frame, its trailers,
 //! or as many bytes as `Content-Length` says; without one (HEAD, 204, 304, an
-//! upgrade) the request ends with its head. Streams (`text/event-stream`, and gRPC methods that
-//! are [known](Methods::streaming) to be some) are counted apart, for how long they
-//! last says nothing of how fast the service is.
+//! upgrade) the request ends with its head. Streams (`text/event-stream`, and gRPC
+//! methods that are [known](Methods::streaming) to be some) are counted apart,
+//! because how long they last says nothing of how fast the service is.
 //!
 //! # Labels
 //!
 //! A series is told apart by its [`Labels`] and what came of it. There are few:
 //! the template of the route, which axum knows, or else [`UNMATCHED`]; the method,
-//! or else [`OTHER`]; the status. Of gRPC that is received it is the method, if it
-//! is among the [known ones](Builder::methods). No path, no Host, nothing that
-//! somebody sends becomes a label. A registry has room for
+//! if it is [known](Builder::http_methods), or else [`OTHER`]; the status. Of gRPC
+//! that is received it is the method, if that is among the
+//! [known ones](Builder::methods). No path, no Host, nothing that somebody sends
+//! becomes a label. A registry has room for
 //! [so many series](Builder::max_series); what comes on top is counted
 //! together as [`OVERFLOW`].
+//!
+//! # HTTP or gRPC
+//!
+//! What a request is on decides by which names it is counted, and not what its
+//! caller says of it:
+//!
+//! | a request that is received | is counted as |
+//! |---|---|
+//! | POST to a [known](Builder::methods) method of gRPC | gRPC, under the method |
+//! | on a route of axum that is a service of tonic (`/pkg.Service/{*rest}`) | gRPC, if its content type is gRPC's |
+//! | on any other route | HTTP, whatever its content type |
+//! | on no route that is known, as all of a tonic server are | gRPC, if its content type is gRPC's |
+//!
+//! Of requests that are sent, those with a [`Template`] are HTTP. Content types are
+//! compared without their parameters, in any case. If the answer on a route of HTTP
+//! says by its own content type that it is gRPC, a status of gRPC in it counts.
 //!
 //! # Example
 //!
@@ -132,8 +166,7 @@
 //! * `axum-prometheus` falls back to the path where no route matches.
 //! * `tower-http` and `linkerd2-proxy` take a gRPC answer without a status for a
 //!   success.
-//! * gRPC-Web has its trailers in the body, so to this layer it is HTTP: put it
-//!   inside of tonic-web's layer.
+//! * None of them reads the status of gRPC-Web, which is at the end of the body.
 
 mod attributes;
 mod body;
@@ -148,6 +181,7 @@ mod family;
 pub mod future;
 mod guard;
 mod histogram;
+mod http_methods;
 mod labels;
 mod layer;
 mod mark;
@@ -168,6 +202,7 @@ pub mod prometheus;
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
 pub mod redis;
 mod registry;
+mod rest;
 mod route;
 mod series;
 mod service;

@@ -70,7 +70,8 @@ pub enum Cause {
     Error,
     /// The body of the answer failed.
     Body,
-    /// A gRPC answer ended without a status.
+    /// The answer ended too early: without a status if it was gRPC, or before as many
+    /// bytes had come as its head says (RFC 9112, section 8).
     Truncated,
     /// It was dropped before there was a response.
     DroppedBeforeHead,

@@ -9,7 +9,8 @@ use super::{
     exemplar::TraceId,
     export::{Export, Exports},
     guard::Guard,
-    labels::{self, Kind, Sought},
+    http_methods::HttpMethods,
+    labels::{Kind, Sought},
     methods::Methods,
     observed::Observed,
     outcome::Cause,
@@ -78,7 +79,7 @@ impl Registry {
     ) {
         let sought = Sought {
             kind: Kind::HttpServer,
-            method: labels::method(method),
+            method: self.terms().http_methods.label(method),
             route,
             peer: "",
         };
@@ -153,6 +154,7 @@ pub struct Builder {
     bounds: Arc<[u64]>,
     stream_bounds: Arc<[u64]>,
     methods: Methods,
+    http_methods: HttpMethods,
     scheme: Arc<str>,
     traces: Option<Traces>,
     exports: Exports,
@@ -167,6 +169,7 @@ impl Builder {
             bounds: terms::default_bounds(),
             stream_bounds: terms::default_stream_bounds(),
             methods: Methods::new(),
+            http_methods: HttpMethods::usual(),
             scheme: "http".into(),
             traces: None,
             exports: Exports::new(),
@@ -219,6 +222,31 @@ impl Builder {
     /// counted as [`OTHER`](super::OTHER). None unless set.
     pub fn methods(self, methods: Methods) -> Self {
         Self { methods, ..self }
+    }
+
+    /// The methods of HTTP that are told apart, instead of the usual ones; all others
+    /// are counted as [`OTHER`](super::OTHER). Names are case-sensitive. The usual ones
+    /// are GET, POST, PUT, DELETE, PATCH, HEAD, OPTIONS, CONNECT, TRACE and QUERY.
+    ///
+    /// ```
+    /// use sluicegate::red::Registry;
+    ///
+    /// let metrics = Registry::builder()
+    ///     .http_methods(["GET", "HEAD", "PUT", "DELETE", "PROPFIND", "MKCOL"])
+    ///     .build();
+    /// # let _ = metrics;
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// When there are none or more than 64, or when one is no method of HTTP.
+    #[track_caller]
+    pub fn http_methods(self, names: impl IntoIterator<Item: AsRef<str>>) -> Self {
+        let http_methods = HttpMethods::of(names);
+        Self {
+            http_methods,
+            ..self
+        }
     }
 
     /// How requests come: `http` unless set, for the label `url.scheme`, which no
@@ -290,6 +318,7 @@ impl Builder {
             stream_bounds: self.stream_bounds,
             budget: Budget::of(self.max_series),
             methods: self.methods,
+            http_methods: self.http_methods,
             scheme: self.scheme,
             traces: self.traces,
             exports: self.exports,
@@ -314,6 +343,7 @@ impl fmt::Debug for Builder {
             .field("bounds", &self.bounds)
             .field("stream_bounds", &self.stream_bounds)
             .field("methods", &self.methods)
+            .field("http_methods", &self.http_methods)
             .finish_non_exhaustive()
     }
 }

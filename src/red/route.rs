@@ -1,12 +1,12 @@
 //! What of a request becomes labels.
 
-use http::{Request, Uri, header::CONTENT_TYPE};
+use http::{Method, Request, Uri};
 
 use super::{
-    labels::{Kind, OTHER, Sought, UNMATCHED, method},
-    methods::Methods,
+    labels::{Kind, OTHER, Sought, UNMATCHED},
+    terms::Terms,
 };
-use crate::refusal::has_trailers;
+use crate::head::Grpc;
 
 /// Says which route a request is on.
 ///
@@ -77,61 +77,110 @@ pub(super) enum Side {
     Client,
 }
 
-impl Side {
-    /// What a request looks for, and whether it is a stream.
-    #[inline]
-    pub(super) fn sought<'a, B>(
-        self,
-        req: &'a Request<B>,
-        route: Option<&'a str>,
-        methods: &Methods,
-    ) -> (Sought<'a>, bool) {
-        let content_type = req.headers().get(CONTENT_TYPE);
-        match (self, content_type.is_some_and(has_trailers)) {
-            (Self::Server, false) => (http(Kind::HttpServer, req, route), false),
-            (Self::Client, false) => (http(Kind::HttpClient, req, route), false),
-            (Self::Server, true) => received(req.uri(), methods),
-            (Self::Client, true) => sent(req.uri(), methods),
+/// What a request is counted by.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked<'a> {
+    pub(super) sought: Sought<'a>,
+    /// Whether either side of the call streams.
+    pub(super) streams: bool,
+    /// How the request speaks gRPC.
+    pub(super) grpc: Option<Grpc>,
+}
+
+impl Asked<'_> {
+    /// Whether a router may still tell otherwise: where no route is known, a caller
+    /// that says that it is gRPC may be on one of HTTP.
+    pub(super) fn is_open(&self) -> bool {
+        let Sought { kind, route, .. } = self.sought;
+        match kind {
+            Kind::HttpServer => route == UNMATCHED,
+            Kind::GrpcServer => route == OTHER,
+            _ => false,
         }
     }
 }
 
-#[inline]
-fn http<'a, B>(kind: Kind, req: &'a Request<B>, route: Option<&'a str>) -> Sought<'a> {
-    let client = kind.is_client();
-    Sought {
-        kind,
-        method: method(req.method()),
-        // What has not been matched on this side of a connection is no route at all.
-        route: route.unwrap_or(if client { "" } else { UNMATCHED }),
-        peer: if client { peer(req.uri()) } else { "" },
+impl Side {
+    /// Returns what a request is counted by. What the route is decides between HTTP
+    /// and gRPC: the content type is the caller's word, and counts only where no
+    /// route of HTTP has matched.
+    #[inline]
+    pub(super) fn asked<'a, B>(
+        self,
+        req: &'a Request<B>,
+        route: Option<&'a str>,
+        terms: &'a Terms,
+    ) -> Asked<'a> {
+        let grpc = Grpc::spoken_in(req.headers());
+        let is_post = *req.method() == Method::POST;
+        let known = is_post.then(|| terms.methods.streams(name(req.uri())));
+        let known = known.flatten();
+        let is_call = known.is_some() || (grpc.is_some() && self.may_be_call(req.uri(), route));
+        let sought = match is_call {
+            true => self.call(req.uri(), known.is_some()),
+            false => self.http(req, route, terms),
+        };
+        let streams = known.unwrap_or(false);
+        Asked {
+            sought,
+            streams,
+            grpc,
+        }
+    }
+
+    /// Whether a request that says that it is gRPC may be. Of requests that are sent,
+    /// it is the program that says so.
+    fn may_be_call(self, uri: &Uri, route: Option<&str>) -> bool {
+        match (route, self) {
+            (Some(route), Self::Server) => is_service(route),
+            (Some(_), Self::Client) => false,
+            (None, _) => name(uri).contains('/'),
+        }
+    }
+
+    #[inline]
+    fn http<'a, B>(
+        self,
+        req: &'a Request<B>,
+        route: Option<&'a str>,
+        terms: &'a Terms,
+    ) -> Sought<'a> {
+        let (kind, unmatched, peer) = match self {
+            Self::Server => (Kind::HttpServer, UNMATCHED, ""),
+            // What has not been matched on this side of a connection is no route at all.
+            Self::Client => (Kind::HttpClient, "", peer(req.uri())),
+        };
+        Sought {
+            kind,
+            method: terms.http_methods.label(req.method()),
+            route: route.unwrap_or(unmatched),
+            peer,
+        }
+    }
+
+    /// Anybody may send any path, but of calls that are made the method is the
+    /// program's own.
+    fn call(self, uri: &Uri, is_known: bool) -> Sought<'_> {
+        let (kind, peer) = match self {
+            Self::Server => (Kind::GrpcServer, ""),
+            Self::Client => (Kind::GrpcClient, peer(uri)),
+        };
+        let has_name = is_known || self == Self::Client;
+        Sought {
+            kind,
+            method: "",
+            route: if has_name { name(uri) } else { OTHER },
+            peer,
+        }
     }
 }
 
-/// Anybody may send any path.
-fn received<'a>(uri: &'a Uri, methods: &Methods) -> (Sought<'a>, bool) {
-    let name = name(uri);
-    let (route, streamed) = match methods.streams(name) {
-        Some(streams) => (name, streams),
-        None => (OTHER, false),
-    };
-    (grpc(Kind::GrpcServer, route, ""), streamed)
-}
-
-/// Of calls that are made, the method is the program's own.
-fn sent<'a>(uri: &'a Uri, methods: &Methods) -> (Sought<'a>, bool) {
-    let name = name(uri);
-    let streamed = methods.streams(name).unwrap_or(false);
-    (grpc(Kind::GrpcClient, name, peer(uri)), streamed)
-}
-
-fn grpc<'a>(kind: Kind, route: &'a str, peer: &'a str) -> Sought<'a> {
-    Sought {
-        kind,
-        method: "",
-        route,
-        peer,
-    }
+/// Whether this is how tonic writes the route of a service: its name, which has a
+/// dot behind its package, and any method.
+pub(super) fn is_service(route: &str) -> bool {
+    let service = route.strip_suffix("/{*rest}").unwrap_or_default();
+    let service = service.rsplit('/').next().unwrap_or_default();
+    service.contains('.') && !service.contains(['{', '}'])
 }
 
 fn name(uri: &Uri) -> &str {

@@ -10,6 +10,8 @@ use std::{
     },
 };
 
+use http::Method;
+
 use super::{
     completion::{Chain, Completion},
     durations::Durations,
@@ -265,10 +267,15 @@ impl Stripe {
         }
     }
 
-    /// Moves one to the series of this route.
-    pub(super) fn moved_to(&self, route: &str) -> Option<Arc<Self>> {
-        let labels = self.common.labels.as_sought();
-        let sought = Sought { route, ..labels };
+    /// Moves one to the series of this route. Until then it was counted as of no
+    /// route, or as a call of gRPC because its caller said so.
+    pub(super) fn moved_to(&self, route: &str, method: &Method) -> Option<Arc<Self>> {
+        let sought = Sought {
+            kind: Kind::HttpServer,
+            method: self.common.terms.http_methods.label(method),
+            route,
+            peer: "",
+        };
         let routed = self.moved(|table| Arc::clone(table.series(sought).stripe()))?;
         self.common.told(Exported::end);
         Some(routed)

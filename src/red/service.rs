@@ -3,7 +3,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{Method, Request, Response};
+use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
@@ -11,13 +11,13 @@ use super::{
     body::ResponseBody,
     classify::Classify,
     future::ResponseFuture,
-    labels::UNMATCHED,
     registry::Registry,
     route::{Route, Side},
-    span::{Allowed, Span},
+    span::Span,
     unwind,
 };
 use crate::{
+    head::Allowed,
     limit::Exempt,
     refusal::{BoxError, Passed},
 };
@@ -100,12 +100,13 @@ impl<C, R, X> Counted<C, R, X> {
         if self.exempt.is_exempt(req) {
             return None;
         }
-        let route = self.route.route(req);
-        let methods = &self.registry.terms().methods;
-        let (sought, streamed) = self.side.sought(req, route, methods);
-        let told_later = self.outside && sought.route == UNMATCHED;
-        let mut guard = self.registry.start(sought, Some(req.headers()));
-        if streamed {
+        let asked = self
+            .side
+            .asked(req, self.route.route(req), self.registry.terms());
+        let told_later = self.outside && asked.is_open();
+        let (streams, grpc) = (asked.streams, asked.grpc);
+        let mut guard = self.registry.start(asked.sought, Some(req.headers()));
+        if streams {
             guard.stream();
         }
         if told_later {
@@ -116,16 +117,9 @@ impl<C, R, X> Counted<C, R, X> {
             guard,
             passed,
             classify: self.classify.clone(),
-            body: allowed(req.method()),
+            body: Allowed::to(req.method()),
+            grpc,
         })
-    }
-}
-
-fn allowed(method: &Method) -> Allowed {
-    match *method {
-        Method::HEAD => Allowed::None,
-        Method::CONNECT => Allowed::Errors,
-        _ => Allowed::Any,
     }
 }
 

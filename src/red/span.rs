@@ -1,23 +1,23 @@
-//! A request from its beginning to its end, as HTTP has it.
+//! A request until its response, as HTTP has it.
 
-use bytes::Buf;
-use http::{HeaderMap, HeaderName, Response, StatusCode};
-use http_body::{Body, Frame};
+use http::{HeaderName, Response, StatusCode};
+use http_body::Body;
 
 use super::{
     classify::{Classify, Ended},
     guard::Guard,
     outcome::{Cause, Outcome},
+    rest::{Left, Rest},
     status::{Status, grpc},
-    verdict::{refusal_among, refusal_in},
+    verdict::refusal_in,
 };
 use crate::{
-    clock::Tick,
-    head::{content_length, is_event_stream},
-    refusal::{BoxError, Passed, Reason, Refusal},
+    grpc_web::Reader,
+    head::{Allowed, Grpc, content_length, is_event_stream},
+    refusal::{Passed, Reason, Refusal},
 };
 
-static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+pub(super) static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
 /// A request of which there is no response yet.
 #[derive(Debug)]
@@ -28,28 +28,8 @@ pub(super) struct Span<C> {
     pub(super) passed: Passed,
     /// What the method allows the response to have.
     pub(super) body: Allowed,
-}
-
-/// Which responses to a method have a body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Allowed {
-    Any,
-    /// To CONNECT: what is no success.
-    Errors,
-    /// To HEAD, whatever headers say.
-    None,
-}
-
-/// A request of which there is a response, but not all of it.
-#[derive(Debug)]
-pub(super) struct Rest<C> {
-    guard: Guard,
-    classify: C,
-    /// Of gRPC it may be known only at the end.
-    status: Option<Status>,
-    reason: Option<Reason>,
-    /// How many bytes are still to come, where that is known.
-    left: Option<u64>,
+    /// How the request speaks gRPC.
+    pub(super) grpc: Option<Grpc>,
 }
 
 impl<C: Classify> Span<C> {
@@ -60,58 +40,69 @@ impl<C: Classify> Span<C> {
         if is_event_stream(response.headers()) {
             self.guard.stream();
         }
-        let left = self.length(response);
-        let whole = left == Some(0) || self.is_whole(response);
+        let has_body = self.body.has_body(response.status());
+        let grpc = self.spoken(response);
+        let left = has_body.then(|| self.left(grpc, response)).flatten();
+        let is_whole = !has_body || left.is_some_and(Left::is_none) || is_end(response);
+        let status = self.status(grpc, response);
+        self.guard.answer(status);
         let refusal = response.extensions().get();
         let rest = Rest {
-            status: self.status(response),
+            is_grpc: grpc.is_some() || self.guard.labels().kind().is_grpc(),
             guard: self.guard,
             classify: self.classify,
+            status,
             reason: refusal.and_then(|it| own_reason(&self.passed, it)),
-            left: None,
+            left,
+            web: grpc.and_then(Reader::new).map(Box::new),
         };
-        if whole {
+        if is_whole {
             rest.end(Some(now));
             return None;
         }
-        Some(Rest { left, ..rest }.foreseen())
+        Some(rest.foreseen())
     }
 
-    fn is_whole<B: Body>(&self, response: &Response<B>) -> bool {
-        let status = response.status();
-        let bodiless = match self.body {
-            Allowed::Any => false,
-            Allowed::Errors => status.is_success(),
-            Allowed::None => true,
-        };
-        // What is upgraded (101) is no answer any more.
-        bodiless
-            || status.is_informational()
-            || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
-            || response.body().is_end_stream()
+    /// Returns how the response speaks gRPC, as the server says it: a caller may say
+    /// anything, and is believed only where the server says nothing.
+    fn spoken<B>(&self, response: &Response<B>) -> Option<Grpc> {
+        let headers = response.headers();
+        let is_silent = !headers.contains_key(http::header::CONTENT_TYPE);
+        let asked = self.grpc.filter(|_| is_silent);
+        let asked = asked.filter(|_| self.guard.labels().kind().is_grpc());
+        Grpc::spoken_in(headers).or(asked)
     }
 
-    /// How many bytes a server sends before it asks for no more. Of gRPC the trailers
-    /// are still to come then.
-    fn length<B: Body>(&self, response: &Response<B>) -> Option<u64> {
-        if self.guard.labels().kind().is_grpc() {
-            return None;
-        }
+    /// How many bytes there are to come. A server that has sent as many asks for no
+    /// more, unless trailers are still to come.
+    fn left<B: Body>(&self, grpc: Option<Grpc>, response: &Response<B>) -> Option<Left> {
         let said = content_length(response.headers());
-        said.or_else(|| response.body().size_hint().exact())
+        let is_plain = match grpc {
+            Some(form) => form == Grpc::Plain,
+            None => self.guard.labels().kind().is_grpc(),
+        };
+        match is_plain {
+            true => said.map(Left::before_trailers),
+            false => said
+                .or_else(|| response.body().size_hint().exact())
+                .map(Left::all),
+        }
     }
 
     /// A gRPC status among the headers counts if nothing follows, or nothing better.
-    fn status<B>(&self, response: &Response<B>) -> Option<Status> {
-        if !self.guard.labels().kind().is_grpc() {
-            return Some(Status::Http(response.status().as_u16()));
+    fn status<B>(&self, grpc: Option<Grpc>, response: &Response<B>) -> Option<Status> {
+        let is_call = self.guard.labels().kind().is_grpc();
+        let may_say = is_call || grpc.is_some();
+        let said = response.headers().get(&GRPC_STATUS).filter(|_| may_say);
+        if let Some(said) = said {
+            return Some(Status::read_grpc(said.as_bytes()));
         }
-        match response.headers().get(&GRPC_STATUS) {
-            Some(status) => Some(Status::read_grpc(status.as_bytes())),
-            None if response.status() != StatusCode::OK => {
-                Some(Status::grpc_for(response.status()))
-            }
-            None => None,
+        match response.status() {
+            http if !is_call => Some(Status::Http(http.as_u16())),
+            // Neither side spoke gRPC: that of Connect, for example, is plain HTTP.
+            StatusCode::OK if self.grpc.is_none() && grpc.is_none() => Some(Status::Grpc(OK)),
+            StatusCode::OK => None,
+            http => Some(Status::grpc_for(http)),
         }
     }
 
@@ -120,73 +111,13 @@ impl<C: Classify> Span<C> {
         self.guard.settle();
         let ended = Ended::failed(self.guard.labels(), None, Cause::Error);
         let reason = refusal_in(error).and_then(|it| own_reason(&self.passed, it));
-        let (outcome, cause) = told(&self.classify, ended.refused(reason));
+        let ended = ended.refused(reason);
+        let (outcome, cause) = (self.classify.classify(&ended), ended.cause);
         self.guard.end(None, outcome, cause);
     }
 
     pub(super) fn panic(self) {
         self.guard.end(None, Outcome::Panic, Cause::Panic);
-    }
-}
-
-impl<C: Classify> Rest<C> {
-    #[inline]
-    fn foreseen(mut self) -> Self {
-        let labels = self.guard.labels();
-        let ended = self.status.map(|status| Ended::answered(labels, status));
-        let told = ended.map(|ended| told(&self.classify, ended.refused(self.reason)));
-        if let Some((outcome, cause)) = told.filter(|(outcome, _)| *outcome != Outcome::Ok) {
-            self.guard.foresee(self.status, outcome, cause);
-        }
-        self
-    }
-
-    /// This has come. Answers whether nothing more will be asked for: a server
-    /// that has sent as much as it said it would asks for no more, and neither does
-    /// one that has sent trailers.
-    pub(super) fn frame<D: Buf>(&mut self, frame: &Frame<D>) -> bool {
-        if let Some(trailers) = frame.trailers_ref() {
-            self.trailers(trailers);
-        }
-        let data = frame.data_ref().map_or(0, |data| data.remaining() as u64);
-        self.left = self.left.map(|left| left.saturating_sub(data));
-        frame.is_trailers() || self.left == Some(0)
-    }
-
-    fn trailers(&mut self, trailers: &HeaderMap) {
-        let status = trailers.get(&GRPC_STATUS);
-        if let Some(status) = status.filter(|_| self.guard.labels().kind().is_grpc()) {
-            self.status = Some(Status::read_grpc(status.as_bytes()));
-        }
-    }
-
-    /// It has come to its end.
-    #[inline]
-    pub(super) fn end(self, now: Option<Tick>) {
-        let labels = self.guard.labels();
-        let ended = match self.status {
-            Some(status) => Ended::answered(labels, status),
-            // An answer that broke off is no success.
-            None => Ended::failed(labels, UNKNOWN, Cause::Truncated),
-        };
-        let (status, ended) = (ended.status, ended.refused(self.reason));
-        let (outcome, cause) = told(&self.classify, ended);
-        match now {
-            Some(now) => self.guard.end_at(now, status, outcome, cause),
-            None => self.guard.end(status, outcome, cause),
-        }
-    }
-
-    /// Its body failed.
-    pub(super) fn fail(self, error: &BoxError) {
-        let ended = Ended::failed(self.guard.labels(), self.status, Cause::Body);
-        let ended = ended.refused(refusal_among(&**error).map(Refusal::reason));
-        let (outcome, cause) = told(&self.classify, ended);
-        self.guard.end(self.status, outcome, cause);
-    }
-
-    pub(super) fn panic(self) {
-        self.guard.end(self.status, Outcome::Panic, Cause::Panic);
     }
 }
 
@@ -200,9 +131,8 @@ fn own_reason(passed: &Passed, refusal: &Refusal) -> Option<Reason> {
     (is_own || reason == Reason::DeadlineExceeded).then_some(reason)
 }
 
-const UNKNOWN: Option<Status> = Some(Status::Grpc(grpc::UNKNOWN));
-
-#[inline]
-fn told(classify: &impl Classify, ended: Ended<'_>) -> (Outcome, Cause) {
-    (classify.classify(&ended), ended.cause)
+fn is_end<B: Body>(response: &Response<B>) -> bool {
+    response.body().is_end_stream()
 }
+
+const OK: u8 = grpc::OK;

@@ -5,8 +5,8 @@ use std::{fmt, sync::Arc, time::Duration};
 use http::HeaderMap;
 
 use super::{
-    budget::Budget, exemplar::TraceId, export::Exports, methods::Methods, observed::Observed,
-    slo::Tracked,
+    budget::Budget, exemplar::TraceId, export::Exports, http_methods::HttpMethods,
+    methods::Methods, observed::Observed, slo::Tracked,
 };
 use crate::clock::{Clock, Monotonic, Tick, ticks};
 
@@ -18,7 +18,9 @@ pub(super) struct Terms {
     /// The same for streams, which last longer.
     pub(super) stream_bounds: Arc<[u64]>,
     pub(super) budget: Budget,
+    /// Of gRPC.
     pub(super) methods: Methods,
+    pub(super) http_methods: HttpMethods,
     pub(super) scheme: Arc<str>,
     /// For exemplars; there are none without it.
     pub(super) traces: Option<Traces>,

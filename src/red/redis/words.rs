@@ -1,8 +1,13 @@
 //! Labels as words, and back.
 
+use http::Method;
+
 use crate::{
     key::Name,
-    red::labels::{Kind, Labels, method_named},
+    red::{
+        http_methods,
+        labels::{Kind, Labels, OTHER},
+    },
 };
 
 /// How many words labels are.
@@ -10,7 +15,7 @@ pub(super) const WORDS: usize = 4;
 
 /// Each is a word without spaces, and may be empty.
 pub(super) fn write(labels: &Labels) -> String {
-    let (kind, method) = (labels.kind.as_str(), labels.method);
+    let (kind, method) = (labels.kind.as_str(), labels.method());
     let (route, peer) = (Name::of(&*labels.route), Name::of(&*labels.peer));
     format!("{kind} {method} {route} {peer}")
 }
@@ -20,10 +25,11 @@ pub(super) fn read(words: [&str; WORDS]) -> Option<Labels> {
     let [kind, method, route, peer] = words;
     Some(Labels {
         kind: Kind::ALL.into_iter().find(|it| it.as_str() == kind)?,
-        method: if method.is_empty() {
-            ""
-        } else {
-            method_named(method)
+        method: match method {
+            "" => "".into(),
+            // Another instance may have a list of its own.
+            name if Method::from_bytes(name.as_bytes()).is_ok() => http_methods::owned(name),
+            _ => OTHER.into(),
         },
         route: plain(route)?.into(),
         peer: plain(peer)?.into(),
@@ -45,7 +51,6 @@ fn plain(word: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::red::labels::OTHER;
 
     fn back(text: &str) -> Option<Labels> {
         let words: Vec<_> = text.split(' ').collect();
@@ -55,10 +60,15 @@ mod tests {
     #[test]
     fn labels_come_back_whatever_is_in_them() {
         for kind in Kind::ALL {
-            for (method, route) in [("", ""), ("GET", "/a/{b}"), (OTHER, "%zz \n\t:é\0")] {
+            for (method, route) in [
+                ("", ""),
+                ("GET", "/a/{b}"),
+                (OTHER, "%zz \n\t:é\0"),
+                ("PROPFIND", "/"),
+            ] {
                 let labels = Labels {
                     kind,
-                    method,
+                    method: method.into(),
                     route: route.into(),
                     peer: "[::1]:80".into(),
                 };
@@ -79,6 +89,6 @@ mod tests {
         ] {
             assert_eq!(back(text), None, "{text:?}");
         }
-        assert_eq!(back("http_server BREW / ").unwrap().method, OTHER);
+        assert_eq!(back("http_server B(R)EW / ").unwrap().method, OTHER);
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sluicegate::{
-    red::{Fleet, OTHER, Redis, Registry},
+    red::{Fleet, Redis, Registry},
     redis::{Connection, ErrorKind},
 };
 
@@ -87,7 +87,7 @@ async fn methods_of_a_newer_version_are_others() {
     put(&server, "0000000000000003:1", "7");
     let fleet = instance.redis.read(FIVE_MINUTES).await.unwrap();
     let tea = fleet.snapshot.route("/tea");
-    assert_eq!((tea.ended(), tea.series[0].labels.method()), (7, OTHER));
+    assert_eq!((tea.ended(), tea.series[0].labels.method()), (7, "BREW"));
 }
 
 #[tokio::test]

@@ -1,0 +1,176 @@
+//! A response from its head to its end. The body of a counted response asks it.
+
+use bytes::Buf;
+use http::HeaderMap;
+use http_body::Frame;
+
+use super::{
+    classify::{Classify, Ended},
+    guard::Guard,
+    outcome::{Cause, Outcome},
+    span::GRPC_STATUS,
+    status::{Status, grpc},
+    verdict::refusal_among,
+};
+use crate::{
+    clock::Tick,
+    grpc_web::Reader,
+    refusal::{BoxError, Reason, Refusal},
+};
+
+/// A request of which there is a response, but not all of it.
+#[derive(Debug)]
+pub(super) struct Rest<C> {
+    pub(super) guard: Guard,
+    pub(super) classify: C,
+    /// Whether a status of gRPC may come at the end.
+    pub(super) is_grpc: bool,
+    /// Of gRPC it may be known only at the end.
+    pub(super) status: Option<Status>,
+    pub(super) reason: Option<Reason>,
+    /// `None` if nothing says how long the body is.
+    pub(super) left: Option<Left>,
+    /// Where the trailers are in the body.
+    pub(super) web: Option<Box<Reader>>,
+}
+
+/// How many bytes of a body are to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Left {
+    bytes: u64,
+    /// Whether the last of them is the end.
+    is_all: bool,
+    /// Whether more came than the head says.
+    is_overrun: bool,
+}
+
+impl Left {
+    pub(super) fn all(bytes: u64) -> Self {
+        Self {
+            bytes,
+            is_all: true,
+            is_overrun: false,
+        }
+    }
+
+    /// What comes after them is for the client too.
+    pub(super) fn before_trailers(bytes: u64) -> Self {
+        Self {
+            is_all: false,
+            ..Self::all(bytes)
+        }
+    }
+
+    /// Whether there is nothing to come.
+    pub(super) fn is_none(self) -> bool {
+        self.is_all && self.bytes == 0
+    }
+
+    fn take(&mut self, bytes: u64) {
+        self.is_overrun |= bytes > self.bytes;
+        self.bytes = self.bytes.saturating_sub(bytes);
+    }
+
+    /// What is wrong if this is the end (RFC 9112, section 8; RFC 9113, section
+    /// 8.1.1).
+    fn fault(self) -> Option<Cause> {
+        match (self.is_overrun, self.bytes) {
+            (true, _) => Some(Cause::Body),
+            (false, 0) => None,
+            (false, _) => Some(Cause::Truncated),
+        }
+    }
+}
+
+impl<C: Classify> Rest<C> {
+    #[inline]
+    pub(super) fn foreseen(mut self) -> Self {
+        let labels = self.guard.labels();
+        let ended = self.status.map(|status| Ended::answered(labels, status));
+        let told = ended.map(|ended| told(&self.classify, ended.refused(self.reason)));
+        if let Some((outcome, cause)) = told.filter(|(outcome, _)| *outcome != Outcome::Ok) {
+            self.guard.foresee(self.status, outcome, cause);
+        }
+        self
+    }
+
+    /// This has come. Answers whether nothing more will be asked for: a server
+    /// that has sent as much as it said it would asks for no more, and neither does
+    /// one that has sent trailers.
+    pub(super) fn frame<D: Buf>(&mut self, frame: &Frame<D>) -> bool {
+        if let Some(trailers) = frame.trailers_ref() {
+            self.trailers(trailers);
+        }
+        let has_trailers = frame.data_ref().is_some_and(|data| self.data(data));
+        frame.is_trailers() || has_trailers || self.left.is_some_and(Left::is_none)
+    }
+
+    /// Returns whether these were the last: trailers of gRPC-Web.
+    fn data<D: Buf>(&mut self, data: &D) -> bool {
+        if let Some(left) = &mut self.left {
+            left.take(data.remaining() as u64);
+        }
+        match &mut self.web {
+            Some(web) => {
+                web.read(data);
+                // What the head says of the length is true only at the end.
+                web.trailers().is_some() && self.left.is_none()
+            }
+            None => false,
+        }
+    }
+
+    fn trailers(&mut self, trailers: &HeaderMap) {
+        let status = trailers.get(&GRPC_STATUS);
+        if let Some(status) = status.filter(|_| self.is_grpc) {
+            self.status = Some(Status::read_grpc(status.as_bytes()));
+        }
+    }
+
+    /// It has come to its end.
+    #[inline]
+    pub(super) fn end(mut self, now: Option<Tick>) {
+        if let Some(mut web) = self.web.take()
+            && let Some(trailers) = web.end()
+        {
+            self.trailers(trailers);
+        }
+        let (status, ended) = self.ended();
+        let (outcome, cause) = told(&self.classify, ended.refused(self.reason));
+        match now {
+            Some(now) => self.guard.end_at(now, status, outcome, cause),
+            None => self.guard.end(status, outcome, cause),
+        }
+    }
+
+    fn ended(&self) -> (Option<Status>, Ended<'_>) {
+        let labels = self.guard.labels();
+        let fault = self.left.and_then(Left::fault);
+        let ended = match (self.status, fault) {
+            (Some(status), None) => Ended::answered(labels, status),
+            (Some(status), Some(fault)) => Ended::failed(labels, Some(status), fault),
+            // An answer that broke off is no success.
+            (None, _) => Ended::failed(labels, UNKNOWN, Cause::Truncated),
+        };
+        (ended.status, ended)
+    }
+
+    /// Its body failed.
+    pub(super) fn fail(self, error: &BoxError) {
+        let ended = Ended::failed(self.guard.labels(), self.status, Cause::Body);
+        let ended = ended.refused(refusal_among(&**error).map(Refusal::reason));
+        let (outcome, cause) = told(&self.classify, ended);
+        self.guard.end(self.status, outcome, cause);
+    }
+
+    pub(super) fn panic(self) {
+        self.guard.end(self.status, Outcome::Panic, Cause::Panic);
+    }
+}
+
+const UNKNOWN: Option<Status> = Some(Status::Grpc(grpc::UNKNOWN));
+
+#[inline]
+fn told(classify: &impl Classify, ended: Ended<'_>) -> (Outcome, Cause) {
+    (classify.classify(&ended), ended.cause)
+}
