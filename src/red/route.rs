@@ -201,25 +201,32 @@ fn peer(uri: &Uri) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::red::{Methods, Registry};
 
-    fn sought(side: Side, req: &Request<()>) -> (Kind, &str, &str) {
-        let route = Route::route(&(), req);
+    fn sought(side: Side, req: &Request<()>) -> (Kind, String, String) {
         let methods = Methods::new().unary("pkg.Service/Get");
-        let (sought, _) = side.sought(req, route, &methods);
-        (sought.kind, sought.route, sought.peer)
+        let metrics = Registry::builder().methods(methods).build();
+        let route = Route::route(&(), req);
+        let Sought {
+            kind, route, peer, ..
+        } = side.asked(req, route, metrics.terms()).sought;
+        (kind, route.to_owned(), peer.to_owned())
+    }
+
+    fn labels(kind: Kind, route: &str, peer: &str) -> (Kind, String, String) {
+        (kind, route.to_owned(), peer.to_owned())
     }
 
     #[test]
     fn a_path_is_never_a_label() {
         let req = Request::get("/wp-login.php").body(()).unwrap();
-        assert_eq!(
-            sought(Side::Server, &req),
-            (Kind::HttpServer, UNMATCHED, "")
-        );
+        let unmatched = labels(Kind::HttpServer, UNMATCHED, "");
+        assert_eq!(sought(Side::Server, &req), unmatched);
         let mut grpc = Request::post("/pkg.Service/Drop").body(()).unwrap();
         let content_type = http::HeaderValue::from_static("application/grpc+proto");
-        grpc.headers_mut().insert(CONTENT_TYPE, content_type);
-        assert_eq!(sought(Side::Server, &grpc), (Kind::GrpcServer, OTHER, ""));
+        grpc.headers_mut().insert("content-type", content_type);
+        let other = labels(Kind::GrpcServer, OTHER, "");
+        assert_eq!(sought(Side::Server, &grpc), other);
         *grpc.uri_mut() = Uri::from_static("/pkg.Service/Get");
         assert_eq!(sought(Side::Server, &grpc).1, "pkg.Service/Get");
     }
@@ -229,7 +236,10 @@ mod tests {
         let uri = "http://ann:secret@api.example:8080/users/7";
         let req = Request::get(uri).body(()).unwrap();
         let peer = "api.example:8080";
-        assert_eq!(sought(Side::Client, &req), (Kind::HttpClient, "", peer));
+        assert_eq!(
+            sought(Side::Client, &req),
+            labels(Kind::HttpClient, "", peer)
+        );
     }
 
     #[test]
