@@ -12,6 +12,7 @@
 //! | [`by`] | whatever a closure makes of the request |
 //! | a tuple of keys | all of them together; before [`All`](crate::limit::All), each limit by its own |
 //! | [`or`](KeyExt::or) | the second where the first finds nothing |
+//! | [`hashed`](KeyExt::hashed) | the same, and writes only a hash of it into Redis |
 //!
 //! ```
 //! use http::Request;
@@ -38,6 +39,8 @@
 use std::{fmt, hash::Hash};
 
 mod absence;
+mod by;
+mod hashed;
 mod http;
 mod ip;
 mod spell;
@@ -47,6 +50,8 @@ pub(crate) use self::absence::PeerWarning;
 pub(crate) use self::spell::name_in_store;
 pub use self::{
     absence::Absence,
+    by::{By, ByRef, Read, by, by_ref},
+    hashed::{Hashed, HashedKey},
     http::{Extension, Header, extension, header},
     ip::{Client, ClientIp, ClientIpError, UnixPeer},
     spell::{Name, Spell},
@@ -54,7 +59,25 @@ pub use self::{
 
 /// Reads from a request whose budget it draws on.
 ///
+/// A layer takes a key for the type of its requests:
+///
+/// ```compile_fail,E0277
+/// use http::Request;
+/// use sluicegate::key::{self, Key};
+///
+/// // A user's name is not a key: it has to be read from each request.
+/// fn is_key(_: impl Key<Request<()>>) {}
+/// is_key("ann");
+/// ```
+///
 /// A key may borrow from the request: only its hash is kept.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not read a key from `{Req}`",
+    label = "not a `Key` for this type of requests",
+    note = "take one of `sluicegate::key`, such as `ClientIp::peer()` or `key::header(\"x-api-key\")`, \
+            or wrap a closure: `key::by(|req: &{Req}| Some(..))`; what comes out of it has to \
+            implement `Hash` and `Debug`"
+)]
 pub trait Key<Req> {
     /// What the limit goes by. Its `Debug` form appears in logs where
     /// [`log_keys`](crate::limit::RateLimitLayer::log_keys) is on.
@@ -90,47 +113,6 @@ impl<Req> Key<Req> for Global {
     }
 }
 
-/// Goes by whatever `read` makes of the request.
-///
-/// ```
-/// use sluicegate::key::{self, Key};
-///
-/// let by_length = key::by(|line: &String| Some(line.len()));
-/// assert_eq!(by_length.key(&"four".to_string()), Some(4));
-/// ```
-pub fn by<Req, T, F>(read: F) -> By<F>
-where
-    F: Fn(&Req) -> Option<T>,
-{
-    By(read)
-}
-
-/// The key that [`by`] makes.
-#[derive(Clone, Copy)]
-pub struct By<F>(F);
-
-impl<Req, T, F> Key<Req> for By<F>
-where
-    F: Fn(&Req) -> Option<T>,
-    T: Hash + fmt::Debug,
-{
-    type Key<'a>
-        = T
-    where
-        Self: 'a,
-        Req: 'a;
-
-    fn key<'a>(&'a self, req: &'a Req) -> Option<T> {
-        (self.0)(req)
-    }
-}
-
-impl<F> fmt::Debug for By<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("By")
-    }
-}
-
 macro_rules! tuple {
     ($($name:ident)+) => {
         impl<Req, $($name: Key<Req>),+> Key<Req> for ($($name,)+) {
@@ -162,6 +144,13 @@ pub trait KeyExt: Sized {
     /// budget, even where their keys look the same.
     fn or<K>(self, other: K) -> Or<Self, K> {
         Or(self, other)
+    }
+
+    /// The same key, of which a shared store is shown only a hash, and logs
+    /// nothing: for tokens and other secrets, which would stand in the names of
+    /// buckets. See [`HashedKey`].
+    fn hashed(self) -> Hashed<Self> {
+        Hashed::new(self)
     }
 }
 

@@ -309,16 +309,8 @@ fn a_deadline_shrinks_from_hop_to_hop() {
 #[test]
 fn a_refused_flag_says_what_is_allowed() {
     for (flag, value, allowed) in [
-        (
-            "--limit",
-            "0",
-            "quota amount of 0 is not possible: allowed is 1 to 2^51",
-        ),
-        (
-            "--burst",
-            "0",
-            "quota burst of 0 is not possible: allowed is 1 to 2^51",
-        ),
+        ("--limit", "0", "invalid quota amount 0: must be 1 to 2^51"),
+        ("--burst", "0", "invalid quota burst 0: must be 1 to 2^51"),
         ("--per", "0s", "allowed is a whole number of microseconds"),
         (
             "--trust-proxy",

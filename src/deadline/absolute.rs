@@ -101,6 +101,7 @@ impl Deadline {
     /// # Panics
     ///
     /// When there is no weight, or one of them is 0.
+    #[track_caller]
     pub fn stages<const N: usize>(self, weights: [u32; N]) -> Stages<N> {
         Stages::new(self, weights)
     }

@@ -167,6 +167,7 @@ impl<T, X, A> EnforceDeadlineLayer<T, X, A> {
     /// # Panics
     ///
     /// When it is 0.
+    #[track_caller]
     pub fn default_timeout(self, timeout: Duration) -> Self {
         more_than_zero("default_timeout", timeout);
         self.with(|terms| terms.default_timeout = Some(timeout))
@@ -178,6 +179,7 @@ impl<T, X, A> EnforceDeadlineLayer<T, X, A> {
     /// # Panics
     ///
     /// When it is 0.
+    #[track_caller]
     pub fn maximum(self, maximum: Duration) -> Self {
         more_than_zero("maximum", maximum);
         self.with(|terms| terms.maximum = Some(maximum))
@@ -197,8 +199,10 @@ impl<T, X, A> EnforceDeadlineLayer<T, X, A> {
     /// # Panics
     ///
     /// When it is more than 100.
+    #[track_caller]
     pub fn reject_at_most(self, percent: u8) -> Self {
-        self.with(|terms| terms.rejections = Arc::new(Rejections::at_most(percent)))
+        let rejections = Arc::new(Rejections::at_most(percent));
+        self.with(|terms| terms.rejections = rejections)
     }
 
     /// Which headers say how long the caller waits, and in which form. Unless
@@ -231,10 +235,11 @@ impl<T, X, A> EnforceDeadlineLayer<T, X, A> {
     }
 }
 
+#[track_caller]
 fn more_than_zero(field: &str, value: Duration) {
     assert!(
         !value.is_zero(),
-        "a {field} of {value:?} is not possible: allowed is more than 0"
+        "invalid {field} {value:?}: must be more than 0"
     );
 }
 

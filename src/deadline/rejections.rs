@@ -22,10 +22,11 @@ pub(super) struct Rejections {
 }
 
 impl Rejections {
+    #[track_caller]
     pub(super) fn at_most(percent: u8) -> Self {
         assert!(
             percent <= 100,
-            "rejections of {percent} percent are not possible: allowed are 0 to 100"
+            "invalid percentage of rejections {percent}: must be 0 to 100"
         );
         Self {
             percent: u64::from(percent),
@@ -141,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "rejections of 101 percent are not possible")]
+    #[should_panic(expected = "invalid percentage of rejections 101: must be 0 to 100")]
     fn more_than_all_are_refused() {
         Rejections::at_most(101);
     }

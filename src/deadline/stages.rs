@@ -30,11 +30,12 @@ pub struct Stages<const N: usize> {
 }
 
 impl<const N: usize> Stages<N> {
+    #[track_caller]
     pub(super) fn new(whole: Deadline, weights: [u32; N]) -> Self {
         let possible = N > 0 && weights.iter().all(|weight| *weight > 0);
         assert!(
             possible,
-            "stages of weights {weights:?} are not possible: allowed are one or more, each above 0"
+            "invalid weights of stages {weights:?}: must be one or more, each above 0"
         );
         Self {
             whole,
@@ -88,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "stages of weights [1, 0] are not possible")]
+    #[should_panic(expected = "invalid weights of stages [1, 0]: must be one or more")]
     fn a_stage_without_weight_is_refused() {
         Deadline::after(SECOND).stages([1, 0]);
     }

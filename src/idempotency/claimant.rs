@@ -99,11 +99,12 @@ impl<S> Claimant<S> {
     /// # Panics
     ///
     /// When it is not from 10 ms to a day.
+    #[track_caller]
     pub fn lease(self, lease: Duration) -> Self {
         let possible = Duration::from_millis(10)..=DAY;
         assert!(
             possible.contains(&lease),
-            "a lease of {lease:?} is not possible: allowed is 10 ms to a day"
+            "invalid lease {lease:?}: must be 10 ms to a day"
         );
         Self { lease, ..self }
     }
@@ -114,9 +115,10 @@ impl<S> Claimant<S> {
     /// # Panics
     ///
     /// When it is less than a millisecond, which is as fine as stores count.
+    #[track_caller]
     pub fn keep(self, keep: Duration) -> Self {
         let possible = keep >= Duration::from_millis(1);
-        assert!(possible, "records that are kept for {keep:?} are not kept");
+        assert!(possible, "invalid keep {keep:?}: must be at least 1 ms");
         Self { keep, ..self }
     }
 

@@ -88,10 +88,17 @@ impl KeyForm {
     /// # Panics
     ///
     /// When that allows an empty key, or none at all.
+    #[track_caller]
     pub const fn length(self, bytes: RangeInclusive<usize>) -> Self {
         let (shortest, longest) = (*bytes.start(), *bytes.end());
-        assert!(shortest > 0, "an empty key names nothing");
-        assert!(shortest <= longest, "no key has such a length");
+        assert!(
+            shortest > 0,
+            "invalid shortest length 0: must be at least 1"
+        );
+        assert!(
+            shortest <= longest,
+            "invalid range of lengths: must not end before it begins"
+        );
         Self {
             shortest,
             longest,

@@ -229,10 +229,14 @@ impl<S, W, Q, X, A> IdempotencyLayer<S, W, Q, X, A> {
     /// # Panics
     ///
     /// When one is never to be given to another client, such as `set-cookie`.
+    #[track_caller]
     pub fn replay_headers(self, names: impl IntoIterator<Item = HeaderName>) -> Self {
         let names: Vec<HeaderName> = names.into_iter().collect();
         for name in &names {
-            assert!(!is_never(name), "`{name}` is never replayed");
+            assert!(
+                !is_never(name),
+                "invalid header to replay {name}: must be one that other clients may see"
+            );
         }
         self.with(|terms| terms.replaying.more.extend(names))
     }

@@ -8,16 +8,33 @@ use super::Key;
 
 /// Goes by the value of a header, byte for byte; by the first if it is there
 /// more than once. To ask the limiter for that bucket by hand, use the
-/// `HeaderValue` or its bytes.
+/// `HeaderValue` or its bytes. The name may be in any case.
 ///
-/// Whoever sends requests chooses their headers: unless something further out
-/// has checked the value, a client escapes this limit by changing it.
+/// A client chooses its headers: unless something further out has checked the
+/// value, a client escapes this limit by changing it.
+///
+/// The value is a part of the bucket's name in Redis, where everybody can read it
+/// who can list keys. If it is a secret, such as a token, let it be
+/// [hashed](super::KeyExt::hashed):
+///
+/// ```
+/// use http::Request;
+/// use sluicegate::key::{self, Key, KeyExt};
+///
+/// let by_token = key::header("Authorization").hashed();
+/// let request = Request::get("/").header("authorization", "Bearer t0ken").body(()).unwrap();
+/// assert!(by_token.key(&request).is_some());
+/// ```
 ///
 /// # Panics
 ///
-/// When `name` is not a header name in lower case.
-pub fn header(name: &'static str) -> Header {
-    Header(HeaderName::from_static(name))
+/// When `name` is not a token of HTTP (RFC 9110, section 5.6.2).
+#[track_caller]
+pub fn header(name: &str) -> Header {
+    match HeaderName::from_bytes(name.as_bytes()) {
+        Ok(name) => Header(name),
+        Err(_) => panic!("invalid header name {name:?}: must be a token of HTTP, in any case"),
+    }
 }
 
 /// The key that [`header`] makes.

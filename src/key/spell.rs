@@ -93,6 +93,7 @@ pub(crate) use self::name::name_in_store;
 /// | a tuple | its parts | `(a,b)`, `((a,b),c)` |
 /// | `Option` | `-` for `None`, otherwise the value in parentheses | `-`, `(a)` |
 /// | [`Either`] | 1 or 2, and the key | `(1,a)`, `(2,a)` |
+/// | [`HashedKey`](super::HashedKey) | `~` and the SHA-256 of what it holds as it is written, 64 hex digits in lower case | |
 /// | references, `Box`, `Rc`, `Arc`, `Cow` | what they hold | |
 ///
 /// So two keys of one type are written alike only if they are equal. Keys of
@@ -100,8 +101,9 @@ pub(crate) use self::name::name_in_store;
 /// tuple `(1, "a")` and an `Either::First("a")`. In one limiter that is one
 /// budget, which can only happen where you ask it for keys of both types.
 ///
-/// A key is not kept secret: who reads the names in the store reads the keys,
-/// and with them API keys and session cookies, if you limit by those.
+/// A key is not kept secret: a reader of the names in the store reads the keys,
+/// and with them API keys and session cookies, if you limit by those and they are
+/// not [hashed](super::KeyExt::hashed).
 ///
 /// # The name in the store
 ///
@@ -115,7 +117,8 @@ pub(crate) use self::name::name_in_store;
 /// A key that is longer than 128 bytes when it is written is not put there
 /// whole. Its first 32 bytes (or the one or two fewer that do not split a `%`
 /// from its digits) are followed by `~` and the SHA-256 of the whole written
-/// key, 64 hex digits in lower case. No other key has a `~`.
+/// key, 64 hex digits in lower case. No other key has a `~`, unless there is a
+/// hashed one in it, which has it in front of the 64 digits of its own.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be written as a name in a shared store",
     label = "this key does not implement `Spell`",

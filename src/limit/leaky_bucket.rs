@@ -1,7 +1,7 @@
 use super::{
     arrival::Arrival,
     decision::Decision,
-    quota::{Cost, Quota},
+    quota::{Cost, Quota, QuotaError, possible},
     rule::{Rule, Word},
 };
 use crate::clock::Tick;
@@ -9,9 +9,10 @@ use crate::clock::Tick;
 /// A queue that drains at a constant rate: requests leave it one every
 /// `period / amount`, and what finds it full is refused.
 ///
-/// The quota's burst is its capacity: how many may wait beside the one that
-/// goes at once. With T = period / amount and `next_free` the instant at which
-/// the queue has drained:
+/// Its capacity is how many may wait beside the one that goes at once: the
+/// quota's burst, unless the [queue](Self::queue) is given a size of its own. With
+/// T = period / amount and `next_free` the instant at which the queue has
+/// drained:
 ///
 /// ```text
 /// start = max(next_free, now)
@@ -23,10 +24,11 @@ use crate::clock::Tick;
 /// ```
 ///
 /// A request that has to wait gets the verdict
-/// [`Queue`](super::Verdict::Queue): whoever asks has to sleep for that long,
-/// as `until_ready` and the layer do. A bound on the wait (the caller's
-/// patience) comes on top of the capacity. So this rule smooths: what passes
-/// is never closer together than T.
+/// [`Queue`](super::Verdict::Queue), and the caller has to sleep for that long.
+/// `until_ready` and the layer sleep themselves, and after that the verdict is
+/// [`Admit`](super::Verdict::Admit). A bound on the wait (the caller's patience)
+/// comes on top of the capacity. So this rule smooths: what passes is never
+/// closer together than T.
 ///
 /// [`LeakyBucket::meter`] is the other thing called a leaky bucket: it fills
 /// with requests, leaks at a constant rate, and refuses what would overflow;
@@ -45,6 +47,39 @@ use crate::clock::Tick;
 /// assert_eq!(verdict(), Verdict::Queue(Duration::from_millis(200)));
 /// assert_eq!(verdict(), Verdict::Deny);
 /// ```
+///
+/// # Pacing a client
+///
+/// A partner allows 10 calls a second. Calls leave 100 ms apart; up to 50 wait for
+/// their turn, for 2 seconds at most, and any other fails at once:
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// use std::time::Duration;
+/// use futures_util::future::join_all;
+/// use http::{Request, Response};
+/// use sluicegate::{clock, limit::{LeakyBucket, Local, Patience, Quota, RateLimitLayer}};
+/// use tower::{Layer, ServiceExt, service_fn};
+///
+/// let rule = LeakyBucket::new(Quota::per_second(10)).queue(50);
+/// let limiter = Local::builder(rule).clock(clock::Tokio::new()).direct();
+/// let layer = RateLimitLayer::client(limiter).wait(Patience::up_to(Duration::from_secs(2)));
+///
+/// // Any client that is a tower service: a tonic channel, hyper's client, reqwest's.
+/// let client = layer.layer(service_fn(|call: Request<String>| async move {
+///     Ok::<_, std::convert::Infallible>(Response::new(call.into_body()))
+/// }));
+///
+/// let begin = tokio::time::Instant::now();
+/// let calls = (0..30).map(|n| client.clone().oneshot(Request::new(format!("call {n}"))));
+/// let answers = join_all(calls).await;
+/// let passed = answers.iter().flatten().filter(|answer| answer.status().is_success());
+/// // One at once, and 20 in two seconds.
+/// assert_eq!(passed.count(), 21);
+/// assert_eq!(begin.elapsed(), Duration::from_secs(2));
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LeakyBucket {
     quota: Quota,
@@ -57,6 +92,34 @@ impl LeakyBucket {
     /// A queue with room for the quota's burst to wait.
     pub fn new(quota: Quota) -> Self {
         Self::sized(quota, quota.burst_size() + 1, true)
+    }
+
+    /// How many may wait beside the one that goes at once, instead of the quota's
+    /// burst. With 0 there is no wait: one passes every T.
+    ///
+    /// # Panics
+    ///
+    /// When [`try_queue`](Self::try_queue) would refuse it.
+    #[must_use]
+    #[track_caller]
+    pub fn queue(self, places: u64) -> Self {
+        possible(self.try_queue(places))
+    }
+
+    /// How many may wait beside the one that goes at once.
+    ///
+    /// # Errors
+    ///
+    /// When there are more than 2^51 places, when the last of them would wait for
+    /// longer than 142 years, or when this is a [`meter`](Self::meter), which has no
+    /// queue.
+    pub fn try_queue(self, places: u64) -> Result<Self, QuotaError> {
+        if !self.queues {
+            let allowed = "left out, because a meter has no queue";
+            return Err(QuotaError::new("queue", places, allowed));
+        }
+        let arrival = self.quota.queue_of(places)?;
+        Ok(Self { arrival, ..self })
     }
 
     /// A meter that holds the quota's burst.
@@ -201,6 +264,34 @@ mod tests {
         assert!(rule.decide(&mut state, T - 1, 1).is_denied());
         let queued = rule.decide(&mut state, T, 1).verdict();
         assert_eq!(queued, Verdict::Queue(Duration::from_micros(T)));
+    }
+
+    #[test]
+    fn a_queue_has_a_size_of_its_own() {
+        let quota = Quota::per_second(10).burst(7);
+        for places in [0, 1, 7, 50] {
+            let rule = LeakyBucket::new(quota).queue(places);
+            let mut state = Word::EMPTY;
+            let passed = (0..100).filter(|_| rule.decide(&mut state, 0, 1).is_admitted());
+            assert_eq!(passed.count() as u64, places + 1);
+            assert_eq!(rule.quota(), quota);
+        }
+        let same = LeakyBucket::new(quota).queue(7);
+        assert_eq!(same, LeakyBucket::new(quota));
+    }
+
+    #[test]
+    fn a_queue_that_cannot_be_is_blamed_itself() {
+        let yearly = LeakyBucket::new(Quota::per_day(1));
+        for error in [
+            yearly.try_queue(1 << 51).unwrap_err(),
+            yearly.try_queue(u64::MAX).unwrap_err(),
+            LeakyBucket::meter(Quota::per_day(1))
+                .try_queue(3)
+                .unwrap_err(),
+        ] {
+            assert_eq!(error.field(), "queue");
+        }
     }
 
     #[test]

@@ -58,6 +58,7 @@ impl Quota {
     /// # Panics
     ///
     /// When [`Quota::new`] would refuse it, such as an amount of 0.
+    #[track_caller]
     pub fn per_second(amount: u64) -> Self {
         Self::per(amount, Duration::from_secs(1))
     }
@@ -67,6 +68,7 @@ impl Quota {
     /// # Panics
     ///
     /// When [`Quota::new`] would refuse it, such as an amount of 0.
+    #[track_caller]
     pub fn per_minute(amount: u64) -> Self {
         Self::per(amount, Duration::from_secs(60))
     }
@@ -76,6 +78,7 @@ impl Quota {
     /// # Panics
     ///
     /// When [`Quota::new`] would refuse it, such as an amount of 0.
+    #[track_caller]
     pub fn per_hour(amount: u64) -> Self {
         Self::per(amount, Duration::from_secs(3_600))
     }
@@ -85,6 +88,7 @@ impl Quota {
     /// # Panics
     ///
     /// When [`Quota::new`] would refuse it, such as an amount of 0.
+    #[track_caller]
     pub fn per_day(amount: u64) -> Self {
         Self::per(amount, Duration::from_secs(86_400))
     }
@@ -104,7 +108,7 @@ impl Quota {
             period: ticks,
             burst: amount,
         }
-        .checked()
+        .checked_as("amount", amount)
     }
 
     /// As many as `burst` at once.
@@ -113,20 +117,23 @@ impl Quota {
     ///
     /// When [`Quota::try_burst`] would refuse it, such as a burst of 0.
     #[must_use]
+    #[track_caller]
     pub fn burst(self, burst: u64) -> Self {
-        self.try_burst(burst)
-            .unwrap_or_else(|error| panic!("{error}"))
+        possible(self.try_burst(burst))
     }
 
     /// As many as `burst` at once.
     ///
     /// # Errors
     ///
-    /// When the burst is 0 or above 2^51, or takes longer than 142 years to
-    /// come back at this rate.
+    /// When the burst is 0 or above 2^51, takes longer than 142 years to come
+    /// back at this rate, or is so large that the rate cannot be kept within a
+    /// millionth beside it. The error's field is `burst`, because the rest was
+    /// accepted before.
     pub fn try_burst(self, burst: u64) -> Result<Self, QuotaError> {
         within("burst", burst)?;
-        Self { burst, ..self }.checked()
+        let quota = Self { burst, ..self };
+        quota.checked_as("burst", burst)
     }
 
     /// How much there is in a period.
@@ -148,12 +155,32 @@ impl Quota {
         self.period
     }
 
+    #[track_caller]
     fn per(amount: u64, period: Duration) -> Self {
-        Self::new(amount, period).unwrap_or_else(|error| panic!("{error}"))
+        possible(Self::new(amount, period))
     }
 
-    fn checked(self) -> Result<Self, QuotaError> {
-        Arrival::new(&self, self.burst).map(|_| self)
+    /// The arithmetic of a queue at this rate in which so many may wait.
+    pub(super) fn queue_of(self, places: u64) -> Result<Arrival, QuotaError> {
+        within("queue", places.max(1))?;
+        let burst = places.max(1);
+        let checked = Self { burst, ..self }.checked_as("queue", places)?;
+        Arrival::new(&checked, places + 1)
+    }
+
+    /// Blames the field that was set last, since all others were accepted.
+    fn checked_as(self, field: &'static str, value: u64) -> Result<Self, QuotaError> {
+        let checked = Arrival::new(&self, self.burst).map(|_| self);
+        checked.map_err(|error| QuotaError::new(field, value, error.allowed))
+    }
+}
+
+/// What is possible, or a panic at the caller's line.
+#[track_caller]
+pub(super) fn possible<T>(made: Result<T, QuotaError>) -> T {
+    match made {
+        Ok(made) => made,
+        Err(error) => panic!("{error}"),
     }
 }
 
@@ -222,10 +249,7 @@ impl fmt::Display for QuotaError {
             value,
             allowed,
         } = self;
-        write!(
-            f,
-            "quota {field} of {value} is not possible: allowed is {allowed}"
-        )
+        write!(f, "invalid quota {field} {value}: must be {allowed}")
     }
 }
 
@@ -246,7 +270,7 @@ mod tests {
         let zero = Quota::new(0, Duration::from_secs(1)).unwrap_err();
         assert_eq!(
             zero.to_string(),
-            "quota amount of 0 is not possible: allowed is 1 to 2^51"
+            "invalid quota amount 0: must be 1 to 2^51"
         );
         let short = Quota::new(1, Duration::from_nanos(1_500)).unwrap_err();
         assert_eq!(short.field(), "period");
@@ -263,6 +287,15 @@ mod tests {
     fn refuses_a_burst_that_takes_centuries() {
         let error = Quota::per_day(1).try_burst(1 << 40).unwrap_err();
         assert_eq!(error.field(), "burst");
+    }
+
+    /// The rate was accepted, and beside this burst its fraction does not fit.
+    #[test]
+    fn a_burst_that_spoils_the_rate_is_blamed_itself() {
+        let quota = Quota::new(3, Duration::from_micros(10)).unwrap();
+        let error = quota.try_burst(1 << 49).unwrap_err();
+        assert_eq!(error.field(), "burst");
+        assert_eq!(error.value(), (1_u64 << 49).to_string());
     }
 
     #[test]
@@ -287,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "quota amount of 0")]
+    #[should_panic(expected = "invalid quota amount 0")]
     fn per_second_of_nothing_panics() {
         let _ = Quota::per_second(0);
     }

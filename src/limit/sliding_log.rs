@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 
 use super::{
     decision::Decision,
-    quota::{Cost, Quota, QuotaError},
+    quota::{Cost, Quota, QuotaError, possible},
     rule::{Rule, State, sealed},
     spare::Spare,
     store,
@@ -133,8 +133,9 @@ impl SlidingLog {
     /// # Panics
     ///
     /// When the amount is above 65,536.
+    #[track_caller]
     pub fn new(quota: Quota) -> Self {
-        Self::try_new(quota).unwrap_or_else(|error| panic!("{error}"))
+        possible(Self::try_new(quota))
     }
 
     /// A window of the quota's period that admits its amount.

@@ -1,6 +1,6 @@
 use super::{
     decision::Decision,
-    quota::{Cost, Quota, QuotaError},
+    quota::{Cost, Quota, QuotaError, possible},
     rule::{Rule, Word},
     spare::Spare,
     window::{View, Window},
@@ -62,8 +62,9 @@ impl SlidingWindow {
     /// # Panics
     ///
     /// When the amount is 2^26 or more.
+    #[track_caller]
     pub fn new(quota: Quota) -> Self {
-        Self::try_new(quota).unwrap_or_else(|error| panic!("{error}"))
+        possible(Self::try_new(quota))
     }
 
     /// A window of the quota's period that admits its amount.
@@ -306,7 +307,9 @@ mod tests {
     fn too_large_a_limit_is_refused_by_name() {
         let error = SlidingWindow::try_new(Quota::per_second(1 << 26)).unwrap_err();
         assert!(
-            error.to_string().starts_with("quota amount of 67108864"),
+            error
+                .to_string()
+                .starts_with("invalid quota amount 67108864"),
             "{error}"
         );
     }

@@ -65,10 +65,11 @@ impl Durations {
     /// # Panics
     ///
     /// When `q` is not between 0 and 1.
+    #[track_caller]
     pub fn quantile(&self, q: f64) -> Option<Duration> {
         assert!(
             (0.0..=1.0).contains(&q),
-            "a quantile of {q} is not possible: allowed is 0 to 1"
+            "invalid quantile {q}: must be 0 to 1"
         );
         let count = self.count();
         if count == 0 {

@@ -34,23 +34,26 @@ impl Methods {
     }
 
     /// One more, of one message each way: `package.Service/Method`.
+    #[track_caller]
     pub fn unary(self, name: &str) -> Self {
         self.with(name, false)
     }
 
     /// One more, of streams. How long it takes says nothing of its latency, so it
     /// is counted apart.
+    #[track_caller]
     pub fn streaming(self, name: &str) -> Self {
         self.with(name, true)
     }
 
+    #[track_caller]
     fn with(mut self, name: &str, streams: bool) -> Self {
         let name = name.strip_prefix('/').unwrap_or(name);
         assert!(
             name.split_once('/').is_some_and(|(service, method)| {
                 !service.is_empty() && !method.is_empty() && !method.contains('/')
             }),
-            "a method of {name:?} is not possible: allowed is package.Service/Method"
+            "invalid method {name:?}: must be package.Service/Method"
         );
         self.streams.insert(name.into(), streams);
         self

@@ -217,6 +217,7 @@ impl Redis {
     ///
     /// As [`Reader::watch`].
     #[must_use = "it ends when it is dropped"]
+    #[track_caller]
     pub fn watch(&self, span: Duration, every: Duration) -> Watch {
         self.reader.watch(span, every)
     }

@@ -185,10 +185,11 @@ impl Builder {
     /// # Panics
     ///
     /// When it is 0, or more than a million.
+    #[track_caller]
     pub fn max_series(self, max_series: usize) -> Self {
         assert!(
             (1..=1_000_000).contains(&max_series),
-            "a max_series of {max_series} is not possible: allowed is 1 to 1000000"
+            "invalid max_series {max_series}: must be 1 to 1000000"
         );
         Self { max_series, ..self }
     }
@@ -200,6 +201,7 @@ impl Builder {
     ///
     /// When there is none or are more than 64, when one is less than a microsecond,
     /// or not longer than the one before.
+    #[track_caller]
     pub fn buckets(self, bounds: impl IntoIterator<Item = Duration>) -> Self {
         let bounds = terms::bounds("buckets", bounds);
         Self { bounds, ..self }
@@ -210,6 +212,7 @@ impl Builder {
     /// # Panics
     ///
     /// As [`buckets`](Self::buckets) does.
+    #[track_caller]
     pub fn stream_buckets(self, bounds: impl IntoIterator<Item = Duration>) -> Self {
         let stream_bounds = terms::bounds("stream_buckets", bounds);
         Self {
@@ -292,6 +295,7 @@ impl Builder {
     /// # Panics
     ///
     /// When another has this name.
+    #[track_caller]
     pub fn slo(mut self, name: &str, slo: Slo) -> Self {
         self.objectives.add(name, slo);
         self
@@ -310,6 +314,7 @@ impl Builder {
     /// When the threshold of an [objective](Self::slo) is not one of the bounds of
     /// [`buckets`](Self::buckets).
     #[must_use]
+    #[track_caller]
     pub fn build(self) -> Registry {
         let terms = Terms {
             slos: self.objectives.track(self.watch.now(), &self.bounds),

@@ -103,6 +103,7 @@ impl Slo {
     ///
     /// When the objective is not above 0 and below 1: what must never fail leaves no
     /// budget for errors.
+    #[track_caller]
     pub fn availability(objective: f64) -> Self {
         Self::new(objective, Measure::Availability)
     }
@@ -113,14 +114,16 @@ impl Slo {
     /// # Panics
     ///
     /// As [`availability`](Self::availability).
+    #[track_caller]
     pub fn latency(objective: f64, threshold: Duration) -> Self {
         Self::new(objective, Measure::Latency(threshold))
     }
 
+    #[track_caller]
     fn new(objective: f64, measure: Measure) -> Self {
         assert!(
             objective > 0.0 && objective < 1.0,
-            "an objective of {objective} is not possible: allowed is more than 0 and less than 1"
+            "invalid objective {objective}: must be more than 0 and less than 1"
         );
         Self {
             objective,
@@ -171,11 +174,12 @@ impl Slo {
     /// # Panics
     ///
     /// When it is less than 7 days, or more than 90.
+    #[track_caller]
     pub fn period(self, period: Duration) -> Self {
         let days = Duration::from_secs(7 * DAY)..=Duration::from_secs(90 * DAY);
         assert!(
             days.contains(&period),
-            "a period of {period:?} is not possible: allowed are 7 to 90 days"
+            "invalid period {period:?}: must be 7 to 90 days"
         );
         Self { period, ..self }
     }

@@ -106,13 +106,14 @@ pub(super) fn default_stream_bounds() -> Arc<[u64]> {
 }
 
 /// Whole microseconds, which have to be more than those before.
+#[track_caller]
 pub(super) fn bounds(field: &str, bounds: impl IntoIterator<Item = Duration>) -> Arc<[u64]> {
     let bounds: Arc<[u64]> = bounds.into_iter().map(ticks).collect();
     let rising = bounds.windows(2).all(|pair| pair[0] < pair[1]);
     assert!(
         rising && (1..=64).contains(&bounds.len()) && bounds[0] > 0,
-        "{field} of {bounds:?} us is not possible: allowed are 1 to 64 durations of at least a \
-         microsecond, each longer than the one before"
+        "invalid {field} {bounds:?} us: must be 1 to 64 durations of at least a microsecond, each \
+         longer than the one before"
     );
     bounds
 }

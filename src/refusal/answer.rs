@@ -144,14 +144,15 @@ impl<F> Answer<F> {
     ///
     /// # Panics
     ///
-    /// When it can be no address in a header, for it is not all visible ASCII, or
+    /// When it cannot stand in the header, because it is not all visible ASCII, or
     /// has a `>`.
     #[must_use]
+    #[track_caller]
     pub fn keys_described_by(self, address: &'static str) -> Self {
         let fits = |byte: u8| byte.is_ascii_graphic() && byte != b'>';
         assert!(
             address.bytes().all(fits),
-            "`{address}` is no address: allowed is visible ASCII without a `>`"
+            "invalid address {address:?}: must be visible ASCII without a `>`"
         );
         Self {
             keys_described_by: Some(address),

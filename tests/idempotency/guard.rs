@@ -231,7 +231,7 @@ async fn a_record_of_another_version_is_not_run_over() {
 }
 
 #[test]
-#[should_panic(expected = "allowed is 10 ms to a day")]
+#[should_panic(expected = "must be 10 ms to a day")]
 fn a_lease_of_nothing_is_not_possible() {
     let _ = Claimant::new(Moody::new()).lease(Duration::ZERO);
 }

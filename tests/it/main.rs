@@ -15,6 +15,7 @@ mod late;
 mod layer;
 mod local;
 mod pace;
+mod panics;
 mod peers;
 mod propagate;
 mod readiness;

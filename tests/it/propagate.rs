@@ -117,7 +117,7 @@ async fn no_call_may_take_longer_than_the_longest() {
 }
 
 #[test]
-#[should_panic(expected = "a longest call of 0 is not possible")]
+#[should_panic(expected = "invalid call_max 0ns: must be more than 0")]
 fn a_longest_call_of_no_time_is_refused() {
     let _ = layer().call_max(ms(0));
 }

@@ -443,14 +443,14 @@ async fn a_cold_key_is_not_leased() {
 }
 
 #[tokio::test]
-#[should_panic(expected = "lease of a sliding log is not possible")]
+#[should_panic(expected = "invalid rule to lease sliding log: must be a token bucket")]
 async fn a_log_cannot_be_leased() {
     let server = Server::start();
     limiter(&server, SlidingLog::new(Quota::per_second(9)), 5).await;
 }
 
 #[tokio::test]
-#[should_panic(expected = "lease of a leaky bucket is not possible")]
+#[should_panic(expected = "invalid rule to lease leaky bucket: must be a token bucket")]
 async fn a_queue_cannot_be_leased() {
     let server = Server::start();
     limiter(&server, LeakyBucket::new(Quota::per_second(9)), 5).await;

@@ -56,11 +56,12 @@ impl<A> PropagateDeadlineLayer<A> {
     ///
     /// # Panics
     ///
-    /// When it is zero, for then nothing could be called.
+    /// When it is zero, because then nothing could be called.
+    #[track_caller]
     pub fn call_max(self, most: Duration) -> Self {
         assert!(
             !most.is_zero(),
-            "a longest call of 0 is not possible: allowed is any time above it"
+            "invalid call_max {most:?}: must be more than 0"
         );
         self.with(|terms| terms.call_max = Some(most))
     }

@@ -32,8 +32,12 @@ impl Builder {
     /// # Panics
     ///
     /// When it is more than a day.
+    #[track_caller]
     pub fn grace(self, grace: Duration) -> Self {
-        assert!(grace <= DAY, "a grace of {grace:?}: allowed is up to a day");
+        assert!(
+            grace <= DAY,
+            "invalid grace {grace:?}: must be at most a day"
+        );
         Self { grace, ..self }
     }
 
@@ -43,8 +47,12 @@ impl Builder {
     /// # Panics
     ///
     /// When it is 0.
+    #[track_caller]
     pub fn capacity(self, capacity: usize) -> Self {
-        assert!(capacity > 0, "a registry for no deadlines");
+        assert!(
+            capacity > 0,
+            "invalid capacity {capacity}: must be at least 1"
+        );
         Self { capacity, ..self }
     }
 

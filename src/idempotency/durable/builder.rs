@@ -48,10 +48,11 @@ impl DurableBuilder {
     /// # Panics
     ///
     /// When that is less than one record takes, 256.
+    #[track_caller]
     pub fn capacity(mut self, bytes: u64) -> Self {
         assert!(
             bytes >= AROUND,
-            "a capacity of {bytes} bytes is not possible: allowed is {AROUND} and more"
+            "invalid capacity {bytes}: must be at least {AROUND} bytes"
         );
         self.0.capacity = bytes;
         self

@@ -136,7 +136,7 @@ fn the_length_is_that_of_the_value() {
 }
 
 #[test]
-#[should_panic(expected = "names nothing")]
+#[should_panic(expected = "invalid shortest length 0: must be at least 1")]
 fn an_empty_key_cannot_be_allowed() {
     let _ = KeyForm::new().length(0..=9);
 }

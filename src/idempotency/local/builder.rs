@@ -32,10 +32,11 @@ impl<C: Clock> LocalBuilder<C> {
     /// # Panics
     ///
     /// When that is less than one record takes, 256.
+    #[track_caller]
     pub fn capacity(self, bytes: usize) -> Self {
         assert!(
             bytes >= AROUND,
-            "a capacity of {bytes} bytes is not possible: allowed is {AROUND} and more"
+            "invalid capacity {bytes}: must be at least {AROUND} bytes"
         );
         Self {
             capacity: bytes,

@@ -121,16 +121,38 @@ fn stays(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._@+/=".contains(&byte)
 }
 
-#[cfg(feature = "redis")]
-pub(crate) use self::in_store::name_in_store;
-
-#[cfg(feature = "redis")]
-mod in_store {
+#[cfg(any(feature = "redis", feature = "idempotency"))]
+mod digest {
     use sha2::{Digest, Sha256};
 
     use super::{Name, Spell};
 
     const LOWER: &[u8; 16] = b"0123456789abcdef";
+
+    impl Name {
+        /// Writes a key as its hash.
+        pub(in crate::key) fn hashed(&mut self, key: &impl Spell) {
+            self.begin_piece();
+            self.digest(&Name::of(key).written);
+        }
+
+        /// Writes `~` and the SHA-256 of a written key, which no text can look like.
+        pub(super) fn digest(&mut self, written: &[u8]) {
+            self.written.push(b'~');
+            for byte in Sha256::digest(written).into_iter().map(usize::from) {
+                self.written
+                    .extend_from_slice(&[LOWER[byte >> 4], LOWER[byte & 15]]);
+            }
+        }
+    }
+}
+
+#[cfg(feature = "redis")]
+pub(crate) use self::in_store::name_in_store;
+
+#[cfg(feature = "redis")]
+mod in_store {
+    use super::{Name, Spell};
 
     /// A written key may have so many bytes, or else it is cut.
     const LONGEST: usize = 128;
@@ -169,18 +191,12 @@ mod in_store {
 
         /// Cuts the key that begins there, if it is too long.
         fn shorten(&mut self, begin: usize) {
-            let key = &self.written[begin..];
-            if key.len() <= LONGEST {
+            if self.written.len() - begin <= LONGEST {
                 return;
             }
-            let digest = Sha256::digest(key);
-            let cut = begin + whole(&key[..LEFT]);
-            self.written.truncate(cut);
-            self.written.push(b'~');
-            for byte in digest.into_iter().map(usize::from) {
-                self.written
-                    .extend_from_slice(&[LOWER[byte >> 4], LOWER[byte & 15]]);
-            }
+            let key = self.written.split_off(begin);
+            self.written.extend_from_slice(&key[..whole(&key[..LEFT])]);
+            self.digest(&key);
         }
     }
 

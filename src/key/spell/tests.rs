@@ -9,7 +9,7 @@ use ::http::Request;
 use proptest::{collection::vec, prelude::*};
 
 use super::*;
-use crate::key::{self, ClientIp, Key, KeyExt};
+use crate::key::{self, ClientIp, HashedKey, Key, KeyExt};
 
 fn written(key: impl Spell) -> String {
     Name::of(&key).to_string()
@@ -368,6 +368,24 @@ fn a_name_takes_one_allocation() {
     let name = name_in_store("sluicegate", "api", &("a".repeat(60), "b".repeat(60)));
     let room = "sluicegate:{api:}".len() + 128;
     assert_eq!(name.capacity(), room, "it did not have to grow");
+}
+
+#[test]
+fn a_hashed_key_shows_nothing_of_itself() {
+    const T0KEN: &str = "~b46c09677343261f0b439a472422225e3a230c9c094d6ab16762e2036b597053";
+    let hashed = |key| Name::of(&HashedKey(key)).to_string();
+    assert_eq!(hashed("t0ken"), T0KEN);
+    let value = HeaderValue::from_static("t0ken");
+    assert_eq!(Name::of(&HashedKey(&value)).to_string(), T0KEN);
+    let beside = Name::of(&(HashedKey("t0ken"), "GET")).to_string();
+    assert_eq!(beside, format!("({T0KEN},GET)"));
+    assert_eq!(format!("{:?}", HashedKey("t0ken")), "HashedKey");
+    // Not even of the beginning of one that is cut.
+    let long = "t0ken".repeat(100);
+    let cut = named("sluicegate", "api", &(HashedKey(&*long), "a".repeat(200)));
+    assert!(!cut.contains("t0ken"), "{cut}");
+    // Nothing that a client writes looks like it.
+    assert_eq!(Name::of(T0KEN).to_string(), T0KEN.replace('~', "%7E"));
 }
 
 proptest! {

@@ -67,12 +67,10 @@ impl<R: Rule, C: Clock> LocalBuilder<R, C> {
     /// # Panics
     ///
     /// When it is 0 or above 2^31.
+    #[track_caller]
     pub fn capacity(self, capacity: usize) -> Self {
         let possible = (1..=1 << 31).contains(&capacity);
-        assert!(
-            possible,
-            "capacity of {capacity} is not possible: allowed is 1 to 2^31"
-        );
+        assert!(possible, "invalid capacity {capacity}: must be 1 to 2^31");
         Self { capacity, ..self }
     }
 

@@ -81,11 +81,9 @@ impl<R: Scripted> RedisBuilder<R> {
     /// # Panics
     ///
     /// When it is 0.
+    #[track_caller]
     pub fn queue(self, queue: usize) -> Self {
-        assert!(
-            queue > 0,
-            "queue of 0 is not possible: allowed is 1 or more"
-        );
+        assert!(queue > 0, "invalid queue {queue}: must be at least 1");
         Self { queue, ..self }
     }
 
@@ -126,11 +124,12 @@ impl<R: Scripted> RedisBuilder<R> {
     ///
     /// When the rule cannot be leased: a [`LeakyBucket`](crate::limit::LeakyBucket)
     /// with a queue, or a [`SlidingLog`](crate::limit::SlidingLog).
+    #[track_caller]
     pub fn lease(self, share: Cost) -> Self {
         let rule = self.rule.twin().replace('_', " ");
         assert!(
             self.rule.leases(),
-            "lease of a {rule} is not possible: allowed are token buckets, meters, fixed and sliding windows"
+            "invalid rule to lease {rule}: must be a token bucket, a meter, a fixed or a sliding window"
         );
         Self {
             lease: Some(share),

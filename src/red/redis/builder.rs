@@ -38,10 +38,11 @@ impl Builder {
     /// # Panics
     ///
     /// When it is less than 100 ms or more than a day.
+    #[track_caller]
     pub fn every(self, every: Duration) -> Self {
         assert!(
             (Duration::from_millis(100)..=DAY).contains(&every),
-            "an interval of {every:?} is not possible: allowed is 100 ms to a day"
+            "invalid interval {every:?}: must be 100 ms to a day"
         );
         Self { every, ..self }
     }

@@ -102,6 +102,7 @@ impl Reader {
     ///
     /// Without a tokio runtime, and when `every` is 0.
     #[must_use = "it ends when it is dropped"]
+    #[track_caller]
     pub fn watch(&self, span: Duration, every: Duration) -> Watch {
         Watch::begin(self.clone(), span, every)
     }

@@ -25,8 +25,12 @@ struct Seen {
 }
 
 impl Watch {
+    #[track_caller]
     pub(super) fn begin(reader: Reader, span: Duration, every: Duration) -> Self {
-        assert!(!every.is_zero(), "a watch that never rests");
+        assert!(
+            !every.is_zero(),
+            "invalid interval {every:?}: must be more than 0"
+        );
         let (sender, seen) = watch::channel(Seen::default());
         tokio::spawn(go_on(reader, span, every, sender));
         Self { seen }

@@ -43,19 +43,23 @@ struct Named {
 pub(in crate::red) struct Objectives(Vec<Named>);
 
 impl Objectives {
+    #[track_caller]
     pub(in crate::red) fn add(&mut self, name: &str, slo: Slo) {
         let twice = self.0.iter().any(|it| *it.name == *name);
         assert!(
             !twice,
-            "an slo named {name:?} again is not possible: allowed is each name once"
+            "invalid slo name {name:?}: must be one that no other slo has"
         );
         let name = name.into();
         self.0.push(Named { name, slo });
     }
 
     /// From now on, by histograms of these bounds.
+    #[track_caller]
     pub(in crate::red) fn track(self, now: Tick, bounds: &[u64]) -> Tracked {
-        self.0.iter().for_each(|slo| slo.check(bounds));
+        for slo in &self.0 {
+            slo.check(bounds);
+        }
         let histories = self.0.iter().map(|it| History::new(now, it.slo.period));
         let due = if self.0.is_empty() {
             Tick::MAX
@@ -71,6 +75,7 @@ impl Objectives {
 }
 
 impl Named {
+    #[track_caller]
     fn check(&self, bounds: &[u64]) {
         let Measure::Latency(threshold) = self.slo.measure else {
             return;
@@ -78,8 +83,8 @@ impl Named {
         let bounds: Vec<_> = bounds.iter().map(|it| Duration::from_micros(*it)).collect();
         assert!(
             bounds.contains(&threshold),
-            "a threshold of {threshold:?} for the slo {:?} is not possible: allowed are the bounds \
-             of buckets, {bounds:?}",
+            "invalid threshold {threshold:?} of the slo {:?}: must be a bound of the buckets, \
+             {bounds:?}",
             self.name,
         );
     }

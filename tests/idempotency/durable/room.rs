@@ -171,7 +171,7 @@ async fn a_refusal_and_a_release_take_no_room() {
 }
 
 #[tokio::test]
-#[should_panic(expected = "a capacity of 255 bytes is not possible: allowed is 256 and more")]
+#[should_panic(expected = "invalid capacity 255: must be at least 256 bytes")]
 async fn a_store_has_room_for_one_record() {
     let _ = Durable::builder().capacity(255);
 }

@@ -145,13 +145,13 @@ async fn an_observer_is_told_what_was_left_at_the_entry() {
 }
 
 #[test]
-#[should_panic(expected = "a default_timeout of 0ns is not possible: allowed is more than 0")]
+#[should_panic(expected = "invalid default_timeout 0ns: must be more than 0")]
 fn a_default_of_zero_is_refused() {
     let _ = none().default_timeout(ms(0));
 }
 
 #[test]
-#[should_panic(expected = "a maximum of 0ns is not possible: allowed is more than 0")]
+#[should_panic(expected = "invalid maximum 0ns: must be more than 0")]
 fn a_maximum_of_zero_is_refused() {
     let _ = none().maximum(ms(0));
 }

@@ -202,8 +202,8 @@ async fn a_snapshot_is_enough_to_count() {
 
 #[test]
 #[should_panic(
-    expected = "a threshold of 300ms for the slo \"fast\" is not possible: allowed are \
-                           the bounds of buckets, [5ms, 10ms,"
+    expected = "invalid threshold 300ms of the slo \"fast\": must be a bound of the \
+                           buckets, [5ms, 10ms,"
 )]
 fn a_threshold_between_two_bounds_is_refused() {
     let fast = Slo::latency(0.99, Duration::from_millis(300));
@@ -211,22 +211,20 @@ fn a_threshold_between_two_bounds_is_refused() {
 }
 
 #[test]
-#[should_panic(expected = "an slo named \"fast\" again is not possible")]
+#[should_panic(expected = "invalid slo name \"fast\": must be one that no other slo has")]
 fn a_name_is_given_once() {
     let slo = || Slo::availability(0.9);
     let _ = Registry::builder().slo("fast", slo()).slo("fast", slo());
 }
 
 #[test]
-#[should_panic(
-    expected = "an objective of 1 is not possible: allowed is more than 0 and less than 1"
-)]
+#[should_panic(expected = "invalid objective 1: must be more than 0 and less than 1")]
 fn to_never_fail_is_no_objective() {
     let _ = Slo::availability(1.0);
 }
 
 #[test]
-#[should_panic(expected = "a period of 86400s is not possible: allowed are 7 to 90 days")]
+#[should_panic(expected = "invalid period 86400s: must be 7 to 90 days")]
 fn a_day_is_no_period() {
     let _ = Slo::availability(0.9).period(1_440 * MINUTE);
 }

@@ -1,0 +1,69 @@
+//! Keys whose values are secrets.
+
+use std::fmt;
+
+use super::{Absence, Key};
+#[cfg(any(feature = "redis", feature = "idempotency"))]
+use super::{Name, Spell};
+
+/// The key that [`KeyExt::hashed`](super::KeyExt::hashed) makes.
+#[derive(Clone, Copy, Debug)]
+pub struct Hashed<K>(K);
+
+impl<K> Hashed<K> {
+    pub(super) fn new(key: K) -> Self {
+        Self(key)
+    }
+}
+
+impl<Req, K: Key<Req>> Key<Req> for Hashed<K> {
+    type Key<'a>
+        = HashedKey<K::Key<'a>>
+    where
+        Self: 'a,
+        Req: 'a;
+
+    fn key<'a>(&'a self, req: &'a Req) -> Option<Self::Key<'a>> {
+        self.0.key(req).map(HashedKey)
+    }
+
+    fn absence(&self, req: &Req) -> Absence {
+        self.0.absence(req)
+    }
+}
+
+/// A key that is not shown: its name in a shared store is its SHA-256, and its
+/// `Debug` form says nothing of it. To ask a limiter for the bucket by hand, wrap
+/// the value in it.
+///
+/// The hash is the same in every process, and no secret goes into it: a value
+/// that can be guessed, such as an e-mail address, can be found by hashing
+/// guesses. A token that is long and random cannot.
+///
+/// In process it is hashed like the key that it wraps. It implements
+/// [`Spell`](super::Spell) with the features `redis` and `idempotency`.
+///
+/// ```
+/// # #[cfg(feature = "redis")] {
+/// use sluicegate::key::{HashedKey, Name};
+///
+/// // The same as of `printf %s t0ken | sha256sum`.
+/// let name = Name::of(&HashedKey("t0ken")).to_string();
+/// assert_eq!(name, "~b46c09677343261f0b439a472422225e3a230c9c094d6ab16762e2036b597053");
+/// # }
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct HashedKey<K>(pub K);
+
+#[cfg(any(feature = "redis", feature = "idempotency"))]
+impl<K: Spell> Spell for HashedKey<K> {
+    fn spell(&self, name: &mut Name) {
+        name.hashed(&self.0);
+    }
+}
+
+impl<K> fmt::Debug for HashedKey<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HashedKey")
+    }
+}
