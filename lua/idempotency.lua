@@ -15,6 +15,7 @@
 --   claim     fingerprint token takeover lease keep   takeover: 'rerun', 'refuse'
 --   renew     token lease
 --   complete  token channel message keep record
+--   restore   token channel message keep record fingerprint
 --   release   token channel message
 --   wait
 --   eviction
@@ -23,7 +24,7 @@
 --
 -- Returns a word and a value: to `claim` 'run' and 1 if it is recovered or else 0,
 -- 'replay' and the record, 'mismatch' and 0, 'running' and the ticks that are
--- left, or 'unknown' and 0; to the next three 'kept' or 'lost' and 0; to `wait`
+-- left, or 'unknown' and 0; to the next four 'kept' or 'lost' and 0; to `wait`
 -- 'running' and the ticks that are left, or 'settled' and 0; to `eviction`
 -- 'policy' and the name of it, or 'policy' and '' where the user may not ask. To
 -- any of them 'foreign' and 0, when the record has another layout; then it stays as
@@ -125,6 +126,18 @@ function tasks.complete(state, token, channel, message, keep, record)
         write(state)
         tell(state, channel, message)
     end
+    return { 'kept', 0 }
+end
+
+-- The same where the server has lost what was there.
+function tasks.restore(state, token, channel, message, keep, record, fingerprint)
+    if state then return tasks.complete(state, token, channel, message, keep, record) end
+    write({
+        fingerprint = fingerprint,
+        token = token,
+        ends = now + tonumber(keep),
+        record = record,
+    })
     return { 'kept', 0 }
 end
 

@@ -204,7 +204,7 @@ impl<S: Store> Claimant<S> {
             Claim::Run { recovered } => {
                 let lease = Lease::new(bid.token, recovered);
                 self.notice(Event::Began { recovered });
-                let heart = Heart::new(self.clone(), name, lease, asked);
+                let heart = Heart::new(self.clone(), (name, fingerprint), lease, asked);
                 Ok(Claimed::Run(Guard::new(heart)))
             }
             Claim::Replay(bytes) => Ok(Claimed::Replay(self.read(&bytes)?)),

@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
     claim::{Bid, Claim, Held},
+    fingerprint::Fingerprint,
     name::Name,
     store::{Store, StoreError},
     token::Token,
@@ -205,6 +206,19 @@ impl Store for Durable {
     ) -> Result<Held, StoreError> {
         let complete = move |book: &mut Book| book.complete(name, token, record, keep);
         self.ask(complete).await
+    }
+
+    async fn restore(
+        &self,
+        name: Name,
+        fingerprint: Fingerprint,
+        token: Token,
+        record: Bytes,
+        keep: Duration,
+    ) -> Result<Held, StoreError> {
+        let by = (fingerprint, token);
+        let restore = move |book: &mut Book| book.restore(name, by, record, keep);
+        self.ask(restore).await
     }
 
     async fn release(&self, name: Name, token: Token) -> Result<Held, StoreError> {

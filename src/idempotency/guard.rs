@@ -38,7 +38,8 @@ pub enum Ended {
     /// for longer, the outcome is unknown to all others, although it was told here:
     /// who comes next runs the work again, or is refused.
     Unsaved,
-    /// It does not want to know: the lease had gone to another, whose word counts.
+    /// It does not want to know: the lease had gone to another, whose word counts. A
+    /// store that has merely [lost](Store::restore) what it knew keeps it: `Saved`.
     Lost,
 }
 
@@ -107,17 +108,37 @@ impl<S: Store> Guard<S> {
     }
 
     async fn tell_once(&self, word: &Word) -> Result<Held, StoreError> {
-        let Claimant { store, keep, .. } = self.claimant();
-        let (name, token, keep) = (self.heart().name, self.lease().token(), *keep);
         let Word::Done(record) = word else {
-            return store.release(name, token).await;
+            let (name, token) = (self.heart().name, self.lease().token());
+            return self.claimant().store.release(name, token).await;
         };
-        let told = store.complete(name, token, record.clone(), keep).await;
+        let told = self.keep(record.clone()).await;
         let Err(StoreError::Full) = told else {
             return told;
         };
-        let bare = Record::decode(record)?.without_body().encode();
-        store.complete(name, token, bare, keep).await
+        self.keep(Record::decode(record)?.without_body().encode())
+            .await
+    }
+
+    /// Completes the work; and where the store has lost what it had of it, writes it
+    /// anew, because nobody else has its answer.
+    async fn keep(&self, record: Bytes) -> Result<Held, StoreError> {
+        let Heart {
+            name, fingerprint, ..
+        } = *self.heart();
+        let Claimant { store, keep, .. } = self.claimant();
+        let token = self.lease().token();
+        let told = store.complete(name, token, record.clone(), *keep).await?;
+        if told == Held::Kept {
+            return Ok(told);
+        }
+        let told = store
+            .restore(name, fingerprint, token, record, *keep)
+            .await?;
+        if told == Held::Kept {
+            self.claimant().notice(Event::Restored);
+        }
+        Ok(told)
     }
 
     /// Tells the store again and again, at first soon and then as often as the

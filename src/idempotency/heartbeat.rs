@@ -14,6 +14,7 @@ use tokio::{
 use super::{
     claim::Held,
     claimant::Claimant,
+    fingerprint::Fingerprint,
     hearts::{Hearts, Place},
     lease::Lease,
     name::Name,
@@ -56,6 +57,7 @@ impl<S: Store> Drop for Heartbeat<S> {
 pub(super) struct Heart<S> {
     pub(super) claimant: Claimant<S>,
     pub(super) name: Name,
+    pub(super) fingerprint: Fingerprint,
     pub(super) lease: Lease,
     /// When the lease was asked for, so that it lapses its time after that, or later.
     asked: Instant,
@@ -66,10 +68,16 @@ pub(super) struct Heart<S> {
 }
 
 impl<S> Heart<S> {
-    pub(super) fn new(claimant: Claimant<S>, name: Name, lease: Lease, asked: Instant) -> Self {
+    pub(super) fn new(
+        claimant: Claimant<S>,
+        (name, fingerprint): (Name, Fingerprint),
+        lease: Lease,
+        asked: Instant,
+    ) -> Self {
         Self {
             claimant,
             name,
+            fingerprint,
             lease,
             asked,
             runtime: Handle::current(),

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::{
     claim::{Bid, Claim, Held},
+    fingerprint::Fingerprint,
     machine,
     name::Name,
     store::{Store, StoreError},
@@ -122,6 +123,25 @@ impl<C: Clock> Store for Local<C> {
         };
         let need = |shard: &Shard| shard.need_to_complete(name, token, length);
         self.shared.change(name, need, complete)
+    }
+
+    async fn restore(
+        &self,
+        name: Name,
+        fingerprint: Fingerprint,
+        token: Token,
+        record: Bytes,
+        keep: Duration,
+    ) -> Result<Held, StoreError> {
+        let record = Bytes::copy_from_slice(&record);
+        let length = record.len();
+        let restore = |shard: &mut Shard, now| {
+            shard.change(name, now, |state| {
+                machine::restore(state, now, (fingerprint, token), record, keep)
+            })
+        };
+        let need = |shard: &Shard| shard.need_to_restore(name, token, length);
+        self.shared.change(name, need, restore)
     }
 
     async fn release(&self, name: Name, token: Token) -> Result<Held, StoreError> {

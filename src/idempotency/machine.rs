@@ -5,11 +5,13 @@
 //! | [`claim`] | leased: run | leased anew: run | running | leased: run, recovered; or unknown | replay |
 //! | [`renew`] | lost | leased anew | lost | as while leased | lost |
 //! | [`complete`] | lost | completed | lost | as while leased | kept if by this token, else lost |
+//! | [`restore`] | completed | completed | lost | as while leased | kept if by this token, else lost |
 //! | [`release`] | lost | absent; lapsed if recovered | lost | as while leased | lost |
 //!
 //! A claim with another fingerprint is a mismatch before it is anything else, and
 //! changes nothing. A lease that has lapsed and that nobody took over is still its
-//! holder's. Tokens never repeat, so that none has to be remembered.
+//! holder's. Tokens never repeat, so that none has to be remembered. Work whose record
+//! a store has lost is [restored](restore) once its [completion](complete) finds that out.
 //!
 //! Here is no clock and no state: a store reads its clock once, hands in what it
 //! has under the name, and keeps what that became. What
@@ -158,6 +160,28 @@ pub fn complete(
         let until = after(now, keep);
         known.stage = Stage::Completed { until, record };
     }
+    Held::Kept
+}
+
+/// Keeps the record as [`complete`] does, also where nothing is under the name any
+/// more: the store has lost what was there, and nobody has begun the work anew.
+pub fn restore(
+    state: &mut Option<State>,
+    now: Tick,
+    (fingerprint, token): (Fingerprint, Token),
+    record: Bytes,
+    keep: Duration,
+) -> Held {
+    forget(state, now);
+    if state.is_some() {
+        return complete(state, now, token, record, keep);
+    }
+    let until = after(now, keep);
+    *state = Some(State {
+        fingerprint,
+        token,
+        stage: Stage::Completed { until, record },
+    });
     Held::Kept
 }
 

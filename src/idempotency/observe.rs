@@ -38,6 +38,9 @@ pub enum Event {
     Unsaved,
     /// A record that could not be kept was kept later.
     SavedLate,
+    /// The store had lost what it knew of the work, and its record was written anew;
+    /// noticed before the end that it comes with.
+    Restored,
     /// The work was dropped, or panicked: its lease will lapse.
     Abandoned,
     /// A claim was answered with the record of work that is done.
@@ -82,6 +85,7 @@ pub struct Counts {
     lost: AtomicU64,
     unsaved: AtomicU64,
     saved_late: AtomicU64,
+    restored: AtomicU64,
     abandoned: AtomicU64,
     replayed: AtomicU64,
     mismatched: AtomicU64,
@@ -117,6 +121,8 @@ pub struct Snapshot {
     pub unsaved: u64,
     /// Records of such work that were kept later.
     pub saved_late: u64,
+    /// Records that were written anew, for the store had lost the work.
+    pub restored: u64,
     /// Work that was dropped or panicked.
     pub abandoned: u64,
     /// Claims answered with a record.
@@ -160,6 +166,7 @@ impl Counts {
             lost: self.lost.load(Relaxed),
             unsaved: self.unsaved.load(Relaxed),
             saved_late: self.saved_late.load(Relaxed),
+            restored: self.restored.load(Relaxed),
             abandoned: self.abandoned.load(Relaxed),
             replayed: self.replayed.load(Relaxed),
             mismatched: self.mismatched.load(Relaxed),
@@ -191,6 +198,7 @@ impl Observe for Counts {
             Event::Lost => &self.lost,
             Event::Unsaved => &self.unsaved,
             Event::SavedLate => &self.saved_late,
+            Event::Restored => &self.restored,
             Event::Abandoned => &self.abandoned,
             Event::Replayed => &self.replayed,
             Event::Mismatched => &self.mismatched,

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 
 use super::{
     claim::{Bid, Claim, Held, Takeover},
+    fingerprint::Fingerprint,
     name::Name,
     store::{Store, StoreError},
     token::Token,
@@ -92,7 +93,10 @@ const LONGEST: u64 = 30 * 365 * 86_400 * 1_000_000;
 ///
 /// # What Redis may lose
 ///
-/// A record that is lost is work that is done again.
+/// A record that is lost is work that is done again, if its request comes again. If it
+/// is lost while the work runs, its completion writes it anew with the same token, and
+/// the client gets its answer: [`Restored`](super::Event::Restored) tells how often. If
+/// another has begun the work meanwhile, both run, and the other's answer counts.
 ///
 /// * **Eviction**: a server that runs full drops records to make room, unless its
 ///   `maxmemory-policy` is `noeviction`, with which it refuses new ones:
@@ -184,6 +188,23 @@ impl Store for Redis {
         let call = || {
             let mut call = self.asker.last_call(name, token, "complete");
             call.arg(micros(keep)).arg(&record[..]);
+            call
+        };
+        self.asker.ask(call).await?.held()
+    }
+
+    async fn restore(
+        &self,
+        name: Name,
+        fingerprint: Fingerprint,
+        token: Token,
+        record: Bytes,
+        keep: Duration,
+    ) -> Result<Held, StoreError> {
+        let call = || {
+            let mut call = self.asker.last_call(name, token, "restore");
+            call.arg(micros(keep)).arg(&record[..]);
+            call.arg(fingerprint.as_bytes().as_slice());
             call
         };
         self.asker.ask(call).await?.held()

@@ -1,11 +1,17 @@
 //! Where records are kept.
 
-use std::{error, fmt, future::Future, sync::Arc, time::Duration};
+use std::{
+    error, fmt,
+    future::{Future, ready},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 
 use super::{
     claim::{Bid, Claim, Held},
+    fingerprint::Fingerprint,
     name::Name,
     record::RecordError,
     token::Token,
@@ -45,6 +51,26 @@ pub trait Store: Clone + fmt::Debug + Send + Sync + 'static {
         record: Bytes,
         keep: Duration,
     ) -> impl Future<Output = Result<Held, StoreError>> + Send;
+
+    /// Keeps the record of work that was done under this token, for so long, where the
+    /// store has nothing under the name any more: what was there was evicted, flushed,
+    /// or lost with a failed server. Asked for when [`complete`](Self::complete) says
+    /// that the lease is lost. If another has begun the work anew, it stays
+    /// [lost](Held::Lost).
+    ///
+    /// Unless a store can do that, the lease stays lost. A store that wraps another has
+    /// to pass it on.
+    fn restore(
+        &self,
+        name: Name,
+        fingerprint: Fingerprint,
+        token: Token,
+        record: Bytes,
+        keep: Duration,
+    ) -> impl Future<Output = Result<Held, StoreError>> + Send {
+        let _ = (name, fingerprint, token, record, keep);
+        ready(Ok(Held::Lost))
+    }
 
     /// Gives the lease of this token back, for work that was not done.
     fn release(

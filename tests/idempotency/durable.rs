@@ -12,7 +12,9 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use sluicegate::{
     clock::Manual,
-    idempotency::{Bid, Claim, Durable, Fsync, Held, Name, OpenError, Store, StoreError, Token},
+    idempotency::{
+        Bid, Claim, Durable, Fingerprint, Fsync, Held, Name, OpenError, Store, StoreError, Token,
+    },
 };
 use tokio::{runtime::Builder, sync::Mutex};
 
@@ -114,6 +116,18 @@ impl Store for Reopened {
     ) -> Result<Held, StoreError> {
         let store = self.store().await;
         store.complete(name, token, record, keep).await
+    }
+
+    async fn restore(
+        &self,
+        name: Name,
+        fingerprint: Fingerprint,
+        token: Token,
+        record: Bytes,
+        keep: Duration,
+    ) -> Result<Held, StoreError> {
+        let store = self.store().await;
+        store.restore(name, fingerprint, token, record, keep).await
     }
 
     async fn release(&self, name: Name, token: Token) -> Result<Held, StoreError> {

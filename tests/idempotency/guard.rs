@@ -169,6 +169,47 @@ async fn an_end_whose_answer_was_lost_is_told_again_without_harm() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_end_that_the_store_has_lost_the_work_of_is_kept_all_the_same() {
+    let (claimant, store, counts) = claimant();
+    let guard = run(&claimant).await;
+    store.flush();
+    assert_eq!(guard.complete(record()).await, Ended::Saved);
+    assert!(matches!(claim(&claimant).await, Claimed::Replay(kept) if kept == record()));
+    let snapshot = counts.snapshot();
+    assert_eq!((snapshot.restored, snapshot.completed), (1, 1));
+    assert_eq!(snapshot.lost, 0);
+    assert!(is_settled(snapshot));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_that_the_store_has_lost_the_work_of_is_lost_when_another_has_begun() {
+    let (claimant, store, counts) = claimant();
+    let guard = run(&claimant).await;
+    store.flush();
+    let other = run(&claimant).await;
+    let late = Record::Value(Body::Kept("late".into()));
+    assert_eq!(guard.complete(late).await, Ended::Lost);
+    assert_eq!(other.complete(record()).await, Ended::Saved);
+    assert!(matches!(claim(&claimant).await, Claimed::Replay(kept) if kept == record()));
+    let snapshot = counts.snapshot();
+    assert_eq!((snapshot.restored, snapshot.lost), (0, 1));
+}
+
+/// As when a server fails over while nobody can reach it.
+#[tokio::test(start_paused = true)]
+async fn an_end_that_is_told_later_is_kept_though_the_work_was_lost_meanwhile() {
+    let (claimant, store, counts) = claimant();
+    let guard = run(&claimant).await;
+    store.fail(3, Mood::Away);
+    assert_eq!(guard.complete(record()).await, Ended::Unsaved);
+    store.flush();
+    assert_eq!(claimant.tracker().drain(LEASE).await, 0);
+    assert!(matches!(claim(&claimant).await, Claimed::Replay(_)));
+    let snapshot = counts.snapshot();
+    assert_eq!((snapshot.restored, snapshot.saved_late), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_end_is_not_told_for_ever() {
     let (claimant, store, counts) = claimant();
     let guard = run(&claimant).await;

@@ -44,6 +44,8 @@ pub(crate) enum Step {
     ClaimAgain(usize),
     Renew(usize, Duration),
     Complete(usize, Duration),
+    /// What the store had may be lost.
+    Restore(usize, Duration),
     Release(usize),
     /// The player forgets what it claimed.
     Crash(usize),
@@ -67,6 +69,7 @@ pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => player().prop_map(Step::ClaimAgain),
         3 => (player(), time()).prop_map(|(player, lease)| Step::Renew(player, lease)),
         4 => (player(), time()).prop_map(|(player, keep)| Step::Complete(player, keep)),
+        2 => (player(), time()).prop_map(|(player, keep)| Step::Restore(player, keep)),
         2 => player().prop_map(Step::Release),
         1 => player().prop_map(Step::Crash),
         5 => time().prop_map(Step::Pause),
@@ -143,6 +146,7 @@ impl<'a, S: Subject> Game<'a, S> {
             Step::ClaimAgain(player) => self.claim(player).await,
             Step::Renew(player, lease) => self.renew(player, lease).await,
             Step::Complete(player, keep) => self.complete(player, keep).await,
+            Step::Restore(player, keep) => self.restore(player, keep).await,
             Step::Release(player) => self.release(player).await,
             Step::Crash(player) => self.claims[player] = None,
             Step::Pause(time) => self.pause(time).await,
@@ -209,6 +213,23 @@ impl<'a, S: Subject> Game<'a, S> {
         let expected = machine::complete(&mut self.model[name], self.now, token, record, keep);
         let held = same(told, expected);
         self.ledgers[name].completed(self.now, completed, held);
+    }
+
+    async fn restore(&mut self, player: usize, keep: Duration) {
+        let Some((name, bid)) = self.claims[player] else {
+            return;
+        };
+        let (fingerprint, token) = (bid.fingerprint, bid.token);
+        self.records += 1;
+        let record = Bytes::from(self.records.to_string());
+        let restored = (fingerprint, token, record.clone(), keep);
+        let store = self.subject.store();
+        let told = store.restore(self.names[name], fingerprint, token, record.clone(), keep);
+        let told = told.await;
+        let by = (fingerprint, token);
+        let expected = machine::restore(&mut self.model[name], self.now, by, record, keep);
+        let held = same(told, expected);
+        self.ledgers[name].restored(self.now, restored, held);
     }
 
     async fn release(&mut self, player: usize) {

@@ -1,7 +1,10 @@
 //! Stores that fail, and what else the tests share.
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
     time::Duration,
 };
 
@@ -30,6 +33,8 @@ pub(crate) struct Moody {
     pub(crate) inner: Local<Tokio>,
     /// How many calls are yet to fail, and how.
     mood: Arc<Mutex<(usize, Mood)>>,
+    /// How often it has lost all that it had.
+    flushed: Arc<AtomicUsize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -51,12 +56,26 @@ impl Moody {
         Self {
             inner: Local::builder().clock(Tokio::new()).build(),
             mood: Arc::new(Mutex::new((0, Mood::Away))),
+            flushed: Arc::default(),
         }
     }
 
     /// Fails so many times from now on.
     pub(crate) fn fail(&self, times: usize, mood: Mood) {
         *self.mood.lock().unwrap() = (times, mood);
+    }
+
+    /// Loses all that it has.
+    pub(crate) fn flush(&self) {
+        self.flushed.fetch_add(1, SeqCst);
+    }
+
+    /// What was there before is never found again.
+    fn now(&self, name: Name) -> Name {
+        match self.flushed.load(SeqCst) {
+            0 => name,
+            times => Scope::new(&times.to_string()).name(name.as_bytes()),
+        }
     }
 
     fn mood(&self) -> Option<Mood> {
@@ -86,11 +105,12 @@ impl Moody {
 
 impl Store for Moody {
     async fn claim(&self, name: Name, bid: Bid) -> Result<Claim, StoreError> {
-        self.answer(0, self.inner.claim(name, bid)).await
+        self.answer(0, self.inner.claim(self.now(name), bid)).await
     }
 
     async fn renew(&self, name: Name, token: Token, lease: Duration) -> Result<Held, StoreError> {
-        self.answer(0, self.inner.renew(name, token, lease)).await
+        self.answer(0, self.inner.renew(self.now(name), token, lease))
+            .await
     }
 
     async fn complete(
@@ -101,12 +121,28 @@ impl Store for Moody {
         keep: Duration,
     ) -> Result<Held, StoreError> {
         let size = record.len();
-        let call = self.inner.complete(name, token, record, keep);
+        let call = self.inner.complete(self.now(name), token, record, keep);
+        self.answer(size, call).await
+    }
+
+    async fn restore(
+        &self,
+        name: Name,
+        fingerprint: Fingerprint,
+        token: Token,
+        record: Bytes,
+        keep: Duration,
+    ) -> Result<Held, StoreError> {
+        let size = record.len();
+        let call = self
+            .inner
+            .restore(self.now(name), fingerprint, token, record, keep);
         self.answer(size, call).await
     }
 
     async fn release(&self, name: Name, token: Token) -> Result<Held, StoreError> {
-        self.answer(0, self.inner.release(name, token)).await
+        self.answer(0, self.inner.release(self.now(name), token))
+            .await
     }
 }
 

@@ -8,6 +8,7 @@ use crate::{
     clock::Tick,
     idempotency::{
         claim::{Bid, Claim, Held},
+        fingerprint::Fingerprint,
         machine::{self, State},
         name::Name,
         store::StoreError,
@@ -125,6 +126,28 @@ impl Book {
         let urgent = self.fsync.completions();
         self.change(name, urgent, need, |state, now| {
             machine::complete(state, now, token, record, keep)
+        })
+    }
+
+    pub(super) fn restore(
+        &mut self,
+        name: Name,
+        by: (Fingerprint, Token),
+        record: Bytes,
+        keep: Duration,
+    ) -> Result<Held, StoreError> {
+        if record.len() > LONGEST {
+            return Err(StoreError::Full);
+        }
+        let length = record.len() as u64;
+        let need = |state: Option<&State>| match state {
+            Some(state) if state.is_leased_by(by.1) => length,
+            Some(_) => 0,
+            None => AROUND + length,
+        };
+        let urgent = self.fsync.completions();
+        self.change(name, urgent, need, |state, now| {
+            machine::restore(state, now, by, record, keep)
         })
     }
 

@@ -80,6 +80,15 @@ impl Shard {
         }
     }
 
+    /// How much room a record of this length takes, if it is this token's to complete
+    /// or there is none.
+    pub(super) fn need_to_restore(&self, name: Name, token: Token, length: usize) -> usize {
+        match self.state(name) {
+            Some(_) => self.need_to_complete(name, token, length),
+            None => AROUND + length,
+        }
+    }
+
     /// What is rung when nobody runs it any more, if somebody does.
     pub(super) fn bell(&mut self, name: Name, now: Tick) -> Option<Arc<Notify>> {
         let slot = self.slots.get_mut(&short(name))?;

@@ -163,6 +163,31 @@ fn what_is_released_was_never_there() {
 }
 
 #[test]
+fn a_record_that_was_lost_is_restored_unless_another_has_begun() {
+    let by = |number| (Fingerprint::of("work"), token(number));
+    let restore = |state: &mut _, now, number| {
+        super::restore(state, at(now), by(number), "done".into(), MINUTE)
+    };
+    let mut lost = None;
+    assert_eq!(restore(&mut lost, 5, 1), Held::Kept);
+    assert_eq!(lost, completed(), "as if it had been there");
+    assert_eq!(
+        restore(&mut lost, 6, 1),
+        Held::Kept,
+        "the first answer was lost"
+    );
+    assert_eq!(restore(&mut lost, 6, 2), Held::Lost);
+    assert_eq!(lost, completed());
+    let mut held = leased();
+    assert_eq!(restore(&mut held, 1, 2), Held::Lost);
+    assert_eq!(held, leased());
+    assert_eq!(restore(&mut held, 5, 1), Held::Kept);
+    assert_eq!(held, completed());
+    let mut forgotten = leased();
+    assert_eq!(restore(&mut forgotten, 70, 1), Held::Kept);
+}
+
+#[test]
 fn times_without_end_do_not_overflow() {
     let endless = Bid {
         lease: Duration::MAX,

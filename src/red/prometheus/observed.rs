@@ -302,6 +302,7 @@ pub(super) fn keys(into: &mut Gathered, counts: &crate::idempotency::Snapshot) {
         ("lost", counts.lost),
         ("unsaved", counts.unsaved),
         ("saved_late", counts.saved_late),
+        ("restored", counts.restored),
         ("abandoned", counts.abandoned),
         ("replayed", counts.replayed),
         ("mismatched", counts.mismatched),

@@ -109,6 +109,33 @@ impl Ledger {
         }
     }
 
+    /// Who was told to run may say how it ended even if that was forgotten, as long as
+    /// nobody else has begun, and no end is known.
+    pub(super) fn restored(
+        &mut self,
+        now: Tick,
+        (fingerprint, token, record, keep): (Fingerprint, Token, Bytes, Duration),
+        held: Held,
+    ) {
+        if held == Held::Lost {
+            return;
+        }
+        let kept = self.kept.as_ref().filter(|(.., until)| now < *until);
+        if let Some((by, ..)) = kept {
+            assert_eq!(*by, token, "another has completed it");
+            return;
+        }
+        let other = self.holder.filter(|(holder, _)| *holder != token);
+        let running = other.filter(|(_, until)| now < *until);
+        assert!(running.is_none(), "another is at it");
+        let open = self.open.filter(|open| now < open.forgotten);
+        assert!(other.is_none() || open.is_none(), "another had begun it");
+        self.kept = Some((token, record, now + micros(keep)));
+        self.fingerprint = Some(fingerprint);
+        self.holder = None;
+        self.open = None;
+    }
+
     pub(super) fn released(&mut self, now: Tick, token: Token, held: Held) {
         if held == Held::Kept {
             self.holder = Some((self.the_holder(token), now));

@@ -4,6 +4,7 @@
 mod calls;
 mod chaos;
 mod duplicates;
+mod flushed;
 mod lost;
 #[path = "../../idempotency/model.rs"]
 mod model;

@@ -1,0 +1,72 @@
+//! What becomes of work whose record the server loses while it runs.
+
+use std::sync::Arc;
+
+use redis::cmd;
+use sluicegate::idempotency::{
+    Body, Claimant, Claimed, Counts, Ended, Fingerprint, Guard, Record, Redis,
+};
+
+use super::{name, store};
+use crate::server::Server;
+
+/// One of two instances.
+async fn instance(server: &Server) -> (Claimant<Redis>, Arc<Counts>) {
+    let counts = Arc::new(Counts::default());
+    let (store, _) = store(server.url()).await;
+    (Claimant::new(store).observe(counts.clone()), counts)
+}
+
+fn record(text: &'static str) -> Record {
+    Record::Value(Body::Kept(text.into()))
+}
+
+async fn claim(claimant: &Claimant<Redis>) -> Claimed<Redis> {
+    let claimed = claimant.claim(name("k"), Fingerprint::of("work"));
+    claimed.await.unwrap()
+}
+
+async fn run(claimant: &Claimant<Redis>) -> Guard<Redis> {
+    match claim(claimant).await {
+        Claimed::Run(guard) => guard,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn lose_all(server: &Server) {
+    let flushed: String = cmd("FLUSHALL").query(&mut server.client()).unwrap();
+    assert_eq!(flushed, "OK");
+}
+
+#[tokio::test]
+async fn the_answer_is_written_anew_and_given_to_all() {
+    let server = Server::start();
+    let ((one, counts), (other, _)) = (instance(&server).await, instance(&server).await);
+    let guard = run(&one).await;
+    lose_all(&server);
+    assert_eq!(guard.complete(record("done")).await, Ended::Saved);
+    let again = claim(&other).await;
+    assert!(matches!(again, Claimed::Replay(kept) if kept == record("done")));
+    let work = one.claim(name("k"), Fingerprint::of("other work")).await;
+    assert!(
+        matches!(work, Ok(Claimed::Mismatch)),
+        "it is known by its fingerprint"
+    );
+    let counts = counts.snapshot();
+    assert_eq!((counts.restored, counts.completed, counts.lost), (1, 1, 0));
+}
+
+#[tokio::test]
+async fn the_answer_of_another_who_has_begun_meanwhile_counts() {
+    let server = Server::start();
+    let ((one, counts), (other, _)) = (instance(&server).await, instance(&server).await);
+    let guard = run(&one).await;
+    lose_all(&server);
+    let second = run(&other).await;
+    assert_eq!(guard.complete(record("late")).await, Ended::Lost);
+    assert_eq!(second.complete(record("done")).await, Ended::Saved);
+    let again = claim(&one).await;
+    assert!(matches!(again, Claimed::Replay(kept) if kept == record("done")));
+    let counts = counts.snapshot();
+    assert_eq!((counts.restored, counts.lost), (0, 1));
+}
