@@ -42,7 +42,7 @@ mod text;
 
 pub(crate) use self::decimal::Decimal;
 pub(crate) use self::origin::{Origin, Passed};
-pub(crate) use self::protocol::{has_trailers, is_grpc, stub, trailers};
+pub(crate) use self::protocol::{is_grpc, stub, trailers};
 pub use self::{
     answer::{Answer, NoText, Text},
     headers::Headers,

@@ -20,6 +20,13 @@ pub(super) struct Keeper<S: Store> {
 }
 
 impl<S: Store> Keeper<S> {
+    /// Takes note of what the answer says at its end.
+    pub(super) fn hear(&mut self, trailers: &HeaderMap) {
+        if self.fate == Fate::InTrailers {
+            self.fate = self.keeping.at_end(trailers, &self.reply.headers);
+        }
+    }
+
     /// Whether this answer counts, and not that of another who has the lease.
     pub(super) fn end(
         self,
@@ -39,11 +46,7 @@ impl<S: Store> Keeper<S> {
 
     /// What there is to tell; nothing if the lease lapses.
     fn word(self, body: Body, trailers: &HeaderMap) -> (Guard<S>, Option<Word>) {
-        let fate = match self.fate {
-            Fate::InTrailers => self.keeping.at_end(trailers),
-            fate => fate,
-        };
-        let body = match fate {
+        let body = match self.fate {
             Fate::Release => return (self.guard, Some(Word::NotDone)),
             Fate::Lapse | Fate::InTrailers => return (self.guard, None),
             Fate::Store => body,

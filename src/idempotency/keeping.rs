@@ -1,11 +1,11 @@
 //! Which answers are kept.
 
-use http::{HeaderMap, Response, StatusCode, header::CONTENT_TYPE};
+use http::{HeaderMap, Response, StatusCode};
 
 use super::claim::Takeover;
 use crate::{
-    head::is_event_stream,
-    refusal::{Refusal, has_trailers},
+    head::{Grpc, is_event_stream},
+    refusal::Refusal,
 };
 
 /// What becomes of one response, whatever its status and
@@ -39,9 +39,12 @@ pub(super) enum Fate {
     WithoutBody,
     /// Nobody knows whether the work was done.
     Lapse,
-    /// It is in the trailers, as that of gRPC.
+    /// It is in the trailers, as that of gRPC, or at the end of the body, as that of
+    /// gRPC-Web.
     InTrailers,
 }
+
+const GRPC_STATUS: &str = "grpc-status";
 
 /// Which answers are kept, unless they say it themselves.
 #[derive(Clone, Copy, Debug, Default)]
@@ -70,17 +73,25 @@ impl Keeping {
             None if extensions.get().is_some_and(is_before_work) => Fate::Release,
             // A downstream's, which the handler passed on, or a deadline's.
             None if extensions.get::<Refusal>().is_some() => Fate::Lapse,
-            None if speaks_grpc(response.headers()) => self.of_call(response.headers()),
+            None if speaks_grpc(response.headers()) => self.of_head(response.headers()),
             None => within_reason(self.of_status(response.status()), response),
         }
     }
 
-    /// The fate of a call whose answer ends with these trailers.
-    pub(super) fn at_end(self, trailers: &HeaderMap) -> Fate {
-        match self.of_call(trailers) {
-            // It has ended without a status, which is none of an answer.
-            Fate::InTrailers => Fate::Lapse,
-            fate => fate,
+    /// The fate of a call whose answer ends with these trailers, of HTTP or of
+    /// gRPC-Web, and has this head.
+    pub(super) fn at_end(self, trailers: &HeaderMap, head: &HeaderMap) -> Fate {
+        let said = [trailers, head].map(|headers| self.of_call(headers));
+        let mut said = said.into_iter().filter(|fate| *fate != Fate::InTrailers);
+        // It has ended without a status, which is none of an answer.
+        said.next().unwrap_or(Fate::Lapse)
+    }
+
+    /// A head may say OK before the end says otherwise.
+    fn of_head(self, head: &HeaderMap) -> Fate {
+        match head.get(GRPC_STATUS) {
+            Some(status) if status == "0" => Fate::InTrailers,
+            _ => self.of_call(head),
         }
     }
 
@@ -106,7 +117,7 @@ impl Keeping {
 
     /// By the codes of <https://grpc.io/docs/guides/status-codes/>.
     fn of_call(self, headers: &HeaderMap) -> Fate {
-        let Some(status) = headers.get("grpc-status") else {
+        let Some(status) = headers.get(GRPC_STATUS) else {
             return Fate::InTrailers;
         };
         match status.as_bytes() {
@@ -138,7 +149,7 @@ fn within_reason<B>(fate: Fate, response: &Response<B>) -> Fate {
 }
 
 fn speaks_grpc(headers: &HeaderMap) -> bool {
-    headers.get(CONTENT_TYPE).is_some_and(has_trailers)
+    Grpc::spoken_in(headers).is_some()
 }
 
 #[cfg(test)]

@@ -187,8 +187,11 @@
 //! | a refusal by a layer of this crate [before the work](#before-the-work) | released | the handler was not entered |
 //! | 408, 503; gRPC 14 | [`Rerun`](Takeover::Rerun): released; [`Refuse`](Takeover::Refuse): unknown | a service that did not begin answers so, and so does a timeout or a proxy that cut the work off |
 //! | 502, 504; gRPC 1, 2, 4, 15, or no status | unknown: the lease lapses | a gateway or a deadline waited in vain: the work may be done |
-//! | an error of the inner service, a body that breaks off, a panic, a deadline of this crate, a refusal that the handler got from a downstream | unknown: the lease lapses | the work was begun, and did not end |
+//! | an error of the inner service, a body that breaks off or is not as long as its `Content-Length` says, a panic, a deadline of this crate, a refusal that the handler got from a downstream | unknown: the lease lapses | the work was begun, and did not end |
 //! | a stream of events, an upgrade, a body of more than 1 MiB | kept without its body | it may never end, or is too large |
+//!
+//! The status of gRPC is read from the trailers, and that of gRPC-Web from the end of
+//! the body, so that the layer may be inside or outside of tonic-web's.
 //!
 //! The first retry after the lease has lapsed runs the work again, or is refused:
 //! [`Takeover`]. A handler says otherwise by a [`StoreDecision`] among the response's

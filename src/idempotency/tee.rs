@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, future::poll_fn, mem, pin::Pin, task::Poll};
 
 use bytes::{Bytes, BytesMut};
-use http::HeaderMap;
+use http::{HeaderMap, response::Parts};
 use http_body::{Body, Frame};
 
 use super::{
@@ -13,7 +13,11 @@ use super::{
     store::Store,
     whole::Whole,
 };
-use crate::{head::content_length, refusal::BoxError};
+use crate::{
+    grpc_web::Reader,
+    head::{Allowed, Grpc, content_length},
+    refusal::BoxError,
+};
 
 /// Said to a client whose answer is not the one that counts.
 const LOST: &str = "the request took so long that another has taken it over: ask again";
@@ -26,9 +30,11 @@ pub(super) struct Tee<B> {
     unsent: VecDeque<Bytes>,
     /// How long the body is, if it says so.
     length: Option<u64>,
-    /// How long the client is told that it is, by the body or by its head.
+    /// How long the client is told that it is, by the head or by the body.
     told: Option<u64>,
     trailers: HeaderMap,
+    /// Where the trailers are in the body.
+    web: Option<Reader>,
     failed: Option<BoxError>,
 }
 
@@ -74,11 +80,14 @@ where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
 {
     /// A body behind this head, of which at most so many bytes are kept.
-    pub(super) fn new(head: &HeaderMap, body: B, most: usize) -> Self {
+    pub(super) fn new(head: &Parts, allowed: Allowed, body: B, most: usize) -> Self {
         let length = body.size_hint().exact();
+        let said = || content_length(&head.headers);
+        let said = allowed.has_body(head.status).then(said).flatten();
         Self {
             length,
-            told: length.or_else(|| content_length(head)),
+            told: said.or(length),
+            web: Grpc::spoken_in(&head.headers).and_then(Reader::new),
             body: Box::pin(body),
             kept: Kept {
                 most,
@@ -99,15 +108,16 @@ where
     /// Reads what is there at once; whether that is all, and not too much.
     pub(super) async fn gather(&mut self) -> bool {
         while !self.kept.is_too_much() {
-            let polled = poll_fn(|cx| Poll::Ready(self.body.as_mut().poll_frame(cx)));
-            match polled.await {
+            let polled = poll_fn(|cx| Poll::Ready(self.body.as_mut().poll_frame(cx))).await;
+            let is_end = matches!(polled, Poll::Ready(None));
+            match polled {
                 Poll::Ready(Some(Ok(frame))) => self.take(frame),
                 Poll::Ready(Some(Err(error))) => self.failed = Some(error.into()),
-                Poll::Ready(None) => return true,
+                Poll::Ready(None) => self.failed = self.fault(),
                 Poll::Pending => return false,
             }
-            if self.failed.is_some() {
-                return false;
+            if is_end || self.failed.is_some() {
+                return self.failed.is_none();
             }
         }
         false
@@ -118,9 +128,25 @@ where
         Whole::new(self.kept.take(), self.trailers)
     }
 
+    /// Returns the trailers that say what came of the call, once all was read.
+    pub(super) fn last_words(&mut self) -> &HeaderMap {
+        let web = self.web.as_mut().and_then(Reader::end);
+        web.unwrap_or(&self.trailers)
+    }
+
+    /// What is wrong if this is the end: a body that is not as long as its head says
+    /// is incomplete, however clean its end (RFC 9112, section 8).
+    fn fault(&self) -> Option<BoxError> {
+        let (told, size) = (self.told?, self.kept.size);
+        let is_whole = told == size;
+        (!is_whole).then(|| {
+            format!("the response body has {size} bytes, but its head promises {told}").into()
+        })
+    }
+
     /// Reads the rest, and sends the client all of it. The end is told to the store
     /// before the client has it.
-    pub(super) async fn pump<S: Store>(mut self, keeper: Keeper<S>, mut client: Mouth) {
+    pub(super) async fn pump<S: Store>(mut self, mut keeper: Keeper<S>, mut client: Mouth) {
         loop {
             self.send(&mut client, usize::from(self.is_last_known()))
                 .await;
@@ -131,6 +157,7 @@ where
                 None => break,
             }
         }
+        keeper.hear(self.last_words());
         let body = match self.kept.is_too_much() {
             true => record::Body::Omitted,
             false => record::Body::Kept(self.kept.take()),
@@ -154,8 +181,10 @@ where
         if let Some(error) = self.failed.take() {
             return Some(Err(error));
         }
-        let frame = poll_fn(|cx| self.body.as_mut().poll_frame(cx)).await?;
-        Some(frame.map_err(Into::into))
+        match poll_fn(|cx| self.body.as_mut().poll_frame(cx)).await {
+            Some(frame) => Some(frame.map_err(Into::into)),
+            None => self.fault().map(Err),
+        }
     }
 
     fn take(&mut self, frame: Frame<Bytes>) {
@@ -163,6 +192,9 @@ where
             // It would be held back in the stead of the last.
             Ok(data) if data.is_empty() => {}
             Ok(data) => {
+                if let Some(web) = &mut self.web {
+                    web.read(&data);
+                }
                 self.kept.add(&data);
                 self.unsent.push_back(data);
             }
@@ -172,7 +204,8 @@ where
 
     /// Whether the client could tell that it has all, if it had what was read.
     fn is_last_known(&self) -> bool {
-        self.told == Some(self.kept.size) || self.body.is_end_stream()
+        let has_trailers = self.web.as_ref().is_some_and(|it| it.trailers().is_some());
+        has_trailers || self.told == Some(self.kept.size) || self.body.is_end_stream()
     }
 
     /// Sends what was read, but for so many frames.

@@ -10,12 +10,6 @@ pub(crate) fn is_grpc(content_type: &HeaderValue) -> bool {
     Grpc::of(content_type).is_some()
 }
 
-/// Whether its messages end with trailers of HTTP: those of gRPC-Web are in the
-/// body.
-pub(crate) fn has_trailers(content_type: &HeaderValue) -> bool {
-    Grpc::of(content_type) == Some(Grpc::Plain)
-}
-
 /// What a [`Refuse`](super::Refuse) is shown of a request that is gone: what says
 /// in which way to answer.
 pub(crate) fn stub(content_type: Option<HeaderValue>) -> Request<()> {
@@ -27,10 +21,10 @@ pub(crate) fn stub(content_type: Option<HeaderValue>) -> Request<()> {
 }
 
 /// The trailers that end an answer to a request of this content type; `None`
-/// where a refusal cannot be told in [trailers](has_trailers).
+/// where a refusal cannot be told in trailers of HTTP, as in gRPC-Web.
 #[cfg(feature = "grpc")]
 pub(crate) fn trailers(refusal: &Refusal, content_type: Option<&HeaderValue>) -> Option<HeaderMap> {
-    content_type.filter(|it| has_trailers(it))?;
+    content_type.filter(|it| Grpc::of(it) == Some(Grpc::Plain))?;
     let mut trailers = HeaderMap::new();
     super::grpc::write(refusal, &mut trailers);
     Some(trailers)

@@ -8,6 +8,7 @@
 mod bodies;
 mod duplicates;
 mod durable;
+mod ends;
 mod grpc;
 mod guard;
 mod http;

@@ -1,4 +1,4 @@
-use http::HeaderValue;
+use http::{HeaderValue, header::CONTENT_TYPE};
 
 use super::*;
 
@@ -57,7 +57,11 @@ fn an_answer_in_doubt_gives_the_work_back_only_where_it_may_run_again() {
         let mut trailers = HeaderMap::new();
         for (code, expected) in [("14", fate), ("4", Fate::Lapse), ("8", Fate::Release)] {
             trailers.insert("grpc-status", HeaderValue::from_static(code));
-            assert_eq!(keeping.at_end(&trailers), expected, "{code} {takeover:?}");
+            assert_eq!(
+                keeping.at_end(&trailers, &HeaderMap::new()),
+                expected,
+                "{code} {takeover:?}"
+            );
         }
         for decision in [StoreDecision::Store, StoreDecision::Release] {
             for code in [408, 502, 503, 504] {
@@ -75,11 +79,26 @@ fn an_answer_in_doubt_gives_the_work_back_only_where_it_may_run_again() {
 
 #[test]
 fn grpc_has_its_status_at_the_end_and_grpc_web_in_its_body() {
-    assert_eq!(fate(&with(200, "application/grpc+proto")), Fate::InTrailers);
-    assert_eq!(fate(&with(200, "application/grpc-web")), Fate::Store);
-    let mut trailers_only = with(200, "application/grpc");
-    let status = HeaderValue::from_static("14");
-    trailers_only.headers_mut().insert("grpc-status", status);
-    assert_eq!(fate(&trailers_only), Fate::Release);
-    assert_eq!(Keeping::default().at_end(&HeaderMap::new()), Fate::Lapse);
+    let none = HeaderMap::new();
+    for content_type in ["application/grpc+proto", "Application/gRPC-Web-Text ; a=b"] {
+        assert_eq!(fate(&with(200, content_type)), Fate::InTrailers);
+        let mut head_only = with(200, content_type);
+        let status = HeaderValue::from_static("14");
+        head_only.headers_mut().insert("grpc-status", status);
+        assert_eq!(fate(&head_only), Fate::Release);
+    }
+    assert_eq!(Keeping::default().at_end(&none, &none), Fate::Lapse);
+}
+
+#[test]
+fn the_end_overrides_a_head_that_says_ok() {
+    let keeping = Keeping::default();
+    let mut ok = with(200, "application/grpc-web");
+    let status = HeaderValue::from_static("0");
+    ok.headers_mut().insert("grpc-status", status);
+    assert_eq!(fate(&ok), Fate::InTrailers);
+    let mut away = HeaderMap::new();
+    away.insert("grpc-status", HeaderValue::from_static("14"));
+    assert_eq!(keeping.at_end(&away, ok.headers()), Fate::Release);
+    assert_eq!(keeping.at_end(&HeaderMap::new(), ok.headers()), Fate::Store);
 }

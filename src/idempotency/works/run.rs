@@ -11,6 +11,7 @@ use tracing::Instrument;
 use super::{Attempt, Works};
 use crate::{
     deadline,
+    head::Allowed,
     idempotency::{
         body::ResponseBody,
         guard::Guard,
@@ -48,11 +49,12 @@ impl<S: Store> Works<S> {
             passed: Passed::marked(job.request.extensions_mut()),
             is_read: job.is_read.clone(),
         };
+        let allowed = Allowed::to(job.request.method());
         let begun = Instant::now();
         let answer = job.call().await;
         self.terms.typical.learn(begun.elapsed());
         match answer {
-            Ok(response) => match self.keep(guard, &entry, response).await {
+            Ok(response) => match self.keep(guard, &entry, allowed, response).await {
                 Some(response) => Attempt::Answered(Ok(response)),
                 None => Attempt::Refused(self.still_running(Duration::MAX)),
             },
@@ -72,7 +74,13 @@ impl<S: Store> Works<S> {
             || refusal_in(error).is_some_and(|it| entry.is_refused_by(it))
     }
 
-    async fn keep<B>(&self, guard: Guard<S>, entry: &Entry, response: Response<B>) -> Counting<B>
+    async fn keep<B>(
+        &self,
+        guard: Guard<S>,
+        entry: &Entry,
+        allowed: Allowed,
+        response: Response<B>,
+    ) -> Counting<B>
     where
         B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
@@ -89,7 +97,7 @@ impl<S: Store> Works<S> {
             keeping,
         };
         if matches!(fate, Fate::Store | Fate::InTrailers) {
-            return self.tee(keeper, response).await;
+            return self.tee(keeper, allowed, response).await;
         }
         let counts = keeper.end(Body::Omitted, &HeaderMap::new()).await;
         counts.then(|| free(response))
@@ -97,18 +105,24 @@ impl<S: Store> Works<S> {
 
     /// A body that is there at once is kept before its head is passed on, and any
     /// other before its end is.
-    async fn tee<B>(&self, keeper: Keeper<S>, response: Response<B>) -> Counting<B>
+    async fn tee<B>(
+        &self,
+        mut keeper: Keeper<S>,
+        allowed: Allowed,
+        response: Response<B>,
+    ) -> Counting<B>
     where
         B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
         let (head, body) = response.into_parts();
-        let mut tee = Tee::new(&head.headers, body, self.terms.max_response_body);
+        let mut tee = Tee::new(&head, allowed, body, self.terms.max_response_body);
         if !tee.gather().await {
             let (mouth, pipe) = pipe(tee.length());
             let pump = deadline::carry(tee.pump(keeper, mouth)).in_current_span();
             drop(self.claimant.tracker().spawn(pump));
             return Some(Response::from_parts(head, ResponseBody::piped(pipe)));
         }
+        keeper.hear(tee.last_words());
         let whole = tee.into_whole();
         let body = Body::Kept(whole.bytes().clone());
         let counts = keeper.end(body, whole.trailers()).await;
