@@ -164,6 +164,7 @@
 
 pub mod clock;
 pub mod deadline;
+mod flush;
 mod grpc_web;
 mod head;
 #[cfg(feature = "idempotency")]

@@ -21,12 +21,15 @@ pub(super) fn signal() -> Option<Cancellation> {
     asked.ok().flatten()
 }
 
-/// The deadline of an errand, if there is one, and its signal, once somebody has
-/// asked for it. Dropped then, it fires.
+/// When a deadline ends an errand, if there is an errand, and its signal, once
+/// somebody has asked for it. Dropped then, it fires.
 struct Asked {
-    errand: Option<Deadline>,
+    errand: Option<Until>,
     signal: Option<Cancellation>,
 }
+
+/// The deadline that ends an errand; `None` if none does.
+pub(super) type Until = Option<Deadline>;
 
 impl Asked {
     const NOBODY: Self = Self {
@@ -35,8 +38,8 @@ impl Asked {
     };
 
     fn signal(&mut self) -> Option<Cancellation> {
-        let make = || Cancellation::of(self.errand);
-        self.errand?;
+        let until = self.errand?;
+        let make = || Cancellation::of(until);
         Some(self.signal.get_or_insert_with(make).clone())
     }
 }
@@ -90,23 +93,26 @@ fn swap(asked: Asked) -> Asked {
 
 /// What is done for one request. Dropped before it is done, or by a panic, it fires the signal.
 pub(super) struct Errand {
+    /// The deadline of the request.
     deadline: Deadline,
     asked: Asked,
 }
 
 impl Errand {
+    /// Under the request's deadline, and ended by this one, if by any.
     #[inline]
-    pub(super) fn new(deadline: Deadline) -> Self {
+    pub(super) fn new(deadline: Deadline, until: Until) -> Self {
         let asked = Asked {
-            errand: Some(deadline),
+            errand: Some(until),
             signal: None,
         };
         Self { deadline, asked }
     }
 
+    /// The deadline that ends it, as long as no piece of the work is done.
     #[inline]
-    pub(super) fn deadline(&self) -> Deadline {
-        self.deadline
+    pub(super) fn until(&self) -> Until {
+        self.asked.errand.flatten()
     }
 
     /// The signal, asked for before the work begins.
@@ -125,7 +131,7 @@ impl Errand {
 
     /// The answer is complete: nothing is left that could be cancelled.
     #[inline]
-    pub(super) fn done(mut self) {
+    pub(super) fn done(&mut self) {
         self.asked.signal = None;
     }
 }

@@ -4,11 +4,10 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll, ready},
 };
 
-use http::{HeaderValue, Request, Response};
+use http::{Request, Response, Version};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tokio::{
@@ -16,20 +15,16 @@ use tokio::{
     time::{Sleep, sleep_until},
 };
 
-use super::{
-    body::ResponseBody,
-    errand::Errand,
-    observe::{Event, Stage},
-    terms::Terms,
-};
-use crate::refusal::{Refusal, Refuse, stub};
+use super::{Deadline, body::ResponseBody, held::Held};
+use crate::refusal::Refuse;
 
 pin_project! {
     /// The answer of the inner service, or a refusal if it is late.
     ///
     /// The inner future is polled before the timer, so that an answer that is
-    /// there counts. When the deadline passes, it is dropped before the refusal
-    /// is told.
+    /// there with the deadline counts. An answer that is there later does not: it is
+    /// dropped, and so is an inner future that has none yet, before the refusal is
+    /// made.
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<F: Future, A> {
         #[pin]
@@ -43,6 +38,7 @@ pin_project! {
         Free {
             #[pin]
             response: F,
+            version: Version,
         },
         Waiting {
             #[pin]
@@ -61,19 +57,11 @@ pin_project! {
     }
 }
 
-/// What is needed once the inner service has answered, or has not.
-pub(super) struct Held<A> {
-    pub(super) errand: Errand,
-    pub(super) terms: Arc<Terms>,
-    pub(super) answer: A,
-    pub(super) content_type: Option<HeaderValue>,
-}
-
 impl<F: Future, A> ResponseFuture<F, A> {
     #[inline]
-    pub(super) fn free(response: F) -> Self {
+    pub(super) fn free(response: F, version: Version) -> Self {
         Self {
-            state: State::Free { response },
+            state: State::Free { response, version },
         }
     }
 
@@ -97,42 +85,6 @@ impl<F: Future, A> ResponseFuture<F, A> {
     }
 }
 
-impl<A> Held<A> {
-    /// Passes an answer on that came in time; its body has yet to.
-    #[inline]
-    fn in_time<B, E>(self, answer: Result<Response<B>, E>) -> Result<Response<ResponseBody<B>>, E>
-    where
-        B: Body + Send + 'static,
-    {
-        let Self {
-            errand,
-            terms,
-            content_type,
-            ..
-        } = self;
-        match answer {
-            Ok(response) => {
-                let under = |body| ResponseBody::under(errand, terms, content_type, body);
-                Ok(response.map(under))
-            }
-            Err(error) => {
-                errand.done();
-                Err(error)
-            }
-        }
-    }
-
-    /// Of the request there is left what says in which way to answer.
-    fn late<B, E>(self) -> Result<Response<B>, E>
-    where
-        A: Refuse<Request<()>, Response<B>, E>,
-    {
-        self.terms.notice(Event::Exceeded(Stage::Handler));
-        let request = stub(self.content_type);
-        self.answer.refuse(Refusal::deadline_exceeded(), &request)
-    }
-}
-
 impl<F, B, E, A> Future for ResponseFuture<F, A>
 where
     F: Future<Output = Result<Response<B>, E>>,
@@ -146,49 +98,63 @@ where
         let mut state = self.project().state;
         match state.as_mut().project() {
             // ## Free => done
-            StateProj::Free { response } => response.poll(cx).map(free),
+            StateProj::Free { response, version } => {
+                response.poll(cx).map(|answer| free(answer, *version))
+            }
             // ## Waiting => (done | Answered)
             StateProj::Waiting {
                 response,
                 mut timer,
                 held,
             } => {
-                let errand = &mut held.as_mut().expect(POLLED).errand;
-                if let Poll::Ready(answer) = errand.run(|| response.poll(cx)) {
-                    let held = held.take().expect(POLLED);
-                    return Poll::Ready(held.in_time(answer));
+                let waiting = held.as_mut().expect(POLLED);
+                match waiting.errand.run(|| response.poll(cx)) {
+                    Poll::Ready(answer) if !waiting.is_late() => {
+                        let held = held.take().expect(POLLED);
+                        return Poll::Ready(held.in_time(answer));
+                    }
+                    Poll::Ready(late) => drop(late),
+                    Poll::Pending => ready!(late(timer.as_mut(), waiting.errand.until(), cx)),
                 }
-                ready!(late(timer.as_mut(), errand, cx));
                 let held = held.take().expect(POLLED);
                 state.set(State::Answered { answer: None });
-                Poll::Ready(free(held.late()))
+                Poll::Ready(own(held.late()))
             }
             // ## Answered => done
-            StateProj::Answered { answer } => Poll::Ready(free(answer.take().expect(POLLED))),
+            StateProj::Answered { answer } => Poll::Ready(own(answer.take().expect(POLLED))),
         }
     }
 }
 
 const POLLED: &str = "polled after it was done";
 
-/// Ends when the errand is late.
+/// Ends when the handler is late.
 fn late(
     mut timer: Pin<&mut Option<Unconstrained<Sleep>>>,
-    errand: &Errand,
+    until: Option<Deadline>,
     cx: &mut Context<'_>,
 ) -> Poll<()> {
+    let Some(until) = until else {
+        return Poll::Pending;
+    };
     if timer.is_none() {
-        timer.set(Some(unconstrained(sleep_until(
-            errand.deadline().instant(),
-        ))));
+        timer.set(Some(unconstrained(sleep_until(until.instant()))));
     }
     let timer = timer.as_pin_mut();
     timer.map_or(Poll::Pending, |timer| timer.poll(cx))
 }
 
 #[inline]
-fn free<B, E>(answer: Result<Response<B>, E>) -> Result<Response<ResponseBody<B>>, E> {
-    answer.map(|response| response.map(ResponseBody::free))
+fn free<B, E>(
+    answer: Result<Response<B>, E>,
+    version: Version,
+) -> Result<Response<ResponseBody<B>>, E> {
+    answer.map(|response| response.map(|body| ResponseBody::free(body, version)))
+}
+
+/// An answer of the layer's own, whose body does not fail.
+fn own<B, E>(answer: Result<Response<B>, E>) -> Result<Response<ResponseBody<B>>, E> {
+    free(answer, Version::default())
 }
 
 impl<F: Future, A> fmt::Debug for ResponseFuture<F, A> {

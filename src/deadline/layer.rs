@@ -34,8 +34,13 @@ use crate::refusal::Answer;
 /// | the deadline passes | what happens |
 /// |---|---|
 /// | before the request comes, or less than [`min_useful`](Self::min_useful) is left | refused unless [too many](Self::reject_at_most) are; the handler is not asked |
-/// | before there is a response | the inner future is dropped, and the caller refused: 504, or status 4 for gRPC |
-/// | in the response body | the inner body is dropped, though nobody polls it, and the body ends with an error, or status 4 for gRPC |
+/// | before there is a response | the inner future is dropped, or its late response or error, and the caller refused: 504, or status 4 for gRPC |
+/// | in a response body whose size is known | it goes out whole if its frames are there when the server asks for them, else as below |
+/// | in another response body | the inner body is dropped, even if no server polls it, and the body ends with an error, or status 4 for gRPC |
+///
+/// No request is left without an answer: a body ends with an error only when the
+/// server has sent the head and the frames before; see
+/// [`ResponseBody`](super::ResponseBody).
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -192,9 +197,11 @@ impl<T, X, A> EnforceDeadlineLayer<T, X, A> {
     }
 
     /// How many of the requests of ten seconds are refused because too little
-    /// time is left: 20 percent unless set. Those beyond it are let in, and have
-    /// what time they have. At 0, what would be refused is only counted. Who asks
-    /// for a timeout of zero is always refused.
+    /// time is left: 20 percent unless set. Those beyond it are let in and keep
+    /// their answer, however late it is: their handler is told of their deadline and
+    /// ends by the [default timeout](Self::default_timeout) alone, and their body is
+    /// not timed. At 0, what would be refused is only counted. A request for a
+    /// timeout of zero is always refused.
     ///
     /// # Panics
     ///

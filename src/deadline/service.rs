@@ -3,15 +3,15 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{Request, Response, header::CONTENT_TYPE};
+use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
 use super::{
-    Deadline,
     body::ResponseBody,
-    future::{Held, ResponseFuture},
-    terms::{Gate, Passage},
+    future::ResponseFuture,
+    held::{Asker, Held},
+    terms::{Gate, Passage, Time},
     trust::Trusts,
 };
 use crate::{
@@ -75,8 +75,11 @@ where
     #[inline]
     fn call(&mut self, req: Request<B>) -> Self::Future {
         match self.gate.ask(&req) {
-            Passage::Free => ResponseFuture::free(self.inner.call(req)),
-            Passage::Under(deadline) => self.call_under(deadline, req),
+            Passage::Free => {
+                let version = req.version();
+                ResponseFuture::free(self.inner.call(req), version)
+            }
+            Passage::Under(time) => self.call_under(time, req),
             Passage::Refuse(refusal) => self.refuse(refusal, req),
         }
     }
@@ -84,21 +87,17 @@ where
 
 impl<S, T, X, A> EnforceDeadline<S, T, X, A> {
     #[inline]
-    fn call_under<B>(
-        &mut self,
-        deadline: Deadline,
-        mut req: Request<B>,
-    ) -> ResponseFuture<S::Future, A>
+    fn call_under<B>(&mut self, time: Time, mut req: Request<B>) -> ResponseFuture<S::Future, A>
     where
         S: Service<Request<B>>,
         A: Clone,
     {
         let terms = &self.gate.terms;
         let mut held = Held {
-            errand: terms.enter(deadline, &mut req),
+            errand: terms.enter(time, &mut req),
             terms: terms.clone(),
             answer: self.answer.clone(),
-            content_type: req.headers().get(CONTENT_TYPE).cloned(),
+            request: Asker::of(&req, time),
         };
         let response = held.errand.run(|| self.inner.call(req));
         ResponseFuture::waiting(response, held)

@@ -43,8 +43,39 @@ pub(super) struct Gate<T, X> {
 pub(super) enum Passage {
     /// It has no deadline.
     Free,
-    Under(Deadline),
+    Under(Time),
     Refuse(Refusal),
+}
+
+/// How much time a request has.
+#[derive(Clone, Copy)]
+pub(super) struct Time {
+    /// What the handler is told.
+    pub(super) deadline: Deadline,
+    /// What ends the handler; `None` if no deadline does.
+    pub(super) until: Option<Deadline>,
+    /// An answer counts however late it is.
+    pub(super) is_spared: bool,
+}
+
+impl Time {
+    #[inline]
+    fn until(deadline: Deadline) -> Self {
+        Self {
+            deadline,
+            until: Some(deadline),
+            is_spared: false,
+        }
+    }
+
+    /// For a request that its own deadline does not end.
+    fn spared(deadline: Deadline, until: Option<Deadline>) -> Self {
+        Self {
+            deadline,
+            until,
+            is_spared: true,
+        }
+    }
 }
 
 impl Terms {
@@ -73,8 +104,7 @@ impl Terms {
     #[inline]
     fn timeout(&self, trust: Trust, asked: Option<Duration>) -> Option<Duration> {
         let Some(asked) = asked else {
-            let maximum = self.maximum.unwrap_or(Duration::MAX);
-            return self.default_timeout.map(|default| default.min(maximum));
+            return self.default_timeout();
         };
         let (granted, is_less) = trust.grant(asked, self.default_timeout, self.maximum);
         if is_less {
@@ -89,21 +119,30 @@ impl Terms {
     fn admit(&self, deadline: Deadline, now: Instant, asked_for_none: bool) -> Passage {
         let left = deadline.instant().saturating_duration_since(now);
         if !left.is_zero() && left >= self.min_useful {
-            return Passage::Under(deadline);
+            return Passage::Under(Time::until(deadline));
         }
         if asked_for_none || self.rejections.take(now) {
             self.notice(Event::Rejected);
             return Passage::Refuse(Refusal::deadline_exceeded());
         }
         self.notice(Event::Spared);
-        Passage::Under(deadline)
+        let own = self.default_timeout();
+        let own = own.map(|own| Deadline::since(now, own));
+        Passage::Under(Time::spared(deadline, own))
+    }
+
+    /// How long requests have that say nothing.
+    #[inline]
+    fn default_timeout(&self) -> Option<Duration> {
+        let maximum = self.maximum.unwrap_or(Duration::MAX);
+        self.default_timeout.map(|default| default.min(maximum))
     }
 
     /// Makes the deadline known to whoever looks into the request.
     #[inline]
-    pub(super) fn enter<B>(&self, deadline: Deadline, req: &mut Request<B>) -> Errand {
-        let mut errand = Errand::new(deadline);
-        req.extensions_mut().insert(deadline);
+    pub(super) fn enter<B>(&self, time: Time, req: &mut Request<B>) -> Errand {
+        let mut errand = Errand::new(time.deadline, time.until);
+        req.extensions_mut().insert(time.deadline);
         if self.with_cancellation {
             errand
                 .signal()

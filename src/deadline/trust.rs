@@ -9,8 +9,14 @@ use http::Request;
 pub enum Trust {
     /// Not at all: the default timeout counts.
     Never,
-    /// It may lower the default timeout, and not raise it. Whom it can harm is
-    /// its caller alone, so this is for untrusted edges, and the default.
+    /// It may lower the default timeout, and not raise it: for untrusted edges, and
+    /// the default.
+    ///
+    /// A short timeout ends its own request alone, with an answer. A proxy may
+    /// still count many answers of 504 against the server, and take it for broken:
+    /// where its other clients have to be safe from that, have it take such headers
+    /// off, or answer with another status by
+    /// [`refuse_with`](super::EnforceDeadlineLayer::refuse_with).
     #[default]
     LowerOnly,
     /// It counts instead of the default timeout, up to the maximum.

@@ -1,5 +1,6 @@
 //! Deadlines that a layer enforces.
 
+mod answered;
 mod asked;
 mod cancelled;
 mod expiry;
@@ -7,4 +8,5 @@ mod hops;
 mod rejected;
 mod runtimes;
 mod servers;
+mod storm;
 pub(crate) mod support;

@@ -94,15 +94,19 @@ async fn a_client_that_goes_on_reading_finds_the_stream_reset() {
     assert!(error.is_reset() && error.is_remote(), "{error}");
 }
 
-/// A client of tonic's health service behind a deadline.
-async fn health(layer: EnforceDeadlineLayer) -> HealthClient<Channel> {
+/// Leads to tonic's health service behind a deadline.
+pub(super) async fn channel(layer: EnforceDeadlineLayer) -> Channel {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (_, health) = tonic_health::server::health_reporter();
     let server = Server::builder().layer(layer).add_service(health);
     tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
     let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap();
-    HealthClient::new(endpoint.connect().await.unwrap())
+    endpoint.connect().await.unwrap()
+}
+
+async fn health(layer: EnforceDeadlineLayer) -> HealthClient<Channel> {
+    HealthClient::new(channel(layer).await)
 }
 
 #[tokio::test]
