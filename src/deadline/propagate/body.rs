@@ -14,6 +14,7 @@ use pin_project_lite::pin_project;
 use super::bound::Bound;
 use crate::{
     deadline::{Event, Observe, Stage},
+    flush::Flush,
     refusal::{BoxError, FromText, Refusal, trailers},
 };
 
@@ -21,11 +22,17 @@ pin_project! {
     /// The body of an answer, up to the deadline of the call.
     ///
     /// Where time is over before its end, it fails with a [`Refusal`], or in gRPC
-    /// ends with the status of one.
+    /// ends with the status of one. One whose size is known fails only if it has to
+    /// wait for a frame.
+    ///
+    /// An error comes in a poll that follows a pending one since the head and the
+    /// last frame: a server that passes the answer on has sent both by then.
     pub struct ResponseBody<B> {
         #[pin]
         inner: Option<B>,
         limit: Option<Limit>,
+        failed: Option<BoxError>,
+        flush: Flush,
     }
 }
 
@@ -39,12 +46,21 @@ pub(super) struct Limit {
 impl<B> ResponseBody<B> {
     #[inline]
     pub(super) fn free(inner: B) -> Self {
-        let (inner, limit) = (Some(inner), None);
-        Self { inner, limit }
+        Self::new(Some(inner), None)
+    }
+
+    #[inline]
+    fn new(inner: Option<B>, limit: Option<Limit>) -> Self {
+        Self {
+            inner,
+            limit,
+            failed: None,
+            flush: Flush::one_turn(),
+        }
     }
 
     /// The inner service's body; there is none in an answer of the layer's own,
-    /// or when time was over.
+    /// or when time was over, or the body has failed.
     pub fn get_ref(&self) -> Option<&B> {
         self.inner.as_ref()
     }
@@ -54,8 +70,28 @@ impl<B: Body> ResponseBody<B> {
     #[inline]
     pub(super) fn bounded(inner: B, limit: impl FnOnce() -> Limit) -> Self {
         let limit = (!inner.is_end_stream()).then(limit);
-        let inner = Some(inner);
-        Self { inner, limit }
+        Self::new(Some(inner), limit)
+    }
+}
+
+type Polled<D> = Poll<Option<Result<Frame<D>, BoxError>>>;
+
+impl<B: Body<Error: Into<BoxError>>> ResponseBody<B> {
+    /// What the inner body has, if it has it in time.
+    fn poll_inner(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Polled<B::Data> {
+        let mut this = self.project();
+        let Some(inner) = this.inner.as_mut().as_pin_mut() else {
+            return Poll::Ready(None);
+        };
+        let frame = inner.poll_frame(cx);
+        if let Some(limit) = this.limit
+            && let Some(inner) = this.inner.as_ref().as_pin_ref()
+            && ready!(limit.is_late(&frame, inner.get_ref(), cx))
+        {
+            this.inner.set(None);
+            return Poll::Ready(Some(limit.end()));
+        }
+        frame.map(|frame| frame.map(|frame| frame.map_err(Into::into)))
     }
 }
 
@@ -67,33 +103,33 @@ where
     type Data = B::Data;
     type Error = BoxError;
 
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, BoxError>>> {
-        let mut this = self.project();
-        let Some(inner) = this.inner.as_mut().as_pin_mut() else {
-            return Poll::Ready(None);
-        };
-        let frame = inner.poll_frame(cx);
-        if let Some(limit) = this.limit {
-            let inner = this.inner.as_ref().get_ref().as_ref();
-            let is_last = inner.is_none_or(Body::is_end_stream);
-            if ready!(limit.is_late(&frame, is_last, cx)) {
-                this.inner.set(None);
-                return Poll::Ready(Some(limit.end()));
-            }
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Polled<B::Data> {
+        if self.failed.is_none() {
+            let polled = self.as_mut().poll_inner(cx);
+            let mut this = self.as_mut().project();
+            let Poll::Ready(Some(Err(error))) = polled else {
+                this.flush.note(&polled);
+                return polled;
+            };
+            this.inner.set(None);
+            *this.failed = Some(error);
         }
-        frame.map(|frame| frame.map(|frame| frame.map_err(Into::into)))
+        let this = self.project();
+        ready!(this.flush.poll(cx));
+        Poll::Ready(this.failed.take().map(Err))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.as_ref().is_none_or(Body::is_end_stream)
+        let inner = self.inner.as_ref();
+        inner.map_or(self.failed.is_none(), Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        let hint = self.inner.as_ref().map(Body::size_hint);
-        hint.unwrap_or_else(|| SizeHint::with_exact(0))
+        match &self.inner {
+            Some(inner) => inner.size_hint(),
+            None if self.failed.is_some() => SizeHint::default(),
+            None => SizeHint::with_exact(0),
+        }
     }
 }
 
@@ -102,7 +138,7 @@ impl Limit {
     fn is_late<D, E>(
         &mut self,
         frame: &Poll<Option<Result<Frame<D>, E>>>,
-        is_last: bool,
+        body: &impl Body,
         cx: &mut Context<'_>,
     ) -> Poll<bool> {
         let is_late = match frame {
@@ -113,7 +149,7 @@ impl Limit {
                 Some(trailers) => self.bound.has_cancelled(trailers),
                 // A body that always has more never waits, so nothing but the
                 // clock ends it.
-                None => !is_last && self.bound.is_passed(),
+                None => !is_bounded(body) && self.bound.is_passed(),
             },
         };
         Poll::Ready(is_late)
@@ -136,11 +172,15 @@ impl<B: FromText> FromText for ResponseBody<B> {
     }
 }
 
+/// Whether it ends after as many bytes as it says, or has ended.
+fn is_bounded(body: &impl Body) -> bool {
+    body.is_end_stream() || body.size_hint().exact().is_some()
+}
+
 impl<B> Default for ResponseBody<B> {
     /// Nothing.
     fn default() -> Self {
-        let (inner, limit) = (None, None);
-        Self { inner, limit }
+        Self::new(None, None)
     }
 }
 

@@ -44,6 +44,12 @@ impl Bound {
         self.timer.get_or_insert_with(timer).as_mut().poll(cx)
     }
 
+    /// Whether a head that is there now comes too late. One that is there with the
+    /// deadline is in time.
+    pub(super) fn is_over(&self) -> bool {
+        self.until < Instant::now()
+    }
+
     pub(super) fn is_passed(&self) -> bool {
         self.until <= Instant::now()
     }

@@ -109,7 +109,7 @@ where
 
 const ONCE: &str = "polled after it was done";
 
-/// The answer, if there was one before time was over.
+/// The answer, if there was one before time was over; `None` if there was not.
 fn in_time<B, E>(
     answer: Poll<Result<Response<B>, E>>,
     bound: &mut Bound,
@@ -119,7 +119,7 @@ fn in_time<B, E>(
         Poll::Pending => bound.poll_passed(cx).map(|()| None),
         Poll::Ready(answer) => {
             let is_late = match &answer {
-                Ok(response) => bound.has_cancelled(response.headers()),
+                Ok(response) => bound.is_over() || bound.has_cancelled(response.headers()),
                 Err(_) => bound.is_passed_there(),
             };
             Poll::Ready((!is_late).then_some(answer))
