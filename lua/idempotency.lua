@@ -13,6 +13,8 @@
 -- ARGV[1]   see prelude.lua
 -- ARGV[2]   what is to be done, and what follows it:
 --   claim     fingerprint token takeover lease keep   takeover: 'rerun', 'refuse'
+--             and the most bytes of a record that come with the answer
+--   fetch     fingerprint token
 --   renew     token lease
 --   complete  token channel message keep record
 --   restore   token channel message keep record fingerprint
@@ -23,10 +25,13 @@
 -- Lease and keep are ticks. Fingerprint, token, message and record are bytes.
 --
 -- Returns a word and a value: to `claim` 'run' and 1 if it is recovered or else 0,
--- 'replay' and the record, 'mismatch' and 0, 'running' and the ticks that are
--- left, or 'unknown' and 0; to the next four 'kept' or 'lost' and 0; to `wait`
--- 'running' and the ticks that are left, or 'settled' and 0; to `eviction`
--- 'policy' and the name of it, or 'policy' and '' where the user may not ask. To
+-- 'replay' and the record, 'large' and of a larger record how many bytes it has and
+-- the token, by which it can be fetched, 'mismatch' and 0, 'running' and the ticks
+-- that are left, or 'unknown' and 0; to `fetch` 'replay' and the record, or 'gone'
+-- and 0 when it is no longer that of this token; to the next four 'kept' or 'lost'
+-- and 0; to `wait` 'running' and the ticks that are left, or 'settled' and 0; to
+-- `eviction` 'policy' and the name of it, or 'policy' and '' where the user may not
+-- ask. To
 -- any of them 'foreign' and 0, when the record has another layout; then it stays as
 -- it is.
 --
@@ -95,7 +100,7 @@ end
 
 local tasks = {}
 
-function tasks.claim(state, fingerprint, token, takeover, lease, keep)
+function tasks.claim(state, fingerprint, token, takeover, lease, keep, most)
     local word, value = 'run', 0
     if state then word, value = answer(state, fingerprint, token, takeover) end
     if word == 'run' then
@@ -108,7 +113,17 @@ function tasks.claim(state, fingerprint, token, takeover, lease, keep)
             keep = tonumber(keep),
         })
     end
+    if word == 'replay' and most and #value > tonumber(most) then
+        return { 'large', { #value, state.token } }
+    end
     return { word, value }
+end
+
+-- A record is the same for all who ask for that of one token.
+function tasks.fetch(state, fingerprint, token)
+    local is_there = state and state.record and state.fingerprint == fingerprint
+    if not is_there or state.token ~= token then return { 'gone', 0 } end
+    return { 'replay', state.record }
 end
 
 function tasks.renew(state, token, lease)

@@ -26,12 +26,19 @@ mod ask;
 mod bells;
 mod counts;
 mod eviction;
+mod large;
 mod listen;
 mod pause;
 mod reply;
 
 pub use self::counts::RedisCounts;
-use self::{ask::Asker, bells::Bells, pause::Pauses};
+use self::{
+    ask::Asker,
+    bells::Bells,
+    large::{LARGE, Transfers, Wanted},
+    pause::Pauses,
+    reply::Claimed,
+};
 
 /// The longest lease and keep, 30 years: with the present they are whole numbers
 /// in Lua.
@@ -62,7 +69,17 @@ const LONGEST: u64 = 30 * 365 * 86_400 * 1_000_000;
 /// Each of claim, renew, complete and release is one call of one script, which
 /// goes by [`machine`](super::machine) and by the server's clock. Work that is
 /// done for the first time costs two, claim and complete; a duplicate costs one,
-/// for the record comes with the answer to the claim.
+/// for a record of up to 16 KiB comes with the answer to the claim.
+///
+/// Larger records are fetched by a second call. Duplicates that ask for the same
+/// completed record at the same time share that call: one of them makes it, and if it
+/// fails, is dropped or takes too long, the others ask by themselves
+/// ([`RedisCounts::shared`] counts them). Large records have a
+/// [lane](crate::redis::Lane::LargeRecords) of their own, and more time: the
+/// connection's timeout, and once more that for each 64 KiB of the record and of
+/// those under way before it, so that a megabyte may take 17 timeouts, 1.7 seconds
+/// unless set. At most 64 MiB of them are under way at once in a process; what finds
+/// no room waits for it within that time.
 ///
 /// A call whose answer was lost, by a timeout or with its connection, is made once
 /// more with the same token, which does it once all the same: who holds a lease
@@ -70,7 +87,8 @@ const LONGEST: u64 = 30 * 365 * 86_400 * 1_000_000;
 /// release that is made twice may be told that the lease is lost. A
 /// [`Claimant`](super::Claimant) asks a store that failed once more by itself, so
 /// that a claim is sent four times at most, and takes four of the connection's
-/// [timeouts](crate::redis::Builder::timeout). While the breaker is open it fails
+/// [timeouts](crate::redis::Builder::timeout), with a large record four times what
+/// that may take besides. While the breaker is open it fails
 /// at once, and nothing is run.
 ///
 /// # Waiting
@@ -116,6 +134,7 @@ const LONGEST: u64 = 30 * 365 * 86_400 * 1_000_000;
 pub struct Redis {
     asker: Arc<Asker>,
     bells: Arc<Bells>,
+    transfers: Arc<Transfers>,
 }
 
 impl Redis {
@@ -134,6 +153,7 @@ impl Redis {
         Self {
             asker: Arc::new(asker),
             bells: Arc::default(),
+            transfers: Arc::default(),
         }
     }
 
@@ -162,11 +182,27 @@ impl Store for Redis {
             call.arg(bid.token.as_bytes().as_slice());
             call.arg(word(bid.takeover));
             call.arg(micros(bid.lease)).arg(micros(bid.keep));
+            call.arg(LARGE);
             call
         };
-        let claim = self.asker.ask(call).await?.claim()?;
-        eviction::warn_once(&self.asker);
-        Ok(claim)
+        loop {
+            let claimed = self.asker.ask(call).await?.claim()?;
+            eviction::warn_once(&self.asker);
+            let large = match claimed {
+                Claimed::Here(claim) => return Ok(claim),
+                Claimed::Large(large) => large,
+            };
+            let fingerprint = bid.fingerprint;
+            let wanted = Wanted {
+                name,
+                fingerprint,
+                large,
+            };
+            // What was forgotten meanwhile is claimed anew.
+            if let Some(record) = self.transfers.fetch(&self.asker, wanted).await? {
+                return Ok(Claim::Replay(record));
+            }
+        }
     }
 
     async fn renew(&self, name: Name, token: Token, lease: Duration) -> Result<Held, StoreError> {
@@ -190,7 +226,8 @@ impl Store for Redis {
             call.arg(micros(keep)).arg(&record[..]);
             call
         };
-        self.asker.ask(call).await?.held()
+        let told = self.transfers.tell(&self.asker, record.len(), call);
+        told.await?.held()
     }
 
     async fn restore(
@@ -207,7 +244,8 @@ impl Store for Redis {
             call.arg(fingerprint.as_bytes().as_slice());
             call
         };
-        self.asker.ask(call).await?.held()
+        let told = self.transfers.tell(&self.asker, record.len(), call);
+        told.await?.held()
     }
 
     async fn release(&self, name: Name, token: Token) -> Result<Held, StoreError> {

@@ -12,10 +12,10 @@ use std::{
 
 use futures_util::{FutureExt, future::select_ok};
 use redis::{Arg, Cmd, ConnectionAddr, ConnectionInfo, cluster_routing::Slot};
-use tokio::time::{Instant, timeout_at};
 
 use super::{
     attempt::Attempt,
+    bound::Bound,
     breaker::{self, Breaker, Guarded},
     call::Call,
     error::Error,
@@ -74,7 +74,7 @@ impl Cluster {
     pub(super) async fn node_for(
         self: &Arc<Self>,
         call: &Cmd,
-        deadline: Instant,
+        bound: Bound,
     ) -> Result<Arc<Node>, Error> {
         let slot = slot_of(call);
         if let Some(node) = self.owner(slot) {
@@ -83,8 +83,8 @@ impl Cluster {
         if breaker::is_shut(self) {
             return Err(Error::shut());
         }
-        let late = |_| Error::timed_out(self.name(), self.settings.timeout);
-        let refreshed = timeout_at(deadline, self.refresh()).await.map_err(late);
+        let late = |_| bound.exceeded(self.name());
+        let refreshed = bound.keep(self.refresh()).await.map_err(late);
         let refreshed = refreshed.and_then(|end| end);
         breaker::judge(self, refreshed.as_ref().err());
         refreshed?;
@@ -172,11 +172,11 @@ impl Cluster {
     }
 
     async fn ask(&self, node: &Arc<Node>) -> Result<Vec<topology::Range>, Error> {
-        let deadline = Instant::now() + self.settings.patience();
+        let bound = Bound::of(self.settings.patience());
         let mut question = redis::cmd("CLUSTER");
         question.arg("SLOTS");
         let question = Call::of_command(question);
-        let answer = node.send(&question, false, deadline).await?;
+        let answer = node.send(&question, false, bound).await?;
         let ranges = topology::parse(&answer, host(node))?;
         match ranges.is_empty() {
             true => Err(Error::reply("a cluster without slots")),

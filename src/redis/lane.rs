@@ -28,7 +28,7 @@ pub enum Lane {
     Limits,
     /// Claims, renewals and ends of idempotent work.
     Records,
-    /// Records of idempotent work that are larger than 64 KiB.
+    /// Records of idempotent work that are larger than 16 KiB.
     LargeRecords,
     /// The counts of [RED metrics](crate::red::Redis).
     Counts,

@@ -6,6 +6,7 @@ use redis::{Cmd, Value};
 use tokio::{runtime::Handle, time::Instant};
 
 use super::{
+    bound::Bound,
     breaker::{self, Guarded},
     call::Call,
     cluster::Cluster,
@@ -38,7 +39,7 @@ impl Link {
         let settings = &self.settings;
         settings.counters.calls.add();
         let asked = Instant::now();
-        let result = self.deliver(call, asked + timeout).await;
+        let result = self.deliver(call, Bound::of(timeout)).await;
         let error = result.as_ref().err().map(Error::kind);
         if let Some(kind) = error {
             settings.counters.failed(kind);
@@ -49,14 +50,14 @@ impl Link {
         result
     }
 
-    async fn deliver(&self, mut call: Call<'_>, deadline: Instant) -> Result<Value, Error> {
+    async fn deliver(&self, mut call: Call<'_>, bound: Bound) -> Result<Value, Error> {
         // The bounds are timers, and connecting is a task.
         Handle::try_current().map_err(|_| Error::no_runtime())?;
         let settings = &self.settings;
-        let mut node = self.node_for(call.command(), deadline).await?;
+        let mut node = self.node_for(call.command(), bound).await?;
         let (mut asking, mut redirections) = (false, 0);
         loop {
-            let error = match node.call(&call, asking, deadline).await {
+            let error = match node.call(&call, asking, bound).await {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };
@@ -121,10 +122,10 @@ impl Link {
         }
     }
 
-    async fn node_for(&self, call: &Cmd, deadline: Instant) -> Result<Arc<Node>, Error> {
+    async fn node_for(&self, call: &Cmd, bound: Bound) -> Result<Arc<Node>, Error> {
         match &self.servers {
             Servers::One(node) => Ok(Arc::clone(node)),
-            Servers::Cluster(cluster) => cluster.node_for(call, deadline).await,
+            Servers::Cluster(cluster) => cluster.node_for(call, bound).await,
         }
     }
 }

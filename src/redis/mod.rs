@@ -34,7 +34,7 @@
 //! connection, a breaker and [statistics](LaneStats) of its own, which is opened
 //! when it is first used. A record of a megabyte that is on its way holds up no
 //! check, and a breaker that opens on one lane closes no other. A process that uses
-//! all of them has five connections to a server (records larger than 64 KiB have
+//! all of them has five connections to a server (records larger than 16 KiB have
 //! one, too), and one more for each store or registry that listens for messages.
 //!
 //! # Nothing is charged twice
@@ -75,6 +75,7 @@
 //! of `INFO`, where it may.
 
 mod attempt;
+mod bound;
 mod breaker;
 mod builder;
 mod call;

@@ -8,10 +8,10 @@ use std::sync::{
 };
 
 use redis::{ConnectionInfo, PushKind, Value, aio::MultiplexedConnection};
-use tokio::time::{Instant, timeout_at};
 
 use super::{
     attempt::Attempt,
+    bound::Bound,
     breaker::{self, Breaker},
     call::Call,
     cluster::Cluster,
@@ -82,12 +82,12 @@ impl Node {
         self: &Arc<Self>,
         call: &Call<'_>,
         asking: bool,
-        deadline: Instant,
+        bound: Bound,
     ) -> Result<Value, Error> {
         if breaker::is_shut(self) {
             return Err(Error::shut());
         }
-        let result = self.send(call, asking, deadline).await;
+        let result = self.send(call, asking, bound).await;
         breaker::judge(self, result.as_ref().err());
         if result.as_ref().is_err_and(Error::is_outage) {
             self.look_around();
@@ -100,11 +100,11 @@ impl Node {
         self: &Arc<Self>,
         call: &Call<'_>,
         asking: bool,
-        deadline: Instant,
+        bound: Bound,
     ) -> Result<Value, Error> {
-        let wire = timeout_at(deadline, self.wire()).await;
-        let wire = wire.map_err(|_| self.late())??;
-        self.send_by(&wire, call, asking, deadline).await
+        let wire = bound.keep(self.wire()).await;
+        let wire = wire.map_err(|_| bound.exceeded(&self.name))??;
+        self.send_by(&wire, call, asking, bound).await
     }
 
     async fn send_by(
@@ -112,22 +112,18 @@ impl Node {
         wire: &Arc<Wire>,
         call: &Call<'_>,
         asking: bool,
-        deadline: Instant,
+        bound: Bound,
     ) -> Result<Value, Error> {
-        let Ok(answer) = timeout_at(deadline, wire.ask(call, asking)).await else {
+        let Ok(answer) = bound.keep(wire.ask(call, asking)).await else {
             // A call that is late keeps its connection: what the server still
             // answers goes nowhere, and others are under way.
             self.doubt(wire);
-            return Err(self.late());
+            return Err(bound.exceeded(&self.name));
         };
         if answer.as_ref().is_err_and(Error::ends_connection) {
             self.hang_up(wire.serial);
         }
         answer
-    }
-
-    fn late(&self) -> Error {
-        Error::timed_out(&self.name, self.settings.timeout)
     }
 
     fn doubt(self: &Arc<Self>, wire: &Arc<Wire>) {

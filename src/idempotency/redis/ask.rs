@@ -1,8 +1,11 @@
 //! Calls of `lua/idempotency.lua`.
 
-use std::sync::{
-    LazyLock,
-    atomic::{AtomicBool, Ordering::Relaxed},
+use std::{
+    sync::{
+        LazyLock,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
 };
 
 use ::redis::Cmd;
@@ -25,6 +28,8 @@ static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
 /// What it takes to ask.
 pub(super) struct Asker {
     pub(super) connection: Connection,
+    /// The same for large records.
+    large: Connection,
     /// As names have it: what is the store's in keys and channels.
     pub(super) name: String,
     clock: Option<Manual>,
@@ -37,6 +42,7 @@ impl Asker {
     pub(super) fn new(name: &str, connection: &Connection, clock: Option<Manual>) -> Self {
         Self {
             connection: connection.on(Lane::Records),
+            large: connection.on(Lane::LargeRecords),
             name: key::Name::of(name).to_string(),
             clock,
             counters: Counters::default(),
@@ -77,10 +83,29 @@ impl Asker {
 
     /// Asks, and once more if the answer was lost: by its token, it is done once.
     pub(super) async fn ask(&self, call: impl Fn() -> Cmd) -> Result<Reply, StoreError> {
-        match self.run(call()).await {
+        let within = self.connection.timeout();
+        self.ask_on(&self.connection, within, call).await
+    }
+
+    /// The same for a call with a large record, which may take so long.
+    pub(super) async fn ask_for_large(
+        &self,
+        within: Duration,
+        call: impl Fn() -> Cmd,
+    ) -> Result<Reply, StoreError> {
+        self.ask_on(&self.large, within, call).await
+    }
+
+    async fn ask_on(
+        &self,
+        connection: &Connection,
+        within: Duration,
+        call: impl Fn() -> Cmd,
+    ) -> Result<Reply, StoreError> {
+        match run(connection, within, call()).await {
             Err(error) if may_have_run(&error) => {
                 self.counters.repeated.fetch_add(1, Relaxed);
-                Ok(self.run(call()).await?)
+                Ok(run(connection, within, call()).await?)
             }
             answer => Ok(answer?),
         }
@@ -88,13 +113,14 @@ impl Asker {
 
     /// Whether nobody is at it. Where that is not known, somebody may be.
     pub(super) async fn is_settled(&self, name: Name) -> bool {
-        let answer = self.run(self.call(name, "wait")).await;
+        let call = self.call(name, "wait");
+        let answer = run(&self.connection, self.connection.timeout(), call).await;
         answer.is_ok_and(|reply| reply.is_settled())
     }
+}
 
-    async fn run(&self, call: Cmd) -> Result<Reply, Error> {
-        Reply::read(self.connection.run(&SCRIPT, call).await?)
-    }
+async fn run(connection: &Connection, within: Duration, call: Cmd) -> Result<Reply, Error> {
+    Reply::read(connection.run_within(&SCRIPT, call, within).await?)
 }
 
 fn may_have_run(error: &Error) -> bool {

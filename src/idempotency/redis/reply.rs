@@ -10,9 +10,26 @@ use crate::{
         claim::{Claim, Held},
         record::RecordError,
         store::StoreError,
+        token::Token,
     },
     redis::Error,
 };
+
+/// What becomes of a claim.
+pub(super) enum Claimed {
+    Here(Claim),
+    /// It was done, and its record is too large to come with the answer.
+    Large(Large),
+}
+
+/// A record that is still to be fetched.
+#[derive(Clone, Copy)]
+pub(super) struct Large {
+    /// In bytes.
+    pub(super) size: usize,
+    /// Of the run that completed it: no other record has it.
+    pub(super) token: Token,
+}
 
 /// A word, and what it is about.
 pub(super) struct Reply {
@@ -31,8 +48,12 @@ impl Reply {
         }
     }
 
-    pub(super) fn claim(self) -> Result<Claim, StoreError> {
-        match (&*self.word, self.value) {
+    pub(super) fn claim(self) -> Result<Claimed, StoreError> {
+        if &*self.word == b"large" {
+            let large = large(self.value).ok_or_else(nonsense)?;
+            return Ok(Claimed::Large(large));
+        }
+        let claim = match (&*self.word, self.value) {
             (b"run", Value::Int(recovered)) => Ok(Claim::Run {
                 recovered: recovered == 1,
             }),
@@ -40,6 +61,16 @@ impl Reply {
             (b"mismatch", _) => Ok(Claim::Mismatch),
             (b"running", Value::Int(left)) => Ok(Claim::Running { left: time(left) }),
             (b"unknown", _) => Ok(Claim::Unknown),
+            (word, _) => Err(unexpected(word)),
+        };
+        claim.map(Claimed::Here)
+    }
+
+    /// A record that was fetched; `None` if it is not there any more.
+    pub(super) fn fetched(self) -> Result<Option<Bytes>, StoreError> {
+        match (&*self.word, self.value) {
+            (b"replay", Value::BulkString(record)) => Ok(Some(Bytes::from(record))),
+            (b"gone", _) => Ok(None),
             (word, _) => Err(unexpected(word)),
         }
     }
@@ -65,6 +96,19 @@ impl Reply {
             }
             (word, _) => Err(unexpected(word)),
         }
+    }
+}
+
+fn large(value: Value) -> Option<Large> {
+    let Value::Array(parts) = value else {
+        return None;
+    };
+    match <[Value; 2]>::try_from(parts) {
+        Ok([Value::Int(size), Value::BulkString(token)]) => Some(Large {
+            size: usize::try_from(size).ok()?,
+            token: Token::from_bytes(token.try_into().ok()?),
+        }),
+        _ => None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Calls of `lua/red.lua`.
 
-use std::{sync::LazyLock, time::Duration};
+use std::sync::LazyLock;
 
 use ::redis::{Cmd, Value};
 
@@ -11,7 +11,7 @@ use super::{
 use crate::{
     clock::Tick,
     key::Name,
-    redis::{Connection, Error, ErrorKind, Lane, Script},
+    redis::{Connection, Error, Lane, Script},
 };
 
 static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
@@ -47,10 +47,10 @@ impl Asker {
         call
     }
 
+    /// No request waits for it, so it may take longer than others.
     pub(super) async fn run(&self, call: Cmd) -> Result<Reply, Error> {
         let patience = self.connection.patience();
-        let answer = self.connection.run_within(&SCRIPT, call, patience).await;
-        Reply::read(answer.map_err(|error| late(error, patience))?)
+        Reply::read(self.connection.run_within(&SCRIPT, call, patience).await?)
     }
 
     pub(super) async fn look(&self, now: Option<Tick>) -> Result<Reply, Error> {
@@ -74,15 +74,6 @@ impl Asker {
         let mut call = ::redis::cmd("HGETALL");
         call.arg(format!("{fleet}:{level}:{second}"));
         let patience = self.connection.patience();
-        let answer = self.connection.read_within(call, patience).await;
-        fields(answer.map_err(|error| late(error, patience))?)
-    }
-}
-
-/// No request waits for it, so it may take longer than others.
-fn late(error: Error, patience: Duration) -> Error {
-    match error.kind() {
-        ErrorKind::TimedOut => Error::late(patience),
-        _ => error,
+        fields(self.connection.read_within(call, patience).await?)
     }
 }

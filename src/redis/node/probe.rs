@@ -2,10 +2,9 @@
 
 use std::sync::{Arc, LazyLock};
 
-use tokio::time::{Instant, timeout_at};
-
 use super::Node;
 use crate::redis::{
+    bound::Bound,
     breaker::{Breaker, Guarded},
     call::Call,
     error::Error,
@@ -39,8 +38,8 @@ impl Node {
         // Not within the calls' timeout: connecting has bounds of its own, and
         // no request waits for it here.
         let wire = self.wire().await?;
-        let deadline = Instant::now() + self.settings.timeout;
-        let Err(error) = self.question(&wire, deadline).await else {
+        let bound = Bound::of(self.settings.timeout);
+        let Err(error) = self.question(&wire, bound).await else {
             return Ok(());
         };
         // Who points elsewhere is well.
@@ -55,24 +54,24 @@ impl Node {
     /// A write: it fails on a replica and on a full server, too. And a script:
     /// it fails while another one blocks the server, and without the right to
     /// run any, or to what they call.
-    async fn question(self: &Arc<Self>, wire: &Arc<Wire>, deadline: Instant) -> Result<(), Error> {
+    async fn question(self: &Arc<Self>, wire: &Arc<Wire>, bound: Bound) -> Result<(), Error> {
         let key = match self.cluster.upgrade() {
             Some(cluster) => cluster.key_at(self),
             None => Some(format!("{}:{{probe}}", self.settings.prefix)),
         };
         let Some(key) = key else {
-            let proven = timeout_at(deadline, wire.prove()).await;
-            return proven.unwrap_or_else(|_| Err(self.late()));
+            let proven = bound.keep(wire.prove()).await;
+            return proven.unwrap_or_else(|_| Err(bound.exceeded(&self.name)));
         };
         let numbers = &self.settings.numbers;
         let mut command = PROBE.call(1);
         command.arg(key);
         let call = Call::of_script(&PROBE, command, numbers.next());
-        let mut answer = self.send_by(wire, &call, false, deadline).await;
+        let mut answer = self.send_by(wire, &call, false, bound).await;
         if answer.as_ref().is_err_and(Error::is_unknown_script)
             && let Some(whole) = call.with_source(numbers.next())
         {
-            answer = self.send_by(wire, &whole, false, deadline).await;
+            answer = self.send_by(wire, &whole, false, bound).await;
         }
         answer.map(drop)
     }

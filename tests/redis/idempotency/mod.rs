@@ -5,6 +5,7 @@ mod calls;
 mod chaos;
 mod duplicates;
 mod flushed;
+mod large;
 mod lost;
 #[path = "../../idempotency/model.rs"]
 mod model;
