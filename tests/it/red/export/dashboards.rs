@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeSet, fs};
 
-use sluicegate::red::prometheus::Format;
+use http::{Request, Response};
+use sluicegate::red::{RedLayer, Registry, prometheus::Format};
+use tower::{Layer, ServiceExt, service_fn};
 
 use super::{
     observed::everything,
@@ -28,20 +30,58 @@ fn rules_are_right_and_say_what_they_should() {
 fn names(text: &str) -> BTreeSet<&str> {
     let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ':'));
     let ours = |word: &&str| {
-        let prefixes = ["sluicegate_", "http_server_", "rpc_server_"];
+        let prefixes = ["sluicegate_", "http_", "rpc_"];
         prefixes.iter().any(|prefix| word.starts_with(prefix))
     };
     words.filter(ours).collect()
 }
 
+/// Requests of HTTP and calls of gRPC, received and sent, and streams of each.
+async fn requests() -> Registry {
+    let methods = sluicegate::red::Methods::new().streaming("pkg.Orders/Watch");
+    let metrics = Registry::builder().methods(methods).build();
+    let answer = service_fn(async |req: Request<String>| {
+        let response = Response::builder().header("content-type", req.uri().path()[1..].to_owned());
+        Ok::<_, ()>(
+            response
+                .header("grpc-status", "0")
+                .body(String::new())
+                .unwrap(),
+        )
+    });
+    for side in [RedLayer::server, RedLayer::client] {
+        for (path, content_type) in [
+            ("/text/plain", "text/plain"),
+            ("/text/event-stream", "text/plain"),
+            ("/pkg.Orders/Get", "application/grpc"),
+            ("/pkg.Orders/Watch", "application/grpc"),
+        ] {
+            let req = Request::post(path).header("content-type", content_type);
+            let service = side(&metrics).layer(answer);
+            service
+                .oneshot(req.body(String::new()).unwrap())
+                .await
+                .unwrap();
+        }
+    }
+    metrics
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_is_asked_for_is_there() {
     let text = everything().await.prometheus_as(Format::Text);
+    let text = text + &requests().await.prometheus_as(Format::Text);
     let samples = text.lines().filter(|line| !line.starts_with('#'));
     let told: BTreeSet<_> = samples
         .filter_map(|line| line.split(['{', ' ']).next())
         .collect();
-    let labels = ["http_route", "rpc_method", "http_request_method"];
+    let labels = [
+        "http_route",
+        "http_request_method",
+        "http_response_status_code",
+        "rpc_method",
+        "rpc_response_status_code",
+    ];
     for file in ["sluicegate.json", "rules.yml"] {
         // What is written for both protocols.
         let text = read(file).replace(
