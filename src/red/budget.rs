@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 /// How many series there may be, and how many there would be beyond that.
 #[derive(Debug)]
 pub(super) struct Budget {
+    total: usize,
     left: AtomicUsize,
     refused: Distinct,
 }
@@ -12,9 +13,15 @@ pub(super) struct Budget {
 impl Budget {
     pub(super) fn of(series: usize) -> Self {
         Self {
+            total: series,
             left: AtomicUsize::new(series),
             refused: Distinct::default(),
         }
+    }
+
+    /// How many there may be.
+    pub(super) fn total(&self) -> usize {
+        self.total
     }
 
     /// Takes room for one more, if there is.

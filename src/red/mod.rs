@@ -56,8 +56,8 @@
 //! that is received it is the method, if that is among the
 //! [known ones](Builder::methods). No path, no Host, nothing that somebody sends
 //! becomes a label. A registry has room for
-//! [so many series](Builder::max_series); what comes on top is counted
-//! together as [`OVERFLOW`].
+//! [so many series](Builder::max_series) of requests received, and for as many of
+//! requests sent; those that come on top are counted together as [`OVERFLOW`].
 //!
 //! # HTTP or gRPC
 //!
@@ -206,6 +206,7 @@ mod rest;
 mod route;
 mod series;
 mod service;
+mod shares;
 mod slo;
 mod snapshot;
 mod span;
@@ -243,6 +244,7 @@ pub use self::{
     registry::{Builder, Registry},
     route::{Route, Template},
     service::Red,
+    shares::Overflowed,
     slo::{Alert, Burn, ErrorBudget, Events, Severity, Slo, SloReport},
     snapshot::{Completion, Series, Snapshot},
     status::Status,

@@ -15,6 +15,7 @@ use super::{
     observed::Observed,
     outcome::Cause,
     series::{Key, Series},
+    shares::{Overflowed, PerShare, Share},
     slo::{Objectives, Slo},
     snapshot::Snapshot,
     status::Status,
@@ -45,7 +46,7 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// With room for 2,000 series, and the buckets that semantic conventions
+    /// With room for 2,000 series of each side, and the buckets that semantic conventions
     /// advise.
     pub fn new() -> Self {
         Self::builder().build()
@@ -60,9 +61,11 @@ impl Registry {
     pub fn snapshot(&self) -> Snapshot {
         let mut series: Vec<_> = self.table.all().map(Series::read).collect();
         series.sort_by(|one, other| one.labels.cmp(&other.labels));
+        let overflows = Overflowed::read(&self.terms().budgets);
         Snapshot {
             series,
-            overflowed: self.terms().budget.refused(),
+            overflowed: overflows.total(),
+            overflows,
             ..self.observed().read()
         }
     }
@@ -150,7 +153,7 @@ impl fmt::Debug for Registry {
 #[must_use]
 pub struct Builder {
     watch: Watch,
-    max_series: usize,
+    max_series: PerShare<usize>,
     bounds: Arc<[u64]>,
     stream_bounds: Arc<[u64]>,
     methods: Methods,
@@ -165,7 +168,7 @@ impl Builder {
     fn new() -> Self {
         Self {
             watch: Watch::Monotonic(Monotonic::new()),
-            max_series: MAX_SERIES,
+            max_series: PerShare::new(|_| MAX_SERIES),
             bounds: terms::default_bounds(),
             stream_bounds: terms::default_stream_bounds(),
             methods: Methods::new(),
@@ -178,20 +181,34 @@ impl Builder {
     }
 
     /// How many series there are at most: label sets with different statuses and
-    /// outcomes. 2,000 unless set. What there is no room for is counted together
-    /// as of the route [`OVERFLOW`](super::OVERFLOW), and how many label sets that
-    /// were is told by [`Snapshot::overflowed`].
+    /// outcomes. 2,000 unless set. Requests that are received, with calls of other
+    /// services, have room for so many, and requests that are sent have room for as
+    /// many again, so that neither side takes it from the other. Requests that have no
+    /// room are counted together as of the route [`OVERFLOW`](super::OVERFLOW), and
+    /// [`Snapshot::overflowed`] tells how many label sets they had.
     ///
     /// # Panics
     ///
     /// When it is 0, or more than a million.
     #[track_caller]
     pub fn max_series(self, max_series: usize) -> Self {
-        assert!(
-            (1..=1_000_000).contains(&max_series),
-            "invalid max_series {max_series}: must be 1 to 1000000"
-        );
+        let max_series = allowed("max_series", max_series);
+        let max_series = PerShare::new(|_| max_series);
         Self { max_series, ..self }
+    }
+
+    /// The same for requests that are sent alone, whose hosts may be many: those of
+    /// webhooks, for example. As many as [`max_series`](Self::max_series) unless set
+    /// after it.
+    ///
+    /// # Panics
+    ///
+    /// When it is 0, or more than a million.
+    #[track_caller]
+    pub fn max_sent_series(mut self, max_series: usize) -> Self {
+        let max_series = allowed("max_sent_series", max_series);
+        self.max_series.set(Share::Sent, max_series);
+        self
     }
 
     /// The upper bounds of the buckets for durations: 14, from 5 ms to 10 s, as
@@ -321,7 +338,7 @@ impl Builder {
             watch: self.watch,
             bounds: self.bounds,
             stream_bounds: self.stream_bounds,
-            budget: Budget::of(self.max_series),
+            budgets: PerShare::new(|share| Budget::of(*self.max_series.get(share))),
             methods: self.methods,
             http_methods: self.http_methods,
             scheme: self.scheme,
@@ -331,9 +348,18 @@ impl Builder {
             observed: Observed::default(),
         };
         Registry {
-            table: Table::new(self.max_series, Arc::new(terms)),
+            table: Table::new(Arc::new(terms)),
         }
     }
+}
+
+#[track_caller]
+fn allowed(field: &str, max_series: usize) -> usize {
+    assert!(
+        (1..=1_000_000).contains(&max_series),
+        "invalid {field} {max_series}: must be 1 to 1000000"
+    );
+    max_series
 }
 
 pub(super) fn stripes() -> usize {

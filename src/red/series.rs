@@ -318,7 +318,7 @@ impl Common {
             return Some(Arc::clone(records));
         }
         let is_free = self.beyond.is_none() || keys.is_empty();
-        if !is_free && !self.terms.budget.take() {
+        if !is_free && !self.terms.budgets.of(self.labels.kind).take() {
             return None;
         }
         let records = export::ended(&self.labels, key, &self.terms);

@@ -9,6 +9,7 @@ use super::{
     observed::{ConnectionCounts, DeadlineCounts, LimiterCounts, RegistryCounts},
     outcome::{Cause, Outcome},
     series::Key,
+    shares::Overflowed,
     status::Status,
 };
 
@@ -25,6 +26,8 @@ pub struct Snapshot {
     /// About how many more label sets there were than there is room for. They are
     /// counted together.
     pub overflowed: u64,
+    /// The same by who had no room; of a fleet it is not known.
+    pub overflows: Overflowed,
     /// What limiters did that tell this registry, in the order of their names.
     pub limiters: Vec<LimiterCounts>,
     /// What became of deadlines; `None` before a layer has told anything.
@@ -71,6 +74,7 @@ impl Snapshot {
         Self {
             series: series.cloned().collect(),
             overflowed: self.overflowed,
+            overflows: self.overflows,
             ..Self::default()
         }
     }

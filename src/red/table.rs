@@ -10,13 +10,15 @@ use ahash::RandomState;
 use super::{
     labels::{Kind, Labels, Sought},
     series::{Key, Series},
+    shares::PerShare,
     terms::Terms,
 };
 
 /// All series of a registry: a hash table that nothing is ever taken out of, so
-/// that to look into it takes no lock, and of which half is always empty.
+/// that to look into it takes no lock, and of which half is always empty. Each share
+/// has one of its own, made when it is first needed.
 pub(super) struct Table {
-    slots: Box<[OnceLock<Slot>]>,
+    slots: PerShare<OnceLock<Slots>>,
     hasher: RandomState,
     /// Held by whoever adds one.
     adding: Mutex<()>,
@@ -25,17 +27,18 @@ pub(super) struct Table {
     myself: Weak<Self>,
 }
 
+type Slots = Box<[OnceLock<Slot>]>;
+
 struct Slot {
     hash: u64,
     series: Series,
 }
 
 impl Table {
-    /// Has room for so many.
-    pub(super) fn new(series: usize, terms: Arc<Terms>) -> Arc<Self> {
-        let slots = (series * 2).next_power_of_two();
+    /// Has room for as many as the budgets allow.
+    pub(super) fn new(terms: Arc<Terms>) -> Arc<Self> {
         Arc::new_cyclic(|myself| Self {
-            slots: (0..slots).map(|_| OnceLock::new()).collect(),
+            slots: PerShare::default(),
             hasher: RandomState::new(),
             adding: Mutex::default(),
             overflow: Default::default(),
@@ -57,14 +60,23 @@ impl Table {
     /// It, or the empty slot where it would be.
     #[inline]
     fn find(&self, hash: u64, sought: Sought<'_>) -> Result<&Series, usize> {
-        let mut nth = hash as usize & (self.slots.len() - 1);
-        while let Some(slot) = self.slots[nth].get() {
+        let slots = self.slots(sought.kind);
+        let mut nth = hash as usize & (slots.len() - 1);
+        while let Some(slot) = slots[nth].get() {
             if slot.hash == hash && slot.series.labels().as_sought() == sought {
                 return Ok(&slot.series);
             }
-            nth = (nth + 1) & (self.slots.len() - 1);
+            nth = (nth + 1) & (slots.len() - 1);
         }
         Err(nth)
+    }
+
+    #[inline]
+    fn slots(&self, kind: Kind) -> &Slots {
+        self.slots.of(kind).get_or_init(|| {
+            let slots = (self.terms.budgets.of(kind).total() * 2).next_power_of_two();
+            (0..slots).map(|_| OnceLock::new()).collect()
+        })
     }
 
     #[cold]
@@ -74,7 +86,7 @@ impl Table {
             return self.overflow(sought.kind);
         }
         // A flood of what has no room does not queue up here.
-        if self.terms.budget.is_spent() {
+        if self.terms.budgets.of(sought.kind).is_spent() {
             return self.refuse(hash, sought.kind);
         }
         let _adding = self.adding.lock().unwrap_or_else(PoisonError::into_inner);
@@ -82,12 +94,12 @@ impl Table {
             Ok(series) => return series,
             Err(nth) => nth,
         };
-        if !self.terms.budget.take() {
+        if !self.terms.budgets.of(sought.kind).take() {
             return self.refuse(hash, sought.kind);
         }
         let beyond = Some(Weak::clone(&self.myself));
         let make = || Series::new(sought.to_labels(), &self.terms, beyond);
-        let slot = self.slots[nth].get_or_init(|| Slot {
+        let slot = self.slots(sought.kind)[nth].get_or_init(|| Slot {
             hash,
             series: make(),
         });
@@ -95,7 +107,7 @@ impl Table {
     }
 
     fn refuse(&self, hash: u64, kind: Kind) -> &Series {
-        self.terms.budget.refuse(hash);
+        self.terms.budgets.of(kind).refuse(hash);
         self.overflow(kind)
     }
 
@@ -113,7 +125,8 @@ impl Table {
 
     /// All there are, in no order.
     pub(super) fn all(&self) -> impl Iterator<Item = &Series> {
-        let slots = self.slots.iter().filter_map(OnceLock::get);
+        let slots = self.slots.all().filter_map(OnceLock::get);
+        let slots = slots.flatten().filter_map(OnceLock::get);
         let overflow = self.overflow.iter().filter_map(OnceLock::get);
         slots.map(|slot| &slot.series).chain(overflow)
     }

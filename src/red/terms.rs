@@ -6,7 +6,7 @@ use http::HeaderMap;
 
 use super::{
     budget::Budget, exemplar::TraceId, export::Exports, http_methods::HttpMethods,
-    methods::Methods, observed::Observed, slo::Tracked,
+    methods::Methods, observed::Observed, shares::PerShare, slo::Tracked,
 };
 use crate::clock::{Clock, Monotonic, Tick, ticks};
 
@@ -17,7 +17,7 @@ pub(super) struct Terms {
     pub(super) bounds: Arc<[u64]>,
     /// The same for streams, which last longer.
     pub(super) stream_bounds: Arc<[u64]>,
-    pub(super) budget: Budget,
+    pub(super) budgets: PerShare<Budget>,
     /// Of gRPC.
     pub(super) methods: Methods,
     pub(super) http_methods: HttpMethods,

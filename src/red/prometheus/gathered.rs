@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::observed;
 use crate::red::{
     durations::Durations, exemplar::Exemplar, family::Family, metric::Metric, registry::Registry,
-    snapshot::Series, terms::Terms,
+    shares::Overflowed, snapshot::Series, terms::Terms,
 };
 
 /// Families by their names, each with its samples.
@@ -35,7 +35,7 @@ pub(super) enum Value {
     Counter(u64),
 }
 
-/// What there was no room for, in a registry as a whole.
+/// What there was no room for, by side.
 static OVERFLOWED: Family = Family {
     name: "sluicegate.red.overflowed_series",
     unit: "{series}",
@@ -46,8 +46,7 @@ static OVERFLOWED: Family = Family {
 pub(super) fn gather(registry: &Registry) -> Gathered {
     let snapshot = registry.snapshot();
     let mut gathered = Gathered::new();
-    let overflowed = Value::Gauge(snapshot.overflowed);
-    add(&mut gathered, &OVERFLOWED, Vec::new(), overflowed);
+    add_overflows(&mut gathered, snapshot.overflows);
     for series in snapshot.series {
         add_series(&mut gathered, series, registry.terms());
     }
@@ -77,6 +76,14 @@ pub(super) fn gather(registry: &Registry) -> Gathered {
         .iter()
         .for_each(|it| observed::slo(&mut gathered, it));
     gathered
+}
+
+fn add_overflows(into: &mut Gathered, overflows: Overflowed) {
+    let Overflowed { served, sent } = overflows;
+    for (side, count) in [("served", served), ("sent", sent)] {
+        let labels = vec![("side".to_owned(), side.to_owned())];
+        add(into, &OVERFLOWED, labels, Value::Gauge(count));
+    }
 }
 
 fn add_series(into: &mut Gathered, series: Series, terms: &Terms) {

@@ -148,6 +148,48 @@ async fn what_there_is_no_room_for_is_counted_together() {
 }
 
 #[tokio::test]
+async fn hosts_that_are_called_take_no_room_from_routes() {
+    let metrics = Registry::builder().max_series(100).build();
+    let answer = Act::Answer(200, &[Step::Data("x")]);
+    let client = RedLayer::client(&metrics).layer(acting(answer));
+    for n in 0..2_000 {
+        let mut request = request();
+        *request.uri_mut() = format!("http://host-{n}.example/hook").parse().unwrap();
+        drop(client.clone().oneshot(request).await.unwrap());
+    }
+    let app = routes().layer(RedLayer::server(&metrics));
+    for (path, method) in ASKED {
+        drop(app.clone().oneshot(ask(path, method)).await.unwrap());
+    }
+    let snapshot = metrics.snapshot();
+    assert_eq!(
+        seen(&snapshot.only(|it| it.kind() == Kind::HttpServer)),
+        SEEN
+    );
+    let (served, sent) = (snapshot.overflows.served, snapshot.overflows.sent);
+    assert!(served == 0 && sent > 1_500, "{sent}");
+    assert_eq!(snapshot.overflowed, sent);
+    let sent = snapshot.only(|it| it.kind() == Kind::HttpClient && it.route() == OVERFLOW);
+    assert_eq!((sent.started(), in_flight(&metrics)), (1_900, 0));
+}
+
+#[tokio::test]
+async fn requests_that_are_sent_may_have_room_of_their_own_size() {
+    let metrics = Registry::builder()
+        .max_series(100)
+        .max_sent_series(10)
+        .build();
+    let answer = Act::Answer(200, &[Step::Data("x")]);
+    let client = RedLayer::client(&metrics).layer(acting(answer));
+    for n in 0..50 {
+        let mut request = request();
+        *request.uri_mut() = format!("http://host-{n}.example/hook").parse().unwrap();
+        drop(client.clone().oneshot(request).await.unwrap());
+    }
+    assert_eq!(metrics.snapshot().route(OVERFLOW).started(), 40);
+}
+
+#[tokio::test]
 async fn a_route_may_be_named_as_what_there_is_no_room_for() {
     let metrics = Registry::builder().max_series(2).build();
     for name in [OVERFLOW, "a job", "another", "a third"] {
