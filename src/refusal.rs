@@ -91,6 +91,8 @@ pub enum Reason {
     BodyTooLarge,
     /// It has an idempotency key, and its body ended with an error.
     BadBody,
+    /// It has an idempotency key, and as many bytes of bodies are held as may be.
+    Overloaded,
 }
 
 /// A request that a layer refused.
@@ -249,6 +251,7 @@ impl Refusal {
             Reason::StoreUnavailable => "the idempotency key could not be checked",
             Reason::BodyTooLarge => "the request is too large to have an idempotency key",
             Reason::BadBody => "the body of the request could not be read",
+            Reason::Overloaded => "too many bodies of requests are held at once",
             _ => "refused",
         })
     }

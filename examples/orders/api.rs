@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// The largest body of a request, in bytes.
-const LARGEST: usize = 4 * 1024;
+pub(crate) const LARGEST: usize = 4 * 1024;
 
 pub(crate) fn routes(chain: Chain, orders: Orders) -> Router {
     Router::new()

@@ -11,6 +11,11 @@ use sluicegate::{
     redis::Connection,
 };
 
+use crate::api::LARGEST;
+
+/// How many bytes all orders may take together that are being read.
+const BODIES: usize = 8 << 20;
+
 /// Where it is kept what was answered.
 #[derive(Clone, Debug)]
 pub(crate) enum Keep {
@@ -82,6 +87,8 @@ impl Once<'_> {
             .takeover(self.takeover.into());
         let layer = IdempotencyLayer::over(claimant)
             .namespace("orders")
+            .max_request_body(LARGEST)
+            .max_body_memory(BODIES)
             .principal(key::header("x-api-key"))
             .anonymous(self.client)
             .observe(Arc::new(self.metrics.clone()));

@@ -1,15 +1,19 @@
 //! A request that is to be done once, and the service that does it.
 
+use std::{pin::pin, sync::Arc, time::Duration};
+
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use http_body::Body;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use tower_service::Service;
 
 use super::{
     body::ResponseBody,
+    budget::Share,
     fingerprint::Fingerprint,
     gate::Keyed,
+    gathered::{Full, Gathered},
     name::Name,
     rebuild::Rebuild,
     terms::Terms,
@@ -46,6 +50,8 @@ pub(super) struct Job<I, B> {
     pub(super) request: Request<B>,
     /// Whether anything behind the layer has read the body.
     pub(super) is_read: IsRead,
+    /// Its body's part of the budget, until it is done.
+    _share: Option<Arc<Share>>,
 }
 
 /// What it is called, what it is, and itself.
@@ -58,6 +64,7 @@ impl<I, B> Job<I, B> {
             service,
             request,
             is_read,
+            _share: None,
         }
     }
 
@@ -68,15 +75,22 @@ impl<I, B> Job<I, B> {
     {
         let (head, body) = self.request.into_parts();
         let name = terms.name(keyed, &head);
+        let mut share = None;
         let (body, fingerprint) = if terms.compares_body {
-            let whole = whole(body, terms.max_request_body).await?;
+            let (whole, body_held) = whole(body, terms).await?;
+            share = Some(Arc::new(body_held));
             let fingerprint = terms.fingerprint(&head, Some(whole.bytes()));
-            (B::rebuild(whole.watched(&self.is_read)), fingerprint)
+            let whole = whole.watched(&self.is_read, share.clone());
+            (B::rebuild(whole), fingerprint)
         } else {
             (body, terms.fingerprint(&head, None))
         };
         let request = Request::from_parts(head, body);
-        let job = Self { request, ..self };
+        let job = Self {
+            request,
+            _share: share,
+            ..self
+        };
         Ok((name, fingerprint, job))
     }
 
@@ -89,17 +103,31 @@ impl<I, B> Job<I, B> {
     }
 }
 
-async fn whole<B>(body: B, most: usize) -> Result<Whole, Refusal>
+/// The whole body, and its part of the budget.
+async fn whole<B>(body: B, terms: &Terms) -> Result<(Whole, Share), Refusal>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
 {
+    let most = terms.max_request_body.min(terms.budget.most());
     // Before it is sent, if its client waits to be told to.
     if body.size_hint().lower() > most as u64 {
         return Err(Refusal::body_too_large());
     }
-    match Limited::new(body, most).collect().await {
-        Ok(collected) => Ok(Whole::of(collected)),
-        Err(error) if error.is::<LengthLimitError>() => Err(Refusal::body_too_large()),
-        Err(error) => Err(Refusal::bad_body(error)),
+    let (mut gathered, mut trailers) = (
+        Gathered::new(most, terms.budget.share()),
+        HeaderMap::default(),
+    );
+    let mut body = pin!(body);
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| Refusal::bad_body(error.into()))?;
+        match frame.into_data() {
+            Ok(data) => gathered.add(&data).map_err(|full| match full {
+                Full::TooLong => Refusal::body_too_large(),
+                Full::NoRoom => Refusal::overloaded(terms.typical.retry(Duration::MAX)),
+            })?,
+            Err(frame) => trailers.extend(frame.into_trailers().unwrap_or_default()),
+        }
     }
+    let (bytes, share) = gathered.finish();
+    Ok((Whole::new(bytes, trailers), share))
 }

@@ -4,6 +4,7 @@ use http::{HeaderName, Method, Request, request::Parts};
 use tower_layer::Layer;
 
 use super::{
+    budget::Budget,
     claimant::Claimant,
     gate::Gate,
     key::KeyForm,
@@ -175,7 +176,8 @@ impl<S, W, Q, X, A> IdempotencyLayer<S, W, Q, X, A> {
     }
 
     /// How large the body of a request with a key may be: 1 MiB unless set. It is
-    /// kept in memory until its end has come. Larger ones are refused: 413, or
+    /// kept in memory until its end has come, and all together take no more than
+    /// [`max_body_memory`](Self::max_body_memory). Larger ones are refused: 413, or
     /// status 8 for gRPC.
     pub fn max_request_body(self, bytes: usize) -> Self {
         self.with(|terms| terms.max_request_body = bytes)
@@ -186,6 +188,28 @@ impl<S, W, Q, X, A> IdempotencyLayer<S, W, Q, X, A> {
     /// is refused as [not retained](crate::refusal::Reason::NotRetained).
     pub fn max_response_body(self, bytes: usize) -> Self {
         self.with(|terms| terms.max_response_body = bytes)
+    }
+
+    /// How many bytes of bodies all requests of this layer and its clones may take at
+    /// once: 64 MiB unless set. What counts is what is being read of requests with a
+    /// key, until the handler has it, and what clients have yet to read of answers
+    /// that are kept while they are streamed. A request that is beyond it is refused:
+    /// 503, or status 14 for gRPC, with a time. A body larger than all of it is [too
+    /// large](Self::max_request_body).
+    ///
+    /// An answer that has begun is not refused: beyond it, the answer is kept without
+    /// its body, and is read as fast as its client reads, 16 frames ahead.
+    ///
+    /// # Panics
+    ///
+    /// When it is 0.
+    #[track_caller]
+    pub fn max_body_memory(self, bytes: usize) -> Self {
+        assert!(
+            bytes > 0,
+            "invalid `max_body_memory` 0: must be at least 1 byte"
+        );
+        self.with(|terms| terms.budget = Budget::of(bytes))
     }
 
     /// Headers in which two requests with the same key may not differ, beside their

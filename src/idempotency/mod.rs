@@ -164,6 +164,7 @@
 //! | <a id="key-malformed"></a>`key-malformed`: the key [cannot be read](KeyForm) | 400 | 3 |
 //! | <a id="key-of-nobody"></a>`key-of-nobody`: the request has no [principal](IdempotencyLayer::principal) | 401 | 16 |
 //! | <a id="body-too-large"></a>`body-too-large`: the body is [larger](IdempotencyLayer::max_request_body) than 1 MiB | 413 | 8 |
+//! | <a id="overloaded"></a>`overloaded`: the bodies that are read and held leave [no room](IdempotencyLayer::max_body_memory) for this one | 503, `Retry-After` | 14, pushback |
 //! | <a id="body-unreadable"></a>`body-unreadable`: the body ended with an error | 400 | 3 |
 //! | <a id="store-unavailable"></a>`store-unavailable`: the store has no answer, unless that [is no matter](IdempotencyLayer::fail_open) | 503 | 14 |
 //! | <a id="key-reused"></a>`key-reused`: another request had this key | 422 | 9 |
@@ -216,7 +217,9 @@
 //! client has the head and the data as they come, but the end, the trailers, and the
 //! last of the data where its length is known, only when the store has kept it: in a
 //! store that outlives a crash, nobody has an answer whole that could be another the
-//! next time. If the store does not answer, the client gets its answer even so, and
+//! next time. A client that does not read does not hold its key: up to the cap, what it
+//! has yet to read is held for it, within [the layer's
+//! memory](IdempotencyLayer::max_body_memory). If the store does not answer, the client gets its answer even so, and
 //! the store is told for as long as a lease lasts.
 //!
 //! ## Replays
@@ -269,6 +272,7 @@
 //!   token.
 
 mod body;
+mod budget;
 mod claim;
 mod claimant;
 mod digest;
@@ -277,6 +281,7 @@ mod durable;
 mod fingerprint;
 pub mod future;
 mod gate;
+mod gathered;
 mod guard;
 mod heartbeat;
 mod hearts;

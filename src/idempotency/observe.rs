@@ -65,6 +65,8 @@ pub enum Event {
     Unowned,
     /// A request was refused, for its body is too large to compare.
     TooLarge,
+    /// A request was refused, for the bodies that are held leave no room for its own.
+    Overloaded,
     /// A request was refused, for its body ended with an error.
     Unreadable,
     /// An answer that a claim was [replayed](Self::Replayed) cannot be given, for it was
@@ -98,6 +100,7 @@ pub struct Counts {
     malformed: AtomicU64,
     unowned: AtomicU64,
     too_large: AtomicU64,
+    overloaded: AtomicU64,
     unreadable: AtomicU64,
     not_retained: AtomicU64,
     failed_open: AtomicU64,
@@ -147,6 +150,8 @@ pub struct Snapshot {
     pub unowned: u64,
     /// Requests refused for a body that is too large.
     pub too_large: u64,
+    /// Requests refused because too many bytes of bodies were held.
+    pub overloaded: u64,
     /// Requests refused for a body that ended with an error.
     pub unreadable: u64,
     /// Answers that were not kept when they were asked for.
@@ -179,6 +184,7 @@ impl Counts {
             malformed: self.malformed.load(Relaxed),
             unowned: self.unowned.load(Relaxed),
             too_large: self.too_large.load(Relaxed),
+            overloaded: self.overloaded.load(Relaxed),
             unreadable: self.unreadable.load(Relaxed),
             not_retained: self.not_retained.load(Relaxed),
             failed_open: self.failed_open.load(Relaxed),
@@ -211,6 +217,7 @@ impl Observe for Counts {
             Event::Malformed => &self.malformed,
             Event::Unowned => &self.unowned,
             Event::TooLarge => &self.too_large,
+            Event::Overloaded => &self.overloaded,
             Event::Unreadable => &self.unreadable,
             Event::NotRetained => &self.not_retained,
             Event::FailedOpen => &self.failed_open,

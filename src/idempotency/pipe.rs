@@ -1,15 +1,21 @@
 //! What leads from the task that reads a body to the client.
 
-use std::task::{Context, Poll};
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
-use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::sync::{
+    OwnedSemaphorePermit, Semaphore,
+    mpsc::{self, UnboundedReceiver, UnboundedSender},
+};
 
+use super::budget::{Budget, Share};
 use crate::refusal::BoxError;
 
-/// How many frames a client may be behind. Beyond it, the body is read as fast as
-/// the client reads.
+/// How many frames a client may be behind where it is waited for.
 const BEHIND: usize = 16;
 
 /// Said to a client whose body ended without its end.
@@ -24,36 +30,94 @@ pub(super) enum Piece {
     End,
 }
 
-/// A pipe for a body that is so long, if that is known.
-pub(super) fn pipe(length: Option<u64>) -> (Mouth, Pipe) {
-    let (sender, pieces) = mpsc::channel(BEHIND);
+/// A piece on its way.
+#[derive(Debug)]
+struct Sent {
+    piece: Piece,
+    /// What it takes of the budget until the client has it.
+    _share: Share,
+    /// Its place among those for which the client is waited for.
+    _place: Option<OwnedSemaphorePermit>,
+}
+
+/// A pipe for a body that is so long, if that is known. What the client has yet to
+/// read counts in the budget.
+pub(super) fn pipe(length: Option<u64>, budget: &Budget) -> (Mouth, Pipe) {
+    let (sender, pieces) = mpsc::unbounded_channel();
+    let places = Arc::new(Semaphore::new(BEHIND));
+    let mouth = Mouth {
+        sender,
+        places: places.clone(),
+        budget: budget.clone(),
+    };
     let pipe = Pipe {
         pieces,
+        places,
         left: length,
         ended: false,
     };
-    (Mouth(Some(sender)), pipe)
+    (mouth, pipe)
 }
 
 /// Where a body is put into a pipe.
 #[derive(Debug)]
-pub(super) struct Mouth(Option<Sender<Piece>>);
+pub(super) struct Mouth {
+    sender: UnboundedSender<Sent>,
+    places: Arc<Semaphore>,
+    budget: Budget,
+}
 
 impl Mouth {
-    /// Waits until there is room; when nobody is at the other end, it is lost.
-    pub(super) async fn send(&mut self, piece: Piece) {
-        if let Some(sender) = &self.0
-            && sender.send(piece).await.is_err()
-        {
-            self.0 = None;
+    /// Waits for nobody. When nobody is at the other end, it is lost.
+    pub(super) fn send_now(&self, piece: Piece) {
+        let mut share = self.budget.share();
+        share.overdraw(size(&piece));
+        self.put(piece, share, None);
+    }
+
+    /// Waits for nobody, as long as there is room in the budget, and otherwise until the
+    /// client is less far behind.
+    pub(super) async fn send_ahead(&self, piece: Piece) {
+        let mut share = self.budget.share();
+        match share.grow(size(&piece)) {
+            true => self.put(piece, share, None),
+            false => self.send(piece).await,
         }
+    }
+
+    /// Waits until the client is less far behind.
+    pub(super) async fn send(&self, piece: Piece) {
+        // There is none to be had once the client has gone.
+        let place = Arc::clone(&self.places).acquire_owned().await.ok();
+        let mut share = self.budget.share();
+        share.overdraw(size(&piece));
+        self.put(piece, share, place);
+    }
+
+    fn put(&self, piece: Piece, share: Share, place: Option<OwnedSemaphorePermit>) {
+        let sent = Sent {
+            piece,
+            _share: share,
+            _place: place,
+        };
+        // Whoever is gone does not miss it.
+        let _ = self.sender.send(sent);
+    }
+}
+
+/// What a piece takes in memory, so that many small ones count too.
+fn size(piece: &Piece) -> usize {
+    match piece {
+        Piece::Frame(frame) => size_of::<Sent>() + frame.data_ref().map_or(0, Bytes::len),
+        Piece::Failed(_) | Piece::End => 0,
     }
 }
 
 /// Where a body comes out.
 #[derive(Debug)]
 pub(super) struct Pipe {
-    pieces: Receiver<Piece>,
+    pieces: UnboundedReceiver<Sent>,
+    places: Arc<Semaphore>,
     left: Option<u64>,
     ended: bool,
 }
@@ -66,7 +130,8 @@ impl Pipe {
         if self.ended {
             return Poll::Ready(None);
         }
-        let piece = std::task::ready!(self.pieces.poll_recv(cx));
+        let sent = std::task::ready!(self.pieces.poll_recv(cx));
+        let piece = sent.map(|sent| sent.piece);
         Poll::Ready(self.take(piece.unwrap_or_else(|| Piece::Failed(CUT_OFF.into()))))
     }
 
@@ -94,5 +159,12 @@ impl Pipe {
 
     pub(super) fn size_hint(&self) -> SizeHint {
         self.left.map_or_else(SizeHint::new, SizeHint::with_exact)
+    }
+}
+
+impl Drop for Pipe {
+    /// Whoever waits for the client waits for nobody.
+    fn drop(&mut self) {
+        self.places.close();
     }
 }

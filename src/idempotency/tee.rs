@@ -1,14 +1,16 @@
 //! Reads a body to its end, for the record and for the client.
 
-use std::{collections::VecDeque, future::poll_fn, mem, pin::Pin, task::Poll};
+use std::{collections::VecDeque, future::poll_fn, pin::Pin, task::Poll};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderMap, response::Parts};
 use http_body::{Body, Frame};
 
 use super::{
+    budget::Budget,
+    gathered::Gathered,
     keeper::Keeper,
-    pipe::{Mouth, Piece},
+    pipe::{Mouth, Piece, Pipe, pipe},
     record,
     store::Store,
     whole::Whole,
@@ -25,7 +27,8 @@ const LOST: &str = "the request took so long that another has taken it over: ask
 /// A body that is read for the record and for the client.
 pub(super) struct Tee<B> {
     body: Pin<Box<B>>,
-    kept: Kept,
+    kept: Gathered,
+    budget: Budget,
     /// What the client has yet to get.
     unsent: VecDeque<Bytes>,
     /// How long the body is, if it says so.
@@ -38,49 +41,19 @@ pub(super) struct Tee<B> {
     failed: Option<BoxError>,
 }
 
-/// What is kept of a body.
-struct Kept {
-    most: usize,
-    /// How much there was to keep.
-    size: u64,
-    /// The first of it, which most often is all of it.
-    first: Bytes,
-    /// The first and the others, once there are others.
-    all: BytesMut,
-}
-
-impl Kept {
-    fn add(&mut self, data: &Bytes) {
-        let is_first = self.size == 0;
-        self.size += data.len() as u64;
-        if self.is_too_much() {
-            (self.first, self.all) = Default::default();
-        } else if is_first {
-            self.first = data.clone();
-        } else {
-            self.all.extend_from_slice(&mem::take(&mut self.first));
-            self.all.extend_from_slice(data);
-        }
-    }
-
-    fn is_too_much(&self) -> bool {
-        self.size > self.most as u64
-    }
-
-    fn take(&mut self) -> Bytes {
-        match self.all.is_empty() {
-            true => mem::take(&mut self.first),
-            false => self.all.split().freeze(),
-        }
-    }
-}
-
 impl<B> Tee<B>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
 {
-    /// A body behind this head, of which at most so many bytes are kept.
-    pub(super) fn new(head: &Parts, allowed: Allowed, body: B, most: usize) -> Self {
+    /// A body behind this head, of which at most so many bytes are kept, as far as the
+    /// budget goes.
+    pub(super) fn new(
+        head: &Parts,
+        allowed: Allowed,
+        body: B,
+        most: usize,
+        budget: &Budget,
+    ) -> Self {
         let length = body.size_hint().exact();
         let said = || content_length(&head.headers);
         let said = allowed.has_body(head.status).then(said).flatten();
@@ -89,25 +62,22 @@ where
             told: said.or(length),
             web: Grpc::spoken_in(&head.headers).and_then(Reader::new),
             body: Box::pin(body),
-            kept: Kept {
-                most,
-                size: 0,
-                first: Bytes::new(),
-                all: BytesMut::new(),
-            },
+            kept: Gathered::of_own(most, budget.share()),
+            budget: budget.clone(),
             unsent: VecDeque::new(),
             trailers: HeaderMap::new(),
             failed: None,
         }
     }
 
-    pub(super) fn length(&self) -> Option<u64> {
-        self.length
+    /// A pipe to the client.
+    pub(super) fn pipe(&self) -> (Mouth, Pipe) {
+        pipe(self.length, &self.budget)
     }
 
     /// Reads what is there at once; whether that is all, and not too much.
     pub(super) async fn gather(&mut self) -> bool {
-        while !self.kept.is_too_much() {
+        while !self.kept.is_full() {
             let polled = poll_fn(|cx| Poll::Ready(self.body.as_mut().poll_frame(cx))).await;
             let is_end = matches!(polled, Poll::Ready(None));
             match polled {
@@ -137,7 +107,7 @@ where
     /// What is wrong if this is the end: a body that is not as long as its head says
     /// is incomplete, however clean its end (RFC 9112, section 8).
     fn fault(&self) -> Option<BoxError> {
-        let (told, size) = (self.told?, self.kept.size);
+        let (told, size) = (self.told?, self.kept.size());
         let is_whole = told == size;
         (!is_whole).then(|| {
             format!("the response body has {size} bytes, but its head promises {told}").into()
@@ -146,35 +116,40 @@ where
 
     /// Reads the rest, and sends the client all of it. The end is told to the store
     /// before the client has it.
-    pub(super) async fn pump<S: Store>(mut self, mut keeper: Keeper<S>, mut client: Mouth) {
+    ///
+    /// While the answer may be kept, nobody waits for the client: one that does not read
+    /// would hold the key. What it has yet to read is held instead.
+    pub(super) async fn pump<S: Store>(mut self, mut keeper: Keeper<S>, client: Mouth) {
         loop {
-            self.send(&mut client, usize::from(self.is_last_known()))
-                .await;
+            let but = usize::from(self.is_last_known());
+            self.send(&client, but).await;
             match self.next().await {
                 Some(Ok(frame)) => self.take(frame),
                 // Nobody knows how far the work came: the keeper goes with its lease.
-                Some(Err(error)) => return client.send(Piece::Failed(error)).await,
+                Some(Err(error)) => return client.send_now(Piece::Failed(error)),
                 None => break,
             }
         }
         keeper.hear(self.last_words());
-        let body = match self.kept.is_too_much() {
+        let body = match self.kept.is_full() {
             true => record::Body::Omitted,
             false => record::Body::Kept(self.kept.take()),
         };
         match keeper.end(body, &self.trailers).await {
-            true => self.finish(client).await,
-            false => client.send(Piece::Failed(LOST.into())).await,
+            true => self.finish(&client),
+            false => client.send_now(Piece::Failed(LOST.into())),
         }
     }
 
-    async fn finish(mut self, mut client: Mouth) {
-        self.send(&mut client, 0).await;
+    fn finish(self, client: &Mouth) {
+        for data in self.unsent {
+            client.send_now(Piece::Frame(Frame::data(data)));
+        }
         if !self.trailers.is_empty() {
             let trailers = Frame::trailers(self.trailers);
-            client.send(Piece::Frame(trailers)).await;
+            client.send_now(Piece::Frame(trailers));
         }
-        client.send(Piece::End).await;
+        client.send_now(Piece::End);
     }
 
     async fn next(&mut self) -> Option<Result<Frame<Bytes>, BoxError>> {
@@ -195,7 +170,8 @@ where
                 if let Some(web) = &mut self.web {
                     web.read(&data);
                 }
-                self.kept.add(&data);
+                // What is full stays so, and says so.
+                let _ = self.kept.add(&data);
                 self.unsent.push_back(data);
             }
             Err(frame) => self.trailers = frame.into_trailers().unwrap_or_default(),
@@ -205,16 +181,20 @@ where
     /// Whether the client could tell that it has all, if it had what was read.
     fn is_last_known(&self) -> bool {
         let has_trailers = self.web.as_ref().is_some_and(|it| it.trailers().is_some());
-        has_trailers || self.told == Some(self.kept.size) || self.body.is_end_stream()
+        has_trailers || self.told == Some(self.kept.size()) || self.body.is_end_stream()
     }
 
     /// Sends what was read, but for so many frames.
-    async fn send(&mut self, client: &mut Mouth, but: usize) {
+    async fn send(&mut self, client: &Mouth, but: usize) {
         while self.unsent.len() > but {
             let Some(data) = self.unsent.pop_front() else {
                 return;
             };
-            client.send(Piece::Frame(Frame::data(data))).await;
+            let piece = Piece::Frame(Frame::data(data));
+            match self.kept.is_full() {
+                true => client.send(piece).await,
+                false => client.send_ahead(piece).await,
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ use std::{borrow::Cow, fmt, sync::Arc};
 use http::{HeaderName, Method, header::CONTENT_TYPE, request::Parts};
 
 use super::{
+    budget::Budget,
     fingerprint::{Fingerprint, FingerprintBuilder},
     gate::Keyed,
     keeping::Keeping,
@@ -33,6 +34,8 @@ pub(super) struct Terms {
     pub(super) route: Option<Route>,
     pub(super) max_request_body: usize,
     pub(super) max_response_body: usize,
+    /// Of all bodies that are read or held.
+    pub(super) budget: Budget,
     pub(super) compares_body: bool,
     /// Headers in which two requests may not differ.
     pub(super) compared: Vec<HeaderName>,
@@ -60,6 +63,7 @@ impl Terms {
             route: None,
             max_request_body: MIB,
             max_response_body: MIB,
+            budget: Budget::of(64 * MIB),
             compares_body: true,
             compared: Vec::new(),
             keeping: Keeping::default(),

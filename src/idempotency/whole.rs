@@ -13,7 +13,8 @@ use std::{
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::Collected;
+
+use super::budget::Share;
 
 /// A body that is there as a whole: at most one frame of data, and at most one of
 /// trailers.
@@ -22,6 +23,8 @@ pub struct Whole {
     bytes: Bytes,
     trailers: HeaderMap,
     is_read: Option<IsRead>,
+    /// Its part of the budget, until it is read or dropped.
+    share: Option<Arc<Share>>,
 }
 
 /// Whether a body was read by what it was given to. Clones tell the same.
@@ -40,18 +43,18 @@ impl Whole {
             bytes,
             trailers,
             is_read: None,
+            share: None,
         }
     }
 
     /// The same, which tells when it is read.
-    pub(super) fn watched(self, is_read: &IsRead) -> Self {
+    pub(super) fn watched(self, is_read: &IsRead, share: Option<Arc<Share>>) -> Self {
         let is_read = Some(is_read.clone());
-        Self { is_read, ..self }
-    }
-
-    pub(super) fn of(collected: Collected<Bytes>) -> Self {
-        let trailers = collected.trailers().cloned().unwrap_or_default();
-        Self::new(collected.to_bytes(), trailers)
+        Self {
+            is_read,
+            share,
+            ..self
+        }
     }
 
     /// Its data.
@@ -84,6 +87,7 @@ impl Body for Whole {
         if let Some(is_read) = self.is_read.take() {
             is_read.0.store(true, Relaxed);
         }
+        self.share = None;
         Poll::Ready(self.next().map(Ok))
     }
 

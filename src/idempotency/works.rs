@@ -192,6 +192,7 @@ impl<S: Store> Works<S> {
             Reason::BadIdempotencyKey => Event::Malformed,
             Reason::NoPrincipal | Reason::NoPeer => Event::Unowned,
             Reason::BodyTooLarge => Event::TooLarge,
+            Reason::Overloaded => Event::Overloaded,
             Reason::BadBody => Event::Unreadable,
             Reason::NotRetained => Event::NotRetained,
             _ => return,

@@ -40,7 +40,9 @@ pub(super) fn by_status(kind: Kind, status: Status) -> Outcome {
 pub(super) fn by_reason(reason: Reason) -> (Outcome, Cause) {
     match reason {
         Reason::OverLimit => (Outcome::Shed, Cause::OverLimit),
-        Reason::Unavailable | Reason::StoreUnavailable => (Outcome::Shed, Cause::Unavailable),
+        Reason::Unavailable | Reason::StoreUnavailable | Reason::Overloaded => {
+            (Outcome::Shed, Cause::Unavailable)
+        }
         Reason::DeadlineExceeded => (Outcome::Deadline, Cause::Timeout),
         Reason::NoPeer => (Outcome::ServerError, Cause::Status),
         Reason::NoKey

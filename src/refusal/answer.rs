@@ -26,6 +26,7 @@ use crate::limit::Decision;
 /// | the first answer was not kept | 409 | 6 `ALREADY_EXISTS` |
 /// | the store of idempotency records has no answer | 503 | 14 `UNAVAILABLE` |
 /// | a body that is too large to compare | 413 | 8 `RESOURCE_EXHAUSTED` |
+/// | too many bodies held at once | 503 with `Retry-After` | 14 `UNAVAILABLE` with `google.rpc.RetryInfo` and `grpc-retry-pushback-ms` |
 ///
 /// `Retry-After` counts whole seconds, rounded up, at least 1; it is missing
 /// where the request can never pass. A gRPC answer is a trailers-only response
@@ -292,7 +293,9 @@ fn status(reason: Reason) -> StatusCode {
         Reason::ReusedIdempotencyKey => StatusCode::UNPROCESSABLE_ENTITY,
         Reason::StillRunning | Reason::UnknownOutcome | Reason::NotRetained => StatusCode::CONFLICT,
         Reason::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        Reason::Unavailable | Reason::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Reason::Unavailable | Reason::StoreUnavailable | Reason::Overloaded => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         Reason::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
     }
 }

@@ -45,7 +45,7 @@ fn code(reason: Reason) -> i32 {
         Reason::OverLimit | Reason::BodyTooLarge => 8,
         Reason::ReusedIdempotencyKey | Reason::UnknownOutcome => 9,
         Reason::StillRunning => 10,
-        Reason::Unavailable | Reason::StoreUnavailable => 14,
+        Reason::Unavailable | Reason::StoreUnavailable | Reason::Overloaded => 14,
         Reason::NoPrincipal => 16,
         Reason::BadDeadline | Reason::NoPeer => 13,
     }

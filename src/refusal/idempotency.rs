@@ -24,11 +24,19 @@ impl Refusal {
     }
 
     pub(crate) fn still_running(retry: Duration) -> Self {
+        Self::because(Reason::StillRunning).again_in(retry)
+    }
+
+    pub(crate) fn overloaded(retry: Duration) -> Self {
+        Self::because(Reason::Overloaded).again_in(retry)
+    }
+
+    fn again_in(self, retry: Duration) -> Self {
         let millis = retry.as_micros().div_ceil(1_000);
         let millis = u32::try_from(millis).unwrap_or(u32::MAX).max(1);
         Self {
             retry: NonZeroU32::new(millis),
-            ..Self::because(Reason::StillRunning)
+            ..self
         }
     }
 

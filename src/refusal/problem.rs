@@ -28,6 +28,7 @@ pub(super) fn about_keys(reason: Reason) -> Option<&'static str> {
         Reason::StoreUnavailable => "store-unavailable",
         Reason::BodyTooLarge => "body-too-large",
         Reason::BadBody => "body-unreadable",
+        Reason::Overloaded => "overloaded",
         _ => return None,
     })
 }

@@ -270,11 +270,31 @@ async fn a_client_that_goes_in_the_midst_leaves_the_body_to_be_read() {
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_read_is_not_read_for() {
+async fn a_client_that_does_not_read_does_not_hold_its_key() {
+    let (router, tally, feeders) = fed(None);
+    let (layer, counts) = layer();
+    let tracker = layer.tracker().clone();
+    let router = router.layer(layer);
+    let unread = open(&router).await;
+    for _ in 0..1_000 {
+        feed(&feeders, "answer ");
+    }
+    end(&feeders);
+    assert_eq!(tracker.drain(MINUTE).await, 0);
+    assert_eq!(counts.snapshot().completed, 1);
+    let again = ask(&router, post("17"), "").await;
+    assert_eq!(again.text(), "answer ".repeat(1_000));
+    assert!(again.is_replayed());
+    assert_eq!(Reply::of(unread).await.text(), again.text());
+    assert_eq!(tally.count(), 1);
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_not_read_for_beyond_the_cap() {
     let (router, _, feeders) = fed(None);
     let (layer, counts) = layer();
     let tracker = layer.tracker().clone();
-    let response = open(&router.layer(layer)).await;
+    let response = open(&router.layer(layer.max_response_body(700))).await;
     for _ in 0..1_000 {
         feed(&feeders, "answer ");
     }
@@ -286,6 +306,114 @@ async fn a_client_that_does_not_read_is_not_read_for() {
     drop(response);
     assert_eq!(tracker.drain(MINUTE).await, 0);
     assert_eq!(counts.snapshot().completed, 1);
+}
+
+/// The body of a request that is fed, and what feeds it.
+fn upload(text: &'static str) -> (Feeder, Body) {
+    let (feeder, chunks) = unbounded_channel();
+    feeder.send(Ok(Frame::data(text.into()))).unwrap();
+    let length = None;
+    (feeder, Body::new(Fed { chunks, length }))
+}
+
+/// Begins to send a request, and waits until what there is of it was read.
+async fn begin(router: &Router, key: &str, body: Body) -> impl Future<Output = Response> {
+    let request = post(key).body(body).unwrap();
+    let router = router.clone();
+    let mut asked = Box::pin(async move { router.oneshot(request).await.unwrap() });
+    assert!(futures_util::poll!(&mut asked).is_pending());
+    asked
+}
+
+#[tokio::test]
+async fn bodies_that_are_read_have_a_bound_in_common() {
+    let (router, tally) = crate::server::counting();
+    let (layer, counts) = layer();
+    let router = router.layer(layer.max_body_memory(10));
+    let (feeder, body) = upload("1234567");
+    let first = begin(&router, "1", body).await;
+    let refused = ask(&router, post("2"), "1234").await;
+    assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(refused.problem(), "overloaded");
+    assert_eq!(refused.headers["retry-after"], "1");
+    assert_eq!((tally.count(), counts.snapshot().overloaded), (0, 1));
+    assert!(ask(&router, post("3"), "123").await.status.is_success());
+    // More than there ever is room for.
+    let large = ask(&router, post("4"), "12345678901").await;
+    assert_eq!(large.problem(), "body-too-large");
+    drop(feeder);
+    assert!(first.await.status().is_success());
+    assert!(
+        ask(&router, post("2"), "1234567890")
+            .await
+            .status
+            .is_success()
+    );
+    let (_feeder, body) = upload("1234567");
+    let gone = begin(&router, "5", body).await;
+    drop(gone);
+    assert!(
+        ask(&router, post("6"), "1234567890")
+            .await
+            .status
+            .is_success()
+    );
+}
+
+#[tokio::test]
+async fn a_call_beyond_the_common_bound_is_told_when_to_come_again() {
+    let (router, _) = crate::server::counting();
+    let router = router.layer(layer().0.max_body_memory(10));
+    let (_feeder, body) = upload("1234567");
+    let _first = begin(&router, "1", body).await;
+    let call = post("2").header("content-type", "application/grpc");
+    let refused = ask(&router, call, "12345").await;
+    assert_eq!(refused.headers["grpc-status"], "14");
+    assert_eq!(refused.headers["grpc-retry-pushback-ms"], "1000");
+}
+
+#[tokio::test]
+async fn what_clients_have_yet_to_read_counts_in_the_common_bound() {
+    let (router, _, feeders) = fed(None);
+    let (layer, _) = layer();
+    let tracker = layer.tracker().clone();
+    let router = router.layer(layer.max_body_memory(100_000));
+    let unread = open(&router).await;
+    // Counted once for the client, and as long as it is not kept for the record.
+    let piece: &str = "answer ".repeat(100).leak();
+    for _ in 0..50 {
+        feed(&feeders, piece);
+    }
+    end(&feeders);
+    assert_eq!(tracker.drain(MINUTE).await, 0);
+    let body = "x".repeat(65_001);
+    let refused = ask(&router, post("18"), &body).await;
+    assert_eq!(refused.problem(), "overloaded");
+    drop(unread);
+    let ask = post("18").body(Body::from(body)).unwrap();
+    assert!(router.oneshot(ask).await.unwrap().status().is_success());
+}
+
+/// Those that have begun are answered whole, and kept without their bodies.
+#[tokio::test]
+async fn an_answer_that_the_common_bound_has_no_room_for_is_read_with_its_client() {
+    let (router, tally, feeders) = fed(None);
+    let (layer, counts) = layer();
+    let tracker = layer.tracker().clone();
+    let router = router.layer(layer.max_body_memory(100));
+    let response = open(&router).await;
+    for _ in 0..1_000 {
+        feed(&feeders, "answer ");
+    }
+    end(&feeders);
+    for _ in 0..2_000 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!((tracker.running(), counts.snapshot().completed), (1, 0));
+    assert_eq!(Reply::of(response).await.text(), "answer ".repeat(1_000));
+    let again = ask(&router, post("17"), "").await;
+    assert_eq!(again.problem(), "response-not-retained");
+    assert_eq!(tally.count(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -19,7 +19,6 @@ use crate::{
         keeper::Keeper,
         keeping::{Fate, Keeping},
         observe::Event,
-        pipe::pipe,
         record::Body,
         run_once::OnError,
         store::Store,
@@ -115,9 +114,10 @@ impl<S: Store> Works<S> {
         B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
         let (head, body) = response.into_parts();
-        let mut tee = Tee::new(&head, allowed, body, self.terms.max_response_body);
+        let (most, budget) = (self.terms.max_response_body, &self.terms.budget);
+        let mut tee = Tee::new(&head, allowed, body, most, budget);
         if !tee.gather().await {
-            let (mouth, pipe) = pipe(tee.length());
+            let (mouth, pipe) = tee.pipe();
             let pump = deadline::carry(tee.pump(keeper, mouth)).in_current_span();
             drop(self.claimant.tracker().spawn(pump));
             return Some(Response::from_parts(head, ResponseBody::piped(pipe)));

@@ -315,6 +315,7 @@ pub(super) fn keys(into: &mut Gathered, counts: &crate::idempotency::Snapshot) {
         ("malformed", counts.malformed),
         ("unowned", counts.unowned),
         ("too_large", counts.too_large),
+        ("overloaded", counts.overloaded),
         ("unreadable", counts.unreadable),
         ("not_retained", counts.not_retained),
         ("failed_open", counts.failed_open),
