@@ -52,7 +52,15 @@ impl Attempt {
         let task = runtime.spawn(attempt);
         let abort = task.abort_handle();
         let end = task.map(move |end| {
-            end.unwrap_or_else(|cut| Err(Error::unreachable(what, format_args!("{cut}"))))
+            end.unwrap_or_else(|cut| {
+                // What a panic says may be anything.
+                let why = if cut.is_panic() {
+                    "it panicked"
+                } else {
+                    "its runtime has ended"
+                };
+                Err(Error::unreachable(what, why))
+            })
         });
         Running {
             end: end.boxed().shared(),

@@ -178,22 +178,16 @@ async fn check_all(cluster: &Arc<Cluster>) -> Result<(), Error> {
 
 /// Says what is configured wrongly if the very first call shows it.
 fn explain(error: Error, login: &ConnectionInfo) -> Error {
-    let Some(said) = error.said() else {
-        return error;
-    };
-    if dial::is_denied(said) {
-        return dial::refused(login, said.clone());
-    }
-    let text = said.to_string();
-    if text.contains("cluster support disabled") {
-        return Error::config("server", "a cluster", "Server::single: it is one server");
-    }
-    if error.code() == Some("MOVED") {
-        return Error::config(
+    match error.said() {
+        Some(said) if said.is_denied() => dial::denied(login, said),
+        Some(said) if said.has_no_cluster() => {
+            Error::config("server", "a cluster", "Server::single: it is one server")
+        }
+        Some(said) if said.code() == Some("MOVED") => Error::config(
             "server",
             "a single one",
             "Server::cluster: it is a cluster's node",
-        );
+        ),
+        _ => error,
     }
-    error
 }

@@ -7,9 +7,9 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use ahash::RandomState;
-use redis::{Arg, Cmd, Pipeline, RedisError, ServerError, Value};
+use redis::{Arg, Cmd, Pipeline, ServerError, Value};
 
-use super::script::Script;
+use super::{said::Said, script::Script};
 
 /// How many numbers there are: all are whole numbers in Lua, with room to spare.
 const NUMBERS: u64 = 1 << 48;
@@ -32,9 +32,9 @@ pub(super) enum Answer {
     /// It belongs to the question.
     Own(Value),
     /// The script ended with this error.
-    Failed(RedisError),
+    Failed(Said),
     /// The server did not run it.
-    Refused(RedisError, Shown),
+    Refused(Said, Shown),
     /// It belongs to another question.
     Foreign,
 }
@@ -158,7 +158,7 @@ impl<'a> Call<'a> {
 
 impl Answer {
     fn refused(error: ServerError) -> Self {
-        Self::Refused(error.into(), Shown::No)
+        Self::Refused(Said::of(&error), Shown::No)
     }
 
     fn shown(self) -> Self {
@@ -175,7 +175,7 @@ fn numbered(number: u64, answer: Vec<Value>) -> Answer {
     let (first, value, more) = (answer.next(), answer.next(), answer.next());
     match (first, value.unwrap_or(Value::Nil), more) {
         (Some(Value::Int(it)), value, None) if u64::try_from(it) == Ok(number) => match value {
-            Value::ServerError(error) => Answer::Failed(error.into()),
+            Value::ServerError(error) => Answer::Failed(Said::of(&error)),
             value => Answer::Own(value),
         },
         _ => Answer::Foreign,

@@ -1,6 +1,6 @@
 //! Making a connection, and telling well why there is none.
 
-use std::{convert::Infallible, error::Error as _, io, sync::Arc};
+use std::{convert::Infallible, fmt::Display, sync::Arc};
 
 use redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, ErrorKind, ProtocolVersion,
@@ -8,10 +8,7 @@ use redis::{
 };
 use tokio::time::timeout;
 
-use super::{
-    error::{Error, code_of},
-    settings::Settings,
-};
+use super::{error::Error, lost, said::Said, settings::Settings};
 
 /// Hears what the server says unasked, and, whether or not a call is under way,
 /// that the connection is lost.
@@ -34,7 +31,7 @@ pub(super) async fn dial(
             Ok::<(), Infallible>(())
         });
     }
-    let client = Client::open(info.clone()).map_err(|error| refused(info, error))?;
+    let client = Client::open(info.clone()).map_err(|error| refused(info, &error))?;
     let connection = client.get_multiplexed_async_connection_with_config(&config);
     let patience = settings.patience();
     let connection = timeout(patience, connection).await.map_err(|_| {
@@ -46,69 +43,41 @@ pub(super) async fn dial(
         let why = format_args!("no connection within {patience:?}{hint}");
         Error::unreachable(&info.addr().to_string(), why)
     })?;
-    let connection = connection.map_err(|error| refused(info, error))?;
+    let connection = connection.map_err(|error| refused(info, &error))?;
     settings.counters.connects.add();
     Ok(connection)
 }
 
 /// What it is that the server refused, by the name that it has in an address.
-pub(super) fn refused(info: &ConnectionInfo, error: RedisError) -> Error {
+fn refused(info: &ConnectionInfo, error: &RedisError) -> Error {
     let server = info.addr().to_string();
-    let login = info.redis_settings();
-    let why = without_password(info, &error);
-    if error.kind() == ErrorKind::AuthenticationFailed || is_denied(&error) {
-        let user = login.username().unwrap_or("default");
-        let allowed = format!("a user of {server} with the right password and rights ({why})");
-        return Error::config("user", format_args!("{user:?}"), allowed);
-    }
-    if why.contains("switch database") {
-        let allowed = format!("a database that {server} has ({why})");
-        return Error::config("database", login.db(), allowed);
-    }
-    if is_invalid_data(&error) {
-        let allowed = format!("a server with TLS and a trusted certificate of this name ({why})");
-        return Error::config("url", format_args!("rediss://{server}"), allowed);
-    }
-    let unreachable = Error::unreachable(&server, &why);
-    match why == error.to_string() {
-        true => unreachable.because(error),
-        false => unreachable,
-    }
-}
-
-/// Servers that lack a command repeat its arguments, as far as 128 bytes go, and
-/// those of AUTH and HELLO are secret.
-fn without_password(info: &ConnectionInfo, error: &RedisError) -> String {
-    let mut text = error.to_string();
-    if let Some(end) = text.find("with args beginning with") {
-        text.truncate(end);
-        text.truncate(text.trim_end_matches([',', ' ']).len());
-    }
-    match info.redis_settings().password() {
-        Some(secret) if text.contains(secret) => error.category().to_owned(),
-        _ => text,
-    }
-}
-
-/// Whether the server knows the caller too little for a call.
-pub(super) fn is_denied(error: &RedisError) -> bool {
-    matches!(code_of(error), Some("NOAUTH" | "NOPERM" | "WRONGPASS"))
-}
-
-/// What rustls makes of a server without TLS, and of a wrong certificate.
-fn is_invalid_data(error: &RedisError) -> bool {
-    let mut source = error.source();
-    while let Some(inner) = source {
-        if let Some(io) = inner.downcast_ref::<io::Error>() {
-            return io.kind() == io::ErrorKind::InvalidData;
+    let said = Said::within(error);
+    let is_database = error.to_string().contains("switch database");
+    match said {
+        Some(said) if is_database => {
+            let allowed = format!("a database that {server} has: {said}");
+            Error::config("database", info.redis_settings().db(), allowed)
         }
-        // redis-rs keeps it behind a pointer, which is what its source is.
-        if let Some(io) = inner.downcast_ref::<Arc<dyn std::error::Error + Send + Sync>>()
-            && let Some(io) = io.downcast_ref::<io::Error>()
-        {
-            return io.kind() == io::ErrorKind::InvalidData;
+        Some(said) if said.is_denied() => denied(info, &said),
+        None if error.kind() == ErrorKind::AuthenticationFailed => denied(info, &lost::why(error)),
+        None if lost::is_invalid_data(error) => {
+            let why = lost::why(error);
+            let allowed =
+                format!("a server with TLS and a trusted certificate of this name ({why})");
+            Error::config("url", format_args!("rediss://{server}"), allowed)
         }
-        source = inner.source();
+        None => Error::unreachable(&server, lost::why(error)),
+        Some(said) => Error::unreachable(&server, said),
     }
-    false
+}
+
+/// The user may not log in, or do what has to be done.
+pub(super) fn denied(info: &ConnectionInfo, why: &dyn Display) -> Error {
+    let user = info.redis_settings().username().unwrap_or("default");
+    let server = info.addr();
+    let allowed = format!(
+        "a user of {server} with the right password, and with rights to scripts, to their \
+         commands and to the keys ({why})"
+    );
+    Error::config("user", format_args!("{user:?}"), allowed)
 }

@@ -4,17 +4,20 @@ use std::{borrow::Cow, convert::Infallible, error, fmt, sync::Arc, time::Duratio
 
 use redis::RedisError;
 
+use super::{lost, said::Said};
+
 /// Why Redis gave no answer.
 ///
-/// It shows addresses, but never a password: not in its text, not by `Debug`,
-/// and not in its sources.
+/// It shows addresses, and of a server's error the code, such as `WRONGTYPE`, if that
+/// is a known one. It never shows what else a server said, which may repeat keys,
+/// users and passwords: not in its text, not by `Debug`, and it has no source.
 #[derive(Clone)]
 pub struct Error(Arc<Inner>);
 
 struct Inner {
     kind: ErrorKind,
     message: Cow<'static, str>,
-    source: Option<RedisError>,
+    said: Option<Said>,
     about: About,
 }
 
@@ -74,44 +77,44 @@ impl Error {
         allowed: impl fmt::Display,
     ) -> Self {
         let message = format!("redis {field} of {value} is not possible: allowed is {allowed}");
-        Self::new(ErrorKind::Config, message, None)
+        Self::new(ErrorKind::Config, message, None, About::Call)
     }
 
     pub(crate) fn unreachable(server: &str, why: impl fmt::Display) -> Self {
         let message = format!("redis server {server} cannot be reached: {why}");
-        Self::new(ErrorKind::Unreachable, message, None)
+        Self::new(ErrorKind::Unreachable, message, None, About::Call)
     }
 
     pub(crate) fn timed_out(server: &str, after: Duration) -> Self {
         let message = format!("redis server {server} gave no answer within {after:?}");
-        Self::new(ErrorKind::TimedOut, message, None)
+        Self::new(ErrorKind::TimedOut, message, None, About::Call)
     }
 
     /// A question waited this long, and was not answered.
     pub(crate) fn late(after: Duration) -> Self {
         let message = format!("redis gave no answer within {after:?}");
-        Self::new(ErrorKind::TimedOut, message, None)
+        Self::new(ErrorKind::TimedOut, message, None, About::Call)
     }
 
     /// There is nothing to run a call on.
     pub(crate) fn no_runtime() -> Self {
         let message = "redis cannot be asked: there is no tokio runtime, or it has ended";
-        Self::new(ErrorKind::Unreachable, message, None)
+        Self::new(ErrorKind::Unreachable, message, None, About::Call)
     }
 
     pub(crate) fn shut() -> Self {
         let message = "redis is not asked: calls failed in a row, and no probe has passed since";
-        Self::new(ErrorKind::Shut, message, None)
+        Self::new(ErrorKind::Shut, message, None, About::Call)
     }
 
     pub(crate) fn overloaded(waiting: usize) -> Self {
         let message = format!("redis is not asked: {waiting} calls are waiting already");
-        Self::new(ErrorKind::Overloaded, message, None)
+        Self::new(ErrorKind::Overloaded, message, None, About::Call)
     }
 
     pub(crate) fn reply(what: impl fmt::Display) -> Self {
         let message = format!("redis gave an answer that makes no sense: {what}");
-        Self::new(ErrorKind::Reply, message, None)
+        Self::new(ErrorKind::Reply, message, None, About::Call)
     }
 
     /// What is kept of this cannot be read. Says no key: keys are users'.
@@ -120,22 +123,28 @@ impl Error {
             "redis holds a state of {what} that cannot be read, from another version or \
              another program: reset the key, or wait until it expires"
         );
-        Self::new(ErrorKind::Unreadable, message, None)
+        Self::new(ErrorKind::Unreadable, message, None, About::Call)
     }
 
-    /// A call's error. Calls carry no password, so neither can it.
-    pub(super) fn of_call(server: &str, source: RedisError) -> Self {
-        if source.code().is_some() {
-            let message = format!("redis server {server} refused the call: {source}");
-            return Self::new(ErrorKind::Server, message, Some(source));
-        }
-        let message = format!("redis server {server} was lost: {source}");
-        Self::new(ErrorKind::Unreachable, message, Some(source))
+    /// The server's error, instead of running a call.
+    pub(super) fn refused(server: &str, said: Said) -> Self {
+        let message = format!("redis server {server} refused the call: {said}");
+        Self::new(ErrorKind::Server, message, Some(said), About::Call)
     }
 
     /// The error with which a script ended.
-    pub(super) fn of_script(server: &str, source: RedisError) -> Self {
-        Self::of_call(server, source).about(About::Script)
+    pub(super) fn failed(server: &str, said: Said) -> Self {
+        let message = format!("redis server {server} refused the call: {said}");
+        Self::new(ErrorKind::Server, message, Some(said), About::Script)
+    }
+
+    /// The client library's error of a call.
+    pub(super) fn lost(server: &str, error: &RedisError) -> Self {
+        if let Some(said) = Said::within(error) {
+            return Self::refused(server, said);
+        }
+        let message = format!("redis server {server} was lost: {}", lost::why(error));
+        Self::new(ErrorKind::Unreachable, message, None, About::Call)
     }
 
     /// An answer showed that it belongs to another question.
@@ -146,22 +155,9 @@ impl Error {
 
     /// The same, when another caller was given that answer.
     pub(super) fn cut(server: &str) -> Self {
-        Self::mixed_up(server).about(About::Other)
-    }
-
-    fn about(self, about: About) -> Self {
-        let Inner {
-            kind,
-            message,
-            source,
-            ..
-        } = &*self.0;
-        Self(Arc::new(Inner {
-            kind: *kind,
-            message: message.clone(),
-            source: source.clone(),
-            about,
-        }))
+        let Self(mixed_up) = Self::mixed_up(server);
+        let message = mixed_up.message.clone();
+        Self::new(ErrorKind::Unreachable, message, None, About::Other)
     }
 
     /// Whether it says nothing about the server that another call's error did not.
@@ -172,42 +168,37 @@ impl Error {
     fn new(
         kind: ErrorKind,
         message: impl Into<Cow<'static, str>>,
-        source: Option<RedisError>,
+        said: Option<Said>,
+        about: About,
     ) -> Self {
         let message = message.into();
         Self(Arc::new(Inner {
             kind,
             message,
-            source,
-            about: About::Call,
+            said,
+            about,
         }))
     }
 
-    /// The same with a source, for those who print chains.
-    pub(super) fn because(self, source: RedisError) -> Self {
-        let Inner { kind, message, .. } = &*self.0;
-        Self::new(*kind, message.clone(), Some(source))
-    }
-
     /// The word that the server's error begins with, such as `READONLY`.
-    pub(super) fn code(&self) -> Option<&str> {
-        code_of(self.0.source.as_ref()?)
+    pub(super) fn code(&self) -> Option<&'static str> {
+        self.said()?.code()
     }
 
     /// Whether the server did not know the script, and so ran nothing. The
     /// word of a command within a script would not prove that.
     pub(super) fn is_unknown_script(&self) -> bool {
-        self.unrun().and_then(RedisError::code) == Some("NOSCRIPT")
+        self.unrun().and_then(Said::code) == Some("NOSCRIPT")
     }
 
     /// What the server said instead of running the call.
-    pub(super) fn unrun(&self) -> Option<&RedisError> {
+    pub(super) fn unrun(&self) -> Option<&Said> {
         self.said().filter(|_| self.0.about == About::Call)
     }
 
-    /// What the server said, if this is its error.
-    pub(super) fn said(&self) -> Option<&RedisError> {
-        self.0.source.as_ref()
+    /// What is kept of what the server said, if this is its error.
+    pub(super) fn said(&self) -> Option<&Said> {
+        self.0.said.as_ref()
     }
 
     /// Whether the server has no room for what it was asked to write.
@@ -255,28 +246,6 @@ const UNABLE: &[&str] = &[
 /// Errors after which another connection may lead to a better server.
 const MISLED: &[&str] = &["CLUSTERDOWN", "LOADING", "MASTERDOWN", "NOAUTH", "READONLY"];
 
-/// The word that a server's error begins with, or would if it were not of a
-/// command in a script.
-pub(super) fn code_of(error: &RedisError) -> Option<&str> {
-    let code = error.code()?;
-    let detail = error.detail().filter(|_| code == "ERR");
-    // Before 7.2, a right that is missing there has no word of its own.
-    if detail.is_some_and(|detail| detail.contains("user executing the script can't")) {
-        return Some("NOPERM");
-    }
-    // Before 7.0, errors of commands in scripts are wrapped into a general one.
-    Some(detail.and_then(wrapped).unwrap_or(code))
-}
-
-/// The code in "Error running script (call to f_…): @user_script:1: -OOM command not allowed".
-fn wrapped(detail: &str) -> Option<&str> {
-    let mut words = detail.split_ascii_whitespace();
-    words.find_map(|word| {
-        let code = word.strip_prefix('-')?;
-        (code.len() > 2 && code.bytes().all(|byte| byte.is_ascii_uppercase())).then_some(code)
-    })
-}
-
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.message)
@@ -289,21 +258,20 @@ impl fmt::Debug for Error {
     }
 }
 
-impl error::Error for Error {
-    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
-        let source = self.0.source.as_ref()?;
-        Some(source)
-    }
-}
+/// It has no source, which would quote the server.
+impl error::Error for Error {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn said(reply: &[u8]) -> Error {
-        let value = redis::parse_redis_value(reply).expect("a reply");
-        let error = value.extract_error().expect_err("an error");
-        Error::of_call("localhost:6379", error)
+        match redis::parse_redis_value(reply) {
+            Ok(redis::Value::ServerError(error)) => {
+                Error::refused("localhost:6379", Said::of(&error))
+            }
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]
@@ -342,8 +310,10 @@ mod tests {
 
     #[test]
     fn only_the_servers_own_word_means_that_nothing_ran() {
-        assert!(said(b"-NOSCRIPT No matching script.\r\n").is_unknown_script());
-        let within = said(b"-ERR Error running script: @user_script:1: -NOSCRIPT none\r\n");
+        let unknown = said(b"-NOSCRIPT No matching script.\r\n");
+        assert!(unknown.is_unknown_script());
+        let said = unknown.said().cloned().expect("an error of the server");
+        let within = Error::failed("localhost:6379", said);
         assert_eq!(within.code(), Some("NOSCRIPT"));
         assert!(!within.is_unknown_script());
     }
@@ -351,7 +321,7 @@ mod tests {
     #[test]
     fn a_lost_connection_is_an_outage() {
         let lost = RedisError::from(std::io::Error::from(std::io::ErrorKind::BrokenPipe));
-        let lost = Error::of_call("localhost:6379", lost);
+        let lost = Error::lost("localhost:6379", &lost);
         assert_eq!(lost.kind(), ErrorKind::Unreachable);
         assert!(lost.is_outage() && lost.ends_connection());
     }

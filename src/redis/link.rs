@@ -77,7 +77,7 @@ impl Link {
             if redirections > REDIRECTIONS {
                 return Err(error);
             }
-            node = self.follow(&redirection, &node)?;
+            node = self.follow(redirection, &node)?;
             asking = redirection.asking;
         }
     }

@@ -3,7 +3,7 @@
 use super::error::Error;
 
 /// The answer instead of an answer. Nothing ran.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Redirection {
     /// Only for this call: the slot is on its way from one node to another.
     pub(super) asking: bool,
@@ -14,14 +14,20 @@ pub(super) struct Redirection {
 }
 
 impl Redirection {
-    pub(super) fn of(error: &Error) -> Option<Self> {
-        let said = error.unrun()?;
-        let asking = match said.code()? {
+    /// Whether the error is one.
+    pub(super) fn of(error: &Error) -> Option<&Self> {
+        error.unrun()?.redirection.as_ref()
+    }
+
+    /// That of a server's error with this code and these details.
+    pub(super) fn read(code: &str, details: &str) -> Option<Self> {
+        let asking = match code {
             "ASK" => true,
             "MOVED" => false,
             _ => return None,
         };
-        let (place, slot) = said.redirect_node()?;
+        let (slot, place) = details.split_once(' ')?;
+        let slot = slot.parse().ok()?;
         // IPv6 addresses have colons, too, and no brackets here.
         let (host, port) = place.rsplit_once(':')?;
         Some(Self {
@@ -36,11 +42,15 @@ impl Redirection {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::redis::said::Said;
 
     fn of(reply: &str) -> Option<Redirection> {
-        let value = redis::parse_redis_value(reply.as_bytes()).expect("a reply");
-        let error = value.extract_error().expect_err("an error");
-        Redirection::of(&Error::of_call("localhost:1", error))
+        match redis::parse_redis_value(reply.as_bytes()) {
+            Ok(redis::Value::ServerError(error)) => {
+                Redirection::of(&Error::refused("localhost:1", Said::of(&error))).cloned()
+            }
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]

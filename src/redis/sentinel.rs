@@ -8,6 +8,7 @@ use super::{
     call::{Answer, Proof},
     dial::{Ear, dial},
     error::Error,
+    said::Said,
     server::elsewhere,
     settings::Settings,
 };
@@ -69,8 +70,8 @@ impl Sentinels {
         {
             return Err(Error::mixed_up(&server));
         }
-        let said = said.extract_error();
-        match said.map_err(|error| Error::of_call(&server, error))? {
+        match said {
+            Value::ServerError(error) => Err(Error::refused(&server, Said::of(&error))),
             Value::Nil => {
                 let allowed = format!("a name of a primary that sentinel {server} watches");
                 Err(Error::config(
@@ -82,7 +83,7 @@ impl Sentinels {
             Value::Array(place) => self
                 .at(&place)
                 .ok_or_else(|| Error::reply("a primary without an address")),
-            other => Err(Error::reply(format_args!("{other:?} for a primary"))),
+            _ => Err(Error::reply("no address for a primary")),
         }
     }
 
@@ -110,7 +111,7 @@ async fn answers(
         Error::unreachable(server, why)
     })?;
     let mut answers = answers
-        .map_err(|error| Error::of_call(server, error))?
+        .map_err(|error| Error::lost(server, &error))?
         .into_iter();
     let both = answers.next().zip(answers.next());
     both.ok_or_else(|| Error::mixed_up(server))

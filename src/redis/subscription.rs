@@ -73,7 +73,7 @@ impl Subscription {
     ) -> Result<Self, Error> {
         let subscribed = timeout(patience, connection.subscribe(channel)).await;
         let subscribed = subscribed.map_err(|_| Error::timed_out(server, patience))?;
-        subscribed.map_err(|error| Error::of_call(server, error))?;
+        subscribed.map_err(|error| Error::lost(server, &error))?;
         Ok(Self {
             connection,
             heard,

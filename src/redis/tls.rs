@@ -72,7 +72,7 @@ impl Tls {
             root_cert: self.root.clone(),
         };
         let client = Client::build_with_tls(info, certificates)
-            .map_err(|error| refused(&error.to_string()))?;
+            .map_err(|_| refused("they cannot be read"))?;
         Ok(client.get_connection_info().clone())
     }
 }

@@ -60,12 +60,12 @@ impl Wire {
     pub(super) async fn ask(&self, call: &Call<'_>, asking: bool) -> Result<Value, Error> {
         match self.exchange(call, asking).await? {
             Answer::Own(value) => Ok(value),
-            Answer::Failed(error) => Err(Error::of_script(&self.server, error)),
+            Answer::Failed(error) => Err(Error::failed(&self.server, error)),
             Answer::Refused(error, shown) => {
                 if shown == Shown::No {
                     self.prove().await?;
                 }
-                Err(Error::of_call(&self.server, error))
+                Err(Error::refused(&self.server, error))
             }
             Answer::Foreign => Err(self.cut()),
         }
@@ -84,7 +84,7 @@ impl Wire {
         match self.unless_cut(sent).await? {
             Answer::Own(_) => Ok(()),
             Answer::Failed(error) | Answer::Refused(error, _) => {
-                Err(Error::of_call(&self.server, error))
+                Err(Error::refused(&self.server, error))
             }
             Answer::Foreign => Err(self.cut()),
         }
@@ -114,9 +114,7 @@ impl Wire {
         let mut stage = self.stage.subscribe();
         let cut = stage.wait_for(|stage| *stage == Stage::Cut);
         match select(pin!(sent), pin!(cut)).await {
-            Either::Left((answer, _)) => {
-                answer.map_err(|error| Error::of_call(&self.server, error))
-            }
+            Either::Left((answer, _)) => answer.map_err(|error| Error::lost(&self.server, &error)),
             Either::Right(_) => Err(Error::cut(&self.server)),
         }
     }

@@ -76,13 +76,13 @@ async fn a_user_needs_rights_to_scripts_and_keys() {
     refused(
         &Connection::connect(url).await.unwrap_err(),
         "user",
-        &["app", "NoPerm"],
+        &["app", "NOPERM"],
     );
     let (_elsewhere, url) = rights("~other:* +@all");
     refused(
         &Connection::connect(url).await.unwrap_err(),
         "user",
-        &["app", "NoPerm"],
+        &["app", "NOPERM"],
     );
 
     let all =

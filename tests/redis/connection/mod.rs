@@ -7,6 +7,7 @@ mod lanes;
 mod mixed;
 mod once;
 mod outage;
+mod secrets;
 mod slots;
 
 use std::{future::Future, sync::LazyLock, time::Duration};
