@@ -9,10 +9,49 @@ use std::{
 use pin_project_lite::pin_project;
 use tokio::task::futures::TaskLocalFuture;
 
-use super::Deadline;
+use super::{Cancellation, Deadline, errand};
 
 tokio::task_local! {
-    static CURRENT: Option<Deadline>;
+    static CURRENT: Current;
+}
+
+/// The deadline of a piece of work.
+#[derive(Clone, Debug, Default)]
+struct Current {
+    deadline: Option<Deadline>,
+    /// The signal of the request that it is of, in another task: it says whether the
+    /// deadline still counts.
+    request: Option<Cancellation>,
+}
+
+impl Current {
+    fn of(deadline: Option<Deadline>) -> Self {
+        let request = None;
+        Self { deadline, request }
+    }
+
+    fn deadline(&self) -> Option<Deadline> {
+        let is_lifted = self.request.as_ref().is_some_and(Cancellation::is_lifted);
+        self.deadline.filter(|_| !is_lifted)
+    }
+
+    /// That of the work that this is called from, for another task.
+    fn carried() -> Self {
+        let mut current = CURRENT.try_with(Self::clone).unwrap_or_default();
+        if current.request.is_none()
+            && let Some(deadline) = current.deadline
+        {
+            current.request = errand::signal_under(deadline);
+        }
+        current
+    }
+}
+
+/// The deadline of the work that this is called from, and the signal of the request
+/// that it is of, if that is in another task.
+pub(super) fn present() -> (Option<Deadline>, Option<Cancellation>) {
+    let present = |current: &Current| (current.deadline(), current.request.clone());
+    CURRENT.try_with(present).unwrap_or_default()
 }
 
 /// The deadline of the work that this is called from, if it has one.
@@ -22,7 +61,7 @@ tokio::task_local! {
 /// [carried](carry) there.
 #[inline]
 pub fn current() -> Option<Deadline> {
-    CURRENT.try_with(|current| *current).ok().flatten()
+    CURRENT.try_with(Current::deadline).ok().flatten()
 }
 
 /// Runs `work` under a deadline: under the earlier of this one and the
@@ -50,11 +89,15 @@ pub fn current() -> Option<Deadline> {
 /// # }
 /// ```
 pub fn scope<F: Future>(deadline: Deadline, work: F) -> Scope<F> {
-    let earlier = current().map_or(deadline, |current| current.min(deadline));
-    Scope::new(Some(earlier), work)
+    match current() {
+        Some(earlier) if earlier <= deadline => carry(work),
+        _ => Scope::new(Current::of(Some(deadline)), work),
+    }
 }
 
-/// Takes the current deadline along into another task.
+/// Takes the current deadline along into another task. It does not count there any
+/// more once it does not for the request: after the head of a response that it does
+/// not [cover](super::Coverage) beyond that.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -73,7 +116,7 @@ pub fn scope<F: Future>(deadline: Deadline, work: F) -> Scope<F> {
 /// # }
 /// ```
 pub fn carry<F: Future>(work: F) -> Scope<F> {
-    Scope::new(current(), work)
+    Scope::new(Current::carried(), work)
 }
 
 /// Runs `work` without a deadline, for what has to be finished once it was
@@ -83,13 +126,13 @@ pub fn carry<F: Future>(work: F) -> Scope<F> {
 /// When the request's own future is dropped, what is in it goes along; so spawn
 /// what is to survive.
 pub fn detach<F: Future>(work: F) -> Scope<F> {
-    Scope::new(None, work)
+    Scope::new(Current::default(), work)
 }
 
-/// Does `work`, which does not wait, under a deadline.
+/// Does `work`, which does not wait, under a deadline, or without one.
 #[inline]
-pub(super) fn within<T>(deadline: Deadline, work: impl FnOnce() -> T) -> T {
-    CURRENT.sync_scope(Some(deadline), work)
+pub(super) fn within<T>(deadline: Option<Deadline>, work: impl FnOnce() -> T) -> T {
+    CURRENT.sync_scope(Current::of(deadline), work)
 }
 
 pin_project! {
@@ -98,14 +141,14 @@ pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub struct Scope<F> {
         #[pin]
-        work: TaskLocalFuture<Option<Deadline>, F>,
+        work: TaskLocalFuture<Current, F>,
     }
 }
 
 impl<F: Future> Scope<F> {
-    pub(super) fn new(deadline: Option<Deadline>, work: F) -> Self {
+    fn new(current: Current, work: F) -> Self {
         Self {
-            work: CURRENT.scope(deadline, work),
+            work: CURRENT.scope(current, work),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{cell::Cell, mem};
 
-use super::{Cancellation, Deadline, current::within};
+use super::{Cancellation, Cause, Deadline, current::within};
 
 thread_local! {
     /// What is run at present. Swapped by hand, for every request goes through
@@ -12,13 +12,25 @@ thread_local! {
 
 /// The signal of the errand that this is called from.
 pub(super) fn signal() -> Option<Cancellation> {
-    let asked = ASKED.try_with(|asked| {
+    ask(Asked::signal)
+}
+
+/// The same, if this deadline ends the errand.
+pub(super) fn signal_under(deadline: Deadline) -> Option<Cancellation> {
+    ask(|asked| {
+        let is_its = asked.errand == Some(Some(deadline));
+        is_its.then(|| asked.signal()).flatten()
+    })
+}
+
+fn ask<T>(question: impl FnOnce(&mut Asked) -> Option<T>) -> Option<T> {
+    let answer = ASKED.try_with(|asked| {
         let mut kept = asked.take();
-        let signal = kept.signal();
+        let answer = question(&mut kept);
         asked.set(kept);
-        signal
+        answer
     });
-    asked.ok().flatten()
+    answer.ok().flatten()
 }
 
 /// When a deadline ends an errand, if there is an errand, and its signal, once
@@ -93,8 +105,8 @@ fn swap(asked: Asked) -> Asked {
 
 /// What is done for one request. Dropped before it is done, or by a panic, it fires the signal.
 pub(super) struct Errand {
-    /// The deadline of the request.
-    deadline: Deadline,
+    /// What the work is told.
+    deadline: Option<Deadline>,
     asked: Asked,
 }
 
@@ -106,6 +118,7 @@ impl Errand {
             errand: Some(until),
             signal: None,
         };
+        let deadline = Some(deadline);
         Self { deadline, asked }
     }
 
@@ -127,6 +140,27 @@ impl Errand {
         let done = within(self.deadline, work);
         self.asked = reach.end();
         done
+    }
+
+    /// From now on the deadline does not count.
+    pub(super) fn lift(&mut self) {
+        self.deadline = None;
+        self.asked.errand = Some(None);
+        if let Some(signal) = &self.asked.signal {
+            signal.lift();
+        }
+    }
+
+    /// Tells the work of another deadline.
+    pub(super) fn tell(&mut self, deadline: Deadline) {
+        self.deadline = Some(deadline);
+    }
+
+    /// Its time is over.
+    pub(super) fn exceeded(mut self) {
+        if let Some(signal) = self.asked.signal.take() {
+            signal.fire_for(Cause::Deadline);
+        }
     }
 
     /// The answer is complete: nothing is left that could be cancelled.

@@ -3,18 +3,22 @@
 
 use std::sync::Arc;
 
-use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header::CONTENT_TYPE};
+use http::{
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header::CONTENT_TYPE,
+    response::Parts,
+};
 use http_body::Body;
 use tokio::time::Instant;
 
 use super::{
     Deadline,
     body::ResponseBody,
+    coverage::Extent,
     errand::Errand,
     observe::{Event, Stage},
     running::Running,
     terms::{Terms, Time},
-    watched::Watched,
+    watched::{Span, Watched},
 };
 use crate::{
     head::content_length,
@@ -33,6 +37,7 @@ pub(super) struct Asker {
     content_type: Option<HeaderValue>,
     version: Version,
     is_head: bool,
+    is_connect: bool,
     /// An answer counts however late it is.
     is_spared: bool,
 }
@@ -44,14 +49,19 @@ impl Asker {
             content_type: req.headers().get(CONTENT_TYPE).cloned(),
             version: req.version(),
             is_head: *req.method() == Method::HEAD,
+            is_connect: *req.method() == Method::CONNECT,
             is_spared: time.is_spared,
         }
     }
 
+    fn is_tunnel(&self, status: StatusCode) -> bool {
+        self.is_connect && status.is_success()
+    }
+
     /// Whether a server sends nothing of a response's body, whatever is in it.
-    fn is_bodiless<B>(&self, response: &Response<B>) -> bool {
-        let status = response.status();
+    fn is_bodiless(&self, status: StatusCode) -> bool {
         self.is_head
+            || self.is_tunnel(status)
             || status.is_informational()
             || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
     }
@@ -89,34 +99,50 @@ impl<A> Held<A> {
         }
     }
 
-    /// A body that is at its end needs no watch.
     #[inline]
     fn with_body<B>(mut self, response: Response<B>) -> Response<ResponseBody<B>>
     where
         B: Body + Send + 'static,
     {
-        let version = self.request.version;
-        if self.request.is_bodiless(&response) || response.body().is_end_stream() {
-            self.errand.done();
-            return response.map(|body| ResponseBody::free(body, version));
-        }
+        let (head, body) = response.into_parts();
         let until = self.until();
-        let is_sized = is_sized(&response);
-        response.map(|body| {
-            let running = Running {
-                body,
-                errand: self.errand,
-            };
-            match until {
-                None => ResponseBody::untimed(running, version),
-                Some(until) => {
-                    let content_type = self.request.content_type;
-                    let until = until.instant();
-                    let watched = Watched::new(running, self.terms, content_type, until, is_sized);
-                    ResponseBody::watched(watched, version)
-                }
-            }
-        })
+        let extent = self.extent(&head);
+        if extent != Extent::Whole {
+            self.errand.lift();
+        }
+        let version = self.request.version;
+        // A body that is at its end needs no watch.
+        let body = if self.request.is_bodiless(head.status) || body.is_end_stream() {
+            self.errand.done();
+            ResponseBody::free(body, version)
+        } else {
+            let span = until.and_then(|until| Span::of(extent, until));
+            let is_sized = is_sized(&head.headers, &body);
+            self.timed(body, span, is_sized)
+        };
+        Response::from_parts(head, body)
+    }
+
+    fn extent(&self, head: &Parts) -> Extent {
+        match self.request.is_tunnel(head.status) {
+            true => Extent::Head,
+            false => self.terms.coverage(head),
+        }
+    }
+
+    fn timed<B>(self, body: B, span: Option<Span>, is_sized: bool) -> ResponseBody<B>
+    where
+        B: Body + Send + 'static,
+    {
+        let version = self.request.version;
+        let errand = self.errand;
+        let running = Running { body, errand };
+        let Some(span) = span else {
+            return ResponseBody::untimed(running, version);
+        };
+        let content_type = self.request.content_type;
+        let watched = Watched::new(running, self.terms, content_type, span, is_sized);
+        ResponseBody::watched(watched, version)
     }
 
     /// Of the request there is left what says in which way to answer.
@@ -131,7 +157,6 @@ impl<A> Held<A> {
 }
 
 /// Whether the client is told how long the body is.
-fn is_sized<B: Body>(response: &Response<B>) -> bool {
-    let is_exact = response.body().size_hint().exact().is_some();
-    is_exact || content_length(response.headers()).is_some()
+fn is_sized(head: &HeaderMap, body: &impl Body) -> bool {
+    body.size_hint().exact().is_some() || content_length(head).is_some()
 }

@@ -4,6 +4,7 @@ use http::{HeaderName, Request};
 use tower_layer::Layer;
 
 use super::{
+    Covers,
     headers::Form,
     observe::Observe,
     rejections::Rejections,
@@ -38,6 +39,10 @@ use crate::refusal::Answer;
 /// | in a response body whose size is known | it goes out whole if its frames are there when the server asks for them, else as below |
 /// | in another response body | the inner body is dropped, even if no server polls it, and the body ends with an error, or status 4 for gRPC |
 ///
+/// A response of `text/event-stream` and an upgrade (status 101) are bounded by their
+/// head alone, and others can be: see [`covers`](Self::covers). gRPC streams are
+/// bounded as a whole, as gRPC has it.
+///
 /// No request is left without an answer: a body ends with an error only when the
 /// server has sent the head and the frames before; see
 /// [`ResponseBody`](super::ResponseBody).
@@ -61,12 +66,13 @@ use crate::refusal::Answer;
 /// # }
 /// ```
 ///
-/// With a closure to trust the own network, and routes that last:
+/// With a closure to trust the own network, routes without a deadline, and streams
+/// that last as long as they have a frame in half a minute:
 ///
 /// ```
 /// use std::time::Duration;
 /// use http::Request;
-/// use sluicegate::deadline::{EnforceDeadlineLayer, Trust};
+/// use sluicegate::deadline::{Coverage, EnforceDeadlineLayer, Trust};
 ///
 /// let layer = EnforceDeadlineLayer::new()
 ///     .default_timeout(Duration::from_secs(10))
@@ -75,7 +81,15 @@ use crate::refusal::Answer;
 ///         true => Trust::Full,
 ///         false => Trust::LowerOnly,
 ///     })
-///     .exempt(|req: &Request<String>| req.uri().path() == "/events");
+///     .exempt(|req: &Request<String>| req.uri().path() == "/import")
+///     .covers(|head: &http::response::Parts| match head.extensions.get::<Endless>() {
+///         Some(Endless) => Coverage::frames(Duration::from_secs(30)),
+///         None => Coverage::usual(head),
+///     });
+///
+/// /// What handlers of such streams put into the extensions of their responses.
+/// #[derive(Clone)]
+/// struct Endless;
 /// # let _ = layer;
 /// ```
 ///
@@ -143,7 +157,8 @@ impl<T, X, A> EnforceDeadlineLayer<T, X, A> {
         EnforceDeadlineLayer { gate, answer }
     }
 
-    /// Which requests have no deadline by this layer: WebSockets, event streams.
+    /// Which requests have no deadline by this layer. WebSockets and event streams
+    /// need not be exempt: see [`covers`](Self::covers).
     pub fn exempt<B, F: Fn(&Request<B>) -> bool>(self, exempt: F) -> EnforceDeadlineLayer<T, F, A> {
         let Self { gate, answer } = self;
         let Gate { trust, terms, .. } = gate;
@@ -222,6 +237,14 @@ impl<T, X, A> EnforceDeadlineLayer<T, X, A> {
     /// for gRPC. Unless set, such a value counts as not there.
     pub fn strict(self) -> Self {
         self.with(|terms| terms.strict = true)
+    }
+
+    /// How much of a response the deadline bounds, chosen by its head:
+    /// [`Coverage::usual`](super::Coverage::usual) unless set, so that event streams and upgrades last. Takes
+    /// a [`Coverage`](super::Coverage) for all, or a closure. A tunnel, which is a successful answer to
+    /// `CONNECT`, is bounded by its head in any case.
+    pub fn covers(self, covers: impl Covers + Send + Sync + 'static) -> Self {
+        self.with(|terms| terms.covers = Some(Arc::new(covers)))
     }
 
     /// Puts a [`Cancellation`](super::Cancellation) among the extensions of

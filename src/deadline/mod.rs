@@ -60,6 +60,7 @@
 mod absolute;
 mod body;
 mod cancellation;
+mod coverage;
 mod current;
 mod errand;
 pub mod future;
@@ -83,6 +84,7 @@ pub use self::{
     absolute::Deadline,
     body::ResponseBody,
     cancellation::{Cancellation, Cause, cancellation},
+    coverage::{Coverage, Covers},
     current::{Scope, carry, current, detach, scope},
     headers::Form,
     layer::EnforceDeadlineLayer,

@@ -73,8 +73,12 @@
 //! The deadline holds for the body of the answer too, so responses come out with
 //! a [`ResponseBody`](body::ResponseBody). When time is over, it ends with an
 //! error, or in gRPC (with the feature `grpc`) with trailers of status 4; never
-//! as if it were whole. What is there by then is passed on, but a body that
-//! always has more does not outrun the deadline.
+//! as if it were whole. A body of known size whose frames are there is passed on
+//! whole; one of unknown size that always has more does not outrun the deadline.
+//!
+//! An event stream (`text/event-stream`) is bounded by its head alone, and other
+//! answers can be, or by the time between frames: see
+//! [`covers`](PropagateDeadlineLayer::covers). gRPC streams are bounded as a whole.
 //!
 //! # Readiness and clones
 //!

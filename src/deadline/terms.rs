@@ -2,11 +2,13 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use http::{HeaderName, Request};
+use http::{HeaderName, Request, response::Parts};
 use tokio::time::Instant;
 
 use super::{
-    Deadline, current,
+    Coverage, Covers, Deadline,
+    coverage::Extent,
+    current,
     errand::Errand,
     headers::{self, Form, Said},
     observe::{Event, Observe},
@@ -27,6 +29,8 @@ pub(super) struct Terms {
     pub(super) strict: bool,
     pub(super) with_cancellation: bool,
     pub(super) observer: Option<Arc<dyn Observe>>,
+    /// `None` is [`Coverage::usual`].
+    pub(super) covers: Option<Arc<dyn Covers + Send + Sync>>,
     pub(super) rejections: Arc<Rejections>,
     pub(super) watch: Arc<Watch>,
 }
@@ -88,6 +92,7 @@ impl Terms {
             strict: false,
             with_cancellation: false,
             observer: None,
+            covers: None,
             rejections: Arc::new(Rejections::at_most(20)),
             watch: Arc::default(),
         }
@@ -98,6 +103,15 @@ impl Terms {
         if let Some(observer) = &self.observer {
             observer.noticed(&event);
         }
+    }
+
+    /// How much of the response with this head the deadline bounds.
+    #[inline]
+    pub(super) fn coverage(&self, head: &Parts) -> Extent {
+        let covers = self.covers.as_ref();
+        covers
+            .map_or_else(|| Coverage::usual(head), |it| it.coverage(head))
+            .0
     }
 
     /// How much time there is by the request's headers and the server's terms.

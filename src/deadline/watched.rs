@@ -12,6 +12,8 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::time::Instant;
 
 use super::{
+    Deadline,
+    coverage::Extent,
     observe::{Event, Stage},
     running::{Running, Step},
     terms::Terms,
@@ -26,8 +28,40 @@ use crate::{
 /// for: its frames go out whole as long as they are there when they are asked for.
 const LINGER: Duration = Duration::from_secs(30);
 
+/// How long a body has.
+#[derive(Clone, Copy)]
+pub(super) struct Span {
+    until: Instant,
+    /// Begins anew with each frame.
+    between: Option<Duration>,
+}
+
+impl Span {
+    /// After the head; `None` if the deadline does not bound the body.
+    pub(super) fn of(extent: Extent, deadline: Deadline) -> Option<Self> {
+        let (until, between) = match extent {
+            Extent::Whole => (deadline, None),
+            Extent::Head => return None,
+            Extent::Frames(between) => (Deadline::after(between), Some(between)),
+        };
+        let until = until.instant();
+        Some(Self { until, between })
+    }
+
+    fn is_over(&self) -> bool {
+        self.until <= Instant::now()
+    }
+
+    /// When the body is dropped if no server asks for it.
+    fn drop_at(&self, is_sized: bool) -> Instant {
+        let lingers = self.until.checked_add(LINGER).filter(|_| is_sized);
+        lingers.unwrap_or(self.until)
+    }
+}
+
 pub(super) struct Watched<B> {
     held: Arc<Held<B>>,
+    span: Span,
     /// The same, as the watch has it.
     expire: Arc<dyn Wake>,
     ticket: Ticket,
@@ -40,7 +74,6 @@ pub(super) struct Watched<B> {
 /// What the body and the watch both hold.
 struct Held<B> {
     terms: Arc<Terms>,
-    until: Instant,
     /// Whether the server has told the client how long the body is.
     is_sized: bool,
     state: Mutex<State<B>>,
@@ -55,23 +88,24 @@ enum State<B> {
 
 impl<B: Body + Send + 'static> Watched<B> {
     pub(super) fn new(
-        running: Running<B>,
+        mut running: Running<B>,
         terms: Arc<Terms>,
         content_type: Option<HeaderValue>,
-        until: Instant,
+        span: Span,
         is_sized: bool,
     ) -> Self {
+        if span.between.is_some() {
+            running.errand.tell(Deadline::at(span.until));
+        }
         let state = Mutex::new(State::Waiting(running, None));
         let held = Arc::new(Held {
             terms,
-            until,
             is_sized,
             state,
         });
-        let lingers_until = until.checked_add(LINGER).filter(|_| is_sized);
-        let at = lingers_until.unwrap_or(until);
-        let ticket = held.terms.watch.add(at, held.clone());
+        let ticket = held.terms.watch.add(span.drop_at(is_sized), held.clone());
         Self {
+            span,
             expire: held.clone(),
             held,
             ticket,
@@ -82,10 +116,6 @@ impl<B: Body + Send + 'static> Watched<B> {
 }
 
 impl<B> Held<B> {
-    fn is_late(&self) -> bool {
-        self.until <= Instant::now()
-    }
-
     /// Takes the body out to poll it, unless it was dropped.
     fn take(&self) -> Option<Running<B>> {
         let mut state = lock(&self.state);
@@ -111,7 +141,7 @@ impl<B> Held<B> {
 
     fn exceeded(&self, running: Running<B>) {
         self.terms.notice(Event::Exceeded(Stage::Body));
-        drop(running);
+        running.errand.exceeded();
     }
 }
 
@@ -156,12 +186,21 @@ impl Expire for AtDeadline {
 }
 
 impl<B> Watched<B> {
-    /// Keeps a late body of known size for the time that a server may take to ask
-    /// for more.
-    fn linger(&mut self) {
+    /// Has the watch drop the body at another time.
+    fn drop_at(&mut self, at: Instant) {
         let watch = &self.held.terms.watch;
         watch.remove(self.ticket);
-        self.ticket = watch.add(Instant::now() + LINGER, self.expire.clone());
+        self.ticket = watch.add(at, self.expire.clone());
+    }
+
+    /// Begins the time of the next frame.
+    fn begin(&mut self, running: &mut Running<B>, between: Duration) {
+        self.span.until = Instant::now() + between;
+        running.errand.tell(Deadline::at(self.span.until));
+        if let Some(wake) = self.wake.take() {
+            self.held.terms.watch.remove(wake);
+        }
+        self.drop_at(self.span.drop_at(self.held.is_sized));
     }
 
     /// Has the runtime that polls the body watch it.
@@ -173,17 +212,13 @@ impl<B> Watched<B> {
         }
     }
 
-    /// Has the server that waits for a frame woken at the deadline.
-    fn wake_at_deadline(&mut self, cx: &Context<'_>) {
-        let Held { terms, until, .. } = &*self.held;
-        let wake = || {
-            terms
-                .watch
-                .add(*until, Arc::new(AtDeadline(self.expire.clone())))
-        };
+    /// Has the server that waits for a frame woken when its time is over.
+    fn wake_in_time(&mut self, cx: &Context<'_>) {
+        let (watch, until) = (&self.held.terms.watch, self.span.until);
+        let wake = || watch.add(until, Arc::new(AtDeadline(self.expire.clone())));
         self.wake.get_or_insert_with(wake);
         // The watch may have come while the body was polled.
-        if self.held.is_late() {
+        if self.span.is_over() {
             cx.waker().wake_by_ref();
         }
     }
@@ -197,7 +232,7 @@ impl<B: Body<Error: Into<BoxError>> + Unpin> Watched<B> {
         };
         // The watch may come a little later than this, and a body that always has
         // more may never let it come.
-        let is_late = self.held.is_late();
+        let is_late = self.span.is_over();
         if is_late && !self.held.is_sized {
             self.held.exceeded(running);
             return self.late();
@@ -221,17 +256,19 @@ impl<B: Body<Error: Into<BoxError>> + Unpin> Watched<B> {
             return self.late();
         }
         if self.held.is_sized {
-            self.wake_at_deadline(cx);
+            self.wake_in_time(cx);
         }
         Step::Pending
     }
 
     /// Keeps it for its next frame. Late or not, this one was in time.
-    fn keep(&mut self, running: Running<B>, is_late: bool) {
-        self.held.put_back(running, None);
-        if is_late {
-            self.linger();
+    fn keep(&mut self, mut running: Running<B>, is_late: bool) {
+        if let Some(between) = self.span.between {
+            self.begin(&mut running, between);
+        } else if is_late {
+            self.drop_at(Instant::now() + LINGER);
         }
+        self.held.put_back(running, None);
     }
 
     /// What it ends with: never as if it were whole.
@@ -274,7 +311,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::deadline::{Counts, Deadline, errand::Errand};
+    use crate::deadline::{Counts, errand::Errand};
 
     fn held(counts: &Arc<Counts>) -> Held<String> {
         let mut terms = Terms::new();
@@ -286,7 +323,6 @@ mod tests {
         let terms = Arc::new(terms);
         Held {
             terms,
-            until: deadline.instant(),
             is_sized: false,
             state,
         }

@@ -5,6 +5,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use http::HeaderValue;
@@ -39,6 +40,8 @@ pin_project! {
 /// Until when, and what is to be done then.
 pub(super) struct Limit {
     pub(super) bound: Bound,
+    /// How much time each frame has, where each has its own.
+    pub(super) between: Option<Duration>,
     pub(super) content_type: Option<HeaderValue>,
     pub(super) observer: Option<Arc<dyn Observe>>,
 }
@@ -152,6 +155,9 @@ impl Limit {
                 None => !is_bounded(body) && self.bound.is_passed(),
             },
         };
+        if let Some(between) = self.between.filter(|_| !is_late) {
+            self.bound.begin(between);
+        }
         Poll::Ready(is_late)
     }
 

@@ -12,6 +12,8 @@ use tokio::{
     time::{Instant, Sleep, sleep_until},
 };
 
+use crate::deadline::Deadline;
+
 const STATUS: HeaderName = HeaderName::from_static("grpc-status");
 /// `CANCELLED`, as headers have it.
 const CANCELLED: &str = "1";
@@ -36,6 +38,12 @@ impl Bound {
             told,
             timer: None,
         }
+    }
+
+    /// Begins anew, with so much time.
+    pub(super) fn begin(&mut self, time: Duration) {
+        let now = Instant::now();
+        *self = Self::new(Deadline::since(now, time).instant(), now, time);
     }
 
     /// Ready when time is over.

@@ -89,8 +89,7 @@ where
                     let in_time = ready!(in_time(response.poll(cx), bound, cx));
                     let (bound, asker) = waiting.take().expect(ONCE);
                     if let Some(answer) = in_time {
-                        let body = |body| ResponseBody::bounded(body, || asker.limit(bound));
-                        return Poll::Ready(answer.map(|response| response.map(body)));
+                        return Poll::Ready(answer.map(|response| asker.bound(response, bound)));
                     }
                     // The call goes before it is answered for.
                     state.set(State::Late { asker });

@@ -9,7 +9,7 @@ use super::{
     terms::{Shared, Terms},
 };
 use crate::{
-    deadline::Observe,
+    deadline::{Covers, Observe},
     refusal::{Answer, NoText},
 };
 
@@ -34,6 +34,7 @@ impl PropagateDeadlineLayer {
             call_max: None,
             header: TimeoutHeader::default(),
             observer: None,
+            covers: None,
         };
         let answer = Answer::new().without_body();
         Self { terms, answer }
@@ -69,6 +70,14 @@ impl<A> PropagateDeadlineLayer<A> {
     /// Which header tells callees that do not speak gRPC.
     pub fn http_header(self, header: TimeoutHeader) -> Self {
         self.with(|terms| terms.header = header)
+    }
+
+    /// How much of an answer the deadline bounds, chosen by its head:
+    /// [`Coverage::usual`](crate::deadline::Coverage::usual) unless set, so that event
+    /// streams last. Takes a [`Coverage`](crate::deadline::Coverage) for all, or a
+    /// closure.
+    pub fn covers(self, covers: impl Covers + Send + Sync + 'static) -> Self {
+        self.with(|terms| terms.covers = Some(Arc::new(covers)))
     }
 
     /// Who is told of calls whose time was over, and of timeouts that cannot be

@@ -1,6 +1,7 @@
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
-use http::{HeaderValue, Request, Response};
+use http::{HeaderValue, Request, Response, response::Parts};
+use http_body::Body;
 use tokio::time::Instant;
 
 use super::{
@@ -10,17 +11,22 @@ use super::{
     margin::Margin,
 };
 use crate::{
-    deadline::{Deadline, Event, Observe, Stage, current, headers::earlier},
+    deadline::{
+        Coverage, Covers, Deadline, Event, Observe, Stage, coverage::Extent, current,
+        headers::earlier,
+    },
     refusal::{Refusal, Refuse, stub},
 };
 
 /// The settings of a layer.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Terms {
     pub(super) margin: Margin,
     pub(super) call_max: Option<Duration>,
     pub(super) header: TimeoutHeader,
     pub(super) observer: Option<Arc<dyn Observe>>,
+    /// `None` is [`Coverage::usual`].
+    pub(super) covers: Option<Arc<dyn Covers + Send + Sync>>,
 }
 
 /// What is to become of a call.
@@ -71,10 +77,31 @@ impl Terms {
         earlier(deadline, own).zip(earlier(left, most))
     }
 
+    /// How much of the answer with this head is bounded.
+    #[inline]
+    fn extent(&self, head: &Parts) -> Extent {
+        let covers = self.covers.as_ref();
+        let usual = || Coverage::usual(head);
+        covers.map_or_else(usual, |it| it.coverage(head)).0
+    }
+
     pub(super) fn notice(&self, event: Event) {
         if let Some(observer) = &self.observer {
             observer.noticed(&event);
         }
+    }
+}
+
+type Answer<B> = Response<ResponseBody<B>>;
+
+impl fmt::Debug for Terms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Terms")
+            .field("margin", &self.margin)
+            .field("call_max", &self.call_max)
+            .field("header", &self.header)
+            .field("observer", &self.observer)
+            .finish_non_exhaustive()
     }
 }
 
@@ -99,9 +126,23 @@ impl<A> Asker<A> {
     }
 
     /// Has the body of an answer end in time, too.
-    pub(super) fn limit(self, bound: Bound) -> Limit {
+    pub(super) fn bound<B: Body>(self, response: Response<B>, bound: Bound) -> Answer<B> {
+        let (head, body) = response.into_parts();
+        let body = match self.shared.terms.extent(&head) {
+            Extent::Whole => ResponseBody::bounded(body, || self.limit(bound, None)),
+            Extent::Head => ResponseBody::free(body),
+            Extent::Frames(each) => ResponseBody::bounded(body, || self.limit(bound, Some(each))),
+        };
+        Response::from_parts(head, body)
+    }
+
+    fn limit(self, mut bound: Bound, between: Option<Duration>) -> Limit {
+        if let Some(between) = between {
+            bound.begin(between);
+        }
         Limit {
             bound,
+            between,
             content_type: self.content_type,
             observer: self.shared.terms.observer.clone(),
         }

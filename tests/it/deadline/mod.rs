@@ -3,6 +3,7 @@
 mod answered;
 mod asked;
 mod cancelled;
+mod coverage;
 mod expiry;
 mod hops;
 mod rejected;
