@@ -9,6 +9,10 @@
 --         ends
 -- found   units from now until the bucket is whole
 --
+-- Without debt and without a booking a bucket is never further from whole than
+-- its size. One that seems to be was written before the clock stepped back, and
+-- counts as empty; one that was in debt then is as far from whole as it was.
+--
 -- A leased bucket never fills further than to leave room for the tokens that
 -- are out. A holder can spend them until the very end of their term, so then
 -- they count as spent at that instant: the bucket must not refill in one
@@ -49,6 +53,16 @@ local function end_term(state, now, token, tick)
     end
 end
 
+-- A clock that stepped back since the state was written does not tell how much time
+-- has passed. The state is written anew even for a denial, or the bucket would stay
+-- where it is until the clock is there again.
+local function step_back(state, now, token, tick, size)
+    local most = max(size * token, state.ahead)
+    if (state.at - now) * tick + state.ahead > most then
+        state.at, state.ahead, state.retuned = now, most, true
+    end
+end
+
 local function arrival(terms, kind)
     local token, tick, size, queues = terms[1], terms[2], terms[3], terms[4] == 1
     local room = size * token
@@ -65,6 +79,7 @@ local function arrival(terms, kind)
         local token0, tick0, size0, kind0 = match(other, '^ ([1-9]%d*) ([1-9]%d*) ([1-9]%d*) (%a)$')
         token0, tick0, size0 = tonumber(token0), tonumber(tick0), tonumber(size0)
         if kind0 ~= kind or max(token0, tick0, size0) > FURTHEST then return false end
+        step_back(state, now, token0, tick0, size0)
         end_term(state, now, token0, tick0)
         local left = size0 * token0 - units_left(state, now, token0, tick0)
         local tokens = floor(left / token0)
@@ -77,7 +92,7 @@ local function arrival(terms, kind)
 
     local function read(key, now)
         local value = look('GET', key)
-        if value == false then return { at = now, ahead = 0, found = 0 } end
+        if value == false then return { at = now, ahead = 0, found = 0, unseen = true } end
         local at, ahead, other = match(value or '', '^(%d+) (%d+)( .+)$')
         local state = { at = tonumber(at), ahead = tonumber(ahead) }
         local known = at and state.at <= FURTHEST and state.ahead <= FURTHEST
@@ -86,6 +101,7 @@ local function arrival(terms, kind)
             known = other == quota or retune(state, other, now)
         end
         if not known then return nil end
+        step_back(state, now, token, tick, size)
         end_term(state, now, token, tick)
         local ahead = distance(state, now)
         -- What waits are reckoned from is where a booking starts, too.
@@ -130,6 +146,7 @@ local function arrival(terms, kind)
     -- Only while nobody came after it, or else a newcomer would be given the
     -- place of the last who did. See `mark` in Rust.
     local function give_back(state, now, cost, at, mark)
+        if state.unseen or state.retuned then return 0 end
         if (state.at - at + 1) * tick + state.ahead ~= mark then return 0 end
         credit(state, now, cost)
         return cost
@@ -172,7 +189,8 @@ local function arrival(terms, kind)
     local function write(key, state, now)
         local ahead = distance(state, now)
         if ahead == 0 then return call('DEL', key) end
-        local value, life = format('%.0f %.0f', state.at, state.ahead) .. quota, ceil(ahead / tick)
+        -- As of now, so that a later instant than the present was never written.
+        local value, life = format('%.0f %.0f', now, ahead) .. quota, ceil(ahead / tick)
         if state.held and state.held > 0 then
             value = value .. format(' %.0f %.0f', state.held, state.term)
             local refill = min(FURTHEST, state.held * token)

@@ -35,6 +35,11 @@
 -- any of them 'foreign' and 0, when the record has another layout; then it stays as
 -- it is.
 --
+-- A server's clock that is set ahead by more than what is left of lease and keep
+-- forgets a record, and whoever asks then runs the work again: the server has
+-- removed the key by that clock, so no script can believe less of the step. A step
+-- back keeps a record for longer.
+--
 -- Mirrors src/idempotency/machine.rs, which tests/redis/idempotency/parity.rs
 -- compares it with; called by src/idempotency/redis.rs.
 

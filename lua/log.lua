@@ -3,7 +3,10 @@
 --
 -- KEYS    hold a list, oldest first, of '<at> <cost> <total>': what passed at an
 --         instant, and what had passed until then, counted modulo 2^53. So the
---         cost of any stretch is known from its ends, and searches bisect.
+--         cost of any stretch is known from its ends, and searches bisect. ' b'
+--         follows if it was booked in advance. A last entry that lies further
+--         ahead than a window and was not was logged before the clock stepped
+--         back; then what was in the window counts as of now.
 
 local function plus(total, cost)
     local room = FURTHEST - cost + 1
@@ -18,9 +21,11 @@ end
 local function entry(log, index)
     local value = look('LINDEX', log.key, format('%.0f', index))
     if value == false then return nil end
-    local at, cost, total = match(value or '', '^(%d+) (%d+) (%d+)$')
-    at, cost, total = tonumber(at), tonumber(cost), tonumber(total)
-    if at and max(at, cost, total) <= FURTHEST then return { at = at, cost = cost, total = total } end
+    local at, cost, total, booked = match(value or '', '^(%d+) (%d+) (%d+)( ?b?)$')
+    at, cost, total, booked = tonumber(at), tonumber(cost), tonumber(total), booked == ' b'
+    if at and max(at, cost, total) <= FURTHEST then
+        return { at = at, cost = cost, total = total, booked = booked }
+    end
     log.unreadable = true
 end
 
@@ -43,6 +48,16 @@ local function first_that(log, low, high, holds)
     return high, at_high or entry(log, high) or log.last_found
 end
 
+-- As if all of it had passed now. It is written anew even for a denial, or nothing
+-- would pass until the clock is there again.
+local function move(log, now)
+    local used = log.used
+    log.first, log.kept, log.sum, log.base = log.length, log.length, 0, 0
+    log.last_found = { at = now, cost = used, total = used }
+    log.tail[1] = { at = now, cost = used, total = used }
+    log.retuned = true
+end
+
 -- `Log` in Rust, as an overlay: the entries [first, kept) of the list, whose cost
 -- is `sum`, and behind them those in `tail`. Nothing is written before `write`.
 -- Drops what is as old as the window, or older.
@@ -54,8 +69,10 @@ local function forget(key, now, width)
     local last = entry(log, -1)
     local oldest = last and entry(log, 0)
     if not oldest then return log end
-    local length, first = call('LLEN', key), 0
+    local length, first, present = call('LLEN', key), 0, now
     log.length, log.first, log.kept = length, length, length
+    local stepped_back = last.at > now + width and not last.booked
+    if stepped_back then now = last.at end
     if last.at + width <= now then return log end
     log.last_found = last
     if oldest.at + width <= now then
@@ -65,6 +82,7 @@ local function forget(key, now, width)
     local used = minus(last.total, log.base)
     if oldest.at > last.at or last.cost == 0 or used < last.cost then log.unreadable = true end
     log.sum, log.used, log.found = used, used, used
+    if stepped_back then move(log, present) end
     return log
 end
 
@@ -84,7 +102,8 @@ local function push(log, now, cost, full)
     elseif newest.at >= now or stretch then
         if #tail == 0 then log.kept, log.sum = log.kept - 1, log.sum - newest.cost end
         local at, total = max(newest.at, now), plus(newest.total, cost)
-        tail[max(1, #tail)] = { at = at, cost = newest.cost + cost, total = total }
+        local booked = newest.booked
+        tail[max(1, #tail)] = { at = at, cost = newest.cost + cost, total = total, booked = booked }
     else
         tail[#tail + 1] = { at = now, cost = cost, total = plus(newest.total, cost) }
     end
@@ -112,7 +131,9 @@ local function pop(log, cost)
     local before = minus(it.total, log.base) - it.cost
     if before < 0 or before >= rest then log.unreadable = true end
     log.kept, log.sum = index, before
-    tail[1] = { at = it.at, cost = rest - before, total = plus(log.base, rest) }
+    tail[1] = {
+        at = it.at, cost = rest - before, total = plus(log.base, rest), booked = it.booked,
+    }
 end
 
 -- Takes back what was booked or charged for an instant, if it is there. What lies

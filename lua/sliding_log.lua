@@ -62,7 +62,10 @@ rules.sliding_log = function(terms)
     end
 
     local function book(log, now, cost, wait)
-        if cost > 0 then push(log, now + wait, cost, 1 / 0) end
+        if cost > 0 then
+            push(log, now + wait, cost, 1 / 0)
+            last(log).booked = true
+        end
         decision(log, now)
     end
 
@@ -75,7 +78,8 @@ rules.sliding_log = function(terms)
         end
         if not newest then return end
         for _, it in ipairs(log.tail) do
-            call('RPUSH', key, format('%.0f %.0f %.0f', it.at, it.cost, it.total))
+            local entry = format('%.0f %.0f %.0f', it.at, it.cost, it.total)
+            call('RPUSH', key, it.booked and entry .. ' b' or entry)
         end
         call('PEXPIRE', key, expiry(max(0, newest.at + width - now)))
     end

@@ -4,8 +4,14 @@
 -- terms   limit, width in ticks, and the most that a count can be
 -- KEYS    hold '<index> <previous> <current> <width> <kind>', and while it is
 --         leased ' <held> <ends>': so much of the current count is out until
---         that instant, and stays counted whatever is given back
+--         that instant, and stays counted whatever is given back. The kind is a
+--         capital letter if the window was yet to begin when that was written, for
+--         a place that was booked in advance. If it is not, and the window is not
+--         even the next one, the clock stepped back since: then all counts in the
+--         present window, for how much of it would be forgotten by now is unknown.
 -- found   index of the window (the present one, or a later one), previous, current
+
+local lower, upper = string.lower, string.upper
 
 local function window(terms, counters, kind)
     local width, most = terms[2], terms[3]
@@ -33,12 +39,27 @@ local function window(terms, counters, kind)
         return elapsed, 0
     end
 
+    -- Nothing is granted for more than a window, so after a step back of the clock
+    -- what is out ends after one, too.
+    local function end_soon(state, now, width)
+        if state.held then state.ends = min(state.ends, now + width) end
+    end
+
+    -- Written anew even for a denial, or it would never be forgotten.
+    local function step_back(state, now)
+        local index = floor(now / width)
+        if state.index - index < 2 or state.booked then return end
+        state.current, state.retuned = min(most, state.previous + state.current), true
+        state.index, state.previous = index, 0
+    end
+
     -- What windows of another width count at present counts in the present
     -- window of this one, rounded up; so does what they have yet to begin with.
     local function retune(state, other, now)
         local width0, kind0 = match(other, '^ ([1-9]%d*) (%a)$')
         width0 = tonumber(width0)
         if kind0 ~= kind or width0 > FURTHEST then return false end
+        end_soon(state, now, width0)
         local later, left = advance(state, now, width0), width0 - now % width0
         local previous = state.previous
         if later == 0 then
@@ -69,10 +90,14 @@ local function window(terms, counters, kind)
             if not index or max(index, previous, current) > FURTHEST then return nil end
             state = { index = index, previous = min(most, previous), current = min(most, current) }
             if other ~= quota then other = read_held(state, other) end
+            state.booked = match(other, '%u') ~= nil
+            other = lower(other)
             -- No window that begins later was ever written.
             local known = other == quota and index * width <= FURTHEST
+            if known then end_soon(state, now, width) end
             if not known and (other == quota or not retune(state, other, now)) then return nil end
         end
+        step_back(state, now)
         view(state, now)
         state.found, state.found_previous, state.found_current = state.index, state.previous, state.current
         return state
@@ -134,7 +159,8 @@ local function window(terms, counters, kind)
         if state.previous == 0 and state.current == 0 and ahead == 0 then
             call('DEL', key)
         else
-            local value = format('%.0f %.0f %.0f', state.index, state.previous, state.current) .. quota
+            local value = format('%.0f %.0f %.0f', state.index, state.previous, state.current)
+            value = value .. (ahead > 0 and upper(quota) or quota)
             local life = rule.life(state, elapsed, ahead)
             if state.held and state.held > 0 then
                 value = value .. format(' %.0f %.0f', state.held, state.ends)

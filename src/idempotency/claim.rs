@@ -32,7 +32,8 @@ pub enum Takeover {
     #[default]
     Rerun,
     /// It is refused as [unknown](Claim::Unknown), until it is forgotten: somebody
-    /// has to look. For payments.
+    /// has to look. For payments. In Redis, a clock that is set ahead by more than
+    /// lease and keep forgets it at once; see what `idempotency::Redis` may lose.
     Refuse,
 }
 

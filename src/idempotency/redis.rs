@@ -124,6 +124,14 @@ const LONGEST: u64 = 30 * 365 * 86_400 * 1_000_000;
 ///   [`eviction_policy`](Self::eviction_policy) tells it.
 /// * **A crash**: without persistence all is gone. With `appendonly yes` it is what
 ///   came in the last second; with `appendfsync always` nothing that was answered.
+/// * **A clock that is set ahead**: records expire by the server's wall clock, so a
+///   step ahead is time that passes. A lease lapses, and a step by more than what is
+///   left of lease and `keep` forgets the record, so that the work is run again,
+///   under [`Takeover::Refuse`], too. No script can tell that from time: Redis has
+///   removed the record before. [`Durable`](super::Durable) believes an hour at
+///   most; here `keep` is the bound, so keep records for longer than any step that
+///   your servers' clocks may make (an hour at least), and have time services slew
+///   clocks, not set them. A step back only keeps records for longer.
 /// * **A failover**: what the replica had not yet been sent. `min-replicas-to-write`
 ///   bounds that, and only a `WAIT` would end it, which is not made: it would hold
 ///   up all calls on the connection.

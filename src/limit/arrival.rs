@@ -7,6 +7,13 @@
 //! Time is counted in units so small that a token takes a whole number of
 //! them: with period / amount reduced to `token / tick`, a token takes `token`
 //! units and a microsecond lasts `tick` units.
+//!
+//! A word is that instant in half units, and its lowest bit says whether the
+//! bucket was further from whole than a whole bucket is when the word was written:
+//! by a debt, or by a place that was booked in advance. Without that bit, a bucket
+//! that seems to be further from whole was written before the clock stepped back.
+//! Then it counts as empty: how much time has passed is unknown, but no debt
+//! explains a longer wait.
 
 #[cfg(feature = "redis")]
 use super::script::Numbers;
@@ -35,6 +42,8 @@ pub(super) struct Arrival {
     size: u64,
     /// Units of a whole bucket.
     room: u64,
+    /// Half units in a tick.
+    tick_halves: u64,
     /// Ticks for which a word can be read. Kept, because every decision asks
     /// for it and a division is dear.
     lifetime: Tick,
@@ -49,9 +58,10 @@ impl Arrival {
             tick,
             size,
             room: size * token,
+            tick_halves: 2 * tick,
             // Words are compared around half of their range; a quarter leaves
             // room for what lies ahead.
-            lifetime: (1 << 62) / tick,
+            lifetime: (1 << 61) / tick,
         })
     }
 
@@ -63,14 +73,44 @@ impl Arrival {
         // each step on the way to the new word is one that everyone waits for.
         let ahead = self.distance(*state, now);
         if cost > self.size || ahead + cost * self.token > self.room {
-            let ahead = ahead.min(FURTHEST);
-            return (self.refusal(ahead, cost), ahead);
+            return self.refuse(state, now, cost);
         }
         let level = ahead + cost * self.token;
         if cost > 0 {
             *state = self.word(now, level);
         }
         (Decision::admit(self.spare(level), level), ahead)
+    }
+
+    /// Refuses, unless nothing is asked of a bucket that only seems to be further
+    /// from whole. One that was asked for a token is written anew as what it counts
+    /// as, or it would seem so until the clock is there again.
+    #[inline]
+    fn refuse(&self, state: &mut Word, now: Tick, cost: Cost) -> (Decision, u64) {
+        let ahead = self.ahead(*state, now);
+        if cost > 0 {
+            self.settle(state, now);
+        }
+        if cost == 0 && ahead <= self.room {
+            return (Decision::admit(self.spare(ahead), ahead), ahead);
+        }
+        (self.refusal(ahead, cost), ahead)
+    }
+
+    /// Writes what only seems to be further from whole as what it counts as.
+    pub(super) fn settle(&self, state: &mut Word, now: Tick) {
+        if self.is_behind(*state, now) {
+            *state = self.word(now, self.room);
+        }
+    }
+
+    /// Takes `cost` after `wait` ticks, which is when it is there.
+    pub(super) fn book(&self, state: &mut Word, now: Tick, cost: Cost, wait: Tick) -> Decision {
+        let (decision, _) = self.take(state, now + wait, cost);
+        if decision.is_admitted() && cost > 0 {
+            *state = self.word(now, self.distance(*state, now));
+        }
+        decision.after(wait)
     }
 
     #[inline]
@@ -96,6 +136,7 @@ impl Arrival {
         cost: Cost,
         (at, mark): (Tick, u64),
     ) -> Cost {
+        self.settle(state, now);
         let charged = cost.saturating_mul(self.token);
         let before = mark.saturating_sub(self.tick + charged);
         let since = now.saturating_sub(at).saturating_mul(self.tick);
@@ -107,9 +148,22 @@ impl Arrival {
         cost
     }
 
-    /// Whether the state is the one that a charge of this mark has left.
-    pub(super) fn is_last(&self, state: Word, at: Tick, mark: u64) -> bool {
-        self.mark(state, at) == mark
+    /// The same for a place in a queue. It goes back only while the state is the one
+    /// that its charge has left, and not after the clock stepped back: then the
+    /// bucket counts as empty, whoever came.
+    pub(super) fn undo_last(
+        &self,
+        state: &mut Word,
+        now: Tick,
+        cost: Cost,
+        (at, mark): (Tick, u64),
+    ) -> Cost {
+        if self.is_behind(*state, now) || self.mark(*state, at) != mark {
+            self.settle(state, now);
+            return 0;
+        }
+        self.credit(state, now, cost);
+        cost
     }
 
     pub(super) fn debit(&self, state: &mut Word, now: Tick, cost: Cost) {
@@ -135,32 +189,46 @@ impl Arrival {
     /// Units from now until the bucket is whole: 0 when it is.
     #[inline]
     fn ahead(&self, state: Word, now: Tick) -> u64 {
-        self.distance(state, now).min(FURTHEST)
+        match self.is_behind(state, now) {
+            true => self.room,
+            false => self.distance(state, now).min(FURTHEST),
+        }
     }
 
-    /// The same, however far that is.
+    /// Whether the clock stepped back since the state was written, so far that no
+    /// debt explains the distance.
+    #[inline]
+    fn is_behind(&self, state: Word, now: Tick) -> bool {
+        state.0 & 1 == 0 && self.distance(state, now) > self.room
+    }
+
+    /// Units from now until the bucket is whole by what the word says, however many
+    /// they are.
     #[inline]
     fn distance(&self, state: Word, now: Tick) -> u64 {
         if state == Word::EMPTY {
             return 0;
         }
         // Words wrap, so they are compared by their difference.
-        let ahead = state.0.wrapping_sub(now.wrapping_mul(self.tick)) as i64;
-        ahead.max(0) as u64
+        let halves = state.0.wrapping_sub(now.wrapping_mul(self.tick_halves)) as i64;
+        halves.max(0) as u64 / 2
     }
 
+    /// If the bits happen to be those of no word, the next one may say that the
+    /// bucket is in debt. That bounds a clock's step back less, and no wait more.
     #[inline]
     pub(super) fn word(&self, now: Tick, ahead: u64) -> Word {
         if ahead == 0 {
             return Word::EMPTY;
         }
-        Word::nearest(now.wrapping_mul(self.tick).wrapping_add(ahead))
+        let halves = (2 * ahead) | u64::from(ahead > self.room);
+        Word::nearest(now.wrapping_mul(self.tick_halves).wrapping_add(halves))
     }
 
     /// Units until the bucket is whole, seen from the tick before a booking
     /// falls due: waits are rounded up to a tick, so there may be none at it.
     pub(super) fn mark(&self, state: Word, at: Tick) -> u64 {
-        self.ahead(state, at.saturating_sub(1))
+        self.distance(state, at.saturating_sub(1)).min(FURTHEST)
     }
 
     /// What the twin in Lua has to know.

@@ -82,6 +82,9 @@ impl Rule for FixedWindow {
         view.previous = 0;
         let fits = view.current.saturating_add(cost) <= self.window.limit;
         if !fits || view.ahead > 0 {
+            if cost > 0 {
+                self.window.settle(state, &view);
+            }
             return self.decision(&view, cost, false);
         }
         if cost > 0 {
@@ -103,7 +106,19 @@ impl Rule for FixedWindow {
         *state = self.window.word(&view, 0, current);
     }
 
+    fn book(&self, state: &mut Word, now: Tick, cost: Cost, wait: Tick) -> Decision {
+        let mut seen = *state;
+        self.window
+            .settle(&mut seen, &self.window.view(*state, now));
+        let decision = self.decide(&mut seen, now + wait, cost);
+        if cost > 0 {
+            *state = self.window.booked(seen, now, wait);
+        }
+        decision.after(wait)
+    }
+
     fn undo(&self, state: &mut Word, now: Tick, cost: Cost, at: Tick, _mark: u64) -> Cost {
+        self.window.settle(state, &self.window.view(*state, now));
         let cost = self.window.counted_at(*state, now, at).min(cost);
         if cost > 0 {
             self.credit(state, now, cost);

@@ -158,6 +158,10 @@ impl Rule for LeakyBucket {
         self.arrival.debit(state, now, cost);
     }
 
+    fn book(&self, state: &mut Word, now: Tick, cost: Cost, wait: Tick) -> Decision {
+        self.arrival.book(state, now, cost, wait)
+    }
+
     fn mark(&self, state: &Word, at: Tick) -> u64 {
         self.arrival.mark(*state, at)
     }
@@ -166,11 +170,7 @@ impl Rule for LeakyBucket {
     /// newcomer would be given the place of the last who did.
     fn undo(&self, state: &mut Word, now: Tick, cost: Cost, at: Tick, mark: u64) -> Cost {
         match self.queues {
-            true if !self.arrival.is_last(*state, at, mark) => 0,
-            true => {
-                self.arrival.credit(state, now, cost);
-                cost
-            }
+            true => self.arrival.undo_last(state, now, cost, (at, mark)),
             false => self.arrival.undo(state, now, cost, (at, mark)),
         }
     }

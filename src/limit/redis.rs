@@ -104,6 +104,22 @@ pub use self::{builder::RedisBuilder, checking::Checking, counts::RedisCounts};
 ///
 /// [`reset`](Self::reset) is the way out: it removes whatever the key holds.
 ///
+/// # The server's clock
+///
+/// It is the wall clock of the primary, which may be set, and jumps when a replica
+/// with another clock takes over. A step back admits nothing that would not have
+/// been admitted before, and locks nobody out for as long as it is:
+///
+/// * a bucket that seems to be further from whole than an empty one counts as empty;
+///   one that was in debt counts as far from whole as when it was last written, so
+///   a debt holds;
+/// * a window or a log waits until the clock is there again for a step of less than
+///   a window; after a longer one, what it had counted counts as of now. So it
+///   denies for at most one window more than what it has counted explains.
+///
+/// What was booked in advance stays booked, and is waited for until the clock is
+/// there. A step ahead is time that passes: buckets fill, and keys expire.
+///
 /// # Deploying another version
 ///
 /// The layout of a bucket changes over two versions of this crate. The first reads

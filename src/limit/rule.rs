@@ -16,7 +16,8 @@ use crate::clock::Tick;
 /// hold for every rule of this crate, and whoever writes another should keep
 /// them:
 ///
-/// * a denial changes nothing;
+/// * a denial changes nothing, unless the clock has stepped back by more than the
+///   bucket explains: then it counts as empty, or as if all of it had passed now;
 /// * what was denied with a [`retry_after`](Decision::retry_after) is denied
 ///   one tick before it and admitted at it, if nobody else came;
 /// * a state whose [`life`](Rule::life) is 0 decides like one never seen;
@@ -194,12 +195,17 @@ pub(crate) fn reserve<R: Rule>(
     cost: Cost,
     patience: Tick,
 ) -> Decision {
+    // Only a queue admits what has to wait, and its state is a word.
+    let before = rule.queues().then(|| state.clone());
     let decision = rule.decide(state, now, cost);
     if let Some(wait) = decision.wait_ticks() {
         if wait <= patience {
             return decision;
         }
-        rule.credit(state, now, cost);
+        match before {
+            Some(before) => *state = before,
+            None => rule.credit(state, now, cost),
+        }
         return decision.too_long(wait - patience);
     }
     match decision.retry_ticks() {

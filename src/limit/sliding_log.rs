@@ -1,4 +1,4 @@
-use std::collections::VecDeque;
+use std::{collections::VecDeque, fmt};
 
 use super::{
     decision::Decision,
@@ -43,16 +43,29 @@ pub struct SlidingLog {
 }
 
 /// What a [`SlidingLog`] remembers of a bucket: when it admitted how much.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Log {
     entries: VecDeque<Entry>,
     used: u64,
+    /// The latest instant for which something was booked in advance. What lies
+    /// ahead beyond it was logged before the clock stepped back.
+    booked: Tick,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     at: Tick,
     cost: Cost,
+}
+
+/// What is in it. What was booked tells nothing while the clock goes on.
+impl fmt::Debug for Log {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Log")
+            .field("entries", &self.entries)
+            .field("used", &self.used)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Log {
@@ -94,6 +107,24 @@ impl Log {
             }
             self.entries.pop_back();
         }
+    }
+
+    /// A clock that stepped back by more than the window does not tell which
+    /// entries have left it by now. So what was in it when the last one came counts
+    /// as of now, or nothing would pass until the clock is there again.
+    fn step_back(&mut self, now: Tick, width: Tick) {
+        let Some(last) = self.last().filter(|_| self.is_behind(now, width)) else {
+            return;
+        };
+        self.forget(last, width);
+        let cost = self.used;
+        self.entries.clear();
+        self.entries.push_back(Entry { at: now, cost });
+    }
+
+    fn is_behind(&self, now: Tick, width: Tick) -> bool {
+        let end = now.saturating_add(width).max(self.booked);
+        self.last().is_some_and(|last| last > end)
     }
 
     /// Takes back what was admitted at an instant, if it is still there.
@@ -158,6 +189,20 @@ impl SlidingLog {
         self.quota.period_ticks()
     }
 
+    /// What is said of nothing, which leaves the log as it is.
+    #[cold]
+    fn ask(&self, mut log: Log, now: Tick, wait: Option<Tick>) -> Decision {
+        self.come_to(&mut log, now);
+        let wait = wait.unwrap_or_else(|| self.wait(&log, now, 0));
+        self.decision(&log, now, 0, wait)
+    }
+
+    /// What the log says at this instant.
+    fn come_to(&self, log: &mut Log, now: Tick) {
+        log.step_back(now, self.width());
+        log.forget(now, self.width());
+    }
+
     /// Twice as many entries as could be admitted: what is more is debt.
     fn longest(&self) -> usize {
         2 * self.quota.amount() as usize
@@ -217,7 +262,10 @@ impl Rule for SlidingLog {
     type State = Log;
 
     fn decide(&self, log: &mut Log, now: Tick, cost: Cost) -> Decision {
-        log.forget(now, self.width());
+        if cost == 0 && log.is_behind(now, self.width()) {
+            return self.ask(log.clone(), now, None);
+        }
+        self.come_to(log, now);
         let wait = self.wait(log, now, cost);
         if wait == 0 && (1..=self.quota.amount()).contains(&cost) {
             log.push(now, cost, self.longest());
@@ -226,29 +274,31 @@ impl Rule for SlidingLog {
     }
 
     fn credit(&self, log: &mut Log, now: Tick, cost: Cost) {
-        log.forget(now, self.width());
+        self.come_to(log, now);
         log.pop(cost);
     }
 
     fn debit(&self, log: &mut Log, now: Tick, cost: Cost) {
-        log.forget(now, self.width());
+        self.come_to(log, now);
         if cost > 0 {
             log.push(now, cost, self.longest());
         }
     }
 
     fn undo(&self, log: &mut Log, now: Tick, cost: Cost, at: Tick, _mark: u64) -> Cost {
-        log.forget(now, self.width());
+        self.come_to(log, now);
         log.take_out(cost, at)
     }
 
     /// Forgets nothing but what has left the window by now: the booking may
     /// be given back, and then that still counts.
     fn book(&self, log: &mut Log, now: Tick, cost: Cost, wait: Tick) -> Decision {
-        log.forget(now, self.width());
-        if cost > 0 {
-            log.push(now + wait, cost, usize::MAX);
+        if cost == 0 {
+            return self.ask(log.clone(), now, Some(wait)).queued(wait);
         }
+        self.come_to(log, now);
+        log.push(now + wait, cost, usize::MAX);
+        log.booked = log.last().unwrap_or(0);
         self.decision(log, now, cost, wait).queued(wait)
     }
 
@@ -294,7 +344,7 @@ mod script {
             vec![self.quota.amount(), self.width()]
         }
 
-        fn found(&self, _: Tick, reply: &mut Numbers<'_>) -> Option<Log> {
+        fn found(&self, now: Tick, reply: &mut Numbers<'_>) -> Option<Log> {
             let (used, pairs) = (reply.take()?, reply.take()?);
             let mut log = Log::default();
             for _ in 0..pairs {
@@ -302,6 +352,8 @@ mod script {
                 log.used = log.used.checked_add(cost)?;
                 log.entries.push_back(Entry { at, cost });
             }
+            // A script that found a clock that stepped back has said so already.
+            log.booked = log.last().filter(|last| *last > now).unwrap_or(0);
             (log.used == used && used <= MOST).then_some(log)
         }
 

@@ -68,6 +68,10 @@ impl Rule for TokenBucket {
         self.arrival.debit(state, now, cost);
     }
 
+    fn book(&self, state: &mut Word, now: Tick, cost: Cost, wait: Tick) -> Decision {
+        self.arrival.book(state, now, cost, wait)
+    }
+
     fn mark(&self, state: &Word, at: Tick) -> u64 {
         self.arrival.mark(*state, at)
     }

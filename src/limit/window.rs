@@ -12,8 +12,13 @@ use crate::clock::Tick;
 #[cfg(feature = "redis")]
 const FURTHEST: Tick = (1 << 53) - 1;
 
-/// How a word is divided: `counters` counts of `bits` each, and above them as
-/// much of the window's index as there is room for.
+/// How a word is divided: `counters` counts of `bits` each, above them one bit that
+/// says whether the window was yet to begin when the word was written, and above
+/// that as much of the window's index as there is room for.
+///
+/// A place that is booked in advance is written into a later window. Without that
+/// bit, a window that is not even the next one was written before the clock stepped
+/// back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Window {
     pub(super) limit: u64,
@@ -32,10 +37,13 @@ pub(super) struct View {
     pub(super) ahead: Tick,
     pub(super) previous: u64,
     pub(super) current: u64,
+    /// Whether the clock stepped back since the word was written, so far that its
+    /// counts have become those of the present window.
+    pub(super) is_moved: bool,
 }
 
 impl Window {
-    /// Refuses a limit of which `counters` counts leave less than ten bits
+    /// Refuses a limit of which `counters` counts leave less than nine bits
     /// for the index. Each can count to twice the limit, to have room for debt.
     pub(super) fn new(quota: &Quota, counters: u32) -> Result<Self, QuotaError> {
         let (limit, width) = (quota.amount(), quota.period_ticks());
@@ -65,14 +73,21 @@ impl Window {
             ahead,
             previous,
             current,
+            is_moved: false,
         };
         match self.behind(index, stored) {
             _ if state == Word::EMPTY => view(0, 0, 0),
             0 => view(0, previous, current),
             1 => view(0, current, 0),
             behind if behind > 0 => view(0, 0, 0),
-            // The clock stepped back, or the place was booked in advance: the
-            // counts stand at the beginning of their own window.
+            // The clock stepped back. How much of the counts would be forgotten by
+            // now is unknown, so all of them count in the present window.
+            behind if behind < -1 && !self.is_booked(state) => View {
+                is_moved: true,
+                ..view(0, 0, (previous + current).min(self.most()))
+            },
+            // The place was booked in advance, or the clock stepped back by less
+            // than a window: the counts stand at the beginning of their own window.
             behind => {
                 let later = behind.unsigned_abs();
                 let ahead = later.saturating_mul(self.width) - elapsed;
@@ -82,9 +97,40 @@ impl Window {
                     ahead,
                     previous,
                     current,
+                    is_moved: false,
                 }
             }
         }
+    }
+
+    /// Writes counts anew that the clock's step back has moved, or they would be
+    /// moved at each later question, too, and never be forgotten.
+    pub(super) fn settle(&self, state: &mut Word, view: &View) {
+        if view.is_moved {
+            *state = self.word(view, view.previous, view.current);
+        }
+    }
+
+    /// The word of what was charged for a later instant, seen from now.
+    pub(super) fn booked(&self, state: Word, now: Tick, wait: Tick) -> Word {
+        let is_later = (now + wait) / self.width > now / self.width;
+        match is_later && state != Word::EMPTY {
+            true => Word(state.0 | self.booked_bit()),
+            false => state,
+        }
+    }
+
+    fn is_booked(&self, state: Word) -> bool {
+        state.0 & self.booked_bit() != 0
+    }
+
+    fn booked_bit(&self) -> u64 {
+        1 << (self.bits * self.counters)
+    }
+
+    /// Bits of a word below the index.
+    fn lost(&self) -> u32 {
+        self.bits * self.counters + 1
     }
 
     /// What is counted in the window of `at`, if that is still the present one.
@@ -109,13 +155,17 @@ impl Window {
         } else {
             0
         };
-        Word::nearest(view.index.wrapping_shl(self.bits * self.counters) | previous | current)
+        let booked = match view.ahead {
+            0 => 0,
+            _ => self.booked_bit(),
+        };
+        Word::nearest(view.index.wrapping_shl(self.lost()) | booked | previous | current)
     }
 
     /// For how long words can be told apart: half of the indexes there are,
     /// and again half, for stores that are late.
     pub(super) fn lifetime(&self) -> Tick {
-        let indexes = 1_u64 << (u64::BITS - self.bits * self.counters - 2);
+        let indexes = 1_u64 << (u64::BITS - self.lost() - 2);
         indexes.saturating_mul(self.width)
     }
 
@@ -139,6 +189,7 @@ impl Window {
             ahead: index.checked_sub(now / self.width)?,
             previous,
             current,
+            is_moved: false,
         };
         Some(self.word(&view, previous, current))
     }
@@ -156,17 +207,13 @@ impl Window {
         } else {
             0
         };
-        (
-            state.0 >> (self.bits * self.counters),
-            previous,
-            state.0 & count,
-        )
+        (state.0 >> self.lost(), previous, state.0 & count)
     }
 
     /// How many windows the stored index lies behind, within its few bits.
     #[inline]
     fn behind(&self, index: u64, stored: u64) -> i64 {
-        let lost = self.bits * self.counters;
+        let lost = self.lost();
         (index.wrapping_sub(stored) << lost) as i64 >> lost
     }
 }

@@ -190,6 +190,18 @@ fn mints_nothing_when_time_steps_back<R: Rule>(rule: &R, arrivals: &[Arrival], b
     }
 }
 
+/// However far a clock steps back, a bucket without debt is whole again after twice
+/// the time in which an empty one is.
+fn forgets_though_time_steps_back<R: Rule>(rule: &R, arrivals: &[Arrival], back: Tick) {
+    let back = back % rule.lifetime();
+    let mut now = START;
+    let mut state = play(rule, arrivals, |_, at, _, _| now = at);
+    let now = now - back;
+    rule.decide(&mut state, now, 1);
+    let life = rule.life(&state, now);
+    assert!(life <= 2 * rule.horizon(), "lives for {life} after {back}");
+}
+
 fn laws<R: Rule>(rule: &R, arrivals: &[Arrival], back: Tick) {
     keeps_its_promise(rule, arrivals);
     denies_without_a_trace(rule, arrivals);
@@ -197,6 +209,7 @@ fn laws<R: Rule>(rule: &R, arrivals: &[Arrival], back: Tick) {
     tells_the_truth(rule, arrivals);
     credits_up_to_full(rule, arrivals);
     mints_nothing_when_time_steps_back(rule, arrivals, back);
+    forgets_though_time_steps_back(rule, arrivals, back);
     undoes_what_was_charged(rule, arrivals, back as usize);
 }
 

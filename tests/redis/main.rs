@@ -24,4 +24,5 @@ mod registry;
 mod scratch;
 mod sentinel;
 mod server;
+mod steps;
 mod unreadable;

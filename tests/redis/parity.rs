@@ -28,6 +28,8 @@ const PATIENT: Tick = 1 << 51;
 struct Held {
     text: Option<String>,
     list: Vec<[u64; 3]>,
+    /// Whether the last entry was booked in advance.
+    booked: bool,
 }
 
 impl Held {
@@ -37,18 +39,20 @@ impl Held {
             other => panic!("not a text: {other:?}"),
         };
         let numbers = |line: String| {
-            let numbers: Vec<_> = line.split(' ').map(|it| it.parse().unwrap()).collect();
+            let line = line.trim_end_matches(" b").split(' ');
+            let numbers: Vec<_> = line.map(|it| it.parse().unwrap()).collect();
             numbers.try_into().unwrap()
         };
         match value {
             Value::Array(list) => Self {
                 text: None,
                 list: list.iter().map(|it| numbers(text(it))).collect(),
+                booked: list.last().is_some_and(|it| text(it).ends_with(" b")),
             },
             Value::Nil => Self::default(),
             other => Self {
                 text: Some(text(other)),
-                list: Vec::new(),
+                ..Self::default()
             },
         }
     }
@@ -87,8 +91,21 @@ trait Twin: Scripted {
     /// Gives back a booking that is yet to fall due, and answers how much that was.
     fn give_back(&self, state: &mut Self::State, held: &Held, now: Tick, place: Place) -> Cost;
 
+    /// Writes what a clock that stepped back has left as what it counts as.
+    fn settle(&self, state: &mut Self::State, held: &Held, now: Tick) {
+        let _ = held;
+        self.undo(state, now, 0, 0, 0);
+    }
+
     fn read(key: &str) -> redis::Cmd {
         redis::Cmd::get(key)
+    }
+
+    /// Whether the rule knows as well as the script what a step back to this
+    /// instant means.
+    fn knows_step(&self, held: &Held, back: Tick) -> bool {
+        let _ = (held, back);
+        true
     }
 
     /// Whether it would be as far from whole as is counted if it cost so much
@@ -106,6 +123,14 @@ fn bucket_is_furthest<R: Scripted>(rule: &R, state: &R::State, now: Tick, cost: 
     units.saturating_add(cost.saturating_mul(token)) >= (1 << 53) - tick
 }
 
+/// The script bounds what a bucket was in debt, and the word does not tell that.
+fn bucket_knows_step(held: &Held, back: Tick) -> bool {
+    match held.numbers().as_deref() {
+        Some([at, ahead, token, _, size]) => *ahead <= size * token || back >= *at,
+        _ => true,
+    }
+}
+
 fn bucket_kept<R: Scripted<State = Word>>(rule: &R, held: &Held) -> Word {
     match held.numbers().as_deref() {
         None => Word::EMPTY,
@@ -114,9 +139,33 @@ fn bucket_kept<R: Scripted<State = Word>>(rule: &R, held: &Held) -> Word {
     }
 }
 
+/// Whether the clock stepped back, so far that the bucket counts as empty.
+fn is_behind(held: &Held, now: Tick) -> bool {
+    match held.numbers().as_deref() {
+        Some([at, ahead, token, tick, size]) if at > &now && *ahead <= size * token => {
+            let distance = u128::from(at - now) * u128::from(*tick) + u128::from(*ahead);
+            distance > u128::from(size * token)
+        }
+        _ => false,
+    }
+}
+
+fn bucket_settle<R: Scripted>(rule: &R, state: &mut R::State, held: &Held, now: Tick) {
+    if is_behind(held, now) {
+        rule.undo(state, now, 0, 0, 0);
+    }
+}
+
 /// Only while nobody came after it.
-fn last_given_back<R: Scripted>(rule: &R, state: &mut R::State, now: Tick, place: Place) -> Cost {
-    if rule.mark(state, place.at) != place.mark {
+fn last_given_back<R: Scripted>(
+    rule: &R,
+    state: &mut R::State,
+    held: &Held,
+    now: Tick,
+    place: Place,
+) -> Cost {
+    if is_behind(held, now) || rule.mark(state, place.at) != place.mark {
+        bucket_settle(rule, state, held, now);
         return 0;
     }
     rule.credit(state, now, place.cost);
@@ -126,27 +175,14 @@ fn last_given_back<R: Scripted>(rule: &R, state: &mut R::State, now: Tick, place
 fn window_kept<R: Scripted<State = Word>>(rule: &R, held: &Held) -> Word {
     match held.numbers().as_deref() {
         None => Word::EMPTY,
-        // Seen from long before, counts of nothing stand for something.
-        Some([index, previous, current, _]) => found(rule, 0, &[*index, *previous, *current]),
-        Some(_) => panic!("{held:?}"),
-    }
-}
-
-/// Only while its window is the one that is counted.
-fn counted_given_back<R: Scripted>(
-    rule: &R,
-    state: &mut R::State,
-    held: &Held,
-    now: Tick,
-    place: Place,
-) -> Cost {
-    let width = rule.quota().period().as_micros() as u64;
-    match held.numbers().as_deref() {
-        Some([index, _, current, _]) if *index == place.at / width && *current > 0 => {
-            rule.credit(state, now, place.cost);
-            place.cost.min(*current)
+        Some([index, previous, current, width]) => {
+            let text = held.text.as_deref().unwrap_or_default();
+            let is_booked = text.ends_with(char::is_uppercase);
+            // Seen from before its window, it is one that was booked.
+            let now = if is_booked { 0 } else { index * width };
+            found(rule, now, &[*index, *previous, *current])
         }
-        _ => 0,
+        Some(_) => panic!("{held:?}"),
     }
 }
 
@@ -155,12 +191,20 @@ impl Twin for TokenBucket {
         bucket_kept(self, held)
     }
 
-    fn give_back(&self, state: &mut Word, _: &Held, now: Tick, place: Place) -> Cost {
-        last_given_back(self, state, now, place)
+    fn give_back(&self, state: &mut Word, held: &Held, now: Tick, place: Place) -> Cost {
+        last_given_back(self, state, held, now, place)
+    }
+
+    fn settle(&self, state: &mut Word, held: &Held, now: Tick) {
+        bucket_settle(self, state, held, now);
     }
 
     fn is_furthest(&self, state: &Word, now: Tick, cost: Cost) -> bool {
         bucket_is_furthest(self, state, now, cost)
+    }
+
+    fn knows_step(&self, held: &Held, back: Tick) -> bool {
+        bucket_knows_step(held, back)
     }
 }
 
@@ -169,12 +213,20 @@ impl Twin for LeakyBucket {
         bucket_kept(self, held)
     }
 
-    fn give_back(&self, state: &mut Word, _: &Held, now: Tick, place: Place) -> Cost {
-        last_given_back(self, state, now, place)
+    fn give_back(&self, state: &mut Word, held: &Held, now: Tick, place: Place) -> Cost {
+        last_given_back(self, state, held, now, place)
+    }
+
+    fn settle(&self, state: &mut Word, held: &Held, now: Tick) {
+        bucket_settle(self, state, held, now);
     }
 
     fn is_furthest(&self, state: &Word, now: Tick, cost: Cost) -> bool {
         bucket_is_furthest(self, state, now, cost)
+    }
+
+    fn knows_step(&self, held: &Held, back: Tick) -> bool {
+        bucket_knows_step(held, back)
     }
 }
 
@@ -183,8 +235,9 @@ impl Twin for FixedWindow {
         window_kept(self, held)
     }
 
-    fn give_back(&self, state: &mut Word, held: &Held, now: Tick, place: Place) -> Cost {
-        counted_given_back(self, state, held, now, place)
+    /// Only while its window is the one that is counted.
+    fn give_back(&self, state: &mut Word, _: &Held, now: Tick, place: Place) -> Cost {
+        self.undo(state, now, place.cost, place.at, place.mark)
     }
 }
 
@@ -193,19 +246,23 @@ impl Twin for SlidingWindow {
         window_kept(self, held)
     }
 
-    fn give_back(&self, state: &mut Word, held: &Held, now: Tick, place: Place) -> Cost {
-        counted_given_back(self, state, held, now, place)
+    /// Only while its window is the one that is counted.
+    fn give_back(&self, state: &mut Word, _: &Held, now: Tick, place: Place) -> Cost {
+        self.undo(state, now, place.cost, place.at, place.mark)
     }
 }
 
 /// The log of these entries, without the dead.
-fn log_of(rule: &SlidingLog, entries: &[[u64; 3]], now: Tick) -> Log {
-    let width = rule.quota().period().as_micros() as u64;
+fn log_of(rule: &SlidingLog, held: &Held, now: Tick) -> Log {
+    let (width, entries) = (rule.quota().period().as_micros() as u64, &held.list);
     let alive = entries.iter().filter(|[at, ..]| at + width > now);
     let pairs: Vec<_> = alive.flat_map(|[at, cost, _]| [*at, *cost]).collect();
     let used = pairs.chunks(2).map(|pair| pair[1]).sum();
     let numbers = [&[used, pairs.len() as u64 / 2], &pairs[..]].concat();
-    found(rule, now, &numbers)
+    // Seen from before its last entry, that was booked.
+    let last = entries.last().map_or(0, |[at, ..]| *at);
+    let seen = if held.booked { 0 } else { last };
+    found(rule, seen, &numbers)
 }
 
 impl Twin for SlidingLog {
@@ -216,19 +273,12 @@ impl Twin for SlidingLog {
             };
             assert!(before < at && (from + cost) % (1 << 53) == *to, "{held:?}");
         }
-        log_of(self, &held.list, now)
+        log_of(self, held, now)
     }
 
     fn give_back(&self, state: &mut Log, held: &Held, now: Tick, place: Place) -> Cost {
-        let mut list = held.list.clone();
-        let booked = |[at, cost, _]: &&mut [u64; 3]| *at == place.at && *cost >= place.cost;
-        let Some(entry) = list.iter_mut().find(booked) else {
-            return 0;
-        };
-        entry[1] -= place.cost;
-        list.retain(|[_, cost, _]| *cost > 0);
-        *state = log_of(self, &list, now);
-        place.cost
+        let _ = held;
+        self.undo(state, now, place.cost, place.at, place.mark)
     }
 
     fn read(key: &str) -> redis::Cmd {
@@ -354,7 +404,11 @@ impl<R: Twin> Life<'_, R> {
         let span = self.span();
         let back = self.now.saturating_sub(span.min(1 << 44));
         self.now = match self.dice.upto(11) {
-            0 if !self.rule.is_furthest(&self.state, back, 0) => back,
+            0 if !self.rule.is_furthest(&self.state, back, 0)
+                && self.rule.knows_step(&self.held, back) =>
+            {
+                back
+            }
             _ => (self.now + span).min(1 << 51),
         };
     }
@@ -451,7 +505,10 @@ impl<R: Twin> Life<'_, R> {
             }
             Entry::Undo(cost, at, mark) => rule.undo(&mut self.state, now, cost, at, mark),
             Entry::GiveBack(..) if count > 1 << 52 => unreachable!("more than was ever sent"),
-            Entry::GiveBack(_, at, _) if at <= now => 0,
+            Entry::GiveBack(_, at, _) if at <= now => {
+                rule.settle(&mut self.state, &self.held, now);
+                0
+            }
             Entry::GiveBack(cost, at, mark) => {
                 let place = Place { cost, at, mark };
                 rule.give_back(&mut self.state, &self.held, now, place)

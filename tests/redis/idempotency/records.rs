@@ -5,10 +5,10 @@ use std::{future::ready, time::Duration};
 use bytes::Bytes;
 use redis::Commands;
 use sluicegate::{
-    clock::Manual,
+    clock::{Clock, Manual},
     idempotency::{
         Bid, Body, Claim, Claimant, Claimed, Fingerprint, Held, Record, RecordError, Redis, Store,
-        StoreError, Token,
+        StoreError, Takeover, Token,
     },
 };
 
@@ -186,6 +186,39 @@ async fn the_layout_is_what_it_was_in_version_1() {
         .await;
     assert_eq!(kept, Ok(Held::Kept));
     is("1Cw", "1700000240000000", "done");
+}
+
+/// The bound that is promised: what is left of lease and keep.
+#[tokio::test]
+async fn a_clock_that_is_set_ahead_runs_nothing_twice_within_lease_and_keep() {
+    let server = Server::start();
+    let connection = patient(server.url()).connect().await.unwrap();
+    let clock = Manual::new();
+    let store = Redis::at("orders", &connection, clock.clone());
+    let bid = Bid {
+        takeover: Takeover::Refuse,
+        keep: 60 * MINUTE,
+        ..bid()
+    };
+    let other = || Bid {
+        token: super::bid().token,
+        ..bid
+    };
+    assert!(store.claim(name("k"), bid).await.is_ok());
+    // From one instant to the next, while the work goes on.
+    clock.advance(61 * MINUTE - Duration::from_micros(1));
+    assert_eq!(store.claim(name("k"), other()).await, Ok(Claim::Unknown));
+    assert_eq!(
+        store.renew(name("k"), bid.token, MINUTE).await,
+        Ok(Held::Kept)
+    );
+    clock.advance(61 * MINUTE);
+    let again = store.claim(name("k"), other()).await;
+    assert_eq!(again, Ok(Claim::Run { recovered: false }));
+    // And a step back keeps it.
+    clock.set(clock.now() - 60_000_000_000);
+    let running = store.claim(name("k"), other()).await;
+    assert!(matches!(running, Ok(Claim::Running { .. })), "{running:?}");
 }
 
 /// Another version of this crate may have written it.
