@@ -30,6 +30,7 @@
 //! all.register_collector(Box::new(metrics.clone()));
 //! ```
 
+mod accept;
 mod collector;
 mod format;
 mod gathered;

@@ -1,4 +1,6 @@
-use http::{HeaderMap, HeaderValue, header::ACCEPT};
+use http::HeaderMap;
+
+use super::accept::{NAMED, Offer};
 
 /// In which form Prometheus is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -18,8 +20,11 @@ impl Format {
         }
     }
 
-    /// What a request with these headers asks for: OpenMetrics if `Accept` names it
-    /// and does not prefer text, and text else.
+    /// What a request with these headers asks for, by `Accept` (RFC 9110, section
+    /// 12.5.1): the most specific range that a format is in decides how much it is
+    /// wanted, and the one that is wanted more is the answer. Where both are wanted as
+    /// much, it is OpenMetrics if that is named, and text else. A request that accepts
+    /// neither gets text.
     ///
     /// ```
     /// use http::{HeaderMap, header::ACCEPT};
@@ -28,53 +33,28 @@ impl Format {
     /// let mut headers = HeaderMap::new();
     /// assert_eq!(Format::asked_for(&headers), Format::Text);
     /// let accept = "application/openmetrics-text; version=1.0.0, text/plain; q=0.5";
-    /// headers.insert(ACCEPT, accept.parse().unwrap());
+    /// headers.insert("accept", accept.parse().unwrap());
     /// assert_eq!(Format::asked_for(&headers), Format::OpenMetrics);
     /// ```
     pub fn asked_for(headers: &HeaderMap) -> Self {
-        let (mut open, mut text) = (0.0, 0.0);
-        for range in ranges(headers) {
-            match range.format {
-                Self::OpenMetrics => open = range.weight.max(open),
-                Self::Text => text = range.weight.max(text),
-            }
+        let (open, text) = (OPEN.wish(headers), TEXT.wish(headers));
+        let is_named = open.precision >= NAMED && open.weight > 0;
+        match open.weight > text.weight || (is_named && open.weight == text.weight) {
+            true => Self::OpenMetrics,
+            false => Self::Text,
         }
-        if open > 0.0 && open >= text {
-            return Self::OpenMetrics;
-        }
-        Self::Text
     }
 }
 
-/// A part of `Accept`, as far as it allows one of the formats.
-struct Range {
-    format: Format,
-    weight: f32,
-}
+const OPEN: Offer = Offer {
+    media: ("application", "openmetrics-text"),
+    parameters: &[("version", "1.0.0"), ("charset", "utf-8")],
+};
 
-fn ranges(headers: &HeaderMap) -> impl Iterator<Item = Range> {
-    let values = headers.get_all(ACCEPT).into_iter();
-    let values = values.filter_map(|value| HeaderValue::to_str(value).ok());
-    values.flat_map(|value| value.split(',')).filter_map(range)
-}
-
-fn range(range: &str) -> Option<Range> {
-    let mut parts = range.split(';').map(str::trim);
-    let format = match parts.next()?.to_ascii_lowercase().as_str() {
-        "application/openmetrics-text" => Format::OpenMetrics,
-        "text/plain" | "text/*" | "*/*" => Format::Text,
-        _ => return None,
-    };
-    let parameter = |name: &str| {
-        let mut pairs = parts.clone().filter_map(|part| part.split_once('='));
-        pairs.find(|(key, _)| key.eq_ignore_ascii_case(name))
-    };
-    // Any version of text will do; 0.0.1 of OpenMetrics is not this one.
-    let version = parameter("version").map_or("1.0.0", |(_, version)| version);
-    let is_known = format == Format::Text || version.trim_matches('"') == "1.0.0";
-    let weight = parameter("q").map_or(Some(1.0), |(_, q)| q.parse().ok())?;
-    is_known.then_some(Range { format, weight })
-}
+const TEXT: Offer = Offer {
+    media: ("text", "plain"),
+    parameters: &[("version", "0.0.4"), ("charset", "utf-8")],
+};
 
 #[cfg(test)]
 mod tests {
@@ -82,7 +62,7 @@ mod tests {
 
     fn asked_for(accept: &str) -> Format {
         let mut headers = HeaderMap::new();
-        headers.insert(ACCEPT, accept.parse().unwrap());
+        headers.insert("accept", accept.parse().unwrap());
         Format::asked_for(&headers)
     }
 
@@ -96,6 +76,12 @@ mod tests {
              application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
             "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,\
              text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
+            // A range of one's own goes before one for all.
+            "*/*;q=0.9, application/openmetrics-text;q=0.8, text/plain;q=0.7",
+            "text/plain;q=0, */*",
+            "application/*",
+            "text/*;q=0.1, application/*;q=0.2",
+            "application/openmetrics-text;q=0.1, text/plain;version=1.0.0",
         ] {
             assert_eq!(asked_for(accept), Format::OpenMetrics, "{accept}");
         }
@@ -107,6 +93,10 @@ mod tests {
             "application/openmetrics-text;q=often",
             "application/openmetrics-text;version=0.0.1",
             "application/openmetrics-text;q=0.4, text/plain;q=0.6",
+            "application/openmetrics-text;q=0, */*",
+            "application/openmetrics-text;q=0.4, */*",
+            "application/*;q=0, */*;q=0.1",
+            "text/plain;q=0, application/openmetrics-text;q=0",
         ] {
             assert_eq!(asked_for(accept), Format::Text, "{accept}");
         }
