@@ -3,6 +3,7 @@
 use std::{borrow::Cow, fmt};
 
 use super::{
+    conventions::Conventions,
     labels::{Kind, Labels},
     series::Key,
     status::Status,
@@ -80,10 +81,11 @@ fn of_peer(peer: &str) -> impl Iterator<Item = (&'static str, Value<'_>)> {
 pub(super) fn of_completion<'a>(
     kind: Kind,
     key: Key,
+    conventions: Conventions,
 ) -> impl Iterator<Item = (&'static str, Value<'a>)> {
     let status = Status::numbered(key.status).map(|status| match status {
         Status::Http(code) => ("http.response.status_code", Value::Number(code)),
-        Status::Grpc(_) => ("rpc.response.status_code", text(status.to_string())),
+        Status::Grpc(_) => (conventions.rpc_status_code(), text(status.to_string())),
     });
     let error = key
         .error_type(kind)

@@ -28,7 +28,7 @@ impl<'a> Metric<'a> {
             &families.durations
         };
         let mut metric = Self::of(family, labels, terms);
-        let attributes = attributes::of_completion(labels.kind(), key);
+        let attributes = attributes::of_completion(labels.kind(), key, terms.conventions);
         metric.attributes.extend(attributes);
         metric.bounds = terms.bounds(key.streamed);
         metric

@@ -55,7 +55,8 @@
 //! if it is [known](Builder::http_methods), or else [`OTHER`]; the status. Of gRPC
 //! that is received it is the method, if that is among the
 //! [known ones](Builder::methods). No path, no Host, nothing that somebody sends
-//! becomes a label. A registry has room for
+//! becomes a label. What is nested in axum by `nest_service` tells its route by a
+//! [`MarkRouteLayer`]. A registry has room for
 //! [so many series](Builder::max_series) of requests received, and for as many of
 //! requests sent; those that come on top are counted together as [`OVERFLOW`].
 //!
@@ -138,7 +139,8 @@
 //! | OpenTelemetry | `red::opentelemetry` (feature `opentelemetry`) |
 //! | anything else | [`Export`], which is told of each request |
 //!
-//! Names and labels are those of OpenTelemetry's semantic conventions, such as
+//! Names and labels are those of OpenTelemetry's semantic conventions
+//! ([1.44, or 1.45](Builder::conventions)), such as
 //! `http.server.request.duration` (in Prometheus
 //! `http_server_request_duration_seconds`); beside them the label `outcome` says
 //! what [came of](Outcome) a request. The rate is that of a histogram's count, and
@@ -174,6 +176,7 @@ mod budget;
 mod call;
 mod classify;
 mod completion;
+mod conventions;
 mod durations;
 mod exemplar;
 mod export;
@@ -229,6 +232,7 @@ pub use self::{
     body::ResponseBody,
     call::{Call, CallFuture, CallLayer, Judge},
     classify::{Classify, Ended},
+    conventions::Conventions,
     durations::Durations,
     exemplar::{Exemplar, TraceId, traceparent},
     export::{Change, Export, Record},

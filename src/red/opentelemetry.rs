@@ -13,8 +13,9 @@ use super::{
 /// Records each request into instruments of this meter; for
 /// [`Builder::export`](super::Builder::export).
 ///
-/// Names, units and attributes are those of semantic conventions; the buckets are
-/// the registry's, unless a view of the SDK says otherwise.
+/// Names, units and attributes are those of semantic conventions, in the
+/// [version](super::Builder::conventions) of the registry; the buckets are the
+/// registry's, unless a view of the SDK says otherwise.
 ///
 /// ```
 /// use opentelemetry::global;

@@ -6,6 +6,7 @@ use http::{HeaderMap, Method, StatusCode};
 
 use super::{
     budget::Budget,
+    conventions::Conventions,
     exemplar::TraceId,
     export::{Export, Exports},
     guard::Guard,
@@ -159,6 +160,7 @@ pub struct Builder {
     methods: Methods,
     http_methods: HttpMethods,
     scheme: Arc<str>,
+    conventions: Conventions,
     traces: Option<Traces>,
     exports: Exports,
     objectives: Objectives,
@@ -174,6 +176,7 @@ impl Builder {
             methods: Methods::new(),
             http_methods: HttpMethods::usual(),
             scheme: "http".into(),
+            conventions: Conventions::default(),
             traces: None,
             exports: Exports::new(),
             objectives: Objectives::default(),
@@ -276,6 +279,23 @@ impl Builder {
         Self { scheme, ..self }
     }
 
+    /// By which version of OpenTelemetry's semantic conventions attributes are named:
+    /// [`V1_44`](Conventions::V1_44) unless set. Set a newer one when the dashboards
+    /// that read the old names have been changed.
+    ///
+    /// ```
+    /// use sluicegate::red::{Conventions, Registry};
+    ///
+    /// let metrics = Registry::builder().conventions(Conventions::V1_45).build();
+    /// # let _ = metrics;
+    /// ```
+    pub fn conventions(self, conventions: Conventions) -> Self {
+        Self {
+            conventions,
+            ..self
+        }
+    }
+
     /// Keeps of each bucket the last request that belongs to a trace, so that one can
     /// look at what a slow request did. Which trace that is says a closure when the
     /// request begins: [`traceparent`](super::traceparent), or what is known of a
@@ -342,6 +362,7 @@ impl Builder {
             methods: self.methods,
             http_methods: self.http_methods,
             scheme: self.scheme,
+            conventions: self.conventions,
             traces: self.traces,
             exports: self.exports,
             stripes: stripes(),

@@ -5,8 +5,9 @@ use std::{fmt, sync::Arc, time::Duration};
 use http::HeaderMap;
 
 use super::{
-    budget::Budget, exemplar::TraceId, export::Exports, http_methods::HttpMethods,
-    methods::Methods, observed::Observed, shares::PerShare, slo::Tracked,
+    budget::Budget, conventions::Conventions, exemplar::TraceId, export::Exports,
+    http_methods::HttpMethods, methods::Methods, observed::Observed, shares::PerShare,
+    slo::Tracked,
 };
 use crate::clock::{Clock, Monotonic, Tick, ticks};
 
@@ -22,6 +23,7 @@ pub(super) struct Terms {
     pub(super) methods: Methods,
     pub(super) http_methods: HttpMethods,
     pub(super) scheme: Arc<str>,
+    pub(super) conventions: Conventions,
     /// For exemplars; there are none without it.
     pub(super) traces: Option<Traces>,
     pub(super) exports: Exports,

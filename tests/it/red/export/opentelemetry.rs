@@ -7,15 +7,17 @@ use ::opentelemetry::{
     metrics::MeterProvider,
     trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState},
 };
-use http::HeaderMap;
+use futures_util::FutureExt;
+use http::{HeaderMap, Request, Response};
 use opentelemetry_sdk::metrics::{
     InMemoryMetricExporter, SdkMeterProvider,
     data::{AggregatedMetrics, Metric, MetricData, ResourceMetrics},
 };
 use sluicegate::{
     clock::Manual,
-    red::{Registry, opentelemetry},
+    red::{Conventions, RedLayer, Registry, opentelemetry},
 };
+use tower::{Layer, ServiceExt, service_fn};
 
 use super::support::ask;
 
@@ -62,6 +64,45 @@ fn instruments_are_told_of_each_request() {
     };
     assert_eq!((point.value(), sum.is_monotonic()), (0, false));
     assert_eq!(sorted(point.attributes()), sorted(&of_series()));
+}
+
+#[test]
+fn the_status_of_grpc_is_named_by_the_version_of_the_conventions() {
+    for (version, name) in [
+        (Conventions::V1_44, "rpc.response.status_code"),
+        (Conventions::V1_45, "rpc.status_code"),
+    ] {
+        let (exporter, clock) = (InMemoryMetricExporter::default(), Manual::new());
+        let provider = SdkMeterProvider::builder()
+            .with_periodic_exporter(exporter.clone())
+            .build();
+        let ours = opentelemetry::Exporter::new(provider.meter("sluicegate"));
+        let builder = Registry::builder().clock(clock).conventions(version);
+        let metrics = builder.export(ours).build();
+        let service = service_fn(async |_: Request<String>| {
+            let response = Response::builder().header("grpc-status", "5");
+            Ok::<_, ()>(response.body(String::new()).unwrap())
+        });
+        let req = Request::post("/pkg.Orders/Get").header("content-type", "application/grpc");
+        let answer = RedLayer::server(&metrics).layer(service);
+        let answer = answer.oneshot(req.body(String::new()).unwrap());
+        answer.now_or_never().unwrap().unwrap();
+        provider.force_flush().unwrap();
+        let told = exporter.get_finished_metrics().unwrap();
+        let duration = named(&told, "rpc.server.call.duration");
+        let AggregatedMetrics::F64(MetricData::Histogram(histogram)) = duration.data() else {
+            panic!("{duration:?}");
+        };
+        let point = histogram.data_points().next().unwrap();
+        let codes = point
+            .attributes()
+            .filter(|it| it.key.as_str().ends_with("status_code"));
+        let codes: Vec<_> = codes.cloned().collect();
+        assert_eq!(codes, [KeyValue::new(name, "NOT_FOUND")]);
+        let label = name.replace('.', "_");
+        let text = metrics.prometheus();
+        assert!(text.contains(&format!("{label}=\"NOT_FOUND\"")), "{text}");
+    }
 }
 
 fn of_series() -> [KeyValue; 3] {
