@@ -97,8 +97,8 @@ impl<C, R, X> RedLayer<C, R, X> {
     }
 
     /// The layer is outside of a router, so that no route has matched yet when a
-    /// request comes: a [`MarkRouteLayer`](super::MarkRouteLayer) inside of it tells
-    /// which. Until then, and if nobody tells, it is [`UNMATCHED`](super::UNMATCHED).
+    /// request comes. (Within `Router::layer` of axum this is not needed.) A [`MarkRouteLayer`](super::MarkRouteLayer) inside of it tells
+    /// which. Until then, and if nothing tells, it is [`UNMATCHED`](super::UNMATCHED).
     pub fn outside(mut self) -> Self {
         self.counted.outside = true;
         self

@@ -77,6 +77,35 @@ impl Slot {
 /// assert_eq!(metrics.snapshot().route("/orders/{id}").started(), 1);
 /// # }
 /// ```
+///
+/// # Nested services
+///
+/// Which path of a service that is [nested][axum_nested] has matched, axum tells
+/// nobody, so a [`RedLayer`](super::RedLayer) of the router counts its requests as
+/// [`UNMATCHED`](super::UNMATCHED). Around the service this layer tells where it is
+/// nested. If the service is a router, put this layer into that one: it knows more.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// use axum::{Router, body::Body, response::Response};
+/// use http::Request;
+/// use sluicegate::red::{MarkRouteLayer, RedLayer, Registry};
+/// use tower::{Layer, ServiceExt, service_fn};
+///
+/// let files = service_fn(async |_: Request<Body>| Ok(Response::new(Body::from("a file"))));
+///
+/// let metrics = Registry::new();
+/// let app: Router = Router::new()
+///     .nest_service("/files", MarkRouteLayer::new().layer(files))
+///     .layer(RedLayer::server(&metrics));
+/// let request = Request::get("/files/a/b.txt").body(Body::empty()).unwrap();
+/// drop(app.oneshot(request).await);
+/// assert_eq!(metrics.snapshot().route("/files").started(), 1);
+/// # }
+/// ```
+///
+/// [axum_nested]: https://docs.rs/axum/0.8/axum/struct.Router.html#method.nest_service
 #[derive(Clone, Copy, Debug, Default)]
 #[must_use]
 pub struct MarkRouteLayer<R = ()> {
@@ -84,7 +113,8 @@ pub struct MarkRouteLayer<R = ()> {
 }
 
 impl MarkRouteLayer {
-    /// Tells what axum has matched (with the feature `axum`).
+    /// Tells what axum has matched, or where a service is nested (with the feature
+    /// `axum`).
     pub fn new() -> Self {
         Self::default()
     }

@@ -11,9 +11,10 @@ use crate::head::Grpc;
 /// Says which route a request is on.
 ///
 /// What it says becomes a label, so there must be few: the template of a route,
-/// never a path. Unless set, it is what axum has matched (with the feature
-/// `axum`), or a [`Template`] among the request's extensions. A closure or function
-/// that knows better looks at the request:
+/// never a path. Unless set, it is a [`Template`] among the request's extensions, or
+/// what axum has matched (with the feature `axum`): of a service that is nested by
+/// `nest_service`, the path that it is nested at. A closure or function that knows
+/// better looks at the request:
 ///
 /// ```
 /// use http::Request;
@@ -36,7 +37,8 @@ pub trait Route<B> {
     fn route<'a>(&self, req: &'a Request<B>) -> Option<&'a str>;
 }
 
-/// What axum has matched, or else a [`Template`].
+/// A [`Template`], or else what axum has matched. Of a service that is nested in a
+/// router, axum tells no more than where it is nested.
 impl<B> Route<B> for () {
     #[inline]
     fn route<'a>(&self, req: &'a Request<B>) -> Option<&'a str> {
@@ -61,13 +63,28 @@ pub struct Template(pub &'static str);
 #[cfg(feature = "axum")]
 #[inline]
 fn matched<B>(req: &Request<B>) -> Option<&str> {
-    let matched: Option<&axum::extract::MatchedPath> = req.extensions().get();
-    matched.map(axum::extract::MatchedPath::as_str)
+    use axum::extract::{MatchedPath, NestedPath};
+
+    let matched = req.extensions().get().map(MatchedPath::as_str);
+    matched.or_else(|| req.extensions().get().map(NestedPath::as_str))
 }
 
 #[cfg(not(feature = "axum"))]
 fn matched<B>(_req: &Request<B>) -> Option<&str> {
     None
+}
+
+/// Whether a router of axum has the request already, which notes in it the address
+/// that was asked for.
+#[cfg(feature = "axum")]
+pub(super) fn is_in_router<B>(req: &Request<B>) -> bool {
+    let original: Option<&axum::extract::OriginalUri> = req.extensions().get();
+    original.is_some()
+}
+
+#[cfg(not(feature = "axum"))]
+pub(super) fn is_in_router<B>(_req: &Request<B>) -> bool {
+    false
 }
 
 /// From which side requests are seen.

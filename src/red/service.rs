@@ -12,7 +12,7 @@ use super::{
     classify::Classify,
     future::ResponseFuture,
     registry::Registry,
-    route::{Route, Side},
+    route::{Route, Side, is_in_router},
     span::Span,
     unwind,
 };
@@ -103,7 +103,7 @@ impl<C, R, X> Counted<C, R, X> {
         let asked = self
             .side
             .asked(req, self.route.route(req), self.registry.terms());
-        let told_later = self.outside && asked.is_open();
+        let told_later = asked.is_open() && (self.outside || is_in_router(req));
         let (streams, grpc) = (asked.streams, asked.grpc);
         let mut guard = self.registry.start(asked.sought, Some(req.headers()));
         if streams {

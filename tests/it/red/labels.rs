@@ -76,6 +76,75 @@ async fn a_layer_outside_of_the_router_is_told_the_route() {
     assert_eq!(in_flight(&metrics), 0);
 }
 
+/// Routers with a service nested at `/api` and at `/v1/{tenant}/api`.
+fn nesting<S>(service: S) -> Router
+where
+    S: tower::Service<Request<Body>, Error = Infallible> + Clone + Send + Sync + 'static,
+    S::Response: axum::response::IntoResponse,
+    S::Future: Send,
+{
+    let tenant = Router::new().nest_service("/api", service.clone());
+    Router::new()
+        .route("/orders", get(|| async { "orders" }))
+        .nest_service("/api", service)
+        .nest("/v1/{tenant}", tenant)
+}
+
+const NESTED: [&str; 4] = ["/api/users/7", "/v1/ann/api/users/7", "/nowhere", "/orders"];
+
+#[tokio::test]
+async fn a_nested_service_tells_where_it_is_nested() {
+    let answer = service_fn(async |_: Request<Body>| Ok(Response::new(Body::from("x"))));
+    let expected = [
+        ("GET", "/api", 1),
+        ("GET", "/orders", 1),
+        ("GET", "/v1/{tenant}/api", 1),
+        ("GET", UNMATCHED, 1),
+    ];
+    let marked = || nesting(MarkRouteLayer::new().layer(answer));
+
+    let within = Registry::new();
+    let app = marked().layer(RedLayer::server(&within));
+    for path in NESTED {
+        drop(app.clone().oneshot(ask(path, "GET")).await.unwrap());
+    }
+    let outside = Registry::new();
+    let routed = marked().route_layer(MarkRouteLayer::new());
+    let app = RedLayer::server(&outside).outside().layer(routed);
+    for path in NESTED {
+        drop(app.clone().oneshot(ask(path, "GET")).await.unwrap());
+    }
+    for metrics in [within, outside] {
+        let snapshot = metrics.snapshot();
+        let seen = seen(&snapshot).into_iter().filter(|it| it.2 > 0);
+        assert_eq!(seen.collect::<Vec<_>>(), expected);
+        assert_eq!(in_flight(&metrics), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_layer_around_a_nested_service_knows_where_that_is() {
+    let metrics = Registry::new();
+    let answer = service_fn(async |_: Request<Body>| Ok(Response::new(Body::from("x"))));
+    let app = nesting(RedLayer::server(&metrics).layer(answer));
+    drop(app.oneshot(ask("/api/users/7", "GET")).await.unwrap());
+    assert_eq!(seen(&metrics.snapshot()), [("GET", "/api", 1)]);
+}
+
+/// The router that is nested knows more than where it is.
+#[tokio::test]
+async fn a_nested_router_tells_its_own_routes() {
+    let metrics = Registry::new();
+    let inner = Router::new()
+        .route("/users/{id}", get(|| async { "a user" }))
+        .layer(MarkRouteLayer::new());
+    let app = nesting(inner).layer(RedLayer::server(&metrics));
+    drop(app.oneshot(ask("/api/users/7", "GET")).await.unwrap());
+    let snapshot = metrics.snapshot();
+    let seen = seen(&snapshot).into_iter().filter(|it| it.2 > 0);
+    assert_eq!(seen.collect::<Vec<_>>(), [("GET", "/api/users/{id}", 1)]);
+}
+
 #[tokio::test]
 async fn a_request_is_in_flight_on_its_route_as_soon_as_that_is_known() {
     let metrics = Registry::new();
