@@ -10,6 +10,7 @@ use std::{
 };
 
 use tokio::{
+    runtime::Id,
     sync::oneshot,
     time::{Instant, Sleep, sleep, sleep_until},
 };
@@ -67,8 +68,8 @@ pub(super) struct Queued {
 }
 
 impl Queued {
-    /// Who asks may be held up, or on a runtime that stands still, so whoever
-    /// waits looks at the clock, too.
+    /// Who asks may be held up, or on another runtime than who waits, so whoever waits
+    /// looks at the clock, too.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Reply> {
         if let Poll::Ready(answer) = Pin::new(&mut self.answer).poll(cx) {
             return Poll::Ready(answer.unwrap_or_else(|_| Err(Error::no_runtime())));
@@ -90,8 +91,8 @@ impl<R: Scripted> Shared<R> {
             return Asking::Failed(Some(error));
         }
         match self.route(self.ask(bucket, entry), !waits) {
-            Ok(Route::Direct(ask)) => {
-                let way = Way(self.clone());
+            Ok(Route::Direct(ask, runtime)) => {
+                let way = Way(self.clone(), runtime);
                 Asking::Direct(Box::pin(async move { way.0.ask_alone(ask).await }))
             }
             Ok(Route::Queued(answer, until)) => Asking::Queued(Queued {
@@ -173,12 +174,12 @@ impl<R: Scripted> Shared<R> {
     }
 }
 
-/// Lets the next caller call for itself when this one is done.
-struct Way<R: Scripted>(Arc<Shared<R>>);
+/// Lets the next caller of this runtime call for itself when this one is done.
+struct Way<R: Scripted>(Arc<Shared<R>>, Id);
 
 impl<R: Scripted> Drop for Way<R> {
     fn drop(&mut self) {
-        self.0.left();
+        self.0.left(self.1);
     }
 }
 

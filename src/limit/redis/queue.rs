@@ -5,6 +5,8 @@
 //! others line up, and a task takes all that waits into one call, and again,
 //! until nothing waits. So nothing is held back to make a call larger: calls
 //! grow by themselves when more is asked than calls come back.
+//!
+//! Each runtime asks its own questions: the tasks of another one may be held up.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -13,7 +15,11 @@ use std::{
 };
 
 use ahash::RandomState;
-use tokio::{runtime::Handle, sync::oneshot, time::Instant};
+use tokio::{
+    runtime::{Handle, Id},
+    sync::oneshot,
+    time::Instant,
+};
 
 use super::{
     ask::{Answer, Ask},
@@ -23,7 +29,7 @@ use super::{
 use crate::{
     limit::script::Scripted,
     redis::Error,
-    sync::{Mutex, MutexGuard, lock},
+    runtime::{Idle, Own, PerRuntime},
 };
 
 /// Questions in one call, at most. More would gain little, and keep the server
@@ -37,7 +43,7 @@ const WORKERS: usize = 2;
 /// The questions of one limiter that wait for a call.
 #[derive(Default)]
 pub(super) struct Queue {
-    state: Mutex<State>,
+    states: PerRuntime<State>,
 }
 
 #[derive(Default)]
@@ -66,8 +72,8 @@ pub(super) type Reply = Result<Answer, Error>;
 
 /// How a question is asked.
 pub(super) enum Route {
-    /// By the caller, who must hold on to the way until it has the answer.
-    Direct(Ask),
+    /// By the caller, who must hold on to this runtime's way until it has the answer.
+    Direct(Ask, Id),
     /// With others, until then.
     Queued(oneshot::Receiver<Reply>, Instant),
 }
@@ -76,36 +82,39 @@ impl<R: Scripted> Shared<R> {
     /// The way for this question. `alone` says whether the caller may call for
     /// itself.
     pub(super) fn route(self: &Arc<Self>, ask: Ask, alone: bool) -> Result<Route, Error> {
+        let runtime = Handle::try_current().map_err(|_| Error::no_runtime())?;
         if !self.coalesce && alone {
-            return Ok(Route::Direct(ask));
+            return Ok(Route::Direct(ask, runtime.id()));
         }
-        let mut state = self.queue.lock();
+        let mut state = self.queue.of(runtime.id());
         if alone && state.workers == 0 && !state.direct {
             state.direct = true;
-            return Ok(Route::Direct(ask));
+            return Ok(Route::Direct(ask, runtime.id()));
         }
         drop(state);
         let (reply, answer) = oneshot::channel();
-        let until = self.push(ask, Some(reply))?;
+        let until = self.push(&runtime, ask, Some(reply))?;
         Ok(Route::Queued(answer, until))
     }
 
     /// Asks without wanting to know.
     pub(super) fn tell(self: &Arc<Self>, ask: Ask) {
         // Who cannot be told now is told by the key's expiry.
-        let _ = self.push(ask, None);
+        if let Ok(runtime) = Handle::try_current() {
+            let _ = self.push(&runtime, ask, None);
+        }
     }
 
     fn push(
         self: &Arc<Self>,
+        runtime: &Handle,
         ask: Ask,
         reply: Option<oneshot::Sender<Reply>>,
     ) -> Result<Instant, Error> {
-        let runtime = Handle::try_current().map_err(|_| Error::no_runtime())?;
         let until = Instant::now() + self.connection.timeout();
         let asker = Asker { until, reply };
         let hires = {
-            let mut state = self.queue.lock();
+            let mut state = self.queue.of(runtime.id());
             if state.jobs.len() >= self.capacity {
                 self.counters.overloaded();
                 return Err(Error::overloaded(self.capacity));
@@ -120,21 +129,22 @@ impl<R: Scripted> Shared<R> {
             // worker at once, and that locks it, too.
             runtime.spawn(work(Worker {
                 shared: self.clone(),
+                runtime: runtime.id(),
                 dismissed: false,
             }));
         }
         Ok(until)
     }
 
-    /// The caller who called for itself is done.
-    pub(super) fn left(&self) {
-        self.queue.lock().direct = false;
+    /// The caller of this runtime who called for itself is done.
+    pub(super) fn left(&self, runtime: Id) {
+        self.queue.of(runtime).direct = false;
     }
 
     /// Everything that waits, as far as it fits into a call; `None` lets the
     /// worker go.
-    fn next_jobs(&self) -> Option<Vec<Job>> {
-        let mut state = self.queue.lock();
+    fn next_jobs(&self, runtime: Id) -> Option<Vec<Job>> {
+        let mut state = self.queue.of(runtime);
         if state.jobs.is_empty() {
             state.workers -= 1;
             return None;
@@ -175,7 +185,7 @@ impl<R: Scripted> Shared<R> {
 
 /// Works questions off for as long as there are any.
 async fn work<R: Scripted>(mut worker: Worker<R>) {
-    while let Some(jobs) = worker.shared.next_jobs() {
+    while let Some(jobs) = worker.shared.next_jobs(worker.runtime) {
         worker.shared.work_off(jobs).await;
     }
     worker.dismissed = true;
@@ -184,6 +194,7 @@ async fn work<R: Scripted>(mut worker: Worker<R>) {
 /// A task that works questions off.
 struct Worker<R: Scripted> {
     shared: Arc<Shared<R>>,
+    runtime: Id,
     dismissed: bool,
 }
 
@@ -194,7 +205,7 @@ impl<R: Scripted> Drop for Worker<R> {
         if self.dismissed {
             return;
         }
-        let mut state = self.shared.queue.lock();
+        let mut state = self.shared.queue.of(self.runtime);
         state.workers -= 1;
         let lost = match state.workers {
             0 => std::mem::take(&mut state.jobs),
@@ -207,8 +218,14 @@ impl<R: Scripted> Drop for Worker<R> {
 }
 
 impl Queue {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        lock(&self.state)
+    fn of(&self, runtime: Id) -> Own<'_, State> {
+        self.states.of(runtime)
+    }
+}
+
+impl Idle for State {
+    fn is_idle(&self) -> bool {
+        self.jobs.is_empty() && self.workers == 0 && !self.direct
     }
 }
 
