@@ -7,10 +7,14 @@
 
 use std::{
     fmt,
+    future::pending,
     ops::{Deref, DerefMut},
 };
 
-use tokio::runtime::Id;
+use tokio::{
+    runtime::{Handle, Id},
+    task::AbortHandle,
+};
 
 use crate::sync::{Mutex, MutexGuard, lock};
 
@@ -80,9 +84,28 @@ impl<T> DerefMut for Own<'_, T> {
     }
 }
 
+/// Says whether a runtime has ended: by a task of it that does nothing.
+pub(crate) struct Pulse(AbortHandle);
+
+impl Pulse {
+    pub(crate) fn of(runtime: &Handle) -> Self {
+        Self(runtime.spawn(pending::<()>()).abort_handle())
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.0.is_finished()
+    }
+}
+
+impl Drop for Pulse {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use tokio::runtime::{Builder, Handle};
+    use tokio::runtime::Builder;
 
     use super::*;
 
@@ -107,5 +130,15 @@ mod tests {
             assert_eq!(values.all().len(), 1);
             values.of(id).0 = false;
         }
+    }
+
+    #[test]
+    fn a_pulse_ends_with_its_runtime() {
+        let runtime = Builder::new_current_thread().build().expect("a runtime");
+        let pulse = Pulse::of(runtime.handle());
+        runtime.block_on(tokio::task::yield_now());
+        assert!(!pulse.has_ended());
+        drop(runtime);
+        assert!(pulse.has_ended());
     }
 }

@@ -7,12 +7,13 @@ use futures_util::{
 use tokio::{runtime::Handle, task::AbortHandle};
 
 use super::error::Error;
-use crate::sync::{Mutex, lock};
+use crate::runtime::{Idle, PerRuntime};
 
-/// What the attempts are for.
+/// What the attempts are for. Each runtime makes its own, because one that another
+/// runtime has begun may never end.
 pub(super) struct Attempt {
     what: &'static str,
-    running: Mutex<Option<Running>>,
+    running: PerRuntime<Option<Running>>,
 }
 
 pub(super) type End = Shared<BoxFuture<'static, Result<(), Error>>>;
@@ -22,25 +23,39 @@ struct Running {
     task: AbortHandle,
 }
 
+impl Running {
+    /// A task that went down with its runtime is finished, too.
+    fn has_ended(&self) -> bool {
+        self.task.is_finished()
+    }
+}
+
+impl Idle for Option<Running> {
+    fn is_idle(&self) -> bool {
+        self.as_ref().is_none_or(Running::has_ended)
+    }
+}
+
 impl Attempt {
     pub(super) fn new(what: &'static str) -> Self {
-        let running = Mutex::new(None);
+        let running = PerRuntime::default();
         Self { what, running }
     }
 
-    /// The end of the attempt that is under way, or of this one, which begins.
+    /// The end of the attempt that is under way on this runtime, or of this one,
+    /// which begins.
     /// It is a task of its own, so that it outlives a caller who gives up.
     pub(super) fn join<F>(&self, attempt: F) -> End
     where
         F: Future<Output = Result<(), Error>> + Send + 'static,
     {
-        let mut running = lock(&self.running);
-        // A task that went down with its runtime is finished, too.
-        let under_way = running.as_ref().filter(|it| !it.task.is_finished());
-        match (under_way, Handle::try_current()) {
-            (Some(it), _) => it.end.clone(),
-            (None, Ok(runtime)) => running.insert(self.start(&runtime, attempt)).end.clone(),
-            (None, Err(_)) => ready(Err(Error::no_runtime())).boxed().shared(),
+        let Ok(runtime) = Handle::try_current() else {
+            return ready(Err(Error::no_runtime())).boxed().shared();
+        };
+        let mut running = self.running.of(runtime.id());
+        match running.as_ref().filter(|it| !it.has_ended()) {
+            Some(it) => it.end.clone(),
+            None => running.insert(self.start(&runtime, attempt)).end.clone(),
         }
     }
 

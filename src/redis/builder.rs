@@ -75,7 +75,10 @@ impl Builder {
     /// connection, or an error that any call would get, such as `READONLY`,
     /// `LOADING`, `OOM` or `CLUSTERDOWN`. In a cluster, each node is on its own.
     ///
-    /// The probe is a script that writes a key of its own, which expires.
+    /// The probe is a script that writes a key of its own, which expires. It is made
+    /// by a task of the runtime that opened the breaker. If that has ended or is held
+    /// up when a probe is due, the next call makes it, within its own timeout; so it
+    /// does not matter how long runtimes last.
     pub fn breaker(self, failures: u32, probe_every: Duration) -> Self {
         Self {
             failures,

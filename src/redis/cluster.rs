@@ -80,8 +80,9 @@ impl Cluster {
         if let Some(node) = self.owner(slot) {
             return Ok(node);
         }
-        if breaker::is_shut(self) {
-            return Err(Error::shut());
+        breaker::admit(self, bound).await?;
+        if let Some(node) = self.owner(slot) {
+            return Ok(node);
         }
         let late = |_| bound.exceeded(self.name());
         let refreshed = bound.keep(self.refresh()).await.map_err(late);
@@ -116,6 +117,15 @@ impl Cluster {
         }
         // The first is enough while all is well.
         map.nodes.values().all(breaker::is_shut)
+    }
+
+    /// The same, of the breakers alone.
+    pub(super) fn is_open(self: &Arc<Self>) -> bool {
+        let map = self.read();
+        match map.nodes.is_empty() {
+            true => breaker::is_open(self),
+            false => map.nodes.values().all(breaker::is_open),
+        }
     }
 
     pub(super) fn primaries(&self) -> Vec<Arc<Node>> {

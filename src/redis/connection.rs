@@ -20,9 +20,10 @@ use crate::red::Durations;
 /// A connection to Redis, shared by its clones.
 ///
 /// What is decided there, limits, idempotency records, the counts of a fleet and
-/// the registry of deadlines, has a [`Lane`] each. All calls of a lane go through
-/// one TCP connection per server, which is made when the lane is first used, and
-/// anew when it breaks. No call is made twice: after a timeout or a broken
+/// the registry of deadlines, has a [`Lane`] each. All calls of a lane from
+/// one tokio runtime go through one TCP connection per server, which is made when the
+/// lane is first used there, and anew when it breaks. Each runtime has its own, so
+/// that none waits for another one that is blocked, or that nothing drives. No call is made twice: after a timeout or a broken
 /// connection nobody knows whether it was carried out, so the caller gets the
 /// error. What is sent again is what certainly did not run: a script that the
 /// server does not know, and a call that a cluster's node points elsewhere.
@@ -127,14 +128,14 @@ impl Connection {
         self.link().refusal()
     }
 
-    /// Whether the lane's breaker is open. One load, for a server that answers.
+    /// Whether calls are refused at once. One load, for a server that answers.
     pub(crate) fn is_shut(&self) -> bool {
         self.link().is_shut()
     }
 
     /// Whether the breaker of any lane is open.
-    pub(crate) fn is_any_shut(&self) -> bool {
-        self.lanes.is_shut()
+    pub(crate) fn is_any_open(&self) -> bool {
+        self.lanes.is_open()
     }
 
     /// Whether both are handles of one lane of one connection.

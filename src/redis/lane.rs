@@ -133,8 +133,8 @@ impl Lanes {
         sum
     }
 
-    pub(super) fn is_shut(&self) -> bool {
-        self.all().any(|link| link.is_shut())
+    pub(super) fn is_open(&self) -> bool {
+        self.all().any(|link| link.is_open())
     }
 
     pub(super) fn each(&self) -> Vec<LaneStats> {
@@ -144,7 +144,7 @@ impl Lanes {
             lane,
             stats: link.settings.counters.stats(),
             latency: link.settings.latency.read(),
-            is_open: link.is_shut(),
+            is_open: link.is_open(),
         })
         .collect()
     }

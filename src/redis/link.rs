@@ -106,11 +106,19 @@ impl Link {
         })
     }
 
-    /// Whether the breaker is open. One load, for a server that answers.
+    /// Whether calls are refused at once. One load, for a server that answers.
     pub(super) fn is_shut(&self) -> bool {
         match &self.servers {
             Servers::One(node) => breaker::is_shut(node),
             Servers::Cluster(cluster) => cluster.is_shut(),
+        }
+    }
+
+    /// Whether the breaker is open, though the next call may be let through to probe.
+    pub(super) fn is_open(&self) -> bool {
+        match &self.servers {
+            Servers::One(node) => breaker::is_open(node),
+            Servers::Cluster(cluster) => cluster.is_open(),
         }
     }
 

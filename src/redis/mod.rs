@@ -37,6 +37,16 @@
 //! all of them has five connections to a server (records larger than 16 KiB have
 //! one, too), and one more for each store or registry that listens for messages.
 //!
+//! # Runtimes
+//!
+//! A connection may be used on several tokio runtimes, one after the other or at the
+//! same time. Each runtime has a TCP connection of its own for each lane, made when
+//! it first asks, and it asks its own questions: another runtime that is blocked, or
+//! that nothing drives, holds nobody up. So a service with a runtime for each of 16
+//! cores has 16 connections to a server for its limits. The breakers are shared. A runtime that was
+//! blocked itself takes the answers that have come meanwhile, and does not count them
+//! as late.
+//!
 //! # Nothing is charged twice
 //!
 //! A call whose answer is lost may have been carried out, so it is not made
@@ -88,6 +98,7 @@ mod latency;
 mod link;
 mod lost;
 mod node;
+mod probing;
 mod redirection;
 mod said;
 mod script;
@@ -104,6 +115,7 @@ mod tls;
 mod tls;
 mod topology;
 mod wire;
+mod wires;
 
 pub(crate) use self::subscription::Subscription;
 #[cfg(feature = "redis-tls")]

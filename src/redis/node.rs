@@ -2,12 +2,17 @@
 
 mod probe;
 
-use std::sync::{
-    Arc, Weak,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    pin::{Pin, pin},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
+use futures_util::FutureExt;
 use redis::{ConnectionInfo, PushKind, Value, aio::MultiplexedConnection};
+use tokio::{runtime::Handle, task::yield_now};
 
 use super::{
     attempt::Attempt,
@@ -21,15 +26,15 @@ use super::{
     settings::Settings,
     subscription::{Mailbox, Subscription},
     wire::Wire,
+    wires::Wires,
 };
-use crate::sync::{Mutex, lock};
 
 pub(super) struct Node {
     name: String,
     place: Place,
     /// Where it belongs to, if it does.
     cluster: Weak<Cluster>,
-    live: Mutex<Option<Live>>,
+    wires: Wires,
     serial: AtomicU64,
     connecting: Attempt,
     breaker: Breaker,
@@ -42,15 +47,6 @@ pub(super) enum Place {
     Elected(Box<Sentinels>),
 }
 
-/// The wire of a node, which retires when the node gives it up.
-struct Live(Arc<Wire>);
-
-impl Drop for Live {
-    fn drop(&mut self) {
-        self.0.retire();
-    }
-}
-
 impl Node {
     pub(super) fn new(place: Place, cluster: Weak<Cluster>, settings: Arc<Settings>) -> Self {
         let name = match &place {
@@ -61,7 +57,7 @@ impl Node {
             name,
             place,
             cluster,
-            live: Mutex::new(None),
+            wires: Wires::default(),
             serial: AtomicU64::new(0),
             connecting: Attempt::new("connecting"),
             breaker: Breaker::default(),
@@ -74,7 +70,7 @@ impl Node {
     }
 
     pub(super) fn is_connected(&self) -> bool {
-        lock(&self.live).is_some()
+        self.wires.has_any()
     }
 
     /// Sends it once, and counts the outcome for or against the server.
@@ -84,9 +80,7 @@ impl Node {
         asking: bool,
         bound: Bound,
     ) -> Result<Value, Error> {
-        if breaker::is_shut(self) {
-            return Err(Error::shut());
-        }
+        breaker::admit(self, bound).await?;
         let result = self.send(call, asking, bound).await;
         breaker::judge(self, result.as_ref().err());
         if result.as_ref().is_err_and(Error::is_outage) {
@@ -114,12 +108,22 @@ impl Node {
         asking: bool,
         bound: Bound,
     ) -> Result<Value, Error> {
-        let Ok(answer) = bound.keep(wire.ask(call, asking)).await else {
+        let mut asked = pin!(wire.ask(call, asking));
+        let answer = match bound.keep(&mut asked).await {
+            Ok(answer) => Some(answer),
+            Err(_) => already_here(asked).await,
+        };
+        let Some(answer) = answer else {
             // A call that is late keeps its connection: what the server still
-            // answers goes nowhere, and others are under way.
+            // answers goes nowhere, and others are under way. But calls of other
+            // runtimes may keep the breaker closed while this connection is dead.
             self.doubt(wire);
+            if wire.missed() >= self.settings.failures {
+                self.hang_up(wire.serial);
+            }
             return Err(bound.exceeded(&self.name));
         };
+        wire.answered();
         if answer.as_ref().is_err_and(Error::ends_connection) {
             self.hang_up(wire.serial);
         }
@@ -136,29 +140,39 @@ impl Node {
     }
 
     async fn wire(self: &Arc<Self>) -> Result<Arc<Wire>, Error> {
-        if let Some(wire) = self.live() {
+        if let Some(wire) = self.rested().await {
             return Ok(wire);
         }
         let node = Arc::clone(self);
         let connecting = self.connecting.join(async move { node.connect().await });
         connecting.await?;
         let broke = || Error::unreachable(&self.name, "the new connection broke at once");
-        self.live().ok_or_else(broke)
+        self.wires.here().ok_or_else(broke)
     }
 
-    fn live(&self) -> Option<Arc<Wire>> {
-        lock(&self.live).as_ref().map(|live| Arc::clone(&live.0))
+    /// The connection of this runtime. One that was not used for a while may have been
+    /// closed by the server while nothing drove the runtime, and no call shall have to
+    /// find that out.
+    async fn rested(&self) -> Option<Arc<Wire>> {
+        let wire = self.wires.here()?;
+        if !wire.has_rested() {
+            return Some(wire);
+        }
+        for _ in 0..TURNS {
+            yield_now().await;
+        }
+        self.wires.here()
     }
 
     async fn connect(self: &Arc<Self>) -> Result<(), Error> {
         // Somebody else's attempt may have ended just before this one began.
-        if self.is_connected() {
+        if self.wires.here().is_some() {
             return Ok(());
         }
         let serial = self.serial.fetch_add(1, Ordering::Relaxed);
         let connection = self.dial(self.lost(serial)).await?;
         let wire = Wire::new(serial, &self.name, connection, &self.settings);
-        *lock(&self.live) = Some(Live(Arc::new(wire)));
+        self.wires.put(&Handle::current(), wire);
         Ok(())
     }
 
@@ -189,11 +203,8 @@ impl Node {
         })
     }
 
-    /// Gives this connection up, unless it has been replaced already.
     fn hang_up(&self, serial: u64) {
-        let given_up = lock(&self.live).take_if(|live| live.0.serial == serial);
-        // What it takes to close it is not done under the lock.
-        drop(given_up);
+        self.wires.give_up(serial);
     }
 
     /// In a cluster, its slots may be somebody else's by now.
@@ -202,4 +213,20 @@ impl Node {
             cluster.refresh_soon();
         }
     }
+}
+
+/// How often a task yields, so that what is there is read before it goes on: for the
+/// runtime to hear of it, for the connection's task to read it, and once more because
+/// the future of a `block_on` comes before all tasks.
+const TURNS: usize = 3;
+
+/// What came while this runtime was held up, which is no fault of the server.
+async fn already_here<T>(mut asking: Pin<&mut impl Future<Output = T>>) -> Option<T> {
+    for _ in 0..TURNS {
+        yield_now().await;
+        if let Some(answer) = asking.as_mut().now_or_never() {
+            return Some(answer);
+        }
+    }
+    None
 }

@@ -4,13 +4,14 @@ use std::{
     pin::pin,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
     },
+    time::Duration,
 };
 
 use futures_util::future::{Either, join, select};
 use redis::{Value, aio::MultiplexedConnection};
-use tokio::{runtime::Handle, sync::watch};
+use tokio::{runtime::Handle, sync::watch, time::Instant};
 
 use super::{
     call::{Answer, Call, Numbers, Proof, Shown},
@@ -27,8 +28,16 @@ pub(super) struct Wire {
     connection: MultiplexedConnection,
     stage: watch::Sender<Stage>,
     doubted: AtomicBool,
+    /// Calls without an answer, since the last one that had one.
+    missed: AtomicU32,
+    made: Instant,
+    /// When it was used last, in milliseconds since it was made.
+    used: AtomicU64,
     settings: Arc<Settings>,
 }
+
+/// Servers close connections that were idle for some seconds, at the soonest.
+const REST: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
@@ -52,12 +61,16 @@ impl Wire {
             connection,
             stage: watch::Sender::new(Stage::Open),
             doubted: AtomicBool::new(false),
+            missed: AtomicU32::new(0),
+            made: Instant::now(),
+            used: AtomicU64::new(0),
             settings: Arc::clone(settings),
         }
     }
 
     /// Sends it once, and returns its own answer.
     pub(super) async fn ask(&self, call: &Call<'_>, asking: bool) -> Result<Value, Error> {
+        self.used.store(self.age(), Relaxed);
         match self.exchange(call, asking).await? {
             Answer::Own(value) => Ok(value),
             Answer::Failed(error) => Err(Error::failed(&self.server, error)),
@@ -141,6 +154,28 @@ impl Wire {
                 cut();
             }
         });
+    }
+
+    /// Whether it was not used for a while.
+    pub(super) fn has_rested(&self) -> bool {
+        let unused = self.age().saturating_sub(self.used.load(Relaxed));
+        unused >= REST.as_millis() as u64
+    }
+
+    fn age(&self) -> u64 {
+        self.made.elapsed().as_millis() as u64
+    }
+
+    pub(super) fn answered(&self) {
+        // Nearly always zero already.
+        if self.missed.load(Relaxed) != 0 {
+            self.missed.store(0, Relaxed);
+        }
+    }
+
+    /// A call has got no answer in time: how many in a row have not.
+    pub(super) fn missed(&self) -> u32 {
+        self.missed.fetch_add(1, Relaxed).saturating_add(1)
     }
 
     /// Who waits for an answer may still get it; nobody else asks.

@@ -21,6 +21,8 @@ mod parity;
 mod proxy;
 mod red;
 mod registry;
+#[path = "../support/runtimes.rs"]
+mod runtimes;
 mod scratch;
 mod sentinel;
 mod server;

@@ -81,7 +81,7 @@ impl ConnectionCounts {
             opened: stats.opened,
             closed: stats.closed,
             mixed_up: stats.mixed_up,
-            is_open: connection.is_any_shut(),
+            is_open: connection.is_any_open(),
             latency: connection.latency(),
             lanes: connection.lanes().iter().map(LaneCounts::of).collect(),
         }

@@ -9,6 +9,7 @@ mod load;
 mod overload;
 mod policies;
 mod runtimes;
+mod shared;
 
 use std::time::Duration;
 
