@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use tokio::time::Instant;
+use tokio::{runtime::Handle, time::Instant};
 
 use super::{
     claim::{Bid, Claim, Takeover},
@@ -54,6 +54,8 @@ pub struct Claimant<S> {
     observer: Option<Arc<dyn Observe>>,
     tracker: Tracker,
     pub(super) hearts: Hearts<S>,
+    /// Where leases are renewed, if not where they were claimed.
+    pub(super) runtime: Option<Handle>,
 }
 
 /// What became of a claim.
@@ -88,13 +90,16 @@ impl<S> Claimant<S> {
             observer: None,
             tracker: Tracker::new(),
             hearts: Hearts::new(),
+            runtime: None,
         }
     }
 
     /// For how long a holder that is not heard of holds the work: 30 seconds
     /// unless it is set. It is renewed each third of that, by the runtime that it was
     /// claimed on: a runtime that is blocked for two thirds of a lease, or that
-    /// nothing drives for so long, loses what it holds, and no other runtime does.
+    /// nothing drives for so long, loses what it holds, and no other runtime does,
+    /// unless another [renews](Self::renew_on) for it. [`Local`](super::Local) needs no
+    /// renewals while the holder is alive.
     ///
     /// # Panics
     ///
@@ -107,6 +112,32 @@ impl<S> Claimant<S> {
             "invalid lease {lease:?}: must be 10 ms to a day"
         );
         Self { lease, ..self }
+    }
+
+    /// The runtime that renews leases, for handlers that may block the one that they
+    /// run on: one of one thread, with time enabled, that does nothing else. Unless
+    /// set, it is the one that a lease was claimed on. A renewal that comes more than
+    /// a third of the lease too late is noticed as
+    /// [`RenewedLate`](super::Event::RenewedLate).
+    ///
+    /// A store in Redis has to be reached from there too: make its
+    /// [`Connection`](crate::redis::Connection) on that runtime.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// use sluicegate::idempotency::{Claimant, Local};
+    /// use tokio::runtime::Builder;
+    ///
+    /// let renewals = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    /// let claimant = Claimant::new(Local::new()).renew_on(renewals.handle().clone());
+    /// # drop(claimant);
+    /// # renewals.shutdown_background();
+    /// # }
+    /// ```
+    pub fn renew_on(self, runtime: Handle) -> Self {
+        let runtime = Some(runtime);
+        Self { runtime, ..self }
     }
 
     /// For how long a record is kept once the work is done, and unknown outcomes

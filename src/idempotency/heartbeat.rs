@@ -22,18 +22,21 @@ use super::{
     store::Store,
 };
 
-/// Renews a lease until it is dropped.
+/// Keeps a lease until it is dropped: renews it, unless its store keeps it by itself.
 #[derive(Debug)]
 pub(super) struct Heartbeat<S: Store> {
     heart: Arc<Heart<S>>,
-    place: Place,
+    /// None if the lease is pinned.
+    place: Option<Place>,
 }
 
 impl<S: Store> Heartbeat<S> {
     /// Begins a third of the lease after it was asked for.
     pub(super) fn start(heart: Heart<S>) -> Self {
         let heart = Arc::new(heart);
-        let place = heart.others().add(&heart);
+        let (store, token) = (&heart.claimant.store, heart.lease.token());
+        let is_pinned = store.pin(heart.name, token, heart.time());
+        let place = (!is_pinned).then(|| heart.others().add(&heart));
         Self { heart, place }
     }
 
@@ -44,8 +47,12 @@ impl<S: Store> Heartbeat<S> {
 
 impl<S: Store> Drop for Heartbeat<S> {
     fn drop(&mut self) {
+        let Some(place) = self.place else {
+            let (name, token) = (self.heart.name, self.heart.lease.token());
+            return self.heart.claimant.store.unpin(name, token);
+        };
         // From here on nobody starts it.
-        self.heart.others().remove(self.place);
+        self.heart.others().remove(place);
         if let Some(task) = self.heart.task.get() {
             task.abort();
         }
@@ -61,7 +68,7 @@ pub(super) struct Heart<S> {
     pub(super) lease: Lease,
     /// When the lease was asked for, so that it lapses its time after that, or later.
     asked: Instant,
-    /// The runtime of who asked.
+    /// The runtime that was set, or else the one that it was asked on.
     runtime: Handle,
     /// Once it beats.
     task: OnceLock<AbortHandle>,
@@ -74,13 +81,14 @@ impl<S> Heart<S> {
         lease: Lease,
         asked: Instant,
     ) -> Self {
+        let runtime = claimant.runtime.clone();
         Self {
             claimant,
             name,
             fingerprint,
             lease,
             asked,
-            runtime: Handle::current(),
+            runtime: runtime.unwrap_or_else(Handle::current),
             task: OnceLock::new(),
         }
     }
@@ -136,6 +144,9 @@ impl<S: Store> Heart<S> {
         loop {
             sleep_until(due).await;
             let (asked, token) = (Instant::now(), self.lease.token());
+            if asked > due + self.pause() {
+                self.claimant.notice(Event::RenewedLate);
+            }
             let store = &self.claimant.store;
             match store.renew(self.name, token, self.time()).await {
                 Ok(Held::Kept) => return Some(asked),

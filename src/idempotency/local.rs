@@ -19,6 +19,7 @@ use crate::{
 
 mod builder;
 mod counts;
+mod pins;
 mod room;
 mod shard;
 
@@ -29,6 +30,14 @@ use self::{room::Room, shard::Shard};
 /// same. They are gone when it ends.
 ///
 /// It is a handle, and clones are one store.
+///
+/// # Leases
+///
+/// A holder is in this process, so that its lease does not lapse while its
+/// [`Guard`](super::Guard) is alive, however long a handler blocks the runtime, and takes
+/// no renewal. A guard that is dropped, by a panic for example, leaves its lease to lapse
+/// as everywhere: from then on. Whoever claims by [`Store`] alone has a lease that lapses
+/// by time.
 ///
 /// # Memory
 ///
@@ -93,6 +102,7 @@ impl<C: Clock> Local<C> {
 impl<C: Clock> Store for Local<C> {
     async fn claim(&self, name: Name, bid: Bid) -> Result<Claim, StoreError> {
         let claim = |shard: &mut Shard, now| {
+            shard.look_at(name, now);
             shard.change(name, now, |state| machine::claim(state, now, &bid))
         };
         self.shared
@@ -146,16 +156,31 @@ impl<C: Clock> Store for Local<C> {
 
     async fn release(&self, name: Name, token: Token) -> Result<Held, StoreError> {
         let release = |shard: &mut Shard, now| {
-            shard.change(name, now, |state| machine::release(state, now, token))
+            let held = shard.change(name, now, |state| machine::release(state, now, token));
+            if held == Held::Kept {
+                shard.let_go(name);
+            }
+            held
         };
         self.shared.change(name, |_| 0, release)
+    }
+
+    fn pin(&self, name: Name, token: Token, lease: Duration) -> bool {
+        self.shared.shard(name).pin(name, token, lease)
+    }
+
+    fn unpin(&self, name: Name, token: Token) {
+        let now = self.shared.clock.now();
+        self.shared.shard(name).unpin(name, token, now);
     }
 
     async fn settled(&self, name: Name) {
         let bell;
         let rung = {
             let mut shard = self.shared.shard(name);
-            bell = shard.bell(name, self.shared.clock.now());
+            let now = self.shared.clock.now();
+            shard.look_at(name, now);
+            bell = shard.bell(name, now);
             // Under the lock, for what is rung before it is not heard.
             bell.as_ref().map(|bell| bell.notified())
         };

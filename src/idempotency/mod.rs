@@ -16,6 +16,12 @@
 //! | work that is done | its record |
 //! | work whose lease has lapsed | run, and that it is recovered; or that its outcome is unknown: [`Takeover`] |
 //!
+//! A handler that blocks its runtime keeps the renewals from being made that run on it.
+//! In [`Local`] that harms nothing: a lease there does not lapse while its [`Guard`] is
+//! alive. Elsewhere the lease lapses after its time, and another may begin: move what
+//! blocks to `spawn_blocking`, or have leases [renewed](Claimant::renew_on) by a runtime
+//! of their own, and watch [`RenewedLate`](Event::RenewedLate).
+//!
 //! A lease is given back only by who says that the work was not done. Work that
 //! panics, is dropped, or dies with its process may have been done in part, or all
 //! of it: its lease lapses. Each lease has a [`Token`] that no other ever has; who

@@ -41,6 +41,9 @@ pub enum Event {
     /// The store had lost what it knew of the work, and its record was written anew;
     /// noticed before the end that it comes with.
     Restored,
+    /// A lease was renewed more than a third of its time too late: its runtime was
+    /// blocked, or had too much to do. Another may have the work by then.
+    RenewedLate,
     /// The work was dropped, or panicked: its lease will lapse.
     Abandoned,
     /// A claim was answered with the record of work that is done.
@@ -88,6 +91,7 @@ pub struct Counts {
     unsaved: AtomicU64,
     saved_late: AtomicU64,
     restored: AtomicU64,
+    renewed_late: AtomicU64,
     abandoned: AtomicU64,
     replayed: AtomicU64,
     mismatched: AtomicU64,
@@ -126,6 +130,8 @@ pub struct Snapshot {
     pub saved_late: u64,
     /// Records that were written anew, for the store had lost the work.
     pub restored: u64,
+    /// Renewals that came more than a third of a lease too late.
+    pub renewed_late: u64,
     /// Work that was dropped or panicked.
     pub abandoned: u64,
     /// Claims answered with a record.
@@ -172,6 +178,7 @@ impl Counts {
             unsaved: self.unsaved.load(Relaxed),
             saved_late: self.saved_late.load(Relaxed),
             restored: self.restored.load(Relaxed),
+            renewed_late: self.renewed_late.load(Relaxed),
             abandoned: self.abandoned.load(Relaxed),
             replayed: self.replayed.load(Relaxed),
             mismatched: self.mismatched.load(Relaxed),
@@ -205,6 +212,7 @@ impl Observe for Counts {
             Event::Unsaved => &self.unsaved,
             Event::SavedLate => &self.saved_late,
             Event::Restored => &self.restored,
+            Event::RenewedLate => &self.renewed_late,
             Event::Abandoned => &self.abandoned,
             Event::Replayed => &self.replayed,
             Event::Mismatched => &self.mismatched,

@@ -79,6 +79,22 @@ pub trait Store: Clone + fmt::Debug + Send + Sync + 'static {
         token: Token,
     ) -> impl Future<Output = Result<Held, StoreError>> + Send;
 
+    /// Keeps the lease of this token from lapsing until it is [unpinned](Self::unpin),
+    /// completed or released; whether it does. Then it needs no renewal. Only a store
+    /// that ends with its holders can promise that, because nobody else would let it
+    /// lapse.
+    ///
+    /// Unless a store says otherwise, it does not.
+    fn pin(&self, name: Name, token: Token, lease: Duration) -> bool {
+        let _ = (name, token, lease);
+        false
+    }
+
+    /// Lets a lease that was [pinned](Self::pin) lapse, a lease's time from now.
+    fn unpin(&self, name: Name, token: Token) {
+        let _ = (name, token);
+    }
+
     /// Ends when it is worthwhile to claim again what was
     /// [running](Claim::Running): at once when nobody runs it, and sooner or later
     /// when its end is known. It need not notice that a lease lapses.

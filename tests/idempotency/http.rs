@@ -2,13 +2,14 @@
 
 use std::{
     future::{pending, ready},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
 use ::http::{HeaderName, Method, Request, StatusCode, request::Builder};
 use axum::{Router, body::Body, response::Response};
 use sluicegate::{
+    clock::Manual,
     deadline::{self, Deadline, EnforceDeadlineLayer},
     idempotency::{
         Claimant, IdempotencyLayer, KeyForm, Lease, Local, OnError, Syntax, Takeover, Waiting,
@@ -366,6 +367,34 @@ async fn a_duplicate_is_told_when_to_come_again() {
     permits.add_permits(1);
     assert_eq!(first.await.unwrap().text(), "done 1");
     assert_eq!(counts.snapshot().running, 1);
+}
+
+/// A handler that holds up the only thread for ten leases, in which nothing renews.
+#[tokio::test]
+async fn work_that_blocks_its_runtime_is_not_done_twice() {
+    let clock = Manual::new();
+    let store = Local::builder().clock(clock.clone()).build();
+    let claimant = Claimant::new(store).lease(LEASE);
+    let whole: Arc<OnceLock<Router>> = Arc::default();
+    let other = whole.clone();
+    let (router, tally) = answering(move |nth| {
+        let (other, clock) = (other.clone(), clock.clone());
+        async move {
+            clock.advance(10 * LEASE);
+            if nth == 1 {
+                let again = ask(other.get().unwrap(), post("17"), "").await;
+                assert_eq!(again.problem(), "still-running");
+                // The typical time, and not what was left of a lease.
+                assert_eq!(again.headers["retry-after"], "1");
+            }
+            Response::new(format!("done {nth}").into())
+        }
+    });
+    let router = router.layer(IdempotencyLayer::over(claimant).global_scope());
+    let router = whole.get_or_init(|| router);
+    assert_eq!(ask(router, post("17"), "").await.text(), "done 1");
+    assert!(ask(router, post("17"), "").await.is_replayed());
+    assert_eq!(tally.count(), 1);
 }
 
 #[tokio::test]

@@ -2,8 +2,15 @@
 
 use std::{sync::Mutex, time::Duration};
 
-use sluicegate::idempotency::{Claimant, Claimed, Guard, Name, Scope, Store};
-use tokio::{runtime::Handle, time::sleep};
+use futures_util::FutureExt;
+use sluicegate::{
+    clock::Manual,
+    idempotency::{Body, Claimant, Claimed, Ended, Guard, Local, Name, Record, Scope, Store},
+};
+use tokio::{
+    runtime::{Builder, Handle},
+    time::sleep,
+};
 
 use crate::{
     runtimes::{First, Time},
@@ -107,4 +114,83 @@ fn leases_of_short_runtimes_leave_the_next_ones_alone() {
         sleep(2 * LEASE).await;
         assert!(left(&claimant, nth(20)).await > Some(LEASE / 2));
     });
+}
+
+/// A store in this process whose clock is moved by hand.
+fn local() -> (Claimant<Local<Manual>>, Manual) {
+    let clock = Manual::new();
+    let store = Local::builder().clock(clock.clone()).build();
+    let claimant = Claimant::new(store).lease(LEASE).keep(LEASE);
+    (claimant, clock)
+}
+
+fn done() -> Record {
+    Record::Value(Body::Kept("done".into()))
+}
+
+#[tokio::test]
+async fn a_lease_in_this_process_does_not_lapse_while_its_holder_lives() {
+    let (claimant, clock) = local();
+    let guard = run(&claimant, nth(0)).await;
+    // Nothing renews it, and others come and go.
+    for _ in 0..10 {
+        clock.advance(3 * LEASE);
+        drop(run(&claimant, nth(1)).await);
+        assert_eq!(left(&claimant, nth(0)).await, Some(LEASE));
+    }
+    assert!(!guard.lease().is_lost());
+    assert_eq!(guard.complete(done()).await, Ended::Saved);
+    let again = claimant.claim(nth(0), work()).await.unwrap();
+    assert!(matches!(again, Claimed::Replay(kept) if kept == done()));
+}
+
+#[tokio::test]
+async fn a_lease_in_this_process_lapses_once_its_holder_is_dropped() {
+    let (claimant, clock) = local();
+    let guard = run(&claimant, nth(0)).await;
+    clock.advance(5 * LEASE);
+    drop(guard);
+    clock.advance(LEASE - Duration::from_micros(1));
+    let last = Some(Duration::from_micros(1));
+    assert_eq!(left(&claimant, nth(0)).await, last);
+    clock.advance(Duration::from_micros(1));
+    let second = run(&claimant, nth(0)).await;
+    assert!(second.lease().is_recovered());
+    // As it was before, and no longer held though its guard lives on for a while.
+    assert_eq!(second.release().await, Ended::Saved);
+    assert!(run(&claimant, nth(0)).await.lease().is_recovered());
+    // What was dropped is forgotten in its time.
+    clock.advance(2 * LEASE);
+    assert!(!run(&claimant, nth(0)).await.lease().is_recovered());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_renewal_that_comes_too_late_is_noticed() {
+    let (claimant, _store, counts) = claimant();
+    let _guard = run(&claimant, nth(0)).await;
+    sleep(LEASE).await;
+    assert_eq!(counts.snapshot().renewed_late, 0);
+    // No task runs meanwhile.
+    tokio::time::advance(LEASE * 5 / 6).now_or_never();
+    sleep(Duration::from_millis(1)).await;
+    assert_eq!(counts.snapshot().renewed_late, 1);
+}
+
+#[test]
+fn a_lease_is_renewed_where_it_was_said_though_its_runtime_is_blocked() {
+    let mut other = Builder::new_multi_thread();
+    let other = other.worker_threads(1).enable_all().build().unwrap();
+    let blocked = Builder::new_current_thread().enable_all().build().unwrap();
+    let (claimant, store, _counts) = claimant();
+    let claimant = claimant
+        .lease(Duration::from_millis(30))
+        .renew_on(other.handle().clone());
+    let guard = blocked.block_on(run(&claimant, nth(0)));
+    // From here on nothing drives the runtime that it was claimed on.
+    other.block_on(async {
+        while store.renewed() < 3 {
+            tokio::task::yield_now().await;
+        }
+    });
+    drop(guard);
 }

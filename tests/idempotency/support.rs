@@ -35,6 +35,7 @@ pub(crate) struct Moody {
     mood: Arc<Mutex<(usize, Mood)>>,
     /// How often it has lost all that it had.
     flushed: Arc<AtomicUsize>,
+    renewed: Arc<AtomicUsize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -57,12 +58,18 @@ impl Moody {
             inner: Local::builder().clock(Tokio::new()).build(),
             mood: Arc::new(Mutex::new((0, Mood::Away))),
             flushed: Arc::default(),
+            renewed: Arc::default(),
         }
     }
 
     /// Fails so many times from now on.
     pub(crate) fn fail(&self, times: usize, mood: Mood) {
         *self.mood.lock().unwrap() = (times, mood);
+    }
+
+    /// How often it was asked to renew a lease.
+    pub(crate) fn renewed(&self) -> usize {
+        self.renewed.load(SeqCst)
     }
 
     /// Loses all that it has.
@@ -109,6 +116,7 @@ impl Store for Moody {
     }
 
     async fn renew(&self, name: Name, token: Token, lease: Duration) -> Result<Held, StoreError> {
+        self.renewed.fetch_add(1, SeqCst);
         self.answer(0, self.inner.renew(self.now(name), token, lease))
             .await
     }

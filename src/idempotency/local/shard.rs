@@ -20,13 +20,15 @@ use crate::{
 pub(super) const AROUND: usize = 256;
 
 /// 128 bits of a name: as good as all of them, and half as large.
-type Short = [u8; 16];
+pub(super) type Short = [u8; 16];
 
 /// Trees, for they give back what they no longer need, and do not have to be
 /// copied as they grow.
 #[derive(Debug, Default)]
 pub(super) struct Shard {
     slots: BTreeMap<Short, Box<Slot>>,
+    /// Which leases do not lapse, and how long they are. Each is leased.
+    pub(super) pinned: BTreeMap<Short, Tick>,
     /// What is forgotten when, of what is leased.
     leased: BTreeSet<(Tick, Short)>,
     /// What is forgotten when, of what is completed.
@@ -111,6 +113,9 @@ impl Shard {
             slot.ring();
         }
         let after = slot.mark();
+        if after.is_none_or(|mark| mark.completed) {
+            self.pinned.remove(&name);
+        }
         if after.is_none() {
             self.slots.remove(&name);
         }
@@ -121,6 +126,18 @@ impl Shard {
         answer
     }
 
+    /// Changes a state that is there and stays.
+    pub(super) fn update(&mut self, name: Short, change: impl FnOnce(&mut Option<State>)) {
+        let Some(slot) = self.slots.get_mut(&name) else {
+            return;
+        };
+        let before = slot.mark();
+        change(&mut slot.state);
+        let after = slot.mark();
+        self.count_out(name, before);
+        self.count_in(name, after);
+    }
+
     /// Forgets what has expired; answers how much that took.
     pub(super) fn forget_the_old(&mut self, now: Tick) -> usize {
         let before = self.bytes;
@@ -128,7 +145,9 @@ impl Shard {
             while let Some((end, name)) = self.ends(completed).first().copied()
                 && end <= now
             {
-                self.forget(name);
+                if completed || !self.renew_pinned(name, now) {
+                    self.forget(name);
+                }
             }
         }
         before - self.bytes
@@ -147,7 +166,7 @@ impl Shard {
         Some(before - self.bytes)
     }
 
-    fn state(&self, name: Name) -> Option<&State> {
+    pub(super) fn state(&self, name: Name) -> Option<&State> {
         self.slots.get(&short(name))?.state.as_ref()
     }
 
@@ -206,7 +225,7 @@ impl Slot {
     }
 }
 
-fn short(name: Name) -> Short {
+pub(super) fn short(name: Name) -> Short {
     let mut short = Short::default();
     short.copy_from_slice(&name.as_bytes()[..16]);
     short

@@ -303,6 +303,7 @@ pub(super) fn keys(into: &mut Gathered, counts: &crate::idempotency::Snapshot) {
         ("unsaved", counts.unsaved),
         ("saved_late", counts.saved_late),
         ("restored", counts.restored),
+        ("renewed_late", counts.renewed_late),
         ("abandoned", counts.abandoned),
         ("replayed", counts.replayed),
         ("mismatched", counts.mismatched),
