@@ -26,7 +26,10 @@ use std::{error::Error, fmt, num::NonZeroU32, sync::Arc, time::Duration};
 
 use http::StatusCode;
 
-use crate::{deadline::wire::Malformed, limit::Decision};
+use crate::{
+    deadline::wire::Malformed,
+    limit::{Decision, Other, Others},
+};
 
 mod answer;
 mod decimal;
@@ -102,7 +105,7 @@ pub enum Reason {
 /// it.
 #[derive(Clone, Debug)]
 pub struct Refusal {
-    // As small as can be, for it is what functions fail with.
+    // As small as can be, because functions fail with it.
     reason: Reason,
     /// In how many milliseconds to come again, where that is not up to a limit.
     retry: Option<NonZeroU32>,
@@ -110,10 +113,18 @@ pub struct Refusal {
     original: Option<StatusCode>,
     /// The limit that was asked; or of an answer that was not kept, its location.
     subject: Option<Arc<str>>,
-    decision: Option<Decision>,
-    source: Option<Arc<BoxError>>,
+    cause: Cause,
     /// The request that it answers.
     origin: Origin,
+}
+
+/// What has led to a refusal.
+#[derive(Clone, Debug)]
+enum Cause {
+    None,
+    /// A limit, and what others beside it have said.
+    Limit(Decision, Others),
+    Error(Arc<BoxError>),
 }
 
 impl Refusal {
@@ -123,8 +134,7 @@ impl Refusal {
             retry: None,
             original: None,
             subject: None,
-            decision: None,
-            source: None,
+            cause: Cause::None,
             origin: Origin::UNKNOWN,
         }
     }
@@ -134,10 +144,10 @@ impl Refusal {
         Self { origin, ..self }
     }
 
-    pub(crate) fn over_limit(limiter: Arc<str>, decision: Decision) -> Self {
+    pub(crate) fn over_limit(limiter: Arc<str>, decision: Decision, others: Others) -> Self {
         Self {
             subject: Some(limiter),
-            decision: Some(decision),
+            cause: Cause::Limit(decision, others),
             ..Self::because(Reason::OverLimit)
         }
     }
@@ -158,7 +168,7 @@ impl Refusal {
     /// The request says until when in a way that cannot be read.
     pub(crate) fn bad_deadline(source: Malformed) -> Self {
         Self {
-            source: Some(Arc::new(source.into())),
+            cause: Cause::Error(Arc::new(source.into())),
             ..Self::because(Reason::BadDeadline)
         }
     }
@@ -166,8 +176,17 @@ impl Refusal {
     pub(crate) fn unavailable(limiter: Arc<str>, source: BoxError) -> Self {
         Self {
             subject: Some(limiter),
-            source: Some(Arc::new(source)),
-            ..Self::because(Reason::Unavailable)
+            ..Self::from_store(Reason::Unavailable, source)
+        }
+    }
+
+    /// A store has no answer, and its error may say when it is worth asking again.
+    fn from_store(reason: Reason, source: BoxError) -> Self {
+        let retry = retry_of(&*source).map(millis_up);
+        Self {
+            retry: retry.and_then(NonZeroU32::new),
+            cause: Cause::Error(Arc::new(source)),
+            ..Self::because(reason)
         }
     }
 
@@ -183,15 +202,50 @@ impl Refusal {
 
     /// What the limit said, if one was asked.
     pub fn decision(&self) -> Option<&Decision> {
-        self.decision.as_ref()
+        match &self.cause {
+            Cause::Limit(decision, _) => Some(decision),
+            _ => None,
+        }
+    }
+
+    /// What the limits beside that one have said, as of an
+    /// [`All`](crate::limit::All); empty where the answer is not to tell of them.
+    pub fn others(&self) -> Vec<Other> {
+        match &self.cause {
+            Cause::Limit(_, others) => others.list(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn error(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
+        match &self.cause {
+            Cause::Error(error) => Some(&***error),
+            _ => None,
+        }
     }
 
     /// After how long the same request would pass if nobody else came; `None`
     /// if that is unknown, or never. Where the [first one is still
-    /// running](Reason::StillRunning), when it may have ended.
+    /// running](Reason::StillRunning), when it may have ended; where a store did not
+    /// answer, when it is asked again.
     pub fn retry_after(&self) -> Option<Duration> {
-        let by_limit = self.decision.as_ref().and_then(Decision::retry_after);
+        let by_limit = self.decision().and_then(Decision::retry_after);
         by_limit.or_else(|| Some(Duration::from_millis(self.retry?.get().into())))
+    }
+
+    /// Whether the same request is refused at any time: it would have to be another
+    /// request, or another server.
+    #[cfg(feature = "grpc")]
+    fn is_for_good(&self) -> bool {
+        match self.reason {
+            Reason::OverLimit => self.retry_after().is_none(),
+            Reason::NoKey | Reason::NoPeer | Reason::BadDeadline => true,
+            Reason::NoIdempotencyKey | Reason::BadIdempotencyKey | Reason::NoPrincipal => true,
+            Reason::ReusedIdempotencyKey | Reason::UnknownOutcome | Reason::NotRetained => true,
+            Reason::BodyTooLarge => true,
+            Reason::Unavailable | Reason::StoreUnavailable | Reason::StillRunning => false,
+            Reason::Overloaded | Reason::DeadlineExceeded | Reason::BadBody => false,
+        }
     }
 
     /// The status of the answer that was [not kept](Reason::NotRetained).
@@ -218,6 +272,9 @@ impl Refusal {
                 let time = ["`, retry after ", time.as_str(), unit];
                 return write(text, ["over the limit `", limiter]).and(write(text, time));
             }
+            (Reason::OverLimit, None) if self.limit_is_zero() => {
+                ["the limit `", limiter, "` lets nothing pass"]
+            }
             (Reason::OverLimit, None) => [
                 "costs more than the limit `",
                 limiter,
@@ -233,9 +290,14 @@ impl Refusal {
         write(text, pieces)
     }
 
+    fn limit_is_zero(&self) -> bool {
+        self.decision()
+            .is_some_and(|decision| decision.limit() == 0)
+    }
+
     /// The same for what is about idempotency keys.
     fn describe_key(&self, reason: Reason, text: &mut impl fmt::Write) -> fmt::Result {
-        if let (Reason::BadIdempotencyKey, Some(source)) = (reason, &self.source) {
+        if let (Reason::BadIdempotencyKey, Some(source)) = (reason, self.error()) {
             return write!(text, "{source}");
         }
         text.write_str(match reason {
@@ -255,6 +317,30 @@ impl Refusal {
             _ => "refused",
         })
     }
+}
+
+/// In how long a store may answer again, if an error of Redis says so.
+#[cfg(feature = "redis")]
+fn retry_of(source: &(dyn Error + 'static)) -> Option<Duration> {
+    let mut error = Some(source);
+    while let Some(it) = error {
+        if let Some(redis) = it.downcast_ref::<crate::redis::Error>() {
+            return redis.retry_after();
+        }
+        error = it.source();
+    }
+    None
+}
+
+#[cfg(not(feature = "redis"))]
+fn retry_of(_source: &(dyn Error + 'static)) -> Option<Duration> {
+    None
+}
+
+/// Whole milliseconds, at least 1.
+fn millis_up(time: Duration) -> u32 {
+    let millis = time.as_micros().div_ceil(1_000);
+    u32::try_from(millis).unwrap_or(u32::MAX).max(1)
 }
 
 /// A time in milliseconds, or if it is long in seconds.
@@ -283,12 +369,20 @@ impl fmt::Display for Refusal {
 
 impl Error for Refusal {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_deref().map(|source| &**source as _)
+        self.error().map(|source| source as _)
     }
 }
 
 /// Turns a refusal into the answer that the caller gets, and may mark what was
 /// admitted.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not make a `{Res}` of a refusal",
+    label = "not a `Refuse` for this service",
+    note = "an `Answer` makes an `http::Response` whose body implements `FromText`; for any other body \
+            give the layer `.refuse_with(Answer::new().body(|json| ..))` or `.without_body()`, for a \
+            service that is not HTTP `.refuse_with(AsError)`, whose error implements `From<Refusal>`, or \
+            a closure: `.refuse_with(|refusal: Refusal, req: &Request| Ok(..))`"
+)]
 pub trait Refuse<Req, Res, Err> {
     /// The answer to a request that was refused.
     ///
@@ -305,6 +399,13 @@ pub trait Refuse<Req, Res, Err> {
     /// Tells the caller of an admitted request what is left.
     fn mark(&self, limiter: &str, decision: &Decision, res: &mut Res) {
         let _ = (limiter, decision, res);
+    }
+
+    /// The same where other limits stand beside the one that speaks, as in an
+    /// [`All`](crate::limit::All). Unless overridden, they are left out.
+    fn mark_all(&self, limiter: &str, decision: &Decision, others: &[Other], res: &mut Res) {
+        let _ = others;
+        self.mark(limiter, decision, res);
     }
 }
 

@@ -1,34 +1,36 @@
 //! Several limits for one request, all of which have to agree.
 
-use std::sync::Arc;
-
 use super::{
-    decision::Decision,
-    limiter::{Backend, Check, Limiter, Names, Patience},
+    limiter::{Backend, Check, Limiter, Patience},
     quota::Cost,
 };
 
 mod agreeing;
 mod failure;
 mod hold;
+mod notes;
+mod one_key;
 mod part;
 mod parts;
 mod tally;
+mod tuples;
 
 #[cfg(feature = "redis")]
+pub(super) use self::failure::Failure;
+#[cfg(feature = "redis")]
 pub(super) use self::hold::Held;
-use self::parts::Parts;
-pub use self::{agreeing::Agreeing, part::Member};
+pub use self::{agreeing::Agreeing, one_key::OneKey, part::Member};
 pub(super) use self::{
-    failure::Failure,
     hold::Hold,
+    notes::Look,
     part::{Asked, Bucket, Charge, Claim, Part, Taken, sealed::Sealed},
 };
 
 /// Several limits for one request: all of them are charged, or none is.
 ///
-/// Holds a tuple of 2 to 4 limiters. Its key is a tuple with a part for each; the
-/// same part can stand there twice. It has no state of its own.
+/// Holds a tuple of 2 to 4 limiters. Its key is a tuple with a part for each; where
+/// all go by the same key, see [`one_key`](Self::one_key). It has no state of its
+/// own.
 ///
 /// # How it decides
 ///
@@ -69,9 +71,9 @@ pub(super) use self::{
 /// # async fn main() {
 /// let burst = Local::keyed(TokenBucket::new(Quota::per_second(10)));
 /// let daily = Local::keyed(SlidingWindow::new(Quota::per_day(1_000)));
-/// let limiter = All((burst, daily));
+/// let limiter = All((burst, daily)).one_key();
 ///
-/// let Ok(decision) = limiter.check(&("ann", "ann"), 4).await;
+/// let Ok(decision) = limiter.check("ann", 4).await;
 /// assert!(decision.is_admitted());
 /// assert_eq!(decision.remaining(), 6);
 /// # }
@@ -133,6 +135,23 @@ pub(super) use self::{
 pub struct All<T>(pub T);
 
 impl<T> All<T> {
+    /// The same limits by one key, which each of them is given.
+    ///
+    /// ```
+    /// use sluicegate::{
+    ///     key::ClientIp,
+    ///     limit::{All, Local, Quota, RateLimitLayer, SlidingLog, TokenBucket},
+    /// };
+    ///
+    /// let burst = Local::builder(TokenBucket::new(Quota::per_second(10))).name("burst").keyed();
+    /// let hour = Local::builder(SlidingLog::new(Quota::per_hour(500))).name("hour").keyed();
+    /// let layer = RateLimitLayer::new(All((burst, hour)).one_key()).key(ClientIp::peer());
+    /// # let _ = layer;
+    /// ```
+    pub fn one_key(self) -> OneKey<T> {
+        OneKey { all: self }
+    }
+
     /// Takes `cost` from each of the budgets if it is in all of them.
     ///
     /// Never sleeps: where a limit is a queue, it may answer
@@ -168,58 +187,3 @@ impl<T> All<T> {
         Limiter::until_ready(self, key, cost, patience)
     }
 }
-
-macro_rules! error {
-    ($limiter:ident) => { $limiter::Error };
-    ($limiter:ident $($others:ident)+) => {
-        <$limiter::Error as Failure>::Or<error!($($others)+)>
-    };
-}
-
-macro_rules! tuple {
-    ($($limiter:ident $key:ident $index:tt)+) => {
-        impl<$($limiter: Backend<Error: Failure>),+> Backend for All<($($limiter,)+)> {
-            type Error = error!($($limiter)+);
-            type Future = Agreeing<Self::Error>;
-        }
-
-        impl<$($key, $limiter: Member<$key>),+> Limiter<($($key,)+)> for All<($($limiter,)+)> {
-            /// Of the first that can fail, if there is one: it is asked for when
-            /// there is no decision.
-            fn name(&self, key: &($($key,)+)) -> &Arc<str> {
-                let names = [$(($limiter::Error::FAILS, self.0.$index.name(&key.$index))),+];
-                names.iter().find(|(fails, _)| *fails).unwrap_or(&names[0]).1
-            }
-
-            #[inline]
-            fn speaker<'a>(&'a self, key: &'a ($($key,)+), decision: &Decision) -> &'a Arc<str> {
-                match decision.part() {
-                    $($index => self.0.$index.speaker(&key.$index, decision),)+
-                    _ => self.name(key),
-                }
-            }
-
-            fn names(&self, key: &($($key,)+)) -> Names {
-                let names = [$(self.0.$index.name(&key.$index)),+];
-                Names::each(self.name(key), names.into_iter())
-            }
-
-            fn check(&self, key: &($($key,)+), cost: Cost) -> Check<Self::Future> {
-                Parts::of(&[$(&self.0.$index.part(&key.$index)),+], cost, None).check()
-            }
-
-            fn until_ready(
-                &self,
-                key: &($($key,)+),
-                cost: Cost,
-                patience: Patience,
-            ) -> Check<Self::Future> {
-                Parts::of(&[$(&self.0.$index.part(&key.$index)),+], cost, Some(patience)).check()
-            }
-        }
-    };
-}
-
-tuple!(A K1 0 B K2 1);
-tuple!(A K1 0 B K2 1 C K3 2);
-tuple!(A K1 0 B K2 1 C K3 2 D K4 3);

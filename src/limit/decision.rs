@@ -10,7 +10,8 @@ use crate::clock::Tick;
 pub enum Verdict {
     /// Let it pass: its cost is taken.
     Admit,
-    /// Let it pass after this long: its cost is taken, its place is booked.
+    /// Let it pass after this long: its cost is taken, its place is booked. The
+    /// caller has to sleep; `until_ready` sleeps itself, and then answers `Admit`.
     Queue(Duration),
     /// Refuse it: nothing was taken.
     Deny,
@@ -47,6 +48,8 @@ struct Said {
 enum Outcome {
     Admit,
     Queue,
+    /// Admitted after the wait.
+    Waited,
     Deny,
     /// Denied for the caller's patience, which is too short by the wait.
     TooLong,
@@ -171,6 +174,38 @@ impl Decision {
         }
     }
 
+    /// The same when its wait is over: an admission, and what it says is reckoned
+    /// from then.
+    pub(super) fn when_due(self) -> Self {
+        let Outcome::Queue = self.outcome else {
+            return self;
+        };
+        let ticks = self.ticks(self.wait);
+        let reset = self.reset.saturating_sub(self.wait);
+        let said = self.said.map(|said| Said {
+            more: said.more.saturating_sub(ticks),
+            ..said
+        });
+        let spare = match said {
+            Some(_) => self.spare,
+            None => self.spare.within(reset),
+        };
+        Self {
+            outcome: Outcome::Waited,
+            spare,
+            reset,
+            said,
+            ..self
+        }
+    }
+
+    /// Whether clients meet this limit before the other: it has less left, or as
+    /// much, and is whole later.
+    pub(crate) fn is_tighter_than(&self, other: &Self) -> bool {
+        let (own, others) = (self.remaining(), other.remaining());
+        own < others || own == others && self.reset_after() > other.reset_after()
+    }
+
     /// Refused, because the wait is longer than the caller's patience by `excess`.
     pub(super) fn too_long(self, excess: Tick) -> Self {
         let wait = excess.saturating_mul(self.spare.tick);
@@ -184,7 +219,7 @@ impl Decision {
     /// What to do with the request.
     pub fn verdict(&self) -> Verdict {
         match self.outcome {
-            Outcome::Admit => Verdict::Admit,
+            Outcome::Admit | Outcome::Waited => Verdict::Admit,
             Outcome::Queue => Verdict::Queue(self.duration(self.wait)),
             Outcome::Deny | Outcome::TooLong | Outcome::Never => Verdict::Deny,
         }
@@ -193,13 +228,26 @@ impl Decision {
     /// Whether the request passes, at once or after its wait.
     #[inline]
     pub fn is_admitted(&self) -> bool {
-        matches!(self.outcome, Outcome::Admit | Outcome::Queue)
+        matches!(
+            self.outcome,
+            Outcome::Admit | Outcome::Queue | Outcome::Waited
+        )
     }
 
     /// Whether the request is refused.
     #[inline]
     pub fn is_denied(&self) -> bool {
         !self.is_admitted()
+    }
+
+    /// How long the request has waited before it was admitted, as it was booked;
+    /// zero if it has not. After a wait the [verdict](Self::verdict) is an
+    /// admission.
+    pub fn waited(&self) -> Duration {
+        match self.outcome {
+            Outcome::Waited => self.duration(self.wait),
+            _ => Duration::ZERO,
+        }
     }
 
     /// The largest cost that a whole bucket bears at once.
@@ -236,6 +284,11 @@ impl Decision {
     pub fn window(&self) -> Duration {
         let window = self.said.map(|said| said.window);
         Duration::from_micros(window.unwrap_or_else(|| self.spare.window()))
+    }
+
+    /// Whether the request waits before it passes, or has waited.
+    pub(crate) fn is_of_a_wait(&self) -> bool {
+        matches!(self.outcome, Outcome::Queue | Outcome::Waited)
     }
 
     /// How many ticks an admitted request waits.

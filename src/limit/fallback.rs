@@ -6,7 +6,7 @@
 //! | policy | a request whose limit cannot be checked |
 //! |---|---|
 //! | [`FailOpen`] | passes, as if its bucket had never been seen |
-//! | [`FailClosed`] | is refused: 503, or status 14 |
+//! | [`FailClosed`] | is refused: 503, or status 14, until the next probe of the breaker or a timeout later |
 //! | [`OrElse`] | is checked against a limiter of this process |
 //!
 //! So are requests whose bucket in Redis [cannot be

@@ -190,7 +190,7 @@ where
                 } => {
                     let mut answered = ready!(response.poll(cx));
                     if let Ok(response) = &mut answered {
-                        answer.mark(&admitted.limiter, &admitted.decision, response);
+                        admitted.mark(answer, response);
                     }
                     return Poll::Ready(answered);
                 }

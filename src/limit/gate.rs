@@ -7,13 +7,14 @@ use super::{
     limiter::{Backend, Check, Limiter, Names, Patience},
     log::Log,
     observe::{Event, Observe, Outcome},
+    others::Others,
     quota::Cost,
 };
 use crate::{
     clock::ticks,
     deadline,
     key::{Absence, Key, PeerWarning},
-    refusal::{BoxError, Origin, Refusal},
+    refusal::{BoxError, Origin, Refusal, Refuse},
 };
 
 /// What a request takes from its budget.
@@ -90,6 +91,21 @@ pub(super) enum Passage<F> {
 pub(super) struct Admitted {
     pub(super) limiter: Arc<str>,
     pub(super) decision: Decision,
+    pub(super) others: Others,
+}
+
+impl Admitted {
+    pub(super) fn mark<A, Req, Res, Err>(&self, answer: &A, res: &mut Res)
+    where
+        A: Refuse<Req, Res, Err>,
+    {
+        let Self {
+            limiter,
+            decision,
+            others,
+        } = self;
+        answer.mark_all(limiter, decision, &others.list(), res);
+    }
 }
 
 /// Who waits for a decision: what is left of a request when its key is gone.
@@ -98,6 +114,7 @@ pub(super) struct Asker {
     /// The key as it is to be logged.
     key: Option<String>,
     marks: bool,
+    others: Others,
     /// The request that is answered if it is refused.
     pub(super) origin: Origin,
 }
@@ -124,19 +141,20 @@ impl<L: Backend, K, C, X> Gate<L, K, C, X> {
         let Some(key) = self.key.key(req) else {
             return self.without_key(self.key.absence(req));
         };
-        match self.check(&key, self.cost.weigh(req)) {
+        let mut others = Others::default();
+        match self.check(&key, self.cost.weigh(req), marks, &mut others) {
             // By reference: to copy a decision takes longer than to make it.
             Check::Now(ref decision) => {
-                let limiter = self.limiter.speaker(&key, decision);
+                let limiter = || self.limiter.speaker(&key, decision);
+                let marks = marks.then_some(others);
                 self.decided(limiter, decision, marks, || format!("{key:?}"))
             }
             Check::Later(future) => {
-                let names = self.limiter.names(&key);
-                let key = self.terms.log.wants_key().then(|| format!("{key:?}"));
                 let asker = Asker {
-                    names,
-                    key,
+                    names: self.limiter.names(&key),
+                    key: self.terms.log.wants_key().then(|| format!("{key:?}")),
                     marks,
+                    others,
                     origin: Origin::UNKNOWN,
                 };
                 Passage::Wait(future, asker)
@@ -152,11 +170,9 @@ impl<L: Backend, K, C, X> Gate<L, K, C, X> {
     ) -> Passage<L::Future> {
         match answer {
             Ok(decision) => {
-                let Asker {
-                    names, key, marks, ..
-                } = asker;
-                let limiter = names.speaker(&decision);
-                self.decided(limiter, &decision, marks, || key.unwrap_or_default())
+                let limiter = || asker.names.speaker(&decision).clone();
+                let marks = asker.marks.then_some(asker.others);
+                self.decided(limiter, &decision, marks, || asker.key.unwrap_or_default())
             }
             Err(error) => self.failed(asker.names.own(), error.into()),
         }
@@ -164,13 +180,23 @@ impl<L: Backend, K, C, X> Gate<L, K, C, X> {
 
     /// In shadow mode nobody waits.
     #[inline]
-    fn check<Key>(&self, key: &Key, cost: Cost) -> Check<L::Future>
+    fn check<Key>(
+        &self,
+        key: &Key,
+        cost: Cost,
+        marks: bool,
+        others: &mut Others,
+    ) -> Check<L::Future>
     where
         L: Limiter<Key>,
     {
-        match self.terms.shadow {
-            true => self.limiter.check(key, cost),
-            false => self.limiter.until_ready(key, cost, self.patience()),
+        match (self.terms.shadow, marks) {
+            (true, _) => self.limiter.check(key, cost),
+            (false, false) => self.limiter.until_ready(key, cost, self.patience()),
+            (false, true) => {
+                let patience = self.patience();
+                self.limiter.until_ready_noting(key, cost, patience, others)
+            }
         }
     }
 
@@ -196,36 +222,45 @@ impl<L: Backend, K, C, X> Gate<L, K, C, X> {
         }
     }
 
+    /// With the other limits, if responses are marked. The name is made only if it
+    /// is needed.
     #[inline]
     fn decided(
         &self,
-        limiter: &Arc<str>,
+        limiter: impl FnOnce() -> Arc<str>,
         decision: &Decision,
-        marks: bool,
+        marks: Option<Others>,
         key: impl FnOnce() -> String,
     ) -> Passage<L::Future> {
         if decision.is_denied() {
-            return self.denied(limiter, *decision, key);
+            let others = marks.unwrap_or_default();
+            return self.denied(limiter(), *decision, others, key);
         }
-        let waited = decision.wait_ticks().is_some() && !self.terms.shadow;
-        let outcome = if waited {
-            Outcome::Waited
-        } else {
-            Outcome::Admitted
-        };
-        self.observe(limiter, outcome, Some(decision));
-        if !marks || self.terms.shadow {
+        let marks = marks.filter(|_| !self.terms.shadow);
+        if marks.is_none() && self.terms.observer.is_none() {
             return Passage::Pass;
         }
-        let (limiter, decision) = (limiter.clone(), *decision);
-        Passage::Mark(Admitted { limiter, decision })
+        let limiter = limiter();
+        let outcome = match decision.is_of_a_wait() && !self.terms.shadow {
+            true => Outcome::Waited,
+            false => Outcome::Admitted,
+        };
+        self.observe(&limiter, outcome, Some(decision));
+        marks.map_or(Passage::Pass, |others| {
+            Passage::Mark(Admitted {
+                limiter,
+                decision: *decision,
+                others,
+            })
+        })
     }
 
     #[cold]
     fn denied(
         &self,
-        limiter: &Arc<str>,
+        limiter: Arc<str>,
         decision: Decision,
+        others: Others,
         key: impl FnOnce() -> String,
     ) -> Passage<L::Future> {
         let outcome = if self.terms.shadow {
@@ -233,14 +268,14 @@ impl<L: Backend, K, C, X> Gate<L, K, C, X> {
         } else {
             Outcome::Refused
         };
-        self.observe(limiter, outcome, Some(&decision));
+        self.observe(&limiter, outcome, Some(&decision));
         self.terms
             .log
-            .denied(limiter, self.terms.shadow, &decision, key);
+            .denied(&limiter, self.terms.shadow, &decision, key);
         match self.terms.shadow {
             true => Passage::Pass,
             false if self.is_too_late(&decision) => Passage::Refuse(Refusal::deadline_exceeded()),
-            false => Passage::Refuse(Refusal::over_limit(limiter.clone(), decision)),
+            false => Passage::Refuse(Refusal::over_limit(limiter, decision, others)),
         }
     }
 
@@ -270,10 +305,10 @@ impl<L: Backend, K, C, X> Gate<L, K, C, X> {
                 .warn("a rate limit by client address");
         }
         if self.terms.pass_without_key || self.terms.shadow {
-            self.observe("", Outcome::Keyless, None);
+            self.observe(&self.limiter.label(), Outcome::Keyless, None);
             return Passage::Pass;
         }
-        self.observe("", Outcome::Refused, None);
+        self.observe(&self.limiter.label(), Outcome::Refused, None);
         self.terms.log.without_key();
         Passage::Refuse(match absence {
             Absence::NoPeer => Refusal::no_peer(),

@@ -127,9 +127,11 @@ impl<L, K, C, X, A> RateLimitLayer<L, K, C, X, A> {
     }
 
     /// Lets requests wait for their turn instead of refusing them, within the
-    /// bounds of `patience`. Unless set it is [`Patience::none`]: requests wait
-    /// in a leaky bucket, and nowhere else.
-    pub fn wait(self, patience: Patience) -> Self {
+    /// bounds of `patience`; a [`Duration`](std::time::Duration) alone is the
+    /// longest wait. Unless set it is [`Patience::none`]: requests wait in a leaky
+    /// bucket, and nowhere else.
+    pub fn wait(self, patience: impl Into<Patience>) -> Self {
+        let patience = patience.into();
         self.with(|terms| terms.patience = patience)
     }
 

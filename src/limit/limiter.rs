@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use super::{decision::Decision, quota::Cost};
+use super::{decision::Decision, others::Others, quota::Cost};
 use crate::{
     clock::{Tick, ticks},
     deadline::Deadline,
@@ -22,6 +22,12 @@ pub trait Backend {
 
     /// A decision that takes its time.
     type Future: Future<Output = Result<Decision, Self::Error>>;
+
+    /// The name under which requests are counted that have no key, so that no limit
+    /// can be named by it: that of the limiter itself. Empty unless overridden.
+    fn label(&self) -> Arc<str> {
+        Arc::default()
+    }
 }
 
 /// Decides by key: the seam at which the layer, the adaptors and your own code
@@ -45,8 +51,8 @@ pub trait Backend {
 /// }
 ///
 /// impl<K: ?Sized> Limiter<K> for Closed {
-///     fn name(&self, _key: &K) -> &Arc<str> {
-///         &self.0
+///     fn name(&self, _key: &K) -> Arc<str> {
+///         self.0.clone()
 ///     }
 ///
 ///     fn check(&self, _key: &K, _cost: Cost) -> Check<Self::Future> {
@@ -59,16 +65,24 @@ pub trait Backend {
 ///     }
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not limit by the key `{K}`",
+    label = "not a `Limiter` for this key",
+    note = "give the layer a key that the limiter goes by, with `.key(..)`: `Local::keyed` takes any \
+            key that implements `Hash`, `Local::direct` takes `key::Global`, `Redis` a key that \
+            implements `Hash` and `Spell`, `Tiers` a pair of the tier and its limiter's key, and \
+            `All` a tuple with a key for each limiter, or one key after `.one_key()`"
+)]
 pub trait Limiter<K: ?Sized>: Backend {
     /// The name of the limit that this key falls under, as clients and logs
     /// see it.
-    fn name(&self, key: &K) -> &Arc<str>;
+    fn name(&self, key: &K) -> Arc<str>;
 
     /// The name of the limit that made this decision, where several stand behind
     /// one key, as in [`All`](super::All): a limiter that only passes on what
     /// others decide has to ask them.
     #[inline]
-    fn speaker<'a>(&'a self, key: &'a K, decision: &Decision) -> &'a Arc<str> {
+    fn speaker(&self, key: &K, decision: &Decision) -> Arc<str> {
         let _ = decision;
         self.name(key)
     }
@@ -89,6 +103,22 @@ pub trait Limiter<K: ?Sized>: Backend {
     /// asks here takes an admission for one that need not wait any more. The place in the line is booked by the call
     /// itself, and given back when the future is dropped.
     fn until_ready(&self, key: &K, cost: Cost, patience: Patience) -> Check<Self::Future>;
+
+    /// The same for a caller that tells its own callers what each of several limits
+    /// has said: a limiter that consists of several notes it in `others` before it
+    /// answers. A limiter that only passes on what others decide has to pass this
+    /// on, too.
+    #[inline]
+    fn until_ready_noting(
+        &self,
+        key: &K,
+        cost: Cost,
+        patience: Patience,
+        others: &mut Others,
+    ) -> Check<Self::Future> {
+        let _ = others;
+        self.until_ready(key, cost, patience)
+    }
 }
 
 /// The names of all the limits that may speak for a key.
@@ -101,13 +131,12 @@ pub struct Names {
 
 impl Names {
     /// Those of a limiter that is one limit.
-    pub fn one(name: &Arc<str>) -> Self {
-        let (own, parts) = (name.clone(), Vec::new());
+    pub fn one(name: Arc<str>) -> Self {
+        let (own, parts) = (name, Vec::new());
         Self { own, parts }
     }
 
-    pub(super) fn each<'a>(own: &Arc<str>, parts: impl Iterator<Item = &'a Arc<str>>) -> Self {
-        let (own, parts) = (own.clone(), parts.cloned().collect());
+    pub(super) fn each(own: Arc<str>, parts: Vec<Arc<str>>) -> Self {
         Self { own, parts }
     }
 
@@ -222,5 +251,12 @@ impl Patience {
     /// How many may wait already.
     pub const fn max_queue(&self) -> usize {
         self.max_queue
+    }
+}
+
+/// As [`Patience::up_to`].
+impl From<Duration> for Patience {
+    fn from(max_wait: Duration) -> Self {
+        Self::up_to(max_wait)
     }
 }

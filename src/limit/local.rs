@@ -280,11 +280,15 @@ impl<R: Rule, S: Shape<R>, C> Local<R, S, C> {
 impl<R: Rule, S: Shape<R>, C: Clock> Backend for Local<R, S, C> {
     type Error = Infallible;
     type Future = Turn;
+
+    fn label(&self) -> Arc<str> {
+        self.shared.name.clone()
+    }
 }
 
 impl<R: Rule, C: Clock, K: Hash + ?Sized> Limiter<K> for Local<R, Keyed, C> {
-    fn name(&self, _key: &K) -> &Arc<str> {
-        &self.shared.name
+    fn name(&self, _key: &K) -> Arc<str> {
+        self.shared.name.clone()
     }
 
     #[inline]
@@ -301,8 +305,8 @@ impl<R: Rule, C: Clock, K: Hash + ?Sized> Limiter<K> for Local<R, Keyed, C> {
 /// Without keys there is one budget, so only requests without keys may ask:
 /// [`Global`](crate::key::Global).
 impl<R: Rule, C: Clock> Limiter<()> for Local<R, Direct, C> {
-    fn name(&self, _key: &()) -> &Arc<str> {
-        &self.shared.name
+    fn name(&self, _key: &()) -> Arc<str> {
+        self.shared.name.clone()
     }
 
     #[inline]

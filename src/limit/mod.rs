@@ -113,6 +113,7 @@ mod local;
 mod log;
 mod logs;
 mod observe;
+mod others;
 #[cfg(feature = "stream")]
 pub mod pace;
 mod quota;
@@ -132,7 +133,7 @@ mod token_bucket;
 mod window;
 
 pub use self::{
-    all::{Agreeing, All, Member},
+    all::{Agreeing, All, Member, OneKey},
     decision::{Decision, Verdict},
     fixed_window::FixedWindow,
     gate::{Exempt, Weigh},
@@ -141,6 +142,7 @@ pub use self::{
     limiter::{Backend, Check, Limiter, Names, Patience},
     local::{Direct, Keyed, Local, LocalBuilder, Ready, Shape, Turn},
     observe::{Counts, Event, Observe, Outcome, Snapshot},
+    others::{Other, Others},
     quota::{Cost, Quota, QuotaError},
     rule::{Rule, State, Word},
     service::RateLimit,

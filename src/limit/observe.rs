@@ -53,7 +53,8 @@ pub trait Observe: fmt::Debug + Send + Sync + 'static {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Event<'a> {
-    /// The limiter's name; empty where none was asked.
+    /// The name of the limit that decided, or that there is no key for; empty for
+    /// an exempt request, which has nothing to do with any.
     pub limiter: &'a str,
     /// What became of the request.
     pub outcome: Outcome,

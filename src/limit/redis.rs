@@ -244,7 +244,7 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
         match asking.await {
             Ok(answer) => Ok((answer.taken, answer.decision)),
             Err(error) => {
-                self.shared.fell_back(&error);
+                let error = self.shared.fell_back(error);
                 let unseen = self.shared.unseen_up_to(cost);
                 self.policy.check_up_to(ticket, cost, unseen, error)
             }
@@ -341,11 +341,15 @@ impl<R: Scripted> Redis<R, super::FailClosed> {
 impl<R: Scripted, P: Policy> Backend for Redis<R, P> {
     type Error = P::Error;
     type Future = Checking<R, P>;
+
+    fn label(&self) -> Arc<str> {
+        self.shared.name.clone()
+    }
 }
 
 impl<R: Scripted, P: Policy, K: Spell + Hash + ?Sized> Limiter<K> for Redis<R, P> {
-    fn name(&self, _key: &K) -> &Arc<str> {
-        &self.shared.name
+    fn name(&self, _key: &K) -> Arc<str> {
+        self.shared.name.clone()
     }
 
     fn check(&self, key: &K, cost: Cost) -> Check<Self::Future> {

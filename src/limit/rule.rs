@@ -206,7 +206,8 @@ pub(crate) fn reserve<R: Rule>(
             Some(before) => *state = before,
             None => rule.credit(state, now, cost),
         }
-        return decision.too_long(wait - patience);
+        // What it says of the bucket is said without the place that was given back.
+        return rule.decide(state, now, 0).too_long(wait - patience);
     }
     match decision.retry_ticks() {
         Some(retry) if retry <= patience && !rule.queues() => rule.book(state, now, cost, retry),

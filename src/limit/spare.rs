@@ -27,14 +27,22 @@ impl Spare {
     }
 
     /// Ticks until one token more is left, `reset` being the units until the
-    /// bucket is whole.
+    /// bucket is whole: what is missing is reckoned from there, because after a
+    /// booking, and in debt, the units that are left lie at another instant.
     pub(super) fn next_token(&self, reset: u64) -> Tick {
         if self.units >= self.room() {
             return 0;
         }
-        // In debt no units are left, and the debt is what reset exceeds the room by.
-        let debt = reset.saturating_sub(self.room());
-        (debt + self.token - self.units % self.token).div_ceil(self.tick)
+        let more = (self.remaining() + 1) * self.token;
+        (reset + more)
+            .saturating_sub(self.room())
+            .div_ceil(self.tick)
+    }
+
+    /// What is left when the bucket is so far from whole.
+    pub(super) fn within(self, reset: u64) -> Self {
+        let units = self.room().saturating_sub(reset);
+        Self { units, ..self }
     }
 
     fn room(&self) -> u64 {

@@ -1,39 +1,61 @@
-use std::{collections::HashMap, fmt, hash::Hash, sync::Arc};
+use std::{borrow::Borrow, collections::HashMap, fmt, hash::Hash, sync::Arc, time::Duration};
 
 use super::{
-    decision::Decision,
+    decision::{Decision, Verdict},
     limiter::{Backend, Check, Limiter, Names, Patience},
+    others::Others,
     quota::Cost,
 };
 
+mod part;
+
+pub(super) use self::part::TierPart;
+
 /// A limiter for each tier: a free and a paid plan behind one layer.
 ///
-/// The key is a pair of the tier and whatever the tier's own limiter goes by.
-/// Each tier has a limiter, and so buckets, of its own: a client that changes
-/// its plan begins with a whole bucket there. Tiers that are not listed share the
-/// default and its buckets.
+/// The key is a pair of the tier, or a reference to it, and whatever the tier's own
+/// limiter goes by. Each tier has a limiter, and so buckets, of its own: a client
+/// that changes its plan begins with a whole bucket there. Tiers that are not
+/// listed share the default and its buckets.
 ///
 /// ```
 /// use http::Request;
 /// use sluicegate::{key, limit::{Local, Quota, RateLimitLayer, Tiers, TokenBucket}};
 ///
 /// #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-/// enum Plan { Free, Paid }
+/// enum Plan { Free, Paid, Closed }
 ///
 /// let limit = |name, quota| Local::builder(TokenBucket::new(quota)).name(name).keyed();
 /// let tiers = Tiers::new(limit("free", Quota::per_minute(10)))
-///     .tier(Plan::Paid, limit("paid", Quota::per_minute(1_000)));
+///     .tier(Plan::Paid, limit("paid", Quota::per_minute(1_000)))
+///     .blocked(Plan::Closed);
 ///
 /// let plan = |req: &Request<()>| Some(match req.headers().contains_key("x-paid") {
 ///     true => Plan::Paid,
 ///     false => Plan::Free,
 /// });
-/// let layer = RateLimitLayer::new(tiers).key((key::by(plan), key::header("x-api-key")));
+/// let layer = RateLimitLayer::new(tiers.clone()).key((key::by(plan), key::header("x-api-key")));
 /// # let _ = layer;
+///
+/// // Or of an extension, which a layer further out has put into the request.
+/// let key = (key::extension::<Plan>(), key::header("x-api-key"));
+/// let layer = RateLimitLayer::new(tiers).key(key);
+/// # async fn pass(_: Request<()>) -> Result<http::Response<String>, std::convert::Infallible> {
+/// #     Ok(http::Response::default())
+/// # }
+/// # let _ = tower::ServiceExt::oneshot(tower::Layer::layer(&layer, tower::service_fn(pass)), Request::new(()));
 /// ```
+///
+/// # Blocked tiers
+///
+/// Nothing passes of a [blocked](Self::blocked) tier, at no time and whatever it
+/// costs: the limit of this name, `blocked`, is 0. Its requests are refused as over
+/// the limit, without a `Retry-After`.
 pub struct Tiers<T, L> {
     default: L,
-    tiers: Arc<HashMap<T, L>>,
+    /// `None` for a tier that is blocked.
+    tiers: Arc<HashMap<T, Option<L>>>,
+    blocked: Arc<str>,
 }
 
 impl<T: Eq + Hash + Clone, L: Clone> Tiers<T, L> {
@@ -42,52 +64,99 @@ impl<T: Eq + Hash + Clone, L: Clone> Tiers<T, L> {
         Self {
             default,
             tiers: Arc::default(),
+            blocked: "blocked".into(),
         }
     }
 
     /// A limiter for one tier.
     #[must_use]
-    pub fn tier(mut self, tier: T, limiter: L) -> Self {
+    pub fn tier(self, tier: T, limiter: L) -> Self {
+        self.with(tier, Some(limiter))
+    }
+
+    /// Lets nothing of a tier pass; see [blocked tiers](Self#blocked-tiers).
+    #[must_use]
+    pub fn blocked(self, tier: T) -> Self {
+        self.with(tier, None)
+    }
+
+    fn with(mut self, tier: T, limiter: Option<L>) -> Self {
         Arc::make_mut(&mut self.tiers).insert(tier, limiter);
         self
     }
 }
 
 impl<T: Eq + Hash, L> Tiers<T, L> {
-    pub(super) fn of(&self, tier: &T) -> &L {
-        self.tiers.get(tier).unwrap_or(&self.default)
+    /// The limiter of a tier; `None` if it is blocked.
+    pub(super) fn of(&self, tier: &T) -> Option<&L> {
+        let listed = self.tiers.get(tier).map(Option::as_ref);
+        listed.unwrap_or(Some(&self.default))
     }
+}
+
+/// What every request of a blocked tier is told.
+fn refusal() -> Decision {
+    Decision::new(Verdict::Deny, 0, 0, None, Duration::ZERO)
 }
 
 impl<T, L: Backend> Backend for Tiers<T, L> {
     type Error = L::Error;
     type Future = L::Future;
+
+    fn label(&self) -> Arc<str> {
+        self.default.label()
+    }
 }
 
-impl<T: Eq + Hash, K, L: Limiter<K>> Limiter<(T, K)> for Tiers<T, L> {
-    fn name(&self, (tier, key): &(T, K)) -> &Arc<str> {
-        self.of(tier).name(key)
+impl<T, Q, K, L> Limiter<(Q, K)> for Tiers<T, L>
+where
+    T: Eq + Hash,
+    Q: Borrow<T>,
+    L: Limiter<K>,
+{
+    fn name(&self, (tier, key): &(Q, K)) -> Arc<str> {
+        let limiter = self.of(tier.borrow());
+        limiter.map_or_else(|| self.blocked.clone(), |it| it.name(key))
     }
 
-    fn speaker<'a>(&'a self, (tier, key): &'a (T, K), decision: &Decision) -> &'a Arc<str> {
-        self.of(tier).speaker(key, decision)
+    fn speaker(&self, (tier, key): &(Q, K), decision: &Decision) -> Arc<str> {
+        let limiter = self.of(tier.borrow());
+        limiter.map_or_else(|| self.blocked.clone(), |it| it.speaker(key, decision))
     }
 
-    fn names(&self, (tier, key): &(T, K)) -> Names {
-        self.of(tier).names(key)
+    fn names(&self, (tier, key): &(Q, K)) -> Names {
+        let limiter = self.of(tier.borrow());
+        limiter.map_or_else(|| Names::one(self.blocked.clone()), |it| it.names(key))
     }
 
-    fn check(&self, (tier, key): &(T, K), cost: Cost) -> Check<L::Future> {
-        self.of(tier).check(key, cost)
+    fn check(&self, (tier, key): &(Q, K), cost: Cost) -> Check<L::Future> {
+        let limiter = self.of(tier.borrow());
+        limiter.map_or_else(|| Check::Now(refusal()), |it| it.check(key, cost))
     }
 
     fn until_ready(
         &self,
-        (tier, key): &(T, K),
+        (tier, key): &(Q, K),
         cost: Cost,
         patience: Patience,
     ) -> Check<L::Future> {
-        self.of(tier).until_ready(key, cost, patience)
+        match self.of(tier.borrow()) {
+            Some(limiter) => limiter.until_ready(key, cost, patience),
+            None => Check::Now(refusal()),
+        }
+    }
+
+    fn until_ready_noting(
+        &self,
+        (tier, key): &(Q, K),
+        cost: Cost,
+        patience: Patience,
+        others: &mut Others,
+    ) -> Check<L::Future> {
+        match self.of(tier.borrow()) {
+            Some(limiter) => limiter.until_ready_noting(key, cost, patience, others),
+            None => Check::Now(refusal()),
+        }
     }
 }
 
@@ -96,6 +165,7 @@ impl<T, L: Clone> Clone for Tiers<T, L> {
         Self {
             default: self.default.clone(),
             tiers: self.tiers.clone(),
+            blocked: self.blocked.clone(),
         }
     }
 }

@@ -182,6 +182,16 @@ mod tests {
     }
 
     #[test]
+    fn a_booking_says_to_the_tick_when_there_is_more() {
+        let rule = TokenBucket::new(Quota::per_second(3).burst(2));
+        let mut state = Word::EMPTY;
+        rule.decide(&mut state, 0, 2);
+        let retry = rule.decide(&mut state, 0, 1).retry_ticks();
+        let booked = rule.book(&mut state, 0, 1, retry.expect("it is denied"));
+        assert_eq!(booked.more_after(), Duration::from_micros(666_667));
+    }
+
+    #[test]
     fn credit_stops_at_full() {
         let (rule, mut state) = (rule(), Word::EMPTY);
         rule.decide(&mut state, 0, 1);

@@ -128,6 +128,11 @@ impl Connection {
         self.link().refusal()
     }
 
+    /// The error, which says when it is worth asking again.
+    pub(crate) fn with_retry(&self, error: Error) -> Error {
+        self.link().with_retry(error)
+    }
+
     /// Whether calls are refused at once. One load, for a server that answers.
     pub(crate) fn is_shut(&self) -> bool {
         self.link().is_shut()

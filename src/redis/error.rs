@@ -1,6 +1,12 @@
 //! What can go wrong between a caller and its server.
 
-use std::{borrow::Cow, convert::Infallible, error, fmt, sync::Arc, time::Duration};
+use std::{
+    borrow::Cow,
+    convert::Infallible,
+    error, fmt,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use redis::RedisError;
 
@@ -19,6 +25,8 @@ struct Inner {
     message: Cow<'static, str>,
     said: Option<Said>,
     about: About,
+    /// When Redis may answer again.
+    retry: OnceLock<Duration>,
 }
 
 /// What an error is about, beside its kind.
@@ -177,7 +185,21 @@ impl Error {
             message,
             said,
             about,
+            retry: OnceLock::new(),
         }))
+    }
+
+    /// When it is worth asking again: when the next probe of an open breaker is over,
+    /// or a timeout later. `None` if that would not help, as of a wrong setting, or is
+    /// not known.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry.get().copied()
+    }
+
+    /// The same, which says when to ask again; what was said first stays.
+    pub(super) fn retry_in(self, retry: Duration) -> Self {
+        self.0.retry.get_or_init(|| retry);
+        self
     }
 
     /// The word that the server's error begins with, such as `READONLY`.

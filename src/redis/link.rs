@@ -40,6 +40,7 @@ impl Link {
         settings.counters.calls.add();
         let asked = Instant::now();
         let result = self.deliver(call, Bound::of(timeout)).await;
+        let result = result.map_err(|error| self.with_retry(error));
         let error = result.as_ref().err().map(Error::kind);
         if let Some(kind) = error {
             settings.counters.failed(kind);
@@ -102,8 +103,18 @@ impl Link {
         self.is_shut().then(|| {
             counters.calls.add();
             counters.failed(ErrorKind::Shut);
-            Error::shut()
+            self.with_retry(Error::shut())
         })
+    }
+
+    /// The error, which says when it is worth asking again.
+    pub(super) fn with_retry(&self, error: Error) -> Error {
+        match error.kind() {
+            ErrorKind::Config | ErrorKind::Unreadable => error,
+            _ if error.retry_after().is_some() => error,
+            _ if self.is_open() => error.retry_in(self.settings.probe_every),
+            _ => error.retry_in(self.settings.timeout),
+        }
     }
 
     /// Whether calls are refused at once. One load, for a server that answers.

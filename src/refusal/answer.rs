@@ -1,12 +1,16 @@
 use std::fmt;
 
 use http::{
-    HeaderMap, HeaderValue, Request, Response, StatusCode,
+    Extensions, HeaderMap, HeaderValue, Request, Response, StatusCode,
     header::{CONTENT_TYPE, LINK},
 };
 
-use super::{FromText, Headers, Reason, Refusal, Refuse, headers::write_retry_after, problem};
-use crate::limit::Decision;
+use super::{
+    FromText, Headers, Reason, Refusal, Refuse,
+    headers::{Told, is_looser_than_legacy, write_ietf, write_legacy, write_retry_after},
+    problem,
+};
+use crate::limit::{Decision, Other};
 
 /// Answers HTTP as HTTP, and gRPC as gRPC (with the feature `grpc`).
 ///
@@ -15,7 +19,7 @@ use crate::limit::Decision;
 /// | over the limit | 429 with `Retry-After` and quota [`Headers`] | 8 `RESOURCE_EXHAUSTED` with `google.rpc.RetryInfo` and `grpc-retry-pushback-ms` |
 /// | no key to limit by | 400 | 3 `INVALID_ARGUMENT` |
 /// | the server does not know the client's address | 500 | 13 `INTERNAL` |
-/// | the limiter could not decide | 503 | 14 `UNAVAILABLE` |
+/// | the limiter could not decide | 503, from Redis with `Retry-After` | 14 `UNAVAILABLE`, from Redis with `grpc-retry-pushback-ms` |
 /// | the deadline has passed | 504, or [503](Answer::late_as_unavailable) | 4 `DEADLINE_EXCEEDED` |
 /// | a timeout that cannot be read | 400 | 13 `INTERNAL`, as grpc-go has it |
 /// | no idempotency key, or a malformed one; a body that ended with an error | 400 | 3 `INVALID_ARGUMENT` |
@@ -24,12 +28,14 @@ use crate::limit::Decision;
 /// | the first request is still running | 409 with `Retry-After` | 10 `ABORTED` with `grpc-retry-pushback-ms` |
 /// | the outcome of the first request is unknown | 409 | 9 `FAILED_PRECONDITION` |
 /// | the first answer was not kept | 409 | 6 `ALREADY_EXISTS` |
-/// | the store of idempotency records has no answer | 503 | 14 `UNAVAILABLE` |
+/// | the store of idempotency records has no answer | 503, from Redis with `Retry-After` | 14 `UNAVAILABLE`, from Redis with `grpc-retry-pushback-ms` |
 /// | a body that is too large to compare | 413 | 8 `RESOURCE_EXHAUSTED` |
 /// | too many bodies held at once | 503 with `Retry-After` | 14 `UNAVAILABLE` with `google.rpc.RetryInfo` and `grpc-retry-pushback-ms` |
 ///
 /// `Retry-After` counts whole seconds, rounded up, at least 1; it is missing
-/// where the request can never pass. A gRPC answer is a trailers-only response
+/// where the request can never pass, or nobody knows when. In gRPC the pushback is
+/// then -1, which forbids to retry, if no time would help: a request that can never
+/// pass, or that would have to be another one. A gRPC answer is a trailers-only response
 /// of HTTP status 200: clients would take a 429 for `UNAVAILABLE` and retry at
 /// once.
 ///
@@ -51,8 +57,12 @@ use crate::limit::Decision;
 ///
 /// Responses to admitted requests carry the quota headers too;
 /// [`Headers::None`] leaves them untouched. Refusals carry the [`Refusal`] among
-/// their extensions, for layers further out; the [`Decision`] is in it. Admitted
-/// responses carry the decision if [asked to](Answer::with_decision).
+/// their extensions, for layers further out; the [`Decision`] is in it. Responses
+/// carry the decision itself if [asked to](Answer::with_decision).
+///
+/// Where one rate limit stands around another, the limit that refused speaks, or
+/// else the tighter one: the one with the least remaining, or of two with as much
+/// the one that is whole later. The lists of [`Headers::Ietf`] tell of both.
 #[derive(Clone, Copy, Default)]
 pub struct Answer<F = Text> {
     headers: Headers,
@@ -109,8 +119,9 @@ impl<F> Answer<F> {
         }
     }
 
-    /// Puts the [`Decision`] among the extensions of responses to admitted
-    /// requests. Off unless asked for: extensions are kept on the heap.
+    /// Puts the [`Decision`] among the extensions of responses: of several layers
+    /// that do so, the one of the limit that speaks. Off unless asked for:
+    /// extensions are kept on the heap.
     #[must_use]
     pub fn with_decision(self) -> Self {
         Self {
@@ -208,6 +219,9 @@ where
             Some(headers) => self.grpc_response(headers),
             None => self.http_response(&refusal),
         };
+        if let Some(decision) = refusal.decision().filter(|_| self.with_decision) {
+            response.extensions_mut().insert(*decision);
+        }
         response.extensions_mut().insert(refusal);
         Ok(response)
     }
@@ -218,14 +232,48 @@ where
     }
 
     fn mark(&self, limiter: &str, decision: &Decision, res: &mut Response<B>) {
-        self.headers.write(limiter, decision, res.headers_mut());
-        if self.with_decision {
-            res.extensions_mut().insert(*decision);
-        }
+        self.tell(limiter, decision, &[], res);
+    }
+
+    fn mark_all(
+        &self,
+        limiter: &str,
+        decision: &Decision,
+        others: &[Other],
+        res: &mut Response<B>,
+    ) {
+        self.tell(limiter, decision, others, res);
     }
 }
 
 impl<F> Answer<F> {
+    /// Tells of an admission by a response that layers further in may have told of
+    /// their own limits.
+    fn tell<B>(&self, limiter: &str, decision: &Decision, others: &[Other], res: &mut Response<B>) {
+        let refused = refused(res.extensions());
+        if self.headers.has_ietf() {
+            let told = Told {
+                limiter,
+                decision,
+                others,
+            };
+            let name = refused.as_ref().map(|(name, _)| &**name);
+            write_ietf(&told, name, res.headers_mut());
+        }
+        let inner = res.extensions().get::<Decision>().copied();
+        let inner = inner.filter(|inner| !decision.is_tighter_than(inner));
+        let has_refused = refused.map(|(_, decision)| decision);
+        let speaker = has_refused.or(inner).unwrap_or(*decision);
+        if self.headers.has_legacy()
+            && (has_refused.is_some() || !is_looser_than_legacy(&speaker, res.headers()))
+        {
+            write_legacy(&speaker, res.headers_mut());
+        }
+        if self.with_decision {
+            res.extensions_mut().insert(speaker);
+        }
+    }
+
     fn http_response<B>(&self, refusal: &Refusal) -> Response<B>
     where
         F: Fill<B>,
@@ -264,8 +312,19 @@ impl<F> Answer<F> {
         if let Some(retry) = refusal.retry_after() {
             write_retry_after(retry, headers);
         }
-        if let (Some(limiter), Some(decision)) = (refusal.limiter(), refusal.decision()) {
-            self.headers.write(limiter, decision, headers);
+        let (Some(limiter), Some(decision)) = (refusal.limiter(), refusal.decision()) else {
+            return;
+        };
+        if self.headers.has_ietf() {
+            let told = Told {
+                limiter,
+                decision,
+                others: &refusal.others(),
+            };
+            write_ietf(&told, None, headers);
+        }
+        if self.headers.has_legacy() {
+            write_legacy(decision, headers);
         }
     }
 
@@ -279,6 +338,12 @@ impl<F> Answer<F> {
             headers.append(LINK, link);
         }
     }
+}
+
+/// The limit further in that has refused, and what it said.
+fn refused(extensions: &Extensions) -> Option<(String, Decision)> {
+    let refusal = extensions.get::<Refusal>()?;
+    Some((refusal.limiter()?.to_owned(), *refusal.decision()?))
 }
 
 fn status(reason: Reason) -> StatusCode {

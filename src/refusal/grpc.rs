@@ -14,6 +14,8 @@ const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 const DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
 /// When to try again (gRPC proposal A6).
 const PUSHBACK: HeaderName = HeaderName::from_static("grpc-retry-pushback-ms");
+/// A pushback that forbids to try again.
+const NEVER: HeaderValue = HeaderValue::from_static("-1");
 
 /// The content type to answer a gRPC request with, which is its own; `None` if
 /// the request is no gRPC.
@@ -26,6 +28,9 @@ pub(super) fn write(refusal: &Refusal, headers: &mut HeaderMap) {
     headers.insert(STATUS, code.into());
     if let Ok(message) = HeaderValue::from_str(&percent_encoded(&text)) {
         headers.insert(MESSAGE, message);
+    }
+    if refusal.is_for_good() {
+        headers.insert(PUSHBACK, NEVER);
     }
     let Some(retry) = refusal.retry_after() else {
         return;

@@ -1,17 +1,21 @@
 //! The header fields that tell clients of their quota.
 
-use std::time::Duration;
+use std::{cmp::Reverse, time::Duration};
 
 use http::{HeaderMap, HeaderName, HeaderValue, header::RETRY_AFTER};
 
-use super::decimal::Decimal;
-use crate::limit::Decision;
+use crate::limit::{Decision, Other};
 
-const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
-const STATE: HeaderName = HeaderName::from_static("ratelimit");
-const LEGACY_LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
-const LEGACY_REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
-const LEGACY_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
+mod item;
+mod list;
+
+use self::item::Item;
+
+static POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+static STATE: HeaderName = HeaderName::from_static("ratelimit");
+static LEGACY_LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
+static LEGACY_REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
+static LEGACY_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
 /// Which quota headers responses carry, admitted and refused alike.
 ///
@@ -27,12 +31,21 @@ const LEGACY_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 /// `q` is what a client can take at once and `w` in how many seconds all of it
 /// comes back, rounded up; for a window they are its limit and its width. `r`
 /// is what is left; `t` is in how many seconds there is more, rounded up, and
-/// is left out while the quota is whole.
+/// is left out while the quota is whole. It is also left out of a refusal whose
+/// `Retry-After` is sooner, as of a queue that is full or that the caller would not
+/// wait for: there the request passes before there is more to have at once.
+///
+/// Both are lists. They have a member for each limit of an
+/// [`All`](crate::limit::All), the one that speaks first, and one for each limit of
+/// layers around each other. Of two limits of one name there is one: the one that
+/// refused, or else the tighter one, which has less left, or as much and `t` later.
 ///
 /// # The legacy fields
 ///
 /// `X-RateLimit-Limit`, `X-RateLimit-Remaining`, and `X-RateLimit-Reset` in
-/// seconds from now, rounded up, until the quota is whole.
+/// seconds from now, rounded up, until the quota is whole. There is room for one
+/// limit: the one that refused, or else the one with the least left, or of two with
+/// as much the one that is whole later.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Headers {
     /// `RateLimit` and `RateLimit-Policy`.
@@ -46,96 +59,210 @@ pub enum Headers {
     None,
 }
 
+/// What a response is told: the limit that speaks, and those beside it.
+pub(super) struct Told<'a> {
+    pub(super) limiter: &'a str,
+    pub(super) decision: &'a Decision,
+    pub(super) others: &'a [Other],
+}
+
 impl Headers {
-    /// A name that cannot stand in a header is left out with its fields.
-    pub(super) fn write(self, limiter: &str, decision: &Decision, headers: &mut HeaderMap) {
-        if matches!(self, Self::Ietf | Self::Both) {
-            write_ietf(limiter, decision, headers);
-        }
-        if matches!(self, Self::Legacy | Self::Both) {
-            headers.insert(LEGACY_LIMIT, decision.limit().into());
-            headers.insert(LEGACY_REMAINING, decision.remaining().into());
-            headers.insert(LEGACY_RESET, seconds_up(decision.reset_after()).into());
-        }
+    pub(super) fn has_ietf(self) -> bool {
+        matches!(self, Self::Ietf | Self::Both)
+    }
+
+    pub(super) fn has_legacy(self) -> bool {
+        matches!(self, Self::Legacy | Self::Both)
     }
 }
 
-fn write_ietf(limiter: &str, decision: &Decision, headers: &mut HeaderMap) {
-    let Some(mut item) = Item::named(limiter) else {
-        return;
+/// The IETF fields. `has_refused` is the name of the limit that has refused, whose
+/// members stay as they are.
+pub(super) fn write_ietf(told: &Told<'_>, has_refused: Option<&str>, headers: &mut HeaderMap) {
+    let is_marked = headers.contains_key(&STATE) || headers.contains_key(&POLICY);
+    if told.others.is_empty() && !is_marked {
+        return append_all(std::slice::from_ref(&told.speaker()), headers);
+    }
+    let mut limits = without_twins(told);
+    if is_marked {
+        limits.retain(|limit| limit.takes_its_place(has_refused, headers));
+    }
+    append_all(&limits, headers);
+}
+
+fn append_all(limits: &[Limit<'_>], headers: &mut HeaderMap) {
+    append(&POLICY, limits.iter().map(Limit::policy), headers);
+    append(&STATE, limits.iter().map(Limit::state), headers);
+}
+
+/// The legacy fields, which are overwritten.
+pub(super) fn write_legacy(decision: &Decision, headers: &mut HeaderMap) {
+    headers.insert(&LEGACY_LIMIT, decision.limit().into());
+    headers.insert(&LEGACY_REMAINING, decision.remaining().into());
+    headers.insert(&LEGACY_RESET, seconds_up(decision.reset_after()).into());
+}
+
+/// Whether the legacy fields tell already of a limit that is as tight.
+pub(super) fn is_looser_than_legacy(decision: &Decision, headers: &HeaderMap) -> bool {
+    let number = |name: &HeaderName| headers.get(name)?.to_str().ok()?.parse::<u64>().ok();
+    let Some(remaining) = number(&LEGACY_REMAINING) else {
+        return false;
     };
-    let window = seconds_up(decision.window());
-    if let Some(policy) = item.with((b'q', decision.limit()), (b'w', window)) {
-        headers.append(POLICY, policy);
+    let reset = number(&LEGACY_RESET).unwrap_or(0);
+    let own = (
+        decision.remaining(),
+        Reverse(seconds_up(decision.reset_after())),
+    );
+    (remaining, Reverse(reset)) <= own
+}
+
+/// One member of the lists.
+struct Limit<'a> {
+    name: &'a str,
+    /// For the policy: of a bucket never seen if it was not asked.
+    decision: LimitOf<'a>,
+}
+
+#[derive(Clone, Copy)]
+enum LimitOf<'a> {
+    Decided(&'a Decision),
+    Unasked(&'a Other),
+}
+
+impl<'a> Told<'a> {
+    fn speaker(&self) -> Limit<'a> {
+        Limit {
+            name: self.limiter,
+            decision: LimitOf::Decided(self.decision),
+        }
     }
-    let more = seconds_up(decision.more_after());
-    if let Some(state) = item.with((b'r', decision.remaining()), (b't', more)) {
-        headers.append(STATE, state);
+
+    fn others(&self) -> impl Iterator<Item = Limit<'a>> + use<'a> {
+        self.others.iter().map(|other| {
+            let decided = other.decision().map(LimitOf::Decided);
+            Limit {
+                name: other.name(),
+                decision: decided.unwrap_or(LimitOf::Unasked(other)),
+            }
+        })
     }
 }
 
-/// The largest integer of a structured field (RFC 9651, section 3.3.1).
-const LARGEST: u64 = 999_999_999_999_999;
-
-/// An item of a structured field, `"name";a=1;b=2`, on the stack, so that its
-/// value is the only allocation.
-struct Item {
-    bytes: [u8; 160],
-    length: usize,
+/// The first of each name, which is the speaker's, or else the tightest.
+fn without_twins<'a>(told: &Told<'a>) -> Vec<Limit<'a>> {
+    let mut kept = vec![told.speaker()];
+    for limit in told.others() {
+        match kept.iter().position(|other| other.name == limit.name) {
+            None => kept.push(limit),
+            Some(0) => {}
+            Some(at) if limit.is_tighter_than(&kept[at]) => kept[at] = limit,
+            Some(_) => {}
+        }
+    }
+    kept
 }
 
-impl Item {
-    /// An item without parameters, if the name can be a string.
-    fn named(name: &str) -> Option<Self> {
-        let mut item = Self {
-            bytes: [0; 160],
-            length: 0,
+impl Limit<'_> {
+    /// What is left, and in how many seconds there is more; `None` if it was not
+    /// asked.
+    fn state_of(&self) -> Option<(u64, u64)> {
+        match self.decision {
+            LimitOf::Unasked(_) => None,
+            LimitOf::Decided(decision) => {
+                Some((decision.remaining(), seconds_of_more(decision).unwrap_or(0)))
+            }
+        }
+    }
+
+    fn is_tighter_than(&self, other: &Self) -> bool {
+        match (self.state_of(), other.state_of()) {
+            (Some((own, more)), Some((others, later))) => {
+                (own, Reverse(more)) < (others, Reverse(later))
+            }
+            (own, others) => own.is_some() && others.is_none(),
+        }
+    }
+
+    /// Whether it is to be written, in place of a member of its name that is there.
+    fn takes_its_place(&self, has_refused: Option<&str>, headers: &mut HeaderMap) -> bool {
+        let Some(written) = Item::named(self.name) else {
+            return false;
         };
-        item.string(name.as_bytes())?;
+        let written = written.as_bytes();
+        let known = list::find(headers, &STATE, written).map(|member| {
+            let number = |parameter| list::number(member, written, parameter).unwrap_or(0);
+            (number(b'r'), Reverse(number(b't')))
+        });
+        let stays = match (known, self.state_of()) {
+            (Some(_), _) if has_refused == Some(self.name) => true,
+            (Some(known), Some((own, more))) => known <= (own, Reverse(more)),
+            (Some(_), None) => true,
+            (None, None) => list::find(headers, &POLICY, written).is_some(),
+            (None, Some(_)) => false,
+        };
+        if !stays {
+            list::remove(headers, &STATE, written);
+            list::remove(headers, &POLICY, written);
+        }
+        !stays
+    }
+
+    fn policy(&self) -> Option<Item> {
+        let (limit, window) = match self.decision {
+            LimitOf::Decided(decision) => (decision.limit(), decision.window()),
+            LimitOf::Unasked(other) => (other.limit(), other.window()),
+        };
+        let mut item = Item::named(self.name)?;
+        item.parameter((b'q', limit))?;
+        match seconds_up(window) {
+            0 => {}
+            window => item.parameter((b'w', window))?,
+        }
         Some(item)
     }
 
-    /// The item with these parameters; a second one of 0 is left out.
-    fn with(&mut self, first: (u8, u64), second: (u8, u64)) -> Option<HeaderValue> {
-        let name = self.length;
-        let written = self.parameter(first).and_then(|()| match second {
-            (_, 0) => Some(()),
-            second => self.parameter(second),
-        });
-        let value = HeaderValue::from_bytes(&self.bytes[..self.length]);
-        self.length = name;
-        written.and(value.ok())
-    }
-
-    /// A string (RFC 9651, section 4.1.6), which holds printable ASCII alone.
-    fn string(&mut self, text: &[u8]) -> Option<()> {
-        if !text.iter().all(|it| matches!(it, b' '..=b'~')) {
-            return None;
+    fn state(&self) -> Option<Item> {
+        let (remaining, more) = self.state_of()?;
+        let mut item = Item::named(self.name)?;
+        item.parameter((b'r', remaining))?;
+        match more {
+            0 => {}
+            more => item.parameter((b't', more))?,
         }
-        self.put(b"\"")?;
-        for piece in text.split_inclusive(|it| matches!(it, b'"' | b'\\')) {
-            match piece {
-                [plain @ .., last @ (b'"' | b'\\')] => {
-                    self.put(plain)?;
-                    self.put(&[b'\\', *last])?;
-                }
-                plain => self.put(plain)?,
-            }
-        }
-        self.put(b"\"")
+        Some(item)
     }
+}
 
-    fn parameter(&mut self, (name, value): (u8, u64)) -> Option<()> {
-        self.put(&[b';', name, b'='])?;
-        self.put(Decimal::of(value.min(LARGEST)).as_bytes())
-    }
+/// `t`, unless the quota is whole, or the limit refuses for a shorter time.
+fn seconds_of_more(decision: &Decision) -> Option<u64> {
+    let more = seconds_up(decision.more_after());
+    let is_later = |retry| more > seconds_up(retry).max(1);
+    let retries_sooner = decision.retry_after().is_some_and(is_later);
+    (more > 0 && !retries_sooner).then_some(more)
+}
 
-    fn put(&mut self, text: &[u8]) -> Option<()> {
-        let end = self.length + text.len();
-        self.bytes.get_mut(self.length..end)?.copy_from_slice(text);
-        self.length = end;
-        Some(())
+/// One line of a list. A name that cannot stand in a header is left out.
+fn append(field: &HeaderName, items: impl Iterator<Item = Option<Item>>, headers: &mut HeaderMap) {
+    let mut items = items.flatten();
+    let Some(first) = items.next() else {
+        return;
+    };
+    let line = match items.next() {
+        None => HeaderValue::from_bytes(first.as_bytes()),
+        Some(second) => HeaderValue::from_bytes(&join(first, second, items)),
+    };
+    if let Ok(line) = line {
+        headers.append(field, line);
     }
+}
+
+fn join(first: Item, second: Item, others: impl Iterator<Item = Item>) -> Vec<u8> {
+    let mut line = first.as_bytes().to_vec();
+    for item in [second].into_iter().chain(others) {
+        line.extend_from_slice(b", ");
+        line.extend_from_slice(item.as_bytes());
+    }
+    line
 }
 
 /// `Retry-After`: whole seconds, rounded up, at least 1 (RFC 9110, 10.2.3).
@@ -156,7 +283,17 @@ mod tests {
         let rule = TokenBucket::new(Quota::per_second(10).burst(20));
         let decision = rule.decide(&mut Word::default(), 0, taken);
         let mut map = HeaderMap::new();
-        headers.write(name, &decision, &mut map);
+        let told = Told {
+            limiter: name,
+            decision: &decision,
+            others: &[],
+        };
+        if headers.has_ietf() {
+            write_ietf(&told, None, &mut map);
+        }
+        if headers.has_legacy() {
+            write_legacy(&decision, &mut map);
+        }
         map.iter()
             .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_string()))
             .collect()

@@ -4,7 +4,7 @@ use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use http::{HeaderValue, StatusCode};
 
-use super::{BoxError, Reason, Refusal};
+use super::{BoxError, Cause, Reason, Refusal, millis_up};
 
 impl Refusal {
     pub(crate) fn no_idempotency_key() -> Self {
@@ -32,10 +32,8 @@ impl Refusal {
     }
 
     fn again_in(self, retry: Duration) -> Self {
-        let millis = retry.as_micros().div_ceil(1_000);
-        let millis = u32::try_from(millis).unwrap_or(u32::MAX).max(1);
         Self {
-            retry: NonZeroU32::new(millis),
+            retry: NonZeroU32::new(millis_up(retry)),
             ..self
         }
     }
@@ -55,7 +53,7 @@ impl Refusal {
     }
 
     pub(crate) fn store_unavailable(source: BoxError) -> Self {
-        Self::from_source(Reason::StoreUnavailable, source)
+        Self::from_store(Reason::StoreUnavailable, source)
     }
 
     pub(crate) fn body_too_large() -> Self {
@@ -74,7 +72,7 @@ impl Refusal {
 
     fn from_source(reason: Reason, source: BoxError) -> Self {
         Self {
-            source: Some(Arc::new(source)),
+            cause: Cause::Error(Arc::new(source)),
             ..Self::because(reason)
         }
     }

@@ -112,12 +112,12 @@ impl Write for Quoted<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limit::{Quota, Rule, TokenBucket, Word};
+    use crate::limit::{Others, Quota, Rule, TokenBucket, Word};
 
     #[test]
     fn the_problem_is_json_whatever_the_limit_is_called() {
         let decision = TokenBucket::new(Quota::per_second(1)).decide(&mut Word::default(), 0, 2);
-        let refusal = Refusal::over_limit("a \"b\" \\ \n".into(), decision);
+        let refusal = Refusal::over_limit("a \"b\" \\ \n".into(), decision, Others::default());
         let text = json(StatusCode::TOO_MANY_REQUESTS, &refusal);
         let parsed: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(parsed["status"], 429);

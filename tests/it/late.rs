@@ -89,8 +89,8 @@ impl Backend for Silent {
 }
 
 impl Limiter<()> for Silent {
-    fn name(&self, _key: &()) -> &Arc<str> {
-        &self.0
+    fn name(&self, _key: &()) -> Arc<str> {
+        self.0.clone()
     }
 
     fn check(&self, _key: &(), _cost: Cost) -> Check<Self::Future> {

@@ -7,8 +7,8 @@ use sluicegate::{
     clock::Tokio,
     key::{self, ClientIp, Key, KeyExt},
     limit::{
-        Counts, Decision, Event, Limiter, Local, Observe, Outcome, Patience, Quota, RateLimitLayer,
-        Snapshot, Tiers, TokenBucket, Verdict,
+        All, Check, Counts, Decision, Event, Limiter, Local, Observe, Outcome, Patience, Quota,
+        RateLimitLayer, Snapshot, Tiers, TokenBucket, Verdict,
     },
     refusal::{Answer, AsError, BoxError, Headers, Reason, Refusal},
 };
@@ -230,6 +230,128 @@ async fn every_tier_has_its_own_limit_and_its_own_buckets() {
             let refused = send(&mut service, request_of(plan, user)).await;
             assert_eq!(problem(&refused)["violated-policies"][0], name);
         }
+    }
+}
+
+#[tokio::test]
+async fn nothing_of_a_blocked_tier_passes() {
+    let limit = |name, burst| Local::builder(a_few(burst)).name(name).keyed();
+    let tiers = Tiers::new(limit("default", 9)).blocked(Plan::Free);
+    let key = (key::by(plan), key::header("x-user"));
+    let layer = RateLimitLayer::new(tiers.clone()).key(key);
+    let mut service = layer.cost(|_: &Req| 0).layer(Probe::new());
+    assert_eq!(
+        send(&mut service, request_of("paid", "ann")).await.status(),
+        OK
+    );
+    let res = send(&mut service, request_of("free", "ann")).await;
+    assert_eq!(res.status(), REFUSED);
+    assert!(!res.headers().contains_key(RETRY_AFTER));
+    assert_eq!(res.headers()["ratelimit"], r#""blocked";r=0"#);
+    assert_eq!(problem(&res)["violated-policies"][0], "blocked");
+    assert_eq!(
+        problem(&res)["detail"],
+        "the limit `blocked` lets nothing pass"
+    );
+    let mut req = request_of("free", "ann");
+    let grpc = "application/grpc".parse().unwrap();
+    req.headers_mut().insert("content-type", grpc);
+    let res = send(&mut service, req).await;
+    assert_eq!(res.headers()["grpc-retry-pushback-ms"], "-1");
+
+    // One of several, it refuses before anything is charged.
+    let total = keyed(a_few(9));
+    let all = All((total.clone(), tiers));
+    let key = ("k", (Plan::Free, "ann"));
+    let Check::Now(decision) = all.check(&key, 1) else {
+        panic!("it is decided at once");
+    };
+    assert_eq!(&*all.speaker(&key, &decision), "blocked");
+    assert_eq!(total.peek("k").remaining(), 9);
+    let key = ("k", (Plan::Paid, "ann"));
+    assert!(matches!(all.check(&key, 1), Check::Now(it) if it.is_admitted()));
+}
+
+#[tokio::test]
+async fn a_tier_may_be_borrowed_from_the_request() {
+    let limit = |name, burst| Local::builder(a_few(burst)).name(name).keyed();
+    let tiers = Tiers::new(limit("default", 1)).tier(Plan::Paid, limit("paid", 2));
+    let key = (
+        key::extension::<Plan>(),
+        key::by_ref(|req: &Req| Some(req.uri().path())),
+    );
+    let layer = RateLimitLayer::new(tiers).key(key);
+    let mut service = layer.layer(Probe::new());
+    for expected in [OK, OK, REFUSED] {
+        let mut req = request();
+        req.extensions_mut().insert(Plan::Paid);
+        assert_eq!(send(&mut service, req).await.status(), expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_time_alone_is_the_longest_wait() {
+    let rule = TokenBucket::new(Quota::per_second(1));
+    let limiter = Local::builder(rule).clock(Tokio::new()).direct();
+    let mut service = RateLimitLayer::new(limiter)
+        .wait(ms(1_000))
+        .layer(Probe::new());
+    let start = tokio::time::Instant::now();
+    assert_eq!(passing(&mut service, 2).await, 2);
+    assert_eq!(start.elapsed(), ms(1_000));
+}
+
+#[tokio::test]
+async fn no_time_helps_is_said_in_grpc() {
+    let pushback = |res: &Res| {
+        let field = res.headers().get("grpc-retry-pushback-ms");
+        field.map(|it| it.to_str().unwrap().to_owned())
+    };
+    let costly = layer_of(a_few(1)).cost(length);
+    let res = send(&mut costly.layer(Probe::new()), grpc_request()).await;
+    assert_eq!(pushback(&res).as_deref(), Some("-1"));
+    assert!(!res.headers().contains_key("grpc-status-details-bin"));
+    let keyless = RateLimitLayer::new(keyed(a_few(1))).key(key::header("x-api-key"));
+    let res = send(&mut keyless.layer(Probe::new()), grpc_request()).await;
+    assert_eq!(pushback(&res).as_deref(), Some("-1"));
+    // Of these nobody knows when, which is not never.
+    let failing = RateLimitLayer::new(Later::failing_with("gone"));
+    assert_eq!(pushback(&answer(failing, grpc_request()).await), None);
+}
+
+#[tokio::test]
+async fn what_has_no_key_is_counted_under_the_limiters_name() {
+    let counts = Arc::new(Named::default());
+    let limit = |name: &str| Local::builder(a_few(1)).name(name).keyed();
+    let layer = RateLimitLayer::new(limit("api")).key(key::header("x-api-key"));
+    let layer = layer.observe(counts.clone());
+    status(&mut layer.layer(Probe::new())).await;
+    status(&mut layer.clone().pass_without_key().layer(Probe::new())).await;
+    let both = (key::header("a"), key::header("b"));
+    let all = RateLimitLayer::new(All((limit("first"), limit("second")))).key(both);
+    let all = all.observe(counts.clone());
+    status(&mut all.layer(Probe::new())).await;
+    let tiers = RateLimitLayer::new(Tiers::<Plan, _>::new(limit("free")));
+    let tiers = tiers.key((key::by(plan), key::header("x-user")));
+    status(&mut tiers.observe(counts.clone()).layer(Probe::new())).await;
+    let seen = |name: &str, outcome| (name.to_owned(), outcome);
+    let expected = [
+        seen("api", Outcome::Refused),
+        seen("api", Outcome::Keyless),
+        seen("first", Outcome::Refused),
+        seen("free", Outcome::Refused),
+    ];
+    assert_eq!(*counts.0.lock().unwrap(), expected);
+}
+
+/// The names and outcomes that an observer is told.
+#[derive(Debug, Default)]
+struct Named(std::sync::Mutex<Vec<(String, Outcome)>>);
+
+impl Observe for Named {
+    fn decided(&self, event: &Event<'_>) {
+        let seen = (event.limiter.to_owned(), event.outcome);
+        self.0.lock().unwrap().push(seen);
     }
 }
 

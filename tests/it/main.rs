@@ -22,6 +22,7 @@ mod readiness;
 mod red;
 #[path = "../support/runtimes.rs"]
 mod runtimes;
+mod several;
 mod sharing;
 mod support;
 mod waiting;

@@ -112,9 +112,8 @@ impl Backend for Later {
 }
 
 impl<K: ?Sized> Limiter<K> for Later {
-    fn name(&self, _key: &K) -> &Arc<str> {
-        static NAME: std::sync::LazyLock<Arc<str>> = std::sync::LazyLock::new(|| "later".into());
-        &NAME
+    fn name(&self, _key: &K) -> Arc<str> {
+        "later".into()
     }
 
     fn check(&self, _key: &K, _cost: Cost) -> Check<Self::Future> {

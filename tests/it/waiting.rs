@@ -9,7 +9,7 @@ use sluicegate::{
     clock::Tokio,
     limit::{
         Cost, Decision, Direct, FixedWindow, LeakyBucket, Local, Patience, Quota, RateLimitLayer,
-        Ready, Rule, SlidingLog, SlidingWindow, TokenBucket,
+        Ready, Rule, SlidingLog, SlidingWindow, TokenBucket, Verdict,
     },
 };
 use tokio::{task::JoinHandle, time::sleep};
@@ -72,6 +72,28 @@ async fn a_newcomer_does_not_overtake_those_who_wait() {
     wait(&journal, limiter.until_ready(1, LONG), "small");
     all_turns().await;
     assert_eq!(journal.entries(), [(300, "large"), (400, "small")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_the_wait_it_is_an_admission() {
+    let bucket = one_each_100_ms();
+    let queue = timed(LeakyBucket::new(ten_a_second(5)));
+    let (mut direct, mut waited) = (Vec::new(), Vec::new());
+    for _ in 0..2 {
+        direct.push(bucket.until_ready(1, LONG).await);
+    }
+    for _ in 0..2 {
+        waited.push(queue.until_ready(1, Patience::none()).await);
+    }
+    for decisions in [direct, waited] {
+        let verdicts: Vec<_> = decisions.iter().map(Decision::verdict).collect();
+        assert_eq!(verdicts, [Verdict::Admit; 2]);
+        let waits: Vec<_> = decisions.iter().map(Decision::waited).collect();
+        assert_eq!(waits, [ms(0), ms(100)]);
+        // As from the end of the wait, not from its beginning.
+        assert_eq!(decisions[1].reset_after(), ms(100));
+        assert!(decisions[1].more_after() <= ms(100));
+    }
 }
 
 #[tokio::test(start_paused = true)]

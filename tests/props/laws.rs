@@ -106,6 +106,34 @@ fn tells_the_truth<R: Rule>(rule: &R, arrivals: &[Arrival]) {
     });
 }
 
+/// What a booking says of the bucket is what the bucket then does, as seen from now:
+/// there is more when it says so, and not a tick before.
+fn books_the_truth<R: Rule>(rule: &R, arrivals: &[Arrival]) {
+    play(rule, arrivals, |before, now, cost, decision| {
+        let Some(retry) = decision.retry_after().filter(|_| !rule.queues()) else {
+            return;
+        };
+        let mut state = before.clone();
+        let booked = rule.book(&mut state, now, cost, retry.as_micros() as Tick);
+        assert_eq!(booked.verdict(), Verdict::Queue(retry));
+        let ask = |at: Tick, cost| rule.decide(&mut state.clone(), at, cost);
+        let (remaining, limit) = (booked.remaining(), booked.limit());
+        let more = booked.more_after().as_micros() as Tick;
+        if remaining < limit {
+            assert!(
+                ask(now + more, remaining + 1).is_admitted(),
+                "more is there when promised"
+            );
+            assert!(
+                ask(now + more - 1, remaining + 1).is_denied(),
+                "and not sooner"
+            );
+        }
+        let reset = booked.reset_after().as_micros() as Tick;
+        assert_eq!(ask(now + reset, 0).remaining(), limit, "whole after it");
+    });
+}
+
 /// Credit gives back, but no more than there was.
 fn credits_up_to_full<R: Rule>(rule: &R, arrivals: &[Arrival]) {
     play(rule, arrivals, |state, now, _, decision| {
@@ -207,6 +235,7 @@ fn laws<R: Rule>(rule: &R, arrivals: &[Arrival], back: Tick) {
     denies_without_a_trace(rule, arrivals);
     forgets_at_the_end_of_its_life(rule, arrivals);
     tells_the_truth(rule, arrivals);
+    books_the_truth(rule, arrivals);
     credits_up_to_full(rule, arrivals);
     mints_nothing_when_time_steps_back(rule, arrivals, back);
     forgets_though_time_steps_back(rule, arrivals, back);

@@ -10,6 +10,7 @@ use std::{
 use super::{
     failure::{Failure, Fault},
     hold::Hold,
+    notes::Notes,
     tally::Tally,
 };
 use crate::limit::decision::Decision;
@@ -22,6 +23,7 @@ use crate::limit::redis::{Queries, ask, groups};
 pub(super) struct Pending {
     pub(super) tally: Tally,
     pub(super) holds: Vec<Hold>,
+    pub(super) notes: Option<Notes>,
     #[cfg(feature = "redis")]
     pub(super) queries: Queries,
 }
@@ -30,14 +32,33 @@ impl Pending {
     async fn decide(mut self) -> Result<Decision, Fault> {
         #[cfg(feature = "redis")]
         if let Some(denial) = self.ask_elsewhere().await? {
-            return Ok(denial);
+            return Ok(self.refused(denial));
         }
         // Each is due at an instant, so this takes as long as the last of them.
+        let mut has_waited = false;
         for hold in &mut self.holds {
-            hold.come_due().await;
+            has_waited |= hold.come_due().await;
         }
         self.holds.iter_mut().for_each(Hold::settle);
-        Ok(self.tally.decision())
+        let decision = self.tally.decision();
+        if let Some(notes) = self.notes {
+            notes.admitted(&decision);
+        }
+        // Who was not to wait is told how long.
+        Ok(match has_waited {
+            true => decision.when_due(),
+            false => decision,
+        })
+    }
+
+    /// Gives back first what was taken, so that what is left is told without it.
+    #[cfg(feature = "redis")]
+    fn refused(mut self, denial: Decision) -> Decision {
+        self.holds.clear();
+        if let Some(notes) = self.notes {
+            notes.refused(&denial);
+        }
+        denial
     }
 
     /// The denial, if there is one.
@@ -46,6 +67,9 @@ impl Pending {
         for group in groups(std::mem::take(&mut self.queries)) {
             let mut denial = None;
             for (part, held) in ask(group).await? {
+                if let Some(notes) = &mut self.notes {
+                    notes.said(part, &held.decision);
+                }
                 if held.decision.is_denied() {
                     denial = Some(super::tally::graver(denial, held.decision.by(part)));
                 } else {

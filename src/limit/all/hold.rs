@@ -38,12 +38,15 @@ impl Hold {
         Self(Kept::Turn(turn))
     }
 
-    /// Waits until the place is due, if it is one; then it is used.
-    pub(super) async fn come_due(&mut self) {
-        if let Kept::Turn(turn) = &mut self.0 {
-            let Ok(_) = turn.await;
-            self.0 = Kept::Nothing;
-        }
+    /// Waits until the place is due, if it is one; then it is used. Answers whether
+    /// it was one.
+    pub(super) async fn come_due(&mut self) -> bool {
+        let Kept::Turn(turn) = &mut self.0 else {
+            return false;
+        };
+        let Ok(_) = turn.await;
+        self.0 = Kept::Nothing;
+        true
     }
 
     /// What was taken is used.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{failure::Failure, hold::Hold};
+use super::{failure::Failure, hold::Hold, notes::Look};
 #[cfg(feature = "redis")]
 use crate::limit::redis::Query;
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
         limiter::{Limiter, Patience},
         local::Turn,
         quota::Cost,
-        tiers::Tiers,
+        tiers::{TierPart, Tiers},
     },
 };
 
@@ -52,6 +52,14 @@ pub trait Part {
 
     /// The denial, if one is certain without a call. Takes nothing.
     fn denial(&self, asked: Asked) -> Option<Decision>;
+
+    /// The decision of a bucket never seen about a cost of 0.
+    fn unseen(&self) -> Decision;
+
+    /// Looks at what is left, if the state is in this process.
+    fn look(&self) -> Option<Look> {
+        None
+    }
 
     /// Takes back what was charged.
     fn undo(&self, charge: Charge);
@@ -108,6 +116,16 @@ pub struct Charge {
 }
 
 impl<'a> Bucket<'a> {
+    /// None at all, which is no other one's either.
+    pub(in crate::limit) fn none() -> Self {
+        Self {
+            store: 0,
+            key: 0,
+            name: &[],
+            rule: &[],
+        }
+    }
+
     pub(in crate::limit) fn in_process<T>(store: &Arc<T>, key: u64) -> Self {
         let store = Arc::as_ptr(store) as usize;
         Self {
@@ -121,13 +139,19 @@ impl<'a> Bucket<'a> {
 
 impl<T, L> sealed::Sealed for Tiers<T, L> {}
 
-impl<T: Eq + std::hash::Hash, K, L: Member<K>> Member<(T, K)> for Tiers<T, L> {
+impl<T, Q, K, L> Member<(Q, K)> for Tiers<T, L>
+where
+    T: Eq + std::hash::Hash,
+    Q: std::borrow::Borrow<T>,
+    L: Member<K>,
+{
     type Part<'a>
-        = L::Part<'a>
+        = TierPart<L::Part<'a>>
     where
         Self: 'a;
 
-    fn part<'a>(&'a self, (tier, key): &(T, K)) -> L::Part<'a> {
-        self.of(tier).part(key)
+    fn part<'a>(&'a self, (tier, key): &(Q, K)) -> Self::Part<'a> {
+        let limiter = self.of(tier.borrow());
+        limiter.map_or(TierPart::Blocked, |it| TierPart::Limited(it.part(key)))
     }
 }

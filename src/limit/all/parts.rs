@@ -4,6 +4,7 @@ use super::{
     agreeing::{Agreeing, Pending},
     failure::Failure,
     hold::Hold,
+    notes::Notes,
     part::{Asked, Claim, Part, Taken},
     tally::{Tally, graver},
 };
@@ -46,19 +47,35 @@ impl<'a> Parts<'a> {
         each.filter_map(|(index, (part, asked))| Some((index, *part, asked?)))
     }
 
+    /// The buckets that are asked.
+    pub(super) fn buckets(&self) -> impl Iterator<Item = (usize, &'a dyn Part)> {
+        self.each().map(|(index, part, _)| (index, part))
+    }
+
     /// Those in process first: they cost no call, and refuse without one.
-    pub(super) fn check<E: Failure>(&self) -> Check<Agreeing<E>> {
+    pub(super) fn check<E: Failure>(&self, mut notes: Option<Notes>) -> Check<Agreeing<E>> {
         if let Some(denial) = self.known_elsewhere() {
-            return Check::Now(denial);
+            return self.refuse(denial, notes);
         }
         let mut takings = [const { None }; MOST];
-        match self.take(&mut takings) {
-            Ok(tally) => self.answer(tally, takings),
+        match self.take(&mut takings, &mut notes) {
+            Ok(tally) => self.answer(tally, takings, notes),
             Err((index, denial)) => {
                 self.give_back(&takings);
-                Check::Now(self.gravest(denial.by(index), |other| other > index))
+                drop(takings);
+                let denial = self.gravest(denial.by(index), |other| other > index);
+                self.refuse(denial, notes)
             }
         }
+    }
+
+    #[cold]
+    fn refuse<E: Failure>(&self, denial: Decision, notes: Option<Notes>) -> Check<Agreeing<E>> {
+        if let Some(mut notes) = notes {
+            notes.watch(self.buckets());
+            notes.refused(&denial);
+        }
+        Check::Now(denial)
     }
 
     fn elsewhere(&self) -> impl Iterator<Item = (usize, &'a dyn Part, Asked)> {
@@ -75,7 +92,11 @@ impl<'a> Parts<'a> {
     }
 
     /// Takes from one after the other, until one refuses.
-    fn take(&self, takings: &mut Takings) -> Result<Tally, (usize, Decision)> {
+    fn take(
+        &self,
+        takings: &mut Takings,
+        notes: &mut Option<Notes>,
+    ) -> Result<Tally, (usize, Decision)> {
         let mut tally = Tally::default();
         for (index, part, asked) in self.each() {
             let Some(taken) = part.take(asked) else {
@@ -85,6 +106,9 @@ impl<'a> Parts<'a> {
                 return Err((index, taken.decision));
             }
             tally.add(index, &taken.decision);
+            if let Some(notes) = notes {
+                notes.said(index, &taken.decision);
+            }
             takings[index] = Some(taken);
         }
         Ok(tally)
@@ -104,16 +128,28 @@ impl<'a> Parts<'a> {
         }
     }
 
-    fn answer<E: Failure>(&self, tally: Tally, takings: Takings) -> Check<Agreeing<E>> {
+    fn answer<E: Failure>(
+        &self,
+        tally: Tally,
+        takings: Takings,
+        notes: Option<Notes>,
+    ) -> Check<Agreeing<E>> {
         let waits = |taken: &Taken| matches!(taken.claim, Claim::Turn(_));
         if self.elsewhere().next().is_none() && !takings.iter().flatten().any(waits) {
-            return Check::Now(tally.decision());
+            let decision = tally.decision();
+            if let Some(notes) = notes {
+                notes.admitted(&decision);
+            }
+            return Check::Now(decision);
         }
-        Check::Later(Agreeing::of(self.pending(tally, takings)))
+        Check::Later(Agreeing::of(self.pending(tally, takings, notes)))
     }
 
     #[cold]
-    fn pending(&self, tally: Tally, takings: Takings) -> Pending {
+    fn pending(&self, tally: Tally, takings: Takings, mut notes: Option<Notes>) -> Pending {
+        if let Some(notes) = &mut notes {
+            notes.watch(self.buckets());
+        }
         let taken = self.parts.iter().zip(takings);
         let holds = taken.filter_map(|(part, taken)| {
             Some(match taken?.claim {
@@ -124,6 +160,7 @@ impl<'a> Parts<'a> {
         Pending {
             tally,
             holds: holds.collect(),
+            notes,
             #[cfg(feature = "redis")]
             queries: self
                 .each()

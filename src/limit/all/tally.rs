@@ -12,7 +12,7 @@ pub(super) struct Tally {
 impl Tally {
     pub(super) fn add(&mut self, part: usize, decision: &Decision) {
         self.wait = self.wait.max(decision.wait_ticks().unwrap_or(0));
-        let tighter = |tightest: &Decision| decision.remaining() < tightest.remaining();
+        let tighter = |tightest: &Decision| decision.is_tighter_than(tightest);
         if self.tightest.as_ref().is_none_or(tighter) {
             self.tightest = Some(decision.by(part));
         }

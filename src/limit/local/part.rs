@@ -8,7 +8,7 @@ use crate::limit::all::Held;
 use crate::{
     clock::{Clock, Tick},
     limit::{
-        all::{Asked, Bucket, Charge, Claim, Hold, Member, Part, Sealed, Taken},
+        all::{Asked, Bucket, Charge, Claim, Hold, Look, Member, Part, Sealed, Taken},
         decision::Decision,
         limiter::Patience,
         quota::Cost,
@@ -116,6 +116,16 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Part for Charged<'_, R, S, C> {
     fn denial(&self, asked: Asked) -> Option<Decision> {
         let patience = self.shared.longest_wait(self.key, asked.patience);
         self.shared.denial(self.key, asked.cost, patience)
+    }
+
+    fn unseen(&self) -> Decision {
+        let (rule, now) = (&self.shared.rule, self.shared.clock.now());
+        rule.decide(&mut R::State::default(), now, 0)
+    }
+
+    fn look(&self) -> Option<Look> {
+        let (shared, key) = (self.shared.clone(), self.key);
+        Some(Box::new(move || shared.check(key, 0)))
     }
 
     fn undo(&self, charge: Charge) {

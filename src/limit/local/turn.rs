@@ -76,7 +76,7 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
         };
         let turn = Turn::of(async move {
             booking.place.come_due().await;
-            decision
+            decision.when_due()
         });
         let claim = Claim::Turn(turn);
         Taken { decision, claim }

@@ -270,7 +270,7 @@ impl<R: Scripted, P: Policy> Checking<R, P> {
             ticket,
             asked,
         } = &self.terms;
-        self.shared.fell_back(&error);
+        let error = self.shared.fell_back(error);
         let unseen = self.shared.unseen(asked.cost);
         match policy.check(*ticket, *asked, unseen, error) {
             Ok(Check::Now(decision)) => Next::Done(Ok(decision)),

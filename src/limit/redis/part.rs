@@ -75,6 +75,10 @@ impl<R: Scripted, P: Policy> Part for Charged<'_, R, P> {
         never.or_else(|| self.shared.recall(self.bucket.key, asked.cost, wait))
     }
 
+    fn unseen(&self) -> Decision {
+        self.shared.unseen(0)
+    }
+
     /// Nothing was charged yet.
     fn undo(&self, _charge: Charge) {}
 
@@ -174,7 +178,7 @@ impl<R: Scripted, P: Policy> Open<R, P> {
             ticket,
             asked,
         } = &self.terms;
-        self.shared.fell_back(&error);
+        let error = self.shared.fell_back(error);
         let unseen = self.shared.unseen(asked.cost);
         let held = policy.hold(*ticket, *asked, unseen, error);
         held.map_err(Into::into)

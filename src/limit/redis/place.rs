@@ -66,7 +66,7 @@ impl<R: Scripted> Place<R> {
     /// Its turn has come.
     pub(super) fn taken(&mut self) -> Decision {
         self.bucket = None;
-        self.answer.decision
+        self.answer.decision.when_due()
     }
 }
 

@@ -229,15 +229,17 @@ impl<R: Scripted> Shared<R> {
         take_up_to(&self.rule, &mut R::State::default(), UNSEEN, cost)
     }
 
-    /// A policy decides instead of Redis.
-    pub(super) fn fell_back(&self, error: &Error) {
+    /// A policy decides instead of Redis. The error says from then on when Redis may
+    /// answer again.
+    pub(super) fn fell_back(&self, error: Error) -> Error {
         self.counters.fell_back();
         if error.kind() != ErrorKind::Unreadable {
-            self.log.fell_back(&self.name, error);
+            self.log.fell_back(&self.name, &error);
         }
         if let Some(observer) = &self.observer {
             observer.fell_back(&self.name);
         }
+        self.connection.with_retry(error)
     }
 }
 

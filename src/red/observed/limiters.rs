@@ -9,7 +9,7 @@ use crate::{limit, red::Registry};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LimiterCounts {
-    /// The limiter's name; empty for requests about which none was asked,
+    /// The limiter's name; empty for exempt requests,
     /// [`OVERFLOW`](crate::red::OVERFLOW) for all after the first 256 names.
     pub name: String,
     /// What it decided, forgot, and left to its policy.

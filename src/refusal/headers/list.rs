@@ -1,0 +1,101 @@
+//! The lists of limits that a response carries already, of layers further in.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+/// The members of a list (RFC 9651, section 4.2.1), each with its parameters: apart
+/// by commas outside of strings.
+pub(super) fn members(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let (mut quoted, mut escaped) = (false, false);
+    let split = line.split(move |byte| {
+        let (was_escaped, is_quoted) = (escaped, quoted);
+        escaped = is_quoted && !was_escaped && *byte == b'\\';
+        quoted ^= *byte == b'"' && !was_escaped;
+        *byte == b',' && !is_quoted
+    });
+    split.map(<[u8]>::trim_ascii).filter(|it| !it.is_empty())
+}
+
+/// Whether a member is a string, which is given as it is written.
+pub(super) fn is_named(member: &[u8], written: &[u8]) -> bool {
+    let rest = member.strip_prefix(written);
+    rest.is_some_and(|rest| matches!(rest.trim_ascii().first(), None | Some(b';')))
+}
+
+/// The value of a parameter that is a number. No name of a limit is mistaken for
+/// one: parameters stand behind the string.
+pub(super) fn number(member: &[u8], written: &[u8], parameter: u8) -> Option<u64> {
+    let parameters = member.strip_prefix(written)?.split(|byte| *byte == b';');
+    let mut values = parameters.filter_map(|it| it.trim_ascii().strip_prefix(&[parameter, b'=']));
+    str::from_utf8(values.next()?).ok()?.parse().ok()
+}
+
+/// The member of this name in all the lines of a field.
+pub(super) fn find<'a>(
+    headers: &'a HeaderMap,
+    field: &HeaderName,
+    written: &[u8],
+) -> Option<&'a [u8]> {
+    let lines = headers.get_all(field).iter().map(HeaderValue::as_bytes);
+    let mut all = lines.flat_map(members);
+    all.find(|member| is_named(member, written))
+}
+
+/// Takes the members of this name out of a field.
+pub(super) fn remove(headers: &mut HeaderMap, field: &HeaderName, written: &[u8]) {
+    if find(headers, field, written).is_none() {
+        return;
+    }
+    let lines: Vec<_> = headers.get_all(field).iter().cloned().collect();
+    headers.remove(field);
+    for line in lines {
+        let kept = members(line.as_bytes()).filter(|it| !is_named(it, written));
+        let kept = kept.collect::<Vec<_>>().join(&b", "[..]);
+        if let (false, Ok(line)) = (kept.is_empty(), HeaderValue::from_bytes(&kept)) {
+            headers.append(field, line);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn split(line: &str) -> Vec<&str> {
+        let members = members(line.as_bytes());
+        members.map(|it| str::from_utf8(it).unwrap()).collect()
+    }
+
+    #[test]
+    fn commas_in_names_do_not_part_members() {
+        assert_eq!(
+            split(r#""a";r=1;t=2, "b";r=3"#),
+            [r#""a";r=1;t=2"#, r#""b";r=3"#]
+        );
+        assert_eq!(
+            split(r#""a,\",b\\";r=1 ,"c""#),
+            [r#""a,\",b\\";r=1"#, r#""c""#]
+        );
+        assert!(split(" , ").is_empty());
+    }
+
+    #[test]
+    fn parameters_are_read_behind_the_name() {
+        let member = br#""a;r=9"; r=7;t=3"#;
+        assert_eq!(number(member, br#""a;r=9""#, b'r'), Some(7));
+        assert_eq!(number(member, br#""a;r=9""#, b't'), Some(3));
+        assert_eq!(number(member, br#""a;r=9""#, b'w'), None);
+        assert!(!is_named(member, br#""a""#));
+    }
+
+    #[test]
+    fn what_is_removed_leaves_the_rest() {
+        let field = HeaderName::from_static("ratelimit");
+        let mut headers = HeaderMap::new();
+        for line in [r#""a";r=1, "b";r=2"#, r#""a";r=3"#] {
+            headers.append(&field, HeaderValue::from_static(line));
+        }
+        remove(&mut headers, &field, br#""a""#);
+        let left: Vec<_> = headers.get_all(&field).iter().collect();
+        assert_eq!(left, [r#""b";r=2"#]);
+    }
+}
