@@ -82,12 +82,17 @@
 //!
 //! # Readiness and clones
 //!
-//! Readiness is the inner service's; nothing is reserved in `poll_ready`, and
-//! the time that it takes is nobody's but the caller's. A service must be `Clone`
-//! to be wrapped: a call that is not sent lets go of the ready service. It works
-//! out anew for each call what is left, so put it inside a retry; and outside
-//! of whatever calls from another task, as `tower::buffer` does, for there the
-//! current deadline is unknown.
+//! Readiness is the inner service's, but is not waited for beyond the
+//! [current](super::current) deadline of the task that asks, nor longer than
+//! `call_max`: then the service is ready to refuse the call, and the inner one is not
+//! called. A deadline that only the request has, in its extensions or headers, is not
+//! known by then: run such a call in a [`scope`](super::scope), or set a `call_max`.
+//!
+//! Nothing is reserved in `poll_ready`. A service must be `Clone` to be wrapped: a
+//! call that is not sent lets go of the ready service, and of its place in a queue.
+//! It works out anew for each call what is left, so put it inside a retry; and
+//! outside of whatever calls from another task, as `tower::buffer` does, because the
+//! current deadline is unknown there.
 //!
 //! # Cancellation
 //!
@@ -110,6 +115,7 @@ pub mod future;
 mod header;
 mod layer;
 mod margin;
+mod readiness;
 mod service;
 mod terms;
 

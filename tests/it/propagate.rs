@@ -25,6 +25,7 @@ use crate::support::{Probe, Req, Res, ms, request, request_with};
 mod body;
 mod chain;
 mod grpc;
+mod ready;
 mod time;
 
 const LATE: StatusCode = StatusCode::GATEWAY_TIMEOUT;

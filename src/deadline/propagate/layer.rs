@@ -53,7 +53,8 @@ impl<A> PropagateDeadlineLayer<A> {
         self.with(|terms| terms.margin = margin)
     }
 
-    /// The longest that a call may take; also of one that has no deadline.
+    /// The longest that a call may take; also of one that has no deadline. As long is
+    /// waited at most for the service to be ready.
     ///
     /// # Panics
     ///

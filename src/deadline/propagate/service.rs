@@ -12,6 +12,7 @@ use super::{
     body::ResponseBody,
     future::ResponseFuture,
     header::content_type,
+    readiness::Readiness,
     terms::{Asker, Fate, Shared},
 };
 use crate::refusal::{Answer, NoText, Refuse};
@@ -19,15 +20,21 @@ use crate::refusal::{Answer, NoText, Refuse};
 /// A client that tells callees how long they have; made by a
 /// [`PropagateDeadlineLayer`](super::PropagateDeadlineLayer).
 ///
-/// Readiness is the inner service's; nothing is reserved in `poll_ready`.
+/// Readiness is the inner service's, up to the current deadline: when that has
+/// passed, it is ready to refuse the call. Nothing is reserved in `poll_ready`.
 pub struct PropagateDeadline<S, A = Answer<NoText>> {
     inner: S,
     shared: Arc<Shared<A>>,
+    readiness: Readiness,
 }
 
 impl<S, A> PropagateDeadline<S, A> {
     pub(super) fn new(inner: S, shared: Arc<Shared<A>>) -> Self {
-        Self { inner, shared }
+        Self {
+            inner,
+            shared,
+            readiness: Readiness::default(),
+        }
     }
 
     /// The service that calls.
@@ -58,20 +65,25 @@ where
 
     #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
+        let inner = self.inner.poll_ready(cx);
+        self.readiness.poll(inner, self.shared.terms.call_max, cx)
     }
 
     #[inline]
     fn call(&mut self, mut req: Request<B>) -> Self::Future {
         let content_type = content_type(req.headers()).cloned();
-        match self.shared.terms.tell(content_type.as_ref(), &mut req) {
+        let fate = match self.readiness.take_over() {
+            true => Fate::Late,
+            false => self.shared.terms.tell(content_type.as_ref(), &mut req),
+        };
+        match fate {
             Fate::Free => ResponseFuture::free(self.inner.call(req)),
             Fate::Bounded(bound) => {
                 let asker = Asker::new(self.shared.clone(), content_type);
                 ResponseFuture::bounded(self.inner.call(req), bound, asker)
             }
             Fate::Late => {
-                // What the ready service has reserved is not used: it goes too.
+                // What the service has reserved, or waits for, is not used: it goes too.
                 self.inner = self.inner.clone();
                 ResponseFuture::late(Asker::new(self.shared.clone(), content_type))
             }
@@ -84,6 +96,7 @@ impl<S: Clone, A> Clone for PropagateDeadline<S, A> {
         Self {
             inner: self.inner.clone(),
             shared: self.shared.clone(),
+            readiness: Readiness::default(),
         }
     }
 }
