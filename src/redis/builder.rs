@@ -3,11 +3,19 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::future::try_join_all;
-use redis::ConnectionInfo;
 
 use super::{
-    cluster::Cluster, connection::Connection, dial, error::Error, lane::Lanes, link::Servers,
-    server::Server, settings::Settings, target::Target, tls::Tls,
+    cluster::Cluster,
+    connection::Connection,
+    credentials::{Login, Provider},
+    dial,
+    error::Error,
+    lane::Lanes,
+    link::Servers,
+    server::Server,
+    settings::Settings,
+    target::Target,
+    tls::Tls,
 };
 
 /// A [`Connection`] that is still to be configured.
@@ -34,6 +42,7 @@ pub struct Builder {
     timeout: Duration,
     failures: u32,
     probe_every: Duration,
+    provider: Option<Provider>,
 }
 
 const LONGEST: Duration = Duration::from_secs(3_600);
@@ -48,6 +57,7 @@ impl Builder {
             timeout: Duration::from_millis(100),
             failures: 3,
             probe_every: Duration::from_secs(1),
+            provider: None,
         }
     }
 
@@ -94,6 +104,41 @@ impl Builder {
         Self { tls, ..self }
     }
 
+    /// Asks for user and password whenever a connection is made, instead of taking
+    /// them from the address, so that they may change while the service runs: when a
+    /// password was rotated, connections that are there go on, and the next one is
+    /// made with what is told then.
+    ///
+    /// The servers that hold the data are logged in at like this, not sentinels. It
+    /// has to answer within the time of an attempt to connect, the
+    /// [timeout](Self::timeout) or a second if that is longer, so one that has to
+    /// fetch credentials from afar should keep them. When it fails, panics or takes
+    /// longer, there is no connection, and it is asked again for the next one. Its
+    /// error is dropped, for it might hold a secret: log it where it comes up.
+    ///
+    /// ```no_run
+    /// # async fn connect() -> Result<(), sluicegate::redis::Error> {
+    /// use sluicegate::redis::{Connection, Login};
+    ///
+    /// let redis = Connection::builder("rediss://limits.internal")
+    ///     .credentials(|| async {
+    ///         let password = tokio::fs::read_to_string("/run/secrets/redis").await?;
+    ///         Ok::<_, std::io::Error>(Login::new("limits", password.trim_end()))
+    ///     })
+    ///     .connect()
+    ///     .await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn credentials<F, L, E>(self, ask: F) -> Self
+    where
+        F: Fn() -> L + Send + Sync + 'static,
+        L: Future<Output = Result<Login, E>> + Send + 'static,
+        E: 'static,
+    {
+        let provider = Some(Provider::new(ask));
+        Self { provider, ..self }
+    }
+
     /// Connects, logs in, and makes a round trip. In a cluster, all primaries
     /// must answer.
     ///
@@ -110,7 +155,7 @@ impl Builder {
             Servers::One(node) => node.check().await,
             Servers::Cluster(cluster) => check_all(cluster).await,
         };
-        checked.map_err(|error| explain(error, lanes.login()))?;
+        checked.map_err(|error| explain(error, &lanes))?;
         Ok(Connection::new(lanes))
     }
 
@@ -128,6 +173,15 @@ impl Builder {
     fn lanes(&self) -> Result<Lanes, Error> {
         let settings = self.settings()?;
         let target = Target::of(&self.server, &self.tls)?;
+        let login = target.login().redis_settings();
+        if self.provider.is_some() && (login.username(), login.password()) != (None, None) {
+            let value = "an address with a user or a password";
+            return Err(Error::config(
+                "credentials",
+                value,
+                "an address without them",
+            ));
+        }
         Ok(Lanes::new(target, settings))
     }
 
@@ -163,6 +217,7 @@ impl Builder {
             *timeout,
             self.failures,
             self.probe_every,
+            self.provider.clone(),
         ))
     }
 }
@@ -180,9 +235,14 @@ async fn check_all(cluster: &Arc<Cluster>) -> Result<(), Error> {
 }
 
 /// Says what is configured wrongly if the very first call shows it.
-fn explain(error: Error, login: &ConnectionInfo) -> Error {
+fn explain(error: Error, lanes: &Lanes) -> Error {
     match error.said() {
-        Some(said) if said.is_denied() => dial::denied(login, said),
+        Some(said) if said.is_denied() && lanes.settings().provider.is_some() => {
+            dial::denied(lanes.login().addr(), "that of the credentials", said)
+        }
+        Some(said) if said.is_denied() => {
+            dial::denied(lanes.login().addr(), dial::user(lanes.login()), said)
+        }
         Some(said) if said.has_no_cluster() => {
             Error::config("server", "a cluster", "Server::single: it is one server")
         }

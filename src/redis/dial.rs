@@ -14,6 +14,22 @@ use super::{error::Error, lost, said::Said, settings::Settings};
 /// that the connection is lost.
 pub(super) type Ear = Arc<dyn Fn(PushInfo) + Send + Sync>;
 
+/// With the credentials of the provider, if there is one.
+pub(super) async fn log_in(
+    info: &ConnectionInfo,
+    settings: &Settings,
+    ear: Ear,
+) -> Result<MultiplexedConnection, Error> {
+    match &settings.provider {
+        Some(provider) => {
+            let info = provider.login(info, settings).await?;
+            dial(&info, settings, Some(ear)).await
+        }
+        None => dial(info, settings, Some(ear)).await,
+    }
+}
+
+/// With those of the address.
 pub(super) async fn dial(
     info: &ConnectionInfo,
     settings: &Settings,
@@ -58,8 +74,10 @@ fn refused(info: &ConnectionInfo, error: &RedisError) -> Error {
             let allowed = format!("a database that {server} has: {said}");
             Error::config("database", info.redis_settings().db(), allowed)
         }
-        Some(said) if said.is_denied() => denied(info, &said),
-        None if error.kind() == ErrorKind::AuthenticationFailed => denied(info, &lost::why(error)),
+        Some(said) if said.is_denied() => denied(info.addr(), user(info), said),
+        None if error.kind() == ErrorKind::AuthenticationFailed => {
+            denied(info.addr(), user(info), lost::why(error))
+        }
         None if lost::is_invalid_data(error) => {
             let why = lost::why(error);
             let allowed =
@@ -72,12 +90,15 @@ fn refused(info: &ConnectionInfo, error: &RedisError) -> Error {
 }
 
 /// The user may not log in, or do what has to be done.
-pub(super) fn denied(info: &ConnectionInfo, why: &dyn Display) -> Error {
-    let user = info.redis_settings().username().unwrap_or("default");
-    let server = info.addr();
+pub(super) fn denied(server: &ConnectionAddr, user: &str, why: impl Display) -> Error {
     let allowed = format!(
         "a user of {server} with the right password, and with rights to scripts, to their \
          commands and to the keys ({why})"
     );
     Error::config("user", format_args!("{user:?}"), allowed)
+}
+
+/// Who logs in there.
+pub(super) fn user(info: &ConnectionInfo) -> &str {
+    info.redis_settings().username().unwrap_or("default")
 }

@@ -84,6 +84,7 @@
 //! of idempotency records makes use of `PUBLISH`, `SUBSCRIBE` and the channels, and
 //! of `INFO`, where it may.
 
+mod address;
 mod attempt;
 mod bound;
 mod breaker;
@@ -91,6 +92,7 @@ mod builder;
 mod call;
 mod cluster;
 mod connection;
+mod credentials;
 mod dial;
 mod error;
 mod lane;
@@ -124,6 +126,7 @@ pub use self::tls::Tls;
 pub use self::{
     builder::Builder,
     connection::Connection,
+    credentials::Login,
     error::{Error, ErrorKind},
     lane::Lane,
     script::Script,

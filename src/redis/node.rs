@@ -20,7 +20,7 @@ use super::{
     breaker::{self, Breaker},
     call::Call,
     cluster::Cluster,
-    dial::{Ear, dial},
+    dial::{Ear, log_in},
     error::Error,
     sentinel::Sentinels,
     settings::Settings,
@@ -178,7 +178,7 @@ impl Node {
 
     async fn dial(&self, ear: Ear) -> Result<MultiplexedConnection, Error> {
         match &self.place {
-            Place::Fixed(info) => dial(info, &self.settings, Some(ear)).await,
+            Place::Fixed(info) => log_in(info, &self.settings, ear).await,
             Place::Elected(sentinels) => sentinels.dial(&self.settings, ear).await,
         }
     }

@@ -6,7 +6,7 @@ use tokio::time::timeout;
 
 use super::{
     call::{Answer, Proof},
-    dial::{Ear, dial},
+    dial::{Ear, dial, log_in},
     error::Error,
     said::Said,
     server::elsewhere,
@@ -33,7 +33,7 @@ impl Sentinels {
             .iter()
             .map(|at| self.ask(at, settings).boxed());
         let (primary, _) = select_ok(asked).await?;
-        let mut connection = dial(&primary, settings, Some(ear)).await?;
+        let mut connection = log_in(&primary, settings, ear).await?;
         let server = primary.addr().to_string();
         let proof = Proof(settings.numbers.next());
         let mut both = redis::pipe();

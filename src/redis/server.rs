@@ -2,19 +2,22 @@
 
 use std::fmt;
 
-use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion};
-
-use super::{
-    error::Error,
-    tls::{self, Tls},
-};
+use redis::{ConnectionAddr, ConnectionInfo};
 
 /// The servers to connect to.
 ///
-/// An address is `redis://user:password@host:port/database`, of which only the
-/// host must be there, `rediss://…` for TLS (feature `redis-tls`), or
-/// `unix:///path?db=…&user=…&pass=…`. Mistakes in it are told when the
-/// connection is built.
+/// An address is one of:
+///
+/// * `redis://user:password@host:port/database`, of which only the host must be there;
+/// * `rediss://…`, the same by TLS (feature `redis-tls`);
+/// * `unix:///path?db=…&user=…&pass=…`, a socket on this machine, of which only the
+///   path must be there; `redis+unix://` means the same.
+///
+/// `valkey://`, `valkeys://` and `valkey+unix://` are other names for the three.
+/// Characters that mean something in an address, and spaces, are written in
+/// percent-encoding: a password of `p@ss word` is `p%40ss%20word`. When the
+/// connection is built, a mistake is told with the part that it is in: scheme, host,
+/// port, database, parameter and so on. A parameter that is not known is a mistake.
 ///
 /// The protocol is RESP3, which servers speak since Redis 6. With
 /// `?protocol=2` at the end of the address it is RESP2, for a proxy that knows
@@ -103,61 +106,23 @@ pub(super) fn shown(url: &str) -> String {
     };
     let place = place.rsplit('@').next().unwrap_or_default();
     let place = place.split(['?', '#', ',', ' ']).next().unwrap_or_default();
+    let place = match scheme.ends_with("unix") {
+        true => place,
+        false => without_bad_port(place),
+    };
     match scheme {
         "" => place.to_owned(),
         scheme => format!("{}://{place}", shown(scheme)),
     }
 }
 
-const EXAMPLE: &str = "an address such as redis://user:password@localhost:6379/0";
-
-pub(super) fn address(url: &str, tls: &Tls) -> Result<ConnectionInfo, Error> {
-    let refused = |allowed: String| Error::config("url", shown(url), allowed);
-    let encrypted = url.starts_with("rediss:") || url.starts_with("valkeys:");
-    if encrypted && !tls::ENABLED {
-        let allowed = "redis://, or rediss:// with the feature `redis-tls` of sluicegate";
-        return Err(refused(allowed.to_owned()));
-    }
-    let info = url
-        .into_connection_info()
-        .map_err(|error| refused(format!("{EXAMPLE} ({error})")))?;
-    if url.ends_with("#insecure") {
-        return Err(refused("an address without #insecure".to_owned()));
-    }
-    let talk = info.redis_settings().clone();
-    let talk = match url.contains("protocol=") {
-        true => talk,
-        false => talk.set_protocol(ProtocolVersion::RESP3),
-    };
-    let talk = talk.set_lib_name("sluicegate", env!("CARGO_PKG_VERSION"));
-    // A check is one small message, and waits for its answer.
-    let tcp = info.tcp_settings().clone().set_nodelay(true);
-    let info = info.set_redis_settings(talk).set_tcp_settings(tcp);
-    match encrypted {
-        true => tls.secure(url, info),
-        false => Ok(info),
-    }
-}
-
-pub(super) fn addresses(urls: &[String], tls: &Tls) -> Result<Vec<ConnectionInfo>, Error> {
-    if urls.is_empty() {
-        return Err(Error::config("url", "no servers at all", "one or more"));
-    }
-    urls.iter().map(|url| address(url, tls)).collect()
-}
-
-/// The primary's name, and how to log in there.
-pub(super) fn primary(said: &str, tls: &Tls) -> Result<(String, ConnectionInfo), Error> {
-    let url = match said.contains("://") {
-        true => said.to_owned(),
-        false => format!("redis://{said}"),
-    };
-    let info = address(&url, tls)?;
-    match info.addr() {
-        ConnectionAddr::Tcp(name, _) | ConnectionAddr::TcpTls { host: name, .. } => {
-            Ok((name.clone(), info.clone()))
-        }
-        _ => Err(Error::config("primary", shown(said), "a name")),
+/// What stands for a port may be a password whose host was forgotten.
+fn without_bad_port(place: &str) -> &str {
+    let end = place.find('/').unwrap_or(place.len());
+    let (host, port) = place[..end].rsplit_once(':').unwrap_or((place, ""));
+    match port.bytes().all(|it| it.is_ascii_digit()) || place.starts_with('[') {
+        true => place,
+        false => host,
     }
 }
 
@@ -183,6 +148,7 @@ pub(super) fn elsewhere(info: &ConnectionInfo, host: &str, port: u16) -> Connect
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::redis::{address::address, tls::Tls};
 
     #[test]
     fn shows_no_password_however_the_address_is_written() {
@@ -200,6 +166,11 @@ mod tests {
             "redis://localhost?pass=x@hunter2",
             "redis://user:x?hunter2@localhost",
             "localhost:6379,password=hunter2",
+            "redis://user:hunter2",
+            "redis://user:hunter2/3",
+            "user:hunter2",
+            "redis://localhost?hunter2=1&x=@",
+            "redis://localhost?Hunter2=hunter2",
         ] {
             assert!(!shown(url).contains("hunter2"), "{}", shown(url));
             let server = Server::sentinel([url], url);
@@ -210,29 +181,5 @@ mod tests {
         }
         assert_eq!(shown("redis://u:p@h:1/3"), "redis://h:1/3");
         assert_eq!(shown("unix:///run/a.sock?pass=x@y"), "unix:///run/a.sock");
-    }
-
-    #[test]
-    fn a_bad_address_is_refused_with_its_field() {
-        for url in ["", "localhost", "http://localhost", "redis://localhost/x"] {
-            let error = address(url, &Tls::default()).unwrap_err();
-            let text = error.to_string();
-            assert!(text.starts_with("redis url of "), "{text}");
-            assert!(text.contains("redis://user:password@"), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_primary_is_a_name_or_an_address() {
-        let (name, info) = primary("my_Master", &Tls::default()).unwrap();
-        assert_eq!(
-            (name.as_str(), info.redis_settings().db()),
-            ("my_Master", 0)
-        );
-        let (name, info) = primary("redis://u:p@my_Master/3", &Tls::default()).unwrap();
-        assert_eq!(
-            (name.as_str(), info.redis_settings().db()),
-            ("my_Master", 3)
-        );
     }
 }

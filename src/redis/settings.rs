@@ -2,7 +2,7 @@
 
 use std::{sync::OnceLock, time::Duration};
 
-use super::{call::Numbers, lane::Lane, latency::Latency, stats::Counters};
+use super::{call::Numbers, credentials::Provider, lane::Lane, latency::Latency, stats::Counters};
 
 #[derive(Debug)]
 pub(super) struct Settings {
@@ -11,6 +11,8 @@ pub(super) struct Settings {
     /// Failures in a row that open a breaker.
     pub(super) failures: u32,
     pub(super) probe_every: Duration,
+    /// Of credentials, if they are not those of the address.
+    pub(super) provider: Option<Provider>,
     pub(super) counters: Counters,
     pub(super) latency: Latency,
     pub(super) numbers: Numbers,
@@ -24,12 +26,14 @@ impl Settings {
         timeout: Duration,
         failures: u32,
         probe_every: Duration,
+        provider: Option<Provider>,
     ) -> Self {
         Self {
             prefix: prefix.to_owned(),
             timeout,
             failures,
             probe_every,
+            provider,
             counters: Counters::default(),
             latency: Latency::new(),
             numbers: Numbers::new(),
@@ -39,7 +43,13 @@ impl Settings {
 
     /// The same for another lane, on which nothing happened yet.
     pub(super) fn fresh(&self) -> Self {
-        Self::new(&self.prefix, self.timeout, self.failures, self.probe_every)
+        Self::new(
+            &self.prefix,
+            self.timeout,
+            self.failures,
+            self.probe_every,
+            self.provider.clone(),
+        )
     }
 
     pub(super) fn is_for(&self, lane: Lane) {

@@ -5,12 +5,13 @@ use std::sync::{Arc, Weak};
 use redis::ConnectionInfo;
 
 use super::{
+    address,
     cluster::Cluster,
     error::Error,
     link::Servers,
     node::{Node, Place},
     sentinel::Sentinels,
-    server::{self, Kind, Server},
+    server::{Kind, Server},
     settings::Settings,
     tls::Tls,
 };
@@ -25,10 +26,10 @@ pub(super) enum Target {
 impl Target {
     pub(super) fn of(server: &Server, tls: &Tls) -> Result<Self, Error> {
         match &server.0 {
-            Kind::Single(url) => Ok(Self::Single(Box::new(server::address(url, tls)?))),
+            Kind::Single(url) => Ok(Self::Single(Box::new(address::address(url, tls)?))),
             Kind::Sentinel { sentinels, primary } => {
-                let addresses = server::addresses(sentinels, tls)?;
-                let (name, primary) = server::primary(primary, tls)?;
+                let addresses = address::addresses(sentinels, tls)?;
+                let (name, primary) = address::primary(primary, tls)?;
                 Ok(Self::Sentinel(Box::new(Sentinels {
                     addresses,
                     name,
@@ -36,7 +37,7 @@ impl Target {
                 })))
             }
             Kind::Cluster(nodes) => {
-                let seeds = server::addresses(nodes, tls)?;
+                let seeds = address::addresses(nodes, tls)?;
                 if let Some(seed) = seeds.iter().find(|seed| seed.redis_settings().db() != 0) {
                     let database = seed.redis_settings().db();
                     return Err(Error::config("database", database, "0 in a cluster"));

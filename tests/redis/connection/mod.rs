@@ -7,6 +7,7 @@ mod lanes;
 mod mixed;
 mod once;
 mod outage;
+mod rotation;
 mod secrets;
 mod slots;
 
