@@ -2,14 +2,15 @@
 --
 -- KEYS[1]   a record: one string, so that it is written whole and with its end:
 --             1   '1', the version of this layout
---             1   'L' leased, 'R' leased and recovered, or 'C' completed
+--             1   'L' leased, 'R' leased and begun before, or 'C' completed
 --             1   'w' if somebody waits for the end of the work, or '-'
 --            32   the fingerprint
 --            16   the token
 --            16   digits: `until`, which is no name in Lua; the tick at which the
 --                 lease lapses, or what is completed is forgotten
 --           rest   leased: 16 digits, the ticks for which it is remembered after
---                 that; completed: what is kept of the work
+--                 that, and after an 'R' digits, how often it was begun;
+--                 completed: what is kept of the work
 -- ARGV[1]   see prelude.lua
 -- ARGV[2]   what is to be done, and what follows it:
 --   claim     fingerprint token takeover lease keep   takeover: 'rerun', 'refuse'
@@ -24,7 +25,7 @@
 --
 -- Lease and keep are ticks. Fingerprint, token, message and record are bytes.
 --
--- Returns a word and a value: to `claim` 'run' and 1 if it is recovered or else 0,
+-- Returns a word and a value: to `claim` 'run' and how often the work was begun,
 -- 'replay' and the record, 'large' and of a larger record how many bytes it has and
 -- the token, by which it can be fetched, 'mismatch' and 0, 'running' and the ticks
 -- that are left, or 'unknown' and 0; to `fetch` 'replay' and the record, or 'gone'
@@ -54,7 +55,6 @@ local function read(bytes)
     local is_whole = #bytes >= 67 and (stage == 'C' or match(sub(bytes, 68), '^%d+$'))
     if not (stage and ends and is_whole) then return nil end
     local state = {
-        recovered = stage == 'R',
         awaited = sub(bytes, 3, 3) == 'w',
         fingerprint = sub(bytes, 4, 35),
         token = sub(bytes, 36, 51),
@@ -63,7 +63,8 @@ local function read(bytes)
     if stage == 'C' then
         state.record = sub(bytes, 68)
     else
-        state.keep = tonumber(sub(bytes, 68))
+        state.keep = tonumber(sub(bytes, 68, 83))
+        state.attempt = stage == 'R' and (tonumber(sub(bytes, 84)) or 2) or 1
     end
     return state
 end
@@ -73,10 +74,11 @@ local function forgotten(state)
 end
 
 local function write(state)
-    local stage = state.record and 'C' or state.recovered and 'R' or 'L'
+    local stage = state.record and 'C' or state.attempt > 1 and 'R' or 'L'
     local head = VERSION .. stage .. (state.awaited and 'w' or '-')
     local names = state.fingerprint .. state.token .. format('%016.0f', state.ends)
     local rest = state.record or format('%016.0f', state.keep)
+    if stage == 'R' then rest = rest .. format('%.0f', state.attempt) end
     keep(KEYS[1], head .. names .. rest, forgotten(state) - now)
 end
 
@@ -97,20 +99,20 @@ local function answer(state, fingerprint, token, takeover)
     if state.fingerprint ~= fingerprint then return 'mismatch', 0 end
     if state.record then return 'replay', state.record end
     -- The answer to its first claim was lost.
-    if state.token == token then return 'run', state.recovered and 1 or 0 end
+    if state.token == token then return 'run', state.attempt end
     if now < state.ends then return 'running', state.ends - now end
-    if takeover == 'rerun' then return 'run', 1 end
+    if takeover == 'rerun' then return 'run', state.attempt + 1 end
     return 'unknown', 0
 end
 
 local tasks = {}
 
 function tasks.claim(state, fingerprint, token, takeover, lease, keep, most)
-    local word, value = 'run', 0
+    local word, value = 'run', 1
     if state then word, value = answer(state, fingerprint, token, takeover) end
     if word == 'run' then
         write({
-            recovered = value == 1,
+            attempt = value,
             awaited = state and state.awaited,
             fingerprint = fingerprint,
             token = token,
@@ -163,7 +165,7 @@ end
 
 function tasks.release(state, token, channel, message)
     if not is_leased_by(state, token) then return { 'lost', 0 } end
-    if state.recovered then
+    if state.attempt > 1 then
         state.ends = now
         write(state)
     else

@@ -347,7 +347,7 @@ fn work_once(store: &idempotency::Local<Manual>, number: u32, record: &Bytes) {
         takeover: Takeover::Rerun,
     };
     let claim = || store.claim(name, bid).now_or_never().unwrap();
-    assert_eq!(claim(), Ok(Claim::Run { recovered: false }));
+    assert_eq!(claim(), Ok(Claim::Run { attempt: 1 }));
     let completed = store.complete(name, bid.token, record.clone(), bid.keep);
     assert_eq!(completed.now_or_never(), Some(Ok(Held::Kept)));
     assert_eq!(claim(), Ok(Claim::Replay(record.clone())));

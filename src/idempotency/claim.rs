@@ -42,8 +42,9 @@ pub enum Takeover {
 pub enum Claim {
     /// The claimant holds the lease: do the work.
     Run {
-        /// It was begun before, by a holder whose lease has lapsed.
-        recovered: bool,
+        /// How often the work was begun, with this time: above 1 if holders before
+        /// had begun it, whose leases have lapsed.
+        attempt: u32,
     },
     /// It was done: this is its record.
     Replay(Bytes),

@@ -232,9 +232,11 @@ impl<S: Store> Claimant<S> {
         let bid = self.bid(fingerprint);
         let asked = Instant::now();
         match self.ask(name, bid).await? {
-            Claim::Run { recovered } => {
-                let lease = Lease::new(bid.token, recovered);
-                self.notice(Event::Began { recovered });
+            Claim::Run { attempt } => {
+                let lease = Lease::new(bid.token, attempt);
+                self.notice(Event::Began {
+                    recovered: lease.is_recovered(),
+                });
                 let heart = Heart::new(self.clone(), (name, fingerprint), lease, asked);
                 Ok(Claimed::Run(Guard::new(heart)))
             }

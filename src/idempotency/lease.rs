@@ -18,16 +18,16 @@ pub struct Lease(Arc<Inner>);
 
 struct Inner {
     token: Token,
-    recovered: bool,
+    attempt: u32,
     lost: AtomicBool,
     losing: Notify,
 }
 
 impl Lease {
-    pub(super) fn new(token: Token, recovered: bool) -> Self {
+    pub(super) fn new(token: Token, attempt: u32) -> Self {
         Self(Arc::new(Inner {
             token,
-            recovered,
+            attempt,
             lost: AtomicBool::new(false),
             losing: Notify::new(),
         }))
@@ -41,7 +41,15 @@ impl Lease {
     /// Whether another had begun the same work, and nobody knows how that ended:
     /// it may be done in part, or even all of it.
     pub fn is_recovered(&self) -> bool {
-        self.0.recovered
+        self.attempt() > 1
+    }
+
+    /// Which attempt at the work this is: 1 for the first, and one more each time
+    /// that a lease lapsed and the work was taken over. It is counted for as long as
+    /// the store remembers the work; where the first attempt was
+    /// [released](super::Guard::release), the count begins anew.
+    pub fn attempt(&self) -> u32 {
+        self.0.attempt
     }
 
     /// Whether another may have the work by now: the store said so, or did not
@@ -72,7 +80,7 @@ impl fmt::Debug for Lease {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Lease")
             .field("token", &self.token())
-            .field("recovered", &self.is_recovered())
+            .field("attempt", &self.attempt())
             .field("lost", &self.is_lost())
             .finish()
     }

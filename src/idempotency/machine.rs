@@ -48,8 +48,8 @@ pub enum Stage {
         until: Tick,
         /// For how many ticks after that it is remembered.
         keep: Tick,
-        /// Another had begun it before.
-        recovered: bool,
+        /// How often it was begun: above 1 if others had begun it before.
+        attempt: u32,
     },
     /// It is done.
     Completed {
@@ -79,14 +79,14 @@ impl State {
         self.token == token && matches!(self.stage, Stage::Leased { .. })
     }
 
-    fn leased(bid: &Bid, now: Tick, recovered: bool) -> Self {
+    fn leased(bid: &Bid, now: Tick, attempt: u32) -> Self {
         Self {
             fingerprint: bid.fingerprint,
             token: bid.token,
             stage: Stage::Leased {
                 until: after(now, bid.lease),
                 keep: ticks(bid.keep),
-                recovered,
+                attempt,
             },
         }
     }
@@ -95,15 +95,15 @@ impl State {
 /// Claims the work for a bidder.
 pub fn claim(state: &mut Option<State>, now: Tick, bid: &Bid) -> Claim {
     forget(state, now);
-    let recovered = match state {
-        None => false,
+    let attempt = match state {
+        None => 1,
         Some(known) => match known.answer(now, bid) {
-            Claim::Run { recovered } => recovered,
+            Claim::Run { attempt } => attempt,
             refused => return refused,
         },
     };
-    *state = Some(State::leased(bid, now, recovered));
-    Claim::Run { recovered }
+    *state = Some(State::leased(bid, now, attempt));
+    Claim::Run { attempt }
 }
 
 impl State {
@@ -114,14 +114,16 @@ impl State {
         match &self.stage {
             Stage::Completed { record, .. } => Claim::Replay(record.clone()),
             // The answer to its first claim was lost.
-            Stage::Leased { recovered, .. } if self.token == bid.token => Claim::Run {
-                recovered: *recovered,
-            },
+            Stage::Leased { attempt, .. } if self.token == bid.token => {
+                Claim::Run { attempt: *attempt }
+            }
             Stage::Leased { until, .. } if now < *until => Claim::Running {
                 left: Duration::from_micros(until - now),
             },
-            Stage::Leased { .. } => match bid.takeover {
-                Takeover::Rerun => Claim::Run { recovered: true },
+            Stage::Leased { attempt, .. } => match bid.takeover {
+                Takeover::Rerun => Claim::Run {
+                    attempt: attempt.saturating_add(1),
+                },
                 Takeover::Refuse => Claim::Unknown,
             },
         }
@@ -195,7 +197,7 @@ pub fn release(state: &mut Option<State>, now: Tick, token: Token) -> Held {
     match &mut known.stage {
         Stage::Leased {
             until,
-            recovered: true,
+            attempt: 2..,
             ..
         } => *until = now,
         _ => *state = None,

@@ -16,6 +16,7 @@
 //! | 16 | the token |
 //! | 8 | until when it is leased or kept |
 //! | 8 | if it is leased: for how long it is remembered after that |
+//! | 4 | if another had begun it before: how often it was begun |
 //! | the rest | if it is completed: the record |
 //!
 //! In `ends`, for each of these:
@@ -61,21 +62,22 @@ pub(super) struct Head {
     stage: u8,
     until: Tick,
     keep: Option<Tick>,
+    /// If that is more than once.
+    attempt: Option<u32>,
 }
 
 impl Head {
     pub(super) fn of(state: &State) -> Self {
-        let (stage, until, keep) = match state.stage {
-            Stage::Completed { until, .. } => (COMPLETED, until, None),
+        let (stage, until, keep, attempt) = match state.stage {
+            Stage::Completed { until, .. } => (COMPLETED, until, None, None),
             Stage::Leased {
                 until,
                 keep,
-                recovered,
-            } => (
-                if recovered { RECOVERED } else { LEASED },
-                until,
-                Some(keep),
-            ),
+                attempt,
+            } => match attempt {
+                2.. => (RECOVERED, until, Some(keep), Some(attempt)),
+                _ => (LEASED, until, Some(keep), None),
+            },
         };
         Self {
             fingerprint: *state.fingerprint.as_bytes(),
@@ -83,6 +85,7 @@ impl Head {
             stage,
             until,
             keep,
+            attempt,
         }
     }
 
@@ -94,6 +97,9 @@ impl Head {
         to.put_u64(self.until);
         if let Some(keep) = self.keep {
             to.put_u64(keep);
+        }
+        if let Some(attempt) = self.attempt {
+            to.put_u32(attempt);
         }
     }
 }
@@ -136,18 +142,18 @@ fn read_stage(stage: u8, until: Tick, rest: &[u8]) -> Option<Stage> {
         let record = Bytes::copy_from_slice(rest);
         return Some(Stage::Completed { until, record });
     }
-    let recovered = match stage {
-        LEASED => false,
-        RECOVERED => true,
+    let (keep, rest) = number(rest)?;
+    let attempt = match (stage, rest) {
+        (LEASED, []) => 1,
+        // Written before attempts were counted.
+        (RECOVERED, []) => 2,
+        (RECOVERED, rest) => u32::from_be_bytes(rest.try_into().ok()?),
         _ => return None,
-    };
-    let (keep, []) = number(rest)? else {
-        return None;
     };
     Some(Stage::Leased {
         until,
         keep,
-        recovered,
+        attempt,
     })
 }
 

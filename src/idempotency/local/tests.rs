@@ -8,7 +8,7 @@ use crate::{
 
 const LEASE: Duration = Duration::from_secs(10);
 const KEEP: Duration = Duration::from_secs(60);
-const NEW: Result<Claim, StoreError> = Ok(Claim::Run { recovered: false });
+const NEW: Result<Claim, StoreError> = Ok(Claim::Run { attempt: 1 });
 
 /// What a record takes beside its bytes.
 const AROUND: usize = shard::AROUND;

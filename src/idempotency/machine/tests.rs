@@ -26,7 +26,7 @@ fn token(token: u8) -> Token {
 fn leased() -> Option<State> {
     let mut state = None;
     let first = claim(&mut state, at(0), &bid(1));
-    assert_eq!(first, Claim::Run { recovered: false });
+    assert_eq!(first, Claim::Run { attempt: 1 });
     state
 }
 
@@ -67,13 +67,13 @@ fn a_claim_whose_answer_was_lost_is_answered_again() {
     for now in [3, 11] {
         let mut state = leased();
         let again = claim(&mut state, at(now), &bid(1));
-        assert_eq!(again, Claim::Run { recovered: false });
+        assert_eq!(again, Claim::Run { attempt: 1 });
         assert!(state.unwrap().is_running(at(now + 9)));
     }
     let mut state = leased();
     for _ in 0..2 {
         let taken = claim(&mut state, at(11), &bid(2));
-        assert_eq!(taken, Claim::Run { recovered: true });
+        assert_eq!(taken, Claim::Run { attempt: 2 });
     }
 }
 
@@ -81,7 +81,7 @@ fn a_claim_whose_answer_was_lost_is_answered_again() {
 fn a_lapsed_lease_goes_to_the_next_and_the_first_one_has_lost_it() {
     let mut state = leased();
     let taken = claim(&mut state, at(10), &bid(2));
-    assert_eq!(taken, Claim::Run { recovered: true });
+    assert_eq!(taken, Claim::Run { attempt: 2 });
     let taken = state.clone();
     assert_eq!(renew(&mut state, at(11), token(1), MINUTE), Held::Lost);
     let late = complete(&mut state, at(11), token(1), "late".into(), MINUTE);
@@ -113,7 +113,7 @@ fn an_unknown_outcome_is_refused_until_it_is_forgotten() {
         assert_eq!(state, leased());
     }
     let anew = claim(&mut state, at(70), &careful);
-    assert_eq!(anew, Claim::Run { recovered: false });
+    assert_eq!(anew, Claim::Run { attempt: 1 });
     assert_eq!(
         complete(&mut leased(), at(70), token(1), "x".into(), MINUTE),
         Held::Lost
@@ -148,7 +148,7 @@ fn a_record_is_replayed_until_it_is_forgotten_and_never_overwritten() {
         assert_eq!(state, completed());
     }
     let anew = claim(&mut state, at(65), &bid(2));
-    assert_eq!(anew, Claim::Run { recovered: false });
+    assert_eq!(anew, Claim::Run { attempt: 1 });
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn times_without_end_do_not_overflow() {
     };
     let mut state = None;
     let run = claim(&mut state, at(0), &endless);
-    assert_eq!(run, Claim::Run { recovered: false });
+    assert_eq!(run, Claim::Run { attempt: 1 });
     assert!(state.as_ref().unwrap().is_running(Tick::MAX - 1));
     let held = complete(&mut state, at(1), token(1), "x".into(), Duration::MAX);
     assert_eq!(held, Held::Kept);
@@ -206,7 +206,7 @@ fn times_without_end_do_not_overflow() {
 fn a_release_leaves_it_open_how_an_earlier_holder_ended() {
     let mut state = leased();
     let taken = claim(&mut state, at(11), &bid(2));
-    assert_eq!(taken, Claim::Run { recovered: true });
+    assert_eq!(taken, Claim::Run { attempt: 2 });
     assert_eq!(release(&mut state, at(12), token(2)), Held::Kept);
     let careful = Bid {
         takeover: Takeover::Refuse,
@@ -214,5 +214,18 @@ fn a_release_leaves_it_open_how_an_earlier_holder_ended() {
     };
     assert_eq!(claim(&mut state, at(12), &careful), Claim::Unknown);
     let taken = claim(&mut state, at(12), &bid(3));
-    assert_eq!(taken, Claim::Run { recovered: true });
+    assert_eq!(taken, Claim::Run { attempt: 3 });
+}
+
+#[test]
+fn each_takeover_is_one_more_attempt() {
+    let mut state = None;
+    for attempt in 1..=5 {
+        let lapsed = at(20 * u64::from(attempt));
+        let run = claim(&mut state, lapsed, &bid(attempt as u8));
+        assert_eq!(run, Claim::Run { attempt });
+        // The answer may be lost and asked for again.
+        let again = claim(&mut state, lapsed, &bid(attempt as u8));
+        assert_eq!(again, Claim::Run { attempt });
+    }
 }

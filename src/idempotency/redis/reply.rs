@@ -54,8 +54,8 @@ impl Reply {
             return Ok(Claimed::Large(large));
         }
         let claim = match (&*self.word, self.value) {
-            (b"run", Value::Int(recovered)) => Ok(Claim::Run {
-                recovered: recovered == 1,
+            (b"run", Value::Int(attempt)) => Ok(Claim::Run {
+                attempt: u32::try_from(attempt).unwrap_or(u32::MAX),
             }),
             (b"replay", Value::BulkString(record)) => Ok(Claim::Replay(Bytes::from(record))),
             (b"mismatch", _) => Ok(Claim::Mismatch),

@@ -50,7 +50,7 @@ async fn what_is_dropped_is_closed_sooner_or_later() {
 async fn left(store: &Durable, name: Name) -> Option<Duration> {
     match store.claim(name, bid(2)).await.unwrap() {
         Claim::Running { left } => Some(left),
-        Claim::Run { recovered: true } => None,
+        Claim::Run { attempt: 2 } => None,
         other => panic!("{other:?}"),
     }
 }

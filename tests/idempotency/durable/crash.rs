@@ -194,7 +194,7 @@ async fn what_was_done_is_answered_and_what_was_begun_is_held_after_a_kill() {
     assert_eq!(claim(&store, key("done"), 2).await, answer);
     assert_eq!(claim(&store, key("begun"), 2).await, Claim::Unknown);
     let bold = store.claim(key("begun"), bid(2)).await.unwrap();
-    assert_eq!(bold, Claim::Run { recovered: true });
+    assert_eq!(bold, Claim::Run { attempt: 2 });
     let late = store.complete(key("begun"), token(1), "late".into(), KEEP);
     assert_eq!(late.await, Ok(Held::Lost));
     store.close().await;

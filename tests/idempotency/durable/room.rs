@@ -14,7 +14,7 @@ use super::folder::Folder;
 
 pub(super) const LEASE: Duration = Duration::from_secs(10);
 pub(super) const KEEP: Duration = Duration::from_secs(60);
-pub(super) const NEW: Result<Claim, StoreError> = Ok(Claim::Run { recovered: false });
+pub(super) const NEW: Result<Claim, StoreError> = Ok(Claim::Run { attempt: 1 });
 
 /// What a record takes beside its bytes.
 const AROUND: u64 = 256;
@@ -59,7 +59,7 @@ async fn done(store: &Durable, number: usize, bytes: usize) {
 /// Whether another's claim finds something there; it leaves nothing if not.
 async fn is_known(store: &Durable, number: usize) -> bool {
     match store.claim(name(number), bid(2)).await.unwrap() {
-        Claim::Run { recovered: false } => {
+        Claim::Run { attempt: 1 } => {
             let released = store.release(name(number), bid(2).token).await;
             assert_eq!(released, Ok(Held::Kept));
             false

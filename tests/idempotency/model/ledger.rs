@@ -24,7 +24,7 @@ pub(super) struct Ledger {
 
 #[derive(Clone, Copy)]
 struct Open {
-    recovered: bool,
+    attempt: u32,
     forgotten: Tick,
     keep: Tick,
 }
@@ -36,10 +36,10 @@ impl Ledger {
             .holder
             .filter(|(token, until)| now < *until && *token != bid.token);
         match told {
-            Claim::Run { recovered } => {
+            Claim::Run { attempt } => {
                 assert!(kept.is_none(), "it runs again, though it is done");
                 assert!(running.is_none(), "two run at once");
-                self.open(now, bid, *recovered);
+                self.open(now, bid, *attempt);
                 self.kept = None;
                 self.holder = Some((bid.token, now + micros(bid.lease)));
                 self.fingerprint = Some(bid.fingerprint);
@@ -77,16 +77,16 @@ impl Ledger {
         }
     }
 
-    /// Whoever runs is told whether another had begun it, as long as that is
-    /// remembered and no end of it is known.
-    fn open(&mut self, now: Tick, bid: &Bid, recovered: bool) {
+    /// Whoever runs is told how often it was begun, as long as that is remembered
+    /// and no end of it is known.
+    fn open(&mut self, now: Tick, bid: &Bid, attempt: u32) {
         let open = self.open.filter(|open| now < open.forgotten);
         let again = self.holder.is_some_and(|(token, _)| token == bid.token);
-        let expected = open.is_some_and(|open| open.recovered || !again);
-        assert_eq!(recovered, expected, "what another had begun");
+        let expected = open.map_or(1, |open| open.attempt + u32::from(!again));
+        assert_eq!(attempt, expected, "how often it was begun");
         let keep = micros(bid.keep);
         self.open = Some(Open {
-            recovered,
+            attempt,
             forgotten: now + micros(bid.lease) + keep,
             keep,
         });
@@ -139,7 +139,7 @@ impl Ledger {
     pub(super) fn released(&mut self, now: Tick, token: Token, held: Held) {
         if held == Held::Kept {
             self.holder = Some((self.the_holder(token), now));
-            self.open = self.open.filter(|open| open.recovered);
+            self.open = self.open.filter(|open| open.attempt > 1);
             if let Some(open) = &mut self.open {
                 open.forgotten = now + open.keep;
             }

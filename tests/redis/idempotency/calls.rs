@@ -65,7 +65,7 @@ async fn what_nobody_waits_for_is_not_published() {
         let bid = bid();
         assert_eq!(
             store.claim(name(key), bid).await,
-            Ok(Claim::Run { recovered: false })
+            Ok(Claim::Run { attempt: 1 })
         );
         let kept = store
             .complete(name(key), bid.token, "done".into(), MINUTE)

@@ -57,10 +57,7 @@ async fn each_call_is_made_again_and_done_once() {
     let (store, name) = (&torn.store, name("k"));
     let bid = bid();
     torn.proxy.lose(1);
-    assert_eq!(
-        store.claim(name, bid).await,
-        Ok(Claim::Run { recovered: false })
-    );
+    assert_eq!(store.claim(name, bid).await, Ok(Claim::Run { attempt: 1 }));
     torn.is_lost(1);
     let duplicate = torn.other.claim(name, super::bid()).await;
     assert!(matches!(duplicate, Ok(Claim::Running { .. })));
@@ -91,7 +88,7 @@ async fn a_release_that_is_made_again_says_that_the_lease_is_lost() {
     assert_eq!(torn.store.release(name, bid.token).await, Ok(Held::Lost));
     torn.is_lost(1);
     let next = torn.other.claim(name, super::bid()).await;
-    assert_eq!(next, Ok(Claim::Run { recovered: false }));
+    assert_eq!(next, Ok(Claim::Run { attempt: 1 }));
 }
 
 #[tokio::test]
@@ -104,7 +101,7 @@ async fn a_recovered_claim_stays_one_when_it_is_made_again() {
     assert!(torn.other.claim(name("k"), lapsed).await.is_ok());
     torn.proxy.lose(1);
     let recovered = torn.store.claim(name("k"), bid()).await;
-    assert_eq!(recovered, Ok(Claim::Run { recovered: true }));
+    assert_eq!(recovered, Ok(Claim::Run { attempt: 2 }));
     torn.is_lost(1);
 }
 
@@ -123,7 +120,7 @@ async fn a_call_is_made_twice_and_not_more_often() {
     let duplicate = torn.other.claim(name("k"), super::bid()).await;
     assert!(matches!(duplicate, Ok(Claim::Running { .. })));
     let again = torn.store.claim(name("k"), bid).await;
-    assert_eq!(again, Ok(Claim::Run { recovered: false }));
+    assert_eq!(again, Ok(Claim::Run { attempt: 1 }));
 }
 
 #[tokio::test]
@@ -141,7 +138,7 @@ async fn a_call_that_timed_out_is_made_again() {
         server.go_on();
     };
     let (claimed, ()) = futures_util::join!(claim, going_on);
-    assert_eq!(claimed, Ok(Claim::Run { recovered: false }));
+    assert_eq!(claimed, Ok(Claim::Run { attempt: 1 }));
     assert_eq!(redis.counts().repeated, 1);
     let duplicate = other.claim(name("k"), super::bid()).await;
     assert!(matches!(duplicate, Ok(Claim::Running { .. })));

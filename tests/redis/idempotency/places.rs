@@ -21,10 +21,7 @@ async fn in_a_cluster_records_are_everywhere_and_ends_are_heard() {
         let (name, bid) = (name(&key.to_string()), bid());
         let slot = cluster.slot(&format!("sluicegate:{{orders:{name}}}:idempotency"));
         owners[Cluster::first_owner(slot)] += 1;
-        assert_eq!(
-            holder.claim(name, bid).await,
-            Ok(Claim::Run { recovered: false })
-        );
+        assert_eq!(holder.claim(name, bid).await, Ok(Claim::Run { attempt: 1 }));
         let mut settled = Box::pin(waiter.settled(name));
         let looked = waiter.counts();
         let listens = until("it listens", || {

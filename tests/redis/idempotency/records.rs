@@ -29,10 +29,7 @@ async fn a_record_is_any_bytes() {
     assert_eq!(records[3].len(), 1 << 20);
     for (nth, record) in records.into_iter().enumerate() {
         let (name, bid) = (name(&nth.to_string()), bid());
-        assert_eq!(
-            one.claim(name, bid).await,
-            Ok(Claim::Run { recovered: false })
-        );
+        assert_eq!(one.claim(name, bid).await, Ok(Claim::Run { attempt: 1 }));
         let record = Bytes::from(record);
         let kept = one.complete(name, bid.token, record.clone(), MINUTE).await;
         assert_eq!(kept, Ok(Held::Kept));
@@ -52,10 +49,7 @@ async fn tokens_are_any_bytes() {
             token: Token::from_bytes(token),
             ..bid()
         };
-        assert_eq!(
-            store.claim(name, bid).await,
-            Ok(Claim::Run { recovered: false })
-        );
+        assert_eq!(store.claim(name, bid).await, Ok(Claim::Run { attempt: 1 }));
         assert_eq!(store.renew(name, bid.token, MINUTE).await, Ok(Held::Kept));
         let lost = store.renew(name, super::bid().token, MINUTE).await;
         assert_eq!(lost, Ok(Held::Lost));
@@ -76,10 +70,7 @@ async fn a_record_is_gone_when_it_was_kept_for_long_enough() {
     };
     let mut client = server.client();
     let mut gone = || ready(client.exists(key()) == Ok(false));
-    assert_eq!(
-        store.claim(name, bid).await,
-        Ok(Claim::Run { recovered: false })
-    );
+    assert_eq!(store.claim(name, bid).await, Ok(Claim::Run { attempt: 1 }));
     until("a lease is forgotten", &mut gone).await;
     assert_eq!(store.renew(name, bid.token, MINUTE).await, Ok(Held::Lost));
 
@@ -125,10 +116,7 @@ async fn times_without_end_are_possible() {
         keep: Duration::MAX,
         ..bid()
     };
-    assert_eq!(
-        store.claim(name, bid).await,
-        Ok(Claim::Run { recovered: false })
-    );
+    assert_eq!(store.claim(name, bid).await, Ok(Claim::Run { attempt: 1 }));
     assert_eq!(
         store.renew(name, token, Duration::MAX).await,
         Ok(Held::Kept)
@@ -174,7 +162,8 @@ async fn the_layout_is_what_it_was_in_version_1() {
     assert!(store.claim(name("k"), other).await.is_ok());
     clock.advance(MINUTE);
     assert!(store.claim(name("k"), bid).await.is_ok());
-    is("1R-", "1700000180000000", "0000000060000000");
+    // The third attempt.
+    is("1R-", "1700000180000000", "00000000600000003");
     let mut settled = Box::pin(store.settled(name("k")));
     tokio::select! {
         () = &mut settled => panic!("nothing has ended"),
@@ -276,7 +265,7 @@ async fn stores_of_other_names_and_prefixes_share_nothing() {
     let elsewhere = Redis::new("orders", &shop);
     for store in [one, other, elsewhere] {
         let claimed = store.claim(name("k"), bid()).await;
-        assert_eq!(claimed, Ok(Claim::Run { recovered: false }), "{store:?}");
+        assert_eq!(claimed, Ok(Claim::Run { attempt: 1 }), "{store:?}");
     }
     let mut keys: Vec<String> = server.client().keys("*idempotency").unwrap();
     keys.sort();
@@ -305,7 +294,7 @@ async fn a_lease_lapses_by_the_servers_clock() {
     assert!(store.claim(name("k"), bid).await.is_ok());
     until("it lapses", || async {
         let claimed = store.claim(name("k"), super::bid()).await;
-        claimed == Ok(Claim::Run { recovered: true })
+        claimed == Ok(Claim::Run { attempt: 2 })
     })
     .await;
     let running = replayed.claim(name("k"), super::bid()).await;

@@ -14,7 +14,7 @@ const HANGS: Duration = Duration::from_secs(20);
 async fn runs(store: &Redis) -> Token {
     let bid = bid();
     let claimed = store.claim(name("k"), bid).await;
-    assert_eq!(claimed, Ok(Claim::Run { recovered: false }));
+    assert_eq!(claimed, Ok(Claim::Run { attempt: 1 }));
     bid.token
 }
 
@@ -85,7 +85,7 @@ async fn a_release_is_told_and_who_waited_may_run() {
         assert_eq!(holder.release(name("k"), token).await, Ok(Held::Kept));
     };
     let claimed = waits(&waiter, release).await;
-    assert_eq!(claimed, Claim::Run { recovered: false });
+    assert_eq!(claimed, Claim::Run { attempt: 1 });
 }
 
 /// A subscription that begins wakes who waits, once; whatever is beyond that was

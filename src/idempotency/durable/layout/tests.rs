@@ -10,11 +10,11 @@ fn state(stage: Stage) -> State {
     }
 }
 
-fn leased(recovered: bool) -> State {
+fn leased(attempt: u32) -> State {
     state(Stage::Leased {
         until: 5,
         keep: 7,
-        recovered,
+        attempt,
     })
 }
 
@@ -37,14 +37,15 @@ fn golden(stage: u8, rest: &[u8]) -> Vec<u8> {
 fn a_state_is_written_and_read_as_it_always_was() {
     let keep = [0, 0, 0, 0, 0, 0, 0, 7];
     let all = [
-        (leased(false), golden(0, &keep)),
-        (leased(true), golden(1, &keep)),
+        (leased(1), golden(0, &keep)),
+        (leased(3), golden(1, &[&keep[..], &[0, 0, 0, 3]].concat())),
         (completed(), golden(2, b"done")),
     ];
     for (state, bytes) in all {
         assert_eq!(write(&state), bytes);
         assert_eq!(read(&bytes), Ok(state));
     }
+    assert_eq!(read(&golden(1, &keep)), Ok(leased(2)));
 }
 
 #[test]
@@ -56,7 +57,7 @@ fn another_version_is_refused() {
 
 #[test]
 fn what_is_cut_off_or_goes_on_or_has_no_such_stage_is_malformed() {
-    let leased = write(&leased(false));
+    let leased = write(&leased(1));
     for length in 0..leased.len() {
         assert_eq!(read(&leased[..length]), Err(RecordError::Malformed));
     }
@@ -72,7 +73,7 @@ fn a_mark_is_found_in_the_order_in_which_records_end() {
     let golden = [&[1, 0, 0, 0, 0, 0, 0, 0, 5], &name.as_bytes()[..]].concat();
     assert_eq!(mark.key(), golden);
     assert_eq!(Mark::read(&golden, &260_u64.to_be_bytes()), Some(mark));
-    let leased = Mark::of(name, &leased(false));
+    let leased = Mark::of(name, &leased(1));
     assert_eq!((leased.end, leased.size), (12, 256));
     assert!(start(true, 4) < golden && golden < start(true, 6));
     assert_eq!(Mark::read(&golden[1..], &[0; 8]), None);
