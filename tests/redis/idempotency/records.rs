@@ -169,7 +169,7 @@ async fn the_layout_is_what_it_was_in_version_1() {
         () = &mut settled => panic!("nothing has ended"),
         () = until("it looks", || ready(store.counts().polled > 0)) => {}
     }
-    is("1Rw", "1700000180000000", "0000000060000000");
+    is("1Rw", "1700000180000000", "00000000600000003");
     let kept = store
         .complete(name("k"), token, "done".into(), 2 * MINUTE)
         .await;
@@ -203,7 +203,7 @@ async fn a_clock_that_is_set_ahead_runs_nothing_twice_within_lease_and_keep() {
     );
     clock.advance(61 * MINUTE);
     let again = store.claim(name("k"), other()).await;
-    assert_eq!(again, Ok(Claim::Run { recovered: false }));
+    assert_eq!(again, Ok(Claim::Run { attempt: 1 }));
     // And a step back keeps it.
     clock.set(clock.now() - 60_000_000_000);
     let running = store.claim(name("k"), other()).await;
