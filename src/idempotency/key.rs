@@ -83,7 +83,8 @@ impl KeyForm {
         Self { syntax, ..self }
     }
 
-    /// How many bytes the value may have, without quotes and escapes.
+    /// How many bytes the value may have, without quotes and escapes. The line of the
+    /// header may have twice as many, and 1,026 more for quotes and parameters.
     ///
     /// # Panics
     ///
@@ -125,7 +126,20 @@ impl KeyForm {
         }
     }
 
+    /// Refuses a line that is longer than any key is written, before it is parsed:
+    /// parameters may be as long as a server lets a header be.
+    fn check_length(&self, line: &[u8]) -> Result<(), KeyError> {
+        // Each byte may be escaped, and there are two quotes.
+        let quoted = self.longest.saturating_mul(2).saturating_add(2);
+        let (length, most) = (line.len(), quoted.saturating_add(PARAMETERS));
+        match length <= most {
+            true => Ok(()),
+            false => Err(KeyError::Line { length, most }),
+        }
+    }
+
     fn read_line(&self, line: &[u8]) -> Result<IdempotencyKey, KeyError> {
+        self.check_length(line)?;
         let line = line.trim_ascii();
         let value = match self.syntax {
             Syntax::Lenient if !line.starts_with(b"\"") => bare(line)?,
@@ -138,6 +152,9 @@ impl KeyForm {
         }
     }
 }
+
+/// How many bytes of a line may be parameters and spaces.
+const PARAMETERS: usize = 1_024;
 
 impl Default for KeyForm {
     fn default() -> Self {
@@ -195,6 +212,13 @@ pub enum KeyError {
     Bare,
     /// It is no string of RFC 8941, for this reason.
     Quoted(Box<str>),
+    /// The line of its header is too long, parameters and all, and was not read.
+    Line {
+        /// How many bytes it has.
+        length: usize,
+        /// How many it may have.
+        most: usize,
+    },
     /// It is too short or too long.
     Length {
         /// How many bytes it has.
@@ -214,6 +238,10 @@ impl fmt::Display for KeyError {
             Self::Quoted(why) => write!(
                 f,
                 "the idempotency key is malformed: allowed is a string in double quotes, but {why}"
+            ),
+            Self::Line { length, most } => write!(
+                f,
+                "invalid idempotency key header of {length} bytes: must be at most {most}"
             ),
             Self::Length { length, allowed } => write!(
                 f,

@@ -157,3 +157,28 @@ fn neither_a_key_nor_an_error_shows_the_key() {
         assert!(!format!("{error} {error:?}").contains("secret"));
     }
 }
+
+#[test]
+fn a_line_is_bounded_before_it_is_parsed() {
+    let form = KeyForm::new().length(1..=4);
+    let line = |parameters: usize| {
+        let spaces = " ".repeat(parameters - 2);
+        format!(r#""\"\"\"\"";{spaces}a"#)
+    };
+    assert!(form.read([line(PARAMETERS)]).is_ok());
+    let (length, most) = (11 + PARAMETERS, 10 + PARAMETERS);
+    let error = KeyError::Line { length, most };
+    assert_eq!(form.read([line(PARAMETERS + 1)]), Err(error.clone()));
+    let said = "invalid idempotency key header of 1035 bytes: must be at most 1034";
+    assert_eq!(error.to_string(), said);
+    // Before anything else is wrong with it, in either syntax.
+    let hostile = format!("\"17\"{}", ";a".repeat(175_000));
+    for form in [form, form.syntax(Syntax::Strict)] {
+        for line in [&hostile, &"\u{e4},".repeat(99_999), &" ".repeat(99_999)] {
+            let refused = form.read([line]);
+            assert!(matches!(refused, Err(KeyError::Line { .. })), "{refused:?}");
+        }
+    }
+    let endless = KeyForm::new().length(1..=usize::MAX);
+    assert!(endless.read([&hostile]).is_ok());
+}
