@@ -140,3 +140,42 @@ async fn grpc_web_without_a_status_has_an_unknown_outcome() {
     assert_eq!(again.unwrap().status, StatusCode::CONFLICT);
     assert_eq!(tally.count(), 1);
 }
+
+#[tokio::test]
+async fn the_layer_of_tonic_web_may_be_inside() {
+    for content_type in [
+        "application/grpc-web+proto",
+        "application/grpc-web-text+proto",
+    ] {
+        for (status, times) in [("0", 1), ("14", 2)] {
+            let tally = Tally::default();
+            let counted = tally.clone();
+            let payments = tower::service_fn(move |_: Request<tonic::body::Body>| {
+                counted.add();
+                async move {
+                    let mut trailers = http::HeaderMap::new();
+                    trailers.insert("grpc-status", status.parse().unwrap());
+                    let message = http_body::Frame::data(Bytes::from_static(b"\0\0\0\0\x05hello"));
+                    let frames = [message, http_body::Frame::trailers(trailers)];
+                    let frames = stream::iter(frames.map(Ok::<_, tonic::Status>));
+                    let body = tonic::body::Body::new(http_body_util::StreamBody::new(frames));
+                    let response = Response::builder().header("content-type", "application/grpc");
+                    Ok::<_, std::convert::Infallible>(response.body(body).unwrap())
+                }
+            });
+            let service = tower::ServiceBuilder::new()
+                .layer(layer().0)
+                .layer(tonic_web::GrpcWebLayer::new())
+                .service(payments);
+            for _ in 0..2 {
+                let request = post("17").header("content-type", content_type);
+                let request = request.header("accept", content_type);
+                let request = request.body(Body::empty()).unwrap();
+                let response = service.clone().oneshot(request).await.unwrap();
+                assert_eq!(response.headers()["content-type"], content_type);
+                response.into_body().collect().await.unwrap();
+            }
+            assert_eq!(tally.count(), times, "{content_type} {status}");
+        }
+    }
+}

@@ -183,3 +183,64 @@ async fn a_refusal_speaks_it_and_is_counted() {
         assert_eq!(snapshot.count(Outcome::Ok), 1, "its head said so");
     }
 }
+
+/// What tonic answers to `/pkg.Service/Get`: a message, and trailers of this status.
+fn tonic_says(
+    status: &'static str,
+) -> impl tower::Service<
+    Request<tonic::body::Body>,
+    Response = Response<tonic::body::Body>,
+    Error = std::convert::Infallible,
+    Future: Send,
+> + Clone {
+    service_fn(move |_: Request<tonic::body::Body>| async move {
+        let mut trailers = http::HeaderMap::new();
+        trailers.insert("grpc-status", status.parse().unwrap());
+        let message = Frame::data(Bytes::from_static(b"\0\0\0\0\x05hello"));
+        let frames = [message, Frame::trailers(trailers)].map(Ok::<_, tonic::Status>);
+        let body = tonic::body::Body::new(StreamBody::new(stream::iter(frames)));
+        let response = Response::builder().header("content-type", "application/grpc");
+        Ok(response.body(body).unwrap())
+    })
+}
+
+#[tokio::test]
+async fn the_layer_of_tonic_web_may_be_on_either_side() {
+    for content_type in [
+        "application/grpc-web+proto",
+        "application/grpc-web-text+proto",
+    ] {
+        for (status, outcome) in [("0", Outcome::Ok), ("14", Outcome::ServerError)] {
+            let methods = Methods::new().unary("pkg.Service/Get");
+            let metrics = Registry::builder().methods(methods).build();
+            let web = tonic_web::GrpcWebLayer::new();
+            let inside = ServiceBuilder::new()
+                .layer(RedLayer::server(&metrics))
+                .layer(web.clone())
+                .service(tonic_says(status));
+            let outside = ServiceBuilder::new()
+                .layer(web)
+                .layer(RedLayer::server(&metrics))
+                .service(tonic_says(status));
+            let request = || {
+                let accept = http::HeaderValue::from_static(content_type);
+                let mut request = request(content_type);
+                request.headers_mut().insert("accept", accept);
+                request
+            };
+            let response = inside.oneshot(request()).await.unwrap();
+            assert_eq!(response.headers()["content-type"], content_type);
+            response.into_body().collect().await.unwrap();
+            let response = outside.oneshot(request()).await.unwrap();
+            response.into_body().collect().await.unwrap();
+            assert_eq!(in_flight(&metrics), 0);
+            let snapshot = metrics.snapshot();
+            let [series] = &snapshot.series[..] else {
+                panic!("one, of gRPC: {snapshot:#?}");
+            };
+            assert_eq!(series.labels.route(), "pkg.Service/Get");
+            assert_eq!(series.labels.kind(), Kind::GrpcServer);
+            assert_eq!(snapshot.count(outcome), 2, "{content_type} {status}");
+        }
+    }
+}
