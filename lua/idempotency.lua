@@ -21,7 +21,6 @@
 --   restore   token channel message keep record fingerprint
 --   release   token channel message
 --   wait
---   eviction
 --
 -- Lease and keep are ticks. Fingerprint, token, message and record are bytes.
 --
@@ -30,9 +29,7 @@
 -- the token, by which it can be fetched, 'mismatch' and 0, 'running' and the ticks
 -- that are left, or 'unknown' and 0; to `fetch` 'replay' and the record, or 'gone'
 -- and 0 when it is no longer that of this token; to the next four 'kept' or 'lost'
--- and 0; to `wait` 'running' and the ticks that are left, or 'settled' and 0; to
--- `eviction` 'policy' and the name of it, or 'policy' and '' where the user may not
--- ask. To
+-- and 0; to `wait` 'running' and the ticks that are left, or 'settled' and 0. To
 -- any of them 'foreign' and 0, when the record has another layout; then it stays as
 -- it is.
 --
@@ -182,11 +179,6 @@ function tasks.wait(state)
         write(state)
     end
     return { 'running', state.ends - now }
-end
-
-function tasks.eviction()
-    local info = try('INFO', 'memory')
-    return { 'policy', type(info) == 'string' and match(info, 'maxmemory_policy:([%w-]+)') or '' }
 end
 
 local bytes = call('GET', KEYS[1])

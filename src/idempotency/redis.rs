@@ -178,7 +178,7 @@ impl Redis {
     ///
     /// When Redis does not answer.
     pub async fn eviction_policy(&self) -> Result<Option<String>, StoreError> {
-        eviction::policy(&self.asker).await
+        Ok(eviction::policy(&self.asker).await?.into_name())
     }
 }
 

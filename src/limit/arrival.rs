@@ -19,7 +19,7 @@
 use super::script::Numbers;
 use super::{
     decision::Decision,
-    quota::{Cost, LARGEST, Quota, QuotaError},
+    quota::{Cost, LARGEST, MAX_COST, Quota, QuotaError},
     rule::Word,
     spare::Spare,
 };
@@ -167,10 +167,15 @@ impl Arrival {
     }
 
     pub(super) fn debit(&self, state: &mut Word, now: Tick, cost: Cost) {
+        let cost = cost.min(MAX_COST);
         let level = self
             .ahead(*state, now)
             .saturating_add(cost.saturating_mul(self.token));
         *state = self.word(now, level.min(FURTHEST));
+    }
+
+    pub(super) fn max_debit(&self) -> Cost {
+        (FURTHEST / self.token).min(MAX_COST)
     }
 
     pub(super) fn life(&self, state: Word, now: Tick) -> Tick {

@@ -1,6 +1,6 @@
 use super::{
     decision::Decision,
-    quota::{Cost, Quota},
+    quota::{Cost, MAX_COST, Quota},
     rule::{Rule, Word},
     spare::Spare,
     window::{View, Window},
@@ -102,8 +102,12 @@ impl Rule for FixedWindow {
 
     fn debit(&self, state: &mut Word, now: Tick, cost: Cost) {
         let view = self.window.view(*state, now);
-        let current = view.current.saturating_add(cost);
+        let current = view.current.saturating_add(cost.min(MAX_COST));
         *state = self.window.word(&view, 0, current);
+    }
+
+    fn max_debit(&self) -> Cost {
+        self.window.most().min(MAX_COST)
     }
 
     fn book(&self, state: &mut Word, now: Tick, cost: Cost, wait: Tick) -> Decision {

@@ -158,6 +158,10 @@ impl Rule for LeakyBucket {
         self.arrival.debit(state, now, cost);
     }
 
+    fn max_debit(&self) -> Cost {
+        self.arrival.max_debit()
+    }
+
     fn book(&self, state: &mut Word, now: Tick, cost: Cost, wait: Tick) -> Decision {
         self.arrival.book(state, now, cost, wait)
     }

@@ -157,8 +157,8 @@ impl<R: Rule, C: Clock> Local<R, Keyed, C> {
     }
 
     /// Takes `cost` from `key` without asking, for work whose cost is known
-    /// only when it is done. The bucket may go into debt; windows remember a
-    /// debt up to twice their limit.
+    /// only when it is done. The bucket may go into debt, of which it remembers as
+    /// much as [`Rule::max_debit`] tells: see [debt](super::Quota#debt).
     pub fn debit<K: Hash + ?Sized>(&self, key: &K, cost: Cost) {
         self.shared.debit(self.shared.hash(key), cost);
     }
@@ -248,7 +248,9 @@ impl<R: Rule, C: Clock> Local<R, Direct, C> {
         self.shared.credit(0, cost);
     }
 
-    /// Takes `cost` without asking. The bucket may go into debt.
+    /// Takes `cost` without asking. The bucket may go into debt, of which it
+    /// remembers as much as [`Rule::max_debit`] tells: see
+    /// [debt](super::Quota#debt).
     pub fn debit(&self, cost: Cost) {
         self.shared.debit(0, cost);
     }

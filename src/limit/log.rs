@@ -98,6 +98,19 @@ impl Log {
         true
     }
 
+    /// Told once by each limiter, so that it is not limited.
+    #[cfg(feature = "redis")]
+    pub(super) fn evicts(&self, limiter: &str, policy: &str) {
+        event!(
+            target: TARGET,
+            Level::WARN,
+            limiter,
+            policy,
+            "redis drops the state of limits when it is full, and lets pass what they would \
+             deny: set maxmemory-policy to noeviction",
+        );
+    }
+
     fn warn(&self, limiter: &str, error: &(dyn Error + 'static), what: &str) {
         if let Some(suppressed) = self.turn() {
             event!(target: TARGET, Level::WARN, limiter, error, suppressed, "{what}");

@@ -15,6 +15,10 @@ pub type Cost = u64;
 /// of a Lua script are still whole.
 pub(crate) const LARGEST: u64 = 1 << 52;
 
+/// The largest cost that is counted at once: any rule's limit is below it, and
+/// scripts count with numbers that are whole up to twice that.
+pub(crate) const MAX_COST: Cost = 1 << 52;
+
 /// The largest amount, burst or period (in microseconds), so that there is
 /// room for one token more than the burst.
 const LARGEST_FIELD: u64 = LARGEST / 2;
@@ -45,6 +49,24 @@ const LARGEST_FIELD: u64 = LARGEST / 2;
 /// second is 1/50 of a microsecond. What remains is kept as the nearest slower
 /// rate, less than one millionth away; what cannot be kept that well is
 /// refused. The windows count requests, not rates, and are exact always.
+///
+/// # Debt
+///
+/// A [`debit`](super::Local::debit) may take more than there is, and a bucket
+/// remembers what it owes, but not without bound: a token or leaky bucket as many
+/// tokens as take 2^53 of its units to come back, which is at least its burst; a
+/// window at least twice its limit; a log 2^52. What is beyond that is forgotten, in
+/// process and in Redis alike. [`Rule::max_debit`](super::Rule::max_debit) tells the
+/// number: for 1,000,003 an hour it is 2,501,999 tokens, for 1,000 a second more
+/// than a million million.
+///
+/// ```
+/// use sluicegate::limit::{Quota, Rule, TokenBucket};
+///
+/// let max_debit = |quota| TokenBucket::new(quota).max_debit();
+/// assert_eq!(max_debit(Quota::per_hour(1_000_003)), 2_501_999);
+/// assert!(max_debit(Quota::per_second(1_000)) > 1_000_000_000_000);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Quota {
     amount: u64,

@@ -20,6 +20,7 @@ mod builder;
 mod checking;
 mod counts;
 mod denials;
+mod eviction;
 mod leases;
 mod part;
 mod place;
@@ -103,6 +104,17 @@ pub use self::{builder::RedisBuilder, checking::Checking, counts::RedisCounts};
 /// if all of them admit, and given back if the policy refuses.
 ///
 /// [`reset`](Self::reset) is the way out: it removes whatever the key holds.
+///
+/// # What Redis may lose
+///
+/// A bucket that is lost is one never seen: its key passes up to a whole limit more.
+/// A server that runs full drops buckets to make room, unless its
+/// `maxmemory-policy` is `noeviction`; all buckets expire, so that a `volatile-`
+/// policy drops them too. A limiter reads that policy in the background after the
+/// first answer (in a Cluster, of one node), where the user may call `INFO`, and
+/// logs a warning, once, if it is another. That call is not among the connection's
+/// [statistics](Connection::stats). With `noeviction` a full server refuses to
+/// write, and the [`Policy`] decides.
 ///
 /// # The server's clock
 ///
@@ -267,8 +279,9 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
     }
 
     /// Takes `cost` from `key` without asking, for work whose cost is known
-    /// only when it is done. The bucket may go into debt; windows remember a
-    /// debt up to twice their limit.
+    /// only when it is done. The bucket may go into debt, of which it remembers as
+    /// much as [`Rule::max_debit`](super::Rule::max_debit) tells: see
+    /// [debt](super::Quota#debt).
     ///
     /// # Errors
     ///

@@ -46,8 +46,16 @@ pub trait Rule: Clone + fmt::Debug + Send + Sync + 'static {
     /// Gives back `cost`. Never leaves more than a whole bucket.
     fn credit(&self, state: &mut Self::State, now: Tick, cost: Cost);
 
-    /// Takes `cost` without asking. The bucket may go into debt.
+    /// Takes `cost` without asking. The bucket may go into debt, as far as
+    /// [`max_debit`](Self::max_debit) tells.
     fn debit(&self, state: &mut Self::State, now: Tick, cost: Cost);
+
+    /// The largest [`debit`](Self::debit) of a whole bucket that is remembered in
+    /// full: what is taken beyond that is forgotten. At least the limit, for a rule
+    /// of this crate.
+    fn max_debit(&self) -> Cost {
+        Cost::MAX
+    }
 
     /// Takes `cost` after `wait` ticks, which is when it is there: whoever
     /// comes sooner finds it taken. What has passed until now still counts for

@@ -4,14 +4,10 @@ use redis::{Cmd, Value};
 
 use super::{
     decision::Decision,
-    quota::Cost,
+    quota::{Cost, MAX_COST},
     rule::{Rule, reserve, take_up_to},
 };
 use crate::{clock::Tick, redis::Script};
-
-/// The largest cost that is sent: any rule's limit is below it, and scripts
-/// count with numbers that are whole up to twice that.
-const DEAREST: Cost = 1 << 52;
 
 /// The longest patience that is sent: no rule's own queue is longer, and until
 /// 2112 the script can write down any instant until which somebody waits.
@@ -129,7 +125,7 @@ impl Entry {
 
     /// The entry as an argument of the script.
     pub fn arg(&self) -> String {
-        let sent = |cost: &Cost| *cost.min(&DEAREST);
+        let sent = |cost: &Cost| *cost.min(&MAX_COST);
         match self {
             Self::Check(cost) => sent(cost).to_string(),
             Self::Reserve(many, cost, patience) => {

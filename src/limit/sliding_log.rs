@@ -2,7 +2,7 @@ use std::{collections::VecDeque, fmt};
 
 use super::{
     decision::Decision,
-    quota::{Cost, Quota, QuotaError, possible},
+    quota::{Cost, MAX_COST, Quota, QuotaError, possible},
     rule::{Rule, State, sealed},
     spare::Spare,
     store,
@@ -281,13 +281,17 @@ impl Rule for SlidingLog {
     fn debit(&self, log: &mut Log, now: Tick, cost: Cost) {
         self.come_to(log, now);
         if cost > 0 {
-            log.push(now, cost, self.longest());
+            log.push(now, cost.min(MAX_COST), self.longest());
         }
     }
 
     fn undo(&self, log: &mut Log, now: Tick, cost: Cost, at: Tick, _mark: u64) -> Cost {
         self.come_to(log, now);
         log.take_out(cost, at)
+    }
+
+    fn max_debit(&self) -> Cost {
+        MOST.min(MAX_COST)
     }
 
     /// Forgets nothing but what has left the window by now: the booking may

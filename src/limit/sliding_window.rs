@@ -1,6 +1,6 @@
 use super::{
     decision::Decision,
-    quota::{Cost, Quota, QuotaError, possible},
+    quota::{Cost, MAX_COST, Quota, QuotaError, possible},
     rule::{Rule, Word},
     spare::Spare,
     window::{View, Window},
@@ -173,8 +173,12 @@ impl Rule for SlidingWindow {
 
     fn debit(&self, state: &mut Word, now: Tick, cost: Cost) {
         let view = self.window.view(*state, now);
-        let current = view.current.saturating_add(cost);
+        let current = view.current.saturating_add(cost.min(MAX_COST));
         *state = self.window.word(&view, view.previous, current);
+    }
+
+    fn max_debit(&self) -> Cost {
+        self.window.most().min(MAX_COST)
     }
 
     fn book(&self, state: &mut Word, now: Tick, cost: Cost, wait: Tick) -> Decision {

@@ -196,7 +196,7 @@ impl Window {
 
     /// The largest count. One less than would fit: a word of all ones means
     /// something to the table.
-    fn most(&self) -> u64 {
+    pub(super) fn most(&self) -> u64 {
         (1 << self.bits) - 2
     }
 

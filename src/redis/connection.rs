@@ -113,6 +113,25 @@ impl Connection {
         link.make(call, timeout).await
     }
 
+    /// The same for a script that is run once, which brings its source along.
+    #[cfg(feature = "idempotency")]
+    pub(crate) async fn run_once(&self, script: &Script, call: Cmd) -> Result<Value, Error> {
+        let call = self.with_source(script, call);
+        self.link().make(call, self.timeout()).await
+    }
+
+    /// The same for what no caller asked for: it is not counted.
+    pub(crate) async fn run_aside(&self, script: &Script, call: Cmd) -> Result<Value, Error> {
+        let call = self.with_source(script, call);
+        self.link().make_aside(call, self.timeout()).await
+    }
+
+    fn with_source<'a>(&self, script: &'a Script, call: Cmd) -> Call<'a> {
+        let numbers = &self.link().settings.numbers;
+        let call = Call::of_script(script, call, numbers.next());
+        call.with_source(numbers.next()).unwrap_or(call)
+    }
+
     /// The answer to a command that changes nothing.
     pub(crate) async fn read_within(
         &self,

@@ -81,8 +81,9 @@
 //! `HSET`, `PUBLISH`, `SUBSCRIBE`, and the channels `<prefix>:*`. What ships and
 //! reads [RED metrics](crate::red::redis) also needs `HDEL`, `HGET`, `HGETALL`,
 //! `HINCRBY`, `HMGET`, `HSET`, `HSETNX`, `ZADD`, `ZRANGEBYSCORE` and `ZREM`. A store
-//! of idempotency records makes use of `PUBLISH`, `SUBSCRIBE` and the channels, and
-//! of `INFO`, where it may.
+//! of idempotency records makes use of `PUBLISH`, `SUBSCRIBE` and the channels, where
+//! it may. Stores and limiters make use of `INFO`, where they may, to warn of a
+//! server that drops keys when it is full.
 
 mod address;
 mod attempt;
@@ -95,6 +96,7 @@ mod connection;
 mod credentials;
 mod dial;
 mod error;
+pub(crate) mod eviction;
 mod lane;
 mod latency;
 mod link;

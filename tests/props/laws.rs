@@ -230,6 +230,18 @@ fn forgets_though_time_steps_back<R: Rule>(rule: &R, arrivals: &[Arrival], back:
     assert!(life <= 2 * rule.horizon(), "lives for {life} after {back}");
 }
 
+/// The largest debt that the rule tells is remembered to the last token.
+fn remembers_its_largest_debt<R: Rule>(rule: &R) {
+    let mut state = R::State::default();
+    let (limit, most) = (rule.decide(&mut state, START, 0).limit(), rule.max_debit());
+    assert!(most >= limit);
+    rule.debit(&mut state, START, most);
+    for (credit, remaining) in [(most - limit, 0), (1, 1)] {
+        rule.credit(&mut state, START, credit);
+        assert_eq!(rule.decide(&mut state, START, 0).remaining(), remaining);
+    }
+}
+
 fn laws<R: Rule>(rule: &R, arrivals: &[Arrival], back: Tick) {
     keeps_its_promise(rule, arrivals);
     denies_without_a_trace(rule, arrivals);
@@ -239,6 +251,7 @@ fn laws<R: Rule>(rule: &R, arrivals: &[Arrival], back: Tick) {
     credits_up_to_full(rule, arrivals);
     mints_nothing_when_time_steps_back(rule, arrivals, back);
     forgets_though_time_steps_back(rule, arrivals, back);
+    remembers_its_largest_debt(rule);
     undoes_what_was_charged(rule, arrivals, back as usize);
 }
 

@@ -6,8 +6,8 @@ use redis::{Connection, Value};
 use sluicegate::{
     clock::Tick,
     limit::{
-        Cost, Entry, FixedWindow, LeakyBucket, Numbers, Quota, Scripted, SlidingLog, SlidingWindow,
-        TokenBucket, batch, head,
+        Cost, Entry, FixedWindow, LeakyBucket, Numbers, Quota, Rule, Scripted, SlidingLog,
+        SlidingWindow, TokenBucket, batch, head,
     },
 };
 
@@ -64,6 +64,10 @@ impl Bucket {
         let peek = (Self::KEY.as_bytes(), Entry::Check(0));
         let (_, mut answers) = self.ask_all(rule, Some(now), &[peek]);
         rule.decide(&mut answers[0].1, now, 0).remaining()
+    }
+
+    fn limit<R: Scripted>(&self, rule: &R) -> Cost {
+        rule.decide(&mut R::State::default(), NOW, 0).limit()
     }
 
     fn run<T: redis::FromRedisValue>(&mut self, command: &[&str]) -> T {
@@ -166,6 +170,36 @@ fn debt_stays_debt_under_another_quota() {
     assert_eq!(bucket.ask(&other, NOW, Entry::Check(1)), 0);
     assert_eq!(bucket.left(&other, NOW + 4 * SECOND - 1), 0);
     assert_eq!(bucket.left(&other, NOW + 4 * SECOND), 1);
+}
+
+/// And what is beyond it is forgotten, in Redis as in process.
+#[test]
+fn debt_is_remembered_as_far_as_the_rule_tells() {
+    fn remembers<R: Scripted>(rule: R) {
+        let mut bucket = Bucket::new();
+        let (limit, most) = (bucket.limit(&rule), rule.max_debit());
+        let mut state = R::State::default();
+        for beyond in [0, 7_498_014] {
+            bucket.ask(&rule, NOW, Entry::Reset);
+            bucket.ask(&rule, NOW, Entry::Debit(most + beyond));
+            bucket.ask(&rule, NOW, Entry::Credit(most - limit));
+            assert_eq!(bucket.left(&rule, NOW), 0, "{rule:?}");
+            bucket.ask(&rule, NOW, Entry::Credit(1));
+            rule.debit(&mut state, NOW, most + beyond);
+            rule.credit(&mut state, NOW, most - limit + 1);
+            let left = rule.decide(&mut state, NOW, 0).remaining();
+            assert!(left <= 1 && bucket.left(&rule, NOW) == left, "{rule:?}");
+            state = R::State::default();
+        }
+    }
+    let quota = Quota::per_hour(1_000_003);
+    assert_eq!(TokenBucket::new(quota).max_debit(), 2_501_999);
+    remembers(TokenBucket::new(quota));
+    remembers(LeakyBucket::meter(quota));
+    remembers(LeakyBucket::new(quota));
+    remembers(FixedWindow::new(quota));
+    remembers(SlidingWindow::new(quota));
+    remembers(SlidingLog::new(Quota::per_hour(1_003)));
 }
 
 /// Or else who is denied would wait as long as the other quota says.

@@ -23,7 +23,9 @@ fn hourly(amount: u64) -> Quota {
 }
 
 async fn connect(server: &Server) -> Connection {
-    Connection::connect(server.url()).await.expect("it is up")
+    // No call is late, however busy the machine is.
+    let patient = Connection::builder(server.url().as_str()).timeout(Duration::from_secs(15));
+    patient.connect().await.expect("it is up")
 }
 
 /// Takes `cost` where no error is possible, or expected.

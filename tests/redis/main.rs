@@ -7,6 +7,7 @@ mod all;
 mod cluster;
 mod connection;
 mod dice;
+mod evictions;
 mod failures;
 mod fake;
 mod fleet;

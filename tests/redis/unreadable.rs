@@ -49,7 +49,9 @@ fn tokens(amount: u64) -> TokenBucket {
 }
 
 async fn connect(server: &Server) -> Connection {
-    Connection::connect(server.url()).await.expect("it is up")
+    // No call is late, however busy the machine is.
+    let patient = Connection::builder(server.url().as_str()).timeout(Duration::from_secs(15));
+    patient.connect().await.expect("it is up")
 }
 
 /// Leaves something else under a key.
@@ -188,7 +190,8 @@ async fn beside_garbage<P: Policy>(server: &Server, policy: P) -> Redis<TokenBuc
     let key = "sluicegate:{api:ann@example.org}:t";
     leave(&mut server.client(), key, &["SET", "3 of 5"]);
     let connection = Connection::builder(server.url().as_str()).breaker(1, Duration::from_secs(60));
-    let connection = connection.connect().await.unwrap();
+    let patient = connection.timeout(Duration::from_secs(15));
+    let connection = patient.connect().await.unwrap();
     Redis::new("api", tokens(5), &connection, policy)
 }
 

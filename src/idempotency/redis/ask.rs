@@ -1,10 +1,7 @@
 //! Calls of `lua/idempotency.lua`.
 
 use std::{
-    sync::{
-        LazyLock,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+    sync::{LazyLock, atomic::Ordering::Relaxed},
     time::Duration,
 };
 
@@ -15,7 +12,7 @@ use crate::{
     clock::{Clock, Manual},
     idempotency::{name::Name, store::StoreError, token::Token},
     key,
-    redis::{Connection, Error, ErrorKind, Lane, Script},
+    redis::{Connection, Error, ErrorKind, Lane, Script, eviction::Known},
 };
 
 static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
@@ -34,8 +31,8 @@ pub(super) struct Asker {
     pub(super) name: String,
     clock: Option<Manual>,
     pub(super) counters: Counters,
-    /// Whether it is known how the server evicts, or somebody finds out.
-    pub(super) warned: AtomicBool,
+    /// Whether it is known how the server evicts.
+    pub(super) eviction: Known,
 }
 
 impl Asker {
@@ -46,7 +43,7 @@ impl Asker {
             name: key::Name::of(name).to_string(),
             clock,
             counters: Counters::default(),
-            warned: AtomicBool::new(false),
+            eviction: Known::default(),
         }
     }
 
@@ -63,10 +60,14 @@ impl Asker {
         call
     }
 
-    pub(super) fn call_for(&self, name: &str, task: &str) -> Cmd {
+    pub(super) fn key(&self, name: &str) -> String {
         let (prefix, store) = (self.connection.prefix(), &self.name);
+        format!("{prefix}:{{{store}:{name}}}:idempotency")
+    }
+
+    fn call_for(&self, name: &str, task: &str) -> Cmd {
         let mut call = SCRIPT.call(1);
-        call.arg(format!("{prefix}:{{{store}:{name}}}:idempotency"));
+        call.arg(self.key(name));
         match &self.clock {
             None => call.arg(""),
             Some(clock) => call.arg(clock.now()),

@@ -86,17 +86,6 @@ impl Reply {
     pub(super) fn is_settled(&self) -> bool {
         self.word == b"settled"
     }
-
-    /// The name of a policy, if the server tells it.
-    pub(super) fn policy(self) -> Result<Option<String>, StoreError> {
-        match (&*self.word, self.value) {
-            (b"policy", Value::BulkString(name)) => {
-                let name = String::from_utf8_lossy(&name).into_owned();
-                Ok(Some(name).filter(|name| !name.is_empty()))
-            }
-            (word, _) => Err(unexpected(word)),
-        }
-    }
 }
 
 fn large(value: Value) -> Option<Large> {

@@ -165,6 +165,7 @@ impl<R: Scripted> RedisBuilder<R> {
             observer: self.observer,
             log: Log::new(),
             unreadable: Default::default(),
+            eviction: Default::default(),
         };
         Redis {
             shared: Arc::new(shared),

@@ -141,6 +141,9 @@ impl<R: Scripted, P: Policy> Question for Open<R, P> {
         if reply.as_ref().is_err_and(unreadable) {
             self.shared.cannot_read(&self.ask.bucket);
         }
+        if reply.is_ok() {
+            self.shared.look_at_eviction(&self.ask.bucket);
+        }
         reply
     }
 

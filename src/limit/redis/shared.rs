@@ -29,7 +29,7 @@ use crate::{
         rule::take_up_to,
         script::{Entry, Scripted},
     },
-    redis::{Connection, Error, ErrorKind},
+    redis::{Connection, Error, ErrorKind, eviction},
     sync::{Mutex, lock},
 };
 
@@ -54,6 +54,7 @@ pub(super) struct Shared<R: Scripted> {
     pub(super) observer: Option<Arc<dyn Observe>>,
     pub(super) log: Log,
     pub(super) unreadable: Unreadable,
+    pub(super) eviction: eviction::Known,
 }
 
 /// How many callers in this process wait for their turn, by bucket.
@@ -131,6 +132,9 @@ impl<R: Scripted> Shared<R> {
         reply: Result<Value, Error>,
         mut tell: impl FnMut(usize, Reply),
     ) {
+        if let (Ok(_), Some(ask)) = (&reply, batch.asks().first()) {
+            self.look_at_eviction(&ask.bucket);
+        }
         let settled = reply.and_then(|reply| {
             batch.settle(
                 &self.rule,

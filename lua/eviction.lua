@@ -1,0 +1,10 @@
+-- How the server makes room when it is full.
+--
+-- KEYS[1]  any key, by which a cluster finds a node
+--
+-- Returns the name of its policy, or '' where the user may not ask.
+--
+-- Called by src/redis/eviction.rs.
+
+local info = redis.pcall('INFO', 'memory')
+return type(info) == 'string' and string.match(info, 'maxmemory_policy:([%w-]+)') or ''
