@@ -34,7 +34,8 @@
 //!
 //! Numbers, texts, bytes, addresses and whatever the keys above make of a
 //! request are both. What comes out of [`extension`] and [`by`] is as good as
-//! its type: one of your own implements [`Spell`] in a line or two.
+//! its type: one of your own implements [`Spell`] in [two
+//! lines](Spell#keys-of-your-own).
 
 use std::{fmt, hash::Hash};
 

@@ -375,6 +375,21 @@ impl Error for Refusal {
 
 /// Turns a refusal into the answer that the caller gets, and may mark what was
 /// admitted.
+///
+/// A layer whose answer is none for its service does not compile:
+///
+/// ```compile_fail,E0277
+/// use sluicegate::limit::{Local, Quota, RateLimitLayer, TokenBucket};
+/// use tower::{Layer, ServiceExt, service_fn};
+///
+/// // An `Answer` is a response of HTTP, which a number is not: it wants `AsError`.
+/// let limiter = Local::direct(TokenBucket::new(Quota::per_second(10)));
+/// let layer = RateLimitLayer::new(limiter);
+/// let service = layer.layer(service_fn(|n: u32| async move {
+///     Ok::<u32, sluicegate::refusal::BoxError>(n + 1)
+/// }));
+/// let _ = ServiceExt::oneshot(service, 1);
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not make a `{Res}` of a refusal",
     label = "not a `Refuse` for this service",

@@ -79,8 +79,25 @@ impl<S, W, Q, X, A> IdempotencyLayer<S, W, Q, X, A> {
     /// found. The same key of another is another key. A request with a key of
     /// which this finds nothing is refused: 401, or status 16 for gRPC.
     ///
-    /// It must be what the client cannot make up: if anybody may say that he is
-    /// Ann, he gets her answers.
+    /// It must be what the client cannot make up: a client that can choose its
+    /// principal can read other clients' responses.
+    ///
+    /// A type of your own is written in two lines, in process as well, because two
+    /// keys may share a hash, and a name must be one client's:
+    ///
+    /// ```
+    /// use sluicegate::{idempotency::{IdempotencyLayer, Local}, key::{self, Name, Spell}};
+    ///
+    /// #[derive(Clone, Debug, Hash)]
+    /// struct UserId(String);
+    ///
+    /// impl Spell for UserId {
+    ///     fn spell(&self, name: &mut Name) { self.0.spell(name) }
+    /// }
+    ///
+    /// let layer = IdempotencyLayer::new(Local::new()).principal(key::extension::<UserId>());
+    /// # let _ = layer;
+    /// ```
     pub fn principal<K>(self, key: K) -> IdempotencyLayer<S, Of<K>, Q, X, A> {
         self.whose(|_| Of(key))
     }

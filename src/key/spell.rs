@@ -26,7 +26,34 @@ pub(crate) use self::name::name_in_store;
 /// goes by a name: text that is the same for the same key in every process, on
 /// every platform, and in every version of this crate.
 ///
+/// A scope of idempotency keys goes by a name, too, in process as well: two keys
+/// may share a hash, and then one client would be given the answer of another.
+///
 /// # Keys of your own
+///
+/// A newtype over text, or over any other key, takes two lines:
+///
+/// ```
+/// use sluicegate::key::{Name, Spell};
+///
+/// struct UserId(String);
+///
+/// impl Spell for UserId {
+///     fn spell(&self, name: &mut Name) { self.0.spell(name) }
+/// }
+///
+/// assert_eq!(Name::of(&UserId("ann".into())).to_string(), "ann");
+/// ```
+///
+/// Without them it is not a key of a shared limit:
+///
+/// ```compile_fail,E0277
+/// use sluicegate::key::Name;
+///
+/// struct UserId(String);
+///
+/// Name::of(&UserId("ann".into()));
+/// ```
 ///
 /// Write one piece: a text, or what a key inside of yours is written as. Several
 /// fields go into a tuple. Keys that are equal have to be written alike, and
@@ -120,11 +147,12 @@ pub(crate) use self::name::name_in_store;
 /// key, 64 hex digits in lower case. No other key has a `~`, unless there is a
 /// hashed one in it, which has it in front of the 64 digits of its own.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be written as a name in a shared store",
+    message = "`{Self}` cannot be written as a name",
     label = "this key does not implement `Spell`",
-    note = "a limiter whose buckets a fleet shares finds them by name: implement \
-            `sluicegate::key::Spell` for your key, such as \
-            `fn spell(&self, name: &mut Name) {{ (&self.tenant, &self.user).spell(name) }}`"
+    note = "buckets that a fleet shares and scopes of idempotency keys go by a name, because no two keys \
+            have the same one, as they may have the same hash; for a newtype over text it takes: \
+            `impl sluicegate::key::Spell for {Self} {{ fn spell(&self, name: &mut sluicegate::key::Name) \
+            {{ self.0.spell(name) }} }}`, for several fields `(&self.tenant, &self.user).spell(name)`"
 )]
 pub trait Spell {
     /// Writes the key, as one piece.

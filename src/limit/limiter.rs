@@ -65,6 +65,22 @@ pub trait Backend {
 ///     }
 /// }
 /// ```
+///
+/// A layer whose key is not one of its limiter's does not compile:
+///
+/// ```compile_fail,E0277
+/// use http::{Request, Response};
+/// use sluicegate::{key, limit::{Local, Quota, RateLimitLayer, TokenBucket}};
+/// use tower::{Layer, ServiceExt, service_fn};
+///
+/// // One bucket for all, which no header can choose from: it wants `Local::keyed`.
+/// let limiter = Local::direct(TokenBucket::new(Quota::per_second(10)));
+/// let layer = RateLimitLayer::new(limiter).key(key::header("x-api-key"));
+/// let service = layer.layer(service_fn(|_: Request<()>| async {
+///     Ok::<_, std::convert::Infallible>(Response::new(String::new()))
+/// }));
+/// let _ = ServiceExt::oneshot(service, Request::new(()));
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not limit by the key `{K}`",
     label = "not a `Limiter` for this key",

@@ -12,7 +12,7 @@
 //! | [`TokenBucket`] | a burst, then a steady rate | 1 word | most things |
 //! | [`LeakyBucket`] | one at a time, evenly spaced; the rest queues | 1 word | calling somebody who has limits |
 //! | [`LeakyBucket::meter`] | as the token bucket | 1 word | those who think of it that way |
-//! | [`SlidingWindow`] | the limit in about any window | 1 word | "1,000 an hour", without a rush at the turn of the hour |
+//! | [`SlidingWindow`] | the limit in about any window | 1 word | "1,000 an hour", without a rush at the turn of the hour; not "1 a day", which [can mean 48 hours](SlidingWindow#low-limits) |
 //! | [`SlidingLog`] | the limit in any window, exactly | 16 bytes for each request in the window | low limits that matter: logins, payments |
 //! | [`FixedWindow`] | the limit in each window, twice that around its turn | 1 word | comparison |
 //!

@@ -26,6 +26,25 @@ const LARGEST: u64 = 1 << 49;
 /// reset_after = 2 * W - e, or W - e if nothing passed in this window
 /// ```
 ///
+/// # When a window begins
+///
+/// At each multiple of W on the limiter's clock, not with the first request: in
+/// Redis, and in process by [`Wall`](crate::clock::Wall), that is since the
+/// beginning of 1970, so a day begins at midnight UTC. By
+/// [`Monotonic`](crate::clock::Monotonic), the default in process, it is at an
+/// instant that means nothing to people, and is another one in each process.
+///
+/// # Low limits
+///
+/// What was used at the beginning of a window counts until it is weighed down in
+/// the next one. So when the limit n is used up at once, one more may have to wait
+/// for W + W / n: "100 a day" 24 hours and 15 minutes, but "1 a day" up to 48 hours.
+/// For low limits take [`SlidingLog`](super::SlidingLog), which lets the next
+/// request pass exactly W after the one that it stands in for, or a
+/// [`TokenBucket`](super::TokenBucket).
+///
+/// # How exact it is
+///
 /// It supposes that the window before was used evenly. Against a true log it
 /// may refuse early or admit late by what that supposition misses; it never
 /// admits more than the limit in one window, keeps one word for each bucket
@@ -302,6 +321,19 @@ mod tests {
             rule.decide(&mut state, 2 * W, 0).reset_after(),
             Duration::ZERO
         );
+    }
+
+    /// As the docs say, to the tick.
+    #[test]
+    fn one_more_waits_for_a_window_and_its_share_of_the_next() {
+        const DAY: Tick = 86_400_000_000;
+        for (limit, hours, minutes) in [(1, 48, 0), (2, 36, 0), (24, 25, 0), (96, 24, 15)] {
+            let rule = SlidingWindow::new(Quota::per_day(limit));
+            let mut state = Word::EMPTY;
+            assert!(rule.decide(&mut state, 7 * DAY, limit).is_admitted());
+            let expected = 7 * DAY + (hours * 60 + minutes) * 60_000_000;
+            assert_eq!(denied_until(&rule, state, 7 * DAY, 1), expected);
+        }
     }
 
     #[test]

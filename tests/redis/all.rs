@@ -3,15 +3,20 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use futures_util::{FutureExt, future::join_all};
+use http::{Request, Response};
 use redis::Value;
 use sluicegate::{
+    key,
     limit::{
         All, Backend, Check, Cost, Decision, Entry, FailClosed, FailOpen, FixedWindow, LeakyBucket,
-        Limiter, Local, Numbers, OrElse, Patience, Policy, Quota, Redis, Scripted, SlidingLog,
-        SlidingWindow, TokenBucket, Verdict, Word, batch, head, together, together_with_source,
+        Limiter, Local, Numbers, OrElse, Patience, Policy, Quota, RateLimitLayer, Redis, Scripted,
+        SlidingLog, SlidingWindow, TokenBucket, Verdict, Word, batch, head, together,
+        together_with_source,
     },
     redis::{Connection, ErrorKind, Server as At},
 };
+
+use tower::{Layer, ServiceExt, service_fn};
 
 use crate::{cluster::Cluster, server::Server};
 
@@ -64,6 +69,51 @@ async fn limits_on_one_server_are_one_call() {
     assert_eq!(&*all.speaker(&key, &denied), "meter");
     assert_eq!(left(&user, "ann").await, 3);
     assert_eq!(left(&log, "ann").await, 24);
+}
+
+/// The names and what is left, of each member of a list; `None` where it is not
+/// told.
+fn listed(response: &Response<String>, field: &str, parameter: &str) -> Vec<(String, u64)> {
+    let line = response.headers()[field].to_str().unwrap();
+    let members = line.split(", ").map(|member| {
+        let (name, rest) = member.split_once("\";").unwrap();
+        let value = rest.split(';').next().unwrap();
+        let value = value.strip_prefix(parameter).unwrap().parse().unwrap();
+        (name.trim_matches('"').to_owned(), value)
+    });
+    members.collect()
+}
+
+#[tokio::test]
+async fn headers_tell_of_all_limits_that_were_asked() {
+    let server = Server::start();
+    let connection = connect(&server).await;
+    let user = closed("user", tokens(9), &connection);
+    let tenant = closed("tenant", tokens(2), &connection);
+    let here = Local::builder(tokens(5)).name("here").keyed();
+    let layer = RateLimitLayer::new(All((user, here, tenant)).one_key());
+    let service = layer.key(key::header("user")).layer(service_fn(|_| async {
+        Ok::<_, std::convert::Infallible>(Response::new(String::new()))
+    }));
+    let ask = async || {
+        let request = Request::get("/").header("user", "ann").body(()).unwrap();
+        service.clone().oneshot(request).await.unwrap()
+    };
+    let is = |name: &str, left| (name.to_owned(), left);
+    let policies = [is("tenant", 2), is("user", 9), is("here", 5)];
+    let admitted = ask().await;
+    assert_eq!(listed(&admitted, "ratelimit-policy", "q="), policies);
+    let left = [is("tenant", 1), is("user", 8), is("here", 4)];
+    assert_eq!(listed(&admitted, "ratelimit", "r="), left);
+    ask().await;
+    // Denied by Redis, and then from memory: nothing is known of the user's.
+    for _ in 0..2 {
+        let refused = ask().await;
+        assert_eq!(refused.status(), 429);
+        assert_eq!(listed(&refused, "ratelimit-policy", "q="), policies);
+        let left = [is("tenant", 0), is("here", 3)];
+        assert_eq!(listed(&refused, "ratelimit", "r="), left);
+    }
 }
 
 #[tokio::test]

@@ -5,7 +5,10 @@ use std::{convert::Infallible, future::ready, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body, extract::Request, routing::get};
 use futures_util::future::join_all;
-use http::{Response, StatusCode, header::CONTENT_TYPE};
+use http::{
+    Response, StatusCode,
+    header::{CONTENT_TYPE, RETRY_AFTER},
+};
 use sluicegate::{
     key,
     limit::{
@@ -25,6 +28,9 @@ use crate::{
 const OK: StatusCode = StatusCode::OK;
 const REFUSED: StatusCode = StatusCode::TOO_MANY_REQUESTS;
 const UNAVAILABLE: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
+
+/// As `builder` has it.
+const PROBE_EVERY: Duration = Duration::from_millis(20);
 
 type Service = BoxCloneService<Request, Response<Body>, Infallible>;
 
@@ -136,6 +142,38 @@ async fn fail_open_lets_pass_what_an_unseen_bucket_would() {
     limited.recovers().await;
 }
 
+/// While the breaker is closed, the next call is worth a timeout; once it is open,
+/// a probe.
+#[tokio::test]
+async fn fail_closed_says_when_to_ask_again() {
+    let server = Server::start();
+    let (timeout, every) = (Duration::from_millis(2_500), Duration::from_secs(3_600));
+    let connection = builder(server.url()).timeout(timeout).breaker(1, every);
+    let connection = connection.connect().await.unwrap();
+    let rule = TokenBucket::new(Quota::per_hour(5));
+    let limiter = Redis::new("api", rule, &connection, FailClosed);
+    let layer = RateLimitLayer::new(limiter.clone()).key(key::header("x-user"));
+    let plain = service_fn(|_: Request| ready(Ok::<_, Infallible>(Response::new(Body::empty()))));
+    let service = layer.layer(plain);
+    drop(server);
+    let error = limiter.check("k", 1).await.unwrap_err();
+    assert_ne!(error.kind(), ErrorKind::Shut, "it was asked");
+    let request = |grpc: bool| {
+        let request = Request::get("/").header("x-user", "ann");
+        let request = match grpc {
+            true => request.header(CONTENT_TYPE, "application/grpc"),
+            false => request,
+        };
+        request.body(Body::empty()).unwrap()
+    };
+    let answer = service.clone().oneshot(request(false)).await.unwrap();
+    assert_eq!(answer.status(), UNAVAILABLE);
+    assert_eq!(answer.headers()[RETRY_AFTER], "3600");
+    let answer = service.oneshot(request(true)).await.unwrap();
+    assert_eq!(answer.headers()["grpc-status"], "14");
+    assert_eq!(answer.headers()["grpc-retry-pushback-ms"], "3600000");
+}
+
 #[tokio::test]
 async fn fail_closed_answers_503_and_tells_why() {
     let mut limited = Limited::by(FailClosed).await;
@@ -146,14 +184,18 @@ async fn fail_closed_answers_503_and_tells_why() {
             let headers = response.headers();
             assert_eq!(headers[CONTENT_TYPE], "application/problem+json");
             assert!(!headers.contains_key("ratelimit"));
+            // A timeout, or the rest of a probe, in whole seconds.
+            assert_eq!(headers[RETRY_AFTER], "1");
         }
     }
     limited.fell_back(40);
     assert_eq!(limited.counts.snapshot().failed, 40);
     let error = limited.limiter.check("k", 1).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Shut);
+    assert_eq!(error.retry_after(), Some(PROBE_EVERY));
     let error = limited.limiter.check_up_to("k", 1).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Shut);
+    assert_eq!(error.retry_after(), Some(PROBE_EVERY));
     limited.fell_back(42);
     limited.recovers().await;
 }
