@@ -154,6 +154,7 @@ async fn a_server_that_does_not_know_its_peers_is_warned_once() {
     let [(_, text)] = &warnings[..] else {
         panic!("one warning, not {warnings:?}")
     };
+    assert!(text.contains("limiter=\"default\""), "{text}");
     assert!(text.contains("the feature `axum`"), "{text}");
     assert!(
         text.contains("into_make_service_with_connect_info"),

@@ -87,7 +87,7 @@ impl<S: Store, W, Q, X> Gate<S, W, Q, X> {
             Principal::Anybody => None,
             Principal::Nobody => return Passage::Refuse(Refusal::no_principal()),
             Principal::NoPeer => {
-                terms.peer_warning.warn("the scope of idempotency keys");
+                terms.peer_warning.warn(&terms.namespace);
                 return Passage::Refuse(Refusal::no_peer());
             }
         };

@@ -24,15 +24,15 @@ pub enum Absence {
 pub(crate) struct PeerWarning(Arc<AtomicBool>);
 
 impl PeerWarning {
-    /// `about` is what cannot work without the address, such as the name of a
-    /// limit.
-    pub(crate) fn warn(&self, about: &str) {
+    /// Names the limiter, or the namespace of idempotency keys, that needs the
+    /// address.
+    pub(crate) fn warn(&self, limiter: &str) {
         if self.0.swap(true, Relaxed) {
             return;
         }
         tracing::warn!(
             target: "sluicegate::key",
-            about,
+            limiter,
             "a request has no peer address, so the client's address is not known; with axum, turn \
              on the feature `axum` of sluicegate and serve the router by \
              `into_make_service_with_connect_info::<SocketAddr>()`; with tonic, turn on the \

@@ -300,9 +300,7 @@ impl<L: Backend, K, C, X> Gate<L, K, C, X> {
 
     fn without_key(&self, absence: Absence) -> Passage<L::Future> {
         if absence == Absence::NoPeer {
-            self.terms
-                .peer_warning
-                .warn("a rate limit by client address");
+            self.terms.peer_warning.warn(&self.limiter.label());
         }
         if self.terms.pass_without_key || self.terms.shadow {
             self.observe(&self.limiter.label(), Outcome::Keyless, None);
