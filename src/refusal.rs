@@ -107,6 +107,8 @@ pub enum Reason {
 pub struct Refusal {
     // As small as can be, because functions fail with it.
     reason: Reason,
+    /// The deadline that has passed was the caller's, and shorter than the server's.
+    is_callers: bool,
     /// In how many milliseconds to come again, where that is not up to a limit.
     retry: Option<NonZeroU32>,
     /// The status of an answer that was not kept.
@@ -136,6 +138,7 @@ impl Refusal {
             subject: None,
             cause: Cause::None,
             origin: Origin::UNKNOWN,
+            is_callers: false,
         }
     }
 
@@ -163,6 +166,16 @@ impl Refusal {
     /// What there was to do was not done, or not begun, in time.
     pub(crate) fn deadline_exceeded() -> Self {
         Self::because(Reason::DeadlineExceeded)
+    }
+
+    /// The same, if the deadline was the caller's, and shorter than the server's own.
+    pub(crate) fn by_caller(self, is_callers: bool) -> Self {
+        Self { is_callers, ..self }
+    }
+
+    /// Whether a deadline of the caller's, shorter than the server's own, has passed.
+    pub(crate) fn is_callers_deadline(&self) -> bool {
+        self.is_callers && self.reason == Reason::DeadlineExceeded
     }
 
     /// The request says until when in a way that cannot be read.

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::{
     Deadline,
     body::ResponseBody,
+    callers::CallersDeadline,
     coverage::Extent,
     errand::Errand,
     observe::{Event, Stage},
@@ -22,7 +23,7 @@ use super::{
 };
 use crate::{
     head::content_length,
-    refusal::{Refusal, Refuse, stub},
+    refusal::{Refusal, Refuse, is_grpc, stub},
 };
 
 pub(super) struct Held<A> {
@@ -40,6 +41,7 @@ pub(super) struct Asker {
     is_connect: bool,
     /// An answer counts however late it is.
     is_spared: bool,
+    is_callers: bool,
 }
 
 impl Asker {
@@ -51,6 +53,7 @@ impl Asker {
             is_head: *req.method() == Method::HEAD,
             is_connect: *req.method() == Method::CONNECT,
             is_spared: time.is_spared,
+            is_callers: time.is_callers,
         }
     }
 
@@ -104,8 +107,11 @@ impl<A> Held<A> {
     where
         B: Body + Send + 'static,
     {
-        let (head, body) = response.into_parts();
+        let (mut head, body) = response.into_parts();
         let until = self.until();
+        if self.request.is_callers {
+            self.mark(&mut head);
+        }
         let extent = self.extent(&head);
         if extent != Extent::Whole {
             self.errand.lift();
@@ -116,11 +122,25 @@ impl<A> Held<A> {
             self.errand.done();
             ResponseBody::free(body, version)
         } else {
-            let span = until.and_then(|until| Span::of(extent, until));
+            let is_callers = self.request.is_callers;
+            let span = until.and_then(|until| Span::of(extent, until, is_callers));
             let is_sized = is_sized(&head.headers, &body);
             self.timed(body, span, is_sized)
         };
         Response::from_parts(head, body)
+    }
+
+    /// Says that the deadline is the caller's, where that is counted apart: in a
+    /// refusal of a layer further in, and for trailers that are to come.
+    #[cold]
+    fn mark(&self, head: &mut Parts) {
+        if let Some(refusal) = head.extensions.get_mut::<Refusal>() {
+            *refusal = refusal.clone().by_caller(true);
+        }
+        let is_grpc = self.request.content_type.as_ref().is_some_and(is_grpc);
+        if let Some(until) = self.until().filter(|_| is_grpc) {
+            head.extensions.insert(CallersDeadline(until));
+        }
     }
 
     fn extent(&self, head: &Parts) -> Extent {
@@ -152,7 +172,9 @@ impl<A> Held<A> {
     {
         self.terms.notice(Event::Exceeded(Stage::Handler));
         let request = stub(self.request.content_type);
-        self.answer.refuse(Refusal::deadline_exceeded(), &request)
+        let refusal = Refusal::deadline_exceeded();
+        let refusal = refusal.by_caller(self.request.is_callers);
+        self.answer.refuse(refusal, &request)
     }
 }
 

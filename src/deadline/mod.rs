@@ -59,6 +59,7 @@
 
 mod absolute;
 mod body;
+mod callers;
 mod cancellation;
 mod coverage;
 mod current;
@@ -80,6 +81,7 @@ mod watch;
 mod watched;
 pub mod wire;
 
+pub(crate) use self::callers::CallersDeadline;
 pub use self::{
     absolute::Deadline,
     body::ResponseBody,

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::{
     Coverage, Covers, Deadline,
+    callers::CallersOwn,
     coverage::Extent,
     current,
     errand::Errand,
@@ -60,15 +61,18 @@ pub(super) struct Time {
     pub(super) until: Option<Deadline>,
     /// An answer counts however late it is.
     pub(super) is_spared: bool,
+    /// The deadline is the caller's, and shorter than the server's own.
+    pub(super) is_callers: bool,
 }
 
 impl Time {
     #[inline]
-    fn until(deadline: Deadline) -> Self {
+    fn until(deadline: Deadline, is_callers: bool) -> Self {
         Self {
             deadline,
             until: Some(deadline),
             is_spared: false,
+            is_callers,
         }
     }
 
@@ -78,6 +82,7 @@ impl Time {
             deadline,
             until,
             is_spared: true,
+            is_callers: false,
         }
     }
 }
@@ -130,14 +135,16 @@ impl Terms {
     /// Who asked for no time at all gets none. For everybody else there are not
     /// too many refused.
     #[inline]
-    fn admit(&self, deadline: Deadline, now: Instant, asked_for_none: bool) -> Passage {
+    fn admit(&self, time: Time, now: Instant, asked_for_none: bool) -> Passage {
+        let deadline = time.deadline;
         let left = deadline.instant().saturating_duration_since(now);
         if !left.is_zero() && left >= self.min_useful {
-            return Passage::Under(Time::until(deadline));
+            return Passage::Under(time);
         }
         if asked_for_none || self.rejections.take(now) {
             self.notice(Event::Rejected);
-            return Passage::Refuse(Refusal::deadline_exceeded());
+            let refusal = Refusal::deadline_exceeded();
+            return Passage::Refuse(refusal.by_caller(time.is_callers));
         }
         self.notice(Event::Spared);
         let own = self.default_timeout();
@@ -152,11 +159,21 @@ impl Terms {
         self.default_timeout.map(|default| default.min(maximum))
     }
 
+    /// Whether a caller has asked for less than it would be given.
+    #[inline]
+    fn is_short(&self, asked: Option<Duration>) -> bool {
+        let given = self.default_timeout().or(self.maximum);
+        asked.is_some_and(|asked| given.is_none_or(|given| asked < given))
+    }
+
     /// Makes the deadline known to whoever looks into the request.
     #[inline]
     pub(super) fn enter<B>(&self, time: Time, req: &mut Request<B>) -> Errand {
         let mut errand = Errand::new(time.deadline, time.until);
         req.extensions_mut().insert(time.deadline);
+        if time.is_callers {
+            req.extensions_mut().insert(CallersOwn);
+        }
         if self.with_cancellation {
             errand
                 .signal()
@@ -194,7 +211,12 @@ impl<T, X> Gate<T, X> {
         self.terms.notice(Event::Entered(deadline.map(left)));
         deadline.map_or(Passage::Free, |deadline| {
             let asked_for_none = said.timeout == Some(Duration::ZERO);
-            self.terms.admit(deadline, now, asked_for_none)
+            let is_callers = match own == Some(deadline) {
+                true => self.terms.is_short(said.timeout),
+                false => is_callers_own(deadline, req),
+            };
+            let time = Time::until(deadline, is_callers);
+            self.terms.admit(time, now, asked_for_none)
         })
     }
 
@@ -211,6 +233,12 @@ impl<T, X> Gate<T, X> {
         };
         (trust, said)
     }
+}
+
+/// Whether a layer further out has said that this deadline is the caller's.
+fn is_callers_own<B>(deadline: Deadline, req: &Request<B>) -> bool {
+    let extensions = req.extensions();
+    extensions.get() == Some(&deadline) && extensions.get::<CallersOwn>().is_some()
 }
 
 impl<T, X> fmt::Debug for Gate<T, X> {

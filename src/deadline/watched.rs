@@ -34,18 +34,23 @@ pub(super) struct Span {
     until: Instant,
     /// Begins anew with each frame.
     between: Option<Duration>,
+    /// It is the caller's deadline.
+    is_callers: bool,
 }
 
 impl Span {
     /// After the head; `None` if the deadline does not bound the body.
-    pub(super) fn of(extent: Extent, deadline: Deadline) -> Option<Self> {
-        let (until, between) = match extent {
-            Extent::Whole => (deadline, None),
+    pub(super) fn of(extent: Extent, deadline: Deadline, is_callers: bool) -> Option<Self> {
+        let (until, between, is_callers) = match extent {
+            Extent::Whole => (deadline, None, is_callers),
             Extent::Head => return None,
-            Extent::Frames(between) => (Deadline::after(between), Some(between)),
+            Extent::Frames(between) => (Deadline::after(between), Some(between), false),
         };
-        let until = until.instant();
-        Some(Self { until, between })
+        Some(Self {
+            until: until.instant(),
+            between,
+            is_callers,
+        })
     }
 
     fn is_over(&self) -> bool {
@@ -273,7 +278,7 @@ impl<B: Body<Error: Into<BoxError>> + Unpin> Watched<B> {
 
     /// What it ends with: never as if it were whole.
     fn late(&self) -> Step<B::Data> {
-        let refusal = Refusal::deadline_exceeded();
+        let refusal = Refusal::deadline_exceeded().by_caller(self.span.is_callers);
         match trailers(&refusal, self.content_type.as_ref()) {
             Some(trailers) => Step::End(Some(Frame::trailers(trailers))),
             None => Step::Failed(refusal.into()),

@@ -18,7 +18,7 @@ use super::{
     outcome::{Cause, Outcome},
     registry::Registry,
     unwind,
-    verdict::{by_reason, refusal_in},
+    verdict::{by_refusal, refusal_in},
 };
 
 /// Says what came of a call of any service, where there is no HTTP to say it.
@@ -43,7 +43,7 @@ impl<T, E: 'static> Judge<T, E> for () {
         match result {
             Ok(_) => Outcome::Ok,
             Err(error) => {
-                let refused = refusal_in(error).map(|refusal| by_reason(refusal.reason()));
+                let refused = refusal_in(error).map(by_refusal);
                 refused.map_or(Outcome::ServerError, |(outcome, _)| outcome)
             }
         }
@@ -52,7 +52,7 @@ impl<T, E: 'static> Judge<T, E> for () {
     /// Why it was refused, if it was.
     fn cause(&self, result: &Result<T, E>) -> Option<Cause> {
         let refusal = refusal_in(result.as_ref().err()?)?;
-        let (_, cause) = by_reason(refusal.reason());
+        let (_, cause) = by_refusal(refusal);
         // There is no status to tell it.
         (cause != Cause::Status).then_some(cause)
     }

@@ -4,9 +4,8 @@ use super::{
     labels::{Kind, Labels},
     outcome::{Cause, Outcome},
     status::Status,
-    verdict::{by_reason, by_status},
+    verdict::by_status,
 };
-use crate::refusal::Reason;
 
 /// Says what came of a request that was answered, or that failed.
 ///
@@ -74,10 +73,10 @@ impl<'a> Ended<'a> {
         }
     }
 
-    /// The same, if this crate refused it for this reason.
-    pub(super) fn refused(mut self, reason: Option<Reason>) -> Self {
-        if let Some(reason) = reason {
-            (self.outcome, self.cause) = by_reason(reason);
+    /// The same, if this crate refused it as this.
+    pub(super) fn refused(mut self, refused: Option<(Outcome, Cause)>) -> Self {
+        if let Some(refused) = refused {
+            (self.outcome, self.cause) = refused;
         }
         self
     }

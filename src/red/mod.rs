@@ -34,10 +34,13 @@
 //!
 //! `outcome` does: `server_error`, `deadline` and `panic` are failures, and of
 //! requests that are sent `client_error` too (see [`Outcome::is_failure`] and
-//! [`Series::failed`]). `error_type` does not, because requests that are cancelled or
-//! shed have one as well: `dropped_before_head`, `dropped_in_body`, `over_limit`. It
-//! says why a request did not end well, and is missing only where its status says
-//! enough: of a 404, for example, which is no error of the server that answers it.
+//! [`Series::failed`]). A deadline that the caller chose, shorter than the server's own,
+//! is told apart by the `error_type` `caller_timeout`: no [`Slo`] counts it, and neither
+//! do the dashboards' rules. Apart from that `error_type` does not tell failures,
+//! because requests that are cancelled or shed have one as well:
+//! `dropped_before_head`, `dropped_in_body`, `over_limit`. It says why a request did
+//! not end well, and is missing only where its status says enough: of a 404, for
+//! example, which is no error of the server that answers it.
 //!
 //! # Durations
 //!

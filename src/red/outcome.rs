@@ -83,13 +83,15 @@ pub enum Cause {
     Unavailable,
     /// Its deadline passed.
     Timeout,
+    /// Its deadline passed, which its caller chose, shorter than the server's own.
+    CallerTimeout,
     /// A panic.
     Panic,
 }
 
 impl Cause {
     #[cfg(feature = "redis")]
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::Status,
         Self::Error,
         Self::Body,
@@ -99,6 +101,7 @@ impl Cause {
         Self::OverLimit,
         Self::Unavailable,
         Self::Timeout,
+        Self::CallerTimeout,
         Self::Panic,
     ];
 
@@ -115,6 +118,7 @@ impl Cause {
             Self::OverLimit => "over_limit",
             Self::Unavailable => "unavailable",
             Self::Timeout => "timeout",
+            Self::CallerTimeout => "caller_timeout",
             Self::Panic => "panic",
         })
     }

@@ -10,13 +10,9 @@ use super::{
     outcome::{Cause, Outcome},
     span::GRPC_STATUS,
     status::{Status, grpc},
-    verdict::refusal_among,
+    verdict::{CALLERS_DEADLINE, by_refusal, refusal_among},
 };
-use crate::{
-    clock::Tick,
-    grpc_web::Reader,
-    refusal::{BoxError, Reason, Refusal},
-};
+use crate::{clock::Tick, deadline::CallersDeadline, grpc_web::Reader, refusal::BoxError};
 
 /// A request of which there is a response, but not all of it.
 #[derive(Debug)]
@@ -27,7 +23,10 @@ pub(super) struct Rest<C> {
     pub(super) is_grpc: bool,
     /// Of gRPC it may be known only at the end.
     pub(super) status: Option<Status>,
-    pub(super) reason: Option<Reason>,
+    /// What this crate refused it as.
+    pub(super) refused: Option<(Outcome, Cause)>,
+    /// The deadline that ends it, if that is the caller's, and told in trailers.
+    pub(super) callers: Option<CallersDeadline>,
     /// `None` if nothing says how long the body is.
     pub(super) left: Option<Left>,
     /// Where the trailers are in the body.
@@ -87,7 +86,7 @@ impl<C: Classify> Rest<C> {
     pub(super) fn foreseen(mut self) -> Self {
         let labels = self.guard.labels();
         let ended = self.status.map(|status| Ended::answered(labels, status));
-        let told = ended.map(|ended| told(&self.classify, ended.refused(self.reason)));
+        let told = ended.map(|ended| told(&self.classify, ended.refused(self.refused)));
         if let Some((outcome, cause)) = told.filter(|(outcome, _)| *outcome != Outcome::Ok) {
             self.guard.foresee(self.status, outcome, cause);
         }
@@ -123,7 +122,12 @@ impl<C: Classify> Rest<C> {
     fn trailers(&mut self, trailers: &HeaderMap) {
         let status = trailers.get(&GRPC_STATUS);
         if let Some(status) = status.filter(|_| self.is_grpc) {
-            self.status = Some(Status::read_grpc(status.as_bytes()));
+            let status = Status::read_grpc(status.as_bytes());
+            self.status = Some(status);
+            let is_late = status == Status::Grpc(grpc::DEADLINE_EXCEEDED);
+            if is_late && self.callers.is_some_and(CallersDeadline::has_passed) {
+                self.refused = Some(CALLERS_DEADLINE);
+            }
         }
     }
 
@@ -136,7 +140,7 @@ impl<C: Classify> Rest<C> {
             self.trailers(trailers);
         }
         let (status, ended) = self.ended();
-        let (outcome, cause) = told(&self.classify, ended.refused(self.reason));
+        let (outcome, cause) = told(&self.classify, ended.refused(self.refused));
         match now {
             Some(now) => self.guard.end_at(now, status, outcome, cause),
             None => self.guard.end(status, outcome, cause),
@@ -158,7 +162,7 @@ impl<C: Classify> Rest<C> {
     /// Its body failed.
     pub(super) fn fail(self, error: &BoxError) {
         let ended = Ended::failed(self.guard.labels(), self.status, Cause::Body);
-        let ended = ended.refused(refusal_among(&**error).map(Refusal::reason));
+        let ended = ended.refused(refusal_among(&**error).map(by_refusal));
         let (outcome, cause) = told(&self.classify, ended);
         self.guard.end(self.status, outcome, cause);
     }

@@ -51,8 +51,12 @@ const DAY: u64 = 86_400;
 /// # What is good
 ///
 /// What nobody can be blamed for counts neither as good nor at all: requests that
-/// were [cancelled](super::Outcome::Cancelled), and those that a limit refused because
-/// their caller was over it.
+/// were [cancelled](super::Outcome::Cancelled), those that a limit refused because
+/// their caller was over it, and those that ended by a deadline that their caller chose
+/// in a header, shorter than the one that the server's
+/// [`EnforceDeadlineLayer`](crate::deadline::EnforceDeadlineLayer) gives: its
+/// `default_timeout`, or else its `maximum`. Such have the cause
+/// [`CallerTimeout`](super::Cause::CallerTimeout), `error_type="caller_timeout"`.
 ///
 /// | outcome | availability | latency |
 /// |---|---|---|
@@ -60,6 +64,7 @@ const DAY: u64 = 86_400;
 /// | client error | good | good up to the threshold, else bad |
 /// | server error, panic | bad | does not count |
 /// | deadline | bad | bad |
+/// | deadline of the caller's, shorter than the server's own | does not count | does not count |
 /// | shed, over the limit | does not count | does not count |
 /// | shed, the limit could not be checked | bad | does not count |
 /// | cancelled | does not count | does not count |

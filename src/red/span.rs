@@ -9,7 +9,7 @@ use super::{
     outcome::{Cause, Outcome},
     rest::{Left, Rest},
     status::{Status, grpc},
-    verdict::refusal_in,
+    verdict::{by_refusal, refusal_in},
 };
 use crate::{
     grpc_web::Reader,
@@ -52,7 +52,8 @@ impl<C: Classify> Span<C> {
             guard: self.guard,
             classify: self.classify,
             status,
-            reason: refusal.and_then(|it| own_reason(&self.passed, it)),
+            refused: refusal.and_then(|it| own(&self.passed, it)),
+            callers: response.extensions().get().copied(),
             left,
             web: grpc.and_then(Reader::new).map(Box::new),
         };
@@ -110,8 +111,8 @@ impl<C: Classify> Span<C> {
     pub(super) fn fail<E: 'static>(mut self, error: &E) {
         self.guard.settle();
         let ended = Ended::failed(self.guard.labels(), None, Cause::Error);
-        let reason = refusal_in(error).and_then(|it| own_reason(&self.passed, it));
-        let ended = ended.refused(reason);
+        let refused = refusal_in(error).and_then(|it| own(&self.passed, it));
+        let ended = ended.refused(refused);
         let (outcome, cause) = (self.classify.classify(&ended), ended.cause);
         self.guard.end(None, outcome, cause);
     }
@@ -121,14 +122,14 @@ impl<C: Classify> Span<C> {
     }
 }
 
-/// Why this request was refused, unless the refusal is a downstream's that the handler
+/// What this request was refused as, unless the refusal is a downstream's that the handler
 /// has passed on. A deadline is the request's own in either case, because it goes down
 /// with the calls.
 #[inline]
-fn own_reason(passed: &Passed, refusal: &Refusal) -> Option<Reason> {
-    let reason = refusal.reason();
+fn own(passed: &Passed, refusal: &Refusal) -> Option<(Outcome, Cause)> {
     let is_own = passed.is_refused_by(refusal) != Some(false);
-    (is_own || reason == Reason::DeadlineExceeded).then_some(reason)
+    let is_own = is_own || refusal.reason() == Reason::DeadlineExceeded;
+    is_own.then(|| by_refusal(refusal))
 }
 
 fn is_end<B: Body>(response: &Response<B>) -> bool {

@@ -37,7 +37,17 @@ pub(super) fn by_status(kind: Kind, status: Status) -> Outcome {
 }
 
 /// What a refusal of this crate's is, whatever its status.
-pub(super) fn by_reason(reason: Reason) -> (Outcome, Cause) {
+pub(super) fn by_refusal(refusal: &Refusal) -> (Outcome, Cause) {
+    match refusal.is_callers_deadline() {
+        true => CALLERS_DEADLINE,
+        false => by_reason(refusal.reason()),
+    }
+}
+
+/// What a request is that was ended by a deadline of the caller's.
+pub(super) const CALLERS_DEADLINE: (Outcome, Cause) = (Outcome::Deadline, Cause::CallerTimeout);
+
+fn by_reason(reason: Reason) -> (Outcome, Cause) {
     match reason {
         Reason::OverLimit => (Outcome::Shed, Cause::OverLimit),
         Reason::Unavailable | Reason::StoreUnavailable | Reason::Overloaded => {

@@ -55,6 +55,8 @@ impl Slo {
         match (completion.outcome(), completion.cause()) {
             (Outcome::Ok, _) => Fate::Answered,
             (Outcome::ClientError, _) if !kind.is_client() => Fate::Answered,
+            // The service would have had more time.
+            (Outcome::Deadline, Cause::CallerTimeout) => Fate::Void,
             (Outcome::Deadline, _) => Fate::Late,
             (Outcome::Cancelled, _) => Fate::Void,
             (Outcome::Shed, Cause::Unavailable) => Fate::Failed,
@@ -136,6 +138,7 @@ mod tests {
             completion(Outcome::ServerError, status, [4, 0]),
             completion(Outcome::Panic, Cause::Panic, [8, 0]),
             completion(Outcome::Deadline, Cause::Timeout, [16, 0]),
+            completion(Outcome::Deadline, Cause::CallerTimeout, [256, 0]),
             completion(Outcome::Shed, Cause::OverLimit, [32, 0]),
             completion(Outcome::Shed, Cause::Unavailable, [64, 0]),
             completion(Outcome::Cancelled, Cause::DroppedInBody, [128, 0]),

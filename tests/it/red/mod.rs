@@ -2,6 +2,7 @@
 
 mod support;
 
+mod callers;
 mod crowd;
 mod export;
 mod grpc;
