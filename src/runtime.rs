@@ -2,19 +2,23 @@
 //!
 //! A task, a timer and a connection go on only while their runtime is driven: a
 //! runtime of one thread stands still between two `block_on`, or while a task blocks
-//! its thread. So nothing that other runtimes wait for hangs on one of them: each
-//! runtime has its own, in a [`PerRuntime`].
+//! its thread. So nothing that other runtimes wait for hangs on one of them. What is
+//! near its callers, such as connections and timers, each runtime has for itself, in a
+//! [`PerRuntime`]. What goes on though nobody asks for it, such as listening for
+//! messages, runs in the [`background`](background()).
+
+#[cfg(feature = "redis")]
+mod background;
 
 use std::{
     fmt,
-    future::pending,
     ops::{Deref, DerefMut},
 };
 
-use tokio::{
-    runtime::{Handle, Id},
-    task::AbortHandle,
-};
+use tokio::runtime::Id;
+
+#[cfg(feature = "redis")]
+pub(crate) use self::background::{Pulse, background};
 
 use crate::sync::{Mutex, MutexGuard, lock};
 
@@ -84,28 +88,9 @@ impl<T> DerefMut for Own<'_, T> {
     }
 }
 
-/// Says whether a runtime has ended: by a task of it that does nothing.
-pub(crate) struct Pulse(AbortHandle);
-
-impl Pulse {
-    pub(crate) fn of(runtime: &Handle) -> Self {
-        Self(runtime.spawn(pending::<()>()).abort_handle())
-    }
-
-    pub(crate) fn has_ended(&self) -> bool {
-        self.0.is_finished()
-    }
-}
-
-impl Drop for Pulse {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use tokio::runtime::Builder;
+    use tokio::runtime::{Builder, Handle};
 
     use super::*;
 
@@ -130,15 +115,5 @@ mod tests {
             assert_eq!(values.all().len(), 1);
             values.of(id).0 = false;
         }
-    }
-
-    #[test]
-    fn a_pulse_ends_with_its_runtime() {
-        let runtime = Builder::new_current_thread().build().expect("a runtime");
-        let pulse = Pulse::of(runtime.handle());
-        runtime.block_on(tokio::task::yield_now());
-        assert!(!pulse.has_ended());
-        drop(runtime);
-        assert!(pulse.has_ended());
     }
 }

@@ -64,8 +64,11 @@
 //!
 //! [`Redis`] is a handle, and clones share the task. [`shutdown`](Redis::shutdown)
 //! makes the last flush, and says whether all was shipped. When the last handle is
-//! dropped instead, the task tries the same in the background, which takes a
-//! runtime that goes on for so long.
+//! dropped instead, the task tries the same in the background, which takes a process
+//! that goes on for so long.
+//!
+//! The task, and what reads for a [`Watch`], run on a thread of this crate's own, so
+//! that it does not matter which runtime they were begun on, and what becomes of that.
 //!
 //! Two that are made for one registry and one name are two instances, and both
 //! ship all of it: make one, and clone it.
@@ -105,6 +108,7 @@ use super::registry::Registry;
 use crate::{
     clock::Tick,
     redis::{Connection, Error},
+    runtime::background,
 };
 
 mod asker;
@@ -153,10 +157,6 @@ struct Shipping {
 impl Redis {
     /// Ships what the registry has counted and will count to the fleet of this
     /// name, on the connection's prefix: every 5 seconds.
-    ///
-    /// # Panics
-    ///
-    /// Without a tokio runtime.
     pub fn new(name: &str, registry: &Registry, connection: &Connection) -> Self {
         Self::builder(name, registry, connection).build()
     }
@@ -183,7 +183,10 @@ impl Redis {
 
     #[doc(hidden)]
     pub async fn flush_at(&self, now: Option<Tick>) -> Result<(), Error> {
-        self.shipping.shipper.flush(now).await
+        let shipper = Arc::clone(&self.shipping.shipper);
+        // Others wait for its end, and this runtime may be held up in the midst of it.
+        let flush = background().spawn(async move { shipper.flush(now).await });
+        flush.await.unwrap_or_else(|_| Err(Error::no_runtime()))
     }
 
     /// The last flush: ends the task, and ships what was counted up to now. It is

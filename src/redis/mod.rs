@@ -47,6 +47,12 @@
 //! blocked itself takes the answers that have come meanwhile, and does not count them
 //! as late.
 //!
+//! What goes on though nobody asks for it runs on one thread of this crate's own,
+//! whose connections are its own too: listening for the ends of idempotent work and
+//! for cancellations, giving back leased shares, shipping and watching counts. So it
+//! does not matter what becomes of the runtime that began it. The thread is started
+//! when it is first needed, and goes by real time.
+//!
 //! # Nothing is charged twice
 //!
 //! A call whose answer is lost may have been carried out, so it is not made

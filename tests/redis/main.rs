@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 mod all;
+mod background;
 mod cluster;
 mod connection;
 mod dice;

@@ -128,7 +128,6 @@ impl Redis {
         Ok(word)
     }
 
-    /// Must be called in a runtime.
     pub(super) fn hold(&self, id: &Id) -> Hold {
         self.holders.listener.listen(&self.asker, &self.holders);
         self.holders.hold(id)

@@ -11,6 +11,7 @@ use super::{ask::Asker, bells::Bells};
 use crate::{
     idempotency::name::Name,
     redis::Subscription,
+    runtime::background,
     sync::{Mutex, lock},
 };
 
@@ -21,12 +22,12 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    /// Starts the task, if there is none, or its runtime has ended.
+    /// Starts the task, if there is none. It listens for all runtimes, in the background.
     pub(super) fn listen(&self, asker: &Arc<Asker>, bells: &Arc<Bells>) {
         let mut task = lock(&self.task);
         if task.as_ref().is_none_or(AbortHandle::is_finished) {
             let listening = go_on(Arc::clone(asker), Arc::downgrade(bells));
-            *task = Some(tokio::spawn(listening).abort_handle());
+            *task = Some(background().spawn(listening).abort_handle());
         }
     }
 }

@@ -29,7 +29,7 @@ use super::{
 use crate::{
     limit::script::Scripted,
     redis::Error,
-    runtime::{Idle, Own, PerRuntime},
+    runtime::{Idle, Own, PerRuntime, background},
 };
 
 /// Questions in one call, at most. More would gain little, and keep the server
@@ -100,9 +100,8 @@ impl<R: Scripted> Shared<R> {
     /// Asks without wanting to know.
     pub(super) fn tell(self: &Arc<Self>, ask: Ask) {
         // Who cannot be told now is told by the key's expiry.
-        if let Ok(runtime) = Handle::try_current() {
-            let _ = self.push(&runtime, ask, None);
-        }
+        let runtime = Handle::try_current().unwrap_or_else(|_| background());
+        let _ = self.push(&runtime, ask, None);
     }
 
     fn push(

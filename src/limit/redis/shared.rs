@@ -30,6 +30,7 @@ use crate::{
         script::{Entry, Scripted},
     },
     redis::{Connection, Error, ErrorKind, eviction},
+    runtime::background,
     sync::{Mutex, lock},
 };
 
@@ -188,8 +189,8 @@ impl<R: Scripted> Shared<R> {
         let bucket = &lease.ask.bucket;
         if leases.granted(bucket.key, lease, state) {
             let watch = watch(Arc::downgrade(self), bucket.clone());
-            // Who settles is polled by a runtime.
-            tokio::spawn(watch);
+            // Whatever becomes of the runtime that was granted it.
+            background().spawn(watch);
         }
     }
 

@@ -56,10 +56,6 @@ impl Builder {
     }
 
     /// Begins to ship.
-    ///
-    /// # Panics
-    ///
-    /// Without a tokio runtime.
     #[must_use = "it ends when it is dropped"]
     pub fn build(self) -> Redis {
         let instance = format!("{}{:032x}", self.instance, random::number());

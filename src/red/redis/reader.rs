@@ -100,7 +100,7 @@ impl Reader {
     ///
     /// # Panics
     ///
-    /// Without a tokio runtime, and when `every` is 0.
+    /// When `every` is 0.
     #[must_use = "it ends when it is dropped"]
     #[track_caller]
     pub fn watch(&self, span: Duration, every: Duration) -> Watch {

@@ -5,7 +5,10 @@ use std::{sync::Arc, time::Duration};
 use tokio::{sync::oneshot, task::AbortHandle, time::timeout};
 
 use super::{random::share, shipper::Shipper};
-use crate::sync::{Mutex, lock};
+use crate::{
+    runtime::background,
+    sync::{Mutex, lock},
+};
 
 /// The task that flushes. When this is dropped it flushes once more, and ends.
 #[derive(Debug)]
@@ -15,10 +18,10 @@ pub(super) struct Task {
 }
 
 impl Task {
-    /// Must be called in a runtime.
+    /// In the background, for whatever runtime requests are counted on.
     pub(super) fn start(shipper: &Arc<Shipper>, every: Duration) -> Self {
         let (open, closed) = oneshot::channel();
-        let task = tokio::spawn(go_on(Arc::clone(shipper), every, closed));
+        let task = background().spawn(go_on(Arc::clone(shipper), every, closed));
         Self {
             open: Mutex::new(Some(open)),
             task: task.abort_handle(),

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::{sync::watch, time::timeout};
 
 use super::{fleet::Fleet, reader::Reader};
-use crate::redis::Error;
+use crate::{redis::Error, runtime::background};
 
 /// What a fleet has counted, read again and again; clones share it.
 ///
@@ -32,7 +32,7 @@ impl Watch {
             "invalid interval {every:?}: must be more than 0"
         );
         let (sender, seen) = watch::channel(Seen::default());
-        tokio::spawn(go_on(reader, span, every, sender));
+        background().spawn(go_on(reader, span, every, sender));
         Self { seen }
     }
 
@@ -52,8 +52,8 @@ impl Watch {
     ///
     /// What [`error`](Self::error) says then.
     pub async fn next(&mut self) -> Result<Arc<Fleet>, Error> {
-        // What reads ends after all who wait.
-        let _ = self.seen.changed().await;
+        // What reads ends after all who wait, unless it had no thread of its own.
+        self.seen.changed().await.map_err(|_| Error::no_runtime())?;
         let Seen { fleet, error } = self.seen.borrow_and_update().clone();
         error.map_or(Ok(fleet), Err)
     }

@@ -3,7 +3,11 @@ use std::{future::ready, time::Duration};
 use sluicegate::red::Fleet;
 
 use super::instance::{FIVE_MINUTES, Instance, connect};
-use crate::{connection::until, server::Server};
+use crate::{
+    connection::until,
+    runtimes::{First, Time},
+    server::Server,
+};
 
 const SOON: Duration = Duration::from_millis(1);
 
@@ -45,15 +49,42 @@ async fn a_watch_keeps_what_it_saw_while_redis_is_away() {
 async fn a_watch_ends_when_nobody_looks() {
     let server = Server::start();
     let connection = connect(server.url()).await;
-    let tasks = tokio::runtime::Handle::current().metrics();
-    let before = tasks.num_alive_tasks();
     let reader = sluicegate::red::redis::Reader::new("orders", &connection);
     let day = Duration::from_secs(86_400);
     let watch = reader.watch(FIVE_MINUTES, day);
     let mut clone = watch.clone();
-    drop(watch);
+    drop((watch, reader, connection));
     clone.next().await.unwrap();
-    assert_eq!(tasks.num_alive_tasks(), before + 1);
+    let mut client = server.client();
+    let mut clients = || {
+        let list: String = redis::cmd("CLIENT").arg("LIST").query(&mut client).unwrap();
+        list.lines().count()
+    };
+    assert!(clients() > 1);
     drop(clone);
-    until("it ends", || ready(tasks.num_alive_tasks() == before)).await;
+    until("it hangs up", || ready(clients() == 1)).await;
+}
+
+#[test]
+fn a_watch_goes_on_whatever_becomes_of_the_first_runtime() {
+    for first in First::ALL {
+        let server = Server::start();
+        let begin = async || {
+            let instance = Instance::every(SOON * 100, 1, &connect(server.url()).await);
+            let watch = instance.redis.watch(FIVE_MINUTES, SOON);
+            (instance, watch)
+        };
+        first.then(Time::Real, begin, async |(mut instance, mut watch)| {
+            for _ in 0..3 {
+                instance.serve(10).await;
+                // It ships by itself.
+                let snapshot = instance.registry.snapshot();
+                until("it is shipped", || {
+                    ready(instance.redis.stats().unshipped == 0)
+                })
+                .await;
+                while watch.next().await.unwrap().snapshot != snapshot {}
+            }
+        });
+    }
 }

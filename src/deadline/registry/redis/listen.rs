@@ -12,6 +12,7 @@ use super::Asker;
 use crate::{
     deadline::registry::{Remaining, claim::Holders, id::Id},
     redis::{Error, ErrorKind, Subscription},
+    runtime::background,
     sync::{Mutex, lock},
 };
 
@@ -29,12 +30,12 @@ pub(in crate::deadline::registry) struct Listener {
 }
 
 impl Listener {
-    /// Starts the task, if there is none, or its runtime has ended.
+    /// Starts the task, if there is none. It listens for all runtimes, in the background.
     pub(super) fn listen(&self, asker: &Arc<Asker>, holders: &Arc<Holders>) {
         let mut task = lock(&self.task);
         if task.as_ref().is_none_or(AbortHandle::is_finished) {
             let listening = go_on(Arc::clone(asker), Arc::downgrade(holders));
-            *task = Some(tokio::spawn(listening).abort_handle());
+            *task = Some(background().spawn(listening).abort_handle());
         }
     }
 }
