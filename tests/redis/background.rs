@@ -76,7 +76,7 @@ fn the_end_of_work_is_told_by_a_message() {
             until("who waits is told", || async {
                 let work = work();
                 let claimed = holder.claim(name, work).await;
-                assert_eq!(claimed, Ok(Claim::Run { recovered: false }));
+                assert_eq!(claimed, Ok(Claim::Run { attempt: 1 }));
                 let ends = async {
                     let polled = store.counts().polled;
                     while store.counts().polled == polled && store.counts().rung == 0 {
