@@ -162,17 +162,26 @@ pub use self::{builder::RedisBuilder, checking::Checking, counts::RedisCounts};
 /// With [`lease`](RedisBuilder::lease), an instance takes a share of a hot
 /// bucket ahead of need, and spends it without asking. What is spent was charged
 /// before, and a share ends with its term, so not one request more passes than
-/// without. All instances that share a limit must agree on leasing it or not.
+/// without. The scripts are searched for exceptions exhaustively (`tests/model`).
+///
+/// A term ends by the server's clock: after at most a second for a bucket, with
+/// the window for a window. An instance ends its share a thousandth of the rest
+/// early. If the server's clock steps ahead, gains more than that on the
+/// instance's, or if the instance's machine is suspended, the instance may spend
+/// after the term. Then a bucket lets the refill of that time pass beyond its
+/// limit, and a window at most what was out.
 ///
 /// The price: what one instance has taken is not there for the others. An
 /// instance that falls silent gives it back within a tenth of a second; one that
 /// crashes strands its share, at most what `lease` allows for each key, until
-/// the term ends: at most a second for a bucket, the rest of the window for a
-/// window. Nobody ever takes more than half of what is left, so close to its
-/// limit a key is decided exactly, call by call. `peek` and the numbers of a
-/// decision count as used what others have taken.
+/// the term ends. What was out then counts as spent at that instant, because it
+/// may have been: a bucket refills from there. No instance takes more than half
+/// of what is left, so close to its limit a key is decided exactly, call by call.
+/// `peek` and the numbers of a decision count as used what others have taken.
 ///
-/// A leased limiter does not wait: `until_ready` decides at once.
+/// A leased limiter does not wait: `until_ready` decides at once. While a
+/// deployment turns leases on, so does one that is not leased, if it would have
+/// to wait for what others have taken.
 ///
 /// # When Redis does not answer
 ///

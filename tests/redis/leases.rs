@@ -290,6 +290,21 @@ fn a_clock_that_steps_far_back_leaves_out_what_is_out() {
 }
 
 #[test]
+fn no_place_is_booked_in_what_is_out() {
+    let rule = TokenBucket::new(Quota::per_second(100).burst(100));
+    let mut fleet = Fleet::new(rule, 1);
+    assert_eq!(fleet.lease(0, 1_000), 50);
+    // In half a second there is room for 100, but the share may be spent until
+    // its term ends.
+    let reply = fleet.call(Entry::Reserve(1, 100, SECOND / 2));
+    assert_eq!(Numbers::of(&reply[1..]).take(), Some(0));
+    // There is room for these as soon as a quarter of a second has gone by.
+    fleet.check(50);
+    let reply = fleet.call(Entry::Reserve(1, 25, SECOND / 4));
+    assert_eq!(Numbers::of(&reply[1..]).take(), Some(1));
+}
+
+#[test]
 fn a_share_outlives_the_windows_of_a_shorter_period() {
     fn keeps<R: Scripted>(long: R, short: R) {
         let mut fleet = Fleet::new(long, 1);

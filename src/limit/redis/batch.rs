@@ -247,6 +247,14 @@ impl<S> Found<S> {
         R: Scripted<State = S>,
     {
         self.answered += 1;
+        let entry = match entry {
+            // Where something is leased, the script books no place that would have
+            // to wait for it.
+            Entry::Reserve(_, cost, _) if self.answered > self.taken && !rule.queues() => {
+                Entry::Check(cost)
+            }
+            other => other,
+        };
         let (taken, decision) = entry.replay(rule, &mut self.state, now);
         let told = match entry {
             // The first of a run are those that pass, if any.
@@ -269,5 +277,36 @@ impl<S> Found<S> {
             taken,
             booking,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limit::{LeakyBucket, Quota, TokenBucket, Word};
+
+    /// A bucket of ten, of which all was taken, and a place in it for which a
+    /// second's patience is enough. The script books `taken` places.
+    fn answer<R: Scripted<State = Word>>(rule: &R, taken: u64) -> Result<Answer, Error> {
+        let (now, mut state) = (5_000_000, Word::EMPTY);
+        rule.debit(&mut state, now, 10);
+        let mut found = Found {
+            state,
+            taken,
+            answered: 0,
+            term: None,
+        };
+        found.answer(rule, now, Entry::Reserve(1, 1, 1_000_000))
+    }
+
+    #[test]
+    fn a_place_that_would_wait_for_a_lease_is_a_denial() {
+        let quota = Quota::per_second(10);
+        let denied = answer(&TokenBucket::new(quota), 0).unwrap();
+        assert!(denied.decision.is_denied() && denied.booking.is_none());
+        let booked = answer(&TokenBucket::new(quota), 1).unwrap();
+        assert_eq!(booked.wait(), Some(100_000));
+        // A queue is not leased: its script and its rule book the same places.
+        assert!(answer(&LeakyBucket::new(quota.burst(20)), 0).is_err());
     }
 }

@@ -3,10 +3,19 @@
 //! A bucket that is much asked for is leased: the script charges a share of it
 //! at once, and checks are answered from the share, without Redis. What is spent
 //! was charged before, so no more passes than without leases. Two things could
-//! still make it more. A bucket could fill to the brim while shares of it are
-//! out; so the script counts what is out, and leaves that much room empty. And a
-//! share could outlive the window that it was charged to; so it ends with a term,
-//! by a clock of ours that was started before the server looked at its own.
+//! still make it more:
+//!
+//! - The bucket could refill while shares of it are out. So the script counts
+//!   what is out, leaves that much room empty, and counts it as spent at the very
+//!   end of its term.
+//! - A share could be spent after its term. So it ends by a clock of this process
+//!   that was read before the server read its own, a thousandth early because
+//!   clocks do not run at one speed, and no later answer makes it last longer.
+//!
+//! The bound: no share is spent after its term by the server's clock, unless that
+//! clock steps ahead, gains more than a thousandth on this one, or this one stands
+//! still (a suspended machine). Then a bucket lets the refill of that time pass
+//! beyond its limit, and a window what was out.
 
 use std::collections::HashMap;
 
@@ -34,6 +43,10 @@ pub(super) const LOOK: Tick = 50_000;
 /// A share that was not looked after for so long has lost who did: a runtime
 /// that ended.
 const MISSED: Tick = 4 * LOOK;
+
+/// A share ends by this part of what is left of its term too early: clocks that
+/// are disciplined by NTP may differ by half of it.
+const DRIFT: Tick = 1_000;
 
 /// Keys that are counted, to see which are hot.
 const COUNTED: usize = 16_384;
@@ -223,16 +236,24 @@ impl<S: Clone> Slot<S> {
     }
 
     fn add(&mut self, now: Tick, lease: &Leased<'_, S>, charged: S) {
-        let kept = self.share.take().filter(|share| share.term == lease.term);
-        let (left, spent, unseen) =
-            kept.map_or((0, 0, 0), |share| (share.left, share.spent, share.unseen));
+        // An answer that was overtaken by one of a later term.
+        let newer = |share: &Share<S>| share.term > lease.term && now < share.ends;
+        if self.share.as_ref().is_some_and(newer) {
+            return;
+        }
+        let same = |share: &Share<S>| share.term == lease.term && now < share.ends;
+        let kept = self.share.take().filter(same);
+        let ends = lease.ends_by_ours();
+        let (left, spent, unseen, ends) = kept.map_or((0, 0, 0, ends), |share| {
+            // After a step back of the server's clock its term only seems longer.
+            (share.left, share.spent, share.unseen, share.ends.min(ends))
+        });
         self.share = Some(Share {
             left: left.saturating_add(lease.granted),
             spent,
             unseen,
             term: lease.term,
-            // The server's clock was read after ours, so this is early, not late.
-            ends: lease.ask.asked + lease.ends.saturating_sub(lease.now),
+            ends,
             state: charged,
             then: (lease.now, now),
         });
@@ -252,6 +273,15 @@ impl<S: Clone> Slot<S> {
             return Look::Stay;
         }
         Look::GiveBack(Entry::Return(share.left, share.spent, share.term))
+    }
+}
+
+impl<S> Leased<'_, S> {
+    /// When the term ends by the clock of this process: not later than by the
+    /// server's, which was read after the question was made.
+    fn ends_by_ours(&self) -> Tick {
+        let rest = self.ends.saturating_sub(self.now);
+        self.ask.asked + rest - rest.div_ceil(DRIFT)
     }
 }
 
@@ -318,8 +348,8 @@ mod tests {
     fn a_share_is_spent_until_its_term_ends_and_no_longer() {
         let mut slot = Slot::new(0);
         grant(&mut slot, 100, 7, 10_000);
-        // Half a term after it was asked for, not after it came.
-        let ends = 10_000 + TERM / 2;
+        // Half a term after it was asked for, not after it came, less a thousandth.
+        let ends = 10_000 + TERM / 2 - TERM / 2_000;
         let decision = slot.spend(&rule(), ends - 1, 60).expect("it is there");
         assert_eq!((decision.limit(), decision.remaining()), (1_000, 940));
         assert!(slot.spend(&rule(), ends - 1, 41).is_none());
@@ -336,6 +366,26 @@ mod tests {
         grant(&mut slot, 30, 8, 30_000);
         assert!(slot.spend(&rule(), 31_000, 31).is_none());
         assert!(slot.spend(&rule(), 31_000, 30).is_some());
+    }
+
+    #[test]
+    fn no_later_answer_makes_a_share_last_longer() {
+        let mut slot = Slot::new(0);
+        grant(&mut slot, 100, 7, 10_000);
+        // As after a step back of the server's clock, by which half a term is left.
+        grant(&mut slot, 0, 7, 400_000);
+        let ends = 10_000 + TERM / 2 - TERM / 2_000;
+        assert!(slot.spend(&rule(), ends - 1, 1).is_some());
+        assert!(slot.spend(&rule(), ends, 1).is_none());
+    }
+
+    #[test]
+    fn an_answer_of_an_earlier_term_that_comes_late_is_of_no_use() {
+        let mut slot = Slot::new(0);
+        grant(&mut slot, 100, 8, 20_000);
+        grant(&mut slot, 50, 7, 10_000);
+        assert!(slot.spend(&rule(), 30_000, 100).is_some());
+        assert!(slot.spend(&rule(), 30_000, 1).is_none());
     }
 
     #[test]

@@ -204,6 +204,9 @@ impl<R: Scripted> Shared<R> {
     /// Gives back what was charged for nothing.
     pub(super) fn undo(self: &Arc<Self>, bucket: Bucket, answer: &Answer) {
         if let Some(Booking { due, mark }) = answer.booking {
+            // The mark tells how far from whole the bucket was before, with what
+            // was out; that may have come back since, so it must not count.
+            let mark = if self.leases.is_some() { 0 } else { mark };
             self.take_back(bucket, Entry::Undo(answer.taken, due, mark));
         }
     }
