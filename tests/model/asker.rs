@@ -1,0 +1,130 @@
+//! Asks the scripts, each question once.
+
+use std::{collections::HashMap, hash::BuildHasherDefault};
+
+use sluicegate::{
+    clock::Tick,
+    limit::{Entry, FixedWindow, Quota, Scripted, batch, head, together, together_with_source},
+};
+
+use crate::{
+    engine::{Call, Engine, source},
+    plan::Plan,
+    search::Mixer,
+    store::Stores,
+};
+
+const KEY: &[u8] = b"leased";
+
+/// Another limit, which takes part in checks of several.
+const OTHER: &[u8] = b"other";
+
+const OTHER_LIMIT: u64 = 4;
+
+/// What a script does depends on nothing else: so each call runs once.
+type Asked = (u32, Tick, u8, (u8, u64, u64, u64));
+
+#[derive(Clone, Copy)]
+pub(crate) struct Answer {
+    pub(crate) store: u32,
+    pub(crate) count: u64,
+    pub(crate) term: u64,
+    pub(crate) ends: Tick,
+}
+
+pub(crate) struct Asker<R> {
+    /// By quota.
+    rules: Vec<R>,
+    given: bool,
+    together: bool,
+    engine: Engine,
+    pub(crate) stores: Stores,
+    answers: HashMap<Asked, Result<Answer, String>, BuildHasherDefault<Mixer>>,
+}
+
+/// The scripts of a rule's limiter: for one bucket, and for several.
+pub(crate) fn sources<R: Scripted>() -> Vec<String> {
+    let one = R::script().call(0);
+    let many = together(None, [].into_iter());
+    let bare = [
+        R::script().call_with_source(&one),
+        together_with_source(&many),
+    ];
+    vec![source(&one, &bare[0]), source(&many, &bare[1])]
+}
+
+impl<R: Scripted> Asker<R> {
+    pub(crate) fn new(plan: &Plan, rules: Vec<R>, sources: &[String]) -> Self {
+        Self {
+            rules,
+            given: plan.given,
+            together: plan.together,
+            engine: Engine::new(sources),
+            stores: Stores::new(),
+            answers: HashMap::default(),
+        }
+    }
+
+    /// Runs a script, or remembers what it did.
+    pub(crate) fn ask(
+        &mut self,
+        store: u32,
+        clock: Tick,
+        quota: u8,
+        entry: Entry,
+    ) -> Result<Answer, String> {
+        let asked = (store, clock, quota, words(entry));
+        if let Some(answer) = self.answers.get(&asked) {
+            return answer.clone();
+        }
+        let answer = self.run(store, clock, quota, entry);
+        self.answers.insert(asked, answer.clone());
+        answer
+    }
+
+    fn run(&mut self, store: u32, clock: Tick, quota: u8, entry: Entry) -> Result<Answer, String> {
+        let now = self.given.then_some(clock);
+        let head_of_it = head(&self.rules[quota as usize]);
+        let several = self.together && matches!(entry, Entry::Check(_));
+        let call = if several {
+            let other = head(&FixedWindow::new(Quota::per_hour(OTHER_LIMIT)));
+            let asked = [(&head_of_it[..], KEY, entry), (&other[..], OTHER, entry)];
+            together(now, asked.into_iter())
+        } else {
+            batch::<R>(&head_of_it, now, [(KEY, entry)].into_iter())
+        };
+        let (script, call) = (usize::from(several), Call::of(&call));
+        let before = self.stores.get(store);
+        let (after, reply) = self.engine.run(script, &call, before, clock)?;
+        let numbers: Vec<u64> = reply.iter().map(|it| *it as u64).collect();
+        let [_, count, ..] = numbers[..] else {
+            return Err(format!("a reply of {reply:?}"));
+        };
+        let (term, ends) = (numbers[numbers.len() - 2], numbers[numbers.len() - 1]);
+        // Of several, the other's comes behind what was found of this one.
+        let count = if several {
+            count.min(numbers[reply.len() - 4])
+        } else {
+            count
+        };
+        Ok(Answer {
+            store: self.stores.number(after),
+            count,
+            term,
+            ends,
+        })
+    }
+}
+
+fn words(entry: Entry) -> (u8, u64, u64, u64) {
+    match entry {
+        Entry::Check(cost) => (0, cost, 0, 0),
+        Entry::Lease(want, spent, term) => (1, want, spent, term),
+        Entry::Return(left, spent, term) => (2, left, spent, term),
+        Entry::Undo(cost, at, mark) => (3, cost, at, mark),
+        Entry::Credit(cost) => (4, cost, 0, 0),
+        Entry::Debit(cost) => (5, cost, 0, 0),
+        Entry::Reset => (6, 0, 0, 0),
+        other => panic!("no move makes {other:?}"),
+    }
+}

@@ -1,0 +1,96 @@
+//! What is searched: a rule, what may happen to it, and its law.
+
+use std::env;
+
+use sluicegate::{
+    clock::Tick,
+    limit::{Cost, Scripted},
+};
+
+use crate::{
+    asker::sources,
+    fleet::Fleet,
+    law::Law,
+    plan::{Plan, SECOND, instants},
+    search::{Report, search},
+};
+
+/// The tokens of a bucket, and the limit of a window.
+pub(crate) const SIZE: Cost = 6;
+
+/// Changes the source of a script.
+pub(crate) type Edit<'a> = &'a dyn Fn(String) -> String;
+
+/// A search under a name.
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    run: Box<dyn Fn(Edit<'_>, bool) -> Report>,
+}
+
+impl Case {
+    pub(crate) fn new<R, L>(
+        name: &'static str,
+        plan: Plan,
+        law: impl Fn() -> L + 'static,
+        rules: Vec<R>,
+    ) -> Self
+    where
+        R: Scripted + 'static,
+        L: Law + 'static,
+    {
+        let run = move |edit: Edit<'_>, once| {
+            let sources: Vec<_> = sources::<R>().into_iter().map(edit).collect();
+            let mut fleet = Fleet::new(plan.clone(), law(), rules.clone(), &sources);
+            search(&mut fleet, once)
+        };
+        Self {
+            name,
+            run: Box::new(run),
+        }
+    }
+
+    /// Searches it all, or until a law is broken if `once`.
+    pub(crate) fn run(&self, edit: Edit<'_>, once: bool) -> Report {
+        (self.run)(edit, once)
+    }
+}
+
+/// Quarters of a second, and the ends of terms.
+fn quarters(until: Tick) -> Vec<Tick> {
+    instants(SECOND / 4, until * SECOND / 4, SECOND)
+}
+
+/// Half of all goes out to whoever asks for it.
+pub(crate) fn greedy(checks: Vec<Cost>, instants: Vec<Tick>) -> Plan {
+    Plan {
+        instants,
+        checks,
+        wants: vec![SIZE],
+        events: 1,
+        ..Plan::default()
+    }
+}
+
+/// What differs in the long form: more moves, more events, and more time.
+#[derive(Clone, Copy)]
+pub(crate) struct Form(pub(crate) bool);
+
+impl Form {
+    pub(crate) fn of<T>(&self, bounded: T, long: T) -> T {
+        if self.0 { long } else { bounded }
+    }
+
+    /// So many quarters of a second.
+    pub(crate) fn quarters(&self, bounded: Tick, long: Tick) -> Vec<Tick> {
+        quarters(self.of(bounded, long))
+    }
+
+    pub(crate) fn checks(&self) -> Vec<Cost> {
+        self.of(vec![SIZE], vec![1, SIZE])
+    }
+}
+
+/// The form that the environment asks for.
+pub(crate) fn form() -> Form {
+    Form(env::var("SLUICEGATE_MODEL").is_ok_and(|form| form == "long"))
+}

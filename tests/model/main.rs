@@ -1,0 +1,29 @@
+//! The scripts of leased limits, searched exhaustively.
+//!
+//! A [`fleet`] of two processes that lease, others that ask exactly, crashes,
+//! lost and late messages, and time make every move that they can make, in
+//! every order, from every state that they can reach ([`search`]). The scripts are
+//! those that the crate sends, run by an embedded Lua 5.1 ([`engine`]) over
+//! [`store`], which stands in for the server. A [`law`] counts what really passed
+//! and says what must not have.
+//!
+//! `SLUICEGATE_MODEL=long` searches the larger plans, best with `--release`. To
+//! cover another script, write moves and a law for it, in the way of `fleet`.
+
+#![allow(clippy::unwrap_used, reason = "what is not there fails the test")]
+
+mod asker;
+mod buckets;
+mod cases;
+mod engine;
+mod faults;
+mod fleet;
+mod law;
+mod leases;
+mod moves;
+mod mutations;
+mod plan;
+mod search;
+mod share;
+mod store;
+mod windows;
