@@ -24,7 +24,8 @@ use crate::{
 /// it, and this one ends with an error, which is a
 /// [`Refusal`](crate::refusal::Refusal). A server then resets the stream, so that
 /// a client does not take a part for the whole. To gRPC (with the feature `grpc`)
-/// it ends with trailers of status 4, `DEADLINE_EXCEEDED`.
+/// it ends with trailers of status 4, `DEADLINE_EXCEEDED`; to gRPC-Web, which has no
+/// trailers of HTTP, it ends with the error.
 ///
 /// A body whose size is known, by itself or by a `content-length`, goes out whole
 /// if its frames are there when the server asks for them, however late that is. It

@@ -200,9 +200,10 @@ impl Completion {
         newest(&mut self.exemplars, &others.exemplars);
     }
 
-    /// What kind of error it was for requests of this kind, for the label
-    /// `error.type` of semantic conventions; `None` where it was none. A status of 404
-    /// is an error to the client and not to the server.
+    /// Why requests of this kind did not end well, for the label `error.type` of semantic
+    /// conventions. Requests that were cancelled or shed have one too, so it is the
+    /// [outcome](Self::outcome) that tells failures. `None` if they ended well, or if
+    /// their status says enough: 404 is an error to the client and not to the server.
     pub fn error_type(&self, kind: Kind) -> Option<Cow<'static, str>> {
         self.key.error_type(kind)
     }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::limit::{Decision, Other};
 
-/// Answers HTTP as HTTP, and gRPC as gRPC (with the feature `grpc`).
+/// Answers HTTP as HTTP, and gRPC and gRPC-Web as such (with the feature `grpc`).
 ///
 /// | reason | HTTP | gRPC |
 /// |---|---|---|
@@ -37,7 +37,9 @@ use crate::limit::{Decision, Other};
 /// then -1, which forbids to retry, if no time would help: a request that can never
 /// pass, or that would have to be another one. A gRPC answer is a trailers-only response
 /// of HTTP status 200: clients would take a 429 for `UNAVAILABLE` and retry at
-/// once.
+/// once. So is an answer to gRPC-Web, whose status a script in a browser can read if
+/// CORS exposes the headers `grpc-status`, `grpc-message` and
+/// `grpc-status-details-bin`.
 ///
 /// An HTTP answer has a body of `application/problem+json` (RFC 9457), so the
 /// inner service's response body has to be made from text: see [`FromText`],

@@ -302,6 +302,10 @@ async fn what_is_late_is_told_from_what_failed() {
     response.into_body().collect().await.unwrap_err();
     let expected = [("deadline", 2)].into();
     assert_eq!((in_flight(&metrics), outcomes(&metrics)), (0, expected));
+    // Cut off in its body, it has the status of its head.
+    let snapshot = metrics.snapshot();
+    let statuses = snapshot.completions().map(|(_, it)| it.status());
+    assert_eq!(statuses.collect::<Vec<_>>(), [HTTP(200), HTTP(504)]);
 }
 
 #[tokio::test]
