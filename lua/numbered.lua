@@ -9,11 +9,12 @@
 --
 -- Called by src/redis/script.rs; the answer is read by src/redis/call.rs.
 
-local number = table.remove(ARGV)
+local number = tonumber(ARGV[#ARGV])
+ARGV[#ARGV] = nil
 local done, reply = pcall(script)
 if not done then
     -- An error of a command begins with its code, at least since Redis 7.
     reply = tostring(type(reply) == 'table' and reply.err or reply)
     reply = { err = string.match(reply, '^%u+ ') and reply or 'ERR ' .. reply }
 end
-return { tonumber(number), reply }
+return { number, reply }
