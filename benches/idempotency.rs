@@ -83,7 +83,7 @@ async fn replay(store: &impl Store, count: u64, at_once: u64) -> Duration {
 async fn done(store: &impl Store, name: Name) {
     let bid = bid();
     let claimed = store.claim(name, bid).await;
-    assert_eq!(claimed, Ok(Claim::Run { recovered: false }));
+    assert_eq!(claimed, Ok(Claim::Run { attempt: 1 }));
     let record = Bytes::from_static(&[7; 1_024]);
     let completed = store.complete(name, bid.token, record, KEEP).await;
     assert_eq!(completed, Ok(Held::Kept));

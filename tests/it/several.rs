@@ -170,6 +170,29 @@ async fn the_tighter_layer_speaks_whichever_is_outside() {
     }
 }
 
+/// All there is to compare with is what the response carries.
+#[tokio::test]
+async fn legacy_headers_alone_are_the_tighter_layers() {
+    let legacy_only =
+        |limiter| RateLimitLayer::new(limiter).refuse_with(Answer::new().headers(Headers::Legacy));
+    for tight_outside in [true, false] {
+        let loose = legacy_only(direct("loose", an_hour(10)));
+        let tight = legacy_only(direct("tight", a_minute(3)));
+        let late = legacy_only(direct("late", an_hour(3)));
+        let res = match tight_outside {
+            true => ask(&mut late.layer(tight.layer(loose.layer(Probe::new())))).await,
+            false => ask(&mut loose.layer(tight.layer(late.layer(Probe::new())))).await,
+        };
+        assert_eq!(legacy(&res), ["3", "2", "1200"], "{tight_outside}");
+    }
+    let outer = legacy_only(direct("outer", an_hour(2)));
+    let inner = legacy_only(direct("inner", a_minute(1)));
+    let mut service = outer.layer(inner.layer(Probe::new()));
+    ask(&mut service).await;
+    let res = ask(&mut service).await;
+    assert_eq!((res.status(), legacy(&res)), (REFUSED, ["1", "0", "60"]));
+}
+
 #[tokio::test]
 async fn of_two_with_as_much_left_the_later_one_speaks() {
     for late_outside in [true, false] {

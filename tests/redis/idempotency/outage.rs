@@ -2,10 +2,13 @@
 
 use std::{future::ready, time::Duration};
 
+use axum::body::Body;
+use http::{Request, Response};
 use sluicegate::idempotency::{
-    Bid, Claim, Claimant, Counts, Fingerprint, Held, Outcome, Redis, RunError, Runner, Store,
-    StoreError, Takeover,
+    Bid, Claim, Claimant, Counts, Fingerprint, Held, IdempotencyLayer, Outcome, Redis, RunError,
+    Runner, Store, StoreError, Takeover,
 };
+use tower::{Layer, ServiceExt, service_fn};
 
 use super::{MINUTE, bid, gate, name, patient, store};
 use crate::{
@@ -112,6 +115,28 @@ async fn an_open_breaker_answers_at_once_and_nothing_runs() {
     })
     .await;
     assert_eq!(counts.snapshot().began, 1);
+}
+
+#[tokio::test]
+async fn a_request_whose_key_cannot_be_checked_is_told_when_to_come_again() {
+    let server = Server::start();
+    let every = Duration::from_secs(3_600);
+    let connection = builder(server.url()).breaker(1, every);
+    let connection = connection.connect().await.unwrap();
+    let store = Redis::new("orders", &connection);
+    let layer = IdempotencyLayer::new(store.clone()).global_scope();
+    let service = layer.layer(service_fn(|_: Request<Body>| {
+        ready(Ok::<_, std::convert::Infallible>(Response::new(
+            Body::empty(),
+        )))
+    }));
+    drop(server);
+    assert!(store.claim(name("k"), bid()).await.is_err());
+    let request = Request::post("/").header("idempotency-key", "k");
+    let answer = service.oneshot(request.body(Body::empty()).unwrap()).await;
+    let answer = answer.unwrap();
+    assert_eq!(answer.status(), 503);
+    assert_eq!(answer.headers()["retry-after"], "3600");
 }
 
 /// Work goes on while Redis is away, and its end is told when it is back.
