@@ -2,7 +2,7 @@
 //! idempotency records find out once, and warn.
 
 use std::sync::{
-    LazyLock,
+    Arc, LazyLock,
     atomic::{AtomicBool, Ordering::Relaxed},
 };
 
@@ -59,16 +59,46 @@ fn call(key: &[u8]) -> Cmd {
 
 /// Whether the policy is known, or somebody finds out.
 #[derive(Debug, Default)]
-pub(crate) struct Known(AtomicBool);
+pub(crate) struct Known(Arc<AtomicBool>);
+
+/// The task to find out. Dropped before it is done, because there was no answer or
+/// its runtime has ended, it is the next caller's.
+#[derive(Debug)]
+pub(crate) struct Task(Option<Arc<AtomicBool>>);
 
 impl Known {
-    /// Whether the caller is the one to find out.
-    pub(crate) fn begin(&self) -> bool {
-        !self.0.load(Relaxed) && !self.0.swap(true, Relaxed)
+    /// The task, if nobody has it or has done it.
+    pub(crate) fn begin(&self) -> Option<Task> {
+        let is_new = !self.0.load(Relaxed) && !self.0.swap(true, Relaxed);
+        is_new.then(|| Task(Some(Arc::clone(&self.0))))
     }
+}
 
-    /// It could not be found out: the next one tries.
-    pub(crate) fn fail(&self) {
-        self.0.store(false, Relaxed);
+impl Task {
+    pub(crate) fn done(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        if let Some(known) = &self.0 {
+            known.store(false, Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_that_was_not_done_is_the_next_callers() {
+        let known = Known::default();
+        let task = known.begin();
+        assert!(task.is_some() && known.begin().is_none());
+        drop(task);
+        known.begin().expect("it was not done").done();
+        assert!(known.begin().is_none());
     }
 }

@@ -12,14 +12,14 @@ pub(super) async fn policy(asker: &Asker) -> Result<Policy, Error> {
 
 /// Finds out in the background, unless it is known, and warns.
 pub(super) fn warn_once(asker: &Arc<Asker>) {
-    if !asker.eviction.begin() {
+    let Some(task) = asker.eviction.begin() else {
         return;
-    }
+    };
     let asker = Arc::clone(asker);
     tokio::spawn(async move {
-        match policy(&asker).await {
-            Ok(policy) => warn(&asker, &policy),
-            Err(_) => asker.eviction.fail(),
+        if let Ok(policy) = policy(&asker).await {
+            task.done();
+            warn(&asker, &policy);
         }
     });
 }

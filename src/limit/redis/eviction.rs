@@ -11,17 +11,17 @@ use crate::{limit::script::Scripted, redis::eviction::Policy};
 impl<R: Scripted> Shared<R> {
     /// Finds out in the background, unless it is known.
     pub(super) fn look_at_eviction(self: &Arc<Self>, bucket: &Bucket) {
-        if !self.eviction.begin() {
+        let Some(task) = self.eviction.begin() else {
             return;
-        }
+        };
         let Ok(runtime) = Handle::try_current() else {
-            return self.eviction.fail();
+            return;
         };
         let (shared, name) = (Arc::clone(self), bucket.name.clone());
         runtime.spawn(async move {
-            match Policy::ask_aside(&shared.connection, &name).await {
-                Ok(policy) => shared.warn_of_eviction(&policy),
-                Err(_) => shared.eviction.fail(),
+            if let Ok(policy) = Policy::ask_aside(&shared.connection, &name).await {
+                task.done();
+                shared.warn_of_eviction(&policy);
             }
         });
     }
