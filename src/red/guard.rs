@@ -48,9 +48,10 @@ impl Guard {
         }
     }
 
-    /// Expects to be told the route.
-    pub(super) fn slot(&mut self) -> &Slot {
-        self.slot.get_or_insert_with(|| Slot::new(&self.stripe))
+    /// Expects to be told the route, as a layer further out may.
+    pub(super) fn slot(&mut self, outer: Option<Slot>) -> &Slot {
+        self.slot
+            .get_or_insert_with(|| Slot::new(&self.stripe, outer))
     }
 
     /// Goes where the request is counted, if it was told. What it is told later has

@@ -24,26 +24,35 @@ pub(super) struct Slot(Arc<Halves>);
 struct Halves {
     unmatched: Arc<Stripe>,
     routed: OnceLock<Arc<Stripe>>,
+    /// That of a layer further out, which is told the same.
+    outer: Option<Slot>,
 }
 
 impl Slot {
-    pub(super) fn new(unmatched: &Arc<Stripe>) -> Self {
+    pub(super) fn new(unmatched: &Arc<Stripe>, outer: Option<Self>) -> Self {
         Self(Arc::new(Halves {
             unmatched: Arc::clone(unmatched),
             routed: OnceLock::new(),
+            outer,
         }))
     }
 
     /// Where the request is counted, of which nobody is told otherwise from now on.
     pub(super) fn settled(&self) -> &Arc<Stripe> {
-        let Halves { unmatched, routed } = &*self.0;
+        let Halves {
+            unmatched, routed, ..
+        } = &*self.0;
         routed.get_or_init(|| Arc::clone(unmatched))
     }
 
     /// From now on the request is counted as of this route, as if it had been from
     /// the beginning. The first word counts.
     fn mark(&self, route: &str, method: &Method) {
-        let Halves { unmatched, routed } = &*self.0;
+        let Halves {
+            unmatched,
+            routed,
+            outer,
+        } = &*self.0;
         // What began as a call of gRPC is one, if that is a service of gRPC.
         let is_call = unmatched.common.labels.kind().is_grpc() && is_service(route);
         let moved = || match is_call {
@@ -51,6 +60,9 @@ impl Slot {
             false => unmatched.moved_to(route, method),
         };
         routed.get_or_init(|| moved().unwrap_or_else(|| Arc::clone(unmatched)));
+        if let Some(outer) = outer {
+            outer.mark(route, method);
+        }
     }
 }
 

@@ -110,7 +110,8 @@ impl<C, R, X> Counted<C, R, X> {
             guard.stream();
         }
         if told_later {
-            req.extensions_mut().insert(guard.slot().clone());
+            let outer = req.extensions_mut().remove();
+            req.extensions_mut().insert(guard.slot(outer).clone());
         }
         let passed = Passed::noted(req.extensions_mut());
         Some(Span {

@@ -131,6 +131,21 @@ async fn a_layer_around_a_nested_service_knows_where_that_is() {
     assert_eq!(seen(&metrics.snapshot()), [("GET", "/api", 1)]);
 }
 
+#[tokio::test]
+async fn a_layer_within_takes_no_word_from_one_outside() {
+    let (outside, within) = (Registry::new(), Registry::new());
+    let answer = service_fn(async |_: Request<Body>| Ok(Response::new(Body::from("x"))));
+    let router = nesting(MarkRouteLayer::new().layer(answer)).layer(RedLayer::server(&within));
+    let app = RedLayer::server(&outside).outside().layer(router);
+    drop(app.oneshot(ask("/api/users/7", "GET")).await.unwrap());
+    for metrics in [outside, within] {
+        let snapshot = metrics.snapshot();
+        let seen = seen(&snapshot).into_iter().filter(|it| it.2 > 0);
+        assert_eq!(seen.collect::<Vec<_>>(), [("GET", "/api", 1)]);
+        assert_eq!(in_flight(&metrics), 0);
+    }
+}
+
 /// The router that is nested knows more than where it is.
 #[tokio::test]
 async fn a_nested_router_tells_its_own_routes() {
