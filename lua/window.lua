@@ -39,10 +39,11 @@ local function window(terms, counters, kind)
         return elapsed, 0
     end
 
-    -- Nothing is granted for more than a window, so after a step back of the clock
-    -- what is out ends after one, too.
+    -- The window of the counts had begun when they were written, so after a step
+    -- back of the clock what is out lasts no longer than it did from then on. It may
+    -- have been granted under a wider window than this one.
     local function end_soon(state, now, width)
-        if state.held then state.ends = min(state.ends, now + width) end
+        if state.held then state.ends = min(state.ends, now + state.ends - state.index * width) end
     end
 
     -- Written anew even for a denial, or it would never be forgotten.

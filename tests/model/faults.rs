@@ -155,7 +155,14 @@ pub(crate) const OF_BUCKETS: [Fault; 20] = [
     },
 ];
 
-pub(crate) const OF_WINDOWS: [Fault; 11] = [
+pub(crate) const OF_WINDOWS: [Fault; 12] = [
+    Fault {
+        what: "what is out ends with a narrower window",
+        file: "window",
+        from: "state.ends = min(state.ends, now + state.ends - state.index * width)",
+        to: "state.ends = min(state.ends, now + width)",
+        met_by: "fixed: another width",
+    },
     Fault {
         what: "a credit gives back what is out",
         file: "window",
