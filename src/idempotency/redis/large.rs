@@ -2,12 +2,17 @@
 //! their own, in a time that grows with their size, each fetched once for all who
 //! ask for it at the same time.
 
-use std::{collections::HashMap, sync::atomic::Ordering::Relaxed, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
 
 use ahash::RandomState;
 use bytes::Bytes;
 use redis::Cmd;
 use tokio::{
+    runtime::{Handle, Id},
     sync::{Semaphore, watch},
     time::{Instant, timeout, timeout_at},
 };
@@ -19,6 +24,7 @@ use super::{
 use crate::{
     idempotency::{fingerprint::Fingerprint, name::Name, store::StoreError, token::Token},
     redis::Error,
+    runtime::{Idle, PerRuntime},
     sync::{Mutex, lock},
 };
 
@@ -28,18 +34,35 @@ pub(super) const LARGE: usize = 16 * 1024;
 /// A call may take one more timeout for each so many bytes.
 const BYTES_A_TIMEOUT: usize = 64 * 1024;
 
-/// How many KiB of large records may be under way at once in a process.
+/// How many KiB of large records may be under way at once on a runtime.
 const ROOM: usize = 64 * 1024;
 
-/// The large records that are under way.
+/// The large records that are under way. Those of another runtime, which may be held
+/// up, take no room here, and nobody waits for them.
+#[derive(Default)]
 pub(super) struct Transfers {
-    /// A permit is a KiB.
-    room: Semaphore,
+    rooms: PerRuntime<Room>,
     fetches: Mutex<HashMap<Key, watch::Receiver<Option<Bytes>>, RandomState>>,
 }
 
-/// What says which record it is: a token completes one record, and never another.
-type Key = (Name, Fingerprint, Token);
+/// A permit is a KiB.
+struct Room(Arc<Semaphore>);
+
+impl Default for Room {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(ROOM)))
+    }
+}
+
+impl Idle for Room {
+    fn is_idle(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
+    }
+}
+
+/// What says which record it is, and who fetches it: a token completes one record, and
+/// never another.
+type Key = (Name, Fingerprint, Token, Id);
 
 /// Which record is fetched.
 #[derive(Clone, Copy)]
@@ -62,15 +85,6 @@ struct Leader<'a> {
     tell: watch::Sender<Option<Bytes>>,
 }
 
-impl Default for Transfers {
-    fn default() -> Self {
-        Self {
-            room: Semaphore::new(ROOM),
-            fetches: Mutex::default(),
-        }
-    }
-}
-
 impl Transfers {
     /// The record; `None` if it is not there any more. Those who wait for another to
     /// fetch it keep a time of their own: after that, or when the other fails, they
@@ -80,7 +94,7 @@ impl Transfers {
         asker: &Asker,
         wanted: Wanted,
     ) -> Result<Option<Bytes>, StoreError> {
-        let until = Instant::now() + self.allowed(asker, wanted.large.size);
+        let until = Instant::now() + allowed_in(&self.room(), asker, wanted.large.size);
         loop {
             match self.role(wanted.key()) {
                 Role::Leader(leader) => {
@@ -136,9 +150,10 @@ impl Transfers {
         size: usize,
         call: impl Fn() -> Cmd,
     ) -> Result<Reply, StoreError> {
-        let (within, began) = (self.allowed(asker, size), Instant::now());
+        let room = self.room();
+        let (within, began) = (allowed_in(&room, asker, size), Instant::now());
         let permits = size.div_ceil(1024).min(ROOM) as u32;
-        let room = timeout(within, self.room.acquire_many(permits)).await;
+        let room = timeout(within, room.acquire_many(permits)).await;
         // It is never closed, so what is not late is a permit.
         let _room = room.map_err(|_| Error::late(within))?;
         let left = within.saturating_sub(began.elapsed());
@@ -146,11 +161,9 @@ impl Transfers {
         asker.ask_for_large(left, call).await
     }
 
-    /// A timeout, and one more for each 64 KiB of the record and of those that are
-    /// under way before it.
-    fn allowed(&self, asker: &Asker, size: usize) -> Duration {
-        let before = (ROOM - self.room.available_permits()) * 1024;
-        allowed(asker.connection.timeout(), before.saturating_add(size))
+    /// The room of this runtime.
+    fn room(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.rooms.of(Handle::current().id()).0)
     }
 
     fn role(&self, key: Key) -> Role<'_> {
@@ -168,6 +181,13 @@ impl Transfers {
     }
 }
 
+/// A timeout, and one more for each 64 KiB of the record and of those that are under
+/// way before it.
+fn allowed_in(room: &Semaphore, asker: &Asker, size: usize) -> Duration {
+    let before = (ROOM - room.available_permits()) * 1024;
+    allowed(asker.connection.timeout(), before.saturating_add(size))
+}
+
 fn allowed(timeout: Duration, bytes: usize) -> Duration {
     let more = u32::try_from(bytes.div_ceil(BYTES_A_TIMEOUT)).unwrap_or(u32::MAX);
     timeout.saturating_mul(more.saturating_add(1))
@@ -181,7 +201,8 @@ async fn told(fetched: &mut watch::Receiver<Option<Bytes>>) -> Option<Bytes> {
 
 impl Wanted {
     fn key(&self) -> Key {
-        (self.name, self.fingerprint, self.large.token)
+        let runtime = Handle::current().id();
+        (self.name, self.fingerprint, self.large.token, runtime)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{future::ready, time::Duration};
 
 use bytes::Bytes;
-use futures_util::future::join_all;
+use futures_util::{FutureExt, future::join_all};
 use sluicegate::{
     idempotency::{Bid, Claim, Fingerprint, Redis, Store},
     limit::{self, FailClosed, Quota, TokenBucket},
@@ -15,6 +15,7 @@ use super::{MINUTE, bid, name, patient};
 use crate::{
     connection::{builder, until},
     proxy::Proxy,
+    runtimes::{First, Time},
     server::Server,
 };
 
@@ -247,5 +248,27 @@ async fn only_large_records_take_a_lane_of_their_own() {
         stocked.store.claim(name(key), bid()).await.unwrap();
         let calls_now = stocked.lane(Lane::LargeRecords).stats.calls;
         assert_eq!(calls_now - before, calls, "{key}");
+    }
+}
+
+#[test]
+fn nobody_waits_for_one_who_asks_on_a_runtime_that_is_held_up() {
+    for first in First::ALL {
+        let begin = async || {
+            let stocked = Stocked::start().await;
+            stocked.proxy.stall(&[1]);
+            let store = stocked.store.clone();
+            let mut claim = async move { store.claim(name("large"), bid()).await }.boxed();
+            while stocked.store.counts().fetched == 0 {
+                assert!((&mut claim).now_or_never().is_none());
+                yield_now().await;
+            }
+            (stocked, claim)
+        };
+        first.then(Time::Real, begin, async |(stocked, _claim)| {
+            let claimed = stocked.store.claim(name("large"), bid()).await;
+            assert_eq!(claimed, Ok(Claim::Replay(stocked.record.clone())));
+            assert_eq!(stocked.store.counts().shared, 0, "{first:?}");
+        });
     }
 }
