@@ -78,7 +78,8 @@ const LONGEST: u64 = 30 * 365 * 86_400 * 1_000_000;
 /// [lane](crate::redis::Lane::LargeRecords) of their own, and more time: the
 /// connection's timeout, and once more that for each 64 KiB of the record and of
 /// those under way before it, so that a megabyte may take 17 timeouts, 1.7 seconds
-/// unless set. At most 64 MiB of them are under way at once in a process; what finds
+/// unless set. At most 64 MiB of them are under way at once on a runtime, and each
+/// runtime fetches for itself; what finds
 /// no room waits for it within that time.
 ///
 /// A call whose answer was lost, by a timeout or with its connection, is made once
