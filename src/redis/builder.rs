@@ -70,7 +70,9 @@ impl Builder {
 
     /// How long a call may take in all, with connecting, redirections and the
     /// script's transfer: more than zero, at most an hour. 100 ms unless it is
-    /// set. An attempt to connect goes on for at least a second, also when the
+    /// set. A large idempotency record has more, by its
+    /// [size](crate::redis::Lane::LargeRecords), and counts of a fleet have a second at
+    /// least, for no request waits for them. An attempt to connect goes on for at least a second, also when the
     /// call that began it has given up, so that the next one finds it done.
     pub fn timeout(self, timeout: Duration) -> Self {
         Self { timeout, ..self }
@@ -83,7 +85,8 @@ impl Builder {
     ///
     /// A call fails in this sense when there is no answer in time, no
     /// connection, or an error that any call would get, such as `READONLY`,
-    /// `LOADING`, `OOM` or `CLUSTERDOWN`. In a cluster, each node is on its own.
+    /// `LOADING`, `OOM` or `CLUSTERDOWN`. Each [`Lane`](crate::redis::Lane) is on its
+    /// own, and in a cluster each node of it.
     ///
     /// The probe is a script that writes a key of its own, which expires. It is made
     /// by a task of the runtime that opened the breaker. If that has ended or is held

@@ -28,7 +28,9 @@ pub enum Lane {
     Limits,
     /// Claims, renewals and ends of idempotent work.
     Records,
-    /// Records of idempotent work that are larger than 16 KiB.
+    /// Records of idempotent work that are larger than 16 KiB. A call with one may take
+    /// the connection's timeout, and once more that for each 64 KiB of it and of those
+    /// under way before it.
     LargeRecords,
     /// The counts of [RED metrics](crate::red::Redis).
     Counts,
