@@ -23,6 +23,7 @@ mod error;
 mod fsync;
 mod layout;
 mod mark;
+mod reopen;
 mod room;
 mod seal;
 mod time;
@@ -48,9 +49,12 @@ pub use self::{builder::DurableBuilder, counts::DurableCounts, error::OpenError,
 /// | work that runs | is leased until its lease lapses, and then up to [`Takeover`](super::Takeover) | the same; with [`Fsync::Always`] only |
 /// | a lease that was renewed or given back | is known | may be as it was before |
 ///
-/// That is as far as the disk keeps what it confirms. Should the disk fail or be
-/// full, nothing is said to be done that is not, and the store answers no more:
-/// each call is [`Away`](StoreError::Away) until it is opened anew.
+/// That is as far as the disk keeps what it confirms. Should the disk be full, nothing
+/// is said to be done that is not, and each call is [`Away`](StoreError::Away) until
+/// there is room again: from one second on after the failure, a call has the store
+/// opened anew, if 1 MiB can be written. Should the disk fail in another way, each call
+/// is `Away` until somebody opens the store, because what is read back then may not be
+/// what is on the disk.
 ///
 /// Files that were damaged, or of which a part is missing, are refused when the
 /// store is opened, or when that part is read, as far as checksums tell. Whatever

@@ -3,7 +3,7 @@
 use std::{
     any::Any,
     fmt, io,
-    path::{Path, PathBuf},
+    path::Path,
     thread::{self, JoinHandle},
 };
 
@@ -16,6 +16,7 @@ use super::{
     error::OpenError,
     fsync::Fsync,
     mark::AROUND,
+    reopen::Reopen,
     time::{Hand, hand},
 };
 use crate::clock::{Clock, Monotonic, Wall};
@@ -25,6 +26,7 @@ use crate::clock::{Clock, Monotonic, Wall};
 pub struct DurableBuilder(Settings);
 
 /// What is set.
+#[derive(Clone)]
 pub(super) struct Settings {
     pub(super) capacity: u64,
     pub(super) fsync: Fsync,
@@ -92,8 +94,13 @@ impl DurableBuilder {
         let Self(settings) = self;
         let folder = folder.as_ref().to_path_buf();
         let thread = spawn(move || {
-            if let Some(book) = open(folder, settings, &news, opened) {
-                let clerk = Clerk { book, orders, news };
+            if let Some(book) = open(&folder, settings.clone(), &news, opened) {
+                let clerk = Clerk {
+                    book: Some(book),
+                    reopen: Reopen::new(folder, settings),
+                    orders,
+                    news,
+                };
                 clerk.work();
             }
         });
@@ -109,12 +116,12 @@ fn spawn(work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
 }
 
 fn open(
-    folder: PathBuf,
+    folder: &Path,
     settings: Settings,
     news: &watch::Sender<News>,
     opened: oneshot::Sender<Result<(), OpenError>>,
 ) -> Option<Book> {
-    let book = Book::open(&folder, settings);
+    let book = Book::open(folder, settings);
     let (book, result) = match book {
         Ok(book) => {
             // Before it is known to be open, for then they may be asked for.

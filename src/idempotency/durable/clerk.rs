@@ -9,7 +9,11 @@ use tokio::sync::{mpsc, watch};
 
 use crate::idempotency::store::StoreError;
 
-use super::{book::Book, counts::DurableCounts};
+use super::{
+    book::Book,
+    counts::DurableCounts,
+    reopen::{Reopen, is_for_want_of_room},
+};
 
 /// How many wait at most for the clerk to come to them; more wait to get in.
 pub(super) const QUEUE: usize = 1_024;
@@ -43,7 +47,9 @@ impl News {
 
 /// The thread that has the book.
 pub(super) struct Clerk {
-    pub(super) book: Book,
+    /// None while the disk has no room.
+    pub(super) book: Option<Book>,
+    pub(super) reopen: Reopen,
     pub(super) orders: mpsc::Receiver<Order>,
     pub(super) news: watch::Sender<News>,
 }
@@ -51,38 +57,70 @@ pub(super) struct Clerk {
 impl Clerk {
     /// Works until it is to close, nobody is left who could ask, or the disk
     /// fails: then what is on it is not what was said, and only who opens it anew
-    /// knows what is.
+    /// knows what is. If it was only full, that is done here.
     pub(super) fn work(mut self) {
         while let Some(Order::Do(job)) = self.orders.blocking_recv() {
-            if !self.round(job) {
+            // Who asked for what is dropped hears why the store has failed.
+            if let Some(book) = self.book()
+                && !self.round(book, job)
+            {
                 break;
             }
         }
-        // Even that is for nothing if the disk has failed, and harms nobody.
-        let _ = self.book.close();
+        if let Some(book) = self.book {
+            // Even that is for nothing if the disk has failed, and harms nobody.
+            let _ = book.close();
+        }
         // Dropped last, for it tells that all else is.
         drop(self.news);
     }
 
+    /// The book, opened anew if it has to be and can be.
+    fn book(&mut self) -> Option<Book> {
+        if self.book.is_none() {
+            match self.reopen.book()? {
+                Ok(book) => {
+                    self.news.send_replace(News::of(&book));
+                    return Some(book);
+                }
+                Err(failed) => {
+                    self.news.send_modify(|news| news.failed = Some(failed));
+                }
+            }
+        }
+        self.book.take()
+    }
+
     /// One round; whether there may be another.
-    fn round(&mut self, first: Job) -> bool {
+    fn round(&mut self, mut book: Book, first: Job) -> bool {
         let mut answers = Vec::new();
-        let closing = self.do_all(first, &mut answers);
-        let saved = self.book.save();
-        self.tell_news(&saved);
+        let closing = self.do_all(&mut book, first, &mut answers);
+        let saved = book.save();
+        self.tell_news(&book, &saved);
         for answer in answers {
             answer(saved.clone());
         }
-        self.book.ring();
-        saved.is_ok() && !closing
+        book.ring();
+        match saved {
+            Ok(()) => {
+                self.book = Some(book);
+                !closing
+            }
+            Err(failed) => {
+                // Its files are free before it is opened anew.
+                drop(book);
+                self.reopen.wait();
+                is_for_want_of_room(&failed) && !closing
+            }
+        }
     }
 
     /// Does this and what else has come; whether it is to close after that.
-    fn do_all(&mut self, first: Job, answers: &mut Vec<Answer>) -> bool {
-        self.take(first, answers);
+    fn do_all(&mut self, book: &mut Book, first: Job, answers: &mut Vec<Answer>) -> bool {
+        take(book, first, answers);
         for _ in 1..QUEUE {
             match self.orders.try_recv() {
-                Ok(Order::Do(job)) => self.take(job, answers),
+                Ok(Order::Do(job)) => take(book, job, answers),
                 Ok(Order::Close) => return true,
                 Err(_) => break,
             }
@@ -90,17 +128,17 @@ impl Clerk {
         false
     }
 
-    fn take(&mut self, job: Job, answers: &mut Vec<Answer>) {
-        let answer = job(&mut self.book);
-        match self.book.is_saved() {
-            true => answer(Ok(())),
-            false => answers.push(answer),
-        }
-    }
-
-    fn tell_news(&self, saved: &Result<(), StoreError>) {
+    fn tell_news(&self, book: &Book, saved: &Result<(), StoreError>) {
         let failed = saved.as_ref().err().cloned();
-        let news = News::of(&self.book);
+        let news = News::of(book);
         self.news.send_replace(News { failed, ..news });
+    }
+}
+
+fn take(book: &mut Book, job: Job, answers: &mut Vec<Answer>) {
+    let answer = job(book);
+    match book.is_saved() {
+        true => answer(Ok(())),
+        false => answers.push(answer),
     }
 }

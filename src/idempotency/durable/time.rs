@@ -9,6 +9,8 @@
 //! After a longer pause, records are kept for that much longer, which harms
 //! nobody.
 
+use std::sync::Arc;
+
 use crate::clock::{Clock, Tick};
 
 use super::layout::number;
@@ -27,11 +29,11 @@ pub(super) struct Time {
 }
 
 /// Where a clock's hand is.
-pub(super) type Hand = Box<dyn Fn() -> Tick + Send>;
+pub(super) type Hand = Arc<dyn Fn() -> Tick + Send + Sync>;
 
 /// The hand of this clock.
 pub(super) fn hand(clock: impl Clock) -> Hand {
-    Box::new(move || clock.now())
+    Arc::new(move || clock.now())
 }
 
 /// When something was written, and how many times that had been done.

@@ -12,7 +12,9 @@ use bytes::Bytes;
 use futures_util::future::{join_all, pending};
 use sluicegate::{
     clock::{Clock, Manual, Wall},
-    idempotency::{Bid, Claim, Durable, Held, Name, OpenError, Scope, Store, Takeover, Token},
+    idempotency::{
+        Bid, Claim, Durable, Held, Name, OpenError, Scope, Store, StoreError, Takeover, Token,
+    },
 };
 
 use super::folder::Folder;
@@ -48,6 +50,25 @@ impl Member {
         let limit = "trap '' XFSZ; ulimit -f 131072; exec \"$0\" \"$@\"";
         shell.args(["-c", limit]).arg(program());
         Self::spawn(shell, task, folder)
+    }
+
+    /// The same, and a file that cannot be written is no reason to die.
+    fn start_fearless(task: &str, folder: &Folder) -> Self {
+        let mut shell = Command::new("sh");
+        let fearless = "trap '' XFSZ; exec \"$0\" \"$@\"";
+        shell.args(["-c", fearless]).arg(program());
+        Self::spawn(shell, task, folder)
+    }
+
+    /// Lets it write files up to this many bytes from now on; 0 is a full disk.
+    #[cfg(target_os = "linux")]
+    fn limit(&self, bytes: &str) {
+        let limited = Command::new("prlimit")
+            .arg(format!("--pid={}", self.child.id()))
+            .arg(format!("--fsize={bytes}:"))
+            .status();
+        let limited = limited.expect("prlimit is there: apt-get install util-linux");
+        assert!(limited.success());
     }
 
     fn spawn(mut test: Command, task: &str, folder: &Folder) -> Self {
@@ -99,6 +120,7 @@ async fn member() {
         ("open", Err(OpenError::Locked)) => tell("locked"),
         ("one", Ok(store)) => one(&store).await,
         ("large", Ok(store)) => large(&store).await,
+        ("filling", Ok(store)) => filling(&store).await,
         ("many", Ok(store)) => drop(join_all((0..TASKS).map(|task| many(&store, task))).await),
         (_, other) => panic!("{other:?}"),
     }
@@ -131,6 +153,28 @@ async fn large(store: &Durable) {
     tell(format!("{done:?}"));
     let next = store.claim(key("next"), careful(1)).await;
     tell(format!("{next:?}"));
+}
+
+/// Completes one after the other, as far as it can, and tells when that changes.
+async fn filling(store: &Durable) {
+    let mut before = String::new();
+    for number in 0.. {
+        let name = key(&number.to_string());
+        let done = match store.claim(name, bid(1)).await {
+            Ok(_) => store.complete(name, token(1), "x".into(), KEEP).await,
+            Err(error) => Err(error),
+        };
+        let now = match (done, store.claim(key("0"), careful(2)).await) {
+            (Ok(Held::Kept), Ok(Claim::Replay(_))) => "kept".to_owned(),
+            (Err(StoreError::Away(_)), _) | (_, Err(StoreError::Away(_))) => "away".to_owned(),
+            other => format!("{other:?}"),
+        };
+        if now != before {
+            tell(&now);
+            before = now;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 /// Completes one after the other, and tells of each before and after.
@@ -244,6 +288,25 @@ async fn what_could_not_be_written_is_not_said_to_be_done() {
     let store = Durable::open(folder.path()).await.unwrap();
     let begun = claim(&store, key("large"), 2).await;
     assert!(matches!(begun, Claim::Running { .. }), "{begun:?}");
+    store.close().await;
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_store_whose_disk_was_full_comes_back_when_there_is_room() {
+    let folder = Folder::new();
+    let mut member = Member::start_fearless("filling", &folder);
+    for _ in 0..2 {
+        assert_eq!(member.told().as_deref(), Some("kept"));
+        member.limit("0");
+        assert_eq!(member.told().as_deref(), Some("away"));
+        member.limit("unlimited");
+    }
+    assert_eq!(member.told().as_deref(), Some("kept"));
+    drop(member);
+    let store = Durable::open(folder.path()).await.unwrap();
+    let kept = claim(&store, key("0"), 2).await;
+    assert_eq!(kept, Claim::Replay("x".into()));
     store.close().await;
 }
 
