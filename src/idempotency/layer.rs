@@ -6,6 +6,8 @@ use tower_layer::Layer;
 use super::{
     budget::Budget,
     claimant::Claimant,
+    compare::{CanonicalJson, Own},
+    fingerprint::Fingerprint,
     gate::Gate,
     key::KeyForm,
     observe::Observe,
@@ -229,10 +231,54 @@ impl<S, W, Q, X, A> IdempotencyLayer<S, W, Q, X, A> {
         self.with(|terms| terms.budget = Budget::of(bytes))
     }
 
-    /// Headers in which two requests with the same key may not differ, beside their
-    /// content type.
+    /// Headers in which two requests with the same key may not differ, beside the
+    /// essence of their content type.
     pub fn compare_headers(self, names: impl IntoIterator<Item = HeaderName>) -> Self {
         self.with(|terms| terms.compared.extend(names))
+    }
+
+    /// What a request is, for a service that knows better than to compare all of it: two
+    /// requests with the same key are the same if this makes the same of them, whatever
+    /// else differs. Method, path, query and content type count only if it adds them. The
+    /// body is empty if [it is not compared](Self::compare_heads_only).
+    ///
+    /// ```
+    /// use sluicegate::idempotency::{Fingerprint, IdempotencyLayer, Local};
+    ///
+    /// let layer = IdempotencyLayer::new(Local::new()).fingerprint(|head, body| {
+    ///     let order = head.headers.get("x-order");
+    ///     Fingerprint::builder().part(head.uri.path()).optional(order).part(body).finish()
+    /// });
+    /// # let _ = layer;
+    /// ```
+    pub fn fingerprint(
+        self,
+        fingerprint: impl Fn(&Parts, &[u8]) -> Fingerprint + Send + Sync + 'static,
+    ) -> Self {
+        self.with(|terms| terms.comparing.own = Some(Own(Arc::new(fingerprint))))
+    }
+
+    /// Compares bodies of `application/json`, and of types that end with `+json`, by what
+    /// they mean, or by fields that are chosen. A body without a [canonical
+    /// form](CanonicalJson::canonical) is compared byte for byte.
+    ///
+    /// ```
+    /// use sluicegate::idempotency::{CanonicalJson, IdempotencyLayer, Local};
+    ///
+    /// let json = CanonicalJson::new().without(["/sent_at"]);
+    /// let layer = IdempotencyLayer::new(Local::new()).compare_json(json);
+    /// # let _ = layer;
+    /// ```
+    pub fn compare_json(self, json: CanonicalJson) -> Self {
+        self.with(|terms| terms.comparing.json = Some(json))
+    }
+
+    /// Compares bodies of `multipart/form-data` and the like by their parts: the headers
+    /// of each and its content, in their order. The boundary, which clients make up anew
+    /// for each attempt, does not count. A body that is malformed is compared byte for
+    /// byte.
+    pub fn compare_multipart(self) -> Self {
+        self.with(|terms| terms.comparing.multipart = true)
     }
 
     /// Compares requests without their bodies, which go to the handler as they

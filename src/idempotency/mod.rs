@@ -180,9 +180,15 @@
 //! | it was answered | that answer | that answer |
 //! | nobody has had this key, or the first one's lease has lapsed | the handler's answer | the handler's answer |
 //!
-//! Two requests are the same if their method, path, query, content type and body
-//! are, byte for byte, and the [headers](IdempotencyLayer::compare_headers) that are
-//! set. A key is one within its namespace, principal, method, and route.
+//! Two requests are the same if their method, path, query and body are, byte for byte,
+//! and the [headers](IdempotencyLayer::compare_headers) that are set. Content types are
+//! compared by their essence: `application/json; charset=utf-8` is the same as
+//! `Application/JSON`. A client that writes the same request anew each time may be
+//! compared by [canonical JSON](IdempotencyLayer::compare_json), all of it or chosen
+//! fields; by the parts of a [multipart](IdempotencyLayer::compare_multipart) body,
+//! whose boundary changes; or by a [fingerprint](IdempotencyLayer::fingerprint) of the
+//! service's own. A change of these settings makes requests other ones: deploy it when
+//! no retries are expected, or in another [namespace](IdempotencyLayer::namespace). A key is one within its namespace, principal, method, and route.
 //!
 //! ## What is kept
 //!
@@ -281,6 +287,7 @@ mod body;
 mod budget;
 mod claim;
 mod claimant;
+mod compare;
 mod digest;
 #[cfg(feature = "durable")]
 mod durable;
@@ -332,6 +339,7 @@ pub use self::{
     body::ResponseBody,
     claim::{Bid, Claim, Held, Takeover},
     claimant::{Claimant, Claimed},
+    compare::CanonicalJson,
     fingerprint::{Fingerprint, FingerprintBuilder},
     guard::{Ended, Guard},
     keeping::StoreDecision,

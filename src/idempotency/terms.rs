@@ -6,6 +6,7 @@ use http::{HeaderName, Method, header::CONTENT_TYPE, request::Parts};
 
 use super::{
     budget::Budget,
+    compare::{Comparing, Own},
     fingerprint::{Fingerprint, FingerprintBuilder},
     gate::Keyed,
     keeping::Keeping,
@@ -37,6 +38,7 @@ pub(super) struct Terms {
     /// Of all bodies that are read or held.
     pub(super) budget: Budget,
     pub(super) compares_body: bool,
+    pub(super) comparing: Comparing,
     /// Headers in which two requests may not differ.
     pub(super) compared: Vec<HeaderName>,
     pub(super) keeping: Keeping,
@@ -65,6 +67,7 @@ impl Terms {
             max_response_body: MIB,
             budget: Budget::of(64 * MIB),
             compares_body: true,
+            comparing: Comparing::default(),
             compared: Vec::new(),
             keeping: Keeping::default(),
             replaying: Replaying::new(),
@@ -98,14 +101,17 @@ impl Terms {
 
     /// What a request is, of which this is the body if bodies are compared.
     pub(super) fn fingerprint(&self, head: &Parts, body: Option<&[u8]>) -> Fingerprint {
+        if let Some(Own(own)) = &self.comparing.own {
+            return own(head, body.unwrap_or_default());
+        }
         let content_type = head.headers.get(CONTENT_TYPE);
         let content_type = content_type.map(|it| essence(it).to_ascii_lowercase());
         let request = Fingerprint::builder()
             .part(head.method.as_str())
             .chunks(paths(head))
             .optional(head.uri.query())
-            .optional(content_type)
-            .optional(body);
+            .optional(content_type);
+        let request = self.comparing.body(request, head, body);
         let compared = self.compared.iter();
         let compare = |request, name| compare(request, head, name);
         compared.fold(request, compare).finish()

@@ -6,13 +6,17 @@ use std::{
     time::Duration,
 };
 
-use ::http::{HeaderName, Method, Request, StatusCode, request::Builder};
+use ::http::{
+    HeaderName, Method, Request, StatusCode,
+    request::{Builder, Parts},
+};
 use axum::{Router, body::Body, response::Response};
 use sluicegate::{
     clock::Manual,
     deadline::{self, Deadline, EnforceDeadlineLayer},
     idempotency::{
-        Claimant, IdempotencyLayer, KeyForm, Lease, Local, OnError, Syntax, Takeover, Waiting,
+        CanonicalJson, Claimant, Fingerprint, IdempotencyLayer, KeyForm, Lease, Local, OnError,
+        Syntax, Takeover, Waiting,
     },
     key::{self, Global},
     refusal::{Answer, AsError, BoxError},
@@ -595,4 +599,77 @@ async fn a_body_that_breaks_off_is_refused_and_claims_nothing() {
     );
     assert_eq!((tally.count(), counts.snapshot().unreadable), (0, 1));
     assert_eq!(ask(&router, post("17"), "an order").await.text(), "done 1");
+}
+
+/// Whether a request with this content type and body is the same as the first one.
+async fn is_same(router: &Router, (content_type, body): (&'static str, &str)) -> bool {
+    let request = post("17").header("content-type", content_type);
+    let reply = ask(router, request, body).await;
+    match reply.status {
+        StatusCode::UNPROCESSABLE_ENTITY => false,
+        status => {
+            assert!(status.is_success());
+            true
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_makes_two_requests_the_same_can_be_chosen() {
+    const JSON: &str = "application/json";
+    let json = || CanonicalJson::new().without(["/at"]);
+    let form = |boundary: &str, amount: &str| {
+        format!(
+            "--{boundary}\r\ncontent-disposition: form-data; name=\"amount\"\r\n\r\n{amount}\r\n--{boundary}--\r\n"
+        )
+    };
+
+    let (router, tally) = counting();
+    let router = router.layer(layer().0.compare_json(json()).compare_multipart());
+    assert!(is_same(&router, (JSON, r#"{"to":"Ann","amount":17,"at":1}"#)).await);
+    assert!(
+        is_same(
+            &router,
+            (JSON, r#"{ "amount": 17.0, "at": 2, "to": "Ann" }"#)
+        )
+        .await
+    );
+    assert!(!is_same(&router, (JSON, r#"{"to":"Ann","amount":70}"#)).await);
+    assert!(!is_same(&router, (JSON, r#"{"to":"Ann","amount":17"#)).await);
+    // What is not JSON is compared byte for byte.
+    assert!(!is_same(&router, ("text/plain", r#"{"to":"Ann","amount":17}"#)).await);
+    assert_eq!(tally.count(), 1);
+
+    let (router, tally) = counting();
+    let router = router.layer(layer().0.compare_multipart());
+    assert!(
+        is_same(
+            &router,
+            ("multipart/form-data; boundary=a", &form("a", "17"))
+        )
+        .await
+    );
+    assert!(
+        is_same(
+            &router,
+            ("multipart/form-data; boundary=b", &form("b", "17"))
+        )
+        .await
+    );
+    assert!(
+        !is_same(
+            &router,
+            ("multipart/form-data; boundary=a", &form("a", "70"))
+        )
+        .await
+    );
+    assert_eq!(tally.count(), 1);
+
+    let (router, tally) = counting();
+    let own = |_: &Parts, body: &[u8]| Fingerprint::of(body.to_ascii_lowercase());
+    let router = router.layer(layer().0.fingerprint(own));
+    assert!(is_same(&router, ("text/plain", "an order")).await);
+    assert!(is_same(&router, ("text/html", "An Order")).await);
+    assert!(!is_same(&router, ("text/plain", "another")).await);
+    assert_eq!(tally.count(), 1);
 }
