@@ -1,5 +1,5 @@
-//! What a store of idempotency records takes: to claim work and complete it, and to
-//! claim what is complete.
+//! What a store of idempotency records takes: to claim work and complete it, to claim
+//! what is complete, and to open a durable one that has a million records.
 //!
 //! Records are of 1 KiB. Times are per piece of work; "64 at once" is the time of
 //! all of it divided by how much it was.
@@ -18,6 +18,7 @@ use sluicegate::idempotency::{
 use tokio::runtime::Runtime;
 
 const KEEP: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(86_400);
 
 fn local(c: &mut Criterion) {
     compare(c, "local", |_| Local::new());
@@ -38,6 +39,42 @@ fn durable(c: &mut Criterion) {
         // It may be closing still, and writes nothing more that matters.
         let _ = std::fs::remove_dir_all(folder);
     }
+}
+
+/// Opens a store with a million records of 100 bytes, which it counts one by one.
+fn opening(c: &mut Criterion) {
+    const RECORDS: u64 = 1_000_000;
+    let (runtime, folder) = (Runtime::new().expect("a runtime"), folder());
+    let open = || Durable::builder().fsync(Fsync::Never).open(&folder);
+    let fill = async {
+        let store = open().await.expect("it can be opened");
+        let scope = Token::random().to_string();
+        spread(RECORDS, 64, |nth| {
+            let (store, name) = (store.clone(), Scope::new(&scope).name(nth.to_be_bytes()));
+            async move { kept(&store, name, &[7; 100], DAY).await }
+        })
+        .await;
+        store.close().await;
+    };
+    let opened = async |count| {
+        let mut took = Duration::ZERO;
+        for _ in 0..count {
+            let begun = Instant::now();
+            let store = open().await.expect("it can be opened");
+            took += begun.elapsed();
+            assert_eq!(store.counts().records, RECORDS);
+            store.close().await;
+        }
+        took
+    };
+    runtime.block_on(fill);
+    let mut group = c.benchmark_group("open");
+    group.sample_size(10);
+    group.bench_function("a million records", |bencher| {
+        bencher.iter_custom(|count| runtime.block_on(opened(count)));
+    });
+    group.finish();
+    let _ = std::fs::remove_dir_all(&folder);
 }
 
 fn compare<S: Store>(c: &mut Criterion, store: &str, open: impl FnOnce(&Runtime) -> S) {
@@ -81,11 +118,15 @@ async fn replay(store: &impl Store, count: u64, at_once: u64) -> Duration {
 }
 
 async fn done(store: &impl Store, name: Name) {
+    kept(store, name, &[7; 1_024], KEEP).await;
+}
+
+async fn kept(store: &impl Store, name: Name, record: &'static [u8], keep: Duration) {
     let bid = bid();
     let claimed = store.claim(name, bid).await;
     assert_eq!(claimed, Ok(Claim::Run { attempt: 1 }));
-    let record = Bytes::from_static(&[7; 1_024]);
-    let completed = store.complete(name, bid.token, record, KEEP).await;
+    let record = Bytes::from_static(record);
+    let completed = store.complete(name, bid.token, record, keep).await;
     assert_eq!(completed, Ok(Held::Kept));
 }
 
@@ -128,5 +169,5 @@ fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name)
 }
 
-criterion_group!(benches, local, durable);
+criterion_group!(benches, local, durable, opening);
 criterion_main!(benches);
