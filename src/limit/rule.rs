@@ -76,7 +76,9 @@ pub trait Rule: Clone + fmt::Debug + Send + Sync + 'static {
     /// Takes back what was charged at the earlier instant `at`, with its
     /// [`mark`](Self::mark), for a request that does not pass after all, and
     /// answers how much that was. Never leaves more than if it had not been
-    /// charged; what cannot be told apart from others' charges lapses.
+    /// charged; what cannot be told apart from others' charges lapses. A state does
+    /// not tell of credits and resets: if there was one in between, up to `cost`
+    /// more can be left.
     ///
     /// It is a [`credit`](Self::credit) unless the rule knows better. A credit
     /// goes to the present; who came in between may have been judged by another
