@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures_util::future::BoxFuture;
 use redis::{Cmd, Value};
 use tokio::{runtime::Handle, time::Instant};
 
@@ -39,7 +40,10 @@ impl Link {
         let settings = &self.settings;
         settings.counters.calls.add();
         let asked = Instant::now();
-        let result = self.deliver(call, Bound::of(timeout)).await;
+        // Without its type, which would nest so deep in a caller's future that
+        // compilers give up.
+        let delivered: BoxFuture<'_, _> = Box::pin(self.deliver(call, Bound::of(timeout)));
+        let result = delivered.await;
         let result = result.map_err(|error| self.with_retry(error));
         let error = result.as_ref().err().map(Error::kind);
         if let Some(kind) = error {
