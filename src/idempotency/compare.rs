@@ -23,7 +23,9 @@ pub(super) struct Comparing {
 
 /// A fingerprint of the user's own.
 #[derive(Clone)]
-pub(super) struct Own(pub(super) Arc<dyn Fn(&Parts, &[u8]) -> Fingerprint + Send + Sync>);
+pub(super) struct Own(pub(super) Arc<MakeFingerprint>);
+
+type MakeFingerprint = dyn Fn(&Parts, &[u8]) -> Fingerprint + Send + Sync;
 
 impl Comparing {
     /// Adds a body, as far as it counts. A body that is not what its content type says
