@@ -6,9 +6,6 @@
 //! to do: run it again before a row counts as missed. For what the stores alone take,
 //! see the bench `idempotency`; for Redis, `redis`.
 
-// The future of a whole stack of layers is nested deeply.
-#![recursion_limit = "256"]
-
 #[allow(dead_code, reason = "every bench has use for another part of it")]
 mod workload;
 

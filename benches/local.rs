@@ -4,9 +4,6 @@
 //! measures what has the word in it. For what the docs quote, see the bench
 //! `ratios`, whose sides take turns.
 
-// The future of a whole stack of layers is nested deeply.
-#![recursion_limit = "256"]
-
 #[allow(dead_code, reason = "every bench has use for another part of it")]
 mod workload;
 

@@ -4,9 +4,6 @@
 //! It has a process of its own, because an allocator that counts would slow
 //! down whoever allocates in the bench `ratios`.
 
-// The future of a whole stack of layers is nested deeply.
-#![recursion_limit = "256"]
-
 #[allow(dead_code, reason = "every bench has use for another part of it")]
 mod workload;
 

@@ -8,9 +8,6 @@
 //! in its memory. CPU is the time of the server's main thread, as `INFO cpu` has
 //! it; commands are the calls of scripts that `INFO commandstats` counted.
 
-// The future of a whole stack of layers is nested deeply.
-#![recursion_limit = "256"]
-
 #[allow(dead_code, reason = "every bench has use for another part of it")]
 mod workload;
 

@@ -4,9 +4,6 @@
 //! `bare` is what those are without a layer. For what a layer adds, see the
 //! bench `ratios`.
 
-// The future of a whole stack of layers is nested deeply.
-#![recursion_limit = "256"]
-
 #[allow(dead_code, reason = "every bench has use for another part of it")]
 mod workload;
 
