@@ -2,6 +2,7 @@
 //! before. The bodies of responses that this crate makes use it.
 
 use std::{
+    fmt,
     future::Future,
     pin::Pin,
     task::{Context, Poll},
@@ -93,6 +94,14 @@ impl Flush {
             }
             _ => Poll::Ready(()),
         }
+    }
+}
+
+impl fmt::Debug for Flush {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Flush")
+            .field("pending", &self.pending)
+            .finish_non_exhaustive()
     }
 }
 

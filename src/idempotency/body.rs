@@ -20,7 +20,8 @@ pin_project! {
     /// is what that task has read. Its end, its trailers, and the last of its data
     /// where it is known that it is the last come only when the store was told, or
     /// could not be. When the inner body fails or panics, or the lease was lost
-    /// meanwhile, this one ends with an error.
+    /// meanwhile, this one ends with an error, in a poll that follows a pending one
+    /// since the head and the last frame: a server has sent both by then.
     ///
     /// Dropped, it leaves the work to go on.
     pub struct ResponseBody<B> {

@@ -2,7 +2,7 @@
 
 use std::{
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
@@ -13,7 +13,7 @@ use tokio::sync::{
 };
 
 use super::budget::{Budget, Share};
-use crate::refusal::BoxError;
+use crate::{flush::Flush, refusal::BoxError};
 
 /// How many frames a client may be behind where it is waited for.
 const BEHIND: usize = 16;
@@ -55,6 +55,8 @@ pub(super) fn pipe(length: Option<u64>, budget: &Budget) -> (Mouth, Pipe) {
         places,
         left: length,
         ended: false,
+        failed: None,
+        flush: Flush::one_turn(),
     };
     (mouth, pipe)
 }
@@ -120,17 +122,32 @@ pub(super) struct Pipe {
     places: Arc<Semaphore>,
     left: Option<u64>,
     ended: bool,
+    /// What it ends with once the server has sent what came before.
+    failed: Option<BoxError>,
+    flush: Flush,
 }
 
+type Polled = Poll<Option<Result<Frame<Bytes>, BoxError>>>;
+
 impl Pipe {
-    pub(super) fn poll_frame(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    pub(super) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Polled {
+        if self.failed.is_none() {
+            let polled = self.poll_piece(cx);
+            let Poll::Ready(Some(Err(error))) = polled else {
+                self.flush.note(&polled);
+                return polled;
+            };
+            self.failed = Some(error);
+        }
+        ready!(self.flush.poll(cx));
+        Poll::Ready(self.failed.take().map(Err))
+    }
+
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Polled {
         if self.ended {
             return Poll::Ready(None);
         }
-        let sent = std::task::ready!(self.pieces.poll_recv(cx));
+        let sent = ready!(self.pieces.poll_recv(cx));
         let piece = sent.map(|sent| sent.piece);
         Poll::Ready(self.take(piece.unwrap_or_else(|| Piece::Failed(CUT_OFF.into()))))
     }
@@ -154,7 +171,7 @@ impl Pipe {
     }
 
     pub(super) fn is_end_stream(&self) -> bool {
-        self.ended
+        self.ended && self.failed.is_none()
     }
 
     pub(super) fn size_hint(&self) -> SizeHint {

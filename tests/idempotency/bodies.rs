@@ -559,3 +559,19 @@ async fn a_body_without_anything_is_one_of_its_own() {
     assert!(http_body::Body::is_end_stream(&body));
     assert_eq!(body.collect().await.unwrap().to_bytes(), "");
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_error_comes_only_after_the_server_could_send_the_head() {
+    let (router, _, feeders) = fed(None);
+    let (layer, _) = layer_over(Moody::new());
+    let mut body = open(&router.layer(layer)).await.into_body();
+    feeders.lock().unwrap()[0].send(Err("broken")).unwrap();
+    // Long enough for the task that reads it.
+    tokio::time::sleep(MINUTE).await;
+    assert!(
+        body.frame().now_or_never().is_none(),
+        "the head is in a buffer"
+    );
+    let error = body.frame().now_or_never().unwrap().unwrap().unwrap_err();
+    assert_eq!(error.to_string(), "broken");
+}
