@@ -311,14 +311,14 @@ fn a_refused_flag_says_what_is_allowed() {
     for (flag, value, allowed) in [
         ("--limit", "0", "invalid quota amount 0: must be 1 to 2^51"),
         ("--burst", "0", "invalid quota burst 0: must be 1 to 2^51"),
-        ("--per", "0s", "allowed is a whole number of microseconds"),
+        ("--per", "0s", "must be a whole number of microseconds"),
         (
             "--trust-proxy",
             "here",
-            "allowed is a network such as 10.0.0.0/8",
+            "must be a network such as 10.0.0.0/8",
         ),
-        ("--listen", "here", "allowed is a free address and port"),
-        ("--redis", "here", "allowed is an address such as redis://"),
+        ("--listen", "here", "must be a free address and port"),
+        ("--redis", "here", "must be an address such as redis://"),
     ] {
         let (_, message) = refusal_of(&[flag, value]);
         assert!(message.contains(allowed), "{message}");

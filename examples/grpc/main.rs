@@ -76,7 +76,7 @@ async fn main() {
 }
 
 fn endpoint(url: &str) -> Endpoint {
-    let refused = |error| format!("{error}; allowed is a URL such as http://127.0.0.1:50051");
+    let refused = |error| format!("{error}; must be a URL such as http://127.0.0.1:50051");
     let endpoint = Endpoint::from_shared(url.to_owned()).map_err(refused);
     endpoint.unwrap_or_else(|reason| refuse("--client", reason))
 }

@@ -93,7 +93,7 @@ fn flag(error: &QuotaError) -> &'static str {
 
 async fn listen(address: &str) -> Result<TcpListener, String> {
     let allowed = "a free address and port of this machine, such as 127.0.0.1:50051";
-    let refused = |error| format!("cannot listen on {address:?}: {error}; allowed is {allowed}");
+    let refused = |error| format!("cannot listen on {address:?}: {error}; must be {allowed}");
     TcpListener::bind(address).await.map_err(refused)
 }
 

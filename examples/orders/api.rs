@@ -63,7 +63,7 @@ async fn place(
     let Query(pace) = pace?;
     let Json(order) = body?;
     if order.item.trim().is_empty() {
-        let detail = "item is empty: allowed is any other text";
+        let detail = "invalid item, which is empty: must be any other text";
         return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
     }
     pace.step().await;
@@ -94,7 +94,7 @@ struct Slow {
 async fn slow(query: Result<Query<Slow>, QueryRejection>) -> Result<String, Problem> {
     let Query(Slow { ms }) = query?;
     if ms > 60_000 {
-        let detail = format!("ms of {ms} is not possible: allowed is 0 to 60000");
+        let detail = format!("invalid ms {ms}: must be 0 to 60000");
         return Err(Problem::new(StatusCode::BAD_REQUEST, detail));
     }
     time::sleep(Duration::from_millis(ms)).await;
@@ -113,7 +113,7 @@ async fn fail(query: Result<Query<Fail>, QueryRejection>) -> Result<(), Problem>
     let error = error.filter(|status| status.is_client_error() || status.is_server_error());
     Err(error.map_or_else(
         || {
-            let detail = format!("status of {status} is not possible: allowed is 400 to 599");
+            let detail = format!("invalid status {status}: must be 400 to 599");
             Problem::new(StatusCode::BAD_REQUEST, detail)
         },
         |status| Problem::new(status, "failed as told"),

@@ -94,7 +94,7 @@ pub(crate) async fn chain(
 ) -> Result<Response, Problem> {
     let Query(Asked { hops, ms }) = asked?;
     if !(1..=MOST).contains(&hops) {
-        let detail = format!("hops of {hops} is not possible: allowed is 1 to {MOST}");
+        let detail = format!("invalid hops {hops}: must be 1 to {MOST}");
         return Err(Problem::new(StatusCode::BAD_REQUEST, detail));
     }
     let remaining = deadline::current().map(|deadline| deadline.remaining());

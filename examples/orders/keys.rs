@@ -32,7 +32,7 @@ impl FromStr for Keep {
             None if text == "memory" => Ok(Self::Memory),
             None if text == "redis" => Ok(Self::Redis),
             Some(("durable", path)) if !path.is_empty() => Ok(Self::Durable(path.into())),
-            _ => Err("allowed is memory, durable:PATH or redis".into()),
+            _ => Err("must be memory, durable:PATH or redis".into()),
         }
     }
 }

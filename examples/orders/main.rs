@@ -188,14 +188,14 @@ fn lease(text: &str) -> Result<Duration, String> {
     let parsed = humantime::parse_duration(text).map_err(|error| error.to_string())?;
     match possible.contains(&parsed) {
         true => Ok(parsed),
-        false => Err("allowed is 10ms to 1day".into()),
+        false => Err("must be 10ms to 1day".into()),
     }
 }
 
 /// No time at all would refuse every request.
 fn timeout(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
-        Ok(Duration::ZERO) => Err("it is zero: allowed is any longer time".into()),
+        Ok(Duration::ZERO) => Err("it is zero: must be longer".into()),
         parsed => parsed.map_err(|error| error.to_string()),
     }
 }
@@ -298,7 +298,7 @@ fn refuse(flag: &str, reason: impl Display) -> ! {
 
 async fn listen(address: &str) -> Result<TcpListener, String> {
     let allowed = "a free address and port of this machine, such as 127.0.0.1:3000";
-    let refused = |error| format!("cannot listen on {address:?}: {error}; allowed is {allowed}");
+    let refused = |error| format!("cannot listen on {address:?}: {error}; must be {allowed}");
     TcpListener::bind(address).await.map_err(refused)
 }
 

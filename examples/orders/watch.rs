@@ -58,7 +58,7 @@ async fn told(
     let Query(Asked { span }) = asked?;
     let span = span.as_deref().unwrap_or("1m");
     let span = humantime::parse_duration(span).map_err(|error| {
-        let detail = format!("span of {span} is not possible: {error}; allowed is such as 5m");
+        let detail = format!("invalid span {span}: {error}; must be a time such as 5m");
         Problem::new(StatusCode::BAD_REQUEST, detail)
     })?;
     match fleet.read(span).await {

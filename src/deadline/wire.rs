@@ -44,7 +44,7 @@ impl Malformed {
 
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the value is no timeout: allowed is {}", self.allowed)
+        write!(f, "invalid timeout: must be {}", self.allowed)
     }
 }
 

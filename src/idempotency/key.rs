@@ -231,13 +231,15 @@ pub enum KeyError {
 impl fmt::Display for KeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Several => f.write_str("several idempotency keys: allowed is one"),
+            Self::Several => f.write_str(
+                "invalid idempotency key header, given several times: must be there once",
+            ),
             Self::Bare => f.write_str(
-                "the idempotency key is malformed: allowed without double quotes is visible ASCII",
+                "invalid idempotency key: must be visible ASCII, or a string in double quotes",
             ),
             Self::Quoted(why) => write!(
                 f,
-                "the idempotency key is malformed: allowed is a string in double quotes, but {why}"
+                "invalid idempotency key: must be a string in double quotes, but {why}"
             ),
             Self::Line { length, most } => write!(
                 f,
@@ -245,7 +247,7 @@ impl fmt::Display for KeyError {
             ),
             Self::Length { length, allowed } => write!(
                 f,
-                "the idempotency key has {length} bytes: allowed is {} to {}",
+                "invalid idempotency key of {length} bytes: must have {} to {}",
                 allowed.0, allowed.1
             ),
         }

@@ -218,7 +218,7 @@ mod tests {
             ("redis://%ff@localhost", "user, password:"),
         ] {
             let error = address(url, &Tls::default()).expect_err(url).to_string();
-            assert!(error.starts_with("redis url of "), "{error}");
+            assert!(error.starts_with("invalid redis url "), "{error}");
             assert!(error.contains(&format!("({part}")), "{url}: {error}");
             assert!(error.contains(EXAMPLE), "{error}");
         }

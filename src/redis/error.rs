@@ -84,7 +84,7 @@ impl Error {
         value: impl fmt::Display,
         allowed: impl fmt::Display,
     ) -> Self {
-        let message = format!("redis {field} of {value} is not possible: allowed is {allowed}");
+        let message = format!("invalid redis {field} {value}: must be {allowed}");
         Self::new(ErrorKind::Config, message, None, About::Call)
     }
 

@@ -129,7 +129,7 @@ fn the_length_is_that_of_the_value() {
     let empty = read(LENIENT, b"").unwrap_err().to_string();
     assert_eq!(
         empty,
-        "the idempotency key has 0 bytes: allowed is 1 to 255"
+        "invalid idempotency key of 0 bytes: must have 1 to 255"
     );
     assert!(read(LENIENT, &[b'x'; 255]).is_ok());
     assert!(read(LENIENT, &[b'x'; 256]).is_err());

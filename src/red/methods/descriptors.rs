@@ -45,7 +45,7 @@ pub struct DescriptorError(prost::DecodeError);
 
 impl fmt::Display for DescriptorError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the set of file descriptors cannot be read: allowed is what protoc writes")
+        f.write_str("invalid set of file descriptors: must be what protoc writes")
     }
 }
 

@@ -10,8 +10,11 @@ const SECRET: &str = "hunter2-very-secret";
 fn refused(error: &Error, field: &str, words: &[&str]) {
     let text = format!("{error} {error:?} {:?}", std::error::Error::source(error));
     assert_eq!(error.kind(), ErrorKind::Config, "{text}");
-    assert!(text.starts_with(&format!("redis {field} of ")), "{text}");
-    for word in words.iter().chain(&["allowed is "]) {
+    assert!(
+        text.starts_with(&format!("invalid redis {field} ")),
+        "{text}"
+    );
+    for word in words.iter().chain(&["must be "]) {
         assert!(text.contains(word), "{word} is not in: {text}");
     }
     assert!(!text.contains(SECRET), "{text}");

@@ -95,6 +95,9 @@ fn certificates_must_be_pem() {
         Tls::new().client("nonsense", "nonsense"),
     ] {
         let error = refuse(tls);
-        assert!(error.to_string().starts_with("redis tls of "), "{error}");
+        assert!(
+            error.to_string().starts_with("invalid redis tls "),
+            "{error}"
+        );
     }
 }

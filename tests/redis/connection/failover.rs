@@ -96,7 +96,9 @@ async fn a_killed_primary_is_replaced() {
     let unknown = unknown.unwrap_err();
     assert_eq!(unknown.kind(), ErrorKind::Config);
     assert!(
-        unknown.to_string().contains("redis primary of \"nobody\""),
+        unknown
+            .to_string()
+            .contains("invalid redis primary \"nobody\""),
         "{unknown}"
     );
 }

@@ -222,7 +222,7 @@ fn an_address_with_a_password_is_refused_beside_a_provider() {
         assert_eq!(error.kind(), ErrorKind::Config);
         let text = format!("{error} {error:?}");
         assert!(
-            text.starts_with("redis credentials of ") && !text.contains("hunter"),
+            text.starts_with("invalid redis credentials ") && !text.contains("hunter"),
             "{text}"
         );
     }

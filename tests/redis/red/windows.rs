@@ -105,7 +105,10 @@ async fn spans_that_no_window_has_are_refused() {
         MINUTE * 1_440 * 3 + Duration::from_micros(1),
     ] {
         let error = instance.redis.read(span).await.unwrap_err();
-        assert!(error.to_string().starts_with("redis span of "), "{error}");
+        assert!(
+            error.to_string().starts_with("invalid redis span "),
+            "{error}"
+        );
     }
 }
 
