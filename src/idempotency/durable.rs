@@ -99,7 +99,7 @@ pub use self::{builder::DurableBuilder, counts::DurableCounts, error::OpenError,
 /// | the same with [`Fsync::Never`] | 60 us | 30 us |
 /// | a claim of what is complete | 10 us | 5 us |
 ///
-/// To open a store reads an entry of 57 bytes for each record, to count what they take,
+/// To open a store reads an entry of 49 bytes for each record, to count what they take,
 /// so that it takes longer the more there are; calls wait meanwhile. `cargo bench --bench
 /// idempotency -- open/` measures it with a million records.
 ///
