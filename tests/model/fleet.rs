@@ -184,7 +184,10 @@ impl<R: Scripted, L: Law> Fleet<R, L> {
         let (clock, now) = (self.clock(state), self.real(state) as u32);
         match made {
             Move::Wait => self.wait(state),
-            Move::StepBack => state.steps_back += 1,
+            Move::StepBack => {
+                state.steps_back += 1;
+                state.law = self.law.advance(state.law, 0, self.clock(state));
+            }
             Move::Spend(holder) => {
                 state.holders[holder].spend();
                 self.pass(state, 1)?;

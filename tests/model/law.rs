@@ -1,6 +1,6 @@
 //! What must hold for all that really passes, whoever let it pass.
 
-use std::{fmt::Debug, hash::Hash};
+use std::{fmt::Debug, hash::Hash, mem};
 
 use sluicegate::{clock::Tick, limit::Cost};
 
@@ -145,6 +145,11 @@ impl WindowLaw {
     fn view(&self, mut state: Counts, clock: Tick) -> Counts {
         let width = self.width(state);
         if state.previous == 0 && state.current == 0 {
+            state.at = clock;
+        }
+        // After a step back of more than a window the rule takes all as of now.
+        if state.at / width >= clock / width + 2 {
+            state.current += mem::take(&mut state.previous);
             state.at = clock;
         }
         let later = (clock / width).saturating_sub(state.at / width);
