@@ -41,7 +41,8 @@ local function window(terms, counters, kind)
 
     -- The window of the counts had begun when they were written, so after a step
     -- back of the clock what is out lasts no longer than it did from then on. It may
-    -- have been granted under a wider window than this one.
+    -- have been granted under a wider window than this one. Only where the counts
+    -- move to the present window, or the next read would take it off again.
     local function end_soon(state, now, width)
         if state.held then state.ends = min(state.ends, now + state.ends - state.index * width) end
     end
@@ -50,6 +51,7 @@ local function window(terms, counters, kind)
     local function step_back(state, now)
         local index = floor(now / width)
         if state.index - index < 2 or state.booked then return end
+        end_soon(state, now, width)
         state.current, state.retuned = min(most, state.previous + state.current), true
         state.index, state.previous = index, 0
     end
@@ -95,7 +97,6 @@ local function window(terms, counters, kind)
             other = lower(other)
             -- No window that begins later was ever written.
             local known = other == quota and index * width <= FURTHEST
-            if known then end_soon(state, now, width) end
             if not known and (other == quota or not retune(state, other, now)) then return nil end
         end
         step_back(state, now)
