@@ -48,7 +48,7 @@ fn windows_of<R: Scripted + 'static>(
         one(
             names[2],
             Plan {
-                steps_back: vec![form.of(SECOND / 2, 2 * SECOND)],
+                steps_back: vec![SECOND / 2],
                 resets: true,
                 ..greedy(form.checks(), form.quarters(5, 6))
             },
