@@ -198,19 +198,27 @@ impl Table {
 
     /// The first home of a key if that is at most half full, else the emptier
     /// of the two, else what lies beyond, else what is nearest to being
-    /// forgotten.
+    /// forgotten. While both homes are at most half full, a slot never used goes
+    /// before one whose bucket is dead: its key may come back.
     fn vacancy<R: Rule<State = Word>>(&self, rule: &R, key: u64, now: Tick) -> Option<Vacancy<'_>> {
         let (first, second) = (self.first_home(key), self.second_home(key));
-        let (many, vacancy) = first.free(rule, now);
-        if many >= SLOTS / 2 {
+        let is_unused = |it: &Option<Vacancy<'_>>| it.is_some_and(|it| it.is_unused());
+        let (many, vacancy) = first.free(rule, key, now);
+        if many >= SLOTS / 2 && is_unused(&vacancy) {
             return vacancy;
         }
-        let (others, other) = second.free(rule, now);
+        let (others, other) = second.free(rule, key, now);
+        if many >= SLOTS / 2 {
+            let moves_on = others >= SLOTS / 2 && is_unused(&other);
+            return if moves_on { other } else { vacancy };
+        }
         if many.max(others) > 0 {
             return if many >= others { vacancy } else { other };
         }
         self.spilled.store(1, Release);
-        let spare = self.beyond(key).find_map(|line| line.free(rule, now).1);
+        let spare = self
+            .beyond(key)
+            .find_map(|line| line.free(rule, key, now).1);
         spare.or_else(|| {
             let slots = [first, second]
                 .into_iter()
@@ -258,3 +266,5 @@ fn pick(lines: &[Line], half: u64) -> &Line {
 #[cfg(all(test, sluicegate_loom))]
 #[path = "table/loom.rs"]
 mod loom;
+#[cfg(all(test, not(sluicegate_loom)))]
+mod tests;

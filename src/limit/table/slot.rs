@@ -33,15 +33,24 @@ impl Line {
         self.0.iter().find(|slot| slot.key.load(Acquire) == key)
     }
 
-    /// How many slots are free, and one of them.
+    /// How many slots are free, and one of them: one that was never used, if there
+    /// is. The search begins at a place that the key gives: keys that all looked
+    /// at the same slot first would push each other out though there is room.
     pub(super) fn free<R: Rule<State = Word>>(
         &self,
         rule: &R,
+        key: u64,
         now: Tick,
     ) -> (usize, Option<Vacancy<'_>>) {
-        let free = self.0.iter().filter_map(|slot| slot.vacancy(rule, now));
+        let (before, from) = self.0.split_at(key as usize % SLOTS);
+        let slots = from.iter().chain(before);
+        let free = slots.filter_map(|slot| slot.vacancy(rule, now));
         free.filter(|vacancy| vacancy.life == 0)
-            .fold((0, None), |(many, _), vacancy| (many + 1, Some(vacancy)))
+            .fold((0, None), |(many, best), vacancy| {
+                let best =
+                    best.filter(|best: &Vacancy<'_>| best.is_unused() || !vacancy.is_unused());
+                (many + 1, best.or(Some(vacancy)))
+            })
     }
 }
 
@@ -92,6 +101,11 @@ impl Slot {
 }
 
 impl Vacancy<'_> {
+    /// Whether no key was ever there.
+    pub(super) fn is_unused(&self) -> bool {
+        self.slot.key.load(Relaxed) == 0
+    }
+
     /// Takes the slot over, unless someone else was faster.
     pub(super) fn claim(&self, key: u64, first: Word) -> bool {
         let Self { slot, seen, .. } = *self;
