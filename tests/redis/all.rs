@@ -18,7 +18,11 @@ use sluicegate::{
 
 use tower::{Layer, ServiceExt, service_fn};
 
-use crate::{cluster::Cluster, server::Server};
+use crate::{
+    cluster::Cluster,
+    connection::{builder, hasty},
+    server::Server,
+};
 
 /// Slow enough that nothing comes back while a test runs.
 fn hourly(amount: u64) -> Quota {
@@ -30,7 +34,7 @@ fn tokens(amount: u64) -> TokenBucket {
 }
 
 async fn connect(server: &Server) -> Connection {
-    Connection::connect(server.url()).await.expect("it is up")
+    builder(server.url()).connect().await.expect("it is up")
 }
 
 fn closed<R: Scripted>(name: &str, rule: R, connection: &Connection) -> Redis<R, FailClosed> {
@@ -208,7 +212,7 @@ async fn nothing_leaks_on_two_connections() {
 #[tokio::test]
 async fn nothing_leaks_in_a_cluster() {
     let cluster = Cluster::start();
-    let connection = Connection::builder(At::cluster(cluster.urls()));
+    let connection = builder(At::cluster(cluster.urls()));
     let connection = connection.connect().await.unwrap();
     let one = closed("one", tokens(100), &connection);
     let other = closed("other", tokens(81), &connection);
@@ -310,7 +314,7 @@ async fn each_limits_policy_decides_for_that_limit() {
 #[tokio::test]
 async fn a_server_that_stops_is_asked_once_and_charges_nothing_here() {
     let server = Server::start();
-    let connection = Connection::builder(server.url().as_str()).timeout(Duration::from_millis(250));
+    let connection = hasty(server.url());
     let connection = connection.connect().await.unwrap();
     let (one, other) = (
         closed("one", tokens(9), &connection),
@@ -384,7 +388,7 @@ async fn a_check_that_is_never_polled_takes_nothing() {
 #[tokio::test]
 async fn a_call_that_nobody_waits_for_any_more_is_given_back() {
     let server = Server::start();
-    let connection = Connection::builder(server.url().as_str()).timeout(Duration::from_secs(30));
+    let connection = builder(server.url());
     let connection = connection.connect().await.unwrap();
     let user = closed("user", tokens(9), &connection);
     let queue = closed("queue", LeakyBucket::new(hourly(9)), &connection);

@@ -29,11 +29,10 @@ use sluicegate::{
         FailClosed, FixedWindow, LeakyBucket, Quota, Redis, RedisBuilder, Rule, Scripted,
         SlidingLog, SlidingWindow, TokenBucket,
     },
-    redis::Connection,
 };
 
 use self::ledger::Ledger;
-use crate::server::Server;
+use crate::{connection::builder, server::Server};
 
 const MEMBERS: usize = 4;
 
@@ -246,7 +245,7 @@ fn take_all<R: Scripted>(server: &Server, rule: &R) {
     let most = rule.decide(&mut R::State::default(), 1, 0).limit();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let connection = Connection::connect(server.url()).await.unwrap();
+        let connection = builder(server.url()).connect().await.unwrap();
         let limiter = Redis::new("fleet", rule.clone(), &connection, FailClosed);
         for key in 0..KEYS {
             let taken = limiter.check(&key.to_string(), most).await.unwrap();

@@ -12,7 +12,10 @@ use sluicegate::{
     redis::{Connection, ErrorKind},
 };
 
-use crate::{connection::until, server::Server};
+use crate::{
+    connection::{builder, until},
+    server::Server,
+};
 
 /// Longer than a test runs.
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -529,7 +532,7 @@ async fn a_state_that_may_not_be_read_is_not_one_never_seen() {
     acl(&["on", ">secret", "~*", "+@all"]);
     let url = format!("redis://app:secret@127.0.0.1:{}/", server.port());
     // One that asks even a server that refuses.
-    let builder = Connection::builder(url).breaker(u32::MAX, Duration::from_secs(1));
+    let builder = builder(url).breaker(u32::MAX, Duration::from_secs(1));
     let connection = builder.connect().await.unwrap();
     acl(&["-get", "-lindex"]);
     fails("bucket", TokenBucket::new(hourly(2)), &connection).await;

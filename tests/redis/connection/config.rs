@@ -108,7 +108,8 @@ async fn a_database_must_be_there() {
         .unwrap_err();
     refused(&error, "database", &["99", "out of range"]);
 
-    let redis = Connection::connect(format!("{}3", server.url()))
+    let redis = builder(format!("{}3", server.url()))
+        .connect()
         .await
         .unwrap();
     count(&redis, "k").await.unwrap();
@@ -188,8 +189,6 @@ async fn unix_sockets_do() {
     let scratch = crate::scratch::Scratch::new();
     let socket = format!("{}/redis.sock", scratch.path());
     let _server = Server::with(&["--unixsocket", &socket]);
-    let redis = Connection::connect(format!("unix://{socket}"))
-        .await
-        .unwrap();
+    let redis = builder(format!("unix://{socket}")).connect().await.unwrap();
     assert_eq!(count(&redis, "k").await.unwrap(), 1);
 }

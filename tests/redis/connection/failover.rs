@@ -3,7 +3,7 @@ use std::time::Duration;
 use sluicegate::redis::{ErrorKind, Server as Place};
 use tokio::time::timeout;
 
-use super::{Tally, builder, count, until};
+use super::{Tally, builder, count, hasty, until};
 use crate::{fake, sentinel::Sentinel, server::Server};
 
 #[tokio::test]
@@ -124,7 +124,7 @@ async fn who_stalls_after_the_login_holds_nobody_up_for_ever() {
     let place = Place::sentinel([sentinel], "redis://mymaster/?protocol=2");
     // The first attempt ends at the sentinel, the second at the primary.
     for server in ["stalls", "stalls", "answers"] {
-        let connected = timeout(Duration::from_secs(20), builder(place.clone()).connect());
+        let connected = timeout(Duration::from_secs(20), hasty(place.clone()).connect());
         let connected = connected.await.expect("no attempt goes on for ever");
         match server {
             "stalls" => {

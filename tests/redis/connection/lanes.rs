@@ -10,7 +10,7 @@ use sluicegate::{
     redis::{Connection, Lane, LaneStats, Server as Place},
 };
 
-use super::{builder, until};
+use super::{builder, hasty, until};
 use crate::{
     cluster::Cluster,
     idempotency::{bid, name},
@@ -31,7 +31,7 @@ const LANES: [Lane; 4] = [Lane::Limits, Lane::Records, Lane::Counts, Lane::Deadl
 
 impl Service {
     async fn start(place: impl Into<Place>) -> Self {
-        let connection = builder(place).timeout(Duration::from_secs(15));
+        let connection = builder(place);
         let connection = connection.connect().await.unwrap();
         let rule = TokenBucket::new(Quota::per_hour(1).burst(1_000_000));
         let limiter = limit::Redis::new("api", rule, &connection, FailClosed);
@@ -106,7 +106,7 @@ async fn a_lane_on_which_nothing_comes_back_holds_up_no_other() {
 async fn a_breaker_that_opens_closes_no_other_lane() {
     let server = Server::start();
     let proxy = Proxy::to(server.port());
-    let connection = builder(proxy.url()).connect().await.unwrap();
+    let connection = hasty(proxy.url()).connect().await.unwrap();
     let rule = TokenBucket::new(Quota::per_hour(1).burst(1_000_000));
     let limiter = limit::Redis::new("api", rule, &connection, FailClosed);
     let store = idempotency::Redis::new("orders", &connection);

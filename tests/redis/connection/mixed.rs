@@ -10,7 +10,7 @@ use sluicegate::{
 };
 use tokio::task::yield_now;
 
-use super::{COUNT, Tally, builder, count, count_by, until};
+use super::{COUNT, Tally, builder, count, count_by, hasty, until};
 use crate::{
     idempotency::{MINUTE, bid, name},
     proxy::Proxy,
@@ -31,7 +31,7 @@ impl Bent {
     async fn start() -> Self {
         let server = Server::start();
         let proxy = Proxy::to(server.port());
-        let redis = builder(proxy.url()).timeout(Duration::from_secs(15));
+        let redis = builder(proxy.url());
         let redis = redis.connect().await.unwrap();
         Self {
             server,
@@ -157,7 +157,7 @@ async fn a_refusal_of_another_call_makes_nothing_run_twice() {
 async fn a_lost_answer_is_found_out_by_one_who_asks_alone() {
     let server = Server::start();
     let proxy = Proxy::to(server.port());
-    let redis = builder(proxy.url()).breaker(u32::MAX, Duration::from_secs(3_600));
+    let redis = hasty(proxy.url()).breaker(u32::MAX, Duration::from_secs(3_600));
     let redis = redis.connect().await.unwrap();
     assert_eq!(count(&redis, "n").await.unwrap(), 1);
     proxy.swallow(1);

@@ -19,11 +19,17 @@ use tokio::{task::yield_now, time::timeout};
 static COUNT: LazyLock<Script> =
     LazyLock::new(|| Script::new("return redis.call('INCR', KEYS[1])"));
 
-/// A builder for tests: probes come soon.
+/// A builder for tests: probes come soon, and no call is late, however busy the
+/// machine is.
 pub(crate) fn builder(place: impl Into<Place>) -> Builder {
     Connection::builder(place)
-        .timeout(Duration::from_millis(200))
+        .timeout(Duration::from_secs(15))
         .breaker(3, Duration::from_millis(20))
+}
+
+/// A builder for tests that want calls to be late.
+pub(crate) fn hasty(place: impl Into<Place>) -> Builder {
+    builder(place).timeout(Duration::from_secs(1))
 }
 
 /// A script that shows how often it ran.

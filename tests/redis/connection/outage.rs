@@ -3,7 +3,7 @@ use std::time::Duration;
 use sluicegate::redis::{Connection, ErrorKind};
 use tokio::runtime::Runtime;
 
-use super::{Tally, builder, count, until};
+use super::{Tally, builder, count, hasty, until};
 use crate::{log::Log, server::Server};
 
 async fn until_shut(redis: &Connection) {
@@ -42,7 +42,7 @@ async fn a_killed_server_is_left_alone_until_it_is_back() {
 #[tokio::test]
 async fn a_stopped_server_costs_each_call_its_timeout_and_then_nothing() {
     let server = Server::start();
-    let redis = builder(server.url()).connect().await.unwrap();
+    let redis = hasty(server.url()).connect().await.unwrap();
     count(&redis, "k").await.unwrap();
     server.stop();
     let mut tally = Tally::default();

@@ -13,7 +13,7 @@ use sluicegate::{
     redis::{Connection, ErrorKind, Login, Server as Place},
 };
 
-use super::{builder, count, until};
+use super::{builder, count, hasty, until};
 use crate::{
     cluster::Cluster,
     idempotency::{bid, name},
@@ -158,7 +158,7 @@ async fn a_provider_that_fails_is_asked_again_and_never_quoted() {
     // One that hangs keeps nobody for ever.
     vault.set(Next::Stall);
     let (vault, place) = (Arc::clone(&vault), server.url());
-    let builder = builder(place).credentials(move || Arc::clone(&vault).login());
+    let builder = hasty(place).credentials(move || Arc::clone(&vault).login());
     let stalled = builder.connect().await.unwrap_err();
     assert!(
         stalled.to_string().contains("gave none within 1s"),

@@ -9,7 +9,7 @@ use sluicegate::{
     redis::{ErrorKind, Server as Place},
 };
 
-use super::{accounts::Load, limiter, patient};
+use super::{accounts::Load, limiter};
 use crate::{
     cluster::Cluster,
     connection::{builder, until},
@@ -46,7 +46,7 @@ async fn move_slot(cluster: &Cluster, key: &str, to: usize, traffic: impl AsyncF
 async fn nothing_is_charged_twice_while_slots_move() {
     let cluster = Cluster::start();
     let places = Place::cluster(cluster.urls());
-    let (connection, limiter) = limiter(patient(builder(places))).await;
+    let (connection, limiter) = limiter(builder(places)).await;
     let keys: Vec<_> = (0..3).flat_map(|node| keys_on(&cluster, node, 6)).collect();
     let load = Load::of(&limiter, keys.clone());
     for (place, key) in keys.iter().enumerate().step_by(3) {
@@ -61,7 +61,7 @@ async fn nothing_is_charged_twice_while_slots_move() {
 async fn every_limit_is_exact_while_slots_move() {
     const LIMIT: usize = 500;
     let cluster = Cluster::start();
-    let connection = patient(builder(Place::cluster(cluster.urls())));
+    let connection = builder(Place::cluster(cluster.urls()));
     let connection = connection.connect().await.unwrap();
     let rule = TokenBucket::new(Quota::per_hour(1).burst(LIMIT as u64));
     let limiter = Redis::builder("api", rule, &connection);

@@ -2,9 +2,9 @@
 
 use std::{future::ready, time::Duration};
 
-use super::{accounts::Load, limiter, patient, stubborn};
+use super::{accounts::Load, limiter, stubborn};
 use crate::{
-    connection::{builder, until},
+    connection::{builder, hasty, until},
     scratch::Scratch,
     server::Server,
 };
@@ -18,7 +18,7 @@ fn order(server: &Server, words: &[&str]) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn scripts_that_are_forgotten_cost_nobody_an_answer() {
     let server = Server::start();
-    let (connection, limiter) = limiter(patient(builder(server.url()))).await;
+    let (connection, limiter) = limiter(builder(server.url())).await;
     let load = Load::on(&limiter);
     for _ in 0..20 {
         load.until_admitted().await;
@@ -72,7 +72,7 @@ async fn buckets_that_a_server_has_lost_are_whole_again() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_charged_twice_when_a_server_stops_and_goes_on() {
     let server = Server::start();
-    let (connection, limiter) = limiter(builder(server.url())).await;
+    let (connection, limiter) = limiter(hasty(server.url())).await;
     let load = Load::on(&limiter);
     for _ in 0..3 {
         load.until_admitted().await;
@@ -124,7 +124,7 @@ async fn nothing_is_charged_twice_when_connections_are_killed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_full_server_refuses_is_not_charged() {
     let server = Server::with(&["--maxmemory-policy", "noeviction"]);
-    let (connection, limiter) = limiter(patient(builder(server.url()))).await;
+    let (connection, limiter) = limiter(builder(server.url())).await;
     let load = Load::on(&limiter);
     for round in 1..=3 {
         load.until_admitted().await;
@@ -140,7 +140,7 @@ async fn what_a_full_server_refuses_is_not_charged() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_replica_refuses_is_not_charged() {
     let server = Server::start();
-    let (connection, limiter) = limiter(patient(builder(server.url()))).await;
+    let (connection, limiter) = limiter(builder(server.url())).await;
     let load = Load::on(&limiter);
     for round in 1..=3 {
         load.until_admitted().await;

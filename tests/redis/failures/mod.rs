@@ -32,11 +32,6 @@ async fn limiter(builder: Builder) -> (Connection, Redis<TokenBucket, FailClosed
     (connection, limiter.remember_denials(0).build(FailClosed))
 }
 
-/// Calls of which none is late, however busy the machine is.
-fn patient(builder: Builder) -> Builder {
-    builder.timeout(Duration::from_secs(15))
-}
-
 /// A server that does not stop being asked.
 fn stubborn(builder: Builder) -> Builder {
     builder.breaker(u32::MAX, Duration::from_secs(1))

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use super::{
     accounts::{Tally, charged},
-    limiter, patient, rule, stubborn,
+    limiter, rule, stubborn,
 };
 use crate::{
     connection::{builder, until},
@@ -118,7 +118,7 @@ async fn until_called(limiter: &Redis<TokenBucket, FailClosed>, calls: u64) {
 #[tokio::test]
 async fn checks_that_are_dropped_under_way_are_charged_once_at_most() {
     let server = Server::start();
-    let (_, limiter) = limiter(patient(builder(server.url()))).await;
+    let (_, limiter) = limiter(builder(server.url())).await;
     for round in 1..=5 {
         let before = limiter.counts();
         server.stop();
@@ -140,7 +140,7 @@ async fn checks_that_are_dropped_under_way_are_charged_once_at_most() {
 #[tokio::test]
 async fn a_place_that_is_dropped_while_it_is_booked_is_given_back() {
     let server = Server::start();
-    let connection = patient(builder(server.url())).connect().await.unwrap();
+    let connection = builder(server.url()).connect().await.unwrap();
     let rule = TokenBucket::new(Quota::per_hour(2));
     let limiter = Redis::new("api", rule, &connection, FailClosed);
     limiter.check("k", 2).await.unwrap();

@@ -14,10 +14,10 @@ use tokio::{
 
 use super::{
     accounts::{Tally, charged},
-    limiter, patient, rule, stubborn,
+    limiter, rule, stubborn,
 };
 use crate::{
-    connection::{builder, until},
+    connection::{builder, hasty, until},
     server::Server,
 };
 
@@ -68,7 +68,7 @@ fn goes_on(runtime: &Runtime, limiter: &Redis<TokenBucket, FailClosed>, tally: &
 fn who_waits_on_another_runtime_is_answered_when_one_ends() {
     let server = Server::start();
     let (first, second) = (one_thread(), one_thread());
-    let calls = patient(stubborn(builder(server.url())));
+    let calls = stubborn(builder(server.url()));
     let (_, limiter) = second.block_on(limiter(calls));
     server.stop();
     let tally = Tally::default();
@@ -97,7 +97,7 @@ fn a_connection_outlives_the_runtime_that_it_began_on() {
 fn who_waits_for_a_runtime_that_stands_still_is_answered() {
     let server = Server::start();
     let (first, second) = (one_thread(), one_thread());
-    let (_, limiter) = second.block_on(limiter(stubborn(builder(server.url()))));
+    let (_, limiter) = second.block_on(limiter(stubborn(hasty(server.url()))));
     server.stop();
     let tally = Tally::default();
     let stuck = occupy(&first, &limiter);

@@ -13,7 +13,7 @@ use tokio::{
     time::{Instant, advance, pause, resume},
 };
 
-use super::{limiter, patient, rule, stubborn};
+use super::{limiter, rule, stubborn};
 use crate::{
     connection::{builder, until},
     runtimes::{First, Time},
@@ -44,7 +44,7 @@ fn checks_are_answered_whatever_becomes_of_the_first_runtime() {
     for first in First::ALL {
         let server = Server::start();
         let begin = async || {
-            let (connection, limiter) = limiter(patient(builder(server.url()))).await;
+            let (connection, limiter) = limiter(builder(server.url())).await;
             all_are_admitted(&limiter).await;
             // One more for each way to ask, which this runtime never comes to.
             let mut stuck: Vec<_> = (0..600).map(|_| limiter.check("k", 1)).collect();
@@ -65,7 +65,7 @@ fn a_connection_that_the_first_runtime_is_making_holds_nobody_up() {
     for first in First::ALL {
         let server = Server::start();
         let begin = async || {
-            let connection = patient(builder(server.url())).lazy().unwrap();
+            let connection = builder(server.url()).lazy().unwrap();
             let limiter = Redis::new("api", rule(), &connection, FailClosed);
             let mut stuck = limiter.check("k", 1);
             assert!((&mut stuck).now_or_never().is_none());
@@ -81,7 +81,7 @@ fn a_connection_that_the_first_runtime_is_making_holds_nobody_up() {
 fn the_first_check_of_every_runtime_is_answered() {
     let server = Server::start();
     let first = Time::Real.runtime();
-    let (connection, limiter) = first.block_on(limiter(patient(builder(server.url()))));
+    let (connection, limiter) = first.block_on(limiter(builder(server.url())));
     Time::Real.one_after_the_other(20, async |_| assert!(is_admitted(&limiter).await));
     Time::Real.side_by_side(async |_| all_are_admitted(&limiter).await);
     assert!(first.block_on(is_admitted(&limiter)));

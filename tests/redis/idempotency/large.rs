@@ -11,9 +11,9 @@ use sluicegate::{
 };
 use tokio::task::yield_now;
 
-use super::{MINUTE, bid, name, patient};
+use super::{MINUTE, bid, name};
 use crate::{
-    connection::{builder, until},
+    connection::{builder, hasty, until},
     proxy::Proxy,
     runtimes::{First, Time},
     server::Server,
@@ -37,7 +37,7 @@ impl Stocked {
     async fn start() -> Self {
         let server = Server::start();
         let proxy = Proxy::to(server.port());
-        let connection = patient(proxy.url()).connect().await.unwrap();
+        let connection = builder(proxy.url()).connect().await.unwrap();
         let stocked = Self {
             store: Redis::new("orders", &connection),
             record: Bytes::from(vec![b'x'; MEGABYTE]),
@@ -182,7 +182,7 @@ async fn who_waits_asks_by_itself_when_the_one_who_asks_is_dropped() {
 async fn who_waits_asks_by_itself_when_the_one_who_asks_is_late() {
     let server = Server::start();
     let proxy = Proxy::to(server.port());
-    let connection = builder(proxy.url())
+    let connection = hasty(proxy.url())
         .breaker(u32::MAX, Duration::from_secs(3_600))
         .connect()
         .await

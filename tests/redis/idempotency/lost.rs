@@ -7,9 +7,9 @@ use sluicegate::{
     redis::Connection,
 };
 
-use super::{MINUTE, bid, name, patient, store};
+use super::{MINUTE, bid, name, store};
 use crate::{
-    connection::{builder, until},
+    connection::{builder, hasty, until},
     proxy::Proxy,
     server::Server,
 };
@@ -27,7 +27,7 @@ impl Torn {
     async fn start() -> Self {
         let server = Server::start();
         let proxy = Proxy::to(server.port());
-        let connection = patient(proxy.url()).connect().await.unwrap();
+        let connection = builder(proxy.url()).connect().await.unwrap();
         let store = Redis::new("orders", &connection);
         let (other, _) = super::store(server.url()).await;
         // From now on the server knows the script, and the policy is known.
@@ -126,7 +126,7 @@ async fn a_call_is_made_twice_and_not_more_often() {
 #[tokio::test]
 async fn a_call_that_timed_out_is_made_again() {
     let server = Server::start();
-    let connection = builder(server.url()).connect().await.unwrap();
+    let connection = hasty(server.url()).connect().await.unwrap();
     let redis = Redis::new("orders", &connection);
     let (other, _other) = store(server.url()).await;
     assert!(other.claim(name("first"), bid()).await.is_ok());

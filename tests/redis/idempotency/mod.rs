@@ -19,7 +19,7 @@ use std::{future::Future, time::Duration};
 
 use sluicegate::{
     idempotency::{Bid, Fingerprint, Name, Redis, Scope, Takeover, Token},
-    redis::{Builder, Connection, Server as Place},
+    redis::{Connection, Server as Place},
 };
 
 use crate::connection::builder;
@@ -40,13 +40,8 @@ pub(crate) fn bid() -> Bid {
     }
 }
 
-/// Calls of which none is late, however busy the machine is.
-fn patient(place: impl Into<Place>) -> Builder {
-    builder(place).timeout(Duration::from_secs(15))
-}
-
 async fn store(place: impl Into<Place>) -> (Redis, Connection) {
-    let connection = patient(place).connect().await.expect("it is up");
+    let connection = builder(place).connect().await.expect("it is up");
     (Redis::new("orders", &connection), connection)
 }
 

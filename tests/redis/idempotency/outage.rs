@@ -10,7 +10,7 @@ use sluicegate::idempotency::{
 };
 use tower::{Layer, ServiceExt, service_fn};
 
-use super::{MINUTE, bid, gate, name, patient, store};
+use super::{MINUTE, bid, gate, name, store};
 use crate::{
     connection::{builder, until},
     scratch::Scratch,
@@ -144,7 +144,7 @@ async fn a_request_whose_key_cannot_be_checked_is_told_when_to_come_again() {
 async fn work_outlasts_a_crash_of_redis() {
     let scratch = Scratch::new();
     let mut server = lasting(&scratch);
-    let connection = patient(server.url()).connect().await.unwrap();
+    let connection = builder(server.url()).connect().await.unwrap();
     let store = Redis::new("orders", &connection);
     let runner = Runner::over(Claimant::new(store.clone()).lease(MINUTE));
     let ((begin, begun), (end, ended)) = (gate(), gate());

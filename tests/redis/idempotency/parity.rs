@@ -9,10 +9,8 @@ use redis::Commands;
 use sluicegate::{clock::Manual, idempotency::Redis};
 use tokio::runtime::Runtime;
 
-use super::{
-    model::{Subject, play_to, steps},
-    patient,
-};
+use super::model::{Subject, play_to, steps};
+use crate::connection::builder;
 use crate::server::Server;
 
 struct InRedis {
@@ -42,7 +40,7 @@ fn histories() -> u32 {
 fn it_goes_by_the_machine() {
     let server = Server::start();
     let runtime = Runtime::new().unwrap();
-    let connection = runtime.block_on(patient(server.url()).connect()).unwrap();
+    let connection = runtime.block_on(builder(server.url()).connect()).unwrap();
     let clock = Manual::new();
     let store = Redis::at("orders", &connection, clock.clone());
     let subject = InRedis { store, clock };

@@ -7,8 +7,12 @@ use sluicegate::{
     redis::Server as Place,
 };
 
-use super::{MINUTE, bid, name, patient, store};
-use crate::{cluster::Cluster, connection::until, server::Server};
+use super::{MINUTE, bid, name, store};
+use crate::{
+    cluster::Cluster,
+    connection::{builder, until},
+    server::Server,
+};
 
 #[tokio::test]
 async fn in_a_cluster_records_are_everywhere_and_ends_are_heard() {
@@ -57,7 +61,7 @@ async fn user(rights: &str) -> (Server, Redis) {
     let user = format!("--user app on >secret {RIGHTS} {rights}");
     let server = Server::with(&user.split(' ').collect::<Vec<_>>());
     let url = format!("redis://app:secret@127.0.0.1:{}", server.port());
-    let connection = patient(url).prefix("shop").connect().await.unwrap();
+    let connection = builder(url).prefix("shop").connect().await.unwrap();
     (server, Redis::new("orders", &connection))
 }
 

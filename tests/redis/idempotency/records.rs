@@ -12,8 +12,12 @@ use sluicegate::{
     },
 };
 
-use super::{MINUTE, bid, name, patient, store};
-use crate::{connection::until, log::Log, server::Server};
+use super::{MINUTE, bid, name, store};
+use crate::{
+    connection::{builder, until},
+    log::Log,
+    server::Server,
+};
 
 fn key() -> String {
     format!("sluicegate:{{orders:{}}}:idempotency", name("k"))
@@ -136,7 +140,7 @@ async fn times_without_end_are_possible() {
 #[tokio::test]
 async fn the_layout_is_what_it_was_in_version_1() {
     let server = Server::start();
-    let connection = patient(server.url()).connect().await.unwrap();
+    let connection = builder(server.url()).connect().await.unwrap();
     let clock = Manual::new();
     clock.set(1_700_000_000_000_000);
     let store = Redis::at("orders", &connection, clock.clone());
@@ -181,7 +185,7 @@ async fn the_layout_is_what_it_was_in_version_1() {
 #[tokio::test]
 async fn a_clock_that_is_set_ahead_runs_nothing_twice_within_lease_and_keep() {
     let server = Server::start();
-    let connection = patient(server.url()).connect().await.unwrap();
+    let connection = builder(server.url()).connect().await.unwrap();
     let clock = Manual::new();
     let store = Redis::at("orders", &connection, clock.clone());
     let bid = Bid {
@@ -257,7 +261,7 @@ async fn stores_of_other_names_and_prefixes_share_nothing() {
     let server = Server::start();
     let (one, connection) = store(server.url()).await;
     let other = Redis::new("orders}:{other", &connection);
-    let shop = patient(server.url())
+    let shop = builder(server.url())
         .prefix("shop")
         .connect()
         .await
@@ -282,7 +286,7 @@ async fn stores_of_other_names_and_prefixes_share_nothing() {
 #[tokio::test]
 async fn a_lease_lapses_by_the_servers_clock() {
     let server = Server::start();
-    let connection = patient(server.url()).connect().await.unwrap();
+    let connection = builder(server.url()).connect().await.unwrap();
     let store = Redis::new("orders", &connection);
     // A process whose clock says that it is 1970 replays an old history.
     let replayed = Redis::at("replayed", &connection, Manual::new());
@@ -313,7 +317,7 @@ fn set_memory(server: &Server, policy: &str, most: &str) {
 async fn a_full_server_refuses_and_keeps_what_it_has() {
     let server = Server::start();
     // One that is asked even when it refuses.
-    let stubborn = patient(server.url()).breaker(u32::MAX, Duration::from_secs(1));
+    let stubborn = builder(server.url()).breaker(u32::MAX, Duration::from_secs(1));
     let connection = stubborn.connect().await.unwrap();
     let store = Redis::new("orders", &connection);
     let first = bid();

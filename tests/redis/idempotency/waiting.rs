@@ -5,8 +5,11 @@ use std::{future::ready, time::Duration};
 use futures_util::poll;
 use sluicegate::idempotency::{Claim, Held, Redis, Store, Token};
 
-use super::{MINUTE, bid, name, patient, store};
-use crate::{connection::until, server::Server};
+use super::{MINUTE, bid, name, store};
+use crate::{
+    connection::{builder, until},
+    server::Server,
+};
 
 /// Longer than any message takes.
 const HANGS: Duration = Duration::from_secs(20);
@@ -138,7 +141,7 @@ async fn the_mark_of_who_waits_stays_until_the_end() {
 async fn without_messages_the_end_is_found_out() {
     let server = Server::start();
     let (holder, _holder) = store(server.url()).await;
-    let connection = patient(format!("{}?protocol=2", server.url()))
+    let connection = builder(format!("{}?protocol=2", server.url()))
         .connect()
         .await
         .unwrap();

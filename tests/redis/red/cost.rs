@@ -104,8 +104,7 @@ async fn a_flush_is_one_call_for_2000_series() {
 }
 
 async fn patient(server: &Server) -> sluicegate::redis::Connection {
-    let patient = builder(server.url()).timeout(Duration::from_secs(10));
-    patient.connect().await.unwrap()
+    builder(server.url()).connect().await.unwrap()
 }
 
 #[tokio::test]
