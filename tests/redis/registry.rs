@@ -20,8 +20,7 @@ use crate::{
 const HOUR: Duration = Duration::from_secs(3_600);
 
 async fn registry(place: impl Into<Place>) -> Registry {
-    let patient = builder(place).timeout(Duration::from_secs(5));
-    let connection = patient.connect().await.expect("it is up");
+    let connection = builder(place).connect().await.expect("it is up");
     Registry::redis("orders", &connection)
 }
 
@@ -308,12 +307,47 @@ async fn a_killed_subscription_begins_again() {
     hears(&claim, "now").await;
 }
 
+/// What Redis does not know is said only once, whether or not it can be asked for.
+#[tokio::test]
+async fn a_cancellation_is_heard_while_what_was_missed_cannot_be_asked_for() {
+    let server = Server::with(&["--user", "app", "on", "nopass", "~*", "&*", "+@all"]);
+    let url = server.url().replace("//", "//app:any@");
+    let (producer, consumer) = (registry(server.url()).await, registry(url).await);
+    let id = producer.register(HOUR).await.unwrap();
+    let claim = claim_and_listen(&consumer, &id).await;
+    let mut lost = redis::pipe();
+    for order in [
+        "ACL SETUSER app -evalsha -eval",
+        "FLUSHDB",
+        "CLIENT KILL TYPE pubsub",
+    ] {
+        let (name, rest) = order.split_once(' ').unwrap_or((order, ""));
+        let words: Vec<_> = rest.split_terminator(' ').collect();
+        lost.cmd(name).arg(words).ignore();
+    }
+    let subscribed = consumer.counts().subscribed;
+    lost.exec(&mut server.client()).unwrap();
+    until("it listens again", || {
+        ready(consumer.counts().subscribed > subscribed)
+    })
+    .await;
+    // It is refused meanwhile.
+    until("it asks in vain", || async {
+        consumer.remaining(&id).await.is_err()
+    })
+    .await;
+    let unknown = producer.cancel(&id, "even so").await;
+    assert_eq!(unknown, Ok(Remaining::Unknown));
+    hears(&claim, "even so").await;
+}
+
 #[tokio::test]
 async fn a_server_that_lost_its_state_knows_nothing_but_still_tells() {
     let mut server = Server::start();
     let (producer, consumer) = both(&server).await;
     let id = producer.register(HOUR).await.unwrap();
     let claim = claim_and_listen(&consumer, &id).await;
+    let subscribed = consumer.counts().subscribed;
     server.restart();
     until("it answers again", || async {
         consumer.remaining(&id).await == Ok(Remaining::Unknown)
@@ -322,7 +356,7 @@ async fn a_server_that_lost_its_state_knows_nothing_but_still_tells() {
     assert_eq!(claim.why_cancelled(), None);
     assert!(!claim.deadline().is_expired());
     until("it listens again", || {
-        ready(consumer.counts().subscribed > 1)
+        ready(consumer.counts().subscribed > subscribed)
     })
     .await;
     until("somebody can cancel it", || async {

@@ -1,8 +1,15 @@
 //! Hearing of cancellations, and asking for what may have been missed.
 
-use std::sync::{Arc, Weak, atomic::Ordering::Relaxed};
+use std::{
+    pin::pin,
+    sync::{Arc, Weak, atomic::Ordering::Relaxed},
+};
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{
+    FutureExt, StreamExt, TryStreamExt,
+    future::{pending, select},
+    stream,
+};
 use tokio::{
     task::AbortHandle,
     time::{Instant, sleep_until},
@@ -53,14 +60,32 @@ async fn go_on(asker: Arc<Asker>, holders: Weak<Holders>) {
         // Not more often, even where subscriptions end as soon as they begin.
         let next = Instant::now() + asker.connection.probe_every();
         let subscription = asker.connection.subscribe(&asker.channel()).await;
-        if subscription.is_ok() {
-            asker.subscribed.fetch_add(1, Relaxed);
-        }
         // What was said before is not heard; and without a subscription this
         // is all there is.
-        let caught_up = recheck(&asker, &holders).await;
-        if let (Ok(subscription), Ok(())) = (subscription, caught_up) {
-            hear(subscription, &holders).await;
+        match subscription {
+            Ok(subscription) => {
+                asker.subscribed.fetch_add(1, Relaxed);
+                hear_and_catch_up(subscription, &asker, &holders).await;
+            }
+            Err(_) => drop(recheck(&asker, &holders).await),
+        }
+        sleep_until(next).await;
+    }
+}
+
+/// A subscription is heard also while what was missed cannot be asked for: a
+/// cancellation of what Redis does not know is said only once.
+async fn hear_and_catch_up(subscription: Subscription, asker: &Asker, holders: &Weak<Holders>) {
+    let catch_up = pin!(catch_up(asker, holders).then(|()| pending::<()>()));
+    select(pin!(hear(subscription, holders)), catch_up).await;
+}
+
+/// Asks until there is an answer about all that is held.
+async fn catch_up(asker: &Asker, holders: &Weak<Holders>) {
+    loop {
+        let next = Instant::now() + asker.connection.probe_every();
+        if recheck(asker, holders).await.is_ok() {
+            return;
         }
         sleep_until(next).await;
     }
