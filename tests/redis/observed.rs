@@ -37,7 +37,7 @@ fn bucket(redis: &Connection, metrics: &Registry) -> Redis<TokenBucket, FailOpen
 #[tokio::test]
 async fn every_call_has_a_latency() {
     let server = Server::start();
-    let redis = Connection::connect(server.url()).await.unwrap();
+    let redis = builder(server.url()).connect().await.unwrap();
     let metrics = Registry::new();
     metrics.connection("main", &redis);
     assert_eq!(connection(&metrics).latency.count(), 0);
@@ -85,7 +85,7 @@ async fn an_open_breaker_shows_and_its_answers_have_no_latency() {
 #[tokio::test]
 async fn calls_that_are_shared_show_by_how_much() {
     let server = Server::start();
-    let redis = Connection::connect(server.url()).await.unwrap();
+    let redis = builder(server.url()).connect().await.unwrap();
     let metrics = Registry::new();
     let bucket = bucket(&redis, &metrics);
     metrics.limiter(&bucket);
@@ -102,6 +102,26 @@ async fn calls_that_are_shared_show_by_how_much() {
         Some(asked),
         "it outlives the limiter"
     );
+}
+
+#[tokio::test]
+async fn states_that_cannot_be_read_show() {
+    let server = Server::start();
+    let redis = builder(server.url()).connect().await.unwrap();
+    let metrics = Registry::new();
+    let bucket = bucket(&redis, &metrics);
+    metrics.limiter(&bucket);
+    bucket.check("ann", 1).await.unwrap();
+    let mut client = server.client();
+    let mut garble = redis::cmd("SET");
+    garble.arg(&["sluicegate:{api:ann}:t", "x"]);
+    garble.exec(&mut client).unwrap();
+    // The policy lets it pass; to credit it is up to no policy.
+    bucket.check("ann", 1).await.unwrap();
+    bucket.credit("ann", 1).await.unwrap_err();
+    let counts = limiter(&metrics);
+    assert_eq!(counts.redis.unwrap().unreadable, 2);
+    assert_eq!(counts.decided.fell_back, 1);
 }
 
 #[tokio::test]

@@ -34,6 +34,8 @@ pub struct Coalescing {
     pub leased: u64,
     /// Questions that found the queue full.
     pub overloaded: u64,
+    /// Questions about buckets whose state could not be read, so that they failed.
+    pub unreadable: u64,
 }
 
 impl Coalescing {
@@ -141,6 +143,7 @@ impl From<limit::RedisCounts> for Coalescing {
             recalled: counts.recalled,
             leased: counts.leased,
             overloaded: counts.overloaded,
+            unreadable: counts.unreadable,
         }
     }
 }

@@ -71,6 +71,10 @@ static OVERLOADED: Family = of(
     "sluicegate.limit.redis.overloaded",
     "Questions that found a limiter's queue to Redis full.",
 );
+static UNREADABLE: Family = of(
+    "sluicegate.limit.redis.unreadable",
+    "Questions about buckets whose state in Redis could not be read, so that they failed.",
+);
 
 pub(super) fn limiter(into: &mut Gathered, counts: &LimiterCounts) {
     for outcome in Outcome::ALL {
@@ -93,6 +97,7 @@ fn coalescing(into: &mut Gathered, labels: &Labels, counts: &Coalescing) {
         (&RECALLED, counts.recalled),
         (&LEASED, counts.leased),
         (&OVERLOADED, counts.overloaded),
+        (&UNREADABLE, counts.unreadable),
     ] {
         count(into, family, labels, number);
     }

@@ -56,6 +56,7 @@ async fn what_other_parts_do_is_told_too() {
         r#"sluicegate_limit_decisions_total{limiter="orders",verdict="refused"} 1"#,
         r#"sluicegate_limit_forgotten_total{limiter="orders"} 0"#,
         r#"sluicegate_limit_redis_questions_total{limiter="fleet"} 0"#,
+        r#"sluicegate_limit_redis_unreadable_total{limiter="fleet"} 0"#,
         r#"sluicegate_deadline_requests_total{deadline="true"} 1"#,
         r#"sluicegate_deadline_requests_total{deadline="false"} 1"#,
         r#"sluicegate_deadline_left_seconds_bucket{le="60.0"} 1"#,
