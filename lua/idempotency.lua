@@ -30,8 +30,8 @@
 -- that are left, or 'unknown' and 0; to `fetch` 'replay' and the record, or 'gone'
 -- and 0 when it is no longer that of this token; to the next four 'kept' or 'lost'
 -- and 0; to `wait` 'running' and the ticks that are left, or 'settled' and 0. To
--- any of them 'foreign' and 0, when the record has another layout; then it stays as
--- it is.
+-- any of them 'foreign' and 0, when the record has another layout or is of another
+-- type; then it stays as it is.
 --
 -- A server's clock that is set ahead by more than what is left of lease and keep
 -- forgets a record, and whoever asks then runs the work again: the server has
@@ -181,8 +181,8 @@ function tasks.wait(state)
     return { 'running', state.ends - now }
 end
 
-local bytes = call('GET', KEYS[1])
+local bytes = look('GET', KEYS[1])
 local state = bytes and read(bytes)
-if bytes and not state then return { 'foreign', 0 } end
+if bytes ~= false and not state then return { 'foreign', 0 } end
 if state and forgotten(state) <= now then state = nil end
 return tasks[ARGV[2]](state, unpack(ARGV, 3))

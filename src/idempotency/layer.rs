@@ -336,7 +336,9 @@ impl<S, W, Q, X, A> IdempotencyLayer<S, W, Q, X, A> {
 
     /// Lets requests with a key pass when the store has no answer, as if they had
     /// none: they may be done twice. Unless set, they are refused: 503, or status
-    /// 14 for gRPC.
+    /// 14 for gRPC. A request whose record is there and cannot be read (garbage, a
+    /// value of another type, a later version's layout) is refused in either case,
+    /// because its work may have been done.
     pub fn fail_open(self) -> Self {
         self.with(|terms| terms.fails_open = true)
     }

@@ -1,16 +1,27 @@
 //! What is kept, for how long, and where the server may drop it.
 
-use std::{future::ready, time::Duration};
+use std::{
+    convert::Infallible,
+    future::ready,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
 use redis::Commands;
 use sluicegate::{
     clock::{Clock, Manual},
     idempotency::{
-        Bid, Body, Claim, Claimant, Claimed, Fingerprint, Held, Record, RecordError, Redis, Store,
-        StoreError, Takeover, Token,
+        Bid, Body, Claim, Claimant, Claimed, Fingerprint, Held, IdempotencyLayer, Record,
+        RecordError, Redis, Store, StoreError, Takeover, Token,
     },
 };
+use tower::{Layer, ServiceExt, service_fn};
 
 use super::{MINUTE, bid, name, store};
 use crate::{
@@ -248,12 +259,60 @@ async fn a_record_of_another_layout_is_refused_and_stays() {
         assert_eq!(refused.await, Err(foreign));
         assert_eq!(client.get(key()), Ok(stray.clone()));
     }
-    let () = client.del(key()).unwrap();
+    assert_eq!(connection.stats().opened, 0);
+}
+
+#[tokio::test]
+async fn a_record_of_another_type_is_no_outage_and_stays() {
+    let server = Server::start();
+    let (store, connection) = store(server.url()).await;
+    let mut client = server.client();
+    let (bid, foreign) = (bid(), Err(StoreError::Record(RecordError::Foreign)));
     let () = client.hset(key(), "a", "b").unwrap();
-    let refused = store.claim(name("k"), bid).await;
-    assert!(matches!(refused, Err(StoreError::Away(_))));
+    assert_eq!(
+        store.claim(name("k"), bid).await.map(|_| Held::Kept),
+        foreign
+    );
+    assert_eq!(store.renew(name("k"), bid.token, MINUTE).await, foreign);
+    let complete = store.complete(name("k"), bid.token, "done".into(), MINUTE);
+    assert_eq!(complete.await, foreign);
+    let restore = store.restore(name("k"), bid.fingerprint, bid.token, "done".into(), MINUTE);
+    assert_eq!(restore.await, foreign);
+    assert_eq!(store.release(name("k"), bid.token).await, foreign);
     assert_eq!(client.hget(key(), "a"), Ok("b".to_owned()));
     assert_eq!(connection.stats().opened, 0);
+}
+
+/// Even where the layer lets requests pass while the store is away.
+#[tokio::test]
+async fn a_key_whose_record_is_of_another_type_does_not_pass() {
+    let server = Server::start();
+    let (store, _) = store(server.url()).await;
+    let mut client = server.client();
+    let layer = IdempotencyLayer::new(store).global_scope().fail_open();
+    let runs = Arc::new(AtomicU32::new(0));
+    let ran = Arc::clone(&runs);
+    let work = service_fn(move |_: Request<Full<Bytes>>| {
+        ran.fetch_add(1, Relaxed);
+        async { Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())) }
+    });
+    let service = layer.layer(work);
+    let charge = || {
+        let request = Request::post("/").header("idempotency-key", "17");
+        service
+            .clone()
+            .oneshot(request.body(Full::default()).unwrap())
+    };
+    assert_eq!(charge().await.unwrap().status(), 200);
+    let keys: Vec<String> = client.keys("*:idempotency").unwrap();
+    let [key] = keys.as_slice() else {
+        panic!("{keys:?}")
+    };
+    let () = client.del(key).unwrap();
+    let () = client.hset(key, "a", "b").unwrap();
+    let refused = charge().await.unwrap();
+    assert_eq!(refused.status(), 503);
+    assert_eq!(runs.load(Relaxed), 1);
 }
 
 #[tokio::test]
