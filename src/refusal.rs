@@ -24,7 +24,7 @@
 
 use std::{error::Error, fmt, num::NonZeroU32, sync::Arc, time::Duration};
 
-use http::StatusCode;
+use http::{Extensions, StatusCode};
 
 use crate::{
     deadline::wire::Malformed,
@@ -145,6 +145,15 @@ impl Refusal {
     /// The same, as the answer to this request.
     pub(crate) fn answering(self, origin: Origin) -> Self {
         Self { origin, ..self }
+    }
+
+    /// The same, as the answer to the request with these extensions, unless it knows its
+    /// request. A layer that takes requests of any type cannot look into all of them.
+    fn answering_unless_known(self, extensions: &Extensions) -> Self {
+        match self.origin.is_known() {
+            true => self,
+            false => self.answering(Origin::of(extensions)),
+        }
     }
 
     pub(crate) fn over_limit(limiter: Arc<str>, decision: Decision, others: Others) -> Self {

@@ -20,12 +20,15 @@ use super::{
     unwind,
     verdict::{by_refusal, refusal_in},
 };
+use crate::refusal::{Passed, Reason, Refusal};
 
 /// Says what came of a call of any service, where there is no HTTP to say it.
 ///
 /// Unless set, an answer is [`Outcome::Ok`] and an error
-/// [`Outcome::ServerError`], if it is no [`Refusal`](crate::refusal::Refusal). A
-/// refusal counts whoever made it, because a call of any type has no mark.
+/// [`Outcome::ServerError`], if it is no [`Refusal`] of this very call. A refusal that
+/// answers a request of HTTP counts only if the call is that request: a downstream's is
+/// an error like any other. A refusal of a request of any other type counts whoever made
+/// it, because such a request has no mark.
 pub trait Judge<T, E> {
     /// What came of it.
     fn judge(&self, result: &Result<T, E>) -> Outcome;
@@ -35,26 +38,44 @@ pub trait Judge<T, E> {
         let _ = result;
         None
     }
+
+    /// Both, for those who tell a refusal of this very call, for which `is_own` is
+    /// true, from one that it got from a downstream.
+    fn verdict(
+        &self,
+        result: &Result<T, E>,
+        is_own: &dyn Fn(&Refusal) -> bool,
+    ) -> (Outcome, Option<Cause>) {
+        let _ = is_own;
+        (self.judge(result), self.cause(result))
+    }
 }
 
 /// By whether it is an error, and which.
 impl<T, E: 'static> Judge<T, E> for () {
     fn judge(&self, result: &Result<T, E>) -> Outcome {
-        match result {
-            Ok(_) => Outcome::Ok,
-            Err(error) => {
-                let refused = refusal_in(error).map(by_refusal);
-                refused.map_or(Outcome::ServerError, |(outcome, _)| outcome)
-            }
-        }
+        self.verdict(result, &|_| true).0
     }
 
     /// Why it was refused, if it was.
     fn cause(&self, result: &Result<T, E>) -> Option<Cause> {
-        let refusal = refusal_in(result.as_ref().err()?)?;
-        let (_, cause) = by_refusal(refusal);
-        // There is no status to tell it.
-        (cause != Cause::Status).then_some(cause)
+        self.verdict(result, &|_| true).1
+    }
+
+    fn verdict(
+        &self,
+        result: &Result<T, E>,
+        is_own: &dyn Fn(&Refusal) -> bool,
+    ) -> (Outcome, Option<Cause>) {
+        let Err(error) = result else {
+            return (Outcome::Ok, None);
+        };
+        let refusal = refusal_in(error).filter(|it| is_own(it));
+        refusal.map_or((Outcome::ServerError, None), |refusal| {
+            let (outcome, cause) = by_refusal(refusal);
+            // There is no status to tell it.
+            (outcome, Some(cause).filter(|it| *it != Cause::Status))
+        })
     }
 }
 
@@ -164,6 +185,7 @@ impl<S, J> Call<S, J> {
 impl<S, Req, J> Service<Req> for Call<S, J>
 where
     S: Service<Req>,
+    Req: 'static,
     J: Judge<S::Response, S::Error> + Clone,
 {
     type Response = S::Response;
@@ -174,7 +196,7 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, req: Req) -> Self::Future {
+    fn call(&mut self, mut req: Req) -> Self::Future {
         let CallLayer {
             registry,
             name,
@@ -187,10 +209,12 @@ where
             peer: "",
         };
         let mut guard = Some(registry.start(sought, None));
+        let passed = Passed::noted_in_any(&mut req);
         let inner = unwind::or_else(&mut guard, panicked, || self.inner.call(req));
         CallFuture {
             inner,
             guard,
+            passed,
             judge: judge.clone(),
         }
     }
@@ -204,6 +228,8 @@ pin_project! {
         inner: F,
         // Until the end.
         guard: Option<Guard>,
+        // By what a refusal of this very call is known.
+        passed: Passed,
         judge: J,
     }
 }
@@ -221,12 +247,17 @@ where
             .inner
             .poll(cx)));
         if let Some(guard) = this.guard.take() {
-            let outcome = this.judge.judge(&result);
-            let cause = this.judge.cause(&result);
+            let is_own = |refusal: &Refusal| is_own(this.passed, refusal);
+            let (outcome, cause) = this.judge.verdict(&result, &is_own);
             guard.end(None, outcome, cause.unwrap_or_else(|| cause_of(outcome)));
         }
         Poll::Ready(result)
     }
+}
+
+/// Whether a refusal may answer this call. A deadline goes down with the calls.
+fn is_own(passed: &Passed, refusal: &Refusal) -> bool {
+    passed.is_refused_by(refusal) != Some(false) || refusal.reason() == Reason::DeadlineExceeded
 }
 
 fn panicked(guard: Guard) {
@@ -257,8 +288,9 @@ mod tests {
 
     use super::*;
     use crate::{
+        limit::{Direct, Local, Quota, RateLimitLayer, TokenBucket},
         red::Slo,
-        refusal::{BoxError, Refusal},
+        refusal::{AsError, BoxError},
     };
 
     /// What came of a call that was refused, and whether an objective counts it.
@@ -283,5 +315,39 @@ mod tests {
         assert_eq!(seen, (Outcome::Deadline, Cause::Timeout, 1));
         let seen = refused(Refusal::no_key()).await;
         assert_eq!(seen, (Outcome::ClientError, Cause::Error, 0));
+    }
+
+    type Answer = Result<http::Response<String>, BoxError>;
+
+    fn exhausted() -> Local<TokenBucket, Direct> {
+        let limiter = Local::direct(TokenBucket::new(Quota::per_minute(1)));
+        assert!(limiter.check(1).is_admitted());
+        limiter
+    }
+
+    async fn answer(_: http::Request<String>) -> Answer {
+        Ok(http::Response::new(String::new()))
+    }
+
+    #[tokio::test]
+    async fn a_call_that_was_refused_elsewhere_is_not_shed() {
+        let limited = || RateLimitLayer::new(exhausted()).refuse_with(AsError);
+        let upstream = || limited().layer(service_fn(answer));
+        let metrics = Registry::new();
+        let count = |name| CallLayer::new(name, &metrics);
+        let job = count("job").layer(service_fn(async |_: u32| {
+            upstream().oneshot(http::Request::default()).await
+        }));
+        job.oneshot(1).await.unwrap_err();
+        let proxy = count("proxy").layer(service_fn(async |_: http::Request<String>| {
+            upstream().oneshot(http::Request::default()).await
+        }));
+        proxy.oneshot(http::Request::default()).await.unwrap_err();
+        let client = count("client").layer(upstream());
+        client.oneshot(http::Request::default()).await.unwrap_err();
+        let counted = metrics.snapshot();
+        assert_eq!(counted.route("job").count(Outcome::ServerError), 1);
+        assert_eq!(counted.route("proxy").count(Outcome::ServerError), 1);
+        assert_eq!(counted.route("client").count(Outcome::Shed), 1);
     }
 }

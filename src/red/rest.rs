@@ -12,7 +12,12 @@ use super::{
     status::{Status, grpc},
     verdict::{CALLERS_DEADLINE, by_refusal, refusal_among},
 };
-use crate::{clock::Tick, deadline::CallersDeadline, grpc_web::Reader, refusal::BoxError};
+use crate::{
+    clock::Tick,
+    deadline::CallersDeadline,
+    grpc_web::Reader,
+    refusal::{BoxError, Reason},
+};
 
 /// A request of which there is a response, but not all of it.
 #[derive(Debug)]
@@ -162,7 +167,11 @@ impl<C: Classify> Rest<C> {
     /// Its body failed.
     pub(super) fn fail(self, error: &BoxError) {
         let ended = Ended::failed(self.guard.labels(), self.status, Cause::Body);
-        let ended = ended.refused(refusal_among(&**error).map(by_refusal));
+        // Of this crate's layers, only those that keep deadlines fail a body: any other
+        // refusal is a downstream's, whose body the handler has passed on.
+        let refusal = refusal_among(&**error);
+        let refusal = refusal.filter(|it| it.reason() == Reason::DeadlineExceeded);
+        let ended = ended.refused(refusal.map(by_refusal));
         let (outcome, cause) = told(&self.classify, ended);
         self.guard.end(self.status, outcome, cause);
     }

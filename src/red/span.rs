@@ -111,7 +111,12 @@ impl<C: Classify> Span<C> {
     pub(super) fn fail<E: 'static>(mut self, error: &E) {
         self.guard.settle();
         let ended = Ended::failed(self.guard.labels(), None, Cause::Error);
-        let refused = refusal_in(error).and_then(|it| own(&self.passed, it));
+        let refusal = refusal_in(error);
+        // A call has no handler that could pass on what it got elsewhere.
+        let refused = match self.guard.labels().kind().is_client() {
+            true => refusal.map(by_refusal),
+            false => refusal.and_then(|it| own(&self.passed, it)),
+        };
         let ended = ended.refused(refused);
         let (outcome, cause) = (self.classify.classify(&ended), ended.cause);
         self.guard.end(None, outcome, cause);
@@ -123,11 +128,11 @@ impl<C: Classify> Span<C> {
 }
 
 /// What this request was refused as, unless the refusal is a downstream's that the handler
-/// has passed on. A deadline is the request's own in either case, because it goes down
-/// with the calls.
+/// has passed on, or does not know its request. A deadline is the request's own in
+/// either case, because it goes down with the calls.
 #[inline]
 fn own(passed: &Passed, refusal: &Refusal) -> Option<(Outcome, Cause)> {
-    let is_own = passed.is_refused_by(refusal) != Some(false);
+    let is_own = passed.is_refused_by(refusal) == Some(true);
     let is_own = is_own || refusal.reason() == Reason::DeadlineExceeded;
     is_own.then(|| by_refusal(refusal))
 }

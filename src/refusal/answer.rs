@@ -217,6 +217,7 @@ where
     F: Fill<B>,
 {
     fn refuse(&self, refusal: Refusal, req: &Request<A>) -> Result<Response<B>, E> {
+        let refusal = refusal.answering_unless_known(req.extensions());
         let mut response = match grpc_answer(&refusal, req.headers()) {
             Some(headers) => self.grpc_response(headers),
             None => self.http_response(&refusal),

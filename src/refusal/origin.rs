@@ -20,6 +20,26 @@ use http_body_util::{
 
 use super::{BoxError, Refusal};
 
+/// A function for requests of each body that is known here.
+macro_rules! known {
+    ($of:ident) => {
+        [
+            $of::<()>,
+            $of::<String>,
+            $of::<Bytes>,
+            $of::<Full<Bytes>>,
+            $of::<BoxBody<Bytes, BoxError>>,
+            $of::<UnsyncBoxBody<Bytes, BoxError>>,
+            #[cfg(feature = "idempotency")]
+            $of::<crate::idempotency::Whole>,
+            #[cfg(feature = "axum")]
+            $of::<axum::body::Body>,
+            #[cfg(feature = "tonic")]
+            $of::<tonic::body::Body>,
+        ]
+    };
+}
+
 /// What a layer leaves among the extensions of a request, so that it knows it again.
 /// Of four billion requests no two have the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,27 +85,24 @@ impl Origin {
     /// is known here.
     pub(crate) fn of_any<Req: 'static>(req: &Req) -> Self {
         let any: &dyn Any = req;
-        let known = [
-            extensions::<()>,
-            extensions::<String>,
-            extensions::<Bytes>,
-            extensions::<Full<Bytes>>,
-            extensions::<BoxBody<Bytes, BoxError>>,
-            extensions::<UnsyncBoxBody<Bytes, BoxError>>,
-            #[cfg(feature = "idempotency")]
-            extensions::<crate::idempotency::Whole>,
-            #[cfg(feature = "axum")]
-            extensions::<axum::body::Body>,
-            #[cfg(feature = "tonic")]
-            extensions::<tonic::body::Body>,
-        ];
-        let found = known.into_iter().find_map(|extensions| extensions(any));
+        let found = known!(extensions)
+            .into_iter()
+            .find_map(|extensions| extensions(any));
         found.map_or(Self::UNKNOWN, Self::of)
+    }
+
+    pub(super) fn is_known(self) -> bool {
+        self.path != UNSEEN
     }
 }
 
 fn extensions<B: 'static>(any: &dyn Any) -> Option<&Extensions> {
     any.downcast_ref::<Request<B>>().map(Request::extensions)
+}
+
+fn extensions_mut<B: 'static>(any: &mut dyn Any) -> Option<&mut Extensions> {
+    any.downcast_mut::<Request<B>>()
+        .map(Request::extensions_mut)
 }
 
 /// A request that was passed on, and by what it is known again.
@@ -127,11 +144,22 @@ impl Passed {
         }
     }
 
+    /// The same for a request of whatever type. One that is not of HTTP, or whose body
+    /// is not known here, bears no mark.
+    pub(crate) fn noted_in_any<Req: 'static>(req: &mut Req) -> Self {
+        for extensions in known!(extensions_mut) {
+            if let Some(extensions) = extensions(req) {
+                return Self::noted(extensions);
+            }
+        }
+        Self::default()
+    }
+
     /// Whether this refusal answers that request; `None` where the refusal does not
     /// know.
     pub(crate) fn is_refused_by(&self, refusal: &Refusal) -> Option<bool> {
         let Origin { mark, path } = refusal.origin;
-        (path != UNSEEN).then(|| match &self.path {
+        refusal.origin.is_known().then(|| match &self.path {
             Some(own) => path == address(own),
             None => mark.is_some() && mark == self.mark,
         })
