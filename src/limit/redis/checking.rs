@@ -95,6 +95,10 @@ impl<R: Scripted> Shared<R> {
                 let way = Way(self.clone(), runtime);
                 Asking::Direct(Box::pin(async move { way.0.ask_alone(ask).await }))
             }
+            Ok(Route::Later(ask)) => {
+                let shared = self.clone();
+                Asking::Direct(Box::pin(async move { shared.ask_alone(ask).await }))
+            }
             Ok(Route::Queued(answer, until)) => Asking::Queued(Queued {
                 answer,
                 until,

@@ -74,6 +74,9 @@ pub(super) type Reply = Result<Answer, Error>;
 pub(super) enum Route {
     /// By the caller, who must hold on to this runtime's way until it has the answer.
     Direct(Ask, Id),
+    /// By the future, on whichever runtime polls it: there was none when the
+    /// question came.
+    Later(Ask),
     /// With others, until then.
     Queued(oneshot::Receiver<Reply>, Instant),
 }
@@ -82,7 +85,11 @@ impl<R: Scripted> Shared<R> {
     /// The way for this question. `alone` says whether the caller may call for
     /// itself.
     pub(super) fn route(self: &Arc<Self>, ask: Ask, alone: bool) -> Result<Route, Error> {
-        let runtime = Handle::try_current().map_err(|_| Error::no_runtime())?;
+        let runtime = match Handle::try_current() {
+            Ok(runtime) => runtime,
+            Err(_) if alone => return Ok(Route::Later(ask)),
+            Err(_) => return Err(Error::no_runtime()),
+        };
         if !self.coalesce && alone {
             return Ok(Route::Direct(ask, runtime.id()));
         }

@@ -39,6 +39,20 @@ async fn all_are_admitted(limiter: &Limiter) {
     assert!(join_all(checks).await.into_iter().all(|admitted| admitted));
 }
 
+/// As in `runtime.block_on(limiter.check(..))`, where the check is made first.
+#[test]
+fn a_check_that_is_made_outside_of_a_runtime_is_asked_where_it_is_awaited() {
+    let server = Server::start();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (connection, limiter) = runtime.block_on(limiter(builder(server.url())));
+    for _ in 0..3 {
+        let decision = runtime.block_on(limiter.check("k", 1)).unwrap();
+        assert!(decision.is_admitted());
+    }
+    assert_eq!(limiter.counts().calls, 3);
+    assert_eq!(connection.stats().failures, 0);
+}
+
 #[test]
 fn checks_are_answered_whatever_becomes_of_the_first_runtime() {
     for first in First::ALL {
