@@ -107,8 +107,8 @@ pub enum Reason {
 pub struct Refusal {
     // As small as can be, because functions fail with it.
     reason: Reason,
-    /// The deadline that has passed was the caller's, and shorter than the server's.
-    is_callers: bool,
+    /// Who chose the deadline that has passed.
+    chosen: Chosen,
     /// In how many milliseconds to come again, where that is not up to a limit.
     retry: Option<NonZeroU32>,
     /// The status of an answer that was not kept.
@@ -118,6 +118,15 @@ pub struct Refusal {
     cause: Cause,
     /// The request that it answers.
     origin: Origin,
+}
+
+/// Who chose a deadline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Chosen {
+    /// It is that of the request, of which the layer that enforces it knows more.
+    Unknown,
+    ByCaller,
+    ByServer,
 }
 
 /// What has led to a refusal.
@@ -138,7 +147,7 @@ impl Refusal {
             subject: None,
             cause: Cause::None,
             origin: Origin::UNKNOWN,
-            is_callers: false,
+            chosen: Chosen::Unknown,
         }
     }
 
@@ -177,14 +186,27 @@ impl Refusal {
         Self::because(Reason::DeadlineExceeded)
     }
 
-    /// The same, if the deadline was the caller's, and shorter than the server's own.
-    pub(crate) fn by_caller(self, is_callers: bool) -> Self {
-        Self { is_callers, ..self }
+    /// The same, if the deadline was the caller's, and shorter than the server's own. One
+    /// that passed because of a [bound of the server's own](Self::by_bound) stays that.
+    pub(crate) fn by_caller(mut self, is_callers: bool) -> Self {
+        if is_callers && self.chosen == Chosen::Unknown {
+            self.chosen = Chosen::ByCaller;
+        }
+        self
+    }
+
+    /// The same, if it was not the deadline of the request that passed, but one that a
+    /// server has set for a call of its own.
+    pub(crate) fn by_bound(mut self, is_own: bool) -> Self {
+        if is_own {
+            self.chosen = Chosen::ByServer;
+        }
+        self
     }
 
     /// Whether a deadline of the caller's, shorter than the server's own, has passed.
     pub(crate) fn is_callers_deadline(&self) -> bool {
-        self.is_callers && self.reason == Reason::DeadlineExceeded
+        self.chosen == Chosen::ByCaller && self.reason == Reason::DeadlineExceeded
     }
 
     /// The request says until when in a way that cannot be read.

@@ -248,7 +248,16 @@ impl<B: Body<Error: Into<BoxError>> + Unpin> Watched<B> {
                 self.keep(running, is_late);
                 Step::Frame(frame)
             }
+            Step::Failed(error) => Step::Failed(self.told(error)),
             ended => ended,
+        }
+    }
+
+    /// Says whose deadline it is, where a call ends the body by it.
+    fn told(&self, error: BoxError) -> BoxError {
+        match error.downcast::<Refusal>() {
+            Ok(refusal) => refusal.by_caller(self.span.is_callers).into(),
+            Err(error) => error,
         }
     }
 

@@ -166,7 +166,7 @@ impl Limit {
         if let Some(observer) = &self.observer {
             observer.noticed(&Event::Exceeded(Stage::Client));
         }
-        let refusal = Refusal::deadline_exceeded();
+        let refusal = Refusal::deadline_exceeded().by_bound(self.bound.is_own());
         let trailers = trailers(&refusal, self.content_type.as_ref());
         trailers.map(Frame::trailers).ok_or_else(|| refusal.into())
     }

@@ -23,6 +23,9 @@ pub(super) struct Bound {
     until: Instant,
     begun: Instant,
     told: Duration,
+    /// Whether the server that calls chose it, and not whoever chose the deadline of
+    /// the request that the call is for.
+    is_own: bool,
     // Made when there is something to wait for, and in a box, so that the body
     // has the timer of the head. Unconstrained, for what always uses up the
     // budget of its task would keep the timer from being looked at.
@@ -36,14 +39,25 @@ impl Bound {
             until,
             begun,
             told,
+            is_own: false,
             timer: None,
         }
+    }
+
+    /// The same, if it is the server's own.
+    #[inline]
+    pub(super) fn own(self, is_own: bool) -> Self {
+        Self { is_own, ..self }
+    }
+
+    pub(super) fn is_own(&self) -> bool {
+        self.is_own
     }
 
     /// Begins anew, with so much time.
     pub(super) fn begin(&mut self, time: Duration) {
         let now = Instant::now();
-        *self = Self::new(Deadline::since(now, time).instant(), now, time);
+        *self = Self::new(Deadline::since(now, time).instant(), now, time).own(true);
     }
 
     /// Ready when time is over.

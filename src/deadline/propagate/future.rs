@@ -37,6 +37,8 @@ pin_project! {
         },
         Late {
             asker: Asker<A>,
+            // Whether the time was the server's own.
+            is_own: bool,
         },
         Done,
     }
@@ -58,9 +60,11 @@ impl<F, A> ResponseFuture<F, A> {
         }
     }
 
-    pub(super) fn late(asker: Asker<A>) -> Self {
+    /// Answers a call that is not made, because its time is over, which may have been
+    /// the server's own.
+    pub(super) fn late(asker: Asker<A>, is_own: bool) -> Self {
         Self {
-            state: State::Late { asker },
+            state: State::Late { asker, is_own },
         }
     }
 }
@@ -92,11 +96,12 @@ where
                         return Poll::Ready(answer.map(|response| asker.bound(response, bound)));
                     }
                     // The call goes before it is answered for.
-                    state.set(State::Late { asker });
+                    let is_own = bound.is_own();
+                    state.set(State::Late { asker, is_own });
                 }
                 // ## Late => Done
-                StateProj::Late { asker } => {
-                    let answer = asker.refuse();
+                StateProj::Late { asker, is_own } => {
+                    let answer = asker.refuse(*is_own);
                     state.set(State::Done);
                     return Poll::Ready(answer);
                 }

@@ -23,7 +23,13 @@ pub(super) struct Readiness {
     /// Since when it is not ready.
     begun: Option<Instant>,
     timer: Option<Timer>,
-    is_over: bool,
+    over: Option<Over>,
+}
+
+/// Time is over, which was the server's own or not.
+#[derive(Clone, Copy)]
+pub(super) struct Over {
+    pub(super) is_own: bool,
 }
 
 struct Timer {
@@ -39,26 +45,26 @@ impl Readiness {
         call_max: Option<Duration>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), E>> {
-        self.is_over = false;
+        self.over = None;
         if inner.is_ready() {
             *self = Self::default();
             return inner;
         }
-        ready!(self.poll_over(call_max, cx));
-        self.is_over = true;
+        self.over = Some(ready!(self.poll_over(call_max, cx)));
         Poll::Ready(Ok(()))
     }
 
     /// Whether it is only ready because time is over, so that the service must not be
     /// called. Begins anew.
-    pub(super) fn take_over(&mut self) -> bool {
-        mem::take(self).is_over
+    pub(super) fn take_over(&mut self) -> Option<Over> {
+        mem::take(self).over
     }
 
-    fn poll_over(&mut self, call_max: Option<Duration>, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_over(&mut self, call_max: Option<Duration>, cx: &mut Context<'_>) -> Poll<Over> {
         let begun = *self.begun.get_or_insert_with(Instant::now);
         let longest = call_max.map(|most| Deadline::since(begun, most));
-        let Some(until) = earlier(current(), longest) else {
+        let current = current();
+        let Some(until) = earlier(current, longest) else {
             self.timer = None;
             return Poll::Pending;
         };
@@ -67,6 +73,11 @@ impl Readiness {
             self.timer = Some(Timer { until, sleep });
         }
         let timer = self.timer.as_mut();
-        timer.map_or(Poll::Pending, |timer| timer.sleep.as_mut().poll(cx))
+        let over = Over {
+            is_own: current.is_none_or(|current| until < current),
+        };
+        timer.map_or(Poll::Pending, |timer| {
+            timer.sleep.as_mut().poll(cx).map(|()| over)
+        })
     }
 }

@@ -72,9 +72,10 @@ where
     #[inline]
     fn call(&mut self, mut req: Request<B>) -> Self::Future {
         let content_type = content_type(req.headers()).cloned();
-        let fate = match self.readiness.take_over() {
-            true => Fate::Late,
-            false => self.shared.terms.tell(content_type.as_ref(), &mut req),
+        let over = self.readiness.take_over();
+        let fate = match over {
+            Some(_) => Fate::Late,
+            None => self.shared.terms.tell(content_type.as_ref(), &mut req),
         };
         match fate {
             Fate::Free => ResponseFuture::free(self.inner.call(req)),
@@ -85,7 +86,9 @@ where
             Fate::Late => {
                 // What the service has reserved, or waits for, is not used: it goes too.
                 self.inner = self.inner.clone();
-                ResponseFuture::late(Asker::new(self.shared.clone(), content_type))
+                let is_own = over.is_some_and(|over| over.is_own);
+                let asker = Asker::new(self.shared.clone(), content_type);
+                ResponseFuture::late(asker, is_own)
             }
         }
     }

@@ -59,7 +59,10 @@ impl Terms {
             false => field.write(told, req.headers_mut()),
         };
         match is_told {
-            true => Fate::Bounded(Bound::new(until.instant(), now, told)),
+            true => {
+                let is_own = deadline.is_none_or(|deadline| until < deadline);
+                Fate::Bounded(Bound::new(until.instant(), now, told).own(is_own))
+            }
             false => Fate::Late,
         }
     }
@@ -148,13 +151,14 @@ impl<A> Asker<A> {
         }
     }
 
-    /// The answer to a request that was not answered in time.
-    pub(super) fn refuse<B, E>(&mut self) -> Result<Response<ResponseBody<B>>, E>
+    /// The answer to a request that was not answered in time, which may be the server's
+    /// own.
+    pub(super) fn refuse<B, E>(&mut self, is_own: bool) -> Result<Response<ResponseBody<B>>, E>
     where
         A: Refuse<Request<()>, Response<ResponseBody<B>>, E>,
     {
         self.shared.terms.notice(Event::Exceeded(Stage::Client));
-        let refusal = Refusal::deadline_exceeded();
+        let refusal = Refusal::deadline_exceeded().by_bound(is_own);
         let req = stub(self.content_type.take());
         self.shared.answer.refuse(refusal, &req)
     }

@@ -8,7 +8,7 @@ use futures_util::{StreamExt, stream};
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use sluicegate::{
-    deadline::{EnforceDeadlineLayer, Trust},
+    deadline::{EnforceDeadlineLayer, PropagateDeadlineLayer, Trust},
     limit::{LeakyBucket, Local, Quota, RateLimitLayer},
     red::{Cause, Events, Methods, Outcome, RedLayer, Registry, Slo},
 };
@@ -165,5 +165,48 @@ async fn a_limit_that_does_not_wait_beyond_it_refuses_for_the_caller() {
     let seen = cause_of(service, asking(request(), "5ms")).await;
     assert_eq!(seen, (Cause::CallerTimeout, NOTHING));
     let (cause, _) = cause_of(second().layer(limited()), request()).await;
+    assert_eq!(cause, Cause::Timeout);
+}
+
+/// A downstream call that a server bounds by a time of its own fails for the server.
+#[tokio::test(start_paused = true)]
+async fn a_bound_of_a_call_is_the_servers_whatever_the_caller_chose() {
+    let calling = |layer: PropagateDeadlineLayer| {
+        let callee = service_fn(async |_: Req| {
+            pending::<()>().await;
+            Ok::<_, Infallible>(Response::new(Body::empty()))
+        });
+        second().layer(layer.layer(callee))
+    };
+    let bounded = PropagateDeadlineLayer::new().call_max(ms(5));
+    let (cause, [answers, _]) = cause_of(calling(bounded), asking(request(), "500ms")).await;
+    assert_eq!((cause, answers.bad()), (Cause::Timeout, 1));
+    // The header of the call is a bound of its own, too.
+    let told = service_fn(move |mut req: Req| {
+        let timeout = "5ms".parse().unwrap();
+        req.headers_mut().insert("x-request-timeout", timeout);
+        let callee = service_fn(async |_: Req| {
+            pending::<()>().await;
+            Ok::<_, Infallible>(Response::new(Body::empty()))
+        });
+        PropagateDeadlineLayer::new().layer(callee).oneshot(req)
+    });
+    let (cause, _) = cause_of(second().layer(told), asking(request(), "500ms")).await;
+    assert_eq!(cause, Cause::Timeout);
+    // That of the caller, which the call goes by, is the caller's.
+    let free = PropagateDeadlineLayer::new();
+    let seen = cause_of(calling(free), asking(request(), "5ms")).await;
+    assert_eq!(seen, (Cause::CallerTimeout, NOTHING));
+}
+
+/// A call that the handler streams from ends by the same deadline.
+#[tokio::test(start_paused = true)]
+async fn a_body_that_a_call_ends_by_it_is_the_callers() {
+    let passing = |layer: PropagateDeadlineLayer| second().layer(layer.layer(service_fn(handler)));
+    let free = PropagateDeadlineLayer::new();
+    let seen = cause_of(passing(free), asking(stream_request(), "5ms")).await;
+    assert_eq!(seen, (Cause::CallerTimeout, NOTHING));
+    let bounded = PropagateDeadlineLayer::new().call_max(ms(5));
+    let (cause, _) = cause_of(passing(bounded), asking(stream_request(), "500ms")).await;
     assert_eq!(cause, Cause::Timeout);
 }
