@@ -7,7 +7,7 @@ use http::{
 
 use super::{
     FromText, Headers, Reason, Refusal, Refuse,
-    headers::{Told, is_looser_than_legacy, write_ietf, write_legacy, write_retry_after},
+    headers::{Legacy, Told, write_ietf, write_retry_after},
     problem,
 };
 use crate::limit::{Decision, Other};
@@ -254,6 +254,10 @@ impl<F> Answer<F> {
     /// their own limits.
     fn tell<B>(&self, limiter: &str, decision: &Decision, others: &[Other], res: &mut Response<B>) {
         let refused = refused(res.extensions());
+        let listed = match self.headers.has_legacy() {
+            true => Legacy::listed(res.headers()),
+            false => None,
+        };
         if self.headers.has_ietf() {
             let told = Told {
                 limiter,
@@ -267,10 +271,13 @@ impl<F> Answer<F> {
         let inner = inner.filter(|inner| !decision.is_tighter_than(inner));
         let has_refused = refused.map(|(_, decision)| decision);
         let speaker = has_refused.or(inner).unwrap_or(*decision);
-        if self.headers.has_legacy()
-            && (has_refused.is_some() || !is_looser_than_legacy(&speaker, res.headers()))
-        {
-            write_legacy(&speaker, res.headers_mut());
+        let legacy = Legacy::of(&speaker);
+        // The decision of a layer further in is exact, and what it has listed is not.
+        let is_tighter = |it: &Legacy| inner.is_none() || it.remaining < legacy.remaining;
+        match has_refused {
+            _ if !self.headers.has_legacy() => {}
+            Some(_) => legacy.write(res.headers_mut()),
+            None => legacy.write_tightest(listed.filter(is_tighter), res.headers_mut()),
         }
         if self.with_decision {
             res.extensions_mut().insert(speaker);
@@ -327,7 +334,7 @@ impl<F> Answer<F> {
             write_ietf(&told, None, headers);
         }
         if self.headers.has_legacy() {
-            write_legacy(decision, headers);
+            Legacy::of(decision).write(headers);
         }
     }
 

@@ -7,15 +7,14 @@ use http::{HeaderMap, HeaderName, HeaderValue, header::RETRY_AFTER};
 use crate::limit::{Decision, Other};
 
 mod item;
+mod legacy;
 mod list;
 
 use self::item::Item;
+pub(super) use self::legacy::Legacy;
 
 static POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 static STATE: HeaderName = HeaderName::from_static("ratelimit");
-static LEGACY_LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
-static LEGACY_REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
-static LEGACY_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
 /// Which quota headers responses carry, admitted and refused alike.
 ///
@@ -46,6 +45,10 @@ static LEGACY_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 /// seconds from now, rounded up, until the quota is whole. There is room for one
 /// limit: the one that refused, or else the one with the least left, or of two with
 /// as much the one that is whole later.
+///
+/// A layer further in that writes the IETF fields alone does not say when its quota
+/// is whole, so if it is the tightest, `X-RateLimit-Reset` is reckoned from them: as
+/// of a bucket, to the second, and for a window at most its width.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Headers {
     /// `RateLimit` and `RateLimit-Policy`.
@@ -93,27 +96,6 @@ pub(super) fn write_ietf(told: &Told<'_>, has_refused: Option<&str>, headers: &m
 fn append_all(limits: &[Limit<'_>], headers: &mut HeaderMap) {
     append(&POLICY, limits.iter().map(Limit::policy), headers);
     append(&STATE, limits.iter().map(Limit::state), headers);
-}
-
-/// The legacy fields, which are overwritten.
-pub(super) fn write_legacy(decision: &Decision, headers: &mut HeaderMap) {
-    headers.insert(&LEGACY_LIMIT, decision.limit().into());
-    headers.insert(&LEGACY_REMAINING, decision.remaining().into());
-    headers.insert(&LEGACY_RESET, seconds_up(decision.reset_after()).into());
-}
-
-/// Whether the legacy fields tell already of a limit that is as tight.
-pub(super) fn is_looser_than_legacy(decision: &Decision, headers: &HeaderMap) -> bool {
-    let number = |name: &HeaderName| headers.get(name)?.to_str().ok()?.parse::<u64>().ok();
-    let Some(remaining) = number(&LEGACY_REMAINING) else {
-        return false;
-    };
-    let reset = number(&LEGACY_RESET).unwrap_or(0);
-    let own = (
-        decision.remaining(),
-        Reverse(seconds_up(decision.reset_after())),
-    );
-    (remaining, Reverse(reset)) <= own
 }
 
 /// One member of the lists.
@@ -292,7 +274,7 @@ mod tests {
             write_ietf(&told, None, &mut map);
         }
         if headers.has_legacy() {
-            write_legacy(&decision, &mut map);
+            Legacy::of(&decision).write(&mut map);
         }
         map.iter()
             .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_string()))

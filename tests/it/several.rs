@@ -193,6 +193,52 @@ async fn legacy_headers_alone_are_the_tighter_layers() {
     assert_eq!((res.status(), legacy(&res)), (REFUSED, ["1", "0", "60"]));
 }
 
+/// A layer that writes the IETF fields alone, as by default, may be the tighter one.
+#[tokio::test]
+async fn legacy_headers_heed_layers_that_write_none() {
+    let silent = |limiter| RateLimitLayer::new(limiter);
+    let probe = Probe::new;
+    for headers in [Headers::Legacy, Headers::Both] {
+        let answer = Answer::new().headers(headers);
+        let speaks = |limiter| RateLimitLayer::new(limiter).refuse_with(answer);
+        let hour = || direct("hour", an_hour(10));
+        let minute = || direct("min, \"ute\"", a_minute(3));
+        let late = || direct("late", an_hour(3));
+        let tight_inside = &mut speaks(hour()).layer(silent(minute()).layer(probe()));
+        assert_eq!(legacy(&ask(tight_inside).await), ["3", "2", "20"]);
+        assert_eq!(legacy(&ask(tight_inside).await), ["3", "1", "40"]);
+        let loose_inside = &mut speaks(minute()).layer(silent(hour()).layer(probe()));
+        assert_eq!(legacy(&ask(loose_inside).await), ["3", "2", "20"]);
+        let late_inside = &mut speaks(minute()).layer(silent(late()).layer(probe()));
+        assert_eq!(legacy(&ask(late_inside).await), ["3", "2", "1200"]);
+        let between = silent(minute()).layer(speaks(hour()).layer(probe()));
+        let between = &mut speaks(direct("outer", an_hour(9))).layer(between);
+        assert_eq!(legacy(&ask(between).await), ["3", "2", "20"]);
+    }
+}
+
+/// A window comes back at once: what it has told itself is not reckoned anew.
+#[tokio::test]
+async fn what_a_window_says_of_itself_is_kept() {
+    let window = || direct("window", FixedWindow::new(Quota::per_minute(3)));
+    for with_decision in [true, false] {
+        let answer = Answer::new().headers(Headers::Both);
+        let answer = if with_decision {
+            answer.with_decision()
+        } else {
+            answer
+        };
+        let speaks = |limiter| RateLimitLayer::new(limiter).refuse_with(answer);
+        let alone = &mut speaks(window()).layer(Probe::new());
+        let outer = RateLimitLayer::new(direct("outer", an_hour(9))).refuse_with(answer);
+        let nested = &mut outer.layer(speaks(window()).layer(Probe::new()));
+        for _ in 0..3 {
+            let (alone, nested) = (ask(alone).await, ask(nested).await);
+            assert_eq!(legacy(&alone), legacy(&nested));
+        }
+    }
+}
+
 #[tokio::test]
 async fn of_two_with_as_much_left_the_later_one_speaks() {
     for late_outside in [true, false] {

@@ -10,7 +10,7 @@ use sluicegate::{
     limit::{
         All, Backend, Check, Cost, Decision, Entry, FailClosed, FailOpen, FixedWindow, LeakyBucket,
         Limiter, Local, Numbers, OrElse, Patience, Policy, Quota, RateLimitLayer, Redis, Scripted,
-        SlidingLog, SlidingWindow, TokenBucket, Verdict, Word, batch, head, together,
+        SlidingLog, SlidingWindow, Tiers, TokenBucket, Verdict, Word, batch, head, together,
         together_with_source,
     },
     redis::{Connection, ErrorKind, Server as At},
@@ -118,6 +118,44 @@ async fn headers_tell_of_all_limits_that_were_asked() {
         let left = [is("tenant", 0), is("here", 3)];
         assert_eq!(listed(&refused, "ratelimit", "r="), left);
     }
+}
+
+/// A blocked tier refuses for ever, before Redis is asked or anything charged.
+#[tokio::test]
+async fn a_blocked_tier_beside_others_asks_nobody() {
+    let server = Server::start();
+    let connection = connect(&server).await;
+    let user = closed("user", tokens(9), &connection);
+    let plan = closed("plan", tokens(5), &connection);
+    let queue = closed("queue", LeakyBucket::new(hourly(5)), &connection);
+    let tiers = Tiers::new(plan.clone()).blocked("closed");
+    let all = All((queue.clone(), user.clone(), tiers));
+    let key = |tier| ("ann", "ann", (tier, "ann"));
+    assert!(all.check(&key("open"), 2).await.unwrap().is_admitted());
+    let calls = connection.stats().calls;
+    for cost in [0, 1, 5] {
+        let blocked = key("closed");
+        let denied = all.check(&blocked, cost).now_or_never().unwrap().unwrap();
+        let patient = all.until_ready(&blocked, cost, Patience::none());
+        let waited = patient.now_or_never().unwrap().unwrap();
+        for decision in [denied, waited] {
+            assert!(decision.is_denied() && decision.retry_after().is_none());
+            assert_eq!((decision.limit(), decision.remaining()), (0, 0));
+            assert_eq!(&*all.speaker(&blocked, &decision), "blocked");
+        }
+    }
+    assert_eq!(connection.stats().calls, calls);
+    assert_eq!((left(&user, "ann").await, left(&plan, "ann").await), (7, 3));
+    // Also where one of them denies, from Redis or from memory.
+    let all = All((user.clone(), Tiers::new(plan).blocked("closed")));
+    let key = |tier| ("ann", (tier, "ann"));
+    for _ in 0..2 {
+        assert!(all.check(&key("open"), 8).await.unwrap().is_denied());
+        let denied = all.check(&key("closed"), 8).await.unwrap();
+        assert_eq!(&*all.speaker(&key("closed"), &denied), "blocked");
+        assert_eq!(denied.retry_after(), None);
+    }
+    assert_eq!(left(&user, "ann").await, 7);
 }
 
 #[tokio::test]

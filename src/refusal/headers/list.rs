@@ -21,6 +21,18 @@ pub(super) fn is_named(member: &[u8], written: &[u8]) -> bool {
     rest.is_some_and(|rest| matches!(rest.trim_ascii().first(), None | Some(b';')))
 }
 
+/// The string that a member is, as it is written.
+pub(super) fn name(member: &[u8]) -> Option<&[u8]> {
+    let mut escaped = false;
+    let ends = |byte: &u8| {
+        let was_escaped = std::mem::take(&mut escaped);
+        escaped = !was_escaped && *byte == b'\\';
+        *byte == b'"' && !was_escaped
+    };
+    let end = member.strip_prefix(b"\"")?.iter().position(ends)?;
+    Some(&member[..end + 2])
+}
+
 /// The value of a parameter that is a number. No name of a limit is mistaken for
 /// one: parameters stand behind the string.
 pub(super) fn number(member: &[u8], written: &[u8], parameter: u8) -> Option<u64> {
@@ -85,6 +97,9 @@ mod tests {
         assert_eq!(number(member, br#""a;r=9""#, b't'), Some(3));
         assert_eq!(number(member, br#""a;r=9""#, b'w'), None);
         assert!(!is_named(member, br#""a""#));
+        assert_eq!(name(member), Some(&br#""a;r=9""#[..]));
+        assert_eq!(name(br#""a\\\"b\\";r=1"#), Some(&br#""a\\\"b\\""#[..]));
+        assert_eq!((name(b"token;r=1"), name(b"\"open")), (None, None));
     }
 
     #[test]

@@ -1,0 +1,92 @@
+//! The fields that have room for one limit, which layers around each other share.
+
+use std::cmp::Reverse;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::{POLICY, STATE, list, seconds_up};
+use crate::limit::Decision;
+
+static LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
+static REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
+static RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
+
+/// What the legacy fields say of a limit. The tighter of two is less.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::refusal) struct Legacy {
+    pub(in crate::refusal) remaining: u64,
+    reset: Reverse<u64>,
+    limit: u64,
+}
+
+impl Legacy {
+    pub(in crate::refusal) fn of(decision: &Decision) -> Self {
+        Self {
+            remaining: decision.remaining(),
+            reset: Reverse(seconds_up(decision.reset_after())),
+            limit: decision.limit(),
+        }
+    }
+
+    /// The tightest limit that the IETF fields list, which may be of a layer that
+    /// writes no others.
+    pub(in crate::refusal) fn listed(headers: &HeaderMap) -> Option<Self> {
+        let lines = headers.get_all(&STATE).iter().map(HeaderValue::as_bytes);
+        let members = lines.flat_map(list::members);
+        members
+            .filter_map(|state| Self::reckon(state, headers))
+            .min()
+    }
+
+    /// The fields as they stand.
+    fn written(headers: &HeaderMap) -> Option<Self> {
+        let number = |name: &HeaderName| headers.get(name)?.to_str().ok()?.parse::<u64>().ok();
+        Some(Self {
+            remaining: number(&REMAINING)?,
+            reset: Reverse(number(&RESET).unwrap_or(0)),
+            limit: number(&LIMIT).unwrap_or(0),
+        })
+    }
+
+    /// When it is whole is not listed, only when there is more: that much more comes
+    /// back all the time, as of a bucket, but for no longer than its window.
+    fn reckon(state: &[u8], headers: &HeaderMap) -> Option<Self> {
+        let name = list::name(state)?;
+        let policy = list::find(headers, &POLICY, name)?;
+        let (limit, remaining) = (
+            list::number(policy, name, b'q')?,
+            list::number(state, name, b'r')?,
+        );
+        let window = list::number(policy, name, b'w').unwrap_or(0);
+        let more = list::number(state, name, b't');
+        let missing = limit.saturating_sub(remaining);
+        let later = missing.saturating_sub(more.is_some().into());
+        let later = later.saturating_mul(window).div_ceil(limit.max(1));
+        let more = more.unwrap_or(0);
+        let reset = more.saturating_add(later).min(window.max(more));
+        Some(Self {
+            remaining,
+            reset: Reverse(reset),
+            limit,
+        })
+    }
+
+    pub(in crate::refusal) fn write(self, headers: &mut HeaderMap) {
+        headers.insert(&LIMIT, self.limit.into());
+        headers.insert(&REMAINING, self.remaining.into());
+        headers.insert(&RESET, self.reset.0.into());
+    }
+
+    /// Writes the tightest of itself, what was listed, and what is written. What is
+    /// written may be listed too, and is exact.
+    pub(in crate::refusal) fn write_tightest(self, listed: Option<Self>, headers: &mut HeaderMap) {
+        let written = Self::written(headers);
+        let is_exact = |listed: &Self| written.is_some_and(|it| it.remaining <= listed.remaining);
+        let listed = listed.filter(|listed| !is_exact(listed));
+        let own = listed.map_or(self, |listed| listed.min(self));
+        let is_looser = |it: Self| (it.remaining, it.reset) <= (own.remaining, own.reset);
+        if !written.is_some_and(is_looser) {
+            own.write(headers);
+        }
+    }
+}
