@@ -10,13 +10,13 @@ use std::{
 };
 
 use tokio::{
-    runtime::Id,
+    runtime::{Handle, Id},
     sync::oneshot,
     time::{Instant, Sleep, sleep, sleep_until},
 };
 
 use super::{
-    ask::Bucket,
+    ask::{Ask, Bucket},
     place::{InLine, Place},
     queue::{Reply, Route},
     shared::Shared,
@@ -90,14 +90,25 @@ impl<R: Scripted> Shared<R> {
         if let Some(error) = self.connection.refusal() {
             return Asking::Failed(Some(error));
         }
-        match self.route(self.ask(bucket, entry), !waits) {
-            Ok(Route::Direct(ask, runtime)) => {
-                let way = Way(self.clone(), runtime);
-                Asking::Direct(Box::pin(async move { way.0.ask_alone(ask).await }))
-            }
-            Ok(Route::Later(ask)) => {
+        let ask = self.ask(bucket, entry);
+        match Handle::try_current() {
+            Ok(runtime) => self.begin_on(&runtime, ask, !waits),
+            // On whichever runtime polls it.
+            Err(_) => {
                 let shared = self.clone();
-                Asking::Direct(Box::pin(async move { shared.ask_alone(ask).await }))
+                Asking::Direct(Box::pin(async move {
+                    let runtime = Handle::try_current().map_err(|_| Error::no_runtime())?;
+                    shared.begin_on(&runtime, ask, !waits).await
+                }))
+            }
+        }
+    }
+
+    fn begin_on(self: &Arc<Self>, runtime: &Handle, ask: Ask, alone: bool) -> Asking {
+        match self.route(runtime, ask, alone) {
+            Ok(Route::Direct(ask)) => {
+                let way = Way(self.clone(), runtime.id());
+                Asking::Direct(Box::pin(async move { way.0.ask_alone(ask).await }))
             }
             Ok(Route::Queued(answer, until)) => Asking::Queued(Queued {
                 answer,

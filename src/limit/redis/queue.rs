@@ -73,10 +73,7 @@ pub(super) type Reply = Result<Answer, Error>;
 /// How a question is asked.
 pub(super) enum Route {
     /// By the caller, who must hold on to this runtime's way until it has the answer.
-    Direct(Ask, Id),
-    /// By the future, on whichever runtime polls it: there was none when the
-    /// question came.
-    Later(Ask),
+    Direct(Ask),
     /// With others, until then.
     Queued(oneshot::Receiver<Reply>, Instant),
 }
@@ -84,23 +81,23 @@ pub(super) enum Route {
 impl<R: Scripted> Shared<R> {
     /// The way for this question. `alone` says whether the caller may call for
     /// itself.
-    pub(super) fn route(self: &Arc<Self>, ask: Ask, alone: bool) -> Result<Route, Error> {
-        let runtime = match Handle::try_current() {
-            Ok(runtime) => runtime,
-            Err(_) if alone => return Ok(Route::Later(ask)),
-            Err(_) => return Err(Error::no_runtime()),
-        };
+    pub(super) fn route(
+        self: &Arc<Self>,
+        runtime: &Handle,
+        ask: Ask,
+        alone: bool,
+    ) -> Result<Route, Error> {
         if !self.coalesce && alone {
-            return Ok(Route::Direct(ask, runtime.id()));
+            return Ok(Route::Direct(ask));
         }
         let mut state = self.queue.of(runtime.id());
         if alone && state.workers == 0 && !state.direct {
             state.direct = true;
-            return Ok(Route::Direct(ask, runtime.id()));
+            return Ok(Route::Direct(ask));
         }
         drop(state);
         let (reply, answer) = oneshot::channel();
-        let until = self.push(&runtime, ask, Some(reply))?;
+        let until = self.push(runtime, ask, Some(reply))?;
         Ok(Route::Queued(answer, until))
     }
 

@@ -4,7 +4,7 @@ use std::{thread, time::Duration};
 
 use futures_util::{FutureExt, future::join_all};
 use sluicegate::{
-    limit::{FailClosed, Redis, TokenBucket},
+    limit::{FailClosed, Patience, Redis, TokenBucket},
     redis::{Connection, ErrorKind},
 };
 use tokio::{
@@ -13,7 +13,7 @@ use tokio::{
     time::{Instant, advance, pause, resume},
 };
 
-use super::{limiter, rule, stubborn};
+use super::{BUDGET, limiter, rule, stubborn};
 use crate::{
     connection::{builder, until},
     runtimes::{First, Time},
@@ -50,6 +50,15 @@ fn a_check_that_is_made_outside_of_a_runtime_is_asked_where_it_is_awaited() {
         assert!(decision.is_admitted());
     }
     assert_eq!(limiter.counts().calls, 3);
+    let waits = Patience::up_to(Duration::from_secs(1));
+    for _ in 0..3 {
+        let decision = runtime.block_on(limiter.until_ready("k", 1, waits));
+        assert!(decision.unwrap().is_admitted());
+    }
+    assert_eq!(
+        runtime.block_on(limiter.peek("k")).unwrap().remaining(),
+        BUDGET - 6
+    );
     assert_eq!(connection.stats().failures, 0);
 }
 
