@@ -172,7 +172,7 @@
 //! | <a id="body-too-large"></a>`body-too-large`: the body is [larger](IdempotencyLayer::max_request_body) than 1 MiB | 413 | 8 |
 //! | <a id="overloaded"></a>`overloaded`: the bodies that are read and held leave [no room](IdempotencyLayer::max_body_memory) for this one | 503, `Retry-After` | 14, pushback |
 //! | <a id="body-unreadable"></a>`body-unreadable`: the body ended with an error | 400 | 3 |
-//! | <a id="store-unavailable"></a>`store-unavailable`: the store has no answer, unless that [is no matter](IdempotencyLayer::fail_open) | 503 | 14 |
+//! | <a id="store-unavailable"></a>`store-unavailable`: the store has no answer, unless that [is no matter](IdempotencyLayer::fail_open), or a record that cannot be read | 503 | 14 |
 //! | <a id="key-reused"></a>`key-reused`: another request had this key | 422 | 9 |
 //! | <a id="still-running"></a>`still-running`: the first one is running, and its end is not [waited for](IdempotencyLayer::wait), or was for too long | 409, `Retry-After` | 10, pushback |
 //! | <a id="outcome-unknown"></a>`outcome-unknown`: the first one's lease has lapsed, and [`Takeover::Refuse`] is set | 409 | 9 |

@@ -6,6 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use http::Version;
 use http_body::{Frame, SizeHint};
 use tokio::sync::{
     OwnedSemaphorePermit, Semaphore,
@@ -40,9 +41,9 @@ struct Sent {
     _place: Option<OwnedSemaphorePermit>,
 }
 
-/// A pipe for a body that is so long, if that is known. What the client has yet to
-/// read counts in the budget.
-pub(super) fn pipe(length: Option<u64>, budget: &Budget) -> (Mouth, Pipe) {
+/// A pipe for a body that is so long, if that is known, to a client of this version of
+/// HTTP. What the client has yet to read counts in the budget.
+pub(super) fn pipe(length: Option<u64>, budget: &Budget, version: Version) -> (Mouth, Pipe) {
     let (sender, pieces) = mpsc::unbounded_channel();
     let places = Arc::new(Semaphore::new(BEHIND));
     let mouth = Mouth {
@@ -56,7 +57,7 @@ pub(super) fn pipe(length: Option<u64>, budget: &Budget) -> (Mouth, Pipe) {
         left: length,
         ended: false,
         failed: None,
-        flush: Flush::one_turn(),
+        flush: Flush::of(version),
     };
     (mouth, pipe)
 }

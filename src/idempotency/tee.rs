@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, future::poll_fn, pin::Pin, task::Poll};
 
 use bytes::Bytes;
-use http::{HeaderMap, response::Parts};
+use http::{HeaderMap, Version, response::Parts};
 use http_body::{Body, Frame};
 
 use super::{
@@ -70,9 +70,9 @@ where
         }
     }
 
-    /// A pipe to the client.
-    pub(super) fn pipe(&self) -> (Mouth, Pipe) {
-        pipe(self.length, &self.budget)
+    /// A pipe to the client, who speaks this version of HTTP.
+    pub(super) fn pipe(&self, version: Version) -> (Mouth, Pipe) {
+        pipe(self.length, &self.budget, version)
     }
 
     /// Reads what is there at once; whether that is all, and not too much.

@@ -7,14 +7,17 @@ use std::{
     time::Duration,
 };
 
-use ::http::{HeaderValue, StatusCode};
+use ::http::{HeaderValue, StatusCode, Version};
 use axum::{Router, body::Body, middleware::map_response, response::Response};
 use bytes::Bytes;
 use futures_util::{FutureExt, stream};
 use http_body::{Frame, SizeHint};
 use http_body_util::{BodyExt, StreamBody};
 use sluicegate::idempotency::{Counts, ResponseBody};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::{
+    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    time::Instant,
+};
 use tower::ServiceExt;
 
 use crate::{
@@ -574,4 +577,21 @@ async fn an_error_comes_only_after_the_server_could_send_the_head() {
     );
     let error = body.frame().now_or_never().unwrap().unwrap().unwrap_err();
     assert_eq!(error.to_string(), "broken");
+}
+
+/// Over HTTP/2 another task sends, and takes back what it has not sent.
+#[tokio::test(start_paused = true)]
+async fn over_http2_an_error_leaves_the_connection_time_to_send_the_head() {
+    let (router, _, feeders) = fed(None);
+    let (layer, _) = layer_over(Moody::new());
+    let mut request = post("17").body(Body::empty()).unwrap();
+    *request.version_mut() = Version::HTTP_2;
+    let answer = router.layer(layer).oneshot(request).await.unwrap();
+    feeders.lock().unwrap()[0].send(Err("broken")).unwrap();
+    // Long enough for the task that reads it.
+    tokio::time::sleep(MINUTE).await;
+    let asked = Instant::now();
+    let error = answer.into_body().collect().await.unwrap_err();
+    assert_eq!(error.to_string(), "broken");
+    assert_eq!(asked.elapsed(), Duration::from_millis(500));
 }

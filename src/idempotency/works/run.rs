@@ -3,7 +3,7 @@
 use std::{any::Any, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderMap, Response};
+use http::{HeaderMap, Response, Version};
 use http_body::Body as HttpBody;
 use tokio::time::Instant;
 use tracing::Instrument;
@@ -47,13 +47,14 @@ impl<S: Store> Works<S> {
         let entry = Entry {
             passed: Passed::marked(job.request.extensions_mut()),
             is_read: job.is_read.clone(),
+            allowed: Allowed::to(job.request.method()),
+            version: job.request.version(),
         };
-        let allowed = Allowed::to(job.request.method());
         let begun = Instant::now();
         let answer = job.call().await;
         self.terms.typical.learn(begun.elapsed());
         match answer {
-            Ok(response) => match self.keep(guard, &entry, allowed, response).await {
+            Ok(response) => match self.keep(guard, &entry, response).await {
                 Some(response) => Attempt::Answered(Ok(response)),
                 None => Attempt::Refused(self.still_running(Duration::MAX)),
             },
@@ -73,13 +74,7 @@ impl<S: Store> Works<S> {
             || refusal_in(error).is_some_and(|it| entry.is_refused_by(it))
     }
 
-    async fn keep<B>(
-        &self,
-        guard: Guard<S>,
-        entry: &Entry,
-        allowed: Allowed,
-        response: Response<B>,
-    ) -> Counting<B>
+    async fn keep<B>(&self, guard: Guard<S>, entry: &Entry, response: Response<B>) -> Counting<B>
     where
         B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
@@ -96,7 +91,7 @@ impl<S: Store> Works<S> {
             keeping,
         };
         if matches!(fate, Fate::Store | Fate::InTrailers) {
-            return self.tee(keeper, allowed, response).await;
+            return self.tee(keeper, entry, response).await;
         }
         let counts = keeper.end(Body::Omitted, &HeaderMap::new()).await;
         counts.then(|| free(response))
@@ -107,7 +102,7 @@ impl<S: Store> Works<S> {
     async fn tee<B>(
         &self,
         mut keeper: Keeper<S>,
-        allowed: Allowed,
+        entry: &Entry,
         response: Response<B>,
     ) -> Counting<B>
     where
@@ -115,9 +110,9 @@ impl<S: Store> Works<S> {
     {
         let (head, body) = response.into_parts();
         let (most, budget) = (self.terms.max_response_body, &self.terms.budget);
-        let mut tee = Tee::new(&head, allowed, body, most, budget);
+        let mut tee = Tee::new(&head, entry.allowed, body, most, budget);
         if !tee.gather().await {
-            let (mouth, pipe) = tee.pipe();
+            let (mouth, pipe) = tee.pipe(entry.version);
             let pump = deadline::carry(tee.pump(keeper, mouth)).in_current_span();
             drop(self.claimant.tracker().spawn(pump));
             return Some(Response::from_parts(head, ResponseBody::piped(pipe)));
@@ -135,10 +130,14 @@ fn free<B>(response: Response<B>) -> Response<ResponseBody<B>> {
     response.map(ResponseBody::free)
 }
 
-/// Whether the request got as far as the handler.
+/// What is known of the request once the handler has it.
 struct Entry {
+    /// Whether it got as far as the handler.
     passed: Passed,
     is_read: IsRead,
+    /// What its method allows the response to have.
+    allowed: Allowed,
+    version: Version,
 }
 
 impl Entry {
