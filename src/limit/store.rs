@@ -111,7 +111,7 @@ impl Store<Word> for One {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn update<R, T>(
         &self,
         rule: &R,
