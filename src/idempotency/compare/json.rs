@@ -43,7 +43,8 @@ impl CanonicalJson {
     }
 
     /// With these fields alone. One that is missing is not the same as one that is
-    /// `null`.
+    /// `null`. The pointers are those of the text that is left [without](Self::without)
+    /// other fields.
     ///
     /// # Panics
     ///
@@ -61,7 +62,11 @@ impl CanonicalJson {
     /// When a pointer does not begin with `/`.
     #[track_caller]
     pub fn without<P: Into<String>>(self, pointers: impl IntoIterator<Item = P>) -> Self {
-        let without = checked(pointers);
+        let mut without = checked(pointers);
+        // The last element of an array first, and each once, so that no pointer means
+        // another element than it does in the whole text.
+        without.sort_by(|one, other| steps(other).cmp(steps(one)));
+        without.dedup();
         Self { without, ..self }
     }
 
@@ -97,6 +102,17 @@ fn checked<P: Into<String>>(pointers: impl IntoIterator<Item = P>) -> Vec<String
     pointers
 }
 
+/// The steps of a pointer, by which pointers are in order.
+fn steps(pointer: &str) -> impl Iterator<Item = (Option<usize>, &str)> {
+    pointer.split('/').map(|step| (index(step), step))
+}
+
+/// The index of an array's element (RFC 6901, section 4): digits without a leading zero.
+fn index(step: &str) -> Option<usize> {
+    let is_index = step == "0" || !step.starts_with(['0', '+']);
+    step.parse().ok().filter(|_| is_index)
+}
+
 /// Each on a line of its own, which no canonical text has.
 fn chosen(value: &Value, only: &[String], to: &mut Vec<u8>) -> Option<()> {
     for pointer in only {
@@ -118,8 +134,8 @@ fn remove(value: &mut Value, pointer: &str) {
     match value.pointer_mut(parent) {
         Some(Value::Object(members)) => drop(members.remove(&name)),
         Some(Value::Array(elements)) => {
-            let index = name.parse().ok().filter(|index| *index < elements.len());
-            index.map(|index: usize| elements.remove(index));
+            let index = index(&name).filter(|index| *index < elements.len());
+            index.map(|index| elements.remove(index));
         }
         _ => {}
     }
@@ -256,6 +272,25 @@ mod tests {
         ];
         let left = CanonicalJson::new().without(without).canonical(text);
         assert_eq!(left.unwrap(), br#"{"list":[2],"to":{"name":"Ann"}}"#);
+    }
+
+    /// Whatever is left out beside them.
+    #[test]
+    fn pointers_are_those_of_the_whole_text() {
+        let text = br#"{"list":[0,1,{"a":2,"b":3},3,4,5,6,7,8,9,10]}"#;
+        let without = [
+            "/list/0",
+            "/list/2/a",
+            "/list/10",
+            "/list/9",
+            "/list/1",
+            "/list/1",
+        ];
+        let left = CanonicalJson::new().without(without).canonical(text);
+        assert_eq!(left.unwrap(), br#"{"list":[{"b":3},3,4,5,6,7,8]}"#);
+        let no_indexes = ["/list/01", "/list/+1", "/list/-", "/list/-1", "/list/"];
+        let left = CanonicalJson::new().without(no_indexes).canonical(text);
+        assert_eq!(left.unwrap(), text);
     }
 
     #[test]
