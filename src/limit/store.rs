@@ -111,7 +111,7 @@ impl Store<Word> for One {
         }
     }
 
-    #[inline(always)]
+    #[inline]
     fn update<R, T>(
         &self,
         rule: &R,

@@ -67,7 +67,7 @@ impl Store<Word> for Table {
         Self::with_lines(lines(140).max(2), lines(6).max(REACH), now, forgotten)
     }
 
-    #[inline(always)]
+    #[inline]
     fn update<R, T>(
         &self,
         rule: &R,

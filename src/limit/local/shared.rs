@@ -32,7 +32,7 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
     }
 
     /// Changes a bucket as the rule says, at the present instant.
-    #[inline(always)]
+    #[inline]
     pub(super) fn update<T>(
         &self,
         key: u64,
@@ -47,7 +47,7 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
         })
     }
 
-    #[inline(always)]
+    #[inline]
     pub(super) fn check(&self, key: u64, cost: Cost) -> Decision {
         self.update(key, |rule, state, now| rule.decide(state, now, cost))
     }

@@ -56,7 +56,7 @@ impl Line {
 
 impl Slot {
     /// Changes the state, unless the slot is another key's by now.
-    #[inline(always)]
+    #[inline]
     pub(super) fn update<T>(&self, key: u64, change: &mut impl FnMut(&mut Word) -> T) -> Option<T> {
         let mut seen = self.state.load(Acquire);
         loop {
