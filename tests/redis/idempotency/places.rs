@@ -102,7 +102,7 @@ async fn with_a_few_more_ends_are_heard_and_the_policy_is_known() {
     let mut settled = Box::pin(store.settled(name("k")));
     tokio::select! {
         () = &mut settled => panic!("nothing has ended"),
-        () = until("it listens", || ready(store.counts().rung > 0)) => {}
+        () = until("it listens", || ready(store.counts().subscribed > 0)) => {}
     }
     assert_eq!(store.release(name("k"), bid.token).await, Ok(Held::Kept));
     settled.await;
