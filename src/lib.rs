@@ -162,6 +162,9 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[macro_use]
+mod macros;
+
 pub mod clock;
 pub mod deadline;
 mod flush;

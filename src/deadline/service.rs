@@ -39,20 +39,7 @@ impl<S, T, X, A> EnforceDeadline<S, T, X, A> {
         }
     }
 
-    /// The service behind the deadline.
-    pub fn get_ref(&self) -> &S {
-        &self.inner
-    }
-
-    /// The service behind the deadline.
-    pub fn get_mut(&mut self) -> &mut S {
-        &mut self.inner
-    }
-
-    /// The service behind the deadline, without it.
-    pub fn into_inner(self) -> S {
-        self.inner
-    }
+    inner_accessors!(S);
 }
 
 impl<S, B, R, T, X, A> Service<Request<B>> for EnforceDeadline<S, T, X, A>

@@ -46,20 +46,7 @@ impl<I, S, W, Q, X, A> Idempotency<I, S, W, Q, X, A> {
         }
     }
 
-    /// The service that does the work.
-    pub fn get_ref(&self) -> &I {
-        &self.inner
-    }
-
-    /// The service that does the work.
-    pub fn get_mut(&mut self) -> &mut I {
-        &mut self.inner
-    }
-
-    /// The service that does the work, without keys.
-    pub fn into_inner(self) -> I {
-        self.inner
-    }
+    inner_accessors!(I);
 }
 
 impl<I, B, R, S, W, Q, X, A> Service<Request<B>> for Idempotency<I, S, W, Q, X, A>

@@ -36,20 +36,7 @@ impl<S, L, K, C, X, A> RateLimit<S, L, K, C, X, A> {
         }
     }
 
-    /// The service behind the limit.
-    pub fn get_ref(&self) -> &S {
-        &self.inner
-    }
-
-    /// The service behind the limit.
-    pub fn get_mut(&mut self) -> &mut S {
-        &mut self.inner
-    }
-
-    /// The service behind the limit, without it.
-    pub fn into_inner(self) -> S {
-        self.inner
-    }
+    inner_accessors!(S);
 }
 
 impl<S, Req, L, K, C, X, A> Service<Req> for RateLimit<S, L, K, C, X, A>

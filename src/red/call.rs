@@ -166,20 +166,7 @@ pub struct Call<S, J = ()> {
 }
 
 impl<S, J> Call<S, J> {
-    /// The service whose calls are counted.
-    pub fn get_ref(&self) -> &S {
-        &self.inner
-    }
-
-    /// The service whose calls are counted.
-    pub fn get_mut(&mut self) -> &mut S {
-        &mut self.inner
-    }
-
-    /// The service, without the counting.
-    pub fn into_inner(self) -> S {
-        self.inner
-    }
+    inner_accessors!(S);
 }
 
 impl<S, Req, J> Service<Req> for Call<S, J>

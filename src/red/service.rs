@@ -48,20 +48,7 @@ impl<S, C, R, X> Red<S, C, R, X> {
         Self { inner, counted }
     }
 
-    /// The service whose requests are counted.
-    pub fn get_ref(&self) -> &S {
-        &self.inner
-    }
-
-    /// The service whose requests are counted.
-    pub fn get_mut(&mut self) -> &mut S {
-        &mut self.inner
-    }
-
-    /// The service, without the counting.
-    pub fn into_inner(self) -> S {
-        self.inner
-    }
+    inner_accessors!(S);
 }
 
 impl<S, B, D, C, R, X> Service<Request<B>> for Red<S, C, R, X>

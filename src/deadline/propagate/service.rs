@@ -37,20 +37,7 @@ impl<S, A> PropagateDeadline<S, A> {
         }
     }
 
-    /// The service that calls.
-    pub fn get_ref(&self) -> &S {
-        &self.inner
-    }
-
-    /// The service that calls.
-    pub fn get_mut(&mut self) -> &mut S {
-        &mut self.inner
-    }
-
-    /// The service that calls, by itself.
-    pub fn into_inner(self) -> S {
-        self.inner
-    }
+    inner_accessors!(S);
 }
 
 impl<S, B, R, A> Service<Request<B>> for PropagateDeadline<S, A>
