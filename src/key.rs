@@ -54,7 +54,7 @@ pub use self::{
     by::{By, ByRef, Read, by, by_ref},
     hashed::{Hashed, HashedKey},
     http::{Extension, Header, extension, header},
-    ip::{Client, ClientIp, ClientIpError, UnixPeer},
+    ip::{Client, ClientIp, UnixPeer},
     spell::{Name, Spell},
 };
 

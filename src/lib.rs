@@ -167,6 +167,7 @@ mod macros;
 
 pub mod clock;
 pub mod deadline;
+mod error;
 mod flush;
 mod grpc_web;
 mod head;
@@ -182,6 +183,8 @@ pub mod redis;
 pub mod refusal;
 mod runtime;
 mod sync;
+
+pub use self::error::InvalidSetting;
 
 /// The snippets of README.md compile.
 #[cfg(all(doctest, feature = "axum", feature = "redis"))]

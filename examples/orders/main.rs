@@ -76,7 +76,8 @@ use std::{
 
 use clap::{CommandFactory, Parser, ValueEnum, error::ErrorKind, value_parser};
 use sluicegate::{
-    key::{ClientIp, ClientIpError},
+    InvalidSetting,
+    key::ClientIp,
     limit::QuotaError,
     red::{self, Registry},
     redis::{self, Connection},
@@ -260,7 +261,7 @@ fn join(metrics: &Registry, redis: &Connection) -> red::Redis {
     red::Redis::new("orders", metrics, redis)
 }
 
-fn client(args: &Args) -> Result<ClientIp, ClientIpError> {
+fn client(args: &Args) -> Result<ClientIp, InvalidSetting> {
     match &args.trust_proxy[..] {
         [] => Ok(ClientIp::peer()),
         trusted => ClientIp::forwarded_for(trusted),

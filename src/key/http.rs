@@ -5,6 +5,7 @@ use std::{any::Any, fmt, hash::Hash, marker::PhantomData};
 use http::{HeaderName, HeaderValue, Request};
 
 use super::Key;
+use crate::error::{InvalidSetting, valid};
 
 /// Goes by the value of a header, byte for byte; by the first if it is there
 /// more than once. To ask the limiter for that bucket by hand, use the
@@ -31,10 +32,13 @@ use super::Key;
 /// When `name` is not a token of HTTP (RFC 9110, section 5.6.2).
 #[track_caller]
 pub fn header(name: &str) -> Header {
-    match HeaderName::from_bytes(name.as_bytes()) {
-        Ok(name) => Header(name),
-        Err(_) => panic!("invalid header name {name:?}: must be a token of HTTP, in any case"),
-    }
+    Header(valid(header_name(name)))
+}
+
+/// Parses the name of a header, which may be in any case.
+pub(super) fn header_name(name: &str) -> Result<HeaderName, InvalidSetting> {
+    let refused = |_| InvalidSetting::text("header name", name, "a token of HTTP, in any case");
+    HeaderName::from_bytes(name.as_bytes()).map_err(refused)
 }
 
 /// The key that [`header`] makes.

@@ -4,17 +4,17 @@ use std::net::IpAddr;
 
 use http::{Extensions, HeaderMap, HeaderName, Request};
 
-use super::{Absence, Key};
+use super::{Absence, Key, http::header_name};
+use crate::error::{InvalidSetting, valid};
 
 mod client;
 mod embedded;
-mod error;
 mod forwarded;
 mod peer;
 mod proxy_warning;
 mod trusted;
 
-pub use self::{client::Client, error::ClientIpError, peer::UnixPeer};
+pub use self::{client::Client, peer::UnixPeer};
 use self::{embedded::Nat64, peer::Peer, proxy_warning::ProxyWarning, trusted::Trusted};
 
 /// How many entries of a list are read. A chain of proxies has a handful; what
@@ -198,7 +198,7 @@ impl ClientIp {
     /// When an item of `trusted` is neither a network nor an address.
     pub fn forwarded_for(
         trusted: impl IntoIterator<Item = impl ToString>,
-    ) -> Result<Self, ClientIpError> {
+    ) -> Result<Self, InvalidSetting> {
         Ok(Self::new(Source::XForwardedFor, Trusted::parse(trusted)?))
     }
 
@@ -228,7 +228,7 @@ impl ClientIp {
     /// [RFC 7239]: https://www.rfc-editor.org/rfc/rfc7239
     pub fn forwarded(
         trusted: impl IntoIterator<Item = impl ToString>,
-    ) -> Result<Self, ClientIpError> {
+    ) -> Result<Self, InvalidSetting> {
         Ok(Self::new(Source::Forwarded, Trusted::parse(trusted)?))
     }
 
@@ -246,7 +246,7 @@ impl ClientIp {
     ///
     /// let error = ClientIp::in_header("x real ip", ["10.0.0.0/8"]).unwrap_err();
     /// assert_eq!(error.field(), "header name");
-    /// # Ok::<(), sluicegate::key::ClientIpError>(())
+    /// # Ok::<(), sluicegate::InvalidSetting>(())
     /// ```
     ///
     /// # Errors
@@ -256,10 +256,9 @@ impl ClientIp {
     pub fn in_header(
         name: &str,
         trusted: impl IntoIterator<Item = impl ToString>,
-    ) -> Result<Self, ClientIpError> {
-        let refused = |_| ClientIpError::new("header name", name, "a token of HTTP, in any case");
-        let name = HeaderName::from_bytes(name.as_bytes()).map_err(refused)?;
-        Ok(Self::new(Source::Single(name), Trusted::parse(trusted)?))
+    ) -> Result<Self, InvalidSetting> {
+        let source = Source::Single(header_name(name)?);
+        Ok(Self::new(source, Trusted::parse(trusted)?))
     }
 
     /// Believes the header of a peer on a unix socket, as of one in a trusted
@@ -302,7 +301,7 @@ impl ClientIp {
     pub fn nat64(
         self,
         prefixes: impl IntoIterator<Item = impl ToString>,
-    ) -> Result<Self, ClientIpError> {
+    ) -> Result<Self, InvalidSetting> {
         let nat64 = Nat64::parse(prefixes)?;
         Ok(Self { nat64, ..self })
     }
@@ -316,11 +315,8 @@ impl ClientIp {
     #[must_use]
     #[track_caller]
     pub fn ipv4_prefix(self, bits: u8) -> Self {
-        let host_bits = host_bits("IPv4 prefix length", bits, 32);
-        Self {
-            ipv4_mask: u128::MAX << host_bits,
-            ..self
-        }
+        let ipv4_mask = valid(mask("IPv4 prefix length", bits, 32, "1 to 32"));
+        Self { ipv4_mask, ..self }
     }
 
     /// Clients share a budget where the first `bits` of their IPv6 addresses
@@ -332,11 +328,8 @@ impl ClientIp {
     #[must_use]
     #[track_caller]
     pub fn ipv6_prefix(self, bits: u8) -> Self {
-        let host_bits = host_bits("IPv6 prefix length", bits, 128);
-        Self {
-            ipv6_mask: u128::MAX << host_bits,
-            ..self
-        }
+        let ipv6_mask = valid(mask("IPv6 prefix length", bits, 128, "1 to 128"));
+        Self { ipv6_mask, ..self }
     }
 
     /// The client's address, whole and as it was seen. `None` if there is no
@@ -434,11 +427,18 @@ impl<B> Key<Request<B>> for ClientIp {
     }
 }
 
-#[track_caller]
-fn host_bits(field: &str, prefix: u8, all: u8) -> u8 {
-    let possible = (1..=all).contains(&prefix);
-    assert!(possible, "invalid {field} {prefix}: must be 1 to {all}");
-    all - prefix
+/// Returns the mask for addresses of `all` bits that keeps their first `prefix`
+/// bits, and whatever is above the `all` bits.
+fn mask(
+    field: &'static str,
+    prefix: u8,
+    all: u8,
+    allowed: &'static str,
+) -> Result<u128, InvalidSetting> {
+    if (1..=all).contains(&prefix) {
+        return Ok(u128::MAX << (all - prefix));
+    }
+    Err(InvalidSetting::new(field, prefix, allowed))
 }
 
 #[cfg(test)]

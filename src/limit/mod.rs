@@ -68,7 +68,7 @@
 //!     .refuse_with(Answer::new().headers(Headers::Both))
 //!     .observe(counts);
 //! # let _: axum::Router = axum::Router::new().layer(layer);
-//! # Ok::<(), sluicegate::key::ClientIpError>(())
+//! # Ok::<(), sluicegate::InvalidSetting>(())
 //! ```
 //!
 //! # Readiness and clones

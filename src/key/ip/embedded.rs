@@ -5,7 +5,7 @@ use std::{net::Ipv6Addr, sync::Arc};
 
 use ipnet::Ipv6Net;
 
-use super::ClientIpError;
+use crate::error::InvalidSetting;
 
 /// `64:ff9b::/96`, the well-known prefix of NAT64 (RFC 6052, section 2.1).
 const WELL_KNOWN: u128 = 0x0064_ff9b_0000_0000_0000_0000;
@@ -41,7 +41,7 @@ pub(super) struct Nat64(Arc<[Ipv6Net]>);
 impl Nat64 {
     pub(super) fn parse(
         prefixes: impl IntoIterator<Item = impl ToString>,
-    ) -> Result<Self, ClientIpError> {
+    ) -> Result<Self, InvalidSetting> {
         let texts = prefixes.into_iter().map(|item| item.to_string());
         let parsed: Result<Vec<_>, _> = texts.map(|text| prefix(&text)).collect();
         let mut prefixes = parsed?;
@@ -68,7 +68,7 @@ fn behind(bits: u128, length: u8) -> u32 {
     (without_reserved >> (120 - 32 - u32::from(length))) as u32
 }
 
-fn prefix(text: &str) -> Result<Ipv6Net, ClientIpError> {
+fn prefix(text: &str) -> Result<Ipv6Net, InvalidSetting> {
     let possible = |prefix: &Ipv6Net| {
         let reserved = prefix.addr().to_bits() >> 56 & 0xff;
         let whole = prefix.addr() == prefix.network();
@@ -78,7 +78,7 @@ fn prefix(text: &str) -> Result<Ipv6Net, ClientIpError> {
     parsed.ok_or_else(|| {
         let allowed = "an IPv6 network of 32, 40, 48, 56, 64 or 96 bits, such as \
                        2001:db8:64::/96, whose other bits and bits 64 to 71 are 0";
-        ClientIpError::new("NAT64 prefix", text, allowed)
+        InvalidSetting::text("NAT64 prefix", text, allowed)
     })
 }
 

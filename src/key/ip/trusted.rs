@@ -4,7 +4,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use ipnet::{IpNet, Ipv4Net};
 
-use super::ClientIpError;
+use crate::error::InvalidSetting;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Trusted(Arc<[IpNet]>);
@@ -12,7 +12,7 @@ pub(super) struct Trusted(Arc<[IpNet]>);
 impl Trusted {
     pub(super) fn parse(
         networks: impl IntoIterator<Item = impl ToString>,
-    ) -> Result<Self, ClientIpError> {
+    ) -> Result<Self, InvalidSetting> {
         let texts = networks.into_iter().map(|item| item.to_string());
         let parsed: Result<_, _> = texts.map(|text| network(&text)).collect();
         parsed.map(Self)
@@ -27,12 +27,12 @@ impl Trusted {
     }
 }
 
-fn network(text: &str) -> Result<IpNet, ClientIpError> {
+fn network(text: &str) -> Result<IpNet, InvalidSetting> {
     let single = |_| text.trim().parse().map(|address: IpAddr| address.into());
     let network = text.trim().parse().or_else(single);
     network.map(unmapped).map_err(|_| {
         let allowed = "a network such as 10.0.0.0/8 or 2001:db8::/32, or a single address";
-        ClientIpError::new("trusted network", text, allowed)
+        InvalidSetting::text("trusted network", text, allowed)
     })
 }
 
