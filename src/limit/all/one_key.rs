@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::All;
+use super::limiter::All;
 use crate::limit::{
     limiter::{Backend, Check, Limiter, Patience},
     quota::Cost,

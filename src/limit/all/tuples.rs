@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use super::{
-    All, OneKey,
-    agreeing::Agreeing,
+    charge::Parts,
     failure::Failure,
+    future::Agreeing,
+    limiter::All,
     notes::Notes,
+    one_key::OneKey,
     part::{Member, Part},
-    parts::Parts,
 };
 use crate::limit::{
     decision::Decision,

@@ -7,7 +7,7 @@ use std::{
 use futures_sink::Sink;
 use pin_project_lite::pin_project;
 
-use super::{ItemCost, Pace};
+use super::turn::{ItemCost, Pace};
 use crate::{
     clock::Clock,
     limit::{

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use ahash::RandomState;
 use redis::{Cmd, Value};
 
-use super::ask::{Answer, Ask, Booking, Bucket};
+use super::request::{Answer, Ask, Booking, Bucket};
 use crate::{
     clock::Tick,
     limit::{

@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use ahash::RandomState;
 
-use super::{Redis, denials::Denials, leases::Leases, queue::Queue, shared::Shared};
+use super::{client::Shared, denial_cache::Denials, lease::Leases, limiter::Redis, queue::Queue};
 use crate::{
     clock::ticks,
     limit::{

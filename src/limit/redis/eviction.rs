@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
-use super::{ask::Bucket, shared::Shared};
+use super::{client::Shared, request::Bucket};
 use crate::{limit::script::Scripted, redis::eviction::Policy};
 
 impl<R: Scripted> Shared<R> {

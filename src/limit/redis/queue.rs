@@ -22,9 +22,9 @@ use tokio::{
 };
 
 use super::{
-    ask::{Answer, Ask},
     batch::Batch,
-    shared::Shared,
+    client::Shared,
+    request::{Answer, Ask},
 };
 use crate::{
     limit::script::Scripted,

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use sha2::{Digest, Sha256};
 
-use super::ask::Bucket;
+use super::request::Bucket;
 use crate::{
     limit::log::Log,
     sync::{Mutex, lock},

@@ -1,6 +1,6 @@
 //! A tier as one of several limits.
 
-use super::refusal;
+use super::limiter::refusal;
 #[cfg(feature = "redis")]
 use crate::limit::redis::Query;
 use crate::limit::{

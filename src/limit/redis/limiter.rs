@@ -1,46 +1,31 @@
-//! Limits whose state is in Redis.
+//! The limiter itself: what its users ask, handed on to the path of a check.
 
 use std::{fmt, hash::Hash, sync::Arc};
 
 use super::{
-    decision::Decision,
-    fallback::Policy,
-    limiter::{Backend, Check, Limiter, Patience},
-    quota::Cost,
-    script::{Entry, Scripted},
+    builder::RedisBuilder,
+    check::{Asking, Checking},
+    client::Shared,
+    counts::RedisCounts,
 };
 use crate::{
     key::Spell,
+    limit::{
+        decision::Decision,
+        fallback::Policy,
+        limiter::{Backend, Check, Limiter, Patience},
+        quota::Cost,
+        script::{Entry, Scripted},
+    },
     redis::{Connection, Error},
 };
-
-mod ask;
-mod batch;
-mod builder;
-mod checking;
-mod counts;
-mod denials;
-mod eviction;
-mod leases;
-mod part;
-mod place;
-mod queue;
-mod shared;
-mod together;
-mod unreadable;
-
-use self::shared::Shared;
-pub(super) use self::together::{Queries, Query, ask, groups};
-#[doc(hidden)]
-pub use self::together::{together, together_with_source};
-pub use self::{builder::RedisBuilder, checking::Checking, counts::RedisCounts};
 
 /// A limiter whose state is in Redis, so that one limit holds for a whole
 /// fleet.
 ///
 /// Each decision is made by a Lua script in the server, by the server's clock,
-/// in whole numbers: the same [`Rule`](super::Rule) with the same answer to the
-/// microsecond as in process. It is a handle, as [`Local`](super::Local) is, and
+/// in whole numbers: the same [`Rule`](crate::limit::Rule) with the same answer to the
+/// microsecond as in process. It is a handle, as [`Local`](crate::limit::Local) is, and
 /// takes its place in one line:
 ///
 /// ```no_run
@@ -70,12 +55,12 @@ pub use self::{builder::RedisBuilder, checking::Checking, counts::RedisCounts};
 ///
 /// | rule | letter |
 /// |---|---|
-/// | [`TokenBucket`](super::TokenBucket) | `t` |
-/// | [`LeakyBucket`](super::LeakyBucket) | `q` |
-/// | [`LeakyBucket::meter`](super::LeakyBucket::meter) | `m` |
-/// | [`SlidingWindow`](super::SlidingWindow) | `s` |
-/// | [`FixedWindow`](super::FixedWindow) | `f` |
-/// | [`SlidingLog`](super::SlidingLog) | `l` |
+/// | [`TokenBucket`](crate::limit::TokenBucket) | `t` |
+/// | [`LeakyBucket`](crate::limit::LeakyBucket) | `q` |
+/// | [`LeakyBucket::meter`](crate::limit::LeakyBucket::meter) | `m` |
+/// | [`SlidingWindow`](crate::limit::SlidingWindow) | `s` |
+/// | [`FixedWindow`](crate::limit::FixedWindow) | `f` |
+/// | [`SlidingLog`](crate::limit::SlidingLog) | `l` |
 ///
 /// Another rule under the same name is another limit, with buckets of its own,
 /// that begin whole. While a deployment changes the rule of a limiter, the old
@@ -100,7 +85,7 @@ pub use self::{builder::RedisBuilder, checking::Checking, counts::RedisCounts};
 /// overwritten. Other keys of the same call are decided as ever, and the breaker
 /// does not count it. It is counted ([`RedisCounts::unreadable`]) and logged once
 /// for each key, with the limiter's name and the first 16 digits of the SHA-256 of
-/// the bucket's name. In an [`All`](super::All), the readable limits are charged
+/// the bucket's name. In an [`All`](crate::limit::All), the readable limits are charged
 /// if all of them admit, and given back if the policy refuses.
 ///
 /// [`reset`](Self::reset) is the way out: it removes whatever the key holds.
@@ -188,8 +173,8 @@ pub use self::{builder::RedisBuilder, checking::Checking, counts::RedisCounts};
 /// Each check waits for the connection's
 /// [timeout](crate::redis::Builder::timeout) at most, 100 ms unless set, and
 /// while the connection's breaker is open not at all. Then the [`Policy`]
-/// decides: [`FailOpen`](super::FailOpen), [`FailClosed`](super::FailClosed) or
-/// [`OrElse`](super::OrElse). A call is never sent twice, unless Redis said that
+/// decides: [`FailOpen`](crate::limit::FailOpen), [`FailClosed`](crate::limit::FailClosed) or
+/// [`OrElse`](crate::limit::OrElse). A call is never sent twice, unless Redis said that
 /// it did not run it; so nothing is charged twice. A check that timed out may
 /// have been charged once.
 ///
@@ -201,8 +186,8 @@ pub use self::{builder::RedisBuilder, checking::Checking, counts::RedisCounts};
 /// in would need word to all who wait behind it. A check dropped before it was
 /// sent is not charged; one dropped after that may have been.
 pub struct Redis<R: Scripted, P: Policy> {
-    shared: Arc<Shared<R>>,
-    policy: P,
+    pub(super) shared: Arc<Shared<R>>,
+    pub(super) policy: P,
 }
 
 impl<R: Scripted, P: Policy> Redis<R, P> {
@@ -214,13 +199,13 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
 
     /// Takes `cost` from the budget of `key` if it is there.
     ///
-    /// Never sleeps: a [`LeakyBucket`](super::LeakyBucket) may answer
-    /// [`Queue`](super::Verdict::Queue), and then the caller has to. A cost of
+    /// Never sleeps: a [`LeakyBucket`](crate::limit::LeakyBucket) may answer
+    /// [`Queue`](crate::limit::Verdict::Queue), and then the caller has to. A cost of
     /// 0 takes nothing.
     ///
     /// # Errors
     ///
-    /// As the policy says: only under [`FailClosed`](super::FailClosed).
+    /// As the policy says: only under [`FailClosed`](crate::limit::FailClosed).
     pub fn check<K>(&self, key: &K, cost: Cost) -> Check<Checking<R, P>>
     where
         K: Spell + Hash + ?Sized,
@@ -289,8 +274,8 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
 
     /// Takes `cost` from `key` without asking, for work whose cost is known
     /// only when it is done. The bucket may go into debt, of which it remembers as
-    /// much as [`Rule::max_debit`](super::Rule::max_debit) tells: see
-    /// [debt](super::Quota#debt).
+    /// much as [`Rule::max_debit`](crate::limit::Rule::max_debit) tells: see
+    /// [debt](crate::limit::Quota#debt).
     ///
     /// # Errors
     ///
@@ -348,12 +333,12 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
         answer.map(|_| ())
     }
 
-    fn ask<K: Spell + ?Sized>(&self, key: &K, entry: Entry) -> checking::Asking {
+    fn ask<K: Spell + ?Sized>(&self, key: &K, entry: Entry) -> Asking {
         self.shared.begin(self.shared.bucket(key), entry, false)
     }
 }
 
-impl<R: Scripted> Redis<R, super::FailClosed> {
+impl<R: Scripted> Redis<R, crate::limit::FailClosed> {
     /// A limiter of which more is to be said.
     pub fn builder(name: &str, rule: R, connection: &Connection) -> RedisBuilder<R> {
         RedisBuilder::new(name, rule, connection)

@@ -16,10 +16,10 @@ use tokio::{
 };
 
 use super::{
-    ask::{Ask, Bucket},
-    place::{InLine, Place},
+    client::Shared,
     queue::{Reply, Route},
-    shared::Shared,
+    request::{Ask, Bucket},
+    wait::{InLine, Place},
 };
 use crate::{
     clock::Tick,

@@ -1,15 +1,13 @@
+//! A limiter for each tier, chosen by the first half of the key.
+
 use std::{borrow::Borrow, collections::HashMap, fmt, hash::Hash, sync::Arc, time::Duration};
 
-use super::{
+use crate::limit::{
     decision::{Decision, Verdict},
     limiter::{Backend, Check, Limiter, Names, Patience},
     others::Others,
     quota::Cost,
 };
-
-mod part;
-
-pub(super) use self::part::TierPart;
 
 /// A limiter for each tier: a free and a paid plan behind one layer.
 ///
@@ -88,14 +86,14 @@ impl<T: Eq + Hash + Clone, L: Clone> Tiers<T, L> {
 
 impl<T: Eq + Hash, L> Tiers<T, L> {
     /// The limiter of a tier; `None` if it is blocked.
-    pub(super) fn of(&self, tier: &T) -> Option<&L> {
+    pub(in crate::limit) fn of(&self, tier: &T) -> Option<&L> {
         let listed = self.tiers.get(tier).map(Option::as_ref);
         listed.unwrap_or(Some(&self.default))
     }
 }
 
 /// What every request of a blocked tier is told.
-fn refusal() -> Decision {
+pub(super) fn refusal() -> Decision {
     Decision::new(Verdict::Deny, 0, 0, None, Duration::ZERO)
 }
 

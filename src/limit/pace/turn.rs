@@ -1,38 +1,4 @@
-//! Streams and sinks that keep to a limit.
-//!
-//! What is too fast is not lost: it waits for its turn. Each item costs 1, or
-//! what [`cost`](PacedStream::cost) says of it.
-//!
-//! ```
-//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
-//! # async fn main() {
-//! use futures_util::{StreamExt, stream};
-//! use sluicegate::{clock, limit::{Local, Quota, TokenBucket, pace::PaceStream}};
-//!
-//! let rule = TokenBucket::new(Quota::per_second(10).burst(1));
-//! let limiter = Local::builder(rule).clock(clock::Tokio::new()).direct();
-//! let start = tokio::time::Instant::now();
-//! let lines: Vec<_> = stream::iter(["a", "b", "c"]).pace(limiter).collect().await;
-//! assert_eq!(lines, ["a", "b", "c"]);
-//! assert_eq!(start.elapsed().as_millis(), 200);
-//! # }
-//! ```
-//!
-//! # Whose turn
-//!
-//! An item takes its place in the line when it arrives, in the limiter's one
-//! budget: the limiter is [`Direct`]. Many streams may share one; then each
-//! item queues behind those of all.
-//!
-//! # What can never pass
-//!
-//! An item that costs more than the limit ever allows at once is not held up
-//! for ever: it costs as much as the limit, like a large packet on a slow line.
-//!
-//! # Cancellation
-//!
-//! Dropped with an item waiting, the adaptor gives its place back; the item is
-//! dropped with it.
+//! How an item waits for its turn, in a stream and in a sink alike.
 
 use std::{
     future::Future,
@@ -43,29 +9,23 @@ use std::{
 
 use tokio::time::{Sleep, sleep};
 
-use super::{
-    limiter::Patience,
-    local::{Direct, Local, Ready},
-    quota::Cost,
-    rule::Rule,
-};
-use crate::clock::Clock;
-
-mod sink;
-mod stream;
-
-pub use self::{
-    sink::{PaceSink, PacedSink},
-    stream::{PaceStream, PacedStream},
+use crate::{
+    clock::Clock,
+    limit::{
+        limiter::Patience,
+        local::{Direct, Local, Ready},
+        quota::Cost,
+        rule::Rule,
+    },
 };
 
 /// Waits as long as it takes.
 const FOREVER: Patience = Patience::up_to(Duration::MAX).queue(usize::MAX);
 
 /// The limiter, what items cost, and what the present item waits for.
-struct Pace<R: Rule, C, F> {
-    limiter: Local<R, Direct, C>,
-    cost: F,
+pub(super) struct Pace<R: Rule, C, F> {
+    pub(super) limiter: Local<R, Direct, C>,
+    pub(super) cost: F,
     waits: Option<Waits>,
 }
 
@@ -77,7 +37,7 @@ enum Waits {
 }
 
 impl<R: Rule, C: Clock> Pace<R, C, ()> {
-    fn new(limiter: Local<R, Direct, C>) -> Self {
+    pub(super) fn new(limiter: Local<R, Direct, C>) -> Self {
         Self {
             limiter,
             cost: (),
@@ -87,7 +47,7 @@ impl<R: Rule, C: Clock> Pace<R, C, ()> {
 }
 
 impl<R: Rule, C: Clock, F> Pace<R, C, F> {
-    fn cost<F2>(self, cost: F2) -> Pace<R, C, F2> {
+    pub(super) fn cost<F2>(self, cost: F2) -> Pace<R, C, F2> {
         Pace {
             limiter: self.limiter,
             cost,
@@ -96,13 +56,13 @@ impl<R: Rule, C: Clock, F> Pace<R, C, F> {
     }
 
     /// Takes a place in the line.
-    fn queue(&mut self, cost: Cost) {
+    pub(super) fn queue(&mut self, cost: Cost) {
         let cost = cost.min(self.limiter.peek().limit());
         self.waits = Some(Waits::Turn(self.limiter.until_ready(cost, FOREVER), cost));
     }
 
     /// Whether nothing has to wait any more.
-    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while let Some(waits) = &mut self.waits {
             match waits {
                 // ## Turn => (Room | nothing)

@@ -1,6 +1,6 @@
 //! What is asked of a bucket, and what is answered.
 
-use super::denials::Epoch;
+use super::denial_cache::Epoch;
 use crate::{
     clock::Tick,
     limit::{decision::Decision, quota::Cost, script::Entry},

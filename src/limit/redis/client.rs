@@ -10,12 +10,12 @@ use ahash::RandomState;
 use redis::Value;
 
 use super::{
-    ask::{Answer, Ask, Booking, Bucket},
     batch::{Batch, Denial, Leased, Notice},
     counts::Counters,
-    denials::{Denials, Epoch},
-    leases::{LOOK, Leases, Look},
+    denial_cache::{Denials, Epoch},
+    lease::{LOOK, Leases, Look},
     queue::{Queue, Reply},
+    request::{Answer, Ask, Booking, Bucket},
     unreadable::Unreadable,
 };
 use crate::{

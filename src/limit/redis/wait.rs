@@ -5,8 +5,8 @@ use std::{future::Future, sync::Arc, time::Duration};
 use tokio::time::sleep;
 
 use super::{
-    ask::{Answer, Bucket},
-    shared::Shared,
+    client::Shared,
+    request::{Answer, Bucket},
 };
 use crate::{
     clock::Tick,

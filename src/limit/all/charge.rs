@@ -1,8 +1,8 @@
 //! Several buckets, charged all or not at all.
 
 use super::{
-    agreeing::{Agreeing, Pending},
     failure::Failure,
+    future::{Agreeing, Pending},
     hold::Hold,
     notes::Notes,
     part::{Asked, Claim, Part, Taken},

@@ -3,14 +3,14 @@
 use std::{fmt, hash::Hash, sync::Arc};
 
 use super::{
-    Redis,
-    ask::{Answer, Ask},
     batch::replay,
-    checking::{Asking, Terms},
-    place::{InLine, Place},
+    check::{Asking, Terms},
+    check_all::{Query, Question},
+    client::Shared,
+    limiter::Redis,
     queue::Reply,
-    shared::Shared,
-    together::{Query, Question},
+    request::{Answer, Ask},
+    wait::{InLine, Place},
 };
 use crate::{
     clock::Tick,
@@ -30,7 +30,7 @@ use crate::{
 pub struct Charged<'a, R: Scripted, P> {
     shared: &'a Arc<Shared<R>>,
     policy: &'a P,
-    bucket: super::ask::Bucket,
+    bucket: super::request::Bucket,
     ticket: u64,
 }
 

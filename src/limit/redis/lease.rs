@@ -306,8 +306,8 @@ mod tests {
     use crate::limit::{
         FixedWindow, Quota, Word,
         redis::{
-            ask::{Ask, Bucket},
-            denials::Epoch,
+            denial_cache::Epoch,
+            request::{Ask, Bucket},
         },
     };
 

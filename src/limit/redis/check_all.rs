@@ -12,7 +12,7 @@ use std::{
 use redis::{Cmd, Value};
 use tokio::{runtime::Handle, sync::oneshot};
 
-use super::{checking::Asking, queue::Reply};
+use super::{check::Asking, queue::Reply};
 use crate::{
     clock::Tick,
     limit::{

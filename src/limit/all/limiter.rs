@@ -1,29 +1,9 @@
-//! Several limits for one request, all of which have to agree.
+//! `All` itself: what its users ask, handed on to the tuple that it holds.
 
-use super::{
+use super::one_key::OneKey;
+use crate::limit::{
     limiter::{Backend, Check, Limiter, Patience},
     quota::Cost,
-};
-
-mod agreeing;
-mod failure;
-mod hold;
-mod notes;
-mod one_key;
-mod part;
-mod parts;
-mod tally;
-mod tuples;
-
-#[cfg(feature = "redis")]
-pub(super) use self::failure::Failure;
-#[cfg(feature = "redis")]
-pub(super) use self::hold::Held;
-pub use self::{agreeing::Agreeing, one_key::OneKey, part::Member};
-pub(super) use self::{
-    hold::Hold,
-    notes::Look,
-    part::{Asked, Bucket, Charge, Claim, Part, Taken, sealed::Sealed},
 };
 
 /// Several limits for one request: all of them are charged, or none is.
@@ -46,7 +26,7 @@ pub(super) use self::{
 ///
 /// | its limiters are | it asks |
 /// |---|---|
-/// | in process: [`Local`](super::Local) | one after the other, without allocating anything |
+/// | in process: [`Local`](crate::limit::Local) | one after the other, without allocating anything |
 /// | in `Redis`, on one `Connection` | all in one call, decided in one step |
 /// | in a Redis Cluster, on several connections, or mixed | those in process, and then one call after the other |
 ///
@@ -108,9 +88,9 @@ pub(super) use self::{
 ///
 /// # Waiting
 ///
-/// Only a [`LeakyBucket`](super::LeakyBucket) makes requests wait, and they wait
+/// Only a [`LeakyBucket`](crate::limit::LeakyBucket) makes requests wait, and they wait
 /// for the longest of their queues. Nothing is booked ahead in other limits:
-/// [`wait`](super::RateLimitLayer::wait) is a bound on the wait in a queue, and
+/// [`wait`](crate::limit::RateLimitLayer::wait) is a bound on the wait in a queue, and
 /// has no other effect.
 ///
 /// # When Redis does not answer
@@ -124,7 +104,7 @@ pub(super) use self::{
 /// A check that is dropped before it is done gives back what was taken: in
 /// process at once, and in Redis when the answer to a call under way is there.
 /// A place in a queue is given back as by its limiter's own
-/// [`until_ready`](super::Local::until_ready). A request dropped after it was
+/// [`until_ready`](crate::limit::Local::until_ready). A request dropped after it was
 /// admitted has used all of its budgets.
 ///
 /// # Differences from others
@@ -155,7 +135,7 @@ impl<T> All<T> {
     /// Takes `cost` from each of the budgets if it is in all of them.
     ///
     /// Never sleeps: where a limit is a queue, it may answer
-    /// [`Queue`](super::Verdict::Queue) with the longest of the waits, and then
+    /// [`Queue`](crate::limit::Verdict::Queue) with the longest of the waits, and then
     /// the caller has to.
     ///
     /// # Errors

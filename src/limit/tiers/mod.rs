@@ -1,0 +1,7 @@
+//! Plans with limits of their own behind one layer.
+
+mod limiter;
+mod member;
+
+pub use self::limiter::Tiers;
+pub(super) use self::member::TierPart;
