@@ -19,7 +19,7 @@
 -- it is cancelled now.
 --
 -- Mirrors src/deadline/registry/local.rs, which tests/redis/registry.rs compares
--- it with; called by src/deadline/registry/redis.rs.
+-- it with; called by src/deadline/registry/redis/store.rs.
 
 -- A cancelled parent counts even where the child has no record. A child ends with
 -- the first of its parents to end, which may have become earlier since, or have

@@ -11,7 +11,7 @@ use std::{
 
 use tokio::{sync::Notify, time::timeout_at};
 
-use super::{Deadline, current::present, errand};
+use super::{Deadline, current::present, enforce::request_scope};
 
 /// Says when nobody waits for the answer any more: the deadline has passed, or
 /// the request was dropped before it was answered in full, as servers do when
@@ -81,7 +81,7 @@ const GONE: u8 = 2;
 /// deadline, it goes by the [current](super::current) one alone, and never fires
 /// if there is none.
 pub fn cancellation() -> Cancellation {
-    errand::signal().unwrap_or_else(|| {
+    request_scope::signal().unwrap_or_else(|| {
         let (deadline, request) = present();
         Cancellation::new(deadline, request)
     })

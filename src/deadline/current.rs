@@ -9,7 +9,7 @@ use std::{
 use pin_project_lite::pin_project;
 use tokio::task::futures::TaskLocalFuture;
 
-use super::{Cancellation, Deadline, errand};
+use super::{Cancellation, Deadline, enforce::request_scope};
 
 tokio::task_local! {
     static CURRENT: Current;
@@ -41,7 +41,7 @@ impl Current {
         if current.request.is_none()
             && let Some(deadline) = current.deadline
         {
-            current.request = errand::signal_under(deadline);
+            current.request = request_scope::signal_under(deadline);
         }
         current
     }

@@ -57,43 +57,26 @@
 //! * tonic reads `grpc-timeout` on the server and sends it on the client, but what
 //!   one has read, the other does not know.
 
-mod absolute;
-mod body;
-mod callers;
 mod cancellation;
 mod coverage;
 mod current;
-mod errand;
-pub mod future;
-mod headers;
-mod held;
-mod layer;
+mod deadline;
+mod enforce;
 mod observe;
 pub mod propagate;
 pub mod registry;
-mod rejections;
-mod running;
-mod service;
 mod stages;
-mod terms;
-mod trust;
-mod watch;
-mod watched;
 pub mod wire;
 
-pub(crate) use self::callers::CallersDeadline;
+pub(crate) use self::enforce::CallersDeadline;
 pub use self::{
-    absolute::Deadline,
-    body::ResponseBody,
     cancellation::{Cancellation, Cause, cancellation},
     coverage::{Coverage, Covers},
     current::{Scope, carry, current, detach, scope},
-    headers::Form,
-    layer::EnforceDeadlineLayer,
+    deadline::Deadline,
+    enforce::{EnforceDeadline, EnforceDeadlineLayer, Form, ResponseBody, Trust, Trusts, future},
     observe::{Counts, Event, Observe, Snapshot, Stage},
     propagate::{Margin, PropagateDeadline, PropagateDeadlineLayer, TimeoutHeader},
     registry::Registry,
-    service::EnforceDeadline,
     stages::Stages,
-    trust::{Trust, Trusts},
 };

@@ -3,7 +3,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, HeaderValue, header::CONTENT_TYPE};
 
 use crate::{
-    deadline::headers::{self, Form, earlier},
+    deadline::enforce::headers::{self, Form, earlier},
     refusal::is_grpc,
 };
 

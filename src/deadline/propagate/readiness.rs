@@ -14,7 +14,7 @@ use tokio::{
     time::{Instant, Sleep, sleep_until},
 };
 
-use crate::deadline::{Deadline, current, headers::earlier};
+use crate::deadline::{Deadline, current, enforce::headers::earlier};
 
 /// How long a service has been waited for. A call knows its own deadline only when
 /// the service is ready, so the current one counts.

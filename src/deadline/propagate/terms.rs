@@ -13,7 +13,7 @@ use super::{
 use crate::{
     deadline::{
         Coverage, Covers, Deadline, Event, Observe, Stage, coverage::Extent, current,
-        headers::earlier,
+        enforce::headers::earlier,
     },
     refusal::{Refusal, Refuse, stub},
 };

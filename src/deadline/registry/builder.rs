@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Registry, Store, local::Local};
+use super::{
+    local::Local,
+    registry::{Registry, Store},
+};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -62,7 +65,7 @@ impl Builder {
     /// An id then says when it was given out and for how long, and what is left
     /// of that is reckoned as if the clocks were wrong by all of this: it ends
     /// early by up to twice as much, and never late. Every such answer is
-    /// [counted](super::Counts::fell_back). Cancelling still needs Redis.
+    /// [counted](super::registry::Counts::fell_back). Cancelling still needs Redis.
     ///
     /// Unless it is set there is no such answer, and the error is the answer. Set
     /// it only where clocks are kept in step, and the messages that carry ids are

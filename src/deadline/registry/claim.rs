@@ -12,10 +12,8 @@ use std::{
 use ahash::RandomState;
 use tokio::sync::watch;
 
-use super::{
-    Deadline,
-    id::{self, Id},
-};
+use super::id::{self, Id};
+use crate::deadline::Deadline;
 use crate::sync::{Mutex, lock};
 
 /// A deadline that was claimed by its id. Dropped with its last clone, it no

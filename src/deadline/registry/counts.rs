@@ -1,6 +1,6 @@
 //! What a registry did.
 
-/// What the clones of a [`Registry`](super::Registry) had counted at one time.
+/// What the clones of a [`Registry`](super::registry::Registry) had counted at one time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counts {

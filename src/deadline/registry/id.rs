@@ -19,7 +19,7 @@ const DEEPEST: usize = 16;
 /// Below this, all whole numbers are exact in Lua.
 const FURTHEST: u64 = 1 << 53;
 
-/// The name of a deadline in a [`Registry`](super::Registry): what a message
+/// The name of a deadline in a [`Registry`](super::registry::Registry): what a message
 /// carries.
 ///
 /// It is printable ASCII without a space: `Display` writes it, and `FromStr`
@@ -55,7 +55,7 @@ pub(super) struct Sent {
 }
 
 impl Id {
-    /// A name of the caller's own, for [`register_as`](super::Registry::register_as),
+    /// A name of the caller's own, for [`register_as`](super::registry::Registry::register_as),
     /// and for whoever has to find that deadline by it.
     ///
     /// # Errors

@@ -9,7 +9,8 @@ use std::{
 use ahash::RandomState;
 use tokio::time::Instant;
 
-use super::{Deadline, claim::Holders, error::Error, id::Id, remaining::Remaining};
+use super::{claim::Holders, error::Error, id::Id, remaining::Remaining};
+use crate::deadline::Deadline;
 use crate::sync::{Mutex, lock};
 
 pub(super) struct Local {

@@ -1,6 +1,8 @@
+use std::time::Duration;
+
 use tokio::time::advance;
 
-use super::*;
+use super::{registry::Store, *};
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use http::HeaderValue;
 
-use super::{Malformed, duration, header, number};
+use super::malformed::{Malformed, duration, header, number};
 
 const TIMEOUT: &str =
     "a decimal number with a unit of h, m, s, ms, us, ns, or of seconds without one";

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use http::HeaderValue;
 
-use super::{Malformed, duration, header, number};
+use super::malformed::{Malformed, duration, header, number};
 
 const ALLOWED: &str = "1 to 8 digits and one of H, M, S, m, u, n";
 

@@ -7,7 +7,11 @@ use std::{
 
 use crate::{
     clock::ticks,
-    deadline::registry::{Error, Id, Remaining, id::Sent},
+    deadline::registry::{
+        error::Error,
+        id::{Id, Sent},
+        remaining::Remaining,
+    },
 };
 
 pub(super) struct Fallback {

@@ -15,9 +15,9 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::Asker;
+use super::store::Asker;
 use crate::{
-    deadline::registry::{Remaining, claim::Holders, id::Id},
+    deadline::registry::{claim::Holders, id::Id, remaining::Remaining},
     redis::{Error, ErrorKind, Subscription},
     runtime::background,
     sync::{Mutex, lock},

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration, vec};
 
 use ::redis::Value;
 
-use crate::{deadline::registry::Remaining, redis::Error};
+use crate::{deadline::registry::remaining::Remaining, redis::Error};
 
 /// The tick of the answer, and what is still to be read of it.
 pub(super) struct Reply {

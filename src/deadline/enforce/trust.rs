@@ -16,7 +16,7 @@ pub enum Trust {
     /// still count many answers of 504 against the server, and take it for broken:
     /// where its other clients have to be safe from that, have it take such headers
     /// off, or answer with another status by
-    /// [`refuse_with`](super::EnforceDeadlineLayer::refuse_with).
+    /// [`refuse_with`](crate::deadline::EnforceDeadlineLayer::refuse_with).
     #[default]
     LowerOnly,
     /// It counts instead of the default timeout, up to the maximum.

@@ -10,8 +10,8 @@ use tower_service::Service;
 use super::{
     body::ResponseBody,
     future::ResponseFuture,
-    held::{Asker, Held},
-    terms::{Gate, Passage, Time},
+    pending::{Asker, Held},
+    settings::{Gate, Passage, Time},
     trust::Trusts,
 };
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// A service that answers in time or not at all; made by an
-/// [`EnforceDeadlineLayer`](super::EnforceDeadlineLayer).
+/// [`EnforceDeadlineLayer`](crate::deadline::EnforceDeadlineLayer).
 ///
 /// Readiness is the inner service's; nothing is reserved in `poll_ready`.
 /// Clones share the budget of rejections and the timer of bodies.

@@ -8,7 +8,7 @@ use std::{
 
 use http_body::{Body, Frame};
 
-use super::errand::Errand;
+use super::request_scope::Errand;
 use crate::refusal::BoxError;
 
 pub(super) struct Running<B> {

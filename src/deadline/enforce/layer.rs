@@ -4,14 +4,13 @@ use http::{HeaderName, Request};
 use tower_layer::Layer;
 
 use super::{
-    Covers,
     headers::Form,
-    observe::Observe,
-    rejections::Rejections,
+    rejection_budget::Rejections,
     service::EnforceDeadline,
-    terms::{Gate, Terms},
+    settings::{Gate, Terms},
     trust::Trust,
 };
+use crate::deadline::{Covers, observe::Observe};
 use crate::refusal::Answer;
 
 /// Ends requests when nobody waits for their answer any more.
@@ -28,8 +27,8 @@ use crate::refusal::Answer;
 /// A request's timeout is the smallest that its [headers](Self::headers) say and
 /// the layer [trusts](Self::trust), or the [default](Self::default_timeout), and
 /// at most the [maximum](Self::maximum). The deadline is when the request came,
-/// and that; or the [`Deadline`](super::Deadline) in the request's extensions or
-/// the [`current`](super::current) one, if that is earlier. It is put into the
+/// and that; or the [`Deadline`](crate::deadline::Deadline) in the request's extensions or
+/// the [`current`](crate::deadline::current) one, if that is earlier. It is put into the
 /// extensions, and is the current one for the handler and for the response body.
 ///
 /// | the deadline passes | what happens |
@@ -45,7 +44,7 @@ use crate::refusal::Answer;
 ///
 /// No request is left without an answer: a body ends with an error only when the
 /// server has sent the head and the frames before; see
-/// [`ResponseBody`](super::ResponseBody).
+/// [`ResponseBody`](crate::deadline::ResponseBody).
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -104,8 +103,8 @@ use crate::refusal::Answer;
 /// # Cancellation
 ///
 /// A handler that is dropped stops at its next `await`. What it has spawned goes
-/// on: for that there is the [`cancellation`](super::cancellation). What has to
-/// be finished is spawned and [detached](super::detach).
+/// on: for that there is the [`cancellation`](crate::deadline::cancellation). What has to
+/// be finished is spawned and [detached](crate::deadline::detach).
 ///
 /// # Differences from others
 ///
@@ -228,7 +227,7 @@ impl<T, X, A> EnforceDeadlineLayer<T, X, A> {
     }
 
     /// Which headers say how long the caller waits, and in which form. Unless
-    /// set, they are those of [`wire`](super::wire).
+    /// set, they are those of [`wire`](crate::deadline::wire).
     pub fn headers(self, headers: impl IntoIterator<Item = (HeaderName, Form)>) -> Self {
         self.with(|terms| terms.headers = headers.into_iter().collect())
     }
@@ -240,16 +239,16 @@ impl<T, X, A> EnforceDeadlineLayer<T, X, A> {
     }
 
     /// How much of a response the deadline bounds, chosen by its head:
-    /// [`Coverage::usual`](super::Coverage::usual) unless set, so that event streams and upgrades last. Takes
-    /// a [`Coverage`](super::Coverage) for all, or a closure. A tunnel, which is a successful answer to
+    /// [`Coverage::usual`](crate::deadline::Coverage::usual) unless set, so that event streams and upgrades last. Takes
+    /// a [`Coverage`](crate::deadline::Coverage) for all, or a closure. A tunnel, which is a successful answer to
     /// `CONNECT`, is bounded by its head in any case.
     pub fn covers(self, covers: impl Covers + Send + Sync + 'static) -> Self {
         self.with(|terms| terms.covers = Some(Arc::new(covers)))
     }
 
-    /// Puts a [`Cancellation`](super::Cancellation) among the extensions of
+    /// Puts a [`Cancellation`](crate::deadline::Cancellation) among the extensions of
     /// requests with a deadline. Off unless asked for: it is kept on the heap,
-    /// and [`cancellation`](super::cancellation) makes it when it is needed.
+    /// and [`cancellation`](crate::deadline::cancellation) makes it when it is needed.
     pub fn with_cancellation(self) -> Self {
         self.with(|terms| terms.with_cancellation = true)
     }

@@ -1,7 +1,7 @@
 //! Tells deadlines that callers chose, shorter than the server's own, from those of
 //! the server: the latter are the server's failures, the former are not.
 
-use super::Deadline;
+use crate::deadline::Deadline;
 
 /// Among the extensions of a request: its [`Deadline`] is the caller's. Layers further
 /// in are told by it. It has no size, so that it takes no memory of its own.

@@ -11,15 +11,17 @@ use http_body::Body;
 use tokio::time::Instant;
 
 use super::{
-    Deadline,
     body::ResponseBody,
     callers::CallersDeadline,
+    expiring_body::{Span, Watched},
+    request_scope::Errand,
+    scoped_body::Running,
+    settings::{Terms, Time},
+};
+use crate::deadline::{
+    Deadline,
     coverage::Extent,
-    errand::Errand,
     observe::{Event, Stage},
-    running::Running,
-    terms::{Terms, Time},
-    watched::{Span, Watched},
 };
 use crate::{
     head::content_length,

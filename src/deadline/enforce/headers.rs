@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::wire::{
+use crate::deadline::wire::{
     Malformed, read_grpc, read_millis, read_timeout, write_grpc, write_millis, write_timeout,
 };
 
-pub(super) const GRPC: HeaderName = HeaderName::from_static("grpc-timeout");
-pub(super) const REQUEST: HeaderName = HeaderName::from_static("x-request-timeout");
-pub(super) const ENVOY: HeaderName = HeaderName::from_static("x-envoy-expected-rq-timeout-ms");
+pub(crate) const GRPC: HeaderName = HeaderName::from_static("grpc-timeout");
+pub(crate) const REQUEST: HeaderName = HeaderName::from_static("x-request-timeout");
+pub(crate) const ENVOY: HeaderName = HeaderName::from_static("x-envoy-expected-rq-timeout-ms");
 
-/// In which form a header has a timeout; see [`wire`](super::wire).
+/// In which form a header has a timeout; see [`wire`](crate::deadline::wire).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Form {
@@ -25,7 +25,7 @@ pub enum Form {
 }
 
 impl Form {
-    pub(super) fn read(self, value: &[u8]) -> Result<Duration, Malformed> {
+    pub(crate) fn read(self, value: &[u8]) -> Result<Duration, Malformed> {
         match self {
             Self::Grpc => read_grpc(value),
             Self::Text => read_timeout(value),
@@ -33,7 +33,7 @@ impl Form {
         }
     }
 
-    pub(super) fn write(self, left: Duration) -> Option<HeaderValue> {
+    pub(crate) fn write(self, left: Duration) -> Option<HeaderValue> {
         match self {
             Self::Grpc => write_grpc(left),
             Self::Text => write_timeout(left),
@@ -43,7 +43,7 @@ impl Form {
 }
 
 /// The headers that are read when nothing else was said.
-pub(super) fn usual() -> Vec<(HeaderName, Form)> {
+pub(crate) fn usual() -> Vec<(HeaderName, Form)> {
     vec![
         (GRPC, Form::Grpc),
         (REQUEST, Form::Text),
@@ -54,17 +54,17 @@ pub(super) fn usual() -> Vec<(HeaderName, Form)> {
 
 /// What a request says of its timeout.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Said {
+pub(crate) struct Said {
     /// The smallest that can be read.
-    pub(super) timeout: Option<Duration>,
+    pub(crate) timeout: Option<Duration>,
     /// The first that cannot.
-    pub(super) malformed: Option<Malformed>,
+    pub(crate) malformed: Option<Malformed>,
 }
 
 /// Reads all values of all these headers: would the last or the first count, a
 /// header that somebody adds on the way could lengthen the time.
 #[inline]
-pub(super) fn read(headers: &HeaderMap, forms: &[(HeaderName, Form)]) -> Said {
+pub(crate) fn read(headers: &HeaderMap, forms: &[(HeaderName, Form)]) -> Said {
     let mut said = Said::default();
     if headers.is_empty() {
         return said;
@@ -81,7 +81,7 @@ pub(super) fn read(headers: &HeaderMap, forms: &[(HeaderName, Form)]) -> Said {
 }
 
 /// The earlier, or the shorter, of what there is.
-pub(super) fn earlier<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
+pub(crate) fn earlier<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.min(other)),
         (one, other) => one.or(other),

@@ -1,4 +1,4 @@
-//! A registry in Redis: calls of `lua/deadline.lua`.
+//! The registry's calls of the script.
 
 use std::{
     sync::{
@@ -10,7 +10,7 @@ use std::{
 
 use ::redis::{Cmd, Value};
 
-use super::{
+use crate::deadline::registry::{
     claim::{Hold, Holders},
     counts::Counts,
     error::Error,
@@ -23,24 +23,19 @@ use crate::{
     redis::{self, Connection, Lane, Script},
 };
 
-mod fallback;
-mod listen;
-mod reply;
-
-pub(super) use self::listen::Listener;
-use self::{fallback::Fallback, reply::Reply};
+use super::{fallback::Fallback, reply::Reply};
 
 /// The longest budget, 30 years: with the present it is a whole number in Lua.
 const LONGEST: u64 = 30 * 365 * 86_400 * 1_000_000;
 
 static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(
-        include_str!("../../../lua/prelude.lua"),
-        include_str!("../../../lua/deadline.lua"),
+        include_str!("../../../../lua/prelude.lua"),
+        include_str!("../../../../lua/deadline.lua"),
     ))
 });
 
-pub(super) struct Redis {
+pub(in crate::deadline::registry) struct Redis {
     asker: Arc<Asker>,
     grace: u64,
     fallback: Fallback,
@@ -48,16 +43,16 @@ pub(super) struct Redis {
 }
 
 /// What it takes to ask.
-struct Asker {
-    connection: Connection,
+pub(super) struct Asker {
+    pub(super) connection: Connection,
     /// As names have it: what is the registry's in keys and channels.
-    name: String,
-    subscribed: AtomicU64,
-    rechecked: AtomicU64,
+    pub(super) name: String,
+    pub(super) subscribed: AtomicU64,
+    pub(super) rechecked: AtomicU64,
 }
 
 impl Redis {
-    pub(super) fn new(
+    pub(in crate::deadline::registry) fn new(
         name: &str,
         connection: &Connection,
         grace: Duration,
@@ -77,7 +72,11 @@ impl Redis {
         }
     }
 
-    pub(super) async fn register(&self, id: Id, budget: Duration) -> Result<Id, Error> {
+    pub(in crate::deadline::registry) async fn register(
+        &self,
+        id: Id,
+        budget: Duration,
+    ) -> Result<Id, Error> {
         let budget = ticks(budget).min(LONGEST);
         let mut call = self.asker.call([id.path().as_ref()], "register");
         call.arg(budget).arg(self.grace);
@@ -91,7 +90,12 @@ impl Redis {
         }
     }
 
-    pub(super) async fn derive(&self, parent: &Id, child: Id, cap: Duration) -> Result<Id, Error> {
+    pub(in crate::deadline::registry) async fn derive(
+        &self,
+        parent: &Id,
+        child: Id,
+        cap: Duration,
+    ) -> Result<Id, Error> {
         let cap = ticks(cap).min(LONGEST);
         let mut call = self.asker.call(child.chain(), "derive");
         call.arg(cap).arg(self.grace);
@@ -103,7 +107,7 @@ impl Redis {
         self.fallback.derive(parent, child, cap, error)
     }
 
-    pub(super) async fn look(&self, id: &Id) -> Result<Remaining, Error> {
+    pub(in crate::deadline::registry) async fn look(&self, id: &Id) -> Result<Remaining, Error> {
         let mut call = self.asker.call(id.chain(), "look");
         call.arg(id.chain().count());
         match self.asker.ask(call).await {
@@ -115,7 +119,11 @@ impl Redis {
         }
     }
 
-    pub(super) async fn cancel(&self, id: &Id, why: &Arc<str>) -> Result<Remaining, Error> {
+    pub(in crate::deadline::registry) async fn cancel(
+        &self,
+        id: &Id,
+        why: &Arc<str>,
+    ) -> Result<Remaining, Error> {
         let mut call = self.asker.call(id.chain(), "cancel");
         call.arg(self.grace).arg(&**why);
         call.arg(self.asker.channel());
@@ -128,12 +136,12 @@ impl Redis {
         Ok(word)
     }
 
-    pub(super) fn hold(&self, id: &Id) -> Hold {
+    pub(in crate::deadline::registry) fn hold(&self, id: &Id) -> Hold {
         self.holders.listener.listen(&self.asker, &self.holders);
         self.holders.hold(id)
     }
 
-    pub(super) fn counts(&self) -> Counts {
+    pub(in crate::deadline::registry) fn counts(&self) -> Counts {
         Counts {
             told: self.holders.told(),
             fell_back: self.fallback.count(),
@@ -145,7 +153,7 @@ impl Redis {
 
 impl Asker {
     /// A call of the script for records, at the server's instant.
-    fn call<'a>(&self, paths: impl IntoIterator<Item = &'a str>, task: &str) -> Cmd {
+    pub(super) fn call<'a>(&self, paths: impl IntoIterator<Item = &'a str>, task: &str) -> Cmd {
         let keys: Vec<_> = paths.into_iter().map(|path| self.key(path)).collect();
         let mut call = SCRIPT.call(keys.len());
         call.arg(keys).arg("").arg(task);
@@ -153,14 +161,14 @@ impl Asker {
     }
 
     /// A tree is in one slot of a cluster, for its root is in the braces.
-    fn key(&self, path: &str) -> String {
+    pub(super) fn key(&self, path: &str) -> String {
         let (prefix, name) = (self.connection.prefix(), &self.name);
         let root = root(path);
         let below = &path[root.len()..];
         format!("{prefix}:{{{name}:{root}}}:deadline{below}")
     }
 
-    fn channel(&self) -> String {
+    pub(super) fn channel(&self) -> String {
         let (prefix, name) = (self.connection.prefix(), &self.name);
         format!("{prefix}:{name}:cancelled")
     }
@@ -171,7 +179,7 @@ impl Asker {
         Ok((reply.now, reply.next()?))
     }
 
-    async fn run(&self, call: Cmd) -> Result<Reply, redis::Error> {
+    pub(super) async fn run(&self, call: Cmd) -> Result<Reply, redis::Error> {
         let reply: Value = self.connection.run(&SCRIPT, call).await?;
         Reply::read(reply)
     }

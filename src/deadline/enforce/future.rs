@@ -1,4 +1,4 @@
-//! The future of an [`EnforceDeadline`](super::EnforceDeadline) service.
+//! The future of an [`EnforceDeadline`](crate::deadline::EnforceDeadline) service.
 
 use std::{
     fmt,
@@ -15,7 +15,8 @@ use tokio::{
     time::{Sleep, sleep_until},
 };
 
-use super::{Deadline, body::ResponseBody, held::Held};
+use super::{body::ResponseBody, pending::Held};
+use crate::deadline::Deadline;
 use crate::refusal::Refuse;
 
 pin_project! {

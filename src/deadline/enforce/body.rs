@@ -10,8 +10,8 @@ use http::Version;
 use http_body::{Body, Frame, SizeHint};
 
 use super::{
-    running::{Running, Step},
-    watched::Watched,
+    expiring_body::Watched,
+    scoped_body::{Running, Step},
 };
 use crate::{
     flush::Flush,

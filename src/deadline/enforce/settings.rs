@@ -6,16 +6,18 @@ use http::{HeaderName, Request, response::Parts};
 use tokio::time::Instant;
 
 use super::{
-    Coverage, Covers, Deadline,
     callers::CallersOwn,
+    headers::{self, Form, Said},
+    rejection_budget::Rejections,
+    request_scope::Errand,
+    timer::Watch,
+    trust::{Trust, Trusts},
+};
+use crate::deadline::{
+    Coverage, Covers, Deadline,
     coverage::Extent,
     current,
-    errand::Errand,
-    headers::{self, Form, Said},
     observe::{Event, Observe},
-    rejections::Rejections,
-    trust::{Trust, Trusts},
-    watch::Watch,
 };
 use crate::{limit::Exempt, refusal::Refusal};
 

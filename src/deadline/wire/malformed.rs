@@ -1,27 +1,11 @@
-//! How a deadline travels: as the time that is left, for clocks differ.
-//!
-//! | header | form | who |
-//! |---|---|---|
-//! | `grpc-timeout` | 1 to 8 digits and a unit of `H M S m u n` | [gRPC](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md) |
-//! | `x-envoy-expected-rq-timeout-ms` | digits, milliseconds | Envoy |
-//! | `x-request-timeout`, `request-timeout` | a decimal number and a unit of `h m s ms us ns`; seconds without one | custom |
-//!
-//! What is written is rounded down, so that nobody is told of more time than
-//! there is; what is read is kept to the nanosecond, rounded down too.
+//! The error of a header's value that is no timeout, and what reading and writing
+//! such values share.
 
 use std::{error::Error, fmt, time::Duration};
 
 use http::HeaderValue;
 
 use crate::refusal::Decimal;
-
-mod decimal;
-mod grpc;
-
-pub use self::{
-    decimal::{read_millis, read_timeout, write_millis, write_timeout},
-    grpc::{read_grpc, write_grpc},
-};
 
 /// A value that is no timeout: which header, and what is allowed in it.
 ///
@@ -32,7 +16,7 @@ pub struct Malformed {
 }
 
 impl Malformed {
-    const fn new(allowed: &'static str) -> Self {
+    pub(super) const fn new(allowed: &'static str) -> Self {
         Self { allowed }
     }
 
@@ -57,13 +41,13 @@ impl fmt::Debug for Malformed {
 impl Error for Malformed {}
 
 /// The number that these digits are.
-fn number(digits: &[u8]) -> u128 {
+pub(super) fn number(digits: &[u8]) -> u128 {
     let digit = |number, digit: &u8| number * 10 + u128::from(digit - b'0');
     digits.iter().fold(0, digit)
 }
 
 /// A duration of nanoseconds. What does not fit is as long as can be.
-pub(super) fn duration(nanos: u128) -> Duration {
+pub(in crate::deadline) fn duration(nanos: u128) -> Duration {
     const SECOND: u128 = 1_000_000_000;
     match u64::try_from(nanos / SECOND) {
         Ok(seconds) => Duration::new(seconds, (nanos % SECOND) as u32),
@@ -72,7 +56,7 @@ pub(super) fn duration(nanos: u128) -> Duration {
 }
 
 /// A number with its unit, of at most two letters.
-fn header(number: u64, unit: &str) -> HeaderValue {
+pub(super) fn header(number: u64, unit: &str) -> HeaderValue {
     let digits = Decimal::of(number);
     let digits = digits.as_bytes();
     let mut text = [0; 22];

@@ -2,7 +2,7 @@
 
 use std::{cell::Cell, mem};
 
-use super::{Cancellation, Cause, Deadline, current::within};
+use crate::deadline::{Cancellation, Cause, Deadline, current::within};
 
 thread_local! {
     /// What is run at present. Swapped by hand, for every request goes through
@@ -11,12 +11,12 @@ thread_local! {
 }
 
 /// The signal of the errand that this is called from.
-pub(super) fn signal() -> Option<Cancellation> {
+pub(in crate::deadline) fn signal() -> Option<Cancellation> {
     ask(Asked::signal)
 }
 
 /// The same, if this deadline ends the errand.
-pub(super) fn signal_under(deadline: Deadline) -> Option<Cancellation> {
+pub(in crate::deadline) fn signal_under(deadline: Deadline) -> Option<Cancellation> {
     ask(|asked| {
         let is_its = asked.errand == Some(Some(deadline));
         is_its.then(|| asked.signal()).flatten()

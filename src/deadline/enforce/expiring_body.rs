@@ -12,12 +12,14 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::time::Instant;
 
 use super::{
+    scoped_body::{Running, Step},
+    settings::Terms,
+    timer::{Expire, Ticket},
+};
+use crate::deadline::{
     Deadline,
     coverage::Extent,
     observe::{Event, Stage},
-    running::{Running, Step},
-    terms::Terms,
-    watch::{Expire, Ticket},
 };
 use crate::{
     refusal::{BoxError, Refusal, trailers},
@@ -325,7 +327,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::deadline::{Counts, errand::Errand};
+    use crate::deadline::{Counts, enforce::request_scope::Errand};
 
     fn held(counts: &Arc<Counts>) -> Held<String> {
         let mut terms = Terms::new();

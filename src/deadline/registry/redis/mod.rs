@@ -1,0 +1,8 @@
+//! A registry in Redis: calls of `lua/deadline.lua`.
+
+mod fallback;
+mod listen;
+mod reply;
+mod store;
+
+pub(super) use self::{listen::Listener, store::Redis};
