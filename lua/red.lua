@@ -22,12 +22,12 @@
 -- each instance that is alive, its id, and `started`, `overflowed` and `flight` as
 -- it has told them. Windows are read by HGETALL.
 --
--- Called by src/red/redis/asker.rs; what is in the texts is in src/red/redis/line.rs.
+-- Called by src/red/fleet/client.rs; what is in the texts is in src/red/fleet/series_id.rs.
 
 local SECOND = 1000000
 local DAY = 86400 * SECOND
 
--- Mirrors src/red/redis/level.rs: how wide windows are, and for how long after
+-- Mirrors src/red/fleet/resolution.rs: how wide windows are, and for how long after
 -- their end they are kept, a minute more than is read.
 local LEVELS = {
     { name = '10s', width = 10 * SECOND, kept = 21 * 60 * SECOND },

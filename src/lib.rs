@@ -171,6 +171,7 @@ mod error;
 mod flush;
 mod grpc_web;
 mod head;
+mod histogram;
 #[cfg(feature = "idempotency")]
 #[cfg_attr(docsrs, doc(cfg(feature = "idempotency")))]
 pub mod idempotency;

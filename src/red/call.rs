@@ -13,12 +13,13 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{
-    guard::Guard,
+    http::{
+        default_classify::{by_refusal, refusal_in},
+        on_panic,
+    },
     labels::{Kind, Sought},
     outcome::{Cause, Outcome},
-    registry::Registry,
-    unwind,
-    verdict::{by_refusal, refusal_in},
+    registry::{Registry, guard::Guard},
 };
 use crate::refusal::{Passed, Reason, Refusal};
 
@@ -197,7 +198,7 @@ where
         };
         let mut guard = Some(registry.start(sought, None));
         let passed = Passed::noted_in_any(&mut req);
-        let inner = unwind::or_else(&mut guard, panicked, || self.inner.call(req));
+        let inner = on_panic::or_else(&mut guard, panicked, || self.inner.call(req));
         CallFuture {
             inner,
             guard,
@@ -230,7 +231,7 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let result = ready!(unwind::or_else(this.guard, panicked, || this
+        let result = ready!(on_panic::or_else(this.guard, panicked, || this
             .inner
             .poll(cx)));
         if let Some(guard) = this.guard.take() {

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
-use super::http_methods;
+use super::http::http_methods;
 
 /// Which requests, seen from which side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -21,7 +21,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 5] = [
         Self::HttpServer,
         Self::HttpClient,
         Self::GrpcServer,
@@ -64,10 +64,10 @@ pub const OTHER: &str = "_OTHER";
 /// What requests are told apart by, before it is known what came of them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Labels {
-    pub(super) kind: Kind,
-    pub(super) method: Cow<'static, str>,
-    pub(super) route: Arc<str>,
-    pub(super) peer: Arc<str>,
+    pub(crate) kind: Kind,
+    pub(crate) method: Cow<'static, str>,
+    pub(crate) route: Arc<str>,
+    pub(crate) peer: Arc<str>,
 }
 
 impl Labels {
@@ -95,7 +95,7 @@ impl Labels {
         &self.peer
     }
 
-    pub(super) fn as_sought(&self) -> Sought<'_> {
+    pub(crate) fn as_sought(&self) -> Sought<'_> {
         Sought {
             kind: self.kind,
             method: &self.method,
@@ -107,15 +107,15 @@ impl Labels {
 
 /// What a request looks for: its labels, borrowed from wherever they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Sought<'a> {
-    pub(super) kind: Kind,
-    pub(super) method: &'a str,
-    pub(super) route: &'a str,
-    pub(super) peer: &'a str,
+pub(crate) struct Sought<'a> {
+    pub(crate) kind: Kind,
+    pub(crate) method: &'a str,
+    pub(crate) route: &'a str,
+    pub(crate) peer: &'a str,
 }
 
 impl Sought<'_> {
-    pub(super) fn to_labels(self) -> Labels {
+    pub(crate) fn to_labels(self) -> Labels {
         Labels {
             kind: self.kind,
             method: http_methods::owned(self.method),
@@ -125,7 +125,7 @@ impl Sought<'_> {
     }
 
     /// Where requests of a kind are counted for which there is no room.
-    pub(super) fn overflow(kind: Kind) -> Sought<'static> {
+    pub(crate) fn overflow(kind: Kind) -> Sought<'static> {
         Sought {
             kind,
             method: if kind.is_grpc() || kind == Kind::Call {

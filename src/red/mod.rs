@@ -173,86 +173,52 @@
 //!   success.
 //! * None of them reads the status of gRPC-Web, which is at the end of the body.
 
-mod attributes;
-mod body;
-mod budget;
 mod call;
-mod classify;
-mod completion;
-mod conventions;
-mod durations;
+mod components;
 mod exemplar;
 mod export;
-mod family;
-pub mod future;
-mod guard;
-mod histogram;
-mod http_methods;
-mod labels;
-mod layer;
-mod mark;
-mod methods;
-mod metric;
-#[cfg(feature = "metrics")]
-#[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
-pub mod metrics;
-mod observed;
-#[cfg(feature = "opentelemetry")]
-#[cfg_attr(docsrs, doc(cfg(feature = "opentelemetry")))]
-pub mod opentelemetry;
-mod outcome;
-#[cfg(feature = "prometheus")]
-#[cfg_attr(docsrs, doc(cfg(feature = "prometheus")))]
-pub mod prometheus;
 #[cfg(feature = "redis")]
-#[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
-pub mod redis;
+mod fleet;
+mod http;
+mod labels;
+mod outcome;
 mod registry;
-mod rest;
-mod route;
-mod series;
-mod service;
-mod shares;
 mod slo;
 mod snapshot;
-mod span;
 mod status;
-mod table;
-mod terms;
-mod unwind;
-mod verdict;
 
-#[cfg(feature = "redis")]
-pub(crate) use self::histogram::Histogram;
-#[cfg(feature = "grpc")]
-#[cfg_attr(docsrs, doc(cfg(feature = "grpc")))]
-pub use self::methods::DescriptorError;
+#[cfg(feature = "metrics")]
+#[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
+pub use self::export::metrics;
+#[cfg(feature = "opentelemetry")]
+#[cfg_attr(docsrs, doc(cfg(feature = "opentelemetry")))]
+pub use self::export::opentelemetry;
+#[cfg(feature = "prometheus")]
+#[cfg_attr(docsrs, doc(cfg(feature = "prometheus")))]
+pub use self::export::prometheus;
 #[cfg(feature = "redis")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
-pub use self::redis::{Fleet, Redis};
+pub use self::fleet::redis::{self, Fleet, Redis};
+#[cfg(feature = "grpc")]
+#[cfg_attr(docsrs, doc(cfg(feature = "grpc")))]
+pub use self::http::DescriptorError;
 pub use self::{
-    attributes::Value,
-    body::ResponseBody,
     call::{Call, CallFuture, CallLayer, Judge},
-    classify::{Classify, Ended},
-    conventions::Conventions,
-    durations::Durations,
-    exemplar::{Exemplar, TraceId, traceparent},
-    export::{Change, Export, Record},
-    labels::{Kind, Labels, OTHER, OVERFLOW, UNMATCHED},
-    layer::RedLayer,
-    mark::{MarkRoute, MarkRouteLayer},
-    methods::Methods,
-    metric::Metric,
-    observed::{
+    components::{
         Coalescing, ConnectionCounts, DeadlineCounts, LaneCounts, LimiterCounts, RegistryCounts,
     },
+    exemplar::{Exemplar, TraceId, traceparent},
+    export::{Change, Conventions, Export, Metric, Record, Value},
+    http::{
+        Classify, Ended, MarkRoute, MarkRouteLayer, Methods, Red, RedLayer, ResponseBody, Route,
+        Template, future,
+    },
+    labels::{Kind, Labels, OTHER, OVERFLOW, UNMATCHED},
     outcome::{Cause, Outcome},
-    registry::{Builder, Registry},
-    route::{Route, Template},
-    service::Red,
-    shares::Overflowed,
+    registry::{Builder, Registry, shares::Overflowed},
     slo::{Alert, Burn, ErrorBudget, Events, Severity, Slo, SloReport},
     snapshot::{Completion, Series, Snapshot},
     status::Status,
 };
+#[doc(inline)]
+pub use crate::histogram::Durations;

@@ -54,7 +54,7 @@ impl Outcome {
 
     /// The one of this name.
     #[cfg(any(feature = "redis", test))]
-    pub(super) fn named(name: &str) -> Option<Self> {
+    pub(crate) fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|it| it.as_str() == name)
     }
 }
@@ -91,7 +91,7 @@ pub enum Cause {
 
 impl Cause {
     #[cfg(feature = "redis")]
-    pub(super) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Status,
         Self::Error,
         Self::Body,
@@ -106,7 +106,7 @@ impl Cause {
     ];
 
     /// Its name, as the label `error_type` has it; for a status that is none.
-    pub(super) fn as_str(self) -> Option<&'static str> {
+    pub(crate) fn as_str(self) -> Option<&'static str> {
         Some(match self {
             Self::Status => return None,
             // What semantic conventions say where nothing better is known.

@@ -3,15 +3,14 @@
 use std::borrow::Cow;
 
 use super::{
-    durations::Durations,
+    components::{ConnectionCounts, DeadlineCounts, LimiterCounts, RegistryCounts},
     exemplar::{Exemplar, newest},
     labels::{Kind, Labels},
-    observed::{ConnectionCounts, DeadlineCounts, LimiterCounts, RegistryCounts},
     outcome::{Cause, Outcome},
-    series::Key,
-    shares::Overflowed,
+    registry::{series::Key, shares::Overflowed},
     status::Status,
 };
+use crate::histogram::Durations;
 
 /// What was counted up to one time, in this process or in a fleet.
 ///
@@ -195,7 +194,7 @@ impl Completion {
     }
 
     /// Adds others, of the same key and bounds.
-    pub(super) fn add(&mut self, others: Self) {
+    pub(crate) fn add(&mut self, others: Self) {
         self.durations.add(&others.durations);
         newest(&mut self.exemplars, &others.exemplars);
     }

@@ -36,23 +36,23 @@ const GRPC: [&str; 18] = [
     "_OTHER",
 ];
 
-pub(super) mod grpc {
-    pub(in crate::red) const OK: u8 = 0;
-    pub(in crate::red) const CANCELLED: u8 = 1;
-    pub(in crate::red) const UNKNOWN: u8 = 2;
-    pub(in crate::red) const DEADLINE_EXCEEDED: u8 = 4;
-    pub(in crate::red) const PERMISSION_DENIED: u8 = 7;
-    pub(in crate::red) const UNIMPLEMENTED: u8 = 12;
-    pub(in crate::red) const INTERNAL: u8 = 13;
-    pub(in crate::red) const UNAVAILABLE: u8 = 14;
-    pub(in crate::red) const DATA_LOSS: u8 = 15;
-    pub(in crate::red) const UNAUTHENTICATED: u8 = 16;
-    pub(in crate::red) const OTHER: u8 = 17;
+pub(crate) mod grpc {
+    pub(crate) const OK: u8 = 0;
+    pub(crate) const CANCELLED: u8 = 1;
+    pub(crate) const UNKNOWN: u8 = 2;
+    pub(crate) const DEADLINE_EXCEEDED: u8 = 4;
+    pub(crate) const PERMISSION_DENIED: u8 = 7;
+    pub(crate) const UNIMPLEMENTED: u8 = 12;
+    pub(crate) const INTERNAL: u8 = 13;
+    pub(crate) const UNAVAILABLE: u8 = 14;
+    pub(crate) const DATA_LOSS: u8 = 15;
+    pub(crate) const UNAUTHENTICATED: u8 = 16;
+    pub(crate) const OTHER: u8 = 17;
 }
 
 impl Status {
     /// What a `grpc-status` says: one that cannot be read is UNKNOWN.
-    pub(super) fn read_grpc(value: &[u8]) -> Self {
+    pub(crate) fn read_grpc(value: &[u8]) -> Self {
         let number = str::from_utf8(value).ok();
         let digits = number.filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
         let number = digits.and_then(|text| text.parse::<u32>().ok());
@@ -64,7 +64,7 @@ impl Status {
 
     /// What an HTTP status is worth where a gRPC one is missing
     /// (<https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md>).
-    pub(super) fn grpc_for(http: StatusCode) -> Self {
+    pub(crate) fn grpc_for(http: StatusCode) -> Self {
         Self::Grpc(match http.as_u16() {
             400 => grpc::INTERNAL,
             401 => grpc::UNAUTHENTICATED,
@@ -76,7 +76,7 @@ impl Status {
     }
 
     /// A number for each; 0 for none.
-    pub(super) fn number(status: Option<Self>) -> u16 {
+    pub(crate) fn number(status: Option<Self>) -> u16 {
         match status {
             None => 0,
             Some(Self::Http(code)) => code,
@@ -85,7 +85,7 @@ impl Status {
     }
 
     /// The one of this number.
-    pub(super) fn numbered(number: u16) -> Option<Self> {
+    pub(crate) fn numbered(number: u16) -> Option<Self> {
         match number {
             0 => None,
             1..GRPC_FROM => Some(Self::Http(number)),

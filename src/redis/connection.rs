@@ -15,7 +15,7 @@ use super::{
     stats::{LaneStats, Stats},
     subscription::Subscription,
 };
-use crate::red::Durations;
+use crate::histogram::Durations;
 
 /// A connection to Redis, shared by its clones.
 ///

@@ -14,7 +14,7 @@ use super::{
     target::Target,
 };
 use crate::{
-    red::Durations,
+    histogram::Durations,
     sync::{Mutex, lock},
 };
 

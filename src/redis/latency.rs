@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     clock::ticks,
-    red::{Durations, Histogram},
+    histogram::{Durations, Histogram},
 };
 
 /// Upper bounds in microseconds: from what a server in the same rack takes to ten

@@ -85,7 +85,7 @@
 //!
 //! A [registry of deadlines](crate::deadline::registry) also needs `HMGET`,
 //! `HSET`, `PUBLISH`, `SUBSCRIBE`, and the channels `<prefix>:*`. What ships and
-//! reads [RED metrics](crate::red::redis) also needs `HDEL`, `HGET`, `HGETALL`,
+//! reads [RED metrics](crate::red::fleet::redis) also needs `HDEL`, `HGET`, `HGETALL`,
 //! `HINCRBY`, `HMGET`, `HSET`, `HSETNX`, `ZADD`, `ZRANGEBYSCORE` and `ZREM`. A store
 //! of idempotency records makes use of `PUBLISH`, `SUBSCRIBE` and the channels, where
 //! it may. Stores and limiters make use of `INFO`, where they may, to warn of a

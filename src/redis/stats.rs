@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::{error::ErrorKind, lane::Lane};
-use crate::red::Durations;
+use crate::histogram::Durations;
 
 /// What happened on a lane since it was opened.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Slo, burn::Burn};
+use super::{burn::Burn, slo::Slo};
 
 /// How soon somebody has to look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

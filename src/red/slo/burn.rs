@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Slo, events::Events};
+use super::{events::Events, slo::Slo};
 
 /// How fast the error budget was spent in the last minutes, hours or days.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Slo, burn::share, events::Events};
+use super::{burn::share, events::Events, slo::Slo};
 
 /// How many errors an objective allows in its period, and how many there were.
 #[derive(Clone, Copy, Debug, PartialEq)]

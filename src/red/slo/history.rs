@@ -9,13 +9,13 @@ const SECOND: Tick = 1_000_000;
 const HOUR: Tick = 3_600 * SECOND;
 
 /// How often a sample is taken.
-pub(super) const STEP: Tick = 10 * SECOND;
+pub(crate) const STEP: Tick = 10 * SECOND;
 
 /// What an objective had counted at earlier times, the nearer the more exactly:
 /// every 10 seconds of the last hour, every 5 minutes of the last 3 days, and every
 /// hour of the period. For 30 days, that is about 46 KiB.
 #[derive(Debug)]
-pub(super) struct History {
+pub(crate) struct History {
     levels: [Level; 3],
 }
 
@@ -37,7 +37,7 @@ struct Sample {
 
 impl History {
     /// Nothing was counted before.
-    pub(super) fn new(began: Tick, period: Duration) -> Self {
+    pub(crate) fn new(began: Tick, period: Duration) -> Self {
         let level = |step, span| Level::new(began, step, span);
         Self {
             levels: [
@@ -49,14 +49,14 @@ impl History {
     }
 
     /// So much is counted now, and was so all the time since `from`.
-    pub(super) fn note(&mut self, from: Tick, now: Tick, events: Events) {
+    pub(crate) fn note(&mut self, from: Tick, now: Tick, events: Events) {
         for level in &mut self.levels {
             level.note(from, now, events);
         }
     }
 
     /// What of that was counted in the last so long, and how long it really is.
-    pub(super) fn within(&self, window: Duration, now: Tick, events: Events) -> (Events, Duration) {
+    pub(crate) fn within(&self, window: Duration, now: Tick, events: Events) -> (Events, Duration) {
         let window = ticks(window);
         let [.., coarsest] = &self.levels;
         let level = self.levels.iter().find(|level| level.span >= window);

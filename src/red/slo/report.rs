@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::{
-    Slo,
     alert::{self, Alert},
     burn::Burn,
     error_budget::ErrorBudget,
     events::Events,
+    slo::Slo,
 };
 
 /// How an objective stands; read by [`Registry::slos`](crate::red::Registry::slos).

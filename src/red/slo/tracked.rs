@@ -10,13 +10,14 @@ use std::{
 };
 
 use super::{
-    Measure, Slo, SloReport,
     events::Events,
     history::{History, STEP},
+    report::SloReport,
+    slo::{Measure, Slo},
 };
 use crate::{
     clock::Tick,
-    red::{Registry, table::Table},
+    red::{Registry, registry::table::Table},
 };
 
 /// The objectives of a registry, and what they had counted at earlier times.
@@ -24,7 +25,7 @@ use crate::{
 /// Samples are taken by whoever comes when one is due: a request that begins, or
 /// somebody who reads. When nobody came, nothing has begun, so that a late sample
 /// tells what was counted all the time since it was due.
-pub(in crate::red) struct Tracked {
+pub(crate) struct Tracked {
     slos: Box<[Named]>,
     /// When the next sample is; never, if there is no objective.
     due: AtomicU64,
@@ -40,11 +41,11 @@ struct Named {
 
 /// Objectives that are still to be tracked.
 #[derive(Clone, Debug, Default)]
-pub(in crate::red) struct Objectives(Vec<Named>);
+pub(crate) struct Objectives(Vec<Named>);
 
 impl Objectives {
     #[track_caller]
-    pub(in crate::red) fn add(&mut self, name: &str, slo: Slo) {
+    pub(crate) fn add(&mut self, name: &str, slo: Slo) {
         let twice = self.0.iter().any(|it| *it.name == *name);
         assert!(
             !twice,
@@ -56,7 +57,7 @@ impl Objectives {
 
     /// From now on, by histograms of these bounds.
     #[track_caller]
-    pub(in crate::red) fn track(self, now: Tick, bounds: &[u64]) -> Tracked {
+    pub(crate) fn track(self, now: Tick, bounds: &[u64]) -> Tracked {
         for slo in &self.0 {
             slo.check(bounds);
         }
@@ -93,7 +94,7 @@ impl Named {
 impl Tracked {
     /// A request begins. Takes a sample if one is due, and nobody else does.
     #[inline]
-    pub(in crate::red) fn look(&self, now: Tick, table: &Table) {
+    pub(crate) fn look(&self, now: Tick, table: &Table) {
         if now >= self.due.load(Relaxed) {
             self.sample(now, table);
         }

@@ -1,0 +1,129 @@
+//! Requests that stand for the others of their bucket.
+
+use std::{
+    fmt,
+    sync::{Mutex, OnceLock, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use super::trace_id::TraceId;
+
+/// One request of a bucket, by its trace: where to look when the bucket grows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Exemplar {
+    // First, so that the greater one is the newer one.
+    at: SystemTime,
+    micros: u64,
+    trace: TraceId,
+}
+
+impl Exemplar {
+    /// When it ended.
+    pub fn at(&self) -> SystemTime {
+        self.at
+    }
+
+    /// How long it took.
+    pub fn duration(&self) -> Duration {
+        Duration::from_micros(self.micros)
+    }
+
+    /// Its trace, which was sampled.
+    pub fn trace(&self) -> TraceId {
+        self.trace
+    }
+}
+
+type Slot = Mutex<Option<Exemplar>>;
+
+/// The last exemplar of each bucket. It takes no memory before the first.
+#[derive(Default)]
+pub(crate) struct Exemplars {
+    slots: OnceLock<Box<[Slot]>>,
+}
+
+impl Exemplars {
+    /// Keeps this one. It goes the way of all exemplars at once if the slot is just
+    /// being read or written: a request does not wait for that.
+    #[cold]
+    pub(crate) fn keep(&self, bounds: &[u64], micros: u64, trace: TraceId) {
+        let make = || (0..=bounds.len()).map(|_| Slot::default()).collect();
+        let slots = self.slots.get_or_init(make);
+        let nth = bounds.partition_point(|bound| *bound < micros);
+        if let Ok(mut slot) = slots[nth].try_lock() {
+            let at = SystemTime::now();
+            *slot = Some(Exemplar { at, micros, trace });
+        }
+    }
+
+    /// By bucket; empty if there never was one.
+    pub(crate) fn read(&self) -> Vec<Option<Exemplar>> {
+        let slots = self.slots.get().into_iter().flatten();
+        let read = |slot: &Slot| *slot.lock().unwrap_or_else(PoisonError::into_inner);
+        slots.map(read).collect()
+    }
+}
+
+/// Keeps of each bucket the newer one.
+pub(crate) fn newest(ours: &mut Vec<Option<Exemplar>>, theirs: &[Option<Exemplar>]) {
+    ours.resize(ours.len().max(theirs.len()), None);
+    let pairs = ours.iter_mut().zip(theirs);
+    pairs.for_each(|(one, other)| *one = (*one).max(*other));
+}
+
+impl fmt::Debug for Exemplars {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.read()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trace(last: u8) -> TraceId {
+        TraceId::from_bytes([last; 16]).unwrap()
+    }
+
+    fn traces(read: Vec<Option<Exemplar>>) -> Vec<Option<TraceId>> {
+        read.iter().map(|it| it.map(|it| it.trace)).collect()
+    }
+
+    #[test]
+    fn each_bucket_keeps_its_last() {
+        let exemplars = Exemplars::default();
+        assert_eq!(exemplars.read(), []);
+        for (micros, last) in [(5, 1), (10, 2), (21, 3)] {
+            exemplars.keep(&[10, 20], micros, trace(last));
+        }
+        let expected = vec![Some(trace(2)), None, Some(trace(3))];
+        assert_eq!(traces(exemplars.read()), expected);
+    }
+
+    #[test]
+    fn nobody_waits_for_one_that_is_read() {
+        let exemplars = Exemplars::default();
+        exemplars.keep(&[10], 5, trace(1));
+        let slots = exemplars.slots.get().unwrap();
+        let reading = slots[0].lock().unwrap();
+        exemplars.keep(&[10], 5, trace(2));
+        drop(reading);
+        assert_eq!(traces(exemplars.read())[0], Some(trace(1)));
+    }
+
+    #[test]
+    fn of_two_stripes_the_newer_one_stays() {
+        let (one, other) = (Exemplars::default(), Exemplars::default());
+        one.keep(&[10], 5, trace(1));
+        other.keep(&[10], 5, trace(2));
+        other.keep(&[10], 50, trace(3));
+        let later = SystemTime::now() + Duration::from_secs(60);
+        let mut theirs = other.read();
+        theirs[0].as_mut().unwrap().at = later;
+        let expected = vec![Some(trace(2)), Some(trace(3))];
+        for (mut ours, theirs) in [(one.read(), theirs.clone()), (theirs, one.read())] {
+            newest(&mut ours, &theirs);
+            assert_eq!(traces(ours), expected);
+        }
+    }
+}

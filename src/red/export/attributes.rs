@@ -1,0 +1,112 @@
+//! Labels, as OpenTelemetry's semantic conventions name them.
+
+use std::{borrow::Cow, fmt};
+
+use super::conventions::Conventions;
+use crate::red::{
+    labels::{Kind, Labels},
+    registry::{series::Key, settings::Terms},
+    status::Status,
+};
+
+/// What an attribute says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Value<'a> {
+    /// A text.
+    Text(Cow<'a, str>),
+    /// A number: a port, a status of HTTP.
+    Number(u16),
+}
+
+impl fmt::Display for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::Number(number) => write!(f, "{number}"),
+        }
+    }
+}
+
+/// Attributes: what is not known has none.
+pub(crate) type Attributes<'a> = Vec<(&'static str, Value<'a>)>;
+
+fn text<'a>(text: impl Into<Cow<'a, str>>) -> Value<'a> {
+    Value::Text(text.into())
+}
+
+/// Of all requests of one label set.
+pub(crate) fn of_series<'a>(labels: &'a Labels, terms: &'a Terms) -> Attributes<'a> {
+    let mut attributes = match labels.kind {
+        Kind::HttpServer => vec![
+            ("http.request.method", text(labels.method())),
+            // Also of what is no template, such as `_unmatched`: without the label such
+            // requests would be missing wherever a sum is made by route.
+            ("http.route", text(labels.route())),
+            ("url.scheme", text(&*terms.scheme)),
+        ],
+        Kind::HttpClient => vec![
+            ("http.request.method", text(labels.method())),
+            ("url.template", text(labels.route())),
+        ],
+        Kind::GrpcServer | Kind::GrpcClient => vec![
+            ("rpc.system.name", text("grpc")),
+            ("rpc.method", text(labels.route())),
+        ],
+        Kind::Call => vec![("call", text(labels.route()))],
+    };
+    attributes.extend(of_peer(labels.peer()));
+    attributes.retain(|(_, value)| *value != text(""));
+    attributes
+}
+
+/// `host:port`, where the host may be an address with colons, in brackets.
+fn of_peer(peer: &str) -> impl Iterator<Item = (&'static str, Value<'_>)> {
+    let parts = peer
+        .rsplit_once(':')
+        .filter(|(_, port)| !port.ends_with(']'));
+    let (host, port) = parts.unwrap_or((peer, ""));
+    let host = host.strip_prefix('[').unwrap_or(host);
+    let host = host.strip_suffix(']').unwrap_or(host);
+    let address = ("server.address", text(host));
+    let port = port
+        .parse()
+        .ok()
+        .map(|port| ("server.port", Value::Number(port)));
+    [address].into_iter().chain(port)
+}
+
+/// Of those of which this came.
+pub(crate) fn of_completion<'a>(
+    kind: Kind,
+    key: Key,
+    conventions: Conventions,
+) -> impl Iterator<Item = (&'static str, Value<'a>)> {
+    let status = Status::numbered(key.status).map(|status| match status {
+        Status::Http(code) => ("http.response.status_code", Value::Number(code)),
+        Status::Grpc(_) => (conventions.rpc_status_code(), text(status.to_string())),
+    });
+    let error = key
+        .error_type(kind)
+        .map(|error| ("error.type", text(error)));
+    let outcome = ("outcome", text(key.outcome.as_str()));
+    status.into_iter().chain(error).chain([outcome])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer(peer: &str) -> Vec<String> {
+        of_peer(peer).map(|(_, value)| value.to_string()).collect()
+    }
+
+    #[test]
+    fn a_peer_is_an_address_and_a_port() {
+        assert_eq!(peer("api.example:8080"), ["api.example", "8080"]);
+        assert_eq!(peer("api.example"), ["api.example"]);
+        assert_eq!(peer("[::1]:443"), ["::1", "443"]);
+        assert_eq!(peer("[2001:db8::7]"), ["2001:db8::7"]);
+        assert_eq!(peer("10.0.0.7:80"), ["10.0.0.7", "80"]);
+    }
+}

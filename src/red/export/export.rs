@@ -1,0 +1,121 @@
+//! Telling others of each request.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use super::metric::Metric;
+use crate::red::{
+    labels::Labels,
+    registry::{series::Key, settings::Terms},
+};
+
+/// Is told of each request, for what cannot be read from a registry afterwards:
+/// other libraries want each duration, for their buckets are their own.
+///
+/// It is asked once for each label set, and what it answers is called on the path
+/// of requests from then on, so that should be quick and must not panic. It must
+/// not ask a service whose requests are counted in the same registry. Give it to
+/// [`Builder::export`](crate::red::Builder::export). Of the features, `metrics` and
+/// `opentelemetry` each have one.
+///
+/// ```
+/// use std::{sync::{Arc, atomic::{AtomicI64, Ordering}}, time::Duration};
+/// use sluicegate::red::{Change, Export, Metric, Record, Registry};
+///
+/// /// Writes lines as statsd wants them.
+/// #[derive(Debug)]
+/// struct Lines;
+///
+/// impl Export for Lines {
+///     fn durations(&self, metric: &Metric<'_>) -> Record {
+///         let name = metric.name();
+///         Box::new(move |took| println!("{name}:{}|ms", took.as_millis()))
+///     }
+///
+///     fn active(&self, metric: &Metric<'_>) -> Change {
+///         let name = metric.name();
+///         Box::new(move |by| println!("{name}:{by:+}|g"))
+///     }
+/// }
+///
+/// let metrics = Registry::builder().export(Lines).build();
+/// # let _ = metrics;
+/// ```
+pub trait Export: fmt::Debug + Send + Sync + 'static {
+    /// What is told how long each request took, of this label set.
+    fn durations(&self, metric: &Metric<'_>) -> Record;
+
+    /// What is told of each request that it has begun, by 1, and that it has ended,
+    /// by -1.
+    fn active(&self, metric: &Metric<'_>) -> Change;
+}
+
+/// Is told how long a request took.
+pub type Record = Box<dyn Fn(Duration) + Send + Sync>;
+
+/// Is told by how much a number has changed.
+pub type Change = Box<dyn Fn(i64) + Send + Sync>;
+
+/// Who is told of each request.
+pub(crate) type Exports = Vec<Box<dyn Export>>;
+
+/// Whom durations are told to; all stripes of a series have the same.
+pub(crate) type Records = Arc<[Record]>;
+
+/// Whom the requests of one label set are told to, whatever comes of them.
+pub(crate) struct Exported {
+    heads: Records,
+    active: Box<[Change]>,
+}
+
+impl Exported {
+    pub(crate) fn new(labels: &Labels, terms: &Terms) -> Option<Box<Self>> {
+        if terms.exports.is_empty() {
+            return None;
+        }
+        let active = Metric::active(labels, terms);
+        let heads = Metric::headed(labels, terms);
+        Some(Box::new(Self {
+            heads: heads
+                .map(|heads| records(&heads, terms))
+                .unwrap_or_default(),
+            active: terms.exports.iter().map(|it| it.active(&active)).collect(),
+        }))
+    }
+
+    #[inline]
+    pub(crate) fn start(&self) {
+        self.active.iter().for_each(|change| change(1));
+    }
+
+    #[inline]
+    pub(crate) fn end(&self) {
+        self.active.iter().for_each(|change| change(-1));
+    }
+
+    #[inline]
+    pub(crate) fn head(&self, micros: u64) {
+        record(&self.heads, micros);
+    }
+}
+
+/// Whom those are told to of which this came.
+pub(crate) fn ended(labels: &Labels, key: Key, terms: &Terms) -> Records {
+    if terms.exports.is_empty() {
+        return Records::default();
+    }
+    records(&Metric::ended(labels, key, terms), terms)
+}
+
+fn records(metric: &Metric<'_>, terms: &Terms) -> Records {
+    terms
+        .exports
+        .iter()
+        .map(|it| it.durations(metric))
+        .collect()
+}
+
+#[inline]
+pub(crate) fn record(records: &[Record], micros: u64) {
+    let took = Duration::from_micros(micros);
+    records.iter().for_each(|record| record(took));
+}

@@ -1,0 +1,63 @@
+//! Requests recorded into the `metrics` facade.
+
+use ::metrics::{Key, Label, Level, Metadata, Unit, with_recorder};
+
+use super::{
+    export::{Change, Export, Record},
+    metric::Metric,
+};
+
+/// Records each request into the recorder of the facade [`metrics`]; for
+/// [`Builder::export`](crate::red::Builder::export).
+///
+/// The recorder is the one that is installed when a label set is first seen, so
+/// install it before there are requests, and do not let it forget what is idle: it
+/// is not asked again. Names and labels are those that
+/// [Prometheus](Metric::prometheus_name) is told, so that the same dashboards do.
+/// The buckets are the recorder's.
+///
+/// ```
+/// use sluicegate::red::{self, Registry};
+///
+/// let metrics = Registry::builder().export(red::metrics::Exporter::new()).build();
+/// # let _ = metrics;
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Exporter(());
+
+impl Exporter {
+    /// One; there is nothing to set.
+    pub const fn new() -> Self {
+        Self(())
+    }
+}
+
+static METADATA: Metadata<'_> = Metadata::new(module_path!(), Level::INFO, None);
+
+impl Export for Exporter {
+    fn durations(&self, metric: &Metric<'_>) -> Record {
+        let (name, help) = (metric.prometheus_name().into(), metric.help().into());
+        let histogram = with_recorder(|recorder| {
+            recorder.describe_histogram(name, Some(Unit::Seconds), help);
+            recorder.register_histogram(&key(metric), &METADATA)
+        });
+        Box::new(move |took| histogram.record(took.as_secs_f64()))
+    }
+
+    fn active(&self, metric: &Metric<'_>) -> Change {
+        let (name, help) = (metric.prometheus_name().into(), metric.help().into());
+        let gauge = with_recorder(|recorder| {
+            recorder.describe_gauge(name, Some(Unit::Count), help);
+            recorder.register_gauge(&key(metric), &METADATA)
+        });
+        Box::new(move |by| gauge.increment(by as f64))
+    }
+}
+
+fn key(metric: &Metric<'_>) -> Key {
+    let labels = metric.prometheus_labels();
+    let labels: Vec<_> = labels
+        .map(|(name, value)| Label::new(name, value))
+        .collect();
+    Key::from_parts(metric.prometheus_name(), labels)
+}

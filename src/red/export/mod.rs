@@ -1,0 +1,24 @@
+//! Telling others what is counted.
+
+pub(super) mod attributes;
+pub(super) mod conventions;
+mod export;
+pub(super) mod family;
+pub(super) mod metric;
+#[cfg(feature = "metrics")]
+#[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
+pub mod metrics;
+#[cfg(feature = "opentelemetry")]
+#[cfg_attr(docsrs, doc(cfg(feature = "opentelemetry")))]
+pub mod opentelemetry;
+#[cfg(feature = "prometheus")]
+#[cfg_attr(docsrs, doc(cfg(feature = "prometheus")))]
+pub mod prometheus;
+
+pub(super) use self::export::{Exported, Exports, Records, ended, record};
+pub use self::{
+    attributes::Value,
+    conventions::Conventions,
+    export::{Change, Export, Record},
+    metric::Metric,
+};

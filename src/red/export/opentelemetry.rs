@@ -1,0 +1,96 @@
+//! Requests recorded into instruments of OpenTelemetry, and its current trace.
+
+use ::opentelemetry::{Context, KeyValue, metrics::Meter, trace::TraceContextExt};
+use http::HeaderMap;
+
+use super::{
+    attributes::Value,
+    export::{Change, Export, Record},
+    metric::Metric,
+};
+use crate::red::exemplar::TraceId;
+
+/// Records each request into instruments of this meter; for
+/// [`Builder::export`](crate::red::Builder::export).
+///
+/// Names, units and attributes are those of semantic conventions, in the
+/// [version](crate::red::Builder::conventions) of the registry; the buckets are the
+/// registry's, unless a view of the SDK says otherwise.
+///
+/// ```
+/// use opentelemetry::global;
+/// use sluicegate::red::{self, Registry};
+///
+/// let exporter = red::opentelemetry::Exporter::new(global::meter("orders"));
+/// let metrics = Registry::builder().export(exporter).build();
+/// # let _ = metrics;
+/// ```
+#[derive(Clone, Debug)]
+pub struct Exporter {
+    meter: Meter,
+}
+
+impl Exporter {
+    /// One that makes its instruments by this meter, which has to be the one of the
+    /// provider that is used: what is set globally later is not seen.
+    pub fn new(meter: Meter) -> Self {
+        Self { meter }
+    }
+}
+
+impl Export for Exporter {
+    fn durations(&self, metric: &Metric<'_>) -> Record {
+        let bounds = metric.buckets().map(|bound| bound.as_secs_f64());
+        let histogram = self.meter.f64_histogram(metric.name());
+        let histogram = histogram
+            .with_unit(metric.unit())
+            .with_description(metric.help())
+            .with_boundaries(bounds.collect())
+            .build();
+        let attributes = attributes(metric);
+        Box::new(move |took| histogram.record(took.as_secs_f64(), &attributes))
+    }
+
+    fn active(&self, metric: &Metric<'_>) -> Change {
+        let counter = self.meter.i64_up_down_counter(metric.name());
+        let counter = counter
+            .with_unit(metric.unit())
+            .with_description(metric.help())
+            .build();
+        let attributes = attributes(metric);
+        Box::new(move |by| counter.add(by, &attributes))
+    }
+}
+
+fn attributes(metric: &Metric<'_>) -> Box<[KeyValue]> {
+    let attributes = metric.attributes().iter();
+    let attributes = attributes.map(|(name, value)| match value {
+        Value::Text(text) => KeyValue::new(*name, text.to_string()),
+        Value::Number(number) => KeyValue::new(*name, i64::from(*number)),
+    });
+    attributes.collect()
+}
+
+/// The trace of the current span, if it is sampled: for
+/// [`Builder::exemplars`](crate::red::Builder::exemplars).
+///
+/// The layer asks when a request begins, so whoever makes the span has to be
+/// outside of the layer. Where that is not so, the trace that the caller has begun
+/// is known all the same:
+///
+/// ```
+/// use sluicegate::red::{self, Registry};
+///
+/// let metrics = Registry::builder()
+///     .exemplars(|headers| red::opentelemetry::current(headers).or_else(|| red::traceparent(headers)))
+///     .build();
+/// # let _ = metrics;
+/// ```
+pub fn current(_headers: &HeaderMap) -> Option<TraceId> {
+    Context::map_current(|context| {
+        let span = context.span();
+        let span = span.span_context();
+        let trace = TraceId::from_bytes(span.trace_id().to_bytes())?;
+        (span.is_valid() && span.is_sampled()).then_some(trace)
+    })
+}

@@ -1,0 +1,142 @@
+//! What `Accept` says of a media type (RFC 9110, section 12.5.1). The format of a
+//! scrape is chosen by it.
+
+use http::{HeaderMap, HeaderValue, header::ACCEPT};
+
+/// What is offered: a type, a subtype, and the parameters that tell it from others.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Offer {
+    pub(crate) media: (&'static str, &'static str),
+    pub(crate) parameters: &'static [(&'static str, &'static str)],
+}
+
+/// How much an offer is wanted, by the most specific range that it is in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Wish {
+    /// How precisely the range names it: 0 if none does, 1 for `*/*`, 2 for `text/*`,
+    /// 3 for the type, and one more for each parameter.
+    pub(crate) precision: usize,
+    /// In thousandths; 0 is not acceptable.
+    pub(crate) weight: u16,
+}
+
+/// The precision of a range that names the type.
+pub(crate) const NAMED: usize = 3;
+
+impl Offer {
+    /// Returns how much a request with these headers wants this.
+    pub(crate) fn wish(&self, headers: &HeaderMap) -> Wish {
+        let lines = headers.get_all(ACCEPT).into_iter();
+        let lines = lines.filter_map(|line| HeaderValue::to_str(line).ok());
+        let ranges = lines.flat_map(|line| split(line, ','));
+        let wishes = ranges.filter_map(|range| self.wish_of(range));
+        wishes
+            .max_by_key(|wish| (wish.precision, wish.weight))
+            .unwrap_or_default()
+    }
+
+    /// `None` if the range does not name this, or cannot be read.
+    fn wish_of(&self, range: &str) -> Option<Wish> {
+        let mut parts = split(range, ';').map(str::trim);
+        let (main, sub) = parts.next()?.split_once('/')?;
+        let mut precision = self.precision(main.trim_end(), sub.trim_start())?;
+        let mut weight = 1_000;
+        for part in parts {
+            // What is no pair is an extension that says nothing here.
+            let Some((name, value)) = part.split_once('=') else {
+                continue;
+            };
+            let (name, value) = (name.trim(), value.trim().trim_matches('"'));
+            if name.eq_ignore_ascii_case("q") {
+                weight = thousandths(value)?;
+            } else if let Some(ours) = self.parameter(name) {
+                precision += usize::from(ours.eq_ignore_ascii_case(value).then_some(true)?);
+            }
+        }
+        Some(Wish { precision, weight })
+    }
+
+    fn precision(&self, main: &str, sub: &str) -> Option<usize> {
+        let is_main = main.eq_ignore_ascii_case(self.media.0);
+        match (main, sub) {
+            ("*", "*") => Some(1),
+            (_, "*") if is_main => Some(2),
+            (_, sub) if is_main && sub.eq_ignore_ascii_case(self.media.1) => Some(NAMED),
+            _ => None,
+        }
+    }
+
+    /// Returns what ours is of a parameter; `None` if we have none of this name.
+    fn parameter(&self, name: &str) -> Option<&'static str> {
+        let mut known = self.parameters.iter();
+        let known = known.find(|(known, _)| known.eq_ignore_ascii_case(name));
+        known.map(|(_, value)| *value)
+    }
+}
+
+/// Splits outside of quotation marks.
+fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
+    let mut is_quoted = false;
+    text.split(move |c| {
+        is_quoted ^= c == '"';
+        c == separator && !is_quoted
+    })
+}
+
+/// Reads a weight (RFC 9110, section 12.4.2): at most three decimals, up to 1.
+fn thousandths(weight: &str) -> Option<u16> {
+    let (whole, decimals) = weight.split_once('.').unwrap_or((weight, ""));
+    let is_number = decimals.len() <= 3 && decimals.bytes().all(|it| it.is_ascii_digit());
+    let thousandths: u16 = format!("{decimals:0<3}").parse().ok()?;
+    match whole {
+        "0" if is_number => Some(thousandths),
+        "1" if is_number && thousandths == 0 => Some(1_000),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: Offer = Offer {
+        media: ("text", "plain"),
+        parameters: &[("version", "0.0.4"), ("charset", "utf-8")],
+    };
+
+    fn wish(accept: &str) -> (usize, u16) {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, accept.parse().unwrap());
+        let Wish { precision, weight } = TEXT.wish(&headers);
+        (precision, weight)
+    }
+
+    #[test]
+    fn the_most_specific_range_decides() {
+        for (accept, expected) in [
+            ("*/*", (1, 1_000)),
+            ("text/*;q=0.3, */*", (2, 300)),
+            ("*/*, text/plain;q=0", (3, 0)),
+            ("TEXT/PLAIN ; Q=0.25, text/*", (3, 250)),
+            ("text/plain;q=0.9, text/plain;version=0.0.4;q=0.1", (4, 100)),
+            ("text/plain;version=\"0.0.4\";charset=UTF-8;q=0.5", (5, 500)),
+            // Of another version, and of what we do not know.
+            ("text/plain;version=1.0.0", (0, 0)),
+            ("text/plain;escaping=allow-utf-8;q=0.4", (3, 400)),
+            ("text/html, image/*", (0, 0)),
+            ("text/plain;note=\"a, */*;q=1\";q=0.2", (3, 200)),
+        ] {
+            assert_eq!(wish(accept), expected, "{accept}");
+        }
+    }
+
+    #[test]
+    fn a_weight_that_is_none_is_no_range() {
+        for weight in ["often", "-1", "1.1", "0.1234", "NaN", "1e0", "2", "", ".5"] {
+            assert_eq!(wish(&format!("text/plain;q={weight}")), (0, 0), "{weight}");
+        }
+        for (weight, thousandths) in [("0", 0), ("0.", 0), ("1.000", 1_000), ("0.05", 50)] {
+            assert_eq!(wish(&format!("text/plain;q={weight}")), (3, thousandths));
+        }
+    }
+}

@@ -1,0 +1,98 @@
+use std::{collections::HashMap, fmt, sync::Arc};
+
+use prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet},
+    metrics::{MetricType, exemplar::Exemplar},
+    registry::Unit,
+};
+
+use super::gathered::{Gathered, Sample, Samples, Value, gather};
+use crate::{
+    histogram::Durations,
+    red::{
+        export::{family::SECONDS, metric::underscored},
+        registry::Registry,
+    },
+};
+
+/// For a registry of other metrics, into which it puts its own.
+#[cfg_attr(docsrs, doc(cfg(feature = "prometheus")))]
+impl Collector for Registry {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        encode(&gather(self), encoder)
+    }
+}
+
+/// What was gathered already.
+#[derive(Debug)]
+pub(crate) struct Once(pub(crate) Arc<Gathered>);
+
+impl Collector for Once {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        encode(&self.0, encoder)
+    }
+}
+
+fn encode(gathered: &Gathered, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+    let mut families = gathered.values();
+    families.try_for_each(|samples| samples.encode(&mut encoder))
+}
+
+impl Samples {
+    fn encode(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let (name, help) = (underscored(self.family.name), self.family.help);
+        let unit = (self.family.unit == SECONDS).then_some(Unit::Seconds);
+        let of_type = self
+            .samples
+            .first()
+            .map_or(MetricType::Unknown, Sample::of_type);
+        let mut encoder = encoder.encode_descriptor(&name, help, unit.as_ref(), of_type)?;
+        let mut samples = self.samples.iter();
+        samples.try_for_each(|sample| sample.encode(&mut encoder))
+    }
+}
+
+impl Sample {
+    fn of_type(&self) -> MetricType {
+        match self.value {
+            Value::Histogram(..) => MetricType::Histogram,
+            Value::Gauge(_) | Value::Share(_) => MetricType::Gauge,
+            Value::Counter(_) => MetricType::Counter,
+        }
+    }
+
+    fn encode(&self, encoder: &mut MetricEncoder<'_>) -> fmt::Result {
+        if self.labels.is_empty() {
+            return self.value.encode(encoder);
+        }
+        self.value.encode(&mut encoder.encode_family(&self.labels)?)
+    }
+}
+
+type NoExemplars<'a> = Option<&'a HashMap<usize, Exemplar<NoLabelSet, f64>>>;
+
+impl Value {
+    fn encode(&self, encoder: &mut MetricEncoder<'_>) -> fmt::Result {
+        match self {
+            Self::Gauge(value) => encoder.encode_gauge(value),
+            Self::Share(value) => encoder.encode_gauge(value),
+            Self::Counter(value) => encoder.encode_counter::<NoLabelSet, _, f64>(value, None),
+            Self::Histogram(durations, _) => {
+                let (sum, count) = (durations.sum().as_secs_f64(), durations.count());
+                let buckets = buckets(durations);
+                encoder.encode_histogram(sum, count, &buckets, NoExemplars::None)
+            }
+        }
+    }
+}
+
+/// The upper bounds in seconds.
+fn buckets(durations: &Durations) -> Vec<(f64, u64)> {
+    let buckets = durations.buckets();
+    let seconds = buckets.map(|(bound, count)| match bound {
+        Some(bound) => (bound.as_secs_f64(), count),
+        None => (f64::INFINITY, count),
+    });
+    seconds.collect()
+}

@@ -1,0 +1,132 @@
+//! The two texts that Prometheus reads.
+
+use std::{
+    collections::HashSet,
+    fmt::Write,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use prometheus_client::{encoding::text, registry::Registry};
+
+use super::{
+    collector::Once,
+    gathered::{Gathered, Value},
+};
+use crate::red::exemplar::Exemplar;
+
+/// OpenMetrics 1.0, with exemplars.
+pub(crate) fn open(gathered: Gathered) -> String {
+    let gathered = Arc::new(gathered);
+    let text = without_exemplars(&gathered);
+    let mut exemplars = exemplars(&gathered);
+    let mut whole = String::with_capacity(text.len());
+    for line in text.lines() {
+        whole.push_str(line);
+        let of_bucket = is_bucket(line).then(|| exemplars.next());
+        if let Some(exemplar) = of_bucket.flatten().flatten() {
+            write(exemplar, &mut whole);
+        }
+        whole.push('\n');
+    }
+    whole
+}
+
+/// Prometheus' own text 0.0.4, from before there was OpenMetrics: it has no
+/// units, no end, no exemplars, and its counters are named as their samples are.
+pub(crate) fn classic(gathered: Gathered) -> String {
+    classic_of(&without_exemplars(&Arc::new(gathered)))
+}
+
+fn without_exemplars(gathered: &Arc<Gathered>) -> String {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(Once(Arc::clone(gathered))));
+    let mut text = String::new();
+    let written = text::encode(&mut text, &registry);
+    debug_assert!(written.is_ok(), "a string takes whatever is written");
+    text
+}
+
+/// Of all buckets, in the order in which they are written.
+fn exemplars(gathered: &Gathered) -> impl Iterator<Item = Option<&Exemplar>> {
+    let samples = gathered.values().flat_map(|family| &family.samples);
+    samples.flat_map(|sample| match &sample.value {
+        Value::Histogram(durations, exemplars) => {
+            of_buckets(durations.buckets().count(), exemplars)
+        }
+        Value::Gauge(_) | Value::Share(_) | Value::Counter(_) => of_buckets(0, &[]),
+    })
+}
+
+fn of_buckets(
+    buckets: usize,
+    exemplars: &[Option<Exemplar>],
+) -> impl Iterator<Item = Option<&Exemplar>> {
+    (0..buckets).map(|nth| exemplars.get(nth)?.as_ref())
+}
+
+/// No name has a brace, and what labels say comes after one.
+fn is_bucket(line: &str) -> bool {
+    let name = line.split_once('{').map(|(name, _)| name);
+    name.is_some_and(|name| name.ends_with("_bucket") && !name.starts_with('#'))
+}
+
+fn write(exemplar: &Exemplar, into: &mut String) {
+    let took = exemplar.duration().as_secs_f64();
+    let at = exemplar.at().duration_since(SystemTime::UNIX_EPOCH);
+    let at = at.unwrap_or(Duration::ZERO).as_secs_f64();
+    let trace = exemplar.trace();
+    _ = write!(into, " # {{trace_id=\"{trace}\"}} {took} {at:.3}");
+}
+
+fn classic_of(open: &str) -> String {
+    let typed = open.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    let counters: HashSet<_> = typed.filter_map(|it| it.strip_suffix(" counter")).collect();
+    let mut whole = String::with_capacity(open.len());
+    for line in open.lines().filter(|line| !is_open_only(line)) {
+        match described(line).filter(|(_, name, _)| counters.contains(name)) {
+            Some((what, name, rest)) => _ = writeln!(whole, "# {what} {name}_total {rest}"),
+            None => _ = writeln!(whole, "{line}"),
+        }
+    }
+    whole
+}
+
+fn is_open_only(line: &str) -> bool {
+    line.starts_with("# UNIT ") || line == "# EOF"
+}
+
+/// What is described (its HELP, its TYPE), the name, and how.
+fn described(line: &str) -> Option<(&str, &str, &str)> {
+    let (what, rest) = line.strip_prefix("# ")?.split_once(' ')?;
+    let (name, rest) = rest.split_once(' ')?;
+    Some((what, name, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_are_named_as_their_samples_are() {
+        let open = "# HELP a_seconds A counter.\n# TYPE a_seconds counter\n\
+                    # UNIT a_seconds seconds\na_seconds_total{b=\"# TYPE \\\"\"} 1.5\n\
+                    # HELP b A gauge.\n# TYPE b gauge\nb 1\n# EOF\n";
+        let classic = "# HELP a_seconds_total A counter.\n# TYPE a_seconds_total counter\n\
+                       a_seconds_total{b=\"# TYPE \\\"\"} 1.5\n\
+                       # HELP b A gauge.\n# TYPE b gauge\nb 1\n";
+        assert_eq!(classic_of(open), classic);
+    }
+
+    #[test]
+    fn a_label_does_not_make_a_bucket() {
+        assert!(is_bucket("a_bucket{le=\"1\"} 0"));
+        for line in [
+            "a_sum{b=\"c_bucket{\"} 0",
+            "a_bucket 1",
+            "# HELP a_bucket{ b",
+        ] {
+            assert!(!is_bucket(line), "{line}");
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Labels as words, and back.
+
+use http::Method;
+
+use crate::{
+    key::Name,
+    red::{
+        http::http_methods,
+        labels::{Kind, Labels, OTHER},
+    },
+};
+
+/// How many words labels are.
+pub(crate) const WORDS: usize = 4;
+
+/// Each is a word without spaces, and may be empty.
+pub(crate) fn write(labels: &Labels) -> String {
+    let (kind, method) = (labels.kind.as_str(), labels.method());
+    let (route, peer) = (Name::of(&*labels.route), Name::of(&*labels.peer));
+    format!("{kind} {method} {route} {peer}")
+}
+
+/// `None` if they are not what this version knows.
+pub(crate) fn read(words: [&str; WORDS]) -> Option<Labels> {
+    let [kind, method, route, peer] = words;
+    Some(Labels {
+        kind: Kind::ALL.into_iter().find(|it| it.as_str() == kind)?,
+        method: match method {
+            "" => "".into(),
+            // Another instance may have a list of its own.
+            name if Method::from_bytes(name.as_bytes()).is_ok() => http_methods::owned(name),
+            _ => OTHER.into(),
+        },
+        route: plain(route)?.into(),
+        peer: plain(peer)?.into(),
+    })
+}
+
+/// What a [`Name`] was written of.
+fn plain(word: &str) -> Option<String> {
+    let mut parts = word.split('%');
+    let mut bytes = parts.next()?.as_bytes().to_vec();
+    for part in parts {
+        let (digits, rest) = part.split_at_checked(2)?;
+        bytes.push(u8::from_str_radix(digits, 16).ok()?);
+        bytes.extend_from_slice(rest.as_bytes());
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn back(text: &str) -> Option<Labels> {
+        let words: Vec<_> = text.split(' ').collect();
+        read(words.try_into().ok()?)
+    }
+
+    #[test]
+    fn labels_come_back_whatever_is_in_them() {
+        for kind in Kind::ALL {
+            for (method, route) in [
+                ("", ""),
+                ("GET", "/a/{b}"),
+                (OTHER, "%zz \n\t:é\0"),
+                ("PROPFIND", "/"),
+            ] {
+                let labels = Labels {
+                    kind,
+                    method: method.into(),
+                    route: route.into(),
+                    peer: "[::1]:80".into(),
+                };
+                assert_eq!(back(&write(&labels)), Some(labels));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_is_nothing() {
+        for text in [
+            "",
+            "http_server GET /",
+            "pigeon GET / ",
+            "call  %f ",
+            "call  %C3 ",
+            "call  %+g ",
+        ] {
+            assert_eq!(back(text), None, "{text:?}");
+        }
+        assert_eq!(back("http_server B(R)EW / ").unwrap().method, OTHER);
+    }
+}

@@ -1,0 +1,87 @@
+//! Histograms, put together into a snapshot.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use crate::red::fleet::series_id::Line;
+use crate::red::{Completion, Durations, Labels, Series, Snapshot, registry::series::Key};
+
+/// Histograms, put together by labels. Those of other bounds do not add up, and
+/// stand beside each other.
+#[derive(Default)]
+pub(crate) struct Totals {
+    by_labels: BTreeMap<Labels, Total>,
+}
+
+#[derive(Default)]
+struct Total {
+    heads: Vec<Durations>,
+    completions: Vec<Completion>,
+    in_flight: u64,
+}
+
+impl Totals {
+    pub(crate) fn add(&mut self, line: Line, durations: Durations) {
+        let total = self.by_labels.entry(line.labels).or_default();
+        match line.key {
+            None => total.heads(durations),
+            Some(key) => total.completions(key, durations),
+        }
+    }
+
+    pub(crate) fn in_flight(&mut self, labels: Labels, count: u64) {
+        let total = self.by_labels.entry(labels).or_default();
+        total.in_flight = total.in_flight.saturating_add(count);
+    }
+
+    /// The bounds of series without a response are those of others, or these.
+    pub(crate) fn snapshot(self, bounds: &Arc<[u64]>, overflowed: u64) -> Snapshot {
+        let mut heads = self.by_labels.values().flat_map(|total| &total.heads);
+        let bounds = Arc::clone(heads.next().map_or(bounds, Durations::bounds));
+        let series = self.by_labels.into_iter();
+        let series = series.flat_map(|(labels, total)| total.series(&labels, &bounds));
+        Snapshot {
+            series: series.collect(),
+            overflowed,
+            ..Snapshot::default()
+        }
+    }
+}
+
+impl Total {
+    fn heads(&mut self, more: Durations) {
+        if !self.heads.iter_mut().any(|heads| heads.add(&more)) {
+            self.heads.push(more);
+        }
+    }
+
+    fn completions(&mut self, key: Key, durations: Durations) {
+        let mut same = self.completions.iter_mut().filter(|it| it.key == key);
+        if !same.any(|it| it.durations.add(&durations)) {
+            self.completions.push(Completion {
+                key,
+                durations,
+                exemplars: Vec::new(),
+            });
+        }
+    }
+
+    /// One; and one more for each further bounds of its responses.
+    fn series(mut self, labels: &Labels, bounds: &Arc<[u64]>) -> Vec<Series> {
+        self.completions.sort_by_key(|completion| completion.key);
+        let mut heads = self.heads.into_iter();
+        let mut first = Series {
+            labels: labels.clone(),
+            started: 0,
+            heads: heads.next().unwrap_or_else(|| Durations::none(bounds)),
+            completions: self.completions,
+        };
+        first.started = first.ended().saturating_add(self.in_flight);
+        let others = heads.map(|heads| Series {
+            labels: labels.clone(),
+            started: 0,
+            heads,
+            completions: Vec::new(),
+        });
+        [first].into_iter().chain(others).collect()
+    }
+}

@@ -1,0 +1,70 @@
+//! What the script answers.
+
+use std::{iter, vec};
+
+use ::redis::Value;
+
+use crate::{clock::Tick, redis::Error};
+
+/// The tick of the answer, and what is still to be read of it.
+pub(crate) struct Reply {
+    pub(crate) now: Tick,
+    rest: vec::IntoIter<Value>,
+}
+
+impl Reply {
+    pub(crate) fn read(reply: Value) -> Result<Self, Error> {
+        let mut rest = list(Some(reply))?;
+        let now = match rest.next() {
+            Some(Value::Int(now)) => Tick::try_from(now).map_err(|_| nonsense())?,
+            _ => return Err(nonsense()),
+        };
+        Ok(Self { now, rest })
+    }
+
+    /// Whether what was brought had been counted already.
+    pub(crate) fn duplicate(mut self) -> Result<bool, Error> {
+        match text(self.rest.next()).as_deref() {
+            Some("counted") => Ok(false),
+            Some("duplicate") => Ok(true),
+            Some("unreadable") => Err(Error::unreadable("an instance's counts")),
+            _ => Err(nonsense()),
+        }
+    }
+
+    /// The lists that follow, one for each instance.
+    pub(crate) fn lists(self) -> impl Iterator<Item = Result<vec::IntoIter<Value>, Error>> {
+        self.rest.map(|value| list(Some(value)))
+    }
+}
+
+/// The fields of a hash and their values, in whichever protocol.
+pub(crate) fn fields(reply: Value) -> Result<Vec<(Value, Value)>, Error> {
+    match reply {
+        Value::Map(fields) => Ok(fields),
+        reply => {
+            let mut values = list(Some(reply))?;
+            let field = || Some((values.next()?, values.next()?));
+            Ok(iter::from_fn(field).collect())
+        }
+    }
+}
+
+fn list(value: Option<Value>) -> Result<vec::IntoIter<Value>, Error> {
+    match value {
+        Some(Value::Array(values)) => Ok(values.into_iter()),
+        _ => Err(nonsense()),
+    }
+}
+
+/// `None` for what is no text.
+pub(crate) fn text(value: Option<Value>) -> Option<String> {
+    match value {
+        Some(Value::BulkString(bytes)) => String::from_utf8(bytes).ok(),
+        _ => None,
+    }
+}
+
+fn nonsense() -> Error {
+    Error::reply("not what the script of RED metrics says")
+}

@@ -1,0 +1,97 @@
+//! Windows of two widths, on the server's clock.
+
+use std::{ops::RangeInclusive, time::Duration};
+
+use crate::{
+    clock::{Tick, ticks},
+    redis::Error,
+};
+
+const SECOND: Tick = 1_000_000;
+
+/// Windows of one width; `lua/red.lua` has the same.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Level {
+    pub(crate) name: &'static str,
+    width: Tick,
+    /// The longest span that can be read.
+    reach: Duration,
+}
+
+static LEVELS: [Level; 2] = [
+    Level {
+        name: "10s",
+        width: 10 * SECOND,
+        reach: Duration::from_secs(20 * 60),
+    },
+    Level {
+        name: "10m",
+        width: 600 * SECOND,
+        reach: Duration::from_secs(3 * 86_400),
+    },
+];
+
+impl Level {
+    /// The finest that reaches so far.
+    pub(crate) fn of(span: Duration) -> Result<&'static Self, Error> {
+        let mut levels = LEVELS.iter().filter(|level| span <= level.reach);
+        let level = levels.next().filter(|_| !span.is_zero());
+        level.ok_or_else(|| {
+            Error::config(
+                "span",
+                format_args!("{span:?}"),
+                "more than 0, at most 3 days",
+            )
+        })
+    }
+
+    /// The windows that a span up to now overlaps, by the seconds at which they
+    /// begin.
+    pub(crate) fn windows(&self, span: Duration, now: Tick) -> impl Iterator<Item = u64> + use<> {
+        let nths = self.nths(span, now);
+        let width = self.width / SECOND;
+        nths.map(move |nth| nth * width)
+    }
+
+    /// How long it is since the first of them began.
+    pub(crate) fn covered(&self, span: Duration, now: Tick) -> Duration {
+        let begun = self.nths(span, now).start() * self.width;
+        Duration::from_micros(now - begun)
+    }
+
+    fn nths(&self, span: Duration, now: Tick) -> RangeInclusive<u64> {
+        let first = now.saturating_sub(ticks(span)) / self.width;
+        first..=now / self.width
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn a_span_is_read_of_the_finest_level_that_has_it() {
+        let level = |minutes| Level::of(MINUTE * minutes).unwrap().name;
+        assert_eq!(
+            [5, 20, 21, 60, 3 * 1_440].map(level)[..3],
+            ["10s", "10s", "10m"]
+        );
+        assert_eq!(level(3 * 1_440), "10m");
+        assert!(Level::of(MINUTE * (3 * 1_440 + 1)).is_err());
+        assert!(Level::of(Duration::ZERO).is_err());
+    }
+
+    #[test]
+    fn whole_windows_are_read() {
+        let level = Level::of(MINUTE).unwrap();
+        let now = 1_005 * SECOND;
+        let windows: Vec<_> = level.windows(Duration::from_secs(15), now).collect();
+        assert_eq!(windows, [990, 1_000]);
+        let covered = level.covered(Duration::from_secs(15), now);
+        assert_eq!(covered, Duration::from_secs(15));
+        let covered = level.covered(Duration::from_secs(6), now);
+        assert_eq!(covered, Duration::from_secs(15));
+    }
+}

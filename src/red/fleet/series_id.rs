@@ -1,0 +1,175 @@
+//! What a histogram is about, as text and back.
+
+use sha2::{Digest, Sha256};
+
+use super::label_codec;
+use crate::red::{
+    labels::Labels,
+    outcome::{Cause, Outcome},
+    registry::series::Key,
+    status::Status,
+};
+
+/// What a histogram is about: the responses of a series, or the ends of those
+/// requests of it of which the same came.
+///
+/// Its text is labels and the id of its bounds, and for ends `200 ok status
+/// prompt` after them; its id is made of its text. So what is the same in two
+/// processes has the same id, and histograms of other bounds are others.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Line {
+    pub(crate) labels: Labels,
+    /// The id of its bounds.
+    pub(crate) bounds: String,
+    /// `None` for responses.
+    pub(crate) key: Option<Key>,
+}
+
+impl Line {
+    pub(crate) fn write(&self) -> String {
+        let labels = label_codec::write(&self.labels);
+        let bounds = &self.bounds;
+        match self.key {
+            None => format!("{labels} {bounds}"),
+            Some(key) => format!("{labels} {bounds} {}", write_key(key)),
+        }
+    }
+
+    /// `None` if it is not what this version knows.
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        let words: Vec<_> = text.split(' ').collect();
+        let (labels, rest) = words.split_first_chunk()?;
+        let (bounds, key) = rest.split_first()?;
+        Some(Self {
+            labels: label_codec::read(*labels)?,
+            bounds: (*bounds).to_owned(),
+            key: match key {
+                [] => None,
+                key => Some(read_key(key)?),
+            },
+        })
+    }
+}
+
+/// Eight bytes of its hash: among ten thousand texts, two have the same once in
+/// 300 billion fleets.
+pub(crate) fn id(text: &str) -> String {
+    let digest = Sha256::digest(text);
+    digest[..8]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+const BOUNDS: &str = "bounds";
+
+/// As no labels are written.
+pub(crate) fn write_bounds(bounds: &[u64]) -> String {
+    let bounds = bounds.iter().map(|bound| format!(" {bound}"));
+    BOUNDS
+        .chars()
+        .chain(bounds.collect::<String>().chars())
+        .collect()
+}
+
+/// `None` if they are none that a histogram can have.
+pub(crate) fn read_bounds(text: &str) -> Option<Vec<u64>> {
+    let numbers = text.strip_prefix(BOUNDS)?.strip_prefix(' ')?.split(' ');
+    let bounds: Vec<u64> = numbers.map(|it| it.parse().ok()).collect::<Option<_>>()?;
+    let rising = bounds.windows(2).all(|pair| pair[0] < pair[1]);
+    (rising && bounds.len() <= MOST_BOUNDS).then_some(bounds)
+}
+
+/// As many as a registry may have.
+pub(crate) const MOST_BOUNDS: usize = 64;
+
+fn write_key(key: Key) -> String {
+    let outcome = key.outcome.as_str();
+    let cause = cause_name(key.cause);
+    format!("{} {outcome} {cause} {}", key.status, pace(key.streamed))
+}
+
+fn read_key(words: &[&str]) -> Option<Key> {
+    let &[status, outcome, cause, pace_name] = words else {
+        return None;
+    };
+    let status = Status::numbered(status.parse().ok()?);
+    let outcome = Outcome::named(outcome)?;
+    let mut causes = Cause::ALL.into_iter();
+    let cause = causes.find(|it| cause_name(*it) == cause)?;
+    let streamed = [false, true]
+        .into_iter()
+        .find(|it| pace(*it) == pace_name)?;
+    Some(Key::new(status, outcome, cause, streamed))
+}
+
+fn cause_name(cause: Cause) -> &'static str {
+    cause.as_str().unwrap_or("status")
+}
+
+fn pace(streamed: bool) -> &'static str {
+    if streamed { "stream" } else { "prompt" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::red::labels::Kind;
+    use crate::red::labels::Sought;
+
+    fn of(key: Option<Key>) -> Line {
+        Line {
+            labels: Sought::overflow(Kind::GrpcServer).to_labels(),
+            bounds: id("bounds 1"),
+            key,
+        }
+    }
+
+    #[test]
+    fn every_line_comes_back() {
+        assert_eq!(Line::read(&of(None).write()), Some(of(None)));
+        let statuses = [None, Some(Status::Http(200)), Some(Status::Grpc(17))];
+        for outcome in Outcome::ALL {
+            for (nth, cause) in Cause::ALL.into_iter().enumerate() {
+                let key = Key::new(statuses[nth % 3], outcome, cause, nth % 2 == 0);
+                let line = of(Some(key));
+                assert_eq!(Line::read(&line.write()), Some(line));
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_newer_version_writes_is_not_read() {
+        let text = of(Some(Key::new(None, Outcome::Ok, Cause::Status, false))).write();
+        for newer in [
+            text.replace("ok", "fine"),
+            text.replace("status", "weather"),
+            text.replace("prompt", "batch"),
+            text.replace("grpc_server", "quic_server"),
+            format!("{text} more"),
+            String::new(),
+        ] {
+            assert_eq!(Line::read(&newer), None, "{newer}");
+        }
+    }
+
+    #[test]
+    fn bounds_come_back() {
+        let bounds = [5_000, 10_000, u64::MAX];
+        let text = write_bounds(&bounds);
+        assert_eq!(read_bounds(&text).unwrap(), bounds);
+        assert_eq!(Line::read(&text), None);
+        for wrong in [
+            "bounds",
+            "bounds ",
+            "bounds 2 1",
+            "bounds 1 1",
+            "bounds -1",
+            "1 2",
+        ] {
+            assert_eq!(read_bounds(wrong), None, "{wrong}");
+        }
+        let many: Vec<u64> = (0..65).collect();
+        assert_eq!(read_bounds(&write_bounds(&many)), None);
+    }
+}

@@ -1,0 +1,94 @@
+//! The body of a response that is counted.
+
+use std::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+use super::{classify::Classify, on_panic, response_span::Rest};
+use crate::refusal::{BoxError, FromText};
+
+pin_project! {
+    /// The inner service's body; its end is the request's.
+    ///
+    /// It has ended when its last frame was taken, which is not yet when the client
+    /// has it. When it is dropped before, the request was cancelled.
+    pub struct ResponseBody<B, C = ()> {
+        #[pin]
+        inner: B,
+        // Until the end.
+        rest: Option<Rest<C>>,
+    }
+}
+
+impl<B, C> ResponseBody<B, C> {
+    #[inline]
+    pub(crate) fn new(inner: B, rest: Option<Rest<C>>) -> Self {
+        Self { inner, rest }
+    }
+}
+
+impl<B, C> Body for ResponseBody<B, C>
+where
+    B: Body<Error: Into<BoxError>>,
+    C: Classify,
+{
+    type Data = B::Data;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, BoxError>>> {
+        let mut this = self.project();
+        let poll = || this.inner.as_mut().poll_frame(cx);
+        let polled = ready!(on_panic::or_else(this.rest, Rest::panic, poll));
+        let polled = polled.map(|frame| frame.map_err(Into::into));
+        if let Some(mut rest) = this.rest.take() {
+            match &polled {
+                Some(Ok(frame)) => {
+                    if rest.frame(frame) || this.inner.is_end_stream() {
+                        rest.end(None);
+                    } else {
+                        *this.rest = Some(rest);
+                    }
+                }
+                Some(Err(error)) => rest.fail(error),
+                None => rest.end(None),
+            }
+        }
+        Poll::Ready(polled)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+impl<B: Default, C> Default for ResponseBody<B, C> {
+    fn default() -> Self {
+        Self::new(B::default(), None)
+    }
+}
+
+impl<B: FromText, C> FromText for ResponseBody<B, C> {
+    fn from_text(text: String) -> Self {
+        Self::new(B::from_text(text), None)
+    }
+}
+
+impl<B, C> fmt::Debug for ResponseBody<B, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseBody")
+            .field("ended", &self.rest.is_none())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,131 @@
+//! What an answer is taken for.
+
+use std::{any::Any, error::Error};
+
+use crate::red::{
+    labels::Kind,
+    outcome::{Cause, Outcome},
+    status::{Status, grpc},
+};
+use crate::refusal::{BoxError, Reason, Refusal};
+
+/// What an answer of this status is taken for, unless somebody says otherwise.
+///
+/// What statuses are failures of gRPC is said by OpenTelemetry's semantic
+/// conventions (<https://opentelemetry.io/docs/specs/semconv/rpc/grpc/>).
+pub(crate) fn by_status(kind: Kind, status: Status) -> Outcome {
+    match status {
+        Status::Http(500..) => Outcome::ServerError,
+        // What proxies note of clients that have gone.
+        Status::Http(499) => Outcome::Cancelled,
+        Status::Http(400..) => Outcome::ClientError,
+        // A gRPC answer always has a status of its own.
+        Status::Http(_) if kind.is_grpc() => Outcome::ServerError,
+        Status::Http(_) | Status::Grpc(grpc::OK) => Outcome::Ok,
+        Status::Grpc(grpc::CANCELLED) => Outcome::Cancelled,
+        Status::Grpc(grpc::DEADLINE_EXCEEDED) => Outcome::Deadline,
+        Status::Grpc(
+            grpc::UNKNOWN
+            | grpc::UNIMPLEMENTED
+            | grpc::INTERNAL
+            | grpc::UNAVAILABLE
+            | grpc::DATA_LOSS
+            | grpc::OTHER..,
+        ) => Outcome::ServerError,
+        Status::Grpc(_) => Outcome::ClientError,
+    }
+}
+
+/// What a refusal of this crate's is, whatever its status.
+pub(crate) fn by_refusal(refusal: &Refusal) -> (Outcome, Cause) {
+    match refusal.is_callers_deadline() {
+        true => CALLERS_DEADLINE,
+        false => by_reason(refusal.reason()),
+    }
+}
+
+/// What a request is that was ended by a deadline of the caller's.
+pub(crate) const CALLERS_DEADLINE: (Outcome, Cause) = (Outcome::Deadline, Cause::CallerTimeout);
+
+fn by_reason(reason: Reason) -> (Outcome, Cause) {
+    match reason {
+        Reason::OverLimit => (Outcome::Shed, Cause::OverLimit),
+        Reason::Unavailable | Reason::StoreUnavailable | Reason::Overloaded => {
+            (Outcome::Shed, Cause::Unavailable)
+        }
+        Reason::DeadlineExceeded => (Outcome::Deadline, Cause::Timeout),
+        Reason::NoPeer => (Outcome::ServerError, Cause::Status),
+        Reason::NoKey
+        | Reason::BadDeadline
+        | Reason::NoIdempotencyKey
+        | Reason::BadIdempotencyKey
+        | Reason::NoPrincipal
+        | Reason::ReusedIdempotencyKey
+        | Reason::StillRunning
+        | Reason::UnknownOutcome
+        | Reason::NotRetained
+        | Reason::BodyTooLarge
+        | Reason::BadBody => (Outcome::ClientError, Cause::Status),
+    }
+}
+
+/// The refusal of this crate that an error is or has come from; it may be any error.
+pub(crate) fn refusal_in<E: 'static>(error: &E) -> Option<&Refusal> {
+    let error: &dyn Any = error;
+    if let Some(refusal) = error.downcast_ref() {
+        return Some(refusal);
+    }
+    let boxed: &BoxError = error.downcast_ref()?;
+    refusal_among(&**boxed)
+}
+
+/// The same of an error that is known to be one.
+pub(crate) fn refusal_among<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Refusal> {
+    match error.downcast_ref() {
+        Some(refusal) => Some(refusal),
+        None => refusal_among(error.source()?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statuses_of_http() {
+        let by = |status| by_status(Kind::HttpServer, Status::Http(status));
+        assert_eq!([101, 200, 304].map(by), [Outcome::Ok; 3]);
+        assert_eq!([400, 404, 429].map(by), [Outcome::ClientError; 3]);
+        assert_eq!([500, 503, 599].map(by), [Outcome::ServerError; 3]);
+        assert_eq!(by(499), Outcome::Cancelled);
+    }
+
+    #[test]
+    fn statuses_of_grpc() {
+        let by = |status| by_status(Kind::GrpcServer, Status::Grpc(status));
+        assert_eq!(by(0), Outcome::Ok);
+        assert_eq!([2, 12, 13, 14, 15, 17].map(by), [Outcome::ServerError; 6]);
+        assert_eq!([3, 5, 7, 8, 16].map(by), [Outcome::ClientError; 5]);
+        assert_eq!([1, 4].map(by), [Outcome::Cancelled, Outcome::Deadline]);
+    }
+
+    #[test]
+    fn a_refusal_is_found_among_the_sources() {
+        #[derive(Debug)]
+        struct Outer(Refusal);
+        impl std::fmt::Display for Outer {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("outer")
+            }
+        }
+        impl Error for Outer {
+            fn source(&self) -> Option<&(dyn Error + 'static)> {
+                Some(&self.0)
+            }
+        }
+        let error: BoxError = Box::new(Outer(Refusal::deadline_exceeded()));
+        let reason = refusal_in(&error).map(Refusal::reason);
+        assert_eq!(reason, Some(Reason::DeadlineExceeded));
+        assert!(refusal_in(&"no refusal").is_none());
+    }
+}

@@ -1,0 +1,68 @@
+//! The futures of the services in this module.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use http::Response;
+use http_body::Body;
+use pin_project_lite::pin_project;
+
+use super::{body::ResponseBody, classify::Classify, on_panic, span::Span};
+
+pin_project! {
+    /// The answer of the inner service, whose body is still counted.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ResponseFuture<F, C = ()> {
+        #[pin]
+        inner: F,
+        // Nothing of what is exempt.
+        span: Option<Span<C>>,
+    }
+}
+
+impl<F, C> ResponseFuture<F, C> {
+    pub(crate) fn new(inner: F, span: Option<Span<C>>) -> Self {
+        Self { inner, span }
+    }
+}
+
+impl<F, B, E, C> Future for ResponseFuture<F, C>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    B: Body,
+    E: 'static,
+    C: Classify,
+{
+    type Output = Result<Response<ResponseBody<B, C>>, E>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let answer = ready!(on_panic::or_else(this.span, Span::panic, || this
+            .inner
+            .poll(cx)));
+        let span = this.span.take();
+        Poll::Ready(match answer {
+            Ok(response) => {
+                let rest = span.and_then(|span| span.head(&response));
+                Ok(response.map(|body| ResponseBody::new(body, rest)))
+            }
+            Err(error) => {
+                if let Some(span) = span {
+                    span.fail(&error);
+                }
+                Err(error)
+            }
+        })
+    }
+}
+
+impl<F, C> fmt::Debug for ResponseFuture<F, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}

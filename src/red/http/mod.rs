@@ -1,0 +1,30 @@
+//! Counting requests of HTTP and gRPC: the layers, and what they read of a request.
+
+mod body;
+mod classify;
+pub(super) mod default_classify;
+#[cfg(feature = "grpc")]
+mod descriptors;
+pub mod future;
+pub(super) mod http_methods;
+mod layer;
+pub(super) mod methods;
+pub(super) mod on_panic;
+pub(super) mod record_route;
+mod response_span;
+mod route;
+mod service;
+mod span;
+
+#[cfg(feature = "grpc")]
+#[cfg_attr(docsrs, doc(cfg(feature = "grpc")))]
+pub use self::descriptors::DescriptorError;
+pub use self::{
+    body::ResponseBody,
+    classify::{Classify, Ended},
+    layer::RedLayer,
+    methods::Methods,
+    record_route::{MarkRoute, MarkRouteLayer},
+    route::{Route, Template},
+    service::Red,
+};

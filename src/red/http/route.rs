@@ -1,0 +1,276 @@
+//! What of a request becomes labels.
+
+use http::{Method, Request, Uri};
+
+use crate::head::Grpc;
+use crate::red::{
+    labels::{Kind, OTHER, Sought, UNMATCHED},
+    registry::settings::Terms,
+};
+
+/// Says which route a request is on.
+///
+/// What it says becomes a label, so there must be few: the template of a route,
+/// never a path. Unless set, it is a [`Template`] among the request's extensions, or
+/// what axum has matched (with the feature `axum`): of a service that is nested by
+/// `nest_service`, the path that it is nested at. A closure or function that knows
+/// better looks at the request:
+///
+/// ```
+/// use http::Request;
+/// use sluicegate::red::{RedLayer, Registry};
+///
+/// fn route(req: &Request<String>) -> Option<&str> {
+///     match req.uri().path() {
+///         "/orders" => Some("/orders"),
+///         path if path.starts_with("/orders/") => Some("/orders/{id}"),
+///         _ => None,
+///     }
+/// }
+///
+/// let metrics = Registry::new();
+/// let layer = RedLayer::server(&metrics).route(route);
+/// # let _ = layer;
+/// ```
+pub trait Route<B> {
+    /// The template of its route; `None` if no route matches.
+    fn route<'a>(&self, req: &'a Request<B>) -> Option<&'a str>;
+}
+
+/// A [`Template`], or else what axum has matched. Of a service that is nested in a
+/// router, axum tells no more than where it is nested.
+impl<B> Route<B> for () {
+    #[inline]
+    fn route<'a>(&self, req: &'a Request<B>) -> Option<&'a str> {
+        if let Some(Template(template)) = req.extensions().get() {
+            return Some(template);
+        }
+        matched(req)
+    }
+}
+
+impl<B, F: Fn(&Request<B>) -> Option<&str>> Route<B> for F {
+    fn route<'a>(&self, req: &'a Request<B>) -> Option<&'a str> {
+        self(req)
+    }
+}
+
+/// The template of a request's route, for who puts it among its extensions: of a
+/// request that is sent, for example, where nothing else knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Template(pub &'static str);
+
+#[cfg(feature = "axum")]
+#[inline]
+fn matched<B>(req: &Request<B>) -> Option<&str> {
+    use axum::extract::{MatchedPath, NestedPath};
+
+    let matched = req.extensions().get().map(MatchedPath::as_str);
+    matched.or_else(|| req.extensions().get().map(NestedPath::as_str))
+}
+
+#[cfg(not(feature = "axum"))]
+fn matched<B>(_req: &Request<B>) -> Option<&str> {
+    None
+}
+
+/// Whether a router of axum has the request already, which notes in it the address
+/// that was asked for.
+#[cfg(feature = "axum")]
+pub(crate) fn is_in_router<B>(req: &Request<B>) -> bool {
+    let original: Option<&axum::extract::OriginalUri> = req.extensions().get();
+    original.is_some()
+}
+
+#[cfg(not(feature = "axum"))]
+pub(crate) fn is_in_router<B>(_req: &Request<B>) -> bool {
+    false
+}
+
+/// From which side requests are seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Server,
+    Client,
+}
+
+/// What a request is counted by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked<'a> {
+    pub(crate) sought: Sought<'a>,
+    /// Whether either side of the call streams.
+    pub(crate) streams: bool,
+    /// How the request speaks gRPC.
+    pub(crate) grpc: Option<Grpc>,
+}
+
+impl Asked<'_> {
+    /// Whether a router may still tell otherwise: where no route is known, a caller
+    /// that says that it is gRPC may be on one of HTTP.
+    pub(crate) fn is_open(&self) -> bool {
+        let Sought { kind, route, .. } = self.sought;
+        match kind {
+            Kind::HttpServer => route == UNMATCHED,
+            Kind::GrpcServer => route == OTHER,
+            _ => false,
+        }
+    }
+}
+
+impl Side {
+    /// Returns what a request is counted by. What the route is decides between HTTP
+    /// and gRPC: the content type is the caller's word, and counts only where no
+    /// route of HTTP has matched.
+    #[inline]
+    pub(crate) fn asked<'a, B>(
+        self,
+        req: &'a Request<B>,
+        route: Option<&'a str>,
+        terms: &'a Terms,
+    ) -> Asked<'a> {
+        let grpc = Grpc::spoken_in(req.headers());
+        let is_post = *req.method() == Method::POST;
+        let known = is_post.then(|| terms.methods.streams(name(req.uri())));
+        let known = known.flatten();
+        let is_call = known.is_some() || (grpc.is_some() && self.may_be_call(req.uri(), route));
+        let sought = match is_call {
+            true => self.call(req.uri(), known.is_some()),
+            false => self.http(req, route, terms),
+        };
+        let streams = known.unwrap_or(false);
+        Asked {
+            sought,
+            streams,
+            grpc,
+        }
+    }
+
+    /// Whether a request that says that it is gRPC may be. Of requests that are sent,
+    /// it is the program that says so.
+    fn may_be_call(self, uri: &Uri, route: Option<&str>) -> bool {
+        match (route, self) {
+            (Some(route), Self::Server) => is_service(route),
+            (Some(_), Self::Client) => false,
+            (None, _) => name(uri).contains('/'),
+        }
+    }
+
+    #[inline]
+    fn http<'a, B>(
+        self,
+        req: &'a Request<B>,
+        route: Option<&'a str>,
+        terms: &'a Terms,
+    ) -> Sought<'a> {
+        let (kind, unmatched, peer) = match self {
+            Self::Server => (Kind::HttpServer, UNMATCHED, ""),
+            // What has not been matched on this side of a connection is no route at all.
+            Self::Client => (Kind::HttpClient, "", peer(req.uri())),
+        };
+        Sought {
+            kind,
+            method: terms.http_methods.label(req.method()),
+            route: route.unwrap_or(unmatched),
+            peer,
+        }
+    }
+
+    /// Anybody may send any path, but of calls that are made the method is the
+    /// program's own.
+    fn call(self, uri: &Uri, is_known: bool) -> Sought<'_> {
+        let (kind, peer) = match self {
+            Self::Server => (Kind::GrpcServer, ""),
+            Self::Client => (Kind::GrpcClient, peer(uri)),
+        };
+        let has_name = is_known || self == Self::Client;
+        Sought {
+            kind,
+            method: "",
+            route: if has_name { name(uri) } else { OTHER },
+            peer,
+        }
+    }
+}
+
+/// Whether this is how tonic writes the route of a service: its name, which has a
+/// dot behind its package, and any method.
+pub(crate) fn is_service(route: &str) -> bool {
+    let service = route.strip_suffix("/{*rest}").unwrap_or_default();
+    let service = service.rsplit('/').next().unwrap_or_default();
+    service.contains('.') && !service.contains(['{', '}'])
+}
+
+fn name(uri: &Uri) -> &str {
+    let path = uri.path();
+    path.strip_prefix('/').unwrap_or(path)
+}
+
+/// Without a user's name and password, and without an empty port: one peer is one
+/// label set.
+fn peer(uri: &Uri) -> &str {
+    let authority = uri.authority().map_or("", |authority| authority.as_str());
+    let peer = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, peer)| peer);
+    peer.strip_suffix(':').unwrap_or(peer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::red::{Methods, Registry};
+
+    fn sought(side: Side, req: &Request<()>) -> (Kind, String, String) {
+        let methods = Methods::new().unary("pkg.Service/Get");
+        let metrics = Registry::builder().methods(methods).build();
+        let route = Route::route(&(), req);
+        let Sought {
+            kind, route, peer, ..
+        } = side.asked(req, route, metrics.terms()).sought;
+        (kind, route.to_owned(), peer.to_owned())
+    }
+
+    fn labels(kind: Kind, route: &str, peer: &str) -> (Kind, String, String) {
+        (kind, route.to_owned(), peer.to_owned())
+    }
+
+    #[test]
+    fn a_path_is_never_a_label() {
+        let req = Request::get("/wp-login.php").body(()).unwrap();
+        let unmatched = labels(Kind::HttpServer, UNMATCHED, "");
+        assert_eq!(sought(Side::Server, &req), unmatched);
+        let mut grpc = Request::post("/pkg.Service/Drop").body(()).unwrap();
+        let content_type = http::HeaderValue::from_static("application/grpc+proto");
+        grpc.headers_mut().insert("content-type", content_type);
+        let other = labels(Kind::GrpcServer, OTHER, "");
+        assert_eq!(sought(Side::Server, &grpc), other);
+        *grpc.uri_mut() = Uri::from_static("/pkg.Service/Get");
+        assert_eq!(sought(Side::Server, &grpc).1, "pkg.Service/Get");
+    }
+
+    #[test]
+    fn whom_is_asked_is_told_without_a_password() {
+        let uri = "http://ann:secret@api.example:8080/users/7";
+        let req = Request::get(uri).body(()).unwrap();
+        let peer = "api.example:8080";
+        assert_eq!(
+            sought(Side::Client, &req),
+            labels(Kind::HttpClient, "", peer)
+        );
+    }
+
+    #[test]
+    fn an_empty_port_is_none() {
+        for uri in ["http://[::1]/", "http://[::1]:/", "http://ann@[::1]:"] {
+            let req = Request::get(uri).body(()).unwrap();
+            assert_eq!(sought(Side::Client, &req).2, "[::1]", "{uri}");
+        }
+    }
+
+    #[test]
+    fn a_template_says_which_route() {
+        let mut req = Request::get("/users/7").body(()).unwrap();
+        req.extensions_mut().insert(Template("/users/{id}"));
+        assert_eq!(sought(Side::Client, &req).1, "/users/{id}");
+    }
+}

@@ -1,0 +1,120 @@
+use std::{
+    fmt,
+    task::{Context, Poll},
+};
+
+use http::{Request, Response};
+use http_body::Body;
+use tower_service::Service;
+
+use super::{
+    body::ResponseBody,
+    classify::Classify,
+    future::ResponseFuture,
+    on_panic,
+    route::{Route, Side, is_in_router},
+    span::Span,
+};
+use crate::red::registry::Registry;
+use crate::{
+    head::Allowed,
+    limit::Exempt,
+    refusal::{BoxError, Passed},
+};
+
+/// A service whose requests are counted; made by a [`RedLayer`](crate::red::RedLayer).
+///
+/// Readiness is the inner service's; nothing is reserved in `poll_ready`.
+/// Clones count in the same registry.
+#[derive(Clone)]
+pub struct Red<S, C = (), R = (), X = ()> {
+    inner: S,
+    counted: Counted<C, R, X>,
+}
+
+/// How requests are counted.
+#[derive(Clone)]
+pub(crate) struct Counted<C, R, X> {
+    pub(crate) registry: Registry,
+    pub(crate) side: Side,
+    pub(crate) outside: bool,
+    pub(crate) classify: C,
+    pub(crate) route: R,
+    pub(crate) exempt: X,
+}
+
+impl<S, C, R, X> Red<S, C, R, X> {
+    pub(crate) fn new(inner: S, counted: Counted<C, R, X>) -> Self {
+        Self { inner, counted }
+    }
+
+    inner_accessors!(S);
+}
+
+impl<S, B, D, C, R, X> Service<Request<B>> for Red<S, C, R, X>
+where
+    S: Service<Request<B>, Response = Response<D>, Error: 'static>,
+    D: Body<Error: Into<BoxError>>,
+    C: Classify + Clone,
+    R: Route<B>,
+    X: Exempt<Request<B>>,
+{
+    type Response = Response<ResponseBody<D, C>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future, C>;
+
+    #[inline]
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    #[inline]
+    fn call(&mut self, mut req: Request<B>) -> Self::Future {
+        let mut span = self.counted.start(&mut req);
+        let inner = on_panic::or_else(&mut span, Span::panic, || self.inner.call(req));
+        ResponseFuture::new(inner, span)
+    }
+}
+
+impl<C, R, X> Counted<C, R, X> {
+    #[inline]
+    fn start<B>(&self, req: &mut Request<B>) -> Option<Span<C>>
+    where
+        C: Clone,
+        R: Route<B>,
+        X: Exempt<Request<B>>,
+    {
+        if self.exempt.is_exempt(req) {
+            return None;
+        }
+        let asked = self
+            .side
+            .asked(req, self.route.route(req), self.registry.terms());
+        let told_later = asked.is_open() && (self.outside || is_in_router(req));
+        let (streams, grpc) = (asked.streams, asked.grpc);
+        let mut guard = self.registry.start(asked.sought, Some(req.headers()));
+        if streams {
+            guard.stream();
+        }
+        if told_later {
+            let outer = req.extensions_mut().remove();
+            req.extensions_mut().insert(guard.slot(outer).clone());
+        }
+        let passed = Passed::noted(req.extensions_mut());
+        Some(Span {
+            guard,
+            passed,
+            classify: self.classify.clone(),
+            body: Allowed::to(req.method()),
+            grpc,
+        })
+    }
+}
+
+impl<S: fmt::Debug, C, R, X> fmt::Debug for Red<S, C, R, X> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Red")
+            .field("inner", &self.inner)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,224 @@
+//! What counts for an objective, and what of that is good.
+
+use super::{
+    events::Events,
+    slo::{Measure, Slo},
+};
+use crate::red::{
+    labels::{Kind, Labels},
+    outcome::{Cause, Outcome},
+    snapshot::{Completion, Snapshot},
+};
+
+/// What somebody who asked has had of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Answered,
+    Failed,
+    Late,
+    /// Nothing that the service is to blame for.
+    Void,
+}
+
+impl Slo {
+    /// How many were good of how many that count, in a snapshot of this process or
+    /// of a fleet; `None` if its histograms have no bound at the threshold of a
+    /// latency.
+    pub fn counts(&self, snapshot: &Snapshot) -> Option<Events> {
+        let wanted = snapshot.series.iter().filter(|it| self.wants(&it.labels));
+        wanted
+            .map(|series| self.counts_of(&series.labels, &series.completions))
+            .sum()
+    }
+
+    pub(super) fn counts_of(&self, labels: &Labels, completions: &[Completion]) -> Option<Events> {
+        let counts = completions.iter().map(|it| self.events(labels.kind(), it));
+        counts.sum()
+    }
+
+    fn events(&self, kind: Kind, completion: &Completion) -> Option<Events> {
+        let fate = self.fate(kind, completion);
+        let good = match self.measure {
+            Measure::Availability => availability(fate, completion),
+            Measure::Latency(_) if completion.is_streamed() => None,
+            Measure::Latency(threshold) => match fate {
+                Fate::Answered => Some(completion.durations.at_most(threshold)?),
+                Fate::Late => Some(0),
+                Fate::Failed | Fate::Void => None,
+            },
+        };
+        let counted = good.map(|good| Events {
+            good,
+            total: completion.durations.count(),
+        });
+        Some(counted.unwrap_or_default())
+    }
+
+    fn fate(&self, kind: Kind, completion: &Completion) -> Fate {
+        match (completion.outcome(), completion.cause()) {
+            (Outcome::Ok, _) => Fate::Answered,
+            (Outcome::ClientError, _) if !kind.is_client() => Fate::Answered,
+            // The service would have had more time.
+            (Outcome::Deadline, Cause::CallerTimeout) => Fate::Void,
+            (Outcome::Deadline, _) => Fate::Late,
+            (Outcome::Cancelled, _) => Fate::Void,
+            (Outcome::Shed, Cause::Unavailable) => Fate::Failed,
+            (Outcome::Shed, _) if !self.counts_shed => Fate::Void,
+            (Outcome::Shed | Outcome::ClientError, _) => Fate::Failed,
+            (Outcome::ServerError | Outcome::Panic, _) => Fate::Failed,
+        }
+    }
+}
+
+/// How many of these are good; `None` if they do not count.
+fn availability(fate: Fate, completion: &Completion) -> Option<u64> {
+    match fate {
+        Fate::Answered => Some(completion.durations.count()),
+        Fate::Failed | Fate::Late => Some(0),
+        Fate::Void => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, time::Duration};
+
+    use super::*;
+    use crate::{
+        histogram::Durations,
+        red::{
+            labels::{OTHER, Sought},
+            registry::series::Key,
+            snapshot::Series,
+            status::Status,
+        },
+    };
+
+    const MS: u64 = 1_000;
+
+    /// So many that took up to 250 ms, and so many that took longer.
+    fn completion(outcome: Outcome, cause: Cause, counts: [u64; 2]) -> Completion {
+        let status = Some(Status::Http(200));
+        let mut durations = Durations::none(&Arc::from([250 * MS]));
+        durations.parts_mut().0.copy_from_slice(&counts);
+        Completion {
+            key: Key::new(status, outcome, cause, false),
+            durations,
+            exemplars: Vec::new(),
+        }
+    }
+
+    fn series(kind: Kind, route: &str, completions: Vec<Completion>) -> Series {
+        let sought = Sought {
+            kind,
+            method: "GET",
+            route,
+            peer: "",
+        };
+        Series {
+            labels: sought.to_labels(),
+            started: 0,
+            heads: Durations::none(&Arc::from([250 * MS])),
+            completions,
+        }
+    }
+
+    #[test]
+    fn what_there_is_not_burns_no_budget() {
+        let failed = || completion(Outcome::ServerError, Cause::Status, [7, 0]);
+        let of = |route| Snapshot {
+            series: vec![series(Kind::GrpcServer, route, vec![failed()])],
+            ..Snapshot::default()
+        };
+        let total = |route| Slo::availability(0.999).counts(&of(route)).unwrap().total;
+        assert_eq!((total(OTHER), total("pkg.Service/Get")), (0, 7));
+    }
+
+    /// One of each, each fast and of a number of its own.
+    fn each() -> Vec<Completion> {
+        let status = Cause::Status;
+        vec![
+            completion(Outcome::Ok, status, [900, 1]),
+            completion(Outcome::ClientError, status, [50, 2]),
+            completion(Outcome::ServerError, status, [4, 0]),
+            completion(Outcome::Panic, Cause::Panic, [8, 0]),
+            completion(Outcome::Deadline, Cause::Timeout, [16, 0]),
+            completion(Outcome::Deadline, Cause::CallerTimeout, [256, 0]),
+            completion(Outcome::Shed, Cause::OverLimit, [32, 0]),
+            completion(Outcome::Shed, Cause::Unavailable, [64, 0]),
+            completion(Outcome::Cancelled, Cause::DroppedInBody, [128, 0]),
+        ]
+    }
+
+    fn snapshot(kind: Kind) -> Snapshot {
+        Snapshot {
+            series: vec![series(kind, "/orders", each())],
+            ..Snapshot::default()
+        }
+    }
+
+    fn counted(slo: &Slo, kind: Kind) -> (u64, u64) {
+        let events = slo.counts(&snapshot(kind)).unwrap();
+        (events.bad(), events.total)
+    }
+
+    #[test]
+    fn what_is_available_has_not_failed() {
+        let slo = Slo::availability(0.999);
+        let bad = 4 + 8 + 16 + 64;
+        assert_eq!(counted(&slo, Kind::HttpServer), (bad, 953 + bad));
+        let slo = slo.count_shed();
+        assert_eq!(counted(&slo, Kind::HttpServer), (bad + 32, 953 + bad + 32));
+    }
+
+    #[test]
+    fn what_is_fast_was_answered_up_to_the_threshold() {
+        let slo = Slo::latency(0.99, Duration::from_millis(250));
+        assert_eq!(counted(&slo, Kind::GrpcServer), (3 + 16, 953 + 16));
+    }
+
+    #[test]
+    fn a_client_error_is_a_failure_of_the_client() {
+        let kind = Kind::HttpClient;
+        let slo = Slo::availability(0.999);
+        assert_eq!(counted(&slo, kind), (0, 0));
+        let (slo, bad) = (slo.kind(kind), 52 + 4 + 8 + 16 + 64);
+        assert_eq!(counted(&slo, kind), (bad, 901 + bad));
+        let slo = Slo::latency(0.99, Duration::from_millis(250)).kind(kind);
+        assert_eq!(counted(&slo, kind), (1 + 16, 901 + 16));
+    }
+
+    #[test]
+    fn streams_are_available_but_have_no_latency() {
+        let mut snapshot = snapshot(Kind::HttpServer);
+        for completion in &mut snapshot.series[0].completions {
+            completion.key.streamed = true;
+        }
+        let total = |slo: Slo| slo.counts(&snapshot).unwrap().total;
+        assert_eq!(total(Slo::availability(0.9)), 953 + 92);
+        assert_eq!(total(Slo::latency(0.9, Duration::from_millis(250))), 0);
+    }
+
+    #[test]
+    fn restrictions_add_up() {
+        let of = |route| series(Kind::HttpServer, route, each());
+        let series = vec![of("/orders"), of("/orders/{id}"), of("/health")];
+        let snapshot = Snapshot {
+            series,
+            ..Snapshot::default()
+        };
+        let slo = || Slo::availability(0.999);
+        let total = |slo: Slo| slo.counts(&snapshot).unwrap().total;
+        let each = total(slo().route("/orders"));
+        assert_eq!(total(slo()), 3 * each);
+        let orders = slo().only(|labels| labels.route().starts_with("/orders"));
+        assert_eq!(total(orders.clone()), 2 * each);
+        assert_eq!(total(orders.route("/health")), 0);
+    }
+
+    #[test]
+    fn counts_by_other_buckets_cannot_be_told() {
+        let slo = Slo::latency(0.99, Duration::from_millis(300));
+        assert_eq!(slo.counts(&snapshot(Kind::HttpServer)), None);
+    }
+}
