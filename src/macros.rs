@@ -21,3 +21,80 @@ macro_rules! inner_accessors {
         }
     };
 }
+
+/// Declares an observer that counts events, and the snapshot of its counts:
+/// one `AtomicU64` and one `u64` of the same name for each line.
+///
+/// A line may name the pattern of the keys that it counts. `Counts::counter`
+/// finds the counter of a key by these patterns, and does not compile unless
+/// they cover all keys. A line without a pattern is for the module to count.
+///
+/// ```text
+/// counters! {
+///     /// Docs of the observer.
+///     pub struct Counts(Event);
+///     /// Docs of the snapshot.
+///     pub struct Snapshot {
+///         /// Docs of a count.
+///         entered: Event::Entered(_),
+///         /// Docs of a count that no key stands for.
+///         forgotten,
+///     }
+/// }
+/// ```
+macro_rules! counters {
+    (
+        $(#[$counts_attribute:meta])*
+        pub struct $Counts:ident($Key:ty);
+        $(#[$snapshot_attribute:meta])*
+        pub struct $Snapshot:ident {
+            $($(#[$attribute:meta])* $count:ident $(: $key:pat)?,)+
+        }
+    ) => {
+        $(#[$counts_attribute])*
+        #[derive(Debug, Default)]
+        pub struct $Counts {
+            $($count: ::std::sync::atomic::AtomicU64,)+
+        }
+
+        $(#[$snapshot_attribute])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct $Snapshot {
+            $($(#[$attribute])* pub $count: u64,)+
+        }
+
+        impl $Counts {
+            /// Returns all counts. Each is exact, but they are not read at one
+            /// instant.
+            pub fn snapshot(&self) -> $Snapshot {
+                $Snapshot {
+                    $($count: self.$count.load(::std::sync::atomic::Ordering::Relaxed),)+
+                }
+            }
+
+            /// Returns the counter of this key.
+            fn counter(&self, key: &$Key) -> &::std::sync::atomic::AtomicU64 {
+                match key {
+                    $($($key => &self.$count,)?)+
+                }
+            }
+        }
+
+        impl ::std::ops::Add for $Snapshot {
+            type Output = Self;
+
+            fn add(self, other: Self) -> Self {
+                Self {
+                    $($count: self.$count + other.$count,)+
+                }
+            }
+        }
+
+        impl ::std::iter::Sum for $Snapshot {
+            fn sum<I: Iterator<Item = Self>>(snapshots: I) -> Self {
+                snapshots.fold(Self::default(), ::std::ops::Add::add)
+            }
+        }
+    };
+}

@@ -1,58 +1,69 @@
-//! What became of deadlines, for those who count.
+//! Events of deadlines, for metrics and logs.
 
-use std::{
-    fmt,
-    iter::Sum,
-    ops::Add,
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
-    time::Duration,
-};
+use std::{fmt, sync::atomic::Ordering::Relaxed, time::Duration};
 
-/// Is told of every request under a layer of this module. This is where metrics
-/// attach.
+/// Receives an [`Event`] for each request under a layer of this module: the
+/// place to attach metrics.
 ///
 /// It is called on the path of a request, so it should be quick. [`Counts`] is
-/// one that counts.
+/// an implementation that counts.
+///
+/// ```
+/// use sluicegate::deadline::{Event, Observe};
+///
+/// #[derive(Debug)]
+/// struct Print;
+///
+/// impl Observe for Print {
+///     fn noticed(&self, event: &Event) {
+///         if let Event::Exceeded(stage) = event {
+///             println!("deadline exceeded in {}", stage.as_str());
+///         }
+///     }
+/// }
+/// ```
 pub trait Observe: fmt::Debug + Send + Sync + 'static {
-    /// Something was noticed.
+    /// Called with each event, from the task of the request.
     fn noticed(&self, event: &Event);
 }
 
-/// Something that was noticed.
+/// Something that happened to a request because of its deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// A request came in with so much time left; `None` is no deadline.
+    /// A request came in with this much time left; `None` if it has no
+    /// deadline.
     Entered(Option<Duration>),
-    /// It asked for more time than it is given.
+    /// A request asked for more time than it is given.
     Clamped,
-    /// A timeout that it brought along could not be read.
+    /// A request carried a timeout that cannot be read.
     Malformed,
-    /// It was refused at once, for too little was left.
+    /// A request was refused at once, because too little time was left.
     Rejected,
-    /// It would have been refused at once, but too many were already.
-    Spared,
-    /// Its time was over at this stage.
+    /// A request with too little time left was let in, because the budget of
+    /// [rejections](super::EnforceDeadlineLayer::reject_at_most) was used up.
+    AdmittedOverBudget,
+    /// The deadline of a request passed at this stage.
     Exceeded(Stage),
 }
 
-/// How far a request had come when its time was over.
+/// How far a request had come when its deadline passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Stage {
-    /// Before there was an answer's head.
+    /// Before the head of the response was there.
     Handler,
-    /// In the body of the answer.
+    /// In the body of the response.
     Body,
-    /// In a call to somebody else, before or after it was sent.
+    /// In a call to another service, before or after it was sent.
     Client,
 }
 
 impl Stage {
-    /// All there are.
+    /// All stages.
     pub const ALL: [Self; 3] = [Self::Handler, Self::Body, Self::Client];
 
-    /// Its name, as the label `stage` has it.
+    /// Returns the value of the label `stage` in metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Handler => "handler",
@@ -62,58 +73,45 @@ impl Stage {
     }
 }
 
-/// An observer that counts.
-#[derive(Debug, Default)]
-pub struct Counts {
-    entered: AtomicU64,
-    clamped: AtomicU64,
-    malformed: AtomicU64,
-    rejected: AtomicU64,
-    spared: AtomicU64,
-    exceeded: [AtomicU64; 3],
-}
+counters! {
+    /// An observer that counts events.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use sluicegate::deadline::{Counts, EnforceDeadlineLayer, Stage};
+    ///
+    /// let counts = Arc::new(Counts::default());
+    /// let layer = EnforceDeadlineLayer::new().observe(counts.clone());
+    /// assert_eq!(counts.snapshot().exceeded(Stage::Handler), 0);
+    /// # let _ = layer;
+    /// ```
+    pub struct Counts(Event);
 
-/// What [`Counts`] had counted at one time.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Snapshot {
-    /// Requests that came in.
-    pub entered: u64,
-    /// Requests that asked for more time than they are given.
-    pub clamped: u64,
-    /// Timeouts that could not be read.
-    pub malformed: u64,
-    /// Requests refused at once.
-    pub rejected: u64,
-    /// Requests that would have been, but too many were already.
-    pub spared: u64,
-    /// Requests whose time was over before there was an answer's head.
-    pub exceeded_in_handler: u64,
-    /// Requests whose time was over in the body of the answer.
-    pub exceeded_in_body: u64,
-    /// Calls to others whose time was over.
-    pub exceeded_in_client: u64,
-}
-
-impl Counts {
-    /// All counts; each is exact, but they are not read in one instant.
-    pub fn snapshot(&self) -> Snapshot {
-        let [handler, body, client] = &self.exceeded;
-        Snapshot {
-            entered: self.entered.load(Relaxed),
-            clamped: self.clamped.load(Relaxed),
-            malformed: self.malformed.load(Relaxed),
-            rejected: self.rejected.load(Relaxed),
-            spared: self.spared.load(Relaxed),
-            exceeded_in_handler: handler.load(Relaxed),
-            exceeded_in_body: body.load(Relaxed),
-            exceeded_in_client: client.load(Relaxed),
-        }
+    /// The values of [`Counts`] at one time.
+    pub struct Snapshot {
+        /// Requests that came in.
+        entered: Event::Entered(_),
+        /// Requests that asked for more time than they are given.
+        clamped: Event::Clamped,
+        /// Timeouts that could not be read.
+        malformed: Event::Malformed,
+        /// Requests refused at once.
+        rejected: Event::Rejected,
+        /// Requests let in although too little time was left, because the
+        /// budget of rejections was used up.
+        admitted_over_budget: Event::AdmittedOverBudget,
+        /// Requests whose deadline passed before the head of their response.
+        exceeded_in_handler: Event::Exceeded(Stage::Handler),
+        /// Requests whose deadline passed in the body of their response.
+        exceeded_in_body: Event::Exceeded(Stage::Body),
+        /// Calls to other services whose deadline passed.
+        exceeded_in_client: Event::Exceeded(Stage::Client),
     }
 }
 
 impl Snapshot {
-    /// How many requests, or calls to others, had no time left at this stage.
+    /// Returns how many requests, or calls to other services, had their
+    /// deadline pass at this stage.
     pub fn exceeded(&self, stage: Stage) -> u64 {
         match stage {
             Stage::Handler => self.exceeded_in_handler,
@@ -123,42 +121,8 @@ impl Snapshot {
     }
 }
 
-impl Add for Snapshot {
-    type Output = Self;
-
-    fn add(self, others: Self) -> Self {
-        Self {
-            entered: self.entered + others.entered,
-            clamped: self.clamped + others.clamped,
-            malformed: self.malformed + others.malformed,
-            rejected: self.rejected + others.rejected,
-            spared: self.spared + others.spared,
-            exceeded_in_handler: self.exceeded_in_handler + others.exceeded_in_handler,
-            exceeded_in_body: self.exceeded_in_body + others.exceeded_in_body,
-            exceeded_in_client: self.exceeded_in_client + others.exceeded_in_client,
-        }
-    }
-}
-
-impl Sum for Snapshot {
-    fn sum<I: Iterator<Item = Self>>(snapshots: I) -> Self {
-        snapshots.fold(Self::default(), Self::add)
-    }
-}
-
 impl Observe for Counts {
     fn noticed(&self, event: &Event) {
-        let [handler, body, client] = &self.exceeded;
-        let count = match event {
-            Event::Entered(_) => &self.entered,
-            Event::Clamped => &self.clamped,
-            Event::Malformed => &self.malformed,
-            Event::Rejected => &self.rejected,
-            Event::Spared => &self.spared,
-            Event::Exceeded(Stage::Handler) => handler,
-            Event::Exceeded(Stage::Body) => body,
-            Event::Exceeded(Stage::Client) => client,
-        };
-        count.fetch_add(1, Relaxed);
+        self.counter(event).fetch_add(1, Relaxed);
     }
 }

@@ -148,7 +148,7 @@ impl Terms {
             let refusal = Refusal::deadline_exceeded();
             return Passage::Refuse(refusal.by_caller(time.is_callers));
         }
-        self.notice(Event::Spared);
+        self.notice(Event::AdmittedOverBudget);
         let own = self.default_timeout();
         let own = own.map(|own| Deadline::since(now, own));
         Passage::Under(Time::spared(deadline, own))

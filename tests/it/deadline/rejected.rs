@@ -40,7 +40,10 @@ async fn who_asks_for_no_time_is_always_refused() {
     let req = request_with(&[("request-timeout", "0")]);
     assert_eq!(status(&layer, req).await, 504);
     assert_eq!(
-        (counts.snapshot().rejected, counts.snapshot().spared),
+        (
+            counts.snapshot().rejected,
+            counts.snapshot().admitted_over_budget
+        ),
         (4, 0)
     );
     let req = request_with(&[("grpc-timeout", "0S")]);
@@ -52,7 +55,10 @@ async fn one_in_five_is_refused_and_the_others_are_spared() {
     let (layer, counts) = counting(second());
     assert_eq!(refused(&layer, 100).await, 20);
     assert_eq!(
-        (counts.snapshot().rejected, counts.snapshot().spared),
+        (
+            counts.snapshot().rejected,
+            counts.snapshot().admitted_over_budget
+        ),
         (20, 80)
     );
     tokio::time::advance(ms(10_000)).await;

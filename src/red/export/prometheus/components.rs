@@ -143,7 +143,7 @@ pub(crate) fn deadlines(into: &mut Gathered, counts: &DeadlineCounts) {
         (&CLAMPED, noticed.clamped),
         (&MALFORMED, noticed.malformed),
         (&REJECTED, noticed.rejected),
-        (&SPARED, noticed.spared),
+        (&SPARED, noticed.admitted_over_budget),
     ] {
         count(into, family, &Vec::new(), number);
     }
