@@ -1,5 +1,5 @@
 -- The arithmetic that the token bucket and the leaky bucket share. Mirrors
--- src/limit/arrival.rs.
+-- src/limit/rules/gcra.rs.
 --
 -- terms   token, tick, size: units that a token takes, units in a tick, tokens
 --         of a whole bucket; and 1 if what is admitted waits for its turn

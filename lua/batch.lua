@@ -1,5 +1,5 @@
 -- Works through entries, one after the other, all at one instant and under one
--- rule. Stands behind the rule in a script. Mirrors src/limit/script.rs.
+-- rule. Stands behind the rule in a script. Mirrors src/limit/rules/script.rs.
 --
 -- KEYS     the key of each entry; may repeat
 -- ARGV[1]  see prelude.lua

@@ -1,4 +1,4 @@
--- A counter that starts anew in every window. Mirrors src/limit/fixed_window.rs;
+-- A counter that starts anew in every window. Mirrors src/limit/rules/fixed_window.rs;
 -- terms, keys and what is found: see window.lua.
 
 rules.fixed_window = function(terms)

@@ -1,5 +1,5 @@
 -- What a sliding log remembers of a bucket: when it admitted how much. Mirrors
--- `Log` in src/limit/sliding_log.rs.
+-- `Log` in src/limit/rules/sliding_log.rs.
 --
 -- KEYS    hold a list, oldest first, of '<at> <cost> <total>': what passed at an
 --         instant, and what had passed until then, counted modulo 2^53. So the

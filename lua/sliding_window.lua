@@ -1,5 +1,5 @@
 -- Two counters that stand in for a window sliding with the present. Mirrors
--- src/limit/sliding_window.rs; terms, keys and what is found: see window.lua.
+-- src/limit/rules/sliding_window.rs; terms, keys and what is found: see window.lua.
 --
 -- terms   two more: ticks in a step, and steps in a window
 

@@ -1,5 +1,5 @@
 -- Counting windows: which window, and what was counted in it and the one
--- before. Mirrors src/limit/window.rs.
+-- before. Mirrors src/limit/rules/window.rs.
 --
 -- terms   limit, width in ticks, and the most that a count can be
 -- KEYS    hold '<index> <previous> <current> <width> <kind>', and while it is

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use super::{quota::Cost, spare::Spare};
+use super::rules::{quota::Cost, remaining::Spare};
 use crate::clock::Tick;
 
 /// What to do with a request.

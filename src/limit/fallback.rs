@@ -25,8 +25,7 @@ use super::{
     decision::Decision,
     limiter::Check,
     local::{Keyed, Local, Turn},
-    quota::Cost,
-    rule::Rule,
+    rules::{quota::Cost, rule::Rule},
 };
 use crate::{
     clock::{Clock, Monotonic},

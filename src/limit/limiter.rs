@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use super::{decision::Decision, others::Others, quota::Cost};
+use super::{decision::Decision, others::Others, rules::quota::Cost};
 use crate::{
     clock::{Tick, ticks},
     deadline::Deadline,

@@ -18,7 +18,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::quota::Cost;
+use super::rules::quota::Cost;
 use crate::sync::{Mutex, lock};
 
 /// The lines of one limiter, by the hash of the key. Empty lines are not kept.

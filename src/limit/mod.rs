@@ -98,69 +98,47 @@
 //!   [`ClientIp`](crate::key::ClientIp) and [`Answer`](crate::refusal::Answer).
 
 mod all;
-mod arrival;
 mod decision;
 #[cfg(feature = "redis")]
 mod fallback;
-mod fixed_window;
-pub mod future;
-mod gate;
-mod layer;
-mod leaky_bucket;
+mod http;
 mod limiter;
 mod line;
 mod local;
-mod log;
-mod logs;
 mod observe;
 mod others;
 #[cfg(feature = "stream")]
 pub mod pace;
-mod quota;
 #[cfg(feature = "redis")]
 mod redis;
-mod rule;
-#[cfg(feature = "redis")]
-mod script;
-mod service;
-mod sliding_log;
-mod sliding_window;
-mod spare;
-mod store;
-mod table;
+mod rules;
 mod tiers;
-mod token_bucket;
-mod window;
+mod warn_log;
 
 pub use self::{
     all::{Agreeing, All, Member, OneKey},
     decision::{Decision, Verdict},
-    fixed_window::FixedWindow,
-    gate::{Exempt, Weigh},
-    layer::RateLimitLayer,
-    leaky_bucket::LeakyBucket,
+    http::{Exempt, RateLimit, RateLimitLayer, Weigh, future},
     limiter::{Backend, Check, Limiter, Names, Patience},
     local::{Direct, Keyed, Local, LocalBuilder, Ready, Shape, Turn},
     observe::{Counts, Event, Observe, Outcome, Snapshot},
     others::{Other, Others},
-    quota::{Cost, Quota, QuotaError},
-    rule::{Rule, State, Word},
-    service::RateLimit,
-    sliding_log::{Log, SlidingLog},
-    sliding_window::SlidingWindow,
+    rules::{
+        Cost, FixedWindow, LeakyBucket, Log, Quota, QuotaError, Rule, SlidingLog, SlidingWindow,
+        State, TokenBucket, Word,
+    },
     tiers::Tiers,
-    token_bucket::TokenBucket,
 };
 #[cfg(feature = "redis")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
 pub use self::{
     fallback::{FailClosed, FailOpen, OrElse, Policy},
     redis::{Checking, Redis, RedisBuilder, RedisCounts},
-    script::Scripted,
+    rules::Scripted,
 };
 #[cfg(feature = "redis")]
 #[doc(hidden)]
 pub use self::{
     redis::{together, together_with_source},
-    script::{Entry, Numbers, batch, head},
+    rules::{Entry, Numbers, batch, head},
 };

@@ -3,7 +3,7 @@
 
 use std::{fmt, sync::Arc};
 
-use super::{decision::Decision, quota::Cost};
+use super::{decision::Decision, rules::quota::Cost};
 use crate::sync::{Mutex, lock};
 
 /// A limit that stands beside the one that spoke for a request, as in an

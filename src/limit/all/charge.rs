@@ -11,7 +11,7 @@ use super::{
 use crate::limit::{
     decision::Decision,
     limiter::{Check, Patience},
-    quota::Cost,
+    rules::quota::Cost,
 };
 
 /// How many limits there can be.

@@ -3,7 +3,7 @@
 use super::one_key::OneKey;
 use crate::limit::{
     limiter::{Backend, Check, Limiter, Patience},
-    quota::Cost,
+    rules::quota::Cost,
 };
 
 /// Several limits for one request: all of them are charged, or none is.

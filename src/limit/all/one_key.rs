@@ -3,7 +3,7 @@ use std::sync::Arc;
 use super::limiter::All;
 use crate::limit::{
     limiter::{Backend, Check, Limiter, Patience},
-    quota::Cost,
+    rules::quota::Cost,
 };
 
 /// Several limits, each of which is given the same key; made by

@@ -11,7 +11,7 @@ use crate::{
         decision::Decision,
         limiter::{Limiter, Patience},
         local::Turn,
-        quota::Cost,
+        rules::quota::Cost,
         tiers::{TierPart, Tiers},
     },
 };

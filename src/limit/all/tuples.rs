@@ -15,7 +15,7 @@ use crate::limit::{
     decision::Decision,
     limiter::{Backend, Check, Limiter, Names, Patience},
     others::Others,
-    quota::Cost,
+    rules::quota::Cost,
 };
 
 /// The name to speak of where there is no decision: of the first that can fail, if

@@ -2,14 +2,14 @@ use std::sync::Arc;
 
 use ahash::RandomState;
 
-use super::{Direct, Keyed, Local, Shape, Shared};
+use super::{
+    limiter::{Direct, Keyed, Local, Shape},
+    shared::Shared,
+    store::{Forgotten, Store},
+};
 use crate::{
     clock::{Clock, Monotonic},
-    limit::{
-        observe::Observe,
-        rule::Rule,
-        store::{Forgotten, Store},
-    },
+    limit::{observe::Observe, rules::rule::Rule},
     sync::Mutex,
 };
 

@@ -4,14 +4,16 @@ use std::{hash::Hash, sync::Arc};
 
 use ahash::RandomState;
 
+use super::store::Store;
 use crate::{
     clock::{Clock, Tick},
     limit::{
         decision::Decision,
         line::Lines,
-        quota::Cost,
-        rule::{Rule, reserve, take_up_to},
-        store::Store,
+        rules::{
+            quota::Cost,
+            rule::{Rule, reserve, take_up_to},
+        },
     },
     sync::{Mutex, MutexGuard, lock},
 };

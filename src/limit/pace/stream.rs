@@ -12,8 +12,7 @@ use crate::{
     clock::Clock,
     limit::{
         local::{Direct, Local},
-        quota::Cost,
-        rule::Rule,
+        rules::{quota::Cost, rule::Rule},
     },
 };
 

@@ -14,8 +14,7 @@ use crate::{
     limit::{
         limiter::Patience,
         local::{Direct, Local, Ready},
-        quota::Cost,
-        rule::Rule,
+        rules::{quota::Cost, rule::Rule},
     },
 };
 

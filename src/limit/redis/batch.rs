@@ -15,8 +15,10 @@ use crate::{
     clock::Tick,
     limit::{
         decision::Decision,
-        quota::Cost,
-        script::{Entry, Numbers, Scripted, batch},
+        rules::{
+            quota::Cost,
+            script::{Entry, Numbers, Scripted, batch},
+        },
     },
     redis::Error,
 };

@@ -7,10 +7,12 @@ use crate::{
     clock::ticks,
     limit::{
         fallback::Policy,
-        log::Log,
         observe::Observe,
-        quota::Cost,
-        script::{Scripted, head},
+        rules::{
+            quota::Cost,
+            script::{Scripted, head},
+        },
+        warn_log::Log,
     },
     redis::{Connection, Lane},
 };

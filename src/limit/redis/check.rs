@@ -30,8 +30,10 @@ use crate::{
         fallback::Policy,
         limiter::{Check, Patience},
         local::Turn,
-        quota::Cost,
-        script::{Entry, Scripted},
+        rules::{
+            quota::Cost,
+            script::{Entry, Scripted},
+        },
     },
     redis::Error,
 };

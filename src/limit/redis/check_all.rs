@@ -17,7 +17,7 @@ use crate::{
     clock::Tick,
     limit::{
         all::Held,
-        script::{Entry, Numbers},
+        rules::script::{Entry, Numbers},
     },
     redis::{Connection, Error, ErrorKind, Script},
 };

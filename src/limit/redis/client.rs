@@ -23,11 +23,13 @@ use crate::{
     key::{Spell, name_in_store},
     limit::{
         decision::Decision,
-        log::Log,
         observe::Observe,
-        quota::Cost,
-        rule::take_up_to,
-        script::{Entry, Scripted},
+        rules::{
+            quota::Cost,
+            rule::take_up_to,
+            script::{Entry, Scripted},
+        },
+        warn_log::Log,
     },
     redis::{Connection, Error, ErrorKind, eviction},
     runtime::background,

@@ -13,7 +13,10 @@ use ahash::RandomState;
 
 use crate::{
     clock::{Clock, Monotonic, Tick},
-    limit::{decision::Decision, quota::Cost, rule::reserve, script::Scripted},
+    limit::{
+        decision::Decision,
+        rules::{quota::Cost, rule::reserve, script::Scripted},
+    },
     sync::{Mutex, MutexGuard, Ordering::Relaxed, lock},
 };
 

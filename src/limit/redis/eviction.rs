@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 
 use super::{client::Shared, request::Bucket};
-use crate::{limit::script::Scripted, redis::eviction::Policy};
+use crate::{limit::rules::script::Scripted, redis::eviction::Policy};
 
 impl<R: Scripted> Shared<R> {
     /// Finds out in the background, unless it is known.

@@ -24,7 +24,10 @@ use ahash::RandomState;
 use super::batch::Leased;
 use crate::{
     clock::{Clock, Monotonic, Tick},
-    limit::{decision::Decision, quota::Cost, rule::Rule, script::Entry},
+    limit::{
+        decision::Decision,
+        rules::{quota::Cost, rule::Rule, script::Entry},
+    },
     sync::{Mutex, MutexGuard, lock},
 };
 

@@ -14,8 +14,10 @@ use crate::{
         decision::Decision,
         fallback::Policy,
         limiter::{Backend, Check, Limiter, Patience},
-        quota::Cost,
-        script::{Entry, Scripted},
+        rules::{
+            quota::Cost,
+            script::{Entry, Scripted},
+        },
     },
     redis::{Connection, Error},
 };

@@ -21,7 +21,7 @@ use crate::{
         fallback::Policy,
         limiter::Patience,
         local::Turn,
-        script::{Entry, Numbers, Scripted},
+        rules::script::{Entry, Numbers, Scripted},
     },
     redis::{Connection, Error, ErrorKind},
 };

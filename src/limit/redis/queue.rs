@@ -27,7 +27,7 @@ use super::{
     request::{Answer, Ask},
 };
 use crate::{
-    limit::script::Scripted,
+    limit::rules::script::Scripted,
     redis::Error,
     runtime::{Idle, Own, PerRuntime, background},
 };

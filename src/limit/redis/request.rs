@@ -3,7 +3,10 @@
 use super::denial_cache::Epoch;
 use crate::{
     clock::Tick,
-    limit::{decision::Decision, quota::Cost, script::Entry},
+    limit::{
+        decision::Decision,
+        rules::{quota::Cost, script::Entry},
+    },
 };
 
 /// A bucket by both of its names.

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::request::Bucket;
 use crate::{
-    limit::log::Log,
+    limit::warn_log::Log,
     sync::{Mutex, lock},
 };
 

@@ -10,7 +10,10 @@ use super::{
 };
 use crate::{
     clock::Tick,
-    limit::{decision::Decision, quota::Cost, script::Scripted},
+    limit::{
+        decision::Decision,
+        rules::{quota::Cost, script::Scripted},
+    },
 };
 
 /// Counts in the line of a bucket, from the question on.

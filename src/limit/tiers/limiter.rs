@@ -6,7 +6,7 @@ use crate::limit::{
     decision::{Decision, Verdict},
     limiter::{Backend, Check, Limiter, Names, Patience},
     others::Others,
-    quota::Cost,
+    rules::quota::Cost,
 };
 
 /// A limiter for each tier: a free and a paid plan behind one layer.

@@ -1,41 +1,14 @@
-//! The bounded lock-free table in which a limiter keeps its buckets.
-//!
-//! Memory is fixed when the table is made: cache lines of four slots, a slot
-//! being the hash of a key and the word of its bucket. A key has two lines
-//! where it may be; where both are full, two more, and then a few lines of a
-//! small common overflow, so that all keys find a place up to the capacity,
-//! also where they come and go all the time. A bucket whose life is over needs
-//! no sweeper: its slot *is* free.
-//!
-//! Reading and deciding take no lock: find the slot, decide, compare and swap.
-//! Only a key that is new takes one, one of many, so that two threads cannot
-//! give one key two slots. It takes a slot over in three steps:
-//!
-//! ```text
-//! state: dead -> BUSY      claimed, by compare and swap
-//! key:   old  -> new
-//! state: BUSY -> first     published
-//! ```
-//!
-//! Whoever decides reads the state first and the key after it, so a state that
-//! belongs to the new key is never taken for one of the old.
-//!
-//! Two keys with the same 64-bit hash share a bucket. The hash is seeded anew
-//! in every process, so nobody can choose such keys; among a million keys the
-//! chance of one such pair is 3 in 100 million.
+//! The table: where a key lies, and how a new key finds a place.
 
-use super::{
-    rule::{Rule, Word},
-    store::{Epoch, Forgotten, Store},
-};
+use super::slot::{Line, SLOTS, Slot, Vacancy};
 use crate::{
     clock::Tick,
+    limit::{
+        local::store::{Epoch, Forgotten, Store},
+        rules::rule::{Rule, Word},
+    },
     sync::{AtomicU64, Mutex, Ordering::*, lock},
 };
-
-mod slot;
-
-use self::slot::{Line, SLOTS, Slot, Vacancy};
 
 /// Lines of the overflow that a key may lie in.
 const REACH: usize = 4;
@@ -98,7 +71,12 @@ impl Store<Word> for Table {
 }
 
 impl Table {
-    fn with_lines(lines: usize, overflow: usize, now: Tick, forgotten: Forgotten) -> Self {
+    pub(super) fn with_lines(
+        lines: usize,
+        overflow: usize,
+        now: Tick,
+        forgotten: Forgotten,
+    ) -> Self {
         let make = |count| (0..count).map(|_| Line::default()).collect();
         Self {
             lines: make(lines),
@@ -111,7 +89,7 @@ impl Table {
     }
 
     #[inline]
-    fn find(&self, key: u64) -> Option<&Slot> {
+    pub(super) fn find(&self, key: u64) -> Option<&Slot> {
         let home = self.first_home(key).find(key);
         home.or_else(|| self.second_home(key).find(key))
             .or_else(|| self.find_spilled(key))
@@ -262,9 +240,3 @@ fn mix(key: u64) -> u64 {
 fn pick(lines: &[Line], half: u64) -> &Line {
     &lines[((half * lines.len() as u64) >> 32) as usize]
 }
-
-#[cfg(all(test, sluicegate_loom))]
-#[path = "table/loom.rs"]
-mod loom;
-#[cfg(all(test, not(sluicegate_loom)))]
-mod tests;

@@ -4,13 +4,10 @@ use std::collections::{BTreeSet, HashMap};
 
 use ahash::RandomState;
 
-use super::{
-    rule::Rule,
-    sliding_log::Log,
-    store::{Forgotten, Store},
-};
+use super::store::{Forgotten, Store};
 use crate::{
     clock::Tick,
+    limit::rules::{rule::Rule, sliding_log::Log},
     sync::{AtomicU64, Mutex, Ordering::*, lock},
 };
 

@@ -1,13 +1,14 @@
 use std::{collections::VecDeque, fmt};
 
 use super::{
-    decision::Decision,
     quota::{Cost, MAX_COST, Quota, QuotaError, possible},
+    remaining::Spare,
     rule::{Rule, State, sealed},
-    spare::Spare,
-    store,
 };
-use crate::clock::Tick;
+use crate::{
+    clock::Tick,
+    limit::{decision::Decision, local::store},
+};
 
 /// The largest limit of which a log is kept for each bucket.
 const LONGEST: u64 = 1 << 16;
@@ -327,13 +328,13 @@ impl sealed::Sealed for Log {}
 
 impl State for Log {
     type One = store::Locked<Log>;
-    type Many = super::logs::Logs;
+    type Many = crate::limit::local::log_store::Logs;
 }
 
 #[cfg(feature = "redis")]
 mod script {
     use super::*;
-    use crate::limit::script::{Numbers, Scripted, sealed, twin};
+    use crate::limit::rules::script::{Numbers, Scripted, sealed, twin};
 
     impl sealed::Sealed for SlidingLog {}
 
@@ -379,7 +380,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::limit::rule::reserve;
+    use crate::limit::rules::rule::reserve;
 
     const W: Tick = 1_000_000;
 

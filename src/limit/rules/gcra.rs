@@ -18,12 +18,11 @@
 #[cfg(feature = "redis")]
 use super::script::Numbers;
 use super::{
-    decision::Decision,
     quota::{Cost, LARGEST, MAX_COST, Quota, QuotaError},
+    remaining::Spare,
     rule::Word,
-    spare::Spare,
 };
-use crate::clock::Tick;
+use crate::{clock::Tick, limit::decision::Decision};
 
 /// The largest denominator: a millionth of a microsecond is fine enough.
 const FINEST: u64 = 1 << 21;
@@ -33,7 +32,7 @@ const FINEST: u64 = 1 << 21;
 const FURTHEST: u64 = (1 << 53) - 1;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Arrival {
+pub(crate) struct Arrival {
     /// Units that a token takes.
     token: u64,
     /// Units in a tick.
@@ -51,7 +50,7 @@ pub(super) struct Arrival {
 
 impl Arrival {
     /// A bucket of `size` tokens, which is the quota's burst or one more.
-    pub(super) fn new(quota: &Quota, size: u64) -> Result<Self, QuotaError> {
+    pub(crate) fn new(quota: &Quota, size: u64) -> Result<Self, QuotaError> {
         let (token, tick) = fraction(quota)?;
         Ok(Self {
             token,
@@ -68,7 +67,7 @@ impl Arrival {
     /// Takes `cost` tokens if they are there. Also says how far from whole the
     /// bucket was before.
     #[inline]
-    pub(super) fn take(&self, state: &mut Word, now: Tick, cost: Cost) -> (Decision, u64) {
+    pub(crate) fn take(&self, state: &mut Word, now: Tick, cost: Cost) -> (Decision, u64) {
         // What is admitted lies in the room, so only refusals need FURTHEST:
         // each step on the way to the new word is one that everyone waits for.
         let ahead = self.distance(*state, now);
@@ -98,14 +97,14 @@ impl Arrival {
     }
 
     /// Writes what only seems to be further from whole as what it counts as.
-    pub(super) fn settle(&self, state: &mut Word, now: Tick) {
+    pub(crate) fn settle(&self, state: &mut Word, now: Tick) {
         if self.is_behind(*state, now) {
             *state = self.word(now, self.room);
         }
     }
 
     /// Takes `cost` after `wait` ticks, which is when it is there.
-    pub(super) fn book(&self, state: &mut Word, now: Tick, cost: Cost, wait: Tick) -> Decision {
+    pub(crate) fn book(&self, state: &mut Word, now: Tick, cost: Cost, wait: Tick) -> Decision {
         let (decision, _) = self.take(state, now + wait, cost);
         if decision.is_admitted() && cost > 0 {
             *state = self.word(now, self.distance(*state, now));
@@ -122,14 +121,14 @@ impl Arrival {
         Decision::deny(self.spare(ahead), excess, ahead)
     }
 
-    pub(super) fn credit(&self, state: &mut Word, now: Tick, cost: Cost) {
+    pub(crate) fn credit(&self, state: &mut Word, now: Tick, cost: Cost) {
         let ahead = self.ahead(*state, now);
         *state = self.word(now, ahead.saturating_sub(cost.saturating_mul(self.token)));
     }
 
     /// All of it, less the time for which the bucket would have been whole
     /// without it: whoever came since found it no fuller than that.
-    pub(super) fn undo(
+    pub(crate) fn undo(
         &self,
         state: &mut Word,
         now: Tick,
@@ -151,7 +150,7 @@ impl Arrival {
     /// The same for a place in a queue. It goes back only while the state is the one
     /// that its charge has left, and not after the clock stepped back: then the
     /// bucket counts as empty, whoever came.
-    pub(super) fn undo_last(
+    pub(crate) fn undo_last(
         &self,
         state: &mut Word,
         now: Tick,
@@ -166,7 +165,7 @@ impl Arrival {
         cost
     }
 
-    pub(super) fn debit(&self, state: &mut Word, now: Tick, cost: Cost) {
+    pub(crate) fn debit(&self, state: &mut Word, now: Tick, cost: Cost) {
         let cost = cost.min(MAX_COST);
         let level = self
             .ahead(*state, now)
@@ -174,20 +173,20 @@ impl Arrival {
         *state = self.word(now, level.min(FURTHEST));
     }
 
-    pub(super) fn max_debit(&self) -> Cost {
+    pub(crate) fn max_debit(&self) -> Cost {
         (FURTHEST / self.token).min(MAX_COST)
     }
 
-    pub(super) fn life(&self, state: Word, now: Tick) -> Tick {
+    pub(crate) fn life(&self, state: Word, now: Tick) -> Tick {
         self.ahead(state, now).div_ceil(self.tick)
     }
 
-    pub(super) fn horizon(&self) -> Tick {
+    pub(crate) fn horizon(&self) -> Tick {
         self.room.div_ceil(self.tick)
     }
 
     #[inline]
-    pub(super) fn lifetime(&self) -> Tick {
+    pub(crate) fn lifetime(&self) -> Tick {
         self.lifetime
     }
 
@@ -222,7 +221,7 @@ impl Arrival {
     /// If the bits happen to be those of no word, the next one may say that the
     /// bucket is in debt. That bounds a clock's step back less, and no wait more.
     #[inline]
-    pub(super) fn word(&self, now: Tick, ahead: u64) -> Word {
+    pub(crate) fn word(&self, now: Tick, ahead: u64) -> Word {
         if ahead == 0 {
             return Word::EMPTY;
         }
@@ -232,19 +231,19 @@ impl Arrival {
 
     /// Units until the bucket is whole, seen from the tick before a booking
     /// falls due: waits are rounded up to a tick, so there may be none at it.
-    pub(super) fn mark(&self, state: Word, at: Tick) -> u64 {
+    pub(crate) fn mark(&self, state: Word, at: Tick) -> u64 {
         self.distance(state, at.saturating_sub(1)).min(FURTHEST)
     }
 
     /// What the twin in Lua has to know.
     #[cfg(feature = "redis")]
-    pub(super) fn terms(&self) -> [u64; 3] {
+    pub(crate) fn terms(&self) -> [u64; 3] {
         [self.token, self.tick, self.size]
     }
 
     /// The word of a bucket that the twin found so far from whole.
     #[cfg(feature = "redis")]
-    pub(super) fn found(&self, now: Tick, reply: &mut Numbers<'_>) -> Option<Word> {
+    pub(crate) fn found(&self, now: Tick, reply: &mut Numbers<'_>) -> Option<Word> {
         let ahead = reply.take().filter(|ahead| *ahead <= FURTHEST)?;
         Some(self.word(now, ahead))
     }

@@ -1,10 +1,9 @@
 use super::{
-    arrival::Arrival,
-    decision::Decision,
+    gcra::Arrival,
     quota::{Cost, Quota, QuotaError, possible},
     rule::{Rule, Word},
 };
-use crate::clock::Tick;
+use crate::{clock::Tick, limit::decision::Decision};
 
 /// A queue that drains at a constant rate: requests leave it one every
 /// `period / amount`, and what finds it full is refused.
@@ -24,9 +23,9 @@ use crate::clock::Tick;
 /// ```
 ///
 /// A request that has to wait gets the verdict
-/// [`Queue`](super::Verdict::Queue), and the caller has to sleep for that long.
+/// [`Queue`](crate::limit::Verdict::Queue), and the caller has to sleep for that long.
 /// `until_ready` and the layer sleep themselves, and after that the verdict is
-/// [`Admit`](super::Verdict::Admit). A bound on the wait (the caller's patience)
+/// [`Admit`](crate::limit::Verdict::Admit). A bound on the wait (the caller's patience)
 /// comes on top of the capacity. So this rule smooths: what passes is never
 /// closer together than T.
 ///
@@ -206,7 +205,7 @@ impl Rule for LeakyBucket {
 #[cfg(feature = "redis")]
 mod script {
     use super::*;
-    use crate::limit::script::{Numbers, Scripted, sealed, twin};
+    use crate::limit::rules::script::{Numbers, Scripted, sealed, twin};
 
     impl sealed::Sealed for LeakyBucket {}
 

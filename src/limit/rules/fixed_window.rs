@@ -1,15 +1,14 @@
 use super::{
-    decision::Decision,
     quota::{Cost, MAX_COST, Quota},
+    remaining::Spare,
     rule::{Rule, Word},
-    spare::Spare,
     window::{View, Window},
 };
-use crate::clock::Tick;
+use crate::{clock::Tick, limit::decision::Decision};
 
 /// A counter that starts anew in every window. Here for comparison: around the
 /// turn of a window it lets twice its limit pass; choose
-/// [`SlidingWindow`](super::SlidingWindow) instead.
+/// [`SlidingWindow`](crate::limit::SlidingWindow) instead.
 ///
 /// With W = period and `count` what passed since `now - now mod W`:
 ///
@@ -162,7 +161,7 @@ impl Rule for FixedWindow {
 #[cfg(feature = "redis")]
 mod script {
     use super::*;
-    use crate::limit::script::{Numbers, Scripted, sealed, twin};
+    use crate::limit::rules::script::{Numbers, Scripted, sealed, twin};
 
     impl sealed::Sealed for FixedWindow {}
 

@@ -20,32 +20,32 @@ const FURTHEST: Tick = (1 << 53) - 1;
 /// bit, a window that is not even the next one was written before the clock stepped
 /// back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Window {
-    pub(super) limit: u64,
-    pub(super) width: Tick,
+pub(crate) struct Window {
+    pub(crate) limit: u64,
+    pub(crate) width: Tick,
     bits: u32,
     counters: u32,
 }
 
 /// What a word says, seen from an instant.
-pub(super) struct View {
+pub(crate) struct View {
     /// The window that the counts belong to: the present one, or a later one.
-    pub(super) index: u64,
+    pub(crate) index: u64,
     /// How far the window has come.
-    pub(super) elapsed: Tick,
+    pub(crate) elapsed: Tick,
     /// How long until it begins, if it is a later one.
-    pub(super) ahead: Tick,
-    pub(super) previous: u64,
-    pub(super) current: u64,
+    pub(crate) ahead: Tick,
+    pub(crate) previous: u64,
+    pub(crate) current: u64,
     /// Whether the clock stepped back since the word was written, so far that its
     /// counts have become those of the present window.
-    pub(super) is_moved: bool,
+    pub(crate) is_moved: bool,
 }
 
 impl Window {
     /// Refuses a limit of which `counters` counts leave less than nine bits
     /// for the index. Each can count to twice the limit, to have room for debt.
-    pub(super) fn new(quota: &Quota, counters: u32) -> Result<Self, QuotaError> {
+    pub(crate) fn new(quota: &Quota, counters: u32) -> Result<Self, QuotaError> {
         let (limit, width) = (quota.amount(), quota.period_ticks());
         let bits = u64::BITS - limit.leading_zeros() + 1;
         if bits * counters > 54 {
@@ -64,7 +64,7 @@ impl Window {
     }
 
     #[inline]
-    pub(super) fn view(&self, state: Word, now: Tick) -> View {
+    pub(crate) fn view(&self, state: Word, now: Tick) -> View {
         let (index, elapsed) = (now / self.width, now % self.width);
         let (stored, previous, current) = self.unpack(state);
         let view = |ahead, previous, current| View {
@@ -105,14 +105,14 @@ impl Window {
 
     /// Writes counts anew that the clock's step back has moved, or they would be
     /// moved at each later question, too, and never be forgotten.
-    pub(super) fn settle(&self, state: &mut Word, view: &View) {
+    pub(crate) fn settle(&self, state: &mut Word, view: &View) {
         if view.is_moved {
             *state = self.word(view, view.previous, view.current);
         }
     }
 
     /// The word of what was charged for a later instant, seen from now.
-    pub(super) fn booked(&self, state: Word, now: Tick, wait: Tick) -> Word {
+    pub(crate) fn booked(&self, state: Word, now: Tick, wait: Tick) -> Word {
         let is_later = (now + wait) / self.width > now / self.width;
         match is_later && state != Word::EMPTY {
             true => Word(state.0 | self.booked_bit()),
@@ -134,7 +134,7 @@ impl Window {
     }
 
     /// What is counted in the window of `at`, if that is still the present one.
-    pub(super) fn counted_at(&self, state: Word, now: Tick, at: Tick) -> u64 {
+    pub(crate) fn counted_at(&self, state: Word, now: Tick, at: Tick) -> u64 {
         let view = self.view(state, now);
         match view.index == at / self.width {
             true => view.current,
@@ -145,7 +145,7 @@ impl Window {
     /// Counts of nothing are no more than a bucket never seen, unless their
     /// window is yet to begin: then they stand for what they have displaced.
     #[inline]
-    pub(super) fn word(&self, view: &View, previous: u64, current: u64) -> Word {
+    pub(crate) fn word(&self, view: &View, previous: u64, current: u64) -> Word {
         let (previous, current) = (previous.min(self.most()), current.min(self.most()));
         if previous == 0 && current == 0 && view.ahead == 0 {
             return Word::EMPTY;
@@ -164,21 +164,21 @@ impl Window {
 
     /// For how long words can be told apart: half of the indexes there are,
     /// and again half, for stores that are late.
-    pub(super) fn lifetime(&self) -> Tick {
+    pub(crate) fn lifetime(&self) -> Tick {
         let indexes = 1_u64 << (u64::BITS - self.lost() - 2);
         indexes.saturating_mul(self.width)
     }
 
     /// What the twin in Lua has to know.
     #[cfg(feature = "redis")]
-    pub(super) fn terms(&self) -> [u64; 3] {
+    pub(crate) fn terms(&self) -> [u64; 3] {
         [self.limit, self.width, self.most()]
     }
 
     /// The word of the counts that the twin found: in the present window, or a
     /// later one, if it begins at an instant that can be written down.
     #[cfg(feature = "redis")]
-    pub(super) fn found(&self, now: Tick, reply: &mut Numbers<'_>) -> Option<Word> {
+    pub(crate) fn found(&self, now: Tick, reply: &mut Numbers<'_>) -> Option<Word> {
         let (index, previous, current) = (reply.take()?, reply.take()?, reply.take()?);
         index
             .checked_mul(self.width)
@@ -196,7 +196,7 @@ impl Window {
 
     /// The largest count. One less than would fit: a word of all ones means
     /// something to the table.
-    pub(super) fn most(&self) -> u64 {
+    pub(crate) fn most(&self) -> u64 {
         (1 << self.bits) - 2
     }
 

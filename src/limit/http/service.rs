@@ -7,17 +7,17 @@ use std::{
 use tower_service::Service;
 
 use super::{
+    admission::{Exempt, Gate, Passage, Weigh},
     future::ResponseFuture,
-    gate::{Exempt, Gate, Passage, Weigh},
-    limiter::{Backend, Limiter},
 };
 use crate::{
     key::Key,
+    limit::limiter::{Backend, Limiter},
     refusal::{Origin, Refuse},
 };
 
 /// A service behind a limit; made by a
-/// [`RateLimitLayer`](super::RateLimitLayer).
+/// [`RateLimitLayer`](crate::limit::RateLimitLayer).
 ///
 /// Readiness is the inner service's; nothing is reserved in `poll_ready`.
 /// Clones share the limiter.
@@ -28,7 +28,7 @@ pub struct RateLimit<S, L, K, C, X, A> {
 }
 
 impl<S, L, K, C, X, A> RateLimit<S, L, K, C, X, A> {
-    pub(super) fn new(inner: S, gate: Arc<Gate<L, K, C, X>>, answer: A) -> Self {
+    pub(crate) fn new(inner: S, gate: Arc<Gate<L, K, C, X>>, answer: A) -> Self {
         Self {
             inner,
             gate,

@@ -12,7 +12,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::shared::Shared;
+use super::{shared::Shared, store::Store};
 use crate::{
     clock::{Clock, Tick},
     limit::{
@@ -20,9 +20,7 @@ use crate::{
         decision::Decision,
         limiter::{Check, Patience},
         line::Place,
-        quota::Cost,
-        rule::Rule,
-        store::Store,
+        rules::{quota::Cost, rule::Rule},
     },
 };
 
@@ -102,7 +100,7 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Drop for Booking<R, S, C> {
     }
 }
 
-/// Waits for its turn in a [`Local`](super::Local) limiter.
+/// Waits for its turn in a [`Local`](super::limiter::Local) limiter.
 #[must_use = "futures do nothing unless polled; dropped, its place is given back"]
 pub struct Turn(Pin<Box<dyn Future<Output = Decision> + Send>>);
 
@@ -126,7 +124,7 @@ impl fmt::Debug for Turn {
     }
 }
 
-/// What [`Local::until_ready`](super::Local::until_ready) answers: a decision, when its turn has come.
+/// What [`Local::until_ready`](super::limiter::Local::until_ready) answers: a decision, when its turn has come.
 #[derive(Debug)]
 #[must_use = "futures do nothing unless polled; dropped, its place is given back"]
 pub struct Ready(Check<Turn>);

@@ -1,7 +1,14 @@
 //! How often a key that fits has to be put into the table anew.
 
-use super::*;
-use crate::limit::{Quota, TokenBucket};
+use super::word_table::Table;
+use crate::{
+    clock::Tick,
+    limit::{
+        Quota, TokenBucket,
+        local::store::{Forgotten, Store},
+        rules::rule::Rule,
+    },
+};
 
 const SECOND: Tick = 1_000_000;
 

@@ -2,7 +2,11 @@
 
 use std::{fmt, hash::Hash, sync::Arc};
 
-use super::{Direct, Keyed, Local, Shape, Shared};
+use super::{
+    limiter::{Direct, Keyed, Local, Shape},
+    shared::Shared,
+    store::Store,
+};
 #[cfg(feature = "redis")]
 use crate::limit::all::Held;
 use crate::{
@@ -11,9 +15,10 @@ use crate::{
         all::{Asked, Bucket, Charge, Claim, Hold, Look, Member, Part, Sealed, Taken},
         decision::Decision,
         limiter::Patience,
-        quota::Cost,
-        rule::{Rule, reserve},
-        store::Store,
+        rules::{
+            quota::Cost,
+            rule::{Rule, reserve},
+        },
     },
 };
 

@@ -1,10 +1,9 @@
 use super::{
-    arrival::Arrival,
-    decision::Decision,
+    gcra::Arrival,
     quota::{Cost, Quota},
     rule::{Rule, Word},
 };
-use crate::clock::Tick;
+use crate::{clock::Tick, limit::decision::Decision};
 
 /// A bucket of `burst` tokens that fills at `amount` in `period`; a request
 /// takes as many as it costs, or is refused.
@@ -106,7 +105,7 @@ impl Rule for TokenBucket {
 #[cfg(feature = "redis")]
 mod script {
     use super::*;
-    use crate::limit::script::{Numbers, Scripted, sealed, twin};
+    use crate::limit::rules::script::{Numbers, Scripted, sealed, twin};
 
     impl sealed::Sealed for TokenBucket {}
 

@@ -2,33 +2,33 @@
 
 use crate::{
     clock::Tick,
-    limit::rule::{Rule, Word},
+    limit::rules::rule::{Rule, Word},
     sync::{AtomicU64, Ordering::*},
 };
 
-pub(super) const SLOTS: usize = 4;
+pub(crate) const SLOTS: usize = 4;
 
 #[derive(Debug, Default)]
 #[repr(align(64))]
-pub(super) struct Line(pub(super) [Slot; SLOTS]);
+pub(crate) struct Line(pub(crate) [Slot; SLOTS]);
 
 #[derive(Debug, Default)]
-pub(super) struct Slot {
+pub(crate) struct Slot {
     key: AtomicU64,
-    pub(super) state: AtomicU64,
+    pub(crate) state: AtomicU64,
 }
 
 /// A slot that may be taken over, and the state by which to claim it.
 #[derive(Clone, Copy)]
-pub(super) struct Vacancy<'a> {
+pub(crate) struct Vacancy<'a> {
     slot: &'a Slot,
-    pub(super) seen: u64,
-    pub(super) life: Tick,
+    pub(crate) seen: u64,
+    pub(crate) life: Tick,
 }
 
 impl Line {
     #[inline]
-    pub(super) fn find(&self, key: u64) -> Option<&Slot> {
+    pub(crate) fn find(&self, key: u64) -> Option<&Slot> {
         // Acquire: with a key comes no state from before it.
         self.0.iter().find(|slot| slot.key.load(Acquire) == key)
     }
@@ -36,7 +36,7 @@ impl Line {
     /// How many slots are free, and one of them: one that was never used, if there
     /// is. The search begins at a place that the key gives: keys that all looked
     /// at the same slot first would push each other out though there is room.
-    pub(super) fn free<R: Rule<State = Word>>(
+    pub(crate) fn free<R: Rule<State = Word>>(
         &self,
         rule: &R,
         key: u64,
@@ -57,7 +57,7 @@ impl Line {
 impl Slot {
     /// Changes the state, unless the slot is another key's by now.
     #[inline]
-    pub(super) fn update<T>(&self, key: u64, change: &mut impl FnMut(&mut Word) -> T) -> Option<T> {
+    pub(crate) fn update<T>(&self, key: u64, change: &mut impl FnMut(&mut Word) -> T) -> Option<T> {
         let mut seen = self.state.load(Acquire);
         loop {
             if seen == Word::BUSY.0 || self.key.load(Relaxed) != key {
@@ -78,7 +78,7 @@ impl Slot {
         }
     }
 
-    pub(super) fn vacancy<R: Rule<State = Word>>(
+    pub(crate) fn vacancy<R: Rule<State = Word>>(
         &self,
         rule: &R,
         now: Tick,
@@ -102,12 +102,12 @@ impl Slot {
 
 impl Vacancy<'_> {
     /// Whether no key was ever there.
-    pub(super) fn is_unused(&self) -> bool {
+    pub(crate) fn is_unused(&self) -> bool {
         self.slot.key.load(Relaxed) == 0
     }
 
     /// Takes the slot over, unless someone else was faster.
-    pub(super) fn claim(&self, key: u64, first: Word) -> bool {
+    pub(crate) fn claim(&self, key: u64, first: Word) -> bool {
         let Self { slot, seen, .. } = *self;
         if slot
             .state

@@ -3,15 +3,12 @@ use std::{fmt, sync::Arc};
 use tower_layer::Layer;
 
 use super::{
-    gate::{Gate, Terms},
-    limiter::Patience,
-    log::Log,
-    observe::Observe,
-    quota::Cost,
+    admission::{Gate, Terms},
     service::RateLimit,
 };
 use crate::{
     key::{Global, PeerWarning},
+    limit::{limiter::Patience, observe::Observe, rules::quota::Cost, warn_log::Log},
     refusal::{Answer, Headers, NoText},
 };
 

@@ -1,11 +1,10 @@
 use super::{
-    decision::Decision,
     quota::{Cost, MAX_COST, Quota, QuotaError, possible},
+    remaining::Spare,
     rule::{Rule, Word},
-    spare::Spare,
     window::{View, Window},
 };
-use crate::clock::Tick;
+use crate::{clock::Tick, limit::decision::Decision};
 
 /// The largest product of limit and window that is counted tick by tick.
 const LARGEST: u64 = 1 << 49;
@@ -39,9 +38,9 @@ const LARGEST: u64 = 1 << 49;
 /// What was used at the beginning of a window counts until it is weighed down in
 /// the next one. So when the limit n is used up at once, one more may have to wait
 /// for W + W / n: "100 a day" 24 hours and 15 minutes, but "1 a day" up to 48 hours.
-/// For low limits take [`SlidingLog`](super::SlidingLog), which lets the next
+/// For low limits take [`SlidingLog`](crate::limit::SlidingLog), which lets the next
 /// request pass exactly W after the one that it stands in for, or a
-/// [`TokenBucket`](super::TokenBucket).
+/// [`TokenBucket`](crate::limit::TokenBucket).
 ///
 /// # How exact it is
 ///
@@ -49,7 +48,7 @@ const LARGEST: u64 = 1 << 49;
 /// may refuse early or admit late by what that supposition misses; it never
 /// admits more than the limit in one window, keeps one word for each bucket
 /// whatever the limit, and does not count what it denies. Where exactness
-/// matters more than memory, see [`SlidingLog`](super::SlidingLog).
+/// matters more than memory, see [`SlidingLog`](crate::limit::SlidingLog).
 ///
 /// The limit is the quota's amount, at most 2^26 - 1; its burst means nothing
 /// here. If limit * W is above 2^49 (a million a day is 2^56), W and e are
@@ -247,7 +246,7 @@ impl Rule for SlidingWindow {
 #[cfg(feature = "redis")]
 mod script {
     use super::*;
-    use crate::limit::script::{Numbers, Scripted, sealed, twin};
+    use crate::limit::rules::script::{Numbers, Scripted, sealed, twin};
 
     impl sealed::Sealed for SlidingWindow {}
 

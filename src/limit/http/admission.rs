@@ -2,18 +2,18 @@
 
 use std::{fmt, future::Future, sync::Arc};
 
-use super::{
-    decision::Decision,
-    limiter::{Backend, Check, Limiter, Names, Patience},
-    log::Log,
-    observe::{Event, Observe, Outcome},
-    others::Others,
-    quota::Cost,
-};
 use crate::{
     clock::ticks,
     deadline,
     key::{Absence, Key, PeerWarning},
+    limit::{
+        decision::Decision,
+        limiter::{Backend, Check, Limiter, Names, Patience},
+        observe::{Event, Observe, Outcome},
+        others::Others,
+        rules::quota::Cost,
+        warn_log::Log,
+    },
     refusal::{BoxError, Origin, Refusal, Refuse},
 };
 
@@ -59,27 +59,27 @@ impl<Req, F: Fn(&Req) -> bool> Exempt<Req> for F {
 
 /// The settings of a layer, which all of its services share.
 #[derive(Clone)]
-pub(super) struct Gate<L, K, C, X> {
-    pub(super) limiter: L,
-    pub(super) key: K,
-    pub(super) cost: C,
-    pub(super) exempt: X,
-    pub(super) terms: Terms,
+pub(crate) struct Gate<L, K, C, X> {
+    pub(crate) limiter: L,
+    pub(crate) key: K,
+    pub(crate) cost: C,
+    pub(crate) exempt: X,
+    pub(crate) terms: Terms,
 }
 
 /// The settings that are no types of their own.
 #[derive(Clone)]
-pub(super) struct Terms {
-    pub(super) patience: Patience,
-    pub(super) pass_without_key: bool,
-    pub(super) shadow: bool,
-    pub(super) log: Log,
-    pub(super) peer_warning: PeerWarning,
-    pub(super) observer: Option<Arc<dyn Observe>>,
+pub(crate) struct Terms {
+    pub(crate) patience: Patience,
+    pub(crate) pass_without_key: bool,
+    pub(crate) shadow: bool,
+    pub(crate) log: Log,
+    pub(crate) peer_warning: PeerWarning,
+    pub(crate) observer: Option<Arc<dyn Observe>>,
 }
 
 /// What is to be done with a request.
-pub(super) enum Passage<F> {
+pub(crate) enum Passage<F> {
     Pass,
     /// Pass, and mark the response.
     Mark(Admitted),
@@ -88,14 +88,14 @@ pub(super) enum Passage<F> {
 }
 
 /// A limit that admitted, and what it said: where responses are marked.
-pub(super) struct Admitted {
-    pub(super) limiter: Arc<str>,
-    pub(super) decision: Decision,
-    pub(super) others: Others,
+pub(crate) struct Admitted {
+    pub(crate) limiter: Arc<str>,
+    pub(crate) decision: Decision,
+    pub(crate) others: Others,
 }
 
 impl Admitted {
-    pub(super) fn mark<A, Req, Res, Err>(&self, answer: &A, res: &mut Res)
+    pub(crate) fn mark<A, Req, Res, Err>(&self, answer: &A, res: &mut Res)
     where
         A: Refuse<Req, Res, Err>,
     {
@@ -109,25 +109,25 @@ impl Admitted {
 }
 
 /// Who waits for a decision: what is left of a request when its key is gone.
-pub(super) struct Asker {
+pub(crate) struct Asker {
     names: Names,
     /// The key as it is to be logged.
     key: Option<String>,
     marks: bool,
     others: Others,
     /// The request that is answered if it is refused.
-    pub(super) origin: Origin,
+    pub(crate) origin: Origin,
 }
 
 impl Asker {
-    pub(super) fn names(&self) -> &Names {
+    pub(crate) fn names(&self) -> &Names {
         &self.names
     }
 }
 
 impl<L: Backend, K, C, X> Gate<L, K, C, X> {
     #[inline]
-    pub(super) fn ask<Req>(&self, req: &Req, marks: bool) -> Passage<L::Future>
+    pub(crate) fn ask<Req>(&self, req: &Req, marks: bool) -> Passage<L::Future>
     where
         K: Key<Req>,
         C: Weigh<Req>,
@@ -163,7 +163,7 @@ impl<L: Backend, K, C, X> Gate<L, K, C, X> {
     }
 
     /// What is to be done when the limiter has made up its mind.
-    pub(super) fn answered(
+    pub(crate) fn answered(
         &self,
         asker: Asker,
         answer: <L::Future as Future>::Output,
@@ -280,7 +280,7 @@ impl<L: Backend, K, C, X> Gate<L, K, C, X> {
     }
 
     /// The deadline passed before there was a decision.
-    pub(super) fn too_late(&self, names: &Names) -> Passage<L::Future> {
+    pub(crate) fn too_late(&self, names: &Names) -> Passage<L::Future> {
         self.observe(names.own(), Outcome::Failed, None);
         match self.terms.shadow {
             true => Passage::Pass,

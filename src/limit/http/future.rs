@@ -1,4 +1,4 @@
-//! The future of a [`RateLimit`](super::RateLimit) service.
+//! The future of a [`RateLimit`](crate::limit::RateLimit) service.
 
 use std::{
     fmt,
@@ -15,12 +15,10 @@ use tokio::{
 };
 use tower_service::Service;
 
-use super::{
-    gate::{Admitted, Asker, Gate, Passage},
-    limiter::Backend,
-};
+use super::admission::{Admitted, Asker, Gate, Passage};
 use crate::{
     deadline,
+    limit::limiter::Backend,
     refusal::{Origin, Refuse},
 };
 
@@ -88,7 +86,7 @@ pin_project! {
 }
 
 impl<S: Service<Req>, Req, L: Backend, K, C, X, A> ResponseFuture<S, Req, L, K, C, X, A> {
-    pub(super) fn checking(
+    pub(crate) fn checking(
         check: L::Future,
         asker: Asker,
         gate: Arc<Gate<L, K, C, X>>,
@@ -110,13 +108,13 @@ impl<S: Service<Req>, Req, L: Backend, K, C, X, A> ResponseFuture<S, Req, L, K, 
     }
 
     #[inline]
-    pub(super) fn calling(response: S::Future) -> Self {
+    pub(crate) fn calling(response: S::Future) -> Self {
         Self {
             state: State::Calling { response },
         }
     }
 
-    pub(super) fn marking(response: S::Future, admitted: Admitted, answer: A) -> Self {
+    pub(crate) fn marking(response: S::Future, admitted: Admitted, answer: A) -> Self {
         Self {
             state: State::Marking {
                 response,
@@ -126,7 +124,7 @@ impl<S: Service<Req>, Req, L: Backend, K, C, X, A> ResponseFuture<S, Req, L, K, 
         }
     }
 
-    pub(super) fn answered(answer: Result<S::Response, S::Error>) -> Self {
+    pub(crate) fn answered(answer: Result<S::Response, S::Error>) -> Self {
         Self {
             state: State::Answered {
                 answer: Some(answer),

@@ -2,12 +2,14 @@
 
 use std::fmt;
 
-use super::{
-    decision::Decision,
-    quota::{Cost, Quota},
-    store::{self, Store},
+use super::quota::{Cost, Quota};
+use crate::{
+    clock::Tick,
+    limit::{
+        decision::Decision,
+        local::store::{self, Store},
+    },
 };
-use crate::clock::Tick;
 
 /// The arithmetic of one limiter: given what is known of a bucket, the present
 /// instant and a cost, it decides, and changes what is known.
@@ -90,7 +92,7 @@ pub trait Rule: Clone + fmt::Debug + Send + Sync + 'static {
     }
 
     /// Whether it makes requests wait by itself, with the verdict
-    /// [`Queue`](super::Verdict::Queue). Then it refuses what finds its queue
+    /// [`Queue`](crate::limit::Verdict::Queue). Then it refuses what finds its queue
     /// full, however patient the caller is.
     fn queues(&self) -> bool {
         false
@@ -122,7 +124,7 @@ pub trait Rule: Clone + fmt::Debug + Send + Sync + 'static {
 }
 
 /// What a rule keeps for each bucket, which decides how it is stored: a
-/// [`Word`] lives in the lock-free table, a [`Log`](super::Log) behind a lock.
+/// [`Word`] lives in the lock-free table, a [`Log`](crate::limit::Log) behind a lock.
 ///
 /// Sealed: it is implemented for these two.
 pub trait State: Default + Clone + fmt::Debug + Send + 'static + sealed::Sealed {
@@ -187,17 +189,17 @@ impl fmt::Debug for Word {
 
 impl State for Word {
     type One = store::One;
-    type Many = super::table::Table;
+    type Many = crate::limit::local::table::Table;
 }
 
-pub(super) mod sealed {
+pub(crate) mod sealed {
     pub trait Sealed {}
     impl Sealed for super::Word {}
 }
 
 /// Decides like [`Rule::decide`], or else books the earliest instant within
 /// `patience` at which the cost is there: the verdict is then
-/// [`Queue`](super::Verdict::Queue), and whoever comes later finds it taken.
+/// [`Queue`](crate::limit::Verdict::Queue), and whoever comes later finds it taken.
 pub(crate) fn reserve<R: Rule>(
     rule: &R,
     state: &mut R::State,

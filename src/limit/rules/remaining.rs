@@ -5,31 +5,31 @@ use crate::clock::Tick;
 
 /// What is left in a bucket, in the units of its rule.
 #[derive(Clone, Copy)]
-pub(super) struct Spare {
+pub(crate) struct Spare {
     /// The cost that a whole bucket bears.
-    pub(super) limit: Cost,
+    pub(crate) limit: Cost,
     /// Units that are left.
-    pub(super) units: u64,
+    pub(crate) units: u64,
     /// Units that a cost of 1 takes.
-    pub(super) token: u64,
+    pub(crate) token: u64,
     /// Units that come back in a tick: the measure of times, too.
-    pub(super) tick: u64,
+    pub(crate) tick: u64,
 }
 
 impl Spare {
-    pub(super) fn remaining(&self) -> Cost {
+    pub(crate) fn remaining(&self) -> Cost {
         self.units / self.token
     }
 
     /// Ticks in which a whole bucket fills at the rate of its tokens.
-    pub(super) fn window(&self) -> Tick {
+    pub(crate) fn window(&self) -> Tick {
         self.room().div_ceil(self.tick)
     }
 
     /// Ticks until one token more is left, `reset` being the units until the
     /// bucket is whole: what is missing is reckoned from there, because after a
     /// booking, and in debt, the units that are left lie at another instant.
-    pub(super) fn next_token(&self, reset: u64) -> Tick {
+    pub(crate) fn next_token(&self, reset: u64) -> Tick {
         if self.units >= self.room() {
             return 0;
         }
@@ -40,7 +40,7 @@ impl Spare {
     }
 
     /// What is left when the bucket is so far from whole.
-    pub(super) fn within(self, reset: u64) -> Self {
+    pub(crate) fn within(self, reset: u64) -> Self {
         let units = self.room().saturating_sub(reset);
         Self { units, ..self }
     }

@@ -3,11 +3,10 @@
 use redis::{Cmd, Value};
 
 use super::{
-    decision::Decision,
     quota::{Cost, MAX_COST},
     rule::{Rule, reserve, take_up_to},
 };
-use crate::{clock::Tick, redis::Script};
+use crate::{clock::Tick, limit::decision::Decision, redis::Script};
 
 /// The longest patience that is sent: no rule's own queue is longer, and until
 /// 2112 the script can write down any instant until which somebody waits.
@@ -64,10 +63,10 @@ macro_rules! twin {
             static SCRIPT: std::sync::LazyLock<$crate::redis::Script> =
                 std::sync::LazyLock::new(|| {
                     $crate::redis::Script::new(concat!(
-                        include_str!("../../lua/prelude.lua"),
-                        include_str!(concat!("../../lua/", $base, ".lua")),
-                        include_str!(concat!("../../lua/", $name, ".lua")),
-                        include_str!("../../lua/batch.lua"),
+                        include_str!("../../../lua/prelude.lua"),
+                        include_str!(concat!("../../../lua/", $base, ".lua")),
+                        include_str!(concat!("../../../lua/", $name, ".lua")),
+                        include_str!("../../../lua/batch.lua"),
                     ))
                 });
             &SCRIPT
@@ -78,7 +77,7 @@ macro_rules! twin {
         }
     };
 }
-pub(super) use twin;
+pub(crate) use twin;
 
 /// What a script is to do with one key.
 #[doc(hidden)]
@@ -241,7 +240,7 @@ impl<'a> Numbers<'a> {
     }
 }
 
-pub(super) mod sealed {
+pub(crate) mod sealed {
     pub trait Sealed {}
 }
 

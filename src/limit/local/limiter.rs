@@ -3,23 +3,21 @@
 use std::{convert::Infallible, fmt, hash::Hash, sync::Arc};
 
 use super::{
-    decision::Decision,
-    limiter::{Backend, Check, Limiter, Patience},
-    quota::Cost,
-    rule::{Rule, State},
-    store::Store,
-};
-use crate::clock::{Clock, Monotonic};
-
-mod builder;
-mod part;
-mod shared;
-mod turn;
-
-use self::shared::Shared;
-pub use self::{
     builder::LocalBuilder,
-    turn::{Ready, Turn},
+    shared::Shared,
+    store::Store,
+    wait::{Ready, Turn},
+};
+use crate::{
+    clock::{Clock, Monotonic},
+    limit::{
+        decision::Decision,
+        limiter::{Backend, Check, Limiter, Patience},
+        rules::{
+            quota::Cost,
+            rule::{Rule, State},
+        },
+    },
 };
 
 /// A limiter whose state is in this process: a [`Rule`], a clock, and a bucket
@@ -58,7 +56,7 @@ pub use self::{
 /// A limiter with keys has room for a fixed number of them, its capacity,
 /// 100,000 unless [set](LocalBuilder::capacity). Each takes 23.4 bytes,
 /// whatever the keys are, from the start and for good; a
-/// [`SlidingLog`](super::SlidingLog) takes as much as it logs, for no more
+/// [`SlidingLog`](crate::limit::SlidingLog) takes as much as it logs, for no more
 /// buckets than the capacity. Buckets that are whole again make room by
 /// themselves. Only when more keys than the capacity are alive at once is one
 /// forgotten early, the one nearest to being whole; that key begins with a
@@ -71,7 +69,7 @@ pub use self::{
 /// first served, on tokio's timer, whose resolution is a millisecond. Places
 /// are instants, so lateness does not add up.
 pub struct Local<R: Rule, S: Shape<R> = Keyed, C = Monotonic> {
-    shared: Arc<Shared<R, S::Store, C>>,
+    pub(super) shared: Arc<Shared<R, S::Store, C>>,
 }
 
 /// A bucket for each key; see [`Local`].
@@ -127,8 +125,8 @@ impl<R: Rule> Local<R> {
 impl<R: Rule, C: Clock> Local<R, Keyed, C> {
     /// Takes `cost` from the budget of `key` if it is there.
     ///
-    /// Never sleeps: a [`LeakyBucket`](super::LeakyBucket) may answer
-    /// [`Queue`](super::Verdict::Queue), and then the caller has to. A cost of
+    /// Never sleeps: a [`LeakyBucket`](crate::limit::LeakyBucket) may answer
+    /// [`Queue`](crate::limit::Verdict::Queue), and then the caller has to. A cost of
     /// 0 takes nothing.
     #[inline]
     pub fn check<K: Hash + ?Sized>(&self, key: &K, cost: Cost) -> Decision {
@@ -158,7 +156,7 @@ impl<R: Rule, C: Clock> Local<R, Keyed, C> {
 
     /// Takes `cost` from `key` without asking, for work whose cost is known
     /// only when it is done. The bucket may go into debt, of which it remembers as
-    /// much as [`Rule::max_debit`] tells: see [debt](super::Quota#debt).
+    /// much as [`Rule::max_debit`] tells: see [debt](crate::limit::Quota#debt).
     pub fn debit<K: Hash + ?Sized>(&self, key: &K, cost: Cost) {
         self.shared.debit(self.shared.hash(key), cost);
     }
@@ -208,12 +206,12 @@ impl<R: Rule, C: Clock> Local<R, Keyed, C> {
 /// For those who have hashed the key already.
 #[cfg(feature = "redis")]
 impl<R: Rule, C: Clock> Local<R, Keyed, C> {
-    pub(super) fn hash<K: Hash + ?Sized>(&self, key: &K) -> u64 {
+    pub(crate) fn hash<K: Hash + ?Sized>(&self, key: &K) -> u64 {
         self.shared.hash(key)
     }
 
     /// Without a word about patience, what the rule says.
-    pub(super) fn check_hashed(&self, key: u64, asked: super::all::Asked) -> Check<Turn> {
+    pub(crate) fn check_hashed(&self, key: u64, asked: crate::limit::all::Asked) -> Check<Turn> {
         let (cost, patience) = (asked.cost, asked.patience);
         match patience {
             Some(patience) => Shared::until_ready(&self.shared, key, cost, patience),
@@ -221,7 +219,7 @@ impl<R: Rule, C: Clock> Local<R, Keyed, C> {
         }
     }
 
-    pub(super) fn check_up_to_hashed(&self, key: u64, cost: Cost) -> (Cost, Decision) {
+    pub(crate) fn check_up_to_hashed(&self, key: u64, cost: Cost) -> (Cost, Decision) {
         self.shared.check_up_to(key, cost)
     }
 }
@@ -250,7 +248,7 @@ impl<R: Rule, C: Clock> Local<R, Direct, C> {
 
     /// Takes `cost` without asking. The bucket may go into debt, of which it
     /// remembers as much as [`Rule::max_debit`] tells: see
-    /// [debt](super::Quota#debt).
+    /// [debt](crate::limit::Quota#debt).
     pub fn debit(&self, cost: Cost) {
         self.shared.debit(0, cost);
     }

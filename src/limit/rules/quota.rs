@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt, time::Duration};
 
-use super::arrival::Arrival;
+use super::gcra::Arrival;
 use crate::clock::Tick;
 
 /// What one request takes from a budget. Most cost 1; a batch may cost as much
@@ -52,11 +52,11 @@ const LARGEST_FIELD: u64 = LARGEST / 2;
 ///
 /// # Debt
 ///
-/// A [`debit`](super::Local::debit) may take more than there is, and a bucket
+/// A [`debit`](crate::limit::Local::debit) may take more than there is, and a bucket
 /// remembers what it owes, but not without bound: a token or leaky bucket as many
 /// tokens as take 2^53 of its units to come back, which is at least its burst; a
 /// window at least twice its limit; a log 2^52. What is beyond that is forgotten, in
-/// process and in Redis alike. [`Rule::max_debit`](super::Rule::max_debit) tells the
+/// process and in Redis alike. [`Rule::max_debit`](crate::limit::Rule::max_debit) tells the
 /// number: for 1,000,003 an hour it is 2,501,999 tokens, for 1,000 a second more
 /// than a million million.
 ///
@@ -183,7 +183,7 @@ impl Quota {
     }
 
     /// The arithmetic of a queue at this rate in which so many may wait.
-    pub(super) fn queue_of(self, places: u64) -> Result<Arrival, QuotaError> {
+    pub(crate) fn queue_of(self, places: u64) -> Result<Arrival, QuotaError> {
         within("queue", places.max(1))?;
         let burst = places.max(1);
         let checked = Self { burst, ..self }.checked_as("queue", places)?;
@@ -199,7 +199,7 @@ impl Quota {
 
 /// What is possible, or a panic at the caller's line.
 #[track_caller]
-pub(super) fn possible<T>(made: Result<T, QuotaError>) -> T {
+pub(crate) fn possible<T>(made: Result<T, QuotaError>) -> T {
     match made {
         Ok(made) => made,
         Err(error) => panic!("{error}"),

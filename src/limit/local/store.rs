@@ -5,12 +5,12 @@ use std::{
     sync::{Arc, atomic},
 };
 
-use super::{
-    observe::Observe,
-    rule::{Rule, State, Word},
-};
 use crate::{
     clock::Tick,
+    limit::{
+        observe::Observe,
+        rules::rule::{Rule, State, Word},
+    },
     sync::{AtomicU64, Mutex, Ordering::*, lock},
 };
 
@@ -50,7 +50,7 @@ impl Forgotten {
         self.count.load(Relaxed)
     }
 
-    pub(super) fn add_one(&self) {
+    pub(crate) fn add_one(&self) {
         self.count.fetch_add(1, Relaxed);
         if let Some(observer) = &self.observer {
             observer.forgotten(&self.limiter);
@@ -60,13 +60,13 @@ impl Forgotten {
 
 /// Knows when the words of a store may begin to wrap; see [`Rule::lifetime`].
 #[derive(Debug)]
-pub(super) struct Epoch {
+pub(crate) struct Epoch {
     began: AtomicU64,
     turn: Mutex<()>,
 }
 
 impl Epoch {
-    pub(super) fn new(now: Tick) -> Self {
+    pub(crate) fn new(now: Tick) -> Self {
         Self {
             began: AtomicU64::new(now),
             turn: Mutex::new(()),
@@ -74,14 +74,14 @@ impl Epoch {
     }
 
     #[inline]
-    pub(super) fn is_over(&self, now: Tick, lifetime: Tick) -> bool {
+    pub(crate) fn is_over(&self, now: Tick, lifetime: Tick) -> bool {
         now.saturating_sub(self.began.load(Acquire)) > lifetime
     }
 
     /// Has one caller `drop_dead` buckets while the others wait. It is told
     /// whether the store lay idle for so long that all must be dead.
     #[cold]
-    pub(super) fn renew(&self, now: Tick, lifetime: Tick, drop_dead: impl FnOnce(bool)) {
+    pub(crate) fn renew(&self, now: Tick, lifetime: Tick, drop_dead: impl FnOnce(bool)) {
         let _turn = lock(&self.turn);
         if self.is_over(now, lifetime) {
             let idle = now.saturating_sub(self.began.load(Acquire));

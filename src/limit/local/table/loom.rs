@@ -2,8 +2,15 @@
 
 use ::loom::{model, sync::Arc, thread};
 
-use super::*;
-use crate::limit::{Quota, TokenBucket};
+use super::word_table::Table;
+use crate::{
+    clock::Tick,
+    limit::{
+        Quota, TokenBucket,
+        local::store::{Forgotten, Store},
+        rules::rule::{Rule, Word},
+    },
+};
 
 impl Table {
     /// How many slots hold a bucket that is alive.

@@ -14,8 +14,7 @@ use tracing::{Level, enabled, event};
 use super::{
     decision::Decision,
     local::{Direct, Local},
-    quota::Quota,
-    token_bucket::TokenBucket,
+    rules::{quota::Quota, token_bucket::TokenBucket},
 };
 
 /// What to filter these events by: a name that is no private module's.
@@ -23,7 +22,7 @@ const TARGET: &str = "sluicegate::limit";
 
 /// Up to ten events at once, and then one a second.
 #[derive(Clone, Debug)]
-pub(super) struct Log {
+pub(crate) struct Log {
     keys: bool,
     limiter: Local<TokenBucket, Direct>,
     suppressed: Arc<AtomicU64>,

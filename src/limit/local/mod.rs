@@ -1,0 +1,17 @@
+//! Limits whose state is in this process: the limiter, the stores that keep its
+//! buckets, and the waits of its callers.
+
+pub(crate) mod builder;
+pub(crate) mod limiter;
+pub(crate) mod log_store;
+pub(crate) mod member;
+pub(crate) mod shared;
+pub(crate) mod store;
+pub(crate) mod table;
+pub(crate) mod wait;
+
+pub use self::{
+    builder::LocalBuilder,
+    limiter::{Direct, Keyed, Local, Shape},
+    wait::{Ready, Turn},
+};
