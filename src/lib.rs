@@ -166,11 +166,11 @@
 mod macros;
 
 pub mod clock;
+mod content;
 pub mod deadline;
 mod error;
 mod flush;
 mod grpc_web;
-mod head;
 mod histogram;
 #[cfg(feature = "idempotency")]
 #[cfg_attr(docsrs, doc(cfg(feature = "idempotency")))]

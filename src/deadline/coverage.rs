@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{StatusCode, response::Parts};
 
-use crate::head::is_event_stream;
+use crate::content::is_event_stream;
 
 /// How much of a response a deadline bounds.
 ///

@@ -1,6 +1,10 @@
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 
-use super::*;
+use super::{
+    reader::{MOST, TRAILERS},
+    *,
+};
+use crate::content::Grpc;
 
 /// A frame with these flags.
 fn frame(flags: u8, text: &str) -> Vec<u8> {

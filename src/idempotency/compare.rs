@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use http::{HeaderValue, header::CONTENT_TYPE, request::Parts};
 
 use super::fingerprint::{Fingerprint, FingerprintBuilder};
-use crate::head::essence;
+use crate::content::essence;
 
 mod json;
 mod multipart;

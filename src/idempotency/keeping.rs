@@ -4,7 +4,7 @@ use http::{HeaderMap, Response, StatusCode};
 
 use super::claim::Takeover;
 use crate::{
-    head::{Grpc, is_event_stream},
+    content::{Grpc, is_event_stream},
     refusal::Refusal,
 };
 

@@ -16,8 +16,8 @@ use super::{
     whole::Whole,
 };
 use crate::{
+    content::{Allowed, Grpc, content_length},
     grpc_web::Reader,
-    head::{Allowed, Grpc, content_length},
     refusal::BoxError,
 };
 

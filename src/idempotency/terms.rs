@@ -19,7 +19,7 @@ use super::{
     typical::Typical,
     waiting::Waiting,
 };
-use crate::{head::essence, key::PeerWarning};
+use crate::{content::essence, key::PeerWarning};
 
 /// As much as most services take, and a store can have many of.
 const MIB: usize = 1 << 20;

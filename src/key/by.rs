@@ -2,7 +2,7 @@
 
 use std::{fmt, hash::Hash};
 
-use super::Key;
+use super::key::Key;
 
 /// Goes by whatever `read` makes of the request.
 ///

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use super::{Absence, Key};
 #[cfg(any(feature = "redis", feature = "idempotency"))]
-use super::{Name, Spell};
+use super::encode::{Name, Spell};
+use super::{absence::Absence, key::Key};
 
 /// The key that [`KeyExt::hashed`](super::KeyExt::hashed) makes.
 #[derive(Clone, Copy, Debug)]

@@ -1,16 +1,14 @@
+//! The answer of HTTP and gRPC, and its settings.
+
 use std::fmt;
 
-use http::{
-    Extensions, HeaderMap, HeaderValue, Request, Response, StatusCode,
-    header::{CONTENT_TYPE, LINK},
-};
+use http::StatusCode;
 
 use super::{
-    FromText, Headers, Reason, Refusal, Refuse,
-    headers::{Legacy, Told, write_ietf, write_retry_after},
-    problem,
+    body::{NoText, Text},
+    headers::Headers,
+    reason::Reason,
 };
-use crate::limit::{Decision, Other};
 
 /// Answers HTTP as HTTP, and gRPC and gRPC-Web as such (with the feature `grpc`).
 ///
@@ -42,7 +40,7 @@ use crate::limit::{Decision, Other};
 /// `grpc-status-details-bin`.
 ///
 /// An HTTP answer has a body of `application/problem+json` (RFC 9457), so the
-/// inner service's response body has to be made from text: see [`FromText`],
+/// inner service's response body has to be made from text: see [`FromText`](super::FromText),
 /// which the bodies of axum, tonic and this crate's own layers implement, in any
 /// order of the layers. With any other body the service does not compile until
 /// the answer says how the body is made, or that it stays empty:
@@ -58,8 +56,8 @@ use crate::limit::{Decision, Other};
 /// ```
 ///
 /// Responses to admitted requests carry the quota headers too;
-/// [`Headers::None`] leaves them untouched. Refusals carry the [`Refusal`] among
-/// their extensions, for layers further out; the [`Decision`] is in it. Responses
+/// [`Headers::None`] leaves them untouched. Refusals carry the [`Refusal`](super::Refusal) among
+/// their extensions, for layers further out; the [`Decision`](crate::limit::Decision) is in it. Responses
 /// carry the decision itself if [asked to](Answer::with_decision).
 ///
 /// Where one rate limit stands around another, the limit that refused speaks, or
@@ -67,22 +65,13 @@ use crate::limit::{Decision, Other};
 /// the one that is whole later. The lists of [`Headers::Ietf`] tell of both.
 #[derive(Clone, Copy, Default)]
 pub struct Answer<F = Text> {
-    headers: Headers,
-    with_decision: bool,
+    pub(super) headers: Headers,
+    pub(super) with_decision: bool,
     late_as_unavailable: bool,
     reuse_as_bad_request: bool,
-    keys_described_by: Option<&'static str>,
-    fill: F,
+    pub(super) keys_described_by: Option<&'static str>,
+    pub(super) fill: F,
 }
-
-/// How an [`Answer`] makes bodies unless told otherwise: by [`FromText`].
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Text;
-
-/// How an [`Answer`] makes bodies [without text](Answer::without_body): by
-/// [`Default`].
-#[derive(Clone, Copy, Debug, Default)]
-pub struct NoText;
 
 impl Answer {
     /// With the IETF quota headers.
@@ -121,7 +110,7 @@ impl<F> Answer<F> {
         }
     }
 
-    /// Puts the [`Decision`] among the extensions of responses: of several layers
+    /// Puts the [`Decision`](crate::limit::Decision) among the extensions of responses: of several layers
     /// that do so, the one of the limit that speaks. Off unless asked for:
     /// extensions are kept on the heap.
     #[must_use]
@@ -174,186 +163,13 @@ impl<F> Answer<F> {
         }
     }
 
-    fn status(&self, reason: Reason) -> StatusCode {
+    pub(super) fn status(&self, reason: Reason) -> StatusCode {
         match reason {
             Reason::DeadlineExceeded if self.late_as_unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Reason::ReusedIdempotencyKey if self.reuse_as_bad_request => StatusCode::BAD_REQUEST,
             reason => status(reason),
         }
     }
-}
-
-/// Makes a body of text.
-pub trait Fill<B> {
-    /// Whether the text is in the body.
-    const HAS_TEXT: bool = true;
-
-    /// The body. No text makes an empty one.
-    fn fill(&self, text: String) -> B;
-}
-
-impl<B: FromText> Fill<B> for Text {
-    fn fill(&self, text: String) -> B {
-        B::from_text(text)
-    }
-}
-
-impl<B: Default> Fill<B> for NoText {
-    const HAS_TEXT: bool = false;
-
-    fn fill(&self, _text: String) -> B {
-        B::default()
-    }
-}
-
-impl<B, F: Fn(String) -> B> Fill<B> for F {
-    fn fill(&self, text: String) -> B {
-        self(text)
-    }
-}
-
-impl<F, A, B, E> Refuse<Request<A>, Response<B>, E> for Answer<F>
-where
-    F: Fill<B>,
-{
-    fn refuse(&self, refusal: Refusal, req: &Request<A>) -> Result<Response<B>, E> {
-        let refusal = refusal.answering_unless_known(req.extensions());
-        let mut response = match grpc_answer(&refusal, req.headers()) {
-            Some(headers) => self.grpc_response(headers),
-            None => self.http_response(&refusal),
-        };
-        if let Some(decision) = refusal.decision().filter(|_| self.with_decision) {
-            response.extensions_mut().insert(*decision);
-        }
-        response.extensions_mut().insert(refusal);
-        Ok(response)
-    }
-
-    #[inline]
-    fn marks(&self) -> bool {
-        self.headers != Headers::None || self.with_decision
-    }
-
-    fn mark(&self, limiter: &str, decision: &Decision, res: &mut Response<B>) {
-        self.tell(limiter, decision, &[], res);
-    }
-
-    fn mark_all(
-        &self,
-        limiter: &str,
-        decision: &Decision,
-        others: &[Other],
-        res: &mut Response<B>,
-    ) {
-        self.tell(limiter, decision, others, res);
-    }
-}
-
-impl<F> Answer<F> {
-    /// Tells of an admission by a response that layers further in may have told of
-    /// their own limits.
-    fn tell<B>(&self, limiter: &str, decision: &Decision, others: &[Other], res: &mut Response<B>) {
-        let refused = refused(res.extensions());
-        let listed = match self.headers.has_legacy() {
-            true => Legacy::listed(res.headers()),
-            false => None,
-        };
-        if self.headers.has_ietf() {
-            let told = Told {
-                limiter,
-                decision,
-                others,
-            };
-            let name = refused.as_ref().map(|(name, _)| &**name);
-            write_ietf(&told, name, res.headers_mut());
-        }
-        let inner = res.extensions().get::<Decision>().copied();
-        let inner = inner.filter(|inner| !decision.is_tighter_than(inner));
-        let has_refused = refused.map(|(_, decision)| decision);
-        let speaker = has_refused.or(inner).unwrap_or(*decision);
-        let legacy = Legacy::of(&speaker);
-        // The decision of a layer further in is exact, and what it has listed is not.
-        let is_tighter = |it: &Legacy| inner.is_none() || it.remaining < legacy.remaining;
-        match has_refused {
-            _ if !self.headers.has_legacy() => {}
-            Some(_) => legacy.write(res.headers_mut()),
-            None => legacy.write_tightest(listed.filter(is_tighter), res.headers_mut()),
-        }
-        if self.with_decision {
-            res.extensions_mut().insert(speaker);
-        }
-    }
-
-    fn http_response<B>(&self, refusal: &Refusal) -> Response<B>
-    where
-        F: Fill<B>,
-    {
-        let status = self.status(refusal.reason);
-        let mut response = match F::HAS_TEXT {
-            true => self.problem(status, refusal),
-            false => Response::new(self.fill.fill(String::new())),
-        };
-        *response.status_mut() = status;
-        self.write_quota(refusal, response.headers_mut());
-        self.write_link(refusal, response.headers_mut());
-        response
-    }
-
-    fn problem<B>(&self, status: StatusCode, refusal: &Refusal) -> Response<B>
-    where
-        F: Fill<B>,
-    {
-        let mut response = Response::new(self.fill.fill(problem::json(status, refusal)));
-        let media_type = HeaderValue::from_static(problem::MEDIA_TYPE);
-        response.headers_mut().insert(CONTENT_TYPE, media_type);
-        response
-    }
-
-    fn grpc_response<B>(&self, headers: HeaderMap) -> Response<B>
-    where
-        F: Fill<B>,
-    {
-        let mut response = Response::new(self.fill.fill(String::new()));
-        *response.headers_mut() = headers;
-        response
-    }
-
-    fn write_quota(&self, refusal: &Refusal, headers: &mut HeaderMap) {
-        if let Some(retry) = refusal.retry_after() {
-            write_retry_after(retry, headers);
-        }
-        let (Some(limiter), Some(decision)) = (refusal.limiter(), refusal.decision()) else {
-            return;
-        };
-        if self.headers.has_ietf() {
-            let told = Told {
-                limiter,
-                decision,
-                others: &refusal.others(),
-            };
-            write_ietf(&told, None, headers);
-        }
-        if self.headers.has_legacy() {
-            Legacy::of(decision).write(headers);
-        }
-    }
-
-    fn write_link(&self, refusal: &Refusal, headers: &mut HeaderMap) {
-        let about_keys = problem::about_keys(refusal.reason).is_some();
-        let Some(address) = self.keys_described_by.filter(|_| about_keys) else {
-            return;
-        };
-        let link = format!("<{address}>; rel=\"describedby\"; type=\"text/html\"");
-        if let Ok(link) = HeaderValue::try_from(link) {
-            headers.append(LINK, link);
-        }
-    }
-}
-
-/// The limit further in that has refused, and what it said.
-fn refused(extensions: &Extensions) -> Option<(String, Decision)> {
-    let refusal = extensions.get::<Refusal>()?;
-    Some((refusal.limiter()?.to_owned(), *refusal.decision()?))
 }
 
 fn status(reason: Reason) -> StatusCode {
@@ -373,20 +189,6 @@ fn status(reason: Reason) -> StatusCode {
         }
         Reason::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
     }
-}
-
-#[cfg(feature = "grpc")]
-fn grpc_answer(refusal: &Refusal, request: &HeaderMap) -> Option<HeaderMap> {
-    let content_type = super::grpc::content_type(request)?;
-    let mut headers = HeaderMap::new();
-    headers.insert(CONTENT_TYPE, content_type.clone());
-    super::grpc::write(refusal, &mut headers);
-    Some(headers)
-}
-
-#[cfg(not(feature = "grpc"))]
-fn grpc_answer(_refusal: &Refusal, _request: &HeaderMap) -> Option<HeaderMap> {
-    None
 }
 
 impl<F> fmt::Debug for Answer<F> {

@@ -7,7 +7,7 @@ use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use http::{HeaderMap, HeaderName, HeaderValue, header::CONTENT_TYPE};
 use prost::Message;
 
-use super::{Reason, Refusal, is_grpc};
+use super::{content_type::is_grpc, reason::Reason, refusal::Refusal};
 
 const STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");

@@ -4,7 +4,11 @@ use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use http::{HeaderValue, StatusCode};
 
-use super::{BoxError, Cause, Reason, Refusal, millis_up};
+use super::{
+    reason::Reason,
+    refusal::{Cause, Refusal, millis_up},
+    refuse::BoxError,
+};
 
 impl Refusal {
     pub(crate) fn no_idempotency_key() -> Self {

@@ -18,7 +18,7 @@ use http_body_util::{
     combinators::{BoxBody, UnsyncBoxBody},
 };
 
-use super::{BoxError, Refusal};
+use super::{refusal::Refusal, refuse::BoxError};
 
 /// A function for requests of each body that is known here.
 macro_rules! known {

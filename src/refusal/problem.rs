@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use http::StatusCode;
 
-use super::{Reason, Refusal};
+use super::{reason::Reason, refusal::Refusal};
 
 pub(super) const MEDIA_TYPE: &str = "application/problem+json";
 

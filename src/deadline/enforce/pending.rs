@@ -24,7 +24,7 @@ use crate::deadline::{
     observe::{Event, Stage},
 };
 use crate::{
-    head::content_length,
+    content::content_length,
     refusal::{Refusal, Refuse, is_grpc, stub},
 };
 

@@ -2,7 +2,7 @@
 
 use http::HeaderValue;
 
-use crate::head::essence;
+use crate::content::essence;
 
 /// Each part's header lines and its content; `None` for what is no such body.
 pub(super) fn parts(content_type: &HeaderValue, body: &[u8]) -> Option<Vec<Vec<u8>>> {

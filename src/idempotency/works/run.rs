@@ -10,8 +10,8 @@ use tracing::Instrument;
 
 use super::{Attempt, Works};
 use crate::{
+    content::Allowed,
     deadline,
-    head::Allowed,
     idempotency::{
         body::ResponseBody,
         guard::Guard,

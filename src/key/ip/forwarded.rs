@@ -40,7 +40,7 @@ pub(super) fn single(
 }
 
 /// A header that no client has a reason to send.
-pub(super) fn sign_of_proxy(headers: &HeaderMap) -> Option<&'static HeaderName> {
+pub(in crate::key) fn sign_of_proxy(headers: &HeaderMap) -> Option<&'static HeaderName> {
     let mut names = [&FORWARDED, &X_FORWARDED_FOR, &X_REAL_IP].into_iter();
     names.find(|name| headers.contains_key(*name))
 }

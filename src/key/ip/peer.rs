@@ -6,7 +6,7 @@ use http::Extensions;
 #[cfg(all(unix, feature = "tonic"))]
 use tonic::transport::server::UdsConnectInfo;
 
-use super::Client;
+use super::client::Client;
 
 /// The other end of the connection that a request came by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,9 +1,10 @@
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use http::HeaderValue;
+use http::{HeaderValue, Request};
 use proptest::prelude::*;
 
-use super::*;
+use super::{client_ip::MAX_ENTRIES, *};
+use crate::key::Key;
 
 const PROXIES: [&str; 2] = ["10.0.0.0/8", "fd00::/8"];
 const PROXY: &str = "10.0.0.1";

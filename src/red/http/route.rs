@@ -2,7 +2,7 @@
 
 use http::{Method, Request, Uri};
 
-use crate::head::Grpc;
+use crate::content::Grpc;
 use crate::red::{
     labels::{Kind, OTHER, Sought, UNMATCHED},
     registry::settings::Terms,

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::red::registry::Registry;
 use crate::{
-    head::Allowed,
+    content::Allowed,
     limit::Exempt,
     refusal::{BoxError, Passed},
 };

@@ -14,8 +14,8 @@ use crate::red::{
     status::{Status, grpc},
 };
 use crate::{
+    content::{Allowed, Grpc, content_length, is_event_stream},
     grpc_web::Reader,
-    head::{Allowed, Grpc, content_length, is_event_stream},
     refusal::{Passed, Reason, Refusal},
 };
 

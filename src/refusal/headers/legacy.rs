@@ -4,7 +4,11 @@ use std::cmp::Reverse;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::{POLICY, STATE, list, seconds_up};
+use super::{
+    ietf::{POLICY, STATE},
+    list,
+    seconds::seconds_up,
+};
 use crate::limit::Decision;
 
 static LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");

@@ -1,26 +1,19 @@
-//! Reads the trailers at the end of a body of gRPC-Web. `red` counts the status in
-//! them, and `idempotency` decides by it what is kept.
-//!
-//! A body is a row of frames: a byte of flags, four of length, and so many more. The
-//! frame whose flags have the bit 0x80 holds the trailers, as lines of text
-//! (<https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md>).
+//! The reader of a body's frames.
 
 use std::io::IoSlice;
 
 use bytes::Buf;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use self::base64::Decoder;
-use crate::head::Grpc;
-
-mod base64;
+use super::base64::Decoder;
+use crate::content::Grpc;
 
 /// How much of the trailers is read. A status with its message and details is
 /// mostly less than 1 KiB.
-const MOST: usize = 8 * 1_024;
+pub(super) const MOST: usize = 8 * 1_024;
 
 /// The bit of trailers among the flags of a frame.
-const TRAILERS: u8 = 0x80;
+pub(super) const TRAILERS: u8 = 0x80;
 
 /// Reads a body of gRPC-Web up to its trailers, in whatever pieces it comes. It
 /// keeps nothing but the trailers, of which it reads the first 8 KiB.
@@ -187,6 +180,3 @@ fn header(line: &[u8]) -> Option<(HeaderName, HeaderValue)> {
     let name = HeaderName::from_bytes(name).ok()?;
     Some((name, HeaderValue::from_bytes(value).ok()?))
 }
-
-#[cfg(test)]
-mod tests;

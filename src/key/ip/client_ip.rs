@@ -4,22 +4,21 @@ use std::net::IpAddr;
 
 use http::{Extensions, HeaderMap, HeaderName, Request};
 
-use super::{Absence, Key, http::header_name};
-use crate::error::{InvalidSetting, valid};
-
-mod client;
-mod embedded;
-mod forwarded;
-mod peer;
-mod proxy_warning;
-mod trusted;
-
-pub use self::{client::Client, peer::UnixPeer};
-use self::{embedded::Nat64, peer::Peer, proxy_warning::ProxyWarning, trusted::Trusted};
+use super::{
+    client::Client,
+    embedded::Nat64,
+    forwarded,
+    peer::{self, Peer},
+    trusted::Trusted,
+};
+use crate::{
+    error::{InvalidSetting, valid},
+    key::{absence::Absence, header::header_name, key::Key, warning::ProxyWarning},
+};
 
 /// How many entries of a list are read. A chain of proxies has a handful; what
 /// is longer was written to keep the server busy.
-const MAX_ENTRIES: usize = 64;
+pub(super) const MAX_ENTRIES: usize = 64;
 
 /// Goes by the address of the client: an IPv4 address whole, an IPv6 address
 /// by its first 64 bits, the least that a provider hands to one customer.
@@ -440,6 +439,3 @@ fn mask(
     }
     Err(InvalidSetting::new(field, prefix, allowed))
 }
-
-#[cfg(test)]
-mod tests;

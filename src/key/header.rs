@@ -4,7 +4,7 @@ use std::{any::Any, fmt, hash::Hash, marker::PhantomData};
 
 use http::{HeaderName, HeaderValue, Request};
 
-use super::Key;
+use super::key::Key;
 use crate::error::{InvalidSetting, valid};
 
 /// Goes by the value of a header, byte for byte; by the first if it is there

@@ -7,7 +7,7 @@ use http_body_util::{
 };
 
 /// A response body that can be made from text, so that an
-/// [`Answer`](super::Answer) can explain a refusal in it.
+/// [`Answer`](super::Answer)(super::Answer) can explain a refusal in it.
 ///
 /// `String`, `Vec<u8>`, `Bytes`, `Full<Bytes>`, the boxed bodies of `http-body-util`
 /// over `Bytes`, and the bodies of axum and tonic (with the features of these
@@ -138,6 +138,44 @@ impl FromText for axum::body::Body {
 impl FromText for tonic::body::Body {
     fn from_text(text: String) -> Self {
         Self::new(Full::<Bytes>::from(text))
+    }
+}
+
+/// How an [`Answer`](super::Answer) makes bodies unless told otherwise: by [`FromText`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Text;
+
+/// How an [`Answer`](super::Answer) makes bodies [without text](super::Answer::without_body): by
+/// [`Default`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoText;
+
+/// Makes a body of text.
+pub trait Fill<B> {
+    /// Whether the text is in the body.
+    const HAS_TEXT: bool = true;
+
+    /// The body. No text makes an empty one.
+    fn fill(&self, text: String) -> B;
+}
+
+impl<B: FromText> Fill<B> for Text {
+    fn fill(&self, text: String) -> B {
+        B::from_text(text)
+    }
+}
+
+impl<B: Default> Fill<B> for NoText {
+    const HAS_TEXT: bool = false;
+
+    fn fill(&self, _text: String) -> B {
+        B::default()
+    }
+}
+
+impl<B, F: Fn(String) -> B> Fill<B> for F {
+    fn fill(&self, text: String) -> B {
+        self(text)
     }
 }
 

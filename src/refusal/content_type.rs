@@ -2,8 +2,8 @@
 
 use http::{HeaderMap, HeaderValue, Request, header::CONTENT_TYPE};
 
-use super::Refusal;
-use crate::head::Grpc;
+use super::refusal::Refusal;
+use crate::content::Grpc;
 
 /// Whether a content type is one of gRPC's, or of gRPC-Web's.
 pub(crate) fn is_grpc(content_type: &HeaderValue) -> bool {

@@ -1,15 +1,20 @@
 use std::{
+    borrow::Cow,
     collections::HashMap,
     fmt::Debug,
     hash::Hash,
+    net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6},
     num::{NonZeroI8, NonZeroU64},
+    rc::Rc,
+    sync::Arc,
 };
 
-use ::http::Request;
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Request};
 use proptest::{collection::vec, prelude::*};
 
 use super::*;
-use crate::key::{self, ClientIp, HashedKey, Key, KeyExt};
+use crate::key::{self, Client, ClientIp, Either, HashedKey, Key, KeyExt};
 
 fn written(key: impl Spell) -> String {
     Name::of(&key).to_string()

@@ -1,23 +1,6 @@
 //! How a key is written where many processes have to find the same bucket.
 
-use std::{
-    borrow::Cow,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6},
-    num,
-    rc::Rc,
-    sync::Arc,
-};
-
-use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method};
-
-use super::{Client, Either};
-
-mod name;
-
-pub use self::name::Name;
-#[cfg(feature = "redis")]
-pub(crate) use self::name::name_in_store;
+use std::{fmt, io::Write, mem};
 
 /// A key that can be written down, for a store that a whole fleet shares.
 ///
@@ -159,147 +142,147 @@ pub trait Spell {
     fn spell(&self, name: &mut Name);
 }
 
-macro_rules! as_text {
-    ($($key:ty)+) => {
-        $(impl Spell for $key {
-            fn spell(&self, name: &mut Name) {
-                name.text(self.as_ref());
-            }
-        })+
-    };
+const UPPER: &[u8; 16] = b"0123456789ABCDEF";
+
+/// A key as it is being written; see [the form](Spell#the-form).
+#[derive(Clone, PartialEq, Eq)]
+pub struct Name {
+    /// Printable ASCII.
+    pub(super) written: Vec<u8>,
+    /// How many pieces there are between the innermost open parenthesis, or the
+    /// beginning, and here.
+    pieces: usize,
 }
 
-as_text!(str String Method HeaderName);
-
-macro_rules! as_bytes {
-    ($($key:ty)+) => {
-        $(impl Spell for $key {
-            fn spell(&self, name: &mut Name) {
-                name.bytes(self.as_ref());
-            }
-        })+
-    };
-}
-
-as_bytes!([u8] Vec<u8> Bytes HeaderValue);
-
-impl<const N: usize> Spell for [u8; N] {
-    fn spell(&self, name: &mut Name) {
-        name.bytes(self);
+impl Name {
+    /// How a key is written, whole however long it is.
+    ///
+    /// ```
+    /// use sluicegate::key::Name;
+    ///
+    /// let key = ("Zoë", Some(-7), "2001:db8::1".parse::<std::net::Ipv6Addr>()?);
+    /// assert_eq!(Name::of(&key).to_string(), "(Zo%C3%AB,(-7),2001:db8::1)");
+    /// # Ok::<(), std::net::AddrParseError>(())
+    /// ```
+    pub fn of(key: &(impl Spell + ?Sized)) -> Self {
+        let mut name = Self::with_room(0);
+        name.part(key);
+        name
     }
-}
 
-impl Spell for char {
-    fn spell(&self, name: &mut Name) {
-        name.text(self.encode_utf8(&mut [0; 4]));
+    /// Writes a text: one piece, whatever is in it.
+    ///
+    /// Pieces that one key writes after each other are like the parts of a
+    /// tuple, in parentheses and apart by commas.
+    pub fn text(&mut self, text: &str) {
+        self.bytes(text.as_bytes());
     }
-}
 
-impl Spell for bool {
-    fn spell(&self, name: &mut Name) {
-        name.text(if *self { "true" } else { "false" });
+    /// Writes bytes, in the same form as a text.
+    pub fn bytes(&mut self, bytes: &[u8]) {
+        self.begin_piece();
+        self.escape(bytes);
     }
-}
 
-impl Spell for () {
-    fn spell(&self, name: &mut Name) {
-        name.text("");
+    /// Writes what is made of harmless bytes only.
+    pub(super) fn shown(&mut self, shown: &impl fmt::Display) {
+        self.begin_piece();
+        // Writing to memory does not fail.
+        let _ = write!(self.written, "{shown}");
     }
-}
 
-/// What the standard library shows in one way on every platform, without a
-/// byte that the form gives a meaning to.
-macro_rules! as_shown {
-    ($($key:ty)+) => {
-        $(impl Spell for $key {
-            fn spell(&self, name: &mut Name) {
-                name.shown(self);
-            }
-        })+
-    };
-}
+    /// Writes a piece that consists of others.
+    pub(super) fn parts(&mut self, parts: &[&dyn Spell]) {
+        self.begin_piece();
+        self.written.push(b'(');
+        let outside = mem::take(&mut self.pieces);
+        for part in parts {
+            self.part(*part);
+        }
+        self.pieces = outside;
+        self.written.push(b')');
+    }
 
-as_shown!(u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize);
-as_shown!(num::NonZeroU8 num::NonZeroU16 num::NonZeroU32 num::NonZeroU64);
-as_shown!(num::NonZeroU128 num::NonZeroUsize num::NonZeroI8 num::NonZeroI16);
-as_shown!(num::NonZeroI32 num::NonZeroI64 num::NonZeroI128 num::NonZeroIsize);
-as_shown!(IpAddr Ipv4Addr Ipv6Addr Client);
+    /// Writes a key as one piece. A key that wrote several would look like its
+    /// neighbours in a tuple, and one that wrote none would let them close up:
+    /// such keys get parentheses.
+    pub(super) fn part(&mut self, key: &(impl Spell + ?Sized)) {
+        self.begin_piece();
+        let begin = self.written.len();
+        let outside = mem::take(&mut self.pieces);
+        key.spell(self);
+        if mem::replace(&mut self.pieces, outside) != 1 {
+            self.written.insert(begin, b'(');
+            self.written.push(b')');
+        }
+    }
 
-impl Spell for SocketAddr {
-    fn spell(&self, name: &mut Name) {
-        match self {
-            SocketAddr::V4(socket) => socket.spell(name),
-            SocketAddr::V6(socket) => socket.spell(name),
+    fn begin_piece(&mut self) {
+        if self.pieces > 0 {
+            self.written.push(b',');
+        }
+        self.pieces += 1;
+    }
+
+    pub(super) fn escape(&mut self, bytes: &[u8]) {
+        let mut rest = bytes;
+        while let Some(at) = rest.iter().position(|byte| !stays(*byte)) {
+            let byte = usize::from(rest[at]);
+            self.written.extend_from_slice(&rest[..at]);
+            self.written
+                .extend_from_slice(&[b'%', UPPER[byte >> 4], UPPER[byte & 15]]);
+            rest = &rest[at + 1..];
+        }
+        self.written.extend_from_slice(rest);
+    }
+
+    pub(super) fn with_room(bytes: usize) -> Self {
+        Self {
+            written: Vec::with_capacity(bytes),
+            pieces: 0,
         }
     }
 }
 
-impl Spell for SocketAddrV4 {
-    fn spell(&self, name: &mut Name) {
-        (self.ip(), self.port()).spell(name);
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(str::from_utf8(&self.written).map_err(|_| fmt::Error)?)
     }
 }
 
-impl Spell for SocketAddrV6 {
-    fn spell(&self, name: &mut Name) {
-        match (self.flowinfo(), self.scope_id()) {
-            (0, 0) => (self.ip(), self.port()).spell(name),
-            (flow, scope) => (self.ip(), self.port(), flow, scope).spell(name),
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Name({self})")
+    }
+}
+
+/// Neither the form nor Redis, its patterns or a shell gives these a meaning.
+fn stays(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._@+/=".contains(&byte)
+}
+
+#[cfg(any(feature = "redis", feature = "idempotency"))]
+mod digest {
+    use sha2::{Digest, Sha256};
+
+    use super::{Name, Spell};
+
+    const LOWER: &[u8; 16] = b"0123456789abcdef";
+
+    impl Name {
+        /// Writes a key as its hash.
+        pub(in crate::key) fn hashed(&mut self, key: &impl Spell) {
+            self.begin_piece();
+            self.digest(&Name::of(key).written);
         }
-    }
-}
 
-macro_rules! as_tuple {
-    ($($part:ident)+) => {
-        impl<$($part: Spell),+> Spell for ($($part,)+) {
-            #[allow(non_snake_case, reason = "each part is named like its type")]
-            fn spell(&self, name: &mut Name) {
-                let ($($part,)+) = self;
-                name.parts(&[$($part),+]);
+        /// Writes `~` and the SHA-256 of a written key, which no text can look like.
+        pub(in crate::key) fn digest(&mut self, written: &[u8]) {
+            self.written.push(b'~');
+            for byte in Sha256::digest(written).into_iter().map(usize::from) {
+                self.written
+                    .extend_from_slice(&[LOWER[byte >> 4], LOWER[byte & 15]]);
             }
         }
-    };
-}
-
-as_tuple!(A B);
-as_tuple!(A B C);
-as_tuple!(A B C D);
-
-impl<K: Spell> Spell for Option<K> {
-    fn spell(&self, name: &mut Name) {
-        match self {
-            None => name.text("-"),
-            Some(key) => name.parts(&[key]),
-        }
     }
 }
-
-impl<A: Spell, B: Spell> Spell for Either<A, B> {
-    fn spell(&self, name: &mut Name) {
-        match self {
-            Either::First(key) => name.parts(&[&1, key]),
-            Either::Second(key) => name.parts(&[&2, key]),
-        }
-    }
-}
-
-macro_rules! as_held {
-    ($($holder:ty),+) => {
-        $(impl<K: Spell + ?Sized> Spell for $holder {
-            fn spell(&self, name: &mut Name) {
-                K::spell(self, name);
-            }
-        })+
-    };
-}
-
-as_held!(&K, &mut K, Box<K>, Rc<K>, Arc<K>);
-
-impl<K: Spell + ToOwned + ?Sized> Spell for Cow<'_, K> {
-    fn spell(&self, name: &mut Name) {
-        K::spell(self, name);
-    }
-}
-
-#[cfg(test)]
-mod tests;

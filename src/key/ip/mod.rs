@@ -1,0 +1,13 @@
+//! The address of a client, through proxies that are trusted.
+
+mod client;
+mod client_ip;
+mod embedded;
+mod forwarded;
+mod peer;
+#[cfg(test)]
+mod tests;
+mod trusted;
+
+pub(super) use self::forwarded::sign_of_proxy;
+pub use self::{client::Client, client_ip::ClientIp, peer::UnixPeer};

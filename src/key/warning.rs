@@ -1,0 +1,64 @@
+//! The warnings about a server that does not know its clients, each logged once.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering::Relaxed},
+};
+
+use http::HeaderMap;
+
+use super::ip::sign_of_proxy;
+
+/// The warning of `ClientIp::peer` about a proxy that it does not know of. Is logged once for all clones.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ProxyWarning(Arc<AtomicBool>);
+
+impl ProxyWarning {
+    /// Warns of a header that only proxies write.
+    #[inline]
+    pub(super) fn look_for_proxy(&self, headers: &HeaderMap) {
+        if !self.0.load(Relaxed) {
+            self.look(headers);
+        }
+    }
+
+    fn look(&self, headers: &HeaderMap) {
+        let Some(header) = sign_of_proxy(headers) else {
+            return;
+        };
+        if !self.0.swap(true, Relaxed) {
+            tracing::warn!(
+                target: "sluicegate::key",
+                %header,
+                "a request has come with a header of proxies, but ClientIp::peer() goes by the \
+                 address of the connection: all clients behind one proxy share one budget; if \
+                 the proxy is yours, name its network to ClientIp::forwarded_for, \
+                 ClientIp::forwarded or ClientIp::in_header"
+            );
+        }
+    }
+}
+
+/// Warns once of requests without a peer. Clones share the one warning.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PeerWarning(Arc<AtomicBool>);
+
+impl PeerWarning {
+    /// Names the limiter, or the namespace of idempotency keys, that needs the
+    /// address.
+    pub(crate) fn warn(&self, limiter: &str) {
+        if self.0.swap(true, Relaxed) {
+            return;
+        }
+        tracing::warn!(
+            target: "sluicegate::key",
+            limiter,
+            "a request has no peer address, so the client's address is not known; with axum, turn \
+             on the feature `axum` of sluicegate and serve the router by \
+             `into_make_service_with_connect_info::<SocketAddr>()`; with tonic, turn on the \
+             feature `tonic`; elsewhere, insert a `SocketAddr` into the request's extensions; a \
+             peer on a unix socket has no address: if it is your own proxy, call \
+             `ClientIp::trust_unix_peer`",
+        );
+    }
+}

@@ -1,0 +1,99 @@
+//! The trait that turns refusals into answers, and the one that makes errors of
+//! them. The layers of all modules call it.
+
+use std::error::Error;
+
+use super::refusal::Refusal;
+use crate::limit::{Decision, Other};
+
+/// Any error that can be sent to another thread: what plain Tower services
+/// usually fail with.
+pub type BoxError = Box<dyn Error + Send + Sync>;
+
+/// Turns a refusal into the answer that the caller gets, and may mark what was
+/// admitted.
+///
+/// A layer whose answer is none for its service does not compile:
+///
+/// ```compile_fail,E0277
+/// use sluicegate::limit::{Local, Quota, RateLimitLayer, TokenBucket};
+/// use tower::{Layer, ServiceExt, service_fn};
+///
+/// // An `Answer` is a response of HTTP, which a number is not: it wants `AsError`.
+/// let limiter = Local::direct(TokenBucket::new(Quota::per_second(10)));
+/// let layer = RateLimitLayer::new(limiter);
+/// let service = layer.layer(service_fn(|n: u32| async move {
+///     Ok::<u32, sluicegate::refusal::BoxError>(n + 1)
+/// }));
+/// let _ = ServiceExt::oneshot(service, 1);
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not make a `{Res}` of a refusal",
+    label = "not a `Refuse` for this service",
+    note = "an `Answer` makes an `http::Response` whose body implements `FromText`; for any other body \
+            give the layer `.refuse_with(Answer::new().body(|json| ..))` or `.without_body()`, for a \
+            service that is not HTTP `.refuse_with(AsError)`, whose error implements `From<Refusal>`, or \
+            a closure: `.refuse_with(|refusal: Refusal, req: &Request| Ok(..))`"
+)]
+pub trait Refuse<Req, Res, Err> {
+    /// The answer to a request that was refused.
+    ///
+    /// # Errors
+    ///
+    /// Whatever a refusal is to be; [`Answer`] never fails.
+    fn refuse(&self, refusal: Refusal, req: &Req) -> Result<Res, Err>;
+
+    /// Whether [`mark`](Self::mark) does anything.
+    fn marks(&self) -> bool {
+        false
+    }
+
+    /// Tells the caller of an admitted request what is left.
+    fn mark(&self, limiter: &str, decision: &Decision, res: &mut Res) {
+        let _ = (limiter, decision, res);
+    }
+
+    /// The same where other limits stand beside the one that speaks, as in an
+    /// [`All`](crate::limit::All). Unless overridden, they are left out.
+    fn mark_all(&self, limiter: &str, decision: &Decision, others: &[Other], res: &mut Res) {
+        let _ = others;
+        self.mark(limiter, decision, res);
+    }
+}
+
+impl<F, Req, Res, Err> Refuse<Req, Res, Err> for F
+where
+    F: Fn(Refusal, &Req) -> Result<Res, Err>,
+{
+    fn refuse(&self, refusal: Refusal, req: &Req) -> Result<Res, Err> {
+        self(refusal, req)
+    }
+}
+
+/// Makes a refusal the error of the service.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// use sluicegate::{limit::{Local, Quota, RateLimitLayer, TokenBucket}, refusal::{AsError, BoxError, Refusal}};
+/// use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
+///
+/// let limiter = Local::direct(TokenBucket::new(Quota::per_minute(1)));
+/// let mut service = ServiceBuilder::new()
+///     .layer(RateLimitLayer::new(limiter).refuse_with(AsError))
+///     .service(service_fn(|n: u32| async move { Ok::<_, BoxError>(n + 1) }));
+///
+/// assert_eq!(service.ready().await.unwrap().call(1).await.unwrap(), 2);
+/// let error = service.ready().await.unwrap().call(1).await.unwrap_err();
+/// let refusal = error.downcast_ref::<Refusal>().unwrap();
+/// assert!(refusal.retry_after().unwrap().as_secs() >= 59);
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AsError;
+
+impl<Req, Res, Err: From<Refusal>> Refuse<Req, Res, Err> for AsError {
+    fn refuse(&self, refusal: Refusal, _req: &Req) -> Result<Res, Err> {
+        Err(refusal.into())
+    }
+}

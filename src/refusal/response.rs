@@ -1,0 +1,174 @@
+//! What an [`Answer`] makes of a refusal, and how it marks what was admitted.
+
+use http::{
+    Extensions, HeaderMap, HeaderValue, Request, Response, StatusCode,
+    header::{CONTENT_TYPE, LINK},
+};
+
+use super::{
+    answer::Answer,
+    body::Fill,
+    headers::{Headers, Legacy, Told, write_ietf, write_retry_after},
+    problem,
+    refusal::Refusal,
+    refuse::Refuse,
+};
+use crate::limit::{Decision, Other};
+
+impl<F, A, B, E> Refuse<Request<A>, Response<B>, E> for Answer<F>
+where
+    F: Fill<B>,
+{
+    fn refuse(&self, refusal: Refusal, req: &Request<A>) -> Result<Response<B>, E> {
+        let refusal = refusal.answering_unless_known(req.extensions());
+        let mut response = match grpc_answer(&refusal, req.headers()) {
+            Some(headers) => self.grpc_response(headers),
+            None => self.http_response(&refusal),
+        };
+        if let Some(decision) = refusal.decision().filter(|_| self.with_decision) {
+            response.extensions_mut().insert(*decision);
+        }
+        response.extensions_mut().insert(refusal);
+        Ok(response)
+    }
+
+    #[inline]
+    fn marks(&self) -> bool {
+        self.headers != Headers::None || self.with_decision
+    }
+
+    fn mark(&self, limiter: &str, decision: &Decision, res: &mut Response<B>) {
+        self.tell(limiter, decision, &[], res);
+    }
+
+    fn mark_all(
+        &self,
+        limiter: &str,
+        decision: &Decision,
+        others: &[Other],
+        res: &mut Response<B>,
+    ) {
+        self.tell(limiter, decision, others, res);
+    }
+}
+
+impl<F> Answer<F> {
+    /// Tells of an admission by a response that layers further in may have told of
+    /// their own limits.
+    fn tell<B>(&self, limiter: &str, decision: &Decision, others: &[Other], res: &mut Response<B>) {
+        let refused = refused(res.extensions());
+        let listed = match self.headers.has_legacy() {
+            true => Legacy::listed(res.headers()),
+            false => None,
+        };
+        if self.headers.has_ietf() {
+            let told = Told {
+                limiter,
+                decision,
+                others,
+            };
+            let name = refused.as_ref().map(|(name, _)| &**name);
+            write_ietf(&told, name, res.headers_mut());
+        }
+        let inner = res.extensions().get::<Decision>().copied();
+        let inner = inner.filter(|inner| !decision.is_tighter_than(inner));
+        let has_refused = refused.map(|(_, decision)| decision);
+        let speaker = has_refused.or(inner).unwrap_or(*decision);
+        let legacy = Legacy::of(&speaker);
+        // The decision of a layer further in is exact, and what it has listed is not.
+        let is_tighter = |it: &Legacy| inner.is_none() || it.remaining < legacy.remaining;
+        match has_refused {
+            _ if !self.headers.has_legacy() => {}
+            Some(_) => legacy.write(res.headers_mut()),
+            None => legacy.write_tightest(listed.filter(is_tighter), res.headers_mut()),
+        }
+        if self.with_decision {
+            res.extensions_mut().insert(speaker);
+        }
+    }
+
+    fn http_response<B>(&self, refusal: &Refusal) -> Response<B>
+    where
+        F: Fill<B>,
+    {
+        let status = self.status(refusal.reason);
+        let mut response = match F::HAS_TEXT {
+            true => self.problem(status, refusal),
+            false => Response::new(self.fill.fill(String::new())),
+        };
+        *response.status_mut() = status;
+        self.write_quota(refusal, response.headers_mut());
+        self.write_link(refusal, response.headers_mut());
+        response
+    }
+
+    fn problem<B>(&self, status: StatusCode, refusal: &Refusal) -> Response<B>
+    where
+        F: Fill<B>,
+    {
+        let mut response = Response::new(self.fill.fill(problem::json(status, refusal)));
+        let media_type = HeaderValue::from_static(problem::MEDIA_TYPE);
+        response.headers_mut().insert(CONTENT_TYPE, media_type);
+        response
+    }
+
+    fn grpc_response<B>(&self, headers: HeaderMap) -> Response<B>
+    where
+        F: Fill<B>,
+    {
+        let mut response = Response::new(self.fill.fill(String::new()));
+        *response.headers_mut() = headers;
+        response
+    }
+
+    fn write_quota(&self, refusal: &Refusal, headers: &mut HeaderMap) {
+        if let Some(retry) = refusal.retry_after() {
+            write_retry_after(retry, headers);
+        }
+        let (Some(limiter), Some(decision)) = (refusal.limiter(), refusal.decision()) else {
+            return;
+        };
+        if self.headers.has_ietf() {
+            let told = Told {
+                limiter,
+                decision,
+                others: &refusal.others(),
+            };
+            write_ietf(&told, None, headers);
+        }
+        if self.headers.has_legacy() {
+            Legacy::of(decision).write(headers);
+        }
+    }
+
+    fn write_link(&self, refusal: &Refusal, headers: &mut HeaderMap) {
+        let about_keys = problem::about_keys(refusal.reason).is_some();
+        let Some(address) = self.keys_described_by.filter(|_| about_keys) else {
+            return;
+        };
+        let link = format!("<{address}>; rel=\"describedby\"; type=\"text/html\"");
+        if let Ok(link) = HeaderValue::try_from(link) {
+            headers.append(LINK, link);
+        }
+    }
+}
+
+/// The limit further in that has refused, and what it said.
+fn refused(extensions: &Extensions) -> Option<(String, Decision)> {
+    let refusal = extensions.get::<Refusal>()?;
+    Some((refusal.limiter()?.to_owned(), *refusal.decision()?))
+}
+
+#[cfg(feature = "grpc")]
+fn grpc_answer(refusal: &Refusal, request: &HeaderMap) -> Option<HeaderMap> {
+    let content_type = super::grpc::content_type(request)?;
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, content_type.clone());
+    super::grpc::write(refusal, &mut headers);
+    Some(headers)
+}
+
+#[cfg(not(feature = "grpc"))]
+fn grpc_answer(_refusal: &Refusal, _request: &HeaderMap) -> Option<HeaderMap> {
+    None
+}
