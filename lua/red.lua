@@ -5,12 +5,12 @@
 --           is taken for alive. All other keys begin with this one:
 --   <fleet>:instance:<id>      a hash: `sequence`, the last flush that was counted,
 --                              and of that flush `started`, `overflowed`, `flight`
---   <fleet>:<level>:<second>   a window that began then, a hash: `begun`, its first
+--   <fleet>:<resolution>:<second>   a window that began then, a hash: `begun`, its first
 --                              tick; `<id>`, what a histogram is about; and
 --                              `<id>:<bucket>`, how many there are in a bucket
 -- ARGV[1]   see prelude.lua
 -- ARGV[2]   what is to be done, and what follows it:
---   flush instance sequence life started overflowed flight [id text counts]...
+--   flush instance sequence life started overflowed in_flight [id text counts]...
 --   leave instance
 --   look
 --
@@ -29,7 +29,7 @@ local DAY = 86400 * SECOND
 
 -- Mirrors src/red/fleet/resolution.rs: how wide windows are, and for how long after
 -- their end they are kept, a minute more than is read.
-local LEVELS = {
+local RESOLUTIONS = {
     { name = '10s', width = 10 * SECOND, kept = 21 * 60 * SECOND },
     { name = '10m', width = 600 * SECOND, kept = 3 * DAY + 60 * SECOND },
 }
@@ -47,11 +47,11 @@ local function record_of(instance) return fleet .. ':instance:' .. instance end
 -- Those of this instant, each of which is there from now on.
 local function open_windows()
     local windows = {}
-    for nth, level in ipairs(LEVELS) do
-        local begun = now - now % level.width
-        windows[nth] = format('%s:%s:%.0f', fleet, level.name, begun / SECOND)
+    for nth, resolution in ipairs(RESOLUTIONS) do
+        local begun = now - now % resolution.width
+        windows[nth] = format('%s:%s:%.0f', fleet, resolution.name, begun / SECOND)
         call('HSETNX', windows[nth], 'begun', format('%.0f', begun))
-        call('PEXPIRE', windows[nth], expiry(begun + level.width + level.kept - now))
+        call('PEXPIRE', windows[nth], expiry(begun + resolution.width + resolution.kept - now))
     end
     return windows
 end

@@ -15,12 +15,12 @@ const CELLS: usize = 8;
 /// another one writes to.
 #[derive(Default)]
 #[repr(align(64))]
-struct Line([AtomicU64; CELLS]);
+struct CacheLine([AtomicU64; CELLS]);
 
 /// Counts by the upper bounds of its buckets, and then the sum: with fourteen
 /// bounds it is two cache lines.
 pub(crate) struct Histogram {
-    lines: Box<[Line]>,
+    lines: Box<[CacheLine]>,
 }
 
 impl Histogram {
@@ -28,7 +28,7 @@ impl Histogram {
         // One more bucket has no bound, and the sum has a cell too.
         let lines = (bounds + 2).div_ceil(CELLS);
         Self {
-            lines: (0..lines).map(|_| Line::default()).collect(),
+            lines: (0..lines).map(|_| CacheLine::default()).collect(),
         }
     }
 

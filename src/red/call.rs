@@ -17,7 +17,7 @@ use super::{
         default_classify::{by_refusal, refusal_in},
         on_panic,
     },
-    labels::{Kind, Sought},
+    labels::{Kind, LabelsRef},
     outcome::{Cause, Outcome},
     registry::{Registry, guard::Guard},
 };
@@ -30,9 +30,9 @@ use crate::refusal::{Passed, Reason, Refusal};
 /// answers a request of HTTP counts only if the call is that request: a downstream's is
 /// an error like any other. A refusal of a request of any other type counts whoever made
 /// it, because such a request has no mark.
-pub trait Judge<T, E> {
+pub trait ClassifyResult<T, E> {
     /// What came of it.
-    fn judge(&self, result: &Result<T, E>) -> Outcome;
+    fn classify(&self, result: &Result<T, E>) -> Outcome;
 
     /// What ended it, where that is known better than from what came of it.
     fn cause(&self, result: &Result<T, E>) -> Option<Cause> {
@@ -42,28 +42,28 @@ pub trait Judge<T, E> {
 
     /// Both, for those who tell a refusal of this very call, for which `is_own` is
     /// true, from one that it got from a downstream.
-    fn verdict(
+    fn outcome_and_cause(
         &self,
         result: &Result<T, E>,
         is_own: &dyn Fn(&Refusal) -> bool,
     ) -> (Outcome, Option<Cause>) {
         let _ = is_own;
-        (self.judge(result), self.cause(result))
+        (self.classify(result), self.cause(result))
     }
 }
 
 /// By whether it is an error, and which.
-impl<T, E: 'static> Judge<T, E> for () {
-    fn judge(&self, result: &Result<T, E>) -> Outcome {
-        self.verdict(result, &|_| true).0
+impl<T, E: 'static> ClassifyResult<T, E> for () {
+    fn classify(&self, result: &Result<T, E>) -> Outcome {
+        self.outcome_and_cause(result, &|_| true).0
     }
 
     /// Why it was refused, if it was.
     fn cause(&self, result: &Result<T, E>) -> Option<Cause> {
-        self.verdict(result, &|_| true).1
+        self.outcome_and_cause(result, &|_| true).1
     }
 
-    fn verdict(
+    fn outcome_and_cause(
         &self,
         result: &Result<T, E>,
         is_own: &dyn Fn(&Refusal) -> bool,
@@ -80,8 +80,8 @@ impl<T, E: 'static> Judge<T, E> for () {
     }
 }
 
-impl<T, E, F: Fn(&Result<T, E>) -> Outcome> Judge<T, E> for F {
-    fn judge(&self, result: &Result<T, E>) -> Outcome {
+impl<T, E, F: Fn(&Result<T, E>) -> Outcome> ClassifyResult<T, E> for F {
+    fn classify(&self, result: &Result<T, E>) -> Outcome {
         self(result)
     }
 }
@@ -95,12 +95,12 @@ impl<T, E, F: Fn(&Result<T, E>) -> Outcome> Judge<T, E> for F {
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
-/// use sluicegate::red::{CallLayer, Outcome, Registry};
+/// use sluicegate::red::{RedCallLayer, Outcome, Registry};
 /// use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 ///
 /// let metrics = Registry::new();
 /// let mut resize = ServiceBuilder::new()
-///     .layer(CallLayer::new("resize", &metrics).judge(|result: &Result<u32, String>| match result {
+///     .layer(RedCallLayer::new("resize", &metrics).classify(|result: &Result<u32, String>| match result {
 ///         Err(error) if error == "no picture" => Outcome::ClientError,
 ///         Err(_) => Outcome::ServerError,
 ///         Ok(_) => Outcome::Ok,
@@ -117,126 +117,124 @@ impl<T, E, F: Fn(&Result<T, E>) -> Outcome> Judge<T, E> for F {
 /// ```
 #[derive(Clone, Debug)]
 #[must_use]
-pub struct CallLayer<J = ()> {
+pub struct RedCallLayer<C = ()> {
     registry: Registry,
     name: Arc<str>,
-    judge: J,
+    classify: C,
 }
 
-impl CallLayer {
+impl RedCallLayer {
     /// Under this name, of which there must be few.
     pub fn new(name: &str, registry: &Registry) -> Self {
         Self {
             registry: registry.clone(),
             name: name.into(),
-            judge: (),
+            classify: (),
         }
     }
 }
 
-impl<J> CallLayer<J> {
-    /// What came of a call: any [`Judge`], such as a closure.
-    pub fn judge<J2>(self, judge: J2) -> CallLayer<J2> {
+impl<C> RedCallLayer<C> {
+    /// What came of a call: any [`ClassifyResult`], such as a closure.
+    pub fn classify<C2>(self, classify: C2) -> RedCallLayer<C2> {
         let Self { registry, name, .. } = self;
-        CallLayer {
+        RedCallLayer {
             registry,
             name,
-            judge,
+            classify,
         }
     }
 }
 
-impl<S, J: Clone> Layer<S> for CallLayer<J> {
-    type Service = Call<S, J>;
+impl<S, C: Clone> Layer<S> for RedCallLayer<C> {
+    type Service = RedCall<S, C>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Call {
+        RedCall {
             inner,
             layer: self.clone(),
         }
     }
 }
 
-/// A service whose calls are counted; made by a [`CallLayer`].
+/// A service whose calls are counted; made by a [`RedCallLayer`].
 ///
 /// Readiness is the inner service's; nothing is reserved in `poll_ready`.
 #[derive(Clone, Debug)]
-pub struct Call<S, J = ()> {
+pub struct RedCall<S, C = ()> {
     inner: S,
-    layer: CallLayer<J>,
+    layer: RedCallLayer<C>,
 }
 
-impl<S, J> Call<S, J> {
+impl<S, C> RedCall<S, C> {
     inner_accessors!(S);
 }
 
-impl<S, Req, J> Service<Req> for Call<S, J>
+impl<S, Req, C> Service<Req> for RedCall<S, C>
 where
     S: Service<Req>,
     Req: 'static,
-    J: Judge<S::Response, S::Error> + Clone,
+    C: ClassifyResult<S::Response, S::Error> + Clone,
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = CallFuture<S::Future, J>;
+    type Future = RedCallFuture<S::Future, C>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, mut req: Req) -> Self::Future {
-        let CallLayer {
+        let RedCallLayer {
             registry,
             name,
-            judge,
+            classify,
         } = &self.layer;
-        let sought = Sought {
+        let labels = LabelsRef {
             kind: Kind::Call,
             method: "",
             route: name,
             peer: "",
         };
-        let mut guard = Some(registry.start(sought, None));
+        let mut guard = Some(registry.start(labels, None));
         let passed = Passed::noted_in_any(&mut req);
-        let inner = on_panic::or_else(&mut guard, panicked, || self.inner.call(req));
-        CallFuture {
+        let inner = on_panic::run(&mut guard, panicked, || self.inner.call(req));
+        RedCallFuture {
             inner,
             guard,
             passed,
-            judge: judge.clone(),
+            classify: classify.clone(),
         }
     }
 }
 
 pin_project! {
-    /// The future of a [`Call`].
+    /// The future of a [`RedCall`].
     #[must_use = "futures do nothing unless polled"]
-    pub struct CallFuture<F, J = ()> {
+    pub struct RedCallFuture<F, C = ()> {
         #[pin]
         inner: F,
         // Until the end.
         guard: Option<Guard>,
         // By what a refusal of this very call is known.
         passed: Passed,
-        judge: J,
+        classify: C,
     }
 }
 
-impl<F, T, E, J> Future for CallFuture<F, J>
+impl<F, T, E, C> Future for RedCallFuture<F, C>
 where
     F: Future<Output = Result<T, E>>,
-    J: Judge<T, E>,
+    C: ClassifyResult<T, E>,
 {
     type Output = Result<T, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let result = ready!(on_panic::or_else(this.guard, panicked, || this
-            .inner
-            .poll(cx)));
+        let result = ready!(on_panic::run(this.guard, panicked, || this.inner.poll(cx)));
         if let Some(guard) = this.guard.take() {
             let is_own = |refusal: &Refusal| is_own(this.passed, refusal);
-            let (outcome, cause) = this.judge.verdict(&result, &is_own);
+            let (outcome, cause) = this.classify.outcome_and_cause(&result, &is_own);
             guard.end(None, outcome, cause.unwrap_or_else(|| cause_of(outcome)));
         }
         Poll::Ready(result)
@@ -264,9 +262,9 @@ fn cause_of(outcome: Outcome) -> Cause {
     }
 }
 
-impl<F, J> fmt::Debug for CallFuture<F, J> {
+impl<F, C> fmt::Debug for RedCallFuture<F, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CallFuture").finish_non_exhaustive()
+        f.debug_struct("RedCallFuture").finish_non_exhaustive()
     }
 }
 
@@ -285,7 +283,7 @@ mod tests {
     async fn refused(refusal: Refusal) -> (Outcome, Cause, u64) {
         let metrics = Registry::new();
         let refuse = service_fn(async |refusal: Refusal| Err::<(), BoxError>(refusal.into()));
-        let service = CallLayer::new("job", &metrics).layer(refuse);
+        let service = RedCallLayer::new("job", &metrics).layer(refuse);
         service.oneshot(refusal).await.unwrap_err();
         let snapshot = metrics.snapshot();
         let (_, one) = snapshot.completions().next().unwrap();
@@ -322,7 +320,7 @@ mod tests {
         let limited = || RateLimitLayer::new(exhausted()).refuse_with(AsError);
         let upstream = || limited().layer(service_fn(answer));
         let metrics = Registry::new();
-        let count = |name| CallLayer::new(name, &metrics);
+        let count = |name| RedCallLayer::new(name, &metrics);
         let job = count("job").layer(service_fn(async |_: u32| {
             upstream().oneshot(http::Request::default()).await
         }));

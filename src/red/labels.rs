@@ -95,8 +95,8 @@ impl Labels {
         &self.peer
     }
 
-    pub(crate) fn as_sought(&self) -> Sought<'_> {
-        Sought {
+    pub(crate) fn borrowed(&self) -> LabelsRef<'_> {
+        LabelsRef {
             kind: self.kind,
             method: &self.method,
             route: &self.route,
@@ -107,14 +107,14 @@ impl Labels {
 
 /// What a request looks for: its labels, borrowed from wherever they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Sought<'a> {
+pub(crate) struct LabelsRef<'a> {
     pub(crate) kind: Kind,
     pub(crate) method: &'a str,
     pub(crate) route: &'a str,
     pub(crate) peer: &'a str,
 }
 
-impl Sought<'_> {
+impl LabelsRef<'_> {
     pub(crate) fn to_labels(self) -> Labels {
         Labels {
             kind: self.kind,
@@ -125,8 +125,8 @@ impl Sought<'_> {
     }
 
     /// Where requests of a kind are counted for which there is no room.
-    pub(crate) fn overflow(kind: Kind) -> Sought<'static> {
-        Sought {
+    pub(crate) fn overflow(kind: Kind) -> LabelsRef<'static> {
+        LabelsRef {
             kind,
             method: if kind.is_grpc() || kind == Kind::Call {
                 ""

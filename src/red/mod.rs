@@ -59,7 +59,7 @@
 //! that is received it is the method, if that is among the
 //! [known ones](Builder::methods). No path, no Host, nothing that somebody sends
 //! becomes a label. What is nested in axum by `nest_service` tells its route by a
-//! [`MarkRouteLayer`]. A registry has room for
+//! [`RecordRouteLayer`]. A registry has room for
 //! [so many series](Builder::max_series) of requests received, and for as many of
 //! requests sent; those that come on top are counted together as [`OVERFLOW`].
 //!
@@ -112,7 +112,7 @@
 //!
 //! ```
 //! use http::{Method, Request, StatusCode};
-//! use sluicegate::red::{Ended, Methods, Outcome, RedLayer, Registry, Status};
+//! use sluicegate::red::{RequestEnd, Methods, Outcome, RedLayer, Registry, Status};
 //!
 //! let metrics = Registry::builder()
 //!     .methods(Methods::new().unary("shop.Orders/Place").streaming("shop.Orders/Watch"))
@@ -124,7 +124,7 @@
 //!
 //! let server = RedLayer::server(&metrics)
 //!     .exempt(|req: &Request<String>| req.uri().path() == "/metrics")
-//!     .classify(|ended: &Ended<'_>| match (ended.route(), ended.status()) {
+//!     .classify(|ended: &RequestEnd<'_>| match (ended.route(), ended.status()) {
 //!         ("/orders/{id}", Some(Status::Http(404))) => Outcome::Ok,
 //!         _ => ended.outcome(),
 //!     });
@@ -203,15 +203,15 @@ pub use self::fleet::redis::{self, Fleet, Redis};
 #[cfg_attr(docsrs, doc(cfg(feature = "grpc")))]
 pub use self::http::DescriptorError;
 pub use self::{
-    call::{Call, CallFuture, CallLayer, Judge},
+    call::{ClassifyResult, RedCall, RedCallFuture, RedCallLayer},
     components::{
         Coalescing, ConnectionCounts, DeadlineCounts, LaneCounts, LimiterCounts, RegistryCounts,
     },
     exemplar::{Exemplar, TraceId, traceparent},
     export::{Change, Conventions, Export, Metric, Record, Value},
     http::{
-        Classify, Ended, MarkRoute, MarkRouteLayer, Methods, Red, RedLayer, ResponseBody, Route,
-        Template, future,
+        Classify, Methods, RecordRoute, RecordRouteLayer, Red, RedLayer, RequestEnd, ResponseBody,
+        Route, Template, future,
     },
     labels::{Kind, Labels, OTHER, OVERFLOW, UNMATCHED},
     outcome::{Cause, Outcome},

@@ -7,7 +7,7 @@ use super::{
     exemplar::{Exemplar, newest},
     labels::{Kind, Labels},
     outcome::{Cause, Outcome},
-    registry::{series::Key, shares::Overflowed},
+    registry::{series::CompletionKey, shares::Overflowed},
     status::Status,
 };
 use crate::histogram::Durations;
@@ -59,7 +59,7 @@ pub struct Series {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Completion {
-    pub(crate) key: Key,
+    pub(crate) key: CompletionKey,
     /// How long it took until their end.
     pub durations: Durations,
     /// By bucket; empty if there is none.

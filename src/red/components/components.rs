@@ -2,7 +2,7 @@
 //!
 //! There are two ways in. Who is told of events counts them on the path of a
 //! request, as [`limiters`] and [`deadlines`] do; who counts by himself is
-//! [watched](Watched), which costs nothing until somebody reads.
+//! [sources](Sources), which costs nothing until somebody reads.
 
 use std::fmt;
 
@@ -12,21 +12,21 @@ use crate::red::snapshot::Snapshot;
 use super::keys;
 use super::{
     connections::ConnectionCounts, deadlines::Deadlines, limiters::Limiters,
-    registries::RegistryCounts, watched::Watched,
+    registries::RegistryCounts, sources::Sources,
 };
 
 /// What is counted beside requests.
 #[derive(Default)]
-pub(crate) struct Observed {
+pub(crate) struct Components {
     pub(super) limiters: Limiters,
     pub(super) deadlines: Deadlines,
-    pub(super) connections: Watched<ConnectionCounts>,
-    pub(super) registries: Watched<RegistryCounts>,
+    pub(super) connections: Sources<ConnectionCounts>,
+    pub(super) registries: Sources<RegistryCounts>,
     #[cfg(feature = "idempotency")]
     pub(super) keys: keys::Keys,
 }
 
-impl Observed {
+impl Components {
     /// The part of a snapshot that is not about requests.
     pub(crate) fn read(&self) -> Snapshot {
         Snapshot {
@@ -41,8 +41,8 @@ impl Observed {
     }
 }
 
-impl fmt::Debug for Observed {
+impl fmt::Debug for Components {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Observed").finish_non_exhaustive()
+        f.debug_struct("Components").finish_non_exhaustive()
     }
 }

@@ -111,7 +111,7 @@ impl Registry {
     #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
     pub fn connection(&self, name: &str, connection: &Connection) {
         let connection = connection.clone();
-        let look = move |name: &str| ConnectionCounts::read(name, &connection);
-        self.observed().connections.watch(name, look);
+        let read = move |name: &str| ConnectionCounts::read(name, &connection);
+        self.components().connections.set(name, read);
     }
 }

@@ -41,12 +41,12 @@ const BOUNDS: [u64; 14] = [
 /// What became of deadlines.
 pub(crate) struct Deadlines {
     bounds: Arc<[u64]>,
-    stripes: Striped<Stripe>,
+    stripes: Striped<DeadlineStripe>,
 }
 
 /// A request that came in is in one of the two: if there were a sum beside them,
 /// what is left of it without the others could fall.
-struct Stripe {
+struct DeadlineStripe {
     /// Those without a deadline, and all that is not about coming in.
     counts: deadline::Counts,
     left: Histogram,
@@ -77,7 +77,7 @@ impl Deadlines {
 impl Default for Deadlines {
     fn default() -> Self {
         let bounds: Arc<[u64]> = BOUNDS.map(|ms| ticks(Duration::from_millis(ms))).into();
-        let stripe = || Stripe {
+        let stripe = || DeadlineStripe {
             counts: deadline::Counts::default(),
             left: Histogram::new(BOUNDS.len()),
         };
@@ -100,6 +100,6 @@ impl Default for Deadlines {
 /// ```
 impl deadline::Observe for Registry {
     fn noticed(&self, event: &deadline::Event) {
-        self.observed().deadlines.notice(event);
+        self.components().deadlines.notice(event);
     }
 }

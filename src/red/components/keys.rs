@@ -32,6 +32,6 @@ impl Keys {
 #[cfg_attr(docsrs, doc(cfg(feature = "idempotency")))]
 impl idempotency::Observe for Registry {
     fn noticed(&self, event: &Event) {
-        self.observed().keys.0.noticed(event);
+        self.components().keys.0.noticed(event);
     }
 }

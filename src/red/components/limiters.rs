@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{names::Names, striped::Striped, watched::Watched};
+use super::{names::ByName, sources::Sources, striped::Striped};
 use crate::{limit, red::Registry};
 
 /// What was decided by limiters of one name.
@@ -49,8 +49,8 @@ impl Coalescing {
 /// What limiters did, by their names.
 #[derive(Default)]
 pub(crate) struct Limiters {
-    decided: Names<Striped<limit::Counts>>,
-    redis: Watched<LimiterCounts>,
+    decided: ByName<Striped<limit::Counts>>,
+    redis: Sources<LimiterCounts>,
 }
 
 impl Limiters {
@@ -61,8 +61,8 @@ impl Limiters {
     }
 
     pub(crate) fn read(&self) -> Vec<LimiterCounts> {
-        let watched = self.redis.read().into_iter();
-        let mut all: BTreeMap<_, _> = watched.map(|it| (it.name.clone(), it)).collect();
+        let sources = self.redis.read().into_iter();
+        let mut all: BTreeMap<_, _> = sources.map(|it| (it.name.clone(), it)).collect();
         for (name, stripes) in self.decided.all() {
             let counts = all.entry(name.into()).or_default();
             name.clone_into(&mut counts.name);
@@ -98,15 +98,15 @@ fn told(stripes: &Striped<limit::Counts>, fell_back: u64) -> limit::Snapshot {
 /// ```
 impl limit::Observe for Registry {
     fn decided(&self, event: &limit::Event<'_>) {
-        self.observed().limiters.of(event.limiter).decided(event);
+        self.components().limiters.of(event.limiter).decided(event);
     }
 
     fn forgotten(&self, limiter: &str) {
-        self.observed().limiters.of(limiter).forgotten(limiter);
+        self.components().limiters.of(limiter).forgotten(limiter);
     }
 
     fn fell_back(&self, limiter: &str) {
-        self.observed().limiters.of(limiter).fell_back(limiter);
+        self.components().limiters.of(limiter).fell_back(limiter);
     }
 }
 
@@ -118,7 +118,7 @@ impl Registry {
     #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
     pub fn limiter<R: limit::Scripted, P: limit::Policy>(&self, limiter: &limit::Redis<R, P>) {
         let counts = limiter.watch();
-        let look = move |name: &str| {
+        let read = move |name: &str| {
             let counts = counts();
             LimiterCounts {
                 name: name.into(),
@@ -129,7 +129,7 @@ impl Registry {
                 redis: Some(counts.into()),
             }
         };
-        self.observed().limiters.redis.watch(limiter.label(), look);
+        self.components().limiters.redis.set(limiter.label(), read);
     }
 }
 

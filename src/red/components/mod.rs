@@ -8,10 +8,10 @@ mod keys;
 mod limiters;
 mod names;
 mod registries;
+mod sources;
 mod striped;
-mod watched;
 
-pub(super) use self::components::Observed;
+pub(super) use self::components::Components;
 pub use self::{
     connections::{ConnectionCounts, LaneCounts},
     deadlines::DeadlineCounts,

@@ -10,9 +10,9 @@ use crate::red::{labels::OVERFLOW, registry::budget::Budget};
 const NAMES: usize = 256;
 
 /// One of each name: a hash table that nothing is ever taken out of, as the one of
-/// [series](crate::red::registry::table) is. Names are the program's own, so that there is
+/// [series](crate::red::registry::table) is. ByName are the program's own, so that there is
 /// seldom more than a handful; what comes after 256 of them is one together.
-pub(crate) struct Names<T> {
+pub(crate) struct ByName<T> {
     /// Twice as many as there may be names.
     slots: Box<[OnceLock<Box<Named<T>>>]>,
     hasher: RandomState,
@@ -27,7 +27,7 @@ struct Named<T> {
     value: T,
 }
 
-impl<T: Default> Names<T> {
+impl<T: Default> ByName<T> {
     /// The one of this name, made if there is room for it.
     #[inline]
     pub(crate) fn of(&self, name: &str) -> &T {
@@ -83,7 +83,7 @@ impl<T: Default> Named<T> {
     }
 }
 
-impl<T> Default for Names<T> {
+impl<T> Default for ByName<T> {
     fn default() -> Self {
         Self {
             slots: (0..2 * NAMES).map(|_| OnceLock::new()).collect(),
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn what_has_no_room_is_one_together() {
-        let names = Names::<AtomicU64>::default();
+        let names = ByName::<AtomicU64>::default();
         for _ in 0..2 {
             for nth in 0..1_000 {
                 names.of(&format!("limiter {nth}")).fetch_add(1, Relaxed);
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn threads_that_add_the_same_name_add_it_once() {
-        let names = Names::<AtomicU64>::default();
+        let names = ByName::<AtomicU64>::default();
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {

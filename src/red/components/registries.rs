@@ -21,10 +21,10 @@ impl Registry {
     /// place.
     pub fn deadline_registry(&self, name: &str, registry: &deadline::Registry) {
         let registry = registry.clone();
-        let look = move |name: &str| RegistryCounts {
+        let read = move |name: &str| RegistryCounts {
             name: name.into(),
             counts: registry.counts(),
         };
-        self.observed().registries.watch(name, look);
+        self.components().registries.set(name, read);
     }
 }

@@ -4,15 +4,15 @@ use crate::red::registry::{series::thread_number, stripes};
 
 /// One for each of some groups of threads, so that none waits for a cache line that
 /// another one writes to.
-pub(crate) struct Striped<T>(Box<[Stripe<T>]>);
+pub(crate) struct Striped<T>(Box<[Padded<T>]>);
 
 #[derive(Default)]
 #[repr(align(64))]
-struct Stripe<T>(T);
+struct Padded<T>(T);
 
 impl<T> Striped<T> {
     pub(crate) fn new(make: impl Fn() -> T) -> Self {
-        Self((0..stripes()).map(|_| Stripe(make())).collect())
+        Self((0..stripes()).map(|_| Padded(make())).collect())
     }
 
     /// That of this thread.

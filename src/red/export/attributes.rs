@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt};
 use super::conventions::Conventions;
 use crate::red::{
     labels::{Kind, Labels},
-    registry::{series::Key, settings::Terms},
+    registry::{series::CompletionKey, settings::Settings},
     status::Status,
 };
 
@@ -36,14 +36,14 @@ fn text<'a>(text: impl Into<Cow<'a, str>>) -> Value<'a> {
 }
 
 /// Of all requests of one label set.
-pub(crate) fn of_series<'a>(labels: &'a Labels, terms: &'a Terms) -> Attributes<'a> {
+pub(crate) fn of_series<'a>(labels: &'a Labels, settings: &'a Settings) -> Attributes<'a> {
     let mut attributes = match labels.kind {
         Kind::HttpServer => vec![
             ("http.request.method", text(labels.method())),
             // Also of what is no template, such as `_unmatched`: without the label such
             // requests would be missing wherever a sum is made by route.
             ("http.route", text(labels.route())),
-            ("url.scheme", text(&*terms.scheme)),
+            ("url.scheme", text(&*settings.scheme)),
         ],
         Kind::HttpClient => vec![
             ("http.request.method", text(labels.method())),
@@ -79,7 +79,7 @@ fn of_peer(peer: &str) -> impl Iterator<Item = (&'static str, Value<'_>)> {
 /// Of those of which this came.
 pub(crate) fn of_completion<'a>(
     kind: Kind,
-    key: Key,
+    key: CompletionKey,
     conventions: Conventions,
 ) -> impl Iterator<Item = (&'static str, Value<'a>)> {
     let status = Status::numbered(key.status).map(|status| match status {

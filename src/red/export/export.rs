@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use super::metric::Metric;
 use crate::red::{
     labels::Labels,
-    registry::{series::Key, settings::Terms},
+    registry::{series::CompletionKey, settings::Settings},
 };
 
 /// Is told of each request, for what cannot be read from a registry afterwards:
@@ -59,26 +59,30 @@ pub type Change = Box<dyn Fn(i64) + Send + Sync>;
 pub(crate) type Exports = Vec<Box<dyn Export>>;
 
 /// Whom durations are told to; all stripes of a series have the same.
-pub(crate) type Records = Arc<[Record]>;
+pub(crate) type Recorders = Arc<[Record]>;
 
 /// Whom the requests of one label set are told to, whatever comes of them.
-pub(crate) struct Exported {
-    heads: Records,
+pub(crate) struct ExportHooks {
+    heads: Recorders,
     active: Box<[Change]>,
 }
 
-impl Exported {
-    pub(crate) fn new(labels: &Labels, terms: &Terms) -> Option<Box<Self>> {
-        if terms.exports.is_empty() {
+impl ExportHooks {
+    pub(crate) fn new(labels: &Labels, settings: &Settings) -> Option<Box<Self>> {
+        if settings.exports.is_empty() {
             return None;
         }
-        let active = Metric::active(labels, terms);
-        let heads = Metric::headed(labels, terms);
+        let active = Metric::active(labels, settings);
+        let heads = Metric::headed(labels, settings);
         Some(Box::new(Self {
             heads: heads
-                .map(|heads| records(&heads, terms))
+                .map(|heads| recorders(&heads, settings))
                 .unwrap_or_default(),
-            active: terms.exports.iter().map(|it| it.active(&active)).collect(),
+            active: settings
+                .exports
+                .iter()
+                .map(|it| it.active(&active))
+                .collect(),
         }))
     }
 
@@ -99,15 +103,15 @@ impl Exported {
 }
 
 /// Whom those are told to of which this came.
-pub(crate) fn ended(labels: &Labels, key: Key, terms: &Terms) -> Records {
-    if terms.exports.is_empty() {
-        return Records::default();
+pub(crate) fn ended(labels: &Labels, key: CompletionKey, settings: &Settings) -> Recorders {
+    if settings.exports.is_empty() {
+        return Recorders::default();
     }
-    records(&Metric::ended(labels, key, terms), terms)
+    recorders(&Metric::ended(labels, key, settings), settings)
 }
 
-fn records(metric: &Metric<'_>, terms: &Terms) -> Records {
-    terms
+fn recorders(metric: &Metric<'_>, settings: &Settings) -> Recorders {
+    settings
         .exports
         .iter()
         .map(|it| it.durations(metric))
@@ -115,7 +119,7 @@ fn records(metric: &Metric<'_>, terms: &Terms) -> Records {
 }
 
 #[inline]
-pub(crate) fn record(records: &[Record], micros: u64) {
+pub(crate) fn record(recorders: &[Record], micros: u64) {
     let took = Duration::from_micros(micros);
-    records.iter().for_each(|record| record(took));
+    recorders.iter().for_each(|record| record(took));
 }

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::red::{
     labels::Labels,
-    registry::{series::Key, settings::Terms},
+    registry::{series::CompletionKey, settings::Settings},
 };
 
 /// What is exported of one label set: a name and attributes, by OpenTelemetry's
@@ -21,40 +21,40 @@ pub struct Metric<'a> {
 
 impl<'a> Metric<'a> {
     /// How long requests took of which this came.
-    pub(crate) fn ended(labels: &'a Labels, key: Key, terms: &'a Terms) -> Self {
+    pub(crate) fn ended(labels: &'a Labels, key: CompletionKey, settings: &'a Settings) -> Self {
         let families = Families::of(labels.kind());
         let family = if key.streamed {
             &families.streams
         } else {
             &families.durations
         };
-        let mut metric = Self::of(family, labels, terms);
-        let attributes = attributes::of_completion(labels.kind(), key, terms.conventions);
+        let mut metric = Self::of(family, labels, settings);
+        let attributes = attributes::of_completion(labels.kind(), key, settings.conventions);
         metric.attributes.extend(attributes);
-        metric.bounds = terms.bounds(key.streamed);
+        metric.bounds = settings.bounds(key.streamed);
         metric
     }
 
     /// How long it took until there was a response, where there are such.
-    pub(crate) fn headed(labels: &'a Labels, terms: &'a Terms) -> Option<Self> {
+    pub(crate) fn headed(labels: &'a Labels, settings: &'a Settings) -> Option<Self> {
         let family = Families::of(labels.kind()).heads.as_ref()?;
-        let bounds = terms.bounds(false);
+        let bounds = settings.bounds(false);
         Some(Self {
             bounds,
-            ..Self::of(family, labels, terms)
+            ..Self::of(family, labels, settings)
         })
     }
 
     /// How many requests have not ended.
-    pub(crate) fn active(labels: &'a Labels, terms: &'a Terms) -> Self {
-        Self::of(&Families::of(labels.kind()).active, labels, terms)
+    pub(crate) fn active(labels: &'a Labels, settings: &'a Settings) -> Self {
+        Self::of(&Families::of(labels.kind()).active, labels, settings)
     }
 
-    fn of(family: &'static Family, labels: &'a Labels, terms: &'a Terms) -> Self {
+    fn of(family: &'static Family, labels: &'a Labels, settings: &'a Settings) -> Self {
         Self {
             family,
             labels,
-            attributes: attributes::of_series(labels, terms),
+            attributes: attributes::of_series(labels, settings),
             bounds: &[],
         }
     }

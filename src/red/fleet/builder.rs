@@ -3,11 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    client::Asker,
+    client::FleetClient,
     random,
     reading::reader::Reader,
     redis::{Redis, Shipping},
-    shipping::{shipper::Shipper, task::Task},
+    shipping::{shipper::Shipper, task::FlushTask},
 };
 use crate::{key::Name, red::Registry, redis::Connection};
 
@@ -21,7 +21,7 @@ const SILENCES: u32 = 3;
 #[must_use = "it does nothing until it is built"]
 pub struct Builder {
     registry: Registry,
-    asker: Asker,
+    client: FleetClient,
     every: Duration,
     instance: String,
 }
@@ -30,7 +30,7 @@ impl Builder {
     pub(crate) fn new(name: &str, registry: &Registry, connection: &Connection) -> Self {
         Self {
             registry: registry.clone(),
-            asker: Asker::new(name, connection),
+            client: FleetClient::new(name, connection),
             every: Duration::from_secs(5),
             instance: String::new(),
         }
@@ -66,11 +66,11 @@ impl Builder {
     pub fn build(self) -> Redis {
         let instance = format!("{}{:032x}", self.instance, random::number());
         let life = self.every * SILENCES;
-        let shipper = Shipper::new(&self.registry, &self.asker, instance, life);
+        let shipper = Shipper::new(&self.registry, &self.client, instance, life);
         let shipper = Arc::new(shipper);
-        let task = Task::start(&shipper, self.every);
+        let task = FlushTask::start(&shipper, self.every);
         Redis {
-            reader: Reader::of(&self.asker, &self.registry.terms().bounds),
+            reader: Reader::of(&self.client, &self.registry.settings().bounds),
             shipping: Arc::new(Shipping { shipper, task }),
         }
     }

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use ::redis::{Cmd, Value};
 
 use super::{
-    reply::{Reply, fields},
-    resolution::Level,
+    reply::{ScriptReply, fields},
+    resolution::Resolution,
 };
 use crate::{
     clock::Tick,
@@ -23,13 +23,13 @@ static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
 
 /// What it takes to ask.
 #[derive(Clone, Debug)]
-pub(crate) struct Asker {
+pub(crate) struct FleetClient {
     connection: Connection,
     /// The key that all others begin with.
     fleet: String,
 }
 
-impl Asker {
+impl FleetClient {
     pub(crate) fn new(name: &str, connection: &Connection) -> Self {
         let (prefix, name) = (connection.prefix(), Name::of(name));
         Self {
@@ -48,16 +48,16 @@ impl Asker {
     }
 
     /// No request waits for it, so it may take longer than others.
-    pub(crate) async fn run(&self, call: Cmd) -> Result<Reply, Error> {
+    pub(crate) async fn run(&self, call: Cmd) -> Result<ScriptReply, Error> {
         let patience = self.connection.patience();
-        Reply::read(self.connection.run_within(&SCRIPT, call, patience).await?)
+        ScriptReply::read(self.connection.run_within(&SCRIPT, call, patience).await?)
     }
 
-    pub(crate) async fn look(&self, now: Option<Tick>) -> Result<Reply, Error> {
+    pub(crate) async fn look(&self, now: Option<Tick>) -> Result<ScriptReply, Error> {
         self.run(self.call(now, "look")).await
     }
 
-    pub(crate) async fn leave(&self, instance: &str) -> Result<Reply, Error> {
+    pub(crate) async fn leave(&self, instance: &str) -> Result<ScriptReply, Error> {
         let mut call = self.call(None, "leave");
         call.arg(instance);
         self.run(call).await
@@ -67,12 +67,12 @@ impl Asker {
     /// all of it twice.
     pub(crate) async fn read(
         &self,
-        level: &Level,
+        resolution: &Resolution,
         second: u64,
     ) -> Result<Vec<(Value, Value)>, Error> {
-        let (fleet, level) = (&self.fleet, level.name);
+        let (fleet, resolution) = (&self.fleet, resolution.name);
         let mut call = ::redis::cmd("HGETALL");
-        call.arg(format!("{fleet}:{level}:{second}"));
+        call.arg(format!("{fleet}:{resolution}:{second}"));
         let patience = self.connection.patience();
         fields(self.connection.read_within(call, patience).await?)
     }

@@ -111,7 +111,7 @@ use crate::{
     runtime::background,
 };
 
-use super::shipping::{shipper::Shipper, task::Task};
+use super::shipping::{shipper::Shipper, task::FlushTask};
 pub use super::{
     builder::Builder,
     reading::{
@@ -135,7 +135,7 @@ pub struct Redis {
 #[derive(Debug)]
 pub(crate) struct Shipping {
     pub(super) shipper: Arc<Shipper>,
-    pub(super) task: Task,
+    pub(super) task: FlushTask,
 }
 
 impl Redis {

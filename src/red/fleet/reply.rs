@@ -7,12 +7,12 @@ use ::redis::Value;
 use crate::{clock::Tick, redis::Error};
 
 /// The tick of the answer, and what is still to be read of it.
-pub(crate) struct Reply {
+pub(crate) struct ScriptReply {
     pub(crate) now: Tick,
     rest: vec::IntoIter<Value>,
 }
 
-impl Reply {
+impl ScriptReply {
     pub(crate) fn read(reply: Value) -> Result<Self, Error> {
         let mut rest = list(Some(reply))?;
         let now = match rest.next() {

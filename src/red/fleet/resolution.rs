@@ -11,32 +11,34 @@ const SECOND: Tick = 1_000_000;
 
 /// Windows of one width; `lua/red.lua` has the same.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Level {
+pub(crate) struct Resolution {
     pub(crate) name: &'static str,
     width: Tick,
     /// The longest span that can be read.
     reach: Duration,
 }
 
-static LEVELS: [Level; 2] = [
-    Level {
+static RESOLUTIONS: [Resolution; 2] = [
+    Resolution {
         name: "10s",
         width: 10 * SECOND,
         reach: Duration::from_secs(20 * 60),
     },
-    Level {
+    Resolution {
         name: "10m",
         width: 600 * SECOND,
         reach: Duration::from_secs(3 * 86_400),
     },
 ];
 
-impl Level {
+impl Resolution {
     /// The finest that reaches so far.
     pub(crate) fn of(span: Duration) -> Result<&'static Self, Error> {
-        let mut levels = LEVELS.iter().filter(|level| span <= level.reach);
-        let level = levels.next().filter(|_| !span.is_zero());
-        level.ok_or_else(|| {
+        let mut resolutions = RESOLUTIONS
+            .iter()
+            .filter(|resolution| span <= resolution.reach);
+        let resolution = resolutions.next().filter(|_| !span.is_zero());
+        resolution.ok_or_else(|| {
             Error::config(
                 "span",
                 format_args!("{span:?}"),
@@ -73,25 +75,25 @@ mod tests {
 
     #[test]
     fn a_span_is_read_of_the_finest_level_that_has_it() {
-        let level = |minutes| Level::of(MINUTE * minutes).unwrap().name;
+        let resolution = |minutes| Resolution::of(MINUTE * minutes).unwrap().name;
         assert_eq!(
-            [5, 20, 21, 60, 3 * 1_440].map(level)[..3],
+            [5, 20, 21, 60, 3 * 1_440].map(resolution)[..3],
             ["10s", "10s", "10m"]
         );
-        assert_eq!(level(3 * 1_440), "10m");
-        assert!(Level::of(MINUTE * (3 * 1_440 + 1)).is_err());
-        assert!(Level::of(Duration::ZERO).is_err());
+        assert_eq!(resolution(3 * 1_440), "10m");
+        assert!(Resolution::of(MINUTE * (3 * 1_440 + 1)).is_err());
+        assert!(Resolution::of(Duration::ZERO).is_err());
     }
 
     #[test]
     fn whole_windows_are_read() {
-        let level = Level::of(MINUTE).unwrap();
+        let resolution = Resolution::of(MINUTE).unwrap();
         let now = 1_005 * SECOND;
-        let windows: Vec<_> = level.windows(Duration::from_secs(15), now).collect();
+        let windows: Vec<_> = resolution.windows(Duration::from_secs(15), now).collect();
         assert_eq!(windows, [990, 1_000]);
-        let covered = level.covered(Duration::from_secs(15), now);
+        let covered = resolution.covered(Duration::from_secs(15), now);
         assert_eq!(covered, Duration::from_secs(15));
-        let covered = level.covered(Duration::from_secs(6), now);
+        let covered = resolution.covered(Duration::from_secs(6), now);
         assert_eq!(covered, Duration::from_secs(15));
     }
 }

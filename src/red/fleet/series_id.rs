@@ -6,7 +6,7 @@ use super::label_codec;
 use crate::red::{
     labels::Labels,
     outcome::{Cause, Outcome},
-    registry::series::Key,
+    registry::series::CompletionKey,
     status::Status,
 };
 
@@ -17,15 +17,15 @@ use crate::red::{
 /// prompt` after them; its id is made of its text. So what is the same in two
 /// processes has the same id, and histograms of other bounds are others.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Line {
+pub(crate) struct SeriesId {
     pub(crate) labels: Labels,
     /// The id of its bounds.
     pub(crate) bounds: String,
     /// `None` for responses.
-    pub(crate) key: Option<Key>,
+    pub(crate) key: Option<CompletionKey>,
 }
 
-impl Line {
+impl SeriesId {
     pub(crate) fn write(&self) -> String {
         let labels = label_codec::write(&self.labels);
         let bounds = &self.bounds;
@@ -83,13 +83,13 @@ pub(crate) fn read_bounds(text: &str) -> Option<Vec<u64>> {
 /// As many as a registry may have.
 pub(crate) const MOST_BOUNDS: usize = 64;
 
-fn write_key(key: Key) -> String {
+fn write_key(key: CompletionKey) -> String {
     let outcome = key.outcome.as_str();
     let cause = cause_name(key.cause);
     format!("{} {outcome} {cause} {}", key.status, pace(key.streamed))
 }
 
-fn read_key(words: &[&str]) -> Option<Key> {
+fn read_key(words: &[&str]) -> Option<CompletionKey> {
     let &[status, outcome, cause, pace_name] = words else {
         return None;
     };
@@ -100,7 +100,7 @@ fn read_key(words: &[&str]) -> Option<Key> {
     let streamed = [false, true]
         .into_iter()
         .find(|it| pace(*it) == pace_name)?;
-    Some(Key::new(status, outcome, cause, streamed))
+    Some(CompletionKey::new(status, outcome, cause, streamed))
 }
 
 fn cause_name(cause: Cause) -> &'static str {
@@ -115,11 +115,11 @@ fn pace(streamed: bool) -> &'static str {
 mod tests {
     use super::*;
     use crate::red::labels::Kind;
-    use crate::red::labels::Sought;
+    use crate::red::labels::LabelsRef;
 
-    fn of(key: Option<Key>) -> Line {
-        Line {
-            labels: Sought::overflow(Kind::GrpcServer).to_labels(),
+    fn of(key: Option<CompletionKey>) -> SeriesId {
+        SeriesId {
+            labels: LabelsRef::overflow(Kind::GrpcServer).to_labels(),
             bounds: id("bounds 1"),
             key,
         }
@@ -127,20 +127,26 @@ mod tests {
 
     #[test]
     fn every_line_comes_back() {
-        assert_eq!(Line::read(&of(None).write()), Some(of(None)));
+        assert_eq!(SeriesId::read(&of(None).write()), Some(of(None)));
         let statuses = [None, Some(Status::Http(200)), Some(Status::Grpc(17))];
         for outcome in Outcome::ALL {
             for (nth, cause) in Cause::ALL.into_iter().enumerate() {
-                let key = Key::new(statuses[nth % 3], outcome, cause, nth % 2 == 0);
-                let line = of(Some(key));
-                assert_eq!(Line::read(&line.write()), Some(line));
+                let key = CompletionKey::new(statuses[nth % 3], outcome, cause, nth % 2 == 0);
+                let series = of(Some(key));
+                assert_eq!(SeriesId::read(&series.write()), Some(series));
             }
         }
     }
 
     #[test]
     fn what_a_newer_version_writes_is_not_read() {
-        let text = of(Some(Key::new(None, Outcome::Ok, Cause::Status, false))).write();
+        let text = of(Some(CompletionKey::new(
+            None,
+            Outcome::Ok,
+            Cause::Status,
+            false,
+        )))
+        .write();
         for newer in [
             text.replace("ok", "fine"),
             text.replace("status", "weather"),
@@ -149,7 +155,7 @@ mod tests {
             format!("{text} more"),
             String::new(),
         ] {
-            assert_eq!(Line::read(&newer), None, "{newer}");
+            assert_eq!(SeriesId::read(&newer), None, "{newer}");
         }
     }
 
@@ -158,7 +164,7 @@ mod tests {
         let bounds = [5_000, 10_000, u64::MAX];
         let text = write_bounds(&bounds);
         assert_eq!(read_bounds(&text).unwrap(), bounds);
-        assert_eq!(Line::read(&text), None);
+        assert_eq!(SeriesId::read(&text), None);
         for wrong in [
             "bounds",
             "bounds ",

@@ -9,7 +9,7 @@ use std::{
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use super::{classify::Classify, on_panic, response_span::Rest};
+use super::{classify::Classify, on_panic, response_span::ResponseSpan};
 use crate::refusal::{BoxError, FromText};
 
 pin_project! {
@@ -21,14 +21,14 @@ pin_project! {
         #[pin]
         inner: B,
         // Until the end.
-        rest: Option<Rest<C>>,
+        span: Option<ResponseSpan<C>>,
     }
 }
 
 impl<B, C> ResponseBody<B, C> {
     #[inline]
-    pub(crate) fn new(inner: B, rest: Option<Rest<C>>) -> Self {
-        Self { inner, rest }
+    pub(crate) fn new(inner: B, span: Option<ResponseSpan<C>>) -> Self {
+        Self { inner, span }
     }
 }
 
@@ -46,19 +46,19 @@ where
     ) -> Poll<Option<Result<Frame<B::Data>, BoxError>>> {
         let mut this = self.project();
         let poll = || this.inner.as_mut().poll_frame(cx);
-        let polled = ready!(on_panic::or_else(this.rest, Rest::panic, poll));
+        let polled = ready!(on_panic::run(this.span, ResponseSpan::panic, poll));
         let polled = polled.map(|frame| frame.map_err(Into::into));
-        if let Some(mut rest) = this.rest.take() {
+        if let Some(mut span) = this.span.take() {
             match &polled {
                 Some(Ok(frame)) => {
-                    if rest.frame(frame) || this.inner.is_end_stream() {
-                        rest.end(None);
+                    if span.frame(frame) || this.inner.is_end_stream() {
+                        span.end(None);
                     } else {
-                        *this.rest = Some(rest);
+                        *this.span = Some(span);
                     }
                 }
-                Some(Err(error)) => rest.fail(error),
-                None => rest.end(None),
+                Some(Err(error)) => span.fail(error),
+                None => span.end(None),
             }
         }
         Poll::Ready(polled)
@@ -88,7 +88,7 @@ impl<B: FromText, C> FromText for ResponseBody<B, C> {
 impl<B, C> fmt::Debug for ResponseBody<B, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseBody")
-            .field("ended", &self.rest.is_none())
+            .field("ended", &self.span.is_none())
             .finish_non_exhaustive()
     }
 }

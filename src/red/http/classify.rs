@@ -13,10 +13,10 @@ use crate::red::{
 /// that finds nothing is no mistake of anybody's:
 ///
 /// ```
-/// use sluicegate::red::{Ended, Outcome, RedLayer, Registry, Status};
+/// use sluicegate::red::{RequestEnd, Outcome, RedLayer, Registry, Status};
 ///
 /// let metrics = Registry::new();
-/// let layer = RedLayer::server(&metrics).classify(|ended: &Ended<'_>| {
+/// let layer = RedLayer::server(&metrics).classify(|ended: &RequestEnd<'_>| {
 ///     match (ended.route(), ended.status()) {
 ///         ("/orders/{id}", Some(Status::Http(404))) => Outcome::Ok,
 ///         _ => ended.outcome(),
@@ -26,33 +26,33 @@ use crate::red::{
 /// ```
 pub trait Classify {
     /// What came of it.
-    fn classify(&self, ended: &Ended<'_>) -> Outcome;
+    fn classify(&self, ended: &RequestEnd<'_>) -> Outcome;
 }
 
 /// What the layer takes it for.
 impl Classify for () {
     #[inline]
-    fn classify(&self, ended: &Ended<'_>) -> Outcome {
+    fn classify(&self, ended: &RequestEnd<'_>) -> Outcome {
         ended.outcome
     }
 }
 
-impl<F: Fn(&Ended<'_>) -> Outcome> Classify for F {
-    fn classify(&self, ended: &Ended<'_>) -> Outcome {
+impl<F: Fn(&RequestEnd<'_>) -> Outcome> Classify for F {
+    fn classify(&self, ended: &RequestEnd<'_>) -> Outcome {
         self(ended)
     }
 }
 
 /// A request that was answered, or that failed.
 #[derive(Clone, Copy, Debug)]
-pub struct Ended<'a> {
+pub struct RequestEnd<'a> {
     pub(crate) labels: &'a Labels,
     pub(crate) status: Option<Status>,
     pub(crate) outcome: Outcome,
     pub(crate) cause: Cause,
 }
 
-impl<'a> Ended<'a> {
+impl<'a> RequestEnd<'a> {
     /// An answer of this status.
     pub(crate) fn answered(labels: &'a Labels, status: Status) -> Self {
         Self {

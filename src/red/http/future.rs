@@ -11,7 +11,7 @@ use http::Response;
 use http_body::Body;
 use pin_project_lite::pin_project;
 
-use super::{body::ResponseBody, classify::Classify, on_panic, span::Span};
+use super::{body::ResponseBody, classify::Classify, on_panic, span::RequestSpan};
 
 pin_project! {
     /// The answer of the inner service, whose body is still counted.
@@ -20,12 +20,12 @@ pin_project! {
         #[pin]
         inner: F,
         // Nothing of what is exempt.
-        span: Option<Span<C>>,
+        span: Option<RequestSpan<C>>,
     }
 }
 
 impl<F, C> ResponseFuture<F, C> {
-    pub(crate) fn new(inner: F, span: Option<Span<C>>) -> Self {
+    pub(crate) fn new(inner: F, span: Option<RequestSpan<C>>) -> Self {
         Self { inner, span }
     }
 }
@@ -42,14 +42,14 @@ where
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let answer = ready!(on_panic::or_else(this.span, Span::panic, || this
+        let answer = ready!(on_panic::run(this.span, RequestSpan::panic, || this
             .inner
             .poll(cx)));
         let span = this.span.take();
         Poll::Ready(match answer {
             Ok(response) => {
-                let rest = span.and_then(|span| span.head(&response));
-                Ok(response.map(|body| ResponseBody::new(body, rest)))
+                let span = span.and_then(|span| span.head(&response));
+                Ok(response.map(|body| ResponseBody::new(body, span)))
             }
             Err(error) => {
                 if let Some(span) = span {

@@ -5,7 +5,7 @@ use tower_layer::Layer;
 
 use super::{
     route::Side,
-    service::{Counted, Red},
+    service::{Counting, Red},
 };
 use crate::red::registry::Registry;
 
@@ -20,7 +20,7 @@ use crate::red::registry::Registry;
 #[derive(Clone)]
 #[must_use]
 pub struct RedLayer<C = (), R = (), X = ()> {
-    counted: Counted<C, R, X>,
+    counting: Counting<C, R, X>,
 }
 
 impl RedLayer {
@@ -35,7 +35,7 @@ impl RedLayer {
     }
 
     fn on(side: Side, registry: &Registry) -> Self {
-        let counted = Counted {
+        let counting = Counting {
             registry: registry.clone(),
             side,
             outside: false,
@@ -43,7 +43,7 @@ impl RedLayer {
             route: (),
             exempt: (),
         };
-        Self { counted }
+        Self { counting }
     }
 }
 
@@ -51,15 +51,15 @@ impl<C, R, X> RedLayer<C, R, X> {
     /// What came of a request, for who knows better than its status does: any
     /// [`Classify`](crate::red::Classify), such as a closure.
     pub fn classify<C2: crate::red::Classify>(self, classify: C2) -> RedLayer<C2, R, X> {
-        let Counted {
+        let Counting {
             registry,
             side,
             outside,
             route,
             exempt,
             ..
-        } = self.counted;
-        let counted = Counted {
+        } = self.counting;
+        let counting = Counting {
             registry,
             side,
             outside,
@@ -67,7 +67,7 @@ impl<C, R, X> RedLayer<C, R, X> {
             route,
             exempt,
         };
-        RedLayer { counted }
+        RedLayer { counting }
     }
 
     /// Which route a request of HTTP is on, for who knows better than axum or a
@@ -77,15 +77,15 @@ impl<C, R, X> RedLayer<C, R, X> {
     where
         F: Fn(&Request<B>) -> Option<&str>,
     {
-        let Counted {
+        let Counting {
             registry,
             side,
             outside,
             classify,
             exempt,
             ..
-        } = self.counted;
-        let counted = Counted {
+        } = self.counting;
+        let counting = Counting {
             registry,
             side,
             outside,
@@ -93,28 +93,28 @@ impl<C, R, X> RedLayer<C, R, X> {
             route,
             exempt,
         };
-        RedLayer { counted }
+        RedLayer { counting }
     }
 
     /// The layer is outside of a router, so that no route has matched yet when a
-    /// request comes. (Within `Router::layer` of axum this is not needed.) A [`MarkRouteLayer`](crate::red::MarkRouteLayer) inside of it tells
+    /// request comes. (Within `Router::layer` of axum this is not needed.) A [`RecordRouteLayer`](crate::red::RecordRouteLayer) inside of it tells
     /// which. Until then, and if nothing tells, it is [`UNMATCHED`](crate::red::UNMATCHED).
     pub fn outside(mut self) -> Self {
-        self.counted.outside = true;
+        self.counting.outside = true;
         self
     }
 
     /// Which requests are not counted, such as those for the metrics.
     pub fn exempt<Req, F: Fn(&Req) -> bool>(self, exempt: F) -> RedLayer<C, R, F> {
-        let Counted {
+        let Counting {
             registry,
             side,
             outside,
             classify,
             route,
             ..
-        } = self.counted;
-        let counted = Counted {
+        } = self.counting;
+        let counting = Counting {
             registry,
             side,
             outside,
@@ -122,7 +122,7 @@ impl<C, R, X> RedLayer<C, R, X> {
             route,
             exempt,
         };
-        RedLayer { counted }
+        RedLayer { counting }
     }
 }
 
@@ -130,7 +130,7 @@ impl<S, C: Clone, R: Clone, X: Clone> Layer<S> for RedLayer<C, R, X> {
     type Service = Red<S, C, R, X>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Red::new(inner, self.counted.clone())
+        Red::new(inner, self.counting.clone())
     }
 }
 

@@ -21,10 +21,10 @@ mod span;
 pub use self::descriptors::DescriptorError;
 pub use self::{
     body::ResponseBody,
-    classify::{Classify, Ended},
+    classify::{Classify, RequestEnd},
     layer::RedLayer,
     methods::Methods,
-    record_route::{MarkRoute, MarkRouteLayer},
+    record_route::{RecordRoute, RecordRouteLayer},
     route::{Route, Template},
     service::Red,
 };

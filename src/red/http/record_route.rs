@@ -16,19 +16,19 @@ use crate::red::registry::series::Stripe;
 /// Where a layer outside of the router is told which route has matched. It is
 /// among the extensions of a request.
 #[derive(Clone, Debug)]
-pub(crate) struct Slot(Arc<Halves>);
+pub(crate) struct RouteSlot(Arc<SlotState>);
 
 #[derive(Debug)]
-struct Halves {
+struct SlotState {
     unmatched: Arc<Stripe>,
     routed: OnceLock<Arc<Stripe>>,
     /// That of a layer further out, which is told the same.
-    outer: Option<Slot>,
+    outer: Option<RouteSlot>,
 }
 
-impl Slot {
+impl RouteSlot {
     pub(crate) fn new(unmatched: &Arc<Stripe>, outer: Option<Self>) -> Self {
-        Self(Arc::new(Halves {
+        Self(Arc::new(SlotState {
             unmatched: Arc::clone(unmatched),
             routed: OnceLock::new(),
             outer,
@@ -37,7 +37,7 @@ impl Slot {
 
     /// Where the request is counted, of which nobody is told otherwise from now on.
     pub(crate) fn settled(&self) -> &Arc<Stripe> {
-        let Halves {
+        let SlotState {
             unmatched, routed, ..
         } = &*self.0;
         routed.get_or_init(|| Arc::clone(unmatched))
@@ -46,7 +46,7 @@ impl Slot {
     /// From now on the request is counted as of this route, as if it had been from
     /// the beginning. The first word counts.
     fn mark(&self, route: &str, method: &Method) {
-        let Halves {
+        let SlotState {
             unmatched,
             routed,
             outer,
@@ -73,12 +73,12 @@ impl Slot {
 /// # async fn main() {
 /// use axum::{Router, body::Body, routing::get};
 /// use http::{Method, Request};
-/// use sluicegate::red::{MarkRouteLayer, RedLayer, Registry};
+/// use sluicegate::red::{RecordRouteLayer, RedLayer, Registry};
 /// use tower::{Layer, ServiceExt};
 ///
 /// let router: Router = Router::new()
 ///     .route("/orders/{id}", get(|| async { "a book" }))
-///     .route_layer(MarkRouteLayer::new());
+///     .route_layer(RecordRouteLayer::new());
 ///
 /// let metrics = Registry::new();
 /// let app = RedLayer::server(&metrics).outside().layer(router);
@@ -100,14 +100,14 @@ impl Slot {
 /// # async fn main() {
 /// use axum::{Router, body::Body, response::Response};
 /// use http::Request;
-/// use sluicegate::red::{MarkRouteLayer, RedLayer, Registry};
+/// use sluicegate::red::{RecordRouteLayer, RedLayer, Registry};
 /// use tower::{Layer, ServiceExt, service_fn};
 ///
 /// let files = service_fn(async |_: Request<Body>| Ok(Response::new(Body::from("a file"))));
 ///
 /// let metrics = Registry::new();
 /// let app: Router = Router::new()
-///     .nest_service("/files", MarkRouteLayer::new().layer(files))
+///     .nest_service("/files", RecordRouteLayer::new().layer(files))
 ///     .layer(RedLayer::server(&metrics));
 /// let request = Request::get("/files/a/b.txt").body(Body::empty()).unwrap();
 /// drop(app.oneshot(request).await);
@@ -118,11 +118,11 @@ impl Slot {
 /// [axum_nested]: https://docs.rs/axum/0.8/axum/struct.Router.html#method.nest_service
 #[derive(Clone, Copy, Debug, Default)]
 #[must_use]
-pub struct MarkRouteLayer<R = ()> {
+pub struct RecordRouteLayer<R = ()> {
     route: R,
 }
 
-impl MarkRouteLayer {
+impl RecordRouteLayer {
     /// Tells what axum has matched, or where a service is nested (with the feature
     /// `axum`).
     pub fn new() -> Self {
@@ -130,35 +130,35 @@ impl MarkRouteLayer {
     }
 }
 
-impl<R> MarkRouteLayer<R> {
+impl<R> RecordRouteLayer<R> {
     /// Which route a request is on, for who knows better; see [`Route`].
-    pub fn route<B, F>(self, route: F) -> MarkRouteLayer<F>
+    pub fn route<B, F>(self, route: F) -> RecordRouteLayer<F>
     where
         F: Fn(&Request<B>) -> Option<&str>,
     {
-        MarkRouteLayer { route }
+        RecordRouteLayer { route }
     }
 }
 
-impl<S, R: Clone> Layer<S> for MarkRouteLayer<R> {
-    type Service = MarkRoute<S, R>;
+impl<S, R: Clone> Layer<S> for RecordRouteLayer<R> {
+    type Service = RecordRoute<S, R>;
 
     fn layer(&self, inner: S) -> Self::Service {
         let route = self.route.clone();
-        MarkRoute { inner, route }
+        RecordRoute { inner, route }
     }
 }
 
-/// A service on a route; made by a [`MarkRouteLayer`].
+/// A service on a route; made by a [`RecordRouteLayer`].
 ///
 /// Readiness is the inner service's; nothing is reserved in `poll_ready`.
 #[derive(Clone)]
-pub struct MarkRoute<S, R = ()> {
+pub struct RecordRoute<S, R = ()> {
     inner: S,
     route: R,
 }
 
-impl<S, B, R> Service<Request<B>> for MarkRoute<S, R>
+impl<S, B, R> Service<Request<B>> for RecordRoute<S, R>
 where
     S: Service<Request<B>>,
     R: Route<B>,
@@ -172,7 +172,7 @@ where
     }
 
     fn call(&mut self, req: Request<B>) -> S::Future {
-        if let Some(slot) = req.extensions().get::<Slot>()
+        if let Some(slot) = req.extensions().get::<RouteSlot>()
             && let Some(route) = self.route.route(&req)
         {
             slot.mark(route, req.method());
@@ -181,9 +181,9 @@ where
     }
 }
 
-impl<S: fmt::Debug, R> fmt::Debug for MarkRoute<S, R> {
+impl<S: fmt::Debug, R> fmt::Debug for RecordRoute<S, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MarkRoute")
+        f.debug_struct("RecordRoute")
             .field("inner", &self.inner)
             .finish_non_exhaustive()
     }

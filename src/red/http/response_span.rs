@@ -5,7 +5,7 @@ use http::HeaderMap;
 use http_body::Frame;
 
 use super::{
-    classify::{Classify, Ended},
+    classify::{Classify, RequestEnd},
     default_classify::{CALLERS_DEADLINE, by_refusal, refusal_among},
     span::GRPC_STATUS,
 };
@@ -23,7 +23,7 @@ use crate::{
 
 /// A request of which there is a response, but not all of it.
 #[derive(Debug)]
-pub(crate) struct Rest<C> {
+pub(crate) struct ResponseSpan<C> {
     pub(crate) guard: Guard,
     pub(crate) classify: C,
     /// Whether a status of gRPC may come at the end.
@@ -35,14 +35,14 @@ pub(crate) struct Rest<C> {
     /// The deadline that ends it, if that is the caller's, and told in trailers.
     pub(crate) callers: Option<CallersDeadline>,
     /// `None` if nothing says how long the body is.
-    pub(crate) left: Option<Left>,
+    pub(crate) expected: Option<ExpectedBytes>,
     /// Where the trailers are in the body.
     pub(crate) web: Option<Box<Reader>>,
 }
 
 /// How many bytes of a body are to come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Left {
+pub(crate) struct ExpectedBytes {
     bytes: u64,
     /// Whether the last of them is the end.
     is_all: bool,
@@ -50,7 +50,7 @@ pub(crate) struct Left {
     is_overrun: bool,
 }
 
-impl Left {
+impl ExpectedBytes {
     pub(crate) fn all(bytes: u64) -> Self {
         Self {
             bytes,
@@ -88,11 +88,13 @@ impl Left {
     }
 }
 
-impl<C: Classify> Rest<C> {
+impl<C: Classify> ResponseSpan<C> {
     #[inline]
     pub(crate) fn foreseen(mut self) -> Self {
         let labels = self.guard.labels();
-        let ended = self.status.map(|status| Ended::answered(labels, status));
+        let ended = self
+            .status
+            .map(|status| RequestEnd::answered(labels, status));
         let told = ended.map(|ended| told(&self.classify, ended.refused(self.refused)));
         if let Some((outcome, cause)) = told.filter(|(outcome, _)| *outcome != Outcome::Ok) {
             self.guard.foresee(self.status, outcome, cause);
@@ -108,19 +110,19 @@ impl<C: Classify> Rest<C> {
             self.trailers(trailers);
         }
         let has_trailers = frame.data_ref().is_some_and(|data| self.data(data));
-        frame.is_trailers() || has_trailers || self.left.is_some_and(Left::is_none)
+        frame.is_trailers() || has_trailers || self.expected.is_some_and(ExpectedBytes::is_none)
     }
 
     /// Returns whether these were the last: trailers of gRPC-Web.
     fn data<D: Buf>(&mut self, data: &D) -> bool {
-        if let Some(left) = &mut self.left {
-            left.take(data.remaining() as u64);
+        if let Some(expected) = &mut self.expected {
+            expected.take(data.remaining() as u64);
         }
         match &mut self.web {
             Some(web) => {
                 web.read(data);
                 // What the head says of the length is true only at the end.
-                web.trailers().is_some() && self.left.is_none()
+                web.trailers().is_some() && self.expected.is_none()
             }
             None => false,
         }
@@ -154,21 +156,21 @@ impl<C: Classify> Rest<C> {
         }
     }
 
-    fn ended(&self) -> (Option<Status>, Ended<'_>) {
+    fn ended(&self) -> (Option<Status>, RequestEnd<'_>) {
         let labels = self.guard.labels();
-        let fault = self.left.and_then(Left::fault);
+        let fault = self.expected.and_then(ExpectedBytes::fault);
         let ended = match (self.status, fault) {
-            (Some(status), None) => Ended::answered(labels, status),
-            (Some(status), Some(fault)) => Ended::failed(labels, Some(status), fault),
+            (Some(status), None) => RequestEnd::answered(labels, status),
+            (Some(status), Some(fault)) => RequestEnd::failed(labels, Some(status), fault),
             // An answer that broke off is no success.
-            (None, _) => Ended::failed(labels, UNKNOWN, Cause::Truncated),
+            (None, _) => RequestEnd::failed(labels, UNKNOWN, Cause::Truncated),
         };
         (ended.status, ended)
     }
 
     /// Its body failed.
     pub(crate) fn fail(self, error: &BoxError) {
-        let ended = Ended::failed(self.guard.labels(), self.status, Cause::Body);
+        let ended = RequestEnd::failed(self.guard.labels(), self.status, Cause::Body);
         // Of this crate's layers, only those that keep deadlines fail a body: any other
         // refusal is a downstream's, whose body the handler has passed on.
         let refusal = refusal_among(&**error);
@@ -186,6 +188,6 @@ impl<C: Classify> Rest<C> {
 const UNKNOWN: Option<Status> = Some(Status::Grpc(grpc::UNKNOWN));
 
 #[inline]
-fn told(classify: &impl Classify, ended: Ended<'_>) -> (Outcome, Cause) {
+fn told(classify: &impl Classify, ended: RequestEnd<'_>) -> (Outcome, Cause) {
     (classify.classify(&ended), ended.cause)
 }

@@ -4,8 +4,8 @@ use http::{Method, Request, Uri};
 
 use crate::content::Grpc;
 use crate::red::{
-    labels::{Kind, OTHER, Sought, UNMATCHED},
-    registry::settings::Terms,
+    labels::{Kind, LabelsRef, OTHER, UNMATCHED},
+    registry::settings::Settings,
 };
 
 /// Says which route a request is on.
@@ -75,7 +75,7 @@ fn matched<B>(_req: &Request<B>) -> Option<&str> {
 }
 
 /// Whether a router of axum has the request already, which notes in it the address
-/// that was asked for.
+/// that was counted_as for.
 #[cfg(feature = "axum")]
 pub(crate) fn is_in_router<B>(req: &Request<B>) -> bool {
     let original: Option<&axum::extract::OriginalUri> = req.extensions().get();
@@ -96,19 +96,19 @@ pub(crate) enum Side {
 
 /// What a request is counted by.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Asked<'a> {
-    pub(crate) sought: Sought<'a>,
+pub(crate) struct CountedAs<'a> {
+    pub(crate) labels: LabelsRef<'a>,
     /// Whether either side of the call streams.
     pub(crate) streams: bool,
     /// How the request speaks gRPC.
     pub(crate) grpc: Option<Grpc>,
 }
 
-impl Asked<'_> {
+impl CountedAs<'_> {
     /// Whether a router may still tell otherwise: where no route is known, a caller
     /// that says that it is gRPC may be on one of HTTP.
-    pub(crate) fn is_open(&self) -> bool {
-        let Sought { kind, route, .. } = self.sought;
+    pub(crate) fn may_move(&self) -> bool {
+        let LabelsRef { kind, route, .. } = self.labels;
         match kind {
             Kind::HttpServer => route == UNMATCHED,
             Kind::GrpcServer => route == OTHER,
@@ -122,24 +122,24 @@ impl Side {
     /// and gRPC: the content type is the caller's word, and counts only where no
     /// route of HTTP has matched.
     #[inline]
-    pub(crate) fn asked<'a, B>(
+    pub(crate) fn counted_as<'a, B>(
         self,
         req: &'a Request<B>,
         route: Option<&'a str>,
-        terms: &'a Terms,
-    ) -> Asked<'a> {
+        settings: &'a Settings,
+    ) -> CountedAs<'a> {
         let grpc = Grpc::spoken_in(req.headers());
         let is_post = *req.method() == Method::POST;
-        let known = is_post.then(|| terms.methods.streams(name(req.uri())));
+        let known = is_post.then(|| settings.methods.streams(name(req.uri())));
         let known = known.flatten();
         let is_call = known.is_some() || (grpc.is_some() && self.may_be_call(req.uri(), route));
-        let sought = match is_call {
+        let labels = match is_call {
             true => self.call(req.uri(), known.is_some()),
-            false => self.http(req, route, terms),
+            false => self.http(req, route, settings),
         };
         let streams = known.unwrap_or(false);
-        Asked {
-            sought,
+        CountedAs {
+            labels,
             streams,
             grpc,
         }
@@ -160,16 +160,16 @@ impl Side {
         self,
         req: &'a Request<B>,
         route: Option<&'a str>,
-        terms: &'a Terms,
-    ) -> Sought<'a> {
+        settings: &'a Settings,
+    ) -> LabelsRef<'a> {
         let (kind, unmatched, peer) = match self {
             Self::Server => (Kind::HttpServer, UNMATCHED, ""),
             // What has not been matched on this side of a connection is no route at all.
             Self::Client => (Kind::HttpClient, "", peer(req.uri())),
         };
-        Sought {
+        LabelsRef {
             kind,
-            method: terms.http_methods.label(req.method()),
+            method: settings.http_methods.label(req.method()),
             route: route.unwrap_or(unmatched),
             peer,
         }
@@ -177,13 +177,13 @@ impl Side {
 
     /// Anybody may send any path, but of calls that are made the method is the
     /// program's own.
-    fn call(self, uri: &Uri, is_known: bool) -> Sought<'_> {
+    fn call(self, uri: &Uri, is_known: bool) -> LabelsRef<'_> {
         let (kind, peer) = match self {
             Self::Server => (Kind::GrpcServer, ""),
             Self::Client => (Kind::GrpcClient, peer(uri)),
         };
         let has_name = is_known || self == Self::Client;
-        Sought {
+        LabelsRef {
             kind,
             method: "",
             route: if has_name { name(uri) } else { OTHER },
@@ -220,32 +220,32 @@ mod tests {
     use super::*;
     use crate::red::{Methods, Registry};
 
-    fn sought(side: Side, req: &Request<()>) -> (Kind, String, String) {
+    fn counted_as(side: Side, req: &Request<()>) -> (Kind, String, String) {
         let methods = Methods::new().unary("pkg.Service/Get");
         let metrics = Registry::builder().methods(methods).build();
         let route = Route::route(&(), req);
-        let Sought {
+        let LabelsRef {
             kind, route, peer, ..
-        } = side.asked(req, route, metrics.terms()).sought;
+        } = side.counted_as(req, route, metrics.settings()).labels;
         (kind, route.to_owned(), peer.to_owned())
     }
 
-    fn labels(kind: Kind, route: &str, peer: &str) -> (Kind, String, String) {
+    fn expected(kind: Kind, route: &str, peer: &str) -> (Kind, String, String) {
         (kind, route.to_owned(), peer.to_owned())
     }
 
     #[test]
     fn a_path_is_never_a_label() {
         let req = Request::get("/wp-login.php").body(()).unwrap();
-        let unmatched = labels(Kind::HttpServer, UNMATCHED, "");
-        assert_eq!(sought(Side::Server, &req), unmatched);
+        let unmatched = expected(Kind::HttpServer, UNMATCHED, "");
+        assert_eq!(counted_as(Side::Server, &req), unmatched);
         let mut grpc = Request::post("/pkg.Service/Drop").body(()).unwrap();
         let content_type = http::HeaderValue::from_static("application/grpc+proto");
         grpc.headers_mut().insert("content-type", content_type);
-        let other = labels(Kind::GrpcServer, OTHER, "");
-        assert_eq!(sought(Side::Server, &grpc), other);
+        let other = expected(Kind::GrpcServer, OTHER, "");
+        assert_eq!(counted_as(Side::Server, &grpc), other);
         *grpc.uri_mut() = Uri::from_static("/pkg.Service/Get");
-        assert_eq!(sought(Side::Server, &grpc).1, "pkg.Service/Get");
+        assert_eq!(counted_as(Side::Server, &grpc).1, "pkg.Service/Get");
     }
 
     #[test]
@@ -254,8 +254,8 @@ mod tests {
         let req = Request::get(uri).body(()).unwrap();
         let peer = "api.example:8080";
         assert_eq!(
-            sought(Side::Client, &req),
-            labels(Kind::HttpClient, "", peer)
+            counted_as(Side::Client, &req),
+            expected(Kind::HttpClient, "", peer)
         );
     }
 
@@ -263,7 +263,7 @@ mod tests {
     fn an_empty_port_is_none() {
         for uri in ["http://[::1]/", "http://[::1]:/", "http://ann@[::1]:"] {
             let req = Request::get(uri).body(()).unwrap();
-            assert_eq!(sought(Side::Client, &req).2, "[::1]", "{uri}");
+            assert_eq!(counted_as(Side::Client, &req).2, "[::1]", "{uri}");
         }
     }
 
@@ -271,6 +271,6 @@ mod tests {
     fn a_template_says_which_route() {
         let mut req = Request::get("/users/7").body(()).unwrap();
         req.extensions_mut().insert(Template("/users/{id}"));
-        assert_eq!(sought(Side::Client, &req).1, "/users/{id}");
+        assert_eq!(counted_as(Side::Client, &req).1, "/users/{id}");
     }
 }

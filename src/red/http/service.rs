@@ -13,7 +13,7 @@ use super::{
     future::ResponseFuture,
     on_panic,
     route::{Route, Side, is_in_router},
-    span::Span,
+    span::RequestSpan,
 };
 use crate::red::registry::Registry;
 use crate::{
@@ -22,19 +22,19 @@ use crate::{
     refusal::{BoxError, Passed},
 };
 
-/// A service whose requests are counted; made by a [`RedLayer`](crate::red::RedLayer).
+/// A service whose requests are counting; made by a [`RedLayer`](crate::red::RedLayer).
 ///
 /// Readiness is the inner service's; nothing is reserved in `poll_ready`.
 /// Clones count in the same registry.
 #[derive(Clone)]
 pub struct Red<S, C = (), R = (), X = ()> {
     inner: S,
-    counted: Counted<C, R, X>,
+    counting: Counting<C, R, X>,
 }
 
 /// How requests are counted.
 #[derive(Clone)]
-pub(crate) struct Counted<C, R, X> {
+pub(crate) struct Counting<C, R, X> {
     pub(crate) registry: Registry,
     pub(crate) side: Side,
     pub(crate) outside: bool,
@@ -44,8 +44,8 @@ pub(crate) struct Counted<C, R, X> {
 }
 
 impl<S, C, R, X> Red<S, C, R, X> {
-    pub(crate) fn new(inner: S, counted: Counted<C, R, X>) -> Self {
-        Self { inner, counted }
+    pub(crate) fn new(inner: S, counting: Counting<C, R, X>) -> Self {
+        Self { inner, counting }
     }
 
     inner_accessors!(S);
@@ -70,15 +70,15 @@ where
 
     #[inline]
     fn call(&mut self, mut req: Request<B>) -> Self::Future {
-        let mut span = self.counted.start(&mut req);
-        let inner = on_panic::or_else(&mut span, Span::panic, || self.inner.call(req));
+        let mut span = self.counting.start(&mut req);
+        let inner = on_panic::run(&mut span, RequestSpan::panic, || self.inner.call(req));
         ResponseFuture::new(inner, span)
     }
 }
 
-impl<C, R, X> Counted<C, R, X> {
+impl<C, R, X> Counting<C, R, X> {
     #[inline]
-    fn start<B>(&self, req: &mut Request<B>) -> Option<Span<C>>
+    fn start<B>(&self, req: &mut Request<B>) -> Option<RequestSpan<C>>
     where
         C: Clone,
         R: Route<B>,
@@ -87,21 +87,21 @@ impl<C, R, X> Counted<C, R, X> {
         if self.exempt.is_exempt(req) {
             return None;
         }
-        let asked = self
+        let counted_as = self
             .side
-            .asked(req, self.route.route(req), self.registry.terms());
-        let told_later = asked.is_open() && (self.outside || is_in_router(req));
-        let (streams, grpc) = (asked.streams, asked.grpc);
-        let mut guard = self.registry.start(asked.sought, Some(req.headers()));
+            .counted_as(req, self.route.route(req), self.registry.settings());
+        let is_told_later = counted_as.may_move() && (self.outside || is_in_router(req));
+        let (streams, grpc) = (counted_as.streams, counted_as.grpc);
+        let mut guard = self.registry.start(counted_as.labels, Some(req.headers()));
         if streams {
             guard.stream();
         }
-        if told_later {
+        if is_told_later {
             let outer = req.extensions_mut().remove();
             req.extensions_mut().insert(guard.slot(outer).clone());
         }
         let passed = Passed::noted(req.extensions_mut());
-        Some(Span {
+        Some(RequestSpan {
             guard,
             passed,
             classify: self.classify.clone(),

@@ -4,9 +4,9 @@ use http::{HeaderName, Response, StatusCode};
 use http_body::Body;
 
 use super::{
-    classify::{Classify, Ended},
+    classify::{Classify, RequestEnd},
     default_classify::{by_refusal, refusal_in},
-    response_span::{Left, Rest},
+    response_span::{ExpectedBytes, ResponseSpan},
 };
 use crate::red::{
     outcome::{Cause, Outcome},
@@ -23,7 +23,7 @@ pub(crate) static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status
 
 /// A request of which there is no response yet.
 #[derive(Debug)]
-pub(crate) struct Span<C> {
+pub(crate) struct RequestSpan<C> {
     pub(crate) guard: Guard,
     pub(crate) classify: C,
     /// By what a refusal of this very request is known.
@@ -34,36 +34,37 @@ pub(crate) struct Span<C> {
     pub(crate) grpc: Option<Grpc>,
 }
 
-impl<C: Classify> Span<C> {
+impl<C: Classify> RequestSpan<C> {
     /// There is a response; what is still to come of it.
     #[inline]
-    pub(crate) fn head<B: Body>(mut self, response: &Response<B>) -> Option<Rest<C>> {
+    pub(crate) fn head<B: Body>(mut self, response: &Response<B>) -> Option<ResponseSpan<C>> {
         let now = self.guard.head();
         if is_event_stream(response.headers()) {
             self.guard.stream();
         }
         let has_body = self.body.has_body(response.status());
         let grpc = self.spoken(response);
-        let left = has_body.then(|| self.left(grpc, response)).flatten();
-        let is_whole = !has_body || left.is_some_and(Left::is_none) || is_end(response);
+        let expected = has_body.then(|| self.expected(grpc, response)).flatten();
+        let is_whole =
+            !has_body || expected.is_some_and(ExpectedBytes::is_none) || is_end(response);
         let status = self.status(grpc, response);
         self.guard.answer(status);
         let refusal = response.extensions().get();
-        let rest = Rest {
+        let span = ResponseSpan {
             is_grpc: grpc.is_some() || self.guard.labels().kind().is_grpc(),
             guard: self.guard,
             classify: self.classify,
             status,
             refused: refusal.and_then(|it| own(&self.passed, it)),
             callers: response.extensions().get().copied(),
-            left,
+            expected,
             web: grpc.and_then(Reader::new).map(Box::new),
         };
         if is_whole {
-            rest.end(Some(now));
+            span.end(Some(now));
             return None;
         }
-        Some(rest.foreseen())
+        Some(span.foreseen())
     }
 
     /// Returns how the response speaks gRPC, as the server says it: a caller may say
@@ -78,17 +79,21 @@ impl<C: Classify> Span<C> {
 
     /// How many bytes there are to come. A server that has sent as many asks for no
     /// more, unless trailers are still to come.
-    fn left<B: Body>(&self, grpc: Option<Grpc>, response: &Response<B>) -> Option<Left> {
+    fn expected<B: Body>(
+        &self,
+        grpc: Option<Grpc>,
+        response: &Response<B>,
+    ) -> Option<ExpectedBytes> {
         let said = content_length(response.headers());
         let is_plain = match grpc {
             Some(form) => form == Grpc::Plain,
             None => self.guard.labels().kind().is_grpc(),
         };
         match is_plain {
-            true => said.map(Left::before_trailers),
+            true => said.map(ExpectedBytes::before_trailers),
             false => said
                 .or_else(|| response.body().size_hint().exact())
-                .map(Left::all),
+                .map(ExpectedBytes::all),
         }
     }
 
@@ -112,7 +117,7 @@ impl<C: Classify> Span<C> {
     /// There is an error instead of a response.
     pub(crate) fn fail<E: 'static>(mut self, error: &E) {
         self.guard.settle();
-        let ended = Ended::failed(self.guard.labels(), None, Cause::Error);
+        let ended = RequestEnd::failed(self.guard.labels(), None, Cause::Error);
         let refusal = refusal_in(error);
         // A call has no handler that could pass on what it got elsewhere.
         let refused = match self.guard.labels().kind().is_client() {

@@ -3,12 +3,12 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use super::{series::Key, settings::Terms};
+use super::{series::CompletionKey, settings::Settings};
 use crate::{
     histogram::Histogram,
     red::{
         exemplar::{Exemplar, Exemplars, TraceId},
-        export::{self, Records},
+        export::{self, Recorders},
         snapshot,
     },
 };
@@ -19,60 +19,60 @@ pub(crate) type Chain = OnceLock<Box<Completion>>;
 
 /// The requests of a stripe of which the same came.
 pub(crate) struct Completion {
-    pub(crate) key: Key,
+    pub(crate) key: CompletionKey,
     durations: Histogram,
     /// What few registries have, so that the others do not pay for it.
-    more: Option<Box<More>>,
+    extras: Option<Box<Extras>>,
     pub(crate) next: Chain,
 }
 
-struct More {
+struct Extras {
     exemplars: Exemplars,
-    records: Records,
+    recorders: Recorders,
 }
 
-impl More {
-    fn new(terms: &Terms, records: &Records) -> Option<Box<Self>> {
-        let is_wanted = terms.traces.is_some() || !records.is_empty();
-        let more = || Self {
+impl Extras {
+    fn new(settings: &Settings, recorders: &Recorders) -> Option<Box<Self>> {
+        let is_wanted = settings.traces.is_some() || !recorders.is_empty();
+        let extras = || Self {
             exemplars: Exemplars::default(),
-            records: Arc::clone(records),
+            recorders: Arc::clone(recorders),
         };
-        is_wanted.then(|| Box::new(more()))
+        is_wanted.then(|| Box::new(extras()))
     }
 
     fn record(&self, bounds: &[u64], micros: u64, trace: Option<TraceId>) {
         if let Some(trace) = trace {
             self.exemplars.keep(bounds, micros, trace);
         }
-        export::record(&self.records, micros);
+        export::record(&self.recorders, micros);
     }
 }
 
 impl Completion {
-    pub(crate) fn new(key: Key, terms: &Terms, records: &Records) -> Self {
+    pub(crate) fn new(key: CompletionKey, settings: &Settings, recorders: &Recorders) -> Self {
         Self {
             key,
-            durations: Histogram::new(terms.bounds(key.streamed).len()),
-            more: More::new(terms, records),
+            durations: Histogram::new(settings.bounds(key.streamed).len()),
+            extras: Extras::new(settings, recorders),
             next: Chain::new(),
         }
     }
 
-    /// Counts one more, of so many microseconds and perhaps of a trace.
+    /// Counts one extras, of so many microseconds and perhaps of a trace.
     #[inline]
-    pub(crate) fn record(&self, terms: &Terms, micros: u64, trace: Option<TraceId>) {
-        let bounds = terms.bounds(self.key.streamed);
+    pub(crate) fn record(&self, settings: &Settings, micros: u64, trace: Option<TraceId>) {
+        let bounds = settings.bounds(self.key.streamed);
         self.durations.record(bounds, micros);
-        if let Some(more) = &self.more {
-            more.record(bounds, micros, trace);
+        if let Some(extras) = &self.extras {
+            extras.record(bounds, micros, trace);
         }
     }
 
-    pub(crate) fn read(&self, terms: &Terms) -> snapshot::Completion {
+    pub(crate) fn read(&self, settings: &Settings) -> snapshot::Completion {
         snapshot::Completion {
             key: self.key,
-            durations: self.durations.read(terms.bounds(self.key.streamed)),
+            durations: self.durations.read(settings.bounds(self.key.streamed)),
             exemplars: self.exemplars(),
         }
     }
@@ -80,8 +80,8 @@ impl Completion {
 
 impl Completion {
     fn exemplars(&self) -> Vec<Option<Exemplar>> {
-        let more = self.more.as_ref();
-        more.map_or_else(Vec::new, |more| more.exemplars.read())
+        let extras = self.extras.as_ref();
+        extras.map_or_else(Vec::new, |extras| extras.exemplars.read())
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::series::{Key, Stripe};
+use super::series::{CompletionKey, Stripe};
 use crate::clock::Tick;
 use crate::red::{
     exemplar::TraceId,
-    http::record_route::Slot,
+    http::record_route::RouteSlot,
     labels::Labels,
     outcome::{Cause, Outcome},
     status::Status,
@@ -19,7 +19,7 @@ use crate::red::{
 pub(crate) struct Guard {
     stripe: Arc<Stripe>,
     /// Where the route is told, if that is not known yet.
-    slot: Option<Slot>,
+    slot: Option<RouteSlot>,
     began: Tick,
     trace: Option<TraceId>,
     headed: bool,
@@ -36,7 +36,7 @@ impl Guard {
     pub(crate) fn start(stripe: &Arc<Stripe>, trace: Option<TraceId>) -> Self {
         stripe.start();
         Self {
-            began: stripe.common.terms.now(),
+            began: stripe.common.settings.now(),
             stripe: Arc::clone(stripe),
             slot: None,
             trace,
@@ -49,9 +49,9 @@ impl Guard {
     }
 
     /// Expects to be told the route, as a layer further out may.
-    pub(crate) fn slot(&mut self, outer: Option<Slot>) -> &Slot {
+    pub(crate) fn slot(&mut self, outer: Option<RouteSlot>) -> &RouteSlot {
         self.slot
-            .get_or_insert_with(|| Slot::new(&self.stripe, outer))
+            .get_or_insert_with(|| RouteSlot::new(&self.stripe, outer))
     }
 
     /// Goes where the request is counted, if it was told. What it is told later has
@@ -87,7 +87,7 @@ impl Guard {
     #[inline]
     pub(crate) fn head(&mut self) -> Tick {
         self.settle();
-        let now = self.stripe.common.terms.now();
+        let now = self.stripe.common.settings.now();
         self.stripe.head(now.saturating_sub(self.began));
         self.headed = true;
         now
@@ -102,7 +102,7 @@ impl Guard {
     /// It has ended, and this is what came of it.
     #[inline]
     pub(crate) fn end(self, status: Option<Status>, outcome: Outcome, cause: Cause) {
-        let now = self.stripe.common.terms.now();
+        let now = self.stripe.common.settings.now();
         self.end_at(now, status, outcome, cause);
     }
 
@@ -117,7 +117,7 @@ impl Guard {
     ) {
         self.ended = true;
         self.settle();
-        let key = Key::new(status, outcome, cause, self.streamed);
+        let key = CompletionKey::new(status, outcome, cause, self.streamed);
         self.count(key, now);
     }
 
@@ -131,13 +131,13 @@ impl Guard {
         };
         let cancelled = (self.status, Outcome::Cancelled, cause);
         let (status, outcome, cause) = self.fate.unwrap_or(cancelled);
-        let key = Key::new(status, outcome, cause, self.streamed);
-        let now = self.stripe.common.terms.now();
+        let key = CompletionKey::new(status, outcome, cause, self.streamed);
+        let now = self.stripe.common.settings.now();
         self.count(key, now);
     }
 
     #[inline]
-    fn count(&self, key: Key, now: Tick) {
+    fn count(&self, key: CompletionKey, now: Tick) {
         let micros = now.saturating_sub(self.began);
         self.stripe.end(key, micros, self.trace);
     }

@@ -7,18 +7,18 @@ use http::{HeaderMap, Method, StatusCode};
 use super::{
     budget::Budget,
     guard::Guard,
-    series::{Key, Series},
-    settings::{self, Terms, Traces, Watch},
+    series::{CompletionKey, Series},
+    settings::{self, ClockSource, Settings, Traces},
     shares::{Overflowed, PerShare, Share},
     table::Table,
 };
 use crate::clock::{Clock, Monotonic};
 use crate::red::{
-    components::Observed,
+    components::Components,
     exemplar::TraceId,
     export::{Export, Exports, conventions::Conventions},
     http::{default_classify::by_status, http_methods::HttpMethods, methods::Methods},
-    labels::{Kind, Sought},
+    labels::{Kind, LabelsRef},
     outcome::Cause,
     slo::{Objectives, Slo},
     snapshot::Snapshot,
@@ -61,12 +61,12 @@ impl Registry {
     pub fn snapshot(&self) -> Snapshot {
         let mut series: Vec<_> = self.table.all().map(Series::read).collect();
         series.sort_by(|one, other| one.labels.cmp(&other.labels));
-        let overflows = Overflowed::read(&self.terms().budgets);
+        let overflows = Overflowed::read(&self.settings().budgets);
         Snapshot {
             series,
             overflowed: overflows.total(),
             overflows,
-            ..self.observed().read()
+            ..self.components().read()
         }
     }
 
@@ -80,51 +80,60 @@ impl Registry {
         route: &str,
         statuses: impl IntoIterator<Item = StatusCode>,
     ) {
-        let sought = Sought {
+        let labels = LabelsRef {
             kind: Kind::HttpServer,
-            method: self.terms().http_methods.label(method),
+            method: self.settings().http_methods.label(method),
             route,
             peer: "",
         };
         let statuses = statuses.into_iter().map(|it| Status::Http(it.as_u16()));
-        self.expect(sought, statuses);
+        self.expect(labels, statuses);
     }
 
     /// The same for all gRPC [methods](Builder::methods), with the statuses OK,
     /// UNKNOWN and INTERNAL.
     pub fn preregister_methods(&self) {
-        for name in self.terms().methods.names() {
-            let sought = Sought {
+        for name in self.settings().methods.names() {
+            let labels = LabelsRef {
                 kind: Kind::GrpcServer,
                 method: "",
                 route: name,
                 peer: "",
             };
-            self.expect(sought, [0, 2, 13].map(Status::Grpc).into_iter());
+            self.expect(labels, [0, 2, 13].map(Status::Grpc).into_iter());
         }
     }
 
-    fn expect(&self, sought: Sought<'_>, statuses: impl Iterator<Item = Status>) {
-        let streamed = self.terms().methods.streams(sought.route).unwrap_or(false);
-        let stripe = self.table.series(sought).stripe();
+    fn expect(&self, labels: LabelsRef<'_>, statuses: impl Iterator<Item = Status>) {
+        let streamed = self
+            .settings()
+            .methods
+            .streams(labels.route)
+            .unwrap_or(false);
+        let stripe = self.table.series(labels).stripe();
         for status in statuses {
-            let outcome = by_status(sought.kind, status);
-            stripe.expect(Key::new(Some(status), outcome, Cause::Status, streamed));
+            let outcome = by_status(labels.kind, status);
+            stripe.expect(CompletionKey::new(
+                Some(status),
+                outcome,
+                Cause::Status,
+                streamed,
+            ));
         }
     }
 
     /// Counts a request that begins now.
     #[inline]
-    pub(crate) fn start(&self, sought: Sought<'_>, headers: Option<&HeaderMap>) -> Guard {
-        let trace = self.terms().trace(headers);
-        let guard = Guard::start(self.table.series(sought).stripe(), trace);
-        self.terms().slos.look(guard.began(), &self.table);
+    pub(crate) fn start(&self, labels: LabelsRef<'_>, headers: Option<&HeaderMap>) -> Guard {
+        let trace = self.settings().trace(headers);
+        let guard = Guard::start(self.table.series(labels).stripe(), trace);
+        self.settings().slos.look(guard.began(), &self.table);
         guard
     }
 
     #[inline]
-    pub(crate) fn observed(&self) -> &Observed {
-        &self.terms().observed
+    pub(crate) fn components(&self) -> &Components {
+        &self.settings().components
     }
 
     pub(crate) fn table(&self) -> &Table {
@@ -132,8 +141,8 @@ impl Registry {
     }
 
     #[inline]
-    pub(crate) fn terms(&self) -> &Terms {
-        self.table.terms()
+    pub(crate) fn settings(&self) -> &Settings {
+        self.table.settings()
     }
 }
 
@@ -152,7 +161,7 @@ impl fmt::Debug for Registry {
 /// Makes a [`Registry`] with settings.
 #[must_use]
 pub struct Builder {
-    watch: Watch,
+    clock: ClockSource,
     max_series: PerShare<usize>,
     bounds: Arc<[u64]>,
     stream_bounds: Arc<[u64]>,
@@ -168,7 +177,7 @@ pub struct Builder {
 impl Builder {
     fn new() -> Self {
         Self {
-            watch: Watch::Monotonic(Monotonic::new()),
+            clock: ClockSource::Monotonic(Monotonic::new()),
             max_series: PerShare::new(|_| MAX_SERIES),
             bounds: settings::default_bounds(),
             stream_bounds: settings::default_stream_bounds(),
@@ -339,8 +348,8 @@ impl Builder {
 
     /// By another clock, as tests want it.
     pub fn clock(self, clock: impl Clock) -> Self {
-        let watch = Watch::of(clock);
-        Self { watch, ..self }
+        let clock = ClockSource::of(clock);
+        Self { clock, ..self }
     }
 
     /// The registry.
@@ -352,9 +361,9 @@ impl Builder {
     #[must_use]
     #[track_caller]
     pub fn build(self) -> Registry {
-        let terms = Terms {
-            slos: self.objectives.track(self.watch.now(), &self.bounds),
-            watch: self.watch,
+        let settings = Settings {
+            slos: self.objectives.track(self.clock.now(), &self.bounds),
+            clock: self.clock,
             bounds: self.bounds,
             stream_bounds: self.stream_bounds,
             budgets: PerShare::new(|share| Budget::of(*self.max_series.get(share))),
@@ -365,10 +374,10 @@ impl Builder {
             traces: self.traces,
             exports: self.exports,
             stripes: stripes(),
-            observed: Observed::default(),
+            components: Components::default(),
         };
         Registry {
-            table: Table::new(Arc::new(terms)),
+            table: Table::new(Arc::new(settings)),
         }
     }
 }

@@ -14,15 +14,15 @@ use http::Method;
 
 use super::{
     completion::{Chain, Completion},
-    settings::Terms,
+    settings::Settings,
     table::Table,
 };
 use crate::{
     histogram::{Durations, Histogram},
     red::{
         exemplar::TraceId,
-        export::{self, Exported, Records},
-        labels::{Kind, Labels, Sought},
+        export::{self, ExportHooks, Recorders},
+        labels::{Kind, Labels, LabelsRef},
         outcome::{Cause, Outcome},
         snapshot,
         status::Status,
@@ -31,7 +31,7 @@ use crate::{
 
 /// What came of a request: what its completion is counted by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Key {
+pub(crate) struct CompletionKey {
     /// See [`Status::number`].
     pub(crate) status: u16,
     pub(crate) outcome: Outcome,
@@ -39,7 +39,7 @@ pub(crate) struct Key {
     pub(crate) streamed: bool,
 }
 
-impl Key {
+impl CompletionKey {
     pub(crate) fn new(
         status: Option<Status>,
         outcome: Outcome,
@@ -89,11 +89,11 @@ const BUSY: u64 = 1_000;
 /// What the stripes have in common.
 pub(crate) struct Common {
     pub(crate) labels: Labels,
-    pub(crate) terms: Arc<Terms>,
+    pub(crate) settings: Arc<Settings>,
     /// Nobody is told by most registries.
-    exported: Option<Box<Exported>>,
+    hooks: Option<Box<ExportHooks>>,
     /// For which completions there is room, and whom they are told to.
-    keys: Mutex<Vec<(Key, Records)>>,
+    keys: Mutex<Vec<(CompletionKey, Recorders)>>,
     /// Where those go for which there is none; nowhere if they come here.
     beyond: Option<Weak<Table>>,
 }
@@ -114,17 +114,21 @@ pub(crate) struct Stripe {
 
 impl Series {
     /// Without `beyond`, all completions end here, and none has a status.
-    pub(crate) fn new(labels: Labels, terms: &Arc<Terms>, beyond: Option<Weak<Table>>) -> Self {
+    pub(crate) fn new(
+        labels: Labels,
+        settings: &Arc<Settings>,
+        beyond: Option<Weak<Table>>,
+    ) -> Self {
         let common = Common {
-            exported: Exported::new(&labels, terms),
+            hooks: ExportHooks::new(&labels, settings),
             labels,
-            terms: Arc::clone(terms),
+            settings: Arc::clone(settings),
             keys: Mutex::default(),
             beyond,
         };
         Self {
             common: Arc::new(common),
-            stripes: (0..terms.stripes).map(|_| OnceLock::new()).collect(),
+            stripes: (0..settings.stripes).map(|_| OnceLock::new()).collect(),
         }
     }
 
@@ -157,12 +161,12 @@ impl Series {
     /// What was counted. Completions are read before what was started, so that
     /// never more has ended than has begun.
     pub(crate) fn read(&self) -> snapshot::Series {
-        let terms = &self.common.terms;
+        let settings = &self.common.settings;
         let mut completions = self.completions();
         completions.sort_by_key(|completion| completion.key);
-        let mut heads = Durations::none(&terms.bounds);
+        let mut heads = Durations::none(&settings.bounds);
         for stripe in self.stripes() {
-            heads.add(&stripe.heads.read(&terms.bounds));
+            heads.add(&stripe.heads.read(&settings.bounds));
         }
         let started = self.stripes().map(|it| it.started());
         snapshot::Series {
@@ -193,7 +197,7 @@ impl Stripe {
             common: Arc::clone(common),
             started: AtomicU64::new(0),
             moved: AtomicU64::new(0),
-            heads: Histogram::new(common.terms.bounds.len()),
+            heads: Histogram::new(common.settings.bounds.len()),
             completions: Chain::new(),
         }
     }
@@ -201,28 +205,28 @@ impl Stripe {
     #[inline]
     pub(crate) fn start(&self) {
         self.started.fetch_add(1, Ordering::Relaxed);
-        self.common.told(Exported::start);
+        self.common.told(ExportHooks::start);
     }
 
     #[inline]
     pub(crate) fn head(&self, micros: u64) {
-        self.heads.record(&self.common.terms.bounds, micros);
-        self.common.told(|exported| exported.head(micros));
+        self.heads.record(&self.common.settings.bounds, micros);
+        self.common.told(|hooks| hooks.head(micros));
     }
 
     #[inline]
-    pub(crate) fn end(&self, key: Key, micros: u64, trace: Option<TraceId>) {
+    pub(crate) fn end(&self, key: CompletionKey, micros: u64, trace: Option<TraceId>) {
         let key = self.common.countable(key);
         let known = self.known().find(|it| it.key == key);
         match known.or_else(|| self.admit(key)) {
-            Some(completion) => completion.record(&self.common.terms, micros, trace),
+            Some(completion) => completion.record(&self.common.settings, micros, trace),
             None => self.move_beyond(key, micros, trace),
         }
-        self.common.told(Exported::end);
+        self.common.told(ExportHooks::end);
     }
 
     /// Makes room for it, so that it is read before it has been seen.
-    pub(crate) fn expect(&self, key: Key) {
+    pub(crate) fn expect(&self, key: CompletionKey) {
         self.admit(self.common.countable(key));
     }
 
@@ -238,11 +242,11 @@ impl Stripe {
     }
 
     #[cold]
-    fn admit(&self, key: Key) -> Option<&Completion> {
-        let records = self.common.admitted(key)?;
+    fn admit(&self, key: CompletionKey) -> Option<&Completion> {
+        let recorders = self.common.admitted(key)?;
         let mut chain = &self.completions;
         loop {
-            let make = || Completion::new(key, &self.common.terms, &records);
+            let make = || Completion::new(key, &self.common.settings, &recorders);
             let found = chain.get_or_init(|| Box::new(make()));
             if found.key == key {
                 return Some(found);
@@ -262,7 +266,7 @@ impl Stripe {
     }
 
     #[cold]
-    fn move_beyond(&self, key: Key, micros: u64, trace: Option<TraceId>) {
+    fn move_beyond(&self, key: CompletionKey, micros: u64, trace: Option<TraceId>) {
         let labels = &self.common.labels;
         let beyond = self.moved(|table| Arc::clone(table.beyond(labels, key).stripe()));
         if let Some(beyond) = beyond {
@@ -273,20 +277,20 @@ impl Stripe {
     /// Moves one to the series of this route. Until then it was counted as of no
     /// route, or as a call of gRPC because its caller said so.
     pub(crate) fn moved_to(&self, route: &str, method: &Method) -> Option<Arc<Self>> {
-        let sought = Sought {
+        let labels = LabelsRef {
             kind: Kind::HttpServer,
-            method: self.common.terms.http_methods.label(method),
+            method: self.common.settings.http_methods.label(method),
             route,
             peer: "",
         };
-        let routed = self.moved(|table| Arc::clone(table.series(sought).stripe()))?;
-        self.common.told(Exported::end);
+        let routed = self.moved(|table| Arc::clone(table.series(labels).stripe()))?;
+        self.common.told(ExportHooks::end);
         Some(routed)
     }
 
     fn read_completions(&self, into: &mut Vec<snapshot::Completion>) {
         for completion in self.known() {
-            let read = completion.read(&self.common.terms);
+            let read = completion.read(&self.common.settings);
             match into.iter_mut().find(|it| it.key == read.key) {
                 Some(same) => same.add(read),
                 None => into.push(read),
@@ -298,15 +302,15 @@ impl Stripe {
 impl Common {
     /// Tells those who are told of each request.
     #[inline]
-    fn told(&self, tell: impl FnOnce(&Exported)) {
-        if let Some(exported) = &self.exported {
-            tell(exported);
+    fn told(&self, tell: impl FnOnce(&ExportHooks)) {
+        if let Some(hooks) = &self.hooks {
+            tell(hooks);
         }
     }
 
     /// The key to count by. Beyond the room there is none for statuses.
     #[inline]
-    fn countable(&self, key: Key) -> Key {
+    fn countable(&self, key: CompletionKey) -> CompletionKey {
         match self.beyond {
             Some(_) => key,
             None => key.without_status(),
@@ -315,20 +319,20 @@ impl Common {
 
     /// Whom it is told to, if there is room for it. The first was paid for when the
     /// series was made.
-    fn admitted(&self, key: Key) -> Option<Records> {
+    fn admitted(&self, key: CompletionKey) -> Option<Recorders> {
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, records)) = keys.iter().find(|(known, _)| *known == key) {
-            return Some(Arc::clone(records));
+        if let Some((_, recorders)) = keys.iter().find(|(known, _)| *known == key) {
+            return Some(Arc::clone(recorders));
         }
         let is_free = self.beyond.is_none() || keys.is_empty();
-        if !is_free && !self.terms.budgets.of(self.labels.kind).take() {
+        if !is_free && !self.settings.budgets.of(self.labels.kind).take() {
             return None;
         }
-        let records = export::ended(&self.labels, key, &self.terms);
+        let recorders = export::ended(&self.labels, key, &self.settings);
         // There are few, and many who have them.
         keys.reserve_exact(1);
-        keys.push((key, Arc::clone(&records)));
-        Some(records)
+        keys.push((key, Arc::clone(&recorders)));
+        Some(recorders)
     }
 }
 

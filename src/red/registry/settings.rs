@@ -7,16 +7,16 @@ use http::HeaderMap;
 use super::{budget::Budget, shares::PerShare};
 use crate::clock::{Clock, Monotonic, Tick, ticks};
 use crate::red::{
-    components::Observed,
+    components::Components,
     exemplar::TraceId,
     export::{Exports, conventions::Conventions},
     http::{http_methods::HttpMethods, methods::Methods},
-    slo::Tracked,
+    slo::TrackedObjectives,
 };
 
 /// What all series of a registry have in common.
-pub(crate) struct Terms {
-    pub(crate) watch: Watch,
+pub(crate) struct Settings {
+    pub(crate) clock: ClockSource,
     /// Upper bounds in microseconds.
     pub(crate) bounds: Arc<[u64]>,
     /// The same for streams, which last longer.
@@ -32,14 +32,14 @@ pub(crate) struct Terms {
     pub(crate) exports: Exports,
     /// How many parts a series is counted in: a power of two.
     pub(crate) stripes: usize,
-    pub(crate) slos: Tracked,
-    pub(crate) observed: Observed,
+    pub(crate) slos: TrackedObjectives,
+    pub(crate) components: Components,
 }
 
-impl Terms {
+impl Settings {
     #[inline]
     pub(crate) fn now(&self) -> Tick {
-        self.watch.now()
+        self.clock.now()
     }
 
     /// Which trace a request belongs to that begins now; it may have no headers.
@@ -65,12 +65,12 @@ impl Terms {
 pub(crate) type Traces = Box<dyn Fn(&HeaderMap) -> Option<TraceId> + Send + Sync>;
 
 /// Where the time is read from. The usual clock is not asked by way of a pointer.
-pub(crate) enum Watch {
+pub(crate) enum ClockSource {
     Monotonic(Monotonic),
     Other(Box<dyn Fn() -> Tick + Send + Sync>),
 }
 
-impl Watch {
+impl ClockSource {
     pub(crate) fn of(clock: impl Clock) -> Self {
         Self::Other(Box::new(move || clock.now()))
     }
@@ -84,9 +84,9 @@ impl Watch {
     }
 }
 
-impl fmt::Debug for Watch {
+impl fmt::Debug for ClockSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Watch").field(&self.now()).finish()
+        f.debug_tuple("ClockSource").field(&self.now()).finish()
     }
 }
 

@@ -16,20 +16,20 @@ pub(crate) const STEP: Tick = 10 * SECOND;
 /// hour of the period. For 30 days, that is about 46 KiB.
 #[derive(Debug)]
 pub(crate) struct History {
-    levels: [Level; 3],
+    levels: [SampleLevel; 3],
 }
 
 /// Samples that are at least a step apart, of a span that ends now.
 #[derive(Debug)]
-struct Level {
+struct SampleLevel {
     step: Tick,
     span: Tick,
     /// Never empty. One more than in the span, from which its counts begin.
-    samples: VecDeque<Sample>,
+    samples: VecDeque<SamplePoint>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Sample {
+struct SamplePoint {
     at: Tick,
     /// From the beginning.
     events: Events,
@@ -38,7 +38,7 @@ struct Sample {
 impl History {
     /// Nothing was counted before.
     pub(crate) fn new(began: Tick, period: Duration) -> Self {
-        let level = |step, span| Level::new(began, step, span);
+        let level = |step, span| SampleLevel::new(began, step, span);
         Self {
             levels: [
                 level(STEP, HOUR),
@@ -66,12 +66,12 @@ impl History {
     }
 }
 
-impl Level {
+impl SampleLevel {
     fn new(began: Tick, step: Tick, span: Tick) -> Self {
         let room = usize::try_from(span / step + 2).unwrap_or(usize::MAX);
         let mut samples = VecDeque::with_capacity(room);
         let events = Events::default();
-        samples.push_back(Sample { at: began, events });
+        samples.push_back(SamplePoint { at: began, events });
         Self {
             step,
             span,
@@ -84,10 +84,10 @@ impl Level {
     fn note(&mut self, from: Tick, now: Tick, events: Events) {
         let from = from.max(self.next());
         if from <= now {
-            self.push(Sample { at: from, events });
+            self.push(SamplePoint { at: from, events });
         }
         if self.next() <= now {
-            self.push(Sample { at: now, events });
+            self.push(SamplePoint { at: now, events });
         }
     }
 
@@ -97,7 +97,7 @@ impl Level {
         last.map_or(0, |sample| sample.at.saturating_add(self.step))
     }
 
-    fn push(&mut self, sample: Sample) {
+    fn push(&mut self, sample: SamplePoint) {
         let begin = sample.at.saturating_sub(self.span);
         while self.samples.get(1).is_some_and(|it| it.at <= begin) {
             self.samples.pop_front();
@@ -106,7 +106,7 @@ impl Level {
     }
 
     /// The last sample up to this time, or else the first there is.
-    fn at(&self, time: Tick) -> Sample {
+    fn at(&self, time: Tick) -> SamplePoint {
         let later = self.samples.partition_point(|sample| sample.at <= time);
         self.samples[later.saturating_sub(1)]
     }
@@ -189,7 +189,7 @@ mod tests {
     impl History {
         fn room(&self) -> usize {
             let rooms = self.levels.iter().map(|level| level.samples.capacity());
-            rooms.sum::<usize>() * size_of::<Sample>()
+            rooms.sum::<usize>() * size_of::<SamplePoint>()
         }
     }
 }

@@ -10,7 +10,7 @@ mod sli_class;
 mod slo;
 mod tracked;
 
-pub(super) use self::tracked::{Objectives, Tracked};
+pub(super) use self::tracked::{Objectives, TrackedObjectives};
 pub use self::{
     alert::{Alert, Severity},
     burn::Burn,

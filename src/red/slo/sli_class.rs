@@ -12,12 +12,12 @@ use crate::red::{
 
 /// What somebody who asked has had of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
+enum SliClass {
     Answered,
     Failed,
     Late,
     /// Nothing that the service is to blame for.
-    Void,
+    Excluded,
 }
 
 impl Slo {
@@ -37,14 +37,14 @@ impl Slo {
     }
 
     fn events(&self, kind: Kind, completion: &Completion) -> Option<Events> {
-        let fate = self.fate(kind, completion);
+        let class = self.class(kind, completion);
         let good = match self.measure {
-            Measure::Availability => availability(fate, completion),
+            Measure::Availability => availability(class, completion),
             Measure::Latency(_) if completion.is_streamed() => None,
-            Measure::Latency(threshold) => match fate {
-                Fate::Answered => Some(completion.durations.at_most(threshold)?),
-                Fate::Late => Some(0),
-                Fate::Failed | Fate::Void => None,
+            Measure::Latency(threshold) => match class {
+                SliClass::Answered => Some(completion.durations.at_most(threshold)?),
+                SliClass::Late => Some(0),
+                SliClass::Failed | SliClass::Excluded => None,
             },
         };
         let counted = good.map(|good| Events {
@@ -54,28 +54,28 @@ impl Slo {
         Some(counted.unwrap_or_default())
     }
 
-    fn fate(&self, kind: Kind, completion: &Completion) -> Fate {
+    fn class(&self, kind: Kind, completion: &Completion) -> SliClass {
         match (completion.outcome(), completion.cause()) {
-            (Outcome::Ok, _) => Fate::Answered,
-            (Outcome::ClientError, _) if !kind.is_client() => Fate::Answered,
+            (Outcome::Ok, _) => SliClass::Answered,
+            (Outcome::ClientError, _) if !kind.is_client() => SliClass::Answered,
             // The service would have had more time.
-            (Outcome::Deadline, Cause::CallerTimeout) => Fate::Void,
-            (Outcome::Deadline, _) => Fate::Late,
-            (Outcome::Cancelled, _) => Fate::Void,
-            (Outcome::Shed, Cause::Unavailable) => Fate::Failed,
-            (Outcome::Shed, _) if !self.counts_shed => Fate::Void,
-            (Outcome::Shed | Outcome::ClientError, _) => Fate::Failed,
-            (Outcome::ServerError | Outcome::Panic, _) => Fate::Failed,
+            (Outcome::Deadline, Cause::CallerTimeout) => SliClass::Excluded,
+            (Outcome::Deadline, _) => SliClass::Late,
+            (Outcome::Cancelled, _) => SliClass::Excluded,
+            (Outcome::Shed, Cause::Unavailable) => SliClass::Failed,
+            (Outcome::Shed, _) if !self.counts_shed => SliClass::Excluded,
+            (Outcome::Shed | Outcome::ClientError, _) => SliClass::Failed,
+            (Outcome::ServerError | Outcome::Panic, _) => SliClass::Failed,
         }
     }
 }
 
 /// How many of these are good; `None` if they do not count.
-fn availability(fate: Fate, completion: &Completion) -> Option<u64> {
-    match fate {
-        Fate::Answered => Some(completion.durations.count()),
-        Fate::Failed | Fate::Late => Some(0),
-        Fate::Void => None,
+fn availability(class: SliClass, completion: &Completion) -> Option<u64> {
+    match class {
+        SliClass::Answered => Some(completion.durations.count()),
+        SliClass::Failed | SliClass::Late => Some(0),
+        SliClass::Excluded => None,
     }
 }
 
@@ -87,8 +87,8 @@ mod tests {
     use crate::{
         histogram::Durations,
         red::{
-            labels::{OTHER, Sought},
-            registry::series::Key,
+            labels::{LabelsRef, OTHER},
+            registry::series::CompletionKey,
             snapshot::Series,
             status::Status,
         },
@@ -102,21 +102,21 @@ mod tests {
         let mut durations = Durations::none(&Arc::from([250 * MS]));
         durations.parts_mut().0.copy_from_slice(&counts);
         Completion {
-            key: Key::new(status, outcome, cause, false),
+            key: CompletionKey::new(status, outcome, cause, false),
             durations,
             exemplars: Vec::new(),
         }
     }
 
     fn series(kind: Kind, route: &str, completions: Vec<Completion>) -> Series {
-        let sought = Sought {
+        let labels = LabelsRef {
             kind,
             method: "GET",
             route,
             peer: "",
         };
         Series {
-            labels: sought.to_labels(),
+            labels: labels.to_labels(),
             started: 0,
             heads: Durations::none(&Arc::from([250 * MS])),
             completions,

@@ -60,7 +60,7 @@ const DAY: u64 = 86_400;
 /// Unless said otherwise it is about all requests that are received, but gRPC calls
 /// of methods that are not known: whoever likes may call what there is not.
 ///
-/// The terms are those of Google's Site Reliability Workbook
+/// The settings are those of Google's Site Reliability Workbook
 /// (<https://sre.google/workbook/implementing-slos/>).
 #[derive(Clone)]
 #[must_use]

@@ -25,8 +25,8 @@ use crate::{
 /// Samples are taken by whoever comes when one is due: a request that begins, or
 /// somebody who reads. When nobody came, nothing has begun, so that a late sample
 /// tells what was counted all the time since it was due.
-pub(crate) struct Tracked {
-    slos: Box<[Named]>,
+pub(crate) struct TrackedObjectives {
+    slos: Box<[NamedSlo]>,
     /// When the next sample is; never, if there is no objective.
     due: AtomicU64,
     /// One for each. Held by whoever takes a sample.
@@ -34,14 +34,14 @@ pub(crate) struct Tracked {
 }
 
 #[derive(Clone, Debug)]
-struct Named {
+struct NamedSlo {
     name: Arc<str>,
     slo: Slo,
 }
 
 /// Objectives that are still to be tracked.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Objectives(Vec<Named>);
+pub(crate) struct Objectives(Vec<NamedSlo>);
 
 impl Objectives {
     #[track_caller]
@@ -52,12 +52,12 @@ impl Objectives {
             "invalid slo name {name:?}: must be one that no other slo has"
         );
         let name = name.into();
-        self.0.push(Named { name, slo });
+        self.0.push(NamedSlo { name, slo });
     }
 
     /// From now on, by histograms of these bounds.
     #[track_caller]
-    pub(crate) fn track(self, now: Tick, bounds: &[u64]) -> Tracked {
+    pub(crate) fn track(self, now: Tick, bounds: &[u64]) -> TrackedObjectives {
         for slo in &self.0 {
             slo.check(bounds);
         }
@@ -67,7 +67,7 @@ impl Objectives {
         } else {
             now.saturating_add(STEP)
         };
-        Tracked {
+        TrackedObjectives {
             due: AtomicU64::new(due),
             histories: Mutex::new(histories.collect()),
             slos: self.0.into(),
@@ -75,7 +75,7 @@ impl Objectives {
     }
 }
 
-impl Named {
+impl NamedSlo {
     #[track_caller]
     fn check(&self, bounds: &[u64]) {
         let Measure::Latency(threshold) = self.slo.measure else {
@@ -91,7 +91,7 @@ impl Named {
     }
 }
 
-impl Tracked {
+impl TrackedObjectives {
     /// A request begins. Takes a sample if one is due, and nobody else does.
     #[inline]
     pub(crate) fn look(&self, now: Tick, table: &Table) {
@@ -125,7 +125,7 @@ impl Tracked {
         let mut counts: Box<[_]> = self.slos.iter().map(|_| Events::default()).collect();
         for series in table.all() {
             let (labels, mut read) = (series.labels(), None);
-            for (Named { slo, .. }, events) in self.slos.iter().zip(&mut counts) {
+            for (NamedSlo { slo, .. }, events) in self.slos.iter().zip(&mut counts) {
                 if slo.wants(labels) {
                     let read = read.get_or_insert_with(|| series.completions());
                     // Thresholds are bounds, so none is missing.
@@ -144,7 +144,7 @@ impl Tracked {
         let counts = self.count(table);
         self.note(&mut histories, now, &counts);
         let read = histories.iter().zip(counts);
-        let report = |(it, (history, events)): (&Named, (&History, _))| {
+        let report = |(it, (history, events)): (&NamedSlo, (&History, _))| {
             let within = |window| history.within(window, now, events);
             it.slo.report(&it.name, events, within)
         };
@@ -156,12 +156,12 @@ impl Registry {
     /// How the [objectives](super::super::Builder::slo) stand, in the order in which
     /// they were given.
     pub fn slos(&self) -> Vec<SloReport> {
-        let terms = self.terms();
-        terms.slos.report(terms.now(), self.table())
+        let settings = self.settings();
+        settings.slos.report(settings.now(), self.table())
     }
 }
 
-impl fmt::Debug for Tracked {
+impl fmt::Debug for TrackedObjectives {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(&self.slos).finish()
     }

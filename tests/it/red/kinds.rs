@@ -9,7 +9,8 @@ use axum::{
 use http::{Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use sluicegate::red::{
-    Kind, MarkRouteLayer, Methods, OTHER, Outcome, RedLayer, Registry, Status, Template, UNMATCHED,
+    Kind, Methods, OTHER, Outcome, RecordRouteLayer, RedLayer, Registry, Status, Template,
+    UNMATCHED,
 };
 use tower::{Layer, ServiceExt};
 
@@ -59,7 +60,7 @@ async fn a_route_of_http_stays_one_whatever_a_caller_says() {
 #[tokio::test]
 async fn a_layer_outside_of_the_router_is_not_misled_either() {
     let metrics = Registry::new();
-    let router = app().layer(MarkRouteLayer::new());
+    let router = app().layer(RecordRouteLayer::new());
     let app = RedLayer::server(&metrics).outside().layer(router);
     for path in ["/orders", "/files/a.b/c"] {
         let request = ask(Method::POST, path, "application/grpc");
@@ -87,7 +88,7 @@ async fn a_service_of_tonic_in_a_router_is_grpc() {
 
         let metrics = Registry::new();
         let outside = RedLayer::server(&metrics).outside();
-        let app = outside.layer(health().layer(MarkRouteLayer::new()));
+        let app = outside.layer(health().layer(RecordRouteLayer::new()));
         let request = ask(Method::POST, path, content_type);
         let response = app.oneshot(request).await.unwrap();
         response.into_body().collect().await.unwrap();

@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use sluicegate::red::{
-    CallLayer, Kind, MarkRouteLayer, Methods, OTHER, OVERFLOW, RedLayer, Registry, Snapshot,
+    Kind, Methods, OTHER, OVERFLOW, RecordRouteLayer, RedCallLayer, RedLayer, Registry, Snapshot,
     UNMATCHED,
 };
 use tower::{Layer, ServiceExt, service_fn};
@@ -65,7 +65,7 @@ async fn routes_are_templates() {
 #[tokio::test]
 async fn a_layer_outside_of_the_router_is_told_the_route() {
     let metrics = Registry::new();
-    let router = routes().layer(MarkRouteLayer::new());
+    let router = routes().layer(RecordRouteLayer::new());
     let app = RedLayer::server(&metrics).outside().layer(router);
     for (path, method) in ASKED {
         drop(app.clone().oneshot(ask(path, method)).await.unwrap());
@@ -101,7 +101,7 @@ async fn a_nested_service_tells_where_it_is_nested() {
         ("GET", "/v1/{tenant}/api", 1),
         ("GET", UNMATCHED, 1),
     ];
-    let marked = || nesting(MarkRouteLayer::new().layer(answer));
+    let marked = || nesting(RecordRouteLayer::new().layer(answer));
 
     let within = Registry::new();
     let app = marked().layer(RedLayer::server(&within));
@@ -109,7 +109,7 @@ async fn a_nested_service_tells_where_it_is_nested() {
         drop(app.clone().oneshot(ask(path, "GET")).await.unwrap());
     }
     let outside = Registry::new();
-    let routed = marked().route_layer(MarkRouteLayer::new());
+    let routed = marked().route_layer(RecordRouteLayer::new());
     let app = RedLayer::server(&outside).outside().layer(routed);
     for path in NESTED {
         drop(app.clone().oneshot(ask(path, "GET")).await.unwrap());
@@ -135,7 +135,7 @@ async fn a_layer_around_a_nested_service_knows_where_that_is() {
 async fn a_layer_within_takes_no_word_from_one_outside() {
     let (outside, within) = (Registry::new(), Registry::new());
     let answer = service_fn(async |_: Request<Body>| Ok(Response::new(Body::from("x"))));
-    let router = nesting(MarkRouteLayer::new().layer(answer)).layer(RedLayer::server(&within));
+    let router = nesting(RecordRouteLayer::new().layer(answer)).layer(RedLayer::server(&within));
     let app = RedLayer::server(&outside).outside().layer(router);
     drop(app.oneshot(ask("/api/users/7", "GET")).await.unwrap());
     for metrics in [outside, within] {
@@ -152,7 +152,7 @@ async fn a_nested_router_tells_its_own_routes() {
     let metrics = Registry::new();
     let inner = Router::new()
         .route("/users/{id}", get(|| async { "a user" }))
-        .layer(MarkRouteLayer::new());
+        .layer(RecordRouteLayer::new());
     let app = nesting(inner).layer(RedLayer::server(&metrics));
     drop(app.oneshot(ask("/api/users/7", "GET")).await.unwrap());
     let snapshot = metrics.snapshot();
@@ -165,7 +165,7 @@ async fn a_request_is_in_flight_on_its_route_as_soon_as_that_is_known() {
     let metrics = Registry::new();
     let router: Router = Router::new()
         .route("/stuck", get(std::future::pending::<()>))
-        .route_layer(MarkRouteLayer::new());
+        .route_layer(RecordRouteLayer::new());
     let app = RedLayer::server(&metrics).outside().layer(router);
     let mut asked = Box::pin(app.oneshot(ask("/stuck", "GET")));
     assert!(asked.as_mut().now_or_never().is_none());
@@ -188,7 +188,7 @@ async fn a_route_that_is_told_too_late_is_not_counted() {
     let app = RedLayer::server(&metrics).outside().layer(inner);
     let asked = app.oneshot(ask("/orders/7", "GET"));
     assert!(asked.now_or_never().is_none());
-    let router = routes().layer(MarkRouteLayer::new());
+    let router = routes().layer(RecordRouteLayer::new());
     let late = kept.recv().await.unwrap();
     drop(router.oneshot(late).await.unwrap());
     assert_eq!(in_flight(&metrics), 0);
@@ -278,7 +278,7 @@ async fn a_route_may_be_named_as_what_there_is_no_room_for() {
     let metrics = Registry::builder().max_series(2).build();
     for name in [OVERFLOW, "a job", "another", "a third"] {
         let job = service_fn(async |()| Ok::<_, Infallible>(()));
-        let service = CallLayer::new(name, &metrics).layer(job);
+        let service = RedCallLayer::new(name, &metrics).layer(job);
         service.oneshot(()).await.unwrap();
     }
     let expected = [("", OVERFLOW, 2), ("", "a job", 1), ("", "another", 1)];

@@ -9,7 +9,7 @@ use sluicegate::{
     clock::Manual,
     deadline::EnforceDeadlineLayer,
     limit::{Local, Quota, RateLimitLayer, TokenBucket},
-    red::{CallLayer, Cause, Ended, Outcome, RedLayer, Registry, Status},
+    red::{Cause, Outcome, RedCallLayer, RedLayer, Registry, RequestEnd, Status},
     refusal::{Answer, AsError, BoxError},
 };
 use tower::{Layer, ServiceExt, service_fn};
@@ -326,10 +326,11 @@ async fn a_refusal_that_is_an_error_is_known_too() {
 #[tokio::test]
 async fn a_closure_may_say_otherwise() {
     let metrics = Registry::new();
-    let layer = RedLayer::server(&metrics).classify(|ended: &Ended<'_>| match ended.status() {
-        Some(Status::Http(404)) => Outcome::Ok,
-        _ => ended.outcome(),
-    });
+    let layer =
+        RedLayer::server(&metrics).classify(|ended: &RequestEnd<'_>| match ended.status() {
+            Some(Status::Http(404)) => Outcome::Ok,
+            _ => ended.outcome(),
+        });
     for status in [404, 400] {
         let service = layer.layer(acting(Says(status, &[])));
         let response = service.oneshot(request()).await.unwrap();
@@ -365,7 +366,7 @@ async fn a_client_takes_an_error_of_its_own_for_a_failure() {
 #[tokio::test]
 async fn calls_of_any_service_obey_the_law() {
     let metrics = Registry::new();
-    let service = CallLayer::new("job", &metrics).layer(service_fn(async |n: u32| match n {
+    let service = RedCallLayer::new("job", &metrics).layer(service_fn(async |n: u32| match n {
         0 => Err(BoxError::from("no job")),
         1 => panic!("as told"),
         2 => std::future::pending().await,

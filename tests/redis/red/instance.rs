@@ -7,7 +7,7 @@ use http::{Method, Request, Response};
 use http_body_util::Empty;
 use sluicegate::{
     clock::Manual,
-    red::{CallLayer, RedLayer, Redis, Registry, Template},
+    red::{RedCallLayer, RedLayer, Redis, Registry, Template},
     redis::{Connection, Server as Place},
 };
 use tower::{Layer, Service, ServiceExt, service_fn};
@@ -106,7 +106,7 @@ impl Instance {
     pub(super) async fn call(&mut self, name: &str, takes: Duration) {
         self.asked += 1;
         let clock = self.clock.clone();
-        let service = CallLayer::new(name, &self.registry).layer(service_fn(move |()| {
+        let service = RedCallLayer::new(name, &self.registry).layer(service_fn(move |()| {
             clock.advance(takes);
             async { Err::<(), _>("no answer") }
         }));

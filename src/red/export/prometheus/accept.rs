@@ -5,14 +5,14 @@ use http::{HeaderMap, HeaderValue, header::ACCEPT};
 
 /// What is offered: a type, a subtype, and the parameters that tell it from others.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Offer {
+pub(crate) struct MediaType {
     pub(crate) media: (&'static str, &'static str),
     pub(crate) parameters: &'static [(&'static str, &'static str)],
 }
 
 /// How much an offer is wanted, by the most specific range that it is in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Wish {
+pub(crate) struct Preference {
     /// How precisely the range names it: 0 if none does, 1 for `*/*`, 2 for `text/*`,
     /// 3 for the type, and one more for each parameter.
     pub(crate) precision: usize,
@@ -23,20 +23,20 @@ pub(crate) struct Wish {
 /// The precision of a range that names the type.
 pub(crate) const NAMED: usize = 3;
 
-impl Offer {
+impl MediaType {
     /// Returns how much a request with these headers wants this.
-    pub(crate) fn wish(&self, headers: &HeaderMap) -> Wish {
+    pub(crate) fn preference(&self, headers: &HeaderMap) -> Preference {
         let lines = headers.get_all(ACCEPT).into_iter();
         let lines = lines.filter_map(|line| HeaderValue::to_str(line).ok());
         let ranges = lines.flat_map(|line| split(line, ','));
-        let wishes = ranges.filter_map(|range| self.wish_of(range));
-        wishes
-            .max_by_key(|wish| (wish.precision, wish.weight))
+        let preferences = ranges.filter_map(|range| self.preference_in(range));
+        preferences
+            .max_by_key(|preference| (preference.precision, preference.weight))
             .unwrap_or_default()
     }
 
     /// `None` if the range does not name this, or cannot be read.
-    fn wish_of(&self, range: &str) -> Option<Wish> {
+    fn preference_in(&self, range: &str) -> Option<Preference> {
         let mut parts = split(range, ';').map(str::trim);
         let (main, sub) = parts.next()?.split_once('/')?;
         let mut precision = self.precision(main.trim_end(), sub.trim_start())?;
@@ -53,7 +53,7 @@ impl Offer {
                 precision += usize::from(ours.eq_ignore_ascii_case(value).then_some(true)?);
             }
         }
-        Some(Wish { precision, weight })
+        Some(Preference { precision, weight })
     }
 
     fn precision(&self, main: &str, sub: &str) -> Option<usize> {
@@ -99,15 +99,15 @@ fn thousandths(weight: &str) -> Option<u16> {
 mod tests {
     use super::*;
 
-    const TEXT: Offer = Offer {
+    const TEXT: MediaType = MediaType {
         media: ("text", "plain"),
         parameters: &[("version", "0.0.4"), ("charset", "utf-8")],
     };
 
-    fn wish(accept: &str) -> (usize, u16) {
+    fn preference(accept: &str) -> (usize, u16) {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, accept.parse().unwrap());
-        let Wish { precision, weight } = TEXT.wish(&headers);
+        let Preference { precision, weight } = TEXT.preference(&headers);
         (precision, weight)
     }
 
@@ -126,17 +126,24 @@ mod tests {
             ("text/html, image/*", (0, 0)),
             ("text/plain;note=\"a, */*;q=1\";q=0.2", (3, 200)),
         ] {
-            assert_eq!(wish(accept), expected, "{accept}");
+            assert_eq!(preference(accept), expected, "{accept}");
         }
     }
 
     #[test]
     fn a_weight_that_is_none_is_no_range() {
         for weight in ["often", "-1", "1.1", "0.1234", "NaN", "1e0", "2", "", ".5"] {
-            assert_eq!(wish(&format!("text/plain;q={weight}")), (0, 0), "{weight}");
+            assert_eq!(
+                preference(&format!("text/plain;q={weight}")),
+                (0, 0),
+                "{weight}"
+            );
         }
         for (weight, thousandths) in [("0", 0), ("0.", 0), ("1.000", 1_000), ("0.05", 50)] {
-            assert_eq!(wish(&format!("text/plain;q={weight}")), (3, thousandths));
+            assert_eq!(
+                preference(&format!("text/plain;q={weight}")),
+                (3, thousandths)
+            );
         }
     }
 }

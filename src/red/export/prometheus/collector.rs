@@ -7,7 +7,7 @@ use prometheus_client::{
     registry::Unit,
 };
 
-use super::gathered::{Gathered, Sample, Samples, Value, gather};
+use super::exposition::{Exposition, FamilySamples, Sample, SampleValue, gather};
 use crate::{
     histogram::Durations,
     red::{
@@ -24,22 +24,22 @@ impl Collector for Registry {
     }
 }
 
-/// What was gathered already.
+/// What was exposition already.
 #[derive(Debug)]
-pub(crate) struct Once(pub(crate) Arc<Gathered>);
+pub(crate) struct Prepared(pub(crate) Arc<Exposition>);
 
-impl Collector for Once {
+impl Collector for Prepared {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
         encode(&self.0, encoder)
     }
 }
 
-fn encode(gathered: &Gathered, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-    let mut families = gathered.values();
+fn encode(exposition: &Exposition, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+    let mut families = exposition.values();
     families.try_for_each(|samples| samples.encode(&mut encoder))
 }
 
-impl Samples {
+impl FamilySamples {
     fn encode(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let (name, help) = (underscored(self.family.name), self.family.help);
         let unit = (self.family.unit == SECONDS).then_some(Unit::Seconds);
@@ -56,9 +56,9 @@ impl Samples {
 impl Sample {
     fn of_type(&self) -> MetricType {
         match self.value {
-            Value::Histogram(..) => MetricType::Histogram,
-            Value::Gauge(_) | Value::Share(_) => MetricType::Gauge,
-            Value::Counter(_) => MetricType::Counter,
+            SampleValue::Histogram(..) => MetricType::Histogram,
+            SampleValue::Gauge(_) | SampleValue::Share(_) => MetricType::Gauge,
+            SampleValue::Counter(_) => MetricType::Counter,
         }
     }
 
@@ -72,7 +72,7 @@ impl Sample {
 
 type NoExemplars<'a> = Option<&'a HashMap<usize, Exemplar<NoLabelSet, f64>>>;
 
-impl Value {
+impl SampleValue {
     fn encode(&self, encoder: &mut MetricEncoder<'_>) -> fmt::Result {
         match self {
             Self::Gauge(value) => encoder.encode_gauge(value),

@@ -1,6 +1,6 @@
 //! What is exposed beside requests.
 
-use super::gathered::{Gathered, Value, add};
+use super::exposition::{Exposition, SampleValue, add};
 use crate::{
     deadline::Stage,
     limit::Outcome,
@@ -35,8 +35,8 @@ fn labels(one: (&str, &str), other: (&str, &str)) -> Labels {
         .into()
 }
 
-fn count(into: &mut Gathered, family: &'static Family, labels: &Labels, count: u64) {
-    add(into, family, labels.clone(), Value::Counter(count));
+fn count(into: &mut Exposition, family: &'static Family, labels: &Labels, count: u64) {
+    add(into, family, labels.clone(), SampleValue::Counter(count));
 }
 
 static DECISIONS: Family = of(
@@ -76,7 +76,7 @@ static UNREADABLE: Family = of(
     "Questions about buckets whose state in Redis could not be read, so that they failed.",
 );
 
-pub(crate) fn limiter(into: &mut Gathered, counts: &LimiterCounts) {
+pub(crate) fn limiter(into: &mut Exposition, counts: &LimiterCounts) {
     for outcome in Outcome::ALL {
         let verdict = ("verdict", outcome.as_str());
         let labels = labels(("limiter", &counts.name), verdict);
@@ -90,7 +90,7 @@ pub(crate) fn limiter(into: &mut Gathered, counts: &LimiterCounts) {
     }
 }
 
-fn coalescing(into: &mut Gathered, labels: &Labels, counts: &Coalescing) {
+fn coalescing(into: &mut Exposition, labels: &Labels, counts: &Coalescing) {
     for (family, number) in [
         (&QUESTIONS, counts.questions),
         (&CALLS, counts.calls),
@@ -132,11 +132,11 @@ static EXCEEDED: Family = of(
     "Requests whose time was over, by how far they had come.",
 );
 
-pub(crate) fn deadlines(into: &mut Gathered, counts: &DeadlineCounts) {
+pub(crate) fn deadlines(into: &mut Exposition, counts: &DeadlineCounts) {
     for (had, number) in [("true", counts.with()), ("false", counts.without())] {
         count(into, &ENTERED, &label("deadline", had), number);
     }
-    let left = Value::Histogram(counts.left.clone(), Vec::new());
+    let left = SampleValue::Histogram(counts.left.clone(), Vec::new());
     add(into, &LEFT, Vec::new(), left);
     let noticed = &counts.noticed;
     for (family, number) in [
@@ -170,7 +170,7 @@ static RECHECKED: Family = of(
     "Deadlines that were asked about anew after a subscription was lost.",
 );
 
-pub(crate) fn deadline_registry(into: &mut Gathered, registry: &RegistryCounts) {
+pub(crate) fn deadline_registry(into: &mut Exposition, registry: &RegistryCounts) {
     let (labels, counts) = (label("registry", &registry.name), &registry.counts);
     for (family, number) in [
         (&TOLD, counts.told),
@@ -251,7 +251,7 @@ static LATENCY: Family = seconds(
     "How long calls on a connection to Redis took.",
 );
 
-pub(crate) fn connection(into: &mut Gathered, counts: &ConnectionCounts) {
+pub(crate) fn connection(into: &mut Exposition, counts: &ConnectionCounts) {
     let name = &counts.name;
     let labels = label("connection", name);
     for (family, number) in [
@@ -268,16 +268,16 @@ pub(crate) fn connection(into: &mut Gathered, counts: &ConnectionCounts) {
     ] {
         count(into, family, &labels, number);
     }
-    let open = Value::Gauge(counts.is_open.into());
+    let open = SampleValue::Gauge(counts.is_open.into());
     add(into, &OPEN, labels.clone(), open);
-    let latency = Value::Histogram(counts.latency.clone(), Vec::new());
+    let latency = SampleValue::Histogram(counts.latency.clone(), Vec::new());
     add(into, &LATENCY, labels, latency);
     for counts in &counts.lanes {
         lane(into, name, counts);
     }
 }
 
-fn lane(into: &mut Gathered, connection: &str, counts: &LaneCounts) {
+fn lane(into: &mut Exposition, connection: &str, counts: &LaneCounts) {
     let labels = labels(("connection", connection), ("lane", counts.lane));
     for (family, number) in [
         (&LANE_CALLS, counts.calls),
@@ -287,7 +287,7 @@ fn lane(into: &mut Gathered, connection: &str, counts: &LaneCounts) {
     ] {
         count(into, family, &labels, number);
     }
-    let open = Value::Gauge(counts.is_open.into());
+    let open = SampleValue::Gauge(counts.is_open.into());
     add(into, &LANE_OPEN, labels, open);
 }
 
@@ -298,7 +298,7 @@ static KEYS: Family = of(
 );
 
 #[cfg(feature = "idempotency")]
-pub(crate) fn keys(into: &mut Gathered, counts: &crate::idempotency::Snapshot) {
+pub(crate) fn keys(into: &mut Exposition, counts: &crate::idempotency::Snapshot) {
     for (event, number) in [
         ("began", counts.began),
         ("recovered", counts.recovered),
@@ -351,29 +351,29 @@ static FIRING: Family = of(
     "1 while an error budget burns so fast, over this window and a shorter one, that somebody has to look.",
 );
 
-pub(crate) fn slo(into: &mut Gathered, report: &SloReport) {
+pub(crate) fn slo(into: &mut Exposition, report: &SloReport) {
     let name = ("slo", &*report.name);
     for (good, number) in [("true", report.events.good), ("false", report.events.bad())] {
         count(into, &EVENTS, &labels(name, ("good", good)), number);
     }
     let slo = label("slo", &report.name);
-    let remaining = Value::Share(report.budget.remaining());
+    let remaining = SampleValue::Share(report.budget.remaining());
     add(
         into,
         &OBJECTIVE,
         slo.clone(),
-        Value::Share(report.objective),
+        SampleValue::Share(report.objective),
     );
     add(into, &REMAINING, slo, remaining);
     for burn in &report.burns {
         let labels = labels(name, ("window", &burn.name()));
-        add(into, &BURN, labels, Value::Share(burn.rate));
+        add(into, &BURN, labels, SampleValue::Share(burn.rate));
     }
     for alert in &report.alerts {
         let window = ("window", &*alert.long.name());
         let mut labels = labels(name, window);
         labels.push(("severity".into(), alert.severity.as_str().into()));
-        let firing = Value::Gauge(alert.is_firing().into());
+        let firing = SampleValue::Gauge(alert.is_firing().into());
         add(into, &FIRING, labels, firing);
     }
 }

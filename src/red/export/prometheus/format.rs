@@ -1,8 +1,8 @@
 use http::HeaderMap;
 
 use super::{
-    accept::{NAMED, Offer},
-    gathered, text,
+    accept::{MediaType, NAMED},
+    exposition, text,
 };
 use crate::red::registry::Registry;
 
@@ -41,7 +41,7 @@ impl Format {
     /// assert_eq!(Format::asked_for(&headers), Format::OpenMetrics);
     /// ```
     pub fn asked_for(headers: &HeaderMap) -> Self {
-        let (open, text) = (OPEN.wish(headers), TEXT.wish(headers));
+        let (open, text) = (OPEN.preference(headers), TEXT.preference(headers));
         let is_named = open.precision >= NAMED && open.weight > 0;
         match open.weight > text.weight || (is_named && open.weight == text.weight) {
             true => Self::OpenMetrics,
@@ -64,20 +64,20 @@ impl Registry {
 
     /// The same in this format.
     pub fn prometheus_as(&self, format: Format) -> String {
-        let gathered = gathered::gather(self);
+        let exposition = exposition::gather(self);
         match format {
-            Format::OpenMetrics => text::open(gathered),
-            Format::Text => text::classic(gathered),
+            Format::OpenMetrics => text::open(exposition),
+            Format::Text => text::classic(exposition),
         }
     }
 }
 
-const OPEN: Offer = Offer {
+const OPEN: MediaType = MediaType {
     media: ("application", "openmetrics-text"),
     parameters: &[("version", "1.0.0"), ("charset", "utf-8")],
 };
 
-const TEXT: Offer = Offer {
+const TEXT: MediaType = MediaType {
     media: ("text", "plain"),
     parameters: &[("version", "0.0.4"), ("charset", "utf-8")],
 };

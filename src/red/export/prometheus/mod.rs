@@ -33,8 +33,8 @@
 mod accept;
 mod collector;
 mod components;
+mod exposition;
 mod format;
-mod gathered;
 #[cfg(feature = "axum")]
 mod scrape;
 mod text;

@@ -10,16 +10,16 @@ use std::{
 use prometheus_client::{encoding::text, registry::Registry};
 
 use super::{
-    collector::Once,
-    gathered::{Gathered, Value},
+    collector::Prepared,
+    exposition::{Exposition, SampleValue},
 };
 use crate::red::exemplar::Exemplar;
 
 /// OpenMetrics 1.0, with exemplars.
-pub(crate) fn open(gathered: Gathered) -> String {
-    let gathered = Arc::new(gathered);
-    let text = without_exemplars(&gathered);
-    let mut exemplars = exemplars(&gathered);
+pub(crate) fn open(exposition: Exposition) -> String {
+    let exposition = Arc::new(exposition);
+    let text = without_exemplars(&exposition);
+    let mut exemplars = exemplars(&exposition);
     let mut whole = String::with_capacity(text.len());
     for line in text.lines() {
         whole.push_str(line);
@@ -34,13 +34,13 @@ pub(crate) fn open(gathered: Gathered) -> String {
 
 /// Prometheus' own text 0.0.4, from before there was OpenMetrics: it has no
 /// units, no end, no exemplars, and its counters are named as their samples are.
-pub(crate) fn classic(gathered: Gathered) -> String {
-    classic_of(&without_exemplars(&Arc::new(gathered)))
+pub(crate) fn classic(exposition: Exposition) -> String {
+    classic_of(&without_exemplars(&Arc::new(exposition)))
 }
 
-fn without_exemplars(gathered: &Arc<Gathered>) -> String {
+fn without_exemplars(exposition: &Arc<Exposition>) -> String {
     let mut registry = Registry::default();
-    registry.register_collector(Box::new(Once(Arc::clone(gathered))));
+    registry.register_collector(Box::new(Prepared(Arc::clone(exposition))));
     let mut text = String::new();
     let written = text::encode(&mut text, &registry);
     debug_assert!(written.is_ok(), "a string takes whatever is written");
@@ -48,13 +48,15 @@ fn without_exemplars(gathered: &Arc<Gathered>) -> String {
 }
 
 /// Of all buckets, in the order in which they are written.
-fn exemplars(gathered: &Gathered) -> impl Iterator<Item = Option<&Exemplar>> {
-    let samples = gathered.values().flat_map(|family| &family.samples);
+fn exemplars(exposition: &Exposition) -> impl Iterator<Item = Option<&Exemplar>> {
+    let samples = exposition.values().flat_map(|family| &family.samples);
     samples.flat_map(|sample| match &sample.value {
-        Value::Histogram(durations, exemplars) => {
+        SampleValue::Histogram(durations, exemplars) => {
             of_buckets(durations.buckets().count(), exemplars)
         }
-        Value::Gauge(_) | Value::Share(_) | Value::Counter(_) => of_buckets(0, &[]),
+        SampleValue::Gauge(_) | SampleValue::Share(_) | SampleValue::Counter(_) => {
+            of_buckets(0, &[])
+        }
     })
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use ::redis::Value;
 
-use super::{totals::Totals, windows::Gathered};
+use super::{totals::Totals, windows::WindowSums};
 use crate::red::fleet::{in_flight, reply::text};
 use crate::{clock::Tick, red::Snapshot};
 
@@ -93,14 +93,14 @@ impl Default for Fleet {
 
 /// A [`Fleet`] of which the windows are still to be read.
 #[derive(Default)]
-pub(crate) struct Roll {
+pub(crate) struct FleetBuilder {
     totals: Totals,
     instances: Vec<Instance>,
     overflowed: u64,
     skipped: u64,
 }
 
-impl Roll {
+impl FleetBuilder {
     /// The words of one instance.
     pub(crate) fn add(&mut self, mut told: vec::IntoIter<Value>) {
         let [id, started, overflowed, flight] = [(); 4].map(|()| text(told.next()));
@@ -134,13 +134,13 @@ impl Roll {
 
     pub(crate) fn fleet(
         mut self,
-        mut windows: Gathered,
+        mut windows: WindowSums,
         now: Tick,
         covered: Duration,
         bounds: &Arc<[u64]>,
     ) -> Fleet {
-        for (line, durations) in windows.lines() {
-            self.totals.add(line, durations);
+        for (series, durations) in windows.all() {
+            self.totals.add(series, durations);
         }
         self.instances.sort_by(|one, other| one.id.cmp(&other.id));
         Fleet {

@@ -5,11 +5,11 @@ use std::{future::ready, sync::Arc, time::Duration};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{
-    fleet::{Fleet, Roll},
+    fleet::{Fleet, FleetBuilder},
     watch::Watch,
-    windows::Gathered,
+    windows::WindowSums,
 };
-use crate::red::fleet::{client::Asker, resolution::Level};
+use crate::red::fleet::{client::FleetClient, resolution::Resolution};
 use crate::{
     clock::Tick,
     red::registry::settings,
@@ -34,7 +34,7 @@ const CALLS: usize = 4;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Reader {
-    asker: Asker,
+    client: FleetClient,
     /// Of histograms that have nothing in them.
     bounds: Arc<[u64]>,
 }
@@ -42,13 +42,13 @@ pub struct Reader {
 impl Reader {
     /// Of the fleet of this name, on the connection's prefix.
     pub fn new(name: &str, connection: &Connection) -> Self {
-        let asker = Asker::new(name, connection);
-        Self::of(&asker, &settings::default_bounds())
+        let client = FleetClient::new(name, connection);
+        Self::of(&client, &settings::default_bounds())
     }
 
-    pub(crate) fn of(asker: &Asker, bounds: &Arc<[u64]>) -> Self {
+    pub(crate) fn of(client: &FleetClient, bounds: &Arc<[u64]>) -> Self {
         Self {
-            asker: asker.clone(),
+            client: client.clone(),
             bounds: Arc::clone(bounds),
         }
     }
@@ -71,27 +71,32 @@ impl Reader {
 
     #[doc(hidden)]
     pub async fn read_at(&self, span: Duration, now: Option<Tick>) -> Result<Fleet, Error> {
-        let level = Level::of(span)?;
-        let look = self.asker.look(now).await?;
+        let resolution = Resolution::of(span)?;
+        let look = self.client.look(now).await?;
         let now = look.now;
-        let mut roll = Roll::default();
+        let mut builder = FleetBuilder::default();
         for told in look.lists() {
-            roll.add(told?);
+            builder.add(told?);
         }
-        let windows = self.windows(level, span, now).await?;
-        let covered = level.covered(span, now);
-        Ok(roll.fleet(windows, now, covered, &self.bounds))
+        let windows = self.windows(resolution, span, now).await?;
+        let covered = resolution.covered(span, now);
+        Ok(builder.fleet(windows, now, covered, &self.bounds))
     }
 
-    async fn windows(&self, level: &Level, span: Duration, now: Tick) -> Result<Gathered, Error> {
-        let windows = level.windows(span, now);
-        let windows = stream::iter(windows).map(|second| self.asker.read(level, second));
-        let add = |mut all: Gathered, window| {
+    async fn windows(
+        &self,
+        resolution: &Resolution,
+        span: Duration,
+        now: Tick,
+    ) -> Result<WindowSums, Error> {
+        let windows = resolution.windows(span, now);
+        let windows = stream::iter(windows).map(|second| self.client.read(resolution, second));
+        let add = |mut all: WindowSums, window| {
             all.add(window);
             ready(Ok(all))
         };
         let windows = windows.buffer_unordered(CALLS);
-        windows.try_fold(Gathered::default(), add).await
+        windows.try_fold(WindowSums::default(), add).await
     }
 
     /// Reads again and again in the background, so that whoever wants to know need

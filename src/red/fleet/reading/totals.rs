@@ -2,27 +2,29 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use crate::red::fleet::series_id::Line;
-use crate::red::{Completion, Durations, Labels, Series, Snapshot, registry::series::Key};
+use crate::red::fleet::series_id::SeriesId;
+use crate::red::{
+    Completion, Durations, Labels, Series, Snapshot, registry::series::CompletionKey,
+};
 
 /// Histograms, put together by labels. Those of other bounds do not add up, and
 /// stand beside each other.
 #[derive(Default)]
 pub(crate) struct Totals {
-    by_labels: BTreeMap<Labels, Total>,
+    by_labels: BTreeMap<Labels, SeriesTotal>,
 }
 
 #[derive(Default)]
-struct Total {
+struct SeriesTotal {
     heads: Vec<Durations>,
     completions: Vec<Completion>,
     in_flight: u64,
 }
 
 impl Totals {
-    pub(crate) fn add(&mut self, line: Line, durations: Durations) {
-        let total = self.by_labels.entry(line.labels).or_default();
-        match line.key {
+    pub(crate) fn add(&mut self, series: SeriesId, durations: Durations) {
+        let total = self.by_labels.entry(series.labels).or_default();
+        match series.key {
             None => total.heads(durations),
             Some(key) => total.completions(key, durations),
         }
@@ -47,14 +49,14 @@ impl Totals {
     }
 }
 
-impl Total {
+impl SeriesTotal {
     fn heads(&mut self, more: Durations) {
         if !self.heads.iter_mut().any(|heads| heads.add(&more)) {
             self.heads.push(more);
         }
     }
 
-    fn completions(&mut self, key: Key, durations: Durations) {
+    fn completions(&mut self, key: CompletionKey, durations: Durations) {
         let mut same = self.completions.iter_mut().filter(|it| it.key == key);
         if !same.any(|it| it.durations.add(&durations)) {
             self.completions.push(Completion {

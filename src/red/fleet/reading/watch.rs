@@ -14,11 +14,11 @@ use crate::{redis::Error, runtime::background};
 /// when the last clone is dropped.
 #[derive(Clone, Debug)]
 pub struct Watch {
-    seen: watch::Receiver<Seen>,
+    last: watch::Receiver<LastRead>,
 }
 
 #[derive(Clone, Debug, Default)]
-struct Seen {
+struct LastRead {
     fleet: Arc<Fleet>,
     /// Why it is not newer.
     error: Option<Error>,
@@ -31,19 +31,19 @@ impl Watch {
             !every.is_zero(),
             "invalid interval {every:?}: must be more than 0"
         );
-        let (sender, seen) = watch::channel(Seen::default());
+        let (sender, last) = watch::channel(LastRead::default());
         background().spawn(go_on(reader, span, every, sender));
-        Self { seen }
+        Self { last }
     }
 
     /// What was read last; before the first time, [nothing](Fleet::default).
     pub fn latest(&self) -> Arc<Fleet> {
-        Arc::clone(&self.seen.borrow().fleet)
+        Arc::clone(&self.last.borrow().fleet)
     }
 
     /// Why the last attempt to read failed; `None` if it did not.
     pub fn error(&self) -> Option<Error> {
-        self.seen.borrow().error.clone()
+        self.last.borrow().error.clone()
     }
 
     /// Waits for the next attempt to read, and answers what came of it.
@@ -53,19 +53,19 @@ impl Watch {
     /// What [`error`](Self::error) says then.
     pub async fn next(&mut self) -> Result<Arc<Fleet>, Error> {
         // What reads ends after all who wait, unless it had no thread of its own.
-        self.seen.changed().await.map_err(|_| Error::no_runtime())?;
-        let Seen { fleet, error } = self.seen.borrow_and_update().clone();
+        self.last.changed().await.map_err(|_| Error::no_runtime())?;
+        let LastRead { fleet, error } = self.last.borrow_and_update().clone();
         error.map_or(Ok(fleet), Err)
     }
 }
 
 /// Until nobody looks any more.
-async fn go_on(reader: Reader, span: Duration, every: Duration, sender: watch::Sender<Seen>) {
+async fn go_on(reader: Reader, span: Duration, every: Duration, sender: watch::Sender<LastRead>) {
     loop {
         let read = reader.read(span).await;
-        sender.send_modify(|seen| match read {
-            Ok(fleet) => (seen.fleet, seen.error) = (Arc::new(fleet), None),
-            Err(error) => seen.error = Some(error),
+        sender.send_modify(|last| match read {
+            Ok(fleet) => (last.fleet, last.error) = (Arc::new(fleet), None),
+            Err(error) => last.error = Some(error),
         });
         if timeout(every, sender.closed()).await.is_ok() {
             return;

@@ -8,26 +8,26 @@ use ahash::RandomState;
 use crate::red::Durations;
 use crate::red::fleet::{
     reply::text,
-    series_id::{Line, MOST_BOUNDS, read_bounds},
+    series_id::{MOST_BOUNDS, SeriesId, read_bounds},
 };
 
 /// What windows hold, added up by the ids of histograms.
 #[derive(Debug, Default)]
-pub(crate) struct Gathered {
+pub(crate) struct WindowSums {
     texts: HashMap<String, String, RandomState>,
-    cells: HashMap<String, Cells, RandomState>,
+    counts: HashMap<String, BucketCounts, RandomState>,
     /// What could not be read.
     pub(crate) skipped: u64,
 }
 
 /// The counts of a histogram of which it is not known yet what bounds it has.
 #[derive(Debug, Default)]
-struct Cells {
+struct BucketCounts {
     buckets: Vec<u64>,
     sum: u64,
 }
 
-impl Gathered {
+impl WindowSums {
     pub(crate) fn add(&mut self, window: Vec<(Value, Value)>) {
         for (field, value) in window {
             let known = match (text(Some(field)), text(Some(value))) {
@@ -47,37 +47,37 @@ impl Gathered {
             None => drop(self.texts.entry(field).or_insert(value)),
             Some((id, bucket)) => {
                 let count = value.parse().ok()?;
-                let cells = self.cells.entry(id.to_owned()).or_default();
-                let cell = cells.cell(bucket)?;
-                *cell = cell.saturating_add(count);
+                let counts = self.counts.entry(id.to_owned()).or_default();
+                let sum = counts.count(bucket)?;
+                *sum = sum.saturating_add(count);
             }
         }
         Some(())
     }
 
     /// All histograms. Those of which nobody knows what they are about are skipped.
-    pub(crate) fn lines(&mut self) -> Vec<(Line, Durations)> {
-        let cells = mem::take(&mut self.cells);
-        let found = cells.len() as u64;
-        let lines = cells.into_iter();
-        let lines: Vec<_> = lines
-            .filter_map(|(id, cells)| self.line(&id, cells))
+    pub(crate) fn all(&mut self) -> Vec<(SeriesId, Durations)> {
+        let counts = mem::take(&mut self.counts);
+        let found = counts.len() as u64;
+        let all = counts.into_iter();
+        let all: Vec<_> = all
+            .filter_map(|(id, counts)| self.series(&id, counts))
             .collect();
-        self.skipped += found - lines.len() as u64;
-        lines
+        self.skipped += found - all.len() as u64;
+        all
     }
 
-    fn line(&self, id: &str, cells: Cells) -> Option<(Line, Durations)> {
-        let line = Line::read(self.texts.get(id)?)?;
-        let bounds = read_bounds(self.texts.get(&line.bounds)?)?;
-        let durations = cells.durations(&Arc::from(bounds))?;
-        Some((line, durations))
+    fn series(&self, id: &str, counts: BucketCounts) -> Option<(SeriesId, Durations)> {
+        let series = SeriesId::read(self.texts.get(id)?)?;
+        let bounds = read_bounds(self.texts.get(&series.bounds)?)?;
+        let durations = counts.durations(&Arc::from(bounds))?;
+        Some((series, durations))
     }
 }
 
-impl Cells {
+impl BucketCounts {
     /// `None` if there is no such bucket.
-    fn cell(&mut self, bucket: &str) -> Option<&mut u64> {
+    fn count(&mut self, bucket: &str) -> Option<&mut u64> {
         if bucket == "sum" {
             return Some(&mut self.sum);
         }

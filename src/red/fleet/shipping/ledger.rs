@@ -1,4 +1,4 @@
-//! What has been told of a registry, and what has not.
+//! What has been shipped of a registry, and what has not.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -7,39 +7,39 @@ use std::{
 
 use ahash::RandomState;
 
-use crate::red::fleet::series_id::{Line, id, write_bounds};
-use crate::red::{Durations, Labels, Snapshot, registry::series::Key};
+use crate::red::fleet::series_id::{SeriesId, id, write_bounds};
+use crate::red::{Durations, Labels, Snapshot, registry::series::CompletionKey};
 
-/// What has been told of a registry.
+/// What has been shipped of a registry.
 ///
-/// Counts only rise, and what is told is always by how much they have risen since
-/// the last time. So the sum of all that was told is what was counted, whenever
+/// Counts only rise, and what is shipped is always by how much they have risen since
+/// the last time. So the sum of all that was shipped is what was counted, whenever
 /// anybody looks.
 #[derive(Default)]
 pub(crate) struct Ledger {
-    told: HashMap<About, Told, RandomState>,
-    /// What lines know bounds by.
-    bounds: HashMap<Arc<[u64]>, Text, RandomState>,
+    shipped: HashMap<HistogramKey, Shipped, RandomState>,
+    /// What all know bounds by.
+    bounds: HashMap<Arc<[u64]>, IdText, RandomState>,
 }
 
 /// A series, and of its ends those by which key.
-type About = (Labels, Option<Key>);
+type HistogramKey = (Labels, Option<CompletionKey>);
 
 /// A text, and what it goes by.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Text {
+struct IdText {
     id: Arc<str>,
     text: Arc<str>,
 }
 
-struct Told {
-    line: Text,
+struct Shipped {
+    series: IdText,
     durations: Durations,
 }
 
-/// What the script is told of one histogram, or of bounds.
+/// What the script is shipped of one histogram, or of bounds.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Entry {
+pub(crate) struct HistogramDelta {
     pub(crate) id: Arc<str>,
     pub(crate) text: Arc<str>,
     /// `0 17 3 1 sum 52`; of bounds nothing.
@@ -47,49 +47,54 @@ pub(crate) struct Entry {
 }
 
 impl Ledger {
-    /// By how much a snapshot is more than all that was told. From now on that
-    /// has been told too.
-    pub(crate) fn take(&mut self, snapshot: &Snapshot) -> Vec<Entry> {
-        let mut entries = Vec::new();
+    /// By how much a snapshot is more than all that was shipped. From now on that
+    /// has been shipped too.
+    pub(crate) fn take(&mut self, snapshot: &Snapshot) -> Vec<HistogramDelta> {
+        let mut deltas = Vec::new();
         let mut used = BTreeSet::new();
-        for (about, durations) in histograms(snapshot) {
+        for (key, durations) in histograms(snapshot) {
             let bounds = self.bounds_of(durations);
-            if let Some(entry) = self.tell(about, durations, &bounds) {
-                entries.push(entry);
+            if let Some(delta) = self.tell(key, durations, &bounds) {
+                deltas.push(delta);
                 used.insert(bounds);
             }
         }
-        entries.extend(used.into_iter().map(|bounds| bounds.entry(String::new())));
-        entries
+        deltas.extend(used.into_iter().map(|bounds| bounds.delta(String::new())));
+        deltas
     }
 
-    fn bounds_of(&mut self, durations: &Durations) -> Text {
+    fn bounds_of(&mut self, durations: &Durations) -> IdText {
         if let Some(bounds) = self.bounds.get(durations.bounds()) {
             return bounds.clone();
         }
-        let text = Text::new(write_bounds(durations.bounds()));
+        let text = IdText::new(write_bounds(durations.bounds()));
         let bounds = Arc::clone(durations.bounds());
         self.bounds.insert(bounds, text.clone());
         text
     }
 
     /// `None` if nothing has changed.
-    fn tell(&mut self, about: About, now: &Durations, bounds: &Text) -> Option<Entry> {
-        let told = self.told.entry(about);
-        let told = told.or_insert_with_key(|about| Told {
-            line: Text::line(about, bounds),
+    fn tell(
+        &mut self,
+        key: HistogramKey,
+        now: &Durations,
+        bounds: &IdText,
+    ) -> Option<HistogramDelta> {
+        let shipped = self.shipped.entry(key);
+        let shipped = shipped.or_insert_with_key(|key| Shipped {
+            series: IdText::series(key, bounds),
             durations: Durations::none(now.bounds()),
         });
-        let counts = more(&told.durations, now);
+        let counts = more(&shipped.durations, now);
         if counts.is_empty() {
             return None;
         }
-        told.durations = now.clone();
-        Some(told.line.entry(counts))
+        shipped.durations = now.clone();
+        Some(shipped.series.delta(counts))
     }
 }
 
-fn histograms(snapshot: &Snapshot) -> impl Iterator<Item = (About, &Durations)> {
+fn histograms(snapshot: &Snapshot) -> impl Iterator<Item = (HistogramKey, &Durations)> {
     snapshot.series.iter().flat_map(|series| {
         let heads = ((series.labels.clone(), None), &series.heads);
         let ends = series.completions.iter();
@@ -112,7 +117,7 @@ fn more(then: &Durations, now: &Durations) -> String {
     words.join(" ")
 }
 
-impl Text {
+impl IdText {
     fn new(text: String) -> Self {
         Self {
             id: id(&text).into(),
@@ -120,17 +125,17 @@ impl Text {
         }
     }
 
-    fn line((labels, key): &About, bounds: &Self) -> Self {
-        let line = Line {
+    fn series((labels, key): &HistogramKey, bounds: &Self) -> Self {
+        let series = SeriesId {
             labels: labels.clone(),
             bounds: bounds.id.to_string(),
             key: *key,
         };
-        Self::new(line.write())
+        Self::new(series.write())
     }
 
-    fn entry(&self, counts: String) -> Entry {
-        Entry {
+    fn delta(&self, counts: String) -> HistogramDelta {
+        HistogramDelta {
             id: Arc::clone(&self.id),
             text: Arc::clone(&self.text),
             counts,

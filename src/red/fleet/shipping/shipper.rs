@@ -12,7 +12,7 @@ use super::{
     ledger::Ledger,
     stats::{Counters, Stats},
 };
-use crate::red::fleet::{client::Asker, in_flight, reply::Reply};
+use crate::red::fleet::{client::FleetClient, in_flight, reply::ScriptReply};
 use crate::{
     clock::{Tick, ticks},
     red::{Registry, Snapshot},
@@ -33,16 +33,16 @@ const AGAIN: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(crate) struct Shipper {
     registry: Registry,
-    asker: Asker,
+    client: FleetClient,
     pub(crate) instance: String,
     /// How long the instance is taken for alive after a flush.
     life: Tick,
-    books: Mutex<Books>,
+    state: Mutex<FlushState>,
     counters: Counters,
 }
 
 #[derive(Default)]
-struct Books {
+struct FlushState {
     ledger: Ledger,
     sequence: u64,
     unacknowledged: Option<Flush>,
@@ -59,16 +59,16 @@ struct Flush {
 impl Shipper {
     pub(crate) fn new(
         registry: &Registry,
-        asker: &Asker,
+        client: &FleetClient,
         instance: String,
         life: Duration,
     ) -> Self {
         Self {
             registry: registry.clone(),
-            asker: asker.clone(),
+            client: client.clone(),
             instance,
             life: ticks(life),
-            books: Mutex::default(),
+            state: Mutex::default(),
             counters: Counters::new(),
         }
     }
@@ -79,48 +79,48 @@ impl Shipper {
 
     /// May be dropped: what was under way is brought again by the next one.
     pub(crate) async fn flush(&self, now: Option<Tick>) -> Result<(), Error> {
-        let mut books = self.books.lock().await;
-        self.deliver(&mut books).await?;
-        books.unacknowledged = Some(self.next(&mut books, now));
-        self.deliver(&mut books).await
+        let mut state = self.state.lock().await;
+        self.deliver(&mut state).await?;
+        state.unacknowledged = Some(self.next(&mut state, now));
+        self.deliver(&mut state).await
     }
 
-    fn next(&self, books: &mut Books, now: Option<Tick>) -> Flush {
+    fn next(&self, state: &mut FlushState, now: Option<Tick>) -> Flush {
         let taken = Instant::now();
         let snapshot = self.registry.snapshot();
-        books.sequence += 1;
+        state.sequence += 1;
         Flush {
-            call: self.call(books, &snapshot, now),
+            call: self.call(state, &snapshot, now),
             tried: false,
             ended: snapshot.ended(),
             taken,
         }
     }
 
-    fn call(&self, books: &mut Books, snapshot: &Snapshot, now: Option<Tick>) -> Cmd {
-        let mut call = self.asker.call(now, "flush");
-        call.arg(&self.instance).arg(books.sequence).arg(self.life);
+    fn call(&self, state: &mut FlushState, snapshot: &Snapshot, now: Option<Tick>) -> Cmd {
+        let mut call = self.client.call(now, "flush");
+        call.arg(&self.instance).arg(state.sequence).arg(self.life);
         call.arg(snapshot.started()).arg(snapshot.overflowed);
         call.arg(in_flight::write(snapshot));
-        for entry in books.ledger.take(snapshot) {
+        for entry in state.ledger.take(snapshot) {
             call.arg(&*entry.id).arg(&*entry.text).arg(entry.counts);
         }
         call
     }
 
-    async fn deliver(&self, books: &mut Books) -> Result<(), Error> {
-        let Some(flush) = &mut books.unacknowledged else {
+    async fn deliver(&self, state: &mut FlushState) -> Result<(), Error> {
+        let Some(flush) = &mut state.unacknowledged else {
             return Ok(());
         };
         if std::mem::replace(&mut flush.tried, true) {
             self.counters.retried();
         }
-        let answer = self.asker.run(flush.call.clone()).await;
-        let is_duplicate = answer.and_then(Reply::duplicate);
+        let answer = self.client.run(flush.call.clone()).await;
+        let is_duplicate = answer.and_then(ScriptReply::duplicate);
         let is_duplicate = is_duplicate.inspect_err(|_| self.counters.failed())?;
         let (ended, taken) = (flush.ended, flush.taken);
         self.counters.shipped(ended, taken, is_duplicate);
-        books.unacknowledged = None;
+        state.unacknowledged = None;
         Ok(())
     }
 
@@ -133,7 +133,7 @@ impl Shipper {
                 end = self.flush(None).await;
                 if end.is_ok() {
                     // Without it, the instance is taken for alive a bit longer.
-                    return drop(self.asker.leave(&self.instance).await);
+                    return drop(self.client.leave(&self.instance).await);
                 }
                 sleep(AGAIN).await;
             }
@@ -143,9 +143,9 @@ impl Shipper {
     }
 }
 
-impl std::fmt::Debug for Books {
+impl std::fmt::Debug for FlushState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Books")
+        f.debug_struct("FlushState")
             .field("sequence", &self.sequence)
             .field("unacknowledged", &self.unacknowledged.is_some())
             .finish_non_exhaustive()

@@ -13,12 +13,12 @@ use crate::{
 
 /// The task that flushes. When this is dropped it flushes once more, and ends.
 #[derive(Debug)]
-pub(crate) struct Task {
+pub(crate) struct FlushTask {
     open: Mutex<Option<oneshot::Sender<()>>>,
     task: AbortHandle,
 }
 
-impl Task {
+impl FlushTask {
     /// In the background, for whatever runtime requests are counted on.
     pub(crate) fn start(shipper: &Arc<Shipper>, every: Duration) -> Self {
         let (open, closed) = oneshot::channel();

@@ -17,7 +17,7 @@ use http_body_util::BodyExt;
 use sluicegate::{
     clock::Manual,
     red::{
-        CallLayer, Methods, RedLayer, Registry, Template,
+        Methods, RedCallLayer, RedLayer, Registry, Template,
         prometheus::{Format, scrape},
         traceparent,
     },
@@ -162,7 +162,7 @@ async fn a_collector_among_others_has_the_same_samples() {
 
 async fn call(name: &str, metrics: &Registry) {
     let service = service_fn(async |()| Ok::<_, ()>(()));
-    let service = CallLayer::new(name, metrics).layer(service);
+    let service = RedCallLayer::new(name, metrics).layer(service);
     service.oneshot(()).await.unwrap();
 }
 

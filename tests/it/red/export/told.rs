@@ -10,7 +10,7 @@ use std::{
 use http::{Request, Response};
 use sluicegate::{
     clock::Manual,
-    red::{CallLayer, Change, Export, Metric, OVERFLOW, Record, RedLayer, Registry},
+    red::{Change, Export, Metric, OVERFLOW, Record, RedCallLayer, RedLayer, Registry},
 };
 use tower::{Layer, ServiceExt, service_fn};
 
@@ -78,7 +78,7 @@ async fn call(name: &str, metrics: &Registry, clock: &Manual, fails: bool) {
         clock.advance(took);
         if fails { Err("no") } else { Ok("yes") }
     });
-    let service = CallLayer::new(name, metrics).layer(service);
+    let service = RedCallLayer::new(name, metrics).layer(service);
     assert_eq!(service.oneshot(()).await.is_err(), fails);
 }
 
@@ -106,7 +106,9 @@ async fn what_has_begun_is_active_until_it_is_dropped() {
     let (notes, clock) = (Notes::default(), Manual::new());
     let metrics = metrics(&notes, 10, &clock);
     let service = service_fn(|()| pending::<Result<(), ()>>());
-    let running = CallLayer::new("job", &metrics).layer(service).oneshot(());
+    let running = RedCallLayer::new("job", &metrics)
+        .layer(service)
+        .oneshot(());
     let mut running = Box::pin(running);
     assert!(futures_util::poll!(&mut running).is_pending());
     assert_eq!(notes.of("sluicegate.active_calls job").active, 1);

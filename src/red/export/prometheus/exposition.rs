@@ -8,17 +8,17 @@ use crate::{
     red::{
         exemplar::Exemplar,
         export::{family::Family, metric::Metric},
-        registry::{Registry, settings::Terms, shares::Overflowed},
+        registry::{Registry, settings::Settings, shares::Overflowed},
         snapshot::Series,
     },
 };
 
 /// Families by their names, each with its samples.
-pub(crate) type Gathered = BTreeMap<&'static str, Samples>;
+pub(crate) type Exposition = BTreeMap<&'static str, FamilySamples>;
 
 /// All label sets of a family.
 #[derive(Debug)]
-pub(crate) struct Samples {
+pub(crate) struct FamilySamples {
     pub(crate) family: &'static Family,
     pub(crate) samples: Vec<Sample>,
 }
@@ -27,11 +27,11 @@ pub(crate) struct Samples {
 #[derive(Debug)]
 pub(crate) struct Sample {
     pub(crate) labels: Vec<(String, String)>,
-    pub(crate) value: Value,
+    pub(crate) value: SampleValue,
 }
 
 #[derive(Debug)]
-pub(crate) enum Value {
+pub(crate) enum SampleValue {
     /// Exemplars are by bucket, or there are none.
     Histogram(Durations, Vec<Option<Exemplar>>),
     Gauge(u64),
@@ -48,76 +48,76 @@ static OVERFLOWED: Family = Family {
 };
 
 /// What was counted up to now.
-pub(crate) fn gather(registry: &Registry) -> Gathered {
+pub(crate) fn gather(registry: &Registry) -> Exposition {
     let snapshot = registry.snapshot();
-    let mut gathered = Gathered::new();
-    add_overflows(&mut gathered, snapshot.overflows);
+    let mut exposition = Exposition::new();
+    add_overflows(&mut exposition, snapshot.overflows);
     for series in snapshot.series {
-        add_series(&mut gathered, series, registry.terms());
+        add_series(&mut exposition, series, registry.settings());
     }
     snapshot
         .limiters
         .iter()
-        .for_each(|it| components::limiter(&mut gathered, it));
+        .for_each(|it| components::limiter(&mut exposition, it));
     snapshot
         .deadlines
         .iter()
-        .for_each(|it| components::deadlines(&mut gathered, it));
+        .for_each(|it| components::deadlines(&mut exposition, it));
     snapshot
         .connections
         .iter()
-        .for_each(|it| components::connection(&mut gathered, it));
+        .for_each(|it| components::connection(&mut exposition, it));
     snapshot
         .registries
         .iter()
-        .for_each(|it| components::deadline_registry(&mut gathered, it));
+        .for_each(|it| components::deadline_registry(&mut exposition, it));
     #[cfg(feature = "idempotency")]
     snapshot
         .keys
         .iter()
-        .for_each(|it| components::keys(&mut gathered, it));
+        .for_each(|it| components::keys(&mut exposition, it));
     registry
         .slos()
         .iter()
-        .for_each(|it| components::slo(&mut gathered, it));
-    gathered
+        .for_each(|it| components::slo(&mut exposition, it));
+    exposition
 }
 
-fn add_overflows(into: &mut Gathered, overflows: Overflowed) {
+fn add_overflows(into: &mut Exposition, overflows: Overflowed) {
     let Overflowed { served, sent } = overflows;
     for (side, count) in [("served", served), ("sent", sent)] {
         let labels = vec![("side".to_owned(), side.to_owned())];
-        add(into, &OVERFLOWED, labels, Value::Gauge(count));
+        add(into, &OVERFLOWED, labels, SampleValue::Gauge(count));
     }
 }
 
-fn add_series(into: &mut Gathered, series: Series, terms: &Terms) {
-    let in_flight = Value::Gauge(series.in_flight());
+fn add_series(into: &mut Exposition, series: Series, settings: &Settings) {
+    let in_flight = SampleValue::Gauge(series.in_flight());
     let labels = &series.labels;
-    add_metric(into, &Metric::active(labels, terms), in_flight);
-    if let Some(headed) = Metric::headed(labels, terms) {
-        let heads = Value::Histogram(series.heads, Vec::new());
+    add_metric(into, &Metric::active(labels, settings), in_flight);
+    if let Some(headed) = Metric::headed(labels, settings) {
+        let heads = SampleValue::Histogram(series.heads, Vec::new());
         add_metric(into, &headed, heads);
     }
     for completion in series.completions {
-        let ended = Metric::ended(labels, completion.key, terms);
-        let durations = Value::Histogram(completion.durations, completion.exemplars);
+        let ended = Metric::ended(labels, completion.key, settings);
+        let durations = SampleValue::Histogram(completion.durations, completion.exemplars);
         add_metric(into, &ended, durations);
     }
 }
 
-fn add_metric(into: &mut Gathered, metric: &Metric<'_>, value: Value) {
+fn add_metric(into: &mut Exposition, metric: &Metric<'_>, value: SampleValue) {
     let labels = metric.prometheus_labels().collect();
     add(into, metric.family, labels, value);
 }
 
 pub(crate) fn add(
-    into: &mut Gathered,
+    into: &mut Exposition,
     family: &'static Family,
     labels: Vec<(String, String)>,
-    value: Value,
+    value: SampleValue,
 ) {
-    let none = || Samples {
+    let none = || FamilySamples {
         family,
         samples: Vec::new(),
     };
