@@ -38,7 +38,7 @@
 -- removed the key by that clock, so no script can believe less of the step. A step
 -- back keeps a record for longer.
 --
--- Mirrors src/idempotency/machine.rs, which tests/redis/idempotency/parity.rs
+-- Mirrors src/idempotency/state.rs, which tests/redis/idempotency/parity.rs
 -- compares it with; called by src/idempotency/redis.rs.
 
 local sub = string.sub

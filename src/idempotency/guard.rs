@@ -6,8 +6,10 @@ use tokio::time::{Instant, sleep};
 use super::{
     claim::Held,
     claimant::Claimant,
-    heartbeat::{Heart, Heartbeat},
-    lease::Lease,
+    lease::{
+        handle::Lease,
+        renewal::{Heart, Heartbeat},
+    },
     observe::Event,
     record::Record,
     store::{Store, StoreError},

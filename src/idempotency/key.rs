@@ -257,4 +257,5 @@ impl fmt::Display for KeyError {
 impl error::Error for KeyError {}
 
 #[cfg(test)]
+#[path = "tests/key.rs"]
 mod tests;

@@ -26,7 +26,7 @@
 //! panics, is dropped, or dies with its process may have been done in part, or all
 //! of it: its lease lapses. Each lease has a [`Token`] that no other ever has; who
 //! has lost his lease can neither renew nor complete it, and may have others tell
-//! by the token that he is late. [`machine`] is all of this as one rule.
+//! by the token that he is late. [`state`] is all of this as one rule.
 //!
 //! | | does |
 //! |---|---|
@@ -283,51 +283,28 @@
 //!   whoever comes last, is two claims. Here the store's clock decides, and the
 //!   token.
 
-mod body;
-mod budget;
 mod claim;
 mod claimant;
-mod compare;
 mod digest;
 #[cfg(feature = "durable")]
 mod durable;
 mod fingerprint;
-pub mod future;
-mod gate;
-mod gathered;
 mod guard;
-mod heartbeat;
-mod hearts;
-mod job;
-mod keeper;
-mod keeping;
+mod http;
 mod key;
-mod layer;
 mod lease;
 mod local;
-pub mod machine;
-mod name;
 mod observe;
-mod pipe;
-mod principal;
-mod rebuild;
 mod record;
 #[cfg(feature = "redis")]
 mod redis;
-mod replay;
-mod required;
-mod run_once;
+mod runner;
 mod scope;
-mod service;
+pub mod state;
 mod store;
-mod tee;
-mod terms;
 mod token;
 mod tracker;
-mod typical;
 mod waiting;
-mod whole;
-mod works;
 
 #[cfg(feature = "durable")]
 #[cfg_attr(docsrs, doc(cfg(feature = "durable")))]
@@ -336,29 +313,23 @@ pub use self::durable::{Durable, DurableBuilder, DurableCounts, Fsync, OpenError
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
 pub use self::redis::{Redis, RedisCounts};
 pub use self::{
-    body::ResponseBody,
     claim::{Bid, Claim, Held, Takeover},
     claimant::{Claimant, Claimed},
-    compare::CanonicalJson,
     fingerprint::{Fingerprint, FingerprintBuilder},
     guard::{Ended, Guard},
-    keeping::StoreDecision,
+    http::{
+        Always, CanonicalJson, Everybody, Idempotency, IdempotencyLayer, Of, Principal, Rebuild,
+        Required, ResponseBody, Said, StoreDecision, Unsaid, Whole, Whose, future,
+    },
     key::{IdempotencyKey, KeyError, KeyForm, Syntax},
-    layer::IdempotencyLayer,
     lease::Lease,
     local::{Local, LocalBuilder, LocalCounts},
-    name::Name,
     observe::{Counts, Event, Observe, Snapshot},
-    principal::{Everybody, Of, Principal, Said, Unsaid, Whose},
-    rebuild::Rebuild,
     record::{Body, Record, RecordError, Reply},
-    required::{Always, Required},
-    run_once::{OnError, Outcome, RunError, Runner},
-    scope::Scope,
-    service::Idempotency,
+    runner::{OnError, Outcome, RunError, Runner},
+    scope::{Name, Scope},
     store::{Store, StoreError},
     token::{NoToken, Token},
     tracker::Tracker,
     waiting::Waiting,
-    whole::Whole,
 };

@@ -12,8 +12,8 @@ use bytes::Bytes;
 use super::{
     claim::{Bid, Claim, Held},
     fingerprint::Fingerprint,
-    name::Name,
     record::RecordError,
+    scope::Name,
     token::Token,
 };
 use crate::refusal::BoxError;
@@ -24,7 +24,7 @@ const POLL: Duration = Duration::from_millis(100);
 /// Where records are kept. Clones are one store.
 ///
 /// Each of the first four is done whole or not at all, in an order that all who
-/// ask agree on, as [`machine`](super::machine) says, by the store's own clock. A
+/// ask agree on, as [`state`](super::state) says, by the store's own clock. A
 /// store of one's own need only call that under a lock.
 ///
 /// A future that is dropped may have done its part or not. When there is an error

@@ -7,7 +7,7 @@ use tokio::{
     time::{timeout, timeout_at},
 };
 
-use super::{name::Name, store::Store};
+use super::{scope::Name, store::Store};
 use crate::deadline::{self, Deadline};
 
 /// Tokio's timer knows nothing finer.

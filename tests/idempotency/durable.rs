@@ -151,7 +151,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 32, max_shrink_iters: 200, ..ProptestConfig::default() })]
 
     #[test]
-    fn it_goes_by_the_machine_however_often_it_is_opened_anew(
+    fn it_goes_by_the_state_rules_however_often_it_is_opened_anew(
         steps in steps(),
         before in prop::collection::vec(before(), 1..20),
     ) {

@@ -29,7 +29,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
-    fn it_goes_by_the_machine(steps in steps()) {
+    fn it_goes_by_the_state_rules(steps in steps()) {
         let clock = Manual::new();
         let store = Local::builder().clock(clock.clone()).build();
         let runtime = Builder::new_current_thread().build().unwrap();

@@ -4,7 +4,7 @@ use std::{collections::HashMap, mem};
 
 use tokio::sync::oneshot;
 
-use crate::idempotency::name::Name;
+use crate::idempotency::scope::Name;
 
 /// Dropped, it has rung.
 pub(super) type Bell = oneshot::Sender<()>;

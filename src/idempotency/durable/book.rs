@@ -9,8 +9,8 @@ use crate::{
     idempotency::{
         claim::{Bid, Claim, Held},
         fingerprint::Fingerprint,
-        machine::{self, State},
-        name::Name,
+        scope::Name,
+        state::{self, State},
         store::StoreError,
         token::Token,
     },
@@ -90,7 +90,7 @@ impl Book {
         };
         let urgent = self.fsync.claims();
         self.change(name, urgent, need, |state, now| {
-            machine::claim(state, now, &bid)
+            state::claim(state, now, &bid)
         })
     }
 
@@ -104,7 +104,7 @@ impl Book {
             name,
             false,
             |_| 0,
-            |state, now| machine::renew(state, now, token, lease),
+            |state, now| state::renew(state, now, token, lease),
         )
     }
 
@@ -125,7 +125,7 @@ impl Book {
         };
         let urgent = self.fsync.completions();
         self.change(name, urgent, need, |state, now| {
-            machine::complete(state, now, token, record, keep)
+            state::complete(state, now, token, record, keep)
         })
     }
 
@@ -147,7 +147,7 @@ impl Book {
         };
         let urgent = self.fsync.completions();
         self.change(name, urgent, need, |state, now| {
-            machine::restore(state, now, by, record, keep)
+            state::restore(state, now, by, record, keep)
         })
     }
 
@@ -156,7 +156,7 @@ impl Book {
             name,
             false,
             |_| 0,
-            |state, now| machine::release(state, now, token),
+            |state, now| state::release(state, now, token),
         )
     }
 

@@ -10,13 +10,13 @@ use std::{
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
-    Durable,
     book::Book,
     clerk::{Clerk, News, QUEUE},
     error::OpenError,
     fsync::Fsync,
     mark::AROUND,
     reopen::Reopen,
+    store::Durable,
     time::{Hand, hand},
 };
 use crate::clock::{Clock, Monotonic, Wall};

@@ -1,6 +1,6 @@
 //! What a durable store holds.
 
-/// What a [`Durable`](super::Durable) store held at one time.
+/// What a [`Durable`](super::store::Durable) store held at one time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DurableCounts {

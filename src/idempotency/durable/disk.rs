@@ -6,7 +6,7 @@ use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistM
 
 use crate::{
     clock::Tick,
-    idempotency::{machine::State, name::Name, store::StoreError},
+    idempotency::{scope::Name, state::State, store::StoreError},
 };
 
 use super::{

@@ -4,7 +4,7 @@ use std::{error, fmt, sync::Arc};
 
 use crate::refusal::BoxError;
 
-/// Why a [`Durable`](super::Durable) store cannot be opened.
+/// Why a [`Durable`](super::store::Durable) store cannot be opened.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum OpenError {

@@ -42,8 +42,8 @@ use crate::{
     clock::Tick,
     idempotency::{
         fingerprint::Fingerprint,
-        machine::{Stage, State},
         record::RecordError,
+        state::{Stage, State},
         token::Token,
     },
 };

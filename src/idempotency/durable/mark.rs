@@ -3,8 +3,8 @@
 use crate::{
     clock::Tick,
     idempotency::{
-        machine::{Stage, State},
-        name::Name,
+        scope::Name,
+        state::{Stage, State},
     },
 };
 

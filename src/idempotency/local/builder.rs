@@ -2,7 +2,11 @@
 
 use std::{array, sync::Arc};
 
-use super::{Local, Room, Shared, shard::AROUND};
+use super::{
+    room::Room,
+    shard::AROUND,
+    store::{Local, Shared},
+};
 use crate::{
     clock::{Clock, Monotonic},
     sync::Mutex,

@@ -1,6 +1,6 @@
 //! What a local store holds.
 
-/// What the clones of a [`Local`](super::Local) store held at one time.
+/// What the clones of a [`Local`](super::store::Local) store held at one time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LocalCounts {

@@ -6,8 +6,8 @@ use super::shard::{Shard, Short, short};
 use crate::{
     clock::{Tick, ticks},
     idempotency::{
-        machine::{Stage, State},
-        name::Name,
+        scope::Name,
+        state::{Stage, State},
         token::Token,
     },
 };

@@ -10,8 +10,8 @@ use tokio::sync::Notify;
 use crate::{
     clock::Tick,
     idempotency::{
-        machine::{Stage, State},
-        name::Name,
+        scope::Name,
+        state::{Stage, State},
         token::Token,
     },
 };

@@ -11,7 +11,7 @@ const KEEP: Duration = Duration::from_secs(60);
 const NEW: Result<Claim, StoreError> = Ok(Claim::Run { attempt: 1 });
 
 /// What a record takes beside its bytes.
-const AROUND: usize = shard::AROUND;
+const AROUND: usize = super::super::shard::AROUND;
 
 fn store(capacity: usize) -> (Local<Manual>, Manual) {
     let clock = Manual::new();

@@ -2,7 +2,7 @@
 
 use std::{error, fmt};
 
-/// Why bytes cannot be read as a [`Record`](super::Record).
+/// Why bytes cannot be read as a [`Record`](super::layout::Record).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RecordError {
@@ -19,7 +19,7 @@ pub enum RecordError {
 
 impl fmt::Display for RecordError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let readable = super::VERSION;
+        let readable = super::layout::VERSION;
         match self {
             Self::Foreign => f.write_str("this is no idempotency record"),
             Self::Version(version) => write!(

@@ -4,7 +4,10 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::{Body, Record, RecordError, Reply};
+use super::{
+    error::RecordError,
+    layout::{Body, Record, Reply},
+};
 
 // The order of variants and fields is the layout.
 #[derive(Serialize, Deserialize)]

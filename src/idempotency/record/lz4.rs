@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use lz4_flex::block;
 
-use super::RecordError;
+use super::error::RecordError;
 
 /// No byte of a block stands for more than this.
 const DENSEST: usize = 255;

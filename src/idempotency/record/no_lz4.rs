@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::RecordError;
+use super::error::RecordError;
 
 pub(super) fn compress(_plain: &[u8]) -> Option<(u32, Vec<u8>)> {
     None

@@ -10,7 +10,7 @@ use ::redis::Cmd;
 use super::{counts::Counters, reply::Reply};
 use crate::{
     clock::{Clock, Manual},
-    idempotency::{name::Name, store::StoreError, token::Token},
+    idempotency::{scope::Name, store::StoreError, token::Token},
     key,
     redis::{Connection, Error, ErrorKind, Lane, Script, eviction::Known},
 };

@@ -7,7 +7,7 @@ use tokio::sync::{Notify, futures::Notified};
 
 use super::listen::Listener;
 use crate::{
-    idempotency::name::Name,
+    idempotency::scope::Name,
     sync::{Mutex, lock},
 };
 

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
-/// What the clones of a [`Redis`](super::Redis) store had counted at one time.
+/// What the clones of a [`Redis`](super::store::Redis) store had counted at one time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RedisCounts {

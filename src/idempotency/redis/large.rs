@@ -22,7 +22,7 @@ use super::{
     reply::{Large, Reply},
 };
 use crate::{
-    idempotency::{fingerprint::Fingerprint, name::Name, store::StoreError, token::Token},
+    idempotency::{fingerprint::Fingerprint, scope::Name, store::StoreError, token::Token},
     redis::Error,
     runtime::{Idle, PerRuntime},
     sync::{Mutex, lock},

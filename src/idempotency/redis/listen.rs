@@ -9,7 +9,7 @@ use tokio::{
 
 use super::{ask::Asker, bells::Bells};
 use crate::{
-    idempotency::name::Name,
+    idempotency::scope::Name,
     redis::Subscription,
     runtime::background,
     sync::{Mutex, lock},

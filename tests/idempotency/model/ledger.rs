@@ -1,6 +1,6 @@
 //! What was answered under one name, and whether that is what is promised.
 //!
-//! It knows nothing of the machine: whoever was told to run holds the work until
+//! It does not use `state`: a claimant that was told to run holds the work until
 //! its lease is over, and what was kept stays.
 
 use std::time::Duration;

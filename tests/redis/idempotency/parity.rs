@@ -1,4 +1,4 @@
-//! The script and the machine, at the same instants.
+//! The script and the rule in Rust (`idempotency::state`), at the same instants.
 //!
 //! `SLUICEGATE_PARITY_STEPS` sets how many steps they take.
 
@@ -37,7 +37,7 @@ fn histories() -> u32 {
 }
 
 #[test]
-fn it_goes_by_the_machine() {
+fn it_goes_by_the_state_rules() {
     let server = Server::start();
     let runtime = Runtime::new().unwrap();
     let connection = runtime.block_on(builder(server.url()).connect()).unwrap();

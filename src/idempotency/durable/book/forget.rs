@@ -1,6 +1,6 @@
 //! What is forgotten, and when.
 
-use crate::idempotency::{durable::mark::Mark, machine::State, name::Name, store::StoreError};
+use crate::idempotency::{durable::mark::Mark, scope::Name, state::State, store::StoreError};
 
 use super::Book;
 

@@ -1,0 +1,127 @@
+//! The parts of a multipart body (RFC 2046, 5.1), whatever is between them.
+
+use http::HeaderValue;
+
+use crate::content::essence;
+
+/// Each part's header lines and its content; `None` for what is no such body.
+pub(crate) fn parts(content_type: &HeaderValue, body: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let is_multipart = essence(content_type)
+        .to_ascii_lowercase()
+        .starts_with(b"multipart/");
+    let boundary = boundary(content_type.as_bytes()).filter(|_| is_multipart)?;
+    let delimiter = [b"\r\n--", &*boundary].concat();
+    // The first delimiter may be the first of all, without a line before it.
+    let whole = [b"\r\n", body].concat();
+    let (_preamble, mut rest) = split(&whole, &delimiter)?;
+    let mut parts = Vec::new();
+    while !rest.starts_with(b"--") {
+        let (padding, after) = split(rest, b"\r\n")?;
+        if !padding.iter().all(|byte| matches!(byte, b' ' | b'\t')) {
+            return None;
+        }
+        // What a part begins with may be the end of its header.
+        let part_begins = rest.len() - after.len() - 2;
+        let (part, after) = split(&rest[part_begins..], &delimiter)?;
+        let (head, content) = split(part, b"\r\n\r\n")?;
+        parts.push(lines(head));
+        parts.push(content.to_vec());
+        rest = after;
+    }
+    Some(parts)
+}
+
+/// The header's lines in order, with their names in lower case.
+fn lines(head: &[u8]) -> Vec<u8> {
+    let mut lines = Vec::with_capacity(head.len());
+    for line in head.split(|byte| *byte == b'\n') {
+        let line = line.trim_ascii();
+        let (name, value) = split(line, b":").unwrap_or((line, b""));
+        lines.extend(name.to_ascii_lowercase());
+        if !line.is_empty() {
+            lines.push(b':');
+        }
+        lines.extend(value.trim_ascii_start());
+        lines.push(b'\n');
+    }
+    lines
+}
+
+/// The parameter `boundary`, of at most 70 bytes.
+fn boundary(content_type: &[u8]) -> Option<Vec<u8>> {
+    let (_, mut rest) = split(content_type, b";")?;
+    loop {
+        let (name, value) = split(rest, b"=")?;
+        let is_boundary = name.trim_ascii().eq_ignore_ascii_case(b"boundary");
+        let (value, after) = match value.strip_prefix(b"\"") {
+            // Nothing that may be in a boundary has to be escaped.
+            Some(quoted) => split(quoted, b"\"")?,
+            None => {
+                let end = value.iter().position(|byte| *byte == b';');
+                value.split_at(end.unwrap_or(value.len()))
+            }
+        };
+        let value = value.trim_ascii_end();
+        if is_boundary {
+            return (1..=70).contains(&value.len()).then(|| value.to_vec());
+        }
+        rest = split(after, b";")?.1;
+    }
+}
+
+/// What is before the first of these, and what is after it.
+fn split<'a>(bytes: &'a [u8], at: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
+    let found = bytes.windows(at.len()).position(|window| window == at)?;
+    Some((&bytes[..found], &bytes[found + at.len()..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(content_type: &'static str, body: &str) -> Option<Vec<Vec<u8>>> {
+        parts(&HeaderValue::from_static(content_type), body.as_bytes())
+    }
+
+    fn form(boundary: &str, amount: &str) -> String {
+        format!(
+            "--{boundary}\r\nContent-Disposition: form-data; name=\"amount\"\r\n\r\n{amount}\r\n\
+             --{boundary} \r\ncontent-disposition:form-data; name=\"scan\"; filename=\"a\"\r\n\
+             Content-Type: image/png\r\n\r\n\r\n--{boundary}--\r\nepilogue"
+        )
+    }
+
+    #[test]
+    fn a_form_is_its_parts_whatever_is_between_them() {
+        let one = read("multipart/form-data; boundary=one", &form("one", "17"));
+        let other = "Multipart/Form-Data; charset=x;  BOUNDARY=\"the other\"";
+        let other = read(other, &format!("preamble\r\n{}", form("the other", "17")));
+        let expected = [
+            "\ncontent-disposition:form-data; name=\"amount\"\n",
+            "17",
+            "\ncontent-disposition:form-data; name=\"scan\"; filename=\"a\"\ncontent-type:image/png\n",
+            "",
+        ];
+        let expected = expected.map(|it| it.as_bytes().to_vec());
+        assert_eq!(one, Some(expected.to_vec()));
+        assert_eq!(one, other);
+        let changed = self::read("multipart/form-data; boundary=one", &form("one", "70"));
+        assert!(changed.is_some() && changed != one);
+    }
+
+    #[test]
+    fn what_is_no_form_has_no_parts() {
+        for (content_type, body) in [
+            ("multipart/form-data", "--a\r\n\r\nx\r\n--a--"),
+            ("multipart/form-data; boundary=", "--\r\n\r\nx\r\n----"),
+            ("application/json; boundary=a", "--a\r\n\r\nx\r\n--a--"),
+            ("multipart/form-data; boundary=a", "--a\r\n\r\nx"),
+            ("multipart/form-data; boundary=a", "--ab\r\n\r\nx\r\n--a--"),
+            ("multipart/form-data; boundary=a", ""),
+        ] {
+            assert_eq!(read(content_type, body), None, "{content_type} {body:?}");
+        }
+        let empty = read("multipart/form-data; boundary=a", "--a--");
+        assert_eq!(empty, Some(vec![]));
+    }
+}
