@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod buckets;
+mod client_ip;
+mod key_names;
 mod laws;
 mod rate;
 mod support;

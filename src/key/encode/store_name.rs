@@ -24,6 +24,13 @@ pub(crate) fn name_in_store(prefix: &str, limiter: &str, key: &(impl Spell + ?Si
 }
 
 impl Name {
+    /// Returns the name of a key's bucket in Redis, for property tests.
+    #[cfg(feature = "testing")]
+    #[doc(hidden)]
+    pub fn in_store(prefix: &str, limiter: &str, key: &(impl Spell + ?Sized)) -> Vec<u8> {
+        name_in_store(prefix, limiter, key)
+    }
+
     fn escape_but_colons(&mut self, text: &str) {
         for (nth, between) in text.split(':').enumerate() {
             if nth > 0 {
