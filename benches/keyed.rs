@@ -1,7 +1,7 @@
 //! What an idempotency layer with a store in the process takes of a request, beside
 //! what is promised of it.
 //!
-//! `cargo bench --bench keyed` prints a Markdown table of nanoseconds. They are those
+//! `cargo bench -p benches --bench keyed` prints a Markdown table of nanoseconds. They are those
 //! of this machine and this moment, and the promises are of one that has nothing else
 //! to do: run it again before a row counts as missed. For what the stores alone take,
 //! see the bench `idempotency`; for Redis, `redis`.

@@ -1,6 +1,6 @@
 //! What a decision of a limiter in this process costs, and of its peers.
 //!
-//! Times are per decision, in each thread. `cargo bench --bench local -- zipf`
+//! Times are per decision, in each thread. `cargo bench -p benches --bench local -- zipf`
 //! measures what has the word in it. For what the docs quote, see the bench
 //! `ratios`, whose sides take turns.
 

@@ -1,7 +1,7 @@
 //! How fast this crate is, as a ratio to its peers.
 //!
-//! `cargo bench --bench ratios` asks both sides of every comparison in turn and
-//! prints a Markdown table; `cargo bench --bench ratios -- zipf` prints the
+//! `cargo bench -p benches --bench ratios` asks both sides of every comparison in turn and
+//! prints a Markdown table; `cargo bench -p benches --bench ratios -- zipf` prints the
 //! rows that have the word in them. For times, see the bench `local`.
 
 #[allow(dead_code, reason = "every bench has use for another part of it")]

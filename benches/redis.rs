@@ -1,7 +1,7 @@
 //! What it is worth to share calls and to remember denials, as ratios to one
 //! call of the script for each decision, over the same connection.
 //!
-//! `cargo bench --bench redis` starts a `redis-server` of its own, asks both
+//! `cargo bench -p benches --bench redis` starts a `redis-server` of its own, asks both
 //! sides of every comparison in turn, and prints a Markdown table; words on the
 //! command line choose rows, `once` those of idempotency. Without any, it also
 //! prints what a check costs while the server is stopped, and what a bucket takes

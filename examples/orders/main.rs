@@ -67,8 +67,9 @@
 //! the last `;` to send them all at once.
 
 use std::{
+    env,
     fmt::Display,
-    io::{self, IsTerminal, Write},
+    io::{self, Write},
     net::SocketAddr,
     path::PathBuf,
     time::Duration,
@@ -83,7 +84,10 @@ use sluicegate::{
     redis::{self, Connection},
 };
 use tokio::net::TcpListener;
-use tracing_subscriber::{EnvFilter, filter::LevelFilter};
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    prelude::*,
+};
 
 mod api;
 mod chain;
@@ -303,13 +307,16 @@ async fn listen(address: &str) -> Result<TcpListener, String> {
     TcpListener::bind(address).await.map_err(refused)
 }
 
-/// Refusals among other things; `RUST_LOG` chooses what.
+/// Logs refusals, among other things. `RUST_LOG` chooses what, as in
+/// `RUST_LOG=warn,sluicegate=debug`; without it, or if it is invalid, everything
+/// from the level `info` on is logged.
 fn log_to_stderr() {
-    let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into());
-    tracing_subscriber::fmt()
-        .with_env_filter(filter.from_env_lossy())
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
+    let chosen = env::var("RUST_LOG").ok().and_then(|text| text.parse().ok());
+    let targets = chosen.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
+    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    tracing_subscriber::registry()
+        .with(lines.with_ansi(false))
+        .with(targets)
         .init();
 }
 

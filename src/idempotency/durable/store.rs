@@ -74,7 +74,7 @@ use super::{builder::DurableBuilder, counts::DurableCounts, error::OpenError};
 /// One thread does it all, and no call blocks the runtime. A claim and a completion
 /// wait for the disk once each; those that come at the same time share that.
 ///
-/// Measured by `cargo bench --bench idempotency`, with records of 1 KiB on two busy
+/// Measured by `cargo bench -p benches --bench idempotency`, with records of 1 KiB on two busy
 /// cores and a disk whose fsync takes 0.2 ms and more:
 ///
 /// | | alone | 64 at once, for each |
@@ -86,7 +86,7 @@ use super::{builder::DurableBuilder, counts::DurableCounts, error::OpenError};
 ///
 /// To open a store reads an entry of 49 bytes for each record, to count what they take,
 /// so that it takes longer the more there are; calls wait meanwhile. With a million
-/// records it takes 1.0 s (`cargo bench --bench idempotency -- open/`, two cores).
+/// records it takes 1.0 s (`cargo bench -p benches --bench idempotency -- open/`, two cores).
 ///
 /// # Differences from others
 ///

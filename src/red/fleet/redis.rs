@@ -88,7 +88,7 @@
 //! there are.
 //!
 //! A flush is one call, and it costs the server a few microseconds for each bucket
-//! that has changed since the last one; `cargo test --test redis red::cost --
+//! that has changed since the last one; `cargo test -p tests --test redis red::cost --
 //! --nocapture` shows it. While it runs the server answers nobody else: where
 //! thousands of series change all the time, give them a server other than that of
 //! the limits. A user needs the rights that `sluicegate::redis` lists.

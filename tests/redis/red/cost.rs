@@ -37,7 +37,7 @@ fn cost(client: &mut redis::Connection, command: &str) -> Cost {
     cost
 }
 
-/// `cargo test --test redis red::cost -- --nocapture` prints what it costs.
+/// `cargo test -p tests --test redis red::cost -- --nocapture` prints what it costs.
 #[tokio::test]
 async fn a_flush_is_one_call_for_2000_series() {
     let server = Server::start();

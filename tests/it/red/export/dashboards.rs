@@ -11,7 +11,7 @@ use super::{
     promtool::{promtool, told},
 };
 
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/dashboards");
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/dashboards");
 
 fn read(file: &str) -> String {
     fs::read_to_string(format!("{FOLDER}/{file}")).unwrap()

@@ -36,7 +36,7 @@ pub(super) fn told(promtool: Child) -> Result<String, String> {
 pub(super) fn promtool(args: &[&str]) -> Child {
     let ours = concat!(
         env!("CARGO_MANIFEST_DIR"),
-        "/target/promtool/usr/bin/promtool"
+        "/../target/promtool/usr/bin/promtool"
     );
     let found = Path::new(ours).exists();
     Command::new(if found { ours } else { "promtool" })
