@@ -85,9 +85,9 @@
 //! #[derive(Clone, Debug, Hash)]
 //! struct User(String);
 //!
-//! impl key::Spell for User {
-//!     fn spell(&self, name: &mut key::Name) {
-//!         self.0.spell(name);
+//! impl key::StoreKey for User {
+//!     fn encode(&self, out: &mut key::EncodedKey) {
+//!         self.0.encode(out);
 //!     }
 //! }
 //!

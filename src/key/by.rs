@@ -4,7 +4,8 @@ use std::{fmt, hash::Hash};
 
 use super::key::Key;
 
-/// Goes by whatever `read` makes of the request.
+/// Uses whatever `read` returns as the key: a closure or a function from
+/// `&Req` to `Option<K>`, where `K` implements `Hash` and `Debug`.
 ///
 /// ```
 /// use sluicegate::key::{self, Key};
@@ -13,7 +14,7 @@ use super::key::Key;
 /// assert_eq!(by_length.key(&"four".to_string()), Some(4));
 /// ```
 ///
-/// A function may borrow from the request; for a closure that does, see
+/// A function may borrow from the request. For a closure that borrows, see
 /// [`by_ref`]:
 ///
 /// ```
@@ -35,17 +36,50 @@ where
     By(read)
 }
 
-/// The key that [`by`] makes.
+/// Uses what `read` borrows from the request as the key, without copying it.
+///
+/// The compiler infers the lifetimes of such a closure only here, not in [`by`].
+///
+/// ```
+/// use http::Request;
+/// use sluicegate::key::{self, Key};
+///
+/// let by_path = key::by_ref(|req: &Request<()>| Some(req.uri().path()));
+/// let request = Request::get("/orders").body(()).unwrap();
+/// assert_eq!(by_path.key(&request), Some("/orders"));
+/// ```
+pub fn by_ref<Req, T: ?Sized, F>(read: F) -> By<F>
+where
+    F: Fn(&Req) -> Option<&T>,
+{
+    By(read)
+}
+
+/// The key that [`by`] and [`by_ref`] make.
+///
+/// To name it in a struct, give it a function pointer:
+///
+/// ```
+/// use http::{Method, Request};
+/// use sluicegate::key::{self, By};
+///
+/// struct Limits {
+///     key: By<fn(&Request<()>) -> Option<Method>>,
+/// }
+///
+/// let limits = Limits { key: key::by(|req| Some(req.method().clone())) };
+/// # let _ = limits.key;
+/// ```
 #[derive(Clone, Copy)]
 pub struct By<F>(F);
 
-/// A closure or a function from a reference to a request to a key, if it has
-/// one; what [`by`] takes. It is implemented for all of them.
+/// A function from `&'a Req` to a key. Implemented for all of them; a trait of
+/// its own because a bound on `Fn` cannot say that the key borrows for `'a`.
 pub trait Read<'a, Req, Bound = &'a Req> {
     /// The key, which may borrow from the request.
     type Key: Hash + fmt::Debug;
 
-    /// Calls it.
+    /// Calls the function.
     fn read(&self, req: &'a Req) -> Option<Self::Key>;
 }
 
@@ -79,48 +113,5 @@ where
 impl<F> fmt::Debug for By<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("By")
-    }
-}
-
-/// Goes by what `read` borrows from the request, without a copy of it.
-///
-/// ```
-/// use http::Request;
-/// use sluicegate::key::{self, Key};
-///
-/// let by_path = key::by_ref(|req: &Request<()>| Some(req.uri().path()));
-/// let request = Request::get("/orders").body(()).unwrap();
-/// assert_eq!(by_path.key(&request), Some("/orders"));
-/// ```
-pub fn by_ref<Req, T: ?Sized, F>(read: F) -> ByRef<F>
-where
-    F: Fn(&Req) -> Option<&T>,
-{
-    ByRef(read)
-}
-
-/// The key that [`by_ref`] makes.
-#[derive(Clone, Copy)]
-pub struct ByRef<F>(F);
-
-impl<Req, T, F> Key<Req> for ByRef<F>
-where
-    F: Fn(&Req) -> Option<&T>,
-    T: Hash + fmt::Debug + ?Sized + 'static,
-{
-    type Key<'a>
-        = &'a T
-    where
-        Self: 'a,
-        Req: 'a;
-
-    fn key<'a>(&'a self, req: &'a Req) -> Option<&'a T> {
-        (self.0)(req)
-    }
-}
-
-impl<F> fmt::Debug for ByRef<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ByRef")
     }
 }

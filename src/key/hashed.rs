@@ -3,7 +3,7 @@
 use std::fmt;
 
 #[cfg(any(feature = "redis", feature = "idempotency"))]
-use super::encode::{Name, Spell};
+use super::encode::{EncodedKey, StoreKey};
 use super::{absence::Absence, key::Key};
 
 /// The key that [`KeyExt::hashed`](super::KeyExt::hashed) makes.
@@ -41,14 +41,14 @@ impl<Req, K: Key<Req>> Key<Req> for Hashed<K> {
 /// guesses. A token that is long and random cannot.
 ///
 /// In process it is hashed like the key that it wraps. It implements
-/// [`Spell`](super::Spell) with the features `redis` and `idempotency`.
+/// [`StoreKey`](super::StoreKey) with the features `redis` and `idempotency`.
 ///
 /// ```
 /// # #[cfg(feature = "redis")] {
-/// use sluicegate::key::{HashedKey, Name};
+/// use sluicegate::key::{HashedKey, EncodedKey};
 ///
 /// // The same as of `printf %s t0ken | sha256sum`.
-/// let name = Name::of(&HashedKey("t0ken")).to_string();
+/// let name = EncodedKey::of(&HashedKey("t0ken")).to_string();
 /// assert_eq!(name, "~b46c09677343261f0b439a472422225e3a230c9c094d6ab16762e2036b597053");
 /// # }
 /// ```
@@ -56,9 +56,9 @@ impl<Req, K: Key<Req>> Key<Req> for Hashed<K> {
 pub struct HashedKey<K>(pub K);
 
 #[cfg(any(feature = "redis", feature = "idempotency"))]
-impl<K: Spell> Spell for HashedKey<K> {
-    fn spell(&self, name: &mut Name) {
-        name.hashed(&self.0);
+impl<K: StoreKey> StoreKey for HashedKey<K> {
+    fn encode(&self, out: &mut EncodedKey) {
+        out.hashed(&self.0);
     }
 }
 

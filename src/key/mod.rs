@@ -30,12 +30,12 @@
 //! | the limiter keeps its state | a key is | because |
 //! |---|---|---|
 //! | in process: [`Local`](crate::limit::Local) | [`Hash`] | the hash is all that is kept of it |
-//! | in Redis, for a fleet | [`Spell`] | every process has to find the same bucket, by a name |
+//! | in Redis, for a fleet | [`StoreKey`] | every process has to find the same bucket, by a name |
 //!
 //! Numbers, texts, bytes, addresses and whatever the keys above make of a
 //! request are both. What comes out of [`extension`] and [`by`] is as good as
-//! its type: one of your own implements [`Spell`] in [two
-//! lines](Spell#keys-of-your-own).
+//! its type: one of your own implements [`StoreKey`] in [two
+//! lines](StoreKey#keys-of-your-own).
 
 mod absence;
 mod by;
@@ -48,13 +48,13 @@ mod key;
 mod warning;
 
 #[cfg(feature = "redis")]
-pub(crate) use self::encode::name_in_store;
+pub(crate) use self::encode::bucket_name;
 pub(crate) use self::warning::PeerWarning;
 pub use self::{
     absence::Absence,
-    by::{By, ByRef, Read, by, by_ref},
+    by::{By, by, by_ref},
     combine::{Either, KeyExt, Or},
-    encode::{Name, Spell},
+    encode::{EncodedKey, StoreKey},
     hashed::{Hashed, HashedKey},
     header::{Extension, Header, extension, header},
     ip::{Client, ClientIp, UnixPeer},

@@ -86,7 +86,7 @@ pub trait Backend {
     label = "not a `Limiter` for this key",
     note = "give the layer a key that the limiter goes by, with `.key(..)`: `Local::keyed` takes any \
             key that implements `Hash`, `Local::direct` takes `key::Global`, `Redis` a key that \
-            implements `Hash` and `Spell`, `Tiers` a pair of the tier and its limiter's key, and \
+            implements `Hash` and `StoreKey`, `Tiers` a pair of the tier and its limiter's key, and \
             `All` a tuple with a key for each limiter, or one key after `.one_key()`"
 )]
 pub trait Limiter<K: ?Sized>: Backend {

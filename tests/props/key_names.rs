@@ -8,16 +8,16 @@ use std::{
 };
 
 use proptest::{collection::vec, prelude::*};
-use sluicegate::key::{Client, Either, Name, Spell};
+use sluicegate::key::{Client, Either, EncodedKey, StoreKey};
 
 /// Writes its pieces itself, one by one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Pieces(Vec<String>);
 
-impl Spell for Pieces {
-    fn spell(&self, name: &mut Name) {
+impl StoreKey for Pieces {
+    fn encode(&self, out: &mut EncodedKey) {
         for piece in &self.0 {
-            name.text(piece);
+            out.text(piece);
         }
     }
 }
@@ -37,10 +37,10 @@ fn either<A: Debug, B: Debug>(
     ]
 }
 
-fn check<K: Spell + Eq + Hash + Debug>(keys: &[K]) -> Result<(), TestCaseError> {
+fn check<K: StoreKey + Eq + Hash + Debug>(keys: &[K]) -> Result<(), TestCaseError> {
     let mut seen = HashMap::new();
     for key in keys {
-        let name = Name::in_store("sluicegate", "api", key);
+        let name = EncodedKey::in_store("sluicegate", "api", key);
         let (inside, last) = name.split_at(name.len() - 1);
         let inside = inside.strip_prefix(b"sluicegate:{api:");
         prop_assert_eq!(last, b"}");
@@ -56,8 +56,8 @@ fn check<K: Spell + Eq + Hash + Debug>(keys: &[K]) -> Result<(), TestCaseError> 
     Ok(())
 }
 
-fn named(prefix: &str, limiter: &str, key: impl Spell) -> String {
-    String::from_utf8(Name::in_store(prefix, limiter, &key)).unwrap()
+fn named(prefix: &str, limiter: &str, key: impl StoreKey) -> String {
+    String::from_utf8(EncodedKey::in_store(prefix, limiter, &key)).unwrap()
 }
 
 proptest! {

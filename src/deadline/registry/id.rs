@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::error::Error;
-use crate::key::Name;
+use crate::key::EncodedKey;
 
 /// How long the name of a root may be when it is written.
 const LONGEST: usize = 128;
@@ -61,9 +61,9 @@ impl Id {
     /// # Errors
     ///
     /// [`Malformed`](Error::Malformed) when it is empty, or longer than 128
-    /// bytes when it is [written](crate::key::Spell#the-form).
+    /// bytes when it is [written](crate::key::StoreKey#the-form).
     pub fn named(name: &str) -> Result<Self, Error> {
-        Name::of(name).to_string().parse()
+        EncodedKey::of(name).to_string().parse()
     }
 
     /// A name that nobody else has: 128 random bits.

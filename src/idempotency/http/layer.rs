@@ -73,7 +73,7 @@ impl<S: Store> IdempotencyLayer<S> {
 
 impl<S, W, Q, X, A> IdempotencyLayer<S, W, Q, X, A> {
     /// Whose key a request has: any [`Key`](crate::key::Key) that can be
-    /// [written](crate::key::Spell), such as the user that a layer further out has
+    /// [written](crate::key::StoreKey), such as the user that a layer further out has
     /// found. The same key of another is another key. A request with a key of
     /// which this finds nothing is refused: 401, or status 16 for gRPC.
     ///
@@ -84,13 +84,13 @@ impl<S, W, Q, X, A> IdempotencyLayer<S, W, Q, X, A> {
     /// keys may share a hash, and a name must be one client's:
     ///
     /// ```
-    /// use sluicegate::{idempotency::{IdempotencyLayer, Local}, key::{self, Name, Spell}};
+    /// use sluicegate::{idempotency::{IdempotencyLayer, Local}, key::{self, EncodedKey, StoreKey}};
     ///
     /// #[derive(Clone, Debug, Hash)]
     /// struct UserId(String);
     ///
-    /// impl Spell for UserId {
-    ///     fn spell(&self, name: &mut Name) { self.0.spell(name) }
+    /// impl StoreKey for UserId {
+    ///     fn encode(&self, out: &mut EncodedKey) { self.0.encode(out) }
     /// }
     ///
     /// let layer = IdempotencyLayer::new(Local::new()).principal(key::extension::<UserId>());

@@ -40,7 +40,7 @@ impl Asker {
         Self {
             connection: connection.on(Lane::Records),
             large: connection.on(Lane::LargeRecords),
-            name: key::Name::of(name).to_string(),
+            name: key::EncodedKey::of(name).to_string(),
             clock,
             counters: Counters::default(),
             eviction: Known::default(),

@@ -11,14 +11,14 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method};
 
-use super::store_key::{Name, Spell};
+use super::store_key::{EncodedKey, StoreKey};
 use crate::key::{combine::Either, ip::Client};
 
 macro_rules! as_text {
     ($($key:ty)+) => {
-        $(impl Spell for $key {
-            fn spell(&self, name: &mut Name) {
-                name.text(self.as_ref());
+        $(impl StoreKey for $key {
+            fn encode(&self, out: &mut EncodedKey) {
+                out.text(self.as_ref());
             }
         })+
     };
@@ -28,9 +28,9 @@ as_text!(str String Method HeaderName);
 
 macro_rules! as_bytes {
     ($($key:ty)+) => {
-        $(impl Spell for $key {
-            fn spell(&self, name: &mut Name) {
-                name.bytes(self.as_ref());
+        $(impl StoreKey for $key {
+            fn encode(&self, out: &mut EncodedKey) {
+                out.bytes(self.as_ref());
             }
         })+
     };
@@ -38,27 +38,27 @@ macro_rules! as_bytes {
 
 as_bytes!([u8] Vec<u8> Bytes HeaderValue);
 
-impl<const N: usize> Spell for [u8; N] {
-    fn spell(&self, name: &mut Name) {
-        name.bytes(self);
+impl<const N: usize> StoreKey for [u8; N] {
+    fn encode(&self, out: &mut EncodedKey) {
+        out.bytes(self);
     }
 }
 
-impl Spell for char {
-    fn spell(&self, name: &mut Name) {
-        name.text(self.encode_utf8(&mut [0; 4]));
+impl StoreKey for char {
+    fn encode(&self, out: &mut EncodedKey) {
+        out.text(self.encode_utf8(&mut [0; 4]));
     }
 }
 
-impl Spell for bool {
-    fn spell(&self, name: &mut Name) {
-        name.text(if *self { "true" } else { "false" });
+impl StoreKey for bool {
+    fn encode(&self, out: &mut EncodedKey) {
+        out.text(if *self { "true" } else { "false" });
     }
 }
 
-impl Spell for () {
-    fn spell(&self, name: &mut Name) {
-        name.text("");
+impl StoreKey for () {
+    fn encode(&self, out: &mut EncodedKey) {
+        out.text("");
     }
 }
 
@@ -66,9 +66,9 @@ impl Spell for () {
 /// byte that the form gives a meaning to.
 macro_rules! as_shown {
     ($($key:ty)+) => {
-        $(impl Spell for $key {
-            fn spell(&self, name: &mut Name) {
-                name.shown(self);
+        $(impl StoreKey for $key {
+            fn encode(&self, out: &mut EncodedKey) {
+                out.shown(self);
             }
         })+
     };
@@ -80,37 +80,37 @@ as_shown!(num::NonZeroU128 num::NonZeroUsize num::NonZeroI8 num::NonZeroI16);
 as_shown!(num::NonZeroI32 num::NonZeroI64 num::NonZeroI128 num::NonZeroIsize);
 as_shown!(IpAddr Ipv4Addr Ipv6Addr Client);
 
-impl Spell for SocketAddr {
-    fn spell(&self, name: &mut Name) {
+impl StoreKey for SocketAddr {
+    fn encode(&self, out: &mut EncodedKey) {
         match self {
-            SocketAddr::V4(socket) => socket.spell(name),
-            SocketAddr::V6(socket) => socket.spell(name),
+            SocketAddr::V4(socket) => socket.encode(out),
+            SocketAddr::V6(socket) => socket.encode(out),
         }
     }
 }
 
-impl Spell for SocketAddrV4 {
-    fn spell(&self, name: &mut Name) {
-        (self.ip(), self.port()).spell(name);
+impl StoreKey for SocketAddrV4 {
+    fn encode(&self, out: &mut EncodedKey) {
+        (self.ip(), self.port()).encode(out);
     }
 }
 
-impl Spell for SocketAddrV6 {
-    fn spell(&self, name: &mut Name) {
+impl StoreKey for SocketAddrV6 {
+    fn encode(&self, out: &mut EncodedKey) {
         match (self.flowinfo(), self.scope_id()) {
-            (0, 0) => (self.ip(), self.port()).spell(name),
-            (flow, scope) => (self.ip(), self.port(), flow, scope).spell(name),
+            (0, 0) => (self.ip(), self.port()).encode(out),
+            (flow, scope) => (self.ip(), self.port(), flow, scope).encode(out),
         }
     }
 }
 
 macro_rules! as_tuple {
     ($($part:ident)+) => {
-        impl<$($part: Spell),+> Spell for ($($part,)+) {
+        impl<$($part: StoreKey),+> StoreKey for ($($part,)+) {
             #[allow(non_snake_case, reason = "each part is named like its type")]
-            fn spell(&self, name: &mut Name) {
+            fn encode(&self, out: &mut EncodedKey) {
                 let ($($part,)+) = self;
-                name.parts(&[$($part),+]);
+                out.parts(&[$($part),+]);
             }
         }
     };
@@ -120,29 +120,29 @@ as_tuple!(A B);
 as_tuple!(A B C);
 as_tuple!(A B C D);
 
-impl<K: Spell> Spell for Option<K> {
-    fn spell(&self, name: &mut Name) {
+impl<K: StoreKey> StoreKey for Option<K> {
+    fn encode(&self, out: &mut EncodedKey) {
         match self {
-            None => name.text("-"),
-            Some(key) => name.parts(&[key]),
+            None => out.text("-"),
+            Some(key) => out.parts(&[key]),
         }
     }
 }
 
-impl<A: Spell, B: Spell> Spell for Either<A, B> {
-    fn spell(&self, name: &mut Name) {
+impl<A: StoreKey, B: StoreKey> StoreKey for Either<A, B> {
+    fn encode(&self, out: &mut EncodedKey) {
         match self {
-            Either::First(key) => name.parts(&[&1, key]),
-            Either::Second(key) => name.parts(&[&2, key]),
+            Either::First(key) => out.parts(&[&1, key]),
+            Either::Second(key) => out.parts(&[&2, key]),
         }
     }
 }
 
 macro_rules! as_held {
     ($($holder:ty),+) => {
-        $(impl<K: Spell + ?Sized> Spell for $holder {
-            fn spell(&self, name: &mut Name) {
-                K::spell(self, name);
+        $(impl<K: StoreKey + ?Sized> StoreKey for $holder {
+            fn encode(&self, out: &mut EncodedKey) {
+                K::encode(self, out);
             }
         })+
     };
@@ -150,8 +150,8 @@ macro_rules! as_held {
 
 as_held!(&K, &mut K, Box<K>, Rc<K>, Arc<K>);
 
-impl<K: Spell + ToOwned + ?Sized> Spell for Cow<'_, K> {
-    fn spell(&self, name: &mut Name) {
-        K::spell(self, name);
+impl<K: StoreKey + ToOwned + ?Sized> StoreKey for Cow<'_, K> {
+    fn encode(&self, out: &mut EncodedKey) {
+        K::encode(self, out);
     }
 }

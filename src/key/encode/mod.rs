@@ -1,12 +1,12 @@
 //! How a key is written where many processes have to find the same bucket.
 
+#[cfg(feature = "redis")]
+mod bucket_name;
 mod impls;
 mod store_key;
-#[cfg(feature = "redis")]
-mod store_name;
 #[cfg(test)]
 mod tests;
 
-pub use self::store_key::{Name, Spell};
 #[cfg(feature = "redis")]
-pub(crate) use self::store_name::name_in_store;
+pub(crate) use self::bucket_name::bucket_name;
+pub use self::store_key::{EncodedKey, StoreKey};

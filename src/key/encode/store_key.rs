@@ -17,25 +17,25 @@ use std::{fmt, io::Write, mem};
 /// A newtype over text, or over any other key, takes two lines:
 ///
 /// ```
-/// use sluicegate::key::{Name, Spell};
+/// use sluicegate::key::{EncodedKey, StoreKey};
 ///
 /// struct UserId(String);
 ///
-/// impl Spell for UserId {
-///     fn spell(&self, name: &mut Name) { self.0.spell(name) }
+/// impl StoreKey for UserId {
+///     fn encode(&self, out: &mut EncodedKey) { self.0.encode(out) }
 /// }
 ///
-/// assert_eq!(Name::of(&UserId("ann".into())).to_string(), "ann");
+/// assert_eq!(EncodedKey::of(&UserId("ann".into())).to_string(), "ann");
 /// ```
 ///
 /// Without them it is not a key of a shared limit:
 ///
 /// ```compile_fail,E0277
-/// use sluicegate::key::Name;
+/// use sluicegate::key::EncodedKey;
 ///
 /// struct UserId(String);
 ///
-/// Name::of(&UserId("ann".into()));
+/// EncodedKey::of(&UserId("ann".into()));
 /// ```
 ///
 /// Write one piece: a text, or what a key inside of yours is written as. Several
@@ -45,13 +45,13 @@ use std::{fmt, io::Write, mem};
 ///
 /// ```
 /// use std::net::IpAddr;
-/// use sluicegate::key::{Name, Spell};
+/// use sluicegate::key::{EncodedKey, StoreKey};
 ///
 /// enum Plan { Free, Paid }
 ///
-/// impl Spell for Plan {
-///     fn spell(&self, name: &mut Name) {
-///         name.text(match self {
+/// impl StoreKey for Plan {
+///     fn encode(&self, out: &mut EncodedKey) {
+///         out.text(match self {
 ///             Plan::Free => "free",
 ///             Plan::Paid => "paid",
 ///         });
@@ -60,29 +60,29 @@ use std::{fmt, io::Write, mem};
 ///
 /// struct Tenant { id: u32, plan: Plan }
 ///
-/// impl Spell for Tenant {
-///     fn spell(&self, name: &mut Name) {
-///         (self.id, &self.plan).spell(name);
+/// impl StoreKey for Tenant {
+///     fn encode(&self, out: &mut EncodedKey) {
+///         (self.id, &self.plan).encode(out);
 ///     }
 /// }
 ///
 /// enum Who { User(String), Anonymous(IpAddr) }
 ///
-/// impl Spell for Who {
-///     fn spell(&self, name: &mut Name) {
+/// impl StoreKey for Who {
+///     fn encode(&self, out: &mut EncodedKey) {
 ///         match self {
-///             Who::User(user) => ("user", user).spell(name),
-///             Who::Anonymous(address) => ("ip", address).spell(name),
+///             Who::User(user) => ("user", user).encode(out),
+///             Who::Anonymous(address) => ("ip", address).encode(out),
 ///         }
 ///     }
 /// }
 ///
 /// let tenant = Tenant { id: 7, plan: Plan::Paid };
-/// assert_eq!(Name::of(&tenant).to_string(), "(7,paid)");
+/// assert_eq!(EncodedKey::of(&tenant).to_string(), "(7,paid)");
 ///
 /// let (user, stranger) = (Who::User("a b".into()), Who::Anonymous([192, 0, 2, 1].into()));
-/// assert_eq!(Name::of(&user).to_string(), "(user,a%20b)");
-/// assert_eq!(Name::of(&(&stranger, Plan::Free)).to_string(), "((ip,192.0.2.1),free)");
+/// assert_eq!(EncodedKey::of(&user).to_string(), "(user,a%20b)");
+/// assert_eq!(EncodedKey::of(&(&stranger, Plan::Free)).to_string(), "((ip,192.0.2.1),free)");
 /// ```
 ///
 /// # The form
@@ -131,22 +131,22 @@ use std::{fmt, io::Write, mem};
 /// hashed one in it, which has it in front of the 64 digits of its own.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be written as a name",
-    label = "this key does not implement `Spell`",
+    label = "this key does not implement `StoreKey`",
     note = "buckets that a fleet shares and scopes of idempotency keys go by a name, because no two keys \
             have the same one, as they may have the same hash; for a newtype over text it takes: \
-            `impl sluicegate::key::Spell for {Self} {{ fn spell(&self, name: &mut sluicegate::key::Name) \
-            {{ self.0.spell(name) }} }}`, for several fields `(&self.tenant, &self.user).spell(name)`"
+            `impl sluicegate::key::StoreKey for {Self} {{ fn encode(&self, out: &mut sluicegate::key::EncodedKey) \
+            {{ self.0.encode(out) }} }}`, for several fields `(&self.tenant, &self.user).encode(out)`"
 )]
-pub trait Spell {
+pub trait StoreKey {
     /// Writes the key, as one piece.
-    fn spell(&self, name: &mut Name);
+    fn encode(&self, out: &mut EncodedKey);
 }
 
 const UPPER: &[u8; 16] = b"0123456789ABCDEF";
 
-/// A key as it is being written; see [the form](Spell#the-form).
+/// A key as it is being written; see [the form](StoreKey#the-form).
 #[derive(Clone, PartialEq, Eq)]
-pub struct Name {
+pub struct EncodedKey {
     /// Printable ASCII.
     pub(super) written: Vec<u8>,
     /// How many pieces there are between the innermost open parenthesis, or the
@@ -154,17 +154,17 @@ pub struct Name {
     pieces: usize,
 }
 
-impl Name {
+impl EncodedKey {
     /// How a key is written, whole however long it is.
     ///
     /// ```
-    /// use sluicegate::key::Name;
+    /// use sluicegate::key::EncodedKey;
     ///
     /// let key = ("Zoë", Some(-7), "2001:db8::1".parse::<std::net::Ipv6Addr>()?);
-    /// assert_eq!(Name::of(&key).to_string(), "(Zo%C3%AB,(-7),2001:db8::1)");
+    /// assert_eq!(EncodedKey::of(&key).to_string(), "(Zo%C3%AB,(-7),2001:db8::1)");
     /// # Ok::<(), std::net::AddrParseError>(())
     /// ```
-    pub fn of(key: &(impl Spell + ?Sized)) -> Self {
+    pub fn of(key: &(impl StoreKey + ?Sized)) -> Self {
         let mut name = Self::with_room(0);
         name.part(key);
         name
@@ -192,7 +192,7 @@ impl Name {
     }
 
     /// Writes a piece that consists of others.
-    pub(super) fn parts(&mut self, parts: &[&dyn Spell]) {
+    pub(super) fn parts(&mut self, parts: &[&dyn StoreKey]) {
         self.begin_piece();
         self.written.push(b'(');
         let outside = mem::take(&mut self.pieces);
@@ -206,11 +206,11 @@ impl Name {
     /// Writes a key as one piece. A key that wrote several would look like its
     /// neighbours in a tuple, and one that wrote none would let them close up:
     /// such keys get parentheses.
-    pub(super) fn part(&mut self, key: &(impl Spell + ?Sized)) {
+    pub(super) fn part(&mut self, key: &(impl StoreKey + ?Sized)) {
         self.begin_piece();
         let begin = self.written.len();
         let outside = mem::take(&mut self.pieces);
-        key.spell(self);
+        key.encode(self);
         if mem::replace(&mut self.pieces, outside) != 1 {
             self.written.insert(begin, b'(');
             self.written.push(b')');
@@ -244,15 +244,15 @@ impl Name {
     }
 }
 
-impl fmt::Display for Name {
+impl fmt::Display for EncodedKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(str::from_utf8(&self.written).map_err(|_| fmt::Error)?)
     }
 }
 
-impl fmt::Debug for Name {
+impl fmt::Debug for EncodedKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Name({self})")
+        write!(f, "EncodedKey({self})")
     }
 }
 
@@ -265,15 +265,15 @@ fn stays(byte: u8) -> bool {
 mod digest {
     use sha2::{Digest, Sha256};
 
-    use super::{Name, Spell};
+    use super::{EncodedKey, StoreKey};
 
     const LOWER: &[u8; 16] = b"0123456789abcdef";
 
-    impl Name {
+    impl EncodedKey {
         /// Writes a key as its hash.
-        pub(in crate::key) fn hashed(&mut self, key: &impl Spell) {
+        pub(in crate::key) fn hashed(&mut self, key: &impl StoreKey) {
             self.begin_piece();
-            self.digest(&Name::of(key).written);
+            self.digest(&EncodedKey::of(key).written);
         }
 
         /// Writes `~` and the SHA-256 of a written key, which no text can look like.

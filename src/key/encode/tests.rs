@@ -12,8 +12,8 @@ use http::{HeaderName, HeaderValue, Request};
 use super::*;
 use crate::key::{self, Client, ClientIp, Either, HashedKey, Key, KeyExt};
 
-fn written(key: impl Spell) -> String {
-    Name::of(&key).to_string()
+fn written(key: impl StoreKey) -> String {
+    EncodedKey::of(&key).to_string()
 }
 
 /// A change in here loses the buckets of everybody who is deployed.
@@ -123,12 +123,15 @@ fn what_is_made_of_keys_is_written_as_ever() {
     assert_eq!(written(Cow::Borrowed("a b")), "a%20b");
     assert_eq!(written(Cow::<str>::Owned(text)), "a%20b");
     assert_eq!(written(Bytes::from_static(b"a b")), "a%20b");
-    assert_eq!(written(&("a", 1) as &dyn Spell), "(a,1)");
+    assert_eq!(written(&("a", 1) as &dyn StoreKey), "(a,1)");
 }
 
 #[test]
 fn what_the_keys_of_this_crate_make_is_written_as_ever() {
-    fn made<K: for<'a> Key<Request<()>, Key<'a>: Spell>>(key: K, request: &Request<()>) -> String {
+    fn made<K: for<'a> Key<Request<()>, Key<'a>: StoreKey>>(
+        key: K,
+        request: &Request<()>,
+    ) -> String {
         written(key.key(request).unwrap())
     }
     let value = HeaderValue::from_bytes(b"k\xff 1").unwrap();
@@ -166,10 +169,10 @@ fn what_the_keys_of_this_crate_make_is_written_as_ever() {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Pieces(Vec<String>);
 
-impl Spell for Pieces {
-    fn spell(&self, name: &mut Name) {
+impl StoreKey for Pieces {
+    fn encode(&self, out: &mut EncodedKey) {
         for piece in &self.0 {
-            name.text(piece);
+            out.text(piece);
         }
     }
 }
@@ -188,8 +191,8 @@ fn pieces_of_a_key_stay_together() {
     );
 }
 
-fn named(prefix: &str, limiter: &str, key: impl Spell) -> String {
-    String::from_utf8(name_in_store(prefix, limiter, &key)).unwrap()
+fn named(prefix: &str, limiter: &str, key: impl StoreKey) -> String {
+    String::from_utf8(bucket_name(prefix, limiter, &key)).unwrap()
 }
 
 #[test]
@@ -275,7 +278,7 @@ fn a_key_stays_in_its_limiter() {
 
 #[test]
 fn a_name_takes_one_allocation() {
-    let name = name_in_store("sluicegate", "api", &("a".repeat(60), "b".repeat(60)));
+    let name = bucket_name("sluicegate", "api", &("a".repeat(60), "b".repeat(60)));
     let room = "sluicegate:{api:}".len() + 128;
     assert_eq!(name.capacity(), room, "it did not have to grow");
 }
@@ -283,11 +286,11 @@ fn a_name_takes_one_allocation() {
 #[test]
 fn a_hashed_key_shows_nothing_of_itself() {
     const T0KEN: &str = "~b46c09677343261f0b439a472422225e3a230c9c094d6ab16762e2036b597053";
-    let hashed = |key| Name::of(&HashedKey(key)).to_string();
+    let hashed = |key| EncodedKey::of(&HashedKey(key)).to_string();
     assert_eq!(hashed("t0ken"), T0KEN);
     let value = HeaderValue::from_static("t0ken");
-    assert_eq!(Name::of(&HashedKey(&value)).to_string(), T0KEN);
-    let beside = Name::of(&(HashedKey("t0ken"), "GET")).to_string();
+    assert_eq!(EncodedKey::of(&HashedKey(&value)).to_string(), T0KEN);
+    let beside = EncodedKey::of(&(HashedKey("t0ken"), "GET")).to_string();
     assert_eq!(beside, format!("({T0KEN},GET)"));
     assert_eq!(format!("{:?}", HashedKey("t0ken")), "HashedKey");
     // Not even of the beginning of one that is cut.
@@ -295,5 +298,5 @@ fn a_hashed_key_shows_nothing_of_itself() {
     let cut = named("sluicegate", "api", &(HashedKey(&*long), "a".repeat(200)));
     assert!(!cut.contains("t0ken"), "{cut}");
     // Nothing that a client writes looks like it.
-    assert_eq!(Name::of(T0KEN).to_string(), T0KEN.replace('~', "%7E"));
+    assert_eq!(EncodedKey::of(T0KEN).to_string(), T0KEN.replace('~', "%7E"));
 }

@@ -102,7 +102,7 @@ pub(super) const MAX_ENTRIES: usize = 64;
 /// Each is a network or a single address in text, or a type that is written as
 /// one: `"10.0.0.0/8"`, `"::1"`, a [`String`] from a configuration, an
 /// [`IpAddr`], an `ipnet::IpNet`. The bits behind the length do not count:
-/// `10.1.2.3/8` is `10.0.0.0/8`. Name the networks of your proxies and no
+/// `10.1.2.3/8` is `10.0.0.0/8`. EncodedKey the networks of your proxies and no
 /// others: a client in a trusted network can claim any address. `::/0` holds no
 /// IPv4 addresses, mapped or not. With an empty list nothing is believed, and
 /// the peer is always the client.

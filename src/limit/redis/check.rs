@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     clock::Tick,
-    key::Spell,
+    key::StoreKey,
     limit::{
         all::Asked,
         decision::Decision,
@@ -133,7 +133,7 @@ impl<R: Scripted> Shared<R> {
     ) -> Check<Checking<R, P>>
     where
         P: Policy,
-        K: Spell + std::hash::Hash + ?Sized,
+        K: StoreKey + std::hash::Hash + ?Sized,
     {
         let bucket = self.bucket(key);
         if let Some(decision) = self.spend(&bucket, cost) {

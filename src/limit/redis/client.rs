@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     clock::Tick,
-    key::{Spell, name_in_store},
+    key::{StoreKey, bucket_name},
     limit::{
         decision::Decision,
         observe::Observe,
@@ -65,8 +65,8 @@ pub(super) struct Shared<R: Scripted> {
 pub(super) struct Lines(Mutex<HashMap<u64, usize, RandomState>>);
 
 impl<R: Scripted> Shared<R> {
-    pub(super) fn bucket<K: Spell + ?Sized>(&self, key: &K) -> Bucket {
-        let mut name = name_in_store(self.connection.prefix(), &self.name, key);
+    pub(super) fn bucket<K: StoreKey + ?Sized>(&self, key: &K) -> Bucket {
+        let mut name = bucket_name(self.connection.prefix(), &self.name, key);
         // Letters: one byte each.
         name.extend([b':', self.rule.kind() as u8]);
         let key = self.hasher.hash_one(name.as_slice());

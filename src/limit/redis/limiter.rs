@@ -9,7 +9,7 @@ use super::{
     counts::RedisCounts,
 };
 use crate::{
-    key::Spell,
+    key::StoreKey,
     limit::{
         decision::Decision,
         fallback::Policy,
@@ -49,7 +49,7 @@ use crate::{
 ///
 /// # Keys
 ///
-/// A key is anything that can be written down: [`Spell`]. A bucket has one name in
+/// A key is anything that can be written down: [`StoreKey`]. A bucket has one name in
 /// Redis, `<prefix>:{<limiter>:<key>}:<rule>`, in which everything of a user's is
 /// escaped: no key can get at another's bucket. So a limiter's name is part of its
 /// state: two limiters of one name and one rule on one prefix are one limit, in
@@ -210,7 +210,7 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
     /// As the policy says: only under [`FailClosed`](crate::limit::FailClosed).
     pub fn check<K>(&self, key: &K, cost: Cost) -> Check<Checking<R, P>>
     where
-        K: Spell + Hash + ?Sized,
+        K: StoreKey + Hash + ?Sized,
     {
         self.shared.check(&self.policy, key, cost, None)
     }
@@ -220,7 +220,7 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
     /// # Errors
     ///
     /// As for [`check`](Self::check).
-    pub fn peek<K: Spell + Hash + ?Sized>(&self, key: &K) -> Check<Checking<R, P>> {
+    pub fn peek<K: StoreKey + Hash + ?Sized>(&self, key: &K) -> Check<Checking<R, P>> {
         self.check(key, 0)
     }
 
@@ -232,7 +232,7 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
     /// As for [`check`](Self::check).
     pub fn until_ready<K>(&self, key: &K, cost: Cost, patience: Patience) -> Check<Checking<R, P>>
     where
-        K: Spell + Hash + ?Sized,
+        K: StoreKey + Hash + ?Sized,
     {
         self.shared.check(&self.policy, key, cost, Some(patience))
     }
@@ -245,7 +245,7 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
     /// As for [`check`](Self::check).
     pub async fn check_up_to<K>(&self, key: &K, cost: Cost) -> Result<(Cost, Decision), P::Error>
     where
-        K: Spell + Hash + ?Sized,
+        K: StoreKey + Hash + ?Sized,
     {
         let ticket = self.policy.ticket(key);
         let asking = self.ask(key, Entry::UpTo(cost));
@@ -270,7 +270,7 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
     ///
     /// When Redis does not answer; it may have been given back even so. When the
     /// bucket [cannot be read](Self#unreadable-states); then it was not.
-    pub async fn credit<K: Spell + ?Sized>(&self, key: &K, cost: Cost) -> Result<(), Error> {
+    pub async fn credit<K: StoreKey + ?Sized>(&self, key: &K, cost: Cost) -> Result<(), Error> {
         self.make_fuller(key, Entry::Credit(cost)).await
     }
 
@@ -283,7 +283,7 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
     ///
     /// When Redis does not answer; it may have been taken even so. When the bucket
     /// [cannot be read](Self#unreadable-states); then it was not.
-    pub async fn debit<K: Spell + ?Sized>(&self, key: &K, cost: Cost) -> Result<(), Error> {
+    pub async fn debit<K: StoreKey + ?Sized>(&self, key: &K, cost: Cost) -> Result<(), Error> {
         self.ask(key, Entry::Debit(cost)).await.map(|_| ())
     }
 
@@ -298,7 +298,7 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
     /// # Errors
     ///
     /// When Redis does not answer; it may be whole even so.
-    pub async fn reset<K: Spell + ?Sized>(&self, key: &K) -> Result<(), Error> {
+    pub async fn reset<K: StoreKey + ?Sized>(&self, key: &K) -> Result<(), Error> {
         self.make_fuller(key, Entry::Reset).await
     }
 
@@ -326,7 +326,7 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
 
     /// Denials are forgotten when it is asked and when it is answered: what was
     /// answered in between may be from before it.
-    async fn make_fuller<K: Spell + ?Sized>(&self, key: &K, entry: Entry) -> Result<(), Error> {
+    async fn make_fuller<K: StoreKey + ?Sized>(&self, key: &K, entry: Entry) -> Result<(), Error> {
         let bucket = self.shared.bucket(key);
         let key = bucket.key;
         self.shared.forget(key);
@@ -335,7 +335,7 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
         answer.map(|_| ())
     }
 
-    fn ask<K: Spell + ?Sized>(&self, key: &K, entry: Entry) -> Asking {
+    fn ask<K: StoreKey + ?Sized>(&self, key: &K, entry: Entry) -> Asking {
         self.shared.begin(self.shared.bucket(key), entry, false)
     }
 }
@@ -356,7 +356,7 @@ impl<R: Scripted, P: Policy> Backend for Redis<R, P> {
     }
 }
 
-impl<R: Scripted, P: Policy, K: Spell + Hash + ?Sized> Limiter<K> for Redis<R, P> {
+impl<R: Scripted, P: Policy, K: StoreKey + Hash + ?Sized> Limiter<K> for Redis<R, P> {
     fn name(&self, _key: &K) -> Arc<str> {
         self.shared.name.clone()
     }

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     clock::Tick,
-    key::Spell,
+    key::StoreKey,
     limit::{
         all::{Asked, Bucket, Charge, Held, Hold, Member, Part, Sealed, Taken},
         decision::Decision,
@@ -190,7 +190,7 @@ impl<R: Scripted, P: Policy> Open<R, P> {
 
 impl<R: Scripted, P: Policy> Sealed for Redis<R, P> {}
 
-impl<R: Scripted, P: Policy, K: Spell + Hash + ?Sized> Member<K> for Redis<R, P> {
+impl<R: Scripted, P: Policy, K: StoreKey + Hash + ?Sized> Member<K> for Redis<R, P> {
     type Part<'a> = Charged<'a, R, P>;
 
     fn part<'a>(&'a self, key: &K) -> Self::Part<'a> {

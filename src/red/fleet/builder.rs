@@ -9,7 +9,7 @@ use super::{
     redis::{Redis, Shipping},
     shipping::{shipper::Shipper, task::FlushTask},
 };
-use crate::{key::Name, red::Registry, redis::Connection};
+use crate::{key::EncodedKey, red::Registry, redis::Connection};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -57,7 +57,7 @@ impl Builder {
     /// nothing unless it is set. The rest is random, so that a process that was
     /// restarted is never taken for the one before.
     pub fn instance(self, name: &str) -> Self {
-        let instance = format!("{}:", Name::of(name));
+        let instance = format!("{}:", EncodedKey::of(name));
         Self { instance, ..self }
     }
 

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     clock::Tick,
-    key::Name,
+    key::EncodedKey,
     redis::{Connection, Error, Lane, Script},
 };
 
@@ -31,7 +31,7 @@ pub(crate) struct FleetClient {
 
 impl FleetClient {
     pub(crate) fn new(name: &str, connection: &Connection) -> Self {
-        let (prefix, name) = (connection.prefix(), Name::of(name));
+        let (prefix, name) = (connection.prefix(), EncodedKey::of(name));
         Self {
             connection: connection.on(Lane::Counts),
             fleet: format!("{prefix}:{{{name}}}:red"),

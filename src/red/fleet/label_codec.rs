@@ -3,7 +3,7 @@
 use http::Method;
 
 use crate::{
-    key::Name,
+    key::EncodedKey,
     red::{
         http::http_methods,
         labels::{Kind, Labels, OTHER},
@@ -16,7 +16,10 @@ pub(crate) const WORDS: usize = 4;
 /// Each is a word without spaces, and may be empty.
 pub(crate) fn write(labels: &Labels) -> String {
     let (kind, method) = (labels.kind.as_str(), labels.method());
-    let (route, peer) = (Name::of(&*labels.route), Name::of(&*labels.peer));
+    let (route, peer) = (
+        EncodedKey::of(&*labels.route),
+        EncodedKey::of(&*labels.peer),
+    );
     format!("{kind} {method} {route} {peer}")
 }
 
@@ -36,7 +39,7 @@ pub(crate) fn read(words: [&str; WORDS]) -> Option<Labels> {
     })
 }
 
-/// What a [`Name`] was written of.
+/// What a [`EncodedKey`] was written of.
 fn plain(word: &str) -> Option<String> {
     let mut parts = word.split('%');
     let mut bytes = parts.next()?.as_bytes().to_vec();

@@ -19,7 +19,7 @@ use crate::deadline::registry::{
 };
 use crate::{
     clock::ticks,
-    key::Name,
+    key::EncodedKey,
     redis::{self, Connection, Lane, Script},
 };
 
@@ -60,7 +60,7 @@ impl Redis {
     ) -> Self {
         let asker = Asker {
             connection: connection.on(Lane::Deadlines),
-            name: Name::of(name).to_string(),
+            name: EncodedKey::of(name).to_string(),
             subscribed: AtomicU64::new(0),
             rechecked: AtomicU64::new(0),
         };

@@ -2,7 +2,7 @@
 
 use http::Request;
 
-use crate::key::{Absence, Key, KeyExt, Name, Or, Spell};
+use crate::key::{Absence, EncodedKey, Key, KeyExt, Or, StoreKey};
 
 /// Whose a request's key is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,11 +60,11 @@ impl<B, K> Whose<Request<B>> for Of<K>
 where
     B: 'static,
     K: Key<Request<B>> + 'static,
-    for<'a> K::Key<'a>: Spell,
+    for<'a> K::Key<'a>: StoreKey,
 {
     fn whose(&self, req: &Request<B>) -> Principal {
         match self.0.key(req) {
-            Some(key) => Principal::One(Name::of(&key).to_string()),
+            Some(key) => Principal::One(EncodedKey::of(&key).to_string()),
             None => match self.0.absence(req) {
                 Absence::NoPeer => Principal::NoPeer,
                 _ => Principal::Nobody,

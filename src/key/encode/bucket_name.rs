@@ -1,6 +1,6 @@
 //! The name of a key's bucket in a shared store.
 
-use super::store_key::{Name, Spell};
+use super::store_key::{EncodedKey, StoreKey};
 
 /// A written key may have so many bytes, or else it is cut.
 const LONGEST: usize = 128;
@@ -9,9 +9,9 @@ const LONGEST: usize = 128;
 const LEFT: usize = 32;
 
 /// The name of a key's bucket among all that is in a store; see
-/// [the name in the store](Spell#the-name-in-the-store).
-pub(crate) fn name_in_store(prefix: &str, limiter: &str, key: &(impl Spell + ?Sized)) -> Vec<u8> {
-    let mut name = Name::with_room(prefix.len() + limiter.len() + LONGEST + ":{:}".len());
+/// [the name in the store](StoreKey#the-name-in-the-store).
+pub(crate) fn bucket_name(prefix: &str, limiter: &str, key: &(impl StoreKey + ?Sized)) -> Vec<u8> {
+    let mut name = EncodedKey::with_room(prefix.len() + limiter.len() + LONGEST + ":{:}".len());
     name.escape_but_colons(prefix);
     name.written.extend_from_slice(b":{");
     name.escape(limiter.as_bytes());
@@ -23,12 +23,12 @@ pub(crate) fn name_in_store(prefix: &str, limiter: &str, key: &(impl Spell + ?Si
     name.written
 }
 
-impl Name {
+impl EncodedKey {
     /// Returns the name of a key's bucket in Redis, for property tests.
     #[cfg(feature = "testing")]
     #[doc(hidden)]
-    pub fn in_store(prefix: &str, limiter: &str, key: &(impl Spell + ?Sized)) -> Vec<u8> {
-        name_in_store(prefix, limiter, key)
+    pub fn in_store(prefix: &str, limiter: &str, key: &(impl StoreKey + ?Sized)) -> Vec<u8> {
+        bucket_name(prefix, limiter, key)
     }
 
     fn escape_but_colons(&mut self, text: &str) {
