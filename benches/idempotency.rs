@@ -13,7 +13,8 @@ use bytes::Bytes;
 use criterion::{Criterion, criterion_group, criterion_main};
 use futures_util::future::join_all;
 use sluicegate::idempotency::{
-    Bid, Claim, Durable, Fingerprint, Fsync, Held, Local, Name, Scope, Store, Takeover, Token,
+    Claim, ClaimRequest, Durable, Fingerprint, Fsync, LeaseStatus, Local, Name, Scope, Store,
+    Takeover, Token,
 };
 use tokio::runtime::Runtime;
 
@@ -110,7 +111,7 @@ async fn replay(store: &impl Store, count: u64, at_once: u64) -> Duration {
     spread(count, at_once, |_| {
         let store = store.clone();
         async move {
-            let replayed = store.claim(name, bid()).await;
+            let replayed = store.claim(name, request()).await;
             assert!(matches!(replayed, Ok(Claim::Replay(_))));
         }
     })
@@ -122,12 +123,12 @@ async fn done(store: &impl Store, name: Name) {
 }
 
 async fn kept(store: &impl Store, name: Name, record: &'static [u8], keep: Duration) {
-    let bid = bid();
-    let claimed = store.claim(name, bid).await;
+    let request = request();
+    let claimed = store.claim(name, request).await;
     assert_eq!(claimed, Ok(Claim::Run { attempt: 1 }));
     let record = Bytes::from_static(record);
-    let completed = store.complete(name, bid.token, record, keep).await;
-    assert_eq!(completed, Ok(Held::Kept));
+    let completed = store.complete(name, request.token, record, keep).await;
+    assert_eq!(completed, Ok(LeaseStatus::Held));
 }
 
 /// Does so much in tasks that each do their share.
@@ -154,8 +155,8 @@ where
     begun.elapsed()
 }
 
-fn bid() -> Bid {
-    Bid {
+fn request() -> ClaimRequest {
+    ClaimRequest {
         fingerprint: Fingerprint::of("work"),
         token: Token::random(),
         lease: KEEP,

@@ -25,8 +25,8 @@ use sluicegate::{
     clock::Manual,
     deadline::{self, EnforceDeadlineLayer, Event},
     idempotency::{
-        self, Bid, Claim, Fingerprint, Held, IdempotencyLayer, Record, RecordError, Scope, Store,
-        Takeover, Token,
+        self, Claim, ClaimRequest, Fingerprint, IdempotencyLayer, LeaseStatus, Record, RecordError,
+        Scope, Store, Takeover, Token,
     },
     key::ClientIp,
     limit::{
@@ -339,17 +339,17 @@ fn a_table_takes_24_bytes_for_each_key_and_never_more() {
 /// memory too.
 fn work_once(store: &idempotency::Local<Manual>, number: u32, record: &Bytes) {
     let name = Scope::new("alloc").name(number.to_be_bytes());
-    let bid = Bid {
+    let request = ClaimRequest {
         fingerprint: Fingerprint::of("work"),
         token: Token::random(),
         lease: Duration::from_secs(30),
         keep: Duration::from_secs(86_400),
         takeover: Takeover::Rerun,
     };
-    let claim = || store.claim(name, bid).now_or_never().unwrap();
+    let claim = || store.claim(name, request).now_or_never().unwrap();
     assert_eq!(claim(), Ok(Claim::Run { attempt: 1 }));
-    let completed = store.complete(name, bid.token, record.clone(), bid.keep);
-    assert_eq!(completed.now_or_never(), Some(Ok(Held::Kept)));
+    let completed = store.complete(name, request.token, record.clone(), request.keep);
+    assert_eq!(completed.now_or_never(), Some(Ok(LeaseStatus::Held)));
     assert_eq!(claim(), Ok(Claim::Replay(record.clone())));
 }
 

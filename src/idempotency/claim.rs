@@ -8,10 +8,10 @@ use super::{fingerprint::Fingerprint, token::Token};
 
 /// Who wants to do some work, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bid {
+pub struct ClaimRequest {
     /// What the work is; under the same name it has to be the same.
     pub fingerprint: Fingerprint,
-    /// A token of its own. When the answer is lost, bid again with the same one.
+    /// A token of its own. When the answer is lost, request again with the same one.
     pub token: Token,
     /// For how long to hold it unless it is renewed.
     pub lease: Duration,
@@ -62,9 +62,9 @@ pub enum Claim {
 /// Whether a token still holds its lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[must_use = "a lease may be lost"]
-pub enum Held {
+pub enum LeaseStatus {
     /// It does, and what was asked is done.
-    Kept,
+    Held,
     /// It does not: the lease has lapsed and went to another or was forgotten.
     /// Nothing has changed.
     Lost,

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tokio::{runtime::Handle, time::Instant};
 
 use super::{
-    claim::{Bid, Claim, Takeover},
+    claim::{Claim, ClaimRequest, Takeover},
     fingerprint::Fingerprint,
     guard::Guard,
     lease::{handle::Lease, queue::Hearts, renewal::Heart},
@@ -227,11 +227,11 @@ impl<S: Store> Claimant<S> {
         name: Name,
         fingerprint: Fingerprint,
     ) -> Result<Claimed<S>, StoreError> {
-        let bid = self.bid(fingerprint);
+        let request = self.request(fingerprint);
         let asked = Instant::now();
-        match self.ask(name, bid).await? {
+        match self.ask(name, request).await? {
             Claim::Run { attempt } => {
-                let lease = Lease::new(bid.token, attempt);
+                let lease = Lease::new(request.token, attempt);
                 self.notice(Event::Began {
                     recovered: lease.is_recovered(),
                 });
@@ -259,8 +259,8 @@ impl<S: Store> Claimant<S> {
         refused
     }
 
-    fn bid(&self, fingerprint: Fingerprint) -> Bid {
-        Bid {
+    fn request(&self, fingerprint: Fingerprint) -> ClaimRequest {
+        ClaimRequest {
             fingerprint,
             token: Token::random(),
             lease: self.lease,
@@ -270,16 +270,16 @@ impl<S: Store> Claimant<S> {
     }
 
     /// Asks twice with one token, for the first answer may only have been lost.
-    async fn ask(&self, name: Name, bid: Bid) -> Result<Claim, StoreError> {
-        let first = self.store.claim(name, bid).await;
+    async fn ask(&self, name: Name, request: ClaimRequest) -> Result<Claim, StoreError> {
+        let first = self.store.claim(name, request).await;
         let Err(StoreError::Away(_)) = first else {
             return first.inspect_err(|_| self.notice(Event::StoreFailed));
         };
         self.notice(Event::StoreFailed);
-        let second = self.store.claim(name, bid).await;
+        let second = self.store.claim(name, request).await;
         if let Err(StoreError::Away(_)) = second {
             self.notice(Event::StoreFailed);
-            self.give_back(name, bid.token);
+            self.give_back(name, request.token);
         }
         second
     }

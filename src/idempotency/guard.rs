@@ -4,7 +4,7 @@ use bytes::Bytes;
 use tokio::time::{Instant, sleep};
 
 use super::{
-    claim::Held,
+    claim::LeaseStatus,
     claimant::Claimant,
     lease::{
         handle::Lease,
@@ -32,7 +32,7 @@ pub struct Guard<S: Store> {
 
 /// Whether the store knows how the work ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Ended {
+pub enum CompletionStatus {
     /// It does.
     Saved,
     /// It did not answer, or has no room. It is told again in the background, for
@@ -62,7 +62,7 @@ impl<S: Store> Guard<S> {
     /// for that is asked to keep it without its body.
     ///
     /// Dropped, it leaves work of unknown outcome unless the store was told.
-    pub async fn complete(self, record: Record) -> Ended {
+    pub async fn complete(self, record: Record) -> CompletionStatus {
         let word = self.done(&record);
         self.end(word).await
     }
@@ -70,7 +70,7 @@ impl<S: Store> Guard<S> {
     /// The work was not done, and nothing of it: the next may begin at once.
     ///
     /// Dropped, it leaves work of unknown outcome unless the store was told.
-    pub async fn release(self) -> Ended {
+    pub async fn release(self) -> CompletionStatus {
         self.end(Word::NotDone).await
     }
 
@@ -78,15 +78,15 @@ impl<S: Store> Guard<S> {
         Word::Done(record.encode_from(self.claimant().compress_from))
     }
 
-    pub(super) async fn end(mut self, word: Word) -> Ended {
+    pub(super) async fn end(mut self, word: Word) -> CompletionStatus {
         let ended = match self.tell(&word).await {
-            Ok(Held::Kept) => Ended::Saved,
-            Ok(Held::Lost) => Ended::Lost,
-            Err(_) => Ended::Unsaved,
+            Ok(LeaseStatus::Held) => CompletionStatus::Saved,
+            Ok(LeaseStatus::Lost) => CompletionStatus::Lost,
+            Err(_) => CompletionStatus::Unsaved,
         };
         self.ended = true;
         self.claimant().notice(word.event(ended));
-        if ended == Ended::Unsaved {
+        if ended == CompletionStatus::Unsaved {
             let tracker = self.claimant().tracker().clone();
             tracker.spawn(self.keep_telling(word));
         }
@@ -101,7 +101,7 @@ impl<S: Store> Guard<S> {
         &self.heart().claimant
     }
 
-    async fn tell(&self, word: &Word) -> Result<Held, StoreError> {
+    async fn tell(&self, word: &Word) -> Result<LeaseStatus, StoreError> {
         let told = self.tell_once(word).await;
         if told.is_err() {
             self.claimant().notice(Event::StoreFailed);
@@ -109,7 +109,7 @@ impl<S: Store> Guard<S> {
         told
     }
 
-    async fn tell_once(&self, word: &Word) -> Result<Held, StoreError> {
+    async fn tell_once(&self, word: &Word) -> Result<LeaseStatus, StoreError> {
         let Word::Done(record) = word else {
             let (name, token) = (self.heart().name, self.lease().token());
             return self.claimant().store.release(name, token).await;
@@ -124,20 +124,20 @@ impl<S: Store> Guard<S> {
 
     /// Completes the work; and where the store has lost what it had of it, writes it
     /// anew, because nobody else has its answer.
-    async fn keep(&self, record: Bytes) -> Result<Held, StoreError> {
+    async fn keep(&self, record: Bytes) -> Result<LeaseStatus, StoreError> {
         let Heart {
             name, fingerprint, ..
         } = *self.heart();
         let Claimant { store, keep, .. } = self.claimant();
         let token = self.lease().token();
         let told = store.complete(name, token, record.clone(), *keep).await?;
-        if told == Held::Kept {
+        if told == LeaseStatus::Held {
             return Ok(told);
         }
         let told = store
             .restore(name, fingerprint, token, record, *keep)
             .await?;
-        if told == Held::Kept {
+        if told == LeaseStatus::Held {
             self.claimant().notice(Event::Restored);
         }
         Ok(told)
@@ -152,8 +152,8 @@ impl<S: Store> Guard<S> {
         while Instant::now() < end {
             sleep(pause).await;
             match self.tell(&word).await {
-                Ok(Held::Kept) => return self.claimant().notice(Event::SavedLate),
-                Ok(Held::Lost) => return,
+                Ok(LeaseStatus::Held) => return self.claimant().notice(Event::SavedLate),
+                Ok(LeaseStatus::Lost) => return,
                 Err(_) => pause = (pause * 2).min(lease / 3),
             }
         }
@@ -177,12 +177,12 @@ pub(super) enum Word {
 }
 
 impl Word {
-    fn event(&self, ended: Ended) -> Event {
+    fn event(&self, ended: CompletionStatus) -> Event {
         match (ended, self) {
-            (Ended::Unsaved, _) => Event::Unsaved,
-            (Ended::Lost, _) => Event::Lost,
-            (Ended::Saved, Self::Done(_)) => Event::Completed,
-            (Ended::Saved, Self::NotDone) => Event::Released,
+            (CompletionStatus::Unsaved, _) => Event::Unsaved,
+            (CompletionStatus::Lost, _) => Event::Lost,
+            (CompletionStatus::Saved, Self::Done(_)) => Event::Completed,
+            (CompletionStatus::Saved, Self::NotDone) => Event::Released,
         }
     }
 }

@@ -46,24 +46,12 @@ impl fmt::Debug for IdempotencyKey {
     }
 }
 
-/// How a key may be written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Syntax {
-    /// As in [`Strict`](Self::Strict), or bare: visible ASCII without a comma or
-    /// a double quote, as most clients send it.
-    #[default]
-    Lenient,
-    /// Only the string of RFC 8941 in double quotes, where `\"` and `\\` are the
-    /// only escapes; parameters behind it are ignored.
-    Strict,
-}
-
 /// What a key has to look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "it reads nothing by itself"]
 pub struct KeyForm {
-    syntax: Syntax,
+    /// Whether a key has to be a string in double quotes.
+    is_strict: bool,
     shortest: usize,
     longest: usize,
 }
@@ -72,15 +60,22 @@ impl KeyForm {
     /// Lenient, of 1 to 255 bytes.
     pub const fn new() -> Self {
         Self {
-            syntax: Syntax::Lenient,
+            is_strict: false,
             shortest: 1,
             longest: 255,
         }
     }
 
-    /// How it may be written.
-    pub const fn syntax(self, syntax: Syntax) -> Self {
-        Self { syntax, ..self }
+    /// Accepts only a string in double quotes, as RFC 8941 defines it: `\"` and
+    /// `\\` are the only escapes, and parameters behind it are ignored.
+    ///
+    /// Unless set, bare keys are accepted too, because most clients send them:
+    /// visible ASCII without a comma or a double quote.
+    pub const fn strict(self) -> Self {
+        Self {
+            is_strict: true,
+            ..self
+        }
     }
 
     /// How many bytes the value may have, without quotes and escapes. The line of the
@@ -141,9 +136,11 @@ impl KeyForm {
     fn read_line(&self, line: &[u8]) -> Result<IdempotencyKey, KeyError> {
         self.check_length(line)?;
         let line = line.trim_ascii();
-        let value = match self.syntax {
-            Syntax::Lenient if !line.starts_with(b"\"") => bare(line)?,
-            _ => quoted(line)?,
+        let is_quoted = self.is_strict || line.starts_with(b"\"");
+        let value = if is_quoted {
+            quoted(line)?
+        } else {
+            bare(line)?
         };
         let (length, allowed) = (value.len(), (self.shortest, self.longest));
         match (self.shortest..=self.longest).contains(&length) {

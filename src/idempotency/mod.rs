@@ -218,7 +218,7 @@
 //! with a refusal which it got from a downstream has begun, whatever the status.
 //!
 //! A refusal that is an [error](crate::refusal::AsError) has the mark if the request's
-//! body is of a type that this crate knows (those that [can be rebuilt](Rebuild), with
+//! body is of a type that this crate knows (those that [can be rebuilt](FromBuffered), with
 //! [`BoxError`](crate::refusal::BoxError) in boxed ones); with any other it leaves the
 //! outcome unknown. A handler that passes its own request on to another service behind
 //! a limit of this crate is told apart once it has read the body. If it passes the
@@ -313,15 +313,16 @@ pub use self::durable::{Durable, DurableBuilder, DurableCounts, Fsync, OpenError
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
 pub use self::redis::{Redis, RedisCounts};
 pub use self::{
-    claim::{Bid, Claim, Held, Takeover},
+    claim::{Claim, ClaimRequest, LeaseStatus, Takeover},
     claimant::{Claimant, Claimed},
     fingerprint::{Fingerprint, FingerprintBuilder},
-    guard::{Ended, Guard},
+    guard::{CompletionStatus, Guard},
     http::{
-        Always, CanonicalJson, Everybody, Idempotency, IdempotencyLayer, Of, Principal, Rebuild,
-        Required, ResponseBody, Said, StoreDecision, Unsaid, Whole, Whose, future,
+        Always, BufferedBody, ByKey, CanonicalJson, FromBuffered, GlobalScope, Idempotency,
+        IdempotencyLayer, Principal, PrincipalSource, Required, ResponseBody, Scoped,
+        StoreDecision, Unscoped, future,
     },
-    key::{IdempotencyKey, KeyError, KeyForm, Syntax},
+    key::{IdempotencyKey, KeyError, KeyForm},
     lease::Lease,
     local::{Local, LocalBuilder, LocalCounts},
     observe::{Counts, Event, Observe, Snapshot},
@@ -329,7 +330,7 @@ pub use self::{
     runner::{OnError, Outcome, RunError, Runner},
     scope::{Name, Scope},
     store::{Store, StoreError},
-    token::{NoToken, Token},
+    token::{ParseTokenError, Token},
     tracker::Tracker,
     waiting::Waiting,
 };

@@ -22,7 +22,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{
-    claim::{Bid, Claim, Held, Takeover},
+    claim::{Claim, ClaimRequest, LeaseStatus, Takeover},
     fingerprint::Fingerprint,
     token::Token,
 };
@@ -79,48 +79,48 @@ impl State {
         self.token == token && matches!(self.stage, Stage::Leased { .. })
     }
 
-    fn leased(bid: &Bid, now: Tick, attempt: u32) -> Self {
+    fn leased(request: &ClaimRequest, now: Tick, attempt: u32) -> Self {
         Self {
-            fingerprint: bid.fingerprint,
-            token: bid.token,
+            fingerprint: request.fingerprint,
+            token: request.token,
             stage: Stage::Leased {
-                until: after(now, bid.lease),
-                keep: ticks(bid.keep),
+                until: after(now, request.lease),
+                keep: ticks(request.keep),
                 attempt,
             },
         }
     }
 }
 
-/// Claims the work for a bidder.
-pub fn claim(state: &mut Option<State>, now: Tick, bid: &Bid) -> Claim {
+/// Claims the work for a claimant.
+pub fn claim(state: &mut Option<State>, now: Tick, request: &ClaimRequest) -> Claim {
     forget(state, now);
     let attempt = match state {
         None => 1,
-        Some(known) => match known.answer(now, bid) {
+        Some(known) => match known.answer(now, request) {
             Claim::Run { attempt } => attempt,
             refused => return refused,
         },
     };
-    *state = Some(State::leased(bid, now, attempt));
+    *state = Some(State::leased(request, now, attempt));
     Claim::Run { attempt }
 }
 
 impl State {
-    fn answer(&self, now: Tick, bid: &Bid) -> Claim {
-        if self.fingerprint != bid.fingerprint {
+    fn answer(&self, now: Tick, request: &ClaimRequest) -> Claim {
+        if self.fingerprint != request.fingerprint {
             return Claim::Mismatch;
         }
         match &self.stage {
             Stage::Completed { record, .. } => Claim::Replay(record.clone()),
             // The answer to its first claim was lost.
-            Stage::Leased { attempt, .. } if self.token == bid.token => {
+            Stage::Leased { attempt, .. } if self.token == request.token => {
                 Claim::Run { attempt: *attempt }
             }
             Stage::Leased { until, .. } if now < *until => Claim::Running {
                 left: Duration::from_micros(until - now),
             },
-            Stage::Leased { attempt, .. } => match bid.takeover {
+            Stage::Leased { attempt, .. } => match request.takeover {
                 Takeover::Rerun => Claim::Run {
                     attempt: attempt.saturating_add(1),
                 },
@@ -131,7 +131,7 @@ impl State {
 }
 
 /// Lets the lease begin anew.
-pub fn renew(state: &mut Option<State>, now: Tick, token: Token, lease: Duration) -> Held {
+pub fn renew(state: &mut Option<State>, now: Tick, token: Token, lease: Duration) -> LeaseStatus {
     forget(state, now);
     match state {
         Some(State {
@@ -140,9 +140,9 @@ pub fn renew(state: &mut Option<State>, now: Tick, token: Token, lease: Duration
             ..
         }) if *holder == token => {
             *until = after(now, lease);
-            Held::Kept
+            LeaseStatus::Held
         }
-        _ => Held::Lost,
+        _ => LeaseStatus::Lost,
     }
 }
 
@@ -153,16 +153,16 @@ pub fn complete(
     token: Token,
     record: Bytes,
     keep: Duration,
-) -> Held {
+) -> LeaseStatus {
     forget(state, now);
     let Some(known) = state.as_mut().filter(|known| known.token == token) else {
-        return Held::Lost;
+        return LeaseStatus::Lost;
     };
     if known.is_leased_by(token) {
         let until = after(now, keep);
         known.stage = Stage::Completed { until, record };
     }
-    Held::Kept
+    LeaseStatus::Held
 }
 
 /// Keeps the record as [`complete`] does, also where nothing is under the name any
@@ -173,7 +173,7 @@ pub fn restore(
     (fingerprint, token): (Fingerprint, Token),
     record: Bytes,
     keep: Duration,
-) -> Held {
+) -> LeaseStatus {
     forget(state, now);
     if state.is_some() {
         return complete(state, now, token, record, keep);
@@ -184,15 +184,15 @@ pub fn restore(
         token,
         stage: Stage::Completed { until, record },
     });
-    Held::Kept
+    LeaseStatus::Held
 }
 
 /// Makes it as before this token's claim, for work that was not done: as if nobody
 /// had claimed it, or where another had begun it, of unknown outcome again.
-pub fn release(state: &mut Option<State>, now: Tick, token: Token) -> Held {
+pub fn release(state: &mut Option<State>, now: Tick, token: Token) -> LeaseStatus {
     forget(state, now);
     let Some(known) = state.as_mut().filter(|known| known.is_leased_by(token)) else {
-        return Held::Lost;
+        return LeaseStatus::Lost;
     };
     match &mut known.stage {
         Stage::Leased {
@@ -202,7 +202,7 @@ pub fn release(state: &mut Option<State>, now: Tick, token: Token) -> Held {
         } => *until = now,
         _ => *state = None,
     }
-    Held::Kept
+    LeaseStatus::Held
 }
 
 fn forget(state: &mut Option<State>, now: Tick) {

@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 
 use super::{
-    claim::{Bid, Claim, Held},
+    claim::{Claim, ClaimRequest, LeaseStatus},
     fingerprint::Fingerprint,
     record::RecordError,
     scope::Name,
@@ -31,8 +31,11 @@ const POLL: Duration = Duration::from_millis(100);
 /// it is the same, so all four may be asked again with the same token.
 pub trait Store: Clone + fmt::Debug + Send + Sync + 'static {
     /// Claims the work of this name.
-    fn claim(&self, name: Name, bid: Bid)
-    -> impl Future<Output = Result<Claim, StoreError>> + Send;
+    fn claim(
+        &self,
+        name: Name,
+        request: ClaimRequest,
+    ) -> impl Future<Output = Result<Claim, StoreError>> + Send;
 
     /// Lets the lease of this token begin anew.
     fn renew(
@@ -40,7 +43,7 @@ pub trait Store: Clone + fmt::Debug + Send + Sync + 'static {
         name: Name,
         token: Token,
         lease: Duration,
-    ) -> impl Future<Output = Result<Held, StoreError>> + Send;
+    ) -> impl Future<Output = Result<LeaseStatus, StoreError>> + Send;
 
     /// Keeps the record of work that was done under this token, for so long. It
     /// never replaces another.
@@ -50,13 +53,13 @@ pub trait Store: Clone + fmt::Debug + Send + Sync + 'static {
         token: Token,
         record: Bytes,
         keep: Duration,
-    ) -> impl Future<Output = Result<Held, StoreError>> + Send;
+    ) -> impl Future<Output = Result<LeaseStatus, StoreError>> + Send;
 
     /// Keeps the record of work that was done under this token, for so long, where the
     /// store has nothing under the name any more: what was there was evicted, flushed,
     /// or lost with a failed server. Asked for when [`complete`](Self::complete) says
     /// that the lease is lost. If another has begun the work anew, it stays
-    /// [lost](Held::Lost).
+    /// [lost](LeaseStatus::Lost).
     ///
     /// Unless a store can do that, the lease stays lost. A store that wraps another has
     /// to pass it on.
@@ -67,9 +70,9 @@ pub trait Store: Clone + fmt::Debug + Send + Sync + 'static {
         token: Token,
         record: Bytes,
         keep: Duration,
-    ) -> impl Future<Output = Result<Held, StoreError>> + Send {
+    ) -> impl Future<Output = Result<LeaseStatus, StoreError>> + Send {
         let _ = (name, fingerprint, token, record, keep);
-        ready(Ok(Held::Lost))
+        ready(Ok(LeaseStatus::Lost))
     }
 
     /// Gives the lease of this token back, for work that was not done.
@@ -77,7 +80,7 @@ pub trait Store: Clone + fmt::Debug + Send + Sync + 'static {
         &self,
         name: Name,
         token: Token,
-    ) -> impl Future<Output = Result<Held, StoreError>> + Send;
+    ) -> impl Future<Output = Result<LeaseStatus, StoreError>> + Send;
 
     /// Keeps the lease of this token from lapsing until it is [unpinned](Self::unpin),
     /// completed or released; whether it does. Then it needs no renewal. Only a store

@@ -50,29 +50,29 @@ impl fmt::Debug for Token {
 }
 
 impl FromStr for Token {
-    type Err = NoToken;
+    type Err = ParseTokenError;
 
-    fn from_str(text: &str) -> Result<Self, NoToken> {
+    fn from_str(text: &str) -> Result<Self, ParseTokenError> {
         let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
         if text.len() != 32 || !text.bytes().all(is_hex) {
-            return Err(NoToken(()));
+            return Err(ParseTokenError(()));
         }
-        let bits = u128::from_str_radix(text, 16).map_err(|_| NoToken(()))?;
+        let bits = u128::from_str_radix(text, 16).map_err(|_| ParseTokenError(()))?;
         Ok(Self(bits.to_be_bytes()))
     }
 }
 
 /// The text is no [`Token`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NoToken(());
+pub struct ParseTokenError(());
 
-impl fmt::Display for NoToken {
+impl fmt::Display for ParseTokenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("this is no token: allowed are 32 hex digits in lower case")
     }
 }
 
-impl error::Error for NoToken {}
+impl error::Error for ParseTokenError {}
 
 #[cfg(test)]
 mod tests {
@@ -87,7 +87,7 @@ mod tests {
         assert_eq!(small.to_string(), "0000000000000000000000000000010a");
         let (long, sign) = ("0".repeat(33), format!("+{}", "0".repeat(31)));
         for text in ["", "10a", &"G".repeat(32), &"A".repeat(32), &long, &sign] {
-            assert_eq!(text.parse::<Token>(), Err(NoToken(())), "{text}");
+            assert_eq!(text.parse::<Token>(), Err(ParseTokenError(())), "{text}");
         }
     }
 }

@@ -33,7 +33,7 @@ impl Waiting {
     }
 
     /// How many may wait at once: others are refused as if nobody waited.
-    pub fn seats(self, seats: usize) -> Self {
+    pub fn max_waiters(self, seats: usize) -> Self {
         let seats = Arc::new(Semaphore::new(seats.min(Semaphore::MAX_PERMITS)));
         Self { seats, ..self }
     }

@@ -31,7 +31,7 @@ macro_rules! known {
             $of::<BoxBody<Bytes, BoxError>>,
             $of::<UnsyncBoxBody<Bytes, BoxError>>,
             #[cfg(feature = "idempotency")]
-            $of::<crate::idempotency::Whole>,
+            $of::<crate::idempotency::BufferedBody>,
             #[cfg(feature = "axum")]
             $of::<axum::body::Body>,
             #[cfg(feature = "tonic")]

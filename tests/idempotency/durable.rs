@@ -13,7 +13,8 @@ use proptest::prelude::*;
 use sluicegate::{
     clock::Manual,
     idempotency::{
-        Bid, Claim, Durable, Fingerprint, Fsync, Held, Name, OpenError, Store, StoreError, Token,
+        Claim, ClaimRequest, Durable, Fingerprint, Fsync, LeaseStatus, Name, OpenError, Store,
+        StoreError, Token,
     },
 };
 use tokio::{runtime::Builder, sync::Mutex};
@@ -99,11 +100,16 @@ impl Reopened {
 }
 
 impl Store for Reopened {
-    async fn claim(&self, name: Name, bid: Bid) -> Result<Claim, StoreError> {
-        self.store().await.claim(name, bid).await
+    async fn claim(&self, name: Name, request: ClaimRequest) -> Result<Claim, StoreError> {
+        self.store().await.claim(name, request).await
     }
 
-    async fn renew(&self, name: Name, token: Token, lease: Duration) -> Result<Held, StoreError> {
+    async fn renew(
+        &self,
+        name: Name,
+        token: Token,
+        lease: Duration,
+    ) -> Result<LeaseStatus, StoreError> {
         self.store().await.renew(name, token, lease).await
     }
 
@@ -113,7 +119,7 @@ impl Store for Reopened {
         token: Token,
         record: Bytes,
         keep: Duration,
-    ) -> Result<Held, StoreError> {
+    ) -> Result<LeaseStatus, StoreError> {
         let store = self.store().await;
         store.complete(name, token, record, keep).await
     }
@@ -125,12 +131,12 @@ impl Store for Reopened {
         token: Token,
         record: Bytes,
         keep: Duration,
-    ) -> Result<Held, StoreError> {
+    ) -> Result<LeaseStatus, StoreError> {
         let store = self.store().await;
         store.restore(name, fingerprint, token, record, keep).await
     }
 
-    async fn release(&self, name: Name, token: Token) -> Result<Held, StoreError> {
+    async fn release(&self, name: Name, token: Token) -> Result<LeaseStatus, StoreError> {
         self.store().await.release(name, token).await
     }
 }

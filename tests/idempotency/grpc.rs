@@ -7,7 +7,7 @@ use std::{
 };
 
 use ::http::{HeaderMap, uri::PathAndQuery};
-use sluicegate::idempotency::{Everybody, IdempotencyLayer, Local, Store};
+use sluicegate::idempotency::{GlobalScope, IdempotencyLayer, Local, Store};
 use tokio::{net::TcpListener, sync::Semaphore};
 use tonic::{
     Code, Request, Response, Status,
@@ -70,7 +70,7 @@ impl UnaryService<String> for Pay {
 }
 
 /// A client of a server whose payments answer so.
-async fn serve<S, A, F>(layer: IdempotencyLayer<S, Everybody>, answer: A) -> (Channel, Tally)
+async fn serve<S, A, F>(layer: IdempotencyLayer<S, GlobalScope>, answer: A) -> (Channel, Tally)
 where
     S: Store,
     A: Fn(usize) -> F + Send + Sync + 'static,

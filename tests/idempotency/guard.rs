@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use sluicegate::idempotency::{
-    Body, Claimant, Claimed, Ended, Event, Guard, Observe, Record, Reply, Store, StoreError,
-    Takeover,
+    Body, Claimant, Claimed, CompletionStatus, Event, Guard, Observe, Record, Reply, Store,
+    StoreError, Takeover,
 };
 use tokio::time::{advance, sleep};
 
@@ -38,7 +38,7 @@ async fn a_lease_is_renewed_for_as_long_as_it_is_held() {
         assert!(left > LEASE / 2, "{left:?}");
     }
     assert!(!guard.lease().is_lost());
-    assert_eq!(guard.complete(record()).await, Ended::Saved);
+    assert_eq!(guard.complete(record()).await, CompletionStatus::Saved);
     assert!(matches!(claim(&claimant).await, Claimed::Replay(kept) if kept == record()));
     let counts = counts.snapshot();
     assert_eq!(
@@ -62,7 +62,7 @@ async fn a_guard_that_is_dropped_releases_nothing() {
     assert!(matches!(claim(&careful).await, Claimed::Unknown));
     let second = run(&claimant).await;
     assert!(second.lease().is_recovered());
-    assert_eq!(second.complete(record()).await, Ended::Saved);
+    assert_eq!(second.complete(record()).await, CompletionStatus::Saved);
     let counts = counts.snapshot();
     assert_eq!(
         (counts.abandoned, counts.unknown, counts.recovered),
@@ -76,11 +76,11 @@ async fn what_is_released_may_run_at_once() {
     let (claimant, _store, counts) = claimant();
     let first = run(&claimant).await;
     let token = first.lease().token();
-    assert_eq!(first.release().await, Ended::Saved);
+    assert_eq!(first.release().await, CompletionStatus::Saved);
     let second = run(&claimant).await;
     assert!(!second.lease().is_recovered());
     assert_ne!(second.lease().token(), token);
-    assert_eq!(second.release().await, Ended::Saved);
+    assert_eq!(second.release().await, CompletionStatus::Saved);
     assert_eq!(counts.snapshot().released, 2);
 }
 
@@ -97,9 +97,9 @@ async fn a_holder_whose_lease_went_to_another_hears_of_it_and_changes_nothing() 
     let lease = slow.lease().clone();
     lease.lost().await;
     assert!(lease.is_lost());
-    assert_eq!(other.complete(record()).await, Ended::Saved);
+    assert_eq!(other.complete(record()).await, CompletionStatus::Saved);
     let late = Record::Value(Body::Kept("late".into()));
-    assert_eq!(slow.complete(late).await, Ended::Lost);
+    assert_eq!(slow.complete(late).await, CompletionStatus::Lost);
     assert!(matches!(claim(&claimant).await, Claimed::Replay(kept) if kept == record()));
     assert_eq!(counts.snapshot().lost, 1);
     assert!(is_settled(counts.snapshot()));
@@ -131,7 +131,7 @@ async fn a_lease_that_nobody_took_is_held_again_when_the_store_is_back() {
     sleep(3 * LEASE).await;
     assert!(guard.lease().is_lost());
     assert!(matches!(claim(&claimant).await, Claimed::Running { .. }));
-    assert_eq!(guard.complete(record()).await, Ended::Saved);
+    assert_eq!(guard.complete(record()).await, CompletionStatus::Saved);
     assert_eq!(counts.snapshot().store_failed, 7);
 }
 
@@ -140,7 +140,7 @@ async fn an_end_that_could_not_be_told_is_told_later() {
     let (claimant, store, counts) = claimant();
     let guard = run(&claimant).await;
     store.fail(4, Mood::Away);
-    assert_eq!(guard.complete(record()).await, Ended::Unsaved);
+    assert_eq!(guard.complete(record()).await, CompletionStatus::Unsaved);
     assert_eq!(claimant.tracker().running(), 1);
     assert_eq!(claimant.tracker().drain(LEASE).await, 0);
     assert!(matches!(claim(&claimant).await, Claimed::Replay(kept) if kept == record()));
@@ -151,7 +151,7 @@ async fn an_end_that_could_not_be_told_is_told_later() {
     let (claimant, store, counts) = self::claimant();
     let guard = run(&claimant).await;
     store.fail(1, Mood::Away);
-    assert_eq!(guard.release().await, Ended::Unsaved);
+    assert_eq!(guard.release().await, CompletionStatus::Unsaved);
     assert_eq!(claimant.tracker().drain(LEASE).await, 0);
     drop(run(&claimant).await);
     assert!(is_settled(counts.snapshot()));
@@ -162,7 +162,7 @@ async fn an_end_whose_answer_was_lost_is_told_again_without_harm() {
     let (claimant, store, counts) = claimant();
     let guard = run(&claimant).await;
     store.fail(2, Mood::Mute);
-    assert_eq!(guard.complete(record()).await, Ended::Unsaved);
+    assert_eq!(guard.complete(record()).await, CompletionStatus::Unsaved);
     assert!(matches!(claim(&claimant).await, Claimed::Replay(_)));
     assert_eq!(claimant.tracker().drain(LEASE).await, 0);
     assert_eq!(counts.snapshot().saved_late, 1);
@@ -173,7 +173,7 @@ async fn an_end_that_the_store_has_lost_the_work_of_is_kept_all_the_same() {
     let (claimant, store, counts) = claimant();
     let guard = run(&claimant).await;
     store.flush();
-    assert_eq!(guard.complete(record()).await, Ended::Saved);
+    assert_eq!(guard.complete(record()).await, CompletionStatus::Saved);
     assert!(matches!(claim(&claimant).await, Claimed::Replay(kept) if kept == record()));
     let snapshot = counts.snapshot();
     assert_eq!((snapshot.restored, snapshot.completed), (1, 1));
@@ -188,8 +188,8 @@ async fn an_end_that_the_store_has_lost_the_work_of_is_lost_when_another_has_beg
     store.flush();
     let other = run(&claimant).await;
     let late = Record::Value(Body::Kept("late".into()));
-    assert_eq!(guard.complete(late).await, Ended::Lost);
-    assert_eq!(other.complete(record()).await, Ended::Saved);
+    assert_eq!(guard.complete(late).await, CompletionStatus::Lost);
+    assert_eq!(other.complete(record()).await, CompletionStatus::Saved);
     assert!(matches!(claim(&claimant).await, Claimed::Replay(kept) if kept == record()));
     let snapshot = counts.snapshot();
     assert_eq!((snapshot.restored, snapshot.lost), (0, 1));
@@ -201,7 +201,7 @@ async fn an_end_that_is_told_later_is_kept_though_the_work_was_lost_meanwhile() 
     let (claimant, store, counts) = claimant();
     let guard = run(&claimant).await;
     store.fail(3, Mood::Away);
-    assert_eq!(guard.complete(record()).await, Ended::Unsaved);
+    assert_eq!(guard.complete(record()).await, CompletionStatus::Unsaved);
     store.flush();
     assert_eq!(claimant.tracker().drain(LEASE).await, 0);
     assert!(matches!(claim(&claimant).await, Claimed::Replay(_)));
@@ -214,7 +214,7 @@ async fn an_end_is_not_told_for_ever() {
     let (claimant, store, counts) = claimant();
     let guard = run(&claimant).await;
     store.fail(usize::MAX, Mood::Away);
-    assert_eq!(guard.complete(record()).await, Ended::Unsaved);
+    assert_eq!(guard.complete(record()).await, CompletionStatus::Unsaved);
     assert_eq!(claimant.tracker().drain(2 * LEASE).await, 0);
     store.fail(0, Mood::Away);
     assert!(run(&claimant).await.lease().is_recovered());
@@ -231,7 +231,7 @@ async fn a_store_without_room_for_the_body_keeps_the_rest() {
     store.fail(2, Mood::FullAbove(100));
     assert_eq!(
         guard.complete(Record::Reply(reply.clone())).await,
-        Ended::Saved
+        CompletionStatus::Saved
     );
     reply.body = Body::Omitted;
     let kept = claim(&claimant).await;

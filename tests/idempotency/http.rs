@@ -16,7 +16,7 @@ use sluicegate::{
     deadline::{self, Deadline, EnforceDeadlineLayer},
     idempotency::{
         CanonicalJson, Claimant, Fingerprint, IdempotencyLayer, KeyForm, Lease, Local, OnError,
-        Syntax, Takeover, Waiting,
+        Takeover, Waiting,
     },
     key::{self, Global},
     refusal::{Answer, AsError, BoxError},
@@ -152,7 +152,7 @@ async fn a_malformed_key_is_refused() {
     let (router, tally) = counting();
     let (layer, counts) = layer();
     let lenient = router.clone().layer(layer.clone());
-    let strict = router.layer(layer.form(KeyForm::new().syntax(Syntax::Strict).length(3..=9)));
+    let strict = router.layer(layer.form(KeyForm::new().strict().length(3..=9)));
     let several = post("17").header("idempotency-key", "18");
     let refused = [
         ask(&lenient, post(""), "").await,

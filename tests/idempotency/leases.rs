@@ -5,7 +5,9 @@ use std::{sync::Mutex, time::Duration};
 use futures_util::FutureExt;
 use sluicegate::{
     clock::Manual,
-    idempotency::{Body, Claimant, Claimed, Ended, Guard, Local, Name, Record, Scope, Store},
+    idempotency::{
+        Body, Claimant, Claimed, CompletionStatus, Guard, Local, Name, Record, Scope, Store,
+    },
 };
 use tokio::{
     runtime::{Builder, Handle},
@@ -139,7 +141,7 @@ async fn a_lease_in_this_process_does_not_lapse_while_its_holder_lives() {
         assert_eq!(left(&claimant, nth(0)).await, Some(LEASE));
     }
     assert!(!guard.lease().is_lost());
-    assert_eq!(guard.complete(done()).await, Ended::Saved);
+    assert_eq!(guard.complete(done()).await, CompletionStatus::Saved);
     let again = claimant.claim(nth(0), work()).await.unwrap();
     assert!(matches!(again, Claimed::Replay(kept) if kept == done()));
 }
@@ -157,7 +159,7 @@ async fn a_lease_in_this_process_lapses_once_its_holder_is_dropped() {
     let second = run(&claimant, nth(0)).await;
     assert!(second.lease().is_recovered());
     // As it was before, and no longer held though its guard lives on for a while.
-    assert_eq!(second.release().await, Ended::Saved);
+    assert_eq!(second.release().await, CompletionStatus::Saved);
     assert!(run(&claimant, nth(0)).await.lease().is_recovered());
     // What was dropped is forgotten in its time.
     clock.advance(2 * LEASE);

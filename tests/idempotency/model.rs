@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use sluicegate::{
     clock::Tick,
     idempotency::{
-        Bid, Claim, Fingerprint, Name, Scope, Store, StoreError, Takeover, Token,
+        Claim, ClaimRequest, Fingerprint, Name, Scope, Store, StoreError, Takeover, Token,
         state::{self, State},
     },
 };
@@ -119,7 +119,7 @@ struct Game<'a, S> {
     names: [Name; NAMES],
     model: [Option<State>; NAMES],
     ledgers: [Ledger; NAMES],
-    claims: [Option<(usize, Bid)>; PLAYERS],
+    claims: [Option<(usize, ClaimRequest)>; PLAYERS],
     now: Tick,
     records: usize,
 }
@@ -160,46 +160,46 @@ impl<'a, S: Subject> Game<'a, S> {
 
     async fn claim_anew(&mut self, player: usize, play: &Play) {
         let works = ["other work", "work"];
-        let bid = Bid {
+        let request = ClaimRequest {
             fingerprint: Fingerprint::of(works[usize::from(play.work)]),
             token: Token::random(),
             lease: play.lease,
             keep: play.keep,
             takeover: [Takeover::Rerun, Takeover::Refuse][usize::from(play.careful)],
         };
-        self.claims[player] = Some((play.name, bid));
+        self.claims[player] = Some((play.name, request));
         self.claim(player).await;
     }
 
     async fn claim(&mut self, player: usize) {
-        let Some((name, bid)) = self.claims[player] else {
+        let Some((name, request)) = self.claims[player] else {
             return;
         };
-        let told = self.subject.store().claim(self.names[name], bid).await;
+        let told = self.subject.store().claim(self.names[name], request).await;
         let told = told.expect("it has room and is there");
-        let expected = state::claim(&mut self.model[name], self.now, &bid);
+        let expected = state::claim(&mut self.model[name], self.now, &request);
         let agree = self.subject.agrees(&expected, &told);
         assert!(agree, "{told:?} and not {expected:?}");
-        self.ledgers[name].claimed(self.now, &bid, &told);
+        self.ledgers[name].claimed(self.now, &request, &told);
     }
 
     async fn renew(&mut self, player: usize, lease: Duration) {
-        let Some((name, bid)) = self.claims[player] else {
+        let Some((name, request)) = self.claims[player] else {
             return;
         };
         let told = self
             .subject
             .store()
-            .renew(self.names[name], bid.token, lease)
+            .renew(self.names[name], request.token, lease)
             .await;
-        let expected = state::renew(&mut self.model[name], self.now, bid.token, lease);
+        let expected = state::renew(&mut self.model[name], self.now, request.token, lease);
         let held = same(told, expected);
-        self.ledgers[name].renewed(self.now, bid.token, lease, held);
+        self.ledgers[name].renewed(self.now, request.token, lease, held);
     }
 
     /// No two records are the same.
     async fn complete(&mut self, player: usize, keep: Duration) {
-        let Some((name, Bid { token, .. })) = self.claims[player] else {
+        let Some((name, ClaimRequest { token, .. })) = self.claims[player] else {
             return;
         };
         self.records += 1;
@@ -216,10 +216,10 @@ impl<'a, S: Subject> Game<'a, S> {
     }
 
     async fn restore(&mut self, player: usize, keep: Duration) {
-        let Some((name, bid)) = self.claims[player] else {
+        let Some((name, request)) = self.claims[player] else {
             return;
         };
-        let (fingerprint, token) = (bid.fingerprint, bid.token);
+        let (fingerprint, token) = (request.fingerprint, request.token);
         self.records += 1;
         let record = Bytes::from(self.records.to_string());
         let restored = (fingerprint, token, record.clone(), keep);
@@ -233,7 +233,7 @@ impl<'a, S: Subject> Game<'a, S> {
     }
 
     async fn release(&mut self, player: usize) {
-        let Some((name, Bid { token, .. })) = self.claims[player] else {
+        let Some((name, ClaimRequest { token, .. })) = self.claims[player] else {
             return;
         };
         let told = self.subject.store().release(self.names[name], token).await;

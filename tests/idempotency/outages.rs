@@ -4,7 +4,7 @@ use ::http::StatusCode;
 use axum::response::Response;
 use bytes::Bytes;
 use sluicegate::idempotency::{
-    Body, Claimant, Claimed, Fingerprint, Held, Record, Reply, Scope, Store,
+    Body, Claimant, Claimed, Fingerprint, LeaseStatus, Record, Reply, Scope, Store,
 };
 
 use crate::{
@@ -59,7 +59,7 @@ async fn recorded(store: &Moody, record: Bytes) {
     };
     let token = guard.lease().token();
     let kept = store.inner.complete(name, token, record, LEASE).await;
-    assert_eq!(kept, Ok(Held::Kept));
+    assert_eq!(kept, Ok(LeaseStatus::Held));
 }
 
 /// It was done, even if nobody here can tell what came of it.

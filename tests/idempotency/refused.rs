@@ -7,7 +7,7 @@ use ::http::{Request, StatusCode};
 use axum::{Router, body::Body, response::Response, routing::post as at};
 use http_body_util::BodyExt;
 use sluicegate::{
-    idempotency::{Claimant, Counts, Everybody, IdempotencyLayer, Takeover},
+    idempotency::{Claimant, Counts, GlobalScope, IdempotencyLayer, Takeover},
     limit::{Direct, Local, Quota, RateLimitLayer, TokenBucket},
     refusal::{AsError, BoxError},
 };
@@ -61,7 +61,7 @@ fn charging(asks: Asks) -> (Router, Tally) {
     (Router::new().route("/", at(handler)), tally)
 }
 
-fn layer_of(takeover: Takeover) -> (IdempotencyLayer<Moody, Everybody>, Arc<Counts>) {
+fn layer_of(takeover: Takeover) -> (IdempotencyLayer<Moody, GlobalScope>, Arc<Counts>) {
     let counts = Arc::new(Counts::default());
     let claimant = Claimant::new(Moody::new()).lease(LEASE).takeover(takeover);
     let layer = IdempotencyLayer::over(claimant.observe(counts.clone()));

@@ -8,7 +8,7 @@ use futures_util::stream;
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
 use sluicegate::{
-    idempotency::{StoreDecision, Whole},
+    idempotency::{BufferedBody, StoreDecision},
     limit::{Local, Quota, RateLimitLayer, TokenBucket},
 };
 
@@ -282,5 +282,5 @@ async fn a_body_that_is_there_is_one_frame() {
     let frame = body.frame().await.unwrap().unwrap();
     assert_eq!(frame.into_data().unwrap(), "done");
     assert!(http_body::Body::is_end_stream(&body));
-    assert_eq!(Whole::default().bytes(), "");
+    assert_eq!(BufferedBody::default().bytes(), "");
 }

@@ -142,7 +142,7 @@ async fn a_store_that_can_tell_ends_the_wait_at_once() {
 async fn nobody_waits_too_long_or_with_too_many() {
     let (runner, _store, counts) = runner();
     let work = Work::taking(60 * SECOND);
-    let waiting = Waiting::up_to(5 * SECOND).seats(1);
+    let waiting = Waiting::up_to(5 * SECOND).max_waiters(1);
     let patient = runner.clone().wait(waiting);
     drop(run(&runner, &work).now_or_never());
     tokio::task::yield_now().await;

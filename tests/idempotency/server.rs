@@ -22,16 +22,16 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
-use sluicegate::idempotency::{Counts, Everybody, IdempotencyLayer, Local, Store};
+use sluicegate::idempotency::{Counts, GlobalScope, IdempotencyLayer, Local, Store};
 use tokio::{net::TcpListener, sync::Notify};
 use tower::ServiceExt;
 
 /// A layer for one client, on records of its own, and what it is observed to do.
-pub(crate) fn layer() -> (IdempotencyLayer<Local, Everybody>, Arc<Counts>) {
+pub(crate) fn layer() -> (IdempotencyLayer<Local, GlobalScope>, Arc<Counts>) {
     layer_over(Local::new())
 }
 
-pub(crate) fn layer_over<S: Store>(store: S) -> (IdempotencyLayer<S, Everybody>, Arc<Counts>) {
+pub(crate) fn layer_over<S: Store>(store: S) -> (IdempotencyLayer<S, GlobalScope>, Arc<Counts>) {
     let counts = Arc::new(Counts::default());
     let layer = IdempotencyLayer::new(store).global_scope();
     (layer.observe(counts.clone()), counts)

@@ -12,8 +12,8 @@ use bytes::Bytes;
 use sluicegate::{
     clock::Tokio,
     idempotency::{
-        Bid, Claim, Claimant, Counts, Fingerprint, Held, Local, Name, Scope, Snapshot, Store,
-        StoreError, Token,
+        Claim, ClaimRequest, Claimant, Counts, Fingerprint, LeaseStatus, Local, Name, Scope,
+        Snapshot, Store, StoreError, Token,
     },
 };
 
@@ -111,11 +111,17 @@ impl Moody {
 }
 
 impl Store for Moody {
-    async fn claim(&self, name: Name, bid: Bid) -> Result<Claim, StoreError> {
-        self.answer(0, self.inner.claim(self.now(name), bid)).await
+    async fn claim(&self, name: Name, request: ClaimRequest) -> Result<Claim, StoreError> {
+        self.answer(0, self.inner.claim(self.now(name), request))
+            .await
     }
 
-    async fn renew(&self, name: Name, token: Token, lease: Duration) -> Result<Held, StoreError> {
+    async fn renew(
+        &self,
+        name: Name,
+        token: Token,
+        lease: Duration,
+    ) -> Result<LeaseStatus, StoreError> {
         self.renewed.fetch_add(1, SeqCst);
         self.answer(0, self.inner.renew(self.now(name), token, lease))
             .await
@@ -127,7 +133,7 @@ impl Store for Moody {
         token: Token,
         record: Bytes,
         keep: Duration,
-    ) -> Result<Held, StoreError> {
+    ) -> Result<LeaseStatus, StoreError> {
         let size = record.len();
         let call = self.inner.complete(self.now(name), token, record, keep);
         self.answer(size, call).await
@@ -140,7 +146,7 @@ impl Store for Moody {
         token: Token,
         record: Bytes,
         keep: Duration,
-    ) -> Result<Held, StoreError> {
+    ) -> Result<LeaseStatus, StoreError> {
         let size = record.len();
         let call = self
             .inner
@@ -148,7 +154,7 @@ impl Store for Moody {
         self.answer(size, call).await
     }
 
-    async fn release(&self, name: Name, token: Token) -> Result<Held, StoreError> {
+    async fn release(&self, name: Name, token: Token) -> Result<LeaseStatus, StoreError> {
         self.answer(0, self.inner.release(self.now(name), token))
             .await
     }

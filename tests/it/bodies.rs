@@ -29,7 +29,7 @@ fn red() -> RedLayer {
     RedLayer::server(&Registry::new())
 }
 
-fn keys() -> IdempotencyLayer<idempotency::Local, idempotency::Everybody> {
+fn keys() -> IdempotencyLayer<idempotency::Local, idempotency::GlobalScope> {
     IdempotencyLayer::new(idempotency::Local::new()).global_scope()
 }
 

@@ -6,7 +6,9 @@ use std::time::Duration;
 use futures_util::{FutureExt, future::join_all};
 use sluicegate::{
     deadline::Registry,
-    idempotency::{self, Bid, Claim, Fingerprint, Held, Scope, Store, Takeover, Token},
+    idempotency::{
+        self, Claim, ClaimRequest, Fingerprint, LeaseStatus, Scope, Store, Takeover, Token,
+    },
     limit::{self, FailClosed, FixedWindow, Quota},
     redis::Connection,
 };
@@ -48,8 +50,8 @@ fn a_cancellation_is_heard() {
     }
 }
 
-fn work() -> Bid {
-    Bid {
+fn work() -> ClaimRequest {
+    ClaimRequest {
         fingerprint: Fingerprint::of("work"),
         token: Token::random(),
         lease: HOUR,
@@ -83,7 +85,7 @@ fn the_end_of_work_is_told_by_a_message() {
                     holder.release(name, work.token).await
                 };
                 let (_, released) = join!(store.settled(name), ends);
-                assert_eq!(released, Ok(Held::Kept));
+                assert_eq!(released, Ok(LeaseStatus::Held));
                 store.counts().rung > 0
             })
             .await;

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::{
     clock::Tick,
     idempotency::{
-        claim::{Bid, Claim, Held},
+        claim::{Claim, ClaimRequest, LeaseStatus},
         fingerprint::Fingerprint,
         scope::Name,
         state::{self, State},
@@ -82,7 +82,7 @@ impl Book {
         self.room.counts()
     }
 
-    pub(super) fn claim(&mut self, name: Name, bid: Bid) -> Result<Claim, StoreError> {
+    pub(super) fn claim(&mut self, name: Name, request: ClaimRequest) -> Result<Claim, StoreError> {
         self.forget_the_old(AT_ONCE)?;
         let need = |state: Option<&State>| match state {
             Some(_) => 0,
@@ -90,7 +90,7 @@ impl Book {
         };
         let urgent = self.fsync.claims();
         self.change(name, urgent, need, |state, now| {
-            state::claim(state, now, &bid)
+            state::claim(state, now, &request)
         })
     }
 
@@ -99,7 +99,7 @@ impl Book {
         name: Name,
         token: Token,
         lease: Duration,
-    ) -> Result<Held, StoreError> {
+    ) -> Result<LeaseStatus, StoreError> {
         self.change(
             name,
             false,
@@ -114,7 +114,7 @@ impl Book {
         token: Token,
         record: Bytes,
         keep: Duration,
-    ) -> Result<Held, StoreError> {
+    ) -> Result<LeaseStatus, StoreError> {
         if record.len() > LONGEST {
             return Err(StoreError::Full);
         }
@@ -135,7 +135,7 @@ impl Book {
         by: (Fingerprint, Token),
         record: Bytes,
         keep: Duration,
-    ) -> Result<Held, StoreError> {
+    ) -> Result<LeaseStatus, StoreError> {
         if record.len() > LONGEST {
             return Err(StoreError::Full);
         }
@@ -151,7 +151,7 @@ impl Book {
         })
     }
 
-    pub(super) fn release(&mut self, name: Name, token: Token) -> Result<Held, StoreError> {
+    pub(super) fn release(&mut self, name: Name, token: Token) -> Result<LeaseStatus, StoreError> {
         self.change(
             name,
             false,

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::idempotency::{
-    claim::{Bid, Claim, Held},
+    claim::{Claim, ClaimRequest, LeaseStatus},
     fingerprint::Fingerprint,
     scope::Name,
     store::{Store, StoreError},
@@ -182,11 +182,16 @@ impl Durable {
 }
 
 impl Store for Durable {
-    async fn claim(&self, name: Name, bid: Bid) -> Result<Claim, StoreError> {
-        self.ask(move |book| book.claim(name, bid)).await
+    async fn claim(&self, name: Name, request: ClaimRequest) -> Result<Claim, StoreError> {
+        self.ask(move |book| book.claim(name, request)).await
     }
 
-    async fn renew(&self, name: Name, token: Token, lease: Duration) -> Result<Held, StoreError> {
+    async fn renew(
+        &self,
+        name: Name,
+        token: Token,
+        lease: Duration,
+    ) -> Result<LeaseStatus, StoreError> {
         self.ask(move |book| book.renew(name, token, lease)).await
     }
 
@@ -196,7 +201,7 @@ impl Store for Durable {
         token: Token,
         record: Bytes,
         keep: Duration,
-    ) -> Result<Held, StoreError> {
+    ) -> Result<LeaseStatus, StoreError> {
         let complete = move |book: &mut Book| book.complete(name, token, record, keep);
         self.ask(complete).await
     }
@@ -208,13 +213,13 @@ impl Store for Durable {
         token: Token,
         record: Bytes,
         keep: Duration,
-    ) -> Result<Held, StoreError> {
+    ) -> Result<LeaseStatus, StoreError> {
         let by = (fingerprint, token);
         let restore = move |book: &mut Book| book.restore(name, by, record, keep);
         self.ask(restore).await
     }
 
-    async fn release(&self, name: Name, token: Token) -> Result<Held, StoreError> {
+    async fn release(&self, name: Name, token: Token) -> Result<LeaseStatus, StoreError> {
         self.ask(move |book| book.release(name, token)).await
     }
 

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use tracing::Instrument;
 
 use super::{
-    body::from_buffered::Rebuild,
+    body::from_buffered::FromBuffered,
     request::{
         key_extractor::Keyed,
         keyed_call::{Answer, Inner, Job},
@@ -72,7 +72,7 @@ impl<S: Store> Works<S> {
     ) -> Result<Answer<I, B>, Refusal>
     where
         I: Inner<B>,
-        B: Rebuild<Error: Into<BoxError>> + Send + 'static,
+        B: FromBuffered<Error: Into<BoxError>> + Send + 'static,
     {
         let (name, fingerprint, job) = job.read(&self.terms, &keyed).await?;
         let mut job = Box::new(job);

@@ -9,7 +9,7 @@ use super::{
     request::{
         compare::{CanonicalJson, Own},
         key_extractor::Gate,
-        principal::{Everybody, Of, Said, Unsaid},
+        principal::{ByKey, GlobalScope, Scoped, Unscoped},
         required::Always,
     },
     retention::replay::is_never,
@@ -43,7 +43,7 @@ use crate::{key::Or, refusal::Answer};
 /// and how to use it.
 #[derive(Clone)]
 #[must_use]
-pub struct IdempotencyLayer<S, W = Unsaid, Q = (), X = (), A = Answer> {
+pub struct IdempotencyLayer<S, W = Unscoped, Q = (), X = (), A = Answer> {
     works: Works<S>,
     whose: W,
     required: Q,
@@ -63,7 +63,7 @@ impl<S: Store> IdempotencyLayer<S> {
         let terms = Terms::new();
         Self {
             works: Works { claimant, terms },
-            whose: Unsaid,
+            whose: Unscoped,
             required: (),
             exempt: (),
             answer: Answer::new(),
@@ -96,15 +96,15 @@ impl<S, W, Q, X, A> IdempotencyLayer<S, W, Q, X, A> {
     /// let layer = IdempotencyLayer::new(Local::new()).principal(key::extension::<UserId>());
     /// # let _ = layer;
     /// ```
-    pub fn principal<K>(self, key: K) -> IdempotencyLayer<S, Of<K>, Q, X, A> {
-        self.whose(|_| Of(key))
+    pub fn principal<K>(self, key: K) -> IdempotencyLayer<S, ByKey<K>, Q, X, A> {
+        self.whose(|_| ByKey(key))
     }
 
     /// Has the keys of all clients in one scope: who sends the key and the request
     /// of another is given his answer. For a service with one client, or whose keys
     /// nobody can guess or see.
-    pub fn global_scope(self) -> IdempotencyLayer<S, Everybody, Q, X, A> {
-        self.whose(|_| Everybody)
+    pub fn global_scope(self) -> IdempotencyLayer<S, GlobalScope, Q, X, A> {
+        self.whose(|_| GlobalScope)
     }
 
     /// Which requests need a key, of those with one of the
@@ -386,12 +386,12 @@ impl<S, W, Q, X, A> IdempotencyLayer<S, W, Q, X, A> {
     }
 }
 
-impl<S, K, Q, X, A> IdempotencyLayer<S, Of<K>, Q, X, A> {
+impl<S, K, Q, X, A> IdempotencyLayer<S, ByKey<K>, Q, X, A> {
     /// Whose the key of a request is that has no [principal](Self::principal):
     /// [`ClientIp`](crate::key::ClientIp) keeps anonymous clients apart, and
     /// [`Global`](crate::key::Global) has them all in one scope. It is never that of
     /// somebody with a principal.
-    pub fn anonymous<K2>(self, key: K2) -> IdempotencyLayer<S, Of<Or<K, K2>>, Q, X, A> {
+    pub fn anonymous<K2>(self, key: K2) -> IdempotencyLayer<S, ByKey<Or<K, K2>>, Q, X, A> {
         self.whose(|whose| whose.or(key))
     }
 }
@@ -399,7 +399,7 @@ impl<S, K, Q, X, A> IdempotencyLayer<S, Of<K>, Q, X, A> {
 impl<I, S, W, Q, X, A> Layer<I> for IdempotencyLayer<S, W, Q, X, A>
 where
     S: Store,
-    W: Said + Clone,
+    W: Scoped + Clone,
     Q: Clone,
     X: Clone,
     A: Clone,

@@ -17,9 +17,12 @@ mod service;
 mod settings;
 
 pub use self::{
-    body::{Rebuild, ResponseBody, Whole},
+    body::{BufferedBody, FromBuffered, ResponseBody},
     layer::IdempotencyLayer,
-    request::{Always, CanonicalJson, Everybody, Of, Principal, Required, Said, Unsaid, Whose},
+    request::{
+        Always, ByKey, CanonicalJson, GlobalScope, Principal, PrincipalSource, Required, Scoped,
+        Unscoped,
+    },
     retention::StoreDecision,
     service::Idempotency,
 };

@@ -3,17 +3,14 @@
 use http::{HeaderName, Method};
 
 use super::layer::IdempotencyLayer;
-use crate::{
-    idempotency::key::{KeyForm, Syntax},
-    refusal::Answer,
-};
+use crate::{idempotency::key::KeyForm, refusal::Answer};
 
 impl<S, W, Q, X, A> IdempotencyLayer<S, W, Q, X, A> {
     /// As draft-ietf-httpapi-idempotency-key-header-07 has it: the key is a string
     /// in double quotes, and means one request on whatever route. Which requests
     /// [need](Self::require_all) a key is for the service to say.
     pub fn ietf(self) -> Self {
-        let form = KeyForm::new().syntax(Syntax::Strict);
+        let form = KeyForm::new().strict();
         self.form(form).one_scope_for_all_routes()
     }
 }

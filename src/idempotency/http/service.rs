@@ -12,12 +12,12 @@ use http_body::Body;
 use tower_service::Service;
 
 use super::{
-    body::{from_buffered::Rebuild, response_body::ResponseBody},
+    body::{from_buffered::FromBuffered, response_body::ResponseBody},
     future::{ResponseFuture, free},
     request::{
         key_extractor::{Gate, Keyed, Passage},
         keyed_call::Job,
-        principal::Whose,
+        principal::PrincipalSource,
         required::Required,
     },
 };
@@ -55,10 +55,10 @@ where
     I: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
     I::Error: Send + 'static,
     I::Future: Send,
-    B: Rebuild<Error: Into<BoxError>> + Send + 'static,
+    B: FromBuffered<Error: Into<BoxError>> + Send + 'static,
     R: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     S: Store,
-    W: Whose<Request<B>>,
+    W: PrincipalSource<Request<B>>,
     Q: Required<Request<B>>,
     X: Exempt<Request<B>>,
     A: Refuse<Request<()>, Response<R>, I::Error> + Clone + Send + 'static,
@@ -92,7 +92,7 @@ impl<I, S: Store, W, Q, X, A> Idempotency<I, S, W, Q, X, A> {
         I: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
         I::Error: Send + 'static,
         I::Future: Send,
-        B: Rebuild<Error: Into<BoxError>> + Send + 'static,
+        B: FromBuffered<Error: Into<BoxError>> + Send + 'static,
         R: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
         A: Refuse<Request<()>, Response<R>, I::Error> + Clone + Send + 'static,
     {

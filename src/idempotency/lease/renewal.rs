@@ -16,7 +16,7 @@ use super::{
     queue::{Hearts, Place},
 };
 use crate::idempotency::{
-    claim::Held, claimant::Claimant, fingerprint::Fingerprint, observe::Event, scope::Name,
+    claim::LeaseStatus, claimant::Claimant, fingerprint::Fingerprint, observe::Event, scope::Name,
     store::Store,
 };
 
@@ -147,8 +147,8 @@ impl<S: Store> Heart<S> {
             }
             let store = &self.claimant.store;
             match store.renew(self.name, token, self.time()).await {
-                Ok(Held::Kept) => return Some(asked),
-                Ok(Held::Lost) => return None,
+                Ok(LeaseStatus::Held) => return Some(asked),
+                Ok(LeaseStatus::Lost) => return None,
                 Err(_) => self.claimant.notice(Event::StoreFailed),
             }
             due = Instant::now() + self.pause();

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use bytes::Bytes;
 
 use crate::idempotency::{
-    claim::{Bid, Claim, Held},
+    claim::{Claim, ClaimRequest, LeaseStatus},
     fingerprint::Fingerprint,
     scope::Name,
     state,
@@ -94,16 +94,21 @@ impl<C: Clock> Local<C> {
 }
 
 impl<C: Clock> Store for Local<C> {
-    async fn claim(&self, name: Name, bid: Bid) -> Result<Claim, StoreError> {
+    async fn claim(&self, name: Name, request: ClaimRequest) -> Result<Claim, StoreError> {
         let claim = |shard: &mut Shard, now| {
             shard.look_at(name, now);
-            shard.change(name, now, |state| state::claim(state, now, &bid))
+            shard.change(name, now, |state| state::claim(state, now, &request))
         };
         self.shared
             .change(name, |shard| shard.need_to_claim(name), claim)
     }
 
-    async fn renew(&self, name: Name, token: Token, lease: Duration) -> Result<Held, StoreError> {
+    async fn renew(
+        &self,
+        name: Name,
+        token: Token,
+        lease: Duration,
+    ) -> Result<LeaseStatus, StoreError> {
         let renew = |shard: &mut Shard, now| {
             shard.change(name, now, |state| state::renew(state, now, token, lease))
         };
@@ -116,7 +121,7 @@ impl<C: Clock> Store for Local<C> {
         token: Token,
         record: Bytes,
         keep: Duration,
-    ) -> Result<Held, StoreError> {
+    ) -> Result<LeaseStatus, StoreError> {
         // It may be a part of something larger, which would be kept as well.
         let record = Bytes::copy_from_slice(&record);
         let length = record.len();
@@ -136,7 +141,7 @@ impl<C: Clock> Store for Local<C> {
         token: Token,
         record: Bytes,
         keep: Duration,
-    ) -> Result<Held, StoreError> {
+    ) -> Result<LeaseStatus, StoreError> {
         let record = Bytes::copy_from_slice(&record);
         let length = record.len();
         let restore = |shard: &mut Shard, now| {
@@ -148,10 +153,10 @@ impl<C: Clock> Store for Local<C> {
         self.shared.change(name, need, restore)
     }
 
-    async fn release(&self, name: Name, token: Token) -> Result<Held, StoreError> {
+    async fn release(&self, name: Name, token: Token) -> Result<LeaseStatus, StoreError> {
         let release = |shard: &mut Shard, now| {
             let held = shard.change(name, now, |state| state::release(state, now, token));
-            if held == Held::Kept {
+            if held == LeaseStatus::Held {
                 shard.let_go(name);
             }
             held

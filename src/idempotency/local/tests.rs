@@ -23,8 +23,8 @@ fn name(number: usize) -> Name {
     Scope::new("test").name(number.to_string())
 }
 
-fn bid(token: u8) -> Bid {
-    Bid {
+fn request(token: u8) -> ClaimRequest {
+    ClaimRequest {
         fingerprint: Fingerprint::of("work"),
         token: Token::from_bytes([token; 16]),
         lease: LEASE,
@@ -34,19 +34,22 @@ fn bid(token: u8) -> Bid {
 }
 
 fn claim(store: &Local<Manual>, number: usize) -> Result<Claim, StoreError> {
-    store.claim(name(number), bid(1)).now_or_never().unwrap()
+    store
+        .claim(name(number), request(1))
+        .now_or_never()
+        .unwrap()
 }
 
-fn complete(store: &Local<Manual>, number: usize, bytes: usize) -> Result<Held, StoreError> {
+fn complete(store: &Local<Manual>, number: usize, bytes: usize) -> Result<LeaseStatus, StoreError> {
     let record = vec![0; bytes].into();
-    let completed = store.complete(name(number), bid(1).token, record, KEEP);
+    let completed = store.complete(name(number), request(1).token, record, KEEP);
     completed.now_or_never().unwrap()
 }
 
 /// Claims and completes.
 fn done(store: &Local<Manual>, number: usize, bytes: usize) {
     assert_eq!(claim(store, number), NEW);
-    assert_eq!(complete(store, number, bytes), Ok(Held::Kept));
+    assert_eq!(complete(store, number, bytes), Ok(LeaseStatus::Held));
 }
 
 fn is_known(store: &Local<Manual>, number: usize) -> bool {
@@ -95,8 +98,8 @@ fn what_runs_or_ended_nobody_knows_how_is_not_forgotten_for_room() {
     assert_eq!(claim(&store, 3), Err(StoreError::Full));
     clock.advance(LEASE);
     assert_eq!(claim(&store, 3), Err(StoreError::Full));
-    assert_eq!(complete(&store, 1, 10), Ok(Held::Kept));
-    assert_eq!(complete(&store, 2, 10), Ok(Held::Kept));
+    assert_eq!(complete(&store, 1, 10), Ok(LeaseStatus::Held));
+    assert_eq!(complete(&store, 2, 10), Ok(LeaseStatus::Held));
     assert_eq!(store.counts().evicted, 1);
     clock.advance(KEEP);
     done(&store, 3, 10);
@@ -113,7 +116,7 @@ fn what_could_not_be_kept_even_so_makes_nothing_be_forgotten() {
     assert_eq!(claim(&store, 2), NEW, "the lease is still held");
     assert!(matches!(
         complete(&store, 2, 2 * AROUND + 300),
-        Ok(Held::Kept)
+        Ok(LeaseStatus::Held)
     ));
     assert!(!is_known(&store, 1));
 }
@@ -144,12 +147,12 @@ fn what_has_expired_goes_as_others_come() {
 fn a_refusal_and_a_release_take_no_room() {
     let (store, _clock) = store(AROUND);
     assert_eq!(claim(&store, 1), NEW);
-    let other = store.claim(name(1), bid(2)).now_or_never().unwrap();
+    let other = store.claim(name(1), request(2)).now_or_never().unwrap();
     assert!(matches!(other, Ok(Claim::Running { .. })));
-    let lost = store.renew(name(2), bid(1).token, LEASE).now_or_never();
-    assert!(matches!(lost, Some(Ok(Held::Lost))));
-    let released = store.release(name(1), bid(1).token).now_or_never();
-    assert!(matches!(released, Some(Ok(Held::Kept))));
+    let lost = store.renew(name(2), request(1).token, LEASE).now_or_never();
+    assert!(matches!(lost, Some(Ok(LeaseStatus::Lost))));
+    let released = store.release(name(1), request(1).token).now_or_never();
+    assert!(matches!(released, Some(Ok(LeaseStatus::Held))));
     assert_eq!(store.counts(), LocalCounts::default());
 }
 
@@ -165,7 +168,7 @@ fn who_waits_hears_of_every_end_at_once_and_of_none_that_came_before() {
         }
         match end {
             0 => drop(complete(&store, end, 1)),
-            1 => drop(store.release(name(end), bid(1).token).now_or_never()),
+            1 => drop(store.release(name(end), request(1).token).now_or_never()),
             _ => {
                 clock.advance(LEASE + KEEP);
                 drop(claim(&store, end));

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::{
     idempotency::{
-        claim::{Claim, Held},
+        claim::{Claim, LeaseStatus},
         record::RecordError,
         store::StoreError,
         token::Token,
@@ -75,10 +75,10 @@ impl Reply {
         }
     }
 
-    pub(super) fn held(self) -> Result<Held, StoreError> {
+    pub(super) fn held(self) -> Result<LeaseStatus, StoreError> {
         match &*self.word {
-            b"kept" => Ok(Held::Kept),
-            b"lost" => Ok(Held::Lost),
+            b"kept" => Ok(LeaseStatus::Held),
+            b"lost" => Ok(LeaseStatus::Lost),
             word => Err(unexpected(word)),
         }
     }

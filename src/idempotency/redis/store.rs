@@ -11,7 +11,7 @@ use bytes::Bytes;
 use tokio::time::timeout;
 
 use crate::idempotency::{
-    claim::{Bid, Claim, Held, Takeover},
+    claim::{Claim, ClaimRequest, LeaseStatus, Takeover},
     fingerprint::Fingerprint,
     scope::Name,
     store::{Store, StoreError},
@@ -175,13 +175,13 @@ impl Redis {
 }
 
 impl Store for Redis {
-    async fn claim(&self, name: Name, bid: Bid) -> Result<Claim, StoreError> {
+    async fn claim(&self, name: Name, request: ClaimRequest) -> Result<Claim, StoreError> {
         let call = || {
             let mut call = self.asker.call(name, "claim");
-            call.arg(bid.fingerprint.as_bytes().as_slice());
-            call.arg(bid.token.as_bytes().as_slice());
-            call.arg(word(bid.takeover));
-            call.arg(micros(bid.lease)).arg(micros(bid.keep));
+            call.arg(request.fingerprint.as_bytes().as_slice());
+            call.arg(request.token.as_bytes().as_slice());
+            call.arg(word(request.takeover));
+            call.arg(micros(request.lease)).arg(micros(request.keep));
             call.arg(LARGE);
             call
         };
@@ -192,7 +192,7 @@ impl Store for Redis {
                 Claimed::Here(claim) => return Ok(claim),
                 Claimed::Large(large) => large,
             };
-            let fingerprint = bid.fingerprint;
+            let fingerprint = request.fingerprint;
             let wanted = Wanted {
                 name,
                 fingerprint,
@@ -205,7 +205,12 @@ impl Store for Redis {
         }
     }
 
-    async fn renew(&self, name: Name, token: Token, lease: Duration) -> Result<Held, StoreError> {
+    async fn renew(
+        &self,
+        name: Name,
+        token: Token,
+        lease: Duration,
+    ) -> Result<LeaseStatus, StoreError> {
         let call = || {
             let mut call = self.asker.call(name, "renew");
             call.arg(token.as_bytes().as_slice()).arg(micros(lease));
@@ -220,7 +225,7 @@ impl Store for Redis {
         token: Token,
         record: Bytes,
         keep: Duration,
-    ) -> Result<Held, StoreError> {
+    ) -> Result<LeaseStatus, StoreError> {
         let call = || {
             let mut call = self.asker.last_call(name, token, "complete");
             call.arg(micros(keep)).arg(&record[..]);
@@ -237,7 +242,7 @@ impl Store for Redis {
         token: Token,
         record: Bytes,
         keep: Duration,
-    ) -> Result<Held, StoreError> {
+    ) -> Result<LeaseStatus, StoreError> {
         let call = || {
             let mut call = self.asker.last_call(name, token, "restore");
             call.arg(micros(keep)).arg(&record[..]);
@@ -248,7 +253,7 @@ impl Store for Redis {
         told.await?.held()
     }
 
-    async fn release(&self, name: Name, token: Token) -> Result<Held, StoreError> {
+    async fn release(&self, name: Name, token: Token) -> Result<LeaseStatus, StoreError> {
         let call = || self.asker.last_call(name, token, "release");
         self.asker.ask(call).await?.held()
     }

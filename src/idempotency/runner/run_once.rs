@@ -11,7 +11,7 @@ use crate::deadline;
 use crate::idempotency::{
     claimant::{Claimant, Claimed},
     fingerprint::Fingerprint,
-    guard::{Ended, Guard},
+    guard::{CompletionStatus, Guard},
     lease::Lease,
     observe::Event,
     scope::Name,
@@ -140,7 +140,7 @@ impl<S: Store> Runner<S> {
         let (mut work, mut wait) = (work, None);
         loop {
             let (left, unused) = match self.spawn(name, fingerprint, work).await {
-                Attempt::Ended(end) => return self.ended(end, wait.is_some()),
+                Attempt::CompletionStatus(end) => return self.ended(end, wait.is_some()),
                 Attempt::Running { left, work } => (left, work),
             };
             work = unused;
@@ -169,7 +169,7 @@ impl<S: Store> Runner<S> {
         let attempt = deadline::carry(attempt).in_current_span();
         match self.tracker().spawn(attempt).await {
             Ok(attempt) => attempt,
-            Err(error) => Attempt::Ended(Err(RunError::of_task(error, begun.elapsed()))),
+            Err(error) => Attempt::CompletionStatus(Err(RunError::of_task(error, begun.elapsed()))),
         }
     }
 
@@ -184,7 +184,7 @@ impl<S: Store> Runner<S> {
         F: Future<Output = Result<T, E>>,
         T: Serialize + DeserializeOwned,
     {
-        Attempt::Ended(match self.claimant.try_claim(name, fingerprint).await {
+        Attempt::CompletionStatus(match self.claimant.try_claim(name, fingerprint).await {
             Ok(Claimed::Run(guard)) => self.work(guard, work).await,
             Ok(Claimed::Replay(record)) => value::read(record).map(Outcome::Replayed),
             Ok(Claimed::Mismatch) => Err(RunError::Mismatch),
@@ -234,15 +234,15 @@ async fn done<S: Store, T: Serialize, E>(
     value: T,
 ) -> Result<Outcome<T>, RunError<E>> {
     match guard.complete(value::record(&value)).await {
-        Ended::Saved => Ok(Outcome::Ran(value)),
-        Ended::Unsaved => Ok(Outcome::Unsaved(value)),
-        Ended::Lost => Err(RunError::Lost),
+        CompletionStatus::Saved => Ok(Outcome::Ran(value)),
+        CompletionStatus::Unsaved => Ok(Outcome::Unsaved(value)),
+        CompletionStatus::Lost => Err(RunError::Lost),
     }
 }
 
 /// One claim, and what came of it.
 enum Attempt<W, T, E> {
-    Ended(Result<Outcome<T>, RunError<E>>),
+    CompletionStatus(Result<Outcome<T>, RunError<E>>),
     /// Another runs, so the work was not used.
     Running {
         left: Duration,

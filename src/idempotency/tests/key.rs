@@ -1,6 +1,6 @@
 use super::*;
 
-const STRICT: KeyForm = KeyForm::new().syntax(Syntax::Strict);
+const STRICT: KeyForm = KeyForm::new().strict();
 const LENIENT: KeyForm = KeyForm::new();
 
 fn read(form: KeyForm, line: &[u8]) -> Result<String, KeyError> {
@@ -173,7 +173,7 @@ fn a_line_is_bounded_before_it_is_parsed() {
     assert_eq!(error.to_string(), said);
     // Before anything else is wrong with it, in either syntax.
     let hostile = format!("\"17\"{}", ";a".repeat(175_000));
-    for form in [form, form.syntax(Syntax::Strict)] {
+    for form in [form, form.strict()] {
         for line in [&hostile, &"\u{e4},".repeat(99_999), &" ".repeat(99_999)] {
             let refused = form.read([line]);
             assert!(matches!(refused, Err(KeyError::Line { .. })), "{refused:?}");

@@ -5,11 +5,13 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use sluicegate::{
     clock::Manual,
-    idempotency::{Bid, Claim, Durable, Held, Name, OpenError, Scope, Store, StoreError},
+    idempotency::{
+        Claim, ClaimRequest, Durable, LeaseStatus, Name, OpenError, Scope, Store, StoreError,
+    },
 };
 
 use super::{folder::Folder, open};
-use crate::durable::room::{KEEP, LEASE, NEW, bid, name};
+use crate::durable::room::{KEEP, LEASE, NEW, name, request};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -19,10 +21,10 @@ async fn what_is_open_is_locked_until_it_is_closed() {
     let store = Durable::open(folder.path()).await.unwrap();
     let second = Durable::open(folder.path()).await;
     assert!(matches!(second, Err(OpenError::Locked)));
-    assert_eq!(store.claim(name(1), bid(1)).await, NEW);
+    assert_eq!(store.claim(name(1), request(1)).await, NEW);
     store.clone().close().await;
     let third = Durable::open(folder.path()).await.unwrap();
-    let closed = store.claim(name(1), bid(1)).await;
+    let closed = store.claim(name(1), request(1)).await;
     assert!(matches!(closed, Err(StoreError::Away(_))));
     store.settled(name(1)).await;
     third.close().await;
@@ -32,7 +34,7 @@ async fn what_is_open_is_locked_until_it_is_closed() {
 async fn what_is_dropped_is_closed_sooner_or_later() {
     let folder = Folder::new();
     let store = Durable::open(folder.path()).await.unwrap();
-    assert_eq!(store.claim(name(1), bid(1)).await, NEW);
+    assert_eq!(store.claim(name(1), request(1)).await, NEW);
     drop(store);
     let store = loop {
         match Durable::open(folder.path()).await {
@@ -41,14 +43,14 @@ async fn what_is_dropped_is_closed_sooner_or_later() {
             Err(error) => panic!("{error}"),
         }
     };
-    let other = store.claim(name(1), bid(2)).await;
+    let other = store.claim(name(1), request(2)).await;
     assert!(matches!(other, Ok(Claim::Running { .. })));
     store.close().await;
 }
 
 /// Claims under this name, as far from the end of its lease.
 async fn left(store: &Durable, name: Name) -> Option<Duration> {
-    match store.claim(name, bid(2)).await.unwrap() {
+    match store.claim(name, request(2)).await.unwrap() {
         Claim::Running { left } => Some(left),
         Claim::Run { attempt: 2 } => None,
         other => panic!("{other:?}"),
@@ -59,7 +61,7 @@ async fn left(store: &Durable, name: Name) -> Option<Duration> {
 async fn a_lease_lapses_by_the_time_that_passed_while_the_store_was_closed() {
     let (folder, clock) = (Folder::new(), Manual::new());
     let store = open(&folder, &clock).await.unwrap();
-    assert_eq!(store.claim(name(1), bid(1)).await, NEW);
+    assert_eq!(store.claim(name(1), request(1)).await, NEW);
     store.close().await;
     clock.advance(LEASE / 2);
     let store = open(&folder, &clock).await.unwrap();
@@ -75,7 +77,7 @@ async fn a_lease_lapses_by_the_time_that_passed_while_the_store_was_closed() {
 async fn a_date_that_steps_back_neither_ends_a_lease_nor_lets_it_live_on() {
     let (folder, clock) = (Folder::new(), Manual::new());
     let store = open(&folder, &clock).await.unwrap();
-    assert_eq!(store.claim(name(1), bid(1)).await, NEW);
+    assert_eq!(store.claim(name(1), request(1)).await, NEW);
     store.close().await;
     clock.set(1);
     let store = open(&folder, &clock).await.unwrap();
@@ -90,16 +92,16 @@ async fn a_date_that_steps_ahead_ends_no_record_that_had_more_than_an_hour() {
     let (folder, clock) = (Folder::new(), Manual::new());
     let store = open(&folder, &clock).await.unwrap();
     for (number, keep) in [(1, HOUR), (2, HOUR + KEEP)] {
-        let bid = Bid { keep, ..bid(1) };
-        assert_eq!(store.claim(name(number), bid).await, NEW);
-        let done = store.complete(name(number), bid.token, "done".into(), keep);
-        assert_eq!(done.await, Ok(Held::Kept));
+        let request = ClaimRequest { keep, ..request(1) };
+        assert_eq!(store.claim(name(number), request).await, NEW);
+        let done = store.complete(name(number), request.token, "done".into(), keep);
+        assert_eq!(done.await, Ok(LeaseStatus::Held));
     }
     store.close().await;
     clock.advance(100_000 * HOUR);
     let store = open(&folder, &clock).await.unwrap();
-    assert_eq!(store.claim(name(1), bid(2)).await, NEW);
-    let replayed = store.claim(name(2), bid(2)).await;
+    assert_eq!(store.claim(name(1), request(2)).await, NEW);
+    let replayed = store.claim(name(2), request(2)).await;
     assert_eq!(replayed, Ok(Claim::Replay("done".into())));
     store.close().await;
 }
@@ -110,27 +112,27 @@ async fn who_waits_hears_of_every_end_at_once_and_of_none_that_came_before() {
     let store = open(&folder, &clock).await.unwrap();
     store.settled(name(1)).await;
     for end in 0..4 {
-        assert_eq!(store.claim(name(end), bid(1)).await, NEW);
+        assert_eq!(store.claim(name(end), request(1)).await, NEW);
         let mut settled = [0, 1].map(|_| Box::pin(store.settled(name(end))));
         for settled in &mut settled {
             assert!(settled.now_or_never().is_none());
         }
         // What is asked after them is done after them.
-        drop(store.claim(name(end), bid(2)).await);
+        drop(store.claim(name(end), request(2)).await);
         for settled in &mut settled {
             assert!(settled.now_or_never().is_none());
         }
         match end {
             0 => drop(
                 store
-                    .complete(name(end), bid(1).token, "x".into(), KEEP)
+                    .complete(name(end), request(1).token, "x".into(), KEEP)
                     .await,
             ),
-            1 => drop(store.release(name(end), bid(1).token).await),
+            1 => drop(store.release(name(end), request(1).token).await),
             2 => {
                 clock.advance(LEASE + KEEP);
                 // Another's claim has it forgotten.
-                drop(store.claim(name(100), bid(1)).await);
+                drop(store.claim(name(100), request(1)).await);
             }
             _ => store.clone().close().await,
         }
@@ -146,7 +148,7 @@ async fn names_are_told_apart_by_all_their_bytes() {
     let store = Durable::open(folder.path()).await.unwrap();
     for number in 0..100 {
         let name = Scope::new("many").name([number]);
-        assert_eq!(store.claim(name, bid(1)).await, NEW);
+        assert_eq!(store.claim(name, request(1)).await, NEW);
     }
     assert_eq!(store.counts().records, 100);
     store.close().await;
@@ -159,7 +161,7 @@ async fn what_a_store_holds_is_known_as_soon_as_it_is_open() {
         let store = open(&folder, &clock).await.unwrap();
         assert_eq!(store.counts().records, opened);
         let number = opened.try_into().unwrap();
-        assert_eq!(store.claim(name(number), bid(1)).await, NEW);
+        assert_eq!(store.claim(name(number), request(1)).await, NEW);
         store.close().await;
     }
 }

@@ -13,12 +13,13 @@ use futures_util::future::{join_all, pending};
 use sluicegate::{
     clock::{Clock, Manual, Wall},
     idempotency::{
-        Bid, Claim, Durable, Held, Name, OpenError, Scope, Store, StoreError, Takeover, Token,
+        Claim, ClaimRequest, Durable, LeaseStatus, Name, OpenError, Scope, Store, StoreError,
+        Takeover, Token,
     },
 };
 
 use super::folder::Folder;
-use crate::durable::room::{KEEP, LEASE, bid};
+use crate::durable::room::{KEEP, LEASE, request};
 
 /// Tells a process that it is a member: what to do, and the folder.
 const MEMBER: &str = "SLUICEGATE_DURABLE_MEMBER";
@@ -133,7 +134,7 @@ async fn one(store: &Durable) {
         Claim::Run { .. }
     ));
     let done = store.complete(key("done"), token(1), "answer".into(), KEEP);
-    assert_eq!(done.await, Ok(Held::Kept));
+    assert_eq!(done.await, Ok(LeaseStatus::Held));
     assert!(matches!(
         claim(store, key("begun"), 1).await,
         Claim::Run { .. }
@@ -160,12 +161,12 @@ async fn filling(store: &Durable) {
     let mut before = String::new();
     for number in 0.. {
         let name = key(&number.to_string());
-        let done = match store.claim(name, bid(1)).await {
+        let done = match store.claim(name, request(1)).await {
             Ok(_) => store.complete(name, token(1), "x".into(), KEEP).await,
             Err(error) => Err(error),
         };
         let now = match (done, store.claim(key("0"), careful(2)).await) {
-            (Ok(Held::Kept), Ok(Claim::Replay(_))) => "kept".to_owned(),
+            (Ok(LeaseStatus::Held), Ok(Claim::Replay(_))) => "kept".to_owned(),
             (Err(StoreError::Away(_)), _) | (_, Err(StoreError::Away(_))) => "away".to_owned(),
             other => format!("{other:?}"),
         };
@@ -188,7 +189,7 @@ async fn many(store: &Durable, task: usize) {
         tell(format!("begun {what}"));
         let record = Bytes::from(what.repeat(300));
         let done = store.complete(key(&what), token(1), record, KEEP);
-        assert_eq!(done.await, Ok(Held::Kept));
+        assert_eq!(done.await, Ok(LeaseStatus::Held));
         tell(format!("done {what}"));
     }
 }
@@ -198,7 +199,7 @@ fn key(what: &str) -> Name {
 }
 
 fn token(number: u8) -> Token {
-    bid(number).token
+    request(number).token
 }
 
 async fn claim(store: &Durable, name: Name, token: u8) -> Claim {
@@ -206,11 +207,11 @@ async fn claim(store: &Durable, name: Name, token: u8) -> Claim {
 }
 
 /// Who would rather not repeat what another had begun.
-fn careful(token: u8) -> Bid {
+fn careful(token: u8) -> ClaimRequest {
     let takeover = Takeover::Refuse;
-    Bid {
+    ClaimRequest {
         takeover,
-        ..bid(token)
+        ..request(token)
     }
 }
 
@@ -237,10 +238,10 @@ async fn what_was_done_is_answered_and_what_was_begun_is_held_after_a_kill() {
     let store = open().await.unwrap();
     assert_eq!(claim(&store, key("done"), 2).await, answer);
     assert_eq!(claim(&store, key("begun"), 2).await, Claim::Unknown);
-    let bold = store.claim(key("begun"), bid(2)).await.unwrap();
+    let bold = store.claim(key("begun"), request(2)).await.unwrap();
     assert_eq!(bold, Claim::Run { attempt: 2 });
     let late = store.complete(key("begun"), token(1), "late".into(), KEEP);
-    assert_eq!(late.await, Ok(Held::Lost));
+    assert_eq!(late.await, Ok(LeaseStatus::Lost));
     store.close().await;
 }
 

@@ -4,11 +4,11 @@ use std::{fs, io::Write, path::Path};
 
 use sluicegate::{
     clock::Manual,
-    idempotency::{Claim, Durable, Held, OpenError, Store},
+    idempotency::{Claim, Durable, LeaseStatus, OpenError, Store},
 };
 
 use super::{folder::Folder, open};
-use crate::durable::room::{KEEP, NEW, bid, name};
+use crate::durable::room::{KEEP, NEW, name, request};
 
 /// Enough for what is in memory to be written in order.
 const RECORDS: usize = 80;
@@ -24,9 +24,9 @@ async fn written() -> Folder {
     let store = Durable::builder().clock(clock.clone()).wall(clock.clone());
     let store = store.open(folder.path()).await.unwrap();
     for number in 0..RECORDS {
-        assert_eq!(store.claim(name(number), bid(1)).await, NEW);
-        let done = store.complete(name(number), bid(1).token, record(number).into(), KEEP);
-        assert_eq!(done.await, Ok(Held::Kept));
+        assert_eq!(store.claim(name(number), request(1)).await, NEW);
+        let done = store.complete(name(number), request(1).token, record(number).into(), KEEP);
+        assert_eq!(done.await, Ok(LeaseStatus::Held));
     }
     store.close().await;
     // What crashed has a journal that is cut to what is in it.
@@ -61,7 +61,7 @@ async fn look(folder: &Folder) -> &'static str {
     };
     let mut end = "whole";
     for number in 0..RECORDS {
-        match store.claim(name(number), bid(2)).await {
+        match store.claim(name(number), request(2)).await {
             Ok(Claim::Replay(kept)) => assert_eq!(kept, record(number)),
             Ok(other) => panic!("{other:?}"),
             Err(_) => end = "failed",
@@ -91,12 +91,12 @@ async fn a_journal_that_was_cut_off_lacks_what_came_last() {
     let (folder, clock) = (Folder::new(), Manual::new());
     let store = open(&folder, &clock).await.unwrap();
     for number in [1, 2] {
-        assert_eq!(store.claim(name(number), bid(1)).await, NEW);
+        assert_eq!(store.claim(name(number), request(1)).await, NEW);
     }
     store.close().await;
     // It is cut to what is in it.
     let store = open(&folder, &clock).await.unwrap();
-    assert_eq!(store.claim(name(3), bid(1)).await, NEW);
+    assert_eq!(store.claim(name(3), request(1)).await, NEW);
     let torn = folder.copy();
     store.close().await;
     let files = torn.files();
@@ -112,7 +112,7 @@ async fn a_journal_that_was_cut_off_lacks_what_came_last() {
         .unwrap();
     let store = open(&torn, &clock).await.unwrap();
     for (number, is_there) in [(1, true), (2, true), (3, false)] {
-        let claimed = store.claim(name(number), bid(2)).await.unwrap();
+        let claimed = store.claim(name(number), request(2)).await.unwrap();
         assert_eq!(
             matches!(claimed, Claim::Running { .. }),
             is_there,
@@ -127,7 +127,7 @@ async fn what_the_disk_had_confirmed_is_missed() {
     let folder = Folder::new();
     let store = Durable::open(folder.path()).await.unwrap();
     let before = folder.copy();
-    assert_eq!(store.claim(name(1), bid(1)).await, NEW);
+    assert_eq!(store.claim(name(1), request(1)).await, NEW);
     store.close().await;
     let seal = "seal";
     fs::copy(folder.path().join(seal), before.path().join(seal)).unwrap();
@@ -148,7 +148,7 @@ async fn a_seal_that_was_never_written_keeps_nobody_from_opening() {
     fs::create_dir_all(folder.path()).unwrap();
     fs::write(folder.path().join("seal"), []).unwrap();
     let store = Durable::open(folder.path()).await.unwrap();
-    assert_eq!(store.claim(name(1), bid(1)).await, NEW);
+    assert_eq!(store.claim(name(1), request(1)).await, NEW);
     store.close().await;
     // From then on it is missed.
     fs::write(folder.path().join("seal"), []).unwrap();

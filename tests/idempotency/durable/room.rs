@@ -5,8 +5,8 @@ use std::time::Duration;
 use sluicegate::{
     clock::Manual,
     idempotency::{
-        Bid, Claim, Durable, Fingerprint, Fsync, Held, Name, Scope, Store, StoreError, Takeover,
-        Token,
+        Claim, ClaimRequest, Durable, Fingerprint, Fsync, LeaseStatus, Name, Scope, Store,
+        StoreError, Takeover, Token,
     },
 };
 
@@ -23,8 +23,8 @@ pub(super) fn name(number: usize) -> Name {
     Scope::new("test").name(number.to_string())
 }
 
-pub(super) fn bid(token: u8) -> Bid {
-    Bid {
+pub(super) fn request(token: u8) -> ClaimRequest {
+    ClaimRequest {
         fingerprint: Fingerprint::of("work"),
         token: Token::from_bytes([token; 16]),
         lease: LEASE,
@@ -41,27 +41,27 @@ async fn open(folder: &Folder, clock: &Manual, capacity: u64) -> Durable {
 }
 
 async fn claim(store: &Durable, number: usize) -> Result<Claim, StoreError> {
-    store.claim(name(number), bid(1)).await
+    store.claim(name(number), request(1)).await
 }
 
-async fn complete(store: &Durable, number: usize, bytes: usize) -> Result<Held, StoreError> {
+async fn complete(store: &Durable, number: usize, bytes: usize) -> Result<LeaseStatus, StoreError> {
     let record = vec![0; bytes].into();
-    let token = bid(1).token;
+    let token = request(1).token;
     store.complete(name(number), token, record, KEEP).await
 }
 
 /// Claims and completes.
 async fn done(store: &Durable, number: usize, bytes: usize) {
     assert_eq!(claim(store, number).await, NEW);
-    assert_eq!(complete(store, number, bytes).await, Ok(Held::Kept));
+    assert_eq!(complete(store, number, bytes).await, Ok(LeaseStatus::Held));
 }
 
 /// Whether another's claim finds something there; it leaves nothing if not.
 async fn is_known(store: &Durable, number: usize) -> bool {
-    match store.claim(name(number), bid(2)).await.unwrap() {
+    match store.claim(name(number), request(2)).await.unwrap() {
         Claim::Run { attempt: 1 } => {
-            let released = store.release(name(number), bid(2).token).await;
-            assert_eq!(released, Ok(Held::Kept));
+            let released = store.release(name(number), request(2).token).await;
+            assert_eq!(released, Ok(LeaseStatus::Held));
             false
         }
         _ => true,
@@ -107,8 +107,8 @@ async fn what_runs_or_ended_nobody_knows_how_is_not_forgotten_for_room() {
     assert_eq!(claim(&store, 3).await, Err(StoreError::Full));
     clock.advance(LEASE);
     assert_eq!(claim(&store, 3).await, Err(StoreError::Full));
-    assert_eq!(complete(&store, 1, 10).await, Ok(Held::Kept));
-    assert_eq!(complete(&store, 2, 10).await, Ok(Held::Kept));
+    assert_eq!(complete(&store, 1, 10).await, Ok(LeaseStatus::Held));
+    assert_eq!(complete(&store, 2, 10).await, Ok(LeaseStatus::Held));
     assert_eq!(store.counts().evicted, 1);
     clock.advance(KEEP);
     done(&store, 3, 10).await;
@@ -126,7 +126,7 @@ async fn what_could_not_be_kept_even_so_makes_nothing_be_forgotten() {
     assert!(is_known(&store, 1).await);
     assert_eq!(claim(&store, 2).await, NEW, "the lease is still held");
     let length = 2 * AROUND as usize + 300;
-    assert_eq!(complete(&store, 2, length).await, Ok(Held::Kept));
+    assert_eq!(complete(&store, 2, length).await, Ok(LeaseStatus::Held));
     assert_eq!(store.counts().evicted, 1);
     store.close().await;
 }
@@ -160,11 +160,14 @@ async fn a_refusal_and_a_release_take_no_room() {
     let (folder, clock) = (Folder::new(), Manual::new());
     let store = open(&folder, &clock, AROUND).await;
     assert_eq!(claim(&store, 1).await, NEW);
-    let other = store.claim(name(1), bid(2)).await;
+    let other = store.claim(name(1), request(2)).await;
     assert!(matches!(other, Ok(Claim::Running { .. })));
-    let lost = store.renew(name(2), bid(1).token, LEASE).await;
-    assert_eq!(lost, Ok(Held::Lost));
-    assert_eq!(store.release(name(1), bid(1).token).await, Ok(Held::Kept));
+    let lost = store.renew(name(2), request(1).token, LEASE).await;
+    assert_eq!(lost, Ok(LeaseStatus::Lost));
+    assert_eq!(
+        store.release(name(1), request(1).token).await,
+        Ok(LeaseStatus::Held)
+    );
     let counts = store.counts();
     assert_eq!((counts.records, counts.bytes), (0, 0));
     store.close().await;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use sluicegate::{
     clock::Tick,
-    idempotency::{Bid, Claim, Fingerprint, Held, Takeover, Token},
+    idempotency::{Claim, ClaimRequest, Fingerprint, LeaseStatus, Takeover, Token},
 };
 
 #[derive(Default)]
@@ -30,45 +30,45 @@ struct Open {
 }
 
 impl Ledger {
-    pub(super) fn claimed(&mut self, now: Tick, bid: &Bid, told: &Claim) {
+    pub(super) fn claimed(&mut self, now: Tick, request: &ClaimRequest, told: &Claim) {
         let kept = self.kept.as_ref().filter(|(.., until)| now < *until);
         let running = self
             .holder
-            .filter(|(token, until)| now < *until && *token != bid.token);
+            .filter(|(token, until)| now < *until && *token != request.token);
         match told {
             Claim::Run { attempt } => {
                 assert!(kept.is_none(), "it runs again, though it is done");
                 assert!(running.is_none(), "two run at once");
-                self.open(now, bid, *attempt);
+                self.open(now, request, *attempt);
                 self.kept = None;
-                self.holder = Some((bid.token, now + micros(bid.lease)));
-                self.fingerprint = Some(bid.fingerprint);
+                self.holder = Some((request.token, now + micros(request.lease)));
+                self.fingerprint = Some(request.fingerprint);
             }
             Claim::Replay(record) => {
                 let (_, first, _) = kept.expect("nothing was kept, or not so long");
                 assert_eq!(record, first, "not what was kept first");
             }
-            Claim::Mismatch => assert_ne!(self.fingerprint, Some(bid.fingerprint)),
+            Claim::Mismatch => assert_ne!(self.fingerprint, Some(request.fingerprint)),
             Claim::Running { left } => {
                 let (_, until) = running.expect("nobody runs it");
                 assert!(kept.is_none() && *left == Duration::from_micros(until - now));
             }
             Claim::Unknown => {
-                assert_eq!(bid.takeover, Takeover::Refuse);
+                assert_eq!(request.takeover, Takeover::Refuse);
                 assert!(self.holder.is_some() && running.is_none() && kept.is_none());
             }
         }
         if !matches!(told, Claim::Mismatch) {
             assert_eq!(
                 self.fingerprint,
-                Some(bid.fingerprint),
+                Some(request.fingerprint),
                 "other work was taken for this"
             );
         }
     }
 
-    pub(super) fn renewed(&mut self, now: Tick, token: Token, lease: Duration, held: Held) {
-        if held == Held::Kept {
+    pub(super) fn renewed(&mut self, now: Tick, token: Token, lease: Duration, held: LeaseStatus) {
+        if held == LeaseStatus::Held {
             let until = now + micros(lease);
             self.holder = Some((self.the_holder(token), until));
             if let Some(open) = &mut self.open {
@@ -79,15 +79,15 @@ impl Ledger {
 
     /// Whoever runs is told how often it was begun, as long as that is remembered
     /// and no end of it is known.
-    fn open(&mut self, now: Tick, bid: &Bid, attempt: u32) {
+    fn open(&mut self, now: Tick, request: &ClaimRequest, attempt: u32) {
         let open = self.open.filter(|open| now < open.forgotten);
-        let again = self.holder.is_some_and(|(token, _)| token == bid.token);
+        let again = self.holder.is_some_and(|(token, _)| token == request.token);
         let expected = open.map_or(1, |open| open.attempt + u32::from(!again));
         assert_eq!(attempt, expected, "how often it was begun");
-        let keep = micros(bid.keep);
+        let keep = micros(request.keep);
         self.open = Some(Open {
             attempt,
-            forgotten: now + micros(bid.lease) + keep,
+            forgotten: now + micros(request.lease) + keep,
             keep,
         });
     }
@@ -96,9 +96,9 @@ impl Ledger {
         &mut self,
         now: Tick,
         (token, record, keep): (Token, Bytes, Duration),
-        held: Held,
+        held: LeaseStatus,
     ) {
-        if held == Held::Lost {
+        if held == LeaseStatus::Lost {
             return;
         }
         let again = self.kept.as_ref().is_some_and(|(by, ..)| *by == token);
@@ -115,9 +115,9 @@ impl Ledger {
         &mut self,
         now: Tick,
         (fingerprint, token, record, keep): (Fingerprint, Token, Bytes, Duration),
-        held: Held,
+        held: LeaseStatus,
     ) {
-        if held == Held::Lost {
+        if held == LeaseStatus::Lost {
             return;
         }
         let kept = self.kept.as_ref().filter(|(.., until)| now < *until);
@@ -136,8 +136,8 @@ impl Ledger {
         self.open = None;
     }
 
-    pub(super) fn released(&mut self, now: Tick, token: Token, held: Held) {
-        if held == Held::Kept {
+    pub(super) fn released(&mut self, now: Tick, token: Token, held: LeaseStatus) {
+        if held == LeaseStatus::Held {
             self.holder = Some((self.the_holder(token), now));
             self.open = self.open.filter(|open| open.attempt > 1);
             if let Some(open) = &mut self.open {

@@ -13,7 +13,7 @@ use sluicegate::{
 use super::{builder, hasty, until};
 use crate::{
     cluster::Cluster,
-    idempotency::{bid, name},
+    idempotency::{name, request},
     proxy::Proxy,
     server::Server,
 };
@@ -49,7 +49,7 @@ impl Service {
     async fn ask(&self, lane: Lane) -> bool {
         match lane {
             Lane::Limits => self.limiter.check("ann", 1).await.is_ok(),
-            Lane::Records => self.store.claim(name("k"), bid()).await.is_ok(),
+            Lane::Records => self.store.claim(name("k"), request()).await.is_ok(),
             Lane::Counts => self.fleet.flush().await.is_ok(),
             Lane::Deadlines => self
                 .registry
@@ -115,7 +115,7 @@ async fn a_breaker_that_opens_closes_no_other_lane() {
     })
     .await;
     until("records are", async || {
-        store.claim(name("k"), bid()).await.is_ok()
+        store.claim(name("k"), request()).await.is_ok()
     })
     .await;
     let is_open = |lane| {
@@ -127,7 +127,7 @@ async fn a_breaker_that_opens_closes_no_other_lane() {
     let records: Vec<_> = (1..10_000).collect();
     proxy.stall(&records);
     until("the breaker opens", async || {
-        let _ = store.claim(name("k"), bid()).await;
+        let _ = store.claim(name("k"), request()).await;
         is_open(Lane::Records)
     })
     .await;
@@ -138,7 +138,7 @@ async fn a_breaker_that_opens_closes_no_other_lane() {
     assert!(is_open(Lane::Records) && !is_open(Lane::Limits));
     proxy.stall(&[]);
     until("it closes", async || {
-        store.claim(name("k"), bid()).await.is_ok()
+        store.claim(name("k"), request()).await.is_ok()
     })
     .await;
     assert!(!is_open(Lane::Records));
@@ -154,7 +154,7 @@ async fn what_is_not_used_makes_no_connection() {
     );
     // The first lane takes the connection that showed that the server works.
     let store = idempotency::Redis::new("orders", &connection);
-    store.claim(name("k"), bid()).await.unwrap();
+    store.claim(name("k"), request()).await.unwrap();
     assert!(store.eviction_policy().await.is_ok());
     assert_eq!(
         (connection.stats().connects, connection.lanes().len()),

@@ -12,7 +12,7 @@ use tokio::task::yield_now;
 
 use super::{COUNT, Tally, builder, count, count_by, hasty, until};
 use crate::{
-    idempotency::{MINUTE, bid, name},
+    idempotency::{MINUTE, name, request},
     proxy::Proxy,
     server::Server,
 };
@@ -103,26 +103,26 @@ async fn no_retry_is_given_the_answer_of_another_key() {
         let bent = Bent::start().await;
         let store = idempotency::Redis::new("orders", &bent.redis);
         for key in 0..CALLERS {
-            let (name, bid) = (name(&key.to_string()), bid());
-            store.claim(name, bid).await.unwrap();
+            let (name, request) = (name(&key.to_string()), request());
+            store.claim(name, request).await.unwrap();
             let record = key.to_string().into();
-            let kept = store.complete(name, bid.token, record, MINUTE).await;
+            let kept = store.complete(name, request.token, record, MINUTE).await;
             kept.map(drop).unwrap();
         }
         assert!(store.eviction_policy().await.is_ok());
         fault(&bent.proxy);
         let asked = (0..CALLERS).map(|key| {
             let store = store.clone();
-            async move { (key, store.claim(name(&key.to_string()), bid()).await) }
+            async move { (key, store.claim(name(&key.to_string()), request()).await) }
         });
         for (key, told) in bent.at_once(asked).await {
             // What was lost was asked again.
             assert_eq!(told.unwrap(), Claim::Replay(key.to_string().into()));
         }
         bent.is_closed_once();
-        let other = idempotency::Bid {
+        let other = idempotency::ClaimRequest {
             fingerprint: Fingerprint::of("other work"),
-            ..bid()
+            ..request()
         };
         assert_eq!(store.claim(name("1"), other).await, Ok(Claim::Mismatch));
     }

@@ -16,7 +16,7 @@ use sluicegate::{
 use super::{builder, count, hasty, until};
 use crate::{
     cluster::Cluster,
-    idempotency::{bid, name},
+    idempotency::{name, request},
     log::Log,
     sentinel::Sentinel,
     server::Server,
@@ -113,7 +113,7 @@ async fn a_password_may_be_rotated_while_connected() {
     // Another lane logs in for itself, by what holds now.
     let asked = vault.asked.load(SeqCst);
     let store = idempotency::Redis::new("orders", &redis);
-    store.claim(name("k"), bid()).await.unwrap();
+    store.claim(name("k"), request()).await.unwrap();
     assert!(vault.asked.load(SeqCst) > asked);
 }
 
@@ -172,7 +172,7 @@ async fn a_listener_outlives_a_provider_that_panics() {
     let vault = Vault::with("hunter2");
     let redis = vault.connect(server.url()).await;
     let store = idempotency::Redis::new("orders", &redis);
-    let work = bid();
+    let work = request();
     store.claim(name("k"), work).await.unwrap();
     vault.set(Next::Panic);
     let asked = vault.asked.load(SeqCst);

@@ -11,7 +11,7 @@ use sluicegate::{
 use super::{builder, count};
 use crate::{
     fake,
-    idempotency::{bid, name},
+    idempotency::{name, request},
     log::Log,
     server::Server,
 };
@@ -142,7 +142,7 @@ async fn codes_are_told_and_keys_are_not() {
     let limiter = Redis::new("api", rule, &redis, FailClosed);
     let denied = limiter.check(SECRET, 1).await.unwrap_err();
     let store = idempotency::Redis::new("orders", &redis);
-    let refused = store.claim(name(SECRET), bid()).await.unwrap_err();
+    let refused = store.claim(name(SECRET), request()).await.unwrap_err();
     for text in [seen(&denied), seen(&refused)] {
         assert!(text.contains("NOPERM") && !text.contains(SECRET), "{text}");
     }

@@ -2,9 +2,9 @@
 
 use std::future::ready;
 
-use sluicegate::idempotency::{Claim, Fingerprint, Held, Outcome, RunError, Runner, Store};
+use sluicegate::idempotency::{Claim, Fingerprint, LeaseStatus, Outcome, RunError, Runner, Store};
 
-use super::{MINUTE, bid, name, store};
+use super::{MINUTE, name, request, store};
 use crate::{connection::until, server::Server};
 
 /// How many scripts the server ran, as it says itself.
@@ -62,15 +62,15 @@ async fn what_nobody_waits_for_is_not_published() {
     let server = Server::start();
     let (store, _connection) = store(server.url()).await;
     for key in ["one", "other"] {
-        let bid = bid();
+        let request = request();
         assert_eq!(
-            store.claim(name(key), bid).await,
+            store.claim(name(key), request).await,
             Ok(Claim::Run { attempt: 1 })
         );
         let kept = store
-            .complete(name(key), bid.token, "done".into(), MINUTE)
+            .complete(name(key), request.token, "done".into(), MINUTE)
             .await;
-        assert_eq!(kept, Ok(Held::Kept));
+        assert_eq!(kept, Ok(LeaseStatus::Held));
     }
     let info: String = redis::cmd("INFO")
         .arg("commandstats")

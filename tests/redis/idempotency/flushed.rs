@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use redis::cmd;
 use sluicegate::idempotency::{
-    Body, Claimant, Claimed, Counts, Ended, Fingerprint, Guard, Record, Redis,
+    Body, Claimant, Claimed, CompletionStatus, Counts, Fingerprint, Guard, Record, Redis,
 };
 
 use super::{name, store};
@@ -44,7 +44,10 @@ async fn the_answer_is_written_anew_and_given_to_all() {
     let ((one, counts), (other, _)) = (instance(&server).await, instance(&server).await);
     let guard = run(&one).await;
     lose_all(&server);
-    assert_eq!(guard.complete(record("done")).await, Ended::Saved);
+    assert_eq!(
+        guard.complete(record("done")).await,
+        CompletionStatus::Saved
+    );
     let again = claim(&other).await;
     assert!(matches!(again, Claimed::Replay(kept) if kept == record("done")));
     let work = one.claim(name("k"), Fingerprint::of("other work")).await;
@@ -63,8 +66,11 @@ async fn the_answer_of_another_who_has_begun_meanwhile_counts() {
     let guard = run(&one).await;
     lose_all(&server);
     let second = run(&other).await;
-    assert_eq!(guard.complete(record("late")).await, Ended::Lost);
-    assert_eq!(second.complete(record("done")).await, Ended::Saved);
+    assert_eq!(guard.complete(record("late")).await, CompletionStatus::Lost);
+    assert_eq!(
+        second.complete(record("done")).await,
+        CompletionStatus::Saved
+    );
     let again = claim(&one).await;
     assert!(matches!(again, Claimed::Replay(kept) if kept == record("done")));
     let counts = counts.snapshot();

@@ -5,13 +5,13 @@ use std::{future::ready, time::Duration};
 use bytes::Bytes;
 use futures_util::{FutureExt, future::join_all};
 use sluicegate::{
-    idempotency::{Bid, Claim, Fingerprint, Redis, Store},
+    idempotency::{Claim, ClaimRequest, Fingerprint, Redis, Store},
     limit::{self, FailClosed, Quota, TokenBucket},
     redis::{Connection, Lane, LaneStats},
 };
 use tokio::task::yield_now;
 
-use super::{MINUTE, bid, name};
+use super::{MINUTE, name, request};
 use crate::{
     connection::{builder, hasty, until},
     proxy::Proxy,
@@ -51,9 +51,12 @@ impl Stocked {
     }
 
     async fn keep(&self, key: &str, record: Bytes) {
-        let (name, bid) = (name(key), bid());
-        self.store.claim(name, bid).await.unwrap();
-        let kept = self.store.complete(name, bid.token, record, MINUTE).await;
+        let (name, request) = (name(key), request());
+        self.store.claim(name, request).await.unwrap();
+        let kept = self
+            .store
+            .complete(name, request.token, record, MINUTE)
+            .await;
         kept.map(drop).unwrap();
     }
 
@@ -64,7 +67,7 @@ impl Stocked {
         self.proxy.stall(&[1]);
         let answered = || self.lane(Lane::Records).latency.count();
         let all = answered() + RETRIES;
-        let claims = (0..RETRIES).map(|_| self.store.claim(name("large"), bid()));
+        let claims = (0..RETRIES).map(|_| self.store.claim(name("large"), request()));
         let going_on = async {
             until("all have asked", || ready(answered() >= all)).await;
             meanwhile.await;
@@ -93,7 +96,7 @@ async fn retries_at_the_same_time_fetch_a_record_once() {
     assert_eq!((counts.fetched, counts.shared), (1, RETRIES - 1));
     assert_eq!(stocked.lane(Lane::LargeRecords).stats.calls - before, 1);
     // Nothing of it is kept: the next asks again.
-    stocked.store.claim(name("large"), bid()).await.unwrap();
+    stocked.store.claim(name("large"), request()).await.unwrap();
     assert_eq!(stocked.store.counts().fetched, 2);
 }
 
@@ -112,7 +115,10 @@ async fn limits_go_on_beside_a_large_record_that_does_not_come() {
             passed += u32::from(decision.is_admitted());
             // Work that is done for the first time waits for nothing either.
             if passed.is_multiple_of(100) {
-                let claim = stocked.store.claim(name(&passed.to_string()), bid()).await;
+                let claim = stocked
+                    .store
+                    .claim(name(&passed.to_string()), request())
+                    .await;
                 assert!(claim.is_ok(), "{claim:?}");
             }
         }
@@ -133,9 +139,9 @@ async fn limits_go_on_beside_a_large_record_that_does_not_come() {
 #[tokio::test]
 async fn another_fingerprint_is_not_given_the_record() {
     let stocked = Stocked::start().await;
-    let other = Bid {
+    let other = ClaimRequest {
         fingerprint: Fingerprint::of("other work"),
-        ..bid()
+        ..request()
     };
     let claims = stocked
         .retry(async {
@@ -151,12 +157,12 @@ async fn who_waits_asks_by_itself_when_the_one_who_asks_is_dropped() {
     let stocked = Stocked::start().await;
     stocked.proxy.stall(&[1]);
     let store = stocked.store.clone();
-    let leader = tokio::spawn(async move { store.claim(name("large"), bid()).await });
+    let leader = tokio::spawn(async move { store.claim(name("large"), request()).await });
     until("it is fetched", || {
         ready(stocked.store.counts().fetched == 1)
     })
     .await;
-    let follower = stocked.store.claim(name("large"), bid());
+    let follower = stocked.store.claim(name("large"), request());
     let dropping = async {
         let calls = stocked.lane(Lane::Records).latency.count();
         until("the other has asked", || {
@@ -188,7 +194,7 @@ async fn who_waits_asks_by_itself_when_the_one_who_asks_is_late() {
         .await
         .unwrap();
     let store = Redis::new("orders", &connection);
-    let (name, work) = (name("large"), bid());
+    let (name, work) = (name("large"), request());
     until("it is claimed", async || {
         store.claim(name, work).await.is_ok()
     })
@@ -204,7 +210,7 @@ async fn who_waits_asks_by_itself_when_the_one_who_asks_is_late() {
     // Nothing comes back where it is asked first, nor where it is asked again.
     let large = connection.stats().connects as usize - 1;
     proxy.stall(&[large]);
-    let waiting = join_all((0..3).map(|_| store.claim(name, bid())));
+    let waiting = join_all((0..3).map(|_| store.claim(name, request())));
     let going_on = async {
         until("all ask by themselves", || {
             ready(store.counts().fetched >= 3)
@@ -245,7 +251,7 @@ async fn only_large_records_take_a_lane_of_their_own() {
     stocked.keep("small", Bytes::from(vec![b'y'; 10_000])).await;
     let before = stocked.lane(Lane::LargeRecords).stats.calls;
     for (key, calls) in [("small", 0), ("large", 1)] {
-        stocked.store.claim(name(key), bid()).await.unwrap();
+        stocked.store.claim(name(key), request()).await.unwrap();
         let calls_now = stocked.lane(Lane::LargeRecords).stats.calls;
         assert_eq!(calls_now - before, calls, "{key}");
     }
@@ -258,7 +264,7 @@ fn nobody_waits_for_one_who_asks_on_a_runtime_that_is_held_up() {
             let stocked = Stocked::start().await;
             stocked.proxy.stall(&[1]);
             let store = stocked.store.clone();
-            let mut claim = async move { store.claim(name("large"), bid()).await }.boxed();
+            let mut claim = async move { store.claim(name("large"), request()).await }.boxed();
             while stocked.store.counts().fetched == 0 {
                 assert!((&mut claim).now_or_never().is_none());
                 yield_now().await;
@@ -266,7 +272,7 @@ fn nobody_waits_for_one_who_asks_on_a_runtime_that_is_held_up() {
             (stocked, claim)
         };
         first.then(Time::Real, begin, async |(stocked, _claim)| {
-            let claimed = stocked.store.claim(name("large"), bid()).await;
+            let claimed = stocked.store.claim(name("large"), request()).await;
             assert_eq!(claimed, Ok(Claim::Replay(stocked.record.clone())));
             assert_eq!(stocked.store.counts().shared, 0, "{first:?}");
         });

@@ -3,11 +3,11 @@
 use std::future::ready;
 
 use sluicegate::{
-    idempotency::{Bid, Claim, Held, Redis, Store, StoreError},
+    idempotency::{Claim, ClaimRequest, LeaseStatus, Redis, Store, StoreError},
     redis::Connection,
 };
 
-use super::{MINUTE, bid, name, store};
+use super::{MINUTE, name, request, store};
 use crate::{
     connection::{builder, hasty, until},
     proxy::Proxy,
@@ -31,7 +31,7 @@ impl Torn {
         let store = Redis::new("orders", &connection);
         let (other, _) = super::store(server.url()).await;
         // From now on the server knows the script, and the policy is known.
-        assert!(store.claim(name("first"), bid()).await.is_ok());
+        assert!(store.claim(name("first"), request()).await.is_ok());
         until("all is asked", || ready(connection.stats().calls == 2)).await;
         assert!(store.eviction_policy().await.is_ok());
         Self {
@@ -55,25 +55,30 @@ impl Torn {
 async fn each_call_is_made_again_and_done_once() {
     let torn = Torn::start().await;
     let (store, name) = (&torn.store, name("k"));
-    let bid = bid();
+    let request = request();
     torn.proxy.lose(1);
-    assert_eq!(store.claim(name, bid).await, Ok(Claim::Run { attempt: 1 }));
+    assert_eq!(
+        store.claim(name, request).await,
+        Ok(Claim::Run { attempt: 1 })
+    );
     torn.is_lost(1);
-    let duplicate = torn.other.claim(name, super::bid()).await;
+    let duplicate = torn.other.claim(name, super::request()).await;
     assert!(matches!(duplicate, Ok(Claim::Running { .. })));
 
     torn.proxy.lose(1);
     assert_eq!(
-        store.renew(name, bid.token, 2 * MINUTE).await,
-        Ok(Held::Kept)
+        store.renew(name, request.token, 2 * MINUTE).await,
+        Ok(LeaseStatus::Held)
     );
     torn.is_lost(2);
 
     torn.proxy.lose(1);
-    let kept = store.complete(name, bid.token, "done".into(), MINUTE).await;
-    assert_eq!(kept, Ok(Held::Kept));
+    let kept = store
+        .complete(name, request.token, "done".into(), MINUTE)
+        .await;
+    assert_eq!(kept, Ok(LeaseStatus::Held));
     torn.is_lost(3);
-    let duplicate = torn.other.claim(name, super::bid()).await;
+    let duplicate = torn.other.claim(name, super::request()).await;
     assert_eq!(duplicate, Ok(Claim::Replay("done".into())));
 }
 
@@ -82,25 +87,28 @@ async fn each_call_is_made_again_and_done_once() {
 #[tokio::test]
 async fn a_release_that_is_made_again_says_that_the_lease_is_lost() {
     let torn = Torn::start().await;
-    let (name, bid) = (name("k"), bid());
-    assert!(torn.store.claim(name, bid).await.is_ok());
+    let (name, request) = (name("k"), request());
+    assert!(torn.store.claim(name, request).await.is_ok());
     torn.proxy.lose(1);
-    assert_eq!(torn.store.release(name, bid.token).await, Ok(Held::Lost));
+    assert_eq!(
+        torn.store.release(name, request.token).await,
+        Ok(LeaseStatus::Lost)
+    );
     torn.is_lost(1);
-    let next = torn.other.claim(name, super::bid()).await;
+    let next = torn.other.claim(name, super::request()).await;
     assert_eq!(next, Ok(Claim::Run { attempt: 1 }));
 }
 
 #[tokio::test]
 async fn a_recovered_claim_stays_one_when_it_is_made_again() {
     let torn = Torn::start().await;
-    let lapsed = Bid {
+    let lapsed = ClaimRequest {
         lease: std::time::Duration::ZERO,
-        ..bid()
+        ..request()
     };
     assert!(torn.other.claim(name("k"), lapsed).await.is_ok());
     torn.proxy.lose(1);
-    let recovered = torn.store.claim(name("k"), bid()).await;
+    let recovered = torn.store.claim(name("k"), request()).await;
     assert_eq!(recovered, Ok(Claim::Run { attempt: 2 }));
     torn.is_lost(1);
 }
@@ -110,16 +118,16 @@ async fn a_call_is_made_twice_and_not_more_often() {
     let torn = Torn::start().await;
     let calls = torn.connection.stats().calls;
     torn.proxy.lose(5);
-    let bid = bid();
-    let away = torn.store.claim(name("k"), bid).await;
+    let request = request();
+    let away = torn.store.claim(name("k"), request).await;
     assert!(matches!(away, Err(StoreError::Away(_))), "{away:?}");
     assert_eq!(torn.connection.stats().calls - calls, 2);
     assert_eq!(torn.proxy.losing(), 3);
     torn.proxy.lose(0);
-    // It was taken all the same, and is still this bidder's.
-    let duplicate = torn.other.claim(name("k"), super::bid()).await;
+    // It was taken all the same, and is still this claimant's.
+    let duplicate = torn.other.claim(name("k"), super::request()).await;
     assert!(matches!(duplicate, Ok(Claim::Running { .. })));
-    let again = torn.store.claim(name("k"), bid).await;
+    let again = torn.store.claim(name("k"), request).await;
     assert_eq!(again, Ok(Claim::Run { attempt: 1 }));
 }
 
@@ -129,10 +137,10 @@ async fn a_call_that_timed_out_is_made_again() {
     let connection = hasty(server.url()).connect().await.unwrap();
     let redis = Redis::new("orders", &connection);
     let (other, _other) = store(server.url()).await;
-    assert!(other.claim(name("first"), bid()).await.is_ok());
+    assert!(other.claim(name("first"), request()).await.is_ok());
     server.stop();
-    let bid = bid();
-    let claim = redis.claim(name("k"), bid);
+    let request = request();
+    let claim = redis.claim(name("k"), request);
     let going_on = async {
         until("it is late", || ready(connection.stats().timeouts > 0)).await;
         server.go_on();
@@ -140,6 +148,6 @@ async fn a_call_that_timed_out_is_made_again() {
     let (claimed, ()) = futures_util::join!(claim, going_on);
     assert_eq!(claimed, Ok(Claim::Run { attempt: 1 }));
     assert_eq!(redis.counts().repeated, 1);
-    let duplicate = other.claim(name("k"), super::bid()).await;
+    let duplicate = other.claim(name("k"), super::request()).await;
     assert!(matches!(duplicate, Ok(Claim::Running { .. })));
 }

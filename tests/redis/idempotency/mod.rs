@@ -18,7 +18,7 @@ mod waiting;
 use std::{future::Future, time::Duration};
 
 use sluicegate::{
-    idempotency::{Bid, Fingerprint, Name, Redis, Scope, Takeover, Token},
+    idempotency::{ClaimRequest, Fingerprint, Name, Redis, Scope, Takeover, Token},
     redis::{Connection, Server as Place},
 };
 
@@ -30,8 +30,8 @@ pub(crate) fn name(key: &str) -> Name {
     Scope::new("tests").name(key)
 }
 
-pub(crate) fn bid() -> Bid {
-    Bid {
+pub(crate) fn request() -> ClaimRequest {
+    ClaimRequest {
         fingerprint: Fingerprint::of("work"),
         token: Token::random(),
         lease: MINUTE,

@@ -5,12 +5,12 @@ use std::{future::ready, time::Duration};
 use axum::body::Body;
 use http::{Request, Response};
 use sluicegate::idempotency::{
-    Bid, Claim, Claimant, Counts, Fingerprint, Held, IdempotencyLayer, Outcome, Redis, RunError,
-    Runner, Store, StoreError, Takeover,
+    Claim, ClaimRequest, Claimant, Counts, Fingerprint, IdempotencyLayer, LeaseStatus, Outcome,
+    Redis, RunError, Runner, Store, StoreError, Takeover,
 };
 use tower::{Layer, ServiceExt, service_fn};
 
-use super::{MINUTE, bid, gate, name, store};
+use super::{MINUTE, gate, name, request, store};
 use crate::{
     connection::{builder, until},
     scratch::Scratch,
@@ -35,22 +35,22 @@ async fn a_server_with_a_file_knows_all_after_a_crash() {
     let scratch = Scratch::new();
     let mut server = lasting(&scratch);
     let (store, _connection) = store(server.url()).await;
-    let (done, running) = (bid(), bid());
+    let (done, running) = (request(), request());
     assert!(store.claim(name("done"), done).await.is_ok());
     let kept = store
         .complete(name("done"), done.token, "done".into(), MINUTE)
         .await;
-    assert_eq!(kept, Ok(Held::Kept));
+    assert_eq!(kept, Ok(LeaseStatus::Held));
     assert!(store.claim(name("running"), running).await.is_ok());
     server.restart();
     until_back(&store).await;
-    let replayed = store.claim(name("done"), bid()).await;
+    let replayed = store.claim(name("done"), request()).await;
     assert_eq!(replayed, Ok(Claim::Replay("done".into())));
-    let refused = store.claim(name("running"), bid()).await;
+    let refused = store.claim(name("running"), request()).await;
     assert!(matches!(refused, Ok(Claim::Running { .. })));
     let held = store.complete(name("running"), running.token, "late".into(), MINUTE);
-    assert_eq!(held.await, Ok(Held::Kept));
-    let replayed = store.claim(name("running"), bid()).await;
+    assert_eq!(held.await, Ok(LeaseStatus::Held));
+    let replayed = store.claim(name("running"), request()).await;
     assert_eq!(replayed, Ok(Claim::Replay("late".into())));
 }
 
@@ -59,16 +59,16 @@ async fn a_lease_that_lapses_meanwhile_is_of_unknown_outcome() {
     let scratch = Scratch::new();
     let mut server = lasting(&scratch);
     let (store, _connection) = store(server.url()).await;
-    let short = Bid {
+    let short = ClaimRequest {
         lease: Duration::from_millis(1),
-        ..bid()
+        ..request()
     };
     assert!(store.claim(name("k"), short).await.is_ok());
     server.restart();
     until_back(&store).await;
-    let careful = Bid {
+    let careful = ClaimRequest {
         takeover: Takeover::Refuse,
-        ..bid()
+        ..request()
     };
     until("it lapses", || async {
         store.claim(name("k"), careful).await == Ok(Claim::Unknown)
@@ -100,7 +100,7 @@ async fn an_open_breaker_answers_at_once_and_nothing_runs() {
     .await;
     let (before, repeated) = (connection.stats(), store.counts().repeated);
     for _ in 0..100 {
-        let away = store.claim(name("k"), bid()).await;
+        let away = store.claim(name("k"), request()).await;
         assert!(matches!(away, Err(StoreError::Away(_))));
     }
     // None was sent, and none was tried twice.
@@ -131,7 +131,7 @@ async fn a_request_whose_key_cannot_be_checked_is_told_when_to_come_again() {
         )))
     }));
     drop(server);
-    assert!(store.claim(name("k"), bid()).await.is_err());
+    assert!(store.claim(name("k"), request()).await.is_err());
     let request = Request::post("/").header("idempotency-key", "k");
     let answer = service.oneshot(request.body(Body::empty()).unwrap()).await;
     let answer = answer.unwrap();
@@ -166,7 +166,10 @@ async fn work_outlasts_a_crash_of_redis() {
     assert!(matches!(ended, Ok(Outcome::Unsaved(17))), "{ended:?}");
     server.restart();
     until("its end is known", || async {
-        matches!(store.claim(name("k"), bid()).await, Ok(Claim::Replay(_)))
+        matches!(
+            store.claim(name("k"), request()).await,
+            Ok(Claim::Replay(_))
+        )
     })
     .await;
     until("nothing is left to do", || {

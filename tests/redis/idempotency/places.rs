@@ -3,11 +3,11 @@
 use std::future::ready;
 
 use sluicegate::{
-    idempotency::{Claim, Held, Redis, Store, StoreError},
+    idempotency::{Claim, LeaseStatus, Redis, Store, StoreError},
     redis::Server as Place,
 };
 
-use super::{MINUTE, bid, name, store};
+use super::{MINUTE, name, request, store};
 use crate::{
     cluster::Cluster,
     connection::{builder, until},
@@ -22,10 +22,13 @@ async fn in_a_cluster_records_are_everywhere_and_ends_are_heard() {
     let (waiter, _waiter) = store(place()).await;
     let mut owners = [0; 3];
     for key in 0..12 {
-        let (name, bid) = (name(&key.to_string()), bid());
+        let (name, request) = (name(&key.to_string()), request());
         let slot = cluster.slot(&format!("sluicegate:{{orders:{name}}}:idempotency"));
         owners[Cluster::first_owner(slot)] += 1;
-        assert_eq!(holder.claim(name, bid).await, Ok(Claim::Run { attempt: 1 }));
+        assert_eq!(
+            holder.claim(name, request).await,
+            Ok(Claim::Run { attempt: 1 })
+        );
         let mut settled = Box::pin(waiter.settled(name));
         let looked = waiter.counts();
         let listens = until("it listens", || {
@@ -39,11 +42,11 @@ async fn in_a_cluster_records_are_everywhere_and_ends_are_heard() {
             () = listens => {}
         }
         let kept = holder
-            .complete(name, bid.token, "done".into(), MINUTE)
+            .complete(name, request.token, "done".into(), MINUTE)
             .await;
-        assert_eq!(kept, Ok(Held::Kept));
+        assert_eq!(kept, Ok(LeaseStatus::Held));
         settled.await;
-        let replayed = waiter.claim(name, super::bid()).await;
+        let replayed = waiter.claim(name, super::request()).await;
         assert_eq!(replayed, Ok(Claim::Replay("done".into())));
     }
     assert!(owners.iter().all(|keys| *keys > 0), "{owners:?}");
@@ -68,12 +71,12 @@ async fn user(rights: &str) -> (Server, Redis) {
 #[tokio::test]
 async fn the_rights_of_all_scripts_are_enough() {
     let (_server, store) = user("resetchannels").await;
-    let bid = bid();
+    let request = request();
     assert_eq!(store.eviction_policy().await, Ok(None));
-    assert!(store.claim(name("k"), bid).await.is_ok());
+    assert!(store.claim(name("k"), request).await.is_ok());
     assert_eq!(
-        store.renew(name("k"), bid.token, MINUTE).await,
-        Ok(Held::Kept)
+        store.renew(name("k"), request.token, MINUTE).await,
+        Ok(LeaseStatus::Held)
     );
     // Who waits can neither hear nor be told, and finds out.
     let mut settled = Box::pin(store.settled(name("k")));
@@ -82,9 +85,9 @@ async fn the_rights_of_all_scripts_are_enough() {
         () = until("it looks", || ready(store.counts().polled > 0)) => {}
     }
     let kept = store
-        .complete(name("k"), bid.token, "done".into(), MINUTE)
+        .complete(name("k"), request.token, "done".into(), MINUTE)
         .await;
-    assert_eq!(kept, Ok(Held::Kept));
+    assert_eq!(kept, Ok(LeaseStatus::Held));
     settled.await;
     let counts = store.counts();
     assert_eq!(
@@ -97,24 +100,27 @@ async fn the_rights_of_all_scripts_are_enough() {
 async fn with_a_few_more_ends_are_heard_and_the_policy_is_known() {
     let (_server, store) = user("+publish +subscribe +info resetchannels &shop:*").await;
     assert_eq!(store.eviction_policy().await, Ok(Some("noeviction".into())));
-    let bid = bid();
-    assert!(store.claim(name("k"), bid).await.is_ok());
+    let request = request();
+    assert!(store.claim(name("k"), request).await.is_ok());
     let mut settled = Box::pin(store.settled(name("k")));
     tokio::select! {
         () = &mut settled => panic!("nothing has ended"),
         () = until("it listens", || ready(store.counts().subscribed > 0)) => {}
     }
-    assert_eq!(store.release(name("k"), bid.token).await, Ok(Held::Kept));
+    assert_eq!(
+        store.release(name("k"), request.token).await,
+        Ok(LeaseStatus::Held)
+    );
     settled.await;
 }
 
 #[tokio::test]
 async fn a_record_that_may_not_be_read_is_not_one_never_seen() {
     let (server, store) = user("").await;
-    assert!(store.claim(name("k"), bid()).await.is_ok());
+    assert!(store.claim(name("k"), request()).await.is_ok());
     let mut set = redis::cmd("ACL");
     set.arg("SETUSER").arg("app").arg("-get");
     set.exec(&mut server.client()).unwrap();
-    let refused = store.claim(name("k"), bid()).await;
+    let refused = store.claim(name("k"), request()).await;
     assert!(matches!(refused, Err(StoreError::Away(_))), "{refused:?}");
 }

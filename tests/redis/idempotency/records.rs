@@ -17,13 +17,13 @@ use redis::Commands;
 use sluicegate::{
     clock::{Clock, Manual},
     idempotency::{
-        Bid, Body, Claim, Claimant, Claimed, Fingerprint, Held, IdempotencyLayer, Record,
-        RecordError, Redis, Store, StoreError, Takeover, Token,
+        Body, Claim, ClaimRequest, Claimant, Claimed, Fingerprint, IdempotencyLayer, LeaseStatus,
+        Record, RecordError, Redis, Store, StoreError, Takeover, Token,
     },
 };
 use tower::{Layer, ServiceExt, service_fn};
 
-use super::{MINUTE, bid, name, store};
+use super::{MINUTE, name, request, store};
 use crate::{
     connection::{builder, until},
     log::Log,
@@ -43,12 +43,17 @@ async fn a_record_is_any_bytes() {
     let records = [vec![], vec![0], all.clone(), all.repeat(4_096)];
     assert_eq!(records[3].len(), 1 << 20);
     for (nth, record) in records.into_iter().enumerate() {
-        let (name, bid) = (name(&nth.to_string()), bid());
-        assert_eq!(one.claim(name, bid).await, Ok(Claim::Run { attempt: 1 }));
+        let (name, request) = (name(&nth.to_string()), request());
+        assert_eq!(
+            one.claim(name, request).await,
+            Ok(Claim::Run { attempt: 1 })
+        );
         let record = Bytes::from(record);
-        let kept = one.complete(name, bid.token, record.clone(), MINUTE).await;
-        assert_eq!(kept, Ok(Held::Kept));
-        let duplicate = other.claim(name, super::bid()).await;
+        let kept = one
+            .complete(name, request.token, record.clone(), MINUTE)
+            .await;
+        assert_eq!(kept, Ok(LeaseStatus::Held));
+        let duplicate = other.claim(name, super::request()).await;
         assert!(duplicate == Ok(Claim::Replay(record)), "{nth}");
     }
 }
@@ -60,15 +65,24 @@ async fn tokens_are_any_bytes() {
     let (store, _connection) = store(server.url()).await;
     for token in [[0; 16], [b'\n'; 16], [b'9'; 16], [0xff; 16]] {
         let name = name(&format!("{token:?}"));
-        let bid = Bid {
+        let request = ClaimRequest {
             token: Token::from_bytes(token),
-            ..bid()
+            ..request()
         };
-        assert_eq!(store.claim(name, bid).await, Ok(Claim::Run { attempt: 1 }));
-        assert_eq!(store.renew(name, bid.token, MINUTE).await, Ok(Held::Kept));
-        let lost = store.renew(name, super::bid().token, MINUTE).await;
-        assert_eq!(lost, Ok(Held::Lost));
-        assert_eq!(store.release(name, bid.token).await, Ok(Held::Kept));
+        assert_eq!(
+            store.claim(name, request).await,
+            Ok(Claim::Run { attempt: 1 })
+        );
+        assert_eq!(
+            store.renew(name, request.token, MINUTE).await,
+            Ok(LeaseStatus::Held)
+        );
+        let lost = store.renew(name, super::request().token, MINUTE).await;
+        assert_eq!(lost, Ok(LeaseStatus::Lost));
+        assert_eq!(
+            store.release(name, request.token).await,
+            Ok(LeaseStatus::Held)
+        );
     }
     assert_eq!(server.client().exists(key()), Ok(false));
 }
@@ -78,21 +92,32 @@ async fn a_record_is_gone_when_it_was_kept_for_long_enough() {
     let server = Server::start();
     let (store, _connection) = store(server.url()).await;
     let (short, name) = (Duration::from_millis(20), name("k"));
-    let bid = Bid {
+    let request = ClaimRequest {
         lease: short,
         keep: short,
-        ..bid()
+        ..request()
     };
     let mut client = server.client();
     let mut gone = || ready(client.exists(key()) == Ok(false));
-    assert_eq!(store.claim(name, bid).await, Ok(Claim::Run { attempt: 1 }));
+    assert_eq!(
+        store.claim(name, request).await,
+        Ok(Claim::Run { attempt: 1 })
+    );
     until("a lease is forgotten", &mut gone).await;
-    assert_eq!(store.renew(name, bid.token, MINUTE).await, Ok(Held::Lost));
+    assert_eq!(
+        store.renew(name, request.token, MINUTE).await,
+        Ok(LeaseStatus::Lost)
+    );
 
-    assert!(store.claim(name, bid).await.is_ok());
-    assert_eq!(store.renew(name, bid.token, MINUTE).await, Ok(Held::Kept));
-    let kept = store.complete(name, bid.token, "done".into(), short).await;
-    assert_eq!(kept, Ok(Held::Kept));
+    assert!(store.claim(name, request).await.is_ok());
+    assert_eq!(
+        store.renew(name, request.token, MINUTE).await,
+        Ok(LeaseStatus::Held)
+    );
+    let kept = store
+        .complete(name, request.token, "done".into(), short)
+        .await;
+    assert_eq!(kept, Ok(LeaseStatus::Held));
     until("a record is forgotten", &mut gone).await;
 }
 
@@ -102,21 +127,21 @@ async fn a_record_is_gone_when_it_was_kept_for_long_enough() {
 async fn it_expires_when_it_is_forgotten() {
     let server = Server::start();
     let (store, _connection) = store(server.url()).await;
-    let (name, bid) = (name("k"), bid());
+    let (name, request) = (name("k"), request());
     let mut client = server.client();
     let mut left = || Duration::from_millis(client.pttl(key()).unwrap());
     // It may take long until it is looked at, but hardly a minute.
-    assert!(store.claim(name, bid).await.is_ok());
+    assert!(store.claim(name, request).await.is_ok());
     assert!((MINUTE..=2 * MINUTE).contains(&left()), "{:?}", left());
     assert_eq!(
-        store.renew(name, bid.token, 5 * MINUTE).await,
-        Ok(Held::Kept)
+        store.renew(name, request.token, 5 * MINUTE).await,
+        Ok(LeaseStatus::Held)
     );
     assert!((5 * MINUTE..=6 * MINUTE).contains(&left()), "{:?}", left());
     let kept = store
-        .complete(name, bid.token, "done".into(), 9 * MINUTE)
+        .complete(name, request.token, "done".into(), 9 * MINUTE)
         .await;
-    assert_eq!(kept, Ok(Held::Kept));
+    assert_eq!(kept, Ok(LeaseStatus::Held));
     assert!((8 * MINUTE..=9 * MINUTE).contains(&left()), "{:?}", left());
 }
 
@@ -124,25 +149,28 @@ async fn it_expires_when_it_is_forgotten() {
 async fn times_without_end_are_possible() {
     let server = Server::start();
     let (store, _connection) = store(server.url()).await;
-    let (name, token) = (name("k"), bid().token);
-    let bid = Bid {
+    let (name, token) = (name("k"), request().token);
+    let request = ClaimRequest {
         token,
         lease: Duration::MAX,
         keep: Duration::MAX,
-        ..bid()
+        ..request()
     };
-    assert_eq!(store.claim(name, bid).await, Ok(Claim::Run { attempt: 1 }));
+    assert_eq!(
+        store.claim(name, request).await,
+        Ok(Claim::Run { attempt: 1 })
+    );
     assert_eq!(
         store.renew(name, token, Duration::MAX).await,
-        Ok(Held::Kept)
+        Ok(LeaseStatus::Held)
     );
-    let running = store.claim(name, super::bid()).await.unwrap();
+    let running = store.claim(name, super::request()).await.unwrap();
     let years = |years: u64| Duration::from_secs(years * 365 * 86_400);
     assert!(matches!(running, Claim::Running { left } if left > years(29) && left <= years(30)));
     let kept = store
         .complete(name, token, "done".into(), Duration::MAX)
         .await;
-    assert_eq!(kept, Ok(Held::Kept));
+    assert_eq!(kept, Ok(LeaseStatus::Held));
     let left: u64 = server.client().pttl(key()).unwrap();
     assert!(Duration::from_millis(left) > years(29));
 }
@@ -156,10 +184,10 @@ async fn the_layout_is_what_it_was_in_version_1() {
     clock.set(1_700_000_000_000_000);
     let store = Redis::at("orders", &connection, clock.clone());
     let (token, fingerprint) = (Token::from_bytes([7; 16]), Fingerprint::from_bytes([9; 32]));
-    let bid = Bid {
+    let request = ClaimRequest {
         token,
         fingerprint,
-        ..bid()
+        ..request()
     };
     let mut client = server.client();
     let mut is = |state: &str, until: &str, rest: &str| {
@@ -167,16 +195,16 @@ async fn the_layout_is_what_it_was_in_version_1() {
         let head = [state.as_bytes(), &[9; 32], &[7; 16]].concat();
         assert_eq!(bytes, [&head, until.as_bytes(), rest.as_bytes()].concat());
     };
-    assert!(store.claim(name("k"), bid).await.is_ok());
+    assert!(store.claim(name("k"), request).await.is_ok());
     is("1L-", "1700000060000000", "0000000060000000");
     clock.advance(MINUTE);
-    let other = Bid {
+    let other = ClaimRequest {
         token: Token::from_bytes([8; 16]),
-        ..bid
+        ..request
     };
     assert!(store.claim(name("k"), other).await.is_ok());
     clock.advance(MINUTE);
-    assert!(store.claim(name("k"), bid).await.is_ok());
+    assert!(store.claim(name("k"), request).await.is_ok());
     // The third attempt.
     is("1R-", "1700000180000000", "00000000600000003");
     let mut settled = Box::pin(store.settled(name("k")));
@@ -188,7 +216,7 @@ async fn the_layout_is_what_it_was_in_version_1() {
     let kept = store
         .complete(name("k"), token, "done".into(), 2 * MINUTE)
         .await;
-    assert_eq!(kept, Ok(Held::Kept));
+    assert_eq!(kept, Ok(LeaseStatus::Held));
     is("1Cw", "1700000240000000", "done");
 }
 
@@ -199,22 +227,22 @@ async fn a_clock_that_is_set_ahead_runs_nothing_twice_within_lease_and_keep() {
     let connection = builder(server.url()).connect().await.unwrap();
     let clock = Manual::new();
     let store = Redis::at("orders", &connection, clock.clone());
-    let bid = Bid {
+    let request = ClaimRequest {
         takeover: Takeover::Refuse,
         keep: 60 * MINUTE,
-        ..bid()
+        ..request()
     };
-    let other = || Bid {
-        token: super::bid().token,
-        ..bid
+    let other = || ClaimRequest {
+        token: super::request().token,
+        ..request
     };
-    assert!(store.claim(name("k"), bid).await.is_ok());
+    assert!(store.claim(name("k"), request).await.is_ok());
     // From one instant to the next, while the work goes on.
     clock.advance(61 * MINUTE - Duration::from_micros(1));
     assert_eq!(store.claim(name("k"), other()).await, Ok(Claim::Unknown));
     assert_eq!(
-        store.renew(name("k"), bid.token, MINUTE).await,
-        Ok(Held::Kept)
+        store.renew(name("k"), request.token, MINUTE).await,
+        Ok(LeaseStatus::Held)
     );
     clock.advance(61 * MINUTE);
     let again = store.claim(name("k"), other()).await;
@@ -231,7 +259,7 @@ async fn a_record_of_another_layout_is_refused_and_stays() {
     let server = Server::start();
     let (store, connection) = store(server.url()).await;
     let mut client = server.client();
-    let bid = bid();
+    let request = request();
     let lease = ["f".repeat(32), "t".repeat(16), "9".repeat(16)].concat();
     let keep = "0".repeat(16);
     let strays = [
@@ -250,12 +278,12 @@ async fn a_record_of_another_layout_is_refused_and_stays() {
     for stray in &strays {
         let () = client.set(key(), stray).unwrap();
         let foreign = StoreError::Record(RecordError::Foreign);
-        assert_eq!(store.claim(name("k"), bid).await, Err(foreign.clone()));
+        assert_eq!(store.claim(name("k"), request).await, Err(foreign.clone()));
         assert_eq!(
-            store.release(name("k"), bid.token).await,
+            store.release(name("k"), request.token).await,
             Err(foreign.clone())
         );
-        let refused = store.complete(name("k"), bid.token, "done".into(), MINUTE);
+        let refused = store.complete(name("k"), request.token, "done".into(), MINUTE);
         assert_eq!(refused.await, Err(foreign));
         assert_eq!(client.get(key()), Ok(stray.clone()));
     }
@@ -267,18 +295,27 @@ async fn a_record_of_another_type_is_no_outage_and_stays() {
     let server = Server::start();
     let (store, connection) = store(server.url()).await;
     let mut client = server.client();
-    let (bid, foreign) = (bid(), Err(StoreError::Record(RecordError::Foreign)));
+    let (request, foreign) = (request(), Err(StoreError::Record(RecordError::Foreign)));
     let () = client.hset(key(), "a", "b").unwrap();
     assert_eq!(
-        store.claim(name("k"), bid).await.map(|_| Held::Kept),
+        store
+            .claim(name("k"), request)
+            .await
+            .map(|_| LeaseStatus::Held),
         foreign
     );
-    assert_eq!(store.renew(name("k"), bid.token, MINUTE).await, foreign);
-    let complete = store.complete(name("k"), bid.token, "done".into(), MINUTE);
+    assert_eq!(store.renew(name("k"), request.token, MINUTE).await, foreign);
+    let complete = store.complete(name("k"), request.token, "done".into(), MINUTE);
     assert_eq!(complete.await, foreign);
-    let restore = store.restore(name("k"), bid.fingerprint, bid.token, "done".into(), MINUTE);
+    let restore = store.restore(
+        name("k"),
+        request.fingerprint,
+        request.token,
+        "done".into(),
+        MINUTE,
+    );
     assert_eq!(restore.await, foreign);
-    assert_eq!(store.release(name("k"), bid.token).await, foreign);
+    assert_eq!(store.release(name("k"), request.token).await, foreign);
     assert_eq!(client.hget(key(), "a"), Ok("b".to_owned()));
     assert_eq!(connection.stats().opened, 0);
 }
@@ -327,7 +364,7 @@ async fn stores_of_other_names_and_prefixes_share_nothing() {
         .unwrap();
     let elsewhere = Redis::new("orders", &shop);
     for store in [one, other, elsewhere] {
-        let claimed = store.claim(name("k"), bid()).await;
+        let claimed = store.claim(name("k"), request()).await;
         assert_eq!(claimed, Ok(Claim::Run { attempt: 1 }), "{store:?}");
     }
     let mut keys: Vec<String> = server.client().keys("*idempotency").unwrap();
@@ -349,18 +386,18 @@ async fn a_lease_lapses_by_the_servers_clock() {
     let store = Redis::new("orders", &connection);
     // A process whose clock says that it is 1970 replays an old history.
     let replayed = Redis::at("replayed", &connection, Manual::new());
-    assert!(replayed.claim(name("k"), bid()).await.is_ok());
-    let bid = Bid {
+    assert!(replayed.claim(name("k"), request()).await.is_ok());
+    let request = ClaimRequest {
         lease: Duration::from_millis(20),
-        ..bid()
+        ..request()
     };
-    assert!(store.claim(name("k"), bid).await.is_ok());
+    assert!(store.claim(name("k"), request).await.is_ok());
     until("it lapses", || async {
-        let claimed = store.claim(name("k"), super::bid()).await;
+        let claimed = store.claim(name("k"), super::request()).await;
         claimed == Ok(Claim::Run { attempt: 2 })
     })
     .await;
-    let running = replayed.claim(name("k"), super::bid()).await;
+    let running = replayed.claim(name("k"), super::request()).await;
     assert_eq!(running, Ok(Claim::Running { left: MINUTE }));
 }
 
@@ -379,16 +416,22 @@ async fn a_full_server_refuses_and_keeps_what_it_has() {
     let stubborn = builder(server.url()).breaker(u32::MAX, Duration::from_secs(1));
     let connection = stubborn.connect().await.unwrap();
     let store = Redis::new("orders", &connection);
-    let first = bid();
+    let first = request();
     assert!(store.claim(name("k"), first).await.is_ok());
     set_memory(&server, "noeviction", "1mb");
-    assert_eq!(store.claim(name("new"), bid()).await, Err(StoreError::Full));
+    assert_eq!(
+        store.claim(name("new"), request()).await,
+        Err(StoreError::Full)
+    );
     let full = store.complete(name("k"), first.token, "done".into(), MINUTE);
     assert_eq!(full.await, Err(StoreError::Full));
     // What needs no room goes on.
-    let running = store.claim(name("k"), bid()).await;
+    let running = store.claim(name("k"), request()).await;
     assert!(matches!(running, Ok(Claim::Running { .. })));
-    assert_eq!(store.release(name("k"), first.token).await, Ok(Held::Kept));
+    assert_eq!(
+        store.release(name("k"), first.token).await,
+        Ok(LeaseStatus::Held)
+    );
 }
 
 #[tokio::test]
@@ -405,7 +448,7 @@ async fn a_policy_that_drops_records_is_found_once() {
         assert_eq!(store.eviction_policy().await, Ok(Some(policy.to_owned())));
         assert!(!store.counts().evicting);
         for _ in 0..3 {
-            assert!(store.claim(name("k"), bid()).await.is_ok());
+            assert!(store.claim(name("k"), request()).await.is_ok());
         }
         // Three claims, and the policy twice.
         until("it is asked for", || ready(connection.stats().calls == 5)).await;
@@ -422,7 +465,7 @@ async fn a_claimant_replays_what_another_kept() {
     let (one, _one) = store(server.url()).await;
     let (other, _other) = store(server.url()).await;
     let (one, other) = (claimant(one), claimant(other));
-    let work = bid().fingerprint;
+    let work = request().fingerprint;
     let Ok(Claimed::Run(guard)) = one.claim(name("k"), work).await else {
         panic!("it is new")
     };

@@ -3,9 +3,9 @@
 use std::{future::ready, time::Duration};
 
 use futures_util::poll;
-use sluicegate::idempotency::{Claim, Held, Redis, Store, Token};
+use sluicegate::idempotency::{Claim, LeaseStatus, Redis, Store, Token};
 
-use super::{MINUTE, bid, name, store};
+use super::{MINUTE, name, request, store};
 use crate::{
     connection::{builder, until},
     server::Server,
@@ -15,17 +15,17 @@ use crate::{
 const HANGS: Duration = Duration::from_secs(20);
 
 async fn runs(store: &Redis) -> Token {
-    let bid = bid();
-    let claimed = store.claim(name("k"), bid).await;
+    let request = request();
+    let claimed = store.claim(name("k"), request).await;
     assert_eq!(claimed, Ok(Claim::Run { attempt: 1 }));
-    bid.token
+    request.token
 }
 
 async fn ends(store: &Redis, token: Token) {
     let kept = store
         .complete(name("k"), token, "done".into(), MINUTE)
         .await;
-    assert_eq!(kept, Ok(Held::Kept));
+    assert_eq!(kept, Ok(LeaseStatus::Held));
 }
 
 /// What a waiter is told who waits, and claims as soon as that is over; `go` begins
@@ -33,7 +33,10 @@ async fn ends(store: &Redis, token: Token) {
 async fn waits(waiter: &Redis, go: impl Future<Output = ()>) -> Claim {
     let waited = async {
         waiter.settled(name("k")).await;
-        waiter.claim(name("k"), bid()).await.expect("it is there")
+        waiter
+            .claim(name("k"), request())
+            .await
+            .expect("it is there")
     };
     let gone = async {
         until("it listens, and looked before", || {
@@ -85,7 +88,10 @@ async fn a_release_is_told_and_who_waited_may_run() {
     let (waiter, _waiter) = store(server.url()).await;
     let token = runs(&holder).await;
     let release = async {
-        assert_eq!(holder.release(name("k"), token).await, Ok(Held::Kept));
+        assert_eq!(
+            holder.release(name("k"), token).await,
+            Ok(LeaseStatus::Held)
+        );
     };
     let claimed = waits(&waiter, release).await;
     assert_eq!(claimed, Claim::Run { attempt: 1 });
@@ -103,7 +109,7 @@ async fn who_waits_wakes_by_the_message() {
         let waits = waiter.settled(name("k"));
         let release = holder.release(name("k"), token);
         let ((), held) = futures_util::join!(waits, release);
-        assert_eq!(held, Ok(Held::Kept));
+        assert_eq!(held, Ok(LeaseStatus::Held));
         waiter.counts().rung > waiter.counts().subscribed
     })
     .await;
@@ -115,19 +121,19 @@ async fn the_mark_of_who_waits_stays_until_the_end() {
     let server = Server::start();
     let (holder, _holder) = store(server.url()).await;
     let (waiter, _waiter) = store(server.url()).await;
-    let bid = bid();
-    assert!(holder.claim(name("k"), bid).await.is_ok());
+    let request = request();
+    assert!(holder.claim(name("k"), request).await.is_ok());
     let mut client = server.client();
     let mut ear = client.as_pubsub();
     ear.set_read_timeout(Some(HANGS)).unwrap();
     ear.subscribe("sluicegate:orders:settled").unwrap();
     let end = async {
         assert_eq!(
-            holder.renew(name("k"), bid.token, MINUTE).await,
-            Ok(Held::Kept)
+            holder.renew(name("k"), request.token, MINUTE).await,
+            Ok(LeaseStatus::Held)
         );
-        assert!(holder.claim(name("k"), bid).await.is_ok());
-        ends(&holder, bid.token).await;
+        assert!(holder.claim(name("k"), request).await.is_ok());
+        ends(&holder, request.token).await;
     };
     assert_eq!(waits(&waiter, end).await, done());
     assert_eq!(

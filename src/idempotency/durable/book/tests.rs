@@ -38,14 +38,14 @@ fn what_is_to_survive_the_machine_is_urgent_and_a_refusal_is_nothing() {
     ] {
         let (mut book, folder) = book(fsync);
         let name = Scope::new("test").name("17");
-        let bid = || Bid {
+        let request = || ClaimRequest {
             fingerprint: Fingerprint::of("work"),
             token: Token::random(),
             lease: MINUTE,
             keep: MINUTE,
             takeover: Takeover::Rerun,
         };
-        let (first, second) = (bid(), bid());
+        let (first, second) = (request(), request());
         assert!(matches!(book.claim(name, first), Ok(Claim::Run { .. })));
         assert_eq!(left(&mut book), claim);
         assert!(matches!(
@@ -54,9 +54,12 @@ fn what_is_to_survive_the_machine_is_urgent_and_a_refusal_is_nothing() {
         ));
         assert_eq!(left(&mut book), Nothing);
         let renewed = book.renew(name, first.token, 2 * MINUTE);
-        assert_eq!((renewed, left(&mut book)), (Ok(Held::Kept), Written));
+        assert_eq!((renewed, left(&mut book)), (Ok(LeaseStatus::Held), Written));
         let completed = book.complete(name, first.token, "done".into(), MINUTE);
-        assert_eq!((completed, left(&mut book)), (Ok(Held::Kept), completion));
+        assert_eq!(
+            (completed, left(&mut book)),
+            (Ok(LeaseStatus::Held), completion)
+        );
         assert!(matches!(book.claim(name, second), Ok(Claim::Replay(_))));
         assert_eq!(left(&mut book), Nothing);
         drop(book);

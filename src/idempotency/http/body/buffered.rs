@@ -19,7 +19,7 @@ use super::budget::Share;
 /// A body that is there as a whole: at most one frame of data, and at most one of
 /// trailers.
 #[derive(Clone, Debug, Default)]
-pub struct Whole {
+pub struct BufferedBody {
     bytes: Bytes,
     trailers: HeaderMap,
     is_read: Option<IsRead>,
@@ -37,7 +37,7 @@ impl IsRead {
     }
 }
 
-impl Whole {
+impl BufferedBody {
     pub(crate) fn new(bytes: Bytes, trailers: HeaderMap) -> Self {
         Self {
             bytes,
@@ -76,7 +76,7 @@ impl Whole {
     }
 }
 
-impl Body for Whole {
+impl Body for BufferedBody {
     type Data = Bytes;
     type Error = Infallible;
 

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http_body::Body;
 use http_body_util::{BodyExt, Full, combinators};
 
-use super::buffered::Whole;
+use super::buffered::BufferedBody;
 
 /// A request body that can be made again of what was read of it.
 ///
@@ -16,7 +16,7 @@ use super::buffered::Whole;
 ///
 /// ```
 /// use http_body_util::Full;
-/// use sluicegate::idempotency::{Rebuild, Whole};
+/// use sluicegate::idempotency::{BufferedBody, FromBuffered};
 /// # use std::{convert::Infallible, pin::Pin, task::{Context, Poll}};
 /// # use bytes::Bytes;
 /// # use http_body::{Body, Frame};
@@ -32,65 +32,65 @@ use super::buffered::Whole;
 /// #     }
 /// # }
 ///
-/// impl Rebuild for Mine {
-///     fn rebuild(whole: Whole) -> Self {
+/// impl FromBuffered for Mine {
+///     fn from_buffered(whole: BufferedBody) -> Self {
 ///         Mine(Full::new(whole.bytes().clone()))
 ///     }
 /// }
 /// ```
 #[diagnostic::on_unimplemented(
     message = "a request body `{Self}` cannot be made again once it was read",
-    note = "box it further out, or implement `sluicegate::idempotency::Rebuild` for it"
+    note = "box it further out, or implement `sluicegate::idempotency::FromBuffered` for it"
 )]
-pub trait Rebuild: Body<Data = Bytes> {
+pub trait FromBuffered: Body<Data = Bytes> {
     /// A body of this data and these trailers.
-    fn rebuild(whole: Whole) -> Self;
+    fn from_buffered(whole: BufferedBody) -> Self;
 }
 
 /// Without trailers.
-impl Rebuild for Full<Bytes> {
-    fn rebuild(whole: Whole) -> Self {
+impl FromBuffered for Full<Bytes> {
+    fn from_buffered(whole: BufferedBody) -> Self {
         Self::new(whole.bytes().clone())
     }
 }
 
 /// Without trailers. What is no UTF-8 was no `String`, and becomes an empty one.
-impl Rebuild for String {
-    fn rebuild(whole: Whole) -> Self {
+impl FromBuffered for String {
+    fn from_buffered(whole: BufferedBody) -> Self {
         Self::from_utf8(whole.bytes().to_vec()).unwrap_or_default()
     }
 }
 
-impl Rebuild for Whole {
-    fn rebuild(whole: Whole) -> Self {
+impl FromBuffered for BufferedBody {
+    fn from_buffered(whole: BufferedBody) -> Self {
         whole
     }
 }
 
-impl<E> Rebuild for combinators::BoxBody<Bytes, E> {
-    fn rebuild(whole: Whole) -> Self {
+impl<E> FromBuffered for combinators::BoxBody<Bytes, E> {
+    fn from_buffered(whole: BufferedBody) -> Self {
         whole.map_err(|never| match never {}).boxed()
     }
 }
 
-impl<E> Rebuild for combinators::UnsyncBoxBody<Bytes, E> {
-    fn rebuild(whole: Whole) -> Self {
+impl<E> FromBuffered for combinators::UnsyncBoxBody<Bytes, E> {
+    fn from_buffered(whole: BufferedBody) -> Self {
         whole.map_err(|never| match never {}).boxed_unsync()
     }
 }
 
 #[cfg(feature = "axum")]
 #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
-impl Rebuild for axum::body::Body {
-    fn rebuild(whole: Whole) -> Self {
+impl FromBuffered for axum::body::Body {
+    fn from_buffered(whole: BufferedBody) -> Self {
         Self::new(whole)
     }
 }
 
 #[cfg(feature = "tonic")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tonic")))]
-impl Rebuild for tonic::body::Body {
-    fn rebuild(whole: Whole) -> Self {
+impl FromBuffered for tonic::body::Body {
+    fn from_buffered(whole: BufferedBody) -> Self {
         Self::new(whole)
     }
 }

@@ -9,4 +9,4 @@ pub(super) mod from_buffered;
 pub(super) mod response_body;
 pub(super) mod tee;
 
-pub use self::{buffered::Whole, from_buffered::Rebuild, response_body::ResponseBody};
+pub use self::{buffered::BufferedBody, from_buffered::FromBuffered, response_body::ResponseBody};

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use super::{buffered::Whole, channel::Pipe};
+use super::{buffered::BufferedBody, channel::Pipe};
 use crate::refusal::{BoxError, FromText};
 
 pin_project! {
@@ -39,8 +39,8 @@ pin_project! {
             #[pin]
             body: B,
         },
-        Whole {
-            body: Whole,
+        BufferedBody {
+            body: BufferedBody,
         },
         Piped {
             body: Pipe,
@@ -55,8 +55,8 @@ impl<B> ResponseBody<B> {
         Self { kind }
     }
 
-    pub(crate) fn whole(body: Whole) -> Self {
-        let kind = Kind::Whole { body };
+    pub(crate) fn whole(body: BufferedBody) -> Self {
+        let kind = Kind::BufferedBody { body };
         Self { kind }
     }
 
@@ -80,7 +80,9 @@ where
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match self.project().kind.project() {
             KindProj::Free { body } => body.poll_frame(cx).map_err(Into::into),
-            KindProj::Whole { body } => Pin::new(body).poll_frame(cx).map_err(|it| match it {}),
+            KindProj::BufferedBody { body } => {
+                Pin::new(body).poll_frame(cx).map_err(|it| match it {})
+            }
             KindProj::Piped { body } => body.poll_frame(cx),
         }
     }
@@ -89,7 +91,7 @@ where
     fn is_end_stream(&self) -> bool {
         match &self.kind {
             Kind::Free { body } => body.is_end_stream(),
-            Kind::Whole { body } => body.is_end_stream(),
+            Kind::BufferedBody { body } => body.is_end_stream(),
             Kind::Piped { body } => body.is_end_stream(),
         }
     }
@@ -98,7 +100,7 @@ where
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
             Kind::Free { body } => body.size_hint(),
-            Kind::Whole { body } => body.size_hint(),
+            Kind::BufferedBody { body } => body.size_hint(),
             Kind::Piped { body } => body.size_hint(),
         }
     }
@@ -120,7 +122,7 @@ impl<B> fmt::Debug for ResponseBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = match self.kind {
             Kind::Free { .. } => "Free",
-            Kind::Whole { .. } => "Whole",
+            Kind::BufferedBody { .. } => "BufferedBody",
             Kind::Piped { .. } => "Piped",
         };
         f.debug_tuple("ResponseBody").field(&kind).finish()

@@ -9,7 +9,7 @@ use http_body::{Body, Frame};
 use super::{
     budget::Budget,
     buffer::Gathered,
-    buffered::Whole,
+    buffered::BufferedBody,
     channel::{Mouth, Piece, Pipe, pipe},
 };
 use crate::idempotency::{http::retention::completion::Keeper, record, store::Store};
@@ -92,8 +92,8 @@ where
     }
 
     /// What was gathered, if that was all.
-    pub(crate) fn into_whole(mut self) -> Whole {
-        Whole::new(self.kept.take(), self.trailers)
+    pub(crate) fn into_whole(mut self) -> BufferedBody {
+        BufferedBody::new(self.kept.take(), self.trailers)
     }
 
     /// Returns the trailers that say what came of the call, once all was read.

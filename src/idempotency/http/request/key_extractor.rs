@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use http::Request;
 
 use super::{
-    principal::{Principal, Whose},
+    principal::{Principal, PrincipalSource},
     required::Required,
 };
 use crate::idempotency::{
@@ -40,7 +40,7 @@ impl<S: Store, W, Q, X> Gate<S, W, Q, X> {
     #[inline]
     pub(crate) fn ask<B>(&self, req: &Request<B>) -> Passage
     where
-        W: Whose<Request<B>>,
+        W: PrincipalSource<Request<B>>,
         Q: Required<Request<B>>,
         X: Exempt<Request<B>>,
     {
@@ -69,7 +69,7 @@ impl<S: Store, W, Q, X> Gate<S, W, Q, X> {
 
     fn with_key<B>(&self, req: &Request<B>) -> Passage
     where
-        W: Whose<Request<B>>,
+        W: PrincipalSource<Request<B>>,
         X: Exempt<Request<B>>,
     {
         if self.exempt.is_exempt(req) {

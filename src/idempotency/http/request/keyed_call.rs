@@ -15,8 +15,8 @@ use crate::idempotency::{
         body::{
             budget::Share,
             buffer::{Full, Gathered},
-            buffered::{IsRead, Whole},
-            from_buffered::Rebuild,
+            buffered::{BufferedBody, IsRead},
+            from_buffered::FromBuffered,
             response_body::ResponseBody,
         },
         settings::Terms,
@@ -75,7 +75,7 @@ impl<I, B> Job<I, B> {
     /// The same, once it is known what the request is, for which its body is read.
     pub(crate) async fn read(self, terms: &Terms, keyed: &Keyed) -> Result<Known<Self>, Refusal>
     where
-        B: Rebuild<Error: Into<BoxError>>,
+        B: FromBuffered<Error: Into<BoxError>>,
     {
         let (head, body) = self.request.into_parts();
         let name = terms.name(keyed, &head);
@@ -85,7 +85,7 @@ impl<I, B> Job<I, B> {
             share = Some(Arc::new(body_held));
             let fingerprint = terms.fingerprint(&head, Some(whole.bytes()));
             let whole = whole.watched(&self.is_read, share.clone());
-            (B::rebuild(whole), fingerprint)
+            (B::from_buffered(whole), fingerprint)
         } else {
             (body, terms.fingerprint(&head, None))
         };
@@ -108,7 +108,7 @@ impl<I, B> Job<I, B> {
 }
 
 /// The whole body, and its part of the budget.
-async fn whole<B>(body: B, terms: &Terms) -> Result<(Whole, Share), Refusal>
+async fn whole<B>(body: B, terms: &Terms) -> Result<(BufferedBody, Share), Refusal>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
 {
@@ -133,5 +133,5 @@ where
         }
     }
     let (bytes, share) = gathered.finish();
-    Ok((Whole::new(bytes, trailers), share))
+    Ok((BufferedBody::new(bytes, trailers), share))
 }

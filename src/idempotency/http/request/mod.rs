@@ -9,6 +9,6 @@ pub(super) mod required;
 
 pub use self::{
     compare::CanonicalJson,
-    principal::{Everybody, Of, Principal, Said, Unsaid, Whose},
+    principal::{ByKey, GlobalScope, Principal, PrincipalSource, Scoped, Unscoped},
     required::{Always, Required},
 };

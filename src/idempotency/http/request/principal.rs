@@ -20,7 +20,7 @@ pub enum Principal {
 /// Says whose a request's key is. Made by
 /// [`principal`](crate::idempotency::IdempotencyLayer::principal) and
 /// [`global_scope`](crate::idempotency::IdempotencyLayer::global_scope).
-pub trait Whose<Req> {
+pub trait PrincipalSource<Req> {
     /// Whose key this request has.
     fn whose(&self, req: &Req) -> Principal;
 }
@@ -32,31 +32,31 @@ pub trait Whose<Req> {
     note = "say by `.principal(key::header(\"x-api-key\"))` or the like whose a request's key \
             is, or by `.global_scope()` that all clients are one"
 )]
-pub trait Said {}
+pub trait Scoped {}
 
 /// It was not said.
 #[derive(Clone, Copy, Debug)]
-pub struct Unsaid;
+pub struct Unscoped;
 
 /// All keys are in one scope.
 #[derive(Clone, Copy, Debug)]
-pub struct Everybody;
+pub struct GlobalScope;
 
 /// Each has keys of his own, by what this reads from a request.
 #[derive(Clone, Copy, Debug)]
-pub struct Of<K>(pub(crate) K);
+pub struct ByKey<K>(pub(crate) K);
 
-impl Said for Everybody {}
+impl Scoped for GlobalScope {}
 
-impl<K> Said for Of<K> {}
+impl<K> Scoped for ByKey<K> {}
 
-impl<Req> Whose<Req> for Everybody {
+impl<Req> PrincipalSource<Req> for GlobalScope {
     fn whose(&self, _req: &Req) -> Principal {
         Principal::Anybody
     }
 }
 
-impl<B, K> Whose<Request<B>> for Of<K>
+impl<B, K> PrincipalSource<Request<B>> for ByKey<K>
 where
     B: 'static,
     K: Key<Request<B>> + 'static,
@@ -73,8 +73,8 @@ where
     }
 }
 
-impl<K> Of<K> {
-    pub(crate) fn or<K2>(self, other: K2) -> Of<Or<K, K2>> {
-        Of(self.0.or(other))
+impl<K> ByKey<K> {
+    pub(crate) fn or<K2>(self, other: K2) -> ByKey<Or<K, K2>> {
+        ByKey(self.0.or(other))
     }
 }

@@ -7,7 +7,7 @@ use super::{
     replay::trailers as kept,
 };
 use crate::idempotency::{
-    guard::{Ended, Guard, Word},
+    guard::{CompletionStatus, Guard, Word},
     record::{Body, Record, Reply},
     store::Store,
 };
@@ -42,7 +42,7 @@ impl<S: Store> Keeper<S> {
                 return true;
             };
             let is_release = matches!(word, Word::NotDone);
-            guard.end(word).await != Ended::Lost || is_release
+            guard.end(word).await != CompletionStatus::Lost || is_release
         }
     }
 

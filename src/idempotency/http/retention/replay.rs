@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header::LOCATION};
 
 use crate::idempotency::{
-    http::body::{buffered::Whole, response_body::ResponseBody},
+    http::body::{buffered::BufferedBody, response_body::ResponseBody},
     record::{Body, Reply},
 };
 use crate::refusal::Refusal;
@@ -43,7 +43,7 @@ impl Replaying {
         let (Body::Kept(bytes), true) = (&reply.body, is_readable) else {
             return None;
         };
-        let whole = Whole::new(bytes.clone(), reply.trailers.clone());
+        let whole = BufferedBody::new(bytes.clone(), reply.trailers.clone());
         let mut response = Response::new(ResponseBody::whole(whole));
         *response.status_mut() = reply.status;
         *response.headers_mut() = reply.headers.clone();
