@@ -164,7 +164,7 @@ fn a_layer_adds_no_allocation_to_what_it_admits(observer: Arc<dyn Observe>) {
     let of_the_bare = calls(&mut bare, requests());
     assert_eq!(calls(&mut limited, requests()), of_the_bare);
 
-    let waiting = layer.wait(sluicegate::limit::Patience::up_to(Duration::MAX));
+    let waiting = layer.wait(sluicegate::limit::Wait::up_to(Duration::MAX));
     let mut limited = waiting.layer(bare);
     assert_eq!(calls(&mut limited, requests()), of_the_bare);
 }

@@ -40,7 +40,7 @@ pub trait Backend {
 ///
 /// ```
 /// use std::{convert::Infallible, future::Ready, sync::Arc, time::Duration};
-/// use sluicegate::limit::{Backend, Check, Cost, Decision, Limiter, Patience, Verdict};
+/// use sluicegate::limit::{Backend, Check, Cost, Decision, Limiter, Wait, Verdict};
 ///
 /// #[derive(Clone)]
 /// struct Closed(Arc<str>);
@@ -60,7 +60,7 @@ pub trait Backend {
 ///         Check::Now(Decision::new(Verdict::Deny, 1, 0, Some(an_hour), an_hour))
 ///     }
 ///
-///     fn until_ready(&self, key: &K, cost: Cost, _patience: Patience) -> Check<Self::Future> {
+///     fn until_ready(&self, key: &K, cost: Cost, _patience: Wait) -> Check<Self::Future> {
 ///         self.check(key, cost)
 ///     }
 /// }
@@ -114,11 +114,11 @@ pub trait Limiter<K: ?Sized>: Backend {
     fn check(&self, key: &K, cost: Cost) -> Check<Self::Future>;
 
     /// Takes `cost`, or books it and sleeps until it is there, within the
-    /// bounds of `patience`. The layer asks so, with [`Patience::none`] unless
+    /// bounds of `wait`. The layer asks so, with [`Wait::none`] unless
     /// it is told to wait. Never answers `Now` with a verdict of `Queue`: whoever
     /// asks here takes an admission for one that need not wait any more. The place in the line is booked by the call
     /// itself, and given back when the future is dropped.
-    fn until_ready(&self, key: &K, cost: Cost, patience: Patience) -> Check<Self::Future>;
+    fn until_ready(&self, key: &K, cost: Cost, wait: Wait) -> Check<Self::Future>;
 
     /// The same for a caller that tells its own callers what each of several limits
     /// has said: a limiter that consists of several notes it in `others` before it
@@ -129,11 +129,11 @@ pub trait Limiter<K: ?Sized>: Backend {
         &self,
         key: &K,
         cost: Cost,
-        patience: Patience,
+        wait: Wait,
         others: &mut Others,
     ) -> Check<Self::Future> {
         let _ = others;
-        self.until_ready(key, cost, patience)
+        self.until_ready(key, cost, wait)
     }
 }
 
@@ -197,12 +197,12 @@ where
 ///
 /// ```
 /// use std::time::Duration;
-/// use sluicegate::limit::Patience;
+/// use sluicegate::limit::Wait;
 ///
-/// let patience = Patience::up_to(Duration::from_millis(500)).queue(20);
+/// let wait = Wait::up_to(Duration::from_millis(500)).queue(20);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Patience {
+pub struct Wait {
     /// `None` is as long as the limit's own queue takes, if it has one.
     pub(crate) max_wait: Option<Duration>,
     pub(crate) max_queue: usize,
@@ -210,7 +210,7 @@ pub struct Patience {
     deadline: Option<Deadline>,
 }
 
-impl Patience {
+impl Wait {
     /// Waits only where the limit itself has a queue, as a
     /// [`LeakyBucket`](super::LeakyBucket) does, and there as long as it takes.
     pub const fn none() -> Self {
@@ -270,8 +270,8 @@ impl Patience {
     }
 }
 
-/// As [`Patience::up_to`].
-impl From<Duration> for Patience {
+/// As [`Wait::up_to`].
+impl From<Duration> for Wait {
     fn from(max_wait: Duration) -> Self {
         Self::up_to(max_wait)
     }

@@ -48,7 +48,7 @@
 //! use http::{Method, Request};
 //! use sluicegate::{
 //!     key::ClientIp,
-//!     limit::{Counts, Local, Patience, Quota, RateLimitLayer, TokenBucket},
+//!     limit::{Counts, Local, Wait, Quota, RateLimitLayer, TokenBucket},
 //!     refusal::{Answer, Headers},
 //! };
 //!
@@ -64,7 +64,7 @@
 //!     .key(ClientIp::forwarded_for(["10.0.0.0/8"])?)
 //!     .cost(|req: &Request<Body>| if req.method() == Method::PUT { 5 } else { 1 })
 //!     .exempt(|req: &Request<Body>| req.uri().path() == "/healthz")
-//!     .wait(Patience::up_to(Duration::from_millis(500)))
+//!     .wait(Wait::up_to(Duration::from_millis(500)))
 //!     .refuse_with(Answer::new().headers(Headers::Both))
 //!     .observe(counts);
 //! # let _: axum::Router = axum::Router::new().layer(layer);
@@ -119,7 +119,7 @@ pub use self::{
     all::{Agreeing, All, Member, OneKey},
     decision::{Decision, Verdict},
     http::{Exempt, RateLimit, RateLimitLayer, Weigh, future},
-    limiter::{Backend, Check, Limiter, Names, Patience},
+    limiter::{Backend, Check, Limiter, Names, Wait},
     local::{Direct, Keyed, Local, LocalBuilder, Ready, Shape, Turn},
     observe::{Counts, Event, Observe, Outcome, Snapshot},
     others::{Other, Others},

@@ -16,8 +16,8 @@ use sluicegate::{
     key::{self, Global},
     limit::{
         All, Check, Cost, Decision, Event, FixedWindow, Keyed, LeakyBucket, Limiter, Local,
-        Observe, Outcome, Patience, Quota, RateLimitLayer, Rule, SlidingLog, SlidingWindow, Tiers,
-        TokenBucket, Verdict,
+        Observe, Outcome, Quota, RateLimitLayer, Rule, SlidingLog, SlidingWindow, Tiers,
+        TokenBucket, Verdict, Wait,
     },
     refusal::{Answer, Headers},
 };
@@ -270,7 +270,7 @@ async fn a_request_waits_for_the_longest_of_its_queues() {
     assert!(long.check("k", 3).is_admitted());
     assert!(short.check("k", 1).is_admitted());
     let start = tokio::time::Instant::now();
-    let turn = all.until_ready(&("k", "k", "k"), 1, Patience::none());
+    let turn = all.until_ready(&("k", "k", "k"), 1, Wait::none());
     assert!(matches!(turn, Check::Later(_)));
     let Ok(decision) = turn.await;
     assert_eq!(decision.verdict(), Verdict::Admit, "it has waited");
@@ -287,16 +287,16 @@ async fn a_request_that_is_dropped_while_it_waits_gives_all_back() {
     let (queue, tokens) = (queue(5), tokens(5));
     let all = All((tokens.clone(), queue.clone()));
     assert!(queue.check("k", 2).is_admitted());
-    let turn = all.until_ready(&("k", "k"), 1, Patience::none());
+    let turn = all.until_ready(&("k", "k"), 1, Wait::none());
     assert_eq!(tokens.peek("k").remaining(), 4);
     assert_eq!(queue.peek("k").reset_after(), ms(300));
     drop(turn);
     assert_eq!(tokens.peek("k").remaining(), 5);
     assert_eq!(queue.peek("k").reset_after(), ms(200));
     // Those behind move up.
-    let first = all.until_ready(&("k", "k"), 1, Patience::none());
+    let first = all.until_ready(&("k", "k"), 1, Wait::none());
     let start = tokio::time::Instant::now();
-    let second = tokio::spawn(all.until_ready(&("k", "k"), 1, Patience::none()));
+    let second = tokio::spawn(all.until_ready(&("k", "k"), 1, Wait::none()));
     sleep(ms(50)).await;
     drop(first);
     second.await.unwrap().unwrap();
@@ -308,11 +308,11 @@ async fn a_request_that_is_dropped_while_it_waits_gives_all_back() {
 async fn a_place_in_a_queue_is_given_back_when_a_later_limit_refuses() {
     let (queue, tokens) = (queue(5), tokens(1));
     let all = All((queue.clone(), tokens));
-    let Ok(first) = all.until_ready(&("k", "k"), 1, Patience::none()).await;
+    let Ok(first) = all.until_ready(&("k", "k"), 1, Wait::none()).await;
     assert!(first.is_admitted());
     for check in [
         all.check(&("k", "k"), 1),
-        all.until_ready(&("k", "k"), 1, Patience::none()),
+        all.until_ready(&("k", "k"), 1, Wait::none()),
     ] {
         assert!(now(check).is_denied());
         assert_eq!(queue.peek("k").reset_after(), ms(100));
@@ -324,15 +324,15 @@ async fn patience_bounds_the_wait_in_a_queue_and_books_nothing_elsewhere() {
     let (queue, tokens) = (queue(5), tokens(2));
     let all = All((tokens.clone(), queue.clone()));
     assert!(queue.check("k", 3).is_admitted());
-    let denied = now(all.until_ready(&("k", "k"), 1, Patience::up_to(ms(250))));
+    let denied = now(all.until_ready(&("k", "k"), 1, Wait::up_to(ms(250))));
     assert!(denied.is_denied());
     assert_eq!(denied.retry_after(), Some(ms(50)));
     assert_eq!(&*all.speaker(&("k", "k"), &denied), "queue");
     assert_eq!(tokens.peek("k").remaining(), 2);
-    let full = Patience::up_to(ms(10_000)).queue(0);
+    let full = Wait::up_to(ms(10_000)).queue(0);
     assert!(now(all.until_ready(&("k", "k"), 1, full)).is_denied());
     sleep(ms(300)).await;
-    let long = Patience::up_to(Duration::from_secs(36_000));
+    let long = Wait::up_to(Duration::from_secs(36_000));
     let pass = all.until_ready(&("k", "k"), 2, long).now_or_never();
     assert!(pass.unwrap().unwrap().is_admitted());
     sleep(ms(200)).await;

@@ -10,8 +10,8 @@ use std::{
 use sluicegate::{
     deadline::{self, Deadline},
     limit::{
-        Backend, Check, Cost, Decision, LeakyBucket, Limiter, Patience, Quota, RateLimitLayer,
-        TokenBucket, Verdict,
+        Backend, Check, Cost, Decision, LeakyBucket, Limiter, Quota, RateLimitLayer, TokenBucket,
+        Verdict, Wait,
     },
     refusal::{AsError, BoxError, Reason, Refusal},
 };
@@ -61,7 +61,7 @@ async fn a_full_queue_is_over_the_limit_however_much_time_is_left() {
 async fn patience_ends_with_the_deadline() {
     let limiter = timed(TokenBucket::new(Quota::per_second(10).burst(1)));
     let layer = RateLimitLayer::new(limiter.clone())
-        .wait(Patience::up_to(ms(500)))
+        .wait(Wait::up_to(ms(500)))
         .refuse_with(AsError);
     assert_eq!(ask(&layer, ms(1)).await, Ok(()));
     assert_eq!(ask(&layer, ms(60)).await, Err(Reason::DeadlineExceeded));
@@ -97,7 +97,7 @@ impl Limiter<()> for Silent {
         Check::Later(pending())
     }
 
-    fn until_ready(&self, key: &(), cost: Cost, _patience: Patience) -> Check<Self::Future> {
+    fn until_ready(&self, key: &(), cost: Cost, _patience: Wait) -> Check<Self::Future> {
         self.check(key, cost)
     }
 }
@@ -120,7 +120,7 @@ async fn in_shadow_a_silent_store_lets_pass() {
 async fn patience_can_be_told_of_a_deadline_by_hand() {
     let limiter = timed(LeakyBucket::new(Quota::per_second(10).burst(2)));
     limiter.check(1);
-    let soon = Patience::none().before(Deadline::after(ms(60)));
+    let soon = Wait::none().before(Deadline::after(ms(60)));
     let denied = limiter.until_ready(1, soon).await;
     assert_eq!(denied.verdict(), Verdict::Deny);
     // So much later it would have been in time.

@@ -7,8 +7,8 @@ use sluicegate::{
     clock::Tokio,
     key::{self, ClientIp, Key, KeyExt},
     limit::{
-        All, Check, Counts, Decision, Event, Limiter, Local, Observe, Outcome, Patience, Quota,
-        RateLimitLayer, Snapshot, Tiers, TokenBucket, Verdict,
+        All, Check, Counts, Decision, Event, Limiter, Local, Observe, Outcome, Quota,
+        RateLimitLayer, Snapshot, Tiers, TokenBucket, Verdict, Wait,
     },
     refusal::{Answer, AsError, BoxError, Headers, Reason, Refusal},
 };
@@ -442,7 +442,7 @@ async fn shadow_mode_refuses_neither_keyless_nor_failed_requests() {
 async fn in_shadow_mode_nobody_waits() {
     let limiter = Local::builder(a_few(1)).clock(Tokio::new()).direct();
     let layer = RateLimitLayer::new(limiter.clone())
-        .wait(Patience::up_to(ms(3_600_000)))
+        .wait(Wait::up_to(ms(3_600_000)))
         .shadow(true);
     let start = tokio::time::Instant::now();
     assert_eq!(passing(&mut layer.layer(Probe::new()), 4).await, 4);
@@ -622,7 +622,7 @@ async fn counts_are_what_happened() {
         .key(key::header("x-api-key"))
         .exempt(is_health_check)
         .pass_without_key()
-        .wait(Patience::up_to(ms(1_000)))
+        .wait(Wait::up_to(ms(1_000)))
         .observe(counts.clone());
     let mut service = layer.layer(Probe::new());
     assert_eq!(status(&mut service).await, OK);

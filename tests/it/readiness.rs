@@ -8,7 +8,7 @@ use http::StatusCode;
 use sluicegate::{
     deadline::EnforceDeadlineLayer,
     idempotency::{self, IdempotencyLayer},
-    limit::{Limiter, Patience, Quota, RateLimitLayer, TokenBucket, Verdict},
+    limit::{Limiter, Quota, RateLimitLayer, TokenBucket, Verdict, Wait},
     red::{RedLayer, Registry},
     refusal::Answer,
 };
@@ -45,7 +45,7 @@ async fn a_refused_request_does_not_reach_the_service() {
 #[tokio::test(start_paused = true)]
 async fn a_request_that_waits_goes_to_the_service_that_was_ready() {
     let rule = TokenBucket::new(Quota::per_second(1).burst(1));
-    let layer = RateLimitLayer::new(timed(rule)).wait(Patience::up_to(ms(5_000)));
+    let layer = RateLimitLayer::new(timed(rule)).wait(Wait::up_to(ms(5_000)));
     let mut service = layer.layer(Probe::new());
     assert_eq!(status(&mut service).await, StatusCode::OK);
 

@@ -10,7 +10,7 @@ use sluicegate::{
     key::{self, Global},
     limit::{
         All, Backend, Check, Cost, Decision, Direct, FixedWindow, Keyed, LeakyBucket, Limiter,
-        Local, Patience, Quota, RateLimitLayer, Rule, SlidingWindow, TokenBucket, Verdict,
+        Local, Quota, RateLimitLayer, Rule, SlidingWindow, TokenBucket, Verdict, Wait,
     },
     refusal::{Answer, Headers, Refusal},
 };
@@ -328,7 +328,7 @@ async fn a_full_queue_tells_no_time_later_than_its_retry() {
 
     // Impatience is over sooner than the queue has more room.
     limiter.credit(2);
-    let impatient = Patience::up_to(Duration::from_secs(40));
+    let impatient = Wait::up_to(Duration::from_secs(40));
     let mut service = telling(limiter).wait(impatient).layer(Probe::new());
     let res = ask(&mut service).await;
     assert_eq!(res.headers()[RETRY_AFTER], "20");
@@ -353,7 +353,7 @@ impl<K: ?Sized> Limiter<K> for Foreign {
         Check::Now(self.0)
     }
 
-    fn until_ready(&self, key: &K, cost: Cost, _patience: Patience) -> Check<Self::Future> {
+    fn until_ready(&self, key: &K, cost: Cost, _patience: Wait) -> Check<Self::Future> {
         self.check(key, cost)
     }
 }

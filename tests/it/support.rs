@@ -17,8 +17,8 @@ use http::{Request, Response, StatusCode};
 use sluicegate::{
     clock::{Manual, Tokio},
     limit::{
-        Backend, Check, Cost, Decision, Direct, Keyed, Limiter, Local, Patience, Quota,
-        RateLimitLayer, Rule, TokenBucket, Verdict,
+        Backend, Check, Cost, Decision, Direct, Keyed, Limiter, Local, Quota, RateLimitLayer, Rule,
+        TokenBucket, Verdict, Wait,
     },
     refusal::BoxError,
 };
@@ -124,7 +124,7 @@ impl<K: ?Sized> Limiter<K> for Later {
         }))
     }
 
-    fn until_ready(&self, key: &K, cost: Cost, _patience: Patience) -> Check<Self::Future> {
+    fn until_ready(&self, key: &K, cost: Cost, _patience: Wait) -> Check<Self::Future> {
         self.check(key, cost)
     }
 }

@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use sluicegate::{
     clock::Tokio,
     limit::{
-        Cost, Decision, Direct, FixedWindow, LeakyBucket, Local, Patience, Quota, RateLimitLayer,
-        Ready, Rule, SlidingLog, SlidingWindow, TokenBucket, Verdict,
+        Cost, Decision, Direct, FixedWindow, LeakyBucket, Local, Quota, RateLimitLayer, Ready,
+        Rule, SlidingLog, SlidingWindow, TokenBucket, Verdict, Wait,
     },
 };
 use tokio::{task::JoinHandle, time::sleep};
@@ -17,7 +17,7 @@ use tower::{Layer, Service, ServiceExt};
 
 use crate::support::{Journal, Probe, ms, request, timed};
 
-const LONG: Patience = Patience::up_to(Duration::from_secs(3_600));
+const LONG: Wait = Wait::up_to(Duration::from_secs(3_600));
 
 /// 10 a second, `burst` at once.
 fn ten_a_second(burst: u64) -> Quota {
@@ -83,7 +83,7 @@ async fn after_the_wait_it_is_an_admission() {
         direct.push(bucket.until_ready(1, LONG).await);
     }
     for _ in 0..2 {
-        waited.push(queue.until_ready(1, Patience::none()).await);
+        waited.push(queue.until_ready(1, Wait::none()).await);
     }
     for decisions in [direct, waited] {
         let verdicts: Vec<_> = decisions.iter().map(Decision::verdict).collect();
@@ -98,9 +98,9 @@ async fn after_the_wait_it_is_an_admission() {
 
 #[tokio::test(start_paused = true)]
 async fn who_would_wait_for_too_long_is_denied_at_once() {
-    let (limiter, patience) = (one_each_100_ms(), Patience::up_to(ms(200)));
-    let _turns: Vec<_> = (0..3).map(|_| limiter.until_ready(1, patience)).collect();
-    let denied = at_once(limiter.until_ready(1, patience));
+    let (limiter, max_wait) = (one_each_100_ms(), Wait::up_to(ms(200)));
+    let _turns: Vec<_> = (0..3).map(|_| limiter.until_ready(1, max_wait)).collect();
+    let denied = at_once(limiter.until_ready(1, max_wait));
     assert!(denied.is_denied());
     assert_eq!(denied.retry_after(), Some(ms(300)));
     assert_eq!(
@@ -117,30 +117,26 @@ async fn who_is_exactly_patient_enough_passes() {
     let limiter = one_each_100_ms();
     assert!(limiter.check(1).is_admitted());
     sleep(ms(40)).await;
-    let a_tick_short = Patience::up_to(Duration::from_micros(59_999));
+    let a_tick_short = Wait::up_to(Duration::from_micros(59_999));
     assert!(at_once(limiter.until_ready(1, a_tick_short)).is_denied());
     let journal = Journal::new();
-    wait(
-        &journal,
-        limiter.until_ready(1, Patience::up_to(ms(60))),
-        (),
-    );
+    wait(&journal, limiter.until_ready(1, Wait::up_to(ms(60))), ());
     all_turns().await;
     assert_eq!(journal.entries(), [(60, ())]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_full_line_takes_nobody_until_somebody_has_left_it() {
-    let (limiter, patience) = (one_each_100_ms(), LONG.queue(2));
+    let (limiter, max_wait) = (one_each_100_ms(), LONG.queue(2));
     assert!(limiter.check(1).is_admitted());
-    let first = limiter.until_ready(1, patience);
-    let second = limiter.until_ready(1, patience);
-    assert!(at_once(limiter.until_ready(1, patience)).is_denied());
+    let first = limiter.until_ready(1, max_wait);
+    let second = limiter.until_ready(1, max_wait);
+    assert!(at_once(limiter.until_ready(1, max_wait)).is_denied());
     drop(second);
-    let second = limiter.until_ready(1, patience);
-    assert!(at_once(limiter.until_ready(1, patience)).is_denied());
+    let second = limiter.until_ready(1, max_wait);
+    assert!(at_once(limiter.until_ready(1, max_wait)).is_denied());
     assert!(first.await.is_admitted());
-    let third = limiter.until_ready(1, patience);
+    let third = limiter.until_ready(1, max_wait);
     assert!(second.await.is_admitted() && third.await.is_admitted());
 }
 
@@ -148,11 +144,11 @@ async fn a_full_line_takes_nobody_until_somebody_has_left_it() {
 async fn every_key_has_a_line_of_its_own() {
     let rule = TokenBucket::new(ten_a_second(1));
     let limiter = Local::builder(rule).clock(Tokio::new()).keyed();
-    let (journal, patience) = (Journal::new(), LONG.queue(1));
+    let (journal, max_wait) = (Journal::new(), LONG.queue(1));
     for key in ["a", "b"] {
         assert!(limiter.check(key, 1).is_admitted());
-        wait(&journal, limiter.until_ready(key, 1, patience), key);
-        assert!(at_once(limiter.until_ready(key, 1, patience)).is_denied());
+        wait(&journal, limiter.until_ready(key, 1, max_wait), key);
+        assert!(at_once(limiter.until_ready(key, 1, max_wait)).is_denied());
     }
     all_turns().await;
     assert_eq!(journal.entries(), [(100, "a"), (100, "b")]);
@@ -285,14 +281,14 @@ async fn a_leaky_bucket_passes_one_in_every_interval() {
 #[tokio::test(start_paused = true)]
 async fn nobody_waits_longer_in_a_leaky_bucket_than_they_said() {
     let limiter = timed(LeakyBucket::new(ten_a_second(2)));
-    let patience = Patience::up_to(ms(100));
-    let _turns: Vec<_> = (0..2).map(|_| limiter.until_ready(1, patience)).collect();
-    let denied = at_once(limiter.until_ready(1, patience));
+    let max_wait = Wait::up_to(ms(100));
+    let _turns: Vec<_> = (0..2).map(|_| limiter.until_ready(1, max_wait)).collect();
+    let denied = at_once(limiter.until_ready(1, max_wait));
     assert_eq!(denied.retry_after(), Some(ms(100)));
 
     let full = timed(LeakyBucket::new(ten_a_second(2)));
     let _turns: Vec<_> = (0..3).map(|_| full.until_ready(1, LONG)).collect();
-    assert!(at_once(full.until_ready(1, patience)).is_denied());
+    assert!(at_once(full.until_ready(1, max_wait)).is_denied());
     assert_eq!(full.peek().reset_after(), ms(300), "a denial books nothing");
 }
 
@@ -346,7 +342,7 @@ async fn in_shadow_mode_a_leaky_bucket_holds_nobody_up() {
 
 #[tokio::test(start_paused = true)]
 async fn a_layer_refuses_what_would_wait_for_too_long() {
-    let layer = RateLimitLayer::new(one_each_100_ms()).wait(Patience::up_to(ms(150)));
+    let layer = RateLimitLayer::new(one_each_100_ms()).wait(Wait::up_to(ms(150)));
     let passed = passing_through(layer, 3).await;
     let refused = (0, StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(
@@ -491,8 +487,8 @@ async fn after_a_reset_those_in_line_have_nothing_to_give_back() {
         .clock(sluicegate::clock::Tokio::new())
         .direct();
     assert!(limiter.check(5).is_admitted());
-    let patience = Patience::up_to(Duration::from_secs(100_000));
-    let line: Vec<_> = (0..5).map(|_| limiter.until_ready(1, patience)).collect();
+    let max_wait = Wait::up_to(Duration::from_secs(100_000));
+    let line: Vec<_> = (0..5).map(|_| limiter.until_ready(1, max_wait)).collect();
     limiter.reset();
     assert!(limiter.check(5).is_admitted());
     drop(line);

@@ -9,8 +9,8 @@ use sluicegate::{
     key,
     limit::{
         All, Backend, Check, Cost, Decision, Entry, FailClosed, FailOpen, FixedWindow, LeakyBucket,
-        Limiter, Local, Numbers, OrElse, Patience, Policy, Quota, RateLimitLayer, Redis, Scripted,
-        SlidingLog, SlidingWindow, Tiers, TokenBucket, Verdict, Word, batch, head, together,
+        Limiter, Local, Numbers, OrElse, Policy, Quota, RateLimitLayer, Redis, Scripted,
+        SlidingLog, SlidingWindow, Tiers, TokenBucket, Verdict, Wait, Word, batch, head, together,
         together_with_source,
     },
     redis::{Connection, ErrorKind, Server as At},
@@ -136,7 +136,7 @@ async fn a_blocked_tier_beside_others_asks_nobody() {
     for cost in [0, 1, 5] {
         let blocked = key("closed");
         let denied = all.check(&blocked, cost).now_or_never().unwrap().unwrap();
-        let patient = all.until_ready(&blocked, cost, Patience::none());
+        let patient = all.until_ready(&blocked, cost, Wait::none());
         let waited = patient.now_or_never().unwrap().unwrap();
         for decision in [denied, waited] {
             assert!(decision.is_denied() && decision.retry_after().is_none());
@@ -389,12 +389,12 @@ async fn a_place_in_a_queue_is_given_back_when_nobody_waits_for_it() {
     let here = Local::keyed(tokens(9));
     let all = All((tenant.clone(), queue.clone(), here.clone()));
     let key = ("k", "k", "k");
-    let first = all.until_ready(&key, 1, Patience::none()).await.unwrap();
+    let first = all.until_ready(&key, 1, Wait::none()).await.unwrap();
     assert_eq!(first.verdict(), Verdict::Admit);
     let asked = all.check(&key, 1).await.unwrap();
     assert!(matches!(asked.verdict(), Verdict::Queue(_)));
     assert_eq!((left(&queue, "k").await, left(&tenant, "k").await), (4, 7));
-    let mut waits = all.until_ready(&key, 1, Patience::none());
+    let mut waits = all.until_ready(&key, 1, Wait::none());
     assert!(futures_util::poll!(&mut waits).is_pending());
     while left(&queue, "k").await != 3 {
         assert!(futures_util::poll!(&mut waits).is_pending());
@@ -403,7 +403,7 @@ async fn a_place_in_a_queue_is_given_back_when_nobody_waits_for_it() {
     drop(waits);
     assert_eq!((left(&queue, "k").await, left(&tenant, "k").await), (4, 7));
     assert_eq!(here.peek("k").remaining(), 7);
-    let short = Patience::up_to(Duration::from_secs(60));
+    let short = Wait::up_to(Duration::from_secs(60));
     let denied = all.until_ready(&key, 1, short).await.unwrap();
     assert_eq!(&*all.speaker(&key, &denied), "queue");
     assert_eq!((left(&queue, "k").await, left(&tenant, "k").await), (4, 7));
@@ -438,7 +438,7 @@ async fn a_call_that_nobody_waits_for_any_more_is_given_back() {
     );
     server.stop();
     let mut checks = (
-        both.until_ready(&("k", "k", "k"), 2, Patience::none()),
+        both.until_ready(&("k", "k", "k"), 2, Wait::none()),
         one.check(&("k", "k"), 2),
     );
     while [&user.counts(), &alone.counts()]

@@ -7,7 +7,7 @@ use sluicegate::{
     key::Either,
     limit::{
         Check, Cost, Counts, Decision, FailClosed, FixedWindow, LeakyBucket, Limiter, Local,
-        Patience, Policy, Quota, Redis, Scripted, SlidingLog, SlidingWindow, TokenBucket, Verdict,
+        Policy, Quota, Redis, Scripted, SlidingLog, SlidingWindow, TokenBucket, Verdict, Wait,
     },
     redis::{Connection, ErrorKind},
 };
@@ -337,7 +337,7 @@ async fn all_the_fleet_waits_in_one_line() {
     let one = Redis::new("api", rule, &one, FailClosed);
     let other = Redis::new("api", rule, &other, FailClosed);
     let turns = [&one, &other, &one, &other, &one];
-    let places = turns.map(|limiter| limiter.until_ready("k", 1, Patience::none()));
+    let places = turns.map(|limiter| limiter.until_ready("k", 1, Wait::none()));
     let answers = join_all(places).await;
     let mut waits: Vec<_> = answers
         .into_iter()
@@ -361,7 +361,7 @@ async fn patience_is_kept() {
     let rule = TokenBucket::new(hourly(2));
     let limiter = Redis::new("api", rule, &connect(&server).await, FailClosed);
     check(&limiter, "k", 2).await;
-    let minutes = |minutes: u64| Patience::up_to(Duration::from_secs(60 * minutes));
+    let minutes = |minutes: u64| Wait::up_to(Duration::from_secs(60 * minutes));
     let denied = limiter.until_ready("k", 1, minutes(29)).await.unwrap();
     assert!(denied.is_denied());
     let full = limiter
@@ -379,8 +379,8 @@ async fn a_patience_without_end_ends_where_instants_do() {
     let limiter = Redis::new("api", rule, &connection, FailClosed);
     limiter.debit("k", u64::MAX).await.unwrap();
     limiter.debit("k", u64::MAX).await.unwrap();
-    let patience = Patience::up_to(Duration::MAX);
-    let denied = limiter.until_ready("k", 1, patience).await.unwrap();
+    let max_wait = Wait::up_to(Duration::MAX);
+    let denied = limiter.until_ready("k", 1, max_wait).await.unwrap();
     assert!(denied.is_denied(), "{denied:?}");
 }
 
@@ -390,9 +390,9 @@ async fn a_queue_takes_nobody_who_does_not_wait() {
     let rule = LeakyBucket::new(hourly(5));
     let limiter = Redis::new("api", rule, &connect(&server).await, FailClosed);
     check(&limiter, "k", 1).await;
-    let full = Patience::none().queue(0);
-    for patience in [Patience::up_to(Duration::ZERO), full] {
-        let denied = limiter.until_ready("k", 1, patience).await.unwrap();
+    let full = Wait::none().queue(0);
+    for max_wait in [Wait::up_to(Duration::ZERO), full] {
+        let denied = limiter.until_ready("k", 1, max_wait).await.unwrap();
         assert!(denied.is_denied(), "{denied:?}");
     }
     assert_eq!(limiter.peek("k").await.unwrap().remaining(), 5);
@@ -404,7 +404,7 @@ async fn the_last_in_the_line_gives_its_place_back() {
     let rule = TokenBucket::new(hourly(2));
     let limiter = Redis::new("api", rule, &connect(&server).await, FailClosed);
     check(&limiter, "k", 2).await;
-    let hours = Patience::up_to(Duration::from_secs(7_200));
+    let hours = Wait::up_to(Duration::from_secs(7_200));
     let mut places = Vec::new();
     for _ in 0..2 {
         let mut place = limiter.until_ready("k", 1, hours);
@@ -563,7 +563,7 @@ fn end_with_someone_in_line(runtime: tokio::runtime::Runtime) {
         check(&limiter, "k", 2).await;
         let waiter = limiter.clone();
         tokio::spawn(async move {
-            let hours = Patience::up_to(Duration::from_secs(7_200));
+            let hours = Wait::up_to(Duration::from_secs(7_200));
             waiter.until_ready("k", 1, hours).await.unwrap();
         });
         until_debt(&limiter, 1).await;
@@ -587,10 +587,10 @@ async fn no_more_stand_in_line_than_there_is_patience_for() {
     let rule = TokenBucket::new(hourly(2));
     let limiter = Redis::new("api", rule, &connect(&server).await, FailClosed);
     check(&limiter, "k", 2).await;
-    let patience = Patience::up_to(Duration::from_secs(100_000)).queue(5);
+    let max_wait = Wait::up_to(Duration::from_secs(100_000)).queue(5);
     // All ask before the first of them is answered.
     let mut turns: Vec<_> = (0..20)
-        .map(|_| limiter.until_ready("k", 1, patience))
+        .map(|_| limiter.until_ready("k", 1, max_wait))
         .collect();
     let mut denied = 0;
     while denied < 15 {
@@ -614,7 +614,7 @@ async fn a_place_whose_answer_was_never_looked_at_is_given_back() {
     let rule = TokenBucket::new(hourly(2));
     let limiter = Redis::new("api", rule, &connect(&server).await, FailClosed);
     check(&limiter, "k", 2).await;
-    let mut turn = limiter.until_ready("k", 1, Patience::up_to(Duration::from_secs(7_200)));
+    let mut turn = limiter.until_ready("k", 1, Wait::up_to(Duration::from_secs(7_200)));
     assert!(futures_util::poll!(&mut turn).is_pending());
     until_debt(&limiter, 1).await;
     drop(turn);

@@ -8,8 +8,8 @@ use redis::Value;
 use sluicegate::{
     clock::Tick,
     limit::{
-        All, Cost, Entry, FailClosed, FailOpen, FixedWindow, LeakyBucket, Local, OrElse, Patience,
-        Policy, Quota, Redis, Scripted, SlidingLog, SlidingWindow, TokenBucket, batch, head,
+        All, Cost, Entry, FailClosed, FailOpen, FixedWindow, LeakyBucket, Local, OrElse, Policy,
+        Quota, Redis, Scripted, SlidingLog, SlidingWindow, TokenBucket, Wait, batch, head,
     },
     redis::{Connection, ErrorKind},
 };
@@ -206,8 +206,8 @@ async fn the_policy_decides_about_a_state_that_cannot_be_read() {
         assert_eq!(error.kind(), ErrorKind::Unreadable, "{error}");
         assert!(!error.to_string().contains("example"), "{error}");
         assert!(closed.peek(ANN).await.is_err() && closed.check_up_to(ANN, 1).await.is_err());
-        let patience = Patience::up_to(Duration::from_secs(9));
-        assert!(closed.until_ready(ANN, 1, patience).await.is_err());
+        let max_wait = Wait::up_to(Duration::from_secs(9));
+        assert!(closed.until_ready(ANN, 1, max_wait).await.is_err());
         assert!(closed.credit(ANN, 1).await.is_err() && closed.debit(ANN, 1).await.is_err());
     }
     assert_eq!(closed.counts().unreadable, 18);

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::limit::{
     decision::Decision,
-    limiter::{Check, Patience},
+    limiter::{Check, Wait},
     rules::quota::Cost,
 };
 
@@ -29,14 +29,14 @@ pub(super) struct Parts<'a> {
 impl<'a> Parts<'a> {
     /// A bucket that stands there twice is asked once, for twice the cost: else
     /// each would speak as if the other were not there.
-    pub(super) fn of(parts: &'a [&'a dyn Part], cost: Cost, patience: Option<Patience>) -> Self {
+    pub(super) fn of(parts: &'a [&'a dyn Part], cost: Cost, wait: Option<Wait>) -> Self {
         let mut asked: [Option<Asked>; MOST] = [None; MOST];
         for (index, part) in parts.iter().enumerate() {
             let same = |other: &&dyn Part| other.bucket() == part.bucket();
             let first = parts[..index].iter().position(same);
             match first.and_then(|first| asked[first].as_mut()) {
                 Some(first) => first.cost = first.cost.saturating_add(cost),
-                None => asked[index] = Some(Asked { cost, patience }),
+                None => asked[index] = Some(Asked { cost, wait }),
             }
         }
         Self { parts, asked }

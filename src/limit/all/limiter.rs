@@ -2,7 +2,7 @@
 
 use super::one_key::OneKey;
 use crate::limit::{
-    limiter::{Backend, Check, Limiter, Patience},
+    limiter::{Backend, Check, Limiter, Wait},
     rules::quota::Cost,
 };
 
@@ -149,7 +149,7 @@ impl<T> All<T> {
         Limiter::check(self, key, cost)
     }
 
-    /// The same, and sleeps where a limit is a queue; `patience` bounds that
+    /// The same, and sleeps where a limit is a queue; `wait` bounds that
     /// wait.
     ///
     /// # Errors
@@ -159,11 +159,11 @@ impl<T> All<T> {
         &self,
         key: &K,
         cost: Cost,
-        patience: Patience,
+        wait: Wait,
     ) -> Check<<Self as Backend>::Future>
     where
         Self: Limiter<K>,
     {
-        Limiter::until_ready(self, key, cost, patience)
+        Limiter::until_ready(self, key, cost, wait)
     }
 }

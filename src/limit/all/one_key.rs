@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use super::limiter::All;
 use crate::limit::{
-    limiter::{Backend, Check, Limiter, Patience},
+    limiter::{Backend, Check, Limiter, Wait},
     rules::quota::Cost,
 };
 
@@ -36,12 +36,12 @@ impl<T> OneKey<T> {
         &self,
         key: &K,
         cost: Cost,
-        patience: Patience,
+        wait: Wait,
     ) -> Check<<Self as Backend>::Future>
     where
         Self: Limiter<K>,
     {
-        Limiter::until_ready(self, key, cost, patience)
+        Limiter::until_ready(self, key, cost, wait)
     }
 }
 

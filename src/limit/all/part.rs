@@ -9,7 +9,7 @@ use crate::{
     clock::Tick,
     limit::{
         decision::Decision,
-        limiter::{Limiter, Patience},
+        limiter::{Limiter, Wait},
         local::Turn,
         rules::quota::Cost,
         tiers::{TierPart, Tiers},
@@ -90,7 +90,7 @@ pub struct Bucket<'a> {
 pub struct Asked {
     pub(in crate::limit) cost: Cost,
     /// `None` where a wait is for the caller to obey.
-    pub(in crate::limit) patience: Option<Patience>,
+    pub(in crate::limit) wait: Option<Wait>,
 }
 
 /// A decision, and what there is to give back.

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::limit::{
     decision::Decision,
-    limiter::{Backend, Check, Limiter, Names, Patience},
+    limiter::{Backend, Check, Limiter, Names, Wait},
     others::Others,
     rules::quota::Cost,
 };
@@ -65,21 +65,21 @@ macro_rules! limiter {
                 &$this,
                 $key: &$by,
                 cost: Cost,
-                patience: Patience,
+                wait: Wait,
             ) -> Check<Self::Future> {
                 let parts: &[&dyn Part] = &[$(&$member.part($part)),+];
-                Parts::of(parts, cost, Some(patience)).check(None)
+                Parts::of(parts, cost, Some(wait)).check(None)
             }
 
             fn until_ready_noting(
                 &$this,
                 $key: &$by,
                 cost: Cost,
-                patience: Patience,
+                wait: Wait,
                 others: &mut Others,
             ) -> Check<Self::Future> {
                 let parts: &[&dyn Part] = &[$(&$member.part($part)),+];
-                let parts = Parts::of(parts, cost, Some(patience));
+                let parts = Parts::of(parts, cost, Some(wait));
                 let names = [$($member.name($part)),+];
                 let notes = Notes::of(parts.buckets(), &names, others);
                 parts.check(Some(notes))

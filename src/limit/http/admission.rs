@@ -8,7 +8,7 @@ use crate::{
     key::{Absence, Key, PeerWarning},
     limit::{
         decision::Decision,
-        limiter::{Backend, Check, Limiter, Names, Patience},
+        limiter::{Backend, Check, Limiter, Names, Wait},
         observe::{Event, Observe, Outcome},
         others::Others,
         rules::quota::Cost,
@@ -70,7 +70,7 @@ pub(crate) struct Gate<L, K, C, X> {
 /// The settings that are no types of their own.
 #[derive(Clone)]
 pub(crate) struct Terms {
-    pub(crate) patience: Patience,
+    pub(crate) wait: Wait,
     pub(crate) pass_without_key: bool,
     pub(crate) shadow: bool,
     pub(crate) log: Log,
@@ -192,19 +192,19 @@ impl<L: Backend, K, C, X> Gate<L, K, C, X> {
     {
         match (self.terms.shadow, marks) {
             (true, _) => self.limiter.check(key, cost),
-            (false, false) => self.limiter.until_ready(key, cost, self.patience()),
+            (false, false) => self.limiter.until_ready(key, cost, self.wait()),
             (false, true) => {
-                let patience = self.patience();
-                self.limiter.until_ready_noting(key, cost, patience, others)
+                let wait = self.wait();
+                self.limiter.until_ready_noting(key, cost, wait, others)
             }
         }
     }
 
     /// Nobody waits for a turn that comes after the deadline.
     #[inline]
-    fn patience(&self) -> Patience {
-        let patience = self.terms.patience;
-        deadline::current().map_or(patience, |deadline| patience.before(deadline))
+    fn wait(&self) -> Wait {
+        let wait = self.terms.wait;
+        deadline::current().map_or(wait, |deadline| wait.before(deadline))
     }
 
     /// Whether the request would have waited and passed, but for its deadline.
@@ -213,7 +213,7 @@ impl<L: Backend, K, C, X> Gate<L, K, C, X> {
             return false;
         };
         let left = ticks(deadline.remaining());
-        let own = self.terms.patience.max_wait().map(ticks);
+        let own = self.terms.wait.max_wait().map(ticks);
         match (decision.impatience(), decision.retry_ticks(), own) {
             // A place in a queue, which is there: it was seen as from the deadline.
             (Some(beyond), _, own) => own.is_none_or(|own| left.saturating_add(beyond) <= own),
@@ -327,7 +327,7 @@ impl<L: fmt::Debug, K: fmt::Debug, C, X> fmt::Debug for Gate<L, K, C, X> {
         f.debug_struct("Gate")
             .field("limiter", &self.limiter)
             .field("key", &self.key)
-            .field("patience", &self.terms.patience)
+            .field("wait", &self.terms.wait)
             .field("shadow", &self.terms.shadow)
             .finish_non_exhaustive()
     }

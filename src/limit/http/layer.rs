@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     key::{Global, PeerWarning},
-    limit::{limiter::Patience, observe::Observe, rules::quota::Cost, warn_log::Log},
+    limit::{limiter::Wait, observe::Observe, rules::quota::Cost, warn_log::Log},
     refusal::{Answer, Headers, NoText},
 };
 
@@ -33,7 +33,7 @@ impl<L> RateLimitLayer<L> {
     /// A layer over any limiter.
     pub fn new(limiter: L) -> Self {
         let terms = Terms {
-            patience: Patience::none(),
+            wait: Wait::none(),
             pass_without_key: false,
             shadow: false,
             log: Log::new(),
@@ -60,11 +60,11 @@ impl<L> RateLimitLayer<L, Global, (), (), Answer<NoText>> {
     ///
     /// ```
     /// use std::time::Duration;
-    /// use sluicegate::limit::{LeakyBucket, Local, Patience, Quota, RateLimitLayer};
+    /// use sluicegate::limit::{LeakyBucket, Local, Wait, Quota, RateLimitLayer};
     ///
     /// // The partner allows 10 calls a second. Calls wait for their turn, up to a second.
     /// let limiter = Local::direct(LeakyBucket::new(Quota::per_second(10).burst(10)));
-    /// let layer = RateLimitLayer::client(limiter).wait(Patience::up_to(Duration::from_secs(1)));
+    /// let layer = RateLimitLayer::client(limiter).wait(Wait::up_to(Duration::from_secs(1)));
     /// # let _ = layer;
     /// ```
     pub fn client(limiter: L) -> Self {
@@ -124,12 +124,12 @@ impl<L, K, C, X, A> RateLimitLayer<L, K, C, X, A> {
     }
 
     /// Lets requests wait for their turn instead of refusing them, within the
-    /// bounds of `patience`; a [`Duration`](std::time::Duration) alone is the
-    /// longest wait. Unless set it is [`Patience::none`]: requests wait in a leaky
+    /// bounds of `wait`; a [`Duration`](std::time::Duration) alone is the
+    /// longest wait. Unless set it is [`Wait::none`]: requests wait in a leaky
     /// bucket, and nowhere else.
-    pub fn wait(self, patience: impl Into<Patience>) -> Self {
-        let patience = patience.into();
-        self.with(|terms| terms.patience = patience)
+    pub fn wait(self, wait: impl Into<Wait>) -> Self {
+        let wait = wait.into();
+        self.with(|terms| terms.wait = wait)
     }
 
     /// Lets requests pass that have no key, instead of refusing them with 400, or

@@ -12,7 +12,7 @@ use crate::{
     clock::{Clock, Monotonic},
     limit::{
         decision::Decision,
-        limiter::{Backend, Check, Limiter, Patience},
+        limiter::{Backend, Check, Limiter, Wait},
         rules::{
             quota::Cost,
             rule::{Rule, State},
@@ -171,7 +171,7 @@ impl<R: Rule, C: Clock> Local<R, Keyed, C> {
     ///
     /// The place in the line is booked by this call, before the future is
     /// polled, and given back when the future is dropped early. Who would have
-    /// to wait longer than `patience` allows is denied at once, as is whoever
+    /// to wait longer than `wait` allows is denied at once, as is whoever
     /// finds the line full.
     ///
     /// # Panics
@@ -183,22 +183,22 @@ impl<R: Rule, C: Clock> Local<R, Keyed, C> {
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() {
     /// use std::time::Duration;
-    /// use sluicegate::{clock, limit::{Local, Patience, Quota, TokenBucket}};
+    /// use sluicegate::{clock, limit::{Local, Wait, Quota, TokenBucket}};
     ///
     /// let rule = TokenBucket::new(Quota::per_second(10).burst(1));
     /// let limiter = Local::builder(rule).clock(clock::Tokio::new()).keyed();
-    /// let patience = Patience::up_to(Duration::from_secs(1));
+    /// let wait = Wait::up_to(Duration::from_secs(1));
     /// for _ in 0..5 {
-    ///     assert!(limiter.until_ready("mail", 1, patience).await.is_admitted());
+    ///     assert!(limiter.until_ready("mail", 1, wait).await.is_admitted());
     /// }
     /// # }
     /// ```
-    pub fn until_ready<K: Hash + ?Sized>(&self, key: &K, cost: Cost, patience: Patience) -> Ready {
+    pub fn until_ready<K: Hash + ?Sized>(&self, key: &K, cost: Cost, wait: Wait) -> Ready {
         Ready::of(Shared::until_ready(
             &self.shared,
             self.shared.hash(key),
             cost,
-            patience,
+            wait,
         ))
     }
 }
@@ -210,11 +210,11 @@ impl<R: Rule, C: Clock> Local<R, Keyed, C> {
         self.shared.hash(key)
     }
 
-    /// Without a word about patience, what the rule says.
+    /// Without a `Wait`, what the rule says.
     pub(crate) fn check_hashed(&self, key: u64, asked: crate::limit::all::Asked) -> Check<Turn> {
-        let (cost, patience) = (asked.cost, asked.patience);
-        match patience {
-            Some(patience) => Shared::until_ready(&self.shared, key, cost, patience),
+        let (cost, wait) = (asked.cost, asked.wait);
+        match wait {
+            Some(wait) => Shared::until_ready(&self.shared, key, cost, wait),
             None => Check::Now(self.shared.check(key, cost)),
         }
     }
@@ -260,8 +260,8 @@ impl<R: Rule, C: Clock> Local<R, Direct, C> {
 
     /// Takes `cost` as soon as it is there; see
     /// [`until_ready`](Local::until_ready) with a key.
-    pub fn until_ready(&self, cost: Cost, patience: Patience) -> Ready {
-        Ready::of(Shared::until_ready(&self.shared, 0, cost, patience))
+    pub fn until_ready(&self, cost: Cost, wait: Wait) -> Ready {
+        Ready::of(Shared::until_ready(&self.shared, 0, cost, wait))
     }
 }
 
@@ -297,8 +297,8 @@ impl<R: Rule, C: Clock, K: Hash + ?Sized> Limiter<K> for Local<R, Keyed, C> {
     }
 
     #[inline]
-    fn until_ready(&self, key: &K, cost: Cost, patience: Patience) -> Check<Turn> {
-        Shared::until_ready(&self.shared, self.shared.hash(key), cost, patience)
+    fn until_ready(&self, key: &K, cost: Cost, wait: Wait) -> Check<Turn> {
+        Shared::until_ready(&self.shared, self.shared.hash(key), cost, wait)
     }
 }
 
@@ -315,8 +315,8 @@ impl<R: Rule, C: Clock> Limiter<()> for Local<R, Direct, C> {
     }
 
     #[inline]
-    fn until_ready(&self, _key: &(), cost: Cost, patience: Patience) -> Check<Turn> {
-        Shared::until_ready(&self.shared, 0, cost, patience)
+    fn until_ready(&self, _key: &(), cost: Cost, wait: Wait) -> Check<Turn> {
+        Shared::until_ready(&self.shared, 0, cost, wait)
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
     limit::{
         all::{Asked, Bucket, Charge, Claim, Hold, Look, Member, Part, Sealed, Taken},
         decision::Decision,
-        limiter::Patience,
+        limiter::Wait,
         rules::{
             quota::Cost,
             rule::{Rule, reserve},
@@ -23,10 +23,10 @@ use crate::{
 };
 
 impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
-    /// Decides, or within a patience books, and says how to undo that.
-    pub(super) fn charge(&self, key: u64, cost: Cost, patience: Tick) -> Taken {
+    /// Decides, or books within `max_wait` ticks, and says how to undo that.
+    pub(super) fn charge(&self, key: u64, cost: Cost, max_wait: Tick) -> Taken {
         self.update(key, |rule, state, now| {
-            let decision = reserve(rule, state, now, cost, patience);
+            let decision = reserve(rule, state, now, cost, max_wait);
             let at = now + decision.wait_ticks().unwrap_or(0);
             let mark = rule.mark(state, at);
             let claim = Claim::Charge(Charge { cost, at, mark });
@@ -43,9 +43,9 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
     }
 
     /// Takes it back at the same instant, which leaves no trace.
-    fn denial(&self, key: u64, cost: Cost, patience: Tick) -> Option<Decision> {
+    fn denial(&self, key: u64, cost: Cost, max_wait: Tick) -> Option<Decision> {
         self.update(key, |rule, state, now| {
-            let decision = reserve(rule, state, now, cost, patience);
+            let decision = reserve(rule, state, now, cost, max_wait);
             if decision.is_admitted() {
                 rule.credit(state, now, cost);
                 return None;
@@ -55,18 +55,18 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
     }
 
     /// Only a queue lets wait.
-    fn longest_wait(&self, key: u64, patience: Option<Patience>) -> Tick {
-        match patience {
+    fn longest_wait(&self, key: u64, wait: Option<Wait>) -> Tick {
+        match wait {
             _ if !self.rule.queues() => 0,
             None => Tick::MAX,
-            Some(patience) if self.lines().len(key) >= patience.max_queue => 0,
-            Some(patience) => patience.longest(Tick::MAX),
+            Some(wait) if self.lines().len(key) >= wait.max_queue => 0,
+            Some(wait) => wait.longest(Tick::MAX),
         }
     }
 
     pub(super) fn take(this: &Arc<Self>, key: u64, asked: Asked) -> Taken {
-        let Asked { cost, patience } = asked;
-        let Some(patience) = patience.filter(|_| this.rule.queues()) else {
+        let Asked { cost, wait } = asked;
+        let Some(wait) = wait.filter(|_| this.rule.queues()) else {
             return this.charge(key, cost, this.longest_wait(key, None));
         };
         // Most need not wait, so they are asked about before the line is locked.
@@ -74,8 +74,8 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
         if taken.decision.is_admitted() {
             return taken;
         }
-        let max_wait = patience.longest(Tick::MAX);
-        Self::stand_in_line(this, key, cost, (max_wait, patience.max_queue))
+        let max_wait = wait.longest(Tick::MAX);
+        Self::stand_in_line(this, key, cost, (max_wait, wait.max_queue))
     }
 }
 
@@ -119,8 +119,8 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Part for Charged<'_, R, S, C> {
     }
 
     fn denial(&self, asked: Asked) -> Option<Decision> {
-        let patience = self.shared.longest_wait(self.key, asked.patience);
-        self.shared.denial(self.key, asked.cost, patience)
+        let max_wait = self.shared.longest_wait(self.key, asked.wait);
+        self.shared.denial(self.key, asked.cost, max_wait)
     }
 
     fn unseen(&self) -> Decision {

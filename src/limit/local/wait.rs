@@ -18,7 +18,7 @@ use crate::{
     limit::{
         all::{Claim, Taken},
         decision::Decision,
-        limiter::{Check, Patience},
+        limiter::{Check, Wait},
         line::Place,
         rules::{quota::Cost, rule::Rule},
     },
@@ -27,15 +27,10 @@ use crate::{
 impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
     /// Most need not wait, so they are asked about before the line is locked.
     #[inline]
-    pub(super) fn until_ready(
-        this: &Arc<Self>,
-        key: u64,
-        cost: Cost,
-        patience: Patience,
-    ) -> Check<Turn> {
-        let max_wait = match patience.max_wait {
-            Some(_) => patience.longest(0),
-            None if this.rule.queues() => patience.longest(Tick::MAX),
+    pub(super) fn until_ready(this: &Arc<Self>, key: u64, cost: Cost, wait: Wait) -> Check<Turn> {
+        let max_wait = match wait.max_wait {
+            Some(_) => wait.longest(0),
+            None if this.rule.queues() => wait.longest(Tick::MAX),
             None => return Check::Now(this.check(key, cost)),
         };
         let decision = this.reserve(key, cost, 0);
@@ -43,7 +38,7 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
             return Check::Now(decision);
         }
         let Taken { decision, claim } =
-            Self::stand_in_line(this, key, cost, (max_wait, patience.max_queue));
+            Self::stand_in_line(this, key, cost, (max_wait, wait.max_queue));
         match claim {
             Claim::Turn(turn) => Check::Later(turn),
             Claim::Charge(_) => Check::Now(decision),

@@ -12,14 +12,14 @@ use tokio::time::{Sleep, sleep};
 use crate::{
     clock::Clock,
     limit::{
-        limiter::Patience,
+        limiter::Wait,
         local::{Direct, Local, Ready},
         rules::{quota::Cost, rule::Rule},
     },
 };
 
 /// Waits as long as it takes.
-const FOREVER: Patience = Patience::up_to(Duration::MAX).queue(usize::MAX);
+const FOREVER: Wait = Wait::up_to(Duration::MAX).queue(usize::MAX);
 
 /// The limiter, what items cost, and what the present item waits for.
 pub(super) struct Pace<R: Rule, C, F> {

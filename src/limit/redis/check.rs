@@ -28,7 +28,7 @@ use crate::{
         all::Asked,
         decision::Decision,
         fallback::Policy,
-        limiter::{Check, Patience},
+        limiter::{Check, Wait},
         local::Turn,
         rules::{
             quota::Cost,
@@ -129,7 +129,7 @@ impl<R: Scripted> Shared<R> {
         policy: &P,
         key: &K,
         cost: Cost,
-        patience: Option<Patience>,
+        patience: Option<Wait>,
     ) -> Check<Checking<R, P>>
     where
         P: Policy,
@@ -152,7 +152,10 @@ impl<R: Scripted> Shared<R> {
         let terms = Terms {
             policy: policy.clone(),
             ticket: policy.ticket(key),
-            asked: Asked { cost, patience },
+            asked: Asked {
+                cost,
+                wait: patience,
+            },
         };
         let waits = line.is_some();
         let waiter = line.map(|line| (bucket.clone(), line));
@@ -167,14 +170,14 @@ impl<R: Scripted> Shared<R> {
 
     /// A queue has to be told of a caller who does not wait at all, or else it
     /// would book a place for one.
-    pub(super) fn entry(&self, cost: Cost, wait: Tick, patience: Option<Patience>) -> Entry {
+    pub(super) fn entry(&self, cost: Cost, wait: Tick, patience: Option<Wait>) -> Entry {
         match wait {
             0 if patience.is_none() || !self.rule.queues() => Entry::Check(cost),
             wait => Entry::Reserve(1, cost, wait),
         }
     }
 
-    pub(super) fn longest_wait(&self, key: u64, patience: Option<Patience>) -> Tick {
+    pub(super) fn longest_wait(&self, key: u64, patience: Option<Wait>) -> Tick {
         // What is out could come back to be booked by somebody else before.
         if self.leases.is_some() {
             return 0;

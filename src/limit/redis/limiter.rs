@@ -13,7 +13,7 @@ use crate::{
     limit::{
         decision::Decision,
         fallback::Policy,
-        limiter::{Backend, Check, Limiter, Patience},
+        limiter::{Backend, Check, Limiter, Wait},
         rules::{
             quota::Cost,
             script::{Entry, Scripted},
@@ -230,11 +230,11 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
     /// # Errors
     ///
     /// As for [`check`](Self::check).
-    pub fn until_ready<K>(&self, key: &K, cost: Cost, patience: Patience) -> Check<Checking<R, P>>
+    pub fn until_ready<K>(&self, key: &K, cost: Cost, wait: Wait) -> Check<Checking<R, P>>
     where
         K: StoreKey + Hash + ?Sized,
     {
-        self.shared.check(&self.policy, key, cost, Some(patience))
+        self.shared.check(&self.policy, key, cost, Some(wait))
     }
 
     /// Takes as much as there is for `key`, up to `cost`; answers how much that
@@ -365,8 +365,8 @@ impl<R: Scripted, P: Policy, K: StoreKey + Hash + ?Sized> Limiter<K> for Redis<R
         self.shared.check(&self.policy, key, cost, None)
     }
 
-    fn until_ready(&self, key: &K, cost: Cost, patience: Patience) -> Check<Self::Future> {
-        self.shared.check(&self.policy, key, cost, Some(patience))
+    fn until_ready(&self, key: &K, cost: Cost, wait: Wait) -> Check<Self::Future> {
+        self.shared.check(&self.policy, key, cost, Some(wait))
     }
 }
 

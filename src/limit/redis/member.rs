@@ -19,7 +19,7 @@ use crate::{
         all::{Asked, Bucket, Charge, Held, Hold, Member, Part, Sealed, Taken},
         decision::Decision,
         fallback::Policy,
-        limiter::Patience,
+        limiter::Wait,
         local::Turn,
         rules::script::{Entry, Numbers, Scripted},
     },
@@ -42,7 +42,7 @@ impl<R: Scripted, P> fmt::Debug for Charged<'_, R, P> {
 
 impl<R: Scripted, P: Policy> Charged<'_, R, P> {
     /// Only a queue lets wait.
-    fn longest_wait(&self, patience: Option<Patience>) -> Tick {
+    fn longest_wait(&self, patience: Option<Wait>) -> Tick {
         match self.shared.rule.queues() {
             true => self.shared.longest_wait(self.bucket.key, patience),
             false => 0,
@@ -71,7 +71,7 @@ impl<R: Scripted, P: Policy> Part for Charged<'_, R, P> {
     /// What a bucket never seen denies can never pass.
     fn denial(&self, asked: Asked) -> Option<Decision> {
         let never = Some(self.shared.unseen(asked.cost)).filter(Decision::is_denied);
-        let wait = self.longest_wait(asked.patience);
+        let wait = self.longest_wait(asked.wait);
         never.or_else(|| self.shared.recall(self.bucket.key, asked.cost, wait))
     }
 
@@ -87,7 +87,10 @@ impl<R: Scripted, P: Policy> Part for Charged<'_, R, P> {
     }
 
     fn query(&self, asked: Asked) -> Option<Query> {
-        let Asked { cost, patience } = asked;
+        let Asked {
+            cost,
+            wait: patience,
+        } = asked;
         let wait = self.longest_wait(patience);
         let entry = self.shared.entry(cost, wait, patience);
         Some(Query(Box::new(Open {

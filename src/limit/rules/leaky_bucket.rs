@@ -58,12 +58,12 @@ use crate::{clock::Tick, limit::decision::Decision};
 /// use std::time::Duration;
 /// use futures_util::future::join_all;
 /// use http::{Request, Response};
-/// use sluicegate::{clock, limit::{LeakyBucket, Local, Patience, Quota, RateLimitLayer}};
+/// use sluicegate::{clock, limit::{LeakyBucket, Local, Wait, Quota, RateLimitLayer}};
 /// use tower::{Layer, ServiceExt, service_fn};
 ///
 /// let rule = LeakyBucket::new(Quota::per_second(10)).queue(50);
 /// let limiter = Local::builder(rule).clock(clock::Tokio::new()).direct();
-/// let layer = RateLimitLayer::client(limiter).wait(Patience::up_to(Duration::from_secs(2)));
+/// let layer = RateLimitLayer::client(limiter).wait(Wait::up_to(Duration::from_secs(2)));
 ///
 /// // Any client that is a tower service: a tonic channel, hyper's client, reqwest's.
 /// let client = layer.layer(service_fn(|call: Request<String>| async move {

@@ -4,7 +4,7 @@ use std::{borrow::Borrow, collections::HashMap, fmt, hash::Hash, sync::Arc, time
 
 use crate::limit::{
     decision::{Decision, Verdict},
-    limiter::{Backend, Check, Limiter, Names, Patience},
+    limiter::{Backend, Check, Limiter, Names, Wait},
     others::Others,
     rules::quota::Cost,
 };
@@ -132,14 +132,9 @@ where
         limiter.map_or_else(|| Check::Now(refusal()), |it| it.check(key, cost))
     }
 
-    fn until_ready(
-        &self,
-        (tier, key): &(Q, K),
-        cost: Cost,
-        patience: Patience,
-    ) -> Check<L::Future> {
+    fn until_ready(&self, (tier, key): &(Q, K), cost: Cost, wait: Wait) -> Check<L::Future> {
         match self.of(tier.borrow()) {
-            Some(limiter) => limiter.until_ready(key, cost, patience),
+            Some(limiter) => limiter.until_ready(key, cost, wait),
             None => Check::Now(refusal()),
         }
     }
@@ -148,11 +143,11 @@ where
         &self,
         (tier, key): &(Q, K),
         cost: Cost,
-        patience: Patience,
+        wait: Wait,
         others: &mut Others,
     ) -> Check<L::Future> {
         match self.of(tier.borrow()) {
-            Some(limiter) => limiter.until_ready_noting(key, cost, patience, others),
+            Some(limiter) => limiter.until_ready_noting(key, cost, wait, others),
             None => Check::Now(refusal()),
         }
     }

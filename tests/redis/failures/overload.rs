@@ -5,8 +5,7 @@ use std::{future::ready, sync::Arc, time::Duration};
 
 use futures_util::{future::join_all, poll};
 use sluicegate::limit::{
-    Counts, Decision, FailClosed, FailOpen, Local, OrElse, Patience, Policy, Quota, Redis,
-    TokenBucket,
+    Counts, Decision, FailClosed, FailOpen, Local, OrElse, Policy, Quota, Redis, TokenBucket, Wait,
 };
 use tokio::time::timeout;
 
@@ -151,8 +150,8 @@ async fn a_place_that_is_dropped_while_it_is_booked_is_given_back() {
     for _ in 0..5 {
         let calls = limiter.counts().calls;
         server.stop();
-        let patience = Patience::up_to(Duration::from_secs(7_200));
-        let mut place = limiter.until_ready("k", 1, patience);
+        let max_wait = Wait::up_to(Duration::from_secs(7_200));
+        let mut place = limiter.until_ready("k", 1, max_wait);
         assert!(poll!(&mut place).is_pending());
         until_called(&limiter, calls + 1).await;
         drop(place);

@@ -12,8 +12,8 @@ use http::{
 use sluicegate::{
     key,
     limit::{
-        Cost, Counts, FailClosed, FailOpen, Local, OrElse, Patience, Policy, Quota, RateLimitLayer,
-        Redis, TokenBucket,
+        Cost, Counts, FailClosed, FailOpen, Local, OrElse, Policy, Quota, RateLimitLayer, Redis,
+        TokenBucket, Wait,
     },
     redis::{Connection, ErrorKind},
 };
@@ -126,7 +126,7 @@ async fn fail_open_lets_pass_what_an_unseen_bucket_would() {
     limited.fell_back(120);
     let unseen = limited.limiter.check("k", 2).await.unwrap();
     assert_eq!((unseen.limit(), unseen.remaining()), (5, 3));
-    let waits = Patience::up_to(Duration::from_secs(9_999));
+    let waits = Wait::up_to(Duration::from_secs(9_999));
     let ready = limited.limiter.until_ready("k", 5, waits).await.unwrap();
     assert!(ready.is_admitted() && ready.retry_after().is_none());
     let never = limited.limiter.until_ready("k", 6, waits).await.unwrap();
@@ -232,8 +232,8 @@ async fn or_else_has_callers_wait_for_the_share() {
     let share = TokenBucket::new(Quota::per_second(200).burst(1));
     let limiter = Redis::new("api", rule, &connection, OrElse(Local::keyed(share)));
     drop(server);
-    let patience = Patience::up_to(Duration::from_secs(20));
-    let turns = join_all((0..10).map(|_| limiter.until_ready("k", 1, patience))).await;
+    let max_wait = Wait::up_to(Duration::from_secs(20));
+    let turns = join_all((0..10).map(|_| limiter.until_ready("k", 1, max_wait))).await;
     assert!(
         turns
             .iter()

@@ -4,7 +4,7 @@ use std::{thread, time::Duration};
 
 use futures_util::{FutureExt, future::join_all};
 use sluicegate::{
-    limit::{FailClosed, Patience, Redis, TokenBucket},
+    limit::{FailClosed, Redis, TokenBucket, Wait},
     redis::{Connection, ErrorKind},
 };
 use tokio::{
@@ -50,7 +50,7 @@ fn a_check_that_is_made_outside_of_a_runtime_is_asked_where_it_is_awaited() {
         assert!(decision.is_admitted());
     }
     assert_eq!(limiter.counts().calls, 3);
-    let waits = Patience::up_to(Duration::from_secs(1));
+    let waits = Wait::up_to(Duration::from_secs(1));
     for _ in 0..3 {
         let decision = runtime.block_on(limiter.until_ready("k", 1, waits));
         assert!(decision.unwrap().is_admitted());

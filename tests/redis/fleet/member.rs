@@ -10,7 +10,7 @@ use std::{
 
 use sluicegate::{
     clock::Tick,
-    limit::{Decision, FailClosed, Patience, Redis, Rule, Scripted},
+    limit::{Decision, FailClosed, Redis, Rule, Scripted, Wait},
     redis::Connection,
 };
 use tokio::time::{Instant, sleep};
@@ -103,10 +103,7 @@ async fn ask<R: Scripted>(
     let mut admitted = Admitted::default();
     while Instant::now() < end {
         let before = clock.now();
-        let decision = limiter
-            .until_ready(&key, 1, Patience::none())
-            .await
-            .unwrap();
+        let decision = limiter.until_ready(&key, 1, Wait::none()).await.unwrap();
         if decision.is_denied() {
             let again = decision.retry_after().expect("it passes some time");
             sleep(again.min(AGAIN)).await;
