@@ -1,24 +1,20 @@
-//! How a connection is configured.
+//! The builder of a connection, which checks all settings.
 
 use std::{sync::Arc, time::Duration};
 
 use futures_util::future::try_join_all;
 
 use super::{
-    cluster::Cluster,
+    address::Tls,
+    connect::{Login, Provider, denied, user},
     connection::Connection,
-    credentials::{Login, Provider},
-    dial,
     error::Error,
-    lane::Lanes,
-    link::Servers,
+    route::{Cluster, Lanes, Servers, Target},
     server::Server,
     settings::Settings,
-    target::Target,
-    tls::Tls,
 };
 
-/// A [`Connection`] that is still to be configured.
+/// Builds a [`Connection`].
 ///
 /// ```no_run
 /// # async fn connect() -> Result<(), sluicegate::redis::Error> {
@@ -34,7 +30,7 @@ use super::{
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug)]
-#[must_use = "it does nothing until it connects"]
+#[must_use = "a builder does nothing until it connects"]
 pub struct Builder {
     server: Server,
     tls: Tls,
@@ -45,8 +41,9 @@ pub struct Builder {
     provider: Option<Provider>,
 }
 
-const LONGEST: Duration = Duration::from_secs(3_600);
-const LONGEST_PREFIX: usize = 64;
+/// The longest timeout and probe interval.
+const MAX_TIMEOUT: Duration = Duration::from_secs(3_600);
+const MAX_PREFIX_BYTES: usize = 64;
 
 impl Builder {
     pub(super) fn new(server: Server) -> Self {
@@ -61,37 +58,40 @@ impl Builder {
         }
     }
 
-    /// What the names of all keys begin with, before a colon: 1 to 64 letters,
-    /// digits, dots, underscores and hyphens. `sluicegate` unless it is set.
+    /// Sets the first part of all keys, before a colon: 1 to 64 letters, digits,
+    /// dots, underscores and hyphens. The default is `sluicegate`.
     pub fn prefix(self, prefix: impl Into<String>) -> Self {
         let prefix = prefix.into();
         Self { prefix, ..self }
     }
 
-    /// How long a call may take in all, with connecting, redirections and the
-    /// script's transfer: more than zero, at most an hour. 100 ms unless it is
-    /// set. A large idempotency record has more, by its
-    /// [size](crate::redis::Lane::LargeRecords), and counts of a fleet have a second at
-    /// least, for no request waits for them. An attempt to connect goes on for at least a second, also when the
-    /// call that began it has given up, so that the next one finds it done.
+    /// Sets how long a call may take in all, with connecting, redirections and the
+    /// transfer of the script: more than zero, at most an hour. The default is
+    /// 100 ms.
+    ///
+    /// A large idempotency record has more time, by its
+    /// [size](crate::redis::Lane::LargeRecords). Counts of a fleet have at least a
+    /// second, because no request waits for them. An attempt to connect may take at
+    /// least a second, too. It goes on when the call that began it has timed out, so
+    /// that the next call finds the connection.
     pub fn timeout(self, timeout: Duration) -> Self {
         Self { timeout, ..self }
     }
 
-    /// After so many failed calls in a row, calls fail at once, without being
-    /// sent. A probe is made in the background so often, and the first one that
-    /// passes lets calls through again. 3 and one second unless it is set;
-    /// allowed are 1 or more, and a millisecond to an hour.
+    /// Sets the breaker: after this many failed calls in a row, calls fail at once
+    /// and are not sent. A probe runs in the background at this interval, and the
+    /// first one that passes lets calls through again. The defaults are 3 failures
+    /// and one second; allowed are 1 failure or more, and 1 ms to an hour.
     ///
-    /// A call fails in this sense when there is no answer in time, no
-    /// connection, or an error that any call would get, such as `READONLY`,
-    /// `LOADING`, `OOM` or `CLUSTERDOWN`. Each [`Lane`](crate::redis::Lane) is on its
-    /// own, and in a cluster each node of it.
+    /// A call counts as failed if no reply comes in time, if there is no connection,
+    /// or after an error that any call would get, such as `READONLY`, `LOADING`,
+    /// `OOM` or `CLUSTERDOWN`. Each [`Lane`](crate::redis::Lane) has its own breaker,
+    /// and in a cluster each node of it.
     ///
-    /// The probe is a script that writes a key of its own, which expires. It is made
-    /// by a task of the runtime that opened the breaker. If that has ended or is held
-    /// up when a probe is due, the next call makes it, within its own timeout; so it
-    /// does not matter how long runtimes last.
+    /// The probe is a script that writes a key of its own, which expires. A task of
+    /// the runtime that opened the breaker makes it. If that runtime has ended or is
+    /// blocked when a probe is due, the next call makes the probe, within its own
+    /// timeout. So it does not matter how long runtimes last.
     pub fn breaker(self, failures: u32, probe_every: Duration) -> Self {
         Self {
             failures,
@@ -100,24 +100,25 @@ impl Builder {
         }
     }
 
-    /// Other certificates than those of the system, for `rediss://` addresses.
+    /// Uses these certificates for `rediss://` addresses, instead of those of the
+    /// system.
     #[cfg(feature = "redis-tls")]
     #[cfg_attr(docsrs, doc(cfg(feature = "redis-tls")))]
     pub fn tls(self, tls: Tls) -> Self {
         Self { tls, ..self }
     }
 
-    /// Asks for user and password whenever a connection is made, instead of taking
-    /// them from the address, so that they may change while the service runs: when a
-    /// password was rotated, connections that are there go on, and the next one is
-    /// made with what is told then.
+    /// Calls this function for user and password whenever a connection is made,
+    /// instead of taking them from the address. They may change while the service
+    /// runs: after a password was rotated, existing connections go on, and the next
+    /// one uses the new password.
     ///
-    /// The servers that hold the data are logged in at like this, not sentinels. It
-    /// has to answer within the time of an attempt to connect, the
-    /// [timeout](Self::timeout) or a second if that is longer, so one that has to
-    /// fetch credentials from afar should keep them. When it fails, panics or takes
-    /// longer, there is no connection, and it is asked again for the next one. Its
-    /// error is dropped, for it might hold a secret: log it where it comes up.
+    /// The function serves the login at the servers with the data, not at sentinels.
+    /// It has to return within the time for connecting, which is the
+    /// [timeout](Self::timeout) and at least a second. If it has to fetch credentials
+    /// from afar, it should cache them. When it fails, panics or takes longer, the
+    /// connection fails, and the next one calls it again. Its error is dropped,
+    /// because it might contain a secret: log it where it occurs.
     ///
     /// ```no_run
     /// # async fn connect() -> Result<(), sluicegate::redis::Error> {
@@ -132,83 +133,69 @@ impl Builder {
     ///     .await?;
     /// # Ok(()) }
     /// ```
-    pub fn credentials<F, L, E>(self, ask: F) -> Self
+    pub fn credentials<F, L, E>(self, get: F) -> Self
     where
         F: Fn() -> L + Send + Sync + 'static,
         L: Future<Output = Result<Login, E>> + Send + 'static,
         E: 'static,
     {
-        let provider = Some(Provider::new(ask));
+        let provider = Some(Provider::new(get));
         Self { provider, ..self }
     }
 
-    /// Connects, logs in, and makes a round trip. In a cluster, all primaries
-    /// must answer.
+    /// Connects, logs in, and makes a round trip. In a cluster, all primaries must
+    /// reply.
     ///
     /// # Errors
     ///
-    /// [`Config`](super::ErrorKind::Config) when something is configured that
-    /// cannot work: an address, a password, a user without the
-    /// [rights](crate::redis#rights) to scripts, to what they call, or to the
-    /// keys, a database that is not there, a server that does not speak TLS.
-    /// Otherwise what keeps the server from deciding at present.
+    /// [`Config`](super::ErrorKind::Config) if a setting cannot work: an address, a
+    /// password, a user without the [rights](crate::redis#rights) to scripts, their
+    /// commands or the keys, a database that does not exist, a server without TLS.
+    /// Otherwise the reason why the server cannot serve calls at present.
     pub async fn connect(self) -> Result<Connection, Error> {
         let lanes = self.lanes()?;
         let checked = match &lanes.open_spare().servers {
-            Servers::One(node) => node.check().await,
+            Servers::Single(node) => node.check().await,
             Servers::Cluster(cluster) => check_all(cluster).await,
         };
         checked.map_err(|error| explain(error, &lanes))?;
         Ok(Connection::new(lanes))
     }
 
-    /// Connects when the first call is made, so that a service can start while
-    /// Redis is away.
+    /// Connects when the first call is made, so that a service can start while Redis
+    /// is down.
     ///
     /// # Errors
     ///
-    /// [`Config`](super::ErrorKind::Config) when it can be seen without a
-    /// server that it cannot work.
+    /// [`Config`](super::ErrorKind::Config) if a setting is wrong in itself.
     pub fn lazy(self) -> Result<Connection, Error> {
         Ok(Connection::new(self.lanes()?))
     }
 
     fn lanes(&self) -> Result<Lanes, Error> {
         let settings = self.settings()?;
-        let target = Target::of(&self.server, &self.tls)?;
+        let target = Target::parse(&self.server, &self.tls)?;
         let login = target.login().redis_settings();
         if self.provider.is_some() && (login.username(), login.password()) != (None, None) {
-            let value = "an address with a user or a password";
-            return Err(Error::config(
-                "credentials",
-                value,
-                "an address without them",
-            ));
+            let value = "and a login in the address";
+            return Err(Error::config("credentials", value, "one of the two"));
         }
         Ok(Lanes::new(target, settings))
     }
 
     fn settings(&self) -> Result<Settings, Error> {
-        let Self {
-            prefix, timeout, ..
-        } = self;
-        if prefix.is_empty() || prefix.len() > LONGEST_PREFIX || !prefix.bytes().all(is_plain) {
-            let allowed = "1 to 64 of the characters A-Z a-z 0-9 . _ -";
-            return Err(Error::config("prefix", format_args!("{prefix:?}"), allowed));
-        }
-        if timeout.is_zero() || *timeout > LONGEST {
+        check_prefix(&self.prefix)?;
+        let (timeout, probe_every) = (self.timeout, self.probe_every);
+        if timeout.is_zero() || timeout > MAX_TIMEOUT {
             let value = format_args!("{timeout:?}");
-            return Err(Error::config(
-                "timeout",
-                value,
-                "more than 0, at most an hour",
-            ));
+            let allowed = "more than 0, and at most an hour";
+            return Err(Error::config("timeout", value, allowed));
         }
         if self.failures == 0 {
             return Err(Error::config("breaker failures", 0, "1 or more"));
         }
-        if self.probe_every < Duration::from_millis(1) || self.probe_every > LONGEST {
-            let value = format_args!("{:?}", self.probe_every);
+        if probe_every < Duration::from_millis(1) || probe_every > MAX_TIMEOUT {
+            let value = format_args!("{probe_every:?}");
             return Err(Error::config(
                 "breaker probe_every",
                 value,
@@ -216,18 +203,23 @@ impl Builder {
             ));
         }
         Ok(Settings::new(
-            prefix,
-            *timeout,
+            &self.prefix,
+            timeout,
             self.failures,
-            self.probe_every,
+            probe_every,
             self.provider.clone(),
         ))
     }
 }
 
-/// Nothing that ends a hash tag or a name's part.
-fn is_plain(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"._-".contains(&byte)
+/// Rejects characters that would end a hash tag or a part of a key.
+fn check_prefix(prefix: &str) -> Result<(), Error> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    if prefix.is_empty() || prefix.len() > MAX_PREFIX_BYTES || !prefix.bytes().all(is_plain) {
+        let allowed = "1 to 64 of the characters A-Z a-z 0-9 . _ -";
+        return Err(Error::config("prefix", format_args!("{prefix:?}"), allowed));
+    }
+    Ok(())
 }
 
 async fn check_all(cluster: &Arc<Cluster>) -> Result<(), Error> {
@@ -237,23 +229,24 @@ async fn check_all(cluster: &Arc<Cluster>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Says what is configured wrongly if the very first call shows it.
+/// Names the wrong setting if the server's first reply shows it.
 fn explain(error: Error, lanes: &Lanes) -> Error {
-    match error.said() {
-        Some(said) if said.is_denied() && lanes.settings().provider.is_some() => {
-            dial::denied(lanes.login().addr(), "that of the credentials", said)
+    let login = lanes.login();
+    match error.from_server() {
+        Some(from_server) if from_server.is_denied() => {
+            let user = match lanes.settings().provider {
+                Some(_) => "that of the credentials",
+                None => user(login),
+            };
+            denied(login.addr(), user, from_server)
         }
-        Some(said) if said.is_denied() => {
-            dial::denied(lanes.login().addr(), dial::user(lanes.login()), said)
-        }
-        Some(said) if said.has_no_cluster() => {
+        Some(from_server) if from_server.has_no_cluster() => {
             Error::config("server", "a cluster", "Server::single: it is one server")
         }
-        Some(said) if said.code() == Some("MOVED") => Error::config(
-            "server",
-            "a single one",
-            "Server::cluster: it is a cluster's node",
-        ),
+        Some(from_server) if from_server.code() == Some("MOVED") => {
+            let allowed = "Server::cluster: it is a node of a cluster";
+            Error::config("server", "a single one", allowed)
+        }
         _ => error,
     }
 }

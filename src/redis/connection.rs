@@ -1,4 +1,5 @@
-//! The handle that everything goes through.
+//! The public handle to Redis. Limiters, stores, shippers and registries make their
+//! calls through it.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -6,31 +7,33 @@ use redis::{Cmd, Value};
 
 use super::{
     builder::Builder,
-    call::Call,
     error::Error,
-    lane::{Lane, Lanes},
-    link::Link,
+    lane::Lane,
+    route::{LaneClient, Lanes},
     script::Script,
     server::Server,
     stats::{LaneStats, Stats},
     subscription::Subscription,
+    wire::Call,
 };
 use crate::histogram::Durations;
 
 /// A connection to Redis, shared by its clones.
 ///
-/// What is decided there, limits, idempotency records, the counts of a fleet and
-/// the registry of deadlines, has a [`Lane`] each. All calls of a lane from
-/// one tokio runtime go through one TCP connection per server, which is made when the
-/// lane is first used there, and anew when it breaks. Each runtime has its own, so
-/// that none waits for another one that is blocked, or that nothing drives. No call is made twice: after a timeout or a broken
-/// connection nobody knows whether it was carried out, so the caller gets the
-/// error. What is sent again is what certainly did not run: a script that the
-/// server does not know, and a call that a cluster's node points elsewhere.
+/// Limits, idempotency records, the counts of a fleet and the registry of deadlines
+/// have a [`Lane`] each. All calls of a lane from one tokio runtime share one TCP
+/// connection per server, which is made when the lane is first used there, and made
+/// again when it breaks. Each runtime has its own, so that none waits for another
+/// one that is blocked or not driven.
 ///
-/// A server that fails some calls of a lane in a row is not asked any more for that
-/// lane (see [`Builder::breaker`]), and its calls fail at once, until a probe in the
-/// background passes.
+/// No call is made twice. After a timeout or a broken connection, it is not known
+/// whether the call was carried out, so the caller gets the error. Two sorts of calls
+/// are sent again, because they certainly did not run: a script that the server does
+/// not know, and a call that a node of a cluster redirects.
+///
+/// A server that fails several calls of a lane in a row gets no more calls of that
+/// lane (see [`Builder::breaker`]). They fail at once, until a probe in the background
+/// passes.
 #[derive(Clone)]
 pub struct Connection {
     lanes: Arc<Lanes>,
@@ -55,8 +58,8 @@ impl Connection {
         Self::builder(Server::single(url)).connect().await
     }
 
-    /// A connection to these servers that is still to be configured. An
-    /// address alone means a single server.
+    /// Returns a builder for a connection to these servers. An address alone means a
+    /// single server.
     pub fn builder(server: impl Into<Server>) -> Builder {
         Builder::new(server.into())
     }
@@ -68,7 +71,7 @@ impl Connection {
         }
     }
 
-    /// The same connection, whose calls are for this lane.
+    /// Returns the same connection for calls on this lane.
     pub(crate) fn on(&self, lane: Lane) -> Self {
         Self {
             lanes: Arc::clone(&self.lanes),
@@ -76,18 +79,25 @@ impl Connection {
         }
     }
 
-    /// What happened so far, on all lanes together.
+    /// Returns the counts of all lanes together.
+    ///
+    /// ```
+    /// use sluicegate::redis::Connection;
+    ///
+    /// let redis = Connection::builder("redis://localhost").lazy().unwrap();
+    /// assert_eq!(redis.stats().calls, 0);
+    /// ```
     pub fn stats(&self) -> Stats {
         self.lanes.stats()
     }
 
-    /// What happened so far on each lane that was used.
+    /// Returns the statistics of each lane that was used.
     pub fn lanes(&self) -> Vec<LaneStats> {
         self.lanes.each()
     }
 
-    /// How long calls took so far on all lanes, whether or not they succeeded; but
-    /// not those that an open breaker answered, which take no time.
+    /// Returns how long the calls of all lanes took, whether or not they succeeded.
+    /// Calls that an open breaker rejected are left out, because they take no time.
     pub fn latency(&self) -> Durations {
         self.lanes.latency()
     }
@@ -100,66 +110,68 @@ impl Connection {
         self.run_within(script, call, self.timeout()).await
     }
 
-    /// The same with a timeout of its own.
+    /// Runs a script within another timeout.
     pub(crate) async fn run_within(
         &self,
         script: &Script,
         call: Cmd,
         timeout: Duration,
     ) -> Result<Value, Error> {
-        let link = self.link();
-        let number = link.settings.numbers.next();
+        let client = self.client();
+        let number = client.settings.numbers.next();
         let call = Call::of_script(script, call, number);
-        link.make(call, timeout).await
+        client.call(call, timeout).await
     }
 
-    /// The same for a script that is run once, which brings its source along.
+    /// Runs a script that is rarely used, and sends its source along.
     #[cfg(feature = "idempotency")]
     pub(crate) async fn run_once(&self, script: &Script, call: Cmd) -> Result<Value, Error> {
         let call = self.with_source(script, call);
-        self.link().make(call, self.timeout()).await
+        self.client().call(call, self.timeout()).await
     }
 
-    /// The same for what no caller asked for: it is not counted.
-    pub(crate) async fn run_aside(&self, script: &Script, call: Cmd) -> Result<Value, Error> {
+    /// Runs such a script without counting it, because no caller asked for it.
+    pub(crate) async fn run_uncounted(&self, script: &Script, call: Cmd) -> Result<Value, Error> {
         let call = self.with_source(script, call);
-        self.link().make_aside(call, self.timeout()).await
+        self.client().call_uncounted(call, self.timeout()).await
     }
 
     fn with_source<'a>(&self, script: &'a Script, call: Cmd) -> Call<'a> {
-        let numbers = &self.link().settings.numbers;
+        let numbers = &self.client().settings.numbers;
         let call = Call::of_script(script, call, numbers.next());
         call.with_source(numbers.next()).unwrap_or(call)
     }
 
-    /// The answer to a command that changes nothing.
+    /// Runs a command that changes nothing.
     pub(crate) async fn read_within(
         &self,
         command: Cmd,
         timeout: Duration,
     ) -> Result<Value, Error> {
-        self.link().make(Call::of_command(command), timeout).await
+        let call = Call::of_command(command);
+        self.client().call(call, timeout).await
     }
 
-    /// The error of a call that is not worth building, because the breaker is
-    /// open; counted as a call that failed.
-    pub(crate) fn refusal(&self) -> Option<Error> {
-        self.link().refusal()
+    /// Returns the error of a call that need not be built, because the breaker is
+    /// open. The call counts as failed.
+    pub(crate) fn rejection(&self) -> Option<Error> {
+        self.client().rejection()
     }
 
-    /// The error, which says when it is worth asking again.
+    /// Adds the time after which a retry makes sense.
     pub(crate) fn with_retry(&self, error: Error) -> Error {
-        self.link().with_retry(error)
+        self.client().with_retry(error)
     }
 
-    /// Whether calls are refused at once. One load, for a server that answers.
-    pub(crate) fn is_shut(&self) -> bool {
-        self.link().is_shut()
+    /// Whether calls are rejected at once. It is one atomic load while the server
+    /// works.
+    pub(crate) fn rejects_calls(&self) -> bool {
+        self.client().rejects_calls()
     }
 
     /// Whether the breaker of any lane is open.
     pub(crate) fn is_any_open(&self) -> bool {
-        self.lanes.is_open()
+        self.lanes.is_any_open()
     }
 
     /// Whether both are handles of one lane of one connection.
@@ -167,17 +179,17 @@ impl Connection {
         Arc::ptr_eq(&self.lanes, &other.lanes) && self.lane == other.lane
     }
 
-    /// A number that no other connection has while this one is there.
+    /// Returns a number that no other connection has while this one exists.
     pub(crate) fn id(&self) -> usize {
         Arc::as_ptr(&self.lanes) as usize
     }
 
-    /// Hears what is published on a channel.
+    /// Subscribes to a channel, on a new TCP connection.
     pub(crate) async fn subscribe(&self, channel: &str) -> Result<Subscription, Error> {
-        self.link().subscribe(channel).await
+        self.client().subscribe(channel).await
     }
 
-    /// How often something that failed is tried again in the background.
+    /// Returns the time between two attempts in the background.
     pub(crate) fn probe_every(&self) -> Duration {
         self.lanes.settings().probe_every
     }
@@ -190,16 +202,17 @@ impl Connection {
         self.lanes.settings().timeout
     }
 
-    /// How long something may take that nobody waits for.
-    pub(crate) fn patience(&self) -> Duration {
-        self.lanes.settings().patience()
+    /// Returns the timeout of calls that no request waits for: that of other calls,
+    /// and at least a second.
+    pub(crate) fn background_timeout(&self) -> Duration {
+        self.lanes.settings().connect_timeout()
     }
 
     pub(crate) fn is_cluster(&self) -> bool {
         self.lanes.is_cluster()
     }
 
-    fn link(&self) -> &Link {
+    fn client(&self) -> &LaneClient {
         self.lanes.get(self.lane)
     }
 }

@@ -1,14 +1,14 @@
 //! Connections to Redis, and the scripts that run there.
 //!
-//! A [`Connection`] is to a single server, to the primary that sentinels name,
-//! or to a cluster. It is made once, and cloned for all limiters that use it.
+//! A [`Connection`] leads to a single server, to the primary that sentinels name, or
+//! to a cluster. Make it once, and clone it for all limiters that use it.
 //!
 //! ```no_run
 //! # async fn connect() -> Result<(), sluicegate::redis::Error> {
 //! use std::time::Duration;
 //! use sluicegate::redis::{Connection, Server};
 //!
-//! // Fails here if the password is wrong, or the server is away.
+//! // Fails here if the password is wrong, or the server is down.
 //! let redis = Connection::connect("redis://user:password@localhost:6379/3").await?;
 //!
 //! // Fails here if the address is wrong; the server may come later.
@@ -20,124 +20,105 @@
 //! # Ok(()) }
 //! ```
 //!
-//! # When Redis is slow, or away
+//! # When Redis is slow or down
 //!
-//! Every call ends within its [timeout](Builder::timeout), with an answer or an
-//! [`Error`]. After some failures in a row, a [breaker](Builder::breaker) opens:
-//! calls fail at once, and a probe in the background finds out when the server
-//! can decide again. What a limiter does without an answer is its policy.
+//! Every call ends within its [timeout](Builder::timeout), with a reply or an
+//! [`Error`]. After some failures in a row, a [breaker](Builder::breaker) opens: calls
+//! fail at once, and a probe in the background finds out when the server works
+//! again. What a limiter does without a reply is decided by its policy.
 //!
 //! # Lanes
 //!
 //! Limits, idempotency records, the counts of a fleet and the registry of deadlines
-//! may share a server, but not a connection: each is a [`Lane`] with a TCP
-//! connection, a breaker and [statistics](LaneStats) of its own, which is opened
-//! when it is first used. A record of a megabyte that is on its way holds up no
-//! check, and a breaker that opens on one lane closes no other. A process that uses
-//! all of them has five connections to a server (records larger than 16 KiB have
-//! one, too), and one more for each store or registry that listens for messages.
+//! may share a server, but they do not share a connection. Each is a [`Lane`] with
+//! its own TCP connection, breaker and [statistics](LaneStats), opened when it is
+//! first used. A record of a megabyte on its way delays no check, and a breaker that
+//! opens on one lane stops no other. A process that uses all lanes has five
+//! connections to a server (records larger than 16 KiB have one, too), and one more
+//! for each store or registry that listens for messages.
 //!
 //! # Runtimes
 //!
 //! A connection may be used on several tokio runtimes, one after the other or at the
-//! same time. Each runtime has a TCP connection of its own for each lane, made when
-//! it first asks, and it asks its own questions: another runtime that is blocked, or
-//! that nothing drives, holds nobody up. So a service with a runtime for each of 16
-//! cores has 16 connections to a server for its limits. The breakers are shared. A runtime that was
-//! blocked itself takes the answers that have come meanwhile, and does not count them
-//! as late.
+//! same time. Each runtime has its own TCP connection for each lane, made when it
+//! first makes a call, so a runtime that is blocked or not driven delays no other. A
+//! service with a runtime for each of 16 cores therefore has 16 connections to a
+//! server for its limits. The breakers are shared. If a runtime was blocked itself,
+//! replies that have arrived meanwhile still count as in time.
 //!
-//! What goes on though nobody asks for it runs on one thread of this crate's own,
-//! whose connections are its own too: listening for the ends of idempotent work and
-//! for cancellations, giving back leased shares, shipping and watching counts. So it
-//! does not matter what becomes of the runtime that began it. The thread is started
-//! when it is first needed, and goes by real time.
+//! Background work runs on one thread of this crate, with its own connections:
+//! listening for completed idempotent work and for cancellations, returning leased
+//! shares, shipping and watching counts. It does not depend on the runtime that
+//! began it. The thread starts when it is first needed, and uses real time.
 //!
 //! # Nothing is charged twice
 //!
-//! A call whose answer is lost may have been carried out, so it is not made
-//! again. A call is repeated in three cases, in which the server said that it
-//! ran nothing: it does not know the script (`NOSCRIPT`; once), or the keys are
-//! at another node of the cluster (`MOVED`, `ASK`; up to five times). Records of
-//! idempotency are another matter: their calls have tokens, by which what is
-//! asked twice is done once.
+//! A call whose reply is lost may have been carried out, so it is not made again. A
+//! call is sent again in three cases, in which the server ran nothing: it does not
+//! know the script (`NOSCRIPT`; once), or the keys are at another node of the cluster
+//! (`MOVED`, `ASK`; up to five times). Calls about idempotency records may be
+//! repeated, because their tokens make a repeated call take effect only once.
 //!
-//! # No caller gets another's answer
+//! # No caller gets another caller's reply
 //!
-//! On a connection, answers belong to questions by their order alone, so that one
-//! answer too many or too few, such as from a broken proxy, would give all callers
-//! the wrong ones. Each call therefore carries a number that its script returns
-//! first, also with an error. Where a refusal has no number, as `NOSCRIPT` and
-//! `MOVED` have none, a question right behind it brings its own number back before
-//! the refusal is believed. An answer with a wrong number closes the connection at
-//! once. Calls under way on it end with
-//! [`Unreachable`](ErrorKind::Unreachable), for they may have run, and
-//! [`Stats::mixed_up`] counts it.
+//! On a connection, replies belong to calls only by their order. One reply too many
+//! or too few, for example from a broken proxy, would give all callers the wrong
+//! ones. Therefore each call carries a number that its script returns first, also
+//! with an error. `NOSCRIPT` and `MOVED` come without a number, so a second command
+//! right behind the call has to return its own number before such an error is
+//! believed. A reply with a wrong number closes the connection at once. The calls
+//! under way on it fail with [`Unreachable`](ErrorKind::Unreachable), because they may
+//! have run, and [`Stats::mixed_up`] counts the connection.
 //!
 //! # Rights
 //!
-//! A user needs `EVALSHA`, `EVAL`, what the scripts call (`TIME`, `GET`, `SET`,
+//! A user needs `EVALSHA`, `EVAL`, the commands of the scripts (`TIME`, `GET`, `SET`,
 //! `DEL`, `PEXPIRE`, `RPUSH`, `LLEN`, `LINDEX` and `LTRIM`), and the keys
-//! `<prefix>:*`; in a cluster also `CLUSTER SLOTS` and `ASKING`. Who lacks one of
-//! them learns it from [`connect`](Builder::connect); who loses one later gets
-//! errors, and no limit is forgotten. Behind sentinels, a primary that lets the
-//! user ask for its `ROLE` is recognised sooner.
+//! `<prefix>:*`; in a cluster also `CLUSTER SLOTS` and `ASKING`. If one of them is
+//! missing, [`connect`](Builder::connect) fails. If it is withdrawn later, calls fail,
+//! and no limit is forgotten. Behind sentinels, a user with the right to `ROLE`
+//! recognises a former primary sooner.
 //!
-//! A [registry of deadlines](crate::deadline::registry) also needs `HMGET`,
-//! `HSET`, `PUBLISH`, `SUBSCRIBE`, and the channels `<prefix>:*`. What ships and
-//! reads [RED metrics](crate::red::fleet::redis) also needs `HDEL`, `HGET`, `HGETALL`,
-//! `HINCRBY`, `HMGET`, `HSET`, `HSETNX`, `ZADD`, `ZRANGEBYSCORE` and `ZREM`. A store
-//! of idempotency records makes use of `PUBLISH`, `SUBSCRIBE` and the channels, where
-//! it may. Stores and limiters make use of `INFO`, where they may, to warn of a
-//! server that drops keys when it is full.
+//! A [registry of deadlines](crate::deadline::registry) also needs `HMGET`, `HSET`,
+//! `PUBLISH`, `SUBSCRIBE`, and the channels `<prefix>:*`. Shipping and reading
+//! [RED metrics](crate::red::fleet::redis) also needs `HDEL`, `HGET`, `HGETALL`, `HINCRBY`,
+//! `HMGET`, `HSET`, `HSETNX`, `ZADD`, `ZRANGEBYSCORE` and `ZREM`. A store of
+//! idempotency records uses `PUBLISH`, `SUBSCRIBE` and the channels if it has the
+//! right to. Stores and limiters use `INFO` if they may, and warn of a server that
+//! drops keys when it is full.
 
 mod address;
-mod attempt;
-mod bound;
 mod breaker;
 mod builder;
-mod call;
-mod cluster;
+mod connect;
 mod connection;
-mod credentials;
-mod dial;
 mod error;
-pub(crate) mod eviction;
+mod eviction;
 mod lane;
-mod latency;
-mod link;
-mod lost;
-mod node;
-mod probing;
-mod redirection;
-mod said;
+mod listener;
+mod route;
 mod script;
-mod sentinel;
 mod server;
 mod settings;
 mod stats;
 mod subscription;
-mod target;
-#[cfg(feature = "redis-tls")]
-mod tls;
-#[cfg(not(feature = "redis-tls"))]
-#[path = "no_tls.rs"]
-mod tls;
-mod topology;
 mod wire;
-mod wires;
 
-pub(crate) use self::subscription::Subscription;
 #[cfg(feature = "redis-tls")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redis-tls")))]
-pub use self::tls::Tls;
+pub use self::address::Tls;
 pub use self::{
     builder::Builder,
+    connect::Login,
     connection::Connection,
-    credentials::Login,
     error::{Error, ErrorKind},
     lane::Lane,
     script::Script,
     server::Server,
     stats::{LaneStats, Stats},
+};
+pub(crate) use self::{
+    eviction::{EvictionCheck, EvictionPolicy},
+    listener::{Listen, Listener},
+    subscription::Subscription,
 };

@@ -1,4 +1,4 @@
-//! Scripts, called by their digests.
+//! Lua scripts, which the server runs by their digests.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use redis::{Arg, Cmd};
 /// A Lua script that the server keeps under its digest.
 pub struct Script {
     source: &'static str,
-    /// The source in what numbers its answers.
+    /// The source inside the wrapper that puts the call's number before each reply.
     numbered: String,
     digest: String,
 }
@@ -26,8 +26,8 @@ impl Script {
         }
     }
 
-    /// A call that still lacks its keys, of which there will be so many, and
-    /// its arguments.
+    /// Returns a call for this many keys. The caller appends them, then the
+    /// arguments.
     #[doc(hidden)]
     pub fn call(&self, keys: usize) -> Cmd {
         let mut call = Cmd::new();
@@ -35,16 +35,17 @@ impl Script {
         call
     }
 
-    /// The same call as one of the bare source, which can be made without a
-    /// [`Connection`](super::Connection): its answer has no number.
+    /// Returns the same call with the bare source. It needs no
+    /// [`Connection`](super::Connection), and its reply has no number.
     #[doc(hidden)]
     pub fn call_with_source(&self, call: &Cmd) -> Cmd {
         with_source(self.source, args(call))
     }
 
-    /// The same numbered call, under another number, for a server that does not
-    /// know the script: it brings the source along, and the server keeps it.
+    /// Returns the same numbered call under another number and with its source,
+    /// which the server keeps. It is for a server that does not know the script.
     pub(super) fn numbered_with_source(&self, call: &Cmd, number: u64) -> Cmd {
+        // The last argument is the old number.
         let last = args(call).count().saturating_sub(1);
         let mut whole = with_source(&self.numbered, args(call).take(last));
         whole.arg(number);
@@ -55,6 +56,7 @@ impl Script {
 fn with_source<'a>(source: &str, args: impl Iterator<Item = &'a [u8]>) -> Cmd {
     let mut whole = Cmd::new();
     whole.arg("EVAL").arg(source);
+    // EVALSHA and the digest are replaced.
     args.skip(2).for_each(|arg| {
         whole.arg(arg);
     });

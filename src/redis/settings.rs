@@ -1,22 +1,32 @@
-//! What all parts of a lane share.
+//! The settings, counters and call numbers that all parts of a lane share.
 
 use std::{sync::OnceLock, time::Duration};
 
-use super::{call::Numbers, credentials::Provider, lane::Lane, latency::Latency, stats::Counters};
+use super::{
+    connect::Provider,
+    lane::Lane,
+    stats::{Counters, Latency},
+    wire::Numbers,
+};
 
+/// What the nodes, breakers and connections of one lane have in common.
 #[derive(Debug)]
 pub(super) struct Settings {
+    /// The first part of every key, up to the first colon.
     pub(super) prefix: String,
+    /// How long a call may take, in all.
     pub(super) timeout: Duration,
-    /// Failures in a row that open a breaker.
+    /// The number of failures in a row that opens a breaker.
     pub(super) failures: u32,
+    /// The time between two probes of an open breaker.
     pub(super) probe_every: Duration,
-    /// Of credentials, if they are not those of the address.
+    /// Supplies the credentials; `None` if they are those of the address.
     pub(super) provider: Option<Provider>,
     pub(super) counters: Counters,
     pub(super) latency: Latency,
     pub(super) numbers: Numbers,
-    /// The one that first used it.
+    /// The lane that first used these settings. It is set late, because the link
+    /// that `connect` checks is made before it is known which lane will take it.
     lane: OnceLock<Lane>,
 }
 
@@ -41,8 +51,8 @@ impl Settings {
         }
     }
 
-    /// The same for another lane, on which nothing happened yet.
-    pub(super) fn fresh(&self) -> Self {
+    /// Returns the same settings for another lane, with counters at zero.
+    pub(super) fn for_new_lane(&self) -> Self {
         Self::new(
             &self.prefix,
             self.timeout,
@@ -52,18 +62,20 @@ impl Settings {
         )
     }
 
-    pub(super) fn is_for(&self, lane: Lane) {
+    /// Says which lane these settings belong to; only the first call counts.
+    pub(super) fn assign_lane(&self, lane: Lane) {
         self.lane.get_or_init(|| lane);
     }
 
-    /// What logs call the lane.
-    pub(super) fn lane(&self) -> &'static str {
+    /// Returns the name of the lane for logs.
+    pub(super) fn lane_name(&self) -> &'static str {
         self.lane.get().map_or("none", |lane| lane.name())
     }
 
-    /// How long an attempt to connect may go on. It is not abandoned with the
-    /// call that began it: a handshake may take longer than a call may.
-    pub(super) fn patience(&self) -> Duration {
+    /// Returns how long an attempt to connect may take: the timeout of a call, and
+    /// at least a second. It outlives the call that began it, because a handshake
+    /// may take longer than a call may.
+    pub(super) fn connect_timeout(&self) -> Duration {
         self.timeout.max(Duration::from_secs(1))
     }
 }

@@ -1,26 +1,42 @@
-//! Counts of what happened on a connection.
+//! Counters and latencies of calls, and the public snapshots of them.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use super::{error::ErrorKind, lane::Lane};
-use crate::histogram::Durations;
+use crate::{
+    clock::ticks,
+    histogram::{Durations, Histogram},
+};
 
-/// What happened on a lane since it was opened.
+/// Upper bounds in microseconds: from what a server in the same rack takes to ten
+/// times the usual timeout.
+const BOUNDS: [u64; 14] = [
+    50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000,
+    1_000_000,
+];
+
+/// Statistics of a lane since it was opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LaneStats {
-    /// Which lane it is.
+    /// The lane.
     pub lane: Lane,
-    /// What happened on it.
+    /// Its counts.
     pub stats: Stats,
-    /// How long its calls took, but those that an open breaker answered.
+    /// How long its calls took, without those that an open breaker rejected.
     pub latency: Durations,
-    /// Whether no server is asked on it now.
+    /// Whether its breaker is open, so that calls are not sent.
     pub is_open: bool,
 }
 
-/// What happened on a [`Connection`](super::Connection) and its clones since
-/// it was built, or on one of its lanes.
+/// Counts of a [`Connection`](super::Connection) and its clones since it was
+/// built, or of one of its lanes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
@@ -28,41 +44,26 @@ pub struct Stats {
     pub calls: u64,
     /// Calls that failed, for any reason.
     pub failures: u64,
-    /// Calls that failed because there was no answer within the timeout.
+    /// Calls that failed because no reply came within the timeout.
     pub timeouts: u64,
-    /// Calls that were sent again with their script, which the server did not know.
+    /// Calls that were sent again with the source of their script, because the
+    /// server did not know it.
     pub unknown_scripts: u64,
     /// Redirections that were followed in a cluster.
     pub redirections: u64,
     /// Connections that were made.
     pub connects: u64,
-    /// How often a breaker opened. In a cluster, each node has one.
+    /// How often a breaker opened. In a cluster, each node has a breaker.
     pub opened: u64,
-    /// How often a probe closed it again.
+    /// How often a probe closed a breaker.
     pub closed: u64,
-    /// Calls that an open breaker answered.
-    pub shut: u64,
-    /// Connections that were closed because an answer belonged to another call.
+    /// Calls that an open breaker rejected.
+    pub circuit_open: u64,
+    /// Connections that were closed because a reply belonged to another call.
     pub mixed_up: u64,
 }
 
-impl Stats {
-    pub(super) fn plus(self, other: Self) -> Self {
-        Self {
-            calls: self.calls + other.calls,
-            failures: self.failures + other.failures,
-            timeouts: self.timeouts + other.timeouts,
-            unknown_scripts: self.unknown_scripts + other.unknown_scripts,
-            redirections: self.redirections + other.redirections,
-            connects: self.connects + other.connects,
-            opened: self.opened + other.opened,
-            closed: self.closed + other.closed,
-            shut: self.shut + other.shut,
-            mixed_up: self.mixed_up + other.mixed_up,
-        }
-    }
-}
-
+/// A counter that any thread may raise.
 #[derive(Debug, Default)]
 pub(super) struct Counter(AtomicU64);
 
@@ -76,42 +77,69 @@ impl Counter {
     }
 }
 
-#[derive(Debug, Default)]
-pub(super) struct Counters {
-    pub(super) calls: Counter,
-    pub(super) failures: Counter,
-    pub(super) timeouts: Counter,
-    pub(super) unknown_scripts: Counter,
-    pub(super) redirections: Counter,
-    pub(super) connects: Counter,
-    pub(super) opened: Counter,
-    pub(super) closed: Counter,
-    pub(super) shut: Counter,
-    pub(super) mixed_up: Counter,
+/// Declares [`Counters`] with a counter for each field of [`Stats`], so that a new
+/// field is read and summed without further code.
+macro_rules! call_counters {
+    ($($name:ident),+ $(,)?) => {
+        /// The live counters behind [`Stats`].
+        #[derive(Debug, Default)]
+        pub(super) struct Counters {
+            $(pub(super) $name: Counter,)+
+        }
+
+        impl Counters {
+            /// Reads all counters.
+            pub(super) fn stats(&self) -> Stats {
+                Stats { $($name: self.$name.get(),)+ }
+            }
+        }
+
+        impl Stats {
+            /// Returns the sums of both.
+            pub(super) fn plus(self, other: Self) -> Self {
+                Self { $($name: self.$name + other.$name,)+ }
+            }
+        }
+    };
+}
+
+call_counters! {
+    calls, failures, timeouts, unknown_scripts, redirections, connects, opened, closed,
+    circuit_open, mixed_up,
 }
 
 impl Counters {
+    /// Counts a call that failed with this kind of error.
     pub(super) fn failed(&self, kind: ErrorKind) {
         self.failures.add();
         match kind {
             ErrorKind::TimedOut => self.timeouts.add(),
-            ErrorKind::Shut => self.shut.add(),
+            ErrorKind::CircuitOpen => self.circuit_open.add(),
             _ => {}
         }
     }
+}
 
-    pub(super) fn stats(&self) -> Stats {
-        Stats {
-            calls: self.calls.get(),
-            failures: self.failures.get(),
-            timeouts: self.timeouts.get(),
-            unknown_scripts: self.unknown_scripts.get(),
-            redirections: self.redirections.get(),
-            connects: self.connects.get(),
-            opened: self.opened.get(),
-            closed: self.closed.get(),
-            shut: self.shut.get(),
-            mixed_up: self.mixed_up.get(),
+/// The histogram of how long calls took.
+#[derive(Debug)]
+pub(super) struct Latency {
+    bounds: Arc<[u64]>,
+    histogram: Histogram,
+}
+
+impl Latency {
+    pub(super) fn new() -> Self {
+        Self {
+            bounds: BOUNDS.into(),
+            histogram: Histogram::new(BOUNDS.len()),
         }
+    }
+
+    pub(super) fn record(&self, took: Duration) {
+        self.histogram.record(&self.bounds, ticks(took));
+    }
+
+    pub(super) fn read(&self) -> Durations {
+        self.histogram.read(&self.bounds)
     }
 }

@@ -1,52 +1,55 @@
-//! Hearing what is published.
+//! A subscription to a channel. [`listener`](super::listener) keeps one for a store or
+//! a registry.
 
 use std::{sync::Arc, time::Duration};
 
 use redis::{PushInfo, PushKind, Value, aio::MultiplexedConnection};
 use tokio::{sync::mpsc, time::timeout};
 
-use super::{dial::Ear, error::Error};
+use super::{connect::PushHandler, error::Error};
 use crate::sync::{Mutex, lock};
 
-/// How many messages may wait; the one too many ends the subscription.
-const WAITING: usize = 1_024;
+/// How many messages may wait. One more ends the subscription.
+const MAX_QUEUED_MESSAGES: usize = 1_024;
 
-/// A connection that is silent for so long is asked whether it is still there.
-const SILENCE: Duration = Duration::from_secs(5);
+/// After this time without a message, a PING shows whether the connection is alive.
+const PING_AFTER: Duration = Duration::from_secs(5);
 
-/// A subscription to one channel, on a connection of its own. RESP3 only.
+/// A subscription to one channel, on its own connection. It needs RESP3.
 ///
-/// It ends with its connection, and is not made anew by itself: whoever listens
-/// has to find out what was missed.
+/// It ends with its connection and is not renewed. A new subscriber has to find out
+/// what it missed.
 pub(crate) struct Subscription {
     connection: MultiplexedConnection,
-    heard: mpsc::Receiver<Vec<u8>>,
-    patience: Duration,
-    /// How many were sent: each brings its number back.
+    messages: mpsc::Receiver<Vec<u8>>,
+    /// How long a PING may take.
+    within: Duration,
+    /// PINGs that were sent. Each brings its number back.
     pings: u64,
 }
 
-/// What the connection's reader puts in.
+/// The end of the queue at which the connection's reader puts in messages.
 pub(super) struct Mailbox {
     channel: String,
+    /// `None` once the subscription has ended.
     sender: Mutex<Option<mpsc::Sender<Vec<u8>>>>,
 }
 
 impl Mailbox {
-    /// Where messages of this channel go in, and where they come out.
-    pub(super) fn ends(channel: &str) -> (Ear, mpsc::Receiver<Vec<u8>>) {
-        let (sender, heard) = mpsc::channel(WAITING);
+    /// Returns the handler that takes messages of this channel, and the queue from
+    /// which they are received.
+    pub(super) fn channel(name: &str) -> (PushHandler, mpsc::Receiver<Vec<u8>>) {
+        let (sender, messages) = mpsc::channel(MAX_QUEUED_MESSAGES);
         let mailbox = Self {
-            channel: channel.to_owned(),
+            channel: name.to_owned(),
             sender: Mutex::new(Some(sender)),
         };
-        (Arc::new(move |push| mailbox.put(push)), heard)
+        (Arc::new(move |push| mailbox.put(push)), messages)
     }
 
-    /// A message of another channel shows that the connection is not to be trusted.
     fn put(&self, push: PushInfo) {
         let mut sender = lock(&self.sender);
-        let lost = match (push.kind, <[Value; 2]>::try_from(push.data)) {
+        let ended = match (push.kind, <[Value; 2]>::try_from(push.data)) {
             (PushKind::Disconnection, _) => true,
             (PushKind::Message, Ok([Value::BulkString(channel), Value::BulkString(message)]))
                 if channel == self.channel.as_bytes() =>
@@ -54,53 +57,56 @@ impl Mailbox {
                 let sent = sender.as_ref().map(|sender| sender.try_send(message));
                 sent.is_some_and(|sent| sent.is_err())
             }
+            // A message of another channel: the connection cannot be trusted.
             (kind, _) => kind == PushKind::Message,
         };
-        if lost {
-            // What waits is still heard; then the receiver is told the end.
+        if ended {
+            // The queued messages are still received, and then the end.
             *sender = None;
         }
     }
 }
 
 impl Subscription {
+    /// Subscribes on this connection.
     pub(super) async fn begin(
         mut connection: MultiplexedConnection,
-        heard: mpsc::Receiver<Vec<u8>>,
+        messages: mpsc::Receiver<Vec<u8>>,
         channel: &str,
         server: &str,
-        patience: Duration,
+        within: Duration,
     ) -> Result<Self, Error> {
-        let subscribed = timeout(patience, connection.subscribe(channel)).await;
-        let subscribed = subscribed.map_err(|_| Error::timed_out(server, patience))?;
-        subscribed.map_err(|error| Error::lost(server, &error))?;
+        let subscribed = timeout(within, connection.subscribe(channel)).await;
+        let subscribed = subscribed.map_err(|_| Error::timed_out(server, within))?;
+        subscribed.map_err(|error| Error::from_client(server, &error))?;
         Ok(Self {
             connection,
-            heard,
-            patience,
+            messages,
+            within,
             pings: 0,
         })
     }
 
-    /// The next message; `None` when the subscription has ended.
+    /// Returns the next message; `None` when the subscription has ended.
     pub(crate) async fn next(&mut self) -> Option<Vec<u8>> {
         loop {
-            let Ok(message) = timeout(SILENCE, self.heard.recv()).await.map_err(drop) else {
-                self.ping().await?;
-                continue;
-            };
-            return message;
+            let received = timeout(PING_AFTER, self.messages.recv()).await;
+            match received {
+                Ok(message) => return message,
+                Err(_) => self.ping().await?,
+            }
         }
     }
 
-    /// `None` if no answer of its own comes back. A user may have no right to ask.
+    /// Returns `None` if its own reply does not come back. An error of the server
+    /// will do, because the user may have no right to PING.
     async fn ping(&mut self) -> Option<()> {
         self.pings += 1;
         let sent = self.pings.to_string();
         let mut ping = redis::cmd("PING");
         ping.arg(&sent);
-        let answer = self.connection.send_packed_command(&ping);
-        match timeout(self.patience, answer).await.ok()?.ok()? {
+        let reply = self.connection.send_packed_command(&ping);
+        match timeout(self.within, reply).await.ok()?.ok()? {
             Value::BulkString(back) if back == sent.as_bytes() => Some(()),
             Value::ServerError(_) => Some(()),
             _ => None,

@@ -338,7 +338,7 @@ async fn each_limits_policy_decides_for_that_limit() {
     let error = strict.check(&key, 1).await.unwrap_err();
     assert!(matches!(
         error.kind(),
-        ErrorKind::Unreachable | ErrorKind::Shut
+        ErrorKind::Unreachable | ErrorKind::CircuitOpen
     ));
     assert_eq!(
         (here.peek("k").remaining(), left(&alive, "k").await),

@@ -73,7 +73,7 @@ pub(super) struct Holders {
     held: Mutex<HashMap<Box<str>, Vec<Arc<Holder>>, RandomState>>,
     told: AtomicU64,
     #[cfg(feature = "redis")]
-    pub(super) listener: super::redis::Listener,
+    pub(super) listener: crate::redis::Listener,
 }
 
 struct Holder {

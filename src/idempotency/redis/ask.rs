@@ -12,7 +12,7 @@ use crate::{
     clock::{Clock, Manual},
     idempotency::{scope::Name, store::StoreError, token::Token},
     key,
-    redis::{Connection, Error, ErrorKind, Lane, Script, eviction::Known},
+    redis::{Connection, Error, ErrorKind, EvictionCheck, Lane, Script},
 };
 
 static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
@@ -32,7 +32,7 @@ pub(super) struct Asker {
     clock: Option<Manual>,
     pub(super) counters: Counters,
     /// Whether it is known how the server evicts.
-    pub(super) eviction: Known,
+    pub(super) eviction: EvictionCheck,
 }
 
 impl Asker {
@@ -43,7 +43,7 @@ impl Asker {
             name: key::EncodedKey::of(name).to_string(),
             clock,
             counters: Counters::default(),
-            eviction: Known::default(),
+            eviction: EvictionCheck::default(),
         }
     }
 

@@ -5,9 +5,9 @@ use std::{collections::HashMap, sync::Arc};
 use ahash::RandomState;
 use tokio::sync::{Notify, futures::Notified};
 
-use super::listen::Listener;
 use crate::{
     idempotency::scope::Name,
+    redis::Listener,
     sync::{Mutex, lock},
 };
 

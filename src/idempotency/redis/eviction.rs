@@ -3,11 +3,11 @@
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 use super::ask::Asker;
-use crate::redis::{Error, eviction::Policy};
+use crate::redis::{Error, EvictionPolicy};
 
 /// That of the node of any record.
-pub(super) async fn policy(asker: &Asker) -> Result<Policy, Error> {
-    Policy::ask(&asker.connection, asker.key("").as_bytes()).await
+pub(super) async fn policy(asker: &Asker) -> Result<EvictionPolicy, Error> {
+    EvictionPolicy::ask(&asker.connection, asker.key("").as_bytes()).await
 }
 
 /// Finds out in the background, unless it is known, and warns.
@@ -24,7 +24,7 @@ pub(super) fn warn_once(asker: &Arc<Asker>) {
     });
 }
 
-fn warn(asker: &Asker, policy: &Policy) {
+fn warn(asker: &Asker, policy: &EvictionPolicy) {
     let Some(policy) = policy.unsafe_name() else {
         return;
     };

@@ -1,66 +1,45 @@
-//! Hearing that work has ended.
+//! Listens for completed work, and wakes the callers that wait for it.
 
 use std::sync::{Arc, Weak, atomic::Ordering::Relaxed};
-
-use tokio::{
-    task::AbortHandle,
-    time::{Instant, sleep_until},
-};
 
 use super::{ask::Asker, bells::Bells};
 use crate::{
     idempotency::scope::Name,
-    redis::Subscription,
-    runtime::background,
-    sync::{Mutex, lock},
+    redis::{Connection, Error, Listen, Subscription},
 };
 
-/// The task that listens, from the first wait to the end of the store.
-#[derive(Default)]
-pub(super) struct Listener {
-    task: Mutex<Option<AbortHandle>>,
+/// Wakes the callers of one store, until it is dropped.
+pub(super) struct ListenForCompletions {
+    pub(super) asker: Arc<Asker>,
+    pub(super) bells: Weak<Bells>,
 }
 
-impl Listener {
-    /// Starts the task, if there is none. It listens for all runtimes, in the background.
-    pub(super) fn listen(&self, asker: &Arc<Asker>, bells: &Arc<Bells>) {
-        let mut task = lock(&self.task);
-        if task.as_ref().is_none_or(AbortHandle::is_finished) {
-            let listening = go_on(Arc::clone(asker), Arc::downgrade(bells));
-            *task = Some(background().spawn(listening).abort_handle());
+impl Listen for ListenForCompletions {
+    fn connection(&self) -> &Connection {
+        &self.asker.connection
+    }
+
+    fn channel(&self) -> String {
+        self.asker.channel()
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.bells.strong_count() > 0
+    }
+
+    async fn serve(&self, subscription: Result<Subscription, Error>) {
+        let Ok(mut subscription) = subscription else {
+            return;
+        };
+        self.asker.counters.subscribed.fetch_add(1, Relaxed);
+        // Earlier messages were missed, so all waiting callers ask the store again.
+        if let Some(bells) = self.bells.upgrade() {
+            bells.ring_all();
         }
-    }
-}
-
-impl Drop for Listener {
-    fn drop(&mut self) {
-        if let Some(task) = lock(&self.task).take() {
-            task.abort();
-        }
-    }
-}
-
-async fn go_on(asker: Arc<Asker>, bells: Weak<Bells>) {
-    while bells.strong_count() > 0 {
-        // Not more often, even where subscriptions end as soon as they begin.
-        let next = Instant::now() + asker.connection.probe_every();
-        if let Ok(subscription) = asker.connection.subscribe(&asker.channel()).await {
-            asker.counters.subscribed.fetch_add(1, Relaxed);
-            hear(subscription, &bells).await;
-        }
-        sleep_until(next).await;
-    }
-}
-
-/// Rings for what comes, until the subscription ends.
-async fn hear(mut subscription: Subscription, bells: &Weak<Bells>) {
-    // What was said before is not heard.
-    if let Some(bells) = bells.upgrade() {
-        bells.ring_all();
-    }
-    while let Some(message) = subscription.next().await {
-        if let (Ok(name), Some(bells)) = (message.try_into(), bells.upgrade()) {
-            bells.ring(Name(name));
+        while let Some(message) = subscription.next().await {
+            if let (Ok(name), Some(bells)) = (message.try_into(), self.bells.upgrade()) {
+                bells.ring(Name(name));
+            }
         }
     }
 }

@@ -113,5 +113,5 @@ fn unexpected(word: &[u8]) -> StoreError {
 }
 
 fn nonsense() -> Error {
-    Error::reply("not what the script of idempotency records says")
+    Error::reply("that of the script of idempotency records")
 }

@@ -26,6 +26,7 @@ use super::{
     ask::Asker,
     bells::Bells,
     large::{LARGE, Transfers, Wanted},
+    listen::ListenForCompletions,
     pause::Pauses,
     reply::Claimed,
 };
@@ -259,7 +260,10 @@ impl Store for Redis {
     }
 
     async fn settled(&self, name: Name) {
-        self.bells.listener.listen(&self.asker, &self.bells);
+        self.bells.listener.start(|| ListenForCompletions {
+            asker: Arc::clone(&self.asker),
+            bells: Arc::downgrade(&self.bells),
+        });
         let bell = self.bells.bell(name);
         let (counters, mut pauses) = (&self.asker.counters, Pauses::default());
         loop {

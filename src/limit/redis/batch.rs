@@ -170,9 +170,9 @@ impl Batch {
 
     fn read<R: Scripted>(&self, rule: &R, reply: &Value) -> Result<Reply<R::State>, Error> {
         let Value::Array(reply) = reply else {
-            return Err(Error::reply("it is no list"));
+            return Err(Error::reply("an array"));
         };
-        let too_short = || Error::reply("numbers are missing");
+        let too_short = || Error::reply("more numbers");
         let mut numbers = Numbers::of(reply);
         let now = numbers.take().ok_or_else(too_short)?;
         let found = self
@@ -193,7 +193,7 @@ pub(super) fn replay<R: Scripted>(
     denied: impl Fn(Denial<'_, R::State>),
 ) -> Result<Answer, Error> {
     let found = Found::read(rule, ask.entry, now, numbers);
-    let found = found.ok_or_else(|| Error::reply("numbers are missing"))?;
+    let found = found.ok_or_else(|| Error::reply("more numbers"))?;
     let mut found = found.ok_or_else(|| Error::unreadable("a limit"))?;
     let answer = found.answer(rule, now, ask.entry)?;
     if answer.decision.is_denied() {
@@ -267,7 +267,7 @@ impl<S> Found<S> {
             _ => true,
         };
         if !told {
-            return Err(Error::reply("the script and the rule disagree"));
+            return Err(Error::reply("a decision that the rule agrees with"));
         }
         let booking = decision.is_admitted().then(|| {
             let due = now + decision.wait_ticks().unwrap_or(0);

@@ -89,7 +89,7 @@ impl<R: Scripted> Shared<R> {
     /// Asks. Who waits for its turn asks with others, whose task gives its
     /// booking back if the asker is gone when the answer comes.
     pub(super) fn begin(self: &Arc<Self>, bucket: Bucket, entry: Entry, waits: bool) -> Asking {
-        if let Some(error) = self.connection.refusal() {
+        if let Some(error) = self.connection.rejection() {
             return Asking::Failed(Some(error));
         }
         let ask = self.ask(bucket, entry);

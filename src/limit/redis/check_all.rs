@@ -138,7 +138,7 @@ fn settle(group: &Queries, replies: Vec<Reply>) -> Result<Vec<(usize, Held)>, Er
 /// be read.
 async fn call(group: &Queries) -> Result<Vec<Reply>, Error> {
     let first = &group[0].1.0;
-    if let Some(error) = first.connection().refusal() {
+    if let Some(error) = first.connection().rejection() {
         return Err(error);
     }
     group.iter().for_each(|(_, query)| query.0.count());
@@ -151,11 +151,11 @@ async fn call(group: &Queries) -> Result<Vec<Reply>, Error> {
         .run(&SCRIPT, together(None, asked))
         .await?;
     let Value::Array(reply) = &reply else {
-        return Err(Error::reply("it is no list"));
+        return Err(Error::reply("an array"));
     };
     let mut numbers = Numbers::of(reply);
     let now = numbers.take();
-    let now = now.ok_or_else(|| Error::reply("numbers are missing"))?;
+    let now = now.ok_or_else(|| Error::reply("more numbers"))?;
     let mut replies = Vec::with_capacity(group.len());
     for (_, query) in group {
         let reply = query.0.read(now, &mut numbers);

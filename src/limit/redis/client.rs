@@ -31,7 +31,7 @@ use crate::{
         },
         warn_log::Log,
     },
-    redis::{Connection, Error, ErrorKind, eviction},
+    redis::{Connection, Error, ErrorKind, EvictionCheck},
     runtime::background,
     sync::{Mutex, lock},
 };
@@ -57,7 +57,7 @@ pub(super) struct Shared<R: Scripted> {
     pub(super) observer: Option<Arc<dyn Observe>>,
     pub(super) log: Log,
     pub(super) unreadable: Unreadable,
-    pub(super) eviction: eviction::Known,
+    pub(super) eviction: EvictionCheck,
 }
 
 /// How many callers in this process wait for their turn, by bucket.
@@ -98,7 +98,7 @@ impl<R: Scripted> Shared<R> {
     pub(super) fn spend(self: &Arc<Self>, bucket: &Bucket, cost: Cost) -> Option<Decision> {
         let leases = self.leases.as_ref()?;
         let (decision, renewal) = leases.spend(&self.rule, bucket.key, cost);
-        if let Some(entry) = renewal.filter(|_| !self.connection.is_shut()) {
+        if let Some(entry) = renewal.filter(|_| !self.connection.rejects_calls()) {
             self.tell(self.ask(bucket.clone(), entry));
         }
         if decision.is_some() {
@@ -117,7 +117,7 @@ impl<R: Scripted> Shared<R> {
     pub(super) async fn ask_alone(self: &Arc<Self>, ask: Ask) -> Reply {
         let batch = Batch::single(ask);
         let reply = self.send(&batch).await;
-        let mut answer = Err(Error::reply("there is no answer"));
+        let mut answer = Err(Error::reply("a decision for each check"));
         self.settle(&batch, reply, |_, told| answer = told);
         answer
     }

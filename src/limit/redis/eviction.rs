@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 
 use super::{client::Shared, request::Bucket};
-use crate::{limit::rules::script::Scripted, redis::eviction::Policy};
+use crate::{limit::rules::script::Scripted, redis::EvictionPolicy};
 
 impl<R: Scripted> Shared<R> {
     /// Finds out in the background, unless it is known.
@@ -19,14 +19,14 @@ impl<R: Scripted> Shared<R> {
         };
         let (shared, name) = (Arc::clone(self), bucket.name.clone());
         runtime.spawn(async move {
-            if let Ok(policy) = Policy::ask_aside(&shared.connection, &name).await {
+            if let Ok(policy) = EvictionPolicy::ask_uncounted(&shared.connection, &name).await {
                 task.done();
                 shared.warn_of_eviction(&policy);
             }
         });
     }
 
-    fn warn_of_eviction(&self, policy: &Policy) {
+    fn warn_of_eviction(&self, policy: &EvictionPolicy) {
         if let Some(policy) = policy.unsafe_name() {
             self.log.evicts(&self.name, policy);
         }

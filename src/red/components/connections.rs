@@ -74,7 +74,7 @@ impl ConnectionCounts {
             calls: stats.calls,
             failures: stats.failures,
             timeouts: stats.timeouts,
-            shut: stats.shut,
+            shut: stats.circuit_open,
             unknown_scripts: stats.unknown_scripts,
             redirections: stats.redirections,
             connects: stats.connects,
@@ -97,7 +97,7 @@ impl LaneCounts {
             calls: stats.calls,
             failures: stats.failures,
             timeouts: stats.timeouts,
-            shut: stats.shut,
+            shut: stats.circuit_open,
             connects: stats.connects,
             is_open: lane.is_open,
         }

@@ -49,7 +49,7 @@ impl FleetClient {
 
     /// No request waits for it, so it may take longer than others.
     pub(crate) async fn run(&self, call: Cmd) -> Result<ScriptReply, Error> {
-        let patience = self.connection.patience();
+        let patience = self.connection.background_timeout();
         ScriptReply::read(self.connection.run_within(&SCRIPT, call, patience).await?)
     }
 
@@ -73,7 +73,7 @@ impl FleetClient {
         let (fleet, resolution) = (&self.fleet, resolution.name);
         let mut call = ::redis::cmd("HGETALL");
         call.arg(format!("{fleet}:{resolution}:{second}"));
-        let patience = self.connection.patience();
+        let patience = self.connection.background_timeout();
         fields(self.connection.read_within(call, patience).await?)
     }
 }

@@ -66,5 +66,5 @@ pub(crate) fn text(value: Option<Value>) -> Option<String> {
 }
 
 fn nonsense() -> Error {
-    Error::reply("not what the script of RED metrics says")
+    Error::reply("that of the script of RED metrics")
 }

@@ -22,7 +22,7 @@ async fn a_primary_that_became_a_replica_is_left_alone() {
     let error = count(&redis, "n").await.unwrap_err();
     assert!(error.kind() == ErrorKind::Server, "{error}");
     until("the breaker opens", || async {
-        count(&redis, "n").await.unwrap_err().kind() == ErrorKind::Shut
+        count(&redis, "n").await.unwrap_err().kind() == ErrorKind::CircuitOpen
     })
     .await;
     // A probe that only read would find nothing wrong with it.

@@ -168,7 +168,7 @@ async fn nothing_is_left_when_all_handles_are_gone() {
     // And nobody probes for them.
     let redis = builder(server.url()).connect().await.unwrap();
     server.kill();
-    while count(&redis, "n").await.unwrap_err().kind() != ErrorKind::Shut {}
+    while count(&redis, "n").await.unwrap_err().kind() != ErrorKind::CircuitOpen {}
     let probing = Handle::current().metrics();
     assert!(probing.num_alive_tasks() >= 1);
     drop(redis);

@@ -98,7 +98,7 @@ async fn a_killed_node_takes_no_other_along() {
     cluster.nodes[0].kill();
     until("the node's breaker opens", || async {
         let error = count(&redis, &keys[0]).await.unwrap_err();
-        error.kind() == ErrorKind::Shut
+        error.kind() == ErrorKind::CircuitOpen
     })
     .await;
     for round in 2..50 {
@@ -173,5 +173,5 @@ async fn a_cluster_that_is_away_is_left_alone() {
         assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
     }
     let error = count(&redis, "k").await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Shut);
+    assert_eq!(error.kind(), ErrorKind::CircuitOpen);
 }

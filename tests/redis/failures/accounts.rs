@@ -40,7 +40,9 @@ impl Tally {
             Ok(decision) if decision.is_admitted() => &self.admitted,
             Ok(_) => &self.denied,
             Err(ErrorKind::TimedOut | ErrorKind::Unreachable) => &self.unsure,
-            Err(ErrorKind::Shut | ErrorKind::Server | ErrorKind::Overloaded) => &self.refused,
+            Err(ErrorKind::CircuitOpen | ErrorKind::Server | ErrorKind::Overloaded) => {
+                &self.refused
+            }
             Err(_) => panic!("{answer:?}"),
         };
         part.fetch_add(cost, Relaxed);

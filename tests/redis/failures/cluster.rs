@@ -111,7 +111,7 @@ async fn a_killed_node_takes_no_other_limit_along() {
     let accounts = load.end().await;
     for place in 0..2 {
         let error = limiter.check(&accounts.keys[place], 1).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Shut);
+        assert_eq!(error.kind(), ErrorKind::CircuitOpen);
     }
     for (key, tally) in accounts.keys.iter().zip(&*accounts.tallies).skip(2) {
         assert_eq!(tally.refused.load(Relaxed), 0, "{key}: {tally:?}");

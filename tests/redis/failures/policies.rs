@@ -157,7 +157,7 @@ async fn fail_closed_says_when_to_ask_again() {
     let service = layer.layer(plain);
     drop(server);
     let error = limiter.check("k", 1).await.unwrap_err();
-    assert_ne!(error.kind(), ErrorKind::Shut, "it was asked");
+    assert_ne!(error.kind(), ErrorKind::CircuitOpen, "it was asked");
     let request = |grpc: bool| {
         let request = Request::get("/").header("x-user", "ann");
         let request = match grpc {
@@ -192,10 +192,10 @@ async fn fail_closed_answers_503_and_tells_why() {
     limited.fell_back(40);
     assert_eq!(limited.counts.snapshot().failed, 40);
     let error = limited.limiter.check("k", 1).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Shut);
+    assert_eq!(error.kind(), ErrorKind::CircuitOpen);
     assert_eq!(error.retry_after(), Some(PROBE_EVERY));
     let error = limited.limiter.check_up_to("k", 1).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Shut);
+    assert_eq!(error.kind(), ErrorKind::CircuitOpen);
     assert_eq!(error.retry_after(), Some(PROBE_EVERY));
     limited.fell_back(42);
     limited.recovers().await;
@@ -257,16 +257,16 @@ async fn a_server_that_is_not_asked_is_not_asked() {
     replica_of(["127.0.0.1", "1"]);
     until("the breaker opens", || async {
         let error = limiter.check("k", 1).await.unwrap_err();
-        error.kind() == ErrorKind::Shut
+        error.kind() == ErrorKind::CircuitOpen
     })
     .await;
     replica_of(["NO", "ONE"]);
-    let (shut, calls) = (connection.stats().shut, calls(&server));
+    let (shut, calls) = (connection.stats().circuit_open, calls(&server));
     let answers = join_all((0..1_000).map(|_| limiter.check("k", 1))).await;
     for answer in answers {
-        assert_eq!(answer.unwrap_err().kind(), ErrorKind::Shut);
+        assert_eq!(answer.unwrap_err().kind(), ErrorKind::CircuitOpen);
     }
-    assert_eq!(connection.stats().shut, shut + 1_000);
+    assert_eq!(connection.stats().circuit_open, shut + 1_000);
     assert_eq!(self::calls(&server), calls);
     assert_eq!(limiter.counts().calls, 4);
 }

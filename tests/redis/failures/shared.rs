@@ -119,7 +119,7 @@ async fn with_open_breaker(server: &mut Server, probe_every: Duration) -> (Conne
     server.kill();
     until("it is open", || async {
         let answer = limiter.check("k", 1).await;
-        answer.is_err_and(|error| error.kind() == ErrorKind::Shut)
+        answer.is_err_and(|error| error.kind() == ErrorKind::CircuitOpen)
     })
     .await;
     server.restart();

@@ -129,7 +129,7 @@ async fn limits_go_on_beside_a_large_record_that_does_not_come() {
     for lane in stocked.connection.lanes() {
         let stats = lane.stats;
         assert_eq!(
-            (stats.failures, stats.opened, stats.shut),
+            (stats.failures, stats.opened, stats.circuit_open),
             (0, 0, 0),
             "{lane:?}"
         );

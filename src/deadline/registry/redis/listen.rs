@@ -10,17 +10,12 @@ use futures_util::{
     future::{pending, select},
     stream,
 };
-use tokio::{
-    task::AbortHandle,
-    time::{Instant, sleep_until},
-};
+use tokio::time::{Instant, sleep_until};
 
 use super::store::Asker;
 use crate::{
     deadline::registry::{claim::Holders, id::Id, remaining::Remaining},
-    redis::{Error, ErrorKind, Subscription},
-    runtime::background,
-    sync::{Mutex, lock},
+    redis::{Connection, Error, ErrorKind, Listen, Subscription},
 };
 
 /// How many deadlines are asked for in a call: with all of their parents, some
@@ -30,46 +25,36 @@ const TOGETHER: usize = 32;
 /// How many calls are under way at once.
 const CALLS: usize = 16;
 
-/// The task that listens; it ends with the registry and its last claim.
-#[derive(Default)]
-pub(in crate::deadline::registry) struct Listener {
-    task: Mutex<Option<AbortHandle>>,
+/// Tells the holders of one registry, until it and its last claim are dropped.
+pub(super) struct ListenForCancellations {
+    pub(super) asker: Arc<Asker>,
+    pub(super) holders: Weak<Holders>,
 }
 
-impl Listener {
-    /// Starts the task, if there is none. It listens for all runtimes, in the background.
-    pub(super) fn listen(&self, asker: &Arc<Asker>, holders: &Arc<Holders>) {
-        let mut task = lock(&self.task);
-        if task.as_ref().is_none_or(AbortHandle::is_finished) {
-            let listening = go_on(Arc::clone(asker), Arc::downgrade(holders));
-            *task = Some(background().spawn(listening).abort_handle());
-        }
+impl Listen for ListenForCancellations {
+    fn connection(&self) -> &Connection {
+        &self.asker.connection
     }
-}
 
-impl Drop for Listener {
-    fn drop(&mut self) {
-        if let Some(task) = lock(&self.task).take() {
-            task.abort();
-        }
+    fn channel(&self) -> String {
+        self.asker.channel()
     }
-}
 
-async fn go_on(asker: Arc<Asker>, holders: Weak<Holders>) {
-    while holders.strong_count() > 0 {
-        // Not more often, even where subscriptions end as soon as they begin.
-        let next = Instant::now() + asker.connection.probe_every();
-        let subscription = asker.connection.subscribe(&asker.channel()).await;
-        // What was said before is not heard; and without a subscription this
-        // is all there is.
+    fn is_wanted(&self) -> bool {
+        self.holders.strong_count() > 0
+    }
+
+    /// Earlier messages were missed, so the registry is asked for all held deadlines.
+    /// Without a subscription, this is the only way to learn of a cancellation.
+    async fn serve(&self, subscription: Result<Subscription, Error>) {
+        let Self { asker, holders } = self;
         match subscription {
             Ok(subscription) => {
                 asker.subscribed.fetch_add(1, Relaxed);
-                hear_and_catch_up(subscription, &asker, &holders).await;
+                hear_and_catch_up(subscription, asker, holders).await;
             }
-            Err(_) => drop(recheck(&asker, &holders).await),
+            Err(_) => drop(recheck(asker, holders).await),
         }
-        sleep_until(next).await;
     }
 }
 

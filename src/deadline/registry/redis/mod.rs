@@ -5,4 +5,4 @@ mod listen;
 mod reply;
 mod store;
 
-pub(super) use self::{listen::Listener, store::Redis};
+pub(super) use self::store::Redis;

@@ -52,5 +52,5 @@ fn text(value: Option<Value>) -> Result<Arc<str>, Error> {
 }
 
 fn nonsense() -> Error {
-    Error::reply("not what the script of deadlines says")
+    Error::reply("that of the script of deadlines")
 }

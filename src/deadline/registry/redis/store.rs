@@ -23,7 +23,7 @@ use crate::{
     redis::{self, Connection, Lane, Script},
 };
 
-use super::{fallback::Fallback, reply::Reply};
+use super::{fallback::Fallback, listen::ListenForCancellations, reply::Reply};
 
 /// The longest budget, 30 years: with the present it is a whole number in Lua.
 const LONGEST: u64 = 30 * 365 * 86_400 * 1_000_000;
@@ -137,7 +137,10 @@ impl Redis {
     }
 
     pub(in crate::deadline::registry) fn hold(&self, id: &Id) -> Hold {
-        self.holders.listener.listen(&self.asker, &self.holders);
+        self.holders.listener.start(|| ListenForCancellations {
+            asker: Arc::clone(&self.asker),
+            holders: Arc::downgrade(&self.holders),
+        });
         self.holders.hold(id)
     }
 

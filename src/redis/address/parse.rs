@@ -1,51 +1,57 @@
-//! Reading addresses, and telling which part of one is wrong.
+//! Parses addresses, and names the part of one that is wrong.
 
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion};
 
-use super::{
-    error::Error,
-    server::shown,
-    tls::{self, Tls},
-};
+use super::{redact::redacted, tls::Tls};
+use crate::redis::error::Error;
 
+/// What a URL must be, in the text of an error.
 const EXAMPLE: &str = "an address such as redis://user:password@localhost:6379/0";
 
 const SCHEMES: &str = "scheme: redis://, rediss://, unix:// or redis+unix://";
 
-/// What is wrong, which never quotes the address.
-type Wrong = String;
+/// The part of an address that is wrong, and what is allowed there. It never
+/// quotes the address.
+type Problem = String;
 
-pub(super) fn address(url: &str, tls: &Tls) -> Result<ConnectionInfo, Error> {
-    let refused = |wrong: Wrong| {
-        let allowed = format!("{EXAMPLE} ({wrong})");
-        Error::config("url", shown(url), allowed)
+/// Parses an address, and adds the certificates if it is encrypted.
+pub(crate) fn address(url: &str, tls: &Tls) -> Result<ConnectionInfo, Error> {
+    let invalid = |problem: Problem| {
+        let allowed = format!("{EXAMPLE} ({problem})");
+        Error::config("url", redacted(url), allowed)
     };
-    let info = read(url).map_err(refused)?;
+    let info = parse(url).map_err(invalid)?;
     match is_encrypted(url) {
         true => tls.secure(url, info),
         false => Ok(info),
     }
 }
 
-pub(super) fn addresses(urls: &[String], tls: &Tls) -> Result<Vec<ConnectionInfo>, Error> {
+/// Parses the addresses of several servers.
+pub(crate) fn addresses(urls: &[String], tls: &Tls) -> Result<Vec<ConnectionInfo>, Error> {
     if urls.is_empty() {
-        return Err(Error::config("url", "no servers at all", "one or more"));
+        return Err(Error::config(
+            "url",
+            "list without servers",
+            "one or more addresses",
+        ));
     }
     urls.iter().map(|url| address(url, tls)).collect()
 }
 
-/// The primary's name, and how to log in there.
-pub(super) fn primary(said: &str, tls: &Tls) -> Result<(String, ConnectionInfo), Error> {
-    let url = match said.contains("://") {
-        true => said.to_owned(),
-        false => format!("redis://{said}"),
+/// Parses the primary of sentinels: its name, or an address with that name as the
+/// host. Returns the name, and the address for the login.
+pub(crate) fn primary(url: &str, tls: &Tls) -> Result<(String, ConnectionInfo), Error> {
+    let full = match url.contains("://") {
+        true => url.to_owned(),
+        false => format!("redis://{url}"),
     };
-    let info = address(&url, tls)?;
+    let info = address(&full, tls)?;
     match info.addr() {
         ConnectionAddr::Tcp(name, _) | ConnectionAddr::TcpTls { host: name, .. } => {
             Ok((name.clone(), info.clone()))
         }
-        _ => Err(Error::config("primary", shown(said), "a name")),
+        _ => Err(Error::config("primary", redacted(url), "a name")),
     }
 }
 
@@ -53,21 +59,21 @@ fn is_encrypted(url: &str) -> bool {
     url.starts_with("rediss:") || url.starts_with("valkeys:")
 }
 
-fn read(url: &str) -> Result<ConnectionInfo, Wrong> {
+fn parse(url: &str) -> Result<ConnectionInfo, Problem> {
     if url.contains(|it: char| it.is_whitespace() || it.is_control()) {
-        return Err("a space or control character in it: written %20 and so on".to_owned());
+        return Err("a space or control character: written %20 and so on".to_owned());
     }
     let is_socket = match url.split_once(':').map(|(scheme, _)| scheme) {
         Some("unix" | "redis+unix" | "valkey+unix") => true,
         Some("redis" | "rediss" | "valkey" | "valkeys") if url.contains("://") => false,
         _ => return Err(SCHEMES.to_owned()),
     };
-    if is_encrypted(url) && !tls::ENABLED {
+    if is_encrypted(url) && !cfg!(feature = "redis-tls") {
         let allowed = "scheme: redis://, or rediss:// with the feature `redis-tls` of sluicegate";
         return Err(allowed.to_owned());
     }
     if !is_socket {
-        check_place(url)?;
+        check_authority(url)?;
     }
     let parsed = redis::parse_redis_url(url).ok_or("host: a name or an address")?;
     if parsed.fragment().is_some() {
@@ -85,33 +91,34 @@ fn read(url: &str) -> Result<ConnectionInfo, Wrong> {
     check_database(database.unwrap_or(if is_socket { "" } else { path }))?;
     let has_protocol = names.iter().any(|name| name == "protocol");
     let info = parsed.into_connection_info();
-    let info = info.map_err(|_| others(is_socket, has_protocol))?;
-    Ok(ours(info, has_protocol))
+    let info = info.map_err(|_| other_problem(is_socket, has_protocol))?;
+    Ok(with_defaults(info, has_protocol))
 }
 
-/// RESP3 unless it is said; a check is one small message, and waits for its answer.
-fn ours(info: ConnectionInfo, has_protocol: bool) -> ConnectionInfo {
-    let talk = info.redis_settings().clone();
-    let talk = match has_protocol {
-        true => talk,
-        false => talk.set_protocol(ProtocolVersion::RESP3),
+/// Sets RESP3 unless the address names a protocol, and `TCP_NODELAY`, because a
+/// check is one small message and waits for its reply.
+fn with_defaults(info: ConnectionInfo, has_protocol: bool) -> ConnectionInfo {
+    let settings = info.redis_settings().clone();
+    let settings = match has_protocol {
+        true => settings,
+        false => settings.set_protocol(ProtocolVersion::RESP3),
     };
-    let talk = talk.set_lib_name("sluicegate", env!("CARGO_PKG_VERSION"));
+    let settings = settings.set_lib_name("sluicegate", env!("CARGO_PKG_VERSION"));
     let tcp = info.tcp_settings().clone().set_nodelay(true);
-    info.set_redis_settings(talk).set_tcp_settings(tcp)
+    info.set_redis_settings(settings).set_tcp_settings(tcp)
 }
 
-/// Host and port, which are between the last `@` and what follows.
-fn check_place(url: &str) -> Result<(), Wrong> {
+/// Checks host and port, which stand between the last `@` and the path.
+fn check_authority(url: &str) -> Result<(), Problem> {
     let (_, rest) = url.split_once("://").unwrap_or_default();
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     if rest[authority.len()..].contains('@') {
         return Err("password: / ? # in it are written %2F %3F %23".to_owned());
     }
-    let place = authority.rsplit('@').next().unwrap_or_default();
-    let (host, port) = match place.rfind(']') {
-        Some(end) => place.split_at(end + 1),
-        None => place.split_at(place.find(':').unwrap_or(place.len())),
+    let host_and_port = authority.rsplit('@').next().unwrap_or_default();
+    let (host, port) = match host_and_port.rfind(']') {
+        Some(end) => host_and_port.split_at(end + 1),
+        None => host_and_port.split_at(host_and_port.find(':').unwrap_or(host_and_port.len())),
     };
     if port.matches(':').count() > 1 {
         return Err("host: an IPv6 address in brackets".to_owned());
@@ -120,7 +127,7 @@ fn check_place(url: &str) -> Result<(), Wrong> {
         return Err("host: a name or an address".to_owned());
     }
     if ["0.0.0.0", "[::]"].contains(&host) {
-        return Err("host: one that can be connected to".to_owned());
+        return Err("host: not a wildcard address".to_owned());
     }
     match port.strip_prefix(':').map(str::parse::<u16>) {
         None if port.is_empty() => Ok(()),
@@ -129,26 +136,26 @@ fn check_place(url: &str) -> Result<(), Wrong> {
     }
 }
 
-fn check_parameters(url: &str, is_socket: bool, names: &[String]) -> Result<(), Wrong> {
+fn check_parameters(url: &str, is_socket: bool, names: &[String]) -> Result<(), Problem> {
     let known: &[&str] = match is_socket {
         true => &["db", "user", "pass", "protocol"],
         false => &["protocol"],
     };
     for (nth, name) in names.iter().enumerate() {
         if names[..nth].contains(name) {
-            return Err("parameter: each of them once".to_owned());
+            return Err("parameter: each at most once".to_owned());
         }
         if !known.contains(&name.as_str()) {
             let known = known.join(", ");
-            let name = named(url, name);
+            let name = quoted_parameter(url, name);
             return Err(format!("parameter{name}: one of {known}"));
         }
     }
     Ok(())
 }
 
-/// Which parameter it is, unless it may be a part of a password.
-fn named(url: &str, name: &str) -> String {
+/// Returns the name of the parameter, unless it may be part of a password.
+fn quoted_parameter(url: &str, name: &str) -> String {
     let (_, query) = url.split_once('?').unwrap_or_default();
     let is_plain = name.bytes().all(|it| it.is_ascii_lowercase() || it == b'_');
     match is_plain && name.len() <= 16 && !query.contains('@') {
@@ -157,7 +164,7 @@ fn named(url: &str, name: &str) -> String {
     }
 }
 
-fn check_database(database: &str) -> Result<(), Wrong> {
+fn check_database(database: &str) -> Result<(), Problem> {
     match database.parse::<u32>() {
         Ok(_) => Ok(()),
         Err(_) if database.is_empty() => Ok(()),
@@ -165,14 +172,35 @@ fn check_database(database: &str) -> Result<(), Wrong> {
     }
 }
 
-/// What else the client library refuses.
-fn others(is_socket: bool, has_protocol: bool) -> Wrong {
-    let wrong = match (is_socket, has_protocol) {
+/// Names the problem if the client library rejects an address that passed all
+/// checks here.
+fn other_problem(is_socket: bool, has_protocol: bool) -> Problem {
+    let problem = match (is_socket, has_protocol) {
         (_, true) => "parameter `protocol`: 2 or 3",
         (true, _) => "path: an absolute one, as in unix:///run/redis.sock",
         (false, _) => "user, password: UTF-8, written in percent-encoding",
     };
-    wrong.to_owned()
+    problem.to_owned()
+}
+
+/// Returns the address of another server with the login and TLS settings of this
+/// one.
+pub(crate) fn with_address(info: &ConnectionInfo, host: &str, port: u16) -> ConnectionInfo {
+    let host = host.to_owned();
+    let addr = match info.addr().clone() {
+        ConnectionAddr::TcpTls {
+            insecure,
+            tls_params,
+            ..
+        } => ConnectionAddr::TcpTls {
+            host,
+            port,
+            insecure,
+            tls_params,
+        },
+        _ => ConnectionAddr::Tcp(host, port),
+    };
+    info.clone().set_addr(addr)
 }
 
 #[cfg(test)]
@@ -180,7 +208,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_told_which_part_is_wrong() {
+    fn the_error_names_the_part_that_is_wrong() {
         for (url, part) in [
             ("", "scheme:"),
             ("localhost", "scheme:"),
@@ -227,7 +255,7 @@ mod tests {
     #[test]
     fn no_certificate_goes_unlooked_at() {
         let error = address("rediss://localhost/0#insecure", &Tls::default()).unwrap_err();
-        let part = if tls::ENABLED {
+        let part = if cfg!(feature = "redis-tls") {
             "(fragment:"
         } else {
             "(scheme:"

@@ -1,34 +1,35 @@
-//! Why a connection was lost, or not made, in words of our own: what the client
-//! library says may repeat what the server said.
+//! Reasons why a connection was lost or not made, in words of this crate, because
+//! the client library's text may repeat the server's.
 
 use std::{error::Error as _, io, sync::Arc};
 
 use redis::{ErrorKind, RedisError};
 
-pub(super) fn why(error: &RedisError) -> String {
+/// Returns the reason for an error of the client library. It quotes nothing.
+pub(crate) fn reason(error: &RedisError) -> String {
     if let Some(io) = io_error(error) {
-        return words(io);
+        return io_reason(io);
     }
-    let why = match error.kind() {
+    let reason = match error.kind() {
         ErrorKind::Io => "the connection was closed",
-        ErrorKind::Parse => "an answer cannot be read",
+        ErrorKind::Parse => "a reply cannot be parsed",
         ErrorKind::AuthenticationFailed => "the login failed",
         ErrorKind::RESP3NotSupported => "the server does not speak RESP3; try ?protocol=2",
         _ => "the connection cannot be used",
     };
-    why.to_owned()
+    reason.to_owned()
 }
 
-/// What the operating system says, which knows nothing of servers, or else only
-/// the kind of it.
-fn words(error: &io::Error) -> String {
+/// Returns the text of the operating system, which knows no secrets, or that of the
+/// error's kind.
+fn io_reason(error: &io::Error) -> String {
     if let Some(code) = error.raw_os_error() {
         return io::Error::from_raw_os_error(code).to_string();
     }
     match error.kind() {
-        io::ErrorKind::InvalidData => tls(error).to_owned(),
+        io::ErrorKind::InvalidData => tls_reason(error).to_owned(),
         io::ErrorKind::UnexpectedEof => "the connection was closed".to_owned(),
-        // The kind of a name that was not resolved has no name yet.
+        // The standard library has no public kind for an unresolved name.
         kind if kind.to_string() == "uncategorized error" => {
             "the name of the host cannot be resolved".to_owned()
         }
@@ -36,18 +37,19 @@ fn words(error: &io::Error) -> String {
     }
 }
 
-/// What rustls makes of a server without TLS, and of a wrong certificate.
-pub(super) fn is_invalid_data(error: &RedisError) -> bool {
+/// Whether rustls rejected what the server sent: no TLS, or a wrong certificate.
+pub(crate) fn is_invalid_data(error: &RedisError) -> bool {
     io_error(error).is_some_and(|io| io.kind() == io::ErrorKind::InvalidData)
 }
 
+/// Finds the I/O error in the sources of an error.
 fn io_error(error: &RedisError) -> Option<&io::Error> {
     let mut source = error.source();
     while let Some(inner) = source {
         if let Some(io) = inner.downcast_ref::<io::Error>() {
             return Some(io);
         }
-        // redis-rs keeps it behind a pointer, which is what its source is.
+        // redis-rs wraps it in an `Arc`, which is the source itself.
         if let Some(io) = inner.downcast_ref::<Arc<dyn std::error::Error + Send + Sync>>()
             && let Some(io) = io.downcast_ref::<io::Error>()
         {
@@ -59,18 +61,18 @@ fn io_error(error: &RedisError) -> Option<&io::Error> {
 }
 
 #[cfg(feature = "redis-tls")]
-fn tls(error: &io::Error) -> &'static str {
+fn tls_reason(error: &io::Error) -> &'static str {
     use rustls::{CertificateError, Error};
     let error = error.get_ref().and_then(|inner| inner.downcast_ref());
     match error {
-        Some(Error::InvalidCertificate(why)) => match why {
+        Some(Error::InvalidCertificate(reason)) => match reason {
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
                 "the certificate has expired"
             }
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
                 "the certificate is not valid yet"
             }
-            CertificateError::UnknownIssuer => "the authority is not known",
+            CertificateError::UnknownIssuer => "the certificate is from an unknown authority",
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                 "the certificate is for another name"
             }
@@ -78,13 +80,13 @@ fn tls(error: &io::Error) -> &'static str {
             _ => "the certificate is not valid",
         },
         Some(Error::AlertReceived(_)) => "the server refused the handshake",
-        _ => "the server does not speak TLS as it should",
+        _ => "the server does not speak TLS correctly",
     }
 }
 
 #[cfg(not(feature = "redis-tls"))]
-fn tls(_: &io::Error) -> &'static str {
-    "an answer cannot be read"
+fn tls_reason(_: &io::Error) -> &'static str {
+    "a reply cannot be parsed"
 }
 
 #[cfg(test)]
@@ -99,12 +101,12 @@ mod tests {
             RedisError::from((ErrorKind::Client, "no", "hunter2".to_owned())),
             RedisError::from((ErrorKind::Parse, "no", "hunter2".to_owned())),
         ] {
-            let why = why(&error);
-            assert!(!why.contains("hunter2") && why.len() > 5, "{why}");
+            let reason = reason(&error);
+            assert!(!reason.contains("hunter2") && reason.len() > 5, "{reason}");
         }
         let refused = io::Error::from_raw_os_error(111);
         assert_eq!(
-            why(&refused.into()),
+            reason(&refused.into()),
             io::Error::from_raw_os_error(111).to_string()
         );
     }

@@ -1,46 +1,50 @@
-//! Which node of a cluster has which slots.
+//! The topology of a cluster, as `CLUSTER SLOTS` returns it.
 
 use redis::Value;
 
-use super::error::Error;
+use crate::redis::error::Error;
 
+/// A range of slots, and the primary that has them.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Range {
+pub(super) struct SlotRange {
     pub(super) first: u16,
+    /// The last slot of the range, included.
     pub(super) last: u16,
     pub(super) host: String,
     pub(super) port: u16,
 }
 
-/// The answer to `CLUSTER SLOTS` of the node on this host.
-pub(super) fn parse(answer: &Value, asked: &str) -> Result<Vec<Range>, Error> {
-    let Value::Array(ranges) = answer else {
-        return Err(Error::reply("slots that are no list"));
+/// Parses the reply of the node on this host.
+pub(super) fn parse(reply: &Value, replying_host: &str) -> Result<Vec<SlotRange>, Error> {
+    let Value::Array(ranges) = reply else {
+        return Err(Error::reply("an array of slots"));
     };
-    let ranges: Option<Vec<_>> = ranges.iter().map(|it| range(it, asked)).collect();
-    ranges.ok_or_else(|| Error::reply("slots without a primary"))
+    let ranges: Option<Vec<_>> = ranges.iter().map(|it| range(it, replying_host)).collect();
+    ranges.ok_or_else(|| Error::reply("slots with a primary each"))
 }
 
-fn range(value: &Value, asked: &str) -> Option<Range> {
+fn range(value: &Value, replying_host: &str) -> Option<SlotRange> {
     let [first, last, primary, ..] = list(value)? else {
         return None;
     };
     let [host, port, ..] = list(primary)? else {
         return None;
     };
-    Some(Range {
+    Some(SlotRange {
         first: number(first)?,
         last: number(last)?,
-        host: host_or(host, asked)?,
+        host: host_or(host, replying_host)?,
         port: number(port)?,
     })
 }
 
 /// A node that does not know its own name leaves it out.
-fn host_or(value: &Value, asked: &str) -> Option<String> {
+fn host_or(value: &Value, replying_host: &str) -> Option<String> {
     match value {
-        Value::Nil => Some(asked.to_owned()),
-        Value::BulkString(host) if host.is_empty() || host == b"?" => Some(asked.to_owned()),
+        Value::Nil => Some(replying_host.to_owned()),
+        Value::BulkString(host) if host.is_empty() || host == b"?" => {
+            Some(replying_host.to_owned())
+        }
         Value::BulkString(host) => String::from_utf8(host.clone()).ok(),
         _ => None,
     }
@@ -64,7 +68,7 @@ fn number(value: &Value) -> Option<u16> {
 mod tests {
     use super::*;
 
-    fn slots(reply: &str) -> Result<Vec<Range>, Error> {
+    fn slots(reply: &str) -> Result<Vec<SlotRange>, Error> {
         parse(&redis::parse_redis_value(reply.as_bytes()).unwrap(), "here")
     }
 
@@ -86,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_no_topology() {
+    fn rejects_other_replies() {
         for reply in [
             "+OK\r\n",
             "*1\r\n:1\r\n",

@@ -1,6 +1,7 @@
-//! What is kept of a server's error: its code, if it is a known one, and what this
-//! crate makes of it. The rest may repeat keys, arguments, users and passwords, and
-//! never gets into an [`Error`](super::Error).
+//! A server's error, reduced to its code, if that is a known one, and a meaning in
+//! words of this crate. The rest of the server's message may repeat keys,
+//! arguments, users and passwords, so it never gets into an
+//! [`Error`](crate::redis::Error).
 
 use std::fmt;
 
@@ -8,29 +9,32 @@ use redis::{RedisError, ServerError};
 
 use super::redirection::Redirection;
 
+/// A server's error without what may be secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Said {
-    /// `None` if it is not a known one.
+pub(crate) struct RedactedError {
+    /// `None` if the code is not in [`CODES`].
     code: Option<&'static str>,
+    /// The explanation for the text of the error.
     meaning: Option<&'static str>,
-    pub(super) redirection: Option<Redirection>,
+    /// The node that has the keys, if the error names one.
+    pub(crate) redirection: Option<Redirection>,
 }
 
-/// The codes that may be shown, each with what it means.
+/// The codes that may be shown, each with its meaning, in alphabetical order.
 const CODES: &[(&str, &str)] = &[
     ("ASK", "the key is on its way to another node"),
     ("BUSY", "a script blocks the server"),
     ("CLUSTERDOWN", "the cluster has no node for some slots"),
     ("CROSSSLOT", "the keys are in different slots"),
     ("DENIED", "the server is in protected mode"),
-    ("ERR", "no more than that"),
+    ("ERR", "without further detail"),
     ("EXECABORT", "a command before it failed"),
     ("IOERR", "the server cannot move the key"),
     ("LOADING", "the server loads its data"),
     ("MASTERDOWN", "the replica has no primary"),
     ("MISCONF", "the server cannot save its data"),
     ("MOVED", "the key is at another node"),
-    ("NOAUTH", "the server wants a login"),
+    ("NOAUTH", "the server requires a login"),
     ("NOMASTERLINK", "the replica has no primary"),
     ("NOPERM", "the user lacks a right"),
     ("NOPROTO", "the server does not speak RESP3"),
@@ -42,10 +46,10 @@ const CODES: &[(&str, &str)] = &[
     ("UNBLOCKED", "the server became a replica"),
     ("UNKILLABLE", "a script blocks the server"),
     ("WRONGPASS", "the user or the password is wrong"),
-    ("WRONGTYPE", "the key holds something of another kind"),
+    ("WRONGTYPE", "the key holds a value of another type"),
 ];
 
-/// What the general error may be about, by a part of its text.
+/// Meanings of the general code `ERR`, by a part of the message.
 const MEANINGS: &[(&str, &str)] = &[
     ("unknown command", "the server does not know a command"),
     ("DB index is out of range", "the index is out of range"),
@@ -53,22 +57,23 @@ const MEANINGS: &[(&str, &str)] = &[
     ("max number of clients", "the server has too many clients"),
     ("cluster support disabled", NO_CLUSTER),
     ("not an integer or out of range", "a number is out of range"),
-    ("Error compiling script", "the script cannot be read"),
+    ("Error compiling script", "the script does not compile"),
     (
         "wrong number of arguments",
-        "a command has too few arguments",
+        "a command has the wrong number of arguments",
     ),
 ];
 
 const NO_CLUSTER: &str = "the server is not a node of a cluster";
 
-impl Said {
-    pub(super) fn of(error: &ServerError) -> Self {
+impl RedactedError {
+    pub(crate) fn of(error: &ServerError) -> Self {
         Self::new(error.code(), error.details())
     }
 
-    /// `None` if it was not the server.
-    pub(super) fn within(error: &RedisError) -> Option<Self> {
+    /// Returns the server's error inside the client library's; `None` if it did not
+    /// come from the server.
+    pub(crate) fn within(error: &RedisError) -> Option<Self> {
         Some(Self::new(error.code()?, error.detail()))
     }
 
@@ -77,35 +82,37 @@ impl Said {
         let redirection = Redirection::read(code, details);
         let code = if code == "ERR" { inner(details) } else { code };
         let known = CODES.iter().find(|(known, _)| *known == code);
-        let told = MEANINGS.iter().find(|(part, _)| details.contains(part));
-        let told = told.filter(|_| code == "ERR").or(known);
+        let meaning = MEANINGS.iter().find(|(part, _)| details.contains(part));
+        let meaning = meaning.filter(|_| code == "ERR").or(known);
         Self {
             code: known.map(|(code, _)| *code),
-            meaning: told.map(|(_, meaning)| *meaning),
+            meaning: meaning.map(|(_, meaning)| *meaning),
             redirection,
         }
     }
 
-    /// The word that the server's error begins with, or would if it were not of a
-    /// command in a script.
-    pub(super) fn code(&self) -> Option<&'static str> {
+    /// Returns the first word of the error; for an error inside a script, that of
+    /// the command that failed.
+    pub(crate) fn code(&self) -> Option<&'static str> {
         self.code
     }
 
-    /// Whether the server knows the caller too little for a call.
-    pub(super) fn is_denied(&self) -> bool {
+    /// Whether the user may not log in, or may not run the call.
+    pub(crate) fn is_denied(&self) -> bool {
         matches!(self.code, Some("NOAUTH" | "NOPERM" | "WRONGPASS"))
     }
 
-    pub(super) fn has_no_cluster(&self) -> bool {
+    /// Whether the server is not a node of a cluster.
+    pub(crate) fn has_no_cluster(&self) -> bool {
         self.meaning == Some(NO_CLUSTER)
     }
 }
 
-/// The code in "Error running script (call to f_…): @user_script:1: -OOM command not allowed".
-/// Before 7.0, errors of commands in scripts were wrapped into a general one.
+/// Returns the code inside an error of a script, as in "Error running script (call
+/// to f_...): @user_script:1: -OOM command not allowed". Servers before 7.0 wrap the
+/// error of a command into a general one.
 fn inner(details: &str) -> &str {
-    // Before 7.2, a right that is missing there has no word of its own.
+    // Servers before 7.2 have no code for a right that is missing in a script.
     if details.contains("user executing the script can't") {
         return "NOPERM";
     }
@@ -117,7 +124,7 @@ fn inner(details: &str) -> &str {
     code.unwrap_or("ERR")
 }
 
-impl fmt::Display for Said {
+impl fmt::Display for RedactedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.code, self.meaning) {
             (Some(code), Some(meaning)) => write!(f, "{code} ({meaning})"),
@@ -132,18 +139,18 @@ mod tests {
 
     use super::*;
 
-    fn said(reply: &str) -> Said {
+    fn said(reply: &str) -> RedactedError {
         match redis::parse_redis_value(format!("-{reply}\r\n").as_bytes()) {
-            Ok(Value::ServerError(error)) => Said::of(&error),
+            Ok(Value::ServerError(error)) => RedactedError::of(&error),
             other => panic!("{other:?}"),
         }
     }
 
     #[test]
     fn nothing_is_shown_but_known_codes_and_our_own_words() {
-        for (reply, shown) in [
+        for (reply, redacted) in [
             ("OOM hunter2", "OOM (the server has no memory left)"),
-            ("ERR hunter2", "ERR (no more than that)"),
+            ("ERR hunter2", "ERR (without further detail)"),
             ("HUNTER2 hunter2", "an error with an unknown code"),
             ("hunter2", "an error with an unknown code"),
             (
@@ -161,7 +168,7 @@ mod tests {
             ),
         ] {
             let said = said(reply);
-            assert_eq!(said.to_string(), shown, "{reply}");
+            assert_eq!(said.to_string(), redacted, "{reply}");
         }
     }
 

@@ -1,4 +1,5 @@
-//! Whose turn it is to probe, and when.
+//! The turns to probe a server behind an open breaker: when the next probe is due,
+//! and which caller or task may make it.
 
 use std::time::Duration;
 
@@ -6,47 +7,50 @@ use tokio::time::Instant;
 
 use crate::sync::{Mutex, lock};
 
-/// The probes of one breaker. One caller or task at a time has the turn to probe,
-/// and loses it when it is late: its runtime may be blocked, or stand still.
+/// The probes of one breaker. One caller or task at a time has the turn to probe. It
+/// loses the turn when it is late, because its runtime may be blocked or stopped.
 #[derive(Debug, Default)]
-pub(super) struct Probing(Mutex<State>);
+pub(super) struct ProbeSchedule(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// When the next probe is due, whichever runtime makes it.
+    /// When the next probe is due, on whichever runtime.
     due: Option<Instant>,
     /// The turn that was taken last.
     last: u64,
-    /// When who has the turn is late; `None` while nobody has it.
+    /// When the owner of the turn is late; `None` while the turn is free.
     late: Option<Instant>,
 }
 
-/// A turn, by its number.
+/// Identifies a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Number(u64);
+pub(super) struct TurnId(u64);
 
-/// How late a task may be that sleeps, for timers and busy machines.
+/// How late a sleeping task may wake up, because of timers and busy machines.
 const GRACE: Duration = Duration::from_millis(100);
 
-impl Probing {
-    /// The next probe is due after this pause.
+impl ProbeSchedule {
+    /// Makes the next probe due after this pause.
     pub(super) fn rest(&self, pause: Duration) {
         lock(&self.0).due = Some(Instant::now() + pause);
     }
 
-    /// Takes the turn to wait until the next probe is due, unless another waits.
-    pub(super) fn take_to_wait(&self) -> Option<Number> {
+    /// Takes the turn in order to wait until the next probe is due, unless another
+    /// task has it.
+    pub(super) fn take_to_wait(&self) -> Option<TurnId> {
         let mut state = lock(&self.0);
         let now = Instant::now();
         let until = state.due.unwrap_or(now).max(now) + GRACE;
         state.take(now, until)
     }
 
-    /// Takes the turn to probe at once, if a probe is due and nobody makes it.
-    pub(super) fn take_if_due(&self, longest: Duration) -> Option<Number> {
+    /// Takes the turn in order to probe at once, if a probe is due and the turn is
+    /// free. The probe takes at most `max_probe_time`.
+    pub(super) fn take_if_due(&self, max_probe_time: Duration) -> Option<TurnId> {
         let mut state = lock(&self.0);
         let now = Instant::now();
-        state.is_due(now).then(|| state.take(now, now + longest))?
+        let late = now + max_probe_time;
+        state.is_due(now).then(|| state.take(now, late))?
     }
 
     /// Whether a caller may take the turn to probe.
@@ -55,9 +59,9 @@ impl Probing {
         state.is_due(now) && state.is_free(now)
     }
 
-    /// How long it is until the next probe is due; `None` if the turn was lost. No
-    /// longer than this pause, for the clock of another runtime may be ahead.
-    pub(super) fn left(&self, Number(turn): Number, pause: Duration) -> Option<Duration> {
+    /// Returns the time until the next probe is due; `None` if the turn was lost. It
+    /// is at most `pause`, because the clock of another runtime may be ahead.
+    pub(super) fn time_left(&self, TurnId(turn): TurnId, pause: Duration) -> Option<Duration> {
         let mut state = lock(&self.0);
         let now = Instant::now();
         let left = state.due.map(|due| due.saturating_duration_since(now));
@@ -65,14 +69,13 @@ impl Probing {
         state.extend(turn, now + left + GRACE).then_some(left)
     }
 
-    /// Whether who waited may probe now, which takes this long at most; the next
-    /// probe is due after this pause.
-    pub(super) fn begin(&self, Number(turn): Number, longest: Duration) -> bool {
-        lock(&self.0).extend(turn, Instant::now() + longest)
+    /// Whether a task that waited still has the turn, and so may probe now.
+    pub(super) fn begin(&self, TurnId(turn): TurnId, max_probe_time: Duration) -> bool {
+        lock(&self.0).extend(turn, Instant::now() + max_probe_time)
     }
 
-    /// Gives the turn back, unless another took it.
-    pub(super) fn give_back(&self, Number(turn): Number) {
+    /// Gives the turn back, unless another task took it.
+    pub(super) fn give_back(&self, TurnId(turn): TurnId) {
         let mut state = lock(&self.0);
         if state.last == turn {
             state.late = None;
@@ -89,20 +92,22 @@ impl State {
         self.late.is_none_or(|late| late <= now)
     }
 
-    fn take(&mut self, now: Instant, late: Instant) -> Option<Number> {
+    fn take(&mut self, now: Instant, late: Instant) -> Option<TurnId> {
         self.is_free(now).then(|| {
             self.last += 1;
             self.late = Some(late);
-            Number(self.last)
+            TurnId(self.last)
         })
     }
 
+    /// Moves the time at which this turn is late; returns whether it is the current
+    /// one.
     fn extend(&mut self, turn: u64, late: Instant) -> bool {
-        let is_mine = self.last == turn;
-        if is_mine {
+        let is_current = self.last == turn;
+        if is_current {
             self.late = Some(late);
         }
-        is_mine
+        is_current
     }
 }
 
@@ -115,23 +120,23 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[tokio::test(start_paused = true)]
-    async fn a_probe_is_due_once_in_an_interval_however_many_wait_for_it() {
-        let probing = Probing::default();
+    async fn a_probe_is_due_once_in_an_interval_however_many_tasks_wait_for_it() {
+        let probing = ProbeSchedule::default();
         probing.rest(SECOND);
-        let waiting = probing.take_to_wait().expect("nobody waits yet");
+        let waiting = probing.take_to_wait().expect("the turn is free");
         assert_eq!(probing.take_to_wait(), None);
         advance(SECOND / 2).await;
         probing.give_back(waiting);
         let waiting = probing.take_to_wait().expect("it was given back");
-        assert_eq!(probing.left(waiting, SECOND), Some(SECOND / 2));
-        assert_eq!(probing.left(waiting, SECOND / 4), Some(SECOND / 4));
+        assert_eq!(probing.time_left(waiting, SECOND), Some(SECOND / 2));
+        assert_eq!(probing.time_left(waiting, SECOND / 4), Some(SECOND / 4));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_is_late_loses_the_turn_to_who_comes() {
-        let probing = Probing::default();
+    async fn a_late_task_loses_its_turn_to_the_next_one() {
+        let probing = ProbeSchedule::default();
         probing.rest(SECOND);
-        let late = probing.take_to_wait().expect("nobody waits yet");
+        let late = probing.take_to_wait().expect("the turn is free");
         advance(SECOND).await;
         assert!(!probing.is_due(), "it may come yet");
         advance(GRACE).await;
@@ -139,7 +144,7 @@ mod tests {
         let probes = probing.take_if_due(SECOND).expect("it did not come");
         assert!(!probing.is_due() && probing.take_if_due(SECOND).is_none());
         assert!(!probing.begin(late, SECOND));
-        assert_eq!(probing.left(late, SECOND), None);
+        assert_eq!(probing.time_left(late, SECOND), None);
         probing.give_back(late);
         assert!(probing.begin(probes, SECOND));
     }

@@ -1,35 +1,28 @@
-//! Where a cluster's node says that a key is.
+//! The redirections of a cluster: `MOVED` and `ASK`.
 
-use super::error::Error;
-
-/// The answer instead of an answer. Nothing ran.
+/// A reply that names another node for the keys. The call did not run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Redirection {
-    /// Only for this call: the slot is on its way from one node to another.
-    pub(super) asking: bool,
-    pub(super) slot: u16,
-    /// Empty if it is the host that said so.
-    pub(super) host: String,
-    pub(super) port: u16,
+pub(crate) struct Redirection {
+    /// Whether it holds for this call only, because the slot is moving (`ASK`).
+    pub(crate) asking: bool,
+    pub(crate) slot: u16,
+    /// Empty for the host that sent the redirection.
+    pub(crate) host: String,
+    pub(crate) port: u16,
 }
 
 impl Redirection {
-    /// Whether the error is one.
-    pub(super) fn of(error: &Error) -> Option<&Self> {
-        error.unrun()?.redirection.as_ref()
-    }
-
-    /// That of a server's error with this code and these details.
-    pub(super) fn read(code: &str, details: &str) -> Option<Self> {
+    /// Reads the redirection of a server's error; `None` if it is not one.
+    pub(crate) fn read(code: &str, details: &str) -> Option<Self> {
         let asking = match code {
             "ASK" => true,
             "MOVED" => false,
             _ => return None,
         };
-        let (slot, place) = details.split_once(' ')?;
+        let (slot, address) = details.split_once(' ')?;
         let slot = slot.parse().ok()?;
         // IPv6 addresses have colons, too, and no brackets here.
-        let (host, port) = place.rsplit_once(':')?;
+        let (host, port) = address.rsplit_once(':')?;
         Some(Self {
             asking,
             slot,
@@ -42,19 +35,20 @@ impl Redirection {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::redis::said::Said;
+    use crate::redis::error::{Error, RedactedError};
 
     fn of(reply: &str) -> Option<Redirection> {
         match redis::parse_redis_value(reply.as_bytes()) {
             Ok(redis::Value::ServerError(error)) => {
-                Redirection::of(&Error::refused("localhost:1", Said::of(&error))).cloned()
+                let error = Error::refused("localhost:1", RedactedError::of(&error));
+                error.redirection().cloned()
             }
             other => panic!("{other:?}"),
         }
     }
 
     #[test]
-    fn reads_what_nodes_say() {
+    fn reads_moved_and_ask() {
         let moved = of("-MOVED 3999 127.0.0.1:6381\r\n").unwrap();
         assert_eq!((moved.asking, moved.slot, moved.port), (false, 3999, 6381));
         assert_eq!(moved.host, "127.0.0.1");

@@ -1,0 +1,14 @@
+//! Opening a connection: credentials, the login, and sentinels that name the primary.
+
+mod credentials;
+mod login;
+mod sentinel;
+mod single_flight;
+
+pub use self::credentials::Login;
+pub(crate) use self::{
+    credentials::Provider,
+    login::{PushHandler, connect_with_credentials, denied, user},
+    sentinel::Sentinels,
+    single_flight::SingleFlight,
+};

@@ -1,0 +1,238 @@
+//! The nodes of a cluster, and how the node of a call is found.
+//!
+//! This is not redis-rs's cluster client, because that one sends commands again that
+//! may have run, and lets all calls wait while it learns the topology, also those to
+//! healthy nodes. Here, nodes know nothing of each other, and a call is sent again
+//! only if the reply shows that nothing ran.
+
+use std::sync::{Arc, Weak};
+
+use futures_util::{FutureExt, future::select_ok};
+use redis::{Arg, Cmd, ConnectionAddr, ConnectionInfo, cluster_routing::Slot};
+
+use super::{
+    node::{Endpoint, Membership, Node},
+    slot_map::SlotMap,
+    topology::{self, SlotRange},
+};
+use crate::redis::{
+    address::with_address,
+    breaker::{self, Breaker, Guarded},
+    connect::SingleFlight,
+    error::{Error, Redirection},
+    settings::Settings,
+    subscription::Subscription,
+    wire::{Call, CallDeadline},
+};
+
+/// How many connected nodes are asked for the topology at once, beside the
+/// configured ones.
+const MAX_CONNECTED_WITNESSES: usize = 3;
+
+/// A cluster, as one lane uses it.
+pub(crate) struct Cluster {
+    /// A handle to itself, for its nodes.
+    me: Weak<Self>,
+    /// The first configured address, whose login all nodes use.
+    first: ConnectionInfo,
+    /// The configured nodes.
+    seeds: Vec<Arc<Node>>,
+    map: SlotMap,
+    refreshing: SingleFlight,
+    /// Opens while the topology cannot be learned. Each node has its own breaker.
+    breaker: Breaker,
+    settings: Arc<Settings>,
+}
+
+impl Cluster {
+    pub(super) fn new(seeds: &[ConnectionInfo], settings: &Arc<Settings>) -> Arc<Self> {
+        Arc::new_cyclic(|me: &Weak<Self>| {
+            let node = |info: &ConnectionInfo| Arc::new(node(info.clone(), me, settings));
+            Self {
+                me: me.clone(),
+                first: seeds[0].clone(),
+                seeds: seeds.iter().map(node).collect(),
+                map: SlotMap::default(),
+                refreshing: SingleFlight::new("cluster"),
+                breaker: Breaker::default(),
+                settings: Arc::clone(settings),
+            }
+        })
+    }
+
+    /// Returns the node that has the keys of a call.
+    pub(super) async fn node_for(
+        self: &Arc<Self>,
+        call: &Cmd,
+        deadline: CallDeadline,
+    ) -> Result<Arc<Node>, Error> {
+        let slot = slot_of(call);
+        if let Some(node) = self.map.owner(slot) {
+            return Ok(node);
+        }
+        breaker::admit(self, deadline).await?;
+        // The probe of the breaker may have learned the topology.
+        if let Some(node) = self.map.owner(slot) {
+            return Ok(node);
+        }
+        let late = |_| deadline.exceeded(self.name());
+        let refreshed = deadline.enforce(self.refresh()).await.map_err(late);
+        let refreshed = refreshed.and_then(|result| result);
+        breaker::record(self, refreshed.as_ref().err());
+        refreshed?;
+        let no_owner = || Error::unreachable(self.name(), "no node has the slot of the key");
+        self.map.owner(slot).ok_or_else(no_owner)
+    }
+
+    /// Returns the node that a redirection names.
+    pub(super) fn follow(self: &Arc<Self>, redirection: &Redirection, from: &Node) -> Arc<Node> {
+        let host = match redirection.host.as_str() {
+            "" => host(from),
+            host => host,
+        };
+        let node = self.node_at(host, redirection.port);
+        if !redirection.asking {
+            if let Some(slot) = Slot::new(redirection.slot) {
+                self.map.assign(slot, &node);
+            }
+            self.refresh_in_background();
+        }
+        node
+    }
+
+    /// Whether all calls are rejected at once. Usually the first node shows that they
+    /// are not.
+    pub(super) fn rejects_calls(self: &Arc<Self>) -> bool {
+        let all = self.map.all(breaker::rejects);
+        all.unwrap_or_else(|| breaker::rejects(self))
+    }
+
+    /// Whether the breakers of all nodes are open.
+    pub(super) fn is_open(self: &Arc<Self>) -> bool {
+        let all = self.map.all(breaker::is_open);
+        all.unwrap_or_else(|| breaker::is_open(self))
+    }
+
+    pub(crate) fn primaries(&self) -> Vec<Arc<Node>> {
+        self.map.primaries()
+    }
+
+    /// Opens a subscription at the first node that replies.
+    pub(super) async fn subscribe(&self, channel: &str) -> Result<Subscription, Error> {
+        let witnesses = self.witnesses();
+        let opening = witnesses.iter().map(|node| node.subscribe(channel).boxed());
+        let (subscription, _) = select_ok(opening).await?;
+        Ok(subscription)
+    }
+
+    /// Learns the topology. All callers that need it at the same time share one
+    /// attempt.
+    pub(crate) async fn refresh(self: &Arc<Self>) -> Result<(), Error> {
+        let cluster = Arc::clone(self);
+        let learned = self.refreshing.join(async move { cluster.learn().await });
+        learned.await
+    }
+
+    fn refresh_in_background(self: &Arc<Self>) {
+        let cluster = Arc::clone(self);
+        // The attempt is a task, which goes on without its result.
+        drop(self.refreshing.join(async move { cluster.learn().await }));
+    }
+
+    async fn learn(self: Arc<Self>) -> Result<(), Error> {
+        let witnesses = self.witnesses();
+        let asked = witnesses.iter().map(|node| self.ask(node).boxed());
+        let (ranges, _) = select_ok(asked).await?;
+        let node = |range: &SlotRange| self.node_at(&range.host, range.port);
+        self.map.replace(&ranges, node);
+        Ok(())
+    }
+
+    /// Returns some connected nodes and the configured ones.
+    fn witnesses(&self) -> Vec<Arc<Node>> {
+        let mut witnesses = self.primaries();
+        witnesses.retain(|node| node.is_connected());
+        witnesses.truncate(MAX_CONNECTED_WITNESSES);
+        witnesses.extend(self.seeds.iter().cloned());
+        witnesses
+    }
+
+    async fn ask(&self, node: &Arc<Node>) -> Result<Vec<SlotRange>, Error> {
+        let deadline = CallDeadline::after(self.settings.connect_timeout());
+        let mut command = redis::cmd("CLUSTER");
+        command.arg("SLOTS");
+        let call = Call::of_command(command);
+        let reply = node.send(&call, false, deadline).await?;
+        let ranges = topology::parse(&reply, host(node))?;
+        match ranges.is_empty() {
+            true => Err(Error::reply("a cluster with slots")),
+            false => Ok(ranges),
+        }
+    }
+
+    fn node_at(&self, host: &str, port: u16) -> Arc<Node> {
+        let make = || {
+            let info = with_address(&self.first, host, port);
+            node(info, &self.me, &self.settings)
+        };
+        self.map.node_at(host, port, make)
+    }
+}
+
+impl Membership for Cluster {
+    fn refresh_soon(self: Arc<Self>) {
+        self.refresh_in_background();
+    }
+
+    fn key_of(&self, node: &Node) -> Option<String> {
+        let prefix = &self.settings.prefix;
+        // So many names almost certainly hit each node's slots.
+        let mut keys = (0..4_096).map(|n| format!("{prefix}:{{probe{n}}}"));
+        keys.find(|key| self.map.has_key(node, key))
+    }
+}
+
+impl Guarded for Cluster {
+    fn breaker(&self) -> &Breaker {
+        &self.breaker
+    }
+
+    fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    fn name(&self) -> &str {
+        "cluster"
+    }
+
+    async fn probe(self: &Arc<Self>) -> Result<(), Error> {
+        self.refresh().await
+    }
+}
+
+fn node(info: ConnectionInfo, cluster: &Weak<Cluster>, settings: &Arc<Settings>) -> Node {
+    let endpoint = Endpoint::Fixed(Box::new(info));
+    let cluster: Weak<dyn Membership> = cluster.clone();
+    Node::new(endpoint, Some(cluster), Arc::clone(settings))
+}
+
+/// Returns the slot of a call's first key. It follows the script and the number of
+/// keys in EVALSHA and EVAL, and is the first argument of any other command.
+fn slot_of(call: &Cmd) -> Slot {
+    let mut args = call.args_iter();
+    let is_script = matches!(args.next(), Some(Arg::Simple(name)) if name.starts_with(b"EVAL"));
+    match args.nth(if is_script { 2 } else { 0 }) {
+        Some(Arg::Simple(key)) => Slot::for_key(key),
+        _ => Slot::for_key(""),
+    }
+}
+
+fn host(node: &Node) -> &str {
+    match node.endpoint() {
+        Endpoint::Fixed(info) => match info.addr() {
+            ConnectionAddr::Tcp(host, _) | ConnectionAddr::TcpTls { host, .. } => host,
+            _ => "",
+        },
+        Endpoint::Primary(_) => "",
+    }
+}

@@ -1,0 +1,208 @@
+//! A call to a server, and whether a reply belongs to it.
+//!
+//! On a connection, the next reply answers the next call. If a reply is lost, or one
+//! too many comes, all later replies go to the wrong callers. Therefore each call
+//! has a number that its reply must bring back.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use ahash::RandomState;
+use redis::{Arg, Cmd, Pipeline, ServerError, Value};
+
+use crate::redis::{error::RedactedError, script::Script};
+
+/// Call numbers are below this bound, so that Lua's floats hold them exactly, with
+/// room to spare.
+const MAX_CALL_NUMBER: u64 = 1 << 48;
+
+/// A command or script to send.
+pub(crate) struct Call<'a> {
+    command: Cmd,
+    kind: CallKind<'a>,
+}
+
+enum CallKind<'a> {
+    /// The last argument is the number, which the script returns first.
+    Script { script: &'a Script, number: u64 },
+    /// A plain command, whose reply has no number. An [`Echo`] follows it.
+    Command,
+}
+
+/// The reply to a call.
+pub(crate) enum CallReply {
+    /// The value that the call returned.
+    Value(Value),
+    /// The script ran, and ended with this error.
+    ScriptError(RedactedError),
+    /// The server did not run the call.
+    Rejected(RedactedError, Verified),
+    /// The reply belongs to another call.
+    Mismatched,
+}
+
+/// Whether a rejection is known to belong to its call.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verified {
+    Yes,
+    No,
+}
+
+/// Gives the calls of a connection their numbers.
+#[derive(Debug)]
+pub(crate) struct Numbers(AtomicU64);
+
+impl Numbers {
+    /// They begin anywhere, because a proxy may mix up the replies of two processes.
+    pub(crate) fn new() -> Self {
+        Self(AtomicU64::new(RandomState::new().hash_one(0)))
+    }
+
+    pub(crate) fn next(&self) -> u64 {
+        self.0.fetch_add(1, Relaxed) % MAX_CALL_NUMBER
+    }
+}
+
+impl<'a> Call<'a> {
+    pub(crate) fn of_script(script: &'a Script, mut command: Cmd, number: u64) -> Self {
+        command.arg(number);
+        let kind = CallKind::Script { script, number };
+        Self { command, kind }
+    }
+
+    pub(crate) fn of_command(command: Cmd) -> Self {
+        let kind = CallKind::Command;
+        Self { command, kind }
+    }
+
+    pub(crate) fn command(&self) -> &Cmd {
+        &self.command
+    }
+
+    /// Returns the same call with the script's source; `None` for a plain command,
+    /// and for a call that has its source already.
+    pub(crate) fn with_source(&self, number: u64) -> Option<Self> {
+        let CallKind::Script { script, .. } = self.kind else {
+            return None;
+        };
+        if !self.is_by_digest() {
+            return None;
+        }
+        let command = script.numbered_with_source(&self.command, number);
+        let kind = CallKind::Script { script, number };
+        Some(Self { command, kind })
+    }
+
+    fn is_by_digest(&self) -> bool {
+        self.command.args_iter().next() == Some(Arg::Simple(b"EVALSHA"))
+    }
+
+    /// Returns the commands to send, if there is more than one. With `asking`, the
+    /// node serves a slot that it is about to get.
+    pub(super) fn pipeline(&self, asking: bool, echo: u64) -> Option<Pipeline> {
+        let is_command = matches!(self.kind, CallKind::Command);
+        if !asking && !is_command {
+            return None;
+        }
+        let mut pipeline = redis::pipe();
+        if asking {
+            // It holds for the connection's next command only, so no other call may
+            // come between the two.
+            pipeline.cmd("ASKING");
+        }
+        pipeline.add_command(self.command.clone());
+        if is_command {
+            pipeline.add_command(Echo(echo).command());
+        }
+        Some(pipeline)
+    }
+
+    /// Reads the replies to the [`pipeline`](Self::pipeline).
+    pub(super) fn read_all(&self, asking: bool, echo: u64, replies: Vec<Value>) -> CallReply {
+        let mut replies = replies.into_iter();
+        let asked = asking.then(|| replies.next());
+        let Some(reply) = replies.next() else {
+            return CallReply::Mismatched;
+        };
+        match asked.flatten() {
+            None | Some(Value::Okay) => {}
+            Some(Value::ServerError(error)) => return CallReply::rejected(error),
+            Some(_) => return CallReply::Mismatched,
+        }
+        match replies.next() {
+            None => self.read(reply),
+            Some(echoed) => match Echo(echo).read(echoed) {
+                CallReply::Value(_) => self.read(reply).verified(),
+                other => other,
+            },
+        }
+    }
+
+    /// Reads the reply to the command alone.
+    pub(super) fn read(&self, reply: Value) -> CallReply {
+        match (&self.kind, reply) {
+            (_, Value::ServerError(error)) if self.can_be_rejected_with(error.code()) => {
+                CallReply::rejected(error)
+            }
+            (CallKind::Command, reply) if !matches!(reply, Value::ServerError(_)) => {
+                CallReply::Value(reply)
+            }
+            (CallKind::Script { number, .. }, Value::Array(reply)) => numbered(*number, reply),
+            _ => CallReply::Mismatched,
+        }
+    }
+
+    /// A server cannot miss the script of a plain command, or of a call with its
+    /// source: such an error belongs to another call.
+    fn can_be_rejected_with(&self, code: &str) -> bool {
+        code != "NOSCRIPT" || self.is_by_digest()
+    }
+}
+
+impl CallReply {
+    fn rejected(error: ServerError) -> Self {
+        Self::Rejected(RedactedError::of(&error), Verified::No)
+    }
+
+    fn verified(self) -> Self {
+        match self {
+            Self::Rejected(error, _) => Self::Rejected(error, Verified::Yes),
+            other => other,
+        }
+    }
+}
+
+/// Reads the reply of a script: the number, then the value.
+fn numbered(number: u64, reply: Vec<Value>) -> CallReply {
+    let mut reply = reply.into_iter();
+    let (first, value, more) = (reply.next(), reply.next(), reply.next());
+    match (first, value.unwrap_or(Value::Nil), more) {
+        (Some(Value::Int(it)), value, None) if u64::try_from(it) == Ok(number) => match value {
+            Value::ServerError(error) => CallReply::ScriptError(RedactedError::of(&error)),
+            value => CallReply::Value(value),
+        },
+        _ => CallReply::Mismatched,
+    }
+}
+
+/// A command that returns its number and does nothing else. If its reply comes in
+/// its turn, so did the replies before it.
+pub(crate) struct Echo(pub(crate) u64);
+
+impl Echo {
+    /// Returns the command. It has no key, so any node of a cluster runs it.
+    pub(crate) fn command(&self) -> Cmd {
+        let mut command = redis::cmd("EVAL");
+        command.arg("return tonumber(ARGV[1])").arg(0).arg(self.0);
+        command
+    }
+
+    pub(crate) fn read(&self, reply: Value) -> CallReply {
+        match reply {
+            Value::Int(number) if u64::try_from(number) == Ok(self.0) => {
+                CallReply::Value(Value::Int(number))
+            }
+            Value::ServerError(error) if error.code() != "NOSCRIPT" => CallReply::rejected(error),
+            _ => CallReply::Mismatched,
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! One TCP connection, which lasts as long as its replies belong to their calls. A
+//! node sends all calls of one runtime through it.
+
+use std::{
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use futures_util::future::{Either, join, select};
+use redis::{Value, aio::MultiplexedConnection};
+use tokio::{runtime::Handle, sync::watch, time::Instant};
+
+use super::call::{Call, CallReply, Echo, Numbers, Verified};
+use crate::redis::{error::Error, settings::Settings};
+
+/// A connection that is closed as soon as a reply belongs to another call, because
+/// all callers that still wait would get wrong replies, too.
+pub(crate) struct Wire {
+    /// Counts the connections of the node; it identifies this one.
+    pub(crate) serial: u64,
+    server: String,
+    connection: MultiplexedConnection,
+    state: watch::Sender<State>,
+    /// Whether a background task verifies the order of replies.
+    verifying: AtomicBool,
+    /// Calls that timed out since the last one that got a reply.
+    timeouts: AtomicU32,
+    made: Instant,
+    /// When it was used last, in milliseconds since it was made.
+    used: AtomicU64,
+    settings: Arc<Settings>,
+}
+
+/// A connection is idle after this time without a call. Servers close idle
+/// connections after some seconds, at the soonest.
+const IDLE_AFTER: Duration = Duration::from_secs(1);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Open,
+    /// The node dropped it: calls under way still get their replies.
+    Retired,
+    /// A reply belonged to another call: all calls under way fail.
+    Closed,
+}
+
+impl Wire {
+    pub(crate) fn new(
+        serial: u64,
+        server: &str,
+        connection: MultiplexedConnection,
+        settings: &Arc<Settings>,
+    ) -> Self {
+        Self {
+            serial,
+            server: server.to_owned(),
+            connection,
+            state: watch::Sender::new(State::Open),
+            verifying: AtomicBool::new(false),
+            timeouts: AtomicU32::new(0),
+            made: Instant::now(),
+            used: AtomicU64::new(0),
+            settings: Arc::clone(settings),
+        }
+    }
+
+    /// Sends a call once, and returns its reply.
+    pub(crate) async fn send(&self, call: &Call<'_>, asking: bool) -> Result<Value, Error> {
+        self.used.store(self.age_ms(), Relaxed);
+        match self.exchange(call, asking).await? {
+            CallReply::Value(value) => Ok(value),
+            CallReply::ScriptError(error) => Err(Error::failed(&self.server, error)),
+            CallReply::Rejected(error, verified) => {
+                if verified == Verified::No {
+                    self.verify_order().await?;
+                }
+                Err(Error::refused(&self.server, error))
+            }
+            CallReply::Mismatched => Err(self.close_mismatched()),
+        }
+    }
+
+    /// Makes sure that replies come in the order of their calls. An error of the
+    /// server leaves that open, because any call would get it.
+    pub(crate) async fn verify_order(&self) -> Result<(), Error> {
+        let echo = Echo(self.numbers().next());
+        let command = echo.command();
+        let sent = async {
+            let mut connection = self.connection.clone();
+            let reply = connection.send_packed_command(&command).await;
+            reply.map(|reply| echo.read(reply))
+        };
+        match self.unless_closed(sent).await? {
+            CallReply::Value(_) => Ok(()),
+            CallReply::ScriptError(error) | CallReply::Rejected(error, _) => {
+                Err(Error::refused(&self.server, error))
+            }
+            CallReply::Mismatched => Err(self.close_mismatched()),
+        }
+    }
+
+    async fn exchange(&self, call: &Call<'_>, asking: bool) -> Result<CallReply, Error> {
+        let echo = self.numbers().next();
+        let pipeline = call.pipeline(asking, echo);
+        let sent = async {
+            // This client sends a command once and never again. redis-rs's cluster
+            // client does send commands again, so it is not used here.
+            let mut connection = self.connection.clone();
+            let Some(pipeline) = pipeline else {
+                let reply = connection.send_packed_command(call.command()).await?;
+                return Ok(call.read(reply));
+            };
+            let replies = connection.send_packed_commands(&pipeline, 0, pipeline.len());
+            Ok(call.read_all(asking, echo, replies.await?))
+        };
+        self.unless_closed(sent).await
+    }
+
+    async fn unless_closed(
+        &self,
+        sent: impl Future<Output = redis::RedisResult<CallReply>>,
+    ) -> Result<CallReply, Error> {
+        let mut state = self.state.subscribe();
+        let closed = state.wait_for(|state| *state == State::Closed);
+        match select(pin!(sent), pin!(closed)).await {
+            Either::Left((reply, _)) => {
+                reply.map_err(|error| Error::from_client(&self.server, &error))
+            }
+            Either::Right(_) => Err(Error::closed_by_other(&self.server)),
+        }
+    }
+
+    /// Verifies the order of replies in the background after a caller gave up,
+    /// because the reply that did not come may have been lost. Two echoes are needed:
+    /// the first echo's reply would be taken for the lost one, and the second's for
+    /// the first's. Calls `on_close` if the connection had to be closed.
+    pub(crate) fn verify_in_background(self: &Arc<Self>, on_close: impl FnOnce() + Send + 'static) {
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
+        if self.verifying.swap(true, Relaxed) {
+            return;
+        }
+        let wire = Arc::clone(self);
+        runtime.spawn(async move {
+            let mut state = wire.state.subscribe();
+            let echoes = join(wire.verify_order(), wire.verify_order());
+            let ended = state.wait_for(|state| *state != State::Open);
+            let _ = select(pin!(echoes), pin!(ended)).await;
+            wire.verifying.store(false, Relaxed);
+            if *wire.state.borrow() == State::Closed {
+                on_close();
+            }
+        });
+    }
+
+    /// Whether it was not used for [`IDLE_AFTER`].
+    pub(crate) fn is_idle(&self) -> bool {
+        let unused = self.age_ms().saturating_sub(self.used.load(Relaxed));
+        unused >= IDLE_AFTER.as_millis() as u64
+    }
+
+    fn age_ms(&self) -> u64 {
+        self.made.elapsed().as_millis() as u64
+    }
+
+    /// Counts a call that got a reply.
+    pub(crate) fn replied(&self) {
+        // Nearly always zero already, and a load is cheaper to share than a store.
+        if self.timeouts.load(Relaxed) != 0 {
+            self.timeouts.store(0, Relaxed);
+        }
+    }
+
+    /// Counts a call that timed out; returns how many did in a row.
+    pub(crate) fn timed_out(&self) -> u32 {
+        self.timeouts.fetch_add(1, Relaxed).saturating_add(1)
+    }
+
+    /// Marks it as dropped by its node. Calls under way may still get their replies.
+    pub(super) fn retire(&self) {
+        self.state.send_if_modified(|state| {
+            let was_open = *state == State::Open;
+            if was_open {
+                *state = State::Retired;
+            }
+            was_open
+        });
+    }
+
+    fn close_mismatched(&self) -> Error {
+        if self.state.send_replace(State::Closed) == State::Closed {
+            return Error::closed_by_other(&self.server);
+        }
+        self.settings.counters.mixed_up.add();
+        tracing::warn!(
+            target: "sluicegate::redis",
+            server = self.server,
+            "a reply of redis belongs to another call: its connection is closed",
+        );
+        Error::mixed_up(&self.server)
+    }
+
+    fn numbers(&self) -> &Numbers {
+        &self.settings.numbers
+    }
+}

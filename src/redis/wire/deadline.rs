@@ -1,0 +1,34 @@
+//! The time by which a call must have its reply.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, error::Elapsed, timeout_at};
+
+use crate::redis::error::Error;
+
+/// The deadline of a call, over all of its steps: connecting, redirections and
+/// replies.
+#[derive(Clone, Copy)]
+pub(crate) struct CallDeadline {
+    until: Instant,
+    /// The timeout from which it was made, for errors.
+    within: Duration,
+}
+
+impl CallDeadline {
+    /// The deadline this long from now.
+    pub(crate) fn after(within: Duration) -> Self {
+        // Cannot overflow: the longest timeouts are hours.
+        let until = Instant::now() + within;
+        Self { until, within }
+    }
+
+    pub(crate) async fn enforce<F: Future>(&self, step: F) -> Result<F::Output, Elapsed> {
+        timeout_at(self.until, step).await
+    }
+
+    /// Returns the error of a call to this server that took longer.
+    pub(crate) fn exceeded(&self, server: &str) -> Error {
+        Error::timed_out(server, self.within)
+    }
+}
