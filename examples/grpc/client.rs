@@ -1,4 +1,4 @@
-//! The client: asks whether the server is well, and has it sleep.
+//! The client: checks the health of the server, and lets it sleep.
 
 use futures_util::future::join_all;
 use sluicegate::{
@@ -23,15 +23,15 @@ pub(crate) async fn call(args: &Args, server: Endpoint) {
     let calls = async {
         let mut health = HealthClient::new(channel.clone());
         let healthy = health.check(HealthCheckRequest::default()).await;
-        tell(
+        print(
             "health",
             healthy.map(|it| format!("{:?}", it.get_ref().status())),
         );
-        // None of them is told of a deadline: they are called under one.
+        // The calls get the deadline of the task, which the layer writes into them.
         let naps = (0..args.calls).map(|_| sleep(channel.clone(), Nap { ms }));
         for slept in join_all(naps).await {
-            let slept = slept.map(|it| format!("{} ms, told of {}", it.ms, it.told));
-            tell("sleep", slept);
+            let slept = slept.map(|it| format!("{} ms, grpc-timeout {}", it.ms, it.timeout));
+            print("sleep", slept);
         }
     };
     deadline::scope(Deadline::after(args.deadline), calls).await;
@@ -48,18 +48,18 @@ fn summarize(metrics: &Registry) {
     }
 }
 
-fn tell(what: &str, came: Result<String, Status>) {
-    match came {
+fn print(what: &str, result: Result<String, Status>) {
+    match result {
         Ok(answer) => println!("{what}: {answer}"),
-        Err(status) => println!("{what}: {}", described(&status)),
+        Err(status) => println!("{what}: {}", describe(&status)),
     }
 }
 
-fn described(status: &Status) -> String {
-    let said = format!("{:?}: {}", status.code(), status.message());
+fn describe(status: &Status) -> String {
+    let text = format!("{:?}: {}", status.code(), status.message());
     let retry = status.get_details_retry_info();
     match retry.and_then(|retry| retry.retry_delay) {
-        Some(delay) => format!("{said} (RetryInfo: {delay:?})"),
-        None => said,
+        Some(delay) => format!("{text} (RetryInfo: {delay:?})"),
+        None => text,
     }
 }

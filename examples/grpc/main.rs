@@ -1,5 +1,4 @@
-//! A gRPC server with a limit for each client, and a client that passes its
-//! deadline on.
+//! A gRPC server that limits each client, and a client that passes its deadline on.
 //!
 //! ```text
 //! cargo run --release --example grpc
@@ -9,16 +8,16 @@
 //! cargo run --release --example grpc -- --help
 //! ```
 //!
-//! What the server has counted is at `/metrics`, over HTTP.
+//! The metrics of the server are at `/metrics`, over HTTP.
 //!
 //! ```text
 //! curl http://127.0.0.1:50051/metrics
 //! ```
 //!
-//! The server has the standard health service, and one that sleeps for as long
-//! as it is asked to. The client asks both, and prints what came. With a deadline
-//! that is too short it is told `DEADLINE_EXCEEDED`, and with more calls than
-//! may come at once `RESOURCE_EXHAUSTED`, and when to try again.
+//! The server has the standard health service, and one that sleeps for as long as
+//! a request says. The client calls both and prints the responses. With a deadline
+//! that is too short it gets `DEADLINE_EXCEEDED`; with more calls than the burst it
+//! gets `RESOURCE_EXHAUSTED`, with the time after which to retry.
 
 use std::{fmt::Display, time::Duration};
 
@@ -33,23 +32,23 @@ mod sleeper;
 #[derive(Debug, Parser)]
 #[command(name = "grpc")]
 struct Args {
-    /// Address and port to listen on; port 0 is any free one
+    /// Address and port to listen on; port 0 takes any free port
     #[arg(long, default_value = "127.0.0.1:50051", conflicts_with = "client")]
     listen: String,
 
-    /// How many calls a client may make in a period
+    /// Calls that a client may make in a period
     #[arg(long, default_value_t = 10, allow_negative_numbers = true)]
     limit: u64,
 
-    /// The period, such as 500ms, 1s, 1m or 2h
+    /// Length of the period, such as 500ms, 1s, 1m or 2h
     #[arg(long, default_value = "1s", value_parser = humantime::parse_duration)]
     per: Duration,
 
-    /// How many may come at once
+    /// Calls that may come at once
     #[arg(long, default_value_t = 20, allow_negative_numbers = true)]
     burst: u64,
 
-    /// Call a server instead of being one
+    /// Call this server instead of being one
     #[arg(long, value_name = "URL")]
     client: Option<String>,
 
@@ -61,7 +60,7 @@ struct Args {
     #[arg(long, default_value = "100ms", value_parser = humantime::parse_duration)]
     sleep: Duration,
 
-    /// How many times, all at once
+    /// How many such calls the client makes at once
     #[arg(long, default_value_t = 1)]
     calls: usize,
 }
@@ -81,7 +80,7 @@ fn endpoint(url: &str) -> Endpoint {
     endpoint.unwrap_or_else(|reason| refuse("--client", reason))
 }
 
-/// Ends the process like clap does when the value of a flag is no good.
+/// Ends the process as clap does after an invalid value of a flag.
 fn refuse(flag: &str, reason: impl Display) -> ! {
     let message = format!("invalid value for '{flag}': {reason}");
     let error = Args::command().error(ErrorKind::ValueValidation, message);

@@ -1,5 +1,5 @@
-//! The server: health and sleep, within the caller's deadline and behind a limit
-//! for each client, and what was counted of them.
+//! The server: the services for health and sleep, behind metrics, the deadline of
+//! the caller and a limit for each client.
 
 use std::{
     io::{self, Write},
@@ -54,8 +54,8 @@ pub(crate) async fn serve(args: &Args) {
     }
 }
 
-/// Which methods there are is known from their descriptions, for others could be
-/// anything that somebody sends.
+/// Returns the registry of all metrics. It knows the methods from their descriptors:
+/// a client can send any path, which must not become a label.
 fn metrics() -> Registry {
     let methods = Methods::new()
         .described(tonic_health::pb::FILE_DESCRIPTOR_SET)
@@ -82,7 +82,7 @@ fn quota(args: &Args) -> Result<Quota, QuotaError> {
     Quota::new(args.limit, args.per)?.try_burst(args.burst)
 }
 
-/// Which flag has set the field that the quota complains of.
+/// Returns the flag that has set the invalid field of the quota.
 fn flag(error: &QuotaError) -> &'static str {
     match error.field() {
         "amount" => "--limit",
@@ -105,6 +105,6 @@ fn greet(listener: &TcpListener) {
          cargo run --release --example grpc -- --client http://{address}\n\
          curl http://{address}/metrics\n\n",
     );
-    // Where nobody reads it, nobody misses it: a closed pipe stops no server.
+    // A closed stdout does not stop the server.
     _ = io::stdout().write_all(greeting.as_bytes());
 }

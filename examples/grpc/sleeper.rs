@@ -1,4 +1,4 @@
-//! The service that sleeps, written by hand, for there is one method only:
+//! The service that sleeps. It is written by hand, because it has one method only:
 //!
 //! ```text
 //! package sluicegate.example;
@@ -11,8 +11,8 @@
 //! }
 //! message Slept {
 //!   uint32 ms = 1;
-//!   // The `grpc-timeout` that the server was told.
-//!   string told = 2;
+//!   // The `grpc-timeout` that the server received.
+//!   string timeout = 2;
 //! }
 //! ```
 
@@ -48,7 +48,7 @@ pub(crate) struct Slept {
     #[prost(uint32, tag = "1")]
     pub(crate) ms: u32,
     #[prost(string, tag = "2")]
-    pub(crate) told: String,
+    pub(crate) timeout: String,
 }
 
 /// The server's side.
@@ -85,13 +85,13 @@ impl UnaryService<Nap> for Sleep {
     type Future = BoxFuture<Response<Slept>, Status>;
 
     fn call(&mut self, nap: Request<Nap>) -> Self::Future {
-        let told = nap.metadata().get("grpc-timeout");
-        let told = told.and_then(|told| told.to_str().ok());
-        let told = told.unwrap_or("nothing").to_owned();
+        let timeout = nap.metadata().get("grpc-timeout");
+        let timeout = timeout.and_then(|text| text.to_str().ok());
+        let timeout = timeout.unwrap_or("none").to_owned();
         let ms = nap.get_ref().ms;
         Box::pin(async move {
             tokio::time::sleep(Duration::from_millis(ms.into())).await;
-            Ok(Response::new(Slept { ms, told }))
+            Ok(Response::new(Slept { ms, timeout }))
         })
     }
 }

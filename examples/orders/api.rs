@@ -1,4 +1,4 @@
-//! The routes, which know nothing of limits.
+//! The routes of the API. They do not know that they are limited.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// The largest body of a request, in bytes.
-pub(crate) const LARGEST: usize = 4 * 1024;
+pub(crate) const MAX_BODY_BYTES: usize = 4 * 1024;
 
 pub(crate) fn routes(chain: Chain, orders: Orders) -> Router {
     Router::new()
@@ -34,13 +34,13 @@ pub(crate) fn routes(chain: Chain, orders: Orders) -> Router {
         .route("/healthz", get(|| async { "ok\n" }))
         .fallback(unknown_route)
         .method_not_allowed_fallback(wrong_method)
-        .layer(DefaultBodyLimit::max(LARGEST))
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .with_state(orders)
 }
 
-/// How long a slow order takes before it is placed, and as long again until it is
+/// How long a slow order takes before it is placed, and again before it is
 /// answered.
-const SLOW: Duration = Duration::from_millis(100);
+const SLOW_STEP: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Deserialize)]
 struct Pace {
@@ -50,7 +50,7 @@ struct Pace {
 impl Pace {
     async fn step(&self) {
         if self.slow.is_some_and(|slow| slow > 0) {
-            time::sleep(SLOW).await;
+            time::sleep(SLOW_STEP).await;
         }
     }
 }
@@ -63,12 +63,12 @@ async fn place(
     let Query(pace) = pace?;
     let Json(order) = body?;
     if order.item.trim().is_empty() {
-        let detail = "invalid item, which is empty: must be any other text";
+        let detail = "invalid item \"\": must not be empty";
         return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
     }
     pace.step().await;
     let order = orders.add(order).map_err(|error| {
-        let detail = format!("the journal cannot be written: {error}");
+        let detail = format!("cannot write the journal: {error}");
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
     })?;
     pace.step().await;
@@ -82,7 +82,7 @@ async fn find(
     uri: Uri,
 ) -> Result<Json<Order>, Problem> {
     let order = id.ok().and_then(|Path(id)| orders.find(id));
-    order.map(Json).ok_or_else(|| nothing_at(&uri))
+    order.map(Json).ok_or_else(|| not_found(&uri))
 }
 
 #[derive(Debug, Deserialize)]
@@ -90,7 +90,7 @@ struct Slow {
     ms: u64,
 }
 
-/// Takes its time, like a handler with much to do.
+/// Sleeps, like a handler with much work.
 async fn slow(query: Result<Query<Slow>, QueryRejection>) -> Result<String, Problem> {
     let Query(Slow { ms }) = query?;
     if ms > 60_000 {
@@ -106,7 +106,7 @@ struct Fail {
     status: u16,
 }
 
-/// Fails as told, like a handler with a defect.
+/// Answers with the given error status, like a handler with a bug.
 async fn fail(query: Result<Query<Fail>, QueryRejection>) -> Result<(), Problem> {
     let Query(Fail { status }) = query?;
     let error = StatusCode::from_u16(status).ok();
@@ -116,16 +116,19 @@ async fn fail(query: Result<Query<Fail>, QueryRejection>) -> Result<(), Problem>
             let detail = format!("invalid status {status}: must be 400 to 599");
             Problem::new(StatusCode::BAD_REQUEST, detail)
         },
-        |status| Problem::new(status, "failed as told"),
+        |status| Problem::new(status, "failed because the request asked for it"),
     ))
 }
 
 async fn unknown_route(uri: Uri) -> Problem {
-    nothing_at(&uri)
+    not_found(&uri)
 }
 
-fn nothing_at(uri: &Uri) -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, format!("there is no {}", uri.path()))
+fn not_found(uri: &Uri) -> Problem {
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        format!("{} does not exist", uri.path()),
+    )
 }
 
 async fn wrong_method(method: Method, uri: Uri) -> Problem {

@@ -1,4 +1,4 @@
-//! A file of all orders that were placed, which outlives the process.
+//! A file with all orders that were placed. It outlives the process.
 
 use std::{
     fs::{File, OpenOptions},
@@ -8,7 +8,7 @@ use std::{
 
 use crate::store::Order;
 
-/// Several processes may write the same file. Without a file, nothing is written.
+/// Several processes may write to the same file. `None` writes nothing.
 #[derive(Debug)]
 pub(crate) struct Journal(Option<File>);
 
@@ -18,8 +18,8 @@ impl Journal {
         path.map(open).transpose().map(Self)
     }
 
-    /// A line of JSON, by one write, so that it is there whole or not at all when
-    /// the process is killed.
+    /// Writes a line of JSON with a single write, so that a killed process leaves
+    /// whole lines only.
     pub(crate) fn write(&self, order: &Order) -> io::Result<()> {
         let Some(mut file) = self.0.as_ref() else {
             return Ok(());

@@ -1,4 +1,5 @@
-//! Orders are placed once, whatever their clients do.
+//! The idempotency layer: an order with a key is placed once, whatever its client
+//! does.
 
 use std::{path::PathBuf, str::FromStr, sync::Arc, time::Duration};
 
@@ -11,12 +12,12 @@ use sluicegate::{
     redis::Connection,
 };
 
-use crate::api::LARGEST;
+use crate::api::MAX_BODY_BYTES;
 
-/// How many bytes all orders may take together that are being read.
-const BODIES: usize = 8 << 20;
+/// The most bytes that the bodies of all requests may take together.
+const MAX_BODY_MEMORY: usize = 8 << 20;
 
-/// Where it is kept what was answered.
+/// The store of the responses that are replayed.
 #[derive(Clone, Debug)]
 pub(crate) enum Keep {
     Memory,
@@ -37,7 +38,7 @@ impl FromStr for Keep {
     }
 }
 
-/// What becomes of orders whose outcome nobody knows.
+/// What happens to an order whose outcome is unknown.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Takeover {
     Rerun,
@@ -53,8 +54,8 @@ impl From<Takeover> for idempotency::Takeover {
     }
 }
 
-/// Those keys are one client's: who has an API key is known by that, and others by
-/// their address.
+/// The settings of the idempotency layer. Keys belong to an API key, or to the
+/// address of a client without one.
 pub(crate) struct Once<'a> {
     pub(crate) client: ClientIp,
     pub(crate) redis: Option<&'a Connection>,
@@ -64,7 +65,7 @@ pub(crate) struct Once<'a> {
 }
 
 impl Once<'_> {
-    /// The API behind the layer, and what knows of all that is being done.
+    /// Returns the API behind the layer, and the tracker of its running work.
     pub(crate) async fn over(self, api: Router, keep: &Keep) -> Result<(Router, Tracker), String> {
         match keep {
             Keep::Memory => Ok(self.with(Local::new(), api)),
@@ -75,7 +76,7 @@ impl Once<'_> {
             Keep::Redis => {
                 let redis = self
                     .redis
-                    .ok_or("there is no Redis: say where by --redis")?;
+                    .ok_or("the store redis needs a server: add --redis URL")?;
                 Ok(self.with(Redis::new("orders", redis), api))
             }
         }
@@ -87,8 +88,8 @@ impl Once<'_> {
             .takeover(self.takeover.into());
         let layer = IdempotencyLayer::over(claimant)
             .namespace("orders")
-            .max_request_body(LARGEST)
-            .max_body_memory(BODIES)
+            .max_request_body(MAX_BODY_BYTES)
+            .max_body_memory(MAX_BODY_MEMORY)
             .principal(key::header("x-api-key"))
             .anonymous(self.client)
             .observe(Arc::new(self.metrics.clone()));

@@ -1,5 +1,5 @@
-//! The API behind metrics, deadlines and one limit, whose state is in this process
-//! or in Redis.
+//! The API behind metrics, deadlines and one limit. The state of the limit is in
+//! this process or in Redis.
 
 use std::{error::Error, sync::Arc};
 
@@ -17,7 +17,7 @@ use sluicegate::{
 
 use crate::{Algorithm, Args, OnFailure};
 
-/// All routes of the API draw on the same budget of a client.
+/// Puts the API behind its layers. All routes share the budget of a client.
 pub(crate) fn app(
     args: &Args,
     client: ClientIp,
@@ -43,7 +43,7 @@ pub(crate) fn app(
     })
 }
 
-/// An API that still lacks its rule.
+/// Everything but the rule of the limit.
 struct Limited<'a> {
     args: &'a Args,
     client: ClientIp,
@@ -72,7 +72,7 @@ impl Limited<'_> {
         }
     }
 
-    /// Who counts what layers do.
+    /// Counts the events of the layers.
     fn observer(&self) -> Arc<Registry> {
         Arc::new(self.metrics.clone())
     }
@@ -87,8 +87,8 @@ impl Limited<'_> {
         self.behind(limiter)
     }
 
-    /// Before everything that may wait, so that the time counts from when a request
-    /// comes.
+    /// The layer goes outside of everything that may wait, so that time counts from
+    /// the arrival of a request.
     fn deadline(&self) -> EnforceDeadlineLayer {
         EnforceDeadlineLayer::new()
             .default_timeout(self.args.deadline_default)

@@ -1,4 +1,4 @@
-//! A small orders API that limits each client, by any of the algorithms.
+//! A small orders API that limits each client, by any of the rules.
 //!
 //! ```text
 //! cargo run --release --example orders
@@ -6,8 +6,8 @@
 //! cargo run --release --example orders -- --help
 //! ```
 //!
-//! Post an order and read it back; then post 30, which are more than may come
-//! at once: 201 turns into 429. The health check is never refused.
+//! Post an order and read it back. Then post 30, which is more than the burst:
+//! 201 turns into 429. The health check is never refused.
 //!
 //! ```text
 //! curl -i http://127.0.0.1:3000/orders -H 'content-type: application/json' -d '{"item":"book","quantity":2}'
@@ -16,8 +16,8 @@
 //! curl -i http://127.0.0.1:3000/healthz
 //! ```
 //!
-//! With `--redis`, instances share the limit. Start a second one on another port,
-//! and post to both: together they let pass what one of them would.
+//! With `--redis`, instances share the limit. Start a second one on another port
+//! and post to both: together they admit as many requests as one instance alone.
 //!
 //! ```text
 //! cargo run --release --example orders -- --redis redis://127.0.0.1/
@@ -25,34 +25,34 @@
 //! redis-cli --scan --pattern 'sluicegate:*'
 //! ```
 //!
-//! A request that takes too long is answered with 504, and whoever it calls in
-//! turn knows how much time is left:
+//! A request that takes too long gets a 504. Its remaining time is passed on to
+//! the servers that it calls:
 //!
 //! ```text
 //! curl -i -H 'x-request-timeout: 100ms' 'http://127.0.0.1:3000/slow?ms=300'
 //! curl -i 'http://127.0.0.1:3000/chain?hops=3&ms=50'
 //! ```
 //!
-//! An order with an `Idempotency-Key` is placed once, however often it is sent, also
-//! if the client hangs up in the middle of it. With `slow=1` it takes long enough to
-//! try that. Keys are those of an API key (`x-api-key`), or of an address.
+//! An order with an `Idempotency-Key` is placed once, however often it is sent, even
+//! if its client hangs up before the response. With `slow=1` it takes long enough to
+//! try that. A key belongs to an API key (`x-api-key`), or to a client address.
 //!
 //! ```text
 //! curl -i 'http://127.0.0.1:3000/orders?slow=1' -H 'idempotency-key: 17' -H 'content-type: application/json' -d '{"item":"book","quantity":2}'
 //! cargo run --release --example orders -- --store durable:orders.db
 //! ```
 //!
-//! If its instance is killed in the middle of it, nobody knows whether it was placed.
-//! After the lease it is placed once more, or never again with `--takeover refuse`,
-//! and the journal tells how often it was. Here, kill the first one with `kill -9`
-//! while the order runs, and send the order to the second:
+//! If the instance is killed while an order runs, its outcome is unknown. After the
+//! lease the order is placed once more, or refused with `--takeover refuse`; the
+//! journal shows how often it was placed. To try that, start two instances, kill the
+//! first with `kill -9` while the order runs, and send the order to the second:
 //!
 //! ```text
 //! cargo run --release --example orders -- --redis redis://127.0.0.1/ --store redis --lease 5s --journal orders.log
 //! cargo run --release --example orders -- --redis redis://127.0.0.1/ --store redis --lease 5s --journal orders.log --listen 127.0.0.1:3001 --first-id 1000
 //! ```
 //!
-//! What was counted is told to Prometheus, and with `--redis` of all instances
+//! Metrics are there for Prometheus, and with `--redis` those of all instances
 //! together:
 //!
 //! ```text
@@ -62,9 +62,9 @@
 //!
 //! A dashboard and alerts are in `examples/dashboards`.
 //!
-//! A leaky bucket lets requests wait for their turn, so it slows down a client
-//! that sends one after the other and never refuses it. Put `&` in place of
-//! the last `;` to send them all at once.
+//! With a leaky bucket requests wait for their turn, so a client that sends one
+//! after the other is slowed down and never refused. Replace the last `;` by `&` to
+//! send all at once.
 
 use std::{
     env,
@@ -111,83 +111,81 @@ use self::{
 #[derive(Debug, Parser)]
 #[command(name = "orders")]
 struct Args {
-    /// Address and port to listen on; port 0 is any free one
+    /// Address and port to listen on; port 0 takes any free port
     #[arg(long, default_value = "127.0.0.1:3000")]
     listen: String,
 
-    /// How to limit
+    /// Rule of the limit
     #[arg(long, value_enum, default_value_t = Algorithm::TokenBucket)]
     algorithm: Algorithm,
 
-    /// How many requests a client may send in a period
+    /// Requests that a client may send in a period
     #[arg(long, default_value_t = 10, allow_negative_numbers = true)]
     limit: u64,
 
-    /// The period, such as 500ms, 1s, 1m or 2h
+    /// Length of the period, such as 500ms, 1s, 1m or 2h
     #[arg(long, default_value = "1s", value_parser = humantime::parse_duration)]
     per: Duration,
 
-    /// How many pass a token bucket or a meter at once, or may wait in a leaky
-    /// bucket; windows take no notice
+    /// Requests that may pass a token bucket or a meter at once, or wait in a leaky
+    /// bucket; windows ignore it
     #[arg(long, default_value_t = 20, allow_negative_numbers = true)]
     burst: u64,
 
-    /// Network or address of a proxy whose X-Forwarded-For is believed; may be
-    /// given more than once
+    /// Network or address of a proxy whose X-Forwarded-For is trusted; can be
+    /// repeated
     #[arg(long, value_name = "CIDR")]
     trust_proxy: Vec<String>,
 
-    /// Log what is over the limit, but let it pass
+    /// Log requests over the limit, but let them pass
     #[arg(long)]
     shadow: bool,
 
-    /// How long a request may take that does not say so itself
+    /// Time limit of a request that does not set one itself
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = timeout)]
     deadline_default: Duration,
 
-    /// How long a request may take, whatever it says
+    /// Longest time limit that a request can set
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = timeout)]
     deadline_max: Duration,
 
-    /// Redis server that holds the limits, for all instances together
+    /// Redis server that holds the limits of all instances
     #[arg(long, value_name = "URL")]
     redis: Option<String>,
 
-    /// Where answers to requests with an Idempotency-Key are kept: memory,
+    /// Store of the responses to requests with an Idempotency-Key: memory,
     /// durable:PATH or redis
     #[arg(long, value_name = "STORE", default_value = "memory")]
     store: Keep,
 
-    /// For how long an instance that is not heard of holds an order with an
-    /// Idempotency-Key: 10ms to 1day
+    /// Time after which another instance takes over an order from one that died or
+    /// hangs: 10ms to 1day
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = lease)]
     lease: Duration,
 
-    /// What becomes of an order whose instance has died in the middle of it: it is
-    /// placed once more, or refused
+    /// Whether an order whose instance died before it was done is placed once more
+    /// or refused
     #[arg(long, value_enum, default_value_t = Takeover::Rerun)]
     takeover: Takeover,
 
-    /// File to which each order is appended when it is placed, as a line of JSON;
-    /// instances may share it
+    /// File that gets a line of JSON for each placed order; instances can share it
     #[arg(long, value_name = "PATH")]
     journal: Option<PathBuf>,
 
-    /// Id of the first order; with ranges of their own, no two instances place
-    /// orders of the same id
-    #[arg(long, value_name = "ID", default_value_t = 1, value_parser = value_parser!(u64).range(1..=LARGEST_ID))]
+    /// Id of the first order; give each instance a range of its own
+    #[arg(long, value_name = "ID", default_value_t = 1, value_parser = value_parser!(u64).range(1..=MAX_FIRST_ID))]
     first_id: u64,
 
-    /// What becomes of requests while Redis does not answer: they pass, they
-    /// are refused, or each instance limits them by itself
+    /// Whether requests pass, are refused or are limited by each instance alone
+    /// while Redis does not answer
     #[arg(long, value_enum, default_value_t = OnFailure::Local)]
     on_redis_failure: OnFailure,
 }
 
-/// So that JSON's readers know it and its successors exactly.
-const LARGEST_ID: u64 = 1 << 52;
+/// Readers of JSON know integers up to 2^53 exactly.
+const MAX_FIRST_ID: u64 = 1 << 52;
 
-/// What a claimant takes.
+/// Parses a lease of the length that `Claimant::lease` allows.
 fn lease(text: &str) -> Result<Duration, String> {
     let possible = Duration::from_millis(10)..=Duration::from_secs(86_400);
     let parsed = humantime::parse_duration(text).map_err(|error| error.to_string())?;
@@ -197,10 +195,10 @@ fn lease(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// No time at all would refuse every request.
+/// Parses a time limit. Zero is an error, because it would refuse every request.
 fn timeout(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
-        Ok(Duration::ZERO) => Err("it is zero: must be longer".into()),
+        Ok(Duration::ZERO) => Err("must be longer than zero".into()),
         parsed => parsed.map_err(|error| error.to_string()),
     }
 }
@@ -248,18 +246,18 @@ async fn main() {
     let app = limits::app(&args, client, redis, &metrics, api);
     let app = app.unwrap_or_else(|error| refuse(flag(&error), error));
     let app = app.merge(watch::routes(&metrics, fleet.as_ref()));
-    // Before the greeting, so that whoever reads it can stop the server.
+    // Before the greeting: a reader of it may send a signal at once.
     let signals = Signals::new();
     greet(&listener);
     serve::serve(listener, app, signals, &tracker).await;
     if let Some(fleet) = fleet
         && let Err(error) = fleet.shutdown().await
     {
-        tracing::warn!(%error, "what was counted last is not in Redis");
+        tracing::warn!(%error, "the last counts could not be written to Redis");
     }
 }
 
-/// Counts for the fleet, too, and shows what becomes of the calls of Redis.
+/// Shares the counts with the fleet, and counts the calls to Redis.
 fn join(metrics: &Registry, redis: &Connection) -> red::Redis {
     metrics.connection("main", redis);
     red::Redis::new("orders", metrics, redis)
@@ -272,7 +270,8 @@ fn client(args: &Args) -> Result<ClientIp, InvalidSetting> {
     }
 }
 
-/// What cannot work is refused; a server that is away for the moment is not.
+/// Connects to Redis. An invalid address ends the process; a server that does not
+/// answer is connected to later.
 async fn redis(args: &Args) -> Option<Connection> {
     let builder = Connection::builder(args.redis.as_deref()?);
     let connection = match builder.clone().connect().await {
@@ -285,7 +284,7 @@ async fn redis(args: &Args) -> Option<Connection> {
     Some(connection.unwrap_or_else(|error| refuse("--redis", error)))
 }
 
-/// Which flag has set the field that the quota complains of.
+/// Returns the flag that has set the invalid field of the quota.
 fn flag(error: &QuotaError) -> &'static str {
     match error.field() {
         "amount" => "--limit",
@@ -294,7 +293,7 @@ fn flag(error: &QuotaError) -> &'static str {
     }
 }
 
-/// Ends the process like clap does when the value of a flag is no good.
+/// Ends the process as clap does after an invalid value of a flag.
 fn refuse(flag: &str, reason: impl Display) -> ! {
     let message = format!("invalid value for '{flag}': {reason}");
     let error = Args::command().error(ErrorKind::ValueValidation, message);
@@ -336,6 +335,6 @@ fn greet(listener: &TcpListener) {
          curl -i http://{address}/orders/1\n\
          for i in $(seq 30); do curl -s -o /dev/null -w '%{{http_code}}\\n' {order}; done\n\n",
     );
-    // Where nobody reads it, nobody misses it: a closed pipe stops no server.
+    // A closed stdout does not stop the server.
     _ = io::stdout().write_all(greeting.as_bytes());
 }

@@ -1,4 +1,4 @@
-//! What is wrong with a request, told as RFC 9457 has it and as refusals are.
+//! Errors as problem details (RFC 9457), which the crate's refusals use too.
 
 use axum::{
     Json,

@@ -1,4 +1,4 @@
-//! Serving until a signal says stop.
+//! Serves until a signal stops it.
 
 use std::{future::IntoFuture, net::SocketAddr, time::Duration};
 
@@ -6,12 +6,12 @@ use axum::Router;
 use sluicegate::idempotency::Tracker;
 use tokio::{net::TcpListener, signal, sync::oneshot, time};
 
-/// How long requests may take that have begun when it is time to stop; one
-/// that waits in a leaky bucket may have hours to go.
+/// How long running requests may take after the first signal. One that waits in a
+/// leaky bucket could take hours.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// Ends after the first signal, when what has begun is done, also for clients that
-/// have gone; at once after the second.
+/// Serves until the first signal, then waits for running requests and for work whose
+/// client has gone. Returns at once after the second signal.
 pub(crate) async fn serve(
     listener: TcpListener,
     app: Router,
@@ -39,7 +39,7 @@ pub(crate) async fn serve(
     }
 }
 
-/// Ctrl-C and SIGTERM. None is missed from the time this is made.
+/// Listens for Ctrl-C and SIGTERM, from when it is created.
 #[cfg(unix)]
 #[derive(Debug)]
 pub(crate) struct Signals {
@@ -52,7 +52,7 @@ impl Signals {
     pub(crate) fn new() -> Self {
         use signal::unix::{SignalKind, signal};
 
-        let heard = |kind| signal(kind).expect("neither signal is forbidden to handle");
+        let heard = |kind| signal(kind).expect("both signals can be handled");
         Self {
             interrupt: heard(SignalKind::interrupt()),
             terminate: heard(SignalKind::terminate()),
@@ -67,7 +67,7 @@ impl Signals {
     }
 }
 
-/// Ctrl-C.
+/// Listens for Ctrl-C.
 #[cfg(not(unix))]
 #[derive(Debug)]
 pub(crate) struct Signals;

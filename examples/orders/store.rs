@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::journal::Journal;
 
-/// How many orders are kept; the oldest go first. Together with the bound on
-/// bodies it bounds what clients can make this process remember.
-const CAPACITY: usize = 10_000;
+/// How many orders are kept; the oldest are dropped first. With the bound on bodies
+/// it bounds the memory that clients can make this process use.
+const MAX_ORDERS: usize = 10_000;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -32,7 +32,7 @@ pub(crate) struct Order {
 #[derive(Clone, Debug)]
 pub(crate) struct Orders(Arc<Mutex<Latest>>);
 
-/// Ids have no gaps, so an order's place follows from the id of the first.
+/// Ids have no gaps, so the index of an order follows from the id of the first.
 #[derive(Debug)]
 struct Latest {
     first_id: u64,
@@ -50,10 +50,10 @@ impl Orders {
         Self(Arc::new(Mutex::new(latest)))
     }
 
-    /// An order that the journal does not have is not placed.
+    /// Places an order. An order that cannot be written to the journal is not placed.
     pub(crate) fn add(&self, NewOrder { item, quantity }: NewOrder) -> io::Result<Order> {
         let mut latest = self.lock();
-        if latest.orders.len() == CAPACITY {
+        if latest.orders.len() == MAX_ORDERS {
             latest.orders.pop_front();
             latest.first_id += 1;
         }
@@ -66,11 +66,13 @@ impl Orders {
 
     pub(crate) fn find(&self, id: u64) -> Option<Order> {
         let latest = self.lock();
-        let place = id.checked_sub(latest.first_id)?;
-        latest.orders.get(usize::try_from(place).ok()?).cloned()
+        let index = id.checked_sub(latest.first_id)?;
+        latest.orders.get(usize::try_from(index).ok()?).cloned()
     }
 
     fn lock(&self) -> MutexGuard<'_, Latest> {
-        self.0.lock().expect("nobody panics while holding the lock")
+        self.0
+            .lock()
+            .expect("no code panics while it holds the lock")
     }
 }

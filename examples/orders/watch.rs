@@ -1,4 +1,4 @@
-//! What is told of the server: to Prometheus, and of the fleet that it is one of.
+//! Metrics: those of this process for Prometheus, and those of the whole fleet.
 
 use std::time::Duration;
 
@@ -16,13 +16,14 @@ use sluicegate::{
 
 use crate::problem::Problem;
 
-const AVAILABLE: f64 = 0.999;
+/// The ratio of requests that the objective wants without a server error.
+const AVAILABILITY: f64 = 0.999;
 
-/// Where all is counted. The routes are there from the beginning, with zeros.
+/// Returns the registry of all metrics. Its routes exist from the start, with zeros.
 pub(crate) fn metrics() -> Registry {
     let metrics = Registry::builder()
         .exemplars(red::traceparent)
-        .slo("availability", Slo::availability(AVAILABLE))
+        .slo("availability", Slo::availability(AVAILABILITY))
         .slo("latency", Slo::latency(0.99, Duration::from_millis(250)))
         .build();
     for (method, route, status) in [
@@ -37,32 +38,32 @@ pub(crate) fn metrics() -> Registry {
     metrics
 }
 
-/// Routes that nobody limits and that are not counted themselves.
+/// The routes of the metrics, which are neither limited nor counted.
 pub(crate) fn routes(metrics: &Registry, fleet: Option<&red::Redis>) -> Router {
     let routes = Router::new().route("/metrics", scrape(metrics));
     match fleet {
-        Some(fleet) => routes.route("/fleet", get(told).with_state(fleet.clone())),
+        Some(fleet) => routes.route("/fleet", get(report).with_state(fleet.clone())),
         None => routes,
     }
 }
 
 #[derive(Debug, Deserialize)]
-struct Asked {
+struct Parameters {
     span: Option<String>,
 }
 
-async fn told(
+async fn report(
     State(fleet): State<red::Redis>,
-    asked: Result<Query<Asked>, QueryRejection>,
-) -> Result<Json<Told>, Problem> {
-    let Query(Asked { span }) = asked?;
+    parameters: Result<Query<Parameters>, QueryRejection>,
+) -> Result<Json<Report>, Problem> {
+    let Query(Parameters { span }) = parameters?;
     let span = span.as_deref().unwrap_or("1m");
     let span = humantime::parse_duration(span).map_err(|error| {
-        let detail = format!("invalid span {span}: {error}; must be a time such as 5m");
+        let detail = format!("invalid span {span}: {error}; must be a duration such as 5m");
         Problem::new(StatusCode::BAD_REQUEST, detail)
     })?;
     match fleet.read(span).await {
-        Ok(fleet) => Ok(Json(Told::of(&fleet, span))),
+        Ok(fleet) => Ok(Json(Report::of(&fleet, span))),
         Err(error) => {
             let status = match error.kind() {
                 ErrorKind::Config => StatusCode::BAD_REQUEST,
@@ -73,9 +74,9 @@ async fn told(
     }
 }
 
-/// What a fleet did in the last so long.
+/// What the fleet did within a span of time until now.
 #[derive(Debug, Serialize)]
-struct Told {
+struct Report {
     covered_secs: f64,
     instances: Vec<Process>,
     in_flight: u64,
@@ -102,9 +103,9 @@ struct Route {
     p99_ms: Option<f64>,
 }
 
-impl Told {
+impl Report {
     fn of(fleet: &Fleet, span: Duration) -> Self {
-        let available = Slo::availability(AVAILABLE);
+        let available = Slo::availability(AVAILABILITY);
         let events = available.counts(&fleet.snapshot);
         let burn = events.map(|events| available.burn(span, fleet.covered, events));
         Self {
