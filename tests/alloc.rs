@@ -1,9 +1,9 @@
-//! What a decision takes from the heap: nothing.
+//! Counts allocations and bytes on the heap: a decision allocates nothing.
 //!
-//! A binary of its own and without a harness: the harness has a thread, whose
+//! It is a binary without a test harness, because the harness has a thread whose
 //! allocations would be counted too.
 
-#![allow(clippy::unwrap_used, reason = "what is not there fails the test")]
+#![allow(clippy::unwrap_used, reason = "a missing value fails the test")]
 
 use std::{
     alloc::System,
@@ -43,7 +43,7 @@ use tower::{Layer, Service, layer::layer_fn, service_fn};
 #[global_allocator]
 static HEAP: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// How often `work` asked for memory.
+/// Returns the number of allocations and reallocations of `work`.
 fn allocations(work: impl FnOnce()) -> usize {
     let region = Region::new(HEAP);
     work();
@@ -51,7 +51,7 @@ fn allocations(work: impl FnOnce()) -> usize {
     change.allocations + change.reallocations
 }
 
-/// How many bytes more are taken after `work` than before it.
+/// Returns how many bytes `work` leaves allocated.
 fn growth<T>(work: impl FnOnce() -> T) -> (isize, T) {
     let region = Region::new(HEAP);
     let kept = work();
@@ -81,11 +81,11 @@ fn main() {
     a_series_takes_at_most_a_kibibyte();
     a_table_takes_24_bytes_for_each_key_and_never_more();
     an_idempotency_record_takes_at_most_256_bytes_beside_its_own();
-    a_request_without_an_idempotency_key_allocates_nothing_more();
+    a_request_without_an_idempotency_key_adds_no_allocation();
     a_record_of_made_up_lengths_takes_no_memory();
 }
 
-/// Admitted at first and then denied, for keys old and new.
+/// Covers admissions and denials, for known and new keys.
 fn decisions_allocate_nothing<R: Rule<State = Word>>(rule: R) {
     let with_keys = keyed(rule.clone());
     let without = Local::builder(rule).clock(Manual::new()).direct();
@@ -113,7 +113,7 @@ fn decisions_allocate_nothing<R: Rule<State = Word>>(rule: R) {
     assert_eq!(allocated, 0, "{with_keys:?}");
 }
 
-/// Admitted at first, and then refused by the last of them.
+/// Covers admissions, and denials by the last limit.
 fn several_limits_allocate_nothing() {
     let one = keyed(TokenBucket::new(Quota::per_minute(900)));
     let queue = keyed(LeakyBucket::new(Quota::per_minute(900)));
@@ -123,7 +123,7 @@ fn several_limits_allocate_nothing() {
     let allocated = allocations(|| {
         for _ in 0..100 {
             let Check::Now(decision) = limiter.check(&("ann", "ann", "bob", "ann"), 1) else {
-                unreachable!("nothing is elsewhere");
+                unreachable!("all limits are local");
             };
             admitted += usize::from(decision.is_admitted());
         }
@@ -138,7 +138,7 @@ fn request() -> Request<()> {
     request
 }
 
-/// Answers requests without a need for memory, as far as they pass.
+/// Returns the allocations of these calls, all of which are admitted.
 fn calls<S>(service: &mut S, requests: Vec<Request<()>>) -> usize
 where
     S: Service<Request<()>, Response = Response<()>, Error = Infallible>,
@@ -159,7 +159,7 @@ fn a_layer_adds_no_allocation_to_what_it_admits(observer: Arc<dyn Observe>) {
         .observe(observer)
         .refuse_with(Answer::new().headers(Headers::None));
     let mut limited = layer.layer(bare);
-    // What is counted is there from the first request on.
+    // The first request allocates the counters.
     calls(&mut limited, vec![request()]);
     let of_the_bare = calls(&mut bare, requests());
     assert_eq!(calls(&mut limited, requests()), of_the_bare);
@@ -181,7 +181,7 @@ fn events_of_deadlines_allocate_nothing() {
     assert_eq!(metrics.snapshot().deadlines.unwrap().with(), 1);
 }
 
-/// Answers whole requests, bodies included, in a runtime.
+/// Sends requests, and reads the response bodies to their end.
 async fn answered<S, B>(service: &mut S, requests: Vec<Request<()>>)
 where
     S: Service<Request<()>, Response = Response<B>, Error = Infallible>,
@@ -198,13 +198,14 @@ where
     }
 }
 
-/// Waits once before it answers, with a body.
+/// Yields once before it returns a response with a body.
 async fn late(_: Request<()>) -> Result<Response<Full<Bytes>>, Infallible> {
     tokio::task::yield_now().await;
     Ok(Response::new(Full::from("x")))
 }
 
-/// Of a hundred requests, with the first ones, which begin the task, before them.
+/// Returns the allocations of a hundred requests, after a hundred others that start
+/// the tasks.
 fn allocated<S, B>(runtime: &Runtime, service: &mut S) -> usize
 where
     S: Service<Request<()>, Response = Response<B>, Error = Infallible>,
@@ -229,7 +230,7 @@ fn a_deadline_takes_at_most_two_allocations_and_none_is_free() {
 
     let layer = layer.default_timeout(Duration::from_secs(60));
     let with_deadlines = allocated(&runtime, &mut layer.layer(bare));
-    // One for the extension, one for the body that is watched.
+    // One for the extension, one for the body with a deadline.
     assert_eq!(with_deadlines, of_the_bare + 200);
 }
 
@@ -245,9 +246,9 @@ fn a_deadline_takes_at_most_256_bytes_beside_the_inner_future() {
     );
 }
 
-/// Sends whole requests to an axum router that has been asked before.
+/// Returns the allocations of a hundred requests to a router, after a first one.
 fn routed(router: Router) -> usize {
-    // As a server does, so that layers are not put on anew for each request.
+    // As a server does, so that the layers are not applied again for each request.
     let mut router = router.with_state(());
     let mut ask = || {
         let request = Request::get("/orders/7").body(Body::empty()).unwrap();
@@ -259,7 +260,7 @@ fn routed(router: Router) -> usize {
     allocations(|| (0..100).for_each(|_| ask()))
 }
 
-/// axum boxes the body of any layer that has one of its own.
+/// axum boxes the body of each layer that has a body type of its own.
 fn counting_a_request_takes_no_allocation_but_the_body_that_axum_boxes() {
     let router = || Router::new().route("/orders/{id}", get(|| async { "x" }));
     let metrics = red::Registry::new();
@@ -287,7 +288,7 @@ impl<S: Service<R>, R> Service<R> for Idle<S> {
     }
 }
 
-/// Each with several threads counting in it, and one status.
+/// Several threads count in each series, with one status.
 fn a_series_takes_at_most_a_kibibyte() {
     const SERIES: isize = 1_000;
     let metrics = red::Registry::new();
@@ -301,7 +302,7 @@ fn a_series_takes_at_most_a_kibibyte() {
         answer.now_or_never().unwrap().unwrap();
     };
     let ask_all = || (0..SERIES).for_each(ask);
-    // The first request that is sent makes the table, whose size is set.
+    // The first request allocates the table, which has a fixed size.
     ask(0);
     let (taken, ()) = growth(|| {
         thread::scope(|scope| {
@@ -331,12 +332,14 @@ fn a_table_takes_24_bytes_for_each_key_and_never_more() {
         });
         assert_eq!(grown, 0);
         let (forgets, full) = (limiter.forgotten() > 0, capacity < 250_000);
-        assert_eq!(forgets, full, "more than there is room for");
+        assert_eq!(
+            forgets, full,
+            "keys are forgotten if there are more than the capacity"
+        );
     }
 }
 
-/// Claimed, completed and read, for reading a record for the first time takes
-/// memory too.
+/// Claims, completes and reads a record, because the first read allocates too.
 fn work_once(store: &idempotency::Local<Manual>, number: u32, record: &Bytes) {
     let name = Scope::new("alloc").name(number.to_be_bytes());
     let request = ClaimRequest {
@@ -360,7 +363,7 @@ fn an_idempotency_record_takes_at_most_256_bytes_beside_its_own() {
         let capacity = 356 * records as usize;
         let store = idempotency::Local::builder().capacity(capacity);
         let store = store.clock(clock.clone()).build();
-        // Once more than there is room for, so that others are forgotten.
+        // Twice the capacity, so that records are evicted.
         let (taken, ()) = growth(|| {
             for number in 0..2 * records {
                 clock.advance(Duration::from_micros(7));
@@ -376,7 +379,7 @@ fn an_idempotency_record_takes_at_most_256_bytes_beside_its_own() {
     }
 }
 
-fn a_request_without_an_idempotency_key_allocates_nothing_more() {
+fn a_request_without_an_idempotency_key_adds_no_allocation() {
     let answer = |_: Request<String>| ready(Ok::<_, Infallible>(Response::new(String::new())));
     let mut bare = service_fn(answer);
     let layer = IdempotencyLayer::new(idempotency::Local::new())
@@ -404,7 +407,7 @@ fn a_request_without_an_idempotency_key_allocates_nothing_more() {
     assert_eq!(allocated, expected);
 }
 
-/// Four gigabytes of a body, and as many headers.
+/// The record claims a body and a head of four gigabytes.
 fn a_record_of_made_up_lengths_takes_no_memory() {
     let most = b"\xff\xff\xff\xff\x0f";
     for head in [&b"\x01\x02"[..], b"\x00\xc8\x01"] {

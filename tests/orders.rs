@@ -1,7 +1,7 @@
-//! The example `orders` in a process of its own, asked over TCP.
+//! The example `orders`, as a process that the tests send requests to over TCP.
 //!
-//! Its limits have a period of an hour, so that nothing comes back while a test
-//! runs, however long that takes.
+//! Its limits have a period of an hour, so that no quota comes back while a test
+//! runs, however slow the machine is.
 
 use std::{
     env,
@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use sfv::{Item, Parser};
 
 #[path = "redis/server.rs"]
-#[allow(dead_code, reason = "the tests of the limiter have use for more of it")]
+#[allow(dead_code, reason = "the tests of the limiter use more of it")]
 mod redis_server;
 
 #[cfg(unix)]
@@ -27,8 +27,8 @@ mod chaos;
 
 const ORDER: &str = r#"{"item":"book","quantity":2}"#;
 
-/// Where whatever goes wrong would make a test wait for ever, it fails.
-const HANGS: Duration = Duration::from_secs(60);
+/// A test that waits this long for something fails.
+const MAX_WAIT: Duration = Duration::from_secs(60);
 
 #[test]
 fn orders_pass_until_the_burst_is_spent_and_then_are_refused() {
@@ -46,7 +46,7 @@ fn orders_pass_until_the_burst_is_spent_and_then_are_refused() {
     let problem = problem_of(&refused, StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(problem["title"], "Quota Exceeded");
     assert_eq!(problem["violated-policies"], json!(["orders"]));
-    // One of two an hour comes back in half an hour, all three in an hour and a half.
+    // At two an hour, one comes back after half an hour, and all three after 1.5 hours.
     let retry_after = refused.headers()["retry-after"].to_str();
     let retry_after: i64 = retry_after.unwrap().parse().unwrap();
     assert!((1..=1_800).contains(&retry_after));
@@ -157,14 +157,14 @@ fn every_algorithm_admits_and_then_refuses() {
 }
 
 #[test]
-fn a_leaky_bucket_lets_as_many_wait_as_it_has_room_for() {
+fn a_leaky_bucket_refuses_what_exceeds_its_queue() {
     let quota = ["--limit", "1", "--burst", "1", "--per", "1h"];
     let patient = ["--deadline-default", "2h", "--deadline-max", "2h"];
     let flags = [&["--algorithm", "leaky-bucket"], &quota[..], &patient];
     let server = Server::start(&flags.concat());
     assert_eq!(server.ask(order()).status(), StatusCode::CREATED);
 
-    // One of two waits for an hour, so the first answer is to the other.
+    // One of the two waits for an hour, so the first response is that of the other.
     let (answers, answer) = mpsc::channel();
     for answers in [answers.clone(), answers] {
         let address = server.address;
@@ -175,7 +175,7 @@ fn a_leaky_bucket_lets_as_many_wait_as_it_has_room_for() {
 }
 
 #[test]
-fn in_shadow_all_pass_unmarked() {
+fn in_shadow_mode_all_requests_pass_without_headers() {
     let server = Server::start(&["--shadow", "--limit", "1", "--burst", "1", "--per", "1h"]);
     for _ in 0..5 {
         let placed = server.ask(order());
@@ -185,7 +185,7 @@ fn in_shadow_all_pass_unmarked() {
 }
 
 #[test]
-fn nobody_escapes_by_a_header_that_no_proxy_has_written() {
+fn a_made_up_header_does_not_escape_the_limit() {
     let server = Server::start(&["--limit", "1", "--burst", "1", "--per", "1h"]);
     assert_eq!(server.status_for("198.51.100.1"), StatusCode::CREATED);
     for forwarded in [
@@ -216,7 +216,7 @@ fn clients_of_a_trusted_proxy_have_a_budget_each() {
 }
 
 #[test]
-fn bad_flags_are_refused_by_name() {
+fn an_error_names_the_invalid_flag() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
     let flags: [&[&str]; 36] = [
@@ -267,7 +267,7 @@ fn bad_flags_are_refused_by_name() {
 }
 
 #[test]
-fn what_takes_too_long_is_answered_in_time() {
+fn a_slow_request_gets_a_504_in_time() {
     let server = Server::start(&["--deadline-default", "50ms"]);
     let late = server.ask(get("/slow?ms=60000"));
     problem_of(&late, StatusCode::GATEWAY_TIMEOUT);
@@ -275,7 +275,7 @@ fn what_takes_too_long_is_answered_in_time() {
     let header = asks.headers_mut();
     header.insert("x-request-timeout", "20ms".parse().unwrap());
     problem_of(&server.ask(asks), StatusCode::GATEWAY_TIMEOUT);
-    // A header can only make it less.
+    // A header can shorten the time limit, and not extend it.
     let mut asks = get("/slow?ms=60000");
     let header = asks.headers_mut();
     header.insert("x-request-timeout", "1h".parse().unwrap());
@@ -292,12 +292,12 @@ fn a_deadline_shrinks_from_hop_to_hop() {
     let hops: Vec<u64> = hops.as_array().unwrap().iter().map(left).collect();
     assert_eq!(hops.len(), 4);
     assert!(hops[0] <= 20_000, "{hops:?}");
-    // Each works for 20 ms, and keeps 100 ms for the way back.
+    // Each hop works for 20 ms, and keeps 100 ms for the way back.
     assert!(
         hops.windows(2).all(|hop| hop[1] + 120 <= hop[0]),
         "{hops:?}"
     );
-    // Long enough that the last hop is told late some time before the others are.
+    // Long enough that the last hop times out well before the others.
     let mut late = get("/chain?hops=3&ms=1000");
     let header = late.headers_mut();
     header.insert("x-request-timeout", "2500ms".parse().unwrap());
@@ -307,7 +307,7 @@ fn a_deadline_shrinks_from_hop_to_hop() {
 }
 
 #[test]
-fn a_refused_flag_says_what_is_allowed() {
+fn an_error_says_which_values_are_allowed() {
     for (flag, value, allowed) in [
         ("--limit", "0", "invalid quota amount 0: must be 1 to 2^51"),
         ("--burst", "0", "invalid quota burst 0: must be 1 to 2^51"),
@@ -326,7 +326,7 @@ fn a_refused_flag_says_what_is_allowed() {
 }
 
 #[test]
-fn instances_on_one_redis_admit_together_what_one_would() {
+fn instances_on_one_redis_share_one_limit() {
     for algorithm in ["token-bucket", "sliding-log"] {
         let redis = redis_server::Server::start();
         let quota = ["--limit", "7", "--burst", "7", "--per", "1h"];
@@ -345,7 +345,7 @@ fn instances_on_one_redis_admit_together_what_one_would() {
     }
 }
 
-/// An instance with a limit of two, of which one is used, and then no Redis.
+/// Returns an instance that has used one of two requests, and whose Redis is killed.
 fn without_redis(on_failure: &str) -> (Server, redis_server::Server) {
     let mut redis = redis_server::Server::start();
     let quota = ["--limit", "2", "--burst", "2", "--per", "1h"];
@@ -356,10 +356,10 @@ fn without_redis(on_failure: &str) -> (Server, redis_server::Server) {
     (server, redis)
 }
 
-/// Redis comes back with nothing in it, so that two pass and no more.
+/// Restarts Redis, which is empty then, and waits until the instance limits again.
 fn limits_again(server: &Server, mut redis: redis_server::Server) {
     redis.restart();
-    let limit = Instant::now() + HANGS;
+    let limit = Instant::now() + MAX_WAIT;
     let mut client = redis.client();
     let mut buckets = || {
         let names = redis::cmd("KEYS")
@@ -368,18 +368,18 @@ fn limits_again(server: &Server, mut redis: redis_server::Server) {
         names.map(|names: Vec<String>| names.len())
     };
     while buckets() != Ok(1) {
-        assert!(Instant::now() < limit, "Redis is not asked");
+        assert!(Instant::now() < limit, "the instance does not call Redis");
         server.ask(order());
     }
     while server.ask(order()).status() != StatusCode::TOO_MANY_REQUESTS {
-        assert!(Instant::now() < limit, "nothing is limited");
+        assert!(Instant::now() < limit, "the instance refuses no order");
     }
     let refused = server.ask(order());
     problem_of(&refused, StatusCode::TOO_MANY_REQUESTS);
 }
 
 #[test]
-fn without_redis_orders_pass_where_that_is_wanted() {
+fn without_redis_orders_pass_if_so_configured() {
     let (server, redis) = without_redis("open");
     for _ in 0..10 {
         assert_eq!(server.ask(order()).status(), StatusCode::CREATED);
@@ -388,7 +388,7 @@ fn without_redis_orders_pass_where_that_is_wanted() {
 }
 
 #[test]
-fn without_redis_orders_are_refused_where_that_is_wanted() {
+fn without_redis_orders_are_refused_if_so_configured() {
     let (server, redis) = without_redis("closed");
     for _ in 0..10 {
         problem_of(&server.ask(order()), StatusCode::SERVICE_UNAVAILABLE);
@@ -398,7 +398,7 @@ fn without_redis_orders_are_refused_where_that_is_wanted() {
 }
 
 #[test]
-fn without_redis_each_instance_limits_by_itself() {
+fn without_redis_each_instance_limits_alone() {
     let (server, redis) = without_redis("local");
     for _ in 0..2 {
         assert_eq!(server.ask(order()).status(), StatusCode::CREATED);
@@ -410,7 +410,7 @@ fn without_redis_each_instance_limits_by_itself() {
 }
 
 #[test]
-fn it_starts_while_redis_is_away() {
+fn an_instance_starts_without_redis() {
     let mut redis = redis_server::Server::start();
     redis.kill();
     let quota = ["--limit", "2", "--burst", "2", "--per", "1h"];
@@ -421,7 +421,7 @@ fn it_starts_while_redis_is_away() {
 }
 
 #[test]
-fn no_password_of_redis_is_printed() {
+fn passwords_of_redis_are_never_printed() {
     let redis = redis_server::Server::with(&["--requirepass", "open-sesame"]);
     let at = |login: &str, path: &str| format!("redis://{login}@127.0.0.1:{}/{path}", redis.port());
     for address in [
@@ -439,7 +439,7 @@ fn no_password_of_redis_is_printed() {
         assert!(!message.contains("open-sesame"), "{message}");
     }
 
-    // Neither is one that is right, nor one of a server that is away.
+    // Nor is a valid password, even if the server is away.
     let right = Server::start(&["--redis", &at("default:open-sesame", "3")]);
     assert_eq!(right.ask(order()).status(), StatusCode::CREATED);
     let address = at("default:open-sesame", "3");
@@ -455,7 +455,7 @@ fn no_password_of_redis_is_printed() {
 }
 
 #[test]
-fn what_was_counted_is_told_to_whoever_asks() {
+fn metrics_are_scraped_without_being_limited_or_counted() {
     let server = Server::start(&["--limit", "2", "--burst", "2", "--per", "1h"]);
     for _ in 0..3 {
         server.ask(order());
@@ -486,7 +486,7 @@ fn what_was_counted_is_told_to_whoever_asks() {
 
 #[cfg(unix)]
 #[test]
-fn what_an_instance_has_counted_outlives_it_in_the_fleet() {
+fn the_counts_of_a_stopped_instance_stay_in_the_fleet() {
     let redis = redis_server::Server::start();
     let [mut gone, left] = [(); 2].map(|()| Server::start(&["--redis", &redis.url()]));
     for _ in 0..3 {
@@ -504,7 +504,7 @@ fn what_an_instance_has_counted_outlives_it_in_the_fleet() {
     problem_of(&too_long, StatusCode::BAD_REQUEST);
 }
 
-/// An order that takes its time, with a key.
+/// A slow order with an idempotency key.
 fn keyed(key: &str) -> Request<String> {
     let mut order = order();
     *order.uri_mut() = "/orders?slow=1".parse().expect("a path");
@@ -513,9 +513,9 @@ fn keyed(key: &str) -> Request<String> {
     order
 }
 
-/// Sends it until it is answered by something else than that it still runs.
+/// Sends a request until its response is not "still running".
 fn placed(server: &Server, request: &Request<String>) -> Response<String> {
-    let limit = Instant::now() + HANGS;
+    let limit = Instant::now() + MAX_WAIT;
     loop {
         let answer = server.ask(request.clone());
         if answer.status() != StatusCode::CONFLICT {
@@ -523,16 +523,17 @@ fn placed(server: &Server, request: &Request<String>) -> Response<String> {
         }
         problem_of(&answer, StatusCode::CONFLICT);
         assert_eq!(answer.headers()["retry-after"], "1");
-        assert!(Instant::now() < limit, "the order is never placed");
+        assert!(Instant::now() < limit, "the order still runs");
     }
 }
 
-const MANY: [&str; 2] = ["--burst", "100000"];
+/// Flags of a limit that no test reaches.
+const NO_LIMIT: [&str; 2] = ["--burst", "100000"];
 
 #[test]
-fn an_order_with_a_key_is_placed_once_whatever_its_client_does() {
-    let server = Server::start(&MANY);
-    // A client that sends it and hangs up.
+fn an_order_with_a_key_is_placed_once_even_if_its_client_hangs_up() {
+    let server = Server::start(&NO_LIMIT);
+    // This client sends the order and hangs up.
     let mut gone = TcpStream::connect(server.address).expect("it listens");
     gone.write_all(&written(&keyed("17"))).expect("it reads");
     drop(gone);
@@ -560,14 +561,14 @@ fn an_order_with_a_key_is_placed_once_whatever_its_client_does() {
 
 #[cfg(unix)]
 #[test]
-fn an_answer_on_disk_outlives_the_process() {
+fn a_response_on_disk_outlives_the_process() {
     let folder = format!(
         "{}/orders-{}",
         env!("CARGO_TARGET_TMPDIR"),
         std::process::id()
     );
     let store = format!("durable:{folder}");
-    let flags = [&MANY[..], &["--store", &store]].concat();
+    let flags = [&NO_LIMIT[..], &["--store", &store]].concat();
     let mut server = Server::start(&flags);
     let first = server.ask(keyed("17"));
     assert_eq!(first.status(), StatusCode::CREATED);
@@ -577,14 +578,14 @@ fn an_answer_on_disk_outlives_the_process() {
     assert_eq!(again.headers()["idempotency-replayed"], "true");
     assert_eq!(again.body(), first.body());
     drop(server);
-    std::fs::remove_dir_all(folder).expect("nobody else removes it");
+    std::fs::remove_dir_all(folder).expect("the folder exists");
 }
 
 #[test]
-fn instances_on_one_redis_place_an_order_once_together() {
+fn instances_on_one_redis_place_an_order_once() {
     let redis = redis_server::Server::start();
     let url = redis.url();
-    let flags = [&MANY[..], &["--redis", &url, "--store", "redis"]].concat();
+    let flags = [&NO_LIMIT[..], &["--redis", &url, "--store", "redis"]].concat();
     let [one, other] = [(); 2].map(|()| Server::start(&flags));
     let answers: Vec<_> = thread::scope(|scope| {
         let place = |server| scope.spawn(move || placed(server, &keyed("17")));
@@ -611,7 +612,7 @@ fn instances_on_one_redis_place_an_order_once_together() {
 
 #[cfg(unix)]
 #[test]
-fn a_signal_stops_it_cleanly() {
+fn a_signal_stops_the_server_cleanly() {
     for signal in ["-TERM", "-INT"] {
         let mut server = Server::start(&[]);
         let idle = TcpStream::connect(server.address).unwrap();
@@ -621,11 +622,11 @@ fn a_signal_stops_it_cleanly() {
     }
 }
 
-/// The example, which is killed when this is dropped.
+/// A process of the example. It is killed when this is dropped.
 struct Server {
     child: Child,
     address: SocketAddr,
-    /// Kept open, or else the server would write to nobody.
+    /// Kept open, because the server writes to it.
     _output: BufReader<ChildStdout>,
 }
 
@@ -648,7 +649,7 @@ impl Server {
         exchange(self.address, &request).expect("the server answers")
     }
 
-    /// Sends it a signal, and answers with which code it has ended.
+    /// Sends a signal, and returns the exit code of the process.
     #[cfg(unix)]
     fn stop(&mut self, signal: &str) -> Option<i32> {
         let id = self.child.id().to_string();
@@ -657,7 +658,7 @@ impl Server {
         self.child.wait().expect("it is a child").code()
     }
 
-    /// Ends it, and answers what it has logged.
+    /// Kills the process, and returns its log.
     fn log(mut self) -> String {
         _ = self.child.kill();
         let mut log = String::new();
@@ -676,7 +677,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // The process may have ended already.
         _ = self.child.kill();
         _ = self.child.wait();
     }
@@ -698,11 +699,11 @@ fn spawn(flags: &[&str]) -> Child {
         .spawn();
     child.unwrap_or_else(|error| {
         let example = example.display();
-        panic!("{example}: {error}; a test that is run alone wants `cargo build --example orders`")
+        panic!("{example}: {error}; run `cargo build --example orders` first")
     })
 }
 
-/// Empty if the process has ended without one.
+/// Returns the first line of stdout; empty if the process has ended without one.
 fn first_line(child: &mut Child) -> (BufReader<ChildStdout>, String) {
     let output = child.stdout.take().expect("stdout is piped");
     let (mut output, mut line) = (BufReader::new(output), String::new());
@@ -710,13 +711,13 @@ fn first_line(child: &mut Child) -> (BufReader<ChildStdout>, String) {
     (output, line)
 }
 
-/// How the example ends, and with which message, when it does not like a flag.
+/// Returns how the example ends with these flags, and its message.
 fn refusal_of(flags: &[&str]) -> (ExitStatus, String) {
-    let anywhere: &[_] = match flags.contains(&"--listen") {
+    let any_port: &[_] = match flags.contains(&"--listen") {
         true => &[],
         false => &["--listen", "127.0.0.1:0"],
     };
-    let mut child = spawn(&[anywhere, flags].concat());
+    let mut child = spawn(&[any_port, flags].concat());
     let (_, line) = first_line(&mut child);
     if !line.is_empty() {
         _ = child.kill();
@@ -743,10 +744,10 @@ fn order() -> Request<String> {
     order
 }
 
-/// One request over a connection of its own, in HTTP/1.1.
+/// Sends one request over a new connection, in HTTP/1.1.
 fn exchange(address: SocketAddr, request: &Request<String>) -> io::Result<Response<String>> {
     let mut connection = TcpStream::connect(address)?;
-    connection.set_read_timeout(Some(HANGS))?;
+    connection.set_read_timeout(Some(MAX_WAIT))?;
     connection.write_all(&written(request))?;
     let mut answer = String::new();
     connection.read_to_string(&mut answer)?;
@@ -796,7 +797,7 @@ fn problem_of(response: &Response<String>, status: StatusCode) -> Value {
     problem
 }
 
-/// A parameter of a structured field that is one item, named like the limit.
+/// Returns a parameter of a structured field that holds one item, the name `orders`.
 fn parameter(response: &Response<String>, field: &str, parameter: &str) -> Option<i64> {
     let value = response.headers().get(field)?;
     let item: Item = Parser::new(value).parse().expect("a structured field");

@@ -1,7 +1,7 @@
-//! Runtimes that do not go on when others need them to. Each test binary that needs
-//! this file includes it by its path.
+//! Runtimes that stop while others depend on them. Test binaries include this file
+//! by its path.
 
-#![allow(dead_code, reason = "no test binary needs all of it")]
+#![allow(dead_code, reason = "no test binary uses all of it")]
 
 use std::{
     future::Future,
@@ -15,28 +15,28 @@ use tokio::{
     time::timeout,
 };
 
-/// What becomes of a runtime that was the first to use what others use too.
+/// What happens to the runtime that was the first to use a shared value.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum First {
-    /// It is there, and nothing drives it.
+    /// It exists, but no thread drives it.
     Idle,
     /// A task blocks its only thread.
     Blocked,
     Dropped,
 }
 
-/// How time goes on in a runtime.
+/// The clock of a runtime.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Time {
     Real,
-    /// It jumps to the next timer.
+    /// Time jumps to the next timer.
     Paused,
 }
 
 impl First {
     pub(crate) const ALL: [Self; 3] = [Self::Idle, Self::Blocked, Self::Dropped];
 
-    /// Runs `begin` on a runtime that this becomes of, and `then` on another one.
+    /// Runs `begin` on a runtime to which this happens, and `then` on another one.
     pub(crate) fn then<T: Send>(
         self,
         time: Time,
@@ -61,7 +61,7 @@ fn blocked<T: Send>(time: Time, begin: impl AsyncFnOnce() -> T + Send, then: imp
         scope.spawn(move || {
             let blocking = async {
                 let _ = tell.send(begin().await);
-                // Until the other end is dropped, by a panic too.
+                // Blocks until the other end is dropped, also by a panic.
                 let _ = released.recv();
             };
             time.runtime().block_on(blocking);
@@ -74,7 +74,7 @@ fn blocked<T: Send>(time: Time, begin: impl AsyncFnOnce() -> T + Send, then: imp
 }
 
 impl Time {
-    /// A runtime of one thread.
+    /// Returns a runtime with one thread.
     pub(crate) fn runtime(self) -> Runtime {
         let mut builder = Builder::new_current_thread();
         let builder = builder.enable_all();
@@ -82,17 +82,17 @@ impl Time {
         builder.build().expect("a runtime")
     }
 
-    /// Runs it to its end; the bound is for tests that fail.
+    /// Runs the work to its end, within a bound that fails a hanging test.
     fn run<T>(self, runtime: &Runtime, work: impl Future<Output = T>) -> T {
         let bound = match self {
             Self::Real => Duration::from_secs(60),
             Self::Paused => Duration::from_secs(86_400),
         };
         let bounded = runtime.block_on(async { timeout(bound, work).await });
-        bounded.expect("it comes to an end")
+        bounded.expect("the work ends in time")
     }
 
-    /// Runs the same on two runtimes at once, each on a thread of its own.
+    /// Runs the work on two runtimes at once, each with its own thread.
     pub(crate) fn side_by_side(self, work: impl AsyncFn(usize) + Sync) {
         let both = Barrier::new(2);
         thread::scope(|scope| {
@@ -106,7 +106,7 @@ impl Time {
         });
     }
 
-    /// Runs it on so many runtimes, each of which ends before the next begins.
+    /// Runs the work on several runtimes, each of which ends before the next begins.
     pub(crate) fn one_after_the_other(self, runtimes: usize, work: impl AsyncFn(usize)) {
         for nth in 0..runtimes {
             self.run(&self.runtime(), work(nth));

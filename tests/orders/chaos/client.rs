@@ -1,4 +1,4 @@
-//! Who places orders, and does not like to wait.
+//! A client that places orders, and hangs up early.
 
 use std::{
     array, io,
@@ -13,26 +13,26 @@ use http::{Request, Response, header::CONTENT_LENGTH};
 use serde_json::Value;
 
 use super::{
-    HANGS, Instant, ORDERS,
+    Instant, MAX_WAIT, ORDERS,
     dice::Dice,
     fleet::{Directory, INSTANCES},
     json_of, order, read, written,
 };
 
-/// Asks no more often, or the machine would do nothing but refuse.
+/// The pause between attempts. Without it the machine would only refuse requests.
 const PAUSE: Duration = Duration::from_millis(15);
 
-/// An answer with which a client is content.
+/// A final response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
-    /// This is what was placed, word for word.
+    /// The body of a response to a placed order.
     Placed(String),
-    /// Nobody knows whether it was placed, and it is not tried again.
+    /// It is unknown whether the order was placed, and it is not placed again.
     Unknown,
 }
 
 impl Answer {
-    /// Under which it was placed.
+    /// The id of a placed order.
     pub(super) fn id(&self) -> Option<u64> {
         let Self::Placed(order) = self else {
             return None;
@@ -45,8 +45,8 @@ impl Answer {
 pub(super) struct Client {
     directory: Directory,
     dice: Dice,
-    /// Whom it has asked last.
-    place: usize,
+    /// The index of the last instance that it has called.
+    last: usize,
 }
 
 impl Client {
@@ -54,44 +54,49 @@ impl Client {
         Self {
             directory,
             dice: Dice(seed),
-            place: 0,
+            last: 0,
         }
     }
 
-    /// One that has to do with a single instance.
+    /// A client that calls one instance only.
     pub(super) fn of(instance: SocketAddr) -> Self {
         let everywhere = array::from_fn(|_| instance);
         Self::new(Arc::new(Mutex::new(everywhere)), 0)
     }
 
-    /// What is said of all orders.
+    /// Returns the final responses to all orders.
     pub(super) fn ask_for_all(mut self) -> Vec<Answer> {
         (0..ORDERS).map(|item| self.insist(item)).collect()
     }
 
-    /// Sends an order until it is answered, each time to another instance. Often it
-    /// hangs up before the order can be done.
+    /// Sends an order until there is a final response, each time to another instance.
+    /// It often hangs up before the order can be placed.
     pub(super) fn insist(&mut self, item: usize) -> Answer {
-        let (limit, request) = (Instant::now() + HANGS, keyed(item));
+        let (limit, request) = (Instant::now() + MAX_WAIT, keyed(item));
         loop {
-            let patience = Duration::from_millis(20 + self.dice.upto(400));
-            let answer = exchange(self.another(), &request, patience);
-            if let Some(answer) = answer.ok().flatten().and_then(|it| content(item, &it)) {
+            let timeout = Duration::from_millis(20 + self.dice.upto(400));
+            let answer = exchange(self.another(), &request, timeout);
+            if let Some(answer) = answer.ok().flatten().and_then(|it| final_answer(item, &it)) {
                 return answer;
             }
-            assert!(Instant::now() < limit, "order {item} is never answered");
+            assert!(
+                Instant::now() < limit,
+                "order {item} gets no final response"
+            );
             thread::sleep(PAUSE);
         }
     }
 
     fn another(&mut self) -> SocketAddr {
         let step = 1 + self.dice.upto(INSTANCES as u64 - 2) as usize;
-        self.place = (self.place + step) % INSTANCES;
-        self.directory.lock().expect("nobody panics with it")[self.place]
+        self.last = (self.last + step) % INSTANCES;
+        self.directory
+            .lock()
+            .expect("no code panics while it holds the lock")[self.last]
     }
 }
 
-/// A slow order of this item, which is its key too.
+/// A slow order, whose item is also its key.
 fn keyed(item: usize) -> Request<String> {
     let mut order = order().map(|_| format!(r#"{{"item":"{item}","quantity":1}}"#));
     *order.uri_mut() = "/orders?slow=1".parse().expect("a path");
@@ -100,14 +105,14 @@ fn keyed(item: usize) -> Request<String> {
     order
 }
 
-/// Nothing if there is no answer, or not all of it.
+/// Returns `None` if the response is missing or cut off.
 fn exchange(
     address: SocketAddr,
     request: &Request<String>,
-    patience: Duration,
+    timeout: Duration,
 ) -> io::Result<Option<Response<String>>> {
     let mut connection = TcpStream::connect(address)?;
-    connection.set_read_timeout(Some(patience))?;
+    connection.set_read_timeout(Some(timeout))?;
     connection.write_all(&written(request))?;
     let mut answer = String::new();
     connection.read_to_string(&mut answer)?;
@@ -119,13 +124,17 @@ fn is_whole(answer: &Response<String>) -> bool {
     length.is_some_and(|length| length == &answer.body().len().to_string())
 }
 
-/// Nothing if it should ask again.
-fn content(item: usize, answer: &Response<String>) -> Option<Answer> {
+/// Returns `None` if the client has to send the order again.
+fn final_answer(item: usize, answer: &Response<String>) -> Option<Answer> {
     let body = json_of(answer);
     let problem = body["type"].as_str().unwrap_or_default();
     match answer.status().as_u16() {
         201 => {
-            assert_eq!(body["item"], item.to_string(), "the order of another");
+            assert_eq!(
+                body["item"],
+                item.to_string(),
+                "the response is for another order"
+            );
             Some(Answer::Placed(answer.body().clone()))
         }
         409 if problem.ends_with("outcome-unknown") => Some(Answer::Unknown),

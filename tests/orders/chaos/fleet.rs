@@ -1,4 +1,4 @@
-//! The instances, and what they share.
+//! The instances, and the Redis and the journal that they share.
 
 use std::{
     array, fs, io,
@@ -11,18 +11,18 @@ use std::{
 
 use serde_json::Value;
 
-use super::{HANGS, Server, exchange, get, redis_server, scratch::Scratch};
+use super::{MAX_WAIT, Server, exchange, get, redis_server, scratch::Scratch};
 
 pub(super) const INSTANCES: usize = 4;
 
-/// Much longer than Redis is ever away, and than an order takes: an instance tries
-/// for no longer to save what it has answered.
+/// Much longer than Redis is away and than an order takes, because an instance tries
+/// to save a response for no longer than that.
 const LEASE: &str = "5s";
 
-/// Where the instances are, for those who find that one is not there any more.
+/// The addresses of the instances. They change when an instance is replaced.
 pub(super) type Directory = Arc<Mutex<[SocketAddr; INSTANCES]>>;
 
-/// Killed when it is dropped.
+/// All processes. They are killed when this is dropped.
 pub(super) struct Fleet {
     members: [Member; INSTANCES],
     directory: Directory,
@@ -39,20 +39,20 @@ struct Launch {
     started: u64,
 }
 
-/// An instance, and under which ids it places orders.
+/// An instance, and the range of ids that it gives to orders.
 struct Member {
     server: Server,
     ids: Range<u64>,
 }
 
-/// More than an instance places.
-const IDS: u64 = 1_000;
+/// The number of ids for each instance, more than it places orders.
+const IDS_EACH: u64 = 1_000;
 
 impl Launch {
     fn next(&mut self) -> Member {
         self.started += 1;
-        // What is placed twice is placed under two ids.
-        let ids = self.started * IDS..(self.started + 1) * IDS;
+        // So an order that two instances placed has two ids.
+        let ids = self.started * IDS_EACH..(self.started + 1) * IDS_EACH;
         let first_id = ids.start.to_string();
         let limit = ["--burst", "100000", "--first-id", &first_id];
         let shared = ["--redis", &self.redis, "--journal", &self.journal];
@@ -93,52 +93,61 @@ impl Fleet {
     }
 
     pub(super) fn addresses(&self) -> [SocketAddr; INSTANCES] {
-        *self.directory.lock().expect("nobody panics with it")
+        *self
+            .directory
+            .lock()
+            .expect("no code panics while it holds the lock")
     }
 
-    /// Kills the one that has placed this order and has not answered it yet, in the
-    /// middle of whatever else it does, and starts another one.
+    /// Kills the instance that has placed this order and has not yet responded, and
+    /// starts another one.
     pub(super) fn kill(&mut self, placed: u64) {
         let is_there = |it: &Member| it.ids.contains(&placed);
-        let place = self.members.iter().position(is_there);
-        let place = place.expect("only who lives places orders");
+        let index = self.members.iter().position(is_there);
+        let index = index.expect("a running instance has placed the order");
         self.has_saved_all();
-        let killed = self.members[place].server.child.kill();
-        killed.expect("it has not ended by itself");
-        self.members[place] = self.launch.next();
-        let mut directory = self.directory.lock().expect("nobody panics with it");
-        directory[place] = self.members[place].server.address;
+        let killed = self.members[index].server.child.kill();
+        killed.expect("the process runs");
+        self.members[index] = self.launch.next();
+        let mut directory = self
+            .directory
+            .lock()
+            .expect("no code panics while it holds the lock");
+        directory[index] = self.members[index].server.address;
     }
 
-    /// The id of the first order that is placed after so many.
+    /// Returns the id of the next order that is placed after the first `known` ones.
     pub(super) fn next_placed(&self, known: usize) -> u64 {
-        let limit = Instant::now() + HANGS;
+        let limit = Instant::now() + MAX_WAIT;
         loop {
             if let Some((_, id)) = self.journal().get(known) {
                 return *id;
             }
-            assert!(Instant::now() < limit, "nothing is placed");
+            assert!(Instant::now() < limit, "no order is placed");
             thread::yield_now();
         }
     }
 
-    /// Kills it, and starts it again with what is in its file.
+    /// Kills Redis, and starts it again with the data of its file.
     pub(super) fn kill_redis(&mut self) {
         self.redis.restart();
     }
 
-    /// Waits until Redis has what it could not be told while it was away. An order
-    /// that its instance has answered by then, and that nobody else knows of, goes
-    /// with the instance: that is the one case in which its answer may be lost.
+    /// Waits until the instances have written to Redis what they could not write while
+    /// it was away. The response to an order that only its instance knows dies with
+    /// that instance: this is the one case in which a response may be lost.
     pub(super) fn has_saved_all(&self) {
-        let limit = Instant::now() + HANGS;
+        let limit = Instant::now() + MAX_WAIT;
         while let Some(counts) = self.addresses().into_iter().find_map(unsaved) {
-            assert!(Instant::now() < limit, "answers are never saved: {counts}");
+            assert!(
+                Instant::now() < limit,
+                "a response is never saved: {counts}"
+            );
             thread::yield_now();
         }
     }
 
-    /// What was placed, and under which id, in the order of that.
+    /// Returns the item and the id of each placed order, the oldest first.
     pub(super) fn journal(&self) -> Vec<(usize, u64)> {
         let journal = fs::read_to_string(&self.launch.journal).expect("a journal");
         journal.lines().map(entry).collect()
@@ -152,7 +161,7 @@ fn entry(line: &str) -> (usize, u64) {
     (item.expect("a number"), id.expect("an id"))
 }
 
-/// The counts of an instance that has yet to save an answer.
+/// Returns the counts of an instance that still has to save a response.
 fn unsaved(instance: SocketAddr) -> Option<String> {
     const OPEN: &str = "sluicegate_redis_breaker_open{";
     const EVENTS: &str = "sluicegate_idempotency_events_total";
@@ -164,10 +173,10 @@ fn unsaved(instance: SocketAddr) -> Option<String> {
         let mut counts = events.iter().filter_map(|it| it.strip_prefix(&name));
         counts.next().expect("it is counted")
     };
-    // While the breaker is open, whatever is answered next is not saved.
+    // While the breaker is open, the next response could not be saved.
     let mut lines = metrics.body().lines();
     let is_open = lines.any(|it| it.starts_with(OPEN) && it.ends_with(" 1"));
-    // There are none before it was asked to place an order.
+    // The counts appear with the first order.
     let all_saved = events.is_empty() || count("unsaved") == count("saved_late");
     (is_open || !all_saved).then(|| events.join("\n"))
 }
