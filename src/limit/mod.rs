@@ -112,6 +112,9 @@ pub mod pace;
 #[cfg(feature = "redis")]
 mod redis;
 mod rules;
+#[cfg(all(feature = "redis", any(test, feature = "testing")))]
+#[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
+pub mod testing;
 mod tiers;
 mod warn_log;
 
@@ -120,12 +123,12 @@ pub use self::{
     decision::{Decision, Verdict},
     http::{Exempt, RateLimit, RateLimitLayer, Weigh, future},
     limiter::{Backend, Check, Limiter, Names, Wait},
-    local::{Direct, Keyed, Local, LocalBuilder, Ready, Shape, Turn},
+    local::{Direct, Keyed, Local, LocalBuilder, Ready, Turn},
     observe::{Counts, Event, Observe, Outcome, Snapshot},
     others::{Other, Others},
     rules::{
-        Cost, FixedWindow, LeakyBucket, Log, Quota, QuotaError, Rule, SlidingLog, SlidingWindow,
-        State, TokenBucket, Word,
+        Cost, FixedWindow, LeakyBucket, Quota, QuotaError, Rule, SlidingLog, SlidingWindow,
+        TokenBucket, Word,
     },
     tiers::Tiers,
 };
@@ -135,10 +138,4 @@ pub use self::{
     fallback::{FailClosed, FailOpen, OrElse, Policy},
     redis::{Checking, Redis, RedisBuilder, RedisCounts},
     rules::Scripted,
-};
-#[cfg(feature = "redis")]
-#[doc(hidden)]
-pub use self::{
-    redis::{together, together_with_source},
-    rules::{Entry, Numbers, batch, head},
 };

@@ -507,10 +507,7 @@ fn anything_that_can_be_hashed_is_a_key() {
 }
 
 /// Threads read the clock before they meet in a bucket, and not in that order.
-fn nobody_is_refused_below<R: Rule>(rule: R)
-where
-    Direct: sluicegate::limit::Shape<R>,
-{
+fn nobody_is_refused_below<R: Rule>(rule: R) {
     let limiter = Local::direct(rule);
     let begin = Barrier::new(4);
     thread::scope(|scope| {

@@ -4,7 +4,10 @@ use std::{collections::HashMap, hash::BuildHasherDefault};
 
 use sluicegate::{
     clock::Tick,
-    limit::{Entry, FixedWindow, Quota, Scripted, batch, head, together, together_with_source},
+    limit::{
+        FixedWindow, Quota, Scripted,
+        testing::{Operation, batch, head, together, together_with_source},
+    },
 };
 
 use crate::{
@@ -71,7 +74,7 @@ impl<R: Scripted> Asker<R> {
         store: u32,
         clock: Tick,
         quota: u8,
-        entry: Entry,
+        entry: Operation,
     ) -> Result<Answer, String> {
         let asked = (store, clock, quota, words(entry));
         if let Some(answer) = self.answers.get(&asked) {
@@ -82,10 +85,16 @@ impl<R: Scripted> Asker<R> {
         answer
     }
 
-    fn run(&mut self, store: u32, clock: Tick, quota: u8, entry: Entry) -> Result<Answer, String> {
+    fn run(
+        &mut self,
+        store: u32,
+        clock: Tick,
+        quota: u8,
+        entry: Operation,
+    ) -> Result<Answer, String> {
         let now = self.given.then_some(clock);
         let head_of_it = head(&self.rules[quota as usize]);
-        let several = self.together && matches!(entry, Entry::Check(_));
+        let several = self.together && matches!(entry, Operation::Check(_));
         let call = if several {
             let other = head(&FixedWindow::new(Quota::per_hour(OTHER_LIMIT)));
             let asked = [(&head_of_it[..], KEY, entry), (&other[..], OTHER, entry)];
@@ -116,15 +125,15 @@ impl<R: Scripted> Asker<R> {
     }
 }
 
-fn words(entry: Entry) -> (u8, u64, u64, u64) {
+fn words(entry: Operation) -> (u8, u64, u64, u64) {
     match entry {
-        Entry::Check(cost) => (0, cost, 0, 0),
-        Entry::Lease(want, spent, term) => (1, want, spent, term),
-        Entry::Return(left, spent, term) => (2, left, spent, term),
-        Entry::Undo(cost, at, mark) => (3, cost, at, mark),
-        Entry::Credit(cost) => (4, cost, 0, 0),
-        Entry::Debit(cost) => (5, cost, 0, 0),
-        Entry::Reset => (6, 0, 0, 0),
+        Operation::Check(cost) => (0, cost, 0, 0),
+        Operation::Lease(want, spent, term) => (1, want, spent, term),
+        Operation::Return(left, spent, term) => (2, left, spent, term),
+        Operation::Undo(cost, at, mark) => (3, cost, at, mark),
+        Operation::Credit(cost) => (4, cost, 0, 0),
+        Operation::Debit(cost) => (5, cost, 0, 0),
+        Operation::Reset => (6, 0, 0, 0),
         other => panic!("no move makes {other:?}"),
     }
 }

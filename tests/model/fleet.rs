@@ -4,7 +4,7 @@ use std::mem;
 
 use sluicegate::{
     clock::Tick,
-    limit::{Cost, Entry, Scripted},
+    limit::{Cost, Scripted, testing::Operation},
 };
 
 use crate::{
@@ -75,7 +75,7 @@ impl<R: Scripted, L: Law> Fleet<R, L> {
         &mut self,
         state: &mut State<L::State>,
         quota: u8,
-        entry: Entry,
+        entry: Operation,
     ) -> Result<Answer, String> {
         let clock = self.clock(state);
         let answer = self.asker.ask(state.store, clock, quota, entry)?;
@@ -103,7 +103,7 @@ impl<R: Scripted, L: Law> Fleet<R, L> {
         quota: u8,
         cost: Cost,
     ) -> Result<bool, String> {
-        let answer = self.change(state, quota, Entry::Check(cost))?;
+        let answer = self.change(state, quota, Operation::Check(cost))?;
         let admitted = answer.count == 1;
         if admitted {
             self.pass(state, cost)?;
@@ -127,7 +127,7 @@ impl<R: Scripted, L: Law> Fleet<R, L> {
                 term,
                 asked,
             } => {
-                let entry = Entry::Lease(want.into(), spent.into(), term);
+                let entry = Operation::Lease(want.into(), spent.into(), term);
                 let holder = usize::from(holder);
                 let answer = self.change(state, self.quota_of(holder), entry)?;
                 let rest = self.law.left(state.law, clock).saturating_sub(out(state));
@@ -144,7 +144,7 @@ impl<R: Scripted, L: Law> Fleet<R, L> {
                 let Share {
                     left, spent, term, ..
                 } = share;
-                let entry = Entry::Return(left.into(), spent.into(), term);
+                let entry = Operation::Return(left.into(), spent.into(), term);
                 // Nothing of it depends on whose it is.
                 self.change(state, 0, entry)?;
             }
@@ -224,18 +224,18 @@ impl<R: Scripted, L: Law> Fleet<R, L> {
             Move::Undo => {
                 if let Some(Charge { cost, at, without }) = state.charge.take() {
                     // A leased limiter sends no mark.
-                    self.change(state, 0, Entry::Undo(cost.into(), at, 0))?;
+                    self.change(state, 0, Operation::Undo(cost.into(), at, 0))?;
                     state.law = without;
                 }
             }
             Move::Keep => state.charge = None,
             Move::Credit(cost) => {
-                self.change(state, 0, Entry::Credit(cost))?;
+                self.change(state, 0, Operation::Credit(cost))?;
                 state.law = self.law.credit(state.law, clock, cost);
             }
-            Move::Debit(cost) => drop(self.change(state, 0, Entry::Debit(cost))?),
+            Move::Debit(cost) => drop(self.change(state, 0, Operation::Debit(cost))?),
             Move::Reset => {
-                self.change(state, 0, Entry::Reset)?;
+                self.change(state, 0, Operation::Reset)?;
                 state.law = self.law.reset(state.law, clock);
             }
         }

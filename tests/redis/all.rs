@@ -8,10 +8,10 @@ use redis::Value;
 use sluicegate::{
     key,
     limit::{
-        All, Backend, Check, Cost, Decision, Entry, FailClosed, FailOpen, FixedWindow, LeakyBucket,
-        Limiter, Local, Numbers, OrElse, Policy, Quota, RateLimitLayer, Redis, Scripted,
-        SlidingLog, SlidingWindow, Tiers, TokenBucket, Verdict, Wait, Word, batch, head, together,
-        together_with_source,
+        All, Backend, Check, Cost, Decision, FailClosed, FailOpen, FixedWindow, LeakyBucket,
+        Limiter, Local, OrElse, Policy, Quota, RateLimitLayer, Redis, Scripted, SlidingLog,
+        SlidingWindow, Tiers, TokenBucket, Verdict, Wait, Word,
+        testing::{Operation, ReplyReader, batch, head, together, together_with_source},
     },
     redis::{Connection, ErrorKind, Server as At},
 };
@@ -472,7 +472,7 @@ fn held(client: &mut redis::Connection, key: &str) -> Value {
     read.query(client).unwrap()
 }
 
-/// Numbers that look random and are the same each time.
+/// ReplyReader that look random and are the same each time.
 struct Dice(u64);
 
 impl Dice {
@@ -498,8 +498,8 @@ fn decides_alone_as_in_a_batch<R: Scripted>(make: impl Fn(Quota) -> R) {
         now += [0, 1, dice.upto(400_000), dice.upto(3_000_000)][dice.upto(3) as usize];
         let cost = dice.upto(5);
         let entry = match dice.upto(2) {
-            0 if rule.queues() => Entry::Reserve(1, cost, dice.upto(1_000_000)),
-            _ => Entry::Check(cost),
+            0 if rule.queues() => Operation::Reserve(1, cost, dice.upto(1_000_000)),
+            _ => Operation::Check(cost),
         };
         let head = head(&rule);
         let one = batch::<R>(&head, Some(now), [(b"batch".as_slice(), entry)].into_iter());
@@ -535,9 +535,9 @@ fn replayed<R: Scripted>(
     state: &R::State,
     now: u64,
     cost: Cost,
-    reply: &mut Numbers<'_>,
+    reply: &mut ReplyReader<'_>,
 ) -> (bool, R::State) {
-    let (told, mut found) = Entry::Check(cost).read(rule, now, reply).unwrap();
+    let (told, mut found) = Operation::Check(cost).read(rule, now, reply).unwrap();
     let mut charged = state.clone();
     let decision = rule.decide(&mut charged, now, cost);
     assert_eq!(decision, rule.decide(&mut found, now, cost));
@@ -566,12 +566,12 @@ fn several_buckets_are_their_rules_charged_together() {
             (
                 &heads[at][..],
                 names[at].as_slice(),
-                Entry::Check(costs[at]),
+                Operation::Check(costs[at]),
             )
         });
         let call = together(Some(now), asked.into_iter());
         let reply: Vec<Value> = together_with_source(&call).query(&mut client).unwrap();
-        let mut reply = Numbers::of(&reply);
+        let mut reply = ReplyReader::of(&reply);
         assert_eq!(reply.take(), Some(now));
         let a = replayed(&bucket, &states.0, now, costs[0], &mut reply);
         let b = replayed(&window, &states.1, now, costs[1], &mut reply);

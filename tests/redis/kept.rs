@@ -6,8 +6,9 @@ use redis::{Connection, Value};
 use sluicegate::{
     clock::Tick,
     limit::{
-        Cost, Entry, FixedWindow, LeakyBucket, Numbers, Quota, Rule, Scripted, SlidingLog,
-        SlidingWindow, TokenBucket, batch, head,
+        Cost, FixedWindow, LeakyBucket, Quota, Rule, Scripted, SlidingLog, SlidingWindow,
+        TokenBucket,
+        testing::{LuaRule, Operation, ReplyReader, batch, head},
     },
 };
 
@@ -38,12 +39,12 @@ impl Bucket {
         &mut self,
         rule: &R,
         now: Option<Tick>,
-        entries: &[(&[u8], Entry)],
+        entries: &[(&[u8], Operation)],
     ) -> (Tick, Vec<(u64, R::State)>) {
         let call =
             R::script().call_with_source(&batch::<R>(&head(rule), now, entries.iter().copied()));
         let reply: Vec<Value> = call.query(&mut self.client).unwrap();
-        let mut reply = Numbers::of(&reply);
+        let mut reply = ReplyReader::of(&reply);
         let now = reply.take().unwrap();
         let answers = entries
             .iter()
@@ -53,7 +54,7 @@ impl Bucket {
         (now, answers)
     }
 
-    fn ask<R: Scripted>(&mut self, rule: &R, now: Tick, entry: Entry) -> u64 {
+    fn ask<R: Scripted>(&mut self, rule: &R, now: Tick, entry: Operation) -> u64 {
         self.ask_all(rule, Some(now), &[(Self::KEY.as_bytes(), entry)])
             .1[0]
             .0
@@ -61,7 +62,7 @@ impl Bucket {
 
     /// What is left, which changes nothing.
     fn left<R: Scripted>(&mut self, rule: &R, now: Tick) -> Cost {
-        let peek = (Self::KEY.as_bytes(), Entry::Check(0));
+        let peek = (Self::KEY.as_bytes(), Operation::Check(0));
         let (_, mut answers) = self.ask_all(rule, Some(now), &[peek]);
         rule.decide(&mut answers[0].1, now, 0).remaining()
     }
@@ -76,13 +77,13 @@ impl Bucket {
     }
 }
 
-fn expires<R: Scripted>(rule: R, entry: Entry) {
+fn expires<R: Scripted>(rule: R, entry: Operation) {
     let mut bucket = Bucket::new();
     let (now, answers) = bucket.ask_all(&rule, None, &[(Bucket::KEY.as_bytes(), entry)]);
     let (count, mut state) = answers.into_iter().next().unwrap();
     match entry {
-        Entry::Debit(cost) => rule.debit(&mut state, now, cost),
-        Entry::Reserve(..) => (0..count).for_each(|_| {
+        Operation::Debit(cost) => rule.debit(&mut state, now, cost),
+        Operation::Reserve(..) => (0..count).for_each(|_| {
             entry.replay(&rule, &mut state, now);
         }),
         _ => assert!(entry.replay(&rule, &mut state, now).1.is_admitted()),
@@ -99,10 +100,10 @@ fn expires<R: Scripted>(rule: R, entry: Entry) {
 fn every_state_expires_when_its_life_is_over() {
     let quota = Quota::new(7, Duration::from_secs(3_600)).unwrap().burst(3);
     for entry in [
-        Entry::Check(2),
-        Entry::Debit(9),
-        Entry::Reserve(9, 1, 1 << 40),
-        Entry::UpTo(99),
+        Operation::Check(2),
+        Operation::Debit(9),
+        Operation::Reserve(9, 1, 1 << 40),
+        Operation::UpTo(99),
     ] {
         expires(TokenBucket::new(quota), entry);
         expires(LeakyBucket::new(quota), entry);
@@ -118,19 +119,19 @@ fn what_is_as_good_as_never_seen_is_not_kept() {
     fn forgets<R: Scripted>(rule: R) {
         let mut bucket = Bucket::new();
         for entry in [
-            Entry::Check(2),
-            Entry::Credit(5),
-            Entry::Check(1),
-            Entry::Reset,
+            Operation::Check(2),
+            Operation::Credit(5),
+            Operation::Check(1),
+            Operation::Reset,
         ] {
             bucket.ask(&rule, NOW, entry);
         }
         assert_eq!(bucket.run::<u64>(&["DBSIZE"]), 0, "{rule:?}");
         for entry in [
-            Entry::Check(0),
-            Entry::UpTo(0),
-            Entry::Reserve(3, 0, 9),
-            Entry::Check(99),
+            Operation::Check(0),
+            Operation::UpTo(0),
+            Operation::Reserve(3, 0, 9),
+            Operation::Check(99),
         ] {
             bucket.ask(&rule, NOW, entry);
         }
@@ -150,13 +151,16 @@ fn a_bucket_keeps_its_tokens_under_another_quota() {
     let hourly = TokenBucket::new(Quota::per_hour(10).burst(10));
     let third = TokenBucket::new(Quota::per_second(3).burst(20));
     let small = TokenBucket::new(Quota::per_minute(7).burst(2));
-    assert_eq!(bucket.ask(&hourly, NOW, Entry::Check(5)), 1);
+    assert_eq!(bucket.ask(&hourly, NOW, Operation::Check(5)), 1);
     assert_eq!(bucket.left(&hourly, NOW), 5);
     assert_eq!(bucket.left(&third, NOW), 5);
     assert_eq!(bucket.left(&small, NOW), 2);
     // Half a token stays half a token, less what is rounded down.
     assert_eq!(bucket.left(&hourly, NOW + 180 * SECOND), 5);
-    assert_eq!(bucket.ask(&third, NOW + 180 * SECOND, Entry::Check(5)), 1);
+    assert_eq!(
+        bucket.ask(&third, NOW + 180 * SECOND, Operation::Check(5)),
+        1
+    );
     assert_eq!(bucket.left(&third, NOW + 180 * SECOND + 166_668), 1);
     assert_eq!(bucket.left(&third, NOW + 182 * SECOND), 6);
 }
@@ -166,8 +170,8 @@ fn debt_stays_debt_under_another_quota() {
     let mut bucket = Bucket::new();
     let one = TokenBucket::new(Quota::per_second(10).burst(4));
     let other = TokenBucket::new(Quota::per_second(1).burst(2));
-    bucket.ask(&one, NOW, Entry::Debit(7));
-    assert_eq!(bucket.ask(&other, NOW, Entry::Check(1)), 0);
+    bucket.ask(&one, NOW, Operation::Debit(7));
+    assert_eq!(bucket.ask(&other, NOW, Operation::Check(1)), 0);
     assert_eq!(bucket.left(&other, NOW + 4 * SECOND - 1), 0);
     assert_eq!(bucket.left(&other, NOW + 4 * SECOND), 1);
 }
@@ -180,11 +184,11 @@ fn debt_is_remembered_as_far_as_the_rule_tells() {
         let (limit, most) = (bucket.limit(&rule), rule.max_debit());
         let mut state = R::State::default();
         for beyond in [0, 7_498_014] {
-            bucket.ask(&rule, NOW, Entry::Reset);
-            bucket.ask(&rule, NOW, Entry::Debit(most + beyond));
-            bucket.ask(&rule, NOW, Entry::Credit(most - limit));
+            bucket.ask(&rule, NOW, Operation::Reset);
+            bucket.ask(&rule, NOW, Operation::Debit(most + beyond));
+            bucket.ask(&rule, NOW, Operation::Credit(most - limit));
             assert_eq!(bucket.left(&rule, NOW), 0, "{rule:?}");
-            bucket.ask(&rule, NOW, Entry::Credit(1));
+            bucket.ask(&rule, NOW, Operation::Credit(1));
             rule.debit(&mut state, NOW, most + beyond);
             rule.credit(&mut state, NOW, most - limit + 1);
             let left = rule.decide(&mut state, NOW, 0).remaining();
@@ -207,14 +211,14 @@ fn debt_is_remembered_as_far_as_the_rule_tells() {
 fn a_denial_by_another_quota_goes_by_that_from_then_on() {
     fn recovers<R: Scripted>(slow: R, fast: R) {
         let mut bucket = Bucket::new();
-        assert_eq!(bucket.ask(&slow, NOW, Entry::Check(10)), 1);
-        let denied = (Bucket::KEY.as_bytes(), Entry::Check(1));
+        assert_eq!(bucket.ask(&slow, NOW, Operation::Check(10)), 1);
+        let denied = (Bucket::KEY.as_bytes(), Operation::Check(1));
         let (_, mut answers) = bucket.ask_all(&fast, Some(NOW), &[denied]);
         let decision = fast.decide(&mut answers[0].1, NOW, 1);
         let retry = decision.retry_after().expect("it is empty").as_micros() as Tick;
         assert!(retry <= 2 * SECOND);
-        assert_eq!(bucket.ask(&fast, NOW + retry - 1, Entry::Check(1)), 0);
-        assert_eq!(bucket.ask(&fast, NOW + retry, Entry::Check(1)), 1);
+        assert_eq!(bucket.ask(&fast, NOW + retry - 1, Operation::Check(1)), 0);
+        assert_eq!(bucket.ask(&fast, NOW + retry, Operation::Check(1)), 1);
     }
     let (slow, fast) = (Quota::per_day(10), Quota::per_second(10));
     recovers(TokenBucket::new(slow), TokenBucket::new(fast));
@@ -228,7 +232,7 @@ fn windows_keep_their_counts_under_another_limit() {
     let mut bucket = Bucket::new();
     let ten = SlidingWindow::new(Quota::per_second(10));
     let four = SlidingWindow::new(Quota::per_second(4));
-    bucket.ask(&ten, NOW, Entry::Check(6));
+    bucket.ask(&ten, NOW, Operation::Check(6));
     assert_eq!(bucket.left(&four, NOW), 0);
     assert_eq!(bucket.left(&four, NOW + SECOND + SECOND / 2), 1);
     assert_eq!(bucket.left(&ten, NOW + SECOND + SECOND / 2), 7);
@@ -239,12 +243,12 @@ fn windows_of_another_width_count_what_is_used() {
     let mut bucket = Bucket::new();
     let second = SlidingWindow::new(Quota::per_second(10));
     let minute = SlidingWindow::new(Quota::per_minute(10));
-    bucket.ask(&second, NOW, Entry::Check(9));
+    bucket.ask(&second, NOW, Operation::Check(9));
     // Half of 9 is still used: rounded up, 5.
     assert_eq!(bucket.left(&minute, NOW + SECOND + SECOND / 2), 5);
     let fixed = FixedWindow::new(Quota::per_minute(10));
-    bucket.ask(&fixed, NOW, Entry::Reset);
-    bucket.ask(&fixed, NOW, Entry::Check(9));
+    bucket.ask(&fixed, NOW, Operation::Reset);
+    bucket.ask(&fixed, NOW, Operation::Check(9));
     assert_eq!(
         bucket.left(&FixedWindow::new(Quota::per_second(10)), NOW),
         1
@@ -256,8 +260,8 @@ fn a_log_reads_its_entries_by_the_window_of_the_day() {
     let mut bucket = Bucket::new();
     let second = SlidingLog::new(Quota::per_second(4));
     let minute = SlidingLog::new(Quota::per_minute(4));
-    bucket.ask(&minute, NOW, Entry::Check(2));
-    bucket.ask(&minute, NOW + SECOND, Entry::Check(1));
+    bucket.ask(&minute, NOW, Operation::Check(2));
+    bucket.ask(&minute, NOW + SECOND, Operation::Check(1));
     assert_eq!(bucket.left(&second, NOW + SECOND), 3);
     assert_eq!(bucket.left(&minute, NOW + SECOND), 1);
 }
@@ -267,7 +271,7 @@ fn keys_are_bytes() {
     let mut bucket = Bucket::new();
     let rule = TokenBucket::new(Quota::per_day(2));
     let keys: [&[u8]; 4] = [b"a\0b", b"a\0c", b"\xff\xfe\r\n", b""];
-    let twice = keys.map(|key| (key, Entry::Check(2)));
+    let twice = keys.map(|key| (key, Operation::Check(2)));
     for admitted in [1, 0] {
         let (_, answers) = bucket.ask_all(&rule, None, &twice);
         assert!(answers.iter().all(|(count, _)| *count == admitted));
@@ -281,12 +285,12 @@ fn entries_are_worked_off_in_their_order() {
     let rule = SlidingLog::new(Quota::per_second(3));
     let key = Bucket::KEY.as_bytes();
     let entries = [
-        Entry::Reserve(5, 1, 0),
-        Entry::Check(1),
-        Entry::Credit(2),
-        Entry::UpTo(9),
-        Entry::Reset,
-        Entry::Check(3),
+        Operation::Reserve(5, 1, 0),
+        Operation::Check(1),
+        Operation::Credit(2),
+        Operation::UpTo(9),
+        Operation::Reset,
+        Operation::Check(3),
     ];
     let (_, answers) = bucket.ask_all(&rule, None, &entries.map(|entry| (key, entry)));
     let counts: Vec<_> = answers.iter().map(|(count, _)| *count).collect();
@@ -299,7 +303,7 @@ fn a_full_log_is_neither_read_nor_told_as_a_whole() {
     let mut bucket = Bucket::new();
     let rule = SlidingLog::new(Quota::per_day(5_000));
     for ones in 0..5_000 {
-        assert_eq!(bucket.ask(&rule, NOW + ones, Entry::Check(1)), 1);
+        assert_eq!(bucket.ask(&rule, NOW + ones, Operation::Check(1)), 1);
     }
     let reads = |bucket: &mut Bucket| {
         let info: String = bucket.run(&["INFO", "commandstats"]);
@@ -307,7 +311,7 @@ fn a_full_log_is_neither_read_nor_told_as_a_whole() {
         calls.split(',').next().unwrap().parse::<u64>().unwrap()
     };
     let before = reads(&mut bucket);
-    let entries = [(Bucket::KEY.as_bytes(), Entry::Check(2_500))];
+    let entries = [(Bucket::KEY.as_bytes(), Operation::Check(2_500))];
     let call = batch::<SlidingLog>(&head(&rule), Some(NOW + 5_000), entries.into_iter());
     let call = SlidingLog::script().call_with_source(&call);
     let reply: Vec<Value> = call.query(&mut bucket.client).unwrap();

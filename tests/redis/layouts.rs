@@ -10,7 +10,10 @@
 use redis::{Connection, Value};
 use sluicegate::{
     clock::Tick,
-    limit::{Entry, Numbers, Quota, TokenBucket, batch, head},
+    limit::{
+        Quota, TokenBucket,
+        testing::{Operation, ReplyReader, batch, head},
+    },
 };
 
 use crate::server::Server;
@@ -61,7 +64,7 @@ impl Deploy {
 
     /// What an instance of a version answers: how much it admits of one check, or
     /// `None` where it cannot read the bucket.
-    fn ask(&mut self, version: &str, entry: Entry) -> Option<u64> {
+    fn ask(&mut self, version: &str, entry: Operation) -> Option<u64> {
         let rule = TokenBucket::new(Quota::per_day(20).burst(20));
         let entries = [(KEY.as_bytes(), entry)].into_iter();
         let call = batch::<TokenBucket>(&head(&rule), Some(NOW), entries);
@@ -73,7 +76,7 @@ impl Deploy {
             }
         }
         let reply: Vec<Value> = whole.query(&mut self.client).unwrap();
-        Numbers::of(&reply[1..]).take()
+        ReplyReader::of(&reply[1..]).take()
     }
 
     fn held(&mut self) -> String {
@@ -83,7 +86,7 @@ impl Deploy {
     /// How much passes of checks that two versions make by turns.
     fn passes(&mut self, versions: [&str; 2]) -> u64 {
         let turns = versions.iter().cycle().take(40);
-        let admitted = turns.map(|version| self.ask(version, Entry::Check(1)));
+        let admitted = turns.map(|version| self.ask(version, Operation::Check(1)));
         admitted
             .map(|admitted| admitted.expect("it can be read"))
             .sum()
@@ -115,13 +118,13 @@ fn neighbours_keep_one_limit_exactly() {
 #[test]
 fn what_was_taken_stays_taken_from_version_to_version() {
     let mut deploy = Deploy::begin();
-    assert_eq!(deploy.ask(&this(), Entry::Check(15)), Some(1));
-    assert_eq!(deploy.ask(&next(), Entry::Check(2)), Some(1));
+    assert_eq!(deploy.ask(&this(), Operation::Check(15)), Some(1));
+    assert_eq!(deploy.ask(&next(), Operation::Check(2)), Some(1));
     assert!(deploy.held().ends_with(" t"), "layout 1");
-    assert_eq!(deploy.ask(&after_next(), Entry::Check(2)), Some(1));
+    assert_eq!(deploy.ask(&after_next(), Operation::Check(2)), Some(1));
     assert!(deploy.held().starts_with("2 t "), "layout 2");
-    assert_eq!(deploy.ask(&next(), Entry::Check(2)), Some(0));
-    assert_eq!(deploy.ask(&next(), Entry::Check(1)), Some(1));
+    assert_eq!(deploy.ask(&next(), Operation::Check(2)), Some(0));
+    assert_eq!(deploy.ask(&next(), Operation::Check(1)), Some(1));
 }
 
 /// Who skips a version, or goes back by two: the old instances leave the newer
@@ -129,18 +132,22 @@ fn what_was_taken_stays_taken_from_version_to_version() {
 #[test]
 fn over_two_versions_the_old_ones_say_so_and_write_nothing() {
     let mut deploy = Deploy::begin();
-    assert_eq!(deploy.ask(&this(), Entry::Check(5)), Some(1));
+    assert_eq!(deploy.ask(&this(), Operation::Check(5)), Some(1));
     let mut admitted = 5;
     for _ in 0..40 {
-        admitted += deploy.ask(&after_next(), Entry::Check(1)).unwrap();
+        admitted += deploy.ask(&after_next(), Operation::Check(1)).unwrap();
         let held = deploy.held();
-        for entry in [Entry::Check(1), Entry::Credit(9), Entry::Debit(1)] {
+        for entry in [
+            Operation::Check(1),
+            Operation::Credit(9),
+            Operation::Debit(1),
+        ] {
             assert_eq!(deploy.ask(&this(), entry), None);
             assert_eq!(deploy.held(), held);
         }
     }
     assert_eq!(admitted, 20);
     // An operator who wants the old ones back at once empties the bucket.
-    assert_eq!(deploy.ask(&this(), Entry::Reset), Some(1));
-    assert_eq!(deploy.ask(&this(), Entry::Check(1)), Some(1));
+    assert_eq!(deploy.ask(&this(), Operation::Reset), Some(1));
+    assert_eq!(deploy.ask(&this(), Operation::Check(1)), Some(1));
 }

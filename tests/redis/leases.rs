@@ -9,8 +9,9 @@ use redis::Value;
 use sluicegate::{
     clock::Tick,
     limit::{
-        Cost, Entry, FailClosed, FixedWindow, LeakyBucket, Numbers, Quota, Redis, RedisCounts,
-        Scripted, SlidingLog, SlidingWindow, TokenBucket, batch, head,
+        Cost, FailClosed, FixedWindow, LeakyBucket, Quota, Redis, RedisCounts, Scripted,
+        SlidingLog, SlidingWindow, TokenBucket,
+        testing::{Operation, ReplyReader, batch, head},
     },
     redis::Connection,
 };
@@ -58,7 +59,7 @@ impl<R: Scripted> Fleet<R> {
         self.dice.upto(end - 1)
     }
 
-    fn call(&mut self, entry: Entry) -> Vec<Value> {
+    fn call(&mut self, entry: Operation) -> Vec<Value> {
         let entries = [(b"bucket".as_slice(), entry)].into_iter();
         let call = batch::<R>(&head(&self.rule), Some(self.now), entries);
         let call = R::script().call_with_source(&call);
@@ -67,9 +68,9 @@ impl<R: Scripted> Fleet<R> {
 
     fn lease(&mut self, holder: usize, want: Cost) -> Cost {
         let Holder { spent, term, .. } = self.holders[holder];
-        let entry = Entry::Lease(want, spent, term);
+        let entry = Operation::Lease(want, spent, term);
         let reply = self.call(entry);
-        let mut numbers = Numbers::of(&reply);
+        let mut numbers = ReplyReader::of(&reply);
         let now = numbers.take().unwrap();
         let (granted, _) = entry.read(&self.rule, now, &mut numbers).unwrap();
         let (term, ends) = (numbers.take().unwrap(), numbers.take().unwrap());
@@ -86,7 +87,7 @@ impl<R: Scripted> Fleet<R> {
         let Holder {
             left, spent, term, ..
         } = std::mem::take(&mut self.holders[holder]);
-        self.call(Entry::Return(left, spent, term));
+        self.call(Operation::Return(left, spent, term));
     }
 
     fn spend(&mut self, holder: usize, cost: Cost) {
@@ -99,8 +100,8 @@ impl<R: Scripted> Fleet<R> {
     }
 
     fn check(&mut self, cost: Cost) {
-        let reply = self.call(Entry::Check(cost));
-        if Numbers::of(&reply[1..]).take() == Some(1) {
+        let reply = self.call(Operation::Check(cost));
+        if ReplyReader::of(&reply[1..]).take() == Some(1) {
             self.passed.push((self.now, cost));
         }
     }
@@ -237,7 +238,7 @@ fn what_was_out_is_remembered_until_it_has_come_in_again() {
     let mut fleet = Fleet::new(rule, 1);
     fleet.now += SECOND - 2;
     assert_eq!(fleet.lease(0, 30), 30);
-    fleet.call(Entry::Reset);
+    fleet.call(Operation::Reset);
     // It is out for two microseconds, and takes 30 seconds to come in.
     let left: u64 = redis::cmd("PTTL")
         .arg("bucket")
@@ -254,7 +255,7 @@ fn no_more_comes_back_than_is_out() {
         fleet.check(90);
         // A holder whose share the server has lost, of the same term.
         let Holder { term, .. } = fleet.holders[0];
-        fleet.call(Entry::Return(40, 0, term));
+        fleet.call(Operation::Return(40, 0, term));
         fleet.check(11);
         assert_eq!(fleet.passed.len(), 1);
         fleet.check(10);
@@ -282,7 +283,7 @@ fn a_clock_that_steps_far_back_leaves_out_what_is_out() {
     let mut fleet = Fleet::new(rule, 1);
     assert_eq!(fleet.lease(0, 1_000), 50);
     fleet.now -= 10 * SECOND;
-    fleet.call(Entry::Reset);
+    fleet.call(Operation::Reset);
     fleet.check(51);
     assert!(fleet.passed.is_empty());
     fleet.check(50);
@@ -296,12 +297,12 @@ fn no_place_is_booked_in_what_is_out() {
     assert_eq!(fleet.lease(0, 1_000), 50);
     // In half a second there is room for 100, but the share may be spent until
     // its term ends.
-    let reply = fleet.call(Entry::Reserve(1, 100, SECOND / 2));
-    assert_eq!(Numbers::of(&reply[1..]).take(), Some(0));
+    let reply = fleet.call(Operation::Reserve(1, 100, SECOND / 2));
+    assert_eq!(ReplyReader::of(&reply[1..]).take(), Some(0));
     // There is room for these as soon as a quarter of a second has gone by.
     fleet.check(50);
-    let reply = fleet.call(Entry::Reserve(1, 25, SECOND / 4));
-    assert_eq!(Numbers::of(&reply[1..]).take(), Some(1));
+    let reply = fleet.call(Operation::Reserve(1, 25, SECOND / 4));
+    assert_eq!(ReplyReader::of(&reply[1..]).take(), Some(1));
 }
 
 #[test]
@@ -352,7 +353,7 @@ fn a_bucket_that_is_full_but_leased_is_not_forgotten() {
         .unwrap();
     // Its term's second, and the hour that is added where a test sets the clock.
     assert!(left > 3_600_000 + 900, "{left}");
-    fleet.call(Entry::Reset);
+    fleet.call(Operation::Reset);
     fleet.now += 1_000;
     fleet.check(61);
     assert!(fleet.passed.is_empty());
@@ -364,8 +365,8 @@ fn a_bucket_that_is_full_but_leased_is_not_forgotten() {
 fn a_window_that_is_reset_keeps_what_is_out() {
     let mut fleet = Fleet::new(FixedWindow::new(Quota::per_day(100)), 1);
     assert_eq!(fleet.lease(0, 40), 40);
-    fleet.call(Entry::Reset);
-    fleet.call(Entry::Credit(1_000));
+    fleet.call(Operation::Reset);
+    fleet.call(Operation::Credit(1_000));
     fleet.check(61);
     assert!(fleet.passed.is_empty());
     fleet.check(60);

@@ -10,8 +10,9 @@ use redis::{Connection, Value};
 use sluicegate::{
     clock::Tick,
     limit::{
-        Cost, Entry, FixedWindow, LeakyBucket, Log, Numbers, Quota, Rule, Scripted, SlidingLog,
-        SlidingWindow, TokenBucket, Verdict, Word, batch, head,
+        Cost, FixedWindow, LeakyBucket, Quota, Rule, Scripted, SlidingLog, SlidingWindow,
+        TokenBucket, Verdict, Word,
+        testing::{Log, Operation, ReplyReader, batch, head},
     },
 };
 
@@ -65,7 +66,8 @@ impl Held {
 
 fn found<R: Scripted>(rule: &R, now: Tick, numbers: &[u64]) -> R::State {
     let numbers: Vec<_> = numbers.iter().map(|it| Value::Int(*it as i64)).collect();
-    rule.found(now, &mut Numbers::of(&numbers)).unwrap()
+    rule.read_state(now, &mut ReplyReader::of(&numbers))
+        .unwrap()
 }
 
 /// Something booked.
@@ -77,9 +79,11 @@ struct Place {
 }
 
 /// What an entry charges, if it is admitted.
-fn cost_of(entry: Entry) -> Option<Cost> {
+fn cost_of(entry: Operation) -> Option<Cost> {
     match entry {
-        Entry::Check(cost) | Entry::Reserve(_, cost, _) => Some(cost).filter(|cost| *cost > 0),
+        Operation::Check(cost) | Operation::Reserve(_, cost, _) => {
+            Some(cost).filter(|cost| *cost > 0)
+        }
         _ => None,
     }
 }
@@ -117,7 +121,7 @@ trait Twin: Scripted {
 }
 
 fn bucket_is_furthest<R: Scripted>(rule: &R, state: &R::State, now: Tick, cost: Cost) -> bool {
-    let terms = rule.terms();
+    let terms = rule.lua_params();
     let (token, tick) = (terms[0], terms[1]);
     let units = rule.life(state, now).saturating_mul(tick);
     units.saturating_add(cost.saturating_mul(token)) >= (1 << 53) - tick
@@ -413,50 +417,53 @@ impl<R: Twin> Life<'_, R> {
         };
     }
 
-    fn entry(&mut self) -> Entry {
+    fn entry(&mut self) -> Operation {
         let cost = self.cost();
         match self.dice.upto(21) {
-            0..8 => Entry::Check(cost),
+            0..8 => Operation::Check(cost),
             8..13 => {
                 let many = self.dice.one_of(&[1, 1, 1, 2, 3, 8]);
                 let patience = self.span();
                 let patience = self.dice.one_of(&[0, patience, patience, PATIENT]);
                 let patience = self.dice.rarely(Tick::MAX).unwrap_or(patience);
                 if self.rule.queues() {
-                    return Entry::Reserve(many, cost, patience);
+                    return Operation::Reserve(many, cost, patience);
                 }
                 let costs = many.saturating_mul(cost);
                 let booked = !self.rule.is_furthest(&self.state, self.now, costs);
-                Entry::Reserve(many, cost, if booked { patience } else { 0 })
+                Operation::Reserve(many, cost, if booked { patience } else { 0 })
             }
-            13 | 14 => Entry::UpTo(cost),
-            15 => Entry::Credit(cost),
-            16 => Entry::Debit(cost),
-            17 => self.dice.rarely(Entry::Reset).unwrap_or(Entry::Check(cost)),
+            13 | 14 => Operation::UpTo(cost),
+            15 => Operation::Credit(cost),
+            16 => Operation::Debit(cost),
+            17 => self
+                .dice
+                .rarely(Operation::Reset)
+                .unwrap_or(Operation::Check(cost)),
             18 | 19 => match self.charges.last() {
                 Some(_) => {
                     // Most often one of the last.
                     let among = self.charges.len().min(4) as u64;
                     let any = self.charges.len() - 1 - self.dice.upto(among - 1) as usize;
                     let charge = self.charges.swap_remove(any);
-                    Entry::Undo(charge.cost, charge.at, charge.mark)
+                    Operation::Undo(charge.cost, charge.at, charge.mark)
                 }
-                None => Entry::Check(cost),
+                None => Operation::Check(cost),
             },
             _ => match self.places.last() {
                 Some(_) => {
                     let any = self.dice.upto(self.places.len() as u64 - 1) as usize;
                     let place = self.places[any];
-                    Entry::GiveBack(place.cost, place.at, place.mark)
+                    Operation::GiveBack(place.cost, place.at, place.mark)
                 }
-                None => Entry::Check(cost),
+                None => Operation::Check(cost),
             },
         }
     }
 
     /// What the rule makes of an entry: how much it counts. The decisions must
     /// be those that are replayed from what the script found.
-    fn play(&mut self, entry: Entry, count: u64, mut found: R::State) -> u64 {
+    fn play(&mut self, entry: Operation, count: u64, mut found: R::State) -> u64 {
         let (rule, now) = (self.rule.clone(), self.now);
         let mut decide = |life: &mut Self| {
             let decision = entry.replay(&rule, &mut life.state, now).1;
@@ -475,45 +482,45 @@ impl<R: Twin> Life<'_, R> {
                 let mark = rule.mark(&life.state, at);
                 let place = Place { cost, at, mark };
                 life.charges.push(place);
-                if wait > 0 && matches!(entry, Entry::Reserve(..)) {
+                if wait > 0 && matches!(entry, Operation::Reserve(..)) {
                     life.places.push(place);
                 }
             }
             decision
         };
         match entry {
-            Entry::Check(_) => u64::from(decide(self).is_admitted()),
-            Entry::Reserve(many, ..) => (0..many)
+            Operation::Check(_) => u64::from(decide(self).is_admitted()),
+            Operation::Reserve(many, ..) => (0..many)
                 .position(|_| decide(self).is_denied())
                 .map_or(many, |admitted| admitted as u64),
-            Entry::UpTo(cost) => {
+            Operation::UpTo(cost) => {
                 let mut state = self.state.clone();
                 let left = rule.decide(&mut state, now, 0).remaining().min(cost);
                 if decide(self).is_admitted() { left } else { 0 }
             }
-            Entry::Credit(cost) => {
+            Operation::Credit(cost) => {
                 rule.credit(&mut self.state, now, cost.min(1 << 52));
                 1
             }
-            Entry::Debit(cost) => {
+            Operation::Debit(cost) => {
                 rule.debit(&mut self.state, now, cost.min(1 << 52));
                 1
             }
-            Entry::Reset => {
+            Operation::Reset => {
                 self.state = R::State::default();
                 1
             }
-            Entry::Undo(cost, at, mark) => rule.undo(&mut self.state, now, cost, at, mark),
-            Entry::GiveBack(..) if count > 1 << 52 => unreachable!("more than was ever sent"),
-            Entry::GiveBack(_, at, _) if at <= now => {
+            Operation::Undo(cost, at, mark) => rule.undo(&mut self.state, now, cost, at, mark),
+            Operation::GiveBack(..) if count > 1 << 52 => unreachable!("more than was ever sent"),
+            Operation::GiveBack(_, at, _) if at <= now => {
                 rule.settle(&mut self.state, &self.held, now);
                 0
             }
-            Entry::GiveBack(cost, at, mark) => {
+            Operation::GiveBack(cost, at, mark) => {
                 let place = Place { cost, at, mark };
                 rule.give_back(&mut self.state, &self.held, now, place)
             }
-            Entry::Lease(..) | Entry::Return(..) => unreachable!("see the tests of leases"),
+            Operation::Lease(..) | Operation::Return(..) => unreachable!("see the tests of leases"),
         }
     }
 
@@ -551,7 +558,7 @@ impl<R: Twin> Life<'_, R> {
         if held != self.held {
             self.written = self.now;
         }
-        let mut reply = Numbers::of(&reply);
+        let mut reply = ReplyReader::of(&reply);
         assert_eq!(reply.take(), Some(self.now));
         let (count, found) = entry.read(&self.rule, self.now, &mut reply).expect(&seen);
         assert_eq!(reply.take(), None, "nothing is left after {seen}");

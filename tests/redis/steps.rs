@@ -7,8 +7,9 @@ use redis::Value;
 use sluicegate::{
     clock::Tick,
     limit::{
-        Cost, Decision, Entry, FixedWindow, LeakyBucket, Numbers, Quota, Scripted, SlidingLog,
-        SlidingWindow, TokenBucket, batch, head,
+        Cost, Decision, FixedWindow, LeakyBucket, Quota, Scripted, SlidingLog, SlidingWindow,
+        TokenBucket,
+        testing::{Operation, ReplyReader, batch, head},
     },
 };
 
@@ -40,18 +41,18 @@ impl<R: Scripted> Stepped<R> {
     }
 
     /// What is counted of the entry, and decided of it.
-    fn ask(&mut self, entry: Entry) -> (u64, Decision) {
+    fn ask(&mut self, entry: Operation) -> (u64, Decision) {
         let entries = [(b"bucket".as_slice(), entry)].into_iter();
         let call = batch::<R>(&head(&self.rule), Some(self.now), entries);
         let call = R::script().call_with_source(&call);
         let reply: Vec<Value> = call.query(&mut self.client).unwrap();
-        let read = entry.read(&self.rule, self.now, &mut Numbers::of(&reply[1..]));
+        let read = entry.read(&self.rule, self.now, &mut ReplyReader::of(&reply[1..]));
         let (count, mut state) = read.unwrap();
         (count, entry.replay(&self.rule, &mut state, self.now).1)
     }
 
     fn check(&mut self, cost: Cost) -> Decision {
-        let (count, decision) = self.ask(Entry::Check(cost));
+        let (count, decision) = self.ask(Operation::Check(cost));
         assert_eq!(decision.is_admitted(), count == 1, "{decision:?}");
         decision
     }
@@ -107,7 +108,7 @@ fn a_step_back_locks_nobody_out_for_longer_than_an_empty_bucket() {
 fn debt_holds_through_a_step_back() {
     fn holds<R: Scripted>(rule: R) {
         let mut bucket = Stepped::new(rule);
-        bucket.ask(Entry::Debit(60));
+        bucket.ask(Operation::Debit(60));
         bucket.now -= DAY;
         // 60 of 20 a minute: two minutes of debt, and then a token.
         assert_eq!(bucket.locked_out(), 2 * MINUTE + MINUTE / 20);
@@ -122,7 +123,7 @@ fn debt_holds_through_a_step_back() {
 fn bookings_are_told_from_a_step_back() {
     fn stay<R: Scripted>(rule: R) {
         let mut bucket = Stepped::new(rule.clone());
-        let booked = Entry::Reserve(200, 1, 1 << 40);
+        let booked = Operation::Reserve(200, 1, 1 << 40);
         assert_eq!(bucket.ask(booked).0, 200, "{rule:?}");
         let minutes = (0..12).map(|_| {
             let passed = (0..20).filter(|_| bucket.check(1).is_admitted()).count();

@@ -8,8 +8,9 @@ use redis::Value;
 use sluicegate::{
     clock::Tick,
     limit::{
-        All, Cost, Entry, FailClosed, FailOpen, FixedWindow, LeakyBucket, Local, OrElse, Policy,
-        Quota, Redis, Scripted, SlidingLog, SlidingWindow, TokenBucket, Wait, batch, head,
+        All, Cost, FailClosed, FailOpen, FixedWindow, LeakyBucket, Local, OrElse, Policy, Quota,
+        Redis, Scripted, SlidingLog, SlidingWindow, TokenBucket, Wait,
+        testing::{Operation, batch, head},
     },
     redis::{Connection, ErrorKind},
 };
@@ -67,11 +68,15 @@ fn dump(client: &mut redis::Connection, key: &str) -> Value {
 }
 
 /// What the script answers to entries for a key between two others.
-fn answers<R: Scripted>(client: &mut redis::Connection, rule: &R, entries: &[Entry]) -> Vec<Value> {
+fn answers<R: Scripted>(
+    client: &mut redis::Connection,
+    rule: &R,
+    entries: &[Operation],
+) -> Vec<Value> {
     let own = entries.iter().map(|entry| (b"stray".as_slice(), *entry));
-    let mut all = vec![(b"before".as_slice(), Entry::Reset)];
+    let mut all = vec![(b"before".as_slice(), Operation::Reset)];
     all.extend(own);
-    all.push((b"behind".as_slice(), Entry::Reset));
+    all.push((b"behind".as_slice(), Operation::Reset));
     let call = batch::<R>(&head(rule), Some(NOW), all.into_iter());
     let reply: Vec<Value> = R::script().call_with_source(&call).query(client).unwrap();
     assert_eq!(reply[0], Value::Int(NOW as i64));
@@ -86,29 +91,29 @@ fn answers<R: Scripted>(client: &mut redis::Connection, rule: &R, entries: &[Ent
 /// call from being worked off.
 fn refuses<R: Scripted>(client: &mut redis::Connection, rule: R) {
     let entries = [
-        Entry::Check(1),
-        Entry::Check(0),
-        Entry::Reserve(3, 1, 1 << 40),
-        Entry::UpTo(2),
-        Entry::Credit(1),
-        Entry::Debit(1),
-        Entry::GiveBack(1, NOW + 5, 7),
-        Entry::Undo(1, NOW - 5, 7),
+        Operation::Check(1),
+        Operation::Check(0),
+        Operation::Reserve(3, 1, 1 << 40),
+        Operation::UpTo(2),
+        Operation::Credit(1),
+        Operation::Debit(1),
+        Operation::GiveBack(1, NOW + 5, 7),
+        Operation::Undo(1, NOW - 5, 7),
     ];
     for stray in STRAYS {
         leave(client, "stray", stray);
         let before = dump(client, "stray");
         let told = answers(client, &rule, &entries);
         assert_eq!(told, [const { Value::Int(-1) }; 8], "{rule:?} at {stray:?}");
-        if rule.leases() {
-            let leases = [Entry::Lease(4, 0, 0), Entry::Return(1, 1, 1)];
+        if rule.can_lease() {
+            let leases = [Operation::Lease(4, 0, 0), Operation::Return(1, 1, 1)];
             assert_eq!(
                 answers(client, &rule, &leases),
                 [Value::Int(-1), Value::Int(-1)]
             );
         }
         assert_eq!(dump(client, "stray"), before, "{rule:?} at {stray:?}");
-        assert_eq!(answers(client, &rule, &[Entry::Reset]), [Value::Int(1)]);
+        assert_eq!(answers(client, &rule, &[Operation::Reset]), [Value::Int(1)]);
         assert_eq!(dump(client, "stray"), Value::Nil);
     }
 }
@@ -140,7 +145,7 @@ fn garbage_within_a_log_is_found_when_it_is_met() {
         stray.push(&last);
         leave(client, "stray", &stray);
         let before = dump(client, "stray");
-        for entry in [Entry::Check(5), Entry::Credit(5)] {
+        for entry in [Operation::Check(5), Operation::Credit(5)] {
             assert_eq!(
                 answers(client, &rule, &[entry]),
                 [Value::Int(-1)],

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use ahash::RandomState;
 
 use super::{
-    limiter::{Direct, Keyed, Local, Shape},
+    limiter::{Direct, Keyed, Keying, Local},
     shared::Shared,
     store::{Forgotten, Store},
 };
@@ -110,7 +110,7 @@ impl<R: Rule, C: Clock> LocalBuilder<R, C> {
         self.build()
     }
 
-    fn build<S: Shape<R>>(self) -> Local<R, S, C> {
+    fn build<S: Keying<R>>(self) -> Local<R, S, C> {
         let Self {
             rule,
             clock,

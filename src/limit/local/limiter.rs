@@ -5,6 +5,7 @@ use std::{convert::Infallible, fmt, hash::Hash, sync::Arc};
 use super::{
     builder::LocalBuilder,
     shared::Shared,
+    state::State,
     store::Store,
     wait::{Ready, Turn},
 };
@@ -13,10 +14,7 @@ use crate::{
     limit::{
         decision::Decision,
         limiter::{Backend, Check, Limiter, Wait},
-        rules::{
-            quota::Cost,
-            rule::{Rule, State},
-        },
+        rules::{quota::Cost, rule::Rule},
     },
 };
 
@@ -68,7 +66,7 @@ use crate::{
 /// [`until_ready`](Local::until_ready) sleeps until there is room, first come,
 /// first served, on tokio's timer, whose resolution is a millisecond. Places
 /// are instants, so lateness does not add up.
-pub struct Local<R: Rule, S: Shape<R> = Keyed, C = Monotonic> {
+pub struct Local<R: Rule, S: Keying<R> = Keyed, C = Monotonic> {
     pub(super) shared: Arc<Shared<R, S::Store, C>>,
 }
 
@@ -81,18 +79,18 @@ pub struct Keyed;
 pub struct Direct;
 
 /// Whether a limiter has keys: [`Keyed`] or [`Direct`].
-pub trait Shape<R: Rule>: sealed::Sealed {
+pub trait Keying<R: Rule>: sealed::Sealed {
     /// Where buckets are kept.
     #[doc(hidden)]
     type Store: Store<R::State>;
 }
 
-impl<R: Rule> Shape<R> for Keyed {
-    type Store = <R::State as State>::Many;
+impl<R: Rule> Keying<R> for Keyed {
+    type Store = <R::State as State>::Keyed;
 }
 
-impl<R: Rule> Shape<R> for Direct {
-    type Store = <R::State as State>::One;
+impl<R: Rule> Keying<R> for Direct {
+    type Store = <R::State as State>::Direct;
 }
 
 mod sealed {
@@ -265,7 +263,7 @@ impl<R: Rule, C: Clock> Local<R, Direct, C> {
     }
 }
 
-impl<R: Rule, S: Shape<R>, C> Local<R, S, C> {
+impl<R: Rule, S: Keying<R>, C> Local<R, S, C> {
     /// How many buckets were forgotten alive because the table is full.
     pub fn forgotten(&self) -> u64 {
         self.shared.store.forgotten().count()
@@ -277,7 +275,7 @@ impl<R: Rule, S: Shape<R>, C> Local<R, S, C> {
     }
 }
 
-impl<R: Rule, S: Shape<R>, C: Clock> Backend for Local<R, S, C> {
+impl<R: Rule, S: Keying<R>, C: Clock> Backend for Local<R, S, C> {
     type Error = Infallible;
     type Future = Turn;
 
@@ -320,7 +318,7 @@ impl<R: Rule, C: Clock> Limiter<()> for Local<R, Direct, C> {
     }
 }
 
-impl<R: Rule, S: Shape<R>, C> Clone for Local<R, S, C> {
+impl<R: Rule, S: Keying<R>, C> Clone for Local<R, S, C> {
     fn clone(&self) -> Self {
         Self {
             shared: self.shared.clone(),
@@ -328,7 +326,7 @@ impl<R: Rule, S: Shape<R>, C> Clone for Local<R, S, C> {
     }
 }
 
-impl<R: Rule, S: Shape<R>, C: fmt::Debug> fmt::Debug for Local<R, S, C> {
+impl<R: Rule, S: Keying<R>, C: fmt::Debug> fmt::Debug for Local<R, S, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Shared {
             rule, clock, name, ..

@@ -7,7 +7,7 @@ use ahash::RandomState;
 use super::store::{Forgotten, Store};
 use crate::{
     clock::Tick,
-    limit::rules::{rule::Rule, sliding_log::Log},
+    limit::rules::{log::Log, rule::Rule},
     sync::{AtomicU64, Mutex, Ordering::*, lock},
 };
 
@@ -23,7 +23,7 @@ const STRIDE: usize = 2;
 /// store is full, it takes the place of the one that ends first, be it dead or
 /// alive, in whichever shard that is.
 #[derive(Debug)]
-pub struct Logs {
+pub struct LogStore {
     shards: Box<[Shard]>,
     capacity: u64,
     count: AtomicU64,
@@ -59,7 +59,7 @@ enum First {
     None,
 }
 
-impl Store<Log> for Logs {
+impl Store<Log> for LogStore {
     fn new(capacity: usize, _now: Tick, forgotten: Forgotten) -> Self {
         Self {
             shards: (0..SHARDS).map(|_| Shard::new()).collect(),
@@ -114,7 +114,7 @@ impl Store<Log> for Logs {
     }
 }
 
-impl Logs {
+impl LogStore {
     fn take_place(&self) -> Option<()> {
         let one_more = |count| (count < self.capacity).then_some(count + 1);
         let taken = self.count.fetch_update(Relaxed, Relaxed, one_more);

@@ -3,7 +3,7 @@
 use std::{fmt, hash::Hash, sync::Arc};
 
 use super::{
-    limiter::{Direct, Keyed, Local, Shape},
+    limiter::{Direct, Keyed, Keying, Local},
     shared::Shared,
     store::Store,
 };
@@ -143,10 +143,10 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Part for Charged<'_, R, S, C> {
     }
 }
 
-impl<R: Rule, S: Shape<R>, C> Sealed for Local<R, S, C> {}
+impl<R: Rule, S: Keying<R>, C> Sealed for Local<R, S, C> {}
 
 impl<R: Rule, C: Clock, K: Hash + ?Sized> Member<K> for Local<R, Keyed, C> {
-    type Part<'a> = Charged<'a, R, <Keyed as Shape<R>>::Store, C>;
+    type Part<'a> = Charged<'a, R, <Keyed as Keying<R>>::Store, C>;
 
     #[inline]
     fn part<'a>(&'a self, key: &K) -> Self::Part<'a> {
@@ -157,7 +157,7 @@ impl<R: Rule, C: Clock, K: Hash + ?Sized> Member<K> for Local<R, Keyed, C> {
 }
 
 impl<R: Rule, C: Clock> Member<()> for Local<R, Direct, C> {
-    type Part<'a> = Charged<'a, R, <Direct as Shape<R>>::Store, C>;
+    type Part<'a> = Charged<'a, R, <Direct as Keying<R>>::Store, C>;
 
     #[inline]
     fn part<'a>(&'a self, _key: &()) -> Self::Part<'a> {

@@ -6,12 +6,13 @@ pub(crate) mod limiter;
 pub(crate) mod log_store;
 pub(crate) mod member;
 pub(crate) mod shared;
+pub(crate) mod state;
 pub(crate) mod store;
 pub(crate) mod table;
 pub(crate) mod wait;
 
 pub use self::{
     builder::LocalBuilder,
-    limiter::{Direct, Keyed, Local, Shape},
+    limiter::{Direct, Keyed, Local},
     wait::{Ready, Turn},
 };

@@ -9,7 +9,7 @@ use crate::{
     clock::Tick,
     limit::{
         observe::Observe,
-        rules::rule::{Rule, State, Word},
+        rules::{rule::Rule, word::Word},
     },
     sync::{AtomicU64, Mutex, Ordering::*, lock},
 };
@@ -93,16 +93,16 @@ impl Epoch {
     }
 }
 
-/// One bucket of one word, alone on its cache lines.
+/// SingleWord bucket of one word, alone on its cache lines.
 #[derive(Debug)]
 #[repr(align(128))]
-pub struct One {
+pub struct SingleWord {
     word: AtomicU64,
     epoch: Epoch,
     forgotten: Forgotten,
 }
 
-impl Store<Word> for One {
+impl Store<Word> for SingleWord {
     fn new(_capacity: usize, now: Tick, forgotten: Forgotten) -> Self {
         Self {
             word: AtomicU64::new(Word::EMPTY.0),
@@ -147,7 +147,7 @@ impl Store<Word> for One {
     }
 }
 
-impl One {
+impl SingleWord {
     #[cold]
     fn renew<R: Rule<State = Word>>(&self, rule: &R, now: Tick) {
         self.epoch.renew(now, rule.lifetime(), |idle| {
@@ -162,14 +162,14 @@ impl One {
     }
 }
 
-/// One bucket of any state, behind a lock.
+/// SingleWord bucket of any state, behind a lock.
 #[derive(Debug)]
-pub struct Locked<S> {
+pub struct LockedState<S> {
     state: Mutex<S>,
     forgotten: Forgotten,
 }
 
-impl<S: State> Store<S> for Locked<S> {
+impl<S: Default + fmt::Debug + Send + 'static> Store<S> for LockedState<S> {
     fn new(_capacity: usize, _now: Tick, forgotten: Forgotten) -> Self {
         Self {
             state: Mutex::new(S::default()),

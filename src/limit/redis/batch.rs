@@ -17,7 +17,7 @@ use crate::{
         decision::Decision,
         rules::{
             quota::Cost,
-            script::{Entry, Numbers, Scripted, batch},
+            script::{Operation, ReplyReader, Scripted, batch},
         },
     },
     redis::Error,
@@ -173,7 +173,7 @@ impl Batch {
             return Err(Error::reply("an array"));
         };
         let too_short = || Error::reply("more numbers");
-        let mut numbers = Numbers::of(reply);
+        let mut numbers = ReplyReader::of(reply);
         let now = numbers.take().ok_or_else(too_short)?;
         let found = self
             .runs
@@ -189,7 +189,7 @@ pub(super) fn replay<R: Scripted>(
     rule: &R,
     ask: &Ask,
     now: Tick,
-    numbers: &mut Numbers<'_>,
+    numbers: &mut ReplyReader<'_>,
     denied: impl Fn(Denial<'_, R::State>),
 ) -> Result<Answer, Error> {
     let found = Found::read(rule, ask.entry, now, numbers);
@@ -223,7 +223,12 @@ impl<S> Found<S> {
 
     /// `None` if the reply makes no sense, and `Some(None)` if the script could
     /// not read the state.
-    fn read<R>(rule: &R, entry: Entry, now: Tick, numbers: &mut Numbers<'_>) -> Option<Option<Self>>
+    fn read<R>(
+        rule: &R,
+        entry: Operation,
+        now: Tick,
+        numbers: &mut ReplyReader<'_>,
+    ) -> Option<Option<Self>>
     where
         R: Scripted<State = S>,
     {
@@ -232,7 +237,7 @@ impl<S> Found<S> {
         }
         let (taken, state) = entry.read(rule, now, numbers)?;
         let term = match entry {
-            Entry::Lease(..) => Some((numbers.take()?, numbers.take()?)),
+            Operation::Lease(..) => Some((numbers.take()?, numbers.take()?)),
             _ => None,
         };
         Some(Some(Self {
@@ -244,7 +249,7 @@ impl<S> Found<S> {
     }
 
     /// The next question of this run, answered by the rule.
-    fn answer<R>(&mut self, rule: &R, now: Tick, entry: Entry) -> Result<Answer, Error>
+    fn answer<R>(&mut self, rule: &R, now: Tick, entry: Operation) -> Result<Answer, Error>
     where
         R: Scripted<State = S>,
     {
@@ -252,18 +257,18 @@ impl<S> Found<S> {
         let entry = match entry {
             // Where something is leased, the script books no place that would have
             // to wait for it.
-            Entry::Reserve(_, cost, _) if self.answered > self.taken && !rule.queues() => {
-                Entry::Check(cost)
+            Operation::Reserve(_, cost, _) if self.answered > self.taken && !rule.queues() => {
+                Operation::Check(cost)
             }
             other => other,
         };
         let (taken, decision) = entry.replay(rule, &mut self.state, now);
         let told = match entry {
             // The first of a run are those that pass, if any.
-            Entry::Check(_) | Entry::Reserve(..) => {
+            Operation::Check(_) | Operation::Reserve(..) => {
                 decision.is_admitted() == (self.answered <= self.taken)
             }
-            Entry::UpTo(_) => taken == self.taken,
+            Operation::UpTo(_) => taken == self.taken,
             _ => true,
         };
         if !told {
@@ -298,7 +303,7 @@ mod tests {
             answered: 0,
             term: None,
         };
-        found.answer(rule, now, Entry::Reserve(1, 1, 1_000_000))
+        found.answer(rule, now, Operation::Reserve(1, 1, 1_000_000))
     }
 
     #[test]

@@ -128,9 +128,9 @@ impl<R: Scripted> RedisBuilder<R> {
     /// with a queue, or a [`SlidingLog`](crate::limit::SlidingLog).
     #[track_caller]
     pub fn lease(self, share: Cost) -> Self {
-        let rule = self.rule.twin().replace('_', " ");
+        let rule = self.rule.lua_name().replace('_', " ");
         assert!(
-            self.rule.leases(),
+            self.rule.can_lease(),
             "invalid rule to lease {rule}: must be a token bucket, a meter, a fixed or a sliding window"
         );
         Self {

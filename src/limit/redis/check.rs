@@ -32,7 +32,7 @@ use crate::{
         local::Turn,
         rules::{
             quota::Cost,
-            script::{Entry, Scripted},
+            script::{Operation, Scripted},
         },
     },
     redis::Error,
@@ -88,7 +88,7 @@ impl Queued {
 impl<R: Scripted> Shared<R> {
     /// Asks. Who waits for its turn asks with others, whose task gives its
     /// booking back if the asker is gone when the answer comes.
-    pub(super) fn begin(self: &Arc<Self>, bucket: Bucket, entry: Entry, waits: bool) -> Asking {
+    pub(super) fn begin(self: &Arc<Self>, bucket: Bucket, entry: Operation, waits: bool) -> Asking {
         if let Some(error) = self.connection.rejection() {
             return Asking::Failed(Some(error));
         }
@@ -170,10 +170,10 @@ impl<R: Scripted> Shared<R> {
 
     /// A queue has to be told of a caller who does not wait at all, or else it
     /// would book a place for one.
-    pub(super) fn entry(&self, cost: Cost, wait: Tick, patience: Option<Wait>) -> Entry {
+    pub(super) fn entry(&self, cost: Cost, wait: Tick, patience: Option<Wait>) -> Operation {
         match wait {
-            0 if patience.is_none() || !self.rule.queues() => Entry::Check(cost),
-            wait => Entry::Reserve(1, cost, wait),
+            0 if patience.is_none() || !self.rule.queues() => Operation::Check(cost),
+            wait => Operation::Reserve(1, cost, wait),
         }
     }
 

@@ -17,7 +17,7 @@ use crate::{
     clock::Tick,
     limit::{
         all::Held,
-        rules::script::{Entry, Numbers},
+        rules::script::{Operation, ReplyReader},
     },
     redis::{Connection, Error, ErrorKind, Script},
 };
@@ -45,7 +45,7 @@ pub(super) trait Question: Send + Sync {
     fn key(&self) -> &[u8];
 
     /// What a call has to say of it: the rule and its terms, and the entry.
-    fn asked(&self) -> (&[String], Entry);
+    fn asked(&self) -> (&[String], Operation);
 
     /// Asks it alone.
     fn ask(&self) -> Asking;
@@ -54,7 +54,7 @@ pub(super) trait Question: Send + Sync {
     fn count(&self);
 
     /// Reads what the script found, and decides.
-    fn read(&self, now: Tick, numbers: &mut Numbers<'_>) -> Reply;
+    fn read(&self, now: Tick, numbers: &mut ReplyReader<'_>) -> Reply;
 
     /// The decision, and what was charged for it; or else what the policy says.
     fn settle(&self, reply: Reply, charged: bool) -> Result<Held, Error>;
@@ -153,7 +153,7 @@ async fn call(group: &Queries) -> Result<Vec<Reply>, Error> {
     let Value::Array(reply) = &reply else {
         return Err(Error::reply("an array"));
     };
-    let mut numbers = Numbers::of(reply);
+    let mut numbers = ReplyReader::of(reply);
     let now = numbers.take();
     let now = now.ok_or_else(|| Error::reply("more numbers"))?;
     let mut replies = Vec::with_capacity(group.len());
@@ -169,10 +169,10 @@ async fn call(group: &Queries) -> Result<Vec<Reply>, Error> {
 
 /// The call of the script for buckets, each with what begins a call of its rule
 /// and one entry that decides, at the server's instant or at one that is given.
-#[doc(hidden)]
+#[cfg_attr(not(any(test, feature = "testing")), allow(unreachable_pub))]
 pub fn together<'a>(
     now: Option<Tick>,
-    asked: impl ExactSizeIterator<Item = (&'a [String], &'a [u8], Entry)> + Clone,
+    asked: impl ExactSizeIterator<Item = (&'a [String], &'a [u8], Operation)> + Clone,
 ) -> Cmd {
     let mut call = SCRIPT.call(asked.len());
     for (_, key, _) in asked.clone() {
@@ -186,7 +186,7 @@ pub fn together<'a>(
 }
 
 /// The same for a server that does not know the script.
-#[doc(hidden)]
+#[cfg(any(test, feature = "testing"))]
 pub fn together_with_source(call: &Cmd) -> Cmd {
     SCRIPT.call_with_source(call)
 }

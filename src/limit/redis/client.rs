@@ -27,7 +27,7 @@ use crate::{
         rules::{
             quota::Cost,
             rule::take_up_to,
-            script::{Entry, Scripted},
+            script::{Operation, Scripted},
         },
         warn_log::Log,
     },
@@ -73,7 +73,7 @@ impl<R: Scripted> Shared<R> {
         Bucket { name, key }
     }
 
-    pub(super) fn ask(&self, bucket: Bucket, entry: Entry) -> Ask {
+    pub(super) fn ask(&self, bucket: Bucket, entry: Operation) -> Ask {
         let denials = self.denials.as_ref();
         let epoch = denials.map_or(Epoch::default(), |denials| denials.epoch(bucket.key));
         let leases = self.leases.as_ref();
@@ -199,7 +199,7 @@ impl<R: Scripted> Shared<R> {
     /// Gives back a booking that nobody waits for any more.
     pub(super) fn give_back(self: &Arc<Self>, bucket: Bucket, cost: Cost, answer: &Answer) {
         if let Some(booking) = answer.booking.filter(|_| answer.wait().is_some()) {
-            self.take_back(bucket, Entry::GiveBack(cost, booking.due, booking.mark));
+            self.take_back(bucket, Operation::GiveBack(cost, booking.due, booking.mark));
         }
     }
 
@@ -209,11 +209,11 @@ impl<R: Scripted> Shared<R> {
             // The mark tells how far from whole the bucket was before, with what
             // was out; that may have come back since, so it must not count.
             let mark = if self.leases.is_some() { 0 } else { mark };
-            self.take_back(bucket, Entry::Undo(answer.taken, due, mark));
+            self.take_back(bucket, Operation::Undo(answer.taken, due, mark));
         }
     }
 
-    fn take_back(self: &Arc<Self>, bucket: Bucket, entry: Entry) {
+    fn take_back(self: &Arc<Self>, bucket: Bucket, entry: Operation) {
         self.forget(bucket.key);
         self.tell(self.ask(bucket, entry));
     }
@@ -221,11 +221,11 @@ impl<R: Scripted> Shared<R> {
     /// An answer that nobody waits for, or not any more.
     pub(super) fn missed(self: &Arc<Self>, ask: &Ask, answer: &Answer) {
         match ask.entry {
-            Entry::GiveBack(..)
-            | Entry::Undo(..)
-            | Entry::Return(..)
-            | Entry::Credit(_)
-            | Entry::Reset => self.forget(ask.bucket.key),
+            Operation::GiveBack(..)
+            | Operation::Undo(..)
+            | Operation::Return(..)
+            | Operation::Credit(_)
+            | Operation::Reset => self.forget(ask.bucket.key),
             _ => self.give_back(ask.bucket.clone(), answer.taken, answer),
         }
     }

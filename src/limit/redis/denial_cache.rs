@@ -87,7 +87,7 @@ impl<S: Clone> Denials<S> {
             denied.remove(&key);
             return None;
         }
-        if !rule.tells(known.asked, cost) {
+        if !rule.covers(known.asked, cost) {
             return None;
         }
         let (server, ours) = known.then;

@@ -26,7 +26,7 @@ use crate::{
     clock::{Clock, Monotonic, Tick},
     limit::{
         decision::Decision,
-        rules::{quota::Cost, rule::Rule, script::Entry},
+        rules::{quota::Cost, rule::Rule, script::Operation},
     },
     sync::{Mutex, MutexGuard, lock},
 };
@@ -98,7 +98,7 @@ struct Share<S> {
 pub(super) enum Look {
     Stay,
     /// Nobody needs it.
-    GiveBack(Entry),
+    GiveBack(Operation),
     Gone,
 }
 
@@ -118,7 +118,7 @@ impl<S: Clone> Leases<S> {
         rule: &R,
         key: u64,
         cost: Cost,
-    ) -> (Option<Decision>, Option<Entry>) {
+    ) -> (Option<Decision>, Option<Operation>) {
         // What could never be spent out of a share is no demand for one.
         if cost > self.most {
             return (None, None);
@@ -220,7 +220,7 @@ impl<S: Clone> Slot<S> {
 
     /// What is to be asked for, if less than a quarter of what is needed in a
     /// span is left.
-    fn renewal(&mut self, now: Tick, most: Cost) -> Option<Entry> {
+    fn renewal(&mut self, now: Tick, most: Cost) -> Option<Operation> {
         let need = self.demand.of_a_span().min(most);
         if need < HOT || now < self.renew_after {
             return None;
@@ -235,7 +235,7 @@ impl<S: Clone> Slot<S> {
         let (spent, term) = share.map_or((0, 0), |share| {
             (std::mem::take(&mut share.spent), share.term)
         });
-        Some(Entry::Lease(need - left, spent, term))
+        Some(Operation::Lease(need - left, spent, term))
     }
 
     fn add(&mut self, now: Tick, lease: &Leased<'_, S>, charged: S) {
@@ -275,7 +275,7 @@ impl<S: Clone> Slot<S> {
         if !(idle || too_much) {
             return Look::Stay;
         }
-        Look::GiveBack(Entry::Return(share.left, share.spent, share.term))
+        Look::GiveBack(Operation::Return(share.left, share.spent, share.term))
     }
 }
 
@@ -329,7 +329,7 @@ mod tests {
         };
         let ask = Ask {
             bucket,
-            entry: Entry::Lease(granted, 0, 0),
+            entry: Operation::Lease(granted, 0, 0),
             epoch: Epoch::default(),
             asked,
         };
@@ -398,12 +398,12 @@ mod tests {
         slot.spend(&rule(), 11_000, 90);
         slot.demand.add(11_000, 90);
         let renewal = slot.renewal(11_000, 1_000);
-        assert_eq!(renewal, Some(Entry::Lease(80, 90, 7)));
+        assert_eq!(renewal, Some(Operation::Lease(80, 90, 7)));
         assert_eq!(slot.renewal(11_001, 1_000), None);
         assert!(matches!(slot.look(12_000), Look::Stay));
         let Look::GiveBack(entry) = slot.look(13_000) else {
             panic!("nothing was spent since the last look");
         };
-        assert_eq!(entry, Entry::Return(10, 0, 7));
+        assert_eq!(entry, Operation::Return(10, 0, 7));
     }
 }

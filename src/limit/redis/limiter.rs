@@ -16,7 +16,7 @@ use crate::{
         limiter::{Backend, Check, Limiter, Wait},
         rules::{
             quota::Cost,
-            script::{Entry, Scripted},
+            script::{Operation, Scripted},
         },
     },
     redis::{Connection, Error},
@@ -248,7 +248,7 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
         K: StoreKey + Hash + ?Sized,
     {
         let ticket = self.policy.ticket(key);
-        let asking = self.ask(key, Entry::UpTo(cost));
+        let asking = self.ask(key, Operation::UpTo(cost));
         match asking.await {
             Ok(answer) => Ok((answer.taken, answer.decision)),
             Err(error) => {
@@ -271,7 +271,7 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
     /// When Redis does not answer; it may have been given back even so. When the
     /// bucket [cannot be read](Self#unreadable-states); then it was not.
     pub async fn credit<K: StoreKey + ?Sized>(&self, key: &K, cost: Cost) -> Result<(), Error> {
-        self.make_fuller(key, Entry::Credit(cost)).await
+        self.make_fuller(key, Operation::Credit(cost)).await
     }
 
     /// Takes `cost` from `key` without asking, for work whose cost is known
@@ -284,7 +284,7 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
     /// When Redis does not answer; it may have been taken even so. When the bucket
     /// [cannot be read](Self#unreadable-states); then it was not.
     pub async fn debit<K: StoreKey + ?Sized>(&self, key: &K, cost: Cost) -> Result<(), Error> {
-        self.ask(key, Entry::Debit(cost)).await.map(|_| ())
+        self.ask(key, Operation::Debit(cost)).await.map(|_| ())
     }
 
     /// Makes the bucket of `key` whole. Those who wait for it already pass when
@@ -299,7 +299,7 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
     ///
     /// When Redis does not answer; it may be whole even so.
     pub async fn reset<K: StoreKey + ?Sized>(&self, key: &K) -> Result<(), Error> {
-        self.make_fuller(key, Entry::Reset).await
+        self.make_fuller(key, Operation::Reset).await
     }
 
     /// The rule.
@@ -326,7 +326,11 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
 
     /// Denials are forgotten when it is asked and when it is answered: what was
     /// answered in between may be from before it.
-    async fn make_fuller<K: StoreKey + ?Sized>(&self, key: &K, entry: Entry) -> Result<(), Error> {
+    async fn make_fuller<K: StoreKey + ?Sized>(
+        &self,
+        key: &K,
+        entry: Operation,
+    ) -> Result<(), Error> {
         let bucket = self.shared.bucket(key);
         let key = bucket.key;
         self.shared.forget(key);
@@ -335,7 +339,7 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
         answer.map(|_| ())
     }
 
-    fn ask<K: StoreKey + ?Sized>(&self, key: &K, entry: Entry) -> Asking {
+    fn ask<K: StoreKey + ?Sized>(&self, key: &K, entry: Operation) -> Asking {
         self.shared.begin(self.shared.bucket(key), entry, false)
     }
 }

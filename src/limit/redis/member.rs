@@ -21,7 +21,7 @@ use crate::{
         fallback::Policy,
         limiter::Wait,
         local::Turn,
-        rules::script::{Entry, Numbers, Scripted},
+        rules::script::{Operation, ReplyReader, Scripted},
     },
     redis::{Connection, Error, ErrorKind},
 };
@@ -124,7 +124,7 @@ impl<R: Scripted, P: Policy> Question for Open<R, P> {
         &self.ask.bucket.name
     }
 
-    fn asked(&self) -> (&[String], Entry) {
+    fn asked(&self) -> (&[String], Operation) {
         (&self.shared.head, self.ask.entry)
     }
 
@@ -137,7 +137,7 @@ impl<R: Scripted, P: Policy> Question for Open<R, P> {
         self.shared.counters.called(1, 1);
     }
 
-    fn read(&self, now: Tick, numbers: &mut Numbers<'_>) -> Reply {
+    fn read(&self, now: Tick, numbers: &mut ReplyReader<'_>) -> Reply {
         let denied = |denial: super::batch::Denial<'_, R::State>| self.shared.remember(&denial);
         let reply = replay(&self.shared.rule, &self.ask, now, numbers, denied);
         let unreadable = |error: &Error| error.kind() == ErrorKind::Unreadable;

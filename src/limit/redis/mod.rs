@@ -17,6 +17,6 @@ mod unreadable;
 mod wait;
 
 pub(super) use self::check_all::{Queries, Query, ask, groups};
-#[doc(hidden)]
+#[cfg(any(test, feature = "testing"))]
 pub use self::check_all::{together, together_with_source};
 pub use self::{builder::RedisBuilder, check::Checking, counts::RedisCounts, limiter::Redis};

@@ -5,7 +5,7 @@ use crate::{
     clock::Tick,
     limit::{
         decision::Decision,
-        rules::{quota::Cost, script::Entry},
+        rules::{quota::Cost, script::Operation},
     },
 };
 
@@ -21,7 +21,7 @@ pub(super) struct Bucket {
 /// One question about one bucket.
 pub(super) struct Ask {
     pub(super) bucket: Bucket,
-    pub(super) entry: Entry,
+    pub(super) entry: Operation,
     pub(super) epoch: Epoch,
     /// When it was asked, by the clock of leases if there are any.
     pub(super) asked: Tick,
@@ -50,7 +50,7 @@ impl Ask {
     /// The largest cost of which a denial of this tells.
     pub(super) fn cost(&self) -> Cost {
         match self.entry {
-            Entry::Check(cost) | Entry::Reserve(_, cost, _) => cost,
+            Operation::Check(cost) | Operation::Reserve(_, cost, _) => cost,
             _ => 1,
         }
     }

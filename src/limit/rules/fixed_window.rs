@@ -1,8 +1,8 @@
 use super::{
     quota::{Cost, MAX_COST, Quota},
     remaining::Spare,
-    rule::{Rule, Word},
     window::{View, Window},
+    {rule::Rule, word::Word},
 };
 use crate::{clock::Tick, limit::decision::Decision};
 
@@ -161,23 +161,21 @@ impl Rule for FixedWindow {
 #[cfg(feature = "redis")]
 mod script {
     use super::*;
-    use crate::limit::rules::script::{Numbers, Scripted, sealed, twin};
+    use crate::limit::rules::script::{LuaRule, ReplyReader, lua_rule};
 
-    impl sealed::Sealed for FixedWindow {}
-
-    impl Scripted for FixedWindow {
-        twin!("fixed_window", on "window");
+    impl LuaRule for FixedWindow {
+        lua_rule!("fixed_window", on "window");
 
         fn kind(&self) -> char {
             'f'
         }
 
-        fn terms(&self) -> Vec<u64> {
-            self.window.terms().into()
+        fn lua_params(&self) -> Vec<u64> {
+            self.window.lua_params().into()
         }
 
-        fn found(&self, now: Tick, reply: &mut Numbers<'_>) -> Option<Word> {
-            self.window.found(now, reply)
+        fn read_state(&self, now: Tick, reply: &mut ReplyReader<'_>) -> Option<Word> {
+            self.window.read_state(now, reply)
         }
     }
 }

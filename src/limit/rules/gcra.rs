@@ -16,11 +16,11 @@
 //! explains a longer wait.
 
 #[cfg(feature = "redis")]
-use super::script::Numbers;
+use super::script::ReplyReader;
 use super::{
     quota::{Cost, LARGEST, MAX_COST, Quota, QuotaError},
     remaining::Spare,
-    rule::Word,
+    word::Word,
 };
 use crate::{clock::Tick, limit::decision::Decision};
 
@@ -237,13 +237,13 @@ impl Arrival {
 
     /// What the twin in Lua has to know.
     #[cfg(feature = "redis")]
-    pub(crate) fn terms(&self) -> [u64; 3] {
+    pub(crate) fn lua_params(&self) -> [u64; 3] {
         [self.token, self.tick, self.size]
     }
 
     /// The word of a bucket that the twin found so far from whole.
     #[cfg(feature = "redis")]
-    pub(crate) fn found(&self, now: Tick, reply: &mut Numbers<'_>) -> Option<Word> {
+    pub(crate) fn read_state(&self, now: Tick, reply: &mut ReplyReader<'_>) -> Option<Word> {
         let ahead = reply.take().filter(|ahead| *ahead <= FURTHEST)?;
         Some(self.word(now, ahead))
     }

@@ -1,7 +1,7 @@
 use super::{
     gcra::Arrival,
     quota::{Cost, Quota, QuotaError, possible},
-    rule::{Rule, Word},
+    {rule::Rule, word::Word},
 };
 use crate::{clock::Tick, limit::decision::Decision};
 
@@ -205,24 +205,22 @@ impl Rule for LeakyBucket {
 #[cfg(feature = "redis")]
 mod script {
     use super::*;
-    use crate::limit::rules::script::{Numbers, Scripted, sealed, twin};
+    use crate::limit::rules::script::{LuaRule, ReplyReader, lua_rule};
 
-    impl sealed::Sealed for LeakyBucket {}
-
-    impl Scripted for LeakyBucket {
-        twin!("leaky_bucket", on "arrival");
+    impl LuaRule for LeakyBucket {
+        lua_rule!("leaky_bucket", on "arrival");
 
         fn kind(&self) -> char {
             if self.queues { 'q' } else { 'm' }
         }
 
-        fn terms(&self) -> Vec<u64> {
-            let [token, tick, size] = self.arrival.terms();
+        fn lua_params(&self) -> Vec<u64> {
+            let [token, tick, size] = self.arrival.lua_params();
             vec![token, tick, size, u64::from(self.queues)]
         }
 
-        fn found(&self, now: Tick, reply: &mut Numbers<'_>) -> Option<Word> {
-            self.arrival.found(now, reply)
+        fn read_state(&self, now: Tick, reply: &mut ReplyReader<'_>) -> Option<Word> {
+            self.arrival.read_state(now, reply)
         }
     }
 }

@@ -5,10 +5,7 @@ use std::fmt;
 use super::quota::{Cost, Quota};
 use crate::{
     clock::Tick,
-    limit::{
-        decision::Decision,
-        local::store::{self, Store},
-    },
+    limit::{decision::Decision, local::state::State},
 };
 
 /// The arithmetic of one limiter: given what is known of a bucket, the present
@@ -38,7 +35,7 @@ use crate::{
 /// assert!(rule.decide(&mut state, 1_000_000, 1).is_admitted());
 /// ```
 pub trait Rule: Clone + fmt::Debug + Send + Sync + 'static {
-    /// What is kept for each bucket: one [`Word`] wherever the arithmetic
+    /// What is kept for each bucket: one [`Word`](crate::limit::Word) wherever the arithmetic
     /// allows.
     type State: State;
 
@@ -121,80 +118,6 @@ pub trait Rule: Clone + fmt::Debug + Send + Sync + 'static {
 
     /// The quota that it keeps.
     fn quota(&self) -> Quota;
-}
-
-/// What a rule keeps for each bucket, which decides how it is stored: a
-/// [`Word`] lives in the lock-free table, a [`Log`](crate::limit::Log) behind a lock.
-///
-/// Sealed: it is implemented for these two.
-pub trait State: Default + Clone + fmt::Debug + Send + 'static + sealed::Sealed {
-    /// Where a limiter without keys keeps its bucket.
-    #[doc(hidden)]
-    type One: Store<Self>;
-    /// Where a limiter with keys keeps its buckets.
-    #[doc(hidden)]
-    type Many: Store<Self>;
-}
-
-/// A state of one machine word. What its bits mean is the rule's own.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub struct Word(pub(crate) u64);
-
-impl Word {
-    /// A bucket never seen.
-    pub const EMPTY: Word = Word(0);
-
-    /// Marks a slot of the table that is being taken over.
-    pub(crate) const BUSY: Word = Word(u64::MAX);
-
-    /// A word of these bits, or `None` for the two patterns that mean
-    /// something to the table: all zeros and all ones.
-    pub const fn new(bits: u64) -> Option<Self> {
-        if bits.wrapping_add(1) <= 1 {
-            None
-        } else {
-            Some(Self(bits))
-        }
-    }
-
-    /// The bits.
-    pub const fn bits(self) -> u64 {
-        self.0
-    }
-
-    /// A word of these bits, or of the next larger that can be stored: where
-    /// bits are an instant, that is later by the smallest step there is.
-    #[inline]
-    pub(crate) fn nearest(bits: u64) -> Self {
-        match Self::new(bits) {
-            Some(word) => word,
-            None => Self::first(),
-        }
-    }
-
-    /// Cold, so that it becomes a branch that is never taken, not a choice that
-    /// every decision waits for.
-    #[cold]
-    #[inline(always)]
-    fn first() -> Self {
-        Self(1)
-    }
-}
-
-impl fmt::Debug for Word {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Word({:#x})", self.0)
-    }
-}
-
-impl State for Word {
-    type One = store::One;
-    type Many = crate::limit::local::table::Table;
-}
-
-pub(crate) mod sealed {
-    pub trait Sealed {}
-    impl Sealed for super::Word {}
 }
 
 /// Decides like [`Rule::decide`], or else books the earliest instant within

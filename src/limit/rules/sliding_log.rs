@@ -1,20 +1,13 @@
-use std::{collections::VecDeque, fmt};
-
 use super::{
+    log::{Log, MAX_COUNT},
     quota::{Cost, MAX_COST, Quota, QuotaError, possible},
     remaining::Spare,
-    rule::{Rule, State, sealed},
+    rule::Rule,
 };
-use crate::{
-    clock::Tick,
-    limit::{decision::Decision, local::store},
-};
+use crate::{clock::Tick, limit::decision::Decision};
 
-/// The largest limit of which a log is kept for each bucket.
-const LONGEST: u64 = 1 << 16;
-
-/// The most that is counted, debt and all: what a script in Redis can count to.
-const MOST: u64 = (1 << 53) - 1;
+/// The largest limit: each bucket keeps up to twice as many entries.
+const MAX_LIMIT: u64 = 1 << 16;
 
 /// The exact sliding window: it remembers when everything passed that is still
 /// within the window.
@@ -43,122 +36,6 @@ pub struct SlidingLog {
     quota: Quota,
 }
 
-/// What a [`SlidingLog`] remembers of a bucket: when it admitted how much.
-#[derive(Clone, Default)]
-pub struct Log {
-    entries: VecDeque<Entry>,
-    used: u64,
-    /// The latest instant for which something was booked in advance. What lies
-    /// ahead beyond it was logged before the clock stepped back.
-    booked: Tick,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    at: Tick,
-    cost: Cost,
-}
-
-/// What is in it. What was booked tells nothing while the clock goes on.
-impl fmt::Debug for Log {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Log")
-            .field("entries", &self.entries)
-            .field("used", &self.used)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Log {
-    /// Drops what is as old as the window, or older.
-    fn forget(&mut self, now: Tick, width: Tick) {
-        while let Some(oldest) = self.entries.front() {
-            if oldest.at.saturating_add(width) > now {
-                return;
-            }
-            self.used -= oldest.cost;
-            self.entries.pop_front();
-        }
-    }
-
-    /// Adds an entry, which never lies before the last one, even if the clock
-    /// stepped back. A log that is `full` stretches its last entry.
-    fn push(&mut self, now: Tick, cost: Cost, full: usize) {
-        let stretch = self.entries.len() >= full;
-        let cost = cost.min(MOST - self.used);
-        self.used += cost;
-        match self.entries.back_mut() {
-            Some(last) if last.at >= now || stretch => {
-                last.at = last.at.max(now);
-                last.cost += cost;
-            }
-            _ => self.entries.push_back(Entry { at: now, cost }),
-        }
-    }
-
-    /// Takes back the newest.
-    fn pop(&mut self, mut cost: Cost) {
-        while let Some(newest) = self.entries.back_mut() {
-            let taken = newest.cost.min(cost);
-            newest.cost -= taken;
-            self.used -= taken;
-            cost -= taken;
-            if newest.cost > 0 {
-                return;
-            }
-            self.entries.pop_back();
-        }
-    }
-
-    /// A clock that stepped back by more than the window does not tell which
-    /// entries have left it by now. So what was in it when the last one came counts
-    /// as of now, or nothing would pass until the clock is there again.
-    fn step_back(&mut self, now: Tick, width: Tick) {
-        let Some(last) = self.last().filter(|_| self.is_behind(now, width)) else {
-            return;
-        };
-        self.forget(last, width);
-        let cost = self.used;
-        self.entries.clear();
-        self.entries.push_back(Entry { at: now, cost });
-    }
-
-    fn is_behind(&self, now: Tick, width: Tick) -> bool {
-        let end = now.saturating_add(width).max(self.booked);
-        self.last().is_some_and(|last| last > end)
-    }
-
-    /// Takes back what was admitted at an instant, if it is still there.
-    fn take_out(&mut self, cost: Cost, at: Tick) -> Cost {
-        let Ok(index) = self.entries.binary_search_by_key(&at, |entry| entry.at) else {
-            return 0;
-        };
-        let entry = &mut self.entries[index];
-        if entry.cost < cost {
-            return 0;
-        }
-        entry.cost -= cost;
-        self.used -= cost;
-        if entry.cost == 0 {
-            self.entries.remove(index);
-        }
-        cost
-    }
-
-    fn last(&self) -> Option<Tick> {
-        self.entries.back().map(|entry| entry.at)
-    }
-
-    /// The instant of the entry with which `excess` of the oldest is gone.
-    fn when_gone(&self, excess: u64) -> Option<Tick> {
-        let mut gone = 0;
-        self.entries.iter().find_map(|entry| {
-            gone += entry.cost;
-            (gone >= excess).then_some(entry.at)
-        })
-    }
-}
-
 impl SlidingLog {
     /// A window of the quota's period that admits its amount.
     ///
@@ -177,7 +54,7 @@ impl SlidingLog {
     /// When the amount is above 65,536: too much to log.
     pub fn try_new(quota: Quota) -> Result<Self, QuotaError> {
         match quota.amount() {
-            ..=LONGEST => Ok(Self { quota }),
+            ..=MAX_LIMIT => Ok(Self { quota }),
             amount => Err(QuotaError::new(
                 "amount",
                 amount,
@@ -292,7 +169,7 @@ impl Rule for SlidingLog {
     }
 
     fn max_debit(&self) -> Cost {
-        MOST.min(MAX_COST)
+        MAX_COUNT.min(MAX_COST)
     }
 
     /// Forgets nothing but what has left the window by now: the booking may
@@ -324,52 +201,46 @@ impl Rule for SlidingLog {
     }
 }
 
-impl sealed::Sealed for Log {}
-
-impl State for Log {
-    type One = store::Locked<Log>;
-    type Many = crate::limit::local::log_store::Logs;
-}
-
 #[cfg(feature = "redis")]
 mod script {
     use super::*;
-    use crate::limit::rules::script::{Numbers, Scripted, sealed, twin};
+    use crate::limit::rules::{
+        log::LogEntry,
+        script::{LuaRule, ReplyReader, lua_rule},
+    };
 
-    impl sealed::Sealed for SlidingLog {}
-
-    impl Scripted for SlidingLog {
-        twin!("sliding_log", on "log");
+    impl LuaRule for SlidingLog {
+        lua_rule!("sliding_log", on "log");
 
         fn kind(&self) -> char {
             'l'
         }
 
-        fn terms(&self) -> Vec<u64> {
+        fn lua_params(&self) -> Vec<u64> {
             vec![self.quota.amount(), self.width()]
         }
 
-        fn found(&self, now: Tick, reply: &mut Numbers<'_>) -> Option<Log> {
+        fn read_state(&self, now: Tick, reply: &mut ReplyReader<'_>) -> Option<Log> {
             let (used, pairs) = (reply.take()?, reply.take()?);
             let mut log = Log::default();
             for _ in 0..pairs {
                 let (at, cost) = (reply.take()?, reply.take()?);
                 log.used = log.used.checked_add(cost)?;
-                log.entries.push_back(Entry { at, cost });
+                log.entries.push_back(LogEntry { at, cost });
             }
             // A script that found a clock that stepped back has said so already.
             log.booked = log.last().filter(|last| *last > now).unwrap_or(0);
-            (log.used == used && used <= MOST).then_some(log)
+            (log.used == used && used <= MAX_COUNT).then_some(log)
         }
 
         /// What is spent here would have to stay in the log for as long as if it
         /// were spent at once.
-        fn leases(&self) -> bool {
+        fn can_lease(&self) -> bool {
             false
         }
 
         /// Entries that were not asked about are not in it one by one.
-        fn tells(&self, asked: Cost, cost: Cost) -> bool {
+        fn covers(&self, asked: Cost, cost: Cost) -> bool {
             asked == cost
         }
     }

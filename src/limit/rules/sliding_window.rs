@@ -1,8 +1,8 @@
 use super::{
     quota::{Cost, MAX_COST, Quota, QuotaError, possible},
     remaining::Spare,
-    rule::{Rule, Word},
     window::{View, Window},
+    {rule::Rule, word::Word},
 };
 use crate::{clock::Tick, limit::decision::Decision};
 
@@ -246,24 +246,22 @@ impl Rule for SlidingWindow {
 #[cfg(feature = "redis")]
 mod script {
     use super::*;
-    use crate::limit::rules::script::{Numbers, Scripted, sealed, twin};
+    use crate::limit::rules::script::{LuaRule, ReplyReader, lua_rule};
 
-    impl sealed::Sealed for SlidingWindow {}
-
-    impl Scripted for SlidingWindow {
-        twin!("sliding_window", on "window");
+    impl LuaRule for SlidingWindow {
+        lua_rule!("sliding_window", on "window");
 
         fn kind(&self) -> char {
             's'
         }
 
-        fn terms(&self) -> Vec<u64> {
-            let [limit, width, most] = self.window.terms();
+        fn lua_params(&self) -> Vec<u64> {
+            let [limit, width, most] = self.window.lua_params();
             vec![limit, width, most, self.step, self.width]
         }
 
-        fn found(&self, now: Tick, reply: &mut Numbers<'_>) -> Option<Word> {
-            self.window.found(now, reply)
+        fn read_state(&self, now: Tick, reply: &mut ReplyReader<'_>) -> Option<Word> {
+            self.window.read_state(now, reply)
         }
     }
 }

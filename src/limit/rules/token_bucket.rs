@@ -1,7 +1,7 @@
 use super::{
     gcra::Arrival,
     quota::{Cost, Quota},
-    rule::{Rule, Word},
+    {rule::Rule, word::Word},
 };
 use crate::{clock::Tick, limit::decision::Decision};
 
@@ -105,23 +105,21 @@ impl Rule for TokenBucket {
 #[cfg(feature = "redis")]
 mod script {
     use super::*;
-    use crate::limit::rules::script::{Numbers, Scripted, sealed, twin};
+    use crate::limit::rules::script::{LuaRule, ReplyReader, lua_rule};
 
-    impl sealed::Sealed for TokenBucket {}
-
-    impl Scripted for TokenBucket {
-        twin!("token_bucket", on "arrival");
+    impl LuaRule for TokenBucket {
+        lua_rule!("token_bucket", on "arrival");
 
         fn kind(&self) -> char {
             't'
         }
 
-        fn terms(&self) -> Vec<u64> {
-            self.arrival.terms().into()
+        fn lua_params(&self) -> Vec<u64> {
+            self.arrival.lua_params().into()
         }
 
-        fn found(&self, now: Tick, reply: &mut Numbers<'_>) -> Option<Word> {
-            self.arrival.found(now, reply)
+        fn read_state(&self, now: Tick, reply: &mut ReplyReader<'_>) -> Option<Word> {
+            self.arrival.read_state(now, reply)
         }
     }
 }

@@ -1,10 +1,10 @@
 //! Counting windows in one word: which window, and what was counted in it.
 
 #[cfg(feature = "redis")]
-use super::script::Numbers;
+use super::script::ReplyReader;
 use super::{
     quota::{Quota, QuotaError},
-    rule::Word,
+    word::Word,
 };
 use crate::clock::Tick;
 
@@ -171,14 +171,14 @@ impl Window {
 
     /// What the twin in Lua has to know.
     #[cfg(feature = "redis")]
-    pub(crate) fn terms(&self) -> [u64; 3] {
+    pub(crate) fn lua_params(&self) -> [u64; 3] {
         [self.limit, self.width, self.most()]
     }
 
     /// The word of the counts that the twin found: in the present window, or a
     /// later one, if it begins at an instant that can be written down.
     #[cfg(feature = "redis")]
-    pub(crate) fn found(&self, now: Tick, reply: &mut Numbers<'_>) -> Option<Word> {
+    pub(crate) fn read_state(&self, now: Tick, reply: &mut ReplyReader<'_>) -> Option<Word> {
         let (index, previous, current) = (reply.take()?, reply.take()?, reply.take()?);
         index
             .checked_mul(self.width)

@@ -2,7 +2,7 @@
 
 use crate::{
     clock::Tick,
-    limit::rules::rule::{Rule, Word},
+    limit::rules::{rule::Rule, word::Word},
     sync::{AtomicU64, Ordering::*},
 };
 

@@ -5,7 +5,7 @@ use crate::{
     clock::Tick,
     limit::{
         local::store::{Epoch, Forgotten, Store},
-        rules::rule::{Rule, Word},
+        rules::{rule::Rule, word::Word},
     },
     sync::{AtomicU64, Mutex, Ordering::*, lock},
 };

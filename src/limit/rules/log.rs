@@ -1,0 +1,126 @@
+//! The state of a bucket under a sliding log: when it admitted how much.
+
+use std::{collections::VecDeque, fmt};
+
+use super::quota::Cost;
+use crate::clock::Tick;
+
+/// The largest total that is counted, debt included: what a script in Redis can
+/// count to.
+pub(super) const MAX_COUNT: u64 = (1 << 53) - 1;
+
+/// What a [`SlidingLog`](crate::limit::SlidingLog) remembers of a bucket: when it admitted how much.
+#[derive(Clone, Default)]
+pub struct Log {
+    pub(super) entries: VecDeque<LogEntry>,
+    pub(super) used: u64,
+    /// The latest instant for which something was booked in advance. What lies
+    /// ahead beyond it was logged before the clock stepped back.
+    pub(super) booked: Tick,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LogEntry {
+    pub(super) at: Tick,
+    pub(super) cost: Cost,
+}
+
+/// What is in it. What was booked tells nothing while the clock goes on.
+impl fmt::Debug for Log {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Log")
+            .field("entries", &self.entries)
+            .field("used", &self.used)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Log {
+    /// Drops what is as old as the window, or older.
+    pub(super) fn forget(&mut self, now: Tick, width: Tick) {
+        while let Some(oldest) = self.entries.front() {
+            if oldest.at.saturating_add(width) > now {
+                return;
+            }
+            self.used -= oldest.cost;
+            self.entries.pop_front();
+        }
+    }
+
+    /// Adds an entry, which never lies before the last one, even if the clock
+    /// stepped back. A log that is `full` stretches its last entry.
+    pub(super) fn push(&mut self, now: Tick, cost: Cost, full: usize) {
+        let stretch = self.entries.len() >= full;
+        let cost = cost.min(MAX_COUNT - self.used);
+        self.used += cost;
+        match self.entries.back_mut() {
+            Some(last) if last.at >= now || stretch => {
+                last.at = last.at.max(now);
+                last.cost += cost;
+            }
+            _ => self.entries.push_back(LogEntry { at: now, cost }),
+        }
+    }
+
+    /// Takes back the newest.
+    pub(super) fn pop(&mut self, mut cost: Cost) {
+        while let Some(newest) = self.entries.back_mut() {
+            let taken = newest.cost.min(cost);
+            newest.cost -= taken;
+            self.used -= taken;
+            cost -= taken;
+            if newest.cost > 0 {
+                return;
+            }
+            self.entries.pop_back();
+        }
+    }
+
+    /// A clock that stepped back by more than the window does not tell which
+    /// entries have left it by now. So what was in it when the last one came counts
+    /// as of now, or nothing would pass until the clock is there again.
+    pub(super) fn step_back(&mut self, now: Tick, width: Tick) {
+        let Some(last) = self.last().filter(|_| self.is_behind(now, width)) else {
+            return;
+        };
+        self.forget(last, width);
+        let cost = self.used;
+        self.entries.clear();
+        self.entries.push_back(LogEntry { at: now, cost });
+    }
+
+    pub(super) fn is_behind(&self, now: Tick, width: Tick) -> bool {
+        let end = now.saturating_add(width).max(self.booked);
+        self.last().is_some_and(|last| last > end)
+    }
+
+    /// Takes back what was admitted at an instant, if it is still there.
+    pub(super) fn take_out(&mut self, cost: Cost, at: Tick) -> Cost {
+        let Ok(index) = self.entries.binary_search_by_key(&at, |entry| entry.at) else {
+            return 0;
+        };
+        let entry = &mut self.entries[index];
+        if entry.cost < cost {
+            return 0;
+        }
+        entry.cost -= cost;
+        self.used -= cost;
+        if entry.cost == 0 {
+            self.entries.remove(index);
+        }
+        cost
+    }
+
+    pub(super) fn last(&self) -> Option<Tick> {
+        self.entries.back().map(|entry| entry.at)
+    }
+
+    /// The instant of the entry with which `excess` of the oldest is gone.
+    pub(super) fn when_gone(&self, excess: u64) -> Option<Tick> {
+        let mut gone = 0;
+        self.entries.iter().find_map(|entry| {
+            gone += entry.cost;
+            (gone >= excess).then_some(entry.at)
+        })
+    }
+}

@@ -1,0 +1,73 @@
+//! What a rule provides so that a script can decide for it.
+
+use super::reply_reader::ReplyReader;
+use crate::{
+    clock::Tick,
+    limit::rules::{quota::Cost, rule::Rule},
+    redis::Script,
+};
+
+/// A rule that a Lua script can decide by, so that its buckets can be in Redis.
+///
+/// Sealed: the rules of this crate have twins in `lua/`.
+pub trait Scripted: Rule + LuaRule {}
+
+impl<R: LuaRule> Scripted for R {}
+
+/// What the limiter in Redis has to know of a rule's twin. Out of reach for
+/// users, so that it seals [`Scripted`].
+pub trait LuaRule: Rule {
+    /// Returns the script that works through a batch of this rule's operations.
+    fn script() -> &'static Script;
+
+    /// Returns the name of the twin: of its file, and in calls.
+    fn lua_name(&self) -> &'static str;
+
+    /// Returns the letter at the end of the names of its buckets. Rules whose
+    /// states differ have letters that differ, so none reads the other's.
+    fn kind(&self) -> char;
+
+    /// Returns the numbers that the twin has to know of the quota, in the order
+    /// of its `params`.
+    fn lua_params(&self) -> Vec<u64>;
+
+    /// Reads the state that the script found at `now`. `None` if no bucket can
+    /// have left such a state.
+    fn read_state(&self, now: Tick, reply: &mut ReplyReader<'_>) -> Option<Self::State>;
+
+    /// Whether shares of a bucket can be charged ahead of need.
+    fn can_lease(&self) -> bool {
+        !self.queues()
+    }
+
+    /// Whether a state that was found for a check of `asked` also tells what
+    /// becomes of `cost`.
+    fn covers(&self, asked: Cost, cost: Cost) -> bool {
+        let _ = (asked, cost);
+        true
+    }
+}
+
+/// The part of an `impl LuaRule` that is the same for each rule: its name, and
+/// the script that is made of the file of that name and of its base.
+macro_rules! lua_rule {
+    ($name:literal, on $base:literal) => {
+        fn script() -> &'static $crate::redis::Script {
+            static SCRIPT: std::sync::LazyLock<$crate::redis::Script> =
+                std::sync::LazyLock::new(|| {
+                    $crate::redis::Script::new(concat!(
+                        include_str!("../../../lua/prelude.lua"),
+                        include_str!(concat!("../../../lua/", $base, ".lua")),
+                        include_str!(concat!("../../../lua/", $name, ".lua")),
+                        include_str!("../../../lua/batch.lua"),
+                    ))
+                });
+            &SCRIPT
+        }
+
+        fn lua_name(&self) -> &'static str {
+            $name
+        }
+    };
+}
+pub(in crate::limit::rules) use lua_rule;

@@ -1,0 +1,22 @@
+//! The seam between a rule and its twin in Lua.
+//!
+//! The limiter in Redis sends a [`batch`] of [`Operation`]s to the script of its
+//! rule. The script returns the state in which it found each bucket, a
+//! [`ReplyReader`] reads it back, and the rule repeats the decision from that
+//! state. So what a client is told is always worked out in Rust.
+
+mod batch;
+mod lua_rule;
+mod operation;
+mod reply_reader;
+
+#[cfg(test)]
+mod tests;
+
+pub(super) use self::lua_rule::lua_rule;
+pub use self::{
+    batch::{batch, head},
+    lua_rule::{LuaRule, Scripted},
+    operation::Operation,
+    reply_reader::ReplyReader,
+};

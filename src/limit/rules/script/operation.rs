@@ -1,0 +1,135 @@
+//! What a script is asked to do with one bucket, how that is written down as an
+//! argument, and how its part of the reply is read.
+
+use super::{lua_rule::Scripted, reply_reader::ReplyReader};
+use crate::{
+    clock::Tick,
+    limit::{
+        decision::Decision,
+        rules::{
+            quota::{Cost, MAX_COST},
+            rule::{Rule, reserve, take_up_to},
+        },
+    },
+};
+
+/// The longest patience that is sent, in ticks. No rule's own queue is longer,
+/// and until the year 2112 the script can write down the instant at which such a
+/// wait ends.
+const MAX_PATIENCE: Tick = 1 << 52;
+
+/// What a script does with one bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// Decides, as [`Rule::decide`] does.
+    Check(Cost),
+    /// Reserves `.0` times a cost of `.1`: decides, or books an instant at most
+    /// `.2` ticks ahead.
+    Reserve(u64, Cost, Tick),
+    /// Takes what there is, up to this cost.
+    UpTo(Cost),
+    /// Gives back a cost; see [`Rule::credit`].
+    Credit(Cost),
+    /// Takes a cost without asking; see [`Rule::debit`].
+    Debit(Cost),
+    /// Makes the bucket whole, by removing it.
+    Reset,
+    /// Gives back a booking: its cost, the instant at which it falls due, and its
+    /// [mark](Rule::mark).
+    GiveBack(Cost, Tick, u64),
+    /// Charges a lease of up to `.0` ahead of need, and reports that `.1` was
+    /// spent of what was leased in the term `.2`.
+    Lease(Cost, Cost, u64),
+    /// Returns `.0`, which was not spent of the leases of the term `.2`, and
+    /// reports that `.1` was.
+    Return(Cost, Cost, u64),
+    /// Takes back a charge: its cost, its instant and its mark; see
+    /// [`Rule::undo`].
+    Undo(Cost, Tick, u64),
+}
+
+impl Operation {
+    /// Returns the operation that stands for `many` of these in a row.
+    pub(crate) fn times(self, many: u64) -> Self {
+        match self {
+            Self::Check(cost) if many > 1 => Self::Reserve(many, cost, 0),
+            Self::Reserve(_, cost, patience) => Self::Reserve(many, cost, patience),
+            other => other,
+        }
+    }
+
+    /// Whether several of these in a row can be sent as one.
+    pub(crate) fn merges(&self) -> bool {
+        matches!(self, Self::Check(_) | Self::Reserve(..))
+    }
+
+    /// Whether it makes a decision.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn decides(&self) -> bool {
+        matches!(self, Self::Check(_) | Self::Reserve(..) | Self::UpTo(_))
+    }
+
+    /// Returns the operation as an argument of the script. Costs are capped: a rule
+    /// denies more than [`MAX_COST`] anyway, and Lua could not count it.
+    pub(crate) fn arg(&self) -> String {
+        let capped = |cost: &Cost| *cost.min(&MAX_COST);
+        match self {
+            Self::Check(cost) => capped(cost).to_string(),
+            Self::Reserve(many, cost, patience) => {
+                format!("{many} {} {}", capped(cost), patience.min(&MAX_PATIENCE))
+            }
+            Self::UpTo(cost) => format!("u {}", capped(cost)),
+            Self::Credit(cost) => format!("c {}", capped(cost)),
+            Self::Debit(cost) => format!("d {}", capped(cost)),
+            Self::Reset => "r".into(),
+            Self::GiveBack(cost, at, mark) => format!("b {} {at} {mark}", capped(cost)),
+            Self::Lease(want, spent, term) => {
+                format!("l {} {} {term}", capped(want), capped(spent))
+            }
+            Self::Return(unspent, spent, term) => {
+                format!("y {} {} {term}", capped(unspent), capped(spent))
+            }
+            Self::Undo(cost, at, mark) => format!("x {} {at} {mark}", capped(cost)),
+        }
+    }
+
+    /// Reads the reply to this operation: what the script counted, and the state
+    /// that it found if it decided something. `None` if no script of ours can have
+    /// sent that.
+    #[cfg_attr(any(test, feature = "testing"), doc(hidden))]
+    pub fn read<R: Scripted>(
+        &self,
+        rule: &R,
+        now: Tick,
+        reply: &mut ReplyReader<'_>,
+    ) -> Option<(u64, R::State)> {
+        let count = reply.take()?;
+        let state = match self {
+            Self::Check(_) | Self::Reserve(..) | Self::UpTo(_) | Self::Lease(..) => {
+                rule.read_state(now, reply)?
+            }
+            _ => R::State::default(),
+        };
+        Some((count, state))
+    }
+
+    /// Repeats one of the decisions that the script made, from the state that it
+    /// found. Returns how much it takes, and the decision; for an operation that
+    /// decides nothing, what a check of 0 says.
+    #[cfg_attr(any(test, feature = "testing"), doc(hidden))]
+    pub fn replay<R: Rule>(&self, rule: &R, state: &mut R::State, now: Tick) -> (Cost, Decision) {
+        let all = |cost, decision: Decision| match decision.is_admitted() {
+            true => (cost, decision),
+            false => (0, decision),
+        };
+        match *self {
+            Self::Check(cost) => all(cost, rule.decide(state, now, cost)),
+            Self::Reserve(_, cost, patience) => {
+                let patience = patience.min(MAX_PATIENCE);
+                all(cost, reserve(rule, state, now, cost, patience))
+            }
+            Self::UpTo(cost) => take_up_to(rule, state, now, cost),
+            _ => (0, rule.decide(state, now, 0)),
+        }
+    }
+}

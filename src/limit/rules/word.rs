@@ -1,0 +1,54 @@
+//! The state of a bucket where the arithmetic allows for one machine word.
+
+use std::fmt;
+
+/// A state of one machine word. What its bits mean is the rule's own.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Word(pub(crate) u64);
+
+impl Word {
+    /// A bucket never seen.
+    pub const EMPTY: Word = Word(0);
+
+    /// Marks a slot of the table that is being taken over.
+    pub(crate) const BUSY: Word = Word(u64::MAX);
+
+    /// A word of these bits, or `None` for the two patterns that mean
+    /// something to the table: all zeros and all ones.
+    pub const fn new(bits: u64) -> Option<Self> {
+        if bits.wrapping_add(1) <= 1 {
+            None
+        } else {
+            Some(Self(bits))
+        }
+    }
+
+    /// The bits.
+    pub const fn bits(self) -> u64 {
+        self.0
+    }
+
+    /// A word of these bits, or of the next larger that can be stored: where
+    /// bits are an instant, that is later by the smallest step there is.
+    #[inline]
+    pub(crate) fn nearest(bits: u64) -> Self {
+        match Self::new(bits) {
+            Some(word) => word,
+            None => Self::first(),
+        }
+    }
+
+    /// Cold, so that it becomes a branch that is never taken, not a choice that
+    /// every decision waits for.
+    #[cold]
+    #[inline(always)]
+    fn first() -> Self {
+        Self(1)
+    }
+}
+
+impl fmt::Debug for Word {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Word({:#x})", self.0)
+    }
+}
