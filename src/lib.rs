@@ -169,6 +169,7 @@ pub mod clock;
 mod content;
 pub mod deadline;
 mod error;
+mod exempt;
 mod flush;
 mod grpc_web;
 mod histogram;

@@ -121,7 +121,7 @@ mod warn_log;
 pub use self::{
     all::{Agreeing, All, Member, OneKey},
     decision::{Decision, Verdict},
-    http::{Exempt, RateLimit, RateLimitLayer, Weigh, future},
+    http::{RateLimit, RateLimitLayer, future},
     limiter::{Backend, Check, Limiter, Names, Wait},
     local::{Direct, Keyed, Local, LocalBuilder, Ready, Turn},
     observe::{Counts, Event, Observe, Outcome, Snapshot},

@@ -15,7 +15,7 @@ use super::{
     trust::Trusts,
 };
 use crate::{
-    limit::Exempt,
+    exempt::Exempt,
     refusal::{BoxError, Origin, Refusal, Refuse},
 };
 

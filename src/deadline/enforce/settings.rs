@@ -19,7 +19,7 @@ use crate::deadline::{
     current,
     observe::{Event, Observe},
 };
-use crate::{limit::Exempt, refusal::Refusal};
+use crate::{exempt::Exempt, refusal::Refusal};
 
 /// The settings of a layer that are no types of their own. What is counted and
 /// watched is shared by all who have them.

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::idempotency::store::Store;
 use crate::{
-    limit::Exempt,
+    exempt::Exempt,
     refusal::{BoxError, Origin, Refusal, Refuse, stub},
 };
 

@@ -1,10 +1,17 @@
-//! What the layer does with one request, but for calling the inner service.
+//! Decides what to do with a request, without calling the inner service. The
+//! service asks for each request, and the future asks again when a decision
+//! was pending.
 
 use std::{fmt, future::Future, sync::Arc};
 
+use super::{
+    admit::{Admit, Admitted, DecisionContext},
+    weigh::Weigh,
+};
 use crate::{
     clock::ticks,
     deadline,
+    exempt::Exempt,
     key::{Absence, Key, PeerWarning},
     limit::{
         decision::Decision,
@@ -14,120 +21,37 @@ use crate::{
         rules::quota::Cost,
         warn_log::Log,
     },
-    refusal::{BoxError, Origin, Refusal, Refuse},
+    refusal::{BoxError, Origin, Refusal},
 };
 
-/// What a request takes from its budget.
-pub trait Weigh<Req> {
-    /// The cost of this request; 0 always passes while there is no debt.
-    fn weigh(&self, req: &Req) -> Cost;
-}
-
-/// Every request costs 1.
-impl<Req> Weigh<Req> for () {
-    #[inline]
-    fn weigh(&self, _req: &Req) -> Cost {
-        1
-    }
-}
-
-impl<Req, F: Fn(&Req) -> Cost> Weigh<Req> for F {
-    fn weigh(&self, req: &Req) -> Cost {
-        self(req)
-    }
-}
-
-/// Which requests the limit does not concern.
-pub trait Exempt<Req> {
-    /// Whether this request passes unasked.
-    fn is_exempt(&self, req: &Req) -> bool;
-}
-
-/// The limit concerns all.
-impl<Req> Exempt<Req> for () {
-    #[inline]
-    fn is_exempt(&self, _req: &Req) -> bool {
-        false
-    }
-}
-
-impl<Req, F: Fn(&Req) -> bool> Exempt<Req> for F {
-    fn is_exempt(&self, req: &Req) -> bool {
-        self(req)
-    }
-}
-
-/// The settings of a layer, which all of its services share.
+/// The limiter of a layer and everything that chooses how it is asked. All
+/// services of a layer share one.
 #[derive(Clone)]
-pub(crate) struct Gate<L, K, C, X> {
-    pub(crate) limiter: L,
-    pub(crate) key: K,
-    pub(crate) cost: C,
-    pub(crate) exempt: X,
-    pub(crate) terms: Terms,
+pub(super) struct LimitAdmission<L, K, C, X> {
+    pub(super) limiter: L,
+    pub(super) key: K,
+    pub(super) cost: C,
+    pub(super) exempt: X,
+    pub(super) settings: AdmissionSettings,
 }
 
-/// The settings that are no types of their own.
+/// The settings that do not change the type of a layer.
 #[derive(Clone)]
-pub(crate) struct Terms {
-    pub(crate) wait: Wait,
-    pub(crate) pass_without_key: bool,
-    pub(crate) shadow: bool,
-    pub(crate) log: Log,
-    pub(crate) peer_warning: PeerWarning,
-    pub(crate) observer: Option<Arc<dyn Observe>>,
+pub(super) struct AdmissionSettings {
+    pub(super) wait: Wait,
+    /// Whether requests without a key pass.
+    pub(super) pass_without_key: bool,
+    /// Whether to decide and record, but to let every request pass.
+    pub(super) shadow: bool,
+    pub(super) log: Log,
+    pub(super) peer_warning: PeerWarning,
+    pub(super) observer: Option<Arc<dyn Observe>>,
 }
 
-/// What is to be done with a request.
-pub(crate) enum Passage<F> {
-    Pass,
-    /// Pass, and mark the response.
-    Mark(Admitted),
-    Wait(F, Asker),
-    Refuse(Refusal),
-}
-
-/// A limit that admitted, and what it said: where responses are marked.
-pub(crate) struct Admitted {
-    pub(crate) limiter: Arc<str>,
-    pub(crate) decision: Decision,
-    pub(crate) others: Others,
-}
-
-impl Admitted {
-    pub(crate) fn mark<A, Req, Res, Err>(&self, answer: &A, res: &mut Res)
-    where
-        A: Refuse<Req, Res, Err>,
-    {
-        let Self {
-            limiter,
-            decision,
-            others,
-        } = self;
-        answer.mark_all(limiter, decision, &others.list(), res);
-    }
-}
-
-/// Who waits for a decision: what is left of a request when its key is gone.
-pub(crate) struct Asker {
-    names: Names,
-    /// The key as it is to be logged.
-    key: Option<String>,
-    marks: bool,
-    others: Others,
-    /// The request that is answered if it is refused.
-    pub(crate) origin: Origin,
-}
-
-impl Asker {
-    pub(crate) fn names(&self) -> &Names {
-        &self.names
-    }
-}
-
-impl<L: Backend, K, C, X> Gate<L, K, C, X> {
+impl<L: Backend, K, C, X> LimitAdmission<L, K, C, X> {
+    /// Decides about a request. `marks` is whether its response is to be marked.
     #[inline]
-    pub(crate) fn ask<Req>(&self, req: &Req, marks: bool) -> Passage<L::Future>
+    pub(super) fn decide<Req>(&self, req: &Req, marks: bool) -> Admit<L::Future>
     where
         K: Key<Req>,
         C: Weigh<Req>,
@@ -136,49 +60,52 @@ impl<L: Backend, K, C, X> Gate<L, K, C, X> {
     {
         if self.exempt.is_exempt(req) {
             self.observe("", Outcome::Exempt, None);
-            return Passage::Pass;
+            return Admit::Pass;
         }
         let Some(key) = self.key.key(req) else {
             return self.without_key(self.key.absence(req));
         };
         let mut others = Others::default();
         match self.check(&key, self.cost.weigh(req), marks, &mut others) {
-            // By reference: to copy a decision takes longer than to make it.
+            // By reference: copying a decision takes longer than making it.
             Check::Now(ref decision) => {
                 let limiter = || self.limiter.speaker(&key, decision);
                 let marks = marks.then_some(others);
                 self.decided(limiter, decision, marks, || format!("{key:?}"))
             }
             Check::Later(future) => {
-                let asker = Asker {
+                let context = DecisionContext {
                     names: self.limiter.names(&key),
-                    key: self.terms.log.wants_key().then(|| format!("{key:?}")),
+                    key: self.settings.log.wants_key().then(|| format!("{key:?}")),
                     marks,
                     others,
                     origin: Origin::UNKNOWN,
                 };
-                Passage::Wait(future, asker)
+                Admit::Wait(future, context)
             }
         }
     }
 
-    /// What is to be done when the limiter has made up its mind.
-    pub(crate) fn answered(
+    /// Decides about a request whose decision was pending. Never returns
+    /// [`Admit::Wait`].
+    pub(super) fn after_wait(
         &self,
-        asker: Asker,
+        context: DecisionContext,
         answer: <L::Future as Future>::Output,
-    ) -> Passage<L::Future> {
+    ) -> Admit<L::Future> {
         match answer {
             Ok(decision) => {
-                let limiter = || asker.names.speaker(&decision).clone();
-                let marks = asker.marks.then_some(asker.others);
-                self.decided(limiter, &decision, marks, || asker.key.unwrap_or_default())
+                let limiter = || context.names.speaker(&decision).clone();
+                let marks = context.marks.then_some(context.others);
+                self.decided(limiter, &decision, marks, || {
+                    context.key.unwrap_or_default()
+                })
             }
-            Err(error) => self.failed(asker.names.own(), error.into()),
+            Err(error) => self.failed(context.names.own(), error.into()),
         }
     }
 
-    /// In shadow mode nobody waits.
+    /// Asks the limiter. In shadow mode a request never waits.
     #[inline]
     fn check<Key>(
         &self,
@@ -190,7 +117,7 @@ impl<L: Backend, K, C, X> Gate<L, K, C, X> {
     where
         L: Limiter<Key>,
     {
-        match (self.terms.shadow, marks) {
+        match (self.settings.shadow, marks) {
             (true, _) => self.limiter.check(key, cost),
             (false, false) => self.limiter.until_ready(key, cost, self.wait()),
             (false, true) => {
@@ -200,30 +127,32 @@ impl<L: Backend, K, C, X> Gate<L, K, C, X> {
         }
     }
 
-    /// Nobody waits for a turn that comes after the deadline.
+    /// Returns the bounds on the wait, which also ends at the current deadline.
     #[inline]
     fn wait(&self) -> Wait {
-        let wait = self.terms.wait;
+        let wait = self.settings.wait;
         deadline::current().map_or(wait, |deadline| wait.before(deadline))
     }
 
-    /// Whether the request would have waited and passed, but for its deadline.
+    /// Returns whether a denied request would have waited and passed, if it had
+    /// no deadline.
     fn is_too_late(&self, decision: &Decision) -> bool {
         let Some(deadline) = deadline::current() else {
             return false;
         };
         let left = ticks(deadline.remaining());
-        let own = self.terms.wait.max_wait().map(ticks);
+        let own = self.settings.wait.max_wait().map(ticks);
         match (decision.impatience(), decision.retry_ticks(), own) {
-            // A place in a queue, which is there: it was seen as from the deadline.
+            // The place in the queue comes so many ticks after the deadline.
             (Some(beyond), _, own) => own.is_none_or(|own| left.saturating_add(beyond) <= own),
             (None, Some(wait), Some(own)) => left < wait && wait <= own,
             _ => false,
         }
     }
 
-    /// With the other limits, if responses are marked. The name is made only if it
-    /// is needed.
+    /// Acts on a decision. `marks` holds the decisions of other limits if the
+    /// response is to be marked. The names are closures because most requests
+    /// need neither.
     #[inline]
     fn decided(
         &self,
@@ -231,23 +160,23 @@ impl<L: Backend, K, C, X> Gate<L, K, C, X> {
         decision: &Decision,
         marks: Option<Others>,
         key: impl FnOnce() -> String,
-    ) -> Passage<L::Future> {
+    ) -> Admit<L::Future> {
         if decision.is_denied() {
             let others = marks.unwrap_or_default();
             return self.denied(limiter(), *decision, others, key);
         }
-        let marks = marks.filter(|_| !self.terms.shadow);
-        if marks.is_none() && self.terms.observer.is_none() {
-            return Passage::Pass;
+        let marks = marks.filter(|_| !self.settings.shadow);
+        if marks.is_none() && self.settings.observer.is_none() {
+            return Admit::Pass;
         }
         let limiter = limiter();
-        let outcome = match decision.is_of_a_wait() && !self.terms.shadow {
+        let outcome = match decision.is_of_a_wait() && !self.settings.shadow {
             true => Outcome::Waited,
             false => Outcome::Admitted,
         };
         self.observe(&limiter, outcome, Some(decision));
-        marks.map_or(Passage::Pass, |others| {
-            Passage::Mark(Admitted {
+        marks.map_or(Admit::Pass, |others| {
+            Admit::Mark(Admitted {
                 limiter,
                 decision: *decision,
                 others,
@@ -262,73 +191,73 @@ impl<L: Backend, K, C, X> Gate<L, K, C, X> {
         decision: Decision,
         others: Others,
         key: impl FnOnce() -> String,
-    ) -> Passage<L::Future> {
-        let outcome = if self.terms.shadow {
-            Outcome::Shadowed
-        } else {
-            Outcome::Refused
+    ) -> Admit<L::Future> {
+        let shadow = self.settings.shadow;
+        let outcome = match shadow {
+            true => Outcome::Shadowed,
+            false => Outcome::Refused,
         };
         self.observe(&limiter, outcome, Some(&decision));
-        self.terms
-            .log
-            .denied(&limiter, self.terms.shadow, &decision, key);
-        match self.terms.shadow {
-            true => Passage::Pass,
-            false if self.is_too_late(&decision) => Passage::Refuse(Refusal::deadline_exceeded()),
-            false => Passage::Refuse(Refusal::over_limit(limiter, decision, others)),
-        }
+        self.settings.log.denied(&limiter, shadow, &decision, key);
+        self.refuse(|| match self.is_too_late(&decision) {
+            true => Refusal::deadline_exceeded(),
+            false => Refusal::over_limit(limiter, decision, others),
+        })
     }
 
-    /// The deadline passed before there was a decision.
-    pub(crate) fn too_late(&self, names: &Names) -> Passage<L::Future> {
+    /// Acts on a deadline that passed before there was a decision.
+    pub(super) fn too_late(&self, names: &Names) -> Admit<L::Future> {
         self.observe(names.own(), Outcome::Failed, None);
-        match self.terms.shadow {
-            true => Passage::Pass,
-            false => Passage::Refuse(Refusal::deadline_exceeded()),
-        }
+        self.refuse(Refusal::deadline_exceeded)
     }
 
     #[cold]
-    fn failed(&self, limiter: &Arc<str>, error: BoxError) -> Passage<L::Future> {
+    fn failed(&self, limiter: &Arc<str>, error: BoxError) -> Admit<L::Future> {
         self.observe(limiter, Outcome::Failed, None);
-        self.terms.log.failed(limiter, &*error);
-        match self.terms.shadow {
-            true => Passage::Pass,
-            false => Passage::Refuse(Refusal::unavailable(limiter.clone(), error)),
-        }
+        self.settings.log.failed(limiter, &*error);
+        self.refuse(|| Refusal::unavailable(limiter.clone(), error))
     }
 
-    fn without_key(&self, absence: Absence) -> Passage<L::Future> {
+    fn without_key(&self, absence: Absence) -> Admit<L::Future> {
+        let limiter = self.limiter.label();
         if absence == Absence::NoPeer {
-            self.terms.peer_warning.warn(&self.limiter.label());
+            self.settings.peer_warning.warn(&limiter);
         }
-        if self.terms.pass_without_key || self.terms.shadow {
-            self.observe(&self.limiter.label(), Outcome::Keyless, None);
-            return Passage::Pass;
+        if self.settings.pass_without_key || self.settings.shadow {
+            self.observe(&limiter, Outcome::Keyless, None);
+            return Admit::Pass;
         }
-        self.observe(&self.limiter.label(), Outcome::Refused, None);
-        self.terms.log.without_key();
-        Passage::Refuse(match absence {
+        self.observe(&limiter, Outcome::Refused, None);
+        self.settings.log.without_key();
+        Admit::Refuse(match absence {
             Absence::NoPeer => Refusal::no_peer(),
             _ => Refusal::no_key(),
         })
     }
 
+    /// Refuses, except in shadow mode.
+    fn refuse(&self, refusal: impl FnOnce() -> Refusal) -> Admit<L::Future> {
+        match self.settings.shadow {
+            true => Admit::Pass,
+            false => Admit::Refuse(refusal()),
+        }
+    }
+
     #[inline]
     fn observe(&self, limiter: &str, outcome: Outcome, decision: Option<&Decision>) {
-        if let Some(observer) = &self.terms.observer {
+        if let Some(observer) = &self.settings.observer {
             observer.decided(&Event::new(limiter, outcome, decision));
         }
     }
 }
 
-impl<L: fmt::Debug, K: fmt::Debug, C, X> fmt::Debug for Gate<L, K, C, X> {
+impl<L: fmt::Debug, K: fmt::Debug, C, X> fmt::Debug for LimitAdmission<L, K, C, X> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gate")
+        f.debug_struct("LimitAdmission")
             .field("limiter", &self.limiter)
             .field("key", &self.key)
-            .field("wait", &self.terms.wait)
-            .field("shadow", &self.terms.shadow)
+            .field("wait", &self.settings.wait)
+            .field("shadow", &self.settings.shadow)
             .finish_non_exhaustive()
     }
 }

@@ -15,21 +15,30 @@ use tokio::{
 };
 use tower_service::Service;
 
-use super::admission::{Admitted, Asker, Gate, Passage};
+use super::{
+    admission::LimitAdmission,
+    admit::{Admit, Admitted, DecisionContext},
+};
 use crate::{
     deadline,
     limit::limiter::Backend,
     refusal::{Origin, Refuse},
 };
 
-/// Whatever waits for a decision: the service that is ready, the request for
-/// it, and who answers if it is refused.
-type Held<S, Req, A> = (S, Req, A);
+/// A call that waits for a decision.
+pub(super) struct ReadyCall<S, Req, A> {
+    /// The instance that `poll_ready` has found ready.
+    pub(super) service: S,
+    pub(super) request: Req,
+    /// Answers the request if it is refused.
+    pub(super) answer: A,
+}
 
 pin_project! {
-    /// The answer of the inner service, or a refusal.
+    /// The response of the inner service, or a refusal.
     ///
-    /// Dropped while it waits for its turn, it gives its place back.
+    /// A future that is dropped while it waits gives back its place in the
+    /// queue, and the request is neither charged nor passed on.
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<S, Req, L, K, C, X, A>
     where
@@ -48,15 +57,16 @@ pin_project! {
         S: Service<Req>,
         L: Backend,
     {
-        // Boxed, or else every future were as large as a request.
+        // Boxed, because few requests wait and every future would be as large as
+        // a request.
         Checking {
-            waiting: Pin<Box<Waiting<S, Req, L, K, C, X, A>>>,
+            pending: Pin<Box<PendingCheck<S, Req, L, K, C, X, A>>>,
         },
         Calling {
             #[pin]
             response: S::Future,
         },
-        // Apart, for to carry nothing is cheaper than to carry no mark.
+        // Apart from `Calling`, which stays smaller without a decision.
         Marking {
             #[pin]
             response: S::Future,
@@ -70,51 +80,49 @@ pin_project! {
 }
 
 pin_project! {
-    struct Waiting<S, Req, L, K, C, X, A>
+    struct PendingCheck<S, Req, L, K, C, X, A>
     where
         L: Backend,
     {
         #[pin]
         check: L::Future,
-        // The end of the time in which a decision is of any use.
+        // Fires at the deadline that was current at the call. Unconstrained, so
+        // that a task without coop budget still sees it.
         #[pin]
         deadline: Option<Unconstrained<Sleep>>,
-        asker: Option<Asker>,
-        gate: Arc<Gate<L, K, C, X>>,
-        held: Option<Held<S, Req, A>>,
+        admission: Arc<LimitAdmission<L, K, C, X>>,
+        // `None` once the check has ended.
+        call: Option<(DecisionContext, ReadyCall<S, Req, A>)>,
     }
 }
 
 impl<S: Service<Req>, Req, L: Backend, K, C, X, A> ResponseFuture<S, Req, L, K, C, X, A> {
-    pub(crate) fn checking(
+    pub(super) fn checking(
         check: L::Future,
-        asker: Asker,
-        gate: Arc<Gate<L, K, C, X>>,
-        held: Held<S, Req, A>,
+        context: DecisionContext,
+        admission: Arc<LimitAdmission<L, K, C, X>>,
+        call: ReadyCall<S, Req, A>,
     ) -> Self {
-        let (asker, held) = (Some(asker), Some(held));
-        let deadline =
-            deadline::current().map(|deadline| unconstrained(sleep_until(deadline.instant())));
-        let waiting = Box::pin(Waiting {
+        let timer = |deadline: deadline::Deadline| unconstrained(sleep_until(deadline.instant()));
+        let pending = Box::pin(PendingCheck {
             check,
-            deadline,
-            asker,
-            gate,
-            held,
+            deadline: deadline::current().map(timer),
+            admission,
+            call: Some((context, call)),
         });
         Self {
-            state: State::Checking { waiting },
+            state: State::Checking { pending },
         }
     }
 
     #[inline]
-    pub(crate) fn calling(response: S::Future) -> Self {
+    pub(super) fn calling(response: S::Future) -> Self {
         Self {
             state: State::Calling { response },
         }
     }
 
-    pub(crate) fn marking(response: S::Future, admitted: Admitted, answer: A) -> Self {
+    pub(super) fn marking(response: S::Future, admitted: Admitted, answer: A) -> Self {
         Self {
             state: State::Marking {
                 response,
@@ -124,7 +132,7 @@ impl<S: Service<Req>, Req, L: Backend, K, C, X, A> ResponseFuture<S, Req, L, K, 
         }
     }
 
-    pub(crate) fn answered(answer: Result<S::Response, S::Error>) -> Self {
+    pub(super) fn answered(answer: Result<S::Response, S::Error>) -> Self {
         Self {
             state: State::Answered {
                 answer: Some(answer),
@@ -133,30 +141,64 @@ impl<S: Service<Req>, Req, L: Backend, K, C, X, A> ResponseFuture<S, Req, L, K, 
     }
 }
 
-impl<S, Req, L, K, C, X, A> Waiting<S, Req, L, K, C, X, A>
+impl<S, Req, L, K, C, X, A> PendingCheck<S, Req, L, K, C, X, A>
 where
     S: Service<Req>,
     L: Backend,
     A: Refuse<Req, S::Response, S::Error>,
 {
+    /// Ready with the next state when there is a decision or the deadline has
+    /// passed. Polls the check first, so that a decision at the deadline counts.
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<State<S, Req, L, K, C, X, A>> {
         let this = self.project();
-        let answer = match this.check.poll(cx) {
-            Poll::Ready(answer) => Some(answer),
+        let decision = match this.check.poll(cx) {
+            Poll::Ready(decision) => Some(decision),
             Poll::Pending => {
                 let deadline = this.deadline.as_pin_mut();
                 ready!(deadline.map_or(Poll::Pending, |deadline| deadline.poll(cx)));
                 None
             }
         };
-        let held = this.asker.take().zip(this.held.take());
-        let (asker, held) = held.expect("a decision ends the state that holds the request");
-        let origin = asker.origin;
-        let passage = match answer {
-            Some(answer) => this.gate.answered(asker, answer),
-            None => this.gate.too_late(asker.names()),
+        let (context, call) = this.call.take().expect("polled after the check has ended");
+        let origin = context.origin;
+        let admit = match decision {
+            Some(decision) => this.admission.after_wait(context, decision),
+            None => this.admission.too_late(&context.names),
         };
-        Poll::Ready(proceed(passage, origin, held))
+        Poll::Ready(call.proceed(admit, origin))
+    }
+}
+
+impl<S, Req, A> ReadyCall<S, Req, A> {
+    /// Calls the service or answers with the refusal.
+    fn proceed<L, K, C, X>(
+        mut self,
+        admit: Admit<L::Future>,
+        origin: Origin,
+    ) -> State<S, Req, L, K, C, X, A>
+    where
+        S: Service<Req>,
+        L: Backend,
+        A: Refuse<Req, S::Response, S::Error>,
+    {
+        match admit {
+            Admit::Pass => State::Calling {
+                response: self.service.call(self.request),
+            },
+            Admit::Mark(admitted) => State::Marking {
+                response: self.service.call(self.request),
+                admitted,
+                answer: self.answer,
+            },
+            Admit::Refuse(refusal) => {
+                let refusal = refusal.answering(origin);
+                let answer = self.answer.refuse(refusal, &self.request);
+                State::Answered {
+                    answer: Some(answer),
+                }
+            }
+            Admit::Wait(..) => unreachable!("a decision is pending only once"),
+        }
     }
 }
 
@@ -174,8 +216,8 @@ where
         loop {
             match state.as_mut().project() {
                 // ## Checking => (Calling | Marking | Answered)
-                StateProj::Checking { waiting } => {
-                    let next = ready!(waiting.as_mut().poll(cx));
+                StateProj::Checking { pending } => {
+                    let next = ready!(pending.as_mut().poll(cx));
                     state.set(next);
                 }
                 // ## Calling => done
@@ -186,44 +228,18 @@ where
                     admitted,
                     answer,
                 } => {
-                    let mut answered = ready!(response.poll(cx));
-                    if let Ok(response) = &mut answered {
+                    let mut result = ready!(response.poll(cx));
+                    if let Ok(response) = &mut result {
                         admitted.mark(answer, response);
                     }
-                    return Poll::Ready(answered);
+                    return Poll::Ready(result);
                 }
                 // ## Answered => done
                 StateProj::Answered { answer } => {
-                    return Poll::Ready(answer.take().expect("polled after it was done"));
+                    return Poll::Ready(answer.take().expect("polled after completion"));
                 }
             }
         }
-    }
-}
-
-fn proceed<S, Req, L, K, C, X, A>(
-    passage: Passage<L::Future>,
-    origin: Origin,
-    (mut ready, req, answer): Held<S, Req, A>,
-) -> State<S, Req, L, K, C, X, A>
-where
-    S: Service<Req>,
-    L: Backend,
-    A: Refuse<Req, S::Response, S::Error>,
-{
-    match passage {
-        Passage::Pass => State::Calling {
-            response: ready.call(req),
-        },
-        Passage::Mark(admitted) => State::Marking {
-            response: ready.call(req),
-            admitted,
-            answer,
-        },
-        Passage::Refuse(refusal) => State::Answered {
-            answer: Some(answer.refuse(refusal.answering(origin), &req)),
-        },
-        Passage::Wait(..) => unreachable!("whoever has been answered does not wait"),
     }
 }
 

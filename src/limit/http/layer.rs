@@ -1,9 +1,11 @@
+//! The layer and its settings.
+
 use std::{fmt, sync::Arc};
 
 use tower_layer::Layer;
 
 use super::{
-    admission::{Gate, Terms},
+    admission::{AdmissionSettings, LimitAdmission},
     service::RateLimit,
 };
 use crate::{
@@ -14,25 +16,24 @@ use crate::{
 
 /// Puts a limiter in front of a service.
 ///
-/// The limiter is a handle that the layer holds. Neither
-/// [`layer`](Layer::layer) nor a clone makes new state, so a limit of 5 is 5
-/// for all routes, connections and clones together. See the [module
-/// docs](super) for how to use it.
+/// The layer holds a handle to its limiter. Neither [`layer`](Layer::layer) nor
+/// a clone makes new state, so a limit of 5 is 5 for all routes, connections and
+/// clones together. See the [module docs](super) for how to use it.
 ///
-/// Unless told otherwise it has one budget for all requests, each of which
-/// costs 1; what is over the limit is refused at once by an [`Answer`], and
-/// what has no key is refused too.
+/// By default there is one budget for all requests, each request costs 1, and a
+/// request that is over the limit or has no key is refused at once by an
+/// [`Answer`].
 #[derive(Clone)]
 #[must_use]
 pub struct RateLimitLayer<L, K = Global, C = (), X = (), A = Answer> {
-    gate: Gate<L, K, C, X>,
+    admission: LimitAdmission<L, K, C, X>,
     answer: A,
 }
 
 impl<L> RateLimitLayer<L> {
-    /// A layer over any limiter.
+    /// Creates a layer over any limiter.
     pub fn new(limiter: L) -> Self {
-        let terms = Terms {
+        let settings = AdmissionSettings {
             wait: Wait::none(),
             pass_without_key: false,
             shadow: false,
@@ -40,29 +41,30 @@ impl<L> RateLimitLayer<L> {
             peer_warning: PeerWarning::default(),
             observer: None,
         };
-        let gate = Gate {
+        let admission = LimitAdmission {
             limiter,
             key: Global,
             cost: (),
             exempt: (),
-            terms,
+            settings,
         };
         let answer = Answer::new();
-        Self { gate, answer }
+        Self { admission, answer }
     }
 }
 
 impl<L> RateLimitLayer<L, Global, (), (), Answer<NoText>> {
-    /// A layer that paces calls to a partner who has limits: around a client
-    /// instead of a server. The partner's responses come back as they are, without
-    /// quota headers of this limit, and a call that is refused here has an answer
-    /// without a body.
+    /// Creates a layer for a client, which paces calls to a partner that has
+    /// limits of its own.
+    ///
+    /// The partner's responses stay as they are, without quota headers of this
+    /// limit, and a call that is refused here gets a response without a body.
     ///
     /// ```
     /// use std::time::Duration;
-    /// use sluicegate::limit::{LeakyBucket, Local, Wait, Quota, RateLimitLayer};
+    /// use sluicegate::limit::{LeakyBucket, Local, Quota, RateLimitLayer, Wait};
     ///
-    /// // The partner allows 10 calls a second. Calls wait for their turn, up to a second.
+    /// // The partner allows 10 calls a second. Calls wait for up to a second.
     /// let limiter = Local::direct(LeakyBucket::new(Quota::per_second(10).burst(10)));
     /// let layer = RateLimitLayer::client(limiter).wait(Wait::up_to(Duration::from_secs(1)));
     /// # let _ = layer;
@@ -74,91 +76,95 @@ impl<L> RateLimitLayer<L, Global, (), (), Answer<NoText>> {
 }
 
 impl<L, K, C, X, A> RateLimitLayer<L, K, C, X, A> {
-    /// Whose budget a request draws on: any [`Key`](crate::key::Key).
+    /// Sets whose budget a request draws on: any [`Key`](crate::key::Key).
     pub fn key<K2>(self, key: K2) -> RateLimitLayer<L, K2, C, X, A> {
-        let Self { gate, answer } = self;
-        let gate = Gate {
+        let Self { admission, answer } = self;
+        let admission = LimitAdmission {
             key,
-            limiter: gate.limiter,
-            cost: gate.cost,
-            exempt: gate.exempt,
-            terms: gate.terms,
+            limiter: admission.limiter,
+            cost: admission.cost,
+            exempt: admission.exempt,
+            settings: admission.settings,
         };
-        RateLimitLayer { gate, answer }
+        RateLimitLayer { admission, answer }
     }
 
-    /// What a request costs: 1 unless set.
+    /// Sets what a request costs. By default it costs 1.
     pub fn cost<Req, F: Fn(&Req) -> Cost>(self, cost: F) -> RateLimitLayer<L, K, F, X, A> {
-        let Self { gate, answer } = self;
-        let gate = Gate {
+        let Self { admission, answer } = self;
+        let admission = LimitAdmission {
             cost,
-            limiter: gate.limiter,
-            key: gate.key,
-            exempt: gate.exempt,
-            terms: gate.terms,
+            limiter: admission.limiter,
+            key: admission.key,
+            exempt: admission.exempt,
+            settings: admission.settings,
         };
-        RateLimitLayer { gate, answer }
+        RateLimitLayer { admission, answer }
     }
 
-    /// Which requests pass unasked, such as health checks.
+    /// Sets which requests pass without asking the limiter, such as health
+    /// checks.
     pub fn exempt<Req, F: Fn(&Req) -> bool>(self, exempt: F) -> RateLimitLayer<L, K, C, F, A> {
-        let Self { gate, answer } = self;
-        let gate = Gate {
+        let Self { admission, answer } = self;
+        let admission = LimitAdmission {
             exempt,
-            limiter: gate.limiter,
-            key: gate.key,
-            cost: gate.cost,
-            terms: gate.terms,
+            limiter: admission.limiter,
+            key: admission.key,
+            cost: admission.cost,
+            settings: admission.settings,
         };
-        RateLimitLayer { gate, answer }
+        RateLimitLayer { admission, answer }
     }
 
-    /// How a refusal is told: any [`Refuse`](crate::refusal::Refuse), such as
-    /// an [`Answer`] with other headers, or
-    /// [`AsError`](crate::refusal::AsError) where the service is no HTTP.
+    /// Sets how requests are refused: any [`Refuse`](crate::refusal::Refuse),
+    /// such as an [`Answer`] with other headers, or
+    /// [`AsError`](crate::refusal::AsError) for a service that is not HTTP.
     pub fn refuse_with<A2>(self, answer: A2) -> RateLimitLayer<L, K, C, X, A2> {
         RateLimitLayer {
-            gate: self.gate,
+            admission: self.admission,
             answer,
         }
     }
 
     /// Lets requests wait for their turn instead of refusing them, within the
-    /// bounds of `wait`; a [`Duration`](std::time::Duration) alone is the
-    /// longest wait. Unless set it is [`Wait::none`]: requests wait in a leaky
-    /// bucket, and nowhere else.
+    /// bounds of `wait`. A [`Duration`](std::time::Duration) alone is the longest
+    /// wait. The default is [`Wait::none`]: requests wait in the queue of a
+    /// leaky bucket, and nowhere else.
     pub fn wait(self, wait: impl Into<Wait>) -> Self {
         let wait = wait.into();
-        self.with(|terms| terms.wait = wait)
+        self.with(|settings| settings.wait = wait)
     }
 
-    /// Lets requests pass that have no key, instead of refusing them with 400, or
-    /// with 500 where the key is the client's address and the transport has not
-    /// told it.
+    /// Lets requests without a key pass. By default they are refused with 400,
+    /// or with 500 if the key is the client's address and the transport does not
+    /// provide it.
     pub fn pass_without_key(self) -> Self {
-        self.with(|terms| terms.pass_without_key = true)
+        self.with(|settings| settings.pass_without_key = true)
     }
 
-    /// Shadow mode: decides, records and logs, but lets all pass, at once and
-    /// unmarked. For trying a limit out on real traffic. Nobody waits, so what
-    /// would have waited by [`wait`](Self::wait) is recorded as denied.
+    /// Turns shadow mode on or off: decide, record and log, but let every request
+    /// pass at once and leave its response unmarked. Use it to try a limit out on
+    /// real traffic.
+    ///
+    /// No request waits in shadow mode, so a request that would have waited under
+    /// [`wait`](Self::wait) is recorded as denied.
     pub fn shadow(self, shadow: bool) -> Self {
-        self.with(|terms| terms.shadow = shadow)
+        self.with(|settings| settings.shadow = shadow)
     }
 
-    /// Who is told of every decision.
+    /// Notifies this observer of every decision.
     pub fn observe(self, observer: Arc<dyn Observe>) -> Self {
-        self.with(|terms| terms.observer = Some(observer))
+        self.with(|settings| settings.observer = Some(observer))
     }
 
-    /// Writes keys in full into the events about refusals. Off unless set: a
-    /// key may be a person's address, or a secret.
+    /// Writes keys in full into the log events about refusals. Off by default,
+    /// because a key may be a person's address or a secret.
     pub fn log_keys(self) -> Self {
-        self.with(|terms| terms.log.write_keys())
+        self.with(|settings| settings.log.write_keys())
     }
 
-    fn with(mut self, set: impl FnOnce(&mut Terms)) -> Self {
-        set(&mut self.gate.terms);
+    fn with(mut self, set: impl FnOnce(&mut AdmissionSettings)) -> Self {
+        set(&mut self.admission.settings);
         self
     }
 }
@@ -174,7 +180,7 @@ where
     type Service = RateLimit<S, L, K, C, X, A>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        RateLimit::new(inner, Arc::new(self.gate.clone()), self.answer.clone())
+        RateLimit::new(inner, self.admission.clone(), self.answer.clone())
     }
 }
 
@@ -183,7 +189,7 @@ impl<L: fmt::Debug, K: fmt::Debug, C, X, A: fmt::Debug> fmt::Debug
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RateLimitLayer")
-            .field("gate", &self.gate)
+            .field("admission", &self.admission)
             .field("answer", &self.answer)
             .finish()
     }

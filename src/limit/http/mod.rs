@@ -1,15 +1,13 @@
 //! The layer that puts a limiter in front of a service.
 //!
-//! A request goes from [`service`] through [`admission`], which asks the limiter,
-//! into the future that calls the inner service or answers itself.
+//! `service` asks `admission` about each request. A request that passes at once
+//! goes to the inner service; one that waits or is refused goes into `future`.
 
-pub(crate) mod admission;
+mod admission;
+mod admit;
 pub mod future;
-pub(crate) mod layer;
-pub(crate) mod service;
+mod layer;
+mod service;
+mod weigh;
 
-pub use self::{
-    admission::{Exempt, Weigh},
-    layer::RateLimitLayer,
-    service::RateLimit,
-};
+pub use self::{layer::RateLimitLayer, service::RateLimit};

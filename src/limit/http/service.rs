@@ -1,3 +1,5 @@
+//! The service that a [`RateLimitLayer`](crate::limit::RateLimitLayer) makes.
+
 use std::{
     fmt, mem,
     sync::Arc,
@@ -7,31 +9,59 @@ use std::{
 use tower_service::Service;
 
 use super::{
-    admission::{Exempt, Gate, Passage, Weigh},
-    future::ResponseFuture,
+    admission::LimitAdmission,
+    admit::Admit,
+    future::{ReadyCall, ResponseFuture},
+    weigh::Weigh,
 };
 use crate::{
-    key::Key,
+    exempt::Exempt,
+    key::{Global, Key},
     limit::limiter::{Backend, Limiter},
-    refusal::{Origin, Refuse},
+    refusal::{Answer, Origin, Refuse},
 };
 
 /// A service behind a limit; made by a
 /// [`RateLimitLayer`](crate::limit::RateLimitLayer).
 ///
-/// Readiness is the inner service's; nothing is reserved in `poll_ready`.
-/// Clones share the limiter.
-pub struct RateLimit<S, L, K, C, X, A> {
+/// It is ready when the inner service is ready, and reserves nothing in
+/// `poll_ready`. Clones share the limiter.
+///
+/// The type parameters after the limiter have the defaults of a layer, so a
+/// struct can name the service:
+///
+/// ```
+/// use sluicegate::{key::ClientIp, limit::{Local, Quota, RateLimit, RateLimitLayer, TokenBucket}};
+/// use tower::Layer;
+///
+/// struct Orders;
+///
+/// struct Gateway {
+///     /// A limit for each client.
+///     orders: RateLimit<Orders, Local<TokenBucket>, ClientIp>,
+/// }
+///
+/// let limiter = Local::keyed(TokenBucket::new(Quota::per_second(100)));
+/// let gateway = Gateway {
+///     orders: RateLimitLayer::new(limiter).key(ClientIp::peer()).layer(Orders),
+/// };
+/// let _: &Orders = gateway.orders.get_ref();
+/// ```
+///
+/// A [cost](crate::limit::RateLimitLayer::cost) or an
+/// [exemption](crate::limit::RateLimitLayer::exempt) can be named if it is a
+/// function pointer, such as `fn(&Request<Body>) -> Cost`.
+pub struct RateLimit<S, L, K = Global, C = (), X = (), A = Answer> {
     inner: S,
-    gate: Arc<Gate<L, K, C, X>>,
+    admission: Arc<LimitAdmission<L, K, C, X>>,
     answer: A,
 }
 
 impl<S, L, K, C, X, A> RateLimit<S, L, K, C, X, A> {
-    pub(crate) fn new(inner: S, gate: Arc<Gate<L, K, C, X>>, answer: A) -> Self {
+    pub(super) fn new(inner: S, admission: LimitAdmission<L, K, C, X>, answer: A) -> Self {
         Self {
             inner,
-            gate,
+            admission: Arc::new(admission),
             answer,
         }
     }
@@ -60,22 +90,22 @@ where
 
     #[inline]
     fn call(&mut self, req: Req) -> Self::Future {
-        match self.gate.ask(&req, self.answer.marks()) {
-            Passage::Pass => ResponseFuture::calling(self.inner.call(req)),
-            Passage::Mark(admitted) => {
+        match self.admission.decide(&req, self.answer.marks()) {
+            Admit::Pass => ResponseFuture::calling(self.inner.call(req)),
+            Admit::Mark(admitted) => {
                 ResponseFuture::marking(self.inner.call(req), admitted, self.answer.clone())
             }
-            passage => self.detain(passage, req),
+            admit => self.wait_or_refuse(admit, req),
         }
     }
 }
 
 impl<S, L, K, C, X, A> RateLimit<S, L, K, C, X, A> {
-    /// What becomes of a request that does not pass at once.
+    /// Makes the future of a request that does not pass at once.
     #[cold]
-    fn detain<Req>(
+    fn wait_or_refuse<Req>(
         &mut self,
-        passage: Passage<L::Future>,
+        admit: Admit<L::Future>,
         req: Req,
     ) -> ResponseFuture<S, Req, L, K, C, X, A>
     where
@@ -85,25 +115,27 @@ impl<S, L, K, C, X, A> RateLimit<S, L, K, C, X, A> {
         A: Refuse<Req, S::Response, S::Error> + Clone,
     {
         let origin = Origin::of_any(&req);
-        match passage {
-            Passage::Wait(check, mut asker) => {
-                asker.origin = origin;
-                // The ready service goes into the future, its clone stays.
+        match admit {
+            Admit::Wait(check, mut context) => {
+                context.origin = origin;
+                // Only the instance that was polled is ready, so it goes into
+                // the future and a clone takes its place.
                 let clone = self.inner.clone();
-                let held = (
-                    mem::replace(&mut self.inner, clone),
-                    req,
-                    self.answer.clone(),
-                );
-                ResponseFuture::checking(check, asker, self.gate.clone(), held)
+                let call = ReadyCall {
+                    service: mem::replace(&mut self.inner, clone),
+                    request: req,
+                    answer: self.answer.clone(),
+                };
+                ResponseFuture::checking(check, context, self.admission.clone(), call)
             }
-            Passage::Refuse(refusal) => {
-                // What the ready service has reserved is not used: it goes too.
+            Admit::Refuse(refusal) => {
+                // Dropping the ready instance gives back what its readiness
+                // reserved, such as a permit of a concurrency limit.
                 self.inner = self.inner.clone();
                 let refusal = refusal.answering(origin);
                 ResponseFuture::answered(self.answer.refuse(refusal, &req))
             }
-            Passage::Pass | Passage::Mark(_) => unreachable!("whatever passes is not detained"),
+            Admit::Pass | Admit::Mark(_) => unreachable!("`call` handles requests that pass"),
         }
     }
 }
@@ -112,7 +144,7 @@ impl<S: Clone, L, K, C, X, A: Clone> Clone for RateLimit<S, L, K, C, X, A> {
     fn clone(&self) -> Self {
         Self {
             inner: self.inner.clone(),
-            gate: self.gate.clone(),
+            admission: self.admission.clone(),
             answer: self.answer.clone(),
         }
     }
@@ -124,7 +156,7 @@ impl<S: fmt::Debug, L: fmt::Debug, K: fmt::Debug, C, X, A: fmt::Debug> fmt::Debu
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RateLimit")
             .field("inner", &self.inner)
-            .field("gate", &self.gate)
+            .field("admission", &self.admission)
             .field("answer", &self.answer)
             .finish()
     }

@@ -18,7 +18,7 @@ use super::{
 use crate::red::registry::Registry;
 use crate::{
     content::Allowed,
-    limit::Exempt,
+    exempt::Exempt,
     refusal::{BoxError, Passed},
 };
 

@@ -11,7 +11,7 @@ use super::{
 use crate::idempotency::{
     http::executor::Works, key::IdempotencyKey, observe::Event, store::Store,
 };
-use crate::{limit::Exempt, refusal::Refusal};
+use crate::{exempt::Exempt, refusal::Refusal};
 
 /// The settings of a layer that look at requests.
 pub(crate) struct Gate<S, W, Q, X> {

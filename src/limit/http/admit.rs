@@ -1,0 +1,54 @@
+//! What admission says about a request. The service and the future act on it.
+
+use std::sync::Arc;
+
+use crate::{
+    limit::{decision::Decision, limiter::Names, others::Others},
+    refusal::{Origin, Refusal, Refuse},
+};
+
+/// What to do with a request. `F` is the limiter's future.
+pub(super) enum Admit<F> {
+    /// Call the inner service.
+    Pass,
+    /// Call the inner service, and mark its response.
+    Mark(Admitted),
+    /// Await the decision, and ask admission again with the context.
+    Wait(F, DecisionContext),
+    /// Answer with a refusal.
+    Refuse(Refusal),
+}
+
+/// The limit that admitted a request, and its decision: what a response is
+/// marked with.
+pub(super) struct Admitted {
+    pub(super) limiter: Arc<str>,
+    pub(super) decision: Decision,
+    /// The decisions of the other limits of an `All`.
+    pub(super) others: Others,
+}
+
+impl Admitted {
+    /// Writes the decision into the response, such as its quota headers.
+    pub(super) fn mark<A, Req, Res, Err>(&self, answer: &A, res: &mut Res)
+    where
+        A: Refuse<Req, Res, Err>,
+    {
+        answer.mark_all(&self.limiter, &self.decision, &self.others.list(), res);
+    }
+}
+
+/// What admission keeps of a request while its decision is pending. The key
+/// itself may borrow from the request, so it cannot be kept.
+pub(super) struct DecisionContext {
+    /// The limits that may make the decision.
+    pub(super) names: Names,
+    /// The key as text, if it is to be logged.
+    pub(super) key: Option<String>,
+    /// Whether the response is to be marked.
+    pub(super) marks: bool,
+    /// What the other limits of an `All` said before the decision was pending.
+    pub(super) others: Others,
+    /// Identifies the request, in case it is refused.
+    pub(super) origin: Origin,
+}
