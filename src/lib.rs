@@ -185,6 +185,7 @@ pub mod redis;
 pub mod refusal;
 mod runtime;
 mod sync;
+mod timer;
 
 pub use self::error::InvalidSetting;
 

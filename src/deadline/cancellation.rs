@@ -1,4 +1,7 @@
-//! Tells work that nobody waits for it any more.
+//! The signal that a request is no longer waited for.
+//!
+//! This file knows nothing of scopes: `scoped_cancellation` keeps the signal of
+//! what runs at present, and `current` hands it out.
 
 use std::{
     fmt,
@@ -11,16 +14,16 @@ use std::{
 
 use tokio::{sync::Notify, time::timeout_at};
 
-use super::{Deadline, current::present, enforce::request_scope};
+use super::Deadline;
 
-/// Says when nobody waits for the answer any more: the deadline has passed, or
-/// the request was dropped before it was answered in full, as servers do when
-/// the client is gone.
+/// Tells work that its request is no longer waited for: the deadline has
+/// passed, or the request was dropped before its response was complete, as
+/// servers do when the client is gone.
 ///
-/// It is for what a handler spawns, which is not dropped along with it. Clones
-/// tell the same, and the heap is used only if one is asked for. After the head of a
-/// response that a deadline does not [cover](super::Coverage) beyond it, the deadline
-/// does not count any more.
+/// It is for tasks that a handler spawns, because those are not dropped with
+/// the handler. All clones are one signal, which is allocated only when it is
+/// asked for. The deadline counts only as far as it
+/// [covers](super::Coverage) the response.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -33,12 +36,12 @@ use super::{Deadline, current::present, enforce::request_scope};
 /// use sluicegate::deadline;
 ///
 /// async fn handler(_: Request<String>) -> Result<Response<String>, Infallible> {
-///     let over = deadline::cancellation();
+///     let signal = deadline::cancellation();
 ///     let work = tokio::spawn(async move {
 ///         tokio::select! {
 ///             biased;
 ///             () = async { /* something long */ } => "done",
-///             () = over.cancelled() => "stopped",
+///             () = signal.cancelled() => "stopped",
 ///         }
 ///     });
 ///     Ok(Response::new(work.await.unwrap().into()))
@@ -51,96 +54,86 @@ use super::{Deadline, current::present, enforce::request_scope};
 #[derive(Clone)]
 pub struct Cancellation(Arc<Signal>);
 
-/// Why nobody waits any more.
+/// Why a request is no longer waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Cause {
     /// The deadline has passed.
     Deadline,
-    /// The request was dropped before it was answered: the client is gone.
+    /// The request was dropped before its response was complete: the client is
+    /// gone.
     Gone,
 }
 
 struct Signal {
     deadline: Option<Deadline>,
+    /// 0, [`LATE`] or [`GONE`].
     state: AtomicU8,
-    /// Whether the deadline does not count any more.
+    /// Whether the deadline no longer counts.
     is_lifted: AtomicBool,
-    waiting: Notify,
-    /// The signal of the request whose deadline this is, where another task goes by
-    /// the deadline alone.
+    /// Woken when `state` or `is_lifted` changes.
+    changed: Notify,
+    /// The signal of the request that set this deadline, when this one belongs
+    /// to another task, which knows only the deadline.
     request: Option<Cancellation>,
 }
 
 const LATE: u8 = 1;
 const GONE: u8 = 2;
 
-/// The signal of the request that this is called for.
-///
-/// Where no [`EnforceDeadlineLayer`](super::EnforceDeadlineLayer) has set a
-/// deadline, it goes by the [current](super::current) one alone, and never fires
-/// if there is none.
-pub fn cancellation() -> Cancellation {
-    request_scope::signal().unwrap_or_else(|| {
-        let (deadline, request) = present();
-        Cancellation::new(deadline, request)
-    })
-}
-
 impl Cancellation {
-    pub(super) fn of(deadline: Option<Deadline>) -> Self {
-        Self::new(deadline, None)
-    }
-
-    fn new(deadline: Option<Deadline>, request: Option<Self>) -> Self {
+    /// Returns a signal that fires at the deadline, as long as `request` does
+    /// not say that the deadline no longer counts.
+    pub(super) fn new(deadline: Option<Deadline>, request: Option<Self>) -> Self {
         Self(Arc::new(Signal {
             deadline,
             state: AtomicU8::new(0),
             is_lifted: AtomicBool::new(false),
-            waiting: Notify::new(),
+            changed: Notify::new(),
             request,
         }))
     }
 
-    /// Ends when nobody waits any more.
+    /// Waits until the request is no longer waited for.
     pub async fn cancelled(&self) {
         let lifts = self.0.request.as_ref().unwrap_or(self);
         loop {
-            let mut notified = pin!(lifts.0.waiting.notified());
-            // From here on no signal is missed.
-            notified.as_mut().enable();
+            let mut changed = pin!(lifts.0.changed.notified());
+            // Registers before the state is read, so that no change is missed.
+            changed.as_mut().enable();
             match self.deadline() {
                 _ if self.is_cancelled() => return,
-                None => notified.await,
-                Some(deadline) => _ = timeout_at(deadline.instant(), notified).await,
+                None => changed.await,
+                Some(deadline) => _ = timeout_at(deadline.instant(), changed).await,
             }
         }
     }
 
-    /// The deadline, as long as it counts.
+    /// Returns the deadline, as long as it counts.
     fn deadline(&self) -> Option<Deadline> {
         self.0.deadline.filter(|_| !self.is_lifted())
     }
 
-    /// Whether the deadline does not count any more: the head of a response that
-    /// lasts was in time.
+    /// Returns whether the deadline no longer counts, because the head of a
+    /// response that it does not cover further was in time.
     pub(super) fn is_lifted(&self) -> bool {
         let is_lifted = |signal: &Signal| signal.is_lifted.load(SeqCst);
         let request = self.0.request.as_ref();
         is_lifted(&self.0) || request.is_some_and(|request| is_lifted(&request.0))
     }
 
+    /// Makes the deadline no longer count.
     pub(super) fn lift(&self) {
         self.0.is_lifted.store(true, SeqCst);
-        self.0.waiting.notify_waiters();
+        self.0.changed.notify_waiters();
     }
 
-    /// Whether nobody waits any more.
+    /// Returns whether the request is no longer waited for.
     pub fn is_cancelled(&self) -> bool {
         self.cause().is_some()
     }
 
-    /// Why nobody waits any more; `None` while somebody does.
+    /// Returns why the request is no longer waited for; `None` while it is.
     pub fn cause(&self) -> Option<Cause> {
         match self.0.state.load(SeqCst) {
             LATE => Some(Cause::Deadline),
@@ -152,7 +145,8 @@ impl Cancellation {
         }
     }
 
-    /// The request was dropped.
+    /// Fires because the request was dropped, or because of the deadline if
+    /// that has passed by now.
     pub(super) fn fire(&self) {
         let cause = self.cause().unwrap_or(Cause::Gone);
         self.fire_for(cause);
@@ -164,7 +158,7 @@ impl Cancellation {
             Cause::Gone => GONE,
         };
         self.0.state.store(state, SeqCst);
-        self.0.waiting.notify_waiters();
+        self.0.changed.notify_waiters();
     }
 }
 

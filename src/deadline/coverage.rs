@@ -1,6 +1,6 @@
-//! How much of a response a deadline bounds.
+//! How much of a response a deadline bounds. Both layers choose by it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use http::{StatusCode, response::Parts};
 
@@ -10,12 +10,11 @@ use crate::content::is_event_stream;
 ///
 /// ```
 /// use std::time::Duration;
-/// use http::response::Parts;
 /// use sluicegate::deadline::{Coverage, EnforceDeadlineLayer};
 ///
 /// let layer = EnforceDeadlineLayer::new()
 ///     .default_timeout(Duration::from_secs(10))
-///     .covers(|head: &Parts| match head.headers.get("content-type") {
+///     .covers(|head| match head.headers.get("content-type") {
 ///         Some(it) if it == "application/x-ndjson" => Coverage::frames(Duration::from_secs(30)),
 ///         _ => Coverage::usual(head),
 ///     });
@@ -24,29 +23,39 @@ use crate::content::is_event_stream;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Coverage(pub(super) Extent);
 
+/// The variants of a [`Coverage`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Extent {
     Whole,
     Head,
+    /// The head, and this long for each frame.
     Frames(Duration),
 }
 
+/// Chooses the coverage of a response by its head; `None` for
+/// [`Coverage::usual`].
+pub(super) type ChooseCoverage = Option<Arc<dyn Fn(&Parts) -> Coverage + Send + Sync>>;
+
 impl Coverage {
-    /// The head and the whole body.
+    /// Bounds the head and the whole body.
     pub const fn whole() -> Self {
         Self(Extent::Whole)
     }
 
-    /// The head alone. After it neither the request's
-    /// [`cancellation`](super::cancellation) nor its [`current`](super::current)
-    /// deadline ends by the deadline, and there is no current one for the body.
+    /// Bounds the head alone.
+    ///
+    /// After it, the deadline neither fires the request's
+    /// [`cancellation`](super::cancellation) nor is its
+    /// [`current`](super::current) one, and the body has none.
     pub const fn head() -> Self {
         Self(Extent::Head)
     }
 
-    /// The head, and from then on each frame: the body ends if so much time passes
-    /// without one, also if its client takes none. The current deadline for the body
-    /// is that of the next frame.
+    /// Bounds the head, and then the time between frames.
+    ///
+    /// The body ends if this much time passes without a frame, also if the
+    /// client takes none. The current deadline for the body is that of its next
+    /// frame.
     ///
     /// # Panics
     ///
@@ -60,8 +69,9 @@ impl Coverage {
         Self(Extent::Frames(between))
     }
 
-    /// The default: `text/event-stream` and upgrades (status 101) by their
-    /// [head](Self::head), all else as a [whole](Self::whole), gRPC streams too.
+    /// Returns the default: the [head](Self::head) for `text/event-stream` and
+    /// upgrades (status 101), and the [whole](Self::whole) response for all
+    /// others, gRPC streams included.
     pub fn usual(head: &Parts) -> Self {
         let lasts = head.status == StatusCode::SWITCHING_PROTOCOLS;
         match lasts || is_event_stream(&head.headers) {
@@ -69,23 +79,14 @@ impl Coverage {
             false => Self::whole(),
         }
     }
-}
 
-/// Chooses how much of a response a deadline bounds: a [`Coverage`] for all, or a
-/// closure that looks at the response's head.
-pub trait Covers {
-    /// How much of the response with this head.
-    fn coverage(&self, head: &Parts) -> Coverage;
-}
-
-impl Covers for Coverage {
-    fn coverage(&self, _head: &Parts) -> Coverage {
-        *self
-    }
-}
-
-impl<F: Fn(&Parts) -> Coverage> Covers for F {
-    fn coverage(&self, head: &Parts) -> Coverage {
-        self(head)
+    /// Returns what `choose` says about the response with this head.
+    #[inline]
+    pub(super) fn chosen(choose: &ChooseCoverage, head: &Parts) -> Extent {
+        let coverage = match choose {
+            Some(choose) => choose(head),
+            None => Self::usual(head),
+        };
+        coverage.0
     }
 }

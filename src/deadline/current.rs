@@ -1,4 +1,4 @@
-//! The deadline of what runs at present, without handing it around.
+//! The deadline of what runs at present, without passing it as an argument.
 
 use std::{
     future::Future,
@@ -9,7 +9,7 @@ use std::{
 use pin_project_lite::pin_project;
 use tokio::task::futures::TaskLocalFuture;
 
-use super::{Cancellation, Deadline, enforce::request_scope};
+use super::{Cancellation, Deadline, scoped_cancellation};
 
 tokio::task_local! {
     static CURRENT: Current;
@@ -19,8 +19,8 @@ tokio::task_local! {
 #[derive(Clone, Debug, Default)]
 struct Current {
     deadline: Option<Deadline>,
-    /// The signal of the request that it is of, in another task: it says whether the
-    /// deadline still counts.
+    /// In another task than the request's: the signal of the request, which
+    /// says whether the deadline still counts.
     request: Option<Cancellation>,
 }
 
@@ -30,44 +30,52 @@ impl Current {
         Self { deadline, request }
     }
 
+    /// Returns the deadline, if it still counts.
     fn deadline(&self) -> Option<Deadline> {
         let is_lifted = self.request.as_ref().is_some_and(Cancellation::is_lifted);
         self.deadline.filter(|_| !is_lifted)
     }
 
-    /// That of the work that this is called from, for another task.
+    /// Returns that of the calling work, for use in another task.
     fn carried() -> Self {
         let mut current = CURRENT.try_with(Self::clone).unwrap_or_default();
         if current.request.is_none()
             && let Some(deadline) = current.deadline
         {
-            current.request = request_scope::signal_under(deadline);
+            current.request = scoped_cancellation::signal_under(deadline);
         }
         current
     }
 }
 
-/// The deadline of the work that this is called from, and the signal of the request
-/// that it is of, if that is in another task.
-pub(super) fn present() -> (Option<Deadline>, Option<Cancellation>) {
-    let present = |current: &Current| (current.deadline(), current.request.clone());
-    CURRENT.try_with(present).unwrap_or_default()
-}
-
-/// The deadline of the work that this is called from, if it has one.
+/// Returns the deadline of the calling work, if it has one.
 ///
-/// A layer that enforces deadlines sets it for the handler, and [`scope`] for
-/// any other future. A task that is spawned has none, unless its future is
-/// [carried](carry) there.
+/// [`EnforceDeadlineLayer`](super::EnforceDeadlineLayer) sets it for the
+/// handler, and [`scope`] for any other future. A spawned task has none, unless
+/// its future was wrapped by [`carry`].
 #[inline]
 pub fn current() -> Option<Deadline> {
     CURRENT.try_with(Current::deadline).ok().flatten()
 }
 
-/// Runs `work` under a deadline: under the earlier of this one and the
-/// [current](current) one at the time of the call.
+/// Returns the cancellation of the request that this is called from.
 ///
-/// It tells, and stops nothing; for that, see [`Deadline::passed`].
+/// Where no [`EnforceDeadlineLayer`](super::EnforceDeadlineLayer) has set a
+/// deadline, it fires at the [current](current) one, and never if there is
+/// none.
+pub fn cancellation() -> Cancellation {
+    scoped_cancellation::signal().unwrap_or_else(|| {
+        let of = |current: &Current| (current.deadline(), current.request.clone());
+        let (deadline, request) = CURRENT.try_with(of).unwrap_or_default();
+        Cancellation::new(deadline, request)
+    })
+}
+
+/// Runs `work` under the earlier of this deadline and the [current](current)
+/// one at the time of the call.
+///
+/// This only makes the deadline known and does not stop the work; for that, see
+/// [`Deadline::passed`].
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -95,9 +103,10 @@ pub fn scope<F: Future>(deadline: Deadline, work: F) -> Scope<F> {
     }
 }
 
-/// Takes the current deadline along into another task. It does not count there any
-/// more once it does not for the request: after the head of a response that it does
-/// not [cover](super::Coverage) beyond that.
+/// Takes the current deadline along into another task.
+///
+/// It stops to count there when it stops to count for the request: after the
+/// head of a response that it does not [cover](super::Coverage) further.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -119,24 +128,37 @@ pub fn carry<F: Future>(work: F) -> Scope<F> {
     Scope::new(Current::carried(), work)
 }
 
-/// Runs `work` without a deadline, for what has to be finished once it was
-/// begun: an audit entry, the giving back of a lock. Calls that it makes to
-/// others are not told of the request's deadline.
+/// Runs `work` without a deadline.
 ///
-/// When the request's own future is dropped, what is in it goes along; so spawn
-/// what is to survive.
+/// Use it for work that must be finished once it has begun, such as an audit
+/// entry or the release of a lock. Its calls to other services do not pass the
+/// request's deadline on.
+///
+/// The work is still dropped with the request's own future. Spawn it if it must
+/// survive that:
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// use sluicegate::deadline;
+///
+/// tokio::spawn(deadline::detach(async {
+///     assert_eq!(deadline::current(), None);
+/// }));
+/// # }
+/// ```
 pub fn detach<F: Future>(work: F) -> Scope<F> {
     Scope::new(Current::default(), work)
 }
 
-/// Does `work`, which does not wait, under a deadline, or without one.
+/// Calls `work` under this deadline, or under none.
 #[inline]
 pub(super) fn within<T>(deadline: Option<Deadline>, work: impl FnOnce() -> T) -> T {
     CURRENT.sync_scope(Current::of(deadline), work)
 }
 
 pin_project! {
-    /// The future of [`scope`], [`carry`] and [`detach`].
+    /// The future that [`scope`], [`carry`] and [`detach`] return.
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     pub struct Scope<F> {
@@ -168,7 +190,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_detached_has_none_and_what_is_carried_keeps_it() {
+    async fn detached_work_has_none_and_carried_work_keeps_it() {
         let deadline = Deadline::after(Duration::from_secs(1));
         scope(deadline, async move {
             detach(async { assert_eq!(current(), None) }).await;
@@ -182,7 +204,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn neighbours_in_one_task_do_not_see_each_other() {
+    async fn futures_of_one_task_do_not_see_each_others_deadlines() {
         let (one, two) = (1, 2);
         let ask = |seconds| {
             let deadline = Deadline::after(Duration::from_secs(seconds));

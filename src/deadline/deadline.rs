@@ -1,3 +1,5 @@
+//! The deadline itself: an instant that only becomes earlier.
+
 use std::{cmp, fmt, time::Duration};
 
 use tokio::time::{Instant, sleep_until};
@@ -5,13 +7,13 @@ use tokio::time::{Instant, sleep_until};
 use super::Stages;
 
 /// The furthest deadline: 30 years.
-const FAR: Duration = Duration::from_secs(30 * 365 * 86_400);
+const MAX_BUDGET: Duration = Duration::from_secs(30 * 365 * 86_400);
 
 /// The instant by which a request has to be answered.
 ///
-/// It is absolute, so that to wait, to copy it and to pass it on do not lengthen
-/// it, and all that can be made of it is an earlier one. It goes by tokio's
-/// clock, which tests can pause.
+/// It is absolute, so waiting, copying it and passing it on do not extend it.
+/// Its methods only make earlier ones of it. It goes by tokio's clock, which
+/// tests can pause.
 ///
 /// ```
 /// use std::time::Duration;
@@ -28,58 +30,60 @@ pub struct Deadline {
 }
 
 impl Deadline {
-    /// So long from now, at most 30 years.
+    /// Returns the deadline this long from now, at most 30 years.
     pub fn after(budget: Duration) -> Self {
         Self::since(Instant::now(), budget)
     }
 
-    /// So long from `start`, when the time was stamped.
+    /// Returns the deadline this long from `start`, at most 30 years.
     #[inline]
     pub(super) fn since(start: Instant, budget: Duration) -> Self {
-        // Timers count further than the clock does, and would overflow near its end.
-        let at = start + budget.min(FAR);
+        // A timer near the end of the clock would overflow, so it is capped.
+        let at = start + budget.min(MAX_BUDGET);
         Self { at }
     }
 
-    /// At this instant.
+    /// Returns the deadline at this instant.
     pub fn at(at: Instant) -> Self {
         Self { at }
     }
 
-    /// The instant.
+    /// Returns the instant.
     pub fn instant(&self) -> Instant {
         self.at
     }
 
-    /// How long there is until then; zero when it has passed.
+    /// Returns the time until the deadline; zero once it has passed.
     pub fn remaining(&self) -> Duration {
         self.remaining_at(Instant::now())
     }
 
+    /// Returns the time from `now` until the deadline.
     pub(super) fn remaining_at(&self, now: Instant) -> Duration {
         self.at.saturating_duration_since(now)
     }
 
-    /// Whether it has passed.
+    /// Returns whether it has passed.
     pub fn is_expired(&self) -> bool {
         self.at <= Instant::now()
     }
 
-    /// The earlier of the two.
+    /// Returns the earlier of the two.
     #[must_use]
     pub fn min(self, other: Self) -> Self {
         cmp::min(self, other)
     }
 
-    /// A deadline for a part of the work: at most so long from now, and never
-    /// later than this one.
+    /// Returns a deadline for a part of the work: at most `cap` from now, and
+    /// never later than this one.
     #[must_use]
     pub fn child(self, cap: Duration) -> Self {
         self.min(Self::after(cap))
     }
 
-    /// A deadline for each of several parts that run side by side: all have the
-    /// whole time, but for what it takes to join their results.
+    /// Returns a deadline for each of several parts that run at the same time.
+    /// Each part has all the time, except for what it takes to join their
+    /// results.
     ///
     /// ```
     /// use std::time::Duration;
@@ -96,7 +100,8 @@ impl Deadline {
         Self { at }
     }
 
-    /// Deadlines for stages that follow one another, by their weights.
+    /// Divides the time among stages that follow one another, by their
+    /// weights.
     ///
     /// # Panics
     ///
@@ -106,7 +111,7 @@ impl Deadline {
         Stages::new(self, weights)
     }
 
-    /// Ends when the deadline has passed.
+    /// Waits until the deadline has passed.
     pub async fn passed(self) {
         sleep_until(self.at).await;
     }
@@ -115,6 +120,14 @@ impl Deadline {
 impl fmt::Debug for Deadline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Deadline(in {:?})", self.remaining())
+    }
+}
+
+/// Returns the earlier or shorter of two values that may be absent.
+pub(super) fn earlier<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }
 
@@ -139,7 +152,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn it_has_passed_when_its_instant_is_there() {
+    async fn it_has_passed_once_its_instant_is_reached() {
         let deadline = Deadline::after(SECOND);
         tokio::time::advance(SECOND - Duration::from_nanos(1)).await;
         assert!(!deadline.is_expired());
@@ -150,7 +163,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_the_clock_cannot_name_is_far_away() {
+    async fn a_budget_beyond_the_clock_is_cut_and_still_long() {
         assert!(Deadline::after(Duration::MAX).remaining() > Duration::from_secs(365 * 86_400));
     }
 }

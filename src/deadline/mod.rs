@@ -2,24 +2,24 @@
 //!
 //! # How it works
 //!
-//! A [`Deadline`] is an instant, and all that can be made of it is an earlier
-//! one: a [child](Deadline::child) for a part of the work, [stages](Stages) that
-//! follow one another, parts that [fan out](Deadline::fan_out). The deadline of
-//! what runs at present is [`current`], wherever that is asked; futures run
-//! under one by [`scope`], take theirs along into a spawned task by [`carry`],
-//! and do without by [`detach`].
+//! A [`Deadline`] is an instant, and its methods only make earlier ones of it: a
+//! [child](Deadline::child) for a part of the work, [stages](Stages) that follow
+//! one another, parts that [fan out](Deadline::fan_out). [`current`] returns the
+//! deadline of the running work. A future runs under one by [`scope`], takes the
+//! current one into a spawned task by [`carry`], and runs without one by
+//! [`detach`].
 //!
-//! An [`EnforceDeadlineLayer`] in front of a service finds out how long the
-//! caller waits, and ends the handler and the response body when that is over.
+//! An [`EnforceDeadlineLayer`] around a service finds out how long the caller
+//! waits, and ends the handler and the response body at that deadline.
 //!
-//! To those that are called, [`PropagateDeadlineLayer`] passes it on, and ends the
-//! call when it has passed; see [`propagate`].
+//! Around a client, a [`PropagateDeadlineLayer`] tells it to the services that
+//! are called, and ends the call at that deadline; see [`propagate`].
 //!
 //! Where work crosses a queue, a [`Registry`] keeps the deadline under an id, in
-//! Redis by the server's clock, and cancels it wherever it is held.
+//! Redis by the server's clock, and can cancel the work that holds it.
 //!
-//! Limits know of it: a check that asks Redis does not wait beyond the current
-//! deadline, and nobody waits for a turn that would come after it.
+//! Limits respect the current deadline: a check that asks Redis does not wait
+//! beyond it, and a request does not wait for a turn that would come after it.
 //!
 //! # Example
 //!
@@ -30,11 +30,11 @@
 //! use sluicegate::deadline::{self, Deadline};
 //!
 //! async fn query() -> Option<&'static str> {
-//!     // Somewhere deep inside, where nobody handed a deadline to.
+//!     // Deep inside, without the deadline as an argument.
 //!     let deadline = deadline::current()?.child(Duration::from_millis(100));
 //!     tokio::select! {
 //!         biased;
-//!         answer = async { "found" } => Some(answer),
+//!         row = async { "found" } => Some(row),
 //!         () = deadline.passed() => None,
 //!     }
 //! }
@@ -46,16 +46,16 @@
 //!
 //! # Cancellation
 //!
-//! A deadline tells, and stops nothing by itself: race the work against
-//! [`Deadline::passed`], polling the work first. Under the layer, the handler is
-//! dropped, and what it has spawned is told by its [`cancellation`].
+//! A deadline does not stop anything by itself: race the work against
+//! [`Deadline::passed`], and poll the work first. Under the layer, the handler
+//! is dropped; the tasks that it has spawned can watch its [`cancellation`].
 //!
 //! # Differences from others
 //!
 //! * `tower::timeout` begins anew at each layer, so that a chain of them promises
-//!   more than the caller has; a deadline is the same instant everywhere.
-//! * tonic reads `grpc-timeout` on the server and sends it on the client, but what
-//!   one has read, the other does not know.
+//!   more time than the caller has. A deadline is the same instant everywhere.
+//! * tonic reads `grpc-timeout` on the server and sends it on the client, but
+//!   does not pass on what it has read.
 
 mod cancellation;
 mod coverage;
@@ -65,18 +65,20 @@ mod enforce;
 mod observe;
 pub mod propagate;
 pub mod registry;
+mod scoped_cancellation;
 mod stages;
-pub mod wire;
+mod wire;
 
-pub(crate) use self::enforce::CallersDeadline;
+pub(crate) use self::enforce::CallerDeadline;
 pub use self::{
-    cancellation::{Cancellation, Cause, cancellation},
-    coverage::{Coverage, Covers},
-    current::{Scope, carry, current, detach, scope},
+    cancellation::{Cancellation, Cause},
+    coverage::Coverage,
+    current::{Scope, cancellation, carry, current, detach, scope},
     deadline::Deadline,
-    enforce::{EnforceDeadline, EnforceDeadlineLayer, Form, ResponseBody, Trust, Trusts, future},
+    enforce::{EnforceDeadline, EnforceDeadlineLayer, ResponseBody, Trust, TrustPolicy, future},
     observe::{Counts, Event, Observe, Snapshot, Stage},
-    propagate::{Margin, PropagateDeadline, PropagateDeadlineLayer, TimeoutHeader},
+    propagate::{PropagateDeadline, PropagateDeadlineLayer},
     registry::Registry,
     stages::Stages,
+    wire::{Form, MalformedTimeout},
 };

@@ -1,13 +1,15 @@
+//! The division of a deadline among stages that follow one another.
+
 use std::time::Duration;
 
 use super::{Deadline, wire};
 
-/// Divides what is left among stages that follow one another.
+/// Divides the remaining time among stages that follow one another.
 ///
-/// A stage gets its share when it begins, of what is left by then: what one
-/// stage does not use flows on to those after it, and what one overdraws is
-/// missing from all of them alike. The budget of stage i is
-/// `remaining * w_i / (w_i + … + w_n)`, so the last has all that is left.
+/// A stage gets its share when it begins, of the time that remains then: the
+/// later stages share what an earlier one did not use, and also what it took
+/// too much. The budget of stage i is `remaining * w_i / (w_i + … + w_n)`, so
+/// the last one gets all that remains.
 ///
 /// ```
 /// use std::time::Duration;
@@ -17,19 +19,24 @@ use super::{Deadline, wire};
 /// # async fn main() {
 /// let mut stages = Deadline::after(Duration::from_secs(10)).stages([1, 3, 1]);
 /// assert_eq!(stages.begin().remaining(), Duration::from_secs(2));
-/// // It took one second only: nine are left for weights of 3 and 1.
+/// // It took only one second: nine remain for weights of 3 and 1.
 /// tokio::time::advance(Duration::from_secs(1)).await;
 /// assert_eq!(stages.begin().remaining(), Duration::from_millis(6_750));
 /// # }
 /// ```
 #[derive(Clone, Debug)]
 pub struct Stages<const N: usize> {
+    /// The deadline of all stages together.
     whole: Deadline,
     weights: [u32; N],
+    /// How many stages have begun.
     begun: usize,
 }
 
 impl<const N: usize> Stages<N> {
+    /// # Panics
+    ///
+    /// When there is no weight, or one of them is 0.
     #[track_caller]
     pub(super) fn new(whole: Deadline, weights: [u32; N]) -> Self {
         let possible = N > 0 && weights.iter().all(|weight| *weight > 0);
@@ -44,8 +51,8 @@ impl<const N: usize> Stages<N> {
         }
     }
 
-    /// The deadline of the next stage, which begins now. When all have begun, it
-    /// is that of the whole.
+    /// Returns the deadline of the next stage, which begins now. Once all have
+    /// begun, this is the deadline of the whole.
     pub fn begin(&mut self) -> Deadline {
         let left = &self.weights[self.begun.min(N)..];
         let Some(own) = left.first() else {
@@ -57,7 +64,7 @@ impl<const N: usize> Stages<N> {
     }
 }
 
-/// `remaining * own / all`, rounded down.
+/// Returns `remaining * own / all`, rounded down to the nanosecond.
 fn share(remaining: Duration, own: u32, all: u64) -> Duration {
     let nanos = remaining.as_nanos() * u128::from(own) / u128::from(all);
     wire::duration(nanos)
@@ -70,7 +77,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[tokio::test(start_paused = true)]
-    async fn an_overdrawn_stage_is_paid_for_by_all_that_follow() {
+    async fn all_later_stages_pay_for_one_that_took_too_long() {
         let mut stages = Deadline::after(10 * SECOND).stages([1, 1, 1, 1]);
         stages.begin();
         tokio::time::advance(7 * SECOND).await;

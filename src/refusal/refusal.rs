@@ -5,10 +5,7 @@ use std::{error::Error, num::NonZeroU32, sync::Arc, time::Duration};
 use http::{Extensions, StatusCode};
 
 use super::{origin::Origin, reason::Reason, refuse::BoxError};
-use crate::{
-    deadline::wire::Malformed,
-    limit::{Decision, Other, Others},
-};
+use crate::limit::{Decision, Other, Others};
 
 /// A request that a layer refused.
 ///
@@ -122,7 +119,7 @@ impl Refusal {
     }
 
     /// The request says until when in a way that cannot be read.
-    pub(crate) fn bad_deadline(source: Malformed) -> Self {
+    pub(crate) fn bad_deadline(source: impl Into<BoxError>) -> Self {
         Self {
             cause: Cause::Error(Arc::new(source.into())),
             ..Self::because(Reason::BadDeadline)

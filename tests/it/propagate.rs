@@ -1,5 +1,4 @@
-//! What callees are told of the time that is left, and what becomes of calls
-//! that take longer.
+//! The time that callees are told, and the end of calls that take longer.
 
 use std::{
     convert::Infallible,
@@ -10,11 +9,11 @@ use std::{
 };
 
 use futures_util::FutureExt;
-use http::{HeaderMap, Response, StatusCode};
+use http::{HeaderMap, HeaderName, Response, StatusCode};
 use sluicegate::{
     deadline::{
-        Counts, Deadline, Margin, PropagateDeadlineLayer, TimeoutHeader, detach,
-        propagate::body::ResponseBody, scope,
+        Counts, Deadline, Form, PropagateDeadlineLayer, detach, propagate::body::ResponseBody,
+        scope,
     },
     refusal::{AsError, BoxError, Reason, Refusal},
 };
@@ -30,6 +29,7 @@ mod time;
 
 const LATE: StatusCode = StatusCode::GATEWAY_TIMEOUT;
 const OURS: &str = "x-request-timeout";
+const ENVOY: HeaderName = HeaderName::from_static("x-envoy-expected-rq-timeout-ms");
 
 type Bounded = Response<ResponseBody<String>>;
 
@@ -47,7 +47,7 @@ fn layer() -> PropagateDeadlineLayer {
     PropagateDeadlineLayer::new()
 }
 
-/// The answer of a callee that answers with the headers it was sent.
+/// Returns the response of a callee that sends back its request's headers.
 async fn call(layer: PropagateDeadlineLayer, req: Req) -> Bounded {
     let echo = service_fn(|req: Req| async move {
         let mut res = Res::default();
@@ -58,7 +58,7 @@ async fn call(layer: PropagateDeadlineLayer, req: Req) -> Bounded {
     response
 }
 
-/// What a callee is told when so many milliseconds are left.
+/// Returns the headers that a callee sees when this many milliseconds are left.
 async fn told_of(layer: PropagateDeadlineLayer, left: u64, req: Req) -> HeaderMap {
     let deadline = Deadline::after(ms(left));
     let response = scope(deadline, call(layer, req)).await;
@@ -75,9 +75,9 @@ async fn a_callee_is_told_of_what_is_left_less_a_margin() {
     for (left, told) in [(10, "9ms"), (1_000, "900ms"), (10_000, "9900ms")] {
         assert_eq!(told_of(layer(), left, request()).await[OURS], told);
     }
-    let fixed = layer().margin(Margin::fixed(ms(250)));
+    let fixed = layer().fixed_margin(ms(250));
     assert_eq!(told_of(fixed, 1_000, request()).await[OURS], "750ms");
-    let none = layer().margin(Margin::none());
+    let none = layer().fixed_margin(ms(0));
     assert_eq!(told_of(none, 1_000, request()).await[OURS], "1000ms");
 }
 
@@ -86,7 +86,7 @@ async fn every_callee_is_told_in_its_own_header() {
     let told = told_of(layer(), 1_000, grpc_request()).await;
     assert_eq!(told["grpc-timeout"], "900000u");
     assert!(!told.contains_key(OURS));
-    let envoy = layer().http_header(TimeoutHeader::Envoy);
+    let envoy = layer().http_header(ENVOY, Form::Millis);
     let told = told_of(envoy.clone(), 1_000, request()).await;
     assert_eq!(told["x-envoy-expected-rq-timeout-ms"], "900");
     let told = told_of(envoy, 1_000, grpc_request()).await;
@@ -170,10 +170,9 @@ async fn a_timeout_that_cannot_be_read_is_replaced_and_counted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_has_no_time_left_is_not_sent() {
+async fn a_call_without_time_left_is_not_sent() {
     let counts = Arc::new(Counts::default());
-    let margin = Margin::fixed(ms(100));
-    let layer = layer().margin(margin).observe(counts.clone());
+    let layer = layer().fixed_margin(ms(100)).observe(counts.clone());
     let mut service = layer.layer(Probe::new());
     for (left, status) in [(0, LATE), (100, LATE), (101, StatusCode::OK)] {
         let answer = scope(Deadline::after(ms(left)), send(&mut service, request()));

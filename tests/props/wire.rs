@@ -1,11 +1,9 @@
-//! Laws of what is written into headers, and read from them.
+//! Laws of timeouts that are written into headers and read from them.
 
 use std::time::Duration;
 
 use proptest::prelude::*;
-use sluicegate::deadline::wire::{
-    read_grpc, read_millis, read_timeout, write_grpc, write_millis, write_timeout,
-};
+use sluicegate::deadline::Form::{Grpc, Millis, Text};
 
 /// From nanoseconds to thousands of years, each order of magnitude as often.
 fn durations() -> impl Strategy<Value = Duration> {
@@ -20,34 +18,34 @@ fn durations() -> impl Strategy<Value = Duration> {
 
 proptest! {
     #[test]
-    fn a_hop_is_never_told_of_more_than_is_left(left in durations()) {
-        match write_grpc(left) {
+    fn a_callee_is_never_told_more_than_is_left(left in durations()) {
+        match Grpc.write(left) {
             None => prop_assert_eq!(left, Duration::ZERO),
             Some(value) => {
-                let told = read_grpc(value.as_bytes()).unwrap();
+                let told = Grpc.read(value.as_bytes()).unwrap();
                 prop_assert!(told <= left && !told.is_zero());
                 let longest = Duration::from_secs(99_999_999 * 3_600);
                 let lost = left.min(longest) - told.min(longest);
                 prop_assert!(lost.as_nanos() * 100_000 <= left.as_nanos());
             }
         }
-        let millis = write_millis(left).map(|value| read_millis(value.as_bytes()).unwrap());
+        let millis = Millis.write(left).map(|value| Millis.read(value.as_bytes()).unwrap());
         prop_assert!(millis.unwrap_or_default() <= left);
-        let words = write_timeout(left).map(|value| read_timeout(value.as_bytes()).unwrap());
-        prop_assert_eq!(words, millis);
+        let text = Text.write(left).map(|value| Text.read(value.as_bytes()).unwrap());
+        prop_assert_eq!(text, millis);
     }
 
     #[test]
     fn no_bytes_make_a_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..24)) {
-        let _ = (read_grpc(&bytes), read_timeout(&bytes), read_millis(&bytes));
+        let _ = (Grpc.read(&bytes), Text.read(&bytes), Millis.read(&bytes));
     }
 
     #[test]
-    fn almost_good_values_neither(text in "[0-9.+ -]{0,22}[HMSmunhs]{0,3}") {
+    fn nor_do_values_that_are_almost_right(text in "[0-9.+ -]{0,22}[HMSmunhs]{0,3}") {
         let bytes = text.as_bytes();
-        if let Ok(timeout) = read_grpc(bytes) {
+        if let Ok(timeout) = Grpc.read(bytes) {
             prop_assert!(bytes.len() <= 9 && timeout <= Duration::from_secs(99_999_999 * 3_600));
         }
-        let _ = (read_timeout(bytes), read_millis(bytes));
+        let _ = (Text.read(bytes), Millis.read(bytes));
     }
 }

@@ -15,17 +15,16 @@ use tokio::{
     time::{Sleep, sleep_until},
 };
 
-use super::{body::ResponseBody, pending::Held};
+use super::{body::ResponseBody, pending::PendingRequest};
 use crate::deadline::Deadline;
 use crate::refusal::Refuse;
 
 pin_project! {
-    /// The answer of the inner service, or a refusal if it is late.
+    /// The response of the inner service, or a refusal if it is late.
     ///
-    /// The inner future is polled before the timer, so that an answer that is
-    /// there with the deadline counts. An answer that is there later does not: it is
-    /// dropped, and so is an inner future that has none yet, before the refusal is
-    /// made.
+    /// The inner future is polled before the timer, so that a response that
+    /// comes exactly at the deadline counts. A later response is dropped, as is
+    /// an inner future that has none yet, before the refusal is made.
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<F: Future, A> {
         #[pin]
@@ -44,13 +43,12 @@ pin_project! {
         Waiting {
             #[pin]
             response: F,
-            // Made when it is first needed: most answers are there at once, or
-            // wait for others who wait by timers of their own. Unconstrained, for a
-            // handler that uses up its task's budget whenever it is polled would
-            // keep it from being looked at.
+            // Made when it is first needed, because most responses come
+            // without a pending poll. Unconstrained, because a handler that
+            // uses up its task's budget in each poll would keep it from firing.
             #[pin]
             timer: Option<Unconstrained<Sleep>>,
-            held: Option<Held<A>>,
+            pending: Option<PendingRequest<A>>,
         },
         Answered {
             answer: Option<F::Output>,
@@ -67,12 +65,12 @@ impl<F: Future, A> ResponseFuture<F, A> {
     }
 
     #[inline]
-    pub(super) fn waiting(response: F, held: Held<A>) -> Self {
+    pub(super) fn waiting(response: F, pending: PendingRequest<A>) -> Self {
         Self {
             state: State::Waiting {
                 response,
                 timer: None,
-                held: Some(held),
+                pending: Some(pending),
             },
         }
     }
@@ -106,20 +104,20 @@ where
             StateProj::Waiting {
                 response,
                 mut timer,
-                held,
+                pending,
             } => {
-                let waiting = held.as_mut().expect(POLLED);
-                match waiting.errand.run(|| response.poll(cx)) {
+                let waiting = pending.as_mut().expect(POLLED);
+                match waiting.scope.run(|| response.poll(cx)) {
                     Poll::Ready(answer) if !waiting.is_late() => {
-                        let held = held.take().expect(POLLED);
-                        return Poll::Ready(held.in_time(answer));
+                        let pending = pending.take().expect(POLLED);
+                        return Poll::Ready(pending.in_time(answer));
                     }
                     Poll::Ready(late) => drop(late),
-                    Poll::Pending => ready!(late(timer.as_mut(), waiting.errand.until(), cx)),
+                    Poll::Pending => ready!(late(timer.as_mut(), waiting.scope.until(), cx)),
                 }
-                let held = held.take().expect(POLLED);
+                let pending = pending.take().expect(POLLED);
                 state.set(State::Answered { answer: None });
-                Poll::Ready(own(held.late()))
+                Poll::Ready(own(pending.late()))
             }
             // ## Answered => done
             StateProj::Answered { answer } => Poll::Ready(own(answer.take().expect(POLLED))),
@@ -129,7 +127,7 @@ where
 
 const POLLED: &str = "polled after it was done";
 
-/// Ends when the handler is late.
+/// Waits until the handler is late; forever without a deadline.
 fn late(
     mut timer: Pin<&mut Option<Unconstrained<Sleep>>>,
     until: Option<Deadline>,
@@ -145,6 +143,7 @@ fn late(
     timer.map_or(Poll::Pending, |timer| timer.poll(cx))
 }
 
+/// Returns a response that no deadline bounds.
 #[inline]
 fn free<B, E>(
     answer: Result<Response<B>, E>,
@@ -153,7 +152,7 @@ fn free<B, E>(
     answer.map(|response| response.map(|body| ResponseBody::free(body, version)))
 }
 
-/// An answer of the layer's own, whose body does not fail.
+/// Returns a response of the layer's own, whose body does not fail.
 fn own<B, E>(answer: Result<Response<B>, E>) -> Result<Response<ResponseBody<B>>, E> {
     free(answer, Version::default())
 }

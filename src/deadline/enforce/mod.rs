@@ -1,26 +1,24 @@
-//! The server's side of deadlines: ends requests when nobody waits for their answer
-//! any more.
+//! The server's side of deadlines: ends requests when their caller no longer
+//! waits for the response.
 
 mod body;
-mod callers;
-mod expiring_body;
+mod caller_deadline;
+mod entry;
 pub mod future;
-pub(super) mod headers;
+mod headers;
 mod layer;
 mod pending;
 mod rejection_budget;
-pub(super) mod request_scope;
-mod scoped_body;
+mod request_scope;
+mod request_stub;
 mod service;
 mod settings;
-mod timer;
 mod trust;
 
-pub(crate) use self::callers::CallersDeadline;
+pub(crate) use self::caller_deadline::CallerDeadline;
 pub use self::{
     body::ResponseBody,
-    headers::Form,
     layer::EnforceDeadlineLayer,
     service::EnforceDeadline,
-    trust::{Trust, Trusts},
+    trust::{Trust, TrustPolicy},
 };

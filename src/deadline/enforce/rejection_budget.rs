@@ -1,7 +1,7 @@
 //! How many requests may be refused because too little time is left.
 //!
-//! A caller whose clock or whose settings are wrong would else be refused
-//! always, and never find out how long its answers take.
+//! Without this bound, a caller whose clock or settings are wrong would always
+//! be refused and never learn how long its responses take.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -9,19 +9,22 @@ use tokio::time::Instant;
 
 use crate::sync::{Mutex, lock};
 
-/// How many seconds are looked at together, the present one included.
-const SECONDS: u64 = 10;
+/// The length of the window in seconds, the present one included.
+const WINDOW_SECONDS: u64 = 10;
 
-/// The requests of the last ten seconds, and those of them that were refused.
-pub(super) struct Rejections {
+/// Bounds the share of the requests of the last ten seconds that are refused.
+pub(super) struct RejectionBudget {
     percent: u64,
     begun: Instant,
-    requests: Counted,
-    /// Behind a lock, for two must not take the last one both.
-    rejected: Mutex<Counted>,
+    requests: SecondCounts,
+    /// Locked, so that two requests cannot both take the last rejection.
+    rejected: Mutex<SecondCounts>,
 }
 
-impl Rejections {
+impl RejectionBudget {
+    /// # Panics
+    ///
+    /// When `percent` is more than 100.
     #[track_caller]
     pub(super) fn at_most(percent: u8) -> Self {
         assert!(
@@ -31,18 +34,18 @@ impl Rejections {
         Self {
             percent: u64::from(percent),
             begun: Instant::now(),
-            requests: Counted::default(),
+            requests: SecondCounts::default(),
             rejected: Mutex::default(),
         }
     }
 
-    /// A request has come.
+    /// Counts a request.
     #[inline]
     pub(super) fn count(&self, now: Instant) {
         self.requests.add(self.second(now));
     }
 
-    /// Takes one more rejection, if there are not too many.
+    /// Takes one rejection out of the budget; returns false if it is used up.
     pub(super) fn take(&self, now: Instant) -> bool {
         let second = self.second(now);
         let rejected = lock(&self.rejected);
@@ -54,45 +57,51 @@ impl Rejections {
         granted
     }
 
+    /// Returns the second since the beginning. It wraps after 136 years.
     #[inline]
     fn second(&self, now: Instant) -> u64 {
-        now.saturating_duration_since(self.begun).as_secs() & MASK
+        now.saturating_duration_since(self.begun).as_secs() & LOWER_HALF
     }
 }
 
-/// Counts by the second. Each word has the second in its upper half, and how
-/// many there were in its lower: what is of another round counts nothing.
+/// Counts of the last ten seconds. Each word has its second in the upper half
+/// and the count in the lower: a word of an earlier round counts as 0.
 #[derive(Default)]
-struct Counted([AtomicU64; SECONDS as usize]);
+struct SecondCounts([AtomicU64; WINDOW_SECONDS as usize]);
 
-const MASK: u64 = u32::MAX as u64;
+const LOWER_HALF: u64 = u32::MAX as u64;
 
-impl Counted {
+impl SecondCounts {
     #[inline]
     fn add(&self, second: u64) {
-        let slot = &self.0[(second % SECONDS) as usize];
+        let slot = &self.0[(second % WINDOW_SECONDS) as usize];
         match slot.load(Relaxed) >> 32 == second {
-            // 32 bits of requests do not come in a second.
+            // No overflow: no server gets 2^32 requests in a second.
             true => _ = slot.fetch_add(1, Relaxed),
             false => Self::begin(slot, second),
         }
     }
 
-    /// The first of a second, unless another was that meanwhile.
+    /// Counts the first of a second, unless another thread was first.
     #[cold]
     fn begin(slot: &AtomicU64, second: u64) {
-        let next = |kept: u64| match kept >> 32 == second {
-            true => kept + 1,
+        let next = |word: u64| match word >> 32 == second {
+            true => word + 1,
             false => second << 32 | 1,
         };
-        _ = slot.fetch_update(Relaxed, Relaxed, |kept| Some(next(kept)));
+        _ = slot.fetch_update(Relaxed, Relaxed, |word| Some(next(word)));
     }
 
+    /// Returns the count of the window that ends with this second.
     fn sum(&self, now: u64) -> u64 {
-        let seconds = now.saturating_sub(SECONDS - 1)..=now;
+        let seconds = now.saturating_sub(WINDOW_SECONDS - 1)..=now;
         let counts = seconds.map(|second| {
-            let kept = self.0[(second % SECONDS) as usize].load(Relaxed);
-            if kept >> 32 == second { kept & MASK } else { 0 }
+            let word = self.0[(second % WINDOW_SECONDS) as usize].load(Relaxed);
+            if word >> 32 == second {
+                word & LOWER_HALF
+            } else {
+                0
+            }
         });
         counts.sum()
     }
@@ -104,46 +113,46 @@ mod tests {
 
     use super::*;
 
-    fn taken(rejections: &Rejections, requests: usize) -> usize {
+    fn taken(budget: &RejectionBudget, requests: usize) -> usize {
         let now = Instant::now();
-        let ask = |_: &usize| {
-            rejections.count(now);
-            rejections.take(now)
+        let is_rejected = |_: &usize| {
+            budget.count(now);
+            budget.take(now)
         };
-        (0..requests).filter(ask).count()
+        (0..requests).filter(is_rejected).count()
     }
 
     #[tokio::test(start_paused = true)]
     async fn one_in_five_and_never_one_more() {
-        let rejections = Rejections::at_most(20);
-        assert_eq!(taken(&rejections, 4), 0);
-        assert_eq!(taken(&rejections, 1), 1);
-        assert_eq!(taken(&rejections, 95), 19);
+        let budget = RejectionBudget::at_most(20);
+        assert_eq!(taken(&budget, 4), 0);
+        assert_eq!(taken(&budget, 1), 1);
+        assert_eq!(taken(&budget, 95), 19);
         tokio::time::advance(Duration::from_secs(9)).await;
-        assert_eq!(taken(&rejections, 100), 20);
+        assert_eq!(taken(&budget, 100), 20);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_ten_seconds_old_does_not_count() {
-        let rejections = Rejections::at_most(50);
+    async fn requests_of_ten_seconds_ago_do_not_count() {
+        let budget = RejectionBudget::at_most(50);
         for _ in 0..100 {
-            rejections.count(Instant::now());
+            budget.count(Instant::now());
         }
         tokio::time::advance(Duration::from_secs(10)).await;
-        assert!(!rejections.take(Instant::now()));
-        assert_eq!(taken(&rejections, 1), 0);
-        assert_eq!(taken(&rejections, 1), 1);
+        assert!(!budget.take(Instant::now()));
+        assert_eq!(taken(&budget, 1), 0);
+        assert_eq!(taken(&budget, 1), 1);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn none_and_all_are_possible() {
-        assert_eq!(taken(&Rejections::at_most(0), 1_000), 0);
-        assert_eq!(taken(&Rejections::at_most(100), 1_000), 1_000);
+    async fn the_budget_may_be_none_or_all() {
+        assert_eq!(taken(&RejectionBudget::at_most(0), 1_000), 0);
+        assert_eq!(taken(&RejectionBudget::at_most(100), 1_000), 1_000);
     }
 
     #[test]
     #[should_panic(expected = "invalid percentage of rejections 101: must be 0 to 100")]
-    fn more_than_all_are_refused() {
-        Rejections::at_most(101);
+    fn more_than_100_percent_is_refused() {
+        RejectionBudget::at_most(101);
     }
 }

@@ -1,3 +1,5 @@
+//! The service that ends requests at their deadline.
+
 use std::{
     fmt,
     task::{Context, Poll},
@@ -9,32 +11,52 @@ use tower_service::Service;
 
 use super::{
     body::ResponseBody,
+    entry::{Admit, DeadlineEntry, TimeLimit},
     future::ResponseFuture,
-    pending::{Asker, Held},
-    settings::{Gate, Passage, Time},
-    trust::Trusts,
+    pending::PendingRequest,
+    request_stub::RequestStub,
+    trust::{Trust, TrustPolicy},
 };
 use crate::{
     exempt::Exempt,
-    refusal::{BoxError, Origin, Refusal, Refuse},
+    refusal::{Answer, BoxError, Origin, Refusal, Refuse},
 };
 
-/// A service that answers in time or not at all; made by an
-/// [`EnforceDeadlineLayer`](crate::deadline::EnforceDeadlineLayer).
+/// A service that answers until the deadline or refuses; made by an
+/// [`EnforceDeadlineLayer`](super::EnforceDeadlineLayer).
 ///
 /// Readiness is the inner service's; nothing is reserved in `poll_ready`.
-/// Clones share the budget of rejections and the timer of bodies.
-pub struct EnforceDeadline<S, T, X, A> {
+/// Clones share the budget of rejections and the timers of bodies.
+///
+/// The type parameters are those of the layer, with the same defaults, so that
+/// the type has a short name:
+///
+/// ```
+/// use sluicegate::deadline::{EnforceDeadline, EnforceDeadlineLayer};
+/// use tower::Layer;
+///
+/// struct Server<S> {
+///     inner: EnforceDeadline<S>,
+/// }
+///
+/// impl<S> Server<S> {
+///     fn new(service: S) -> Self {
+///         Self { inner: EnforceDeadlineLayer::new().layer(service) }
+///     }
+/// }
+/// # let _ = Server::new(()).inner.get_ref();
+/// ```
+pub struct EnforceDeadline<S, T = Trust, X = (), A = Answer> {
     inner: S,
-    gate: Gate<T, X>,
+    entry: DeadlineEntry<T, X>,
     answer: A,
 }
 
 impl<S, T, X, A> EnforceDeadline<S, T, X, A> {
-    pub(super) fn new(inner: S, gate: Gate<T, X>, answer: A) -> Self {
+    pub(super) fn new(inner: S, entry: DeadlineEntry<T, X>, answer: A) -> Self {
         Self {
             inner,
-            gate,
+            entry,
             answer,
         }
     }
@@ -46,7 +68,7 @@ impl<S, B, R, T, X, A> Service<Request<B>> for EnforceDeadline<S, T, X, A>
 where
     S: Service<Request<B>, Response = Response<R>> + Clone,
     R: Body<Error: Into<BoxError>> + Send + Unpin + 'static,
-    T: Trusts<B>,
+    T: TrustPolicy<B>,
     X: Exempt<Request<B>>,
     A: Refuse<Request<()>, Response<R>, S::Error> + Clone,
 {
@@ -61,33 +83,36 @@ where
 
     #[inline]
     fn call(&mut self, req: Request<B>) -> Self::Future {
-        match self.gate.ask(&req) {
-            Passage::Free => {
+        match self.entry.decide(&req) {
+            Admit::Free => {
                 let version = req.version();
                 ResponseFuture::free(self.inner.call(req), version)
             }
-            Passage::Under(time) => self.call_under(time, req),
-            Passage::Refuse(refusal) => self.refuse(refusal, req),
+            Admit::Under(limit) => self.call_under(limit, req),
+            Admit::Refuse(refusal) => self.refuse(refusal, req),
         }
     }
 }
 
 impl<S, T, X, A> EnforceDeadline<S, T, X, A> {
     #[inline]
-    fn call_under<B>(&mut self, time: Time, mut req: Request<B>) -> ResponseFuture<S::Future, A>
+    fn call_under<B>(
+        &mut self,
+        limit: TimeLimit,
+        mut req: Request<B>,
+    ) -> ResponseFuture<S::Future, A>
     where
         S: Service<Request<B>>,
         A: Clone,
     {
-        let terms = &self.gate.terms;
-        let mut held = Held {
-            errand: terms.enter(time, &mut req),
-            terms: terms.clone(),
+        let mut pending = PendingRequest {
+            scope: self.entry.enter(limit, &mut req),
+            settings: self.entry.settings.clone(),
             answer: self.answer.clone(),
-            request: Asker::of(&req, time),
+            request: RequestStub::of(&req, limit),
         };
-        let response = held.errand.run(|| self.inner.call(req));
-        ResponseFuture::waiting(response, held)
+        let response = pending.scope.run(|| self.inner.call(req));
+        ResponseFuture::waiting(response, pending)
     }
 
     #[cold]
@@ -96,7 +121,7 @@ impl<S, T, X, A> EnforceDeadline<S, T, X, A> {
         S: Service<Request<B>, Response = Response<R>> + Clone,
         A: Refuse<Request<()>, Response<R>, S::Error>,
     {
-        // What the ready service has reserved is not used: it goes too.
+        // Releases what the ready service has reserved, because it is not called.
         self.inner = self.inner.clone();
         let refusal = refusal.answering(Origin::of(req.extensions()));
         let answer = self.answer.refuse(refusal, &req.map(drop));
@@ -108,7 +133,7 @@ impl<S: Clone, T: Clone, X: Clone, A: Clone> Clone for EnforceDeadline<S, T, X, 
     fn clone(&self) -> Self {
         Self {
             inner: self.inner.clone(),
-            gate: self.gate.clone(),
+            entry: self.entry.clone(),
             answer: self.answer.clone(),
         }
     }
@@ -118,7 +143,7 @@ impl<S: fmt::Debug, T, X, A: fmt::Debug> fmt::Debug for EnforceDeadline<S, T, X,
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EnforceDeadline")
             .field("inner", &self.inner)
-            .field("gate", &self.gate)
+            .field("entry", &self.entry)
             .field("answer", &self.answer)
             .finish()
     }

@@ -1,49 +1,51 @@
-//! Whose word counts for how long there is time.
+//! How far requests are believed about their timeouts.
 
 use std::time::Duration;
 
 use http::Request;
 
-/// How far a request is believed that says how long its caller waits.
+/// How far a request is believed about the time that its caller waits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Trust {
     /// Not at all: the default timeout counts.
     Never,
-    /// It may lower the default timeout, and not raise it: for untrusted edges, and
-    /// the default.
+    /// It may lower the default timeout, but not raise it. This is the default,
+    /// and right for clients that are not trusted.
     ///
-    /// A short timeout ends its own request alone, with an answer. A proxy may
-    /// still count many answers of 504 against the server, and take it for broken:
-    /// where its other clients have to be safe from that, have it take such headers
-    /// off, or answer with another status by
-    /// [`refuse_with`](crate::deadline::EnforceDeadlineLayer::refuse_with).
+    /// A short timeout ends only its own request, with a response. A proxy may
+    /// still count many responses of 504 against the server and take it out of
+    /// service. If its other clients must be safe from that, remove such
+    /// headers at the proxy, or answer with another status by
+    /// [`refuse_with`](super::EnforceDeadlineLayer::refuse_with).
     #[default]
     LowerOnly,
     /// It counts instead of the default timeout, up to the maximum.
     Full,
 }
 
-/// Whom to believe: a [`Trust`] for all, or a closure that looks at the request.
-pub trait Trusts<B> {
-    /// How far this request is believed.
+/// Which requests to trust: a [`Trust`] for all, or a closure that looks at the
+/// request.
+pub trait TrustPolicy<B> {
+    /// Returns how far this request is believed.
     fn trust(&self, req: &Request<B>) -> Trust;
 }
 
-impl<B> Trusts<B> for Trust {
+impl<B> TrustPolicy<B> for Trust {
     #[inline]
     fn trust(&self, _req: &Request<B>) -> Trust {
         *self
     }
 }
 
-impl<B, F: Fn(&Request<B>) -> Trust> Trusts<B> for F {
+impl<B, F: Fn(&Request<B>) -> Trust> TrustPolicy<B> for F {
     fn trust(&self, req: &Request<B>) -> Trust {
         self(req)
     }
 }
 
 impl Trust {
-    /// What is granted of the time that was asked for, and whether that is less.
+    /// Returns the timeout that is granted to a request, and whether it is less
+    /// than the request asked for.
     #[inline]
     pub(super) fn grant(
         self,

@@ -1,4 +1,4 @@
-//! The body of an answer that has to be there in time.
+//! The body of a response to a call.
 
 use std::{
     fmt,
@@ -12,7 +12,7 @@ use http::HeaderValue;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use super::bound::Bound;
+use super::call_bound::CallBound;
 use crate::{
     deadline::{Event, Observe, Stage},
     flush::Flush,
@@ -20,27 +20,28 @@ use crate::{
 };
 
 pin_project! {
-    /// The body of an answer, up to the deadline of the call.
+    /// The body of a response, up to the deadline of the call.
     ///
-    /// Where time is over before its end, it fails with a [`Refusal`], or in gRPC
-    /// ends with the status of one. One whose size is known fails only if it has to
-    /// wait for a frame.
+    /// If the time is over before its end, it fails with a [`Refusal`], or for
+    /// gRPC ends with the status of one. A body of known size fails only if it
+    /// has to wait for a frame.
     ///
-    /// An error comes in a poll that follows a pending one since the head and the
-    /// last frame: a server that passes the answer on has sent both by then.
+    /// An error comes only in a poll that follows a pending one since the head
+    /// and the last frame: a server that passes the response on has sent both by
+    /// then.
     pub struct ResponseBody<B> {
         #[pin]
         inner: Option<B>,
-        limit: Option<Limit>,
+        bound: Option<BodyBound>,
         failed: Option<BoxError>,
         flush: Flush,
     }
 }
 
-/// Until when, and what is to be done then.
-pub(super) struct Limit {
-    pub(super) bound: Bound,
-    /// How much time each frame has, where each has its own.
+/// The end of a body, and how to tell it.
+pub(super) struct BodyBound {
+    pub(super) bound: CallBound,
+    /// The time for each frame, if the time begins anew with each.
     pub(super) between: Option<Duration>,
     pub(super) content_type: Option<HeaderValue>,
     pub(super) observer: Option<Arc<dyn Observe>>,
@@ -53,17 +54,17 @@ impl<B> ResponseBody<B> {
     }
 
     #[inline]
-    fn new(inner: Option<B>, limit: Option<Limit>) -> Self {
+    fn new(inner: Option<B>, bound: Option<BodyBound>) -> Self {
         Self {
             inner,
-            limit,
+            bound,
             failed: None,
             flush: Flush::one_turn(),
         }
     }
 
-    /// The inner service's body; there is none in an answer of the layer's own,
-    /// or when time was over, or the body has failed.
+    /// Returns the inner service's body. There is none in a refusal of the
+    /// layer, after the deadline, or after the body has failed.
     pub fn get_ref(&self) -> Option<&B> {
         self.inner.as_ref()
     }
@@ -71,28 +72,29 @@ impl<B> ResponseBody<B> {
 
 impl<B: Body> ResponseBody<B> {
     #[inline]
-    pub(super) fn bounded(inner: B, limit: impl FnOnce() -> Limit) -> Self {
-        let limit = (!inner.is_end_stream()).then(limit);
-        Self::new(Some(inner), limit)
+    pub(super) fn bounded(inner: B, bound: impl FnOnce() -> BodyBound) -> Self {
+        let bound = (!inner.is_end_stream()).then(bound);
+        Self::new(Some(inner), bound)
     }
 }
 
-type Polled<D> = Poll<Option<Result<Frame<D>, BoxError>>>;
+/// What `poll_frame` returns.
+type FramePoll<D> = Poll<Option<Result<Frame<D>, BoxError>>>;
 
 impl<B: Body<Error: Into<BoxError>>> ResponseBody<B> {
-    /// What the inner body has, if it has it in time.
-    fn poll_inner(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Polled<B::Data> {
+    /// Polls the inner body, and drops it if its time is over.
+    fn poll_inner(self: Pin<&mut Self>, cx: &mut Context<'_>) -> FramePoll<B::Data> {
         let mut this = self.project();
         let Some(inner) = this.inner.as_mut().as_pin_mut() else {
             return Poll::Ready(None);
         };
         let frame = inner.poll_frame(cx);
-        if let Some(limit) = this.limit
+        if let Some(bound) = this.bound
             && let Some(inner) = this.inner.as_ref().as_pin_ref()
-            && ready!(limit.is_late(&frame, inner.get_ref(), cx))
+            && ready!(bound.is_late(&frame, inner.get_ref(), cx))
         {
             this.inner.set(None);
-            return Poll::Ready(Some(limit.end()));
+            return Poll::Ready(Some(bound.end()));
         }
         frame.map(|frame| frame.map(|frame| frame.map_err(Into::into)))
     }
@@ -106,7 +108,7 @@ where
     type Data = B::Data;
     type Error = BoxError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Polled<B::Data> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> FramePoll<B::Data> {
         if self.failed.is_none() {
             let polled = self.as_mut().poll_inner(cx);
             let mut this = self.as_mut().project();
@@ -136,8 +138,9 @@ where
     }
 }
 
-impl Limit {
-    /// Whether time was over before this came, where nothing came too.
+impl BodyBound {
+    /// Returns whether the time was over before the inner body had `frame`. Waits
+    /// for the end of the time if it has none.
     fn is_late<D, E>(
         &mut self,
         frame: &Poll<Option<Result<Frame<D>, E>>>,
@@ -150,8 +153,8 @@ impl Limit {
             Poll::Ready(Some(Err(_))) => self.bound.is_passed_there(),
             Poll::Ready(Some(Ok(frame))) => match frame.trailers_ref() {
                 Some(trailers) => self.bound.has_cancelled(trailers),
-                // A body that always has more never waits, so nothing but the
-                // clock ends it.
+                // A body that always has a frame never waits for the timer, so
+                // the clock is read.
                 None => !is_bounded(body) && self.bound.is_passed(),
             },
         };
@@ -161,7 +164,7 @@ impl Limit {
         Poll::Ready(is_late)
     }
 
-    /// What a body ends with whose time is over.
+    /// Returns the end of a body whose time is over.
     fn end<D>(&self) -> Result<Frame<D>, BoxError> {
         if let Some(observer) = &self.observer {
             observer.noticed(&Event::Exceeded(Stage::Client));
@@ -178,13 +181,13 @@ impl<B: FromText> FromText for ResponseBody<B> {
     }
 }
 
-/// Whether it ends after as many bytes as it says, or has ended.
+/// Returns whether the body has ended, or says how many bytes it has.
 fn is_bounded(body: &impl Body) -> bool {
     body.is_end_stream() || body.size_hint().exact().is_some()
 }
 
 impl<B> Default for ResponseBody<B> {
-    /// Nothing.
+    /// Returns an empty body.
     fn default() -> Self {
         Self::new(None, None)
     }
@@ -192,7 +195,7 @@ impl<B> Default for ResponseBody<B> {
 
 impl<B: fmt::Debug> fmt::Debug for ResponseBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let bound = self.limit.as_ref().map(|limit| &limit.bound);
+        let bound = self.bound.as_ref().map(|bound| &bound.bound);
         f.debug_struct("ResponseBody")
             .field("inner", &self.inner)
             .field("bound", &bound)

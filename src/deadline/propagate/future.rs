@@ -11,11 +11,11 @@ use http::{Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
 
-use super::{body::ResponseBody, bound::Bound, terms::Asker};
+use super::{body::ResponseBody, call::Call, call_bound::CallBound};
 use crate::refusal::Refuse;
 
 pin_project! {
-    /// The answer to a call, or that there was none in time.
+    /// The response to a call, or a refusal if there is none in time.
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<F, A> {
         #[pin]
@@ -33,11 +33,11 @@ pin_project! {
         Bounded {
             #[pin]
             response: F,
-            waiting: Option<(Bound, Asker<A>)>,
+            waiting: Option<(CallBound, Call<A>)>,
         },
         Late {
-            asker: Asker<A>,
-            // Whether the time was the server's own.
+            call: Call<A>,
+            // Whether this server chose the time.
             is_own: bool,
         },
         Done,
@@ -53,18 +53,18 @@ impl<F, A> ResponseFuture<F, A> {
     }
 
     #[inline]
-    pub(super) fn bounded(response: F, bound: Bound, asker: Asker<A>) -> Self {
-        let waiting = Some((bound, asker));
+    pub(super) fn bounded(response: F, bound: CallBound, call: Call<A>) -> Self {
+        let waiting = Some((bound, call));
         Self {
             state: State::Bounded { response, waiting },
         }
     }
 
-    /// Answers a call that is not made, because its time is over, which may have been
-    /// the server's own.
-    pub(super) fn late(asker: Asker<A>, is_own: bool) -> Self {
+    /// Refuses a call that is not sent, because its time is over. `is_own` tells
+    /// whether this server chose the time.
+    pub(super) fn late(call: Call<A>, is_own: bool) -> Self {
         Self {
-            state: State::Late { asker, is_own },
+            state: State::Late { call, is_own },
         }
     }
 }
@@ -91,17 +91,17 @@ where
                 StateProj::Bounded { response, waiting } => {
                     let (bound, _) = waiting.as_mut().expect(ONCE);
                     let in_time = ready!(in_time(response.poll(cx), bound, cx));
-                    let (bound, asker) = waiting.take().expect(ONCE);
+                    let (bound, call) = waiting.take().expect(ONCE);
                     if let Some(answer) = in_time {
-                        return Poll::Ready(answer.map(|response| asker.bound(response, bound)));
+                        return Poll::Ready(answer.map(|response| call.bound(response, bound)));
                     }
-                    // The call goes before it is answered for.
+                    // The inner future is dropped before the caller is told.
                     let is_own = bound.is_own();
-                    state.set(State::Late { asker, is_own });
+                    state.set(State::Late { call, is_own });
                 }
                 // ## Late => Done
-                StateProj::Late { asker, is_own } => {
-                    let answer = asker.refuse(*is_own);
+                StateProj::Late { call, is_own } => {
+                    let answer = call.refuse(*is_own);
                     state.set(State::Done);
                     return Poll::Ready(answer);
                 }
@@ -113,20 +113,20 @@ where
 
 const ONCE: &str = "polled after it was done";
 
-/// The answer, if there was one before time was over; `None` if there was not.
+/// Returns the result, or `None` if the time was over before it came.
 fn in_time<B, E>(
-    answer: Poll<Result<Response<B>, E>>,
-    bound: &mut Bound,
+    result: Poll<Result<Response<B>, E>>,
+    bound: &mut CallBound,
     cx: &mut Context<'_>,
 ) -> Poll<Option<Result<Response<B>, E>>> {
-    match answer {
+    match result {
         Poll::Pending => bound.poll_passed(cx).map(|()| None),
-        Poll::Ready(answer) => {
-            let is_late = match &answer {
+        Poll::Ready(result) => {
+            let is_late = match &result {
                 Ok(response) => bound.is_over() || bound.has_cancelled(response.headers()),
                 Err(_) => bound.is_passed_there(),
             };
-            Poll::Ready((!is_late).then_some(answer))
+            Poll::Ready((!is_late).then_some(result))
         }
     }
 }

@@ -1,70 +1,66 @@
+//! The header that tells a callee how long it has.
+
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, header::CONTENT_TYPE};
 
 use crate::{
-    deadline::enforce::headers::{self, Form, earlier},
+    deadline::{
+        Form,
+        deadline::earlier,
+        wire::{self, REQUEST},
+    },
     refusal::is_grpc,
 };
 
-static GRPC: Field = Field {
-    name: headers::GRPC,
+static GRPC: TimeoutHeader = TimeoutHeader {
+    name: wire::GRPC,
     form: Form::Grpc,
 };
-static REQUEST: Field = Field {
-    name: headers::REQUEST,
-    form: Form::Text,
-};
-static ENVOY: Field = Field {
-    name: headers::ENVOY,
-    form: Form::Millis,
-};
 
-/// Which header tells a callee that does not speak gRPC how long it has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum TimeoutHeader {
-    /// `x-request-timeout: 250ms`.
-    #[default]
-    Request,
-    /// `x-envoy-expected-rq-timeout-ms: 250`.
-    Envoy,
+/// A header, and the form of its value.
+#[derive(Clone, Debug)]
+pub(super) struct TimeoutHeader {
+    pub(super) name: HeaderName,
+    pub(super) form: Form,
+}
+
+/// The default for callees that do not speak gRPC.
+impl Default for TimeoutHeader {
+    fn default() -> Self {
+        Self {
+            name: REQUEST,
+            form: Form::Text,
+        }
+    }
 }
 
 impl TimeoutHeader {
-    /// How a request with this content type is told.
+    /// Returns the header for a request with this content type.
     #[inline]
-    pub(super) fn field(self, content_type: Option<&HeaderValue>) -> &'static Field {
-        match self {
-            _ if content_type.is_some_and(is_grpc) => &GRPC,
-            Self::Request => &REQUEST,
-            Self::Envoy => &ENVOY,
+    pub(super) fn of(&self, content_type: Option<&HeaderValue>) -> &Self {
+        match content_type.is_some_and(is_grpc) {
+            true => &GRPC,
+            false => self,
         }
     }
-}
 
-/// A header, and the form that its value has.
-pub(super) struct Field {
-    name: HeaderName,
-    form: Form,
-}
-
-impl Field {
-    /// What a request says already.
+    /// Reads what a request says already.
     #[inline]
-    pub(super) fn read(&self, headers: &HeaderMap) -> Said {
-        let mut said = Said::default();
+    pub(super) fn read(&self, headers: &HeaderMap) -> PresetTimeout {
+        let mut preset = PresetTimeout::default();
         for value in values(headers, &self.name) {
-            said.values += 1;
+            preset.values += 1;
             match self.form.read(value.as_bytes()) {
-                Ok(timeout) => said.least = earlier(said.least, Some(timeout)),
-                Err(_) => said.is_malformed = true,
+                Ok(timeout) => preset.least = earlier(preset.least, Some(timeout)),
+                Err(_) => preset.is_malformed = true,
             }
         }
-        said
+        preset
     }
 
-    /// Says so instead of all that was said; false if that is no time at all.
+    /// Replaces all values by this timeout. Returns false, and changes nothing,
+    /// if it is too short to be written.
     pub(super) fn write(&self, timeout: Duration, headers: &mut HeaderMap) -> bool {
         let value = self.form.write(timeout);
         let is_some = value.is_some();
@@ -73,14 +69,14 @@ impl Field {
     }
 }
 
-/// The content type of a request.
+/// Returns the content type of a request.
 #[inline]
 pub(super) fn content_type(headers: &HeaderMap) -> Option<&HeaderValue> {
     values(headers, &CONTENT_TYPE).next()
 }
 
-/// Looks at every name, which for the few that a request has is quicker than to
-/// hash one.
+/// Compares every name, which is quicker than hashing one for the few headers
+/// that a request has.
 fn values<'a>(
     headers: &'a HeaderMap,
     wanted: &HeaderName,
@@ -89,18 +85,18 @@ fn values<'a>(
     named.map(|(_, value)| value)
 }
 
-/// What a request says of its timeout by itself.
+/// The timeout that a request has before the layer sees it.
 #[derive(Debug, Default)]
-pub(super) struct Said {
-    /// The least of what can be read.
+pub(super) struct PresetTimeout {
+    /// The smallest one that can be read.
     pub(super) least: Option<Duration>,
     pub(super) is_malformed: bool,
     values: usize,
 }
 
-impl Said {
-    /// Whether this is what it says, and nothing else: of several values, some
-    /// would read the first.
+impl PresetTimeout {
+    /// Returns whether the request says exactly this. Several values are not
+    /// that, because some callees read the first.
     #[inline]
     pub(super) fn is(&self, timeout: Duration) -> bool {
         self.values == 1 && self.least == Some(timeout)

@@ -1,43 +1,59 @@
+//! The layer and its settings.
+
 use std::{fmt, sync::Arc, time::Duration};
 
+use http::{HeaderName, response::Parts};
 use tower_layer::Layer;
 
 use super::{
-    header::TimeoutHeader,
-    margin::Margin,
-    service::PropagateDeadline,
-    terms::{Shared, Terms},
+    call::CallSettings, header::TimeoutHeader, margin::Margin, service::PropagateDeadline,
+    settings::PropagateSettings,
 };
 use crate::{
-    deadline::{Covers, Observe},
+    deadline::{Coverage, Form, Observe},
     refusal::{Answer, NoText},
 };
 
-/// Passes deadlines on to those that a client calls, and keeps to them.
+/// Tells the services that a client calls how long they have, and ends calls at
+/// their deadline.
 ///
-/// It wraps tonic channels, hyper-util's clients, and any other service that is
-/// called with a [`http::Request`] and answers with a [`http::Response`]. See the
-/// [module docs](super) for what it does.
+/// It wraps tonic channels, hyper-util's clients, and any other service from
+/// [`http::Request`] to [`http::Response`]. See the [module docs](super) for what
+/// it does.
+///
+/// ```
+/// use std::time::Duration;
+/// use http::{Request, Response};
+/// use sluicegate::deadline::{self, Deadline, PropagateDeadlineLayer};
+/// use tower::{Layer, ServiceExt, service_fn};
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), std::convert::Infallible> {
+/// let callee = service_fn(|req: Request<String>| async move {
+///     assert_eq!(req.headers()["x-request-timeout"], "900ms");
+///     Ok(Response::new(String::new()))
+/// });
+/// let client = PropagateDeadlineLayer::new().layer(callee);
+/// let deadline = Deadline::after(Duration::from_secs(1));
+/// deadline::scope(deadline, client.oneshot(Request::default())).await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 #[must_use]
 pub struct PropagateDeadlineLayer<A = Answer<NoText>> {
-    terms: Terms,
+    settings: PropagateSettings,
     answer: A,
 }
 
 impl PropagateDeadlineLayer {
-    /// With the default [`Margin`], no longest call, and an [`Answer`] without a body:
-    /// the caller is in this process, and some clients' bodies cannot be made of text.
+    /// Returns a layer with the default [margin](Self::margin), without a
+    /// longest call, and with an [`Answer`] without a body: the caller is in
+    /// this process, and some clients' bodies cannot be made of text.
     pub fn new() -> Self {
-        let terms = Terms {
-            margin: Margin::default(),
-            call_max: None,
-            header: TimeoutHeader::default(),
-            observer: None,
-            covers: None,
-        };
+        let settings = PropagateSettings::default();
         let answer = Answer::new().without_body();
-        Self { terms, answer }
+        Self { settings, answer }
     }
 }
 
@@ -48,58 +64,65 @@ impl Default for PropagateDeadlineLayer {
 }
 
 impl<A> PropagateDeadlineLayer<A> {
-    /// What callees are not told of.
-    pub fn margin(self, margin: Margin) -> Self {
-        self.with(|terms| terms.margin = margin)
+    /// Sets the time that responses need for their way back, which callees are
+    /// not told: at most this long, and at most a tenth of what is left. The
+    /// default is 100 ms.
+    pub fn margin(self, most: Duration) -> Self {
+        self.with(|settings| settings.margin = Margin::UpTo(most))
     }
 
-    /// The longest that a call may take; also of one that has no deadline. As long is
-    /// waited at most for the service to be ready.
+    /// Sets the same to exactly this long, as Envoy does. A call that has no
+    /// more time left is not sent. Zero is no margin.
+    pub fn fixed_margin(self, margin: Duration) -> Self {
+        self.with(|settings| settings.margin = Margin::Fixed(margin))
+    }
+
+    /// Sets the longest time for a call, also for one without a deadline, and
+    /// for waiting until the service is ready.
     ///
     /// # Panics
     ///
-    /// When it is zero, because then nothing could be called.
+    /// When it is 0, because then nothing could be called.
     #[track_caller]
     pub fn call_max(self, most: Duration) -> Self {
         assert!(
             !most.is_zero(),
             "invalid call_max {most:?}: must be more than 0"
         );
-        self.with(|terms| terms.call_max = Some(most))
+        self.with(|settings| settings.call_max = Some(most))
     }
 
-    /// Which header tells callees that do not speak gRPC.
-    pub fn http_header(self, header: TimeoutHeader) -> Self {
-        self.with(|terms| terms.header = header)
+    /// Sets the header for callees that do not speak gRPC, and the form of its
+    /// value. The default is `x-request-timeout`, as [`Form::Text`].
+    pub fn http_header(self, name: HeaderName, form: Form) -> Self {
+        self.with(|settings| settings.header = TimeoutHeader { name, form })
     }
 
-    /// How much of an answer the deadline bounds, chosen by its head:
-    /// [`Coverage::usual`](crate::deadline::Coverage::usual) unless set, so that event
-    /// streams last. Takes a [`Coverage`](crate::deadline::Coverage) for all, or a
-    /// closure.
-    pub fn covers(self, covers: impl Covers + Send + Sync + 'static) -> Self {
-        self.with(|terms| terms.covers = Some(Arc::new(covers)))
+    /// Sets how much of a response the deadline bounds, by its head. The
+    /// default is [`Coverage::usual`], so that event streams last.
+    pub fn covers(self, covers: impl Fn(&Parts) -> Coverage + Send + Sync + 'static) -> Self {
+        self.with(|settings| settings.covers = Some(Arc::new(covers)))
     }
 
-    /// Who is told of calls whose time was over, and of timeouts that cannot be
-    /// read.
+    /// Sets the observer, which is told of calls that exceed their deadline, and
+    /// of malformed timeouts.
     pub fn observe(self, observer: Arc<dyn Observe>) -> Self {
-        self.with(|terms| terms.observer = Some(observer))
+        self.with(|settings| settings.observer = Some(observer))
     }
 
-    /// How a call is answered when its time is over: any
+    /// Sets how a call is refused when its time is over: any
     /// [`Refuse`](crate::refusal::Refuse), such as
-    /// [`AsError`](crate::refusal::AsError). Of the request it is given the
-    /// content type, and nothing else, for the request may be gone by then.
+    /// [`AsError`](crate::refusal::AsError). It sees only the content type of
+    /// the request, because the request may be gone by then.
     pub fn refuse_with<A2>(self, answer: A2) -> PropagateDeadlineLayer<A2> {
         PropagateDeadlineLayer {
-            terms: self.terms,
+            settings: self.settings,
             answer,
         }
     }
 
-    fn with(mut self, set: impl FnOnce(&mut Terms)) -> Self {
-        set(&mut self.terms);
+    fn with(mut self, set: impl FnOnce(&mut PropagateSettings)) -> Self {
+        set(&mut self.settings);
         self
     }
 }
@@ -108,8 +131,8 @@ impl<S, A: Clone> Layer<S> for PropagateDeadlineLayer<A> {
     type Service = PropagateDeadline<S, A>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        let shared = Shared {
-            terms: self.terms.clone(),
+        let shared = CallSettings {
+            settings: self.settings.clone(),
             answer: self.answer.clone(),
         };
         PropagateDeadline::new(inner, Arc::new(shared))
@@ -119,7 +142,7 @@ impl<S, A: Clone> Layer<S> for PropagateDeadlineLayer<A> {
 impl<A: fmt::Debug> fmt::Debug for PropagateDeadlineLayer<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PropagateDeadlineLayer")
-            .field("terms", &self.terms)
+            .field("settings", &self.settings)
             .field("answer", &self.answer)
             .finish()
     }

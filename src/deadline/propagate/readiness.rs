@@ -1,5 +1,4 @@
-//! Waits for the service that calls to be ready, but no longer than the call may
-//! take.
+//! Waits for the inner service to be ready, but no longer than the call may take.
 
 use std::{
     future::Future,
@@ -14,31 +13,34 @@ use tokio::{
     time::{Instant, Sleep, sleep_until},
 };
 
-use crate::deadline::{Deadline, current, enforce::headers::earlier};
+use crate::deadline::{Deadline, current, deadline::earlier};
 
-/// How long a service has been waited for. A call knows its own deadline only when
-/// the service is ready, so the current one counts.
+/// How long the service has been waited for. The deadline of the request is not
+/// known until the service is ready, so the current one counts.
 #[derive(Default)]
 pub(super) struct Readiness {
-    /// Since when it is not ready.
+    /// Since when the service is not ready.
     begun: Option<Instant>,
-    timer: Option<Timer>,
-    over: Option<Over>,
+    timer: Option<ReadyTimer>,
+    over: Option<TimeOver>,
 }
 
-/// Time is over, which was the server's own or not.
+/// The time was over before the service was ready.
 #[derive(Clone, Copy)]
-pub(super) struct Over {
+pub(super) struct TimeOver {
+    /// Whether this server chose the time.
     pub(super) is_own: bool,
 }
 
-struct Timer {
+/// A timer for one deadline, kept as long as that stays the same.
+struct ReadyTimer {
     until: Deadline,
     sleep: Pin<Box<Unconstrained<Sleep>>>,
 }
 
 impl Readiness {
-    /// Passes the service's own readiness on, and is ready too when time is over.
+    /// Passes on the readiness of the inner service, and is also ready once the
+    /// time is over.
     pub(super) fn poll<E>(
         &mut self,
         inner: Poll<Result<(), E>>,
@@ -54,13 +56,13 @@ impl Readiness {
         Poll::Ready(Ok(()))
     }
 
-    /// Whether it is only ready because time is over, so that the service must not be
-    /// called. Begins anew.
-    pub(super) fn take_over(&mut self) -> Option<Over> {
+    /// Returns whether it is ready only because the time is over, so that the
+    /// inner service must not be called. Begins anew.
+    pub(super) fn take_over(&mut self) -> Option<TimeOver> {
         mem::take(self).over
     }
 
-    fn poll_over(&mut self, call_max: Option<Duration>, cx: &mut Context<'_>) -> Poll<Over> {
+    fn poll_over(&mut self, call_max: Option<Duration>, cx: &mut Context<'_>) -> Poll<TimeOver> {
         let begun = *self.begun.get_or_insert_with(Instant::now);
         let longest = call_max.map(|most| Deadline::since(begun, most));
         let current = current();
@@ -70,10 +72,10 @@ impl Readiness {
         };
         if self.timer.as_ref().is_none_or(|it| it.until != until) {
             let sleep = Box::pin(unconstrained(sleep_until(until.instant())));
-            self.timer = Some(Timer { until, sleep });
+            self.timer = Some(ReadyTimer { until, sleep });
         }
         let timer = self.timer.as_mut();
-        let over = Over {
+        let over = TimeOver {
             is_own: current.is_none_or(|current| until < current),
         };
         timer.map_or(Poll::Pending, |timer| {

@@ -1,3 +1,5 @@
+//! The service that passes deadlines on.
+
 use std::{
     fmt,
     sync::Arc,
@@ -10,26 +12,45 @@ use tower_service::Service;
 
 use super::{
     body::ResponseBody,
+    call::{Call, CallSettings},
     future::ResponseFuture,
     header::content_type,
     readiness::Readiness,
-    terms::{Asker, Fate, Shared},
+    settings::CallPlan,
 };
 use crate::refusal::{Answer, NoText, Refuse};
 
 /// A client that tells callees how long they have; made by a
 /// [`PropagateDeadlineLayer`](super::PropagateDeadlineLayer).
 ///
-/// Readiness is the inner service's, up to the current deadline: when that has
+/// Readiness is the inner service's, up to the current deadline: once that has
 /// passed, it is ready to refuse the call. Nothing is reserved in `poll_ready`.
+///
+/// The default of `A` is that of the layer, so that the type has a short name:
+///
+/// ```
+/// use sluicegate::deadline::{PropagateDeadline, PropagateDeadlineLayer};
+/// use tower::Layer;
+///
+/// struct Client<S> {
+///     inner: PropagateDeadline<S>,
+/// }
+///
+/// impl<S> Client<S> {
+///     fn new(service: S) -> Self {
+///         Self { inner: PropagateDeadlineLayer::new().layer(service) }
+///     }
+/// }
+/// # let _ = Client::new(()).inner.get_ref();
+/// ```
 pub struct PropagateDeadline<S, A = Answer<NoText>> {
     inner: S,
-    shared: Arc<Shared<A>>,
+    shared: Arc<CallSettings<A>>,
     readiness: Readiness,
 }
 
 impl<S, A> PropagateDeadline<S, A> {
-    pub(super) fn new(inner: S, shared: Arc<Shared<A>>) -> Self {
+    pub(super) fn new(inner: S, shared: Arc<CallSettings<A>>) -> Self {
         Self {
             inner,
             shared,
@@ -53,29 +74,31 @@ where
     #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         let inner = self.inner.poll_ready(cx);
-        self.readiness.poll(inner, self.shared.terms.call_max, cx)
+        self.readiness
+            .poll(inner, self.shared.settings.call_max, cx)
     }
 
     #[inline]
     fn call(&mut self, mut req: Request<B>) -> Self::Future {
         let content_type = content_type(req.headers()).cloned();
         let over = self.readiness.take_over();
-        let fate = match over {
-            Some(_) => Fate::Late,
-            None => self.shared.terms.tell(content_type.as_ref(), &mut req),
+        let plan = match over {
+            Some(_) => CallPlan::Late,
+            None => self.shared.settings.plan(content_type.as_ref(), &mut req),
         };
-        match fate {
-            Fate::Free => ResponseFuture::free(self.inner.call(req)),
-            Fate::Bounded(bound) => {
-                let asker = Asker::new(self.shared.clone(), content_type);
-                ResponseFuture::bounded(self.inner.call(req), bound, asker)
+        match plan {
+            CallPlan::Free => ResponseFuture::free(self.inner.call(req)),
+            CallPlan::Bounded(bound) => {
+                let call = Call::new(self.shared.clone(), content_type);
+                ResponseFuture::bounded(self.inner.call(req), bound, call)
             }
-            Fate::Late => {
-                // What the service has reserved, or waits for, is not used: it goes too.
+            CallPlan::Late => {
+                // Releases what the service has reserved or waits for, because
+                // it is not called.
                 self.inner = self.inner.clone();
                 let is_own = over.is_some_and(|over| over.is_own);
-                let asker = Asker::new(self.shared.clone(), content_type);
-                ResponseFuture::late(asker, is_own)
+                let call = Call::new(self.shared.clone(), content_type);
+                ResponseFuture::late(call, is_own)
             }
         }
     }
@@ -95,7 +118,7 @@ impl<S: fmt::Debug, A: fmt::Debug> fmt::Debug for PropagateDeadline<S, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PropagateDeadline")
             .field("inner", &self.inner)
-            .field("terms", &self.shared.terms)
+            .field("settings", &self.shared.settings)
             .field("answer", &self.shared.answer)
             .finish()
     }

@@ -1,89 +1,72 @@
+//! Timeouts as decimal numbers: with a unit, or in milliseconds.
+
 use std::time::Duration;
 
 use http::HeaderValue;
 
-use super::malformed::{Malformed, duration, header, number};
+use super::{
+    MalformedTimeout,
+    digits::{duration, header, number},
+};
 
-const TIMEOUT: &str =
+const ALLOWED: &str =
     "a decimal number with a unit of h, m, s, ms, us, ns, or of seconds without one";
-const MILLIS: &str = "1 to 18 digits, in milliseconds";
+const ALLOWED_MILLIS: &str = "1 to 18 digits, in milliseconds";
 
-/// Digits before the point, and behind it.
-const LONGEST: (usize, usize) = (18, 9);
+const MAX_WHOLE_DIGITS: usize = 18;
+/// More digits would be less than a nanosecond.
+const MAX_FRACTION_DIGITS: usize = 9;
 
-/// Reads a timeout in words that people write: `250ms`, `1.5s`, `2`. Without a
-/// unit it is in seconds. Zero is a timeout that has passed.
+/// Reads a timeout that people write: `250ms`, `1.5s`, `2`.
 ///
 /// # Errors
 ///
 /// When there is a sign, a space, an exponent, another unit, a point without
 /// digits on both sides, more than 18 digits before it or 9 behind it.
-///
-/// ```
-/// use std::time::Duration;
-/// use sluicegate::deadline::wire::read_timeout;
-///
-/// assert_eq!(read_timeout(b"1.5s"), Ok(Duration::from_millis(1_500)));
-/// assert_eq!(read_timeout(b"2"), Ok(Duration::from_secs(2)));
-/// assert!(read_timeout(b"soon").is_err());
-/// ```
-pub fn read_timeout(value: &[u8]) -> Result<Duration, Malformed> {
-    let malformed = Malformed::new(TIMEOUT);
+pub(super) fn read(value: &[u8]) -> Result<Duration, MalformedTimeout> {
+    let malformed = MalformedTimeout::new(ALLOWED);
     let (whole, rest) = split_digits(value);
-    let (part, unit) = match rest.split_first() {
+    let (fraction, unit) = match rest.split_first() {
         Some((b'.', rest)) => split_digits(rest),
         _ => (&b"0"[..], rest),
     };
-    let lengths = (1..=LONGEST.0).contains(&whole.len()) && (1..=LONGEST.1).contains(&part.len());
-    let unit = nanos_of(unit).filter(|_| lengths).ok_or(malformed)?;
-    // 60 bits of digits by 42 of an hour's nanoseconds, and nine digits less.
-    let scale = 10_u128.pow(part.len() as u32);
-    Ok(duration(number(whole) * unit + number(part) * unit / scale))
+    let fits = (1..=MAX_WHOLE_DIGITS).contains(&whole.len())
+        && (1..=MAX_FRACTION_DIGITS).contains(&fraction.len());
+    let unit = nanos_of(unit).filter(|_| fits).ok_or(malformed)?;
+    // No overflow: 60 bits of digits, 42 bits of an hour's nanoseconds.
+    let scale = 10_u128.pow(fraction.len() as u32);
+    Ok(duration(
+        number(whole) * unit + number(fraction) * unit / scale,
+    ))
 }
 
-/// Reads a timeout in milliseconds, as Envoy writes it. Zero is a timeout that
-/// has passed.
+/// Reads a timeout in milliseconds.
 ///
 /// # Errors
 ///
-/// When it is anything but 1 to 18 digits.
-pub fn read_millis(value: &[u8]) -> Result<Duration, Malformed> {
+/// When it is not 1 to 18 digits.
+pub(super) fn read_millis(value: &[u8]) -> Result<Duration, MalformedTimeout> {
     let digits = value.iter().all(u8::is_ascii_digit);
-    if !digits || !(1..=LONGEST.0).contains(&value.len()) {
-        return Err(Malformed::new(MILLIS));
+    if !digits || !(1..=MAX_WHOLE_DIGITS).contains(&value.len()) {
+        return Err(MalformedTimeout::new(ALLOWED_MILLIS));
     }
     Ok(duration(number(value) * 1_000_000))
 }
 
-/// The milliseconds that are left, rounded down; `None` if that is nothing.
-///
-/// ```
-/// use std::time::Duration;
-/// use sluicegate::deadline::wire::write_millis;
-///
-/// assert_eq!(write_millis(Duration::from_micros(2_999)).unwrap(), "2");
-/// assert_eq!(write_millis(Duration::from_micros(999)), None);
-/// ```
-pub fn write_millis(left: Duration) -> Option<HeaderValue> {
+/// Writes the milliseconds that are left, rounded down; `None` if that is 0.
+pub(super) fn write_millis(left: Duration) -> Option<HeaderValue> {
     millis(left).map(HeaderValue::from)
 }
 
-/// The same with the unit, for those that take a number without one for seconds.
-///
-/// ```
-/// use std::time::Duration;
-/// use sluicegate::deadline::wire::write_timeout;
-///
-/// assert_eq!(write_timeout(Duration::from_micros(2_999)).unwrap(), "2ms");
-/// assert_eq!(write_timeout(Duration::from_micros(999)), None);
-/// ```
-pub fn write_timeout(left: Duration) -> Option<HeaderValue> {
+/// Writes the same with its unit, because readers take a number without one for
+/// seconds.
+pub(super) fn write(left: Duration) -> Option<HeaderValue> {
     millis(left).map(|millis| header(millis, "ms"))
 }
 
-/// In as many digits as a reader takes.
+/// Returns the milliseconds, in as many digits as readers accept.
 fn millis(left: Duration) -> Option<u64> {
-    let most = 10_u128.pow(LONGEST.0 as u32) - 1;
+    let most = 10_u128.pow(MAX_WHOLE_DIGITS as u32) - 1;
     let millis = left.as_millis().min(most) as u64;
     (millis > 0).then_some(millis)
 }
@@ -93,6 +76,7 @@ fn split_digits(value: &[u8]) -> (&[u8], &[u8]) {
     value.split_at(digits.count())
 }
 
+/// Returns the nanoseconds of a unit.
 fn nanos_of(unit: &[u8]) -> Option<u128> {
     Some(match unit {
         b"h" => 3_600_000_000_000,
@@ -111,7 +95,7 @@ mod tests {
 
     #[test]
     fn reads_what_people_write_and_nothing_else() {
-        let read = |text: &str| read_timeout(text.as_bytes()).ok();
+        let read = |text: &str| super::read(text.as_bytes()).ok();
         assert_eq!(read("100ms"), Some(Duration::from_millis(100)));
         assert_eq!(read("0.25"), Some(Duration::from_millis(250)));
         assert_eq!(read("1.5h"), Some(Duration::from_secs(5_400)));
@@ -146,9 +130,15 @@ mod tests {
             assert!(read_millis(bad.as_bytes()).is_err(), "{bad:?}");
         }
         assert_eq!(write_millis(Duration::MAX).unwrap(), "999999999999999999");
-        assert_eq!(
-            write_timeout(Duration::MAX).unwrap(),
-            "999999999999999999ms"
-        );
+        assert_eq!(write(Duration::MAX).unwrap(), "999999999999999999ms");
+    }
+
+    #[test]
+    fn writes_whole_milliseconds_rounded_down() {
+        let left = Duration::from_micros(2_999);
+        assert_eq!(write_millis(left).unwrap(), "2");
+        assert_eq!(write(left).unwrap(), "2ms");
+        let less = Duration::from_micros(999);
+        assert_eq!((write_millis(less), write(less)), (None, None));
     }
 }

@@ -1,12 +1,17 @@
+//! The values of `grpc-timeout`.
+
 use std::time::Duration;
 
 use http::HeaderValue;
 
-use super::malformed::{Malformed, duration, header, number};
+use super::{
+    MalformedTimeout,
+    digits::{duration, header, number},
+};
 
 const ALLOWED: &str = "1 to 8 digits and one of H, M, S, m, u, n";
 
-/// Units from the finest on: the letter, and its nanoseconds.
+/// The units, finest first: the letter and its nanoseconds.
 const UNITS: [(&str, u64); 6] = [
     ("n", 1),
     ("u", 1_000),
@@ -17,24 +22,16 @@ const UNITS: [(&str, u64); 6] = [
 ];
 
 /// The largest number of eight digits.
-const MOST: u128 = 99_999_999;
+const MAX_NUMBER: u128 = 99_999_999;
 
-/// Reads a value of `grpc-timeout`. Zero is a timeout that has passed.
+/// Reads a value.
 ///
 /// # Errors
 ///
 /// When it is not exactly what the grammar allows: a sign, a space, a ninth
 /// digit, another unit, no digit.
-///
-/// ```
-/// use std::time::Duration;
-/// use sluicegate::deadline::wire::read_grpc;
-///
-/// assert_eq!(read_grpc(b"250m"), Ok(Duration::from_millis(250)));
-/// assert!(read_grpc(b"+250m").is_err());
-/// ```
-pub fn read_grpc(value: &[u8]) -> Result<Duration, Malformed> {
-    let malformed = Malformed::new(ALLOWED);
+pub(super) fn read(value: &[u8]) -> Result<Duration, MalformedTimeout> {
+    let malformed = MalformedTimeout::new(ALLOWED);
     let (unit, digits) = value.split_last().ok_or(malformed)?;
     if !(1..=8).contains(&digits.len()) || !digits.iter().all(u8::is_ascii_digit) {
         return Err(malformed);
@@ -46,30 +43,21 @@ pub fn read_grpc(value: &[u8]) -> Result<Duration, Malformed> {
     Ok(duration(number(digits) * u128::from(*nanos)))
 }
 
-/// The longest value of `grpc-timeout` that promises no more than is left; `None`
-/// if nothing is left, for there is no timeout of zero.
+/// Writes the longest value that promises no more than is left; `None` for
+/// nothing, because there is no timeout of zero.
 ///
-/// It is in the finest unit in which it has at most eight digits, so that less
-/// than one part in 100,000 is lost. What is longer than 11,415 years is as long
-/// as that.
-///
-/// ```
-/// use std::time::Duration;
-/// use sluicegate::deadline::wire::write_grpc;
-///
-/// assert_eq!(write_grpc(Duration::from_millis(250)).unwrap(), "250000u");
-/// assert_eq!(write_grpc(Duration::ZERO), None);
-/// ```
-pub fn write_grpc(left: Duration) -> Option<HeaderValue> {
+/// It is in the finest unit that needs at most eight digits. A time of more
+/// than 11,415 years is cut to that.
+pub(super) fn write(left: Duration) -> Option<HeaderValue> {
     let nanos = left.as_nanos();
     if nanos == 0 {
         return None;
     }
     let unit = UNITS
         .iter()
-        .find(|(_, unit)| nanos / u128::from(*unit) <= MOST);
+        .find(|(_, unit)| nanos / u128::from(*unit) <= MAX_NUMBER);
     let (letter, unit) = *unit.unwrap_or(&UNITS[UNITS.len() - 1]);
-    let number = (nanos / u128::from(unit)).min(MOST);
+    let number = (nanos / u128::from(unit)).min(MAX_NUMBER);
     Some(header(number as u64, letter))
 }
 
@@ -79,7 +67,7 @@ mod tests {
 
     #[test]
     fn reads_every_unit_and_no_more_than_the_grammar() {
-        let read = |text: &str| read_grpc(text.as_bytes()).ok();
+        let read = |text: &str| super::read(text.as_bytes()).ok();
         assert_eq!(read("1H"), Some(Duration::from_secs(3_600)));
         assert_eq!(read("2M"), Some(Duration::from_secs(120)));
         assert_eq!(read("3S"), Some(Duration::from_secs(3)));
@@ -113,7 +101,7 @@ mod tests {
 
     #[test]
     fn writes_the_finest_unit_that_fits() {
-        let write = |left| write_grpc(left).map(|value| value.to_str().unwrap().to_owned());
+        let write = |left| super::write(left).map(|value| value.to_str().unwrap().to_owned());
         assert_eq!(
             write(Duration::from_nanos(99_999_999)).unwrap(),
             "99999999n"
@@ -123,5 +111,6 @@ mod tests {
         assert_eq!(write(Duration::from_secs(99_999_999)).unwrap(), "99999999S");
         assert_eq!(write(Duration::MAX).unwrap(), "99999999H");
         assert_eq!(write(Duration::from_nanos(1)).unwrap(), "1n");
+        assert_eq!(write(Duration::ZERO), None);
     }
 }

@@ -16,7 +16,7 @@ use crate::red::{
 };
 use crate::{
     clock::Tick,
-    deadline::CallersDeadline,
+    deadline::CallerDeadline,
     grpc_web::Reader,
     refusal::{BoxError, Reason},
 };
@@ -33,7 +33,7 @@ pub(crate) struct ResponseSpan<C> {
     /// What this crate refused it as.
     pub(crate) refused: Option<(Outcome, Cause)>,
     /// The deadline that ends it, if that is the caller's, and told in trailers.
-    pub(crate) callers: Option<CallersDeadline>,
+    pub(crate) callers: Option<CallerDeadline>,
     /// `None` if nothing says how long the body is.
     pub(crate) expected: Option<ExpectedBytes>,
     /// Where the trailers are in the body.
@@ -134,7 +134,7 @@ impl<C: Classify> ResponseSpan<C> {
             let status = Status::read_grpc(status.as_bytes());
             self.status = Some(status);
             let is_late = status == Status::Grpc(grpc::DEADLINE_EXCEEDED);
-            if is_late && self.callers.is_some_and(CallersDeadline::has_passed) {
+            if is_late && self.callers.is_some_and(CallerDeadline::has_passed) {
                 self.refused = Some(CALLERS_DEADLINE);
             }
         }

@@ -8,7 +8,7 @@ use std::{
 use axum::{Router, body::Body, routing::get};
 use bytes::Bytes;
 use futures_util::stream;
-use http::{Method, Response, StatusCode, Version, response::Parts};
+use http::{Method, Response, StatusCode, Version};
 use http_body_util::BodyExt;
 use sluicegate::{
     deadline::{
@@ -137,7 +137,7 @@ async fn the_current_deadline_of_a_lazy_stream_is_none_or_that_of_its_frame() {
             });
             Ok::<_, Infallible>(Response::new(Body::from_stream(lazy)))
         });
-        let service = second().covers(coverage).layer(handler);
+        let service = second().covers(move |_| coverage).layer(handler);
         let Ok(response) = service.oneshot(request()).await;
         let told = response.into_body().collect().await.unwrap().to_bytes();
         assert_eq!(told, format!("{expected:?}"));
@@ -146,7 +146,7 @@ async fn the_current_deadline_of_a_lazy_stream_is_none_or_that_of_its_frame() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stream_lasts_as_long_as_it_has_frames_in_time() {
-    let (layer, counts) = counting(second().covers(Coverage::frames(ms(3_000))));
+    let (layer, counts) = counting(second().covers(|_| Coverage::frames(ms(3_000))));
     let mut it = answered(layer, request(), Response::new(())).await;
     for _ in 0..10 {
         sleep(ms(2_999)).await;
@@ -165,7 +165,7 @@ async fn a_stream_lasts_as_long_as_it_has_frames_in_time() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_takes_no_frame_holds_no_stream() {
-    let layer = second().covers(Coverage::frames(ms(3_000)));
+    let layer = second().covers(|_| Coverage::frames(ms(3_000)));
     let it = answered(layer, request(), Response::new(())).await;
     it.feeder.data("one");
     sleep(ms(3_001)).await;
@@ -176,7 +176,7 @@ async fn a_client_that_takes_no_frame_holds_no_stream() {
 
 #[tokio::test(start_paused = true)]
 async fn a_closure_looks_at_the_head() {
-    let layer = second().covers(|head: &Parts| match head.version {
+    let layer = second().covers(|head| match head.version {
         Version::HTTP_10 => Coverage::frames(ms(10)),
         _ => Coverage::usual(head),
     });
@@ -192,7 +192,7 @@ async fn a_closure_looks_at_the_head() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_calls_a_stream_is_not_cut_off_either() {
+async fn a_client_of_a_stream_is_not_cut_off_either() {
     for (coverage, ends_after) in [(None, None), (Some(Coverage::frames(ms(300))), Some(300))] {
         let feeders = Arc::new(Mutex::new(None));
         let kept = feeders.clone();
@@ -203,7 +203,7 @@ async fn who_calls_a_stream_is_not_cut_off_either() {
         });
         let layer = PropagateDeadlineLayer::new();
         let layer = match coverage {
-            Some(coverage) => layer.covers(coverage),
+            Some(coverage) => layer.covers(move |_| coverage),
             None => layer,
         };
         let call = layer.layer(callee).oneshot(request());

@@ -3,19 +3,44 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use sluicegate::deadline::{
-    Deadline, Margin, TimeoutHeader, scope,
-    wire::{read_grpc, read_millis, read_timeout},
-};
+use sluicegate::deadline::{Deadline, Form, PropagateDeadlineLayer, scope};
 use tokio::{runtime::Builder, time::advance};
 
-use super::{call, layer};
+use super::{ENVOY, call, layer};
 use crate::support::{request, request_with};
+
+/// The margin of a service, as the test computes it.
+#[derive(Clone, Copy, Debug)]
+enum Margin {
+    Default,
+    UpTo(Duration),
+    Fixed(Duration),
+}
+
+impl Margin {
+    fn set(self, layer: PropagateDeadlineLayer) -> PropagateDeadlineLayer {
+        match self {
+            Self::Default => layer,
+            Self::UpTo(most) => layer.margin(most),
+            Self::Fixed(margin) => layer.fixed_margin(margin),
+        }
+    }
+
+    /// The time that is left without the margin.
+    fn off(self, left: Duration) -> Duration {
+        let margin = match self {
+            Self::Default => Duration::from_millis(100).min(left / 10),
+            Self::UpTo(most) => most.min(left / 10),
+            Self::Fixed(margin) => margin,
+        };
+        left.saturating_sub(margin)
+    }
+}
 
 /// One service and its call of the next.
 #[derive(Clone, Debug)]
 struct Hop {
-    /// What it does before it calls.
+    /// How long it works before it calls.
     work: Duration,
     /// How long the call is under way.
     way: Duration,
@@ -23,8 +48,8 @@ struct Hop {
     call_max: Option<Duration>,
     /// The header that the next one reads.
     header: &'static str,
-    /// What the request says already.
-    said: Option<u32>,
+    /// The timeout that the request has already.
+    preset: Option<u32>,
 }
 
 const HEADERS: [&str; 3] = [
@@ -40,57 +65,57 @@ fn times() -> impl Strategy<Value = Duration> {
 
 fn margins() -> impl Strategy<Value = Margin> {
     prop_oneof![
-        Just(Margin::default()),
-        times().prop_map(Margin::up_to),
-        times().prop_map(Margin::fixed),
+        Just(Margin::Default),
+        times().prop_map(Margin::UpTo),
+        times().prop_map(Margin::Fixed),
     ]
 }
 
 fn hops() -> impl Strategy<Value = Hop> {
     let brief = || times().prop_map(|time| time / 1_000);
     let header = (0..HEADERS.len()).prop_map(|at| HEADERS[at]);
-    let said = prop::option::of(0..100_000_u32);
-    let settings = (margins(), prop::option::of(times()), header, said);
-    (brief(), brief(), settings).prop_map(|(work, way, (margin, call_max, header, said))| Hop {
+    let preset = prop::option::of(0..100_000_u32);
+    let settings = (margins(), prop::option::of(times()), header, preset);
+    (brief(), brief(), settings).prop_map(|(work, way, (margin, call_max, header, preset))| Hop {
         work,
         way,
         margin,
         call_max: call_max.filter(|most| !most.is_zero()),
         header,
-        said,
+        preset,
     })
 }
 
 impl Hop {
-    /// What the next one is told; `None` if it is not called.
+    /// Returns what the next one is told; `None` if it is not called.
     async fn calls(&self) -> Option<Duration> {
-        let mut layer = layer().margin(self.margin);
+        let mut layer = self.margin.set(layer());
         if let Some(most) = self.call_max {
             layer = layer.call_max(most);
         }
         if self.header == HEADERS[2] {
-            layer = layer.http_header(TimeoutHeader::Envoy);
+            layer = layer.http_header(ENVOY, Form::Millis);
         }
         let mut req = match self.header == HEADERS[0] {
             true => request_with("content-type", "application/grpc"),
             false => request(),
         };
-        if let Some(said) = self.said {
+        if let Some(preset) = self.preset {
             let unit = ["m", "ms", ""][HEADERS.iter().position(|it| *it == self.header)?];
-            let value = format!("{said}{unit}").parse().unwrap();
+            let value = format!("{preset}{unit}").parse().unwrap();
             req.headers_mut().insert(self.header, value);
         }
         let answer = call(layer, req).await;
         let told = answer.headers().get(self.header)?.as_bytes();
-        let read = match self.header {
-            "grpc-timeout" => read_grpc,
-            "x-request-timeout" => read_timeout,
-            _ => read_millis,
+        let form = match self.header {
+            "grpc-timeout" => Form::Grpc,
+            "x-request-timeout" => Form::Text,
+            _ => Form::Millis,
         };
-        Some(read(told).unwrap())
+        Some(form.read(told).unwrap())
     }
 
-    /// The deadline of the next one.
+    /// Returns the deadline of the next one.
     async fn passes_on(&self, own: Deadline) -> Option<Deadline> {
         advance(self.work).await;
         let left = own.remaining();
@@ -98,11 +123,11 @@ impl Hop {
         let most = self.call_max.unwrap_or(Duration::MAX);
         assert!(told <= left && told <= most && !told.is_zero());
         assert!(told <= self.margin.off(left));
-        if let Some(said) = self.said {
-            assert!(told <= Duration::from_millis(said.into()));
+        if let Some(preset) = self.preset {
+            assert!(told <= Duration::from_millis(preset.into()));
         }
         assert!(Deadline::after(told) <= own);
-        // How long it was under way, the next one does not know.
+        // The next one does not know how long the call was under way.
         advance(self.way).await;
         Some(Deadline::after(told))
     }
@@ -110,7 +135,7 @@ impl Hop {
 
 proptest! {
     #[test]
-    fn nobody_down_a_chain_is_told_of_more_than_its_caller_has(
+    fn no_service_in_a_chain_is_told_more_time_than_its_caller_has(
         first in times(),
         hops in prop::collection::vec(hops(), 1..8),
     ) {

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use sluicegate::deadline::{Deadline, scope, wire::read_grpc};
+use sluicegate::deadline::{Deadline, Form, scope};
 use tonic::{Code, Status, service::Routes, transport::Channel};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use tower::{Layer, layer::layer_fn, layer::util::Identity, service_fn};
@@ -46,7 +46,9 @@ async fn a_tonic_server_is_told_of_no_more_than_is_left() {
         .unwrap();
     check(layer().layer(channel)).await.unwrap();
     let seen = seen.lock().unwrap();
-    let told = read_grpc(seen[0].as_ref().unwrap().as_bytes()).unwrap();
+    let told = Form::Grpc
+        .read(seen[0].as_ref().unwrap().as_bytes())
+        .unwrap();
     assert!(told <= HOUR && told > Duration::ZERO);
     assert_eq!(seen[1], None);
 }

@@ -1,3 +1,5 @@
+//! The end of one call. The future waits for it, and then the body.
+
 use std::{
     fmt,
     future::Future,
@@ -15,24 +17,25 @@ use tokio::{
 use crate::deadline::Deadline;
 
 const STATUS: HeaderName = HeaderName::from_static("grpc-status");
-/// `CANCELLED`, as headers have it.
+/// The status `CANCELLED` of gRPC.
 const CANCELLED: &str = "1";
 
-/// Until when a call is waited for, and what its callee was told of that.
-pub(super) struct Bound {
+/// Until when a call is waited for, and what its callee was told.
+pub(super) struct CallBound {
     until: Instant,
     begun: Instant,
+    /// The timeout that the callee was told.
     told: Duration,
-    /// Whether the server that calls chose it, and not whoever chose the deadline of
-    /// the request that the call is for.
+    /// Whether this server chose it, and not the caller of the request that
+    /// the call is for.
     is_own: bool,
-    // Made when there is something to wait for, and in a box, so that the body
-    // has the timer of the head. Unconstrained, for what always uses up the
-    // budget of its task would keep the timer from being looked at.
+    /// Made when it is first needed, and boxed, so that the body takes over the
+    /// timer of the head. Unconstrained, because a body that uses up the budget
+    /// of its task would keep it from firing.
     timer: Option<Pin<Box<Unconstrained<Sleep>>>>,
 }
 
-impl Bound {
+impl CallBound {
     #[inline]
     pub(super) fn new(until: Instant, begun: Instant, told: Duration) -> Self {
         Self {
@@ -44,7 +47,7 @@ impl Bound {
         }
     }
 
-    /// The same, if it is the server's own.
+    /// Returns the same bound, with whether this server chose it.
     #[inline]
     pub(super) fn own(self, is_own: bool) -> Self {
         Self { is_own, ..self }
@@ -54,47 +57,50 @@ impl Bound {
         self.is_own
     }
 
-    /// Begins anew, with so much time.
+    /// Begins anew, with this much time.
     pub(super) fn begin(&mut self, time: Duration) {
         let now = Instant::now();
         *self = Self::new(Deadline::since(now, time).instant(), now, time).own(true);
     }
 
-    /// Ready when time is over.
+    /// Waits until the time is over.
     pub(super) fn poll_passed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let timer = || Box::pin(unconstrained(sleep_until(self.until)));
         self.timer.get_or_insert_with(timer).as_mut().poll(cx)
     }
 
-    /// Whether a head that is there now comes too late. One that is there with the
-    /// deadline is in time.
+    /// Returns whether a head that comes now is late. One that comes exactly at
+    /// the deadline is in time.
     pub(super) fn is_over(&self) -> bool {
         self.until < Instant::now()
     }
 
+    /// Returns whether the time is over.
     pub(super) fn is_passed(&self) -> bool {
         self.until <= Instant::now()
     }
 
-    /// Whether the callee, or a client that reads what it is told, was to have
-    /// given up by now. It may have been told of one part in 100,000 less.
+    /// Returns whether the callee, or a client that reads what the callee is
+    /// told, should have given up by now. The header may have told one part in
+    /// 100,000 less.
     pub(super) fn is_passed_there(&self) -> bool {
         let told = self.told - self.told / 100_000;
         let until = self.begun.checked_add(told);
         until.is_some_and(|until| until <= Instant::now())
     }
 
-    /// Whether this is how a callee says that it has given up.
+    /// Returns whether these headers or trailers say that the callee has given
+    /// up.
     #[inline]
-    pub(super) fn has_cancelled(&self, answer: &HeaderMap) -> bool {
-        answer.get(&STATUS).is_some_and(|code| code == CANCELLED) && self.is_passed_there()
+    pub(super) fn has_cancelled(&self, headers: &HeaderMap) -> bool {
+        headers.get(&STATUS).is_some_and(|code| code == CANCELLED) && self.is_passed_there()
     }
 }
 
-impl fmt::Debug for Bound {
+impl fmt::Debug for CallBound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let left = self.until.saturating_duration_since(Instant::now());
-        f.debug_struct("Bound")
+        f.debug_struct("CallBound")
             .field("left", &left)
             .field("told", &self.told)
             .finish_non_exhaustive()

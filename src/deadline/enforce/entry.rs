@@ -1,0 +1,178 @@
+//! Decides about each request as it comes in: whether it has a deadline, which
+//! one, and whether enough time is left. The service calls it.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use http::Request;
+use tokio::time::Instant;
+
+use super::{
+    caller_deadline::ChosenByCaller,
+    headers::{self, RequestedTimeout},
+    request_scope::RequestScope,
+    settings::EnforceSettings,
+    trust::{Trust, TrustPolicy},
+};
+use crate::{
+    deadline::{Deadline, Event, current},
+    exempt::Exempt,
+    refusal::Refusal,
+};
+
+/// The entry to a service: all settings that decide about a request.
+#[derive(Clone)]
+pub(super) struct DeadlineEntry<T, X> {
+    pub(super) trust: T,
+    pub(super) exempt: X,
+    pub(super) settings: Arc<EnforceSettings>,
+}
+
+/// The decision about a request.
+pub(super) enum Admit {
+    /// It has no deadline.
+    Free,
+    Under(TimeLimit),
+    Refuse(Refusal),
+}
+
+/// How much time a request has.
+#[derive(Clone, Copy)]
+pub(super) struct TimeLimit {
+    /// The deadline that the handler sees.
+    pub(super) deadline: Deadline,
+    /// The deadline that ends the handler; `None` if none does.
+    pub(super) until: Option<Deadline>,
+    /// Whether it was let in over the budget of rejections, so that its
+    /// response counts however late it is.
+    pub(super) is_over_budget: bool,
+    /// Whether the caller chose the deadline, shorter than the server's own.
+    pub(super) is_callers: bool,
+}
+
+impl TimeLimit {
+    #[inline]
+    fn until(deadline: Deadline, is_callers: bool) -> Self {
+        Self {
+            deadline,
+            until: Some(deadline),
+            is_over_budget: false,
+            is_callers,
+        }
+    }
+
+    /// Returns that of a request that its own deadline does not end.
+    fn over_budget(deadline: Deadline, until: Option<Deadline>) -> Self {
+        Self {
+            deadline,
+            until,
+            is_over_budget: true,
+            is_callers: false,
+        }
+    }
+}
+
+impl<T, X> DeadlineEntry<T, X> {
+    /// Decides about a request.
+    #[inline]
+    pub(super) fn decide<B>(&self, req: &Request<B>) -> Admit
+    where
+        T: TrustPolicy<B>,
+        X: Exempt<Request<B>>,
+    {
+        if self.exempt.is_exempt(req) {
+            return Admit::Free;
+        }
+        // First of all, so that the time counts from when the request came.
+        let now = Instant::now();
+        self.settings.rejections.count(now);
+        let (trust, requested) = self.requested(req);
+        if let Some(malformed) = requested.malformed {
+            self.settings.notice(Event::Malformed);
+            if self.settings.is_strict {
+                return Admit::Refuse(Refusal::bad_deadline(malformed));
+            }
+        }
+        let timeout = self.settings.timeout(trust, requested.timeout);
+        let own = timeout.map(|timeout| Deadline::since(now, timeout));
+        let others = [req.extensions().get().copied(), current()];
+        let deadline = own.into_iter().chain(others.into_iter().flatten()).min();
+        let left = deadline.map(|deadline| deadline.remaining_at(now));
+        self.settings.notice(Event::Entered(left));
+        deadline.map_or(Admit::Free, |deadline| {
+            let asked_for_none = requested.timeout == Some(Duration::ZERO);
+            let is_callers = match own == Some(deadline) {
+                true => self.settings.is_short(requested.timeout),
+                false => is_chosen_by_caller(deadline, req),
+            };
+            let limit = TimeLimit::until(deadline, is_callers);
+            self.admit(limit, now, asked_for_none)
+        })
+    }
+
+    /// Reads the timeouts of a request that is believed.
+    #[inline]
+    fn requested<B>(&self, req: &Request<B>) -> (Trust, RequestedTimeout)
+    where
+        T: TrustPolicy<B>,
+    {
+        let trust = self.trust.trust(req);
+        let requested = match trust {
+            Trust::Never => RequestedTimeout::default(),
+            Trust::LowerOnly | Trust::Full => headers::read(req.headers(), &self.settings.headers),
+        };
+        (trust, requested)
+    }
+
+    /// Refuses a request with too little time, within the budget of
+    /// rejections. One that asked for a timeout of zero is always refused.
+    #[inline]
+    fn admit(&self, limit: TimeLimit, now: Instant, asked_for_none: bool) -> Admit {
+        let settings = &self.settings;
+        let left = limit.deadline.remaining_at(now);
+        if !left.is_zero() && left >= settings.min_useful {
+            return Admit::Under(limit);
+        }
+        if asked_for_none || settings.rejections.take(now) {
+            settings.notice(Event::Rejected);
+            let refusal = Refusal::deadline_exceeded();
+            return Admit::Refuse(refusal.by_caller(limit.is_callers));
+        }
+        settings.notice(Event::AdmittedOverBudget);
+        let own = settings.default_timeout();
+        let own = own.map(|own| Deadline::since(now, own));
+        Admit::Under(TimeLimit::over_budget(limit.deadline, own))
+    }
+
+    /// Puts the deadline into the request and returns the scope of the work.
+    #[inline]
+    pub(super) fn enter<B>(&self, limit: TimeLimit, req: &mut Request<B>) -> RequestScope {
+        let mut scope = RequestScope::new(limit.deadline, limit.until);
+        req.extensions_mut().insert(limit.deadline);
+        if limit.is_callers {
+            req.extensions_mut().insert(ChosenByCaller);
+        }
+        if self.settings.with_cancellation
+            && let Some(signal) = scope.signal()
+        {
+            req.extensions_mut().insert(signal);
+        }
+        scope
+    }
+}
+
+/// Returns whether a layer further out noted that the caller chose this
+/// deadline.
+fn is_chosen_by_caller<B>(deadline: Deadline, req: &Request<B>) -> bool {
+    let extensions = req.extensions();
+    extensions.get() == Some(&deadline) && extensions.get::<ChosenByCaller>().is_some()
+}
+
+impl<T, X> fmt::Debug for DeadlineEntry<T, X> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DeadlineEntry")
+            .field("default_timeout", &self.settings.default_timeout)
+            .field("maximum", &self.settings.maximum)
+            .field("min_useful", &self.settings.min_useful)
+            .finish_non_exhaustive()
+    }
+}
