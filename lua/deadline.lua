@@ -1,30 +1,32 @@
--- Deadlines under ids, on the server's clock. After prelude.lua.
+-- Deadlines under ids, by the server's clock. Runs after prelude.lua.
 --
 -- KEYS      records, each a hash: `at`, the tick when the deadline ends, and
 --           `why`, the reason if it was cancelled. A chain of them leads from
---           the root of a tree down to the deadline in question
+--           the root of a tree down to one deadline
 -- ARGV[1]   see prelude.lua
--- ARGV[2]   what is to be done, and what follows it:
---   register budget grace                  one key
---   derive   cap grace                     the parent's chain, and the child
---   cancel   grace reason channel message  one chain
---   look     n ...                         chains of so many keys
+-- ARGV[2]   the task, followed by its arguments:
+--   register budget grace                   one key
+--   derive   cap grace                      the parent's chain, then the child
+--   cancel   grace reason channel message   one chain
+--   remaining n ...                         chains of this many keys
 --
--- Budget, cap and grace are ticks; a record outlives its deadline by its grace.
+-- Budget, cap and grace are in ticks. A record outlives its deadline by its
+-- grace.
 --
 -- Returns the present tick, and for each chain two values: 'left' and the ticks
--- that are left, 'expired' and 0, 'cancelled' and the reason, 'unknown' and 0, or
--- 'unreadable' and 0 where a record is of another type or its tick is none; such a
--- record is left as it is. To `cancel` it is what was so before; 'left' means that
--- it is cancelled now.
+-- that are left, 'expired' and 0, 'cancelled' and the reason, 'unknown' and 0,
+-- or 'unreadable' and 0 if a record has another type or its tick is not a
+-- number. Such a record is left unchanged. `cancel` returns the state before:
+-- 'left' means that the deadline is cancelled now.
 --
--- Mirrors src/deadline/registry/local.rs, which tests/redis/registry.rs compares
--- it with; called by src/deadline/registry/redis/store.rs.
+-- Its twin is src/deadline/registry/local.rs; tests/redis/registry.rs compares
+-- them. src/deadline/registry/redis/script.rs calls it.
 
--- A cancelled parent counts even where the child has no record. A child ends with
--- the first of its parents to end, which may have become earlier since, or have
--- been forgotten since.
-local function stand(first, own)
+-- Returns the state of the deadline KEYS[own], whose root is KEYS[first]. A
+-- cancelled parent counts even if the child has no record. A child ends with the
+-- first of its parents, because that may have become earlier, or have been
+-- forgotten, after the child was derived.
+local function remaining(first, own)
     local ends, forgotten
     for nth = first, own do
         local found = look('HMGET', KEYS[nth], 'why', 'at')
@@ -39,6 +41,7 @@ local function stand(first, own)
     return 'left', ends - now
 end
 
+-- Writes a record that ends after `left` ticks.
 local function record(key, left, grace)
     call('HSET', key, 'at', format('%.0f', now + left))
     call('PEXPIRE', key, expiry(left + grace))
@@ -46,41 +49,44 @@ end
 
 local tasks = {}
 
--- What is there already only becomes earlier, and stays what it has become.
+-- A deadline that exists only becomes earlier, and one that has ended stays as
+-- it is.
 function tasks.register(budget, grace)
-    local word, left = stand(1, 1)
-    if word == 'unknown' or (word == 'left' and left > tonumber(budget)) then
+    local state, left = remaining(1, 1)
+    if state == 'unknown' or (state == 'left' and left > tonumber(budget)) then
         record(KEYS[1], tonumber(budget), tonumber(grace))
-        word, left = stand(1, 1)
+        state, left = remaining(1, 1)
     end
-    return { now, word, left }
+    return { now, state, left }
 end
 
+-- A child never ends after its parent.
 function tasks.derive(cap, grace)
-    local word, left = stand(1, #KEYS - 1)
-    if word == 'left' then
+    local state, left = remaining(1, #KEYS - 1)
+    if state == 'left' then
         left = min(left, tonumber(cap))
         record(KEYS[#KEYS], left, tonumber(grace))
     end
-    return { now, word, left }
+    return { now, state, left }
 end
 
--- Who holds what has no record is told, too: it may have been lost.
+-- Holders of a deadline without a record are told, too: it may have been lost.
 function tasks.cancel(grace, reason, channel, message)
-    local word, left = stand(1, #KEYS)
-    if word == 'left' then
+    local state, left = remaining(1, #KEYS)
+    if state == 'left' then
         call('HSET', KEYS[#KEYS], 'why', reason)
         call('PEXPIRE', KEYS[#KEYS], expiry(left + tonumber(grace)))
     end
-    if word == 'left' or word == 'unknown' then call('PUBLISH', channel, message) end
-    return { now, word, left }
+    if state == 'left' or state == 'unknown' then call('PUBLISH', channel, message) end
+    return { now, state, left }
 end
 
-function tasks.look(...)
+-- Changes nothing.
+function tasks.remaining(...)
     local reply, first = { now }, 1
     for _, keys in ipairs({ ... }) do
-        local word, left = stand(first, first + tonumber(keys) - 1)
-        reply[#reply + 1], reply[#reply + 2] = word, left
+        local state, left = remaining(first, first + tonumber(keys) - 1)
+        reply[#reply + 1], reply[#reply + 2] = state, left
         first = first + tonumber(keys)
     end
     return reply

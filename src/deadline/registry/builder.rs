@@ -1,22 +1,28 @@
-//! How a registry is configured.
+//! The settings of a registry. `registry` builds it from them.
 
-use std::{sync::Arc, time::Duration};
-
-use super::{
-    local::Local,
-    registry::{Registry, Store},
-};
+use std::time::Duration;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// A [`Registry`] that is still to be configured.
+/// Builds a [`Registry`](super::Registry).
+///
+/// ```
+/// use std::time::Duration;
+/// use sluicegate::deadline::Registry;
+///
+/// let registry = Registry::builder()
+///     .grace(Duration::from_secs(300))
+///     .capacity(10_000)
+///     .local();
+/// # let _ = registry;
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "it does nothing until it is built"]
 pub struct Builder {
-    grace: Duration,
-    capacity: usize,
+    pub(super) grace: Duration,
+    pub(super) capacity: usize,
     #[cfg(feature = "redis")]
-    skew: Option<Duration>,
+    pub(super) skew: Option<Duration>,
 }
 
 impl Builder {
@@ -29,8 +35,8 @@ impl Builder {
         }
     }
 
-    /// How long a deadline that has passed is told from one that is unknown: a
-    /// minute unless it is set.
+    /// Sets how long an expired deadline is told from an unknown one. The
+    /// default is a minute.
     ///
     /// # Panics
     ///
@@ -44,8 +50,8 @@ impl Builder {
         Self { grace, ..self }
     }
 
-    /// How many deadlines there may be in process, with those within their
-    /// grace: 65,536 unless it is set. In Redis it means nothing.
+    /// Sets how many deadlines there may be in process, with those within their
+    /// grace. The default is 65,536. It has no meaning in Redis.
     ///
     /// # Panics
     ///
@@ -59,36 +65,21 @@ impl Builder {
         Self { capacity, ..self }
     }
 
-    /// Goes on while Redis is away, by this process's own clock, which is never
-    /// further than this from Redis's and from any other process's.
+    /// Goes on while Redis is unavailable, by this process's own clock, which is
+    /// never further than `skew` from Redis's and from any other process's.
     ///
-    /// An id then says when it was given out and for how long, and what is left
-    /// of that is reckoned as if the clocks were wrong by all of this: it ends
-    /// early by up to twice as much, and never late. Every such answer is
-    /// [counted](super::registry::Counts::fell_back). Cancelling still needs Redis.
+    /// An id then carries when it was issued and for how long. What is left of
+    /// that is computed as if the clocks were wrong by all of `skew`: a deadline
+    /// ends early by up to twice as much, and never late. Every such answer is
+    /// [counted](super::Counts::fell_back). Cancelling still needs Redis.
     ///
-    /// Unless it is set there is no such answer, and the error is the answer. Set
-    /// it only where clocks are kept in step, and the messages that carry ids are
-    /// from those whom you trust: who writes an id chooses what it says.
+    /// By default there is no such answer, and the error is returned. Set it
+    /// only where clocks are synchronized and the writers of ids are trusted,
+    /// because the writer of an id chooses what it carries.
     #[cfg(feature = "redis")]
     #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
     pub fn skew(self, skew: Duration) -> Self {
         let skew = Some(skew);
         Self { skew, ..self }
-    }
-
-    /// A registry in this process.
-    pub fn local(self) -> Registry {
-        let local = Local::new(self.capacity, self.grace);
-        Registry(Store::Local(Arc::new(local)))
-    }
-
-    /// The registry of this name in Redis: with all others of the name on this
-    /// connection's prefix, it is one.
-    #[cfg(feature = "redis")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
-    pub fn redis(self, name: &str, connection: &crate::redis::Connection) -> Registry {
-        let redis = super::redis::Redis::new(name, connection, self.grace, self.skew);
-        Registry(Store::Redis(Arc::new(redis)))
     }
 }

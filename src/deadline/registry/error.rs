@@ -1,8 +1,8 @@
-//! Why a registry has no deadline to give.
+//! Why a registry returns no deadline.
 
 use std::{error, fmt, sync::Arc};
 
-/// Why there is no deadline.
+/// Why a registry returns no deadline.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Error {
@@ -10,16 +10,17 @@ pub enum Error {
     Expired,
     /// It, or one that it was derived from, was cancelled, for this reason.
     Cancelled(Arc<str>),
-    /// There is none of this id: there never was, it passed longer ago than the
-    /// grace, or the registry lost its state.
+    /// There is no deadline with this id: there never was, it passed longer ago
+    /// than the grace, or the registry lost its state.
     Unknown,
-    /// The registry in process has as many as it may have.
+    /// The registry in process has reached its
+    /// [capacity](super::Builder::capacity).
     Full,
     /// A tree has at most 16 generations.
     TooDeep,
-    /// The text is no id.
+    /// The text is not an id, or the id is not allowed here.
     Malformed,
-    /// Redis gave no answer.
+    /// Redis did not answer.
     #[cfg(feature = "redis")]
     #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
     Redis(crate::redis::Error),
@@ -30,10 +31,12 @@ impl fmt::Display for Error {
         match self {
             Self::Expired => f.write_str("the deadline has passed"),
             Self::Cancelled(why) => write!(f, "the deadline was cancelled: {why}"),
-            Self::Unknown => f.write_str("no deadline of this id is known"),
-            Self::Full => f.write_str("the registry of deadlines is full"),
-            Self::TooDeep => f.write_str("deadlines were derived from one another too often"),
-            Self::Malformed => f.write_str("this is no id of a deadline"),
+            Self::Unknown => f.write_str("no deadline with this id is known"),
+            Self::Full => f.write_str("the registry of deadlines is full: raise its capacity"),
+            Self::TooDeep => f.write_str("too many generations of deadlines: must be at most 16"),
+            Self::Malformed => f.write_str(
+                "invalid id of a deadline: must be one that a registry returned or `Id::named`",
+            ),
             #[cfg(feature = "redis")]
             Self::Redis(error) => error.fmt(f),
         }
@@ -50,7 +53,7 @@ impl error::Error for Error {
     }
 }
 
-/// By what they say; two failures of Redis are never the same.
+/// Compares variants and reasons. Two failures of Redis are never equal.
 impl PartialEq for Error {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {

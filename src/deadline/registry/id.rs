@@ -1,4 +1,4 @@
-//! What travels instead of a deadline.
+//! The names of deadlines, which messages carry.
 
 use std::{
     fmt::{self, Write},
@@ -10,24 +10,23 @@ use std::{
 use super::error::Error;
 use crate::key::EncodedKey;
 
-/// How long the name of a root may be when it is written.
-const LONGEST: usize = 128;
+/// The longest name of a root, as it is written.
+const MAX_NAME_BYTES: usize = 128;
 
-/// How many generations a tree may have.
-const DEEPEST: usize = 16;
+const MAX_GENERATIONS: usize = 16;
 
-/// Below this, all whole numbers are exact in Lua.
-const FURTHEST: u64 = 1 << 53;
+/// Whole numbers below this are exact in Lua.
+const MAX_EXACT: u64 = 1 << 53;
 
-/// The name of a deadline in a [`Registry`](super::registry::Registry): what a message
-/// carries.
+/// The name of a deadline in a [`Registry`](super::Registry), for a message to
+/// carry.
 ///
 /// It is printable ASCII without a space: `Display` writes it, and `FromStr`
-/// reads it. A child's begins with its parent's, so whoever holds it knows whose
-/// cancellation concerns it. An id that came from a registry in Redis also says
-/// since when and for how long it was to last, behind a `;` or, where Redis was
-/// away, a `~` (see `Builder::skew`). Two ids are equal when they name the same
-/// deadline, whatever they say beside that.
+/// reads it. A child's begins with its parent's, so that its holders know which
+/// cancellations concern it. An id from a registry in Redis also carries when it
+/// was issued and for how long, behind a `;` or, if Redis was unavailable, a `~`
+/// (see `Builder::skew`). Two ids are equal if they name the same deadline,
+/// whatever else they carry.
 ///
 /// ```
 /// use sluicegate::deadline::registry::Id;
@@ -39,24 +38,24 @@ const FURTHEST: u64 = 1 << 53;
 /// ```
 #[derive(Clone)]
 pub struct Id {
-    /// The root and its descendants down to this one, apart by colons.
+    /// The root and its descendants down to this one, separated by colons.
     path: Arc<str>,
-    sent: Option<Sent>,
+    issued: Option<Issued>,
 }
 
-/// What an id says of its deadline, in microseconds.
+/// When an id was issued and for how long, in microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Sent {
-    /// When it was given out, since 1970.
+pub(super) struct Issued {
+    /// Since 1970.
     pub(super) at: u64,
     pub(super) budget: u64,
-    /// Whether the registry answered that it has it.
-    pub(super) recorded: bool,
+    /// Whether the registry has confirmed that it has a record.
+    pub(super) is_recorded: bool,
 }
 
 impl Id {
-    /// A name of the caller's own, for [`register_as`](super::registry::Registry::register_as),
-    /// and for whoever has to find that deadline by it.
+    /// Returns an id with a name of the caller's own, for
+    /// [`register_as`](super::Registry::register_as).
     ///
     /// # Errors
     ///
@@ -66,29 +65,29 @@ impl Id {
         EncodedKey::of(name).to_string().parse()
     }
 
-    /// A name that nobody else has: 128 random bits.
+    /// Returns an id of 128 random bits.
     pub(super) fn random() -> Self {
-        Self::of(&word())
+        Self::of(&random_word())
     }
 
-    /// A child's name that nobody else has.
+    /// Returns a new id for a child.
     pub(super) fn child(&self) -> Result<Self, Error> {
-        match self.chain().count() < DEEPEST {
-            true => Ok(Self::of(&format!("{}:{}", self.path, word()))),
+        match self.chain().count() < MAX_GENERATIONS {
+            true => Ok(Self::of(&format!("{}:{}", self.path, random_word()))),
             false => Err(Error::TooDeep),
         }
     }
 
     fn of(path: &str) -> Self {
         let path = path.into();
-        Self { path, sent: None }
+        Self { path, issued: None }
     }
 
     pub(super) fn path(&self) -> &Arc<str> {
         &self.path
     }
 
-    /// The paths from the root's down to its own.
+    /// Returns the paths from the root's down to its own.
     pub(super) fn chain(&self) -> impl Iterator<Item = &str> {
         let path = &*self.path;
         let colons = path.match_indices(':').map(|(at, _)| at);
@@ -98,27 +97,33 @@ impl Id {
 
 #[cfg(feature = "redis")]
 impl Id {
-    pub(super) fn sent(&self) -> Option<Sent> {
-        self.sent
+    pub(super) fn issued(&self) -> Option<Issued> {
+        self.issued
     }
 
-    pub(super) fn saying(self, sent: Sent) -> Self {
-        let sent = Some(sent);
-        Self { sent, ..self }
+    /// Returns whether Redis has had a record of it. If not, Redis may not know
+    /// it.
+    pub(super) fn is_recorded(&self) -> bool {
+        self.issued.is_none_or(|issued| issued.is_recorded)
+    }
+
+    pub(super) fn with_issued(self, issued: Issued) -> Self {
+        let issued = Some(issued);
+        Self { issued, ..self }
     }
 }
 
-/// The first name in a path.
+/// Returns the first name in a path.
 pub(super) fn root(path: &str) -> &str {
     path.split(':').next().unwrap_or_default()
 }
 
-/// 32 hex digits.
+/// Returns 128 random bits as 32 hex digits.
 ///
 /// # Panics
 ///
 /// When the operating system has no random numbers, as a `HashMap` does.
-fn word() -> String {
+fn random_word() -> String {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).expect("the operating system has random numbers");
     format!("{:032x}", u128::from_ne_bytes(bytes))
@@ -128,46 +133,48 @@ impl FromStr for Id {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let (path, sent) = match text.find([';', '~']) {
-            Some(at) => (&text[..at], Some(said(&text[at..])?)),
+        let (path, issued) = match text.find([';', '~']) {
+            Some(at) => (&text[..at], Some(read_issued(&text[at..])?)),
             None => (text, None),
         };
         let mut words = path.split(':');
-        let sound = words.next().is_some_and(is_name) && words.all(is_word);
+        let is_sound = words.next().is_some_and(is_name) && words.all(is_word);
         let id = Self {
-            sent,
+            issued,
             ..Self::of(path)
         };
-        match sound && id.chain().count() <= DEEPEST {
+        match is_sound && id.chain().count() <= MAX_GENERATIONS {
             true => Ok(id),
             false => Err(Error::Malformed),
         }
     }
 }
 
-/// Reads `;<at>+<budget>`, with a `~` where nothing was recorded.
-fn said(text: &str) -> Result<Sent, Error> {
+/// Reads `;<at>+<budget>`, with a `~` if there is no record.
+fn read_issued(text: &str) -> Result<Issued, Error> {
     let number = |text: &str| {
         let digits = text.bytes().all(|byte| byte.is_ascii_digit());
         let number = text.parse().ok().filter(|_| digits);
-        number.filter(|number| *number < FURTHEST)
+        number.filter(|number| *number < MAX_EXACT)
     };
     let read = || {
         let (at, budget) = text.get(1..)?.split_once('+')?;
-        Some(Sent {
+        Some(Issued {
             at: number(at)?,
             budget: number(budget)?,
-            recorded: text.starts_with(';'),
+            is_recorded: text.starts_with(';'),
         })
     };
     read().ok_or(Error::Malformed)
 }
 
+/// Returns whether this may be the name of a root.
 fn is_name(text: &str) -> bool {
-    let stays = |byte: u8| byte.is_ascii_alphanumeric() || b"-._@+/=%".contains(&byte);
-    !text.is_empty() && text.len() <= LONGEST && text.bytes().all(stays)
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._@+/=%".contains(&byte);
+    !text.is_empty() && text.len() <= MAX_NAME_BYTES && text.bytes().all(is_allowed)
 }
 
+/// Returns whether this may be the name of a child.
 fn is_word(text: &str) -> bool {
     let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
     text.len() == 32 && text.bytes().all(is_hex)
@@ -176,11 +183,11 @@ fn is_word(text: &str) -> bool {
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.path)?;
-        let Some(sent) = self.sent else {
+        let Some(issued) = self.issued else {
             return Ok(());
         };
-        f.write_char(if sent.recorded { ';' } else { '~' })?;
-        write!(f, "{}+{}", sent.at, sent.budget)
+        f.write_char(if issued.is_recorded { ';' } else { '~' })?;
+        write!(f, "{}+{}", issued.at, issued.budget)
     }
 }
 
@@ -215,14 +222,14 @@ mod tests {
         for id in [&root, &child, &Id::named("a:b}{~;").unwrap()] {
             assert_eq!(id.to_string().parse::<Id>().as_ref(), Ok(id));
         }
-        let mut said = root.clone();
-        said.sent = Some(Sent {
+        let mut issued = root.clone();
+        issued.issued = Some(Issued {
             at: 7,
             budget: 9,
-            recorded: false,
+            is_recorded: false,
         });
-        let read: Id = said.to_string().parse().unwrap();
-        assert_eq!(read.sent, said.sent);
+        let read: Id = issued.to_string().parse().unwrap();
+        assert_eq!(read.issued, issued.issued);
         let long = "x".repeat(129);
         let wrong = [
             "", ":", "a:b", "a b", "a}", "a;", "a;1", "a;+1+2", "a;1+2x", "é", &long,
@@ -233,9 +240,9 @@ mod tests {
     }
 
     #[test]
-    fn a_tree_has_an_end() {
+    fn a_tree_has_at_most_16_generations() {
         let mut id = Id::named("root").unwrap();
-        for _ in 1..DEEPEST {
+        for _ in 1..MAX_GENERATIONS {
             let child = id.child().unwrap();
             assert_eq!(child.chain().count(), id.chain().count() + 1);
             assert!(child.chain().any(|path| path == &**id.path()));

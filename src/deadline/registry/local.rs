@@ -1,4 +1,4 @@
-//! A registry in process; its twin is `lua/deadline.lua`.
+//! A registry in process. Its twin is `lua/deadline.lua`.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -9,124 +9,136 @@ use std::{
 use ahash::RandomState;
 use tokio::time::Instant;
 
-use super::{claim::Holders, error::Error, id::Id, remaining::Remaining};
-use crate::deadline::Deadline;
-use crate::sync::{Mutex, lock};
+use super::{error::Error, holders::Holders, id::Id, remaining::Remaining};
+use crate::{
+    deadline::Deadline,
+    sync::{Mutex, MutexGuard, lock},
+};
 
+/// The deadlines of a registry in process, and their holders.
 pub(super) struct Local {
-    records: Mutex<Records>,
+    table: Mutex<DeadlineTable>,
+    /// How many records there may be.
     capacity: usize,
+    /// How long a record outlives its deadline.
     grace: Duration,
     pub(super) holders: Arc<Holders>,
 }
 
 #[derive(Default)]
-struct Records {
-    by_path: HashMap<Arc<str>, Record, RandomState>,
-    /// When which is forgotten.
+struct DeadlineTable {
+    by_path: HashMap<Arc<str>, DeadlineRecord, RandomState>,
+    /// When each record is forgotten, the earliest first.
     ends: BTreeSet<(Instant, Arc<str>)>,
 }
 
-struct Record {
+struct DeadlineRecord {
     at: Instant,
     forgotten: Instant,
-    why: Option<Arc<str>>,
+    /// The reason, if it was cancelled.
+    reason: Option<Arc<str>>,
 }
 
 impl Local {
     pub(super) fn new(capacity: usize, grace: Duration) -> Self {
         Self {
-            records: Mutex::default(),
+            table: Mutex::default(),
             capacity,
             grace,
             holders: Arc::default(),
         }
     }
 
-    /// What is there already only becomes earlier, and stays what it has become.
+    /// Registers a deadline. One that exists only becomes earlier, and one that
+    /// has ended stays as it is.
     pub(super) fn register(&self, id: &Id, budget: Duration) -> Result<Remaining, Error> {
-        let mut records = self.records();
-        let word = records.stand(id);
-        let later = matches!(&word, Remaining::Left(left) if *left > budget);
-        if !later && word != Remaining::Unknown {
-            return Ok(word);
+        let mut table = self.table();
+        let before = table.remaining(id);
+        let is_later = matches!(&before, Remaining::Left(left) if *left > budget);
+        if !is_later && before != Remaining::Unknown {
+            return Ok(before);
         }
-        self.record(&mut records, id, Deadline::after(budget))?;
-        Ok(records.stand(id))
+        self.record(&mut table, id, Deadline::after(budget))?;
+        Ok(table.remaining(id))
     }
 
     pub(super) fn derive(&self, parent: &Id, child: &Id, cap: Duration) -> Result<(), Error> {
-        let mut records = self.records();
-        records.stand(parent).left()?;
-        let ends = Deadline::after(cap);
-        let ends = records.ends(parent).map_or(ends, |parent| ends.min(parent));
-        self.record(&mut records, child, ends)
+        let mut table = self.table();
+        table.remaining(parent).left()?;
+        let cap = Deadline::after(cap);
+        let deadline = table.deadline(parent).map_or(cap, |parent| cap.min(parent));
+        self.record(&mut table, child, deadline)
     }
 
-    pub(super) fn cancel(&self, id: &Id, why: &Arc<str>) -> Remaining {
-        let mut records = self.records();
-        let word = records.stand(id);
-        if let Remaining::Left(_) = word
-            && let Some(record) = records.by_path.get_mut(id.path())
+    /// Cancels a deadline, if it has not ended; returns the state before.
+    pub(super) fn cancel(&self, id: &Id, reason: &Arc<str>) -> Remaining {
+        let mut table = self.table();
+        let before = table.remaining(id);
+        if let Remaining::Left(_) = before
+            && let Some(record) = table.by_path.get_mut(id.path())
         {
-            record.why = Some(Arc::clone(why));
+            record.reason = Some(Arc::clone(reason));
         }
-        drop(records);
-        if let Remaining::Left(_) | Remaining::Unknown = word {
-            self.holders.tell(id.path(), why);
+        // Not under the lock: a holder may ask the registry.
+        drop(table);
+        if let Remaining::Left(_) | Remaining::Unknown = before {
+            self.holders.tell(id.path(), reason);
         }
-        word
+        before
     }
 
-    pub(super) fn look(&self, id: &Id) -> Remaining {
-        self.records().stand(id)
+    pub(super) fn remaining(&self, id: &Id) -> Remaining {
+        self.table().remaining(id)
     }
 
-    fn record(&self, records: &mut Records, id: &Id, ends: Deadline) -> Result<(), Error> {
-        records.forget(id);
-        if records.by_path.len() >= self.capacity {
+    fn record(&self, table: &mut DeadlineTable, id: &Id, deadline: Deadline) -> Result<(), Error> {
+        table.forget(id);
+        if table.by_path.len() >= self.capacity {
             return Err(Error::Full);
         }
-        let at = ends.instant();
+        let at = deadline.instant();
         let forgotten = at.checked_add(self.grace).unwrap_or(at);
-        let record = Record {
+        let record = DeadlineRecord {
             at,
             forgotten,
-            why: None,
+            reason: None,
         };
-        records.by_path.insert(Arc::clone(id.path()), record);
-        records.ends.insert((forgotten, Arc::clone(id.path())));
+        table.by_path.insert(Arc::clone(id.path()), record);
+        table.ends.insert((forgotten, Arc::clone(id.path())));
         Ok(())
     }
 
-    fn records(&self) -> crate::sync::MutexGuard<'_, Records> {
-        let mut records = lock(&self.records);
-        records.forget_the_old(Instant::now());
-        records
+    /// Locks the table, after it has forgotten what is past its grace.
+    fn table(&self) -> MutexGuard<'_, DeadlineTable> {
+        let mut table = lock(&self.table);
+        table.forget_ended(Instant::now());
+        table
     }
 }
 
-impl Records {
-    fn stand(&self, id: &Id) -> Remaining {
+impl DeadlineTable {
+    /// Returns the state of a deadline. A cancelled parent counts even if the
+    /// child has no record.
+    fn remaining(&self, id: &Id) -> Remaining {
         let mut chain = id.chain().filter_map(|path| self.by_path.get(path));
-        if let Some(why) = chain.find_map(|record| record.why.clone()) {
-            return Remaining::Cancelled(why);
+        if let Some(reason) = chain.find_map(|record| record.reason.clone()) {
+            return Remaining::Cancelled(reason);
         }
         if !self.by_path.contains_key(id.path()) {
             return Remaining::Unknown;
         }
-        match self.ends(id) {
-            Some(ends) if !ends.is_expired() => Remaining::Left(ends.remaining()),
+        match self.deadline(id) {
+            Some(deadline) if !deadline.is_expired() => Remaining::Left(deadline.remaining()),
             _ => Remaining::Expired,
         }
     }
 
-    /// It ends with the first of its parents to end; `None` if one of them has
-    /// been forgotten since.
-    fn ends(&self, id: &Id) -> Option<Deadline> {
-        let ends = id.chain().map(|path| self.by_path.get(path));
-        let ends: Option<Vec<_>> = ends.map(|it| it.map(|it| it.at)).collect();
-        ends?.into_iter().min().map(Deadline::at)
+    /// Returns the earliest deadline of an id and its parents; `None` if one of
+    /// them was forgotten.
+    fn deadline(&self, id: &Id) -> Option<Deadline> {
+        let chain = id.chain().map(|path| self.by_path.get(path));
+        let instants: Option<Vec<_>> = chain.map(|record| record.map(|it| it.at)).collect();
+        instants?.into_iter().min().map(Deadline::at)
     }
 
     fn forget(&mut self, id: &Id) {
@@ -135,7 +147,7 @@ impl Records {
         }
     }
 
-    fn forget_the_old(&mut self, now: Instant) {
+    fn forget_ended(&mut self, now: Instant) {
         while self.ends.first().is_some_and(|(end, _)| *end <= now)
             && let Some((_, path)) = self.ends.pop_first()
         {

@@ -1,4 +1,4 @@
-//! The handle of a registry, whatever keeps its deadlines.
+//! The handle of a registry, wherever its deadlines are kept.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -7,43 +7,80 @@ use tokio::time::Instant;
 #[cfg(feature = "redis")]
 use super::redis;
 use super::{
-    builder::Builder, claim::Claim, counts::Counts, error::Error, id::Id, local::Local, remaining,
-    remaining::Remaining,
+    builder::Builder,
+    claim::Claim,
+    error::Error,
+    id::Id,
+    local::Local,
+    remaining::{Remaining, cut_reason},
 };
 use crate::deadline::Deadline;
 
 /// Deadlines under ids; see the [module](super). Clones are one registry.
 #[derive(Clone)]
-pub struct Registry(pub(super) Store);
+pub struct Registry(pub(super) RegistryBackend);
 
+/// Where the deadlines are kept.
 #[derive(Clone)]
-pub(super) enum Store {
+pub(super) enum RegistryBackend {
     Local(Arc<Local>),
     #[cfg(feature = "redis")]
     Redis(Arc<redis::Redis>),
 }
 
+/// What the clones of a [`Registry`] have counted so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Holders that were told of a cancellation.
+    pub told: u64,
+    /// Answers that were computed without Redis, by this process's own clock.
+    pub fell_back: u64,
+    /// How often the subscription to cancellations began.
+    pub subscribed: u64,
+    /// Deadlines that were asked for again, because a message may have been
+    /// lost.
+    pub rechecked: u64,
+}
+
+impl Builder {
+    /// Builds a registry in this process.
+    pub fn local(self) -> Registry {
+        let local = Local::new(self.capacity, self.grace);
+        Registry(RegistryBackend::Local(Arc::new(local)))
+    }
+
+    /// Builds the registry of this name in Redis. All registries of the same
+    /// name and the same prefix of keys are one.
+    #[cfg(feature = "redis")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
+    pub fn redis(self, name: &str, connection: &crate::redis::Connection) -> Registry {
+        let redis = redis::Redis::new(name, connection, self.grace, self.skew);
+        Registry(RegistryBackend::Redis(Arc::new(redis)))
+    }
+}
+
 impl Registry {
-    /// A registry in this process, for tests and for queues in memory. It goes
-    /// by tokio's clock.
+    /// Returns a registry in this process, for tests and for queues in memory.
+    /// It goes by tokio's clock.
     pub fn local() -> Self {
         Self::builder().local()
     }
 
-    /// The registry of this name in Redis.
+    /// Returns the registry of this name in Redis.
     #[cfg(feature = "redis")]
     #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
     pub fn redis(name: &str, connection: &crate::redis::Connection) -> Self {
         Self::builder().redis(name, connection)
     }
 
-    /// A registry that is still to be configured.
+    /// Returns a builder with the default settings.
     pub fn builder() -> Builder {
         Builder::new()
     }
 
-    /// A deadline so long from now, under a new id: 128 random bits. A budget of
-    /// more than 30 years is cut to that.
+    /// Registers a deadline this long from now, at most 30 years, under a new
+    /// id of 128 random bits.
     ///
     /// # Errors
     ///
@@ -52,112 +89,117 @@ impl Registry {
         self.register_as(Id::random(), budget).await
     }
 
-    /// The same under an id of the caller's own, which is to be used once.
+    /// Registers a deadline under an id of the caller's own, which must not be
+    /// used for another one.
     ///
-    /// Where that is known already, the earlier of the two deadlines holds, so
-    /// that a call whose answer was lost can be made again.
+    /// If the id is known already, the earlier of the two deadlines counts, so
+    /// that a call whose answer was lost can be repeated.
     ///
     /// # Errors
     ///
-    /// As for [`register`](Self::register), and [`Expired`](Error::Expired) or
-    /// [`Cancelled`](Error::Cancelled) where the id is known as that;
-    /// [`Malformed`](Error::Malformed) for a child's, which could outlast its
-    /// parent: those are [derived](Self::derive).
+    /// As for [`register`](Self::register). [`Expired`](Error::Expired) or
+    /// [`Cancelled`](Error::Cancelled) if the id is known as that.
+    /// [`Malformed`](Error::Malformed) for the id of a child, which could
+    /// outlast its parent: use [`derive`](Self::derive).
     pub async fn register_as(&self, id: Id, budget: Duration) -> Result<Id, Error> {
         if id.chain().count() > 1 {
             return Err(Error::Malformed);
         }
         match &self.0 {
-            Store::Local(local) => match local.register(&id, budget)? {
-                // It may have had no time at all.
+            RegistryBackend::Local(local) => match local.register(&id, budget)? {
                 Remaining::Expired if budget.is_zero() => Ok(id),
-                word => word.left().map(|_| id),
+                remaining => remaining.left().map(|_| id),
             },
             #[cfg(feature = "redis")]
-            Store::Redis(redis) => redis.register(id, budget).await,
+            RegistryBackend::Redis(redis) => redis.register(id, budget).await,
         }
     }
 
-    /// A deadline for a part of the work: at most so long from now, and never
-    /// later than its parent.
+    /// Registers a deadline for a part of the work: at most `cap` from now, and
+    /// never later than its parent.
     ///
     /// # Errors
     ///
-    /// What became of the parent, if it is no longer going on;
-    /// [`TooDeep`](Error::TooDeep) for a 17th generation; as for
-    /// [`register`](Self::register).
+    /// As for [`register`](Self::register). What became of the parent, if it has
+    /// ended. [`TooDeep`](Error::TooDeep) for a 17th generation.
     pub async fn derive(&self, parent: &Id, cap: Duration) -> Result<Id, Error> {
         let child = parent.child()?;
         match &self.0 {
-            Store::Local(local) => local.derive(parent, &child, cap).map(|()| child),
+            RegistryBackend::Local(local) => local.derive(parent, &child, cap).map(|()| child),
             #[cfg(feature = "redis")]
-            Store::Redis(redis) => redis.derive(parent, child, cap).await,
+            RegistryBackend::Redis(redis) => redis.derive(parent, child, cap).await,
         }
     }
 
-    /// What is left, by the registry's clock.
+    /// Returns what is left, by the registry's clock.
     ///
     /// # Errors
     ///
     /// `Redis`, when it does not answer.
     pub async fn remaining(&self, id: &Id) -> Result<Remaining, Error> {
         match &self.0 {
-            Store::Local(local) => Ok(local.look(id)),
+            RegistryBackend::Local(local) => Ok(local.remaining(id)),
             #[cfg(feature = "redis")]
-            Store::Redis(redis) => redis.look(id).await,
+            RegistryBackend::Redis(redis) => redis.remaining(id).await,
         }
     }
 
-    /// Takes hold of a deadline, to work under it and to hear when it is
-    /// cancelled.
+    /// Claims a deadline, to work under it and to learn when it is cancelled.
     ///
     /// # Errors
     ///
-    /// What became of it, if it is no longer going on; `Redis`, when that does
-    /// not answer.
+    /// What became of it, if it has ended; `Redis`, when that does not answer.
     pub async fn claim(&self, id: &Id) -> Result<Claim, Error> {
-        // Whoever cancels it after the answer finds it held.
-        let hold = match &self.0 {
-            Store::Local(local) => local.holders.hold(id),
+        // Held before it is asked for, so that no cancellation is missed.
+        let holder = match &self.0 {
+            RegistryBackend::Local(local) => local.holders.hold(id),
             #[cfg(feature = "redis")]
-            Store::Redis(redis) => redis.hold(id),
+            RegistryBackend::Redis(redis) => redis.hold(id),
         };
         let asked = Instant::now();
         let left = self.remaining(id).await?.left()?;
-        // The question took time, and what is left was so later than this.
+        // The time was left at some moment after `asked`, so this instant is
+        // not later than the registry's.
         let at = asked.checked_add(left);
         let deadline = at.map_or_else(|| Deadline::after(left), Deadline::at);
-        let hold = Arc::new(hold);
-        Ok(Claim { deadline, hold })
+        let holder = Arc::new(holder);
+        Ok(Claim { deadline, holder })
     }
 
-    /// Cancels a deadline and all that was derived from it; of a reason, the
-    /// first 256 bytes are kept. Answers how it stood before:
-    /// [`Left`](Remaining::Left) means that it is cancelled now, and anything
-    /// else that there was nothing to cancel. Even so, holders of what is
-    /// [unknown](Remaining::Unknown) are told, for its record may have been lost.
+    /// Cancels a deadline and everything derived from it. Of the reason, the
+    /// first 256 bytes are kept.
+    ///
+    /// Returns the state before: [`Left`](Remaining::Left) means that it is
+    /// cancelled now, and anything else that there was nothing to cancel. The
+    /// holders of an [unknown](Remaining::Unknown) one are told even so, because
+    /// its record may have been lost.
     ///
     /// # Errors
     ///
-    /// `Redis`, when it does not answer; it may be cancelled even so.
+    /// `Redis`, when it does not answer; the deadline may be cancelled even so.
     pub async fn cancel(&self, id: &Id, reason: &str) -> Result<Remaining, Error> {
-        let why = remaining::kept(reason);
+        let reason = cut_reason(reason);
         match &self.0 {
-            Store::Local(local) => Ok(local.cancel(id, &why)),
+            RegistryBackend::Local(local) => Ok(local.cancel(id, &reason)),
             #[cfg(feature = "redis")]
-            Store::Redis(redis) => redis.cancel(id, &why).await,
+            RegistryBackend::Redis(redis) => redis.cancel(id, &reason).await,
         }
     }
 
-    /// What this handle and its clones did so far.
+    /// Returns what this registry and its clones have counted so far.
     pub fn counts(&self) -> Counts {
         match &self.0 {
-            Store::Local(local) => Counts {
+            RegistryBackend::Local(local) => Counts {
                 told: local.holders.told(),
                 ..Counts::default()
             },
             #[cfg(feature = "redis")]
-            Store::Redis(redis) => redis.counts(),
+            RegistryBackend::Redis(redis) => Counts {
+                told: redis.holders.told(),
+                fell_back: redis.fallback.count(),
+                subscribed: redis.script.subscribed(),
+                rechecked: redis.script.rechecked(),
+            },
         }
     }
 }

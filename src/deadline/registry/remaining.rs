@@ -1,15 +1,15 @@
-//! What a registry knows of a deadline.
+//! The state of a deadline in a registry.
 
 use std::{sync::Arc, time::Duration};
 
 use super::error::Error;
 
-/// What a registry knows of a deadline, by its own clock.
+/// The state of a deadline, by the registry's own clock.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Remaining {
-    /// So long until it passes.
+    /// This long until it passes.
     Left(Duration),
-    /// It has passed; told for as long as its grace.
+    /// It has passed; known for as long as its grace.
     Expired,
     /// It, or one that it was derived from, was cancelled, for this reason.
     Cancelled(Arc<str>),
@@ -18,22 +18,23 @@ pub enum Remaining {
 }
 
 impl Remaining {
+    /// Returns the time that is left, or else why there is none.
     pub(super) fn left(self) -> Result<Duration, Error> {
         match self {
             Self::Left(left) => Ok(left),
             Self::Expired => Err(Error::Expired),
-            Self::Cancelled(why) => Err(Error::Cancelled(why)),
+            Self::Cancelled(reason) => Err(Error::Cancelled(reason)),
             Self::Unknown => Err(Error::Unknown),
         }
     }
 }
 
-/// The longest reason that is kept.
-const LONGEST: usize = 256;
+/// How much of a reason is kept.
+const MAX_REASON_BYTES: usize = 256;
 
-/// The reason, cut to what is kept of it.
-pub(super) fn kept(reason: &str) -> Arc<str> {
-    let mut end = reason.len().min(LONGEST);
+/// Returns as much of a reason as is kept, cut between two letters.
+pub(super) fn cut_reason(reason: &str) -> Arc<str> {
+    let mut end = reason.len().min(MAX_REASON_BYTES);
     while !reason.is_char_boundary(end) {
         end -= 1;
     }

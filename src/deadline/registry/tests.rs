@@ -2,12 +2,12 @@ use std::time::Duration;
 
 use tokio::time::advance;
 
-use super::{registry::Store, *};
+use super::{registry::RegistryBackend, remaining::cut_reason, *};
 
 const SECOND: Duration = Duration::from_secs(1);
 
 #[tokio::test(start_paused = true)]
-async fn what_is_left_runs_out_and_is_forgotten_after_its_grace() {
+async fn a_deadline_expires_and_is_forgotten_after_its_grace() {
     let registry = Registry::builder().grace(10 * SECOND).local();
     let id = registry.register(2 * SECOND).await.unwrap();
     advance(SECOND).await;
@@ -39,7 +39,7 @@ async fn a_child_ends_with_its_parent_at_the_latest() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cancellation_reaches_the_tree_below_and_nobody_else() {
+async fn a_cancellation_reaches_only_the_tree_below() {
     let registry = Registry::local();
     let root = registry.register(SECOND).await.unwrap();
     let parent = registry.derive(&root, SECOND).await.unwrap();
@@ -84,7 +84,7 @@ async fn an_id_that_is_known_only_becomes_earlier() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_full_registry_has_room_again_when_the_old_are_forgotten() {
+async fn a_full_registry_has_room_again_once_old_deadlines_are_forgotten() {
     let registry = Registry::builder().capacity(1).grace(SECOND).local();
     let id = registry.register(SECOND).await.unwrap();
     assert_eq!(registry.register(SECOND).await, Err(Error::Full));
@@ -94,9 +94,9 @@ async fn a_full_registry_has_room_again_when_the_old_are_forgotten() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_dropped_holds_nothing() {
+async fn a_dropped_claim_holds_nothing() {
     let registry = Registry::local();
-    let Store::Local(local) = &registry.0 else {
+    let RegistryBackend::Local(local) = &registry.0 else {
         unreachable!()
     };
     let id = registry.register(SECOND).await.unwrap();
@@ -114,7 +114,7 @@ async fn who_is_dropped_holds_nothing() {
 #[test]
 fn a_long_reason_is_cut_between_two_letters() {
     let long = "é".repeat(200);
-    assert_eq!(remaining::kept(&long).len(), 256);
+    assert_eq!(cut_reason(&long).len(), 256);
     let odd = format!("x{long}");
-    assert_eq!(remaining::kept(&odd).len(), 255);
+    assert_eq!(cut_reason(&odd).len(), 255);
 }

@@ -1,28 +1,31 @@
-//! What the script answers.
+//! Reads the replies of the script of deadlines.
 
 use std::{sync::Arc, time::Duration, vec};
 
 use ::redis::Value;
 
-use crate::{deadline::registry::remaining::Remaining, redis::Error};
+use crate::{
+    deadline::registry::remaining::Remaining,
+    redis::{Error, ErrorKind},
+};
 
-/// The tick of the answer, and what is still to be read of it.
-pub(super) struct Reply {
+/// The server's tick of a reply, and the states that are still to be read.
+pub(super) struct RegistryReply {
     pub(super) now: u64,
     rest: vec::IntoIter<Value>,
 }
 
-impl Reply {
+impl RegistryReply {
     pub(super) fn read(reply: Value) -> Result<Self, Error> {
         let Value::Array(values) = reply else {
-            return Err(nonsense());
+            return Err(unexpected());
         };
         let mut rest = values.into_iter();
         let now = number(rest.next())?;
         Ok(Self { now, rest })
     }
 
-    /// How the next deadline stands.
+    /// Returns the state of the next deadline.
     pub(super) fn next(&mut self) -> Result<Remaining, Error> {
         let word = text(self.rest.next())?;
         let value = self.rest.next();
@@ -32,25 +35,34 @@ impl Reply {
             "cancelled" => Ok(Remaining::Cancelled(text(value)?)),
             "unknown" => Ok(Remaining::Unknown),
             "unreadable" => Err(Error::unreadable("a deadline")),
-            _ => Err(nonsense()),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// Returns the same, with a record that cannot be read as unknown, so that
+    /// it does not keep other holders from learning.
+    pub(super) fn next_readable(&mut self) -> Result<Remaining, Error> {
+        match self.next() {
+            Err(error) if error.kind() == ErrorKind::Unreadable => Ok(Remaining::Unknown),
+            remaining => remaining,
         }
     }
 }
 
 fn number(value: Option<Value>) -> Result<u64, Error> {
     match value {
-        Some(Value::Int(number)) => u64::try_from(number).map_err(|_| nonsense()),
-        _ => Err(nonsense()),
+        Some(Value::Int(number)) => u64::try_from(number).map_err(|_| unexpected()),
+        _ => Err(unexpected()),
     }
 }
 
 fn text(value: Option<Value>) -> Result<Arc<str>, Error> {
     match value {
         Some(Value::BulkString(bytes)) => Ok(String::from_utf8_lossy(&bytes).into()),
-        _ => Err(nonsense()),
+        _ => Err(unexpected()),
     }
 }
 
-fn nonsense() -> Error {
+fn unexpected() -> Error {
     Error::reply("that of the script of deadlines")
 }

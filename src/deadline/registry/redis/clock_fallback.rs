@@ -1,4 +1,4 @@
-//! What is said of a deadline without Redis, by this process's own clock.
+//! Answers about deadlines without Redis, by this process's own clock.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering::Relaxed},
@@ -9,18 +9,19 @@ use crate::{
     clock::ticks,
     deadline::registry::{
         error::Error,
-        id::{Id, Sent},
+        id::{Id, Issued},
         remaining::Remaining,
     },
 };
 
-pub(super) struct Fallback {
-    /// How wrong clocks are at most; without it there is no answer.
+/// Answers from what an id carries, if a skew of clocks was set.
+pub(in crate::deadline::registry) struct ClockFallback {
+    /// How wrong clocks are at most, in microseconds.
     skew: Option<u64>,
     count: AtomicU64,
 }
 
-impl Fallback {
+impl ClockFallback {
     pub(super) fn new(skew: Option<Duration>) -> Self {
         Self {
             skew: skew.map(ticks),
@@ -28,18 +29,20 @@ impl Fallback {
         }
     }
 
-    pub(super) fn count(&self) -> u64 {
+    /// Returns how many answers it gave.
+    pub(in crate::deadline::registry) fn count(&self) -> u64 {
         self.count.load(Relaxed)
     }
 
-    /// The id says all that there is of it.
+    /// Issues an id without a record, or returns the error without a skew.
     pub(super) fn register(&self, id: Id, budget: u64, error: Error) -> Result<Id, Error> {
         match self.skew {
             None => Err(error),
-            Some(_) => Ok(id.saying(self.sent(budget))),
+            Some(_) => Ok(id.with_issued(self.issue(budget))),
         }
     }
 
+    /// The same for a child, which ends with its parent at the latest.
     pub(super) fn derive(
         &self,
         parent: &Id,
@@ -47,34 +50,34 @@ impl Fallback {
         cap: u64,
         error: Error,
     ) -> Result<Id, Error> {
-        let left = ticks(self.reckon(parent).ok_or(error)?.left()?);
-        Ok(child.saying(self.sent(cap.min(left))))
+        let left = ticks(self.remaining_of(parent).ok_or(error)?.left()?);
+        Ok(child.with_issued(self.issue(cap.min(left))))
     }
 
-    /// What the id says instead of this answer.
-    pub(super) fn look(
+    /// Returns what the id says, or `answer` if it says nothing.
+    pub(super) fn remaining(
         &self,
         id: &Id,
         answer: Result<Remaining, Error>,
     ) -> Result<Remaining, Error> {
-        let Some(word) = self.reckon(id) else {
+        let Some(remaining) = self.remaining_of(id) else {
             return answer;
         };
         self.counted();
-        Ok(word)
+        Ok(remaining)
     }
 
-    fn sent(&self, budget: u64) -> Sent {
+    fn issue(&self, budget: u64) -> Issued {
         self.counted();
-        Sent {
+        Issued {
             at: now(),
             budget,
-            recorded: false,
+            is_recorded: false,
         }
     }
 
-    fn reckon(&self, id: &Id) -> Option<Remaining> {
-        Some(left(id.sent()?, self.skew?, now()))
+    fn remaining_of(&self, id: &Id) -> Option<Remaining> {
+        Some(remaining(id.issued()?, self.skew?, now()))
     }
 
     fn counted(&self) {
@@ -82,17 +85,18 @@ impl Fallback {
     }
 }
 
-/// As if this clock were behind by all that it may be; and never more than there
-/// was at first, for it may be wrong by more than was said.
-fn left(sent: Sent, skew: u64, now: u64) -> Remaining {
-    let end = sent.at.saturating_add(sent.budget);
+/// Returns what is left as if this clock were behind by `skew`, and never more
+/// than the budget, because the clock may be wrong by more than that.
+fn remaining(issued: Issued, skew: u64, now: u64) -> Remaining {
+    let end = issued.at.saturating_add(issued.budget);
     let left = end.saturating_sub(now.saturating_add(skew));
-    match left.min(sent.budget) {
+    match left.min(issued.budget) {
         0 => Remaining::Expired,
         left => Remaining::Left(Duration::from_micros(left)),
     }
 }
 
+/// Returns the microseconds since 1970.
 fn now() -> u64 {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     now.map_or(0, ticks)
@@ -103,25 +107,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_never_later_than_the_truth_whichever_clock_is_wrong() {
-        let sent = Sent {
+    fn a_deadline_never_ends_late_whichever_clock_is_wrong() {
+        let issued = Issued {
             at: 1_000_000,
             budget: 1_000,
-            recorded: true,
+            is_recorded: true,
         };
         let skew = 100;
         for truth in [0_u64, 1, 500, 899, 900, 1_000, 2_000] {
             for wrong in [0, 1, skew, 2 * skew] {
                 let now = 1_000_000 + truth + wrong - skew;
                 let most = 1_000_u64.saturating_sub(truth);
-                match left(sent, skew, now) {
+                match remaining(issued, skew, now) {
                     Remaining::Left(left) => assert!(ticks(left) <= most),
-                    word => assert!(word == Remaining::Expired && most <= 2 * skew),
+                    it => assert!(it == Remaining::Expired && most <= 2 * skew),
                 }
             }
         }
         assert_eq!(
-            left(sent, skew, 0),
+            remaining(issued, skew, 0),
             Remaining::Left(Duration::from_millis(1))
         );
     }

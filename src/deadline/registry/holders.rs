@@ -1,0 +1,115 @@
+//! All claims in this process, and how they learn of cancellations.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
+
+use ahash::RandomState;
+use tokio::sync::watch;
+
+use super::id::{self, Id};
+use crate::sync::{Mutex, lock};
+
+/// The holders of deadlines in this process, by the roots of their trees.
+#[derive(Default)]
+pub(super) struct Holders {
+    by_root: Mutex<HashMap<Box<str>, Vec<Arc<Holder>>, RandomState>>,
+    told: AtomicU64,
+    /// Ends with the last claim, which may outlive the registry.
+    #[cfg(feature = "redis")]
+    pub(super) listener: crate::redis::Listener,
+}
+
+struct Holder {
+    id: Id,
+    reason: watch::Sender<Option<Arc<str>>>,
+}
+
+/// Keeps a holder among the others until it is dropped.
+pub(super) struct HolderGuard {
+    holders: Arc<Holders>,
+    holder: Arc<Holder>,
+}
+
+impl Holders {
+    /// Adds a holder of this deadline.
+    pub(super) fn hold(self: &Arc<Self>, id: &Id) -> HolderGuard {
+        let holder = Arc::new(Holder {
+            id: id.clone(),
+            reason: watch::Sender::new(None),
+        });
+        let root = id::root(id.path()).into();
+        let mut by_root = lock(&self.by_root);
+        by_root.entry(root).or_default().push(Arc::clone(&holder));
+        HolderGuard {
+            holders: Arc::clone(self),
+            holder,
+        }
+    }
+
+    /// Tells a cancellation to all holders of the deadline with this path, and
+    /// of those derived from it. A second one changes nothing.
+    pub(super) fn tell(&self, path: &str, reason: &Arc<str>) {
+        let by_root = lock(&self.by_root);
+        let tree = by_root.get(id::root(path)).into_iter().flatten();
+        for holder in tree.filter(|holder| holder.id.chain().any(|known| known == path)) {
+            let is_first = holder.reason.send_if_modified(|known| {
+                let is_first = known.is_none();
+                known.get_or_insert_with(|| Arc::clone(reason));
+                is_first
+            });
+            self.told.fetch_add(is_first.into(), Relaxed);
+        }
+    }
+
+    /// Returns how many holders were told.
+    pub(super) fn told(&self) -> u64 {
+        self.told.load(Relaxed)
+    }
+
+    /// Returns the deadlines that are held and not known to be cancelled, tree
+    /// by tree.
+    #[cfg(feature = "redis")]
+    pub(super) fn trees(&self) -> Vec<Vec<Id>> {
+        let is_active = |holder: &&Arc<Holder>| holder.reason.borrow().is_none();
+        let ids = |tree: &Vec<Arc<Holder>>| {
+            let active = tree.iter().filter(is_active);
+            active.map(|holder| holder.id.clone()).collect()
+        };
+        lock(&self.by_root).values().map(ids).collect()
+    }
+
+    #[cfg(test)]
+    pub(super) fn count(&self) -> usize {
+        lock(&self.by_root).values().map(Vec::len).sum()
+    }
+}
+
+impl HolderGuard {
+    pub(super) fn id(&self) -> &Id {
+        &self.holder.id
+    }
+
+    /// Returns the channel of the reason, which is `None` until the
+    /// cancellation.
+    pub(super) fn reason(&self) -> &watch::Sender<Option<Arc<str>>> {
+        &self.holder.reason
+    }
+}
+
+impl Drop for HolderGuard {
+    fn drop(&mut self) {
+        let root = id::root(self.holder.id.path());
+        let mut by_root = lock(&self.holders.by_root);
+        if let Some(tree) = by_root.get_mut(root) {
+            tree.retain(|holder| !Arc::ptr_eq(holder, &self.holder));
+            if tree.is_empty() {
+                by_root.remove(root);
+            }
+        }
+    }
+}
