@@ -1,15 +1,15 @@
 //! Time as the limiters see it: a count of microseconds.
 //!
-//! A rule never reads a clock; it is told the [`Tick`]. A limiter reads its
-//! [`Clock`] once for each decision. Five clocks are here:
+//! A rule never reads a clock: it gets the [`Tick`] as an argument. A limiter
+//! reads its [`Clock`] once for each decision. This module has five clocks:
 //!
 //! | clock | a read costs | use it |
 //! |---|---|---|
 //! | [`Monotonic`] | the processor's time stamp counter | by default |
-//! | [`Coarse`] | one load from memory | when a millisecond more or less does not matter |
-//! | [`Manual`] | one load from memory | in tests: time moves when you say so |
-//! | [`Tokio`] | a look at tokio's clock | in tests with `tokio::time::pause` |
-//! | [`Wall`] | a call of the operating system | for what outlives the process |
+//! | [`Coarse`] | one load from memory | where a millisecond more or less does not matter |
+//! | [`Manual`] | one load from memory | in tests: time moves when the test moves it |
+//! | [`Tokio`] | a read of tokio's clock | in tests with `tokio::time::pause` |
+//! | [`Wall`] | a call of the operating system | for records that outlive the process |
 //!
 //! ```
 //! use std::time::Duration;
@@ -33,51 +33,51 @@ use std::{
 
 /// An instant: microseconds since an origin that only the clock knows.
 ///
-/// One microsecond is the resolution that a Redis server's `TIME` has too, so
-/// that a rule gives the same answer wherever it is asked.
+/// The `TIME` of a Redis server has the same resolution, so that a rule decides
+/// alike in process and in Redis.
 pub type Tick = u64;
 
 /// A source of ticks.
 ///
-/// Clones must tell the same time, for a limiter and its copies share their
-/// state. A clock may stand still and may step back: no rule admits more for
-/// it.
+/// Clones must tell the same time, because a limiter and its clones share their
+/// state. A clock may stand still or step back: no rule admits more because of
+/// that.
 pub trait Clock: Clone + fmt::Debug + Send + Sync + 'static {
-    /// The present instant.
+    /// Returns the present instant.
     fn now(&self) -> Tick;
 }
 
-/// Counts ticks of any clock from 1, so that 0 is before every instant.
+/// The first tick of every clock, so that 0 is before every instant.
 const ORIGIN: Tick = 1;
 
-/// Whole microseconds of `duration`, at most `u64::MAX`.
+/// Returns the whole microseconds of `duration`, at most `u64::MAX`.
 pub(crate) fn ticks(duration: Duration) -> Tick {
     u64::try_from(duration.as_micros()).unwrap_or(Tick::MAX)
 }
 
-/// The default clock: the processor's time stamp counter, by way of [`quanta`].
+/// The default clock: the processor's time stamp counter, read by [`quanta`].
 #[derive(Clone)]
 pub struct Monotonic {
     counter: quanta::Clock,
-    /// Microseconds in a count, in units of 2^-64.
+    /// Microseconds of one count, in units of 2^-64.
     scale: u64,
 }
 
 impl Monotonic {
-    /// Calibrates the counter on the first call in a process, which may take
-    /// some milliseconds; cheap from then on.
+    /// Returns the clock. The first call in a process calibrates the counter,
+    /// which may take some milliseconds.
     pub fn new() -> Self {
         Self::of(quanta::Clock::new())
     }
 
-    /// Learns the scale from what [`quanta`] makes of many counts. To ask it for
-    /// nanoseconds each time, and divide, makes every decision wait for a long
-    /// shift and another multiplication.
+    /// Computes the scale from the nanoseconds that [`quanta`] makes of many
+    /// counts. Asking it for nanoseconds each time, and dividing, would cost every
+    /// decision a long shift and another multiplication.
     fn of(counter: quanta::Clock) -> Self {
         const MANY: u32 = 44;
         let nanos = u128::from(counter.delta_as_nanos(0, 1 << MANY));
         let scale = (nanos << (u64::BITS - MANY)) / 1_000;
-        // What does not fit is a counter below a megahertz; there is none in use.
+        // It overflows only for a counter below one megahertz. There are none.
         let scale = u64::try_from(scale).unwrap_or(u64::MAX);
         Self { counter, scale }
     }
@@ -105,69 +105,83 @@ impl fmt::Debug for Monotonic {
     }
 }
 
-/// A clock that a background thread sets, once in every interval.
+/// A clock that a background thread sets once in every interval.
 ///
-/// It runs late by up to one interval (more if the thread is starved), so a
-/// limiter may refuse for that much longer; it never admits more.
+/// It is late by up to one interval (more if the thread is starved), so a
+/// limiter may refuse for that much longer. It never admits more.
+///
+/// ```
+/// use std::time::Duration;
+/// use sluicegate::{clock::Coarse, limit::{Local, Quota, TokenBucket}};
+///
+/// # fn main() -> std::io::Result<()> {
+/// let clock = Coarse::start(Duration::from_millis(1))?;
+/// let rule = TokenBucket::new(Quota::per_second(100));
+/// let limiter = Local::builder(rule).clock(clock).direct();
+/// # let _ = limiter;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Coarse {
-    hand: Arc<AtomicU64>,
+    now: Arc<AtomicU64>,
 }
 
 impl Coarse {
-    /// Starts the thread that keeps this clock and all its clones; it ends
-    /// within one interval after the last of them is dropped.
+    /// Starts the thread that sets this clock and all its clones. It ends within
+    /// one interval after the last of them is dropped.
     ///
     /// # Errors
     ///
-    /// When the operating system starts no thread.
+    /// When the operating system cannot start a thread.
     pub fn start(interval: Duration) -> std::io::Result<Self> {
         let source = Monotonic::new();
-        let hand = Arc::new(AtomicU64::new(source.now()));
-        let seen = Arc::downgrade(&hand);
+        let now = Arc::new(AtomicU64::new(source.now()));
+        let weak = Arc::downgrade(&now);
         thread::Builder::new()
             .name("sluicegate-clock".into())
             .spawn(move || {
-                while let Some(hand) = seen.upgrade() {
-                    hand.store(source.now(), Relaxed);
-                    drop(hand);
+                while let Some(now) = weak.upgrade() {
+                    now.store(source.now(), Relaxed);
+                    // Not kept while sleeping, so that the thread can end.
+                    drop(now);
                     thread::sleep(interval);
                 }
             })?;
-        Ok(Self { hand })
+        Ok(Self { now })
     }
 }
 
 impl Clock for Coarse {
     #[inline]
     fn now(&self) -> Tick {
-        self.hand.load(Relaxed)
+        self.now.load(Relaxed)
     }
 }
 
 /// A clock for tests that stands still until it is moved. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Manual {
-    hand: Arc<AtomicU64>,
+    now: Arc<AtomicU64>,
 }
 
 impl Manual {
-    /// A clock that starts a day after its origin, so that there is room to
-    /// step back.
+    /// Returns a clock that starts a day after its origin, so that it can step
+    /// back.
     pub fn new() -> Self {
         Self {
-            hand: Arc::new(AtomicU64::new(86_400_000_000)),
+            now: Arc::new(AtomicU64::new(86_400_000_000)),
         }
     }
 
-    /// Moves forward, by whole microseconds.
+    /// Moves forward by the whole microseconds of `by`.
     pub fn advance(&self, by: Duration) {
-        self.hand.fetch_add(ticks(by), Relaxed);
+        self.now.fetch_add(ticks(by), Relaxed);
     }
 
-    /// Moves to an instant, which may lie in the past.
+    /// Moves to an instant, which may be in the past.
     pub fn set(&self, now: Tick) {
-        self.hand.store(now, Relaxed);
+        self.now.store(now, Relaxed);
     }
 }
 
@@ -180,19 +194,19 @@ impl Default for Manual {
 impl Clock for Manual {
     #[inline]
     fn now(&self) -> Tick {
-        self.hand.load(Relaxed)
+        self.now.load(Relaxed)
     }
 }
 
-/// Tokio's clock, which stands still under `tokio::time::pause` and jumps to
-/// the next timer: waiting can be tested without waiting.
+/// Tokio's clock, which stands still under `tokio::time::pause` and jumps to the
+/// next timer, so that tests of waiting do not wait.
 #[derive(Clone, Debug)]
 pub struct Tokio {
     origin: tokio::time::Instant,
 }
 
 impl Tokio {
-    /// A clock whose origin is now.
+    /// Returns a clock whose origin is now.
     pub fn new() -> Self {
         Self {
             origin: tokio::time::Instant::now(),
@@ -212,10 +226,10 @@ impl Clock for Tokio {
     }
 }
 
-/// The operating system's clock, the one that shows the date: it goes on while the
-/// process does not, and steps ahead and back when it is set.
+/// The operating system's clock, which shows the date. It goes on while the
+/// process does not run, and steps when it is set.
 ///
-/// Its ticks are counted from 1970, before which it stands still.
+/// Its ticks are counted from 1970. Before that it stands still.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Wall;
 
@@ -232,13 +246,13 @@ mod tests {
 
     #[test]
     fn a_monotonic_tick_is_a_microsecond_of_the_counter() {
-        let (counter, hand) = quanta::Clock::mock();
+        let (counter, mock) = quanta::Clock::mock();
         let clock = Monotonic::of(counter);
         let begun = clock.now();
-        hand.increment(1_500_u64);
+        mock.increment(1_500_u64);
         assert_eq!(clock.now() - begun, 1);
         let century = Duration::from_secs(100 * 365 * 86_400);
-        hand.increment(century);
+        mock.increment(century);
         assert_eq!(clock.now() - begun, ticks(century) + 1);
     }
 }

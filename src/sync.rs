@@ -1,5 +1,5 @@
-//! The atomics and locks of the lock-free parts, exchanged for loom's when
-//! its models run (`--cfg sluicegate_loom`).
+//! Atomics and locks, which are loom's when its models run
+//! (`--cfg sluicegate_loom`).
 
 #[cfg(sluicegate_loom)]
 pub(crate) use loom::sync::{
@@ -13,8 +13,8 @@ pub(crate) use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-/// Locks, whatever a panicking holder left: every value guarded in this crate
-/// is whole between two statements.
+/// Locks, also after a holder panicked: in this crate, no panic can leave a
+/// guarded value half changed.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! A runtime of this crate's own, and a way to know when others end.
+//! The crate's own runtime, and a way to know whether others have ended.
 
 use std::{future::pending, io, sync::LazyLock, thread};
 
@@ -7,16 +7,18 @@ use tokio::{
     task::AbortHandle,
 };
 
-/// Where there is none, the operating system has no thread to spare.
+/// `None` if the operating system could not start a thread.
 static BACKGROUND: LazyLock<Option<Handle>> = LazyLock::new(|| start().ok());
 
-/// The runtime for what goes on though nobody waits for it. It is a thread, from its
-/// first use to the end of the process, so that it does not matter what becomes of the
-/// runtime that asks. It goes by real time, also where the caller's clock is paused.
+/// Returns the runtime for tasks that go on without a caller.
+///
+/// It is one thread, from its first use to the end of the process, so it does not
+/// depend on the calling runtime. It goes by real time, also if the caller's clock
+/// is paused. Without a thread, the calling runtime serves instead.
 ///
 /// # Panics
 ///
-/// If no thread could be started, and this is not called from a tokio runtime.
+/// If no thread could be started, and this is called outside of a tokio runtime.
 pub(crate) fn background() -> Handle {
     BACKGROUND.clone().unwrap_or_else(Handle::current)
 }
@@ -30,7 +32,7 @@ fn start() -> io::Result<Handle> {
     Ok(handle)
 }
 
-/// Says whether a runtime has ended: by a task of it that does nothing.
+/// Tells whether a runtime has ended, by a task on it that does nothing.
 pub(crate) struct Pulse(AbortHandle);
 
 impl Pulse {

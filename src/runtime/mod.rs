@@ -1,11 +1,11 @@
-//! Which tokio runtime drives what is shared.
+//! Which tokio runtime drives shared tasks, timers and connections.
 //!
-//! A task, a timer and a connection go on only while their runtime is driven: a
-//! runtime of one thread stands still between two `block_on`, or while a task blocks
-//! its thread. So nothing that other runtimes wait for hangs on one of them. What is
-//! near its callers, such as connections and timers, each runtime has for itself, in a
-//! [`PerRuntime`]. What goes on though nobody asks for it, such as listening for
-//! messages, runs in the [`background`](background()).
+//! They go on only while their runtime is driven: a runtime of one thread stands
+//! still between two calls of `block_on`, and while a task blocks its thread. So
+//! no runtime may have to wait for another one. What serves callers, such as
+//! connections and timers, exists once for each runtime, in a [`PerRuntime`].
+//! What goes on by itself, such as listening for messages, runs in the
+//! [`background`](background()).
 
 #[cfg(feature = "redis")]
 mod background;

@@ -1,4 +1,5 @@
-//! One value for each tokio runtime.
+//! One value for each tokio runtime. Timers, queues and connections keep theirs
+//! in it.
 
 use std::{
     fmt,
@@ -9,23 +10,25 @@ use tokio::runtime::Id;
 
 use crate::sync::{Mutex, MutexGuard, lock};
 
-/// One value for each runtime that has needed one.
+/// A value for each runtime that has asked for one. A list, because a process has
+/// few runtimes.
 pub(crate) struct PerRuntime<T>(Mutex<Vec<(Id, T)>>);
 
-/// What a [`PerRuntime`] may forget.
+/// A value that a [`PerRuntime`] may forget.
 pub(crate) trait Idle {
-    /// Whether nothing is lost with it. True at some time after its runtime has ended,
-    /// so that runtimes leave nothing behind.
+    /// Returns whether nothing is lost with it. It must become true after the
+    /// runtime has ended, so that runtimes leave nothing behind.
     fn is_idle(&self) -> bool;
 }
 
 impl<T: Idle + Default> PerRuntime<T> {
-    /// The value of this runtime. All others are locked meanwhile.
+    /// Returns the value of this runtime, locked together with all others.
     pub(crate) fn of(&self, runtime: Id) -> Own<'_, T> {
         let mut all = lock(&self.0);
         let found = all.iter().position(|(id, _)| *id == runtime);
         let index = found.unwrap_or_else(|| {
-            // A newcomer clears up, so that as many are kept as are in use, and one more.
+            // A new runtime removes idle values, so that at most one more is kept
+            // than is in use.
             all.retain(|(_, value)| !value.is_idle());
             all.push((runtime, T::default()));
             all.len() - 1
@@ -35,7 +38,7 @@ impl<T: Idle + Default> PerRuntime<T> {
 }
 
 impl<T> PerRuntime<T> {
-    /// The values of all runtimes.
+    /// Locks and returns the values of all runtimes.
     pub(crate) fn all(&self) -> MutexGuard<'_, Vec<(Id, T)>> {
         lock(&self.0)
     }
