@@ -99,18 +99,18 @@
 
 mod all;
 mod decision;
-#[cfg(feature = "redis")]
-mod fallback;
 mod http;
 mod limiter;
 mod line;
 mod local;
+mod member;
 mod observe;
 mod others;
 #[cfg(feature = "stream")]
 pub mod pace;
 #[cfg(feature = "redis")]
 mod redis;
+mod reservation;
 mod rules;
 #[cfg(all(feature = "redis", any(test, feature = "testing")))]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
@@ -119,13 +119,14 @@ mod tiers;
 mod warn_log;
 
 pub use self::{
-    all::{Agreeing, All, Member, OneKey},
+    all::{All, AllFuture, OneKey},
     decision::{Decision, Verdict},
     http::{RateLimit, RateLimitLayer, future},
     limiter::{Backend, Check, Limiter, Names, Wait},
-    local::{Direct, Keyed, Local, LocalBuilder, Ready, Turn},
+    local::{Direct, Keyed, Local, LocalBuilder, Ready},
     observe::{Counts, Event, Observe, Outcome, Snapshot},
     others::{Other, Others},
+    reservation::Reservation,
     rules::{
         Cost, FixedWindow, LeakyBucket, Quota, QuotaError, Rule, SlidingLog, SlidingWindow,
         TokenBucket, Word,
@@ -135,7 +136,6 @@ pub use self::{
 #[cfg(feature = "redis")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
 pub use self::{
-    fallback::{FailClosed, FailOpen, OrElse, Policy},
-    redis::{Checking, Redis, RedisBuilder, RedisCounts},
+    redis::{CheckFuture, FailClosed, FailOpen, OrElse, Policy, Redis, RedisBuilder, RedisCounts},
     rules::Scripted,
 };

@@ -4,7 +4,7 @@ use std::mem;
 
 use sluicegate::limit::Cost;
 
-/// A share, as `src/limit/redis/leases.rs` keeps it. It ends not a thousandth
+/// A share, as `src/limit/redis/lease/` keeps it. It ends not a thousandth
 /// early, as there, but at the last instant at which it may.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) struct Share {

@@ -421,7 +421,7 @@ async fn the_last_in_the_line_gives_its_place_back() {
 /// Polls until the place is booked, which the bucket shows.
 async fn wait_in_line<R: Scripted, P: Policy>(
     limiter: &Redis<R, P>,
-    place: &mut Check<sluicegate::limit::Checking<R, P>>,
+    place: &mut Check<sluicegate::limit::CheckFuture<R, P>>,
     booked: u64,
 ) where
     P::Error: std::fmt::Debug,

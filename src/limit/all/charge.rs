@@ -1,76 +1,126 @@
-//! Several buckets, charged all or not at all.
+//! Charges several buckets: all, or none.
+//!
+//! Called by the limiters of [`tuples`](super::tuples) for each check. What can be
+//! decided in this process is decided here, without an allocation; the rest
+//! becomes an [`AllFuture`].
 
 use super::{
+    combined::{Combined, longer_denial},
     failure::Failure,
-    future::{Agreeing, Pending},
-    hold::Hold,
+    future::{AllFuture, PendingAll},
     notes::Notes,
-    part::{Asked, Claim, Part, Taken},
-    tally::{Tally, graver},
 };
 use crate::limit::{
     decision::Decision,
     limiter::{Check, Wait},
+    member::MemberBucket,
+    reservation::{CheckRequest, Claim, Reserved, Rollback},
     rules::quota::Cost,
 };
 
-/// How many limits there can be.
-const MOST: usize = 4;
+/// The most members of a tuple.
+const MAX_MEMBERS: usize = 4;
 
-/// What was taken of each part, if anything.
-type Takings = [Option<Taken>; MOST];
+/// What was reserved of each member, if anything.
+type Reservations = [Option<Reserved>; MAX_MEMBERS];
 
-pub(super) struct Parts<'a> {
-    parts: &'a [&'a dyn Part],
-    /// `None` for a bucket that stands among those before.
-    asked: [Option<Asked>; MOST],
+/// The buckets of one check, by the index of their members.
+pub(super) struct AllBuckets<'a> {
+    buckets: &'a [&'a dyn MemberBucket],
+    /// `None` for a bucket that is equal to one before it.
+    requests: [Option<CheckRequest>; MAX_MEMBERS],
 }
 
-impl<'a> Parts<'a> {
-    /// A bucket that stands there twice is asked once, for twice the cost: else
-    /// each would speak as if the other were not there.
-    pub(super) fn of(parts: &'a [&'a dyn Part], cost: Cost, wait: Option<Wait>) -> Self {
-        let mut asked: [Option<Asked>; MOST] = [None; MOST];
-        for (index, part) in parts.iter().enumerate() {
-            let same = |other: &&dyn Part| other.bucket() == part.bucket();
-            let first = parts[..index].iter().position(same);
-            match first.and_then(|first| asked[first].as_mut()) {
+impl<'a> AllBuckets<'a> {
+    /// A bucket that occurs twice is asked once, for twice the cost. Asked twice,
+    /// each would decide as if the other did not exist.
+    pub(super) fn new(buckets: &'a [&'a dyn MemberBucket], cost: Cost, wait: Option<Wait>) -> Self {
+        let mut requests: [Option<CheckRequest>; MAX_MEMBERS] = [None; MAX_MEMBERS];
+        for (index, bucket) in buckets.iter().enumerate() {
+            let same = |other: &&dyn MemberBucket| other.id() == bucket.id();
+            let first = buckets[..index].iter().position(same);
+            match first.and_then(|first| requests[first].as_mut()) {
                 Some(first) => first.cost = first.cost.saturating_add(cost),
-                None => asked[index] = Some(Asked { cost, wait }),
+                None => requests[index] = Some(CheckRequest { cost, wait }),
             }
         }
-        Self { parts, asked }
+        Self { buckets, requests }
     }
 
-    fn each(&self) -> impl Iterator<Item = (usize, &'a dyn Part, Asked)> {
-        let each = self.parts.iter().zip(self.asked).enumerate();
-        each.filter_map(|(index, (part, asked))| Some((index, *part, asked?)))
-    }
-
-    /// The buckets that are asked.
-    pub(super) fn buckets(&self) -> impl Iterator<Item = (usize, &'a dyn Part)> {
-        self.each().map(|(index, part, _)| (index, part))
-    }
-
-    /// Those in process first: they cost no call, and refuse without one.
-    pub(super) fn check<E: Failure>(&self, mut notes: Option<Notes>) -> Check<Agreeing<E>> {
-        if let Some(denial) = self.known_elsewhere() {
+    /// Reserves all buckets in this process, and then commits them or rolls them
+    /// back. They come first, because they need no call and refuse without one.
+    pub(super) fn check<E: Failure>(&self, mut notes: Option<Notes>) -> Check<AllFuture<E>> {
+        if let Some(denial) = self.remote_denial() {
             return self.refuse(denial, notes);
         }
-        let mut takings = [const { None }; MOST];
-        match self.take(&mut takings, &mut notes) {
-            Ok(tally) => self.answer(tally, takings, notes),
+        let mut reserved = [const { None }; MAX_MEMBERS];
+        match self.reserve(&mut reserved, &mut notes) {
+            Ok(combined) => self.commit(combined, reserved, notes),
             Err((index, denial)) => {
-                self.give_back(&takings);
-                drop(takings);
-                let denial = self.gravest(denial.by(index), |other| other > index);
+                self.roll_back(reserved);
+                let denial = self.longest_denial(denial.by(index), |other| other > index);
                 self.refuse(denial, notes)
             }
         }
     }
 
+    /// Reserves one bucket after the other, until one denies.
+    fn reserve(
+        &self,
+        reservations: &mut Reservations,
+        notes: &mut Option<Notes>,
+    ) -> Result<Combined, (usize, Decision)> {
+        let mut combined = Combined::default();
+        for (index, bucket, request) in self.requests() {
+            let Some(reserved) = bucket.reserve(request) else {
+                continue;
+            };
+            if reserved.decision.is_denied() {
+                return Err((index, reserved.decision));
+            }
+            combined.add(index, &reserved.decision);
+            if let Some(notes) = notes {
+                notes.decided(index, &reserved.decision);
+            }
+            reservations[index] = Some(reserved);
+        }
+        Ok(combined)
+    }
+
+    /// Keeps what was reserved, at once if no call and no wait is left.
+    fn commit<E: Failure>(
+        &self,
+        combined: Combined,
+        reserved: Reservations,
+        notes: Option<Notes>,
+    ) -> Check<AllFuture<E>> {
+        let waits = |reserved: &Reserved| matches!(reserved.claim, Claim::Place(_));
+        if self.remote().next().is_none() && !reserved.iter().flatten().any(waits) {
+            let decision = combined.decision();
+            if let Some(notes) = notes {
+                notes.admitted(&decision);
+            }
+            return Check::Now(decision);
+        }
+        Check::Later(AllFuture::new(self.pending(combined, reserved, notes)))
+    }
+
+    /// Returns what was reserved. A place is given back by its drop.
     #[cold]
-    fn refuse<E: Failure>(&self, denial: Decision, notes: Option<Notes>) -> Check<Agreeing<E>> {
+    fn roll_back(&self, reserved: Reservations) {
+        for (bucket, reserved) in self.buckets.iter().zip(&reserved) {
+            if let Some(Reserved {
+                claim: Claim::Charge(charge),
+                ..
+            }) = reserved
+            {
+                bucket.roll_back(*charge);
+            }
+        }
+    }
+
+    #[cold]
+    fn refuse<E: Failure>(&self, denial: Decision, notes: Option<Notes>) -> Check<AllFuture<E>> {
         if let Some(mut notes) = notes {
             notes.watch(self.buckets());
             notes.refused(&denial);
@@ -78,102 +128,64 @@ impl<'a> Parts<'a> {
         Check::Now(denial)
     }
 
-    fn elsewhere(&self) -> impl Iterator<Item = (usize, &'a dyn Part, Asked)> {
-        self.each().filter(|(_, part, _)| part.is_elsewhere())
-    }
-
-    /// The denial, if somebody elsewhere is known to refuse.
-    fn known_elsewhere(&self) -> Option<Decision> {
-        let denial = |(index, part, asked): (usize, &dyn Part, Asked)| {
-            Some((index, part.denial(asked)?.by(index)))
-        };
-        let (index, denial) = self.elsewhere().find_map(denial)?;
-        Some(self.gravest(denial, |other| other != index))
-    }
-
-    /// Takes from one after the other, until one refuses.
-    fn take(
-        &self,
-        takings: &mut Takings,
-        notes: &mut Option<Notes>,
-    ) -> Result<Tally, (usize, Decision)> {
-        let mut tally = Tally::default();
-        for (index, part, asked) in self.each() {
-            let Some(taken) = part.take(asked) else {
-                continue;
-            };
-            if taken.decision.is_denied() {
-                return Err((index, taken.decision));
-            }
-            tally.add(index, &taken.decision);
-            if let Some(notes) = notes {
-                notes.said(index, &taken.decision);
-            }
-            takings[index] = Some(taken);
-        }
-        Ok(tally)
-    }
-
-    /// A place in a line is given back when it is dropped.
+    /// Moves what was reserved into guards, which roll back when they are dropped.
     #[cold]
-    fn give_back(&self, takings: &Takings) {
-        for (part, taken) in self.parts.iter().zip(takings) {
-            if let Some(Taken {
-                claim: Claim::Charge(charge),
-                ..
-            }) = taken
-            {
-                part.undo(*charge);
-            }
-        }
-    }
-
-    fn answer<E: Failure>(
+    fn pending(
         &self,
-        tally: Tally,
-        takings: Takings,
-        notes: Option<Notes>,
-    ) -> Check<Agreeing<E>> {
-        let waits = |taken: &Taken| matches!(taken.claim, Claim::Turn(_));
-        if self.elsewhere().next().is_none() && !takings.iter().flatten().any(waits) {
-            let decision = tally.decision();
-            if let Some(notes) = notes {
-                notes.admitted(&decision);
-            }
-            return Check::Now(decision);
-        }
-        Check::Later(Agreeing::of(self.pending(tally, takings, notes)))
-    }
-
-    #[cold]
-    fn pending(&self, tally: Tally, takings: Takings, mut notes: Option<Notes>) -> Pending {
+        combined: Combined,
+        reserved: Reservations,
+        mut notes: Option<Notes>,
+    ) -> PendingAll {
         if let Some(notes) = &mut notes {
             notes.watch(self.buckets());
         }
-        let taken = self.parts.iter().zip(takings);
-        let holds = taken.filter_map(|(part, taken)| {
-            Some(match taken?.claim {
-                Claim::Charge(charge) => part.hold(charge),
-                Claim::Turn(turn) => Hold::turn(turn),
+        let reserved = self.buckets.iter().zip(reserved);
+        let rollbacks = reserved.filter_map(|(bucket, reserved)| {
+            Some(match reserved?.claim {
+                Claim::Charge(charge) => bucket.guard(charge),
+                Claim::Place(reservation) => Rollback::place(reservation),
             })
         });
-        Pending {
-            tally,
-            holds: holds.collect(),
+        PendingAll {
+            combined,
+            rollbacks: rollbacks.collect(),
             notes,
             #[cfg(feature = "redis")]
-            queries: self
-                .each()
-                .filter_map(|(index, part, asked)| Some((index, part.query(asked)?)))
+            requests: self
+                .requests()
+                .filter_map(|(index, bucket, request)| Some((index, bucket.remote(request)?)))
                 .collect(),
         }
     }
 
-    /// The gravest of this denial and those that are certain of others.
+    /// The denial, if a bucket in another process is known to deny.
+    fn remote_denial(&self) -> Option<Decision> {
+        let (index, denial) = self.remote().find_map(|(index, bucket, request)| {
+            Some((index, bucket.certain_denial(request)?.by(index)))
+        })?;
+        Some(self.longest_denial(denial, |other| other != index))
+    }
+
+    /// The longest of this denial and those that are certain of other members.
     #[cold]
-    fn gravest(&self, denial: Decision, among: impl Fn(usize) -> bool) -> Decision {
-        let others = self.each().filter(|(index, ..)| among(*index));
-        let denials = others.filter_map(|(index, part, asked)| Some(part.denial(asked)?.by(index)));
-        denials.fold(denial, |gravest, other| graver(Some(gravest), other))
+    fn longest_denial(&self, denial: Decision, among: impl Fn(usize) -> bool) -> Decision {
+        let others = self.requests().filter(|(index, ..)| among(*index));
+        let denials = others
+            .filter_map(|(index, bucket, request)| Some(bucket.certain_denial(request)?.by(index)));
+        denials.fold(denial, |longest, other| longer_denial(Some(longest), other))
+    }
+
+    /// The buckets that are asked, without those that occur twice.
+    pub(super) fn buckets(&self) -> impl Iterator<Item = (usize, &'a dyn MemberBucket)> {
+        self.requests().map(|(index, bucket, _)| (index, bucket))
+    }
+
+    fn remote(&self) -> impl Iterator<Item = (usize, &'a dyn MemberBucket, CheckRequest)> {
+        self.requests().filter(|(_, bucket, _)| bucket.is_remote())
+    }
+
+    fn requests(&self) -> impl Iterator<Item = (usize, &'a dyn MemberBucket, CheckRequest)> {
+        let each = self.buckets.iter().zip(self.requests).enumerate();
+        each.filter_map(|(index, (bucket, request))| Some((index, *bucket, request?)))
     }
 }

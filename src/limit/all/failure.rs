@@ -1,23 +1,24 @@
-//! Why several limits have no decision together: because one of them has none.
+//! The error of several limits: that of the one that could not decide.
 
 use std::{convert::Infallible, fmt};
 
+/// The error of any member.
 #[cfg(not(feature = "redis"))]
-pub(super) type Fault = Infallible;
+pub(super) type MemberError = Infallible;
 #[cfg(feature = "redis")]
-pub(super) type Fault = crate::redis::Error;
+pub(super) type MemberError = crate::redis::Error;
 
-/// The error of a limiter, which may stand beside others.
+/// The error of a limiter that can be one of several.
 ///
-/// Sealed: no error at all, or Redis's.
+/// Sealed: [`Infallible`], or that of Redis.
 pub trait Failure: Into<crate::refusal::BoxError> + fmt::Debug + Send + 'static {
     /// The error of this and another limiter together.
     type Or<E: Failure>: Failure;
 
-    /// Whether there can be one.
+    /// Whether such an error can happen.
     const FAILS: bool;
 
-    fn of(fault: Fault) -> Self;
+    fn of(error: MemberError) -> Self;
 }
 
 impl Failure for Infallible {
@@ -26,13 +27,13 @@ impl Failure for Infallible {
     const FAILS: bool = false;
 
     #[cfg(feature = "redis")]
-    fn of(fault: Fault) -> Self {
-        unreachable!("none of these limiters fails, and yet: {fault}")
+    fn of(error: MemberError) -> Self {
+        unreachable!("none of these limiters can fail, but one did: {error}")
     }
 
     #[cfg(not(feature = "redis"))]
-    fn of(fault: Fault) -> Self {
-        fault
+    fn of(error: MemberError) -> Self {
+        error
     }
 }
 
@@ -42,7 +43,7 @@ impl Failure for crate::redis::Error {
 
     const FAILS: bool = true;
 
-    fn of(fault: Fault) -> Self {
-        fault
+    fn of(error: MemberError) -> Self {
+        error
     }
 }

@@ -1,4 +1,4 @@
-//! A check of several limits that takes its time.
+//! A check of several limits that needs a call or a wait.
 
 use std::{
     fmt,
@@ -7,74 +7,56 @@ use std::{
     task::{Context, Poll},
 };
 
-use super::{
-    failure::{Failure, Fault},
-    hold::Hold,
-    notes::Notes,
-    tally::Tally,
-};
-use crate::limit::decision::Decision;
 #[cfg(feature = "redis")]
-use crate::limit::redis::{Queries, ask, groups};
+use super::combined::longer_denial;
+use super::{
+    combined::Combined,
+    failure::{Failure, MemberError},
+    notes::Notes,
+};
+#[cfg(feature = "redis")]
+use crate::limit::redis::{AllRequests, group_by_call, reserve_group};
+use crate::limit::{decision::Decision, reservation::Rollback};
 
-/// What is still to be asked and waited for. Dropped, it gives back what was
-/// taken so far.
-#[derive(Default)]
-pub(super) struct Pending {
-    pub(super) tally: Tally,
-    pub(super) holds: Vec<Hold>,
+/// What is still to be reserved and waited for. Dropped, it rolls back what was
+/// reserved so far.
+pub(super) struct PendingAll {
+    pub(super) combined: Combined,
+    pub(super) rollbacks: Vec<Rollback>,
     pub(super) notes: Option<Notes>,
     #[cfg(feature = "redis")]
-    pub(super) queries: Queries,
+    pub(super) requests: AllRequests,
 }
 
-impl Pending {
-    async fn decide(mut self) -> Result<Decision, Fault> {
-        #[cfg(feature = "redis")]
-        if let Some(denial) = self.ask_elsewhere().await? {
-            return Ok(self.refused(denial));
+impl PendingAll {
+    #[cfg(feature = "redis")]
+    async fn decide(mut self) -> Result<Decision, MemberError> {
+        match self.reserve().await? {
+            Some(denial) => Ok(self.roll_back(denial)),
+            None => Ok(self.commit().await),
         }
-        // Each is due at an instant, so this takes as long as the last of them.
-        let mut has_waited = false;
-        for hold in &mut self.holds {
-            has_waited |= hold.come_due().await;
-        }
-        self.holds.iter_mut().for_each(Hold::settle);
-        let decision = self.tally.decision();
-        if let Some(notes) = self.notes {
-            notes.admitted(&decision);
-        }
-        // Who was not to wait is told how long.
-        Ok(match has_waited {
-            true => decision.when_due(),
-            false => decision,
-        })
     }
 
-    /// Gives back first what was taken, so that what is left is told without it.
-    #[cfg(feature = "redis")]
-    fn refused(mut self, denial: Decision) -> Decision {
-        self.holds.clear();
-        if let Some(notes) = self.notes {
-            notes.refused(&denial);
-        }
-        denial
+    #[cfg(not(feature = "redis"))]
+    async fn decide(self) -> Result<Decision, MemberError> {
+        Ok(self.commit().await)
     }
 
-    /// The denial, if there is one.
+    /// Reserves the buckets in other processes, one call after the other. Returns
+    /// the denial, if there is one.
     #[cfg(feature = "redis")]
-    async fn ask_elsewhere(&mut self) -> Result<Option<Decision>, Fault> {
-        for group in groups(std::mem::take(&mut self.queries)) {
+    async fn reserve(&mut self) -> Result<Option<Decision>, MemberError> {
+        for group in group_by_call(std::mem::take(&mut self.requests)) {
             let mut denial = None;
-            for (part, held) in ask(group).await? {
+            for (member, guarded) in reserve_group(group).await? {
                 if let Some(notes) = &mut self.notes {
-                    notes.said(part, &held.decision);
+                    notes.decided(member, &guarded.decision);
                 }
-                if held.decision.is_denied() {
-                    denial = Some(super::tally::graver(denial, held.decision.by(part)));
+                if guarded.decision.is_denied() {
+                    denial = Some(longer_denial(denial, guarded.decision.by(member)));
                 } else {
-                    self.tally.add(part, &held.decision);
-                    self.holds.push(held.hold);
+                    self.combined.add(member, &guarded.decision);
+                    self.rollbacks.push(guarded.rollback);
                 }
             }
             if denial.is_some() {
@@ -83,23 +65,52 @@ impl Pending {
         }
         Ok(None)
     }
+
+    /// Waits for all places, and then keeps what was reserved.
+    async fn commit(mut self) -> Decision {
+        // Places fall due at instants, so this takes as long as the last of them.
+        let mut has_waited = false;
+        for rollback in &mut self.rollbacks {
+            has_waited |= rollback.wait().await;
+        }
+        self.rollbacks.into_iter().for_each(Rollback::commit);
+        let decision = self.combined.decision();
+        if let Some(notes) = self.notes {
+            notes.admitted(&decision);
+        }
+        // A caller that obeys the wait itself has to be told how long it is.
+        match has_waited {
+            true => decision.when_due(),
+            false => decision,
+        }
+    }
+
+    /// Returns what was reserved, before the notes peek at what is left.
+    #[cfg(feature = "redis")]
+    fn roll_back(mut self, denial: Decision) -> Decision {
+        self.rollbacks.clear();
+        if let Some(notes) = self.notes {
+            notes.refused(&denial);
+        }
+        denial
+    }
 }
 
 /// A check by [`All`](super::All) that is under way, and then its wait.
 ///
 /// Dropped before it is done, it gives back what was taken.
 #[must_use = "futures do nothing unless polled; dropped, what was taken is given back"]
-pub struct Agreeing<E>(Pin<Box<dyn Future<Output = Result<Decision, E>> + Send>>);
+pub struct AllFuture<E>(Pin<Box<dyn Future<Output = Result<Decision, E>> + Send>>);
 
-impl<E: Failure> Agreeing<E> {
-    pub(super) fn of(pending: Pending) -> Self {
+impl<E: Failure> AllFuture<E> {
+    pub(super) fn new(pending: PendingAll) -> Self {
         Self(Box::pin(
             async move { pending.decide().await.map_err(E::of) },
         ))
     }
 }
 
-impl<E> Future for Agreeing<E> {
+impl<E> Future for AllFuture<E> {
     type Output = Result<Decision, E>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -107,8 +118,8 @@ impl<E> Future for Agreeing<E> {
     }
 }
 
-impl<E> fmt::Debug for Agreeing<E> {
+impl<E> fmt::Debug for AllFuture<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Agreeing")
+        f.write_str("AllFuture")
     }
 }

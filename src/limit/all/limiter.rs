@@ -1,6 +1,5 @@
 //! `All` itself: what its users ask, handed on to the tuple that it holds.
 
-use super::one_key::OneKey;
 use crate::limit::{
     limiter::{Backend, Check, Limiter, Wait},
     rules::quota::Cost,
@@ -114,6 +113,10 @@ use crate::limit::{
 #[derive(Clone, Copy, Debug)]
 pub struct All<T>(pub T);
 
+/// Several limits that are all given the same key; made by [`All::one_key`].
+#[derive(Clone, Copy, Debug)]
+pub struct OneKey<T>(pub(super) T);
+
 impl<T> All<T> {
     /// The same limits by one key, which each of them is given.
     ///
@@ -128,8 +131,8 @@ impl<T> All<T> {
     /// let layer = RateLimitLayer::new(All((burst, hour)).one_key()).key(ClientIp::peer());
     /// # let _ = layer;
     /// ```
-    pub fn one_key(self) -> OneKey<T> {
-        OneKey { all: self }
+    pub fn one_key(self) -> All<OneKey<T>> {
+        All(OneKey(self.0))
     }
 
     /// Takes `cost` from each of the budgets if it is in all of them.

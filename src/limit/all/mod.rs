@@ -1,21 +1,19 @@
-//! Several limits for one request, all of which have to agree.
+//! Several limits for one request, all of which have to admit it.
+//!
+//! [`limiter::All`] is what users see. [`tuples`] turns a tuple of limiters into
+//! their buckets, [`charge`] reserves them all or none, and [`future`] goes on
+//! where that needs a call or a wait.
 
 mod charge;
+mod combined;
 mod failure;
 mod future;
-mod hold;
 mod limiter;
 mod notes;
-mod one_key;
-mod part;
-mod tally;
 mod tuples;
 
-#[cfg(feature = "redis")]
-pub(super) use self::{failure::Failure, hold::Held};
-pub use self::{future::Agreeing, limiter::All, one_key::OneKey, part::Member};
-pub(super) use self::{
-    hold::Hold,
-    notes::Look,
-    part::{Asked, Bucket, Charge, Claim, Part, Taken, sealed::Sealed},
+pub(crate) use self::failure::Failure;
+pub use self::{
+    future::AllFuture,
+    limiter::{All, OneKey},
 };

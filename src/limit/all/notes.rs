@@ -1,87 +1,95 @@
-//! Notes what each of several limits says, for headers that list them all.
+//! Notes what each of several limits decides, for headers that list them all.
+//!
+//! Only a layer whose responses carry such headers asks for notes; other checks
+//! do not pay for them.
 
 use std::sync::Arc;
 
-use super::part::Part;
 use crate::limit::{
     decision::Decision,
+    member::{MemberBucket, Peek},
     others::{Other, Others},
 };
 
-/// Asks a bucket in this process what is left.
-pub(in crate::limit) type Look = Box<dyn Fn() -> Decision + Send + Sync>;
-
-/// What is known so far, and where it goes when all is decided.
+/// The decisions known so far, and where they go when all is decided.
 pub(super) struct Notes {
-    entries: Vec<Entry>,
+    notes: Vec<MemberNote>,
     into: Others,
 }
 
-struct Entry {
-    part: usize,
+struct MemberNote {
+    /// The index of the member.
+    member: usize,
     name: Arc<str>,
     /// The decision of a bucket never seen.
     unseen: Decision,
-    said: Option<Decision>,
-    /// Where it was looked for, and the part is in this process.
-    look: Option<Look>,
+    decision: Option<Decision>,
+    /// Set by [`Notes::watch`] for a bucket in this process.
+    peek: Option<Peek>,
 }
 
 impl Notes {
-    /// Of parts that are asked, each with its name.
-    pub(super) fn of<'a>(
-        parts: impl Iterator<Item = (usize, &'a dyn Part)>,
+    /// For these buckets; `names` holds the names of all members.
+    pub(super) fn new<'a>(
+        buckets: impl Iterator<Item = (usize, &'a dyn MemberBucket)>,
         names: &[Arc<str>],
         others: &mut Others,
     ) -> Self {
-        let entries = parts.map(|(part, asked)| Entry {
-            part,
-            name: names[part].clone(),
-            unseen: asked.unseen(),
-            said: None,
-            look: None,
+        let notes = buckets.map(|(member, bucket)| MemberNote {
+            member,
+            name: names[member].clone(),
+            unseen: bucket.unseen(),
+            decision: None,
+            peek: None,
         });
-        let entries = entries.collect();
+        let notes = notes.collect();
         let into = others.handle();
-        Self { entries, into }
+        Self { notes, into }
     }
 
-    /// Makes ready for a refusal, after which parts in this process are looked at.
-    pub(super) fn watch<'a>(&mut self, parts: impl Iterator<Item = (usize, &'a dyn Part)>) {
-        for (entry, (_, part)) in self.entries.iter_mut().zip(parts) {
-            entry.look = part.look();
+    /// Prepares for a refusal, after which the buckets in this process are peeked
+    /// at. To be called with the same buckets while they are borrowed.
+    pub(super) fn watch<'a>(
+        &mut self,
+        buckets: impl Iterator<Item = (usize, &'a dyn MemberBucket)>,
+    ) {
+        for (note, (_, bucket)) in self.notes.iter_mut().zip(buckets) {
+            note.peek = bucket.peek_later();
         }
     }
 
-    /// A part has decided.
-    pub(super) fn said(&mut self, part: usize, decision: &Decision) {
-        let entry = self.entries.iter_mut().find(|entry| entry.part == part);
-        if let Some(entry) = entry {
-            entry.said = Some(*decision);
+    /// Notes the decision of one member.
+    pub(super) fn decided(&mut self, member: usize, decision: &Decision) {
+        let note = self.notes.iter_mut().find(|note| note.member == member);
+        if let Some(note) = note {
+            note.decision = Some(*decision);
         }
     }
 
     /// All have admitted.
-    pub(super) fn admitted(self, speaker: &Decision) {
-        self.finish(speaker, |entry| entry.said);
+    pub(super) fn admitted(self, decision: &Decision) {
+        self.finish(decision, |note| note.decision);
     }
 
-    /// One has refused, and what was taken of others has been given back: those in
-    /// this process are looked at, others have said something only if they refused,
-    /// too.
-    pub(super) fn refused(self, speaker: &Decision) {
-        self.finish(speaker, |entry| {
-            let refused = entry.said.filter(Decision::is_denied);
-            refused.or_else(|| entry.look.as_ref().map(|look| look()))
+    /// One has refused, and the others are rolled back. So buckets in this
+    /// process are peeked at, and others only count as asked if they refused too.
+    pub(super) fn refused(self, denial: &Decision) {
+        self.finish(denial, |note| {
+            let refused = note.decision.filter(Decision::is_denied);
+            refused.or_else(|| note.peek.as_ref().map(|peek| peek()))
         });
     }
 
-    fn finish(self, speaker: &Decision, said: impl Fn(&Entry) -> Option<Decision>) {
-        let others = self.entries.iter().filter(|it| it.part != speaker.part());
-        let others = others.map(|entry| {
-            let said = said(entry);
-            let decision = said.unwrap_or(entry.unseen);
-            Other::new(entry.name.clone(), decision, said.is_some())
+    /// Hands over all but the member that made the final decision.
+    fn finish(self, decision: &Decision, known: impl Fn(&MemberNote) -> Option<Decision>) {
+        let others = self
+            .notes
+            .iter()
+            .filter(|note| note.member != decision.part());
+        let others = others.map(|note| {
+            let known = known(note);
+            let decision = known.unwrap_or(note.unseen);
+            Other::new(note.name.clone(), decision, known.is_some())
         });
         self.into.note(others.collect());
     }

@@ -3,23 +3,22 @@
 use std::sync::Arc;
 
 use super::{
-    charge::Parts,
+    charge::AllBuckets,
     failure::Failure,
-    future::Agreeing,
-    limiter::All,
+    future::AllFuture,
+    limiter::{All, OneKey},
     notes::Notes,
-    one_key::OneKey,
-    part::{Member, Part},
 };
 use crate::limit::{
     decision::Decision,
     limiter::{Backend, Check, Limiter, Names, Wait},
+    member::{Member, MemberBucket},
     others::Others,
     rules::quota::Cost,
 };
 
-/// The name to speak of where there is no decision: of the first that can fail, if
-/// there is one.
+/// The name to report where there is no decision: that of the first member that
+/// can fail, or else of the first.
 fn first_that_fails<const N: usize>(names: [(bool, Arc<str>); N]) -> Arc<str> {
     let at = names.iter().position(|(fails, _)| *fails).unwrap_or(0);
     names[at].1.clone()
@@ -32,8 +31,8 @@ macro_rules! error {
     };
 }
 
-/// A limiter of several, each with its place, its type, itself, and the part of the
-/// key that it is given.
+/// Implements a limiter of several members, each given by its index, its type,
+/// the member itself, and the part of the key that is its own.
 macro_rules! limiter {
     (
         [$($generics:tt)+] $all:ty, $by:ty, $this:ident $key:ident;
@@ -57,8 +56,8 @@ macro_rules! limiter {
             }
 
             fn check(&$this, $key: &$by, cost: Cost) -> Check<Self::Future> {
-                let parts: &[&dyn Part] = &[$(&$member.part($part)),+];
-                Parts::of(parts, cost, None).check(None)
+                let buckets: &[&dyn MemberBucket] = &[$(&$member.bucket($part)),+];
+                AllBuckets::new(buckets, cost, None).check(None)
             }
 
             fn until_ready(
@@ -67,8 +66,8 @@ macro_rules! limiter {
                 cost: Cost,
                 wait: Wait,
             ) -> Check<Self::Future> {
-                let parts: &[&dyn Part] = &[$(&$member.part($part)),+];
-                Parts::of(parts, cost, Some(wait)).check(None)
+                let buckets: &[&dyn MemberBucket] = &[$(&$member.bucket($part)),+];
+                AllBuckets::new(buckets, cost, Some(wait)).check(None)
             }
 
             fn until_ready_noting(
@@ -78,11 +77,25 @@ macro_rules! limiter {
                 wait: Wait,
                 others: &mut Others,
             ) -> Check<Self::Future> {
-                let parts: &[&dyn Part] = &[$(&$member.part($part)),+];
-                let parts = Parts::of(parts, cost, Some(wait));
+                let buckets: &[&dyn MemberBucket] = &[$(&$member.bucket($part)),+];
+                let all = AllBuckets::new(buckets, cost, Some(wait));
                 let names = [$($member.name($part)),+];
-                let notes = Notes::of(parts.buckets(), &names, others);
-                parts.check(Some(notes))
+                let notes = Notes::new(all.buckets(), &names, others);
+                all.check(Some(notes))
+            }
+        }
+    };
+}
+
+/// What tuples have in common, by whichever keys they go.
+macro_rules! backend {
+    ($all:ty, $this:ident; $($limiter:ident ($member:expr))+) => {
+        impl<$($limiter: Backend<Error: Failure>),+> Backend for $all {
+            type Error = error!($($limiter)+);
+            type Future = AllFuture<Self::Error>;
+
+            fn label(&$this) -> Arc<str> {
+                first_that_fails([$(($limiter::Error::FAILS, $member.label())),+])
             }
         }
     };
@@ -90,23 +103,16 @@ macro_rules! limiter {
 
 macro_rules! tuple {
     ($($limiter:ident $key:ident $index:tt)+) => {
-        impl<$($limiter: Backend<Error: Failure>),+> Backend for All<($($limiter,)+)> {
-            type Error = error!($($limiter)+);
-            type Future = Agreeing<Self::Error>;
-
-            fn label(&self) -> Arc<str> {
-                first_that_fails([$(($limiter::Error::FAILS, self.0.$index.label())),+])
-            }
-        }
-
+        backend!(All<($($limiter,)+)>, self; $($limiter (self.0.$index))+);
         limiter! {
             [$($key, $limiter: Member<$key>),+] All<($($limiter,)+)>, ($($key,)+), self key;
             $($index $limiter (self.0.$index, &key.$index))+
         }
 
+        backend!(All<OneKey<($($limiter,)+)>>, self; $($limiter (self.0.0.$index))+);
         limiter! {
-            [K: ?Sized, $($limiter: Member<K>),+] OneKey<($($limiter,)+)>, K, self key;
-            $($index $limiter (self.all.0.$index, key))+
+            [K: ?Sized, $($limiter: Member<K>),+] All<OneKey<($($limiter,)+)>>, K, self key;
+            $($index $limiter (self.0.0.$index, key))+
         }
     };
 }

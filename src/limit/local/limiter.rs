@@ -2,18 +2,15 @@
 
 use std::{convert::Infallible, fmt, hash::Hash, sync::Arc};
 
-use super::{
-    builder::LocalBuilder,
-    shared::Shared,
-    state::State,
-    store::Store,
-    wait::{Ready, Turn},
-};
+use super::{builder::LocalBuilder, shared::Shared, state::State, store::Store, wait::Ready};
+#[cfg(feature = "redis")]
+use crate::limit::reservation::CheckRequest;
 use crate::{
     clock::{Clock, Monotonic},
     limit::{
         decision::Decision,
         limiter::{Backend, Check, Limiter, Wait},
+        reservation::Reservation,
         rules::{quota::Cost, rule::Rule},
     },
 };
@@ -209,8 +206,8 @@ impl<R: Rule, C: Clock> Local<R, Keyed, C> {
     }
 
     /// Without a `Wait`, what the rule says.
-    pub(crate) fn check_hashed(&self, key: u64, asked: crate::limit::all::Asked) -> Check<Turn> {
-        let (cost, wait) = (asked.cost, asked.wait);
+    pub(crate) fn check_hashed(&self, key: u64, request: CheckRequest) -> Check<Reservation> {
+        let CheckRequest { cost, wait } = request;
         match wait {
             Some(wait) => Shared::until_ready(&self.shared, key, cost, wait),
             None => Check::Now(self.shared.check(key, cost)),
@@ -277,7 +274,7 @@ impl<R: Rule, S: Keying<R>, C> Local<R, S, C> {
 
 impl<R: Rule, S: Keying<R>, C: Clock> Backend for Local<R, S, C> {
     type Error = Infallible;
-    type Future = Turn;
+    type Future = Reservation;
 
     fn label(&self) -> Arc<str> {
         self.shared.name.clone()
@@ -290,12 +287,12 @@ impl<R: Rule, C: Clock, K: Hash + ?Sized> Limiter<K> for Local<R, Keyed, C> {
     }
 
     #[inline]
-    fn check(&self, key: &K, cost: Cost) -> Check<Turn> {
+    fn check(&self, key: &K, cost: Cost) -> Check<Reservation> {
         Check::Now(self.shared.check(self.shared.hash(key), cost))
     }
 
     #[inline]
-    fn until_ready(&self, key: &K, cost: Cost, wait: Wait) -> Check<Turn> {
+    fn until_ready(&self, key: &K, cost: Cost, wait: Wait) -> Check<Reservation> {
         Shared::until_ready(&self.shared, self.shared.hash(key), cost, wait)
     }
 }
@@ -308,12 +305,12 @@ impl<R: Rule, C: Clock> Limiter<()> for Local<R, Direct, C> {
     }
 
     #[inline]
-    fn check(&self, _key: &(), cost: Cost) -> Check<Turn> {
+    fn check(&self, _key: &(), cost: Cost) -> Check<Reservation> {
         Check::Now(self.shared.check(0, cost))
     }
 
     #[inline]
-    fn until_ready(&self, _key: &(), cost: Cost, wait: Wait) -> Check<Turn> {
+    fn until_ready(&self, _key: &(), cost: Cost, wait: Wait) -> Check<Reservation> {
         Shared::until_ready(&self.shared, 0, cost, wait)
     }
 }

@@ -1,6 +1,6 @@
 //! A bucket in this process as one of several.
 
-use std::{fmt, hash::Hash, sync::Arc};
+use std::{hash::Hash, sync::Arc};
 
 use super::{
     limiter::{Direct, Keyed, Keying, Local},
@@ -8,13 +8,14 @@ use super::{
     store::Store,
 };
 #[cfg(feature = "redis")]
-use crate::limit::all::Held;
+use crate::limit::reservation::Guarded;
 use crate::{
     clock::{Clock, Tick},
     limit::{
-        all::{Asked, Bucket, Charge, Claim, Hold, Look, Member, Part, Sealed, Taken},
         decision::Decision,
         limiter::Wait,
+        member::{BucketId, Member, MemberBucket, Peek},
+        reservation::{Charge, CheckRequest, Claim, Reserved, Rollback},
         rules::{
             quota::Cost,
             rule::{Rule, reserve},
@@ -24,13 +25,13 @@ use crate::{
 
 impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
     /// Decides, or books within `max_wait` ticks, and says how to undo that.
-    pub(super) fn charge(&self, key: u64, cost: Cost, max_wait: Tick) -> Taken {
+    pub(super) fn charge(&self, key: u64, cost: Cost, max_wait: Tick) -> Reserved {
         self.update(key, |rule, state, now| {
             let decision = reserve(rule, state, now, cost, max_wait);
             let at = now + decision.wait_ticks().unwrap_or(0);
             let mark = rule.mark(state, at);
             let claim = Claim::Charge(Charge { cost, at, mark });
-            Taken { decision, claim }
+            Reserved { decision, claim }
         })
     }
 
@@ -64,15 +65,16 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
         }
     }
 
-    pub(super) fn take(this: &Arc<Self>, key: u64, asked: Asked) -> Taken {
-        let Asked { cost, wait } = asked;
+    /// Reserves at once, or books a place if the rule has a queue.
+    pub(super) fn reserve_or_wait(this: &Arc<Self>, key: u64, request: CheckRequest) -> Reserved {
+        let CheckRequest { cost, wait } = request;
         let Some(wait) = wait.filter(|_| this.rule.queues()) else {
             return this.charge(key, cost, this.longest_wait(key, None));
         };
         // Most need not wait, so they are asked about before the line is locked.
-        let taken = this.charge(key, cost, 0);
-        if taken.decision.is_admitted() {
-            return taken;
+        let reserved = this.charge(key, cost, 0);
+        if reserved.decision.is_admitted() {
+            return reserved;
         }
         let max_wait = wait.longest(Tick::MAX);
         Self::stand_in_line(this, key, cost, (max_wait, wait.max_queue))
@@ -81,46 +83,40 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
 
 #[cfg(feature = "redis")]
 impl<R: Rule, C: Clock> Local<R, Keyed, C> {
-    /// For those who have hashed the key already, and hold on to what they get.
-    pub(in crate::limit) fn hold_hashed(&self, key: u64, asked: Asked) -> Held {
-        let Taken { decision, claim } = Shared::take(&self.shared, key, asked);
-        let hold = match claim {
-            Claim::Turn(turn) => Hold::turn(turn),
-            Claim::Charge(_) if decision.is_denied() => Hold::nothing(),
-            Claim::Charge(charge) => Charged {
+    /// Reserves by the hash of a key, for a caller that guards what it gets.
+    pub(crate) fn reserve_hashed(&self, key: u64, request: CheckRequest) -> Guarded {
+        let Reserved { decision, claim } = Shared::reserve_or_wait(&self.shared, key, request);
+        let rollback = match claim {
+            Claim::Place(reservation) => Rollback::place(reservation),
+            Claim::Charge(_) if decision.is_denied() => Rollback::nothing(),
+            Claim::Charge(charge) => LocalBucket {
                 shared: &self.shared,
                 key,
             }
-            .hold(charge),
+            .guard(charge),
         };
-        Held { decision, hold }
+        Guarded { decision, rollback }
     }
 }
 
-/// A bucket, with its limiter.
-pub struct Charged<'a, R, S, C> {
+/// A bucket in this process, with its limiter.
+pub(crate) struct LocalBucket<'a, R, S, C> {
     shared: &'a Arc<Shared<R, S, C>>,
     key: u64,
 }
 
-impl<R, S, C> fmt::Debug for Charged<'_, R, S, C> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Charged")
-    }
-}
-
-impl<R: Rule, S: Store<R::State>, C: Clock> Part for Charged<'_, R, S, C> {
-    fn bucket(&self) -> Bucket<'_> {
-        Bucket::in_process(self.shared, self.key)
+impl<R: Rule, S: Store<R::State>, C: Clock> MemberBucket for LocalBucket<'_, R, S, C> {
+    fn id(&self) -> BucketId<'_> {
+        BucketId::in_process(self.shared, self.key)
     }
 
-    fn take(&self, asked: Asked) -> Option<Taken> {
-        Some(Shared::take(self.shared, self.key, asked))
+    fn reserve(&self, request: CheckRequest) -> Option<Reserved> {
+        Some(Shared::reserve_or_wait(self.shared, self.key, request))
     }
 
-    fn denial(&self, asked: Asked) -> Option<Decision> {
-        let max_wait = self.shared.longest_wait(self.key, asked.wait);
-        self.shared.denial(self.key, asked.cost, max_wait)
+    fn certain_denial(&self, request: CheckRequest) -> Option<Decision> {
+        let max_wait = self.shared.longest_wait(self.key, request.wait);
+        self.shared.denial(self.key, request.cost, max_wait)
     }
 
     fn unseen(&self) -> Decision {
@@ -128,40 +124,38 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Part for Charged<'_, R, S, C> {
         rule.decide(&mut R::State::default(), now, 0)
     }
 
-    fn look(&self) -> Option<Look> {
+    fn peek_later(&self) -> Option<Peek> {
         let (shared, key) = (self.shared.clone(), self.key);
         Some(Box::new(move || shared.check(key, 0)))
     }
 
-    fn undo(&self, charge: Charge) {
+    fn roll_back(&self, charge: Charge) {
         self.shared.undo(self.key, charge);
     }
 
-    fn hold(&self, charge: Charge) -> Hold {
+    fn guard(&self, charge: Charge) -> Rollback {
         let (shared, key) = (self.shared.clone(), self.key);
-        Hold::charge(move || shared.undo(key, charge))
+        Rollback::charge(move || shared.undo(key, charge))
     }
 }
 
-impl<R: Rule, S: Keying<R>, C> Sealed for Local<R, S, C> {}
-
 impl<R: Rule, C: Clock, K: Hash + ?Sized> Member<K> for Local<R, Keyed, C> {
-    type Part<'a> = Charged<'a, R, <Keyed as Keying<R>>::Store, C>;
+    type Bucket<'a> = LocalBucket<'a, R, <Keyed as Keying<R>>::Store, C>;
 
     #[inline]
-    fn part<'a>(&'a self, key: &K) -> Self::Part<'a> {
+    fn bucket<'a>(&'a self, key: &K) -> Self::Bucket<'a> {
         let key = self.shared.hash(key);
         let shared = &self.shared;
-        Charged { shared, key }
+        LocalBucket { shared, key }
     }
 }
 
 impl<R: Rule, C: Clock> Member<()> for Local<R, Direct, C> {
-    type Part<'a> = Charged<'a, R, <Direct as Keying<R>>::Store, C>;
+    type Bucket<'a> = LocalBucket<'a, R, <Direct as Keying<R>>::Store, C>;
 
     #[inline]
-    fn part<'a>(&'a self, _key: &()) -> Self::Part<'a> {
+    fn bucket<'a>(&'a self, _key: &()) -> Self::Bucket<'a> {
         let (shared, key) = (&self.shared, 0);
-        Charged { shared, key }
+        LocalBucket { shared, key }
     }
 }

@@ -14,5 +14,5 @@ pub(crate) mod wait;
 pub use self::{
     builder::LocalBuilder,
     limiter::{Direct, Keyed, Local},
-    wait::{Ready, Turn},
+    wait::Ready,
 };

@@ -1,8 +1,6 @@
 //! Waiting for one's turn.
 
 use std::{
-    convert::Infallible,
-    fmt,
     future::Future,
     pin::Pin,
     sync::Arc,
@@ -16,10 +14,10 @@ use super::{shared::Shared, store::Store};
 use crate::{
     clock::{Clock, Tick},
     limit::{
-        all::{Claim, Taken},
         decision::Decision,
         limiter::{Check, Wait},
         line::Place,
+        reservation::{Claim, Reservation, Reserved},
         rules::{quota::Cost, rule::Rule},
     },
 };
@@ -27,7 +25,12 @@ use crate::{
 impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
     /// Most need not wait, so they are asked about before the line is locked.
     #[inline]
-    pub(super) fn until_ready(this: &Arc<Self>, key: u64, cost: Cost, wait: Wait) -> Check<Turn> {
+    pub(super) fn until_ready(
+        this: &Arc<Self>,
+        key: u64,
+        cost: Cost,
+        wait: Wait,
+    ) -> Check<Reservation> {
         let max_wait = match wait.max_wait {
             Some(_) => wait.longest(0),
             None if this.rule.queues() => wait.longest(Tick::MAX),
@@ -37,10 +40,10 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
         if decision.is_admitted() || max_wait == 0 {
             return Check::Now(decision);
         }
-        let Taken { decision, claim } =
+        let Reserved { decision, claim } =
             Self::stand_in_line(this, key, cost, (max_wait, wait.max_queue));
         match claim {
-            Claim::Turn(turn) => Check::Later(turn),
+            Claim::Place(reservation) => Check::Later(reservation),
             Claim::Charge(_) => Check::Now(decision),
         }
     }
@@ -51,7 +54,7 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
         key: u64,
         cost: Cost,
         (max_wait, max_queue): (Tick, usize),
-    ) -> Taken {
+    ) -> Reserved {
         let mut lines = this.lines();
         let full = lines.len(key) >= max_queue;
         let charged = this.charge(key, cost, if full { 0 } else { max_wait });
@@ -67,12 +70,12 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
             key,
             place,
         };
-        let turn = Turn::of(async move {
+        let reservation = Reservation::new(async move {
             booking.place.come_due().await;
             decision.when_due()
         });
-        let claim = Claim::Turn(turn);
-        Taken { decision, claim }
+        let claim = Claim::Place(reservation);
+        Reserved { decision, claim }
     }
 }
 
@@ -95,37 +98,13 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Drop for Booking<R, S, C> {
     }
 }
 
-/// Waits for its turn in a [`Local`](super::limiter::Local) limiter.
-#[must_use = "futures do nothing unless polled; dropped, its place is given back"]
-pub struct Turn(Pin<Box<dyn Future<Output = Decision> + Send>>);
-
-impl Turn {
-    pub(in crate::limit) fn of(turn: impl Future<Output = Decision> + Send + 'static) -> Self {
-        Self(Box::pin(turn))
-    }
-}
-
-impl Future for Turn {
-    type Output = Result<Decision, Infallible>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.as_mut().poll(cx).map(Ok)
-    }
-}
-
-impl fmt::Debug for Turn {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Turn")
-    }
-}
-
 /// What [`Local::until_ready`](super::limiter::Local::until_ready) answers: a decision, when its turn has come.
 #[derive(Debug)]
 #[must_use = "futures do nothing unless polled; dropped, its place is given back"]
-pub struct Ready(Check<Turn>);
+pub struct Ready(Check<Reservation>);
 
 impl Ready {
-    pub(super) fn of(check: Check<Turn>) -> Self {
+    pub(super) fn of(check: Check<Reservation>) -> Self {
         Self(check)
     }
 }

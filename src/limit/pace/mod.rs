@@ -21,7 +21,7 @@
 //! # Whose turn
 //!
 //! An item takes its place in the line when it arrives, in the limiter's one
-//! budget: the limiter is [`Direct`]. Many streams may share one; then each
+//! budget: the limiter is [`Direct`](super::Direct). Many streams may share one; then each
 //! item queues behind those of all.
 //!
 //! # What can never pass

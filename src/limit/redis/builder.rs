@@ -2,11 +2,13 @@ use std::{sync::Arc, time::Duration};
 
 use ahash::RandomState;
 
-use super::{client::Shared, denial_cache::Denials, lease::Leases, limiter::Redis, queue::Queue};
+use super::{
+    client::Client, denial_cache::DenialCache, failure_policy::Policy, lease::LeaseTable,
+    limiter::Redis, queue::Queue, unreadable::UnreadableLog,
+};
 use crate::{
     clock::ticks,
     limit::{
-        fallback::Policy,
         observe::Observe,
         rules::{
             quota::Cost,
@@ -14,7 +16,7 @@ use crate::{
         },
         warn_log::Log,
     },
-    redis::{Connection, Lane},
+    redis::{Connection, EvictionCheck, Lane},
 };
 
 /// How many questions may wait for a call unless told otherwise.
@@ -149,28 +151,25 @@ impl<R: Scripted> RedisBuilder<R> {
 
     /// A limiter that does as `policy` says when Redis does not answer.
     pub fn build<P: Policy>(self, policy: P) -> Redis<R, P> {
-        let remembers = self.denials > 0 && ticks(self.remembered) > 0;
-        let denials = remembers.then(|| Denials::new(self.denials, ticks(self.remembered)));
-        let shared = Shared {
+        let keep = ticks(self.remembered);
+        let denials = (self.denials > 0 && keep > 0).then(|| DenialCache::new(self.denials, keep));
+        let client = Client {
             head: head(&self.rule),
             rule: self.rule,
             name: self.name,
             connection: self.connection,
-            coalesce: self.coalesce,
-            capacity: self.queue,
-            queue: Queue::default(),
             denials,
-            leases: self.lease.map(Leases::new),
-            lines: Default::default(),
+            leases: self.lease.map(LeaseTable::new),
             hasher: RandomState::new(),
             counters: Arc::default(),
             observer: self.observer,
             log: Log::new(),
-            unreadable: Default::default(),
-            eviction: Default::default(),
+            unreadable: UnreadableLog::default(),
+            eviction: EvictionCheck::default(),
         };
         Redis {
-            shared: Arc::new(shared),
+            queue: Arc::new(Queue::new(client, self.coalesce, self.queue)),
+            waiting: Arc::default(),
             policy,
         }
     }

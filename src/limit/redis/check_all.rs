@@ -1,22 +1,19 @@
 //! Several buckets in one call, each under a rule of its own: all are charged,
 //! or none.
 //!
-//! The script tells the state in which it found each bucket, as it does for a
-//! batch, and here each rule makes its decision of it.
+//! The script returns the state in which it found each bucket, as it does for a
+//! batch, and each rule makes its decision of it. Twin of `lua/all.lua`.
 
-use std::{
-    fmt,
-    sync::{Arc, LazyLock},
-};
+use std::sync::{Arc, LazyLock};
 
-use redis::{Cmd, Value};
+use redis::Cmd;
 use tokio::{runtime::Handle, sync::oneshot};
 
-use super::{check::Asking, queue::Reply};
+use super::{batch::begin_reply, pending::PendingCall, request::BucketReply};
 use crate::{
     clock::Tick,
     limit::{
-        all::Held,
+        reservation::Guarded,
         rules::script::{Operation, ReplyReader},
     },
     redis::{Connection, Error, ErrorKind, Script},
@@ -37,129 +34,121 @@ static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
     ))
 });
 
-/// A question about one bucket, which may be asked together with others.
-pub(super) trait Question: Send + Sync {
+/// A request about one bucket, of any rule and policy, which can be sent in one
+/// call with those about others.
+pub(crate) trait AllRequest: Send + Sync {
+    /// The connection by which it is sent.
     fn connection(&self) -> &Connection;
 
-    /// The name of the bucket.
+    /// The name of the bucket in Redis.
     fn key(&self) -> &[u8];
 
-    /// What a call has to say of it: the rule and its terms, and the entry.
-    fn asked(&self) -> (&[String], Operation);
+    /// Its part of the call: the rule with its parameters, and the entry.
+    fn entry(&self) -> (&[String], Operation);
 
-    /// Asks it alone.
-    fn ask(&self) -> Asking;
+    /// Sends it in a call of its own.
+    fn send_alone(&self) -> PendingCall;
 
-    /// It goes into a call with others.
+    /// Counts that it is sent with others.
     fn count(&self);
 
     /// Reads what the script found, and decides.
-    fn read(&self, now: Tick, numbers: &mut ReplyReader<'_>) -> Reply;
+    fn read_reply(&self, now: Tick, numbers: &mut ReplyReader<'_>) -> Result<BucketReply, Error>;
 
-    /// The decision, and what was charged for it; or else what the policy says.
-    fn settle(&self, reply: Reply, charged: bool) -> Result<Held, Error>;
+    /// Returns the decision, of Redis or else of the policy, and what was charged
+    /// for it. `charged` says whether the script charged all that it could read.
+    fn settle(&self, reply: Result<BucketReply, Error>, charged: bool) -> Result<Guarded, Error>;
 }
 
-/// A question that is still to be asked, of any rule and policy.
-pub struct Query(pub(super) Box<dyn Question>);
+/// Requests, each with the index of its member.
+pub(in crate::limit) type AllRequests = Vec<(usize, Box<dyn AllRequest>)>;
 
-impl fmt::Debug for Query {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Query")
-    }
-}
-
-/// Questions, each with its place among the parts.
-pub(in crate::limit) type Queries = Vec<(usize, Query)>;
-
-/// Those that can ride in one call, in order. In a cluster none can: no two
-/// buckets share a slot.
-pub(in crate::limit) fn groups(queries: Queries) -> Vec<Queries> {
-    let mut groups: Vec<Queries> = Vec::new();
-    for (part, query) in queries {
-        let fits = |group: &&mut Queries| {
+/// Splits requests into groups, each of which can be sent in one call, in order.
+pub(in crate::limit) fn group_by_call(requests: AllRequests) -> Vec<AllRequests> {
+    let mut groups: Vec<AllRequests> = Vec::new();
+    for (member, request) in requests {
+        let fits = |group: &&mut AllRequests| {
             let mut others = group.iter().map(|(_, other)| other);
-            others.all(|other| rides_with(&*other.0, &*query.0))
+            others.all(|other| share_a_call(&**other, &*request))
         };
         match groups.iter_mut().find(fits) {
-            Some(group) => group.push((part, query)),
-            None => groups.push(vec![(part, query)]),
+            Some(group) => group.push((member, request)),
+            None => groups.push(vec![(member, request)]),
         }
     }
     groups
 }
 
-/// One bucket under two rules is two calls, or one charge would be lost.
-fn rides_with(one: &dyn Question, other: &dyn Question) -> bool {
+/// One bucket under two rules needs two calls, or one charge would be lost. In a
+/// cluster no two buckets share a slot, and so none share a call.
+fn share_a_call(one: &dyn AllRequest, other: &dyn AllRequest) -> bool {
     let connection = one.connection();
     connection.is(other.connection()) && !connection.is_cluster() && one.key() != other.key()
 }
 
-/// Asks one group, in a task of its own: what it charges is given back if
-/// nobody is there any more when the answer comes.
-pub(in crate::limit) async fn ask(group: Queries) -> Result<Vec<(usize, Held)>, Error> {
+/// Sends one group, in a task of its own: what it charges is given back if the
+/// caller has gone when the reply comes.
+pub(in crate::limit) async fn reserve_group(
+    group: AllRequests,
+) -> Result<Vec<(usize, Guarded)>, Error> {
     let group = Arc::new(group);
-    let lost = |group: &Queries| settle(group, vec![Err(Error::no_runtime()); group.len()]);
+    let lost = |group: &AllRequests| settle(group, vec![Err(Error::no_runtime()); group.len()]);
     let Ok(runtime) = Handle::try_current() else {
         return lost(&group);
     };
     let (tell, told) = oneshot::channel();
-    let asked = Arc::clone(&group);
+    let sent = Arc::clone(&group);
     runtime.spawn(async move {
-        let replies = replies(&asked).await;
-        // Dropped if it cannot be told, and so given back.
-        let _ = tell.send(settle(&asked, replies));
+        let replies = replies(&sent).await;
+        // If the caller has gone, the value is dropped here, and so rolled back.
+        let _ = tell.send(settle(&sent, replies));
     });
     told.await.unwrap_or_else(|_| lost(&group))
 }
 
-async fn replies(group: &Queries) -> Vec<Reply> {
+async fn replies(group: &AllRequests) -> Vec<Result<BucketReply, Error>> {
     if let [(_, alone)] = &group[..] {
-        return vec![alone.0.ask().await];
+        return vec![alone.send_alone().await];
     }
-    let replies = call(group).await;
+    let replies = send_together(group).await;
     replies.unwrap_or_else(|error| vec![Err(error); group.len()])
 }
 
-/// What comes of the replies. All that were answered have charged, or none: what
-/// cannot be read has no say. So if the policy of one refuses, all others are
-/// settled even so, and what they hold is given back.
-fn settle(group: &Queries, replies: Vec<Reply>) -> Result<Vec<(usize, Held)>, Error> {
-    let mut answers = replies.iter().flatten();
-    let charged = answers.all(|answer| answer.decision.is_admitted());
+/// Makes the decisions of the replies.
+///
+/// All buckets that could be read were charged, or none. If the policy of one
+/// member refuses, all others are settled even so, and dropped with the result,
+/// which gives back what they hold.
+fn settle(
+    group: &AllRequests,
+    replies: Vec<Result<BucketReply, Error>>,
+) -> Result<Vec<(usize, Guarded)>, Error> {
+    let mut read = replies.iter().flatten();
+    let charged = read.all(|reply| reply.decision.is_admitted());
     let settled = group.iter().zip(replies);
     let settled: Vec<_> = settled
-        .map(|((part, query), reply)| Ok((*part, query.0.settle(reply, charged)?)))
+        .map(|((member, request), reply)| Ok((*member, request.settle(reply, charged)?)))
         .collect();
     settled.into_iter().collect()
 }
 
-/// The answers of a call for all of them; an error of one is a state that cannot
-/// be read.
-async fn call(group: &Queries) -> Result<Vec<Reply>, Error> {
-    let first = &group[0].1.0;
-    if let Some(error) = first.connection().rejection() {
+/// Sends a group in one call. An error in the list is a bucket that cannot be
+/// read.
+async fn send_together(group: &AllRequests) -> Result<Vec<Result<BucketReply, Error>>, Error> {
+    let connection = group[0].1.connection();
+    if let Some(error) = connection.rejection() {
         return Err(error);
     }
-    group.iter().for_each(|(_, query)| query.0.count());
-    let asked = group.iter().map(|(_, query)| {
-        let (head, entry) = query.0.asked();
-        (head, query.0.key(), entry)
+    group.iter().for_each(|(_, request)| request.count());
+    let entries = group.iter().map(|(_, request)| {
+        let (head, entry) = request.entry();
+        (head, request.key(), entry)
     });
-    let reply = first
-        .connection()
-        .run(&SCRIPT, together(None, asked))
-        .await?;
-    let Value::Array(reply) = &reply else {
-        return Err(Error::reply("an array"));
-    };
-    let mut numbers = ReplyReader::of(reply);
-    let now = numbers.take();
-    let now = now.ok_or_else(|| Error::reply("more numbers"))?;
+    let reply = connection.run(&SCRIPT, together(None, entries)).await?;
+    let (now, mut numbers) = begin_reply(&reply)?;
     let mut replies = Vec::with_capacity(group.len());
-    for (_, query) in group {
-        let reply = query.0.read(now, &mut numbers);
-        match reply {
+    for (_, request) in group {
+        match request.read_reply(now, &mut numbers) {
             Err(error) if error.kind() != ErrorKind::Unreadable => return Err(error),
             reply => replies.push(reply),
         }
@@ -172,14 +161,14 @@ async fn call(group: &Queries) -> Result<Vec<Reply>, Error> {
 #[cfg_attr(not(any(test, feature = "testing")), allow(unreachable_pub))]
 pub fn together<'a>(
     now: Option<Tick>,
-    asked: impl ExactSizeIterator<Item = (&'a [String], &'a [u8], Operation)> + Clone,
+    entries: impl ExactSizeIterator<Item = (&'a [String], &'a [u8], Operation)> + Clone,
 ) -> Cmd {
-    let mut call = SCRIPT.call(asked.len());
-    for (_, key, _) in asked.clone() {
+    let mut call = SCRIPT.call(entries.len());
+    for (_, key, _) in entries.clone() {
         call.arg(key);
     }
     call.arg(now.map_or_else(String::new, |now| now.to_string()));
-    for (head, _, entry) in asked {
+    for (head, _, entry) in entries {
         call.arg(head).arg(entry.arg());
     }
     call

@@ -50,7 +50,7 @@ impl Counters {
         self.recalled.fetch_add(1, Relaxed);
     }
 
-    pub(super) fn spent(&self) {
+    pub(super) fn leased(&self) {
         self.leased.fetch_add(1, Relaxed);
     }
 

@@ -1,16 +1,19 @@
-//! Denials, remembered until they have passed, but not for long.
+//! Denials, remembered until they have passed, but for a bounded time.
 //!
-//! What is kept is the bucket itself, as the denial left it, and the rule is
-//! asked again: nothing can pass before it says so, for others only take. So a
-//! denial holds for just those costs that it holds for, and who is denied from
-//! memory hears the same numbers as from Redis. What can make a bucket fuller
-//! sooner, a credit or a reset, makes this process forget; other processes hear of
-//! it when they ask again, so a denial is remembered for a bounded time.
+//! The cache keeps the bucket itself, as the denial left it, and asks the rule
+//! again. Others only take from the bucket, so nothing can pass before the rule
+//! says so. A remembered denial applies to exactly the costs that Redis would
+//! deny, and a caller gets the same numbers as from Redis.
+//!
+//! A credit or a reset makes a bucket fuller. Then this process forgets its
+//! denial; other processes learn of it when they ask again, which is why a denial
+//! is remembered for a bounded time only.
 
 use std::{collections::HashMap, sync::atomic::AtomicU64};
 
 use ahash::RandomState;
 
+use super::{replay::Denial, request::Epoch};
 use crate::{
     clock::{Clock, Monotonic, Tick},
     limit::{
@@ -23,135 +26,131 @@ use crate::{
 const SHARDS: usize = 16;
 
 /// Buckets that had to deny, by the hash of their names.
-pub(super) struct Denials<S> {
-    shards: [Shard<S>; SHARDS],
-    /// Of a shard.
-    capacity: usize,
+pub(super) struct DenialCache<S> {
+    shards: [CacheShard<S>; SHARDS],
+    /// The most denials in one shard.
+    shard_capacity: usize,
     /// For how many ticks a denial is remembered at most.
-    longest: Tick,
+    max_keep: Tick,
     clock: Monotonic,
 }
 
-struct Shard<S> {
-    denied: Mutex<HashMap<u64, Denied<S>, RandomState>>,
+struct CacheShard<S> {
+    denied: Mutex<HashMap<u64, DeniedBucket<S>, RandomState>>,
     /// How often something was forgotten on demand.
     epoch: AtomicU64,
 }
 
 /// A bucket that had to deny.
-struct Denied<S> {
+struct DeniedBucket<S> {
     state: S,
-    /// The server's clock, and ours.
+    /// When it denied, by the server's clock and by ours.
     then: (Tick, Tick),
-    /// What was denied; the state may not tell of other costs.
-    asked: Cost,
-    /// When it is forgotten, by our clock: at the latest when what was denied would
-    /// pass.
+    /// The cost that was denied; the state may not apply to other costs.
+    cost: Cost,
+    /// When it is forgotten, by our clock: at the latest when that cost would pass.
     until: Tick,
 }
 
-/// Taken before a question is sent: what was answered before someone made the
-/// bucket fuller must not be remembered after it.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Epoch(u64);
-
-impl<S: Clone> Denials<S> {
-    pub(super) fn new(capacity: usize, longest: Tick) -> Self {
+impl<S: Clone> DenialCache<S> {
+    /// Remembers up to `capacity` denials, each for `max_keep` ticks at most.
+    pub(super) fn new(capacity: usize, max_keep: Tick) -> Self {
         Self {
-            shards: std::array::from_fn(|_| Shard {
+            shards: std::array::from_fn(|_| CacheShard {
                 denied: Mutex::default(),
                 epoch: AtomicU64::new(0),
             }),
-            capacity: capacity.div_ceil(SHARDS),
-            longest,
+            shard_capacity: capacity.div_ceil(SHARDS),
+            max_keep,
             clock: Monotonic::new(),
         }
     }
 
+    /// To be read before a request is sent; see [`Epoch`].
     pub(super) fn epoch(&self, key: u64) -> Epoch {
         Epoch(self.shard(key).epoch.load(Relaxed))
     }
 
-    /// The denial that Redis would answer too, if that is certain.
+    /// Returns the denial that Redis would answer too, if that is certain.
     pub(super) fn recall<R: Scripted<State = S>>(
         &self,
         rule: &R,
         key: u64,
         cost: Cost,
-        patience: Tick,
+        max_wait: Tick,
     ) -> Option<Decision> {
         let mut denied = self.shard(key).lock();
-        let known = denied.get(&key)?;
+        let bucket = denied.get(&key)?;
         let now = self.clock.now();
-        if now >= known.until {
+        if now >= bucket.until {
             denied.remove(&key);
             return None;
         }
-        if !rule.covers(known.asked, cost) {
+        if !rule.covers(bucket.cost, cost) {
             return None;
         }
-        let (server, ours) = known.then;
+        let (server, ours) = bucket.then;
         let now = server + now.saturating_sub(ours);
-        let decision = reserve(rule, &mut known.state.clone(), now, cost, patience);
+        let decision = reserve(rule, &mut bucket.state.clone(), now, cost, max_wait);
         decision.is_denied().then_some(decision)
     }
 
-    /// Keeps the state of a bucket that denied at `now` by the server's clock.
-    pub(super) fn remember(
-        &self,
-        key: u64,
-        epoch: Epoch,
-        (state, now): (&S, Tick),
-        asked: Cost,
-        retry: Tick,
-    ) {
+    /// Remembers a denial until `retry` ticks from now, or for a shorter time.
+    /// Does nothing if the bucket was forgotten since the request was made.
+    pub(super) fn remember(&self, denial: &Denial<'_, S>, retry: Tick) {
+        let key = denial.request.bucket.key;
         let shard = self.shard(key);
         let mut denied = shard.lock();
-        if shard.epoch.load(Relaxed) != epoch.0 {
+        if Epoch(shard.epoch.load(Relaxed)) != denial.request.epoch {
             return;
         }
         let ours = self.clock.now();
-        make_room(&mut denied, self.capacity, ours);
-        let until = ours.saturating_add(retry.min(self.longest));
-        let known = Denied {
-            state: state.clone(),
-            then: (now, ours),
-            asked,
-            until,
+        make_room(&mut denied, self.shard_capacity, ours);
+        let bucket = DeniedBucket {
+            state: denial.state.clone(),
+            then: (denial.now, ours),
+            cost: denial.request.cost(),
+            until: ours.saturating_add(retry.min(self.max_keep)),
         };
-        denied.insert(key, known);
+        denied.insert(key, bucket);
     }
 
+    /// Forgets a denial, and those that are under way to be remembered.
     pub(super) fn forget(&self, key: u64) {
         let shard = self.shard(key);
+        // The lock orders the new epoch before any later `remember`.
         let mut denied = shard.lock();
         shard.epoch.fetch_add(1, Relaxed);
         denied.remove(&key);
     }
 
-    fn shard(&self, key: u64) -> &Shard<S> {
+    fn shard(&self, key: u64) -> &CacheShard<S> {
         &self.shards[key as usize % SHARDS]
     }
 }
 
-impl<S> Shard<S> {
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Denied<S>, RandomState>> {
+impl<S> CacheShard<S> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, DeniedBucket<S>, RandomState>> {
         lock(&self.denied)
     }
 }
 
-/// How many are looked at to find one that has passed: all would be too many for
-/// whoever waits for the lock.
-const LOOKED_AT: usize = 8;
+/// How many denials are examined to find one that has passed. To examine all
+/// would hold the lock for too long.
+const MAX_EXAMINED: usize = 8;
 
-/// Forgets what has passed, or else anything: who is forgotten costs one more
-/// question.
-fn make_room<S>(denied: &mut HashMap<u64, Denied<S>, RandomState>, capacity: usize, now: Tick) {
+/// Removes a denial if the shard is full: one that has passed, or else any. A
+/// denial that is removed early costs one more request.
+fn make_room<S>(
+    denied: &mut HashMap<u64, DeniedBucket<S>, RandomState>,
+    capacity: usize,
+    now: Tick,
+) {
     if denied.len() < capacity {
         return;
     }
-    let some = || denied.iter().take(LOOKED_AT);
-    let passed = some().find(|(_, known)| known.until <= now);
+    let some = || denied.iter().take(MAX_EXAMINED);
+    let passed = some().find(|(_, bucket)| bucket.until <= now);
     if let Some((&key, _)) = passed.or_else(|| some().next()) {
         denied.remove(&key);
     }

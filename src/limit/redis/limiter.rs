@@ -4,15 +4,18 @@ use std::{fmt, hash::Hash, sync::Arc};
 
 use super::{
     builder::RedisBuilder,
-    check::{Asking, Checking},
-    client::Shared,
+    check::CheckFuture,
+    client::Client,
     counts::RedisCounts,
+    failure_policy::{FailClosed, Policy, TicketLimiter},
+    pending::PendingCall,
+    queue::Queue,
+    wait::WaitCounts,
 };
 use crate::{
     key::StoreKey,
     limit::{
         decision::Decision,
-        fallback::Policy,
         limiter::{Backend, Check, Limiter, Wait},
         rules::{
             quota::Cost,
@@ -188,7 +191,10 @@ use crate::{
 /// in would need word to all who wait behind it. A check dropped before it was
 /// sent is not charged; one dropped after that may have been.
 pub struct Redis<R: Scripted, P: Policy> {
-    pub(super) shared: Arc<Shared<R>>,
+    /// Sends what cannot be answered here.
+    pub(super) queue: Arc<Queue<R>>,
+    /// The callers of this process that wait.
+    pub(super) waiting: Arc<WaitCounts>,
     pub(super) policy: P,
 }
 
@@ -208,11 +214,11 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
     /// # Errors
     ///
     /// As the policy says: only under [`FailClosed`](crate::limit::FailClosed).
-    pub fn check<K>(&self, key: &K, cost: Cost) -> Check<Checking<R, P>>
+    pub fn check<K>(&self, key: &K, cost: Cost) -> Check<CheckFuture<R, P>>
     where
         K: StoreKey + Hash + ?Sized,
     {
-        self.shared.check(&self.policy, key, cost, None)
+        self.start_check(key, cost, None)
     }
 
     /// What is left for `key`. Takes nothing.
@@ -220,7 +226,7 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
     /// # Errors
     ///
     /// As for [`check`](Self::check).
-    pub fn peek<K: StoreKey + Hash + ?Sized>(&self, key: &K) -> Check<Checking<R, P>> {
+    pub fn peek<K: StoreKey + Hash + ?Sized>(&self, key: &K) -> Check<CheckFuture<R, P>> {
         self.check(key, 0)
     }
 
@@ -230,11 +236,11 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
     /// # Errors
     ///
     /// As for [`check`](Self::check).
-    pub fn until_ready<K>(&self, key: &K, cost: Cost, wait: Wait) -> Check<Checking<R, P>>
+    pub fn until_ready<K>(&self, key: &K, cost: Cost, wait: Wait) -> Check<CheckFuture<R, P>>
     where
         K: StoreKey + Hash + ?Sized,
     {
-        self.shared.check(&self.policy, key, cost, Some(wait))
+        self.start_check(key, cost, Some(wait))
     }
 
     /// Takes as much as there is for `key`, up to `cost`; answers how much that
@@ -248,13 +254,13 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
         K: StoreKey + Hash + ?Sized,
     {
         let ticket = self.policy.ticket(key);
-        let asking = self.ask(key, Operation::UpTo(cost));
-        match asking.await {
-            Ok(answer) => Ok((answer.taken, answer.decision)),
+        match self.call(key, Operation::UpTo(cost)).await {
+            Ok(reply) => Ok((reply.taken, reply.decision)),
             Err(error) => {
-                let error = self.shared.fell_back(error);
-                let unseen = self.shared.unseen_up_to(cost);
-                self.policy.check_up_to(ticket, cost, unseen, error)
+                let error = self.client().report_fallback(error);
+                let unseen = || self.client().unseen_up_to(cost);
+                let local = |local: &dyn TicketLimiter| local.check_up_to(ticket, cost);
+                self.policy.fall_back(error, unseen, local)
             }
         }
     }
@@ -284,7 +290,7 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
     /// When Redis does not answer; it may have been taken even so. When the bucket
     /// [cannot be read](Self#unreadable-states); then it was not.
     pub async fn debit<K: StoreKey + ?Sized>(&self, key: &K, cost: Cost) -> Result<(), Error> {
-        self.ask(key, Operation::Debit(cost)).await.map(|_| ())
+        self.call(key, Operation::Debit(cost)).await.map(|_| ())
     }
 
     /// Makes the bucket of `key` whole. Those who wait for it already pass when
@@ -304,23 +310,23 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
 
     /// The rule.
     pub fn rule(&self) -> &R {
-        &self.shared.rule
+        &self.client().rule
     }
 
     /// What was asked so far, by this handle and its clones.
     pub fn counts(&self) -> RedisCounts {
-        self.shared.counters.snapshot()
+        self.client().counters.snapshot()
     }
 
     /// The name that it was given.
     pub(crate) fn label(&self) -> &str {
-        &self.shared.name
+        &self.client().name
     }
 
     /// Looks at its [`counts`](Self::counts), and does not hold it: what it holds
     /// may hold the one who looks.
     pub(crate) fn watch(&self) -> impl Fn() -> RedisCounts + Send + Sync + 'static + use<R, P> {
-        let counters = self.shared.counters.clone();
+        let counters = self.client().counters.clone();
         move || counters.snapshot()
     }
 
@@ -331,20 +337,26 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
         key: &K,
         entry: Operation,
     ) -> Result<(), Error> {
-        let bucket = self.shared.bucket(key);
+        let bucket = self.client().bucket(key);
         let key = bucket.key;
-        self.shared.forget(key);
-        let answer = self.shared.begin(bucket, entry, false).await;
-        self.shared.forget(key);
-        answer.map(|_| ())
+        self.client().forget(key);
+        let reply = self.queue.call(bucket, entry, false).await;
+        self.client().forget(key);
+        reply.map(|_| ())
     }
 
-    fn ask<K: StoreKey + ?Sized>(&self, key: &K, entry: Operation) -> Asking {
-        self.shared.begin(self.shared.bucket(key), entry, false)
+    /// Sends a request that does not wait for a place.
+    fn call<K: StoreKey + ?Sized>(&self, key: &K, entry: Operation) -> PendingCall {
+        self.queue.call(self.client().bucket(key), entry, false)
+    }
+
+    /// What all clones know about their buckets and their server.
+    pub(super) fn client(&self) -> &Client<R> {
+        &self.queue.client
     }
 }
 
-impl<R: Scripted> Redis<R, crate::limit::FailClosed> {
+impl<R: Scripted> Redis<R, FailClosed> {
     /// A limiter of which more is to be said.
     pub fn builder(name: &str, rule: R, connection: &Connection) -> RedisBuilder<R> {
         RedisBuilder::new(name, rule, connection)
@@ -353,31 +365,32 @@ impl<R: Scripted> Redis<R, crate::limit::FailClosed> {
 
 impl<R: Scripted, P: Policy> Backend for Redis<R, P> {
     type Error = P::Error;
-    type Future = Checking<R, P>;
+    type Future = CheckFuture<R, P>;
 
     fn label(&self) -> Arc<str> {
-        self.shared.name.clone()
+        self.client().name.clone()
     }
 }
 
 impl<R: Scripted, P: Policy, K: StoreKey + Hash + ?Sized> Limiter<K> for Redis<R, P> {
     fn name(&self, _key: &K) -> Arc<str> {
-        self.shared.name.clone()
+        self.client().name.clone()
     }
 
     fn check(&self, key: &K, cost: Cost) -> Check<Self::Future> {
-        self.shared.check(&self.policy, key, cost, None)
+        self.start_check(key, cost, None)
     }
 
     fn until_ready(&self, key: &K, cost: Cost, wait: Wait) -> Check<Self::Future> {
-        self.shared.check(&self.policy, key, cost, Some(wait))
+        self.start_check(key, cost, Some(wait))
     }
 }
 
 impl<R: Scripted, P: Policy> Clone for Redis<R, P> {
     fn clone(&self) -> Self {
         Self {
-            shared: self.shared.clone(),
+            queue: self.queue.clone(),
+            waiting: self.waiting.clone(),
             policy: self.policy.clone(),
         }
     }
@@ -386,9 +399,9 @@ impl<R: Scripted, P: Policy> Clone for Redis<R, P> {
 impl<R: Scripted, P: Policy> fmt::Debug for Redis<R, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Redis")
-            .field("name", &self.shared.name)
-            .field("rule", &self.shared.rule)
-            .field("connection", &self.shared.connection)
+            .field("name", &self.client().name)
+            .field("rule", &self.client().rule)
+            .field("connection", &self.client().connection)
             .field("policy", &self.policy)
             .finish_non_exhaustive()
     }

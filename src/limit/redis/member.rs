@@ -1,206 +1,206 @@
-//! A bucket in Redis as one of several.
+//! A bucket in Redis as a member of an [`All`](crate::limit::All).
 
-use std::{fmt, hash::Hash, sync::Arc};
+use std::hash::Hash;
 
 use super::{
-    batch::replay,
-    check::{Asking, Terms},
-    check_all::{Query, Question},
-    client::Shared,
+    check_all::AllRequest,
+    failure_policy::Policy,
     limiter::Redis,
-    queue::Reply,
-    request::{Answer, Ask},
-    wait::{InLine, Place},
+    pending::PendingCall,
+    replay::ReadBucket,
+    request::{Bucket, BucketReply, Request},
+    wait::BookedPlace,
 };
 use crate::{
     clock::Tick,
     key::StoreKey,
     limit::{
-        all::{Asked, Bucket, Charge, Held, Hold, Member, Part, Sealed, Taken},
         decision::Decision,
-        fallback::Policy,
         limiter::Wait,
-        local::Turn,
+        member::{BucketId, Member, MemberBucket},
+        reservation::{Charge, CheckRequest, Guarded, Reservation, Reserved, Rollback},
         rules::script::{Operation, ReplyReader, Scripted},
     },
     redis::{Connection, Error, ErrorKind},
 };
 
-/// A bucket, with its limiter.
-pub struct Charged<'a, R: Scripted, P> {
-    shared: &'a Arc<Shared<R>>,
-    policy: &'a P,
-    bucket: super::request::Bucket,
+/// A bucket in Redis, with its limiter.
+pub(crate) struct RedisBucket<'a, R: Scripted, P: Policy> {
+    limiter: &'a Redis<R, P>,
+    bucket: Bucket,
+    /// What the policy has to know of the key.
     ticket: u64,
 }
 
-impl<R: Scripted, P> fmt::Debug for Charged<'_, R, P> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Charged")
-    }
-}
-
-impl<R: Scripted, P: Policy> Charged<'_, R, P> {
-    /// Only a queue lets wait.
-    fn longest_wait(&self, patience: Option<Wait>) -> Tick {
-        match self.shared.rule.queues() {
-            true => self.shared.longest_wait(self.bucket.key, patience),
+impl<R: Scripted, P: Policy> RedisBucket<'_, R, P> {
+    /// Only a rule with a queue makes a member wait.
+    fn max_wait(&self, wait: Option<Wait>) -> Tick {
+        match self.limiter.rule().queues() {
+            true => self.limiter.max_wait(self.bucket.key, wait),
             false => 0,
         }
     }
 }
 
-impl<R: Scripted, P: Policy> Part for Charged<'_, R, P> {
-    fn bucket(&self) -> Bucket<'_> {
-        Bucket {
-            store: self.shared.connection.id(),
+impl<R: Scripted, P: Policy> MemberBucket for RedisBucket<'_, R, P> {
+    fn id(&self) -> BucketId<'_> {
+        let client = self.limiter.client();
+        BucketId {
+            store: client.connection.id(),
             key: 0,
             name: &self.bucket.name,
-            rule: &self.shared.head,
+            rule: &client.head,
         }
     }
 
-    fn is_elsewhere(&self) -> bool {
+    fn is_remote(&self) -> bool {
         true
     }
 
-    fn take(&self, _asked: Asked) -> Option<Taken> {
+    fn reserve(&self, _request: CheckRequest) -> Option<Reserved> {
         None
     }
 
-    /// What a bucket never seen denies can never pass.
-    fn denial(&self, asked: Asked) -> Option<Decision> {
-        let never = Some(self.shared.unseen(asked.cost)).filter(Decision::is_denied);
-        let wait = self.longest_wait(asked.wait);
-        never.or_else(|| self.shared.recall(self.bucket.key, asked.cost, wait))
+    /// A cost that a bucket never seen denies can never pass.
+    fn certain_denial(&self, request: CheckRequest) -> Option<Decision> {
+        let client = self.limiter.client();
+        let never = Some(client.unseen(request.cost)).filter(Decision::is_denied);
+        let max_wait = self.max_wait(request.wait);
+        never.or_else(|| client.recall(self.bucket.key, request.cost, max_wait))
     }
 
     fn unseen(&self) -> Decision {
-        self.shared.unseen(0)
+        self.limiter.client().unseen(0)
     }
 
     /// Nothing was charged yet.
-    fn undo(&self, _charge: Charge) {}
+    fn roll_back(&self, _charge: Charge) {}
 
-    fn hold(&self, _charge: Charge) -> Hold {
-        Hold::nothing()
+    fn guard(&self, _charge: Charge) -> Rollback {
+        Rollback::nothing()
     }
 
-    fn query(&self, asked: Asked) -> Option<Query> {
-        let Asked {
-            cost,
-            wait: patience,
-        } = asked;
-        let wait = self.longest_wait(patience);
-        let entry = self.shared.entry(cost, wait, patience);
-        Some(Query(Box::new(Open {
-            shared: self.shared.clone(),
-            ask: self.shared.ask(self.bucket.clone(), entry),
-            waits: patience.is_some() && wait > 0,
-            terms: Terms {
-                policy: self.policy.clone(),
-                ticket: self.ticket,
-                asked,
-            },
-        })))
+    fn remote(&self, request: CheckRequest) -> Option<Box<dyn AllRequest>> {
+        let CheckRequest { cost, wait } = request;
+        let max_wait = self.max_wait(wait);
+        let entry = self.limiter.entry(cost, max_wait, wait);
+        Some(Box::new(MemberRequest {
+            limiter: self.limiter.clone(),
+            sent: self.limiter.client().request(self.bucket.clone(), entry),
+            waits: wait.is_some() && max_wait > 0,
+            ticket: self.ticket,
+            request,
+        }))
     }
 }
 
-/// A question that is still to be asked or to be settled.
-struct Open<R: Scripted, P> {
-    shared: Arc<Shared<R>>,
-    ask: Ask,
-    /// Whether it waits for its turn, if it has to.
+/// A member's request, which is still to be sent or to be settled.
+struct MemberRequest<R: Scripted, P: Policy> {
+    limiter: Redis<R, P>,
+    sent: Request,
+    /// Whether it waits for a booked place.
     waits: bool,
-    terms: Terms<P>,
+    ticket: u64,
+    request: CheckRequest,
 }
 
-impl<R: Scripted, P: Policy> Question for Open<R, P> {
+impl<R: Scripted, P: Policy> AllRequest for MemberRequest<R, P> {
     fn connection(&self) -> &Connection {
-        &self.shared.connection
+        &self.limiter.client().connection
     }
 
     fn key(&self) -> &[u8] {
-        &self.ask.bucket.name
+        &self.sent.bucket.name
     }
 
-    fn asked(&self) -> (&[String], Operation) {
-        (&self.shared.head, self.ask.entry)
+    fn entry(&self) -> (&[String], Operation) {
+        (&self.limiter.client().head, self.sent.entry)
     }
 
-    fn ask(&self) -> Asking {
-        let Ask { bucket, entry, .. } = &self.ask;
-        self.shared.begin(bucket.clone(), *entry, self.waits)
+    fn send_alone(&self) -> PendingCall {
+        let Request { bucket, entry, .. } = &self.sent;
+        self.limiter.queue.call(bucket.clone(), *entry, self.waits)
     }
 
     fn count(&self) {
-        self.shared.counters.called(1, 1);
+        self.limiter.client().counters.called(1, 1);
     }
 
-    fn read(&self, now: Tick, numbers: &mut ReplyReader<'_>) -> Reply {
-        let denied = |denial: super::batch::Denial<'_, R::State>| self.shared.remember(&denial);
-        let reply = replay(&self.shared.rule, &self.ask, now, numbers, denied);
-        let unreadable = |error: &Error| error.kind() == ErrorKind::Unreadable;
-        if reply.as_ref().is_err_and(unreadable) {
-            self.shared.cannot_read(&self.ask.bucket);
-        }
-        if reply.is_ok() {
-            self.shared.look_at_eviction(&self.ask.bucket);
+    fn read_reply(&self, now: Tick, numbers: &mut ReplyReader<'_>) -> Result<BucketReply, Error> {
+        let client = self.limiter.client();
+        let reply = self.replay(now, numbers);
+        match &reply {
+            Ok(_) => client.learn_eviction_policy(&self.sent.bucket),
+            Err(error) if error.kind() == ErrorKind::Unreadable => {
+                client.report_unreadable(&self.sent.bucket);
+            }
+            Err(_) => {}
         }
         reply
     }
 
-    fn settle(&self, reply: Reply, charged: bool) -> Result<Held, Error> {
-        let answer = match reply {
-            Ok(answer) => answer,
-            Err(error) => return self.instead(error),
+    fn settle(&self, reply: Result<BucketReply, Error>, charged: bool) -> Result<Guarded, Error> {
+        let reply = match reply {
+            Ok(reply) => reply,
+            Err(error) => return self.fall_back(error),
         };
-        let decision = answer.decision;
-        let hold = match charged && answer.taken > 0 {
-            true => self.hold(answer),
-            false => Hold::nothing(),
+        let decision = reply.decision;
+        let rollback = match charged && reply.taken > 0 {
+            true => self.guard(reply),
+            false => Rollback::nothing(),
         };
-        Ok(Held { decision, hold })
+        Ok(Guarded { decision, rollback })
     }
 }
 
-impl<R: Scripted, P: Policy> Open<R, P> {
-    fn hold(&self, answer: Answer) -> Hold {
-        let (shared, bucket) = (self.shared.clone(), self.ask.bucket.clone());
-        // It was asked for when there was room in the line.
-        let line = InLine::join(&shared, bucket.key, usize::MAX);
-        match answer.wait().filter(|_| self.waits).zip(line) {
-            Some((wait, line)) => {
-                let place = Place::new(line, bucket, self.terms.asked.cost, answer);
-                Hold::turn(Turn::of(place.come_due(wait)))
+impl<R: Scripted, P: Policy> MemberRequest<R, P> {
+    fn replay(&self, now: Tick, numbers: &mut ReplyReader<'_>) -> Result<BucketReply, Error> {
+        let (client, request) = (self.limiter.client(), &self.sent);
+        let bucket = ReadBucket::read(&client.rule, request.entry, now, numbers)?;
+        let mut bucket = bucket.ok_or_else(|| Error::unreadable("a limit"))?;
+        let reply = bucket.replay(&client.rule, now, request.entry)?;
+        if let Some(denial) = bucket.denial(request, now, &reply) {
+            client.remember(&denial);
+        }
+        Ok(reply)
+    }
+
+    /// Guards what Redis charged, so that it can be rolled back.
+    fn guard(&self, reply: BucketReply) -> Rollback {
+        let (queue, bucket) = (self.limiter.queue.clone(), self.sent.bucket.clone());
+        // There was room in the queue when the request was made.
+        let slot = self.limiter.waiting.join(bucket.key, usize::MAX);
+        match reply.wait().filter(|_| self.waits).zip(slot) {
+            Some((ticks, slot)) => {
+                let place = BookedPlace::new(queue, slot, bucket, self.request.cost, reply);
+                Rollback::place(Reservation::new(place.wait(ticks)))
             }
-            None => Hold::charge(move || shared.undo(bucket, &answer)),
+            None => Rollback::charge(move || queue.undo(bucket, &reply)),
         }
     }
 
-    fn instead(&self, error: Error) -> Result<Held, Error> {
-        let Terms {
-            policy,
-            ticket,
-            asked,
-        } = &self.terms;
-        let error = self.shared.fell_back(error);
-        let unseen = self.shared.unseen(asked.cost);
-        let held = policy.hold(*ticket, *asked, unseen, error);
-        held.map_err(Into::into)
+    fn fall_back(&self, error: Error) -> Result<Guarded, Error> {
+        let (client, request) = (self.limiter.client(), self.request);
+        let unseen = || Guarded {
+            decision: client.unseen(request.cost),
+            rollback: Rollback::nothing(),
+        };
+        let error = client.report_fallback(error);
+        let decided = self
+            .limiter
+            .policy
+            .fall_back(error, unseen, |local| local.reserve(self.ticket, request));
+        decided.map_err(Into::into)
     }
 }
 
-impl<R: Scripted, P: Policy> Sealed for Redis<R, P> {}
-
 impl<R: Scripted, P: Policy, K: StoreKey + Hash + ?Sized> Member<K> for Redis<R, P> {
-    type Part<'a> = Charged<'a, R, P>;
+    type Bucket<'a> = RedisBucket<'a, R, P>;
 
-    fn part<'a>(&'a self, key: &K) -> Self::Part<'a> {
-        Charged {
-            shared: &self.shared,
-            policy: &self.policy,
-            bucket: self.shared.bucket(key),
+    fn bucket<'a>(&'a self, key: &K) -> Self::Bucket<'a> {
+        RedisBucket {
+            limiter: self,
+            bucket: self.client().bucket(key),
             ticket: self.policy.ticket(key),
         }
     }

@@ -1,5 +1,6 @@
 //! Limits whose state is in Redis.
 
+mod backlog;
 mod batch;
 mod builder;
 mod check;
@@ -7,16 +8,24 @@ mod check_all;
 mod client;
 mod counts;
 mod denial_cache;
-mod eviction;
+mod failure_policy;
 mod lease;
 mod limiter;
 mod member;
+mod pending;
 mod queue;
+mod replay;
 mod request;
 mod unreadable;
 mod wait;
 
-pub(super) use self::check_all::{Queries, Query, ask, groups};
+pub(super) use self::check_all::{AllRequest, AllRequests, group_by_call, reserve_group};
 #[cfg(any(test, feature = "testing"))]
 pub use self::check_all::{together, together_with_source};
-pub use self::{builder::RedisBuilder, check::Checking, counts::RedisCounts, limiter::Redis};
+pub use self::{
+    builder::RedisBuilder,
+    check::CheckFuture,
+    counts::RedisCounts,
+    failure_policy::{FailClosed, FailOpen, OrElse, Policy},
+    limiter::Redis,
+};

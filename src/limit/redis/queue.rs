@@ -1,137 +1,170 @@
-//! Questions share calls: what is asked while a call is under way rides in the
-//! next one.
+//! Decides which requests share a call.
 //!
-//! Whoever finds nobody else asking calls for itself, without a detour. All
-//! others line up, and a task takes all that waits into one call, and again,
-//! until nothing waits. So nothing is held back to make a call larger: calls
-//! grow by themselves when more is asked than calls come back.
+//! A caller that finds nobody else sending sends its own request, without a
+//! detour. All others queue, and a worker takes everything that waits into one
+//! call, again and again until nothing waits. So nothing is held back to make a
+//! call larger: calls grow by themselves when more is asked than replies come.
 //!
-//! Each runtime asks its own questions: the tasks of another one may be held up.
+//! The limiter stands on this, and this on the [client](super::client).
 
 use std::{
-    collections::{HashMap, VecDeque},
-    sync::Arc,
+    collections::HashMap,
+    sync::{Arc, Weak},
     time::Duration,
 };
 
 use ahash::RandomState;
+use redis::Value;
 use tokio::{
     runtime::{Handle, Id},
     sync::oneshot,
-    time::Instant,
+    time::{Instant, sleep},
 };
 
 use super::{
+    backlog::{Backlogs, QueuedRequest},
     batch::Batch,
-    client::Shared,
-    request::{Answer, Ask},
+    client::Client,
+    lease::{LEASE_CHECK_TICKS, LeaseCheck},
+    pending::{PendingCall, QueuedCall},
+    request::{Booking, Bucket, BucketReply, Request},
 };
 use crate::{
-    limit::rules::script::Scripted,
+    limit::rules::{
+        quota::Cost,
+        script::{Operation, Scripted},
+    },
     redis::Error,
-    runtime::{Idle, Own, PerRuntime, background},
+    runtime::background,
 };
 
-/// Questions in one call, at most. More would gain little, and keep the server
-/// from everyone else for longer.
-const LARGEST_CALL: usize = 256;
-
-/// Calls of queued questions under way at a time: while the server works on
-/// one, the next is on its way.
-const WORKERS: usize = 2;
-
-/// The questions of one limiter that wait for a call.
-#[derive(Default)]
-pub(super) struct Queue {
-    states: PerRuntime<State>,
+/// The requests of one limiter, on their way to its client.
+pub(super) struct Queue<R: Scripted> {
+    pub(super) client: Client<R>,
+    backlogs: Backlogs,
+    /// Whether requests may share calls.
+    coalesce: bool,
+    /// How many requests may wait for a call, on each runtime.
+    capacity: usize,
 }
 
-#[derive(Default)]
-struct State {
-    jobs: VecDeque<Job>,
-    /// Tasks that take from it.
-    workers: usize,
-    /// Whether someone calls for itself.
-    direct: bool,
-}
+impl<R: Scripted> Queue<R> {
+    pub(super) fn new(client: Client<R>, coalesce: bool, capacity: usize) -> Self {
+        Self {
+            client,
+            backlogs: Backlogs::default(),
+            coalesce,
+            capacity,
+        }
+    }
 
-/// A question, and who wants to know.
-pub(super) struct Job {
-    ask: Ask,
-    asker: Asker,
-}
-
-struct Asker {
-    /// When it must have been answered.
-    until: Instant,
-    /// `None` where nobody wants to know.
-    reply: Option<oneshot::Sender<Reply>>,
-}
-
-pub(super) type Reply = Result<Answer, Error>;
-
-/// How a question is asked.
-pub(super) enum Route {
-    /// By the caller, who must hold on to this runtime's way until it has the answer.
-    Direct(Ask),
-    /// With others, until then.
-    Queued(oneshot::Receiver<Reply>, Instant),
-}
-
-impl<R: Scripted> Shared<R> {
-    /// The way for this question. `alone` says whether the caller may call for
-    /// itself.
-    pub(super) fn route(
+    /// Sends a request, alone or with others.
+    ///
+    /// With `waits`, always with others: the worker gives a booked place back if
+    /// the caller has gone when the reply comes.
+    pub(super) fn call(
         self: &Arc<Self>,
-        runtime: &Handle,
-        ask: Ask,
-        alone: bool,
-    ) -> Result<Route, Error> {
-        if !self.coalesce && alone {
-            return Ok(Route::Direct(ask));
+        bucket: Bucket,
+        entry: Operation,
+        waits: bool,
+    ) -> PendingCall {
+        if let Some(error) = self.client.connection.rejection() {
+            return PendingCall::failed(error);
         }
-        let mut state = self.queue.of(runtime.id());
-        if alone && state.workers == 0 && !state.direct {
-            state.direct = true;
-            return Ok(Route::Direct(ask));
+        let request = self.client.request(bucket, entry);
+        match Handle::try_current() {
+            Ok(runtime) => self.call_on(&runtime, request, waits),
+            // Called outside of a runtime: the one that polls it is used.
+            Err(_) => {
+                let queue = self.clone();
+                PendingCall::direct(async move {
+                    let runtime = Handle::try_current().map_err(|_| Error::no_runtime())?;
+                    queue.call_on(&runtime, request, waits).await
+                })
+            }
         }
-        drop(state);
-        let (reply, answer) = oneshot::channel();
-        let until = self.push(runtime, ask, Some(reply))?;
-        Ok(Route::Queued(answer, until))
     }
 
-    /// Asks without wanting to know.
-    pub(super) fn tell(self: &Arc<Self>, ask: Ask) {
-        // Who cannot be told now is told by the key's expiry.
+    fn call_on(self: &Arc<Self>, runtime: &Handle, request: Request, waits: bool) -> PendingCall {
+        let permit = if waits {
+            None
+        } else {
+            self.permit(runtime.id())
+        };
+        if let Some(permit) = permit {
+            return PendingCall::direct(async move { permit.queue.send_alone(request).await });
+        }
+        let (waiter, reply) = oneshot::channel();
+        match self.push(runtime, request, Some(waiter)) {
+            Ok(until) => {
+                let timeout = self.client.connection.timeout();
+                PendingCall::Queued(QueuedCall::new(reply, until, timeout))
+            }
+            Err(error) => PendingCall::failed(error),
+        }
+    }
+
+    /// Sends a request whose reply is of no interest.
+    pub(super) fn tell(self: &Arc<Self>, bucket: Bucket, entry: Operation) {
+        let request = self.client.request(bucket, entry);
         let runtime = Handle::try_current().unwrap_or_else(|_| background());
-        let _ = self.push(&runtime, ask, None);
+        // If the queue is full, the key's expiry does the same later.
+        let _ = self.push(&runtime, request, None);
     }
 
+    /// Gives a booked place back, for which the caller no longer waits.
+    pub(super) fn give_back(self: &Arc<Self>, bucket: Bucket, cost: Cost, reply: &BucketReply) {
+        if let Some(Booking { due, mark }) = reply.booking.filter(|_| reply.wait().is_some()) {
+            self.tell_fuller(bucket, Operation::GiveBack(cost, due, mark));
+        }
+    }
+
+    /// Undoes a charge, for a request that does not pass after all.
+    pub(super) fn undo(self: &Arc<Self>, bucket: Bucket, reply: &BucketReply) {
+        if let Some(Booking { due, mark }) = reply.booking {
+            // The mark was taken with shares out that may have come back since,
+            // so on a leased bucket it proves nothing.
+            let mark = if self.client.leases.is_some() {
+                0
+            } else {
+                mark
+            };
+            self.tell_fuller(bucket, Operation::Undo(reply.taken, due, mark));
+        }
+    }
+
+    /// Tells Redis of a change that makes the bucket fuller.
+    fn tell_fuller(self: &Arc<Self>, bucket: Bucket, entry: Operation) {
+        self.client.forget(bucket.key);
+        self.tell(bucket, entry);
+    }
+
+    fn permit(self: &Arc<Self>, runtime: Id) -> Option<DirectCallPermit<R>> {
+        let is_free = !self.coalesce || self.backlogs.begin_direct(runtime);
+        is_free.then(|| DirectCallPermit {
+            queue: self.clone(),
+            runtime,
+        })
+    }
+
+    /// Queues a request. Returns when it must have been answered.
     fn push(
         self: &Arc<Self>,
         runtime: &Handle,
-        ask: Ask,
-        reply: Option<oneshot::Sender<Reply>>,
+        request: Request,
+        reply: Option<oneshot::Sender<Result<BucketReply, Error>>>,
     ) -> Result<Instant, Error> {
-        let until = Instant::now() + self.connection.timeout();
-        let asker = Asker { until, reply };
-        let hires = {
-            let mut state = self.queue.of(runtime.id());
-            if state.jobs.len() >= self.capacity {
-                self.counters.overloaded();
-                return Err(Error::overloaded(self.capacity));
-            }
-            state.jobs.push_back(Job { ask, asker });
-            let hires = state.workers < WORKERS;
-            state.workers += usize::from(hires);
-            hires
+        let until = Instant::now() + self.client.connection.timeout();
+        let queued = QueuedRequest::new(request, until, reply);
+        let Some(starts) = self.backlogs.push(runtime.id(), queued, self.capacity) else {
+            self.client.counters.overloaded();
+            return Err(Error::overloaded(self.capacity));
         };
-        if hires {
-            // Not while the queue is locked: a runtime that is closing drops the
-            // worker at once, and that locks it, too.
+        if starts {
+            // The lock is not held here: a runtime that is closing drops the
+            // worker at once, and the drop takes the lock.
             runtime.spawn(work(Worker {
-                shared: self.clone(),
+                queue: self.clone(),
                 runtime: runtime.id(),
                 dismissed: false,
             }));
@@ -139,130 +172,131 @@ impl<R: Scripted> Shared<R> {
         Ok(until)
     }
 
-    /// The caller of this runtime who called for itself is done.
-    pub(super) fn left(&self, runtime: Id) {
-        self.queue.of(runtime).direct = false;
+    async fn send_alone(self: &Arc<Self>, request: Request) -> Result<BucketReply, Error> {
+        let batch = Batch::single(request);
+        let reply = self.client.send(&batch).await;
+        let mut answer = Err(Error::reply("a decision"));
+        self.read_reply(&batch, reply, |_, reply| answer = reply);
+        answer
     }
 
-    /// Everything that waits, as far as it fits into a call; `None` lets the
-    /// worker go.
-    fn next_jobs(&self, runtime: Id) -> Option<Vec<Job>> {
-        let mut state = self.queue.of(runtime);
-        if state.jobs.is_empty() {
-            state.workers -= 1;
-            return None;
-        }
-        let size = state.jobs.len().min(LARGEST_CALL);
-        Some(state.jobs.drain(..size).collect())
-    }
-
-    /// Asks the questions of one call. In a cluster each bucket is on a node of
-    /// its own, so there each has its own call.
-    async fn work_off(self: &Arc<Self>, jobs: Vec<Job>) {
-        if !self.connection.is_cluster() {
-            return self.call(jobs).await;
-        }
-        let calls = by_bucket(jobs).map(|jobs| self.call(jobs));
-        futures_util::future::join_all(calls).await;
-    }
-
-    async fn call(self: &Arc<Self>, jobs: Vec<Job>) {
-        let (now, within) = (Instant::now(), self.connection.timeout());
-        let wanted = jobs
+    async fn send_together(self: &Arc<Self>, requests: Vec<QueuedRequest>) {
+        let (now, timeout) = (Instant::now(), self.client.connection.timeout());
+        let wanted = requests
             .into_iter()
-            .filter_map(|job| job.still_wanted(now, within));
-        let (asks, mut askers): (Vec<_>, Vec<_>) = wanted.unzip();
-        if asks.is_empty() {
+            .filter_map(|request| request.still_wanted(now, timeout));
+        let (requests, mut waiters): (Vec<_>, Vec<_>) = wanted.unzip();
+        if requests.is_empty() {
             return;
         }
-        let batch = Batch::of(asks);
-        let reply = self.send(&batch).await;
-        self.settle(&batch, reply, |position, answer| {
-            let (ask, asker) = (&batch.asks()[position], &mut askers[position]);
-            if let Err(Ok(missed)) = asker.tell(answer) {
-                self.missed(ask, &missed);
+        let batch = Batch::of(requests);
+        let reply = self.client.send(&batch).await;
+        self.read_reply(&batch, reply, |position, reply| {
+            if let Err(Ok(missed)) = waiters[position].answer(reply) {
+                self.missed(&batch.requests()[position], &missed);
             }
         });
     }
+
+    fn read_reply(
+        self: &Arc<Self>,
+        batch: &Batch,
+        reply: Result<Value, Error>,
+        answer: impl FnMut(usize, Result<BucketReply, Error>),
+    ) {
+        self.client.read_reply(batch, reply, answer, |bucket| {
+            // In the background, because the lease outlives the runtime that was
+            // granted it.
+            background().spawn(look_after(Arc::downgrade(self), bucket.clone()));
+        });
+    }
+
+    /// Settles a reply whose caller has gone, or never waited.
+    fn missed(self: &Arc<Self>, request: &Request, reply: &BucketReply) {
+        match request.entry {
+            Operation::GiveBack(..)
+            | Operation::Undo(..)
+            | Operation::Return(..)
+            | Operation::Credit(_)
+            | Operation::Reset => self.client.forget(request.bucket.key),
+            _ => self.give_back(request.bucket.clone(), reply.taken, reply),
+        }
+    }
 }
 
-/// Works questions off for as long as there are any.
+/// Looks after the lease of a bucket for as long as there is one, and gives back
+/// what is not being spent. Does not keep the limiter alive.
+async fn look_after<R: Scripted>(queue: Weak<Queue<R>>, bucket: Bucket) {
+    loop {
+        sleep(Duration::from_micros(LEASE_CHECK_TICKS)).await;
+        let Some(queue) = queue.upgrade() else {
+            return;
+        };
+        let Some(leases) = &queue.client.leases else {
+            return;
+        };
+        match leases.look_after(bucket.key) {
+            LeaseCheck::Keep => {}
+            LeaseCheck::Return(entry) => return queue.tell_fuller(bucket, entry),
+            LeaseCheck::Gone => return,
+        }
+    }
+}
+
+/// Lets the next caller of this runtime send its own request when this one has
+/// its reply, or is dropped.
+struct DirectCallPermit<R: Scripted> {
+    queue: Arc<Queue<R>>,
+    runtime: Id,
+}
+
+impl<R: Scripted> Drop for DirectCallPermit<R> {
+    fn drop(&mut self) {
+        self.queue.backlogs.end_direct(self.runtime);
+    }
+}
+
+/// A task that sends queued requests.
+struct Worker<R: Scripted> {
+    queue: Arc<Queue<R>>,
+    runtime: Id,
+    /// Whether it ended because nothing was left to send.
+    dismissed: bool,
+}
+
+/// Sends queued requests until there are none.
 async fn work<R: Scripted>(mut worker: Worker<R>) {
-    while let Some(jobs) = worker.shared.next_jobs(worker.runtime) {
-        worker.shared.work_off(jobs).await;
+    let Worker { queue, runtime, .. } = &worker;
+    while let Some(requests) = queue.backlogs.next(*runtime) {
+        // In a cluster each bucket is in a slot of its own, and so needs a call
+        // of its own.
+        if queue.client.connection.is_cluster() {
+            let calls = by_bucket(requests).map(|requests| queue.send_together(requests));
+            futures_util::future::join_all(calls).await;
+        } else {
+            queue.send_together(requests).await;
+        }
     }
     worker.dismissed = true;
 }
 
-/// A task that works questions off.
-struct Worker<R: Scripted> {
-    shared: Arc<Shared<R>>,
-    runtime: Id,
-    dismissed: bool,
+fn by_bucket(requests: Vec<QueuedRequest>) -> impl Iterator<Item = Vec<QueuedRequest>> {
+    let mut buckets: HashMap<u64, Vec<QueuedRequest>, RandomState> = HashMap::default();
+    for request in requests {
+        let key = request.request.bucket.key;
+        buckets.entry(key).or_default().push(request);
+    }
+    buckets.into_values()
 }
 
 impl<R: Scripted> Drop for Worker<R> {
-    /// Its runtime ended before it was done: what it had drawn is lost, and
-    /// what nobody will work off any more must not wait.
+    /// Its runtime ended before it was done. The requests it had taken fail, and
+    /// so do those that no worker is left to send.
     fn drop(&mut self) {
-        if self.dismissed {
-            return;
-        }
-        let mut state = self.shared.queue.of(self.runtime);
-        state.workers -= 1;
-        let lost = match state.workers {
-            0 => std::mem::take(&mut state.jobs),
-            _ => VecDeque::new(),
-        };
-        drop(state);
-        // Who hears of it may ask again at once.
-        drop(lost);
-    }
-}
-
-impl Queue {
-    fn of(&self, runtime: Id) -> Own<'_, State> {
-        self.states.of(runtime)
-    }
-}
-
-impl Idle for State {
-    fn is_idle(&self) -> bool {
-        self.jobs.is_empty() && self.workers == 0 && !self.direct
-    }
-}
-
-impl Job {
-    /// A question that nobody waits for any more is not asked: it would be
-    /// charged for nothing. One whose time is up is answered.
-    fn still_wanted(mut self, now: Instant, within: Duration) -> Option<(Ask, Asker)> {
-        let Asker { until, reply } = &self.asker;
-        let is_late = reply.is_some() && *until <= now;
-        if reply.as_ref().is_some_and(oneshot::Sender::is_closed) {
-            return None;
-        }
-        if is_late {
-            let _ = self.asker.tell(Err(Error::late(within)));
-            return None;
-        }
-        Some((self.ask, self.asker))
-    }
-}
-
-impl Asker {
-    /// Gives the answer back if nobody is there for it.
-    fn tell(&mut self, answer: Reply) -> Result<(), Reply> {
-        match self.reply.take() {
-            Some(reply) => reply.send(answer),
-            None => Err(answer),
+        if !self.dismissed {
+            // Without the lock, because a caller that hears of it may ask again
+            // at once.
+            drop(self.queue.backlogs.lose_worker(self.runtime));
         }
     }
-}
-
-fn by_bucket(jobs: Vec<Job>) -> impl Iterator<Item = Vec<Job>> {
-    let mut buckets: HashMap<u64, Vec<Job>, RandomState> = HashMap::default();
-    for job in jobs {
-        buckets.entry(job.ask.bucket.key).or_default().push(job);
-    }
-    buckets.into_values()
 }

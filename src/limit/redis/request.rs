@@ -1,6 +1,9 @@
-//! What is asked of a bucket, and what is answered.
+//! A request about one bucket, and the reply to it.
+//!
+//! The [queue](super::queue) carries requests, a [batch](super::batch) turns
+//! them into one call, and the check and the members of an
+//! [`All`](crate::limit::All) read the replies.
 
-use super::denial_cache::Epoch;
 use crate::{
     clock::Tick,
     limit::{
@@ -9,45 +12,57 @@ use crate::{
     },
 };
 
-/// A bucket by both of its names.
+/// A bucket under both of its names.
 #[derive(Clone)]
 pub(super) struct Bucket {
-    /// In Redis.
+    /// The name of its key in Redis.
     pub(super) name: Vec<u8>,
-    /// In this process: the hash of the name.
+    /// The hash of that name, by which the tables of this process know it.
     pub(super) key: u64,
 }
 
-/// One question about one bucket.
-pub(super) struct Ask {
+/// One request about one bucket.
+pub(super) struct Request {
     pub(super) bucket: Bucket,
     pub(super) entry: Operation,
+    /// Read before the request is sent: see [`Epoch`].
     pub(super) epoch: Epoch,
-    /// When it was asked, by the clock of leases if there are any.
-    pub(super) asked: Tick,
+    /// When the request was made, by the clock of the lease table; 0 if the
+    /// limiter leases nothing. A lease term is counted from here, because the
+    /// server reads its clock later.
+    pub(super) made_at: Tick,
 }
 
-/// What came of an [`Ask`].
+/// How often the remembered denials near a bucket were forgotten on demand.
+///
+/// Read before a request is sent: a denial that was decided before somebody
+/// made the bucket fuller must not be remembered after it.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Epoch(pub(super) u64);
+
+/// What Redis replied to a [`Request`], as the rule understands it.
 #[derive(Clone, Copy)]
-pub(super) struct Answer {
-    /// After a credit, debit or reset: what a bucket never seen would say.
+pub(crate) struct BucketReply {
+    /// After a credit, a debit or a reset: the decision of a bucket never seen.
     pub(super) decision: Decision,
     /// How much was taken, or given back.
     pub(super) taken: Cost,
-    /// Where something was decided, by which it can be given back.
+    /// What is needed to give it back; `None` unless something was admitted.
     pub(super) booking: Option<Booking>,
 }
 
-/// What was charged: when it falls due by the server's clock, and how the bucket
-/// looks while nobody has come after it.
+/// What was charged, so that the script can find it again.
 #[derive(Clone, Copy)]
-pub(super) struct Booking {
+pub(crate) struct Booking {
+    /// When it falls due, by the server's clock.
     pub(super) due: Tick,
+    /// How the bucket looks if nobody was charged after it; see
+    /// [`Rule::mark`](crate::limit::Rule::mark).
     pub(super) mark: u64,
 }
 
-impl Ask {
-    /// The largest cost of which a denial of this tells.
+impl Request {
+    /// The largest cost to which a denial of this request applies.
     pub(super) fn cost(&self) -> Cost {
         match self.entry {
             Operation::Check(cost) | Operation::Reserve(_, cost, _) => cost,
@@ -56,8 +71,8 @@ impl Ask {
     }
 }
 
-impl Answer {
-    /// How long to wait, if at all.
+impl BucketReply {
+    /// The ticks to wait for the booked place; `None` if there is no wait.
     pub(super) fn wait(&self) -> Option<Tick> {
         self.decision.wait_ticks()
     }

@@ -1,4 +1,4 @@
-//! Tells of states that cannot be read: each once, and at a bounded rate, because
+//! Logs states that cannot be read: each once, and at a bounded rate, because
 //! such a key may be asked for a thousand times a second.
 
 use std::collections::VecDeque;
@@ -11,55 +11,57 @@ use crate::{
     sync::{Mutex, lock},
 };
 
-/// Buckets that are remembered as told. With more than that, some are told again,
-/// as often as the log allows.
-const MAX_TOLD: usize = 256;
+/// The most buckets that are remembered as logged. With more than that, some are
+/// logged again, as often as the log allows.
+const MAX_LOGGED: usize = 256;
 
-/// Bytes of a digest that are told: enough to compare with the names that there
-/// are.
+/// The bytes of a digest that are logged: enough to compare it with the names of
+/// existing buckets.
 const DIGEST_BYTES: usize = 8;
 
-/// The buckets that the log was told of.
-pub(super) struct Unreadable {
-    /// By their hashes in this process, the last one last.
-    told: Mutex<VecDeque<u64>>,
+/// The buckets that were logged.
+pub(super) struct UnreadableLog {
+    /// Their hashes in this process, the latest last.
+    logged: Mutex<VecDeque<u64>>,
     log: Log,
 }
 
-impl Default for Unreadable {
+impl Default for UnreadableLog {
     fn default() -> Self {
         Self {
-            told: Mutex::default(),
+            logged: Mutex::default(),
             log: Log::new(),
         }
     }
 }
 
-impl Unreadable {
-    pub(super) fn tell(&self, limiter: &str, bucket: &Bucket) {
+impl UnreadableLog {
+    /// Logs that the state of this bucket cannot be read, unless it was logged.
+    pub(super) fn report(&self, limiter: &str, bucket: &Bucket) {
         if !self.is_new(bucket.key) {
             return;
         }
-        // Not while the lock is held: whoever is told may ask a limiter.
+        // Without the lock, because a subscriber of the log may ask a limiter.
         if !self.log.unreadable(limiter, &digest(&bucket.name)) {
-            lock(&self.told).retain(|told| *told != bucket.key);
+            lock(&self.logged).retain(|logged| *logged != bucket.key);
         }
     }
 
     fn is_new(&self, key: u64) -> bool {
-        let mut told = lock(&self.told);
-        if told.contains(&key) {
+        let mut logged = lock(&self.logged);
+        if logged.contains(&key) {
             return false;
         }
-        if told.len() == MAX_TOLD {
-            told.pop_front();
+        if logged.len() == MAX_LOGGED {
+            logged.pop_front();
         }
-        told.push_back(key);
+        logged.push_back(key);
         true
     }
 }
 
-/// The name holds the user's key, which does not belong into a log.
+/// A digest of a bucket's name, in hex. The name itself holds the user's key,
+/// which must not be logged.
 fn digest(name: &[u8]) -> String {
     let digest = Sha256::digest(name);
     let bytes = &digest[..DIGEST_BYTES];

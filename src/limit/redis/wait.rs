@@ -1,12 +1,19 @@
-//! Waiting for one's turn.
+//! Callers that wait until their booked place is due.
+//!
+//! The place itself is a booking in Redis, in one line for the whole fleet. This
+//! process counts its own callers in that line, because
+//! [`Wait::queue`] bounds how many there may be.
+//!
+//! [`Wait::queue`]: crate::limit::Wait::queue
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
 
+use ahash::RandomState;
 use tokio::time::sleep;
 
 use super::{
-    client::Shared,
-    request::{Answer, Bucket},
+    queue::Queue,
+    request::{Bucket, BucketReply},
 };
 use crate::{
     clock::Tick,
@@ -14,69 +21,97 @@ use crate::{
         decision::Decision,
         rules::{quota::Cost, script::Scripted},
     },
+    sync::{Mutex, lock},
 };
 
-/// Counts in the line of a bucket, from the question on.
-pub(super) struct InLine<R: Scripted> {
-    shared: Arc<Shared<R>>,
+/// How many callers in this process wait, or may have to, by bucket.
+#[derive(Default)]
+pub(super) struct WaitCounts(Mutex<HashMap<u64, usize, RandomState>>);
+
+/// Counts one caller from its request on, until this is dropped.
+pub(super) struct QueueSlot {
+    counts: Arc<WaitCounts>,
     key: u64,
 }
 
-impl<R: Scripted> InLine<R> {
-    /// `None` if there are as many as that already.
-    pub(super) fn join(shared: &Arc<Shared<R>>, key: u64, most: usize) -> Option<Self> {
-        shared.lines.join(key, most).then(|| Self {
-            shared: shared.clone(),
-            key,
-        })
+impl WaitCounts {
+    pub(super) fn len(&self, key: u64) -> usize {
+        lock(&self.0).get(&key).copied().unwrap_or(0)
+    }
+
+    /// Counts a caller, unless `max` are counted already.
+    pub(super) fn join(self: &Arc<Self>, key: u64, max: usize) -> Option<QueueSlot> {
+        let mut counts = lock(&self.0);
+        let count = counts.get(&key).copied().unwrap_or(0);
+        if count >= max {
+            return None;
+        }
+        counts.insert(key, count + 1);
+        let counts = Arc::clone(self);
+        Some(QueueSlot { counts, key })
     }
 }
 
-impl<R: Scripted> Drop for InLine<R> {
+impl Drop for QueueSlot {
     fn drop(&mut self) {
-        self.shared.lines.leave(self.key);
+        let mut counts = lock(&self.counts.0);
+        if let Some(count) = counts.get_mut(&self.key) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&self.key);
+            }
+        }
     }
 }
 
-/// A place in the line that is given back when it is dropped before its turn.
-pub(super) struct Place<R: Scripted> {
-    line: InLine<R>,
-    /// Taken out when its turn has come.
+/// A booked place. Dropped before it is due, it is given back.
+pub(super) struct BookedPlace<R: Scripted> {
+    queue: Arc<Queue<R>>,
+    /// `None` when the place is due.
     bucket: Option<Bucket>,
     cost: Cost,
-    answer: Answer,
+    reply: BucketReply,
+    /// Dropped last: the caller counts until its place was given back.
+    _slot: QueueSlot,
 }
 
-impl<R: Scripted> Place<R> {
-    pub(super) fn new(line: InLine<R>, bucket: Bucket, cost: Cost, answer: Answer) -> Self {
+impl<R: Scripted> BookedPlace<R> {
+    pub(super) fn new(
+        queue: Arc<Queue<R>>,
+        slot: QueueSlot,
+        bucket: Bucket,
+        cost: Cost,
+        reply: BucketReply,
+    ) -> Self {
         Self {
-            line,
+            queue,
             bucket: Some(bucket),
             cost,
-            answer,
+            reply,
+            _slot: slot,
         }
     }
 
-    /// Waits until its turn has come, counted from this call.
-    pub(super) fn come_due(mut self, wait: Tick) -> impl Future<Output = Decision> + Send {
-        let due = sleep(Duration::from_micros(wait));
+    /// Waits for so many ticks, counted from this call, and then takes the place.
+    pub(super) fn wait(mut self, ticks: Tick) -> impl Future<Output = Decision> + Send {
+        let due = sleep(Duration::from_micros(ticks));
         async move {
             due.await;
-            self.taken()
+            self.take()
         }
     }
 
-    /// Its turn has come.
-    pub(super) fn taken(&mut self) -> Decision {
+    /// Takes the place, which is due.
+    pub(super) fn take(&mut self) -> Decision {
         self.bucket = None;
-        self.answer.decision.when_due()
+        self.reply.decision.when_due()
     }
 }
 
-impl<R: Scripted> Drop for Place<R> {
+impl<R: Scripted> Drop for BookedPlace<R> {
     fn drop(&mut self) {
         if let Some(bucket) = self.bucket.take() {
-            self.line.shared.give_back(bucket, self.cost, &self.answer);
+            self.queue.give_back(bucket, self.cost, &self.reply);
         }
     }
 }

@@ -86,14 +86,14 @@ impl<T: Eq + Hash + Clone, L: Clone> Tiers<T, L> {
 
 impl<T: Eq + Hash, L> Tiers<T, L> {
     /// The limiter of a tier; `None` if it is blocked.
-    pub(in crate::limit) fn of(&self, tier: &T) -> Option<&L> {
+    pub(super) fn of(&self, tier: &T) -> Option<&L> {
         let listed = self.tiers.get(tier).map(Option::as_ref);
         listed.unwrap_or(Some(&self.default))
     }
 }
 
-/// What every request of a blocked tier is told.
-pub(super) fn refusal() -> Decision {
+/// The decision about every request of a blocked tier.
+pub(super) fn blocked() -> Decision {
     Decision::new(Verdict::Deny, 0, 0, None, Duration::ZERO)
 }
 
@@ -129,13 +129,13 @@ where
 
     fn check(&self, (tier, key): &(Q, K), cost: Cost) -> Check<L::Future> {
         let limiter = self.of(tier.borrow());
-        limiter.map_or_else(|| Check::Now(refusal()), |it| it.check(key, cost))
+        limiter.map_or_else(|| Check::Now(blocked()), |it| it.check(key, cost))
     }
 
     fn until_ready(&self, (tier, key): &(Q, K), cost: Cost, wait: Wait) -> Check<L::Future> {
         match self.of(tier.borrow()) {
             Some(limiter) => limiter.until_ready(key, cost, wait),
-            None => Check::Now(refusal()),
+            None => Check::Now(blocked()),
         }
     }
 
@@ -148,7 +148,7 @@ where
     ) -> Check<L::Future> {
         match self.of(tier.borrow()) {
             Some(limiter) => limiter.until_ready_noting(key, cost, wait, others),
-            None => Check::Now(refusal()),
+            None => Check::Now(blocked()),
         }
     }
 }

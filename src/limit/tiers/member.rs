@@ -1,89 +1,109 @@
-//! A tier as one of several limits.
+//! The bucket of a tier as a member of an [`All`](crate::limit::All).
 
-use super::limiter::refusal;
+use std::{borrow::Borrow, hash::Hash};
+
+use super::limiter::{Tiers, blocked};
 #[cfg(feature = "redis")]
-use crate::limit::redis::Query;
+use crate::limit::redis::AllRequest;
 use crate::limit::{
-    all::{Asked, Bucket, Charge, Claim, Hold, Look, Part, Taken},
     decision::Decision,
+    member::{BucketId, Member, MemberBucket, Peek},
+    reservation::{Charge, CheckRequest, Claim, Reserved, Rollback},
 };
 
-/// The bucket of a tier's limiter; a blocked tier has none.
-#[derive(Debug)]
-pub enum TierPart<P> {
-    Limited(P),
+/// What a blocked tier charges.
+const NO_CHARGE: Charge = Charge {
+    cost: 0,
+    at: 0,
+    mark: 0,
+};
+
+/// The bucket of a tier's limiter; a blocked tier has none, and always denies.
+pub(crate) enum TierBucket<B> {
+    Limited(B),
     Blocked,
 }
 
-impl<P: Part> Part for TierPart<P> {
-    fn bucket(&self) -> Bucket<'_> {
+impl<B: MemberBucket> TierBucket<B> {
+    fn limited(&self) -> Option<&B> {
         match self {
-            Self::Limited(part) => part.bucket(),
-            Self::Blocked => Bucket::none(),
+            Self::Limited(bucket) => Some(bucket),
+            Self::Blocked => None,
+        }
+    }
+}
+
+impl<B: MemberBucket> MemberBucket for TierBucket<B> {
+    fn id(&self) -> BucketId<'_> {
+        self.limited().map_or(BucketId::NONE, B::id)
+    }
+
+    fn reserve(&self, request: CheckRequest) -> Option<Reserved> {
+        match self {
+            Self::Limited(bucket) => bucket.reserve(request),
+            Self::Blocked => Some(Reserved {
+                decision: blocked(),
+                claim: Claim::Charge(NO_CHARGE),
+            }),
         }
     }
 
-    fn is_elsewhere(&self) -> bool {
-        match self {
-            Self::Limited(part) => part.is_elsewhere(),
-            Self::Blocked => false,
+    fn roll_back(&self, charge: Charge) {
+        if let Self::Limited(bucket) = self {
+            bucket.roll_back(charge);
         }
     }
 
-    fn take(&self, asked: Asked) -> Option<Taken> {
+    fn guard(&self, charge: Charge) -> Rollback {
         match self {
-            Self::Limited(part) => part.take(asked),
-            Self::Blocked => {
-                let claim = Claim::Charge(Charge {
-                    cost: 0,
-                    at: 0,
-                    mark: 0,
-                });
-                let decision = refusal();
-                Some(Taken { decision, claim })
-            }
-        }
-    }
-
-    fn denial(&self, asked: Asked) -> Option<Decision> {
-        match self {
-            Self::Limited(part) => part.denial(asked),
-            Self::Blocked => Some(refusal()),
-        }
-    }
-
-    fn unseen(&self) -> Decision {
-        match self {
-            Self::Limited(part) => part.unseen(),
-            Self::Blocked => refusal(),
-        }
-    }
-
-    fn look(&self) -> Option<Look> {
-        match self {
-            Self::Limited(part) => part.look(),
-            Self::Blocked => Some(Box::new(refusal)),
-        }
-    }
-
-    fn undo(&self, charge: Charge) {
-        if let Self::Limited(part) = self {
-            part.undo(charge);
-        }
-    }
-
-    fn hold(&self, charge: Charge) -> Hold {
-        match self {
-            Self::Limited(part) => part.hold(charge),
-            Self::Blocked => Hold::charge(|| ()),
+            Self::Limited(bucket) => bucket.guard(charge),
+            Self::Blocked => Rollback::charge(|| ()),
         }
     }
 
     #[cfg(feature = "redis")]
-    fn query(&self, asked: Asked) -> Option<Query> {
+    fn remote(&self, request: CheckRequest) -> Option<Box<dyn AllRequest>> {
+        self.limited()?.remote(request)
+    }
+
+    fn is_remote(&self) -> bool {
+        self.limited().is_some_and(B::is_remote)
+    }
+
+    fn certain_denial(&self, request: CheckRequest) -> Option<Decision> {
         match self {
-            Self::Limited(part) => part.query(asked),
-            Self::Blocked => None,
+            Self::Limited(bucket) => bucket.certain_denial(request),
+            Self::Blocked => Some(blocked()),
         }
+    }
+
+    fn unseen(&self) -> Decision {
+        self.limited().map_or_else(blocked, B::unseen)
+    }
+
+    fn peek_later(&self) -> Option<Peek> {
+        match self {
+            Self::Limited(bucket) => bucket.peek_later(),
+            Self::Blocked => Some(Box::new(blocked)),
+        }
+    }
+}
+
+impl<T, Q, K, L> Member<(Q, K)> for Tiers<T, L>
+where
+    T: Eq + Hash,
+    Q: Borrow<T>,
+    L: Member<K>,
+{
+    type Bucket<'a>
+        = TierBucket<L::Bucket<'a>>
+    where
+        Self: 'a;
+
+    fn bucket<'a>(&'a self, (tier, key): &(Q, K)) -> Self::Bucket<'a> {
+        let limiter = self.of(tier.borrow());
+        limiter.map_or(TierBucket::Blocked, |limiter| {
+            TierBucket::Limited(limiter.bucket(key))
+        })
     }
 }

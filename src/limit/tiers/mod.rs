@@ -4,4 +4,3 @@ mod limiter;
 mod member;
 
 pub use self::limiter::Tiers;
-pub(super) use self::member::TierPart;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::{FutureExt, future::join_all};
 use sluicegate::{
-    limit::{Check, Checking, FailClosed, FailOpen, Redis, TokenBucket},
+    limit::{Check, CheckFuture, FailClosed, FailOpen, Redis, TokenBucket},
     redis::{Error, ErrorKind},
 };
 use tokio::{
@@ -21,7 +21,7 @@ use crate::{
     server::Server,
 };
 
-type Checks = Vec<Check<Checking<TokenBucket, FailClosed>>>;
+type Checks = Vec<Check<CheckFuture<TokenBucket, FailClosed>>>;
 
 fn one_thread() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()

@@ -1,25 +1,27 @@
-//! What several decisions come to.
+//! One decision of several.
 
 use crate::{clock::Tick, limit::decision::Decision};
 
-/// Admissions: the tightest, and the longest of their waits.
+/// The admissions of all members: the tightest, with the longest of their waits.
 #[derive(Default)]
-pub(super) struct Tally {
+pub(super) struct Combined {
     tightest: Option<Decision>,
+    /// In ticks.
     wait: Tick,
 }
 
-impl Tally {
-    pub(super) fn add(&mut self, part: usize, decision: &Decision) {
+impl Combined {
+    /// Adds the admission of one member, by its index.
+    pub(super) fn add(&mut self, member: usize, decision: &Decision) {
         self.wait = self.wait.max(decision.wait_ticks().unwrap_or(0));
         let tighter = |tightest: &Decision| decision.is_tighter_than(tightest);
         if self.tightest.as_ref().is_none_or(tighter) {
-            self.tightest = Some(decision.by(part));
+            self.tightest = Some(decision.by(member));
         }
     }
 
     pub(super) fn decision(&self) -> Decision {
-        let decision = self.tightest.expect("there is no tuple without a part");
+        let decision = self.tightest.expect("a tuple has at least one member");
         match self.wait {
             0 => decision,
             wait => decision.waiting(wait),
@@ -27,8 +29,9 @@ impl Tally {
     }
 }
 
-/// The denial that lasts longer; the first if they last as long.
-pub(super) fn graver(one: Option<Decision>, other: Decision) -> Decision {
+/// The denial that lasts longer; the first if they last equally long. One that
+/// never passes lasts longest.
+pub(super) fn longer_denial(one: Option<Decision>, other: Decision) -> Decision {
     let lasts = |denial: &Decision| denial.retry_ticks().unwrap_or(Tick::MAX);
     one.filter(|one| lasts(one) >= lasts(&other))
         .unwrap_or(other)

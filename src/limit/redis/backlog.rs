@@ -1,0 +1,163 @@
+//! The requests that wait for a call, and who may call.
+//!
+//! The state of the [queue](super::queue) behind its lock. Each runtime has a
+//! backlog of its own, because the tasks of another runtime may be stalled.
+
+use std::{collections::VecDeque, time::Duration};
+
+use tokio::{runtime::Id, sync::oneshot, time::Instant};
+
+use super::request::{BucketReply, Request};
+use crate::{
+    redis::Error,
+    runtime::{Idle, Own, PerRuntime},
+};
+
+/// The most requests in one call. More would gain little, and keep the server
+/// from others for longer.
+const MAX_CALL_REQUESTS: usize = 256;
+
+/// The most calls of queued requests under way at a time: while the server works
+/// on one, the next is on its way.
+const MAX_WORKERS: usize = 2;
+
+/// The backlogs of one limiter.
+#[derive(Default)]
+pub(super) struct Backlogs(PerRuntime<Backlog>);
+
+/// The requests of one runtime.
+#[derive(Default)]
+struct Backlog {
+    requests: VecDeque<QueuedRequest>,
+    /// The tasks that take from it.
+    workers: usize,
+    /// Whether a caller sends its own request just now.
+    direct: bool,
+}
+
+/// A request, and the caller who waits for the reply.
+pub(super) struct QueuedRequest {
+    pub(super) request: Request,
+    pub(super) waiter: Waiter,
+}
+
+/// Where a reply goes.
+pub(super) struct Waiter {
+    /// When it must have been answered.
+    until: Instant,
+    /// `None` if the reply is of no interest.
+    reply: Option<oneshot::Sender<Result<BucketReply, Error>>>,
+}
+
+impl Backlogs {
+    /// Lets a caller of this runtime send its own request, if no request is
+    /// queued or being sent. It must call [`end_direct`](Self::end_direct) when
+    /// it has the reply.
+    pub(super) fn begin_direct(&self, runtime: Id) -> bool {
+        let mut backlog = self.of(runtime);
+        let is_free = backlog.workers == 0 && !backlog.direct;
+        backlog.direct |= is_free;
+        is_free
+    }
+
+    pub(super) fn end_direct(&self, runtime: Id) {
+        self.of(runtime).direct = false;
+    }
+
+    /// Adds a request. Returns whether the caller has to start a worker, or
+    /// `None` if `capacity` requests wait already.
+    pub(super) fn push(
+        &self,
+        runtime: Id,
+        request: QueuedRequest,
+        capacity: usize,
+    ) -> Option<bool> {
+        let mut backlog = self.of(runtime);
+        if backlog.requests.len() >= capacity {
+            return None;
+        }
+        backlog.requests.push_back(request);
+        let starts = backlog.workers < MAX_WORKERS;
+        backlog.workers += usize::from(starts);
+        Some(starts)
+    }
+
+    /// Takes the requests of the next call. `None` dismisses the worker that
+    /// asked.
+    pub(super) fn next(&self, runtime: Id) -> Option<Vec<QueuedRequest>> {
+        let mut backlog = self.of(runtime);
+        if backlog.requests.is_empty() {
+            backlog.workers -= 1;
+            return None;
+        }
+        let size = backlog.requests.len().min(MAX_CALL_REQUESTS);
+        Some(backlog.requests.drain(..size).collect())
+    }
+
+    /// A worker ended with its runtime. What no other worker will send is
+    /// returned, to be dropped without the lock.
+    pub(super) fn lose_worker(&self, runtime: Id) -> VecDeque<QueuedRequest> {
+        let mut backlog = self.of(runtime);
+        backlog.workers -= 1;
+        match backlog.workers {
+            0 => std::mem::take(&mut backlog.requests),
+            _ => VecDeque::new(),
+        }
+    }
+
+    fn of(&self, runtime: Id) -> Own<'_, Backlog> {
+        self.0.of(runtime)
+    }
+}
+
+impl Idle for Backlog {
+    fn is_idle(&self) -> bool {
+        self.requests.is_empty() && self.workers == 0 && !self.direct
+    }
+}
+
+impl QueuedRequest {
+    /// `reply` is `None` if the reply is of no interest.
+    pub(super) fn new(
+        request: Request,
+        until: Instant,
+        reply: Option<oneshot::Sender<Result<BucketReply, Error>>>,
+    ) -> Self {
+        let waiter = Waiter { until, reply };
+        Self { request, waiter }
+    }
+
+    /// Returns the parts of a request that is still worth sending.
+    ///
+    /// One whose caller has gone is dropped: it would be charged for nothing. One
+    /// whose time is up is answered.
+    pub(super) fn still_wanted(
+        mut self,
+        now: Instant,
+        timeout: Duration,
+    ) -> Option<(Request, Waiter)> {
+        let Waiter { until, reply } = &self.waiter;
+        let is_late = reply.is_some() && *until <= now;
+        if reply.as_ref().is_some_and(oneshot::Sender::is_closed) {
+            return None;
+        }
+        if is_late {
+            let _ = self.waiter.answer(Err(Error::late(timeout)));
+            return None;
+        }
+        Some((self.request, self.waiter))
+    }
+}
+
+impl Waiter {
+    /// Delivers the reply, or returns it if the caller has gone.
+    pub(super) fn answer(
+        &mut self,
+        reply: Result<BucketReply, Error>,
+    ) -> Result<(), Result<BucketReply, Error>> {
+        match self.reply.take() {
+            Some(waiter) => waiter.send(reply),
+            None => Err(reply),
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! The leases that this process holds, by bucket.
+
+use std::collections::HashMap;
+
+use ahash::RandomState;
+
+use super::{super::replay::Grant, hot_key::HotKey, hot_key::LeaseCheck};
+use crate::{
+    clock::{Clock, Monotonic, Tick},
+    limit::{
+        decision::Decision,
+        rules::{quota::Cost, rule::Rule, script::Operation},
+    },
+    sync::{Mutex, MutexGuard, lock},
+};
+
+const SHARDS: usize = 16;
+
+/// How often the task that looks after a lease checks it, in ticks.
+pub(in crate::limit::redis) const LEASE_CHECK_TICKS: Tick = 50_000;
+
+/// A lease that was not checked for so many ticks has lost its task, because the
+/// task's runtime has ended.
+const LOST_TASK_TICKS: Tick = 4 * LEASE_CHECK_TICKS;
+
+/// The most keys whose demand is measured.
+const MAX_MEASURED_KEYS: usize = 16_384;
+
+/// The leases that this process holds, and the demand for keys that may need one.
+pub(in crate::limit::redis) struct LeaseTable<S> {
+    shards: [Mutex<HashMap<u64, HotKey<S>, RandomState>>; SHARDS],
+    /// The largest share of a bucket.
+    max_share: Cost,
+    /// The clock by which leases end here.
+    clock: Monotonic,
+}
+
+impl<S: Clone> LeaseTable<S> {
+    /// Leases up to `max_share` of each bucket.
+    pub(in crate::limit::redis) fn new(max_share: Cost) -> Self {
+        Self {
+            shards: std::array::from_fn(|_| Mutex::default()),
+            max_share,
+            clock: Monotonic::new(),
+        }
+    }
+
+    /// Spends the cost out of a lease, if there is one with so much left.
+    ///
+    /// Also returns what to ask of the server, without waiting for the reply, so
+    /// that there is enough soon.
+    pub(in crate::limit::redis) fn spend<R: Rule<State = S>>(
+        &self,
+        rule: &R,
+        key: u64,
+        cost: Cost,
+    ) -> (Option<Decision>, Option<Operation>) {
+        // A cost that no lease could cover is no demand for one.
+        if cost > self.max_share {
+            return (None, None);
+        }
+        let now = self.clock.now();
+        let mut keys = self.shard(key);
+        if keys.len() >= MAX_MEASURED_KEYS / SHARDS && !keys.contains_key(&key) {
+            keys.retain(|_, known| known.is_of_use(now));
+            if keys.len() >= MAX_MEASURED_KEYS / SHARDS {
+                return (None, None);
+            }
+        }
+        let known = keys.entry(key).or_insert_with(|| HotKey::new(now));
+        known.demand.add(now, cost);
+        let decision = known.spend(rule, now, cost);
+        (decision, known.renewal(now, self.max_share))
+    }
+
+    /// Adds a granted share; `charged` is the bucket after it was charged. Returns
+    /// whether a task has to be found that looks after the lease.
+    pub(in crate::limit::redis) fn add(&self, grant: &Grant<'_, S>, charged: S) -> bool {
+        let now = self.clock.now();
+        let key = grant.request.bucket.key;
+        let mut keys = self.shard(key);
+        let known = keys.entry(key).or_insert_with(|| HotKey::new(now));
+        known.grant(now, grant, charged);
+        let attended = now < known.attended_until;
+        known.attended_until = now + LOST_TASK_TICKS;
+        !attended
+    }
+
+    /// Checks a lease for the task that looks after it. The task ends unless the
+    /// lease is to be kept.
+    pub(in crate::limit::redis) fn look_after(&self, key: u64) -> LeaseCheck {
+        let now = self.clock.now();
+        let mut keys = self.shard(key);
+        let Some(known) = keys.get_mut(&key) else {
+            return LeaseCheck::Gone;
+        };
+        let check = known.check(now, LEASE_CHECK_TICKS);
+        if let LeaseCheck::Keep = check {
+            known.attended_until = now + LOST_TASK_TICKS;
+        } else {
+            known.attended_until = 0;
+            known.share = None;
+        }
+        check
+    }
+
+    /// The present instant by the clock by which leases end here.
+    pub(in crate::limit::redis) fn now(&self) -> Tick {
+        self.clock.now()
+    }
+
+    fn shard(&self, key: u64) -> MutexGuard<'_, HashMap<u64, HotKey<S>, RandomState>> {
+        lock(&self.shards[key as usize % SHARDS])
+    }
+}

@@ -1,0 +1,199 @@
+//! Repeats here the decisions that a script made, from the states it found.
+//!
+//! The script returns the state in which it found a bucket, and how much it
+//! took. The same rule goes through the same requests at the same instant, and
+//! so knows each decision in full. How much the script took proves that both
+//! came to the same result.
+
+use super::request::{Booking, BucketReply, Request};
+use crate::{
+    clock::Tick,
+    limit::{
+        decision::Decision,
+        rules::{
+            quota::Cost,
+            script::{Operation, ReplyReader, Scripted},
+        },
+    },
+    redis::Error,
+};
+
+/// A bucket as the script found it, and how far the replay has come.
+pub(super) struct ReadBucket<S> {
+    state: S,
+    /// How many requests of the run the script admitted, or how much it took.
+    taken: u64,
+    /// How many requests of the run were replayed.
+    replayed: u64,
+    /// Of a lease: its term, and when the term ends by the server's clock.
+    term: Option<(u64, Tick)>,
+}
+
+/// A bucket that had to deny: its state then, and when that was.
+pub(super) struct Denial<'a, S> {
+    pub(super) request: &'a Request,
+    pub(super) state: &'a S,
+    /// By the server's clock.
+    pub(super) now: Tick,
+    pub(super) decision: Decision,
+}
+
+/// A share of a bucket that was charged ahead of need.
+pub(super) struct Grant<'a, S> {
+    pub(super) request: &'a Request,
+    /// The bucket before the share was charged.
+    pub(super) state: &'a S,
+    pub(super) granted: Cost,
+    pub(super) term: u64,
+    /// When the script ran, by the server's clock.
+    pub(super) now: Tick,
+    /// When the term ends, by the server's clock.
+    pub(super) ends: Tick,
+}
+
+impl<S> ReadBucket<S> {
+    /// Reads what the script found for one run; `None` if the script could not
+    /// read the state.
+    ///
+    /// # Errors
+    ///
+    /// When numbers are missing, or no script could have left such a state.
+    pub(super) fn read<R>(
+        rule: &R,
+        entry: Operation,
+        now: Tick,
+        numbers: &mut ReplyReader<'_>,
+    ) -> Result<Option<Self>, Error>
+    where
+        R: Scripted<State = S>,
+    {
+        if numbers.unreadable() {
+            return Ok(None);
+        }
+        let missing = || Error::reply("a count and a state");
+        let (taken, state) = entry.read(rule, now, numbers).ok_or_else(missing)?;
+        let mut number = || numbers.take().ok_or_else(missing);
+        let term = match entry {
+            Operation::Lease(..) => Some((number()?, number()?)),
+            _ => None,
+        };
+        Ok(Some(Self {
+            state,
+            taken,
+            replayed: 0,
+            term,
+        }))
+    }
+
+    /// How many requests of the run were replayed.
+    pub(super) fn replayed(&self) -> u64 {
+        self.replayed
+    }
+
+    /// What was leased, if the request was for a lease.
+    pub(super) fn grant<'a>(&'a self, request: &'a Request, now: Tick) -> Option<Grant<'a, S>> {
+        let (term, ends) = self.term?;
+        Some(Grant {
+            request,
+            state: &self.state,
+            granted: self.taken,
+            term,
+            now,
+            ends,
+        })
+    }
+
+    /// The state with which the bucket denied, if it did.
+    pub(super) fn denial<'a>(
+        &'a self,
+        request: &'a Request,
+        now: Tick,
+        reply: &BucketReply,
+    ) -> Option<Denial<'a, S>> {
+        let decision = reply.decision;
+        decision.is_denied().then_some(Denial {
+            request,
+            state: &self.state,
+            now,
+            decision,
+        })
+    }
+
+    /// Decides the next request of this run.
+    ///
+    /// # Errors
+    ///
+    /// When the rule decides otherwise than the script did.
+    pub(super) fn replay<R>(
+        &mut self,
+        rule: &R,
+        now: Tick,
+        entry: Operation,
+    ) -> Result<BucketReply, Error>
+    where
+        R: Scripted<State = S>,
+    {
+        self.replayed += 1;
+        let entry = match entry {
+            // Where a share is leased, the script books no place that would have
+            // to wait for its return.
+            Operation::Reserve(_, cost, _) if self.replayed > self.taken && !rule.queues() => {
+                Operation::Check(cost)
+            }
+            other => other,
+        };
+        let (taken, decision) = entry.replay(rule, &mut self.state, now);
+        let agrees = match entry {
+            // Those that pass come first in a run.
+            Operation::Check(_) | Operation::Reserve(..) => {
+                decision.is_admitted() == (self.replayed <= self.taken)
+            }
+            Operation::UpTo(_) => taken == self.taken,
+            _ => true,
+        };
+        if !agrees {
+            return Err(Error::reply("the decision that the rule makes"));
+        }
+        let booking = decision.is_admitted().then(|| {
+            let due = now + decision.wait_ticks().unwrap_or(0);
+            let mark = rule.mark(&self.state, due);
+            Booking { due, mark }
+        });
+        Ok(BucketReply {
+            decision,
+            taken,
+            booking,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limit::{LeakyBucket, Quota, TokenBucket, Word};
+
+    /// A bucket of ten, of which all was taken, and a place in it for which a
+    /// second's wait is enough. The script books `taken` places.
+    fn replay<R: Scripted<State = Word>>(rule: &R, taken: u64) -> Result<BucketReply, Error> {
+        let (now, mut state) = (5_000_000, Word::EMPTY);
+        rule.debit(&mut state, now, 10);
+        let mut bucket = ReadBucket {
+            state,
+            taken,
+            replayed: 0,
+            term: None,
+        };
+        bucket.replay(rule, now, Operation::Reserve(1, 1, 1_000_000))
+    }
+
+    #[test]
+    fn a_place_that_would_wait_for_a_lease_is_a_denial() {
+        let quota = Quota::per_second(10);
+        let denied = replay(&TokenBucket::new(quota), 0).unwrap();
+        assert!(denied.decision.is_denied() && denied.booking.is_none());
+        let booked = replay(&TokenBucket::new(quota), 1).unwrap();
+        assert_eq!(booked.wait(), Some(100_000));
+        // A queue is not leased: its script and its rule book the same places.
+        assert!(replay(&LeakyBucket::new(quota.burst(20)), 0).is_err());
+    }
+}

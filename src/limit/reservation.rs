@@ -1,0 +1,132 @@
+//! What a limit reserves for a request, and how that is rolled back.
+//!
+//! These are the words of the [contract](super::member) between `All` and its
+//! members. The backends and the failure policies stand on this file, and it on
+//! none of them.
+
+use std::{
+    convert::Infallible,
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use super::{decision::Decision, limiter::Wait, rules::quota::Cost};
+use crate::clock::Tick;
+
+/// What a limit is asked for.
+#[derive(Clone, Copy)]
+pub(crate) struct CheckRequest {
+    pub(crate) cost: Cost,
+    /// `None` if the caller itself obeys a decision to wait.
+    pub(crate) wait: Option<Wait>,
+}
+
+/// A decision, and what was reserved for it. Dropping it rolls back a place, but
+/// not a charge.
+pub(crate) struct Reserved {
+    pub(crate) decision: Decision,
+    pub(crate) claim: Claim,
+}
+
+/// What was taken from a bucket.
+pub(crate) enum Claim {
+    Charge(Charge),
+    /// A place in a queue. It is given back when it is dropped before it is due.
+    Place(Reservation),
+}
+
+/// What was charged; see [`Rule::undo`](crate::limit::Rule::undo).
+#[derive(Clone, Copy)]
+pub(crate) struct Charge {
+    pub(crate) cost: Cost,
+    /// When the charge falls due.
+    pub(crate) at: Tick,
+    pub(crate) mark: u64,
+}
+
+/// A decision, and its claim in a form that can wait in a future.
+#[cfg(feature = "redis")]
+pub(crate) struct Guarded {
+    pub(crate) decision: Decision,
+    pub(crate) rollback: Rollback,
+}
+
+/// Rolls a claim back when it is dropped, unless it was committed.
+pub(crate) struct Rollback(Guard);
+
+enum Guard {
+    Nothing,
+    Charge(Box<dyn FnOnce() + Send>),
+    Place(Reservation),
+}
+
+impl Rollback {
+    /// There is nothing to roll back.
+    #[cfg(feature = "redis")]
+    pub(crate) fn nothing() -> Self {
+        Self(Guard::Nothing)
+    }
+
+    /// Calls `undo` to roll back.
+    pub(crate) fn charge(undo: impl FnOnce() + Send + 'static) -> Self {
+        Self(Guard::Charge(Box::new(undo)))
+    }
+
+    pub(crate) fn place(reservation: Reservation) -> Self {
+        Self(Guard::Place(reservation))
+    }
+
+    /// Waits until a place is due, which commits it. Returns whether it is a place.
+    pub(crate) async fn wait(&mut self) -> bool {
+        let Guard::Place(reservation) = &mut self.0 else {
+            return false;
+        };
+        let Ok(_) = reservation.await;
+        self.0 = Guard::Nothing;
+        true
+    }
+
+    /// The request uses what was reserved.
+    pub(crate) fn commit(mut self) {
+        self.0 = Guard::Nothing;
+    }
+}
+
+impl Drop for Rollback {
+    fn drop(&mut self) {
+        if let Guard::Charge(undo) = std::mem::replace(&mut self.0, Guard::Nothing) {
+            undo();
+        }
+    }
+}
+
+/// A booked place in a queue, and the wait until it is due; the future of
+/// [`Local`](super::Local).
+///
+/// Dropped before it is due, it gives the place back, and the callers behind it
+/// move up.
+#[must_use = "futures do nothing unless polled; dropped, its place is given back"]
+pub struct Reservation(Pin<Box<dyn Future<Output = Decision> + Send>>);
+
+impl Reservation {
+    /// `wait` owns the place, and gives it back when it is dropped.
+    pub(crate) fn new(wait: impl Future<Output = Decision> + Send + 'static) -> Self {
+        Self(Box::pin(wait))
+    }
+}
+
+impl Future for Reservation {
+    type Output = Result<Decision, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(cx).map(Ok)
+    }
+}
+
+impl fmt::Debug for Reservation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reservation")
+    }
+}
