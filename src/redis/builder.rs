@@ -232,18 +232,18 @@ async fn check_all(cluster: &Arc<Cluster>) -> Result<(), Error> {
 /// Names the wrong setting if the server's first reply shows it.
 fn explain(error: Error, lanes: &Lanes) -> Error {
     let login = lanes.login();
-    match error.from_server() {
-        Some(from_server) if from_server.is_denied() => {
+    match error.server_error() {
+        Some(server_error) if server_error.is_denied() => {
             let user = match lanes.settings().provider {
                 Some(_) => "that of the credentials",
                 None => user(login),
             };
-            denied(login.addr(), user, from_server)
+            denied(login.addr(), user, server_error)
         }
-        Some(from_server) if from_server.has_no_cluster() => {
+        Some(server_error) if server_error.has_no_cluster() => {
             Error::config("server", "a cluster", "Server::single: it is one server")
         }
-        Some(from_server) if from_server.code() == Some("MOVED") => {
+        Some(server_error) if server_error.code() == Some("MOVED") => {
             let allowed = "Server::cluster: it is a node of a cluster";
             Error::config("server", "a single one", allowed)
         }

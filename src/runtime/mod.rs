@@ -13,4 +13,6 @@ mod per_runtime;
 
 #[cfg(feature = "redis")]
 pub(crate) use self::background::{Pulse, background};
-pub(crate) use self::per_runtime::{Idle, Own, PerRuntime};
+#[cfg(feature = "redis")]
+pub(crate) use self::per_runtime::Own;
+pub(crate) use self::per_runtime::{Idle, PerRuntime};

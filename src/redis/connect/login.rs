@@ -75,9 +75,9 @@ fn config(info: &ConnectionInfo, handler: Option<PushHandler>) -> AsyncConnectio
 /// Turns an error of the login into one that names the setting to change.
 fn explain(info: &ConnectionInfo, error: &RedisError) -> Error {
     let server = info.addr().to_string();
-    let from_server = RedactedError::within(error);
+    let server_error = RedactedError::within(error);
     let is_database = error.to_string().contains("switch database");
-    match from_server {
+    match server_error {
         Some(error) if is_database => {
             let allowed = format!("a database of {server}: {error}");
             Error::config("database", info.redis_settings().db(), allowed)

@@ -25,7 +25,7 @@ struct Inner {
     kind: ErrorKind,
     message: Cow<'static, str>,
     /// The server's own error, without what may be secret.
-    from_server: Option<RedactedError>,
+    server_error: Option<RedactedError>,
     origin: Origin,
     /// When Redis may answer again.
     retry: OnceLock<Duration>,
@@ -198,14 +198,14 @@ impl Error {
     fn with(
         kind: ErrorKind,
         message: impl Into<Cow<'static, str>>,
-        from_server: Option<RedactedError>,
+        server_error: Option<RedactedError>,
         origin: Origin,
     ) -> Self {
         let message = message.into();
         Self(Arc::new(Inner {
             kind,
             message,
-            from_server,
+            server_error,
             origin,
             retry: OnceLock::new(),
         }))
@@ -219,12 +219,12 @@ impl Error {
 
     /// Returns the first word of the server's error, such as `READONLY`.
     pub(crate) fn code(&self) -> Option<&'static str> {
-        self.from_server()?.code()
+        self.server_error()?.code()
     }
 
     /// Returns the server's own error, if this is one.
-    pub(crate) fn from_server(&self) -> Option<&RedactedError> {
-        self.0.from_server.as_ref()
+    pub(crate) fn server_error(&self) -> Option<&RedactedError> {
+        self.0.server_error.as_ref()
     }
 
     /// Whether the server did not know the script, and so ran nothing. The code of
@@ -242,7 +242,8 @@ impl Error {
     /// Returns the error with which the server answered instead of running the
     /// call.
     fn not_run(&self) -> Option<&RedactedError> {
-        self.from_server().filter(|_| self.0.origin == Origin::Call)
+        self.server_error()
+            .filter(|_| self.0.origin == Origin::Call)
     }
 
     /// Whether the server has no memory for the write.
@@ -358,7 +359,7 @@ mod tests {
         let unknown = said(b"-NOSCRIPT No matching script.\r\n");
         assert!(unknown.is_unknown_script());
         let redacted = unknown
-            .from_server()
+            .server_error()
             .cloned()
             .expect("an error of the server");
         let within = Error::failed("localhost:6379", redacted);
