@@ -1,7 +1,7 @@
 //! The signal that a request is no longer waited for.
 //!
 //! This file knows nothing of scopes: `scoped_cancellation` keeps the signal of
-//! what runs at present, and `current` hands it out.
+//! the running request, and `current` hands it out.
 
 use std::{
     fmt,
@@ -55,6 +55,9 @@ use super::Deadline;
 pub struct Cancellation(Arc<Signal>);
 
 /// Why a request is no longer waited for.
+///
+/// A signal fires for one of them and keeps that one, except that the deadline
+/// counts as the cause if it has passed when the request is dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Cause {
@@ -65,7 +68,9 @@ pub enum Cause {
     Gone,
 }
 
+/// The state that all clones share.
 struct Signal {
+    /// When it fires by itself; `None` if only a drop fires it.
     deadline: Option<Deadline>,
     /// 0, [`LATE`] or [`GONE`].
     state: AtomicU8,
@@ -78,7 +83,9 @@ struct Signal {
     request: Option<Cancellation>,
 }
 
+/// The state of a signal that fired because of the deadline.
 const LATE: u8 = 1;
+/// The state of a signal that fired because the request was dropped.
 const GONE: u8 = 2;
 
 impl Cancellation {
@@ -94,8 +101,11 @@ impl Cancellation {
         }))
     }
 
-    /// Waits until the request is no longer waited for.
+    /// Waits until the request is no longer waited for. Returns at once if that is
+    /// already so. It may be dropped and called again without a loss.
     pub async fn cancelled(&self) {
+        // A lifted deadline is announced by the signal of the request. This signal
+        // fires only by its deadline if it belongs to another task.
         let lifts = self.0.request.as_ref().unwrap_or(self);
         loop {
             let mut changed = pin!(lifts.0.changed.notified());
@@ -152,11 +162,14 @@ impl Cancellation {
         self.fire_for(cause);
     }
 
+    /// Fires for this cause. A later call changes the cause, but no waiter
+    /// notices that.
     pub(super) fn fire_for(&self, cause: Cause) {
         let state = match cause {
             Cause::Deadline => LATE,
             Cause::Gone => GONE,
         };
+        // Stored before the wake-up, which makes waiters read it.
         self.0.state.store(state, SeqCst);
         self.0.changed.notify_waiters();
     }

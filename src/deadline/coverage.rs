@@ -25,7 +25,7 @@ pub struct Coverage(pub(super) Extent);
 
 /// The variants of a [`Coverage`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Extent {
+pub(crate) enum Extent {
     Whole,
     Head,
     /// The head, and this long for each frame.

@@ -1,4 +1,7 @@
-//! The deadline of what runs at present, without passing it as an argument.
+//! The deadline of the running work, without passing it as an argument.
+//!
+//! `enforce` sets it around each poll of a handler and a body; `propagate`, limits
+//! and stores read it.
 
 use std::{
     future::Future,
@@ -15,7 +18,7 @@ tokio::task_local! {
     static CURRENT: Current;
 }
 
-/// The deadline of a piece of work.
+/// The deadline of a piece of work. Cloning it does not allocate.
 #[derive(Clone, Debug, Default)]
 struct Current {
     deadline: Option<Deadline>,
@@ -25,6 +28,7 @@ struct Current {
 }
 
 impl Current {
+    /// Returns that of work in the request's own task, or outside of a request.
     fn of(deadline: Option<Deadline>) -> Self {
         let request = None;
         Self { deadline, request }
@@ -53,6 +57,24 @@ impl Current {
 /// [`EnforceDeadlineLayer`](super::EnforceDeadlineLayer) sets it for the
 /// handler, and [`scope`] for any other future. A spawned task has none, unless
 /// its future was wrapped by [`carry`].
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// use std::time::Duration;
+/// use sluicegate::deadline::{self, Deadline};
+///
+/// /// Gives a query less time than the request has.
+/// fn timeout() -> Duration {
+///     let longest = Duration::from_secs(5);
+///     deadline::current().map_or(longest, |it| it.remaining().min(longest))
+/// }
+///
+/// let request = Deadline::after(Duration::from_secs(1));
+/// assert_eq!(deadline::scope(request, async { timeout() }).await, Duration::from_secs(1));
+/// assert_eq!(timeout(), Duration::from_secs(5));
+/// # }
+/// ```
 #[inline]
 pub fn current() -> Option<Deadline> {
     CURRENT.try_with(Current::deadline).ok().flatten()
@@ -98,6 +120,8 @@ pub fn cancellation() -> Cancellation {
 /// ```
 pub fn scope<F: Future>(deadline: Deadline, work: F) -> Scope<F> {
     match current() {
+        // `carry`, because the work may go to another task, where it has to
+        // learn that the deadline of the request no longer counts.
         Some(earlier) if earlier <= deadline => carry(work),
         _ => Scope::new(Current::of(Some(deadline)), work),
     }

@@ -4,8 +4,6 @@ use std::{cmp, fmt, time::Duration};
 
 use tokio::time::{Instant, sleep_until};
 
-use super::Stages;
-
 /// The furthest deadline: 30 years.
 const MAX_BUDGET: Duration = Duration::from_secs(30 * 365 * 86_400);
 
@@ -43,7 +41,7 @@ impl Deadline {
         Self { at }
     }
 
-    /// Returns the deadline at this instant.
+    /// Returns the deadline at this instant of tokio's clock. It is not capped.
     pub fn at(at: Instant) -> Self {
         Self { at }
     }
@@ -100,18 +98,23 @@ impl Deadline {
         Self { at }
     }
 
-    /// Divides the time among stages that follow one another, by their
-    /// weights.
-    ///
-    /// # Panics
-    ///
-    /// When there is no weight, or one of them is 0.
-    #[track_caller]
-    pub fn stages<const N: usize>(self, weights: [u32; N]) -> Stages<N> {
-        Stages::new(self, weights)
-    }
-
     /// Waits until the deadline has passed.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// use std::{future::pending, time::Duration};
+    /// use sluicegate::deadline::Deadline;
+    ///
+    /// let deadline = Deadline::after(Duration::from_millis(50));
+    /// let result = tokio::select! {
+    ///     biased;
+    ///     () = pending() => Ok(()),
+    ///     () = deadline.passed() => Err("too late"),
+    /// };
+    /// assert_eq!(result, Err("too late"));
+    /// # }
+    /// ```
     pub async fn passed(self) {
         sleep_until(self.at).await;
     }

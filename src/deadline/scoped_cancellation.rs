@@ -1,14 +1,25 @@
-//! The cancellation of the request that runs on this thread at present.
+//! The cancellation of the request that runs on this thread.
 //!
-//! `enforce` puts it in place around each poll, and `current` reads it.
+//! `enforce` puts it in place around each poll, and `current` reads it:
+//!
+//! 1. `RequestScope::run` calls [`ScopedCancellation::enter`], which moves the
+//!    cancellation into the thread-local and keeps what was there.
+//! 2. The work calls `deadline::cancellation()`, which makes the signal if it is
+//!    the first to ask, and leaves it in the thread-local.
+//! 3. [`ScopeGuard::end`] moves the cancellation, now with its signal, back to the
+//!    request. If the work panics, the guard's drop removes it, and its own drop
+//!    fires the signal.
+//!
+//! So a request without a signal allocates nothing.
 
 use std::{cell::Cell, mem};
 
 use super::{Cancellation, Cause, Deadline};
 
 thread_local! {
-    /// What runs on this thread. It is swapped by hand, because all requests
-    /// pass here, and a task-local would move their responses through closures.
+    /// The request that runs on this thread. It is swapped by hand, because all
+    /// requests pass here, and a task-local would move their responses through
+    /// closures.
     static PRESENT: Cell<ScopedCancellation> = const { Cell::new(ScopedCancellation::NONE) };
 }
 
@@ -25,9 +36,12 @@ pub(super) fn signal_under(deadline: Deadline) -> Option<Cancellation> {
     })
 }
 
+/// Calls `read` with the cancellation of this thread. A nested call would see
+/// none.
 fn with_present<T>(read: impl FnOnce(&mut ScopedCancellation) -> Option<T>) -> Option<T> {
     // Fails only while the thread ends.
     let result = PRESENT.try_with(|cell| {
+        // A `Cell` cannot be read in place, so the value is taken out meanwhile.
         let mut present = cell.take();
         let result = read(&mut present);
         cell.set(present);
@@ -39,15 +53,18 @@ fn with_present<T>(read: impl FnOnce(&mut ScopedCancellation) -> Option<T>) -> O
 /// The deadline that ends a request; `None` if none does.
 pub(super) type Until = Option<Deadline>;
 
-/// The signal of one request, made when it is first asked for. It fires when it
+/// The signal of one request, made when it is first asked for. It fires when this
 /// is dropped.
+///
+/// The request owns it between polls; during a poll, the thread-local does.
 pub(super) struct ScopedCancellation {
-    /// `None` outside of all requests.
+    /// The deadline that ends the request; `None` outside of all requests.
     until: Option<Until>,
     signal: Option<Cancellation>,
 }
 
 impl ScopedCancellation {
+    /// That of a thread without a request.
     const NONE: Self = Self {
         until: None,
         signal: None,
@@ -142,6 +159,7 @@ impl Drop for ScopeGuard {
     }
 }
 
+/// Puts `next` in place and returns what was there.
 #[inline]
 fn swap(next: ScopedCancellation) -> ScopedCancellation {
     PRESENT.with(|present| present.replace(next))

@@ -33,12 +33,22 @@ pub struct Stages<const N: usize> {
     begun: usize,
 }
 
-impl<const N: usize> Stages<N> {
+impl Deadline {
+    /// Divides the time among stages that follow one another, by their
+    /// weights.
+    ///
     /// # Panics
     ///
-    /// When there is no weight, or one of them is 0.
+    /// When `weights` is empty, or one of them is 0.
     #[track_caller]
-    pub(super) fn new(whole: Deadline, weights: [u32; N]) -> Self {
+    pub fn stages<const N: usize>(self, weights: [u32; N]) -> Stages<N> {
+        Stages::new(self, weights)
+    }
+}
+
+impl<const N: usize> Stages<N> {
+    #[track_caller]
+    fn new(whole: Deadline, weights: [u32; N]) -> Self {
         let possible = N > 0 && weights.iter().all(|weight| *weight > 0);
         assert!(
             possible,
@@ -66,6 +76,7 @@ impl<const N: usize> Stages<N> {
 
 /// Returns `remaining * own / all`, rounded down to the nanosecond.
 fn share(remaining: Duration, own: u32, all: u64) -> Duration {
+    // No overflow: at most 94 bits of nanoseconds, and 32 bits of weight.
     let nanos = remaining.as_nanos() * u128::from(own) / u128::from(all);
     wire::duration(nanos)
 }

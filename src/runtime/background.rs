@@ -1,4 +1,7 @@
 //! The crate's own runtime, and a way to know whether others have ended.
+//!
+//! Only features that talk to Redis need them: what they share must not depend on
+//! a runtime of the user's.
 
 use std::{future::pending, io, sync::LazyLock, thread};
 
@@ -23,6 +26,7 @@ pub(crate) fn background() -> Handle {
     BACKGROUND.clone().unwrap_or_else(Handle::current)
 }
 
+/// Starts the thread. Its runtime is never dropped.
 fn start() -> io::Result<Handle> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let handle = runtime.handle().clone();
@@ -36,10 +40,12 @@ fn start() -> io::Result<Handle> {
 pub(crate) struct Pulse(AbortHandle);
 
 impl Pulse {
+    /// Spawns the task on `runtime`.
     pub(crate) fn of(runtime: &Handle) -> Self {
         Self(runtime.spawn(pending::<()>()).abort_handle())
     }
 
+    /// Returns whether the runtime has shut down.
     pub(crate) fn has_ended(&self) -> bool {
         self.0.is_finished()
     }

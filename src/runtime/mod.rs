@@ -2,9 +2,9 @@
 //!
 //! They go on only while their runtime is driven: a runtime of one thread stands
 //! still between two calls of `block_on`, and while a task blocks its thread. So
-//! no runtime may have to wait for another one. What serves callers, such as
-//! connections and timers, exists once for each runtime, in a [`PerRuntime`].
-//! What goes on by itself, such as listening for messages, runs in the
+//! no runtime may have to wait for another one. Connections and timers, which
+//! serve callers, exist once for each runtime, in a [`PerRuntime`]. Tasks that go
+//! on by themselves, such as listening for messages, run in the
 //! [`background`](background()).
 
 #[cfg(feature = "redis")]

@@ -12,6 +12,10 @@ use crate::sync::{Mutex, MutexGuard, lock};
 
 /// A value for each runtime that has asked for one. A list, because a process has
 /// few runtimes.
+///
+/// One lock guards all values. It is held for a few instructions at a time, and a
+/// value of another runtime has to be reachable, because a timer may be removed
+/// from any thread.
 pub(crate) struct PerRuntime<T>(Mutex<Vec<(Id, T)>>);
 
 /// A value that a [`PerRuntime`] may forget.
@@ -58,7 +62,8 @@ impl<T> fmt::Debug for PerRuntime<T> {
     }
 }
 
-/// The locked value of one runtime.
+/// The locked value of one runtime, by its index in the list. It holds the lock of
+/// all, so it must not be kept while a value is told or dropped.
 pub(crate) struct Own<'a, T> {
     all: MutexGuard<'a, Vec<(Id, T)>>,
     index: usize,

@@ -1,5 +1,12 @@
 //! The entries of one runtime, ordered by time. [`TimerQueue`] locks it.
 //!
+//! A heap cannot remove an entry in its middle, so a removed value only leaves its
+//! slot, and its entry stays until it is due or is swept. An entry finds its value
+//! by a [`SlotKey`], which no longer matches once the slot has another value.
+//!
+//! Adding and removing take O(log n) time, amortised, and no allocation once the
+//! heap and the slots have grown to the number of values that there are at once.
+//!
 //! [`TimerQueue`]: super::TimerQueue
 
 use std::{
@@ -35,8 +42,10 @@ pub(super) struct SlotKey {
     generation: u64,
 }
 
+/// Room for one value at a time.
 #[derive(Default)]
 struct TimerSlot {
+    /// That of the present value, or of the last one.
     generation: u64,
     value: Option<Arc<dyn Expire>>,
 }
@@ -48,6 +57,8 @@ struct TimerSlot {
 /// until it is due, or until a sweep.
 #[derive(Default)]
 pub(super) struct Queue {
+    /// The times of values, the earliest first. It may have entries whose value is
+    /// gone.
     heap: BinaryHeap<Reverse<(Instant, SlotKey)>>,
     slots: Vec<TimerSlot>,
     /// The indices of slots without a value.
@@ -61,6 +72,7 @@ pub(super) struct Queue {
 }
 
 impl Queue {
+    /// Adds a value, and wakes the task if it would sleep too long.
     pub(super) fn add(&mut self, at: Instant, value: Arc<dyn Expire>) -> SlotKey {
         let index = self.free.pop().unwrap_or_else(|| {
             self.slots.push(TimerSlot::default());
@@ -131,17 +143,20 @@ impl Queue {
     }
 }
 
+/// Returns whether the slot still has the value of this key.
 fn is_live(slots: &[TimerSlot], key: SlotKey) -> bool {
     let slot = &slots[key.index];
     slot.generation == key.generation && slot.value.is_some()
 }
 
+/// A queue may be forgotten once it has neither values nor a task.
 impl Idle for Queue {
     fn is_idle(&self) -> bool {
         !self.has_task && !self.lacks_task()
     }
 }
 
+/// Wakes the task, so that it ends.
 impl Drop for Queue {
     fn drop(&mut self) {
         self.wake.notify_one();

@@ -1,4 +1,7 @@
-//! The queue that its users hold: entries of all runtimes.
+//! The queue that its users hold: the entries of all runtimes, and their tasks.
+//!
+//! A task is spawned when it is needed: with the first value on its runtime, and
+//! with the first value after its runtime has ended. It does not own the queue.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -27,6 +30,7 @@ pub(crate) struct TimerQueue {
 /// Names a value in a [`TimerQueue`].
 #[derive(Clone, Copy)]
 pub(crate) struct TimerKey {
+    /// The runtime on which it was added.
     runtime: Id,
     at: Instant,
     slot: SlotKey,
@@ -71,7 +75,8 @@ impl TimerQueue {
         }
     }
 
-    /// Moves a value to the current runtime, if it was added on another one.
+    /// Moves a value to the current runtime, if it was added on another one, which
+    /// may be blocked or no longer driven. Outside of a runtime it does nothing.
     pub(crate) fn follow(self: &Arc<Self>, key: &mut TimerKey) {
         let here = Handle::try_current();
         if here.is_ok_and(|here| here.id() != key.runtime)
@@ -88,6 +93,7 @@ impl TimerQueue {
         drop(removed);
     }
 
+    /// Takes a value out; `None` if it was told or removed already.
     fn take(&self, key: TimerKey) -> Option<Arc<dyn Expire>> {
         self.queues.of(key.runtime).remove(key.slot)
     }
@@ -132,6 +138,7 @@ struct TimerTask {
     /// Whether it runs on another runtime than `of`, which has ended, so that
     /// no value will be added.
     is_adopted: bool,
+    /// Of the queue; kept here, because the queue is not kept while waiting.
     wake: Arc<Notify>,
 }
 
@@ -145,6 +152,7 @@ impl TimerTask {
         }
     }
 
+    /// Tells values until the queue is gone.
     async fn run(self) {
         while let Some(queue) = self.queue.upgrade() {
             let next = queue.expire(self.of);
@@ -160,6 +168,7 @@ impl TimerTask {
     }
 }
 
+/// Lets the next value that is added spawn another task.
 impl Drop for TimerTask {
     fn drop(&mut self) {
         if let Some(queue) = self.queue.upgrade() {

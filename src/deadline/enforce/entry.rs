@@ -1,5 +1,18 @@
 //! Decides about each request as it comes in: whether it has a deadline, which
 //! one, and whether enough time is left. The service calls it.
+//!
+//! The deadline is the earliest of three:
+//!
+//! * the layer's own: the time of arrival plus the timeout that is granted,
+//! * the one in the extensions, which an outer layer or the program has set,
+//! * the current one of the task that calls the service.
+//!
+//! # Whose deadline it is
+//!
+//! A server is not to blame for a deadline that the caller chose, unless the
+//! server's own would have been as short. That is noted with the request
+//! ([`TimeLimit::is_callers`]), in the refusal, and for inner layers in the
+//! extensions, because only the outermost layer sees the caller's header.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -22,7 +35,9 @@ use crate::{
 /// The entry to a service: all settings that decide about a request.
 #[derive(Clone)]
 pub(super) struct DeadlineEntry<T, X> {
+    /// How far requests are believed; a [`TrustPolicy`].
     pub(super) trust: T,
+    /// Which requests get no deadline; an [`Exempt`].
     pub(super) exempt: X,
     pub(super) settings: Arc<EnforceSettings>,
 }
@@ -31,7 +46,9 @@ pub(super) struct DeadlineEntry<T, X> {
 pub(super) enum Admit {
     /// It has no deadline.
     Free,
+    /// It has this much time.
     Under(TimeLimit),
+    /// It has too little time, or a malformed timeout.
     Refuse(Refusal),
 }
 
@@ -47,28 +64,6 @@ pub(super) struct TimeLimit {
     pub(super) is_over_budget: bool,
     /// Whether the caller chose the deadline, shorter than the server's own.
     pub(super) is_callers: bool,
-}
-
-impl TimeLimit {
-    #[inline]
-    fn until(deadline: Deadline, is_callers: bool) -> Self {
-        Self {
-            deadline,
-            until: Some(deadline),
-            is_over_budget: false,
-            is_callers,
-        }
-    }
-
-    /// Returns that of a request that its own deadline does not end.
-    fn over_budget(deadline: Deadline, until: Option<Deadline>) -> Self {
-        Self {
-            deadline,
-            until,
-            is_over_budget: true,
-            is_callers: false,
-        }
-    }
 }
 
 impl<T, X> DeadlineEntry<T, X> {
@@ -94,18 +89,18 @@ impl<T, X> DeadlineEntry<T, X> {
         }
         let timeout = self.settings.timeout(trust, requested.timeout);
         let own = timeout.map(|timeout| Deadline::since(now, timeout));
+        // Not subject to trust: an outer layer or the program has set these.
         let others = [req.extensions().get().copied(), current()];
         let deadline = own.into_iter().chain(others.into_iter().flatten()).min();
         let left = deadline.map(|deadline| deadline.remaining_at(now));
         self.settings.notice(Event::Entered(left));
         deadline.map_or(Admit::Free, |deadline| {
-            let asked_for_none = requested.timeout == Some(Duration::ZERO);
+            let asked = requested.timeout;
             let is_callers = match own == Some(deadline) {
-                true => self.settings.is_short(requested.timeout),
+                true => self.settings.is_short(asked),
                 false => is_chosen_by_caller(deadline, req),
             };
-            let limit = TimeLimit::until(deadline, is_callers);
-            self.admit(limit, now, asked_for_none)
+            self.admit(deadline, now, asked == Some(Duration::ZERO), is_callers)
         })
     }
 
@@ -126,21 +121,37 @@ impl<T, X> DeadlineEntry<T, X> {
     /// Refuses a request with too little time, within the budget of
     /// rejections. One that asked for a timeout of zero is always refused.
     #[inline]
-    fn admit(&self, limit: TimeLimit, now: Instant, asked_for_none: bool) -> Admit {
+    fn admit(
+        &self,
+        deadline: Deadline,
+        now: Instant,
+        asked_for_none: bool,
+        is_callers: bool,
+    ) -> Admit {
         let settings = &self.settings;
-        let left = limit.deadline.remaining_at(now);
+        let left = deadline.remaining_at(now);
         if !left.is_zero() && left >= settings.min_useful {
-            return Admit::Under(limit);
+            return Admit::Under(TimeLimit {
+                deadline,
+                until: Some(deadline),
+                is_over_budget: false,
+                is_callers,
+            });
         }
         if asked_for_none || settings.rejections.take(now) {
             settings.notice(Event::Rejected);
             let refusal = Refusal::deadline_exceeded();
-            return Admit::Refuse(refusal.by_caller(limit.is_callers));
+            return Admit::Refuse(refusal.by_caller(is_callers));
         }
         settings.notice(Event::AdmittedOverBudget);
+        // The handler sees its deadline, but only the server's own ends it.
         let own = settings.default_timeout();
-        let own = own.map(|own| Deadline::since(now, own));
-        Admit::Under(TimeLimit::over_budget(limit.deadline, own))
+        Admit::Under(TimeLimit {
+            deadline,
+            until: own.map(|own| Deadline::since(now, own)),
+            is_over_budget: true,
+            is_callers: false,
+        })
     }
 
     /// Puts the deadline into the request and returns the scope of the work.

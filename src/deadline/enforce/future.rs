@@ -1,4 +1,11 @@
 //! The future of an [`EnforceDeadline`](crate::deadline::EnforceDeadline) service.
+//!
+//! ```text
+//! no deadline ─────► Free ──────────────────────────► the response
+//! refused at once ─► Answered ──────────────────────► the refusal
+//! passed on ───────► Waiting ── response in time ───► the response, its body bounded
+//!                           └── late ── Answered ───► the refusal
+//! ```
 
 use std::{
     fmt,
@@ -35,11 +42,13 @@ pin_project! {
 pin_project! {
     #[project = StateProj]
     enum State<F: Future, A> {
+        // The request has no deadline.
         Free {
             #[pin]
             response: F,
             version: Version,
         },
+        // The handler runs until the deadline.
         Waiting {
             #[pin]
             response: F,
@@ -50,6 +59,7 @@ pin_project! {
             timer: Option<Unconstrained<Sleep>>,
             pending: Option<PendingRequest<A>>,
         },
+        // The layer has refused the request itself.
         Answered {
             answer: Option<F::Output>,
         },
@@ -57,6 +67,7 @@ pin_project! {
 }
 
 impl<F: Future, A> ResponseFuture<F, A> {
+    /// Returns the future of a request without a deadline.
     #[inline]
     pub(super) fn free(response: F, version: Version) -> Self {
         Self {
@@ -64,6 +75,7 @@ impl<F: Future, A> ResponseFuture<F, A> {
         }
     }
 
+    /// Returns the future of a request that has been passed on.
     #[inline]
     pub(super) fn waiting(response: F, pending: PendingRequest<A>) -> Self {
         Self {
@@ -75,6 +87,7 @@ impl<F: Future, A> ResponseFuture<F, A> {
         }
     }
 
+    /// Returns the future of a request that was refused at once.
     pub(super) fn answered(answer: F::Output) -> Self {
         Self {
             state: State::Answered {
@@ -116,6 +129,8 @@ where
                     Poll::Pending => ready!(late(timer.as_mut(), waiting.scope.until(), cx)),
                 }
                 let pending = pending.take().expect(POLLED);
+                // Drops the inner future before the refusal is made, so that its
+                // resources are free by then.
                 state.set(State::Answered { answer: None });
                 Poll::Ready(own(pending.late()))
             }
@@ -125,6 +140,7 @@ where
     }
 }
 
+/// The panic of a future that is polled after it was ready.
 const POLLED: &str = "polled after it was done";
 
 /// Waits until the handler is late; forever without a deadline.

@@ -1,4 +1,5 @@
-//! Reads the timeouts in the headers of a request.
+//! Reads the timeouts in the headers of a request. `entry` calls it, unless the
+//! request is not trusted at all.
 
 use std::time::Duration;
 

@@ -264,6 +264,8 @@ impl<T, X, A> EnforceDeadlineLayer<T, X, A> {
     }
 
     fn with(mut self, set: impl FnOnce(&mut EnforceSettings)) -> Self {
+        // Clones the settings if a service or another layer has them. The budget and
+        // the timers stay shared.
         set(Arc::make_mut(&mut self.entry.settings));
         self
     }

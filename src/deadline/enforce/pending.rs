@@ -1,5 +1,5 @@
-//! What the future keeps of a request until its handler has answered, and how
-//! it makes the response then.
+//! A request that waits for its handler. The future keeps it, and makes the
+//! response from it.
 
 use std::sync::Arc;
 
@@ -25,9 +25,12 @@ use crate::{
 };
 
 /// A request whose handler has not answered yet.
+///
+/// Dropped in this state, its scope fires the cancellation: the client is gone.
 pub(super) struct PendingRequest<A> {
     pub(super) scope: RequestScope,
     pub(super) settings: Arc<EnforceSettings>,
+    /// Refuses the request if the handler is late.
     pub(super) answer: A,
     pub(super) request: RequestStub,
 }
@@ -41,7 +44,7 @@ impl<A> PendingRequest<A> {
         self.until().is_some_and(is_over)
     }
 
-    /// Returns the deadline of the response.
+    /// Returns the deadline of the response; `None` if it counts however late it is.
     fn until(&self) -> Option<Deadline> {
         self.scope.until().filter(|_| !self.request.is_over_budget)
     }
@@ -58,12 +61,14 @@ impl<A> PendingRequest<A> {
         match result {
             Ok(response) => Ok(self.with_body(response)),
             Err(error) => {
+                // An error is a result, too: the client is not gone.
                 self.scope.done();
                 Err(error)
             }
         }
     }
 
+    /// Bounds the body as far as the deadline covers it.
     #[inline]
     fn with_body<B>(mut self, response: Response<B>) -> Response<ResponseBody<B>>
     where
@@ -75,6 +80,7 @@ impl<A> PendingRequest<A> {
             self.attribute_to_caller(&mut head);
         }
         let extent = self.extent(&head);
+        // The head was in time, and the deadline covers no more than that.
         if extent != Extent::Whole {
             self.scope.lift();
         }
@@ -113,6 +119,8 @@ impl<A> PendingRequest<A> {
         }
     }
 
+    /// Returns a body that runs in the scope of the request, until its deadline if
+    /// it has one.
     fn timed<B>(self, body: B, deadline: Option<BodyDeadline>, is_sized: bool) -> ResponseBody<B>
     where
         B: Body + Send + 'static,

@@ -14,7 +14,9 @@ const WINDOW_SECONDS: u64 = 10;
 
 /// Bounds the share of the requests of the last ten seconds that are refused.
 pub(super) struct RejectionBudget {
+    /// At most this share is refused.
     percent: u64,
+    /// Seconds are counted from here.
     begun: Instant,
     requests: SecondCounts,
     /// Locked, so that two requests cannot both take the last rejection.
@@ -22,6 +24,8 @@ pub(super) struct RejectionBudget {
 }
 
 impl RejectionBudget {
+    /// Returns a budget of this share, which must be an integer from 0 to 100.
+    ///
     /// # Panics
     ///
     /// When `percent` is more than 100.
@@ -50,6 +54,7 @@ impl RejectionBudget {
         let second = self.second(now);
         let rejected = lock(&self.rejected);
         let (some, all) = (rejected.sum(second), self.requests.sum(second));
+        // In whole numbers, so that no rounding grants one rejection too many.
         let granted = (some + 1) * 100 <= all * self.percent;
         if granted {
             rejected.add(second);
@@ -69,9 +74,11 @@ impl RejectionBudget {
 #[derive(Default)]
 struct SecondCounts([AtomicU64; WINDOW_SECONDS as usize]);
 
+/// The bits of a count.
 const LOWER_HALF: u64 = u32::MAX as u64;
 
 impl SecondCounts {
+    /// Counts one in this second.
     #[inline]
     fn add(&self, second: u64) {
         let slot = &self.0[(second % WINDOW_SECONDS) as usize];

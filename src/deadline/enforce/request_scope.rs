@@ -1,5 +1,5 @@
-//! What the work for one request sees of its deadline. The future and the body
-//! run each poll in it.
+//! The scope in which the work for one request runs: it sees its deadline and its
+//! cancellation. The future and the body run each poll in it.
 
 use crate::deadline::{
     Cancellation, Deadline,
@@ -11,8 +11,8 @@ use crate::deadline::{
 ///
 /// Dropped before the response is complete, or by a panic, it fires the
 /// cancellation.
-pub(super) struct RequestScope {
-    /// The current deadline of the work.
+pub(crate) struct RequestScope {
+    /// The current deadline of the work; `None` once it no longer counts.
     deadline: Option<Deadline>,
     cancellation: ScopedCancellation,
 }
@@ -48,7 +48,8 @@ impl RequestScope {
         result
     }
 
-    /// Makes the deadline no longer count.
+    /// Makes the deadline no longer count, after the head of a response that it
+    /// does not cover further.
     pub(super) fn lift(&mut self) {
         self.deadline = None;
         self.cancellation.lift();

@@ -11,12 +11,14 @@ pub(super) struct RequestStub {
     pub(super) version: Version,
     is_head: bool,
     is_connect: bool,
-    /// A response counts however late it is.
+    /// Whether a response counts however late it is.
     pub(super) is_over_budget: bool,
+    /// Whether the caller chose the deadline.
     pub(super) is_callers: bool,
 }
 
 impl RequestStub {
+    /// Copies them before the handler takes the request.
     #[inline]
     pub(super) fn of<B>(req: &Request<B>, limit: TimeLimit) -> Self {
         Self {

@@ -46,6 +46,7 @@ use crate::{
 /// }
 /// # let _ = Server::new(()).inner.get_ref();
 /// ```
+#[derive(Clone)]
 pub struct EnforceDeadline<S, T = Trust, X = (), A = Answer> {
     inner: S,
     entry: DeadlineEntry<T, X>,
@@ -126,16 +127,6 @@ impl<S, T, X, A> EnforceDeadline<S, T, X, A> {
         let refusal = refusal.answering(Origin::of(req.extensions()));
         let answer = self.answer.refuse(refusal, &req.map(drop));
         ResponseFuture::answered(answer)
-    }
-}
-
-impl<S: Clone, T: Clone, X: Clone, A: Clone> Clone for EnforceDeadline<S, T, X, A> {
-    fn clone(&self) -> Self {
-        Self {
-            inner: self.inner.clone(),
-            entry: self.entry.clone(),
-            answer: self.answer.clone(),
-        }
     }
 }
 

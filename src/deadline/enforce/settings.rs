@@ -13,20 +13,27 @@ use crate::{
 /// The settings of a layer that are not types of their own. The budget and the
 /// timers are shared by all layers and services that have them.
 #[derive(Clone)]
-pub(super) struct EnforceSettings {
+pub(crate) struct EnforceSettings {
+    /// The timeout of requests that ask for none.
     pub(super) default_timeout: Option<Duration>,
+    /// The longest timeout that is granted.
     pub(super) maximum: Option<Duration>,
+    /// Requests with less time are refused at once.
     pub(super) min_useful: Duration,
     pub(super) headers: Vec<(HeaderName, Form)>,
+    /// Whether a malformed timeout is refused, and not ignored.
     pub(super) is_strict: bool,
+    /// Whether requests carry their cancellation in their extensions.
     pub(super) with_cancellation: bool,
     pub(super) observer: Option<Arc<dyn Observe>>,
     pub(super) covers: ChooseCoverage,
     pub(super) rejections: Arc<RejectionBudget>,
+    /// Drops bodies at their deadline.
     pub(super) timers: Arc<TimerQueue>,
 }
 
 impl EnforceSettings {
+    /// Returns the defaults: no timeouts, and a budget of 20 percent.
     pub(super) fn new() -> Self {
         Self {
             default_timeout: None,
@@ -42,6 +49,7 @@ impl EnforceSettings {
         }
     }
 
+    /// Tells the observer, if there is one.
     #[inline]
     pub(super) fn notice(&self, event: Event) {
         if let Some(observer) = &self.observer {
@@ -63,7 +71,7 @@ impl EnforceSettings {
         Some(granted)
     }
 
-    /// Returns the time of requests that ask for none.
+    /// Returns the timeout of requests that ask for none, at most the maximum.
     #[inline]
     pub(super) fn default_timeout(&self) -> Option<Duration> {
         let maximum = self.maximum.unwrap_or(Duration::MAX);

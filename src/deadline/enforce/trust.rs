@@ -5,6 +5,15 @@ use std::time::Duration;
 use http::Request;
 
 /// How far a request is believed about the time that its caller waits.
+///
+/// With a default timeout of 10 s and a maximum of 60 s:
+///
+/// | the request asks for | `Never` | `LowerOnly` | `Full` |
+/// |---|---|---|---|
+/// | nothing | 10 s | 10 s | 10 s |
+/// | 2 s | 10 s | 2 s | 2 s |
+/// | 30 s | 10 s | 10 s | 30 s |
+/// | 5 min | 10 s | 10 s | 60 s |
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Trust {
     /// Not at all: the default timeout counts.
@@ -25,6 +34,27 @@ pub enum Trust {
 
 /// Which requests to trust: a [`Trust`] for all, or a closure that looks at the
 /// request.
+///
+/// ```
+/// use http::Request;
+/// use sluicegate::deadline::{Trust, TrustPolicy};
+///
+/// /// Trusts the requests of services that authentication has found.
+/// struct TrustServices;
+///
+/// #[derive(Clone)]
+/// struct ServiceName(String);
+///
+/// impl<B> TrustPolicy<B> for TrustServices {
+///     fn trust(&self, req: &Request<B>) -> Trust {
+///         match req.extensions().get::<ServiceName>() {
+///             Some(_) => Trust::Full,
+///             None => Trust::LowerOnly,
+///         }
+///     }
+/// }
+/// assert_eq!(TrustServices.trust(&Request::new(())), Trust::LowerOnly);
+/// ```
 pub trait TrustPolicy<B> {
     /// Returns how far this request is believed.
     fn trust(&self, req: &Request<B>) -> Trust;

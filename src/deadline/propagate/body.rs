@@ -1,4 +1,14 @@
 //! The body of a response to a call.
+//!
+//! Whether the body is late depends on what the inner body has:
+//!
+//! | the inner body has | it is late |
+//! |---|---|
+//! | nothing yet | when the timer fires |
+//! | a frame, and says how many bytes it has | never: it goes out whole |
+//! | a frame, and does not say that | when the deadline has passed |
+//! | trailers of status `CANCELLED`, or an error | when the callee should have given up |
+//! | its end | never |
 
 use std::{
     fmt,
@@ -43,11 +53,13 @@ pub(super) struct BodyBound {
     pub(super) bound: CallBound,
     /// The time for each frame, if the time begins anew with each.
     pub(super) between: Option<Duration>,
+    /// The content type of the request: to gRPC, the end is told in trailers.
     pub(super) content_type: Option<HeaderValue>,
     pub(super) observer: Option<Arc<dyn Observe>>,
 }
 
 impl<B> ResponseBody<B> {
+    /// Returns a body that no deadline ends.
     #[inline]
     pub(super) fn free(inner: B) -> Self {
         Self::new(Some(inner), None)
@@ -71,6 +83,7 @@ impl<B> ResponseBody<B> {
 }
 
 impl<B: Body> ResponseBody<B> {
+    /// Returns a body with an end, unless it has already ended.
     #[inline]
     pub(super) fn bounded(inner: B, bound: impl FnOnce() -> BodyBound) -> Self {
         let bound = (!inner.is_end_stream()).then(bound);
@@ -78,7 +91,7 @@ impl<B: Body> ResponseBody<B> {
     }
 }
 
-/// What `poll_frame` returns.
+/// The return type of `poll_frame`.
 type FramePoll<D> = Poll<Option<Result<Frame<D>, BoxError>>>;
 
 impl<B: Body<Error: Into<BoxError>>> ResponseBody<B> {

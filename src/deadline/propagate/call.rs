@@ -1,4 +1,5 @@
-//! What the future keeps of a call, to bound its response or to refuse it.
+//! A call that waits for its response. The future keeps it, and bounds the
+//! response or refuses the call with it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,6 +20,7 @@ use crate::{
 /// it.
 pub(super) struct CallSettings<A> {
     pub(super) settings: PropagateSettings,
+    /// Refuses calls that have no response in time.
     pub(super) answer: A,
 }
 
@@ -53,6 +55,8 @@ impl<A> Call<A> {
         Response::from_parts(head, body)
     }
 
+    /// Returns the end of the body, which takes over the timer of the head unless
+    /// each frame has its own time.
     fn body_bound(self, mut bound: CallBound, between: Option<Duration>) -> BodyBound {
         if let Some(between) = between {
             bound.begin(between);

@@ -1,4 +1,9 @@
 //! The end of one call. The future waits for it, and then the body.
+//!
+//! There are two ends, because the callee is told less than is left: a margin, the
+//! rounding, and the way to it. An answer counts until the caller's own end. An
+//! error or `CANCELLED` that comes after the callee's end is the deadline, because
+//! that is how callees and clients give up.
 
 use std::{
     fmt,
@@ -23,6 +28,7 @@ const CANCELLED: &str = "1";
 /// Until when a call is waited for, and what its callee was told.
 pub(super) struct CallBound {
     until: Instant,
+    /// When the call began, from which `told` counts.
     begun: Instant,
     /// The timeout that the callee was told.
     told: Duration,
@@ -36,6 +42,8 @@ pub(super) struct CallBound {
 }
 
 impl CallBound {
+    /// Returns the end of a call that began at `begun`, and whose callee was told
+    /// `told`.
     #[inline]
     pub(super) fn new(until: Instant, begun: Instant, told: Duration) -> Self {
         Self {
@@ -53,6 +61,7 @@ impl CallBound {
         Self { is_own, ..self }
     }
 
+    /// Returns whether this server chose the time.
     pub(super) fn is_own(&self) -> bool {
         self.is_own
     }

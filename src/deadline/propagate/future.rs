@@ -1,4 +1,14 @@
 //! The future of a [`PropagateDeadline`](super::PropagateDeadline) service.
+//!
+//! ```text
+//! no deadline ─► Free ───────────────────────────► the response
+//! sent ────────► Bounded ── response in time ────► the response, its body bounded
+//!                       └── late ── Late ── Done ► the refusal
+//! not sent ────► Late ── Done ───────────────────► the refusal
+//! ```
+//!
+//! An error counts as late, too, once the callee should have given up: it is then
+//! how the callee, or a client that reads the same header, ends the call.
 
 use std::{
     fmt,
@@ -26,15 +36,18 @@ pin_project! {
 pin_project! {
     #[project = StateProj]
     enum State<F, A> {
+        // The call has no deadline.
         Free {
             #[pin]
             response: F,
         },
+        // The call was sent, and ends in time.
         Bounded {
             #[pin]
             response: F,
             waiting: Option<(CallBound, Call<A>)>,
         },
+        // The call is to be refused, and the inner future is gone.
         Late {
             call: Call<A>,
             // Whether this server chose the time.
@@ -45,6 +58,7 @@ pin_project! {
 }
 
 impl<F, A> ResponseFuture<F, A> {
+    /// Returns the future of a call without a deadline.
     #[inline]
     pub(super) fn free(response: F) -> Self {
         Self {
@@ -52,6 +66,7 @@ impl<F, A> ResponseFuture<F, A> {
         }
     }
 
+    /// Returns the future of a call that was sent.
     #[inline]
     pub(super) fn bounded(response: F, bound: CallBound, call: Call<A>) -> Self {
         let waiting = Some((bound, call));
@@ -111,6 +126,7 @@ where
     }
 }
 
+/// The panic of a future that is polled after it was ready.
 const ONCE: &str = "polled after it was done";
 
 /// Returns the result, or `None` if the time was over before it came.
@@ -124,6 +140,7 @@ fn in_time<B, E>(
         Poll::Ready(result) => {
             let is_late = match &result {
                 Ok(response) => bound.is_over() || bound.has_cancelled(response.headers()),
+                // A client that reads the header ends the call by itself then.
                 Err(_) => bound.is_passed_there(),
             };
             Poll::Ready((!is_late).then_some(result))

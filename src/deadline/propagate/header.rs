@@ -1,4 +1,5 @@
-//! The header that tells a callee how long it has.
+//! The header that tells a callee how long it has. `settings` reads what a request
+//! says already, and writes what is left.
 
 use std::time::Duration;
 
@@ -90,7 +91,9 @@ fn values<'a>(
 pub(super) struct PresetTimeout {
     /// The smallest one that can be read.
     pub(super) least: Option<Duration>,
+    /// Whether one of them cannot be read.
     pub(super) is_malformed: bool,
+    /// How many there are.
     values: usize,
 }
 

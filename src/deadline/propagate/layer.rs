@@ -65,14 +65,14 @@ impl Default for PropagateDeadlineLayer {
 
 impl<A> PropagateDeadlineLayer<A> {
     /// Sets the time that responses need for their way back, which callees are
-    /// not told: at most this long, and at most a tenth of what is left. The
-    /// default is 100 ms.
+    /// not told: at most this long, and at most a tenth of the remaining time.
+    /// The default is 100 ms.
     pub fn margin(self, most: Duration) -> Self {
         self.with(|settings| settings.margin = Margin::UpTo(most))
     }
 
     /// Sets the same to exactly this long, as Envoy does. A call that has no
-    /// more time left is not sent. Zero is no margin.
+    /// more time left is not sent. Zero means that there is none.
     pub fn fixed_margin(self, margin: Duration) -> Self {
         self.with(|settings| settings.margin = Margin::Fixed(margin))
     }

@@ -1,11 +1,12 @@
-//! The time that a response needs for its way back.
+//! The time that a response needs for its way back, so that it comes before the
+//! caller has given up. `settings` takes it off what a callee is told.
 
 use std::{cmp, time::Duration};
 
 /// The part of the remaining time that a callee is not told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Margin {
-    /// At most this long, and at most a tenth of what is left, so that it never
+    /// At most this long, and at most a tenth of the remaining time, so that it never
     /// keeps a call from being sent.
     UpTo(Duration),
     /// Exactly this long. A call that has no more time left is not sent.

@@ -95,7 +95,8 @@
 //!
 //! Nothing is reserved in `poll_ready`. A service must be `Clone` to be wrapped:
 //! a call that is not sent drops the ready service and its place in a queue.
-//! What is left is computed for each call, so put the layer inside of a retry.
+//! The remaining time is computed for each call, so put the layer inside of a
+//! retry.
 //! Put it outside of layers that call from another task, such as
 //! `tower::buffer`, because the current deadline is unknown there.
 //!

@@ -22,6 +22,7 @@ pub(super) struct Readiness {
     /// Since when the service is not ready.
     begun: Option<Instant>,
     timer: Option<ReadyTimer>,
+    /// Set while the service is ready only to refuse the call.
     over: Option<TimeOver>,
 }
 
@@ -47,6 +48,7 @@ impl Readiness {
         call_max: Option<Duration>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), E>> {
+        // A service may be polled again after it was ready to refuse.
         self.over = None;
         if inner.is_ready() {
             *self = Self::default();
@@ -62,6 +64,7 @@ impl Readiness {
         mem::take(self).over
     }
 
+    /// Waits until the time is over; forever if nothing bounds it.
     fn poll_over(&mut self, call_max: Option<Duration>, cx: &mut Context<'_>) -> Poll<TimeOver> {
         let begun = *self.begun.get_or_insert_with(Instant::now);
         let longest = call_max.map(|most| Deadline::since(begun, most));

@@ -14,7 +14,9 @@ use crate::deadline::{
 #[derive(Clone, Default)]
 pub(super) struct PropagateSettings {
     pub(super) margin: Margin,
+    /// The longest time for a call.
     pub(super) call_max: Option<Duration>,
+    /// The header for callees that do not speak gRPC.
     pub(super) header: TimeoutHeader,
     pub(super) observer: Option<Arc<dyn Observe>>,
     pub(super) covers: ChooseCoverage,
@@ -49,6 +51,7 @@ impl PropagateSettings {
         let Some((until, told)) = self.shares(deadline, most, now) else {
             return CallPlan::Free;
         };
+        // A header that says just this is left alone, which saves an allocation.
         let is_told = match preset.is(told) {
             true => !told.is_zero(),
             false => header.write(told, req.headers_mut()),
@@ -76,6 +79,7 @@ impl PropagateSettings {
         earlier(deadline, own).zip(earlier(left, most))
     }
 
+    /// Tells the observer, if there is one.
     pub(super) fn notice(&self, event: Event) {
         if let Some(observer) = &self.observer {
             observer.noticed(&event);

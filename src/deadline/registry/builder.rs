@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+/// The longest grace.
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// Builds a [`Registry`](super::Registry).
@@ -26,6 +27,7 @@ pub struct Builder {
 }
 
 impl Builder {
+    /// Returns the default settings.
     pub(super) fn new() -> Self {
         Self {
             grace: Duration::from_secs(60),
@@ -68,9 +70,9 @@ impl Builder {
     /// Goes on while Redis is unavailable, by this process's own clock, which is
     /// never further than `skew` from Redis's and from any other process's.
     ///
-    /// An id then carries when it was issued and for how long. What is left of
-    /// that is computed as if the clocks were wrong by all of `skew`: a deadline
-    /// ends early by up to twice as much, and never late. Every such answer is
+    /// An id then carries when it was issued and for how long. The remaining time
+    /// is computed as if the clocks were wrong by all of `skew`: a deadline ends
+    /// early by up to twice as much, and never late. Every such answer is
     /// [counted](super::Counts::fell_back). Cancelling still needs Redis.
     ///
     /// By default there is no such answer, and the error is returned. Set it

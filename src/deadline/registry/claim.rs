@@ -7,6 +7,20 @@ use crate::deadline::Deadline;
 
 /// A deadline that was claimed by its id. When its last clone is dropped, it no
 /// longer listens for a cancellation.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), sluicegate::deadline::registry::Error> {
+/// use std::time::Duration;
+/// use sluicegate::deadline::Registry;
+///
+/// let registry = Registry::local();
+/// let id = registry.register(Duration::from_secs(30)).await?;
+/// let claim = registry.claim(&id).await?;
+/// assert_eq!(claim.deadline().remaining(), Duration::from_secs(30));
+/// assert_eq!(claim.why_cancelled(), None);
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct Claim {
     pub(super) deadline: Deadline,

@@ -1,4 +1,8 @@
 //! All claims in this process, and how they learn of cancellations.
+//!
+//! Holders are grouped by the root of their tree, because a cancellation concerns
+//! everything below the cancelled deadline. Claims share ownership of the list, so
+//! that they learn of cancellations also after the registry was dropped.
 
 use std::{
     collections::HashMap,
@@ -16,21 +20,24 @@ use crate::sync::{Mutex, lock};
 
 /// The holders of deadlines in this process, by the roots of their trees.
 #[derive(Default)]
-pub(super) struct Holders {
+pub(crate) struct Holders {
     by_root: Mutex<HashMap<Box<str>, Vec<Arc<Holder>>, RandomState>>,
+    /// How many holders were told of a cancellation.
     told: AtomicU64,
     /// Ends with the last claim, which may outlive the registry.
     #[cfg(feature = "redis")]
     pub(super) listener: crate::redis::Listener,
 }
 
+/// One claim of a deadline.
 struct Holder {
     id: Id,
+    /// `None` until the cancellation.
     reason: watch::Sender<Option<Arc<str>>>,
 }
 
 /// Keeps a holder among the others until it is dropped.
-pub(super) struct HolderGuard {
+pub(crate) struct HolderGuard {
     holders: Arc<Holders>,
     holder: Arc<Holder>,
 }
@@ -57,6 +64,7 @@ impl Holders {
         let by_root = lock(&self.by_root);
         let tree = by_root.get(id::root(path)).into_iter().flatten();
         for holder in tree.filter(|holder| holder.id.chain().any(|known| known == path)) {
+            // The first reason stays, because a holder may have seen it.
             let is_first = holder.reason.send_if_modified(|known| {
                 let is_first = known.is_none();
                 known.get_or_insert_with(|| Arc::clone(reason));
@@ -90,6 +98,7 @@ impl Holders {
 }
 
 impl HolderGuard {
+    /// Returns the id of the held deadline.
     pub(super) fn id(&self) -> &Id {
         &self.holder.id
     }

@@ -13,12 +13,14 @@ use crate::key::EncodedKey;
 /// The longest name of a root, as it is written.
 const MAX_NAME_BYTES: usize = 128;
 
+/// The longest chain from a root to a descendant, both included. It bounds the
+/// keys of one call.
 const MAX_GENERATIONS: usize = 16;
 
 /// Whole numbers below this are exact in Lua.
 const MAX_EXACT: u64 = 1 << 53;
 
-/// The name of a deadline in a [`Registry`](super::Registry), for a message to
+/// The name of a deadline in a [`Registry`](super::Registry), which a message can
 /// carry.
 ///
 /// It is printable ASCII without a space: `Display` writes it, and `FromStr`
@@ -48,6 +50,7 @@ pub struct Id {
 pub(super) struct Issued {
     /// Since 1970.
     pub(super) at: u64,
+    /// How long it was to last.
     pub(super) budget: u64,
     /// Whether the registry has confirmed that it has a record.
     pub(super) is_recorded: bool,
@@ -65,7 +68,7 @@ impl Id {
         EncodedKey::of(name).to_string().parse()
     }
 
-    /// Returns an id of 128 random bits.
+    /// Returns a new id of 128 random bits for a root.
     pub(super) fn random() -> Self {
         Self::of(&random_word())
     }
@@ -78,11 +81,13 @@ impl Id {
         }
     }
 
+    /// Returns the id with this path, which carries nothing else.
     fn of(path: &str) -> Self {
         let path = path.into();
         Self { path, issued: None }
     }
 
+    /// Returns the names of the root and its descendants, separated by colons.
     pub(super) fn path(&self) -> &Arc<str> {
         &self.path
     }
@@ -97,6 +102,7 @@ impl Id {
 
 #[cfg(feature = "redis")]
 impl Id {
+    /// Returns what it carries besides its name.
     pub(super) fn issued(&self) -> Option<Issued> {
         self.issued
     }
@@ -107,6 +113,7 @@ impl Id {
         self.issued.is_none_or(|issued| issued.is_recorded)
     }
 
+    /// Returns the same id, carrying this.
     pub(super) fn with_issued(self, issued: Issued) -> Self {
         let issued = Some(issued);
         Self { issued, ..self }
@@ -150,7 +157,7 @@ impl FromStr for Id {
     }
 }
 
-/// Reads `;<at>+<budget>`, with a `~` if there is no record.
+/// Reads `;<at>+<budget>`, or `~<at>+<budget>` for an id without a record.
 fn read_issued(text: &str) -> Result<Issued, Error> {
     let number = |text: &str| {
         let digits = text.bytes().all(|byte| byte.is_ascii_digit());

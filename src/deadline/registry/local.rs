@@ -1,4 +1,14 @@
 //! A registry in process. Its twin is `lua/deadline.lua`.
+//!
+//! | here | there |
+//! |---|---|
+//! | [`Local::register`], `derive`, `cancel`, `remaining` | `tasks` of the same names |
+//! | `DeadlineTable::remaining` | `remaining` |
+//! | `Local::record` | `record` |
+//! | `DeadlineTable::forget_ended` | expiry of keys |
+//!
+//! The two differ in the clock, in the capacity, and in records that cannot be
+//! read, which are only possible there.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -25,6 +35,7 @@ pub(super) struct Local {
     pub(super) holders: Arc<Holders>,
 }
 
+/// All records. `by_path` and `ends` have the same ones.
 #[derive(Default)]
 struct DeadlineTable {
     by_path: HashMap<Arc<str>, DeadlineRecord, RandomState>,
@@ -33,7 +44,9 @@ struct DeadlineTable {
 }
 
 struct DeadlineRecord {
+    /// When the deadline passes.
     at: Instant,
+    /// When the record is removed.
     forgotten: Instant,
     /// The reason, if it was cancelled.
     reason: Option<Arc<str>>,
@@ -62,6 +75,7 @@ impl Local {
         Ok(table.remaining(id))
     }
 
+    /// Registers a child, which ends with its parent at the latest.
     pub(super) fn derive(&self, parent: &Id, child: &Id, cap: Duration) -> Result<(), Error> {
         let mut table = self.table();
         table.remaining(parent).left()?;
@@ -87,10 +101,12 @@ impl Local {
         before
     }
 
+    /// Returns the state of a deadline.
     pub(super) fn remaining(&self, id: &Id) -> Remaining {
         self.table().remaining(id)
     }
 
+    /// Writes a record, or fails if there is no room for one more.
     fn record(&self, table: &mut DeadlineTable, id: &Id, deadline: Deadline) -> Result<(), Error> {
         table.forget(id);
         if table.by_path.len() >= self.capacity {
@@ -141,13 +157,16 @@ impl DeadlineTable {
         instants?.into_iter().min().map(Deadline::at)
     }
 
+    /// Removes a record, if there is one.
     fn forget(&mut self, id: &Id) {
         if let Some(old) = self.by_path.remove(id.path()) {
             self.ends.remove(&(old.forgotten, Arc::clone(id.path())));
         }
     }
 
+    /// Removes the records that are past their grace.
     fn forget_ended(&mut self, now: Instant) {
+        // Amortised: each record is removed once.
         while self.ends.first().is_some_and(|(end, _)| *end <= now)
             && let Some((_, path)) = self.ends.pop_first()
         {

@@ -28,7 +28,7 @@ pub(super) enum RegistryBackend {
     Redis(Arc<redis::Redis>),
 }
 
-/// What the clones of a [`Registry`] have counted so far.
+/// The counts of all clones of a [`Registry`] so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counts {
@@ -95,6 +95,21 @@ impl Registry {
     /// If the id is known already, the earlier of the two deadlines counts, so
     /// that a call whose answer was lost can be repeated.
     ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), sluicegate::deadline::registry::Error> {
+    /// use std::time::Duration;
+    /// use sluicegate::deadline::{Registry, registry::{Id, Remaining}};
+    ///
+    /// let registry = Registry::local();
+    /// let id = registry.register_as(Id::named("order 17")?, Duration::from_secs(30)).await?;
+    /// // A process that knows only the name finds the deadline.
+    /// let left = registry.remaining(&Id::named("order 17")?).await?;
+    /// assert_eq!(left, Remaining::Left(Duration::from_secs(30)));
+    /// # assert_eq!(id, Id::named("order 17")?);
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As for [`register`](Self::register). [`Expired`](Error::Expired) or
@@ -107,6 +122,7 @@ impl Registry {
         }
         match &self.0 {
             RegistryBackend::Local(local) => match local.register(&id, budget)? {
+                // It was registered, but it had no time at all.
                 Remaining::Expired if budget.is_zero() => Ok(id),
                 remaining => remaining.left().map(|_| id),
             },
@@ -120,8 +136,9 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// As for [`register`](Self::register). What became of the parent, if it has
-    /// ended. [`TooDeep`](Error::TooDeep) for a 17th generation.
+    /// As for [`register`](Self::register). [`Expired`](Error::Expired),
+    /// [`Cancelled`](Error::Cancelled) or [`Unknown`](Error::Unknown) if the parent
+    /// is that. [`TooDeep`](Error::TooDeep) for a 17th generation.
     pub async fn derive(&self, parent: &Id, cap: Duration) -> Result<Id, Error> {
         let child = parent.child()?;
         match &self.0 {
@@ -148,7 +165,9 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// What became of it, if it has ended; `Redis`, when that does not answer.
+    /// [`Expired`](Error::Expired), [`Cancelled`](Error::Cancelled) or
+    /// [`Unknown`](Error::Unknown) if it is that; `Redis`, when that does not
+    /// answer.
     pub async fn claim(&self, id: &Id) -> Result<Claim, Error> {
         // Held before it is asked for, so that no cancellation is missed.
         let holder = match &self.0 {
@@ -168,6 +187,23 @@ impl Registry {
 
     /// Cancels a deadline and everything derived from it. Of the reason, the
     /// first 256 bytes are kept.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), sluicegate::deadline::registry::Error> {
+    /// use std::time::Duration;
+    /// use sluicegate::deadline::{Registry, registry::Remaining};
+    ///
+    /// let registry = Registry::local();
+    /// let order = registry.register(Duration::from_secs(30)).await?;
+    /// let shipping = registry.derive(&order, Duration::from_secs(10)).await?;
+    /// let claim = registry.claim(&shipping).await?;
+    ///
+    /// let before = registry.cancel(&order, "withdrawn").await?;
+    /// assert!(matches!(before, Remaining::Left(_)));
+    /// assert_eq!(&*claim.cancelled().await, "withdrawn");
+    /// # Ok(()) }
+    /// ```
     ///
     /// Returns the state before: [`Left`](Remaining::Left) means that it is
     /// cancelled now, and anything else that there was nothing to cancel. The

@@ -11,9 +11,9 @@ pub enum Remaining {
     Left(Duration),
     /// It has passed; known for as long as its grace.
     Expired,
-    /// It, or one that it was derived from, was cancelled, for this reason.
+    /// It, or one that it was derived from, was cancelled. Holds the reason.
     Cancelled(Arc<str>),
-    /// There is no record of it.
+    /// The registry does not know it.
     Unknown,
 }
 

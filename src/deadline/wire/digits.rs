@@ -1,4 +1,4 @@
-//! Numbers in header values, for all forms.
+//! Numbers in header values, which all forms share.
 
 use std::time::Duration;
 

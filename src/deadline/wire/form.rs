@@ -1,4 +1,5 @@
-//! The headers that carry timeouts, and the forms of their values.
+//! The headers that carry timeouts, and the forms of their values. Both layers use
+//! them.
 
 use std::time::Duration;
 
@@ -6,8 +7,11 @@ use http::{HeaderName, HeaderValue};
 
 use super::{MalformedTimeout, decimal, grpc};
 
+/// The header of gRPC.
 pub(in crate::deadline) const GRPC: HeaderName = HeaderName::from_static("grpc-timeout");
+/// The header for callees that do not speak gRPC, unless another is set.
 pub(in crate::deadline) const REQUEST: HeaderName = HeaderName::from_static("x-request-timeout");
+/// The header that Envoy sends to its upstreams, and obeys.
 const ENVOY: HeaderName = HeaderName::from_static("x-envoy-expected-rq-timeout-ms");
 
 /// The form of a timeout in a header.

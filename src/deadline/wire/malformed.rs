@@ -5,7 +5,7 @@ use std::{error::Error, fmt};
 /// A header's value that is not a timeout; tells what is allowed.
 ///
 /// It does not repeat the value, which comes from the peer.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MalformedTimeout {
     allowed: &'static str,
 }
@@ -24,12 +24,6 @@ impl MalformedTimeout {
 impl fmt::Display for MalformedTimeout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "invalid timeout: must be {}", self.allowed)
-    }
-}
-
-impl fmt::Debug for MalformedTimeout {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "MalformedTimeout({self})")
     }
 }
 

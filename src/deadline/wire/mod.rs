@@ -1,7 +1,7 @@
 //! How a deadline travels: as the time that remains, because clocks differ.
 //!
-//! What is written is rounded down, so that a callee is never told more time
-//! than remains. What is read is rounded down to the nanosecond, too. `enforce`
+//! Timeouts are rounded down when they are written, so that a callee is never told
+//! more time than remains, and when they are read, to the nanosecond. `enforce`
 //! reads these headers, and `propagate` reads and writes them.
 
 mod decimal;

@@ -1,4 +1,4 @@
-//! How long a body has, once its head was in time.
+//! The time that a body has after its head. `expiring_body` keeps to it.
 
 use std::time::Duration;
 
@@ -12,7 +12,8 @@ pub(super) const LINGER: Duration = Duration::from_secs(30);
 
 /// The time that a body has, as a whole or for its next frame.
 #[derive(Clone, Copy)]
-pub(in crate::deadline::enforce) struct BodyDeadline {
+pub(crate) struct BodyDeadline {
+    /// The end of the body, or of the wait for its next frame.
     pub(super) until: Instant,
     /// The time for each frame, if the time begins anew with each.
     pub(super) between: Option<Duration>,
@@ -23,11 +24,7 @@ pub(in crate::deadline::enforce) struct BodyDeadline {
 impl BodyDeadline {
     /// Returns the time of a body after its head; `None` if the deadline does
     /// not bound it.
-    pub(in crate::deadline::enforce) fn of(
-        extent: Extent,
-        deadline: Deadline,
-        is_callers: bool,
-    ) -> Option<Self> {
+    pub(crate) fn of(extent: Extent, deadline: Deadline, is_callers: bool) -> Option<Self> {
         let (until, between, is_callers) = match extent {
             Extent::Whole => (deadline, None, is_callers),
             Extent::Head => return None,
@@ -41,6 +38,7 @@ impl BodyDeadline {
         })
     }
 
+    /// Returns whether the time is over by now.
     pub(super) fn has_passed(&self) -> bool {
         self.until <= Instant::now()
     }

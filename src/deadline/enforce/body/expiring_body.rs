@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// A body under a deadline, as the response body polls it.
-pub(in crate::deadline::enforce) struct ExpiringBody<B> {
+pub(crate) struct ExpiringBody<B> {
     shared: Arc<SharedBody<B>>,
     /// The same body, as the timer has it.
     timed: Arc<dyn TimedBody>,
@@ -33,7 +33,8 @@ pub(in crate::deadline::enforce) struct ExpiringBody<B> {
 }
 
 impl<B: Body + Send + 'static> ExpiringBody<B> {
-    pub(in crate::deadline::enforce) fn new(
+    /// Starts the timer that drops the body.
+    pub(crate) fn new(
         mut body: ScopedBody<B>,
         settings: Arc<EnforceSettings>,
         content_type: Option<HeaderValue>,
@@ -129,6 +130,7 @@ impl<B: Body<Error: Into<BoxError>> + Unpin> ExpiringBody<B> {
         }
     }
 
+    /// Keeps a body that has no frame yet, unless it is late.
     fn pending(
         &mut self,
         body: ScopedBody<B>,
@@ -136,6 +138,7 @@ impl<B: Body<Error: Into<BoxError>> + Unpin> ExpiringBody<B> {
         cx: &Context<'_>,
     ) -> BodyPoll<B::Data> {
         if was_late {
+            // A body of known size must not wait after the deadline.
             self.shared.end(body);
             return self.late();
         }
@@ -154,6 +157,7 @@ impl<B: Body<Error: Into<BoxError>> + Unpin> ExpiringBody<B> {
         if let Some(between) = self.deadline.between {
             self.begin_frame(&mut body, between);
         } else if is_late {
+            // The server still takes frames, so the next one gets as long again.
             self.drop_at(Instant::now() + LINGER);
         }
         self.shared.put_back(body, None);
@@ -170,6 +174,7 @@ impl<B: Body<Error: Into<BoxError>> + Unpin> ExpiringBody<B> {
 }
 
 impl<B: Body> ExpiringBody<B> {
+    /// Returns false for a dropped body, because its end is still to be told.
     pub(super) fn is_end_stream(&self) -> bool {
         self.shared.read(B::is_end_stream).unwrap_or(false)
     }
@@ -179,6 +184,8 @@ impl<B: Body> ExpiringBody<B> {
     }
 }
 
+/// Stops the timers. The scope, dropped with the body, fires the cancellation
+/// unless the body has ended.
 impl<B> Drop for ExpiringBody<B> {
     fn drop(&mut self) {
         let timers = [Some(self.drop_timer), self.wake_timer];

@@ -39,9 +39,9 @@ use crate::{
 /// after the last frame. A client that does not read may still lose what its
 /// server could not write.
 ///
-/// A server that waits for its client to take more polls no body. What the
-/// inner one holds is freed in time, but the stream is reset only when the
-/// client takes something or goes away.
+/// A server that waits for its client to take more does not poll the body. The
+/// resources of the inner body are freed in time, but the stream is reset only
+/// when the client takes something or goes away.
 ///
 /// The inner body has to be `Unpin`, as those of axum, tonic and hyper are,
 /// because it is moved while it is polled. Others can be boxed.
@@ -50,11 +50,13 @@ pub struct ResponseBody<B> {
     flush: Flush,
 }
 
+/// The inner body, or how this one ends.
 enum State<B> {
     /// The request has no deadline, or the body was at its end at once.
     Free(B),
     /// The deadline does not end the body.
     Untimed(ScopedBody<B>),
+    /// The timer ends the body, even if it is not polled.
     Expiring(ExpiringBody<B>),
     /// Ends with this error once the server has sent what came before.
     Failing(BoxError),
@@ -62,17 +64,20 @@ enum State<B> {
 }
 
 impl<B> ResponseBody<B> {
+    /// Returns a body that no deadline ends, and in no scope.
     #[inline]
-    pub(in crate::deadline::enforce) fn free(body: B, version: Version) -> Self {
+    pub(crate) fn free(body: B, version: Version) -> Self {
         Self::new(State::Free(body), version)
     }
 
-    pub(in crate::deadline::enforce) fn untimed(body: ScopedBody<B>, version: Version) -> Self {
+    /// Returns a body that runs in its scope, and that no deadline ends.
+    pub(crate) fn untimed(body: ScopedBody<B>, version: Version) -> Self {
         Self::new(State::Untimed(body), version)
     }
 
+    /// Returns a body that ends at its deadline.
     #[inline]
-    pub(in crate::deadline::enforce) fn expiring(body: ExpiringBody<B>, version: Version) -> Self {
+    pub(crate) fn expiring(body: ExpiringBody<B>, version: Version) -> Self {
         Self::new(State::Expiring(body), version)
     }
 
@@ -83,10 +88,12 @@ impl<B> ResponseBody<B> {
     }
 }
 
-/// What `poll_frame` returns.
+/// The return type of `poll_frame`.
 type FramePoll<D> = Poll<Option<Result<Frame<D>, BoxError>>>;
 
 impl<B: Body<Error: Into<BoxError>> + Unpin> State<B> {
+    /// Polls the inner body. An error is kept back until the server has sent the
+    /// frames before it.
     fn poll(&mut self, flush: &mut Flush, cx: &mut Context<'_>) -> FramePoll<B::Data> {
         let polled = match self {
             Self::Free(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
@@ -114,7 +121,7 @@ impl<B: Body<Error: Into<BoxError>> + Unpin> State<B> {
         }
     }
 
-    /// Ends when the inner body has ended.
+    /// Ends when the inner body has ended, and drops it then.
     fn after(&mut self, polled: BodyPoll<B::Data>) -> FramePoll<B::Data> {
         match polled {
             BodyPoll::Pending => Poll::Pending,

@@ -1,5 +1,8 @@
 //! The inner service's body with the scope of its request. The response body
 //! polls it, directly or through an expiring body.
+//!
+//! A lazy body runs code of the handler when it is polled. That code sees the same
+//! deadline and the same cancellation as the handler did.
 
 use std::{
     pin::Pin,
@@ -11,9 +14,9 @@ use http_body::{Body, Frame};
 use crate::{deadline::enforce::request_scope::RequestScope, refusal::BoxError};
 
 /// A body that is polled in the scope of its request.
-pub(in crate::deadline::enforce) struct ScopedBody<B> {
-    pub(in crate::deadline::enforce) body: B,
-    pub(in crate::deadline::enforce) scope: RequestScope,
+pub(crate) struct ScopedBody<B> {
+    pub(crate) body: B,
+    pub(crate) scope: RequestScope,
 }
 
 /// The result of one poll of a body.

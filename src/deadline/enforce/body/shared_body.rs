@@ -1,4 +1,8 @@
 //! A body that its response and the timer share, so that either can end it.
+//!
+//! The body is not polled under the lock, because a poll may take long, and the
+//! timer serves all other bodies too. So the timer finds it in one of three states: waiting, and
+//! drops it; being polled, and marks it, so that the poll drops it; or expired.
 
 use std::{mem, sync::Arc, task::Waker};
 
@@ -19,6 +23,7 @@ pub(super) struct SharedBody<B> {
     state: Mutex<State<B>>,
 }
 
+/// Where the body is at present.
 enum State<B> {
     /// Not being polled. The waker is that of the last poll, if it was pending.
     Waiting(ScopedBody<B>, Option<Waker>),
@@ -29,6 +34,7 @@ enum State<B> {
 }
 
 impl<B> SharedBody<B> {
+    /// Returns the body in the state in which it is not being polled.
     pub(super) fn new(settings: Arc<EnforceSettings>, is_sized: bool, body: ScopedBody<B>) -> Self {
         Self {
             settings,

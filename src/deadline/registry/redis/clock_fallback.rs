@@ -15,13 +15,14 @@ use crate::{
 };
 
 /// Answers from what an id carries, if a skew of clocks was set.
-pub(in crate::deadline::registry) struct ClockFallback {
+pub(crate) struct ClockFallback {
     /// How wrong clocks are at most, in microseconds.
     skew: Option<u64>,
     count: AtomicU64,
 }
 
 impl ClockFallback {
+    /// Without a skew, it never answers.
     pub(super) fn new(skew: Option<Duration>) -> Self {
         Self {
             skew: skew.map(ticks),
@@ -30,7 +31,7 @@ impl ClockFallback {
     }
 
     /// Returns how many answers it gave.
-    pub(in crate::deadline::registry) fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         self.count.load(Relaxed)
     }
 
@@ -67,6 +68,7 @@ impl ClockFallback {
         Ok(remaining)
     }
 
+    /// Returns what a new id carries.
     fn issue(&self, budget: u64) -> Issued {
         self.counted();
         Issued {
@@ -76,6 +78,7 @@ impl ClockFallback {
         }
     }
 
+    /// Returns the state by what the id carries, if it does and a skew was set.
     fn remaining_of(&self, id: &Id) -> Option<Remaining> {
         Some(remaining(id.issued()?, self.skew?, now()))
     }
@@ -88,6 +91,7 @@ impl ClockFallback {
 /// Returns what is left as if this clock were behind by `skew`, and never more
 /// than the budget, because the clock may be wrong by more than that.
 fn remaining(issued: Issued, skew: u64, now: u64) -> Remaining {
+    // All numbers come from the text of an id, so none may overflow.
     let end = issued.at.saturating_add(issued.budget);
     let left = end.saturating_sub(now.saturating_add(skew));
     match left.min(issued.budget) {

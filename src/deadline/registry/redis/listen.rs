@@ -40,6 +40,7 @@ impl Cancellations {
         }
     }
 
+    /// Tells the holders, if there are any left.
     fn tell(&self, path: &str, reason: &Arc<str>) {
         if let Some(holders) = self.holders.upgrade() {
             holders.tell(path, reason);
@@ -86,6 +87,7 @@ impl Cancellations {
             }
             async { Ok(()) }
         };
+        // The first error ends this, and `catch_up` asks for all again.
         asked.buffer_unordered(MAX_CALLS).try_for_each(tell).await
     }
 }

@@ -16,6 +16,7 @@ pub(super) struct RegistryReply {
 }
 
 impl RegistryReply {
+    /// Reads the tick. Each call of [`next`](Self::next) reads two more values.
     pub(super) fn read(reply: Value) -> Result<Self, Error> {
         let Value::Array(values) = reply else {
             return Err(unexpected());

@@ -1,4 +1,7 @@
 //! Calls of the script of deadlines. The registry and its listener make them.
+//!
+//! A call gets the keys of whole chains, from the root down, because a deadline
+//! ends with the first of its parents and is cancelled with any of them.
 
 use std::sync::{
     LazyLock,
@@ -24,12 +27,14 @@ static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
     ))
 });
 
-/// The script, for the keys of one registry.
-pub(in crate::deadline::registry) struct RegistryScript {
+/// The script and the keys of one registry.
+pub(crate) struct RegistryScript {
     pub(super) connection: Connection,
     /// The encoded name of the registry, as it is in keys and channels.
     name: String,
+    /// How often a subscription began.
     subscribed: AtomicU64,
+    /// How many deadlines were asked for again.
     rechecked: AtomicU64,
 }
 
@@ -83,6 +88,7 @@ impl RegistryScript {
         ids.iter().map(|_| reply.next_readable()).collect()
     }
 
+    /// Makes a call; returns the reply up to its first state.
     async fn run(&self, call: Cmd) -> Result<RegistryReply, redis::Error> {
         let reply: Value = self.connection.run(&SCRIPT, call).await?;
         RegistryReply::read(reply)
@@ -92,11 +98,11 @@ impl RegistryScript {
         self.subscribed.fetch_add(1, Relaxed);
     }
 
-    pub(in crate::deadline::registry) fn subscribed(&self) -> u64 {
+    pub(crate) fn subscribed(&self) -> u64 {
         self.subscribed.load(Relaxed)
     }
 
-    pub(in crate::deadline::registry) fn rechecked(&self) -> u64 {
+    pub(crate) fn rechecked(&self) -> u64 {
         self.rechecked.load(Relaxed)
     }
 }

@@ -19,16 +19,16 @@ use crate::{
 const MAX_BUDGET: u64 = 30 * 365 * 86_400 * 1_000_000;
 
 /// A registry in Redis, and its holders in this process.
-pub(in crate::deadline::registry) struct Redis {
-    pub(in crate::deadline::registry) script: Arc<RegistryScript>,
-    pub(in crate::deadline::registry) fallback: ClockFallback,
-    pub(in crate::deadline::registry) holders: Arc<Holders>,
+pub(crate) struct Redis {
+    pub(crate) script: Arc<RegistryScript>,
+    pub(crate) fallback: ClockFallback,
+    pub(crate) holders: Arc<Holders>,
     /// How long a record outlives its deadline, in microseconds.
     grace: u64,
 }
 
 impl Redis {
-    pub(in crate::deadline::registry) fn new(
+    pub(crate) fn new(
         name: &str,
         connection: &Connection,
         grace: Duration,
@@ -42,15 +42,13 @@ impl Redis {
         }
     }
 
-    pub(in crate::deadline::registry) async fn register(
-        &self,
-        id: Id,
-        budget: Duration,
-    ) -> Result<Id, Error> {
+    /// Registers a deadline; without Redis, by the fallback.
+    pub(crate) async fn register(&self, id: Id, budget: Duration) -> Result<Id, Error> {
         let budget = ticks(budget).min(MAX_BUDGET);
         let mut call = self.script.call([id.path().as_ref()], "register");
         call.arg(budget).arg(self.grace);
         match self.script.run_one(call).await {
+            // It was registered, but it had no time at all.
             Ok((now, Remaining::Expired)) if budget == 0 => Ok(id.with_issued(recorded(now, 0))),
             Ok((now, remaining)) => {
                 let left = ticks(remaining.left()?);
@@ -60,12 +58,9 @@ impl Redis {
         }
     }
 
-    pub(in crate::deadline::registry) async fn derive(
-        &self,
-        parent: &Id,
-        child: Id,
-        cap: Duration,
-    ) -> Result<Id, Error> {
+    /// Registers a child. A parent that has no record, because Redis was
+    /// unavailable when it was issued, counts by what its id carries.
+    pub(crate) async fn derive(&self, parent: &Id, child: Id, cap: Duration) -> Result<Id, Error> {
         let cap = ticks(cap).min(MAX_BUDGET);
         let mut call = self.script.call(child.chain(), "derive");
         call.arg(cap).arg(self.grace);
@@ -80,10 +75,8 @@ impl Redis {
         self.fallback.derive(parent, child, cap, error)
     }
 
-    pub(in crate::deadline::registry) async fn remaining(
-        &self,
-        id: &Id,
-    ) -> Result<Remaining, Error> {
+    /// Returns the state; without Redis or without a record, by the fallback.
+    pub(crate) async fn remaining(&self, id: &Id) -> Result<Remaining, Error> {
         let mut call = self.script.call(id.chain(), "remaining");
         call.arg(id.chain().count());
         match self.script.run_one(call).await {
@@ -95,11 +88,8 @@ impl Redis {
         }
     }
 
-    pub(in crate::deadline::registry) async fn cancel(
-        &self,
-        id: &Id,
-        reason: &Arc<str>,
-    ) -> Result<Remaining, Error> {
+    /// Cancels a deadline and publishes that; returns the state before.
+    pub(crate) async fn cancel(&self, id: &Id, reason: &Arc<str>) -> Result<Remaining, Error> {
         let mut call = self.script.call(id.chain(), "cancel");
         call.arg(self.grace).arg(&**reason);
         call.arg(self.script.channel());
@@ -112,13 +102,15 @@ impl Redis {
         Ok(before)
     }
 
-    pub(in crate::deadline::registry) fn hold(&self, id: &Id) -> HolderGuard {
+    /// Adds a holder, and starts to listen for cancellations.
+    pub(crate) fn hold(&self, id: &Id) -> HolderGuard {
         let listener = &self.holders.listener;
         listener.start(|| Cancellations::new(&self.script, &self.holders));
         self.holders.hold(id)
     }
 }
 
+/// Returns what an id carries whose record Redis has confirmed.
 fn recorded(at: u64, budget: u64) -> Issued {
     Issued {
         at,
