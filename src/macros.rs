@@ -45,7 +45,7 @@ macro_rules! inner_accessors {
 macro_rules! counters {
     (
         $(#[$counts_attribute:meta])*
-        pub struct $Counts:ident($Key:ty);
+        $counts_vis:vis struct $Counts:ident($Key:ty);
         $(#[$snapshot_attribute:meta])*
         pub struct $Snapshot:ident {
             $($(#[$attribute:meta])* $count:ident $(: $key:pat)?,)+
@@ -53,7 +53,7 @@ macro_rules! counters {
     ) => {
         $(#[$counts_attribute])*
         #[derive(Debug, Default)]
-        pub struct $Counts {
+        $counts_vis struct $Counts {
             $($count: ::std::sync::atomic::AtomicU64,)+
         }
 
@@ -67,7 +67,7 @@ macro_rules! counters {
         impl $Counts {
             /// Returns all counts. Each is exact, but they are not read at one
             /// instant.
-            pub fn snapshot(&self) -> $Snapshot {
+            $counts_vis fn snapshot(&self) -> $Snapshot {
                 $Snapshot {
                     $($count: self.$count.load(::std::sync::atomic::Ordering::Relaxed),)+
                 }

@@ -101,7 +101,6 @@ mod all;
 mod decision;
 mod http;
 mod limiter;
-mod line;
 mod local;
 mod member;
 mod observe;

@@ -62,7 +62,7 @@ async fn limits_on_one_server_are_one_call() {
         assert_eq!(&*all.speaker(&key, &decision), "meter");
     }
     assert_eq!(connection.stats().calls - before, 6);
-    assert_eq!(user.counts().questions, 6);
+    assert_eq!(user.counts().requests, 6);
     assert_eq!(tenant.counts().calls, 6);
     assert_eq!(left(&user, "ann").await, 3);
     assert_eq!(left(&tenant, "acme").await, 14);
@@ -454,8 +454,8 @@ async fn a_call_that_nobody_waits_for_any_more_is_given_back() {
     assert_eq!(here.peek("k").remaining(), 9);
     server.go_on();
     // The second question is what gives back.
-    let done = || user.counts().questions == 2 && queue.counts().questions == 2;
-    while !done() || alone.counts().questions < 2 {
+    let done = || user.counts().requests == 2 && queue.counts().requests == 2;
+    while !done() || alone.counts().requests < 2 {
         tokio::task::yield_now().await;
     }
     assert_eq!((left(&user, "k").await, left(&queue, "k").await), (9, 10));

@@ -424,9 +424,9 @@ async fn a_hot_key_is_spent_here_and_not_asked_for() {
         assert_eq!(ask(&limiter, 1_000).await, 1_000);
     }
     let RedisCounts {
-        leased, questions, ..
+        leased, requests, ..
     } = limiter.counts();
-    assert!(questions < leased / 10, "{:?}", limiter.counts());
+    assert!(requests < leased / 10, "{:?}", limiter.counts());
 }
 
 #[tokio::test]
@@ -455,7 +455,7 @@ async fn a_cold_key_is_not_leased() {
         limiter.check(&key, 1).await.unwrap();
     }
     assert_eq!(limiter.counts().leased, 0);
-    assert_eq!(limiter.counts().questions, 200);
+    assert_eq!(limiter.counts().requests, 200);
 }
 
 #[tokio::test]
@@ -495,5 +495,5 @@ async fn a_cost_that_no_share_bears_makes_no_key_hot() {
     assert!(limiter.check("k", u64::MAX).await.unwrap().is_denied());
     assert!(limiter.check("k", 101).await.unwrap().is_admitted());
     assert_eq!(limiter.peek("k").await.unwrap().remaining(), 899);
-    assert_eq!(limiter.counts().questions, 3);
+    assert_eq!(limiter.counts().requests, 3);
 }

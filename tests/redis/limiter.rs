@@ -119,7 +119,7 @@ async fn what_is_asked_at_the_same_time_shares_calls_and_keeps_its_order() {
         assert_eq!(decision.unwrap().remaining(), left);
     }
     let counts = limiter.counts();
-    assert_eq!(counts.questions, 200);
+    assert_eq!(counts.requests, 200);
     assert!(counts.calls <= 4, "{counts:?}");
 }
 
@@ -133,7 +133,7 @@ async fn equal_checks_of_one_key_are_one_entry() {
     let admitted: Vec<bool> = answers.iter().map(Decision::is_admitted).collect();
     assert_eq!(admitted.iter().filter(|admitted| **admitted).count(), 150);
     let counts = limiter.counts();
-    assert_eq!(counts.questions, 200);
+    assert_eq!(counts.requests, 200);
     assert!(counts.entries <= 4, "{counts:?}");
 }
 
@@ -146,7 +146,7 @@ async fn without_coalescing_each_check_is_a_call() {
     join_all((0..50).map(|_| check(&limiter, "k", 1))).await;
     let counts = limiter.counts();
     assert_eq!(
-        (counts.questions, counts.entries, counts.calls),
+        (counts.requests, counts.entries, counts.calls),
         (50, 50, 50)
     );
 }
@@ -160,7 +160,7 @@ async fn denials_are_remembered_for_the_costs_that_they_hold_for() {
     check(&limiter, "k", 7).await;
     let denied = check(&limiter, "k", 5).await;
     assert!(denied.is_denied());
-    let asked = limiter.counts().questions;
+    let asked = limiter.counts().requests;
     for cost in [4, 5, 6, 10] {
         let again = check(&limiter, "k", cost).await;
         assert!(again.is_denied());
@@ -170,11 +170,11 @@ async fn denials_are_remembered_for_the_costs_that_they_hold_for() {
         assert!(again.retry_after().unwrap() <= missing);
         assert!(again.retry_after().unwrap() > missing - HOUR / 20);
     }
-    assert_eq!(limiter.counts().questions, asked);
+    assert_eq!(limiter.counts().requests, asked);
     assert_eq!(limiter.counts().recalled, 4);
     // What can pass is asked for.
     assert!(check(&limiter, "k", 3).await.is_admitted());
-    assert_eq!(limiter.counts().questions, asked + 1);
+    assert_eq!(limiter.counts().requests, asked + 1);
 }
 
 #[tokio::test]
@@ -224,7 +224,7 @@ async fn a_denial_that_is_remembered_for_no_time_is_asked_for() {
     }
     other.reset("k").await.unwrap();
     assert!(check(&one, "k", 1).await.is_admitted());
-    assert_eq!((one.counts().recalled, one.counts().questions), (0, 5));
+    assert_eq!((one.counts().recalled, one.counts().requests), (0, 5));
 }
 
 #[tokio::test]
@@ -238,7 +238,7 @@ async fn hammering_costs_redis_nothing() {
             check(&limiter, key, 1).await;
         }
     }
-    assert_eq!(limiter.counts().questions, 6);
+    assert_eq!(limiter.counts().requests, 6);
     assert_eq!(limiter.counts().recalled, 3 * 998);
 }
 

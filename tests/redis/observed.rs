@@ -94,7 +94,7 @@ async fn calls_that_are_shared_show_by_how_much() {
     join_all(checks).await;
     let asked = limiter(&metrics).redis.unwrap();
     let counts = bucket.counts();
-    assert_eq!((asked.questions, asked.calls), (100, counts.calls));
+    assert_eq!((asked.requests, asked.calls), (100, counts.calls));
     assert!(asked.factor() >= Some(2.0), "{asked:?}");
     drop(bucket);
     assert_eq!(

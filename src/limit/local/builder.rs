@@ -120,7 +120,7 @@ impl<R: Rule, C: Clock> LocalBuilder<R, C> {
         } = self;
         let forgotten = Forgotten::new(name.clone(), observer);
         let store = S::Store::new(capacity, clock.now(), forgotten);
-        let (hasher, lines) = (RandomState::new(), Mutex::default());
+        let (hasher, wait_queues) = (RandomState::new(), Mutex::default());
         Local {
             shared: Arc::new(Shared {
                 rule,
@@ -128,7 +128,7 @@ impl<R: Rule, C: Clock> LocalBuilder<R, C> {
                 store,
                 hasher,
                 name,
-                lines,
+                wait_queues,
             }),
         }
     }

@@ -60,7 +60,7 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
         match wait {
             _ if !self.rule.queues() => 0,
             None => Tick::MAX,
-            Some(wait) if self.lines().len(key) >= wait.max_queue => 0,
+            Some(wait) if self.wait_queues().len(key) >= wait.max_queue => 0,
             Some(wait) => wait.longest(Tick::MAX),
         }
     }
@@ -71,13 +71,13 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
         let Some(wait) = wait.filter(|_| this.rule.queues()) else {
             return this.charge(key, cost, this.longest_wait(key, None));
         };
-        // Most need not wait, so they are asked about before the line is locked.
+        // Most need not wait, so they are asked about before the queue is locked.
         let reserved = this.charge(key, cost, 0);
         if reserved.decision.is_admitted() {
             return reserved;
         }
         let max_wait = wait.longest(Tick::MAX);
-        Self::stand_in_line(this, key, cost, (max_wait, wait.max_queue))
+        Self::join_queue(this, key, cost, (max_wait, wait.max_queue))
     }
 }
 

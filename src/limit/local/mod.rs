@@ -10,6 +10,7 @@ pub(crate) mod state;
 pub(crate) mod store;
 pub(crate) mod table;
 pub(crate) mod wait;
+pub(crate) mod wait_queue;
 
 pub use self::{
     builder::LocalBuilder,

@@ -4,12 +4,11 @@ use std::{hash::Hash, sync::Arc};
 
 use ahash::RandomState;
 
-use super::store::Store;
+use super::{store::Store, wait_queue::WaitQueues};
 use crate::{
     clock::{Clock, Tick},
     limit::{
         decision::Decision,
-        line::Lines,
         rules::{
             quota::Cost,
             rule::{Rule, reserve, take_up_to},
@@ -24,7 +23,7 @@ pub(super) struct Shared<R, S, C> {
     pub(super) store: S,
     pub(super) hasher: RandomState,
     pub(super) name: Arc<str>,
-    pub(super) lines: Mutex<Lines>,
+    pub(super) wait_queues: Mutex<WaitQueues>,
 }
 
 impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
@@ -68,8 +67,8 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
 
     pub(super) fn reset(&self, key: u64) {
         // Whoever waits has nothing booked any more, so nothing to give back.
-        let mut lines = self.lines();
-        lines.dissolve(key);
+        let mut queues = self.wait_queues();
+        queues.clear(key);
         self.update(key, |_, state, _| *state = R::State::default());
     }
 
@@ -79,7 +78,7 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
         })
     }
 
-    pub(super) fn lines(&self) -> MutexGuard<'_, Lines> {
-        lock(&self.lines)
+    pub(super) fn wait_queues(&self) -> MutexGuard<'_, WaitQueues> {
+        lock(&self.wait_queues)
     }
 }

@@ -10,20 +10,19 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{shared::Shared, store::Store};
+use super::{shared::Shared, store::Store, wait_queue::QueuedCaller};
 use crate::{
     clock::{Clock, Tick},
     limit::{
         decision::Decision,
         limiter::{Check, Wait},
-        line::Place,
         reservation::{Claim, Reservation, Reserved},
         rules::{quota::Cost, rule::Rule},
     },
 };
 
 impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
-    /// Most need not wait, so they are asked about before the line is locked.
+    /// Most need not wait, so they are asked about before the queue is locked.
     #[inline]
     pub(super) fn until_ready(
         this: &Arc<Self>,
@@ -41,37 +40,37 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
             return Check::Now(decision);
         }
         let Reserved { decision, claim } =
-            Self::stand_in_line(this, key, cost, (max_wait, wait.max_queue));
+            Self::join_queue(this, key, cost, (max_wait, wait.max_queue));
         match claim {
             Claim::Place(reservation) => Check::Later(reservation),
             Claim::Charge(_) => Check::Now(decision),
         }
     }
 
-    /// Takes its turn, unless that has come already, or is denied.
-    pub(super) fn stand_in_line(
+    /// Books a place in the queue, unless none is needed or there is none.
+    pub(super) fn join_queue(
         this: &Arc<Self>,
         key: u64,
         cost: Cost,
         (max_wait, max_queue): (Tick, usize),
     ) -> Reserved {
-        let mut lines = this.lines();
-        let full = lines.len(key) >= max_queue;
+        let mut queues = this.wait_queues();
+        let full = queues.len(key) >= max_queue;
         let charged = this.charge(key, cost, if full { 0 } else { max_wait });
         let decision = charged.decision;
         let Some(wait) = decision.wait_ticks() else {
             return charged;
         };
         let due = Instant::now() + Duration::from_micros(wait);
-        let place = lines.join(key, cost, due);
-        drop(lines);
+        let caller = queues.join(key, cost, due);
+        drop(queues);
         let booking = Booking {
             shared: this.clone(),
             key,
-            place,
+            caller,
         };
         let reservation = Reservation::new(async move {
-            booking.place.come_due().await;
+            booking.caller.wait().await;
             decision.when_due()
         });
         let claim = Claim::Place(reservation);
@@ -79,19 +78,19 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
     }
 }
 
-/// A place in the line that is given back when it is dropped.
+/// A place in the queue that is given back when it is dropped.
 struct Booking<R: Rule, S: Store<R::State>, C: Clock> {
     shared: Arc<Shared<R, S, C>>,
     key: u64,
-    place: Arc<Place>,
+    caller: Arc<QueuedCaller>,
 }
 
 impl<R: Rule, S: Store<R::State>, C: Clock> Drop for Booking<R, S, C> {
     fn drop(&mut self) {
-        // The line stays locked until the bucket has its cost back, or else a
-        // newcomer could book behind a place that is no more.
-        let mut lines = self.shared.lines();
-        let free = lines.leave(self.key, &self.place);
+        // The queue stays locked until the bucket has its cost back. Otherwise a
+        // newcomer could book behind a place that no longer exists.
+        let mut queues = self.shared.wait_queues();
+        let free = queues.leave(self.key, &self.caller);
         if free > 0 {
             self.shared.credit(self.key, free);
         }

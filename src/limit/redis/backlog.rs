@@ -7,7 +7,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use tokio::{runtime::Id, sync::oneshot, time::Instant};
 
-use super::request::{BucketReply, Request};
+use super::call::request::{BucketReply, Request};
 use crate::{
     redis::Error,
     runtime::{Idle, Own, PerRuntime},

@@ -16,10 +16,13 @@ use std::{
 use tokio::time::{Sleep, sleep};
 
 use super::{
+    call::{
+        pending::PendingCall,
+        request::{Bucket, BucketReply},
+    },
+    counts::RequestEvent,
     failure_policy::Policy,
     limiter::Redis,
-    pending::PendingCall,
-    request::{Bucket, BucketReply},
     wait::{BookedPlace, QueueSlot},
 };
 use crate::{
@@ -91,7 +94,7 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
             self.queue.tell(bucket.clone(), entry);
         }
         if decision.is_some() {
-            client.counters.leased();
+            client.counters.count(RequestEvent::Leased);
         }
         decision
     }

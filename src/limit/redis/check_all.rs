@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock};
 use redis::Cmd;
 use tokio::{runtime::Handle, sync::oneshot};
 
-use super::{batch::begin_reply, pending::PendingCall, request::BucketReply};
+use super::call::{batch::begin_reply, pending::PendingCall, request::BucketReply};
 use crate::{
     clock::Tick,
     limit::{

@@ -12,12 +12,14 @@ use redis::Value;
 use tokio::runtime::Handle;
 
 use super::{
-    batch::{Batch, Notice},
-    counts::Counters,
+    call::{
+        batch::{Batch, Notice},
+        replay::{Denial, Grant},
+        request::{Bucket, BucketReply, Epoch, Request},
+    },
+    counts::{Counters, RequestEvent},
     denial_cache::DenialCache,
     lease::{LEASE_CHECK_TICKS, LeaseTable},
-    replay::{Denial, Grant},
-    request::{Bucket, BucketReply, Epoch, Request},
     unreadable::UnreadableLog,
 };
 use crate::{
@@ -83,7 +85,7 @@ impl<R: Scripted> Client<R> {
     /// Sends a batch in one call, and returns the reply unread.
     pub(super) async fn send(&self, batch: &Batch) -> Result<Value, Error> {
         self.counters
-            .called(batch.requests().len(), batch.entries());
+            .count_call(batch.requests().len(), batch.entries());
         let call = batch.call::<R>(&self.head);
         self.connection.run(R::script(), call).await
     }
@@ -123,7 +125,7 @@ impl<R: Scripted> Client<R> {
     pub(super) fn recall(&self, key: u64, cost: Cost, max_wait: Tick) -> Option<Decision> {
         let denials = self.denials.as_ref().filter(|_| cost > 0)?;
         let decision = denials.recall(&self.rule, key, cost, max_wait)?;
-        self.counters.recalled();
+        self.counters.count(RequestEvent::Recalled);
         Some(decision)
     }
 
@@ -161,7 +163,7 @@ impl<R: Scripted> Client<R> {
 
     /// Counts a state that cannot be read, and logs it once for each bucket.
     pub(super) fn report_unreadable(&self, bucket: &Bucket) {
-        self.counters.unreadable();
+        self.counters.count(RequestEvent::Unreadable);
         self.unreadable.report(&self.name, bucket);
     }
 
@@ -199,7 +201,7 @@ impl<R: Scripted> Client<R> {
     /// Counts and logs that a policy decides because of `error`. The returned
     /// error says when Redis may answer again.
     pub(super) fn report_fallback(&self, error: Error) -> Error {
-        self.counters.fell_back();
+        self.counters.count(RequestEvent::FellBack);
         // An unreadable state has a log line of its own.
         if error.kind() != ErrorKind::Unreadable {
             self.log.fell_back(&self.name, &error);

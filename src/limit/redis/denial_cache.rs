@@ -13,7 +13,7 @@ use std::{collections::HashMap, sync::atomic::AtomicU64};
 
 use ahash::RandomState;
 
-use super::{replay::Denial, request::Epoch};
+use super::call::{replay::Denial, request::Epoch};
 use crate::{
     clock::{Clock, Monotonic, Tick},
     limit::{

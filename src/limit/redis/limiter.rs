@@ -4,11 +4,11 @@ use std::{fmt, hash::Hash, sync::Arc};
 
 use super::{
     builder::RedisBuilder,
+    call::pending::PendingCall,
     check::CheckFuture,
     client::Client,
     counts::RedisCounts,
     failure_policy::{FailClosed, Policy, TicketLimiter},
-    pending::PendingCall,
     queue::Queue,
     wait::WaitCounts,
 };

@@ -3,12 +3,14 @@
 use std::hash::Hash;
 
 use super::{
+    call::{
+        pending::PendingCall,
+        replay::ReadBucket,
+        request::{Bucket, BucketReply, Request},
+    },
     check_all::AllRequest,
     failure_policy::Policy,
     limiter::Redis,
-    pending::PendingCall,
-    replay::ReadBucket,
-    request::{Bucket, BucketReply, Request},
     wait::BookedPlace,
 };
 use crate::{
@@ -123,7 +125,7 @@ impl<R: Scripted, P: Policy> AllRequest for MemberRequest<R, P> {
     }
 
     fn count(&self) {
-        self.limiter.client().counters.called(1, 1);
+        self.limiter.client().counters.count_call(1, 1);
     }
 
     fn read_reply(&self, now: Tick, numbers: &mut ReplyReader<'_>) -> Result<BucketReply, Error> {

@@ -1,8 +1,8 @@
 //! Limits whose state is in Redis.
 
 mod backlog;
-mod batch;
 mod builder;
+mod call;
 mod check;
 mod check_all;
 mod client;
@@ -12,10 +12,7 @@ mod failure_policy;
 mod lease;
 mod limiter;
 mod member;
-mod pending;
 mod queue;
-mod replay;
-mod request;
 mod unreadable;
 mod wait;
 

@@ -23,11 +23,14 @@ use tokio::{
 
 use super::{
     backlog::{Backlogs, QueuedRequest},
-    batch::Batch,
+    call::{
+        batch::Batch,
+        pending::{PendingCall, QueuedCall},
+        request::{Booking, Bucket, BucketReply, Request},
+    },
     client::Client,
+    counts::RequestEvent,
     lease::{LEASE_CHECK_TICKS, LeaseCheck},
-    pending::{PendingCall, QueuedCall},
-    request::{Booking, Bucket, BucketReply, Request},
 };
 use crate::{
     limit::rules::{
@@ -157,7 +160,7 @@ impl<R: Scripted> Queue<R> {
         let until = Instant::now() + self.client.connection.timeout();
         let queued = QueuedRequest::new(request, until, reply);
         let Some(starts) = self.backlogs.push(runtime.id(), queued, self.capacity) else {
-            self.client.counters.overloaded();
+            self.client.counters.count(RequestEvent::Overloaded);
             return Err(Error::overloaded(self.capacity));
         };
         if starts {

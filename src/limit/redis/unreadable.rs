@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use sha2::{Digest, Sha256};
 
-use super::request::Bucket;
+use super::call::request::Bucket;
 use crate::{
     limit::warn_log::Log,
     sync::{Mutex, lock},

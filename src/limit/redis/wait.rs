@@ -12,8 +12,8 @@ use ahash::RandomState;
 use tokio::time::sleep;
 
 use super::{
+    call::request::{Bucket, BucketReply},
     queue::Queue,
-    request::{Bucket, BucketReply},
 };
 use crate::{
     clock::Tick,

@@ -23,7 +23,7 @@ pub struct LimiterCounts {
 #[non_exhaustive]
 pub struct Coalescing {
     /// Questions that were sent: checks, credits, debits, resets.
-    pub questions: u64,
+    pub requests: u64,
     /// Entries that they were merged into.
     pub entries: u64,
     /// Calls of the script that they were sent in.
@@ -42,7 +42,7 @@ impl Coalescing {
     /// Questions per call: by how much sharing calls saves round trips. `None`
     /// before the first.
     pub fn factor(&self) -> Option<f64> {
-        (self.calls > 0).then(|| self.questions as f64 / self.calls as f64)
+        (self.calls > 0).then(|| self.requests as f64 / self.calls as f64)
     }
 }
 
@@ -137,7 +137,7 @@ impl Registry {
 impl From<limit::RedisCounts> for Coalescing {
     fn from(counts: limit::RedisCounts) -> Self {
         Self {
-            questions: counts.questions,
+            requests: counts.requests,
             entries: counts.entries,
             calls: counts.calls,
             recalled: counts.recalled,

@@ -1,6 +1,6 @@
 //! A key with a high demand: when it is leased, and how its share is spent.
 
-use super::super::replay::Grant;
+use super::super::call::replay::Grant;
 use crate::{
     clock::Tick,
     limit::{
@@ -208,7 +208,7 @@ mod tests {
     use super::*;
     use crate::limit::{
         FixedWindow, Quota, Word,
-        redis::request::{Bucket, Epoch, Request},
+        redis::call::request::{Bucket, Epoch, Request},
     };
 
     const TERM: Tick = 1_000_000;

@@ -4,7 +4,10 @@ use std::collections::HashMap;
 
 use ahash::RandomState;
 
-use super::{super::replay::Grant, hot_key::HotKey, hot_key::LeaseCheck};
+use super::{
+    super::call::replay::Grant,
+    hot_key::{HotKey, LeaseCheck},
+};
 use crate::{
     clock::{Clock, Monotonic, Tick},
     limit::{

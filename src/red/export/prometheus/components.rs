@@ -52,7 +52,7 @@ static FELL_BACK: Family = of(
     "Checks that a store did not answer, so that the limiter's policy decided.",
 );
 static QUESTIONS: Family = of(
-    "sluicegate.limit.redis.questions",
+    "sluicegate.limit.redis.requests",
     "Questions that a limiter sent to Redis; by calls, it is the coalescing factor.",
 );
 static CALLS: Family = of(
@@ -92,7 +92,7 @@ pub(crate) fn limiter(into: &mut Exposition, counts: &LimiterCounts) {
 
 fn coalescing(into: &mut Exposition, labels: &Labels, counts: &Coalescing) {
     for (family, number) in [
-        (&QUESTIONS, counts.questions),
+        (&QUESTIONS, counts.requests),
         (&CALLS, counts.calls),
         (&RECALLED, counts.recalled),
         (&LEASED, counts.leased),

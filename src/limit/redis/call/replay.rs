@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// A bucket as the script found it, and how far the replay has come.
-pub(super) struct ReadBucket<S> {
+pub(in crate::limit::redis) struct ReadBucket<S> {
     state: S,
     /// How many requests of the run the script admitted, or how much it took.
     taken: u64,
@@ -30,25 +30,25 @@ pub(super) struct ReadBucket<S> {
 }
 
 /// A bucket that had to deny: its state then, and when that was.
-pub(super) struct Denial<'a, S> {
-    pub(super) request: &'a Request,
-    pub(super) state: &'a S,
+pub(in crate::limit::redis) struct Denial<'a, S> {
+    pub(in crate::limit::redis) request: &'a Request,
+    pub(in crate::limit::redis) state: &'a S,
     /// By the server's clock.
-    pub(super) now: Tick,
-    pub(super) decision: Decision,
+    pub(in crate::limit::redis) now: Tick,
+    pub(in crate::limit::redis) decision: Decision,
 }
 
 /// A share of a bucket that was charged ahead of need.
-pub(super) struct Grant<'a, S> {
-    pub(super) request: &'a Request,
+pub(in crate::limit::redis) struct Grant<'a, S> {
+    pub(in crate::limit::redis) request: &'a Request,
     /// The bucket before the share was charged.
-    pub(super) state: &'a S,
-    pub(super) granted: Cost,
-    pub(super) term: u64,
+    pub(in crate::limit::redis) state: &'a S,
+    pub(in crate::limit::redis) granted: Cost,
+    pub(in crate::limit::redis) term: u64,
     /// When the script ran, by the server's clock.
-    pub(super) now: Tick,
+    pub(in crate::limit::redis) now: Tick,
     /// When the term ends, by the server's clock.
-    pub(super) ends: Tick,
+    pub(in crate::limit::redis) ends: Tick,
 }
 
 impl<S> ReadBucket<S> {
@@ -58,7 +58,7 @@ impl<S> ReadBucket<S> {
     /// # Errors
     ///
     /// When numbers are missing, or no script could have left such a state.
-    pub(super) fn read<R>(
+    pub(in crate::limit::redis) fn read<R>(
         rule: &R,
         entry: Operation,
         now: Tick,
@@ -86,12 +86,16 @@ impl<S> ReadBucket<S> {
     }
 
     /// How many requests of the run were replayed.
-    pub(super) fn replayed(&self) -> u64 {
+    pub(in crate::limit::redis) fn replayed(&self) -> u64 {
         self.replayed
     }
 
     /// What was leased, if the request was for a lease.
-    pub(super) fn grant<'a>(&'a self, request: &'a Request, now: Tick) -> Option<Grant<'a, S>> {
+    pub(in crate::limit::redis) fn grant<'a>(
+        &'a self,
+        request: &'a Request,
+        now: Tick,
+    ) -> Option<Grant<'a, S>> {
         let (term, ends) = self.term?;
         Some(Grant {
             request,
@@ -104,7 +108,7 @@ impl<S> ReadBucket<S> {
     }
 
     /// The state with which the bucket denied, if it did.
-    pub(super) fn denial<'a>(
+    pub(in crate::limit::redis) fn denial<'a>(
         &'a self,
         request: &'a Request,
         now: Tick,
@@ -124,7 +128,7 @@ impl<S> ReadBucket<S> {
     /// # Errors
     ///
     /// When the rule decides otherwise than the script did.
-    pub(super) fn replay<R>(
+    pub(in crate::limit::redis) fn replay<R>(
         &mut self,
         rule: &R,
         now: Tick,

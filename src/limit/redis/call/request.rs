@@ -1,6 +1,6 @@
 //! A request about one bucket, and the reply to it.
 //!
-//! The [queue](super::queue) carries requests, a [batch](super::batch) turns
+//! The [queue](super::super::queue) carries requests, a [batch](super::batch) turns
 //! them into one call, and the check and the members of an
 //! [`All`](crate::limit::All) read the replies.
 
@@ -14,23 +14,23 @@ use crate::{
 
 /// A bucket under both of its names.
 #[derive(Clone)]
-pub(super) struct Bucket {
+pub(in crate::limit::redis) struct Bucket {
     /// The name of its key in Redis.
-    pub(super) name: Vec<u8>,
+    pub(in crate::limit::redis) name: Vec<u8>,
     /// The hash of that name, by which the tables of this process know it.
-    pub(super) key: u64,
+    pub(in crate::limit::redis) key: u64,
 }
 
 /// One request about one bucket.
-pub(super) struct Request {
-    pub(super) bucket: Bucket,
-    pub(super) entry: Operation,
+pub(in crate::limit::redis) struct Request {
+    pub(in crate::limit::redis) bucket: Bucket,
+    pub(in crate::limit::redis) entry: Operation,
     /// Read before the request is sent: see [`Epoch`].
-    pub(super) epoch: Epoch,
+    pub(in crate::limit::redis) epoch: Epoch,
     /// When the request was made, by the clock of the lease table; 0 if the
     /// limiter leases nothing. A lease term is counted from here, because the
     /// server reads its clock later.
-    pub(super) made_at: Tick,
+    pub(in crate::limit::redis) made_at: Tick,
 }
 
 /// How often the remembered denials near a bucket were forgotten on demand.
@@ -38,32 +38,32 @@ pub(super) struct Request {
 /// Read before a request is sent: a denial that was decided before somebody
 /// made the bucket fuller must not be remembered after it.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Epoch(pub(super) u64);
+pub(in crate::limit::redis) struct Epoch(pub(in crate::limit::redis) u64);
 
 /// What Redis replied to a [`Request`], as the rule understands it.
 #[derive(Clone, Copy)]
 pub(crate) struct BucketReply {
     /// After a credit, a debit or a reset: the decision of a bucket never seen.
-    pub(super) decision: Decision,
+    pub(in crate::limit::redis) decision: Decision,
     /// How much was taken, or given back.
-    pub(super) taken: Cost,
+    pub(in crate::limit::redis) taken: Cost,
     /// What is needed to give it back; `None` unless something was admitted.
-    pub(super) booking: Option<Booking>,
+    pub(in crate::limit::redis) booking: Option<Booking>,
 }
 
 /// What was charged, so that the script can find it again.
 #[derive(Clone, Copy)]
 pub(crate) struct Booking {
     /// When it falls due, by the server's clock.
-    pub(super) due: Tick,
+    pub(in crate::limit::redis) due: Tick,
     /// How the bucket looks if nobody was charged after it; see
     /// [`Rule::mark`](crate::limit::Rule::mark).
-    pub(super) mark: u64,
+    pub(in crate::limit::redis) mark: u64,
 }
 
 impl Request {
     /// The largest cost to which a denial of this request applies.
-    pub(super) fn cost(&self) -> Cost {
+    pub(in crate::limit::redis) fn cost(&self) -> Cost {
         match self.entry {
             Operation::Check(cost) | Operation::Reserve(_, cost, _) => cost,
             _ => 1,
@@ -73,7 +73,7 @@ impl Request {
 
 impl BucketReply {
     /// The ticks to wait for the booked place; `None` if there is no wait.
-    pub(super) fn wait(&self) -> Option<Tick> {
+    pub(in crate::limit::redis) fn wait(&self) -> Option<Tick> {
         self.decision.wait_ticks()
     }
 }

@@ -15,7 +15,7 @@ use tokio::{
 use super::request::BucketReply;
 use crate::redis::Error;
 
-/// A request under way; made by [`Queue::call`](super::queue::Queue::call).
+/// A request under way; made by [`Queue::call`](super::super::queue::Queue::call).
 pub(crate) enum PendingCall {
     /// The caller sends it, in a call of its own.
     Direct(Pin<Box<dyn Future<Output = Result<BucketReply, Error>> + Send>>),
@@ -35,13 +35,13 @@ pub(crate) struct QueuedCall {
 }
 
 impl PendingCall {
-    pub(super) fn direct(
+    pub(in crate::limit::redis) fn direct(
         call: impl Future<Output = Result<BucketReply, Error>> + Send + 'static,
     ) -> Self {
         Self::Direct(Box::pin(call))
     }
 
-    pub(super) fn failed(error: Error) -> Self {
+    pub(in crate::limit::redis) fn failed(error: Error) -> Self {
         Self::Failed(Some(error))
     }
 }
@@ -63,7 +63,7 @@ impl Future for PendingCall {
 
 impl QueuedCall {
     /// `until` is `timeout` after the request was queued.
-    pub(super) fn new(
+    pub(in crate::limit::redis) fn new(
         reply: oneshot::Receiver<Result<BucketReply, Error>>,
         until: Instant,
         timeout: Duration,
@@ -77,7 +77,7 @@ impl QueuedCall {
     }
 
     /// Refuses a reply from now on, and returns the one that had come, if any.
-    pub(super) fn close(&mut self) -> Option<BucketReply> {
+    pub(in crate::limit::redis) fn close(&mut self) -> Option<BucketReply> {
         self.reply.close();
         self.reply.try_recv().ok()?.ok()
     }

@@ -2,7 +2,7 @@
 //!
 //! The script returns the state in which it found each bucket, and how much it
 //! took. [`replay`](super::replay) makes the decisions of it.
-//! The [client](super::client) is the only caller.
+//! The [client](super::super::client) is the only caller.
 
 use std::collections::HashMap;
 
@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Requests that share one call.
-pub(super) struct Batch {
+pub(in crate::limit::redis) struct Batch {
     requests: Vec<Request>,
     /// For each request, the index of its run.
     run_of: Vec<usize>,
@@ -35,7 +35,7 @@ struct Run {
 }
 
 /// A fact in a reply that concerns the client itself, beside the callers.
-pub(super) enum Notice<'a, S> {
+pub(in crate::limit::redis) enum Notice<'a, S> {
     Denied(Denial<'a, S>),
     Granted(Grant<'a, S>),
     /// The state of this bucket cannot be read.
@@ -49,7 +49,7 @@ type ReadBuckets<S> = (Tick, Vec<Option<ReadBucket<S>>>);
 impl Batch {
     /// Requests about one bucket keep their order. Equal ones in a row become
     /// one entry of the call.
-    pub(super) fn of(requests: Vec<Request>) -> Self {
+    pub(in crate::limit::redis) fn of(requests: Vec<Request>) -> Self {
         let mut last = HashMap::with_capacity_and_hasher(requests.len(), RandomState::default());
         let mut run_of = Vec::with_capacity(requests.len());
         let mut runs: Vec<Run> = Vec::with_capacity(requests.len());
@@ -81,7 +81,7 @@ impl Batch {
     }
 
     /// A batch of one request, without a search for equal ones.
-    pub(super) fn single(request: Request) -> Self {
+    pub(in crate::limit::redis) fn single(request: Request) -> Self {
         Self {
             requests: vec![request],
             run_of: vec![0],
@@ -89,17 +89,17 @@ impl Batch {
         }
     }
 
-    pub(super) fn requests(&self) -> &[Request] {
+    pub(in crate::limit::redis) fn requests(&self) -> &[Request] {
         &self.requests
     }
 
     /// The number of entries of the call.
-    pub(super) fn entries(&self) -> usize {
+    pub(in crate::limit::redis) fn entries(&self) -> usize {
         self.runs.len()
     }
 
     /// The call of the rule's script; `head` is what every call begins with.
-    pub(super) fn call<R: Scripted>(&self, head: &[String]) -> Cmd {
+    pub(in crate::limit::redis) fn call<R: Scripted>(&self, head: &[String]) -> Cmd {
         let entries = self.runs.iter().map(|run| {
             let request = &self.requests[run.first];
             (
@@ -119,7 +119,7 @@ impl Batch {
     /// # Errors
     ///
     /// When the reply is malformed; then nobody was answered.
-    pub(super) fn read_reply<R: Scripted>(
+    pub(in crate::limit::redis) fn read_reply<R: Scripted>(
         &self,
         rule: &R,
         reply: &Value,
@@ -164,7 +164,9 @@ impl Batch {
 }
 
 /// Reads the server's instant, with which every reply begins.
-pub(super) fn begin_reply(reply: &Value) -> Result<(Tick, ReplyReader<'_>), Error> {
+pub(in crate::limit::redis) fn begin_reply(
+    reply: &Value,
+) -> Result<(Tick, ReplyReader<'_>), Error> {
     let Value::Array(reply) = reply else {
         return Err(Error::reply("an array"));
     };
