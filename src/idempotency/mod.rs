@@ -168,7 +168,7 @@
 //! |---|---|---|
 //! | <a id="key-missing"></a>`key-missing`: there is no key, and [one is needed](IdempotencyLayer::require) | 400 | 3 |
 //! | <a id="key-malformed"></a>`key-malformed`: the key [cannot be read](KeyForm) | 400 | 3 |
-//! | <a id="key-of-nobody"></a>`key-of-nobody`: the request has no [principal](IdempotencyLayer::principal) | 401 | 16 |
+//! | <a id="principal-missing"></a>`principal-missing`: the request has no [principal](IdempotencyLayer::principal) | 401 | 16 |
 //! | <a id="body-too-large"></a>`body-too-large`: the body is [larger](IdempotencyLayer::max_request_body) than 1 MiB | 413 | 8 |
 //! | <a id="overloaded"></a>`overloaded`: the bodies that are read and held leave [no room](IdempotencyLayer::max_body_memory) for this one | 503, `Retry-After` | 14, pushback |
 //! | <a id="body-unreadable"></a>`body-unreadable`: the body ended with an error | 400 | 3 |

@@ -1,4 +1,5 @@
-//! Bodies that can be made from the text of a problem. `Answer` asks for them.
+//! Response bodies that are made from the text of a problem. An
+//! [`Answer`](super::Answer) makes them.
 
 use bytes::Bytes;
 use http_body_util::{
@@ -9,15 +10,14 @@ use http_body_util::{
 /// A response body that can be made from text, so that an
 /// [`Answer`](super::Answer)(super::Answer) can explain a refusal in it.
 ///
-/// `String`, `Vec<u8>`, `Bytes`, `Full<Bytes>`, the boxed bodies of `http-body-util`
-/// over `Bytes`, and the bodies of axum and tonic (with the features of these
-/// names) implement it, and so do the bodies of this crate's own layers over
-/// any of them. `()` and `Empty<Bytes>` implement it by dropping the text,
-/// because they never carry any.
+/// Implemented for `String`, `Vec<u8>`, `Bytes`, `Full<Bytes>`, the boxed bodies
+/// of `http-body-util` over `Bytes`, the bodies of axum and tonic (with the
+/// features of these names), and the bodies of this crate's own layers over any
+/// of them. `()` and `Empty<Bytes>` implement it and drop the text.
 ///
-/// The text may be empty: answers to gRPC have no body. A body that is made
-/// from empty text has to say that it is at its end (`is_end_stream`), or gRPC
-/// clients do not see the status.
+/// The text is empty for gRPC, whose refusals have no body. A body that is made
+/// from empty text has to report its end (`is_end_stream`), because gRPC clients
+/// do not see the status otherwise.
 ///
 /// ```
 /// use sluicegate::refusal::FromText;
@@ -32,8 +32,8 @@ use http_body_util::{
 /// # let _ = Json::from_text(String::new()).0;
 /// ```
 ///
-/// Around a layer that changes the type of bodies, such as tower-http's
-/// `TraceLayer`, a layer that refuses does not compile:
+/// A layer that refuses does not compile around a layer that changes the type of
+/// bodies, such as tower-http's `TraceLayer`:
 ///
 /// ```compile_fail,E0277
 /// use axum::{Router, body::Body, routing::get};
@@ -48,7 +48,7 @@ use http_body_util::{
 /// let app: Router = Router::new().route("/", get(|| async { "hello" })).layer(stack);
 /// ```
 ///
-/// Put it inside of that layer, or box the body between the two:
+/// Put it inside that layer, or box the body between the two:
 ///
 /// ```
 /// # use axum::{Router, body::Body, routing::get};
@@ -70,12 +70,12 @@ use http_body_util::{
     note = "axum's body needs the feature `axum` of sluicegate, and tonic's the feature `tonic`",
     note = "make the body by a closure: `.refuse_with(Answer::new().body(|text| ...))`, or leave it \
             empty: `.refuse_with(Answer::new().without_body())`",
-    note = "inside of a layer that changes the body's type, such as `TraceLayer` or \
+    note = "inside a layer that changes the body's type, such as `TraceLayer` or \
             `CompressionLayer`, put this layer further in, or \
             `MapResponseBodyLayer::new(axum::body::Body::new)` between the two"
 )]
 pub trait FromText {
-    /// A body of this text.
+    /// Creates a body with this text.
     fn from_text(text: String) -> Self;
 }
 
@@ -141,21 +141,21 @@ impl FromText for tonic::body::Body {
     }
 }
 
-/// How an [`Answer`](super::Answer) makes bodies unless told otherwise: by [`FromText`].
+/// Makes bodies with [`FromText`]: the default of an [`Answer`](super::Answer).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Text;
 
-/// How an [`Answer`](super::Answer) makes bodies [without text](super::Answer::without_body): by
-/// [`Default`].
+/// Makes bodies with [`Default`]: an [`Answer`](super::Answer) [without a
+/// body](super::Answer::without_body).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoText;
 
-/// Makes a body of text.
+/// Makes a body from text. Implemented for [`Text`], [`NoText`] and closures.
 pub trait Fill<B> {
-    /// Whether the text is in the body.
+    /// Whether the body contains the text.
     const HAS_TEXT: bool = true;
 
-    /// The body. No text makes an empty one.
+    /// Creates the body. It is empty if the text is.
     fn fill(&self, text: String) -> B;
 }
 

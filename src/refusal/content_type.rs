@@ -1,18 +1,19 @@
-//! Which protocol is spoken, and what is said of a refusal at its end.
+//! How to answer a request of which only the content type is left. The layers of
+//! `deadline` and `idempotency` use it when the request itself is gone.
 
 use http::{HeaderMap, HeaderValue, Request, header::CONTENT_TYPE};
 
 use super::refusal::Refusal;
 use crate::content::Grpc;
 
-/// Whether a content type is one of gRPC's, or of gRPC-Web's.
+/// Returns whether a content type is one of gRPC or gRPC-Web.
 pub(crate) fn is_grpc(content_type: &HeaderValue) -> bool {
     Grpc::of(content_type).is_some()
 }
 
-/// What a [`Refuse`](super::Refuse) is shown of a request that is gone: what says
-/// in which way to answer.
-pub(crate) fn stub(content_type: Option<HeaderValue>) -> Request<()> {
+/// Returns a request that tells a [`Refuse`](super::Refuse) which protocol to
+/// answer in, in place of a request that is gone.
+pub(crate) fn request_stub(content_type: Option<HeaderValue>) -> Request<()> {
     let mut request = Request::new(());
     if let Some(content_type) = content_type {
         request.headers_mut().insert(CONTENT_TYPE, content_type);
@@ -20,8 +21,8 @@ pub(crate) fn stub(content_type: Option<HeaderValue>) -> Request<()> {
     request
 }
 
-/// The trailers that end an answer to a request of this content type; `None`
-/// where a refusal cannot be told in trailers of HTTP, as in gRPC-Web.
+/// Returns the trailers that end a response to a request of this content type;
+/// `None` if the protocol has no HTTP trailers, as in gRPC-Web.
 #[cfg(feature = "grpc")]
 pub(crate) fn trailers(refusal: &Refusal, content_type: Option<&HeaderValue>) -> Option<HeaderMap> {
     content_type.filter(|it| Grpc::of(it) == Some(Grpc::Plain))?;

@@ -1,34 +1,35 @@
-//! What a refusal says: the text of the error, and the detail of the problem.
+//! The text of a refusal, which is the error's message and the `detail` of the
+//! problem.
 
 use std::{error::Error, fmt, time::Duration};
 
-use super::{decimal::Decimal, reason::Reason, refusal::Refusal};
+use super::{reason::Reason, refusal::Refusal};
 
 impl Refusal {
-    /// Piece by piece, for what is refused by the thousand goes without the
-    /// machinery of `format_args`.
+    /// Writes the text piece by piece, because `format_args` takes longer and a
+    /// server under attack refuses many requests.
     pub(super) fn describe(&self, text: &mut impl fmt::Write) -> fmt::Result {
         let limiter = self.limiter().unwrap_or_default();
         let pieces = match (self.reason, self.retry_after()) {
             (Reason::OverLimit, Some(retry)) => {
                 let (time, unit) = rounded_up(retry);
-                let time = Decimal::of(time);
-                let time = ["`, retry after ", time.as_str(), unit];
+                let mut digits = itoa::Buffer::new();
+                let time = ["`, retry after ", digits.format(time), unit];
                 return write(text, ["over the limit `", limiter]).and(write(text, time));
             }
             (Reason::OverLimit, None) if self.limit_is_zero() => {
-                ["the limit `", limiter, "` lets nothing pass"]
+                ["the limit `", limiter, "` admits no requests"]
             }
             (Reason::OverLimit, None) => [
-                "costs more than the limit `",
+                "the request costs more than the limit `",
                 limiter,
                 "` ever allows at once",
             ],
-            (Reason::NoKey, _) => ["nothing to limit the request by", "", ""],
+            (Reason::NoKey, _) => ["the request has no key to limit it by", "", ""],
             (Reason::NoPeer, _) => ["the server does not know the client's address", "", ""],
             (Reason::Unavailable, _) => ["the limit `", limiter, "` could not be checked"],
             (Reason::DeadlineExceeded, _) => ["the deadline has passed", "", ""],
-            (Reason::BadDeadline, _) => ["the timeout of the request is malformed", "", ""],
+            (Reason::BadDeadline, _) => ["the request has a malformed timeout", "", ""],
             (reason, _) => return self.describe_key(reason, text),
         };
         write(text, pieces)
@@ -39,7 +40,7 @@ impl Refusal {
             .is_some_and(|decision| decision.limit() == 0)
     }
 
-    /// The same for what is about idempotency keys.
+    /// Writes the text of a refusal that is about idempotency keys.
     fn describe_key(&self, reason: Reason, text: &mut impl fmt::Write) -> fmt::Result {
         if let (Reason::BadIdempotencyKey, Some(source)) = (reason, self.error()) {
             return write!(text, "{source}");
@@ -47,23 +48,27 @@ impl Refusal {
         text.write_str(match reason {
             Reason::NoIdempotencyKey => "the request needs an idempotency key",
             Reason::BadIdempotencyKey => "the idempotency key is malformed",
-            Reason::NoPrincipal => "the request does not say whose its idempotency key is",
-            Reason::ReusedIdempotencyKey => "the idempotency key was used for another request",
-            Reason::StillRunning => "the first request with the idempotency key is still running",
-            Reason::UnknownOutcome => {
-                "the outcome of the first request with the idempotency key is unknown"
+            Reason::NoPrincipal => "the request has no principal to scope its idempotency key",
+            Reason::ReusedIdempotencyKey => {
+                "the idempotency key was already used for a different request"
             }
-            Reason::NotRetained => "the request was answered before, and the answer was not kept",
+            Reason::StillRunning => "the first request with this idempotency key is still running",
+            Reason::UnknownOutcome => {
+                "the outcome of the first request with this idempotency key is unknown"
+            }
+            Reason::NotRetained => {
+                "the request was already answered, and its response was not stored"
+            }
             Reason::StoreUnavailable => "the idempotency key could not be checked",
-            Reason::BodyTooLarge => "the request is too large to have an idempotency key",
-            Reason::BadBody => "the body of the request could not be read",
-            Reason::Overloaded => "too many bodies of requests are held at once",
-            _ => "refused",
+            Reason::BodyTooLarge => "the request body is too large for an idempotency key",
+            Reason::BadBody => "the request body could not be read",
+            Reason::Overloaded => "the server holds too many request bodies, retry later",
+            _ => "the request was refused",
         })
     }
 }
 
-/// A time in milliseconds, or if it is long in seconds.
+/// Returns a time and its unit: milliseconds, or seconds from 10 seconds on.
 fn rounded_up(time: Duration) -> (u64, &'static str) {
     const LONG: Duration = Duration::from_secs(10);
     let (unit, name) = if time < LONG {

@@ -1,5 +1,9 @@
-//! A refusal as a gRPC status, sent as trailers-only: a response that is all
-//! headers (gRPC over HTTP/2, "Responses").
+//! A refusal as a gRPC status: the header fields of a trailers-only response
+//! (gRPC over HTTP/2, "Responses"), or the trailers of a response that has
+//! begun.
+//!
+//! The messages of `google.rpc` are declared here with `prost`, so that tonic
+//! is not needed.
 
 use std::{fmt::Write, time::Duration};
 
@@ -7,24 +11,25 @@ use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use http::{HeaderMap, HeaderName, HeaderValue, header::CONTENT_TYPE};
 use prost::Message;
 
-use super::{content_type::is_grpc, reason::Reason, refusal::Refusal};
+use super::{content_type::is_grpc, refusal::Refusal};
 
 const STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 const DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
-/// When to try again (gRPC proposal A6).
+/// The milliseconds until a retry (gRPC proposal A6).
 const PUSHBACK: HeaderName = HeaderName::from_static("grpc-retry-pushback-ms");
-/// A pushback that forbids to try again.
+/// The pushback that forbids a retry.
 const NEVER: HeaderValue = HeaderValue::from_static("-1");
 
-/// The content type to answer a gRPC request with, which is its own; `None` if
-/// the request is no gRPC.
+/// Returns the content type of a gRPC request, which is also that of its
+/// response; `None` for other requests.
 pub(super) fn content_type(headers: &HeaderMap) -> Option<&HeaderValue> {
     headers.get(CONTENT_TYPE).filter(|value| is_grpc(value))
 }
 
+/// Writes status, message and details, and when to retry.
 pub(super) fn write(refusal: &Refusal, headers: &mut HeaderMap) {
-    let (code, text) = (code(refusal.reason), refusal.to_string());
+    let (code, text) = (refusal.reason.grpc_code(), refusal.to_string());
     headers.insert(STATUS, code.into());
     if let Ok(message) = HeaderValue::from_str(&percent_encoded(&text)) {
         headers.insert(MESSAGE, message);
@@ -42,26 +47,13 @@ pub(super) fn write(refusal: &Refusal, headers: &mut HeaderMap) {
     }
 }
 
-fn code(reason: Reason) -> i32 {
-    match reason {
-        Reason::NoKey | Reason::NoIdempotencyKey | Reason::BadIdempotencyKey | Reason::BadBody => 3,
-        Reason::DeadlineExceeded => 4,
-        Reason::NotRetained => 6,
-        Reason::OverLimit | Reason::BodyTooLarge => 8,
-        Reason::ReusedIdempotencyKey | Reason::UnknownOutcome => 9,
-        Reason::StillRunning => 10,
-        Reason::Unavailable | Reason::StoreUnavailable | Reason::Overloaded => 14,
-        Reason::NoPrincipal => 16,
-        Reason::BadDeadline | Reason::NoPeer => 13,
-    }
-}
-
-/// Pushback is a signed 32-bit number, and below 0 it forbids to retry.
+/// Returns a pushback in milliseconds, rounded up. It is a signed 32-bit number
+/// on the wire, and a negative one would forbid a retry.
 fn milliseconds_up(retry: Duration) -> i32 {
     i32::try_from(retry.as_micros().div_ceil(1_000)).unwrap_or(i32::MAX)
 }
 
-/// Bytes outside of ' '..='~', and '%', as %XX.
+/// Writes `%` and bytes outside of `' '..='~'` as `%XX`.
 fn percent_encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -73,6 +65,7 @@ fn percent_encoded(text: &str) -> String {
     encoded
 }
 
+/// Returns the status with its details, for `grpc-status-details-bin`.
 fn status(code: i32, message: String, retry: Duration) -> Status {
     let delay = Delay {
         seconds: i64::try_from(retry.as_secs()).ok(),

@@ -1,14 +1,11 @@
-//! Refusals that are about idempotency keys.
+//! Refusals that are about idempotency keys. The layer of `idempotency` makes
+//! them.
 
-use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use http::{HeaderValue, StatusCode};
 
-use super::{
-    reason::Reason,
-    refusal::{Cause, Refusal, millis_up},
-    refuse::BoxError,
-};
+use super::{reason::Reason, refusal::Refusal, refuse::BoxError};
 
 impl Refusal {
     pub(crate) fn no_idempotency_key() -> Self {
@@ -16,7 +13,7 @@ impl Refusal {
     }
 
     pub(crate) fn bad_idempotency_key(source: BoxError) -> Self {
-        Self::from_source(Reason::BadIdempotencyKey, source)
+        Self::from_error(Reason::BadIdempotencyKey, source)
     }
 
     pub(crate) fn no_principal() -> Self {
@@ -28,25 +25,18 @@ impl Refusal {
     }
 
     pub(crate) fn still_running(retry: Duration) -> Self {
-        Self::because(Reason::StillRunning).again_in(retry)
+        Self::because(Reason::StillRunning).with_retry(Some(retry))
     }
 
     pub(crate) fn overloaded(retry: Duration) -> Self {
-        Self::because(Reason::Overloaded).again_in(retry)
-    }
-
-    fn again_in(self, retry: Duration) -> Self {
-        Self {
-            retry: NonZeroU32::new(millis_up(retry)),
-            ..self
-        }
+        Self::because(Reason::Overloaded).with_retry(Some(retry))
     }
 
     pub(crate) fn unknown_outcome() -> Self {
         Self::because(Reason::UnknownOutcome)
     }
 
-    /// Of the answer there is left what it was, and where.
+    /// The response was not stored; its status and its location were.
     pub(crate) fn not_retained(status: StatusCode, location: Option<&HeaderValue>) -> Self {
         let location = location.and_then(|location| location.to_str().ok());
         Self {
@@ -65,19 +55,12 @@ impl Refusal {
     }
 
     pub(crate) fn bad_body(source: BoxError) -> Self {
-        Self::from_source(Reason::BadBody, source)
+        Self::from_error(Reason::BadBody, source)
     }
 
-    /// Whether nothing of what was asked for was done. A deadline also ends what was
-    /// begun.
+    /// Returns whether the work has certainly not started. A deadline also ends
+    /// work that has.
     pub(crate) fn is_before_work(&self) -> bool {
         self.reason != Reason::DeadlineExceeded
-    }
-
-    fn from_source(reason: Reason, source: BoxError) -> Self {
-        Self {
-            cause: Cause::Error(Arc::new(source)),
-            ..Self::because(reason)
-        }
     }
 }

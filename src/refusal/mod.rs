@@ -1,13 +1,14 @@
-//! Saying no: what was refused, why, for how long, and how the caller is told.
+//! What a caller gets whose request was refused.
 //!
-//! A layer that refuses makes a [`Refusal`]; one trait, [`Refuse`], turns it
-//! into an answer. There are three:
+//! A layer that refuses a request makes a [`Refusal`], which says why and for how
+//! long. The trait [`Refuse`] turns it into a response or an error. It is
+//! implemented by:
 //!
-//! | | for | a refusal becomes |
+//! | type | for | a refusal becomes |
 //! |---|---|---|
-//! | [`Answer`] | HTTP and gRPC, the default | a response: the inner service's error type stays as it is |
-//! | [`AsError`] | any other service | an error, for which the service's error type must be `From<Refusal>`, as [`BoxError`] is |
-//! | a closure | | what it makes of it |
+//! | [`Answer`] | HTTP and gRPC, the default | a response; the inner service's error type stays as it is |
+//! | [`AsError`] | any other service | an error; the service's error type must be `From<Refusal>`, as [`BoxError`] is |
+//! | a closure | any service | whatever the closure returns |
 //!
 //! ```
 //! use http::{Request, Response, StatusCode};
@@ -25,7 +26,6 @@
 mod answer;
 mod body;
 mod content_type;
-mod decimal;
 mod describe;
 #[cfg(feature = "grpc")]
 mod grpc;
@@ -41,14 +41,13 @@ mod response;
 
 pub use self::{
     answer::Answer,
-    body::{FromText, NoText, Text},
+    body::{FromText, NoText},
     headers::Headers,
     reason::Reason,
     refusal::Refusal,
     refuse::{AsError, BoxError, Refuse},
 };
 pub(crate) use self::{
-    content_type::{is_grpc, stub, trailers},
-    decimal::Decimal,
+    content_type::{is_grpc, request_stub, trailers},
     origin::{Origin, Passed},
 };

@@ -1,4 +1,7 @@
-//! The body of a refusal: problem details for HTTP APIs (RFC 9457).
+//! The body of a refused HTTP response: problem details (RFC 9457).
+//!
+//! Written by hand, because a server under attack writes many of them and a
+//! JSON library is not a dependency of the default features.
 
 use std::fmt::{self, Write};
 
@@ -6,48 +9,36 @@ use http::StatusCode;
 
 use super::{reason::Reason, refusal::Refusal};
 
+/// The content type of a problem.
 pub(super) const MEDIA_TYPE: &str = "application/problem+json";
 
-/// Registered by draft-ietf-httpapi-ratelimit-headers-10, section 5, with this title.
+/// The problem type that draft-ietf-httpapi-ratelimit-headers-10, section 5,
+/// registers, and its title.
 const QUOTA_EXCEEDED: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
 const QUOTA_TITLE: &str = "Quota Exceeded";
 
-/// Where the problems with idempotency keys are described, each under its name.
-const ABOUT_KEYS: &str = "https://docs.rs/sluicegate/latest/sluicegate/idempotency/index.html#";
+/// The docs of the problems with idempotency keys, each at the anchor of its
+/// name.
+const KEY_PROBLEMS: &str = "https://docs.rs/sluicegate/latest/sluicegate/idempotency/index.html#";
 
-/// The name of a problem with idempotency keys.
-pub(super) fn about_keys(reason: Reason) -> Option<&'static str> {
-    Some(match reason {
-        Reason::NoIdempotencyKey => "key-missing",
-        Reason::BadIdempotencyKey => "key-malformed",
-        Reason::NoPrincipal => "key-of-nobody",
-        Reason::ReusedIdempotencyKey => "key-reused",
-        Reason::StillRunning => "still-running",
-        Reason::UnknownOutcome => "outcome-unknown",
-        Reason::NotRetained => "response-not-retained",
-        Reason::StoreUnavailable => "store-unavailable",
-        Reason::BodyTooLarge => "body-too-large",
-        Reason::BadBody => "body-unreadable",
-        Reason::Overloaded => "overloaded",
-        _ => return None,
-    })
-}
-
-fn kind(reason: Reason) -> [&'static str; 2] {
-    match (reason, about_keys(reason)) {
-        (_, Some(name)) => [ABOUT_KEYS, name],
+/// Returns the type of the problem, in two parts that are written one after the
+/// other.
+fn problem_type(reason: Reason) -> [&'static str; 2] {
+    match (reason, reason.key_problem()) {
+        (_, Some(name)) => [KEY_PROBLEMS, name],
         (Reason::OverLimit, _) => [QUOTA_EXCEEDED, ""],
         _ => ["about:blank", ""],
     }
 }
 
+/// Returns the problem as JSON text.
 pub(super) fn json(status: StatusCode, refusal: &Refusal) -> String {
-    let [base, name] = kind(refusal.reason);
+    let [base, name] = problem_type(refusal.reason);
     let title = match refusal.reason {
         Reason::OverLimit => QUOTA_TITLE,
         _ => status.canonical_reason().unwrap_or("Refused"),
     };
-    let mut json = String::with_capacity(ROOM);
+    let mut json = String::with_capacity(CAPACITY);
     for text in [
         r#"{"type":""#,
         base,
@@ -68,13 +59,13 @@ pub(super) fn json(status: StatusCode, refusal: &Refusal) -> String {
         _ = Quoted(&mut json).write_str(limiter);
         json.push_str(r#""]"#);
     }
-    original(refusal, &mut json);
+    write_original(refusal, &mut json);
     json.push('}');
     json
 }
 
-/// What is known of an answer that was not kept.
-fn original(refusal: &Refusal, json: &mut String) {
+/// Writes what is known of a response that was not stored.
+fn write_original(refusal: &Refusal, json: &mut String) {
     let Some(status) = refusal.original_status() else {
         return;
     };
@@ -87,10 +78,10 @@ fn original(refusal: &Refusal, json: &mut String) {
     }
 }
 
-/// More than most problems take.
-const ROOM: usize = 384;
+/// The bytes that are allocated at once; most problems take less.
+const CAPACITY: usize = 384;
 
-/// The inside of a JSON string (RFC 8259, section 7).
+/// Escapes text for the inside of a JSON string (RFC 8259, section 7).
 struct Quoted<'a>(&'a mut String);
 
 impl Write for Quoted<'_> {

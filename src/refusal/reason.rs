@@ -1,43 +1,105 @@
-//! Why a request was refused.
+//! Why a request was refused, and what each protocol calls it.
+
+use http::StatusCode;
 
 /// Why a request was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Reason {
-    /// It is over the limit.
+    /// The request is over a limit.
     OverLimit,
-    /// It carries nothing to limit it by.
+    /// The request carries no key to limit it by.
     NoKey,
-    /// It is limited by the client's address, and the transport has not told it: a
-    /// mistake in how the server was set up. See [`ClientIp`](crate::key::ClientIp).
+    /// The limit needs the client's address, and the transport did not provide it:
+    /// a mistake in how the server was set up. See
+    /// [`ClientIp`](crate::key::ClientIp).
     NoPeer,
     /// The limiter could not decide.
     Unavailable,
     /// The deadline of the request has passed.
     DeadlineExceeded,
-    /// A timeout that the request brings along cannot be read.
+    /// The request has a timeout that cannot be parsed.
     BadDeadline,
-    /// It has no idempotency key, and needs one.
+    /// The request needs an idempotency key and has none.
     NoIdempotencyKey,
-    /// Its idempotency key cannot be read.
+    /// The idempotency key of the request cannot be parsed.
     BadIdempotencyKey,
-    /// It has an idempotency key, and does not say whose that is.
+    /// The request has an idempotency key, but no principal to scope it.
     NoPrincipal,
-    /// Its idempotency key has been used for another request.
+    /// The idempotency key was used for a different request.
     ReusedIdempotencyKey,
-    /// The first request with its idempotency key is still running.
+    /// The first request with this idempotency key is still running.
     StillRunning,
-    /// The first request with its idempotency key was begun, and nobody knows how
-    /// that ended.
+    /// The first request with this idempotency key was started, and its outcome is
+    /// unknown.
     UnknownOutcome,
-    /// It was answered before, and the answer was not kept.
+    /// The request was already answered, and its response was not stored.
     NotRetained,
-    /// The store of idempotency records has no answer.
+    /// The store of idempotency records did not answer.
     StoreUnavailable,
-    /// It has an idempotency key, and its body is too large to compare.
+    /// The request has an idempotency key, and its body is too large to compare.
     BodyTooLarge,
-    /// It has an idempotency key, and its body ended with an error.
+    /// The request has an idempotency key, and its body ended with an error.
     BadBody,
-    /// It has an idempotency key, and as many bytes of bodies are held as may be.
+    /// The request has an idempotency key, and the memory for request bodies is
+    /// used up.
     Overloaded,
+}
+
+impl Reason {
+    /// Returns the status of an HTTP response, unless an
+    /// [`Answer`](super::Answer) was told to use another one.
+    pub(super) fn http_status(self) -> StatusCode {
+        match self {
+            Self::OverLimit => StatusCode::TOO_MANY_REQUESTS,
+            Self::NoKey | Self::BadDeadline => StatusCode::BAD_REQUEST,
+            Self::NoIdempotencyKey | Self::BadIdempotencyKey => StatusCode::BAD_REQUEST,
+            Self::BadBody => StatusCode::BAD_REQUEST,
+            Self::NoPeer => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::NoPrincipal => StatusCode::UNAUTHORIZED,
+            Self::ReusedIdempotencyKey => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::StillRunning | Self::UnknownOutcome => StatusCode::CONFLICT,
+            Self::NotRetained => StatusCode::CONFLICT,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Unavailable | Self::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+            Self::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
+        }
+    }
+
+    /// Returns the status code of a gRPC response.
+    #[cfg(feature = "grpc")]
+    pub(super) fn grpc_code(self) -> i32 {
+        match self {
+            Self::NoKey | Self::NoIdempotencyKey | Self::BadIdempotencyKey | Self::BadBody => 3,
+            Self::DeadlineExceeded => 4,
+            Self::NotRetained => 6,
+            Self::OverLimit | Self::BodyTooLarge => 8,
+            Self::ReusedIdempotencyKey | Self::UnknownOutcome => 9,
+            Self::StillRunning => 10,
+            // grpc-go answers a timeout that it cannot parse with 13 as well.
+            Self::BadDeadline | Self::NoPeer => 13,
+            Self::Unavailable | Self::StoreUnavailable | Self::Overloaded => 14,
+            Self::NoPrincipal => 16,
+        }
+    }
+
+    /// Returns the name of a problem with idempotency keys, which is also an
+    /// anchor in the docs of `idempotency`; `None` for other problems.
+    pub(super) fn key_problem(self) -> Option<&'static str> {
+        Some(match self {
+            Self::NoIdempotencyKey => "key-missing",
+            Self::BadIdempotencyKey => "key-malformed",
+            Self::NoPrincipal => "principal-missing",
+            Self::ReusedIdempotencyKey => "key-reused",
+            Self::StillRunning => "still-running",
+            Self::UnknownOutcome => "outcome-unknown",
+            Self::NotRetained => "response-not-retained",
+            Self::StoreUnavailable => "store-unavailable",
+            Self::BodyTooLarge => "body-too-large",
+            Self::BadBody => "body-unreadable",
+            Self::Overloaded => "overloaded",
+            _ => return None,
+        })
+    }
 }

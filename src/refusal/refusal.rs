@@ -1,4 +1,5 @@
-//! A request that was refused: why, by which limit, and for how long.
+//! The refusal itself: why a request was refused, by which limit, and for how
+//! long. All layers that refuse make one.
 
 use std::{error::Error, num::NonZeroU32, sync::Arc, time::Duration};
 
@@ -9,40 +10,40 @@ use crate::limit::{Decision, Other, Others};
 
 /// A request that a layer refused.
 ///
-/// As an error it says what was refused and for how long. In a response that
-/// [`Answer`] made, it is among the extensions, where layers further out find
-/// it.
+/// As an error it says why the request was refused, and when to retry. A response
+/// that an [`Answer`](super::Answer) made has it among its extensions, for
+/// layers further out.
 #[derive(Clone, Debug)]
 pub struct Refusal {
-    // As small as can be, because functions fail with it.
+    // Small, because functions return it as an error.
     pub(super) reason: Reason,
-    /// Who chose the deadline that has passed.
-    pub(super) chosen: Chosen,
-    /// In how many milliseconds to come again, where that is not up to a limit.
+    /// Whose deadline has passed.
+    pub(super) deadline_owner: DeadlineOwner,
+    /// The milliseconds until a retry, unless the limit says so itself.
     pub(super) retry: Option<NonZeroU32>,
-    /// The status of an answer that was not kept.
+    /// The status of a response that was not stored.
     pub(super) original: Option<StatusCode>,
-    /// The limit that was asked; or of an answer that was not kept, its location.
+    /// The name of the limit, or the location of a response that was not stored.
     pub(super) subject: Option<Arc<str>>,
-    pub(super) cause: Cause,
-    /// The request that it answers.
+    pub(super) source: RefusalSource,
+    /// Identifies the request that was refused.
     pub(super) origin: Origin,
 }
 
-/// Who chose a deadline.
+/// Whose deadline has passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Chosen {
-    /// It is that of the request, of which the layer that enforces it knows more.
+pub(super) enum DeadlineOwner {
+    /// That of the request; the layer that enforces it knows who chose it.
     Unknown,
-    ByCaller,
-    ByServer,
+    Caller,
+    Server,
 }
 
-/// What has led to a refusal.
+/// What a layer knew when it refused.
 #[derive(Clone, Debug)]
-pub(super) enum Cause {
+pub(super) enum RefusalSource {
     None,
-    /// A limit, and what others beside it have said.
+    /// The decision of the limit, and those of the other limits of an `All`.
     Limit(Decision, Others),
     Error(Arc<BoxError>),
 }
@@ -54,19 +55,40 @@ impl Refusal {
             retry: None,
             original: None,
             subject: None,
-            cause: Cause::None,
+            source: RefusalSource::None,
             origin: Origin::UNKNOWN,
-            chosen: Chosen::Unknown,
+            deadline_owner: DeadlineOwner::Unknown,
         }
     }
 
-    /// The same, as the answer to this request.
+    pub(super) fn from_error(reason: Reason, source: BoxError) -> Self {
+        Self {
+            source: RefusalSource::Error(Arc::new(source)),
+            ..Self::because(reason)
+        }
+    }
+
+    /// A store did not answer. Its error may say when to retry.
+    pub(super) fn from_store(reason: Reason, source: BoxError) -> Self {
+        let retry = retry_of(&*source);
+        Self::from_error(reason, source).with_retry(retry)
+    }
+
+    pub(super) fn with_retry(self, retry: Option<Duration>) -> Self {
+        Self {
+            retry: retry.map(millis_up).and_then(NonZeroU32::new),
+            ..self
+        }
+    }
+
+    /// Sets the request that this refusal answers.
     pub(crate) fn answering(self, origin: Origin) -> Self {
         Self { origin, ..self }
     }
 
-    /// The same, as the answer to the request with these extensions, unless it knows its
-    /// request. A layer that takes requests of any type cannot look into all of them.
+    /// Sets the request with these extensions as the one that this refusal
+    /// answers, unless it is known. A layer that takes requests of any type
+    /// cannot read all of their extensions.
     pub(super) fn answering_unless_known(self, extensions: &Extensions) -> Self {
         match self.origin.is_known() {
             true => self,
@@ -77,7 +99,7 @@ impl Refusal {
     pub(crate) fn over_limit(limiter: Arc<str>, decision: Decision, others: Others) -> Self {
         Self {
             subject: Some(limiter),
-            cause: Cause::Limit(decision, others),
+            source: RefusalSource::Limit(decision, others),
             ..Self::because(Reason::OverLimit)
         }
     }
@@ -90,40 +112,39 @@ impl Refusal {
         Self::because(Reason::NoPeer)
     }
 
-    /// What there was to do was not done, or not begun, in time.
+    /// The work was not finished, or not started, in time.
     pub(crate) fn deadline_exceeded() -> Self {
         Self::because(Reason::DeadlineExceeded)
     }
 
-    /// The same, if the deadline was the caller's, and shorter than the server's own. One
-    /// that passed because of a [bound of the server's own](Self::by_bound) stays that.
+    /// Notes whether the caller chose the deadline, which is then shorter than
+    /// the server's own. A refusal [by a bound](Self::by_bound) stays the
+    /// server's.
     pub(crate) fn by_caller(mut self, is_callers: bool) -> Self {
-        if is_callers && self.chosen == Chosen::Unknown {
-            self.chosen = Chosen::ByCaller;
+        if is_callers && self.deadline_owner == DeadlineOwner::Unknown {
+            self.deadline_owner = DeadlineOwner::Caller;
         }
         self
     }
 
-    /// The same, if it was not the deadline of the request that passed, but one that a
-    /// server has set for a call of its own.
+    /// Notes whether the deadline was not the request's, but a bound that the
+    /// server set for a call of its own.
     pub(crate) fn by_bound(mut self, is_own: bool) -> Self {
         if is_own {
-            self.chosen = Chosen::ByServer;
+            self.deadline_owner = DeadlineOwner::Server;
         }
         self
     }
 
-    /// Whether a deadline of the caller's, shorter than the server's own, has passed.
+    /// Returns whether a deadline has passed that the caller chose, and that was
+    /// shorter than the server's own.
     pub(crate) fn is_callers_deadline(&self) -> bool {
-        self.chosen == Chosen::ByCaller && self.reason == Reason::DeadlineExceeded
+        self.deadline_owner == DeadlineOwner::Caller && self.reason == Reason::DeadlineExceeded
     }
 
-    /// The request says until when in a way that cannot be read.
+    /// The request has a timeout that cannot be parsed.
     pub(crate) fn bad_deadline(source: impl Into<BoxError>) -> Self {
-        Self {
-            cause: Cause::Error(Arc::new(source.into())),
-            ..Self::because(Reason::BadDeadline)
-        }
+        Self::from_error(Reason::BadDeadline, source.into())
     }
 
     pub(crate) fn unavailable(limiter: Arc<str>, source: BoxError) -> Self {
@@ -133,61 +154,54 @@ impl Refusal {
         }
     }
 
-    /// A store has no answer, and its error may say when it is worth asking again.
-    pub(super) fn from_store(reason: Reason, source: BoxError) -> Self {
-        let retry = retry_of(&*source).map(millis_up);
-        Self {
-            retry: retry.and_then(NonZeroU32::new),
-            cause: Cause::Error(Arc::new(source)),
-            ..Self::because(reason)
-        }
-    }
-
-    /// Why.
+    /// Returns why the request was refused.
     pub fn reason(&self) -> Reason {
         self.reason
     }
 
-    /// The name of the limit, if one was asked.
+    /// Returns the name of the limit, if a limit refused the request.
     pub fn limiter(&self) -> Option<&str> {
         self.subject.as_deref().filter(|_| self.original.is_none())
     }
 
-    /// What the limit said, if one was asked.
+    /// Returns the decision of the limit, if a limit refused the request.
     pub fn decision(&self) -> Option<&Decision> {
-        match &self.cause {
-            Cause::Limit(decision, _) => Some(decision),
+        match &self.source {
+            RefusalSource::Limit(decision, _) => Some(decision),
             _ => None,
         }
     }
 
-    /// What the limits beside that one have said, as of an
-    /// [`All`](crate::limit::All); empty where the answer is not to tell of them.
+    /// Returns the decisions of the other limits, as in an
+    /// [`All`](crate::limit::All). Empty if the response is not to mention them.
     pub fn others(&self) -> Vec<Other> {
-        match &self.cause {
-            Cause::Limit(_, others) => others.list(),
+        match &self.source {
+            RefusalSource::Limit(_, others) => others.list(),
             _ => Vec::new(),
         }
     }
 
     pub(super) fn error(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
-        match &self.cause {
-            Cause::Error(error) => Some(&***error),
+        match &self.source {
+            RefusalSource::Error(error) => Some(&***error),
             _ => None,
         }
     }
 
-    /// After how long the same request would pass if nobody else came; `None`
-    /// if that is unknown, or never. Where the [first one is still
-    /// running](Reason::StillRunning), when it may have ended; where a store did not
-    /// answer, when it is asked again.
+    /// Returns the time until a retry is worthwhile; `None` if that is unknown or
+    /// no retry would pass.
+    ///
+    /// For a limit, it is the time after which the same request passes if no
+    /// other request comes first. For a request whose first attempt is [still
+    /// running](Reason::StillRunning), it is when that attempt may have ended; for
+    /// a store that did not answer, when it is asked again.
     pub fn retry_after(&self) -> Option<Duration> {
         let by_limit = self.decision().and_then(Decision::retry_after);
         by_limit.or_else(|| Some(Duration::from_millis(self.retry?.get().into())))
     }
 
-    /// Whether the same request is refused at any time: it would have to be another
-    /// request, or another server.
+    /// Returns whether the same request would be refused at any time, because
+    /// the request or the server has to change first.
     #[cfg(feature = "grpc")]
     pub(super) fn is_for_good(&self) -> bool {
         match self.reason {
@@ -201,19 +215,21 @@ impl Refusal {
         }
     }
 
-    /// The status of the answer that was [not kept](Reason::NotRetained).
+    /// Returns the status of the response that was [not
+    /// stored](Reason::NotRetained).
     pub fn original_status(&self) -> Option<StatusCode> {
         self.original
     }
 
-    /// The `Location` of the answer that was [not kept](Reason::NotRetained), if it
-    /// had one.
+    /// Returns the `Location` of the response that was [not
+    /// stored](Reason::NotRetained), if it had one.
     pub fn original_location(&self) -> Option<&str> {
         self.subject.as_deref().filter(|_| self.original.is_some())
     }
 }
 
-/// In how long a store may answer again, if an error of Redis says so.
+/// Returns when a store may answer again, if an error of Redis in the chain says
+/// so.
 #[cfg(feature = "redis")]
 fn retry_of(source: &(dyn Error + 'static)) -> Option<Duration> {
     let mut error = Some(source);
@@ -231,8 +247,8 @@ fn retry_of(_source: &(dyn Error + 'static)) -> Option<Duration> {
     None
 }
 
-/// Whole milliseconds, at least 1.
-pub(super) fn millis_up(time: Duration) -> u32 {
+/// Returns whole milliseconds, rounded up, at least 1.
+fn millis_up(time: Duration) -> u32 {
     let millis = time.as_micros().div_ceil(1_000);
     u32::try_from(millis).unwrap_or(u32::MAX).max(1)
 }

@@ -1,25 +1,26 @@
-//! The trait that turns refusals into answers, and the one that makes errors of
-//! them. The layers of all modules call it.
+//! The trait that turns a refusal into a response or an error. The layers of all
+//! modules call it.
 
 use std::error::Error;
 
 use super::refusal::Refusal;
 use crate::limit::{Decision, Other};
 
-/// Any error that can be sent to another thread: what plain Tower services
-/// usually fail with.
+/// Any error that can be sent to another thread; the error type of most Tower
+/// services.
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// Turns a refusal into the answer that the caller gets, and may mark what was
-/// admitted.
+/// Turns a refusal into the response or the error that the caller gets, and may
+/// mark the responses to admitted requests.
 ///
-/// A layer whose answer is none for its service does not compile:
+/// Implemented for [`Answer`](super::Answer), [`AsError`] and closures. A layer
+/// with an answer that does not fit its service does not compile:
 ///
 /// ```compile_fail,E0277
 /// use sluicegate::limit::{Local, Quota, RateLimitLayer, TokenBucket};
 /// use tower::{Layer, ServiceExt, service_fn};
 ///
-/// // An `Answer` is a response of HTTP, which a number is not: it wants `AsError`.
+/// // An `Answer` makes an HTTP response. This service needs `AsError`.
 /// let limiter = Local::direct(TokenBucket::new(Quota::per_second(10)));
 /// let layer = RateLimitLayer::new(limiter);
 /// let service = layer.layer(service_fn(|n: u32| async move {
@@ -36,25 +37,26 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
             a closure: `.refuse_with(|refusal: Refusal, req: &Request| Ok(..))`"
 )]
 pub trait Refuse<Req, Res, Err> {
-    /// The answer to a request that was refused.
+    /// Answers a request that was refused.
     ///
     /// # Errors
     ///
-    /// Whatever a refusal is to be; [`Answer`] never fails.
+    /// If a refusal becomes an error, as with [`AsError`]. An
+    /// [`Answer`](super::Answer) never fails.
     fn refuse(&self, refusal: Refusal, req: &Req) -> Result<Res, Err>;
 
-    /// Whether [`mark`](Self::mark) does anything.
+    /// Returns whether [`mark`](Self::mark) does anything.
     fn marks(&self) -> bool {
         false
     }
 
-    /// Tells the caller of an admitted request what is left.
+    /// Tells the caller of an admitted request what is left of its quota.
     fn mark(&self, limiter: &str, decision: &Decision, res: &mut Res) {
         let _ = (limiter, decision, res);
     }
 
-    /// The same where other limits stand beside the one that speaks, as in an
-    /// [`All`](crate::limit::All). Unless overridden, they are left out.
+    /// The same for a request that was admitted by several limits, as with an
+    /// [`All`](crate::limit::All). By default the others are left out.
     fn mark_all(&self, limiter: &str, decision: &Decision, others: &[Other], res: &mut Res) {
         let _ = others;
         self.mark(limiter, decision, res);
@@ -70,7 +72,7 @@ where
     }
 }
 
-/// Makes a refusal the error of the service.
+/// Turns a refusal into the error of the service.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]

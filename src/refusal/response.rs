@@ -1,4 +1,5 @@
-//! What an [`Answer`] makes of a refusal, and how it marks what was admitted.
+//! Writes the responses of an [`Answer`]: those of refused requests, and the quota
+//! headers of admitted ones.
 
 use http::{
     Extensions, HeaderMap, HeaderValue, Request, Response, StatusCode,
@@ -38,7 +39,7 @@ where
     }
 
     fn mark(&self, limiter: &str, decision: &Decision, res: &mut Response<B>) {
-        self.tell(limiter, decision, &[], res);
+        self.mark_admitted(limiter, decision, &[], res);
     }
 
     fn mark_all(
@@ -48,14 +49,20 @@ where
         others: &[Other],
         res: &mut Response<B>,
     ) {
-        self.tell(limiter, decision, others, res);
+        self.mark_admitted(limiter, decision, others, res);
     }
 }
 
 impl<F> Answer<F> {
-    /// Tells of an admission by a response that layers further in may have told of
-    /// their own limits.
-    fn tell<B>(&self, limiter: &str, decision: &Decision, others: &[Other], res: &mut Response<B>) {
+    /// Marks the response to an admitted request. Layers further in may have
+    /// marked it with their own limits already.
+    fn mark_admitted<B>(
+        &self,
+        limiter: &str,
+        decision: &Decision,
+        others: &[Other],
+        res: &mut Response<B>,
+    ) {
         let refused = refused(res.extensions());
         let listed = match self.headers.has_legacy() {
             true => Legacy::listed(res.headers()),
@@ -73,9 +80,10 @@ impl<F> Answer<F> {
         let inner = res.extensions().get::<Decision>().copied();
         let inner = inner.filter(|inner| !decision.is_tighter_than(inner));
         let has_refused = refused.map(|(_, decision)| decision);
-        let speaker = has_refused.or(inner).unwrap_or(*decision);
-        let legacy = Legacy::of(&speaker);
-        // The decision of a layer further in is exact, and what it has listed is not.
+        let reported = has_refused.or(inner).unwrap_or(*decision);
+        let legacy = Legacy::of(&reported);
+        // The decision of a layer further in is exact. Its member of a list is
+        // rounded, so the list counts only without a decision.
         let is_tighter = |it: &Legacy| inner.is_none() || it.remaining < legacy.remaining;
         match has_refused {
             _ if !self.headers.has_legacy() => {}
@@ -83,10 +91,11 @@ impl<F> Answer<F> {
             None => legacy.write_tightest(listed.filter(is_tighter), res.headers_mut()),
         }
         if self.with_decision {
-            res.extensions_mut().insert(speaker);
+            res.extensions_mut().insert(reported);
         }
     }
 
+    /// Makes the HTTP response to a refused request.
     fn http_response<B>(&self, refusal: &Refusal) -> Response<B>
     where
         F: Fill<B>,
@@ -102,6 +111,7 @@ impl<F> Answer<F> {
         response
     }
 
+    /// Makes a response with a problem as its body.
     fn problem<B>(&self, status: StatusCode, refusal: &Refusal) -> Response<B>
     where
         F: Fill<B>,
@@ -121,6 +131,7 @@ impl<F> Answer<F> {
         response
     }
 
+    /// Writes when to retry, and the quota of the limit that refused.
     fn write_quota(&self, refusal: &Refusal, headers: &mut HeaderMap) {
         if let Some(retry) = refusal.retry_after() {
             write_retry_after(retry, headers);
@@ -142,7 +153,7 @@ impl<F> Answer<F> {
     }
 
     fn write_link(&self, refusal: &Refusal, headers: &mut HeaderMap) {
-        let about_keys = problem::about_keys(refusal.reason).is_some();
+        let about_keys = refusal.reason.key_problem().is_some();
         let Some(address) = self.keys_described_by.filter(|_| about_keys) else {
             return;
         };
@@ -153,12 +164,13 @@ impl<F> Answer<F> {
     }
 }
 
-/// The limit further in that has refused, and what it said.
+/// Returns the name and the decision of a limit further in that has refused.
 fn refused(extensions: &Extensions) -> Option<(String, Decision)> {
     let refusal = extensions.get::<Refusal>()?;
     Some((refusal.limiter()?.to_owned(), *refusal.decision()?))
 }
 
+/// Returns the headers of a gRPC response; `None` if the request is not gRPC.
 #[cfg(feature = "grpc")]
 fn grpc_answer(refusal: &Refusal, request: &HeaderMap) -> Option<HeaderMap> {
     let content_type = super::grpc::content_type(request)?;

@@ -221,7 +221,7 @@ async fn refusals_are_told_as_statuses() {
     pay(&channel, "17", "to Ann").await.unwrap();
     let mismatch = pay(&channel, "17", "to Bob").await.unwrap_err();
     assert_eq!(mismatch.code(), Code::FailedPrecondition);
-    let said = "the idempotency key was used for another request";
+    let said = "the idempotency key was already used for a different request";
     assert_eq!(mismatch.message(), said);
     let malformed = pay(&channel, "a, b", "to Ann").await.unwrap_err();
     assert_eq!(malformed.code(), Code::InvalidArgument);

@@ -297,7 +297,7 @@ async fn two_tenants_with_the_same_key_never_meet() {
 
     let nobody = server.ask(post("17"), "an order").await;
     assert_eq!(nobody.status, StatusCode::UNAUTHORIZED);
-    assert_eq!(nobody.problem(), "key-of-nobody");
+    assert_eq!(nobody.problem(), "principal-missing");
     assert!(server.ask(keyless(), "").await.status.is_success());
     assert_eq!(tally.count(), 3);
 

@@ -251,7 +251,7 @@ async fn nothing_of_a_blocked_tier_passes() {
     assert_eq!(problem(&res)["violated-policies"][0], "blocked");
     assert_eq!(
         problem(&res)["detail"],
-        "the limit `blocked` lets nothing pass"
+        "the limit `blocked` admits no requests"
     );
     let mut req = request_of("free", "ann");
     let grpc = "application/grpc".parse().unwrap();

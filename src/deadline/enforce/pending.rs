@@ -21,7 +21,7 @@ use crate::{
         coverage::Extent,
         observe::{Event, Stage},
     },
-    refusal::{Refusal, Refuse, is_grpc, stub},
+    refusal::{Refusal, Refuse, is_grpc, request_stub},
 };
 
 /// A request whose handler has not answered yet.
@@ -142,7 +142,7 @@ impl<A> PendingRequest<A> {
         A: Refuse<Request<()>, Response<B>, E>,
     {
         self.settings.notice(Event::Exceeded(Stage::Handler));
-        let request = stub(self.request.content_type);
+        let request = request_stub(self.request.content_type);
         let refusal = Refusal::deadline_exceeded();
         let refusal = refusal.by_caller(self.request.is_callers);
         self.answer.refuse(refusal, &request)

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     deadline::{Coverage, Event, Stage, coverage::Extent},
-    refusal::{Refusal, Refuse, stub},
+    refusal::{Refusal, Refuse, request_stub},
 };
 
 /// The settings of a service, and how it refuses. Its clones and calls share
@@ -77,7 +77,7 @@ impl<A> Call<A> {
     {
         self.shared.settings.notice(Event::Exceeded(Stage::Client));
         let refusal = Refusal::deadline_exceeded().by_bound(is_own);
-        let req = stub(self.content_type.take());
+        let req = request_stub(self.content_type.take());
         self.shared.answer.refuse(refusal, &req)
     }
 }

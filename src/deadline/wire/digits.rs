@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use http::HeaderValue;
 
-use crate::refusal::Decimal;
-
 /// Returns the number that these digits are. The callers allow at most 18.
 pub(super) fn number(digits: &[u8]) -> u128 {
     let digit = |number, digit: &u8| number * 10 + u128::from(digit - b'0');
@@ -23,8 +21,8 @@ pub(in crate::deadline) fn duration(nanos: u128) -> Duration {
 
 /// Returns a number with its unit, which has at most two letters.
 pub(super) fn header(number: u64, unit: &str) -> HeaderValue {
-    let digits = Decimal::of(number);
-    let digits = digits.as_bytes();
+    let mut digits = itoa::Buffer::new();
+    let digits = digits.format(number).as_bytes();
     // 20 digits of a `u64` and the unit, without an allocation of their own.
     let mut text = [0; 22];
     let (begin, end) = (digits.len(), digits.len() + unit.len());

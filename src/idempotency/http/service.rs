@@ -24,7 +24,7 @@ use super::{
 use crate::idempotency::store::Store;
 use crate::{
     exempt::Exempt,
-    refusal::{BoxError, Origin, Refusal, Refuse, stub},
+    refusal::{BoxError, Origin, Refusal, Refuse, request_stub},
 };
 
 /// A service that does the work of a request once; made by an
@@ -98,7 +98,7 @@ impl<I, S: Store, W, Q, X, A> Idempotency<I, S, W, Q, X, A> {
     {
         let (works, answer) = (Arc::clone(&self.gate.works), self.answer.clone());
         let origin = Origin::of(request.extensions());
-        let stub = stub(request.headers().get(CONTENT_TYPE).cloned());
+        let stub = request_stub(request.headers().get(CONTENT_TYPE).cloned());
         // The ready service goes into the future, its clone stays.
         let clone = self.inner.clone();
         let service = mem::replace(&mut self.inner, clone);

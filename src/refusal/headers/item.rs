@@ -1,7 +1,5 @@
 //! One item of a structured field, written without an allocation of its own.
 
-use crate::refusal::decimal::Decimal;
-
 /// The largest integer of a structured field (RFC 9651, section 3.3.1).
 const LARGEST: u64 = 999_999_999_999_999;
 
@@ -24,7 +22,7 @@ impl Item {
 
     pub(super) fn parameter(&mut self, (name, value): (u8, u64)) -> Option<()> {
         self.put(&[b';', name, b'='])?;
-        self.put(Decimal::of(value.min(LARGEST)).as_bytes())
+        self.put(itoa::Buffer::new().format(value.min(LARGEST)).as_bytes())
     }
 
     pub(super) fn as_bytes(&self) -> &[u8] {
