@@ -60,7 +60,7 @@ pub struct Cancellation(Arc<Signal>);
 /// counts as the cause if it has passed when the request is dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Cause {
+pub enum CancelCause {
     /// The deadline has passed.
     Deadline,
     /// The request was dropped before its response was complete: the client is
@@ -144,13 +144,13 @@ impl Cancellation {
     }
 
     /// Returns why the request is no longer waited for; `None` while it is.
-    pub fn cause(&self) -> Option<Cause> {
+    pub fn cause(&self) -> Option<CancelCause> {
         match self.0.state.load(SeqCst) {
-            LATE => Some(Cause::Deadline),
-            GONE => Some(Cause::Gone),
+            LATE => Some(CancelCause::Deadline),
+            GONE => Some(CancelCause::Gone),
             _ => {
                 let is_late = self.deadline().is_some_and(|it| it.is_expired());
-                is_late.then_some(Cause::Deadline)
+                is_late.then_some(CancelCause::Deadline)
             }
         }
     }
@@ -158,16 +158,16 @@ impl Cancellation {
     /// Fires because the request was dropped, or because of the deadline if
     /// that has passed by now.
     pub(super) fn fire(&self) {
-        let cause = self.cause().unwrap_or(Cause::Gone);
+        let cause = self.cause().unwrap_or(CancelCause::Gone);
         self.fire_for(cause);
     }
 
     /// Fires for this cause. A later call changes the cause, but no waiter
     /// notices that.
-    pub(super) fn fire_for(&self, cause: Cause) {
+    pub(super) fn fire_for(&self, cause: CancelCause) {
         let state = match cause {
-            Cause::Deadline => LATE,
-            Cause::Gone => GONE,
+            CancelCause::Deadline => LATE,
+            CancelCause::Gone => GONE,
         };
         // Stored before the wake-up, which makes waiters read it.
         self.0.state.store(state, SeqCst);

@@ -71,7 +71,7 @@ mod wire;
 
 pub(crate) use self::enforce::CallerDeadline;
 pub use self::{
-    cancellation::{Cancellation, Cause},
+    cancellation::{CancelCause, Cancellation},
     coverage::Coverage,
     current::{Scope, cancellation, carry, current, detach, scope},
     deadline::Deadline,

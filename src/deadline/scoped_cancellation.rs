@@ -14,7 +14,7 @@
 
 use std::{cell::Cell, mem};
 
-use super::{Cancellation, Cause, Deadline};
+use super::{CancelCause, Cancellation, Deadline};
 
 thread_local! {
     /// The request that runs on this thread. It is swapped by hand, because all
@@ -103,7 +103,7 @@ impl ScopedCancellation {
     /// Fires the signal because the deadline has passed.
     pub(super) fn exceeded(&mut self) {
         if let Some(signal) = self.signal.take() {
-            signal.fire_for(Cause::Deadline);
+            signal.fire_for(CancelCause::Deadline);
         }
     }
 

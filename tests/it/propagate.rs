@@ -107,7 +107,7 @@ async fn the_earlier_of_both_deadlines_counts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_call_may_take_longer_than_the_longest() {
+async fn no_call_takes_longer_than_call_max() {
     let capped = layer().call_max(ms(300));
     assert_eq!(
         told_of(capped.clone(), 1_000, request()).await[OURS],
@@ -119,12 +119,12 @@ async fn no_call_may_take_longer_than_the_longest() {
 
 #[test]
 #[should_panic(expected = "invalid call_max 0ns: must be more than 0")]
-fn a_longest_call_of_no_time_is_refused() {
+fn a_call_max_of_zero_is_refused() {
     let _ = layer().call_max(ms(0));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_without_a_deadline_passes_as_it_is() {
+async fn a_request_without_a_deadline_passes_unchanged() {
     assert!(call(layer(), request()).await.headers().is_empty());
     let deadline = Deadline::after(ms(1_000));
     let detached = scope(deadline, detach(call(layer(), request()))).await;
@@ -150,7 +150,7 @@ async fn a_shorter_timeout_of_the_request_stays_and_a_longer_one_is_lowered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_several_timeouts_the_least_is_left() {
+async fn the_smallest_of_several_timeouts_is_kept() {
     let mut req = request_with(OURS, "3s");
     req.headers_mut().append(OURS, "0.5s".parse().unwrap());
     let told = told_of(layer(), 1_000, req).await;
@@ -212,7 +212,7 @@ async fn a_plain_client_fails_with_the_refusal() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn readiness_is_passed_on_as_it_is() {
+async fn readiness_is_passed_on_unchanged() {
     for readiness in [
         Poll::Pending,
         Poll::Ready(Err("broken")),
@@ -228,7 +228,7 @@ async fn readiness_is_passed_on_as_it_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_is_not_sent_keeps_nothing_that_readiness_has_reserved() {
+async fn a_call_that_is_not_sent_releases_what_readiness_has_reserved() {
     let reserving = ConcurrencyLimitLayer::new(1).layer(Probe::new());
     let mut one = layer().layer(reserving);
     let mut other = one.clone();
@@ -238,7 +238,7 @@ async fn a_call_that_is_not_sent_keeps_nothing_that_readiness_has_reserved() {
         other.ready().now_or_never().is_some(),
         "the permit went back"
     );
-    // And whoever let go of it has to become ready again.
+    // A service that was released has to become ready again.
     assert_eq!(send(&mut other, request()).await.status(), StatusCode::OK);
     assert_eq!(send(&mut one, request()).await.status(), StatusCode::OK);
 }

@@ -1,5 +1,5 @@
-//! `deadline::Registry` in Redis as its users see it. Two connections are as good
-//! as two processes: they share nothing here but the server.
+//! `deadline::Registry` in Redis. Two connections stand for two processes: here
+//! they share nothing but the server.
 
 use std::{future::ready, time::Duration};
 
@@ -24,12 +24,12 @@ async fn registry(place: impl Into<Place>) -> Registry {
     Registry::redis("orders", &connection)
 }
 
-/// The same at both ends of a queue.
+/// Two registries of one name, as at both ends of a queue.
 async fn both(server: &Server) -> (Registry, Registry) {
     (registry(server.url()).await, registry(server.url()).await)
 }
 
-/// What travels is the text.
+/// Returns the id after its way through a message.
 fn sent(id: &Id) -> Id {
     id.to_string().parse().expect("an id")
 }
@@ -78,7 +78,7 @@ async fn a_deadline_is_the_same_at_both_ends() {
     let claim = consumer.claim(&sent(&id)).await.unwrap();
     let after = left(producer.remaining(&id).await.unwrap());
     assert!(before <= HOUR && after <= before);
-    // What is left here now cannot be more than was left when it was asked.
+    // The time that is left now is at most the time that was left when asked.
     assert!(claim.deadline().remaining() <= before);
     assert_eq!(claim.id(), &id);
 }
@@ -106,7 +106,7 @@ async fn expired_cancelled_and_unknown_are_told_apart() {
 }
 
 #[tokio::test]
-async fn what_is_past_its_grace_is_unknown() {
+async fn a_deadline_past_its_grace_is_unknown() {
     let server = Server::start();
     let connection = builder(server.url()).connect().await.unwrap();
     let forgetful = Registry::builder().grace(Duration::ZERO);
@@ -127,7 +127,7 @@ async fn a_child_ends_with_its_parent_at_the_latest() {
     let short = consumer.derive(&sent(&parent), HOUR / 2).await.unwrap();
     let of_long = left(producer.remaining(&long).await.unwrap());
     let of_parent = left(producer.remaining(&parent).await.unwrap());
-    // Asked for later, the parent has no more left than the child had.
+    // The parent, asked for later, has at most the time that the child had.
     assert!(of_long <= HOUR && of_long >= of_parent);
     let mut client = server.client();
     let mut at = |id: &Id| -> u64 {
@@ -164,7 +164,7 @@ async fn an_id_that_is_known_only_becomes_earlier() {
 }
 
 #[tokio::test]
-async fn a_child_ends_no_later_than_what_its_parent_has_become() {
+async fn a_child_ends_with_a_parent_that_has_become_earlier() {
     let server = Server::start();
     for registry in [registry(server.url()).await, Registry::local()] {
         let root = Id::named("root").unwrap();
@@ -183,7 +183,7 @@ async fn a_child_ends_no_later_than_what_its_parent_has_become() {
 }
 
 #[tokio::test]
-async fn a_cancelled_parent_reaches_whoever_holds_a_child() {
+async fn cancelling_a_parent_reaches_the_holders_of_a_child() {
     let server = Server::start();
     let (producer, consumer) = both(&server).await;
     let root = producer.register(HOUR).await.unwrap();
@@ -200,7 +200,7 @@ async fn a_cancelled_parent_reaches_whoever_holds_a_child() {
 }
 
 #[tokio::test]
-async fn a_cancellation_is_heard_though_its_message_was_lost() {
+async fn a_cancellation_is_heard_even_if_its_message_was_lost() {
     let server = Server::start();
     let (producer, consumer) = both(&server).await;
     let id = producer
@@ -210,7 +210,7 @@ async fn a_cancellation_is_heard_though_its_message_was_lost() {
     let child = producer.derive(&id, HOUR).await.unwrap();
     let claim = claim_and_listen(&consumer, &child).await;
     let mut client = server.client();
-    // As a cancellation in the moment in which nobody was subscribed.
+    // Like a cancellation at a moment without a subscription.
     let mut lost = redis::pipe();
     lost.cmd("HSET")
         .arg("sluicegate:{orders:a}:deadline")
@@ -227,7 +227,7 @@ async fn a_cancellation_is_heard_though_its_message_was_lost() {
     assert!(consumer.counts().rechecked >= 1);
 }
 
-/// Another version or program may have written it.
+/// Another version or program may have written such a record.
 #[tokio::test]
 async fn a_record_that_cannot_be_read_is_an_error_and_stays() {
     let server = Server::start();
@@ -265,7 +265,7 @@ async fn a_record_that_cannot_be_read_is_an_error_and_stays() {
 }
 
 #[tokio::test]
-async fn a_record_that_cannot_be_read_keeps_nobody_else_from_hearing() {
+async fn a_record_that_cannot_be_read_keeps_no_other_holder_from_hearing() {
     let server = Server::start();
     let (producer, consumer) = both(&server).await;
     let garbled = producer
@@ -307,9 +307,10 @@ async fn a_killed_subscription_begins_again() {
     hears(&claim, "now").await;
 }
 
-/// What Redis does not know is said only once, whether or not it can be asked for.
+/// The cancellation of an unknown deadline is published only once, and cannot be
+/// asked for later.
 #[tokio::test]
-async fn a_cancellation_is_heard_while_what_was_missed_cannot_be_asked_for() {
+async fn a_cancellation_is_heard_while_missed_messages_cannot_be_asked_for() {
     let server = Server::with(&["--user", "app", "on", "nopass", "~*", "&*", "+@all"]);
     let url = server.url().replace("//", "//app:any@");
     let (producer, consumer) = (registry(server.url()).await, registry(url).await);
@@ -331,7 +332,7 @@ async fn a_cancellation_is_heard_while_what_was_missed_cannot_be_asked_for() {
         ready(consumer.counts().subscribed > subscribed)
     })
     .await;
-    // It is refused meanwhile.
+    // Meanwhile, Redis refuses it.
     until("it asks in vain", || async {
         consumer.remaining(&id).await.is_err()
     })
@@ -403,7 +404,7 @@ async fn with_a_skew_the_id_is_the_answer_and_is_counted() {
     let child = registry.derive(&during, HOUR).await.unwrap();
     let short = registry.register(skew).await.unwrap();
     assert_eq!(registry.claim(&short).await.unwrap_err(), Error::Expired);
-    // It knows its name only.
+    // This id carries only its name.
     let named = Id::named("named").unwrap();
     assert!(matches!(registry.claim(&named).await, Err(Error::Redis(_))));
     assert_eq!(registry.counts().fell_back, 5);
@@ -412,7 +413,7 @@ async fn with_a_skew_the_id_is_the_answer_and_is_counted() {
         registry.remaining(&named).await == Ok(Remaining::Unknown)
     })
     .await;
-    // Redis knows neither; but only one of them it never knew.
+    // Redis knows neither of them; one of them had a record before.
     assert_eq!(registry.remaining(&before).await, Ok(Remaining::Unknown));
     for id in [during, child] {
         let remaining = registry.remaining(&sent(&id)).await.unwrap();
@@ -422,7 +423,7 @@ async fn with_a_skew_the_id_is_the_answer_and_is_counted() {
 }
 
 #[tokio::test]
-async fn in_a_cluster_a_tree_is_in_one_place_and_all_nodes_are_heard() {
+async fn in_a_cluster_a_tree_is_in_one_slot_and_all_nodes_are_heard() {
     let cluster = Cluster::start();
     let (producer, consumer) = (
         registry(Place::cluster(cluster.urls())).await,
@@ -449,7 +450,7 @@ fn told<T>(answer: Result<T, Error>) -> String {
     }
 }
 
-/// To the hour, which is more than a test takes.
+/// Rounds to the hour, which is longer than a test takes.
 fn to_the_hour(remaining: Result<Remaining, Error>) -> String {
     match remaining.unwrap() {
         Remaining::Left(left) => left.as_secs().div_ceil(3_600).to_string(),
@@ -466,7 +467,7 @@ async fn in_process_it_answers_as_it_does_in_redis() {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         (seed >> 33) as usize % of
     };
-    // Each is there twice: as it is called in Redis, and in process.
+    // Each deadline is in both registries, in Redis and in process.
     let names = ["a", "b", "c", "d"].map(|name| Id::named(name).unwrap());
     let mut ids: Vec<_> = names.iter().map(|id| (id.clone(), id.clone())).collect();
     for step in 0..600 {

@@ -22,16 +22,16 @@ use crate::{
 /// it does.
 ///
 /// ```
-/// use std::time::Duration;
+/// use std::{convert::Infallible, time::Duration};
 /// use http::{Request, Response};
 /// use sluicegate::deadline::{self, Deadline, PropagateDeadlineLayer};
 /// use tower::{Layer, ServiceExt, service_fn};
 ///
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-/// # async fn main() -> Result<(), std::convert::Infallible> {
+/// # async fn main() -> Result<(), Infallible> {
 /// let callee = service_fn(|req: Request<String>| async move {
 ///     assert_eq!(req.headers()["x-request-timeout"], "900ms");
-///     Ok(Response::new(String::new()))
+///     Ok::<_, Infallible>(Response::new(String::new()))
 /// });
 /// let client = PropagateDeadlineLayer::new().layer(callee);
 /// let deadline = Deadline::after(Duration::from_secs(1));

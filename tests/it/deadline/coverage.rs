@@ -12,7 +12,7 @@ use http::{Method, Response, StatusCode, Version};
 use http_body_util::BodyExt;
 use sluicegate::{
     deadline::{
-        self, Cancellation, Cause, Coverage, Deadline, EnforceDeadlineLayer,
+        self, CancelCause, Cancellation, Coverage, Deadline, EnforceDeadlineLayer,
         PropagateDeadlineLayer, ResponseBody,
     },
     refusal::{AsError, BoxError},
@@ -28,16 +28,17 @@ use tower::{Layer, ServiceExt, service_fn};
 use super::support::{Fed, Feeder, Req, counting, fed, is_late, ms, next, second};
 use crate::{http::serve, support::request};
 
-/// What a handler has left behind, with its feeder and the response's body.
+/// The task and the signal that a handler left behind, with the feeder of the
+/// body and the response's body.
 struct Answered {
     feeder: Feeder,
     body: ResponseBody<Fed>,
     signal: Cancellation,
-    /// Ends when its signal does, and then says whether it had a current deadline.
+    /// Ends with its signal, and then returns whether it had a current deadline.
     carried: JoinHandle<bool>,
 }
 
-/// A response with this head, under a second.
+/// Returns the layer's response with this head, under a deadline of a second.
 async fn answered(layer: EnforceDeadlineLayer, req: Req, head: Response<()>) -> Answered {
     let head = head.into_parts().0;
     let left = Mutex::new(None);
@@ -80,7 +81,7 @@ async fn an_event_stream_is_bounded_by_its_head() {
     assert_eq!(next(&mut it.body).await.unwrap().unwrap(), "two");
     assert!(!it.carried.is_finished());
     drop(it.body);
-    assert_eq!(it.signal.cause(), Some(Cause::Gone));
+    assert_eq!(it.signal.cause(), Some(CancelCause::Gone));
     assert_eq!(counts.snapshot().exceeded_in_body, 0);
     it.carried.abort();
 }
@@ -96,10 +97,10 @@ async fn the_head_of_an_event_stream_is_late_as_any_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_no_stream_is_bounded_as_a_whole() {
+async fn a_response_that_is_not_a_stream_is_bounded_as_a_whole() {
     let mut it = answered(second(), request(), Response::new(())).await;
     assert!(is_late(next(&mut it.body).await));
-    assert_eq!(it.signal.cause(), Some(Cause::Deadline));
+    assert_eq!(it.signal.cause(), Some(CancelCause::Deadline));
     assert!(it.carried.await.unwrap(), "its deadline counts to the end");
 }
 
@@ -158,7 +159,7 @@ async fn a_stream_lasts_as_long_as_it_has_frames_in_time() {
     assert!(is_late(next(&mut it.body).await));
     assert_eq!(begun.elapsed(), ms(3_000));
     assert!(it.feeder.dropped.is());
-    assert_eq!(it.signal.cause(), Some(Cause::Deadline));
+    assert_eq!(it.signal.cause(), Some(CancelCause::Deadline));
     assert_eq!(counts.snapshot().exceeded_in_body, 1);
     it.carried.abort();
 }
@@ -230,7 +231,7 @@ async fn a_client_of_a_stream_is_not_cut_off_either() {
 
 #[test]
 #[should_panic(expected = "invalid frames 0ns: must be more than 0")]
-fn frames_in_no_time_are_refused() {
+fn a_time_of_zero_between_frames_is_refused() {
     Coverage::frames(ms(0));
 }
 

@@ -1,4 +1,4 @@
-//! What ends when a deadline passes, wherever the request is.
+//! The end of a request at its deadline, whichever state it is in.
 
 use std::{convert::Infallible, future::pending};
 
@@ -55,8 +55,9 @@ async fn an_answer_that_is_there_with_the_deadline_counts() {
     assert_eq!(counts.snapshot().exceeded_in_handler, 0);
 }
 
-/// Its task has no budget left when the timer's turn comes. A paused clock would
-/// stand still while anybody is busy, so this is for real, and hangs if it fails.
+/// The task of such a handler has no budget left when its timer is polled. A paused
+/// clock would stand still while a task is busy, so this goes by real time, and
+/// hangs if it fails.
 #[tokio::test]
 async fn a_handler_that_is_always_busy_is_ended() {
     let layer = EnforceDeadlineLayer::new().default_timeout(ms(5));
@@ -71,7 +72,7 @@ async fn a_handler_that_is_always_busy_is_ended() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_comes_in_time_is_untouched() {
+async fn a_response_in_time_is_untouched() {
     let ready = |req: Req| async {
         let mut response = Response::new(req.into_body());
         *response.status_mut() = StatusCode::CREATED;
@@ -101,7 +102,7 @@ async fn a_request_body_that_stalls_counts_too() {
     assert_eq!(response.status(), StatusCode::GATEWAY_TIMEOUT);
 }
 
-/// A service whose body is at hand, and the layer's answer by it.
+/// Returns the layer's response, and the feeder of its body.
 pub(super) async fn body_behind(
     layer: &EnforceDeadlineLayer,
 ) -> (super::support::Feeder, deadline::ResponseBody<Fed>) {
@@ -117,7 +118,7 @@ pub(super) async fn body_behind(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_nobody_polls_is_dropped() {
+async fn a_body_that_is_not_polled_is_dropped() {
     let (layer, counts) = counting(second());
     let (feeder, mut body) = body_behind(&layer).await;
     sleep(ms(999)).await;
@@ -133,7 +134,7 @@ async fn a_body_that_nobody_polls_is_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_for_a_frame_is_woken_with_an_error() {
+async fn a_server_that_waits_for_a_frame_is_woken_with_an_error() {
     let (layer, counts) = counting(second());
     let (feeder, mut body) = body_behind(&layer).await;
     feeder.data("one");
@@ -177,7 +178,7 @@ async fn a_body_that_ends_in_time_has_a_clean_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_is_dropped_is_watched_no_longer() {
+async fn a_dropped_body_has_no_timer() {
     let (layer, counts) = counting(second());
     let (feeder, body) = body_behind(&layer).await;
     drop(body);
@@ -187,7 +188,7 @@ async fn a_body_that_is_dropped_is_watched_no_longer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_body_has_what_the_handler_has_left() {
+async fn the_body_has_the_time_that_the_handler_has_left() {
     let slow = |_| async {
         sleep(ms(600)).await;
         Response::new(fed().1)
@@ -196,7 +197,7 @@ async fn the_body_has_what_the_handler_has_left() {
     let service = service_fn(move |req: Req| slow(req).map(Ok::<_, BoxError>));
     let service = second().refuse_with(AsError).layer(service);
     let mut body = service.oneshot(request()).await.unwrap().into_body();
-    // The other end is gone, so this one ends at once.
+    // The receiver is gone, so this ends at once.
     assert!(next(&mut body).await.is_none());
     assert_eq!(journal.millis(), 600);
 
@@ -302,7 +303,7 @@ async fn the_earliest_of_extension_task_and_headers_counts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_exempt_and_what_says_nothing_has_no_deadline() {
+async fn exempt_requests_and_those_without_a_timeout_have_no_deadline() {
     let slow = service_fn(async |req: Req| {
         assert_eq!(deadline::current(), None);
         assert!(req.extensions().get::<Deadline>().is_none());

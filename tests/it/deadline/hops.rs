@@ -22,7 +22,7 @@ use crate::grpc::{self, check, connect};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// How much time was left, hop by hop.
+/// The time that was left at each hop.
 type Seen = Arc<Mutex<Vec<Duration>>>;
 
 fn note(seen: &Seen) {
@@ -32,7 +32,7 @@ fn note(seen: &Seen) {
         .push(left.expect("there is a deadline"));
 }
 
-/// A server of tonic's that has `next` do its part before it answers.
+/// A tonic server that calls `next` before it answers.
 async fn tonic_hop<F, Next>(seen: &Seen, next: F) -> SocketAddr
 where
     F: Fn() -> Next + Clone + Send + Sync + 'static,
@@ -93,7 +93,7 @@ async fn each_hop_is_told_of_less_than_the_one_before() {
     scope(Deadline::after(HOUR), check(channel)).await.unwrap();
     let seen = seen.lock().unwrap();
     assert_eq!(seen.len(), 3);
-    // Each keeps a tenth of a second for the way back.
+    // Each hop keeps 100 ms for the way back.
     let margin = Duration::from_millis(100);
     assert!(seen[0] <= HOUR - margin, "{seen:?}");
     assert!(

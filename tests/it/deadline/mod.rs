@@ -1,13 +1,13 @@
 //! Deadlines that a layer enforces.
 
-mod answered;
-mod asked;
-mod cancelled;
+mod cancellation;
 mod coverage;
 mod expiry;
 mod hops;
-mod rejected;
+mod rejections;
+mod responses;
 mod runtimes;
 mod servers;
 mod storm;
 pub(crate) mod support;
+mod timeouts;

@@ -1,4 +1,4 @@
-//! A layer that is used on more than one runtime.
+//! One layer on several runtimes.
 
 use futures_util::FutureExt;
 use http_body::Body;
@@ -11,7 +11,7 @@ use super::{
 use crate::runtimes::{First, Time};
 
 #[test]
-fn a_body_is_dropped_in_time_whatever_becomes_of_the_first_runtime() {
+fn a_body_is_dropped_in_time_even_if_its_first_runtime_ends() {
     for first in First::ALL {
         let layer = second();
         let begin = async || body_behind(&layer).await;

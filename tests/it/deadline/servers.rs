@@ -40,8 +40,8 @@ async fn an_axum_router_answers_504_with_a_problem() {
     assert_eq!((reply.status, &*reply.body), (200, "hello"));
 }
 
-/// A server that answers with a body that tests feed, over HTTP/2 to a client
-/// that takes so many bytes.
+/// Starts a server whose body is fed by the test, over HTTP/2 to a client that
+/// accepts this many bytes.
 async fn over_http2(window: u32) -> (Feeder, h2::RecvStream, Arc<Counts>) {
     let (feeder, body) = fed();
     let body = Arc::new(Mutex::new(Some(body)));
@@ -70,7 +70,7 @@ async fn over_http2(window: u32) -> (Feeder, h2::RecvStream, Arc<Counts>) {
 }
 
 #[tokio::test]
-async fn a_body_is_dropped_though_the_client_takes_nothing() {
+async fn a_body_is_dropped_even_if_the_client_takes_nothing() {
     let (feeder, _body, counts) = over_http2(0).await;
     feeder.frames.closed().await;
     assert!(feeder.dropped.is());
@@ -80,7 +80,7 @@ async fn a_body_is_dropped_though_the_client_takes_nothing() {
 #[tokio::test]
 async fn a_client_that_goes_on_reading_finds_the_stream_reset() {
     let (feeder, mut body, _) = over_http2(4).await;
-    // Should it be late already, there is nobody to take it.
+    // If the body is late already, the frame has no receiver.
     let _ = feeder
         .frames
         .send(http_body::Frame::data("0123456789".into()));
@@ -94,7 +94,7 @@ async fn a_client_that_goes_on_reading_finds_the_stream_reset() {
     assert!(error.is_reset() && error.is_remote(), "{error}");
 }
 
-/// Leads to tonic's health service behind a deadline.
+/// Returns a channel to tonic's health service behind a deadline.
 pub(super) async fn channel(layer: EnforceDeadlineLayer) -> Channel {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

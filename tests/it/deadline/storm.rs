@@ -1,6 +1,5 @@
-//! No request is left without an answer, however short its deadline is: over real
-//! sockets, with bodies that are whole, chunked, teed by the idempotency layer, and
-//! that last. `SLUICEGATE_STORM=long` sends 10,000 requests of each kind.
+//! Every request gets an answer, however short its deadline is: over real sockets,
+//! with bodies that are whole, chunked, copied by the idempotency layer, or endless. `SLUICEGATE_STORM=long` sends 10,000 requests of each kind.
 
 use std::{
     convert::Infallible,
@@ -33,8 +32,8 @@ use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use super::{servers::channel, support::ms};
 use crate::http::serve;
 
-/// The timeouts that requests ask for, and for how many milliseconds their handler
-/// waits: the last one ends with its deadline.
+/// The timeouts that requests ask for, and how many milliseconds their handler
+/// waits. The last one ends at its deadline.
 const TIMEOUTS: [(&str, u64); 5] = [
     ("1ns", 0),
     ("100ns", 0),
@@ -87,13 +86,13 @@ async fn server() -> SocketAddr {
     serve(router).await
 }
 
-/// A key for each request whose answer is teed.
+/// Returns a new key for each request whose response is kept.
 fn key(body: &str) -> Option<String> {
     static KEYS: AtomicUsize = AtomicUsize::new(0);
     (body == "teed").then(|| format!("\"storm-{}\"", KEYS.fetch_add(1, Relaxed)))
 }
 
-/// A client of HTTP/1.1 that connects anew when its connection was closed.
+/// A client of HTTP/1.1 that reconnects when its connection was closed.
 struct Http1 {
     address: SocketAddr,
     stream: TcpStream,
@@ -111,7 +110,7 @@ impl Http1 {
         }
     }
 
-    /// Whether there was an answer.
+    /// Returns whether there was an answer.
     async fn ask(&mut self, (timeout, wait): (&str, u64), body: &str) -> bool {
         let key = key(body).map_or(String::new(), |key| format!("idempotency-key: {key}\r\n"));
         let request = format!(
@@ -145,7 +144,7 @@ impl Http1 {
         true
     }
 
-    /// Reads on until `found` finds something; `None` if the connection ends first.
+    /// Reads until `found` returns something; `None` if the connection ends first.
     async fn until(&mut self, found: impl Fn(&[u8]) -> Option<usize>) -> Option<usize> {
         loop {
             if let Some(found) = found(&self.read) {
@@ -159,13 +158,13 @@ impl Http1 {
     }
 }
 
-/// Where `wanted` ends.
+/// Returns the index behind `wanted`.
 fn find(read: &[u8], wanted: &[u8]) -> Option<usize> {
     let at = read.windows(wanted.len()).position(|it| it == wanted);
     at.map(|at| at + wanted.len())
 }
 
-/// What was sent, and how much of that has had no answer.
+/// How many requests were sent, and how many of them got no answer.
 #[derive(Debug, Default)]
 struct Tally {
     sent: AtomicUsize,
@@ -219,7 +218,7 @@ async fn http2(address: SocketAddr) -> h2::client::SendRequest<Bytes> {
     client
 }
 
-/// Whether there was an answer over HTTP/2.
+/// Returns whether there was an answer over HTTP/2.
 async fn ask_http2(
     mut client: h2::client::SendRequest<Bytes>,
     (timeout, wait): (&str, u64),
@@ -297,7 +296,7 @@ async fn every_grpc_call_ends_with_ok_or_status_4() {
     }
 }
 
-/// What a stream ends with.
+/// Returns the status that a stream ends with.
 async fn last<T>(mut stream: tonic::Streaming<T>) -> tonic::Status {
     loop {
         match stream.message().await {

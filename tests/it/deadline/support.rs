@@ -24,7 +24,7 @@ use tower::{Layer, ServiceExt, service_fn};
 
 pub(crate) use crate::support::{Req, ms};
 
-/// Says whether what holds it was dropped.
+/// Tells whether its owner was dropped.
 #[derive(Debug)]
 pub(crate) struct Grip(Arc<AtomicBool>);
 
@@ -94,7 +94,7 @@ impl Body for Fed {
     }
 }
 
-/// The next frame: its text, or that it is trailers; `None` is the end.
+/// Returns the next frame: its text, or that it is trailers; `None` at the end.
 pub(crate) async fn next<B>(body: &mut ResponseBody<B>) -> Option<Result<String, BoxError>>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
@@ -106,14 +106,14 @@ where
     }))
 }
 
-/// Whether it is the end that a late body has to have.
+/// Returns whether this is the end of a late body.
 pub(crate) fn is_late(frame: Option<Result<String, BoxError>>) -> bool {
     let error = frame.expect("no clean end").unwrap_err();
     let refusal = error.downcast_ref::<Refusal>().unwrap();
     refusal.reason() == Reason::DeadlineExceeded
 }
 
-/// The answer of `handler` behind the layer.
+/// Returns the response of `handler` behind the layer.
 pub(crate) async fn answer<F, Fut, B>(
     layer: &EnforceDeadlineLayer,
     req: Req,
@@ -132,7 +132,7 @@ where
     response
 }
 
-/// A layer that counts.
+/// Returns the layer with an observer that counts.
 pub(crate) fn counting(layer: EnforceDeadlineLayer) -> (EnforceDeadlineLayer, Arc<Counts>) {
     let counts = Arc::new(Counts::default());
     (layer.observe(counts.clone()), counts)

@@ -1,4 +1,4 @@
-//! Bodies of answers that came in time, and did not end in it.
+//! Bodies of responses whose head came in time.
 
 use std::{convert::Infallible, future::pending, sync::Arc};
 
@@ -30,7 +30,7 @@ fn trailers(code: &str) -> Piece {
     Ok(Frame::trailers(trailers))
 }
 
-/// What comes after so many milliseconds.
+/// A piece of a body, and after how many milliseconds it comes.
 fn after(millis: u64, piece: Piece) -> impl Stream<Item = Piece> + Send + 'static {
     stream::once(async move {
         sleep(ms(millis)).await;
@@ -42,7 +42,7 @@ fn never() -> impl Stream<Item = Piece> + Send + 'static {
     stream::once(pending())
 }
 
-/// The body of an answer to a call that has a second.
+/// Returns the body of the response to a call that has a second.
 async fn a_second_for<P>(req: Req, pieces: P, counts: &Arc<Counts>) -> Late
 where
     P: Stream<Item = Piece> + Send + 'static,
@@ -58,7 +58,8 @@ where
     answer.into_body()
 }
 
-/// What comes of these pieces, in words, and how often time was over.
+/// Returns what a client sees of these pieces, in words, and how often the deadline
+/// was exceeded.
 async fn seen<P>(req: Req, pieces: P) -> (Vec<String>, u64)
 where
     P: Stream<Item = Piece> + Send + 'static,
@@ -82,7 +83,7 @@ where
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_comes_in_time_is_passed_on_to_its_end() {
+async fn a_response_in_time_is_passed_on_to_its_end() {
     let pieces = stream::iter([piece("a")]).chain(after(999, piece("b")));
     assert_eq!(
         seen(request(), pieces).await,
@@ -108,7 +109,7 @@ async fn a_body_whose_time_is_over_ends_with_an_error() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_always_has_more_does_not_outrun_the_deadline() {
+async fn a_body_that_always_has_a_frame_ends_at_the_deadline() {
     let endless = stream::repeat_with(|| piece("a")).then(|piece| async {
         tokio::time::advance(ms(300)).await;
         piece
@@ -118,7 +119,7 @@ async fn a_body_that_always_has_more_does_not_outrun_the_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_callee_breaks_off_when_it_was_to_give_up_is_late() {
+async fn a_body_that_fails_when_the_callee_should_have_given_up_is_late() {
     for (millis, failed, cancelled) in [
         (899, "reset", r#"status "1""#),
         (900, r#"status "4""#, r#"status "4""#),
@@ -131,7 +132,7 @@ async fn what_the_callee_breaks_off_when_it_was_to_give_up_is_late() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_late_body_lets_go_of_the_inner_one() {
+async fn a_late_body_drops_the_inner_one() {
     let held = Arc::new(());
     let inside = Arc::downgrade(&held);
     let pieces = never().map(move |piece| {

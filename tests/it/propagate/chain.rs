@@ -58,7 +58,7 @@ const HEADERS: [&str; 3] = [
     "x-envoy-expected-rq-timeout-ms",
 ];
 
-/// Up to 100 s, each order of magnitude as often.
+/// Times up to 100 s, with each order of magnitude equally often.
 fn times() -> impl Strategy<Value = Duration> {
     (0..38_u32, any::<u64>()).prop_map(|(bits, random)| Duration::from_nanos(random >> (63 - bits)))
 }

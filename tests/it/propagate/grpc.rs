@@ -1,4 +1,4 @@
-//! tonic's client over a real socket, with both of its timers.
+//! tonic's client over a real socket, with its own timer and the layer's.
 
 use std::{
     convert::Infallible,
@@ -17,13 +17,13 @@ use crate::grpc::{Request, Response, check, connect, serve};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// A channel to a server that never answers.
+/// Returns a channel to a server that never answers.
 async fn nobody() -> Channel {
     let never = service_fn(|_: Request| pending::<Result<Response, Infallible>>());
     connect(serve(layer_fn(move |_: Routes| never)).await).await
 }
 
-/// A request that is given an hour by tonic itself.
+/// Returns a request to which tonic itself gives an hour.
 fn with_an_hour() -> tonic::Request<HealthCheckRequest> {
     let mut request = tonic::Request::new(HealthCheckRequest::default());
     request.set_timeout(HOUR);
@@ -53,9 +53,9 @@ async fn a_tonic_server_is_told_of_no_more_than_is_left() {
     assert_eq!(seen[1], None);
 }
 
-/// tonic's channel reads the header too, and its timer is over first.
+/// tonic's channel reads the header too, and its timer fires first.
 #[tokio::test]
-async fn when_the_callers_time_is_over_tonic_reports_it_as_exceeded() {
+async fn tonic_reports_the_end_of_the_callers_time_as_exceeded() {
     let client = layer().layer(nobody().await);
     tokio::time::pause();
     let status = scope(Deadline::after(HOUR), check(client)).await;
@@ -63,7 +63,7 @@ async fn when_the_callers_time_is_over_tonic_reports_it_as_exceeded() {
 }
 
 #[tokio::test]
-async fn when_the_time_that_tonic_set_is_over_it_is_exceeded_too() {
+async fn tonic_reports_the_end_of_its_own_timeout_as_exceeded_too() {
     let channel = nobody().await;
     tokio::time::pause();
     let mut client = HealthClient::new(layer().layer(channel.clone()));

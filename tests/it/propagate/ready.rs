@@ -47,7 +47,7 @@ async fn a_service_that_is_never_ready_is_not_waited_for_beyond_the_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_longest_call_bounds_readiness_without_a_deadline() {
+async fn call_max_bounds_readiness_without_a_deadline() {
     let mut service = layer().call_max(ms(70)).layer(never_ready());
     let begun = Instant::now();
     let answer = send(&mut service, request()).await;
@@ -60,7 +60,7 @@ async fn a_service_that_becomes_ready_in_time_is_called() {
     let mut one = layer().layer(reserving);
     let mut other = one.clone();
     one.ready().await.unwrap();
-    // It has the only permit for a while.
+    // This call has the only permit for a while.
     let release = async {
         sleep(ms(150)).await;
         drop(one);
@@ -71,7 +71,7 @@ async fn a_service_that_becomes_ready_in_time_is_called() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_gives_up_leaves_the_queue() {
+async fn a_caller_that_gives_up_leaves_the_queue() {
     let reserving = ConcurrencyLimitLayer::new(1).layer(Probe::new());
     let mut one = layer().layer(reserving);
     let (mut other, mut third) = (one.clone(), one.clone());
@@ -87,20 +87,21 @@ async fn without_a_deadline_readiness_is_waited_for() {
     let mut service = layer().layer(never_ready());
     let expired = Deadline::after(ms(0));
     scope(expired, service.ready()).await.unwrap();
-    // Another task asks, and has the time to wait.
+    // Another task polls it, and has the time to wait.
     let mut ready = pin!(poll_fn(|cx| Pin::new(&mut service).poll_ready(cx)));
     assert!(ready.as_mut().now_or_never().is_none());
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_ready_only_to_refuse_is_never_called() {
+async fn a_service_that_is_ready_only_to_refuse_is_never_called() {
     let plain = service_fn(|_: Req| async { Ok::<_, Infallible>(Res::default()) });
     let mut service = layer().refuse_with(AsError).layer(tower::util::MapErr::new(
         Stuck(plain),
         |error: Infallible| match error {},
     ));
     let call = async {
-        // Its deadline is known while it waits, and the request's own is far away.
+        // The deadline of the task is known while it waits; the request's own is
+        // far away.
         let mut req = request();
         req.extensions_mut().insert(Deadline::after(ms(60_000)));
         scope(Deadline::after(ms(10)), service.ready()).await?;
@@ -110,7 +111,7 @@ async fn who_is_ready_only_to_refuse_is_never_called() {
     assert_eq!(call.unwrap_err().to_string(), "the deadline has passed");
 }
 
-/// Never ready, and must not be called.
+/// A service that is never ready, and must not be called.
 #[derive(Clone)]
 struct Stuck<S>(S);
 
@@ -128,8 +129,8 @@ impl<S: Service<Req>> Service<Req> for Stuck<S> {
     }
 }
 
-/// A channel with room for one call, to a peer that takes connections and says
-/// nothing.
+/// Returns a channel with room for one call, to a peer that accepts connections
+/// and never answers.
 #[tokio::test]
 async fn a_tonic_channel_to_a_silent_peer_ends_with_status_4() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -142,7 +143,7 @@ async fn a_tonic_channel_to_a_silent_peer_ends_with_status_4() {
         let check = async move { client.check(HealthCheckRequest::default()).await };
         scope(Deadline::after(ms(millis)), check)
     };
-    // More than there is room for, so that some wait for the channel to be ready.
+    // More calls than there is room for, so that some wait until it is ready.
     let calls = (0..8).map(|_| call(50));
     for answer in futures_util::future::join_all(calls).await {
         assert_eq!(answer.unwrap_err().code(), Code::DeadlineExceeded);

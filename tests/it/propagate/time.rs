@@ -1,4 +1,4 @@
-//! Calls that take longer than they may.
+//! Calls that take longer than their deadline.
 
 use std::{
     future::{Future, pending},
@@ -16,7 +16,7 @@ use tower::{Layer, ServiceExt, service_fn};
 use super::{Bounded, LATE, OURS, grpc_request, layer};
 use crate::support::{Journal, Req, Res, ms, request, request_with};
 
-/// The answer to a call that has a second, and that `callee` answers.
+/// Returns the response to a call of `callee` that has a second.
 async fn a_second_for<A, F, W>(
     layer: PropagateDeadlineLayer<A>,
     req: Req,
@@ -71,7 +71,7 @@ async fn the_shortest_of_all_times_ends_a_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_call_is_let_go_before_it_is_answered_for() {
+async fn the_call_is_dropped_before_its_caller_is_told() {
     let held = Arc::new(());
     let inside = Arc::downgrade(&held);
     let held = Arc::new(std::sync::Mutex::new(Some(held)));
@@ -100,9 +100,9 @@ async fn an_answer_that_comes_at_the_last_instant_counts() {
     assert_eq!(answer.await.unwrap().body().get_ref().unwrap(), "just so");
 }
 
-/// As tonic's own timer makes one.
+/// tonic's own timer makes such an error.
 #[tokio::test(start_paused = true)]
-async fn an_error_when_the_callee_was_to_give_up_is_a_deadline_exceeded() {
+async fn an_error_when_the_callee_should_have_given_up_is_an_exceeded_deadline() {
     for (after, is_late) in [(899, false), (900, true), (999, true)] {
         let answer = a_second_for(layer(), grpc_request(), move |_| async move {
             sleep(ms(after)).await;
@@ -115,9 +115,9 @@ async fn an_error_when_the_callee_was_to_give_up_is_a_deadline_exceeded() {
     }
 }
 
-/// As tonic's servers answer when time is over for them.
+/// tonic's servers answer so when their time is over.
 #[tokio::test(start_paused = true)]
-async fn what_the_callee_cancelled_when_it_was_to_give_up_is_one_too() {
+async fn a_cancelled_status_after_the_callees_time_is_an_exceeded_deadline() {
     for (after, code, told) in [(899, "1", "1"), (900, "1", "4"), (900, "8", "8")] {
         let answer = a_second_for(layer(), grpc_request(), move |_| async move {
             sleep(ms(after)).await;

@@ -1,4 +1,5 @@
-//! Each request has an answer: what counts as late, and when a body may fail.
+//! Each request has a response: when it counts as late, and when its body may
+//! fail.
 
 use std::{
     convert::Infallible,
@@ -21,12 +22,12 @@ use tower::{Layer, ServiceExt, service_fn};
 use super::support::{Fed, Feeder, Req, answer, counting, fed, is_late, ms, next, second};
 use crate::support::request;
 
-/// Moves the paused clock without giving the turn away.
+/// Moves the paused clock without letting other tasks run.
 fn pass(millis: u64) {
     let _ = tokio::time::advance(ms(millis)).now_or_never();
 }
 
-/// A body that says how long it is.
+/// A body that knows its length.
 struct Sized {
     fed: Fed,
     left: u64,
@@ -61,7 +62,7 @@ fn sized(left: u64) -> (Feeder, Sized) {
     (feeder, Sized { fed, left })
 }
 
-/// A response with this body, from behind the layer.
+/// Returns the layer's response for an inner response with this body.
 async fn behind<B>(layer: &EnforceDeadlineLayer, response: Response<B>) -> ResponseBody<B>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
@@ -75,7 +76,7 @@ where
     service.oneshot(request()).await.unwrap().into_body()
 }
 
-/// One poll, as of a server in one of its turns.
+/// Polls once, as a server does in one of its turns.
 fn poll<B>(body: &mut ResponseBody<B>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
@@ -127,7 +128,7 @@ async fn a_late_answer_to_grpc_is_status_4() {
     assert_eq!(response.headers()["grpc-status"], "4");
 }
 
-/// A request that comes after its deadline.
+/// Returns a request that comes after its deadline.
 fn late() -> Req {
     let mut request = Request::new(String::new());
     request.extensions_mut().insert(Deadline::after(ms(0)));
@@ -135,7 +136,7 @@ fn late() -> Req {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_spared_request_keeps_its_answer_and_its_body_is_not_timed() {
+async fn a_request_over_budget_keeps_its_response_and_its_body_is_not_timed() {
     let (layer, counts) = counting(EnforceDeadlineLayer::new().reject_at_most(0));
     let handler = service_fn(async |_: Req| {
         let over = deadline::cancellation();
@@ -164,7 +165,7 @@ async fn a_spared_request_keeps_its_answer_and_its_body_is_not_timed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_spared_request_ends_with_the_default_timeout() {
+async fn a_request_over_budget_ends_with_the_default_timeout() {
     let layer = second().reject_at_most(0);
     let stuck = |_: Req| std::future::pending::<Response<String>>();
     let begun = tokio::time::Instant::now();
@@ -217,7 +218,7 @@ async fn a_body_of_known_size_that_has_to_wait_ends_with_the_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_of_known_size_is_kept_as_long_as_its_server_asks() {
+async fn a_body_of_known_size_is_kept_while_its_server_asks_for_frames() {
     let (feeder, body) = sized(9);
     let mut body = behind(&second(), Response::new(body)).await;
     for piece in ["one", "two"] {
@@ -298,7 +299,7 @@ async fn over_http2_the_head_has_half_a_second() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_has_no_body_is_answered_with_its_head() {
+async fn a_response_without_a_body_is_complete_with_its_head() {
     for (method, status) in [
         (Method::HEAD, StatusCode::OK),
         (Method::GET, StatusCode::NO_CONTENT),
@@ -316,7 +317,7 @@ async fn what_has_no_body_is_answered_with_its_head() {
         let service = layer.refuse_with(AsError).layer(handler);
         let mut request = request();
         *request.method_mut() = method;
-        // A server drops what it does not send.
+        // A server drops a body that it does not send.
         drop(service.oneshot(request).await.unwrap());
         let signal = signals.into_inner().unwrap().unwrap();
         assert!(!signal.is_cancelled(), "{status}");

@@ -1,4 +1,4 @@
-//! Who comes too late to begin at all.
+//! Requests that come too late to be worth beginning.
 
 use http::{Request, Response, StatusCode};
 use sluicegate::deadline::{Deadline, EnforceDeadlineLayer, Trust};
@@ -15,7 +15,7 @@ async fn status(layer: &EnforceDeadlineLayer, req: Req) -> u16 {
     answer(layer, req, hello).await.status().as_u16()
 }
 
-/// A request whose deadline has passed on the way.
+/// Returns a request whose deadline has passed before it came.
 fn late() -> Req {
     let mut request = Request::new(String::new());
     request.extensions_mut().insert(Deadline::after(ms(0)));
@@ -31,7 +31,7 @@ async fn refused(layer: &EnforceDeadlineLayer, requests: usize) -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_asks_for_no_time_is_always_refused() {
+async fn a_request_for_a_timeout_of_zero_is_always_refused() {
     let (layer, counts) = counting(second().reject_at_most(0));
     for value in ["0S", "0n", "00000000H"] {
         let req = request_with(&[("grpc-timeout", value)]);
@@ -51,7 +51,7 @@ async fn who_asks_for_no_time_is_always_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_in_five_is_refused_and_the_others_are_spared() {
+async fn one_in_five_is_refused_and_the_others_are_let_in_over_budget() {
     let (layer, counts) = counting(second());
     assert_eq!(refused(&layer, 100).await, 20);
     assert_eq!(
@@ -68,7 +68,7 @@ async fn one_in_five_is_refused_and_the_others_are_spared() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn clones_and_routes_share_what_may_be_refused() {
+async fn clones_and_routes_share_the_budget_of_rejections() {
     let layer = second();
     for _ in 0..50 {
         assert_eq!(status(&layer.clone(), request()).await, 200);
@@ -78,7 +78,7 @@ async fn clones_and_routes_share_what_may_be_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn less_than_is_useful_is_too_late() {
+async fn less_time_than_is_useful_is_too_late() {
     let layer = second().min_useful(ms(50)).reject_at_most(100);
     for (value, expected) in [("49m", 504), ("50m", 200), ("1S", 200)] {
         let req = request_with(&[("grpc-timeout", value)]);
@@ -87,7 +87,7 @@ async fn less_than_is_useful_is_too_late() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_handler_is_not_asked() {
+async fn the_handler_is_not_called() {
     let layer = second().reject_at_most(100);
     let mut service = layer.layer(Probe::new());
     let ready = service.ready().await.unwrap();

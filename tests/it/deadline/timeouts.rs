@@ -1,4 +1,4 @@
-//! What requests ask for, and what they get.
+//! The timeouts that requests ask for, and those that they get.
 
 use http::{HeaderName, Response, StatusCode};
 use http_body_util::BodyExt;
@@ -8,7 +8,8 @@ use tower::{Layer, ServiceExt, service_fn};
 
 use super::support::{Req, answer, counting, ms, request_with, second};
 
-/// How many milliseconds the handler has; `none`, or the status of a refusal.
+/// Returns how many milliseconds the handler has, or `none`, or the status of a
+/// refusal.
 async fn left(layer: &EnforceDeadlineLayer, fields: &[(&'static str, &str)]) -> String {
     let response = answer(layer, request_with(fields), tell).await;
     let status = response.status();
@@ -45,7 +46,7 @@ async fn every_header_is_read_in_its_form() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_several_the_smallest_counts() {
+async fn the_smallest_of_several_timeouts_counts() {
     let fields = [
         ("grpc-timeout", "300m"),
         ("grpc-timeout", "200m"),
@@ -94,7 +95,7 @@ async fn trust_says_whether_a_header_lowers_or_raises() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_closure_says_whom_to_trust() {
+async fn a_closure_says_which_requests_to_trust() {
     let layer = second().trust(|req: &Req| match req.headers().contains_key("internal") {
         true => Trust::Full,
         false => Trust::LowerOnly,
@@ -111,7 +112,7 @@ async fn a_closure_says_whom_to_trust() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_too_much_is_clamped_and_counted() {
+async fn a_timeout_that_is_too_long_is_clamped_and_counted() {
     let (layer, counts) = counting(none().maximum(ms(500)));
     assert_eq!(left(&layer, &[("grpc-timeout", "99999999H")]).await, "500");
     assert_eq!(left(&layer, &[("grpc-timeout", "500m")]).await, "500");

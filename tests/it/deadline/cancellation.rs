@@ -1,10 +1,10 @@
-//! What handlers leave behind learns that nobody waits.
+//! Tasks that a handler leaves behind learn that its request is over.
 
 use std::{convert::Infallible, future::pending};
 
 use http::Response;
 use sluicegate::{
-    deadline::{self, Cancellation, Cause, Deadline},
+    deadline::{self, CancelCause, Cancellation, Deadline},
     refusal::{AsError, BoxError},
 };
 use tokio::{sync::oneshot, task::yield_now, time::sleep};
@@ -13,7 +13,7 @@ use tower::{Layer, ServiceExt, service_fn};
 use super::support::{Fed, Feeder, Req, answer, fed, ms, second};
 use crate::support::{Journal, request};
 
-/// A handler that hands its signal out and never answers.
+/// A handler that sends its signal to the test and never answers.
 async fn stuck(_: Req, signals: oneshot::Sender<Cancellation>) -> Response<String> {
     signals.send(deadline::cancellation()).unwrap();
     pending().await
@@ -33,7 +33,7 @@ async fn the_signal_fires_when_the_deadline_passes() {
         assert_eq!(journal.millis(), 1_000);
         signal.cause()
     });
-    assert_eq!(cause, Some(Cause::Deadline));
+    assert_eq!(cause, Some(CancelCause::Deadline));
 }
 
 #[tokio::test(start_paused = true)]
@@ -54,10 +54,13 @@ async fn the_signal_fires_when_the_client_is_gone() {
     request.abort();
     waiting.await.unwrap();
     signal.cancelled().await;
-    assert_eq!((journal.millis(), signal.cause()), (0, Some(Cause::Gone)));
+    assert_eq!(
+        (journal.millis(), signal.cause()),
+        (0, Some(CancelCause::Gone))
+    );
 }
 
-/// A handler that hands its signal out and answers with a fed body.
+/// A handler that sends its signal to the test and answers with a fed body.
 async fn answered() -> (Cancellation, Feeder, deadline::ResponseBody<Fed>) {
     let out = std::sync::Mutex::new(None);
     let handler = service_fn(async |_: Req| {
@@ -76,7 +79,7 @@ async fn a_client_may_go_in_the_middle_of_the_body() {
     let (signal, _feeder, body) = answered().await;
     assert!(!signal.is_cancelled());
     drop(body);
-    assert_eq!(signal.cause(), Some(Cause::Gone));
+    assert_eq!(signal.cause(), Some(CancelCause::Gone));
 }
 
 #[tokio::test(start_paused = true)]
@@ -87,7 +90,7 @@ async fn after_the_whole_answer_the_deadline_alone_counts() {
     drop(body);
     assert!(!signal.is_cancelled());
     sleep(ms(1_000)).await;
-    assert_eq!(signal.cause(), Some(Cause::Deadline));
+    assert_eq!(signal.cause(), Some(CancelCause::Deadline));
     signal.cancelled().await;
 }
 
@@ -106,11 +109,11 @@ async fn a_panic_fires_the_signal() {
         let _ = second().layer(handler).oneshot(request()).await;
     });
     assert!(request.await.is_err());
-    assert_eq!(signal.await.unwrap().cause(), Some(Cause::Gone));
+    assert_eq!(signal.await.unwrap().cause(), Some(CancelCause::Gone));
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_signal_is_among_the_extensions_if_asked_for() {
+async fn the_signal_is_in_the_extensions_if_that_is_set() {
     let handler = |req: Req| async move {
         let signal = req.extensions().get::<Cancellation>().unwrap();
         assert!(!signal.is_cancelled());
@@ -121,7 +124,7 @@ async fn the_signal_is_among_the_extensions_if_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn outside_of_a_request_there_is_the_current_deadline_alone() {
+async fn outside_of_a_request_only_the_current_deadline_counts() {
     assert!(!deadline::cancellation().is_cancelled());
     let scoped = deadline::scope(Deadline::after(ms(10)), async {
         deadline::cancellation().cancelled().await;
@@ -131,7 +134,7 @@ async fn outside_of_a_request_there_is_the_current_deadline_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_asks_first_does_not_shorten_the_signal_of_others() {
+async fn a_signal_made_under_an_earlier_deadline_does_not_end_others() {
     let handler = async |_: Req| {
         let short = deadline::scope(Deadline::after(ms(10)), async {
             deadline::cancellation().is_cancelled()
