@@ -73,18 +73,19 @@ impl Store<Log> for LogStore {
         &self,
         rule: &R,
         key: u64,
-        now: Tick,
-        mut change: impl FnMut(&mut Log) -> T,
+        clock: impl Fn() -> Tick,
+        mut change: impl FnMut(&mut Log, Tick) -> T,
     ) -> T
     where
         R: Rule<State = Log>,
     {
+        let now = clock();
         let shard = &self.shards[key as usize % SHARDS];
         loop {
             // No two shards are ever locked at once.
             let done = shard.with(|kept| {
                 if let Some(ticketed) = kept.logs.get_mut(&key) {
-                    let answer = change(&mut ticketed.log);
+                    let answer = change(&mut ticketed.log, now);
                     let life = rule.life(&ticketed.log, now);
                     if life == 0 || now + life < ticketed.end {
                         self.count
@@ -93,7 +94,7 @@ impl Store<Log> for LogStore {
                     return Some(answer);
                 }
                 let mut log = Log::default();
-                let answer = change(&mut log);
+                let answer = change(&mut log, now);
                 let life = rule.life(&log, now);
                 if life > 0 {
                     self.count.fetch_sub(kept.drop_dead(rule, now), Relaxed);

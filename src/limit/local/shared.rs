@@ -33,22 +33,22 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
     }
 
     /// Changes a bucket as the rule says, at the present instant.
-    #[inline]
+    #[inline(always)]
     pub(super) fn update<T>(
         &self,
         key: u64,
         mut change: impl FnMut(&R, &mut R::State, Tick) -> T,
     ) -> T {
-        let now = self.clock.now();
-        self.store.update(&self.rule, key, now, |state| {
+        let clock = || self.clock.now();
+        self.store.update(&self.rule, key, clock, |state, now| {
             // Another thread may have read the clock later and come first.
             let late = self.rule.is_ahead(state, now);
-            let now = if late { self.clock.now() } else { now };
+            let now = if late { clock() } else { now };
             change(&self.rule, state, now)
         })
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn check(&self, key: u64, cost: Cost) -> Decision {
         self.update(key, |rule, state, now| rule.decide(state, now, cost))
     }

@@ -21,7 +21,13 @@ pub trait Store<S>: fmt::Debug + Send + Sync + 'static {
 
     /// Changes a bucket in one step, and answers what `change` answered at
     /// last: it may be called again when someone else was faster.
-    fn update<R, T>(&self, rule: &R, key: u64, now: Tick, change: impl FnMut(&mut S) -> T) -> T
+    fn update<R, T>(
+        &self,
+        rule: &R,
+        key: u64,
+        clock: impl Fn() -> Tick,
+        change: impl FnMut(&mut S, Tick) -> T,
+    ) -> T
     where
         R: Rule<State = S>;
 
@@ -111,24 +117,25 @@ impl Store<Word> for SingleWord {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn update<R, T>(
         &self,
         rule: &R,
         _key: u64,
-        now: Tick,
-        mut change: impl FnMut(&mut Word) -> T,
+        clock: impl Fn() -> Tick,
+        mut change: impl FnMut(&mut Word, Tick) -> T,
     ) -> T
     where
         R: Rule<State = Word>,
     {
+        let now = clock();
         if self.epoch.is_over(now, rule.lifetime()) {
             self.renew(rule, now);
         }
         let mut seen = self.word.load(Acquire);
         loop {
             let mut next = Word(seen);
-            let answer = change(&mut next);
+            let answer = change(&mut next, now);
             if next.0 == seen {
                 return answer;
             }
@@ -181,13 +188,13 @@ impl<S: Default + fmt::Debug + Send + 'static> Store<S> for LockedState<S> {
         &self,
         _rule: &R,
         _key: u64,
-        _now: Tick,
-        mut change: impl FnMut(&mut S) -> T,
+        clock: impl Fn() -> Tick,
+        mut change: impl FnMut(&mut S, Tick) -> T,
     ) -> T
     where
         R: Rule<State = S>,
     {
-        change(&mut lock(&self.state))
+        change(&mut lock(&self.state), clock())
     }
 
     fn forgotten(&self) -> &Forgotten {

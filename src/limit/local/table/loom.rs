@@ -2,7 +2,7 @@
 
 use ::loom::{model, sync::Arc, thread};
 
-use super::word_table::Table;
+use super::{slot::SLOTS, word_table::Table};
 use crate::{
     clock::Tick,
     limit::{
@@ -15,21 +15,17 @@ use crate::{
 impl Table {
     /// How many slots hold a bucket that is alive.
     fn alive<R: Rule<State = Word>>(&self, rule: &R, now: Tick) -> usize {
-        let slots = self
-            .lines
-            .iter()
-            .chain(&self.overflow)
-            .flat_map(|line| &line.0);
-        slots
-            .filter(|slot| {
-                slot.vacancy(rule, now)
-                    .is_some_and(|vacancy| vacancy.life > 0)
-            })
+        self.slots()
+            .filter_map(|slot| slot.vacancy(rule, now))
+            .filter(|vacancy| vacancy.life > 0)
             .count()
     }
 }
 
 const SECOND: Tick = 1_000_000;
+
+/// A key for which a full line has no slot.
+const NEWCOMER: u64 = SLOTS as u64 + 1;
 
 /// Two tokens, one a second.
 fn rule() -> TokenBucket {
@@ -47,15 +43,21 @@ fn table(now: Tick) -> Arc<Table> {
 }
 
 fn take(table: &Table, key: u64, now: Tick, cost: u64) -> bool {
-    table.update(&rule(), key, now, |state| {
-        rule().decide(state, now, cost).is_admitted()
-    })
+    table.update(
+        &rule(),
+        key,
+        || now,
+        |state, now| rule().decide(state, now, cost).is_admitted(),
+    )
 }
 
 fn remaining(table: &Table, key: u64, now: Tick) -> u64 {
-    table.update(&rule(), key, now, |state| {
-        rule().decide(state, now, 0).remaining()
-    })
+    table.update(
+        &rule(),
+        key,
+        || now,
+        |state, now| rule().decide(state, now, 0).remaining(),
+    )
 }
 
 #[test]
@@ -97,24 +99,24 @@ fn a_key_comes_back_while_its_slot_is_taken_over() {
     model(|| {
         let table = table(0);
         take(&table, 1, 0, 1);
-        for key in 2..=4 {
+        for key in 2..=SLOTS as u64 {
             take(&table, key, 0, 2);
         }
         // The first is whole again, the others are not.
         let later = SECOND;
         let newcomer = thread::spawn({
             let table = table.clone();
-            move || take(&table, 5, later, 1)
+            move || take(&table, NEWCOMER, later, 1)
         });
         assert!(take(&table, 1, later, 1));
         assert!(newcomer.join().unwrap());
-        let kept = [1, 5].map(|key| remaining(&table, key, later));
-        let lost = table.forgotten.count();
+        let kept = [1, NEWCOMER].map(|key| remaining(&table, key, later));
+        let lost = table.forgotten().count();
         assert!(
             kept.iter().all(|left| *left >= 1),
             "charged twice: {kept:?}"
         );
-        assert!(lost <= 1 && table.alive(&rule(), later) == 4);
+        assert!(lost <= 1 && table.alive(&rule(), later) == SLOTS);
         assert!(
             kept.iter().filter(|left| **left == 2).count() as u64 <= lost,
             "lost uncounted"
@@ -143,14 +145,14 @@ fn dropping_the_dead_loses_nothing_alive() {
 fn a_newcomer_does_not_inherit_what_the_forgotten_had_spent() {
     model(|| {
         let table = table(0);
-        for key in 1..=4 {
+        for key in 1..=SLOTS as u64 {
             take(&table, key, 0, 2);
         }
         let newcomer = thread::spawn({
             let table = table.clone();
-            move || take(&table, 5, 1, 1)
+            move || take(&table, NEWCOMER, 1, 1)
         });
-        assert!(take(&table, 5, 1, 1));
+        assert!(take(&table, NEWCOMER, 1, 1));
         assert!(newcomer.join().unwrap());
     });
 }

@@ -1,15 +1,15 @@
-//! The bounded lock-free table in which a limiter keeps its buckets.
+//! The bounded lock-free table in which a limiter with keys keeps its buckets.
 //!
-//! Memory is fixed when the table is made: cache lines of four slots, a slot
-//! being the hash of a key and the word of its bucket. A key has two lines
-//! where it may be; where both are full, two more, and then a few lines of a
-//! small common overflow, so that all keys find a place up to the capacity,
-//! also where they come and go all the time. A bucket whose life is over needs
-//! no sweeper: its slot *is* free.
+//! Its memory is fixed when it is made. It consists of lines of eight slots; a
+//! slot holds the hash of a key and the word of its bucket. A key has two home
+//! lines. If both are full it may lie in two further lines, and then in a few
+//! lines of a small common overflow, so that every key finds a place up to the
+//! capacity, also when keys come and go all the time. No sweeper is needed: a
+//! slot whose bucket is whole again is free.
 //!
 //! Reading and deciding take no lock: find the slot, decide, compare and swap.
-//! Only a key that is new takes one, one of many, so that two threads cannot
-//! give one key two slots. It takes a slot over in three steps:
+//! Only a new key takes one lock of many, so that two threads cannot give one
+//! key two slots. It takes a slot over in three steps:
 //!
 //! ```text
 //! state: dead -> BUSY      claimed, by compare and swap
@@ -17,11 +17,11 @@
 //! state: BUSY -> first     published
 //! ```
 //!
-//! Whoever decides reads the state first and the key after it, so a state that
-//! belongs to the new key is never taken for one of the old.
+//! A decision reads the state first and the key after it, so it never takes a
+//! state of the new key for one of the old.
 //!
 //! Two keys with the same 64-bit hash share a bucket. The hash is seeded anew
-//! in every process, so nobody can choose such keys; among a million keys the
+//! in every process, so such keys cannot be chosen; among a million keys the
 //! chance of one such pair is 3 in 100 million.
 
 mod slot;

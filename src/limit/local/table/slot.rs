@@ -1,4 +1,6 @@
-//! A line of the table, its slots, and how one is taken over.
+//! A line of the [`Table`](super::Table): eight slots, and how one is taken over.
+
+use std::hint::select_unpredictable;
 
 use crate::{
     clock::Tick,
@@ -6,65 +8,108 @@ use crate::{
     sync::{AtomicU64, Ordering::*},
 };
 
-pub(crate) const SLOTS: usize = 4;
+/// Slots of a line.
+pub(super) const SLOTS: usize = 8;
 
+/// Eight slots on two neighbouring cache lines: the keys on the first, the
+/// states on the second.
 #[derive(Debug, Default)]
-#[repr(align(64))]
-pub(crate) struct Line(pub(crate) [Slot; SLOTS]);
+#[repr(align(128))]
+pub(super) struct Line {
+    keys: [AtomicU64; SLOTS],
+    states: [AtomicU64; SLOTS],
+}
 
-#[derive(Debug, Default)]
-pub(crate) struct Slot {
-    key: AtomicU64,
-    pub(crate) state: AtomicU64,
+/// Where one key and its bucket may be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Slot<'a> {
+    key: &'a AtomicU64,
+    state: &'a AtomicU64,
 }
 
 /// A slot that may be taken over, and the state by which to claim it.
-#[derive(Clone, Copy)]
-pub(crate) struct Vacancy<'a> {
-    slot: &'a Slot,
-    pub(crate) seen: u64,
-    pub(crate) life: Tick,
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Vacancy<'a> {
+    slot: Slot<'a>,
+    seen: u64,
+    /// Ticks until the bucket in the slot is whole: 0 if nothing is lost with it.
+    pub(super) life: Tick,
 }
 
 impl Line {
-    #[inline]
-    pub(crate) fn find(&self, key: u64) -> Option<&Slot> {
-        // Acquire: with a key comes no state from before it.
-        self.0.iter().find(|slot| slot.key.load(Acquire) == key)
+    /// Returns the slot that holds `key`.
+    ///
+    /// Compares all keys without a branch for each: where a key lies is as good
+    /// as random, and one branch predicted wrongly costs more than all eight
+    /// comparisons.
+    #[inline(always)]
+    pub(super) fn find(&self, key: u64) -> Option<Slot<'_>> {
+        let mut at = SLOTS;
+        for (index, candidate) in self.keys.iter().enumerate() {
+            // Acquire: no state from before the key was stored is read with it.
+            at = select_unpredictable(candidate.load(Acquire) == key, index, at);
+        }
+        self.slot_at(at)
     }
 
-    /// How many slots are free, and one of them: one that was never used, if there
-    /// is. The search begins at a place that the key gives: keys that all looked
-    /// at the same slot first would push each other out though there is room.
-    pub(crate) fn free<R: Rule<State = Word>>(
+    /// Returns a slot that was never used.
+    pub(super) fn unused(&self) -> Option<Vacancy<'_>> {
+        let slot = self.slots().find(Slot::is_unused)?;
+        slot.vacancy_of_unused()
+    }
+
+    /// Returns a slot whose bucket is whole again.
+    ///
+    /// The search begins at a place that the key gives. If all keys began at the
+    /// same slot, they would push each other out of it though the line has room.
+    pub(super) fn dead<R: Rule<State = Word>>(
         &self,
         rule: &R,
         key: u64,
         now: Tick,
-    ) -> (usize, Option<Vacancy<'_>>) {
-        let (before, from) = self.0.split_at(key as usize % SLOTS);
-        let slots = from.iter().chain(before);
-        let free = slots.filter_map(|slot| slot.vacancy(rule, now));
-        free.filter(|vacancy| vacancy.life == 0)
-            .fold((0, None), |(many, best), vacancy| {
-                let best =
-                    best.filter(|best: &Vacancy<'_>| best.is_unused() || !vacancy.is_unused());
-                (many + 1, best.or(Some(vacancy)))
-            })
+    ) -> Option<Vacancy<'_>> {
+        let start = key as usize % SLOTS;
+        let slots = (0..SLOTS).map(|step| self.slot((start + step) % SLOTS));
+        let mut vacancies = slots.filter_map(|slot| slot.vacancy(rule, now));
+        vacancies.find(|vacancy| vacancy.life == 0)
+    }
+
+    pub(super) fn slots(&self) -> impl Iterator<Item = Slot<'_>> {
+        (0..SLOTS).map(|at| self.slot(at))
+    }
+
+    /// Returns the slot at an index, or `None` at the index past the last.
+    #[inline(always)]
+    fn slot_at(&self, at: usize) -> Option<Slot<'_>> {
+        let (key, state) = (self.keys.get(at)?, self.states.get(at)?);
+        Some(Slot { key, state })
+    }
+
+    #[inline(always)]
+    fn slot(&self, at: usize) -> Slot<'_> {
+        Slot {
+            key: &self.keys[at],
+            state: &self.states[at],
+        }
     }
 }
 
-impl Slot {
-    /// Changes the state, unless the slot is another key's by now.
-    #[inline]
-    pub(crate) fn update<T>(&self, key: u64, change: &mut impl FnMut(&mut Word) -> T) -> Option<T> {
+impl<'a> Slot<'a> {
+    /// Changes the state. Returns `None` if the slot holds another key by now.
+    #[inline(always)]
+    pub(super) fn update<T>(
+        self,
+        key: u64,
+        now: Tick,
+        change: &mut impl FnMut(&mut Word, Tick) -> T,
+    ) -> Option<T> {
         let mut seen = self.state.load(Acquire);
         loop {
             if seen == Word::BUSY.0 || self.key.load(Relaxed) != key {
                 return None;
             }
             let mut next = Word(seen);
-            let answer = change(&mut next);
+            let answer = change(&mut next, now);
             if next.0 == seen {
                 return Some(answer);
             }
@@ -78,11 +123,8 @@ impl Slot {
         }
     }
 
-    pub(crate) fn vacancy<R: Rule<State = Word>>(
-        &self,
-        rule: &R,
-        now: Tick,
-    ) -> Option<Vacancy<'_>> {
+    /// Returns what it takes to claim the slot, unless someone is about to.
+    pub(super) fn vacancy<R: Rule<State = Word>>(self, rule: &R, now: Tick) -> Option<Vacancy<'a>> {
         let seen = self.state.load(Acquire);
         if seen == Word::BUSY.0 {
             return None;
@@ -98,16 +140,32 @@ impl Slot {
             life,
         })
     }
+
+    /// Empties the state that `vacancy` saw, unless a newer one was written.
+    pub(super) fn clear(vacancy: &Vacancy<'_>) {
+        let Vacancy { slot, seen, .. } = vacancy;
+        let _ = slot
+            .state
+            .compare_exchange(*seen, Word::EMPTY.0, AcqRel, Relaxed);
+    }
+
+    fn is_unused(&self) -> bool {
+        self.key.load(Relaxed) == 0
+    }
+
+    fn vacancy_of_unused(self) -> Option<Vacancy<'a>> {
+        let seen = self.state.load(Acquire);
+        (seen == Word::EMPTY.0).then_some(Vacancy {
+            slot: self,
+            seen,
+            life: 0,
+        })
+    }
 }
 
 impl Vacancy<'_> {
-    /// Whether no key was ever there.
-    pub(crate) fn is_unused(&self) -> bool {
-        self.slot.key.load(Relaxed) == 0
-    }
-
     /// Takes the slot over, unless someone else was faster.
-    pub(crate) fn claim(&self, key: u64, first: Word) -> bool {
+    pub(super) fn claim(&self, key: u64, first: Word) -> bool {
         let Self { slot, seen, .. } = *self;
         if slot
             .state

@@ -1,4 +1,4 @@
-//! The table: where a key lies, and how a new key finds a place.
+//! The table itself: where a key lies, and how a new key finds a place.
 
 use super::slot::{Line, SLOTS, Slot, Vacancy};
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Lines of the overflow that a key may lie in.
-const REACH: usize = 4;
+const REACH: usize = 2;
 
 /// Locks for newcomers; few for loom, which tries all interleavings.
 const TURNS: usize = if cfg!(sluicegate_loom) { 2 } else { 64 };
@@ -40,29 +40,32 @@ impl Store<Word> for Table {
         Self::with_lines(lines(140).max(2), lines(6).max(REACH), now, forgotten)
     }
 
-    #[inline]
+    // The clock is read after the look-up, so that the wait for the memory of
+    // the slot and the wait for the clock overlap.
+    #[inline(always)]
     fn update<R, T>(
         &self,
         rule: &R,
         key: u64,
-        now: Tick,
-        mut change: impl FnMut(&mut Word) -> T,
+        clock: impl Fn() -> Tick,
+        mut change: impl FnMut(&mut Word, Tick) -> T,
     ) -> T
     where
         R: Rule<State = Word>,
     {
         // 0 marks a slot never used.
         let key = key.max(1);
+        let slot = self.first_home(key).find(key);
+        let now = clock();
         if self.epoch.is_over(now, rule.lifetime()) {
             self.drop_dead(rule, now);
         }
-        match self
-            .find(key)
-            .and_then(|slot| slot.update(key, &mut change))
+        if let Some(slot) = slot
+            && let Some(answer) = slot.update(key, now, &mut change)
         {
-            Some(answer) => answer,
-            None => self.insert(rule, key, now, change),
+            return answer;
         }
+        self.update_further(rule, key, now, change)
     }
 
     fn forgotten(&self) -> &Forgotten {
@@ -88,14 +91,34 @@ impl Table {
         }
     }
 
-    #[inline]
-    pub(super) fn find(&self, key: u64) -> Option<&Slot> {
+    /// Changes the bucket of a key that is not in its first home.
+    #[inline(never)]
+    fn update_further<R, T>(
+        &self,
+        rule: &R,
+        key: u64,
+        now: Tick,
+        mut change: impl FnMut(&mut Word, Tick) -> T,
+    ) -> T
+    where
+        R: Rule<State = Word>,
+    {
+        let slot = self.second_home(key).find(key);
+        let slot = slot.or_else(|| self.find_spilled(key));
+        match slot.and_then(|slot| slot.update(key, now, &mut change)) {
+            Some(answer) => answer,
+            None => self.insert(rule, key, now, change),
+        }
+    }
+
+    pub(super) fn find(&self, key: u64) -> Option<Slot<'_>> {
         let home = self.first_home(key).find(key);
         home.or_else(|| self.second_home(key).find(key))
             .or_else(|| self.find_spilled(key))
     }
 
-    fn find_spilled(&self, key: u64) -> Option<&Slot> {
+    #[cold]
+    fn find_spilled(&self, key: u64) -> Option<Slot<'_>> {
         if self.spilled.load(Acquire) == 0 {
             return None;
         }
@@ -103,14 +126,14 @@ impl Table {
     }
 
     /// One of the two lines of a key, by the upper half of its hash.
-    #[inline]
-    fn first_home(&self, key: u64) -> &Line {
+    #[inline(always)]
+    pub(super) fn first_home(&self, key: u64) -> &Line {
         pick(&self.lines, key >> 32)
     }
 
     /// The other, by the lower half.
     #[inline]
-    fn second_home(&self, key: u64) -> &Line {
+    pub(super) fn second_home(&self, key: u64) -> &Line {
         pick(&self.lines, key & u64::from(u32::MAX))
     }
 
@@ -131,7 +154,7 @@ impl Table {
         rule: &R,
         key: u64,
         now: Tick,
-        mut change: impl FnMut(&mut Word) -> T,
+        mut change: impl FnMut(&mut Word, Tick) -> T,
     ) -> T
     where
         R: Rule<State = Word>,
@@ -150,7 +173,7 @@ impl Table {
         rule: &R,
         key: u64,
         now: Tick,
-        change: &mut impl FnMut(&mut Word) -> T,
+        change: &mut impl FnMut(&mut Word, Tick) -> T,
     ) -> (T, Tick)
     where
         R: Rule<State = Word>,
@@ -158,11 +181,14 @@ impl Table {
         let _turn = lock(&self.turns[key as usize % TURNS].0);
         loop {
             // Someone may have had the turn before, with the same key.
-            if let Some(answer) = self.find(key).and_then(|slot| slot.update(key, change)) {
+            if let Some(answer) = self
+                .find(key)
+                .and_then(|slot| slot.update(key, now, change))
+            {
                 return (answer, 0);
             }
             let mut first = Word::EMPTY;
-            let answer = change(&mut first);
+            let answer = change(&mut first, now);
             if first == Word::EMPTY {
                 return (answer, 0);
             }
@@ -174,58 +200,49 @@ impl Table {
         }
     }
 
-    /// The first home of a key if that is at most half full, else the emptier
-    /// of the two, else what lies beyond, else what is nearest to being
-    /// forgotten. While both homes are at most half full, a slot never used goes
-    /// before one whose bucket is dead: its key may come back.
+    /// Returns the best slot for a new key, in this order: one never used in
+    /// its first home, or in its second; one whose bucket is dead in its first
+    /// home, or in its second; one beyond; the one nearest to being forgotten.
     fn vacancy<R: Rule<State = Word>>(&self, rule: &R, key: u64, now: Tick) -> Option<Vacancy<'_>> {
-        let (first, second) = (self.first_home(key), self.second_home(key));
-        let is_unused = |it: &Option<Vacancy<'_>>| it.is_some_and(|it| it.is_unused());
-        let (many, vacancy) = first.free(rule, key, now);
-        if many >= SLOTS / 2 && is_unused(&vacancy) {
-            return vacancy;
-        }
-        let (others, other) = second.free(rule, key, now);
-        if many >= SLOTS / 2 {
-            let moves_on = others >= SLOTS / 2 && is_unused(&other);
-            return if moves_on { other } else { vacancy };
-        }
-        if many.max(others) > 0 {
-            return if many >= others { vacancy } else { other };
-        }
-        self.spilled.store(1, Release);
-        let spare = self
-            .beyond(key)
-            .find_map(|line| line.free(rule, key, now).1);
-        spare.or_else(|| {
-            let slots = [first, second]
-                .into_iter()
-                .chain(self.beyond(key))
-                .flat_map(|line| &line.0);
-            slots
-                .filter_map(|slot| slot.vacancy(rule, now))
-                .min_by_key(|vacancy| vacancy.life)
+        let homes = [self.first_home(key), self.second_home(key)];
+        let unused = homes.iter().find_map(|line| line.unused());
+        let at_home = unused.or_else(|| homes.iter().find_map(|line| line.dead(rule, key, now)));
+        at_home.or_else(|| {
+            self.spilled.store(1, Release);
+            let mut beyond = self.beyond(key);
+            let spare = beyond.find_map(|line| line.unused().or_else(|| line.dead(rule, key, now)));
+            spare.or_else(|| self.nearest_to_whole(rule, key, now))
         })
+    }
+
+    /// Returns the slot of the bucket that is whole soonest, of all slots where
+    /// the key may lie.
+    fn nearest_to_whole<R: Rule<State = Word>>(
+        &self,
+        rule: &R,
+        key: u64,
+        now: Tick,
+    ) -> Option<Vacancy<'_>> {
+        let homes = [self.first_home(key), self.second_home(key)];
+        let lines = homes.into_iter().chain(self.beyond(key));
+        let vacancies = lines
+            .flat_map(Line::slots)
+            .filter_map(|slot| slot.vacancy(rule, now));
+        vacancies.min_by_key(|vacancy| vacancy.life)
+    }
+
+    pub(super) fn slots(&self) -> impl Iterator<Item = Slot<'_>> {
+        let lines = self.lines.iter().chain(&self.overflow);
+        lines.flat_map(Line::slots)
     }
 
     #[cold]
     fn drop_dead<R: Rule<State = Word>>(&self, rule: &R, now: Tick) {
         self.epoch.renew(now, rule.lifetime(), |all| {
-            for slot in self
-                .lines
-                .iter()
-                .chain(&self.overflow)
-                .flat_map(|line| &line.0)
-            {
-                if let Some(Vacancy { seen, life, .. }) = slot.vacancy(rule, now)
-                    && (all || life == 0)
-                {
-                    // Whoever was faster wrote a word that is alive.
-                    let _ = slot
-                        .state
-                        .compare_exchange(seen, Word::EMPTY.0, AcqRel, Relaxed);
-                }
-            }
+            let vacancies = self.slots().filter_map(|slot| slot.vacancy(rule, now));
+            vacancies
+                .filter(|vacancy| all || vacancy.life == 0)
+                .for_each(|vacancy| Slot::clear(&vacancy));
         });
     }
 }
@@ -236,7 +253,7 @@ fn mix(key: u64) -> u64 {
     mixed ^ (mixed >> 32)
 }
 
-#[inline]
+#[inline(always)]
 fn pick(lines: &[Line], half: u64) -> &Line {
     &lines[((half * lines.len() as u64) >> 32) as usize]
 }
