@@ -4,10 +4,10 @@ use std::collections::{BTreeSet, HashMap};
 
 use ahash::RandomState;
 
-use super::store::{Forgotten, Store};
+use super::store::{Forgotten, Lifespan, Store};
 use crate::{
     clock::Tick,
-    limit::rules::{log::Log, rule::Rule},
+    limit::rules::log::Log,
     sync::{AtomicU64, Mutex, Ordering::*, lock},
 };
 
@@ -77,7 +77,7 @@ impl Store<Log> for LogStore {
         mut change: impl FnMut(&mut Log, Tick) -> T,
     ) -> T
     where
-        R: Rule<State = Log>,
+        R: Lifespan<Log>,
     {
         let now = clock();
         let shard = &self.shards[key as usize % SHARDS];
@@ -124,7 +124,7 @@ impl LogStore {
 
     /// Drops the log that ends first.
     #[cold]
-    fn make_room<R: Rule<State = Log>>(&self, rule: &R, now: Tick) {
+    fn make_room<R: Lifespan<Log>>(&self, rule: &R, now: Tick) {
         loop {
             let shards = self.shards.iter();
             let Some(shard) = shards.min_by_key(|shard| shard.first.load(Relaxed)) else {
@@ -186,7 +186,7 @@ impl Kept {
     }
 
     /// Drops some of the logs whose life is over, and answers how many.
-    fn drop_dead<R: Rule<State = Log>>(&mut self, rule: &R, now: Tick) -> u64 {
+    fn drop_dead<R: Lifespan<Log>>(&mut self, rule: &R, now: Tick) -> u64 {
         let mut gone = 0;
         for _ in 0..STRIDE {
             if self.tickets.first().is_none_or(|(end, _)| *end > now) {
@@ -199,7 +199,7 @@ impl Kept {
 
     /// Drops the log whose ticket is the first, unless it ends later than that
     /// says; then it gets another ticket.
-    fn drop_first<R: Rule<State = Log>>(&mut self, rule: &R, now: Tick) -> First {
+    fn drop_first<R: Lifespan<Log>>(&mut self, rule: &R, now: Tick) -> First {
         let Some((ticket, key)) = self.tickets.pop_first() else {
             return First::None;
         };

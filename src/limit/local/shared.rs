@@ -4,7 +4,10 @@ use std::{hash::Hash, sync::Arc};
 
 use ahash::RandomState;
 
-use super::{store::Store, wait_queue::WaitQueues};
+use super::{
+    store::{Lifespan, Store},
+    wait_queue::WaitQueues,
+};
 use crate::{
     clock::{Clock, Tick},
     limit::{
@@ -16,6 +19,18 @@ use crate::{
     },
     sync::{Mutex, MutexGuard, lock},
 };
+
+impl<R: Rule> Lifespan<R::State> for R {
+    #[inline(always)]
+    fn life(&self, state: &R::State, now: Tick) -> Tick {
+        Rule::life(self, state, now)
+    }
+
+    #[inline(always)]
+    fn lifetime(&self) -> Tick {
+        Rule::lifetime(self)
+    }
+}
 
 pub(super) struct Shared<R, S, C> {
     pub(super) rule: R,

@@ -7,12 +7,22 @@ use std::{
 
 use crate::{
     clock::Tick,
-    limit::{
-        observe::Observe,
-        rules::{rule::Rule, word::Word},
-    },
+    limit::{observe::Observe, rules::word::Word},
     sync::{AtomicU64, Mutex, Ordering::*, lock},
 };
+
+/// How long a state has to be kept: what a store knows of a rule.
+///
+/// A store names no rule, because a rule names its state, and a state its
+/// stores.
+pub trait Lifespan<S> {
+    /// Ticks from `now` on in which the bucket still differs from one never
+    /// seen: 0 if it does not.
+    fn life(&self, state: &S, now: Tick) -> Tick;
+
+    /// Ticks, before and after, in which a state can be read.
+    fn lifetime(&self) -> Tick;
+}
 
 /// Buckets by the hash of their key.
 pub trait Store<S>: fmt::Debug + Send + Sync + 'static {
@@ -29,7 +39,7 @@ pub trait Store<S>: fmt::Debug + Send + Sync + 'static {
         change: impl FnMut(&mut S, Tick) -> T,
     ) -> T
     where
-        R: Rule<State = S>;
+        R: Lifespan<S>;
 
     /// What was forgotten alive.
     fn forgotten(&self) -> &Forgotten;
@@ -64,7 +74,7 @@ impl Forgotten {
     }
 }
 
-/// Knows when the words of a store may begin to wrap; see [`Rule::lifetime`].
+/// Knows when the words of a store may begin to wrap; see [`Lifespan::lifetime`].
 #[derive(Debug)]
 pub(crate) struct Epoch {
     began: AtomicU64,
@@ -126,7 +136,7 @@ impl Store<Word> for SingleWord {
         mut change: impl FnMut(&mut Word, Tick) -> T,
     ) -> T
     where
-        R: Rule<State = Word>,
+        R: Lifespan<Word>,
     {
         let now = clock();
         if self.epoch.is_over(now, rule.lifetime()) {
@@ -156,7 +166,7 @@ impl Store<Word> for SingleWord {
 
 impl SingleWord {
     #[cold]
-    fn renew<R: Rule<State = Word>>(&self, rule: &R, now: Tick) {
+    fn renew<R: Lifespan<Word>>(&self, rule: &R, now: Tick) {
         self.epoch.renew(now, rule.lifetime(), |idle| {
             let seen = self.word.load(Acquire);
             if idle || rule.life(&Word(seen), now) == 0 {
@@ -192,7 +202,7 @@ impl<S: Default + fmt::Debug + Send + 'static> Store<S> for LockedState<S> {
         mut change: impl FnMut(&mut S, Tick) -> T,
     ) -> T
     where
-        R: Rule<State = S>,
+        R: Lifespan<S>,
     {
         change(&mut lock(&self.state), clock())
     }

@@ -129,7 +129,7 @@ fn dropping_the_dead_loses_nothing_alive() {
     model(|| {
         let table = table(0);
         take(&table, 7, 0, 1);
-        let later = rule().lifetime() + SECOND;
+        let later = Rule::lifetime(&rule()) + SECOND;
         let other = thread::spawn({
             let table = table.clone();
             move || take(&table, 7, later, 1)

@@ -4,7 +4,7 @@ use std::hint::select_unpredictable;
 
 use crate::{
     clock::Tick,
-    limit::rules::{rule::Rule, word::Word},
+    limit::{local::store::Lifespan, rules::word::Word},
     sync::{AtomicU64, Ordering::*},
 };
 
@@ -62,7 +62,7 @@ impl Line {
     ///
     /// The search begins at a place that the key gives. If all keys began at the
     /// same slot, they would push each other out of it though the line has room.
-    pub(super) fn dead<R: Rule<State = Word>>(
+    pub(super) fn dead<R: Lifespan<Word>>(
         &self,
         rule: &R,
         key: u64,
@@ -124,7 +124,7 @@ impl<'a> Slot<'a> {
     }
 
     /// Returns what it takes to claim the slot, unless someone is about to.
-    pub(super) fn vacancy<R: Rule<State = Word>>(self, rule: &R, now: Tick) -> Option<Vacancy<'a>> {
+    pub(super) fn vacancy<R: Lifespan<Word>>(self, rule: &R, now: Tick) -> Option<Vacancy<'a>> {
         let seen = self.state.load(Acquire);
         if seen == Word::BUSY.0 {
             return None;

@@ -7,7 +7,7 @@ use crate::{
     limit::{
         Quota, TokenBucket,
         local::store::{Forgotten, Store},
-        rules::rule::{Rule, Word},
+        rules::{rule::Rule, word::Word},
     },
 };
 

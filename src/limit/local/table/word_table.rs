@@ -4,8 +4,8 @@ use super::slot::{Line, SLOTS, Slot, Vacancy};
 use crate::{
     clock::Tick,
     limit::{
-        local::store::{Epoch, Forgotten, Store},
-        rules::{rule::Rule, word::Word},
+        local::store::{Epoch, Forgotten, Lifespan, Store},
+        rules::word::Word,
     },
     sync::{AtomicU64, Mutex, Ordering::*, lock},
 };
@@ -51,7 +51,7 @@ impl Store<Word> for Table {
         mut change: impl FnMut(&mut Word, Tick) -> T,
     ) -> T
     where
-        R: Rule<State = Word>,
+        R: Lifespan<Word>,
     {
         // 0 marks a slot never used.
         let key = key.max(1);
@@ -101,7 +101,7 @@ impl Table {
         mut change: impl FnMut(&mut Word, Tick) -> T,
     ) -> T
     where
-        R: Rule<State = Word>,
+        R: Lifespan<Word>,
     {
         let slot = self.second_home(key).find(key);
         let slot = slot.or_else(|| self.find_spilled(key));
@@ -157,7 +157,7 @@ impl Table {
         mut change: impl FnMut(&mut Word, Tick) -> T,
     ) -> T
     where
-        R: Rule<State = Word>,
+        R: Lifespan<Word>,
     {
         let (answer, replaced) = self.claim(rule, key, now, &mut change);
         // Where no lock is held: it is told to an observer.
@@ -176,7 +176,7 @@ impl Table {
         change: &mut impl FnMut(&mut Word, Tick) -> T,
     ) -> (T, Tick)
     where
-        R: Rule<State = Word>,
+        R: Lifespan<Word>,
     {
         let _turn = lock(&self.turns[key as usize % TURNS].0);
         loop {
@@ -203,7 +203,7 @@ impl Table {
     /// Returns the best slot for a new key, in this order: one never used in
     /// its first home, or in its second; one whose bucket is dead in its first
     /// home, or in its second; one beyond; the one nearest to being forgotten.
-    fn vacancy<R: Rule<State = Word>>(&self, rule: &R, key: u64, now: Tick) -> Option<Vacancy<'_>> {
+    fn vacancy<R: Lifespan<Word>>(&self, rule: &R, key: u64, now: Tick) -> Option<Vacancy<'_>> {
         let homes = [self.first_home(key), self.second_home(key)];
         let unused = homes.iter().find_map(|line| line.unused());
         let at_home = unused.or_else(|| homes.iter().find_map(|line| line.dead(rule, key, now)));
@@ -217,7 +217,7 @@ impl Table {
 
     /// Returns the slot of the bucket that is whole soonest, of all slots where
     /// the key may lie.
-    fn nearest_to_whole<R: Rule<State = Word>>(
+    fn nearest_to_whole<R: Lifespan<Word>>(
         &self,
         rule: &R,
         key: u64,
@@ -237,7 +237,7 @@ impl Table {
     }
 
     #[cold]
-    fn drop_dead<R: Rule<State = Word>>(&self, rule: &R, now: Tick) {
+    fn drop_dead<R: Lifespan<Word>>(&self, rule: &R, now: Tick) {
         self.epoch.renew(now, rule.lifetime(), |all| {
             let vacancies = self.slots().filter_map(|slot| slot.vacancy(rule, now));
             vacancies
