@@ -52,7 +52,7 @@ static FELL_BACK: Family = of(
     "Checks that a store did not answer, so that the limiter's policy decided.",
 );
 static QUESTIONS: Family = of(
-    "sluicegate.limit.redis.requests",
+    "sluicegate.limit.redis.questions",
     "Questions that a limiter sent to Redis; by calls, it is the coalescing factor.",
 );
 static CALLS: Family = of(
