@@ -1,20 +1,19 @@
--- Records of work, on the server's clock. After prelude.lua.
+-- Records of idempotent work, on the server's clock. After prelude.lua.
 --
--- KEYS[1]   a record: one string, so that it is written whole and with its end:
+-- KEYS[1]   a record: one string, so that it is written and expires as a whole:
 --             1   '1', the version of this layout
 --             1   'L' leased, 'R' leased and begun before, or 'C' completed
---             1   'w' if somebody waits for the end of the work, or '-'
+--             1   'w' if a caller waits for the end of the work, or '-'
 --            32   the fingerprint
 --            16   the token
---            16   digits: `until`, which is no name in Lua; the tick at which the
---                 lease lapses, or what is completed is forgotten
---           rest   leased: 16 digits, the ticks for which it is remembered after
---                 that, and after an 'R' digits, how often it was begun;
---                 completed: what is kept of the work
+--            16   digits: the tick at which the lease lapses or the record expires
+--           rest   leased: 16 digits, how many ticks it is kept after that, and after
+--                 an 'R' more digits, how often the work was begun;
+--                 completed: the record
 -- ARGV[1]   see prelude.lua
--- ARGV[2]   what is to be done, and what follows it:
+-- ARGV[2]   the task, and its arguments:
 --   claim     fingerprint token takeover lease keep   takeover: 'rerun', 'refuse'
---             and the most bytes of a record that come with the answer
+--             and the most bytes of a record that come with the reply
 --   fetch     fingerprint token
 --   renew     token lease
 --   complete  token channel message keep record
@@ -24,28 +23,28 @@
 --
 -- Lease and keep are ticks. Fingerprint, token, message and record are bytes.
 --
--- Returns a word and a value: to `claim` 'run' and how often the work was begun,
--- 'replay' and the record, 'large' and of a larger record how many bytes it has and
--- the token, by which it can be fetched, 'mismatch' and 0, 'running' and the ticks
--- that are left, or 'unknown' and 0; to `fetch` 'replay' and the record, or 'gone'
--- and 0 when it is no longer that of this token; to the next four 'kept' or 'lost'
--- and 0; to `wait` 'running' and the ticks that are left, or 'settled' and 0. To
--- any of them 'foreign' and 0, when the record has another layout or is of another
--- type; then it stays as it is.
+-- Returns a word and a value:
+--   claim     'run' and how often the work was begun, 'replay' and the record, 'large'
+--             and the bytes and the token of a record that has to be fetched,
+--             'mismatch' and 0, 'running' and the ticks that are left, or 'unknown' and 0
+--   fetch     'replay' and the record, or 'gone' and 0 if this token's record expired
+--   renew, complete, restore, release   'held' or 'lost', and 0
+--   wait      'running' and the ticks that are left, or 'settled' and 0
+--   any       'foreign' and 0 if the key has another layout or type; it stays as it is
 --
--- A server's clock that is set ahead by more than what is left of lease and keep
--- forgets a record, and whoever asks then runs the work again: the server has
--- removed the key by that clock, so no script can believe less of the step. A step
--- back keeps a record for longer.
+-- A server's clock that is set ahead by more than the rest of lease and keep removes a
+-- record, and the next claim runs the work again. The server removes the key by that
+-- clock, so no script can prevent it. A step back keeps a record longer.
 --
--- Mirrors src/idempotency/state.rs, which tests/redis/idempotency/parity.rs
--- compares it with; called by src/idempotency/redis.rs.
+-- The same rule as src/idempotency/state.rs, with the same names in the same order;
+-- tests/redis/idempotency/parity.rs compares the two. Rust's `until` is `ends` here,
+-- because `until` is a keyword. Called by src/idempotency/redis/client.rs.
 
 local sub = string.sub
 
 local VERSION = '1'
 
--- nil for what this version does not write.
+-- Returns nil for a value that this version does not write.
 local function read(bytes)
     local stage = match(bytes, '^' .. VERSION .. '([LRC])[-w]')
     local ends = match(sub(bytes, 52, 67), '^%d+$')
@@ -66,7 +65,7 @@ local function read(bytes)
     return state
 end
 
-local function forgotten(state)
+local function expires(state)
     return state.record and state.ends or state.ends + state.keep
 end
 
@@ -76,7 +75,7 @@ local function write(state)
     local names = state.fingerprint .. state.token .. format('%016.0f', state.ends)
     local rest = state.record or format('%016.0f', state.keep)
     if stage == 'R' then rest = rest .. format('%.0f', state.attempt) end
-    keep(KEYS[1], head .. names .. rest, forgotten(state) - now)
+    keep(KEYS[1], head .. names .. rest, expires(state) - now)
 end
 
 local function is_running(state)
@@ -87,15 +86,15 @@ local function is_leased_by(state, token)
     return state and not state.record and state.token == token
 end
 
--- Who waits asks again in any case, so this may fail: for want of a right, say.
-local function tell(state, channel, message)
+-- May fail, for example without the right to PUBLISH: waiting callers also ask again.
+local function notify(state, channel, message)
     if state.awaited then try('PUBLISH', channel, message) end
 end
 
 local function answer(state, fingerprint, token, takeover)
     if state.fingerprint ~= fingerprint then return 'mismatch', 0 end
     if state.record then return 'replay', state.record end
-    -- The answer to its first claim was lost.
+    -- The reply to the first claim with this token was lost.
     if state.token == token then return 'run', state.attempt end
     if now < state.ends then return 'running', state.ends - now end
     if takeover == 'rerun' then return 'run', state.attempt + 1 end
@@ -123,32 +122,25 @@ function tasks.claim(state, fingerprint, token, takeover, lease, keep, most)
     return { word, value }
 end
 
--- A record is the same for all who ask for that of one token.
-function tasks.fetch(state, fingerprint, token)
-    local is_there = state and state.record and state.fingerprint == fingerprint
-    if not is_there or state.token ~= token then return { 'gone', 0 } end
-    return { 'replay', state.record }
-end
-
 function tasks.renew(state, token, lease)
     if not is_leased_by(state, token) then return { 'lost', 0 } end
     state.ends = now + tonumber(lease)
     write(state)
-    return { 'kept', 0 }
+    return { 'held', 0 }
 end
 
--- Said twice by the same token, it is done once.
+-- Repeated by the same token, it changes nothing.
 function tasks.complete(state, token, channel, message, keep, record)
     if not state or state.token ~= token then return { 'lost', 0 } end
     if is_leased_by(state, token) then
         state.ends, state.record = now + tonumber(keep), record
         write(state)
-        tell(state, channel, message)
+        notify(state, channel, message)
     end
-    return { 'kept', 0 }
+    return { 'held', 0 }
 end
 
--- The same where the server has lost what was there.
+-- Also stores the record if the server has lost the state.
 function tasks.restore(state, token, channel, message, keep, record, fingerprint)
     if state then return tasks.complete(state, token, channel, message, keep, record) end
     write({
@@ -157,7 +149,7 @@ function tasks.restore(state, token, channel, message, keep, record, fingerprint
         ends = now + tonumber(keep),
         record = record,
     })
-    return { 'kept', 0 }
+    return { 'held', 0 }
 end
 
 function tasks.release(state, token, channel, message)
@@ -168,10 +160,18 @@ function tasks.release(state, token, channel, message)
     else
         call('DEL', KEYS[1])
     end
-    tell(state, channel, message)
-    return { 'kept', 0 }
+    notify(state, channel, message)
+    return { 'held', 0 }
 end
 
+-- A token completes one record only, so all fetches by one token are the same.
+function tasks.fetch(state, fingerprint, token)
+    local is_there = state and state.record and state.fingerprint == fingerprint
+    if not is_there or state.token ~= token then return { 'gone', 0 } end
+    return { 'replay', state.record }
+end
+
+-- Marks the state as awaited.
 function tasks.wait(state)
     if not is_running(state) then return { 'settled', 0 } end
     if not state.awaited then
@@ -184,5 +184,5 @@ end
 local bytes = look('GET', KEYS[1])
 local state = bytes and read(bytes)
 if bytes ~= false and not state then return { 'foreign', 0 } end
-if state and forgotten(state) <= now then state = nil end
+if state and expires(state) <= now then state = nil end
 return tasks[ARGV[2]](state, unpack(ARGV, 3))

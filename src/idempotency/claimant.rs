@@ -272,12 +272,12 @@ impl<S: Store> Claimant<S> {
     /// Asks twice with one token, for the first answer may only have been lost.
     async fn ask(&self, name: Name, request: ClaimRequest) -> Result<Claim, StoreError> {
         let first = self.store.claim(name, request).await;
-        let Err(StoreError::Away(_)) = first else {
+        let Err(StoreError::Unavailable(_)) = first else {
             return first.inspect_err(|_| self.notice(Event::StoreFailed));
         };
         self.notice(Event::StoreFailed);
         let second = self.store.claim(name, request).await;
-        if let Err(StoreError::Away(_)) = second {
+        if let Err(StoreError::Unavailable(_)) = second {
             self.notice(Event::StoreFailed);
             self.give_back(name, request.token);
         }

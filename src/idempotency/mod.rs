@@ -304,11 +304,12 @@ pub mod state;
 mod store;
 mod token;
 mod tracker;
+mod waiters;
 mod waiting;
 
 #[cfg(feature = "durable")]
 #[cfg_attr(docsrs, doc(cfg(feature = "durable")))]
-pub use self::durable::{Durable, DurableBuilder, DurableCounts, Fsync, OpenError};
+pub use self::durable::{Durable, DurableBuilder, Fsync, OpenError};
 #[cfg(feature = "redis")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
 pub use self::redis::{Redis, RedisCounts};
@@ -324,12 +325,12 @@ pub use self::{
     },
     key::{IdempotencyKey, KeyError, KeyForm},
     lease::Lease,
-    local::{Local, LocalBuilder, LocalCounts},
+    local::{Local, LocalBuilder},
     observe::{Counts, Event, Observe, Snapshot},
     record::{Body, Record, RecordError, Reply},
     runner::{OnError, Outcome, RunError, Runner},
     scope::{Name, Scope},
-    store::{Store, StoreError},
+    store::{Store, StoreCounts, StoreError},
     token::{ParseTokenError, Token},
     tracker::Tracker,
     waiting::Waiting,

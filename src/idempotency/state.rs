@@ -1,21 +1,50 @@
-//! The rule that all stores go by: what a record may become.
+//! The rule that all stores share: what a record may become.
 //!
 //! | | absent | leased, by this token | leased, by another | lapsed | completed |
 //! |---|---|---|---|---|---|
-//! | [`claim`] | leased: run | leased anew: run | running | leased: run, recovered; or unknown | replay |
-//! | [`renew`] | lost | leased anew | lost | as while leased | lost |
-//! | [`complete`] | lost | completed | lost | as while leased | kept if by this token, else lost |
-//! | [`restore`] | completed | completed | lost | as while leased | kept if by this token, else lost |
-//! | [`release`] | lost | absent; lapsed if recovered | lost | as while leased | lost |
+//! | [`claim`](State::claim) | leased: run | leased anew: run | running | leased: run, recovered; or unknown | replay |
+//! | [`renew`](State::renew) | lost | leased anew | lost | as while leased | lost |
+//! | [`complete`](State::complete) | lost | completed | lost | as while leased | held if by this token, else lost |
+//! | [`restore`](State::restore) | completed | completed | lost | as while leased | held if by this token, else lost |
+//! | [`release`](State::release) | lost | absent; lapsed if recovered | lost | as while leased | lost |
 //!
-//! A claim with another fingerprint is a mismatch before it is anything else, and
-//! changes nothing. A lease that has lapsed and that nobody took over is still its
-//! holder's. Tokens never repeat, so that none has to be remembered. Work whose record
-//! a store has lost is [restored](restore) once its [completion](complete) finds that out.
+//! A claim with another fingerprint is a mismatch, whatever the stage, and changes
+//! nothing. A lease that has lapsed and was not taken over still belongs to its
+//! holder. Tokens never repeat, so none has to be remembered.
 //!
-//! Here is no clock and no state: a store reads its clock once, hands in what it
-//! has under the name, and keeps what that became. What
-//! [is forgotten](State::forgotten) is absent.
+//! The rule has no clock and keeps no state. A store reads its clock once, passes the
+//! state that it has under the name, and keeps what that became. A state that
+//! [expired](State::expires) counts as absent.
+//!
+//! A store of one's own needs a lock around these calls and nothing else:
+//!
+//! ```
+//! use std::time::Duration;
+//! use sluicegate::idempotency::{
+//!     Claim, ClaimRequest, Fingerprint, LeaseStatus, Takeover, Token, state::State,
+//! };
+//!
+//! let request = ClaimRequest {
+//!     fingerprint: Fingerprint::of("10 EUR to Ann"),
+//!     token: Token::random(),
+//!     lease: Duration::from_secs(10),
+//!     keep: Duration::from_secs(3_600),
+//!     takeover: Takeover::Refuse,
+//! };
+//! let (mut state, now) = (None, 1_000);
+//! assert_eq!(State::claim(&mut state, now, &request), Claim::Run { attempt: 1 });
+//!
+//! let retry = ClaimRequest { token: Token::random(), ..request };
+//! let running = State::claim(&mut state, now, &retry);
+//! assert!(matches!(running, Claim::Running { .. }));
+//!
+//! let paid = State::complete(&mut state, now, request.token, "paid".into(), request.keep);
+//! assert_eq!(paid, LeaseStatus::Held);
+//! assert_eq!(State::claim(&mut state, now, &retry), Claim::Replay("paid".into()));
+//! ```
+//!
+//! `lua/idempotency.lua` has the same rule for Redis, with the same names in the same
+//! order.
 
 use std::time::Duration;
 
@@ -28,92 +57,73 @@ use super::{
 };
 use crate::clock::{Tick, ticks};
 
-/// What a store has under a name.
+/// The state of the work under a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State {
-    /// What the work is.
+    /// Identifies the work.
     pub fingerprint: Fingerprint,
-    /// Who does it, or did it.
+    /// The token of the holder that does the work, or did it.
     pub token: Token,
-    /// How far it has come.
+    /// How far the work has come.
     pub stage: Stage,
 }
 
 /// How far work has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// It was begun.
+    /// A holder has begun it.
     Leased {
         /// When the lease lapses.
         until: Tick,
-        /// For how many ticks after that it is remembered.
+        /// How many ticks longer the state is kept.
         keep: Tick,
-        /// How often it was begun: above 1 if others had begun it before.
+        /// How often the work was begun: above 1 if a lease lapsed before.
         attempt: u32,
     },
     /// It is done.
     Completed {
-        /// When it is forgotten.
+        /// When the record expires.
         until: Tick,
-        /// What is kept of it.
+        /// The outcome, for replays.
         record: Bytes,
     },
 }
 
 impl State {
-    /// When it is as if it had never been.
-    pub fn forgotten(&self) -> Tick {
+    /// Returns when the state expires: from then on it counts as absent.
+    pub fn expires(&self) -> Tick {
         match self.stage {
             Stage::Leased { until, keep, .. } => until.saturating_add(keep),
             Stage::Completed { until, .. } => until,
         }
     }
 
-    /// Whether it is leased, and the lease has not lapsed.
+    /// Whether a lease is held that has not lapsed.
     pub fn is_running(&self, now: Tick) -> bool {
         matches!(self.stage, Stage::Leased { until, .. } if now < until)
     }
 
-    /// Whether it is leased, lapsed or not, by this token.
+    /// Whether this token has the lease, lapsed or not.
     pub(super) fn is_leased_by(&self, token: Token) -> bool {
         self.token == token && matches!(self.stage, Stage::Leased { .. })
     }
 
-    fn leased(request: &ClaimRequest, now: Tick, attempt: u32) -> Self {
-        Self {
-            fingerprint: request.fingerprint,
-            token: request.token,
-            stage: Stage::Leased {
-                until: after(now, request.lease),
-                keep: ticks(request.keep),
-                attempt,
-            },
+    /// Returns the bytes of the record; `None` until the work is completed.
+    pub(super) fn record_len(&self) -> Option<usize> {
+        match &self.stage {
+            Stage::Leased { .. } => None,
+            Stage::Completed { record, .. } => Some(record.len()),
         }
     }
-}
 
-/// Claims the work for a claimant.
-pub fn claim(state: &mut Option<State>, now: Tick, request: &ClaimRequest) -> Claim {
-    forget(state, now);
-    let attempt = match state {
-        None => 1,
-        Some(known) => match known.answer(now, request) {
-            Claim::Run { attempt } => attempt,
-            refused => return refused,
-        },
-    };
-    *state = Some(State::leased(request, now, attempt));
-    Claim::Run { attempt }
-}
-
-impl State {
+    /// Decides a claim on work that is known already.
     fn answer(&self, now: Tick, request: &ClaimRequest) -> Claim {
         if self.fingerprint != request.fingerprint {
             return Claim::Mismatch;
         }
         match &self.stage {
             Stage::Completed { record, .. } => Claim::Replay(record.clone()),
-            // The answer to its first claim was lost.
+            // The reply to the first claim with this token was lost.
             Stage::Leased { attempt, .. } if self.token == request.token => {
                 Claim::Run { attempt: *attempt }
             }
@@ -128,87 +138,117 @@ impl State {
             },
         }
     }
-}
 
-/// Lets the lease begin anew.
-pub fn renew(state: &mut Option<State>, now: Tick, token: Token, lease: Duration) -> LeaseStatus {
-    forget(state, now);
-    match state {
-        Some(State {
-            token: holder,
-            stage: Stage::Leased { until, .. },
-            ..
-        }) if *holder == token => {
-            *until = after(now, lease);
-            LeaseStatus::Held
+    /// Claims the work, and leases it to the claimant if it may run.
+    pub fn claim(state: &mut Option<Self>, now: Tick, request: &ClaimRequest) -> Claim {
+        drop_expired(state, now);
+        let attempt = match state {
+            None => 1,
+            Some(known) => match known.answer(now, request) {
+                Claim::Run { attempt } => attempt,
+                refused => return refused,
+            },
+        };
+        *state = Some(Self {
+            fingerprint: request.fingerprint,
+            token: request.token,
+            stage: Stage::Leased {
+                until: after(now, request.lease),
+                keep: ticks(request.keep),
+                attempt,
+            },
+        });
+        Claim::Run { attempt }
+    }
+
+    /// Starts the lease of this token anew.
+    pub fn renew(
+        state: &mut Option<Self>,
+        now: Tick,
+        token: Token,
+        lease: Duration,
+    ) -> LeaseStatus {
+        drop_expired(state, now);
+        match state {
+            Some(Self {
+                token: holder,
+                stage: Stage::Leased { until, .. },
+                ..
+            }) if *holder == token => {
+                *until = after(now, lease);
+                LeaseStatus::Held
+            }
+            _ => LeaseStatus::Lost,
         }
-        _ => LeaseStatus::Lost,
     }
-}
 
-/// Keeps the record for this long. Said twice by the same token, it is done once.
-pub fn complete(
-    state: &mut Option<State>,
-    now: Tick,
-    token: Token,
-    record: Bytes,
-    keep: Duration,
-) -> LeaseStatus {
-    forget(state, now);
-    let Some(known) = state.as_mut().filter(|known| known.token == token) else {
-        return LeaseStatus::Lost;
-    };
-    if known.is_leased_by(token) {
+    /// Stores the record for this long. Repeated by the same token, it changes
+    /// nothing.
+    pub fn complete(
+        state: &mut Option<Self>,
+        now: Tick,
+        token: Token,
+        record: Bytes,
+        keep: Duration,
+    ) -> LeaseStatus {
+        drop_expired(state, now);
+        let Some(known) = state.as_mut().filter(|known| known.token == token) else {
+            return LeaseStatus::Lost;
+        };
+        if known.is_leased_by(token) {
+            let until = after(now, keep);
+            known.stage = Stage::Completed { until, record };
+        }
+        LeaseStatus::Held
+    }
+
+    /// Stores the record as [`complete`](Self::complete) does, also if nothing is
+    /// under the name any more: the store lost the state, and no other holder has
+    /// begun the work since.
+    pub fn restore(
+        state: &mut Option<Self>,
+        now: Tick,
+        (fingerprint, token): (Fingerprint, Token),
+        record: Bytes,
+        keep: Duration,
+    ) -> LeaseStatus {
+        drop_expired(state, now);
+        if state.is_some() {
+            return Self::complete(state, now, token, record, keep);
+        }
         let until = after(now, keep);
-        known.stage = Stage::Completed { until, record };
+        *state = Some(Self {
+            fingerprint,
+            token,
+            stage: Stage::Completed { until, record },
+        });
+        LeaseStatus::Held
     }
-    LeaseStatus::Held
-}
 
-/// Keeps the record as [`complete`] does, also where nothing is under the name any
-/// more: the store has lost what was there, and nobody has begun the work anew.
-pub fn restore(
-    state: &mut Option<State>,
-    now: Tick,
-    (fingerprint, token): (Fingerprint, Token),
-    record: Bytes,
-    keep: Duration,
-) -> LeaseStatus {
-    forget(state, now);
-    if state.is_some() {
-        return complete(state, now, token, record, keep);
+    /// Returns to the state before this token's claim, for work that was not done:
+    /// absent, or lapsed if a holder before had begun the work.
+    pub fn release(state: &mut Option<Self>, now: Tick, token: Token) -> LeaseStatus {
+        drop_expired(state, now);
+        let Some(known) = state.as_mut().filter(|known| known.is_leased_by(token)) else {
+            return LeaseStatus::Lost;
+        };
+        match &mut known.stage {
+            Stage::Leased {
+                until,
+                attempt: 2..,
+                ..
+            } => *until = now,
+            _ => *state = None,
+        }
+        LeaseStatus::Held
     }
-    let until = after(now, keep);
-    *state = Some(State {
-        fingerprint,
-        token,
-        stage: Stage::Completed { until, record },
-    });
-    LeaseStatus::Held
 }
 
-/// Makes it as before this token's claim, for work that was not done: as if nobody
-/// had claimed it, or where another had begun it, of unknown outcome again.
-pub fn release(state: &mut Option<State>, now: Tick, token: Token) -> LeaseStatus {
-    forget(state, now);
-    let Some(known) = state.as_mut().filter(|known| known.is_leased_by(token)) else {
-        return LeaseStatus::Lost;
-    };
-    match &mut known.stage {
-        Stage::Leased {
-            until,
-            attempt: 2..,
-            ..
-        } => *until = now,
-        _ => *state = None,
-    }
-    LeaseStatus::Held
+fn drop_expired(state: &mut Option<State>, now: Tick) {
+    state.take_if(|known| known.expires() <= now);
 }
 
-fn forget(state: &mut Option<State>, now: Tick) {
-    state.take_if(|known| known.forgotten() <= now);
-}
-
+/// Saturates: a lease without end is one.
 fn after(now: Tick, time: Duration) -> Tick {
     now.saturating_add(ticks(time))
 }

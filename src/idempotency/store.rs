@@ -1,4 +1,4 @@
-//! Where records are kept.
+//! The trait of all stores, and their common error and counts.
 
 use std::{
     error, fmt,
@@ -18,26 +18,26 @@ use super::{
 };
 use crate::refusal::BoxError;
 
-/// How often a store that cannot tell is asked again.
-const POLL: Duration = Duration::from_millis(100);
+/// How long a waiting caller pauses between two claims if its store cannot notify it.
+const POLL_EVERY: Duration = Duration::from_millis(100);
 
-/// Where records are kept. Clones are one store.
+/// A store of records. Clones are one store.
 ///
-/// Each of the first four is done whole or not at all, in an order that all who
-/// ask agree on, as [`state`](super::state) says, by the store's own clock. A
-/// store of one's own need only call that under a lock.
+/// Claim, renew, complete and release each take effect as a whole or not at all, in
+/// one order for all callers, as [`State`](super::state::State) says, by the store's
+/// own clock. A store of one's own only has to call its methods under a lock.
 ///
-/// A future that is dropped may have done its part or not. When there is an error
-/// it is the same, so all four may be asked again with the same token.
+/// A call whose future is dropped, or that fails, may have taken effect or not. It
+/// may be repeated with the same token.
 pub trait Store: Clone + fmt::Debug + Send + Sync + 'static {
-    /// Claims the work of this name.
+    /// Claims the work under a name.
     fn claim(
         &self,
         name: Name,
         request: ClaimRequest,
     ) -> impl Future<Output = Result<Claim, StoreError>> + Send;
 
-    /// Lets the lease of this token begin anew.
+    /// Starts the lease of this token anew.
     fn renew(
         &self,
         name: Name,
@@ -45,8 +45,8 @@ pub trait Store: Clone + fmt::Debug + Send + Sync + 'static {
         lease: Duration,
     ) -> impl Future<Output = Result<LeaseStatus, StoreError>> + Send;
 
-    /// Keeps the record of work that was done under this token, for so long. It
-    /// never replaces another.
+    /// Stores the record of work that was done under this token, for this long. It
+    /// never replaces another record.
     fn complete(
         &self,
         name: Name,
@@ -55,14 +55,14 @@ pub trait Store: Clone + fmt::Debug + Send + Sync + 'static {
         keep: Duration,
     ) -> impl Future<Output = Result<LeaseStatus, StoreError>> + Send;
 
-    /// Keeps the record of work that was done under this token, for so long, where the
-    /// store has nothing under the name any more: what was there was evicted, flushed,
-    /// or lost with a failed server. Asked for when [`complete`](Self::complete) says
-    /// that the lease is lost. If another has begun the work anew, it stays
-    /// [lost](LeaseStatus::Lost).
+    /// Stores the record of work that was done under this token, for this long, if the
+    /// store has nothing under the name any more: its state was evicted, flushed, or
+    /// lost with a failed server. The claimant calls it when
+    /// [`complete`](Self::complete) returns that the lease is lost. If another holder
+    /// has begun the work since, the lease stays [lost](LeaseStatus::Lost).
     ///
-    /// Unless a store can do that, the lease stays lost. A store that wraps another has
-    /// to pass it on.
+    /// By default the lease stays lost. A store that wraps another has to forward the
+    /// call.
     fn restore(
         &self,
         name: Name,
@@ -75,7 +75,7 @@ pub trait Store: Clone + fmt::Debug + Send + Sync + 'static {
         ready(Ok(LeaseStatus::Lost))
     }
 
-    /// Gives the lease of this token back, for work that was not done.
+    /// Gives up the lease of this token, for work that was not done.
     fn release(
         &self,
         name: Name,
@@ -83,48 +83,69 @@ pub trait Store: Clone + fmt::Debug + Send + Sync + 'static {
     ) -> impl Future<Output = Result<LeaseStatus, StoreError>> + Send;
 
     /// Keeps the lease of this token from lapsing until it is [unpinned](Self::unpin),
-    /// completed or released; whether it does. Then it needs no renewal. Only a store
-    /// that ends with its holders can promise that, because nobody else would let it
-    /// lapse.
+    /// completed or released, so that it needs no renewal. Returns whether the store
+    /// does that. Only a store that ends together with its holders can, because a
+    /// holder that crashed would keep its lease for ever.
     ///
-    /// Unless a store says otherwise, it does not.
+    /// By default a store cannot.
     fn pin(&self, name: Name, token: Token, lease: Duration) -> bool {
         let _ = (name, token, lease);
         false
     }
 
-    /// Lets a lease that was [pinned](Self::pin) lapse, a lease's time from now.
+    /// Lets a [pinned](Self::pin) lease lapse, a full lease from now.
     fn unpin(&self, name: Name, token: Token) {
         let _ = (name, token);
     }
 
-    /// Ends when it is worthwhile to claim again what was
-    /// [running](Claim::Running): at once when nobody runs it, and sooner or later
-    /// when its end is known. It need not notice that a lease lapses.
+    /// Ends when [running](Claim::Running) work is worth another claim: at once if it
+    /// does not run, and otherwise soon after its end. The store need not notice that
+    /// a lease lapses.
     ///
-    /// Unless a store can tell, that is after 100 ms.
+    /// By default it ends after 100 ms.
     fn settled(&self, name: Name) -> impl Future<Output = ()> + Send {
         let _ = name;
-        tokio::time::sleep(POLL)
+        tokio::time::sleep(POLL_EVERY)
     }
+}
+
+/// What the clones of a [`Local`](super::Local) or
+/// `Durable` store hold at one time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StoreCounts {
+    /// Records, including running work and expired records that are still there.
+    pub records: u64,
+    /// The bytes of the capacity that they take.
+    pub bytes: u64,
+    /// Completed records that were evicted for lack of room, since the store was
+    /// opened.
+    pub evicted: u64,
 }
 
 /// Why a store has no answer.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// There is no room, and nothing that may be forgotten.
+    /// The store is full, and no record may be evicted.
     Full,
-    /// It did not answer.
-    Away(Arc<dyn error::Error + Send + Sync>),
-    /// It has a record that cannot be read here.
+    /// The store did not answer.
+    Unavailable(Arc<dyn error::Error + Send + Sync>),
+    /// The store has a record that cannot be read here.
     Record(RecordError),
 }
 
 impl StoreError {
-    /// It did not answer, for this reason.
-    pub fn away(source: impl Into<BoxError>) -> Self {
-        Self::Away(source.into().into())
+    /// The store did not answer, for this reason.
+    ///
+    /// ```
+    /// use sluicegate::idempotency::StoreError;
+    ///
+    /// let error = StoreError::unavailable("the database is down");
+    /// assert!(matches!(error, StoreError::Unavailable(_)));
+    /// ```
+    pub fn unavailable(source: impl Into<BoxError>) -> Self {
+        Self::Unavailable(source.into().into())
     }
 }
 
@@ -132,7 +153,7 @@ impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Full => f.write_str("the store of idempotency records is full"),
-            Self::Away(_) => f.write_str("the store of idempotency records did not answer"),
+            Self::Unavailable(_) => f.write_str("the store of idempotency records did not answer"),
             Self::Record(error) => error.fmt(f),
         }
     }
@@ -141,13 +162,14 @@ impl fmt::Display for StoreError {
 impl error::Error for StoreError {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match self {
-            Self::Away(source) => Some(&**source),
+            Self::Unavailable(source) => Some(&**source),
             _ => None,
         }
     }
 }
 
-/// By what they say; of two that did not answer, no two are the same.
+/// Two errors of unavailable stores are never equal, because their sources cannot be
+/// compared.
 impl PartialEq for StoreError {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {

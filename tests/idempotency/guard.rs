@@ -252,7 +252,7 @@ async fn a_lease_that_may_have_been_taken_unheard_is_given_back() {
     let (claimant, store, counts) = claimant();
     store.fail(2, Mood::Mute);
     let failed = claimant.claim(name(), work()).await;
-    assert!(matches!(failed, Err(StoreError::Away(_))));
+    assert!(matches!(failed, Err(StoreError::Unavailable(_))));
     assert_eq!(claimant.tracker().drain(LEASE).await, 0);
     drop(run(&claimant).await);
     assert_eq!(counts.snapshot().store_failed, 2);

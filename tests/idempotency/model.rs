@@ -177,7 +177,7 @@ impl<'a, S: Subject> Game<'a, S> {
         };
         let told = self.subject.store().claim(self.names[name], request).await;
         let told = told.expect("it has room and is there");
-        let expected = state::claim(&mut self.model[name], self.now, &request);
+        let expected = State::claim(&mut self.model[name], self.now, &request);
         let agree = self.subject.agrees(&expected, &told);
         assert!(agree, "{told:?} and not {expected:?}");
         self.ledgers[name].claimed(self.now, &request, &told);
@@ -192,7 +192,7 @@ impl<'a, S: Subject> Game<'a, S> {
             .store()
             .renew(self.names[name], request.token, lease)
             .await;
-        let expected = state::renew(&mut self.model[name], self.now, request.token, lease);
+        let expected = State::renew(&mut self.model[name], self.now, request.token, lease);
         let held = same(told, expected);
         self.ledgers[name].renewed(self.now, request.token, lease, held);
     }
@@ -210,7 +210,7 @@ impl<'a, S: Subject> Game<'a, S> {
             .store()
             .complete(self.names[name], token, record.clone(), keep);
         let told = told.await;
-        let expected = state::complete(&mut self.model[name], self.now, token, record, keep);
+        let expected = State::complete(&mut self.model[name], self.now, token, record, keep);
         let held = same(told, expected);
         self.ledgers[name].completed(self.now, completed, held);
     }
@@ -227,7 +227,7 @@ impl<'a, S: Subject> Game<'a, S> {
         let told = store.restore(self.names[name], fingerprint, token, record.clone(), keep);
         let told = told.await;
         let by = (fingerprint, token);
-        let expected = state::restore(&mut self.model[name], self.now, by, record, keep);
+        let expected = State::restore(&mut self.model[name], self.now, by, record, keep);
         let held = same(told, expected);
         self.ledgers[name].restored(self.now, restored, held);
     }
@@ -237,7 +237,7 @@ impl<'a, S: Subject> Game<'a, S> {
             return;
         };
         let told = self.subject.store().release(self.names[name], token).await;
-        let expected = state::release(&mut self.model[name], self.now, token);
+        let expected = State::release(&mut self.model[name], self.now, token);
         let held = same(told, expected);
         self.ledgers[name].released(self.now, token, held);
     }

@@ -291,7 +291,10 @@ async fn a_store_that_fails_lets_nothing_run() {
     let work = Work::default();
     store.fail(2, Mood::Away);
     let failed = run(&runner, &work).await;
-    assert!(matches!(failed, Err(RunError::Store(StoreError::Away(_)))));
+    assert!(matches!(
+        failed,
+        Err(RunError::Store(StoreError::Unavailable(_)))
+    ));
     assert_eq!((work.begun(), counts().began), (0, 0));
 }
 

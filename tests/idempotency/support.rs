@@ -97,14 +97,16 @@ impl Moody {
         call: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
         match self.mood() {
-            Some(Mood::Away) => Err(StoreError::away("away")),
+            Some(Mood::Away) => Err(StoreError::unavailable("away")),
             Some(Mood::FullAbove(most)) if size > most => Err(StoreError::Full),
             Some(Mood::Stuck) => std::future::pending().await,
             Some(Mood::Slow(time)) => {
                 tokio::time::sleep(time).await;
                 call.await
             }
-            Some(Mood::Mute) => call.await.and(Err(StoreError::away("the answer was lost"))),
+            Some(Mood::Mute) => call
+                .await
+                .and(Err(StoreError::unavailable("the answer was lost"))),
             _ => call.await,
         }
     }

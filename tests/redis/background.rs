@@ -79,14 +79,14 @@ fn the_end_of_work_is_told_by_a_message() {
                 assert_eq!(claimed, Ok(Claim::Run { attempt: 1 }));
                 let ends = async {
                     let polled = store.counts().polled;
-                    while store.counts().polled == polled && store.counts().rung == 0 {
+                    while store.counts().polled == polled && store.counts().notified == 0 {
                         yield_now().await;
                     }
                     holder.release(name, work.token).await
                 };
                 let (_, released) = join!(store.settled(name), ends);
                 assert_eq!(released, Ok(LeaseStatus::Held));
-                store.counts().rung > 0
+                store.counts().notified > 0
             })
             .await;
         });

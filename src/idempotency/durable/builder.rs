@@ -1,112 +1,100 @@
-//! How a durable store is configured.
+//! The builder of a durable store, which starts its thread.
 
 use std::{
     any::Any,
     fmt, io,
     path::Path,
+    sync::Arc,
     thread::{self, JoinHandle},
 };
 
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
-    book::Book,
-    clerk::{Clerk, News, QUEUE},
     error::OpenError,
-    fsync::Fsync,
-    mark::AROUND,
+    expiry::RECORD_OVERHEAD_BYTES,
+    records::Records,
     reopen::Reopen,
+    settings::{Fsync, Settings},
     store::Durable,
-    time::{Hand, hand},
+    time::clock_fn,
+    writer::{MAX_ROUND, Writer, WriterState},
 };
-use crate::clock::{Clock, Monotonic, Wall};
+use crate::{clock::Clock, idempotency::waiters::Waiters};
 
-/// A [`Durable`] store that is still to be configured.
-#[must_use = "it does nothing until it is opened"]
+/// Builds a [`Durable`] store.
+#[must_use = "a builder does nothing until it is opened"]
 pub struct DurableBuilder(Settings);
-
-/// What is set.
-#[derive(Clone)]
-pub(super) struct Settings {
-    pub(super) capacity: u64,
-    pub(super) fsync: Fsync,
-    pub(super) clock: Hand,
-    pub(super) wall: Hand,
-}
 
 impl DurableBuilder {
     pub(super) fn new() -> Self {
-        Self(Settings {
-            capacity: 1 << 30,
-            fsync: Fsync::default(),
-            clock: hand(Monotonic::new()),
-            wall: hand(Wall),
-        })
+        Self(Settings::default())
     }
 
-    /// How many bytes all records may take together: 1 GiB unless it is set. See
+    /// Sets how many bytes all records may take together. The default is 1 GiB. See
     /// [room](Durable#room).
     ///
     /// # Panics
     ///
-    /// When that is less than one record takes, 256.
+    /// If it is less than the 256 bytes of one record.
     #[track_caller]
     pub fn capacity(mut self, bytes: u64) -> Self {
         assert!(
-            bytes >= AROUND,
-            "invalid capacity {bytes}: must be at least {AROUND} bytes"
+            bytes >= RECORD_OVERHEAD_BYTES,
+            "invalid capacity {bytes}: must be at least {RECORD_OVERHEAD_BYTES} bytes"
         );
         self.0.capacity = bytes;
         self
     }
 
-    /// What is answered only when the disk has it: claims and completions unless
-    /// it is set.
+    /// Sets which calls wait for the disk. By default claims and completions do.
     pub fn fsync(mut self, fsync: Fsync) -> Self {
         self.0.fsync = fsync;
         self
     }
 
-    /// The clock to go by while it is open: [`Monotonic`] unless it is set.
+    /// Sets the clock while the store is open. The default is
+    /// [`Monotonic`](crate::clock::Monotonic).
     pub fn clock(mut self, clock: impl Clock) -> Self {
-        self.0.clock = hand(clock);
+        self.0.clock = clock_fn(clock);
         self
     }
 
-    /// The clock that tells how long it was closed: [`Wall`] unless it is set. See
-    /// [time](Durable#time).
+    /// Sets the clock that shows how long the store was closed. The default is
+    /// [`Wall`](crate::clock::Wall). See [time](Durable#time).
     pub fn wall(mut self, wall: impl Clock) -> Self {
-        self.0.wall = hand(wall);
+        self.0.wall = clock_fn(wall);
         self
     }
 
-    /// Opens the store in this folder, or makes a new one there.
+    /// Opens the store in this folder, or creates one there.
     ///
-    /// That takes a thread, which ends when the last clone is dropped.
+    /// It starts a thread, which ends when the last clone is dropped.
     ///
     /// # Errors
     ///
-    /// When another has it open, or it cannot be read; never a panic.
+    /// If another handle has the store open, or it cannot be read. It never panics.
     pub async fn open(self, folder: impl AsRef<Path>) -> Result<Durable, OpenError> {
-        let (sender, orders) = mpsc::channel(QUEUE);
-        let (news, latest) = watch::channel(News::default());
-        let (opened, told) = oneshot::channel();
-        let Self(settings) = self;
+        let (sender, commands) = mpsc::channel(MAX_ROUND);
+        let (state, latest) = watch::channel(WriterState::default());
+        let (opened, result) = oneshot::channel();
+        let waiters = Arc::new(Waiters::default());
         let folder = folder.as_ref().to_path_buf();
+        let reopen = Reopen::new(folder, self.0, Arc::clone(&waiters));
         let thread = spawn(move || {
-            if let Some(book) = open(&folder, settings.clone(), &news, opened) {
-                let clerk = Clerk {
-                    book: Some(book),
-                    reopen: Reopen::new(folder, settings),
-                    orders,
-                    news,
+            if let Some(records) = open(&reopen, &state, opened) {
+                let writer = Writer {
+                    records: Some(records),
+                    reopen,
+                    commands,
+                    state,
                 };
-                clerk.work();
+                writer.run();
             }
         });
         let thread = thread.map_err(OpenError::unreadable)?;
-        told.await.unwrap_or_else(|_| Err(panicked(thread)))?;
-        Ok(Durable::new(sender, latest))
+        result.await.unwrap_or_else(|_| Err(panicked(thread)))?;
+        Ok(Durable::new(sender, latest, waiters))
     }
 }
 
@@ -115,34 +103,34 @@ fn spawn(work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
     thread.spawn(work)
 }
 
+/// Opens the records, and reports the result to the caller.
 fn open(
-    folder: &Path,
-    settings: Settings,
-    news: &watch::Sender<News>,
+    reopen: &Reopen,
+    state: &watch::Sender<WriterState>,
     opened: oneshot::Sender<Result<(), OpenError>>,
-) -> Option<Book> {
-    let book = Book::open(folder, settings);
-    let (book, result) = match book {
-        Ok(book) => {
-            // Before it is known to be open, for then they may be asked for.
-            news.send_replace(News::of(&book));
-            (Some(book), Ok(()))
+) -> Option<Records> {
+    let (records, result) = match reopen.open() {
+        Ok(records) => {
+            // First the counts, because the caller may read them once it is told.
+            state.send_replace(WriterState::of(&records));
+            (Some(records), Ok(()))
         }
         Err(error) => (None, Err(error)),
     };
-    // Who gave up waiting dropped the other end of the orders too.
+    // A caller that gave up has dropped the commands, too, so the thread ends.
     let _ = opened.send(result);
-    book
+    records
 }
 
-/// Files that are not what they are taken for make the reader of them panic.
+/// Returns the error for a panic while the files were read: damaged files may make
+/// their reader panic.
 fn panicked(thread: JoinHandle<()>) -> OpenError {
     let panic = thread.join().err();
-    let text = panic.as_deref().and_then(text).unwrap_or("a panic");
+    let text = panic.as_deref().and_then(panic_text).unwrap_or("a panic");
     OpenError::unreadable(text)
 }
 
-fn text(panic: &(dyn Any + Send)) -> Option<&str> {
+fn panic_text(panic: &(dyn Any + Send)) -> Option<&str> {
     let owned = panic.downcast_ref::<String>().map(String::as_str);
     owned.or_else(|| panic.downcast_ref::<&str>().copied())
 }

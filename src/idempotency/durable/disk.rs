@@ -1,4 +1,4 @@
-//! The files.
+//! The files of a durable store, in the embedded database `fjall`.
 
 use std::path::Path;
 
@@ -11,32 +11,33 @@ use crate::{
 
 use super::{
     error::OpenError,
+    expiry::{ExpiryEntry, key_prefix},
     layout::{self, VERSION},
-    mark::{Mark, start},
     time::Stamp,
 };
 
 const MIB: u64 = 1 << 20;
 
-/// The files, as the [layout] has them.
+/// The open files; [layout] says what they hold.
 pub(super) struct Disk {
     database: Database,
     records: Keyspace,
     ends: Keyspace,
     about: Keyspace,
-    /// The least key that may be among the ends, of what is leased and of what is
-    /// completed: what was removed before it is still to be waded through.
+    /// The least key that may be in `ends`, for leased and for completed states. A
+    /// scan from the beginning would wade through all removed keys until the files
+    /// are compacted.
     floors: [Vec<u8>; 2],
 }
 
 impl Disk {
-    /// Opens the files in this folder, or makes them.
+    /// Opens the files in this folder, or creates them.
     pub(super) fn open(folder: &Path) -> Result<Self, OpenError> {
         let database = Database::builder(folder)
             .cache_size(16 * MIB)
             .max_journaling_size(256 * MIB)
             .manual_journal_persist(true)
-            // It has to keep up with one thread.
+            // One worker is enough, because one thread writes.
             .worker_threads(1)
             .open()?;
         let known = database.keyspace_count();
@@ -46,29 +47,29 @@ impl Disk {
             ends: keyspace("ends")?,
             about: keyspace("about")?,
             database,
-            floors: [start(false, 0), start(true, 0)],
+            floors: [key_prefix(false, 0), key_prefix(true, 0)],
         };
         disk.check_version(known)?;
         Ok(disk)
     }
 
-    /// Sees that it can be read here, and that none of its keyspaces has gone
-    /// missing, so that so few were known.
+    /// Checks that the layout is known here, and that no keyspace is missing. `known`
+    /// is how many there were before any was created.
     fn check_version(&self, known: usize) -> Result<(), OpenError> {
         match self.about.get("version")?.as_deref() {
-            Some([VERSION]) if known < 3 => Err(OpenError::unreadable("it lacks a keyspace")),
+            Some([VERSION]) if known < 3 => Err(OpenError::unreadable("a keyspace is missing")),
             Some([VERSION]) => Ok(()),
             Some([version, ..]) => Err(OpenError::Version(*version)),
-            Some([]) => Err(OpenError::unreadable("it has no version")),
+            Some([]) => Err(OpenError::unreadable("the version is empty")),
             None if self.records.is_empty()? => {
                 self.about.insert("version", [VERSION])?;
                 Ok(self.database.persist(PersistMode::SyncAll)?)
             }
-            None => Err(OpenError::unreadable("it has records and no version")),
+            None => Err(OpenError::unreadable("it has records but no version")),
         }
     }
 
-    /// When something was written last.
+    /// Returns the stamp of the last write.
     pub(super) fn stamp(&self) -> Result<Option<Stamp>, OpenError> {
         let Some(written) = self.about.get("last")? else {
             return Ok(None);
@@ -77,23 +78,23 @@ impl Disk {
         stamp.map(Some).ok_or_else(malformed)
     }
 
-    /// All that is there.
-    pub(super) fn marks(&self) -> impl Iterator<Item = Result<Mark, OpenError>> {
+    /// Returns the entries of all states.
+    pub(super) fn expiries(&self) -> impl Iterator<Item = Result<ExpiryEntry, OpenError>> {
         self.ends.iter().map(|entry| {
             let (key, size) = entry.into_inner()?;
-            Mark::read(&key, &size).ok_or_else(malformed)
+            ExpiryEntry::read(&key, &size).ok_or_else(malformed)
         })
     }
 
-    /// What is under a name.
+    /// Reads the state under a name.
     pub(super) fn read(&self, name: Name) -> Result<Option<State>, StoreError> {
         let written = self.records.get(name.as_bytes())?;
         let state = written.map(|bytes| layout::read(&bytes)).transpose();
         Ok(state?)
     }
 
-    /// What is forgotten first of what is leased, or of what is completed.
-    pub(super) fn first(&mut self, completed: bool) -> Result<Option<Mark>, StoreError> {
+    /// Returns the leased or completed state that expires next.
+    pub(super) fn first(&mut self, completed: bool) -> Result<Option<ExpiryEntry>, StoreError> {
         let floor = &mut self.floors[usize::from(completed)];
         let beyond = vec![u8::from(completed) + 1];
         let Some(entry) = self.ends.range(floor.clone()..beyond.clone()).next() else {
@@ -102,43 +103,48 @@ impl Disk {
         };
         let (key, size) = entry.into_inner()?;
         *floor = key.to_vec();
-        let mark = Mark::read(&key, &size).ok_or_else(malformed_end)?;
-        Ok(Some(mark))
+        let entry = ExpiryEntry::read(&key, &size).ok_or_else(malformed_end)?;
+        Ok(Some(entry))
     }
 
-    /// The same, if its time has come.
-    pub(super) fn first_over(
+    /// Returns that state if it has expired.
+    pub(super) fn first_expired(
         &mut self,
         completed: bool,
         now: Tick,
-    ) -> Result<Option<Mark>, StoreError> {
-        if self.floors[usize::from(completed)] >= start(completed, now.saturating_add(1)) {
+    ) -> Result<Option<ExpiryEntry>, StoreError> {
+        if self.floors[usize::from(completed)] >= key_prefix(completed, now.saturating_add(1)) {
             return Ok(None);
         }
-        Ok(self.first(completed)?.filter(|mark| mark.end <= now))
+        Ok(self.first(completed)?.filter(|entry| entry.expires <= now))
     }
 
-    /// Removes what was under a name, and puts this there; all of that or nothing.
+    /// Replaces the state under a name, in one atomic batch.
     pub(super) fn replace(
         &mut self,
-        before: Option<&Mark>,
-        after: Option<(&Mark, &State)>,
+        before: Option<&ExpiryEntry>,
+        after: Option<(&ExpiryEntry, &State)>,
         stamp: Stamp,
     ) -> Result<(), StoreError> {
         let mut batch = self.database.batch();
-        if let Some(mark) = before {
-            self.remove(&mut batch, mark, after.map(|(mark, _)| mark));
+        if let Some(entry) = before {
+            self.remove(&mut batch, entry, after.map(|(entry, _)| entry));
         }
-        if let Some((mark, state)) = after {
-            self.put(&mut batch, mark, state);
+        if let Some((entry, state)) = after {
+            self.put(&mut batch, entry, state);
         }
         batch.insert(&self.about, "last", stamp.write());
         Ok(batch.commit()?)
     }
 
-    /// Removes what is not replaced: which of two entries for one key in a batch
-    /// counts, nobody promises.
-    fn remove(&self, batch: &mut OwnedWriteBatch, before: &Mark, after: Option<&Mark>) {
+    /// Removes the keys that are not written again: `fjall` does not promise which
+    /// of two entries for one key in a batch counts.
+    fn remove(
+        &self,
+        batch: &mut OwnedWriteBatch,
+        before: &ExpiryEntry,
+        after: Option<&ExpiryEntry>,
+    ) {
         let key = before.key();
         if after.is_none_or(|after| after.key() != key) {
             batch.remove(&self.ends, key);
@@ -148,18 +154,17 @@ impl Disk {
         }
     }
 
-    fn put(&mut self, batch: &mut OwnedWriteBatch, mark: &Mark, state: &State) {
-        let key = mark.key();
-        let floor = &mut self.floors[usize::from(mark.completed)];
+    fn put(&mut self, batch: &mut OwnedWriteBatch, entry: &ExpiryEntry, state: &State) {
+        let key = entry.key();
+        let floor = &mut self.floors[usize::from(entry.completed)];
         if key < *floor {
             floor.clone_from(&key);
         }
-        batch.insert(&self.ends, key, mark.size.to_be_bytes());
-        batch.insert(&self.records, *mark.name.as_bytes(), layout::write(state));
+        batch.insert(&self.ends, key, entry.bytes.to_be_bytes());
+        batch.insert(&self.records, *entry.name.as_bytes(), layout::write(state));
     }
 
-    /// Hands all that was written to the operating system, and has it put on the
-    /// disk if that is wanted.
+    /// Hands all writes to the operating system, and with `fsync` to the disk.
     pub(super) fn save(&self, fsync: bool) -> Result<(), StoreError> {
         let mode = match fsync {
             true => PersistMode::SyncData,
@@ -169,7 +174,7 @@ impl Disk {
     }
 }
 
-/// What is in memory until it is written in order.
+/// Each keyspace keeps up to 16 MiB in memory until it is written in order.
 fn options() -> KeyspaceCreateOptions {
     KeyspaceCreateOptions::default()
         .manual_journal_persist(true)
@@ -181,13 +186,13 @@ fn malformed() -> OpenError {
 }
 
 fn malformed_end() -> StoreError {
-    StoreError::away(MALFORMED)
+    StoreError::unavailable(MALFORMED)
 }
 
-const MALFORMED: &str = "it has an entry that is malformed";
+const MALFORMED: &str = "an entry is malformed";
 
 impl From<fjall::Error> for StoreError {
     fn from(error: fjall::Error) -> Self {
-        Self::away(error)
+        Self::unavailable(error)
     }
 }

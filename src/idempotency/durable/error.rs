@@ -1,19 +1,20 @@
-//! Why a store cannot be opened.
+//! Why a durable store cannot be opened.
 
 use std::{error, fmt, sync::Arc};
 
+use super::layout::VERSION;
 use crate::refusal::BoxError;
 
-/// Why a [`Durable`](super::store::Durable) store cannot be opened.
+/// Why a [`Durable`](super::Durable) store cannot be opened.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// Another has it open, in this process or in another one.
+    /// Another handle has it open, in this process or in another one.
     Locked,
-    /// It is in this version of the layout, which is not known here.
+    /// It has this version of the layout, which is unknown here.
     Version(u8),
-    /// It is damaged, or something else, or the operating system does not let us
-    /// have it: see the source.
+    /// It is damaged, is not a store, or the operating system denies access: see the
+    /// source.
     Unreadable(Arc<dyn error::Error + Send + Sync>),
 }
 
@@ -25,12 +26,11 @@ impl OpenError {
 
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let readable = super::layout::VERSION;
         match self {
-            Self::Locked => f.write_str("another has the store of idempotency records open"),
+            Self::Locked => f.write_str("the store of idempotency records is open elsewhere"),
             Self::Version(version) => write!(
                 f,
-                "the store of idempotency records has version {version}: readable is {readable}"
+                "the store of idempotency records has version {version}: must be {VERSION}"
             ),
             Self::Unreadable(_) => f.write_str("the store of idempotency records cannot be read"),
         }

@@ -1,4 +1,4 @@
-//! How a state is written to disk.
+//! The layout of a state in the files.
 //!
 //! # The layout, version 1
 //!
@@ -8,33 +8,32 @@
 //!
 //! In `records`, under the 32 bytes of a name:
 //!
-//! | bytes | what |
+//! | bytes | content |
 //! |---|---|
 //! | 1 | the version, 1 |
-//! | 1 | 0: leased; 1: leased, and another had begun it before; 2: completed |
+//! | 1 | 0: leased; 1: leased, and begun before; 2: completed |
 //! | 32 | the fingerprint |
 //! | 16 | the token |
-//! | 8 | until when it is leased or kept |
-//! | 8 | if it is leased: for how long it is remembered after that |
-//! | 4 | if another had begun it before: how often it was begun |
-//! | the rest | if it is completed: the record |
+//! | 8 | when the lease lapses or the record expires |
+//! | 8 | if leased: how many ticks it is kept after that |
+//! | 4 | if begun before: how often it was begun |
+//! | the rest | if completed: the record |
 //!
-//! In `ends`, for each of these:
+//! In `ends`, an entry for each state, in the order of expiry:
 //!
-//! | bytes of the key | what |
+//! | bytes of the key | content |
 //! |---|---|
 //! | 1 | 0: leased; 1: completed |
-//! | 8 | when it is forgotten |
+//! | 8 | when it expires |
 //! | 32 | the name |
 //!
-//! and as the value how many bytes it takes of the capacity, one number.
+//! The value is the number of bytes that the state takes of the capacity.
 //!
-//! In `about`, under `version` one byte, 1, and under `last` three numbers: what the
-//! wall clock and the store's own time were when something was written last, and
-//! how many times that had been done.
+//! In `about`, `version` is one byte, 1, and `last` is three numbers: the wall clock
+//! and the store's own time at the last write, and the number of writes.
 //!
-//! Beside these, in the file `seal`, is one number: of how many writes the disk has
-//! [confirmed](super::seal) that it has them.
+//! The file `seal` beside these holds the number of writes that the disk has
+//! [confirmed](super::write_count).
 
 use bytes::{BufMut, Bytes};
 
@@ -54,19 +53,19 @@ const LEASED: u8 = 0;
 const RECOVERED: u8 = 1;
 const COMPLETED: u8 = 2;
 
-/// All of a state but the record.
+/// A state without its record. Two states of one name are equal if these are.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Head {
+pub(super) struct StateHeader {
     fingerprint: [u8; 32],
     token: [u8; 16],
     stage: u8,
     until: Tick,
     keep: Option<Tick>,
-    /// If that is more than once.
+    /// `Some` if it is above 1.
     attempt: Option<u32>,
 }
 
-impl Head {
+impl StateHeader {
     pub(super) fn of(state: &State) -> Self {
         let (stage, until, keep, attempt) = match state.stage {
             Stage::Completed { until, .. } => (COMPLETED, until, None, None),
@@ -104,19 +103,19 @@ impl Head {
     }
 }
 
-/// The state as bytes.
+/// Encodes a state.
 pub(super) fn write(state: &State) -> Vec<u8> {
     let record: &[u8] = match &state.stage {
         Stage::Leased { .. } => &[],
         Stage::Completed { record, .. } => record,
     };
     let mut bytes = Vec::with_capacity(66 + record.len());
-    Head::of(state).write(&mut bytes);
+    StateHeader::of(state).write(&mut bytes);
     bytes.put_slice(record);
     bytes
 }
 
-/// Reads what was written.
+/// Decodes a state.
 pub(super) fn read(bytes: &[u8]) -> Result<State, RecordError> {
     match bytes.split_first() {
         Some((&VERSION, rest)) => read_state(rest).ok_or(RecordError::Malformed),
@@ -145,7 +144,7 @@ fn read_stage(stage: u8, until: Tick, rest: &[u8]) -> Option<Stage> {
     let (keep, rest) = number(rest)?;
     let attempt = match (stage, rest) {
         (LEASED, []) => 1,
-        // Written before attempts were counted.
+        // From a version that did not count attempts.
         (RECOVERED, []) => 2,
         (RECOVERED, rest) => u32::from_be_bytes(rest.try_into().ok()?),
         _ => return None,
@@ -157,11 +156,12 @@ fn read_stage(stage: u8, until: Tick, rest: &[u8]) -> Option<Stage> {
     })
 }
 
-/// One of the eight-byte numbers, and what comes after it.
+/// Splits off a number of eight bytes.
 pub(super) fn number(bytes: &[u8]) -> Option<(u64, &[u8])> {
     let (number, rest) = bytes.split_first_chunk()?;
     Some((u64::from_be_bytes(*number), rest))
 }
 
 #[cfg(test)]
+#[path = "tests/layout.rs"]
 mod tests;

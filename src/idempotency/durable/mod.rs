@@ -1,21 +1,19 @@
-//! Records on the disk of one machine.
+//! The store of records on the disk of one machine: the public handle, and the
+//! thread that owns the files.
 
-mod bells;
-mod book;
 mod builder;
-mod clerk;
-mod counts;
+mod capacity;
 mod disk;
 mod error;
-mod fsync;
+mod eviction;
+mod expiry;
 mod layout;
-mod mark;
+mod records;
 mod reopen;
-mod room;
-mod seal;
+mod settings;
 mod store;
 mod time;
+mod write_count;
+mod writer;
 
-pub use self::{
-    builder::DurableBuilder, counts::DurableCounts, error::OpenError, fsync::Fsync, store::Durable,
-};
+pub use self::{builder::DurableBuilder, error::OpenError, settings::Fsync, store::Durable};

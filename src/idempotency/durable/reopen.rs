@@ -1,84 +1,89 @@
-//! Opening a store anew whose disk was full.
+//! Opens the files, and opens them again after the disk was full.
 
 use std::{
     error::Error,
     fs::{self, File},
     io::{self, ErrorKind, Write},
     path::PathBuf,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use super::{book::Book, builder::Settings};
-use crate::idempotency::store::StoreError;
+use super::{error::OpenError, records::Records, settings::Settings};
+use crate::idempotency::{scope::Name, store::StoreError, waiters::Waiters};
 
-/// How long to wait at least before it is tried again.
-const PAUSE: Duration = Duration::from_secs(1);
+/// The shortest pause between two attempts.
+const MIN_PAUSE: Duration = Duration::from_secs(1);
 
-/// What the disk has to have room for, and the file that is to show it.
-const PROBE: usize = 1 << 20;
-const NAME: &str = "probe";
+/// The bytes that the disk must have room for, and the file that shows it.
+const PROBE_BYTES: usize = 1 << 20;
+const PROBE_FILE: &str = "probe";
 
-/// What it takes to open a store anew.
+/// Everything that is needed to open the files.
 pub(super) struct Reopen {
     folder: PathBuf,
     settings: Settings,
-    /// When it may be tried again.
+    waiters: Arc<Waiters<Name>>,
+    /// When the next attempt may be made.
     next: Instant,
 }
 
 impl Reopen {
-    pub(super) fn new(folder: PathBuf, settings: Settings) -> Self {
+    pub(super) fn new(folder: PathBuf, settings: Settings, waiters: Arc<Waiters<Name>>) -> Self {
         Self {
             folder,
             settings,
+            waiters,
             next: Instant::now(),
         }
     }
 
-    /// Waits from now on before it tries.
-    pub(super) fn wait(&mut self) {
-        self.next = Instant::now() + PAUSE;
+    /// Opens the files.
+    pub(super) fn open(&self) -> Result<Records, OpenError> {
+        let waiters = Arc::clone(&self.waiters);
+        Records::open(&self.folder, self.settings.clone(), waiters)
     }
 
-    /// Opens the store, if it is time and the disk has room; `None` if it is not time.
-    pub(super) fn book(&mut self) -> Option<Result<Book, StoreError>> {
+    /// Pauses from now on before the next attempt.
+    pub(super) fn pause(&mut self) {
+        self.next = Instant::now() + MIN_PAUSE;
+    }
+
+    /// Opens the files if the pause is over and the disk has room; `None` during the
+    /// pause.
+    pub(super) fn try_open(&mut self) -> Option<Result<Records, StoreError>> {
         let began = Instant::now();
         if began < self.next {
             return None;
         }
-        let book = self.open();
-        // A store that takes long to open is opened the more rarely.
-        self.next = Instant::now() + PAUSE.max(4 * began.elapsed());
-        Some(book)
+        let probed = self.probe().map_err(StoreError::unavailable);
+        let records = probed.and_then(|()| self.open().map_err(StoreError::unavailable));
+        // Files that take long to open are opened less often.
+        self.next = Instant::now() + MIN_PAUSE.max(4 * began.elapsed());
+        Some(records)
     }
 
-    fn open(&self) -> Result<Book, StoreError> {
-        self.probe().map_err(StoreError::away)?;
-        Book::open(&self.folder, self.settings.clone()).map_err(StoreError::away)
-    }
-
-    /// Whether anything can be written, which is cheaper to know than to open a store
-    /// for nothing.
+    /// Checks that the disk has room, which costs less than to open the files in vain.
     fn probe(&self) -> io::Result<()> {
-        let path = self.folder.join(NAME);
+        let path = self.folder.join(PROBE_FILE);
         let written = File::create(&path).and_then(|mut file| {
-            file.write_all(&vec![0; PROBE])?;
+            file.write_all(&vec![0; PROBE_BYTES])?;
             file.sync_all()
         });
         written.and(fs::remove_file(path))
     }
 }
 
-/// Whether a store that failed so may be opened anew without anybody looking at it
-/// first: only what could not be written is missing then. After any other failure of
-/// the disk, what is read back may not be what is there.
-pub(super) fn is_for_want_of_room(failed: &StoreError) -> bool {
-    let StoreError::Away(source) = failed else {
+/// Whether a store failed because its disk was full. Only then may it be reopened by
+/// itself, because nothing but the last write is missing. After any other failure, the
+/// files may read differently from what is on the disk, so a person has to look.
+pub(super) fn is_disk_full(failed: &StoreError) -> bool {
+    let StoreError::Unavailable(source) = failed else {
         return false;
     };
     let mut source: Option<&(dyn Error + 'static)> = Some(&**source);
     while let Some(error) = source {
-        // An earlier write has failed, and nothing is written since.
+        // An earlier write has failed, and none was made since.
         if let Some(fjall::Error::Poisoned) = error.downcast_ref() {
             return true;
         }
@@ -102,18 +107,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_full_disk_is_no_reason_to_look_at_it() {
+    fn only_a_full_disk_is_reopened_by_itself() {
         let by = |kind| {
             let error = fjall::Error::Io(io::Error::from(kind));
-            is_for_want_of_room(&StoreError::away(error))
+            is_disk_full(&StoreError::unavailable(error))
         };
         for kind in [ErrorKind::StorageFull, ErrorKind::QuotaExceeded] {
             assert!(by(kind));
         }
         assert!(!by(ErrorKind::Other) && !by(ErrorKind::PermissionDenied));
-        assert!(is_for_want_of_room(&StoreError::away(
+        assert!(is_disk_full(&StoreError::unavailable(
             fjall::Error::Poisoned
         )));
-        assert!(!is_for_want_of_room(&StoreError::Full));
+        assert!(!is_disk_full(&StoreError::Full));
     }
 }

@@ -1,78 +1,77 @@
-//! Records on the disk of one machine.
+//! The public handle of the store on disk.
 
-use std::{fmt, path::Path, time::Duration};
+use std::{fmt, path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::{
+    builder::DurableBuilder,
+    error::OpenError,
+    records::Records,
+    writer::{Command, Operation, WriterState},
+};
 use crate::idempotency::{
     claim::{Claim, ClaimRequest, LeaseStatus},
     fingerprint::Fingerprint,
     scope::Name,
-    store::{Store, StoreError},
+    store::{Store, StoreCounts, StoreError},
     token::Token,
+    waiters::Waiters,
 };
 
-use super::{
-    book::Book,
-    clerk::{Job, News, Order},
-};
-use super::{builder::DurableBuilder, counts::DurableCounts, error::OpenError};
-
-/// Records on the disk of one machine, in the embedded store
-/// [`fjall`](https://docs.rs/fjall): for one instance whose answers are to outlive
-/// it.
+/// Records on the disk of one machine, in the embedded database
+/// [`fjall`](https://docs.rs/fjall): for a single instance whose responses must
+/// outlive it.
 ///
-/// It is a handle, and clones are one store. Nobody else can open the same folder
-/// meanwhile: that is [`Locked`](OpenError::Locked).
+/// It is a handle, and clones are one store. While it is open, the folder is locked:
+/// a second `open` fails with [`Locked`](OpenError::Locked).
 ///
-/// # What it promises
+/// # Guarantees
 ///
-/// | | the process dies | the machine dies |
+/// | | the process crashes | the machine crashes |
 /// |---|---|---|
-/// | work that is complete | is answered the same | the same; not with [`Fsync::Never`](super::Fsync::Never) |
-/// | work that runs | is leased until its lease lapses, and then up to [`Takeover`](crate::idempotency::Takeover) | the same; with [`Fsync::Always`](super::Fsync::Always) only |
-/// | a lease that was renewed or given back | is known | may be as it was before |
+/// | completed work | its response is repeated | the same; not with [`Fsync::Never`](super::Fsync::Never) |
+/// | running work | is leased until its lease lapses, then [`Takeover`](crate::idempotency::Takeover) decides | the same with [`Fsync::Always`](super::Fsync::Always) only |
+/// | a lease that was renewed or released | is known | may be as before |
 ///
-/// That is as far as the disk keeps what it confirms. Should the disk be full, nothing
-/// is said to be done that is not, and each call is [`Away`](StoreError::Away) until
-/// there is room again: from one second on after the failure, a call has the store
-/// opened anew, if 1 MiB can be written. Should the disk fail in another way, each call
-/// is `Away` until somebody opens the store, because what is read back then may not be
+/// They hold as far as the disk keeps what it confirms. If the disk is full, each call
+/// is [`Unavailable`](StoreError::Unavailable) and nothing is confirmed, until there is
+/// room again: from one second after the failure on, a call reopens the store if 1 MiB
+/// can be written. If the disk fails in another way, each call is `Unavailable` until
+/// the application opens the store again, because the files may read differently from
 /// what is on the disk.
 ///
-/// Files that were damaged, or of which a part is missing, are refused when the
-/// store is opened, or when that part is read, as far as checksums tell. Whatever
-/// the disk has confirmed is also counted beside the files, so that a journal which
-/// lacks it is not taken for one that a crash has cut off. To copy them, close the
-/// store first.
+/// Damaged or missing files make `open` fail, or the read of the missing part, as far
+/// as checksums show it. The number of confirmed writes is also kept beside the files,
+/// so that a damaged journal is not mistaken for one that a crash has cut off. Close
+/// the store before you copy its files.
 ///
 /// # Time
 ///
-/// Leases and records lapse by the store's own time. While it is open, that is
-/// monotonic time, whatever becomes of the date. While it is closed, it goes by the
-/// date, of which an hour counts at most, and no step back. So no wrong date lets
-/// anything live for ever, or ends a record of a day; and records are kept longer
-/// by the rest of a longer pause.
+/// Leases and records lapse by the store's own time. While the store is open, that is
+/// monotonic time, and the date does not matter. While it is closed, the date counts,
+/// but at most an hour of it, and no step back. So no wrong date keeps a state for
+/// ever, or ends a record that is kept for a day. After a longer pause, records are
+/// kept for that much longer.
 ///
 /// # Room
 ///
-/// All records together take at most 1 GiB, unless that is
-/// [set](DurableBuilder::capacity): of each that is its bytes, and 256 more for
-/// what is around it. Records that have expired make room by themselves, as others
-/// are claimed. When there is none left, the completed record that expires next is
-/// forgotten early: [`counts`](Self::counts) tells how often that happened. What
-/// is running, or ended nobody knows how, is never forgotten early: then a claim
-/// fails with [`Full`](StoreError::Full).
+/// All records together take at most 1 GiB, unless another
+/// [capacity](DurableBuilder::capacity) is set. Each counts with its own bytes and 256
+/// more. Expired records are removed as others are claimed. When no room is left, the
+/// completed record that expires next is evicted; [`counts`](Self::counts) shows how
+/// many were. Work that runs, or whose outcome is unknown, is never evicted: a claim
+/// fails with [`Full`](StoreError::Full) then.
 ///
-/// The files take more: a journal of up to 256 MiB, and what was forgotten until it
-/// is compacted away. In memory are a cache of 16 MiB and what came last, up to
-/// 16 MiB of it, however much is kept.
+/// The files take more: a journal of up to 256 MiB, and removed records until they are
+/// compacted away. Memory holds a cache of 16 MiB and up to 16 MiB of the latest
+/// writes, whatever the number of records.
 ///
 /// # Cost
 ///
-/// One thread does it all, and no call blocks the runtime. A claim and a completion
-/// wait for the disk once each; those that come at the same time share that.
+/// One thread does all the work, and no call blocks the runtime. A claim and a
+/// completion wait for the disk once each. Calls at the same time share that wait.
 ///
 /// Measured by `cargo bench -p benches --bench idempotency`, with records of 1 KiB on two busy
 /// cores and a disk whose fsync takes 0.2 ms and more:
@@ -82,22 +81,22 @@ use super::{builder::DurableBuilder, counts::DurableCounts, error::OpenError};
 /// | a claim and a completion | 1.3 ms | 150 us |
 /// | the same with [`Fsync::Completions`](super::Fsync::Completions) | 0.6 ms | 135 us |
 /// | the same with [`Fsync::Never`](super::Fsync::Never) | 60 us | 30 us |
-/// | a claim of what is complete | 10 us | 5 us |
+/// | a claim of completed work | 10 us | 5 us |
 ///
-/// To open a store reads an entry of 49 bytes for each record, to count what they take,
-/// so that it takes longer the more there are; calls wait meanwhile. With a million
-/// records it takes 1.0 s (`cargo bench -p benches --bench idempotency -- open/`, two cores).
+/// Opening a store reads an entry of 49 bytes for each record, to count the bytes that
+/// they take. With a million records that takes 1.0 s, and calls wait meanwhile
+/// (`cargo bench -p benches --bench idempotency -- open/`, two cores).
 ///
 /// # Differences from others
 ///
-/// * In a table of SQLite the same can be done, with an `INSERT` for a claim. Each
-///   is a transaction then, with an fsync of its own unless one gathers them; so
-///   too in `redb`, which writes pages anew where a journal is appended to. What has
-///   expired has to be deleted by somebody.
-/// * A file for each key, renamed into its place, is an fsync of the file and one of
-///   the folder, and an inode for each; and two processes may well have it open.
-/// * An instant on the wall clock, as is kept elsewhere, lapses when the date is set:
-///   see [time](#time).
+/// * A table of SQLite can do the same, with an `INSERT` for each claim. Each is a
+///   transaction with its own fsync, unless the application groups them. The same holds
+///   for `redb`, which rewrites pages instead of appending to a journal. The
+///   application has to delete expired rows.
+/// * A file for each key, renamed into place, takes an fsync of the file and one of the
+///   folder, and an inode. Two processes can have the folder open.
+/// * An expiry on the wall clock, as others keep it, moves when the date is set: see
+///   [time](#time).
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -117,73 +116,83 @@ use super::{builder::DurableBuilder, counts::DurableCounts, error::OpenError};
 /// ```
 #[derive(Clone)]
 pub struct Durable {
-    orders: mpsc::Sender<Order>,
-    news: watch::Receiver<News>,
+    commands: mpsc::Sender<Command>,
+    state: watch::Receiver<WriterState>,
+    waiters: Arc<Waiters<Name>>,
 }
 
 impl Durable {
-    /// Opens the store in this folder, or makes a new one there, with the settings
-    /// of [`builder`](Self::builder).
+    /// Opens the store in this folder, or creates one there, with the default
+    /// settings of [`builder`](Self::builder).
     ///
     /// # Errors
     ///
-    /// When another has it open, or it cannot be read.
+    /// If another handle has it open, or it cannot be read.
     pub async fn open(folder: impl AsRef<Path>) -> Result<Self, OpenError> {
         Self::builder().open(folder).await
     }
 
-    /// A store of which more is to be said.
+    /// Returns a builder for a store with other settings.
     pub fn builder() -> DurableBuilder {
         DurableBuilder::new()
     }
 
-    pub(super) fn new(orders: mpsc::Sender<Order>, news: watch::Receiver<News>) -> Self {
-        Self { orders, news }
+    pub(super) fn new(
+        commands: mpsc::Sender<Command>,
+        state: watch::Receiver<WriterState>,
+        waiters: Arc<Waiters<Name>>,
+    ) -> Self {
+        Self {
+            commands,
+            state,
+            waiters,
+        }
     }
 
-    /// What it holds, and what it had to forget.
-    pub fn counts(&self) -> DurableCounts {
-        self.news.borrow().counts
+    /// Returns what the store holds, and how many records it had to evict.
+    pub fn counts(&self) -> StoreCounts {
+        self.state.borrow().counts
     }
 
-    /// Closes it for all clones, and ends when others may open it. Whatever is
-    /// asked of a clone from then on is [`Away`](StoreError::Away).
+    /// Closes the store for all clones, and ends when it may be opened again. Later
+    /// calls of a clone are [`Unavailable`](StoreError::Unavailable).
     ///
-    /// Without it a store is closed some time after its last clone is dropped, and
-    /// nothing is lost either.
-    ///
-    /// Dropped, it closes all the same, if it was polled once.
+    /// A store that is not closed ends some time after its last clone is dropped, and
+    /// loses nothing either. If the future is dropped after it was polled once, the
+    /// store closes all the same.
     pub async fn close(mut self) {
-        let _ = self.orders.send(Order::Close).await;
-        while self.news.changed().await.is_ok() {}
+        let _ = self.commands.send(Command::Close).await;
+        while self.state.changed().await.is_ok() {}
     }
 
-    async fn ask<T: Send + 'static>(
+    /// Runs an operation on the writer's thread. Ends when it is saved.
+    async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Book) -> Result<T, StoreError> + Send + 'static,
+        work: impl FnOnce(&mut Records) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let (teller, told) = oneshot::channel();
-        let job: Job = Box::new(move |book| {
-            let answer = work(book);
+        let (sender, answer) = oneshot::channel();
+        let operation: Operation = Box::new(move |records| {
+            let answer = work(records);
             Box::new(move |saved| {
-                // Who asked may be gone.
-                let _ = teller.send(answer.and_then(|answer| saved.map(|()| answer)));
+                // The caller may have given up.
+                let _ = sender.send(answer.and_then(|answer| saved.map(|()| answer)));
             })
         });
-        let sent = self.orders.send(Order::Do(job)).await;
-        sent.map_err(|_| self.gone())?;
-        told.await.unwrap_or_else(|_| Err(self.gone()))
+        let sent = self.commands.send(Command::Run(operation)).await;
+        sent.map_err(|_| self.reason())?;
+        answer.await.unwrap_or_else(|_| Err(self.reason()))
     }
 
-    fn gone(&self) -> StoreError {
-        let failed = self.news.borrow().failed.clone();
-        failed.unwrap_or_else(|| StoreError::away("it was closed"))
+    /// Returns why the writer does not run operations.
+    fn reason(&self) -> StoreError {
+        let failed = self.state.borrow().failed.clone();
+        failed.unwrap_or_else(|| StoreError::unavailable("it was closed"))
     }
 }
 
 impl Store for Durable {
     async fn claim(&self, name: Name, request: ClaimRequest) -> Result<Claim, StoreError> {
-        self.ask(move |book| book.claim(name, request)).await
+        self.run(move |records| records.claim(name, request)).await
     }
 
     async fn renew(
@@ -192,7 +201,8 @@ impl Store for Durable {
         token: Token,
         lease: Duration,
     ) -> Result<LeaseStatus, StoreError> {
-        self.ask(move |book| book.renew(name, token, lease)).await
+        self.run(move |records| records.renew(name, token, lease))
+            .await
     }
 
     async fn complete(
@@ -202,8 +212,8 @@ impl Store for Durable {
         record: Bytes,
         keep: Duration,
     ) -> Result<LeaseStatus, StoreError> {
-        let complete = move |book: &mut Book| book.complete(name, token, record, keep);
-        self.ask(complete).await
+        self.run(move |records| records.complete(name, token, record, keep))
+            .await
     }
 
     async fn restore(
@@ -215,19 +225,19 @@ impl Store for Durable {
         keep: Duration,
     ) -> Result<LeaseStatus, StoreError> {
         let by = (fingerprint, token);
-        let restore = move |book: &mut Book| book.restore(name, by, record, keep);
-        self.ask(restore).await
+        self.run(move |records| records.restore(name, by, record, keep))
+            .await
     }
 
     async fn release(&self, name: Name, token: Token) -> Result<LeaseStatus, StoreError> {
-        self.ask(move |book| book.release(name, token)).await
+        self.run(move |records| records.release(name, token)).await
     }
 
     async fn settled(&self, name: Name) {
-        let (bell, rung) = oneshot::channel();
-        if self.ask(move |book| book.watch(name, bell)).await.is_ok() {
-            // It is dropped, and nothing is sent.
-            let _ = rung.await;
+        let waiter = self.waiters.register(name);
+        let completed = waiter.completed();
+        if let Ok(true) = self.run(move |records| records.is_running(name)).await {
+            completed.await;
         }
     }
 }

@@ -1,13 +1,11 @@
-//! What time it is in a store that outlives its process.
+//! The time of a store that outlives its process.
 //!
-//! Instants on disk are ticks of the store's own time. While it is open, that is
-//! moved on by a clock that nobody sets: what the clock goes ahead, the time does,
-//! and a step back is nothing. While it is closed, it is moved on by the wall
-//! clock, which is all that goes on then, and which may be wrong before or after.
-//! So when it has stepped back, no time has passed, and what has passed is an hour
-//! at most: what was to end soon ends, and no wrong clock ends a record of a day.
-//! After a longer pause, records are kept for that much longer, which harms
-//! nobody.
+//! Instants on disk are ticks of the store's own time. While the store is open, a
+//! monotonic clock advances that time, and a step back of the clock counts as zero.
+//! While it is closed, only the wall clock goes on, and it may be wrong before or
+//! after. If it went back, no time has passed; otherwise at most an hour has. So a
+//! wrong clock never ends a record that is kept for a day. After a longer pause,
+//! records are kept for that much longer, which does no harm.
 
 use std::sync::Arc;
 
@@ -15,28 +13,27 @@ use crate::clock::{Clock, Tick};
 
 use super::layout::number;
 
-/// What passes at most while a store is closed, or its process dead.
-const LONGEST: Tick = 3_600_000_000;
+/// The most ticks that pass while a store is closed: an hour.
+const MAX_CLOSED_TICKS: Tick = 3_600_000_000;
 
-/// The store's own time.
-pub(super) struct Time {
-    clock: Hand,
-    wall: Hand,
-    /// What the clock showed last.
+/// The store's own time, and the number of its writes.
+pub(super) struct StoreTime {
+    clock: ClockFn,
+    wall: ClockFn,
+    /// The last reading of the clock.
     seen: Tick,
     now: Tick,
     writes: u64,
 }
 
-/// Where a clock's hand is.
-pub(super) type Hand = Arc<dyn Fn() -> Tick + Send + Sync>;
+/// Reads a clock.
+pub(super) type ClockFn = Arc<dyn Fn() -> Tick + Send + Sync>;
 
-/// The hand of this clock.
-pub(super) fn hand(clock: impl Clock) -> Hand {
+pub(super) fn clock_fn(clock: impl Clock) -> ClockFn {
     Arc::new(move || clock.now())
 }
 
-/// When something was written, and how many times that had been done.
+/// When the last write was made, and its number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Stamp {
     wall: Tick,
@@ -44,14 +41,14 @@ pub(super) struct Stamp {
     pub(super) writes: u64,
 }
 
-impl Time {
-    /// Goes on from this stamp, or begins.
-    pub(super) fn resume(clock: Hand, wall: Hand, stamp: Option<Stamp>) -> Self {
+impl StoreTime {
+    /// Continues from this stamp, or begins at tick 1.
+    pub(super) fn resume(clock: ClockFn, wall: ClockFn, stamp: Option<Stamp>) -> Self {
         let now = match stamp {
             None => 1,
             Some(stamp) => {
                 let passed = wall().saturating_sub(stamp.wall);
-                stamp.now.saturating_add(passed.min(LONGEST))
+                stamp.now.saturating_add(passed.min(MAX_CLOSED_TICKS))
             }
         };
         let seen = clock();
@@ -64,7 +61,7 @@ impl Time {
         }
     }
 
-    /// The present instant.
+    /// Returns the current instant.
     pub(super) fn now(&mut self) -> Tick {
         let shown = (self.clock)();
         let passed = shown.saturating_sub(self.seen);
@@ -73,7 +70,7 @@ impl Time {
         self.now
     }
 
-    /// To be written along with whatever is written next.
+    /// Returns the stamp of the next write, and counts it.
     pub(super) fn stamp(&mut self) -> Stamp {
         self.writes += 1;
         Stamp {
@@ -83,7 +80,7 @@ impl Time {
         }
     }
 
-    /// How many times something was written.
+    /// Returns the number of writes.
     pub(super) fn writes(&self) -> u64 {
         self.writes
     }
@@ -124,11 +121,11 @@ mod tests {
     }
 
     fn opened(wall: &Manual, stamp: Option<Stamp>) -> Tick {
-        Time::resume(hand(Manual::new()), hand(wall.clone()), stamp).now()
+        StoreTime::resume(clock_fn(Manual::new()), clock_fn(wall.clone()), stamp).now()
     }
 
     #[test]
-    fn what_passed_while_it_was_closed_has_passed() {
+    fn time_passes_while_the_store_is_closed() {
         let wall = Manual::new();
         let stamp = closed_at(&wall);
         wall.advance(20 * SECOND);
@@ -137,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wall_clock_that_steps_back_lets_nothing_live_longer_than_the_pause() {
+    fn a_wall_clock_that_steps_back_counts_as_no_time() {
         let wall = Manual::new();
         let stamp = closed_at(&wall);
         wall.set(wall.now() - 10_000_000);
@@ -145,17 +142,17 @@ mod tests {
     }
 
     #[test]
-    fn a_wall_clock_that_steps_ahead_ends_what_had_an_hour_left_and_no_more() {
+    fn a_wall_clock_that_steps_ahead_counts_for_an_hour_at_most() {
         let wall = Manual::new();
         let stamp = closed_at(&wall);
         wall.advance(100_000 * HOUR);
-        assert_eq!(opened(&wall, stamp), LONGEST + 1_000);
+        assert_eq!(opened(&wall, stamp), MAX_CLOSED_TICKS + 1_000);
     }
 
     #[test]
     fn while_it_is_open_the_wall_clock_may_be_set_and_no_step_back_counts() {
         let (clock, wall) = (Manual::new(), Manual::new());
-        let mut time = Time::resume(hand(clock.clone()), hand(wall.clone()), None);
+        let mut time = StoreTime::resume(clock_fn(clock.clone()), clock_fn(wall.clone()), None);
         wall.advance(100 * HOUR);
         clock.advance(SECOND);
         assert_eq!(time.now(), 1_000_001);
@@ -167,13 +164,13 @@ mod tests {
 
     #[test]
     fn a_stamp_is_written_and_read_as_it_always_was() {
-        let hands = [5, 7].map(|tick| {
+        let clocks = [5, 7].map(|tick| {
             let clock = Manual::new();
             clock.set(tick);
-            hand(clock)
+            clock_fn(clock)
         });
-        let [clock, wall] = hands;
-        let mut time = Time::resume(clock, wall, None);
+        let [clock, wall] = clocks;
+        let mut time = StoreTime::resume(clock, wall, None);
         let stamps = [time.stamp(), time.stamp()];
         assert_eq!(stamps.map(|stamp| stamp.writes), [1, 2]);
         // The wall clock, the store's time, and the second write.

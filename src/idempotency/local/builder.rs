@@ -1,20 +1,20 @@
-//! How a local store is configured.
+//! The builder of a local store.
 
 use std::{array, sync::Arc};
 
 use super::{
-    room::Room,
-    shard::AROUND,
-    store::{Local, Shared},
+    capacity::Capacity,
+    shard::RECORD_OVERHEAD_BYTES,
+    store::{Local, LocalState},
 };
 use crate::{
     clock::{Clock, Monotonic},
     sync::Mutex,
 };
 
-/// A [`Local`] store that is still to be configured.
+/// Builds a [`Local`] store.
 #[derive(Clone, Debug)]
-#[must_use = "it does nothing until it is built"]
+#[must_use = "a builder does nothing until it is built"]
 pub struct LocalBuilder<C = Monotonic> {
     capacity: usize,
     clock: C,
@@ -30,17 +30,17 @@ impl LocalBuilder {
 }
 
 impl<C: Clock> LocalBuilder<C> {
-    /// How many bytes all records may take together: 64 MiB unless it is set. See
+    /// Sets how many bytes all records may take together. The default is 64 MiB. See
     /// [memory](Local#memory).
     ///
     /// # Panics
     ///
-    /// When that is less than one record takes, 256.
+    /// If it is less than the 256 bytes of one record.
     #[track_caller]
     pub fn capacity(self, bytes: usize) -> Self {
         assert!(
-            bytes >= AROUND,
-            "invalid capacity {bytes}: must be at least {AROUND} bytes"
+            bytes >= RECORD_OVERHEAD_BYTES,
+            "invalid capacity {bytes}: must be at least {RECORD_OVERHEAD_BYTES} bytes"
         );
         Self {
             capacity: bytes,
@@ -48,17 +48,17 @@ impl<C: Clock> LocalBuilder<C> {
         }
     }
 
-    /// The clock to go by.
+    /// Sets the clock.
     pub fn clock<D: Clock>(self, clock: D) -> LocalBuilder<D> {
         let capacity = self.capacity;
         LocalBuilder { capacity, clock }
     }
 
-    /// The store.
+    /// Builds the store.
     pub fn build(self) -> Local<C> {
-        let shared = Shared {
+        let shared = LocalState {
             shards: array::from_fn(|_| Mutex::default()),
-            room: Room::of(self.capacity),
+            capacity: Capacity::of(self.capacity),
             clock: self.clock,
         };
         Local {

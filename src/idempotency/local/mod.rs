@@ -1,10 +1,10 @@
-//! Records in this process.
+//! The store of records in this process: the public handle, the builder, and the
+//! shards with their common capacity.
 
 mod builder;
-mod counts;
+mod capacity;
 mod pins;
-mod room;
 mod shard;
 mod store;
 
-pub use self::{builder::LocalBuilder, counts::LocalCounts, store::Local};
+pub use self::{builder::LocalBuilder, store::Local};

@@ -1,8 +1,8 @@
-//! Leases that do not lapse, because their holders are in this process.
+//! Leases that do not lapse while their guards in this process are alive.
 
 use std::time::Duration;
 
-use super::shard::{Shard, Short, short};
+use super::shard::{Shard, ShortName, short};
 use crate::{
     clock::{Tick, ticks},
     idempotency::{
@@ -13,7 +13,7 @@ use crate::{
 };
 
 impl Shard {
-    /// Keeps a lease of this token from lapsing; whether there is one.
+    /// Keeps the lease of this token from lapsing; returns whether there is one.
     pub(super) fn pin(&mut self, name: Name, token: Token, lease: Duration) -> bool {
         let is_held = self.is_leased_by(name, token);
         if is_held {
@@ -22,7 +22,7 @@ impl Shard {
         is_held
     }
 
-    /// Lets it lapse: its last time begins now.
+    /// Lets the lease lapse, a full lease from now.
     pub(super) fn unpin(&mut self, name: Name, token: Token, now: Tick) {
         if self.is_leased_by(name, token) {
             self.renew_pinned(short(name), now);
@@ -30,18 +30,14 @@ impl Shard {
         }
     }
 
-    /// Its holder has said how the work ended.
-    pub(super) fn let_go(&mut self, name: Name) {
+    /// Forgets the pin of a lease that was released.
+    pub(super) fn drop_pin(&mut self, name: Name) {
         self.pinned.remove(&short(name));
     }
 
-    /// A lease that is pinned begins anew whenever somebody looks at it.
-    pub(super) fn look_at(&mut self, name: Name, now: Tick) {
-        self.renew_pinned(short(name), now);
-    }
-
-    /// Whether it is pinned, and so renewed.
-    pub(super) fn renew_pinned(&mut self, name: Short, now: Tick) -> bool {
+    /// Starts a pinned lease anew; returns whether it is pinned. It has to be called
+    /// before each look at the state, because no timer renews pinned leases.
+    pub(super) fn renew_pinned(&mut self, name: ShortName, now: Tick) -> bool {
         let Some(&lease) = self.pinned.get(&name) else {
             return false;
         };

@@ -1,60 +1,49 @@
-//! Some of the records, under one lock.
+//! A part of the records, under one lock. The store finds the shard of a name, and
+//! changes records only here, so that they are counted rightly.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
-use tokio::sync::Notify;
-
 use crate::{
     clock::Tick,
-    idempotency::{
-        scope::Name,
-        state::{Stage, State},
-        token::Token,
-    },
+    idempotency::{scope::Name, state::State, token::Token, waiters::Waiters},
 };
 
-/// What a record takes beside its bytes, at most.
-pub(super) const AROUND: usize = 256;
+/// The bytes that a record takes beside its own, at most.
+pub(super) const RECORD_OVERHEAD_BYTES: usize = 256;
 
-/// 128 bits of a name: as good as all of them, and half as large.
-pub(super) type Short = [u8; 16];
+/// The first 128 bits of a name, which identify it as well as all 256 do.
+pub(super) type ShortName = [u8; 16];
 
-/// Trees, for they give back what they no longer need, and do not have to be
+/// The collections are trees, because those free memory as they shrink and are not
 /// copied as they grow.
 #[derive(Debug, Default)]
 pub(super) struct Shard {
-    slots: BTreeMap<Short, Box<Slot>>,
-    /// Which leases do not lapse, and how long they are. Each is leased.
-    pub(super) pinned: BTreeMap<Short, Tick>,
-    /// What is forgotten when, of what is leased.
-    leased: BTreeSet<(Tick, Short)>,
-    /// What is forgotten when, of what is completed.
-    completed: BTreeSet<(Tick, Short)>,
+    states: BTreeMap<ShortName, Box<Option<State>>>,
+    /// The leases that do not lapse, with their lengths. Each is in `states`.
+    pub(super) pinned: BTreeMap<ShortName, Tick>,
+    /// When each leased state expires.
+    leased: BTreeSet<(Tick, ShortName)>,
+    /// When each completed state expires.
+    completed: BTreeSet<(Tick, ShortName)>,
     bytes: usize,
     completed_bytes: usize,
+    waiters: Arc<Waiters<ShortName>>,
 }
 
-#[derive(Debug, Default)]
-struct Slot {
-    state: Option<State>,
-    /// Rung when nobody runs it any more; only there if somebody waits for that.
-    bell: Option<Arc<Notify>>,
-}
-
-/// How a slot is counted.
+/// How a state is counted.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Mark {
+struct Footprint {
     completed: bool,
-    end: Tick,
-    size: usize,
+    expires: Tick,
+    bytes: usize,
 }
 
 impl Shard {
     pub(super) fn len(&self) -> usize {
-        self.slots.len()
+        self.states.len()
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -65,16 +54,20 @@ impl Shard {
         self.completed_bytes
     }
 
-    /// How much room a claim takes.
+    pub(super) fn waiters(&self) -> &Arc<Waiters<ShortName>> {
+        &self.waiters
+    }
+
+    /// Returns the bytes that a claim adds.
     pub(super) fn need_to_claim(&self, name: Name) -> usize {
         match self.state(name) {
             Some(_) => 0,
-            None => AROUND,
+            None => RECORD_OVERHEAD_BYTES,
         }
     }
 
-    /// How much room a record of this length takes, if it is this token's to
-    /// complete.
+    /// Returns the bytes that a record of this length adds, if this token may
+    /// complete it.
     pub(super) fn need_to_complete(&self, name: Name, token: Token, length: usize) -> usize {
         match self.state(name) {
             Some(state) if state.is_leased_by(token) => length,
@@ -82,23 +75,21 @@ impl Shard {
         }
     }
 
-    /// How much room a record of this length takes, if it is this token's to complete
-    /// or there is none.
+    /// Returns the bytes that a record of this length adds, if this token may
+    /// complete it or nothing is there.
     pub(super) fn need_to_restore(&self, name: Name, token: Token, length: usize) -> usize {
         match self.state(name) {
             Some(_) => self.need_to_complete(name, token, length),
-            None => AROUND + length,
+            None => RECORD_OVERHEAD_BYTES + length,
         }
     }
 
-    /// What is rung when nobody runs it any more, if somebody does.
-    pub(super) fn bell(&mut self, name: Name, now: Tick) -> Option<Arc<Notify>> {
-        let slot = self.slots.get_mut(&short(name))?;
-        let bell = slot.is_running(now).then_some(&mut slot.bell)?;
-        Some(Arc::clone(bell.get_or_insert_default()))
+    /// Whether a holder is at work under this name.
+    pub(super) fn is_running(&self, name: Name, now: Tick) -> bool {
+        self.state(name).is_some_and(|state| state.is_running(now))
     }
 
-    /// Changes what is under a name.
+    /// Changes the state under a name.
     pub(super) fn change<T>(
         &mut self,
         name: Name,
@@ -106,18 +97,18 @@ impl Shard {
         change: impl FnOnce(&mut Option<State>) -> T,
     ) -> T {
         let name = short(name);
-        let slot = self.slots.entry(name).or_default();
-        let before = slot.mark();
-        let answer = change(&mut slot.state);
-        if !slot.is_running(now) {
-            slot.ring();
+        let state: &mut Option<State> = self.states.entry(name).or_default();
+        let before = Footprint::of(state);
+        let answer = change(state);
+        if !state.as_ref().is_some_and(|state| state.is_running(now)) {
+            self.waiters.notify(&name);
         }
-        let after = slot.mark();
-        if after.is_none_or(|mark| mark.completed) {
+        let after = Footprint::of(state);
+        if after.is_none_or(|after| after.completed) {
             self.pinned.remove(&name);
         }
         if after.is_none() {
-            self.slots.remove(&name);
+            self.states.remove(&name);
         }
         if before != after {
             self.count_out(name, before);
@@ -126,107 +117,93 @@ impl Shard {
         answer
     }
 
-    /// Changes a state that is there and stays.
-    pub(super) fn update(&mut self, name: Short, change: impl FnOnce(&mut Option<State>)) {
-        let Some(slot) = self.slots.get_mut(&name) else {
+    /// Changes a state that exists and continues to.
+    pub(super) fn update(&mut self, name: ShortName, change: impl FnOnce(&mut Option<State>)) {
+        let Some(state) = self.states.get_mut(&name) else {
             return;
         };
-        let before = slot.mark();
-        change(&mut slot.state);
-        let after = slot.mark();
+        let before = Footprint::of(state);
+        change(state);
+        let after = Footprint::of(state);
         self.count_out(name, before);
         self.count_in(name, after);
     }
 
-    /// Forgets what has expired; answers how much that took.
-    pub(super) fn forget_the_old(&mut self, now: Tick) -> usize {
+    /// Removes expired states; returns the bytes that they took.
+    pub(super) fn remove_expired(&mut self, now: Tick) -> usize {
         let before = self.bytes;
         for completed in [false, true] {
-            while let Some((end, name)) = self.ends(completed).first().copied()
-                && end <= now
+            while let Some((expires, name)) = self.expiries(completed).first().copied()
+                && expires <= now
             {
                 if completed || !self.renew_pinned(name, now) {
-                    self.forget(name);
+                    self.remove(name);
                 }
             }
         }
         before - self.bytes
     }
 
-    /// When the first of what is completed expires.
-    pub(super) fn first_to_end(&self) -> Option<Tick> {
-        self.completed.first().map(|(end, _)| *end)
+    /// Returns when the next completed record expires.
+    pub(super) fn next_expiry(&self) -> Option<Tick> {
+        self.completed.first().map(|(expires, _)| *expires)
     }
 
-    /// Forgets that; answers how much it took.
-    pub(super) fn forget_first_to_end(&mut self) -> Option<usize> {
+    /// Removes that record; returns the bytes that it took.
+    pub(super) fn evict_next(&mut self) -> Option<usize> {
         let before = self.bytes;
         let (_, name) = *self.completed.first()?;
-        self.forget(name);
+        self.remove(name);
         Some(before - self.bytes)
     }
 
     pub(super) fn state(&self, name: Name) -> Option<&State> {
-        self.slots.get(&short(name))?.state.as_ref()
+        self.states.get(&short(name))?.as_ref().as_ref()
     }
 
-    fn forget(&mut self, name: Short) {
-        if let Some(mut slot) = self.slots.remove(&name) {
-            self.count_out(name, slot.mark());
-            slot.ring();
+    fn remove(&mut self, name: ShortName) {
+        if let Some(state) = self.states.remove(&name) {
+            self.count_out(name, Footprint::of(&state));
+            self.waiters.notify(&name);
         }
     }
 
-    fn ends(&mut self, completed: bool) -> &mut BTreeSet<(Tick, Short)> {
+    fn expiries(&mut self, completed: bool) -> &mut BTreeSet<(Tick, ShortName)> {
         match completed {
             true => &mut self.completed,
             false => &mut self.leased,
         }
     }
 
-    fn count_out(&mut self, name: Short, mark: Option<Mark>) {
-        let Some(mark) = mark else { return };
-        self.ends(mark.completed).remove(&(mark.end, name));
-        self.bytes -= mark.size;
-        self.completed_bytes -= mark.size * usize::from(mark.completed);
+    fn count_out(&mut self, name: ShortName, footprint: Option<Footprint>) {
+        let Some(it) = footprint else { return };
+        self.expiries(it.completed).remove(&(it.expires, name));
+        self.bytes -= it.bytes;
+        self.completed_bytes -= it.bytes * usize::from(it.completed);
     }
 
-    fn count_in(&mut self, name: Short, mark: Option<Mark>) {
-        let Some(mark) = mark else { return };
-        self.ends(mark.completed).insert((mark.end, name));
-        self.bytes += mark.size;
-        self.completed_bytes += mark.size * usize::from(mark.completed);
+    fn count_in(&mut self, name: ShortName, footprint: Option<Footprint>) {
+        let Some(it) = footprint else { return };
+        self.expiries(it.completed).insert((it.expires, name));
+        self.bytes += it.bytes;
+        self.completed_bytes += it.bytes * usize::from(it.completed);
     }
 }
 
-impl Slot {
-    fn mark(&self) -> Option<Mark> {
-        let state = self.state.as_ref()?;
-        let record = match &state.stage {
-            Stage::Leased { .. } => None,
-            Stage::Completed { record, .. } => Some(record.len()),
-        };
-        Some(Mark {
+impl Footprint {
+    fn of(state: &Option<State>) -> Option<Self> {
+        let state = state.as_ref()?;
+        let record = state.record_len();
+        Some(Self {
             completed: record.is_some(),
-            end: state.forgotten(),
-            size: AROUND + record.unwrap_or(0),
+            expires: state.expires(),
+            bytes: RECORD_OVERHEAD_BYTES + record.unwrap_or(0),
         })
     }
-
-    fn is_running(&self, now: Tick) -> bool {
-        let state = self.state.as_ref();
-        state.is_some_and(|state| state.is_running(now))
-    }
-
-    fn ring(&mut self) {
-        if let Some(bell) = self.bell.take() {
-            bell.notify_waiters();
-        }
-    }
 }
 
-pub(super) fn short(name: Name) -> Short {
-    let mut short = Short::default();
+pub(super) fn short(name: Name) -> ShortName {
+    let mut short = ShortName::default();
     short.copy_from_slice(&name.as_bytes()[..16]);
     short
 }

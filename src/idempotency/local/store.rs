@@ -1,50 +1,51 @@
-//! Records in this process.
+//! The public handle of the store in this process.
 
 use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
-use crate::idempotency::{
-    claim::{Claim, ClaimRequest, LeaseStatus},
-    fingerprint::Fingerprint,
-    scope::Name,
-    state,
-    store::{Store, StoreError},
-    token::Token,
+use super::{
+    builder::LocalBuilder,
+    capacity::Capacity,
+    shard::{Shard, short},
 };
 use crate::{
     clock::{Clock, Monotonic, Tick},
+    idempotency::{
+        claim::{Claim, ClaimRequest, LeaseStatus},
+        fingerprint::Fingerprint,
+        scope::Name,
+        state::State,
+        store::{Store, StoreCounts, StoreError},
+        token::Token,
+    },
     sync::{Mutex, MutexGuard, lock},
 };
 
-use super::{builder::LocalBuilder, counts::LocalCounts};
-use super::{room::Room, shard::Shard};
-
-/// Records in this process: for one instance, or where a client always meets the
-/// same. They are gone when it ends.
+/// Records in this process: for a single instance, or if a client always reaches
+/// the same one. They are lost when the process ends.
 ///
 /// It is a handle, and clones are one store.
 ///
 /// # Leases
 ///
-/// A holder is in this process, so that its lease does not lapse while its
-/// [`Guard`](crate::idempotency::Guard) is alive, however long a handler blocks the runtime, and takes
-/// no renewal. A guard that is dropped, by a panic for example, leaves its lease to lapse
-/// as everywhere: from then on. Whoever claims by [`Store`] alone has a lease that lapses
-/// by time.
+/// A holder is in this process. Its lease does not lapse while its
+/// [`Guard`](crate::idempotency::Guard) is alive, however long a handler blocks the
+/// runtime, and it needs no renewal. When a guard is dropped without an outcome, by a
+/// panic for example, its lease lapses a full lease later. A claim through [`Store`]
+/// alone has a lease that lapses by time.
 ///
 /// # Memory
 ///
-/// All records together take at most 64 MiB, unless that is
-/// [set](LocalBuilder::capacity). Of each, that is its bytes, and 256 more for
-/// what is around it, which is a little more than it takes. Records that have
-/// expired make room by themselves, as others come.
+/// All records together take at most 64 MiB, unless another
+/// [capacity](LocalBuilder::capacity) is set. Each counts with its own bytes and 256
+/// more, which is slightly above what it takes. Expired records are removed as others
+/// come.
 ///
-/// When there is none left, the completed record that expires next is forgotten
-/// early, and if its request comes again, so is its work done again:
-/// [`counts`](Local::counts) tells how often that happened. What is running, or
-/// ended nobody knows how, is never forgotten early: then a claim fails with
-/// [`Full`](StoreError::Full).
+/// When no room is left, the completed record that expires next is evicted. If its
+/// request comes again, the work is done again; [`counts`](Local::counts) shows how
+/// many were evicted. Work that runs, or whose outcome is unknown, is never evicted:
+/// a claim fails with [`Full`](StoreError::Full) then.
 ///
 /// ```
 /// use sluicegate::idempotency::Local;
@@ -53,13 +54,14 @@ use super::{room::Room, shard::Shard};
 /// assert_eq!(store.counts().bytes, 0);
 /// ```
 pub struct Local<C = Monotonic> {
-    pub(super) shared: Arc<Shared<C>>,
+    pub(super) shared: Arc<LocalState<C>>,
 }
 
-pub(super) struct Shared<C> {
-    /// A name's is found by its first byte.
+/// What the clones of a store share.
+pub(super) struct LocalState<C> {
+    /// The first byte of a name selects its shard.
     pub(super) shards: [Mutex<Shard>; 16],
-    pub(super) room: Room,
+    pub(super) capacity: Capacity,
     pub(super) clock: C,
 }
 
@@ -69,7 +71,7 @@ impl Local {
         Self::builder().build()
     }
 
-    /// A store of which more is to be said.
+    /// Returns a builder for a store with other settings.
     pub fn builder() -> LocalBuilder {
         LocalBuilder::new()
     }
@@ -82,25 +84,24 @@ impl Default for Local {
 }
 
 impl<C: Clock> Local<C> {
-    /// What it holds, and what it had to forget.
-    pub fn counts(&self) -> LocalCounts {
+    /// Returns what the store holds, and how many records it had to evict.
+    pub fn counts(&self) -> StoreCounts {
         let shards = self.shared.shards.iter();
-        LocalCounts {
-            records: shards.map(|shard| lock(shard).len()).sum(),
-            bytes: self.shared.room.taken(),
-            evicted: self.shared.room.evicted(),
+        StoreCounts {
+            records: shards.map(|shard| lock(shard).len() as u64).sum(),
+            bytes: self.shared.capacity.taken() as u64,
+            evicted: self.shared.capacity.evicted(),
         }
     }
 }
 
 impl<C: Clock> Store for Local<C> {
     async fn claim(&self, name: Name, request: ClaimRequest) -> Result<Claim, StoreError> {
-        let claim = |shard: &mut Shard, now| {
-            shard.look_at(name, now);
-            shard.change(name, now, |state| state::claim(state, now, &request))
-        };
-        self.shared
-            .change(name, |shard| shard.need_to_claim(name), claim)
+        let need = |shard: &Shard| shard.need_to_claim(name);
+        self.shared.with_room(name, need, |shard, now| {
+            shard.renew_pinned(short(name), now);
+            shard.change(name, now, |state| State::claim(state, now, &request))
+        })
     }
 
     async fn renew(
@@ -109,10 +110,11 @@ impl<C: Clock> Store for Local<C> {
         token: Token,
         lease: Duration,
     ) -> Result<LeaseStatus, StoreError> {
-        let renew = |shard: &mut Shard, now| {
-            shard.change(name, now, |state| state::renew(state, now, token, lease))
-        };
-        self.shared.change(name, |_| 0, renew)
+        self.shared.with_room(
+            name,
+            |_| 0,
+            |shard, now| shard.change(name, now, |state| State::renew(state, now, token, lease)),
+        )
     }
 
     async fn complete(
@@ -122,16 +124,13 @@ impl<C: Clock> Store for Local<C> {
         record: Bytes,
         keep: Duration,
     ) -> Result<LeaseStatus, StoreError> {
-        // It may be a part of something larger, which would be kept as well.
-        let record = Bytes::copy_from_slice(&record);
+        let record = copied(&record);
         let length = record.len();
-        let complete = |shard: &mut Shard, now| {
-            shard.change(name, now, |state| {
-                state::complete(state, now, token, record, keep)
-            })
-        };
         let need = |shard: &Shard| shard.need_to_complete(name, token, length);
-        self.shared.change(name, need, complete)
+        self.shared.with_room(name, need, |shard, now| {
+            let complete = |state: &mut _| State::complete(state, now, token, record, keep);
+            shard.change(name, now, complete)
+        })
     }
 
     async fn restore(
@@ -142,26 +141,24 @@ impl<C: Clock> Store for Local<C> {
         record: Bytes,
         keep: Duration,
     ) -> Result<LeaseStatus, StoreError> {
-        let record = Bytes::copy_from_slice(&record);
-        let length = record.len();
-        let restore = |shard: &mut Shard, now| {
-            shard.change(name, now, |state| {
-                state::restore(state, now, (fingerprint, token), record, keep)
-            })
-        };
+        let record = copied(&record);
+        let (length, by) = (record.len(), (fingerprint, token));
         let need = |shard: &Shard| shard.need_to_restore(name, token, length);
-        self.shared.change(name, need, restore)
+        self.shared.with_room(name, need, |shard, now| {
+            let restore = |state: &mut _| State::restore(state, now, by, record, keep);
+            shard.change(name, now, restore)
+        })
     }
 
     async fn release(&self, name: Name, token: Token) -> Result<LeaseStatus, StoreError> {
         let release = |shard: &mut Shard, now| {
-            let held = shard.change(name, now, |state| state::release(state, now, token));
-            if held == LeaseStatus::Held {
-                shard.let_go(name);
+            let status = shard.change(name, now, |state| State::release(state, now, token));
+            if status == LeaseStatus::Held {
+                shard.drop_pin(name);
             }
-            held
+            status
         };
-        self.shared.change(name, |_| 0, release)
+        self.shared.with_room(name, |_| 0, release)
     }
 
     fn pin(&self, name: Name, token: Token, lease: Duration) -> bool {
@@ -174,29 +171,36 @@ impl<C: Clock> Store for Local<C> {
     }
 
     async fn settled(&self, name: Name) {
-        let bell;
-        let rung = {
+        let waiters = Arc::clone(self.shared.shard(name).waiters());
+        let waiter = waiters.register(short(name));
+        let completed = waiter.completed();
+        let is_running = {
             let mut shard = self.shared.shard(name);
             let now = self.shared.clock.now();
-            shard.look_at(name, now);
-            bell = shard.bell(name, now);
-            // Under the lock, for what is rung before it is not heard.
-            bell.as_ref().map(|bell| bell.notified())
+            shard.renew_pinned(short(name), now);
+            shard.is_running(name, now)
         };
-        if let Some(rung) = rung {
-            rung.await;
+        if is_running {
+            completed.await;
         }
     }
 }
 
-impl<C: Clock> Shared<C> {
-    fn shard(&self, name: Name) -> MutexGuard<'_, Shard> {
+/// Copies a record, which may be a slice of a larger buffer that would stay in
+/// memory with it.
+fn copied(record: &Bytes) -> Bytes {
+    Bytes::copy_from_slice(record)
+}
+
+impl<C: Clock> LocalState<C> {
+    pub(super) fn shard(&self, name: Name) -> MutexGuard<'_, Shard> {
         let [first, ..] = *name.as_bytes();
         lock(&self.shards[usize::from(first) % self.shards.len()])
     }
 
-    /// Changes a shard when there is room for what that needs at most.
-    fn change<T>(
+    /// Changes a shard once there is room for `need` bytes, the most that the change
+    /// can add.
+    fn with_room<T>(
         &self,
         name: Name,
         need: impl Fn(&Shard) -> usize,
@@ -205,36 +209,36 @@ impl<C: Clock> Shared<C> {
         loop {
             let now = self.clock.now();
             let mut shard = self.shard(name);
-            self.room.give(shard.forget_the_old(now));
+            self.capacity.give(shard.remove_expired(now));
             let need = need(&shard);
-            if self.room.take(need) {
+            if self.capacity.take(need) {
                 let before = shard.bytes();
                 let answer = change(&mut shard, now);
-                self.room.give(before + need - shard.bytes());
+                self.capacity.give(before + need - shard.bytes());
                 return Ok(answer);
             }
+            // `make_room` locks the shards one after the other.
             drop(shard);
             self.make_room(need, now)?;
         }
     }
 
-    /// Forgets the completed record that expires next, if enough could be
-    /// forgotten.
+    /// Evicts the completed record that expires next, if eviction can free enough.
     fn make_room(&self, need: usize, now: Tick) -> Result<(), StoreError> {
-        let mut possible = 0;
+        let mut evictable = 0;
         let mut next: Option<(Tick, &Mutex<Shard>)> = None;
         for mutex in &self.shards {
             let mut shard = lock(mutex);
-            self.room.give(shard.forget_the_old(now));
-            possible += shard.completed_bytes();
-            let ends = shard.first_to_end().map(|tick| (tick, mutex));
-            next = next.into_iter().chain(ends).min_by_key(|(tick, _)| *tick);
+            self.capacity.give(shard.remove_expired(now));
+            evictable += shard.completed_bytes();
+            let expiry = shard.next_expiry().map(|tick| (tick, mutex));
+            next = next.into_iter().chain(expiry).min_by_key(|(tick, _)| *tick);
         }
-        if !self.room.could_take(need, possible) {
+        if !self.capacity.could_take(need, evictable) {
             return Err(StoreError::Full);
         }
         if let Some((_, mutex)) = next {
-            self.room.evict(lock(mutex).forget_first_to_end());
+            self.capacity.evict(lock(mutex).evict_next());
         }
         Ok(())
     }
@@ -250,7 +254,7 @@ impl<C> Clone for Local<C> {
 impl<C: Clock> fmt::Debug for Local<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Local")
-            .field("capacity", &self.shared.room.capacity())
+            .field("capacity", &self.shared.capacity.bytes())
             .field("counts", &self.counts())
             .finish_non_exhaustive()
     }

@@ -10,8 +10,8 @@ const LEASE: Duration = Duration::from_secs(10);
 const KEEP: Duration = Duration::from_secs(60);
 const NEW: Result<Claim, StoreError> = Ok(Claim::Run { attempt: 1 });
 
-/// What a record takes beside its bytes.
-const AROUND: usize = super::super::shard::AROUND;
+/// The bytes that a record takes beside its own.
+const AROUND: usize = super::super::shard::RECORD_OVERHEAD_BYTES;
 
 fn store(capacity: usize) -> (Local<Manual>, Manual) {
     let clock = Manual::new();
@@ -62,11 +62,11 @@ fn clones_are_one_store() {
     done(&store.clone(), 1, 100);
     assert!(matches!(claim(&store, 1), Ok(Claim::Replay(_))));
     let counts = store.counts();
-    assert_eq!((counts.records, counts.bytes), (1, AROUND + 100));
+    assert_eq!((counts.records, counts.bytes), (1, AROUND as u64 + 100));
 }
 
 #[test]
-fn a_full_store_forgets_the_completed_record_that_expires_next() {
+fn a_full_store_evicts_the_completed_record_that_expires_next() {
     let (store, clock) = store(4 * (AROUND + 100));
     assert_eq!(claim(&store, 0), NEW);
     for number in [3, 1, 2] {
@@ -86,11 +86,11 @@ fn a_full_store_forgets_the_completed_record_that_expires_next() {
     );
     let counts = store.counts();
     assert_eq!((counts.records, counts.evicted), (4, 2));
-    assert!(counts.bytes <= 4 * (AROUND + 100));
+    assert!(counts.bytes <= 4 * (AROUND as u64 + 100));
 }
 
 #[test]
-fn what_runs_or_ended_nobody_knows_how_is_not_forgotten_for_room() {
+fn work_that_runs_or_has_an_unknown_outcome_is_not_evicted() {
     let (store, clock) = store(2 * AROUND + 10);
     for number in [1, 2] {
         assert_eq!(claim(&store, number), NEW);
@@ -107,7 +107,7 @@ fn what_runs_or_ended_nobody_knows_how_is_not_forgotten_for_room() {
 }
 
 #[test]
-fn what_could_not_be_kept_even_so_makes_nothing_be_forgotten() {
+fn a_record_that_would_not_fit_even_then_evicts_nothing() {
     let (store, _clock) = store(3 * AROUND + 300);
     done(&store, 1, 300);
     assert_eq!(claim(&store, 2), NEW);
@@ -122,7 +122,7 @@ fn what_could_not_be_kept_even_so_makes_nothing_be_forgotten() {
 }
 
 #[test]
-fn what_has_expired_goes_as_others_come() {
+fn expired_records_are_removed_as_others_come() {
     let (store, clock) = store(64 << 20);
     for number in 0..1_000 {
         done(&store, number, 10);
@@ -139,7 +139,7 @@ fn what_has_expired_goes_as_others_come() {
         done(&store, number, 0);
     }
     let counts = store.counts();
-    assert_eq!((counts.records, counts.bytes), (100, 100 * AROUND));
+    assert_eq!((counts.records, counts.bytes), (100, 100 * AROUND as u64));
     assert_eq!(counts.evicted, 0);
 }
 
@@ -153,11 +153,11 @@ fn a_refusal_and_a_release_take_no_room() {
     assert!(matches!(lost, Some(Ok(LeaseStatus::Lost))));
     let released = store.release(name(1), request(1).token).now_or_never();
     assert!(matches!(released, Some(Ok(LeaseStatus::Held))));
-    assert_eq!(store.counts(), LocalCounts::default());
+    assert_eq!(store.counts(), StoreCounts::default());
 }
 
 #[test]
-fn who_waits_hears_of_every_end_at_once_and_of_none_that_came_before() {
+fn a_waiting_caller_is_notified_of_every_end_at_once_and_of_none_before() {
     let (store, clock) = store(1 << 20);
     assert!(store.settled(name(1)).now_or_never().is_some());
     for end in 0..3 {

@@ -1,39 +1,39 @@
-//! Whether the server drops records to make room.
+//! Finds out once whether the server evicts records when it is full, and warns.
 
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
-use super::ask::Asker;
+use super::client::RecordClient;
 use crate::redis::{Error, EvictionPolicy};
 
-/// That of the node of any record.
-pub(super) async fn policy(asker: &Asker) -> Result<EvictionPolicy, Error> {
-    EvictionPolicy::ask(&asker.connection, asker.key("").as_bytes()).await
+/// Asks the node of an arbitrary record for its policy.
+pub(super) async fn policy(client: &RecordClient) -> Result<EvictionPolicy, Error> {
+    EvictionPolicy::ask(&client.connection, client.key("").as_bytes()).await
 }
 
-/// Finds out in the background, unless it is known, and warns.
-pub(super) fn warn_once(asker: &Arc<Asker>) {
-    let Some(task) = asker.eviction.begin() else {
+/// Finds out in the background, unless the policy is known, and warns.
+pub(super) fn warn_once(client: &Arc<RecordClient>) {
+    let Some(duty) = client.eviction.begin() else {
         return;
     };
-    let asker = Arc::clone(asker);
+    let client = Arc::clone(client);
     tokio::spawn(async move {
-        if let Ok(policy) = policy(&asker).await {
-            task.done();
-            warn(&asker, &policy);
+        if let Ok(policy) = policy(&client).await {
+            duty.done();
+            warn(&client, &policy);
         }
     });
 }
 
-fn warn(asker: &Asker, policy: &EvictionPolicy) {
+fn warn(client: &RecordClient, policy: &EvictionPolicy) {
     let Some(policy) = policy.unsafe_name() else {
         return;
     };
-    asker.counters.evicting.store(true, Relaxed);
+    client.counters.evicting.store(true, Relaxed);
     tracing::warn!(
         target: "sluicegate::idempotency",
-        store = &*asker.name,
+        store = &*client.name,
         policy,
-        "redis drops idempotency records when it is full, and their work is done again: \
+        "redis evicts idempotency records when it is full, and their work is done again: \
          set maxmemory-policy to noeviction",
     );
 }

@@ -1,13 +1,13 @@
-//! Records in Redis.
+//! The store of records in Redis: the public handle, the client of its script, and
+//! large records, which have their own lane.
 
-mod ask;
-mod bells;
+mod client;
 mod counts;
 mod eviction;
-mod large;
-mod listen;
+mod large_records;
 mod pause;
-mod reply;
 mod store;
+mod store_reply;
+mod waiting;
 
 pub use self::{counts::RedisCounts, store::Redis};

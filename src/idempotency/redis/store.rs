@@ -1,45 +1,38 @@
-//! Records in Redis.
+//! The public handle of the store in Redis.
 
-use std::{
-    fmt,
-    pin::pin,
-    sync::{Arc, atomic::Ordering::Relaxed},
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use tokio::time::timeout;
+use redis::Cmd;
 
-use crate::idempotency::{
-    claim::{Claim, ClaimRequest, LeaseStatus, Takeover},
-    fingerprint::Fingerprint,
-    scope::Name,
-    store::{Store, StoreError},
-    token::Token,
+use super::{
+    client::RecordClient,
+    counts::RedisCounts,
+    eviction,
+    large_records::{MAX_SMALL_BYTES, Transfers, WantedRecord},
+    store_reply::Claimed,
+    waiting::Waits,
 };
 use crate::{
     clock::{Manual, ticks},
+    idempotency::{
+        claim::{Claim, ClaimRequest, LeaseStatus, Takeover},
+        fingerprint::Fingerprint,
+        scope::Name,
+        store::{Store, StoreError},
+        token::Token,
+    },
     redis::Connection,
 };
 
-use super::{
-    ask::Asker,
-    bells::Bells,
-    large::{LARGE, Transfers, Wanted},
-    listen::ListenForCompletions,
-    pause::Pauses,
-    reply::Claimed,
-};
-use super::{counts::RedisCounts, eviction};
+/// The longest lease and keep: 30 years. Together with the present they are exact
+/// numbers in Lua.
+const MAX_TICKS: u64 = 30 * 365 * 86_400 * 1_000_000;
 
-/// The longest lease and keep, 30 years: with the present they are whole numbers
-/// in Lua.
-const LONGEST: u64 = 30 * 365 * 86_400 * 1_000_000;
-
-/// Records in Redis: for a fleet, where a retry meets another instance.
+/// Records in Redis: for a fleet, where a retry may reach another instance.
 ///
-/// It is a handle, and clones are one store; so are all of one name on one prefix,
-/// in however many processes.
+/// It is a handle, and clones are one store. All handles with the same name and
+/// prefix are one store, too, in any number of processes.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -58,149 +51,156 @@ const LONGEST: u64 = 30 * 365 * 86_400 * 1_000_000;
 ///
 /// # Calls
 ///
-/// Each of claim, renew, complete and release is one call of one script, which
-/// goes by [`state`](crate::idempotency::state) and by the server's clock. Work that is
-/// done for the first time costs two, claim and complete; a duplicate costs one,
-/// for a record of up to 16 KiB comes with the answer to the claim.
+/// Claim, renew, complete and release are one call of a script each, which follows
+/// [`State`](crate::idempotency::state::State) by the server's clock. Work that is done
+/// for the first time costs two calls, claim and complete. A duplicate costs one,
+/// because a record of up to 16 KiB comes with the reply to the claim.
 ///
-/// Larger records are fetched by a second call. Duplicates that ask for the same
-/// completed record at the same time share that call: one of them makes it, and if it
-/// fails, is dropped or takes too long, the others ask by themselves
-/// ([`RedisCounts::shared`] counts them). Large records have a
-/// [lane](crate::redis::Lane::LargeRecords) of their own, and more time: the
-/// connection's timeout, and once more that for each 64 KiB of the record and of
-/// those under way before it, so that a megabyte may take 17 timeouts, 1.7 seconds
-/// unless set. At most 64 MiB of them are under way at once on a runtime, and each
-/// runtime fetches for itself; what finds
-/// no room waits for it within that time.
+/// A larger record is fetched by a second call. Duplicates that need the same record at
+/// the same time share that call: one of them makes it. If it fails, is dropped or takes
+/// too long, the others fetch by themselves ([`RedisCounts::shared`] counts them). Large
+/// records have their own [lane](crate::redis::Lane::LargeRecords) and more time: the
+/// connection's timeout, and the same again for each 64 KiB of the record and of those
+/// under way before it. A megabyte may take 17 timeouts, 1.7 seconds by default. On each
+/// runtime, at most 64 MiB of them are under way at once, and further ones wait within
+/// their time.
 ///
-/// A call whose answer was lost, by a timeout or with its connection, is made once
-/// more with the same token, which does it once all the same: who holds a lease
-/// already is told to run again, and what was completed is completed. Only a
-/// release that is made twice may be told that the lease is lost. A
-/// [`Claimant`](crate::idempotency::Claimant) asks a store that failed once more by itself, so
-/// that a claim is sent four times at most, and takes four of the connection's
-/// [timeouts](crate::redis::Builder::timeout), with a large record four times what
-/// that may take besides. While the breaker is open it fails
-/// at once, and nothing is run.
+/// A call whose reply was lost, by a timeout or with its connection, is repeated once
+/// with the same token, which makes it take effect once: a holder of the lease is told
+/// to run again, and completed work stays completed. Only a repeated release may be
+/// told that the lease is lost. A [`Claimant`](crate::idempotency::Claimant) repeats a
+/// failed claim once more itself. A claim is therefore sent four times at most, and takes
+/// at most four of the connection's [timeouts](crate::redis::Builder::timeout), and with
+/// a large record four times the time of that record as well. While the breaker is open,
+/// a call fails at once, and no work runs.
 ///
 /// # Waiting
 ///
-/// Who waits for work that runs elsewhere leaves a mark in its record, and is told
-/// of the end by a message; completions that nobody waits for publish nothing. As
-/// messages may be lost, it also asks again, after 50 ms at first and each second
-/// at last. Messages need RESP3; without it there is the asking.
+/// A caller that waits for work on another instance marks the record, and a message
+/// tells it of the end. Completions without waiting callers publish nothing. Because
+/// messages may be lost, a caller also asks again, after 50 ms at first and each second
+/// at last. Messages need RESP3; without it, callers only ask again.
 ///
 /// # Keys
 ///
-/// A record is one string, `<prefix>:{<store>:<name>}:idempotency`, whose layout is
-/// at the head of `lua/idempotency.lua`. Every write sets when it expires: nothing
-/// stays for ever. Names are digests, so that nobody reads a client's key there.
+/// A record is one string, `<prefix>:{<store>:<name>}:idempotency`. The head of
+/// `lua/idempotency.lua` describes its layout. Every write sets an expiry, so nothing
+/// stays for ever. Names are digests, so the keys of clients cannot be read there.
 ///
 /// # Rights
 ///
-/// Those of [all scripts](crate::redis#rights). To wait by messages also `PUBLISH`,
-/// `SUBSCRIBE` and the channels `<prefix>:*`; to be warned of eviction, `INFO`.
+/// Those of [all scripts](crate::redis#rights). Messages also need `PUBLISH`,
+/// `SUBSCRIBE` and the channels `<prefix>:*`. The warning about eviction needs `INFO`.
 ///
 /// # What Redis may lose
 ///
-/// A record that is lost is work that is done again, if its request comes again. If it
-/// is lost while the work runs, its completion writes it anew with the same token, and
-/// the client gets its answer: [`Restored`](crate::idempotency::Event::Restored) tells how often. If
-/// another has begun the work meanwhile, both run, and the other's answer counts.
+/// If a record is lost, its work is done again when its request comes again. If it is
+/// lost while the work runs, the completion writes it again with the same token, and
+/// the client gets its response: [`Restored`](crate::idempotency::Event::Restored)
+/// counts that. If another holder has begun the work meanwhile, both run, and the
+/// other's response counts.
 ///
-/// * **Eviction**: a server that runs full drops records to make room, unless its
-///   `maxmemory-policy` is `noeviction`, with which it refuses new ones:
-///   [`Full`](StoreError::Full). All records expire, so that a `volatile-` policy
-///   drops them too. The policy is read once Redis has answered the first claim
-///   (in a Cluster, of one node), and a warning is logged if it is another;
-///   [`eviction_policy`](Self::eviction_policy) tells it.
-/// * **A crash**: without persistence all is gone. With `appendonly yes` it is what
-///   came in the last second; with `appendfsync always` nothing that was answered.
-/// * **A clock that is set ahead**: records expire by the server's wall clock, so a
-///   step ahead is time that passes. A lease lapses, and a step by more than what is
-///   left of lease and `keep` forgets the record, so that the work is run again,
-///   under [`Takeover::Refuse`], too. No script can tell that from time: Redis has
-///   removed the record before. [`Durable`](crate::idempotency::Durable) believes an hour at
-///   most; here `keep` is the bound, so keep records for longer than any step that
-///   your servers' clocks may make (an hour at least), and have time services slew
-///   clocks, not set them. A step back only keeps records for longer.
-/// * **A failover**: what the replica had not yet been sent. `min-replicas-to-write`
-///   bounds that, and only a `WAIT` would end it, which is not made: it would hold
-///   up all calls on the connection.
+/// * **Eviction**: a full server drops records to make room, unless its
+///   `maxmemory-policy` is `noeviction`. With that it refuses new ones:
+///   [`Full`](StoreError::Full). All records expire, so a `volatile-` policy drops them,
+///   too. The store reads the policy after the first claim (in a Cluster, of one node),
+///   and logs a warning if it is another. [`eviction_policy`](Self::eviction_policy)
+///   returns it.
+/// * **A crash**: without persistence, all records are lost. With `appendonly yes`, those
+///   of the last second are; with `appendfsync always`, none that was confirmed.
+/// * **A clock that is set ahead**: records expire by the server's wall clock, so a step
+///   ahead counts as time that has passed. A lease lapses. A step by more than the rest
+///   of lease and `keep` removes the record, so the work runs again, even with
+///   [`Takeover::Refuse`]. No script can prevent that, because Redis has removed the
+///   record before. `Durable` counts an hour at most; here `keep` is the bound. Keep
+///   records longer than any step that the clocks of your servers may make (an hour at
+///   least), and let time services slew clocks instead of setting them. A step back only
+///   keeps records longer.
+/// * **A failover**: writes that the replica had not received yet are lost.
+///   `min-replicas-to-write` bounds that. Only `WAIT` would prevent it. It is not used,
+///   because it would delay all calls on the connection.
 ///
-/// Where that may not be, have the end of the work refuse a second time by itself,
-/// such as by a unique constraint on the [`Name`] or the [`Token`].
+/// If that must not happen, let the target of the work refuse a second time by itself,
+/// for example by a unique constraint on the [`Name`] or the [`Token`].
 #[derive(Clone)]
 pub struct Redis {
-    asker: Arc<Asker>,
-    bells: Arc<Bells>,
+    client: Arc<RecordClient>,
+    waits: Arc<Waits>,
     transfers: Arc<Transfers>,
 }
 
 impl Redis {
     /// The store of this name.
     pub fn new(name: &str, connection: &Connection) -> Self {
-        Self::of(Asker::new(name, connection, None))
+        Self::over(RecordClient::new(name, connection, None))
     }
 
-    /// One that goes by this clock instead of the server's, for tests and replays.
+    /// A store on this clock instead of the server's, for tests and replays.
     #[doc(hidden)]
     pub fn at(name: &str, connection: &Connection, clock: Manual) -> Self {
-        Self::of(Asker::new(name, connection, Some(clock)))
+        Self::over(RecordClient::new(name, connection, Some(clock)))
     }
 
-    fn of(asker: Asker) -> Self {
+    fn over(client: RecordClient) -> Self {
         Self {
-            asker: Arc::new(asker),
-            bells: Arc::default(),
+            client: Arc::new(client),
+            waits: Arc::default(),
             transfers: Arc::default(),
         }
     }
 
-    /// What it did so far.
+    /// Returns the counts of this store in this process.
     pub fn counts(&self) -> RedisCounts {
-        self.asker.counters.counts()
+        self.client.counters.counts()
     }
 
-    /// The server's `maxmemory-policy`, by which it may drop records unless that is
-    /// `noeviction`; `None` where the user has no right to `INFO`. In a Cluster it
-    /// is that of one node.
+    /// Returns the server's `maxmemory-policy`, by which it may drop records unless it
+    /// is `noeviction`; `None` if the user has no right to `INFO`. In a Cluster it is
+    /// that of one node.
     ///
     /// # Errors
     ///
-    /// When Redis does not answer.
+    /// If Redis does not reply.
     pub async fn eviction_policy(&self) -> Result<Option<String>, StoreError> {
-        Ok(eviction::policy(&self.asker).await?.into_name())
+        Ok(eviction::policy(&self.client).await?.into_name())
+    }
+
+    /// Ends the work with a record, which may be large.
+    async fn store_record(
+        &self,
+        record: &Bytes,
+        call: impl Fn() -> Cmd,
+    ) -> Result<LeaseStatus, StoreError> {
+        let sent = self.transfers.send(&self.client, record.len(), call);
+        sent.await?.lease_status()
     }
 }
 
 impl Store for Redis {
     async fn claim(&self, name: Name, request: ClaimRequest) -> Result<Claim, StoreError> {
         let call = || {
-            let mut call = self.asker.call(name, "claim");
+            let mut call = self.client.command(name, "claim");
             call.arg(request.fingerprint.as_bytes().as_slice());
             call.arg(request.token.as_bytes().as_slice());
-            call.arg(word(request.takeover));
+            call.arg(takeover_word(request.takeover));
             call.arg(micros(request.lease)).arg(micros(request.keep));
-            call.arg(LARGE);
+            call.arg(MAX_SMALL_BYTES);
             call
         };
         loop {
-            let claimed = self.asker.ask(call).await?.claim()?;
-            eviction::warn_once(&self.asker);
+            let claimed = self.client.run(call).await?.claim()?;
+            eviction::warn_once(&self.client);
             let large = match claimed {
-                Claimed::Here(claim) => return Ok(claim),
+                Claimed::Claim(claim) => return Ok(claim),
                 Claimed::Large(large) => large,
             };
-            let fingerprint = request.fingerprint;
-            let wanted = Wanted {
+            let wanted = WantedRecord {
                 name,
-                fingerprint,
+                fingerprint: request.fingerprint,
                 large,
             };
-            // What was forgotten meanwhile is claimed anew.
-            if let Some(record) = self.transfers.fetch(&self.asker, wanted).await? {
+            // A record that expired before it was fetched is claimed anew.
+            if let Some(record) = self.transfers.fetch(&self.client, wanted).await? {
                 return Ok(Claim::Replay(record));
             }
         }
@@ -213,11 +213,11 @@ impl Store for Redis {
         lease: Duration,
     ) -> Result<LeaseStatus, StoreError> {
         let call = || {
-            let mut call = self.asker.call(name, "renew");
+            let mut call = self.client.command(name, "renew");
             call.arg(token.as_bytes().as_slice()).arg(micros(lease));
             call
         };
-        self.asker.ask(call).await?.held()
+        self.client.run(call).await?.lease_status()
     }
 
     async fn complete(
@@ -228,12 +228,11 @@ impl Store for Redis {
         keep: Duration,
     ) -> Result<LeaseStatus, StoreError> {
         let call = || {
-            let mut call = self.asker.last_call(name, token, "complete");
+            let mut call = self.client.final_command(name, token, "complete");
             call.arg(micros(keep)).arg(&record[..]);
             call
         };
-        let told = self.transfers.tell(&self.asker, record.len(), call);
-        told.await?.held()
+        self.store_record(&record, call).await
     }
 
     async fn restore(
@@ -245,54 +244,35 @@ impl Store for Redis {
         keep: Duration,
     ) -> Result<LeaseStatus, StoreError> {
         let call = || {
-            let mut call = self.asker.last_call(name, token, "restore");
+            let mut call = self.client.final_command(name, token, "restore");
             call.arg(micros(keep)).arg(&record[..]);
             call.arg(fingerprint.as_bytes().as_slice());
             call
         };
-        let told = self.transfers.tell(&self.asker, record.len(), call);
-        told.await?.held()
+        self.store_record(&record, call).await
     }
 
     async fn release(&self, name: Name, token: Token) -> Result<LeaseStatus, StoreError> {
-        let call = || self.asker.last_call(name, token, "release");
-        self.asker.ask(call).await?.held()
+        let call = || self.client.final_command(name, token, "release");
+        self.client.run(call).await?.lease_status()
     }
 
     async fn settled(&self, name: Name) {
-        self.bells.listener.start(|| ListenForCompletions {
-            asker: Arc::clone(&self.asker),
-            bells: Arc::downgrade(&self.bells),
-        });
-        let bell = self.bells.bell(name);
-        let (counters, mut pauses) = (&self.asker.counters, Pauses::default());
-        loop {
-            // Before it is asked, or what is said meanwhile would not be heard.
-            let mut rung = pin!(bell.rung());
-            rung.as_mut().enable();
-            if self.asker.is_settled(name).await {
-                return;
-            }
-            // Messages may be lost.
-            let woken = match timeout(pauses.next(), rung).await {
-                Ok(()) => &counters.rung,
-                Err(_) => &counters.polled,
-            };
-            woken.fetch_add(1, Relaxed);
-        }
+        self.waits.settled(&self.client, name).await;
     }
 }
 
 impl fmt::Debug for Redis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Redis")
-            .field("name", &self.asker.name)
+            .field("name", &self.client.name)
             .field("counts", &self.counts())
             .finish_non_exhaustive()
     }
 }
 
-fn word(takeover: Takeover) -> &'static str {
+/// Returns the takeover as the script reads it.
+fn takeover_word(takeover: Takeover) -> &'static str {
     match takeover {
         Takeover::Rerun => "rerun",
         Takeover::Refuse => "refuse",
@@ -300,5 +280,5 @@ fn word(takeover: Takeover) -> &'static str {
 }
 
 fn micros(time: Duration) -> u64 {
-    ticks(time).min(LONGEST)
+    ticks(time).min(MAX_TICKS)
 }

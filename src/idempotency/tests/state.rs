@@ -25,7 +25,7 @@ fn token(token: u8) -> Token {
 /// Claimed by token 1 at second 0: it lapses at 10 and is forgotten at 70.
 fn leased() -> Option<State> {
     let mut state = None;
-    let first = claim(&mut state, at(0), &request(1));
+    let first = State::claim(&mut state, at(0), &request(1));
     assert_eq!(first, Claim::Run { attempt: 1 });
     state
 }
@@ -33,7 +33,7 @@ fn leased() -> Option<State> {
 /// Completed by token 1 at second 5: it is forgotten at 65.
 fn completed() -> Option<State> {
     let mut state = leased();
-    let held = complete(&mut state, at(5), token(1), "done".into(), MINUTE);
+    let held = State::complete(&mut state, at(5), token(1), "done".into(), MINUTE);
     assert_eq!(held, LeaseStatus::Held);
     state
 }
@@ -46,7 +46,7 @@ fn another_fingerprint_is_a_mismatch_whatever_the_stage() {
     };
     for (state, now) in [(leased(), 1), (leased(), 11), (completed(), 11)] {
         let mut after = state.clone();
-        assert_eq!(claim(&mut after, at(now), &other), Claim::Mismatch);
+        assert_eq!(State::claim(&mut after, at(now), &other), Claim::Mismatch);
         assert_eq!(after, state);
     }
 }
@@ -56,12 +56,15 @@ fn a_duplicate_is_told_how_long_the_lease_lasts() {
     let mut state = leased();
     let left = 7 * SECOND;
     assert_eq!(
-        claim(&mut state, at(3), &request(2)),
+        State::claim(&mut state, at(3), &request(2)),
         Claim::Running { left }
     );
     let left = Duration::from_micros(1);
     let now = at(10) - 1;
-    assert_eq!(claim(&mut state, now, &request(2)), Claim::Running { left });
+    assert_eq!(
+        State::claim(&mut state, now, &request(2)),
+        Claim::Running { left }
+    );
     assert_eq!(state, leased());
 }
 
@@ -69,13 +72,13 @@ fn a_duplicate_is_told_how_long_the_lease_lasts() {
 fn a_claim_whose_answer_was_lost_is_answered_again() {
     for now in [3, 11] {
         let mut state = leased();
-        let again = claim(&mut state, at(now), &request(1));
+        let again = State::claim(&mut state, at(now), &request(1));
         assert_eq!(again, Claim::Run { attempt: 1 });
         assert!(state.unwrap().is_running(at(now + 9)));
     }
     let mut state = leased();
     for _ in 0..2 {
-        let taken = claim(&mut state, at(11), &request(2));
+        let taken = State::claim(&mut state, at(11), &request(2));
         assert_eq!(taken, Claim::Run { attempt: 2 });
     }
 }
@@ -83,16 +86,19 @@ fn a_claim_whose_answer_was_lost_is_answered_again() {
 #[test]
 fn a_lapsed_lease_goes_to_the_next_and_the_first_one_has_lost_it() {
     let mut state = leased();
-    let taken = claim(&mut state, at(10), &request(2));
+    let taken = State::claim(&mut state, at(10), &request(2));
     assert_eq!(taken, Claim::Run { attempt: 2 });
     let taken = state.clone();
     assert_eq!(
-        renew(&mut state, at(11), token(1), MINUTE),
+        State::renew(&mut state, at(11), token(1), MINUTE),
         LeaseStatus::Lost
     );
-    let late = complete(&mut state, at(11), token(1), "late".into(), MINUTE);
+    let late = State::complete(&mut state, at(11), token(1), "late".into(), MINUTE);
     assert_eq!(late, LeaseStatus::Lost);
-    assert_eq!(release(&mut state, at(11), token(1)), LeaseStatus::Lost);
+    assert_eq!(
+        State::release(&mut state, at(11), token(1)),
+        LeaseStatus::Lost
+    );
     assert_eq!(state, taken);
 }
 
@@ -101,12 +107,15 @@ fn a_lapsed_lease_that_nobody_took_is_still_its_holders() {
     for now in [11, 69] {
         let mut state = leased();
         assert_eq!(
-            renew(&mut state, at(now), token(1), MINUTE),
+            State::renew(&mut state, at(now), token(1), MINUTE),
             LeaseStatus::Held
         );
-        let held = complete(&mut leased(), at(now), token(1), "x".into(), MINUTE);
+        let held = State::complete(&mut leased(), at(now), token(1), "x".into(), MINUTE);
         assert_eq!(held, LeaseStatus::Held);
-        assert_eq!(release(&mut leased(), at(now), token(1)), LeaseStatus::Held);
+        assert_eq!(
+            State::release(&mut leased(), at(now), token(1)),
+            LeaseStatus::Held
+        );
     }
 }
 
@@ -118,69 +127,84 @@ fn an_unknown_outcome_is_refused_until_it_is_forgotten() {
     };
     let mut state = leased();
     for now in [10, 11, 69] {
-        assert_eq!(claim(&mut state, at(now), &careful), Claim::Unknown);
+        assert_eq!(State::claim(&mut state, at(now), &careful), Claim::Unknown);
         assert_eq!(state, leased());
     }
-    let anew = claim(&mut state, at(70), &careful);
+    let anew = State::claim(&mut state, at(70), &careful);
     assert_eq!(anew, Claim::Run { attempt: 1 });
     assert_eq!(
-        complete(&mut leased(), at(70), token(1), "x".into(), MINUTE),
+        State::complete(&mut leased(), at(70), token(1), "x".into(), MINUTE),
         LeaseStatus::Lost
     );
     assert_eq!(
-        renew(&mut leased(), at(70), token(1), MINUTE),
+        State::renew(&mut leased(), at(70), token(1), MINUTE),
         LeaseStatus::Lost
     );
-    assert_eq!(release(&mut leased(), at(70), token(1)), LeaseStatus::Lost);
+    assert_eq!(
+        State::release(&mut leased(), at(70), token(1)),
+        LeaseStatus::Lost
+    );
 }
 
 #[test]
 fn a_renewed_lease_lapses_and_is_forgotten_later() {
     let mut state = leased();
     assert_eq!(
-        renew(&mut state, at(9), token(1), 10 * SECOND),
+        State::renew(&mut state, at(9), token(1), 10 * SECOND),
         LeaseStatus::Held
     );
     let state = state.unwrap();
     assert!(state.is_running(at(19) - 1) && !state.is_running(at(19)));
-    assert_eq!(state.forgotten(), at(79));
+    assert_eq!(state.expires(), at(79));
 }
 
 #[test]
 fn a_record_is_replayed_until_it_is_forgotten_and_never_overwritten() {
     let mut state = completed();
     for now in [5, 64] {
-        let again = complete(&mut state, at(now), token(1), "other".into(), MINUTE);
+        let again = State::complete(&mut state, at(now), token(1), "other".into(), MINUTE);
         assert_eq!(
             again,
             LeaseStatus::Held,
             "for the first answer may have been lost"
         );
-        let other = complete(&mut state, at(now), token(2), "other".into(), MINUTE);
+        let other = State::complete(&mut state, at(now), token(2), "other".into(), MINUTE);
         assert_eq!(other, LeaseStatus::Lost);
         assert_eq!(
-            renew(&mut state, at(now), token(1), MINUTE),
+            State::renew(&mut state, at(now), token(1), MINUTE),
             LeaseStatus::Lost
         );
-        assert_eq!(release(&mut state, at(now), token(1)), LeaseStatus::Lost);
+        assert_eq!(
+            State::release(&mut state, at(now), token(1)),
+            LeaseStatus::Lost
+        );
         for claimant in [1, 2] {
-            let replay = claim(&mut state, at(now), &request(claimant));
+            let replay = State::claim(&mut state, at(now), &request(claimant));
             assert_eq!(replay, Claim::Replay("done".into()));
         }
         assert_eq!(state, completed());
     }
-    let anew = claim(&mut state, at(65), &request(2));
+    let anew = State::claim(&mut state, at(65), &request(2));
     assert_eq!(anew, Claim::Run { attempt: 1 });
 }
 
 #[test]
 fn what_is_released_was_never_there() {
     let mut state = leased();
-    assert_eq!(release(&mut state, at(1), token(2)), LeaseStatus::Lost);
-    assert_eq!(release(&mut state, at(1), token(1)), LeaseStatus::Held);
+    assert_eq!(
+        State::release(&mut state, at(1), token(2)),
+        LeaseStatus::Lost
+    );
+    assert_eq!(
+        State::release(&mut state, at(1), token(1)),
+        LeaseStatus::Held
+    );
     assert_eq!(state, None);
-    assert_eq!(release(&mut state, at(1), token(1)), LeaseStatus::Lost);
-    let held = complete(&mut state, at(1), token(1), "x".into(), MINUTE);
+    assert_eq!(
+        State::release(&mut state, at(1), token(1)),
+        LeaseStatus::Lost
+    );
+    let held = State::complete(&mut state, at(1), token(1), "x".into(), MINUTE);
     assert_eq!((held, state), (LeaseStatus::Lost, None));
 }
 
@@ -188,7 +212,7 @@ fn what_is_released_was_never_there() {
 fn a_record_that_was_lost_is_restored_unless_another_has_begun() {
     let by = |number| (Fingerprint::of("work"), token(number));
     let restore = |state: &mut _, now, number| {
-        crate::idempotency::state::restore(state, at(now), by(number), "done".into(), MINUTE)
+        State::restore(state, at(now), by(number), "done".into(), MINUTE)
     };
     let mut lost = None;
     assert_eq!(restore(&mut lost, 5, 1), LeaseStatus::Held);
@@ -217,25 +241,28 @@ fn times_without_end_do_not_overflow() {
         ..request(1)
     };
     let mut state = None;
-    let run = claim(&mut state, at(0), &endless);
+    let run = State::claim(&mut state, at(0), &endless);
     assert_eq!(run, Claim::Run { attempt: 1 });
     assert!(state.as_ref().unwrap().is_running(Tick::MAX - 1));
-    let held = complete(&mut state, at(1), token(1), "x".into(), Duration::MAX);
+    let held = State::complete(&mut state, at(1), token(1), "x".into(), Duration::MAX);
     assert_eq!(held, LeaseStatus::Held);
 }
 
 #[test]
 fn a_release_leaves_it_open_how_an_earlier_holder_ended() {
     let mut state = leased();
-    let taken = claim(&mut state, at(11), &request(2));
+    let taken = State::claim(&mut state, at(11), &request(2));
     assert_eq!(taken, Claim::Run { attempt: 2 });
-    assert_eq!(release(&mut state, at(12), token(2)), LeaseStatus::Held);
+    assert_eq!(
+        State::release(&mut state, at(12), token(2)),
+        LeaseStatus::Held
+    );
     let careful = ClaimRequest {
         takeover: Takeover::Refuse,
         ..request(3)
     };
-    assert_eq!(claim(&mut state, at(12), &careful), Claim::Unknown);
-    let taken = claim(&mut state, at(12), &request(3));
+    assert_eq!(State::claim(&mut state, at(12), &careful), Claim::Unknown);
+    let taken = State::claim(&mut state, at(12), &request(3));
     assert_eq!(taken, Claim::Run { attempt: 3 });
 }
 
@@ -244,10 +271,10 @@ fn each_takeover_is_one_more_attempt() {
     let mut state = None;
     for attempt in 1..=5 {
         let lapsed = at(20 * u64::from(attempt));
-        let run = claim(&mut state, lapsed, &request(attempt as u8));
+        let run = State::claim(&mut state, lapsed, &request(attempt as u8));
         assert_eq!(run, Claim::Run { attempt });
         // The answer may be lost and asked for again.
-        let again = claim(&mut state, lapsed, &request(attempt as u8));
+        let again = State::claim(&mut state, lapsed, &request(attempt as u8));
         assert_eq!(again, Claim::Run { attempt });
     }
 }

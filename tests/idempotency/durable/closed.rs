@@ -25,7 +25,7 @@ async fn what_is_open_is_locked_until_it_is_closed() {
     store.clone().close().await;
     let third = Durable::open(folder.path()).await.unwrap();
     let closed = store.claim(name(1), request(1)).await;
-    assert!(matches!(closed, Err(StoreError::Away(_))));
+    assert!(matches!(closed, Err(StoreError::Unavailable(_))));
     store.settled(name(1)).await;
     third.close().await;
 }

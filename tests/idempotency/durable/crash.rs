@@ -167,7 +167,9 @@ async fn filling(store: &Durable) {
         };
         let now = match (done, store.claim(key("0"), careful(2)).await) {
             (Ok(LeaseStatus::Held), Ok(Claim::Replay(_))) => "kept".to_owned(),
-            (Err(StoreError::Away(_)), _) | (_, Err(StoreError::Away(_))) => "away".to_owned(),
+            (Err(StoreError::Unavailable(_)), _) | (_, Err(StoreError::Unavailable(_))) => {
+                "away".to_owned()
+            }
             other => format!("{other:?}"),
         };
         if now != before {
@@ -281,7 +283,7 @@ async fn what_could_not_be_written_is_not_said_to_be_done() {
     for why in ["FileTooLarge", "Poisoned"] {
         let told = member.told().unwrap();
         assert!(
-            told.starts_with("Err(Away(") && told.contains(why),
+            told.starts_with("Err(Unavailable(") && told.contains(why),
             "{told}"
         );
     }

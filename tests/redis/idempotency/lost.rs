@@ -120,7 +120,7 @@ async fn a_call_is_made_twice_and_not_more_often() {
     torn.proxy.lose(5);
     let request = request();
     let away = torn.store.claim(name("k"), request).await;
-    assert!(matches!(away, Err(StoreError::Away(_))), "{away:?}");
+    assert!(matches!(away, Err(StoreError::Unavailable(_))), "{away:?}");
     assert_eq!(torn.connection.stats().calls - calls, 2);
     assert_eq!(torn.proxy.losing(), 3);
     torn.proxy.lose(0);

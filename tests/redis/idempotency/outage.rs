@@ -93,7 +93,7 @@ async fn an_open_breaker_answers_at_once_and_nothing_runs() {
     until("the breaker opens", || async {
         assert!(matches!(
             run().await,
-            Err(RunError::Store(StoreError::Away(_)))
+            Err(RunError::Store(StoreError::Unavailable(_)))
         ));
         connection.stats().opened == 1
     })
@@ -101,7 +101,7 @@ async fn an_open_breaker_answers_at_once_and_nothing_runs() {
     let (before, repeated) = (connection.stats(), store.counts().repeated);
     for _ in 0..100 {
         let away = store.claim(name("k"), request()).await;
-        assert!(matches!(away, Err(StoreError::Away(_))));
+        assert!(matches!(away, Err(StoreError::Unavailable(_))));
     }
     // None was sent, and none was tried twice.
     let after = connection.stats();

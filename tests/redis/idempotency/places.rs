@@ -34,7 +34,8 @@ async fn in_a_cluster_records_are_everywhere_and_ends_are_heard() {
         let listens = until("it listens", || {
             let counts = waiter.counts();
             ready(
-                counts.subscribed > 0 && counts.rung + counts.polled > looked.rung + looked.polled,
+                counts.subscribed > 0
+                    && counts.notified + counts.polled > looked.notified + looked.polled,
             )
         });
         tokio::select! {
@@ -91,7 +92,7 @@ async fn the_rights_of_all_scripts_are_enough() {
     settled.await;
     let counts = store.counts();
     assert_eq!(
-        (counts.subscribed, counts.rung, counts.evicting),
+        (counts.subscribed, counts.notified, counts.evicting),
         (0, 0, false)
     );
 }
@@ -122,5 +123,8 @@ async fn a_record_that_may_not_be_read_is_not_one_never_seen() {
     set.arg("SETUSER").arg("app").arg("-get");
     set.exec(&mut server.client()).unwrap();
     let refused = store.claim(name("k"), request()).await;
-    assert!(matches!(refused, Err(StoreError::Away(_))), "{refused:?}");
+    assert!(
+        matches!(refused, Err(StoreError::Unavailable(_))),
+        "{refused:?}"
+    );
 }

@@ -41,7 +41,7 @@ async fn waits(waiter: &Redis, go: impl Future<Output = ()>) -> Claim {
     let gone = async {
         until("it listens, and looked before", || {
             let counts = waiter.counts();
-            ready(counts.subscribed > 0 && counts.rung + counts.polled > 0)
+            ready(counts.subscribed > 0 && counts.notified + counts.polled > 0)
         })
         .await;
         go.await;
@@ -110,7 +110,7 @@ async fn who_waits_wakes_by_the_message() {
         let release = holder.release(name("k"), token);
         let ((), held) = futures_util::join!(waits, release);
         assert_eq!(held, Ok(LeaseStatus::Held));
-        waiter.counts().rung > waiter.counts().subscribed
+        waiter.counts().notified > waiter.counts().subscribed
     })
     .await;
 }
@@ -161,7 +161,10 @@ async fn without_messages_the_end_is_found_out() {
     }
     ends(&holder, token).await;
     settled.await;
-    assert_eq!((waiter.counts().subscribed, waiter.counts().rung), (0, 0));
+    assert_eq!(
+        (waiter.counts().subscribed, waiter.counts().notified),
+        (0, 0)
+    );
 }
 
 #[tokio::test]

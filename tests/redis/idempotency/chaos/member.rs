@@ -83,7 +83,7 @@ impl Member {
                 Ok(Ok(value)) => break value,
                 Ok(Err(RunError::Unknown)) => break "unknown".to_owned(),
                 Ok(Err(RunError::Running { .. } | RunError::Lost)) => {}
-                Ok(Err(RunError::Store(StoreError::Away(_)))) => sleep(PATIENCE).await,
+                Ok(Err(RunError::Store(StoreError::Unavailable(_)))) => sleep(PATIENCE).await,
                 Ok(Err(error)) => panic!("{key}: {error:?}"),
                 Err(_late) => {}
             }

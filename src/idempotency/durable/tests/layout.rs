@@ -1,5 +1,5 @@
 use super::*;
-use crate::idempotency::durable::mark::{Mark, start};
+use crate::idempotency::durable::expiry::{ExpiryEntry, key_prefix};
 
 /// Leased until 5, remembered for 7 more; or completed with a record until 5.
 fn state(stage: Stage) -> State {
@@ -23,7 +23,7 @@ fn completed() -> State {
     state(Stage::Completed { until: 5, record })
 }
 
-/// What version 1 wrote, and every later one has to read.
+/// The bytes of version 1, which every later version has to read.
 fn golden(stage: u8, rest: &[u8]) -> Vec<u8> {
     let mut bytes = vec![1, stage];
     bytes.extend([0xF0; 32]);
@@ -56,7 +56,7 @@ fn another_version_is_refused() {
 }
 
 #[test]
-fn what_is_cut_off_or_goes_on_or_has_no_such_stage_is_malformed() {
+fn a_state_that_is_cut_off_or_too_long_or_of_an_unknown_stage_is_malformed() {
     let leased = write(&leased(1));
     for length in 0..leased.len() {
         assert_eq!(read(&leased[..length]), Err(RecordError::Malformed));
@@ -67,14 +67,17 @@ fn what_is_cut_off_or_goes_on_or_has_no_such_stage_is_malformed() {
 }
 
 #[test]
-fn a_mark_is_found_in_the_order_in_which_records_end() {
+fn an_entry_is_found_in_the_order_in_which_records_end() {
     let name = crate::idempotency::Scope::new("tests").name("17");
-    let mark = Mark::of(name, &completed());
+    let entry = ExpiryEntry::of(name, &completed());
     let golden = [&[1, 0, 0, 0, 0, 0, 0, 0, 5], &name.as_bytes()[..]].concat();
-    assert_eq!(mark.key(), golden);
-    assert_eq!(Mark::read(&golden, &260_u64.to_be_bytes()), Some(mark));
-    let leased = Mark::of(name, &leased(1));
-    assert_eq!((leased.end, leased.size), (12, 256));
-    assert!(start(true, 4) < golden && golden < start(true, 6));
-    assert_eq!(Mark::read(&golden[1..], &[0; 8]), None);
+    assert_eq!(entry.key(), golden);
+    assert_eq!(
+        ExpiryEntry::read(&golden, &260_u64.to_be_bytes()),
+        Some(entry)
+    );
+    let leased = ExpiryEntry::of(name, &leased(1));
+    assert_eq!((leased.expires, leased.bytes), (12, 256));
+    assert!(key_prefix(true, 4) < golden && golden < key_prefix(true, 6));
+    assert_eq!(ExpiryEntry::read(&golden[1..], &[0; 8]), None);
 }

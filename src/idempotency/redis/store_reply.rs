@@ -1,4 +1,4 @@
-//! What the script answers.
+//! The replies of the script.
 
 use std::time::Duration;
 
@@ -15,42 +15,42 @@ use crate::{
     redis::Error,
 };
 
-/// What becomes of a claim.
+/// The reply to a claim.
 pub(super) enum Claimed {
-    Here(Claim),
-    /// It was done, and its record is too large to come with the answer.
-    Large(Large),
+    Claim(Claim),
+    /// The work is completed, and its record is too large for this reply.
+    Large(LargeRecord),
 }
 
-/// A record that is still to be fetched.
+/// A record that has to be fetched by another call.
 #[derive(Clone, Copy)]
-pub(super) struct Large {
-    /// In bytes.
-    pub(super) size: usize,
-    /// Of the run that completed it: no other record has it.
+pub(super) struct LargeRecord {
+    pub(super) bytes: usize,
+    /// The token under which it was completed; no other record has it.
     pub(super) token: Token,
 }
 
-/// A word, and what it is about.
-pub(super) struct Reply {
+/// A word and a value, as `lua/idempotency.lua` describes them.
+pub(super) struct StoreReply {
     word: Vec<u8>,
     value: Value,
 }
 
-impl Reply {
+impl StoreReply {
     pub(super) fn read(reply: Value) -> Result<Self, Error> {
         let Value::Array(values) = reply else {
-            return Err(nonsense());
+            return Err(unexpected_form());
         };
         match <[Value; 2]>::try_from(values) {
             Ok([Value::BulkString(word), value]) => Ok(Self { word, value }),
-            _ => Err(nonsense()),
+            _ => Err(unexpected_form()),
         }
     }
 
+    /// Reads the reply to `claim`.
     pub(super) fn claim(self) -> Result<Claimed, StoreError> {
         if &*self.word == b"large" {
-            let large = large(self.value).ok_or_else(nonsense)?;
+            let large = large(self.value).ok_or_else(unexpected_form)?;
             return Ok(Claimed::Large(large));
         }
         let claim = match (&*self.word, self.value) {
@@ -63,10 +63,10 @@ impl Reply {
             (b"unknown", _) => Ok(Claim::Unknown),
             (word, _) => Err(unexpected(word)),
         };
-        claim.map(Claimed::Here)
+        claim.map(Claimed::Claim)
     }
 
-    /// A record that was fetched; `None` if it is not there any more.
+    /// Reads the reply to `fetch`; `None` if the record has expired meanwhile.
     pub(super) fn fetched(self) -> Result<Option<Bytes>, StoreError> {
         match (&*self.word, self.value) {
             (b"replay", Value::BulkString(record)) => Ok(Some(Bytes::from(record))),
@@ -75,26 +75,28 @@ impl Reply {
         }
     }
 
-    pub(super) fn held(self) -> Result<LeaseStatus, StoreError> {
+    /// Reads the reply to all tasks that need the lease.
+    pub(super) fn lease_status(self) -> Result<LeaseStatus, StoreError> {
         match &*self.word {
-            b"kept" => Ok(LeaseStatus::Held),
+            b"held" => Ok(LeaseStatus::Held),
             b"lost" => Ok(LeaseStatus::Lost),
             word => Err(unexpected(word)),
         }
     }
 
+    /// Reads the reply to `wait`.
     pub(super) fn is_settled(&self) -> bool {
         self.word == b"settled"
     }
 }
 
-fn large(value: Value) -> Option<Large> {
+fn large(value: Value) -> Option<LargeRecord> {
     let Value::Array(parts) = value else {
         return None;
     };
     match <[Value; 2]>::try_from(parts) {
-        Ok([Value::Int(size), Value::BulkString(token)]) => Some(Large {
-            size: usize::try_from(size).ok()?,
+        Ok([Value::Int(size), Value::BulkString(token)]) => Some(LargeRecord {
+            bytes: usize::try_from(size).ok()?,
             token: Token::from_bytes(token.try_into().ok()?),
         }),
         _ => None,
@@ -102,16 +104,17 @@ fn large(value: Value) -> Option<Large> {
 }
 
 fn time(ticks: i64) -> Duration {
+    // A clock that stepped back may make it negative.
     Duration::from_micros(u64::try_from(ticks).unwrap_or(0))
 }
 
 fn unexpected(word: &[u8]) -> StoreError {
     match word {
         b"foreign" => RecordError::Foreign.into(),
-        _ => nonsense().into(),
+        _ => unexpected_form().into(),
     }
 }
 
-fn nonsense() -> Error {
+fn unexpected_form() -> Error {
     Error::reply("that of the script of idempotency records")
 }

@@ -1,59 +1,62 @@
-//! How much all shards may take together.
+//! The bytes that all shards of a store may take together.
 
 use std::sync::atomic::{
     AtomicU64, AtomicUsize,
     Ordering::{Relaxed, SeqCst},
 };
 
-/// Bytes, and who takes them.
+/// Bytes are taken before a shard changes, and what is left over is given back
+/// after it, so that the shards never exceed the capacity together.
 #[derive(Debug)]
-pub(super) struct Room {
-    capacity: usize,
+pub(super) struct Capacity {
+    bytes: usize,
     taken: AtomicUsize,
     evicted: AtomicU64,
 }
 
-impl Room {
-    pub(super) fn of(capacity: usize) -> Self {
+impl Capacity {
+    pub(super) fn of(bytes: usize) -> Self {
         Self {
-            capacity,
+            bytes,
             taken: AtomicUsize::new(0),
             evicted: AtomicU64::new(0),
         }
     }
 
-    pub(super) fn capacity(&self) -> usize {
-        self.capacity
+    /// Returns all bytes, taken or not.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     pub(super) fn taken(&self) -> usize {
         self.taken.load(Relaxed)
     }
 
+    /// Returns how many records were evicted.
     pub(super) fn evicted(&self) -> u64 {
         self.evicted.load(Relaxed)
     }
 
-    /// Takes so many bytes if they are there.
+    /// Takes this many bytes if they are free.
     pub(super) fn take(&self, bytes: usize) -> bool {
         let fits = |taken: usize| {
             let taken = taken.checked_add(bytes)?;
-            (taken <= self.capacity).then_some(taken)
+            (taken <= self.bytes).then_some(taken)
         };
         bytes == 0 || self.taken.fetch_update(SeqCst, SeqCst, fits).is_ok()
     }
 
-    /// Whether they would be there if so many were given back.
-    pub(super) fn could_take(&self, bytes: usize, given: usize) -> bool {
-        let taken = self.taken().saturating_sub(given);
-        bytes <= self.capacity.saturating_sub(taken)
+    /// Whether the bytes would be free if `evictable` bytes were given back.
+    pub(super) fn could_take(&self, bytes: usize, evictable: usize) -> bool {
+        let taken = self.taken().saturating_sub(evictable);
+        bytes <= self.bytes.saturating_sub(taken)
     }
 
     pub(super) fn give(&self, bytes: usize) {
         self.taken.fetch_sub(bytes, SeqCst);
     }
 
-    /// Gives back what a record took, if there was one.
+    /// Gives back the bytes of an evicted record, if there was one.
     pub(super) fn evict(&self, bytes: Option<usize>) {
         if let Some(bytes) = bytes {
             self.give(bytes);

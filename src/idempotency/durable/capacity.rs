@@ -1,0 +1,63 @@
+//! The bytes that all records may take together. The records take and give them on
+//! their one thread.
+
+use super::expiry::ExpiryEntry;
+use crate::idempotency::store::StoreCounts;
+
+/// The capacity, and what is taken of it.
+#[derive(Debug)]
+pub(super) struct Capacity {
+    bytes: u64,
+    counts: StoreCounts,
+    /// The bytes of completed records, which eviction could free.
+    evictable: u64,
+}
+
+impl Capacity {
+    pub(super) fn of(bytes: u64) -> Self {
+        Self {
+            bytes,
+            counts: StoreCounts::default(),
+            evictable: 0,
+        }
+    }
+
+    pub(super) fn counts(&self) -> StoreCounts {
+        self.counts
+    }
+
+    /// Whether this many bytes are free.
+    pub(super) fn fits(&self, need: u64) -> bool {
+        self.fits_beside(need, self.counts.bytes)
+    }
+
+    /// Whether they would be free without any completed record.
+    pub(super) fn could_fit(&self, need: u64) -> bool {
+        self.fits_beside(need, self.counts.bytes.saturating_sub(self.evictable))
+    }
+
+    fn fits_beside(&self, need: u64, taken: u64) -> bool {
+        // A change without need passes even if the capacity was set lower since.
+        need == 0 || taken.saturating_add(need) <= self.bytes
+    }
+
+    pub(super) fn take(&mut self, entry: &ExpiryEntry) {
+        self.counts.records += 1;
+        self.counts.bytes = self.counts.bytes.saturating_add(entry.bytes);
+        if entry.completed {
+            self.evictable = self.evictable.saturating_add(entry.bytes);
+        }
+    }
+
+    pub(super) fn give(&mut self, entry: &ExpiryEntry) {
+        self.counts.records = self.counts.records.saturating_sub(1);
+        self.counts.bytes = self.counts.bytes.saturating_sub(entry.bytes);
+        if entry.completed {
+            self.evictable = self.evictable.saturating_sub(entry.bytes);
+        }
+    }
+
+    pub(super) fn count_eviction(&mut self) {
+        self.counts.evicted += 1;
+    }
+}

@@ -1,0 +1,270 @@
+//! All records of a store, with their files, expiry and waiting callers. Only the
+//! writer's thread has them, so all changes have one order.
+
+use std::{mem, path::Path, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+
+use super::{
+    capacity::Capacity,
+    disk::Disk,
+    error::OpenError,
+    expiry::{ExpiryEntry, RECORD_OVERHEAD_BYTES},
+    layout::StateHeader,
+    settings::{Fsync, Settings},
+    time::StoreTime,
+    write_count::WriteCount,
+};
+use crate::{
+    clock::Tick,
+    idempotency::{
+        claim::{Claim, ClaimRequest, LeaseStatus},
+        fingerprint::Fingerprint,
+        scope::Name,
+        state::State,
+        store::{StoreCounts, StoreError},
+        token::Token,
+        waiters::Waiters,
+    },
+};
+
+/// The largest record; the files could hold four times as much in one value.
+const MAX_RECORD_BYTES: usize = 1 << 30;
+
+/// How many expired records of each stage a claim removes at most: more than it can
+/// add.
+pub(super) const MAX_REMOVED_PER_CLAIM: usize = 8;
+
+pub(super) struct Records {
+    pub(super) disk: Disk,
+    write_count: WriteCount,
+    pub(super) time: StoreTime,
+    pub(super) capacity: Capacity,
+    fsync: Fsync,
+    waiters: Arc<Waiters<Name>>,
+    /// The work that has ended since waiting callers were notified last.
+    pub(super) ended: Vec<Name>,
+    unsaved: Unsaved,
+}
+
+/// What the changes since the last save require.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Unsaved {
+    Nothing,
+    /// They have to reach the operating system.
+    Written,
+    /// They have to reach the disk.
+    Urgent,
+}
+
+impl Records {
+    pub(super) fn open(
+        folder: &Path,
+        settings: Settings,
+        waiters: Arc<Waiters<Name>>,
+    ) -> Result<Self, OpenError> {
+        let disk = Disk::open(folder)?;
+        let time = StoreTime::resume(settings.clock, settings.wall, disk.stamp()?);
+        let write_count = WriteCount::open(folder, time.writes())?;
+        let mut capacity = Capacity::of(settings.capacity);
+        for entry in disk.expiries() {
+            capacity.take(&entry?);
+        }
+        Ok(Self {
+            disk,
+            write_count,
+            time,
+            capacity,
+            fsync: settings.fsync,
+            waiters,
+            ended: Vec::new(),
+            unsaved: Unsaved::Nothing,
+        })
+    }
+
+    pub(super) fn counts(&self) -> StoreCounts {
+        self.capacity.counts()
+    }
+
+    pub(super) fn claim(&mut self, name: Name, request: ClaimRequest) -> Result<Claim, StoreError> {
+        self.remove_expired(MAX_REMOVED_PER_CLAIM)?;
+        let need = |state: Option<&State>| match state {
+            Some(_) => 0,
+            None => RECORD_OVERHEAD_BYTES,
+        };
+        let urgent = self.fsync.claims();
+        self.change(name, urgent, need, |state, now| {
+            State::claim(state, now, &request)
+        })
+    }
+
+    pub(super) fn renew(
+        &mut self,
+        name: Name,
+        token: Token,
+        lease: Duration,
+    ) -> Result<LeaseStatus, StoreError> {
+        let renew = |state: &mut _, now| State::renew(state, now, token, lease);
+        self.change(name, false, |_| 0, renew)
+    }
+
+    pub(super) fn complete(
+        &mut self,
+        name: Name,
+        token: Token,
+        record: Bytes,
+        keep: Duration,
+    ) -> Result<LeaseStatus, StoreError> {
+        let length = record.len();
+        let need = |state: Option<&State>| match state {
+            Some(state) if state.is_leased_by(token) => length as u64,
+            _ => 0,
+        };
+        self.store_record(name, length, need, |state, now| {
+            State::complete(state, now, token, record, keep)
+        })
+    }
+
+    pub(super) fn restore(
+        &mut self,
+        name: Name,
+        by: (Fingerprint, Token),
+        record: Bytes,
+        keep: Duration,
+    ) -> Result<LeaseStatus, StoreError> {
+        let length = record.len();
+        let need = |state: Option<&State>| match state {
+            Some(state) if state.is_leased_by(by.1) => length as u64,
+            Some(_) => 0,
+            None => RECORD_OVERHEAD_BYTES + length as u64,
+        };
+        self.store_record(name, length, need, |state, now| {
+            State::restore(state, now, by, record, keep)
+        })
+    }
+
+    fn store_record(
+        &mut self,
+        name: Name,
+        length: usize,
+        need: impl Fn(Option<&State>) -> u64,
+        change: impl FnOnce(&mut Option<State>, Tick) -> LeaseStatus,
+    ) -> Result<LeaseStatus, StoreError> {
+        if length > MAX_RECORD_BYTES {
+            return Err(StoreError::Full);
+        }
+        self.change(name, self.fsync.completions(), need, change)
+    }
+
+    pub(super) fn release(&mut self, name: Name, token: Token) -> Result<LeaseStatus, StoreError> {
+        let release = |state: &mut _, now| State::release(state, now, token);
+        self.change(name, false, |_| 0, release)
+    }
+
+    /// Whether a holder is at work under this name.
+    pub(super) fn is_running(&mut self, name: Name) -> Result<bool, StoreError> {
+        let now = self.time.now();
+        let state = self.disk.read(name)?;
+        Ok(state.is_some_and(|state| state.is_running(now)))
+    }
+
+    /// Changes the state under a name once there is room for `need` bytes, the most
+    /// that the change can add.
+    fn change<T>(
+        &mut self,
+        name: Name,
+        urgent: bool,
+        need: impl Fn(Option<&State>) -> u64,
+        change: impl FnOnce(&mut Option<State>, Tick) -> T,
+    ) -> Result<T, StoreError> {
+        let before = self.make_room(name, need)?;
+        let mut state = before.clone();
+        let now = self.time.now();
+        let answer = change(&mut state, now);
+        // The headers suffice: a record never changes while its header stays.
+        if before.as_ref().map(StateHeader::of) != state.as_ref().map(StateHeader::of) {
+            self.replace(name, before.as_ref(), state.as_ref(), urgent)?;
+        }
+        if !state.is_some_and(|state| state.is_running(now)) {
+            self.ended.push(name);
+        }
+        Ok(answer)
+    }
+
+    fn replace(
+        &mut self,
+        name: Name,
+        before: Option<&State>,
+        after: Option<&State>,
+        urgent: bool,
+    ) -> Result<(), StoreError> {
+        let entry = |state| ExpiryEntry::of(name, state);
+        let (before, after) = (before.map(entry), after.map(|state| (entry(state), state)));
+        self.mark_unsaved(urgent);
+        let put = after.as_ref().map(|(entry, state)| (entry, *state));
+        self.disk.replace(before.as_ref(), put, self.time.stamp())?;
+        if let Some(entry) = before {
+            self.capacity.give(&entry);
+        }
+        if let Some((entry, _)) = after {
+            self.capacity.take(&entry);
+        }
+        Ok(())
+    }
+
+    pub(super) fn mark_unsaved(&mut self, urgent: bool) {
+        let change = match urgent {
+            true => Unsaved::Urgent,
+            false => Unsaved::Written,
+        };
+        self.unsaved = self.unsaved.max(change);
+    }
+
+    /// Whether all changes are saved, so that their callers may be told.
+    pub(super) fn is_saved(&self) -> bool {
+        self.unsaved == Unsaved::Nothing
+    }
+
+    /// Saves the changes since the last time.
+    pub(super) fn save(&mut self) -> Result<(), StoreError> {
+        match self.unsaved {
+            Unsaved::Nothing => return Ok(()),
+            Unsaved::Written => self.disk.save(false)?,
+            Unsaved::Urgent => self.save_to_disk()?,
+        }
+        self.unsaved = Unsaved::Nothing;
+        Ok(())
+    }
+
+    fn save_to_disk(&mut self) -> Result<(), StoreError> {
+        self.disk.save(true)?;
+        let written = self.write_count.write(self.time.writes());
+        written.map_err(StoreError::unavailable)
+    }
+
+    /// Notifies the callers that wait for work that has ended and is saved.
+    pub(super) fn notify_waiters(&mut self) {
+        for name in mem::take(&mut self.ended) {
+            self.waiters.notify(&name);
+        }
+    }
+
+    /// Notes when the store was closed, and saves.
+    pub(super) fn close(mut self) -> Result<(), StoreError> {
+        self.time.now();
+        self.disk.replace(None, None, self.time.stamp())?;
+        self.save_to_disk()
+    }
+}
+
+/// Callers must not wait for records that are closed: they claim again, and learn
+/// what became of the store.
+impl Drop for Records {
+    fn drop(&mut self) {
+        self.waiters.notify_all();
+    }
+}
+
+#[cfg(test)]
+#[path = "tests/records.rs"]
+mod tests;

@@ -1,0 +1,79 @@
+//! Waits for work that runs elsewhere: by messages, and by asking again.
+
+use std::sync::{Arc, Weak, atomic::Ordering::Relaxed};
+
+use tokio::time::timeout;
+
+use super::{client::RecordClient, pause::Pauses};
+use crate::{
+    idempotency::{scope::Name, waiters::Waiters},
+    redis::{Connection, Error, Listen, Listener, Subscription},
+};
+
+/// The waiting callers of one store, and the task that listens for them.
+#[derive(Default)]
+pub(super) struct Waits {
+    waiters: Arc<Waiters<Name>>,
+    listener: Listener,
+}
+
+impl Waits {
+    /// Ends when the work under a name does not run any more.
+    pub(super) async fn settled(&self, client: &Arc<RecordClient>, name: Name) {
+        self.listener.start(|| ListenForCompletions {
+            client: Arc::clone(client),
+            waiters: Arc::downgrade(&self.waiters),
+        });
+        let waiter = self.waiters.register(name);
+        let (counters, mut pauses) = (&client.counters, Pauses::default());
+        loop {
+            // Made before the call, so that a message during the call is not missed.
+            let completed = waiter.completed();
+            if client.is_settled(name).await {
+                return;
+            }
+            // A message may be lost, so the store is asked again after a pause.
+            let woken = match timeout(pauses.next(), completed).await {
+                Ok(()) => &counters.notified,
+                Err(_) => &counters.polled,
+            };
+            woken.fetch_add(1, Relaxed);
+        }
+    }
+}
+
+/// Notifies the callers of one store, until it is dropped.
+struct ListenForCompletions {
+    client: Arc<RecordClient>,
+    waiters: Weak<Waiters<Name>>,
+}
+
+impl Listen for ListenForCompletions {
+    fn connection(&self) -> &Connection {
+        &self.client.connection
+    }
+
+    fn channel(&self) -> String {
+        self.client.channel()
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.waiters.strong_count() > 0
+    }
+
+    async fn serve(&self, subscription: Result<Subscription, Error>) {
+        let Ok(mut subscription) = subscription else {
+            return;
+        };
+        self.client.counters.subscribed.fetch_add(1, Relaxed);
+        // Earlier messages were missed, so all waiting callers ask the store again.
+        if let Some(waiters) = self.waiters.upgrade() {
+            waiters.notify_all();
+        }
+        while let Some(message) = subscription.next().await {
+            if let (Ok(name), Some(waiters)) = (message.try_into(), self.waiters.upgrade()) {
+                waiters.notify(&Name(name));
+            }
+        }
+    }
+}
