@@ -8,7 +8,7 @@ use sluicegate::{
     clock::Tick,
     idempotency::{
         Claim, ClaimRequest, Fingerprint, Name, Scope, Store, StoreError, Takeover, Token,
-        state::{self, State},
+        state::State,
     },
 };
 

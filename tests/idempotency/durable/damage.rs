@@ -135,7 +135,7 @@ async fn what_the_disk_had_confirmed_is_missed() {
     let source = std::error::Error::source(&error).unwrap().to_string();
     assert_eq!(
         source,
-        "of 2 writes 0 are left: to go on with these, remove the file `seal`"
+        "0 of 2 writes are left: to go on with these, remove the file `seal`"
     );
     fs::remove_file(before.path().join(seal)).unwrap();
     Durable::open(before.path()).await.unwrap().close().await;
