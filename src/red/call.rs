@@ -21,7 +21,7 @@ use super::{
     outcome::{Cause, Outcome},
     registry::{Registry, guard::Guard},
 };
-use crate::refusal::{Passed, Reason, Refusal};
+use crate::refusal::{PassedRequest, Reason, Refusal};
 
 /// Says what came of a call of any service, where there is no HTTP to say it.
 ///
@@ -197,7 +197,7 @@ where
             peer: "",
         };
         let mut guard = Some(registry.start(labels, None));
-        let passed = Passed::noted_in_any(&mut req);
+        let passed = PassedRequest::noted_in_any(&mut req);
         let inner = on_panic::run(&mut guard, panicked, || self.inner.call(req));
         RedCallFuture {
             inner,
@@ -217,7 +217,7 @@ pin_project! {
         // Until the end.
         guard: Option<Guard>,
         // By what a refusal of this very call is known.
-        passed: Passed,
+        passed: PassedRequest,
         classify: C,
     }
 }
@@ -242,7 +242,7 @@ where
 }
 
 /// Whether a refusal may answer this call. A deadline goes down with the calls.
-fn is_own(passed: &Passed, refusal: &Refusal) -> bool {
+fn is_own(passed: &PassedRequest, refusal: &Refusal) -> bool {
     passed.is_refused_by(refusal) != Some(false) || refusal.reason() == Reason::DeadlineExceeded
 }
 

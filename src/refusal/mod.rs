@@ -49,5 +49,5 @@ pub use self::{
 };
 pub(crate) use self::{
     content_type::{is_grpc, request_stub, trailers},
-    origin::{Origin, Passed},
+    origin::{Origin, PassedRequest},
 };

@@ -1,9 +1,10 @@
-//! Which request a refusal answers, so that a layer further out can tell its own
-//! request's refusal from one that a handler got for a request that it sent.
+//! Identifies the request that a refusal answers. `red` and `idempotency` need to
+//! know whether a layer further in refused their own request, or whether a handler
+//! passes on a refusal that it got for a request that it sent itself.
 //!
-//! A layer that has to know [marks](Passed) the request that it passes on. A layer
-//! further in that refuses notes the mark in the refusal ([`Origin`]). A handler's own
-//! requests bear another mark, or none.
+//! A layer that needs to know [marks](PassedRequest) the request that it passes on.
+//! A layer further in that refuses notes the mark in the refusal ([`Origin`]). A
+//! handler's own requests have a different mark, or none.
 
 use std::{
     any::Any,
@@ -20,7 +21,8 @@ use http_body_util::{
 
 use super::{refusal::Refusal, refuse::BoxError};
 
-/// A function for requests of each body that is known here.
+/// An array of one function, instantiated for each body type that is known here.
+/// A layer for requests of any type can look into requests with these bodies.
 macro_rules! known {
     ($of:ident) => {
         [
@@ -40,40 +42,43 @@ macro_rules! known {
     };
 }
 
-/// What a layer leaves among the extensions of a request, so that it knows it again.
-/// Of four billion requests no two have the same.
+/// What a layer puts among the extensions of a request to recognize it. It repeats
+/// after 2^32 requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Mark(NonZeroU32);
+struct RequestMark(NonZeroU32);
 
-impl Mark {
+impl RequestMark {
     fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(1);
+        // Wraps around. 0 would be the niche of an `Option`.
         Self(NonZeroU32::new(NEXT.fetch_add(1, Relaxed)).unwrap_or(NonZeroU32::MIN))
     }
 }
 
-/// What a refusal knows of the request that it answers. Small, because a refusal is
-/// what functions fail with.
+/// What a refusal knows about the request that it answers: 8 bytes, because
+/// functions return refusals as errors.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Origin {
-    mark: Option<Mark>,
-    /// The address of the original path, or one of the two below.
+    mark: Option<RequestMark>,
+    /// The lower half of the address of the original path, or one of the two
+    /// constants below.
     path: u32,
 }
 
-/// There is no original path.
+/// The request has no original path.
 const NO_PATH: u32 = 0;
 
-/// The request could not be looked into.
-const UNSEEN: u32 = 1;
+/// The extensions of the request could not be read.
+const UNREADABLE: u32 = 1;
 
 impl Origin {
-    /// That of a request of a type that cannot be looked into.
+    /// The origin of a request whose extensions cannot be read.
     pub(crate) const UNKNOWN: Self = Self {
         mark: None,
-        path: UNSEEN,
+        path: UNREADABLE,
     };
 
+    /// Returns the origin of the request with these extensions.
     pub(crate) fn of(extensions: &Extensions) -> Self {
         Self {
             mark: extensions.get().copied(),
@@ -81,8 +86,8 @@ impl Origin {
         }
     }
 
-    /// The same for a request of whatever type, if it is one of HTTP with a body that
-    /// is known here.
+    /// Returns the origin of a request of any type. It is known for HTTP requests
+    /// with a body of a type that is listed above.
     pub(crate) fn of_any<Req: 'static>(req: &Req) -> Self {
         let any: &dyn Any = req;
         let found = known!(extensions)
@@ -92,7 +97,7 @@ impl Origin {
     }
 
     pub(super) fn is_known(self) -> bool {
-        self.path != UNSEEN
+        self.path != UNREADABLE
     }
 }
 
@@ -105,19 +110,19 @@ fn extensions_mut<B: 'static>(any: &mut dyn Any) -> Option<&mut Extensions> {
         .map(Request::extensions_mut)
 }
 
-/// A request that was passed on, and by what it is known again.
+/// Recognizes a request that a layer passed on.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Passed {
-    mark: Option<Mark>,
-    /// Kept, so that its address stays its own.
+pub(crate) struct PassedRequest {
+    mark: Option<RequestMark>,
+    /// Kept alive, so that no other path gets its address.
     path: Option<PathAndQuery>,
 }
 
-impl Passed {
+impl PassedRequest {
     /// Marks the request, unless a layer further out has.
     #[cfg(feature = "idempotency")]
     pub(crate) fn marked(extensions: &mut Extensions) -> Self {
-        let mark = extensions.get().copied().unwrap_or_else(Mark::new);
+        let mark = extensions.get().copied().unwrap_or_else(RequestMark::new);
         extensions.insert(mark);
         Self {
             mark: Some(mark),
@@ -125,10 +130,10 @@ impl Passed {
         }
     }
 
-    /// The same, but takes no memory where axum has left the original path, whose
-    /// address does.
+    /// Marks the request, unless axum has left its original path, whose address
+    /// identifies it without an allocation for the extensions.
     pub(crate) fn noted(extensions: &mut Extensions) -> Self {
-        if let Some(&mark) = extensions.get::<Mark>() {
+        if let Some(&mark) = extensions.get::<RequestMark>() {
             let mark = Some(mark);
             return Self { mark, path: None };
         }
@@ -136,7 +141,7 @@ impl Passed {
             let path = Some(path.clone());
             return Self { mark: None, path };
         }
-        let mark = Mark::new();
+        let mark = RequestMark::new();
         extensions.insert(mark);
         Self {
             mark: Some(mark),
@@ -144,8 +149,8 @@ impl Passed {
         }
     }
 
-    /// The same for a request of whatever type. One that is not of HTTP, or whose body
-    /// is not known here, bears no mark.
+    /// The same for a request of any type. Without effect if it is not an HTTP
+    /// request with a body of a type that is listed above.
     pub(crate) fn noted_in_any<Req: 'static>(req: &mut Req) -> Self {
         for extensions in known!(extensions_mut) {
             if let Some(extensions) = extensions(req) {
@@ -155,8 +160,8 @@ impl Passed {
         Self::default()
     }
 
-    /// Whether this refusal answers that request; `None` where the refusal does not
-    /// know.
+    /// Returns whether this refusal answers that request; `None` if its origin is
+    /// unknown.
     pub(crate) fn is_refused_by(&self, refusal: &Refusal) -> Option<bool> {
         let Origin { mark, path } = refusal.origin;
         refusal.origin.is_known().then(|| match &self.path {
@@ -166,8 +171,9 @@ impl Passed {
     }
 }
 
-/// The path that was asked for. A path of one byte is in memory once for all
-/// requests, so that it tells none apart.
+/// Returns the path that the client asked for, which axum keeps while it strips
+/// prefixes. A path of one byte is a static that all requests share, so it
+/// identifies none.
 #[cfg(feature = "axum")]
 fn original(extensions: &Extensions) -> Option<&PathAndQuery> {
     let uri: &axum::extract::OriginalUri = extensions.get()?;
@@ -179,9 +185,9 @@ fn original(_extensions: &Extensions) -> Option<&PathAndQuery> {
     None
 }
 
-/// Its lower half, and none of the other two.
+/// Returns the lower half of the path's address, and never one of the constants.
 fn address(path: &PathAndQuery) -> u32 {
-    (path.path().as_ptr().addr() as u32).max(UNSEEN + 1)
+    (path.path().as_ptr().addr() as u32).max(UNREADABLE + 1)
 }
 
 #[cfg(test)]
@@ -195,16 +201,16 @@ mod tests {
     #[test]
     fn a_request_is_known_by_its_mark_and_no_other_is() {
         let mut req = Request::new(String::new());
-        let passed = Passed::noted(req.extensions_mut());
+        let passed = PassedRequest::noted(req.extensions_mut());
         assert_eq!(passed.is_refused_by(&refused(&req)), Some(true));
         let other = Request::new(String::new());
         assert_eq!(passed.is_refused_by(&refused(&other)), Some(false));
         let mut other = other;
-        let of_the_other = Passed::noted(other.extensions_mut());
+        let of_the_other = PassedRequest::noted(other.extensions_mut());
         assert_eq!(passed.is_refused_by(&refused(&other)), Some(false));
         assert_eq!(of_the_other.is_refused_by(&refused(&other)), Some(true));
         // A layer further in marks it no second time.
-        let further_in = Passed::noted(req.extensions_mut());
+        let further_in = PassedRequest::noted(req.extensions_mut());
         assert_eq!(further_in.is_refused_by(&refused(&req)), Some(true));
         assert_eq!(passed.is_refused_by(&refused(&req)), Some(true));
         assert_eq!(passed.is_refused_by(&Refusal::no_key()), None);
@@ -223,7 +229,7 @@ mod tests {
         };
         for path in ["/orders", "/"] {
             let (mut req, other) = (request(path), request(path));
-            let passed = Passed::noted(req.extensions_mut());
+            let passed = PassedRequest::noted(req.extensions_mut());
             assert_eq!(passed.is_refused_by(&refused(&req)), Some(true), "{path}");
             assert_eq!(passed.is_refused_by(&refused(&other)), Some(false));
         }

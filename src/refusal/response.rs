@@ -9,7 +9,7 @@ use http::{
 use super::{
     answer::Answer,
     body::Fill,
-    headers::{Headers, Legacy, Told, write_ietf, write_retry_after},
+    headers::{Headers, LegacyFields, Quotas, write_ietf, write_retry_after},
     problem,
     refusal::Refusal,
     refuse::Refuse,
@@ -65,26 +65,26 @@ impl<F> Answer<F> {
     ) {
         let refused = refused(res.extensions());
         let listed = match self.headers.has_legacy() {
-            true => Legacy::listed(res.headers()),
+            true => LegacyFields::listed(res.headers()),
             false => None,
         };
         if self.headers.has_ietf() {
-            let told = Told {
+            let quotas = Quotas {
                 limiter,
                 decision,
                 others,
             };
             let name = refused.as_ref().map(|(name, _)| &**name);
-            write_ietf(&told, name, res.headers_mut());
+            write_ietf(&quotas, name, res.headers_mut());
         }
         let inner = res.extensions().get::<Decision>().copied();
         let inner = inner.filter(|inner| !decision.is_tighter_than(inner));
         let has_refused = refused.map(|(_, decision)| decision);
         let reported = has_refused.or(inner).unwrap_or(*decision);
-        let legacy = Legacy::of(&reported);
+        let legacy = LegacyFields::of(&reported);
         // The decision of a layer further in is exact. Its member of a list is
         // rounded, so the list counts only without a decision.
-        let is_tighter = |it: &Legacy| inner.is_none() || it.remaining < legacy.remaining;
+        let is_tighter = |it: &LegacyFields| inner.is_none() || it.remaining < legacy.remaining;
         match has_refused {
             _ if !self.headers.has_legacy() => {}
             Some(_) => legacy.write(res.headers_mut()),
@@ -140,15 +140,15 @@ impl<F> Answer<F> {
             return;
         };
         if self.headers.has_ietf() {
-            let told = Told {
+            let quotas = Quotas {
                 limiter,
                 decision,
                 others: &refusal.others(),
             };
-            write_ietf(&told, None, headers);
+            write_ietf(&quotas, None, headers);
         }
         if self.headers.has_legacy() {
-            Legacy::of(decision).write(headers);
+            LegacyFields::of(decision).write(headers);
         }
     }
 

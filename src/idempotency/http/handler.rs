@@ -21,7 +21,7 @@ use crate::{
     content::Allowed,
     deadline,
     idempotency::{guard::Guard, observe::Event, record::Body, runner::OnError, store::Store},
-    refusal::{BoxError, Passed, Refusal},
+    refusal::{BoxError, PassedRequest, Refusal},
 };
 
 /// An answer; nothing if it does not count, for another has the lease.
@@ -41,7 +41,7 @@ impl<S: Store> Works<S> {
         let lease = guard.lease().clone();
         job.request.extensions_mut().insert(lease);
         let entry = Entry {
-            passed: Passed::marked(job.request.extensions_mut()),
+            passed: PassedRequest::marked(job.request.extensions_mut()),
             is_read: job.is_read.clone(),
             allowed: Allowed::to(job.request.method()),
             version: job.request.version(),
@@ -129,7 +129,7 @@ fn free<B>(response: Response<B>) -> Response<ResponseBody<B>> {
 /// What is known of the request once the handler has it.
 struct Entry {
     /// Whether it got as far as the handler.
-    passed: Passed,
+    passed: PassedRequest,
     is_read: IsRead,
     /// What its method allows the response to have.
     allowed: Allowed,

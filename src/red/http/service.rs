@@ -19,7 +19,7 @@ use crate::red::registry::Registry;
 use crate::{
     content::Allowed,
     exempt::Exempt,
-    refusal::{BoxError, Passed},
+    refusal::{BoxError, PassedRequest},
 };
 
 /// A service whose requests are counting; made by a [`RedLayer`](crate::red::RedLayer).
@@ -100,7 +100,7 @@ impl<C, R, X> Counting<C, R, X> {
             let outer = req.extensions_mut().remove();
             req.extensions_mut().insert(guard.slot(outer).clone());
         }
-        let passed = Passed::noted(req.extensions_mut());
+        let passed = PassedRequest::noted(req.extensions_mut());
         Some(RequestSpan {
             guard,
             passed,

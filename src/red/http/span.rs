@@ -16,7 +16,7 @@ use crate::red::{
 use crate::{
     content::{Allowed, Grpc, content_length, is_event_stream},
     grpc_web::Reader,
-    refusal::{Passed, Reason, Refusal},
+    refusal::{PassedRequest, Reason, Refusal},
 };
 
 pub(crate) static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
@@ -27,7 +27,7 @@ pub(crate) struct RequestSpan<C> {
     pub(crate) guard: Guard,
     pub(crate) classify: C,
     /// By what a refusal of this very request is known.
-    pub(crate) passed: Passed,
+    pub(crate) passed: PassedRequest,
     /// What the method allows the response to have.
     pub(crate) body: Allowed,
     /// How the request speaks gRPC.
@@ -138,7 +138,7 @@ impl<C: Classify> RequestSpan<C> {
 /// has passed on, or does not know its request. A deadline is the request's own in
 /// either case, because it goes down with the calls.
 #[inline]
-fn own(passed: &Passed, refusal: &Refusal) -> Option<(Outcome, Cause)> {
+fn own(passed: &PassedRequest, refusal: &Refusal) -> Option<(Outcome, Cause)> {
     let is_own = passed.is_refused_by(refusal) == Some(true);
     let is_own = is_own || refusal.reason() == Reason::DeadlineExceeded;
     is_own.then(|| by_refusal(refusal))

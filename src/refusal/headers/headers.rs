@@ -1,4 +1,4 @@
-//! Which header fields tell clients of their quota.
+//! The setting that chooses the fields.
 
 /// Which quota headers responses carry, admitted and refused alike.
 ///
@@ -11,28 +11,33 @@
 /// RateLimit: "default";r=9;t=1
 /// ```
 ///
-/// `q` is what a client can take at once and `w` in how many seconds all of it
-/// comes back, rounded up; for a window they are its limit and its width. `r`
-/// is what is left; `t` is in how many seconds there is more, rounded up, and
-/// is left out while the quota is whole. It is also left out of a refusal whose
-/// `Retry-After` is sooner, as of a queue that is full or that the caller would not
-/// wait for: there the request passes before there is more to have at once.
+/// | parameter | means | rounded |
+/// |---|---|---|
+/// | `q` | how much a client can take at once; the limit of a window | |
+/// | `w` | the seconds until all of it is back; the width of a window | up |
+/// | `r` | how much is left | |
+/// | `t` | the seconds until there is more | up |
 ///
-/// Both are lists. They have a member for each limit of an
-/// [`All`](crate::limit::All), the one that speaks first, and one for each limit of
-/// layers around each other. Of two limits of one name there is one: the one that
-/// refused, or else the tighter one, which has less left, or as much and `t` later.
+/// `t` is missing while nothing has been taken. It is also missing if a refusal
+/// has a `Retry-After` that is sooner, as with a queue: there the request passes
+/// before the client can take more at once.
+///
+/// Both fields are lists. They have a member for each limit of an
+/// [`All`](crate::limit::All), first the one that decided, and a member for each
+/// limit of nested layers. Two limits with the same name share a member: that of
+/// the limit that refused, or else of the tighter one, which has less left, or the
+/// same and a later `t`.
 ///
 /// # The legacy fields
 ///
-/// `X-RateLimit-Limit`, `X-RateLimit-Remaining`, and `X-RateLimit-Reset` in
-/// seconds from now, rounded up, until the quota is whole. There is room for one
-/// limit: the one that refused, or else the one with the least left, or of two with
-/// as much the one that is whole later.
+/// `X-RateLimit-Limit`, `X-RateLimit-Remaining`, and `X-RateLimit-Reset`: the
+/// seconds until all of the quota is back, rounded up. They have room for one
+/// limit: the one that refused, or else the one with the least left, or of two
+/// with the same left, the one that resets later.
 ///
-/// A layer further in that writes the IETF fields alone does not say when its quota
-/// is whole, so if it is the tightest, `X-RateLimit-Reset` is reckoned from them: as
-/// of a bucket, to the second, and for a window at most its width.
+/// A layer further in that writes only the IETF fields does not say when its
+/// quota resets. If it has the least left, `X-RateLimit-Reset` is computed from its
+/// fields: to the second for a bucket, and at most the width for a window.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Headers {
     /// `RateLimit` and `RateLimit-Policy`.
@@ -40,9 +45,9 @@ pub enum Headers {
     Ietf,
     /// `X-RateLimit-*`.
     Legacy,
-    /// Both sets.
+    /// Both of the above.
     Both,
-    /// None of them. A refusal still says `Retry-After`.
+    /// No quota headers. A refusal still has `Retry-After`.
     None,
 }
 

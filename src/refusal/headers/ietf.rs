@@ -1,4 +1,5 @@
-//! The IETF fields, in which every limit has a member.
+//! The IETF fields, two lists with a member for each limit. Layers further in may
+//! have written members already, and each name is to be there once.
 
 use std::cmp::Reverse;
 
@@ -10,72 +11,76 @@ use crate::limit::{Decision, Other};
 pub(super) static POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 pub(super) static STATE: HeaderName = HeaderName::from_static("ratelimit");
 
-/// What a response is told: the limit that speaks, and those beside it.
-pub(in crate::refusal) struct Told<'a> {
+/// The quotas that a response reports.
+pub(in crate::refusal) struct Quotas<'a> {
+    /// The name of the limit that decided.
     pub(in crate::refusal) limiter: &'a str,
     pub(in crate::refusal) decision: &'a Decision,
+    /// The other limits of an `All`.
     pub(in crate::refusal) others: &'a [Other],
 }
 
-/// The IETF fields. `has_refused` is the name of the limit that has refused, whose
-/// members stay as they are.
+/// Writes the IETF fields. `has_refused` is the name of a limit further in that
+/// has refused, whose members stay as they are.
 pub(in crate::refusal) fn write_ietf(
-    told: &Told<'_>,
+    quotas: &Quotas<'_>,
     has_refused: Option<&str>,
     headers: &mut HeaderMap,
 ) {
+    // One limit in one layer is the common case and needs no list.
     let is_marked = headers.contains_key(&STATE) || headers.contains_key(&POLICY);
-    if told.others.is_empty() && !is_marked {
-        return append_all(std::slice::from_ref(&told.speaker()), headers);
+    if quotas.others.is_empty() && !is_marked {
+        return append_all(std::slice::from_ref(&quotas.decided()), headers);
     }
-    let mut limits = without_twins(told);
+    let mut limits = distinct(quotas);
     if is_marked {
-        limits.retain(|limit| limit.takes_its_place(has_refused, headers));
+        limits.retain(|limit| limit.replaces_its_member(has_refused, headers));
     }
     append_all(&limits, headers);
 }
 
-fn append_all(limits: &[Limit<'_>], headers: &mut HeaderMap) {
-    append(&POLICY, limits.iter().map(Limit::policy), headers);
-    append(&STATE, limits.iter().map(Limit::state), headers);
+fn append_all(limits: &[ListedLimit<'_>], headers: &mut HeaderMap) {
+    append(&POLICY, limits.iter().map(ListedLimit::policy), headers);
+    append(&STATE, limits.iter().map(ListedLimit::state), headers);
 }
 
-/// One member of the lists.
-struct Limit<'a> {
+/// A limit that has a member in both lists.
+struct ListedLimit<'a> {
     name: &'a str,
-    /// For the policy: of a bucket never seen if it was not asked.
-    decision: LimitOf<'a>,
+    source: QuotaSource<'a>,
 }
 
+/// Where the numbers of a limit come from.
 #[derive(Clone, Copy)]
-enum LimitOf<'a> {
+enum QuotaSource<'a> {
     Decided(&'a Decision),
-    Unasked(&'a Other),
+    /// Only the policy is known, because another limit refused first.
+    NotAsked(&'a Other),
 }
 
-impl<'a> Told<'a> {
-    fn speaker(&self) -> Limit<'a> {
-        Limit {
+impl<'a> Quotas<'a> {
+    fn decided(&self) -> ListedLimit<'a> {
+        ListedLimit {
             name: self.limiter,
-            decision: LimitOf::Decided(self.decision),
+            source: QuotaSource::Decided(self.decision),
         }
     }
 
-    fn others(&self) -> impl Iterator<Item = Limit<'a>> + use<'a> {
+    fn others(&self) -> impl Iterator<Item = ListedLimit<'a>> + use<'a> {
         self.others.iter().map(|other| {
-            let decided = other.decision().map(LimitOf::Decided);
-            Limit {
+            let decided = other.decision().map(QuotaSource::Decided);
+            ListedLimit {
                 name: other.name(),
-                decision: decided.unwrap_or(LimitOf::Unasked(other)),
+                source: decided.unwrap_or(QuotaSource::NotAsked(other)),
             }
         })
     }
 }
 
-/// The first of each name, which is the speaker's, or else the tightest.
-fn without_twins<'a>(told: &Told<'a>) -> Vec<Limit<'a>> {
-    let mut kept = vec![told.speaker()];
-    for limit in told.others() {
+/// Returns each name once: the limit that decided, or else the tightest.
+fn distinct<'a>(quotas: &Quotas<'a>) -> Vec<ListedLimit<'a>> {
+    let mut kept = vec![quotas.decided()];
+    for limit in quotas.others() {
         match kept.iter().position(|other| other.name == limit.name) {
             None => kept.push(limit),
             Some(0) => {}
@@ -86,13 +91,13 @@ fn without_twins<'a>(told: &Told<'a>) -> Vec<Limit<'a>> {
     kept
 }
 
-impl Limit<'_> {
-    /// What is left, and in how many seconds there is more; `None` if it was not
-    /// asked.
+impl ListedLimit<'_> {
+    /// Returns what is left, and the seconds until there is more; `None` if the
+    /// limit was not asked.
     fn state_of(&self) -> Option<(u64, u64)> {
-        match self.decision {
-            LimitOf::Unasked(_) => None,
-            LimitOf::Decided(decision) => {
+        match self.source {
+            QuotaSource::NotAsked(_) => None,
+            QuotaSource::Decided(decision) => {
                 Some((decision.remaining(), seconds_of_more(decision).unwrap_or(0)))
             }
         }
@@ -107,8 +112,9 @@ impl Limit<'_> {
         }
     }
 
-    /// Whether it is to be written, in place of a member of its name that is there.
-    fn takes_its_place(&self, has_refused: Option<&str>, headers: &mut HeaderMap) -> bool {
+    /// Returns whether this limit is to be written. If a member of the same name
+    /// is looser, removes it.
+    fn replaces_its_member(&self, has_refused: Option<&str>, headers: &mut HeaderMap) -> bool {
         let Some(written) = Item::named(self.name) else {
             return false;
         };
@@ -132,9 +138,9 @@ impl Limit<'_> {
     }
 
     fn policy(&self) -> Option<Item> {
-        let (limit, window) = match self.decision {
-            LimitOf::Decided(decision) => (decision.limit(), decision.window()),
-            LimitOf::Unasked(other) => (other.limit(), other.window()),
+        let (limit, window) = match self.source {
+            QuotaSource::Decided(decision) => (decision.limit(), decision.window()),
+            QuotaSource::NotAsked(other) => (other.limit(), other.window()),
         };
         let mut item = Item::named(self.name)?;
         item.parameter((b'q', limit))?;
@@ -157,7 +163,8 @@ impl Limit<'_> {
     }
 }
 
-/// `t`, unless the quota is whole, or the limit refuses for a shorter time.
+/// Returns `t`; `None` while nothing has been taken, or if a refusal is retried
+/// sooner.
 fn seconds_of_more(decision: &Decision) -> Option<u64> {
     let more = seconds_up(decision.more_after());
     let is_later = |retry| more > seconds_up(retry).max(1);
@@ -165,7 +172,7 @@ fn seconds_of_more(decision: &Decision) -> Option<u64> {
     (more > 0 && !retries_sooner).then_some(more)
 }
 
-/// One line of a list. A name that cannot stand in a header is left out.
+/// Appends a line to a list. A name that a header cannot contain is left out.
 fn append(field: &HeaderName, items: impl Iterator<Item = Option<Item>>, headers: &mut HeaderMap) {
     let mut items = items.flatten();
     let Some(first) = items.next() else {

@@ -1,4 +1,5 @@
-//! The fields that have room for one limit, which layers around each other share.
+//! The older fields `X-RateLimit-*`, which have room for one limit and which nested
+//! layers share.
 
 use std::cmp::Reverse;
 
@@ -15,15 +16,17 @@ static LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 static REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 static RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
-/// What the legacy fields say of a limit. The tighter of two is less.
+/// The three numbers of one limit. They are ordered by how tight it is: the
+/// tighter of two is less.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::refusal) struct Legacy {
+pub(in crate::refusal) struct LegacyFields {
     pub(in crate::refusal) remaining: u64,
+    /// Seconds. Of two limits with the same remaining, the later is tighter.
     reset: Reverse<u64>,
     limit: u64,
 }
 
-impl Legacy {
+impl LegacyFields {
     pub(in crate::refusal) fn of(decision: &Decision) -> Self {
         Self {
             remaining: decision.remaining(),
@@ -32,17 +35,17 @@ impl Legacy {
         }
     }
 
-    /// The tightest limit that the IETF fields list, which may be of a layer that
-    /// writes no others.
+    /// Returns the tightest limit that the IETF fields list. It may belong to a
+    /// layer that does not write the legacy fields.
     pub(in crate::refusal) fn listed(headers: &HeaderMap) -> Option<Self> {
         let lines = headers.get_all(&STATE).iter().map(HeaderValue::as_bytes);
         let members = lines.flat_map(list::members);
         members
-            .filter_map(|state| Self::reckon(state, headers))
+            .filter_map(|state| Self::estimate(state, headers))
             .min()
     }
 
-    /// The fields as they stand.
+    /// Reads the legacy fields that a layer further in has written.
     fn written(headers: &HeaderMap) -> Option<Self> {
         let number = |name: &HeaderName| headers.get(name)?.to_str().ok()?.parse::<u64>().ok();
         Some(Self {
@@ -52,9 +55,10 @@ impl Legacy {
         })
     }
 
-    /// When it is whole is not listed, only when there is more: that much more comes
-    /// back all the time, as of a bucket, but for no longer than its window.
-    fn reckon(state: &[u8], headers: &HeaderMap) -> Option<Self> {
+    /// Estimates the fields from a member of the IETF lists. They say when there is
+    /// more, not when all is back, so this assumes that the rest comes back at the
+    /// rate of a bucket, within the window at most.
+    fn estimate(state: &[u8], headers: &HeaderMap) -> Option<Self> {
         let name = list::name(state)?;
         let policy = list::find(headers, &POLICY, name)?;
         let (limit, remaining) = (
@@ -81,8 +85,9 @@ impl Legacy {
         headers.insert(&RESET, self.reset.0.into());
     }
 
-    /// Writes the tightest of itself, what was listed, and what is written. What is
-    /// written may be listed too, and is exact.
+    /// Writes the tightest of these fields, the listed ones, and those that a layer
+    /// further in has written. Written fields are exact, so they win over a listed
+    /// limit that is the same one.
     pub(in crate::refusal) fn write_tightest(self, listed: Option<Self>, headers: &mut HeaderMap) {
         let written = Self::written(headers);
         let is_exact = |listed: &Self| written.is_some_and(|it| it.remaining <= listed.remaining);

@@ -1,9 +1,10 @@
-//! The lists of limits that a response carries already, of layers further in.
+//! Reads and edits the lists that layers further in have written. It works on the
+//! bytes, because only strings and whole numbers matter here.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-/// The members of a list (RFC 9651, section 4.2.1), each with its parameters: apart
-/// by commas outside of strings.
+/// Returns the members of a list with their parameters, split at commas outside
+/// of strings (RFC 9651, section 4.2.1).
 pub(super) fn members(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     let (mut quoted, mut escaped) = (false, false);
     let split = line.split(move |byte| {
@@ -15,13 +16,13 @@ pub(super) fn members(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     split.map(<[u8]>::trim_ascii).filter(|it| !it.is_empty())
 }
 
-/// Whether a member is a string, which is given as it is written.
+/// Returns whether a member is this string. `written` includes the quotes.
 pub(super) fn is_named(member: &[u8], written: &[u8]) -> bool {
     let rest = member.strip_prefix(written);
     rest.is_some_and(|rest| matches!(rest.trim_ascii().first(), None | Some(b';')))
 }
 
-/// The string that a member is, as it is written.
+/// Returns the string of a member, with its quotes and escapes.
 pub(super) fn name(member: &[u8]) -> Option<&[u8]> {
     let mut escaped = false;
     let ends = |byte: &u8| {
@@ -33,15 +34,15 @@ pub(super) fn name(member: &[u8]) -> Option<&[u8]> {
     Some(&member[..end + 2])
 }
 
-/// The value of a parameter that is a number. No name of a limit is mistaken for
-/// one: parameters stand behind the string.
+/// Returns the value of a numeric parameter. It is looked for behind the string,
+/// so a limit's name cannot be mistaken for one.
 pub(super) fn number(member: &[u8], written: &[u8], parameter: u8) -> Option<u64> {
     let parameters = member.strip_prefix(written)?.split(|byte| *byte == b';');
     let mut values = parameters.filter_map(|it| it.trim_ascii().strip_prefix(&[parameter, b'=']));
     str::from_utf8(values.next()?).ok()?.parse().ok()
 }
 
-/// The member of this name in all the lines of a field.
+/// Returns the member with this name in any line of a field.
 pub(super) fn find<'a>(
     headers: &'a HeaderMap,
     field: &HeaderName,
@@ -52,7 +53,7 @@ pub(super) fn find<'a>(
     all.find(|member| is_named(member, written))
 }
 
-/// Takes the members of this name out of a field.
+/// Removes the members with this name from a field.
 pub(super) fn remove(headers: &mut HeaderMap, field: &HeaderName, written: &[u8]) {
     if find(headers, field, written).is_none() {
         return;

@@ -1,4 +1,5 @@
-//! The header fields that tell clients of their quota.
+//! The header fields that tell clients their quota: the IETF lists, which have a
+//! member for each limit, and the older fields, which have room for one.
 
 mod headers;
 mod ietf;
@@ -11,7 +12,7 @@ mod tests;
 
 pub use self::headers::Headers;
 pub(super) use self::{
-    ietf::{Told, write_ietf},
-    legacy::Legacy,
+    ietf::{Quotas, write_ietf},
+    legacy::LegacyFields,
     seconds::write_retry_after,
 };

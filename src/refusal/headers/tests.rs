@@ -9,16 +9,16 @@ fn written(headers: Headers, name: &str, taken: Cost) -> Vec<(String, String)> {
     let rule = TokenBucket::new(Quota::per_second(10).burst(20));
     let decision = rule.decide(&mut Word::default(), 0, taken);
     let mut map = HeaderMap::new();
-    let told = Told {
+    let quotas = Quotas {
         limiter: name,
         decision: &decision,
         others: &[],
     };
     if headers.has_ietf() {
-        write_ietf(&told, None, &mut map);
+        write_ietf(&quotas, None, &mut map);
     }
     if headers.has_legacy() {
-        Legacy::of(&decision).write(&mut map);
+        LegacyFields::of(&decision).write(&mut map);
     }
     map.iter()
         .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_string()))
@@ -74,7 +74,7 @@ fn sfv_first(list: &str) -> Option<String> {
 }
 
 #[test]
-fn a_name_that_no_header_can_bear_is_left_out() {
+fn a_name_that_no_header_can_contain_is_left_out() {
     assert!(written(Headers::Ietf, "\u{fc}ber", 1).is_empty());
     assert!(written(Headers::Ietf, "line\nbreak", 1).is_empty());
     assert!(written(Headers::Ietf, &"long".repeat(100), 1).is_empty());
