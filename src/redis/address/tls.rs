@@ -24,6 +24,10 @@ use crate::redis::error::Error;
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Default)]
+#[cfg_attr(
+    not(feature = "redis-tls"),
+    allow(unreachable_pub, reason = "public with the feature, empty without it")
+)]
 pub struct Tls {
     #[cfg(feature = "redis-tls")]
     root: Option<Vec<u8>>,
