@@ -178,7 +178,7 @@ fn events_of_deadlines_allocate_nothing() {
         }
     });
     assert_eq!(allocated, 0);
-    assert_eq!(metrics.snapshot().deadlines.unwrap().with(), 1);
+    assert_eq!(metrics.snapshot().deadlines().unwrap().with(), 1);
 }
 
 /// Sends requests, and reads the response bodies to their end.

@@ -1,10 +1,15 @@
-//! What requests are told apart by.
+//! The labels that tell series apart, before it is known how a request ended.
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
-use super::http::http_methods;
-
-/// Which requests, seen from which side.
+/// The protocol of a request, and the side that counts it.
+///
+/// ```
+/// use sluicegate::red::Kind;
+///
+/// assert_eq!(Kind::GrpcClient.as_str(), "grpc_client");
+/// assert!(Kind::GrpcClient.is_client() && Kind::GrpcClient.is_grpc());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Kind {
@@ -29,7 +34,7 @@ impl Kind {
         Self::Call,
     ];
 
-    /// Its name.
+    /// Returns its name, such as `http_server`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::HttpServer => "http_server",
@@ -40,28 +45,44 @@ impl Kind {
         }
     }
 
-    /// Whether the side that asks is the one that counts, for which an answer
-    /// of 4xx is a failure too.
+    /// Returns whether these requests were sent by this process. For a client a
+    /// 4xx answer is a failure, too.
     pub fn is_client(self) -> bool {
         matches!(self, Self::HttpClient | Self::GrpcClient)
     }
 
-    /// Whether it is gRPC.
+    /// Returns whether these requests are gRPC calls.
     pub fn is_grpc(self) -> bool {
         matches!(self, Self::GrpcServer | Self::GrpcClient)
     }
+
+    /// Returns the side whose budget of series these requests use.
+    pub(crate) fn side(self) -> Side {
+        match self.is_client() {
+            true => Side::Client,
+            false => Side::Server,
+        }
+    }
 }
 
-/// The route of requests that no route matches.
-pub const UNMATCHED: &str = "_unmatched";
+/// The side of a connection that counts a request.
+///
+/// Each side has its own budget of series, so that a client that calls many
+/// hosts (webhooks, for example) cannot use up the room of the served routes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// Requests that are received, and calls of other services, whose names the
+    /// program itself chooses.
+    Server,
+    /// Requests that are sent.
+    Client,
+}
 
-/// The route of requests for which there is no room in the registry.
-pub const OVERFLOW: &str = "_overflow";
+impl Side {
+    pub(crate) const ALL: [Self; 2] = [Self::Server, Self::Client];
+}
 
-/// The method of requests of methods that are not known.
-pub const OTHER: &str = "_OTHER";
-
-/// What requests are told apart by, before it is known what came of them.
+/// The labels of a series: what is known of a request before it ends.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Labels {
     pub(crate) kind: Kind,
@@ -71,26 +92,40 @@ pub struct Labels {
 }
 
 impl Labels {
-    /// Which requests, seen from which side.
+    /// The route of requests that no route of the router matches.
+    pub const UNMATCHED: &'static str = "_unmatched";
+
+    /// The route of requests that the registry has no room to tell apart.
+    pub const OVERFLOW: &'static str = "_overflow";
+
+    /// The label of HTTP methods and gRPC methods that the registry does not
+    /// know.
+    pub const OTHER: &'static str = "_OTHER";
+
+    /// Returns the protocol of these requests, and the side that counts them.
     pub fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// The method of HTTP, one of those that are
-    /// [known](super::Builder::http_methods), or [`OTHER`]; empty for what has none.
+    /// Returns the HTTP method if the registry
+    /// [knows it](super::Builder::http_methods), or else [`OTHER`](Self::OTHER).
+    /// Empty for gRPC and for other calls.
     pub fn method(&self) -> &str {
         &self.method
     }
 
-    /// The template of the route, such as `/orders/{id}`, or [`UNMATCHED`]; of gRPC
-    /// the method, such as `pkg.Service/Method`, or [`OTHER`]; of other calls their
+    /// Returns the route.
+    ///
+    /// For HTTP it is the template of the route, such as `/orders/{id}`, or
+    /// [`UNMATCHED`](Self::UNMATCHED); for gRPC the method, such as
+    /// `pkg.Service/Method`, or [`OTHER`](Self::OTHER); for other calls their
     /// name.
     pub fn route(&self) -> &str {
         &self.route
     }
 
-    /// Who is asked, of requests sent: `host:port` as in the request's URI. Empty
-    /// where that is not known.
+    /// Returns the server that requests were sent to: `host:port` as in the
+    /// request's URI. Empty for received requests, and for a URI without a host.
     pub fn peer(&self) -> &str {
         &self.peer
     }
@@ -105,7 +140,8 @@ impl Labels {
     }
 }
 
-/// What a request looks for: its labels, borrowed from wherever they are.
+/// Labels that are borrowed from a request, so that looking up a series
+/// allocates nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct LabelsRef<'a> {
     pub(crate) kind: Kind,
@@ -114,31 +150,57 @@ pub(crate) struct LabelsRef<'a> {
     pub(crate) peer: &'a str,
 }
 
-impl LabelsRef<'_> {
+impl<'a> LabelsRef<'a> {
+    /// Returns labels without an HTTP method and without a peer.
+    pub(crate) fn of(kind: Kind, route: &'a str) -> Self {
+        Self {
+            kind,
+            method: "",
+            route,
+            peer: "",
+        }
+    }
+
     pub(crate) fn to_labels(self) -> Labels {
         Labels {
             kind: self.kind,
-            method: http_methods::owned(self.method),
+            method: owned_method(self.method),
             route: self.route.into(),
             peer: self.peer.into(),
         }
     }
 
-    /// Where requests of a kind are counted for which there is no room.
+    /// Returns the labels of the series that counts the requests of a kind for
+    /// which there is no room.
     pub(crate) fn overflow(kind: Kind) -> LabelsRef<'static> {
+        let method = match kind {
+            Kind::HttpServer | Kind::HttpClient => Labels::OTHER,
+            _ => "",
+        };
         LabelsRef {
-            kind,
-            method: if kind.is_grpc() || kind == Kind::Call {
-                ""
-            } else {
-                OTHER
-            },
-            route: OVERFLOW,
-            peer: "",
+            method,
+            ..LabelsRef::of(kind, Labels::OVERFLOW)
         }
     }
 }
 
+/// The HTTP methods that are told apart by default: those that OpenTelemetry's
+/// semantic conventions name (RFC 9110, PATCH of RFC 5789, and QUERY).
+pub(crate) const STANDARD_METHODS: [&str; 10] = [
+    "GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "CONNECT", "TRACE", "QUERY",
+];
+
+/// Returns a method for labels to keep. Only a method outside of the standard
+/// list is allocated.
+pub(crate) fn owned_method(name: &str) -> Cow<'static, str> {
+    let known = STANDARD_METHODS.iter().chain([&Labels::OTHER, &""]);
+    match known.copied().find(|known| *known == name) {
+        Some(known) => Cow::Borrowed(known),
+        None => Cow::Owned(name.to_owned()),
+    }
+}
+
+/// Writes the kind and all labels that are not empty, separated by spaces.
 impl fmt::Display for Labels {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.kind.as_str())?;

@@ -54,14 +54,14 @@
 //! # Labels
 //!
 //! A series is told apart by its [`Labels`] and what came of it. There are few:
-//! the template of the route, which axum knows, or else [`UNMATCHED`]; the method,
-//! if it is [known](Builder::http_methods), or else [`OTHER`]; the status. Of gRPC
+//! the template of the route, which axum knows, or else [`Labels::UNMATCHED`]; the method,
+//! if it is [known](Builder::http_methods), or else [`Labels::OTHER`]; the status. Of gRPC
 //! that is received it is the method, if that is among the
 //! [known ones](Builder::methods). No path, no Host, nothing that somebody sends
 //! becomes a label. What is nested in axum by `nest_service` tells its route by a
 //! [`RecordRouteLayer`]. A registry has room for
 //! [so many series](Builder::max_series) of requests received, and for as many of
-//! requests sent; those that come on top are counted together as [`OVERFLOW`].
+//! requests sent; those that come on top are counted together as [`Labels::OVERFLOW`].
 //!
 //! # HTTP or gRPC
 //!
@@ -174,6 +174,7 @@
 //! * None of them reads the status of gRPC-Web, which is at the end of the body.
 
 mod call;
+mod completion_key;
 mod components;
 mod exemplar;
 mod export;
@@ -187,6 +188,12 @@ mod slo;
 mod snapshot;
 mod status;
 
+#[cfg(all(feature = "testing", feature = "redis"))]
+#[doc(hidden)]
+pub use self::components::ConnectionCounts;
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+pub use self::components::{DeadlineCounts, LimiterCounts};
 #[cfg(feature = "metrics")]
 #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
 pub use self::export::metrics;
@@ -204,18 +211,15 @@ pub use self::fleet::redis::{self, Fleet, Redis};
 pub use self::http::DescriptorError;
 pub use self::{
     call::{ClassifyResult, RedCall, RedCallFuture, RedCallLayer},
-    components::{
-        Coalescing, ConnectionCounts, DeadlineCounts, LaneCounts, LimiterCounts, RegistryCounts,
-    },
     exemplar::{Exemplar, TraceId, traceparent},
     export::{Change, Conventions, Export, Metric, Record, Value},
     http::{
         Classify, Methods, RecordRoute, RecordRouteLayer, Red, RedLayer, RequestEnd, ResponseBody,
         Route, Template, future,
     },
-    labels::{Kind, Labels, OTHER, OVERFLOW, UNMATCHED},
+    labels::{Kind, Labels},
     outcome::{Cause, Outcome},
-    registry::{Builder, Registry, shares::Overflowed},
+    registry::{Builder, Registry},
     slo::{Alert, Burn, ErrorBudget, Events, Severity, Slo, SloReport},
     snapshot::{Completion, Series, Snapshot},
     status::Status,

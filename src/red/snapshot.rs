@@ -2,15 +2,17 @@
 
 use std::borrow::Cow;
 
+#[cfg(feature = "redis")]
+use super::components::ConnectionCounts;
 use super::{
-    components::{ConnectionCounts, DeadlineCounts, LimiterCounts, RegistryCounts},
+    completion_key::CompletionKey,
+    components::{DeadlineCounts, LimiterCounts},
     exemplar::{Exemplar, newest},
     labels::{Kind, Labels},
     outcome::{Cause, Outcome},
-    registry::{series::CompletionKey, shares::Overflowed},
     status::Status,
 };
-use crate::histogram::Durations;
+use crate::{deadline, histogram::Durations};
 
 /// What was counted up to one time, in this process or in a fleet.
 ///
@@ -25,20 +27,21 @@ pub struct Snapshot {
     /// About how many more label sets there were than there is room for. They are
     /// counted together.
     pub overflowed: u64,
-    /// The same by who had no room; of a fleet it is not known.
-    pub overflows: Overflowed,
-    /// What limiters did that tell this registry, in the order of their names.
-    pub limiters: Vec<LimiterCounts>,
-    /// What became of deadlines; `None` before a layer has told anything.
-    pub deadlines: Option<DeadlineCounts>,
-    /// What connections to Redis did that are shown here.
-    pub connections: Vec<ConnectionCounts>,
-    /// What registries of deadlines did that are shown here.
-    pub registries: Vec<RegistryCounts>,
-    /// What became of idempotency keys, if anything was noticed of them.
+    /// How many of these label sets were of sent requests. A fleet does not know it:
+    /// 0 there.
+    pub overflowed_sent: u64,
+    /// The limiters that this registry observes, in the order of their names.
+    pub(crate) limiters: Vec<LimiterCounts>,
+    /// `None` before a layer for deadlines has noticed anything.
+    pub(crate) deadlines: Option<DeadlineCounts>,
+    /// Connections to Redis, by their names.
+    #[cfg(feature = "redis")]
+    pub(crate) connections: Vec<(String, ConnectionCounts)>,
+    /// Registries of deadlines, by their names.
+    pub(crate) registries: Vec<(String, deadline::registry::Counts)>,
+    /// `None` before anything was noticed of idempotency keys.
     #[cfg(feature = "idempotency")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "idempotency")))]
-    pub keys: Option<crate::idempotency::Snapshot>,
+    pub(crate) keys: Option<crate::idempotency::Snapshot>,
 }
 
 /// The requests of one label set.
@@ -73,7 +76,7 @@ impl Snapshot {
         Self {
             series: series.cloned().collect(),
             overflowed: self.overflowed,
-            overflows: self.overflows,
+            overflowed_sent: self.overflowed_sent,
             ..Self::default()
         }
     }
@@ -128,6 +131,28 @@ impl Snapshot {
             let completions = series.completions.iter();
             completions.map(|completion| (&series.labels, completion))
         })
+    }
+}
+
+/// What only exporters read otherwise, for tests.
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+impl Snapshot {
+    pub fn limiters(&self) -> &[LimiterCounts] {
+        &self.limiters
+    }
+
+    pub fn deadlines(&self) -> Option<&DeadlineCounts> {
+        self.deadlines.as_ref()
+    }
+
+    #[cfg(feature = "redis")]
+    pub fn connections(&self) -> &[(String, ConnectionCounts)] {
+        &self.connections
+    }
+
+    pub fn registries(&self) -> &[(String, deadline::registry::Counts)] {
+        &self.registries
     }
 }
 

@@ -1,41 +1,38 @@
-//! What is counted beside requests: what the other parts of this crate do.
-//!
-//! There are two ways in. Who is told of events counts them on the path of a
-//! request, as [`limiters`] and [`deadlines`] do; who counts by himself is
-//! [sources](Sources), which costs nothing until somebody reads.
+//! Everything that a registry counts beside requests.
 
 use std::fmt;
 
-use crate::red::snapshot::Snapshot;
+#[cfg(feature = "redis")]
+use super::connections::ConnectionCounts;
+use super::{deadlines::Deadlines, limiters::Limiters, sources::Sources};
+use crate::{deadline::registry::Counts, red::snapshot::Snapshot};
 
-#[cfg(feature = "idempotency")]
-use super::keys;
-use super::{
-    connections::ConnectionCounts, deadlines::Deadlines, limiters::Limiters,
-    registries::RegistryCounts, sources::Sources,
-};
-
-/// What is counted beside requests.
+/// Everything that a registry counts beside requests.
 #[derive(Default)]
 pub(crate) struct Components {
-    pub(super) limiters: Limiters,
-    pub(super) deadlines: Deadlines,
-    pub(super) connections: Sources<ConnectionCounts>,
-    pub(super) registries: Sources<RegistryCounts>,
+    pub(crate) limiters: Limiters,
+    pub(crate) deadlines: Deadlines,
+    #[cfg(feature = "redis")]
+    pub(crate) connections: Sources<ConnectionCounts>,
+    /// Registries of deadlines.
+    pub(crate) registries: Sources<Counts>,
+    /// Idempotency keys. One set of counters is enough, because the work behind a
+    /// key costs much more than a contended cache line.
     #[cfg(feature = "idempotency")]
-    pub(super) keys: keys::Keys,
+    pub(crate) keys: crate::idempotency::Counts,
 }
 
 impl Components {
-    /// The part of a snapshot that is not about requests.
+    /// Reads the part of a snapshot that is not about requests.
     pub(crate) fn read(&self) -> Snapshot {
         Snapshot {
             limiters: self.limiters.read(),
             deadlines: self.deadlines.read(),
+            #[cfg(feature = "redis")]
             connections: self.connections.read(),
             registries: self.registries.read(),
             #[cfg(feature = "idempotency")]
-            keys: self.keys.read(),
+            keys: Some(self.keys.snapshot()).filter(|keys| *keys != Default::default()),
             ..Snapshot::default()
         }
     }

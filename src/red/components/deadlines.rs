@@ -1,59 +1,61 @@
-//! What became of deadlines.
+//! What the layers for deadlines notice, as a registry counts it.
 
 use std::{sync::Arc, time::Duration};
 
-use super::striped::Striped;
 use crate::{
     clock::ticks,
     deadline,
     histogram::{Durations, Histogram},
-    red::Registry,
+    red::registry::stripes::Striped,
 };
 
-/// What became of deadlines.
+/// What the layers for deadlines have noticed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeadlineCounts {
-    /// What was noticed of them.
+    /// The events.
     pub noticed: deadline::Snapshot,
-    /// How much time was left of those with which requests came in, once they were
-    /// cut to what is allowed.
+    /// The time that received deadlines had left, after they were limited to the
+    /// maximum.
     pub left: Durations,
 }
 
+#[cfg(any(feature = "prometheus", feature = "testing"))]
 impl DeadlineCounts {
-    /// How many requests came in with a deadline.
+    /// Returns how many requests came in with a deadline.
     pub fn with(&self) -> u64 {
         self.left.count()
     }
 
-    /// How many came in without one.
+    /// Returns how many requests came in without a deadline.
     pub fn without(&self) -> u64 {
         self.noticed.entered.saturating_sub(self.with())
     }
 }
 
-/// Upper bounds of what may be left, in milliseconds.
-const BOUNDS: [u64; 14] = [
+/// Upper bounds of the time that is left, in milliseconds.
+const BOUNDS_MS: [u64; 14] = [
     1, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000,
 ];
 
-/// What became of deadlines.
+/// Counters for what the layers for deadlines notice.
 pub(crate) struct Deadlines {
     bounds: Arc<[u64]>,
     stripes: Striped<DeadlineStripe>,
 }
 
-/// A request that came in is in one of the two: if there were a sum beside them,
-/// what is left of it without the others could fall.
+/// The counters of one group of threads.
+///
+/// Requests with a deadline are counted only in `left`, those without only in
+/// `counts`. If a total stood beside them, a reader between two writes could see
+/// the requests without a deadline, which are a difference, fall.
 struct DeadlineStripe {
-    /// Those without a deadline, and all that is not about coming in.
     counts: deadline::Counts,
     left: Histogram,
 }
 
 impl Deadlines {
-    fn notice(&self, event: &deadline::Event) {
+    pub(crate) fn notice(&self, event: &deadline::Event) {
         let stripe = self.stripes.own();
         match event {
             deadline::Event::Entered(Some(left)) => stripe.left.record(&self.bounds, ticks(*left)),
@@ -61,7 +63,7 @@ impl Deadlines {
         }
     }
 
-    /// `None` before anything was noticed.
+    /// Returns `None` before the first event.
     pub(crate) fn read(&self) -> Option<DeadlineCounts> {
         let mut left = Durations::none(&self.bounds);
         for stripe in self.stripes.all() {
@@ -76,30 +78,14 @@ impl Deadlines {
 
 impl Default for Deadlines {
     fn default() -> Self {
-        let bounds: Arc<[u64]> = BOUNDS.map(|ms| ticks(Duration::from_millis(ms))).into();
+        let bounds: Arc<[u64]> = BOUNDS_MS.map(|ms| ticks(Duration::from_millis(ms))).into();
         let stripe = || DeadlineStripe {
             counts: deadline::Counts::default(),
-            left: Histogram::new(BOUNDS.len()),
+            left: Histogram::new(BOUNDS_MS.len()),
         };
         Self {
             stripes: Striped::new(stripe),
             bounds,
         }
-    }
-}
-
-/// Counts what becomes of deadlines: give it to the layers.
-///
-/// ```
-/// use std::sync::Arc;
-/// use sluicegate::{deadline::EnforceDeadlineLayer, red::Registry};
-///
-/// let metrics = Registry::new();
-/// let layer = EnforceDeadlineLayer::new().observe(Arc::new(metrics.clone()));
-/// # let _ = layer;
-/// ```
-impl deadline::Observe for Registry {
-    fn noticed(&self, event: &deadline::Event) {
-        self.components().deadlines.notice(event);
     }
 }

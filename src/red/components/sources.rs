@@ -1,26 +1,26 @@
-//! What counts by itself, and is looked at when somebody reads.
+//! Sources: components that count by themselves, and are read for a snapshot.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Mutex, PoisonError},
-};
+use std::collections::BTreeMap;
 
-/// What counts by itself, under its names.
+use crate::sync::{Mutex, lock};
+
+/// Functions that read the counts of a component, by the names that the program
+/// gave them.
 pub(crate) struct Sources<T>(Mutex<BTreeMap<String, ReadSource<T>>>);
 
-type ReadSource<T> = Box<dyn Fn(&str) -> T + Send + Sync>;
+type ReadSource<T> = Box<dyn Fn() -> T + Send + Sync>;
 
 impl<T> Sources<T> {
-    /// Looks at it from now on, instead of at what had this name.
-    pub(crate) fn set(&self, name: &str, read: impl Fn(&str) -> T + Send + Sync + 'static) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.insert(name.into(), Box::new(read));
+    /// Sets the source of this name. It replaces an earlier one.
+    pub(crate) fn set(&self, name: &str, read: impl Fn() -> T + Send + Sync + 'static) {
+        lock(&self.0).insert(name.into(), Box::new(read));
     }
 
-    /// All there are, in the order of their names.
-    pub(crate) fn read(&self) -> Vec<T> {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.iter().map(|(name, read)| read(name)).collect()
+    /// Reads all sources, in the order of their names.
+    pub(crate) fn read(&self) -> Vec<(String, T)> {
+        let all = lock(&self.0);
+        let read = all.iter().map(|(name, read)| (name.clone(), read()));
+        read.collect()
     }
 }
 

@@ -5,8 +5,8 @@ use std::{borrow::Cow, fmt};
 use super::conventions::Conventions;
 use crate::red::{
     labels::{Kind, Labels},
-    registry::{series::CompletionKey, settings::Settings},
     status::Status,
+    {completion_key::CompletionKey, registry::settings::Settings},
 };
 
 /// What an attribute says.

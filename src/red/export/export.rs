@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use super::metric::Metric;
 use crate::red::{
     labels::Labels,
-    registry::{series::CompletionKey, settings::Settings},
+    {completion_key::CompletionKey, registry::settings::Settings},
 };
 
 /// Is told of each request, for what cannot be read from a registry afterwards:
@@ -55,34 +55,35 @@ pub type Record = Box<dyn Fn(Duration) + Send + Sync>;
 /// Is told by how much a number has changed.
 pub type Change = Box<dyn Fn(i64) + Send + Sync>;
 
-/// Who is told of each request.
+/// The exporters of a registry.
 pub(crate) type Exports = Vec<Box<dyn Export>>;
 
-/// Whom durations are told to; all stripes of a series have the same.
+/// Callbacks for durations. All stripes of a series share them.
 pub(crate) type Recorders = Arc<[Record]>;
 
-/// Whom the requests of one label set are told to, whatever comes of them.
+/// The exporters' callbacks for the requests of one series, however they end.
 pub(crate) struct ExportHooks {
     heads: Recorders,
     active: Box<[Change]>,
 }
 
 impl ExportHooks {
-    pub(crate) fn new(labels: &Labels, settings: &Settings) -> Option<Box<Self>> {
-        if settings.exports.is_empty() {
+    /// Asks the exporters for their callbacks; `None` without exporters.
+    pub(crate) fn new(
+        labels: &Labels,
+        exports: &Exports,
+        settings: &Settings,
+    ) -> Option<Box<Self>> {
+        if exports.is_empty() {
             return None;
         }
         let active = Metric::active(labels, settings);
         let heads = Metric::headed(labels, settings);
         Some(Box::new(Self {
             heads: heads
-                .map(|heads| recorders(&heads, settings))
+                .map(|heads| recorders(&heads, exports))
                 .unwrap_or_default(),
-            active: settings
-                .exports
-                .iter()
-                .map(|it| it.active(&active))
-                .collect(),
+            active: exports.iter().map(|it| it.active(&active)).collect(),
         }))
     }
 
@@ -102,20 +103,21 @@ impl ExportHooks {
     }
 }
 
-/// Whom those are told to of which this came.
-pub(crate) fn ended(labels: &Labels, key: CompletionKey, settings: &Settings) -> Recorders {
-    if settings.exports.is_empty() {
+/// Asks the exporters for their callbacks for completions with this key.
+pub(crate) fn completion_recorders(
+    labels: &Labels,
+    key: CompletionKey,
+    exports: &Exports,
+    settings: &Settings,
+) -> Recorders {
+    if exports.is_empty() {
         return Recorders::default();
     }
-    recorders(&Metric::ended(labels, key, settings), settings)
+    recorders(&Metric::ended(labels, key, settings), exports)
 }
 
-fn recorders(metric: &Metric<'_>, settings: &Settings) -> Recorders {
-    settings
-        .exports
-        .iter()
-        .map(|it| it.durations(metric))
-        .collect()
+fn recorders(metric: &Metric<'_>, exports: &Exports) -> Recorders {
+    exports.iter().map(|it| it.durations(metric)).collect()
 }
 
 #[inline]

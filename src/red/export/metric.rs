@@ -6,7 +6,7 @@ use super::{
 };
 use crate::red::{
     labels::Labels,
-    registry::{series::CompletionKey, settings::Settings},
+    {completion_key::CompletionKey, registry::settings::Settings},
 };
 
 /// What is exported of one label set: a name and attributes, by OpenTelemetry's

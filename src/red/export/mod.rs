@@ -15,7 +15,7 @@ pub mod opentelemetry;
 #[cfg_attr(docsrs, doc(cfg(feature = "prometheus")))]
 pub mod prometheus;
 
-pub(super) use self::export::{ExportHooks, Exports, Recorders, ended, record};
+pub(super) use self::export::{ExportHooks, Exports, Recorders, completion_recorders, record};
 pub use self::{
     attributes::Value,
     conventions::Conventions,

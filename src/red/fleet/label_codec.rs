@@ -4,10 +4,7 @@ use http::Method;
 
 use crate::{
     key::EncodedKey,
-    red::{
-        http::http_methods,
-        labels::{Kind, Labels, OTHER},
-    },
+    red::labels::{self, Kind, Labels},
 };
 
 /// How many words labels are.
@@ -31,8 +28,8 @@ pub(crate) fn read(words: [&str; WORDS]) -> Option<Labels> {
         method: match method {
             "" => "".into(),
             // Another instance may have a list of its own.
-            name if Method::from_bytes(name.as_bytes()).is_ok() => http_methods::owned(name),
-            _ => OTHER.into(),
+            name if Method::from_bytes(name.as_bytes()).is_ok() => labels::owned_method(name),
+            _ => Labels::OTHER.into(),
         },
         route: plain(route)?.into(),
         peer: plain(peer)?.into(),
@@ -66,7 +63,7 @@ mod tests {
             for (method, route) in [
                 ("", ""),
                 ("GET", "/a/{b}"),
-                (OTHER, "%zz \n\t:é\0"),
+                (Labels::OTHER, "%zz \n\t:é\0"),
                 ("PROPFIND", "/"),
             ] {
                 let labels = Labels {
@@ -92,6 +89,6 @@ mod tests {
         ] {
             assert_eq!(back(text), None, "{text:?}");
         }
-        assert_eq!(back("http_server B(R)EW / ").unwrap().method, OTHER);
+        assert_eq!(back("http_server B(R)EW / ").unwrap().method, Labels::OTHER);
     }
 }

@@ -4,9 +4,9 @@ use sha2::{Digest, Sha256};
 
 use super::label_codec;
 use crate::red::{
+    completion_key::CompletionKey,
     labels::Labels,
     outcome::{Cause, Outcome},
-    registry::series::CompletionKey,
     status::Status,
 };
 

@@ -1,52 +1,48 @@
-//! Which methods of HTTP are labels. A registry has a list of them, because anybody
-//! may send any method.
-
-use std::borrow::Cow;
+//! The HTTP methods that become labels. A registry has a list of them, because
+//! a client may send any method.
 
 use http::Method;
 
-use crate::red::labels::OTHER;
+use crate::red::labels::{Labels, STANDARD_METHODS};
 
-/// The methods of HTTP that are told apart: the usual ones, or a list.
+/// The HTTP methods that are told apart.
 #[derive(Clone, Debug)]
-pub(crate) struct HttpMethods(Option<Box<[Box<str>]>>);
+pub(crate) struct HttpMethods(
+    /// A list of the program's own; `None` for the standard methods.
+    Option<Box<[Box<str>]>>,
+);
 
-/// Those that semantic conventions know (RFC 9110, PATCH of RFC 5789, QUERY).
-const USUAL: [&str; 10] = [
-    "GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "CONNECT", "TRACE", "QUERY",
-];
-
-/// More of them would multiply the series of each route.
-const MOST: usize = 64;
+/// The most methods: each one multiplies the series of each route.
+const MAX_METHODS: usize = 64;
 
 impl HttpMethods {
-    pub(crate) fn usual() -> Self {
+    pub(crate) fn standard() -> Self {
         Self(None)
     }
 
     /// # Panics
     ///
-    /// When there are none or more than 64, or when one is no method.
+    /// Panics if there are none or more than 64, or if one is not a method.
     #[track_caller]
     pub(crate) fn of(names: impl IntoIterator<Item: AsRef<str>>) -> Self {
         let names: Vec<_> = names.into_iter().map(|it| checked(it.as_ref())).collect();
         let count = names.len();
         assert!(
-            (1..=MOST).contains(&count),
-            "invalid http_methods of {count} names: must be 1 to {MOST}"
+            (1..=MAX_METHODS).contains(&count),
+            "invalid http_methods of {count} names: must be 1 to {MAX_METHODS}"
         );
         Self(Some(names.into()))
     }
 
-    /// Returns the label of a method. It is case-sensitive.
+    /// Returns the label of a method. Methods are case-sensitive.
     #[inline]
     pub(crate) fn label(&self, method: &Method) -> &str {
         let name = method.as_str();
         let known = match &self.0 {
             Some(list) => list.iter().map(|it| &**it).find(|it| *it == name),
-            None => USUAL.into_iter().find(|it| *it == name),
+            None => STANDARD_METHODS.into_iter().find(|it| *it == name),
         };
-        known.unwrap_or(OTHER)
+        known.unwrap_or(Labels::OTHER)
     }
 }
 
@@ -59,16 +55,6 @@ fn checked(name: &str) -> Box<str> {
     name.into()
 }
 
-/// Returns the name for labels to keep, without an allocation if it is usual.
-pub(crate) fn owned(name: &str) -> Cow<'static, str> {
-    let all = USUAL.iter().chain([&OTHER, &""]);
-    let mut same = all.filter(|it| **it == name);
-    match same.next() {
-        Some(usual) => Cow::Borrowed(usual),
-        None => Cow::Owned(name.to_owned()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,24 +64,24 @@ mod tests {
     }
 
     #[test]
-    fn unknown_methods_are_one() {
-        let usual = HttpMethods::usual();
-        assert_eq!(usual.label(&Method::PATCH), "PATCH");
+    fn unknown_methods_share_one_label() {
+        let standard = HttpMethods::standard();
+        assert_eq!(standard.label(&Method::PATCH), "PATCH");
         for name in ["get", "BREW", "A-VERY-LONG-METHOD-OF-A-SCANNER"] {
-            assert_eq!(usual.label(&method(name)), OTHER);
+            assert_eq!(standard.label(&method(name)), Labels::OTHER);
         }
     }
 
     #[test]
-    fn a_list_replaces_the_usual_one() {
+    fn a_list_replaces_the_standard_methods() {
         let ours = HttpMethods::of(["GET", "PROPFIND"]);
         let labels = ["GET", "PROPFIND", "POST"].map(|name| ours.label(&method(name)).to_owned());
-        assert_eq!(labels, ["GET", "PROPFIND", OTHER]);
+        assert_eq!(labels, ["GET", "PROPFIND", Labels::OTHER]);
     }
 
     #[test]
     #[should_panic(expected = "invalid http_methods \"A B\": must be a method of HTTP")]
-    fn what_is_no_method_is_refused() {
+    fn an_invalid_method_is_refused() {
         let _ = HttpMethods::of(["A B"]);
     }
 }

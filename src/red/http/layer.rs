@@ -3,11 +3,8 @@ use std::fmt;
 use http::Request;
 use tower_layer::Layer;
 
-use super::{
-    route::Side,
-    service::{Counting, Red},
-};
-use crate::red::registry::Registry;
+use super::service::{Counting, Red};
+use crate::red::{labels::Side, registry::Registry};
 
 /// Counts requests: how many, what came of them, and how long they took.
 ///
@@ -98,7 +95,7 @@ impl<C, R, X> RedLayer<C, R, X> {
 
     /// The layer is outside of a router, so that no route has matched yet when a
     /// request comes. (Within `Router::layer` of axum this is not needed.) A [`RecordRouteLayer`](crate::red::RecordRouteLayer) inside of it tells
-    /// which. Until then, and if nothing tells, it is [`UNMATCHED`](crate::red::UNMATCHED).
+    /// which. Until then, and if nothing tells, it is [`Labels::UNMATCHED`](crate::red::UNMATCHED).
     pub fn outside(mut self) -> Self {
         self.counting.outside = true;
         self

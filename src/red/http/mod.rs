@@ -10,9 +10,10 @@ pub(super) mod http_methods;
 mod layer;
 pub(super) mod methods;
 pub(super) mod on_panic;
-pub(super) mod record_route;
+mod record_route;
 mod response_span;
 mod route;
+pub(super) mod route_slot;
 mod service;
 mod span;
 

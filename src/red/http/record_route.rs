@@ -2,67 +2,14 @@
 
 use std::{
     fmt,
-    sync::{Arc, OnceLock},
     task::{Context, Poll},
 };
 
-use http::{Method, Request};
+use http::Request;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::route::{Route, is_service};
-use crate::red::registry::series::Stripe;
-
-/// Where a layer outside of the router is told which route has matched. It is
-/// among the extensions of a request.
-#[derive(Clone, Debug)]
-pub(crate) struct RouteSlot(Arc<SlotState>);
-
-#[derive(Debug)]
-struct SlotState {
-    unmatched: Arc<Stripe>,
-    routed: OnceLock<Arc<Stripe>>,
-    /// That of a layer further out, which is told the same.
-    outer: Option<RouteSlot>,
-}
-
-impl RouteSlot {
-    pub(crate) fn new(unmatched: &Arc<Stripe>, outer: Option<Self>) -> Self {
-        Self(Arc::new(SlotState {
-            unmatched: Arc::clone(unmatched),
-            routed: OnceLock::new(),
-            outer,
-        }))
-    }
-
-    /// Where the request is counted, of which nobody is told otherwise from now on.
-    pub(crate) fn settled(&self) -> &Arc<Stripe> {
-        let SlotState {
-            unmatched, routed, ..
-        } = &*self.0;
-        routed.get_or_init(|| Arc::clone(unmatched))
-    }
-
-    /// From now on the request is counted as of this route, as if it had been from
-    /// the beginning. The first word counts.
-    fn mark(&self, route: &str, method: &Method) {
-        let SlotState {
-            unmatched,
-            routed,
-            outer,
-        } = &*self.0;
-        // What began as a call of gRPC is one, if that is a service of gRPC.
-        let is_call = unmatched.common.labels.kind().is_grpc() && is_service(route);
-        let moved = || match is_call {
-            true => None,
-            false => unmatched.moved_to(route, method),
-        };
-        routed.get_or_init(|| moved().unwrap_or_else(|| Arc::clone(unmatched)));
-        if let Some(outer) = outer {
-            outer.mark(route, method);
-        }
-    }
-}
+use super::{route::Route, route_slot::RouteSlot};
 
 /// Tells a [`RedLayer`](crate::red::RedLayer) outside of a router which route has
 /// matched. It goes inside of the router, where that is known; the other one has
@@ -92,7 +39,7 @@ impl RouteSlot {
 ///
 /// Which path of a service that is [nested][axum_nested] has matched, axum tells
 /// nobody, so a [`RedLayer`](crate::red::RedLayer) of the router counts its requests as
-/// [`UNMATCHED`](crate::red::UNMATCHED). Around the service this layer tells where it is
+/// [`Labels::UNMATCHED`](crate::red::UNMATCHED). Around the service this layer tells where it is
 /// nested. If the service is a router, put this layer into that one: it knows more.
 ///
 /// ```
@@ -175,7 +122,7 @@ where
         if let Some(slot) = req.extensions().get::<RouteSlot>()
             && let Some(route) = self.route.route(&req)
         {
-            slot.mark(route, req.method());
+            slot.report(route, req.method());
         }
         self.inner.call(req)
     }

@@ -4,7 +4,7 @@ use http::{Method, Request, Uri};
 
 use crate::content::Grpc;
 use crate::red::{
-    labels::{Kind, LabelsRef, OTHER, UNMATCHED},
+    labels::{Kind, Labels, LabelsRef, Side},
     registry::settings::Settings,
 };
 
@@ -87,13 +87,6 @@ pub(crate) fn is_in_router<B>(_req: &Request<B>) -> bool {
     false
 }
 
-/// From which side requests are seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Side {
-    Server,
-    Client,
-}
-
 /// What a request is counted by.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CountedAs<'a> {
@@ -110,8 +103,8 @@ impl CountedAs<'_> {
     pub(crate) fn may_move(&self) -> bool {
         let LabelsRef { kind, route, .. } = self.labels;
         match kind {
-            Kind::HttpServer => route == UNMATCHED,
-            Kind::GrpcServer => route == OTHER,
+            Kind::HttpServer => route == Labels::UNMATCHED,
+            Kind::GrpcServer => route == Labels::OTHER,
             _ => false,
         }
     }
@@ -163,7 +156,7 @@ impl Side {
         settings: &'a Settings,
     ) -> LabelsRef<'a> {
         let (kind, unmatched, peer) = match self {
-            Self::Server => (Kind::HttpServer, UNMATCHED, ""),
+            Self::Server => (Kind::HttpServer, Labels::UNMATCHED, ""),
             // What has not been matched on this side of a connection is no route at all.
             Self::Client => (Kind::HttpClient, "", peer(req.uri())),
         };
@@ -186,7 +179,7 @@ impl Side {
         LabelsRef {
             kind,
             method: "",
-            route: if has_name { name(uri) } else { OTHER },
+            route: if has_name { name(uri) } else { Labels::OTHER },
             peer,
         }
     }
@@ -237,12 +230,12 @@ mod tests {
     #[test]
     fn a_path_is_never_a_label() {
         let req = Request::get("/wp-login.php").body(()).unwrap();
-        let unmatched = expected(Kind::HttpServer, UNMATCHED, "");
+        let unmatched = expected(Kind::HttpServer, Labels::UNMATCHED, "");
         assert_eq!(counted_as(Side::Server, &req), unmatched);
         let mut grpc = Request::post("/pkg.Service/Drop").body(()).unwrap();
         let content_type = http::HeaderValue::from_static("application/grpc+proto");
         grpc.headers_mut().insert("content-type", content_type);
-        let other = expected(Kind::GrpcServer, OTHER, "");
+        let other = expected(Kind::GrpcServer, Labels::OTHER, "");
         assert_eq!(counted_as(Side::Server, &grpc), other);
         *grpc.uri_mut() = Uri::from_static("/pkg.Service/Get");
         assert_eq!(counted_as(Side::Server, &grpc).1, "pkg.Service/Get");

@@ -12,10 +12,10 @@ use super::{
     classify::Classify,
     future::ResponseFuture,
     on_panic,
-    route::{Route, Side, is_in_router},
+    route::{Route, is_in_router},
     span::RequestSpan,
 };
-use crate::red::registry::Registry;
+use crate::red::{labels::Side, registry::Registry};
 use crate::{
     content::Allowed,
     exempt::Exempt,

@@ -1,13 +1,16 @@
-//! How many series there may be.
+//! The room for series: each side of a registry has a budget, and so have the
+//! names of limiters.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
-/// How many series there may be, and how many there would be beyond that.
+use crate::red::labels::{Kind, Side};
+
+/// A budget of series, and an estimate of how many it has refused.
 #[derive(Debug)]
 pub(crate) struct Budget {
     total: usize,
     left: AtomicUsize,
-    refused: Distinct,
+    refused: DistinctCounter,
 }
 
 impl Budget {
@@ -15,16 +18,15 @@ impl Budget {
         Self {
             total: series,
             left: AtomicUsize::new(series),
-            refused: Distinct::default(),
+            refused: DistinctCounter::default(),
         }
     }
 
-    /// How many there may be.
     pub(crate) fn total(&self) -> usize {
         self.total
     }
 
-    /// Takes room for one more, if there is.
+    /// Takes room for one more, and returns whether there was any.
     pub(crate) fn take(&self) -> bool {
         let one_less = |left: usize| left.checked_sub(1);
         self.left.fetch_update(Relaxed, Relaxed, one_less).is_ok()
@@ -34,39 +36,69 @@ impl Budget {
         self.left.load(Relaxed) == 0
     }
 
-    /// One of this hash had no room.
+    /// Counts a label set with this hash as refused.
     pub(crate) fn refuse(&self, hash: u64) {
         self.refused.note(hash);
     }
 
-    /// About how many different ones had no room.
+    /// Estimates how many different label sets were refused.
     pub(crate) fn refused(&self) -> u64 {
         self.refused.estimate()
     }
 }
 
+/// One `T` for each [`Side`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PerSide<T>([T; Side::ALL.len()]);
+
+impl<T> PerSide<T> {
+    pub(crate) fn new(make: impl FnMut(Side) -> T) -> Self {
+        Self(Side::ALL.map(make))
+    }
+
+    #[inline]
+    pub(crate) fn of(&self, kind: Kind) -> &T {
+        self.get(kind.side())
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, side: Side) -> &T {
+        &self.0[side as usize]
+    }
+
+    pub(crate) fn set(&mut self, side: Side, value: T) {
+        self.0[side as usize] = value;
+    }
+
+    pub(crate) fn all(&self) -> impl Iterator<Item = &T> {
+        self.0.iter()
+    }
+}
+
 const BITS: usize = 8 * 1_024;
 
-/// Counts how many different hashes there were, by the share of bits that are
-/// set ("linear counting", Whang et al. 1990): within a few percent up to some
-/// 30,000, and more than that is told as that many.
+/// Estimates how many different hashes it was given, from the share of bits that
+/// are set ("linear counting", Whang et al. 1990).
+///
+/// The estimate is within a few percent up to about 30,000 hashes, takes 1 KiB,
+/// and does not grow beyond some 74,000.
 #[derive(Debug)]
-struct Distinct {
+struct DistinctCounter {
     words: Box<[AtomicU64]>,
 }
 
-impl Default for Distinct {
+impl Default for DistinctCounter {
     fn default() -> Self {
         let words = (0..BITS / 64).map(|_| AtomicU64::new(0)).collect();
         Self { words }
     }
 }
 
-impl Distinct {
-    /// Of what has been seen already, nothing is written.
+impl DistinctCounter {
     fn note(&self, hash: u64) {
         let bit = hash as usize % BITS;
         let (word, bit) = (&self.words[bit / 64], 1 << (bit % 64));
+        // Reading first keeps the cache line shared for hashes that come again.
         if word.load(Relaxed) & bit == 0 {
             word.fetch_or(bit, Relaxed);
         }
@@ -75,7 +107,7 @@ impl Distinct {
     fn estimate(&self) -> u64 {
         let ones = |word: &AtomicU64| word.load(Relaxed).count_ones() as usize;
         let set: usize = self.words.iter().map(ones).sum();
-        // With all set there is no telling; one that is not is the least there is.
+        // With all bits set the estimate would be infinite.
         let unset = (BITS - set).max(1);
         (BITS as f64 * (BITS as f64 / unset as f64).ln()).round() as u64
     }
@@ -86,10 +118,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts_different_ones_within_a_few_percent() {
+    fn counts_different_hashes_within_a_few_percent() {
         let hasher = ahash::RandomState::with_seeds(1, 2, 3, 4);
         for different in [0_u64, 1, 100, 10_000, 20_000] {
-            let distinct = Distinct::default();
+            let distinct = DistinctCounter::default();
             for n in 0..different {
                 distinct.note(hasher.hash_one(n));
                 distinct.note(hasher.hash_one(n));
@@ -100,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_room_for_as_many_as_there_may_be() {
+    fn a_budget_has_room_for_its_total() {
         let budget = Budget::of(2);
         assert_eq!([(); 3].map(|()| budget.take()), [true, true, false]);
         assert!(budget.is_spent());

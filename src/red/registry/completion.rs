@@ -1,31 +1,35 @@
+//! The completions of a stripe: histograms of durations by completion key.
+
 use std::{
     fmt,
     sync::{Arc, OnceLock},
 };
 
-use super::{series::CompletionKey, settings::Settings};
+use super::settings::Settings;
 use crate::{
     histogram::Histogram,
     red::{
+        completion_key::CompletionKey,
         exemplar::{Exemplar, Exemplars, TraceId},
-        export::{self, Recorders},
+        export::{Recorders, record},
         snapshot,
     },
 };
 
-/// Grows at its end, and is read without a lock. It is short: few statuses are
-/// ever seen of one route.
-pub(crate) type Chain = OnceLock<Box<Completion>>;
+/// A linked list that only grows at its end, so that readers need no lock. It is
+/// short: a route answers with few different statuses.
+pub(super) type Chain = OnceLock<Box<Completion>>;
 
-/// The requests of a stripe of which the same came.
-pub(crate) struct Completion {
-    pub(crate) key: CompletionKey,
+/// The requests of a stripe that ended with the same key.
+pub(super) struct Completion {
+    pub(super) key: CompletionKey,
     durations: Histogram,
-    /// What few registries have, so that the others do not pay for it.
+    /// Boxed, so that registries without exemplars and exporters pay one pointer.
     extras: Option<Box<Extras>>,
-    pub(crate) next: Chain,
+    pub(super) next: Chain,
 }
 
+/// What only registries with exemplars or exporters need.
 struct Extras {
     exemplars: Exemplars,
     recorders: Recorders,
@@ -33,24 +37,25 @@ struct Extras {
 
 impl Extras {
     fn new(settings: &Settings, recorders: &Recorders) -> Option<Box<Self>> {
-        let is_wanted = settings.traces.is_some() || !recorders.is_empty();
-        let extras = || Self {
-            exemplars: Exemplars::default(),
-            recorders: Arc::clone(recorders),
-        };
-        is_wanted.then(|| Box::new(extras()))
+        let is_needed = settings.trace_finder.is_some() || !recorders.is_empty();
+        is_needed.then(|| {
+            Box::new(Self {
+                exemplars: Exemplars::default(),
+                recorders: Arc::clone(recorders),
+            })
+        })
     }
 
     fn record(&self, bounds: &[u64], micros: u64, trace: Option<TraceId>) {
         if let Some(trace) = trace {
             self.exemplars.keep(bounds, micros, trace);
         }
-        export::record(&self.recorders, micros);
+        record(&self.recorders, micros);
     }
 }
 
 impl Completion {
-    pub(crate) fn new(key: CompletionKey, settings: &Settings, recorders: &Recorders) -> Self {
+    pub(super) fn new(key: CompletionKey, settings: &Settings, recorders: &Recorders) -> Self {
         Self {
             key,
             durations: Histogram::new(settings.bounds(key.streamed).len()),
@@ -59,9 +64,9 @@ impl Completion {
         }
     }
 
-    /// Counts one extras, of so many microseconds and perhaps of a trace.
+    /// Counts a request that took so many microseconds and may belong to a trace.
     #[inline]
-    pub(crate) fn record(&self, settings: &Settings, micros: u64, trace: Option<TraceId>) {
+    pub(super) fn record(&self, settings: &Settings, micros: u64, trace: Option<TraceId>) {
         let bounds = settings.bounds(self.key.streamed);
         self.durations.record(bounds, micros);
         if let Some(extras) = &self.extras {
@@ -69,16 +74,14 @@ impl Completion {
         }
     }
 
-    pub(crate) fn read(&self, settings: &Settings) -> snapshot::Completion {
+    pub(super) fn read(&self, settings: &Settings) -> snapshot::Completion {
         snapshot::Completion {
             key: self.key,
             durations: self.durations.read(settings.bounds(self.key.streamed)),
             exemplars: self.exemplars(),
         }
     }
-}
 
-impl Completion {
     fn exemplars(&self) -> Vec<Option<Exemplar>> {
         let extras = self.extras.as_ref();
         extras.map_or_else(Vec::new, |extras| extras.exemplars.read())

@@ -1,62 +1,72 @@
-//! What makes each request end exactly once.
+//! The guard that counts the end of each request exactly once. Futures and
+//! response bodies hold it.
 
 use std::sync::Arc;
 
-use super::series::{CompletionKey, Stripe};
-use crate::clock::Tick;
-use crate::red::{
-    exemplar::TraceId,
-    http::record_route::RouteSlot,
-    labels::Labels,
-    outcome::{Cause, Outcome},
-    status::Status,
+use super::stripe::{NoRoom, Stripe};
+use crate::{
+    clock::Tick,
+    red::{
+        completion_key::CompletionKey,
+        exemplar::TraceId,
+        http::route_slot::RouteSlot,
+        labels::Labels,
+        outcome::{Cause, Outcome},
+        status::Status,
+    },
 };
 
-/// A request that has begun. It goes from the future into the response's body,
-/// and counts an end: the one that it is told, or when it is dropped, that nobody
-/// waited.
+/// A request that has started.
+///
+/// The future hands it to the response's body. It counts one end: the one that
+/// it is told of, or a cancellation if it is dropped before.
 #[derive(Debug)]
 pub(crate) struct Guard {
     stripe: Arc<Stripe>,
-    /// Where the route is told, if that is not known yet.
+    /// Where an inner layer reports the route, if that is not known yet.
     slot: Option<RouteSlot>,
     began: Tick,
     trace: Option<TraceId>,
-    headed: bool,
-    /// What the head says, for an answer that is dropped before its end.
+    has_head: bool,
+    /// The status of the response's head, for a response that is dropped before
+    /// its end.
     status: Option<Status>,
     streamed: bool,
     ended: bool,
-    /// What came of it, whether or not anybody waits for the rest.
-    fate: Option<(Option<Status>, Outcome, Cause)>,
+    /// What the head already says about the end; see [`foresee`](Self::foresee).
+    foreseen: Option<(Option<Status>, Outcome, Cause)>,
 }
 
 impl Guard {
+    /// Counts the start of a request.
     #[inline]
-    pub(crate) fn start(stripe: &Arc<Stripe>, trace: Option<TraceId>) -> Self {
+    pub(super) fn start(stripe: &Arc<Stripe>, trace: Option<TraceId>) -> Self {
         stripe.start();
         Self {
-            began: stripe.common.settings.now(),
+            began: stripe.settings().now(),
             stripe: Arc::clone(stripe),
             slot: None,
             trace,
-            headed: false,
+            has_head: false,
             status: None,
             streamed: false,
             ended: false,
-            fate: None,
+            foreseen: None,
         }
     }
 
-    /// Expects to be told the route, as a layer further out may.
+    /// Returns the slot in which an inner layer reports the route. `outer` is the
+    /// slot of a layer further out, which gets the same report.
     pub(crate) fn slot(&mut self, outer: Option<RouteSlot>) -> &RouteSlot {
+        let stripe = &self.stripe;
         self.slot
-            .get_or_insert_with(|| RouteSlot::new(&self.stripe, outer))
+            .get_or_insert_with(|| RouteSlot::new(stripe, outer))
     }
 
-    /// Goes where the request is counted, if it was told. What it is told later has
-    /// to be without effect: a request may outlive its guard, for who carries on with
-    /// it in a task of its own.
+    /// Moves to the series of the reported route, if there is one.
+    ///
+    /// Later reports have no effect. They may come, because a handler can pass the
+    /// request to a task that outlives this guard.
     #[inline]
     pub(crate) fn settle(&mut self) {
         if let Some(slot) = self.slot.take() {
@@ -72,41 +82,42 @@ impl Guard {
         self.began
     }
 
-    /// It is a stream: how long it takes says nothing of its latency.
+    /// Marks the request as a stream, whose duration is not a latency.
     pub(crate) fn stream(&mut self) {
         self.streamed = true;
     }
 
-    /// The response's head has this status.
+    /// Keeps the status of the response's head.
     #[inline]
     pub(crate) fn answer(&mut self, status: Option<Status>) {
         self.status = status;
     }
 
-    /// There is a response. Answers what the time is.
+    /// Counts the head of the response. Returns the time that it read.
     #[inline]
     pub(crate) fn head(&mut self) -> Tick {
         self.settle();
-        let now = self.stripe.common.settings.now();
+        let now = self.now();
         self.stripe.head(now.saturating_sub(self.began));
-        self.headed = true;
+        self.has_head = true;
         now
     }
 
-    /// Its head says already what came of it: who drops an answer that is an error has
-    /// seen all that he wanted of it.
+    /// Sets the end to count if the guard is dropped: a client that drops an error
+    /// response after its head has seen all that it needs, so that is not a
+    /// cancellation.
     pub(crate) fn foresee(&mut self, status: Option<Status>, outcome: Outcome, cause: Cause) {
-        self.fate = Some((status, outcome, cause));
+        self.foreseen = Some((status, outcome, cause));
     }
 
-    /// It has ended, and this is what came of it.
+    /// Counts the end of the request.
     #[inline]
     pub(crate) fn end(self, status: Option<Status>, outcome: Outcome, cause: Cause) {
-        let now = self.stripe.common.settings.now();
+        let now = self.now();
         self.end_at(now, status, outcome, cause);
     }
 
-    /// The same, at a time that is known already.
+    /// Counts the end of the request at a time that the caller has read already.
     #[inline]
     pub(crate) fn end_at(
         mut self,
@@ -121,25 +132,41 @@ impl Guard {
         self.count(key, now);
     }
 
-    /// Nobody waited for its end.
     fn cancel(&mut self) {
         self.settle();
-        let cause = if self.headed {
-            Cause::DroppedInBody
-        } else {
-            Cause::DroppedBeforeHead
+        let cause = match self.has_head {
+            true => Cause::DroppedInBody,
+            false => Cause::DroppedBeforeHead,
         };
         let cancelled = (self.status, Outcome::Cancelled, cause);
-        let (status, outcome, cause) = self.fate.unwrap_or(cancelled);
+        let (status, outcome, cause) = self.foreseen.unwrap_or(cancelled);
         let key = CompletionKey::new(status, outcome, cause, self.streamed);
-        let now = self.stripe.common.settings.now();
-        self.count(key, now);
+        self.count(key, self.now());
+    }
+
+    #[inline]
+    fn now(&self) -> Tick {
+        self.stripe.settings().now()
     }
 
     #[inline]
     fn count(&self, key: CompletionKey, now: Tick) {
         let micros = now.saturating_sub(self.began);
-        self.stripe.end(key, micros, self.trace);
+        if let Err(NoRoom) = self.stripe.end(key, micros, self.trace) {
+            self.end_in_overflow(key, micros);
+        }
+    }
+
+    #[cold]
+    fn end_in_overflow(&self, key: CompletionKey, micros: u64) {
+        let labels = self.labels();
+        let overflow = self
+            .stripe
+            .move_to(|series| series.overflow_of(labels, key));
+        if let Some(overflow) = overflow {
+            let ended = overflow.end(key, micros, self.trace);
+            debug_assert!(ended.is_ok(), "the overflow series has room for every key");
+        }
     }
 }
 

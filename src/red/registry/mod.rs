@@ -1,13 +1,22 @@
-//! Where requests are counted.
+//! The registry: where requests are counted, and read from.
+//!
+//! A [`Registry`] is a handle. It finds the [series](series) of a request in a
+//! [table](table) that readers use without a lock, and hands out a
+//! [guard](guard) that counts the end of the request exactly once. Each series
+//! counts in [stripes](stripe), so that threads do not write to the same cache
+//! lines.
 
 pub(super) mod budget;
-pub(super) mod completion;
+mod builder;
+mod completion;
 pub(super) mod guard;
+pub(super) mod insert_only;
+mod observe;
 mod registry;
-pub(super) mod series;
+mod series;
 pub(super) mod settings;
-pub(super) mod shares;
+pub(super) mod stripe;
+pub(super) mod stripes;
 pub(super) mod table;
 
-pub(super) use self::registry::stripes;
-pub use self::registry::{Builder, Registry};
+pub use self::{builder::Builder, registry::Registry};

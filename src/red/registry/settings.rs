@@ -1,39 +1,37 @@
-//! What all series of a registry have in common.
+//! The settings of a registry that counting needs: bounds of buckets, names of
+//! methods, the clock. The builder makes them, and every series refers to them.
 
 use std::{fmt, sync::Arc, time::Duration};
 
 use http::HeaderMap;
 
-use super::{budget::Budget, shares::PerShare};
-use crate::clock::{Clock, Monotonic, Tick, ticks};
-use crate::red::{
-    components::Components,
-    exemplar::TraceId,
-    export::{Exports, conventions::Conventions},
-    http::{http_methods::HttpMethods, methods::Methods},
-    slo::TrackedObjectives,
+use crate::{
+    clock::{Clock, Monotonic, Tick, ticks},
+    red::{
+        exemplar::TraceId,
+        export::Conventions,
+        http::{http_methods::HttpMethods, methods::Methods},
+    },
 };
 
-/// What all series of a registry have in common.
+/// The settings of a registry; they never change after it is built.
 pub(crate) struct Settings {
     pub(crate) clock: ClockSource,
-    /// Upper bounds in microseconds.
+    /// Upper bounds of the buckets for durations, in microseconds, rising.
     pub(crate) bounds: Arc<[u64]>,
     /// The same for streams, which last longer.
     pub(crate) stream_bounds: Arc<[u64]>,
-    pub(crate) budgets: PerShare<Budget>,
-    /// Of gRPC.
+    /// The gRPC methods that are told apart.
     pub(crate) methods: Methods,
+    /// The HTTP methods that are told apart.
     pub(crate) http_methods: HttpMethods,
+    /// The value of the attribute `url.scheme`.
     pub(crate) scheme: Arc<str>,
     pub(crate) conventions: Conventions,
-    /// For exemplars; there are none without it.
-    pub(crate) traces: Option<Traces>,
-    pub(crate) exports: Exports,
-    /// How many parts a series is counted in: a power of two.
+    /// Finds the trace of a request, for exemplars; `None` keeps no exemplars.
+    pub(crate) trace_finder: Option<TraceFinder>,
+    /// The number of stripes of a busy series: a power of two.
     pub(crate) stripes: usize,
-    pub(crate) slos: TrackedObjectives,
-    pub(crate) components: Components,
 }
 
 impl Settings {
@@ -42,29 +40,31 @@ impl Settings {
         self.clock.now()
     }
 
-    /// Which trace a request belongs to that begins now; it may have no headers.
+    /// Returns the trace of a request that begins now. Calls that are not HTTP
+    /// have no headers.
     #[inline]
     pub(crate) fn trace(&self, headers: Option<&HeaderMap>) -> Option<TraceId> {
-        let traces = self.traces.as_ref()?;
+        let find = self.trace_finder.as_ref()?;
         match headers {
-            Some(headers) => traces(headers),
-            None => traces(&HeaderMap::new()),
+            Some(headers) => find(headers),
+            None => find(&HeaderMap::new()),
         }
     }
 
+    /// Returns the bounds of the buckets for streams, or for everything else.
     pub(crate) fn bounds(&self, streamed: bool) -> &Arc<[u64]> {
-        if streamed {
-            &self.stream_bounds
-        } else {
-            &self.bounds
+        match streamed {
+            true => &self.stream_bounds,
+            false => &self.bounds,
         }
     }
 }
 
-/// Says which trace a request belongs to, if it is sampled.
-pub(crate) type Traces = Box<dyn Fn(&HeaderMap) -> Option<TraceId> + Send + Sync>;
+/// Returns the trace of a request with these headers if it is sampled.
+pub(crate) type TraceFinder = Box<dyn Fn(&HeaderMap) -> Option<TraceId> + Send + Sync>;
 
-/// Where the time is read from. The usual clock is not asked by way of a pointer.
+/// The clock of a registry. The default clock is a variant of its own, because
+/// it is read several times for each request and should not cost a pointer.
 pub(crate) enum ClockSource {
     Monotonic(Monotonic),
     Other(Box<dyn Fn() -> Tick + Send + Sync>),
@@ -90,33 +90,42 @@ impl fmt::Debug for ClockSource {
     }
 }
 
-/// What OpenTelemetry's semantic conventions advise for durations of requests
-/// (<https://opentelemetry.io/docs/specs/semconv/http/http-metrics/>), in
-/// milliseconds.
-const BOUNDS: [u64; 14] = [
+/// The most bounds that a histogram may have.
+pub(crate) const MAX_BOUNDS: usize = 64;
+
+/// The bounds that OpenTelemetry's semantic conventions advise for durations of
+/// requests, in milliseconds
+/// (<https://opentelemetry.io/docs/specs/semconv/http/http-metrics/>).
+const DEFAULT_BOUNDS_MS: [u64; 14] = [
     5, 10, 25, 50, 75, 100, 250, 500, 750, 1_000, 2_500, 5_000, 7_500, 10_000,
 ];
 
-/// Of streams, in seconds: up to a day.
-const STREAM_BOUNDS: [u64; 14] = [
+/// The default bounds for streams, in seconds: up to a day.
+const DEFAULT_STREAM_BOUNDS_SECS: [u64; 14] = [
     1, 2, 5, 10, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 21_600, 86_400,
 ];
 
 pub(crate) fn default_bounds() -> Arc<[u64]> {
-    BOUNDS.iter().map(|ms| ms * 1_000).collect()
+    DEFAULT_BOUNDS_MS.iter().map(|ms| ms * 1_000).collect()
 }
 
 pub(crate) fn default_stream_bounds() -> Arc<[u64]> {
-    STREAM_BOUNDS.iter().map(|secs| secs * 1_000_000).collect()
+    let secs = DEFAULT_STREAM_BOUNDS_SECS.iter();
+    secs.map(|secs| secs * 1_000_000).collect()
 }
 
-/// Whole microseconds, which have to be more than those before.
+/// Converts bounds to microseconds.
+///
+/// # Panics
+///
+/// Panics unless there are 1 to [`MAX_BOUNDS`] bounds that rise in whole
+/// microseconds. The message names `field`.
 #[track_caller]
 pub(crate) fn bounds(field: &str, bounds: impl IntoIterator<Item = Duration>) -> Arc<[u64]> {
     let bounds: Arc<[u64]> = bounds.into_iter().map(ticks).collect();
     let rising = bounds.windows(2).all(|pair| pair[0] < pair[1]);
     assert!(
-        rising && (1..=64).contains(&bounds.len()) && bounds[0] > 0,
+        rising && (1..=MAX_BOUNDS).contains(&bounds.len()) && bounds[0] > 0,
         "invalid {field} {bounds:?} us: must be 1 to 64 durations of at least a microsecond, each \
          longer than the one before"
     );

@@ -86,12 +86,7 @@ mod tests {
     use super::*;
     use crate::{
         histogram::Durations,
-        red::{
-            labels::{LabelsRef, OTHER},
-            registry::series::CompletionKey,
-            snapshot::Series,
-            status::Status,
-        },
+        red::{completion_key::CompletionKey, labels::LabelsRef, snapshot::Series, status::Status},
     };
 
     const MS: u64 = 1_000;
@@ -131,7 +126,7 @@ mod tests {
             ..Snapshot::default()
         };
         let total = |route| Slo::availability(0.999).counts(&of(route)).unwrap().total;
-        assert_eq!((total(OTHER), total("pkg.Service/Get")), (0, 7));
+        assert_eq!((total(Labels::OTHER), total("pkg.Service/Get")), (0, 7));
     }
 
     /// One of each, each fast and of a number of its own.

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use crate::red::labels::{Kind, Labels, OTHER};
+use crate::red::labels::{Kind, Labels};
 
 /// Over how long an objective is to be met, unless set.
 const PERIOD: Duration = Duration::from_secs(30 * DAY);
@@ -205,7 +205,7 @@ impl fmt::Debug for Slo {
 fn is_received(labels: &Labels) -> bool {
     match labels.kind() {
         Kind::HttpServer => true,
-        Kind::GrpcServer => labels.route() != OTHER,
+        Kind::GrpcServer => labels.route() != Labels::OTHER,
         _ => false,
     }
 }

@@ -15,10 +15,7 @@ use super::{
     report::SloReport,
     slo::{Measure, Slo},
 };
-use crate::{
-    clock::Tick,
-    red::{Registry, registry::table::Table},
-};
+use crate::{clock::Tick, red::registry::table::Table};
 
 /// The objectives of a registry, and what they had counted at earlier times.
 ///
@@ -136,7 +133,7 @@ impl TrackedObjectives {
         counts
     }
 
-    fn report(&self, now: Tick, table: &Table) -> Vec<SloReport> {
+    pub(crate) fn report(&self, now: Tick, table: &Table) -> Vec<SloReport> {
         let mut histories = self
             .histories
             .lock()
@@ -149,15 +146,6 @@ impl TrackedObjectives {
             it.slo.report(&it.name, events, within)
         };
         self.slos.iter().zip(read).map(report).collect()
-    }
-}
-
-impl Registry {
-    /// How the [objectives](super::super::Builder::slo) stand, in the order in which
-    /// they were given.
-    pub fn slos(&self) -> Vec<SloReport> {
-        let settings = self.settings();
-        settings.slos.report(settings.now(), self.table())
     }
 }
 

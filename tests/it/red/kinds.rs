@@ -9,8 +9,7 @@ use axum::{
 use http::{Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use sluicegate::red::{
-    Kind, Methods, OTHER, Outcome, RecordRouteLayer, RedLayer, Registry, Status, Template,
-    UNMATCHED,
+    Kind, Labels, Methods, Outcome, RecordRouteLayer, RedLayer, Registry, Status, Template,
 };
 use tower::{Layer, ServiceExt};
 
@@ -84,7 +83,10 @@ async fn a_service_of_tonic_in_a_router_is_grpc() {
         let metrics = Registry::new();
         let inside = health().merge(app()).layer(RedLayer::server(&metrics));
         take(&inside, ask(Method::POST, path, content_type)).await;
-        assert_eq!(seen(&metrics), [(Kind::GrpcServer, OTHER.to_owned())]);
+        assert_eq!(
+            seen(&metrics),
+            [(Kind::GrpcServer, Labels::OTHER.to_owned())]
+        );
 
         let metrics = Registry::new();
         let outside = RedLayer::server(&metrics).outside();
@@ -92,7 +94,10 @@ async fn a_service_of_tonic_in_a_router_is_grpc() {
         let request = ask(Method::POST, path, content_type);
         let response = app.oneshot(request).await.unwrap();
         response.into_body().collect().await.unwrap();
-        assert_eq!(seen(&metrics), [(Kind::GrpcServer, OTHER.to_owned())]);
+        assert_eq!(
+            seen(&metrics),
+            [(Kind::GrpcServer, Labels::OTHER.to_owned())]
+        );
     }
 }
 
@@ -129,7 +134,10 @@ async fn what_is_no_path_of_grpc_is_not_matched() {
     let metrics = Registry::new();
     let app = app().layer(RedLayer::server(&metrics));
     take(&app, ask(Method::POST, "/wp-login.php", "application/grpc")).await;
-    assert_eq!(seen(&metrics), [(Kind::HttpServer, UNMATCHED.to_owned())]);
+    assert_eq!(
+        seen(&metrics),
+        [(Kind::HttpServer, Labels::UNMATCHED.to_owned())]
+    );
 }
 
 #[tokio::test]
@@ -165,7 +173,7 @@ async fn known_methods_of_http_can_be_set() {
     let snapshot = metrics.snapshot();
     let series = snapshot.series.iter();
     let methods: Vec<_> = series.map(|it| (it.labels.method(), it.started)).collect();
-    assert_eq!(methods, [("PROPFIND", 1), (OTHER, 1)]);
+    assert_eq!(methods, [("PROPFIND", 1), (Labels::OTHER, 1)]);
     let (_, one) = snapshot.completions().next().unwrap();
     assert_eq!(one.status(), Some(Status::Http(207)));
 }

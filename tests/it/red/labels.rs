@@ -7,8 +7,7 @@ use futures_util::FutureExt;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use sluicegate::red::{
-    Kind, Methods, OTHER, OVERFLOW, RecordRouteLayer, RedCallLayer, RedLayer, Registry, Snapshot,
-    UNMATCHED,
+    Kind, Labels, Methods, RecordRouteLayer, RedCallLayer, RedLayer, Registry, Snapshot,
 };
 use tower::{Layer, ServiceExt, service_fn};
 
@@ -47,8 +46,8 @@ const SEEN: [(&str, &str, u64); 5] = [
     ("GET", "/files/{*path}", 1),
     ("GET", "/orders", 1),
     ("GET", "/orders/{id}", 2),
-    ("GET", UNMATCHED, 1),
-    (OTHER, "/orders/{id}", 1),
+    ("GET", Labels::UNMATCHED, 1),
+    (Labels::OTHER, "/orders/{id}", 1),
 ];
 
 #[tokio::test]
@@ -99,7 +98,7 @@ async fn a_nested_service_tells_where_it_is_nested() {
         ("GET", "/api", 1),
         ("GET", "/orders", 1),
         ("GET", "/v1/{tenant}/api", 1),
-        ("GET", UNMATCHED, 1),
+        ("GET", Labels::UNMATCHED, 1),
     ];
     let marked = || nesting(RecordRouteLayer::new().layer(answer));
 
@@ -170,7 +169,7 @@ async fn a_request_is_in_flight_on_its_route_as_soon_as_that_is_known() {
     let mut asked = Box::pin(app.oneshot(ask("/stuck", "GET")));
     assert!(asked.as_mut().now_or_never().is_none());
     assert_eq!(metrics.snapshot().route("/stuck").in_flight(), 1);
-    assert_eq!(metrics.snapshot().route(UNMATCHED).in_flight(), 0);
+    assert_eq!(metrics.snapshot().route(Labels::UNMATCHED).in_flight(), 0);
     drop(asked);
     assert_eq!(metrics.snapshot().route("/stuck").ended(), 1);
     assert_eq!(in_flight(&metrics), 0);
@@ -192,7 +191,7 @@ async fn a_route_that_is_told_too_late_is_not_counted() {
     let late = kept.recv().await.unwrap();
     drop(router.oneshot(late).await.unwrap());
     assert_eq!(in_flight(&metrics), 0);
-    assert_eq!(seen(&metrics.snapshot()), [("GET", UNMATCHED, 1)]);
+    assert_eq!(seen(&metrics.snapshot()), [("GET", Labels::UNMATCHED, 1)]);
 }
 
 #[tokio::test]
@@ -203,7 +202,10 @@ async fn a_scanner_makes_no_series() {
         let path = format!("/{:x}/{n}.php", n.wrapping_mul(0x9E37_79B9_7F4A_7C15));
         drop(app.clone().oneshot(ask(&path, "GET")).await.unwrap());
     }
-    assert_eq!(seen(&metrics.snapshot()), [("GET", UNMATCHED, 50_000)]);
+    assert_eq!(
+        seen(&metrics.snapshot()),
+        [("GET", Labels::UNMATCHED, 50_000)]
+    );
 }
 
 #[tokio::test]
@@ -220,13 +222,13 @@ async fn what_there_is_no_room_for_is_counted_together() {
     }
     let snapshot = metrics.snapshot();
     let completions = snapshot.completions();
-    let routed = completions.filter(|(labels, _)| labels.route() != OVERFLOW);
+    let routed = completions.filter(|(labels, _)| labels.route() != Labels::OVERFLOW);
     assert_eq!(
         routed.count(),
         100,
         "one for each, and one was there before"
     );
-    assert_eq!(snapshot.route(OVERFLOW).started(), 50_000 - 99);
+    assert_eq!(snapshot.route(Labels::OVERFLOW).started(), 50_000 - 99);
     assert_eq!((snapshot.started(), in_flight(&metrics)), (50_000, 0));
     assert!(snapshot.overflowed > 8_192, "more than could be told apart");
 }
@@ -250,10 +252,13 @@ async fn hosts_that_are_called_take_no_room_from_routes() {
         seen(&snapshot.only(|it| it.kind() == Kind::HttpServer)),
         SEEN
     );
-    let (served, sent) = (snapshot.overflows.served, snapshot.overflows.sent);
+    let (served, sent) = (
+        snapshot.overflowed - snapshot.overflowed_sent,
+        snapshot.overflowed_sent,
+    );
     assert!(served == 0 && sent > 1_500, "{sent}");
     assert_eq!(snapshot.overflowed, sent);
-    let sent = snapshot.only(|it| it.kind() == Kind::HttpClient && it.route() == OVERFLOW);
+    let sent = snapshot.only(|it| it.kind() == Kind::HttpClient && it.route() == Labels::OVERFLOW);
     assert_eq!((sent.started(), in_flight(&metrics)), (1_900, 0));
 }
 
@@ -270,18 +275,22 @@ async fn requests_that_are_sent_may_have_room_of_their_own_size() {
         *request.uri_mut() = format!("http://host-{n}.example/hook").parse().unwrap();
         drop(client.clone().oneshot(request).await.unwrap());
     }
-    assert_eq!(metrics.snapshot().route(OVERFLOW).started(), 40);
+    assert_eq!(metrics.snapshot().route(Labels::OVERFLOW).started(), 40);
 }
 
 #[tokio::test]
 async fn a_route_may_be_named_as_what_there_is_no_room_for() {
     let metrics = Registry::builder().max_series(2).build();
-    for name in [OVERFLOW, "a job", "another", "a third"] {
+    for name in [Labels::OVERFLOW, "a job", "another", "a third"] {
         let job = service_fn(async |()| Ok::<_, Infallible>(()));
         let service = RedCallLayer::new(name, &metrics).layer(job);
         service.oneshot(()).await.unwrap();
     }
-    let expected = [("", OVERFLOW, 2), ("", "a job", 1), ("", "another", 1)];
+    let expected = [
+        ("", Labels::OVERFLOW, 2),
+        ("", "a job", 1),
+        ("", "another", 1),
+    ];
     assert_eq!(seen(&metrics.snapshot()), expected);
 }
 
@@ -296,7 +305,7 @@ async fn a_status_that_there_is_no_room_for_goes_where_there_is() {
     }
     let snapshot = metrics.snapshot();
     let of = |route| snapshot.route(route).started();
-    assert_eq!((of(UNMATCHED), of(OVERFLOW)), (2, 8));
+    assert_eq!((of(Labels::UNMATCHED), of(Labels::OVERFLOW)), (2, 8));
     // About: two of them may look alike.
     assert!((6..=8).contains(&snapshot.overflowed));
     assert_eq!((snapshot.ended(), in_flight(&metrics)), (10, 0));
@@ -342,7 +351,7 @@ async fn methods_of_grpc_are_those_that_are_known() {
         (it.labels.route(), it.completions[0].is_streamed())
     });
     let expected = [
-        (OTHER, false),
+        (Labels::OTHER, false),
         ("pkg.Service/Get", false),
         ("pkg.Service/Watch", true),
     ];

@@ -25,11 +25,11 @@ use crate::{
 };
 
 fn limiters(metrics: &Registry) -> Vec<LimiterCounts> {
-    metrics.snapshot().limiters
+    metrics.snapshot().limiters().to_vec()
 }
 
 fn deadlines(metrics: &Registry) -> DeadlineCounts {
-    metrics.snapshot().deadlines.unwrap()
+    metrics.snapshot().deadlines().unwrap().clone()
 }
 
 fn observer(metrics: &Registry) -> Arc<Registry> {
@@ -75,8 +75,8 @@ async fn one_registry_sees_the_request_and_its_refusal() {
     }
     let snapshot = metrics.snapshot();
     assert_eq!(snapshot.count(red::Outcome::Shed), 1);
-    assert_eq!(snapshot.limiters[0].decided.refused, 1);
-    assert_eq!(snapshot.route("/").limiters, [], "they are of no route");
+    assert_eq!(snapshot.limiters()[0].decided.refused, 1);
+    assert_eq!(snapshot.route("/").limiters(), [], "they are of no route");
 }
 
 #[tokio::test]
@@ -120,7 +120,7 @@ async fn after(late: Duration) -> Response<String> {
 #[tokio::test(start_paused = true)]
 async fn deadlines_are_counted_with_what_was_left() {
     let metrics = Registry::new();
-    assert_eq!(metrics.snapshot().deadlines, None);
+    assert_eq!(metrics.snapshot().deadlines(), None);
     let layer = EnforceDeadlineLayer::new()
         .maximum(ms(1_000))
         .observe(observer(&metrics));
@@ -156,7 +156,7 @@ fn requests_without_a_deadline_are_no_difference_of_two_readings() {
                 deadline::Observe::noticed(&metrics, &asked);
             }
         });
-        let counts = (0..20_000).filter_map(|_| metrics.snapshot().deadlines);
+        let counts = (0..20_000).filter_map(|_| metrics.snapshot().deadlines().cloned());
         let most = counts.map(|counts| counts.without()).max();
         end.store(true, Relaxed);
         assert_eq!(most, Some(0), "all of them had one");
@@ -183,10 +183,10 @@ async fn registries_of_deadlines_are_shown_by_their_names() {
     let claim = registry.claim(&id).await.unwrap();
     registry.cancel(&id, "enough").await.unwrap();
     claim.cancelled().await;
-    let shown = metrics.snapshot().registries;
-    assert_eq!((&*shown[0].name, shown[0].counts.told), ("jobs", 1));
+    let shown = metrics.snapshot().registries().to_vec();
+    assert_eq!((&*shown[0].0, shown[0].1.told), ("jobs", 1));
     // Under the same name comes another one.
     metrics.deadline_registry("jobs", &deadline::Registry::local());
-    let shown = metrics.snapshot().registries;
-    assert_eq!((shown.len(), shown[0].counts.told), (1, 0));
+    let shown = metrics.snapshot().registries().to_vec();
+    assert_eq!((shown.len(), shown[0].1.told), (1, 0));
 }

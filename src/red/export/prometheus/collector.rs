@@ -7,7 +7,8 @@ use prometheus_client::{
     registry::Unit,
 };
 
-use super::exposition::{Exposition, FamilySamples, Sample, SampleValue, gather};
+use super::exposition::{Exposition, FamilySamples, Sample, SampleValue};
+use super::gather::gather;
 use crate::{
     histogram::Durations,
     red::{
@@ -35,7 +36,7 @@ impl Collector for Prepared {
 }
 
 fn encode(exposition: &Exposition, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-    let mut families = exposition.values();
+    let mut families = exposition.families();
     families.try_for_each(|samples| samples.encode(&mut encoder))
 }
 
@@ -57,7 +58,7 @@ impl Sample {
     fn of_type(&self) -> MetricType {
         match self.value {
             SampleValue::Histogram(..) => MetricType::Histogram,
-            SampleValue::Gauge(_) | SampleValue::Share(_) => MetricType::Gauge,
+            SampleValue::Gauge(_) | SampleValue::Ratio(_) => MetricType::Gauge,
             SampleValue::Counter(_) => MetricType::Counter,
         }
     }
@@ -76,7 +77,7 @@ impl SampleValue {
     fn encode(&self, encoder: &mut MetricEncoder<'_>) -> fmt::Result {
         match self {
             Self::Gauge(value) => encoder.encode_gauge(value),
-            Self::Share(value) => encoder.encode_gauge(value),
+            Self::Ratio(value) => encoder.encode_gauge(value),
             Self::Counter(value) => encoder.encode_counter::<NoLabelSet, _, f64>(value, None),
             Self::Histogram(durations, _) => {
                 let (sum, count) = (durations.sum().as_secs_f64(), durations.count());

@@ -1,46 +1,40 @@
+//! The two text formats, and which of them a scrape gets.
+
 use http::HeaderMap;
 
 use super::{
     accept::{MediaType, NAMED},
-    exposition, text,
+    gather::gather,
+    text,
 };
 use crate::red::registry::Registry;
 
-/// In which form Prometheus is told.
+/// A text format of Prometheus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Format {
+pub(crate) enum Format {
     /// OpenMetrics 1.0, which has exemplars.
     OpenMetrics,
-    /// Prometheus' own text 0.0.4, which everything reads.
+    /// Prometheus' own text 0.0.4, which every version reads.
     Text,
 }
 
 impl Format {
-    /// What the header `Content-Type` has to say.
-    pub const fn content_type(self) -> &'static str {
+    /// Returns the value of the header `Content-Type`.
+    pub(crate) const fn content_type(self) -> &'static str {
         match self {
             Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
             Self::Text => "text/plain; version=0.0.4; charset=utf-8",
         }
     }
 
-    /// What a request with these headers asks for, by `Accept` (RFC 9110, section
-    /// 12.5.1): the most specific range that a format is in decides how much it is
-    /// wanted, and the one that is wanted more is the answer. Where both are wanted as
-    /// much, it is OpenMetrics if that is named, and text else. A request that accepts
-    /// neither gets text.
+    /// Returns the format that the header `Accept` asks for (RFC 9110, section
+    /// 12.5.1).
     ///
-    /// ```
-    /// use http::{HeaderMap, header::ACCEPT};
-    /// use sluicegate::red::prometheus::Format;
-    ///
-    /// let mut headers = HeaderMap::new();
-    /// assert_eq!(Format::asked_for(&headers), Format::Text);
-    /// let accept = "application/openmetrics-text; version=1.0.0, text/plain; q=0.5";
-    /// headers.insert("accept", accept.parse().unwrap());
-    /// assert_eq!(Format::asked_for(&headers), Format::OpenMetrics);
-    /// ```
-    pub fn asked_for(headers: &HeaderMap) -> Self {
+    /// The most specific range that names a format decides how much it is wanted,
+    /// and the one with the higher weight is chosen. With equal weights it is
+    /// OpenMetrics if a range names that, or else the text. A request that accepts
+    /// neither gets the text.
+    pub(crate) fn preferred(headers: &HeaderMap) -> Self {
         let (open, text) = (OPEN.preference(headers), TEXT.preference(headers));
         let is_named = open.precision >= NAMED && open.weight > 0;
         match open.weight > text.weight || (is_named && open.weight == text.weight) {
@@ -51,7 +45,7 @@ impl Format {
 }
 
 impl Registry {
-    /// What was counted up to now, in OpenMetrics' text.
+    /// Writes everything that was counted up to now as OpenMetrics text.
     ///
     /// ```
     /// use sluicegate::red::Registry;
@@ -62,11 +56,32 @@ impl Registry {
         self.prometheus_as(Format::OpenMetrics)
     }
 
-    /// The same in this format.
-    pub fn prometheus_as(&self, format: Format) -> String {
-        let exposition = exposition::gather(self);
+    /// Writes the same in the format that the headers of a scrape accept. Returns
+    /// the value of `Content-Type` and the text.
+    ///
+    /// It is OpenMetrics if `Accept` prefers that (RFC 9110, section 12.5.1), or
+    /// else Prometheus' own text 0.0.4. With axum, `scrape` does all of it.
+    ///
+    /// ```
+    /// use http::{HeaderMap, HeaderValue};
+    /// use sluicegate::red::Registry;
+    ///
+    /// let mut headers = HeaderMap::new();
+    /// let accept = "application/openmetrics-text; version=1.0.0, text/plain; q=0.5";
+    /// headers.insert("accept", HeaderValue::from_static(accept));
+    /// let (content_type, text) = Registry::new().prometheus_for(&headers);
+    /// assert!(content_type.starts_with("application/openmetrics-text"));
+    /// assert!(text.ends_with("# EOF\n"));
+    /// ```
+    pub fn prometheus_for(&self, headers: &HeaderMap) -> (&'static str, String) {
+        let format = Format::preferred(headers);
+        (format.content_type(), self.prometheus_as(format))
+    }
+
+    fn prometheus_as(&self, format: Format) -> String {
+        let exposition = gather(self);
         match format {
-            Format::OpenMetrics => text::open(exposition),
+            Format::OpenMetrics => text::open_metrics(exposition),
             Format::Text => text::classic(exposition),
         }
     }
@@ -86,14 +101,14 @@ const TEXT: MediaType = MediaType {
 mod tests {
     use super::*;
 
-    fn asked_for(accept: &str) -> Format {
+    fn preferred(accept: &str) -> Format {
         let mut headers = HeaderMap::new();
         headers.insert("accept", accept.parse().unwrap());
-        Format::asked_for(&headers)
+        Format::preferred(&headers)
     }
 
     #[test]
-    fn open_metrics_has_to_be_asked_for() {
+    fn open_metrics_has_to_be_preferred() {
         for accept in [
             "application/openmetrics-text",
             "Application/OpenMetrics-Text; Version=\"1.0.0\"; charset=utf-8",
@@ -102,14 +117,14 @@ mod tests {
              application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
             "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,\
              text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
-            // A range of one's own goes before one for all.
+            // A specific range goes before one for all types.
             "*/*;q=0.9, application/openmetrics-text;q=0.8, text/plain;q=0.7",
             "text/plain;q=0, */*",
             "application/*",
             "text/*;q=0.1, application/*;q=0.2",
             "application/openmetrics-text;q=0.1, text/plain;version=1.0.0",
         ] {
-            assert_eq!(asked_for(accept), Format::OpenMetrics, "{accept}");
+            assert_eq!(preferred(accept), Format::OpenMetrics, "{accept}");
         }
         for accept in [
             "",
@@ -124,7 +139,7 @@ mod tests {
             "application/*;q=0, */*;q=0.1",
             "text/plain;q=0, application/openmetrics-text;q=0",
         ] {
-            assert_eq!(asked_for(accept), Format::Text, "{accept}");
+            assert_eq!(preferred(accept), Format::Text, "{accept}");
         }
     }
 }

@@ -33,13 +33,13 @@
 mod accept;
 mod collector;
 mod components;
-mod exposition;
+pub(crate) mod exposition;
 mod format;
+mod gather;
 #[cfg(feature = "axum")]
 mod scrape;
 mod text;
 
-pub use self::format::Format;
 #[cfg(feature = "axum")]
 #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
 pub use self::scrape::scrape;

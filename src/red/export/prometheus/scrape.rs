@@ -1,3 +1,5 @@
+//! The handler for axum that answers a scrape.
+
 use axum::{
     response::IntoResponse,
     routing::{MethodRouter, get},
@@ -5,18 +7,28 @@ use axum::{
 use http::{HeaderMap, StatusCode, header::CONTENT_TYPE};
 use tokio::task::spawn_blocking;
 
-use super::format::Format;
 use crate::red::registry::Registry;
 
-/// Answers a Prometheus that asks, in the format that it asks for.
+/// Returns a handler that answers scrapes of Prometheus, in the format that the
+/// request accepts.
+///
+/// ```
+/// use axum::Router;
+/// use sluicegate::red::{Registry, prometheus};
+///
+/// let metrics = Registry::new();
+/// let app: Router = Router::new().route("/metrics", prometheus::scrape(&metrics));
+/// # let _ = app;
+/// ```
 pub fn scrape<S: Clone + Send + Sync + 'static>(metrics: &Registry) -> MethodRouter<S> {
     let metrics = metrics.clone();
-    get(|headers: HeaderMap| answer(metrics, Format::asked_for(&headers)))
+    get(|headers: HeaderMap| answer(metrics, headers))
 }
 
-async fn answer(metrics: Registry, format: Format) -> impl IntoResponse {
-    // Thousands of series are megabytes of text, and requests do not wait for that.
-    let text = spawn_blocking(move || metrics.prometheus_as(format)).await;
-    let text = text.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
-    Ok::<_, StatusCode>(([(CONTENT_TYPE, format.content_type())], text))
+async fn answer(metrics: Registry, headers: HeaderMap) -> impl IntoResponse {
+    // Thousands of series are megabytes of text, which would hold up the requests
+    // on this worker.
+    let written = spawn_blocking(move || metrics.prometheus_for(&headers)).await;
+    let (content_type, text) = written.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+    Ok::<_, StatusCode>(([(CONTENT_TYPE, content_type)], text))
 }

@@ -16,7 +16,7 @@ use super::{
 use crate::red::exemplar::Exemplar;
 
 /// OpenMetrics 1.0, with exemplars.
-pub(crate) fn open(exposition: Exposition) -> String {
+pub(crate) fn open_metrics(exposition: Exposition) -> String {
     let exposition = Arc::new(exposition);
     let text = without_exemplars(&exposition);
     let mut exemplars = exemplars(&exposition);
@@ -49,12 +49,12 @@ fn without_exemplars(exposition: &Arc<Exposition>) -> String {
 
 /// Of all buckets, in the order in which they are written.
 fn exemplars(exposition: &Exposition) -> impl Iterator<Item = Option<&Exemplar>> {
-    let samples = exposition.values().flat_map(|family| &family.samples);
+    let samples = exposition.families().flat_map(|family| &family.samples);
     samples.flat_map(|sample| match &sample.value {
         SampleValue::Histogram(durations, exemplars) => {
             of_buckets(durations.buckets().count(), exemplars)
         }
-        SampleValue::Gauge(_) | SampleValue::Share(_) | SampleValue::Counter(_) => {
+        SampleValue::Gauge(_) | SampleValue::Ratio(_) | SampleValue::Counter(_) => {
             of_buckets(0, &[])
         }
     })

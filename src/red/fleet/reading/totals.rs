@@ -3,9 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::red::fleet::series_id::SeriesId;
-use crate::red::{
-    Completion, Durations, Labels, Series, Snapshot, registry::series::CompletionKey,
-};
+use crate::red::{Completion, Durations, Labels, Series, Snapshot, completion_key::CompletionKey};
 
 /// Histograms, put together by labels. Those of other bounds do not add up, and
 /// stand beside each other.

@@ -8,7 +8,7 @@ use std::{
 use ahash::RandomState;
 
 use crate::red::fleet::series_id::{SeriesId, id, write_bounds};
-use crate::red::{Durations, Labels, Snapshot, registry::series::CompletionKey};
+use crate::red::{Durations, Labels, Snapshot, completion_key::CompletionKey};
 
 /// What has been shipped of a registry.
 ///

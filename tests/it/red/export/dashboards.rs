@@ -2,8 +2,8 @@
 
 use std::{collections::BTreeSet, fs};
 
-use http::{Request, Response};
-use sluicegate::red::{RedLayer, Registry, prometheus::Format};
+use http::{HeaderMap, Request, Response};
+use sluicegate::red::{RedLayer, Registry};
 use tower::{Layer, ServiceExt, service_fn};
 
 use super::{
@@ -69,8 +69,8 @@ async fn requests() -> Registry {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_asked_for_is_there() {
-    let text = everything().await.prometheus_as(Format::Text);
-    let text = text + &requests().await.prometheus_as(Format::Text);
+    let text = everything().await.prometheus_for(&HeaderMap::new()).1;
+    let text = text + &requests().await.prometheus_for(&HeaderMap::new()).1;
     let samples = text.lines().filter(|line| !line.starts_with('#'));
     let told: BTreeSet<_> = samples
         .filter_map(|line| line.split(['{', ' ']).next())

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use http::HeaderMap;
 use sluicegate::{
     clock::Manual,
     deadline::{self, EnforceDeadlineLayer},
     idempotency,
     limit::{self, FailOpen, Local, Quota, RateLimitLayer, TokenBucket},
-    red::{RedLayer, Registry, Slo, prometheus::Format},
+    red::{RedLayer, Registry, Slo},
     redis::Connection,
 };
 use tower::ServiceBuilder;
@@ -50,7 +51,7 @@ pub(super) async fn everything() -> Registry {
 #[tokio::test(start_paused = true)]
 async fn what_other_parts_do_is_told_too() {
     let metrics = everything().await;
-    let text = metrics.prometheus_as(Format::Text);
+    let text = metrics.prometheus_for(&HeaderMap::new()).1;
     for line in [
         r#"sluicegate_limit_decisions_total{limiter="orders",verdict="admitted"} 1"#,
         r#"sluicegate_limit_decisions_total{limiter="orders",verdict="refused"} 1"#,

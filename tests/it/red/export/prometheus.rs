@@ -16,11 +16,7 @@ use http::{
 use http_body_util::BodyExt;
 use sluicegate::{
     clock::Manual,
-    red::{
-        Methods, RedCallLayer, RedLayer, Registry, Template,
-        prometheus::{Format, scrape},
-        traceparent,
-    },
+    red::{Methods, RedCallLayer, RedLayer, Registry, Template, prometheus::scrape, traceparent},
 };
 use tower::{Layer, ServiceExt, service_fn};
 
@@ -78,17 +74,17 @@ async fn a_scrape_is_answered_as_it_asks() {
     let metrics = Registry::new();
     let app = app(&metrics, &Manual::new());
     answer(&app, req("/orders/7", &[])).await;
-    for (accept, format) in [
-        (None, Format::Text),
-        (Some("*/*"), Format::Text),
-        (Some(OPEN), Format::OpenMetrics),
-    ] {
+    let text = "text/plain; version=0.0.4; charset=utf-8";
+    let open = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    for (accept, content_type) in [(None, text), (Some("*/*"), text), (Some(OPEN), open)] {
         let accept = accept.map(|accept| (ACCEPT.as_str(), accept));
-        let (headers, body) = answer(&app, req("/metrics", accept.as_slice())).await;
-        assert_eq!(headers[CONTENT_TYPE], format.content_type());
-        assert_eq!(body, metrics.prometheus_as(format));
+        let request = req("/metrics", accept.as_slice());
+        let expected = metrics.prometheus_for(request.headers());
+        let (headers, body) = answer(&app, request).await;
+        assert_eq!(headers[CONTENT_TYPE], content_type);
+        assert_eq!((content_type, body), expected);
     }
-    let classic = metrics.prometheus_as(Format::Text);
+    let classic = metrics.prometheus_for(&HeaderMap::new()).1;
     let open = metrics.prometheus();
     let is_open_only = |line: &&str| line.starts_with("# UNIT ") || *line == "# EOF";
     assert_eq!(open.lines().filter(is_open_only).count(), 3);
@@ -122,7 +118,7 @@ async fn exemplars_are_of_sampled_traces_and_only_in_openmetrics() {
     }
     let expected = r#"0.01 {trace_id="0af7651916cd43dd8448eb211c80319c"} 0.007"#;
     assert_eq!(exemplars(&metrics.prometheus()), [expected]);
-    let classic = metrics.prometheus_as(Format::Text);
+    let classic = metrics.prometheus_for(&HeaderMap::new()).1;
     assert!(
         classic
             .lines()

@@ -6,12 +6,13 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use sluicegate::red::{Registry, prometheus::Format};
+use http::HeaderMap;
+use sluicegate::red::Registry;
 
 /// By a parser that is not ours: without a complaint, be it a warning.
 #[track_caller]
 pub(super) fn check(metrics: &Registry) {
-    let text = metrics.prometheus_as(Format::Text);
+    let text = metrics.prometheus_for(&HeaderMap::new()).1;
     let mut promtool = promtool(&["check", "metrics"]);
     let mut stdin = promtool.stdin.take().unwrap();
     stdin.write_all(text.as_bytes()).unwrap();

@@ -10,7 +10,7 @@ use std::{
 use http::{Request, Response};
 use sluicegate::{
     clock::Manual,
-    red::{Change, Export, Metric, OVERFLOW, Record, RedCallLayer, RedLayer, Registry},
+    red::{Change, Export, Labels, Metric, Record, RedCallLayer, RedLayer, Registry},
 };
 use tower::{Layer, ServiceExt, service_fn};
 
@@ -146,7 +146,7 @@ async fn what_has_no_room_has_no_status() {
     for _ in 0..2 {
         ask(&metrics, &clock, Duration::from_millis(7));
     }
-    let beyond = metrics.snapshot().route(OVERFLOW);
+    let beyond = metrics.snapshot().route(Labels::OVERFLOW);
     let [(_, failed)] = beyond.completions().collect::<Vec<_>>()[..] else {
         panic!("{beyond:?}");
     };

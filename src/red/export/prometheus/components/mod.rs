@@ -1,0 +1,13 @@
+//! The families beside requests: a file for each component.
+
+mod add;
+#[cfg(feature = "redis")]
+mod connections;
+mod deadlines;
+mod families;
+#[cfg(feature = "idempotency")]
+mod keys;
+mod limiters;
+pub(super) mod slos;
+
+pub(super) use self::add::add;

@@ -1,0 +1,306 @@
+//! The builder of a registry.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use http::HeaderMap;
+
+use super::{
+    budget::{Budget, PerSide},
+    registry::Registry,
+    settings::{self, ClockSource, Settings, TraceFinder},
+    stripes::stripe_count,
+};
+use crate::{
+    clock::{Clock, Monotonic},
+    red::{
+        exemplar::TraceId,
+        export::{Conventions, Export, Exports},
+        http::{http_methods::HttpMethods, methods::Methods},
+        labels::Side,
+        slo::{Objectives, Slo},
+    },
+};
+
+/// The most series of each side, unless set.
+const DEFAULT_MAX_SERIES: usize = 2_000;
+
+impl Registry {
+    /// Returns a registry with room for 2,000 series of each side, and with the
+    /// buckets that OpenTelemetry's semantic conventions advise.
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// Returns a builder, to change settings.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Builds a [`Registry`] with other settings than the defaults.
+///
+/// ```
+/// use std::time::Duration;
+/// use sluicegate::red::Registry;
+///
+/// let metrics = Registry::builder()
+///     .max_series(5_000)
+///     .buckets([10, 100, 1_000].map(Duration::from_millis))
+///     .scheme("https")
+///     .build();
+/// # let _ = metrics;
+/// ```
+#[must_use]
+pub struct Builder {
+    clock: ClockSource,
+    max_series: PerSide<usize>,
+    bounds: Arc<[u64]>,
+    stream_bounds: Arc<[u64]>,
+    methods: Methods,
+    http_methods: HttpMethods,
+    scheme: Arc<str>,
+    conventions: Conventions,
+    trace_finder: Option<TraceFinder>,
+    exports: Exports,
+    objectives: Objectives,
+}
+
+impl Builder {
+    fn new() -> Self {
+        Self {
+            clock: ClockSource::Monotonic(Monotonic::new()),
+            max_series: PerSide::new(|_| DEFAULT_MAX_SERIES),
+            bounds: settings::default_bounds(),
+            stream_bounds: settings::default_stream_bounds(),
+            methods: Methods::new(),
+            http_methods: HttpMethods::standard(),
+            scheme: "http".into(),
+            conventions: Conventions::default(),
+            trace_finder: None,
+            exports: Exports::new(),
+            objectives: Objectives::default(),
+        }
+    }
+
+    /// Sets the most series: label sets with different statuses and outcomes.
+    /// 2,000 unless set.
+    ///
+    /// Received requests and calls of other services have room for this many, and
+    /// sent requests for as many again, so that neither side takes room from the
+    /// other. Requests without room are counted together under the route
+    /// [`Labels::OVERFLOW`](crate::red::Labels::OVERFLOW), and
+    /// [`Snapshot::overflowed`](crate::red::Snapshot::overflowed) says how many label
+    /// sets they had.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it is 0, or more than a million.
+    #[track_caller]
+    pub fn max_series(self, max_series: usize) -> Self {
+        let max_series = checked_max_series("max_series", max_series);
+        let max_series = PerSide::new(|_| max_series);
+        Self { max_series, ..self }
+    }
+
+    /// Sets the most series of sent requests alone, which may go to many hosts: to
+    /// those of webhooks, for example. Call it after
+    /// [`max_series`](Self::max_series), which sets both.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it is 0, or more than a million.
+    #[track_caller]
+    pub fn max_sent_series(mut self, max_series: usize) -> Self {
+        let max_series = checked_max_series("max_sent_series", max_series);
+        self.max_series.set(Side::Client, max_series);
+        self
+    }
+
+    /// Sets the upper bounds of the buckets for durations. Unless set, these are
+    /// the 14 bounds from 5 ms to 10 s that OpenTelemetry advises.
+    ///
+    /// # Panics
+    ///
+    /// Panics unless there are 1 to 64 bounds of at least a microsecond, each longer
+    /// than the one before.
+    #[track_caller]
+    pub fn buckets(self, bounds: impl IntoIterator<Item = Duration>) -> Self {
+        let bounds = settings::bounds("buckets", bounds);
+        Self { bounds, ..self }
+    }
+
+    /// Sets the upper bounds of the buckets for the durations of streams: 14, from
+    /// a second to a day, unless set.
+    ///
+    /// # Panics
+    ///
+    /// Panics as [`buckets`](Self::buckets) does.
+    #[track_caller]
+    pub fn stream_buckets(self, bounds: impl IntoIterator<Item = Duration>) -> Self {
+        let stream_bounds = settings::bounds("stream_buckets", bounds);
+        Self {
+            stream_bounds,
+            ..self
+        }
+    }
+
+    /// Sets the gRPC methods that are told apart when they are received. All others
+    /// are counted as [`Labels::OTHER`](crate::red::Labels::OTHER). None unless set.
+    pub fn methods(self, methods: Methods) -> Self {
+        Self { methods, ..self }
+    }
+
+    /// Sets the HTTP methods that are told apart. All others are counted as
+    /// [`Labels::OTHER`](crate::red::Labels::OTHER). Names are case-sensitive.
+    ///
+    /// Unless set, these are GET, POST, PUT, DELETE, PATCH, HEAD, OPTIONS, CONNECT,
+    /// TRACE and QUERY.
+    ///
+    /// ```
+    /// use sluicegate::red::Registry;
+    ///
+    /// let metrics = Registry::builder()
+    ///     .http_methods(["GET", "HEAD", "PUT", "DELETE", "PROPFIND", "MKCOL"])
+    ///     .build();
+    /// # let _ = metrics;
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// Panics if there are none or more than 64, or if one is not an HTTP method.
+    #[track_caller]
+    pub fn http_methods(self, names: impl IntoIterator<Item: AsRef<str>>) -> Self {
+        let http_methods = HttpMethods::of(names);
+        Self {
+            http_methods,
+            ..self
+        }
+    }
+
+    /// Sets the value of the attribute `url.scheme`: `http` unless set. A server
+    /// behind a proxy cannot see which scheme its clients use.
+    pub fn scheme(self, scheme: &str) -> Self {
+        let scheme = scheme.into();
+        Self { scheme, ..self }
+    }
+
+    /// Sets the version of OpenTelemetry's semantic conventions that names the
+    /// attributes: [`V1_44`](Conventions::V1_44) unless set. Change the dashboards
+    /// that read the old names first.
+    ///
+    /// ```
+    /// use sluicegate::red::{Conventions, Registry};
+    ///
+    /// let metrics = Registry::builder().conventions(Conventions::V1_45).build();
+    /// # let _ = metrics;
+    /// ```
+    pub fn conventions(self, conventions: Conventions) -> Self {
+        Self {
+            conventions,
+            ..self
+        }
+    }
+
+    /// Keeps an exemplar for each bucket: the trace of its last request, so that
+    /// one can look up what a slow request did.
+    ///
+    /// The closure returns the trace of a request when the request begins, from its
+    /// headers (as [`traceparent`](crate::red::traceparent) does) or from the current
+    /// span. It should return `None` for a trace that is not sampled, because such a
+    /// trace cannot be looked up. Calls that are not HTTP have no headers.
+    ///
+    /// Unless set, there are no exemplars, and they take no memory. OpenMetrics
+    /// exports them.
+    ///
+    /// ```
+    /// use sluicegate::red::{self, Registry};
+    ///
+    /// let metrics = Registry::builder().exemplars(red::traceparent).build();
+    /// # let _ = metrics;
+    /// ```
+    pub fn exemplars(
+        self,
+        trace: impl Fn(&HeaderMap) -> Option<TraceId> + Send + Sync + 'static,
+    ) -> Self {
+        let trace_finder = Some(Box::new(trace) as TraceFinder);
+        Self {
+            trace_finder,
+            ..self
+        }
+    }
+
+    /// Adds an exporter that is notified of each request. None unless set.
+    pub fn export(mut self, export: impl Export) -> Self {
+        self.exports.push(Box::new(export));
+        self
+    }
+
+    /// Adds a service level objective under a name; see [`Slo`].
+    ///
+    /// # Panics
+    ///
+    /// Panics if another objective has this name.
+    #[track_caller]
+    pub fn slo(mut self, name: &str, slo: Slo) -> Self {
+        self.objectives.add(name, slo);
+        self
+    }
+
+    /// Sets the clock, for tests.
+    pub fn clock(self, clock: impl Clock) -> Self {
+        let clock = ClockSource::of(clock);
+        Self { clock, ..self }
+    }
+
+    /// Returns the registry.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the threshold of an [objective](Self::slo) is not one of the bounds
+    /// of [`buckets`](Self::buckets).
+    #[must_use]
+    #[track_caller]
+    pub fn build(self) -> Registry {
+        let objectives = self.objectives.track(self.clock.now(), &self.bounds);
+        let settings = Settings {
+            clock: self.clock,
+            bounds: self.bounds,
+            stream_bounds: self.stream_bounds,
+            methods: self.methods,
+            http_methods: self.http_methods,
+            scheme: self.scheme,
+            conventions: self.conventions,
+            trace_finder: self.trace_finder,
+            stripes: stripe_count(),
+        };
+        let budgets = PerSide::new(|side| Budget::of(*self.max_series.get(side)));
+        Registry::assemble(settings, budgets, self.exports, objectives)
+    }
+}
+
+#[track_caller]
+fn checked_max_series(field: &str, max_series: usize) -> usize {
+    assert!(
+        (1..=1_000_000).contains(&max_series),
+        "invalid {field} {max_series}: must be 1 to 1000000"
+    );
+    max_series
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("max_series", &self.max_series)
+            .field("bounds", &self.bounds)
+            .field("stream_bounds", &self.stream_bounds)
+            .field("methods", &self.methods)
+            .field("http_methods", &self.http_methods)
+            .finish_non_exhaustive()
+    }
+}

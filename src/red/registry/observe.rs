@@ -1,0 +1,111 @@
+//! A registry as the observer of limiters, deadlines and idempotency keys, and
+//! the sources that it reads for a snapshot.
+
+use super::registry::Registry;
+use crate::{deadline, limit};
+#[cfg(feature = "redis")]
+use crate::{red::components::ConnectionCounts, redis::Connection};
+
+/// Counts the decisions of limiters: give it to the layer, and to the limiter.
+///
+/// ```
+/// use std::sync::Arc;
+/// use sluicegate::{limit::{Local, Quota, RateLimitLayer, TokenBucket}, red::Registry};
+///
+/// let metrics = Registry::new();
+/// let observer = Arc::new(metrics.clone());
+/// let limiter = Local::builder(TokenBucket::new(Quota::per_second(10)))
+///     .observe(observer.clone())
+///     .direct();
+/// let layer = RateLimitLayer::new(limiter).observe(observer);
+/// # let _ = layer;
+/// ```
+impl limit::Observe for Registry {
+    fn decided(&self, event: &limit::Event<'_>) {
+        let limiters = &self.components().limiters;
+        limiters.of(event.limiter).decided(event);
+    }
+
+    fn forgotten(&self, limiter: &str) {
+        self.components().limiters.of(limiter).forgotten(limiter);
+    }
+
+    fn fell_back(&self, limiter: &str) {
+        self.components().limiters.of(limiter).fell_back(limiter);
+    }
+}
+
+/// Counts the events of deadlines: give it to the layers.
+///
+/// ```
+/// use std::sync::Arc;
+/// use sluicegate::{deadline::EnforceDeadlineLayer, red::Registry};
+///
+/// let metrics = Registry::new();
+/// let layer = EnforceDeadlineLayer::new().observe(Arc::new(metrics.clone()));
+/// # let _ = layer;
+/// ```
+impl deadline::Observe for Registry {
+    fn noticed(&self, event: &deadline::Event) {
+        self.components().deadlines.notice(event);
+    }
+}
+
+/// Counts the events of idempotency keys: give it to the layer, or to a
+/// claimant.
+///
+/// ```
+/// use std::sync::Arc;
+/// use sluicegate::{idempotency::{IdempotencyLayer, Local}, key, red::Registry};
+///
+/// let metrics = Registry::new();
+/// let layer = IdempotencyLayer::new(Local::new())
+///     .principal(key::header("x-api-key"))
+///     .observe(Arc::new(metrics.clone()));
+/// # let _ = layer;
+/// ```
+#[cfg(feature = "idempotency")]
+#[cfg_attr(docsrs, doc(cfg(feature = "idempotency")))]
+impl crate::idempotency::Observe for Registry {
+    fn noticed(&self, event: &crate::idempotency::Event) {
+        self.components().keys.noticed(event);
+    }
+}
+
+impl Registry {
+    /// Exports what a [registry of deadlines](deadline::Registry) counts, under
+    /// this name.
+    ///
+    /// It keeps a handle of the registry of deadlines. A later one with the same
+    /// name replaces it.
+    pub fn deadline_registry(&self, name: &str, registry: &deadline::Registry) {
+        let registry = registry.clone();
+        let read = move || registry.counts();
+        self.components().registries.set(name, read);
+    }
+}
+
+#[cfg(feature = "redis")]
+impl Registry {
+    /// Exports what a connection to Redis counts, under this name.
+    ///
+    /// It keeps a handle of the connection. A later one with the same name
+    /// replaces it.
+    #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
+    pub fn connection(&self, name: &str, connection: &Connection) {
+        let connection = connection.clone();
+        let read = move || ConnectionCounts::read(&connection);
+        self.components().connections.set(name, read);
+    }
+
+    /// Exports what a limiter asks of Redis, beside the decisions that it tells
+    /// this registry as its observer.
+    ///
+    /// It does not keep the limiter alive, but its counts stay. A later limiter
+    /// with the same name replaces it.
+    #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
+    pub fn limiter<R: limit::Scripted, P: limit::Policy>(&self, limiter: &limit::Redis<R, P>) {
+        let limiters = &self.components().limiters;
+        limiters.redis.set(limiter.label(), limiter.watch());
+    }
+}
