@@ -1,5 +1,6 @@
 //! Atomics and locks, which are loom's when its models run
-//! (`--cfg sluicegate_loom`).
+//! (`--cfg sluicegate_loom`). Code that a model covers imports them from here;
+//! `scripts/test` runs the models.
 
 #[cfg(sluicegate_loom)]
 pub(crate) use loom::sync::{

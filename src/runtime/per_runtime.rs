@@ -42,7 +42,8 @@ impl<T: Idle + Default> PerRuntime<T> {
 }
 
 impl<T> PerRuntime<T> {
-    /// Locks and returns the values of all runtimes.
+    /// Locks and returns the values of all runtimes, in the order in which they
+    /// were first asked for.
     pub(crate) fn all(&self) -> MutexGuard<'_, Vec<(Id, T)>> {
         lock(&self.0)
     }

@@ -5,6 +5,17 @@
 //! runtime waits for the earliest of them. `deadline` ends response bodies by
 //! it.
 //!
+//! # Contract
+//!
+//! * A value is told at its instant, to the millisecond of tokio's timers, if the
+//!   runtime that added it is driven then. If that has ended, the next runtime that
+//!   adds a value tells it.
+//! * It is told at most once, and not after [`TimerQueue::remove`] has returned,
+//!   unless it was being told already.
+//! * It may be told from any thread of its runtime, while the queue is not locked,
+//!   so it may add and remove others.
+//! * To add one allocates nothing, once there are enough slots.
+//!
 //! # Why not `tokio_util::time::DelayQueue`
 //!
 //! Its `Sleep` belongs to one runtime, so what a runtime leaves behind when it

@@ -163,7 +163,7 @@ impl<T, X> DeadlineEntry<T, X> {
             req.extensions_mut().insert(ChosenByCaller);
         }
         if self.settings.with_cancellation
-            && let Some(signal) = scope.signal()
+            && let Some(signal) = scope.cancellation.signal()
         {
             req.extensions_mut().insert(signal);
         }

@@ -126,7 +126,9 @@ where
                         return Poll::Ready(pending.in_time(answer));
                     }
                     Poll::Ready(late) => drop(late),
-                    Poll::Pending => ready!(late(timer.as_mut(), waiting.scope.until(), cx)),
+                    Poll::Pending => {
+                        ready!(late(timer.as_mut(), waiting.scope.cancellation.until(), cx))
+                    }
                 }
                 let pending = pending.take().expect(POLLED);
                 // Drops the inner future before the refusal is made, so that its

@@ -46,7 +46,10 @@ impl<A> PendingRequest<A> {
 
     /// Returns the deadline of the response; `None` if it counts however late it is.
     fn until(&self) -> Option<Deadline> {
-        self.scope.until().filter(|_| !self.request.is_over_budget)
+        self.scope
+            .cancellation
+            .until()
+            .filter(|_| !self.request.is_over_budget)
     }
 
     /// Passes on a result that came in time. The body may still be late.
@@ -62,7 +65,7 @@ impl<A> PendingRequest<A> {
             Ok(response) => Ok(self.with_body(response)),
             Err(error) => {
                 // An error is a result, too: the client is not gone.
-                self.scope.done();
+                self.scope.cancellation.done();
                 Err(error)
             }
         }
@@ -87,7 +90,7 @@ impl<A> PendingRequest<A> {
         let version = self.request.version;
         // A body that is at its end needs no timer.
         let body = if self.request.is_bodiless(head.status) || body.is_end_stream() {
-            self.scope.done();
+            self.scope.cancellation.done();
             ResponseBody::free(body, version)
         } else {
             let is_callers = self.request.is_callers;

@@ -2,7 +2,7 @@
 //! cancellation. The future and the body run each poll in it.
 
 use crate::deadline::{
-    Cancellation, Deadline,
+    Deadline,
     current::within,
     scoped_cancellation::{ScopedCancellation, Until},
 };
@@ -14,7 +14,8 @@ use crate::deadline::{
 pub(crate) struct RequestScope {
     /// The current deadline of the work; `None` once it no longer counts.
     deadline: Option<Deadline>,
-    cancellation: ScopedCancellation,
+    /// Not here during [`run`](Self::run), but in the thread-local.
+    pub(super) cancellation: ScopedCancellation,
 }
 
 impl RequestScope {
@@ -25,18 +26,6 @@ impl RequestScope {
             deadline: Some(deadline),
             cancellation: ScopedCancellation::new(until),
         }
-    }
-
-    /// Returns the deadline that ends the request, if one does. Only right
-    /// outside of [`run`](Self::run).
-    #[inline]
-    pub(super) fn until(&self) -> Until {
-        self.cancellation.until()
-    }
-
-    /// Returns the signal before the work begins.
-    pub(super) fn signal(&mut self) -> Option<Cancellation> {
-        self.cancellation.signal()
     }
 
     /// Runs a piece of the work, which sees the deadline and the signal.
@@ -58,16 +47,5 @@ impl RequestScope {
     /// Shows another deadline to the work.
     pub(super) fn show(&mut self, deadline: Deadline) {
         self.deadline = Some(deadline);
-    }
-
-    /// Ends the scope because the deadline has passed.
-    pub(super) fn exceeded(mut self) {
-        self.cancellation.exceeded();
-    }
-
-    /// Notes that the response is complete: nothing is left to cancel.
-    #[inline]
-    pub(super) fn done(&mut self) {
-        self.cancellation.done();
     }
 }

@@ -1,4 +1,6 @@
 //! The service that ends requests at their deadline.
+//!
+//! `call` asks the entry and branches; the future and the body do the rest.
 
 use std::{
     fmt,

@@ -1,4 +1,8 @@
 //! The settings of the layer, and how they decide about a call.
+//!
+//! A call has two ends. The caller waits until the earlier of its deadline and the
+//! longest time for a call. The callee is told the same, but less the margin where
+//! the deadline is the earlier one.
 
 use std::{fmt, sync::Arc, time::Duration};
 

@@ -4,8 +4,6 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-#[cfg(feature = "redis")]
-use super::redis;
 use super::{
     builder::Builder,
     claim::Claim,
@@ -15,6 +13,8 @@ use super::{
     remaining::{Remaining, cut_reason},
 };
 use crate::deadline::Deadline;
+#[cfg(feature = "redis")]
+use {super::redis, std::sync::atomic::Ordering::Relaxed};
 
 /// Deadlines under ids; see the [module](super). Clones are one registry.
 #[derive(Clone)]
@@ -233,8 +233,8 @@ impl Registry {
             RegistryBackend::Redis(redis) => Counts {
                 told: redis.holders.told(),
                 fell_back: redis.fallback.count(),
-                subscribed: redis.script.subscribed(),
-                rechecked: redis.script.rechecked(),
+                subscribed: redis.script.subscribed.load(Relaxed),
+                rechecked: redis.script.rechecked.load(Relaxed),
             },
         }
     }

@@ -39,7 +39,7 @@ impl<B: Body<Error: Into<BoxError>> + Unpin> ScopedBody<B> {
             Poll::Ready(Some(Err(error))) => BodyPoll::Failed(error.into()),
             Poll::Ready(Some(Ok(frame))) if !body.is_end_stream() => BodyPoll::Frame(frame),
             Poll::Ready(last) => {
-                scope.done();
+                scope.cancellation.done();
                 BodyPoll::End(last.and_then(Result::ok))
             }
         }

@@ -70,9 +70,9 @@ impl<B> SharedBody<B> {
     }
 
     /// Drops the body because its deadline has passed.
-    pub(super) fn end(&self, body: ScopedBody<B>) {
+    pub(super) fn end(&self, mut body: ScopedBody<B>) {
         self.settings.notice(Event::Exceeded(Stage::Body));
-        body.scope.exceeded();
+        body.scope.cancellation.exceeded();
     }
 
     /// Wakes the server that waits for a frame. It finds out by a poll whether
@@ -169,7 +169,7 @@ mod tests {
         let shared = shared(&counts);
         let mut body = shared.take().unwrap();
         shared.expire();
-        body.scope.done();
+        body.scope.cancellation.done();
         assert_eq!(counts.snapshot().exceeded_in_body, 0);
     }
 }

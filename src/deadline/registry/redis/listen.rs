@@ -2,7 +2,7 @@
 
 use std::{
     pin::pin,
-    sync::{Arc, Weak},
+    sync::{Arc, Weak, atomic::Ordering::Relaxed},
 };
 
 use futures_util::{
@@ -112,7 +112,7 @@ impl Listen for Cancellations {
         let Ok(subscription) = subscription else {
             return drop(self.recheck().await);
         };
-        self.script.count_subscription();
+        self.script.subscribed.fetch_add(1, Relaxed);
         let catch_up = pin!(self.catch_up().then(|()| pending::<()>()));
         select(pin!(self.follow(subscription)), catch_up).await;
     }

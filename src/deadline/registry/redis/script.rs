@@ -33,9 +33,9 @@ pub(crate) struct RegistryScript {
     /// The encoded name of the registry, as it is in keys and channels.
     name: String,
     /// How often a subscription began.
-    subscribed: AtomicU64,
+    pub(crate) subscribed: AtomicU64,
     /// How many deadlines were asked for again.
-    rechecked: AtomicU64,
+    pub(crate) rechecked: AtomicU64,
 }
 
 impl RegistryScript {
@@ -92,17 +92,5 @@ impl RegistryScript {
     async fn run(&self, call: Cmd) -> Result<RegistryReply, redis::Error> {
         let reply: Value = self.connection.run(&SCRIPT, call).await?;
         RegistryReply::read(reply)
-    }
-
-    pub(super) fn count_subscription(&self) {
-        self.subscribed.fetch_add(1, Relaxed);
-    }
-
-    pub(crate) fn subscribed(&self) -> u64 {
-        self.subscribed.load(Relaxed)
-    }
-
-    pub(crate) fn rechecked(&self) -> u64 {
-        self.rechecked.load(Relaxed)
     }
 }
