@@ -1,4 +1,5 @@
-//! What is asked of a store, and what it answers.
+//! The messages between a claimant and a store: what is asked of a
+//! [`Store`](super::Store), and what it answers.
 
 use std::time::Duration;
 
@@ -6,66 +7,71 @@ use bytes::Bytes;
 
 use super::{fingerprint::Fingerprint, token::Token};
 
-/// Who wants to do some work, and how.
+/// A request to run some work, and the terms under which it would run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClaimRequest {
-    /// What the work is; under the same name it has to be the same.
+    /// Identifies the work's content. Under one name, it has to stay the same.
     pub fingerprint: Fingerprint,
-    /// A token of its own. When the answer is lost, request again with the same one.
+    /// The token of the lease that is asked for. If the answer is lost, repeat
+    /// the request with the same token.
     pub token: Token,
-    /// For how long to hold it unless it is renewed.
+    /// How long the lease lasts unless it is renewed.
     pub lease: Duration,
-    /// For how long to remember it, counted from the end of the lease, if nobody
-    /// says how it ended.
+    /// How long the store remembers the work after the lease has lapsed, if the
+    /// holder never reports how the work ended.
     pub keep: Duration,
-    /// What if another held it, and nobody knows how that ended.
+    /// What to do if an earlier holder's lease has lapsed.
     pub takeover: Takeover,
 }
 
-/// What to do with work that was begun, and that nobody knows the end of: its
-/// holder crashed, panicked, or was dropped, and its lease has lapsed.
+/// What to do with work whose outcome is unknown: its holder crashed, panicked
+/// or was dropped, and its lease has lapsed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Takeover {
-    /// It runs again, under a new token, and is told that it was
-    /// [recovered](super::Lease::is_recovered). For work that may be done in part
-    /// already.
+    /// The work runs again, under a new token, and its lease says that it was
+    /// [recovered](super::Lease::is_recovered). Use it for work that can cope
+    /// with being done in part already.
     #[default]
     Rerun,
-    /// It is refused as [unknown](Claim::Unknown), until it is forgotten: somebody
-    /// has to look. For payments. In Redis, a clock that is set ahead by more than
-    /// lease and keep forgets it at once; see what `idempotency::Redis` may lose.
+    /// Claims are refused as [unknown](Claim::Unknown) until the store forgets
+    /// the work, so that a person can look into it. Use it for payments.
+    ///
+    /// In Redis, a clock that is set ahead by more than the lease plus the keep
+    /// time makes the store forget at once; `idempotency::Redis` lists what else
+    /// it may lose.
     Refuse,
 }
 
-/// What a store answers to a claim.
+/// A store's answer to a [`ClaimRequest`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Claim {
-    /// The claimant holds the lease: do the work.
+    /// The claimant now holds the lease and runs the work.
     Run {
-        /// How often the work was begun, with this time: above 1 if holders before
-        /// had begun it, whose leases have lapsed.
+        /// How often the work was begun, this time included. It is above 1 if
+        /// the leases of earlier holders have lapsed.
         attempt: u32,
     },
-    /// It was done: this is its record.
+    /// The work is done, and this is its encoded record.
     Replay(Bytes),
-    /// Another fingerprint has this name.
+    /// The name belongs to work with another fingerprint.
     Mismatch,
-    /// Another holder is at it.
+    /// Another holder is running the work.
     Running {
-        /// Until its lease lapses, unless it is renewed.
+        /// How long its lease lasts unless it is renewed.
         left: Duration,
     },
-    /// It was begun, its lease has lapsed, and [`Takeover::Refuse`] was asked for.
+    /// The work was begun, its lease has lapsed, and the request said
+    /// [`Takeover::Refuse`].
     Unknown,
 }
 
-/// Whether a token still holds its lease.
+/// Whether a token still held its lease when it asked the store for something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[must_use = "a lease may be lost"]
 pub enum LeaseStatus {
-    /// It does, and what was asked is done.
+    /// The token holds the lease, and the store did what was asked.
     Held,
-    /// It does not: the lease has lapsed and went to another or was forgotten.
-    /// Nothing has changed.
+    /// The lease has lapsed and was taken over or forgotten. The store changed
+    /// nothing.
     Lost,
 }

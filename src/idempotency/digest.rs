@@ -1,27 +1,31 @@
-//! Digests of parts that cannot run into each other.
+//! SHA-256 over a list of parts, for [`Name`](super::Name) and
+//! [`Fingerprint`](super::Fingerprint). Stores outlive the program that wrote
+//! them, so that the input format must never change.
 
 use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-/// Not the length of anything.
+/// The length that stands for a missing part. No real part is this long.
 const ABSENT: u64 = u64::MAX;
 
-/// SHA-256 over parts, each behind its length in eight bytes, big endian.
+/// A SHA-256 of parts, each behind its length as eight big-endian bytes, so that
+/// `("ab", "c")` and `("a", "bc")` differ.
 #[derive(Clone)]
-pub(super) struct Parts(Sha256);
+pub(super) struct PartDigest(Sha256);
 
-impl Parts {
-    /// What is digested for different purposes is never the same.
+impl PartDigest {
+    /// Starts a digest. Digests with different purposes never collide.
     pub(super) fn of(purpose: &str) -> Self {
         Self(Sha256::new()).part(purpose.as_bytes())
     }
 
+    /// Adds a part.
     pub(super) fn part(self, bytes: &[u8]) -> Self {
         self.chunks([bytes])
     }
 
-    /// One part, in as many pieces as it happens to come in.
+    /// Adds one part that comes in chunks, with the same result as in one piece.
     pub(super) fn chunks<'a, C>(mut self, chunks: C) -> Self
     where
         C: IntoIterator<Item = &'a [u8]> + Clone,
@@ -34,7 +38,7 @@ impl Parts {
         self
     }
 
-    /// A part, or that there is none, which is not the same as an empty one.
+    /// Adds a part that may be missing, which is not the same as an empty one.
     pub(super) fn optional(mut self, bytes: Option<&[u8]>) -> Self {
         if let Some(bytes) = bytes {
             return self.part(bytes);
@@ -43,6 +47,7 @@ impl Parts {
         self
     }
 
+    /// Returns the digest of all parts.
     pub(super) fn finish(self) -> [u8; 32] {
         self.0.finalize().into()
     }

@@ -1,11 +1,12 @@
-//! Whether two requests under one key are the same request.
+//! The content of a piece of work, as a digest: it tells a repeated request from
+//! another request under the same key.
 
 use std::fmt;
 
-use super::digest::{Parts, hex};
+use super::digest::{PartDigest, hex};
 
-/// What a request consists of, digested: the same key with another fingerprint is
-/// a mistake of the client's, and is told so.
+/// A digest of what a request consists of. The same key with another fingerprint
+/// is a client's mistake, and is refused as such.
 ///
 /// ```
 /// use sluicegate::idempotency::Fingerprint;
@@ -20,22 +21,22 @@ use super::digest::{Parts, hex};
 pub struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
-    /// The fingerprint of what has one part.
+    /// Returns the fingerprint of a single part.
     pub fn of(part: impl AsRef<[u8]>) -> Self {
         Self::builder().part(part).finish()
     }
 
-    /// A fingerprint of several parts, in their order.
+    /// Starts a fingerprint of several parts, whose order matters.
     pub fn builder() -> FingerprintBuilder {
-        FingerprintBuilder(Parts::of("sluicegate idempotency fingerprint 1"))
+        FingerprintBuilder(PartDigest::of("sluicegate idempotency fingerprint 1"))
     }
 
-    /// One that was [kept](Self::as_bytes).
+    /// Restores a fingerprint from its [bytes](Self::as_bytes).
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// Its 32 bytes.
+    /// Returns its 32 bytes, for a store to write.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
@@ -53,20 +54,18 @@ impl fmt::Debug for Fingerprint {
     }
 }
 
-/// A [`Fingerprint`] in the making: the SHA-256 of its parts, each behind its
-/// length.
+/// Builds a [`Fingerprint`]: the SHA-256 of its parts, each behind its length.
 #[derive(Clone)]
-#[must_use = "it is nothing until it is finished"]
-pub struct FingerprintBuilder(Parts);
+#[must_use = "call `finish` to get the fingerprint"]
+pub struct FingerprintBuilder(PartDigest);
 
 impl FingerprintBuilder {
-    /// The next part; an empty one counts too.
+    /// Adds a part. An empty one counts too.
     pub fn part(self, bytes: impl AsRef<[u8]>) -> Self {
         Self(self.0.part(bytes.as_ref()))
     }
 
-    /// The next part, in as many pieces as it happened to come in: it is the
-    /// same as in one piece.
+    /// Adds one part that comes in chunks. Where they are cut does not matter.
     pub fn chunks<'a, C>(self, chunks: C) -> Self
     where
         C: IntoIterator<Item = &'a [u8]> + Clone,
@@ -74,13 +73,12 @@ impl FingerprintBuilder {
         Self(self.0.chunks(chunks))
     }
 
-    /// The next part, or that there is none, which is not the same as an empty
-    /// one.
+    /// Adds a part that may be missing, which is not the same as an empty one.
     pub fn optional(self, bytes: Option<impl AsRef<[u8]>>) -> Self {
         Self(self.0.optional(bytes.as_ref().map(AsRef::as_ref)))
     }
 
-    /// The fingerprint of all parts.
+    /// Returns the fingerprint of all parts.
     pub fn finish(self) -> Fingerprint {
         Fingerprint(self.0.finish())
     }
@@ -99,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn neither_parts_nor_their_absence_run_into_each_other() {
+    fn different_parts_have_different_fingerprints() {
         let new = Fingerprint::builder;
         let all = [
             new().finish(),
@@ -116,15 +114,15 @@ mod tests {
     }
 
     #[test]
-    fn pieces_do_not_matter() {
-        let pieces: [&[u8]; 4] = [b"or", b"", b"d", b"er"];
-        let built = Fingerprint::builder().chunks(pieces).finish();
+    fn chunks_of_one_part_count_as_one_part() {
+        let chunks: [&[u8]; 4] = [b"or", b"", b"d", b"er"];
+        let built = Fingerprint::builder().chunks(chunks).finish();
         assert_eq!(built, Fingerprint::of("order"));
         let optional = Fingerprint::builder().optional(Some("order"));
         assert_eq!(optional.finish(), built);
     }
 
-    /// Stores outlive the program that wrote them.
+    /// Stores outlive the program that wrote them, so the format cannot change.
     #[test]
     fn a_fingerprint_stays_what_it_was() {
         let request = Fingerprint::builder().part("POST").optional(None::<&str>);

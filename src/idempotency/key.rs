@@ -1,4 +1,7 @@
-//! The key by which a client says that two requests are one.
+//! The key of a request, and how it is read from its header.
+//!
+//! The layer reads a key with its [`KeyForm`]; a service with its own HTTP stack may
+//! do the same.
 
 use std::{error, fmt, ops::RangeInclusive};
 
@@ -7,11 +10,15 @@ use sfv::{
     visitor::{Ignored, ItemVisitor, ParameterVisitor},
 };
 
-/// What a client calls one piece of work, as in the header `Idempotency-Key`.
+/// How many bytes of a line may be parameters and spaces.
+const MAX_PARAMETER_BYTES: usize = 1_024;
+
+/// The name that a client gives to one piece of work, as in the header
+/// `Idempotency-Key`.
 ///
-/// It is the value that was meant, without quotes and escapes: `"a"` and `a` are
-/// the same key. It is a client's secret as much as a client makes it one, so
-/// `Debug` shows only how long it is, and there is no `Display`.
+/// It is the value without quotes and escapes: `"a"` and `a` are the same key.
+/// A key may be a client's secret, so `Debug` shows only its length, and there is no
+/// `Display`.
 ///
 /// ```
 /// use sluicegate::idempotency::KeyForm;
@@ -28,7 +35,7 @@ use sfv::{
 pub struct IdempotencyKey(Box<str>);
 
 impl IdempotencyKey {
-    /// The value: visible ASCII, and spaces where it came in quotes.
+    /// Returns the value: visible ASCII, and spaces if it came in quotes.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -46,23 +53,31 @@ impl fmt::Debug for IdempotencyKey {
     }
 }
 
-/// What a key has to look like.
+/// Which keys are accepted, and how they may be written.
+///
+/// ```
+/// use sluicegate::idempotency::KeyForm;
+///
+/// let form = KeyForm::new().strict().length(8..=64);
+/// assert!(form.read(["bare-key-17"]).is_err());
+/// assert!(form.read([r#""quoted-key-17""#]).is_ok());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use = "it reads nothing by itself"]
+#[must_use = "call `read` to read a key"]
 pub struct KeyForm {
     /// Whether a key has to be a string in double quotes.
     is_strict: bool,
-    shortest: usize,
-    longest: usize,
+    min_bytes: usize,
+    max_bytes: usize,
 }
 
 impl KeyForm {
-    /// Lenient, of 1 to 255 bytes.
+    /// Accepts quoted and bare keys of 1 to 255 bytes.
     pub const fn new() -> Self {
         Self {
             is_strict: false,
-            shortest: 1,
-            longest: 255,
+            min_bytes: 1,
+            max_bytes: 255,
         }
     }
 
@@ -78,35 +93,36 @@ impl KeyForm {
         }
     }
 
-    /// How many bytes the value may have, without quotes and escapes. The line of the
-    /// header may have twice as many, and 1,026 more for quotes and parameters.
+    /// Sets how many bytes the value may have, without quotes and escapes. The line
+    /// of the header may have twice as many, and 1,026 more for quotes and
+    /// parameters.
     ///
     /// # Panics
     ///
-    /// When that allows an empty key, or none at all.
+    /// When the range allows an empty key, or is empty.
     #[track_caller]
     pub const fn length(self, bytes: RangeInclusive<usize>) -> Self {
-        let (shortest, longest) = (*bytes.start(), *bytes.end());
+        let (min_bytes, max_bytes) = (*bytes.start(), *bytes.end());
         assert!(
-            shortest > 0,
+            min_bytes > 0,
             "invalid shortest length 0: must be at least 1"
         );
         assert!(
-            shortest <= longest,
+            min_bytes <= max_bytes,
             "invalid range of lengths: must not end before it begins"
         );
         Self {
-            shortest,
-            longest,
+            min_bytes,
+            max_bytes,
             ..self
         }
     }
 
-    /// Reads the key from the lines of its header; no line is no key.
+    /// Reads the key from the lines of its header. Without a line, there is no key.
     ///
     /// # Errors
     ///
-    /// What is wrong, without the key itself.
+    /// Says what is wrong, without showing the key.
     pub fn read<L: AsRef<[u8]>>(
         &self,
         lines: impl IntoIterator<Item = L>,
@@ -121,12 +137,13 @@ impl KeyForm {
         }
     }
 
-    /// Refuses a line that is longer than any key is written, before it is parsed:
-    /// parameters may be as long as a server lets a header be.
-    fn check_length(&self, line: &[u8]) -> Result<(), KeyError> {
+    /// Refuses a line that is longer than any valid one before it is parsed,
+    /// because a server may accept headers of any length.
+    fn check_line_length(&self, line: &[u8]) -> Result<(), KeyError> {
         // Each byte may be escaped, and there are two quotes.
-        let quoted = self.longest.saturating_mul(2).saturating_add(2);
-        let (length, most) = (line.len(), quoted.saturating_add(PARAMETERS));
+        let quoted = self.max_bytes.saturating_mul(2).saturating_add(2);
+        let most = quoted.saturating_add(MAX_PARAMETER_BYTES);
+        let length = line.len();
         match length <= most {
             true => Ok(()),
             false => Err(KeyError::Line { length, most }),
@@ -134,24 +151,19 @@ impl KeyForm {
     }
 
     fn read_line(&self, line: &[u8]) -> Result<IdempotencyKey, KeyError> {
-        self.check_length(line)?;
+        self.check_line_length(line)?;
         let line = line.trim_ascii();
-        let is_quoted = self.is_strict || line.starts_with(b"\"");
-        let value = if is_quoted {
-            quoted(line)?
-        } else {
-            bare(line)?
+        let value = match self.is_strict || line.starts_with(b"\"") {
+            true => read_quoted(line)?,
+            false => read_bare(line)?,
         };
-        let (length, allowed) = (value.len(), (self.shortest, self.longest));
-        match (self.shortest..=self.longest).contains(&length) {
+        let (length, allowed) = (value.len(), (self.min_bytes, self.max_bytes));
+        match (self.min_bytes..=self.max_bytes).contains(&length) {
             true => Ok(IdempotencyKey(value)),
             false => Err(KeyError::Length { length, allowed }),
         }
     }
 }
-
-/// How many bytes of a line may be parameters and spaces.
-const PARAMETERS: usize = 1_024;
 
 impl Default for KeyForm {
     fn default() -> Self {
@@ -159,7 +171,8 @@ impl Default for KeyForm {
     }
 }
 
-fn bare(line: &[u8]) -> Result<Box<str>, KeyError> {
+/// Reads a key without quotes.
+fn read_bare(line: &[u8]) -> Result<Box<str>, KeyError> {
     if line.contains(&b',') {
         return Err(KeyError::Several);
     }
@@ -170,21 +183,23 @@ fn bare(line: &[u8]) -> Result<Box<str>, KeyError> {
     }
 }
 
-fn quoted(line: &[u8]) -> Result<Box<str>, KeyError> {
+/// Reads a key in double quotes, and ignores the parameters behind it.
+fn read_quoted(line: &[u8]) -> Result<Box<str>, KeyError> {
     let mut value = None;
     let parser = Parser::new(line).with_version(Version::Rfc8941);
     parser
-        .parse_item_with_visitor(Text(&mut value))
+        .parse_item_with_visitor(StringVisitor(&mut value))
         .map_err(|error| KeyError::Quoted(error.to_string().into()))?;
-    value.ok_or_else(|| KeyError::Quoted(NO_STRING.into()))
+    value.ok_or_else(|| KeyError::Quoted(NOT_A_STRING.into()))
 }
 
-const NO_STRING: &str = "expected start of string ('\"')";
+/// The words of the parser for another item at the same place.
+const NOT_A_STRING: &str = "expected start of string ('\"')";
 
-/// Takes the value of an item that is a string.
-struct Text<'a>(&'a mut Option<Box<str>>);
+/// Stores the value of an item that is a string.
+struct StringVisitor<'a>(&'a mut Option<Box<str>>);
 
-impl<'de> ItemVisitor<'de> for Text<'_> {
+impl<'de> ItemVisitor<'de> for StringVisitor<'_> {
     type Error = fmt::Error;
 
     fn bare_item(
@@ -198,29 +213,29 @@ impl<'de> ItemVisitor<'de> for Text<'_> {
     }
 }
 
-/// Why a text is no [`IdempotencyKey`]. It says what is allowed, and never what
-/// the key was.
+/// The error of reading a header that has no valid [`IdempotencyKey`]. It says what
+/// is allowed, and never shows the key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// There are several lines, or a list.
+    /// There are several lines, or a list of keys.
     Several,
-    /// It is not in quotes, and not all visible ASCII without a double quote.
+    /// A bare key is not visible ASCII without a double quote.
     Bare,
-    /// It is no string of RFC 8941, for this reason.
+    /// A quoted key is not a string of RFC 8941, for this reason.
     Quoted(Box<str>),
-    /// The line of its header is too long, parameters and all, and was not read.
+    /// The line is too long, parameters included, and was not parsed.
     Line {
         /// How many bytes it has.
         length: usize,
         /// How many it may have.
         most: usize,
     },
-    /// It is too short or too long.
+    /// The key is too short or too long.
     Length {
         /// How many bytes it has.
         length: usize,
-        /// How few and how many it may have.
+        /// The least and the most bytes that it may have.
         allowed: (usize, usize),
     },
 }

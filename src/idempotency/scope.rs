@@ -1,15 +1,14 @@
-//! Within what a key means one thing.
+//! The names of records: a key within a namespace, principal, method and route.
 
 use std::fmt;
 
-use super::digest::{Parts, hex};
+use super::digest::{PartDigest, hex};
 
-/// Within what a key means one thing: the same key in another scope is another
-/// key.
+/// The scope of a key: the same key in another scope is another key.
 ///
-/// The name of a record is the SHA-256 of all the parts, each behind its length,
-/// so that no two scopes and keys run into each other. A part that is not given
-/// is not the same as an empty one.
+/// The name of a record is the SHA-256 of all parts, each behind its length, so
+/// that no two pairs of scope and key share a name. A part that is not given is
+/// not the same as an empty one.
 ///
 /// ```
 /// use sluicegate::idempotency::Scope;
@@ -21,7 +20,7 @@ use super::digest::{Parts, hex};
 /// assert_ne!(ann.name("17"), orders.name("17"));
 /// ```
 #[derive(Clone, Copy, Debug)]
-#[must_use = "it is for making names"]
+#[must_use = "call `name` to name a record"]
 pub struct Scope<'a> {
     namespace: &'a str,
     principal: Option<&'a [u8]>,
@@ -30,8 +29,8 @@ pub struct Scope<'a> {
 }
 
 impl<'a> Scope<'a> {
-    /// A scope for one purpose, by which services that share a store do not get
-    /// into each other's way.
+    /// Creates a scope for one purpose. Services that share a store need
+    /// different namespaces.
     pub const fn new(namespace: &'a str) -> Self {
         Self {
             namespace,
@@ -41,27 +40,27 @@ impl<'a> Scope<'a> {
         }
     }
 
-    /// Whose keys they are: a user, a tenant, an API key.
+    /// Sets the owner of the keys: a user, a tenant, an API key.
     pub fn principal(self, principal: &'a (impl AsRef<[u8]> + ?Sized)) -> Self {
         let principal = Some(principal.as_ref());
         Self { principal, ..self }
     }
 
-    /// The method that is called.
+    /// Sets the method that is called.
     pub fn method(self, method: &'a (impl AsRef<[u8]> + ?Sized)) -> Self {
         let method = Some(method.as_ref());
         Self { method, ..self }
     }
 
-    /// The route that is called.
+    /// Sets the route that is called.
     pub fn route(self, route: &'a (impl AsRef<[u8]> + ?Sized)) -> Self {
         let route = Some(route.as_ref());
         Self { route, ..self }
     }
 
-    /// The name of this key's record in a store.
+    /// Returns the name of this key's record in a store.
     pub fn name(&self, key: impl AsRef<[u8]>) -> Name {
-        let parts = Parts::of("sluicegate idempotency name 1")
+        let parts = PartDigest::of("sluicegate idempotency name 1")
             .part(self.namespace.as_bytes())
             .optional(self.principal)
             .optional(self.method)
@@ -71,15 +70,15 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// The name of a record in a store: a digest, made by
-/// [`Scope::name`](super::Scope::name). `Display` writes 64 hex digits.
+/// The name of a record in a store: a digest, made by [`Scope::name`].
 ///
-/// It tells nobody the key that it was made of.
+/// It does not reveal the key that it was made of. `Display` writes 64 hex
+/// digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(pub(super) [u8; 32]);
 
 impl Name {
-    /// Its 32 bytes.
+    /// Returns its 32 bytes, for a store to write.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
@@ -104,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn neither_parts_nor_their_absence_run_into_each_other() {
+    fn different_scopes_and_keys_have_different_names() {
         let here = Scope::new("here");
         let names = [
             here.name("ab"),
@@ -124,7 +123,7 @@ mod tests {
         assert_eq!(different.len(), names.len());
     }
 
-    /// Stores outlive the program that wrote them.
+    /// Stores outlive the program that wrote them, so the format cannot change.
     #[test]
     fn a_name_stays_what_it_was() {
         let scope = Scope::new("orders").principal("ann");

@@ -1,21 +1,22 @@
-//! Who holds a lease.
+//! The fencing token of a lease. [`Claimant`](super::Claimant) makes one for
+//! each claim, and stores compare them.
 
 use std::{error, fmt, str::FromStr};
 
 use super::digest::hex;
 
-/// The fencing token of a lease: 128 random bits, which no other lease ever has.
+/// The fencing token of a lease: 128 random bits that no other lease ever has.
 ///
-/// Whoever works under a lease may write it along and have the other end take
-/// only what the latest token wrote (`UPDATE … WHERE token = …`), so that a
-/// holder that was slow does no harm after its lease went to another.
+/// Work may write its token along with its data and have the other end accept
+/// only the latest token (`UPDATE … WHERE token = …`). A slow holder then does no
+/// harm after another has taken over its lease.
 ///
 /// `Display` writes 32 hex digits, and `FromStr` reads them.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Token([u8; 16]);
 
 impl Token {
-    /// A new one.
+    /// Creates a new token.
     ///
     /// # Panics
     ///
@@ -26,12 +27,12 @@ impl Token {
         Self(bytes)
     }
 
-    /// One that was [kept](Self::as_bytes).
+    /// Restores a token from its [bytes](Self::as_bytes).
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 
-    /// Its 16 bytes.
+    /// Returns its 16 bytes, for a store to write.
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
@@ -53,6 +54,7 @@ impl FromStr for Token {
     type Err = ParseTokenError;
 
     fn from_str(text: &str) -> Result<Self, ParseTokenError> {
+        // `from_str_radix` alone would accept a sign and capital letters.
         let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
         if text.len() != 32 || !text.bytes().all(is_hex) {
             return Err(ParseTokenError(()));
@@ -62,13 +64,13 @@ impl FromStr for Token {
     }
 }
 
-/// The text is no [`Token`].
+/// The error of parsing a text that is not a [`Token`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParseTokenError(());
 
 impl fmt::Display for ParseTokenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("this is no token: allowed are 32 hex digits in lower case")
+        f.write_str("invalid token: must be 32 lower-case hex digits")
     }
 }
 

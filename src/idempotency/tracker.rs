@@ -1,21 +1,12 @@
-//! Work that outlives whoever asked for it.
+//! Counts work in the background, so that a process can wait for it.
 
-use std::{
-    future::Future,
-    pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering::SeqCst},
-    },
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{future::Future, time::Duration};
 
-use pin_project_lite::pin_project;
-use tokio::{sync::Notify, task::JoinHandle, time::timeout};
+use tokio::{task::JoinHandle, time::timeout};
+use tokio_util::task::TaskTracker;
 
-/// Knows of work that outlives whoever asked for it, so that a process can wait
-/// for its end before its own. Clones know of the same.
+/// Tracks work that outlives its caller, so that a process can wait for it before
+/// it ends. Clones track the same work.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -30,56 +21,46 @@ use tokio::{sync::Notify, task::JoinHandle, time::timeout};
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-pub struct Tracker {
-    shared: Arc<Shared>,
-}
-
-#[derive(Debug, Default)]
-struct Shared {
-    running: AtomicUsize,
-    /// Told when nothing runs any more.
-    idle: Notify,
-}
+pub struct Tracker(TaskTracker);
 
 impl Tracker {
-    /// One that knows of nothing.
+    /// Creates a tracker without work.
     pub fn new() -> Self {
-        Self {
-            shared: Arc::default(),
-        }
+        let tracker = TaskTracker::new();
+        // A closed one still takes new tasks, and its `wait` ends whenever there
+        // are none.
+        tracker.close();
+        Self(tracker)
     }
 
-    /// Runs it to its end, whether anybody waits for that or not.
+    /// Spawns a task that runs to its end, even if its handle is dropped.
+    ///
+    /// # Panics
+    ///
+    /// When it is called outside of a tokio runtime.
     pub fn spawn<F>(&self, work: F) -> JoinHandle<F::Output>
     where
         F: Future<Output: Send + 'static> + Send + 'static,
     {
-        let _place = Place::of(self);
-        tokio::spawn(Tracked { work, _place })
+        self.0.spawn(work)
     }
 
-    /// How much is running.
+    /// Returns how many tasks are running.
     pub fn running(&self) -> usize {
-        self.shared.running.load(SeqCst)
+        self.0.len()
     }
 
-    /// Waits until nothing runs, but no longer than this; answers how much still
-    /// does. What is spawned meanwhile is waited for too.
-    pub async fn drain(&self, longest: Duration) -> usize {
-        match timeout(longest, self.idle()).await {
-            Ok(_) => 0,
-            Err(_) => self.running(),
-        }
-    }
-
-    async fn idle(&self) {
-        loop {
-            // Hears of what is said from here on.
-            let idle = self.shared.idle.notified();
-            if self.running() == 0 {
-                return;
+    /// Waits until no task is running, for this long at most. Returns how many
+    /// still are. It also waits for tasks that are spawned meanwhile.
+    pub async fn drain(&self, at_most: Duration) -> usize {
+        let idle = async {
+            while !self.0.is_empty() {
+                self.0.wait().await;
             }
-            idle.await;
+        };
+        match timeout(at_most, idle).await {
+            Ok(()) => 0,
+            Err(_) => self.running(),
         }
     }
 }
@@ -87,41 +68,5 @@ impl Tracker {
 impl Default for Tracker {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-pin_project! {
-    // No `async` block, which would keep room for the work twice.
-    struct Tracked<F> {
-        #[pin]
-        work: F,
-        _place: Place,
-    }
-}
-
-impl<F: Future> Future for Tracked<F> {
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        self.project().work.poll(cx)
-    }
-}
-
-/// One piece of work among the others.
-struct Place(Tracker);
-
-impl Place {
-    fn of(tracker: &Tracker) -> Self {
-        tracker.shared.running.fetch_add(1, SeqCst);
-        Self(tracker.clone())
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let Shared { running, idle } = &*self.0.shared;
-        if running.fetch_sub(1, SeqCst) == 1 {
-            idle.notify_waiters();
-        }
     }
 }

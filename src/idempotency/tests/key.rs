@@ -165,10 +165,13 @@ fn a_line_is_bounded_before_it_is_parsed() {
         let spaces = " ".repeat(parameters - 2);
         format!(r#""\"\"\"\"";{spaces}a"#)
     };
-    assert!(form.read([line(PARAMETERS)]).is_ok());
-    let (length, most) = (11 + PARAMETERS, 10 + PARAMETERS);
+    assert!(form.read([line(MAX_PARAMETER_BYTES)]).is_ok());
+    let (length, most) = (11 + MAX_PARAMETER_BYTES, 10 + MAX_PARAMETER_BYTES);
     let error = KeyError::Line { length, most };
-    assert_eq!(form.read([line(PARAMETERS + 1)]), Err(error.clone()));
+    assert_eq!(
+        form.read([line(MAX_PARAMETER_BYTES + 1)]),
+        Err(error.clone())
+    );
     let said = "invalid idempotency key header of 1035 bytes: must be at most 1034";
     assert_eq!(error.to_string(), said);
     // Before anything else is wrong with it, in either syntax.
