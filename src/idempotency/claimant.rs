@@ -1,4 +1,4 @@
-//! How work is claimed.
+//! Claims work in a store. [`Runner`](super::Runner) and the layer stand on it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,7 +9,7 @@ use super::{
     claim::{Claim, ClaimRequest, Takeover},
     fingerprint::Fingerprint,
     guard::Guard,
-    lease::{handle::Lease, queue::Hearts, renewal::Heart},
+    lease::{Lease, queue::RenewalQueue, renewal::Renewal, settings::LeaseSettings},
     observe::{Event, Observe},
     record::Record,
     scope::Name,
@@ -20,11 +20,14 @@ use super::{
 
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(86_400);
+const MIN_LEASE: Duration = Duration::from_millis(10);
+/// Stores count in milliseconds at the coarsest.
+const MIN_KEEP: Duration = Duration::from_millis(1);
 
 /// Claims work in a store, with the same settings each time.
 ///
-/// [`Runner`](super::Runner) does all that there is to do about it; this is for
-/// those who drive a [`Guard`] themselves.
+/// [`Runner`](super::Runner) does everything around a claim; use this to drive a
+/// [`Guard`] yourself.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -42,36 +45,29 @@ const DAY: Duration = Duration::from_secs(86_400);
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug)]
-#[must_use = "it claims nothing by itself"]
+#[must_use = "call `claim` to claim work"]
 pub struct Claimant<S> {
-    pub(super) store: S,
-    pub(super) lease: Duration,
-    pub(super) keep: Duration,
-    pub(super) takeover: Takeover,
-    pub(super) compress_from: Option<usize>,
-    observer: Option<Arc<dyn Observe>>,
-    tracker: Tracker,
-    pub(super) hearts: Hearts<S>,
-    /// Where leases are renewed, if not where they were claimed.
-    pub(super) runtime: Option<Handle>,
+    settings: LeaseSettings<S>,
+    takeover: Takeover,
+    renewals: RenewalQueue<S>,
 }
 
-/// What became of a claim.
+/// The result of a claim.
 #[derive(Debug)]
-#[must_use = "a guard that is dropped leaves work of unknown outcome"]
+#[must_use = "a guard that is dropped leaves the outcome of the work unknown"]
 pub enum Claimed<S: Store> {
-    /// Do the work, and say how it ended.
+    /// Do the work, and tell the guard how it ended.
     Run(Guard<S>),
-    /// It was done: this is what was kept of it.
+    /// The work is done, and this is its record.
     Replay(Record),
-    /// Another fingerprint has this name.
+    /// The name belongs to work with another fingerprint.
     Mismatch,
-    /// Another holder is at it.
+    /// Another holder is running the work.
     Running {
-        /// Until its lease lapses, unless it is renewed.
+        /// How long its lease lasts unless it is renewed.
         left: Duration,
     },
-    /// It was begun, its lease has lapsed, and [`Takeover::Refuse`] is set.
+    /// The work was begun, its lease has lapsed, and [`Takeover::Refuse`] is set.
     Unknown,
 }
 
@@ -80,45 +76,48 @@ impl<S> Claimant<S> {
     /// a day, and [`Takeover::Rerun`].
     pub fn new(store: S) -> Self {
         Self {
-            store,
-            lease: MINUTE / 2,
-            keep: DAY,
+            settings: LeaseSettings {
+                store,
+                lease: MINUTE / 2,
+                keep: DAY,
+                compress_from: None,
+                runtime: None,
+                tracker: Tracker::new(),
+                observer: None,
+            },
             takeover: Takeover::default(),
-            compress_from: None,
-            observer: None,
-            tracker: Tracker::new(),
-            hearts: Hearts::new(),
-            runtime: None,
+            renewals: RenewalQueue::new(),
         }
     }
 
-    /// For how long a holder that is not heard of holds the work: 30 seconds
-    /// unless it is set. It is renewed each third of that, by the runtime that it was
-    /// claimed on: a runtime that is blocked for two thirds of a lease, or that
-    /// nothing drives for so long, loses what it holds, and no other runtime does,
-    /// unless another [renews](Self::renew_on) for it. [`Local`](super::Local) needs no
-    /// renewals while the holder is alive.
+    /// Sets how long a holder keeps the work without renewing its lease: 30 seconds
+    /// unless set.
+    ///
+    /// The lease is renewed each third of that, by the runtime on which it was
+    /// claimed. If that runtime is blocked or not driven for two thirds of a lease,
+    /// it loses its leases, unless another runtime [renews](Self::renew_on) them.
+    /// [`Local`](super::Local) needs no renewals while the holder is alive.
     ///
     /// # Panics
     ///
-    /// When it is not from 10 ms to a day.
+    /// When it is not 10 ms to a day.
     #[track_caller]
     pub fn lease(self, lease: Duration) -> Self {
-        let possible = Duration::from_millis(10)..=DAY;
         assert!(
-            possible.contains(&lease),
+            (MIN_LEASE..=DAY).contains(&lease),
             "invalid lease {lease:?}: must be 10 ms to a day"
         );
-        Self { lease, ..self }
+        self.with(|settings| settings.lease = lease)
     }
 
-    /// The runtime that renews leases, for handlers that may block the one that they
-    /// run on: one of one thread, with time enabled, that does nothing else. Unless
-    /// set, it is the one that a lease was claimed on. A renewal that comes more than
-    /// a third of the lease too late is noticed as
+    /// Sets the runtime that renews leases, for handlers that may block their own.
+    /// Give it a runtime with one thread and time enabled that does nothing else.
+    ///
+    /// Unless set, leases are renewed on the runtime that claimed them. A renewal
+    /// that comes more than a third of the lease too late is noticed as
     /// [`RenewedLate`](super::Event::RenewedLate).
     ///
-    /// A store in Redis has to be reached from there too: make its
+    /// A store in Redis has to be reachable from there too: make its
     /// [`Connection`](crate::redis::Connection) on that runtime.
     ///
     /// ```
@@ -134,81 +133,86 @@ impl<S> Claimant<S> {
     /// # }
     /// ```
     pub fn renew_on(self, runtime: Handle) -> Self {
-        let runtime = Some(runtime);
-        Self { runtime, ..self }
+        self.with(|settings| settings.runtime = Some(runtime))
     }
 
-    /// For how long a record is kept once the work is done, and unknown outcomes
-    /// are remembered: a day unless it is set. After that the same claim is new.
+    /// Sets how long a record is kept after the end of the work, and how long an
+    /// unknown outcome is remembered: a day unless set. After that, the same claim
+    /// is new.
     ///
     /// # Panics
     ///
-    /// When it is less than a millisecond, which is as fine as stores count.
+    /// When it is less than 1 ms.
     #[track_caller]
     pub fn keep(self, keep: Duration) -> Self {
-        let possible = keep >= Duration::from_millis(1);
-        assert!(possible, "invalid keep {keep:?}: must be at least 1 ms");
-        Self { keep, ..self }
+        assert!(
+            keep >= MIN_KEEP,
+            "invalid keep {keep:?}: must be at least 1 ms"
+        );
+        self.with(|settings| settings.keep = keep)
     }
 
-    /// What to do with work that nobody knows the end of.
+    /// Sets what to do with work whose outcome is unknown: [`Takeover::Rerun`]
+    /// unless set.
     pub fn takeover(self, takeover: Takeover) -> Self {
         Self { takeover, ..self }
     }
 
-    /// Compresses bodies of at least so many bytes; see
+    /// Compresses bodies of at least this many bytes; see
     /// [`Record::encode_compressed`].
     #[cfg(feature = "idempotency-compression")]
     #[cfg_attr(docsrs, doc(cfg(feature = "idempotency-compression")))]
     pub fn compress(self, at_least: usize) -> Self {
-        let compress_from = Some(at_least);
-        Self {
-            compress_from,
-            ..self
-        }
+        self.with(|settings| settings.compress_from = Some(at_least))
     }
 
-    /// Who is told what becomes of claims.
+    /// Sets the observer of what becomes of claims.
     pub fn observe(self, observer: Arc<dyn Observe>) -> Self {
-        let observer = Some(observer);
-        Self { observer, ..self }
+        self.with(|settings| settings.observer = Some(observer))
     }
 
-    /// Where work that outlives its caller is tracked, if others track theirs
-    /// there too.
+    /// Sets the tracker of work in the background, to share it with others.
     pub fn track(self, tracker: Tracker) -> Self {
-        Self { tracker, ..self }
+        self.with(|settings| settings.tracker = tracker)
     }
 
-    /// What is still to be done in the background; await its
+    /// Returns the tracker of work in the background. Await its
     /// [`drain`](Tracker::drain) before the process ends.
     pub fn tracker(&self) -> &Tracker {
-        &self.tracker
+        &self.settings.tracker
     }
 
-    /// The store.
+    /// Returns the store.
     pub fn store(&self) -> &S {
-        &self.store
+        &self.settings.store
     }
 
+    /// Returns what to do with work whose outcome is unknown.
+    pub(super) fn takeover_policy(&self) -> Takeover {
+        self.takeover
+    }
+
+    /// Tells the observer about an event.
     pub(super) fn notice(&self, event: Event) {
-        if let Some(observer) = &self.observer {
-            observer.noticed(&event);
-        }
+        self.settings.notice(event);
+    }
+
+    fn with(mut self, set: impl FnOnce(&mut LeaseSettings<S>)) -> Self {
+        set(&mut self.settings);
+        self
     }
 }
 
 impl<S: Store> Claimant<S> {
     /// Claims the work of this name. Call it within a tokio runtime.
     ///
-    /// A store that does not answer is asked once more. If that fails too, the
-    /// lease that may have been taken is given back in the background. Dropped, it
-    /// may leave a lease that lapses.
+    /// If the store does not answer, it is asked once more. If that fails too, a
+    /// background task releases the lease that may have been granted. A future that
+    /// is dropped may leave a lease that lapses.
     ///
     /// # Errors
     ///
-    /// When the store fails: the work may or may not have been done before, so do
-    /// not do it.
+    /// When the store fails. The work may have been done before, so do not do it.
     pub async fn claim(
         &self,
         name: Name,
@@ -221,7 +225,8 @@ impl<S: Store> Claimant<S> {
         Ok(claimed)
     }
 
-    /// The same for those who may wait, and so are not refused yet.
+    /// Claims as [`claim`](Self::claim) does, but does not report
+    /// [`Event::Running`]: the caller may wait and try again.
     pub(super) async fn try_claim(
         &self,
         name: Name,
@@ -235,8 +240,9 @@ impl<S: Store> Claimant<S> {
                 self.notice(Event::Began {
                     recovered: lease.is_recovered(),
                 });
-                let heart = Heart::new(self.clone(), (name, fingerprint), lease, asked);
-                Ok(Claimed::Run(Guard::new(heart)))
+                let work = (name, fingerprint);
+                let renewal = Renewal::new(self.settings.clone(), work, lease, asked);
+                Ok(Claimed::Run(Guard::new(renewal, self.renewals.clone())))
             }
             Claim::Replay(bytes) => Ok(Claimed::Replay(self.read(&bytes)?)),
             Claim::Running { left } => Ok(Claimed::Running { left }),
@@ -263,20 +269,21 @@ impl<S: Store> Claimant<S> {
         ClaimRequest {
             fingerprint,
             token: Token::random(),
-            lease: self.lease,
-            keep: self.keep,
+            lease: self.settings.lease,
+            keep: self.settings.keep,
             takeover: self.takeover,
         }
     }
 
-    /// Asks twice with one token, for the first answer may only have been lost.
+    /// Asks up to twice with the same token, because the first answer alone may
+    /// have been lost.
     async fn ask(&self, name: Name, request: ClaimRequest) -> Result<Claim, StoreError> {
-        let first = self.store.claim(name, request).await;
+        let first = self.store().claim(name, request).await;
         let Err(StoreError::Unavailable(_)) = first else {
             return first.inspect_err(|_| self.notice(Event::StoreFailed));
         };
         self.notice(Event::StoreFailed);
-        let second = self.store.claim(name, request).await;
+        let second = self.store().claim(name, request).await;
         if let Err(StoreError::Unavailable(_)) = second {
             self.notice(Event::StoreFailed);
             self.give_back(name, request.token);
@@ -284,11 +291,12 @@ impl<S: Store> Claimant<S> {
         second
     }
 
-    /// The work was not begun, so that nothing is unknown about it.
+    /// Releases, in the background, a lease that may have been granted. The work
+    /// was not begun, so that its outcome is known.
     fn give_back(&self, name: Name, token: Token) {
-        let store = self.store.clone();
-        self.tracker.spawn(async move {
-            // Then it lapses.
+        let store = self.store().clone();
+        self.tracker().spawn(async move {
+            // If this fails too, the lease lapses.
             let _ = store.release(name, token).await;
         });
     }

@@ -1,32 +1,31 @@
-//! What holds a lease while the work runs.
+//! Holds a lease while the work runs, and tells the store how the work ended.
 
 use bytes::Bytes;
 use tokio::time::{Instant, sleep};
 
 use super::{
     claim::LeaseStatus,
-    claimant::Claimant,
     lease::{
-        handle::Lease,
-        renewal::{Heart, Heartbeat},
+        Lease, heartbeat::Heartbeat, queue::RenewalQueue, renewal::Renewal, settings::LeaseSettings,
     },
     observe::Event,
     record::Record,
     store::{Store, StoreError},
 };
 
-/// Holds a lease while the work runs: renews it each third of its time, until the
-/// work [is completed](Self::complete) or [was not done](Self::release).
+/// Holds a lease while the work runs. It renews the lease each third of its time,
+/// until the work is [completed](Self::complete) or [released](Self::release).
 ///
 /// # Dropped
 ///
-/// Without either, nobody knows how the work ended, so nothing is released: the
-/// lease lapses in its own time, and then
-/// [`Takeover`](super::Takeover) says what becomes of the work.
+/// A guard that is dropped without either leaves the outcome unknown, so nothing is
+/// released: the lease lapses in its own time, and then
+/// [`Takeover`](super::Takeover) decides what becomes of the work.
 #[derive(Debug)]
-#[must_use = "dropped, it leaves work of unknown outcome"]
+#[must_use = "a guard that is dropped leaves the outcome of the work unknown"]
 pub struct Guard<S: Store> {
     heartbeat: Heartbeat<S>,
+    /// Whether the end was reported to the observer.
     ended: bool,
 }
 
@@ -35,124 +34,133 @@ pub struct Guard<S: Store> {
 pub enum CompletionStatus {
     /// It does.
     Saved,
-    /// It did not answer, or has no room. It is told again in the background, for
-    /// as long as a lease lasts. Should the process die before, or the store be away
-    /// for longer, the outcome is unknown to all others, although it was told here:
-    /// who comes next runs the work again, or is refused.
+    /// It did not answer, or it is full. A background task repeats the report for
+    /// as long as a lease lasts.
+    ///
+    /// If the process dies before that, or the store fails for longer, the outcome
+    /// is unknown to everyone else: the next claimant runs the work again, or is
+    /// refused.
     Unsaved,
-    /// It does not want to know: the lease had gone to another, whose word counts. A
-    /// store that has merely [lost](Store::restore) what it knew keeps it: `Saved`.
+    /// The lease had gone to another holder, whose result counts. This is not
+    /// returned if the store has merely [lost](Store::restore) the work.
     Lost,
 }
 
 impl<S: Store> Guard<S> {
-    pub(super) fn new(heart: Heart<S>) -> Self {
+    /// Starts to hold a lease that was just claimed.
+    pub(super) fn new(renewal: Renewal<S>, queue: RenewalQueue<S>) -> Self {
         Self {
-            heartbeat: Heartbeat::start(heart),
+            heartbeat: Heartbeat::start(renewal, queue),
             ended: false,
         }
     }
 
-    /// The lease, for the work to know of.
+    /// Returns the lease, for the work to look at.
     pub fn lease(&self) -> &Lease {
-        &self.heart().lease
+        &self.renewal().lease
     }
 
-    /// The work is done, and this is what is kept of it. A store that has no room
-    /// for that is asked to keep it without its body.
+    /// Reports that the work is done, and has this record kept. If the store has no
+    /// room for it, the record is kept without its body.
     ///
-    /// Dropped, it leaves work of unknown outcome unless the store was told.
+    /// A future that is dropped leaves the outcome unknown, unless the store has
+    /// the report already.
     pub async fn complete(self, record: Record) -> CompletionStatus {
-        let word = self.done(&record);
-        self.end(word).await
+        let end = self.completed(&record);
+        self.end(end).await
     }
 
-    /// The work was not done, and nothing of it: the next may begin at once.
+    /// Reports that no part of the work was done, so that the next claimant may
+    /// begin at once.
     ///
-    /// Dropped, it leaves work of unknown outcome unless the store was told.
+    /// A future that is dropped leaves the outcome unknown, unless the store has
+    /// the report already.
     pub async fn release(self) -> CompletionStatus {
-        self.end(Word::NotDone).await
+        self.end(LeaseEnd::Released).await
     }
 
-    pub(super) fn done(&self, record: &Record) -> Word {
-        Word::Done(record.encode_from(self.claimant().compress_from))
+    /// Encodes the record with which the work ends.
+    pub(super) fn completed(&self, record: &Record) -> LeaseEnd {
+        LeaseEnd::Completed(record.encode_from(self.settings().compress_from))
     }
 
-    pub(super) async fn end(mut self, word: Word) -> CompletionStatus {
-        let ended = match self.tell(&word).await {
+    /// Tells the store how the work ended; goes on in the background if the store
+    /// fails.
+    pub(super) async fn end(mut self, end: LeaseEnd) -> CompletionStatus {
+        let status = match self.report(&end).await {
             Ok(LeaseStatus::Held) => CompletionStatus::Saved,
             Ok(LeaseStatus::Lost) => CompletionStatus::Lost,
             Err(_) => CompletionStatus::Unsaved,
         };
         self.ended = true;
-        self.claimant().notice(word.event(ended));
-        if ended == CompletionStatus::Unsaved {
-            let tracker = self.claimant().tracker().clone();
-            tracker.spawn(self.keep_telling(word));
+        self.settings().notice(end.event(status));
+        if status == CompletionStatus::Unsaved {
+            let tracker = self.settings().tracker.clone();
+            tracker.spawn(self.keep_reporting(end));
         }
-        ended
+        status
     }
 
-    fn heart(&self) -> &Heart<S> {
-        self.heartbeat.heart()
+    fn renewal(&self) -> &Renewal<S> {
+        self.heartbeat.renewal()
     }
 
-    fn claimant(&self) -> &Claimant<S> {
-        &self.heart().claimant
+    fn settings(&self) -> &LeaseSettings<S> {
+        &self.renewal().settings
     }
 
-    async fn tell(&self, word: &Word) -> Result<LeaseStatus, StoreError> {
-        let told = self.tell_once(word).await;
-        if told.is_err() {
-            self.claimant().notice(Event::StoreFailed);
+    async fn report(&self, end: &LeaseEnd) -> Result<LeaseStatus, StoreError> {
+        let status = self.report_once(end).await;
+        if status.is_err() {
+            self.settings().notice(Event::StoreFailed);
         }
-        told
+        status
     }
 
-    async fn tell_once(&self, word: &Word) -> Result<LeaseStatus, StoreError> {
-        let Word::Done(record) = word else {
-            let (name, token) = (self.heart().name, self.lease().token());
-            return self.claimant().store.release(name, token).await;
+    async fn report_once(&self, end: &LeaseEnd) -> Result<LeaseStatus, StoreError> {
+        let LeaseEnd::Completed(record) = end else {
+            let (name, token) = (self.renewal().name, self.lease().token());
+            return self.settings().store.release(name, token).await;
         };
-        let told = self.keep(record.clone()).await;
-        let Err(StoreError::Full) = told else {
-            return told;
+        let status = self.save(record.clone()).await;
+        let Err(StoreError::Full) = status else {
+            return status;
         };
-        self.keep(Record::decode(record)?.without_body().encode())
-            .await
+        let record = Record::decode(record)?.without_body();
+        self.save(record.encode()).await
     }
 
-    /// Completes the work; and where the store has lost what it had of it, writes it
-    /// anew, because nobody else has its answer.
-    async fn keep(&self, record: Bytes) -> Result<LeaseStatus, StoreError> {
-        let Heart {
+    /// Saves the record. If the store has lost the work, it is restored: nobody
+    /// else has its result.
+    async fn save(&self, record: Bytes) -> Result<LeaseStatus, StoreError> {
+        let Renewal {
             name, fingerprint, ..
-        } = *self.heart();
-        let Claimant { store, keep, .. } = self.claimant();
+        } = *self.renewal();
+        let LeaseSettings { store, keep, .. } = self.settings();
         let token = self.lease().token();
-        let told = store.complete(name, token, record.clone(), *keep).await?;
-        if told == LeaseStatus::Held {
-            return Ok(told);
+        let status = store.complete(name, token, record.clone(), *keep).await?;
+        if status == LeaseStatus::Held {
+            return Ok(status);
         }
-        let told = store
-            .restore(name, fingerprint, token, record, *keep)
-            .await?;
-        if told == LeaseStatus::Held {
-            self.claimant().notice(Event::Restored);
+        let restored = store.restore(name, fingerprint, token, record, *keep);
+        let status = restored.await?;
+        if status == LeaseStatus::Held {
+            self.settings().notice(Event::Restored);
         }
-        Ok(told)
+        Ok(status)
     }
 
-    /// Tells the store again and again, at first soon and then as often as the
-    /// heart would beat, which goes on meanwhile.
-    async fn keep_telling(self, word: Word) {
-        let lease = self.claimant().lease;
-        let end = Instant::now() + lease;
+    /// Repeats the report until it succeeds or a lease's time has passed: first
+    /// after a 300th of the lease, then with doubled pauses of up to a third. The
+    /// heartbeat goes on meanwhile.
+    async fn keep_reporting(self, end: LeaseEnd) {
+        let lease = self.settings().lease;
+        let give_up = Instant::now() + lease;
         let mut pause = lease / 300;
-        while Instant::now() < end {
+        while Instant::now() < give_up {
             sleep(pause).await;
-            match self.tell(&word).await {
-                Ok(LeaseStatus::Held) => return self.claimant().notice(Event::SavedLate),
+            match self.report(&end).await {
+                Ok(LeaseStatus::Held) => return self.settings().notice(Event::SavedLate),
                 Ok(LeaseStatus::Lost) => return,
                 Err(_) => pause = (pause * 2).min(lease / 3),
             }
@@ -163,26 +171,27 @@ impl<S: Store> Guard<S> {
 impl<S: Store> Drop for Guard<S> {
     fn drop(&mut self) {
         if !self.ended {
-            self.claimant().notice(Event::Abandoned);
+            self.settings().notice(Event::Abandoned);
         }
     }
 }
 
-/// What there is to tell the store.
+/// How a lease ends, as the store is told.
 #[derive(Debug)]
-pub(super) enum Word {
-    /// It is done, and this is the record.
-    Done(Bytes),
-    NotDone,
+pub(super) enum LeaseEnd {
+    /// The work is done, and this is its encoded record.
+    Completed(Bytes),
+    /// The work was not done.
+    Released,
 }
 
-impl Word {
-    fn event(&self, ended: CompletionStatus) -> Event {
-        match (ended, self) {
+impl LeaseEnd {
+    fn event(&self, status: CompletionStatus) -> Event {
+        match (status, self) {
             (CompletionStatus::Unsaved, _) => Event::Unsaved,
             (CompletionStatus::Lost, _) => Event::Lost,
-            (CompletionStatus::Saved, Self::Done(_)) => Event::Completed,
-            (CompletionStatus::Saved, Self::NotDone) => Event::Released,
+            (CompletionStatus::Saved, Self::Completed(_)) => Event::Completed,
+            (CompletionStatus::Saved, Self::Released) => Event::Released,
         }
     }
 }

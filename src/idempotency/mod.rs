@@ -319,9 +319,8 @@ pub use self::{
     fingerprint::{Fingerprint, FingerprintBuilder},
     guard::{CompletionStatus, Guard},
     http::{
-        Always, BufferedBody, ByKey, CanonicalJson, FromBuffered, GlobalScope, Idempotency,
-        IdempotencyLayer, Principal, PrincipalSource, Required, ResponseBody, Scoped,
-        StoreDecision, Unscoped, future,
+        BufferedBody, ByKey, CanonicalJson, FromBuffered, GlobalScope, Idempotency,
+        IdempotencyLayer, ResponseBody, StoreDecision, future,
     },
     key::{IdempotencyKey, KeyError, KeyForm},
     lease::Lease,

@@ -1,4 +1,5 @@
-//! Duplicates that wait for the first one.
+//! Duplicates that wait for the first request to end. The layer and
+//! [`Runner`](super::Runner) both use it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,64 +11,78 @@ use tokio::{
 use super::{scope::Name, store::Store};
 use crate::deadline::{self, Deadline};
 
-/// Tokio's timer knows nothing finer.
-const FINEST: Duration = Duration::from_millis(1);
+/// The resolution of tokio's timer: a shorter pause would spin.
+const MIN_PAUSE: Duration = Duration::from_millis(1);
 
-/// That duplicates wait for the first one to end, and how long and how many.
+/// Lets duplicates wait for the first one to end, and bounds how long and how many.
 ///
-/// Nobody waits beyond the [current](crate::deadline::current) deadline. Clones
-/// share the seats.
+/// A duplicate never waits beyond the [current](crate::deadline::current)
+/// deadline. Clones share the number of waiters.
+///
+/// ```
+/// use std::time::Duration;
+/// use sluicegate::idempotency::{Local, Runner, Waiting};
+///
+/// let waiting = Waiting::up_to(Duration::from_secs(5)).max_waiters(200);
+/// let runner = Runner::new(Local::new()).wait(waiting);
+/// # let _ = runner;
+/// ```
 #[derive(Clone, Debug)]
 pub struct Waiting {
-    longest: Duration,
-    seats: Arc<Semaphore>,
+    at_most: Duration,
+    places: Arc<Semaphore>,
 }
 
 impl Waiting {
-    /// Each waits up to this long, and up to 1,000 wait at once.
-    pub fn up_to(longest: Duration) -> Self {
+    /// Each duplicate waits up to this long, and up to 1,000 wait at once.
+    pub fn up_to(at_most: Duration) -> Self {
         Self {
-            longest,
+            at_most,
             ..Self::default()
         }
     }
 
-    /// How many may wait at once: others are refused as if nobody waited.
-    pub fn max_waiters(self, seats: usize) -> Self {
-        let seats = Arc::new(Semaphore::new(seats.min(Semaphore::MAX_PERMITS)));
-        Self { seats, ..self }
+    /// Sets how many may wait at once: 1,000 unless set. Others are refused at
+    /// once, as without waiting.
+    pub fn max_waiters(self, max: usize) -> Self {
+        let places = Arc::new(Semaphore::new(max.min(Semaphore::MAX_PERMITS)));
+        Self { places, ..self }
     }
 
-    /// Takes a seat, if there is one.
-    pub(super) fn begin(&self) -> Option<Wait> {
-        let seat = Arc::clone(&self.seats).try_acquire_owned().ok()?;
-        let longest = Deadline::after(self.longest);
-        let until = deadline::current().map_or(longest, |current| current.min(longest));
-        Some(Wait { until, _seat: seat })
+    /// Starts to wait, unless too many do.
+    pub(super) fn begin(&self) -> Option<WaitPermit> {
+        let place = Arc::clone(&self.places).try_acquire_owned().ok()?;
+        let end = Deadline::after(self.at_most);
+        let until = deadline::current().map_or(end, |current| current.min(end));
+        Some(WaitPermit {
+            until,
+            _place: place,
+        })
     }
 }
 
 impl Default for Waiting {
-    /// Up to a minute.
+    /// Up to a minute each, and up to 1,000 at once.
     fn default() -> Self {
         Self {
-            longest: Duration::from_secs(60),
-            seats: Arc::new(Semaphore::new(1_000)),
+            at_most: Duration::from_secs(60),
+            places: Arc::new(Semaphore::new(1_000)),
         }
     }
 }
 
-/// One who waits.
+/// The right of one duplicate to wait until a deadline.
 #[derive(Debug)]
-pub(super) struct Wait {
+pub(super) struct WaitPermit {
     until: Deadline,
-    _seat: OwnedSemaphorePermit,
+    _place: OwnedSemaphorePermit,
 }
 
-impl Wait {
-    /// Whether it is time to claim again, and not to give up.
+impl WaitPermit {
+    /// Waits until the store knows the end of the work, or its lease has lapsed
+    /// after `left`. Returns whether to claim again; if not, time is up.
     pub(super) async fn settled(&self, store: &impl Store, name: Name, left: Duration) -> bool {
-        let lapsed = left.max(FINEST);
+        let lapsed = left.max(MIN_PAUSE);
         let either = timeout(lapsed, store.settled(name));
         timeout_at(self.until.instant(), either).await.is_ok()
     }

@@ -552,7 +552,10 @@ async fn a_body_whose_lease_went_to_another_does_not_end_well() {
     end(&feeders);
     assert_eq!(data(&mut body).await, "an answer");
     let error = body.frame().await.unwrap().unwrap_err();
-    assert!(error.to_string().contains("ask again"), "{error}");
+    assert!(
+        error.to_string().contains("send the request again"),
+        "{error}"
+    );
     assert_eq!(counts.snapshot().lost, 1);
 }
 

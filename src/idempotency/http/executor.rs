@@ -1,4 +1,5 @@
-//! What is done for a request with a key.
+//! Does the work of requests once: claims it, waits for others, and answers from
+//! their records. `handler` does the work itself.
 
 use std::{
     future::{pending, poll_fn},
@@ -13,77 +14,81 @@ use tokio::task::JoinHandle;
 use tracing::Instrument;
 
 use super::{
-    body::from_buffered::FromBuffered,
+    body::FromBuffered,
     request::{
-        key_extractor::Keyed,
-        keyed_call::{Answer, Inner, Job},
+        keyed_call::{CallResult, InnerService, KeyedCall},
+        request_key::RequestKey,
     },
     retention::replay::not_retained,
-    settings::Terms,
-};
-use crate::idempotency::{
-    claimant::{Claimant, Claimed},
-    fingerprint::Fingerprint,
-    guard::Guard,
-    observe::Event,
-    record::Record,
-    scope::Name,
-    store::{Store, StoreError},
-    waiting::{Wait, Waiting},
+    settings::HttpSettings,
 };
 use crate::{
     deadline,
+    idempotency::{
+        claimant::{Claimant, Claimed},
+        fingerprint::Fingerprint,
+        guard::Guard,
+        observe::Event,
+        record::Record,
+        scope::Name,
+        store::{Store, StoreError},
+        waiting::{WaitPermit, Waiting},
+    },
     refusal::{BoxError, Reason, Refusal},
 };
 
-/// What is needed to do the work of requests once.
+/// The error of a record that a [`Runner`](crate::idempotency::Runner) has written
+/// under the name of a request.
+const NOT_A_RESPONSE: &str = "the idempotency record has no HTTP response: use another namespace \
+                              for the layer than for other work";
+
+/// Claims the work of requests, and has it done.
 #[derive(Clone, Debug)]
-pub(crate) struct Works<S> {
+pub(crate) struct Executor<S> {
     pub(crate) claimant: Claimant<S>,
-    pub(crate) terms: Terms,
+    pub(crate) settings: HttpSettings,
 }
 
-/// One claim, and what came of it.
-pub(super) enum Attempt<I: Inner<B>, B> {
-    Answered(Answer<I, B>),
+/// The result of one claim.
+pub(super) enum Attempt<I: InnerService<B>, B> {
+    Answered(CallResult<I, B>),
     Refused(Refusal),
-    /// Another runs, so the job was not done.
+    /// Another request is running the work, so the call was not used.
     Running {
+        /// How long its lease lasts unless it is renewed.
         left: Duration,
-        job: Box<Job<I, B>>,
+        call: Box<KeyedCall<I, B>>,
     },
 }
 
 /// What follows from a claim.
-enum Next<S: Store, I: Inner<B>, B> {
-    /// To do the work, under a lease if the store has given one.
-    Work(Option<Guard<S>>, Box<Job<I, B>>),
+enum Dispatch<S: Store, I: InnerService<B>, B> {
+    /// Do the work. Without a guard, the store failed and the layer fails open.
+    Work(Option<Guard<S>>, Box<KeyedCall<I, B>>),
     Done(Attempt<I, B>),
 }
 
-type Outcome<S> = Result<Claimed<S>, StoreError>;
-
-impl<S: Store> Works<S> {
-    /// The answer to a request, or why there is none.
-    pub(crate) async fn once<I, B>(
+impl<S: Store> Executor<S> {
+    /// Returns the response to a request, or why it is refused.
+    pub(super) async fn execute<I, B>(
         self: Arc<Self>,
-        keyed: Keyed,
-        job: Job<I, B>,
-    ) -> Result<Answer<I, B>, Refusal>
+        request_key: RequestKey,
+        call: KeyedCall<I, B>,
+    ) -> Result<CallResult<I, B>, Refusal>
     where
-        I: Inner<B>,
+        I: InnerService<B>,
         B: FromBuffered<Error: Into<BoxError>> + Send + 'static,
     {
-        let (name, fingerprint, job) = job.read(&self.terms, &keyed).await?;
-        let mut job = Box::new(job);
+        let (name, fingerprint, call) = call.identify(&self.settings, &request_key).await?;
+        let mut call = Box::new(call);
         let mut wait = None;
         loop {
-            let (left, unused) = match self.attempt(name, fingerprint, job).await {
+            let (left, unused) = match self.attempt(name, fingerprint, call).await {
                 Attempt::Answered(answer) => return Ok(self.ended(answer, &wait)),
                 Attempt::Refused(refusal) => return Err(self.ended(refusal, &wait)),
-                Attempt::Running { left, job } => (left, job),
+                Attempt::Running { left, call } => (left, call),
             };
-            job = unused;
+            call = unused;
             if !self.settled(&mut wait, name, left).await {
                 self.claimant.notice(Event::Running);
                 return Err(self.still_running(left));
@@ -91,49 +96,55 @@ impl<S: Store> Works<S> {
         }
     }
 
-    /// What a store knows at once needs no task. What it has yet to find out goes
-    /// on in one, and so does the work, where nobody can drop it.
+    /// Claims once, and does the work if the claim is granted.
+    ///
+    /// If the store answers at once and the work need not run, no task is spawned.
+    /// Everything else goes on in a task, so that it ends even if the client goes.
     async fn attempt<I, B>(
         self: &Arc<Self>,
         name: Name,
         fingerprint: Fingerprint,
-        job: Box<Job<I, B>>,
+        call: Box<KeyedCall<I, B>>,
     ) -> Attempt<I, B>
     where
-        I: Inner<B>,
+        I: InnerService<B>,
         B: Send + 'static,
     {
-        let works = Arc::clone(self);
+        let executor = Arc::clone(self);
         let mut claim = Box::pin(Arc::clone(self).claim(name, fingerprint));
         match poll_fn(|cx| Poll::Ready(claim.as_mut().poll(cx))).await {
-            Poll::Ready(claimed) => match self.settle(claimed, job) {
-                Next::Work(guard, job) => done(self.spawn(works.run(guard, job))).await,
-                Next::Done(attempt) => attempt,
+            Poll::Ready(claimed) => match self.dispatch(claimed, call) {
+                Dispatch::Work(guard, call) => join(self.spawn(executor.run(guard, call))).await,
+                Dispatch::Done(attempt) => attempt,
             },
-            Poll::Pending => done(self.spawn(works.go_on(claim, job))).await,
+            Poll::Pending => join(self.spawn(executor.finish(claim, call))).await,
         }
     }
 
-    /// What is left to be done when the store has yet to answer.
-    async fn go_on<I, B>(
+    /// Waits for the store's answer, and does the work if the claim is granted.
+    async fn finish<I, B>(
         self: Arc<Self>,
-        claim: Pin<Box<impl Future<Output = Outcome<S>>>>,
-        job: Box<Job<I, B>>,
+        claim: Pin<Box<impl Future<Output = Result<Claimed<S>, StoreError>>>>,
+        call: Box<KeyedCall<I, B>>,
     ) -> Attempt<I, B>
     where
-        I: Inner<B>,
+        I: InnerService<B>,
     {
-        match self.settle(claim.await, job) {
-            Next::Work(guard, job) => self.run(guard, job).await,
-            Next::Done(attempt) => attempt,
+        match self.dispatch(claim.await, call) {
+            Dispatch::Work(guard, call) => self.run(guard, call).await,
+            Dispatch::Done(attempt) => attempt,
         }
     }
 
-    async fn claim(self: Arc<Self>, name: Name, fingerprint: Fingerprint) -> Outcome<S> {
+    async fn claim(
+        self: Arc<Self>,
+        name: Name,
+        fingerprint: Fingerprint,
+    ) -> Result<Claimed<S>, StoreError> {
         self.claimant.try_claim(name, fingerprint).await
     }
 
-    /// Does it to its end, though the client goes.
+    /// Spawns a tracked task with the current deadline and span.
     fn spawn<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
@@ -142,33 +153,43 @@ impl<S: Store> Works<S> {
         self.claimant.tracker().spawn(work)
     }
 
-    fn settle<I: Inner<B>, B>(&self, claimed: Outcome<S>, job: Box<Job<I, B>>) -> Next<S, I, B> {
-        Next::Done(match claimed {
-            Ok(Claimed::Run(guard)) => return Next::Work(Some(guard), job),
-            Err(error) if self.terms.opens(&error) => return Next::Work(None, job),
-            Ok(Claimed::Replay(record)) => self.replay(record, &job),
-            Ok(Claimed::Running { left }) => Attempt::Running { left, job },
+    /// Decides what follows from a claim.
+    fn dispatch<I: InnerService<B>, B>(
+        &self,
+        claimed: Result<Claimed<S>, StoreError>,
+        call: Box<KeyedCall<I, B>>,
+    ) -> Dispatch<S, I, B> {
+        Dispatch::Done(match claimed {
+            Ok(Claimed::Run(guard)) => return Dispatch::Work(Some(guard), call),
+            Err(error) if self.settings.opens(&error) => return Dispatch::Work(None, call),
+            Ok(Claimed::Replay(record)) => self.replay(record, &call),
+            Ok(Claimed::Running { left }) => Attempt::Running { left, call },
             Ok(Claimed::Mismatch) => Attempt::Refused(Refusal::reused_idempotency_key()),
             Ok(Claimed::Unknown) => Attempt::Refused(Refusal::unknown_outcome()),
             Err(error) => Attempt::Refused(Refusal::store_unavailable(error.into())),
         })
     }
 
-    fn replay<I: Inner<B>, B>(&self, record: Record, job: &Job<I, B>) -> Attempt<I, B> {
+    fn replay<I: InnerService<B>, B>(
+        &self,
+        record: Record,
+        call: &KeyedCall<I, B>,
+    ) -> Attempt<I, B> {
         let Record::Reply(reply) = record else {
-            return Attempt::Refused(Refusal::store_unavailable(A_VALUE.into()));
+            return Attempt::Refused(Refusal::store_unavailable(NOT_A_RESPONSE.into()));
         };
-        let request = job.request.headers();
-        match self.terms.replaying.response(&reply, request) {
+        let request = call.request.headers();
+        match self.settings.replay.response(&reply, request) {
             Some(response) => Attempt::Answered(Ok(response)),
             None => Attempt::Refused(not_retained(&reply)),
         }
     }
 
-    /// Whether it is time to try again.
-    async fn settled(&self, wait: &mut Option<Wait>, name: Name, left: Duration) -> bool {
+    /// Waits for the other request, if duplicates may wait. Returns whether to
+    /// claim again.
+    async fn settled(&self, wait: &mut Option<WaitPermit>, name: Name, left: Duration) -> bool {
         if wait.is_none() {
-            *wait = self.terms.waiting.as_ref().and_then(Waiting::begin);
+            *wait = self.settings.waiting.as_ref().and_then(Waiting::begin);
         }
         match wait {
             Some(wait) => wait.settled(self.claimant.store(), name, left).await,
@@ -176,19 +197,20 @@ impl<S: Store> Works<S> {
         }
     }
 
-    fn ended<T>(&self, end: T, wait: &Option<Wait>) -> T {
+    fn ended<T>(&self, end: T, wait: &Option<WaitPermit>) -> T {
         if wait.is_some() {
             self.claimant.notice(Event::Waited);
         }
         end
     }
 
+    /// Returns the refusal of a duplicate, with the time to try again.
     pub(super) fn still_running(&self, left: Duration) -> Refusal {
-        Refusal::still_running(self.terms.typical.retry(left))
+        Refusal::still_running(self.settings.latency.retry_after(left))
     }
 
-    /// Says that a request was refused, where a claim has not said it yet.
-    pub(crate) fn notice(&self, refusal: &Refusal) {
+    /// Tells the observer about a refusal, unless the claim has told it already.
+    pub(super) fn notice(&self, refusal: &Refusal) {
         let event = match refusal.reason() {
             Reason::NoIdempotencyKey => Event::Missing,
             Reason::BadIdempotencyKey => Event::Malformed,
@@ -203,14 +225,12 @@ impl<S: Store> Works<S> {
     }
 }
 
-/// What came of it; a panic is passed on.
-async fn done<T>(work: JoinHandle<T>) -> T {
-    match work.await {
-        Ok(done) => done,
+/// Waits for a task, and passes its panic on.
+async fn join<T>(task: JoinHandle<T>) -> T {
+    match task.await {
+        Ok(output) => output,
         Err(error) if error.is_panic() => resume_unwind(error.into_panic()),
-        // The runtime is shut down, and this goes with it.
+        // The runtime is being shut down, and drops this future too.
         Err(_) => pending().await,
     }
 }
-
-const A_VALUE: &str = "the record is no answer of HTTP";

@@ -10,14 +10,14 @@ use std::{
 use http::Response;
 use pin_project_lite::pin_project;
 
-use super::body::response_body::ResponseBody;
+use super::body::ResponseBody;
 
-type Answer<B, E> = Result<Response<ResponseBody<B>>, E>;
+type ResponseResult<B, E> = Result<Response<ResponseBody<B>>, E>;
 
 pin_project! {
-    /// The answer of the inner service, one that is kept, or a refusal.
+    /// Resolves to the response of the inner service, a replayed one, or a refusal.
     ///
-    /// Dropped, it leaves work that was begun to go on.
+    /// If it is dropped, work that was begun goes on.
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<F, B, E> {
         #[pin]
@@ -28,30 +28,31 @@ pin_project! {
 pin_project! {
     #[project = StateProj]
     enum State<F, B, E> {
-        Free {
+        /// The request has nothing to do with keys.
+        Inner {
             #[pin]
             response: F,
         },
-        // Boxed, for it is large, and goes by way of a store.
-        Once {
-            answer: Pin<Box<dyn Future<Output = Answer<B, E>> + Send>>,
+        /// Boxed, because it is large, and a call to a store costs more anyway.
+        Keyed {
+            response: Pin<Box<dyn Future<Output = ResponseResult<B, E>> + Send>>,
         },
     }
 }
 
 impl<F, B, E> ResponseFuture<F, B, E> {
     #[inline]
-    pub(crate) fn free(response: F) -> Self {
-        Self {
-            state: State::Free { response },
-        }
+    pub(super) fn inner(response: F) -> Self {
+        let state = State::Inner { response };
+        Self { state }
     }
 
-    pub(crate) fn once(answer: impl Future<Output = Answer<B, E>> + Send + 'static) -> Self {
-        let answer = Box::pin(answer);
-        Self {
-            state: State::Once { answer },
-        }
+    pub(super) fn keyed(
+        response: impl Future<Output = ResponseResult<B, E>> + Send + 'static,
+    ) -> Self {
+        let response = Box::pin(response);
+        let state = State::Keyed { response };
+        Self { state }
     }
 }
 
@@ -59,29 +60,30 @@ impl<F, B, E> Future for ResponseFuture<F, B, E>
 where
     F: Future<Output = Result<Response<B>, E>>,
 {
-    type Output = Answer<B, E>;
+    type Output = ResponseResult<B, E>;
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
-            // ## Free => done
-            StateProj::Free { response } => response.poll(cx).map(free),
-            // ## Once => done
-            StateProj::Once { answer } => answer.as_mut().poll(cx),
+            // ## Inner => done
+            StateProj::Inner { response } => response.poll(cx).map(wrap_body),
+            // ## Keyed => done
+            StateProj::Keyed { response } => response.as_mut().poll(cx),
         }
     }
 }
 
+/// Wraps the body of a response that is not kept.
 #[inline]
-pub(crate) fn free<B, E>(answer: Result<Response<B>, E>) -> Answer<B, E> {
-    answer.map(|response| response.map(ResponseBody::free))
+pub(super) fn wrap_body<B, E>(result: Result<Response<B>, E>) -> ResponseResult<B, E> {
+    result.map(|response| response.map(ResponseBody::inner))
 }
 
 impl<F, B, E> fmt::Debug for ResponseFuture<F, B, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match self.state {
-            State::Free { .. } => "Free",
-            State::Once { .. } => "Once",
+            State::Inner { .. } => "Inner",
+            State::Keyed { .. } => "Keyed",
         };
         f.debug_struct("ResponseFuture")
             .field("state", &state)

@@ -1,4 +1,5 @@
-//! The work itself, under its lease.
+//! Does the work of a request under its lease, and decides what is kept of the
+//! response. `executor` calls it for each claim that was granted.
 
 use std::{any::Any, sync::Arc, time::Duration};
 
@@ -8,13 +9,13 @@ use http_body::Body as HttpBody;
 use tokio::time::Instant;
 use tracing::Instrument;
 
-use super::executor::{Attempt, Works};
 use super::{
-    body::{buffered::IsRead, response_body::ResponseBody, tee::Tee},
-    request::keyed_call::{Inner, Job},
+    body::{ResponseBody, buffered::ReadFlag, tee::BodyTee},
+    executor::{Attempt, Executor},
+    request::keyed_call::{InnerService, KeyedCall},
     retention::{
-        completion::Keeper,
-        policy::{Fate, Keeping},
+        completion::CompletionHandle,
+        policy::{Retention, RetentionPolicy},
     },
 };
 use crate::{
@@ -24,38 +25,36 @@ use crate::{
     refusal::{BoxError, PassedRequest, Refusal},
 };
 
-/// An answer; nothing if it does not count, for another has the lease.
-type Counting<B> = Option<Response<ResponseBody<B>>>;
-
-impl<S: Store> Works<S> {
-    /// Without a guard, it is done though nobody can say whether it was before.
-    pub(super) async fn run<I: Inner<B>, B>(
+impl<S: Store> Executor<S> {
+    /// Does the work. Without a guard, it is done although the store failed, and
+    /// nothing is kept.
+    pub(super) async fn run<I: InnerService<B>, B>(
         self: Arc<Self>,
         guard: Option<Guard<S>>,
-        mut job: Box<Job<I, B>>,
+        mut call: Box<KeyedCall<I, B>>,
     ) -> Attempt<I, B> {
         let Some(guard) = guard else {
             self.claimant.notice(Event::FailedOpen);
-            return Attempt::Answered(job.call().await.map(free));
+            return Attempt::Answered(call.run().await.map(not_kept));
         };
         let lease = guard.lease().clone();
-        job.request.extensions_mut().insert(lease);
-        let entry = Entry {
-            passed: PassedRequest::marked(job.request.extensions_mut()),
-            is_read: job.is_read.clone(),
-            allowed: Allowed::to(job.request.method()),
-            version: job.request.version(),
+        call.request.extensions_mut().insert(lease);
+        let context = CallContext {
+            passed: PassedRequest::marked(call.request.extensions_mut()),
+            read: call.read.clone(),
+            allowed: Allowed::to(call.request.method()),
+            version: call.request.version(),
         };
         let begun = Instant::now();
-        let answer = job.call().await;
-        self.terms.typical.learn(begun.elapsed());
+        let answer = call.run().await;
+        self.settings.latency.record(begun.elapsed());
         match answer {
-            Ok(response) => match self.keep(guard, &entry, response).await {
+            Ok(response) => match self.keep(guard, &context, response).await {
                 Some(response) => Attempt::Answered(Ok(response)),
                 None => Attempt::Refused(self.still_running(Duration::MAX)),
             },
             Err(error) => {
-                if self.is_undone(&entry, &error) {
+                if self.is_released(&context, &error) {
                     guard.release().await;
                 }
                 Attempt::Answered(Err(error))
@@ -63,90 +62,101 @@ impl<S: Store> Works<S> {
         }
     }
 
-    /// An error tells nothing of how far the work came, unless it was refused before
-    /// it began.
-    fn is_undone<E: 'static>(&self, entry: &Entry, error: &E) -> bool {
-        self.terms.on_error == OnError::Release
-            || refusal_in(error).is_some_and(|it| entry.is_refused_by(it))
+    /// Returns whether an error gives the work back: if the setting says so, or if a
+    /// layer in between refused the request before the work.
+    fn is_released<E: 'static>(&self, context: &CallContext, error: &E) -> bool {
+        self.settings.on_error == OnError::Release
+            || refusal_in(error).is_some_and(|it| context.is_refused_by(it))
     }
 
-    async fn keep<B>(&self, guard: Guard<S>, entry: &Entry, response: Response<B>) -> Counting<B>
+    /// Decides what is kept. Returns the response for the client; `None` if another
+    /// holder has taken over the lease, so that its response counts.
+    async fn keep<B>(
+        &self,
+        guard: Guard<S>,
+        context: &CallContext,
+        response: Response<B>,
+    ) -> Option<Response<ResponseBody<B>>>
     where
         B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
-        let terms = &self.terms;
-        let keeping = Keeping {
-            takeover: self.claimant.takeover,
-            ..terms.keeping
+        let policy = RetentionPolicy {
+            takeover: self.claimant.takeover_policy(),
+            ..self.settings.retention
         };
-        let fate = keeping.fate(&response, |it| entry.is_refused_by(it));
-        let keeper = Keeper {
+        let retention = policy.decide(&response, |it| context.is_refused_by(it));
+        let replay = &self.settings.replay;
+        let completion = CompletionHandle {
             guard,
-            reply: terms.replaying.reply(response.status(), response.headers()),
-            fate,
-            keeping,
+            reply: replay.reply(response.status(), response.headers()),
+            retention,
+            policy,
         };
-        if matches!(fate, Fate::Store | Fate::InTrailers) {
-            return self.tee(keeper, entry, response).await;
+        if matches!(retention, Retention::Store | Retention::ByTrailers) {
+            return self.keep_body(completion, context, response).await;
         }
-        let counts = keeper.end(Body::Omitted, &HeaderMap::new()).await;
-        counts.then(|| free(response))
+        let counts = completion.finish(Body::Omitted, &HeaderMap::new()).await;
+        counts.then(|| not_kept(response))
     }
 
-    /// A body that is there at once is kept before its head is passed on, and any
+    /// Keeps a body that is ready at once before its head is passed on, and any
     /// other before its end is.
-    async fn tee<B>(
+    async fn keep_body<B>(
         &self,
-        mut keeper: Keeper<S>,
-        entry: &Entry,
+        mut completion: CompletionHandle<S>,
+        context: &CallContext,
         response: Response<B>,
-    ) -> Counting<B>
+    ) -> Option<Response<ResponseBody<B>>>
     where
         B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
         let (head, body) = response.into_parts();
-        let (most, budget) = (self.terms.max_response_body, &self.terms.budget);
-        let mut tee = Tee::new(&head, entry.allowed, body, most, budget);
+        let (cap, budget) = (self.settings.max_response_body, &self.settings.budget);
+        let mut tee = BodyTee::new(&head, context.allowed, body, cap, budget);
         if !tee.gather().await {
-            let (mouth, pipe) = tee.pipe(entry.version);
-            let pump = deadline::carry(tee.pump(keeper, mouth)).in_current_span();
+            let (sender, receiver) = tee.channel(context.version);
+            let pump = deadline::carry(tee.pump(completion, sender)).in_current_span();
             drop(self.claimant.tracker().spawn(pump));
-            return Some(Response::from_parts(head, ResponseBody::piped(pipe)));
+            let body = ResponseBody::channel(receiver);
+            return Some(Response::from_parts(head, body));
         }
-        keeper.hear(tee.last_words());
-        let whole = tee.into_whole();
-        let body = Body::Kept(whole.bytes().clone());
-        let counts = keeper.end(body, whole.trailers()).await;
-        let body = ResponseBody::whole(whole);
+        completion.read_status(tee.status_trailers());
+        let buffered = tee.into_buffered();
+        let body = Body::Kept(buffered.bytes().clone());
+        let counts = completion.finish(body, buffered.trailers()).await;
+        let body = ResponseBody::buffered(buffered);
         counts.then(|| Response::from_parts(head, body))
     }
 }
 
-fn free<B>(response: Response<B>) -> Response<ResponseBody<B>> {
-    response.map(ResponseBody::free)
+fn not_kept<B>(response: Response<B>) -> Response<ResponseBody<B>> {
+    response.map(ResponseBody::inner)
 }
 
-/// What is known of the request once the handler has it.
-struct Entry {
-    /// Whether it got as far as the handler.
+/// What is needed of a request after the handler was given it.
+struct CallContext {
+    /// Recognises refusals of this very request.
     passed: PassedRequest,
-    is_read: IsRead,
-    /// What its method allows the response to have.
+    /// Whether the handler has read the body.
+    read: ReadFlag,
+    /// Whether the response may have a body, by the request's method.
     allowed: Allowed,
     version: Version,
 }
 
-impl Entry {
-    /// Whether the handler was not entered, because a layer of this crate between it
-    /// and this one refused. A handler that passes its own request on, marks and all,
-    /// has most often read it first.
+impl CallContext {
+    /// Returns whether a layer of this crate, between this one and the handler,
+    /// refused the request before the handler saw it.
+    ///
+    /// A handler that passes its own request on, marks included, has usually read
+    /// the body before.
     fn is_refused_by(&self, refusal: &Refusal) -> bool {
         let is_own = self.passed.is_refused_by(refusal) == Some(true);
-        is_own && refusal.is_before_work() && !self.is_read.get()
+        is_own && refusal.is_before_work() && !self.read.is_set()
     }
 }
 
-/// The refusal that an error is, which may be boxed.
+/// Returns the refusal that an error is, boxed or not.
 fn refusal_in<E: 'static>(error: &E) -> Option<&Refusal> {
     let error: &dyn Any = error;
     let boxed: Option<&BoxError> = error.downcast_ref();

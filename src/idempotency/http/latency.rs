@@ -1,4 +1,4 @@
-//! How long work takes.
+//! How long work usually takes. Refusals tell a duplicate when to try again.
 
 use std::{
     sync::{
@@ -8,19 +8,20 @@ use std::{
     time::Duration,
 };
 
-/// How long work takes as a rule, so that a duplicate is told when to come again.
-/// Clones know the same.
+/// The estimate before any work has ended.
+const INITIAL: Duration = Duration::from_secs(1);
+
+/// A moving average of how long work takes, in microseconds; 0 before any work has
+/// ended. Clones share it.
 ///
-/// A moving average, in which the last one counts for an eighth. Two that end at
-/// once may count as one, which does no harm.
+/// The last work counts for an eighth. If two end at the same time, one may be
+/// missed, which does not matter for an estimate.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Typical(Arc<AtomicU64>);
+pub(crate) struct WorkLatency(Arc<AtomicU64>);
 
-/// Before anything is known.
-const GUESS: Duration = Duration::from_secs(1);
-
-impl Typical {
-    pub(crate) fn learn(&self, took: Duration) {
+impl WorkLatency {
+    /// Records how long some work took.
+    pub(crate) fn record(&self, took: Duration) {
         let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX).max(1);
         let average = match self.0.load(Relaxed) {
             0 => took,
@@ -29,13 +30,14 @@ impl Typical {
         self.0.store(average.max(1), Relaxed);
     }
 
-    /// When to come again, if the lease lasts so long.
-    pub(crate) fn retry(&self, left: Duration) -> Duration {
-        let typical = match self.0.load(Relaxed) {
-            0 => GUESS,
+    /// Returns when a duplicate should try again: after the usual time, but no later
+    /// than the end of the lease.
+    pub(crate) fn retry_after(&self, lease_left: Duration) -> Duration {
+        let usual = match self.0.load(Relaxed) {
+            0 => INITIAL,
             micros => Duration::from_micros(micros),
         };
-        typical.min(left)
+        usual.min(lease_left)
     }
 }
 
@@ -46,19 +48,22 @@ mod tests {
     const MINUTE: Duration = Duration::from_secs(60);
 
     #[test]
-    fn a_duplicate_comes_again_when_work_has_ended_as_a_rule() {
-        let typical = Typical::default();
-        assert_eq!(typical.retry(MINUTE), GUESS);
-        typical.learn(Duration::from_millis(8));
-        assert_eq!(typical.clone().retry(MINUTE), Duration::from_millis(8));
-        typical.learn(Duration::from_millis(16));
-        assert_eq!(typical.retry(MINUTE), Duration::from_millis(9));
+    fn a_duplicate_tries_again_after_the_usual_time() {
+        let latency = WorkLatency::default();
+        assert_eq!(latency.retry_after(MINUTE), INITIAL);
+        latency.record(Duration::from_millis(8));
         assert_eq!(
-            typical.retry(Duration::from_millis(3)),
+            latency.clone().retry_after(MINUTE),
+            Duration::from_millis(8)
+        );
+        latency.record(Duration::from_millis(16));
+        assert_eq!(latency.retry_after(MINUTE), Duration::from_millis(9));
+        assert_eq!(
+            latency.retry_after(Duration::from_millis(3)),
             Duration::from_millis(3),
             "the lease has lapsed by then"
         );
-        (0..100).for_each(|_| typical.learn(Duration::MAX));
-        assert_eq!(typical.retry(MINUTE), MINUTE);
+        (0..100).for_each(|_| latency.record(Duration::MAX));
+        assert_eq!(latency.retry_after(MINUTE), MINUTE);
     }
 }

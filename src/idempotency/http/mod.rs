@@ -1,16 +1,16 @@
 //! The HTTP half: the layer, what it reads of a request, and what it keeps of a
-//! response. The half below it, which needs no HTTP, is in the parent module.
+//! response. It stands on the parent module, which needs no HTTP.
 //!
 //! A request goes through `service`, `request::key_extractor`, `executor` and
-//! `handler`; its response through `retention` and `body`.
+//! `handler`; its response goes through `retention` and `body`.
 
 mod body;
+mod configure;
 mod executor;
 pub mod future;
 mod handler;
 mod latency;
 mod layer;
-mod presets;
 mod request;
 mod retention;
 mod service;
@@ -19,10 +19,7 @@ mod settings;
 pub use self::{
     body::{BufferedBody, FromBuffered, ResponseBody},
     layer::IdempotencyLayer,
-    request::{
-        Always, ByKey, CanonicalJson, GlobalScope, Principal, PrincipalSource, Required, Scoped,
-        Unscoped,
-    },
+    request::{ByKey, CanonicalJson, GlobalScope},
     retention::StoreDecision,
     service::Idempotency,
 };

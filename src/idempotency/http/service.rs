@@ -1,3 +1,6 @@
+//! The service of the layer: it reads the key of a request, and passes, refuses or
+//! executes it.
+
 use std::{
     fmt,
     future::ready,
@@ -12,37 +15,58 @@ use http_body::Body;
 use tower_service::Service;
 
 use super::{
-    body::{from_buffered::FromBuffered, response_body::ResponseBody},
-    future::{ResponseFuture, free},
+    body::{FromBuffered, ResponseBody},
+    future::{ResponseFuture, wrap_body},
     request::{
-        key_extractor::{Gate, Keyed, Passage},
-        keyed_call::Job,
+        key_extractor::{KeyDecision, KeyExtractor, Required},
+        keyed_call::KeyedCall,
         principal::PrincipalSource,
-        required::Required,
+        request_key::RequestKey,
     },
 };
-use crate::idempotency::store::Store;
 use crate::{
     exempt::Exempt,
-    refusal::{BoxError, Origin, Refusal, Refuse, request_stub},
+    idempotency::store::Store,
+    refusal::{Answer, BoxError, Origin, Refusal, Refuse, request_stub},
 };
 
 /// A service that does the work of a request once; made by an
 /// [`IdempotencyLayer`](crate::idempotency::IdempotencyLayer).
 ///
-/// Readiness is the inner service's; nothing is reserved in `poll_ready`.
-/// Clones share the store, and what is tracked.
-pub struct Idempotency<I, S, W, Q, X, A> {
+/// Its readiness is the inner service's; `poll_ready` reserves nothing. Clones share
+/// the store, and what is tracked.
+///
+/// `S` is the store, `W` how keys are scoped, `Q` which requests need a key, `X`
+/// which are exempt, and `A` how refusals are answered. With the defaults of the last
+/// three, the type can be named:
+///
+/// ```
+/// use axum::Router;
+/// use sluicegate::{
+///     idempotency::{ByKey, Idempotency, IdempotencyLayer, Local},
+///     key,
+/// };
+/// use tower::Layer;
+///
+/// struct Orders {
+///     service: Idempotency<Router, Local, ByKey<key::Header>>,
+/// }
+///
+/// let layer = IdempotencyLayer::new(Local::new()).principal(key::header("x-api-key"));
+/// let orders = Orders { service: layer.layer(Router::new()) };
+/// # let _ = orders.service;
+/// ```
+pub struct Idempotency<I, S, W, Q = (), X = (), A = Answer> {
     inner: I,
-    gate: Arc<Gate<S, W, Q, X>>,
+    extractor: Arc<KeyExtractor<S, W, Q, X>>,
     answer: A,
 }
 
 impl<I, S, W, Q, X, A> Idempotency<I, S, W, Q, X, A> {
-    pub(crate) fn new(inner: I, gate: Arc<Gate<S, W, Q, X>>, answer: A) -> Self {
+    pub(super) fn new(inner: I, extractor: Arc<KeyExtractor<S, W, Q, X>>, answer: A) -> Self {
         Self {
             inner,
-            gate,
+            extractor,
             answer,
         }
     }
@@ -74,18 +98,18 @@ where
 
     #[inline]
     fn call(&mut self, req: Request<B>) -> Self::Future {
-        match self.gate.ask(&req) {
-            Passage::Free => ResponseFuture::free(self.inner.call(req)),
-            Passage::Refuse(refusal) => self.refuse(refusal, req),
-            Passage::Once(keyed) => self.once(keyed, req),
+        match self.extractor.extract(&req) {
+            KeyDecision::Pass => ResponseFuture::inner(self.inner.call(req)),
+            KeyDecision::Refuse(refusal) => self.refuse(refusal, req),
+            KeyDecision::Execute(request_key) => self.execute(request_key, req),
         }
     }
 }
 
 impl<I, S: Store, W, Q, X, A> Idempotency<I, S, W, Q, X, A> {
-    fn once<B, R>(
+    fn execute<B, R>(
         &mut self,
-        keyed: Keyed,
+        request_key: RequestKey,
         request: Request<B>,
     ) -> ResponseFuture<I::Future, R, I::Error>
     where
@@ -96,19 +120,19 @@ impl<I, S: Store, W, Q, X, A> Idempotency<I, S, W, Q, X, A> {
         R: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
         A: Refuse<Request<()>, Response<R>, I::Error> + Clone + Send + 'static,
     {
-        let (works, answer) = (Arc::clone(&self.gate.works), self.answer.clone());
+        let (executor, answer) = (Arc::clone(&self.extractor.executor), self.answer.clone());
         let origin = Origin::of(request.extensions());
         let stub = request_stub(request.headers().get(CONTENT_TYPE).cloned());
-        // The ready service goes into the future, its clone stays.
+        // The service that is ready goes into the future, and its clone stays here.
         let clone = self.inner.clone();
         let service = mem::replace(&mut self.inner, clone);
-        ResponseFuture::once(async move {
-            let job = Job::new(service, request);
-            match Arc::clone(&works).once(keyed, job).await {
-                Ok(answer) => answer,
+        ResponseFuture::keyed(async move {
+            let call = KeyedCall::new(service, request);
+            match Arc::clone(&executor).execute(request_key, call).await {
+                Ok(result) => result,
                 Err(refusal) => {
-                    works.notice(&refusal);
-                    free(answer.refuse(refusal.answering(origin), &stub))
+                    executor.notice(&refusal);
+                    wrap_body(answer.refuse(refusal.answering(origin), &stub))
                 }
             }
         })
@@ -126,12 +150,13 @@ impl<I, S: Store, W, Q, X, A> Idempotency<I, S, W, Q, X, A> {
         R: Send + 'static,
         A: Refuse<Request<()>, Response<R>, I::Error>,
     {
-        self.gate.works.notice(&refusal);
-        // What the ready service has reserved is not used: it goes too.
+        self.extractor.executor.notice(&refusal);
+        // The service is ready and is not called. Replacing it gives back what its
+        // readiness has reserved.
         self.inner = self.inner.clone();
         let refusal = refusal.answering(Origin::of(req.extensions()));
-        let answer = self.answer.refuse(refusal, &req.map(drop));
-        ResponseFuture::once(ready(free(answer)))
+        let result = self.answer.refuse(refusal, &req.map(drop));
+        ResponseFuture::keyed(ready(wrap_body(result)))
     }
 }
 
@@ -139,7 +164,7 @@ impl<I: Clone, S, W, Q, X, A: Clone> Clone for Idempotency<I, S, W, Q, X, A> {
     fn clone(&self) -> Self {
         Self {
             inner: self.inner.clone(),
-            gate: self.gate.clone(),
+            extractor: self.extractor.clone(),
             answer: self.answer.clone(),
         }
     }
@@ -151,7 +176,7 @@ impl<I: fmt::Debug, S: fmt::Debug, W, Q, X, A: fmt::Debug> fmt::Debug
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Idempotency")
             .field("inner", &self.inner)
-            .field("gate", &self.gate)
+            .field("extractor", &self.extractor)
             .field("answer", &self.answer)
             .finish()
     }

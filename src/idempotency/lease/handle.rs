@@ -1,4 +1,4 @@
-//! What work knows of its lease.
+//! The lease as the work sees it.
 
 use std::{
     fmt,
@@ -12,15 +12,19 @@ use tokio::sync::Notify;
 
 use crate::idempotency::token::Token;
 
-/// What work knows of the lease that it runs under. Clones tell the same.
+/// The lease under which work runs. Clones are handles to the same lease.
+///
+/// A handler behind the layer finds it among the request's extensions;
+/// [`run_leased`](crate::idempotency::Runner::run_leased) passes it to the work.
 #[derive(Clone)]
 pub struct Lease(Arc<Inner>);
 
 struct Inner {
     token: Token,
     attempt: u32,
-    lost: AtomicBool,
-    losing: Notify,
+    is_lost: AtomicBool,
+    /// Wakes those who wait for the loss.
+    lost: Notify,
 }
 
 impl Lease {
@@ -28,51 +32,55 @@ impl Lease {
         Self(Arc::new(Inner {
             token,
             attempt,
-            lost: AtomicBool::new(false),
-            losing: Notify::new(),
+            is_lost: AtomicBool::new(false),
+            lost: Notify::new(),
         }))
     }
 
-    /// The fencing token, for conditional writes of one's own.
+    /// Returns the fencing token, for conditional writes of your own.
     pub fn token(&self) -> Token {
         self.0.token
     }
 
-    /// Whether another had begun the same work, and nobody knows how that ended:
-    /// it may be done in part, or even all of it.
+    /// Returns whether an earlier holder had begun the same work and its outcome
+    /// is unknown: the work may be done in part, or completely.
     pub fn is_recovered(&self) -> bool {
         self.attempt() > 1
     }
 
-    /// Which attempt at the work this is: 1 for the first, and one more each time
-    /// that a lease lapsed and the work was taken over. It is counted for as long as
-    /// the store remembers the work; where the first attempt was
-    /// [released](crate::idempotency::Guard::release), the count begins anew.
+    /// Returns which attempt at the work this is: 1 for the first, and one more
+    /// each time that a lease lapsed and the work was taken over.
+    ///
+    /// The store counts for as long as it remembers the work. If the first
+    /// attempt is [released](crate::idempotency::Guard::release), the count
+    /// starts again.
     pub fn attempt(&self) -> u32 {
         self.0.attempt
     }
 
-    /// Whether another may have the work by now: the store said so, or did not
-    /// answer for as long as the lease lasts. Stop then, if that can be done. Once the work
-    /// has ended, it means nothing.
+    /// Returns whether another holder may have the work by now: the store said
+    /// so, or did not answer for as long as the lease lasts. Stop then, if you
+    /// can. After the end of the work, the answer has no meaning.
     pub fn is_lost(&self) -> bool {
-        self.0.lost.load(SeqCst)
+        self.0.is_lost.load(SeqCst)
     }
 
-    /// Ends when the lease is [lost](Self::is_lost), and never if it is not.
+    /// Waits until the lease is [lost](Self::is_lost), if it ever is.
     ///
-    /// Dropped, it loses nothing: it may be called again.
+    /// It is cancel safe.
     pub async fn lost(&self) {
-        // Hears of what is said from here on.
-        let losing = self.0.losing.notified();
+        // The order matters: `notified` sees every notification from here on, so
+        // that a loss between the two lines is not missed.
+        let lost = self.0.lost.notified();
         if !self.is_lost() {
-            losing.await;
+            lost.await;
         }
     }
 
-    pub(crate) fn lose(&self) {
-        self.0.lost.store(true, SeqCst);
-        self.0.losing.notify_waiters();
+    /// Marks the lease as lost, and wakes those who wait for that.
+    pub(super) fn lose(&self) {
+        self.0.is_lost.store(true, SeqCst);
+        self.0.lost.notify_waiters();
     }
 }
 

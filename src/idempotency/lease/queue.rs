@@ -1,8 +1,9 @@
-//! Leases that need not be renewed yet.
+//! The renewals that are not due yet. A [`Claimant`](crate::idempotency::Claimant)
+//! and its clones share one queue.
 
 use std::{
     collections::BTreeMap,
-    fmt,
+    fmt, mem,
     sync::{
         Arc, Weak,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -14,144 +15,155 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::renewal::Heart;
-use crate::idempotency::store::Store;
-use crate::runtime::{Idle, PerRuntime};
+use super::renewal::Renewal;
+use crate::{
+    idempotency::store::Store,
+    runtime::{Idle, PerRuntime},
+};
 
-/// Hearts that rest until they have to beat for the first time. Most work has ended
-/// by then, so that it never takes a task and a timer to keep its lease: all that a
-/// claimant has claimed on one runtime share one. Each runtime has its own, because
-/// a lease must not lapse while another runtime is blocked or stands still.
-pub(crate) struct Hearts<S>(Arc<PerRuntime<Resting<S>>>);
+/// Renewals that wait until they are due for the first time.
+///
+/// Most work has ended by then and never needs a task or a timer of its own: all
+/// leases that a claimant holds on one runtime share one timer. Each runtime has
+/// its own, because a lease must not lapse while another runtime is blocked or not
+/// driven.
+pub(crate) struct RenewalQueue<S>(Arc<PerRuntime<Queued<S>>>);
 
-/// Where a heart rests.
+/// The place of a renewal in the queue.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Place {
+pub(super) struct QueueKey {
     runtime: Id,
-    turn: Turn,
+    order: Order,
 }
 
-/// When a heart has to beat, and which of those it is.
-type Turn = (Instant, u64);
+/// When a renewal is due, and a number that tells it from others of that time.
+type Order = (Instant, u64);
 
-/// Of all claimants, so that no two are the same.
-static TURNS: AtomicU64 = AtomicU64::new(0);
+/// The next number of an [`Order`]. It is shared by all queues, so that a key
+/// never matches a renewal of another one.
+static NEXT: AtomicU64 = AtomicU64::new(0);
 
-struct Resting<S> {
-    hearts: BTreeMap<Turn, Arc<Heart<S>>>,
-    /// When the alarm goes off, if it is set.
-    alarm: Option<Instant>,
+/// The renewals of one runtime.
+struct Queued<S> {
+    renewals: BTreeMap<Order, Arc<Renewal<S>>>,
+    /// When the timer fires, if it is set.
+    timer: Option<Instant>,
 }
 
-impl<S> Default for Resting<S> {
+impl<S> Default for Queued<S> {
     fn default() -> Self {
         Self {
-            hearts: BTreeMap::new(),
-            alarm: None,
+            renewals: BTreeMap::new(),
+            timer: None,
         }
     }
 }
 
-impl<S> Idle for Resting<S> {
+impl<S> Idle for Queued<S> {
     fn is_idle(&self) -> bool {
-        self.hearts.is_empty() && self.alarm.is_none()
+        self.renewals.is_empty() && self.timer.is_none()
     }
 }
 
-impl<S> Hearts<S> {
+impl<S> RenewalQueue<S> {
     pub(crate) fn new() -> Self {
         Self(Arc::default())
     }
 
-    /// Does nothing about a heart that was started.
-    pub(crate) fn remove(&self, place: Place) {
-        // Who removes it has it too, so that nothing is dropped under the lock.
-        self.0.of(place.runtime).hearts.remove(&place.turn);
+    /// Removes a renewal. One that was started is no longer here, and goes on.
+    pub(super) fn remove(&self, key: QueueKey) {
+        // The caller holds the renewal too, so that its drop, which may take a
+        // lock of the store, does not run under this one.
+        self.0.of(key.runtime).renewals.remove(&key.order);
     }
 }
 
-impl<S: Store> Hearts<S> {
-    /// Has it started when that is due.
-    pub(crate) fn add(&self, heart: &Arc<Heart<S>>) -> Place {
-        let (runtime, due) = (heart.runtime(), heart.due());
-        let mut resting = self.0.of(runtime.id());
-        let turn = (due, TURNS.fetch_add(1, Relaxed));
-        match resting.alarm {
-            // Another lease is longer, or it took long to be had.
-            Some(alarm) if due < alarm => Arc::clone(heart).start(),
-            Some(_) => resting.rest(turn, heart),
+impl<S: Store> RenewalQueue<S> {
+    /// Adds a renewal, which is started when it is due.
+    pub(super) fn add(&self, renewal: &Arc<Renewal<S>>) -> QueueKey {
+        let (runtime, due) = (renewal.runtime(), renewal.due());
+        let mut queued = self.0.of(runtime.id());
+        let order = (due, NEXT.fetch_add(1, Relaxed));
+        match queued.timer {
+            // The timer is for a longer lease, or this claim took long. It is
+            // rare, so it has a task at once instead of a timer to move.
+            Some(timer) if due < timer => Arc::clone(renewal).start(),
+            Some(_) => queued.add(order, renewal),
             None => {
-                resting.rest(turn, heart);
-                resting.alarm = Some(due);
-                drop(resting);
-                let hearts = Arc::downgrade(&self.0);
-                let alarm = Alarm(hearts, runtime.id());
-                runtime.spawn(alarm.go_off(due));
+                queued.add(order, renewal);
+                queued.timer = Some(due);
+                drop(queued);
+                let timer = RenewalTimer(Arc::downgrade(&self.0), runtime.id());
+                runtime.spawn(timer.run(due));
             }
         }
         let runtime = runtime.id();
-        Place { runtime, turn }
+        QueueKey { runtime, order }
     }
 }
 
-impl<S: Store> Resting<S> {
-    fn rest(&mut self, turn: Turn, heart: &Arc<Heart<S>>) {
-        self.hearts.insert(turn, Arc::clone(heart));
+impl<S: Store> Queued<S> {
+    fn add(&mut self, order: Order, renewal: &Arc<Renewal<S>>) {
+        self.renewals.insert(order, Arc::clone(renewal));
     }
 
-    /// Starts what is due by then; answers when the next is.
-    fn start(&mut self, now: Instant) -> Option<Instant> {
-        while let Some(first) = self.hearts.first_entry()
+    /// Starts all renewals that are due. Returns when the next one is.
+    fn start_due(&mut self, now: Instant) -> Option<Instant> {
+        while let Some(first) = self.renewals.first_entry()
             && first.key().0 <= now
         {
             first.remove().start();
         }
-        self.alarm = self.hearts.keys().next().map(|(due, _)| *due);
-        self.alarm
+        self.timer = self.renewals.keys().next().map(|(due, _)| *due);
+        self.timer
     }
 }
 
-/// What starts the hearts of a runtime; it knows of none once there are none.
-struct Alarm<S: Store>(Weak<PerRuntime<Resting<S>>>, Id);
+/// The task that starts the renewals of a runtime. It ends when the queue is
+/// empty.
+struct RenewalTimer<S: Store>(Weak<PerRuntime<Queued<S>>>, Id);
 
-impl<S: Store> Alarm<S> {
-    async fn go_off(mut self, mut when: Instant) {
+impl<S: Store> RenewalTimer<S> {
+    async fn run(mut self, mut due: Instant) {
         loop {
-            sleep_until(when).await;
-            match self.start() {
-                Some(next) => when = next,
+            sleep_until(due).await;
+            match self.start_due() {
+                Some(next) => due = next,
+                // Another timer may be set by now, so `drop` must not clear it.
                 None => return self.0 = Weak::new(),
             }
         }
     }
 
-    fn start(&self) -> Option<Instant> {
-        let hearts = self.0.upgrade()?;
-        hearts.of(self.1).start(Instant::now())
+    fn start_due(&self) -> Option<Instant> {
+        let queue = self.0.upgrade()?;
+        queue.of(self.1).start_due(Instant::now())
     }
 }
 
-impl<S: Store> Drop for Alarm<S> {
-    /// With its runtime, which renews nothing any more.
+impl<S: Store> Drop for RenewalTimer<S> {
+    /// Clears the queue of a runtime that was shut down and renews no more.
     fn drop(&mut self) {
-        if let Some(hearts) = self.0.upgrade() {
-            let lost = std::mem::take(&mut *hearts.of(self.1));
-            // What is dropped may want the lock.
-            drop(lost);
+        if let Some(queue) = self.0.upgrade() {
+            let queued = mem::take(&mut *queue.of(self.1));
+            // After the lock was released, because a renewal's drop may take it.
+            drop(queued);
         }
     }
 }
 
-impl<S> Clone for Hearts<S> {
+impl<S> Clone for RenewalQueue<S> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
-impl<S> fmt::Debug for Hearts<S> {
+impl<S> fmt::Debug for RenewalQueue<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let all = self.0.all();
-        let resting: usize = all.iter().map(|(_, it)| it.hearts.len()).sum();
-        f.debug_struct("Hearts").field("resting", &resting).finish()
+        let queued: usize = all.iter().map(|(_, it)| it.renewals.len()).sum();
+        f.debug_struct("RenewalQueue")
+            .field("queued", &queued)
+            .finish()
     }
 }

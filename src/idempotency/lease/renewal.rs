@@ -1,9 +1,7 @@
-//! Keeps a lease from lapsing.
+//! Renews one lease. [`RenewalQueue`](super::queue::RenewalQueue) starts it when
+//! the first renewal is due.
 
-use std::{
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::sync::{Arc, OnceLock};
 
 use tokio::{
     runtime::Handle,
@@ -11,77 +9,37 @@ use tokio::{
     time::{Instant, sleep_until, timeout_at},
 };
 
-use super::{
-    handle::Lease,
-    queue::{Hearts, Place},
-};
+use super::{handle::Lease, settings::LeaseSettings};
 use crate::idempotency::{
-    claim::LeaseStatus, claimant::Claimant, fingerprint::Fingerprint, observe::Event, scope::Name,
-    store::Store,
+    claim::LeaseStatus, fingerprint::Fingerprint, observe::Event, scope::Name, store::Store,
 };
 
-/// Keeps a lease until it is dropped: renews it, unless its store keeps it by itself.
+/// A lease and what is needed to renew it and to record its work.
 #[derive(Debug)]
-pub(crate) struct Heartbeat<S: Store> {
-    heart: Arc<Heart<S>>,
-    /// None if the lease is pinned.
-    place: Option<Place>,
-}
-
-impl<S: Store> Heartbeat<S> {
-    /// Begins a third of the lease after it was asked for.
-    pub(crate) fn start(heart: Heart<S>) -> Self {
-        let heart = Arc::new(heart);
-        let (store, token) = (&heart.claimant.store, heart.lease.token());
-        let is_pinned = store.pin(heart.name, token, heart.time());
-        let place = (!is_pinned).then(|| heart.others().add(&heart));
-        Self { heart, place }
-    }
-
-    pub(crate) fn heart(&self) -> &Heart<S> {
-        &self.heart
-    }
-}
-
-impl<S: Store> Drop for Heartbeat<S> {
-    fn drop(&mut self) {
-        let Some(place) = self.place else {
-            let (name, token) = (self.heart.name, self.heart.lease.token());
-            return self.heart.claimant.store.unpin(name, token);
-        };
-        // From here on nobody starts it.
-        self.heart.others().remove(place);
-        if let Some(task) = self.heart.task.get() {
-            task.abort();
-        }
-    }
-}
-
-/// What renews a lease.
-#[derive(Debug)]
-pub(crate) struct Heart<S> {
-    pub(crate) claimant: Claimant<S>,
+pub(crate) struct Renewal<S> {
+    pub(crate) settings: LeaseSettings<S>,
     pub(crate) name: Name,
     pub(crate) fingerprint: Fingerprint,
     pub(crate) lease: Lease,
-    /// When the lease was asked for, so that it lapses its time after that, or later.
+    /// When the claim was sent. The store counts from a later moment, so that the
+    /// lease is certain to last until this plus its time.
     asked: Instant,
-    /// The runtime that was set, or else the one that it was asked on.
     runtime: Handle,
-    /// Once it beats.
+    /// The task that renews, once it is started.
     task: OnceLock<AbortHandle>,
 }
 
-impl<S> Heart<S> {
+impl<S> Renewal<S> {
+    /// Creates the renewal of a lease that was asked for at this time.
     pub(crate) fn new(
-        claimant: Claimant<S>,
+        settings: LeaseSettings<S>,
         (name, fingerprint): (Name, Fingerprint),
         lease: Lease,
         asked: Instant,
     ) -> Self {
-        let runtime = claimant.runtime.clone();
+        let runtime = settings.runtime.clone();
         Self {
-            claimant,
+            settings,
             name,
             fingerprint,
             lease,
@@ -91,67 +49,66 @@ impl<S> Heart<S> {
         }
     }
 
-    fn others(&self) -> &Hearts<S> {
-        &self.claimant.hearts
-    }
-
-    pub(crate) fn runtime(&self) -> &Handle {
+    pub(super) fn runtime(&self) -> &Handle {
         &self.runtime
     }
 
-    /// When it has to beat for the first time.
-    pub(crate) fn due(&self) -> Instant {
-        self.asked + self.pause()
+    /// Returns when the lease has to be renewed for the first time.
+    pub(super) fn due(&self) -> Instant {
+        self.asked + self.settings.pause()
     }
 
-    fn time(&self) -> Duration {
-        self.claimant.lease
-    }
-
-    fn pause(&self) -> Duration {
-        self.time() / 3
+    /// Ends the task, if it was started.
+    pub(super) fn stop(&self) {
+        if let Some(task) = self.task.get() {
+            task.abort();
+        }
     }
 }
 
-impl<S: Store> Heart<S> {
-    /// Has it beat in a task of its own.
-    pub(crate) fn start(self: Arc<Self>) {
-        let task = self.runtime.spawn(Arc::clone(&self).beat());
-        // It is started once.
+impl<S: Store> Renewal<S> {
+    /// Starts the task that renews. The caller starts each renewal only once.
+    pub(super) fn start(self: Arc<Self>) {
+        let task = self.runtime.spawn(Arc::clone(&self).run());
         let _ = self.task.set(task.abort_handle());
     }
 
-    async fn beat(self: Arc<Self>) {
-        let mut since = self.asked;
+    /// Renews until the store says that the lease is lost.
+    async fn run(self: Arc<Self>) {
+        let mut held_since = self.asked;
         loop {
-            match timeout_at(since + self.time(), self.next(since)).await {
-                Ok(Some(asked)) => since = asked,
+            let lapses = held_since + self.settings.lease;
+            match timeout_at(lapses, self.renew_next(held_since)).await {
+                Ok(Some(asked)) => held_since = asked,
                 Ok(None) => return self.lease.lose(),
                 Err(_) => {
                     self.lease.lose();
-                    // Nobody may have taken it even so, and then it is held again.
-                    since = Instant::now();
+                    // Perhaps no other claimant has come. Then the next renewal
+                    // gets the lease back.
+                    held_since = Instant::now();
                 }
             }
         }
     }
 
-    /// Renews; answers when it asked for that, or nothing if the lease is lost.
-    async fn next(&self, since: Instant) -> Option<Instant> {
-        let mut due = since + self.pause();
+    /// Renews once, retrying while the store fails. Returns when it sent the
+    /// successful request, or `None` if the lease is lost.
+    async fn renew_next(&self, held_since: Instant) -> Option<Instant> {
+        let settings = &self.settings;
+        let mut due = held_since + settings.pause();
         loop {
             sleep_until(due).await;
             let (asked, token) = (Instant::now(), self.lease.token());
-            if asked > due + self.pause() {
-                self.claimant.notice(Event::RenewedLate);
+            if asked > due + settings.pause() {
+                settings.notice(Event::RenewedLate);
             }
-            let store = &self.claimant.store;
-            match store.renew(self.name, token, self.time()).await {
+            let renewed = settings.store.renew(self.name, token, settings.lease);
+            match renewed.await {
                 Ok(LeaseStatus::Held) => return Some(asked),
                 Ok(LeaseStatus::Lost) => return None,
-                Err(_) => self.claimant.notice(Event::StoreFailed),
+                Err(_) => settings.notice(Event::StoreFailed),
             }
-            due = Instant::now() + self.pause();
+            due = Instant::now() + settings.pause();
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::idempotency::{
     scope::Name,
     store::Store,
     tracker::Tracker,
-    waiting::{Wait, Waiting},
+    waiting::{WaitPermit, Waiting},
 };
 
 /// Does work once for each name, for consumers of queues and for jobs.
@@ -211,12 +211,12 @@ impl<S: Store> Runner<S> {
     }
 
     /// Whether it is time to try again.
-    async fn settled(&self, wait: &mut Option<Wait>, name: Name, left: Duration) -> bool {
+    async fn settled(&self, wait: &mut Option<WaitPermit>, name: Name, left: Duration) -> bool {
         if wait.is_none() {
             *wait = self.waiting.as_ref().and_then(Waiting::begin);
         }
         match wait {
-            Some(wait) => wait.settled(&self.claimant.store, name, left).await,
+            Some(wait) => wait.settled(self.claimant.store(), name, left).await,
             None => false,
         }
     }

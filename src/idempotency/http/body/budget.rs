@@ -1,52 +1,59 @@
-//! How many bytes of bodies a layer holds at once.
+//! The memory for bodies: how many bytes of request and response bodies a layer
+//! and its clones hold at once.
 
 use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
-/// How many bytes of bodies a layer may hold at once. Clones share it.
+/// The memory of a layer for bodies. Clones share it.
 #[derive(Clone, Debug)]
-pub(crate) struct Budget(Arc<Shared>);
+pub(crate) struct BodyBudget(Arc<Usage>);
 
 #[derive(Debug)]
-struct Shared {
-    most: usize,
+struct Usage {
+    /// How many bytes there are.
+    limit: usize,
+    /// How many of them are taken. May be above the limit, by overdrafts.
     taken: AtomicUsize,
 }
 
-impl Budget {
-    pub(crate) fn of(most: usize) -> Self {
+impl BodyBudget {
+    /// Creates a budget of this many bytes.
+    pub(crate) fn new(limit: usize) -> Self {
         let taken = AtomicUsize::new(0);
-        Self(Arc::new(Shared { most, taken }))
+        Self(Arc::new(Usage { limit, taken }))
     }
 
-    /// How many bytes all bodies may take together.
-    pub(crate) fn most(&self) -> usize {
-        self.0.most
+    /// Returns how many bytes all bodies may take together.
+    pub(crate) fn limit(&self) -> usize {
+        self.0.limit
     }
 
-    /// A part of it, which is empty.
-    pub(crate) fn share(&self) -> Share {
-        Share {
+    /// Returns an empty share.
+    pub(crate) fn share(&self) -> BudgetShare {
+        BudgetShare {
             budget: self.clone(),
             bytes: 0,
         }
     }
 }
 
-/// A part of a budget, which is given back when this is dropped.
+/// The bytes that one body takes of a budget. They are given back when it is
+/// dropped.
 #[derive(Debug)]
-pub(crate) struct Share {
-    budget: Budget,
+pub(crate) struct BudgetShare {
+    budget: BodyBudget,
     bytes: usize,
 }
 
-impl Share {
-    /// Takes so many bytes more, if they are there.
-    pub(crate) fn grow(&mut self, bytes: usize) -> bool {
-        let Shared { most, taken } = &*self.budget.0;
-        let fits = |taken: usize| taken.checked_add(bytes).filter(|taken| taken <= most);
+impl BudgetShare {
+    /// Takes this many bytes more. Returns whether they were there; if not, it
+    /// takes none.
+    pub(super) fn grow(&mut self, bytes: usize) -> bool {
+        let Usage { limit, taken } = &*self.budget.0;
+        let fits = |taken: usize| taken.checked_add(bytes).filter(|taken| taken <= limit);
+        // Zero bytes fit into an overdrawn budget too.
         let is_there = bytes == 0 || taken.fetch_update(Relaxed, Relaxed, fits).is_ok();
         if is_there {
             self.bytes += bytes;
@@ -54,31 +61,31 @@ impl Share {
         is_there
     }
 
-    /// How many bytes it is.
-    #[cfg(test)]
-    pub(crate) fn bytes(&self) -> usize {
-        self.bytes
-    }
-
-    /// Takes what is missing to so many bytes, if that is there.
-    pub(crate) fn grow_to(&mut self, bytes: usize) -> bool {
+    /// Grows to this many bytes in total. Returns whether they were there.
+    pub(super) fn grow_to(&mut self, bytes: usize) -> bool {
         self.grow(bytes.saturating_sub(self.bytes))
     }
 
-    /// Takes so many bytes more, whether they are there or not.
-    pub(crate) fn overdraw(&mut self, bytes: usize) {
+    /// Takes this many bytes more, even above the limit.
+    pub(super) fn overdraw(&mut self, bytes: usize) {
         self.budget.0.taken.fetch_add(bytes, Relaxed);
         self.bytes += bytes;
     }
 
-    /// Gives all of it back.
-    pub(crate) fn give_back(&mut self) {
+    /// Gives all bytes back.
+    pub(super) fn give_back(&mut self) {
         self.budget.0.taken.fetch_sub(self.bytes, Relaxed);
         self.bytes = 0;
     }
+
+    /// Returns how many bytes it has taken.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
 }
 
-impl Drop for Share {
+impl Drop for BudgetShare {
     fn drop(&mut self) {
         self.give_back();
     }
@@ -90,7 +97,7 @@ mod tests {
 
     #[test]
     fn a_budget_is_never_overdrawn_unless_it_is_asked_for() {
-        let budget = Budget::of(10);
+        let budget = BodyBudget::new(10);
         let (mut one, mut other) = (budget.share(), budget.clone().share());
         assert!(one.grow(6) && other.grow(4));
         assert!(!one.grow(1) && other.grow(0));

@@ -1,42 +1,45 @@
-//! What was read of a body, in one piece.
+//! Collects the data of a body. Requests are collected before they are compared,
+//! responses while they are sent.
 
 use std::mem;
 
 use bytes::Bytes;
 
-use super::budget::Share;
+use super::budget::BudgetShare;
 
-/// What was read of a body, up to a cap of its own and as far as the layer's budget
-/// goes.
+/// The data that was read of a body, up to a cap, and as far as the layer's budget
+/// goes. If it is more, nothing is kept.
 #[derive(Debug)]
-pub(crate) struct Gathered {
-    most: usize,
-    /// How much there was, kept or not.
+pub(crate) struct BodyBuffer {
+    /// How many bytes it keeps at most.
+    cap: usize,
+    /// How many bytes were read, kept or not.
     size: u64,
-    /// The first of it, which most often is all of it.
+    /// The first chunk, as it came. Most bodies have no other.
     first: Bytes,
-    /// The first and the others, once there are others.
+    /// All chunks, once there are several. Then `first` is empty.
     all: Vec<u8>,
-    share: Share,
-    /// Whether the first piece is in memory anyway, and only copies count.
+    share: BudgetShare,
+    /// Whether the first chunk is in memory anyway, so that only copies count.
     is_first_free: bool,
+    /// Whether there was too much, so that nothing is kept.
     is_full: bool,
 }
 
-/// Why a piece was not kept, nor what came before it.
+/// Why a buffer keeps nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Full {
-    /// The body is longer than its cap.
+pub(crate) enum BufferError {
+    /// The body is longer than the cap.
     TooLong,
-    /// The layer holds as much as it may.
-    NoRoom,
+    /// The budget of the layer is used up.
+    OverBudget,
 }
 
-impl Gathered {
-    /// Nothing yet of a body that comes from elsewhere.
-    pub(crate) fn new(most: usize, share: Share) -> Self {
+impl BodyBuffer {
+    /// Creates a buffer for a body that comes from the network.
+    pub(crate) fn new(cap: usize, share: BudgetShare) -> Self {
         Self {
-            most,
+            cap,
             size: 0,
             first: Bytes::new(),
             all: Vec::new(),
@@ -46,35 +49,39 @@ impl Gathered {
         }
     }
 
-    /// Nothing yet of a body that is made here.
-    pub(crate) fn of_own(most: usize, share: Share) -> Self {
+    /// Creates a buffer for a body that was made in this process. Its first chunk
+    /// takes nothing of the budget, because the buffer only shares it.
+    pub(super) fn for_response(cap: usize, share: BudgetShare) -> Self {
         Self {
             is_first_free: true,
-            ..Self::new(most, share)
+            ..Self::new(cap, share)
         }
     }
 
-    pub(crate) fn size(&self) -> u64 {
+    /// Returns how many bytes were read, kept or not.
+    pub(super) fn size(&self) -> u64 {
         self.size
     }
 
-    /// Whether nothing is kept, because there was too much.
-    pub(crate) fn is_full(&self) -> bool {
+    /// Returns whether nothing is kept, because there was too much.
+    pub(super) fn is_full(&self) -> bool {
         self.is_full
     }
 
-    pub(crate) fn add(&mut self, data: &Bytes) -> Result<(), Full> {
+    /// Adds a chunk. If it does not fit, all of the data is dropped, and its bytes
+    /// are given back.
+    pub(crate) fn add(&mut self, data: &Bytes) -> Result<(), BufferError> {
         let is_first = self.size == 0;
         self.size += data.len() as u64;
-        if self.is_full || self.size > self.most as u64 {
-            return Err(self.forget(Full::TooLong));
+        if self.is_full || self.size > self.cap as u64 {
+            return Err(self.clear(BufferError::TooLong));
         }
         let is_room = match is_first {
             true => self.is_first_free || self.share.grow_to(data.len()),
             false => self.reserve(self.first.len() + self.all.len() + data.len()),
         };
         if !is_room {
-            return Err(self.forget(Full::NoRoom));
+            return Err(self.clear(BufferError::OverBudget));
         }
         match is_first {
             true => self.first = data.clone(),
@@ -86,14 +93,14 @@ impl Gathered {
         Ok(())
     }
 
-    /// Makes room for so many bytes in all; for twice as many as before if it can, so
-    /// that they are not copied for each piece.
+    /// Makes room for this many bytes in total. It doubles the capacity if the
+    /// budget allows it, so that the data is not copied for each chunk.
     fn reserve(&mut self, needed: usize) -> bool {
         if needed <= self.all.capacity() {
             return true;
         }
         let doubled = self.all.capacity().saturating_mul(2);
-        let wanted = [doubled.min(self.most).max(needed), needed];
+        let wanted = [doubled.min(self.cap).max(needed), needed];
         let capacity = wanted.into_iter().find(|it| self.share.grow_to(*it));
         if let Some(capacity) = capacity {
             self.all.reserve_exact(capacity - self.all.len());
@@ -101,55 +108,54 @@ impl Gathered {
         capacity.is_some()
     }
 
-    fn forget(&mut self, why: Full) -> Full {
+    fn clear(&mut self, reason: BufferError) -> BufferError {
         self.is_full = true;
         (self.first, self.all) = Default::default();
         self.share.give_back();
-        why
+        reason
     }
 
-    /// All of it; what holds its place in the budget stays here.
-    pub(crate) fn take(&mut self) -> Bytes {
+    /// Takes the data out. Its bytes stay taken until the buffer is dropped.
+    pub(super) fn take(&mut self) -> Bytes {
         match self.all.is_empty() {
             true => mem::take(&mut self.first),
             false => mem::take(&mut self.all).into(),
         }
     }
 
-    /// All of it, and what holds its place in the budget.
-    pub(crate) fn finish(mut self) -> (Bytes, Share) {
+    /// Returns the data, and the share of the budget that it takes.
+    pub(crate) fn finish(mut self) -> (Bytes, BudgetShare) {
         (self.take(), self.share)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::idempotency::http::body::budget::Budget;
+    use super::{super::budget::BodyBudget, *};
 
     #[test]
-    fn many_pieces_take_as_much_of_the_budget_as_of_memory() {
-        let budget = Budget::of(1 << 20);
-        let mut gathered = Gathered::new(10_000, budget.share());
+    fn many_chunks_take_as_much_of_the_budget_as_of_memory() {
+        let budget = BodyBudget::new(1 << 20);
+        let mut buffer = BodyBuffer::new(10_000, budget.share());
         for _ in 0..9_999 {
-            assert_eq!(gathered.add(&Bytes::from_static(b"x")), Ok(()));
-            assert!(gathered.all.capacity() <= gathered.share.bytes().max(1));
+            assert_eq!(buffer.add(&Bytes::from_static(b"x")), Ok(()));
+            assert!(buffer.all.capacity() <= buffer.share.bytes().max(1));
         }
-        assert_eq!(gathered.share.bytes(), 10_000);
-        assert_eq!(gathered.take(), "x".repeat(9_999));
+        assert_eq!(buffer.share.bytes(), 10_000);
+        assert_eq!(buffer.take(), "x".repeat(9_999));
     }
 
     #[test]
-    fn what_does_not_fit_is_forgotten_and_takes_nothing() {
-        let budget = Budget::of(10);
-        for (most, why) in [(7, Full::TooLong), (100, Full::NoRoom)] {
-            let mut gathered = Gathered::new(most, budget.share());
-            assert_eq!(gathered.add(&Bytes::from_static(b"seven b")), Ok(()));
-            assert_eq!(gathered.add(&Bytes::from_static(b"ytes")), Err(why));
-            assert!(gathered.is_full() && gathered.share.bytes() == 0);
-            assert_eq!(gathered.size(), 11);
+    fn a_body_that_does_not_fit_is_dropped_and_takes_nothing() {
+        let budget = BodyBudget::new(10);
+        for (cap, reason) in [(7, BufferError::TooLong), (100, BufferError::OverBudget)] {
+            let mut buffer = BodyBuffer::new(cap, budget.share());
+            assert_eq!(buffer.add(&Bytes::from_static(b"seven b")), Ok(()));
+            assert_eq!(buffer.add(&Bytes::from_static(b"ytes")), Err(reason));
+            assert!(buffer.is_full() && buffer.share.bytes() == 0);
+            assert_eq!(buffer.size(), 11);
         }
-        let mut own = Gathered::of_own(100, budget.share());
+        let mut own = BodyBuffer::for_response(100, budget.share());
         assert_eq!(own.add(&Bytes::from_static(b"more than there is")), Ok(()));
         assert_eq!(own.share.bytes(), 0);
     }

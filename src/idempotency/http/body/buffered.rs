@@ -1,7 +1,9 @@
-//! A body that is there as a whole.
+//! A body that is in memory as a whole: a request that was read to be compared, or
+//! a response that is kept.
 
 use std::{
     convert::Infallible,
+    mem,
     pin::Pin,
     sync::{
         Arc,
@@ -14,25 +16,28 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 
-use super::budget::Share;
+use super::budget::BudgetShare;
 
-/// A body that is there as a whole: at most one frame of data, and at most one of
+/// A body that is in memory: at most one frame of data, and at most one of
 /// trailers.
+///
+/// [`FromBuffered`](super::FromBuffered) turns it into another type of body.
 #[derive(Clone, Debug, Default)]
 pub struct BufferedBody {
     bytes: Bytes,
     trailers: HeaderMap,
-    is_read: Option<IsRead>,
-    /// Its part of the budget, until it is read or dropped.
-    share: Option<Arc<Share>>,
+    /// Set by the first poll.
+    read: Option<ReadFlag>,
+    /// The share of the budget that the data takes, until it is polled or dropped.
+    share: Option<Arc<BudgetShare>>,
 }
 
-/// Whether a body was read by what it was given to. Clones tell the same.
+/// Whether the handler has begun to read a body. Clones share the flag.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct IsRead(Arc<AtomicBool>);
+pub(crate) struct ReadFlag(Arc<AtomicBool>);
 
-impl IsRead {
-    pub(crate) fn get(&self) -> bool {
+impl ReadFlag {
+    pub(crate) fn is_set(&self) -> bool {
         self.0.load(Relaxed)
     }
 }
@@ -42,37 +47,37 @@ impl BufferedBody {
         Self {
             bytes,
             trailers,
-            is_read: None,
+            read: None,
             share: None,
         }
     }
 
-    /// The same, which tells when it is read.
-    pub(crate) fn watched(self, is_read: &IsRead, share: Option<Arc<Share>>) -> Self {
-        let is_read = Some(is_read.clone());
+    /// Sets the flag that the first poll raises, and the share that it gives back.
+    pub(crate) fn watched(self, read: &ReadFlag, share: Option<Arc<BudgetShare>>) -> Self {
+        let read = Some(read.clone());
         Self {
-            is_read,
+            read,
             share,
             ..self
         }
     }
 
-    /// Its data.
+    /// Returns the data that was not read yet.
     pub fn bytes(&self) -> &Bytes {
         &self.bytes
     }
 
-    /// Its trailers; empty if there are none.
+    /// Returns the trailers. They are empty if there are none.
     pub fn trailers(&self) -> &HeaderMap {
         &self.trailers
     }
 
     fn next(&mut self) -> Option<Frame<Bytes>> {
         if !self.bytes.is_empty() {
-            return Some(Frame::data(std::mem::take(&mut self.bytes)));
+            return Some(Frame::data(mem::take(&mut self.bytes)));
         }
         let is_left = !self.trailers.is_empty();
-        is_left.then(|| Frame::trailers(std::mem::take(&mut self.trailers)))
+        is_left.then(|| Frame::trailers(mem::take(&mut self.trailers)))
     }
 }
 
@@ -84,8 +89,8 @@ impl Body for BufferedBody {
         mut self: Pin<&mut Self>,
         _cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        if let Some(is_read) = self.is_read.take() {
-            is_read.0.store(true, Relaxed);
+        if let Some(read) = self.read.take() {
+            read.0.store(true, Relaxed);
         }
         self.share = None;
         Poll::Ready(self.next().map(Ok))
@@ -95,8 +100,8 @@ impl Body for BufferedBody {
         self.bytes.is_empty() && self.trailers.is_empty()
     }
 
-    /// Not exact where trailers come after it: HTTP/1.1 would send the length instead
-    /// of them.
+    /// Returns the exact length only without trailers: HTTP/1.1 would send a
+    /// `Content-Length` in place of the trailers.
     fn size_hint(&self) -> SizeHint {
         let length = self.bytes.len() as u64;
         if self.trailers.is_empty() {

@@ -1,4 +1,5 @@
-//! What leads from the task that reads a body to the client.
+//! Connects the task that reads a response's body to the client's connection. What
+//! the client has yet to read is counted in the layer's budget.
 
 use std::{
     sync::Arc,
@@ -13,127 +14,138 @@ use tokio::sync::{
     mpsc::{self, UnboundedReceiver, UnboundedSender},
 };
 
-use super::budget::{Budget, Share};
+use super::budget::{BodyBudget, BudgetShare};
 use crate::{flush::Flush, refusal::BoxError};
 
-/// How many frames a client may be behind where it is waited for.
-const BEHIND: usize = 16;
+/// How many frames a client may be behind before the task waits for it.
+const MAX_FRAMES_AHEAD: usize = 16;
 
-/// Said to a client whose body ended without its end.
-const CUT_OFF: &str = "the body was cut off: its work panicked, or its runtime was shut down";
+/// The error of a body that ended without [`BodyPart::End`].
+const CUT_OFF: &str = "the response body was cut off: the work panicked, or its runtime was \
+                       shut down; send the request again";
 
-/// What goes through a pipe.
+/// What is sent over the channel.
 #[derive(Debug)]
-pub(crate) enum Piece {
+pub(super) enum BodyPart {
     Frame(Frame<Bytes>),
+    /// The body failed; nothing follows.
     Failed(BoxError),
-    /// Said aloud, for a task that is gone has not reached the end.
+    /// The body is complete. It is sent explicitly, because a task that panics
+    /// closes the channel too.
     End,
 }
 
-/// A piece on its way.
+/// A part in the channel.
 #[derive(Debug)]
 struct Sent {
-    piece: Piece,
-    /// What it takes of the budget until the client has it.
-    _share: Share,
-    /// Its place among those for which the client is waited for.
+    part: BodyPart,
+    /// What the part takes of the budget until the client has it.
+    _share: BudgetShare,
+    /// One of the [`MAX_FRAMES_AHEAD`], if the sender waited for it.
     _place: Option<OwnedSemaphorePermit>,
 }
 
-/// A pipe for a body that is so long, if that is known, to a client of this version of
-/// HTTP. What the client has yet to read counts in the budget.
-pub(crate) fn pipe(length: Option<u64>, budget: &Budget, version: Version) -> (Mouth, Pipe) {
-    let (sender, pieces) = mpsc::unbounded_channel();
-    let places = Arc::new(Semaphore::new(BEHIND));
-    let mouth = Mouth {
+/// Creates a channel for a body of this length, if it is known, to a client that
+/// speaks this version of HTTP.
+pub(super) fn body_channel(
+    length: Option<u64>,
+    budget: &BodyBudget,
+    version: Version,
+) -> (BodySender, BodyReceiver) {
+    let (sender, parts) = mpsc::unbounded_channel();
+    let places = Arc::new(Semaphore::new(MAX_FRAMES_AHEAD));
+    let sender = BodySender {
         sender,
         places: places.clone(),
         budget: budget.clone(),
     };
-    let pipe = Pipe {
-        pieces,
+    let receiver = BodyReceiver {
+        parts,
         places,
         left: length,
         ended: false,
         failed: None,
         flush: Flush::of(version),
     };
-    (mouth, pipe)
+    (sender, receiver)
 }
 
-/// Where a body is put into a pipe.
+/// The end of the channel in the task that reads the body.
 #[derive(Debug)]
-pub(crate) struct Mouth {
+pub(crate) struct BodySender {
     sender: UnboundedSender<Sent>,
     places: Arc<Semaphore>,
-    budget: Budget,
+    budget: BodyBudget,
 }
 
-impl Mouth {
-    /// Waits for nobody. When nobody is at the other end, it is lost.
-    pub(crate) fn send_now(&self, piece: Piece) {
+impl BodySender {
+    /// Sends without waiting, even above the budget.
+    pub(super) fn send_now(&self, part: BodyPart) {
         let mut share = self.budget.share();
-        share.overdraw(size(&piece));
-        self.put(piece, share, None);
+        share.overdraw(memory_of(&part));
+        self.put(part, share, None);
     }
 
-    /// Waits for nobody, as long as there is room in the budget, and otherwise until the
-    /// client is less far behind.
-    pub(crate) async fn send_ahead(&self, piece: Piece) {
+    /// Sends without waiting as long as there is room in the budget, and otherwise
+    /// as [`send`](Self::send) does.
+    pub(super) async fn send_ahead(&self, part: BodyPart) {
         let mut share = self.budget.share();
-        match share.grow(size(&piece)) {
-            true => self.put(piece, share, None),
-            false => self.send(piece).await,
+        match share.grow(memory_of(&part)) {
+            true => self.put(part, share, None),
+            false => self.send(part).await,
         }
     }
 
-    /// Waits until the client is less far behind.
-    pub(crate) async fn send(&self, piece: Piece) {
-        // There is none to be had once the client has gone.
+    /// Waits until the client is less than [`MAX_FRAMES_AHEAD`] behind, and sends.
+    pub(super) async fn send(&self, part: BodyPart) {
+        // The semaphore is closed once the client has gone; then nothing waits.
         let place = Arc::clone(&self.places).acquire_owned().await.ok();
         let mut share = self.budget.share();
-        share.overdraw(size(&piece));
-        self.put(piece, share, place);
+        share.overdraw(memory_of(&part));
+        self.put(part, share, place);
     }
 
-    fn put(&self, piece: Piece, share: Share, place: Option<OwnedSemaphorePermit>) {
+    fn put(&self, part: BodyPart, share: BudgetShare, place: Option<OwnedSemaphorePermit>) {
         let sent = Sent {
-            piece,
+            part,
             _share: share,
             _place: place,
         };
-        // Whoever is gone does not miss it.
+        // It fails if the client has gone. The body is read on for the record.
         let _ = self.sender.send(sent);
     }
 }
 
-/// What a piece takes in memory, so that many small ones count too.
-fn size(piece: &Piece) -> usize {
-    match piece {
-        Piece::Frame(frame) => size_of::<Sent>() + frame.data_ref().map_or(0, Bytes::len),
-        Piece::Failed(_) | Piece::End => 0,
+/// Returns how many bytes a part takes in memory. The message around the data is
+/// included, so that many small frames count too.
+fn memory_of(part: &BodyPart) -> usize {
+    match part {
+        BodyPart::Frame(frame) => size_of::<Sent>() + frame.data_ref().map_or(0, Bytes::len),
+        BodyPart::Failed(_) | BodyPart::End => 0,
     }
 }
 
-/// Where a body comes out.
+/// The end of the channel in the response's body.
 #[derive(Debug)]
-pub(crate) struct Pipe {
-    pieces: UnboundedReceiver<Sent>,
+pub(crate) struct BodyReceiver {
+    parts: UnboundedReceiver<Sent>,
     places: Arc<Semaphore>,
+    /// How many bytes are left, if the length is known.
     left: Option<u64>,
     ended: bool,
-    /// What it ends with once the server has sent what came before.
+    /// The error to end with, once the server has sent what came before it.
     failed: Option<BoxError>,
     flush: Flush,
 }
 
-type Polled = Poll<Option<Result<Frame<Bytes>, BoxError>>>;
+type PolledFrame = Poll<Option<Result<Frame<Bytes>, BoxError>>>;
 
-impl Pipe {
-    pub(crate) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Polled {
+impl BodyReceiver {
+    /// Returns the next frame. An error waits until the server has flushed the head
+    /// and the frames before it.
+    pub(super) fn poll_frame(&mut self, cx: &mut Context<'_>) -> PolledFrame {
         if self.failed.is_none() {
-            let polled = self.poll_piece(cx);
+            let polled = self.poll_part(cx);
             let Poll::Ready(Some(Err(error))) = polled else {
                 self.flush.note(&polled);
                 return polled;
@@ -144,44 +156,44 @@ impl Pipe {
         Poll::Ready(self.failed.take().map(Err))
     }
 
-    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Polled {
+    fn poll_part(&mut self, cx: &mut Context<'_>) -> PolledFrame {
         if self.ended {
             return Poll::Ready(None);
         }
-        let sent = ready!(self.pieces.poll_recv(cx));
-        let piece = sent.map(|sent| sent.piece);
-        Poll::Ready(self.take(piece.unwrap_or_else(|| Piece::Failed(CUT_OFF.into()))))
+        let sent = ready!(self.parts.poll_recv(cx));
+        let part = sent.map(|sent| sent.part);
+        Poll::Ready(self.take(part.unwrap_or_else(|| BodyPart::Failed(CUT_OFF.into()))))
     }
 
-    fn take(&mut self, piece: Piece) -> Option<Result<Frame<Bytes>, BoxError>> {
-        match piece {
-            Piece::Frame(frame) => {
+    fn take(&mut self, part: BodyPart) -> Option<Result<Frame<Bytes>, BoxError>> {
+        match part {
+            BodyPart::Frame(frame) => {
                 let length = frame.data_ref().map_or(0, Bytes::len) as u64;
                 self.left = self.left.map(|left| left.saturating_sub(length));
                 Some(Ok(frame))
             }
-            Piece::Failed(error) => {
+            BodyPart::Failed(error) => {
                 self.ended = true;
                 Some(Err(error))
             }
-            Piece::End => {
+            BodyPart::End => {
                 self.ended = true;
                 None
             }
         }
     }
 
-    pub(crate) fn is_end_stream(&self) -> bool {
+    pub(super) fn is_end_stream(&self) -> bool {
         self.ended && self.failed.is_none()
     }
 
-    pub(crate) fn size_hint(&self) -> SizeHint {
+    pub(super) fn size_hint(&self) -> SizeHint {
         self.left.map_or_else(SizeHint::new, SizeHint::with_exact)
     }
 }
 
-impl Drop for Pipe {
-    /// Whoever waits for the client waits for nobody.
+impl Drop for BodyReceiver {
+    /// Lets the task go on without waiting: the client has gone.
     fn drop(&mut self) {
         self.places.close();
     }

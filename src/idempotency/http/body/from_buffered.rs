@@ -1,4 +1,5 @@
-//! Request bodies that can be made again.
+//! Request bodies that can be built from a buffer, so that the layer can read a
+//! request before the handler does.
 
 use bytes::Bytes;
 use http_body::Body;
@@ -6,13 +7,13 @@ use http_body_util::{BodyExt, Full, combinators};
 
 use super::buffered::BufferedBody;
 
-/// A request body that can be made again of what was read of it.
+/// A request body that can be built again from the data that was read of it.
 ///
-/// A request with a key is read to its end before anything is done, so that it can
-/// be compared with the first one, and is then given to the handler whole. That is
-/// possible with the bodies of axum (feature `axum`) and tonic (feature `tonic`), with
-/// `Full<Bytes>`, boxed bodies, and `String`. For others, box them further out
-/// (`map_request(|req| req.map(|body| body.boxed_unsync()))`), or say how:
+/// The layer reads a request with a key to its end before it does anything, to
+/// compare it with the first one, and then gives it to the handler as a whole. It can
+/// do so with the bodies of axum (feature `axum`) and tonic (feature `tonic`), with
+/// `Full<Bytes>`, boxed bodies, and `String`. Box other bodies in a layer further out
+/// (`map_request(|req| req.map(|body| body.boxed_unsync()))`), or implement this:
 ///
 /// ```
 /// use http_body_util::Full;
@@ -33,64 +34,66 @@ use super::buffered::BufferedBody;
 /// # }
 ///
 /// impl FromBuffered for Mine {
-///     fn from_buffered(whole: BufferedBody) -> Self {
-///         Mine(Full::new(whole.bytes().clone()))
+///     fn from_buffered(body: BufferedBody) -> Self {
+///         Mine(Full::new(body.bytes().clone()))
 ///     }
 /// }
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "a request body `{Self}` cannot be made again once it was read",
-    note = "box it further out, or implement `sluicegate::idempotency::FromBuffered` for it"
+    message = "a request body `{Self}` cannot be built again once it was read",
+    note = "box it in a layer further out, or implement \
+            `sluicegate::idempotency::FromBuffered` for it"
 )]
 pub trait FromBuffered: Body<Data = Bytes> {
-    /// A body of this data and these trailers.
-    fn from_buffered(whole: BufferedBody) -> Self;
+    /// Builds a body with this data and these trailers.
+    fn from_buffered(body: BufferedBody) -> Self;
 }
 
-/// Without trailers.
+/// Drops the trailers.
 impl FromBuffered for Full<Bytes> {
-    fn from_buffered(whole: BufferedBody) -> Self {
-        Self::new(whole.bytes().clone())
+    fn from_buffered(body: BufferedBody) -> Self {
+        Self::new(body.bytes().clone())
     }
 }
 
-/// Without trailers. What is no UTF-8 was no `String`, and becomes an empty one.
+/// Drops the trailers. The data is UTF-8, because it was read from a `String`; any
+/// other becomes an empty one.
 impl FromBuffered for String {
-    fn from_buffered(whole: BufferedBody) -> Self {
-        Self::from_utf8(whole.bytes().to_vec()).unwrap_or_default()
+    fn from_buffered(body: BufferedBody) -> Self {
+        Self::from_utf8(body.bytes().to_vec()).unwrap_or_default()
     }
 }
 
 impl FromBuffered for BufferedBody {
-    fn from_buffered(whole: BufferedBody) -> Self {
-        whole
+    fn from_buffered(body: BufferedBody) -> Self {
+        body
     }
 }
 
 impl<E> FromBuffered for combinators::BoxBody<Bytes, E> {
-    fn from_buffered(whole: BufferedBody) -> Self {
-        whole.map_err(|never| match never {}).boxed()
+    fn from_buffered(body: BufferedBody) -> Self {
+        body.map_err(|never| match never {}).boxed()
     }
 }
 
 impl<E> FromBuffered for combinators::UnsyncBoxBody<Bytes, E> {
-    fn from_buffered(whole: BufferedBody) -> Self {
-        whole.map_err(|never| match never {}).boxed_unsync()
+    fn from_buffered(body: BufferedBody) -> Self {
+        body.map_err(|never| match never {}).boxed_unsync()
     }
 }
 
 #[cfg(feature = "axum")]
 #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
 impl FromBuffered for axum::body::Body {
-    fn from_buffered(whole: BufferedBody) -> Self {
-        Self::new(whole)
+    fn from_buffered(body: BufferedBody) -> Self {
+        Self::new(body)
     }
 }
 
 #[cfg(feature = "tonic")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tonic")))]
 impl FromBuffered for tonic::body::Body {
-    fn from_buffered(whole: BufferedBody) -> Self {
-        Self::new(whole)
+    fn from_buffered(body: BufferedBody) -> Self {
+        Self::new(body)
     }
 }

@@ -10,59 +10,65 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use super::{buffered::BufferedBody, channel::Pipe};
+use super::{buffered::BufferedBody, channel::BodyReceiver};
 use crate::refusal::{BoxError, FromText};
 
 pin_project! {
-    /// The inner service's body as it is, or one that is kept for who asks again.
+    /// The body of a response: the inner service's as it is, or one that is kept.
     ///
-    /// One that is kept is read to its end in a task, whoever reads this one: this
-    /// is what that task has read. Its end, its trailers, and the last of its data
-    /// where it is known that it is the last come only when the store was told, or
-    /// could not be. When the inner body fails or panics, or the lease was lost
-    /// meanwhile, this one ends with an error, in a poll that follows a pending one
-    /// since the head and the last frame, so that the server has sent both. Over HTTP/2,
-    /// where another task sends, it comes at the earliest 500 ms after the head and 20 ms
-    /// after the last frame.
+    /// A kept body that is not ready at once is read to its end by a background task,
+    /// even if this body is dropped. Its end, its trailers, and the last of its data
+    /// if it is known to be the last come only after the store was told, or could not
+    /// be.
     ///
-    /// Dropped, it leaves the work to go on.
+    /// # Errors
+    ///
+    /// It ends with an error if the inner body fails or panics, or if the lease was
+    /// lost meanwhile. The error comes in a poll that follows a pending one since the
+    /// head and the last frame, so that the server has sent both. Over HTTP/2, where
+    /// another task sends, it comes at least 500 ms after the head and 20 ms after the
+    /// last frame.
     pub struct ResponseBody<B> {
         #[pin]
-        kind: Kind<B>,
+        source: BodySource<B>,
     }
 }
 
 pin_project! {
-    #[project = KindProj]
-    enum Kind<B> {
-        Free {
+    /// Where the data comes from.
+    #[project = BodySourceProj]
+    enum BodySource<B> {
+        /// From the inner service, for a response that is not kept.
+        Inner {
             #[pin]
             body: B,
         },
-        BufferedBody {
+        /// From memory: kept before its head was passed on, or replayed.
+        Buffered {
             body: BufferedBody,
         },
-        Piped {
-            body: Pipe,
+        /// From the task that reads the inner body.
+        Channel {
+            body: BodyReceiver,
         },
     }
 }
 
 impl<B> ResponseBody<B> {
     #[inline]
-    pub(crate) fn free(body: B) -> Self {
-        let kind = Kind::Free { body };
-        Self { kind }
+    pub(crate) fn inner(body: B) -> Self {
+        let source = BodySource::Inner { body };
+        Self { source }
     }
 
-    pub(crate) fn whole(body: BufferedBody) -> Self {
-        let kind = Kind::BufferedBody { body };
-        Self { kind }
+    pub(crate) fn buffered(body: BufferedBody) -> Self {
+        let source = BodySource::Buffered { body };
+        Self { source }
     }
 
-    pub(crate) fn piped(body: Pipe) -> Self {
-        let kind = Kind::Piped { body };
-        Self { kind }
+    pub(crate) fn channel(body: BodyReceiver) -> Self {
+        let source = BodySource::Channel { body };
+        Self { source }
     }
 }
 
@@ -78,53 +84,53 @@ where
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        match self.project().kind.project() {
-            KindProj::Free { body } => body.poll_frame(cx).map_err(Into::into),
-            KindProj::BufferedBody { body } => {
-                Pin::new(body).poll_frame(cx).map_err(|it| match it {})
-            }
-            KindProj::Piped { body } => body.poll_frame(cx),
+        match self.project().source.project() {
+            BodySourceProj::Inner { body } => body.poll_frame(cx).map_err(Into::into),
+            BodySourceProj::Buffered { body } => Pin::new(body)
+                .poll_frame(cx)
+                .map_err(|never| match never {}),
+            BodySourceProj::Channel { body } => body.poll_frame(cx),
         }
     }
 
     #[inline]
     fn is_end_stream(&self) -> bool {
-        match &self.kind {
-            Kind::Free { body } => body.is_end_stream(),
-            Kind::BufferedBody { body } => body.is_end_stream(),
-            Kind::Piped { body } => body.is_end_stream(),
+        match &self.source {
+            BodySource::Inner { body } => body.is_end_stream(),
+            BodySource::Buffered { body } => body.is_end_stream(),
+            BodySource::Channel { body } => body.is_end_stream(),
         }
     }
 
     #[inline]
     fn size_hint(&self) -> SizeHint {
-        match &self.kind {
-            Kind::Free { body } => body.size_hint(),
-            Kind::BufferedBody { body } => body.size_hint(),
-            Kind::Piped { body } => body.size_hint(),
+        match &self.source {
+            BodySource::Inner { body } => body.size_hint(),
+            BodySource::Buffered { body } => body.size_hint(),
+            BodySource::Channel { body } => body.size_hint(),
         }
     }
 }
 
 impl<B: Default> Default for ResponseBody<B> {
     fn default() -> Self {
-        Self::free(B::default())
+        Self::inner(B::default())
     }
 }
 
 impl<B: FromText> FromText for ResponseBody<B> {
     fn from_text(text: String) -> Self {
-        Self::free(B::from_text(text))
+        Self::inner(B::from_text(text))
     }
 }
 
 impl<B> fmt::Debug for ResponseBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = match self.kind {
-            Kind::Free { .. } => "Free",
-            Kind::BufferedBody { .. } => "BufferedBody",
-            Kind::Piped { .. } => "Piped",
+        let source = match self.source {
+            BodySource::Inner { .. } => "Inner",
+            BodySource::Buffered { .. } => "Buffered",
+            BodySource::Channel { .. } => "Channel",
         };
-        f.debug_tuple("ResponseBody").field(&kind).finish()
+        f.debug_tuple("ResponseBody").field(&source).finish()
     }
 }

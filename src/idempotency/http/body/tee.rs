@@ -1,4 +1,4 @@
-//! Reads a body to its end, for the record and for the client.
+//! Reads a response's body to its end, for the record and for the client.
 
 use std::{collections::VecDeque, future::poll_fn, pin::Pin, task::Poll};
 
@@ -7,60 +7,64 @@ use http::{HeaderMap, Version, response::Parts};
 use http_body::{Body, Frame};
 
 use super::{
-    budget::Budget,
-    buffer::Gathered,
+    budget::BodyBudget,
+    buffer::BodyBuffer,
     buffered::BufferedBody,
-    channel::{Mouth, Piece, Pipe, pipe},
+    channel::{BodyPart, BodyReceiver, BodySender, body_channel},
 };
-use crate::idempotency::{http::retention::completion::Keeper, record, store::Store};
 use crate::{
     content::{Allowed, Grpc, content_length},
     grpc_web::Reader,
+    idempotency::{http::retention::completion::CompletionHandle, record, store::Store},
     refusal::BoxError,
 };
 
-/// Said to a client whose answer is not the one that counts.
-const LOST: &str = "the request took so long that another has taken it over: ask again";
+/// The error of a body whose work was taken over by another holder, whose response
+/// counts.
+const TAKEN_OVER: &str = "the response was discarded: its lease lapsed, and another request with \
+                          the key has taken over; send the request again";
 
-/// A body that is read for the record and for the client.
-pub(crate) struct Tee<B> {
+/// A response's body that goes into the record and to the client.
+pub(crate) struct BodyTee<B> {
     body: Pin<Box<B>>,
-    kept: Gathered,
-    budget: Budget,
-    /// What the client has yet to get.
+    /// The data for the record.
+    kept: BodyBuffer,
+    budget: BodyBudget,
+    /// The data that was read and not sent yet.
     unsent: VecDeque<Bytes>,
-    /// How long the body is, if it says so.
+    /// How long the body is, by its own size hint.
     length: Option<u64>,
-    /// How long the client is told that it is, by the head or by the body.
-    told: Option<u64>,
+    /// How long the client expects the body to be, by the head or the size hint.
+    promised: Option<u64>,
     trailers: HeaderMap,
-    /// Where the trailers are in the body.
+    /// Finds the trailers that gRPC-Web puts into the body.
     web: Option<Reader>,
+    /// The error that `gather` met, for `pump` to pass on.
     failed: Option<BoxError>,
 }
 
-impl<B> Tee<B>
+impl<B> BodyTee<B>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
 {
-    /// A body behind this head, of which at most so many bytes are kept, as far as the
-    /// budget goes.
+    /// Creates a tee for the body behind this head. At most `cap` bytes of it are
+    /// kept, as far as the budget goes.
     pub(crate) fn new(
         head: &Parts,
         allowed: Allowed,
         body: B,
-        most: usize,
-        budget: &Budget,
+        cap: usize,
+        budget: &BodyBudget,
     ) -> Self {
         let length = body.size_hint().exact();
-        let said = || content_length(&head.headers);
-        let said = allowed.has_body(head.status).then(said).flatten();
+        let stated = || content_length(&head.headers);
+        let stated = allowed.has_body(head.status).then(stated).flatten();
         Self {
             length,
-            told: said.or(length),
+            promised: stated.or(length),
             web: Grpc::spoken_in(&head.headers).and_then(Reader::new),
             body: Box::pin(body),
-            kept: Gathered::of_own(most, budget.share()),
+            kept: BodyBuffer::for_response(cap, budget.share()),
             budget: budget.clone(),
             unsent: VecDeque::new(),
             trailers: HeaderMap::new(),
@@ -68,12 +72,13 @@ where
         }
     }
 
-    /// A pipe to the client, who speaks this version of HTTP.
-    pub(crate) fn pipe(&self, version: Version) -> (Mouth, Pipe) {
-        pipe(self.length, &self.budget, version)
+    /// Creates the channel to the client, which speaks this version of HTTP.
+    pub(crate) fn channel(&self, version: Version) -> (BodySender, BodyReceiver) {
+        body_channel(self.length, &self.budget, version)
     }
 
-    /// Reads what is there at once; whether that is all, and not too much.
+    /// Reads what is there without waiting. Returns whether that is the whole body,
+    /// and all of it is kept.
     pub(crate) async fn gather(&mut self) -> bool {
         while !self.kept.is_full() {
             let polled = poll_fn(|cx| Poll::Ready(self.body.as_mut().poll_frame(cx))).await;
@@ -81,7 +86,7 @@ where
             match polled {
                 Poll::Ready(Some(Ok(frame))) => self.take(frame),
                 Poll::Ready(Some(Err(error))) => self.failed = Some(error.into()),
-                Poll::Ready(None) => self.failed = self.fault(),
+                Poll::Ready(None) => self.failed = self.length_error(),
                 Poll::Pending => return false,
             }
             if is_end || self.failed.is_some() {
@@ -91,63 +96,71 @@ where
         false
     }
 
-    /// What was gathered, if that was all.
-    pub(crate) fn into_whole(mut self) -> BufferedBody {
+    /// Returns the whole body, after `gather` has returned true.
+    pub(crate) fn into_buffered(mut self) -> BufferedBody {
         BufferedBody::new(self.kept.take(), self.trailers)
     }
 
-    /// Returns the trailers that say what came of the call, once all was read.
-    pub(crate) fn last_words(&mut self) -> &HeaderMap {
+    /// Returns the trailers that have the status of a call, once all is read: those
+    /// of gRPC-Web if there are any, and those of HTTP otherwise.
+    pub(crate) fn status_trailers(&mut self) -> &HeaderMap {
         let web = self.web.as_mut().and_then(Reader::end);
         web.unwrap_or(&self.trailers)
     }
 
-    /// What is wrong if this is the end: a body that is not as long as its head says
-    /// is incomplete, however clean its end (RFC 9112, section 8).
-    fn fault(&self) -> Option<BoxError> {
-        let (told, size) = (self.told?, self.kept.size());
-        let is_whole = told == size;
-        (!is_whole).then(|| {
-            format!("the response body has {size} bytes, but its head promises {told}").into()
+    /// Returns an error if the body ends here and is not as long as promised: such a
+    /// body is incomplete, however clean its end is (RFC 9112, section 8).
+    fn length_error(&self) -> Option<BoxError> {
+        let (promised, size) = (self.promised?, self.kept.size());
+        (promised != size).then(|| {
+            format!("the response body has {size} bytes, but its head promises {promised}").into()
         })
     }
 
-    /// Reads the rest, and sends the client all of it. The end is told to the store
+    /// Reads the rest and sends all of it to the client. The store is told the end
     /// before the client has it.
     ///
-    /// While the answer may be kept, nobody waits for the client: one that does not read
-    /// would hold the key. What it has yet to read is held instead.
-    pub(crate) async fn pump<S: Store>(mut self, mut keeper: Keeper<S>, client: Mouth) {
+    /// While the response may be kept, this does not wait for the client, because one
+    /// that does not read would hold the key. The data is kept in memory instead.
+    pub(crate) async fn pump<S: Store>(
+        mut self,
+        mut completion: CompletionHandle<S>,
+        client: BodySender,
+    ) {
         loop {
-            let but = usize::from(self.is_last_known());
-            self.send(&client, but).await;
+            // The last frame waits for the store if the client could tell that it
+            // is the last.
+            let held_back = usize::from(self.is_last_known());
+            self.send(&client, held_back).await;
             match self.next().await {
                 Some(Ok(frame)) => self.take(frame),
-                // Nobody knows how far the work came: the keeper goes with its lease.
-                Some(Err(error)) => return client.send_now(Piece::Failed(error)),
+                // The outcome is unknown: the completion is dropped, and its lease
+                // lapses.
+                Some(Err(error)) => return client.send_now(BodyPart::Failed(error)),
                 None => break,
             }
         }
-        keeper.hear(self.last_words());
+        completion.read_status(self.status_trailers());
         let body = match self.kept.is_full() {
             true => record::Body::Omitted,
             false => record::Body::Kept(self.kept.take()),
         };
-        match keeper.end(body, &self.trailers).await {
+        match completion.finish(body, &self.trailers).await {
             true => self.finish(&client),
-            false => client.send_now(Piece::Failed(LOST.into())),
+            false => client.send_now(BodyPart::Failed(TAKEN_OVER.into())),
         }
     }
 
-    fn finish(self, client: &Mouth) {
+    /// Sends what was held back, the trailers and the end.
+    fn finish(self, client: &BodySender) {
         for data in self.unsent {
-            client.send_now(Piece::Frame(Frame::data(data)));
+            client.send_now(BodyPart::Frame(Frame::data(data)));
         }
         if !self.trailers.is_empty() {
             let trailers = Frame::trailers(self.trailers);
-            client.send_now(Piece::Frame(trailers));
+            client.send_now(BodyPart::Frame(trailers));
         }
-        client.send_now(Piece::End);
+        client.send_now(BodyPart::End);
     }
 
     async fn next(&mut self) -> Option<Result<Frame<Bytes>, BoxError>> {
@@ -156,19 +169,19 @@ where
         }
         match poll_fn(|cx| self.body.as_mut().poll_frame(cx)).await {
             Some(frame) => Some(frame.map_err(Into::into)),
-            None => self.fault().map(Err),
+            None => self.length_error().map(Err),
         }
     }
 
     fn take(&mut self, frame: Frame<Bytes>) {
         match frame.into_data() {
-            // It would be held back in the stead of the last.
+            // An empty frame would be held back in place of the last data.
             Ok(data) if data.is_empty() => {}
             Ok(data) => {
                 if let Some(web) = &mut self.web {
                     web.read(&data);
                 }
-                // What is full stays so, and says so.
+                // If it does not fit, `is_full` says so from here on.
                 let _ = self.kept.add(&data);
                 self.unsent.push_back(data);
             }
@@ -176,22 +189,23 @@ where
         }
     }
 
-    /// Whether the client could tell that it has all, if it had what was read.
+    /// Returns whether the client could tell that it has the whole body if it had
+    /// all that was read.
     fn is_last_known(&self) -> bool {
         let has_trailers = self.web.as_ref().is_some_and(|it| it.trailers().is_some());
-        has_trailers || self.told == Some(self.kept.size()) || self.body.is_end_stream()
+        has_trailers || self.promised == Some(self.kept.size()) || self.body.is_end_stream()
     }
 
-    /// Sends what was read, but for so many frames.
-    async fn send(&mut self, client: &Mouth, but: usize) {
-        while self.unsent.len() > but {
+    /// Sends all frames but the last `held_back` ones.
+    async fn send(&mut self, client: &BodySender, held_back: usize) {
+        while self.unsent.len() > held_back {
             let Some(data) = self.unsent.pop_front() else {
                 return;
             };
-            let piece = Piece::Frame(Frame::data(data));
+            let part = BodyPart::Frame(Frame::data(data));
             match self.kept.is_full() {
-                true => client.send(piece).await,
-                false => client.send_ahead(piece).await,
+                true => client.send(part).await,
+                false => client.send_ahead(part).await,
             }
         }
     }

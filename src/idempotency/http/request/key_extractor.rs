@@ -1,4 +1,5 @@
-//! Which requests have to do with keys.
+//! Decides, for each request, whether it has to do with keys, and reads its key.
+//! The first step of [`Idempotency`](crate::idempotency::Idempotency).
 
 use std::{fmt, sync::Arc};
 
@@ -6,98 +7,130 @@ use http::Request;
 
 use super::{
     principal::{Principal, PrincipalSource},
-    required::Required,
+    request_key::RequestKey,
 };
-use crate::idempotency::{
-    http::executor::Works, key::IdempotencyKey, observe::Event, store::Store,
+use crate::{
+    exempt::Exempt,
+    idempotency::{http::executor::Executor, observe::Event, store::Store},
+    refusal::Refusal,
 };
-use crate::{exempt::Exempt, refusal::Refusal};
 
-/// The settings of a layer that look at requests.
-pub(crate) struct Gate<S, W, Q, X> {
-    pub(crate) works: Arc<Works<S>>,
-    pub(crate) whose: W,
+/// The executor, and the settings of a layer that look at requests.
+pub(crate) struct KeyExtractor<S, W, Q, X> {
+    pub(crate) executor: Arc<Executor<S>>,
+    pub(crate) principal: W,
     pub(crate) required: Q,
     pub(crate) exempt: X,
 }
 
-/// What is to be done with a request.
-pub(crate) enum Passage {
-    /// It has nothing to do with keys.
-    Free,
+/// What to do with a request.
+pub(crate) enum KeyDecision {
+    /// Call the inner service as if the layer were not there.
+    Pass,
     Refuse(Refusal),
-    Once(Keyed),
+    /// Do its work once.
+    Execute(RequestKey),
 }
 
-/// Whose key a request has, and which.
-pub(crate) struct Keyed {
-    pub(crate) key: IdempotencyKey,
-    /// None if all keys are in one scope.
-    pub(crate) principal: Option<String>,
+/// Decides which requests need a key, of those with a method that may have one.
+///
+/// It is public only because it is a bound of public types.
+pub trait Required<Req> {
+    /// Whether to refuse this request, which has no key.
+    fn is_required(&self, req: &Req) -> bool;
 }
 
-impl<S: Store, W, Q, X> Gate<S, W, Q, X> {
+/// No request needs a key.
+impl<Req> Required<Req> for () {
     #[inline]
-    pub(crate) fn ask<B>(&self, req: &Request<B>) -> Passage
+    fn is_required(&self, _req: &Req) -> bool {
+        false
+    }
+}
+
+/// All requests need a key.
+#[derive(Clone, Copy, Debug)]
+pub struct Always;
+
+impl<Req> Required<Req> for Always {
+    #[inline]
+    fn is_required(&self, _req: &Req) -> bool {
+        true
+    }
+}
+
+impl<Req, F: Fn(&Req) -> bool> Required<Req> for F {
+    fn is_required(&self, req: &Req) -> bool {
+        self(req)
+    }
+}
+
+impl<S: Store, W, Q, X> KeyExtractor<S, W, Q, X> {
+    /// Decides about a request by its head.
+    #[inline]
+    pub(crate) fn extract<B>(&self, req: &Request<B>) -> KeyDecision
     where
         W: PrincipalSource<Request<B>>,
         Q: Required<Request<B>>,
         X: Exempt<Request<B>>,
     {
-        let terms = &self.works.terms;
-        if !terms.methods.contains(req.method()) {
-            return Passage::Free;
+        let settings = &self.executor.settings;
+        if !settings.methods.contains(req.method()) {
+            return KeyDecision::Pass;
         }
-        match req.headers().contains_key(&terms.header) {
+        match req.headers().contains_key(&settings.header) {
             true => self.with_key(req),
             false => self.without_key(req),
         }
     }
 
     #[inline]
-    fn without_key<B>(&self, req: &Request<B>) -> Passage
+    fn without_key<B>(&self, req: &Request<B>) -> KeyDecision
     where
         Q: Required<Request<B>>,
         X: Exempt<Request<B>>,
     {
         if self.required.is_required(req) && !self.exempt.is_exempt(req) {
-            return Passage::Refuse(Refusal::no_idempotency_key());
+            return KeyDecision::Refuse(Refusal::no_idempotency_key());
         }
-        self.works.claimant.notice(Event::Passed);
-        Passage::Free
+        self.executor.claimant.notice(Event::Passed);
+        KeyDecision::Pass
     }
 
-    fn with_key<B>(&self, req: &Request<B>) -> Passage
+    fn with_key<B>(&self, req: &Request<B>) -> KeyDecision
     where
         W: PrincipalSource<Request<B>>,
         X: Exempt<Request<B>>,
     {
         if self.exempt.is_exempt(req) {
-            return Passage::Free;
+            return KeyDecision::Pass;
         }
-        let terms = &self.works.terms;
-        let key = match terms.form.read(req.headers().get_all(&terms.header)) {
+        let settings = &self.executor.settings;
+        let lines = req.headers().get_all(&settings.header);
+        let key = match settings.form.read(lines) {
             Ok(Some(key)) => key,
-            Ok(None) => return Passage::Free,
-            Err(error) => return Passage::Refuse(Refusal::bad_idempotency_key(error.into())),
-        };
-        let principal = match self.whose.whose(req) {
-            Principal::One(one) => Some(one),
-            Principal::Anybody => None,
-            Principal::Nobody => return Passage::Refuse(Refusal::no_principal()),
-            Principal::NoPeer => {
-                terms.peer_warning.warn(&terms.namespace);
-                return Passage::Refuse(Refusal::no_peer());
+            Ok(None) => return KeyDecision::Pass,
+            Err(error) => {
+                return KeyDecision::Refuse(Refusal::bad_idempotency_key(error.into()));
             }
         };
-        Passage::Once(Keyed { key, principal })
+        let principal = match self.principal.principal(req) {
+            Principal::Client(client) => Some(client),
+            Principal::Global => None,
+            Principal::Missing => return KeyDecision::Refuse(Refusal::no_principal()),
+            Principal::NoPeer => {
+                settings.peer_warning.warn(&settings.identity.namespace);
+                return KeyDecision::Refuse(Refusal::no_peer());
+            }
+        };
+        KeyDecision::Execute(RequestKey { key, principal })
     }
 }
 
-impl<S: fmt::Debug, W, Q, X> fmt::Debug for Gate<S, W, Q, X> {
+impl<S: fmt::Debug, W, Q, X> fmt::Debug for KeyExtractor<S, W, Q, X> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gate")
-            .field("works", &self.works)
+        f.debug_struct("KeyExtractor")
+            .field("executor", &self.executor)
             .finish_non_exhaustive()
     }
 }

@@ -1,4 +1,5 @@
-//! A request that is to be done once, and the service that does it.
+//! A request with a key, and the service that will do its work. The executor reads
+//! it once, and calls it at most once.
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
@@ -8,25 +9,26 @@ use http_body::Body;
 use http_body_util::BodyExt;
 use tower_service::Service;
 
-use super::key_extractor::Keyed;
-use crate::idempotency::{
-    fingerprint::Fingerprint,
-    http::{
-        body::{
-            budget::Share,
-            buffer::{Full, Gathered},
-            buffered::{BufferedBody, IsRead},
-            from_buffered::FromBuffered,
-            response_body::ResponseBody,
+use super::request_key::RequestKey;
+use crate::{
+    idempotency::{
+        fingerprint::Fingerprint,
+        http::{
+            body::{
+                BufferedBody, FromBuffered, ResponseBody,
+                budget::BudgetShare,
+                buffer::{BodyBuffer, BufferError},
+                buffered::ReadFlag,
+            },
+            settings::HttpSettings,
         },
-        settings::Terms,
+        scope::Name,
     },
-    scope::Name,
+    refusal::{BoxError, Refusal},
 };
-use crate::refusal::{BoxError, Refusal};
 
-/// A service that can be left to work for itself.
-pub(crate) trait Inner<B>:
+/// A service that a background task can call: the bounds of the layer, in one name.
+pub(crate) trait InnerService<B>:
     Service<Request<B>, Response = Response<Self::Body>, Error: Send + 'static, Future: Send>
     + Send
     + 'static
@@ -34,7 +36,7 @@ pub(crate) trait Inner<B>:
     type Body: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static;
 }
 
-impl<I, B, R> Inner<B> for I
+impl<I, B, R> InnerService<B> for I
 where
     I: Service<Request<B>, Response = Response<R>> + Send + 'static,
     I::Error: Send + 'static,
@@ -44,94 +46,105 @@ where
     type Body = R;
 }
 
-/// What a service answers behind the layer.
-pub(crate) type Answer<I, B> =
-    Result<Response<ResponseBody<<I as Inner<B>>::Body>>, <I as Service<Request<B>>>::Error>;
+/// The result of a call behind the layer.
+pub(crate) type CallResult<I, B> =
+    Result<Response<ResponseBody<<I as InnerService<B>>::Body>>, <I as Service<Request<B>>>::Error>;
 
-/// A request that is to be done once, and the service that is ready to do it.
-pub(crate) struct Job<I, B> {
-    pub(crate) service: I,
+/// A request with a key, and the service that is ready for it.
+pub(crate) struct KeyedCall<I, B> {
+    service: I,
     pub(crate) request: Request<B>,
-    /// Whether anything behind the layer has read the body.
-    pub(crate) is_read: IsRead,
-    /// Its body's part of the budget, until it is done.
-    _share: Option<Arc<Share>>,
+    /// Raised when the handler, or a layer behind this one, reads the body.
+    pub(crate) read: ReadFlag,
+    /// What the body takes of the budget. Kept here too, so that the bytes count
+    /// until the call is made.
+    _share: Option<Arc<BudgetShare>>,
 }
 
-/// What it is called, what it is, and itself.
-type Known<J> = (Name, Fingerprint, J);
-
-impl<I, B> Job<I, B> {
+impl<I, B> KeyedCall<I, B> {
     pub(crate) fn new(service: I, request: Request<B>) -> Self {
-        let is_read = IsRead::default();
         Self {
             service,
             request,
-            is_read,
+            read: ReadFlag::default(),
             _share: None,
         }
     }
 
-    /// The same, once it is known what the request is, for which its body is read.
-    pub(crate) async fn read(self, terms: &Terms, keyed: &Keyed) -> Result<Known<Self>, Refusal>
+    /// Reads the body if bodies are compared, and returns the request's name and
+    /// fingerprint.
+    ///
+    /// # Errors
+    ///
+    /// When the body is too large, broken, or over the layer's budget.
+    pub(crate) async fn identify(
+        self,
+        settings: &HttpSettings,
+        request_key: &RequestKey,
+    ) -> Result<(Name, Fingerprint, Self), Refusal>
     where
         B: FromBuffered<Error: Into<BoxError>>,
     {
+        let identity = &settings.identity;
         let (head, body) = self.request.into_parts();
-        let name = terms.name(keyed, &head);
+        let name = identity.name(request_key, &head);
         let mut share = None;
-        let (body, fingerprint) = if terms.compares_body {
-            let (whole, body_held) = whole(body, terms).await?;
-            share = Some(Arc::new(body_held));
-            let fingerprint = terms.fingerprint(&head, Some(whole.bytes()));
-            let whole = whole.watched(&self.is_read, share.clone());
-            (B::from_buffered(whole), fingerprint)
+        let (body, fingerprint) = if identity.compares_body {
+            let (buffered, taken) = read_body(body, settings).await?;
+            share = Some(Arc::new(taken));
+            let fingerprint = identity.fingerprint(&head, Some(buffered.bytes()));
+            let buffered = buffered.watched(&self.read, share.clone());
+            (B::from_buffered(buffered), fingerprint)
         } else {
-            (body, terms.fingerprint(&head, None))
+            (body, identity.fingerprint(&head, None))
         };
         let request = Request::from_parts(head, body);
-        let job = Self {
+        let call = Self {
             request,
             _share: share,
             ..self
         };
-        Ok((name, fingerprint, job))
+        Ok((name, fingerprint, call))
     }
 
-    /// Does it without further ado.
-    pub(crate) fn call(mut self) -> I::Future
+    /// Calls the service.
+    pub(crate) fn run(mut self) -> I::Future
     where
-        I: Inner<B>,
+        I: InnerService<B>,
     {
         self.service.call(self.request)
     }
 }
 
-/// The whole body, and its part of the budget.
-async fn whole<B>(body: B, terms: &Terms) -> Result<(BufferedBody, Share), Refusal>
+/// Reads a body to its end. Returns it with the share of the budget that it takes.
+async fn read_body<B>(
+    body: B,
+    settings: &HttpSettings,
+) -> Result<(BufferedBody, BudgetShare), Refusal>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
 {
-    let most = terms.max_request_body.min(terms.budget.most());
-    // Before it is sent, if its client waits to be told to.
-    if body.size_hint().lower() > most as u64 {
+    let cap = settings.max_request_body.min(settings.budget.limit());
+    // Before the first poll, so that a client that sent `Expect: 100-continue` is
+    // refused before it sends the body.
+    if body.size_hint().lower() > cap as u64 {
         return Err(Refusal::body_too_large());
     }
-    let (mut gathered, mut trailers) = (
-        Gathered::new(most, terms.budget.share()),
-        HeaderMap::default(),
-    );
+    let mut buffer = BodyBuffer::new(cap, settings.budget.share());
+    let mut trailers = HeaderMap::default();
     let mut body = pin!(body);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| Refusal::bad_body(error.into()))?;
         match frame.into_data() {
-            Ok(data) => gathered.add(&data).map_err(|full| match full {
-                Full::TooLong => Refusal::body_too_large(),
-                Full::NoRoom => Refusal::overloaded(terms.typical.retry(Duration::MAX)),
+            Ok(data) => buffer.add(&data).map_err(|error| match error {
+                BufferError::TooLong => Refusal::body_too_large(),
+                BufferError::OverBudget => {
+                    Refusal::overloaded(settings.latency.retry_after(Duration::MAX))
+                }
             })?,
             Err(frame) => trailers.extend(frame.into_trailers().unwrap_or_default()),
         }
     }
-    let (bytes, share) = gathered.finish();
+    let (bytes, share) = buffer.finish();
     Ok((BufferedBody::new(bytes, trailers), share))
 }

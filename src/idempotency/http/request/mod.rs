@@ -1,14 +1,14 @@
-//! What the layer reads of a request: its key, its principal, and what makes it the
-//! same request as another.
+//! What the layer reads of a request: its key, its principal, and its identity,
+//! which makes it the same request as another or not.
 
-pub(super) mod compare;
+mod compare;
+pub(super) mod identity;
 pub(super) mod key_extractor;
 pub(super) mod keyed_call;
 pub(super) mod principal;
-pub(super) mod required;
+pub(super) mod request_key;
 
 pub use self::{
     compare::CanonicalJson,
-    principal::{ByKey, GlobalScope, Principal, PrincipalSource, Scoped, Unscoped},
-    required::{Always, Required},
+    principal::{ByKey, GlobalScope},
 };

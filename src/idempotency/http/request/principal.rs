@@ -1,48 +1,53 @@
-//! Whose keys they are.
+//! The owners of keys: whether they were set at all, and how they are read from a
+//! request.
 
 use http::Request;
 
 use crate::key::{Absence, EncodedKey, Key, KeyExt, Or, StoreKey};
 
-/// Whose a request's key is.
+/// The owner of a request's key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Principal {
-    /// That of one among others, who is written so.
-    One(String),
-    /// That of whoever asks: all keys are in one scope.
-    Anybody,
-    /// It is not known.
-    Nobody,
-    /// It goes by the client's address, which the transport has not told.
+    /// One client among others, in its written form.
+    Client(String),
+    /// All clients share one scope.
+    Global,
+    /// The request has none.
+    Missing,
+    /// It is the client's address, which the transport has not told.
     NoPeer,
 }
 
-/// Says whose a request's key is. Made by
-/// [`principal`](crate::idempotency::IdempotencyLayer::principal) and
-/// [`global_scope`](crate::idempotency::IdempotencyLayer::global_scope).
+/// Reads the owner of a request's key. Made by
+/// [`principal`](super::super::IdempotencyLayer::principal) and
+/// [`global_scope`](super::super::IdempotencyLayer::global_scope).
+///
+/// It is public only because it is a bound of public types.
 pub trait PrincipalSource<Req> {
-    /// Whose key this request has.
-    fn whose(&self, req: &Req) -> Principal;
+    /// Reads the owner of this request's key.
+    fn principal(&self, req: &Req) -> Principal;
 }
 
-/// That it was said whose keys they are, without which a layer is none.
+/// Marks a layer whose keys have a scope. Only such a layer can be used.
+///
+/// It is public only because it is a bound of public types.
 #[diagnostic::on_unimplemented(
-    message = "it was not said whose idempotency keys they are",
-    label = "this layer would show one client's answers to another who guesses the key",
-    note = "say by `.principal(key::header(\"x-api-key\"))` or the like whose a request's key \
-            is, or by `.global_scope()` that all clients are one"
+    message = "the idempotency keys of this layer have no scope",
+    label = "a client that guesses a key would get the response of another client",
+    note = "call `.principal(key::header(\"x-api-key\"))`, or another key that a client cannot \
+            choose, or `.global_scope()` if all clients may share responses"
 )]
 pub trait Scoped {}
 
-/// It was not said.
+/// The keys of a layer have no scope yet.
 #[derive(Clone, Copy, Debug)]
 pub struct Unscoped;
 
-/// All keys are in one scope.
+/// All keys are in one scope, whichever client sends them.
 #[derive(Clone, Copy, Debug)]
 pub struct GlobalScope;
 
-/// Each has keys of his own, by what this reads from a request.
+/// Each client has its own keys; `K` reads the client from a request.
 #[derive(Clone, Copy, Debug)]
 pub struct ByKey<K>(pub(crate) K);
 
@@ -51,8 +56,8 @@ impl Scoped for GlobalScope {}
 impl<K> Scoped for ByKey<K> {}
 
 impl<Req> PrincipalSource<Req> for GlobalScope {
-    fn whose(&self, _req: &Req) -> Principal {
-        Principal::Anybody
+    fn principal(&self, _req: &Req) -> Principal {
+        Principal::Global
     }
 }
 
@@ -62,18 +67,19 @@ where
     K: Key<Request<B>> + 'static,
     for<'a> K::Key<'a>: StoreKey,
 {
-    fn whose(&self, req: &Request<B>) -> Principal {
+    fn principal(&self, req: &Request<B>) -> Principal {
         match self.0.key(req) {
-            Some(key) => Principal::One(EncodedKey::of(&key).to_string()),
+            Some(key) => Principal::Client(EncodedKey::of(&key).to_string()),
             None => match self.0.absence(req) {
                 Absence::NoPeer => Principal::NoPeer,
-                _ => Principal::Nobody,
+                _ => Principal::Missing,
             },
         }
     }
 }
 
 impl<K> ByKey<K> {
+    /// Uses another key for requests that do not have this one.
     pub(crate) fn or<K2>(self, other: K2) -> ByKey<Or<K, K2>> {
         ByKey(self.0.or(other))
     }

@@ -1,63 +1,67 @@
-//! Tells the store how the work ended, when its body has.
+//! Reports the end of a response to the store. `handler` makes one for each
+//! response, and `BodyTee` finishes it if the body takes time.
 
 use http::HeaderMap;
 
 use super::{
-    policy::{Fate, Keeping},
-    replay::trailers as kept,
+    policy::{Retention, RetentionPolicy},
+    replay::kept_trailers,
 };
 use crate::idempotency::{
-    guard::{CompletionStatus, Guard, Word},
+    guard::{CompletionStatus, Guard, LeaseEnd},
     record::{Body, Record, Reply},
     store::Store,
 };
 
-/// Who holds the lease until the answer has ended. Dropped, it leaves work of
-/// unknown outcome.
-pub(crate) struct Keeper<S: Store> {
+/// Holds the lease until the response has ended. If it is dropped, the outcome of
+/// the work is unknown.
+pub(crate) struct CompletionHandle<S: Store> {
     pub(crate) guard: Guard<S>,
+    /// The kept part of the response's head.
     pub(crate) reply: Reply,
-    pub(crate) fate: Fate,
-    pub(crate) keeping: Keeping,
+    pub(crate) retention: Retention,
+    pub(crate) policy: RetentionPolicy,
 }
 
-impl<S: Store> Keeper<S> {
-    /// Takes note of what the answer says at its end.
-    pub(crate) fn hear(&mut self, trailers: &HeaderMap) {
-        if self.fate == Fate::InTrailers {
-            self.fate = self.keeping.at_end(trailers, &self.reply.headers);
+impl<S: Store> CompletionHandle<S> {
+    /// Decides by the status in the trailers, if the head did not decide.
+    pub(crate) fn read_status(&mut self, trailers: &HeaderMap) {
+        if self.retention == Retention::ByTrailers {
+            self.retention = self.policy.at_end(trailers, &self.reply.headers);
         }
     }
 
-    /// Whether this answer counts, and not that of another who has the lease.
-    pub(crate) fn end(
+    /// Tells the store how the work ended. Returns whether this response may be
+    /// given to the client; if not, another holder has the lease, and its response
+    /// counts.
+    pub(crate) fn finish(
         self,
         body: Body,
         trailers: &HeaderMap,
     ) -> impl Future<Output = bool> + Send + use<S> {
-        let (guard, word) = self.word(body, trailers);
+        let (guard, end) = self.end(body, trailers);
         async move {
-            let Some(word) = word else {
-                // Dropped with its guard.
+            let Some(end) = end else {
+                // The guard is dropped here, and its lease lapses.
                 return true;
             };
-            let is_release = matches!(word, Word::NotDone);
-            guard.end(word).await != CompletionStatus::Lost || is_release
+            let is_release = matches!(end, LeaseEnd::Released);
+            guard.end(end).await != CompletionStatus::Lost || is_release
         }
     }
 
-    /// What there is to tell; nothing if the lease lapses.
-    fn word(self, body: Body, trailers: &HeaderMap) -> (Guard<S>, Option<Word>) {
-        let body = match self.fate {
-            Fate::Release => return (self.guard, Some(Word::NotDone)),
-            Fate::Lapse | Fate::InTrailers => return (self.guard, None),
-            Fate::Store => body,
-            Fate::WithoutBody => Body::Omitted,
+    /// Returns how the lease ends; `None` if it lapses.
+    fn end(self, body: Body, trailers: &HeaderMap) -> (Guard<S>, Option<LeaseEnd>) {
+        let body = match self.retention {
+            Retention::Release => return (self.guard, Some(LeaseEnd::Released)),
+            Retention::Lapse | Retention::ByTrailers => return (self.guard, None),
+            Retention::Store => body,
+            Retention::WithoutBody => Body::Omitted,
         };
         let mut reply = self.reply;
         reply.body = body;
-        reply.trailers = kept(trailers);
-        let word = self.guard.done(&Record::Reply(reply));
-        (self.guard, Some(word))
+        reply.trailers = kept_trailers(trailers);
+        let end = self.guard.completed(&Record::Reply(reply));
+        (self.guard, Some(end))
     }
 }

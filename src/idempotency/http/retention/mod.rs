@@ -1,4 +1,4 @@
-//! Which responses are kept, what is kept of them, and how they are given again.
+//! Which responses are kept, what is kept of them, and how they are replayed.
 
 pub(super) mod completion;
 pub(super) mod policy;

@@ -1,15 +1,18 @@
-//! Which answers are kept.
+//! Decides which responses are kept. The table of the module docs, section "What is
+//! kept", says why.
 
 use http::{HeaderMap, Response, StatusCode};
 
-use crate::idempotency::claim::Takeover;
 use crate::{
     content::{Grpc, is_event_stream},
+    idempotency::claim::Takeover,
     refusal::Refusal,
 };
 
-/// What becomes of one response, whatever its status and
-/// [`Takeover`]: a handler puts it into the response's extensions.
+const GRPC_STATUS: &str = "grpc-status";
+
+/// A handler's own decision about one response, which overrides its status and
+/// [`Takeover`]. The handler puts it into the response's extensions.
 ///
 /// ```
 /// use http::{Response, StatusCode};
@@ -22,129 +25,135 @@ use crate::{
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum StoreDecision {
-    /// The work is done: whoever asks again gets this answer.
+    /// The work is done, and every retry gets this response.
     Store,
-    /// The work was not done: whoever asks again begins it anew.
+    /// The work was not done, and a retry begins it again.
     Release,
-    /// The work is done, and this answer is for nobody else: whoever asks again is
-    /// told that it was not kept.
+    /// The work is done, but the response is for this client only: a retry is told
+    /// that it was not kept.
     WithoutBody,
 }
 
-/// What becomes of a response.
+/// What becomes of a response and its lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub(crate) enum Retention {
+    /// Its head and body are kept.
     Store,
+    /// Nothing is kept, and the lease is given back.
     Release,
+    /// Its head is kept.
     WithoutBody,
-    /// Nobody knows whether the work was done.
+    /// Whether the work was done is unknown, so the lease lapses.
     Lapse,
-    /// It is in the trailers, as that of gRPC, or at the end of the body, as that of
-    /// gRPC-Web.
-    InTrailers,
+    /// The status in the trailers decides: those of gRPC, or those at the end of a
+    /// gRPC-Web body.
+    ByTrailers,
 }
 
-const GRPC_STATUS: &str = "grpc-status";
-
-/// Which answers are kept, unless they say it themselves.
+/// The settings that decide about responses.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Keeping {
-    /// Those that say who may not.
-    pub(crate) denials: bool,
-    /// Not even 500, nor others of a server's errors.
-    pub(crate) no_server_errors: bool,
-    /// What if it is not certain that the work was not done.
+pub(crate) struct RetentionPolicy {
+    /// Whether 401 and 403 are kept, and 7 and 16 of gRPC.
+    pub(crate) keep_denials: bool,
+    /// Whether work is repeated after 500 and above, and after 13 of gRPC.
+    pub(crate) retry_server_errors: bool,
+    /// Decides about statuses that do not say whether the work was done.
     pub(crate) takeover: Takeover,
 }
 
-impl Keeping {
-    /// What becomes of it; and of a [`Refusal`] in it, if that [came before the
+impl RetentionPolicy {
+    /// Decides about a response by its head. A [`Refusal`] among its extensions
+    /// releases the lease if it [came before the
     /// work](crate::idempotency#before-the-work).
-    pub(crate) fn fate<B>(
+    pub(crate) fn decide<B>(
         self,
         response: &Response<B>,
         is_before_work: impl FnOnce(&Refusal) -> bool,
-    ) -> Fate {
+    ) -> Retention {
         let extensions = response.extensions();
         match extensions.get() {
-            Some(StoreDecision::Release) => Fate::Release,
-            Some(StoreDecision::WithoutBody) => Fate::WithoutBody,
-            Some(StoreDecision::Store) => within_reason(Fate::Store, response),
-            None if extensions.get().is_some_and(is_before_work) => Fate::Release,
-            // A downstream's, which the handler passed on, or a deadline's.
-            None if extensions.get::<Refusal>().is_some() => Fate::Lapse,
-            None if speaks_grpc(response.headers()) => self.of_head(response.headers()),
-            None => within_reason(self.of_status(response.status()), response),
+            Some(StoreDecision::Release) => Retention::Release,
+            Some(StoreDecision::WithoutBody) => Retention::WithoutBody,
+            Some(StoreDecision::Store) => without_endless_body(Retention::Store, response),
+            None if extensions.get().is_some_and(is_before_work) => Retention::Release,
+            // The refusal of a downstream that the handler passed on, or of a
+            // deadline during the work.
+            None if extensions.get::<Refusal>().is_some() => Retention::Lapse,
+            None if speaks_grpc(response.headers()) => self.by_grpc_head(response.headers()),
+            None => without_endless_body(self.by_status(response.status()), response),
         }
     }
 
-    /// The fate of a call whose answer ends with these trailers, of HTTP or of
-    /// gRPC-Web, and has this head.
-    pub(crate) fn at_end(self, trailers: &HeaderMap, head: &HeaderMap) -> Fate {
-        let said = [trailers, head].map(|headers| self.of_call(headers));
-        let mut said = said.into_iter().filter(|fate| *fate != Fate::InTrailers);
-        // It has ended without a status, which is none of an answer.
-        said.next().unwrap_or(Fate::Lapse)
+    /// Decides by the trailers of a call, of HTTP or gRPC-Web, or by its head if
+    /// they have no status.
+    pub(crate) fn at_end(self, trailers: &HeaderMap, head: &HeaderMap) -> Retention {
+        let decided = [trailers, head].map(|headers| self.by_grpc_status(headers));
+        let mut decided = decided
+            .into_iter()
+            .filter(|it| *it != Retention::ByTrailers);
+        // A call that ends without a status has failed somewhere on the way.
+        decided.next().unwrap_or(Retention::Lapse)
     }
 
-    /// A head may say OK before the end says otherwise.
-    fn of_head(self, head: &HeaderMap) -> Fate {
+    /// A head with status 0 does not decide, because the trailers may have another.
+    fn by_grpc_head(self, head: &HeaderMap) -> Retention {
         match head.get(GRPC_STATUS) {
-            Some(status) if status == "0" => Fate::InTrailers,
-            _ => self.of_call(head),
+            Some(status) if status == "0" => Retention::ByTrailers,
+            _ => self.by_grpc_status(head),
         }
     }
 
-    fn of_status(self, status: StatusCode) -> Fate {
+    fn by_status(self, status: StatusCode) -> Retention {
         match status.as_u16() {
-            401 | 403 => kept(self.denials),
-            409 | 425 | 429 => Fate::Release,
+            401 | 403 => store_if(self.keep_denials),
+            409 | 425 | 429 => Retention::Release,
             408 | 503 => self.in_doubt(),
-            502 | 504 => Fate::Lapse,
-            500.. => kept(!self.no_server_errors),
-            _ => Fate::Store,
+            502 | 504 => Retention::Lapse,
+            500.. => store_if(!self.retry_server_errors),
+            _ => Retention::Store,
         }
     }
 
-    /// For an answer that is meant to say that the work was not done, and that
-    /// timeouts, proxies and clients also give when they do not know.
-    fn in_doubt(self) -> Fate {
+    /// Decides about a status that means "not done", and that timeouts, proxies and
+    /// clients also use if they do not know.
+    fn in_doubt(self) -> Retention {
         match self.takeover {
-            Takeover::Rerun => Fate::Release,
-            Takeover::Refuse => Fate::Lapse,
+            Takeover::Rerun => Retention::Release,
+            Takeover::Refuse => Retention::Lapse,
         }
     }
 
-    /// By the codes of <https://grpc.io/docs/guides/status-codes/>.
-    fn of_call(self, headers: &HeaderMap) -> Fate {
+    /// Decides by a code of <https://grpc.io/docs/guides/status-codes/>.
+    fn by_grpc_status(self, headers: &HeaderMap) -> Retention {
         let Some(status) = headers.get(GRPC_STATUS) else {
-            return Fate::InTrailers;
+            return Retention::ByTrailers;
         };
         match status.as_bytes() {
-            b"0" | b"3" | b"5" | b"6" | b"9" | b"11" | b"12" => Fate::Store,
-            b"13" => kept(!self.no_server_errors),
-            b"7" | b"16" => kept(self.denials),
-            b"8" | b"10" => Fate::Release,
+            b"0" | b"3" | b"5" | b"6" | b"9" | b"11" | b"12" => Retention::Store,
+            b"13" => store_if(!self.retry_server_errors),
+            b"7" | b"16" => store_if(self.keep_denials),
+            b"8" | b"10" => Retention::Release,
             b"14" => self.in_doubt(),
-            _ => Fate::Lapse,
+            _ => Retention::Lapse,
         }
     }
 }
 
-fn kept(is_kept: bool) -> Fate {
+fn store_if(is_kept: bool) -> Retention {
     match is_kept {
-        true => Fate::Store,
-        false => Fate::Release,
+        true => Retention::Store,
+        false => Retention::Release,
     }
 }
 
-/// What need not end is not kept for longer than its head.
-fn within_reason<B>(fate: Fate, response: &Response<B>) -> Fate {
+/// Keeps only the head of a stream of events or an upgrade, because its body may
+/// never end.
+fn without_endless_body<B>(retention: Retention, response: &Response<B>) -> Retention {
     let is_endless =
         response.status() == StatusCode::SWITCHING_PROTOCOLS || is_event_stream(response.headers());
-    match fate {
-        Fate::Store if is_endless => Fate::WithoutBody,
-        fate => fate,
+    match retention {
+        Retention::Store if is_endless => Retention::WithoutBody,
+        retention => retention,
     }
 }
 

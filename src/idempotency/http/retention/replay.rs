@@ -1,39 +1,42 @@
-//! What is kept of an answer's head, and how it is given again.
+//! What is kept of a response's head, and how a response is replayed.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header::LOCATION};
 
-use crate::idempotency::{
-    http::body::{buffered::BufferedBody, response_body::ResponseBody},
-    record::{Body, Reply},
+use crate::{
+    idempotency::{
+        http::body::{BufferedBody, ResponseBody},
+        record::{Body, Reply},
+    },
+    refusal::Refusal,
 };
-use crate::refusal::Refusal;
 
-/// What is given again, and how it is marked.
+/// Which headers are kept, and how a replayed response is marked.
 #[derive(Clone, Debug)]
-pub(crate) struct Replaying {
-    pub(crate) mark: HeaderName,
-    /// Headers that are kept beside the [usual](is_usual) ones.
-    pub(crate) more: Vec<HeaderName>,
+pub(crate) struct ReplayPolicy {
+    /// The header that says `true` in a replayed response.
+    pub(crate) replayed_header: HeaderName,
+    /// Headers that are kept in addition to the [usual](is_usual) ones.
+    pub(crate) extra_headers: Vec<HeaderName>,
 }
 
-impl Replaying {
+impl ReplayPolicy {
     pub(crate) fn new() -> Self {
         Self {
-            mark: HeaderName::from_static("idempotency-replayed"),
-            more: Vec::new(),
+            replayed_header: HeaderName::from_static("idempotency-replayed"),
+            extra_headers: Vec::new(),
         }
     }
 
-    /// What is kept of a head.
+    /// Returns the part of a head that is kept.
     pub(crate) fn reply(&self, status: StatusCode, headers: &HeaderMap) -> Reply {
-        let is_kept = |name: &HeaderName| is_usual(name) || self.more.contains(name);
+        let is_kept = |name: &HeaderName| is_usual(name) || self.extra_headers.contains(name);
         let mut reply = Reply::new(status);
         reply.headers = filtered(headers, is_kept);
         reply
     }
 
-    /// The answer to who asks again; nothing if it was not kept, or cannot be read
-    /// by him.
+    /// Returns the response to a retry; `None` if its body was not kept, or if the
+    /// client cannot read its encoding.
     pub(crate) fn response<B>(
         &self,
         reply: &Reply,
@@ -43,24 +46,27 @@ impl Replaying {
         let (Body::Kept(bytes), true) = (&reply.body, is_readable) else {
             return None;
         };
-        let whole = BufferedBody::new(bytes.clone(), reply.trailers.clone());
-        let mut response = Response::new(ResponseBody::whole(whole));
+        let body = BufferedBody::new(bytes.clone(), reply.trailers.clone());
+        let mut response = Response::new(ResponseBody::buffered(body));
         *response.status_mut() = reply.status;
         *response.headers_mut() = reply.headers.clone();
-        let mark = HeaderValue::from_static("true");
-        response.headers_mut().insert(self.mark.clone(), mark);
+        let replayed = HeaderValue::from_static("true");
+        response
+            .headers_mut()
+            .insert(self.replayed_header.clone(), replayed);
         Some(response)
     }
 }
 
-/// What there is left to say of an answer.
+/// Returns the refusal of a retry whose response was not kept. It has the status and
+/// the location of that response.
 pub(crate) fn not_retained(reply: &Reply) -> Refusal {
     Refusal::not_retained(reply.status, reply.headers.get(LOCATION))
 }
 
-/// All trailers are kept that may be: they are a part of the answer.
-pub(crate) fn trailers(trailers: &HeaderMap) -> HeaderMap {
-    filtered(trailers, |name| !is_never(name))
+/// Returns the trailers that are kept: all that are not for one client only.
+pub(super) fn kept_trailers(trailers: &HeaderMap) -> HeaderMap {
+    filtered(trailers, |name| !is_never_kept(name))
 }
 
 fn filtered(headers: &HeaderMap, is_kept: impl Fn(&HeaderName) -> bool) -> HeaderMap {
@@ -72,7 +78,8 @@ fn filtered(headers: &HeaderMap, is_kept: impl Fn(&HeaderName) -> bool) -> Heade
     filtered
 }
 
-/// Whether a client of gRPC can read messages that are encoded so.
+/// Returns whether a gRPC client can read messages in this encoding. Every client
+/// reads `identity`.
 fn accepts(request: &HeaderMap, encoding: Option<&HeaderValue>) -> bool {
     let encoding = encoding.map_or(&b"identity"[..], HeaderValue::as_bytes);
     let accepted = request.get_all("grpc-accept-encoding");
@@ -82,7 +89,7 @@ fn accepts(request: &HeaderMap, encoding: Option<&HeaderValue>) -> bool {
     encoding == b"identity" || accepted.any(|it| it.trim_ascii() == encoding)
 }
 
-/// What belongs to the answer, and not to the way that it took.
+/// Returns whether a header describes the response itself and is always kept.
 fn is_usual(name: &HeaderName) -> bool {
     matches!(
         name.as_str(),
@@ -104,8 +111,9 @@ fn is_usual(name: &HeaderName) -> bool {
     )
 }
 
-/// What is of its own moment, connection or client, and is not given to another.
-pub(crate) fn is_never(name: &HeaderName) -> bool {
+/// Returns whether a header belongs to one moment, connection or client, so that no
+/// other client may get it.
+pub(crate) fn is_never_kept(name: &HeaderName) -> bool {
     const FAMILIES: [&str; 5] = [
         "access-control-",
         "proxy-",
@@ -145,9 +153,9 @@ pub(crate) fn is_never(name: &HeaderName) -> bool {
 mod tests {
     use super::*;
 
-    /// A message that was compressed for the first client.
+    /// The message was compressed for the first client.
     #[test]
-    fn what_a_client_of_grpc_cannot_read_is_not_given_to_it() {
+    fn a_grpc_client_is_not_given_an_encoding_that_it_cannot_read() {
         let mut reply = Reply::new(StatusCode::OK);
         let gzip = HeaderValue::from_static("gzip");
         reply.headers.insert("grpc-encoding", gzip);
@@ -158,11 +166,11 @@ mod tests {
         ] {
             let mut request = HeaderMap::new();
             request.insert("grpc-accept-encoding", HeaderValue::from_static(accepted));
-            let response = Replaying::new().response::<()>(&reply, &request);
+            let response = ReplayPolicy::new().response::<()>(&reply, &request);
             assert_eq!(response.is_some(), is_given, "{accepted}");
         }
         reply.headers.clear();
-        let response = Replaying::new().response::<()>(&reply, &HeaderMap::new());
+        let response = ReplayPolicy::new().response::<()>(&reply, &HeaderMap::new());
         assert!(response.is_some());
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Number, Value};
 
-use super::unique;
+use super::unique_names;
 
 /// JSON that is written in one way, so that two texts which mean the same are the same:
 /// as the JSON Canonicalization Scheme has it (RFC 8785), without spaces, and with the
@@ -77,7 +77,7 @@ impl CanonicalJson {
     /// is nested more than 128 deep, or has a whole number out of range.
     pub fn canonical(&self, text: &[u8]) -> Option<Vec<u8>> {
         let mut value: Value = serde_json::from_slice(text).ok()?;
-        if !unique::has_unique_names(text) {
+        if !unique_names::has_unique_names(text) {
             return None;
         }
         self.without

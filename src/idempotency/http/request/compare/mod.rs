@@ -1,9 +1,9 @@
-//! What makes two requests the same: the parts of a body that count.
+//! Which parts of a body count when two requests are compared.
 
 mod comparison;
 mod json;
 mod multipart;
-mod unique;
+mod unique_names;
 
-pub(in crate::idempotency::http) use self::comparison::{Comparing, Own};
+pub(super) use self::comparison::BodyComparison;
 pub use self::json::CanonicalJson;

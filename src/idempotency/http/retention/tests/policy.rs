@@ -10,43 +10,46 @@ fn with(status: u16, content_type: &'static str) -> Response<()> {
     response
 }
 
-fn fate(response: &Response<()>) -> Fate {
-    Keeping::default().fate(response, |_| true)
+fn decided(response: &Response<()>) -> Retention {
+    RetentionPolicy::default().decide(response, |_| true)
 }
 
 #[test]
-fn what_need_not_end_is_not_kept_for_longer_than_its_head() {
-    assert_eq!(fate(&with(200, "text/event-stream")), Fate::WithoutBody);
+fn a_response_that_may_never_end_is_kept_without_its_body() {
     assert_eq!(
-        fate(&with(200, "Text/Event-Stream ;charset=utf-8")),
-        Fate::WithoutBody
+        decided(&with(200, "text/event-stream")),
+        Retention::WithoutBody
     );
-    assert_eq!(fate(&with(101, "text/plain")), Fate::WithoutBody);
-    assert_eq!(fate(&with(200, "text/event-streams")), Fate::Store);
-    assert_eq!(fate(&with(503, "text/event-stream")), Fate::Release);
+    assert_eq!(
+        decided(&with(200, "Text/Event-Stream ;charset=utf-8")),
+        Retention::WithoutBody
+    );
+    assert_eq!(decided(&with(101, "text/plain")), Retention::WithoutBody);
+    assert_eq!(decided(&with(200, "text/event-streams")), Retention::Store);
+    assert_eq!(decided(&with(503, "text/event-stream")), Retention::Release);
     let mut said = with(503, "text/event-stream");
     said.extensions_mut().insert(StoreDecision::Store);
-    assert_eq!(fate(&said), Fate::WithoutBody);
+    assert_eq!(decided(&said), Retention::WithoutBody);
 }
 
 #[test]
-fn an_answer_in_doubt_gives_the_work_back_only_where_it_may_run_again() {
-    for (takeover, fate) in [
-        (Takeover::Rerun, Fate::Release),
-        (Takeover::Refuse, Fate::Lapse),
+fn a_response_in_doubt_releases_work_only_if_it_may_run_again() {
+    for (takeover, decided) in [
+        (Takeover::Rerun, Retention::Release),
+        (Takeover::Refuse, Retention::Lapse),
     ] {
-        let keeping = Keeping {
+        let policy = RetentionPolicy {
             takeover,
-            ..Keeping::default()
+            ..RetentionPolicy::default()
         };
-        let of = |response: &Response<()>| keeping.fate(response, |_| true);
+        let of = |response: &Response<()>| policy.decide(response, |_| true);
         for (code, expected) in [
-            (408, fate),
-            (503, fate),
-            (502, Fate::Lapse),
-            (504, Fate::Lapse),
-            (409, Fate::Release),
-            (429, Fate::Release),
+            (408, decided),
+            (503, decided),
+            (502, Retention::Lapse),
+            (504, Retention::Lapse),
+            (409, Retention::Release),
+            (429, Retention::Release),
         ] {
             assert_eq!(
                 of(&with(code, "text/plain")),
@@ -55,10 +58,14 @@ fn an_answer_in_doubt_gives_the_work_back_only_where_it_may_run_again() {
             );
         }
         let mut trailers = HeaderMap::new();
-        for (code, expected) in [("14", fate), ("4", Fate::Lapse), ("8", Fate::Release)] {
+        for (code, expected) in [
+            ("14", decided),
+            ("4", Retention::Lapse),
+            ("8", Retention::Release),
+        ] {
             trailers.insert("grpc-status", HeaderValue::from_static(code));
             assert_eq!(
-                keeping.at_end(&trailers, &HeaderMap::new()),
+                policy.at_end(&trailers, &HeaderMap::new()),
                 expected,
                 "{code} {takeover:?}"
             );
@@ -68,8 +75,8 @@ fn an_answer_in_doubt_gives_the_work_back_only_where_it_may_run_again() {
                 let mut said = with(code, "text/plain");
                 said.extensions_mut().insert(decision);
                 let expected = match decision {
-                    StoreDecision::Store => Fate::Store,
-                    _ => Fate::Release,
+                    StoreDecision::Store => Retention::Store,
+                    _ => Retention::Release,
                 };
                 assert_eq!(of(&said), expected, "{code} {takeover:?}");
             }
@@ -81,24 +88,30 @@ fn an_answer_in_doubt_gives_the_work_back_only_where_it_may_run_again() {
 fn grpc_has_its_status_at_the_end_and_grpc_web_in_its_body() {
     let none = HeaderMap::new();
     for content_type in ["application/grpc+proto", "Application/gRPC-Web-Text ; a=b"] {
-        assert_eq!(fate(&with(200, content_type)), Fate::InTrailers);
+        assert_eq!(decided(&with(200, content_type)), Retention::ByTrailers);
         let mut head_only = with(200, content_type);
         let status = HeaderValue::from_static("14");
         head_only.headers_mut().insert("grpc-status", status);
-        assert_eq!(fate(&head_only), Fate::Release);
+        assert_eq!(decided(&head_only), Retention::Release);
     }
-    assert_eq!(Keeping::default().at_end(&none, &none), Fate::Lapse);
+    assert_eq!(
+        RetentionPolicy::default().at_end(&none, &none),
+        Retention::Lapse
+    );
 }
 
 #[test]
 fn the_end_overrides_a_head_that_says_ok() {
-    let keeping = Keeping::default();
+    let policy = RetentionPolicy::default();
     let mut ok = with(200, "application/grpc-web");
     let status = HeaderValue::from_static("0");
     ok.headers_mut().insert("grpc-status", status);
-    assert_eq!(fate(&ok), Fate::InTrailers);
+    assert_eq!(decided(&ok), Retention::ByTrailers);
     let mut away = HeaderMap::new();
     away.insert("grpc-status", HeaderValue::from_static("14"));
-    assert_eq!(keeping.at_end(&away, ok.headers()), Fate::Release);
-    assert_eq!(keeping.at_end(&HeaderMap::new(), ok.headers()), Fate::Store);
+    assert_eq!(policy.at_end(&away, ok.headers()), Retention::Release);
+    assert_eq!(
+        policy.at_end(&HeaderMap::new(), ok.headers()),
+        Retention::Store
+    );
 }
