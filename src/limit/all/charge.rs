@@ -1,8 +1,8 @@
 //! Charges several buckets: all, or none.
 //!
-//! Called by the limiters of [`tuples`](super::tuples) for each check. What can be
-//! decided in this process is decided here, without an allocation; the rest
-//! becomes an [`AllFuture`].
+//! Called by the limiters of [`tuples`](super::tuples) for each check. Buckets of
+//! this process are decided here, without an allocation; the rest becomes an
+//! [`AllFuture`].
 
 use super::{
     combined::{Combined, longer_denial},
@@ -21,7 +21,7 @@ use crate::limit::{
 /// The most members of a tuple.
 const MAX_MEMBERS: usize = 4;
 
-/// What was reserved of each member, if anything.
+/// The reservation of each member, if there is one.
 type Reservations = [Option<Reserved>; MAX_MEMBERS];
 
 /// The buckets of one check, by the index of their members.

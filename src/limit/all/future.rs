@@ -18,8 +18,8 @@ use super::{
 use crate::limit::redis::{AllRequests, group_by_call, reserve_group};
 use crate::limit::{decision::Decision, reservation::Rollback};
 
-/// What is still to be reserved and waited for. Dropped, it rolls back what was
-/// reserved so far.
+/// The buckets that are still to be reserved or waited for. Dropped, it rolls back
+/// the reservations made so far.
 pub(super) struct PendingAll {
     pub(super) combined: Combined,
     pub(super) rollbacks: Vec<Rollback>,

@@ -1,4 +1,4 @@
-//! `All` itself: what its users ask, handed on to the tuple that it holds.
+//! `All` as its users see it. It hands on to the tuple of limiters that it holds.
 
 use crate::limit::{
     limiter::{Backend, Check, Limiter, Wait},
@@ -20,7 +20,7 @@ use crate::limit::{
 /// The answer is the decision of one of them, by its name. A refusal comes from
 /// a limit that the cost can never pass, if there is one, and otherwise from the
 /// limit that asks for the longest wait; after that the same cost passes all of
-/// them, if nobody else came. An admission comes from the limit with the least
+/// them, if no other request came. An admission comes from the limit with the least
 /// remaining, so clients hear of the quota that they will meet first.
 ///
 /// | its limiters are | it asks |
@@ -29,10 +29,10 @@ use crate::limit::{
 /// | in `Redis`, on one `Connection` | all in one call, decided in one step |
 /// | in a Redis Cluster, on several connections, or mixed | those in process, and then one call after the other |
 ///
-/// Where it asks one after the other, a limit is charged for a moment though a
-/// later one refuses, and somebody else may be refused for it. What is given
-/// back is never more than was taken: a window that has turned since, and a
-/// queue in which somebody stands behind, keep it.
+/// Where it asks one after the other, a limit is charged for a moment although a
+/// later one refuses, and another request may be refused because of it. It never
+/// gives back more than was taken: a window that has turned since keeps the
+/// charge, and so does a queue in which another caller has booked behind it.
 ///
 /// A refusal costs no more calls than it has to. Where one in process refuses,
 /// or a denial of Redis is remembered, Redis is not asked; and where it asks

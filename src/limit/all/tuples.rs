@@ -17,8 +17,8 @@ use crate::limit::{
     rules::quota::Cost,
 };
 
-/// The name to report where there is no decision: that of the first member that
-/// can fail, or else of the first.
+/// The name to report when a check fails: that of the first member that can fail,
+/// or else of the first.
 fn first_that_fails<const N: usize>(names: [(bool, Arc<str>); N]) -> Arc<str> {
     let at = names.iter().position(|(fails, _)| *fails).unwrap_or(0);
     names[at].1.clone()
@@ -87,7 +87,7 @@ macro_rules! limiter {
     };
 }
 
-/// What tuples have in common, by whichever keys they go.
+/// Implements the part of a limiter that does not depend on its keys.
 macro_rules! backend {
     ($all:ty, $this:ident; $($limiter:ident ($member:expr))+) => {
         impl<$($limiter: Backend<Error: Failure>),+> Backend for $all {

@@ -94,8 +94,8 @@ impl Backlogs {
         Some(backlog.requests.drain(..size).collect())
     }
 
-    /// A worker ended with its runtime. What no other worker will send is
-    /// returned, to be dropped without the lock.
+    /// A worker ended with its runtime. Returns the requests that no other worker
+    /// will send, to be dropped without the lock.
     pub(super) fn lose_worker(&self, runtime: Id) -> VecDeque<QueuedRequest> {
         let mut backlog = self.of(runtime);
         backlog.workers -= 1;

@@ -1,3 +1,5 @@
+//! The settings of a limiter in Redis.
+
 use std::{sync::Arc, time::Duration};
 
 use ahash::RandomState;
@@ -19,16 +21,16 @@ use crate::{
     redis::{Connection, EvictionCheck, Lane},
 };
 
-/// How many questions may wait for a call unless told otherwise.
-const QUEUE: usize = 16_384;
+/// How many requests may wait for a call, unless set.
+const DEFAULT_QUEUE: usize = 16_384;
 
-/// How many denials are remembered unless told otherwise.
-const DENIALS: usize = 16_384;
+/// How many denials are remembered, unless set.
+const DEFAULT_DENIALS: usize = 16_384;
 
-/// For how long a denial is remembered at most unless told otherwise.
-const REMEMBERED: Duration = Duration::from_secs(1);
+/// For how long a denial is remembered at most, unless set.
+const DEFAULT_REMEMBER: Duration = Duration::from_secs(1);
 
-/// Says more of a [`Redis`] limiter than its rule.
+/// The settings of a [`Redis`] limiter; made by [`Redis::builder`].
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), sluicegate::redis::Error> {
@@ -51,9 +53,13 @@ pub struct RedisBuilder<R> {
     rule: R,
     connection: Connection,
     coalesce: bool,
+    /// How many requests may wait for a call.
     queue: usize,
+    /// How many denials are remembered.
     denials: usize,
-    remembered: Duration,
+    /// For how long a denial is remembered at most.
+    remember: Duration,
+    /// The largest share of a bucket; `None` if nothing is leased.
     lease: Option<Cost>,
     observer: Option<Arc<dyn Observe>>,
 }
@@ -65,22 +71,34 @@ impl<R: Scripted> RedisBuilder<R> {
             rule,
             connection: connection.on(Lane::Limits),
             coalesce: true,
-            queue: QUEUE,
-            denials: DENIALS,
-            remembered: REMEMBERED,
+            queue: DEFAULT_QUEUE,
+            denials: DEFAULT_DENIALS,
+            remember: DEFAULT_REMEMBER,
             lease: None,
             observer: None,
         }
     }
 
-    /// Whether checks may share calls; see [calls](Redis#calls). They do unless
-    /// told otherwise.
+    /// Whether checks may share calls; see [calls](Redis#calls). They do unless set
+    /// to `false`.
+    ///
+    /// ```no_run
+    /// # fn example(connection: &sluicegate::redis::Connection) {
+    /// use sluicegate::limit::{FailOpen, Quota, Redis, TokenBucket};
+    ///
+    /// // Each check is a call of its own.
+    /// let limiter = Redis::builder("api", TokenBucket::new(Quota::per_second(10)), connection)
+    ///     .coalesce(false)
+    ///     .build(FailOpen);
+    /// # let _ = limiter;
+    /// # }
+    /// ```
     pub fn coalesce(self, coalesce: bool) -> Self {
         Self { coalesce, ..self }
     }
 
-    /// How many questions may wait for a call: 16,384 unless set. Whoever finds
-    /// the queue full is answered by the policy at once.
+    /// How many requests may wait for a call: 16,384 unless set. If the queue is
+    /// full, the policy decides at once.
     ///
     /// # Panics
     ///
@@ -99,10 +117,9 @@ impl<R: Scripted> RedisBuilder<R> {
 
     /// For how long a denial is remembered at most: 1 s unless set. 0 turns it off.
     ///
-    /// It is the longest time for which this process does not hear of a
-    /// [`reset`](Redis::reset) or [`credit`](Redis::credit) by another one. A key
-    /// that is hammered costs Redis one question in each such time, and rides in
-    /// one call with others.
+    /// It is the longest time for which this process does not learn of a
+    /// [`reset`](Redis::reset) or [`credit`](Redis::credit) by another one. A key that
+    /// is denied all the time costs Redis one request in each such time.
     ///
     /// ```no_run
     /// # fn example(connection: &sluicegate::redis::Connection) {
@@ -115,14 +132,27 @@ impl<R: Scripted> RedisBuilder<R> {
     /// # let _ = limiter;
     /// # }
     /// ```
-    pub fn remember_denials_for(self, remembered: Duration) -> Self {
-        Self { remembered, ..self }
+    pub fn remember_denials_for(self, remember: Duration) -> Self {
+        Self { remember, ..self }
     }
 
-    /// Lets this process take up to `share` of a bucket ahead of need, for keys so
-    /// hot that even shared calls are too many; see [leases](Redis#leases). Off
-    /// unless set. How much it takes follows the demand: about as much as was
-    /// asked for in the last tenth of a second. A share below 32 does nothing.
+    /// Lets this process take up to `share` of a bucket ahead of need, for keys with
+    /// so high a demand that even shared calls are too many; see
+    /// [leases](Redis#leases). Off unless set. How much it takes follows the demand:
+    /// about as much as was asked for in the last tenth of a second. A share below 32
+    /// has no effect.
+    ///
+    /// ```no_run
+    /// # fn example(connection: &sluicegate::redis::Connection) {
+    /// use sluicegate::limit::{FailOpen, Quota, Redis, TokenBucket};
+    ///
+    /// let rule = TokenBucket::new(Quota::per_second(100_000));
+    /// let limiter = Redis::builder("ingest", rule, connection)
+    ///     .lease(5_000)
+    ///     .build(FailOpen);
+    /// # let _ = limiter;
+    /// # }
+    /// ```
     ///
     /// # Panics
     ///
@@ -141,7 +171,8 @@ impl<R: Scripted> RedisBuilder<R> {
         }
     }
 
-    /// Who is told of every check that Redis did not answer.
+    /// An observer of the checks that Redis did not answer; see
+    /// [`Observe::fell_back`].
     pub fn observe(self, observer: Arc<dyn Observe>) -> Self {
         Self {
             observer: Some(observer),
@@ -149,9 +180,9 @@ impl<R: Scripted> RedisBuilder<R> {
         }
     }
 
-    /// A limiter that does as `policy` says when Redis does not answer.
+    /// Makes the limiter. `policy` decides when Redis does not answer.
     pub fn build<P: Policy>(self, policy: P) -> Redis<R, P> {
-        let keep = ticks(self.remembered);
+        let keep = ticks(self.remember);
         let denials = (self.denials > 0 && keep > 0).then(|| DenialCache::new(self.denials, keep));
         let client = Client {
             head: head(&self.rule),

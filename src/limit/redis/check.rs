@@ -72,9 +72,9 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
             }
         }
         // The call, alone or with others.
-        let entry = self.entry(cost, max_wait, wait);
+        let operation = self.operation(cost, max_wait, wait);
         let waits = slot.map(|slot| (bucket.clone(), slot));
-        let call = self.queue.call(bucket, entry, waits.is_some());
+        let call = self.queue.call(bucket, operation, waits.is_some());
         Check::Later(CheckFuture {
             limiter: self.clone(),
             ticket: self.policy.ticket(key),
@@ -90,8 +90,8 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
             .leases
             .as_ref()?
             .spend(&client.rule, bucket.key, cost);
-        if let Some(entry) = renewal.filter(|_| !client.connection.rejects_calls()) {
-            self.queue.tell(bucket.clone(), entry);
+        if let Some(operation) = renewal.filter(|_| !client.connection.rejects_calls()) {
+            self.queue.tell(bucket.clone(), operation);
         }
         if decision.is_some() {
             client.counters.count(RequestEvent::Leased);
@@ -118,9 +118,9 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
         }
     }
 
-    /// What the script is asked for. A rule with a queue has to know of a caller
-    /// that does not wait at all, because it would book a place for it.
-    pub(super) fn entry(&self, cost: Cost, max_wait: Tick, wait: Option<Wait>) -> Operation {
+    /// The operation that the script performs. A rule with a queue has to be told if
+    /// the caller does not wait at all; otherwise it would book a place.
+    pub(super) fn operation(&self, cost: Cost, max_wait: Tick, wait: Option<Wait>) -> Operation {
         match max_wait {
             0 if wait.is_none() || !self.client().rule.queues() => Operation::Check(cost),
             max_wait => Operation::Reserve(1, cost, max_wait),
@@ -135,7 +135,7 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
 #[must_use = "futures do nothing unless polled; dropped, its place is given back"]
 pub struct CheckFuture<R: Scripted, P: Policy> {
     limiter: Redis<R, P>,
-    /// What the policy has to know of the key.
+    /// The policy's ticket of the key.
     ticket: u64,
     request: CheckRequest,
     state: State<R>,

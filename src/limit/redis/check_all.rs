@@ -44,7 +44,7 @@ pub(crate) trait AllRequest: Send + Sync {
     fn key(&self) -> &[u8];
 
     /// Its part of the call: the rule with its parameters, and the entry.
-    fn entry(&self) -> (&[String], Operation);
+    fn operation(&self) -> (&[String], Operation);
 
     /// Sends it in a call of its own.
     fn send_alone(&self) -> PendingCall;
@@ -140,11 +140,11 @@ async fn send_together(group: &AllRequests) -> Result<Vec<Result<BucketReply, Er
         return Err(error);
     }
     group.iter().for_each(|(_, request)| request.count());
-    let entries = group.iter().map(|(_, request)| {
-        let (head, entry) = request.entry();
-        (head, request.key(), entry)
+    let operations = group.iter().map(|(_, request)| {
+        let (head, operation) = request.operation();
+        (head, request.key(), operation)
     });
-    let reply = connection.run(&SCRIPT, together(None, entries)).await?;
+    let reply = connection.run(&SCRIPT, together(None, operations)).await?;
     let (now, mut numbers) = begin_reply(&reply)?;
     let mut replies = Vec::with_capacity(group.len());
     for (_, request) in group {
@@ -161,15 +161,15 @@ async fn send_together(group: &AllRequests) -> Result<Vec<Result<BucketReply, Er
 #[cfg_attr(not(any(test, feature = "testing")), allow(unreachable_pub))]
 pub fn together<'a>(
     now: Option<Tick>,
-    entries: impl ExactSizeIterator<Item = (&'a [String], &'a [u8], Operation)> + Clone,
+    operations: impl ExactSizeIterator<Item = (&'a [String], &'a [u8], Operation)> + Clone,
 ) -> Cmd {
-    let mut call = SCRIPT.call(entries.len());
-    for (_, key, _) in entries.clone() {
+    let mut call = SCRIPT.call(operations.len());
+    for (_, key, _) in operations.clone() {
         call.arg(key);
     }
     call.arg(now.map_or_else(String::new, |now| now.to_string()));
-    for (head, _, entry) in entries {
-        call.arg(head).arg(entry.arg());
+    for (head, _, operation) in operations {
+        call.arg(head).arg(operation.arg());
     }
     call
 }

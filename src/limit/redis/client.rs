@@ -1,9 +1,9 @@
 //! Sends a batch to Redis, and reads its reply.
 //!
 //! The lowest layer of a limiter: the [queue](super::queue) stands on it, and
-//! decides which requests share a batch. All that a reply tells about a bucket
-//! beside the decision (a denial to remember, a lease, an unreadable state) is
-//! taken in here.
+//! decides which requests share a batch. It also
+//! handles the other facts of a reply about a bucket: a denial to remember, a
+//! lease, an unreadable state.
 
 use std::sync::Arc;
 
@@ -41,12 +41,14 @@ use crate::{
 /// The instant at which a bucket never seen is decided; any other would do.
 const UNSEEN: Tick = 1;
 
-/// What all clones of a limiter know about their buckets and their server.
+/// The knowledge that all clones of a limiter share about their buckets and their
+/// server.
 pub(super) struct Client<R: Scripted> {
     pub(super) rule: R,
     pub(super) name: Arc<str>,
     pub(super) connection: Connection,
-    /// What every call begins with: the name of the rule and its parameters.
+    /// The arguments with which every call begins: the name of the rule and its
+    /// parameters.
     pub(super) head: Vec<String>,
     /// `None` if denials are not remembered.
     pub(super) denials: Option<DenialCache<R::State>>,
@@ -71,12 +73,12 @@ impl<R: Scripted> Client<R> {
     }
 
     /// A request that is to be sent now; see [`Request`] for what it records.
-    pub(super) fn request(&self, bucket: Bucket, entry: Operation) -> Request {
+    pub(super) fn request(&self, bucket: Bucket, operation: Operation) -> Request {
         let denials = self.denials.as_ref();
         let epoch = denials.map_or(Epoch::default(), |denials| denials.epoch(bucket.key));
         Request {
             bucket,
-            entry,
+            operation,
             epoch,
             made_at: self.leases.as_ref().map_or(0, LeaseTable::now),
         }
@@ -135,7 +137,7 @@ impl<R: Scripted> Client<R> {
         else {
             return;
         };
-        // What other processes have leased may come back before.
+        // Another process may return its share before that.
         let retry = match self.leases {
             Some(_) => retry.min(LEASE_CHECK_TICKS),
             None => retry,
@@ -193,7 +195,7 @@ impl<R: Scripted> Client<R> {
         self.rule.decide(&mut R::State::default(), UNSEEN, cost)
     }
 
-    /// What a bucket never seen gives of up to `cost`.
+    /// How much a bucket never seen gives of up to `cost`, and its decision.
     pub(super) fn unseen_up_to(&self, cost: Cost) -> (Cost, Decision) {
         take_up_to(&self.rule, &mut R::State::default(), UNSEEN, cost)
     }

@@ -1,8 +1,8 @@
-//! Counts of what a limiter sends, and of what it need not send.
+//! Counts the requests that a limiter sends, and those that it need not send.
 
 use std::sync::atomic::Ordering::Relaxed;
 
-/// Something to count that happens to one request.
+/// An event that concerns one request, to be counted.
 pub(super) enum RequestEvent {
     Recalled,
     Leased,

@@ -1,7 +1,7 @@
-//! What to do when Redis does not answer.
+//! The policies that decide when Redis does not answer.
 //!
-//! [`Redis::new`](super::limiter::Redis::new) requires a policy, so that there is no
-//! default that its user finds out about on a bad day.
+//! [`Redis::new`](super::limiter::Redis::new) requires one, because a default would
+//! be noticed only in an outage.
 
 use std::{convert::Infallible, fmt, hash::Hash};
 
@@ -18,8 +18,8 @@ use crate::{
     redis::Error,
 };
 
-/// What to do when Redis does not answer: [`FailOpen`], [`FailClosed`] or
-/// [`OrElse`].
+/// A policy that decides when Redis does not answer: [`FailOpen`], [`FailClosed`]
+/// or [`OrElse`].
 ///
 /// | policy | a request whose limit cannot be checked |
 /// |---|---|
@@ -43,13 +43,14 @@ use crate::{
 pub trait Policy:
     Clone + fmt::Debug + Send + Sync + 'static + Fallback<<Self as Policy>::Error>
 {
-    /// Why there is no decision even so; `Infallible` where there always is one.
+    /// The error of a check that the policy does not decide; `Infallible` for a policy
+    /// that always decides.
     type Error: Failure + Into<Error>;
 }
 
 /// How a policy decides.
 pub(crate) trait Fallback<E> {
-    /// What has to be kept of a key, which is gone when the policy decides.
+    /// Returns a number that stands for the key, which is gone when the policy decides.
     fn ticket<K: Hash + ?Sized>(&self, key: &K) -> u64 {
         let _ = key;
         0

@@ -30,7 +30,7 @@ use crate::{
 pub(crate) struct RedisBucket<'a, R: Scripted, P: Policy> {
     limiter: &'a Redis<R, P>,
     bucket: Bucket,
-    /// What the policy has to know of the key.
+    /// The policy's ticket of the key.
     ticket: u64,
 }
 
@@ -85,10 +85,13 @@ impl<R: Scripted, P: Policy> MemberBucket for RedisBucket<'_, R, P> {
     fn remote(&self, request: CheckRequest) -> Option<Box<dyn AllRequest>> {
         let CheckRequest { cost, wait } = request;
         let max_wait = self.max_wait(wait);
-        let entry = self.limiter.entry(cost, max_wait, wait);
+        let operation = self.limiter.operation(cost, max_wait, wait);
         Some(Box::new(MemberRequest {
             limiter: self.limiter.clone(),
-            sent: self.limiter.client().request(self.bucket.clone(), entry),
+            sent: self
+                .limiter
+                .client()
+                .request(self.bucket.clone(), operation),
             waits: wait.is_some() && max_wait > 0,
             ticket: self.ticket,
             request,
@@ -102,6 +105,7 @@ struct MemberRequest<R: Scripted, P: Policy> {
     sent: Request,
     /// Whether it waits for a booked place.
     waits: bool,
+    /// The policy's ticket of the key.
     ticket: u64,
     request: CheckRequest,
 }
@@ -115,13 +119,17 @@ impl<R: Scripted, P: Policy> AllRequest for MemberRequest<R, P> {
         &self.sent.bucket.name
     }
 
-    fn entry(&self) -> (&[String], Operation) {
-        (&self.limiter.client().head, self.sent.entry)
+    fn operation(&self) -> (&[String], Operation) {
+        (&self.limiter.client().head, self.sent.operation)
     }
 
     fn send_alone(&self) -> PendingCall {
-        let Request { bucket, entry, .. } = &self.sent;
-        self.limiter.queue.call(bucket.clone(), *entry, self.waits)
+        let Request {
+            bucket, operation, ..
+        } = &self.sent;
+        self.limiter
+            .queue
+            .call(bucket.clone(), *operation, self.waits)
     }
 
     fn count(&self) {
@@ -158,9 +166,9 @@ impl<R: Scripted, P: Policy> AllRequest for MemberRequest<R, P> {
 impl<R: Scripted, P: Policy> MemberRequest<R, P> {
     fn replay(&self, now: Tick, numbers: &mut ReplyReader<'_>) -> Result<BucketReply, Error> {
         let (client, request) = (self.limiter.client(), &self.sent);
-        let bucket = ReadBucket::read(&client.rule, request.entry, now, numbers)?;
+        let bucket = ReadBucket::read(&client.rule, request.operation, now, numbers)?;
         let mut bucket = bucket.ok_or_else(|| Error::unreadable("a limit"))?;
-        let reply = bucket.replay(&client.rule, now, request.entry)?;
+        let reply = bucket.replay(&client.rule, now, request.operation)?;
         if let Some(denial) = bucket.denial(request, now, &reply) {
             client.remember(&denial);
         }

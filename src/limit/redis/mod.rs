@@ -13,6 +13,7 @@ mod lease;
 mod limiter;
 mod member;
 mod queue;
+mod returns;
 mod unreadable;
 mod wait;
 

@@ -1,24 +1,20 @@
 //! Decides which requests share a call.
 //!
-//! A caller that finds nobody else sending sends its own request, without a
-//! detour. All others queue, and a worker takes everything that waits into one
+//! A caller sends its own request, without a detour, if no other request is being
+//! sent. All others queue, and a worker takes everything that waits into one
 //! call, again and again until nothing waits. So nothing is held back to make a
 //! call larger: calls grow by themselves when more is asked than replies come.
 //!
 //! The limiter stands on this, and this on the [client](super::client).
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Weak},
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc};
 
 use ahash::RandomState;
 use redis::Value;
 use tokio::{
     runtime::{Handle, Id},
     sync::oneshot,
-    time::{Instant, sleep},
+    time::Instant,
 };
 
 use super::{
@@ -26,22 +22,20 @@ use super::{
     call::{
         batch::Batch,
         pending::{PendingCall, QueuedCall},
-        request::{Booking, Bucket, BucketReply, Request},
+        request::{Bucket, BucketReply, Request},
     },
     client::Client,
     counts::RequestEvent,
-    lease::{LEASE_CHECK_TICKS, LeaseCheck},
 };
 use crate::{
-    limit::rules::{
-        quota::Cost,
-        script::{Operation, Scripted},
-    },
+    limit::rules::script::{Operation, Scripted},
     redis::Error,
     runtime::background,
 };
 
 /// The requests of one limiter, on their way to its client.
+///
+/// Shared by the clones of the limiter, its workers, and the checks under way.
 pub(super) struct Queue<R: Scripted> {
     pub(super) client: Client<R>,
     backlogs: Backlogs,
@@ -68,13 +62,13 @@ impl<R: Scripted> Queue<R> {
     pub(super) fn call(
         self: &Arc<Self>,
         bucket: Bucket,
-        entry: Operation,
+        operation: Operation,
         waits: bool,
     ) -> PendingCall {
         if let Some(error) = self.client.connection.rejection() {
             return PendingCall::failed(error);
         }
-        let request = self.client.request(bucket, entry);
+        let request = self.client.request(bucket, operation);
         match Handle::try_current() {
             Ok(runtime) => self.call_on(&runtime, request, waits),
             // Called outside of a runtime: the one that polls it is used.
@@ -108,38 +102,11 @@ impl<R: Scripted> Queue<R> {
     }
 
     /// Sends a request whose reply is of no interest.
-    pub(super) fn tell(self: &Arc<Self>, bucket: Bucket, entry: Operation) {
-        let request = self.client.request(bucket, entry);
+    pub(super) fn tell(self: &Arc<Self>, bucket: Bucket, operation: Operation) {
+        let request = self.client.request(bucket, operation);
         let runtime = Handle::try_current().unwrap_or_else(|_| background());
         // If the queue is full, the key's expiry does the same later.
         let _ = self.push(&runtime, request, None);
-    }
-
-    /// Gives a booked place back, for which the caller no longer waits.
-    pub(super) fn give_back(self: &Arc<Self>, bucket: Bucket, cost: Cost, reply: &BucketReply) {
-        if let Some(Booking { due, mark }) = reply.booking.filter(|_| reply.wait().is_some()) {
-            self.tell_fuller(bucket, Operation::GiveBack(cost, due, mark));
-        }
-    }
-
-    /// Undoes a charge, for a request that does not pass after all.
-    pub(super) fn undo(self: &Arc<Self>, bucket: Bucket, reply: &BucketReply) {
-        if let Some(Booking { due, mark }) = reply.booking {
-            // The mark was taken with shares out that may have come back since,
-            // so on a leased bucket it proves nothing.
-            let mark = if self.client.leases.is_some() {
-                0
-            } else {
-                mark
-            };
-            self.tell_fuller(bucket, Operation::Undo(reply.taken, due, mark));
-        }
-    }
-
-    /// Tells Redis of a change that makes the bucket fuller.
-    fn tell_fuller(self: &Arc<Self>, bucket: Bucket, entry: Operation) {
-        self.client.forget(bucket.key);
-        self.tell(bucket, entry);
     }
 
     fn permit(self: &Arc<Self>, runtime: Id) -> Option<DirectCallPermit<R>> {
@@ -207,42 +174,8 @@ impl<R: Scripted> Queue<R> {
         reply: Result<Value, Error>,
         answer: impl FnMut(usize, Result<BucketReply, Error>),
     ) {
-        self.client.read_reply(batch, reply, answer, |bucket| {
-            // In the background, because the lease outlives the runtime that was
-            // granted it.
-            background().spawn(look_after(Arc::downgrade(self), bucket.clone()));
-        });
-    }
-
-    /// Settles a reply whose caller has gone, or never waited.
-    fn missed(self: &Arc<Self>, request: &Request, reply: &BucketReply) {
-        match request.entry {
-            Operation::GiveBack(..)
-            | Operation::Undo(..)
-            | Operation::Return(..)
-            | Operation::Credit(_)
-            | Operation::Reset => self.client.forget(request.bucket.key),
-            _ => self.give_back(request.bucket.clone(), reply.taken, reply),
-        }
-    }
-}
-
-/// Looks after the lease of a bucket for as long as there is one, and gives back
-/// what is not being spent. Does not keep the limiter alive.
-async fn look_after<R: Scripted>(queue: Weak<Queue<R>>, bucket: Bucket) {
-    loop {
-        sleep(Duration::from_micros(LEASE_CHECK_TICKS)).await;
-        let Some(queue) = queue.upgrade() else {
-            return;
-        };
-        let Some(leases) = &queue.client.leases else {
-            return;
-        };
-        match leases.look_after(bucket.key) {
-            LeaseCheck::Keep => {}
-            LeaseCheck::Return(entry) => return queue.tell_fuller(bucket, entry),
-            LeaseCheck::Gone => return,
-        }
+        self.client
+            .read_reply(batch, reply, answer, |bucket| self.attend_lease(bucket));
     }
 }
 

@@ -101,7 +101,7 @@ impl<R: Scripted> BookedPlace<R> {
         }
     }
 
-    /// Takes the place, which is due.
+    /// Takes the place, which is due. It is not given back any more.
     pub(super) fn take(&mut self) -> Decision {
         self.bucket = None;
         self.reply.decision.when_due()

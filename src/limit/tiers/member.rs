@@ -11,7 +11,7 @@ use crate::limit::{
     reservation::{Charge, CheckRequest, Claim, Reserved, Rollback},
 };
 
-/// What a blocked tier charges.
+/// The charge of a blocked tier.
 const NO_CHARGE: Charge = Charge {
     cost: 0,
     at: 0,

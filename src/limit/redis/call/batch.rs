@@ -59,7 +59,8 @@ impl Batch {
                 .or_insert(usize::MAX);
             match runs.get_mut(*run) {
                 Some(same)
-                    if request.entry.merges() && requests[same.first].entry == request.entry =>
+                    if request.operation.merges()
+                        && requests[same.first].operation == request.operation =>
                 {
                     same.times += 1;
                 }
@@ -104,7 +105,7 @@ impl Batch {
             let request = &self.requests[run.first];
             (
                 request.bucket.name.as_slice(),
-                request.entry.times(run.times),
+                request.operation.times(run.times),
             )
         });
         batch::<R>(head, None, entries)
@@ -118,7 +119,7 @@ impl Batch {
     ///
     /// # Errors
     ///
-    /// When the reply is malformed; then nobody was answered.
+    /// When the reply is malformed; then `answer` was not called.
     pub(in crate::limit::redis) fn read_reply<R: Scripted>(
         &self,
         rule: &R,
@@ -136,7 +137,7 @@ impl Batch {
             if let Some(grant) = bucket.grant(request, now) {
                 notice(Notice::Granted(grant));
             }
-            let reply = bucket.replay(rule, now, request.entry);
+            let reply = bucket.replay(rule, now, request.operation);
             // Only the last of a run leaves the state as the server left it.
             if let Ok(reply) = &reply
                 && bucket.replayed() == self.runs[run].times
@@ -156,8 +157,8 @@ impl Batch {
     ) -> Result<ReadBuckets<R::State>, Error> {
         let (now, mut numbers) = begin_reply(reply)?;
         let buckets = self.runs.iter().map(|run| {
-            let entry = self.requests[run.first].entry;
-            ReadBucket::read(rule, entry, now, &mut numbers)
+            let operation = self.requests[run.first].operation;
+            ReadBucket::read(rule, operation, now, &mut numbers)
         });
         Ok((now, buckets.collect::<Result<_, _>>()?))
     }

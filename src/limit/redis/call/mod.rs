@@ -1,5 +1,4 @@
-//! What travels between a limiter and Redis: requests, the batches in which they
-//! are sent, and the replies.
+//! Requests, the batches in which they travel to Redis, and the replies.
 
 pub(crate) mod batch;
 pub(crate) mod pending;

@@ -60,7 +60,7 @@ impl<S> ReadBucket<S> {
     /// When numbers are missing, or no script could have left such a state.
     pub(in crate::limit::redis) fn read<R>(
         rule: &R,
-        entry: Operation,
+        operation: Operation,
         now: Tick,
         numbers: &mut ReplyReader<'_>,
     ) -> Result<Option<Self>, Error>
@@ -71,9 +71,9 @@ impl<S> ReadBucket<S> {
             return Ok(None);
         }
         let missing = || Error::reply("a count and a state");
-        let (taken, state) = entry.read(rule, now, numbers).ok_or_else(missing)?;
+        let (taken, state) = operation.read(rule, now, numbers).ok_or_else(missing)?;
         let mut number = || numbers.take().ok_or_else(missing);
-        let term = match entry {
+        let term = match operation {
             Operation::Lease(..) => Some((number()?, number()?)),
             _ => None,
         };
@@ -90,7 +90,7 @@ impl<S> ReadBucket<S> {
         self.replayed
     }
 
-    /// What was leased, if the request was for a lease.
+    /// Returns the granted share, if the request was for a lease.
     pub(in crate::limit::redis) fn grant<'a>(
         &'a self,
         request: &'a Request,
@@ -132,13 +132,13 @@ impl<S> ReadBucket<S> {
         &mut self,
         rule: &R,
         now: Tick,
-        entry: Operation,
+        operation: Operation,
     ) -> Result<BucketReply, Error>
     where
         R: Scripted<State = S>,
     {
         self.replayed += 1;
-        let entry = match entry {
+        let operation = match operation {
             // Where a share is leased, the script books no place that would have
             // to wait for its return.
             Operation::Reserve(_, cost, _) if self.replayed > self.taken && !rule.queues() => {
@@ -146,16 +146,8 @@ impl<S> ReadBucket<S> {
             }
             other => other,
         };
-        let (taken, decision) = entry.replay(rule, &mut self.state, now);
-        let agrees = match entry {
-            // Those that pass come first in a run.
-            Operation::Check(_) | Operation::Reserve(..) => {
-                decision.is_admitted() == (self.replayed <= self.taken)
-            }
-            Operation::UpTo(_) => taken == self.taken,
-            _ => true,
-        };
-        if !agrees {
+        let (taken, decision) = operation.replay(rule, &mut self.state, now);
+        if !self.agrees(operation, taken, &decision) {
             return Err(Error::reply("the decision that the rule makes"));
         }
         let booking = decision.is_admitted().then(|| {
@@ -168,6 +160,18 @@ impl<S> ReadBucket<S> {
             taken,
             booking,
         })
+    }
+
+    /// Whether the script did the same.
+    fn agrees(&self, operation: Operation, taken: Cost, decision: &Decision) -> bool {
+        match operation {
+            // The requests that pass come first in a run.
+            Operation::Check(_) | Operation::Reserve(..) => {
+                decision.is_admitted() == (self.replayed <= self.taken)
+            }
+            Operation::UpTo(_) => taken == self.taken,
+            _ => true,
+        }
     }
 }
 

@@ -24,7 +24,7 @@ pub(in crate::limit::redis) struct Bucket {
 /// One request about one bucket.
 pub(in crate::limit::redis) struct Request {
     pub(in crate::limit::redis) bucket: Bucket,
-    pub(in crate::limit::redis) entry: Operation,
+    pub(in crate::limit::redis) operation: Operation,
     /// Read before the request is sent: see [`Epoch`].
     pub(in crate::limit::redis) epoch: Epoch,
     /// When the request was made, by the clock of the lease table; 0 if the
@@ -35,28 +35,28 @@ pub(in crate::limit::redis) struct Request {
 
 /// How often the remembered denials near a bucket were forgotten on demand.
 ///
-/// Read before a request is sent: a denial that was decided before somebody
-/// made the bucket fuller must not be remembered after it.
+/// Read before a request is sent: a denial that was decided before the
+/// bucket was made fuller must not be remembered after it.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(in crate::limit::redis) struct Epoch(pub(in crate::limit::redis) u64);
 
-/// What Redis replied to a [`Request`], as the rule understands it.
+/// The reply of Redis to a [`Request`], as the rule understands it.
 #[derive(Clone, Copy)]
 pub(crate) struct BucketReply {
     /// After a credit, a debit or a reset: the decision of a bucket never seen.
     pub(in crate::limit::redis) decision: Decision,
     /// How much was taken, or given back.
     pub(in crate::limit::redis) taken: Cost,
-    /// What is needed to give it back; `None` unless something was admitted.
+    /// Identifies the charge, to give it back; `None` unless something was admitted.
     pub(in crate::limit::redis) booking: Option<Booking>,
 }
 
-/// What was charged, so that the script can find it again.
+/// A charge, so that the script can find it again.
 #[derive(Clone, Copy)]
 pub(crate) struct Booking {
     /// When it falls due, by the server's clock.
     pub(in crate::limit::redis) due: Tick,
-    /// How the bucket looks if nobody was charged after it; see
+    /// The state of the bucket if this was the last charge; see
     /// [`Rule::mark`](crate::limit::Rule::mark).
     pub(in crate::limit::redis) mark: u64,
 }
@@ -64,7 +64,7 @@ pub(crate) struct Booking {
 impl Request {
     /// The largest cost to which a denial of this request applies.
     pub(in crate::limit::redis) fn cost(&self) -> Cost {
-        match self.entry {
+        match self.operation {
             Operation::Check(cost) | Operation::Reserve(_, cost, _) => cost,
             _ => 1,
         }
@@ -72,7 +72,7 @@ impl Request {
 }
 
 impl BucketReply {
-    /// The ticks to wait for the booked place; `None` if there is no wait.
+    /// The ticks to wait for the booked place; `None` if none.
     pub(in crate::limit::redis) fn wait(&self) -> Option<Tick> {
         self.decision.wait_ticks()
     }

@@ -17,8 +17,8 @@ const SPAN_TICKS: Tick = 100_000;
 /// little.
 const MIN_DEMAND: Cost = 32;
 
-/// A share ends early by this fraction of what is left of its term: clocks that
-/// are disciplined by NTP may differ by half of it.
+/// A share ends early by one part in so many of the rest of its term. Clocks that
+/// NTP disciplines may differ by half of that.
 const DRIFT_FRACTION: Tick = 1_000;
 
 /// A key whose demand is measured, and the share that this process holds of it.
@@ -31,7 +31,7 @@ pub(super) struct HotKey<S> {
     pub(super) attended_until: Tick,
 }
 
-/// What was asked for in the present span and in the one before it.
+/// The demand in the present span and in the one before it.
 pub(super) struct Demand {
     span: Tick,
     current: Cost,
@@ -54,12 +54,12 @@ pub(super) struct LeasedShare<S> {
     then: (Tick, Tick),
 }
 
-/// What is to be done about a share.
+/// The result of a check of a share.
 pub(in crate::limit::redis) enum LeaseCheck {
     Keep,
     /// The demand is gone, so the share goes back by this entry.
     Return(Operation),
-    /// There is no share, or its term has ended.
+    /// The share was returned, or its term has ended.
     Gone,
 }
 
@@ -109,7 +109,7 @@ impl<S: Clone> HotKey<S> {
         Some(decision)
     }
 
-    /// The lease to ask for, if less than a quarter of a span's demand is left.
+    /// Returns the lease to ask for, if less than a quarter of a span's demand is left.
     pub(super) fn renewal(&mut self, now: Tick, max_share: Cost) -> Option<Operation> {
         let need = self.demand.of_a_span().min(max_share);
         if need < MIN_DEMAND || now < self.renew_after {
@@ -227,7 +227,7 @@ mod tests {
         };
         let request = Request {
             bucket,
-            entry: Operation::Lease(granted, 0, 0),
+            operation: Operation::Lease(granted, 0, 0),
             epoch: Epoch::default(),
             made_at,
         };
@@ -299,9 +299,9 @@ mod tests {
         assert_eq!(renewal, Some(Operation::Lease(80, 90, 7)));
         assert_eq!(key.renewal(11_001, 1_000), None);
         assert!(matches!(key.check(12_000, CHECK), LeaseCheck::Keep));
-        let LeaseCheck::Return(entry) = key.check(13_000, CHECK) else {
+        let LeaseCheck::Return(operation) = key.check(13_000, CHECK) else {
             panic!("nothing was spent since the last check");
         };
-        assert_eq!(entry, Operation::Return(10, 0, 7));
+        assert_eq!(operation, Operation::Return(10, 0, 7));
     }
 }

@@ -1,8 +1,8 @@
 //! Tokens taken from Redis ahead of need, and spent here.
 //!
 //! A bucket with a high demand is leased: the script charges a share of it at
-//! once, and checks are answered from the share, without Redis. What is spent
-//! was charged before, so no more passes than without leases. Two things could
+//! once, and checks are answered from the share, without Redis. The
+//! share was charged before it is spent, so no more passes than without leases. Two things could
 //! still make it more:
 //!
 //! - The bucket could refill while shares of it are out. So the script counts

@@ -58,7 +58,7 @@ impl<S: Clone> LeaseTable<S> {
         key: u64,
         cost: Cost,
     ) -> (Option<Decision>, Option<Operation>) {
-        // A cost that no lease could cover is no demand for one.
+        // No lease could cover such a cost.
         if cost > self.max_share {
             return (None, None);
         }

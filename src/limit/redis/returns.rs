@@ -1,0 +1,89 @@
+//! Gives back booked places, charges and leases that are not used.
+//!
+//! These requests are sent like others, but no caller waits for their replies.
+
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use tokio::time::sleep;
+
+use super::{
+    call::request::{Booking, Bucket, BucketReply, Request},
+    lease::{LEASE_CHECK_TICKS, LeaseCheck},
+    queue::Queue,
+};
+use crate::{
+    limit::rules::{
+        quota::Cost,
+        script::{Operation, Scripted},
+    },
+    runtime::background,
+};
+
+impl<R: Scripted> Queue<R> {
+    /// Gives a booked place back, for which the caller no longer waits.
+    pub(super) fn give_back(self: &Arc<Self>, bucket: Bucket, cost: Cost, reply: &BucketReply) {
+        if let Some(Booking { due, mark }) = reply.booking.filter(|_| reply.wait().is_some()) {
+            self.tell_fuller(bucket, Operation::GiveBack(cost, due, mark));
+        }
+    }
+
+    /// Undoes a charge of a request that does not pass after all.
+    pub(super) fn undo(self: &Arc<Self>, bucket: Bucket, reply: &BucketReply) {
+        if let Some(Booking { due, mark }) = reply.booking {
+            // The mark was taken with shares out that may have come back since,
+            // so on a leased bucket it proves nothing.
+            let mark = if self.client.leases.is_some() {
+                0
+            } else {
+                mark
+            };
+            self.tell_fuller(bucket, Operation::Undo(reply.taken, due, mark));
+        }
+    }
+
+    /// Tells Redis of a change that makes the bucket fuller.
+    fn tell_fuller(self: &Arc<Self>, bucket: Bucket, operation: Operation) {
+        self.client.forget(bucket.key);
+        self.tell(bucket, operation);
+    }
+
+    /// Settles a reply whose caller has gone, or never waited for it.
+    pub(super) fn missed(self: &Arc<Self>, request: &Request, reply: &BucketReply) {
+        match request.operation {
+            Operation::GiveBack(..)
+            | Operation::Undo(..)
+            | Operation::Return(..)
+            | Operation::Credit(_)
+            | Operation::Reset => self.client.forget(request.bucket.key),
+            _ => self.give_back(request.bucket.clone(), reply.taken, reply),
+        }
+    }
+
+    /// Starts the task that looks after a new lease. It runs in the background,
+    /// because the lease outlives the runtime that was granted it.
+    pub(super) fn attend_lease(self: &Arc<Self>, bucket: &Bucket) {
+        background().spawn(look_after(Arc::downgrade(self), bucket.clone()));
+    }
+}
+
+/// Looks after the lease of a bucket for as long as there is one, and gives back
+/// what is not being spent. Does not keep the limiter alive.
+async fn look_after<R: Scripted>(queue: Weak<Queue<R>>, bucket: Bucket) {
+    loop {
+        sleep(Duration::from_micros(LEASE_CHECK_TICKS)).await;
+        let Some(queue) = queue.upgrade() else {
+            return;
+        };
+        let Some(leases) = &queue.client.leases else {
+            return;
+        };
+        match leases.look_after(bucket.key) {
+            LeaseCheck::Keep => {}
+            LeaseCheck::Return(operation) => return queue.tell_fuller(bucket, operation),
+            LeaseCheck::Gone => return,
+        }
+    }
+}
