@@ -1,48 +1,48 @@
-//! Idempotency: the same work, asked for twice, is done once.
+//! Idempotency: work that is asked for twice is done once.
 //!
 //! # How it works
 //!
-//! Whoever is to do some work [claims](Store::claim) its [`Name`] in a [`Store`]
-//! first, and says by a [`Fingerprint`] what the work is. One claimant is told to
-//! run, and holds a [`Lease`], which is renewed while the work goes on. At its end
-//! a [`Record`] of what came of it is kept, for a day unless set, and all who claim
-//! the same from then on are given that.
+//! Before some work is done, it is [claimed](Store::claim) in a [`Store`] under its
+//! [`Name`], with a [`Fingerprint`] of its content. One claimant is told to run the
+//! work. It holds a [`Lease`], which is renewed while the work goes on. When the work
+//! has ended, a [`Record`] of its result is kept, for a day unless set, and every
+//! later claim is answered with it.
 //!
-//! | under the name is | another claim is answered |
+//! | under the name is | a claim is answered |
 //! |---|---|
 //! | nothing | run |
-//! | work with another fingerprint | a mismatch, whatever has become of it |
-//! | work that runs | that it runs, and for how long its lease lasts |
-//! | work that is done | its record |
-//! | work whose lease has lapsed | run, and that it is recovered; or that its outcome is unknown: [`Takeover`] |
+//! | work with another fingerprint | mismatch, whatever its state |
+//! | running work | running, and how long its lease lasts |
+//! | finished work | its record |
+//! | work whose lease has lapsed | run, with a lease that says it is recovered; or unknown: [`Takeover`] |
 //!
-//! A handler that blocks its runtime keeps the renewals from being made that run on it.
-//! In [`Local`] that harms nothing: a lease there does not lapse while its [`Guard`] is
-//! alive. Elsewhere the lease lapses after its time, and another may begin: move what
-//! blocks to `spawn_blocking`, or have leases [renewed](Claimant::renew_on) by a runtime
-//! of their own, and watch [`RenewedLate`](Event::RenewedLate).
+//! A lease is given back only if the work was certainly not done. Work that panics, is
+//! dropped, or dies with its process may have been done in part, or completely, so its
+//! lease lapses. Each lease has a [`Token`] that no other lease ever has. A holder that
+//! has lost its lease can neither renew nor complete it, and other systems can
+//! recognise by the token that it is late. [`state`] is all of this as one rule.
 //!
-//! A lease is given back only by who says that the work was not done. Work that
-//! panics, is dropped, or dies with its process may have been done in part, or all
-//! of it: its lease lapses. Each lease has a [`Token`] that no other ever has; who
-//! has lost his lease can neither renew nor complete it, and may have others tell
-//! by the token that he is late. [`state`] is all of this as one rule.
+//! A handler that blocks its runtime also blocks the renewals that run there. In
+//! [`Local`] that does no harm, because a lease does not lapse while its [`Guard`] is
+//! alive. In other stores the lease lapses after its time, and another claimant may
+//! begin. Move blocking code to `spawn_blocking`, or [renew](Claimant::renew_on) leases
+//! on a runtime of their own, and watch [`RenewedLate`](Event::RenewedLate).
 //!
-//! | | does |
+//! | item | purpose |
 //! |---|---|
-//! | [`IdempotencyLayer`] | requests once, of HTTP and unary gRPC: [the layer](#the-layer) |
-//! | [`Runner`] | work once, for consumers of queues and for jobs |
-//! | [`Claimant`] and [`Guard`] | the steps of that, for those who drive them themselves |
-//! | [`Store`] | the claims: [`Local`], in this process, another of the [stores](#stores), or one's own |
-//! | [`IdempotencyKey`], [`Scope`], [`Fingerprint`] | say which work, whose, and what it is |
-//! | [`Observe`] | hear what becomes of claims |
+//! | [`IdempotencyLayer`] | does requests of HTTP and unary gRPC once: [the layer](#the-layer) |
+//! | [`Runner`] | does work once, for consumers of queues and for jobs |
+//! | [`Claimant`] and [`Guard`] | the steps of both, to drive them yourself |
+//! | [`Store`] | keeps the claims: [`Local`], in this process, another of the [stores](#stores), or your own |
+//! | [`IdempotencyKey`], [`Scope`], [`Fingerprint`] | identify the work, its owner, and its content |
+//! | [`Observe`] | receives events, for metrics |
 //!
 //! # Stores
 //!
-//! | store | records are | and outlive | a claim and a completion cost |
+//! | store | records are | and outlive | cost of a claim and of a completion |
 //! |---|---|---|---|
 //! | [`Local`] | in this process | nothing | a lock |
-//! | `Durable` (feature `durable`) | on the disk of one machine | the process, and as far as the disk goes the machine | an fsync each, shared by those that come at once |
+//! | `Durable` (feature `durable`) | on the disk of one machine | the process, and the machine as far as the disk does | an fsync each, shared by those that come at the same time |
 //! | `Redis` (feature `redis`) | in Redis, for a fleet | the process, and the server as far as it persists | a call each |
 //!
 //! # Example
@@ -67,8 +67,8 @@
 //!
 //! # Custom example
 //!
-//! Payments: nobody repeats one whose outcome is unknown, duplicates wait for the
-//! first one, and the bank refuses what a late holder writes.
+//! Payments: one with an unknown outcome is never repeated, duplicates wait for the
+//! first one, and the bank refuses writes of a late holder.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -104,8 +104,8 @@
 //!
 //! # The layer
 //!
-//! A client that has no answer sends its request again, with the same key in the
-//! header `Idempotency-Key`, and gets the answer of the first one.
+//! A client that did not get a response sends its request again, with the same key in
+//! the header `Idempotency-Key`, and gets the response of the first one.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -128,8 +128,8 @@
 //! # }
 //! ```
 //!
-//! Payments: each needs a key, nobody repeats one whose outcome is unknown, and
-//! duplicates wait. Anonymous clients are told apart by their address.
+//! Payments: each needs a key, one with an unknown outcome is never repeated, and
+//! duplicates wait. Anonymous clients are separated by their address.
 //!
 //! ```
 //! use std::{sync::Arc, time::Duration};
@@ -153,16 +153,16 @@
 //!
 //! let tracker = layer.tracker().clone();
 //! # let shut_down = async move {
-//! // When the server has stopped: what clients have left behind.
+//! // After the server has stopped: finish the work whose clients have gone.
 //! tracker.drain(Duration::from_secs(30)).await;
 //! # };
 //! ```
 //!
 //! ## How it decides
 //!
-//! Requests without a key, or with other methods than `POST` and `PATCH`, pass. Of
-//! those with one the body is read, up to a cap, and what becomes of them is this,
-//! each under its name in the `type` of a problem (RFC 9457):
+//! Requests without a key pass, and so do requests with other methods than `POST` and
+//! `PATCH`. The body of a request with a key is read, up to a cap. Then the layer
+//! decides as follows. Each refusal has its name in the `type` of a problem (RFC 9457):
 //!
 //! | | HTTP | gRPC |
 //! |---|---|---|
@@ -170,118 +170,131 @@
 //! | <a id="key-malformed"></a>`key-malformed`: the key [cannot be read](KeyForm) | 400 | 3 |
 //! | <a id="principal-missing"></a>`principal-missing`: the request has no [principal](IdempotencyLayer::principal) | 401 | 16 |
 //! | <a id="body-too-large"></a>`body-too-large`: the body is [larger](IdempotencyLayer::max_request_body) than 1 MiB | 413 | 8 |
-//! | <a id="overloaded"></a>`overloaded`: the bodies that are read and held leave [no room](IdempotencyLayer::max_body_memory) for this one | 503, `Retry-After` | 14, pushback |
+//! | <a id="overloaded"></a>`overloaded`: the [memory for bodies](IdempotencyLayer::max_body_memory) has no room for this one | 503, `Retry-After` | 14, pushback |
 //! | <a id="body-unreadable"></a>`body-unreadable`: the body ended with an error | 400 | 3 |
-//! | <a id="store-unavailable"></a>`store-unavailable`: the store has no answer, unless that [is no matter](IdempotencyLayer::fail_open), or a record that cannot be read | 503 | 14 |
+//! | <a id="store-unavailable"></a>`store-unavailable`: the store failed and the layer does not [fail open](IdempotencyLayer::fail_open), or the record cannot be read | 503 | 14 |
 //! | <a id="key-reused"></a>`key-reused`: another request had this key | 422 | 9 |
-//! | <a id="still-running"></a>`still-running`: the first one is running, and its end is not [waited for](IdempotencyLayer::wait), or was for too long | 409, `Retry-After` | 10, pushback |
-//! | <a id="outcome-unknown"></a>`outcome-unknown`: the first one's lease has lapsed, and [`Takeover::Refuse`] is set | 409 | 9 |
-//! | <a id="response-not-retained"></a>`response-not-retained`: it was answered, and the answer was not kept; `original-status` and `original-location` are what is left of it | 409 | 6 |
-//! | it was answered | that answer | that answer |
-//! | nobody has had this key, or the first one's lease has lapsed | the handler's answer | the handler's answer |
+//! | <a id="still-running"></a>`still-running`: the first request is running, and duplicates do not [wait](IdempotencyLayer::wait), or this one has waited for too long | 409, `Retry-After` | 10, pushback |
+//! | <a id="outcome-unknown"></a>`outcome-unknown`: the first request's lease has lapsed, and [`Takeover::Refuse`] is set | 409 | 9 |
+//! | <a id="response-not-retained"></a>`response-not-retained`: the response was not kept; `original-status` and `original-location` are left of it | 409 | 6 |
+//! | the response was kept | that response | that response |
+//! | the key is new, or the first request's lease has lapsed | the handler's response | the handler's response |
 //!
 //! Two requests are the same if their method, path, query and body are, byte for byte,
 //! and the [headers](IdempotencyLayer::compare_headers) that are set. Content types are
 //! compared by their essence: `application/json; charset=utf-8` is the same as
-//! `Application/JSON`. A client that writes the same request anew each time may be
-//! compared by [canonical JSON](IdempotencyLayer::compare_json), all of it or chosen
+//! `Application/JSON`. If a client writes the same request in another way each time,
+//! compare it by [canonical JSON](IdempotencyLayer::compare_json), all of it or chosen
 //! fields; by the parts of a [multipart](IdempotencyLayer::compare_multipart) body,
-//! whose boundary changes; or by a [fingerprint](IdempotencyLayer::fingerprint) of the
-//! service's own. A change of these settings makes requests other ones: deploy it when
-//! no retries are expected, or in another [namespace](IdempotencyLayer::namespace). A key is one within its namespace, principal, method, and route.
+//! whose boundary changes; or by a [fingerprint](IdempotencyLayer::fingerprint) of your
+//! own.
+//!
+//! If these settings change, a retry no longer matches its first request. Deploy such a
+//! change when no retries are expected, or with another
+//! [namespace](IdempotencyLayer::namespace). A key names one request within its
+//! namespace, principal, method and route.
 //!
 //! ## What is kept
 //!
-//! | answer | what becomes of it | why |
+//! | response | its record | why |
 //! |---|---|---|
-//! | below 400, most of 4xx, and 5xx except for 502 to 504; gRPC 0, 3, 5, 6, 9, 11, 12, 13 | kept | the handler has decided, and a retry would get the same answer |
-//! | 401, 403; gRPC 7, 16 | released | the client may come again with other credentials: [`keep_denials`](IdempotencyLayer::keep_denials) |
+//! | below 400, most of 4xx, and 5xx except for 502 to 504; gRPC 0, 3, 5, 6, 9, 11, 12, 13 | kept | the handler has decided, and a retry would get the same response |
+//! | 401, 403; gRPC 7, 16 | released | the client may retry with other credentials: [`keep_denials`](IdempotencyLayer::keep_denials) |
 //! | 409, 425, 429; gRPC 8, 10 | released | the handler did not begin |
-//! | a refusal by a layer of this crate [before the work](#before-the-work) | released | the handler was not entered |
-//! | 408, 503; gRPC 14 | [`Rerun`](Takeover::Rerun): released; [`Refuse`](Takeover::Refuse): unknown | a service that did not begin answers so, and so does a timeout or a proxy that cut the work off |
-//! | 502, 504; gRPC 1, 2, 4, 15, or no status | unknown: the lease lapses | a gateway or a deadline waited in vain: the work may be done |
+//! | a refusal by a layer of this crate [before the work](#before-the-work) | released | the request did not reach the handler |
+//! | 408, 503; gRPC 14 | [`Rerun`](Takeover::Rerun): released; [`Refuse`](Takeover::Refuse): unknown | it may mean that the service did not begin, or that a timeout or a proxy cut the work off |
+//! | 502, 504; gRPC 1, 2, 4, 15, or no status | unknown: the lease lapses | a gateway or a deadline gave up: the work may be done |
 //! | an error of the inner service, a body that breaks off or is not as long as its `Content-Length` says, a panic, a deadline of this crate, a refusal that the handler got from a downstream | unknown: the lease lapses | the work was begun, and did not end |
 //! | a stream of events, an upgrade, a body of more than 1 MiB | kept without its body | it may never end, or is too large |
 //!
 //! The status of gRPC is read from the trailers, and that of gRPC-Web from the end of
-//! the body, so that the layer may be inside or outside of tonic-web's.
+//! the body, so the layer may be inside or outside of tonic-web's.
 //!
 //! The first retry after the lease has lapsed runs the work again, or is refused:
-//! [`Takeover`]. A handler says otherwise by a [`StoreDecision`] among the response's
-//! extensions, which goes before all of this.
+//! [`Takeover`]. A handler can override all of this by a [`StoreDecision`] among the
+//! response's extensions.
 //!
 //! ## Before the work
 //!
-//! The layer marks each request with a key. A layer of this crate between it and the
-//! handler that refuses notes the mark in its [`Refusal`](crate::refusal::Refusal), and
-//! only a refusal with this request's mark gives the work back. A handler that answers
-//! with a refusal which it got from a downstream has begun, whatever the status.
+//! The layer marks each request with a key. If a layer of this crate between it and the
+//! handler refuses the request, it copies the mark into its
+//! [`Refusal`](crate::refusal::Refusal), and only a refusal with this request's mark
+//! gives the work back. A handler that answers with a refusal of a downstream has begun,
+//! whatever the status.
 //!
-//! A refusal that is an [error](crate::refusal::AsError) has the mark if the request's
-//! body is of a type that this crate knows (those that [can be rebuilt](FromBuffered), with
-//! [`BoxError`](crate::refusal::BoxError) in boxed ones); with any other it leaves the
-//! outcome unknown. A handler that passes its own request on to another service behind
-//! a limit of this crate is told apart once it has read the body. If it passes the
-//! request on unread, or bodies are [not compared](IdempotencyLayer::compare_heads_only),
-//! it has to clear the request's extensions first.
+//! A refusal that is an [error](crate::refusal::AsError) has the mark if this crate knows
+//! the type of the request's body: those that implement [`FromBuffered`], with
+//! [`BoxError`](crate::refusal::BoxError) in boxed ones. With any other type, it leaves
+//! the outcome unknown.
 //!
-//! A body that is there at once is kept before its head is passed on. Of any other the
-//! client has the head and the data as they come, but the end, the trailers, and the
-//! last of the data where its length is known, only when the store has kept it: in a
-//! store that outlives a crash, nobody has an answer whole that could be another the
-//! next time. A client that does not read does not hold its key: up to the cap, what it
-//! has yet to read is held for it, within [the layer's
-//! memory](IdempotencyLayer::max_body_memory). If the store does not answer, the client gets its answer even so, and
-//! the store is told for as long as a lease lasts.
+//! A handler may pass its own request on to another service behind a limit of this
+//! crate. A refusal there is recognised as later than the handler if it has read the
+//! body. If it passes the request on unread, or if bodies are [not
+//! compared](IdempotencyLayer::compare_heads_only), it has to clear the request's
+//! extensions first.
+//!
+//! ## Streamed responses
+//!
+//! A body that is ready at once is kept before its head is passed on. Of any other body,
+//! the client gets the head and the data as they come. The end, the trailers, and the
+//! last of the data if its length is known come only after the store has kept the
+//! response. With a store that outlives a crash, a client therefore never has a whole
+//! response that could be another one at the next retry.
+//!
+//! A client that does not read does not hold its key: up to the cap, the data that it
+//! has yet to read is held in [the layer's
+//! memory](IdempotencyLayer::max_body_memory). If the store does not answer, the client
+//! gets its response anyway, and the report to the store is repeated for as long as a
+//! lease lasts.
 //!
 //! ## Replays
 //!
-//! An answer is given again with its status, body, trailers, all values of
-//! `cache-control`, `content-disposition`, `content-encoding`, `content-language`,
+//! A replayed response has the status, body and trailers of the first one, and all values
+//! of `cache-control`, `content-disposition`, `content-encoding`, `content-language`,
 //! `content-location`, `content-type`, `etag`, `last-modified`, `link`, `location`,
-//! `vary`, those of gRPC, and what is [set](IdempotencyLayer::replay_headers), and
-//! with `idempotency-replayed: true`. What is of its own moment, connection or client is
-//! not even kept: cookies, dates, traces, limits, CORS.
+//! `vary`, the headers of gRPC, and those that are
+//! [set](IdempotencyLayer::replay_headers). It is marked with `idempotency-replayed:
+//! true`. Headers that belong to one moment, connection or client are not even kept:
+//! cookies, dates, traces, limits, CORS.
 //!
 //! ## The order of layers
 //!
-//! This layer is the innermost of [the order](crate#the-order-of-layers). So a
-//! request that another layer refuses takes no claim, what is kept is neither
-//! compressed nor tied to one client's origin, and a repeated request is limited as
-//! the first one was.
+//! This layer is the innermost of [the order](crate#the-order-of-layers). A request that
+//! another layer refuses therefore takes no claim, a kept response is neither compressed
+//! nor tied to one client's origin, and a repeated request is limited as the first one
+//! was.
 //!
-//! Of gRPC it is for unary calls: a call with a key is read to its end before it is
-//! begun. [Exempt](IdempotencyLayer::exempt) streams, or send no keys with them.
+//! For gRPC it handles unary calls only: a call with a key is read to its end before it
+//! begins. [Exempt](IdempotencyLayer::exempt) streams, or send no keys with them.
 //!
 //! # Readiness and clones
 //!
-//! A layer's readiness is the inner service's; nothing is reserved in `poll_ready`. A
-//! store is a handle: clones are one. A layer, a runner and a claimant hold one, and
-//! their clones share what they track.
+//! The layer's readiness is the inner service's; `poll_ready` reserves nothing. A store
+//! is a handle, and its clones are the same store. A layer, a runner and a claimant hold
+//! one, and their clones share what they track.
 //!
 //! # Cancellation
 //!
-//! Work is not cancelled with who asked for it, neither by a [`Runner`] nor by the
-//! layer: it goes on in a task of its own, knows the deadline of who asked
-//! first, and its answer is there for who asks again. To end it when the time is
-//! over, put an `EnforceDeadlineLayer` inside too. A client that goes before its
-//! request was read has claimed nothing. A [`Guard`] that is dropped leaves work of
-//! unknown outcome. A [`Tracker`] knows of all that goes on in the background.
+//! Neither a [`Runner`] nor the layer cancels the work when its caller goes: it runs in
+//! a task of its own, under the deadline of the first caller, and its result is there
+//! for the next one. To end the work when the time is over, put an
+//! `EnforceDeadlineLayer` inside too. A client that disconnects before its request was
+//! read has claimed nothing. A [`Guard`] that is dropped leaves work with an unknown
+//! outcome. A [`Tracker`] counts everything that goes on in the background.
 //!
 //! # Differences from others
 //!
-//! * A flag that says "in progress" until the record would have expired, as
-//!   libraries for other languages have it, locks a key for a day when a process
-//!   dies. One that is deleted on an error lets a payment run twice. Here the lease
-//!   is short, renewed, and never given back in doubt.
-//! * Layers that check, run, and then keep, do the work of two requests at once
-//!   twice; those that run it in the request's own future leave it half done when the
-//!   client goes. Here it is claimed first, and goes on.
-//! * Layers that keep all headers give a client the cookies of another; those that
-//!   keep answers under the key alone give it his orders.
-//! * A claim that is taken over by the time on the claimant's clock, or completed by
-//!   whoever comes last, is two claims. Here the store's clock decides, and the
-//!   token.
+//! * Libraries for other languages keep a flag "in progress" until the record would have
+//!   expired, so that a crash locks the key for a day. Others delete it on an error, so
+//!   that a payment may run twice. Here the lease is short and renewed, and it is never
+//!   given back in doubt.
+//! * Layers that check, run, and then keep do the work of two concurrent requests twice.
+//!   Layers that run it in the request's own future leave it half done when the client
+//!   disconnects. Here the work is claimed first, and goes on.
+//! * Layers that keep all headers give one client the cookies of another. Layers that
+//!   keep responses by key alone give one client the orders of another.
+//! * If a claim is taken over by the claimant's clock, or completed by the last writer,
+//!   there may be two holders. Here the store's clock and the token decide.
 
 mod claim;
 mod claimant;

@@ -10,12 +10,66 @@ use crate::{
     refusal::Refusal,
 };
 
+/// The headers that describe the response itself, and are always kept.
+const USUAL: [&str; 15] = [
+    "cache-control",
+    "content-disposition",
+    "content-encoding",
+    "content-language",
+    "content-location",
+    "content-type",
+    "etag",
+    "grpc-encoding",
+    "grpc-message",
+    "grpc-status",
+    "grpc-status-details-bin",
+    "last-modified",
+    "link",
+    "location",
+    "vary",
+];
+
+/// The headers that belong to one moment, connection or client, so that no other
+/// client may get them.
+const NEVER_KEPT: [&str; 21] = [
+    "age",
+    "alt-svc",
+    "b3",
+    "baggage",
+    "connection",
+    "content-length",
+    "date",
+    "grpc-retry-pushback-ms",
+    "grpc-trace-bin",
+    "keep-alive",
+    "retry-after",
+    "server-timing",
+    "set-cookie",
+    "te",
+    "traceparent",
+    "tracestate",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "www-authenticate",
+    "x-request-id",
+];
+
+/// The beginnings of more such headers.
+const NEVER_KEPT_PREFIXES: [&str; 5] = [
+    "access-control-",
+    "proxy-",
+    "ratelimit",
+    "x-b3-",
+    "x-ratelimit",
+];
+
 /// Which headers are kept, and how a replayed response is marked.
 #[derive(Clone, Debug)]
 pub(crate) struct ReplayPolicy {
     /// The header that says `true` in a replayed response.
     pub(crate) replayed_header: HeaderName,
-    /// Headers that are kept in addition to the [usual](is_usual) ones.
+    /// Headers that are kept in addition to the [`USUAL`] ones.
     pub(crate) extra_headers: Vec<HeaderName>,
 }
 
@@ -89,64 +143,14 @@ fn accepts(request: &HeaderMap, encoding: Option<&HeaderValue>) -> bool {
     encoding == b"identity" || accepted.any(|it| it.trim_ascii() == encoding)
 }
 
-/// Returns whether a header describes the response itself and is always kept.
 fn is_usual(name: &HeaderName) -> bool {
-    matches!(
-        name.as_str(),
-        "cache-control"
-            | "content-disposition"
-            | "content-encoding"
-            | "content-language"
-            | "content-location"
-            | "content-type"
-            | "etag"
-            | "grpc-encoding"
-            | "grpc-message"
-            | "grpc-status"
-            | "grpc-status-details-bin"
-            | "last-modified"
-            | "link"
-            | "location"
-            | "vary"
-    )
+    USUAL.contains(&name.as_str())
 }
 
-/// Returns whether a header belongs to one moment, connection or client, so that no
-/// other client may get it.
+/// Returns whether a header is never kept, even if it is set to be.
 pub(crate) fn is_never_kept(name: &HeaderName) -> bool {
-    const FAMILIES: [&str; 5] = [
-        "access-control-",
-        "proxy-",
-        "ratelimit",
-        "x-b3-",
-        "x-ratelimit",
-    ];
     let name = name.as_str();
-    let is_alone = matches!(
-        name,
-        "age"
-            | "alt-svc"
-            | "b3"
-            | "baggage"
-            | "connection"
-            | "content-length"
-            | "date"
-            | "grpc-retry-pushback-ms"
-            | "grpc-trace-bin"
-            | "keep-alive"
-            | "retry-after"
-            | "server-timing"
-            | "set-cookie"
-            | "te"
-            | "traceparent"
-            | "tracestate"
-            | "trailer"
-            | "transfer-encoding"
-            | "upgrade"
-            | "www-authenticate"
-            | "x-request-id"
-    );
-    is_alone || FAMILIES.iter().any(|family| name.starts_with(family))
+    NEVER_KEPT.contains(&name) || NEVER_KEPT_PREFIXES.iter().any(|it| name.starts_with(it))
 }
 
 #[cfg(test)]

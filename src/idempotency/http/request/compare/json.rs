@@ -1,14 +1,17 @@
-//! JSON, written in one way.
+//! A canonical form of JSON, so that a body is the same however a client writes it.
 
-use serde_json::{Number, Value};
+use serde_json::{Map, Number, Value};
 
 use super::unique_names;
 
-/// JSON that is written in one way, so that two texts which mean the same are the same:
-/// as the JSON Canonicalization Scheme has it (RFC 8785), without spaces, and with the
-/// members of objects in the order of their names.
+/// The largest whole number below which a double is exact.
+const MAX_EXACT_DOUBLE: f64 = 9_007_199_254_740_992.0;
+
+/// Writes JSON in one way, so that two texts with the same meaning are equal: as the
+/// JSON Canonicalization Scheme defines it (RFC 8785), without spaces, and with the
+/// members of objects ordered by name.
 ///
-/// Fields may be chosen, by JSON pointers (RFC 6901):
+/// Fields may be chosen by JSON pointers (RFC 6901):
 ///
 /// ```
 /// use sluicegate::idempotency::CanonicalJson;
@@ -24,27 +27,29 @@ use super::unique_names;
 ///
 /// # Numbers
 ///
-/// Whole numbers from -2^63 to 2^64 - 1 are exact, also where RFC 8785 would round them.
-/// Others are doubles, as in RFC 8785: `0.1` and `0.10` are the same, and so are two
-/// fractions that no double tells apart. They are written without an exponent, where
-/// RFC 8785 has one below 10^-6. A text with a larger whole number has no
-/// canonical form.
+/// Whole numbers from -2^63 to 2^64 - 1 are exact, even if RFC 8785 would round them.
+/// Other numbers are doubles, as in RFC 8785: `0.1` and `0.10` are the same, and so are
+/// two fractions with the same double. They are written without an exponent, although
+/// RFC 8785 uses one below 10^-6. A text with a larger whole number has no canonical
+/// form.
 #[derive(Clone, Debug, Default)]
-#[must_use = "it compares nothing by itself"]
+#[must_use = "call `canonical`, or pass it to `compare_json`"]
 pub struct CanonicalJson {
+    /// The pointers of the fields that count; `None` for all.
     only: Option<Vec<String>>,
+    /// The pointers of fields that do not count, in the order of their removal.
     without: Vec<String>,
 }
 
 impl CanonicalJson {
-    /// With all fields.
+    /// Writes all fields.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// With these fields alone. One that is missing is not the same as one that is
-    /// `null`. The pointers are those of the text that is left [without](Self::without)
-    /// other fields.
+    /// Writes only these fields. A missing field is not the same as `null`. The
+    /// pointers refer to the text after the fields to leave [out](Self::without) are
+    /// gone.
     ///
     /// # Panics
     ///
@@ -55,7 +60,7 @@ impl CanonicalJson {
         Self { only, ..self }
     }
 
-    /// Without these fields, such as the time at which a request was sent.
+    /// Leaves these fields out, such as the time when a request was sent.
     ///
     /// # Panics
     ///
@@ -63,18 +68,18 @@ impl CanonicalJson {
     #[track_caller]
     pub fn without<P: Into<String>>(self, pointers: impl IntoIterator<Item = P>) -> Self {
         let mut without = checked(pointers);
-        // The last element of an array first, and each once, so that no pointer means
-        // another element than it does in the whole text.
+        // The last element of an array is removed first, and each only once, so that
+        // every pointer refers to the same element as in the whole text.
         without.sort_by(|one, other| steps(other).cmp(steps(one)));
         without.dedup();
         Self { without, ..self }
     }
 
-    /// The canonical form of this text: one line of JSON, or if fields are
-    /// [chosen](Self::only) one for each, behind its pointer.
+    /// Returns the canonical form of a text: one line of JSON or, if fields are
+    /// [chosen](Self::only), one line for each, behind its pointer.
     ///
-    /// There is none for what is not JSON, has an object with two members of one name,
-    /// is nested more than 128 deep, or has a whole number out of range.
+    /// Returns `None` if the text is not JSON, has an object with two members of the
+    /// same name, is nested more than 128 deep, or has a whole number out of range.
     pub fn canonical(&self, text: &[u8]) -> Option<Vec<u8>> {
         let mut value: Value = serde_json::from_slice(text).ok()?;
         if !unique_names::has_unique_names(text) {
@@ -83,15 +88,16 @@ impl CanonicalJson {
         self.without
             .iter()
             .for_each(|pointer| remove(&mut value, pointer));
-        let mut to = Vec::with_capacity(text.len());
+        let mut out = Vec::with_capacity(text.len());
         match &self.only {
-            None => write(&value, &mut to)?,
-            Some(only) => chosen(&value, only, &mut to)?,
+            None => write_value(&value, &mut out)?,
+            Some(only) => write_chosen(&value, only, &mut out)?,
         }
-        Some(to)
+        Some(out)
     }
 }
 
+/// Collects pointers, and panics if one does not begin with `/`.
 #[track_caller]
 fn checked<P: Into<String>>(pointers: impl IntoIterator<Item = P>) -> Vec<String> {
     let pointers: Vec<String> = pointers.into_iter().map(Into::into).collect();
@@ -102,30 +108,19 @@ fn checked<P: Into<String>>(pointers: impl IntoIterator<Item = P>) -> Vec<String
     pointers
 }
 
-/// The steps of a pointer, by which pointers are in order.
+/// Returns the steps of a pointer, by which pointers are sorted: indices as numbers.
 fn steps(pointer: &str) -> impl Iterator<Item = (Option<usize>, &str)> {
-    pointer.split('/').map(|step| (index(step), step))
+    pointer.split('/').map(|step| (array_index(step), step))
 }
 
-/// The index of an array's element (RFC 6901, section 4): digits without a leading zero.
-fn index(step: &str) -> Option<usize> {
+/// Returns the index of an array's element (RFC 6901, section 4): digits without a
+/// leading zero.
+fn array_index(step: &str) -> Option<usize> {
     let is_index = step == "0" || !step.starts_with(['0', '+']);
     step.parse().ok().filter(|_| is_index)
 }
 
-/// Each on a line of its own, which no canonical text has.
-fn chosen(value: &Value, only: &[String], to: &mut Vec<u8>) -> Option<()> {
-    for pointer in only {
-        text(pointer, to);
-        if let Some(field) = value.pointer(pointer) {
-            to.push(b' ');
-            write(field, to)?;
-        }
-        to.push(b'\n');
-    }
-    Some(())
-}
-
+/// Removes the field at a pointer, if it is there.
 fn remove(value: &mut Value, pointer: &str) {
     let Some((parent, name)) = pointer.rsplit_once('/') else {
         return;
@@ -134,72 +129,93 @@ fn remove(value: &mut Value, pointer: &str) {
     match value.pointer_mut(parent) {
         Some(Value::Object(members)) => drop(members.remove(&name)),
         Some(Value::Array(elements)) => {
-            let index = index(&name).filter(|index| *index < elements.len());
+            let index = array_index(&name).filter(|index| *index < elements.len());
             index.map(|index| elements.remove(index));
         }
         _ => {}
     }
 }
 
-fn write(value: &Value, to: &mut Vec<u8>) -> Option<()> {
-    match value {
-        Value::Null => to.extend(b"null"),
-        Value::Bool(true) => to.extend(b"true"),
-        Value::Bool(false) => to.extend(b"false"),
-        Value::Number(it) => number(it, to)?,
-        Value::String(it) => text(it, to),
-        Value::Array(elements) => {
-            to.push(b'[');
-            for (nth, element) in elements.iter().enumerate() {
-                separate(nth, to);
-                write(element, to)?;
-            }
-            to.push(b']');
+/// Writes each chosen field on a line of its own. A canonical value never has a line
+/// break, so that two lists of fields cannot look the same.
+fn write_chosen(value: &Value, only: &[String], out: &mut Vec<u8>) -> Option<()> {
+    for pointer in only {
+        write_string(pointer, out);
+        if let Some(field) = value.pointer(pointer) {
+            out.push(b' ');
+            write_value(field, out)?;
         }
-        Value::Object(members) => {
-            let mut members: Vec<_> = members.iter().collect();
-            // RFC 8785, 3.2.3: by their UTF-16 code units.
-            members.sort_by(|(one, _), (other, _)| one.encode_utf16().cmp(other.encode_utf16()));
-            to.push(b'{');
-            for (nth, (name, member)) in members.into_iter().enumerate() {
-                separate(nth, to);
-                text(name, to);
-                to.push(b':');
-                write(member, to)?;
-            }
-            to.push(b'}');
-        }
+        out.push(b'\n');
     }
     Some(())
 }
 
-fn separate(nth: usize, to: &mut Vec<u8>) {
+/// Writes a value. Returns `None` if a number in it has no canonical form.
+fn write_value(value: &Value, out: &mut Vec<u8>) -> Option<()> {
+    match value {
+        Value::Null => out.extend(b"null"),
+        Value::Bool(true) => out.extend(b"true"),
+        Value::Bool(false) => out.extend(b"false"),
+        Value::Number(number) => write_number(number, out)?,
+        Value::String(text) => write_string(text, out),
+        Value::Array(elements) => write_array(elements, out)?,
+        Value::Object(members) => write_object(members, out)?,
+    }
+    Some(())
+}
+
+fn write_array(elements: &[Value], out: &mut Vec<u8>) -> Option<()> {
+    out.push(b'[');
+    for (nth, element) in elements.iter().enumerate() {
+        separate(nth, out);
+        write_value(element, out)?;
+    }
+    out.push(b']');
+    Some(())
+}
+
+fn write_object(members: &Map<String, Value>, out: &mut Vec<u8>) -> Option<()> {
+    let mut members: Vec<_> = members.iter().collect();
+    // RFC 8785, 3.2.3: names are ordered by their UTF-16 code units.
+    members.sort_by(|(one, _), (other, _)| one.encode_utf16().cmp(other.encode_utf16()));
+    out.push(b'{');
+    for (nth, (name, member)) in members.into_iter().enumerate() {
+        separate(nth, out);
+        write_string(name, out);
+        out.push(b':');
+        write_value(member, out)?;
+    }
+    out.push(b'}');
+    Some(())
+}
+
+/// Writes a comma before every element but the first.
+fn separate(nth: usize, out: &mut Vec<u8>) {
     if nth > 0 {
-        to.push(b',');
+        out.push(b',');
     }
 }
 
-/// Escapes what has to be, as RFC 8785 does.
-fn text(text: &str, to: &mut Vec<u8>) {
-    // Writing to a vector cannot fail, and neither can a string.
-    let _ = serde_json::to_writer(to, text);
+/// Writes a string, and escapes only what RFC 8785 escapes, as serde_json does.
+fn write_string(text: &str, out: &mut Vec<u8>) {
+    // Neither a write to a vector nor a string can fail.
+    let _ = serde_json::to_writer(out, text);
 }
 
-/// The largest whole number of which a double is sure.
-const SAFE: f64 = 9_007_199_254_740_992.0;
-
-fn number(number: &Number, to: &mut Vec<u8>) -> Option<()> {
+/// Writes a number. Returns `None` if it is a whole number that a double may have
+/// rounded.
+fn write_number(number: &Number, out: &mut Vec<u8>) -> Option<()> {
     if number.is_u64() || number.is_i64() {
-        to.extend(number.to_string().bytes());
+        out.extend(number.to_string().bytes());
         return Some(());
     }
     let double = number.as_f64().filter(|it| it.is_finite())?;
     if double.fract() != 0.0 {
-        to.extend(double.to_string().bytes());
+        out.extend(double.to_string().bytes());
         return Some(());
     }
-    // 0 has no sign in RFC 8785, and 17.0 is 17.
-    (double.abs() < SAFE).then(|| to.extend((double as i64).to_string().bytes()))
+    // In RFC 8785, 0 has no sign, and 17.0 is 17.
+    (double.abs() < MAX_EXACT_DOUBLE).then(|| out.extend((double as i64).to_string().bytes()))
 }
 
 #[cfg(test)]
@@ -212,12 +228,12 @@ mod tests {
     }
 
     #[test]
-    fn it_is_written_in_one_way() {
+    fn equal_texts_have_one_canonical_form() {
         let one = r#" {"b" :[ 1.0,-0.0 ,0.10, 1e2], "a":{"y":null ,"x":"\u0041\/\n\u20ac"}} "#;
         let expected = "{\"a\":{\"x\":\"A/\\n\u{20ac}\",\"y\":null},\"b\":[1,0,0.1,100]}";
         assert_eq!(canonical(one).unwrap(), expected);
         assert_eq!(canonical(expected).unwrap(), expected);
-        // The example of RFC 8785, 3.2.3, as far as it goes by the order.
+        // The example of RFC 8785, 3.2.3, as far as the order goes.
         let order =
             r#"{"\u20ac":1,"\r":2,"\ufb33":3,"1":4,"\ud83d\ude00":5,"\u0080":6,"\u00f6":7}"#;
         let values: String = canonical(order).unwrap();
@@ -226,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn no_two_whole_numbers_are_the_same() {
+    fn whole_numbers_are_exact_or_have_no_canonical_form() {
         for number in [
             "9007199254740993",
             "9007199254740992",
@@ -240,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_read_in_two_ways_has_no_canonical_form() {
+    fn an_ambiguous_text_has_no_canonical_form() {
         let deep = "[".repeat(200) + &"]".repeat(200);
         for text in [
             "",
@@ -274,7 +290,7 @@ mod tests {
         assert_eq!(left.unwrap(), br#"{"list":[2],"to":{"name":"Ann"}}"#);
     }
 
-    /// Whatever is left out beside them.
+    /// A removed element does not shift the indices of others.
     #[test]
     fn pointers_are_those_of_the_whole_text() {
         let text = br#"{"list":[0,1,{"a":2,"b":3},3,4,5,6,7,8,9,10]}"#;

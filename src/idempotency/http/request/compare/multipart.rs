@@ -1,38 +1,46 @@
-//! The parts of a multipart body (RFC 2046, 5.1), whatever is between them.
+//! The parts of a multipart body (RFC 2046, section 5.1), without the boundary and
+//! everything else between them.
 
 use http::HeaderValue;
 
 use crate::content::essence;
 
-/// Each part's header lines and its content; `None` for what is no such body.
-pub(crate) fn parts(content_type: &HeaderValue, body: &[u8]) -> Option<Vec<Vec<u8>>> {
+/// The longest boundary that RFC 2046 allows.
+const MAX_BOUNDARY_BYTES: usize = 70;
+
+/// Returns the header lines and the content of each part, one after the other; `None`
+/// if the body is not a well-formed multipart body.
+pub(super) fn parts(content_type: &HeaderValue, body: &[u8]) -> Option<Vec<Vec<u8>>> {
     let is_multipart = essence(content_type)
         .to_ascii_lowercase()
         .starts_with(b"multipart/");
     let boundary = boundary(content_type.as_bytes()).filter(|_| is_multipart)?;
     let delimiter = [b"\r\n--", &*boundary].concat();
-    // The first delimiter may be the first of all, without a line before it.
+    // The first delimiter may be at the very start, without a line break before it.
     let whole = [b"\r\n", body].concat();
     let (_preamble, mut rest) = split(&whole, &delimiter)?;
     let mut parts = Vec::new();
+    // The last delimiter ends with two dashes.
     while !rest.starts_with(b"--") {
         let (padding, after) = split(rest, b"\r\n")?;
         if !padding.iter().all(|byte| matches!(byte, b' ' | b'\t')) {
             return None;
         }
-        // What a part begins with may be the end of its header.
+        // A part without headers begins with the empty line that ends them, so the
+        // line break before it belongs to it too.
         let part_begins = rest.len() - after.len() - 2;
         let (part, after) = split(&rest[part_begins..], &delimiter)?;
         let (head, content) = split(part, b"\r\n\r\n")?;
-        parts.push(lines(head));
+        parts.push(normalized_head(head));
         parts.push(content.to_vec());
         rest = after;
     }
     Some(parts)
 }
 
-/// The header's lines in order, with their names in lower case.
-fn lines(head: &[u8]) -> Vec<u8> {
+/// Returns the header's lines in order, with names in lower case and without spaces
+/// around the values.
+fn normalized_head(head: &[u8]) -> Vec<u8> {
     let mut lines = Vec::with_capacity(head.len());
     for line in head.split(|byte| *byte == b'\n') {
         let line = line.trim_ascii();
@@ -47,14 +55,14 @@ fn lines(head: &[u8]) -> Vec<u8> {
     lines
 }
 
-/// The parameter `boundary`, of at most 70 bytes.
+/// Returns the parameter `boundary` of a content type.
 fn boundary(content_type: &[u8]) -> Option<Vec<u8>> {
     let (_, mut rest) = split(content_type, b";")?;
     loop {
         let (name, value) = split(rest, b"=")?;
         let is_boundary = name.trim_ascii().eq_ignore_ascii_case(b"boundary");
         let (value, after) = match value.strip_prefix(b"\"") {
-            // Nothing that may be in a boundary has to be escaped.
+            // Escapes need not be read: no byte of a boundary has to be escaped.
             Some(quoted) => split(quoted, b"\"")?,
             None => {
                 let end = value.iter().position(|byte| *byte == b';');
@@ -63,13 +71,14 @@ fn boundary(content_type: &[u8]) -> Option<Vec<u8>> {
         };
         let value = value.trim_ascii_end();
         if is_boundary {
-            return (1..=70).contains(&value.len()).then(|| value.to_vec());
+            let is_valid = (1..=MAX_BOUNDARY_BYTES).contains(&value.len());
+            return is_valid.then(|| value.to_vec());
         }
         rest = split(after, b";")?.1;
     }
 }
 
-/// What is before the first of these, and what is after it.
+/// Splits bytes at the first occurrence of `at`, which is in neither half.
 fn split<'a>(bytes: &'a [u8], at: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
     let found = bytes.windows(at.len()).position(|window| window == at)?;
     Some((&bytes[..found], &bytes[found + at.len()..]))
@@ -92,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_form_is_its_parts_whatever_is_between_them() {
+    fn a_form_is_its_parts_whatever_the_boundary_is() {
         let one = read("multipart/form-data; boundary=one", &form("one", "17"));
         let other = "Multipart/Form-Data; charset=x;  BOUNDARY=\"the other\"";
         let other = read(other, &format!("preamble\r\n{}", form("the other", "17")));
@@ -110,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_form_has_no_parts() {
+    fn a_malformed_form_has_no_parts() {
         for (content_type, body) in [
             ("multipart/form-data", "--a\r\n\r\nx\r\n--a--"),
             ("multipart/form-data; boundary=", "--\r\n\r\nx\r\n----"),

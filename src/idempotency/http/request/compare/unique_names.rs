@@ -1,5 +1,5 @@
-//! Whether JSON has objects with two members of one name, which readers take in
-//! different ways.
+//! Finds JSON objects that have two members of the same name. Parsers differ in
+//! which of them they use, so that such a text has no single meaning.
 
 use std::{collections::HashSet, fmt};
 
@@ -8,21 +8,21 @@ use serde::{
     de::{Error, MapAccess, SeqAccess, Visitor},
 };
 
-/// Whether no object of this text has two members of one name.
+/// Returns whether no object of this text has two members of the same name.
 pub(crate) fn has_unique_names(text: &[u8]) -> bool {
-    serde_json::from_slice::<Unique>(text).is_ok()
+    serde_json::from_slice::<UniqueNames>(text).is_ok()
 }
 
-/// Any value; reading fails where it is not unique.
-struct Unique;
+/// Reads any value and keeps nothing. It fails at the second member of a name.
+struct UniqueNames;
 
-impl<'de> Deserialize<'de> for Unique {
+impl<'de> Deserialize<'de> for UniqueNames {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Unique)
+        deserializer.deserialize_any(UniqueNames)
     }
 }
 
-impl<'de> Visitor<'de> for Unique {
+impl<'de> Visitor<'de> for UniqueNames {
     type Value = Self;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
