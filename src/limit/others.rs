@@ -1,17 +1,21 @@
-//! What the limits beside the one that speaks have said of a request. `All` notes
-//! it while it decides, and the layer hands it to whoever writes the response.
+//! The decisions of the limits that did not make the final one.
+//!
+//! `All` notes them while it decides, and the layer hands them to the answer that
+//! writes the response.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use super::{decision::Decision, rules::quota::Cost};
 use crate::sync::{Mutex, lock};
 
-/// A limit that stands beside the one that spoke for a request, as in an
-/// [`All`](super::All).
+/// A limit of an [`All`](super::All) other than the one that made the decision.
+///
+/// A response can list it in its headers; see
+/// [`Refusal::others`](crate::refusal::Refusal::others).
 #[derive(Clone, Debug)]
 pub struct Other {
     name: Arc<str>,
-    /// That of a bucket never seen, if it was not asked.
+    /// The decision of a bucket never seen, if the limit was not asked.
     decision: Decision,
     was_asked: bool,
 }
@@ -25,45 +29,44 @@ impl Other {
         }
     }
 
-    /// The name of the limit.
+    /// Returns the name of the limit.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// What it said; `None` if it was not asked, because another limit had refused
-    /// before.
+    /// Returns the decision of the limit; `None` if it was not asked, because
+    /// another limit had refused before.
     pub fn decision(&self) -> Option<&Decision> {
         self.was_asked.then_some(&self.decision)
     }
 
-    /// The largest cost that a whole bucket of it bears at once.
+    /// Returns the largest cost that a whole bucket of the limit admits at once.
     pub fn limit(&self) -> Cost {
         self.decision.limit()
     }
 
-    /// The time in which all of that comes back; see [`Decision::window`].
-    pub fn window(&self) -> std::time::Duration {
+    /// Returns the time in which all of that comes back; see [`Decision::window`].
+    pub fn window(&self) -> Duration {
         self.decision.window()
     }
 }
 
-/// The limits beside the one that speaks, once they are known: see
+/// A list to which a limiter of several limits notes their decisions; see
 /// [`Limiter::until_ready_noting`](super::Limiter::until_ready_noting).
 ///
-/// It is empty unless a limiter that consists of several has noted something in
-/// it. Clones share what is noted.
+/// It stays empty for a limiter that is one limit. Clones share the list.
 #[derive(Clone, Default)]
 pub struct Others(Option<Arc<Mutex<Vec<Other>>>>);
 
 impl Others {
-    /// What was noted, in the order of the limits.
+    /// Returns the noted decisions, in the order of the limits.
     pub fn list(&self) -> Vec<Other> {
         self.0
             .as_deref()
             .map_or_else(Vec::new, |list| lock(list).clone())
     }
 
-    /// A handle by which they can be noted later.
+    /// Returns a handle by which decisions can be noted later. Only this allocates.
     pub(super) fn handle(&mut self) -> Self {
         self.0.get_or_insert_default();
         self.clone()

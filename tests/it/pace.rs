@@ -5,7 +5,7 @@ use sluicegate::{
     clock::Tokio,
     limit::{
         Direct, LeakyBucket, Local, Quota, TokenBucket,
-        pace::{PaceSink, PaceStream},
+        pace::{PacedSink, PacedStream},
     },
 };
 use tokio::time::sleep;
@@ -29,7 +29,7 @@ fn written<T: Clone>(journal: &Journal<T>) -> impl Sink<T, Error = ()> + Unpin +
 #[tokio::test(start_paused = true)]
 async fn a_stream_yields_its_burst_and_then_one_in_every_interval() {
     let journal = Journal::new();
-    let paced = stream::iter(0..5).pace(ten_a_second(2));
+    let paced = PacedStream::new(stream::iter(0..5), ten_a_second(2));
     paced.for_each(async |item| journal.write(item)).await;
     let expected = [(0, 0), (0, 1), (100, 2), (200, 3), (300, 4)];
     assert_eq!(journal.entries(), expected);
@@ -38,9 +38,7 @@ async fn a_stream_yields_its_burst_and_then_one_in_every_interval() {
 #[tokio::test(start_paused = true)]
 async fn an_item_takes_as_long_as_it_costs() {
     let journal = Journal::new();
-    let paced = stream::iter([1, 2, 3])
-        .pace(ten_a_second(3))
-        .cost(|item| *item);
+    let paced = PacedStream::new(stream::iter([1, 2, 3]), ten_a_second(3)).cost(|item| *item);
     paced.for_each(async |item| journal.write(item)).await;
     assert_eq!(journal.entries(), [(0, 1), (0, 2), (300, 3)]);
 }
@@ -48,9 +46,7 @@ async fn an_item_takes_as_long_as_it_costs() {
 #[tokio::test(start_paused = true)]
 async fn an_item_that_could_never_pass_costs_as_much_as_the_limit() {
     let journal = Journal::new();
-    let paced = stream::iter([1_000, 1])
-        .pace(ten_a_second(3))
-        .cost(|item| *item);
+    let paced = PacedStream::new(stream::iter([1_000, 1]), ten_a_second(3)).cost(|item| *item);
     paced.for_each(async |item| journal.write(item)).await;
     assert_eq!(journal.entries(), [(0, 1_000), (100, 1)]);
 }
@@ -59,7 +55,7 @@ async fn an_item_that_could_never_pass_costs_as_much_as_the_limit() {
 async fn streams_over_one_limiter_take_turns() {
     let (limiter, journal) = (ten_a_second(1), Journal::new());
     let paced = |name| {
-        let stream = stream::iter([name; 3]).pace(limiter.clone());
+        let stream = PacedStream::new(stream::iter([name; 3]), limiter.clone());
         stream.for_each(async |item| journal.write(item))
     };
     futures_util::join!(paced("a"), paced("b"));
@@ -78,7 +74,7 @@ async fn streams_over_one_limiter_take_turns() {
 async fn a_stream_that_is_dropped_gives_its_place_back() {
     let limiter = ten_a_second(1);
     assert!(limiter.check(1).is_admitted());
-    let mut dropped = stream::iter([1]).pace(limiter.clone());
+    let mut dropped = PacedStream::new(stream::iter([1]), limiter.clone());
     assert!(dropped.next().now_or_never().is_none());
     assert_eq!(limiter.peek().reset_after(), ms(200));
     drop(dropped);
@@ -87,7 +83,7 @@ async fn a_stream_that_is_dropped_gives_its_place_back() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stream_counts_the_item_that_waits_among_those_to_come() {
-    let mut paced = stream::iter([1, 2]).pace(ten_a_second(1));
+    let mut paced = PacedStream::new(stream::iter([1, 2]), ten_a_second(1));
     assert_eq!(paced.next().await, Some(1));
     assert!(paced.next().now_or_never().is_none());
     assert_eq!(Stream::size_hint(&paced), (1, Some(1)));
@@ -97,7 +93,7 @@ async fn a_stream_counts_the_item_that_waits_among_those_to_come() {
 #[tokio::test(start_paused = true)]
 async fn a_sink_takes_its_burst_and_then_one_in_every_interval() {
     let journal = Journal::new();
-    let mut paced = written(&journal).pace_sink(ten_a_second(2));
+    let mut paced = PacedSink::new(written(&journal), ten_a_second(2));
     for item in 0..4 {
         paced.send(item).await.unwrap();
     }
@@ -108,7 +104,7 @@ async fn a_sink_takes_its_burst_and_then_one_in_every_interval() {
 #[tokio::test(start_paused = true)]
 async fn a_sink_holds_one_item_until_its_turn_and_hands_it_on_when_closed() {
     let journal = Journal::new();
-    let mut paced = written(&journal).pace_sink(ten_a_second(1));
+    let mut paced = PacedSink::new(written(&journal), ten_a_second(1));
     paced.feed("first").await.unwrap();
     paced.feed("second").await.unwrap();
     assert_eq!(journal.entries(), [(0, "first")]);
@@ -121,7 +117,7 @@ async fn a_sink_holds_one_item_until_its_turn_and_hands_it_on_when_closed() {
 async fn a_sink_that_is_dropped_gives_its_place_back() {
     let (limiter, journal) = (ten_a_second(1), Journal::new());
     assert!(limiter.check(1).is_admitted());
-    let mut paced = written(&journal).pace_sink(limiter.clone());
+    let mut paced = PacedSink::new(written(&journal), limiter.clone());
     paced.feed("lost").await.unwrap();
     assert_eq!(limiter.peek().reset_after(), ms(200));
     drop(paced);
@@ -137,7 +133,7 @@ async fn streams_wait_for_room_in_a_leaky_bucket_that_is_full() {
     let journal = Journal::new();
     for name in 0..5 {
         let (paced, journal) = (
-            stream::iter([name; 2]).pace(limiter.clone()),
+            PacedStream::new(stream::iter([name; 2]), limiter.clone()),
             journal.clone(),
         );
         tokio::spawn(paced.for_each(move |item| {

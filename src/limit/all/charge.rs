@@ -36,6 +36,7 @@ impl<'a> AllBuckets<'a> {
     /// each would decide as if the other did not exist.
     pub(super) fn new(buckets: &'a [&'a dyn MemberBucket], cost: Cost, wait: Option<Wait>) -> Self {
         let mut requests: [Option<CheckRequest>; MAX_MEMBERS] = [None; MAX_MEMBERS];
+        // At most four buckets, so comparing each with those before is cheapest.
         for (index, bucket) in buckets.iter().enumerate() {
             let same = |other: &&dyn MemberBucket| other.id() == bucket.id();
             let first = buckets[..index].iter().position(same);
@@ -48,7 +49,8 @@ impl<'a> AllBuckets<'a> {
     }
 
     /// Reserves all buckets in this process, and then commits them or rolls them
-    /// back. They come first, because they need no call and refuse without one.
+    /// back. They come before buckets in other processes, because they refuse without
+    /// a call.
     pub(super) fn check<E: Failure>(&self, mut notes: Option<Notes>) -> Check<AllFuture<E>> {
         if let Some(denial) = self.remote_denial() {
             return self.refuse(denial, notes);
@@ -64,7 +66,12 @@ impl<'a> AllBuckets<'a> {
         }
     }
 
-    /// Reserves one bucket after the other, until one denies.
+    /// Reserves one bucket after the other.
+    ///
+    /// # Errors
+    ///
+    /// With the index and the denial of the first bucket that denies. The buckets
+    /// before it are reserved.
     fn reserve(
         &self,
         reservations: &mut Reservations,

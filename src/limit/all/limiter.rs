@@ -7,23 +7,24 @@ use crate::limit::{
 
 /// Several limits for one request: all of them are charged, or none is.
 ///
-/// Holds a tuple of 2 to 4 limiters. Its key is a tuple with a part for each; where
-/// all go by the same key, see [`one_key`](Self::one_key). It has no state of its
-/// own.
+/// It holds a tuple of 2 to 4 limiters, and no state of its own. Its key is a tuple
+/// with a part for each limiter; if all use the same key, see
+/// [`one_key`](Self::one_key). A member is [`Local`](crate::limit::Local), `Redis`, or
+/// [`Tiers`](crate::limit::Tiers) of them.
 ///
 /// # How it decides
 ///
 /// [`All`] asks each of its limiters for its part of the key, with one cost.
-/// Either all of them are charged, or none is: what refuses takes nothing, and
-/// whatever was taken before it is given back.
+/// Either all of them are charged, or none is: a limit that refuses takes nothing,
+/// and the charges of those before it are rolled back.
 ///
-/// The answer is the decision of one of them, by its name. A refusal comes from
+/// The answer is the decision of one of them, under its name. A refusal comes from
 /// a limit that the cost can never pass, if there is one, and otherwise from the
-/// limit that asks for the longest wait; after that the same cost passes all of
-/// them, if no other request came. An admission comes from the limit with the least
-/// remaining, so clients hear of the quota that they will meet first.
+/// limit that asks for the longest wait; after that time the same cost passes all
+/// of them, if no other request came. An admission comes from the limit with the
+/// least remaining, so that clients learn of the quota that they will reach first.
 ///
-/// | its limiters are | it asks |
+/// | its limiters are | it asks them |
 /// |---|---|
 /// | in process: [`Local`](crate::limit::Local) | one after the other, without allocating anything |
 /// | in `Redis`, on one `Connection` | all in one call, decided in one step |
@@ -34,10 +35,10 @@ use crate::limit::{
 /// gives back more than was taken: a window that has turned since keeps the
 /// charge, and so does a queue in which another caller has booked behind it.
 ///
-/// A refusal costs no more calls than it has to. Where one in process refuses,
-/// or a denial of Redis is remembered, Redis is not asked; and where it asks
-/// one after the other, nor are those after the first that refuses. The time to
-/// wait is then the longest that is known.
+/// A refusal costs as few calls as possible. If a limit in process refuses, or if a
+/// denial of Redis is remembered, it does not ask Redis. If it asks one after the
+/// other, it stops at the first that refuses. The time to wait is then the longest
+/// that is known.
 ///
 /// # Example
 ///
@@ -82,34 +83,34 @@ use crate::limit::{
 /// # }
 /// ```
 ///
-/// A bucket that stands there twice, the same limiter with the same key, is
-/// charged twice the cost.
+/// A bucket that occurs twice (the same limiter with the same key) is charged twice
+/// the cost.
 ///
 /// # Waiting
 ///
-/// Only a [`LeakyBucket`](crate::limit::LeakyBucket) makes requests wait, and they wait
-/// for the longest of their queues. Nothing is booked ahead in other limits:
-/// [`wait`](crate::limit::RateLimitLayer::wait) is a bound on the wait in a queue, and
-/// has no other effect.
+/// Only a [`LeakyBucket`](crate::limit::LeakyBucket) makes requests wait, for as long
+/// as the longest of their queues. Other limits book no places:
+/// [`wait`](crate::limit::RateLimitLayer::wait) bounds the wait in a queue, and has no
+/// other effect.
 ///
 /// # When Redis does not answer
 ///
 /// The policy of each limit decides for that limit. If one is `FailClosed`, the
-/// error is the answer, and all others get back what was taken. A call is never
-/// repeated; one that was not answered may have been charged.
+/// error is the answer, and the charges of all others are rolled back. A call is
+/// never repeated; one that was not answered may have been charged.
 ///
 /// # Cancellation
 ///
-/// A check that is dropped before it is done gives back what was taken: in
-/// process at once, and in Redis when the answer to a call under way is there.
-/// A place in a queue is given back as by its limiter's own
-/// [`until_ready`](crate::limit::Local::until_ready). A request dropped after it was
-/// admitted has used all of its budgets.
+/// A check that is dropped before it is done is rolled back: in process at once,
+/// and in Redis when the reply to a call under way has come. A place in a queue is
+/// given back as by its limiter's own
+/// [`until_ready`](crate::limit::Local::until_ready). A request that is dropped after
+/// it was admitted has used all of its budgets.
 ///
 /// # Differences from others
 ///
-/// Two layers, one around the other, of this crate or another, charge the outer
-/// limit for what the inner one refuses.
+/// Two layers around each other, of this crate or another, charge the outer limit
+/// for a request that the inner one refuses.
 #[derive(Clone, Copy, Debug)]
 pub struct All<T>(pub T);
 
@@ -118,7 +119,7 @@ pub struct All<T>(pub T);
 pub struct OneKey<T>(pub(super) T);
 
 impl<T> All<T> {
-    /// The same limits by one key, which each of them is given.
+    /// Gives each of the limits the same key.
     ///
     /// ```
     /// use sluicegate::{
@@ -135,11 +136,26 @@ impl<T> All<T> {
         All(OneKey(self.0))
     }
 
-    /// Takes `cost` from each of the budgets if it is in all of them.
+    /// Takes `cost` from each of the budgets if it is there in all of them.
     ///
-    /// Never sleeps: where a limit is a queue, it may answer
+    /// Never sleeps: if a limit has a queue, it may answer
     /// [`Queue`](crate::limit::Verdict::Queue) with the longest of the waits, and then
-    /// the caller has to.
+    /// the caller has to sleep.
+    ///
+    /// ```
+    /// use sluicegate::limit::{All, Local, Quota, TokenBucket};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let user = Local::keyed(TokenBucket::new(Quota::per_second(2)));
+    /// let tenant = Local::keyed(TokenBucket::new(Quota::per_second(3)));
+    /// let limits = All((user, tenant));
+    /// let Ok(ann) = limits.check(&("ann", "acme"), 2).await;
+    /// let Ok(bob) = limits.check(&("bob", "acme"), 2).await;
+    /// // Bob has a budget, but his tenant has only 1 left; so Bob keeps his.
+    /// assert!(ann.is_admitted() && bob.is_denied());
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -152,8 +168,7 @@ impl<T> All<T> {
         Limiter::check(self, key, cost)
     }
 
-    /// The same, and sleeps where a limit is a queue; `wait` bounds that
-    /// wait.
+    /// The same, and sleeps if a limit has a queue; `wait` bounds that wait.
     ///
     /// # Errors
     ///

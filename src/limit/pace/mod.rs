@@ -1,45 +1,41 @@
 //! Streams and sinks that keep to a limit.
 //!
-//! What is too fast is not lost: it waits for its turn. Each item costs 1, or
-//! what [`cost`](PacedStream::cost) says of it.
+//! An item that comes too fast is not lost; it waits. Each item costs 1, or as
+//! much as the function given to [`cost`](PacedStream::cost) returns.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)]
 //! # async fn main() {
 //! use futures_util::{StreamExt, stream};
-//! use sluicegate::{clock, limit::{Local, Quota, TokenBucket, pace::PaceStream}};
+//! use sluicegate::{clock, limit::{Local, Quota, TokenBucket, pace::PacedStream}};
 //!
 //! let rule = TokenBucket::new(Quota::per_second(10).burst(1));
 //! let limiter = Local::builder(rule).clock(clock::Tokio::new()).direct();
 //! let start = tokio::time::Instant::now();
-//! let lines: Vec<_> = stream::iter(["a", "b", "c"]).pace(limiter).collect().await;
-//! assert_eq!(lines, ["a", "b", "c"]);
+//! let lines = PacedStream::new(stream::iter(["a", "b", "c"]), limiter);
+//! assert_eq!(lines.collect::<Vec<_>>().await, ["a", "b", "c"]);
 //! assert_eq!(start.elapsed().as_millis(), 200);
 //! # }
 //! ```
 //!
-//! # Whose turn
+//! # Order
 //!
-//! An item takes its place in the line when it arrives, in the limiter's one
-//! budget: the limiter is [`Direct`](super::Direct). Many streams may share one; then each
-//! item queues behind those of all.
+//! An item takes its place in the queue when it arrives, in the limiter's one
+//! budget: the limiter is [`Direct`](super::Direct). If several streams share a
+//! limiter, their items queue in one order.
 //!
-//! # What can never pass
+//! # Items above the limit
 //!
-//! An item that costs more than the limit ever allows at once is not held up
-//! for ever: it costs as much as the limit, like a large packet on a slow line.
+//! An item that costs more than the limit ever allows at once does not wait for
+//! ever. It costs as much as the limit, like a large packet on a slow line.
 //!
 //! # Cancellation
 //!
-//! Dropped with an item waiting, the adaptor gives its place back; the item is
+//! Dropped while an item waits, the adaptor gives its place back. The item is
 //! dropped with it.
 
 mod sink;
 mod stream;
 mod turn;
 
-pub use self::{
-    sink::{PaceSink, PacedSink},
-    stream::{PaceStream, PacedStream},
-    turn::ItemCost,
-};
+pub use self::{sink::PacedSink, stream::PacedStream};

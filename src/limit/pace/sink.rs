@@ -1,3 +1,5 @@
+//! A sink with a pace.
+
 use std::{
     fmt,
     pin::Pin,
@@ -16,54 +18,50 @@ use crate::{
     },
 };
 
-/// Paces a sink; see the [module docs](super).
-pub trait PaceSink<Item>: Sink<Item> + Sized {
-    /// Accepts items no faster than the limiter allows, each at a cost of 1.
+pin_project! {
+    /// A sink that keeps to a limit; see the [module docs](super).
+    ///
+    /// It holds at most one item, which waits.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() {
     /// use futures_util::SinkExt;
-    /// use sluicegate::{clock, limit::{Local, Quota, TokenBucket, pace::PaceSink}};
+    /// use sluicegate::{clock, limit::{Local, Quota, TokenBucket, pace::PacedSink}};
     ///
-    /// // A kilobyte a second; bytes are counted.
+    /// // A kilobyte a second; each item costs its bytes.
     /// let rule = TokenBucket::new(Quota::per_second(1_000));
     /// let limiter = Local::builder(rule).clock(clock::Tokio::new()).direct();
-    /// let mut sink = Vec::new().pace_sink(limiter).cost(|line: &String| line.len() as u64);
+    /// let mut sink =
+    ///     PacedSink::new(Vec::new(), limiter).cost(|line: &String| line.len() as u64);
     /// sink.send("x".repeat(600)).await.unwrap();
     /// sink.send("y".repeat(600)).await.unwrap();
     /// assert_eq!(sink.into_inner().len(), 2);
     /// # }
     /// ```
-    fn pace_sink<R: Rule, C: Clock>(
-        self,
-        limiter: Local<R, Direct, C>,
-    ) -> PacedSink<Self, Item, R, C> {
-        PacedSink {
-            sink: self,
+    #[must_use = "sinks do nothing unless polled"]
+    pub struct PacedSink<S, Item, R: Rule, C, F = ()> {
+        #[pin]
+        sink: S,
+        // The item that was accepted and waits.
+        waiting: Option<Item>,
+        pace: Pace<R, C, F>,
+    }
+}
+
+impl<S: Sink<Item>, Item, R: Rule, C: Clock> PacedSink<S, Item, R, C> {
+    /// Accepts items no faster than the limiter allows, each at a cost of 1.
+    pub fn new(sink: S, limiter: Local<R, Direct, C>) -> Self {
+        Self {
+            sink,
             waiting: None,
             pace: Pace::new(limiter),
         }
     }
 }
 
-impl<S: Sink<Item>, Item> PaceSink<Item> for S {}
-
-pin_project! {
-    /// A sink that keeps to a limit; made by [`PaceSink::pace_sink`].
-    ///
-    /// It holds one item, the one whose turn has not come.
-    #[must_use = "sinks do nothing unless polled"]
-    pub struct PacedSink<S, Item, R: Rule, C, F = ()> {
-        #[pin]
-        sink: S,
-        waiting: Option<Item>,
-        pace: Pace<R, C, F>,
-    }
-}
-
 impl<S, Item, R: Rule, C: Clock, F> PacedSink<S, Item, R, C, F> {
-    /// What an item costs: 1 unless set.
+    /// Sets the cost of an item: 1 unless set.
     pub fn cost<F2: Fn(&Item) -> Cost>(self, cost: F2) -> PacedSink<S, Item, R, C, F2> {
         PacedSink {
             sink: self.sink,
@@ -72,14 +70,14 @@ impl<S, Item, R: Rule, C: Clock, F> PacedSink<S, Item, R, C, F> {
         }
     }
 
-    /// The sink, without its pace. An item that waits is lost; flush first.
+    /// Returns the sink. An item that waits is lost, so flush first.
     pub fn into_inner(self) -> S {
         self.sink
     }
 }
 
 impl<S: Sink<Item>, Item, R: Rule, C: Clock, F> PacedSink<S, Item, R, C, F> {
-    /// Hands on the item that waits, when its turn has come.
+    /// Hands the waiting item to the sink when its turn has come.
     fn poll_waiting(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         let mut this = self.project();
         ready!(this.pace.poll_turn(cx));

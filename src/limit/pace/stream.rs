@@ -1,3 +1,5 @@
+//! A stream with a pace.
+
 use std::{
     fmt,
     pin::Pin,
@@ -16,33 +18,47 @@ use crate::{
     },
 };
 
-/// Paces a stream; see the [module docs](super).
-pub trait PaceStream: Stream + Sized {
+pin_project! {
+    /// A stream that keeps to a limit; see the [module docs](super).
+    ///
+    /// It holds at most one item, which waits.
+    #[must_use = "streams do nothing unless polled"]
+    pub struct PacedStream<S: Stream, R: Rule, C, F = ()> {
+        #[pin]
+        stream: S,
+        // The item that the stream yielded and that waits.
+        waiting: Option<S::Item>,
+        pace: Pace<R, C, F>,
+    }
+}
+
+impl<S: Stream, R: Rule, C: Clock> PacedStream<S, R, C> {
     /// Yields items no faster than the limiter allows, each at a cost of 1.
-    fn pace<R: Rule, C: Clock>(self, limiter: Local<R, Direct, C>) -> PacedStream<Self, R, C> {
-        PacedStream {
-            stream: self,
+    pub fn new(stream: S, limiter: Local<R, Direct, C>) -> Self {
+        Self {
+            stream,
             waiting: None,
             pace: Pace::new(limiter),
         }
     }
 }
 
-impl<S: Stream> PaceStream for S {}
-
-pin_project! {
-    /// A stream that keeps to a limit; made by [`PaceStream::pace`].
-    #[must_use = "streams do nothing unless polled"]
-    pub struct PacedStream<S: Stream, R: Rule, C, F = ()> {
-        #[pin]
-        stream: S,
-        waiting: Option<S::Item>,
-        pace: Pace<R, C, F>,
-    }
-}
-
 impl<S: Stream, R: Rule, C: Clock, F> PacedStream<S, R, C, F> {
-    /// What an item costs: 1 unless set.
+    /// Sets the cost of an item: 1 unless set.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// use futures_util::{StreamExt, stream};
+    /// use sluicegate::{clock, limit::{Local, Quota, TokenBucket, pace::PacedStream}};
+    ///
+    /// let rule = TokenBucket::new(Quota::per_second(4));
+    /// let limiter = Local::builder(rule).clock(clock::Tokio::new()).direct();
+    /// let words = PacedStream::new(stream::iter(["long", "word"]), limiter)
+    ///     .cost(|word: &&str| word.len() as u64);
+    /// assert_eq!(words.count().await, 2);
+    /// # }
+    /// ```
     pub fn cost<F2: Fn(&S::Item) -> Cost>(self, cost: F2) -> PacedStream<S, R, C, F2> {
         PacedStream {
             stream: self.stream,
@@ -51,7 +67,7 @@ impl<S: Stream, R: Rule, C: Clock, F> PacedStream<S, R, C, F> {
         }
     }
 
-    /// The stream, without its pace. An item that waits is lost.
+    /// Returns the stream. An item that waits is lost.
     pub fn into_inner(self) -> S {
         self.stream
     }

@@ -18,21 +18,23 @@ use crate::{
     },
 };
 
-/// Waits as long as it takes.
+/// No bound on the wait, nor on the number of waiting items.
 const FOREVER: Wait = Wait::up_to(Duration::MAX).queue(usize::MAX);
 
-/// The limiter, what items cost, and what the present item waits for.
+/// A limiter, the cost of items, and the wait of the present item.
 pub(super) struct Pace<R: Rule, C, F> {
     pub(super) limiter: Local<R, Direct, C>,
     pub(super) cost: F,
-    waits: Option<Waits>,
+    /// `None` if no item waits.
+    turn: Option<Turn>,
 }
 
-/// What an item of this cost waits for.
-enum Waits {
-    Turn(Ready, Cost),
-    /// For room in a queue that is full.
-    Room(Pin<Box<Sleep>>, Cost),
+/// The wait of an item of this cost.
+enum Turn {
+    /// It has a place in the queue.
+    Booked(Ready, Cost),
+    /// The queue is full, so it tries again later.
+    Full(Pin<Box<Sleep>>, Cost),
 }
 
 impl<R: Rule, C: Clock> Pace<R, C, ()> {
@@ -40,40 +42,42 @@ impl<R: Rule, C: Clock> Pace<R, C, ()> {
         Self {
             limiter,
             cost: (),
-            waits: None,
+            turn: None,
         }
     }
 }
 
 impl<R: Rule, C: Clock, F> Pace<R, C, F> {
+    /// Sets the cost of later items. An item that waits keeps its place.
     pub(super) fn cost<F2>(self, cost: F2) -> Pace<R, C, F2> {
         Pace {
             limiter: self.limiter,
             cost,
-            waits: self.waits,
+            turn: self.turn,
         }
     }
 
-    /// Takes a place in the line.
+    /// Takes a place in the queue for an item. To be called when no item waits.
     pub(super) fn queue(&mut self, cost: Cost) {
+        // A cost above the limit would never pass.
         let cost = cost.min(self.limiter.peek().limit());
-        self.waits = Some(Waits::Turn(self.limiter.until_ready(cost, FOREVER), cost));
+        self.turn = Some(Turn::Booked(self.limiter.until_ready(cost, FOREVER), cost));
     }
 
-    /// Whether nothing has to wait any more.
+    /// Is ready when no item waits any more.
     pub(super) fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while let Some(waits) = &mut self.waits {
-            match waits {
-                // ## Turn => (Room | nothing)
-                Waits::Turn(turn, cost) => {
-                    let full = ready!(Pin::new(turn).poll(cx)).retry_after();
-                    let room = full.map(|retry| Waits::Room(Box::pin(sleep(retry)), *cost));
-                    self.waits = room;
+        while let Some(turn) = &mut self.turn {
+            match turn {
+                // ## Booked => (Full | none)
+                Turn::Booked(wait, cost) => {
+                    let full = ready!(Pin::new(wait).poll(cx)).retry_after();
+                    let full = full.map(|retry| Turn::Full(Box::pin(sleep(retry)), *cost));
+                    self.turn = full;
                 }
-                // ## Room => Turn
-                Waits::Room(room, cost) => {
+                // ## Full => Booked
+                Turn::Full(sleep, cost) => {
                     let cost = *cost;
-                    ready!(room.as_mut().poll(cx));
+                    ready!(sleep.as_mut().poll(cx));
                     self.queue(cost);
                 }
             }
@@ -82,8 +86,9 @@ impl<R: Rule, C: Clock, F> Pace<R, C, F> {
     }
 }
 
-/// What an item costs.
-pub trait ItemCost<T> {
+/// A function from an item to its cost; `()` is a cost of 1. Private: users pass
+/// closures to `cost`.
+pub(crate) trait ItemCost<T> {
     /// The cost of this item.
     fn item_cost(&self, item: &T) -> Cost;
 }

@@ -1,4 +1,6 @@
 //! A limiter for each tier, chosen by the first half of the key.
+//!
+//! It forwards every method of `Limiter` to the limiter of the tier.
 
 use std::{borrow::Borrow, collections::HashMap, fmt, hash::Hash, sync::Arc, time::Duration};
 
@@ -11,10 +13,10 @@ use crate::limit::{
 
 /// A limiter for each tier: a free and a paid plan behind one layer.
 ///
-/// The key is a pair of the tier, or a reference to it, and whatever the tier's own
-/// limiter goes by. Each tier has a limiter, and so buckets, of its own: a client
-/// that changes its plan begins with a whole bucket there. Tiers that are not
-/// listed share the default and its buckets.
+/// The key is a pair of the tier, or a reference to it, and the key of the tier's
+/// own limiter. Each tier has its own limiter, and so its own buckets: a client that
+/// changes its plan begins with a whole bucket. Tiers without a limiter share the
+/// default one and its buckets.
 ///
 /// ```
 /// use http::Request;
@@ -35,7 +37,7 @@ use crate::limit::{
 /// let layer = RateLimitLayer::new(tiers.clone()).key((key::by(plan), key::header("x-api-key")));
 /// # let _ = layer;
 ///
-/// // Or of an extension, which a layer further out has put into the request.
+/// // Or by an extension that an outer layer has put into the request.
 /// let key = (key::extension::<Plan>(), key::header("x-api-key"));
 /// let layer = RateLimitLayer::new(tiers).key(key);
 /// # async fn pass(_: Request<()>) -> Result<http::Response<String>, std::convert::Infallible> {
@@ -46,18 +48,20 @@ use crate::limit::{
 ///
 /// # Blocked tiers
 ///
-/// Nothing passes of a [blocked](Self::blocked) tier, at no time and whatever it
-/// costs: the limit of this name, `blocked`, is 0. Its requests are refused as over
-/// the limit, without a `Retry-After`.
+/// No request of a [blocked](Self::blocked) tier passes, at any cost: its limit has
+/// the name `blocked`, and is 0. Its requests are refused as over the limit, without
+/// a `Retry-After`.
 pub struct Tiers<T, L> {
+    /// The limiter of tiers without one of their own.
     default: L,
     /// `None` for a tier that is blocked.
     tiers: Arc<HashMap<T, Option<L>>>,
+    /// The name of the limit of blocked tiers.
     blocked: Arc<str>,
 }
 
 impl<T: Eq + Hash + Clone, L: Clone> Tiers<T, L> {
-    /// All tiers under one limiter, until more are added.
+    /// Puts all tiers under one limiter, until more are added.
     pub fn new(default: L) -> Self {
         Self {
             default,
@@ -66,13 +70,13 @@ impl<T: Eq + Hash + Clone, L: Clone> Tiers<T, L> {
         }
     }
 
-    /// A limiter for one tier.
+    /// Adds a limiter for one tier. Replaces the one that the tier had.
     #[must_use]
     pub fn tier(self, tier: T, limiter: L) -> Self {
         self.with(tier, Some(limiter))
     }
 
-    /// Lets nothing of a tier pass; see [blocked tiers](Self#blocked-tiers).
+    /// Refuses all requests of a tier; see [blocked tiers](Self#blocked-tiers).
     #[must_use]
     pub fn blocked(self, tier: T) -> Self {
         self.with(tier, None)
