@@ -1,8 +1,8 @@
-//! What a store of idempotency records takes: to claim work and complete it, to claim
-//! what is complete, and to open a durable one that has a million records.
+//! Measures stores of idempotency records: to claim and complete work, to claim
+//! completed work, and to open a durable store with a million records.
 //!
-//! Records are of 1 KiB. Times are per piece of work; "64 at once" is the time of
-//! all of it divided by how much it was.
+//! Records have 1 KiB. Times are per claim; "64 at once" is the total time divided by
+//! the number of claims.
 
 use std::{
     path::PathBuf,
@@ -35,20 +35,20 @@ fn durable(c: &mut Criterion) {
         let folder = folder();
         compare(c, name, |runtime| {
             let opened = Durable::builder().fsync(fsync).open(&folder);
-            runtime.block_on(opened).expect("it can be opened")
+            runtime.block_on(opened).expect("the store opens")
         });
-        // It may be closing still, and writes nothing more that matters.
+        // The store may still be closing, which no longer matters.
         let _ = std::fs::remove_dir_all(folder);
     }
 }
 
-/// Opens a store with a million records of 100 bytes, which it counts one by one.
+/// Opens a store with a million records of 100 bytes, which it reads one by one.
 fn opening(c: &mut Criterion) {
     const RECORDS: u64 = 1_000_000;
     let (runtime, folder) = (Runtime::new().expect("a runtime"), folder());
     let open = || Durable::builder().fsync(Fsync::Never).open(&folder);
     let fill = async {
-        let store = open().await.expect("it can be opened");
+        let store = open().await.expect("the store opens");
         let scope = Token::random().to_string();
         spread(RECORDS, 64, |nth| {
             let (store, name) = (store.clone(), Scope::new(&scope).name(nth.to_be_bytes()));
@@ -61,7 +61,7 @@ fn opening(c: &mut Criterion) {
         let mut took = Duration::ZERO;
         for _ in 0..count {
             let begun = Instant::now();
-            let store = open().await.expect("it can be opened");
+            let store = open().await.expect("the store opens");
             took += begun.elapsed();
             assert_eq!(store.counts().records, RECORDS);
             store.close().await;
@@ -104,7 +104,7 @@ async fn work(store: &impl Store, count: u64, at_once: u64) -> Duration {
     .await
 }
 
-/// Claims work that is complete.
+/// Claims completed work.
 async fn replay(store: &impl Store, count: u64, at_once: u64) -> Duration {
     let name = Scope::new(&Token::random().to_string()).name("done");
     done(store, name).await;
@@ -131,7 +131,7 @@ async fn kept(store: &impl Store, name: Name, record: &'static [u8], keep: Durat
     assert_eq!(completed, Ok(LeaseStatus::Held));
 }
 
-/// Does so much in tasks that each do their share.
+/// Splits `count` claims among the tasks.
 async fn spread<F>(count: u64, at_once: u64, piece: impl Fn(u64) -> F) -> Duration
 where
     F: Future<Output = ()> + Send + 'static,

@@ -1,12 +1,11 @@
-//! What an idempotency layer with a store in the process takes of a request, beside
-//! what is promised of it.
+//! Measures what an idempotency layer with a store in the process adds to a request,
+//! beside the targets.
 //!
-//! `cargo bench -p benches --bench keyed` prints a Markdown table of nanoseconds. They are those
-//! of this machine and this moment, and the promises are of one that has nothing else
-//! to do: run it again before a row counts as missed. For what the stores alone take,
-//! see the bench `idempotency`; for Redis, `redis`.
+//! `cargo bench -p benches --bench keyed` prints a Markdown table of nanoseconds. The
+//! targets are for an idle machine: run it again before a row counts as missed. For the
+//! stores alone, see the bench `idempotency`; for Redis, `redis`.
 
-#[allow(dead_code, reason = "every bench has use for another part of it")]
+#[allow(dead_code, reason = "each bench uses a part of it")]
 mod workload;
 
 use std::{convert::Infallible, time::Instant};
@@ -21,21 +20,21 @@ use tower::{Layer, Service, service_fn};
 
 use workload::pair::quartiles;
 
-/// How many requests are a turn, of which there are so many.
+/// The number of requests in a turn, and the number of turns.
 const TURN: u64 = 256;
 const TURNS: u64 = 201;
 
-/// Of requests, and of answers.
+/// The size of the bodies of requests and of responses, in bytes.
 static BODY: Bytes = Bytes::from_static(&[b'x'; 1_024]);
 
 struct Row {
     what: &'static str,
     request: fn(u64) -> Request<Full<Bytes>>,
-    /// Whether the service has to wait before it can answer.
+    /// Whether the service waits before it responds.
     waits: bool,
-    /// Whether it runs, so that what it takes itself is taken off.
+    /// Whether the service runs, so that its own time is subtracted.
     runs: bool,
-    /// Nanoseconds.
+    /// The target in nanoseconds.
     target: Option<u32>,
 }
 
@@ -82,9 +81,9 @@ fn main() {
 fn table(name: &str, mut runtime: Builder) {
     let runtime = runtime.enable_time().build().expect("a runtime");
     for row in &ROWS {
-        // As a server's, they are made in a task.
+        // In a task, like the requests of a server.
         let measured = runtime.block_on(async { tokio::spawn(row.measure()).await });
-        row.print(name, measured.expect("it was measured"));
+        row.print(name, measured.expect("the task has ended"));
     }
 }
 
@@ -100,7 +99,7 @@ impl Row {
             let all = time(&mut behind, self.turn(turn)).await;
             turns.push(if self.runs { all - alone } else { all });
         }
-        // In the first one, nothing is replayed.
+        // The first turn has nothing to replay.
         quartiles(turns.into_iter().skip(1))
     }
 
@@ -120,7 +119,7 @@ impl Row {
     }
 }
 
-/// Nanoseconds for each, up to the end of its answer.
+/// Returns the nanoseconds per request, up to the end of the response.
 async fn time<S, B>(service: &mut S, requests: Vec<Request<Full<Bytes>>>) -> f64
 where
     S: Service<Request<Full<Bytes>>, Response = Response<B>, Error = Infallible>,
@@ -130,7 +129,7 @@ where
     for request in requests {
         let Ok(response) = service.call(request).await;
         let Ok(body) = response.into_body().collect().await else {
-            panic!("bodies of a bench are whole");
+            panic!("a body of a bench has one frame");
         };
         assert_eq!(body.to_bytes().len(), BODY.len());
     }
@@ -154,7 +153,7 @@ fn request() -> Request<Full<Bytes>> {
 
 fn keyed(nth: u64) -> Request<Full<Bytes>> {
     let key = HeaderValue::try_from(format!("\"8e03978e-40d5-43dd-bc93-{nth:012x}\""));
-    let key = key.expect("a key is a header's value");
+    let key = key.expect("a key is a header value");
     let mut request = request();
     request.headers_mut().insert("idempotency-key", key);
     request

@@ -1,10 +1,10 @@
-//! What a decision of a limiter in this process costs, and of its peers.
+//! Measures the decisions of limiters in this process, and of their peers.
 //!
-//! Times are per decision, in each thread. `cargo bench -p benches --bench local -- zipf`
-//! measures what has the word in it. For what the docs quote, see the bench
-//! `ratios`, whose sides take turns.
+//! Times are per decision, in each thread. `cargo bench -p benches --bench local --
+//! zipf` runs the benches with this word in their names. The docs quote the bench
+//! `ratios`, which runs both sides in turn.
 
-#[allow(dead_code, reason = "every bench has use for another part of it")]
+#[allow(dead_code, reason = "each bench uses a part of it")]
 mod workload;
 
 use std::cell::{Cell, LazyCell};
@@ -62,7 +62,7 @@ fn every_rule(c: &mut Criterion) {
     }
 }
 
-/// Measures a side, which is made only if criterion wants it.
+/// Measures a side. It is built only if criterion runs the bench.
 fn measure(c: &mut Criterion, name: &str, threads: usize, side: impl FnOnce() -> Side) {
     let (side, from) = (LazyCell::new(side), Cell::new(0));
     c.bench_function(name, |bencher| {

@@ -1,10 +1,10 @@
-//! What a limiter takes of memory: bytes for each key of its capacity, and
-//! whether that stays so when ten times as many keys come by.
+//! Measures the memory of a limiter: bytes for each key of its capacity, before and
+//! after ten times as many keys.
 //!
-//! It has a process of its own, because an allocator that counts would slow
-//! down whoever allocates in the bench `ratios`.
+//! It is a process of its own, because an allocator that counts would slow down the
+//! peers that allocate in the bench `ratios`.
 
-#[allow(dead_code, reason = "every bench has use for another part of it")]
+#[allow(dead_code, reason = "each bench uses a part of it")]
 mod workload;
 
 use std::alloc::System;
@@ -20,7 +20,7 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 const CAPACITY: usize = 1_000_000;
 
 fn main() {
-    // The clock calibrates itself but once in a process.
+    // The clock calibrates itself once in a process.
     drop(limiter());
     let region = Region::new(ALLOCATOR);
     let limiter = limiter();

@@ -1,10 +1,10 @@
-//! How fast this crate is, as a ratio to its peers.
+//! Measures how fast this crate is, as a ratio to its peers.
 //!
-//! `cargo bench -p benches --bench ratios` asks both sides of every comparison in turn and
-//! prints a Markdown table; `cargo bench -p benches --bench ratios -- zipf` prints the
-//! rows that have the word in them. For times, see the bench `local`.
+//! `cargo bench -p benches --bench ratios` runs both sides of every comparison in turn
+//! and prints a Markdown table; with `-- zipf` only the rows with this word. For
+//! times, see the bench `local`.
 
-#[allow(dead_code, reason = "every bench has use for another part of it")]
+#[allow(dead_code, reason = "each bench uses a part of it")]
 mod workload;
 
 use std::time::Duration;
@@ -35,9 +35,9 @@ fn main() {
     requests_counted(&report);
 }
 
-/// What it adds to a request to count it, up to the end of its body.
+/// Compares what metrics add to a request, up to the end of its body.
 fn requests_counted(report: &Report) {
-    // The peer keeps house in a task.
+    // The peer spawns a background task.
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let _entered = runtime.enter();
     let pair = |what, against| Pair {
@@ -61,7 +61,7 @@ fn requests_counted(report: &Report) {
     report.row_of_threads(alone, red::ours);
 }
 
-/// What it adds to a call to pass its deadline on.
+/// Compares what a call takes longer if its deadline is passed on.
 fn deadlines_passed_on(report: &Report) {
     let pair = |against| Pair {
         bare: Some(stack::bare_call),
@@ -75,7 +75,7 @@ fn deadlines_passed_on(report: &Report) {
     });
 }
 
-/// What a layer adds to the service that it is put in front of.
+/// Compares what a limit layer adds to the service behind it.
 fn layers(report: &Report, front: Front, bare: fn() -> Side) {
     let row = |kind: &str, target, sides: fn(Front) -> (Side, Side)| {
         let what = format!("layer before {front}, {kind}");
@@ -100,7 +100,7 @@ fn layers(report: &Report, front: Front, bare: fn() -> Side) {
     });
 }
 
-/// These have one budget and no keys.
+/// Compares layers with one budget and without keys.
 fn other_layers(report: &Report) {
     let ours = || stack::ours_without_keys(Front::Prompt);
     let pair = |against| Pair {
@@ -111,7 +111,7 @@ fn other_layers(report: &Report) {
     report.row(pair("tower-resilience"), || (ours(), stack::resilience()));
 }
 
-/// Both answer in time; their timers are those of the runtime.
+/// Both services respond in time; both use the timers of the runtime.
 fn deadlines_kept(report: &Report) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let _entered = runtime.enter();
@@ -157,7 +157,7 @@ fn many_keys(report: &Report) {
     keyed(report, "1,000,000 keys, uniform", &order, [number, name]);
 }
 
-/// Targets are given for one thread and for two.
+/// The targets are for one thread and for two.
 fn keyed(report: &Report, keys: &str, order: &Order, targets: [[f64; 2]; 2]) {
     let [number, name] = targets;
     for threads in [1, 2] {
@@ -177,8 +177,8 @@ fn keyed(report: &Report, keys: &str, order: &Order, targets: [[f64; 2]; 2]) {
     }
 }
 
-/// Both sides' buckets overflow the cache where there are many, so a turn lasts
-/// until one side's are back in it.
+/// Many buckets do not fit into the cache, so a turn is long enough for the buckets
+/// of one side to be loaded again.
 fn paced(pair: Pair<'_>, keys: usize, threads: usize) -> Pair<'_> {
     let pair = Pair { threads, ..pair };
     match (keys, threads) {
@@ -188,7 +188,7 @@ fn paced(pair: Pair<'_>, keys: usize, threads: usize) -> Pair<'_> {
     }
 }
 
-/// Threads that are denied write nothing that the others would have to read.
+/// A denial writes nothing, so threads do not wait for each other.
 fn denials(report: &Report) {
     let order = Order::zipf(1_000);
     for (threads, who, target) in [(1, "1 thread", Some(0.8)), (2, "2 threads", None)] {

@@ -1,18 +1,18 @@
-//! What it is worth to share calls and to remember denials, as ratios to one
-//! call of the script for each decision, over the same connection.
+//! Measures the gain of shared calls and remembered denials, as ratios to one call of
+//! the script for each decision over the same connection.
 //!
-//! `cargo bench -p benches --bench redis` starts a `redis-server` of its own, asks both
-//! sides of every comparison in turn, and prints a Markdown table; words on the
-//! command line choose rows, `once` those of idempotency. Without any, it also
-//! prints what a check costs while the server is stopped, and what a bucket takes
-//! in its memory. CPU is the time of the server's main thread, as `INFO cpu` has
-//! it; commands are the calls of scripts that `INFO commandstats` counted.
+//! `cargo bench -p benches --bench redis` starts a `redis-server` of its own, runs both
+//! sides of every comparison in turn, and prints a Markdown table. Words on the command
+//! line choose rows; `once` chooses those of idempotency. Without words it also prints
+//! the time of a check while the server is stopped, and the memory of a bucket. CPU is
+//! the time of the server's main thread in `INFO cpu`; commands are the calls of scripts
+//! in `INFO commandstats`.
 
-#[allow(dead_code, reason = "every bench has use for another part of it")]
+#[allow(dead_code, reason = "each bench uses a part of it")]
 mod workload;
 
 #[path = "../tests/redis/server.rs"]
-#[allow(dead_code, reason = "the tests have use for more of it")]
+#[allow(dead_code, reason = "the tests use more of it")]
 mod server;
 
 use std::{
@@ -43,7 +43,7 @@ fn main() {
     let connection = Connection::builder(server.url().as_str()).timeout(Duration::from_secs(10));
     let connection = runtime
         .block_on(connection.connect())
-        .expect("the server has just started");
+        .expect("the server runs");
     let minimal = runtime.block_on(Minimal::connect(&server));
     let bench = Bench::begin(&runtime, server.client());
 
@@ -125,12 +125,12 @@ fn main() {
     }
 }
 
-/// How long checks take while the server does nothing, without closing a
-/// connection: until the breaker opens, and then.
+/// Prints how long checks take while the server is stopped and its connections stay
+/// open: before the breaker opens, and after.
 fn stopped(runtime: &Runtime) {
     let server = Server::start();
     let connection = runtime.block_on(Connection::connect(server.url()));
-    let connection = connection.expect("the server has just started");
+    let connection = connection.expect("the server runs");
     let rule = TokenBucket::new(Quota::per_second(100));
     let limiter = Redis::new("stopped", rule, &connection, FailOpen);
     let check = || {
@@ -156,7 +156,7 @@ fn stopped(runtime: &Runtime) {
     }
 }
 
-/// What the server keeps for a bucket, its name and expiry included.
+/// Prints the memory of a bucket in the server, including its name and expiry.
 fn memory(runtime: &Runtime) {
     async fn bytes<R: Scripted>(
         rule: R,
@@ -169,19 +169,19 @@ fn memory(runtime: &Runtime) {
             limiter
                 .check("user-0123456789abcdef", 1)
                 .await
-                .expect("it is up");
+                .expect("the server runs");
         }
         let name = format!("sluicegate:{{memory:user-0123456789abcdef}}:{kind}");
         let usage = redis::cmd("MEMORY").arg("USAGE").arg(name).query(server);
         limiter
             .reset("user-0123456789abcdef")
             .await
-            .expect("it is up");
-        usage.expect("the bucket is there")
+            .expect("the server runs");
+        usage.expect("the bucket exists")
     }
     let server = Server::start();
     let connection = runtime.block_on(Connection::connect(server.url()));
-    let connection = connection.expect("the server has just started");
+    let connection = connection.expect("the server runs");
     let mut client = server.client();
     println!("\n| rule | bytes of a bucket, with a name of 44 bytes |");
     println!("|---|---|");
@@ -201,20 +201,20 @@ fn memory(runtime: &Runtime) {
     });
 }
 
-/// Asks about a key after the other.
+/// Checks one key after the other.
 fn asking(builder: RedisBuilder<TokenBucket>, names: &Names) -> Side {
     let limiter = builder.build(FailClosed);
     let names = names.clone();
     Side::new(move |step| {
         let check = limiter.check(names.name(step), 1);
         Box::pin(async move {
-            check.await.expect("the server answers");
+            check.await.expect("the server replies");
         })
     })
 }
 
-/// The least that a script can do for a limit: the generic cell rate algorithm
-/// in whole microseconds, without any of the numbers that clients want to hear.
+/// The smallest script that keeps a limit: the generic cell rate algorithm in whole
+/// microseconds, without the numbers for the headers.
 const MINIMAL: &str = r"
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
@@ -226,7 +226,7 @@ redis.call('SET', KEYS[1], string.format('%.0f', arrival), 'PX', math.ceil((arri
 return 1
 ";
 
-/// That script by itself.
+/// One call of that script for each decision.
 struct Minimal {
     connection: redis::aio::MultiplexedConnection,
     script: Arc<redis::Script>,
@@ -234,14 +234,14 @@ struct Minimal {
 
 impl Minimal {
     async fn connect(server: &Server) -> Self {
-        let client = redis::Client::open(server.url()).expect("a good address");
+        let client = redis::Client::open(server.url()).expect("the address is valid");
         let connection = client.get_multiplexed_async_connection().await;
-        let mut connection = connection.expect("the server has just started");
+        let mut connection = connection.expect("the server runs");
         let script = Arc::new(redis::Script::new(MINIMAL));
         script
             .load_async(&mut connection)
             .await
-            .expect("it is good");
+            .expect("the script is valid");
         Self { connection, script }
     }
 
@@ -258,7 +258,10 @@ impl Minimal {
                 .arg(1)
                 .arg(1_000_000_000_u64);
             Box::pin(async move {
-                let admitted: u64 = call.query_async(&mut connection).await.expect("it answers");
+                let admitted: u64 = call
+                    .query_async(&mut connection)
+                    .await
+                    .expect("the server replies");
                 assert!(admitted <= 1);
             })
         })

@@ -1,10 +1,9 @@
-//! What a layer in front of a service costs, and its peers' layers.
+//! Measures a service behind a layer of this crate, and of its peers.
 //!
-//! Times are per request, with those of the service and of making the request;
-//! `bare` is what those are without a layer. For what a layer adds, see the
-//! bench `ratios`.
+//! Times are per request, including the service and the construction of the request;
+//! `bare` is the time without a layer. The bench `ratios` shows what a layer adds.
 
-#[allow(dead_code, reason = "every bench has use for another part of it")]
+#[allow(dead_code, reason = "each bench uses a part of it")]
 mod workload;
 
 use criterion::{Criterion, criterion_group, criterion_main};

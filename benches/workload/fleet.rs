@@ -1,5 +1,5 @@
-//! Two ways to ask a Redis server, in turn: what else the machine does slows
-//! both.
+//! Compares two ways to call a Redis server, in turn, so that other load of the machine
+//! slows down both.
 
 use std::{
     env,
@@ -10,19 +10,19 @@ use std::{
 
 use tokio::runtime::Runtime;
 
-/// How long a side is asked before it is the other's turn.
+/// The length of a turn.
 const TURN: Duration = Duration::from_millis(600);
 
-/// How often it is each side's turn.
+/// The number of turns of each side.
 const ROUNDS: usize = 7;
 
-/// One way to ask.
+/// One way to call the server.
 #[derive(Clone)]
 pub(crate) struct Side(Arc<Ask>);
 
 type Ask = dyn Fn(usize) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync;
 
-/// What is compared with what.
+/// A comparison.
 pub(crate) struct Row<'a> {
     what: &'a str,
     against: &'a str,
@@ -30,7 +30,7 @@ pub(crate) struct Row<'a> {
     targets: [f64; 4],
 }
 
-/// What one turn of a side came to.
+/// The result of one turn.
 struct Turn {
     decisions: f64,
     seconds: f64,
@@ -65,7 +65,7 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// Decisions per second at least; CPU, median and p99 at most.
+    /// The targets: at least these decisions per second; at most this CPU, median and p99.
     pub(crate) fn targets(self, targets: [f64; 4]) -> Self {
         Self { targets, ..self }
     }
@@ -90,7 +90,7 @@ impl<'a> Bench<'a> {
             return;
         }
         let (ours, theirs) = sides();
-        // To fill the buckets, and the caches of both.
+        // Fills the buckets, and the caches of both sides.
         self.turn(&ours, row.callers);
         self.turn(&theirs, row.callers);
         let rounds: Vec<_> = (0..ROUNDS)
@@ -104,7 +104,7 @@ impl<'a> Bench<'a> {
         print_row(&row, &rounds);
     }
 
-    /// As many callers as there are ask one thing after the other.
+    /// Each caller makes one call after the other.
     fn turn(&self, side: &Side, callers: usize) -> Turn {
         let (cpu, commands) = self.server_now();
         let begun = Instant::now();
@@ -131,12 +131,12 @@ impl<'a> Bench<'a> {
         }
     }
 
-    /// Seconds that its main thread has worked, and the scripts that it has run.
+    /// Returns the CPU seconds of the main thread, and the number of scripts run.
     fn server_now(&self) -> (f64, f64) {
         let mut server = self.server.borrow_mut();
         let mut info = |section: &str| -> String {
             let info = redis::cmd("INFO").arg(section).query(&mut *server);
-            info.expect("the server tells")
+            info.expect("the server replies")
         };
         let (cpu, commands) = (info("cpu"), info("commandstats"));
         let user = number(&cpu, "used_cpu_user_main_thread:");
@@ -158,7 +158,7 @@ async fn ask(side: Side, caller: usize, until: Instant) -> Vec<Duration> {
         (side.0)(step).await;
         latencies.push(begun.elapsed());
         step += 1;
-        // What is answered at once would keep the others from their turn.
+        // A call that is ready at once would not let the other callers run.
         if step.is_multiple_of(64) {
             tokio::task::yield_now().await;
         }

@@ -1,12 +1,12 @@
-//! Which keys are asked for, and in which order: the same in every run.
+//! The keys and their order, which are the same in every run.
 
 use std::sync::Arc;
 
-/// How many picks there are before the order repeats itself; enough for a
-/// million keys to be asked for almost all.
+/// The number of steps before the order repeats; enough to reach almost all of a
+/// million keys.
 const PICKS: usize = 1 << 22;
 
-/// A fixed order in which the keys 0, 1, 2, … are asked for.
+/// A fixed order of the keys 0, 1, 2, …
 #[derive(Clone)]
 pub(crate) struct Order {
     pub(crate) keys: usize,
@@ -14,12 +14,12 @@ pub(crate) struct Order {
 }
 
 impl Order {
-    /// Every key as often as any other.
+    /// Each key is equally frequent.
     pub(crate) fn uniform(keys: usize) -> Self {
         Self::pick(keys, |random| (random * keys as f64) as usize)
     }
 
-    /// The n-th key 1/n as often as the first: Zipf's law with exponent 1.
+    /// The n-th key is 1/n as frequent as the first: Zipf's law with exponent 1.
     pub(crate) fn zipf(keys: usize) -> Self {
         let shares = (1..=keys).scan(0.0, |sum, rank| {
             *sum += 1.0 / rank as f64;
@@ -40,7 +40,7 @@ impl Order {
         }
     }
 
-    /// All keys, once.
+    /// Each key once.
     pub(crate) fn every(&self) -> impl Iterator<Item = u64> + use<> {
         0..self.keys as u64
     }
@@ -52,8 +52,8 @@ impl Order {
     }
 }
 
-/// The names of keys in the order in which they are asked for, so that each is
-/// at hand when its turn comes, as it is for whoever has just read a request.
+/// The names of keys in the order of their steps, so that each is in the cache when it
+/// is used, as in a server that has just read a request.
 #[derive(Clone)]
 pub(crate) struct Names {
     text: Arc<str>,
@@ -74,7 +74,7 @@ impl Names {
     }
 }
 
-/// Bytes of a name.
+/// The length of a name, in bytes.
 const NAME: usize = 21;
 
 /// The name of a key.
@@ -82,7 +82,7 @@ pub(crate) fn name(key: u64) -> String {
     format!("user-{:016x}", scramble(key))
 }
 
-/// The finalizer of SplitMix64: another number for every number.
+/// The finalizer of SplitMix64, a bijection.
 pub(crate) fn scramble(number: u64) -> u64 {
     let mut bits = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     bits = (bits ^ bits >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -90,7 +90,7 @@ pub(crate) fn scramble(number: u64) -> u64 {
     bits ^ bits >> 31
 }
 
-/// A number from 0 to below 1.
+/// Returns a number from 0 to below 1.
 fn unit(bits: u64) -> f64 {
     (bits >> 11) as f64 / (1_u64 << 53) as f64
 }

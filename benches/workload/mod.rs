@@ -1,5 +1,4 @@
-//! What the benches share: the keys that are asked for, the limiters that are
-//! asked, and how two of them are compared.
+//! Shared by the benches: the keys, the limiters, and the comparison of two sides.
 
 pub(crate) mod fleet;
 pub(crate) mod keys;

@@ -1,4 +1,4 @@
-//! Work that is done once in Redis, and what people write by hand for it.
+//! Work that runs once by a record in Redis, and the usual solution by hand.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -10,23 +10,23 @@ use sluicegate::{
 
 use super::fleet::Side;
 
-/// What is kept of the work.
+/// The record of the work.
 fn answer() -> String {
     "x".repeat(1_024)
 }
 
-/// A name that nobody else has, at each call.
+/// Returns a new name at each call.
 fn new_names() -> impl Fn() -> Name {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     || Scope::new("bench").name(NEXT.fetch_add(1, Relaxed).to_string())
 }
 
-/// One of a few names whose work is done.
+/// Returns one of a few names with completed work.
 fn done_name(step: usize) -> Name {
     Scope::new("bench-done").name((step % 100).to_string())
 }
 
-/// Each is asked for the first time.
+/// Runs new work in each call.
 pub(crate) fn first(connection: &Connection) -> Side {
     let (runner, name) = (Runner::new(Redis::new("once", connection)), new_names());
     Side::new(move |_| {
@@ -35,7 +35,7 @@ pub(crate) fn first(connection: &Connection) -> Side {
     })
 }
 
-/// Each was asked for before, but the first few.
+/// Replays completed work in each call but the first few.
 pub(crate) fn replay(connection: &Connection) -> Side {
     let runner = Runner::new(Redis::new("once", connection));
     Side::new(move |step| {
@@ -51,8 +51,8 @@ async fn run(runner: &Runner<Redis>, name: Name) {
     assert!(ended.is_ok() || running, "{ended:?}");
 }
 
-/// A flag that is set if it is not there, and then what came of the work: no
-/// fingerprint, no fencing, and a flag that stays when its process dies.
+/// Sets a flag if it is missing, and then stores the result: without a fingerprint and
+/// fencing, and with a flag that stays if its process dies.
 pub(crate) fn first_by_hand(connection: &MultiplexedConnection) -> Side {
     let (connection, name) = (connection.clone(), new_names());
     Side::new(move |_| {
@@ -91,5 +91,7 @@ fn set(name: Name, value: &str) -> Cmd {
 }
 
 async fn ask<T: redis::FromRedisValue>(call: &Cmd, connection: &mut MultiplexedConnection) -> T {
-    call.query_async(connection).await.expect("it answers")
+    call.query_async(connection)
+        .await
+        .expect("the server replies")
 }

@@ -1,4 +1,4 @@
-//! This crate's limiters, ready to be asked.
+//! The limiters of this crate.
 
 use std::{hash::Hash, hint::black_box, time::Duration};
 
@@ -12,18 +12,18 @@ use super::{
     side::Side,
 };
 
-/// A clock that moves once in a millisecond.
+/// A clock that advances every millisecond.
 pub(crate) fn coarse() -> Coarse {
     Coarse::start(Duration::from_millis(1)).expect("a thread")
 }
 
-/// One bucket that never runs dry: a token in a billionth of a second.
+/// One bucket that is never empty: it gets a token every nanosecond.
 pub(crate) fn direct(clock: impl Clock) -> Side {
     let quota = Quota::per_second(1_000_000_000).burst(u64::from(u32::MAX));
     direct_by(TokenBucket::new(quota), clock)
 }
 
-/// One bucket of any rule, which must admit.
+/// One bucket of any rule, which must admit every request.
 pub(crate) fn direct_by(rule: impl Rule, clock: impl Clock) -> Side {
     let limiter = Local::builder(rule).clock(clock).direct();
     Side::admitting(limiter, |limiter, _| {
@@ -31,14 +31,14 @@ pub(crate) fn direct_by(rule: impl Rule, clock: impl Clock) -> Side {
     })
 }
 
-/// A bucket for each number, alive and never dry.
+/// A bucket for each number, in use and never empty.
 pub(crate) fn by_number(order: &Order) -> Side {
     let limiter = table(TokenBucket::new(deep()), order);
     fill(&limiter, order.every());
     Side::admitting((limiter, order.clone()), ask_by_number)
 }
 
-/// A bucket for each number, dry.
+/// An empty bucket for each number.
 pub(crate) fn dry_by_number(order: &Order) -> Side {
     let limiter = table(TokenBucket::new(Quota::per_hour(1)), order);
     for key in order.every() {
@@ -47,12 +47,12 @@ pub(crate) fn dry_by_number(order: &Order) -> Side {
     Side::denying((limiter, order.clone()), ask_by_number)
 }
 
-/// A bucket of any rule for each number; the rule must admit.
+/// A bucket of any rule for each number; the rule must admit every request.
 pub(crate) fn by_number_by(rule: impl Rule, order: &Order) -> Side {
     Side::admitting((table(rule, order), order.clone()), ask_by_number)
 }
 
-/// A bucket for each name, alive and never dry, asked for by `&str`.
+/// A bucket for each name, in use and never empty, with keys of `&str`.
 pub(crate) fn by_name(order: &Order) -> Side {
     let limiter = table(TokenBucket::new(deep()), order);
     fill(&limiter, order.every().map(name));
@@ -62,19 +62,19 @@ pub(crate) fn by_name(order: &Order) -> Side {
     })
 }
 
-/// A token in a second: what a bucket is filled with lasts that long, and
-/// nobody gets to its end.
+/// One token a second: a bucket stays in use for as many seconds as it has tokens, and
+/// no bench uses all of them.
 pub(crate) fn deep() -> Quota {
     Quota::per_second(1).burst(u64::from(u32::MAX))
 }
 
-/// A table as it is unless told otherwise, or one that all keys just fill.
+/// A table of the default capacity, or one that all keys just fill.
 fn table<R: Rule>(rule: R, order: &Order) -> Local<R> {
     let capacity = order.keys.max(100_000);
     Local::builder(rule).capacity(capacity).keyed()
 }
 
-/// Keeps every key alive for an hour.
+/// A quota that keeps every bucket in use for an hour.
 fn fill<K: Hash>(limiter: &Local<TokenBucket>, keys: impl Iterator<Item = K>) {
     for key in keys {
         assert!(limiter.check(&key, 3_600).is_admitted());

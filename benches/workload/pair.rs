@@ -1,28 +1,28 @@
-//! Two sides, asked in turn: what else the machine does slows both.
+//! Compares two sides in turn, so that other load of the machine slows down both.
 
 use std::{env, fmt, time::Duration};
 
 use super::side::Side;
 
-/// A Markdown table of comparisons. Words on the command line choose the rows:
-/// those that hold any of them.
+/// A Markdown table of comparisons. Words on the command line choose the rows that
+/// contain any of them.
 pub(crate) struct Report {
     wanted: Vec<String>,
 }
 
-/// What is compared with what, and how.
+/// A comparison of two sides.
 pub(crate) struct Pair<'a> {
     pub(crate) what: &'a str,
     pub(crate) against: &'a str,
-    /// How many ask at once.
+    /// The number of threads.
     pub(crate) threads: usize,
-    /// The ratio that is promised, where one is.
+    /// The target for the ratio, if there is one.
     pub(crate) target: Option<f64>,
-    /// The least time that a side is asked before it is the other's turn.
+    /// The least time of a turn.
     pub(crate) turn: Duration,
-    /// How often it is each side's turn.
+    /// The number of turns of each side.
     pub(crate) rounds: usize,
-    /// What both sides hold: its time is taken off theirs.
+    /// The part that both sides contain; its time is subtracted from theirs.
     pub(crate) bare: Option<fn() -> Side>,
 }
 
@@ -37,7 +37,7 @@ impl Report {
         }
     }
 
-    /// Writes a row, unless nobody wants it: then nothing is made.
+    /// Writes a row if it is chosen; otherwise its sides are not built.
     pub(crate) fn row(&self, pair: Pair<'_>, sides: impl FnOnce() -> (Side, Side)) {
         if self.wants(&pair) {
             println!("{}", pair.compare(sides()));
@@ -52,8 +52,7 @@ impl Report {
 }
 
 impl Report {
-    /// Writes a row about the same side asked by two threads at once, and by one
-    /// alone.
+    /// Writes a row that compares one side with two threads and with one.
     pub(crate) fn row_of_threads(&self, pair: Pair<'_>, side: fn() -> Side) {
         let pair = pair.long(Duration::from_millis(10));
         if self.wants(&pair) {
@@ -63,8 +62,7 @@ impl Report {
 }
 
 impl<'a> Pair<'a> {
-    /// One thread, many turns so short that most go by undisturbed, and nothing
-    /// promised.
+    /// One thread, no target, and many turns so short that most are undisturbed.
     pub(crate) fn new(what: &'a str, against: &'a str) -> Self {
         Self {
             what,
@@ -77,7 +75,7 @@ impl<'a> Pair<'a> {
         }
     }
 
-    /// Turns long enough for threads to meet, or for caches to fill.
+    /// Turns long enough for threads to contend, or for caches to fill.
     pub(crate) fn long(self, turn: Duration) -> Self {
         let rounds = 21;
         Self {
@@ -99,7 +97,7 @@ impl<'a> Pair<'a> {
         Row::of(rounds.collect(), self)
     }
 
-    /// Two threads have their own bare side taken off, which they share too.
+    /// Subtracts the bare side of two threads, which share it too.
     fn compare_threads(self, side: &Side) -> Row<'a> {
         let count = self.enough(side);
         let bare = self.bare.map(|make| make());
@@ -115,7 +113,7 @@ impl<'a> Pair<'a> {
         Row::of(rounds.collect(), self)
     }
 
-    /// How many decisions take a side a turn.
+    /// Returns the number of decisions in a turn.
     fn enough(&self, side: &Side) -> usize {
         let mut count = 1_000;
         while side.time(self.threads, 0, count) < self.turn {
@@ -124,14 +122,13 @@ impl<'a> Pair<'a> {
         count
     }
 
-    /// Nanoseconds per decision, in each thread.
+    /// Returns nanoseconds per decision, in each thread.
     fn time(&self, side: &Side, round: usize, count: usize) -> f64 {
         let time = side.time(self.threads, round * count, count);
         time.as_nanos() as f64 / count as f64
     }
 
-    /// The same of both sides; they take turns
-    /// at going first.
+    /// Returns the same for both sides, which take turns at going first.
     fn round(&self, round: usize, count: usize, left: &Side, right: &Side) -> (f64, f64) {
         let time = |side: &Side| self.time(side, round, count);
         if round.is_multiple_of(2) {
@@ -152,7 +149,7 @@ struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// Of nanoseconds in each round.
+    /// The ratio of nanoseconds in each round.
     fn of(rounds: Vec<(f64, f64)>, pair: Pair<'a>) -> Self {
         Self {
             ratios: quartiles(rounds.iter().map(|(left, right)| left / right)),

@@ -1,4 +1,4 @@
-//! The limiters of other crates, ready to be asked for the same.
+//! The limiters of other crates, for the same decisions.
 
 use std::{hash::Hash, hint::black_box, num::NonZeroU32, sync::Arc, time::Duration};
 
@@ -9,23 +9,23 @@ use super::{
     side::Side,
 };
 
-/// governor: one bucket that never runs dry.
+/// governor: one bucket that is never empty.
 pub(crate) fn governor() -> Side {
     let limiter = Arc::new(RateLimiter::direct(quota(Duration::from_nanos(1))));
     Side::admitting(limiter, |limiter, _| black_box(limiter.check()).is_ok())
 }
 
-/// ratelimit: one bucket that never runs dry.
+/// ratelimit: one bucket that is never empty.
 pub(crate) fn ratelimit() -> Side {
     let limiter = ratelimit::Ratelimiter::builder(1_000_000_000)
         .initial_available(1_000_000_000)
         .build();
-    let limiter = Arc::new(limiter.expect("a possible limit"));
+    let limiter = Arc::new(limiter.expect("the limit is valid"));
     Side::admitting(limiter, |limiter, _| black_box(limiter.try_wait()).is_ok())
 }
 
-/// leaky-bucket: one bucket that never runs dry. It looks at its clock only
-/// when it does.
+/// leaky-bucket: one bucket that is never empty. It reads its clock only when the
+/// bucket is empty.
 pub(crate) fn leaky_bucket() -> Side {
     let limiter = leaky_bucket::RateLimiter::builder()
         .max(usize::MAX >> 8)
@@ -36,7 +36,7 @@ pub(crate) fn leaky_bucket() -> Side {
     })
 }
 
-/// governor: a bucket for each number, alive and never dry.
+/// governor: a bucket for each number, in use and never empty.
 pub(crate) fn governor_by_number(order: &Order) -> Side {
     let subject = (keyed(order.every()), order.clone());
     Side::admitting(subject, |(limiter, order), step| {
@@ -45,8 +45,8 @@ pub(crate) fn governor_by_number(order: &Order) -> Side {
     })
 }
 
-/// governor: a bucket for each name, alive and never dry. It asks for a
-/// `&String`, so whoever has a `&str` makes one for each call.
+/// governor: a bucket for each name, in use and never empty. It takes a `&String`,
+/// so a caller with a `&str` allocates one for each call.
 pub(crate) fn governor_by_name(order: &Order) -> Side {
     let subject = (keyed(order.every().map(name)), Names::of(order));
     Side::admitting(subject, |(limiter, names), step| {
@@ -55,7 +55,7 @@ pub(crate) fn governor_by_name(order: &Order) -> Side {
     })
 }
 
-/// A limiter that keeps every key alive for an hour.
+/// A limiter that keeps every bucket in use for an hour.
 fn keyed<K>(keys: impl Iterator<Item = K>) -> Arc<DefaultKeyedRateLimiter<K>>
 where
     K: Hash + Eq + Clone,

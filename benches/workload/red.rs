@@ -1,4 +1,4 @@
-//! An axum router whose requests are counted, up to the end of the body.
+//! An axum router with metrics of its requests, up to the end of the body.
 
 use std::{
     future::Future as _,
@@ -19,12 +19,12 @@ fn router() -> Router {
     Router::new().route("/orders/{id}", get(|| async { "an order" }))
 }
 
-/// Without a layer.
+/// The router without a layer.
 pub(crate) fn bare() -> Side {
     served(router())
 }
 
-/// What axum itself takes for a layer: it boxes the service and its futures.
+/// The cost of any layer in axum, which boxes the service and its futures.
 pub(crate) fn nothing() -> Side {
     served(router().layer(layer_fn(Nothing)))
 }
@@ -59,7 +59,7 @@ where
 }
 
 fn served(router: Router) -> Side {
-    // As a server does, so that layers are not put on anew for each request.
+    // As a server does, so that the layers are not applied again for each request.
     let router = router.with_state(());
     Side::admitting(router, |router, _step| answers_whole(router))
 }
@@ -67,20 +67,20 @@ fn served(router: Router) -> Side {
 fn answers_whole(router: &mut Router) -> bool {
     let mut cx = Context::from_waker(Waker::noop());
     let request = Request::get("/orders/7").body(Body::empty());
-    let request = request.expect("a path is all that it needs");
+    let request = request.expect("a path is enough for a request");
     let ready = <Router as Service<Request<Body>>>::poll_ready(router, &mut cx);
     assert!(ready.is_ready(), "a router is always ready");
     let Poll::Ready(Ok(response)) = pin!(router.call(request)).poll(&mut cx) else {
-        panic!("handlers of a bench answer at once");
+        panic!("a handler of a bench responds at once");
     };
     let passed = response.status().is_success();
     let mut body = response.into_body();
-    // As hyper does: whoever says that it has ended is not asked again.
+    // As hyper does: a body that says it has ended is not polled again.
     while !body.is_end_stream() {
         match Pin::new(&mut body).poll_frame(&mut cx) {
             Poll::Ready(Some(Ok(_))) => (),
             Poll::Ready(None) => break,
-            _ => panic!("bodies of a bench are whole"),
+            _ => panic!("a body of a bench has one frame"),
         }
     }
     passed

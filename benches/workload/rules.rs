@@ -1,4 +1,4 @@
-//! Every rule, with a quota whose end nobody gets to.
+//! Every rule, with a quota that no bench reaches.
 
 use std::time::Duration;
 
@@ -9,14 +9,14 @@ use sluicegate::{
 
 use super::{keys::Order, ours, side::Side};
 
-/// A rule, to be asked in one bucket or by number.
+/// A rule with one bucket, or with a bucket for each number.
 pub(crate) struct Kind {
     pub(crate) name: &'static str,
     pub(crate) direct: Box<dyn Fn() -> Side>,
     pub(crate) by_number: Box<dyn Fn(&Order) -> Side>,
 }
 
-/// All of them, the token bucket first.
+/// All rules, the token bucket first.
 pub(crate) fn all() -> [Kind; 6] {
     let deep = ours::deep();
     [
@@ -38,17 +38,17 @@ fn kind<R: Rule>(name: &'static str, rule: R) -> Kind {
     }
 }
 
-/// As many as a sliding window can count, more than there are nanoseconds for.
+/// The largest count of a sliding window, more than the nanoseconds of a bench.
 fn wide() -> Quota {
     within(50_000_000, Duration::from_millis(500))
 }
 
-/// As many as a log may hold, in so short a time that it holds few: one entry
-/// for each microsecond in which its key was asked for, at most 500.
+/// The largest amount of a log, in a period so short that it has few entries: one for
+/// each microsecond with a request, at most 500.
 fn brief() -> Quota {
     within(65_536, Duration::from_micros(500))
 }
 
 fn within(amount: u64, period: Duration) -> Quota {
-    Quota::new(amount, period).expect("a possible quota")
+    Quota::new(amount, period).expect("the quota is valid")
 }

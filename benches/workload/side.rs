@@ -1,4 +1,4 @@
-//! One side of a comparison: who is asked, and how.
+//! One side of a comparison: a limiter, and how it is called.
 
 use std::{
     ops::Range,
@@ -7,20 +7,20 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Something that decides, over and over, and is expected to decide alike
-/// every time: a limiter that denies half way is not what was to be measured.
+/// A limiter that is expected to make the same decision every time: if it denied half of
+/// the requests, the measurement would be invalid.
 pub(crate) struct Side {
     admits: bool,
     decide: Box<Decide>,
 }
 
-/// Makes the decisions of these steps, once the barrier opens; answers how many
-/// were admissions, and from when to when it took.
+/// Makes the decisions of these steps after the barrier opens. Returns the number of
+/// admissions, the start and the end.
 type Decide = dyn Fn(Range<usize>, &Barrier) -> (usize, Range<Instant>) + Sync;
 
 impl Side {
-    /// Each thread has a clone of the `subject`, and asks it one step after the
-    /// other whether it admits. It is expected to.
+    /// Each thread has a clone of the `subject`, and calls it for one step after the
+    /// other. It must admit every request.
     pub(crate) fn admitting<S, A>(subject: S, ask: A) -> Self
     where
         S: Clone + Sync + 'static,
@@ -29,7 +29,7 @@ impl Side {
         Self::new(true, subject, ask)
     }
 
-    /// The same, where nothing but denials is expected.
+    /// The same for a subject that must deny every request.
     pub(crate) fn denying<S, A>(subject: S, ask: A) -> Self
     where
         S: Clone + Sync + 'static,
@@ -56,9 +56,8 @@ impl Side {
         }
     }
 
-    /// How long `threads` take for `count` decisions each, from when the first
-    /// begins to when the last is done. Each begins elsewhere in the order of
-    /// keys, around `from`.
+    /// Returns how long `threads` take for `count` decisions each, from the start of the
+    /// first to the end of the last. Each starts at another step, around `from`.
     pub(crate) fn time(&self, threads: usize, from: usize, count: usize) -> Duration {
         let ready = Barrier::new(threads);
         let decide = |thread: usize| {

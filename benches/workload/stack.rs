@@ -1,4 +1,4 @@
-//! Services behind a limit, and what each request of a peer costs.
+//! Services behind the layers of this crate and of its peers.
 
 use std::{
     convert::Infallible,
@@ -31,7 +31,7 @@ use tower_resilience_ratelimiter::RateLimiterLayer;
 
 use super::side::Side;
 
-/// A service that is always ready, and answers at once.
+/// A service that is always ready and responds at once.
 #[derive(Clone)]
 pub(crate) struct Prompt;
 
@@ -49,12 +49,12 @@ impl Service<Request<Body>> for Prompt {
     }
 }
 
-/// What the layers are put in front of.
+/// The service behind a layer.
 #[derive(Clone, Copy)]
 pub(crate) enum Front {
-    /// A service that answers at once.
+    /// A service that responds at once.
     Prompt,
-    /// An axum router of one route.
+    /// An axum router with one route.
     Axum,
 }
 
@@ -71,7 +71,7 @@ fn router() -> Router {
     Router::new().route("/", get(|| async {}))
 }
 
-/// Something to call again and again. A clone is made anew, for not every
+/// A service that is called again and again. A clone builds a new one, because not every
 /// limited service can be cloned.
 struct Called<S> {
     make: Arc<dyn Fn() -> S + Send + Sync>,
@@ -114,7 +114,7 @@ where
     }
 }
 
-/// Whether one request of a peer is answered with a success.
+/// Returns whether one request from the same address succeeds.
 fn passes<S, B>(service: &mut S) -> bool
 where
     S: Service<Request<Body>, Response = Response<B>>,
@@ -128,15 +128,15 @@ where
 {
     let mut cx = Context::from_waker(Waker::noop());
     let is_ready = matches!(service.poll_ready(&mut cx), Poll::Ready(Ok(())));
-    assert!(is_ready, "services of a bench are always ready");
+    assert!(is_ready, "a service of a bench is always ready");
     let response = pin!(service.call(request));
     match response.poll(&mut cx) {
         Poll::Ready(Ok(response)) => response.status().is_success(),
-        _ => panic!("services of a bench answer at once"),
+        _ => panic!("a service of a bench responds at once"),
     }
 }
 
-/// As a server makes it: with the peer's address.
+/// A request as a server makes it, with the address of the peer.
 fn request() -> Request<Body> {
     let mut request = Request::new(Body::empty());
     let peer = SocketAddr::from((IpAddr::from([192, 0, 2, 1]), 4711));
@@ -162,7 +162,7 @@ where
     }
 }
 
-/// Without a limit.
+/// The service without a limit.
 pub(crate) fn bare(front: Front) -> Side {
     match front {
         Front::Prompt => served(true, || Prompt),
@@ -170,7 +170,7 @@ pub(crate) fn bare(front: Front) -> Side {
     }
 }
 
-/// More than will ever be asked for.
+/// A quota that no bench reaches.
 fn plenty() -> Quota {
     Quota::per_second(1_000_000_000)
 }
@@ -209,7 +209,7 @@ pub(crate) fn governor(front: Front) -> Side {
     behind(
         front,
         true,
-        GovernorLayer::new(config.expect("a possible quota")),
+        GovernorLayer::new(config.expect("the quota is valid")),
     )
 }
 
@@ -223,7 +223,7 @@ pub(crate) fn governor_with_headers(front: Front) -> Side {
     behind(
         front,
         true,
-        GovernorLayer::new(config.expect("a possible quota")),
+        GovernorLayer::new(config.expect("the quota is valid")),
     )
 }
 
@@ -232,12 +232,13 @@ pub(crate) fn governor_refusing(front: Front) -> Side {
         .per_second(86_400)
         .burst_size(1)
         .finish();
-    let layer = GovernorLayer::new(config.expect("a possible quota"));
+    let layer = GovernorLayer::new(config.expect("the quota is valid"));
     passes(&mut layer.layer(Prompt));
     behind(front, false, layer)
 }
 
-/// It cannot be cloned, so it is not for a router, and has a timer of tokio's.
+/// The layer of tower. Its service cannot be cloned, so a router cannot use it, and it
+/// needs a timer of tokio.
 pub(crate) fn tower() -> Side {
     let runtime = Runtime::new().expect("a runtime");
     served(true, move || {
@@ -251,12 +252,12 @@ pub(crate) fn resilience() -> Side {
         .limit_for_period(usize::MAX / 2)
         .refresh_period(Duration::from_secs(3_600))
         .build();
-    let layer = layer.expect("a possible limit");
+    let layer = layer.expect("the limit is valid");
     served(true, move || layer.layer(Prompt))
 }
 
-/// A client's call that has an hour left. The hour is not begun anew with each:
-/// to make a deadline is not what it costs to pass one on.
+/// A call of a client with an hour left. All calls share the deadline, because making
+/// one is not part of passing it on.
 fn in_an_hour<L, B>(layer: L) -> Side
 where
     L: Layer<Prompt> + Send + Sync + 'static,
@@ -275,7 +276,7 @@ where
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// Without a layer.
+/// The service without a layer.
 pub(crate) fn bare_call() -> Side {
     in_an_hour(Identity::new())
 }
@@ -284,28 +285,29 @@ pub(crate) fn propagating() -> Side {
     in_an_hour(PropagateDeadlineLayer::new())
 }
 
-/// It has a timer of tokio's from the beginning, and tells nobody.
+/// The timeout of tower-http, which has a timer from the start and does not pass the
+/// deadline on.
 pub(crate) fn timing_out() -> Side {
     let runtime = Runtime::new().expect("a runtime");
-    // For as long as the bench runs.
+    // The runtime lives as long as the bench.
     mem::forget(Box::leak(Box::new(runtime)).enter());
     in_an_hour(TimeoutLayer::new(HOUR))
 }
 
-/// What there is no way around: to look at the clock, and to write a header.
+/// The least work: reads the clock, and writes a header.
 pub(crate) fn telling_by_hand() -> Side {
     static NAME: HeaderName = HeaderName::from_static("x-request-timeout");
     in_an_hour(MapRequestLayer::new(|mut call: Request<Body>| {
         let deadline: Option<&Deadline> = call.extensions().get();
-        let left = deadline.expect("it was inserted").remaining();
+        let left = deadline.expect("the request has a deadline").remaining();
         let left = HeaderValue::from(left.as_secs());
         call.headers_mut().insert(&NAME, left);
         call
     }))
 }
 
-/// The same service behind a deadline that is never reached. It needs a runtime
-/// to be entered.
+/// The same service behind a deadline that is never reached. It must be called within a
+/// runtime.
 pub(crate) fn deadline() -> Side {
     let layer = EnforceDeadlineLayer::new().default_timeout(LONG);
     served(true, move || layer.layer(Prompt))
