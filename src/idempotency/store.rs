@@ -109,8 +109,7 @@ pub trait Store: Clone + fmt::Debug + Send + Sync + 'static {
     }
 }
 
-/// What the clones of a [`Local`](super::Local) or
-/// `Durable` store hold at one time.
+/// Counts of a [`Local`](super::Local) or `Durable` store and its clones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StoreCounts {

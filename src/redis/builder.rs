@@ -83,7 +83,7 @@ impl Builder {
     /// first one that passes lets calls through again. The defaults are 3 failures
     /// and one second; allowed are 1 failure or more, and 1 ms to an hour.
     ///
-    /// A call counts as failed if no reply comes in time, if there is no connection,
+    /// A call counts as failed if no reply comes in time, if the connection fails,
     /// or after an error that any call would get, such as `READONLY`, `LOADING`,
     /// `OOM` or `CLUSTERDOWN`. Each [`Lane`](crate::redis::Lane) has its own breaker,
     /// and in a cluster each node of it.

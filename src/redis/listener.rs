@@ -11,7 +11,7 @@ use crate::{
     sync::{Mutex, lock},
 };
 
-/// What a task listens for, and what it does with the messages.
+/// A channel to listen to, and the handler of its messages.
 pub(crate) trait Listen: Send + Sync + 'static {
     fn connection(&self) -> &Connection;
 

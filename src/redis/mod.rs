@@ -25,7 +25,7 @@
 //! Every call ends within its [timeout](Builder::timeout), with a reply or an
 //! [`Error`]. After some failures in a row, a [breaker](Builder::breaker) opens: calls
 //! fail at once, and a probe in the background finds out when the server works
-//! again. What a limiter does without a reply is decided by its policy.
+//! again. Without a reply, the policy of a limiter decides.
 //!
 //! # Lanes
 //!

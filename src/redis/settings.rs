@@ -9,7 +9,7 @@ use super::{
     wire::Numbers,
 };
 
-/// What the nodes, breakers and connections of one lane have in common.
+/// Shared by the nodes, breakers and connections of one lane.
 #[derive(Debug)]
 pub(super) struct Settings {
     /// The first part of every key, up to the first colon.

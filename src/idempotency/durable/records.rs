@@ -47,7 +47,7 @@ pub(super) struct Records {
     unsaved: Unsaved,
 }
 
-/// What the changes since the last save require.
+/// How far the changes since the last save have to go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Unsaved {
     Nothing,

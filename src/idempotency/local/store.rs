@@ -57,7 +57,7 @@ pub struct Local<C = Monotonic> {
     pub(super) shared: Arc<LocalState<C>>,
 }
 
-/// What the clones of a store share.
+/// Shared by the clones of a store.
 pub(super) struct LocalState<C> {
     /// The first byte of a name selects its shard.
     pub(super) shards: [Mutex<Shard>; 16],

@@ -2,15 +2,18 @@
 
 use std::{error, fmt};
 
-/// Why bytes cannot be read as a [`Record`](super::layout::Record).
+/// The version of the [layout](super::layout) that is read and written here.
+pub(super) const VERSION: u8 = 1;
+
+/// Why bytes cannot be read as a [`Record`](super::Record).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RecordError {
     /// They do not begin as a record does.
     Foreign,
-    /// They are a record of this version, which is not known here.
+    /// They are a record of this version, which is unknown here.
     Version(u8),
-    /// They begin as a record does, and do not go on like one.
+    /// They begin as a record does, but the rest is invalid.
     Malformed,
     /// They are compressed, and this program was built without the feature
     /// `idempotency-compression`.
@@ -19,16 +22,15 @@ pub enum RecordError {
 
 impl fmt::Display for RecordError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let readable = super::layout::VERSION;
         match self {
-            Self::Foreign => f.write_str("this is no idempotency record"),
+            Self::Foreign => f.write_str("the value in the store is not an idempotency record"),
             Self::Version(version) => write!(
                 f,
-                "the idempotency record has version {version}: readable is {readable}"
+                "the idempotency record has version {version}: must be {VERSION}"
             ),
             Self::Malformed => f.write_str("the idempotency record is malformed"),
             Self::Compressed => f.write_str(
-                "the idempotency record is compressed: readable with `idempotency-compression`",
+                "the idempotency record is compressed: build with `idempotency-compression`",
             ),
         }
     }

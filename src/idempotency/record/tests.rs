@@ -1,6 +1,7 @@
-use http::{HeaderValue, header};
+use http::{HeaderValue, StatusCode, header};
 
 use super::*;
+use crate::idempotency::Reply;
 
 fn reply() -> Reply {
     let mut reply = Reply::new(StatusCode::CREATED);
@@ -57,7 +58,7 @@ fn what_another_version_wrote_is_refused_by_its_number() {
     encoded[4] = 7;
     let error = Record::decode(&encoded.into()).unwrap_err();
     assert_eq!(error, RecordError::Version(7));
-    let told = "the idempotency record has version 7: readable is 1";
+    let told = "the idempotency record has version 7: must be 1";
     assert_eq!(error.to_string(), told);
     for foreign in [&b""[..], b"SGI", b"SGIR", b"HTTP/1.1"] {
         let read = Record::decode(&Bytes::from_static(foreign));
@@ -77,6 +78,7 @@ fn every_cut_is_noticed_in_the_head() {
 #[cfg(feature = "idempotency-compression")]
 mod compressed {
     use super::*;
+    use crate::idempotency::Reply;
 
     fn long() -> Record {
         Record::Value(Body::Kept(vec![b'x'; 100_000].into()))

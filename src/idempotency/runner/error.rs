@@ -1,4 +1,4 @@
-//! Why there is no value.
+//! Why a runner returns no value.
 
 use std::{
     any::Any,
@@ -10,47 +10,47 @@ use tokio::task::JoinError;
 
 use crate::{idempotency::store::StoreError, refusal::BoxError};
 
-/// Why there is no value of work that is to be done once.
+/// Why a [`Runner`](super::Runner) returns no value.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum RunError<E> {
     /// The work returned this error; see [`OnError`](super::run_once::OnError).
     Failed(E),
-    /// The work panicked. How far it came is unknown, and its lease will lapse.
+    /// The work panicked. It may have been done in part, and its lease will lapse.
     Panicked {
-        /// What the panic said, if that was text.
+        /// The message of the panic, if it was text.
         message: String,
-        /// When it was noticed, by this machine's clock.
+        /// When the panic was noticed, by this machine's clock.
         at: SystemTime,
-        /// How long the work had been running, with its claim.
+        /// How long the claim and the work had taken until then.
         after: Duration,
     },
-    /// The runtime was shut down while the work ran. How far it came is unknown,
-    /// and its lease will lapse.
+    /// The runtime was shut down while the work ran. It may have been done in part, and
+    /// its lease will lapse.
     ShutDown,
-    /// It ended, but its lease had gone to another by then, whose value counts:
-    /// ask again for that.
+    /// The work ended, but another holder had taken over its lease. That holder's value
+    /// counts: run again to get it.
     Lost,
-    /// Another is at it.
+    /// Another holder is at work.
     Running {
-        /// Until its lease lapses, unless it is renewed.
+        /// The time until its lease lapses, unless it is renewed.
         left: Duration,
     },
-    /// Another fingerprint has this name.
+    /// Work with another fingerprint has this name.
     Mismatch,
-    /// It was begun before, nobody knows how that ended, and
+    /// The work was begun before, its outcome is unknown, and
     /// [`Takeover::Refuse`](crate::idempotency::Takeover) is set.
     Unknown,
-    /// It was done before, and its value was not kept.
+    /// The work was done before, and its value was not stored.
     Omitted,
-    /// It was done before, and its value cannot be read, for this reason.
+    /// The work was done before, and its value cannot be read because of this error.
     Unreadable(BoxError),
-    /// The store failed: it may or may not have been done before.
+    /// The store failed. The work may or may not have been done before.
     Store(StoreError),
 }
 
 impl<E> RunError<E> {
-    /// The error of a task that ended without a value.
+    /// Returns the error of a task that ended without a value.
     pub(crate) fn of_task(error: JoinError, after: Duration) -> Self {
         match error.try_into_panic() {
             Ok(panic) => Self::Panicked {
@@ -63,7 +63,7 @@ impl<E> RunError<E> {
     }
 }
 
-/// What `panic!` was given: a literal, or text that was formatted.
+/// Returns the message of `panic!`: a literal, or formatted text.
 fn text_of(panic: &(dyn Any + Send)) -> String {
     let literal = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = literal.or_else(|| panic.downcast_ref::<String>().cloned());
@@ -78,12 +78,14 @@ impl<E: fmt::Display> fmt::Display for RunError<E> {
                 write!(f, "the work panicked after {after:?}: {message}")
             }
             Self::ShutDown => f.write_str("the runtime was shut down while the work ran"),
-            Self::Lost => f.write_str("the work ended after its lease had gone to another"),
+            Self::Lost => {
+                f.write_str("the work ended after another holder had taken over its lease")
+            }
             Self::Running { .. } => f.write_str("the same work is running"),
             Self::Mismatch => f.write_str("other work has this name"),
             Self::Unknown => f.write_str("the same work was begun, and its outcome is unknown"),
-            Self::Omitted => f.write_str("the work was done, and its value was not kept"),
-            Self::Unreadable(_) => f.write_str("the work was done, and its value cannot be read"),
+            Self::Omitted => f.write_str("the work was done, but its value was not stored"),
+            Self::Unreadable(_) => f.write_str("the work was done, but its value cannot be read"),
             Self::Store(error) => error.fmt(f),
         }
     }

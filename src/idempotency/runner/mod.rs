@@ -1,4 +1,4 @@
-//! Work that is done once, without HTTP.
+//! Work that is done once, without HTTP: for queues and jobs.
 
 mod error;
 mod outcome;

@@ -1,26 +1,34 @@
-//! What came of work that is done once.
+//! The value of work, and whether it was done now.
 
-/// The value of work that is done, and when that was.
+/// The value of work that was done now or before.
+///
+/// ```
+/// use sluicegate::idempotency::Outcome;
+///
+/// let outcome = Outcome::Replayed(17);
+/// assert!(outcome.is_replayed());
+/// assert_eq!(outcome.into_inner(), 17);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome<T> {
-    /// It was done now.
+    /// The work was done now.
     Ran(T),
-    /// It was done now, and the store could not be told yet. That is tried again
-    /// in the background; if it fails for good, the work may be done again.
+    /// The work was done now, but the store could not save it yet. Further attempts are
+    /// made in the background. If they fail, too, the work may be done again.
     Unsaved(T),
-    /// It was done before.
+    /// The work was done before.
     Replayed(T),
 }
 
 impl<T> Outcome<T> {
-    /// The value.
+    /// Returns the value.
     pub fn into_inner(self) -> T {
         match self {
             Self::Ran(value) | Self::Unsaved(value) | Self::Replayed(value) => value,
         }
     }
 
-    /// Whether it was done before.
+    /// Whether the work was done before.
     pub fn is_replayed(&self) -> bool {
         matches!(self, Self::Replayed(_))
     }

@@ -1,4 +1,4 @@
-//! Work that is done once, without HTTP.
+//! The public runner of work that is done once, without HTTP.
 
 use std::{future::Future, time::Duration};
 
@@ -22,12 +22,12 @@ use crate::idempotency::{
 
 /// Does work once for each name, for consumers of queues and for jobs.
 ///
-/// The work runs in a task of its own, under the current deadline and span: whoever
-/// asked for it may be dropped, and it goes on to its end. What is still running
-/// when the process is to end is known to its [tracker](Self::tracker).
+/// The work runs in its own task, under the current deadline and span. If the caller is
+/// dropped, it goes on to its end. The [tracker](Self::tracker) knows the work that
+/// still runs when the process is to end.
 ///
-/// What it returns is kept, as JSON, and given to whoever asks again. A value that
-/// the store has no room for is not kept, but that it was done is.
+/// The returned value is stored as JSON, and duplicates get it. If the store has no room
+/// for the value, it only stores that the work was done.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -45,34 +45,34 @@ use crate::idempotency::{
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug)]
-#[must_use = "it runs nothing by itself"]
+#[must_use = "a runner does nothing by itself"]
 pub struct Runner<S> {
     claimant: Claimant<S>,
     waiting: Option<Waiting>,
     on_error: OnError,
 }
 
-/// What becomes of work that returned an error.
+/// Decides what happens to the lease of work that returned an error.
 ///
-/// To keep an error as the outcome, return `Ok(Err(error))`.
+/// To store an error as the outcome, return `Ok(Err(error))`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum OnError {
-    /// It says itself that it was not done, so it is released, and the next may
-    /// begin at once.
+    /// The error means that the work was not done: the lease is released, and a
+    /// retry may begin at once.
     #[default]
     Release,
-    /// It may have been done in part: its lease lapses, as after a panic.
+    /// The work may have been done in part: the lease lapses, as after a panic.
     Lapse,
 }
 
 impl<S: Store> Runner<S> {
-    /// Work in this store, with the settings of [`Claimant::new`]; duplicates do
+    /// A runner over this store, with the settings of [`Claimant::new`]. Duplicates do
     /// not wait.
     pub fn new(store: S) -> Self {
         Self::over(Claimant::new(store))
     }
 
-    /// Work that is claimed so.
+    /// A runner that claims by this claimant.
     pub fn over(claimant: Claimant<S>) -> Self {
         Self {
             claimant,
@@ -81,30 +81,30 @@ impl<S: Store> Runner<S> {
         }
     }
 
-    /// Lets duplicates wait for the first one to end.
+    /// Lets duplicates wait for the first one.
     pub fn wait(self, waiting: Waiting) -> Self {
         let waiting = Some(waiting);
         Self { waiting, ..self }
     }
 
-    /// What becomes of work that returned an error.
+    /// Sets what happens to the lease of work that returned an error. The default is
+    /// [`OnError::Release`].
     pub fn on_error(self, on_error: OnError) -> Self {
         Self { on_error, ..self }
     }
 
-    /// What is still running, whether anybody waits for it or not.
+    /// Returns the tracker of the work that still runs.
     pub fn tracker(&self) -> &Tracker {
         self.claimant.tracker()
     }
 
     /// Does the work, unless it was done before.
     ///
-    /// Dropped, it leaves the work running; one that only waits for another's work
-    /// no longer does.
+    /// If the future is dropped, the work goes on. A duplicate that waits stops waiting.
     ///
     /// # Errors
     ///
-    /// When the work failed, was refused, or nobody knows how it ended.
+    /// If the work failed or was refused, or if its outcome is unknown.
     pub async fn run_once<W, F, T, E>(
         &self,
         name: Name,
@@ -120,7 +120,7 @@ impl<S: Store> Runner<S> {
         self.run_leased(name, fingerprint, |_| work()).await
     }
 
-    /// The same for work that is to know of its [`Lease`].
+    /// Does work that gets its [`Lease`], for example to pass on the fencing token.
     ///
     /// # Errors
     ///
@@ -140,7 +140,7 @@ impl<S: Store> Runner<S> {
         let (mut work, mut wait) = (work, None);
         loop {
             let (left, unused) = match self.spawn(name, fingerprint, work).await {
-                Attempt::CompletionStatus(end) => return self.ended(end, wait.is_some()),
+                Attempt::Ended(end) => return self.ended(end, wait.is_some()),
                 Attempt::Running { left, work } => (left, work),
             };
             work = unused;
@@ -151,7 +151,7 @@ impl<S: Store> Runner<S> {
         }
     }
 
-    /// Claims and works where nobody can drop it.
+    /// Claims and does the work in a task, so that the caller cannot drop it.
     async fn spawn<W, F, T, E>(
         &self,
         name: Name,
@@ -169,7 +169,7 @@ impl<S: Store> Runner<S> {
         let attempt = deadline::carry(attempt).in_current_span();
         match self.tracker().spawn(attempt).await {
             Ok(attempt) => attempt,
-            Err(error) => Attempt::CompletionStatus(Err(RunError::of_task(error, begun.elapsed()))),
+            Err(error) => Attempt::Ended(Err(RunError::of_task(error, begun.elapsed()))),
         }
     }
 
@@ -184,7 +184,7 @@ impl<S: Store> Runner<S> {
         F: Future<Output = Result<T, E>>,
         T: Serialize + DeserializeOwned,
     {
-        Attempt::CompletionStatus(match self.claimant.try_claim(name, fingerprint).await {
+        Attempt::Ended(match self.claimant.try_claim(name, fingerprint).await {
             Ok(Claimed::Run(guard)) => self.work(guard, work).await,
             Ok(Claimed::Replay(record)) => value::read(record).map(Outcome::Replayed),
             Ok(Claimed::Mismatch) => Err(RunError::Mismatch),
@@ -210,7 +210,8 @@ impl<S: Store> Runner<S> {
         }
     }
 
-    /// Whether it is time to try again.
+    /// Waits until it is time to claim again; returns false if this duplicate does not
+    /// wait, or waited long enough.
     async fn settled(&self, wait: &mut Option<WaitPermit>, name: Name, left: Duration) -> bool {
         if wait.is_none() {
             *wait = self.waiting.as_ref().and_then(Waiting::begin);
@@ -221,6 +222,7 @@ impl<S: Store> Runner<S> {
         }
     }
 
+    /// Counts a duplicate that waited.
     fn ended<R>(&self, end: R, waited: bool) -> R {
         if waited {
             self.claimant.notice(Event::Waited);
@@ -240,10 +242,10 @@ async fn done<S: Store, T: Serialize, E>(
     }
 }
 
-/// One claim, and what came of it.
+/// The outcome of one claim.
 enum Attempt<W, T, E> {
-    CompletionStatus(Result<Outcome<T>, RunError<E>>),
-    /// Another runs, so the work was not used.
+    Ended(Result<Outcome<T>, RunError<E>>),
+    /// Another holder is at work. The work was not started, and is given back.
     Running {
         left: Duration,
         work: W,

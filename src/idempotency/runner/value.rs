@@ -1,14 +1,15 @@
-//! Values as records.
+//! Values of work as records.
 //!
-//! They are JSON, for a value that one version of a program wrote is read by the
-//! next: names are compared, and not only places.
+//! They are JSON, because the next version of a program has to read them: JSON matches
+//! fields by name, and not by position.
 
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::error::RunError;
 use crate::idempotency::record::{Body, Record};
 
-/// A value that cannot be written is not kept, but that there was one is.
+/// Returns the record of a value. If it cannot be serialized, the record only says that
+/// the work was done.
 pub(crate) fn record(value: &impl Serialize) -> Record {
     Record::Value(match serde_json::to_vec(value) {
         Ok(json) => Body::Kept(json.into()),
@@ -25,4 +26,4 @@ pub(crate) fn read<T: DeserializeOwned, E>(record: Record) -> Result<T, RunError
     serde_json::from_slice(&json).map_err(|error| RunError::Unreadable(error.into()))
 }
 
-const A_REPLY: &str = "the record is an answer of HTTP";
+const A_REPLY: &str = "the record is an HTTP response";

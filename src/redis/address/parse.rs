@@ -5,7 +5,7 @@ use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion}
 use super::{redact::redacted, tls::Tls};
 use crate::redis::error::Error;
 
-/// What a URL must be, in the text of an error.
+/// Completes "must be" in an error about a URL.
 const EXAMPLE: &str = "an address such as redis://user:password@localhost:6379/0";
 
 const SCHEMES: &str = "scheme: redis://, rediss://, unix:// or redis+unix://";

@@ -15,7 +15,7 @@ use crate::{
 /// Attempts of one kind. Each runtime makes its own, because one that another
 /// runtime has begun may never end.
 pub(crate) struct SingleFlight {
-    /// What is attempted, for errors.
+    /// The name of the attempt in errors.
     what: &'static str,
     flights: PerRuntime<Option<Flight>>,
 }

@@ -1,4 +1,4 @@
-//! What can go wrong between a caller and its server.
+//! The error of a call, and its reduction to text that shows no secrets.
 
 mod client_error;
 mod redacted;

@@ -31,7 +31,7 @@ const MAX_CONNECTED_WITNESSES: usize = 3;
 
 /// A cluster, as one lane uses it.
 pub(crate) struct Cluster {
-    /// A handle to itself, for its nodes.
+    /// A handle to itself, which its nodes get.
     me: Weak<Self>,
     /// The first configured address, whose login all nodes use.
     first: ConnectionInfo,
