@@ -78,7 +78,6 @@ fn every_cut_is_noticed_in_the_head() {
 #[cfg(feature = "idempotency-compression")]
 mod compressed {
     use super::*;
-    use crate::idempotency::Reply;
 
     fn long() -> Record {
         Record::Value(Body::Kept(vec![b'x'; 100_000].into()))
