@@ -1,4 +1,4 @@
-//! Calls of any service, counted.
+//! Counting calls of any Tower service: jobs, consumers of queues, pools.
 
 use std::{
     fmt,
@@ -23,25 +23,29 @@ use super::{
 };
 use crate::refusal::{PassedRequest, Reason, Refusal};
 
-/// Says what came of a call of any service, where there is no HTTP to say it.
+/// Decides the outcome of a call that is not HTTP, from its result.
 ///
-/// Unless set, an answer is [`Outcome::Ok`] and an error
-/// [`Outcome::ServerError`], if it is no [`Refusal`] of this very call. A refusal that
-/// answers a request of HTTP counts only if the call is that request: a downstream's is
-/// an error like any other. A refusal of a request of any other type counts whoever made
-/// it, because such a request has no mark.
+/// Any closure from `&Result<T, E>` to [`Outcome`] implements it. Unless set,
+/// `Ok` is [`Outcome::Ok`], a [`Refusal`] of this very call has the outcome of
+/// its reason, and any other error is [`Outcome::ServerError`].
+///
+/// If the call is an HTTP request, a refusal that a downstream answered is an
+/// error like any other. Requests of other types have no mark by which refusals
+/// could be told apart, so every refusal counts.
 pub trait ClassifyResult<T, E> {
-    /// What came of it.
+    /// Returns the outcome of a call.
     fn classify(&self, result: &Result<T, E>) -> Outcome;
 
-    /// What ended it, where that is known better than from what came of it.
+    /// Returns what ended the call, if that is known better than from the
+    /// outcome.
     fn cause(&self, result: &Result<T, E>) -> Option<Cause> {
         let _ = result;
         None
     }
 
-    /// Both, for those who tell a refusal of this very call, for which `is_own` is
-    /// true, from one that it got from a downstream.
+    /// Returns both. `is_own` tells whether a refusal answers this very call.
+    /// Implement it only to handle such refusals; by default it combines the
+    /// other methods.
     fn outcome_and_cause(
         &self,
         result: &Result<T, E>,
@@ -52,13 +56,13 @@ pub trait ClassifyResult<T, E> {
     }
 }
 
-/// By whether it is an error, and which.
+/// Decides by whether the result is an error, and by refusals of this crate.
 impl<T, E: 'static> ClassifyResult<T, E> for () {
     fn classify(&self, result: &Result<T, E>) -> Outcome {
         self.outcome_and_cause(result, &|_| true).0
     }
 
-    /// Why it was refused, if it was.
+    /// Returns why the call was refused, if it was.
     fn cause(&self, result: &Result<T, E>) -> Option<Cause> {
         self.outcome_and_cause(result, &|_| true).1
     }
@@ -74,7 +78,7 @@ impl<T, E: 'static> ClassifyResult<T, E> for () {
         let refusal = refusal_in(error).filter(|it| is_own(it));
         refusal.map_or((Outcome::ServerError, None), |refusal| {
             let (outcome, cause) = by_refusal(refusal);
-            // There is no status to tell it.
+            // There is no status that could say more.
             (outcome, Some(cause).filter(|it| *it != Cause::Status))
         })
     }
@@ -87,24 +91,25 @@ impl<T, E, F: Fn(&Result<T, E>) -> Outcome> ClassifyResult<T, E> for F {
 }
 
 /// Counts the calls of any Tower service under one name: of a queue's consumer,
-/// a connection pool, a job.
+/// a connection pool, or a job.
 ///
-/// A call ends with its future. It holds a handle of a [`Registry`], and clones
-/// count together.
+/// A call ends with its future. The layer holds a handle of a [`Registry`], and
+/// clones count together.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
-/// use sluicegate::red::{RedCallLayer, Outcome, Registry};
+/// use sluicegate::red::{Outcome, RedCallLayer, Registry};
 /// use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 ///
 /// let metrics = Registry::new();
+/// let classify = |result: &Result<u32, String>| match result {
+///     Err(error) if error == "no picture" => Outcome::ClientError,
+///     Err(_) => Outcome::ServerError,
+///     Ok(_) => Outcome::Ok,
+/// };
 /// let mut resize = ServiceBuilder::new()
-///     .layer(RedCallLayer::new("resize", &metrics).classify(|result: &Result<u32, String>| match result {
-///         Err(error) if error == "no picture" => Outcome::ClientError,
-///         Err(_) => Outcome::ServerError,
-///         Ok(_) => Outcome::Ok,
-///     }))
+///     .layer(RedCallLayer::new("resize", &metrics).classify(classify))
 ///     .service(service_fn(|width: u32| async move {
 ///         if width == 0 { Err("no picture".to_owned()) } else { Ok(width / 2) }
 ///     }));
@@ -124,7 +129,8 @@ pub struct RedCallLayer<C = ()> {
 }
 
 impl RedCallLayer {
-    /// Under this name, of which there must be few.
+    /// Returns a layer that counts under this name. Each name is a series, so
+    /// there must be few.
     pub fn new(name: &str, registry: &Registry) -> Self {
         Self {
             registry: registry.clone(),
@@ -135,7 +141,8 @@ impl RedCallLayer {
 }
 
 impl<C> RedCallLayer<C> {
-    /// What came of a call: any [`ClassifyResult`], such as a closure.
+    /// Sets how the outcome of a call is decided: any [`ClassifyResult`], such
+    /// as a closure.
     pub fn classify<C2>(self, classify: C2) -> RedCallLayer<C2> {
         let Self { registry, name, .. } = self;
         RedCallLayer {
@@ -214,9 +221,9 @@ pin_project! {
     pub struct RedCallFuture<F, C = ()> {
         #[pin]
         inner: F,
-        // Until the end.
+        // `None` once the end is counted.
         guard: Option<Guard>,
-        // By what a refusal of this very call is known.
+        // Tells refusals of this call from those of other calls.
         passed: PassedRequest,
         classify: C,
     }
@@ -241,16 +248,19 @@ where
     }
 }
 
-/// Whether a refusal may answer this call. A deadline goes down with the calls.
+/// Returns whether a refusal may answer this call. The calls of a request
+/// inherit its deadline, so that counts wherever it was noticed.
 fn is_own(passed: &PassedRequest, refusal: &Refusal) -> bool {
     passed.is_refused_by(refusal) != Some(false) || refusal.reason() == Reason::DeadlineExceeded
 }
 
+/// Counts a panic of the service.
 fn panicked(guard: Guard) {
     guard.end(None, Outcome::Panic, Cause::Panic);
 }
 
-/// There is no status to tell it.
+/// Returns the cause of an outcome that the user decided, where there is no
+/// status to name.
 fn cause_of(outcome: Outcome) -> Cause {
     match outcome {
         Outcome::Ok => Cause::Status,

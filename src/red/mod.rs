@@ -206,16 +206,13 @@ pub use self::export::prometheus;
 #[cfg(feature = "redis")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
 pub use self::fleet::redis::{self, Fleet, Redis};
-#[cfg(feature = "grpc")]
-#[cfg_attr(docsrs, doc(cfg(feature = "grpc")))]
-pub use self::http::DescriptorError;
 pub use self::{
     call::{ClassifyResult, RedCall, RedCallFuture, RedCallLayer},
-    exemplar::{Exemplar, TraceId, traceparent},
-    export::{Change, Conventions, Export, Metric, Record, Value},
+    exemplar::{TraceId, traceparent},
+    export::{Conventions, Export, Metric},
     http::{
         Classify, Methods, RecordRoute, RecordRouteLayer, Red, RedLayer, RequestEnd, ResponseBody,
-        Route, Template, future,
+        Template, future,
     },
     labels::{Kind, Labels},
     outcome::{Cause, Outcome},

@@ -214,6 +214,8 @@ impl Completion {
 
     /// The last one of each bucket that belongs to a trace, fast ones first; see
     /// [`Builder::exemplars`](super::Builder::exemplars).
+    #[cfg(feature = "testing")]
+    #[doc(hidden)]
     pub fn exemplars(&self) -> impl Iterator<Item = &Exemplar> {
         self.exemplars.iter().flatten()
     }

@@ -1,10 +1,9 @@
 //! Requests that stand for the others of their bucket.
 
+#![cfg_attr(not(feature = "testing"), allow(unreachable_pub))]
+
 mod exemplars;
 mod trace_id;
 
-pub(super) use self::exemplars::{Exemplars, newest};
-pub use self::{
-    exemplars::Exemplar,
-    trace_id::{TraceId, traceparent},
-};
+pub(super) use self::exemplars::{Exemplar, Exemplars, newest};
+pub use self::trace_id::{TraceId, traceparent};

@@ -11,15 +11,14 @@ use crate::red::{
 
 /// What an attribute says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Value<'a> {
+pub(crate) enum AttributeValue<'a> {
     /// A text.
     Text(Cow<'a, str>),
     /// A number: a port, a status of HTTP.
     Number(u16),
 }
 
-impl fmt::Display for Value<'_> {
+impl fmt::Display for AttributeValue<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text(text) => f.write_str(text),
@@ -29,10 +28,10 @@ impl fmt::Display for Value<'_> {
 }
 
 /// Attributes: what is not known has none.
-pub(crate) type Attributes<'a> = Vec<(&'static str, Value<'a>)>;
+pub(crate) type Attributes<'a> = Vec<(&'static str, AttributeValue<'a>)>;
 
-fn text<'a>(text: impl Into<Cow<'a, str>>) -> Value<'a> {
-    Value::Text(text.into())
+fn text<'a>(text: impl Into<Cow<'a, str>>) -> AttributeValue<'a> {
+    AttributeValue::Text(text.into())
 }
 
 /// Of all requests of one label set.
@@ -61,7 +60,7 @@ pub(crate) fn of_series<'a>(labels: &'a Labels, settings: &'a Settings) -> Attri
 }
 
 /// `host:port`, where the host may be an address with colons, in brackets.
-fn of_peer(peer: &str) -> impl Iterator<Item = (&'static str, Value<'_>)> {
+fn of_peer(peer: &str) -> impl Iterator<Item = (&'static str, AttributeValue<'_>)> {
     let parts = peer
         .rsplit_once(':')
         .filter(|(_, port)| !port.ends_with(']'));
@@ -72,7 +71,7 @@ fn of_peer(peer: &str) -> impl Iterator<Item = (&'static str, Value<'_>)> {
     let port = port
         .parse()
         .ok()
-        .map(|port| ("server.port", Value::Number(port)));
+        .map(|port| ("server.port", AttributeValue::Number(port)));
     [address].into_iter().chain(port)
 }
 
@@ -81,9 +80,9 @@ pub(crate) fn of_completion<'a>(
     kind: Kind,
     key: CompletionKey,
     conventions: Conventions,
-) -> impl Iterator<Item = (&'static str, Value<'a>)> {
+) -> impl Iterator<Item = (&'static str, AttributeValue<'a>)> {
     let status = Status::numbered(key.status).map(|status| match status {
-        Status::Http(code) => ("http.response.status_code", Value::Number(code)),
+        Status::Http(code) => ("http.response.status_code", AttributeValue::Number(code)),
         Status::Grpc(_) => (conventions.rpc_status_code(), text(status.to_string())),
     });
     let error = key

@@ -1,4 +1,4 @@
-//! Telling others of each request.
+//! The trait of exporters, and their callbacks for the series of a registry.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -8,63 +8,63 @@ use crate::red::{
     {completion_key::CompletionKey, registry::settings::Settings},
 };
 
-/// Is told of each request, for what cannot be read from a registry afterwards:
-/// other libraries want each duration, for their buckets are their own.
+/// Is notified of each request, for libraries that want every duration because
+/// their buckets are their own.
 ///
-/// It is asked once for each label set, and what it answers is called on the path
-/// of requests from then on, so that should be quick and must not panic. It must
-/// not ask a service whose requests are counted in the same registry. Give it to
-/// [`Builder::export`](crate::red::Builder::export). Of the features, `metrics` and
-/// `opentelemetry` each have one.
+/// It is asked for callbacks once for each label set. These run while a request
+/// waits, so they should be quick and must not panic. They must not call a
+/// service whose requests are counted in the same registry. Give the exporter to
+/// [`Builder::export`](crate::red::Builder::export). The features `metrics` and
+/// `opentelemetry` bring one each.
 ///
 /// ```
-/// use std::{sync::{Arc, atomic::{AtomicI64, Ordering}}, time::Duration};
-/// use sluicegate::red::{Change, Export, Metric, Record, Registry};
+/// use std::time::Duration;
+/// use sluicegate::red::{Export, Metric, Registry};
 ///
-/// /// Writes lines as statsd wants them.
+/// /// Prints lines in the format of statsd.
 /// #[derive(Debug)]
-/// struct Lines;
+/// struct Statsd;
 ///
-/// impl Export for Lines {
-///     fn durations(&self, metric: &Metric<'_>) -> Record {
+/// impl Export for Statsd {
+///     fn durations(&self, metric: &Metric<'_>) -> Box<dyn Fn(Duration) + Send + Sync> {
 ///         let name = metric.name();
 ///         Box::new(move |took| println!("{name}:{}|ms", took.as_millis()))
 ///     }
 ///
-///     fn active(&self, metric: &Metric<'_>) -> Change {
+///     fn active(&self, metric: &Metric<'_>) -> Box<dyn Fn(i64) + Send + Sync> {
 ///         let name = metric.name();
 ///         Box::new(move |by| println!("{name}:{by:+}|g"))
 ///     }
 /// }
 ///
-/// let metrics = Registry::builder().export(Lines).build();
+/// let metrics = Registry::builder().export(Statsd).build();
 /// # let _ = metrics;
 /// ```
 pub trait Export: fmt::Debug + Send + Sync + 'static {
-    /// What is told how long each request took, of this label set.
-    fn durations(&self, metric: &Metric<'_>) -> Record;
+    /// Returns a callback for the duration of each request of this label set.
+    fn durations(&self, metric: &Metric<'_>) -> DurationFn;
 
-    /// What is told of each request that it has begun, by 1, and that it has ended,
-    /// by -1.
-    fn active(&self, metric: &Metric<'_>) -> Change;
+    /// Returns a callback for the number of requests in flight: it gets 1 when a
+    /// request begins and -1 when it ends.
+    fn active(&self, metric: &Metric<'_>) -> ChangeFn;
 }
 
-/// Is told how long a request took.
-pub type Record = Box<dyn Fn(Duration) + Send + Sync>;
+/// A callback for durations.
+pub(crate) type DurationFn = Box<dyn Fn(Duration) + Send + Sync>;
 
-/// Is told by how much a number has changed.
-pub type Change = Box<dyn Fn(i64) + Send + Sync>;
+/// A callback for changes of a number.
+pub(crate) type ChangeFn = Box<dyn Fn(i64) + Send + Sync>;
 
 /// The exporters of a registry.
 pub(crate) type Exports = Vec<Box<dyn Export>>;
 
 /// Callbacks for durations. All stripes of a series share them.
-pub(crate) type Recorders = Arc<[Record]>;
+pub(crate) type Recorders = Arc<[DurationFn]>;
 
 /// The exporters' callbacks for the requests of one series, however they end.
 pub(crate) struct ExportHooks {
     heads: Recorders,
-    active: Box<[Change]>,
+    active: Box<[ChangeFn]>,
 }
 
 impl ExportHooks {
@@ -121,7 +121,7 @@ fn recorders(metric: &Metric<'_>, exports: &Exports) -> Recorders {
 }
 
 #[inline]
-pub(crate) fn record(recorders: &[Record], micros: u64) {
+pub(crate) fn record(recorders: &[DurationFn], micros: u64) {
     let took = Duration::from_micros(micros);
     recorders.iter().for_each(|record| record(took));
 }

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::{
-    attributes::{self, Attributes, Value},
+    attributes::{self, Attributes},
     family::{Families, Family, SECONDS},
 };
 use crate::red::{
@@ -15,7 +15,7 @@ use crate::red::{
 pub struct Metric<'a> {
     pub(crate) family: &'static Family,
     labels: &'a Labels,
-    attributes: Attributes<'a>,
+    pub(crate) attributes: Attributes<'a>,
     bounds: &'a [u64],
 }
 
@@ -86,14 +86,15 @@ impl<'a> Metric<'a> {
 
     /// The same by name, and what came of the requests. Names have dots, such as
     /// `http.request.method`; what is not known is left out.
-    pub fn attributes(&self) -> &[(&'static str, Value<'a>)] {
-        &self.attributes
+    pub fn attributes(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let attributes = self.attributes.iter();
+        attributes.map(|(name, value)| (*name, value.to_string()))
     }
 
     /// The attributes as Prometheus has them: with underscores, and as texts.
     pub fn prometheus_labels(&self) -> impl Iterator<Item = (String, String)> {
-        let attributes = self.attributes.iter();
-        attributes.map(|(name, value)| (underscored(name), value.to_string()))
+        let attributes = self.attributes();
+        attributes.map(|(name, value)| (underscored(name), value))
     }
 
     /// The upper bounds of the registry's buckets; none of what is no duration.

@@ -3,7 +3,7 @@
 use ::metrics::{Key, Label, Level, Metadata, Unit, with_recorder};
 
 use super::{
-    export::{Change, Export, Record},
+    export::{ChangeFn, DurationFn, Export},
     metric::Metric,
 };
 
@@ -35,7 +35,7 @@ impl Exporter {
 static METADATA: Metadata<'_> = Metadata::new(module_path!(), Level::INFO, None);
 
 impl Export for Exporter {
-    fn durations(&self, metric: &Metric<'_>) -> Record {
+    fn durations(&self, metric: &Metric<'_>) -> DurationFn {
         let (name, help) = (metric.prometheus_name().into(), metric.help().into());
         let histogram = with_recorder(|recorder| {
             recorder.describe_histogram(name, Some(Unit::Seconds), help);
@@ -44,7 +44,7 @@ impl Export for Exporter {
         Box::new(move |took| histogram.record(took.as_secs_f64()))
     }
 
-    fn active(&self, metric: &Metric<'_>) -> Change {
+    fn active(&self, metric: &Metric<'_>) -> ChangeFn {
         let (name, help) = (metric.prometheus_name().into(), metric.help().into());
         let gauge = with_recorder(|recorder| {
             recorder.describe_gauge(name, Some(Unit::Count), help);

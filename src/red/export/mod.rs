@@ -16,9 +16,4 @@ pub mod opentelemetry;
 pub mod prometheus;
 
 pub(super) use self::export::{ExportHooks, Exports, Recorders, completion_recorders, record};
-pub use self::{
-    attributes::Value,
-    conventions::Conventions,
-    export::{Change, Export, Record},
-    metric::Metric,
-};
+pub use self::{conventions::Conventions, export::Export, metric::Metric};

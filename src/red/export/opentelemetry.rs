@@ -4,8 +4,8 @@ use ::opentelemetry::{Context, KeyValue, metrics::Meter, trace::TraceContextExt}
 use http::HeaderMap;
 
 use super::{
-    attributes::Value,
-    export::{Change, Export, Record},
+    attributes::AttributeValue,
+    export::{ChangeFn, DurationFn, Export},
     metric::Metric,
 };
 use crate::red::exemplar::TraceId;
@@ -39,7 +39,7 @@ impl Exporter {
 }
 
 impl Export for Exporter {
-    fn durations(&self, metric: &Metric<'_>) -> Record {
+    fn durations(&self, metric: &Metric<'_>) -> DurationFn {
         let bounds = metric.buckets().map(|bound| bound.as_secs_f64());
         let histogram = self.meter.f64_histogram(metric.name());
         let histogram = histogram
@@ -51,7 +51,7 @@ impl Export for Exporter {
         Box::new(move |took| histogram.record(took.as_secs_f64(), &attributes))
     }
 
-    fn active(&self, metric: &Metric<'_>) -> Change {
+    fn active(&self, metric: &Metric<'_>) -> ChangeFn {
         let counter = self.meter.i64_up_down_counter(metric.name());
         let counter = counter
             .with_unit(metric.unit())
@@ -63,10 +63,10 @@ impl Export for Exporter {
 }
 
 fn attributes(metric: &Metric<'_>) -> Box<[KeyValue]> {
-    let attributes = metric.attributes().iter();
+    let attributes = metric.attributes.iter();
     let attributes = attributes.map(|(name, value)| match value {
-        Value::Text(text) => KeyValue::new(*name, text.to_string()),
-        Value::Number(number) => KeyValue::new(*name, i64::from(*number)),
+        AttributeValue::Text(text) => KeyValue::new(*name, text.to_string()),
+        AttributeValue::Number(number) => KeyValue::new(*name, i64::from(*number)),
     });
     attributes.collect()
 }

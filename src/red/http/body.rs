@@ -1,4 +1,5 @@
-//! The body of a response that is counted.
+//! The body of a counted response. The end of the body is the end of the
+//! request.
 
 use std::{
     fmt,
@@ -13,19 +14,22 @@ use super::{classify::Classify, on_panic, response_span::ResponseSpan};
 use crate::refusal::{BoxError, FromText};
 
 pin_project! {
-    /// The inner service's body; its end is the request's.
+    /// The inner service's body, whose end is the end of the request.
     ///
-    /// It has ended when its last frame was taken, which is not yet when the client
-    /// has it. When it is dropped before, the request was cancelled.
+    /// The body has ended when its last frame is taken, which is before the
+    /// client has received it. If the body is dropped before, the request was
+    /// cancelled.
     pub struct ResponseBody<B, C = ()> {
         #[pin]
         inner: B,
-        // Until the end.
+        // `None` once the end is counted, and for requests that are exempt.
         span: Option<ResponseSpan<C>>,
     }
 }
 
 impl<B, C> ResponseBody<B, C> {
+    /// Returns a body that tells `span` of each frame, or one that is not
+    /// counted.
     #[inline]
     pub(crate) fn new(inner: B, span: Option<ResponseSpan<C>>) -> Self {
         Self { inner, span }
@@ -49,6 +53,8 @@ where
         let polled = ready!(on_panic::run(this.span, ResponseSpan::panic, poll));
         let polled = polled.map(|frame| frame.map_err(Into::into));
         if let Some(mut span) = this.span.take() {
+            // The span is put back only if more frames may come, so that each
+            // way out of this function counts at most one end.
             match &polled {
                 Some(Ok(frame)) => {
                     if span.frame(frame) || this.inner.is_end_stream() {

@@ -1,4 +1,4 @@
-//! Saying otherwise what came of a request.
+//! How a user of the layer overrides the outcome of a request.
 
 use super::default_classify::by_status;
 use crate::red::{
@@ -7,29 +7,33 @@ use crate::red::{
     status::Status,
 };
 
-/// Says what came of a request that was answered, or that failed.
+/// Decides the outcome of a request that was answered, or that failed.
 ///
-/// A closure does, which is shown what the layer takes it for. Where a look-up
-/// that finds nothing is no mistake of anybody's:
+/// Any closure implements it. It is given what the layer would decide, and may
+/// return another outcome. For example, a lookup that finds nothing may be
+/// fine:
 ///
 /// ```
-/// use sluicegate::red::{RequestEnd, Outcome, RedLayer, Registry, Status};
+/// use sluicegate::red::{Outcome, RedLayer, Registry, RequestEnd, Status};
 ///
 /// let metrics = Registry::new();
-/// let layer = RedLayer::server(&metrics).classify(|ended: &RequestEnd<'_>| {
-///     match (ended.route(), ended.status()) {
+/// let layer = RedLayer::server(&metrics).classify(|end: &RequestEnd<'_>| {
+///     match (end.route(), end.status()) {
 ///         ("/orders/{id}", Some(Status::Http(404))) => Outcome::Ok,
-///         _ => ended.outcome(),
+///         _ => end.outcome(),
 ///     }
 /// });
 /// # let _ = layer;
 /// ```
+///
+/// It is not asked about requests that were dropped before their response, and
+/// not about panics.
 pub trait Classify {
-    /// What came of it.
+    /// Returns the outcome to count.
     fn classify(&self, ended: &RequestEnd<'_>) -> Outcome;
 }
 
-/// What the layer takes it for.
+/// Keeps the outcome that the layer decides.
 impl Classify for () {
     #[inline]
     fn classify(&self, ended: &RequestEnd<'_>) -> Outcome {
@@ -43,7 +47,8 @@ impl<F: Fn(&RequestEnd<'_>) -> Outcome> Classify for F {
     }
 }
 
-/// A request that was answered, or that failed.
+/// The end of a request: its labels, its status, and the outcome that the layer
+/// decides. [`Classify`] sees it.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestEnd<'a> {
     pub(crate) labels: &'a Labels,
@@ -53,7 +58,7 @@ pub struct RequestEnd<'a> {
 }
 
 impl<'a> RequestEnd<'a> {
-    /// An answer of this status.
+    /// A response with this status.
     pub(crate) fn answered(labels: &'a Labels, status: Status) -> Self {
         Self {
             labels,
@@ -63,7 +68,7 @@ impl<'a> RequestEnd<'a> {
         }
     }
 
-    /// It failed for this cause.
+    /// A failure with this cause, instead of a response or in its body.
     pub(crate) fn failed(labels: &'a Labels, status: Option<Status>, cause: Cause) -> Self {
         Self {
             labels,
@@ -73,7 +78,8 @@ impl<'a> RequestEnd<'a> {
         }
     }
 
-    /// The same, if this crate refused it as this.
+    /// Returns the same end, with the outcome of a refusal of this crate if
+    /// there was one.
     pub(crate) fn refused(mut self, refused: Option<(Outcome, Cause)>) -> Self {
         if let Some(refused) = refused {
             (self.outcome, self.cause) = refused;
@@ -81,32 +87,32 @@ impl<'a> RequestEnd<'a> {
         self
     }
 
-    /// Which requests, seen from which side.
+    /// Returns the protocol, and the side that counts.
     pub fn kind(&self) -> Kind {
         self.labels.kind()
     }
 
-    /// See [`Labels::route`].
+    /// Returns the route; see [`Labels::route`].
     pub fn route(&self) -> &'a str {
         self.labels.route()
     }
 
-    /// See [`Labels::method`].
+    /// Returns the method; see [`Labels::method`].
     pub fn method(&self) -> &'a str {
         self.labels.method()
     }
 
-    /// The status of the answer, if there was one.
+    /// Returns the status of the response, if there was one.
     pub fn status(&self) -> Option<Status> {
         self.status
     }
 
-    /// What ended it.
+    /// Returns what ended the request.
     pub fn cause(&self) -> Cause {
         self.cause
     }
 
-    /// What the layer takes it for.
+    /// Returns the outcome that the layer decides.
     pub fn outcome(&self) -> Outcome {
         self.outcome
     }

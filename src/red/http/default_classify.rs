@@ -1,4 +1,5 @@
-//! What an answer is taken for.
+//! The outcome of a status or of a refusal, unless a user decides otherwise.
+//! The HTTP layer and the layer for other calls both use it.
 
 use std::{any::Any, error::Error};
 
@@ -9,17 +10,17 @@ use crate::red::{
 };
 use crate::refusal::{BoxError, Reason, Refusal};
 
-/// What an answer of this status is taken for, unless somebody says otherwise.
+/// Returns the outcome of a response with this status.
 ///
-/// What statuses are failures of gRPC is said by OpenTelemetry's semantic
-/// conventions (<https://opentelemetry.io/docs/specs/semconv/rpc/grpc/>).
+/// OpenTelemetry's semantic conventions say which gRPC statuses are failures of
+/// the server (<https://opentelemetry.io/docs/specs/semconv/rpc/grpc/>).
 pub(crate) fn by_status(kind: Kind, status: Status) -> Outcome {
     match status {
         Status::Http(500..) => Outcome::ServerError,
-        // What proxies note of clients that have gone.
+        // Proxies note 499 when the client has gone.
         Status::Http(499) => Outcome::Cancelled,
         Status::Http(400..) => Outcome::ClientError,
-        // A gRPC answer always has a status of its own.
+        // A gRPC response always has a gRPC status; without one it broke off.
         Status::Http(_) if kind.is_grpc() => Outcome::ServerError,
         Status::Http(_) | Status::Grpc(grpc::OK) => Outcome::Ok,
         Status::Grpc(grpc::CANCELLED) => Outcome::Cancelled,
@@ -36,7 +37,8 @@ pub(crate) fn by_status(kind: Kind, status: Status) -> Outcome {
     }
 }
 
-/// What a refusal of this crate's is, whatever its status.
+/// Returns the outcome of a refusal of this crate, whatever status it was
+/// answered with.
 pub(crate) fn by_refusal(refusal: &Refusal) -> (Outcome, Cause) {
     match refusal.is_callers_deadline() {
         true => CALLERS_DEADLINE,
@@ -44,9 +46,11 @@ pub(crate) fn by_refusal(refusal: &Refusal) -> (Outcome, Cause) {
     }
 }
 
-/// What a request is that was ended by a deadline of the caller's.
+/// The outcome of a request that a deadline of its caller ended.
 pub(crate) const CALLERS_DEADLINE: (Outcome, Cause) = (Outcome::Deadline, Cause::CallerTimeout);
 
+/// Returns the outcome of each reason. It lists all of them, so that a new
+/// reason does not compile until somebody has decided what it counts as.
 fn by_reason(reason: Reason) -> (Outcome, Cause) {
     match reason {
         Reason::OverLimit => (Outcome::Shed, Cause::OverLimit),
@@ -69,7 +73,7 @@ fn by_reason(reason: Reason) -> (Outcome, Cause) {
     }
 }
 
-/// The refusal of this crate that an error is or has come from; it may be any error.
+/// Returns the refusal that an error of any type is, or comes from.
 pub(crate) fn refusal_in<E: 'static>(error: &E) -> Option<&Refusal> {
     let error: &dyn Any = error;
     if let Some(refusal) = error.downcast_ref() {
@@ -79,7 +83,7 @@ pub(crate) fn refusal_in<E: 'static>(error: &E) -> Option<&Refusal> {
     refusal_among(&**boxed)
 }
 
-/// The same of an error that is known to be one.
+/// Returns the refusal among an error and its sources.
 pub(crate) fn refusal_among<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Refusal> {
     match error.downcast_ref() {
         Some(refusal) => Some(refusal),

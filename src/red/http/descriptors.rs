@@ -1,18 +1,19 @@
-//! Methods, as `protoc` describes them: the parts of `FileDescriptorSet` that
-//! name them (google/protobuf/descriptor.proto).
-
-use std::{error::Error, fmt};
+//! Reads gRPC methods from what `protoc` describes: the parts of a
+//! `FileDescriptorSet` that name them (google/protobuf/descriptor.proto).
 
 use prost::Message;
 
 use super::methods::Methods;
+use crate::InvalidSetting;
 
+/// The set; all fields but the needed ones are skipped by the decoder.
 #[derive(Clone, PartialEq, Message)]
 struct FileDescriptorSet {
     #[prost(message, repeated, tag = "1")]
     file: Vec<FileDescriptor>,
 }
 
+/// A `.proto` file.
 #[derive(Clone, PartialEq, Message)]
 struct FileDescriptor {
     #[prost(string, tag = "2")]
@@ -21,6 +22,7 @@ struct FileDescriptor {
     service: Vec<ServiceDescriptor>,
 }
 
+/// A service of a file.
 #[derive(Clone, PartialEq, Message)]
 struct ServiceDescriptor {
     #[prost(string, tag = "1")]
@@ -29,6 +31,7 @@ struct ServiceDescriptor {
     method: Vec<MethodDescriptor>,
 }
 
+/// A method of a service.
 #[derive(Clone, PartialEq, Message)]
 struct MethodDescriptor {
     #[prost(string, tag = "1")]
@@ -39,39 +42,26 @@ struct MethodDescriptor {
     server_streaming: bool,
 }
 
-/// What was given as a set of file descriptors is none.
-#[derive(Debug)]
-pub struct DescriptorError(prost::DecodeError);
-
-impl fmt::Display for DescriptorError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("invalid set of file descriptors: must be what protoc writes")
-    }
-}
-
-impl Error for DescriptorError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&self.0)
-    }
-}
-
 impl Methods {
-    /// All methods of a `FileDescriptorSet`, as tonic's build script writes it for
-    /// reflection (`file_descriptor_set_path`), and which of them stream.
+    /// Adds all methods of a `FileDescriptorSet`, and which of them stream.
+    /// Tonic's build script writes such a set for reflection
+    /// (`file_descriptor_set_path`).
     ///
     /// ```
     /// use sluicegate::red::Methods;
     ///
     /// let methods = Methods::new().described(tonic_health::pb::FILE_DESCRIPTOR_SET)?;
     /// # let _ = methods;
-    /// # Ok::<(), sluicegate::red::DescriptorError>(())
+    /// # Ok::<(), sluicegate::InvalidSetting>(())
     /// ```
     ///
     /// # Errors
     ///
-    /// When these bytes are something else.
-    pub fn described(mut self, descriptors: &[u8]) -> Result<Self, DescriptorError> {
-        let set = FileDescriptorSet::decode(descriptors).map_err(DescriptorError)?;
+    /// Returns an error if the bytes are not a `FileDescriptorSet`.
+    pub fn described(mut self, descriptors: &[u8]) -> Result<Self, InvalidSetting> {
+        let set = FileDescriptorSet::decode(descriptors).map_err(|error| {
+            InvalidSetting::new("file descriptors", error, "what protoc writes")
+        })?;
         for file in set.file {
             for service in &file.service {
                 self.add(&file.package, service);
@@ -80,6 +70,7 @@ impl Methods {
         Ok(self)
     }
 
+    /// Adds the methods of one service.
     fn add(&mut self, package: &str, service: &ServiceDescriptor) {
         let dot = if package.is_empty() { "" } else { "." };
         for method in &service.method {
@@ -107,6 +98,7 @@ mod tests {
     #[test]
     fn refuses_anything_else() {
         let error = Methods::new().described(b"no descriptors").unwrap_err();
+        assert_eq!(error.field(), "file descriptors");
         assert!(error.to_string().contains("what protoc writes"));
     }
 }

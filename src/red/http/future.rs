@@ -1,4 +1,4 @@
-//! The futures of the services in this module.
+//! The future of a counted HTTP request.
 
 use std::{
     fmt,
@@ -14,12 +14,13 @@ use pin_project_lite::pin_project;
 use super::{body::ResponseBody, classify::Classify, on_panic, span::RequestSpan};
 
 pin_project! {
-    /// The answer of the inner service, whose body is still counted.
+    /// The future of the inner service. Its response has a body that is still
+    /// counted.
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<F, C = ()> {
         #[pin]
         inner: F,
-        // Nothing of what is exempt.
+        // `None` for a request that is exempt.
         span: Option<RequestSpan<C>>,
     }
 }

@@ -1,19 +1,25 @@
+//! The layer that counts HTTP requests and gRPC calls.
+
 use std::fmt;
 
 use http::Request;
 use tower_layer::Layer;
 
-use super::service::{Counting, Red};
+use super::{
+    classify::Classify,
+    service::{Counting, Red, Setup},
+};
 use crate::red::{labels::Side, registry::Registry};
 
-/// Counts requests: how many, what came of them, and how long they took.
+/// Counts requests: how many, how they ended, and how long they took.
 ///
-/// It counts in a [`Registry`], which it holds a handle of. Neither
-/// [`layer`](Layer::layer) nor a clone makes new state: all routes, connections
-/// and clones count together. It stands before all other layers, so that it sees
-/// what they refuse (see [the order](crate#the-order-of-layers)); in axum it goes
-/// into `Router::layer`, where it sees which route has matched.
-/// See the [module docs](super) for how to use it.
+/// The layer holds a handle of a [`Registry`]. Neither [`layer`](Layer::layer) nor
+/// a clone makes new state: all routes, connections and clones count together.
+///
+/// It stands before all other layers, so that it sees what they refuse (see
+/// [the order](crate#the-order-of-layers)). With axum it goes into
+/// `Router::layer`, where it sees which route has matched. See the
+/// [module docs](crate::red) for how to use it.
 #[derive(Clone)]
 #[must_use]
 pub struct RedLayer<C = (), R = (), X = ()> {
@@ -21,21 +27,45 @@ pub struct RedLayer<C = (), R = (), X = ()> {
 }
 
 impl RedLayer {
-    /// For requests that are received, of HTTP and gRPC.
+    /// Returns a layer for requests that are received, over HTTP and gRPC.
     pub fn server(registry: &Registry) -> Self {
         Self::on(Side::Server, registry)
     }
 
-    /// For requests that are sent, of HTTP and gRPC.
+    /// Returns a layer for requests that are sent, over HTTP and gRPC.
+    ///
+    /// ```
+    /// use http::{Request, Response};
+    /// use sluicegate::red::{RedLayer, Registry, Template};
+    /// use tower::{Layer, ServiceExt, service_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let metrics = Registry::new();
+    /// let client = service_fn(async |_: Request<String>| {
+    ///     Ok::<_, std::convert::Infallible>(Response::new(String::new()))
+    /// });
+    /// let client = RedLayer::client(&metrics).layer(client);
+    ///
+    /// let mut request = Request::get("http://users.example/users/7").body(String::new()).unwrap();
+    /// request.extensions_mut().insert(Template("/users/{id}"));
+    /// drop(client.oneshot(request).await);
+    /// let sent = metrics.snapshot().route("/users/{id}");
+    /// assert_eq!(sent.series[0].labels.peer(), "users.example");
+    /// # }
+    /// ```
     pub fn client(registry: &Registry) -> Self {
         Self::on(Side::Client, registry)
     }
 
     fn on(side: Side, registry: &Registry) -> Self {
-        let counting = Counting {
+        let setup = Setup {
             registry: registry.clone(),
             side,
             outside: false,
+        };
+        let counting = Counting {
+            setup,
             classify: (),
             route: (),
             exempt: (),
@@ -45,21 +75,17 @@ impl RedLayer {
 }
 
 impl<C, R, X> RedLayer<C, R, X> {
-    /// What came of a request, for who knows better than its status does: any
-    /// [`Classify`](crate::red::Classify), such as a closure.
-    pub fn classify<C2: crate::red::Classify>(self, classify: C2) -> RedLayer<C2, R, X> {
+    /// Sets how the outcome of a request is decided where its status is not enough:
+    /// any [`Classify`], such as a closure.
+    pub fn classify<C2: Classify>(self, classify: C2) -> RedLayer<C2, R, X> {
         let Counting {
-            registry,
-            side,
-            outside,
+            setup,
             route,
             exempt,
             ..
         } = self.counting;
         let counting = Counting {
-            registry,
-            side,
-            outside,
+            setup,
             classify,
             route,
             exempt,
@@ -67,25 +93,44 @@ impl<C, R, X> RedLayer<C, R, X> {
         RedLayer { counting }
     }
 
-    /// Which route a request of HTTP is on, for who knows better than axum or a
-    /// [`Template`](crate::red::Template); see [`Route`](crate::red::Route). gRPC has its
-    /// methods instead.
+    /// Sets a function that finds the route of an HTTP request; gRPC calls have
+    /// their methods instead.
+    ///
+    /// The result becomes a label, so there must be few different ones: the template
+    /// of a route, never a path. `None` is counted as
+    /// [`UNMATCHED`](crate::red::Labels::UNMATCHED). Unless set, the route is a
+    /// [`Template`](crate::red::Template) among the request's extensions, or what
+    /// axum has matched (with the feature `axum`). For a service that is nested by
+    /// `nest_service`, axum only tells the path that it is nested at.
+    ///
+    /// ```
+    /// use http::Request;
+    /// use sluicegate::red::{RedLayer, Registry};
+    ///
+    /// fn route(req: &Request<String>) -> Option<&str> {
+    ///     match req.uri().path() {
+    ///         "/orders" => Some("/orders"),
+    ///         path if path.starts_with("/orders/") => Some("/orders/{id}"),
+    ///         _ => None,
+    ///     }
+    /// }
+    ///
+    /// let metrics = Registry::new();
+    /// let layer = RedLayer::server(&metrics).route(route);
+    /// # let _ = layer;
+    /// ```
     pub fn route<B, F>(self, route: F) -> RedLayer<C, F, X>
     where
         F: Fn(&Request<B>) -> Option<&str>,
     {
         let Counting {
-            registry,
-            side,
-            outside,
+            setup,
             classify,
             exempt,
             ..
         } = self.counting;
         let counting = Counting {
-            registry,
-            side,
-            outside,
+            setup,
             classify,
             route,
             exempt,
@@ -93,28 +138,37 @@ impl<C, R, X> RedLayer<C, R, X> {
         RedLayer { counting }
     }
 
-    /// The layer is outside of a router, so that no route has matched yet when a
-    /// request comes. (Within `Router::layer` of axum this is not needed.) A [`RecordRouteLayer`](crate::red::RecordRouteLayer) inside of it tells
-    /// which. Until then, and if nothing tells, it is [`Labels::UNMATCHED`](crate::red::UNMATCHED).
+    /// Expects a [`RecordRouteLayer`](crate::red::RecordRouteLayer) further in to
+    /// report the route, because this layer is outside of the router. Within
+    /// `Router::layer` of axum this is not needed.
+    ///
+    /// Until a route is reported, the request is counted as
+    /// [`UNMATCHED`](crate::red::Labels::UNMATCHED).
     pub fn outside(mut self) -> Self {
-        self.counting.outside = true;
+        self.counting.setup.outside = true;
         self
     }
 
-    /// Which requests are not counted, such as those for the metrics.
+    /// Sets which requests are not counted, such as those for the metrics.
+    ///
+    /// ```
+    /// use http::Request;
+    /// use sluicegate::red::{RedLayer, Registry};
+    ///
+    /// let metrics = Registry::new();
+    /// let layer = RedLayer::server(&metrics)
+    ///     .exempt(|req: &Request<String>| req.uri().path() == "/metrics");
+    /// # let _ = layer;
+    /// ```
     pub fn exempt<Req, F: Fn(&Req) -> bool>(self, exempt: F) -> RedLayer<C, R, F> {
         let Counting {
-            registry,
-            side,
-            outside,
+            setup,
             classify,
             route,
             ..
         } = self.counting;
         let counting = Counting {
-            registry,
-            side,
-            outside,
+            setup,
             classify,
             route,
             exempt,

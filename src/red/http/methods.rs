@@ -1,9 +1,10 @@
-//! The gRPC methods that a server has.
+//! The gRPC methods of a server. The registry's builder takes them.
 
 use ahash::AHashMap;
 
-/// The gRPC methods that a server has, for labels: a path may be anything that
-/// somebody sends.
+/// The gRPC methods of a server, which become labels.
+///
+/// A server has to list them, because a client may send any path.
 ///
 /// ```
 /// use sluicegate::red::Methods;
@@ -16,24 +17,32 @@ use ahash::AHashMap;
 #[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct Methods {
-    /// Whether either side streams.
+    /// The names `package.Service/Method`, and whether either side streams.
     pub(super) streams: AHashMap<Box<str>, bool>,
 }
 
 impl Methods {
-    /// None.
+    /// Returns an empty list.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// One more, of one message each way: `package.Service/Method`.
+    /// Adds a method with one message each way: `package.Service/Method`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the name does not look like that.
     #[track_caller]
     pub fn unary(self, name: &str) -> Self {
         self.with(name, false)
     }
 
-    /// One more, of streams. How long it takes says nothing of its latency, so it
-    /// is counted apart.
+    /// Adds a method in which either side streams. Its calls have a histogram
+    /// of their own, because their duration is not a latency.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the name does not look like `package.Service/Method`.
     #[track_caller]
     pub fn streaming(self, name: &str) -> Self {
         self.with(name, true)
@@ -52,7 +61,7 @@ impl Methods {
         self
     }
 
-    /// Whether it streams, if it is known.
+    /// Returns whether a method streams, or `None` if it is not in the list.
     #[inline]
     pub(crate) fn streams(&self, name: &str) -> Option<bool> {
         self.streams.get(name).copied()

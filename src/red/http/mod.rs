@@ -1,4 +1,11 @@
-//! Counting requests of HTTP and gRPC: the layers, and what they read of a request.
+//! Counting HTTP requests and gRPC calls: the layers, and what they read of a
+//! request and of its response.
+//!
+//! A request passes through three states, each a type that owns the
+//! [guard](super::registry::guard::Guard): a [`RequestSpan`](span::RequestSpan)
+//! until the response begins, a [`ResponseSpan`](response_span::ResponseSpan)
+//! until the body ends, and then nothing. Whatever drops the guard before
+//! counts a cancellation.
 
 mod body;
 mod classify;
@@ -17,15 +24,12 @@ pub(super) mod route_slot;
 mod service;
 mod span;
 
-#[cfg(feature = "grpc")]
-#[cfg_attr(docsrs, doc(cfg(feature = "grpc")))]
-pub use self::descriptors::DescriptorError;
 pub use self::{
     body::ResponseBody,
     classify::{Classify, RequestEnd},
     layer::RedLayer,
     methods::Methods,
     record_route::{RecordRoute, RecordRouteLayer},
-    route::{Route, Template},
+    route::Template,
     service::Red,
 };

@@ -1,9 +1,13 @@
-//! What is done when there is a panic.
+//! Notices panics of the inner service. Futures, bodies and calls use it to
+//! count the outcome `panic`.
 
 use std::mem;
 
-/// Runs `work`, and if that panics gives what was held to `then` while the panic
-/// goes on its way. Whoever drops the rest later cannot tell any more why.
+/// Runs `work`. If it panics, takes what is held and gives it to `then`, while
+/// the panic continues to unwind.
+///
+/// Without this, the value would be dropped during the unwinding, where its
+/// destructor could not tell a panic from a cancellation.
 #[inline]
 pub(crate) fn run<T, R>(held: &mut Option<T>, then: fn(T), work: impl FnOnce() -> R) -> R {
     let guard = PanicGuard { held, then };
@@ -12,6 +16,7 @@ pub(crate) fn run<T, R>(held: &mut Option<T>, then: fn(T), work: impl FnOnce() -
     done
 }
 
+/// Calls `then` when it is dropped. It is forgotten when the work returns.
 struct PanicGuard<'a, T> {
     held: &'a mut Option<T>,
     then: fn(T),

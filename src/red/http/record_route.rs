@@ -1,4 +1,5 @@
-//! Telling the route to a layer outside of the router.
+//! The layer that reports the matched route from inside of a router to a layer
+//! around it.
 
 use std::{
     fmt,
@@ -11,9 +12,12 @@ use tower_service::Service;
 
 use super::{route::Route, route_slot::RouteSlot};
 
-/// Tells a [`RedLayer`](crate::red::RedLayer) outside of a router which route has
-/// matched. It goes inside of the router, where that is known; the other one has
-/// to expect it: [`RedLayer::outside`](crate::red::RedLayer::outside).
+/// Reports the route that has matched to a [`RedLayer`](crate::red::RedLayer)
+/// around the router.
+///
+/// It goes inside of the router, where the route is known. The outer layer has
+/// to expect a report: see
+/// [`RedLayer::outside`](crate::red::RedLayer::outside).
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -37,10 +41,12 @@ use super::{route::Route, route_slot::RouteSlot};
 ///
 /// # Nested services
 ///
-/// Which path of a service that is [nested][axum_nested] has matched, axum tells
-/// nobody, so a [`RedLayer`](crate::red::RedLayer) of the router counts its requests as
-/// [`Labels::UNMATCHED`](crate::red::UNMATCHED). Around the service this layer tells where it is
-/// nested. If the service is a router, put this layer into that one: it knows more.
+/// Axum does not tell which path of a [nested service][axum_nested] has
+/// matched, so a [`RedLayer`](crate::red::RedLayer) of the router counts its
+/// requests as [`UNMATCHED`](crate::red::Labels::UNMATCHED). Around the nested
+/// service, this layer reports the path that it is nested at. If the service is
+/// a router itself, put this layer into that router instead, where the whole
+/// route is known.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -70,15 +76,17 @@ pub struct RecordRouteLayer<R = ()> {
 }
 
 impl RecordRouteLayer {
-    /// Tells what axum has matched, or where a service is nested (with the feature
-    /// `axum`).
+    /// Returns a layer that reports what axum has matched, or where a service
+    /// is nested. This needs the feature `axum`; without it, set
+    /// [`route`](Self::route).
     pub fn new() -> Self {
         Self::default()
     }
 }
 
 impl<R> RecordRouteLayer<R> {
-    /// Which route a request is on, for who knows better; see [`Route`].
+    /// Sets a function that finds the route, instead of asking axum. Its result
+    /// becomes a label, so it has to be the template of a route, never a path.
     pub fn route<B, F>(self, route: F) -> RecordRouteLayer<F>
     where
         F: Fn(&Request<B>) -> Option<&str>,
@@ -96,7 +104,7 @@ impl<S, R: Clone> Layer<S> for RecordRouteLayer<R> {
     }
 }
 
-/// A service on a route; made by a [`RecordRouteLayer`].
+/// A service that reports its route; made by a [`RecordRouteLayer`].
 ///
 /// Readiness is the inner service's; nothing is reserved in `poll_ready`.
 #[derive(Clone)]

@@ -1,4 +1,4 @@
-//! A response from its head to its end. The body of a counted response asks it.
+//! A response from its head to the end of its body. The counted body owns it.
 
 use bytes::Buf;
 use http::HeaderMap;
@@ -21,36 +21,38 @@ use crate::{
     refusal::{BoxError, Reason},
 };
 
-/// A request of which there is a response, but not all of it.
+/// A request whose response has begun but not ended.
 #[derive(Debug)]
 pub(crate) struct ResponseSpan<C> {
     pub(crate) guard: Guard,
     pub(crate) classify: C,
-    /// Whether a status of gRPC may come at the end.
+    /// Whether a gRPC status may come at the end.
     pub(crate) is_grpc: bool,
-    /// Of gRPC it may be known only at the end.
+    /// The status so far. A gRPC status may come only with the trailers.
     pub(crate) status: Option<Status>,
-    /// What this crate refused it as.
+    /// The outcome if this crate refused the request.
     pub(crate) refused: Option<(Outcome, Cause)>,
     /// The deadline that ends it, if that is the caller's, and told in trailers.
     pub(crate) callers: Option<CallerDeadline>,
-    /// `None` if nothing says how long the body is.
+    /// The bytes that the head announced; `None` if it did not say how many.
     pub(crate) expected: Option<ExpectedBytes>,
-    /// Where the trailers are in the body.
+    /// Finds the trailers in the body of a gRPC-Web response.
     pub(crate) web: Option<Box<Reader>>,
 }
 
-/// How many bytes of a body are to come.
+/// The bytes of a body that are still to come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ExpectedBytes {
+    /// How many are left.
     bytes: u64,
-    /// Whether the last of them is the end.
+    /// Whether the response ends with the last of them, without trailers.
     is_all: bool,
-    /// Whether more came than the head says.
+    /// Whether more came than the head announced.
     is_overrun: bool,
 }
 
 impl ExpectedBytes {
+    /// The response ends after so many bytes.
     pub(crate) fn all(bytes: u64) -> Self {
         Self {
             bytes,
@@ -59,7 +61,7 @@ impl ExpectedBytes {
         }
     }
 
-    /// What comes after them is for the client too.
+    /// Trailers follow after so many bytes, and the client wants them, too.
     pub(crate) fn before_trailers(bytes: u64) -> Self {
         Self {
             is_all: false,
@@ -67,7 +69,7 @@ impl ExpectedBytes {
         }
     }
 
-    /// Whether there is nothing to come.
+    /// Returns whether the response has ended.
     pub(crate) fn is_none(self) -> bool {
         self.is_all && self.bytes == 0
     }
@@ -77,8 +79,8 @@ impl ExpectedBytes {
         self.bytes = self.bytes.saturating_sub(bytes);
     }
 
-    /// What is wrong if this is the end (RFC 9112, section 8; RFC 9113, section
-    /// 8.1.1).
+    /// Returns what is wrong if the response ends now (RFC 9112, section 8; RFC
+    /// 9113, section 8.1.1).
     fn fault(self) -> Option<Cause> {
         match (self.is_overrun, self.bytes) {
             (true, _) => Some(Cause::Body),
@@ -89,6 +91,9 @@ impl ExpectedBytes {
 }
 
 impl<C: Classify> ResponseSpan<C> {
+    /// Tells the guard the outcome that the head already has, if that is not
+    /// success. A client that drops an error response has not cancelled the
+    /// request.
     #[inline]
     pub(crate) fn foreseen(mut self) -> Self {
         let labels = self.guard.labels();
@@ -102,9 +107,9 @@ impl<C: Classify> ResponseSpan<C> {
         self
     }
 
-    /// This has come. Answers whether nothing more will be asked for: a server
-    /// that has sent as much as it said it would asks for no more, and neither does
-    /// one that has sent trailers.
+    /// Takes a frame into account. Returns whether it is the last one that the
+    /// server will poll for: a server that has sent as many bytes as it
+    /// announced polls no more, and neither does one that has sent trailers.
     pub(crate) fn frame<D: Buf>(&mut self, frame: &Frame<D>) -> bool {
         if let Some(trailers) = frame.trailers_ref() {
             self.trailers(trailers);
@@ -113,7 +118,8 @@ impl<C: Classify> ResponseSpan<C> {
         frame.is_trailers() || has_trailers || self.expected.is_some_and(ExpectedBytes::is_none)
     }
 
-    /// Returns whether these were the last: trailers of gRPC-Web.
+    /// Takes data into account. Returns whether it contained the trailers of
+    /// gRPC-Web and nothing is left.
     fn data<D: Buf>(&mut self, data: &D) -> bool {
         if let Some(expected) = &mut self.expected {
             expected.take(data.remaining() as u64);
@@ -121,13 +127,15 @@ impl<C: Classify> ResponseSpan<C> {
         match &mut self.web {
             Some(web) => {
                 web.read(data);
-                // What the head says of the length is true only at the end.
+                // An announced length decides: more frames may be on their way
+                // until it is reached.
                 web.trailers().is_some() && self.expected.is_none()
             }
             None => false,
         }
     }
 
+    /// Reads the gRPC status.
     fn trailers(&mut self, trailers: &HeaderMap) {
         let status = trailers.get(&GRPC_STATUS);
         if let Some(status) = status.filter(|_| self.is_grpc) {
@@ -140,7 +148,8 @@ impl<C: Classify> ResponseSpan<C> {
         }
     }
 
-    /// It has come to its end.
+    /// Counts the end of the response. `now` is the time if the caller has read
+    /// it.
     #[inline]
     pub(crate) fn end(mut self, now: Option<Tick>) {
         if let Some(mut web) = self.web.take()
@@ -156,23 +165,26 @@ impl<C: Classify> ResponseSpan<C> {
         }
     }
 
+    /// Returns the status and the end to classify. A gRPC response without a
+    /// status has broken off.
     fn ended(&self) -> (Option<Status>, RequestEnd<'_>) {
         let labels = self.guard.labels();
         let fault = self.expected.and_then(ExpectedBytes::fault);
         let ended = match (self.status, fault) {
             (Some(status), None) => RequestEnd::answered(labels, status),
             (Some(status), Some(fault)) => RequestEnd::failed(labels, Some(status), fault),
-            // An answer that broke off is no success.
+            // A gRPC response without a status has broken off: it is not a
+            // success.
             (None, _) => RequestEnd::failed(labels, UNKNOWN, Cause::Truncated),
         };
         (ended.status, ended)
     }
 
-    /// Its body failed.
+    /// Counts a body that failed with this error.
     pub(crate) fn fail(self, error: &BoxError) {
         let ended = RequestEnd::failed(self.guard.labels(), self.status, Cause::Body);
-        // Of this crate's layers, only those that keep deadlines fail a body: any other
-        // refusal is a downstream's, whose body the handler has passed on.
+        // Only the layers for deadlines fail a body. Any other refusal came
+        // from a downstream whose body the handler passed on.
         let refusal = refusal_among(&**error);
         let refusal = refusal.filter(|it| it.reason() == Reason::DeadlineExceeded);
         let ended = ended.refused(refusal.map(by_refusal));
@@ -180,6 +192,7 @@ impl<C: Classify> ResponseSpan<C> {
         self.guard.end(self.status, outcome, cause);
     }
 
+    /// Counts a panic in the body.
     pub(crate) fn panic(self) {
         self.guard.end(self.status, Outcome::Panic, Cause::Panic);
     }
@@ -187,6 +200,7 @@ impl<C: Classify> ResponseSpan<C> {
 
 const UNKNOWN: Option<Status> = Some(Status::Grpc(grpc::UNKNOWN));
 
+/// Returns the outcome that the user's classifier decides, and the cause.
 #[inline]
 fn told(classify: &impl Classify, ended: RequestEnd<'_>) -> (Outcome, Cause) {
     (classify.classify(&ended), ended.cause)

@@ -1,4 +1,5 @@
-//! What of a request becomes labels.
+//! The labels of an HTTP request or gRPC call: its kind, route, method and
+//! peer.
 
 use http::{Method, Request, Uri};
 
@@ -8,37 +9,18 @@ use crate::red::{
     registry::settings::Settings,
 };
 
-/// Says which route a request is on.
+/// Finds the route of a request.
 ///
-/// What it says becomes a label, so there must be few: the template of a route,
-/// never a path. Unless set, it is a [`Template`] among the request's extensions, or
-/// what axum has matched (with the feature `axum`): of a service that is nested by
-/// `nest_service`, the path that it is nested at. A closure or function that knows
-/// better looks at the request:
-///
-/// ```
-/// use http::Request;
-/// use sluicegate::red::{RedLayer, Registry};
-///
-/// fn route(req: &Request<String>) -> Option<&str> {
-///     match req.uri().path() {
-///         "/orders" => Some("/orders"),
-///         path if path.starts_with("/orders/") => Some("/orders/{id}"),
-///         _ => None,
-///     }
-/// }
-///
-/// let metrics = Registry::new();
-/// let layer = RedLayer::server(&metrics).route(route);
-/// # let _ = layer;
-/// ```
+/// Closures `Fn(&Request<B>) -> Option<&str>` implement it, and so does `()`,
+/// which reads a [`Template`] or what axum has matched.
 pub trait Route<B> {
-    /// The template of its route; `None` if no route matches.
+    /// Returns the template of the route, or `None` if no route matches. It
+    /// becomes a label, so there must be few different ones.
     fn route<'a>(&self, req: &'a Request<B>) -> Option<&'a str>;
 }
 
-/// A [`Template`], or else what axum has matched. Of a service that is nested in a
-/// router, axum tells no more than where it is nested.
+/// Returns a [`Template`] among the extensions, or else the path that axum has
+/// matched. For a nested service, axum only tells where it is nested.
 impl<B> Route<B> for () {
     #[inline]
     fn route<'a>(&self, req: &'a Request<B>) -> Option<&'a str> {
@@ -55,8 +37,16 @@ impl<B, F: Fn(&Request<B>) -> Option<&str>> Route<B> for F {
     }
 }
 
-/// The template of a request's route, for who puts it among its extensions: of a
-/// request that is sent, for example, where nothing else knows it.
+/// The template of a request's route. Put it among the request's extensions
+/// where nothing else knows the route, as for requests that are sent.
+///
+/// ```
+/// use http::Request;
+/// use sluicegate::red::Template;
+///
+/// let mut request = Request::get("http://users.example/users/7").body(()).unwrap();
+/// request.extensions_mut().insert(Template("/users/{id}"));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Template(pub &'static str);
 
@@ -74,8 +64,8 @@ fn matched<B>(_req: &Request<B>) -> Option<&str> {
     None
 }
 
-/// Whether a router of axum has the request already, which notes in it the address
-/// that was counted_as for.
+/// Returns whether a router of axum already has the request. The router notes
+/// the original URI in it.
 #[cfg(feature = "axum")]
 pub(crate) fn is_in_router<B>(req: &Request<B>) -> bool {
     let original: Option<&axum::extract::OriginalUri> = req.extensions().get();
@@ -87,19 +77,20 @@ pub(crate) fn is_in_router<B>(_req: &Request<B>) -> bool {
     false
 }
 
-/// What a request is counted by.
+/// What a request is counted as.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CountedAs<'a> {
     pub(crate) labels: LabelsRef<'a>,
     /// Whether either side of the call streams.
     pub(crate) streams: bool,
-    /// How the request speaks gRPC.
+    /// The form of gRPC that the request uses.
     pub(crate) grpc: Option<Grpc>,
 }
 
 impl CountedAs<'_> {
-    /// Whether a router may still tell otherwise: where no route is known, a caller
-    /// that says that it is gRPC may be on one of HTTP.
+    /// Returns whether a route that is reported later may change the labels. As
+    /// long as no route is known, a caller that claims to use gRPC may be on an
+    /// HTTP route.
     pub(crate) fn may_move(&self) -> bool {
         let LabelsRef { kind, route, .. } = self.labels;
         match kind {
@@ -111,9 +102,10 @@ impl CountedAs<'_> {
 }
 
 impl Side {
-    /// Returns what a request is counted by. What the route is decides between HTTP
-    /// and gRPC: the content type is the caller's word, and counts only where no
-    /// route of HTTP has matched.
+    /// Returns what a request is counted as.
+    ///
+    /// The route decides between HTTP and gRPC. The content type is the
+    /// caller's claim, and counts only if no HTTP route has matched.
     #[inline]
     pub(crate) fn counted_as<'a, B>(
         self,
@@ -138,8 +130,8 @@ impl Side {
         }
     }
 
-    /// Whether a request that says that it is gRPC may be. Of requests that are sent,
-    /// it is the program that says so.
+    /// Returns whether a request that claims to be gRPC may be a gRPC call. For
+    /// sent requests the claim is the program's own.
     fn may_be_call(self, uri: &Uri, route: Option<&str>) -> bool {
         match (route, self) {
             (Some(route), Self::Server) => is_service(route),
@@ -148,6 +140,7 @@ impl Side {
         }
     }
 
+    /// Returns the labels of an HTTP request.
     #[inline]
     fn http<'a, B>(
         self,
@@ -157,7 +150,7 @@ impl Side {
     ) -> LabelsRef<'a> {
         let (kind, unmatched, peer) = match self {
             Self::Server => (Kind::HttpServer, Labels::UNMATCHED, ""),
-            // What has not been matched on this side of a connection is no route at all.
+            // A request that is sent has no router that could fail to match.
             Self::Client => (Kind::HttpClient, "", peer(req.uri())),
         };
         LabelsRef {
@@ -168,8 +161,9 @@ impl Side {
         }
     }
 
-    /// Anybody may send any path, but of calls that are made the method is the
-    /// program's own.
+    /// Returns the labels of a gRPC call. A client may send any path, so
+    /// received calls of unknown methods share a label. For calls that are made
+    /// the method is the program's own.
     fn call(self, uri: &Uri, is_known: bool) -> LabelsRef<'_> {
         let (kind, peer) = match self {
             Self::Server => (Kind::GrpcServer, ""),
@@ -185,21 +179,22 @@ impl Side {
     }
 }
 
-/// Whether this is how tonic writes the route of a service: its name, which has a
-/// dot behind its package, and any method.
+/// Returns whether a route is that of a tonic service,
+/// `/package.Service/{*rest}`: a name with a dot, and any method.
 pub(crate) fn is_service(route: &str) -> bool {
     let service = route.strip_suffix("/{*rest}").unwrap_or_default();
     let service = service.rsplit('/').next().unwrap_or_default();
     service.contains('.') && !service.contains(['{', '}'])
 }
 
+/// Returns the path without its slash: `package.Service/Method` for gRPC.
 fn name(uri: &Uri) -> &str {
     let path = uri.path();
     path.strip_prefix('/').unwrap_or(path)
 }
 
-/// Without a user's name and password, and without an empty port: one peer is one
-/// label set.
+/// Returns the host and port of a URI. User name, password and an empty port
+/// are left out, so that each peer has one label set.
 fn peer(uri: &Uri) -> &str {
     let authority = uri.authority().map_or("", |authority| authority.as_str());
     let peer = authority

@@ -1,3 +1,5 @@
+//! The service that counts HTTP requests and gRPC calls.
+
 use std::{
     fmt,
     task::{Context, Poll},
@@ -22,7 +24,8 @@ use crate::{
     refusal::{BoxError, PassedRequest},
 };
 
-/// A service whose requests are counting; made by a [`RedLayer`](crate::red::RedLayer).
+/// A service whose requests are counted; made by a
+/// [`RedLayer`](crate::red::RedLayer).
 ///
 /// Readiness is the inner service's; nothing is reserved in `poll_ready`.
 /// Clones count in the same registry.
@@ -32,15 +35,22 @@ pub struct Red<S, C = (), R = (), X = ()> {
     counting: Counting<C, R, X>,
 }
 
-/// How requests are counted.
+/// How requests are counted. The layer and its services share it.
 #[derive(Clone)]
 pub(crate) struct Counting<C, R, X> {
-    pub(crate) registry: Registry,
-    pub(crate) side: Side,
-    pub(crate) outside: bool,
+    pub(crate) setup: Setup,
     pub(crate) classify: C,
     pub(crate) route: R,
     pub(crate) exempt: X,
+}
+
+/// The settings that do not depend on the types of closures.
+#[derive(Clone)]
+pub(crate) struct Setup {
+    pub(crate) registry: Registry,
+    pub(crate) side: Side,
+    /// Whether a layer inside of the router reports the route.
+    pub(crate) outside: bool,
 }
 
 impl<S, C, R, X> Red<S, C, R, X> {
@@ -77,6 +87,9 @@ where
 }
 
 impl<C, R, X> Counting<C, R, X> {
+    /// Counts the start of a request; `None` if it is exempt. Leaves a slot for
+    /// the route in the request if that may be reported later, and a mark by
+    /// which refusals of this very request are known.
     #[inline]
     fn start<B>(&self, req: &mut Request<B>) -> Option<RequestSpan<C>>
     where
@@ -87,16 +100,19 @@ impl<C, R, X> Counting<C, R, X> {
         if self.exempt.is_exempt(req) {
             return None;
         }
-        let counted_as = self
-            .side
-            .counted_as(req, self.route.route(req), self.registry.settings());
-        let is_told_later = counted_as.may_move() && (self.outside || is_in_router(req));
+        let Setup {
+            registry,
+            side,
+            outside,
+        } = &self.setup;
+        let counted_as = side.counted_as(req, self.route.route(req), registry.settings());
+        let may_move = counted_as.may_move() && (*outside || is_in_router(req));
         let (streams, grpc) = (counted_as.streams, counted_as.grpc);
-        let mut guard = self.registry.start(counted_as.labels, Some(req.headers()));
+        let mut guard = registry.start(counted_as.labels, Some(req.headers()));
         if streams {
             guard.stream();
         }
-        if is_told_later {
+        if may_move {
             let outer = req.extensions_mut().remove();
             req.extensions_mut().insert(guard.slot(outer).clone());
         }

@@ -1,4 +1,4 @@
-//! A request until its response, as HTTP has it.
+//! A request until its response begins. The future of the service owns it.
 
 use http::{HeaderName, Response, StatusCode};
 use http_body::Body;
@@ -21,21 +21,22 @@ use crate::{
 
 pub(crate) static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
-/// A request of which there is no response yet.
+/// A request that has no response yet.
 #[derive(Debug)]
 pub(crate) struct RequestSpan<C> {
     pub(crate) guard: Guard,
     pub(crate) classify: C,
-    /// By what a refusal of this very request is known.
+    /// Tells refusals of this request from those of requests to downstreams.
     pub(crate) passed: PassedRequest,
-    /// What the method allows the response to have.
+    /// What the request's method allows the response to have.
     pub(crate) body: Allowed,
-    /// How the request speaks gRPC.
+    /// The form of gRPC that the request uses.
     pub(crate) grpc: Option<Grpc>,
 }
 
 impl<C: Classify> RequestSpan<C> {
-    /// There is a response; what is still to come of it.
+    /// Counts the head of the response. Returns the rest of the response, or
+    /// `None` if the head is all of it and the request has ended.
     #[inline]
     pub(crate) fn head<B: Body>(mut self, response: &Response<B>) -> Option<ResponseSpan<C>> {
         let now = self.guard.head();
@@ -67,8 +68,8 @@ impl<C: Classify> RequestSpan<C> {
         Some(span.foreseen())
     }
 
-    /// Returns how the response speaks gRPC, as the server says it: a caller may say
-    /// anything, and is believed only where the server says nothing.
+    /// Returns the form of gRPC that the response uses. The server's content
+    /// type decides; the caller's claim counts only if the server does not say.
     fn spoken<B>(&self, response: &Response<B>) -> Option<Grpc> {
         let headers = response.headers();
         let is_silent = !headers.contains_key(http::header::CONTENT_TYPE);
@@ -97,7 +98,8 @@ impl<C: Classify> RequestSpan<C> {
         }
     }
 
-    /// A gRPC status among the headers counts if nothing follows, or nothing better.
+    /// Returns the status that the head has. A gRPC status among the headers
+    /// counts, because nothing better follows it.
     fn status<B>(&self, grpc: Option<Grpc>, response: &Response<B>) -> Option<Status> {
         let is_call = self.guard.labels().kind().is_grpc();
         let may_say = is_call || grpc.is_some();
@@ -107,19 +109,20 @@ impl<C: Classify> RequestSpan<C> {
         }
         match response.status() {
             http if !is_call => Some(Status::Http(http.as_u16())),
-            // Neither side spoke gRPC: that of Connect, for example, is plain HTTP.
+            // Neither side used gRPC here. Connect's unary calls, for example,
+            // are plain HTTP.
             StatusCode::OK if self.grpc.is_none() && grpc.is_none() => Some(Status::Grpc(OK)),
             StatusCode::OK => None,
             http => Some(Status::grpc_for(http)),
         }
     }
 
-    /// There is an error instead of a response.
+    /// Counts an error instead of a response.
     pub(crate) fn fail<E: 'static>(mut self, error: &E) {
         self.guard.settle();
         let ended = RequestEnd::failed(self.guard.labels(), None, Cause::Error);
         let refusal = refusal_in(error);
-        // A call has no handler that could pass on what it got elsewhere.
+        // A client has no handler that could pass on a downstream's refusal.
         let refused = match self.guard.labels().kind().is_client() {
             true => refusal.map(by_refusal),
             false => refusal.and_then(|it| own(&self.passed, it)),
@@ -129,14 +132,16 @@ impl<C: Classify> RequestSpan<C> {
         self.guard.end(None, outcome, cause);
     }
 
+    /// Counts a panic of the service.
     pub(crate) fn panic(self) {
         self.guard.end(None, Outcome::Panic, Cause::Panic);
     }
 }
 
-/// What this request was refused as, unless the refusal is a downstream's that the handler
-/// has passed on, or does not know its request. A deadline is the request's own in
-/// either case, because it goes down with the calls.
+/// Returns the outcome if the refusal answers this very request.
+///
+/// A refusal that the handler got from a downstream and passed on does not
+/// count. A deadline always counts, because the calls of a request inherit it.
 #[inline]
 fn own(passed: &PassedRequest, refusal: &Refusal) -> Option<(Outcome, Cause)> {
     let is_own = passed.is_refused_by(refusal) == Some(true);

@@ -10,7 +10,7 @@ use std::{
 use http::{Request, Response};
 use sluicegate::{
     clock::Manual,
-    red::{Change, Export, Labels, Metric, Record, RedCallLayer, RedLayer, Registry},
+    red::{Export, Labels, Metric, RedCallLayer, RedLayer, Registry},
 };
 use tower::{Layer, ServiceExt, service_fn};
 
@@ -29,10 +29,7 @@ struct Note {
 
 impl Notes {
     fn ask(&self, metric: &Metric<'_>) -> impl Fn(&dyn Fn(&mut Note)) + use<> {
-        let values = metric
-            .attributes()
-            .iter()
-            .map(|(_, value)| format!(" {value}"));
+        let values = metric.attributes().map(|(_, value)| format!(" {value}"));
         let name = metric.name().to_owned() + &values.collect::<String>();
         let notes = self.0.clone();
         let note = move |write: &dyn Fn(&mut Note)| {
@@ -48,13 +45,13 @@ impl Notes {
 }
 
 impl Export for Notes {
-    fn durations(&self, metric: &Metric<'_>) -> Record {
+    fn durations(&self, metric: &Metric<'_>) -> Box<dyn Fn(Duration) + Send + Sync> {
         assert_eq!((metric.unit(), metric.buckets().count()), ("s", 14));
         let note = self.ask(metric);
         Box::new(move |took| note(&|it| it.durations.push(took)))
     }
 
-    fn active(&self, metric: &Metric<'_>) -> Change {
+    fn active(&self, metric: &Metric<'_>) -> Box<dyn Fn(i64) + Send + Sync> {
         assert_eq!((&metric.unit()[..1], metric.buckets().count()), ("{", 0));
         let note = self.ask(metric);
         Box::new(move |by| note(&|it| it.active += by))
@@ -161,7 +158,7 @@ struct Names(Arc<Mutex<Vec<String>>>);
 
 impl Names {
     fn note(&self, metric: &Metric<'_>) {
-        let attributes = metric.attributes().iter();
+        let attributes = metric.attributes();
         let attributes = attributes.map(|(name, value)| format!(" {name}={value}"));
         let line = metric.name().to_owned() + &attributes.collect::<String>();
         self.0.lock().unwrap().push(line);
@@ -169,12 +166,12 @@ impl Names {
 }
 
 impl Export for Names {
-    fn durations(&self, metric: &Metric<'_>) -> Record {
+    fn durations(&self, metric: &Metric<'_>) -> Box<dyn Fn(Duration) + Send + Sync> {
         self.note(metric);
         Box::new(|_| ())
     }
 
-    fn active(&self, metric: &Metric<'_>) -> Change {
+    fn active(&self, metric: &Metric<'_>) -> Box<dyn Fn(i64) + Send + Sync> {
         self.note(metric);
         Box::new(|_| ())
     }
