@@ -60,14 +60,22 @@ fn put_anew(capacity: usize, step: Tick) -> Vec<usize> {
     passes.collect()
 }
 
+/// In a small table a few keys that began beyond their homes come home in the
+/// second pass, so it is counted over all small tables together.
 #[test]
 fn keys_that_fit_are_put_into_the_table_once_though_all_are_dead() {
-    for capacity in (1..200).chain([1_000, 50_000]) {
+    let small: Vec<_> = (1..200)
+        .map(|capacity| put_anew(capacity, 10 * SECOND))
+        .collect();
+    let total = |pass: usize| small.iter().map(|anew| anew[pass]).sum::<usize>();
+    assert_eq!(total(0), (1..200).sum::<usize>());
+    assert!(total(1) * 100 <= total(0), "{} anew", total(1));
+    assert!(total(2) * 1_000 <= total(0), "{} anew", total(2));
+    for capacity in [1_000, 50_000] {
         let anew = put_anew(capacity, 10 * SECOND);
         assert_eq!(anew[0], capacity);
-        // At most one key in a hundred, or one.
-        let few = capacity.div_ceil(100);
-        assert!(anew[1] <= few && anew[2] <= few, "{capacity}: {anew:?}");
+        assert!(anew[1] * 100 <= capacity, "{capacity} keys: {anew:?}");
+        assert!(anew[2] * 100 <= capacity, "{capacity} keys: {anew:?}");
     }
 }
 
