@@ -1,11 +1,11 @@
 -- Charges several buckets at one instant, each under a rule of its own: all of
 -- them, or none. Stands behind all the rules in a script. Mirrors
--- src/limit/redis/together.rs.
+-- src/limit/redis/check_all.rs.
 --
 -- KEYS     the key of each bucket, all different
 -- ARGV[1]  see prelude.lua
--- ARGV     then for each bucket: name of the rule, how many terms it has, the
---          terms, and one of these entries of batch.lua:
+-- ARGV     then for each bucket: name of the rule, how many params it has, the
+--          params, and one of these entries of batch.lua:
 --   '<cost>'               decides, as Rule::decide does
 --   '1 <cost> <patience>'  the same, where a queue may let wait for so many ticks
 --
@@ -18,9 +18,9 @@ local reply, buckets, passes, next = { now }, {}, true, 2
 
 -- The rule, cost and patience that stand next.
 local function asked()
-    local terms, count = {}, tonumber(ARGV[next + 1])
-    for i = 1, count do terms[i] = tonumber(ARGV[next + 1 + i]) end
-    local rule, entry = rules[ARGV[next]](terms), ARGV[next + 2 + count]
+    local params, count = {}, tonumber(ARGV[next + 1])
+    for i = 1, count do params[i] = tonumber(ARGV[next + 1 + i]) end
+    local rule, entry = rules[ARGV[next]](params), ARGV[next + 2 + count]
     next = next + 3 + count
     local cost, patience = tonumber(entry), FURTHEST
     if not cost then
@@ -32,13 +32,13 @@ end
 
 for i = 1, #KEYS do
     local rule, cost, patience = asked()
-    local state, first = rule.read(KEYS[i], now), #reply + 1
+    local state, first = rule:read(KEYS[i], now), #reply + 1
     local it = { rule = rule, cost = cost, state = state }
     if state then
-        local wait, queued = rule.decide(state, now, cost)
+        local wait, queued = rule:decide(state, now, cost)
         it.admits = wait == nil or (queued and wait <= patience)
         reply[first] = it.admits and 1 or 0
-        rule.found(state, reply)
+        rule:emit(state, reply)
     end
     if not state or state.unreadable then
         for place = #reply, first + 1, -1 do reply[place] = nil end
@@ -51,11 +51,11 @@ end
 
 for i, it in ipairs(buckets) do
     if it.cost > 0 and passes then
-        it.rule.write(KEYS[i], it.state, now)
-    elseif it.cost > 0 and it.state.retuned then
+        it.rule:write(KEYS[i], it.state, now)
+    elseif it.cost > 0 and it.state.rewrite then
         -- What another quota has left behind is written anew even for a denial,
         -- but as it was found: the rule may have charged it.
-        it.rule.write(KEYS[i], it.rule.read(KEYS[i], now), now)
+        it.rule:write(KEYS[i], it.rule:read(KEYS[i], now), now)
     end
 end
 

@@ -29,7 +29,7 @@
 local function remaining(first, own)
     local ends, forgotten
     for nth = first, own do
-        local found = look('HMGET', KEYS[nth], 'why', 'at')
+        local found = read_command('HMGET', KEYS[nth], 'why', 'at')
         if not found then return 'unreadable', 0 end
         if found[1] then return 'cancelled', found[1] end
         local at = found[2] and tonumber(match(found[2], '^%d+$'))

@@ -75,7 +75,7 @@ local function write(state)
     local names = state.fingerprint .. state.token .. format('%016.0f', state.ends)
     local rest = state.record or format('%016.0f', state.keep)
     if stage == 'R' then rest = rest .. format('%.0f', state.attempt) end
-    keep(KEYS[1], head .. names .. rest, expires(state) - now)
+    set_state(KEYS[1], head .. names .. rest, expires(state) - now)
 end
 
 local function is_running(state)
@@ -181,7 +181,7 @@ function tasks.wait(state)
     return { 'running', state.ends - now }
 end
 
-local bytes = look('GET', KEYS[1])
+local bytes = read_command('GET', KEYS[1])
 local state = bytes and read(bytes)
 if bytes ~= false and not state then return { 'foreign', 0 } end
 if state and expires(state) <= now then state = nil end

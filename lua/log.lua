@@ -1,5 +1,5 @@
 -- What a sliding log remembers of a bucket: when it admitted how much. Mirrors
--- `Log` in src/limit/rules/sliding_log.rs.
+-- src/limit/rules/log.rs.
 --
 -- KEYS    hold a list, oldest first, of '<at> <cost> <total>': what passed at an
 --         instant, and what had passed until then, counted modulo 2^53. So the
@@ -19,7 +19,7 @@ end
 
 -- nil where there is none, and where it cannot be read.
 local function entry(log, index)
-    local value = look('LINDEX', log.key, format('%.0f', index))
+    local value = read_command('LINDEX', log.key, format('%.0f', index))
     if value == false then return nil end
     local at, cost, total, booked = match(value or '', '^(%d+) (%d+) (%d+)( ?b?)$')
     at, cost, total, booked = tonumber(at), tonumber(cost), tonumber(total), booked == ' b'
@@ -31,7 +31,7 @@ end
 
 -- The first entry in (low, high] for which `holds`; it holds for the last.
 -- Most often that is near the beginning, so steps grow from there.
-local function first_that(log, low, high, holds)
+local function bisect(log, low, high, holds)
     local step, at_high = 1, nil
     while high - low > 1 do
         local middle = low + step
@@ -50,12 +50,12 @@ end
 
 -- As if all of it had passed now. It is written anew even for a denial, or nothing
 -- would pass until the clock is there again.
-local function move(log, now)
+local function count_as_now(log, now)
     local used = log.used
     log.first, log.kept, log.sum, log.base = log.length, log.length, 0, 0
     log.last_found = { at = now, cost = used, total = used }
     log.tail[1] = { at = now, cost = used, total = used }
-    log.retuned = true
+    log.rewrite = true
 end
 
 -- `Log` in Rust, as an overlay: the entries [first, kept) of the list, whose cost
@@ -76,13 +76,13 @@ local function forget(key, now, width)
     if last.at + width <= now then return log end
     log.last_found = last
     if oldest.at + width <= now then
-        first, oldest = first_that(log, 0, length - 1, function(it) return it.at + width > now end)
+        first, oldest = bisect(log, 0, length - 1, function(it) return it.at + width > now end)
     end
     log.first, log.oldest, log.base = first, oldest, minus(oldest.total, oldest.cost)
     local used = minus(last.total, log.base)
     if oldest.at > last.at or last.cost == 0 or used < last.cost then log.unreadable = true end
     log.sum, log.used, log.found = used, used, used
-    if stepped_back then move(log, present) end
+    if stepped_back then count_as_now(log, present) end
     return log
 end
 
@@ -127,7 +127,7 @@ local function pop(log, cost)
         return
     end
     local function reaches(it) return minus(it.total, log.base) >= rest end
-    local index, it = first_that(log, log.first - 1, log.kept - 1, reaches)
+    local index, it = bisect(log, log.first - 1, log.kept - 1, reaches)
     local before = minus(it.total, log.base) - it.cost
     if before < 0 or before >= rest then log.unreadable = true end
     log.kept, log.sum = index, before
@@ -140,7 +140,7 @@ end
 -- behind it came in between or is yet to come, and so is never much.
 local function take_out(log, cost, at)
     if log.kept == log.first then return 0 end
-    local index, it = first_that(log, log.first - 1, log.kept - 1, function(it) return it.at >= at end)
+    local index, it = bisect(log, log.first - 1, log.kept - 1, function(it) return it.at >= at end)
     if it.at ~= at or it.cost < cost then return 0 end
     local tail = {}
     for behind = index, log.kept - 1 do
@@ -171,7 +171,7 @@ local function when_gone(log, excess)
     local it = log.oldest
     if excess > it.cost then
         local function reaches(it) return minus(it.total, log.base) >= excess end
-        local _, found = first_that(log, log.first, log.kept - 1, reaches)
+        local _, found = bisect(log, log.first, log.kept - 1, reaches)
         it = found
     end
     it.gone = minus(it.total, log.base)

@@ -1,51 +1,56 @@
--- Two counters that stand in for a window sliding with the present. Mirrors
--- src/limit/rules/sliding_window.rs; terms, keys and what is found: see window.lua.
+-- Two counters that stand in for a window that slides with the present. Mirrors
+-- src/limit/rules/sliding_window.rs; params, keys and what is emitted: see window.lua.
 --
--- terms   two more: ticks in a step, and steps in a window
+-- params  two more: ticks in a step, and steps in a window
 
-rules.sliding_window = function(terms)
-    local rule, view = window(terms, 2, 's')
-    local limit, ticks, step, width = rule.limit, rule.width, terms[4], terms[5]
+local sliding = setmetatable({}, { __index = window })
 
-    -- cost * W more than is used.
-    local function used(state, elapsed, cost)
-        local weight = width - floor(elapsed / step)
-        return state.previous * weight + (state.current + cost) * width
+-- Takes `cost` if it is there.
+function sliding.decide(rule, state, now, cost)
+    if cost > rule.limit then return false end
+    local elapsed, ahead = rule:view(state, now)
+    if ahead > 0 or rule:used(state, elapsed, cost) > rule.limit * rule.steps then
+        return rule:wait(state, elapsed, ahead, cost)
     end
+    state.current = state.current + cost
+end
 
-    -- Ticks until `cost`, which is within the limit, passes: 0 if it does now.
-    local function wait(state, elapsed, ahead, cost)
-        local excess = used(state, elapsed, cost) - limit * width
-        if excess <= 0 then return ahead end
-        local left = ticks - elapsed
-        if state.current + cost <= limit then
-            local steps = floor(elapsed / step) + ceil(excess / state.previous)
-            return ahead + min(left, steps * step - elapsed)
-        end
-        local steps = ceil((state.current + cost - limit) * width / state.current)
-        return ahead + left + min(ticks, steps * step)
+-- What is used and `cost` more, times the steps in a window.
+function sliding.used(rule, state, elapsed, cost)
+    local weight = rule.steps - floor(elapsed / rule.step)
+    return state.previous * weight + (state.current + cost) * rule.steps
+end
+
+-- Ticks until `cost`, which is within the limit, passes: 0 if it does now.
+function sliding.wait(rule, state, elapsed, ahead, cost)
+    local limit, step, steps = rule.limit, rule.step, rule.steps
+    local excess = rule:used(state, elapsed, cost) - limit * steps
+    if excess <= 0 then return ahead end
+    local left = rule.width - elapsed
+    if state.current + cost <= limit then
+        local until_fits = floor(elapsed / step) + ceil(excess / state.previous)
+        return ahead + min(left, until_fits * step - elapsed)
     end
+    local until_fits = ceil((state.current + cost - limit) * steps / state.current)
+    return ahead + left + min(rule.width, until_fits * step)
+end
 
-    function rule.decide(state, now, cost)
-        if cost > limit then return false end
-        local elapsed, ahead = view(state, now)
-        if ahead > 0 or used(state, elapsed, cost) > limit * width then
-            return wait(state, elapsed, ahead, cost)
-        end
-        state.current = state.current + cost
-    end
+function sliding.remaining(rule, state, now)
+    local elapsed, ahead = rule:view(state, now)
+    if ahead > 0 then return 0 end
+    local left = rule.limit * rule.steps - rule:used(state, elapsed, 0)
+    return max(0, floor(left / rule.steps))
+end
 
-    function rule.remaining(state, now)
-        local elapsed, ahead = view(state, now)
-        return ahead > 0 and 0 or max(0, floor((limit * width - used(state, elapsed, 0)) / width))
-    end
+-- Ticks until nothing counts any more: `reset` in Rust.
+function sliding.life(rule, state, elapsed, ahead)
+    local left = ahead + rule.width - elapsed
+    if state.current > 0 then return left + rule.width end
+    return state.previous > 0 and left or ahead
+end
 
-    -- `reset` in Rust.
-    function rule.life(state, elapsed, ahead)
-        local left = ahead + ticks - elapsed
-        if state.current > 0 then return left + ticks end
-        return state.previous > 0 and left or ahead
-    end
-
+rules.sliding_window = function(params)
+    local rule = window.new(sliding, params, 2, 's')
+    rule.step, rule.steps = params[4], params[5]
     return rule
 end

@@ -1,6 +1,6 @@
 -- A bucket of tokens that fills at a constant rate. Mirrors
--- src/limit/rules/token_bucket.rs; terms, keys and what is found: see arrival.lua.
+-- src/limit/rules/token_bucket.rs; params, keys and what is emitted: see gcra.lua.
 
-rules.token_bucket = function(terms)
-    return arrival(terms, 't')
+rules.token_bucket = function(params)
+    return gcra.new(gcra, params, 't')
 end

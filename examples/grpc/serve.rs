@@ -9,9 +9,10 @@ use std::{
 };
 
 use sluicegate::{
+    InvalidSetting,
     deadline::EnforceDeadlineLayer,
     key::ClientIp,
-    limit::{Local, Quota, QuotaError, RateLimitLayer, TokenBucket},
+    limit::{Local, Quota, RateLimitLayer, TokenBucket},
     red::{Methods, RedLayer, Registry, prometheus::scrape},
 };
 use tokio::{net::TcpListener, signal};
@@ -78,15 +79,15 @@ fn is_scrape(request: &http::Request<Body>) -> bool {
     request.uri().path() == METRICS
 }
 
-fn quota(args: &Args) -> Result<Quota, QuotaError> {
+fn quota(args: &Args) -> Result<Quota, InvalidSetting> {
     Quota::new(args.limit, args.per)?.try_burst(args.burst)
 }
 
 /// Returns the flag that has set the invalid field of the quota.
-fn flag(error: &QuotaError) -> &'static str {
+fn flag(error: &InvalidSetting) -> &'static str {
     match error.field() {
-        "amount" => "--limit",
-        "period" => "--per",
+        "quota amount" => "--limit",
+        "quota period" => "--per",
         _ => "--burst",
     }
 }

@@ -5,11 +5,12 @@ use std::{error::Error, sync::Arc};
 
 use axum::{Router, extract::Request};
 use sluicegate::{
+    InvalidSetting,
     deadline::EnforceDeadlineLayer,
     key::{Client, ClientIp},
     limit::{
         FailClosed, FailOpen, FixedWindow, LeakyBucket, Limiter, Local, OrElse, Policy, Quota,
-        QuotaError, RateLimitLayer, Redis, Scripted, SlidingLog, SlidingWindow, TokenBucket,
+        RateLimitLayer, Redis, Scripted, SlidingLog, SlidingWindow, TokenBucket,
     },
     red::{RedLayer, Registry},
     redis::Connection,
@@ -24,7 +25,7 @@ pub(crate) fn app(
     redis: Option<Connection>,
     metrics: &Registry,
     api: Router,
-) -> Result<Router, QuotaError> {
+) -> Result<Router, InvalidSetting> {
     let quota = Quota::new(args.limit, args.per)?.try_burst(args.burst)?;
     let it = Limited {
         args,

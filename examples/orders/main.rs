@@ -79,7 +79,6 @@ use clap::{CommandFactory, Parser, ValueEnum, error::ErrorKind, value_parser};
 use sluicegate::{
     InvalidSetting,
     key::ClientIp,
-    limit::QuotaError,
     red::{self, Registry},
     redis::{self, Connection},
 };
@@ -285,10 +284,10 @@ async fn redis(args: &Args) -> Option<Connection> {
 }
 
 /// Returns the flag that has set the invalid field of the quota.
-fn flag(error: &QuotaError) -> &'static str {
+fn flag(error: &InvalidSetting) -> &'static str {
     match error.field() {
-        "amount" => "--limit",
-        "period" => "--per",
+        "quota amount" => "--limit",
+        "quota period" => "--per",
         _ => "--burst",
     }
 }

@@ -1,8 +1,9 @@
-//! What a limiter says about one request.
+//! What a limiter decides about one request, and what it tells the client. Rules
+//! make decisions, limiters return them, and the layer turns them into responses.
 
 use std::{fmt, time::Duration};
 
-use super::rules::{quota::Cost, remaining::Spare};
+use super::rules::{quota::Cost, remaining::Remaining};
 use crate::clock::Tick;
 
 /// What to do with a request.
@@ -11,49 +12,62 @@ pub enum Verdict {
     /// Let it pass: its cost is taken.
     Admit,
     /// Let it pass after this long: its cost is taken, its place is booked. The
-    /// caller has to sleep; `until_ready` sleeps itself, and then answers `Admit`.
+    /// caller has to sleep; `until_ready` sleeps itself, and then returns `Admit`.
     Queue(Duration),
     /// Refuse it: nothing was taken.
     Deny,
 }
 
-/// A verdict, and the numbers that a client wants to know with it.
-///
-/// The numbers are worked out when they are asked for, so that a decision that
-/// nobody looks into costs no division.
-#[derive(Clone, Copy)]
-pub struct Decision {
-    outcome: Outcome,
-    /// Which of several limits it is that says so.
-    part: u8,
-    /// Units to wait for the place, or until the same cost would pass.
-    wait: u64,
-    spare: Spare,
-    /// Units: how long until a whole bucket.
-    reset: u64,
-    /// What cannot be worked out from the rest, where the rule says it itself.
-    said: Option<Said>,
+/// Why a decision is a denial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Denial {
+    /// The budget is used up. The same cost passes later.
+    OverLimit,
+    /// The cost is above the limit, so it never passes.
+    NeverFits,
+    /// The limit's queue had a place, but its turn comes later than the caller
+    /// was ready to wait.
+    WaitTooLong,
 }
 
+/// A verdict, and the numbers that a client wants to know with it.
+///
+/// The numbers are worked out when they are read. A decision of which nobody
+/// reads a number costs no division.
 #[derive(Clone, Copy)]
-struct Said {
-    /// Ticks until there is more to have.
+pub struct Decision {
+    ruling: Ruling,
+    /// The index, among several limits, of the one that made the decision.
+    part: u8,
+    /// Units: how long until the place, or until the same cost would pass; for
+    /// [`Denial::WaitTooLong`] by how much the caller's wait is too short.
+    wait: u64,
+    remaining: Remaining,
+    /// Units: how long until a whole bucket.
+    reset: u64,
+    /// Given by rules of which `remaining` does not tell these times.
+    window_info: Option<WindowInfo>,
+}
+
+/// Times of a window that do not follow from what is left in it.
+#[derive(Clone, Copy)]
+struct WindowInfo {
+    /// Ticks until more is left.
     more: Tick,
-    /// Ticks in which `spare.limit` comes back.
+    /// Ticks in which the whole limit comes back.
     window: Tick,
 }
 
-/// The wait stands beside it, or else a decision were a word larger.
+/// The verdict without its wait. If the variants held the wait, a decision would
+/// be a word larger.
 #[derive(Clone, Copy)]
-enum Outcome {
+enum Ruling {
     Admit,
     Queue,
     /// Admitted after the wait.
     Waited,
-    Deny,
-    /// Denied for the caller's patience, which is too short by the wait.
-    TooLong,
-    Never,
+    Deny(Denial),
 }
 
 impl Decision {
@@ -69,255 +83,265 @@ impl Decision {
         retry_after: Option<Duration>,
         reset_after: Duration,
     ) -> Self {
-        let (outcome, wait) = match (verdict, retry_after) {
-            (Verdict::Admit, _) => (Outcome::Admit, 0),
-            (Verdict::Queue(wait), _) => (Outcome::Queue, ticks_up(wait)),
-            (Verdict::Deny, Some(retry)) => (Outcome::Deny, ticks_up(retry)),
-            (Verdict::Deny, None) => (Outcome::Never, 0),
-        };
-        let spare = Spare {
-            limit,
-            units: remaining,
-            token: 1,
-            tick: 1,
+        let (ruling, wait) = match (verdict, retry_after) {
+            (Verdict::Admit, _) => (Ruling::Admit, 0),
+            (Verdict::Queue(wait), _) => (Ruling::Queue, ticks_up(wait)),
+            (Verdict::Deny, Some(retry)) => (Ruling::Deny(Denial::OverLimit), ticks_up(retry)),
+            (Verdict::Deny, None) => (Ruling::Deny(Denial::NeverFits), 0),
         };
         let reset = ticks_up(reset_after);
         let more = if remaining < limit { reset } else { 0 };
         Self {
-            said: Some(Said { more, window: 0 }),
-            ..Self::of(outcome, wait, spare, reset)
+            window_info: Some(WindowInfo { more, window: 0 }),
+            ..Self::of(ruling, wait, Remaining::whole(limit, remaining), reset)
         }
     }
 
+    /// Admits at once. `reset` is in units, here and below.
     #[inline]
-    pub(super) fn admit(spare: Spare, reset: u64) -> Self {
-        Self::of(Outcome::Admit, 0, spare, reset)
+    pub(super) fn admit(remaining: Remaining, reset: u64) -> Self {
+        Self::of(Ruling::Admit, 0, remaining, reset)
+    }
+
+    /// Denies a cost that passes after `retry` units.
+    #[inline]
+    pub(super) fn deny(remaining: Remaining, retry: u64, reset: u64) -> Self {
+        Self::of(Ruling::Deny(Denial::OverLimit), retry, remaining, reset)
+    }
+
+    /// Denies a cost that never passes.
+    #[inline]
+    pub(super) fn never(remaining: Remaining, reset: u64) -> Self {
+        Self::of(Ruling::Deny(Denial::NeverFits), 0, remaining, reset)
     }
 
     #[inline]
-    pub(super) fn deny(spare: Spare, retry: u64, reset: u64) -> Self {
-        Self::of(Outcome::Deny, retry, spare, reset)
-    }
-
-    #[inline]
-    pub(super) fn never(spare: Spare, reset: u64) -> Self {
-        Self::of(Outcome::Never, 0, spare, reset)
-    }
-
-    #[inline]
-    fn of(outcome: Outcome, wait: u64, spare: Spare, reset: u64) -> Self {
+    fn of(ruling: Ruling, wait: u64, remaining: Remaining, reset: u64) -> Self {
         Self {
-            outcome,
+            ruling,
             part: 0,
             wait,
-            spare,
+            remaining,
             reset,
-            said: None,
+            window_info: None,
         }
     }
 
-    /// An admission that has to wait its turn.
+    /// Turns an admission into one that waits its turn for so many units.
     #[inline]
     pub(super) fn queued(self, wait: u64) -> Self {
         Self {
-            outcome: Outcome::Queue,
+            ruling: Ruling::Queue,
             wait,
             ..self
         }
     }
 
-    /// The same with a wait of so many ticks.
+    /// Turns an admission into one that waits its turn for so many ticks.
     pub(super) fn waiting(self, ticks: Tick) -> Self {
-        self.queued(ticks.saturating_mul(self.spare.tick))
+        self.queued(ticks.saturating_mul(self.remaining.tick))
     }
 
-    /// The same as said by one of several limits.
+    /// Marks the decision as made by the limit of this index among several.
     #[inline]
     pub(super) fn by(self, part: usize) -> Self {
         let part = part as u8;
         Self { part, ..self }
     }
 
-    /// Which of several limits it is that says so: the first unless it was told.
+    /// Returns the index, among several limits, of the one that made the decision.
     pub(super) fn part(&self) -> usize {
         self.part.into()
     }
 
-    /// Says itself when there is more, and in which time the limit comes back.
+    /// Sets the ticks until more is left, and those in which the limit comes back.
     #[inline]
     pub(super) fn windowed(self, more: Tick, window: Tick) -> Self {
         Self {
-            said: Some(Said { more, window }),
+            window_info: Some(WindowInfo { more, window }),
             ..self
         }
     }
 
-    /// The same as seen `earlier` ticks before: what was admitted waits.
+    /// The same decision as seen `earlier` ticks before: an admission waits.
     pub(super) fn after(self, earlier: Tick) -> Self {
-        let units = earlier.saturating_mul(self.spare.tick);
-        let outcome = match self.outcome {
-            Outcome::Admit => Outcome::Queue,
+        let units = earlier.saturating_mul(self.remaining.tick);
+        let ruling = match self.ruling {
+            Ruling::Admit => Ruling::Queue,
             other => other,
         };
-        let wait = self.wait.saturating_add(units);
-        let reset = self.reset.saturating_add(units);
-        let said = self.said.map(|said| Said {
-            more: said.more.saturating_add(earlier),
-            ..said
+        let window_info = self.window_info.map(|info| WindowInfo {
+            more: info.more.saturating_add(earlier),
+            ..info
         });
         Self {
-            outcome,
-            wait,
-            reset,
-            said,
+            ruling,
+            wait: self.wait.saturating_add(units),
+            reset: self.reset.saturating_add(units),
+            window_info,
             ..self
         }
     }
 
-    /// The same when its wait is over: an admission, and what it says is reckoned
-    /// from then.
+    /// The same decision when its wait is over: an admission, whose numbers are
+    /// those of that instant.
     pub(super) fn when_due(self) -> Self {
-        let Outcome::Queue = self.outcome else {
+        let Ruling::Queue = self.ruling else {
             return self;
         };
         let ticks = self.ticks(self.wait);
         let reset = self.reset.saturating_sub(self.wait);
-        let said = self.said.map(|said| Said {
-            more: said.more.saturating_sub(ticks),
-            ..said
+        let window_info = self.window_info.map(|info| WindowInfo {
+            more: info.more.saturating_sub(ticks),
+            ..info
         });
-        let spare = match said {
-            Some(_) => self.spare,
-            None => self.spare.within(reset),
+        let remaining = match window_info {
+            Some(_) => self.remaining,
+            None => self.remaining.within(reset),
         };
         Self {
-            outcome: Outcome::Waited,
-            spare,
+            ruling: Ruling::Waited,
+            remaining,
             reset,
-            said,
+            window_info,
             ..self
         }
     }
 
-    /// Whether clients meet this limit before the other: it has less left, or as
-    /// much, and is whole later.
+    /// Whether clients reach this limit before the other: it has less left, or as
+    /// much and is whole later.
     pub(crate) fn is_tighter_than(&self, other: &Self) -> bool {
         let (own, others) = (self.remaining(), other.remaining());
         own < others || own == others && self.reset_after() > other.reset_after()
     }
 
-    /// Refused, because the wait is longer than the caller's patience by `excess`.
+    /// Denies because the wait is `excess` ticks longer than the caller waits.
     pub(super) fn too_long(self, excess: Tick) -> Self {
-        let wait = excess.saturating_mul(self.spare.tick);
+        let wait = excess.saturating_mul(self.remaining.tick);
         Self {
-            outcome: Outcome::TooLong,
+            ruling: Ruling::Deny(Denial::WaitTooLong),
             wait,
             ..self
         }
     }
 
-    /// What to do with the request.
+    /// Returns what to do with the request.
     pub fn verdict(&self) -> Verdict {
-        match self.outcome {
-            Outcome::Admit | Outcome::Waited => Verdict::Admit,
-            Outcome::Queue => Verdict::Queue(self.duration(self.wait)),
-            Outcome::Deny | Outcome::TooLong | Outcome::Never => Verdict::Deny,
+        match self.ruling {
+            Ruling::Admit | Ruling::Waited => Verdict::Admit,
+            Ruling::Queue => Verdict::Queue(self.duration(self.wait)),
+            Ruling::Deny(_) => Verdict::Deny,
+        }
+    }
+
+    /// Returns why the request is denied; `None` if it is admitted.
+    ///
+    /// ```
+    /// use sluicegate::limit::{Denial, Local, Quota, TokenBucket};
+    ///
+    /// let limiter = Local::direct(TokenBucket::new(Quota::per_second(2)));
+    /// assert_eq!(limiter.check(2).denial(), None);
+    /// assert_eq!(limiter.check(1).denial(), Some(Denial::OverLimit));
+    /// assert_eq!(limiter.check(3).denial(), Some(Denial::NeverFits));
+    /// ```
+    pub fn denial(&self) -> Option<Denial> {
+        match self.ruling {
+            Ruling::Deny(denial) => Some(denial),
+            _ => None,
         }
     }
 
     /// Whether the request passes, at once or after its wait.
     #[inline]
     pub fn is_admitted(&self) -> bool {
-        matches!(
-            self.outcome,
-            Outcome::Admit | Outcome::Queue | Outcome::Waited
-        )
+        !self.is_denied()
     }
 
     /// Whether the request is refused.
     #[inline]
     pub fn is_denied(&self) -> bool {
-        !self.is_admitted()
+        matches!(self.ruling, Ruling::Deny(_))
     }
 
-    /// How long the request has waited before it was admitted, as it was booked;
-    /// zero if it has not. After a wait the [verdict](Self::verdict) is an
-    /// admission.
+    /// Returns how long the request has waited before it was admitted, as it was
+    /// booked; zero if it has not. After a wait the [verdict](Self::verdict) is
+    /// `Admit`.
     pub fn waited(&self) -> Duration {
-        match self.outcome {
-            Outcome::Waited => self.duration(self.wait),
+        match self.ruling {
+            Ruling::Waited => self.duration(self.wait),
             _ => Duration::ZERO,
         }
     }
 
-    /// The largest cost that a whole bucket bears at once.
+    /// Returns the largest cost that a whole bucket bears at once.
     pub fn limit(&self) -> Cost {
-        self.spare.limit
+        self.remaining.limit
     }
 
-    /// What could still be taken at once, after this decision.
+    /// Returns the largest cost that would still pass at once, after this decision.
     pub fn remaining(&self) -> Cost {
-        self.spare.remaining()
+        self.remaining.cost()
     }
 
-    /// After how long the same cost passes if nobody else comes, to the
-    /// microsecond. `None` if it was not denied, or never can pass because it
-    /// is above the [`limit`](Self::limit).
+    /// Returns the time after which the same cost passes if no other request comes,
+    /// to the microsecond. `None` if it was not denied, or if it is above the
+    /// [`limit`](Self::limit) and never passes.
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_ticks().map(Duration::from_micros)
     }
 
-    /// After how long the bucket is whole if nobody else comes.
+    /// Returns the time after which the bucket is whole if no other request comes.
     pub fn reset_after(&self) -> Duration {
         self.duration(self.reset)
     }
 
-    /// After how long there is more to have than [`remaining`](Self::remaining);
-    /// zero when the bucket is whole.
+    /// Returns the time after which more is left than [`remaining`](Self::remaining)
+    /// tells; zero if the bucket is whole.
     pub fn more_after(&self) -> Duration {
-        let more = self.said.map(|said| said.more);
-        Duration::from_micros(more.unwrap_or_else(|| self.spare.next_token(self.reset)))
+        let more = self.window_info.map(|info| info.more);
+        Duration::from_micros(more.unwrap_or_else(|| self.remaining.next_token(self.reset)))
     }
 
-    /// The time in which the whole [`limit`](Self::limit) comes back: the
+    /// Returns the time in which the whole [`limit`](Self::limit) comes back: the
     /// window, or the burst at the sustained rate. Zero if that is unknown.
     pub fn window(&self) -> Duration {
-        let window = self.said.map(|said| said.window);
-        Duration::from_micros(window.unwrap_or_else(|| self.spare.window()))
+        let window = self.window_info.map(|info| info.window);
+        Duration::from_micros(window.unwrap_or_else(|| self.remaining.window()))
     }
 
     /// Whether the request waits before it passes, or has waited.
     pub(crate) fn is_of_a_wait(&self) -> bool {
-        matches!(self.outcome, Outcome::Queue | Outcome::Waited)
+        matches!(self.ruling, Ruling::Queue | Ruling::Waited)
     }
 
-    /// How many ticks an admitted request waits.
+    /// Returns how many ticks an admitted request waits.
     pub(crate) fn wait_ticks(&self) -> Option<Tick> {
-        match self.outcome {
-            Outcome::Queue => Some(self.ticks(self.wait)),
+        match self.ruling {
+            Ruling::Queue => Some(self.ticks(self.wait)),
             _ => None,
         }
     }
 
-    /// How many ticks a denied request waits to pass.
+    /// Returns after how many ticks a denied cost passes.
     pub(crate) fn retry_ticks(&self) -> Option<Tick> {
-        match self.outcome {
-            Outcome::Deny | Outcome::TooLong => Some(self.ticks(self.wait)),
+        match self.ruling {
+            Ruling::Deny(Denial::OverLimit | Denial::WaitTooLong) => Some(self.ticks(self.wait)),
             _ => None,
         }
     }
 
-    /// By how many ticks the caller's patience was too short for a place that
-    /// there was.
+    /// Returns by how many ticks the caller's wait was too short, if the limit's
+    /// queue had a place.
     pub(crate) fn impatience(&self) -> Option<Tick> {
-        match self.outcome {
-            Outcome::TooLong => Some(self.ticks(self.wait)),
+        match self.ruling {
+            Ruling::Deny(Denial::WaitTooLong) => Some(self.ticks(self.wait)),
             _ => None,
         }
     }
 
+    /// Rounds up: a client that comes back after a time told here is not denied.
     fn ticks(&self, units: u64) -> Tick {
-        units.div_ceil(self.spare.tick)
+        units.div_ceil(self.remaining.tick)
     }
 
     fn duration(&self, units: u64) -> Duration {
@@ -325,14 +349,15 @@ impl Decision {
     }
 }
 
-/// Two decisions are equal when they say the same, whatever rule made them.
+/// Two decisions are equal if a client reads the same from them, whatever rule
+/// made them.
 impl PartialEq for Decision {
     fn eq(&self, other: &Self) -> bool {
-        let said = |it: &Self| {
+        let shown = |it: &Self| {
             let times = (it.retry_ticks(), it.reset_after(), it.more_after());
             (it.verdict(), it.limit(), it.remaining(), times)
         };
-        said(self) == said(other)
+        shown(self) == shown(other)
     }
 }
 
@@ -358,7 +383,7 @@ fn ticks_up(duration: Duration) -> Tick {
 mod tests {
     use super::*;
 
-    /// Every decision is written into its place whole.
+    /// Each check copies one to its caller.
     #[test]
     fn a_decision_is_ten_words() {
         assert_eq!(size_of::<Decision>(), 80);

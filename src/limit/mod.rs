@@ -119,7 +119,7 @@ mod warn_log;
 
 pub use self::{
     all::{All, AllFuture, OneKey},
-    decision::{Decision, Verdict},
+    decision::{Decision, Denial, Verdict},
     http::{RateLimit, RateLimitLayer, future},
     limiter::{Backend, Check, Limiter, Names, Wait},
     local::{Direct, Keyed, Local, LocalBuilder, Ready},
@@ -127,8 +127,7 @@ pub use self::{
     others::{Other, Others},
     reservation::Reservation,
     rules::{
-        Cost, FixedWindow, LeakyBucket, Quota, QuotaError, Rule, SlidingLog, SlidingWindow,
-        TokenBucket, Word,
+        Cost, FixedWindow, LeakyBucket, Quota, Rule, SlidingLog, SlidingWindow, TokenBucket, Word,
     },
     tiers::Tiers,
 };

@@ -9,9 +9,12 @@ use crate::{
 };
 
 /// The files that faults are planted into.
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 8] = [
     ("prelude", include_str!("../../lua/prelude.lua")),
-    ("arrival", include_str!("../../lua/arrival.lua")),
+    ("gcra", include_str!("../../lua/gcra.lua")),
+    ("refund", include_str!("../../lua/refund.lua")),
+    ("lease", include_str!("../../lua/lease.lua")),
+    ("new_quota", include_str!("../../lua/new_quota.lua")),
     ("window", include_str!("../../lua/window.lua")),
     (
         "sliding_window",

@@ -25,25 +25,28 @@ const KEY: &str = "bucket";
 const PRELUDE: &str = include_str!("../../lua/prelude.lua");
 
 const RULE: &str = concat!(
-    include_str!("../../lua/arrival.lua"),
+    include_str!("../../lua/gcra.lua"),
+    include_str!("../../lua/refund.lua"),
+    include_str!("../../lua/lease.lua"),
+    include_str!("../../lua/new_quota.lua"),
     include_str!("../../lua/token_bucket.lua"),
     include_str!("../../lua/batch.lua"),
 );
 
 /// Layout 2 begins with its number, and has the kind before the numbers.
 const READS_BOTH: &str = "
-local look_1 = look
-local function look(...)
-    local value = look_1(...)
+local read_1 = read_command
+local function read_command(...)
+    local value = read_1(...)
     local rest = type(value) == 'string' and match(value, '^2 t (.+)$')
     return rest and rest .. ' t' or value
 end
 ";
 
 const WRITES_2: &str = "
-local keep_1 = keep
-local function keep(key, value, life)
-    keep_1(key, '2 t ' .. match(value, '^(.+) t$'), life)
+local set_1 = set_state
+local function set_state(key, value, life)
+    set_1(key, '2 t ' .. match(value, '^(.+) t$'), life)
 end
 ";
 

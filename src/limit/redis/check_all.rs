@@ -22,8 +22,11 @@ use crate::{
 static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(
         include_str!("../../../lua/prelude.lua"),
-        include_str!("../../../lua/arrival.lua"),
+        include_str!("../../../lua/gcra.lua"),
+        include_str!("../../../lua/refund.lua"),
         include_str!("../../../lua/window.lua"),
+        include_str!("../../../lua/lease.lua"),
+        include_str!("../../../lua/new_quota.lua"),
         include_str!("../../../lua/log.lua"),
         include_str!("../../../lua/token_bucket.lua"),
         include_str!("../../../lua/leaky_bucket.lua"),

@@ -1,9 +1,18 @@
+//! A queue that drains at a constant rate, or a meter. Its twin is
+//! `lua/leaky_bucket.lua`.
+
 use super::{
-    gcra::Arrival,
-    quota::{Cost, Quota, QuotaError, possible},
-    {rule::Rule, word::Word},
+    forward::forward,
+    gcra::Gcra,
+    quota::{Cost, Quota},
+    rule::Rule,
+    word::Word,
 };
-use crate::{clock::Tick, limit::decision::Decision};
+use crate::{
+    clock::Tick,
+    error::{InvalidSetting, valid},
+    limit::decision::Decision,
+};
 
 /// A queue that drains at a constant rate: requests leave it one every
 /// `period / amount`, and what finds it full is refused.
@@ -82,7 +91,7 @@ use crate::{clock::Tick, limit::decision::Decision};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LeakyBucket {
     quota: Quota,
-    arrival: Arrival,
+    pub(super) gcra: Gcra,
     /// Whether what is admitted waits for its turn.
     queues: bool,
 }
@@ -102,7 +111,7 @@ impl LeakyBucket {
     #[must_use]
     #[track_caller]
     pub fn queue(self, places: u64) -> Self {
-        possible(self.try_queue(places))
+        valid(self.try_queue(places))
     }
 
     /// How many may wait beside the one that goes at once.
@@ -112,13 +121,14 @@ impl LeakyBucket {
     /// When there are more than 2^51 places, when the last of them would wait for
     /// longer than 142 years, or when this is a [`meter`](Self::meter), which has no
     /// queue.
-    pub fn try_queue(self, places: u64) -> Result<Self, QuotaError> {
+    pub fn try_queue(self, places: u64) -> Result<Self, InvalidSetting> {
         if !self.queues {
             let allowed = "left out, because a meter has no queue";
-            return Err(QuotaError::new("queue", places, allowed));
+            return Err(InvalidSetting::new("queue", places, allowed));
         }
-        let arrival = self.quota.queue_of(places)?;
-        Ok(Self { arrival, ..self })
+        let rate = self.quota.rate_of_queue(places)?;
+        let gcra = Gcra::new(rate, places + 1);
+        Ok(Self { gcra, ..self })
     }
 
     /// A meter that holds the quota's burst.
@@ -126,12 +136,11 @@ impl LeakyBucket {
         Self::sized(quota, quota.burst_size(), false)
     }
 
+    /// A bucket of `size` tokens: one beside those that wait, or the burst.
     fn sized(quota: Quota, size: u64, queues: bool) -> Self {
-        let arrival = Arrival::new(&quota, size);
-        let arrival = arrival.expect("Quota accepts only what Arrival can keep, and one more");
         Self {
             quota,
-            arrival,
+            gcra: Gcra::new(quota.rate(), size),
             queues,
         }
     }
@@ -142,39 +151,19 @@ impl Rule for LeakyBucket {
 
     #[inline]
     fn decide(&self, state: &mut Word, now: Tick, cost: Cost) -> Decision {
-        let (decision, wait) = self.arrival.take(state, now, cost);
+        let (decision, wait) = self.gcra.decide(state, now, cost);
         if self.queues && decision.is_admitted() && wait > 0 && cost > 0 {
             return decision.queued(wait);
         }
         decision
     }
 
-    fn credit(&self, state: &mut Word, now: Tick, cost: Cost) {
-        self.arrival.credit(state, now, cost);
-    }
-
-    fn debit(&self, state: &mut Word, now: Tick, cost: Cost) {
-        self.arrival.debit(state, now, cost);
-    }
-
-    fn max_debit(&self) -> Cost {
-        self.arrival.max_debit()
-    }
-
-    fn book(&self, state: &mut Word, now: Tick, cost: Cost, wait: Tick) -> Decision {
-        self.arrival.book(state, now, cost, wait)
-    }
-
-    fn mark(&self, state: &Word, at: Tick) -> u64 {
-        self.arrival.mark(*state, at)
-    }
-
-    /// A place in the queue goes back only while nobody came after it, or else a
-    /// newcomer would be given the place of the last who did.
+    /// A place in the queue goes back only while no other request came after it.
+    /// Otherwise a newcomer would get the place of the last one that did.
     fn undo(&self, state: &mut Word, now: Tick, cost: Cost, at: Tick, mark: u64) -> Cost {
         match self.queues {
-            true => self.arrival.undo_last(state, now, cost, (at, mark)),
-            false => self.arrival.undo(state, now, cost, (at, mark)),
+            true => self.gcra.give_back(state, now, cost, (at, mark)),
+            false => self.gcra.undo(state, now, cost, (at, mark)),
         }
     }
 
@@ -183,46 +172,8 @@ impl Rule for LeakyBucket {
         self.queues
     }
 
-    #[inline]
-    fn life(&self, state: &Word, now: Tick) -> Tick {
-        self.arrival.life(*state, now)
-    }
-
-    fn horizon(&self) -> Tick {
-        self.arrival.horizon()
-    }
-
-    #[inline]
-    fn lifetime(&self) -> Tick {
-        self.arrival.lifetime()
-    }
-
-    fn quota(&self) -> Quota {
-        self.quota
-    }
-}
-
-#[cfg(feature = "redis")]
-mod script {
-    use super::*;
-    use crate::limit::rules::script::{LuaRule, ReplyReader, lua_rule};
-
-    impl LuaRule for LeakyBucket {
-        lua_rule!("leaky_bucket", on "arrival");
-
-        fn kind(&self) -> char {
-            if self.queues { 'q' } else { 'm' }
-        }
-
-        fn lua_params(&self) -> Vec<u64> {
-            let [token, tick, size] = self.arrival.lua_params();
-            vec![token, tick, size, u64::from(self.queues)]
-        }
-
-        fn read_state(&self, now: Tick, reply: &mut ReplyReader<'_>) -> Option<Word> {
-            self.arrival.read_state(now, reply)
-        }
-    }
+    forward!(gcra: credit, debit, max_debit, lifetime);
+    forward!(gcra: book, mark, life, horizon);
 }
 
 #[cfg(test)]

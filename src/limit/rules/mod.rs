@@ -4,10 +4,13 @@
 //! in Redis. [`script`] is the seam between the two.
 
 pub(crate) mod fixed_window;
+mod forward;
 pub(crate) mod gcra;
 pub(crate) mod leaky_bucket;
 pub(crate) mod log;
 pub(crate) mod quota;
+mod rate;
+mod refund;
 pub(crate) mod remaining;
 pub(crate) mod rule;
 // Operations and replies are public for the sake of `testing` alone.
@@ -25,7 +28,7 @@ pub use self::script::Scripted;
 pub use self::{
     fixed_window::FixedWindow,
     leaky_bucket::LeakyBucket,
-    quota::{Cost, Quota, QuotaError},
+    quota::{Cost, Quota},
     rule::Rule,
     sliding_log::SlidingLog,
     sliding_window::SlidingWindow,

@@ -1,9 +1,12 @@
 //! How much, in how long, and how much of it at once.
 
-use std::{error::Error, fmt, time::Duration};
+use std::time::Duration;
 
-use super::gcra::Arrival;
-use crate::clock::Tick;
+use super::rate::Rate;
+use crate::{
+    clock::Tick,
+    error::{InvalidSetting, valid},
+};
 
 /// What one request takes from a budget. Most cost 1; a batch may cost as much
 /// as it has items, an upload as much as it has kilobytes.
@@ -13,7 +16,7 @@ pub type Cost = u64;
 ///
 /// It leaves every intermediate value of a rule below 2^53, where the numbers
 /// of a Lua script are still whole.
-pub(crate) const LARGEST: u64 = 1 << 52;
+pub(crate) const MAX_UNITS: u64 = 1 << 52;
 
 /// The largest cost that is counted at once: any rule's limit is below it, and
 /// scripts count with numbers that are whole up to twice that.
@@ -21,7 +24,12 @@ pub(crate) const MAX_COST: Cost = 1 << 52;
 
 /// The largest amount, burst or period (in microseconds), so that there is
 /// room for one token more than the burst.
-const LARGEST_FIELD: u64 = LARGEST / 2;
+const MAX_FIELD: u64 = MAX_UNITS / 2;
+
+/// The fields of a quota, as errors name them.
+const AMOUNT: &str = "quota amount";
+const PERIOD: &str = "quota period";
+const BURST: &str = "quota burst";
 
 /// An amount in a period, with a burst: "100 a second, up to 200 at once".
 ///
@@ -32,7 +40,7 @@ const LARGEST_FIELD: u64 = LARGEST / 2;
 /// let api = Quota::per_second(100).burst(200);
 /// let mail = Quota::new(5, Duration::from_secs(90))?;
 /// assert_eq!(mail.burst_size(), 5);
-/// # Ok::<(), sluicegate::limit::QuotaError>(())
+/// # Ok::<(), sluicegate::InvalidSetting>(())
 /// ```
 ///
 /// `per_second(n)` means n in a second. The burst is the amount unless it is
@@ -122,15 +130,15 @@ impl Quota {
     /// When the amount is 0, the period is shorter than a microsecond or holds
     /// a fraction of one, either is above 2^51 (for a period: 71 years), or the
     /// rate cannot be kept within a millionth; see [exactness](Self#exactness).
-    pub fn new(amount: u64, period: Duration) -> Result<Self, QuotaError> {
-        within("amount", amount)?;
+    pub fn new(amount: u64, period: Duration) -> Result<Self, InvalidSetting> {
+        within(AMOUNT, amount)?;
         let ticks = whole_ticks(period)?;
         Self {
             amount,
             period: ticks,
             burst: amount,
         }
-        .checked_as("amount", amount)
+        .checked_as(AMOUNT, amount)
     }
 
     /// As many as `burst` at once.
@@ -141,7 +149,7 @@ impl Quota {
     #[must_use]
     #[track_caller]
     pub fn burst(self, burst: u64) -> Self {
-        possible(self.try_burst(burst))
+        valid(self.try_burst(burst))
     }
 
     /// As many as `burst` at once.
@@ -152,10 +160,10 @@ impl Quota {
     /// back at this rate, or is so large that the rate cannot be kept within a
     /// millionth beside it. The error's field is `burst`, because the rest was
     /// accepted before.
-    pub fn try_burst(self, burst: u64) -> Result<Self, QuotaError> {
-        within("burst", burst)?;
+    pub fn try_burst(self, burst: u64) -> Result<Self, InvalidSetting> {
+        within(BURST, burst)?;
         let quota = Self { burst, ..self };
-        quota.checked_as("burst", burst)
+        quota.checked_as(BURST, burst)
     }
 
     /// How much there is in a period.
@@ -179,109 +187,51 @@ impl Quota {
 
     #[track_caller]
     fn per(amount: u64, period: Duration) -> Self {
-        possible(Self::new(amount, period))
+        valid(Self::new(amount, period))
     }
 
-    /// The arithmetic of a queue at this rate in which so many may wait.
-    pub(crate) fn queue_of(self, places: u64) -> Result<Arrival, QuotaError> {
-        within("queue", places.max(1))?;
+    /// Returns how long a token takes.
+    pub(super) fn rate(&self) -> Rate {
+        let rate = Rate::reduce(self.period, self.amount, self.burst);
+        rate.expect("checked when the quota was made")
+    }
+
+    /// Returns how long a token takes in a queue where `places` may wait.
+    pub(super) fn rate_of_queue(&self, places: u64) -> Result<Rate, InvalidSetting> {
         let burst = places.max(1);
-        let checked = Self { burst, ..self }.checked_as("queue", places)?;
-        Arrival::new(&checked, places + 1)
+        within("queue", burst)?;
+        let rate = Rate::reduce(self.period, self.amount, burst);
+        rate.map_err(|allowed| InvalidSetting::new("queue", places, allowed))
     }
 
-    /// Blames the field that was set last, since all others were accepted.
-    fn checked_as(self, field: &'static str, value: u64) -> Result<Self, QuotaError> {
-        let checked = Arrival::new(&self, self.burst).map(|_| self);
-        checked.map_err(|error| QuotaError::new(field, value, error.allowed))
-    }
-}
-
-/// What is possible, or a panic at the caller's line.
-#[track_caller]
-pub(crate) fn possible<T>(made: Result<T, QuotaError>) -> T {
-    match made {
-        Ok(made) => made,
-        Err(error) => panic!("{error}"),
+    /// Names the field that was set last, since all others were accepted.
+    fn checked_as(self, field: &'static str, value: u64) -> Result<Self, InvalidSetting> {
+        let rate = Rate::reduce(self.period, self.amount, self.burst);
+        rate.map(|_| self)
+            .map_err(|allowed| InvalidSetting::new(field, value, allowed))
     }
 }
 
-fn within(field: &'static str, value: u64) -> Result<(), QuotaError> {
-    if (1..=LARGEST_FIELD).contains(&value) {
+fn within(field: &'static str, value: u64) -> Result<(), InvalidSetting> {
+    if (1..=MAX_FIELD).contains(&value) {
         return Ok(());
     }
-    Err(QuotaError::new(field, value, "1 to 2^51"))
+    Err(InvalidSetting::new(field, value, "1 to 2^51"))
 }
 
-fn whole_ticks(period: Duration) -> Result<Tick, QuotaError> {
-    let refused = || {
+/// Returns the period in ticks. Rules count in ticks, so a fraction of one would be
+/// lost without a word.
+fn whole_ticks(period: Duration) -> Result<Tick, InvalidSetting> {
+    let invalid = || {
         let allowed = "a whole number of microseconds, from 1 to 2^51 (71 years)";
-        QuotaError::new("period", format_args!("{period:?}"), allowed)
+        InvalidSetting::new(PERIOD, format_args!("{period:?}"), allowed)
     };
     if !period.subsec_nanos().is_multiple_of(1_000) {
-        return Err(refused());
+        return Err(invalid());
     }
-    let ticks = u64::try_from(period.as_micros()).map_err(|_| refused())?;
-    within("period", ticks)
-        .map(|()| ticks)
-        .map_err(|_| refused())
+    let ticks = u64::try_from(period.as_micros()).map_err(|_| invalid())?;
+    within(PERIOD, ticks).map(|()| ticks).map_err(|_| invalid())
 }
-
-/// A quota that no rule could keep: which field, its value, and what is allowed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct QuotaError {
-    field: &'static str,
-    value: String,
-    allowed: &'static str,
-}
-
-impl QuotaError {
-    pub(crate) fn new(
-        field: &'static str,
-        value: impl fmt::Display,
-        allowed: &'static str,
-    ) -> Self {
-        Self {
-            field,
-            value: value.to_string(),
-            allowed,
-        }
-    }
-
-    /// The field of the quota that was refused: `amount`, `period` or `burst`.
-    pub fn field(&self) -> &str {
-        self.field
-    }
-
-    /// The value that was refused, as text.
-    pub fn value(&self) -> &str {
-        &self.value
-    }
-
-    /// What is allowed instead.
-    pub fn allowed(&self) -> &str {
-        self.allowed
-    }
-}
-
-impl fmt::Display for QuotaError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            field,
-            value,
-            allowed,
-        } = self;
-        write!(f, "invalid quota {field} {value}: must be {allowed}")
-    }
-}
-
-impl fmt::Debug for QuotaError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "QuotaError({self})")
-    }
-}
-
-impl Error for QuotaError {}
 
 #[cfg(test)]
 mod tests {
@@ -295,20 +245,26 @@ mod tests {
             "invalid quota amount 0: must be 1 to 2^51"
         );
         let short = Quota::new(1, Duration::from_nanos(1_500)).unwrap_err();
-        assert_eq!(short.field(), "period");
+        assert_eq!(short.field(), "quota period");
         assert!(short.to_string().contains("1.5µs"), "{short}");
-        assert_eq!(Quota::new(1, Duration::ZERO).unwrap_err().field(), "period");
-        assert_eq!(Quota::new(1, Duration::MAX).unwrap_err().field(), "period");
+        assert_eq!(
+            Quota::new(1, Duration::ZERO).unwrap_err().field(),
+            "quota period"
+        );
+        assert_eq!(
+            Quota::new(1, Duration::MAX).unwrap_err().field(),
+            "quota period"
+        );
         assert_eq!(
             Quota::per_second(1).try_burst(0).unwrap_err().field(),
-            "burst"
+            "quota burst"
         );
     }
 
     #[test]
     fn refuses_a_burst_that_takes_centuries() {
         let error = Quota::per_day(1).try_burst(1 << 40).unwrap_err();
-        assert_eq!(error.field(), "burst");
+        assert_eq!(error.field(), "quota burst");
     }
 
     /// The rate was accepted, and beside this burst its fraction does not fit.
@@ -316,7 +272,7 @@ mod tests {
     fn a_burst_that_spoils_the_rate_is_blamed_itself() {
         let quota = Quota::new(3, Duration::from_micros(10)).unwrap();
         let error = quota.try_burst(1 << 49).unwrap_err();
-        assert_eq!(error.field(), "burst");
+        assert_eq!(error.field(), "quota burst");
         assert_eq!(error.value(), (1_u64 << 49).to_string());
     }
 
@@ -327,18 +283,18 @@ mod tests {
         assert!(Quota::new(1 << 51, micros(1 << 51)).is_ok());
         assert_eq!(
             Quota::new(1, micros((1 << 51) + 1)).unwrap_err().field(),
-            "period"
+            "quota period"
         );
         assert_eq!(
             Quota::new((1 << 51) + 1, micros(1)).unwrap_err().field(),
-            "amount"
+            "quota amount"
         );
     }
 
     #[test]
     fn refuses_a_rate_that_it_cannot_keep() {
         let error = Quota::new((1 << 51) - 1, Duration::from_micros(7)).unwrap_err();
-        assert_eq!(error.field(), "amount");
+        assert_eq!(error.field(), "quota amount");
     }
 
     #[test]

@@ -1,10 +1,16 @@
+//! The exact sliding window. Its twin is `lua/sliding_log.lua`.
+
 use super::{
     log::{Log, MAX_COUNT},
-    quota::{Cost, MAX_COST, Quota, QuotaError, possible},
-    remaining::Spare,
+    quota::{Cost, MAX_COST, Quota},
+    remaining::Remaining,
     rule::Rule,
 };
-use crate::{clock::Tick, limit::decision::Decision};
+use crate::{
+    clock::Tick,
+    error::{InvalidSetting, valid},
+    limit::decision::Decision,
+};
 
 /// The largest limit: each bucket keeps up to twice as many entries.
 const MAX_LIMIT: u64 = 1 << 16;
@@ -44,7 +50,7 @@ impl SlidingLog {
     /// When the amount is above 65,536.
     #[track_caller]
     pub fn new(quota: Quota) -> Self {
-        possible(Self::try_new(quota))
+        valid(Self::try_new(quota))
     }
 
     /// A window of the quota's period that admits its amount.
@@ -52,18 +58,18 @@ impl SlidingLog {
     /// # Errors
     ///
     /// When the amount is above 65,536: too much to log.
-    pub fn try_new(quota: Quota) -> Result<Self, QuotaError> {
+    pub fn try_new(quota: Quota) -> Result<Self, InvalidSetting> {
         match quota.amount() {
             ..=MAX_LIMIT => Ok(Self { quota }),
-            amount => Err(QuotaError::new(
-                "amount",
+            amount => Err(InvalidSetting::new(
+                "quota amount",
                 amount,
                 "1 to 65536 in a sliding log",
             )),
         }
     }
 
-    fn width(&self) -> Tick {
+    pub(super) fn width(&self) -> Tick {
         self.quota.period_ticks()
     }
 
@@ -115,17 +121,12 @@ impl SlidingLog {
             true => 0,
             false => limit.saturating_sub(log.used),
         };
-        let spare = Spare {
-            limit,
-            units,
-            token: 1,
-            tick: 1,
-        };
+        let remaining = Remaining::whole(limit, units);
         let reset = self.left(log.last(), now);
         let decision = match wait {
-            _ if cost > limit => Decision::never(spare, reset),
-            0 => Decision::admit(spare, reset),
-            _ => Decision::deny(spare, wait, reset),
+            _ if cost > limit => Decision::never(remaining, reset),
+            0 => Decision::admit(remaining, reset),
+            _ => Decision::deny(remaining, wait, reset),
         };
         let more = if units < limit {
             self.wait(log, now, units + 1)
@@ -201,51 +202,6 @@ impl Rule for SlidingLog {
     }
 }
 
-#[cfg(feature = "redis")]
-mod script {
-    use super::*;
-    use crate::limit::rules::{
-        log::LogEntry,
-        script::{LuaRule, ReplyReader, lua_rule},
-    };
-
-    impl LuaRule for SlidingLog {
-        lua_rule!("sliding_log", on "log");
-
-        fn kind(&self) -> char {
-            'l'
-        }
-
-        fn lua_params(&self) -> Vec<u64> {
-            vec![self.quota.amount(), self.width()]
-        }
-
-        fn read_state(&self, now: Tick, reply: &mut ReplyReader<'_>) -> Option<Log> {
-            let (used, pairs) = (reply.take()?, reply.take()?);
-            let mut log = Log::default();
-            for _ in 0..pairs {
-                let (at, cost) = (reply.take()?, reply.take()?);
-                log.used = log.used.checked_add(cost)?;
-                log.entries.push_back(LogEntry { at, cost });
-            }
-            // A script that found a clock that stepped back has said so already.
-            log.booked = log.last().filter(|last| *last > now).unwrap_or(0);
-            (log.used == used && used <= MAX_COUNT).then_some(log)
-        }
-
-        /// What is spent here would have to stay in the log for as long as if it
-        /// were spent at once.
-        fn can_lease(&self) -> bool {
-            false
-        }
-
-        /// Entries that were not asked about are not in it one by one.
-        fn covers(&self, asked: Cost, cost: Cost) -> bool {
-            asked == cost
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -303,6 +259,6 @@ mod tests {
     fn too_large_a_limit_is_refused_by_name() {
         assert!(SlidingLog::try_new(Quota::per_second(65_536)).is_ok());
         let error = SlidingLog::try_new(Quota::per_second(65_537)).unwrap_err();
-        assert_eq!(error.field(), "amount");
+        assert_eq!(error.field(), "quota amount");
     }
 }

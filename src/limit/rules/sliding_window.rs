@@ -1,13 +1,22 @@
+//! Two counters that stand in for a window that slides with the present. Its twin
+//! is `lua/sliding_window.lua`.
+
 use super::{
-    quota::{Cost, MAX_COST, Quota, QuotaError, possible},
-    remaining::Spare,
+    forward::forward,
+    quota::{Cost, Quota},
+    remaining::Remaining,
+    rule::Rule,
     window::{View, Window},
-    {rule::Rule, word::Word},
+    word::Word,
 };
-use crate::{clock::Tick, limit::decision::Decision};
+use crate::{
+    clock::Tick,
+    error::{InvalidSetting, valid},
+    limit::decision::Decision,
+};
 
 /// The largest product of limit and window that is counted tick by tick.
-const LARGEST: u64 = 1 << 49;
+const MAX_PRODUCT: u64 = 1 << 49;
 
 /// Two counters that stand in for a window sliding with the present: what
 /// passed in this window, and of the window before as much as still lies
@@ -67,11 +76,11 @@ const LARGEST: u64 = 1 << 49;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SlidingWindow {
     quota: Quota,
-    window: Window,
-    /// Ticks in a step.
-    step: Tick,
-    /// Steps in a window.
-    width: u64,
+    pub(super) window: Window,
+    /// Ticks in a step, in which the window is counted.
+    pub(super) step: Tick,
+    /// Steps in a window: W in the sums.
+    pub(super) steps: u64,
 }
 
 impl SlidingWindow {
@@ -82,7 +91,7 @@ impl SlidingWindow {
     /// When the amount is 2^26 or more.
     #[track_caller]
     pub fn new(quota: Quota) -> Self {
-        possible(Self::try_new(quota))
+        valid(Self::try_new(quota))
     }
 
     /// A window of the quota's period that admits its amount.
@@ -90,30 +99,31 @@ impl SlidingWindow {
     /// # Errors
     ///
     /// When the amount is 2^26 or more: two such counts do not fit in a word.
-    pub fn try_new(quota: Quota) -> Result<Self, QuotaError> {
+    pub fn try_new(quota: Quota) -> Result<Self, InvalidSetting> {
         let window = Window::new(&quota, 2)?;
         let product = u128::from(window.limit) * u128::from(window.width);
         // At most 2^26 * 2^52 / 2^49.
-        let step = product.div_ceil(u128::from(LARGEST)) as Tick;
-        let width = window.width.div_ceil(step);
+        let step = product.div_ceil(u128::from(MAX_PRODUCT)) as Tick;
+        let steps = window.width.div_ceil(step);
         Ok(Self {
             quota,
             window,
             step,
-            width,
+            steps,
         })
     }
 
-    /// `cost * W` more than is used, in the units of a [`Spare`].
+    /// Returns what is used and `cost` more, times W: in the units of [`Remaining`].
     fn used(&self, view: &View, cost: Cost) -> u64 {
-        let weight = self.width - view.elapsed / self.step;
-        view.previous * weight + (view.current + cost) * self.width
+        let weight = self.steps - view.elapsed / self.step;
+        view.previous * weight + (view.current + cost) * self.steps
     }
 
-    /// Ticks until `cost`, which is within the limit, passes: 0 if it does now.
+    /// Returns the ticks until `cost`, which is within the limit, passes: 0 if it
+    /// does now.
     fn wait(&self, view: &View, cost: Cost) -> Tick {
         let Window { limit, width, .. } = self.window;
-        let excess = self.used(view, cost).saturating_sub(limit * self.width);
+        let excess = self.used(view, cost).saturating_sub(limit * self.steps);
         if excess == 0 {
             return view.ahead;
         }
@@ -122,37 +132,38 @@ impl SlidingWindow {
             let steps = view.elapsed / self.step + excess.div_ceil(view.previous);
             return view.ahead + left.min(steps * self.step - view.elapsed);
         }
-        let steps = ((view.current + cost - limit) * self.width).div_ceil(view.current);
+        let steps = ((view.current + cost - limit) * self.steps).div_ceil(view.current);
         view.ahead + left + width.min(steps * self.step)
     }
 
+    /// Returns the decision for what the view counts, which the cost is part of if
+    /// it was admitted.
     fn decision(&self, view: &View, cost: Cost, admitted: bool) -> Decision {
-        let (limit, width) = (self.window.limit, self.width);
+        let (limit, steps) = (self.window.limit, self.steps);
         let units = match view.ahead {
-            0 => (limit * width).saturating_sub(self.used(view, 0)),
+            0 => (limit * steps).saturating_sub(self.used(view, 0)),
             _ => 0,
         };
-        let spare = Spare {
+        let remaining = Remaining {
             limit,
             units,
-            token: width,
+            token: steps,
             tick: 1,
         };
         let reset = self.reset(view);
         let decision = match admitted {
-            true => Decision::admit(spare, reset),
-            false if cost > limit => Decision::never(spare, reset),
-            false => Decision::deny(spare, self.wait(view, cost), reset),
+            true => Decision::admit(remaining, reset),
+            false if cost > limit => Decision::never(remaining, reset),
+            false => Decision::deny(remaining, self.wait(view, cost), reset),
         };
-        let remaining = units / width;
-        let more = if remaining < limit {
-            self.wait(view, remaining + 1)
-        } else {
-            0
+        let more = match remaining.cost() {
+            left if left < limit => self.wait(view, left + 1),
+            _ => 0,
         };
         decision.windowed(more, self.window.width)
     }
 
+    /// Returns the ticks until nothing counts any more.
     fn reset(&self, view: &View) -> Tick {
         let left = view.ahead + self.window.width - view.elapsed;
         match (view.previous, view.current) {
@@ -170,58 +181,16 @@ impl Rule for SlidingWindow {
     fn decide(&self, state: &mut Word, now: Tick, cost: Cost) -> Decision {
         let mut view = self.window.view(*state, now);
         let limit = self.window.limit;
-        if view.ahead > 0 || cost > limit || self.used(&view, cost) > limit * self.width {
+        if view.ahead > 0 || cost > limit || self.used(&view, cost) > limit * self.steps {
             if cost > 0 {
-                self.window.settle(state, &view);
+                self.window.step_back(state, &view);
             }
             return self.decision(&view, cost, false);
         }
         if cost > 0 {
-            view.current += cost;
-            *state = self.window.word(&view, view.previous, view.current);
+            self.window.count(state, &mut view, cost);
         }
         self.decision(&view, cost, true)
-    }
-
-    fn credit(&self, state: &mut Word, now: Tick, cost: Cost) {
-        let view = self.window.view(*state, now);
-        let current = view.current.saturating_sub(cost);
-        *state = self.window.word(&view, view.previous, current);
-    }
-
-    fn debit(&self, state: &mut Word, now: Tick, cost: Cost) {
-        let view = self.window.view(*state, now);
-        let current = view.current.saturating_add(cost.min(MAX_COST));
-        *state = self.window.word(&view, view.previous, current);
-    }
-
-    fn max_debit(&self) -> Cost {
-        self.window.most().min(MAX_COST)
-    }
-
-    fn book(&self, state: &mut Word, now: Tick, cost: Cost, wait: Tick) -> Decision {
-        let mut seen = *state;
-        self.window
-            .settle(&mut seen, &self.window.view(*state, now));
-        let decision = self.decide(&mut seen, now + wait, cost);
-        if cost > 0 {
-            *state = self.window.booked(seen, now, wait);
-        }
-        decision.after(wait)
-    }
-
-    fn undo(&self, state: &mut Word, now: Tick, cost: Cost, at: Tick, _mark: u64) -> Cost {
-        self.window.settle(state, &self.window.view(*state, now));
-        let cost = self.window.counted_at(*state, now, at).min(cost);
-        if cost > 0 {
-            self.credit(state, now, cost);
-        }
-        cost
-    }
-
-    #[inline]
-    fn is_ahead(&self, state: &Word, now: Tick) -> bool {
-        self.window.view(*state, now).ahead > 0
     }
 
     #[inline]
@@ -233,37 +202,8 @@ impl Rule for SlidingWindow {
         self.window.width * 2
     }
 
-    #[inline]
-    fn lifetime(&self) -> Tick {
-        self.window.lifetime()
-    }
-
-    fn quota(&self) -> Quota {
-        self.quota
-    }
-}
-
-#[cfg(feature = "redis")]
-mod script {
-    use super::*;
-    use crate::limit::rules::script::{LuaRule, ReplyReader, lua_rule};
-
-    impl LuaRule for SlidingWindow {
-        lua_rule!("sliding_window", on "window");
-
-        fn kind(&self) -> char {
-            's'
-        }
-
-        fn lua_params(&self) -> Vec<u64> {
-            let [limit, width, most] = self.window.lua_params();
-            vec![limit, width, most, self.step, self.width]
-        }
-
-        fn read_state(&self, now: Tick, reply: &mut ReplyReader<'_>) -> Option<Word> {
-            self.window.read_state(now, reply)
-        }
-    }
+    forward!(window: credit, debit, max_debit, lifetime);
+    forward!(window: book, undo, is_ahead);
 }
 
 #[cfg(test)]

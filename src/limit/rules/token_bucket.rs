@@ -1,7 +1,12 @@
+//! A bucket of tokens that fills at a constant rate. Its twin is
+//! `lua/token_bucket.lua`.
+
 use super::{
-    gcra::Arrival,
+    forward::forward,
+    gcra::Gcra,
     quota::{Cost, Quota},
-    {rule::Rule, word::Word},
+    rule::Rule,
+    word::Word,
 };
 use crate::{clock::Tick, limit::decision::Decision};
 
@@ -37,17 +42,14 @@ use crate::{clock::Tick, limit::decision::Decision};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TokenBucket {
     quota: Quota,
-    arrival: Arrival,
+    pub(super) gcra: Gcra,
 }
 
 impl TokenBucket {
     /// A bucket of the quota's burst.
     pub fn new(quota: Quota) -> Self {
-        let arrival = Arrival::new(&quota, quota.burst_size());
-        Self {
-            quota,
-            arrival: arrival.expect("Quota accepts only what Arrival can keep"),
-        }
+        let gcra = Gcra::new(quota.rate(), quota.burst_size());
+        Self { quota, gcra }
     }
 }
 
@@ -56,72 +58,15 @@ impl Rule for TokenBucket {
 
     #[inline]
     fn decide(&self, state: &mut Word, now: Tick, cost: Cost) -> Decision {
-        self.arrival.take(state, now, cost).0
-    }
-
-    fn credit(&self, state: &mut Word, now: Tick, cost: Cost) {
-        self.arrival.credit(state, now, cost);
-    }
-
-    fn debit(&self, state: &mut Word, now: Tick, cost: Cost) {
-        self.arrival.debit(state, now, cost);
-    }
-
-    fn max_debit(&self) -> Cost {
-        self.arrival.max_debit()
-    }
-
-    fn book(&self, state: &mut Word, now: Tick, cost: Cost, wait: Tick) -> Decision {
-        self.arrival.book(state, now, cost, wait)
-    }
-
-    fn mark(&self, state: &Word, at: Tick) -> u64 {
-        self.arrival.mark(*state, at)
+        self.gcra.decide(state, now, cost).0
     }
 
     fn undo(&self, state: &mut Word, now: Tick, cost: Cost, at: Tick, mark: u64) -> Cost {
-        self.arrival.undo(state, now, cost, (at, mark))
+        self.gcra.undo(state, now, cost, (at, mark))
     }
 
-    #[inline]
-    fn life(&self, state: &Word, now: Tick) -> Tick {
-        self.arrival.life(*state, now)
-    }
-
-    fn horizon(&self) -> Tick {
-        self.arrival.horizon()
-    }
-
-    #[inline]
-    fn lifetime(&self) -> Tick {
-        self.arrival.lifetime()
-    }
-
-    fn quota(&self) -> Quota {
-        self.quota
-    }
-}
-
-#[cfg(feature = "redis")]
-mod script {
-    use super::*;
-    use crate::limit::rules::script::{LuaRule, ReplyReader, lua_rule};
-
-    impl LuaRule for TokenBucket {
-        lua_rule!("token_bucket", on "arrival");
-
-        fn kind(&self) -> char {
-            't'
-        }
-
-        fn lua_params(&self) -> Vec<u64> {
-            self.arrival.lua_params().into()
-        }
-
-        fn read_state(&self, now: Tick, reply: &mut ReplyReader<'_>) -> Option<Word> {
-            self.arrival.read_state(now, reply)
-        }
-    }
+    forward!(gcra: credit, debit, max_debit, lifetime);
+    forward!(gcra: book, mark, life, horizon);
 }
 
 #[cfg(test)]

@@ -1,59 +1,57 @@
-//! Counting windows in one word: which window, and what was counted in it.
+//! Counting windows in one word: which window, and what was counted in it and in
+//! the one before. The base of the fixed and the sliding window. Its twin is
+//! `lua/window.lua`.
 
-#[cfg(feature = "redis")]
-use super::script::ReplyReader;
 use super::{
-    quota::{Quota, QuotaError},
+    quota::{Cost, MAX_COST, Quota},
     word::Word,
 };
-use crate::clock::Tick;
-
-/// The latest instant that the twin can write down.
-#[cfg(feature = "redis")]
-const FURTHEST: Tick = (1 << 53) - 1;
+use crate::{clock::Tick, error::InvalidSetting, limit::decision::Decision};
 
 /// How a word is divided: `counters` counts of `bits` each, above them one bit that
 /// says whether the window was yet to begin when the word was written, and above
 /// that as much of the window's index as there is room for.
 ///
-/// A place that is booked in advance is written into a later window. Without that
-/// bit, a window that is not even the next one was written before the clock stepped
+/// A place that is booked in advance is written into a later window. A window that
+/// is not even the next one, without that bit, was written before the clock stepped
 /// back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Window {
-    pub(crate) limit: u64,
-    pub(crate) width: Tick,
+pub(super) struct Window {
+    /// The largest cost in a window.
+    pub(super) limit: u64,
+    /// Ticks in a window.
+    pub(super) width: Tick,
     bits: u32,
+    /// 1, or 2 if the window before counts, too.
     counters: u32,
 }
 
 /// What a word says, seen from an instant.
-pub(crate) struct View {
+pub(super) struct View {
     /// The window that the counts belong to: the present one, or a later one.
-    pub(crate) index: u64,
-    /// How far the window has come.
-    pub(crate) elapsed: Tick,
-    /// How long until it begins, if it is a later one.
-    pub(crate) ahead: Tick,
-    pub(crate) previous: u64,
-    pub(crate) current: u64,
+    pub(super) index: u64,
+    /// Ticks since it began.
+    pub(super) elapsed: Tick,
+    /// Ticks until it begins, if it is a later one.
+    pub(super) ahead: Tick,
+    /// What was counted in the window before. 0 if that does not count.
+    pub(super) previous: u64,
+    /// What was counted in it.
+    pub(super) current: u64,
     /// Whether the clock stepped back since the word was written, so far that its
     /// counts have become those of the present window.
-    pub(crate) is_moved: bool,
+    pub(super) is_moved: bool,
 }
 
 impl Window {
-    /// Refuses a limit of which `counters` counts leave less than nine bits
-    /// for the index. Each can count to twice the limit, to have room for debt.
-    pub(crate) fn new(quota: &Quota, counters: u32) -> Result<Self, QuotaError> {
+    /// Fails for a limit of which `counters` counts leave less than nine bits for
+    /// the index. Each can count to twice the limit, to have room for debt.
+    pub(super) fn new(quota: &Quota, counters: u32) -> Result<Self, InvalidSetting> {
         let (limit, width) = (quota.amount(), quota.period_ticks());
         let bits = u64::BITS - limit.leading_zeros() + 1;
         if bits * counters > 54 {
-            return Err(QuotaError::new(
-                "amount",
-                limit,
-                "1 to 2^26 - 1 in a sliding window",
-            ));
+            let allowed = "1 to 2^26 - 1 in a sliding window";
+            return Err(InvalidSetting::new("quota amount", limit, allowed));
         }
         Ok(Self {
             limit,
@@ -63,8 +61,9 @@ impl Window {
         })
     }
 
+    /// Reads a word as of now.
     #[inline]
-    pub(crate) fn view(&self, state: Word, now: Tick) -> View {
+    pub(super) fn view(&self, state: Word, now: Tick) -> View {
         let (index, elapsed) = (now / self.width, now % self.width);
         let (stored, previous, current) = self.unpack(state);
         let view = |ahead, previous, current| View {
@@ -78,13 +77,13 @@ impl Window {
         match self.behind(index, stored) {
             _ if state == Word::EMPTY => view(0, 0, 0),
             0 => view(0, previous, current),
-            1 => view(0, current, 0),
+            1 if self.counters == 2 => view(0, current, 0),
             behind if behind > 0 => view(0, 0, 0),
             // The clock stepped back. How much of the counts would be forgotten by
             // now is unknown, so all of them count in the present window.
             behind if behind < -1 && !self.is_booked(state) => View {
                 is_moved: true,
-                ..view(0, 0, (previous + current).min(self.most()))
+                ..view(0, 0, (previous + current).min(self.max_count()))
             },
             // The place was booked in advance, or the clock stepped back by less
             // than a window: the counts stand at the beginning of their own window.
@@ -103,23 +102,84 @@ impl Window {
         }
     }
 
-    /// Writes counts anew that the clock's step back has moved, or they would be
-    /// moved at each later question, too, and never be forgotten.
-    pub(crate) fn settle(&self, state: &mut Word, view: &View) {
+    /// Adds `cost` to what is counted in the window of the view.
+    #[inline]
+    pub(super) fn count(&self, state: &mut Word, view: &mut View, cost: Cost) {
+        view.current += cost;
+        *state = self.word(view, view.previous, view.current);
+    }
+
+    /// Gives back `cost`; see [`Rule::credit`](crate::limit::Rule::credit).
+    pub(super) fn credit(&self, state: &mut Word, now: Tick, cost: Cost) {
+        let view = self.view(*state, now);
+        let current = view.current.saturating_sub(cost);
+        *state = self.word(&view, view.previous, current);
+    }
+
+    /// Takes `cost` without asking; see [`Rule::debit`](crate::limit::Rule::debit).
+    pub(super) fn debit(&self, state: &mut Word, now: Tick, cost: Cost) {
+        let view = self.view(*state, now);
+        let current = view.current.saturating_add(cost.min(MAX_COST));
+        *state = self.word(&view, view.previous, current);
+    }
+
+    /// Returns the largest debit of a whole bucket that is remembered in full.
+    pub(super) fn max_debit(&self) -> Cost {
+        self.max_count().min(MAX_COST)
+    }
+
+    /// Takes back what was charged at the instant `at`, as much of it as is counted
+    /// in that window, while it is the present one.
+    pub(super) fn undo(&self, state: &mut Word, now: Tick, cost: Cost, at: Tick) -> Cost {
+        self.step_back(state, &self.view(*state, now));
+        let view = self.view(*state, now);
+        let counted = match view.index == at / self.width {
+            true => view.current,
+            false => 0,
+        };
+        let cost = counted.min(cost);
+        if cost > 0 {
+            self.credit(state, now, cost);
+        }
+        cost
+    }
+
+    /// Books `cost`, which `decide` charges, for the instant `wait` ticks from now.
+    pub(super) fn book(
+        &self,
+        state: &mut Word,
+        now: Tick,
+        (cost, wait): (Cost, Tick),
+        decide: impl FnOnce(&mut Word, Tick) -> Decision,
+    ) -> Decision {
+        let mut booked = *state;
+        self.step_back(&mut booked, &self.view(*state, now));
+        let decision = decide(&mut booked, now + wait);
+        if cost > 0 {
+            let is_later = (now + wait) / self.width > now / self.width;
+            if is_later && booked != Word::EMPTY {
+                booked.0 |= self.booked_bit();
+            }
+            *state = booked;
+        }
+        decision.after(wait)
+    }
+
+    /// Whether the counts are those of a later window.
+    #[inline]
+    pub(super) fn is_ahead(&self, state: Word, now: Tick) -> bool {
+        self.view(state, now).ahead > 0
+    }
+
+    /// Writes anew the counts that the clock's step back has moved. Otherwise each
+    /// later check would move them, too, and they were never forgotten.
+    pub(super) fn step_back(&self, state: &mut Word, view: &View) {
         if view.is_moved {
             *state = self.word(view, view.previous, view.current);
         }
     }
 
-    /// The word of what was charged for a later instant, seen from now.
-    pub(crate) fn booked(&self, state: Word, now: Tick, wait: Tick) -> Word {
-        let is_later = (now + wait) / self.width > now / self.width;
-        match is_later && state != Word::EMPTY {
-            true => Word(state.0 | self.booked_bit()),
-            false => state,
-        }
-    }
-
+    /// Whether the window was yet to begin when the word was written.
     fn is_booked(&self, state: Word) -> bool {
         state.0 & self.booked_bit() != 0
     }
@@ -128,25 +188,21 @@ impl Window {
         1 << (self.bits * self.counters)
     }
 
-    /// Bits of a word below the index.
-    fn lost(&self) -> u32 {
+    /// Returns the bits of a word below the index.
+    fn index_shift(&self) -> u32 {
         self.bits * self.counters + 1
     }
 
-    /// What is counted in the window of `at`, if that is still the present one.
-    pub(crate) fn counted_at(&self, state: Word, now: Tick, at: Tick) -> u64 {
-        let view = self.view(state, now);
-        match view.index == at / self.width {
-            true => view.current,
-            false => 0,
-        }
-    }
-
-    /// Counts of nothing are no more than a bucket never seen, unless their
-    /// window is yet to begin: then they stand for what they have displaced.
+    /// Returns the word of these counts in the window of the view.
+    ///
+    /// Counts of nothing are a bucket never seen, unless their window is yet to
+    /// begin: then they stand for what they have displaced.
     #[inline]
-    pub(crate) fn word(&self, view: &View, previous: u64, current: u64) -> Word {
-        let (previous, current) = (previous.min(self.most()), current.min(self.most()));
+    pub(super) fn word(&self, view: &View, previous: u64, current: u64) -> Word {
+        let (previous, current) = (
+            previous.min(self.max_count()),
+            current.min(self.max_count()),
+        );
         if previous == 0 && current == 0 && view.ahead == 0 {
             return Word::EMPTY;
         }
@@ -159,47 +215,23 @@ impl Window {
             0 => 0,
             _ => self.booked_bit(),
         };
-        Word::nearest(view.index.wrapping_shl(self.lost()) | booked | previous | current)
+        Word::nearest(view.index.wrapping_shl(self.index_shift()) | booked | previous | current)
     }
 
-    /// For how long words can be told apart: half of the indexes there are,
-    /// and again half, for stores that are late.
-    pub(crate) fn lifetime(&self) -> Tick {
-        let indexes = 1_u64 << (u64::BITS - self.lost() - 2);
+    /// Returns the ticks for which words can be told apart: those of half of the
+    /// indexes there are, and again half, for stores that are late.
+    pub(super) fn lifetime(&self) -> Tick {
+        let indexes = 1_u64 << (u64::BITS - self.index_shift() - 2);
         indexes.saturating_mul(self.width)
     }
 
-    /// What the twin in Lua has to know.
-    #[cfg(feature = "redis")]
-    pub(crate) fn lua_params(&self) -> [u64; 3] {
-        [self.limit, self.width, self.most()]
-    }
-
-    /// The word of the counts that the twin found: in the present window, or a
-    /// later one, if it begins at an instant that can be written down.
-    #[cfg(feature = "redis")]
-    pub(crate) fn read_state(&self, now: Tick, reply: &mut ReplyReader<'_>) -> Option<Word> {
-        let (index, previous, current) = (reply.take()?, reply.take()?, reply.take()?);
-        index
-            .checked_mul(self.width)
-            .filter(|begin| *begin <= FURTHEST)?;
-        let view = View {
-            index,
-            elapsed: 0,
-            ahead: index.checked_sub(now / self.width)?,
-            previous,
-            current,
-            is_moved: false,
-        };
-        Some(self.word(&view, previous, current))
-    }
-
-    /// The largest count. One less than would fit: a word of all ones means
-    /// something to the table.
-    pub(crate) fn most(&self) -> u64 {
+    /// Returns the largest count. One less than would fit, because a word of all ones
+    /// means something to the table.
+    pub(super) fn max_count(&self) -> u64 {
         (1 << self.bits) - 2
     }
 
+    /// Returns the index, as far as there is room for it, and the two counts.
     fn unpack(&self, state: Word) -> (u64, u64, u64) {
         let count = (1 << self.bits) - 1;
         let previous = if self.counters == 2 {
@@ -207,13 +239,13 @@ impl Window {
         } else {
             0
         };
-        (state.0 >> self.lost(), previous, state.0 & count)
+        (state.0 >> self.index_shift(), previous, state.0 & count)
     }
 
-    /// How many windows the stored index lies behind, within its few bits.
+    /// Returns how many windows the stored index lies behind, within its few bits.
     #[inline]
     fn behind(&self, index: u64, stored: u64) -> i64 {
-        let lost = self.lost();
-        (index.wrapping_sub(stored) << lost) as i64 >> lost
+        let shift = self.index_shift();
+        (index.wrapping_sub(stored) << shift) as i64 >> shift
     }
 }

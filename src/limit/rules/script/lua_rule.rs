@@ -49,17 +49,17 @@ pub trait LuaRule: Rule {
 }
 
 /// The part of an `impl LuaRule` that is the same for each rule: its name, and
-/// the script that is made of the file of that name and of its base.
+/// the script that is made of the files that it stands on and of its own.
 macro_rules! lua_rule {
-    ($name:literal, on $base:literal) => {
+    ($name:literal, on $($base:literal),+) => {
         fn script() -> &'static $crate::redis::Script {
             static SCRIPT: std::sync::LazyLock<$crate::redis::Script> =
                 std::sync::LazyLock::new(|| {
                     $crate::redis::Script::new(concat!(
-                        include_str!("../../../lua/prelude.lua"),
-                        include_str!(concat!("../../../lua/", $base, ".lua")),
-                        include_str!(concat!("../../../lua/", $name, ".lua")),
-                        include_str!("../../../lua/batch.lua"),
+                        include_str!("../../../../lua/prelude.lua"),
+                        $(include_str!(concat!("../../../../lua/", $base, ".lua")),)+
+                        include_str!(concat!("../../../../lua/", $name, ".lua")),
+                        include_str!("../../../../lua/batch.lua"),
                     ))
                 });
             &SCRIPT
@@ -70,4 +70,4 @@ macro_rules! lua_rule {
         }
     };
 }
-pub(in crate::limit::rules) use lua_rule;
+pub(super) use lua_rule;

@@ -9,11 +9,11 @@ mod batch;
 mod lua_rule;
 mod operation;
 mod reply_reader;
+mod twins;
 
 #[cfg(test)]
 mod tests;
 
-pub(super) use self::lua_rule::lua_rule;
 pub use self::{
     batch::{batch, head},
     lua_rule::{LuaRule, Scripted},

@@ -1,0 +1,93 @@
+-- The generic cell rate algorithm, by which the token bucket and the leaky bucket
+-- decide. Mirrors src/limit/rules/gcra.rs.
+--
+-- params  token, tick, size: units that a token takes, units in a tick, tokens of a
+--         whole bucket
+-- KEYS    hold '<at> <ahead> <token> <tick> <size> <kind>': at the instant `at` the
+--         bucket was so many units from whole, under that quota. Behind that, while
+--         the bucket is leased, what lease.lua adds
+-- emits   units from now until the bucket is whole
+--
+-- Without debt and without a booking a bucket is never further from whole than its
+-- size. One that seems to be was written before the clock stepped back, and counts
+-- as empty; one that was in debt then is as far from whole as it was.
+--
+-- now * tick would leave 2^53, so instants are subtracted before they become units.
+-- What is furthest from whole counts as FURTHEST.
+
+-- Takes `cost` tokens if they are there.
+function gcra.decide(rule, state, now, cost)
+    local ahead = rule:distance(state, now)
+    if cost > rule.size then return false end
+    local excess = ahead - (rule.room - cost * rule.token)
+    if excess > 0 then return ceil(excess / rule.tick) end
+    local level = ahead + cost * rule.token
+    if cost > 0 then state.at, state.ahead = now, level end
+end
+
+-- Units from now until the bucket is whole: 0 when it is.
+function gcra.distance(rule, state, now)
+    return gcra.distance_by(state, now, rule.token, rule.tick)
+end
+
+-- The same under any quota.
+function gcra.distance_by(state, now, token, tick)
+    local ahead = (state.at - now) * tick + state.ahead
+    if state.held then ahead = max(ahead, gcra.leased_units(state, now, token, tick)) end
+    return max(0, min(FURTHEST, ahead))
+end
+
+function gcra.remaining(rule, state, now)
+    return floor(max(0, rule.room - rule:distance(state, now)) / rule.token)
+end
+
+function gcra.new(methods, params, kind)
+    local token, tick, size = params[1], params[2], params[3]
+    local rule = { token = token, tick = tick, size = size, room = size * token, kind = kind }
+    rule.quota = format(' %.0f %.0f %.0f ', token, tick, size) .. kind
+    return setmetatable(rule, { __index = methods })
+end
+
+-- Writes anew, even for a denial, what was written before the clock stepped back.
+-- Otherwise the bucket would stay where it is until the clock is there again.
+function gcra.step_back(state, now, token, tick, size)
+    local most = max(size * token, state.ahead)
+    if (state.at - now) * tick + state.ahead > most then
+        state.at, state.ahead, state.rewrite = now, most, true
+    end
+end
+
+function gcra.read(rule, key, now)
+    local value = read_command('GET', key)
+    if value == false then return { at = now, ahead = 0, found = 0, unseen = true } end
+    local at, ahead, quota = match(value or '', '^(%d+) (%d+)( .+)$')
+    local state = { at = tonumber(at), ahead = tonumber(ahead) }
+    local known = at and state.at <= FURTHEST and state.ahead <= FURTHEST
+    if known and quota ~= rule.quota then
+        quota = gcra.read_lease(state, quota, now)
+        known = quota == rule.quota or rule:apply_new_quota(state, quota, now)
+    end
+    if not known then return nil end
+    gcra.step_back(state, now, rule.token, rule.tick, rule.size)
+    gcra.end_lease(state, now, rule.token, rule.tick)
+    state.found = rule:distance(state, now)
+    -- What waits are counted from is where a booking starts, too.
+    if state.found == FURTHEST then state.at, state.ahead = now, FURTHEST end
+    return state
+end
+
+function gcra.emit(_, state, reply)
+    reply[#reply + 1] = state.found
+end
+
+function gcra.write(rule, key, state, now)
+    local ahead = rule:distance(state, now)
+    if ahead == 0 then return call('DEL', key) end
+    -- As of now, so that no later instant than the present is ever written.
+    local value, life = format('%.0f %.0f', now, ahead) .. rule.quota, ceil(ahead / rule.tick)
+    if state.held and state.held > 0 then
+        value = value .. format(' %.0f %.0f', state.held, state.term)
+        life = max(life, rule:lease_life(state, now))
+    end
+    set_state(key, value, life)
+end

@@ -1,0 +1,104 @@
+-- Leases: parts of a bucket that are charged ahead of need, for a holder to spend
+-- without asking. After gcra.lua or window.lua, whose states they add to. The
+-- holder's side is src/limit/redis/lease.rs.
+--
+-- KEYS    hold ' <held> <term>' behind a bucket of gcra.lua: so many tokens are out
+--         until that term ends; and ' <held> <ends>' behind a window: so much of the
+--         current count is out until that instant
+--
+-- A leased bucket never fills further than to leave room for the tokens that are
+-- out. A holder can spend them until the very end of their term, so then they count
+-- as spent at that instant: the bucket must not refill in one moment by what they
+-- kept out of it. In a window, what is out stays counted whatever is given back.
+
+-- Ticks in a term, after which no lease of a bucket is good any more.
+local TERM = 1000000
+
+-- Units from whole that the tokens account for that are out.
+function gcra.leased_units(state, now, token, tick)
+    local over = max(0, now - (state.term + 1) * TERM)
+    return state.held * token - over * tick
+end
+
+-- Reads what is out, and returns the quota without it. No lease is granted for more
+-- than a term, so after a step back of the clock all of them end with the next.
+function gcra.read_lease(state, quota, now)
+    local rest, held, term = match(quota, '^(.*%a) (%d+) (%d+)$')
+    if not rest then return quota end
+    state.held = min(FURTHEST, tonumber(held))
+    state.term = min(tonumber(term), floor(now / TERM) + 1)
+    return rest
+end
+
+-- Counts what was out as spent if its term is over.
+function gcra.end_lease(state, now, token, tick)
+    if state.held and now >= (state.term + 1) * TERM then
+        state.at, state.ahead = now, gcra.distance_by(state, now, token, tick)
+        state.held, state.term = nil, nil
+    end
+end
+
+-- Ticks until what is out does not count any more.
+function gcra.lease_life(rule, state, now)
+    local refill = min(FURTHEST, state.held * rule.token)
+    return (state.term + 1) * TERM - now + ceil(refill / rule.tick)
+end
+
+-- Takes what was spent from what is out, and leases half of what is left, up to
+-- `want`. After a step back of the clock it leases nothing until the term has come
+-- again. Returns how much, its term, and when that ends.
+function gcra.refresh_lease(rule, state, now, want, spent, term)
+    local present, held, granted = floor(now / TERM), state.held or 0, 0
+    local current = state.term or present
+    if current == present then granted = min(want, floor(rule:remaining(state, now) / 2)) end
+    if state.term == term then held = max(0, held - spent) end
+    state.at, state.ahead = now, rule:distance(state, now) + granted * rule.token
+    state.held, state.term = held + granted, current
+    return granted, current, (current + 1) * TERM
+end
+
+-- Gives back what was not spent, and no more than is out. What comes back after its
+-- term counts as spent. Returns whether anything changed.
+function gcra.return_lease(rule, state, now, unspent, spent, term)
+    if state.term ~= term then return false end
+    local out = max(0, state.held - spent)
+    unspent = min(unspent, out)
+    rule:credit(state, now, unspent)
+    state.held = out - unspent
+    return true
+end
+
+function window.read_lease(state, quota)
+    local rest, held, ends = match(quota, '^(.*%a) (%d+) (%d+)$')
+    if not rest then return quota end
+    state.held, state.ends = min(state.current, tonumber(held)), tonumber(ends)
+    return rest
+end
+
+-- The window of the counts had begun when they were written, so after a step back of
+-- the clock a lease lasts no longer than it did from then on. It may have been granted
+-- under a wider window than this one. Only where the counts move to the present
+-- window, or the next read would take it off again.
+function window.shorten_lease(state, now, width)
+    if state.held then state.ends = min(state.ends, now + state.ends - state.index * width) end
+end
+
+-- A holder spends a lease in the window in which it was counted. Returns how much is
+-- leased, the index of that window, and when it ends.
+function window.refresh_lease(rule, state, now, want, spent, index)
+    local held, ends = state.held or 0, (state.index + 1) * rule.width
+    if state.index == index then held = max(0, held - spent) end
+    local granted = min(want, floor(rule:remaining(state, now) / 2))
+    state.current, state.held = state.current + granted, held + granted
+    state.ends = max(ends, state.ends or 0)
+    return granted, state.index, ends
+end
+
+function window.return_lease(rule, state, now, unspent, spent, index)
+    if state.index ~= index or not state.held then return false end
+    local out = max(0, state.held - spent)
+    unspent = min(unspent, out)
+    state.held = out - unspent
+    rule:credit(state, now, unspent)
+    return true
+end

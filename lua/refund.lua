@@ -1,0 +1,38 @@
+-- What changes a bucket without a decision: costs that are given back, and those
+-- that are taken without asking. After gcra.lua. Mirrors src/limit/rules/refund.rs.
+
+function gcra.credit(rule, state, now, cost)
+    state.at, state.ahead = now, max(0, rule:distance(state, now) - cost * rule.token)
+end
+
+-- What is leased stays taken.
+function gcra.reset(rule, state, now)
+    rule:credit(state, now, FURTHEST)
+end
+
+function gcra.debit(rule, state, now, cost)
+    local level = rule:distance(state, now) + cost * rule.token
+    state.at, state.ahead = now, min(FURTHEST, level)
+end
+
+-- Takes back a charge of the instant `at`: all of it, less the time for which the
+-- bucket would have been whole without it. Requests that came since found it no
+-- fuller than that.
+function gcra.undo(rule, state, now, cost, at, mark)
+    local charged = cost * rule.token
+    local before = max(0, mark - rule.tick - charged)
+    local since = max(0, now - at) * rule.tick
+    local back = charged - max(0, since - before)
+    if back <= 0 then return 0 end
+    state.at, state.ahead = now, max(0, rule:distance(state, now) - back)
+    return cost
+end
+
+-- Gives back a place in a queue, but only while no request came after it: otherwise
+-- a newcomer would get the place of the last in the queue. The mark is that of Rust.
+function gcra.give_back(rule, state, now, cost, at, mark)
+    if state.unseen or state.rewrite then return 0 end
+    if (state.at - at + 1) * rule.tick + state.ahead ~= mark then return 0 end
+    rule:credit(state, now, cost)
+    return cost
+end
