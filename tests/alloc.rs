@@ -371,7 +371,7 @@ fn an_idempotency_record_takes_at_most_256_bytes_beside_its_own() {
             }
         });
         let counts = store.counts();
-        assert_eq!(counts.records, records as usize);
+        assert_eq!(counts.records, u64::from(records));
         assert_eq!(counts.evicted, u64::from(records));
         let around = taken / records as isize - 100;
         assert!((128..=256).contains(&around), "{around} bytes");
