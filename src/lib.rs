@@ -185,7 +185,6 @@ pub mod redis;
 pub mod refusal;
 mod runtime;
 mod sync;
-mod timer;
 
 pub use self::error::InvalidSetting;
 

@@ -17,6 +17,7 @@ mod request_scope;
 mod request_stub;
 mod service;
 mod settings;
+mod timer;
 mod trust;
 
 pub(crate) use self::caller_deadline::CallerDeadline;

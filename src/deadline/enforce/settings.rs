@@ -4,11 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use http::HeaderName;
 
-use super::{rejection_budget::RejectionBudget, trust::Trust};
-use crate::{
-    deadline::{Event, Form, Observe, coverage::ChooseCoverage, wire::default_headers},
-    timer::TimerQueue,
-};
+use super::{rejection_budget::RejectionBudget, timer::TimerQueue, trust::Trust};
+use crate::deadline::{Event, Form, Observe, coverage::ChooseCoverage, wire::default_headers};
 
 /// The settings of a layer that are not types of their own. The budget and the
 /// timers are shared by all layers and services that have them.

@@ -12,9 +12,11 @@ use super::{
     shared_body::{SharedBody, TimedBody, WakeAtDeadline},
 };
 use crate::{
-    deadline::{Deadline, enforce::settings::EnforceSettings},
+    deadline::{
+        Deadline,
+        enforce::{settings::EnforceSettings, timer::TimerKey},
+    },
     refusal::{BoxError, Refusal, trailers},
-    timer::TimerKey,
 };
 
 /// A body under a deadline, as the response body polls it.

@@ -10,9 +10,11 @@ use http_body::Body;
 
 use super::scoped_body::ScopedBody;
 use crate::{
-    deadline::{Event, Stage, enforce::settings::EnforceSettings},
+    deadline::{
+        Event, Stage,
+        enforce::{settings::EnforceSettings, timer::Expire},
+    },
     sync::{Mutex, lock},
-    timer::Expire,
 };
 
 /// The inner body, owned by the response body and by the timer together.
