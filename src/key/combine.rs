@@ -1,18 +1,18 @@
-//! Keys that are made of other keys.
+//! Keys that are made from other keys.
 
 use super::{absence::Absence, hashed::Hashed, key::Key};
 
-/// What every key can do.
+/// Methods that every key has.
 pub trait KeyExt: Sized {
-    /// Goes by `other` where this key finds nothing. The two never share a
-    /// budget, even where their keys look the same.
+    /// Uses `other` for requests without this key. The two never share a budget,
+    /// even if their values are equal.
     fn or<K>(self, other: K) -> Or<Self, K> {
         Or(self, other)
     }
 
-    /// The same key, of which a shared store is shown only a hash, and logs
-    /// nothing: for tokens and other secrets, which would stand in the names of
-    /// buckets. See [`HashedKey`].
+    /// Hides the value of this key: a shared store sees only its hash, and logs
+    /// see nothing. For tokens and other secrets, which would be part of the names
+    /// of buckets. See [`HashedKey`](super::HashedKey).
     fn hashed(self) -> Hashed<Self> {
         Hashed::new(self)
     }
@@ -27,9 +27,9 @@ pub struct Or<A, B>(A, B);
 /// One of two keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Either<A, B> {
-    /// The key that was asked first.
+    /// The value of the first key.
     First(A),
-    /// The key that was asked where the first had nothing to say.
+    /// The value of the second key, because the request does not have the first.
     Second(B),
 }
 
@@ -45,8 +45,8 @@ impl<Req, A: Key<Req>, B: Key<Req>> Key<Req> for Or<A, B> {
         first.or_else(|| self.1.key(req).map(Either::Second))
     }
 
-    /// A server that does not know its peers is at fault even where a header
-    /// would have helped.
+    /// A server that does not know its peers is at fault even if a header would
+    /// have helped.
     fn absence(&self, req: &Req) -> Absence {
         self.0.absence(req).max(self.1.absence(req))
     }

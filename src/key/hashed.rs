@@ -1,4 +1,4 @@
-//! Keys whose values are secrets.
+//! Keys with secret values, such as tokens.
 
 use std::fmt;
 
@@ -32,22 +32,22 @@ impl<Req, K: Key<Req>> Key<Req> for Hashed<K> {
     }
 }
 
-/// A key that is not shown: its name in a shared store is its SHA-256, and its
-/// `Debug` form says nothing of it. To ask a limiter for the bucket by hand, wrap
-/// the value in it.
+/// A key with a secret value. A shared store sees its SHA-256, and its `Debug`
+/// form is only its type. Wrap a value in it to ask a limiter for the bucket by
+/// hand.
 ///
-/// The hash is the same in every process, and no secret goes into it: a value
-/// that can be guessed, such as an e-mail address, can be found by hashing
-/// guesses. A token that is long and random cannot.
+/// The hash is the same in every process, and it is not salted. So a value that
+/// can be guessed, such as an e-mail address, can be found by hashing guesses; a
+/// long random token cannot.
 ///
-/// In process it is hashed like the key that it wraps. It implements
+/// In process it hashes like the value that it wraps. It implements
 /// [`StoreKey`](super::StoreKey) with the features `redis` and `idempotency`.
 ///
 /// ```
 /// # #[cfg(feature = "redis")] {
 /// use sluicegate::key::{HashedKey, EncodedKey};
 ///
-/// // The same as of `printf %s t0ken | sha256sum`.
+/// // The digits that `printf %s t0ken | sha256sum` prints.
 /// let name = EncodedKey::of(&HashedKey("t0ken")).to_string();
 /// assert_eq!(name, "~b46c09677343261f0b439a472422225e3a230c9c094d6ab16762e2036b597053");
 /// # }

@@ -1,4 +1,4 @@
-//! Keys that HTTP requests carry.
+//! Keys that are in the head of an HTTP request: headers and extensions.
 
 use std::{any::Any, fmt, hash::Hash, marker::PhantomData};
 
@@ -7,16 +7,15 @@ use http::{HeaderName, HeaderValue, Request};
 use super::key::Key;
 use crate::error::{InvalidSetting, valid};
 
-/// Goes by the value of a header, byte for byte; by the first if it is there
-/// more than once. To ask the limiter for that bucket by hand, use the
-/// `HeaderValue` or its bytes. The name may be in any case.
+/// Uses the value of a header, byte for byte. The name may be in any case. If the
+/// header is there more than once, the first one counts. To ask the limiter for
+/// that bucket by hand, use the `HeaderValue` or its bytes.
 ///
-/// A client chooses its headers: unless something further out has checked the
-/// value, a client escapes this limit by changing it.
+/// A client chooses its headers, so it escapes this limit by changing the value,
+/// unless a layer further out has checked it.
 ///
-/// The value is a part of the bucket's name in Redis, where everybody can read it
-/// who can list keys. If it is a secret, such as a token, let it be
-/// [hashed](super::KeyExt::hashed):
+/// The value is part of the bucket's name in Redis, which anyone can read who may
+/// list keys. [Hash](super::KeyExt::hashed) a secret, such as a token:
 ///
 /// ```
 /// use http::Request;
@@ -29,7 +28,7 @@ use crate::error::{InvalidSetting, valid};
 ///
 /// # Panics
 ///
-/// When `name` is not a token of HTTP (RFC 9110, section 5.6.2).
+/// If `name` is not an HTTP token (RFC 9110, section 5.6.2).
 #[track_caller]
 pub fn header(name: &str) -> Header {
     Header(valid(header_name(name)))
@@ -56,8 +55,8 @@ impl<B> Key<Request<B>> for Header {
     }
 }
 
-/// Goes by a value of type `T` in the request's extensions, which a layer
-/// further out has put there: an authenticated user, a tenant, a plan.
+/// Uses a value of type `T` in the request's extensions, which a layer further out
+/// has put there: an authenticated user, a tenant, a plan.
 ///
 /// ```
 /// use http::Request;

@@ -1,4 +1,5 @@
-//! The trait of all keys, and those that need nothing else.
+//! The trait that all keys implement, its implementation for tuples, and the key
+//! that reads nothing.
 
 use std::{fmt, hash::Hash};
 
@@ -6,18 +7,19 @@ use super::absence::Absence;
 
 /// Reads from a request whose budget it draws on.
 ///
-/// A layer takes a key for the type of its requests:
+/// The key has to fit the type of the layer's requests:
 ///
 /// ```compile_fail,E0277
 /// use http::Request;
 /// use sluicegate::key::{self, Key};
 ///
-/// // A user's name is not a key: it has to be read from each request.
+/// // A name is not a key, because it does not read anything from a request.
 /// fn is_key(_: impl Key<Request<()>>) {}
 /// is_key("ann");
 /// ```
 ///
-/// A key may borrow from the request: only its hash is kept.
+/// A key may borrow from the request, because limiters store only its hash or its
+/// encoded form.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not read a key from `{Req}`",
     label = "not a `Key` for this type of requests",
@@ -26,18 +28,19 @@ use super::absence::Absence;
             implement `Hash` and `Debug`"
 )]
 pub trait Key<Req> {
-    /// What the limit goes by. Its `Debug` form appears in logs where
+    /// The value that identifies a budget. Its `Debug` form appears in logs if
     /// [`log_keys`](crate::limit::RateLimitLayer::log_keys) is on.
     type Key<'a>: Hash + fmt::Debug
     where
         Self: 'a,
         Req: 'a;
 
-    /// The key of this request; `None` if it has none.
+    /// Returns the key of this request; `None` if it has none.
     fn key<'a>(&'a self, req: &'a Req) -> Option<Self::Key<'a>>;
 
-    /// Why a request has no key: asked only where [`key`](Self::key) has found
-    /// none. Unless overridden, the caller did not send it.
+    /// Returns why a request has no key. Layers call it only after
+    /// [`key`](Self::key) has returned `None`. The default is that the caller did
+    /// not send it.
     fn absence(&self, req: &Req) -> Absence {
         let _ = req;
         Absence::NotSent
@@ -60,6 +63,7 @@ impl<Req> Key<Req> for Global {
     }
 }
 
+/// Implements [`Key`] for a tuple. The key is missing if one of its parts is.
 macro_rules! tuple {
     ($($name:ident)+) => {
         impl<Req, $($name: Key<Req>),+> Key<Req> for ($($name,)+) {

@@ -1,41 +1,40 @@
-//! Whose budget is this: the part of a request that a limit goes by.
+//! Keys: the part of a request that decides whose budget it draws on.
 //!
-//! A [`Key`] reads something out of a request: who sent it, what it is for.
-//! Requests with equal keys share a budget.
+//! A [`Key`] reads something from a request, such as the user or the client's
+//! address. Requests with equal keys share a budget.
 //!
-//! | key | goes by |
+//! | key | reads |
 //! |---|---|
-//! | [`Global`] | nothing: one budget for all |
+//! | [`Global`] | nothing: one budget for all requests |
 //! | [`header`] | the value of a header, such as an API key |
-//! | [`extension`] | something that a layer further out put into the request, such as a user |
+//! | [`extension`] | a value that a layer further out put into the request, such as a user |
 //! | [`ClientIp`] | the client's address, through the proxies that you trust |
-//! | [`by`] | whatever a closure makes of the request |
-//! | a tuple of keys | all of them together; before [`All`](crate::limit::All), each limit by its own |
-//! | [`or`](KeyExt::or) | the second where the first finds nothing |
-//! | [`hashed`](KeyExt::hashed) | the same, and writes only a hash of it into Redis |
+//! | [`by`] | whatever a closure returns for the request |
+//! | a tuple of keys | all of them together; in front of an [`All`](crate::limit::All), one key for each limit |
+//! | [`or`](KeyExt::or) | the second key if the request does not have the first |
+//! | [`hashed`](KeyExt::hashed) | the same key, but Redis and logs see only a hash of it |
 //!
 //! ```
 //! use http::Request;
 //! use sluicegate::key::{self, Key, KeyExt};
 //!
-//! // By API key, or else all anonymous requests by their method.
+//! // By API key. Anonymous requests go by their method.
 //! let key = key::header("x-api-key").or(key::by(|req: &Request<()>| Some(req.method().clone())));
 //!
 //! let request = Request::get("/").header("x-api-key", "k1").body(()).unwrap();
 //! assert!(key.key(&request).is_some());
 //! ```
 //!
-//! # What a key has to be
+//! # Traits of keys
 //!
-//! | the limiter keeps its state | a key is | because |
+//! | state of the limiter | a key implements | because |
 //! |---|---|---|
-//! | in process: [`Local`](crate::limit::Local) | [`Hash`] | the hash is all that is kept of it |
-//! | in Redis, for a fleet | [`StoreKey`] | every process has to find the same bucket, by a name |
+//! | in process: [`Local`](crate::limit::Local) | [`Hash`] | the limiter stores only the hash |
+//! | in Redis, shared by a fleet | [`StoreKey`] | every process has to find the same bucket by its name |
 //!
-//! Numbers, texts, bytes, addresses and whatever the keys above make of a
-//! request are both. What comes out of [`extension`] and [`by`] is as good as
-//! its type: one of your own implements [`StoreKey`] in [two
-//! lines](StoreKey#keys-of-your-own).
+//! Numbers, strings, bytes, addresses and the results of the keys above implement
+//! both. For [`extension`] and [`by`] it depends on the type of the value; your
+//! own type implements [`StoreKey`] in [two lines](StoreKey#keys-of-your-own).
 
 mod absence;
 mod by;

@@ -1,4 +1,5 @@
-//! The warnings about a server that does not know its clients, each logged once.
+//! Warnings about a server that does not know its clients. Each is logged once,
+//! because every request would cause it.
 
 use std::sync::{
     Arc,
@@ -9,12 +10,13 @@ use http::HeaderMap;
 
 use super::ip::sign_of_proxy;
 
-/// The warning of `ClientIp::peer` about a proxy that it does not know of. Is logged once for all clones.
+/// The warning of [`ClientIp::peer`](super::ClientIp::peer) about a proxy in
+/// front of it. Clones share the one warning.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ProxyWarning(Arc<AtomicBool>);
 
 impl ProxyWarning {
-    /// Warns of a header that only proxies write.
+    /// Warns if the request has a header that only proxies write.
     #[inline]
     pub(super) fn look_for_proxy(&self, headers: &HeaderMap) {
         if !self.0.load(Relaxed) {
@@ -39,13 +41,14 @@ impl ProxyWarning {
     }
 }
 
-/// Warns once of requests without a peer. Clones share the one warning.
+/// The warning about requests without the address of a peer. Clones share the one
+/// warning.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PeerWarning(Arc<AtomicBool>);
 
 impl PeerWarning {
-    /// Names the limiter, or the namespace of idempotency keys, that needs the
-    /// address.
+    /// Warns that `limiter` needs the address. For idempotency keys it is the name
+    /// of their scope.
     pub(crate) fn warn(&self, limiter: &str) {
         if self.0.swap(true, Relaxed) {
             return;

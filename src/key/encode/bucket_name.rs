@@ -1,17 +1,18 @@
-//! The name of a key's bucket in a shared store.
+//! The name of a key's bucket in Redis. Limits in Redis ask for it with each check.
 
 use super::store_key::{EncodedKey, StoreKey};
 
-/// A written key may have so many bytes, or else it is cut.
-const LONGEST: usize = 128;
+/// The longest key, in bytes, that is not shortened.
+const MAX_KEY_BYTES: usize = 128;
 
-/// What is left of a key that is cut, for people to read.
-const LEFT: usize = 32;
+/// The bytes that stay of a longer key, so that people recognize it.
+const KEPT_BYTES: usize = 32;
 
-/// The name of a key's bucket among all that is in a store; see
-/// [the name in the store](StoreKey#the-name-in-the-store).
+/// Returns the name of a key's bucket; see [the name in the
+/// store](StoreKey#the-name-in-the-store). It allocates once.
 pub(crate) fn bucket_name(prefix: &str, limiter: &str, key: &(impl StoreKey + ?Sized)) -> Vec<u8> {
-    let mut name = EncodedKey::with_room(prefix.len() + limiter.len() + LONGEST + ":{:}".len());
+    let mut name =
+        EncodedKey::with_room(prefix.len() + limiter.len() + MAX_KEY_BYTES + ":{:}".len());
     name.escape_but_colons(prefix);
     name.written.extend_from_slice(b":{");
     name.escape(limiter.as_bytes());
@@ -31,6 +32,7 @@ impl EncodedKey {
         bucket_name(prefix, limiter, key)
     }
 
+    /// Writes text in which colons stay, so that a prefix can have several parts.
     fn escape_but_colons(&mut self, text: &str) {
         for (nth, between) in text.split(':').enumerate() {
             if nth > 0 {
@@ -40,18 +42,19 @@ impl EncodedKey {
         }
     }
 
-    /// Cuts the key that begins there, if it is too long.
+    /// Shortens the key that begins there, if it is too long.
     fn shorten(&mut self, begin: usize) {
-        if self.written.len() - begin <= LONGEST {
+        if self.written.len() - begin <= MAX_KEY_BYTES {
             return;
         }
         let key = self.written.split_off(begin);
-        self.written.extend_from_slice(&key[..whole(&key[..LEFT])]);
+        self.written
+            .extend_from_slice(&key[..whole(&key[..KEPT_BYTES])]);
         self.digest(&key);
     }
 }
 
-/// How much of a written text ends with a whole byte, not within a `%XX`.
+/// Returns the length of a text without a `%XX` that is cut off at its end.
 fn whole(text: &[u8]) -> usize {
     let split = text.len() - 2..text.len();
     split

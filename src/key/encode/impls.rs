@@ -1,4 +1,5 @@
-//! The form of the types that keys are mostly made of.
+//! How common types are encoded. [The form](StoreKey#the-form) is a promise, so
+//! changes here would empty the buckets of a fleet.
 
 use std::{
     borrow::Cow,
@@ -14,6 +15,7 @@ use http::{HeaderName, HeaderValue, Method};
 use super::store_key::{EncodedKey, StoreKey};
 use crate::key::{combine::Either, ip::Client};
 
+/// For types that are a `str`.
 macro_rules! as_text {
     ($($key:ty)+) => {
         $(impl StoreKey for $key {
@@ -26,6 +28,7 @@ macro_rules! as_text {
 
 as_text!(str String Method HeaderName);
 
+/// For types that are bytes.
 macro_rules! as_bytes {
     ($($key:ty)+) => {
         $(impl StoreKey for $key {
@@ -62,8 +65,8 @@ impl StoreKey for () {
     }
 }
 
-/// What the standard library shows in one way on every platform, without a
-/// byte that the form gives a meaning to.
+/// For types whose `Display` form is the same on every platform and contains no
+/// byte that has a meaning in the form.
 macro_rules! as_shown {
     ($($key:ty)+) => {
         $(impl StoreKey for $key {
@@ -104,6 +107,7 @@ impl StoreKey for SocketAddrV6 {
     }
 }
 
+/// For tuples, which are encoded as their parts in parentheses.
 macro_rules! as_tuple {
     ($($part:ident)+) => {
         impl<$($part: StoreKey),+> StoreKey for ($($part,)+) {
@@ -138,9 +142,10 @@ impl<A: StoreKey, B: StoreKey> StoreKey for Either<A, B> {
     }
 }
 
-macro_rules! as_held {
-    ($($holder:ty),+) => {
-        $(impl<K: StoreKey + ?Sized> StoreKey for $holder {
+/// For pointers, which are encoded as what they point to.
+macro_rules! as_pointee {
+    ($($pointer:ty),+) => {
+        $(impl<K: StoreKey + ?Sized> StoreKey for $pointer {
             fn encode(&self, out: &mut EncodedKey) {
                 K::encode(self, out);
             }
@@ -148,7 +153,7 @@ macro_rules! as_held {
     };
 }
 
-as_held!(&K, &mut K, Box<K>, Rc<K>, Arc<K>);
+as_pointee!(&K, &mut K, Box<K>, Rc<K>, Arc<K>);
 
 impl<K: StoreKey + ToOwned + ?Sized> StoreKey for Cow<'_, K> {
     fn encode(&self, out: &mut EncodedKey) {

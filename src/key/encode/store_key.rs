@@ -1,20 +1,20 @@
-//! How a key is written where many processes have to find the same bucket.
+//! The trait of keys that can be encoded, and the form in which they are.
 
 use std::{fmt, io::Write, mem};
 
-/// A key that can be written down, for a store that a whole fleet shares.
+/// A key that can be encoded as text, for stores that a fleet shares.
 ///
-/// In process a key has to be hashed and no more. A hash is of no use to the
-/// next process, which may hash in another way, so in a shared store a bucket
-/// goes by a name: text that is the same for the same key in every process, on
-/// every platform, and in every version of this crate.
+/// In process a key only has to implement `Hash`. Another process may hash in
+/// another way, so in a shared store a bucket has a name: text that is the same
+/// for the same key in every process, on every platform, and in every version of
+/// this crate.
 ///
-/// A scope of idempotency keys goes by a name, too, in process as well: two keys
-/// may share a hash, and then one client would be given the answer of another.
+/// The scope of an idempotency key is encoded too, in process as well. Two scopes
+/// can have the same hash, and a client would get the response of another one.
 ///
 /// # Keys of your own
 ///
-/// A newtype over text, or over any other key, takes two lines:
+/// A newtype over a string or any other key takes two lines:
 ///
 /// ```
 /// use sluicegate::key::{EncodedKey, StoreKey};
@@ -28,7 +28,7 @@ use std::{fmt, io::Write, mem};
 /// assert_eq!(EncodedKey::of(&UserId("ann".into())).to_string(), "ann");
 /// ```
 ///
-/// Without them it is not a key of a shared limit:
+/// Without them it is not a key for a shared limit:
 ///
 /// ```compile_fail,E0277
 /// use sluicegate::key::EncodedKey;
@@ -38,10 +38,9 @@ use std::{fmt, io::Write, mem};
 /// EncodedKey::of(&UserId("ann".into()));
 /// ```
 ///
-/// Write one piece: a text, or what a key inside of yours is written as. Several
-/// fields go into a tuple. Keys that are equal have to be written alike, and
-/// keys that are not, differently: give the variants of an enum a tag, unless
-/// they look different anyway.
+/// Write one piece: a text, or the key inside yours. Put several fields into a
+/// tuple. Equal keys have to be encoded alike, and different keys differently, so
+/// give the variants of an enum a tag unless their values differ anyway.
 ///
 /// ```
 /// use std::net::IpAddr;
@@ -66,13 +65,13 @@ use std::{fmt, io::Write, mem};
 ///     }
 /// }
 ///
-/// enum Who { User(String), Anonymous(IpAddr) }
+/// enum Caller { User(String), Anonymous(IpAddr) }
 ///
-/// impl StoreKey for Who {
+/// impl StoreKey for Caller {
 ///     fn encode(&self, out: &mut EncodedKey) {
 ///         match self {
-///             Who::User(user) => ("user", user).encode(out),
-///             Who::Anonymous(address) => ("ip", address).encode(out),
+///             Caller::User(user) => ("user", user).encode(out),
+///             Caller::Anonymous(address) => ("ip", address).encode(out),
 ///         }
 ///     }
 /// }
@@ -80,82 +79,81 @@ use std::{fmt, io::Write, mem};
 /// let tenant = Tenant { id: 7, plan: Plan::Paid };
 /// assert_eq!(EncodedKey::of(&tenant).to_string(), "(7,paid)");
 ///
-/// let (user, stranger) = (Who::User("a b".into()), Who::Anonymous([192, 0, 2, 1].into()));
+/// let (user, stranger) = (Caller::User("a b".into()), Caller::Anonymous([192, 0, 2, 1].into()));
 /// assert_eq!(EncodedKey::of(&user).to_string(), "(user,a%20b)");
 /// assert_eq!(EncodedKey::of(&(&stranger, Plan::Free)).to_string(), "((ip,192.0.2.1),free)");
 /// ```
 ///
 /// # The form
 ///
-/// It is part of what this crate promises: a change would empty every bucket of
-/// a fleet, and split its limits while it is being deployed.
+/// The form does not change between versions. A change would empty the buckets of
+/// a fleet, and split its limits during the deployment.
 ///
-/// | key | is written as | such as |
+/// | key | form | example |
 /// |---|---|---|
-/// | `str`, `String`, `char` | its UTF-8: ASCII letters, digits and `-._@+/=` as they are, any other byte as `%` and two hex digits in upper case | `ann@example.org`, `a%20b`, `%C3%A9` |
+/// | `str`, `String`, `char` | its UTF-8: ASCII letters, digits and `-._@+/=` stay, any other byte becomes `%` and two hex digits in upper case | `ann@example.org`, `a%20b`, `%C3%A9` |
 /// | `[u8]`, `[u8; N]`, `Vec<u8>`, `Bytes`, `HeaderValue` | its bytes, in the same way | `k1`, `%FF%00` |
 /// | `Method`, `HeaderName` | its text | `GET`, `x-api-key` |
 /// | integers, `NonZero` or not | decimal | `42`, `-1` |
 /// | `bool` | the word | `true` |
 /// | `()` | nothing | |
 /// | `Ipv4Addr`, `Ipv6Addr`, `IpAddr`, [`Client`] | the address, an IPv6 address as in RFC 5952, with dots only where it is a mapped IPv4 address | `192.0.2.1`, `2001:db8::1` |
-/// | `SocketAddr` | address and port; flow and scope of an IPv6 address follow where they are not both 0 | `(192.0.2.1,80)`, `(fe80::1,80,0,2)` |
+/// | `SocketAddr` | address and port; flow and scope of an IPv6 address follow unless both are 0 | `(192.0.2.1,80)`, `(fe80::1,80,0,2)` |
 /// | a tuple | its parts | `(a,b)`, `((a,b),c)` |
 /// | `Option` | `-` for `None`, otherwise the value in parentheses | `-`, `(a)` |
 /// | [`Either`] | 1 or 2, and the key | `(1,a)`, `(2,a)` |
-/// | [`HashedKey`](super::HashedKey) | `~` and the SHA-256 of what it holds as it is written, 64 hex digits in lower case | |
-/// | references, `Box`, `Rc`, `Arc`, `Cow` | what they hold | |
+/// | [`HashedKey`](super::HashedKey) | `~` and the SHA-256 of the encoded value, 64 hex digits in lower case | |
+/// | references, `Box`, `Rc`, `Arc`, `Cow` | the value that they point to | |
 ///
-/// So two keys of one type are written alike only if they are equal. Keys of
-/// different types may be: `42` and `"42"`, an IPv4 address and its text, a
-/// tuple `(1, "a")` and an `Either::First("a")`. In one limiter that is one
-/// budget, which can only happen where you ask it for keys of both types.
+/// So two keys of one type have the same form only if they are equal. Keys of
+/// different types can have the same form: `42` and `"42"`, an IPv4 address and
+/// its text, the tuple `(1, "a")` and `Either::First("a")`. They share a budget if
+/// you ask the same limiter for both.
 ///
-/// A key is not kept secret: a reader of the names in the store reads the keys,
-/// and with them API keys and session cookies, if you limit by those and they are
-/// not [hashed](super::KeyExt::hashed).
+/// The form does not hide a key. Whoever can read the names in the store can read
+/// API keys and session cookies, unless they are
+/// [hashed](super::KeyExt::hashed).
 ///
 /// # The name in the store
 ///
-/// It is `<prefix>:{<limiter>:<key>}:<rule>`, where the rule is one letter. The
-/// prefix and the name of the limiter
-/// are written like text, but that a `:` in the prefix stays. So there is one
-/// pair of braces, Redis Cluster places a bucket by what is between them, and no
-/// key gets out of its limiter, whatever a client puts into it. All of it is
-/// printable ASCII without a space.
+/// The name of a bucket is `<prefix>:{<limiter>:<key>}:<rule>`, where the rule is
+/// one letter. The prefix and the name of the limiter are encoded like text,
+/// except that a `:` in the prefix stays. So a name has one pair of braces, Redis
+/// Cluster chooses the slot by the text between them, and a client cannot choose a
+/// key that belongs to another limiter. The name is printable ASCII without
+/// spaces.
 ///
-/// A key that is longer than 128 bytes when it is written is not put there
-/// whole. Its first 32 bytes (or the one or two fewer that do not split a `%`
-/// from its digits) are followed by `~` and the SHA-256 of the whole written
-/// key, 64 hex digits in lower case. No other key has a `~`, unless there is a
-/// hashed one in it, which has it in front of the 64 digits of its own.
+/// A key of more than 128 encoded bytes is shortened: to its first 32 bytes (or 30
+/// or 31, so that no `%XX` is split), `~`, and the SHA-256 of the whole encoded key
+/// in 64 lower-case hex digits. Apart from that, only a hashed key contains a `~`,
+/// in front of its own 64 digits.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be written as a name",
+    message = "`{Self}` cannot be encoded as a key of a store",
     label = "this key does not implement `StoreKey`",
-    note = "buckets that a fleet shares and scopes of idempotency keys go by a name, because no two keys \
-            have the same one, as they may have the same hash; for a newtype over text it takes: \
+    note = "buckets that a fleet shares and scopes of idempotency keys have names, because two keys can have \
+            the same hash, but not the same name; for a newtype over a string, write: \
             `impl sluicegate::key::StoreKey for {Self} {{ fn encode(&self, out: &mut sluicegate::key::EncodedKey) \
             {{ self.0.encode(out) }} }}`, for several fields `(&self.tenant, &self.user).encode(out)`"
 )]
 pub trait StoreKey {
-    /// Writes the key, as one piece.
+    /// Writes the key as one piece.
     fn encode(&self, out: &mut EncodedKey);
 }
 
 const UPPER: &[u8; 16] = b"0123456789ABCDEF";
 
-/// A key as it is being written; see [the form](StoreKey#the-form).
+/// An encoded key, or one that is being encoded; see [the
+/// form](StoreKey#the-form).
 #[derive(Clone, PartialEq, Eq)]
 pub struct EncodedKey {
     /// Printable ASCII.
     pub(super) written: Vec<u8>,
-    /// How many pieces there are between the innermost open parenthesis, or the
-    /// beginning, and here.
+    /// The pieces since the innermost open parenthesis, or since the beginning.
     pieces: usize,
 }
 
 impl EncodedKey {
-    /// How a key is written, whole however long it is.
+    /// Encodes a key. It is not shortened, however long it is.
     ///
     /// ```
     /// use sluicegate::key::EncodedKey;
@@ -170,28 +168,28 @@ impl EncodedKey {
         name
     }
 
-    /// Writes a text: one piece, whatever is in it.
+    /// Writes text as one piece.
     ///
-    /// Pieces that one key writes after each other are like the parts of a
-    /// tuple, in parentheses and apart by commas.
+    /// Several pieces of one key become a tuple: in parentheses, separated by
+    /// commas.
     pub fn text(&mut self, text: &str) {
         self.bytes(text.as_bytes());
     }
 
-    /// Writes bytes, in the same form as a text.
+    /// Writes bytes as one piece, in the same form as text.
     pub fn bytes(&mut self, bytes: &[u8]) {
         self.begin_piece();
         self.escape(bytes);
     }
 
-    /// Writes what is made of harmless bytes only.
+    /// Writes a piece whose `Display` form needs no escapes.
     pub(super) fn shown(&mut self, shown: &impl fmt::Display) {
         self.begin_piece();
         // Writing to memory does not fail.
         let _ = write!(self.written, "{shown}");
     }
 
-    /// Writes a piece that consists of others.
+    /// Writes a piece that consists of other keys.
     pub(super) fn parts(&mut self, parts: &[&dyn StoreKey]) {
         self.begin_piece();
         self.written.push(b'(');
@@ -203,9 +201,9 @@ impl EncodedKey {
         self.written.push(b')');
     }
 
-    /// Writes a key as one piece. A key that wrote several would look like its
-    /// neighbours in a tuple, and one that wrote none would let them close up:
-    /// such keys get parentheses.
+    /// Writes a key as one piece. A key that writes several pieces or none gets
+    /// parentheses, because its pieces would look like parts of the tuple around
+    /// it.
     pub(super) fn part(&mut self, key: &(impl StoreKey + ?Sized)) {
         self.begin_piece();
         let begin = self.written.len();
@@ -256,7 +254,8 @@ impl fmt::Debug for EncodedKey {
     }
 }
 
-/// Neither the form nor Redis, its patterns or a shell gives these a meaning.
+/// Returns whether a byte needs no escape: it has no meaning in the form, in
+/// Redis and its patterns, or in a shell.
 fn stays(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._@+/=".contains(&byte)
 }
@@ -270,13 +269,14 @@ mod digest {
     const LOWER: &[u8; 16] = b"0123456789abcdef";
 
     impl EncodedKey {
-        /// Writes a key as its hash.
+        /// Writes the hash of a key as one piece.
         pub(in crate::key) fn hashed(&mut self, key: &impl StoreKey) {
             self.begin_piece();
             self.digest(&EncodedKey::of(key).written);
         }
 
-        /// Writes `~` and the SHA-256 of a written key, which no text can look like.
+        /// Writes `~` and the SHA-256 of an encoded key. No text looks like it,
+        /// because `~` is escaped.
         pub(in crate::key) fn digest(&mut self, written: &[u8]) {
             self.written.push(b'~');
             for byte in Sha256::digest(written).into_iter().map(usize::from) {

@@ -1,3 +1,5 @@
+//! The address of a client, as one number.
+
 use std::{
     fmt,
     net::{IpAddr, Ipv6Addr, SocketAddr},
@@ -5,26 +7,27 @@ use std::{
 
 use super::embedded::{self, Nat64};
 
-/// Who a request comes from: an address, or the part of it that a limit goes
-/// by, with zeros for the rest.
+/// The client that a request comes from: its address, or the prefix of it that a
+/// limit goes by, with zeros for the rest.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Client {
-    /// An IPv6 address, or an IPv4 address mapped into one: a number is
-    /// cheaper to make, to mask and to hash than an [`IpAddr`].
+    /// An IPv6 address, or an IPv4 address that is mapped into one. A number is
+    /// cheaper to make, mask and hash than an [`IpAddr`].
     bits: u128,
 }
 
-/// What an IPv4 address is mapped behind (RFC 4291, section 2.5.5.2).
+/// The prefix of IPv4 addresses that are mapped into IPv6 (RFC 4291, section
+/// 2.5.5.2).
 const MAPPED: u128 = 0xffff << 32;
 
 impl Client {
-    /// The address. One that was mapped into IPv6 is the IPv4 address again.
+    /// Returns the address. A mapped IPv4 address is returned as IPv4.
     pub fn address(self) -> IpAddr {
         Ipv6Addr::from_bits(self.bits).to_canonical()
     }
 
-    /// The address as buckets go by it: an IPv4 address that stands in an IPv6
-    /// address is that IPv4 address.
+    /// Returns the client for budgets: an IPv6 address that embeds an IPv4 address
+    /// becomes that IPv4 address.
     #[inline]
     pub(super) fn unwrapped(self, nat64: &Nat64) -> Self {
         if self.is_ipv4() {
@@ -36,6 +39,7 @@ impl Client {
         })
     }
 
+    /// Keeps the bits of one of these masks, depending on the protocol.
     #[inline]
     pub(super) fn masked(self, ipv4: u128, ipv6: u128) -> Self {
         let mask = if self.is_ipv4() { ipv4 } else { ipv6 };

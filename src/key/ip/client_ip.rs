@@ -1,4 +1,4 @@
-//! The key that goes by the address of the client.
+//! The key that is the client's address, and its settings.
 
 use std::net::IpAddr;
 
@@ -16,12 +16,12 @@ use crate::{
     key::{absence::Absence, header::header_name, key::Key, warning::ProxyWarning},
 };
 
-/// How many entries of a list are read. A chain of proxies has a handful; what
-/// is longer was written to keep the server busy.
+/// The entries of a list that are read. A chain of proxies has a handful. A longer
+/// list is an attempt to keep the server busy.
 pub(super) const MAX_ENTRIES: usize = 64;
 
-/// Goes by the address of the client: an IPv4 address whole, an IPv6 address
-/// by its first 64 bits, the least that a provider hands to one customer.
+/// Uses the address of the client: all of an IPv4 address, and the first 64 bits of
+/// an IPv6 address, the least that a provider assigns to one customer.
 ///
 /// ```
 /// use std::net::{IpAddr, SocketAddr};
@@ -37,46 +37,43 @@ pub(super) const MAX_ENTRIES: usize = 64;
 ///
 /// # Where the address comes from
 ///
-/// It begins with the peer, the other end of the connection, which the server
-/// has to leave in the extensions of the request:
+/// It starts with the peer, the other end of the connection. The server has to
+/// leave the peer in the extensions of the request:
 ///
-/// - **axum** (feature `axum`) does where the router is served as
-///   `app.into_make_service_with_connect_info::<SocketAddr>()`, and its
-///   `MockConnectInfo` in tests;
-/// - **tonic** (feature `tonic`) does by itself, through TLS too (for TLS streams
-///   that it did not make itself, one of tonic's own features for TLS has to be
-///   on, such as `tls-ring`);
-/// - anything else inserts a [`SocketAddr`](std::net::SocketAddr) or an
+/// - **axum** (feature `axum`) does so if the router is served as
+///   `app.into_make_service_with_connect_info::<SocketAddr>()`. In tests,
+///   `MockConnectInfo` does.
+/// - **tonic** (feature `tonic`) always does, also with TLS. For TLS streams that
+///   tonic did not make itself, turn on one of its own TLS features, such as
+///   `tls-ring`.
+/// - Any other server inserts a [`SocketAddr`](std::net::SocketAddr) or an
 ///   [`IpAddr`], as above.
 ///
-/// Without a peer there is no key. That is a mistake in how the server was set
-/// up, not the caller's: the layer answers 500, or status 13 for gRPC, and warns
-/// once, unless it was told to let requests pass that have no key.
-/// A peer on a unix socket has no address either: see [Unix
-/// sockets](Self#unix-sockets).
+/// A request without a peer has no key. This is a mistake in how the server was
+/// set up, not the caller's: the layer answers 500, or status 13 in gRPC, and warns
+/// once, unless it lets requests without a key pass. A peer on a unix socket has
+/// no address either; see [Unix sockets](Self#unix-sockets).
 ///
 /// # Behind proxies
 ///
-/// There the peer is a proxy, the same for all clients, and the client's
-/// address is in a header. A proxy appends the address that it sees to what is
-/// in the header already, and a client can send the header too. So the leftmost
-/// address is whatever the client wants it to be: a limit that goes by it is
-/// escaped with a new address for each request, or turned against somebody
-/// else. Only what your own proxies have written can be believed:
+/// Behind a proxy, the peer is the proxy for all clients, and the client's address
+/// is in a header. A proxy appends the address that it sees to the header, and a
+/// client can send the header too. So a client chooses the leftmost address: it
+/// could escape a limit by a new address for each request, or use up the budget of
+/// another client. Only the entries that your own proxies have written count:
 ///
-/// 1. If the peer is not in one of the trusted networks, it is the client, and
-///    no header is looked at.
-/// 2. Otherwise the entries are read from the right, over all headers of that
-///    name together. The first address outside of the trusted networks is the
-///    client.
-/// 3. If all of them are trusted, the leftmost is the client: a machine of
-///    yours.
-/// 4. At an entry that is no address (`unknown`, `_hidden`, nothing, garbage)
-///    and after 64 entries the reading ends: the last trusted address before
-///    that is the client.
+/// 1. If the peer is not in a trusted network, it is the client, and headers are
+///    ignored.
+/// 2. Otherwise the entries of all headers with the name are read from the right.
+///    The first address outside of the trusted networks is the client.
+/// 3. If all of them are trusted, the leftmost one is the client: a machine of
+///    your own.
+/// 4. Reading ends at an entry that is not an address (`unknown`, `_hidden`, empty
+///    or malformed), and after 64 entries. The last trusted address before that is
+///    the client.
 ///
-/// An IPv4 address that is mapped into IPv6 (`::ffff:192.0.2.1`) is the IPv4
-/// address, in requests as well as in trusted networks.
+/// An IPv4 address that is mapped into IPv6 (`::ffff:192.0.2.1`) counts as the
+/// IPv4 address, in requests and in trusted networks.
 ///
 /// ```
 /// use std::net::IpAddr;
@@ -86,7 +83,7 @@ pub(super) const MAX_ENTRIES: usize = 64;
 /// let by_client = ClientIp::forwarded_for(["127.0.0.1", "10.0.0.0/8"])?.ipv6_prefix(56);
 ///
 /// let mut request = Request::get("/")
-///     // The client has made up the first line; two proxies have added to the second.
+///     // The client made up the first line. Two proxies wrote the second.
 ///     .header("x-forwarded-for", "198.51.100.9")
 ///     .header("x-forwarded-for", "2001:db8:1:2ff::7, 10.1.2.3")
 ///     .body(())?;
@@ -99,43 +96,42 @@ pub(super) const MAX_ENTRIES: usize = 64;
 ///
 /// # Trusted networks
 ///
-/// Each is a network or a single address in text, or a type that is written as
-/// one: `"10.0.0.0/8"`, `"::1"`, a [`String`] from a configuration, an
-/// [`IpAddr`], an `ipnet::IpNet`. The bits behind the length do not count:
-/// `10.1.2.3/8` is `10.0.0.0/8`. EncodedKey the networks of your proxies and no
-/// others: a client in a trusted network can claim any address. `::/0` holds no
-/// IPv4 addresses, mapped or not. With an empty list nothing is believed, and
-/// the peer is always the client.
+/// A trusted network is a network or a single address, as text or as a type whose
+/// `Display` form is one: `"10.0.0.0/8"`, `"::1"`, a [`String`] from a
+/// configuration, an [`IpAddr`], an `ipnet::IpNet`. Bits after the prefix are
+/// ignored: `10.1.2.3/8` is `10.0.0.0/8`. Name only the networks of your proxies,
+/// because a client in a trusted network can claim any address. `::/0` contains no
+/// IPv4 addresses, mapped or not. With an empty list, the peer is always the
+/// client.
 ///
-/// # IPv4 inside of IPv6
+/// # IPv4 inside IPv6
 ///
-/// A client that reaches a server by IPv4 and through a translator or a tunnel
-/// has one budget, that of its IPv4 address:
+/// A client that sometimes comes through a translator or a tunnel has one budget,
+/// that of its IPv4 address:
 ///
-/// | IPv6 address | is keyed as |
+/// | IPv6 address | budget |
 /// |---|---|
 /// | mapped, `::ffff:192.0.2.1` | its IPv4 address |
-/// | IPv4-compatible, `::192.0.2.1`, but neither `::` nor `::1` | its IPv4 address |
+/// | IPv4-compatible, `::192.0.2.1`, except `::` and `::1` | its IPv4 address |
 /// | IPv4-translated, `::ffff:0:192.0.2.1` | its IPv4 address |
-/// | NAT64, `64:ff9b::192.0.2.1` and under [prefixes of your own](Self::nat64) | its IPv4 address |
+/// | NAT64, `64:ff9b::192.0.2.1` and [prefixes of your own](Self::nat64) | its IPv4 address |
 /// | 6to4, `2002:c000:201::/48` | the IPv4 address of the router |
-/// | Teredo, `2001::/32` | the client's IPv4 address, as its NAT shows it |
+/// | Teredo, `2001::/32` | the IPv4 address of the client's NAT |
 /// | ISATAP, `2001:db8::5efe:192.0.2.1` | its first 64 bits, like any other |
 ///
-/// In all but the last, the embedded address is where answers are routed to, so
-/// a client cannot choose it. An ISATAP host chooses the last 64 bits itself,
-/// and its first 64 bits name the site already.
+/// In all rows but the last, responses are routed to the embedded address, so a
+/// client cannot choose it. An ISATAP host chooses its last 64 bits, and its first
+/// 64 bits identify the site.
 ///
-/// Only budgets go by the embedded address. Trust goes by the address as it was
-/// seen: `2002:a00:1::1` and `::10.0.0.1` are not in `10.0.0.0/8`. And
-/// [`address`](Self::address) returns the address as it was seen.
+/// Only budgets use the embedded address. Trust uses the address as it arrived:
+/// `2002:a00:1::1` and `::10.0.0.1` are not in `10.0.0.0/8`. The method
+/// [`address`](Self::address) returns it as it arrived, too.
 ///
 /// # Unix sockets
 ///
-/// The peer on a unix socket is a process of this machine, without an address,
-/// so by default its requests have no key. One key for all of them would be one
-/// budget for all clients behind a local proxy. If that proxy writes the header,
-/// let it be believed:
+/// The peer on a unix socket is a process of this machine and has no address, so by
+/// default its requests have no key. A common key would be one budget for all
+/// clients behind a local proxy. If that proxy writes the header, trust it:
 ///
 /// ```
 /// use http::Request;
@@ -145,7 +141,7 @@ pub(super) const MAX_ENTRIES: usize = 64;
 /// let mut request = Request::get("/")
 ///     .header("x-forwarded-for", "203.0.113.5, 10.1.2.3")
 ///     .body(())?;
-/// // What `into_make_service_with_connect_info::<UnixPeer>()` leaves.
+/// // As `into_make_service_with_connect_info::<UnixPeer>()` does.
 /// request.extensions_mut().insert(UnixPeer);
 /// assert_eq!(by_client.address(&request), Some([203, 0, 113, 5].into()));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -153,21 +149,25 @@ pub(super) const MAX_ENTRIES: usize = 64;
 ///
 /// # Clones
 ///
-/// A clone shares the lists of networks and the one warning of
-/// [`peer`](Self::peer). Reading a request allocates nothing, unless tonic serves TLS
+/// Clones share the lists of networks and the one warning of [`peer`](Self::peer).
+///
+/// Reading a request does not allocate, with one exception: if tonic serves TLS
 /// streams that it did not make itself (`serve_with_incoming` over
-/// `tokio-rustls`): then the extensions are copied to ask tonic for the address.
+/// `tokio-rustls`), the extensions are copied to ask tonic for the address.
 #[derive(Clone, Debug)]
 pub struct ClientIp {
     source: Source,
     trusted: Trusted,
+    /// Whether a peer on a unix socket counts as a trusted proxy.
     trusts_unix: bool,
     nat64: Nat64,
+    /// The bits that count, of an address as [`Client`] holds it.
     ipv4_mask: u128,
     ipv6_mask: u128,
     warning: ProxyWarning,
 }
 
+/// Where the address comes from.
 #[derive(Clone, Debug)]
 enum Source {
     Peer,
@@ -177,32 +177,32 @@ enum Source {
 }
 
 impl ClientIp {
-    /// Goes by the peer, whatever the headers say: for servers that clients
-    /// reach without a proxy. This is the default.
+    /// Uses the peer and ignores headers, for servers that clients reach without a
+    /// proxy. This is the default.
     ///
-    /// Behind a proxy, all clients would share the budget of its address. The
-    /// first `Forwarded`, `X-Forwarded-For` or `X-Real-IP` header that arrives
-    /// is taken for a sign of that and logged as a warning, once.
+    /// Behind a proxy, all clients would share one budget. The first `Forwarded`,
+    /// `X-Forwarded-For` or `X-Real-IP` header that arrives is a sign of that, and
+    /// is logged as a warning once.
     pub fn peer() -> Self {
         Self::new(Source::Peer, Trusted::default())
     }
 
-    /// Goes by `X-Forwarded-For`, which most proxies write, as told by the
-    /// proxies in `trusted`; see [Behind proxies](Self#behind-proxies).
+    /// Uses `X-Forwarded-For`, which most proxies write, from proxies in the
+    /// `trusted` networks; see [Behind proxies](Self#behind-proxies).
     ///
-    /// Addresses may have a port, and IPv6 addresses brackets.
+    /// Addresses may have a port, and IPv6 addresses may have brackets.
     ///
     /// # Errors
     ///
-    /// When an item of `trusted` is neither a network nor an address.
+    /// If an item of `trusted` is neither a network nor an address.
     pub fn forwarded_for(
         trusted: impl IntoIterator<Item = impl ToString>,
     ) -> Result<Self, InvalidSetting> {
         Ok(Self::new(Source::XForwardedFor, Trusted::parse(trusted)?))
     }
 
-    /// Goes by `Forwarded`, the standard of [RFC 7239], as told by the proxies
-    /// in `trusted`; see [Behind proxies](Self#behind-proxies).
+    /// Uses `Forwarded`, the header of [RFC 7239], from proxies in the `trusted`
+    /// networks; see [Behind proxies](Self#behind-proxies).
     ///
     /// An element without a `for`, or with two, counts as `unknown`.
     ///
@@ -222,7 +222,7 @@ impl ClientIp {
     ///
     /// # Errors
     ///
-    /// When an item of `trusted` is neither a network nor an address.
+    /// If an item of `trusted` is neither a network nor an address.
     ///
     /// [RFC 7239]: https://www.rfc-editor.org/rfc/rfc7239
     pub fn forwarded(
@@ -231,12 +231,12 @@ impl ClientIp {
         Ok(Self::new(Source::Forwarded, Trusted::parse(trusted)?))
     }
 
-    /// Goes by a header that holds the client's address and nothing else, such
-    /// as `CF-Connecting-IP` or `X-Real-IP`, as told by the proxies in
-    /// `trusted`; see [Behind proxies](Self#behind-proxies).
+    /// Uses a header that contains only the client's address, such as
+    /// `CF-Connecting-IP` or `X-Real-IP`, from proxies in the `trusted` networks;
+    /// see [Behind proxies](Self#behind-proxies).
     ///
-    /// Only for proxies that replace what the client has sent under that name.
-    /// If the header is there more than once, the last one counts.
+    /// Only for proxies that replace a header of that name that the client has
+    /// sent. If the header is there more than once, the last one counts.
     ///
     /// ```
     /// use sluicegate::key::ClientIp;
@@ -250,8 +250,8 @@ impl ClientIp {
     ///
     /// # Errors
     ///
-    /// When `name` is not a header name, or an item of `trusted` neither a
-    /// network nor an address.
+    /// If `name` is not a header name, or an item of `trusted` is neither a network
+    /// nor an address.
     pub fn in_header(
         name: &str,
         trusted: impl IntoIterator<Item = impl ToString>,
@@ -260,12 +260,12 @@ impl ClientIp {
         Ok(Self::new(source, Trusted::parse(trusted)?))
     }
 
-    /// Believes the header of a peer on a unix socket, as of one in a trusted
-    /// network; see [Unix sockets](Self#unix-sockets). Off unless it is set. Has
-    /// no effect on [`peer`](Self::peer), which reads no header.
+    /// Trusts a peer on a unix socket like one in a trusted network; see [Unix
+    /// sockets](Self#unix-sockets). Off by default. Has no effect on
+    /// [`peer`](Self::peer), which reads no header.
     ///
-    /// Only for sockets that no one but your own proxy can open, because a
-    /// process that can open it can claim any address.
+    /// Only for sockets that only your own proxy can open, because a process that
+    /// can open it can claim any address.
     #[must_use]
     pub fn trust_unix_peer(self) -> Self {
         Self {
@@ -274,9 +274,9 @@ impl ClientIp {
         }
     }
 
-    /// Under these prefixes a NAT64 of your own network writes the addresses of
-    /// its IPv4 clients, as RFC 6052 says. `64:ff9b::/96` is known without it.
-    /// The list takes the place of one that was given before.
+    /// Sets the prefixes under which a NAT64 in your network embeds the addresses of
+    /// IPv4 clients (RFC 6052), in place of an earlier list. `64:ff9b::/96` is always
+    /// known.
     ///
     /// Without it, clients behind a /96 prefix of your own share one budget,
     /// because their first 64 bits are equal.
@@ -296,7 +296,7 @@ impl ClientIp {
     ///
     /// # Errors
     ///
-    /// When an item is not an IPv6 network of 32, 40, 48, 56, 64 or 96 bits.
+    /// If an item is not an IPv6 network of 32, 40, 48, 56, 64 or 96 bits.
     pub fn nat64(
         self,
         prefixes: impl IntoIterator<Item = impl ToString>,
@@ -305,12 +305,12 @@ impl ClientIp {
         Ok(Self { nat64, ..self })
     }
 
-    /// Clients share a budget where the first `bits` of their IPv4 addresses
-    /// are equal; 32 unless it is set.
+    /// Lets clients share a budget if the first `bits` of their IPv4 addresses are
+    /// equal. The default is 32.
     ///
     /// # Panics
     ///
-    /// When `bits` is 0 or above 32.
+    /// If `bits` is 0 or above 32.
     #[must_use]
     #[track_caller]
     pub fn ipv4_prefix(self, bits: u8) -> Self {
@@ -318,12 +318,12 @@ impl ClientIp {
         Self { ipv4_mask, ..self }
     }
 
-    /// Clients share a budget where the first `bits` of their IPv6 addresses
-    /// are equal; 64 unless it is set. Some providers hand out 56 or 48.
+    /// Lets clients share a budget if the first `bits` of their IPv6 addresses are
+    /// equal. The default is 64. Some providers assign networks of 56 or 48 bits.
     ///
     /// # Panics
     ///
-    /// When `bits` is 0 or above 128.
+    /// If `bits` is 0 or above 128.
     #[must_use]
     #[track_caller]
     pub fn ipv6_prefix(self, bits: u8) -> Self {
@@ -331,8 +331,8 @@ impl ClientIp {
         Self { ipv6_mask, ..self }
     }
 
-    /// The client's address, whole and as it was seen. `None` if there is no
-    /// peer, or a peer without an address that is not trusted.
+    /// Returns the whole address of the client, as it arrived; `None` if there is no
+    /// peer, or an untrusted peer without an address.
     pub fn address<B>(&self, req: &Request<B>) -> Option<IpAddr> {
         let client = self.client(req.extensions(), req.headers())?;
         Some(client.address())
@@ -351,6 +351,7 @@ impl ClientIp {
         unprefixed.ipv6_prefix(64)
     }
 
+    /// Returns the client of a request, before masks apply.
     #[inline]
     fn client(&self, extensions: &Extensions, headers: &HeaderMap) -> Option<Client> {
         match peer::of(extensions)? {
@@ -366,32 +367,35 @@ impl ClientIp {
         }
     }
 
-    /// Where nothing is believed, a header is a sign of a proxy forgotten.
+    /// Returns whether a peer with an address can be trusted. Otherwise a header is a
+    /// sign of a proxy that was not configured.
     #[inline]
     fn believes_addresses(&self) -> bool {
         !self.trusted.is_empty() && !matches!(self.source, Source::Peer)
     }
 
-    /// Without an address, the peer is trusted.
+    /// Returns the client behind a peer. A peer without an address is trusted.
     fn proxied(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Option<Client> {
         let client = match &self.source {
             Source::Peer => peer,
-            Source::XForwardedFor => self.first_stranger(peer, forwarded::x_forwarded_for(headers)),
-            Source::Forwarded => self.first_stranger(peer, forwarded::forwarded(headers)),
-            Source::Single(name) => self.first_stranger(peer, forwarded::single(headers, name)),
+            Source::XForwardedFor => {
+                self.first_untrusted(peer, forwarded::x_forwarded_for(headers))
+            }
+            Source::Forwarded => self.first_untrusted(peer, forwarded::forwarded(headers)),
+            Source::Single(name) => self.first_untrusted(peer, forwarded::single(headers, name)),
         };
         client.map(Client::from)
     }
 
-    /// The first hop that is not trusted, from the peer outwards, or else the
-    /// last that is known.
-    fn first_stranger(
+    /// Returns the first untrusted hop, from the peer outwards; if all are trusted,
+    /// the last one that is known.
+    fn first_untrusted(
         &self,
         peer: Option<IpAddr>,
-        told: impl Iterator<Item = Option<IpAddr>>,
+        entries: impl Iterator<Item = Option<IpAddr>>,
     ) -> Option<IpAddr> {
         let mut hop = peer;
-        let mut further = told.take(MAX_ENTRIES).map_while(|entry| entry);
+        let mut further = entries.take(MAX_ENTRIES).map_while(|entry| entry);
         while hop.is_none_or(|hop| self.trusted.contains(hop)) {
             match further.next() {
                 Some(next) => hop = Some(next),

@@ -1,5 +1,6 @@
-//! Finds the IPv4 address inside of an IPv6 address, so that a client has one
-//! bucket whichever protocol it comes by. The key asks for it; trust never does.
+//! Finds the IPv4 address that an IPv6 address embeds, so that a client has one
+//! budget with either protocol. Only the key uses it, because trust goes by the
+//! address of the peer as it is.
 
 use std::{net::Ipv6Addr, sync::Arc};
 
@@ -16,10 +17,11 @@ const TEREDO: u128 = 0x2001_0000;
 /// `::ffff:0:0:0/96`, IPv4-translated addresses (RFC 2765, section 2.1).
 const TRANSLATED: u128 = 0xffff_0000;
 
-/// The lengths that a prefix of NAT64 can have (RFC 6052, section 2.2).
-const LENGTHS: [u8; 6] = [32, 40, 48, 56, 64, 96];
+/// The possible lengths of a NAT64 prefix, in bits (RFC 6052, section 2.2).
+const PREFIX_LENGTHS: [u8; 6] = [32, 40, 48, 56, 64, 96];
 
-/// The IPv4 address in an IPv6 address that is not a mapped one.
+/// Returns the IPv4 address in an IPv6 address of a standard form. The address is
+/// not a mapped one.
 #[inline]
 pub(super) fn well_known(bits: u128) -> Option<u32> {
     match bits >> 32 {
@@ -30,11 +32,11 @@ pub(super) fn well_known(bits: u128) -> Option<u32> {
     if bits >> 112 == SIX_TO_FOUR {
         return Some((bits >> 80) as u32);
     }
-    // Inverted, so that no translator on the way rewrites it (section 4).
+    // Teredo inverts it, so that no translator on the way rewrites it (section 4).
     (bits >> 96 == TEREDO).then_some(!(bits as u32))
 }
 
-/// The prefixes of networks' own NAT64s, the longest first.
+/// The NAT64 prefixes that were configured, the longest first.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Nat64(Arc<[Ipv6Net]>);
 
@@ -49,7 +51,7 @@ impl Nat64 {
         Ok(Self(prefixes.into()))
     }
 
-    /// The IPv4 address in an IPv6 address under one of the prefixes.
+    /// Returns the IPv4 address in an IPv6 address under one of the prefixes.
     #[inline]
     pub(super) fn embedded(&self, bits: u128) -> Option<u32> {
         let within = |prefix: &&Ipv6Net| prefix.contains(&Ipv6Addr::from_bits(bits));
@@ -58,8 +60,8 @@ impl Nat64 {
     }
 }
 
-/// The IPv4 address that follows a prefix of this length: around the bits 64 to
-/// 71, which are reserved, and whatever stands in them.
+/// Returns the IPv4 address that follows a prefix of this length. It skips bits 64
+/// to 71, which are reserved, whatever they contain.
 fn behind(bits: u128, length: u8) -> u32 {
     if length == 96 {
         return bits as u32;
@@ -68,11 +70,12 @@ fn behind(bits: u128, length: u8) -> u32 {
     (without_reserved >> (120 - 32 - u32::from(length))) as u32
 }
 
+/// Parses a prefix.
 fn prefix(text: &str) -> Result<Ipv6Net, InvalidSetting> {
     let possible = |prefix: &Ipv6Net| {
         let reserved = prefix.addr().to_bits() >> 56 & 0xff;
         let whole = prefix.addr() == prefix.network();
-        whole && reserved == 0 && LENGTHS.contains(&prefix.prefix_len())
+        whole && reserved == 0 && PREFIX_LENGTHS.contains(&prefix.prefix_len())
     };
     let parsed = text.trim().parse().ok().filter(possible);
     parsed.ok_or_else(|| {
@@ -96,7 +99,7 @@ mod tests {
 
     /// The examples of RFC 6052, section 2.4.
     #[test]
-    fn every_length_of_a_prefix_has_its_place_for_the_address() {
+    fn each_prefix_length_has_its_position_for_the_address() {
         for (prefix, address) in [
             ("2001:db8::/32", "2001:db8:c000:221::"),
             ("2001:db8:100::/40", "2001:db8:1c0:2:21::"),
@@ -113,14 +116,14 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_prefix_goes_first() {
+    fn the_longest_prefix_wins() {
         let nat64 = Nat64::parse(["2001:db8::/32", "2001:db8::/96"]).unwrap();
         let found = nat64.embedded(bits("2001:db8::192.0.2.33"));
         assert_eq!(found, Some(v4([192, 0, 2, 33])));
     }
 
     #[test]
-    fn other_networks_are_no_prefixes() {
+    fn other_networks_are_refused() {
         for text in [
             "",
             "64:ff9b::",
@@ -137,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_that_only_look_like_it_are_left_alone() {
+    fn similar_addresses_embed_nothing() {
         for address in [
             "::",
             "::1",

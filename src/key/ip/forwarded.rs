@@ -1,8 +1,8 @@
-//! What proxies write about the addresses in front of them.
+//! Parses the headers in which proxies write the addresses in front of them.
 //!
-//! Every list here runs from the right, where the nearest proxy has written,
-//! and yields `None` for an entry that names no address. A client chooses what
-//! stands on the left, so nothing there may change how the right is read.
+//! Every iterator here starts at the right, where the nearest proxy has written,
+//! and yields `None` for an entry without an address. A client chooses the left
+//! part of a header, so it must not change how the right part is read.
 
 use std::{
     iter,
@@ -11,27 +11,27 @@ use std::{
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-/// An address in full takes 39 characters, with brackets and a port 47; what is
-/// longer is no address.
-const LONGEST_NODE: usize = 64;
+/// The longest node in bytes. An address takes up to 39 characters, and 47 with
+/// brackets and a port.
+const MAX_NODE_BYTES: usize = 64;
 
 static FORWARDED: HeaderName = header::FORWARDED;
 static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 static X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 
-/// The entries of `X-Forwarded-For`.
+/// Returns the entries of `X-Forwarded-For`.
 pub(super) fn x_forwarded_for(headers: &HeaderMap) -> impl Iterator<Item = Option<IpAddr>> {
     let entries = lines(headers, &X_FORWARDED_FOR).flat_map(|line| line.rsplit(|b| *b == b','));
     entries.map(address)
 }
 
-/// The elements of `Forwarded`, RFC 7239.
+/// Returns the elements of `Forwarded` (RFC 7239).
 pub(super) fn forwarded(headers: &HeaderMap) -> impl Iterator<Item = Option<IpAddr>> {
     let elements = lines(headers, &FORWARDED).flat_map(|line| rsplit_unquoted(line, b','));
     elements.map(node)
 }
 
-/// The one address in the last header of that name.
+/// Returns the address in the last header with this name.
 pub(super) fn single(
     headers: &HeaderMap,
     name: &HeaderName,
@@ -39,12 +39,13 @@ pub(super) fn single(
     lines(headers, name).take(1).map(address)
 }
 
-/// A header that no client has a reason to send.
+/// Returns the name of a header that only proxies have a reason to send.
 pub(in crate::key) fn sign_of_proxy(headers: &HeaderMap) -> Option<&'static HeaderName> {
     let mut names = [&FORWARDED, &X_FORWARDED_FOR, &X_REAL_IP].into_iter();
     names.find(|name| headers.contains_key(*name))
 }
 
+/// Returns the values of a header, the last one first.
 fn lines<'a>(
     headers: &'a HeaderMap,
     name: &HeaderName,
@@ -53,9 +54,10 @@ fn lines<'a>(
     values.rev().map(HeaderValue::as_bytes)
 }
 
+/// Parses an address, which may have brackets and a port.
 fn address(entry: &[u8]) -> Option<IpAddr> {
     let entry = str::from_utf8(entry.trim_ascii()).ok()?;
-    // RFC 7239 lets a proxy hide the port of an address that it tells.
+    // RFC 7239 lets a proxy hide the port of an address.
     let entry = entry.split_once(":_").map_or(entry, |(host, _)| host);
     let plain = entry.parse().ok();
     let with_port = || Some(entry.parse::<SocketAddr>().ok()?.ip());
@@ -68,7 +70,7 @@ fn bracketed(entry: &str) -> Option<IpAddr> {
     inner.parse::<Ipv6Addr>().ok().map(IpAddr::V6)
 }
 
-/// The address of an element with exactly one `for`.
+/// Returns the address of an element with exactly one `for`.
 fn node(element: &[u8]) -> Option<IpAddr> {
     let mut values = rsplit_unquoted(element, b';').filter_map(for_value);
     match (values.next(), values.next()) {
@@ -86,11 +88,13 @@ fn node_address(value: &[u8]) -> Option<IpAddr> {
     if !value.starts_with(b"\"") {
         return address(value);
     }
-    let mut room = [0; LONGEST_NODE];
+    let mut room = [0; MAX_NODE_BYTES];
     address(unquoted(value, &mut room)?)
 }
 
-fn unquoted<'a>(value: &[u8], room: &'a mut [u8; LONGEST_NODE]) -> Option<&'a [u8]> {
+/// Removes quotes and escapes; `None` if the value is malformed or too long. The
+/// result is in `room`, so that reading a request does not allocate.
+fn unquoted<'a>(value: &[u8], room: &'a mut [u8; MAX_NODE_BYTES]) -> Option<&'a [u8]> {
     let mut quoted = value.strip_prefix(b"\"")?.strip_suffix(b"\"")?.iter();
     let mut length = 0;
     while let Some(byte) = quoted.next() {
@@ -101,6 +105,7 @@ fn unquoted<'a>(value: &[u8], room: &'a mut [u8; LONGEST_NODE]) -> Option<&'a [u
     room.get(..length)
 }
 
+/// Splits at separators outside of quotes, from the right.
 fn rsplit_unquoted(text: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(text);
     iter::from_fn(move || {
@@ -218,7 +223,7 @@ mod tests {
         ] {
             assert_eq!(node_of(element), None, "{element}");
         }
-        let long = format!("for=\"192.0.2.1{}\"", " ".repeat(LONGEST_NODE));
+        let long = format!("for=\"192.0.2.1{}\"", " ".repeat(MAX_NODE_BYTES));
         assert_eq!(node_of(&long), None);
     }
 

@@ -1,4 +1,4 @@
-//! The address of a client, through proxies that are trusted.
+//! The key that is the client's address, also behind proxies that are trusted.
 
 mod client;
 mod client_ip;

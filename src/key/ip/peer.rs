@@ -1,4 +1,4 @@
-//! Where servers leave the address that a request came from.
+//! Reads the peer of a connection from the places where servers leave it.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -12,18 +12,17 @@ use super::client::Client;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Peer {
     Address(Client),
-    /// A process on this machine, on a unix socket, which has no address.
+    /// A process of this machine, on a unix socket, without an address.
     Unix,
 }
 
-/// Says of a request that it came by a unix socket, whose peers have no address.
+/// An extension of requests that came through a unix socket, whose peers have no
+/// address.
 ///
-/// Servers leave it in the extensions of their requests:
-///
-/// - **axum** (feature `axum`) does if the router is served as
-///   `app.into_make_service_with_connect_info::<UnixPeer>()`;
-/// - **tonic** needs no help: its own `UdsConnectInfo` says the same;
-/// - anything else inserts a `UnixPeer`.
+/// - **axum** (feature `axum`) adds it if the router is served as
+///   `app.into_make_service_with_connect_info::<UnixPeer>()`.
+/// - **tonic** does not need it, because it adds its own `UdsConnectInfo`.
+/// - Any other server inserts a `UnixPeer`.
 ///
 /// See [`ClientIp::trust_unix_peer`](super::ClientIp::trust_unix_peer).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -39,8 +38,9 @@ impl axum::extract::connect_info::Connected<UnixStream<'_>> for UnixPeer {
 #[cfg(all(unix, feature = "axum"))]
 type UnixStream<'a> = axum::serve::IncomingStream<'a, tokio::net::UnixListener>;
 
-/// Addresses go before unix sockets, and what servers leave before plain
-/// addresses, because theirs cannot mean anything else.
+/// Returns the peer of a request. The types of servers come before plain
+/// addresses, which the application may have inserted for another purpose, and
+/// addresses come before unix sockets.
 #[inline]
 pub(super) fn of(extensions: &Extensions) -> Option<Peer> {
     let server = from_axum(extensions).or_else(|| from_tonic(extensions));
@@ -48,6 +48,7 @@ pub(super) fn of(extensions: &Extensions) -> Option<Peer> {
     address.or_else(|| rare(extensions))
 }
 
+/// Looks where few servers leave a peer.
 #[cold]
 fn rare(extensions: &Extensions) -> Option<Peer> {
     if is_unix(extensions) {
@@ -84,9 +85,9 @@ fn from_tonic(extensions: &Extensions) -> Option<Client> {
     Some((&peer).into())
 }
 
-/// What tonic knows of TLS streams that it did not make itself. The type that it
-/// leaves has a name only under tonic's own features for TLS, so tonic is asked,
-/// for which it has to be given a copy.
+/// Asks tonic for the peer of a TLS stream that it did not make itself. The type
+/// that it leaves is public only with tonic's TLS features, and tonic reads it only
+/// from a request, so the extensions have to be copied.
 #[cfg(feature = "tonic")]
 #[cold]
 fn from_tonic_tls(extensions: &Extensions) -> Option<Client> {
@@ -105,6 +106,7 @@ fn from_tonic_tls(_extensions: &Extensions) -> Option<Client> {
     None
 }
 
+/// Reads an address that the application inserted.
 fn plain(extensions: &Extensions) -> Option<Client> {
     let socket = extensions.get::<SocketAddr>().map(Client::from);
     socket.or_else(|| extensions.get::<IpAddr>().copied().map(Client::from))
@@ -162,7 +164,7 @@ mod tests {
 
     #[cfg(feature = "axum")]
     #[test]
-    fn a_servers_word_goes_before_a_plain_address() {
+    fn the_type_of_a_server_comes_before_a_plain_address() {
         let mut extensions = Extensions::new();
         extensions.insert(axum::extract::ConnectInfo(socket()));
         extensions.insert(IpAddr::from([198, 51, 100, 1]));

@@ -1,4 +1,4 @@
-//! The networks whose word is believed.
+//! The networks of trusted proxies, whose headers count.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -6,6 +6,7 @@ use ipnet::{IpNet, Ipv4Net};
 
 use crate::error::InvalidSetting;
 
+/// A list of networks. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Trusted(Arc<[IpNet]>);
 
@@ -27,6 +28,7 @@ impl Trusted {
     }
 }
 
+/// Parses a network or a single address.
 fn network(text: &str) -> Result<IpNet, InvalidSetting> {
     let single = |_| text.trim().parse().map(|address: IpAddr| address.into());
     let network = text.trim().parse().or_else(single);
@@ -36,7 +38,7 @@ fn network(text: &str) -> Result<IpNet, InvalidSetting> {
     })
 }
 
-/// A network of IPv4 addresses written as IPv6, as IPv4.
+/// Turns a network of mapped IPv4 addresses into an IPv4 network.
 fn unmapped(network: IpNet) -> IpNet {
     let IpNet::V6(mapped) = network else {
         return network;
@@ -57,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn networks_come_in_many_types() {
+    fn networks_can_be_of_many_types() {
         let network: IpNet = "10.0.0.0/8".parse().unwrap();
         assert!(trusts(network, [10, 1, 1, 1]));
         assert!(trusts(String::from(" 10.1.2.3/8"), [10, 9, 9, 9]));
@@ -65,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn one_address_is_no_more_than_that() {
+    fn a_single_address_is_not_a_network() {
         assert!(trusts("127.0.0.1", [127, 0, 0, 1]));
         assert!(!trusts("127.0.0.1", [127, 0, 0, 2]));
     }
@@ -80,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_is_refused() {
+    fn other_text_is_refused() {
         for text in [
             "",
             "localhost",
