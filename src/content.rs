@@ -1,14 +1,16 @@
-//! What the head of a message says of its body.
+//! Reads from the head of an HTTP message what its body is: its length, its type,
+//! and whether there is one. `red`, `deadline`, `idempotency` and `refusal` use it.
 
 use http::{
     HeaderMap, HeaderValue, Method, StatusCode,
     header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING},
 };
 
-/// Returns how many bytes the head says that there are, if that can be read.
+/// Returns the length of the body in bytes; `None` if the head does not tell it
+/// unambiguously.
 ///
-/// A `Transfer-Encoding` overrides the length (RFC 9112, section 6.3), and a list of
-/// equal lengths is one of them (RFC 9110, section 8.6).
+/// A `Transfer-Encoding` overrides the length (RFC 9112, section 6.3). A list of
+/// equal lengths counts as one of them (RFC 9110, section 8.6).
 pub(crate) fn content_length(head: &HeaderMap) -> Option<u64> {
     let lines = head.get_all(CONTENT_LENGTH).iter();
     let listed = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
@@ -18,7 +20,7 @@ pub(crate) fn content_length(head: &HeaderMap) -> Option<u64> {
     is_sure.then_some(first)
 }
 
-/// Digits and nothing else: a `+` is part of no length.
+/// Parses a length, which consists of digits only. `u64` alone would accept a `+`.
 fn length(text: &[u8]) -> Option<u64> {
     let digits = text.trim_ascii();
     let text = str::from_utf8(digits).ok()?;
@@ -26,17 +28,18 @@ fn length(text: &[u8]) -> Option<u64> {
     text.parse().ok().filter(|_| is_number)
 }
 
-/// Which responses to a method have a body (RFC 9112, section 6.3).
+/// Which responses have a body, by the method of the request (RFC 9112, section
+/// 6.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Allowed {
+pub(crate) enum BodyAllowed {
     Any,
-    /// To CONNECT: all but a success, after which there is a tunnel.
+    /// Responses to CONNECT, unless they are a success, which opens a tunnel.
     Errors,
-    /// To HEAD, whatever the headers say.
+    /// Responses to HEAD never have a body, whatever their headers say.
     None,
 }
 
-impl Allowed {
+impl BodyAllowed {
     pub(crate) fn to(method: &Method) -> Self {
         match *method {
             Method::HEAD => Self::None,
@@ -45,8 +48,8 @@ impl Allowed {
         }
     }
 
-    /// Returns whether a response of this status has a body. After a 101 the
-    /// connection speaks another protocol.
+    /// Returns whether a response with this status has a body. A 101 has none,
+    /// because the connection changes its protocol.
     pub(crate) fn has_body(self, status: StatusCode) -> bool {
         let by_method = match self {
             Self::Any => true,
@@ -59,35 +62,36 @@ impl Allowed {
     }
 }
 
-/// A media type without its parameters, in whatever case.
+/// Returns a media type without its parameters. Its case stays.
 pub(crate) fn essence(content_type: &HeaderValue) -> &[u8] {
     let parameters = |byte: &u8| *byte == b';';
     let essence = content_type.as_bytes().split(parameters).next();
     essence.unwrap_or_default().trim_ascii()
 }
 
-/// Server-sent events last as long as somebody listens.
+/// Returns whether the body is server-sent events, which last as long as the
+/// client listens.
 pub(crate) fn is_event_stream(head: &HeaderMap) -> bool {
     head.get(CONTENT_TYPE)
         .is_some_and(|it| essence(it).eq_ignore_ascii_case(b"text/event-stream"))
 }
 
-/// How gRPC is spoken.
+/// The forms of gRPC, which differ in where trailers are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Grpc {
-    /// With trailers of HTTP.
+    /// gRPC over HTTP/2, with HTTP trailers.
     Plain,
-    /// gRPC-Web: with trailers at the end of the body.
+    /// gRPC-Web, with trailers at the end of the body.
     Web,
-    /// gRPC-Web, all of whose body is in base64.
+    /// gRPC-Web with a body in base64.
     WebText,
 }
 
 const GRPC: &[u8] = b"application/grpc";
 
 impl Grpc {
-    /// Returns how gRPC is spoken in a message of this content type; `None` if it is
-    /// another type. Case and parameters do not matter, nor what follows a `+`.
+    /// Returns the form of a message with this content type; `None` if it is not
+    /// gRPC. Ignores case, parameters and the part after a `+`.
     pub(crate) fn of(content_type: &HeaderValue) -> Option<Self> {
         let (name, rest) = essence(content_type).split_at_checked(GRPC.len())?;
         if !name.eq_ignore_ascii_case(GRPC) {
@@ -104,7 +108,7 @@ impl Grpc {
         found.map(|(_, form)| form)
     }
 
-    /// The same of a message with this head.
+    /// Returns the form of a message with this head.
     pub(crate) fn spoken_in(head: &HeaderMap) -> Option<Self> {
         head.get(CONTENT_TYPE).and_then(Self::of)
     }
@@ -123,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_is_read_only_if_there_is_no_doubt() {
+    fn an_ambiguous_length_is_not_read() {
         for (lines, length) in [
             (&[("content-length", "12")][..], Some(12)),
             (&[("content-length", " 12 , 12")], Some(12)),
@@ -149,7 +153,7 @@ mod tests {
     fn some_responses_have_no_body() {
         let has_body = |method, status| {
             let status = StatusCode::from_u16(status).unwrap();
-            Allowed::to(&method).has_body(status)
+            BodyAllowed::to(&method).has_body(status)
         };
         assert!(has_body(Method::GET, 200) && has_body(Method::CONNECT, 407));
         assert!(!has_body(Method::HEAD, 200) && !has_body(Method::CONNECT, 200));
@@ -157,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn grpc_is_known_by_its_content_type() {
+    fn grpc_is_recognized_by_its_content_type() {
         for (text, form) in [
             ("application/grpc", Some(Grpc::Plain)),
             ("Application/gRPC+Proto ; charset=utf-8", Some(Grpc::Plain)),

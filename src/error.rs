@@ -1,8 +1,12 @@
-//! The error for a setting that is out of its bounds. Quotas, client addresses
-//! and everything else that is read from a configuration fail with it, so that
-//! one `From` or one match arm of an application covers them all.
+//! Errors that all modules share. A setting that is out of its bounds fails with
+//! one error type, so that one `From` or one match arm of an application covers
+//! quotas, client addresses and everything else that a configuration contains.
 
 use std::{error::Error, fmt};
+
+/// Any error that can be sent to another thread; the error type of most Tower
+/// services.
+pub type BoxError = Box<dyn Error + Send + Sync>;
 
 /// A setting that is not allowed: the field, its value, and what is allowed.
 ///

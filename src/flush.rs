@@ -1,5 +1,5 @@
-//! When a body may fail, so that the server has sent the head and the frames
-//! before. The bodies of responses that this crate makes use it.
+//! Delays the failure of a response body until the server has sent its head and
+//! the frames before. The response bodies of `deadline` and `idempotency` use it.
 
 use std::{
     fmt,
@@ -15,33 +15,35 @@ use tokio::{
     time::{Instant, Sleep, sleep_until},
 };
 
-/// How long a connection of HTTP/2 has to send a frame that a stream has given it,
-/// and how long to send the head.
+/// The time that a connection of HTTP/2 gets to send a frame.
 ///
-/// Hyper sends from the task of the connection, and a stream that fails takes back
-/// what that task has not sent yet. No server says when it has, and where all
-/// processors are busy, a task may have to wait for long.
+/// Hyper sends from the task of the connection. A stream that fails discards
+/// everything that this task has not sent yet, and no server says when it has.
 const FRAME_SENT: Duration = Duration::from_millis(20);
+
+/// The time that a connection of HTTP/2 gets to send the head. It is longer,
+/// because a client without a head gets no response at all, and the task may wait
+/// for a busy processor.
 const HEAD_SENT: Duration = Duration::from_millis(500);
 
-/// Whether a server has sent what a body has given it.
+/// Tracks whether a server has sent the frames of a body.
 ///
-/// Hyper drops a head and frames that are still in its buffers when the body
-/// fails in the same turn: the client then has no answer at all. A server sends
-/// its buffers when a body is pending, so a body fails only in a poll that
-/// follows such a one.
+/// Hyper drops a head and frames that are still in its buffers if the body fails
+/// in the same poll, and the client gets no response at all. A server sends its
+/// buffers when a body is pending, so a body should fail only in a later poll.
 pub(crate) struct Flush {
-    /// Up to HTTP/1.1 one task polls the body and writes to the socket.
+    /// Whether the task that polls the body also writes to the socket, as up to
+    /// HTTP/1.1.
     is_one_task: bool,
-    /// When the body was polled first; not noted where one task does all.
+    /// When the body was first polled; `None` if one task does both.
     begun: Option<Instant>,
-    /// Since when the body is pending; `None` after its head or a frame.
+    /// Since when the body has been pending; `None` after the head or a frame.
     pending: Option<Instant>,
     timer: Option<Pin<Box<Unconstrained<Sleep>>>>,
 }
 
 impl Flush {
-    /// For the response to a request of this version.
+    /// Creates one for the response to a request of this HTTP version.
     #[inline]
     pub(crate) fn of(version: Version) -> Self {
         Self {
@@ -52,12 +54,13 @@ impl Flush {
         }
     }
 
-    /// For the response to a call, of which it is not known who passes it on.
+    /// Creates one for the response to an outgoing call. Whether it is passed on,
+    /// and over which version, is unknown.
     pub(crate) fn one_turn() -> Self {
         Self::of(Version::HTTP_11)
     }
 
-    /// Notes what a poll of the body has come to.
+    /// Records the result of a poll of the body.
     #[inline]
     pub(crate) fn note<T>(&mut self, polled: &Poll<T>) {
         if !self.is_one_task {
@@ -83,12 +86,13 @@ impl Flush {
         Poll::Ready(())
     }
 
-    /// Ready when a connection that is another task has had time to send.
+    /// Ready when the task of the connection has had time to send.
     fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let head = self.begun.map(|begun| begun + HEAD_SENT);
         let frame = self.pending.map(|pending| pending + FRAME_SENT);
         match head.max(frame) {
             Some(at) if Instant::now() < at => {
+                // Unconstrained: a task without coop budget must still see the timer.
                 let timer = || Box::pin(unconstrained(sleep_until(at)));
                 self.timer.get_or_insert_with(timer).as_mut().poll(cx)
             }
@@ -116,7 +120,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn over_http1_one_turn_is_enough() {
+    async fn over_http1_one_pending_poll_is_enough() {
         let mut flush = Flush::of(Version::HTTP_11);
         assert_eq!(poll(&mut flush), Poll::Pending);
         assert_eq!(poll(&mut flush), Poll::Ready(()));
@@ -143,7 +147,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_was_pending_for_long_fails_at_once() {
+    async fn a_body_that_was_pending_for_long_fails_at_once() {
         let mut flush = Flush::of(Version::HTTP_2);
         flush.note(&Poll::<()>::Pending);
         tokio::time::advance(HEAD_SENT).await;

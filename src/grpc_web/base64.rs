@@ -1,16 +1,16 @@
-//! Base64 in pieces, each of which may be padded: `application/grpc-web-text` puts
-//! the codes of several pieces one behind the other, and a network cuts them
-//! anywhere. The reader of trailers asks for it.
+//! Decodes base64 in pieces. `application/grpc-web-text` concatenates the encoded
+//! pieces of a body, each with its own padding, and a network may cut them anywhere.
+//! A decoder for whole texts, as in the crate `base64`, accepts neither.
 
-/// Decodes base64 in pieces.
+/// Decodes base64 piece by piece.
 #[derive(Debug, Default)]
 pub(super) struct Decoder {
-    /// The digits of the quantum that has begun.
+    /// The digits of the quantum that is incomplete, and how many there are.
     digits: [u8; 4],
     filled: usize,
 }
 
-/// What a quantum of four digits stands for.
+/// The up to three bytes that four digits encode.
 #[derive(Debug)]
 pub(super) struct Quantum {
     bytes: [u8; 3],
@@ -28,16 +28,16 @@ impl Quantum {
     }
 }
 
-/// What came is no base64.
+/// The text is not base64.
 #[derive(Debug)]
-pub(super) struct Malformed;
+pub(super) struct InvalidBase64;
 
 const PADDING: u8 = b'=';
 
 impl Decoder {
-    /// Decodes the next quantum of the text, which is empty if the text ends within
-    /// one.
-    pub(super) fn decode(&mut self, text: &mut &[u8]) -> Result<Quantum, Malformed> {
+    /// Decodes the next quantum of the text and advances `text`. The result is empty
+    /// if the text ends within a quantum.
+    pub(super) fn decode(&mut self, text: &mut &[u8]) -> Result<Quantum, InvalidBase64> {
         while let Some((digit, rest)) = text.split_first() {
             *text = rest;
             if digit.is_ascii_whitespace() {
@@ -53,7 +53,7 @@ impl Decoder {
         Ok(Quantum::EMPTY)
     }
 
-    /// Decodes what is left without its padding.
+    /// Decodes the incomplete quantum at the end, whose padding is missing.
     pub(super) fn end(&mut self) -> Option<Quantum> {
         if self.filled == 0 {
             return None;
@@ -64,15 +64,16 @@ impl Decoder {
     }
 }
 
-fn decoded(digits: [u8; 4]) -> Result<Quantum, Malformed> {
+/// Decodes four digits.
+fn decoded(digits: [u8; 4]) -> Result<Quantum, InvalidBase64> {
     let padded = digits.iter().rev().take_while(|it| **it == PADDING).count();
     if padded > 2 {
-        return Err(Malformed);
+        return Err(InvalidBase64);
     }
     let mut bits = 0_u32;
     for (nth, digit) in digits.into_iter().enumerate() {
         let value = match nth < digits.len() - padded {
-            true => value(digit).ok_or(Malformed)?,
+            true => value(digit).ok_or(InvalidBase64)?,
             false => 0,
         };
         bits = bits << 6 | u32::from(value);
@@ -82,7 +83,7 @@ fn decoded(digits: [u8; 4]) -> Result<Quantum, Malformed> {
     Ok(Quantum { bytes, length })
 }
 
-/// The digits of RFC 4648, section 4.
+/// Returns the value of a digit (RFC 4648, section 4).
 fn value(digit: u8) -> Option<u8> {
     Some(match digit {
         b'A'..=b'Z' => digit - b'A',

@@ -1,8 +1,8 @@
-//! Reads the trailers at the end of a body of gRPC-Web. `red` counts the status in
-//! them, and `idempotency` decides by it what is kept.
+//! Reads the trailers at the end of a gRPC-Web body. `red` counts the status in
+//! them, and `idempotency` decides by it whether to store the response.
 //!
-//! A body is a row of frames: a byte of flags, four of length, and so many more. The
-//! frame whose flags have the bit 0x80 holds the trailers, as lines of text
+//! A body is a sequence of frames: one byte of flags, four bytes of length, and the
+//! data. The frame with the flag 0x80 contains the trailers, as lines of text
 //! (<https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md>).
 
 mod base64;

@@ -1,4 +1,4 @@
-//! The reader of a body's frames.
+//! Follows the frames of a body up to its trailers.
 
 use std::io::IoSlice;
 
@@ -8,94 +8,101 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use super::base64::Decoder;
 use crate::content::Grpc;
 
-/// How much of the trailers is read. A status with its message and details is
+/// The bytes of trailers that are read. A status with its message and details is
 /// mostly less than 1 KiB.
-pub(super) const MOST: usize = 8 * 1_024;
+pub(super) const MAX_TRAILER_BYTES: usize = 8 * 1_024;
 
-/// The bit of trailers among the flags of a frame.
-pub(super) const TRAILERS: u8 = 0x80;
+/// The flag of a frame with trailers.
+pub(super) const TRAILERS_FLAG: u8 = 0x80;
 
-/// Reads a body of gRPC-Web up to its trailers, in whatever pieces it comes. It
-/// keeps nothing but the trailers, of which it reads the first 8 KiB.
+/// Reads a gRPC-Web body in pieces of any size. It keeps only the trailers, and at
+/// most 8 KiB of them.
 #[derive(Debug)]
 pub(crate) struct Reader {
+    /// For bodies in base64.
     decoder: Option<Decoder>,
-    place: Place,
+    /// The position in the stream of frames.
+    position: FramePosition,
 }
 
-/// Where in a body the reader is.
+/// The position of the reader in a body.
 #[derive(Debug)]
-enum Place {
-    /// In what comes before each frame, of which so much has been read.
-    Prefix([u8; PREFIX], usize),
-    /// In a message, of which so much is left.
+enum FramePosition {
+    /// In the prefix of a frame: its bytes, and how many of them have been read.
+    Prefix([u8; PREFIX_BYTES], usize),
+    /// In a message, with so many bytes left.
     Message(u32),
-    /// In the trailers, of which so much is left.
+    /// In the trailers, with so many bytes left.
     Trailers(u32, Vec<u8>),
+    /// After the trailers.
     End(HeaderMap),
-    /// Somewhere: what came could not be read.
+    /// Unknown, because the body is malformed.
     Lost,
 }
 
-const PREFIX: usize = 5;
+/// The bytes before the data of a frame: flags and length.
+const PREFIX_BYTES: usize = 5;
 
 impl Reader {
-    /// Reads bodies of this form; `None` if that is gRPC over HTTP/2, whose trailers
-    /// are not in the body.
+    /// Creates a reader for bodies of this form; `None` for gRPC over HTTP/2, whose
+    /// trailers are not in the body.
     pub(crate) fn new(form: Grpc) -> Option<Self> {
         let decoder = match form {
             Grpc::Plain => return None,
             Grpc::Web => None,
             Grpc::WebText => Some(Decoder::default()),
         };
-        let place = Place::Prefix([0; PREFIX], 0);
-        Some(Self { decoder, place })
+        let position = FramePosition::Prefix([0; PREFIX_BYTES], 0);
+        Some(Self { decoder, position })
     }
 
     /// Reads the next piece of the body.
     pub(crate) fn read<D: Buf>(&mut self, data: &D) {
+        // 16 slices are more than the buffers of hyper and tonic have. With more
+        // the rest would be skipped, so the position is lost.
         let mut pieces = [IoSlice::new(&[]); 16];
         let filled = data.chunks_vectored(&mut pieces);
         let pieces = &pieces[..filled];
         let read: usize = pieces.iter().map(|piece| piece.len()).sum();
         pieces.iter().for_each(|piece| self.piece(piece));
         if read != data.remaining() && self.trailers().is_none() {
-            self.place = Place::Lost;
+            self.position = FramePosition::Lost;
         }
     }
 
-    /// Returns the trailers, once all of them have come.
+    /// Returns the trailers if all of them have arrived.
     pub(crate) fn trailers(&self) -> Option<&HeaderMap> {
-        match &self.place {
-            Place::End(trailers) => Some(trailers),
+        match &self.position {
+            FramePosition::End(trailers) => Some(trailers),
             _ => None,
         }
     }
 
-    /// Takes note that no more comes, and returns the trailers if there were any.
+    /// Ends the body, and returns the trailers if there were any.
     pub(crate) fn end(&mut self) -> Option<&HeaderMap> {
-        // A last piece of base64 may have no padding.
+        // The last piece of base64 may lack its padding.
         let rest = self.decoder.as_mut().and_then(Decoder::end);
         if let Some(rest) = rest {
-            self.place.read(rest.as_slice());
+            self.position.read(rest.as_slice());
         }
         self.trailers()
     }
 
+    /// Reads contiguous bytes of the body.
     fn piece(&mut self, mut piece: &[u8]) {
         let Some(decoder) = &mut self.decoder else {
-            return self.place.read(piece);
+            return self.position.read(piece);
         };
-        while !piece.is_empty() && !self.place.is_final() {
+        while !piece.is_empty() && !self.position.is_final() {
             match decoder.decode(&mut piece) {
-                Ok(bytes) => self.place.read(bytes.as_slice()),
-                Err(_) => self.place = Place::Lost,
+                Ok(bytes) => self.position.read(bytes.as_slice()),
+                Err(_) => self.position = FramePosition::Lost,
             }
         }
     }
 }
 
-impl Place {
+impl FramePosition {
     fn is_final(&self) -> bool {
         matches!(self, Self::End(_) | Self::Lost)
     }
@@ -106,14 +113,14 @@ impl Place {
         }
     }
 
-    /// Reads up to the next place, and returns what comes after it.
+    /// Reads up to the next position, and returns the bytes after it.
     fn step<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
         match self {
             Self::Prefix(prefix, filled) => {
-                let (more, rest) = bytes.split_at(bytes.len().min(PREFIX - *filled));
+                let (more, rest) = bytes.split_at(bytes.len().min(PREFIX_BYTES - *filled));
                 prefix[*filled..*filled + more.len()].copy_from_slice(more);
                 *filled += more.len();
-                if *filled == PREFIX {
+                if *filled == PREFIX_BYTES {
                     *self = Self::after(*prefix);
                 }
                 rest
@@ -121,13 +128,13 @@ impl Place {
             Self::Message(left) => {
                 let (_, rest) = split(bytes, left);
                 if *left == 0 {
-                    *self = Self::Prefix([0; PREFIX], 0);
+                    *self = Self::Prefix([0; PREFIX_BYTES], 0);
                 }
                 rest
             }
             Self::Trailers(left, kept) => {
                 let (more, rest) = split(bytes, left);
-                kept.extend_from_slice(&more[..more.len().min(MOST - kept.len())]);
+                kept.extend_from_slice(&more[..more.len().min(MAX_TRAILER_BYTES - kept.len())]);
                 if *left == 0 {
                     *self = Self::End(parse(kept));
                 }
@@ -137,33 +144,33 @@ impl Place {
         }
     }
 
-    fn after([flags, length @ ..]: [u8; PREFIX]) -> Self {
-        let is_trailers = flags & TRAILERS != 0;
+    /// Returns the position after the prefix of a frame.
+    fn after([flags, length @ ..]: [u8; PREFIX_BYTES]) -> Self {
+        let is_trailers = flags & TRAILERS_FLAG != 0;
         match (is_trailers, u32::from_be_bytes(length)) {
             (true, 0) => Self::End(HeaderMap::new()),
             (true, left) => Self::Trailers(left, Vec::new()),
-            (false, 0) => Self::Prefix([0; PREFIX], 0),
+            (false, 0) => Self::Prefix([0; PREFIX_BYTES], 0),
             (false, left) => Self::Message(left),
         }
     }
 }
 
-/// Takes as much as is left.
+/// Splits off as many bytes as are left of the frame.
 fn split<'a>(bytes: &'a [u8], left: &mut u32) -> (&'a [u8], &'a [u8]) {
     let most = usize::try_from(*left).unwrap_or(usize::MAX);
     let (more, rest) = bytes.split_at(bytes.len().min(most));
-    // It is at most `left`, so it fits.
+    // At most `left`, so the cast does not truncate.
     *left -= more.len() as u32;
     (more, rest)
 }
 
-/// Reads lines of `name: value`. A line that cannot be read is left out, such as one
-/// that was cut.
+/// Parses lines of `name: value`. Malformed lines are left out.
 fn parse(lines: &[u8]) -> HeaderMap {
     let mut trailers = HeaderMap::new();
-    let lines = match lines.len() < MOST {
+    let lines = match lines.len() < MAX_TRAILER_BYTES {
         true => lines,
-        // The last line may have been cut.
+        // The limit may have cut the last line.
         false => &lines[..lines.iter().rposition(|it| *it == b'\n').unwrap_or(0)],
     };
     for line in lines.split(|it| *it == b'\n') {
@@ -174,6 +181,7 @@ fn parse(lines: &[u8]) -> HeaderMap {
     trailers
 }
 
+/// Parses one line.
 fn header(line: &[u8]) -> Option<(HeaderName, HeaderValue)> {
     let colon = line.iter().position(|it| *it == b':')?;
     let (name, value) = (line[..colon].trim_ascii(), line[colon + 1..].trim_ascii());

@@ -1,7 +1,7 @@
 use bytes::{Buf, Bytes};
 
 use super::{
-    reader::{MOST, TRAILERS},
+    reader::{MAX_TRAILER_BYTES, TRAILERS_FLAG},
     *,
 };
 use crate::content::Grpc;
@@ -15,7 +15,7 @@ fn frame(flags: u8, text: &str) -> Vec<u8> {
 fn body() -> Vec<u8> {
     let trailers = "grpc-status:14\r\nGrpc-Message: away\r\n";
     let frames = [frame(0, "a message"), frame(0, ""), frame(1, "another")];
-    [frames.concat(), frame(TRAILERS, trailers)].concat()
+    [frames.concat(), frame(TRAILERS_FLAG, trailers)].concat()
 }
 
 /// The status, if there is one, of a body in pieces of this size.
@@ -81,7 +81,7 @@ fn what_is_cut_off_or_nonsense_has_no_status() {
     }
     assert_eq!(status(Grpc::WebText, b"!!!!", 4), None);
     assert_eq!(status(Grpc::WebText, b"A===", 4), None);
-    let nonsense = frame(TRAILERS, "no colon\r\n\0: \x01\r\n");
+    let nonsense = frame(TRAILERS_FLAG, "no colon\r\n\0: \x01\r\n");
     assert_eq!(status(Grpc::Web, &nonsense, 4), None);
     assert!(Reader::new(Grpc::Plain).is_none());
 }
@@ -89,13 +89,22 @@ fn what_is_cut_off_or_nonsense_has_no_status() {
 #[test]
 fn of_long_trailers_the_first_8_kib_are_read() {
     let long = "x".repeat(1 << 20);
-    let early = frame(TRAILERS, &format!("grpc-status: 5\r\nlong: {long}\r\n"));
+    let early = frame(
+        TRAILERS_FLAG,
+        &format!("grpc-status: 5\r\nlong: {long}\r\n"),
+    );
     assert_eq!(status(Grpc::Web, &early, 1_000).as_deref(), Some("5"));
-    let late = frame(TRAILERS, &format!("long: {long}\r\ngrpc-status: 5\r\n"));
+    let late = frame(
+        TRAILERS_FLAG,
+        &format!("long: {long}\r\ngrpc-status: 5\r\n"),
+    );
     assert_eq!(status(Grpc::Web, &late, 1_000), None);
     // Cut within the status.
-    let cut = format!("long: {}\r\ngrpc-status: 14\r\n", "x".repeat(MOST - 22));
-    assert_eq!(status(Grpc::Web, &frame(TRAILERS, &cut), 1_000), None);
+    let cut = format!(
+        "long: {}\r\ngrpc-status: 14\r\n",
+        "x".repeat(MAX_TRAILER_BYTES - 22)
+    );
+    assert_eq!(status(Grpc::Web, &frame(TRAILERS_FLAG, &cut), 1_000), None);
 }
 
 #[test]

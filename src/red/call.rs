@@ -251,7 +251,7 @@ where
 /// Returns whether a refusal may answer this call. The calls of a request
 /// inherit its deadline, so that counts wherever it was noticed.
 fn is_own(passed: &PassedRequest, refusal: &Refusal) -> bool {
-    passed.is_refused_by(refusal) != Some(false) || refusal.reason() == Reason::DeadlineExceeded
+    refusal.answers(passed) != Some(false) || refusal.reason() == Reason::DeadlineExceeded
 }
 
 /// Counts a panic of the service.

@@ -136,8 +136,8 @@ impl<F> Answer<F> {
         }
     }
 
-    /// Answers with 503 instead of 504 when the deadline has passed, for clients
-    /// that expect a 504 only from a gateway.
+    /// Answers with 503 instead of 504 when the deadline has passed, because
+    /// some clients expect a 504 only from a gateway.
     #[must_use]
     pub fn late_as_unavailable(self) -> Self {
         Self {

@@ -5,7 +5,8 @@ use std::{sync::Arc, time::Duration};
 
 use http::{HeaderValue, StatusCode};
 
-use super::{reason::Reason, refusal::Refusal, refuse::BoxError};
+use super::{reason::Reason, refusal::Refusal};
+use crate::error::BoxError;
 
 impl Refusal {
     pub(crate) fn no_idempotency_key() -> Self {

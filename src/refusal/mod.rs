@@ -1,4 +1,4 @@
-//! What a caller gets whose request was refused.
+//! Refused requests, and the responses or errors that their callers get.
 //!
 //! A layer that refuses a request makes a [`Refusal`], which says why and for how
 //! long. The trait [`Refuse`] turns it into a response or an error. It is
@@ -45,9 +45,10 @@ pub use self::{
     headers::Headers,
     reason::Reason,
     refusal::Refusal,
-    refuse::{AsError, BoxError, Refuse},
+    refuse::{AsError, Refuse},
 };
 pub(crate) use self::{
     content_type::{is_grpc, request_stub, trailers},
     origin::{Origin, PassedRequest},
 };
+pub use crate::error::BoxError;

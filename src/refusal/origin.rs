@@ -19,7 +19,7 @@ use http_body_util::{
     combinators::{BoxBody, UnsyncBoxBody},
 };
 
-use super::{refusal::Refusal, refuse::BoxError};
+use crate::error::BoxError;
 
 /// An array of one function, instantiated for each body type that is known here.
 /// A layer for requests of any type can look into requests with these bodies.
@@ -42,8 +42,8 @@ macro_rules! known {
     };
 }
 
-/// What a layer puts among the extensions of a request to recognize it. It repeats
-/// after 2^32 requests.
+/// An extension by which a layer recognizes its request. It repeats after 2^32
+/// requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct RequestMark(NonZeroU32);
 
@@ -55,8 +55,8 @@ impl RequestMark {
     }
 }
 
-/// What a refusal knows about the request that it answers: 8 bytes, because
-/// functions return refusals as errors.
+/// Identifies the request that a refusal answers, in 8 bytes, because functions
+/// return refusals as errors.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Origin {
     mark: Option<RequestMark>,
@@ -160,14 +160,12 @@ impl PassedRequest {
         Self::default()
     }
 
-    /// Returns whether this refusal answers that request; `None` if its origin is
-    /// unknown.
-    pub(crate) fn is_refused_by(&self, refusal: &Refusal) -> Option<bool> {
-        let Origin { mark, path } = refusal.origin;
-        refusal.origin.is_known().then(|| match &self.path {
+    /// Returns whether a refusal with this origin answers that request.
+    pub(super) fn is_origin(&self, Origin { mark, path }: Origin) -> bool {
+        match &self.path {
             Some(own) => path == address(own),
             None => mark.is_some() && mark == self.mark,
-        })
+        }
     }
 }
 
@@ -193,6 +191,7 @@ fn address(path: &PathAndQuery) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::refusal::Refusal;
 
     fn refused(req: &Request<String>) -> Refusal {
         Refusal::no_key().answering(Origin::of_any(req))
@@ -202,18 +201,18 @@ mod tests {
     fn a_request_is_known_by_its_mark_and_no_other_is() {
         let mut req = Request::new(String::new());
         let passed = PassedRequest::noted(req.extensions_mut());
-        assert_eq!(passed.is_refused_by(&refused(&req)), Some(true));
+        assert_eq!(refused(&req).answers(&passed), Some(true));
         let other = Request::new(String::new());
-        assert_eq!(passed.is_refused_by(&refused(&other)), Some(false));
+        assert_eq!(refused(&other).answers(&passed), Some(false));
         let mut other = other;
         let of_the_other = PassedRequest::noted(other.extensions_mut());
-        assert_eq!(passed.is_refused_by(&refused(&other)), Some(false));
-        assert_eq!(of_the_other.is_refused_by(&refused(&other)), Some(true));
+        assert_eq!(refused(&other).answers(&passed), Some(false));
+        assert_eq!(refused(&other).answers(&of_the_other), Some(true));
         // A layer further in marks it no second time.
         let further_in = PassedRequest::noted(req.extensions_mut());
-        assert_eq!(further_in.is_refused_by(&refused(&req)), Some(true));
-        assert_eq!(passed.is_refused_by(&refused(&req)), Some(true));
-        assert_eq!(passed.is_refused_by(&Refusal::no_key()), None);
+        assert_eq!(refused(&req).answers(&further_in), Some(true));
+        assert_eq!(refused(&req).answers(&passed), Some(true));
+        assert_eq!(Refusal::no_key().answers(&passed), None);
     }
 
     #[cfg(feature = "axum")]
@@ -230,8 +229,8 @@ mod tests {
         for path in ["/orders", "/"] {
             let (mut req, other) = (request(path), request(path));
             let passed = PassedRequest::noted(req.extensions_mut());
-            assert_eq!(passed.is_refused_by(&refused(&req)), Some(true), "{path}");
-            assert_eq!(passed.is_refused_by(&refused(&other)), Some(false));
+            assert_eq!(refused(&req).answers(&passed), Some(true), "{path}");
+            assert_eq!(refused(&other).answers(&passed), Some(false));
         }
     }
 }

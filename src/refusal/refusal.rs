@@ -5,8 +5,14 @@ use std::{error::Error, num::NonZeroU32, sync::Arc, time::Duration};
 
 use http::{Extensions, StatusCode};
 
-use super::{origin::Origin, reason::Reason, refuse::BoxError};
-use crate::limit::{Decision, Other, Others};
+use super::{
+    origin::{Origin, PassedRequest},
+    reason::Reason,
+};
+use crate::{
+    error::BoxError,
+    limit::{Decision, Other, Others},
+};
 
 /// A request that a layer refused.
 ///
@@ -39,7 +45,7 @@ pub(super) enum DeadlineOwner {
     Server,
 }
 
-/// What a layer knew when it refused.
+/// The decision or the error that led to a refusal.
 #[derive(Clone, Debug)]
 pub(super) enum RefusalSource {
     None,
@@ -94,6 +100,13 @@ impl Refusal {
             true => self,
             false => self.answering(Origin::of(extensions)),
         }
+    }
+
+    /// Returns whether this refusal answers the request that was passed on;
+    /// `None` if it does not know which request it answers.
+    pub(crate) fn answers(&self, passed: &PassedRequest) -> Option<bool> {
+        let is_known = self.origin.is_known();
+        is_known.then(|| passed.is_origin(self.origin))
     }
 
     pub(crate) fn over_limit(limiter: Arc<str>, decision: Decision, others: Others) -> Self {

@@ -1,14 +1,8 @@
 //! The trait that turns a refusal into a response or an error. The layers of all
 //! modules call it.
 
-use std::error::Error;
-
 use super::refusal::Refusal;
 use crate::limit::{Decision, Other};
-
-/// Any error that can be sent to another thread; the error type of most Tower
-/// services.
-pub type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Turns a refusal into the response or the error that the caller gets, and may
 /// mark the responses to admitted requests.

@@ -19,7 +19,7 @@ use super::{
     },
 };
 use crate::{
-    content::Allowed,
+    content::BodyAllowed,
     deadline,
     idempotency::{guard::Guard, observe::Event, record::Body, runner::OnError, store::Store},
     refusal::{BoxError, PassedRequest, Refusal},
@@ -42,7 +42,7 @@ impl<S: Store> Executor<S> {
         let context = CallContext {
             passed: PassedRequest::marked(call.request.extensions_mut()),
             read: call.read.clone(),
-            allowed: Allowed::to(call.request.method()),
+            allowed: BodyAllowed::to(call.request.method()),
             version: call.request.version(),
         };
         let begun = Instant::now();
@@ -140,7 +140,7 @@ struct CallContext {
     /// Whether the handler has read the body.
     read: ReadFlag,
     /// Whether the response may have a body, by the request's method.
-    allowed: Allowed,
+    allowed: BodyAllowed,
     version: Version,
 }
 
@@ -151,7 +151,7 @@ impl CallContext {
     /// A handler that passes its own request on, marks included, has usually read
     /// the body before.
     fn is_refused_by(&self, refusal: &Refusal) -> bool {
-        let is_own = self.passed.is_refused_by(refusal) == Some(true);
+        let is_own = refusal.answers(&self.passed) == Some(true);
         is_own && refusal.is_before_work() && !self.read.is_set()
     }
 }

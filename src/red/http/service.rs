@@ -19,7 +19,7 @@ use super::{
 };
 use crate::red::{labels::Side, registry::Registry};
 use crate::{
-    content::Allowed,
+    content::BodyAllowed,
     exempt::Exempt,
     refusal::{BoxError, PassedRequest},
 };
@@ -121,7 +121,7 @@ impl<C, R, X> Counting<C, R, X> {
             guard,
             passed,
             classify: self.classify.clone(),
-            body: Allowed::to(req.method()),
+            body: BodyAllowed::to(req.method()),
             grpc,
         })
     }

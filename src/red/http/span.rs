@@ -14,7 +14,7 @@ use crate::red::{
     status::{Status, grpc},
 };
 use crate::{
-    content::{Allowed, Grpc, content_length, is_event_stream},
+    content::{BodyAllowed, Grpc, content_length, is_event_stream},
     grpc_web::Reader,
     refusal::{PassedRequest, Reason, Refusal},
 };
@@ -29,7 +29,7 @@ pub(crate) struct RequestSpan<C> {
     /// Tells refusals of this request from those of requests to downstreams.
     pub(crate) passed: PassedRequest,
     /// What the request's method allows the response to have.
-    pub(crate) body: Allowed,
+    pub(crate) body: BodyAllowed,
     /// The form of gRPC that the request uses.
     pub(crate) grpc: Option<Grpc>,
 }
@@ -144,7 +144,7 @@ impl<C: Classify> RequestSpan<C> {
 /// count. A deadline always counts, because the calls of a request inherit it.
 #[inline]
 fn own(passed: &PassedRequest, refusal: &Refusal) -> Option<(Outcome, Cause)> {
-    let is_own = passed.is_refused_by(refusal) == Some(true);
+    let is_own = refusal.answers(passed) == Some(true);
     let is_own = is_own || refusal.reason() == Reason::DeadlineExceeded;
     is_own.then(|| by_refusal(refusal))
 }

@@ -13,7 +13,7 @@ use super::{
     channel::{BodyPart, BodyReceiver, BodySender, body_channel},
 };
 use crate::{
-    content::{Allowed, Grpc, content_length},
+    content::{BodyAllowed, Grpc, content_length},
     grpc_web::Reader,
     idempotency::{http::retention::completion::CompletionHandle, record, store::Store},
     refusal::BoxError,
@@ -51,7 +51,7 @@ where
     /// kept, as far as the budget goes.
     pub(crate) fn new(
         head: &Parts,
-        allowed: Allowed,
+        allowed: BodyAllowed,
         body: B,
         cap: usize,
         budget: &BodyBudget,
