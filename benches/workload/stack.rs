@@ -285,7 +285,7 @@ pub(crate) fn propagating() -> Side {
     in_an_hour(PropagateDeadlineLayer::new())
 }
 
-/// The timeout of tower-http, which has a timer from the start and does not pass the
+/// The timeout of tower, which has a timer from the start and does not pass the
 /// deadline on.
 pub(crate) fn timing_out() -> Side {
     let runtime = Runtime::new().expect("a runtime");
