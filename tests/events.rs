@@ -1,4 +1,4 @@
-//! What is logged, and what is not.
+//! Tests which events are logged.
 //!
 //! A binary of its own: where an event is met first on a thread that listens to
 //! nothing, tracing may still believe so when another thread listens.

@@ -1,4 +1,4 @@
-//! The limiters of other crates, for the same decisions.
+//! The limiters of other crates that make the same decisions.
 
 use std::{hash::Hash, hint::black_box, num::NonZeroU32, sync::Arc, time::Duration};
 

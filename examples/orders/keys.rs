@@ -38,7 +38,7 @@ impl FromStr for Keep {
     }
 }
 
-/// What happens to an order whose outcome is unknown.
+/// The treatment of an order whose outcome is unknown.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Takeover {
     Rerun,

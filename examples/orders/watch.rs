@@ -74,7 +74,7 @@ async fn report(
     }
 }
 
-/// What the fleet did within a span of time until now.
+/// The activity of the fleet within a span of time until now.
 #[derive(Debug, Serialize)]
 struct Report {
     covered_secs: f64,

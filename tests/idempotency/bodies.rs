@@ -199,7 +199,8 @@ async fn nobody_has_an_answer_whole_before_it_is_kept() {
     assert!(body.frame().await.is_none());
     assert_eq!(counts.snapshot().completed, 1);
 
-    // Who knows how long it is could tell from its last piece that he has all.
+    // A client that knows the length could see from the last piece that the body
+    // is complete.
     let (mut body, feeders, counts) = slow(Some(5)).await;
     assert_eq!(http_body::Body::size_hint(&body).exact(), Some(3));
     tokio::time::sleep(LEASE).await;

@@ -34,7 +34,7 @@ async fn open(folder: &Folder, clock: &Manual) -> Result<Durable, OpenError> {
     store.fsync(Fsync::Never).open(folder.path()).await
 }
 
-/// What happens to the store before it is asked.
+/// The event before the store is called.
 #[derive(Clone, Copy, Debug)]
 enum Before {
     Nothing,

@@ -99,7 +99,7 @@ fn web(trailers: &str) -> Vec<u8> {
     [&message[..], &[0x80, 0, 0, 0, length], trailers.as_bytes()].concat()
 }
 
-/// What became of a call by gRPC-Web that was answered with this body.
+/// Returns how a gRPC-Web call with this response body ended.
 async fn of(content_type: &'static str, body: Vec<u8>, size: usize) -> (Tally, Option<Reply>) {
     let (router, tally) = answering(move |_| {
         let body = body.clone();

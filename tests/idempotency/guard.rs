@@ -195,7 +195,7 @@ async fn an_end_that_the_store_has_lost_the_work_of_is_lost_when_another_has_beg
     assert_eq!((snapshot.restored, snapshot.lost), (0, 1));
 }
 
-/// As when a server fails over while nobody can reach it.
+/// As in a failover while the server is unreachable.
 #[tokio::test(start_paused = true)]
 async fn an_end_that_is_told_later_is_kept_though_the_work_was_lost_meanwhile() {
     let (claimant, store, counts) = claimant();

@@ -207,7 +207,7 @@ async fn another_request_under_the_same_key_is_refused() {
         assert_eq!(refused.problem(), "key-reused");
     }
     assert_eq!((tally.count(), counts.snapshot().mismatched), (1, 6));
-    // What says nothing of the work does not count.
+    // Headers that do not describe the work do not count.
     let again = post("17").header("content-type", "Application/JSON; charset=utf-8");
     let again = again
         .uri("/orders/1/pay?a=1")
@@ -260,7 +260,7 @@ async fn the_same_key_on_another_route_is_another_key_unless_it_is_said() {
     assert_eq!(other.problem(), "key-reused");
 }
 
-/// What is nested sees its requests without what it is nested under.
+/// A nested service sees its requests without the prefix of the nesting.
 #[tokio::test]
 async fn another_request_to_what_is_nested_is_refused() {
     for is_service in [false, true] {
@@ -304,7 +304,7 @@ async fn two_tenants_with_the_same_key_never_meet() {
     let stranger = ask(&anonymous, post("17"), "an order").await;
     assert!(stranger.status.is_success() && !stranger.is_replayed());
     assert!(ask(&anonymous, post("17"), "an order").await.is_replayed());
-    // Nobody becomes a stranger by calling himself what strangers are called.
+    // A client cannot become anonymous by using the name of anonymous clients.
     for tenant in ["", "-", "(2,)"] {
         assert!(!ask(&anonymous, of(tenant), "an order").await.is_replayed());
     }
@@ -636,7 +636,7 @@ async fn what_makes_two_requests_the_same_can_be_chosen() {
     );
     assert!(!is_same(&router, (JSON, r#"{"to":"Ann","amount":70}"#)).await);
     assert!(!is_same(&router, (JSON, r#"{"to":"Ann","amount":17"#)).await);
-    // What is not JSON is compared byte for byte.
+    // A body that is not JSON is compared byte for byte.
     assert!(!is_same(&router, ("text/plain", r#"{"to":"Ann","amount":17}"#)).await);
     assert_eq!(tally.count(), 1);
 

@@ -161,7 +161,7 @@ async fn a_lease_in_this_process_lapses_once_its_holder_is_dropped() {
     // As it was before, and no longer held though its guard lives on for a while.
     assert_eq!(second.release().await, CompletionStatus::Saved);
     assert!(run(&claimant, nth(0)).await.lease().is_recovered());
-    // What was dropped is forgotten in its time.
+    // A dropped lease expires in time.
     clock.advance(2 * LEASE);
     assert!(!run(&claimant, nth(0)).await.lease().is_recovered());
 }

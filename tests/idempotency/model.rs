@@ -35,8 +35,8 @@ pub(crate) trait Subject {
     }
 }
 
-/// What a player does next. A claim comes with a new token; the others go by the
-/// token of the player's latest claim, whatever was answered to that.
+/// The next move of a player. A claim has a new token; the other moves use the
+/// token of the latest claim, whatever its result was.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
     Claim(usize, Play),
@@ -44,7 +44,7 @@ pub(crate) enum Step {
     ClaimAgain(usize),
     Renew(usize, Duration),
     Complete(usize, Duration),
-    /// What the store had may be lost.
+    /// The store may lose its records.
     Restore(usize, Duration),
     Release(usize),
     /// The player forgets what it claimed.

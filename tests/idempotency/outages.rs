@@ -43,7 +43,7 @@ async fn a_layer_that_fails_open_does_it_twice_and_counts_that() {
     assert_eq!((tally.count(), counts.snapshot().failed_open), (2, 2));
 }
 
-/// What a request without a query, a content type and a body has under its name.
+/// The fingerprint of a request without a query, a content type and a body.
 /// Stores outlive the program that wrote them, so this stays what it was.
 async fn recorded(store: &Moody, record: Bytes) {
     let name = Scope::new("http").method("POST").route("/").name("17");
@@ -62,7 +62,7 @@ async fn recorded(store: &Moody, record: Bytes) {
     assert_eq!(kept, Ok(LeaseStatus::Held));
 }
 
-/// It was done, even if nobody here can tell what came of it.
+/// The work was done, even if its outcome is unknown here.
 #[tokio::test(start_paused = true)]
 async fn a_record_that_cannot_be_read_is_not_done_again_though_it_fails_open() {
     let of_a_job = Record::Value(Body::Kept("of a job".into())).encode();

@@ -1,11 +1,12 @@
-//! Records as bytes: those of yesterday, and those of nobody.
+//! Records as bytes: those of old versions, and invalid ones.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use proptest::prelude::*;
 use sluicegate::idempotency::{Body, Record, RecordError, Reply};
 
-/// What was written by hand after the layout in the docs, and what it says.
+/// Bytes that were written by hand after the layout in the docs, and their
+/// meaning.
 fn golden() -> [(&'static [u8], Record); 3] {
     let mut reply = Reply::new(StatusCode::CREATED);
     for (name, value) in [

@@ -26,7 +26,7 @@ fn exhausted() -> Local<TokenBucket, Direct> {
     limiter
 }
 
-/// What a downstream behind a limit answers to this request.
+/// Returns the response of a downstream service behind a limit.
 async fn downstream(request: Request<Body>) -> Response {
     let answer = service_fn(async |_: Request<Body>| Ok::<_, Infallible>(Response::default()));
     let mut client = RateLimitLayer::new(exhausted()).layer(answer);

@@ -1,4 +1,4 @@
-//! What is kept of an answer, and what is given again.
+//! Which parts of a response are stored and replayed.
 
 use std::convert::Infallible;
 

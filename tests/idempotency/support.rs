@@ -42,7 +42,7 @@ pub(crate) struct Moody {
 pub(crate) enum Mood {
     /// It does not do what it is asked, and says so.
     Away,
-    /// It does what it is asked, and nobody hears of it.
+    /// The store does the work, and its reply is lost.
     Mute,
     /// It has no room, as long as it is asked to keep more than this.
     FullAbove(usize),
@@ -77,7 +77,7 @@ impl Moody {
         self.flushed.fetch_add(1, SeqCst);
     }
 
-    /// What was there before is never found again.
+    /// Earlier records are never found again.
     fn now(&self, name: Name) -> Name {
         match self.flushed.load(SeqCst) {
             0 => name,

@@ -276,7 +276,7 @@ async fn a_request_waits_for_the_longest_of_its_queues() {
     assert_eq!(decision.verdict(), Verdict::Admit, "it has waited");
     assert_eq!(decision.waited(), ms(300));
     assert_eq!(start.elapsed(), ms(300));
-    // Who only asks is told to wait as long.
+    // A peek returns the same wait.
     let Ok(decision) = all.check(&("k", "k", "k"), 1).await;
     assert_eq!(decision.verdict(), Verdict::Queue(ms(100)));
     assert_eq!(tokens.peek("k").remaining(), 3);

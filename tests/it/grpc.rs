@@ -142,7 +142,7 @@ async fn a_limiter_that_fails_makes_a_tonic_server_unavailable() {
     assert!(status.get_details_retry_info().is_none());
 }
 
-/// A limit of `burst` for each client, who is whoever `client` says.
+/// A limit of `burst` for each client, with the key `client`.
 fn by_client(
     client: ClientIp,
     burst: u64,

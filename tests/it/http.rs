@@ -250,7 +250,7 @@ async fn legacy_headers_say_the_same_in_their_own_way() {
     }
 }
 
-/// A limit of `burst` for each client, who is whoever `client` says.
+/// A limit of `burst` for each client, with the key `client`.
 fn by_client(client: ClientIp, burst: u64) -> Router {
     let limiter: Local<TokenBucket, Keyed, Manual> = keyed(a_few(burst));
     two_routes().layer(RateLimitLayer::new(limiter).key(client))

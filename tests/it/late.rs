@@ -1,4 +1,4 @@
-//! Nobody waits for what would come after the deadline.
+//! A request does not wait for a result after its deadline.
 
 use std::{
     convert::Infallible,
@@ -20,7 +20,7 @@ use tower::{Layer, ServiceExt, service_fn};
 
 use crate::support::{ms, timed};
 
-/// What becomes of a request with so much time left.
+/// Returns what happens to a request with this remaining time.
 async fn ask<L>(
     layer: &RateLimitLayer<L, sluicegate::key::Global, (), (), AsError>,
     left: Duration,

@@ -314,7 +314,7 @@ async fn no_time_helps_is_said_in_grpc() {
     let keyless = RateLimitLayer::new(keyed(a_few(1))).key(key::header("x-api-key"));
     let res = send(&mut keyless.layer(Probe::new()), grpc_request()).await;
     assert_eq!(pushback(&res).as_deref(), Some("-1"));
-    // Of these nobody knows when, which is not never.
+    // The retry time of these is unknown, which is not "never".
     let failing = RateLimitLayer::new(Later::failing_with("gone"));
     assert_eq!(pushback(&answer(failing, grpc_request()).await), None);
 }

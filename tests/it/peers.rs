@@ -1,5 +1,4 @@
-//! Who the peer is where it is not a plain TCP connection: TLS and unix sockets,
-//! for real.
+//! The address of the peer behind real TLS and unix sockets.
 
 use std::{
     fmt, io,
@@ -44,7 +43,7 @@ use crate::support::{a_few, keyed};
 
 type Limit = RateLimitLayer<Local<TokenBucket, Keyed, Manual>, ClientIp>;
 
-/// One request for each client, who is whoever `client` says.
+/// One request for each client, with the key `client`.
 fn one_each(client: ClientIp) -> Limit {
     RateLimitLayer::new(keyed(a_few(1))).key(client)
 }
@@ -55,7 +54,7 @@ fn behind_a_local_proxy() -> ClientIp {
     client.trust_unix_peer()
 }
 
-/// What a call is answered that says it is forwarded for somebody.
+/// Returns the code of a call with a forwarding header.
 async fn code(channel: &Channel, forwarded_for: &str) -> Code {
     let mut request = Request::new(HealthCheckRequest::default());
     let metadata = request.metadata_mut();
@@ -64,7 +63,7 @@ async fn code(channel: &Channel, forwarded_for: &str) -> Code {
     answer.map_or_else(|status| status.code(), |_| Code::Ok)
 }
 
-/// The codes of calls for two clients, the first of whom comes again.
+/// The codes of the calls of two clients, the first of which calls again.
 async fn codes(channel: &Channel) -> [Code; 3] {
     [
         code(channel, "203.0.113.1").await,
@@ -198,7 +197,7 @@ fn axum_by_unix_socket(path: &SocketPath, client: ClientIp) {
     tokio::spawn(async move { axum::serve(listener, service).await });
 }
 
-/// The status of a request that says it is forwarded for somebody.
+/// The status of a request with a forwarding header.
 async fn status(path: &Path, forwarded_for: &str) -> String {
     let mut connection = UnixStream::connect(path).await.unwrap();
     let request = format!(

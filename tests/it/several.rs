@@ -1,5 +1,5 @@
-//! What clients are told where several limits stand in front of a service: in an
-//! `All`, or in layers around each other.
+//! The headers for several limits in front of a service: in an `All`, or in
+//! nested layers.
 
 use std::{sync::Arc, time::Duration};
 
@@ -254,7 +254,8 @@ async fn of_two_with_as_much_left_the_later_one_speaks() {
     }
 }
 
-/// What is left further out has no say where something further in has refused.
+/// The remaining quota of an outer layer does not count if an inner one has
+/// refused.
 #[tokio::test]
 async fn the_layer_that_refuses_speaks_and_others_do_not_move_its_time() {
     let outer = telling(direct("outer", an_hour(2)));

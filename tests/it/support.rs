@@ -1,4 +1,4 @@
-//! What more than one of these tests leans on.
+//! Helpers of these tests.
 
 use std::{
     convert::Infallible,
@@ -158,7 +158,7 @@ impl<T: Clone> Journal<T> {
         u64::try_from(self.start.elapsed().as_millis()).unwrap()
     }
 
-    /// What was written, each with its millisecond.
+    /// The writes, each with its millisecond.
     pub(crate) fn entries(&self) -> Vec<(u64, T)> {
         self.entries.lock().unwrap().clone()
     }

@@ -1,4 +1,5 @@
-//! First come, first served; and who leaves the line harms nobody.
+//! First come, first served; a caller that leaves the queue does not delay the
+//! others.
 
 use std::{future::Future, time::Duration};
 
@@ -39,7 +40,7 @@ fn wait<T: Clone + Send + 'static>(journal: &Journal<T>, ready: Ready, name: T) 
     })
 }
 
-/// Lets everybody who waits have their turn.
+/// Lets every waiting caller have its turn.
 async fn all_turns() {
     sleep(Duration::from_secs(7_200)).await;
 }
@@ -250,8 +251,8 @@ async fn all_who_wait_may_leave_and_nothing_is_lost() {
     assert_eq!(limiter.peek().reset_after(), Duration::ZERO);
 }
 
-/// A booking in a later window must not make the present one forgotten when
-/// it is given back: whoever waits and leaves would have a new window's worth.
+/// A reservation in a later window that is given back must not clear the present
+/// window: a caller that waits and leaves would get the quota of a new window.
 #[tokio::test(start_paused = true)]
 async fn leaving_the_line_does_not_empty_the_present_window() {
     let quota = Quota::per_second(10);
@@ -322,7 +323,7 @@ async fn a_layer_over_a_leaky_bucket_lets_requests_through_an_interval_apart() {
     assert_eq!(passed, [0, 100, 200].map(|at| (at, StatusCode::OK)));
 }
 
-/// The queue is the leaky bucket's own, so nobody has to ask for it.
+/// The leaky bucket has a queue of its own, without a setting of the layer.
 #[tokio::test(start_paused = true)]
 async fn a_leaky_bucket_makes_requests_wait_unasked() {
     let limiter = timed(LeakyBucket::new(ten_a_second(2)));
@@ -392,7 +393,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What passed, and at which millisecond.
+/// The requests that passed, and their milliseconds.
 fn walk<R: Rule>(rule: R, steps: &[Step]) -> Vec<(u64, Cost)> {
     on_paused_time(async {
         let (limiter, journal) = (timed(rule), Journal::new());

@@ -24,7 +24,7 @@ const OTHER: &[u8] = b"other";
 
 const OTHER_LIMIT: u64 = 4;
 
-/// What a script does depends on nothing else: so each call runs once.
+/// The result of a script depends on these values only, so each call runs once.
 type Asked = (u32, Tick, u8, (u8, u64, u64, u64));
 
 #[derive(Clone, Copy)]

@@ -124,7 +124,7 @@ fn other_buckets(form: Form) -> Vec<Case> {
         ),
         Case::new(
             "another quota",
-            // What is rounded makes ever more states.
+            // Rounding would create more and more states.
             greedy(vec![3], form.of(whole(3), whole(5))),
             || BucketLaw(vec![refill(4, SIZE), refill(8, 2 * SIZE)]),
             rates.map(TokenBucket::new).to_vec(),

@@ -1,4 +1,4 @@
-//! What is searched: a rule, what may happen to it, and its law.
+//! The cases of the search: a rule, the events, and the law that must hold.
 
 use std::env;
 
@@ -60,7 +60,7 @@ fn quarters(until: Tick) -> Vec<Tick> {
     instants(SECOND / 4, until * SECOND / 4, SECOND)
 }
 
-/// Half of all goes out to whoever asks for it.
+/// Each request for a share gets half of the rest.
 pub(crate) fn greedy(checks: Vec<Cost>, instants: Vec<Tick>) -> Plan {
     Plan {
         instants,
@@ -71,7 +71,7 @@ pub(crate) fn greedy(checks: Vec<Cost>, instants: Vec<Tick>) -> Plan {
     }
 }
 
-/// What differs in the long form: more moves, more events, and more time.
+/// The long form has more moves, more events, and more time.
 #[derive(Clone, Copy)]
 pub(crate) struct Form(pub(crate) bool);
 

@@ -23,7 +23,7 @@ struct Server {
     store: Store,
 }
 
-/// What a script answers: whole numbers.
+/// The reply of a script: integers.
 pub(crate) type Reply = Vec<i64>;
 
 impl Engine {

@@ -4,9 +4,9 @@
 pub(crate) struct Fault {
     pub(crate) what: &'static str,
     pub(crate) file: &'static str,
-    /// What stands in the file, once.
+    /// The text that is in the file once.
     pub(crate) from: &'static str,
-    /// What replaces it.
+    /// Its replacement.
     pub(crate) to: &'static str,
     /// The search that meets it.
     pub(crate) met_by: &'static str,

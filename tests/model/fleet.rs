@@ -163,8 +163,8 @@ impl<R: Scripted, L: Law> Fleet<R, L> {
         state.store = self.asker.stores.expired(state.store, clock);
     }
 
-    /// What cannot be told apart is one state: shares that are over or empty, and
-    /// the order of the holders.
+    /// Equivalent states are one: shares that have ended or are empty are equal,
+    /// and the order of the holders does not matter.
     fn settle(&self, state: &mut State<L::State>) {
         let now = self.real(state) as u32;
         for share in &mut state.holders {
@@ -272,7 +272,7 @@ impl<R: Scripted, L: Law> World for Fleet<R, L> {
     }
 }
 
-/// What holders can still spend.
+/// Returns what the holders can still spend.
 fn out<S>(state: &State<S>) -> Cost {
     let shares = state.holders.iter();
     shares.map(|share| Cost::from(share.left)).sum()

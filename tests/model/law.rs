@@ -1,10 +1,10 @@
-//! What must hold for all that really passes, whoever let it pass.
+//! The law for all requests that pass, by any way.
 
 use std::{fmt::Debug, hash::Hash, mem};
 
 use sluicegate::{clock::Tick, limit::Cost};
 
-/// A meter of what really passed.
+/// Counts the requests that have passed.
 pub(crate) trait Law {
     type State: Copy + Eq + Hash + Debug;
 
@@ -111,8 +111,8 @@ impl Law for BucketLaw {
     }
 }
 
-/// What passed in a window, and of the one before as much as a sliding window
-/// weighs, is never above the limit.
+/// The requests of a window, and the weighed part of the window before, never
+/// exceed the limit.
 pub(crate) struct WindowLaw {
     pub(crate) limit: u64,
     /// By quota.
@@ -135,7 +135,7 @@ impl WindowLaw {
         self.widths[state.quota as usize]
     }
 
-    /// What is used, times the width.
+    /// The used amount, times the width.
     fn used(&self, state: Counts) -> u64 {
         let width = self.width(state);
         state.previous * (width - state.at % width) + state.current * width
@@ -214,8 +214,8 @@ impl Law for WindowLaw {
         }
     }
 
-    /// What passed before counts in the present window; the law is about what
-    /// passes from now on.
+    /// Requests from before count in the present window; the law is about later
+    /// ones.
     fn retune(&self, _: Counts, _: Tick, quota: u8, _: bool, _: Cost) -> Counts {
         Counts {
             quota,

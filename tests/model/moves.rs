@@ -1,4 +1,4 @@
-//! What can happen next.
+//! The moves that are possible in a state.
 
 use sluicegate::limit::Cost;
 

@@ -1,4 +1,4 @@
-//! What may happen in a search, and when.
+//! The events of a search, and their instants.
 
 use sluicegate::{clock::Tick, limit::Cost};
 
@@ -16,7 +16,7 @@ pub(crate) struct Plan {
     pub(crate) instants: Vec<Tick>,
     /// How much a holder asks for.
     pub(crate) wants: Vec<Cost>,
-    /// What is asked exactly.
+    /// The costs of exact checks.
     pub(crate) checks: Vec<Cost>,
     /// How many events there are at most: crashes, losses, delays, charges that
     /// may be undone, resets, credits and debits.
@@ -28,7 +28,7 @@ pub(crate) struct Plan {
     pub(crate) charges: Vec<Cost>,
     /// A holder forgets its share.
     pub(crate) crashes: bool,
-    /// What was granted never arrives.
+    /// A granted share never arrives.
     pub(crate) losses: bool,
     /// One message at a time arrives later than it was sent.
     pub(crate) delays: bool,

@@ -20,7 +20,7 @@ pub(crate) trait World {
     fn step(&mut self, state: Self::State, made: Self::Move) -> Result<Self::State, String>;
 }
 
-/// What a search met.
+/// The result of a search.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     pub(crate) states: usize,

@@ -1,4 +1,4 @@
-//! What a process holds of a bucket, and what it sends about it.
+//! The share of a bucket that a process holds, and its messages about it.
 
 use std::mem;
 

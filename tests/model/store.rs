@@ -1,4 +1,4 @@
-//! What stands in for the server: its keys, and when they expire.
+//! Replaces the server: keys, and when they expire.
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -124,7 +124,7 @@ proptest! {
         prop_assert_eq!(key(&ClientIp::peer(), v6(bits)), own);
     }
 
-    /// An IPv6 address is no proxy for having the address of one inside.
+    /// An IPv6 address is not trusted because it contains the address of a proxy.
     #[test]
     fn trust_does_not_look_inside(host: u32, rest: u128) {
         let proxy = 0x0a00_0000 | host >> 8;

@@ -38,7 +38,7 @@ fn keeps_its_promise<R: Rule>(rule: &R, arrivals: &[Arrival]) {
     });
 }
 
-/// A denial leaves the state as it was, for whoever asks next.
+/// A denial leaves the state unchanged.
 fn denies_without_a_trace<R: Rule>(rule: &R, arrivals: &[Arrival]) {
     play(rule, arrivals, |before, now, cost, decision| {
         if decision.is_denied() {
@@ -71,7 +71,7 @@ fn forgets_at_the_end_of_its_life<R: Rule>(rule: &R, arrivals: &[Arrival]) {
     });
 }
 
-/// What a decision says of the bucket is what the bucket then does.
+/// The bucket later behaves as the decision says.
 fn tells_the_truth<R: Rule>(rule: &R, arrivals: &[Arrival]) {
     play(rule, arrivals, |before, now, cost, decision| {
         let mut state = before.clone();
@@ -106,7 +106,7 @@ fn tells_the_truth<R: Rule>(rule: &R, arrivals: &[Arrival]) {
     });
 }
 
-/// What a booking says of the bucket is what the bucket then does, as seen from now:
+/// After a reservation the bucket behaves as the decision says, as seen from now:
 /// there is more when it says so, and not a tick before.
 fn books_the_truth<R: Rule>(rule: &R, arrivals: &[Arrival]) {
     play(rule, arrivals, |before, now, cost, decision| {
@@ -155,9 +155,8 @@ fn credits_up_to_full<R: Rule>(rule: &R, arrivals: &[Arrival]) {
     });
 }
 
-/// What was charged goes back whole at once, and later never so that more
-/// passes than if it had not been charged. `pick` is the one that is charged
-/// for nothing.
+/// A charge can be undone completely at once. Undone later, it never lets more
+/// pass than without the charge. `pick` chooses the charge that is undone.
 fn undoes_what_was_charged<R: Rule>(rule: &R, arrivals: &[Arrival], pick: usize) {
     let (mut with, mut without) = (R::State::default(), R::State::default());
     let (mut now, mut charge) = (START, None);

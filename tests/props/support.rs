@@ -88,7 +88,7 @@ pub(crate) fn play<R: Rule>(
     state
 }
 
-/// What passed, and when: at once, or after it had queued.
+/// The requests that passed, and when: at once, or after they had queued.
 pub(crate) fn passed<R: Rule>(rule: &R, arrivals: &[Arrival]) -> Vec<Passed> {
     let mut passed = Vec::new();
     play(rule, arrivals, |_, now, cost, decision| {

@@ -67,7 +67,7 @@ async fn limits_on_one_server_are_one_call() {
     assert_eq!(left(&user, "ann").await, 3);
     assert_eq!(left(&tenant, "acme").await, 14);
     assert_eq!(left(&log, "ann").await, 24);
-    // What one refuses none is charged for.
+    // If one limit refuses, no limit is charged.
     let denied = all.check(&key, 2).await.unwrap();
     assert!(denied.is_denied());
     assert_eq!(&*all.speaker(&key, &denied), "meter");
@@ -272,7 +272,7 @@ async fn limits_here_are_asked_before_those_elsewhere() {
     let denied = all.check(&key, 1).await.unwrap();
     assert_eq!(&*all.speaker(&key, &denied), "there");
     assert_eq!(here.peek("k").remaining(), 2, "given back");
-    // It is remembered, so nobody is asked.
+    // The denial is remembered, so Redis is not called.
     let calls = connection.stats().calls;
     let denied = all.check(&key, 1).now_or_never().unwrap().unwrap();
     assert_eq!(&*all.speaker(&key, &denied), "there");
@@ -462,7 +462,7 @@ async fn a_call_that_nobody_waits_for_any_more_is_given_back() {
     assert_eq!(left(&alone, "k").await, 9);
 }
 
-/// What the server holds under a key, whatever its type.
+/// Returns the value of a key on the server, of any type.
 fn held(client: &mut redis::Connection, key: &str) -> Value {
     let kind: String = redis::cmd("TYPE").arg(key).query(client).unwrap();
     let read = match kind.as_str() {
@@ -528,8 +528,8 @@ fn one_bucket_is_decided_as_in_a_batch() {
     decides_alone_as_in_a_batch(SlidingLog::new);
 }
 
-/// What a rule makes of a reply and of its own state: whether it admits, and
-/// the state if that is charged.
+/// Returns whether a rule admits by the reply and its own state, and the state
+/// after the charge.
 fn replayed<R: Scripted>(
     rule: &R,
     state: &R::State,

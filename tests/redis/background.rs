@@ -1,5 +1,4 @@
-//! What goes on though nobody asks for it, whatever becomes of the runtime that
-//! began it.
+//! Background work continues when the runtime that began it ends.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What says it is a server, and misbehaves as no real one does when asked to.
+//! A fake server that misbehaves in ways that a real one does not.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -25,7 +25,8 @@ where
     port
 }
 
-/// What a script's answer looks like: behind the number of the call, which came last.
+/// The reply of a script, after the number of the call, which was the last
+/// argument.
 pub(crate) fn numbered(command: &[String], reply: &str) -> Option<String> {
     let number = command.last()?;
     match command[2].as_str() {

@@ -1,13 +1,13 @@
-//! Four processes, each with 256 tasks, on shared keys: nobody is admitted for
-//! whom there is no room, not even one.
+//! Four processes, each with 256 tasks, on shared keys: not even one request too
+//! many is admitted.
 //!
-//! What was admitted, and when, is known exactly, though no answer says it. The
-//! server writes down every state of a bucket: how far from whole it was at
-//! which instant, how much was counted in which window, what was logged when.
-//! Only of a sliding window the instants are missing there. But an admission's
-//! `reset_after` is the time to its window's turn or to the one after it: of the
-//! instants at which the member can have been admitted, it leaves one. They go
-//! through the rule again: what it would deny was one too many.
+//! The admissions and their instants are known exactly, although no reply has
+//! them. The server writes down every state of a bucket: how far from whole it
+//! was at which instant, how much was counted in which window, what was logged
+//! when. Only of a sliding window the instants are missing there. But an
+//! admission's `reset_after` is the time to its window's turn or to the one after
+//! it: only one of the possible instants fits it. The rule then checks them
+//! again: a denial means that one was too many.
 //!
 //! `SLUICEGATE_FLEET_SECONDS` sets how long each rule runs.
 
@@ -110,7 +110,7 @@ struct Fleet {
     lines: Receiver<String>,
 }
 
-/// What the members have to say.
+/// The messages of the members.
 #[derive(Default)]
 struct Report {
     /// By key.

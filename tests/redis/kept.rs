@@ -1,4 +1,5 @@
-//! What the scripts keep on a server: for how long, and under another quota.
+//! The keys of the scripts on a server: how long they live, and under a changed
+//! quota.
 
 use std::time::Duration;
 
@@ -60,7 +61,7 @@ impl Bucket {
             .0
     }
 
-    /// What is left, which changes nothing.
+    /// Returns the remaining quota, without a change.
     fn left<R: Scripted>(&mut self, rule: &R, now: Tick) -> Cost {
         let peek = (Self::KEY.as_bytes(), Operation::Check(0));
         let (_, mut answers) = self.ask_all(rule, Some(now), &[peek]);

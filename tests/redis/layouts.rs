@@ -65,8 +65,8 @@ impl Deploy {
         }
     }
 
-    /// What an instance of a version answers: how much it admits of one check, or
-    /// `None` where it cannot read the bucket.
+    /// Returns how much of one check an instance of a version admits, or `None`
+    /// if it cannot read the bucket.
     fn ask(&mut self, version: &str, entry: Operation) -> Option<u64> {
         let rule = TokenBucket::new(Quota::per_day(20).burst(20));
         let entries = [(KEY.as_bytes(), entry)].into_iter();
@@ -130,8 +130,8 @@ fn what_was_taken_stays_taken_from_version_to_version() {
     assert_eq!(deploy.ask(&next(), Operation::Check(1)), Some(1));
 }
 
-/// Who skips a version, or goes back by two: the old instances leave the newer
-/// state alone and say that they cannot read it; the new ones read both.
+/// A deployment skips a version, or goes back by two: the old instances leave the
+/// newer state alone and say that they cannot read it; the new ones read both.
 #[test]
 fn over_two_versions_the_old_ones_say_so_and_write_nothing() {
     let mut deploy = Deploy::begin();

@@ -192,7 +192,7 @@ fn a_leased_window_never_passes_more_than_its_limit() {
 fn what_is_out_is_not_there_for_others_until_its_term_ends() {
     let rule = TokenBucket::new(Quota::per_second(100).burst(100));
     let mut fleet = Fleet::new(rule, 1);
-    // Half of what is left goes out, however much is wanted.
+    // A share is half of the rest, however much is wanted.
     assert_eq!(fleet.lease(0, 1_000), 50);
     assert_eq!(fleet.lease(1, 1_000), 25);
     // Idle for most of the term, it has filled up, but for what is out.
@@ -371,7 +371,7 @@ fn a_window_that_is_reset_keeps_what_is_out() {
     assert!(fleet.passed.is_empty());
     fleet.check(60);
     assert_eq!(fleet.passed.len(), 1);
-    // What comes back is what was out, and no more.
+    // Exactly the leased amount comes back.
     fleet.give_back(0);
     fleet.holders[1].left = 30;
     fleet.give_back(1);
@@ -389,7 +389,7 @@ fn a_server_whose_clock_steps_back_does_not_forget_what_is_out() {
     assert_eq!(fleet.lease(0, 1_000), 50);
     fleet.now -= 10_000;
     fleet.check(1);
-    // What is out may be spent for most of a second from when it was leased.
+    // A share can be spent for most of a second after it was leased.
     fleet.now += 905_000;
     fleet.check(51);
     assert_eq!(fleet.passed.len(), 1);
@@ -409,7 +409,7 @@ async fn ask<R: Scripted>(limiter: &Redis<R, FailClosed>, times: u64) -> u64 {
     let mut admitted = 0;
     for _ in 0..times {
         admitted += u64::from(limiter.check("k", 1).await.unwrap().is_admitted());
-        // Others have their turn, and so has whoever renews the lease.
+        // Other holders get their turn, and the one that renews the lease too.
         tokio::task::yield_now().await;
     }
     admitted

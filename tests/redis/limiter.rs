@@ -172,7 +172,7 @@ async fn denials_are_remembered_for_the_costs_that_they_hold_for() {
     }
     assert_eq!(limiter.counts().requests, asked);
     assert_eq!(limiter.counts().recalled, 4);
-    // What can pass is asked for.
+    // A request that can pass calls Redis.
     assert!(check(&limiter, "k", 3).await.is_admitted());
     assert_eq!(limiter.counts().requests, asked + 1);
 }
@@ -311,7 +311,7 @@ async fn a_check_that_is_dropped_leaves_nothing_behind() {
         drop(checks);
         assert!(check(&limiter, "k", 1).await.is_admitted());
     }
-    // Nobody waited for the queued ones, so they were not asked.
+    // No caller waited for the queued checks, so they were not sent.
     assert_eq!(limiter.peek("k").await.unwrap().remaining(), 980);
     assert_eq!(limiter.peek("dropped").await.unwrap().remaining(), 1_000);
 }
@@ -554,7 +554,7 @@ async fn switching_from_local_is_one_line() {
     ));
 }
 
-/// Lets go of a runtime in which somebody waits for a turn; hangs if that does.
+/// Drops a runtime in which a caller waits for its turn; hangs if the drop hangs.
 fn end_with_someone_in_line(runtime: tokio::runtime::Runtime) {
     let server = Server::start();
     runtime.block_on(async {

@@ -1,4 +1,4 @@
-//! What is logged.
+//! Captures the log.
 
 use std::{
     io::{self, Write},
@@ -7,7 +7,7 @@ use std::{
 
 use tracing_subscriber::{filter::LevelFilter, util::SubscriberInitExt};
 
-/// What this thread logs, for as long as the guard is there.
+/// Captures the log of this thread while the guard lives.
 #[derive(Clone, Default)]
 pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 

@@ -1,4 +1,4 @@
-//! What Redis costs shows among the metrics.
+//! The calls to Redis are in the metrics.
 
 use std::sync::Arc;
 

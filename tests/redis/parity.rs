@@ -24,7 +24,7 @@ const SPAN: u64 = 40;
 /// The longest patience of which the instant can be written down.
 const PATIENT: Tick = 1 << 51;
 
-/// What the server holds under a key.
+/// Returns the value of a key on the server.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Held {
     text: Option<String>,
@@ -78,7 +78,7 @@ struct Place {
     mark: u64,
 }
 
-/// What an entry charges, if it is admitted.
+/// The charge of an admitted entry.
 fn cost_of(entry: Operation) -> Option<Cost> {
     match entry {
         Operation::Check(cost) | Operation::Reserve(_, cost, _) => {
@@ -88,7 +88,7 @@ fn cost_of(entry: Operation) -> Option<Cost> {
     }
 }
 
-/// What is kept of a rule's bucket, and what becomes of it without a booking.
+/// The state of a rule's bucket, and the state without a reservation.
 trait Twin: Scripted {
     fn kept(&self, held: &Held, now: Tick) -> Self::State;
 
@@ -160,7 +160,7 @@ fn bucket_settle<R: Scripted>(rule: &R, state: &mut R::State, held: &Held, now: 
     }
 }
 
-/// Only while nobody came after it.
+/// Only if no entry came later.
 fn last_given_back<R: Scripted>(
     rule: &R,
     state: &mut R::State,
@@ -340,7 +340,7 @@ struct Life<'a, R: Twin> {
     written: Tick,
     held: Held,
     places: Vec<Place>,
-    /// What was charged.
+    /// The charge.
     charges: Vec<Place>,
     retry: Option<Tick>,
     dice: &'a mut Dice,
@@ -461,8 +461,8 @@ impl<R: Twin> Life<'_, R> {
         }
     }
 
-    /// What the rule makes of an entry: how much it counts. The decisions must
-    /// be those that are replayed from what the script found.
+    /// Returns how much of an entry the rule counts. The decisions must match
+    /// those that are replayed from the state that the script found.
     fn play(&mut self, entry: Operation, count: u64, mut found: R::State) -> u64 {
         let (rule, now) = (self.rule.clone(), self.now);
         let mut decide = |life: &mut Self| {

@@ -118,7 +118,7 @@ impl Faults {
         drop(self.changed.wait_while(stalled, stalls).unwrap());
     }
 
-    /// What becomes of the answers that are there whole.
+    /// The treatment of complete replies.
     fn changed(&self, unread: &mut Vec<u8>) -> Vec<u8> {
         let (mut passed, mut read) = (Vec::new(), 0);
         while let Some(length) = answer(&unread[read..]) {

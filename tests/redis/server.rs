@@ -26,7 +26,7 @@ impl Server {
     /// A server with more settings, as they stand on redis-server's command line.
     pub(crate) fn with(settings: &[&str]) -> Self {
         let settings: Vec<_> = settings.iter().map(|said| said.to_string()).collect();
-        // Between looking for a free port and taking it, somebody else may.
+        // Another process may take the free port before the server does.
         let started = (0..20).find_map(|_| {
             let port = free_port();
             Some((port, launch(port, &settings)?))

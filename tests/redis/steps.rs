@@ -1,5 +1,5 @@
-//! A server whose clock is set: back, nobody is locked out for longer than the
-//! bucket explains, and nothing more passes.
+//! A server whose clock is set. After a step back no client is locked out for
+//! longer than its bucket explains, and no additional request passes.
 
 use std::time::Duration;
 
@@ -40,7 +40,7 @@ impl<R: Scripted> Stepped<R> {
         }
     }
 
-    /// What is counted of the entry, and decided of it.
+    /// Returns how much of the entry is counted, and the decision.
     fn ask(&mut self, entry: Operation) -> (u64, Decision) {
         let entries = [(b"bucket".as_slice(), entry)].into_iter();
         let call = batch::<R>(&head(&self.rule), Some(self.now), entries);
@@ -118,7 +118,7 @@ fn debt_holds_through_a_step_back() {
     holds(LeakyBucket::meter(quota));
 }
 
-/// What was booked in advance is no step back, and stays booked.
+/// A reservation in the future is not a step back, and stays.
 #[test]
 fn bookings_are_told_from_a_step_back() {
     fn stay<R: Scripted>(rule: R) {

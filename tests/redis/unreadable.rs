@@ -19,8 +19,8 @@ use crate::{log::Log, server::Server};
 
 const NOW: Tick = 1_700_000_000_000_000;
 
-/// What no rule writes under its own name: garbage, another type, another rule's
-/// state, and states of a later version.
+/// Values that a rule never writes under its own name: garbage, another type, the
+/// state of another rule, and states of a later version.
 const STRAYS: [&[&str]; 17] = [
     &["SET", ""],
     &["SET", "\0\u{1}\0"],
@@ -67,7 +67,7 @@ fn dump(client: &mut redis::Connection, key: &str) -> Value {
     redis::cmd("DUMP").arg(key).query(client).unwrap()
 }
 
-/// What the script answers to entries for a key between two others.
+/// Returns the reply of the script to entries for a key between two others.
 fn answers<R: Scripted>(
     client: &mut redis::Connection,
     rule: &R,
@@ -227,7 +227,7 @@ async fn the_policy_decides_about_a_state_that_cannot_be_read() {
         passed += u64::from(local.check(ANN, 1).await.unwrap().is_admitted());
     }
     assert_eq!(passed, 2);
-    // It is no outage, and others are limited as ever.
+    // It does not count as an outage, and other keys are limited as before.
     let mut passed = 0;
     for _ in 0..9 {
         passed += u64::from(open.check("bob", 1).await.unwrap().is_admitted());

@@ -15,7 +15,7 @@ use tokio::{
     time::timeout,
 };
 
-/// What happens to the runtime that was the first to use a shared value.
+/// The fate of the runtime that was the first to use a shared value.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum First {
     /// It exists, but no thread drives it.

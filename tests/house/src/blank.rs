@@ -1,4 +1,4 @@
-//! Blanks what is not code, so that the rest can be searched for words.
+//! Blanks comments and literals, so that the code can be searched for words.
 
 /// Replaces comments, literals and inline test modules by spaces. Line breaks
 /// stay, and so does the length in bytes.

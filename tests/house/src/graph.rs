@@ -15,7 +15,7 @@ type Module = Vec<String>;
 pub(crate) struct Edge {
     /// The line of the first import.
     pub(crate) line: usize,
-    /// What is imported, as its last segment.
+    /// The last segments of the imported paths.
     pub(crate) names: Vec<String>,
 }
 

@@ -1,4 +1,4 @@
-//! What a file imports: its `use` declarations, and paths in its code.
+//! The imports of a file: its `use` declarations, and paths in its code.
 
 use crate::blank::closing;
 

@@ -1,5 +1,5 @@
-//! Checks the source tree for what neither rustc nor clippy sees: import circles
-//! and prose that is hard to read. `scripts/check-circles` and
+//! Checks the source tree for faults that rustc and clippy do not see: import
+//! circles and prose that is hard to read. `scripts/check-circles` and
 //! `scripts/check-prose` call it from the root of the repository.
 
 use std::{env, io, path::Path, process::ExitCode};

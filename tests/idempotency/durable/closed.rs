@@ -117,7 +117,7 @@ async fn who_waits_hears_of_every_end_at_once_and_of_none_that_came_before() {
         for settled in &mut settled {
             assert!(settled.now_or_never().is_none());
         }
-        // What is asked after them is done after them.
+        // Later calls take effect later.
         drop(store.claim(name(end), request(2)).await);
         for settled in &mut settled {
             assert!(settled.now_or_never().is_none());

@@ -53,7 +53,7 @@ impl Member {
         Self::spawn(shell, task, folder)
     }
 
-    /// The same, and a file that cannot be written is no reason to die.
+    /// The same; a file that cannot be written does not end the process.
     fn start_fearless(task: &str, folder: &Folder) -> Self {
         let mut shell = Command::new("sh");
         let fearless = "trap '' XFSZ; exec \"$0\" \"$@\"";
@@ -208,7 +208,7 @@ async fn claim(store: &Durable, name: Name, token: u8) -> Claim {
     store.claim(name, careful(token)).await.unwrap()
 }
 
-/// Who would rather not repeat what another had begun.
+/// A worker that does not repeat work that another has begun.
 fn careful(token: u8) -> ClaimRequest {
     let takeover = Takeover::Refuse;
     ClaimRequest {
@@ -261,7 +261,7 @@ async fn whatever_was_said_to_be_done_is_answered_after_any_kill() {
     }
 }
 
-/// All that was done is answered; of what was begun, nothing is forgotten.
+/// All completed work is replayed, and no work that has begun is forgotten.
 async fn check(folder: &Folder, said: &[String]) {
     let store = Durable::open(folder.path()).await.unwrap();
     for said in said {

@@ -29,12 +29,12 @@ async fn written() -> Folder {
         assert_eq!(done.await, Ok(LeaseStatus::Held));
     }
     store.close().await;
-    // What crashed has a journal that is cut to what is in it.
+    // After a crash the journal is cut to its content.
     open(&folder, &clock).await.unwrap().close().await;
     folder
 }
 
-/// What may become of a file.
+/// The kinds of damage to a file.
 const DAMAGES: [fn(&Path); 4] = [
     |file| fs::write(file, []).unwrap(),
     |file| {

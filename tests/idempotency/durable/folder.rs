@@ -22,7 +22,8 @@ impl Folder {
         &self.0
     }
 
-    /// What a crash of the process would leave, if nobody writes right now.
+    /// The files that a crash of the process would leave, while no write is
+    /// running.
     pub(crate) fn copy(&self) -> Self {
         let copy = Self::new();
         copy_all(self.path(), copy.path()).unwrap();

@@ -16,7 +16,7 @@ pub(super) const LEASE: Duration = Duration::from_secs(10);
 pub(super) const KEEP: Duration = Duration::from_secs(60);
 pub(super) const NEW: Result<Claim, StoreError> = Ok(Claim::Run { attempt: 1 });
 
-/// What a record takes beside its bytes.
+/// Returns the bytes of a record beside its content.
 const AROUND: u64 = 256;
 
 pub(super) fn name(number: usize) -> Name {

@@ -1,4 +1,4 @@
-//! What was answered under one name, and whether that is what is promised.
+//! The replies under one name, and a check of the promises.
 //!
 //! It does not use `state`: a claimant that was told to run holds the work until
 //! its lease is over, and what was kept stays.
@@ -13,12 +13,12 @@ use sluicegate::{
 
 #[derive(Default)]
 pub(super) struct Ledger {
-    /// Who was told to run, and until when nobody else may be.
+    /// The worker that was told to run, and until when no other one may.
     holder: Option<(Token, Tick)>,
     fingerprint: Option<Fingerprint>,
-    /// What was begun, and has no known end.
+    /// Work that has begun and has no known end.
     open: Option<Open>,
-    /// What was kept first, by whom, and until when.
+    /// The first record, its token, and its expiry.
     kept: Option<(Token, Bytes, Tick)>,
 }
 
@@ -77,8 +77,8 @@ impl Ledger {
         }
     }
 
-    /// Whoever runs is told how often it was begun, as long as that is remembered
-    /// and no end of it is known.
+    /// A worker learns how often the work has begun, as long as that is
+    /// remembered and no end is known.
     fn open(&mut self, now: Tick, request: &ClaimRequest, attempt: u32) {
         let open = self.open.filter(|open| now < open.forgotten);
         let again = self.holder.is_some_and(|(token, _)| token == request.token);
@@ -109,8 +109,8 @@ impl Ledger {
         }
     }
 
-    /// Who was told to run may say how it ended even if that was forgotten, as long as
-    /// nobody else has begun, and no end is known.
+    /// A worker that was told to run may report the end even if its claim is
+    /// forgotten, as long as no other worker has begun and no end is known.
     pub(super) fn restored(
         &mut self,
         now: Tick,

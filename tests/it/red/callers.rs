@@ -32,7 +32,7 @@ fn registry() -> Registry {
         .build()
 }
 
-/// What the objectives have counted.
+/// The counts of the objectives.
 fn counted(metrics: &Registry) -> [Events; 2] {
     let slos = metrics.slos();
     [slos[0].events, slos[1].events]
@@ -51,7 +51,7 @@ async fn handler(req: Req) -> Result<Response<Body>, Infallible> {
     Ok(Response::new(Body::from_stream(first.chain(last))))
 }
 
-/// What was counted of one request: why it ended, and whether that is bad.
+/// Returns why one request ended, and whether it counts as bad.
 async fn cause_of<S, B>(service: S, req: Req) -> (Cause, [Events; 2])
 where
     S: Service<Req, Response = Response<B>, Error = Infallible>,

@@ -25,7 +25,7 @@ const MANY: usize = 100_000;
 struct Plan {
     act: Act,
     grpc: bool,
-    /// Whether whoever asked goes away as soon as there is a head, if ever.
+    /// Whether the client hangs up after the head.
     leaves: bool,
     outcome: &'static str,
 }
@@ -77,7 +77,7 @@ fn ask(plan: Plan, layer: &RedLayer) -> (Asked, Option<Answer>) {
 
 async fn go(plan: Plan, layer: RedLayer, all_there: Arc<Barrier>) {
     let (asked, answer) = ask(plan, &layer);
-    // What hangs is in flight while all wait for each other.
+    // Requests that hang are in flight while all wait for each other.
     all_there.wait().await;
     drop(asked);
     if let Some(response) = answer.filter(|_| !plan.leaves) {

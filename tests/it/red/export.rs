@@ -1,4 +1,4 @@
-//! What is counted, told to others.
+//! Tests of the exports.
 
 mod dashboards;
 mod facade;

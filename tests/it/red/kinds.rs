@@ -1,5 +1,5 @@
-//! What a request is on decides whether it is counted as HTTP or gRPC, and not what
-//! its caller says of it.
+//! The route decides whether a request is counted as HTTP or gRPC, and not the
+//! headers of the caller.
 
 use axum::{
     Router,

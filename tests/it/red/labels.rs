@@ -179,7 +179,7 @@ async fn a_request_is_in_flight_on_its_route_as_soon_as_that_is_known() {
 async fn a_route_that_is_told_too_late_is_not_counted() {
     let metrics = Registry::new();
     let (keep, mut kept) = tokio::sync::mpsc::unbounded_channel();
-    // Somebody carries on with the request, whoever has left.
+    // Another task continues the request after its client has left.
     let inner = service_fn(move |req: Request<Body>| {
         keep.send(req).unwrap();
         std::future::pending::<Result<Response<Body>, Infallible>>()

@@ -30,7 +30,7 @@ async fn take(layer: RedLayer, act: Act, request: Req) {
     let _ = AssertUnwindSafe(asked).catch_unwind().await;
 }
 
-/// What came of a request whose answer was taken whole.
+/// Returns the outcome of a request whose response was read to its end.
 async fn of(act: Act, request: Req) -> (Outcome, Cause, Option<Status>) {
     let metrics = Registry::new();
     take(RedLayer::server(&metrics), act, request).await;
@@ -49,7 +49,7 @@ async fn an_answer_is_what_its_status_says() {
         (200, Outcome::Ok),
         (302, Outcome::Ok),
         (404, Outcome::ClientError),
-        // Somebody else's limit is no refusal of ours.
+        // The limit of a downstream service is not a refusal of this one.
         (429, Outcome::ClientError),
         (503, Outcome::ServerError),
     ] {
@@ -110,8 +110,8 @@ async fn a_body_that_is_dropped_before_its_end_is_cancelled() {
     assert_eq!(one.status(), HTTP(200), "the head was sent");
 }
 
-/// What came of it when the server drops the body unseen, as it does when there
-/// can be none.
+/// Returns the outcome if the server drops the body without reading, as for
+/// responses that have none.
 async fn of_a_dropped_body(act: Act, method: Method) -> Outcome {
     let metrics = Registry::new();
     let mut request = request();
@@ -259,7 +259,7 @@ async fn a_grpc_answer_without_a_status_is_an_error() {
     }
     let proxied = of(Says(503, &[])).await;
     assert_eq!(proxied, (Outcome::ServerError, Cause::Status, GRPC(14)));
-    // Kept where there are no trailers to say otherwise.
+    // The status of the head counts if there are no trailers.
     let headers = of(Grpc(&[("grpc-status", "7")], &[])).await;
     assert_eq!(headers, (Outcome::ClientError, Cause::Status, GRPC(7)));
 }

@@ -28,7 +28,8 @@ fn only(metrics: &Registry) -> Seen {
     (one.outcome(), one.cause(), one.status())
 }
 
-/// What both sides see of a request whose answer was taken whole.
+/// Returns the outcomes of both sides for a request whose response was read to
+/// its end.
 async fn of(act: Act, request: fn() -> Req) -> Seen {
     let sides = [RedLayer::server, RedLayer::client].map(|side| async move {
         let metrics = Registry::new();

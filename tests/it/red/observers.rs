@@ -1,4 +1,4 @@
-//! What the other layers do shows in the same registry.
+//! The events of the other layers are in the same registry.
 
 use std::{
     sync::{

@@ -37,7 +37,7 @@ async fn exchange(address: std::net::SocketAddr, line: &str) -> String {
     answer
 }
 
-/// Goes on while nobody has hung up; then says so.
+/// Runs until the client hangs up, and then reports it.
 struct Endless(mpsc::UnboundedSender<()>);
 
 impl Endless {
@@ -52,7 +52,7 @@ impl Endless {
 
 impl Drop for Endless {
     fn drop(&mut self) {
-        // Whoever waits for it may be gone.
+        // The receiver may be gone.
         let _ = self.0.send(());
     }
 }

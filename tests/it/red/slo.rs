@@ -73,7 +73,7 @@ impl Fixture {
         *burns.iter().find(|burn| burn.name() == name).unwrap()
     }
 
-    /// The severity, and the long window, of what is firing.
+    /// The severity and the long window of the alert that fires.
     fn firing(&self) -> Vec<(Severity, String)> {
         let alerts = self.slo().alerts.into_iter();
         let firing = alerts.filter(|alert| alert.is_firing());
@@ -124,7 +124,7 @@ async fn a_young_process_says_how_little_it_knows() {
 #[tokio::test]
 async fn requests_that_begin_take_the_samples() {
     let it = availability();
-    // Nobody reads in between.
+    // Nothing reads in between.
     it.go_on(120, 10).await;
     it.go_on(30, u64::MAX).await;
     assert_eq!(it.burn("30m").events.bad(), 0);

@@ -16,7 +16,7 @@ use sluicegate::{
 };
 use tower::util::BoxCloneSyncService;
 
-/// What a body does when it is polled next.
+/// The next step of a body.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Step {
     Data(&'static str),
@@ -72,7 +72,7 @@ impl Body for Steps {
     }
 }
 
-/// What a service does with every request.
+/// The behaviour of a service.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Act {
     Answer(u16, &'static [Step]),
@@ -122,7 +122,7 @@ pub(super) fn grpc_request(path: &str) -> Req {
     request.body(String::new()).unwrap()
 }
 
-/// What came of how many, without those of which there are none.
+/// The outcomes and their counts, without zeros.
 pub(super) fn outcomes(metrics: &Registry) -> BTreeMap<&'static str, u64> {
     let snapshot = metrics.snapshot();
     let counts = Outcome::ALL.map(|outcome| (outcome.as_str(), snapshot.count(outcome)));

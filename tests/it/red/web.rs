@@ -26,7 +26,8 @@ fn request(content_type: &str) -> Request<String> {
     request.body(String::new()).unwrap()
 }
 
-/// What both sides see of an answer with this body, in pieces of this size.
+/// Returns the outcomes of both sides for a response with this body, in pieces of
+/// this size.
 async fn of(content_type: &str, body: &[u8], size: usize) -> (Outcome, Cause, Option<Status>) {
     let mut seen = Vec::new();
     for side in [RedLayer::server, RedLayer::client] {
@@ -127,7 +128,7 @@ async fn a_client_that_has_the_trailers_has_all() {
     assert_eq!(metrics.snapshot().count(Outcome::Ok), 1);
 }
 
-/// axum knows the route, and nobody has said that it is a method of gRPC.
+/// axum knows the route, and the registry does not know it as a method of gRPC.
 #[tokio::test]
 async fn an_answer_of_grpc_on_a_route_of_http_is_no_success_if_it_says_so() {
     for (content_type, answer) in [
@@ -184,7 +185,8 @@ async fn a_refusal_speaks_it_and_is_counted() {
     }
 }
 
-/// What tonic answers to `/pkg.Service/Get`: a message, and trailers of this status.
+/// The response of tonic to `/pkg.Service/Get`: a message, and trailers with this
+/// status.
 fn tonic_says(
     status: &'static str,
 ) -> impl tower::Service<

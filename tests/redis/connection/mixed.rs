@@ -1,4 +1,4 @@
-//! An answer too many, or one too few: nobody is given another's.
+//! After an additional or a missing reply, no caller gets the reply of another.
 
 use std::{future::ready, time::Duration};
 
@@ -116,7 +116,7 @@ async fn no_retry_is_given_the_answer_of_another_key() {
             async move { (key, store.claim(name(&key.to_string()), request()).await) }
         });
         for (key, told) in bent.at_once(asked).await {
-            // What was lost was asked again.
+            // The lost call was made again.
             assert_eq!(told.unwrap(), Claim::Replay(key.to_string().into()));
         }
         bent.is_closed_once();
@@ -152,7 +152,7 @@ async fn a_refusal_of_another_call_makes_nothing_run_twice() {
     }
 }
 
-/// The caller whose answer was lost gives up, and nobody else waits with it.
+/// The caller whose reply was lost gives up, and no other caller waits with it.
 #[tokio::test]
 async fn a_lost_answer_is_found_out_by_one_who_asks_alone() {
     let server = Server::start();

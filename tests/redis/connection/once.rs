@@ -165,7 +165,7 @@ async fn nothing_is_left_when_all_handles_are_gone() {
     drop(clone);
     until("it is closed", || ready(clients() == 1)).await;
 
-    // And nobody probes for them.
+    // No task probes for them.
     let redis = builder(server.url()).connect().await.unwrap();
     server.kill();
     while count(&redis, "n").await.unwrap_err().kind() != ErrorKind::CircuitOpen {}

@@ -22,7 +22,7 @@ use crate::{
     server::Server,
 };
 
-/// What the provider does next.
+/// The next behaviour of the provider.
 #[derive(Clone, Copy)]
 enum Next {
     Tell(&'static str),
@@ -117,7 +117,7 @@ async fn a_password_may_be_rotated_while_connected() {
     assert!(vault.asked.load(SeqCst) > asked);
 }
 
-/// What an error says once its text has this word.
+/// Returns an error when its text contains this word.
 async fn until_error(redis: &Connection, word: &str) -> String {
     let told = Mutex::new(String::new());
     let ask = async || {
@@ -155,7 +155,7 @@ async fn a_provider_that_fails_is_asked_again_and_never_quoted() {
         .await;
     }
     assert!(!log.lines("").concat().contains("hunter"));
-    // One that hangs keeps nobody for ever.
+    // A provider that hangs does not block callers for ever.
     vault.set(Next::Stall);
     let (vault, place) = (Arc::clone(&vault), server.url());
     let builder = hasty(place).credentials(move || Arc::clone(&vault).login());

@@ -1,4 +1,4 @@
-//! What servers say gets into no error and no log, but for codes that are known.
+//! The texts of servers are in no error and no log, except for known codes.
 
 use std::{error::Error as _, time::Duration};
 

@@ -23,7 +23,7 @@ use crate::connection::until;
 
 const TASKS: usize = 256;
 
-/// What became of the costs that one key was asked for.
+/// The results for the costs of one key.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     pub(super) admitted: AtomicU64,
@@ -72,7 +72,7 @@ impl Tally {
     }
 }
 
-/// What a bucket has lost.
+/// Returns what a bucket has been charged.
 pub(super) async fn charged(limiter: &Redis<TokenBucket, FailClosed>, key: &str) -> Cost {
     let peek = limiter.peek(key).await.expect("Redis answers");
     BUDGET - peek.remaining()
@@ -118,7 +118,7 @@ impl Load {
                 if done.load(Relaxed) {
                     return;
                 }
-                // Who is refused at once must leave the others their turns.
+                // Callers that are refused at once must not block the others.
                 yield_now().await;
             }
         })
@@ -168,7 +168,7 @@ impl Load {
     }
 }
 
-/// What came of a load.
+/// The result of a load.
 pub(super) struct Accounts {
     limiter: Redis<TokenBucket, FailClosed>,
     pub(super) keys: Arc<[String]>,

@@ -72,7 +72,7 @@ async fn every_limit_is_exact_while_slots_move() {
         let (limiter, asked) = (limiter.clone(), asked.clone());
         tokio::spawn(async move {
             let mut admitted = 0;
-            // Side by side, so that they share calls, for twice of what there is.
+            // Concurrent checks, which share calls, for twice the quota.
             for _ in 0..LIMIT / 5 {
                 let answers = join_all((0..10).map(|_| limiter.check(&key, 1))).await;
                 let answers = answers.into_iter().map(Result::unwrap);

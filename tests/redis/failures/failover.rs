@@ -6,8 +6,8 @@ use super::{
 };
 use crate::{connection::builder, sentinel::Sentinel, server::Server};
 
-/// What the old primary had yet to pass on is lost, so buckets may be fuller
-/// than what was admitted says; never less full than with what was lost.
+/// Writes that the old primary had not replicated are lost, so a bucket may be
+/// fuller than the admissions imply, but never emptier.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_limit_goes_on_where_sentinels_point_to() {
     let mut first = Server::primary();

@@ -144,7 +144,7 @@ async fn what_a_replica_refuses_is_not_charged() {
     let load = Load::on(&limiter);
     for round in 1..=3 {
         load.until_admitted().await;
-        // Of nobody, so that it keeps what it has.
+        // The key of no caller, so that its bucket does not change.
         order(&server, &["REPLICAOF", "127.0.0.1", "1"]);
         load.until_refused().await;
         assert!(connection.stats().opened >= round);

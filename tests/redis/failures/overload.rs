@@ -1,5 +1,4 @@
-//! More questions than can be asked, and questions that nobody wants to be
-//! answered any more.
+//! More checks than the queue holds, and checks whose callers have left.
 
 use std::{future::ready, sync::Arc, time::Duration};
 
@@ -50,7 +49,7 @@ impl<P: Policy<Error: Send>> Stopped<P> {
         }
     }
 
-    /// What so many are answered who ask at the same time, each a task.
+    /// Returns the results of this many concurrent checks, each in a task.
     async fn ask_by_many(&self) -> Vec<Result<Decision, P::Error>> {
         let tasks = (0..MANY).map(|_| tokio::spawn(self.limiter.check("k", 1)));
         let tasks: Vec<_> = tasks.collect();
@@ -160,7 +159,8 @@ async fn a_place_that_is_dropped_while_it_is_booked_is_given_back() {
     }
 }
 
-/// Denied, it asks nobody until it may pass, whatever happens in between.
+/// After a denial it does not call Redis until it may pass, whatever happens in
+/// between.
 #[tokio::test]
 async fn a_remembered_denial_passes_in_an_outage_and_after_it() {
     let mut server = Server::start();

@@ -1,5 +1,5 @@
-//! What each policy answers while Redis does not: to a caller, and to a request
-//! behind the layer.
+//! The decision of each policy while Redis does not answer: for a caller, and for
+//! a request behind the layer.
 
 use std::{convert::Infallible, future::ready, sync::Arc, time::Duration};
 
@@ -71,7 +71,7 @@ impl<P: Policy> Limited<P> {
         }
     }
 
-    /// What both services say to a request of this user.
+    /// Returns the responses of both services to this user.
     async fn ask(&self, user: &str, cost: Cost) -> [Response<Body>; 2] {
         let asked = self.services.iter().enumerate().map(|(place, service)| {
             let request =
@@ -93,7 +93,7 @@ impl<P: Policy> Limited<P> {
         assert_eq!(self.counts.snapshot().fell_back, times);
     }
 
-    /// Redis decides again: whoever has a whole bucket has five.
+    /// Redis decides again: a full bucket has five.
     async fn recovers(&mut self) {
         self.server.restart();
         let closed = || async {

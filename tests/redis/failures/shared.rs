@@ -1,4 +1,4 @@
-//! What several runtimes ask of one limiter and one connection.
+//! Several runtimes use one limiter and one connection.
 
 use std::{thread, time::Duration};
 

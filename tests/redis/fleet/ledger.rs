@@ -1,4 +1,4 @@
-//! What was admitted, as the server has written it down.
+//! The admissions, as the server has recorded them.
 
 use std::{collections::BTreeMap, fs::File, io::BufReader};
 
@@ -22,8 +22,8 @@ impl Ledger {
         Self { server, scratch }
     }
 
-    /// What each state of a bucket was that this command has written, in order. The
-    /// bucket is named without the letter of its rule.
+    /// Returns the states of a bucket that this command has written, in order.
+    /// The bucket is named without the letter of its rule.
     pub(super) fn states(&self, command: &str, bucket: &str) -> Vec<Vec<u64>> {
         let path = format!(
             "{}/appendonlydir/appendonly.aof.1.incr.aof",

@@ -121,7 +121,7 @@ async fn ask<R: Scripted>(
 
 /// The server's clock, as far as it is known here.
 struct Clock {
-    /// What the server is ahead; two's complement.
+    /// The lead of the server's clock, in two's complement.
     ahead: Tick,
     unsure: Tick,
 }

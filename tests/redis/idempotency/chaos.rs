@@ -1,10 +1,10 @@
 //! Four processes that work under the same 200 keys, and are killed in mid-work,
-//! beside a Redis that is killed and has a file: under `Takeover::Refuse`, no work
-//! is even begun twice, and every client ends with the one answer, or is told
-//! that nobody knows it.
+//! beside a Redis that is killed and has a file: under `Takeover::Refuse`, no
+//! work is even begun twice, and every client ends with the same response, or
+//! learns that the outcome is unknown.
 //!
-//! What was begun and what was done is written to a file, which knows nothing of
-//! Redis: a line of it outlives the process that wrote it.
+//! Begun and completed work is written to a file, independently of Redis: a line
+//! of it outlives the process that wrote it.
 
 mod member;
 
@@ -29,7 +29,7 @@ fn is_stuck(key: usize) -> bool {
     key % 40 == 7
 }
 
-/// Whoever begins these is killed, as soon as that is known.
+/// A process that begins one of these is killed as soon as that is known.
 fn is_deadly(key: usize) -> bool {
     is_stuck(key) || key % 40 == 3
 }
@@ -56,7 +56,7 @@ struct Chaos {
 
 struct Member {
     process: Child,
-    /// What its clients ended with.
+    /// The final results of its clients.
     answers: BTreeMap<usize, String>,
     is_over: bool,
 }
@@ -148,7 +148,7 @@ impl Chaos {
         killed
     }
 
-    /// What was begun, and what came of what was done, by key.
+    /// The begun work and the results, by key.
     fn written(&self) -> (BTreeSet<usize>, BTreeMap<usize, String>) {
         let (mut begun, mut done) = (BTreeSet::new(), BTreeMap::new());
         for line in fs::read_to_string(&self.file).unwrap().lines() {
@@ -185,7 +185,7 @@ impl Drop for Member {
     }
 }
 
-/// Measured: some 20 are killed, and of some 15 keys nobody knows the outcome.
+/// Measured: some 20 are killed, and the outcome of some 15 keys is unknown.
 #[test]
 fn no_work_is_done_twice_whoever_is_killed() {
     let mut chaos = Chaos::start();

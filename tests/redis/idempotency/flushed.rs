@@ -1,4 +1,4 @@
-//! What becomes of work whose record the server loses while it runs.
+//! Work whose record the server loses while it runs.
 
 use std::sync::Arc;
 

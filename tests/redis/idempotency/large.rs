@@ -100,7 +100,7 @@ async fn retries_at_the_same_time_fetch_a_record_once() {
     assert_eq!(stocked.store.counts().fetched, 2);
 }
 
-/// What twenty retries of a megabyte did to the limits beside them.
+/// The effect of twenty retries of a megabyte on the limits.
 #[tokio::test]
 async fn limits_go_on_beside_a_large_record_that_does_not_come() {
     let stocked = Stocked::start().await;
@@ -219,7 +219,7 @@ async fn who_waits_asks_by_itself_when_the_one_who_asks_is_late() {
         proxy.stall(&[]);
     };
     let (claims, ()) = futures_util::join!(waiting, going_on);
-    // All have an end, and nobody is given anything else.
+    // All calls end, and no caller gets another value.
     for claim in claims.into_iter().flatten() {
         assert_eq!(claim, Claim::Replay(record.clone()));
     }

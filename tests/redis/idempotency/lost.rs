@@ -82,7 +82,7 @@ async fn each_call_is_made_again_and_done_once() {
     assert_eq!(duplicate, Ok(Claim::Replay("done".into())));
 }
 
-/// Nobody knows whether the lease was given back the first time, or had been lost
+/// It is unknown whether the lease was released the first time, or had been lost
 /// before; it is not held in either case.
 #[tokio::test]
 async fn a_release_that_is_made_again_says_that_the_lease_is_lost() {

@@ -45,7 +45,7 @@ async fn store(place: impl Into<Place>) -> (Redis, Connection) {
     (Redis::new("orders", &connection), connection)
 }
 
-/// What is in the middle of work that ends when it is told to.
+/// Work that runs until it is told to end.
 fn gate() -> (
     tokio::sync::oneshot::Sender<()>,
     impl Future<Output = ()> + Send,

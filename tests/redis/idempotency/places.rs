@@ -79,7 +79,7 @@ async fn the_rights_of_all_scripts_are_enough() {
         store.renew(name("k"), request.token, MINUTE).await,
         Ok(LeaseStatus::Held)
     );
-    // Who waits can neither hear nor be told, and finds out.
+    // A waiter that cannot receive a message polls the record.
     let mut settled = Box::pin(store.settled(name("k")));
     tokio::select! {
         () = &mut settled => panic!("nothing has ended"),

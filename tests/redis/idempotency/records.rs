@@ -1,4 +1,4 @@
-//! What is kept, for how long, and where the server may drop it.
+//! The stored keys, how long they live, and when the server may drop them.
 
 use std::{
     convert::Infallible,
@@ -121,8 +121,8 @@ async fn a_record_is_gone_when_it_was_kept_for_long_enough() {
     until("a record is forgotten", &mut gone).await;
 }
 
-/// What is leased is remembered for as long as was said after its lease, by the
-/// server as by the script, and one that is completed from then on.
+/// After its lease a record lives for the set time, by the server and by the
+/// script; a completed one lives from its completion on.
 #[tokio::test]
 async fn it_expires_when_it_is_forgotten() {
     let server = Server::start();
@@ -425,7 +425,7 @@ async fn a_full_server_refuses_and_keeps_what_it_has() {
     );
     let full = store.complete(name("k"), first.token, "done".into(), MINUTE);
     assert_eq!(full.await, Err(StoreError::Full));
-    // What needs no room goes on.
+    // Calls that need no memory still succeed.
     let running = store.claim(name("k"), request()).await;
     assert!(matches!(running, Ok(Claim::Running { .. })));
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Who waits for work elsewhere hears of its end, or finds it out.
+//! A waiter for work in another process gets a message at its end, or polls.
 
 use std::{future::ready, time::Duration};
 
@@ -28,8 +28,8 @@ async fn ends(store: &Redis, token: Token) {
     assert_eq!(kept, Ok(LeaseStatus::Held));
 }
 
-/// What a waiter is told who waits, and claims as soon as that is over; `go` begins
-/// when it listens, and has left its mark.
+/// Returns the result of a waiter that claims as soon as the wait ends; `go`
+/// starts after it has subscribed and is marked as waiting.
 async fn waits(waiter: &Redis, go: impl Future<Output = ()>) -> Claim {
     let waited = async {
         waiter.settled(name("k")).await;
@@ -71,8 +71,8 @@ async fn the_end_of_work_is_told() {
     let (waiter, _waiter) = store(server.url()).await;
     let token = runs(&holder).await;
     let mut client = server.client();
-    // Whoever goes on to look again by itself must have been told in time: this
-    // channel has heard the one message.
+    // The waiter would also poll, so this channel shows that the message came in
+    // time.
     let mut ear = client.as_pubsub();
     ear.set_read_timeout(Some(HANGS)).unwrap();
     ear.subscribe("sluicegate:orders:settled").unwrap();
@@ -115,7 +115,7 @@ async fn who_waits_wakes_by_the_message() {
     .await;
 }
 
-/// A renewal and a claim that is made again do not forget that somebody waits.
+/// A renewal and a repeated claim keep the mark of the waiter.
 #[tokio::test]
 async fn the_mark_of_who_waits_stays_until_the_end() {
     let server = Server::start();

@@ -50,7 +50,7 @@ impl Drop for Member {
     }
 }
 
-/// What a member was admitted, and between which instants of the server.
+/// The admissions of a member, and the instants of the server around them.
 struct Told {
     admitted: u64,
     leased: u64,
@@ -151,7 +151,8 @@ fn processes_that_lease_never_pass_more_than_the_bucket_gives() {
     let gives = BURST + RATE * (ended - begun) / 1_000_000;
     let admitted: u64 = told.iter().map(|member| member.admitted).sum();
     assert!(admitted <= gives, "{admitted} of {gives}");
-    // In some of the time not all of them ask, for they start and end apart.
+    // They start and end at different times, so part of the time not all of them
+    // make checks.
     assert!(admitted >= gives / 2, "{admitted} of {gives}");
     assert!(told.iter().all(|member| member.leased > 0));
 }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{cluster::Cluster, server::Server};
 
-/// What all of them have counted, and nothing else, is what anybody reads.
+/// Every reader gets exactly the counts of all instances.
 async fn add_up(instances: &[Instance]) {
     let snapshots: Vec<_> = instances.iter().map(|it| it.registry.snapshot()).collect();
     let asked: u64 = instances.iter().map(|it| it.asked).sum();

@@ -1,4 +1,4 @@
-//! What others have put there, or a version that is not there yet.
+//! Values of other programs, or of a later version.
 
 use std::time::Duration;
 
@@ -54,7 +54,7 @@ async fn what_is_not_understood_is_skipped_and_counted() {
     ] {
         put(&server, field, value);
     }
-    // Four histograms of which nobody knows what they are.
+    // Four histograms of an unknown kind.
     let fleet = instance.redis.read(FIVE_MINUTES).await.unwrap();
     assert_eq!(fleet.skipped, 4);
     for (field, value) in [
@@ -148,7 +148,7 @@ async fn a_sequence_that_is_no_number_is_not_the_first() {
     );
 }
 
-/// Reads what is no window, no record, no fleet.
+/// Reads values that are not a window, a record or a fleet.
 #[tokio::test]
 async fn keys_of_another_kind_are_errors_until_they_are_gone() {
     let server = Server::start();

@@ -20,7 +20,7 @@ async fn a_flush_whose_answer_was_lost_counts_once() {
     cut.lose(1);
     let error = instance.redis.flush().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
-    // It was counted, but nobody knows.
+    // The flush was counted, but its reply is lost.
     let fleet = instance.redis.read(FIVE_MINUTES).await.unwrap();
     assert_eq!(sums::of([&fleet.snapshot]), sums::of([&flushed]));
     let stats = instance.redis.stats();

@@ -9,7 +9,8 @@ use crate::{
     server::Server,
 };
 
-/// What the docs say that a user needs for this, beside what all scripts need.
+/// The rights that a user needs according to the docs, beside those for all
+/// scripts.
 const RIGHTS: [&str; 11] = [
     "+hdel",
     "+hget",

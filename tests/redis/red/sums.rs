@@ -1,4 +1,4 @@
-//! What snapshots add up to, bucket by bucket.
+//! The sums of snapshots, bucket by bucket.
 
 use std::collections::BTreeMap;
 

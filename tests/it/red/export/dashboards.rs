@@ -83,7 +83,7 @@ async fn what_is_asked_for_is_there() {
         "rpc_response_status_code",
     ];
     for file in ["sluicegate.json", "rules.yml"] {
-        // What is written for both protocols.
+        // Entries for both protocols.
         let text = read(file).replace(
             "(http_server_request|rpc_server_call)",
             "http_server_request",

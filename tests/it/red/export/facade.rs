@@ -1,4 +1,4 @@
-//! What the facade `metrics` is told.
+//! Tests of the export to the `metrics` facade.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What is told beside requests.
+//! Tests of metrics other than those of requests.
 
 use std::sync::Arc;
 

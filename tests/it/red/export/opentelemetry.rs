@@ -1,4 +1,4 @@
-//! What OpenTelemetry is told, and what it tells.
+//! Tests of the export to OpenTelemetry, and of its traces.
 
 use std::time::Duration;
 

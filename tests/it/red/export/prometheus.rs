@@ -1,4 +1,4 @@
-//! What Prometheus is told.
+//! Tests of the export to Prometheus.
 
 use std::time::Duration;
 

@@ -21,7 +21,7 @@ pub(super) fn check(metrics: &Registry) {
     assert!(said.is_empty(), "{said}\n{text}");
 }
 
-/// What it says, if it finds nothing wrong or else.
+/// Returns its output; an error if it fails.
 pub(super) fn told(promtool: Child) -> Result<String, String> {
     let output = promtool.wait_with_output().unwrap();
     let said = [output.stdout, output.stderr].concat();

@@ -1,4 +1,4 @@
-//! Whoever wants each request is told of each.
+//! An exporter gets each request.
 
 use std::{
     collections::BTreeMap,
@@ -16,7 +16,7 @@ use tower::{Layer, ServiceExt, service_fn};
 
 use super::support::ask;
 
-/// What was told of each label set, and how often it was asked for.
+/// The requests of each label set, and how often the exporter was asked for it.
 #[derive(Clone, Debug, Default)]
 struct Notes(Arc<Mutex<BTreeMap<String, Note>>>);
 
