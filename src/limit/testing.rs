@@ -10,7 +10,7 @@ pub use super::rules::script::Operation;
 use super::{Decision, Scripted};
 #[doc(hidden)]
 pub use super::{
-    redis::{together, together_with_source},
+    redis::{check_all, check_all_with_source},
     rules::{
         log::Log,
         script::{LuaRule, ReplyReader, batch, head},

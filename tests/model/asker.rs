@@ -6,7 +6,7 @@ use sluicegate::{
     clock::Tick,
     limit::{
         FixedWindow, Quota, Scripted,
-        testing::{Operation, batch, head, together, together_with_source},
+        testing::{Operation, batch, check_all, check_all_with_source, head},
     },
 };
 
@@ -48,10 +48,10 @@ pub(crate) struct Asker<R> {
 /// The scripts of a rule's limiter: for one bucket, and for several.
 pub(crate) fn sources<R: Scripted>() -> Vec<String> {
     let one = R::script().call(0);
-    let many = together(None, [].into_iter());
+    let many = check_all(None, [].into_iter());
     let bare = [
         R::script().call_with_source(&one),
-        together_with_source(&many),
+        check_all_with_source(&many),
     ];
     vec![source(&one, &bare[0]), source(&many, &bare[1])]
 }
@@ -98,7 +98,7 @@ impl<R: Scripted> Asker<R> {
         let call = if several {
             let other = head(&FixedWindow::new(Quota::per_hour(OTHER_LIMIT)));
             let asked = [(&head_of_it[..], KEY, entry), (&other[..], OTHER, entry)];
-            together(now, asked.into_iter())
+            check_all(now, asked.into_iter())
         } else {
             batch::<R>(&head_of_it, now, [(KEY, entry)].into_iter())
         };

@@ -11,7 +11,7 @@ use sluicegate::{
         All, Backend, Check, Cost, Decision, FailClosed, FailOpen, FixedWindow, LeakyBucket,
         Limiter, Local, OrElse, Policy, Quota, RateLimitLayer, Redis, Scripted, SlidingLog,
         SlidingWindow, Tiers, TokenBucket, Verdict, Wait, Word,
-        testing::{Operation, ReplyReader, batch, head, together, together_with_source},
+        testing::{Operation, ReplyReader, batch, check_all, check_all_with_source, head},
     },
     redis::{Connection, ErrorKind, Server as At},
 };
@@ -503,7 +503,7 @@ fn decides_alone_as_in_a_batch<R: Scripted>(make: impl Fn(Quota) -> R) {
         };
         let head = head(&rule);
         let one = batch::<R>(&head, Some(now), [(b"batch".as_slice(), entry)].into_iter());
-        let other = together(
+        let other = check_all(
             Some(now),
             [(&head[..], b"all".as_slice(), entry)].into_iter(),
         );
@@ -511,7 +511,7 @@ fn decides_alone_as_in_a_batch<R: Scripted>(make: impl Fn(Quota) -> R) {
             .call_with_source(&one)
             .query(&mut client)
             .unwrap();
-        let other: Vec<Value> = together_with_source(&other).query(&mut client).unwrap();
+        let other: Vec<Value> = check_all_with_source(&other).query(&mut client).unwrap();
         assert_eq!(one, other, "{entry:?} of {rule:?} at {now}");
         let (one, other) = (held(&mut client, "batch"), held(&mut client, "all"));
         assert_eq!(one, other, "{entry:?} of {rule:?} at {now}");
@@ -569,8 +569,8 @@ fn several_buckets_are_their_rules_charged_together() {
                 Operation::Check(costs[at]),
             )
         });
-        let call = together(Some(now), asked.into_iter());
-        let reply: Vec<Value> = together_with_source(&call).query(&mut client).unwrap();
+        let call = check_all(Some(now), asked.into_iter());
+        let reply: Vec<Value> = check_all_with_source(&call).query(&mut client).unwrap();
         let mut reply = ReplyReader::of(&reply);
         assert_eq!(reply.take(), Some(now));
         let a = replayed(&bucket, &states.0, now, costs[0], &mut reply);

@@ -56,8 +56,7 @@ macro_rules! limiter {
             }
 
             fn check(&$this, $key: &$by, cost: Cost) -> Check<Self::Future> {
-                let buckets: &[&dyn MemberBucket] = &[$(&$member.bucket($part)),+];
-                AllBuckets::new(buckets, cost, None).check(None)
+                AllBuckets::new(&[$(&$member.bucket($part)),+], cost, None).check(None)
             }
 
             fn until_ready(
@@ -66,8 +65,7 @@ macro_rules! limiter {
                 cost: Cost,
                 wait: Wait,
             ) -> Check<Self::Future> {
-                let buckets: &[&dyn MemberBucket] = &[$(&$member.bucket($part)),+];
-                AllBuckets::new(buckets, cost, Some(wait)).check(None)
+                AllBuckets::new(&[$(&$member.bucket($part)),+], cost, Some(wait)).check(None)
             }
 
             fn until_ready_noting(

@@ -7,7 +7,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use tokio::{runtime::Id, sync::oneshot, time::Instant};
 
-use super::call::request::{BucketReply, Request};
+use super::call::request::{BucketResult, Request};
 use crate::{
     redis::Error,
     runtime::{Idle, Own, PerRuntime},
@@ -44,9 +44,9 @@ pub(super) struct QueuedRequest {
 /// Where a reply goes.
 pub(super) struct Waiter {
     /// When it must have been answered.
-    until: Instant,
+    pub(super) until: Instant,
     /// `None` if the reply is of no interest.
-    reply: Option<oneshot::Sender<Result<BucketReply, Error>>>,
+    pub(super) reply: Option<oneshot::Sender<BucketResult>>,
 }
 
 impl Backlogs {
@@ -117,16 +117,6 @@ impl Idle for Backlog {
 }
 
 impl QueuedRequest {
-    /// `reply` is `None` if the reply is of no interest.
-    pub(super) fn new(
-        request: Request,
-        until: Instant,
-        reply: Option<oneshot::Sender<Result<BucketReply, Error>>>,
-    ) -> Self {
-        let waiter = Waiter { until, reply };
-        Self { request, waiter }
-    }
-
     /// Returns the parts of a request that is still worth sending.
     ///
     /// One whose caller has gone is dropped: it would be charged for nothing. One
@@ -151,10 +141,7 @@ impl QueuedRequest {
 
 impl Waiter {
     /// Delivers the reply, or returns it if the caller has gone.
-    pub(super) fn answer(
-        &mut self,
-        reply: Result<BucketReply, Error>,
-    ) -> Result<(), Result<BucketReply, Error>> {
+    pub(super) fn answer(&mut self, reply: BucketResult) -> Result<(), BucketResult> {
         match self.reply.take() {
             Some(waiter) => waiter.send(reply),
             None => Err(reply),

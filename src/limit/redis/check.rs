@@ -229,13 +229,8 @@ impl<R: Scripted, P: Policy> Drop for CheckFuture<R, P> {
 
 impl<R: Scripted, P: Policy> fmt::Debug for CheckFuture<R, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = match self.state {
-            State::Calling(..) => "Calling",
-            State::Waiting(..) => "Waiting",
-            State::FallingBack(..) => "FallingBack",
-        };
         f.debug_struct("CheckFuture")
-            .field("state", &state)
-            .finish()
+            .field("limiter", &self.limiter)
+            .finish_non_exhaustive()
     }
 }

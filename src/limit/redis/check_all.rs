@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock};
 use redis::Cmd;
 use tokio::{runtime::Handle, sync::oneshot};
 
-use super::call::{batch::begin_reply, pending::PendingCall, request::BucketReply};
+use super::call::{batch::begin_reply, pending::PendingCall, request::BucketResult};
 use crate::{
     clock::Tick,
     limit::{
@@ -43,11 +43,9 @@ pub(crate) trait AllRequest: Send + Sync {
     /// The connection by which it is sent.
     fn connection(&self) -> &Connection;
 
-    /// The name of the bucket in Redis.
-    fn key(&self) -> &[u8];
-
-    /// Its part of the call: the rule with its parameters, and the entry.
-    fn operation(&self) -> (&[String], Operation);
+    /// Its part of a call: the rule with its parameters, the name of the bucket in
+    /// Redis, and the operation.
+    fn part(&self) -> (&[String], &[u8], Operation);
 
     /// Sends it in a call of its own.
     fn send_alone(&self) -> PendingCall;
@@ -56,11 +54,11 @@ pub(crate) trait AllRequest: Send + Sync {
     fn count(&self);
 
     /// Reads what the script found, and decides.
-    fn read_reply(&self, now: Tick, numbers: &mut ReplyReader<'_>) -> Result<BucketReply, Error>;
+    fn read_reply(&self, now: Tick, numbers: &mut ReplyReader<'_>) -> BucketResult;
 
     /// Returns the decision, of Redis or else of the policy, and what was charged
     /// for it. `charged` says whether the script charged all that it could read.
-    fn settle(&self, reply: Result<BucketReply, Error>, charged: bool) -> Result<Guarded, Error>;
+    fn settle(&self, reply: BucketResult, charged: bool) -> Result<Guarded, Error>;
 }
 
 /// Requests, each with the index of its member.
@@ -86,7 +84,7 @@ pub(in crate::limit) fn group_by_call(requests: AllRequests) -> Vec<AllRequests>
 /// cluster no two buckets share a slot, and so none share a call.
 fn share_a_call(one: &dyn AllRequest, other: &dyn AllRequest) -> bool {
     let connection = one.connection();
-    connection.is(other.connection()) && !connection.is_cluster() && one.key() != other.key()
+    connection.is(other.connection()) && !connection.is_cluster() && one.part().1 != other.part().1
 }
 
 /// Sends one group, in a task of its own: what it charges is given back if the
@@ -109,7 +107,7 @@ pub(in crate::limit) async fn reserve_group(
     told.await.unwrap_or_else(|_| lost(&group))
 }
 
-async fn replies(group: &AllRequests) -> Vec<Result<BucketReply, Error>> {
+async fn replies(group: &AllRequests) -> Vec<BucketResult> {
     if let [(_, alone)] = &group[..] {
         return vec![alone.send_alone().await];
     }
@@ -122,10 +120,7 @@ async fn replies(group: &AllRequests) -> Vec<Result<BucketReply, Error>> {
 /// All buckets that could be read were charged, or none. If the policy of one
 /// member refuses, all others are settled even so, and dropped with the result,
 /// which gives back what they hold.
-fn settle(
-    group: &AllRequests,
-    replies: Vec<Result<BucketReply, Error>>,
-) -> Result<Vec<(usize, Guarded)>, Error> {
+fn settle(group: &AllRequests, replies: Vec<BucketResult>) -> Result<Vec<(usize, Guarded)>, Error> {
     let mut read = replies.iter().flatten();
     let charged = read.all(|reply| reply.decision.is_admitted());
     let settled = group.iter().zip(replies);
@@ -137,17 +132,14 @@ fn settle(
 
 /// Sends a group in one call. An error in the list is a bucket that cannot be
 /// read.
-async fn send_together(group: &AllRequests) -> Result<Vec<Result<BucketReply, Error>>, Error> {
+async fn send_together(group: &AllRequests) -> Result<Vec<BucketResult>, Error> {
     let connection = group[0].1.connection();
     if let Some(error) = connection.rejection() {
         return Err(error);
     }
     group.iter().for_each(|(_, request)| request.count());
-    let operations = group.iter().map(|(_, request)| {
-        let (head, operation) = request.operation();
-        (head, request.key(), operation)
-    });
-    let reply = connection.run(&SCRIPT, together(None, operations)).await?;
+    let parts = group.iter().map(|(_, request)| request.part());
+    let reply = connection.run(&SCRIPT, check_all(None, parts)).await?;
     let (now, mut numbers) = begin_reply(&reply)?;
     let mut replies = Vec::with_capacity(group.len());
     for (_, request) in group {
@@ -159,19 +151,19 @@ async fn send_together(group: &AllRequests) -> Result<Vec<Result<BucketReply, Er
     Ok(replies)
 }
 
-/// The call of the script for buckets, each with what begins a call of its rule
-/// and one entry that decides, at the server's instant or at one that is given.
+/// The call of the script for buckets, each with the head of its rule and one
+/// operation that decides, at the server's instant or at `now`.
 #[cfg_attr(not(any(test, feature = "testing")), allow(unreachable_pub))]
-pub fn together<'a>(
+pub fn check_all<'a>(
     now: Option<Tick>,
-    operations: impl ExactSizeIterator<Item = (&'a [String], &'a [u8], Operation)> + Clone,
+    parts: impl ExactSizeIterator<Item = (&'a [String], &'a [u8], Operation)> + Clone,
 ) -> Cmd {
-    let mut call = SCRIPT.call(operations.len());
-    for (_, key, _) in operations.clone() {
+    let mut call = SCRIPT.call(parts.len());
+    for (_, key, _) in parts.clone() {
         call.arg(key);
     }
     call.arg(now.map_or_else(String::new, |now| now.to_string()));
-    for (head, _, operation) in operations {
+    for (head, _, operation) in parts {
         call.arg(head).arg(operation.arg());
     }
     call
@@ -179,6 +171,6 @@ pub fn together<'a>(
 
 /// The same for a server that does not know the script.
 #[cfg(any(test, feature = "testing"))]
-pub fn together_with_source(call: &Cmd) -> Cmd {
+pub fn check_all_with_source(call: &Cmd) -> Cmd {
     SCRIPT.call_with_source(call)
 }

@@ -15,7 +15,7 @@ use super::{
     call::{
         batch::{Batch, Notice},
         replay::{Denial, Grant},
-        request::{Bucket, BucketReply, Epoch, Request},
+        request::{Bucket, BucketResult, Epoch, Request},
     },
     counts::{Counters, RequestEvent},
     denial_cache::DenialCache,
@@ -99,7 +99,7 @@ impl<R: Scripted> Client<R> {
         &self,
         batch: &Batch,
         reply: Result<Value, Error>,
-        mut answer: impl FnMut(usize, Result<BucketReply, Error>),
+        mut answer: impl FnMut(usize, BucketResult),
         mut unattended: impl FnMut(&Bucket),
     ) {
         if let (Ok(_), Some(request)) = (&reply, batch.requests().first()) {

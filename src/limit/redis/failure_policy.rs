@@ -126,6 +126,7 @@ pub struct FailClosed;
 /// let share = OrElse(Local::keyed(TokenBucket::new(Quota::per_minute(100))));
 /// # let _ = share;
 /// ```
+#[derive(Clone, Debug)]
 pub struct OrElse<R: Rule, C = Monotonic>(pub Local<R, Keyed, C>);
 
 impl Policy for FailOpen {
@@ -188,17 +189,5 @@ impl<R: Rule, C: Clock> TicketLimiter for Local<R, Keyed, C> {
 
     fn check_up_to(&self, ticket: u64, cost: Cost) -> (Cost, Decision) {
         self.check_up_to_hashed(ticket, cost)
-    }
-}
-
-impl<R: Rule, C> Clone for OrElse<R, C> {
-    fn clone(&self) -> Self {
-        Self(self.0.clone())
-    }
-}
-
-impl<R: Rule, C: fmt::Debug> fmt::Debug for OrElse<R, C> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("OrElse").field(&self.0).finish()
     }
 }

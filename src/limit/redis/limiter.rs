@@ -192,6 +192,7 @@ use crate::{
 /// the last in the line. Otherwise the place lapses, because all callers behind
 /// it, in any process, would have to learn of it. A check dropped before it was sent is not
 /// charged; one dropped after that may have been.
+#[derive(Clone)]
 pub struct Redis<R: Scripted, P: Policy> {
     /// Sends the requests that this process cannot answer itself.
     pub(super) queue: Arc<Queue<R>>,
@@ -420,16 +421,6 @@ impl<R: Scripted, P: Policy, K: StoreKey + Hash + ?Sized> Limiter<K> for Redis<R
 
     fn until_ready(&self, key: &K, cost: Cost, wait: Wait) -> Check<Self::Future> {
         self.start_check(key, cost, Some(wait))
-    }
-}
-
-impl<R: Scripted, P: Policy> Clone for Redis<R, P> {
-    fn clone(&self) -> Self {
-        Self {
-            queue: self.queue.clone(),
-            waiting: self.waiting.clone(),
-            policy: self.policy.clone(),
-        }
     }
 }
 

@@ -6,7 +6,7 @@ use super::{
     call::{
         pending::PendingCall,
         replay::ReadBucket,
-        request::{Bucket, BucketReply, Request},
+        request::{Bucket, BucketReply, BucketResult, Request},
     },
     check_all::AllRequest,
     failure_policy::Policy,
@@ -115,12 +115,11 @@ impl<R: Scripted, P: Policy> AllRequest for MemberRequest<R, P> {
         &self.limiter.client().connection
     }
 
-    fn key(&self) -> &[u8] {
-        &self.sent.bucket.name
-    }
-
-    fn operation(&self) -> (&[String], Operation) {
-        (&self.limiter.client().head, self.sent.operation)
+    fn part(&self) -> (&[String], &[u8], Operation) {
+        let Request {
+            bucket, operation, ..
+        } = &self.sent;
+        (&self.limiter.client().head, &bucket.name, *operation)
     }
 
     fn send_alone(&self) -> PendingCall {
@@ -136,7 +135,7 @@ impl<R: Scripted, P: Policy> AllRequest for MemberRequest<R, P> {
         self.limiter.client().counters.count_call(1, 1);
     }
 
-    fn read_reply(&self, now: Tick, numbers: &mut ReplyReader<'_>) -> Result<BucketReply, Error> {
+    fn read_reply(&self, now: Tick, numbers: &mut ReplyReader<'_>) -> BucketResult {
         let client = self.limiter.client();
         let reply = self.replay(now, numbers);
         match &reply {
@@ -149,7 +148,7 @@ impl<R: Scripted, P: Policy> AllRequest for MemberRequest<R, P> {
         reply
     }
 
-    fn settle(&self, reply: Result<BucketReply, Error>, charged: bool) -> Result<Guarded, Error> {
+    fn settle(&self, reply: BucketResult, charged: bool) -> Result<Guarded, Error> {
         let reply = match reply {
             Ok(reply) => reply,
             Err(error) => return self.fall_back(error),
@@ -164,7 +163,7 @@ impl<R: Scripted, P: Policy> AllRequest for MemberRequest<R, P> {
 }
 
 impl<R: Scripted, P: Policy> MemberRequest<R, P> {
-    fn replay(&self, now: Tick, numbers: &mut ReplyReader<'_>) -> Result<BucketReply, Error> {
+    fn replay(&self, now: Tick, numbers: &mut ReplyReader<'_>) -> BucketResult {
         let (client, request) = (self.limiter.client(), &self.sent);
         let bucket = ReadBucket::read(&client.rule, request.operation, now, numbers)?;
         let mut bucket = bucket.ok_or_else(|| Error::unreadable("a limit"))?;

@@ -19,7 +19,7 @@ mod wait;
 
 pub(super) use self::check_all::{AllRequest, AllRequests, group_by_call, reserve_group};
 #[cfg(any(test, feature = "testing"))]
-pub use self::check_all::{together, together_with_source};
+pub use self::check_all::{check_all, check_all_with_source};
 pub use self::{
     builder::RedisBuilder,
     check::CheckFuture,

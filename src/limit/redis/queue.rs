@@ -18,11 +18,11 @@ use tokio::{
 };
 
 use super::{
-    backlog::{Backlogs, QueuedRequest},
+    backlog::{Backlogs, QueuedRequest, Waiter},
     call::{
         batch::Batch,
         pending::{PendingCall, QueuedCall},
-        request::{Bucket, BucketReply, Request},
+        request::{Bucket, BucketResult, Request},
     },
     client::Client,
     counts::RequestEvent,
@@ -93,10 +93,12 @@ impl<R: Scripted> Queue<R> {
         }
         let (waiter, reply) = oneshot::channel();
         match self.push(runtime, request, Some(waiter)) {
-            Ok(until) => {
-                let timeout = self.client.connection.timeout();
-                PendingCall::Queued(QueuedCall::new(reply, until, timeout))
-            }
+            Ok(until) => PendingCall::Queued(QueuedCall {
+                reply,
+                until,
+                timeout: self.client.connection.timeout(),
+                sleep: None,
+            }),
             Err(error) => PendingCall::failed(error),
         }
     }
@@ -122,10 +124,11 @@ impl<R: Scripted> Queue<R> {
         self: &Arc<Self>,
         runtime: &Handle,
         request: Request,
-        reply: Option<oneshot::Sender<Result<BucketReply, Error>>>,
+        reply: Option<oneshot::Sender<BucketResult>>,
     ) -> Result<Instant, Error> {
         let until = Instant::now() + self.client.connection.timeout();
-        let queued = QueuedRequest::new(request, until, reply);
+        let waiter = Waiter { until, reply };
+        let queued = QueuedRequest { request, waiter };
         let Some(starts) = self.backlogs.push(runtime.id(), queued, self.capacity) else {
             self.client.counters.count(RequestEvent::Overloaded);
             return Err(Error::overloaded(self.capacity));
@@ -142,7 +145,7 @@ impl<R: Scripted> Queue<R> {
         Ok(until)
     }
 
-    async fn send_alone(self: &Arc<Self>, request: Request) -> Result<BucketReply, Error> {
+    async fn send_alone(self: &Arc<Self>, request: Request) -> BucketResult {
         let batch = Batch::single(request);
         let reply = self.client.send(&batch).await;
         let mut answer = Err(Error::reply("a decision"));
@@ -172,7 +175,7 @@ impl<R: Scripted> Queue<R> {
         self: &Arc<Self>,
         batch: &Batch,
         reply: Result<Value, Error>,
-        answer: impl FnMut(usize, Result<BucketReply, Error>),
+        answer: impl FnMut(usize, BucketResult),
     ) {
         self.client
             .read_reply(batch, reply, answer, |bucket| self.attend_lease(bucket));

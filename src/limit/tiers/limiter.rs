@@ -2,7 +2,7 @@
 //!
 //! It forwards every method of `Limiter` to the limiter of the tier.
 
-use std::{borrow::Borrow, collections::HashMap, fmt, hash::Hash, sync::Arc, time::Duration};
+use std::{borrow::Borrow, collections::HashMap, hash::Hash, sync::Arc, time::Duration};
 
 use crate::limit::{
     decision::{Decision, Verdict},
@@ -51,6 +51,7 @@ use crate::limit::{
 /// No request of a [blocked](Self::blocked) tier passes, at any cost: its limit has
 /// the name `blocked`, and is 0. Its requests are refused as over the limit, without
 /// a `Retry-After`.
+#[derive(Clone, Debug)]
 pub struct Tiers<T, L> {
     /// The limiter of tiers without one of their own.
     default: L,
@@ -101,6 +102,10 @@ pub(super) fn blocked() -> Decision {
     Decision::new(Verdict::Deny, 0, 0, None, Duration::ZERO)
 }
 
+fn denied<F>() -> Check<F> {
+    Check::Now(blocked())
+}
+
 impl<T, L: Backend> Backend for Tiers<T, L> {
     type Error = L::Error;
     type Future = L::Future;
@@ -117,30 +122,28 @@ where
     L: Limiter<K>,
 {
     fn name(&self, (tier, key): &(Q, K)) -> Arc<str> {
-        let limiter = self.of(tier.borrow());
-        limiter.map_or_else(|| self.blocked.clone(), |it| it.name(key))
+        self.of(tier.borrow())
+            .map_or_else(|| self.blocked.clone(), |it| it.name(key))
     }
 
     fn speaker(&self, (tier, key): &(Q, K), decision: &Decision) -> Arc<str> {
-        let limiter = self.of(tier.borrow());
-        limiter.map_or_else(|| self.blocked.clone(), |it| it.speaker(key, decision))
+        self.of(tier.borrow())
+            .map_or_else(|| self.blocked.clone(), |it| it.speaker(key, decision))
     }
 
     fn names(&self, (tier, key): &(Q, K)) -> Names {
-        let limiter = self.of(tier.borrow());
-        limiter.map_or_else(|| Names::one(self.blocked.clone()), |it| it.names(key))
+        self.of(tier.borrow())
+            .map_or_else(|| Names::one(self.blocked.clone()), |it| it.names(key))
     }
 
     fn check(&self, (tier, key): &(Q, K), cost: Cost) -> Check<L::Future> {
-        let limiter = self.of(tier.borrow());
-        limiter.map_or_else(|| Check::Now(blocked()), |it| it.check(key, cost))
+        self.of(tier.borrow())
+            .map_or_else(denied, |it| it.check(key, cost))
     }
 
     fn until_ready(&self, (tier, key): &(Q, K), cost: Cost, wait: Wait) -> Check<L::Future> {
-        match self.of(tier.borrow()) {
-            Some(limiter) => limiter.until_ready(key, cost, wait),
-            None => Check::Now(blocked()),
-        }
+        self.of(tier.borrow())
+            .map_or_else(denied, |it| it.until_ready(key, cost, wait))
     }
 
     fn until_ready_noting(
@@ -150,28 +153,7 @@ where
         wait: Wait,
         others: &mut Others,
     ) -> Check<L::Future> {
-        match self.of(tier.borrow()) {
-            Some(limiter) => limiter.until_ready_noting(key, cost, wait, others),
-            None => Check::Now(blocked()),
-        }
-    }
-}
-
-impl<T, L: Clone> Clone for Tiers<T, L> {
-    fn clone(&self) -> Self {
-        Self {
-            default: self.default.clone(),
-            tiers: self.tiers.clone(),
-            blocked: self.blocked.clone(),
-        }
-    }
-}
-
-impl<T: fmt::Debug, L: fmt::Debug> fmt::Debug for Tiers<T, L> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tiers")
-            .field("default", &self.default)
-            .field("tiers", &self.tiers)
-            .finish()
+        self.of(tier.borrow())
+            .map_or_else(denied, |it| it.until_ready_noting(key, cost, wait, others))
     }
 }

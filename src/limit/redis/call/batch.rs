@@ -11,7 +11,7 @@ use redis::{Cmd, Value};
 
 use super::{
     replay::{Denial, Grant, ReadBucket},
-    request::{Bucket, BucketReply, Request},
+    request::{Bucket, BucketResult, Request},
 };
 use crate::{
     clock::Tick,
@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Requests that share one call.
-pub(in crate::limit::redis) struct Batch {
+pub(crate) struct Batch {
     requests: Vec<Request>,
     /// For each request, the index of its run.
     run_of: Vec<usize>,
@@ -35,7 +35,7 @@ struct Run {
 }
 
 /// A fact in a reply that concerns the client itself, beside the callers.
-pub(in crate::limit::redis) enum Notice<'a, S> {
+pub(crate) enum Notice<'a, S> {
     Denied(Denial<'a, S>),
     Granted(Grant<'a, S>),
     /// The state of this bucket cannot be read.
@@ -49,7 +49,7 @@ type ReadBuckets<S> = (Tick, Vec<Option<ReadBucket<S>>>);
 impl Batch {
     /// Requests about one bucket keep their order. Equal ones in a row become
     /// one entry of the call.
-    pub(in crate::limit::redis) fn of(requests: Vec<Request>) -> Self {
+    pub(crate) fn of(requests: Vec<Request>) -> Self {
         let mut last = HashMap::with_capacity_and_hasher(requests.len(), RandomState::default());
         let mut run_of = Vec::with_capacity(requests.len());
         let mut runs: Vec<Run> = Vec::with_capacity(requests.len());
@@ -82,7 +82,7 @@ impl Batch {
     }
 
     /// A batch of one request, without a search for equal ones.
-    pub(in crate::limit::redis) fn single(request: Request) -> Self {
+    pub(crate) fn single(request: Request) -> Self {
         Self {
             requests: vec![request],
             run_of: vec![0],
@@ -90,17 +90,17 @@ impl Batch {
         }
     }
 
-    pub(in crate::limit::redis) fn requests(&self) -> &[Request] {
+    pub(crate) fn requests(&self) -> &[Request] {
         &self.requests
     }
 
     /// The number of entries of the call.
-    pub(in crate::limit::redis) fn entries(&self) -> usize {
+    pub(crate) fn entries(&self) -> usize {
         self.runs.len()
     }
 
     /// The call of the rule's script; `head` is what every call begins with.
-    pub(in crate::limit::redis) fn call<R: Scripted>(&self, head: &[String]) -> Cmd {
+    pub(crate) fn call<R: Scripted>(&self, head: &[String]) -> Cmd {
         let entries = self.runs.iter().map(|run| {
             let request = &self.requests[run.first];
             (
@@ -120,12 +120,12 @@ impl Batch {
     /// # Errors
     ///
     /// When the reply is malformed; then `answer` was not called.
-    pub(in crate::limit::redis) fn read_reply<R: Scripted>(
+    pub(crate) fn read_reply<R: Scripted>(
         &self,
         rule: &R,
         reply: &Value,
         notice: &mut impl FnMut(Notice<'_, R::State>),
-        answer: &mut impl FnMut(usize, Result<BucketReply, Error>),
+        answer: &mut impl FnMut(usize, BucketResult),
     ) -> Result<(), Error> {
         let (now, mut buckets) = self.read_buckets(rule, reply)?;
         for (position, (request, &run)) in self.requests.iter().zip(&self.run_of).enumerate() {
@@ -165,9 +165,7 @@ impl Batch {
 }
 
 /// Reads the server's instant, with which every reply begins.
-pub(in crate::limit::redis) fn begin_reply(
-    reply: &Value,
-) -> Result<(Tick, ReplyReader<'_>), Error> {
+pub(crate) fn begin_reply(reply: &Value) -> Result<(Tick, ReplyReader<'_>), Error> {
     let Value::Array(reply) = reply else {
         return Err(Error::reply("an array"));
     };

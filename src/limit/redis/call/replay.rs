@@ -5,7 +5,7 @@
 //! so knows each decision in full. How much the script took proves that both
 //! came to the same result.
 
-use super::request::{Booking, BucketReply, Request};
+use super::request::{Booking, BucketReply, BucketResult, Request};
 use crate::{
     clock::Tick,
     limit::{
@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// A bucket as the script found it, and how far the replay has come.
-pub(in crate::limit::redis) struct ReadBucket<S> {
+pub(crate) struct ReadBucket<S> {
     state: S,
     /// How many requests of the run the script admitted, or how much it took.
     taken: u64,
@@ -30,25 +30,25 @@ pub(in crate::limit::redis) struct ReadBucket<S> {
 }
 
 /// A bucket that had to deny: its state then, and when that was.
-pub(in crate::limit::redis) struct Denial<'a, S> {
-    pub(in crate::limit::redis) request: &'a Request,
-    pub(in crate::limit::redis) state: &'a S,
+pub(crate) struct Denial<'a, S> {
+    pub(crate) request: &'a Request,
+    pub(crate) state: &'a S,
     /// By the server's clock.
-    pub(in crate::limit::redis) now: Tick,
-    pub(in crate::limit::redis) decision: Decision,
+    pub(crate) now: Tick,
+    pub(crate) decision: Decision,
 }
 
 /// A share of a bucket that was charged ahead of need.
-pub(in crate::limit::redis) struct Grant<'a, S> {
-    pub(in crate::limit::redis) request: &'a Request,
+pub(crate) struct Grant<'a, S> {
+    pub(crate) request: &'a Request,
     /// The bucket before the share was charged.
-    pub(in crate::limit::redis) state: &'a S,
-    pub(in crate::limit::redis) granted: Cost,
-    pub(in crate::limit::redis) term: u64,
+    pub(crate) state: &'a S,
+    pub(crate) granted: Cost,
+    pub(crate) term: u64,
     /// When the script ran, by the server's clock.
-    pub(in crate::limit::redis) now: Tick,
+    pub(crate) now: Tick,
     /// When the term ends, by the server's clock.
-    pub(in crate::limit::redis) ends: Tick,
+    pub(crate) ends: Tick,
 }
 
 impl<S> ReadBucket<S> {
@@ -58,7 +58,7 @@ impl<S> ReadBucket<S> {
     /// # Errors
     ///
     /// When numbers are missing, or no script could have left such a state.
-    pub(in crate::limit::redis) fn read<R>(
+    pub(crate) fn read<R>(
         rule: &R,
         operation: Operation,
         now: Tick,
@@ -86,16 +86,12 @@ impl<S> ReadBucket<S> {
     }
 
     /// How many requests of the run were replayed.
-    pub(in crate::limit::redis) fn replayed(&self) -> u64 {
+    pub(crate) fn replayed(&self) -> u64 {
         self.replayed
     }
 
     /// Returns the granted share, if the request was for a lease.
-    pub(in crate::limit::redis) fn grant<'a>(
-        &'a self,
-        request: &'a Request,
-        now: Tick,
-    ) -> Option<Grant<'a, S>> {
+    pub(crate) fn grant<'a>(&'a self, request: &'a Request, now: Tick) -> Option<Grant<'a, S>> {
         let (term, ends) = self.term?;
         Some(Grant {
             request,
@@ -108,7 +104,7 @@ impl<S> ReadBucket<S> {
     }
 
     /// The state with which the bucket denied, if it did.
-    pub(in crate::limit::redis) fn denial<'a>(
+    pub(crate) fn denial<'a>(
         &'a self,
         request: &'a Request,
         now: Tick,
@@ -128,12 +124,7 @@ impl<S> ReadBucket<S> {
     /// # Errors
     ///
     /// When the rule decides otherwise than the script did.
-    pub(in crate::limit::redis) fn replay<R>(
-        &mut self,
-        rule: &R,
-        now: Tick,
-        operation: Operation,
-    ) -> Result<BucketReply, Error>
+    pub(crate) fn replay<R>(&mut self, rule: &R, now: Tick, operation: Operation) -> BucketResult
     where
         R: Scripted<State = S>,
     {
@@ -182,7 +173,7 @@ mod tests {
 
     /// A bucket of ten, of which all was taken, and a place in it for which a
     /// second's wait is enough. The script books `taken` places.
-    fn replay<R: Scripted<State = Word>>(rule: &R, taken: u64) -> Result<BucketReply, Error> {
+    fn replay<R: Scripted<State = Word>>(rule: &R, taken: u64) -> BucketResult {
         let (now, mut state) = (5_000_000, Word::EMPTY);
         rule.debit(&mut state, now, 10);
         let mut bucket = ReadBucket {

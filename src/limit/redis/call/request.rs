@@ -10,27 +10,28 @@ use crate::{
         decision::Decision,
         rules::{quota::Cost, script::Operation},
     },
+    redis::Error,
 };
 
 /// A bucket under both of its names.
 #[derive(Clone)]
-pub(in crate::limit::redis) struct Bucket {
+pub(crate) struct Bucket {
     /// The name of its key in Redis.
-    pub(in crate::limit::redis) name: Vec<u8>,
+    pub(crate) name: Vec<u8>,
     /// The hash of that name, by which the tables of this process know it.
-    pub(in crate::limit::redis) key: u64,
+    pub(crate) key: u64,
 }
 
 /// One request about one bucket.
-pub(in crate::limit::redis) struct Request {
-    pub(in crate::limit::redis) bucket: Bucket,
-    pub(in crate::limit::redis) operation: Operation,
+pub(crate) struct Request {
+    pub(crate) bucket: Bucket,
+    pub(crate) operation: Operation,
     /// Read before the request is sent: see [`Epoch`].
-    pub(in crate::limit::redis) epoch: Epoch,
+    pub(crate) epoch: Epoch,
     /// When the request was made, by the clock of the lease table; 0 if the
     /// limiter leases nothing. A lease term is counted from here, because the
     /// server reads its clock later.
-    pub(in crate::limit::redis) made_at: Tick,
+    pub(crate) made_at: Tick,
 }
 
 /// How often the remembered denials near a bucket were forgotten on demand.
@@ -38,32 +39,35 @@ pub(in crate::limit::redis) struct Request {
 /// Read before a request is sent: a denial that was decided before the
 /// bucket was made fuller must not be remembered after it.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub(in crate::limit::redis) struct Epoch(pub(in crate::limit::redis) u64);
+pub(crate) struct Epoch(pub(crate) u64);
 
 /// The reply of Redis to a [`Request`], as the rule understands it.
 #[derive(Clone, Copy)]
 pub(crate) struct BucketReply {
     /// After a credit, a debit or a reset: the decision of a bucket never seen.
-    pub(in crate::limit::redis) decision: Decision,
+    pub(crate) decision: Decision,
     /// How much was taken, or given back.
-    pub(in crate::limit::redis) taken: Cost,
+    pub(crate) taken: Cost,
     /// Identifies the charge, to give it back; `None` unless something was admitted.
-    pub(in crate::limit::redis) booking: Option<Booking>,
+    pub(crate) booking: Option<Booking>,
 }
+
+/// A reply, or why there is none.
+pub(crate) type BucketResult = Result<BucketReply, Error>;
 
 /// A charge, so that the script can find it again.
 #[derive(Clone, Copy)]
 pub(crate) struct Booking {
     /// When it falls due, by the server's clock.
-    pub(in crate::limit::redis) due: Tick,
+    pub(crate) due: Tick,
     /// The state of the bucket if this was the last charge; see
     /// [`Rule::mark`](crate::limit::Rule::mark).
-    pub(in crate::limit::redis) mark: u64,
+    pub(crate) mark: u64,
 }
 
 impl Request {
     /// The largest cost to which a denial of this request applies.
-    pub(in crate::limit::redis) fn cost(&self) -> Cost {
+    pub(crate) fn cost(&self) -> Cost {
         match self.operation {
             Operation::Check(cost) | Operation::Reserve(_, cost, _) => cost,
             _ => 1,
@@ -73,7 +77,7 @@ impl Request {
 
 impl BucketReply {
     /// The ticks to wait for the booked place; `None` if none.
-    pub(in crate::limit::redis) fn wait(&self) -> Option<Tick> {
+    pub(crate) fn wait(&self) -> Option<Tick> {
         self.decision.wait_ticks()
     }
 }

@@ -55,7 +55,7 @@ pub(super) struct LeasedShare<S> {
 }
 
 /// The result of a check of a share.
-pub(in crate::limit::redis) enum LeaseCheck {
+pub(crate) enum LeaseCheck {
     Keep,
     /// The demand is gone, so the share goes back by this entry.
     Return(Operation),

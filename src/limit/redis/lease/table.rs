@@ -20,7 +20,7 @@ use crate::{
 const SHARDS: usize = 16;
 
 /// How often the task that looks after a lease checks it, in ticks.
-pub(in crate::limit::redis) const LEASE_CHECK_TICKS: Tick = 50_000;
+pub(crate) const LEASE_CHECK_TICKS: Tick = 50_000;
 
 /// A lease that was not checked for so many ticks has lost its task, because the
 /// task's runtime has ended.
@@ -30,7 +30,7 @@ const LOST_TASK_TICKS: Tick = 4 * LEASE_CHECK_TICKS;
 const MAX_MEASURED_KEYS: usize = 16_384;
 
 /// The leases that this process holds, and the demand for keys that may need one.
-pub(in crate::limit::redis) struct LeaseTable<S> {
+pub(crate) struct LeaseTable<S> {
     shards: [Mutex<HashMap<u64, HotKey<S>, RandomState>>; SHARDS],
     /// The largest share of a bucket.
     max_share: Cost,
@@ -40,7 +40,7 @@ pub(in crate::limit::redis) struct LeaseTable<S> {
 
 impl<S: Clone> LeaseTable<S> {
     /// Leases up to `max_share` of each bucket.
-    pub(in crate::limit::redis) fn new(max_share: Cost) -> Self {
+    pub(crate) fn new(max_share: Cost) -> Self {
         Self {
             shards: std::array::from_fn(|_| Mutex::default()),
             max_share,
@@ -52,7 +52,7 @@ impl<S: Clone> LeaseTable<S> {
     ///
     /// Also returns what to ask of the server, without waiting for the reply, so
     /// that there is enough soon.
-    pub(in crate::limit::redis) fn spend<R: Rule<State = S>>(
+    pub(crate) fn spend<R: Rule<State = S>>(
         &self,
         rule: &R,
         key: u64,
@@ -78,7 +78,7 @@ impl<S: Clone> LeaseTable<S> {
 
     /// Adds a granted share; `charged` is the bucket after it was charged. Returns
     /// whether a task has to be found that looks after the lease.
-    pub(in crate::limit::redis) fn add(&self, grant: &Grant<'_, S>, charged: S) -> bool {
+    pub(crate) fn add(&self, grant: &Grant<'_, S>, charged: S) -> bool {
         let now = self.clock.now();
         let key = grant.request.bucket.key;
         let mut keys = self.shard(key);
@@ -91,7 +91,7 @@ impl<S: Clone> LeaseTable<S> {
 
     /// Checks a lease for the task that looks after it. The task ends unless the
     /// lease is to be kept.
-    pub(in crate::limit::redis) fn look_after(&self, key: u64) -> LeaseCheck {
+    pub(crate) fn look_after(&self, key: u64) -> LeaseCheck {
         let now = self.clock.now();
         let mut keys = self.shard(key);
         let Some(known) = keys.get_mut(&key) else {
@@ -108,7 +108,7 @@ impl<S: Clone> LeaseTable<S> {
     }
 
     /// The present instant by the clock by which leases end here.
-    pub(in crate::limit::redis) fn now(&self) -> Tick {
+    pub(crate) fn now(&self) -> Tick {
         self.clock.now()
     }
 
