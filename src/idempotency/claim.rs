@@ -20,12 +20,12 @@ pub struct ClaimRequest {
     /// How long the store remembers the work after the lease has lapsed, if the
     /// holder never reports how the work ended.
     pub keep: Duration,
-    /// What to do if an earlier holder's lease has lapsed.
+    /// Decides if an earlier holder's lease has lapsed.
     pub takeover: Takeover,
 }
 
-/// What to do with work whose outcome is unknown: its holder crashed, panicked
-/// or was dropped, and its lease has lapsed.
+/// How to treat work whose outcome is unknown: its holder crashed, panicked or
+/// was dropped, and its lease has lapsed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Takeover {
     /// The work runs again, under a new token, and its lease says that it was
@@ -37,8 +37,8 @@ pub enum Takeover {
     /// the work, so that a person can look into it. Use it for payments.
     ///
     /// In Redis, a clock that is set ahead by more than the lease plus the keep
-    /// time makes the store forget at once; `idempotency::Redis` lists what else
-    /// it may lose.
+    /// time makes the store forget at once; `idempotency::Redis` lists what
+    /// else it may lose.
     Refuse,
 }
 

@@ -26,8 +26,8 @@ const MIN_KEEP: Duration = Duration::from_millis(1);
 
 /// Claims work in a store, with the same settings each time.
 ///
-/// [`Runner`](super::Runner) does everything around a claim; use this to drive a
-/// [`Guard`] yourself.
+/// [`Runner`](super::Runner) does everything around a claim; use this to drive
+/// a [`Guard`] yourself.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -47,8 +47,11 @@ const MIN_KEEP: Duration = Duration::from_millis(1);
 #[derive(Clone, Debug)]
 #[must_use = "call `claim` to claim work"]
 pub struct Claimant<S> {
+    /// Shared with the leases, each of which has a copy.
     settings: LeaseSettings<S>,
+    /// How to treat work whose outcome is unknown.
     takeover: Takeover,
+    /// The renewals of this claimant and its clones.
     renewals: RenewalQueue<S>,
 }
 
@@ -67,13 +70,14 @@ pub enum Claimed<S: Store> {
         /// How long its lease lasts unless it is renewed.
         left: Duration,
     },
-    /// The work was begun, its lease has lapsed, and [`Takeover::Refuse`] is set.
+    /// The work was begun, its lease has lapsed, and [`Takeover::Refuse`] is
+    /// set.
     Unknown,
 }
 
 impl<S> Claimant<S> {
-    /// Claims in this store, with leases of 30 seconds, records that are kept for
-    /// a day, and [`Takeover::Rerun`].
+    /// Claims in this store, with leases of 30 seconds, records that are kept
+    /// for a day, and [`Takeover::Rerun`].
     pub fn new(store: S) -> Self {
         Self {
             settings: LeaseSettings {
@@ -90,13 +94,14 @@ impl<S> Claimant<S> {
         }
     }
 
-    /// Sets how long a holder keeps the work without renewing its lease: 30 seconds
-    /// unless set.
+    /// Sets how long a holder keeps the work without renewing its lease: 30
+    /// seconds unless set.
     ///
     /// The lease is renewed each third of that, by the runtime on which it was
-    /// claimed. If that runtime is blocked or not driven for two thirds of a lease,
-    /// it loses its leases, unless another runtime [renews](Self::renew_on) them.
-    /// [`Local`](super::Local) needs no renewals while the holder is alive.
+    /// claimed. If that runtime is blocked or not driven for two thirds of a
+    /// lease, it loses its leases, unless another runtime
+    /// [renews](Self::renew_on) them. [`Local`](super::Local) needs no renewals
+    /// while the holder is alive.
     ///
     /// # Panics
     ///
@@ -110,11 +115,12 @@ impl<S> Claimant<S> {
         self.with(|settings| settings.lease = lease)
     }
 
-    /// Sets the runtime that renews leases, for handlers that may block their own.
-    /// Give it a runtime with one thread and time enabled that does nothing else.
+    /// Sets the runtime that renews leases, for handlers that may block their
+    /// own. Give it a runtime with one thread and time enabled that does
+    /// nothing else.
     ///
-    /// Unless set, leases are renewed on the runtime that claimed them. A renewal
-    /// that comes more than a third of the lease too late is noticed as
+    /// Unless set, leases are renewed on the runtime that claimed them. A
+    /// renewal that comes more than a third of the lease too late is noticed as
     /// [`RenewedLate`](super::Event::RenewedLate).
     ///
     /// A store in Redis has to be reachable from there too: make its
@@ -136,9 +142,9 @@ impl<S> Claimant<S> {
         self.with(|settings| settings.runtime = Some(runtime))
     }
 
-    /// Sets how long a record is kept after the end of the work, and how long an
-    /// unknown outcome is remembered: a day unless set. After that, the same claim
-    /// is new.
+    /// Sets how long a record is kept after the end of the work, and how long
+    /// an unknown outcome is remembered: a day unless set. After that, the same
+    /// claim is new.
     ///
     /// # Panics
     ///
@@ -152,7 +158,7 @@ impl<S> Claimant<S> {
         self.with(|settings| settings.keep = keep)
     }
 
-    /// Sets what to do with work whose outcome is unknown: [`Takeover::Rerun`]
+    /// Sets how to treat work whose outcome is unknown: [`Takeover::Rerun`]
     /// unless set.
     pub fn takeover(self, takeover: Takeover) -> Self {
         Self { takeover, ..self }
@@ -166,7 +172,7 @@ impl<S> Claimant<S> {
         self.with(|settings| settings.compress_from = Some(at_least))
     }
 
-    /// Sets the observer of what becomes of claims.
+    /// Sets the observer of events.
     pub fn observe(self, observer: Arc<dyn Observe>) -> Self {
         self.with(|settings| settings.observer = Some(observer))
     }
@@ -187,7 +193,7 @@ impl<S> Claimant<S> {
         &self.settings.store
     }
 
-    /// Returns what to do with work whose outcome is unknown.
+    /// Returns how to treat work whose outcome is unknown.
     pub(super) fn takeover_policy(&self) -> Takeover {
         self.takeover
     }
@@ -206,13 +212,14 @@ impl<S> Claimant<S> {
 impl<S: Store> Claimant<S> {
     /// Claims the work of this name. Call it within a tokio runtime.
     ///
-    /// If the store does not answer, it is asked once more. If that fails too, a
-    /// background task releases the lease that may have been granted. A future that
-    /// is dropped may leave a lease that lapses.
+    /// If the store does not answer, it is asked once more. If that fails too,
+    /// a background task releases the lease that may have been granted. A
+    /// future that is dropped may leave a lease that lapses.
     ///
     /// # Errors
     ///
-    /// When the store fails. The work may have been done before, so do not do it.
+    /// When the store fails. The work may have been done before, so do not do
+    /// it.
     pub async fn claim(
         &self,
         name: Name,
@@ -251,6 +258,7 @@ impl<S: Store> Claimant<S> {
         }
     }
 
+    /// Decodes a record, and reports whether that succeeded.
     fn read(&self, bytes: &Bytes) -> Result<Record, StoreError> {
         let record = Record::decode(bytes);
         self.notice(match record {
@@ -260,11 +268,13 @@ impl<S: Store> Claimant<S> {
         Ok(record?)
     }
 
+    /// Reports a refusal, and returns it.
     fn refused(&self, event: Event, refused: Claimed<S>) -> Claimed<S> {
         self.notice(event);
         refused
     }
 
+    /// Creates the request for a new lease.
     fn request(&self, fingerprint: Fingerprint) -> ClaimRequest {
         ClaimRequest {
             fingerprint,
@@ -291,8 +301,8 @@ impl<S: Store> Claimant<S> {
         second
     }
 
-    /// Releases, in the background, a lease that may have been granted. The work
-    /// was not begun, so that its outcome is known.
+    /// Releases, in the background, a lease that may have been granted. The
+    /// work was not begun, so that its outcome is known.
     fn give_back(&self, name: Name, token: Token) {
         let store = self.store().clone();
         self.tracker().spawn(async move {

@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 /// The length that stands for a missing part. No real part is this long.
 const ABSENT: u64 = u64::MAX;
 
-/// A SHA-256 of parts, each behind its length as eight big-endian bytes, so that
-/// `("ab", "c")` and `("a", "bc")` differ.
+/// A SHA-256 of parts, each behind its length as eight big-endian bytes, so
+/// that `("ab", "c")` and `("a", "bc")` differ.
 #[derive(Clone)]
 pub(super) struct PartDigest(Sha256);
 
@@ -25,7 +25,8 @@ impl PartDigest {
         self.chunks([bytes])
     }
 
-    /// Adds one part that comes in chunks, with the same result as in one piece.
+    /// Adds one part that comes in chunks, with the same result as in one
+    /// piece.
     pub(super) fn chunks<'a, C>(mut self, chunks: C) -> Self
     where
         C: IntoIterator<Item = &'a [u8]> + Clone,

@@ -1,12 +1,12 @@
-//! The content of a piece of work, as a digest: it tells a repeated request from
-//! another request under the same key.
+//! The content of a piece of work, as a digest: it tells a repeated request
+//! from another request under the same key.
 
 use std::fmt;
 
 use super::digest::{PartDigest, hex};
 
-/// A digest of what a request consists of. The same key with another fingerprint
-/// is a client's mistake, and is refused as such.
+/// A digest of everything that identifies a request. The same key with another
+/// fingerprint is a client's mistake, and is refused as such.
 ///
 /// ```
 /// use sluicegate::idempotency::Fingerprint;
@@ -36,7 +36,7 @@ impl Fingerprint {
         Self(bytes)
     }
 
-    /// Returns its 32 bytes, for a store to write.
+    /// Returns its 32 bytes, as a store keeps them.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }

@@ -1,7 +1,7 @@
 //! The key of a request, and how it is read from its header.
 //!
-//! The layer reads a key with its [`KeyForm`]; a service with its own HTTP stack may
-//! do the same.
+//! The layer reads a key with its [`KeyForm`]; a service with its own HTTP
+//! stack may do the same.
 
 use std::{error, fmt, ops::RangeInclusive};
 
@@ -17,8 +17,8 @@ const MAX_PARAMETER_BYTES: usize = 1_024;
 /// `Idempotency-Key`.
 ///
 /// It is the value without quotes and escapes: `"a"` and `a` are the same key.
-/// A key may be a client's secret, so `Debug` shows only its length, and there is no
-/// `Display`.
+/// A key may be a client's secret, so `Debug` shows only its length, and there
+/// is no `Display`.
 ///
 /// ```
 /// use sluicegate::idempotency::KeyForm;
@@ -67,7 +67,9 @@ impl fmt::Debug for IdempotencyKey {
 pub struct KeyForm {
     /// Whether a key has to be a string in double quotes.
     is_strict: bool,
+    /// The least bytes of the value: at least 1.
     min_bytes: usize,
+    /// The most bytes of the value.
     max_bytes: usize,
 }
 
@@ -93,8 +95,8 @@ impl KeyForm {
         }
     }
 
-    /// Sets how many bytes the value may have, without quotes and escapes. The line
-    /// of the header may have twice as many, and 1,026 more for quotes and
+    /// Sets how many bytes the value may have, without quotes and escapes. The
+    /// line of the header may have twice as many, and 1,026 more for quotes and
     /// parameters.
     ///
     /// # Panics
@@ -118,7 +120,8 @@ impl KeyForm {
         }
     }
 
-    /// Reads the key from the lines of its header. Without a line, there is no key.
+    /// Reads the key from the lines of its header. Returns `None` without a
+    /// line.
     ///
     /// # Errors
     ///
@@ -150,6 +153,7 @@ impl KeyForm {
         }
     }
 
+    /// Reads a key from the only line of its header.
     fn read_line(&self, line: &[u8]) -> Result<IdempotencyKey, KeyError> {
         self.check_line_length(line)?;
         let line = line.trim_ascii();
@@ -213,8 +217,8 @@ impl<'de> ItemVisitor<'de> for StringVisitor<'_> {
     }
 }
 
-/// The error of reading a header that has no valid [`IdempotencyKey`]. It says what
-/// is allowed, and never shows the key.
+/// The error of reading a header that has no valid [`IdempotencyKey`]. It says
+/// what is allowed, and never shows the key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeyError {
@@ -222,7 +226,7 @@ pub enum KeyError {
     Several,
     /// A bare key is not visible ASCII without a double quote.
     Bare,
-    /// A quoted key is not a string of RFC 8941, for this reason.
+    /// A quoted key is not a string of RFC 8941; this is the reason.
     Quoted(Box<str>),
     /// The line is too long, parameters included, and was not parsed.
     Line {

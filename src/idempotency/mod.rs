@@ -2,11 +2,11 @@
 //!
 //! # How it works
 //!
-//! Before some work is done, it is [claimed](Store::claim) in a [`Store`] under its
-//! [`Name`], with a [`Fingerprint`] of its content. One claimant is told to run the
-//! work. It holds a [`Lease`], which is renewed while the work goes on. When the work
-//! has ended, a [`Record`] of its result is kept, for a day unless set, and every
-//! later claim is answered with it.
+//! Before some work is done, it is [claimed](Store::claim) in a [`Store`] under
+//! its [`Name`], with a [`Fingerprint`] of its content. One claimant is told to
+//! run the work. It holds a [`Lease`], which is renewed while the work goes on.
+//! When the work has ended, a [`Record`] of its result is kept (a day, unless
+//! set), and every later claim is answered with it.
 //!
 //! | under the name is | a claim is answered |
 //! |---|---|
@@ -16,17 +16,19 @@
 //! | finished work | its record |
 //! | work whose lease has lapsed | run, with a lease that says it is recovered; or unknown: [`Takeover`] |
 //!
-//! A lease is given back only if the work was certainly not done. Work that panics, is
-//! dropped, or dies with its process may have been done in part, or completely, so its
-//! lease lapses. Each lease has a [`Token`] that no other lease ever has. A holder that
-//! has lost its lease can neither renew nor complete it, and other systems can
-//! recognise by the token that it is late. [`state`] is all of this as one rule.
+//! A lease is given back only if the work was certainly not done. Work that
+//! panics, is dropped, or dies with its process may have been done in part, or
+//! completely, so its lease lapses. Each lease has a [`Token`] that no other
+//! lease ever has. A holder that has lost its lease can neither renew nor
+//! complete it, and other systems can recognise by the token that it is late.
+//! [`state`] is all of this as one rule.
 //!
-//! A handler that blocks its runtime also blocks the renewals that run there. In
-//! [`Local`] that does no harm, because a lease does not lapse while its [`Guard`] is
-//! alive. In other stores the lease lapses after its time, and another claimant may
-//! begin. Move blocking code to `spawn_blocking`, or [renew](Claimant::renew_on) leases
-//! on a runtime of their own, and watch [`RenewedLate`](Event::RenewedLate).
+//! A handler that blocks its runtime also blocks the renewals that run there.
+//! In [`Local`] that does no harm, because a lease does not lapse while its
+//! [`Guard`] is alive. In other stores the lease lapses after its time, and
+//! another claimant may begin. Move blocking code to `spawn_blocking`, or
+//! [renew](Claimant::renew_on) leases on a runtime of their own, and watch
+//! [`RenewedLate`](Event::RenewedLate).
 //!
 //! | item | purpose |
 //! |---|---|
@@ -43,7 +45,7 @@
 //! |---|---|---|---|
 //! | [`Local`] | in this process | nothing | a lock |
 //! | `Durable` (feature `durable`) | on the disk of one machine | the process, and the machine as far as the disk does | an fsync each, shared by those that come at the same time |
-//! | `Redis` (feature `redis`) | in Redis, for a fleet | the process, and the server as far as it persists | a call each |
+//! | `Redis` (feature `redis`) | in Redis, shared by a fleet | the process, and the server as far as it persists | a call each |
 //!
 //! # Example
 //!
@@ -67,8 +69,8 @@
 //!
 //! # Custom example
 //!
-//! Payments: one with an unknown outcome is never repeated, duplicates wait for the
-//! first one, and the bank refuses writes of a late holder.
+//! Payments: one with an unknown outcome is never repeated, duplicates wait for
+//! the first one, and the bank refuses writes of a late holder.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -104,8 +106,8 @@
 //!
 //! # The layer
 //!
-//! A client that did not get a response sends its request again, with the same key in
-//! the header `Idempotency-Key`, and gets the response of the first one.
+//! A client that did not get a response sends its request again, with the same
+//! key in the header `Idempotency-Key`, and gets the response of the first one.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -128,8 +130,8 @@
 //! # }
 //! ```
 //!
-//! Payments: each needs a key, one with an unknown outcome is never repeated, and
-//! duplicates wait. Anonymous clients are separated by their address.
+//! Payments: each needs a key, one with an unknown outcome is never repeated,
+//! and duplicates wait. Anonymous clients are separated by their address.
 //!
 //! ```
 //! use std::{sync::Arc, time::Duration};
@@ -160,13 +162,14 @@
 //!
 //! ## How it decides
 //!
-//! Requests without a key pass, and so do requests with other methods than `POST` and
-//! `PATCH`. The body of a request with a key is read, up to a cap. Then the layer
-//! decides as follows. Each refusal has its name in the `type` of a problem (RFC 9457):
+//! Requests without a key pass, and so do requests with other methods than
+//! `POST` and `PATCH`. The body of a request with a key is read, up to a cap.
+//! Then the layer decides as follows. Each refusal has its name in the `type`
+//! of a problem (RFC 9457):
 //!
 //! | | HTTP | gRPC |
 //! |---|---|---|
-//! | <a id="key-missing"></a>`key-missing`: there is no key, and [one is needed](IdempotencyLayer::require) | 400 | 3 |
+//! | <a id="key-missing"></a>`key-missing`: the request has no key and [needs](IdempotencyLayer::require) one | 400 | 3 |
 //! | <a id="key-malformed"></a>`key-malformed`: the key [cannot be read](KeyForm) | 400 | 3 |
 //! | <a id="principal-missing"></a>`principal-missing`: the request has no [principal](IdempotencyLayer::principal) | 401 | 16 |
 //! | <a id="body-too-large"></a>`body-too-large`: the body is [larger](IdempotencyLayer::max_request_body) than 1 MiB | 413 | 8 |
@@ -180,17 +183,18 @@
 //! | the response was kept | that response | that response |
 //! | the key is new, or the first request's lease has lapsed | the handler's response | the handler's response |
 //!
-//! Two requests are the same if their method, path, query and body are, byte for byte,
-//! and the [headers](IdempotencyLayer::compare_headers) that are set. Content types are
-//! compared by their essence: `application/json; charset=utf-8` is the same as
-//! `Application/JSON`. If a client writes the same request in another way each time,
-//! compare it by [canonical JSON](IdempotencyLayer::compare_json), all of it or chosen
-//! fields; by the parts of a [multipart](IdempotencyLayer::compare_multipart) body,
-//! whose boundary changes; or by a [fingerprint](IdempotencyLayer::fingerprint) of your
-//! own.
+//! Two requests are the same if their method, path, query and body are, byte
+//! for byte, and the [headers](IdempotencyLayer::compare_headers) that are set.
+//! Content types are compared by their essence: `application/json;
+//! charset=utf-8` is the same as `Application/JSON`. If a client writes the
+//! same request in another way each time, compare it by [canonical
+//! JSON](IdempotencyLayer::compare_json), all of it or chosen fields; by the
+//! parts of a [multipart](IdempotencyLayer::compare_multipart) body, whose
+//! boundary changes; or by a [fingerprint](IdempotencyLayer::fingerprint) of
+//! your own.
 //!
-//! If these settings change, a retry no longer matches its first request. Deploy such a
-//! change when no retries are expected, or with another
+//! If these settings change, a retry no longer matches its first request.
+//! Deploy such a change when no retries are expected, or with another
 //! [namespace](IdempotencyLayer::namespace). A key names one request within its
 //! namespace, principal, method and route.
 //!
@@ -207,94 +211,100 @@
 //! | an error of the inner service, a body that breaks off or is not as long as its `Content-Length` says, a panic, a deadline of this crate, a refusal that the handler got from a downstream | unknown: the lease lapses | the work was begun, and did not end |
 //! | a stream of events, an upgrade, a body of more than 1 MiB | kept without its body | it may never end, or is too large |
 //!
-//! The status of gRPC is read from the trailers, and that of gRPC-Web from the end of
-//! the body, so the layer may be inside or outside of tonic-web's.
+//! The status of gRPC is read from the trailers, and that of gRPC-Web from the
+//! end of the body, so the layer may be inside or outside of tonic-web's.
 //!
-//! The first retry after the lease has lapsed runs the work again, or is refused:
-//! [`Takeover`]. A handler can override all of this by a [`StoreDecision`] among the
-//! response's extensions.
+//! The first retry after the lease has lapsed runs the work again, or is
+//! refused: [`Takeover`]. A handler can override all of this by a
+//! [`StoreDecision`] among the response's extensions.
 //!
 //! ## Before the work
 //!
-//! The layer marks each request with a key. If a layer of this crate between it and the
-//! handler refuses the request, it copies the mark into its
-//! [`Refusal`](crate::refusal::Refusal), and only a refusal with this request's mark
-//! gives the work back. A handler that answers with a refusal of a downstream has begun,
-//! whatever the status.
+//! The layer marks each request with a key. If a layer of this crate between it
+//! and the handler refuses the request, it copies the mark into its
+//! [`Refusal`](crate::refusal::Refusal), and only a refusal with this request's
+//! mark gives the work back. A handler that answers with a refusal of a
+//! downstream has begun, whatever the status.
 //!
-//! A refusal that is an [error](crate::refusal::AsError) has the mark if this crate knows
-//! the type of the request's body: those that implement [`FromBuffered`], with
-//! [`BoxError`](crate::refusal::BoxError) in boxed ones. With any other type, it leaves
-//! the outcome unknown.
+//! A refusal that is an [error](crate::refusal::AsError) has the mark if this
+//! crate knows the type of the request's body: those that implement
+//! [`FromBuffered`], with [`BoxError`](crate::refusal::BoxError) in boxed ones.
+//! With any other type, it leaves the outcome unknown.
 //!
-//! A handler may pass its own request on to another service behind a limit of this
-//! crate. A refusal there is recognised as later than the handler if it has read the
-//! body. If it passes the request on unread, or if bodies are [not
-//! compared](IdempotencyLayer::compare_heads_only), it has to clear the request's
-//! extensions first.
+//! A handler may pass its own request on to another service behind a limit of
+//! this crate. A refusal there is recognised as later than the handler if it
+//! has read the body. If it passes the request on unread, or if bodies are [not
+//! compared](IdempotencyLayer::compare_heads_only), it has to clear the
+//! request's extensions first.
 //!
 //! ## Streamed responses
 //!
-//! A body that is ready at once is kept before its head is passed on. Of any other body,
-//! the client gets the head and the data as they come. The end, the trailers, and the
-//! last of the data if its length is known come only after the store has kept the
-//! response. With a store that outlives a crash, a client therefore never has a whole
-//! response that could be another one at the next retry.
+//! A body that is ready at once is kept before its head is passed on. Of any
+//! other body, the client gets the head and the data as they come. The end, the
+//! trailers, and the last of the data if its length is known come only after
+//! the store has kept the response. With a store that outlives a crash, a
+//! client therefore never has a whole response that could be another one at the
+//! next retry.
 //!
-//! A client that does not read does not hold its key: up to the cap, the data that it
-//! has yet to read is held in [the layer's
-//! memory](IdempotencyLayer::max_body_memory). If the store does not answer, the client
-//! gets its response anyway, and the report to the store is repeated for as long as a
-//! lease lasts.
+//! A client that does not read does not hold its key: up to the cap, the data
+//! that it has yet to read is held in [the layer's
+//! memory](IdempotencyLayer::max_body_memory). If the store does not answer,
+//! the client gets its response anyway, and the report to the store is repeated
+//! for as long as a lease lasts.
 //!
 //! ## Replays
 //!
-//! A replayed response has the status, body and trailers of the first one, and all values
-//! of `cache-control`, `content-disposition`, `content-encoding`, `content-language`,
-//! `content-location`, `content-type`, `etag`, `last-modified`, `link`, `location`,
-//! `vary`, the headers of gRPC, and those that are
-//! [set](IdempotencyLayer::replay_headers). It is marked with `idempotency-replayed:
-//! true`. Headers that belong to one moment, connection or client are not even kept:
-//! cookies, dates, traces, limits, CORS.
+//! A replayed response has the status, body and trailers of the first one, and
+//! all values of `cache-control`, `content-disposition`, `content-encoding`,
+//! `content-language`, `content-location`, `content-type`, `etag`,
+//! `last-modified`, `link`, `location`, `vary`, the headers of gRPC, and those
+//! that are [set](IdempotencyLayer::replay_headers). It is marked with
+//! `idempotency-replayed: true`. Headers that belong to one moment, connection
+//! or client are not even kept: cookies, dates, traces, limits, CORS.
 //!
 //! ## The order of layers
 //!
-//! This layer is the innermost of [the order](crate#the-order-of-layers). A request that
-//! another layer refuses therefore takes no claim, a kept response is neither compressed
-//! nor tied to one client's origin, and a repeated request is limited as the first one
-//! was.
+//! This layer is the innermost of [the order](crate#the-order-of-layers). A
+//! request that another layer refuses therefore takes no claim, a kept response
+//! is neither compressed nor tied to one client's origin, and a repeated
+//! request is limited as the first one was.
 //!
-//! For gRPC it handles unary calls only: a call with a key is read to its end before it
-//! begins. [Exempt](IdempotencyLayer::exempt) streams, or send no keys with them.
+//! For gRPC it handles unary calls only: a call with a key is read to its end
+//! before it begins. [Exempt](IdempotencyLayer::exempt) streams, or send no
+//! keys with them.
 //!
 //! # Readiness and clones
 //!
-//! The layer's readiness is the inner service's; `poll_ready` reserves nothing. A store
-//! is a handle, and its clones are the same store. A layer, a runner and a claimant hold
-//! one, and their clones share what they track.
+//! The layer's readiness is the inner service's; `poll_ready` reserves nothing.
+//! A store is a handle, and its clones are the same store. A layer, a runner
+//! and a claimant hold one, and their clones share what they track.
 //!
 //! # Cancellation
 //!
-//! Neither a [`Runner`] nor the layer cancels the work when its caller goes: it runs in
-//! a task of its own, under the deadline of the first caller, and its result is there
-//! for the next one. To end the work when the time is over, put an
-//! `EnforceDeadlineLayer` inside too. A client that disconnects before its request was
-//! read has claimed nothing. A [`Guard`] that is dropped leaves work with an unknown
-//! outcome. A [`Tracker`] counts everything that goes on in the background.
+//! Neither a [`Runner`] nor the layer cancels the work when its caller goes: it
+//! runs in a task of its own, under the deadline of the first caller, and its
+//! result is there for the next one. To end the work when the time is over, put
+//! an `EnforceDeadlineLayer` inside too. A client that disconnects before its
+//! request was read has claimed nothing. A [`Guard`] that is dropped leaves
+//! work with an unknown outcome. A [`Tracker`] counts everything that goes on
+//! in the background.
 //!
 //! # Differences from others
 //!
-//! * Libraries for other languages keep a flag "in progress" until the record would have
-//!   expired, so that a crash locks the key for a day. Others delete it on an error, so
-//!   that a payment may run twice. Here the lease is short and renewed, and it is never
-//!   given back in doubt.
-//! * Layers that check, run, and then keep do the work of two concurrent requests twice.
-//!   Layers that run it in the request's own future leave it half done when the client
-//!   disconnects. Here the work is claimed first, and goes on.
-//! * Layers that keep all headers give one client the cookies of another. Layers that
-//!   keep responses by key alone give one client the orders of another.
-//! * If a claim is taken over by the claimant's clock, or completed by the last writer,
-//!   there may be two holders. Here the store's clock and the token decide.
+//! * Libraries for other languages keep a flag "in progress" until the record
+//!   would have expired, so that a crash locks the key for a day. Others delete
+//!   it on an error, so that a payment may run twice. Here the lease is short
+//!   and renewed, and it is never given back in doubt.
+//! * Layers that check, run, and then keep do the work of two concurrent
+//!   requests twice. Layers that run it in the request's own future leave it
+//!   half done when the client disconnects. Here the work is claimed first, and
+//!   goes on.
+//! * Layers that keep all headers give one client the cookies of another.
+//!   Layers that keep responses by key alone give one client the orders of
+//!   another.
+//! * If a claim is taken over by the claimant's clock, or completed by the last
+//!   writer, there may be two holders. Here the store's clock and the token
+//!   decide.
 
 mod claim;
 mod claimant;

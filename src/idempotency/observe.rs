@@ -2,11 +2,11 @@
 
 use std::{fmt, sync::atomic::Ordering::Relaxed};
 
-/// Receives an [`Event`] for each claim and for each request with a key: the place
-/// to attach metrics.
+/// Receives an [`Event`] for each claim and for each request with a key: the
+/// place to attach metrics.
 ///
-/// It is called on the path of the work, so it should be quick. [`Counts`] is an
-/// implementation that counts.
+/// It is called on the path of the work, so it should be quick. [`Counts`] is
+/// an implementation that counts.
 ///
 /// ```
 /// use sluicegate::idempotency::{Event, Observe};
@@ -29,9 +29,10 @@ pub trait Observe: fmt::Debug + Send + Sync + 'static {
 
 /// Something that happened to a claim or to a request.
 ///
-/// Each [`Began`](Self::Began) is followed by exactly one of completed, released,
-/// lost, unsaved and abandoned. An unsaved record may be saved later. Events of
-/// requests come from an [`IdempotencyLayer`](super::IdempotencyLayer) only.
+/// Each [`Began`](Self::Began) is followed by exactly one of completed,
+/// released, lost, unsaved and abandoned. An unsaved record may be saved later.
+/// Events of requests come from an
+/// [`IdempotencyLayer`](super::IdempotencyLayer) only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
@@ -50,11 +51,12 @@ pub enum Event {
     Unsaved,
     /// An unsaved record was kept later.
     SavedLate,
-    /// The store had lost the work, and its record was written again. The event of
-    /// its end follows.
+    /// The store had lost the work, and its record was written again. The event
+    /// of its end follows.
     Restored,
     /// A lease was renewed more than a third of its time too late, because its
-    /// runtime was blocked or overloaded. Another holder may have the work by then.
+    /// runtime was blocked or overloaded. Another holder may have the work by
+    /// then.
     RenewedLate,
     /// The work panicked or was dropped, and its lease will lapse.
     Abandoned,
@@ -84,8 +86,8 @@ pub enum Event {
     Overloaded,
     /// A request was refused because its body ended with an error.
     Unreadable,
-    /// A [replayed](Self::Replayed) response could not be given, because it was not
-    /// kept or the client cannot read it.
+    /// A [replayed](Self::Replayed) response could not be given, because it was
+    /// not kept or the client cannot read it.
     NotRetained,
     /// A request passed because the store failed and the layer fails open.
     FailedOpen,
@@ -105,7 +107,7 @@ counters! {
     /// ```
     pub struct Counts(Event);
 
-    /// What [`Counts`] had counted at one moment.
+    /// The counts of a [`Counts`] at one moment.
     pub struct Snapshot {
         /// Claims that were granted.
         began: Event::Began { .. },

@@ -78,7 +78,7 @@ impl<'a> Scope<'a> {
 pub struct Name(pub(super) [u8; 32]);
 
 impl Name {
-    /// Returns its 32 bytes, for a store to write.
+    /// Returns its 32 bytes, as a store keeps them.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }

@@ -8,10 +8,18 @@ use super::digest::hex;
 /// The fencing token of a lease: 128 random bits that no other lease ever has.
 ///
 /// Work may write its token along with its data and have the other end accept
-/// only the latest token (`UPDATE … WHERE token = …`). A slow holder then does no
-/// harm after another has taken over its lease.
+/// only the latest token (`UPDATE … WHERE token = …`). A slow holder then does
+/// no harm after another has taken over its lease.
 ///
 /// `Display` writes 32 hex digits, and `FromStr` reads them.
+///
+/// ```
+/// use sluicegate::idempotency::{ParseTokenError, Token};
+///
+/// let token = Token::random();
+/// assert_eq!(token.to_string().parse(), Ok::<Token, ParseTokenError>(token));
+/// assert!("17".parse::<Token>().is_err());
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Token([u8; 16]);
 
@@ -32,7 +40,7 @@ impl Token {
         Self(bytes)
     }
 
-    /// Returns its 16 bytes, for a store to write.
+    /// Returns its 16 bytes, as a store keeps them.
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }

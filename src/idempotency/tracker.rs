@@ -5,8 +5,8 @@ use std::{future::Future, time::Duration};
 use tokio::{task::JoinHandle, time::timeout};
 use tokio_util::task::TaskTracker;
 
-/// Tracks work that outlives its caller, so that a process can wait for it before
-/// it ends. Clones track the same work.
+/// Tracks work that outlives its caller, so that a process can wait for it
+/// before it ends. Clones track the same work.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -27,8 +27,8 @@ impl Tracker {
     /// Creates a tracker without work.
     pub fn new() -> Self {
         let tracker = TaskTracker::new();
-        // A closed one still takes new tasks, and its `wait` ends whenever there
-        // are none.
+        // A closed one still takes new tasks, and its `wait` ends whenever
+        // there are none.
         tracker.close();
         Self(tracker)
     }
@@ -50,8 +50,8 @@ impl Tracker {
         self.0.len()
     }
 
-    /// Waits until no task is running, for this long at most. Returns how many
-    /// still are. It also waits for tasks that are spawned meanwhile.
+    /// Waits at most this long until no task is running. Returns how many still
+    /// are. It also waits for tasks that are spawned meanwhile.
     pub async fn drain(&self, at_most: Duration) -> usize {
         let idle = async {
             while !self.0.is_empty() {

@@ -1,5 +1,8 @@
 //! Duplicates that wait for the first request to end. The layer and
 //! [`Runner`](super::Runner) both use it.
+//!
+//! A waiting duplicate is woken by the store, or when the lease of the first
+//! request must have lapsed; then it claims again.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,7 +17,8 @@ use crate::deadline::{self, Deadline};
 /// The resolution of tokio's timer: a shorter pause would spin.
 const MIN_PAUSE: Duration = Duration::from_millis(1);
 
-/// Lets duplicates wait for the first one to end, and bounds how long and how many.
+/// Lets duplicates wait for the first one to end, and bounds how long and how
+/// many.
 ///
 /// A duplicate never waits beyond the [current](crate::deadline::current)
 /// deadline. Clones share the number of waiters.
@@ -29,7 +33,9 @@ const MIN_PAUSE: Duration = Duration::from_millis(1);
 /// ```
 #[derive(Clone, Debug)]
 pub struct Waiting {
+    /// How long each duplicate waits.
     at_most: Duration,
+    /// One permit for each that may wait.
     places: Arc<Semaphore>,
 }
 
@@ -74,7 +80,9 @@ impl Default for Waiting {
 /// The right of one duplicate to wait until a deadline.
 #[derive(Debug)]
 pub(super) struct WaitPermit {
+    /// When it gives up.
     until: Deadline,
+    /// Given back when it is dropped.
     _place: OwnedSemaphorePermit,
 }
 

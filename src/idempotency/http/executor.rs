@@ -1,5 +1,13 @@
-//! Does the work of requests once: claims it, waits for others, and answers from
-//! their records. `handler` does the work itself.
+//! Does the work of requests once: claims it, waits for others, and answers
+//! from their records. `handler` does the work itself.
+//!
+//! # Tasks
+//!
+//! A request whose client disconnects must not leave its work half done, nor a
+//! lease that no one holds. So whatever follows a claim that the store has yet
+//! to answer, or that was granted, runs in a tracked task. Refusals and replays
+//! that the store answers at once need none, because dropping them loses
+//! nothing.
 
 use std::{
     future::{pending, poll_fn},
@@ -37,8 +45,8 @@ use crate::{
     refusal::{BoxError, Reason, Refusal},
 };
 
-/// The error of a record that a [`Runner`](crate::idempotency::Runner) has written
-/// under the name of a request.
+/// The error of a record that a [`Runner`](crate::idempotency::Runner) has
+/// written under the name of a request.
 const NOT_A_RESPONSE: &str = "the idempotency record has no HTTP response: use another namespace \
                               for the layer than for other work";
 
@@ -51,7 +59,9 @@ pub(crate) struct Executor<S> {
 
 /// The result of one claim.
 pub(super) enum Attempt<I: InnerService<B>, B> {
+    /// The inner service's result, or a replayed response.
     Answered(CallResult<I, B>),
+    /// The request is refused, whatever may come later.
     Refused(Refusal),
     /// Another request is running the work, so the call was not used.
     Running {
@@ -61,10 +71,11 @@ pub(super) enum Attempt<I: InnerService<B>, B> {
     },
 }
 
-/// What follows from a claim.
+/// The next step after a claim.
 enum Dispatch<S: Store, I: InnerService<B>, B> {
     /// Do the work. Without a guard, the store failed and the layer fails open.
     Work(Option<Guard<S>>, Box<KeyedCall<I, B>>),
+    /// The claim alone has decided.
     Done(Attempt<I, B>),
 }
 
@@ -79,6 +90,8 @@ impl<S: Store> Executor<S> {
         I: InnerService<B>,
         B: FromBuffered<Error: Into<BoxError>> + Send + 'static,
     {
+        // Before the claim, so that a client that disconnects while it sends
+        // its body claims nothing.
         let (name, fingerprint, call) = call.identify(&self.settings, &request_key).await?;
         let mut call = Box::new(call);
         let mut wait = None;
@@ -98,8 +111,9 @@ impl<S: Store> Executor<S> {
 
     /// Claims once, and does the work if the claim is granted.
     ///
-    /// If the store answers at once and the work need not run, no task is spawned.
-    /// Everything else goes on in a task, so that it ends even if the client goes.
+    /// If the store answers at once and the work need not run, no task is
+    /// spawned. Everything else goes on in a task, so that it ends even if the
+    /// client goes.
     async fn attempt<I, B>(
         self: &Arc<Self>,
         name: Name,
@@ -136,6 +150,8 @@ impl<S: Store> Executor<S> {
         }
     }
 
+    /// Claims once. It owns the executor, so that the future can move into a
+    /// task.
     async fn claim(
         self: Arc<Self>,
         name: Name,
@@ -170,6 +186,7 @@ impl<S: Store> Executor<S> {
         })
     }
 
+    /// Answers a request from the record of the first one.
     fn replay<I: InnerService<B>, B>(
         &self,
         record: Record,
@@ -197,6 +214,7 @@ impl<S: Store> Executor<S> {
         }
     }
 
+    /// Reports that a duplicate has waited, and passes its result on.
     fn ended<T>(&self, end: T, wait: &Option<WaitPermit>) -> T {
         if wait.is_some() {
             self.claimant.notice(Event::Waited);
@@ -209,7 +227,8 @@ impl<S: Store> Executor<S> {
         Refusal::still_running(self.settings.latency.retry_after(left))
     }
 
-    /// Tells the observer about a refusal, unless the claim has told it already.
+    /// Tells the observer about a refusal, unless the claim has told it
+    /// already.
     pub(super) fn notice(&self, refusal: &Refusal) {
         let event = match refusal.reason() {
             Reason::NoIdempotencyKey => Event::Missing,

@@ -1,4 +1,8 @@
 //! The future of an [`Idempotency`](crate::idempotency::Idempotency) service.
+//!
+//! A request without a key must stay cheap, so its future is that of the inner
+//! service and one comparison more. Everything else is boxed: it calls a store,
+//! and most of it runs in a task anyway.
 
 use std::{
     fmt,
@@ -12,10 +16,12 @@ use pin_project_lite::pin_project;
 
 use super::body::ResponseBody;
 
+/// The output of the future.
 type ResponseResult<B, E> = Result<Response<ResponseBody<B>>, E>;
 
 pin_project! {
-    /// Resolves to the response of the inner service, a replayed one, or a refusal.
+    /// Resolves to the response of the inner service, a replayed one, or a
+    /// refusal.
     ///
     /// If it is dropped, work that was begun goes on.
     #[must_use = "futures do nothing unless polled"]
@@ -41,12 +47,14 @@ pin_project! {
 }
 
 impl<F, B, E> ResponseFuture<F, B, E> {
+    /// Creates the future of a request that has nothing to do with keys.
     #[inline]
     pub(super) fn inner(response: F) -> Self {
         let state = State::Inner { response };
         Self { state }
     }
 
+    /// Creates the future of a request that is refused, replayed or executed.
     pub(super) fn keyed(
         response: impl Future<Output = ResponseResult<B, E>> + Send + 'static,
     ) -> Self {

@@ -1,5 +1,9 @@
 //! Does the work of a request under its lease, and decides what is kept of the
 //! response. `executor` calls it for each claim that was granted.
+//!
+//! The store is told before the client sees the end of the response. Otherwise
+//! a crash in between would let a retry run the work again although the client
+//! has its response.
 
 use std::{any::Any, sync::Arc, time::Duration};
 
@@ -26,8 +30,8 @@ use crate::{
 };
 
 impl<S: Store> Executor<S> {
-    /// Does the work. Without a guard, it is done although the store failed, and
-    /// nothing is kept.
+    /// Does the work. Without a guard, it is done although the store failed,
+    /// and nothing is kept.
     pub(super) async fn run<I: InnerService<B>, B>(
         self: Arc<Self>,
         guard: Option<Guard<S>>,
@@ -45,7 +49,10 @@ impl<S: Store> Executor<S> {
             allowed: BodyAllowed::to(call.request.method()),
             version: call.request.version(),
         };
+        // From here on the handler may have begun, and only its answer says how
+        // far it came. A panic or a drop leaves the guard to lapse.
         let begun = Instant::now();
+        // Up to the head: a body is streamed for as long as its client likes.
         let answer = call.run().await;
         self.settings.latency.record(begun.elapsed());
         match answer {
@@ -62,15 +69,15 @@ impl<S: Store> Executor<S> {
         }
     }
 
-    /// Returns whether an error gives the work back: if the setting says so, or if a
-    /// layer in between refused the request before the work.
+    /// Returns whether an error gives the work back: if the setting says so, or
+    /// if a layer in between refused the request before the work.
     fn is_released<E: 'static>(&self, context: &CallContext, error: &E) -> bool {
         self.settings.on_error == OnError::Release
             || refusal_in(error).is_some_and(|it| context.is_refused_by(it))
     }
 
-    /// Decides what is kept. Returns the response for the client; `None` if another
-    /// holder has taken over the lease, so that its response counts.
+    /// Decides what is kept. Returns the response for the client; `None` if
+    /// another holder has taken over the lease, so that its response counts.
     async fn keep<B>(
         &self,
         guard: Guard<S>,
@@ -129,11 +136,12 @@ impl<S: Store> Executor<S> {
     }
 }
 
+/// Passes a response on with its own body.
 fn not_kept<B>(response: Response<B>) -> Response<ResponseBody<B>> {
     response.map(ResponseBody::inner)
 }
 
-/// What is needed of a request after the handler was given it.
+/// The parts of a request that are needed after the handler was given it.
 struct CallContext {
     /// Recognises refusals of this very request.
     passed: PassedRequest,
@@ -141,6 +149,7 @@ struct CallContext {
     read: ReadFlag,
     /// Whether the response may have a body, by the request's method.
     allowed: BodyAllowed,
+    /// By which a body knows how long its server takes to send a frame.
     version: Version,
 }
 
@@ -148,8 +157,8 @@ impl CallContext {
     /// Returns whether a layer of this crate, between this one and the handler,
     /// refused the request before the handler saw it.
     ///
-    /// A handler that passes its own request on, marks included, has usually read
-    /// the body before.
+    /// A handler that passes its own request on, marks included, has usually
+    /// read the body before.
     fn is_refused_by(&self, refusal: &Refusal) -> bool {
         let is_own = refusal.answers(&self.passed) == Some(true);
         is_own && refusal.is_before_work() && !self.read.is_set()

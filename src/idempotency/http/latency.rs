@@ -1,4 +1,7 @@
 //! How long work usually takes. Refusals tell a duplicate when to try again.
+//!
+//! A client that is told a whole lease would wait far too long, because most
+//! work takes milliseconds.
 
 use std::{
     sync::{
@@ -11,8 +14,8 @@ use std::{
 /// The estimate before any work has ended.
 const INITIAL: Duration = Duration::from_secs(1);
 
-/// A moving average of how long work takes, in microseconds; 0 before any work has
-/// ended. Clones share it.
+/// A moving average of how long work takes, in microseconds; 0 before any work
+/// has ended. Clones share it.
 ///
 /// The last work counts for an eighth. If two end at the same time, one may be
 /// missed, which does not matter for an estimate.
@@ -30,8 +33,8 @@ impl WorkLatency {
         self.0.store(average.max(1), Relaxed);
     }
 
-    /// Returns when a duplicate should try again: after the usual time, but no later
-    /// than the end of the lease.
+    /// Returns when a duplicate should try again: after the usual time, but no
+    /// later than the end of the lease.
     pub(crate) fn retry_after(&self, lease_left: Duration) -> Duration {
         let usual = match self.0.load(Relaxed) {
             0 => INITIAL,

@@ -1,6 +1,6 @@
-//! The layer, and the settings that are types: how keys are scoped, which requests
-//! need a key or are exempt, and how refusals are answered. `configure` has the
-//! others.
+//! The layer, and the settings that are types: how keys are scoped, which
+//! requests need a key or are exempt, and how refusals are answered.
+//! `configure` has the others.
 
 use std::{fmt, sync::Arc};
 
@@ -25,8 +25,8 @@ use crate::{
 /// Does the work of requests with the same idempotency key once.
 ///
 /// It implements [`Layer`] only after [`principal`](Self::principal) or
-/// [`global_scope`](Self::global_scope) was called. Without either, a program does
-/// not compile, rather than show one client the response of another:
+/// [`global_scope`](Self::global_scope) was called. Without either, a program
+/// does not compile, rather than show one client the response of another:
 ///
 /// ```compile_fail,E0277
 /// use sluicegate::idempotency::{IdempotencyLayer, Local};
@@ -36,10 +36,10 @@ use crate::{
 /// layer.layer(axum::Router::<()>::new());
 /// ```
 ///
-/// The layer holds a handle to the store. Neither [`layer`](Layer::layer) nor a clone
-/// makes new state, so a request is done once for all routes, connections and clones
-/// together. See the [module docs](crate::idempotency#the-layer) for examples, and for
-/// how it decides.
+/// The layer holds a handle to the store. Neither [`layer`](Layer::layer) nor a
+/// clone makes new state, so a request is done once for all routes, connections
+/// and clones together. See the [module docs](crate::idempotency#the-layer) for
+/// examples, and for how it decides.
 #[derive(Clone)]
 #[must_use]
 pub struct IdempotencyLayer<S, W = Unscoped, Q = (), X = (), A = Answer> {
@@ -56,8 +56,8 @@ impl<S: Store> IdempotencyLayer<S> {
         Self::over(Claimant::new(store))
     }
 
-    /// Claims work with this claimant, to set how long leases last, how long records
-    /// are kept, or [`Takeover::Refuse`](crate::idempotency::Takeover).
+    /// Claims work with this claimant, to set how long leases last, how long
+    /// records are kept, or [`Takeover::Refuse`](crate::idempotency::Takeover).
     pub fn over(claimant: Claimant<S>) -> Self {
         let settings = HttpSettings::new();
         Self {
@@ -71,16 +71,17 @@ impl<S: Store> IdempotencyLayer<S> {
 }
 
 impl<S, W, Q, X, A> IdempotencyLayer<S, W, Q, X, A> {
-    /// Scopes keys by client: the same key of another client is another key. It takes
-    /// any [`Key`](crate::key::Key) that can be [written](crate::key::StoreKey), such as
-    /// the user that a layer further out has authenticated. If a request with a key
-    /// has no principal, it is refused: 401, or status 16 for gRPC.
+    /// Scopes keys by client: the same key of another client is another key. It
+    /// takes any [`Key`](crate::key::Key) that can be
+    /// [written](crate::key::StoreKey), such as the user that a layer further
+    /// out has authenticated. If a request with a key has no principal, it is
+    /// refused: 401, or status 16 for gRPC.
     ///
     /// Use something that a client cannot choose: a client that can choose its
     /// principal can read other clients' responses.
     ///
-    /// A type of your own needs two lines, in process as well, because two keys may
-    /// share a hash and a name must belong to one client:
+    /// A type of your own needs two lines, in process as well, because two keys
+    /// may share a hash and a name must belong to one client:
     ///
     /// ```
     /// use sluicegate::{idempotency::{IdempotencyLayer, Local}, key::{self, EncodedKey, StoreKey}};
@@ -100,8 +101,8 @@ impl<S, W, Q, X, A> IdempotencyLayer<S, W, Q, X, A> {
     }
 
     /// Puts the keys of all clients into one scope: a client that sends another
-    /// client's key and request gets that client's response. Use it for a service
-    /// with one client, or if keys can be neither guessed nor seen.
+    /// client's key and request gets that client's response. Use it for a
+    /// service with one client, or if keys can be neither guessed nor seen.
     pub fn global_scope(self) -> IdempotencyLayer<S, GlobalScope, Q, X, A> {
         self.scoped(|_| GlobalScope)
     }
@@ -120,7 +121,8 @@ impl<S, W, Q, X, A> IdempotencyLayer<S, W, Q, X, A> {
         self.requiring(Always)
     }
 
-    /// Sets which requests pass although they have a key: streams of gRPC, uploads.
+    /// Sets which requests pass although they have a key: streams of gRPC,
+    /// uploads.
     pub fn exempt<B, F: Fn(&Request<B>) -> bool>(
         self,
         exempt: F,
@@ -134,11 +136,12 @@ impl<S, W, Q, X, A> IdempotencyLayer<S, W, Q, X, A> {
         }
     }
 
-    /// Sets how a refusal is answered: any [`Refuse`](crate::refusal::Refuse), such
-    /// as an [`Answer`] with a `Link`, or [`AsError`](crate::refusal::AsError).
+    /// Sets how a refusal is answered: any [`Refuse`](crate::refusal::Refuse),
+    /// such as an [`Answer`] with a `Link`, or
+    /// [`AsError`](crate::refusal::AsError).
     ///
-    /// It is given the request without its body. After the store was asked, only the
-    /// content type is left of the request.
+    /// It is given the request without its body. After the store was asked,
+    /// only the content type is left of the request.
     pub fn refuse_with<A2>(self, answer: A2) -> IdempotencyLayer<S, W, Q, X, A2> {
         IdempotencyLayer {
             executor: self.executor,
@@ -172,9 +175,9 @@ impl<S, W, Q, X, A> IdempotencyLayer<S, W, Q, X, A> {
 
 impl<S, K, Q, X, A> IdempotencyLayer<S, ByKey<K>, Q, X, A> {
     /// Scopes the keys of requests without a [principal](Self::principal):
-    /// [`ClientIp`](crate::key::ClientIp) separates anonymous clients by address, and
-    /// [`Global`](crate::key::Global) puts them into one scope. It never shares a
-    /// scope with a client that has a principal.
+    /// [`ClientIp`](crate::key::ClientIp) separates anonymous clients by
+    /// address, and [`Global`](crate::key::Global) puts them into one scope. It
+    /// never shares a scope with a client that has a principal.
     pub fn anonymous<K2>(self, key: K2) -> IdempotencyLayer<S, ByKey<Or<K, K2>>, Q, X, A> {
         self.scoped(|principal| principal.or(key))
     }

@@ -1,5 +1,8 @@
-//! The service of the layer: it reads the key of a request, and passes, refuses or
-//! executes it.
+//! The service of the layer: it reads the key of a request, and passes, refuses
+//! or executes it.
+//!
+//! `call` takes the service that is ready and leaves its clone, as tower asks
+//! for: the clone has not reserved anything.
 
 use std::{
     fmt,
@@ -33,12 +36,12 @@ use crate::{
 /// A service that does the work of a request once; made by an
 /// [`IdempotencyLayer`](crate::idempotency::IdempotencyLayer).
 ///
-/// Its readiness is the inner service's; `poll_ready` reserves nothing. Clones share
-/// the store, and what is tracked.
+/// Its readiness is the inner service's; `poll_ready` reserves nothing. Clones
+/// share the store, and what is tracked.
 ///
-/// `S` is the store, `W` how keys are scoped, `Q` which requests need a key, `X`
-/// which are exempt, and `A` how refusals are answered. With the defaults of the last
-/// three, the type can be named:
+/// `S` is the store, `W` how keys are scoped, `Q` which requests need a key,
+/// `X` which are exempt, and `A` how refusals are answered. With the defaults
+/// of the last three, the type can be named:
 ///
 /// ```
 /// use axum::Router;
@@ -58,7 +61,9 @@ use crate::{
 /// ```
 pub struct Idempotency<I, S, W, Q = (), X = (), A = Answer> {
     inner: I,
+    /// Reads the key, and has the executor. Shared by clones.
     extractor: Arc<KeyExtractor<S, W, Q, X>>,
+    /// Turns refusals into responses.
     answer: A,
 }
 
@@ -107,6 +112,7 @@ where
 }
 
 impl<I, S: Store, W, Q, X, A> Idempotency<I, S, W, Q, X, A> {
+    /// Executes a request with a key.
     fn execute<B, R>(
         &mut self,
         request_key: RequestKey,
@@ -123,7 +129,8 @@ impl<I, S: Store, W, Q, X, A> Idempotency<I, S, W, Q, X, A> {
         let (executor, answer) = (Arc::clone(&self.extractor.executor), self.answer.clone());
         let origin = Origin::of(request.extensions());
         let stub = request_stub(request.headers().get(CONTENT_TYPE).cloned());
-        // The service that is ready goes into the future, and its clone stays here.
+        // The service that is ready goes into the future, and its clone stays
+        // here.
         let clone = self.inner.clone();
         let service = mem::replace(&mut self.inner, clone);
         ResponseFuture::keyed(async move {
@@ -138,6 +145,7 @@ impl<I, S: Store, W, Q, X, A> Idempotency<I, S, W, Q, X, A> {
         })
     }
 
+    /// Answers a request without calling the inner service.
     #[cold]
     fn refuse<B, R>(
         &mut self,
@@ -151,8 +159,8 @@ impl<I, S: Store, W, Q, X, A> Idempotency<I, S, W, Q, X, A> {
         A: Refuse<Request<()>, Response<R>, I::Error>,
     {
         self.extractor.executor.notice(&refusal);
-        // The service is ready and is not called. Replacing it gives back what its
-        // readiness has reserved.
+        // The service is ready and is not called. Replacing it gives back what
+        // its readiness has reserved.
         self.inner = self.inner.clone();
         let refusal = refusal.answering(Origin::of(req.extensions()));
         let result = self.answer.refuse(refusal, &req.map(drop));

@@ -1,4 +1,6 @@
-//! The settings of the layer that are the same for all its types of requests.
+//! The settings of the layer that are values. `configure` sets them, and the
+//! executor owns them. Settings that are types are parameters of the layer
+//! instead.
 
 use std::fmt;
 
@@ -19,12 +21,16 @@ use crate::{
 /// store can keep many.
 const MIB: usize = 1 << 20;
 
-/// What a layer was configured with, and the state that its clones share.
+/// The configuration of a layer, and the state that its clones share.
 #[derive(Clone)]
 pub(crate) struct HttpSettings {
+    /// The methods that may have a key.
     pub(crate) methods: Vec<Method>,
+    /// The header that has the key.
     pub(crate) header: HeaderName,
+    /// Which keys are accepted.
     pub(crate) form: KeyForm,
+    /// When two requests are the same.
     pub(crate) identity: RequestIdentity,
     /// In bytes.
     pub(crate) max_request_body: usize,
@@ -32,13 +38,19 @@ pub(crate) struct HttpSettings {
     pub(crate) max_response_body: usize,
     /// The memory for all bodies that are read or held.
     pub(crate) budget: BodyBudget,
+    /// Which responses are kept.
     pub(crate) retention: RetentionPolicy,
+    /// Which headers are kept.
     pub(crate) replay: ReplayPolicy,
+    /// The fate of work whose service failed without a response.
     pub(crate) on_error: OnError,
+    /// Whether a request passes if the store fails.
     pub(crate) fails_open: bool,
     /// `None` if duplicates do not wait.
     pub(crate) waiting: Option<Waiting>,
+    /// How long work usually takes.
     pub(crate) latency: WorkLatency,
+    /// Warns once if the transport does not tell the client's address.
     pub(crate) peer_warning: PeerWarning,
 }
 

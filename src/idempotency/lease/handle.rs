@@ -14,20 +14,37 @@ use crate::idempotency::token::Token;
 
 /// The lease under which work runs. Clones are handles to the same lease.
 ///
+/// ```
+/// use axum::{Extension, Router, routing::post};
+/// use sluicegate::idempotency::Lease;
+///
+/// async fn pay(Extension(lease): Extension<Lease>) -> String {
+///     if lease.is_recovered() {
+///         // Ask the bank whether it has the payment already.
+///     }
+///     format!("UPDATE payments SET ... WHERE token = '{}'", lease.token())
+/// }
+/// # let _: Router = Router::new().route("/pay", post(pay));
+/// ```
+///
 /// A handler behind the layer finds it among the request's extensions;
-/// [`run_leased`](crate::idempotency::Runner::run_leased) passes it to the work.
+/// [`run_leased`](crate::idempotency::Runner::run_leased) passes it to the
+/// work.
 #[derive(Clone)]
 pub struct Lease(Arc<Inner>);
 
 struct Inner {
+    /// The token of the claim.
     token: Token,
     attempt: u32,
+    /// Whether another holder may have the work.
     is_lost: AtomicBool,
     /// Wakes those who wait for the loss.
     lost: Notify,
 }
 
 impl Lease {
+    /// Creates the lease of a claim that was granted.
     pub(crate) fn new(token: Token, attempt: u32) -> Self {
         Self(Arc::new(Inner {
             token,
@@ -42,8 +59,8 @@ impl Lease {
         self.0.token
     }
 
-    /// Returns whether an earlier holder had begun the same work and its outcome
-    /// is unknown: the work may be done in part, or completely.
+    /// Returns whether an earlier holder had begun the same work and its
+    /// outcome is unknown: the work may be done in part, or completely.
     pub fn is_recovered(&self) -> bool {
         self.attempt() > 1
     }
@@ -69,8 +86,8 @@ impl Lease {
     ///
     /// It is cancel safe.
     pub async fn lost(&self) {
-        // The order matters: `notified` sees every notification from here on, so
-        // that a loss between the two lines is not missed.
+        // The order matters: `notified` sees every notification from here on,
+        // so that a loss between the two lines is not missed.
         let lost = self.0.lost.notified();
         if !self.is_lost() {
             lost.await;

@@ -1,4 +1,7 @@
-//! Keeps a lease from lapsing while its guard is alive.
+//! Keeps a lease from lapsing while its guard is alive: the [`Guard`] has one
+//! heartbeat, and drops it with itself.
+//!
+//! [`Guard`]: crate::idempotency::Guard
 
 use std::sync::Arc;
 
@@ -11,6 +14,8 @@ use crate::idempotency::store::Store;
 /// Keeps a lease until it is dropped: the store pins it, or it is renewed.
 #[derive(Debug)]
 pub(crate) struct Heartbeat<S: Store> {
+    /// The lease. The queue has another reference while the renewal waits
+    /// there.
     renewal: Arc<Renewal<S>>,
     queue: RenewalQueue<S>,
     /// Where the renewal is queued; `None` if the store has pinned the lease.
@@ -31,12 +36,15 @@ impl<S: Store> Heartbeat<S> {
         }
     }
 
+    /// Returns the lease and its settings.
     pub(crate) fn renewal(&self) -> &Renewal<S> {
         &self.renewal
     }
 }
 
 impl<S: Store> Drop for Heartbeat<S> {
+    /// Ends the renewals. An unpinned lease lapses a lease's time from now,
+    /// unless the work was completed or released before.
     fn drop(&mut self) {
         let Renewal { settings, name, .. } = &*self.renewal;
         let Some(queued) = self.queued else {

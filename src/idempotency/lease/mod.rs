@@ -1,8 +1,8 @@
 //! A lease: what the work sees of it, and what keeps it from lapsing.
 //!
-//! [`Guard`](super::Guard) holds a `Heartbeat`. Unless the store pins the lease,
-//! the heartbeat puts a `Renewal` into the `RenewalQueue` of its claimant; most
-//! work has ended before the renewal is due.
+//! [`Guard`](super::Guard) holds a `Heartbeat`. Unless the store pins the
+//! lease, the heartbeat puts a `Renewal` into the `RenewalQueue` of its
+//! claimant; most work has ended before the renewal is due.
 
 pub(super) mod handle;
 pub(super) mod heartbeat;

@@ -1,5 +1,11 @@
-//! The renewals that are not due yet. A [`Claimant`](crate::idempotency::Claimant)
-//! and its clones share one queue.
+//! The renewals that are not due yet. A
+//! [`Claimant`](crate::idempotency::Claimant) and its clones share one queue.
+//!
+//! # Why not `timer::TimerQueue`
+//!
+//! That one keeps a task for as long as the queue lives. The task here ends
+//! with the last renewal, so that a claimant without leases leaves nothing on a
+//! runtime that is to end.
 
 use std::{
     collections::BTreeMap,
@@ -23,10 +29,10 @@ use crate::{
 
 /// Renewals that wait until they are due for the first time.
 ///
-/// Most work has ended by then and never needs a task or a timer of its own: all
-/// leases that a claimant holds on one runtime share one timer. Each runtime has
-/// its own, because a lease must not lapse while another runtime is blocked or not
-/// driven.
+/// Most work has ended by then and never needs a task or a timer of its own:
+/// all leases that a claimant holds on one runtime share one timer. Each
+/// runtime has its own, because a lease must not lapse while another runtime is
+/// blocked or not driven.
 pub(crate) struct RenewalQueue<S>(Arc<PerRuntime<Queued<S>>>);
 
 /// The place of a renewal in the queue.
@@ -59,6 +65,7 @@ impl<S> Default for Queued<S> {
     }
 }
 
+/// It may be forgotten when it has neither renewals nor a timer.
 impl<S> Idle for Queued<S> {
     fn is_idle(&self) -> bool {
         self.renewals.is_empty() && self.timer.is_none()
@@ -66,6 +73,7 @@ impl<S> Idle for Queued<S> {
 }
 
 impl<S> RenewalQueue<S> {
+    /// Creates an empty queue.
     pub(crate) fn new() -> Self {
         Self(Arc::default())
     }
@@ -92,6 +100,8 @@ impl<S: Store> RenewalQueue<S> {
             None => {
                 queued.add(order, renewal);
                 queued.timer = Some(due);
+                // `spawn` on a runtime that is shutting down drops the task at once, and
+                // its drop takes this lock.
                 drop(queued);
                 let timer = RenewalTimer(Arc::downgrade(&self.0), runtime.id());
                 runtime.spawn(timer.run(due));
@@ -103,6 +113,7 @@ impl<S: Store> RenewalQueue<S> {
 }
 
 impl<S: Store> Queued<S> {
+    /// Adds a renewal, without a look at the timer.
     fn add(&mut self, order: Order, renewal: &Arc<Renewal<S>>) {
         self.renewals.insert(order, Arc::clone(renewal));
     }
@@ -124,6 +135,7 @@ impl<S: Store> Queued<S> {
 struct RenewalTimer<S: Store>(Weak<PerRuntime<Queued<S>>>, Id);
 
 impl<S: Store> RenewalTimer<S> {
+    /// Starts renewals when they are due, until there are none.
     async fn run(mut self, mut due: Instant) {
         loop {
             sleep_until(due).await;
@@ -135,6 +147,8 @@ impl<S: Store> RenewalTimer<S> {
         }
     }
 
+    /// Starts all renewals that are due; `None` if there is nothing left to
+    /// wait for.
     fn start_due(&self) -> Option<Instant> {
         let queue = self.0.upgrade()?;
         queue.of(self.1).start_due(Instant::now())
@@ -146,7 +160,8 @@ impl<S: Store> Drop for RenewalTimer<S> {
     fn drop(&mut self) {
         if let Some(queue) = self.0.upgrade() {
             let queued = mem::take(&mut *queue.of(self.1));
-            // After the lock was released, because a renewal's drop may take it.
+            // After the lock was released, because a renewal's drop may take
+            // it.
             drop(queued);
         }
     }

@@ -1,5 +1,9 @@
-//! Renews one lease. [`RenewalQueue`](super::queue::RenewalQueue) starts it when
-//! the first renewal is due.
+//! Renews one lease. [`RenewalQueue`](super::queue::RenewalQueue) starts it
+//! when the first renewal is due.
+//!
+//! A lease counts as lost as soon as its time has passed on this side, even if
+//! the store does not answer: another holder may have it by then. If a later
+//! renewal succeeds, no other claimant has come.
 
 use std::sync::{Arc, OnceLock};
 
@@ -17,13 +21,16 @@ use crate::idempotency::{
 /// A lease and what is needed to renew it and to record its work.
 #[derive(Debug)]
 pub(crate) struct Renewal<S> {
+    /// A copy, because the claimant may be gone before its leases.
     pub(crate) settings: LeaseSettings<S>,
     pub(crate) name: Name,
+    /// Needed to restore the work if the store loses it.
     pub(crate) fingerprint: Fingerprint,
     pub(crate) lease: Lease,
-    /// When the claim was sent. The store counts from a later moment, so that the
-    /// lease is certain to last until this plus its time.
+    /// When the claim was sent. The store counts from a later moment, so that
+    /// the lease is certain to last until this plus its time.
     asked: Instant,
+    /// The runtime that renews: the one that was set, or that of the claim.
     runtime: Handle,
     /// The task that renews, once it is started.
     task: OnceLock<AbortHandle>,
@@ -49,6 +56,7 @@ impl<S> Renewal<S> {
         }
     }
 
+    /// Returns the runtime that renews.
     pub(super) fn runtime(&self) -> &Handle {
         &self.runtime
     }

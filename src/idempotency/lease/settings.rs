@@ -1,5 +1,5 @@
-//! The part of a [`Claimant`](crate::idempotency::Claimant) that its leases need
-//! after the claim: each guard and each renewal has a clone of it.
+//! The part of a [`Claimant`](crate::idempotency::Claimant) that its leases
+//! need after the claim: each guard and each renewal has a clone of it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,6 +13,7 @@ use crate::idempotency::{
 /// How leases are renewed and how their work is recorded.
 #[derive(Clone, Debug)]
 pub(crate) struct LeaseSettings<S> {
+    /// Where the lease is held.
     pub(crate) store: S,
     /// How long a lease lasts unless it is renewed: 10 ms to a day.
     pub(crate) lease: Duration,
@@ -22,7 +23,9 @@ pub(crate) struct LeaseSettings<S> {
     pub(crate) compress_from: Option<usize>,
     /// The runtime that renews leases; `None` for the one of the claim.
     pub(crate) runtime: Option<Handle>,
+    /// Tracks reports that go on in the background.
     pub(crate) tracker: Tracker,
+    /// Receives the events of leases; `None` if nothing does.
     pub(crate) observer: Option<Arc<dyn Observe>>,
 }
 

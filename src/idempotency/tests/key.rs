@@ -8,7 +8,7 @@ fn read(form: KeyForm, line: &[u8]) -> Result<String, KeyError> {
     Ok(key.unwrap().as_str().to_owned())
 }
 
-/// What is right in quotes is right in both syntaxes.
+/// Strings in quotes that are valid in both forms.
 const STRINGS: [(&[u8], &str); 12] = [
     (br#""a""#, "a"),
     (

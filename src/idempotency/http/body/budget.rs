@@ -1,5 +1,10 @@
 //! The memory for bodies: how many bytes of request and response bodies a layer
 //! and its clones hold at once.
+//!
+//! Without it, many clients that send large bodies, or that do not read, could
+//! use up the memory of the process. Each body has a [`BudgetShare`], which
+//! gives back what it took when it is dropped. The counter only bounds memory,
+//! so relaxed ordering is enough.
 
 use std::sync::{
     Arc,
@@ -43,7 +48,9 @@ impl BodyBudget {
 /// dropped.
 #[derive(Debug)]
 pub(crate) struct BudgetShare {
+    /// Where the bytes are given back.
     budget: BodyBudget,
+    /// How many bytes it has taken.
     bytes: usize,
 }
 

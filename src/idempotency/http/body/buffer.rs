@@ -1,5 +1,8 @@
-//! Collects the data of a body. Requests are collected before they are compared,
-//! responses while they are sent.
+//! Collects the data of a body. Requests are collected before they are
+//! compared, responses while they are sent.
+//!
+//! Most bodies come in one chunk, which is kept as it is. Only a second chunk
+//! makes it copy into one piece of memory.
 
 use std::mem;
 
@@ -7,8 +10,8 @@ use bytes::Bytes;
 
 use super::budget::BudgetShare;
 
-/// The data that was read of a body, up to a cap, and as far as the layer's budget
-/// goes. If it is more, nothing is kept.
+/// The data that was read of a body, up to a cap, and as far as the layer's
+/// budget goes. If it is more, nothing is kept.
 #[derive(Debug)]
 pub(crate) struct BodyBuffer {
     /// How many bytes it keeps at most.
@@ -19,6 +22,7 @@ pub(crate) struct BodyBuffer {
     first: Bytes,
     /// All chunks, once there are several. Then `first` is empty.
     all: Vec<u8>,
+    /// The bytes that it takes of the budget.
     share: BudgetShare,
     /// Whether the first chunk is in memory anyway, so that only copies count.
     is_first_free: bool,
@@ -49,8 +53,8 @@ impl BodyBuffer {
         }
     }
 
-    /// Creates a buffer for a body that was made in this process. Its first chunk
-    /// takes nothing of the budget, because the buffer only shares it.
+    /// Creates a buffer for a body that was made in this process. Its first
+    /// chunk takes nothing of the budget, because the buffer only shares it.
     pub(super) fn for_response(cap: usize, share: BudgetShare) -> Self {
         Self {
             is_first_free: true,
@@ -68,8 +72,8 @@ impl BodyBuffer {
         self.is_full
     }
 
-    /// Adds a chunk. If it does not fit, all of the data is dropped, and its bytes
-    /// are given back.
+    /// Adds a chunk. If it does not fit, all of the data is dropped, and its
+    /// bytes are given back.
     pub(crate) fn add(&mut self, data: &Bytes) -> Result<(), BufferError> {
         let is_first = self.size == 0;
         self.size += data.len() as u64;
@@ -108,6 +112,7 @@ impl BodyBuffer {
         capacity.is_some()
     }
 
+    /// Drops the data for good, and gives its bytes back.
     fn clear(&mut self, reason: BufferError) -> BufferError {
         self.is_full = true;
         (self.first, self.all) = Default::default();

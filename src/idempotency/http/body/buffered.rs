@@ -1,5 +1,9 @@
-//! A body that is in memory as a whole: a request that was read to be compared, or
-//! a response that is kept.
+//! A body that is in memory as a whole: a request that was read to be compared,
+//! or a response that is kept.
+//!
+//! It tells the layer when the handler begins to read, because a refusal after
+//! that does not give the work back, and it gives its memory back at the same
+//! moment.
 
 use std::{
     convert::Infallible,
@@ -24,11 +28,14 @@ use super::budget::BudgetShare;
 /// [`FromBuffered`](super::FromBuffered) turns it into another type of body.
 #[derive(Clone, Debug, Default)]
 pub struct BufferedBody {
+    /// The data, until it is polled.
     bytes: Bytes,
+    /// The trailers, until they are polled.
     trailers: HeaderMap,
     /// Set by the first poll.
     read: Option<ReadFlag>,
-    /// The share of the budget that the data takes, until it is polled or dropped.
+    /// The share of the budget that the data takes, until it is polled or
+    /// dropped.
     share: Option<Arc<BudgetShare>>,
 }
 
@@ -37,12 +44,14 @@ pub struct BufferedBody {
 pub(crate) struct ReadFlag(Arc<AtomicBool>);
 
 impl ReadFlag {
+    /// Returns whether the body was polled.
     pub(crate) fn is_set(&self) -> bool {
         self.0.load(Relaxed)
     }
 }
 
 impl BufferedBody {
+    /// Creates a body that reports to no flag and takes nothing of a budget.
     pub(crate) fn new(bytes: Bytes, trailers: HeaderMap) -> Self {
         Self {
             bytes,
@@ -52,7 +61,8 @@ impl BufferedBody {
         }
     }
 
-    /// Sets the flag that the first poll raises, and the share that it gives back.
+    /// Sets the flag that the first poll raises, and the share that it gives
+    /// back.
     pub(crate) fn watched(self, read: &ReadFlag, share: Option<Arc<BudgetShare>>) -> Self {
         let read = Some(read.clone());
         Self {
@@ -72,6 +82,7 @@ impl BufferedBody {
         &self.trailers
     }
 
+    /// Takes the next frame: the data first, then the trailers.
     fn next(&mut self) -> Option<Frame<Bytes>> {
         if !self.bytes.is_empty() {
             return Some(Frame::data(mem::take(&mut self.bytes)));

@@ -1,5 +1,10 @@
-//! Connects the task that reads a response's body to the client's connection. What
-//! the client has yet to read is counted in the layer's budget.
+//! Connects the task that reads a response's body to the client's connection.
+//! Data that the client has yet to read is counted in the layer's budget.
+//!
+//! The channel is unbounded, because a client that does not read must not stop
+//! the task while the response may be kept. The budget bounds it: above the
+//! budget, the sender waits for the client, [`MAX_FRAMES_AHEAD`] behind at
+//! most.
 
 use std::{
     sync::Arc,
@@ -24,9 +29,10 @@ const MAX_FRAMES_AHEAD: usize = 16;
 const CUT_OFF: &str = "the response body was cut off: the work panicked, or its runtime was \
                        shut down; send the request again";
 
-/// What is sent over the channel.
+/// One message on the channel.
 #[derive(Debug)]
 pub(super) enum BodyPart {
+    /// Data; or trailers, after all data.
     Frame(Frame<Bytes>),
     /// The body failed; nothing follows.
     Failed(BoxError),
@@ -38,15 +44,16 @@ pub(super) enum BodyPart {
 /// A part in the channel.
 #[derive(Debug)]
 struct Sent {
+    /// The message itself.
     part: BodyPart,
-    /// What the part takes of the budget until the client has it.
+    /// The bytes that the part takes of the budget until the client has it.
     _share: BudgetShare,
     /// One of the [`MAX_FRAMES_AHEAD`], if the sender waited for it.
     _place: Option<OwnedSemaphorePermit>,
 }
 
-/// Creates a channel for a body of this length, if it is known, to a client that
-/// speaks this version of HTTP.
+/// Creates a channel for a body of this length, if it is known, to a client
+/// that speaks this version of HTTP.
 pub(super) fn body_channel(
     length: Option<u64>,
     budget: &BodyBudget,
@@ -73,7 +80,9 @@ pub(super) fn body_channel(
 /// The end of the channel in the task that reads the body.
 #[derive(Debug)]
 pub(crate) struct BodySender {
+    /// It never blocks.
     sender: UnboundedSender<Sent>,
+    /// Shared with the receiver, which closes it when the client goes.
     places: Arc<Semaphore>,
     budget: BodyBudget,
 }
@@ -86,8 +95,8 @@ impl BodySender {
         self.put(part, share, None);
     }
 
-    /// Sends without waiting as long as there is room in the budget, and otherwise
-    /// as [`send`](Self::send) does.
+    /// Sends without waiting as long as there is room in the budget, and
+    /// otherwise as [`send`](Self::send) does.
     pub(super) async fn send_ahead(&self, part: BodyPart) {
         let mut share = self.budget.share();
         match share.grow(memory_of(&part)) {
@@ -96,7 +105,8 @@ impl BodySender {
         }
     }
 
-    /// Waits until the client is less than [`MAX_FRAMES_AHEAD`] behind, and sends.
+    /// Waits until the client is less than [`MAX_FRAMES_AHEAD`] behind, and
+    /// sends.
     pub(super) async fn send(&self, part: BodyPart) {
         // The semaphore is closed once the client has gone; then nothing waits.
         let place = Arc::clone(&self.places).acquire_owned().await.ok();
@@ -105,6 +115,8 @@ impl BodySender {
         self.put(part, share, place);
     }
 
+    /// Puts a part into the channel, with what it holds until the client has
+    /// it.
     fn put(&self, part: BodyPart, share: BudgetShare, place: Option<OwnedSemaphorePermit>) {
         let sent = Sent {
             part,
@@ -116,8 +128,8 @@ impl BodySender {
     }
 }
 
-/// Returns how many bytes a part takes in memory. The message around the data is
-/// included, so that many small frames count too.
+/// Returns how many bytes a part takes in memory. The message around the data
+/// is included, so that many small frames count too.
 fn memory_of(part: &BodyPart) -> usize {
     match part {
         BodyPart::Frame(frame) => size_of::<Sent>() + frame.data_ref().map_or(0, Bytes::len),
@@ -128,21 +140,24 @@ fn memory_of(part: &BodyPart) -> usize {
 /// The end of the channel in the response's body.
 #[derive(Debug)]
 pub(crate) struct BodyReceiver {
+    /// The messages that were not read yet.
     parts: UnboundedReceiver<Sent>,
     places: Arc<Semaphore>,
     /// How many bytes are left, if the length is known.
     left: Option<u64>,
+    /// Whether the last part was taken out.
     ended: bool,
     /// The error to end with, once the server has sent what came before it.
     failed: Option<BoxError>,
     flush: Flush,
 }
 
+/// The result of polling a body.
 type PolledFrame = Poll<Option<Result<Frame<Bytes>, BoxError>>>;
 
 impl BodyReceiver {
-    /// Returns the next frame. An error waits until the server has flushed the head
-    /// and the frames before it.
+    /// Returns the next frame. An error waits until the server has flushed the
+    /// head and the frames before it.
     pub(super) fn poll_frame(&mut self, cx: &mut Context<'_>) -> PolledFrame {
         if self.failed.is_none() {
             let polled = self.poll_part(cx);
@@ -156,6 +171,7 @@ impl BodyReceiver {
         Poll::Ready(self.failed.take().map(Err))
     }
 
+    /// Returns the next frame or error as it was sent.
     fn poll_part(&mut self, cx: &mut Context<'_>) -> PolledFrame {
         if self.ended {
             return Poll::Ready(None);
@@ -165,6 +181,7 @@ impl BodyReceiver {
         Poll::Ready(self.take(part.unwrap_or_else(|| BodyPart::Failed(CUT_OFF.into()))))
     }
 
+    /// Counts a part, and turns it into what a body returns.
     fn take(&mut self, part: BodyPart) -> Option<Result<Frame<Bytes>, BoxError>> {
         match part {
             BodyPart::Frame(frame) => {
@@ -183,10 +200,12 @@ impl BodyReceiver {
         }
     }
 
+    /// Returns whether the body has ended without an error.
     pub(super) fn is_end_stream(&self) -> bool {
         self.ended && self.failed.is_none()
     }
 
+    /// Returns how much is left, if the length is known.
     pub(super) fn size_hint(&self) -> SizeHint {
         self.left.map_or_else(SizeHint::new, SizeHint::with_exact)
     }

@@ -10,10 +10,11 @@ use super::buffered::BufferedBody;
 /// A request body that can be built again from the data that was read of it.
 ///
 /// The layer reads a request with a key to its end before it does anything, to
-/// compare it with the first one, and then gives it to the handler as a whole. It can
-/// do so with the bodies of axum (feature `axum`) and tonic (feature `tonic`), with
-/// `Full<Bytes>`, boxed bodies, and `String`. Box other bodies in a layer further out
-/// (`map_request(|req| req.map(|body| body.boxed_unsync()))`), or implement this:
+/// compare it with the first one, and then gives it to the handler as a whole.
+/// It can do so with the bodies of axum (feature `axum`) and tonic (feature
+/// `tonic`), with `Full<Bytes>`, boxed bodies, and `String`. Box other bodies
+/// in a layer further out (`map_request(|req| req.map(|body|
+/// body.boxed_unsync()))`), or implement this:
 ///
 /// ```
 /// use http_body_util::Full;
@@ -56,8 +57,8 @@ impl FromBuffered for Full<Bytes> {
     }
 }
 
-/// Drops the trailers. The data is UTF-8, because it was read from a `String`; any
-/// other becomes an empty one.
+/// Drops the trailers. The data is UTF-8, because it was read from a `String`;
+/// any other becomes an empty one.
 impl FromBuffered for String {
     fn from_buffered(body: BufferedBody) -> Self {
         Self::from_utf8(body.bytes().to_vec()).unwrap_or_default()

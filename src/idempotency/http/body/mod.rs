@@ -1,5 +1,5 @@
-//! Bodies: reading them to their end within a memory budget, sending them to the
-//! client while they are kept, and building them again.
+//! Bodies: reading them to their end within a memory budget, sending them to
+//! the client while they are kept, and building them again.
 
 pub(super) mod budget;
 pub(super) mod buffer;

@@ -1,4 +1,5 @@
-//! The body of a response behind the layer.
+//! The body of a response behind the layer. `handler` and `retention::replay`
+//! make it.
 
 use std::{
     fmt,
@@ -14,20 +15,21 @@ use super::{buffered::BufferedBody, channel::BodyReceiver};
 use crate::refusal::{BoxError, FromText};
 
 pin_project! {
-    /// The body of a response: the inner service's as it is, or one that is kept.
+    /// The body of a response: the inner service's as it is, or one that is
+    /// kept.
     ///
-    /// A kept body that is not ready at once is read to its end by a background task,
-    /// even if this body is dropped. Its end, its trailers, and the last of its data
-    /// if it is known to be the last come only after the store was told, or could not
-    /// be.
+    /// A kept body that is not ready at once is read to its end by a background
+    /// task, even if this body is dropped. Its end, its trailers, and the last
+    /// of its data if it is known to be the last come only after the store was
+    /// told, or could not be.
     ///
     /// # Errors
     ///
-    /// It ends with an error if the inner body fails or panics, or if the lease was
-    /// lost meanwhile. The error comes in a poll that follows a pending one since the
-    /// head and the last frame, so that the server has sent both. Over HTTP/2, where
-    /// another task sends, it comes at least 500 ms after the head and 20 ms after the
-    /// last frame.
+    /// It ends with an error if the inner body fails or panics, or if the lease
+    /// was lost meanwhile. The error comes in a poll that follows a pending one
+    /// since the head and the last frame, so that the server has sent both.
+    /// Over HTTP/2, where another task sends, it comes at least 500 ms after
+    /// the head and 20 ms after the last frame.
     pub struct ResponseBody<B> {
         #[pin]
         source: BodySource<B>,
@@ -38,7 +40,7 @@ pin_project! {
     /// Where the data comes from.
     #[project = BodySourceProj]
     enum BodySource<B> {
-        /// From the inner service, for a response that is not kept.
+        /// From the inner service: the response is not kept.
         Inner {
             #[pin]
             body: B,
@@ -55,17 +57,20 @@ pin_project! {
 }
 
 impl<B> ResponseBody<B> {
+    /// Creates a body that is the inner service's.
     #[inline]
     pub(crate) fn inner(body: B) -> Self {
         let source = BodySource::Inner { body };
         Self { source }
     }
 
+    /// Creates a body from memory.
     pub(crate) fn buffered(body: BufferedBody) -> Self {
         let source = BodySource::Buffered { body };
         Self { source }
     }
 
+    /// Creates a body that a task fills.
     pub(crate) fn channel(body: BodyReceiver) -> Self {
         let source = BodySource::Channel { body };
         Self { source }

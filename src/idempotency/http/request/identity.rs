@@ -1,5 +1,9 @@
-//! What makes two requests with the same key the same: their names and their
-//! fingerprints. `keyed_call` asks for both.
+//! The identity of requests: two with the same name and fingerprint are the
+//! same. `keyed_call` asks for both.
+//!
+//! The name says which key it is, in which scope. The fingerprint says which
+//! request was sent under it. Records outlive the program, so neither may
+//! change for a request with the same settings.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -17,9 +21,10 @@ use crate::{
 /// The settings that name a request and compare it with others.
 #[derive(Clone)]
 pub(crate) struct RequestIdentity {
+    /// Separates services that share a store.
     pub(crate) namespace: String,
-    /// Whether the same key on another route, or with another method, is another
-    /// key.
+    /// Whether the same key on another route, or with another method, is
+    /// another key.
     pub(crate) by_route: bool,
     /// Returns the route of a request; `None` for that of axum, or the path.
     pub(crate) route: Option<RouteFn>,
@@ -27,6 +32,7 @@ pub(crate) struct RequestIdentity {
     pub(crate) fingerprint: Option<FingerprintFn>,
     /// Whether the body counts. If not, it is not read.
     pub(crate) compares_body: bool,
+    /// How bodies are compared.
     pub(crate) body: BodyComparison,
     /// Headers that count.
     pub(crate) headers: Vec<HeaderName>,
@@ -65,6 +71,7 @@ impl RequestIdentity {
         scope.name(&request_key.key)
     }
 
+    /// Returns the route that is part of the name.
     fn route<'a>(&self, head: &'a Parts) -> Cow<'a, str> {
         match &self.route {
             Some(route) => route(head).into(),
@@ -100,8 +107,8 @@ fn add_header(request: FingerprintBuilder, head: &Parts, name: &HeaderName) -> F
     values.iter().fold(request, FingerprintBuilder::part)
 }
 
-/// Returns the chunks of the path part: the path, and, in a nested router, also the
-/// original path. The space between them cannot occur in a path.
+/// Returns the chunks of the path part: the path, and, in a nested router, also
+/// the original path. The space between them cannot occur in a path.
 fn paths(head: &Parts) -> [&[u8]; 3] {
     let (path, original) = (head.uri.path(), original_path(head));
     match path == original {

@@ -1,5 +1,8 @@
-//! Decides, for each request, whether it has to do with keys, and reads its key.
-//! The first step of [`Idempotency`](crate::idempotency::Idempotency).
+//! Decides whether a request has to do with keys, and reads its key. The first
+//! step of [`Idempotency`](crate::idempotency::Idempotency).
+//!
+//! It reads the head of the request only, and never waits. A request without a
+//! key costs a look at the method and one header.
 
 use std::{fmt, sync::Arc};
 
@@ -17,16 +20,21 @@ use crate::{
 
 /// The executor, and the settings of a layer that look at requests.
 pub(crate) struct KeyExtractor<S, W, Q, X> {
+    /// Shared by all clones of the service, which must stay cheap to clone.
     pub(crate) executor: Arc<Executor<S>>,
+    /// How keys are scoped.
     pub(crate) principal: W,
+    /// Which requests need a key.
     pub(crate) required: Q,
+    /// Which requests pass although they have a key.
     pub(crate) exempt: X,
 }
 
-/// What to do with a request.
+/// The treatment of a request.
 pub(crate) enum KeyDecision {
     /// Call the inner service as if the layer were not there.
     Pass,
+    /// Answer with this refusal.
     Refuse(Refusal),
     /// Do its work once.
     Execute(RequestKey),
@@ -84,6 +92,8 @@ impl<S: Store, W, Q, X> KeyExtractor<S, W, Q, X> {
         }
     }
 
+    /// Decides about a request without a key. Only this needs `required`, so
+    /// that a closure is not called for requests that have a key.
     #[inline]
     fn without_key<B>(&self, req: &Request<B>) -> KeyDecision
     where
@@ -97,6 +107,9 @@ impl<S: Store, W, Q, X> KeyExtractor<S, W, Q, X> {
         KeyDecision::Pass
     }
 
+    /// Reads the key and its owner. The order of the checks is that of the
+    /// refusals in the module docs: a malformed key is reported before a
+    /// missing principal.
     fn with_key<B>(&self, req: &Request<B>) -> KeyDecision
     where
         W: PrincipalSource<Request<B>>,
@@ -109,6 +122,7 @@ impl<S: Store, W, Q, X> KeyExtractor<S, W, Q, X> {
         let lines = req.headers().get_all(&settings.header);
         let key = match settings.form.read(lines) {
             Ok(Some(key)) => key,
+            // The header is there, so there is at least one line.
             Ok(None) => return KeyDecision::Pass,
             Err(error) => {
                 return KeyDecision::Refuse(Refusal::bad_idempotency_key(error.into()));

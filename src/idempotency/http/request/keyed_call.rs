@@ -1,5 +1,8 @@
-//! A request with a key, and the service that will do its work. The executor reads
-//! it once, and calls it at most once.
+//! A request with a key, and the service that will do its work. The executor
+//! reads it once, and calls it at most once.
+//!
+//! The body is read before anything is claimed: a client that disconnects while
+//! it sends has claimed nothing, and a fingerprint needs the whole body.
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
@@ -27,12 +30,14 @@ use crate::{
     refusal::{BoxError, Refusal},
 };
 
-/// A service that a background task can call: the bounds of the layer, in one name.
+/// A service that a background task can call: the bounds of the layer, in one
+/// name.
 pub(crate) trait InnerService<B>:
     Service<Request<B>, Response = Response<Self::Body>, Error: Send + 'static, Future: Send>
     + Send
     + 'static
 {
+    /// The body of its responses.
     type Body: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static;
 }
 
@@ -52,16 +57,19 @@ pub(crate) type CallResult<I, B> =
 
 /// A request with a key, and the service that is ready for it.
 pub(crate) struct KeyedCall<I, B> {
+    /// Has been polled until it was ready.
     service: I,
+    /// The request. After [`identify`](Self::identify), its body is the
+    /// buffered one.
     pub(crate) request: Request<B>,
     /// Raised when the handler, or a layer behind this one, reads the body.
     pub(crate) read: ReadFlag,
-    /// What the body takes of the budget. Kept here too, so that the bytes count
-    /// until the call is made.
+    /// The share of the budget that the body takes, until the call is made.
     _share: Option<Arc<BudgetShare>>,
 }
 
 impl<I, B> KeyedCall<I, B> {
+    /// Creates a call whose body was not read yet.
     pub(crate) fn new(service: I, request: Request<B>) -> Self {
         Self {
             service,
@@ -71,8 +79,8 @@ impl<I, B> KeyedCall<I, B> {
         }
     }
 
-    /// Reads the body if bodies are compared, and returns the request's name and
-    /// fingerprint.
+    /// Reads the body if bodies are compared, and returns the request's name
+    /// and fingerprint.
     ///
     /// # Errors
     ///
@@ -91,6 +99,8 @@ impl<I, B> KeyedCall<I, B> {
         let mut share = None;
         let (body, fingerprint) = if identity.compares_body {
             let (buffered, taken) = read_body(body, settings).await?;
+            // `Full` and others take the bytes out and drop the buffered body
+            // at once. The copy here keeps counting them until the call.
             share = Some(Arc::new(taken));
             let fingerprint = identity.fingerprint(&head, Some(buffered.bytes()));
             let buffered = buffered.watched(&self.read, share.clone());
@@ -116,7 +126,8 @@ impl<I, B> KeyedCall<I, B> {
     }
 }
 
-/// Reads a body to its end. Returns it with the share of the budget that it takes.
+/// Reads a body to its end. Returns it with the share of the budget that it
+/// takes.
 async fn read_body<B>(
     body: B,
     settings: &HttpSettings,
@@ -125,8 +136,8 @@ where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
 {
     let cap = settings.max_request_body.min(settings.budget.limit());
-    // Before the first poll, so that a client that sent `Expect: 100-continue` is
-    // refused before it sends the body.
+    // Before the first poll, so that a client that sent `Expect: 100-continue`
+    // is refused before it sends the body.
     if body.size_hint().lower() > cap as u64 {
         return Err(Refusal::body_too_large());
     }

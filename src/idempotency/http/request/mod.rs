@@ -1,5 +1,5 @@
-//! What the layer reads of a request: its key, its principal, and its identity,
-//! which makes it the same request as another or not.
+//! Reading a request: its key, its principal, and its identity, by which it is
+//! the same as another request or not.
 
 mod compare;
 pub(super) mod identity;

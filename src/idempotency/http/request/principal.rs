@@ -1,5 +1,5 @@
-//! The owners of keys: whether they were set at all, and how they are read from a
-//! request.
+//! The owners of keys: whether they were set at all, and how they are read from
+//! a request.
 
 use http::Request;
 
@@ -55,12 +55,15 @@ impl Scoped for GlobalScope {}
 
 impl<K> Scoped for ByKey<K> {}
 
+/// Every request is in the same scope.
 impl<Req> PrincipalSource<Req> for GlobalScope {
     fn principal(&self, _req: &Req) -> Principal {
         Principal::Global
     }
 }
 
+/// The principal is the key in its written form, because its name outlives the
+/// process and two keys may share a hash.
 impl<B, K> PrincipalSource<Request<B>> for ByKey<K>
 where
     B: 'static,

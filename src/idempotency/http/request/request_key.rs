@@ -1,5 +1,5 @@
-//! The key of one request, as `key_extractor` found it and the rest of the layer
-//! uses it.
+//! The key of one request, as `key_extractor` found it and the rest of the
+//! layer uses it.
 
 use crate::idempotency::key::IdempotencyKey;
 

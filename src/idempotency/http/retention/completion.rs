@@ -1,5 +1,8 @@
 //! Reports the end of a response to the store. `handler` makes one for each
 //! response, and `BodyTee` finishes it if the body takes time.
+//!
+//! A release is never refused to the client: even if another holder has the
+//! lease, this response says that nothing was done, which is true.
 
 use http::HeaderMap;
 
@@ -13,13 +16,16 @@ use crate::idempotency::{
     store::Store,
 };
 
-/// Holds the lease until the response has ended. If it is dropped, the outcome of
-/// the work is unknown.
+/// Holds the lease until the response has ended. If it is dropped, the outcome
+/// of the work is unknown.
 pub(crate) struct CompletionHandle<S: Store> {
+    /// Holds the lease.
     pub(crate) guard: Guard<S>,
     /// The kept part of the response's head.
     pub(crate) reply: Reply,
+    /// The fate of the response, as far as it is decided.
     pub(crate) retention: Retention,
+    /// Decides by the trailers, if the head did not.
     pub(crate) policy: RetentionPolicy,
 }
 
@@ -32,8 +38,8 @@ impl<S: Store> CompletionHandle<S> {
     }
 
     /// Tells the store how the work ended. Returns whether this response may be
-    /// given to the client; if not, another holder has the lease, and its response
-    /// counts.
+    /// given to the client; if not, another holder has the lease, and its
+    /// response counts.
     pub(crate) fn finish(
         self,
         body: Body,

@@ -1,5 +1,5 @@
-//! Decides which responses are kept. The table of the module docs, section "What is
-//! kept", says why.
+//! Decides which responses are kept. The table of the module docs, section
+//! "What is kept", says why.
 
 use http::{HeaderMap, Response, StatusCode};
 
@@ -29,12 +29,12 @@ pub enum StoreDecision {
     Store,
     /// The work was not done, and a retry begins it again.
     Release,
-    /// The work is done, but the response is for this client only: a retry is told
-    /// that it was not kept.
+    /// The work is done, but the response is for this client only: a retry is
+    /// told that it was not kept.
     WithoutBody,
 }
 
-/// What becomes of a response and its lease.
+/// The fate of a response and its lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Retention {
     /// Its head and body are kept.
@@ -45,8 +45,8 @@ pub(crate) enum Retention {
     WithoutBody,
     /// Whether the work was done is unknown, so the lease lapses.
     Lapse,
-    /// The status in the trailers decides: those of gRPC, or those at the end of a
-    /// gRPC-Web body.
+    /// The status in the trailers decides: those of gRPC, or those at the end
+    /// of a gRPC-Web body.
     ByTrailers,
 }
 
@@ -84,8 +84,8 @@ impl RetentionPolicy {
         }
     }
 
-    /// Decides by the trailers of a call, of HTTP or gRPC-Web, or by its head if
-    /// they have no status.
+    /// Decides by the trailers of a call, of HTTP or gRPC-Web, or by its head
+    /// if they have no status.
     pub(crate) fn at_end(self, trailers: &HeaderMap, head: &HeaderMap) -> Retention {
         let decided = [trailers, head].map(|headers| self.by_grpc_status(headers));
         let mut decided = decided
@@ -95,7 +95,8 @@ impl RetentionPolicy {
         decided.next().unwrap_or(Retention::Lapse)
     }
 
-    /// A head with status 0 does not decide, because the trailers may have another.
+    /// A head with status 0 does not decide, because the trailers may have
+    /// another.
     fn by_grpc_head(self, head: &HeaderMap) -> Retention {
         match head.get(GRPC_STATUS) {
             Some(status) if status == "0" => Retention::ByTrailers,
@@ -109,13 +110,14 @@ impl RetentionPolicy {
             409 | 425 | 429 => Retention::Release,
             408 | 503 => self.in_doubt(),
             502 | 504 => Retention::Lapse,
+            // Of the other server errors, 500 is the handler's own decision.
             500.. => store_if(!self.retry_server_errors),
             _ => Retention::Store,
         }
     }
 
-    /// Decides about a status that means "not done", and that timeouts, proxies and
-    /// clients also use if they do not know.
+    /// Decides about a status that means "not done", and that timeouts, proxies
+    /// and clients also use if they do not know.
     fn in_doubt(self) -> Retention {
         match self.takeover {
             Takeover::Rerun => Retention::Release,
@@ -146,8 +148,8 @@ fn store_if(is_kept: bool) -> Retention {
     }
 }
 
-/// Keeps only the head of a stream of events or an upgrade, because its body may
-/// never end.
+/// Keeps only the head of a stream of events or an upgrade, because its body
+/// may never end.
 fn without_endless_body<B>(retention: Retention, response: &Response<B>) -> Retention {
     let is_endless =
         response.status() == StatusCode::SWITCHING_PROTOCOLS || is_event_stream(response.headers());

@@ -1,4 +1,8 @@
-//! What is kept of a response's head, and how a response is replayed.
+//! The kept part of a response's head, and the replay of a response.
+//!
+//! Headers are kept by a list of names, not by a list of exceptions: a header
+//! that this crate does not know may be for one client only, and a replay goes
+//! to whichever client repeats the request.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header::LOCATION};
 
@@ -29,8 +33,8 @@ const USUAL: [&str; 15] = [
     "vary",
 ];
 
-/// The headers that belong to one moment, connection or client, so that no other
-/// client may get them.
+/// The headers that belong to one moment, connection or client, so that no
+/// other client may get them.
 const NEVER_KEPT: [&str; 21] = [
     "age",
     "alt-svc",
@@ -74,6 +78,7 @@ pub(crate) struct ReplayPolicy {
 }
 
 impl ReplayPolicy {
+    /// Keeps the usual headers, and marks with `idempotency-replayed`.
     pub(crate) fn new() -> Self {
         Self {
             replayed_header: HeaderName::from_static("idempotency-replayed"),
@@ -89,8 +94,8 @@ impl ReplayPolicy {
         reply
     }
 
-    /// Returns the response to a retry; `None` if its body was not kept, or if the
-    /// client cannot read its encoding.
+    /// Returns the response to a retry; `None` if its body was not kept, or if
+    /// the client cannot read its encoding.
     pub(crate) fn response<B>(
         &self,
         reply: &Reply,
@@ -112,8 +117,8 @@ impl ReplayPolicy {
     }
 }
 
-/// Returns the refusal of a retry whose response was not kept. It has the status and
-/// the location of that response.
+/// Returns the refusal of a retry whose response was not kept. It has the
+/// status and the location of that response.
 pub(crate) fn not_retained(reply: &Reply) -> Refusal {
     Refusal::not_retained(reply.status, reply.headers.get(LOCATION))
 }
@@ -123,6 +128,7 @@ pub(super) fn kept_trailers(trailers: &HeaderMap) -> HeaderMap {
     filtered(trailers, |name| !is_never_kept(name))
 }
 
+/// Returns the headers that are kept, with all of their values in order.
 fn filtered(headers: &HeaderMap, is_kept: impl Fn(&HeaderName) -> bool) -> HeaderMap {
     let kept = headers.iter().filter(|(name, _)| is_kept(name));
     let mut filtered = HeaderMap::new();
@@ -132,8 +138,8 @@ fn filtered(headers: &HeaderMap, is_kept: impl Fn(&HeaderName) -> bool) -> Heade
     filtered
 }
 
-/// Returns whether a gRPC client can read messages in this encoding. Every client
-/// reads `identity`.
+/// Returns whether a gRPC client can read messages in this encoding. Every
+/// client reads `identity`.
 fn accepts(request: &HeaderMap, encoding: Option<&HeaderValue>) -> bool {
     let encoding = encoding.map_or(&b"identity"[..], HeaderValue::as_bytes);
     let accepted = request.get_all("grpc-accept-encoding");
@@ -143,6 +149,7 @@ fn accepts(request: &HeaderMap, encoding: Option<&HeaderValue>) -> bool {
     encoding == b"identity" || accepted.any(|it| it.trim_ascii() == encoding)
 }
 
+/// Returns whether a header is always kept.
 fn is_usual(name: &HeaderName) -> bool {
     USUAL.contains(&name.as_str())
 }

@@ -1,5 +1,5 @@
-//! Adds a body to a request's fingerprint, in the form that its content type and
-//! the settings ask for.
+//! Adds a body to a request's fingerprint, in the form that its content type
+//! and the settings ask for.
 
 use http::{HeaderValue, header::CONTENT_TYPE, request::Parts};
 
@@ -16,8 +16,8 @@ pub(crate) struct BodyComparison {
 }
 
 impl BodyComparison {
-    /// Adds a body to a fingerprint. A body that is not what its content type says is
-    /// added byte for byte.
+    /// Adds a body to a fingerprint. A body that is not what its content type
+    /// says is added byte for byte.
     pub(crate) fn add(
         &self,
         request: FingerprintBuilder,
@@ -32,8 +32,8 @@ impl BodyComparison {
         }
     }
 
-    /// Returns the parts that count, behind the name of their form; `None` if the
-    /// body counts byte for byte.
+    /// Returns the parts that count, behind the name of their form; `None` if
+    /// the body counts byte for byte.
     fn parts(&self, content_type: &HeaderValue, body: &[u8]) -> Option<Vec<Vec<u8>>> {
         if let Some(json) = self.json.as_ref().filter(|_| is_json(content_type)) {
             return Some(vec![b"canonical json".into(), json.canonical(body)?]);

@@ -1,4 +1,5 @@
-//! A canonical form of JSON, so that a body is the same however a client writes it.
+//! A canonical form of JSON, so that a body is the same however a client writes
+//! it.
 
 use serde_json::{Map, Number, Value};
 
@@ -7,9 +8,9 @@ use super::unique_names;
 /// The largest whole number below which a double is exact.
 const MAX_EXACT_DOUBLE: f64 = 9_007_199_254_740_992.0;
 
-/// Writes JSON in one way, so that two texts with the same meaning are equal: as the
-/// JSON Canonicalization Scheme defines it (RFC 8785), without spaces, and with the
-/// members of objects ordered by name.
+/// Writes JSON in one way, so that two texts with the same meaning are equal:
+/// as the JSON Canonicalization Scheme defines it (RFC 8785), without spaces,
+/// and with the members of objects ordered by name.
 ///
 /// Fields may be chosen by JSON pointers (RFC 6901):
 ///
@@ -27,11 +28,11 @@ const MAX_EXACT_DOUBLE: f64 = 9_007_199_254_740_992.0;
 ///
 /// # Numbers
 ///
-/// Whole numbers from -2^63 to 2^64 - 1 are exact, even if RFC 8785 would round them.
-/// Other numbers are doubles, as in RFC 8785: `0.1` and `0.10` are the same, and so are
-/// two fractions with the same double. They are written without an exponent, although
-/// RFC 8785 uses one below 10^-6. A text with a larger whole number has no canonical
-/// form.
+/// Whole numbers from -2^63 to 2^64 - 1 are exact, even if RFC 8785 would round
+/// them. Other numbers are doubles, as in RFC 8785: `0.1` and `0.10` are the
+/// same, and so are two fractions with the same double. They are written
+/// without an exponent, although RFC 8785 uses one below 10^-6. A text with a
+/// larger whole number has no canonical form.
 #[derive(Clone, Debug, Default)]
 #[must_use = "call `canonical`, or pass it to `compare_json`"]
 pub struct CanonicalJson {
@@ -48,8 +49,8 @@ impl CanonicalJson {
     }
 
     /// Writes only these fields. A missing field is not the same as `null`. The
-    /// pointers refer to the text after the fields to leave [out](Self::without) are
-    /// gone.
+    /// pointers refer to the text after the fields to leave
+    /// [out](Self::without) are gone.
     ///
     /// # Panics
     ///
@@ -68,8 +69,8 @@ impl CanonicalJson {
     #[track_caller]
     pub fn without<P: Into<String>>(self, pointers: impl IntoIterator<Item = P>) -> Self {
         let mut without = checked(pointers);
-        // The last element of an array is removed first, and each only once, so that
-        // every pointer refers to the same element as in the whole text.
+        // The last element of an array is removed first, and each only once, so
+        // that every pointer refers to the same element as in the whole text.
         without.sort_by(|one, other| steps(other).cmp(steps(one)));
         without.dedup();
         Self { without, ..self }
@@ -78,8 +79,9 @@ impl CanonicalJson {
     /// Returns the canonical form of a text: one line of JSON or, if fields are
     /// [chosen](Self::only), one line for each, behind its pointer.
     ///
-    /// Returns `None` if the text is not JSON, has an object with two members of the
-    /// same name, is nested more than 128 deep, or has a whole number out of range.
+    /// Returns `None` if the text is not JSON, has an object with two members
+    /// of the same name, is nested more than 128 deep, or has a whole number
+    /// out of range.
     pub fn canonical(&self, text: &[u8]) -> Option<Vec<u8>> {
         let mut value: Value = serde_json::from_slice(text).ok()?;
         if !unique_names::has_unique_names(text) {
@@ -108,13 +110,14 @@ fn checked<P: Into<String>>(pointers: impl IntoIterator<Item = P>) -> Vec<String
     pointers
 }
 
-/// Returns the steps of a pointer, by which pointers are sorted: indices as numbers.
+/// Returns the steps of a pointer, by which pointers are sorted: indices as
+/// numbers.
 fn steps(pointer: &str) -> impl Iterator<Item = (Option<usize>, &str)> {
     pointer.split('/').map(|step| (array_index(step), step))
 }
 
-/// Returns the index of an array's element (RFC 6901, section 4): digits without a
-/// leading zero.
+/// Returns the index of an array's element (RFC 6901, section 4): digits
+/// without a leading zero.
 fn array_index(step: &str) -> Option<usize> {
     let is_index = step == "0" || !step.starts_with(['0', '+']);
     step.parse().ok().filter(|_| is_index)
@@ -136,8 +139,8 @@ fn remove(value: &mut Value, pointer: &str) {
     }
 }
 
-/// Writes each chosen field on a line of its own. A canonical value never has a line
-/// break, so that two lists of fields cannot look the same.
+/// Writes each chosen field on a line of its own. A canonical value never has a
+/// line break, so that two lists of fields cannot look the same.
 fn write_chosen(value: &Value, only: &[String], out: &mut Vec<u8>) -> Option<()> {
     for pointer in only {
         write_string(pointer, out);
@@ -202,8 +205,8 @@ fn write_string(text: &str, out: &mut Vec<u8>) {
     let _ = serde_json::to_writer(out, text);
 }
 
-/// Writes a number. Returns `None` if it is a whole number that a double may have
-/// rounded.
+/// Writes a number. Returns `None` if it is a whole number that a double may
+/// have rounded.
 fn write_number(number: &Number, out: &mut Vec<u8>) -> Option<()> {
     if number.is_u64() || number.is_i64() {
         out.extend(number.to_string().bytes());

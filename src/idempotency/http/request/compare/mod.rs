@@ -1,4 +1,4 @@
-//! Which parts of a body count when two requests are compared.
+//! Comparing bodies: which of their parts count.
 
 mod comparison;
 mod json;

@@ -1,5 +1,8 @@
-//! The parts of a multipart body (RFC 2046, section 5.1), without the boundary and
-//! everything else between them.
+//! The parts of a multipart body (RFC 2046, section 5.1), without the boundary
+//! and everything else between them.
+//!
+//! Clients make up a boundary for each attempt, so that two attempts at one
+//! upload never have the same bytes. Their parts do.
 
 use http::HeaderValue;
 
@@ -8,15 +11,16 @@ use crate::content::essence;
 /// The longest boundary that RFC 2046 allows.
 const MAX_BOUNDARY_BYTES: usize = 70;
 
-/// Returns the header lines and the content of each part, one after the other; `None`
-/// if the body is not a well-formed multipart body.
+/// Returns the header lines and the content of each part, one after the other;
+/// `None` if the body is not a well-formed multipart body.
 pub(super) fn parts(content_type: &HeaderValue, body: &[u8]) -> Option<Vec<Vec<u8>>> {
     let is_multipart = essence(content_type)
         .to_ascii_lowercase()
         .starts_with(b"multipart/");
     let boundary = boundary(content_type.as_bytes()).filter(|_| is_multipart)?;
     let delimiter = [b"\r\n--", &*boundary].concat();
-    // The first delimiter may be at the very start, without a line break before it.
+    // The first delimiter may be at the very start, without a line break before
+    // it.
     let whole = [b"\r\n", body].concat();
     let (_preamble, mut rest) = split(&whole, &delimiter)?;
     let mut parts = Vec::new();
@@ -26,8 +30,8 @@ pub(super) fn parts(content_type: &HeaderValue, body: &[u8]) -> Option<Vec<Vec<u
         if !padding.iter().all(|byte| matches!(byte, b' ' | b'\t')) {
             return None;
         }
-        // A part without headers begins with the empty line that ends them, so the
-        // line break before it belongs to it too.
+        // A part without headers begins with the empty line that ends them, so
+        // the line break before it belongs to it too.
         let part_begins = rest.len() - after.len() - 2;
         let (part, after) = split(&rest[part_begins..], &delimiter)?;
         let (head, content) = split(part, b"\r\n\r\n")?;
@@ -38,8 +42,8 @@ pub(super) fn parts(content_type: &HeaderValue, body: &[u8]) -> Option<Vec<Vec<u
     Some(parts)
 }
 
-/// Returns the header's lines in order, with names in lower case and without spaces
-/// around the values.
+/// Returns the header's lines in order, with names in lower case and without
+/// spaces around the values.
 fn normalized_head(head: &[u8]) -> Vec<u8> {
     let mut lines = Vec::with_capacity(head.len());
     for line in head.split(|byte| *byte == b'\n') {
@@ -62,7 +66,8 @@ fn boundary(content_type: &[u8]) -> Option<Vec<u8>> {
         let (name, value) = split(rest, b"=")?;
         let is_boundary = name.trim_ascii().eq_ignore_ascii_case(b"boundary");
         let (value, after) = match value.strip_prefix(b"\"") {
-            // Escapes need not be read: no byte of a boundary has to be escaped.
+            // Escapes need not be read: no byte of a boundary has to be
+            // escaped.
             Some(quoted) => split(quoted, b"\"")?,
             None => {
                 let end = value.iter().position(|byte| *byte == b';');
