@@ -80,5 +80,5 @@ pub use self::{
     propagate::{PropagateDeadline, PropagateDeadlineLayer},
     registry::Registry,
     stages::Stages,
-    wire::{Form, MalformedTimeout},
+    wire::Form,
 };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName};
 
-use crate::deadline::{Form, MalformedTimeout, deadline::earlier};
+use crate::deadline::{Form, deadline::earlier, wire::MalformedTimeout};
 
 /// The timeouts that a request asks for.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub(super) fn read(headers: &HeaderMap, forms: &[(HeaderName, Form)]) -> Request
     }
     for (name, form) in forms {
         for value in headers.get_all(name) {
-            match form.read(value.as_bytes()) {
+            match form.parse(value.as_bytes()) {
                 Ok(timeout) => requested.timeout = earlier(requested.timeout, Some(timeout)),
                 Err(error) => requested.malformed = requested.malformed.or(Some(error)),
             }

@@ -53,8 +53,8 @@ impl TimeoutHeader {
         for value in values(headers, &self.name) {
             preset.values += 1;
             match self.form.read(value.as_bytes()) {
-                Ok(timeout) => preset.least = earlier(preset.least, Some(timeout)),
-                Err(_) => preset.is_malformed = true,
+                Some(timeout) => preset.least = earlier(preset.least, Some(timeout)),
+                None => preset.is_malformed = true,
             }
         }
         preset

@@ -26,9 +26,9 @@ const ENVOY: HeaderName = HeaderName::from_static("x-envoy-expected-rq-timeout-m
 /// use std::time::Duration;
 /// use sluicegate::deadline::Form;
 ///
-/// assert_eq!(Form::Grpc.read(b"250m"), Ok(Duration::from_millis(250)));
-/// assert_eq!(Form::Text.read(b"1.5s"), Ok(Duration::from_millis(1_500)));
-/// assert!(Form::Millis.read(b"soon").is_err());
+/// assert_eq!(Form::Grpc.read(b"250m"), Some(Duration::from_millis(250)));
+/// assert_eq!(Form::Text.read(b"1.5s"), Some(Duration::from_millis(1_500)));
+/// assert_eq!(Form::Millis.read(b"soon"), None);
 ///
 /// let left = Duration::from_micros(2_999);
 /// assert_eq!(Form::Grpc.write(left).unwrap(), "2999000n");
@@ -49,11 +49,15 @@ pub enum Form {
 impl Form {
     /// Reads a timeout. Zero is a timeout that has passed.
     ///
-    /// # Errors
-    ///
-    /// When the value is not exactly what the form allows: a sign, a space, an
-    /// exponent, another unit, too many digits, or none.
-    pub fn read(self, value: &[u8]) -> Result<Duration, MalformedTimeout> {
+    /// Returns `None` when the value is not exactly what the form allows: a sign, a
+    /// space, an exponent, another unit, too many digits, or none.
+    pub fn read(self, value: &[u8]) -> Option<Duration> {
+        self.parse(value).ok()
+    }
+
+    /// Reads the same; the error says what is allowed.
+    #[inline]
+    pub(in crate::deadline) fn parse(self, value: &[u8]) -> Result<Duration, MalformedTimeout> {
         match self {
             Self::Grpc => grpc::read(value),
             Self::Text => decimal::read(value),

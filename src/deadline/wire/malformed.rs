@@ -2,22 +2,19 @@
 
 use std::{error::Error, fmt};
 
-/// A header's value that is not a timeout; tells what is allowed.
+/// A header's value that is not a timeout; tells what is allowed. Under
+/// [`strict`](crate::deadline::EnforceDeadlineLayer::strict), it is the source of the
+/// refusal.
 ///
 /// It does not repeat the value, which comes from the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MalformedTimeout {
+pub(in crate::deadline) struct MalformedTimeout {
     allowed: &'static str,
 }
 
 impl MalformedTimeout {
     pub(super) const fn new(allowed: &'static str) -> Self {
         Self { allowed }
-    }
-
-    /// Returns what is allowed instead.
-    pub fn allowed(&self) -> &'static str {
-        self.allowed
     }
 }
 

@@ -10,8 +10,9 @@ mod form;
 mod grpc;
 mod malformed;
 
+pub use self::form::Form;
 pub(super) use self::{
     digits::duration,
     form::{GRPC, REQUEST, default_headers},
+    malformed::MalformedTimeout,
 };
-pub use self::{form::Form, malformed::MalformedTimeout};
