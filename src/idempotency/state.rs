@@ -8,13 +8,13 @@
 //! | [`restore`](State::restore) | completed | completed | lost | as while leased | held if by this token, else lost |
 //! | [`release`](State::release) | lost | absent; lapsed if recovered | lost | as while leased | lost |
 //!
-//! A claim with another fingerprint is a mismatch, whatever the stage, and changes
-//! nothing. A lease that has lapsed and was not taken over still belongs to its
-//! holder. Tokens never repeat, so none has to be remembered.
+//! A claim with another fingerprint is a mismatch, whatever the stage, and
+//! changes nothing. A lease that has lapsed and was not taken over still
+//! belongs to its holder. Tokens never repeat, so none has to be remembered.
 //!
-//! The rule has no clock and keeps no state. A store reads its clock once, passes the
-//! state that it has under the name, and keeps what that became. A state that
-//! [expired](State::expires) counts as absent.
+//! The rule has no clock and keeps no state. A store reads its clock once,
+//! passes the state that it has under the name, and keeps what that became. A
+//! state that [expired](State::expires) counts as absent.
 //!
 //! A store of one's own needs a lock around these calls and nothing else:
 //!
@@ -43,8 +43,8 @@
 //! assert_eq!(State::claim(&mut state, now, &retry), Claim::Replay("paid".into()));
 //! ```
 //!
-//! `lua/idempotency.lua` has the same rule for Redis, with the same names in the same
-//! order.
+//! `lua/idempotency.lua` has the same rule for Redis, with the same names in
+//! the same order.
 
 use std::time::Duration;
 
@@ -202,9 +202,9 @@ impl State {
         LeaseStatus::Held
     }
 
-    /// Stores the record as [`complete`](Self::complete) does, also if nothing is
-    /// under the name any more: the store lost the state, and no other holder has
-    /// begun the work since.
+    /// Stores the record as [`complete`](Self::complete) does, also if nothing
+    /// is under the name any more: the store lost the state, and no other
+    /// holder has begun the work since.
     pub fn restore(
         state: &mut Option<Self>,
         now: Tick,
@@ -225,8 +225,8 @@ impl State {
         LeaseStatus::Held
     }
 
-    /// Returns to the state before this token's claim, for work that was not done:
-    /// absent, or lapsed if a holder before had begun the work.
+    /// Returns to the state before this token's claim, for work that was not
+    /// done: absent, or lapsed if a holder before had begun the work.
     pub fn release(state: &mut Option<Self>, now: Tick, token: Token) -> LeaseStatus {
         drop_expired(state, now);
         let Some(known) = state.as_mut().filter(|known| known.is_leased_by(token)) else {
@@ -244,6 +244,7 @@ impl State {
     }
 }
 
+/// Treats an expired state as absent, before anything else is decided.
 fn drop_expired(state: &mut Option<State>, now: Tick) {
     state.take_if(|known| known.expires() <= now);
 }

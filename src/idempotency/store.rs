@@ -18,17 +18,19 @@ use super::{
 };
 use crate::refusal::BoxError;
 
-/// How long a waiting caller pauses between two claims if its store cannot notify it.
+/// How long a waiting caller pauses between two claims if its store cannot
+/// notify it.
 const POLL_EVERY: Duration = Duration::from_millis(100);
 
 /// A store of records. Clones are one store.
 ///
-/// Claim, renew, complete and release each take effect as a whole or not at all, in
-/// one order for all callers, as [`State`](super::state::State) says, by the store's
-/// own clock. A store of one's own only has to call its methods under a lock.
+/// Claim, renew, complete and release each take effect as a whole or not at
+/// all, in one order for all callers, as [`State`](super::state::State) says,
+/// by the store's own clock. A store of one's own only has to call its methods
+/// under a lock.
 ///
-/// A call whose future is dropped, or that fails, may have taken effect or not. It
-/// may be repeated with the same token.
+/// A call whose future is dropped, or that fails, may have taken effect or not.
+/// It may be repeated with the same token.
 pub trait Store: Clone + fmt::Debug + Send + Sync + 'static {
     /// Claims the work under a name.
     fn claim(
@@ -45,8 +47,8 @@ pub trait Store: Clone + fmt::Debug + Send + Sync + 'static {
         lease: Duration,
     ) -> impl Future<Output = Result<LeaseStatus, StoreError>> + Send;
 
-    /// Stores the record of work that was done under this token, for this long. It
-    /// never replaces another record.
+    /// Stores the record of work that was done under this token, for this long.
+    /// It never replaces another record.
     fn complete(
         &self,
         name: Name,
@@ -55,14 +57,15 @@ pub trait Store: Clone + fmt::Debug + Send + Sync + 'static {
         keep: Duration,
     ) -> impl Future<Output = Result<LeaseStatus, StoreError>> + Send;
 
-    /// Stores the record of work that was done under this token, for this long, if the
-    /// store has nothing under the name any more: its state was evicted, flushed, or
-    /// lost with a failed server. The claimant calls it when
-    /// [`complete`](Self::complete) returns that the lease is lost. If another holder
-    /// has begun the work since, the lease stays [lost](LeaseStatus::Lost).
+    /// Stores the record of work that was done under this token, for this long,
+    /// if the store has nothing under the name any more: its state was evicted,
+    /// flushed, or lost with a failed server. The claimant calls it when
+    /// [`complete`](Self::complete) returns that the lease is lost. If another
+    /// holder has begun the work since, the lease stays
+    /// [lost](LeaseStatus::Lost).
     ///
-    /// By default the lease stays lost. A store that wraps another has to forward the
-    /// call.
+    /// By default the lease stays lost. A store that wraps another has to
+    /// forward the call.
     fn restore(
         &self,
         name: Name,
@@ -82,10 +85,11 @@ pub trait Store: Clone + fmt::Debug + Send + Sync + 'static {
         token: Token,
     ) -> impl Future<Output = Result<LeaseStatus, StoreError>> + Send;
 
-    /// Keeps the lease of this token from lapsing until it is [unpinned](Self::unpin),
-    /// completed or released, so that it needs no renewal. Returns whether the store
-    /// does that. Only a store that ends together with its holders can, because a
-    /// holder that crashed would keep its lease for ever.
+    /// Keeps the lease of this token from lapsing until it is
+    /// [unpinned](Self::unpin), completed or released, so that it needs no
+    /// renewal. Returns whether the store does that. Only a store that ends
+    /// together with its holders can, because a holder that crashed would keep
+    /// its lease for ever.
     ///
     /// By default a store cannot.
     fn pin(&self, name: Name, token: Token, lease: Duration) -> bool {
@@ -98,9 +102,9 @@ pub trait Store: Clone + fmt::Debug + Send + Sync + 'static {
         let _ = (name, token);
     }
 
-    /// Ends when [running](Claim::Running) work is worth another claim: at once if it
-    /// does not run, and otherwise soon after its end. The store need not notice that
-    /// a lease lapses.
+    /// Ends when [running](Claim::Running) work is worth another claim: at once
+    /// if it does not run, and otherwise soon after its end. The store need not
+    /// notice that a lease lapses.
     ///
     /// By default it ends after 100 ms.
     fn settled(&self, name: Name) -> impl Future<Output = ()> + Send {
@@ -113,12 +117,13 @@ pub trait Store: Clone + fmt::Debug + Send + Sync + 'static {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StoreCounts {
-    /// Records, including running work and expired records that are still there.
+    /// Records, including running work and expired records that are still
+    /// there.
     pub records: u64,
     /// The bytes of the capacity that they take.
     pub bytes: u64,
-    /// Completed records that were evicted for lack of room, since the store was
-    /// opened.
+    /// Completed records that were evicted for lack of room, since the store
+    /// was opened.
     pub evicted: u64,
 }
 
@@ -167,8 +172,8 @@ impl error::Error for StoreError {
     }
 }
 
-/// Two errors of unavailable stores are never equal, because their sources cannot be
-/// compared.
+/// Two errors of unavailable stores are never equal, because their sources
+/// cannot be compared.
 impl PartialEq for StoreError {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {

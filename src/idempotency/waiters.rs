@@ -1,5 +1,5 @@
-//! The callers of this process that wait for work to end, by name. Each store has
-//! them: it notifies the callers, which then claim the work again.
+//! The callers of this process that wait for work to end, by name. Each store
+//! has them: it notifies the callers, which then claim the work again.
 
 use std::{
     collections::HashMap,
@@ -20,26 +20,32 @@ use crate::sync::{Mutex, lock};
 pub(super) struct Waiters<K> {
     /// The callers of all names. While it is zero, `notify` takes no lock.
     count: AtomicUsize,
+    /// The callers of each name that any caller waits for.
     by_name: Mutex<HashMap<K, Waiting, RandomState>>,
 }
 
 /// The waiting callers of one name.
 #[derive(Debug, Default)]
 struct Waiting {
+    /// Shared by the callers of the name.
     notify: Arc<Notify>,
+    /// How many they are; the entry goes with the last.
     count: usize,
 }
 
 /// One waiting caller; dropping it ends the wait.
 pub(super) struct Waiter<'a, K: Copy + Eq + Hash> {
+    /// Where the caller is registered.
     waiters: &'a Waiters<K>,
+    /// The name that it waits for.
     name: K,
+    /// Wakes it, together with the others of its name.
     notify: Arc<Notify>,
 }
 
 impl<K: Copy + Eq + Hash> Waiters<K> {
-    /// Adds a caller. It has to register and call [`Waiter::completed`] before it
-    /// looks whether the work runs, or it could miss the end in between.
+    /// Adds a caller. It has to register and call [`Waiter::completed`] before
+    /// it looks whether the work runs, or it could miss the end in between.
     pub(super) fn register(&self, name: K) -> Waiter<'_, K> {
         self.count.fetch_add(1, Relaxed);
         let mut by_name = lock(&self.by_name);
@@ -54,8 +60,9 @@ impl<K: Copy + Eq + Hash> Waiters<K> {
 
     /// Wakes the callers that wait for this name.
     ///
-    /// A caller that registered and then saw the work run, under the lock or in the
-    /// thread of the store, is seen here once the work has ended under the same lock.
+    /// A caller that registered and then saw the work run, under the lock or in
+    /// the thread of the store, is seen here once the work has ended under the
+    /// same lock.
     pub(super) fn notify(&self, name: &K) {
         if self.count.load(Relaxed) == 0 {
             return;

@@ -1,4 +1,8 @@
 //! The builder of a connection, which checks all settings.
+//!
+//! It turns the settings into a target, whose addresses are parsed, and into
+//! the template of each lane's settings. `connect` then checks the server, and
+//! names the setting that is wrong.
 
 use std::{sync::Arc, time::Duration};
 
@@ -32,20 +36,29 @@ use super::{
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it connects"]
 pub struct Builder {
+    /// The servers, not parsed yet.
     server: Server,
+    /// The certificates of `rediss://` addresses.
     tls: Tls,
+    /// The first part of all keys.
     prefix: String,
+    /// The timeout of a call.
     timeout: Duration,
+    /// How many failures in a row open a breaker.
     failures: u32,
+    /// The time between two probes of an open breaker.
     probe_every: Duration,
+    /// Supplies the credentials; `None` if the address has them.
     provider: Option<Provider>,
 }
 
 /// The longest timeout and probe interval.
 const MAX_TIMEOUT: Duration = Duration::from_secs(3_600);
+/// The longest prefix. It is part of every key, and so of every call.
 const MAX_PREFIX_BYTES: usize = 64;
 
 impl Builder {
+    /// Returns a builder with the default settings.
     pub(super) fn new(server: Server) -> Self {
         Self {
             server,
@@ -58,40 +71,42 @@ impl Builder {
         }
     }
 
-    /// Sets the first part of all keys, before a colon: 1 to 64 letters, digits,
-    /// dots, underscores and hyphens. The default is `sluicegate`.
+    /// Sets the first part of all keys, before a colon: 1 to 64 letters,
+    /// digits, dots, underscores and hyphens. The default is `sluicegate`.
     pub fn prefix(self, prefix: impl Into<String>) -> Self {
         let prefix = prefix.into();
         Self { prefix, ..self }
     }
 
-    /// Sets how long a call may take in all, with connecting, redirections and the
-    /// transfer of the script: more than zero, at most an hour. The default is
-    /// 100 ms.
+    /// Sets how long a call may take in all, with connecting, redirections and
+    /// the transfer of the script: more than zero, at most an hour. The default
+    /// is 100 ms.
     ///
     /// A large idempotency record has more time, by its
-    /// [size](crate::redis::Lane::LargeRecords). Counts of a fleet have at least a
-    /// second, because no request waits for them. An attempt to connect may take at
-    /// least a second, too. It goes on when the call that began it has timed out, so
-    /// that the next call finds the connection.
+    /// [size](crate::redis::Lane::LargeRecords). Counts of a fleet have at
+    /// least a second, because no request waits for them. An attempt to connect
+    /// may take at least a second, too. It goes on when the call that began it
+    /// has timed out, so that the next call finds the connection.
     pub fn timeout(self, timeout: Duration) -> Self {
         Self { timeout, ..self }
     }
 
-    /// Sets the breaker: after this many failed calls in a row, calls fail at once
-    /// and are not sent. A probe runs in the background at this interval, and the
-    /// first one that passes lets calls through again. The defaults are 3 failures
-    /// and one second; allowed are 1 failure or more, and 1 ms to an hour.
+    /// Sets the breaker: after this many failed calls in a row, calls fail at
+    /// once and are not sent. A probe runs in the background at this interval,
+    /// and the first one that passes lets calls through again. The defaults are
+    /// 3 failures and one second; allowed are 1 failure or more, and 1 ms to an
+    /// hour.
     ///
-    /// A call counts as failed if no reply comes in time, if the connection fails,
-    /// or after an error that any call would get, such as `READONLY`, `LOADING`,
-    /// `OOM` or `CLUSTERDOWN`. Each [`Lane`](crate::redis::Lane) has its own breaker,
-    /// and in a cluster each node of it.
+    /// A call counts as failed if no reply comes in time, if the connection
+    /// fails, or after an error that any call would get, such as `READONLY`,
+    /// `LOADING`, `OOM` or `CLUSTERDOWN`. Each [`Lane`](crate::redis::Lane) has
+    /// its own breaker, and in a cluster each node of it.
     ///
-    /// The probe is a script that writes a key of its own, which expires. A task of
-    /// the runtime that opened the breaker makes it. If that runtime has ended or is
-    /// blocked when a probe is due, the next call makes the probe, within its own
-    /// timeout. So it does not matter how long runtimes last.
+    /// The probe is a script that writes a key of its own, which expires. A
+    /// task of the runtime that opened the breaker makes it. If that runtime
+    /// has ended or is blocked when a probe is due, the next call makes the
+    /// probe, within its own timeout. So it does not matter how long runtimes
+    /// last.
     pub fn breaker(self, failures: u32, probe_every: Duration) -> Self {
         Self {
             failures,
@@ -100,8 +115,8 @@ impl Builder {
         }
     }
 
-    /// Uses these certificates for `rediss://` addresses, instead of those of the
-    /// system.
+    /// Uses these certificates for `rediss://` addresses, instead of those of
+    /// the system.
     #[cfg(feature = "redis-tls")]
     #[cfg_attr(docsrs, doc(cfg(feature = "redis-tls")))]
     pub fn tls(self, tls: Tls) -> Self {
@@ -109,16 +124,17 @@ impl Builder {
     }
 
     /// Calls this function for user and password whenever a connection is made,
-    /// instead of taking them from the address. They may change while the service
-    /// runs: after a password was rotated, existing connections go on, and the next
-    /// one uses the new password.
+    /// instead of taking them from the address. They may change while the
+    /// service runs: after a password was rotated, existing connections go on,
+    /// and the next one uses the new password.
     ///
-    /// The function serves the login at the servers with the data, not at sentinels.
-    /// It has to return within the time for connecting, which is the
-    /// [timeout](Self::timeout) and at least a second. If it has to fetch credentials
-    /// from afar, it should cache them. When it fails, panics or takes longer, the
-    /// connection fails, and the next one calls it again. Its error is dropped,
-    /// because it might contain a secret: log it where it occurs.
+    /// The function serves the login at the servers with the data, not at
+    /// sentinels. It has to return within the time for connecting, which is the
+    /// [timeout](Self::timeout) and at least a second. If it has to fetch
+    /// credentials from afar, it should cache them. When it fails, panics or
+    /// takes longer, the connection fails, and the next one calls it again. Its
+    /// error is dropped, because it might contain a secret: log it where it
+    /// occurs.
     ///
     /// ```no_run
     /// # async fn connect() -> Result<(), sluicegate::redis::Error> {
@@ -143,15 +159,16 @@ impl Builder {
         Self { provider, ..self }
     }
 
-    /// Connects, logs in, and makes a round trip. In a cluster, all primaries must
-    /// reply.
+    /// Connects, logs in, and makes a round trip. In a cluster, all primaries
+    /// must reply.
     ///
     /// # Errors
     ///
-    /// [`Config`](super::ErrorKind::Config) if a setting cannot work: an address, a
-    /// password, a user without the [rights](crate::redis#rights) to scripts, their
-    /// commands or the keys, a database that does not exist, a server without TLS.
-    /// Otherwise the reason why the server cannot serve calls at present.
+    /// [`Config`](super::ErrorKind::Config) if a setting cannot work: an
+    /// address, a password, a user without the [rights](crate::redis#rights) to
+    /// scripts, their commands or the keys, a database that does not exist, a
+    /// server without TLS. Otherwise the reason why the server cannot serve
+    /// calls at present.
     pub async fn connect(self) -> Result<Connection, Error> {
         let lanes = self.lanes()?;
         let checked = match &lanes.open_spare().servers {
@@ -162,8 +179,8 @@ impl Builder {
         Ok(Connection::new(lanes))
     }
 
-    /// Connects when the first call is made, so that a service can start while Redis
-    /// is down.
+    /// Connects when the first call is made, so that a service can start while
+    /// Redis is down.
     ///
     /// # Errors
     ///
@@ -172,6 +189,7 @@ impl Builder {
         Ok(Connection::new(self.lanes()?))
     }
 
+    /// Parses the addresses, and checks all settings. It needs no server.
     fn lanes(&self) -> Result<Lanes, Error> {
         let settings = self.settings()?;
         let target = Target::parse(&self.server, &self.tls)?;
@@ -183,6 +201,7 @@ impl Builder {
         Ok(Lanes::new(target, settings))
     }
 
+    /// Checks the settings that are numbers or names.
     fn settings(&self) -> Result<Settings, Error> {
         check_prefix(&self.prefix)?;
         let (timeout, probe_every) = (self.timeout, self.probe_every);
@@ -222,6 +241,7 @@ fn check_prefix(prefix: &str) -> Result<(), Error> {
     Ok(())
 }
 
+/// Checks all primaries of a cluster at the same time.
 async fn check_all(cluster: &Arc<Cluster>) -> Result<(), Error> {
     cluster.refresh().await?;
     let primaries = cluster.primaries();

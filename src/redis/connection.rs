@@ -1,5 +1,8 @@
-//! The public handle to Redis. Limiters, stores, shippers and registries make their
-//! calls through it.
+//! The public handle to Redis. Limiters, stores, shippers and registries make
+//! their calls through it.
+//!
+//! A handle is a lane and a reference to the lanes of its connection. A limiter
+//! or store takes the handle of its lane once, with `on`, and keeps it.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -20,23 +23,26 @@ use crate::histogram::Durations;
 
 /// A connection to Redis, shared by its clones.
 ///
-/// Limits, idempotency records, the counts of a fleet and the registry of deadlines
-/// have a [`Lane`] each. All calls of a lane from one tokio runtime share one TCP
-/// connection per server, which is made when the lane is first used there, and made
-/// again when it breaks. Each runtime has its own, so that none waits for another
-/// one that is blocked or not driven.
+/// Limits, idempotency records, the counts of a fleet and the registry of
+/// deadlines have a [`Lane`] each. All calls of a lane from one tokio runtime
+/// share one TCP connection per server, which is made when the lane is first
+/// used there, and made again when it breaks. Each runtime has its own, so that
+/// none waits for another one that is blocked or not driven.
 ///
-/// No call is made twice. After a timeout or a broken connection, it is not known
-/// whether the call was carried out, so the caller gets the error. Two sorts of calls
-/// are sent again, because they certainly did not run: a script that the server does
-/// not know, and a call that a node of a cluster redirects.
+/// No call is made twice. After a timeout or a broken connection, it is not
+/// known whether the call was carried out, so the caller gets the error. Two
+/// sorts of calls are sent again, because they certainly did not run: a script
+/// that the server does not know, and a call that a node of a cluster
+/// redirects.
 ///
-/// A server that fails several calls of a lane in a row gets no more calls of that
-/// lane (see [`Builder::breaker`]). They fail at once, until a probe in the background
-/// passes.
+/// A server that fails several calls of a lane in a row gets no more calls of
+/// that lane (see [`Builder::breaker`]). They fail at once, until a probe in
+/// the background passes.
 #[derive(Clone)]
 pub struct Connection {
+    /// Shared by all clones, on whatever lane they are.
     lanes: Arc<Lanes>,
+    /// The lane of this handle's calls.
     lane: Lane,
 }
 
@@ -58,12 +64,13 @@ impl Connection {
         Self::builder(Server::single(url)).connect().await
     }
 
-    /// Returns a builder for a connection to these servers. An address alone means a
-    /// single server.
+    /// Returns a builder for a connection to these servers. An address alone
+    /// means a single server.
     pub fn builder(server: impl Into<Server>) -> Builder {
         Builder::new(server.into())
     }
 
+    /// The handle of the first lane, `Limits`.
     pub(super) fn new(lanes: Lanes) -> Self {
         Self {
             lanes: Arc::new(lanes),
@@ -96,8 +103,9 @@ impl Connection {
         self.lanes.each()
     }
 
-    /// Returns how long the calls of all lanes took, whether or not they succeeded.
-    /// Calls that an open breaker rejected are left out, because they take no time.
+    /// Returns how long the calls of all lanes took, whether or not they
+    /// succeeded. Calls that an open breaker rejected are left out, because
+    /// they take no time.
     pub fn latency(&self) -> Durations {
         self.lanes.latency()
     }
@@ -136,6 +144,9 @@ impl Connection {
         self.client().call_uncounted(call, self.timeout()).await
     }
 
+    /// Returns a call that the server runs even if it does not know the script.
+    /// The source costs bytes on each call, but saves a round trip on the
+    /// first.
     fn with_source<'a>(&self, script: &'a Script, call: Cmd) -> Call<'a> {
         let numbers = &self.client().settings.numbers;
         let call = Call::of_script(script, call, numbers.next());
@@ -152,8 +163,8 @@ impl Connection {
         self.client().call(call, timeout).await
     }
 
-    /// Returns the error of a call that need not be built, because the breaker is
-    /// open. The call counts as failed.
+    /// Returns the error of a call that need not be built, because the breaker
+    /// is open. The call counts as failed.
     pub(crate) fn rejection(&self) -> Option<Error> {
         self.client().rejection()
     }
@@ -163,8 +174,8 @@ impl Connection {
         self.client().with_retry(error)
     }
 
-    /// Whether calls are rejected at once. It is one atomic load while the server
-    /// works.
+    /// Whether calls are rejected at once. It is one atomic load while the
+    /// server works.
     pub(crate) fn rejects_calls(&self) -> bool {
         self.client().rejects_calls()
     }
@@ -194,24 +205,28 @@ impl Connection {
         self.lanes.settings().probe_every
     }
 
+    /// Returns the first part of all keys.
     pub(crate) fn prefix(&self) -> &str {
         &self.lanes.settings().prefix
     }
 
+    /// Returns the timeout of a call.
     pub(crate) fn timeout(&self) -> Duration {
         self.lanes.settings().timeout
     }
 
-    /// Returns the timeout of calls that no request waits for: that of other calls,
-    /// and at least a second.
+    /// Returns the timeout of calls that no request waits for: that of other
+    /// calls, and at least a second.
     pub(crate) fn background_timeout(&self) -> Duration {
         self.lanes.settings().connect_timeout()
     }
 
+    /// Whether the keys of a call have to be in one slot.
     pub(crate) fn is_cluster(&self) -> bool {
         self.lanes.is_cluster()
     }
 
+    /// Returns the client of this handle's lane.
     fn client(&self) -> &LaneClient {
         self.lanes.get(self.lane)
     }

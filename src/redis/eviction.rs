@@ -1,5 +1,9 @@
-//! Whether a full server drops keys to make room. Limiters and stores of idempotency
-//! records find out once, and warn.
+//! Whether a full server drops keys to make room. Limiters and stores of
+//! idempotency records find out once, and warn.
+//!
+//! A server with another policy than `noeviction` may drop the state of a
+//! limit, which then begins anew, or a record, whose work is then done again.
+//! Neither is an error, so only the log can show it.
 
 use std::sync::{
     Arc, LazyLock,
@@ -13,6 +17,7 @@ use super::{connection::Connection, error::Error, script::Script};
 /// The only policy with which a full server keeps its keys.
 const SAFE: &str = "noeviction";
 
+/// Reads the policy by `INFO`, and is silent if the user may not.
 static SCRIPT: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("../../lua/eviction.lua")));
 
@@ -26,11 +31,13 @@ impl EvictionPolicy {
         Self::read(connection.run_once(&SCRIPT, call(key)).await?)
     }
 
-    /// Asks without showing in the statistics, because no caller wanted to know.
+    /// Asks without showing in the statistics, because no caller wanted to
+    /// know.
     pub(crate) async fn ask_uncounted(connection: &Connection, key: &[u8]) -> Result<Self, Error> {
         Self::read(connection.run_uncounted(&SCRIPT, call(key)).await?)
     }
 
+    /// Reads the script's reply: a name, or an empty string.
     fn read(reply: Value) -> Result<Self, Error> {
         let Value::BulkString(name) = reply else {
             return Err(Error::reply("the name of an eviction policy"));
@@ -51,6 +58,7 @@ impl EvictionPolicy {
     }
 }
 
+/// Returns a call of the script at the node of this key.
 fn call(key: &[u8]) -> Cmd {
     let mut call = SCRIPT.call(1);
     call.arg(key);
@@ -61,8 +69,8 @@ fn call(key: &[u8]) -> Cmd {
 #[derive(Debug, Default)]
 pub(crate) struct EvictionCheck(Arc<AtomicBool>);
 
-/// The duty to find out. If it is dropped before it is done, because no reply came or
-/// its runtime ended, the next caller gets it.
+/// The duty to find out. If it is dropped before it is done, because no reply
+/// came or its runtime ended, the next caller gets it.
 #[derive(Debug)]
 pub(crate) struct EvictionDuty(Option<Arc<AtomicBool>>);
 
@@ -76,6 +84,7 @@ impl EvictionCheck {
 }
 
 impl EvictionDuty {
+    /// Keeps the duty from the next caller.
     pub(crate) fn done(mut self) {
         self.0 = None;
     }

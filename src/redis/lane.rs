@@ -4,9 +4,9 @@ use std::fmt;
 
 /// The part of this crate that a call belongs to.
 ///
-/// Each lane has its own connections, breakers and [statistics](super::LaneStats).
-/// A large record therefore delays no limit, and failures on one lane do not stop
-/// calls on another.
+/// Each lane has its own connections, breakers and
+/// [statistics](super::LaneStats). A large record therefore delays no limit,
+/// and failures on one lane do not stop calls on another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Lane {
@@ -14,9 +14,9 @@ pub enum Lane {
     Limits,
     /// Claims, renewals and completions of idempotent work.
     Records,
-    /// Records of idempotent work that are larger than 16 KiB. A call with one may
-    /// take the connection's timeout, and the same again for each 64 KiB of it and
-    /// of the records under way before it.
+    /// Records of idempotent work that are larger than 16 KiB. A call with one
+    /// may take the connection's timeout, and the same again for each 64 KiB of
+    /// it and of the records under way before it.
     LargeRecords,
     /// The counts of [RED metrics](crate::red::Redis).
     Counts,

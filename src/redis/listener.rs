@@ -1,4 +1,9 @@
 //! A background task that keeps a subscription for as long as its owner lives.
+//!
+//! A store listens for completed work, a registry for cancellations. Both
+//! outlive the runtimes of their callers, so the task runs on the crate's own
+//! thread. It subscribes again when a subscription ends, at most once in the
+//! interval of probes.
 
 use tokio::{
     task::AbortHandle,
@@ -13,6 +18,7 @@ use crate::{
 
 /// A channel to listen to, and the handler of its messages.
 pub(crate) trait Listen: Send + Sync + 'static {
+    /// Returns the connection of the subscription, and of its pauses.
     fn connection(&self) -> &Connection;
 
     /// Returns the name of the channel.
@@ -21,14 +27,15 @@ pub(crate) trait Listen: Send + Sync + 'static {
     /// Whether the owner still lives. The task ends when it does not.
     fn is_wanted(&self) -> bool;
 
-    /// Receives messages until the subscription ends. An error means that there is
-    /// none at present.
+    /// Receives messages until the subscription ends. An error means that there
+    /// is none at present.
     fn serve(&self, subscription: Result<Subscription, Error>) -> impl Future<Output = ()> + Send;
 }
 
 /// Owns the task that listens. The task ends when this is dropped.
 #[derive(Default)]
 pub(crate) struct Listener {
+    /// `None` until the first caller needs it.
     task: Mutex<Option<AbortHandle>>,
 }
 
@@ -52,10 +59,12 @@ impl Drop for Listener {
     }
 }
 
+/// Subscribes again and again until the owner is gone.
 async fn keep_subscribed(listen: impl Listen) {
     let channel = listen.channel();
     while listen.is_wanted() {
-        // At most once in this time, even if subscriptions end as soon as they begin.
+        // At most once in this time, even if subscriptions end as soon as they
+        // begin.
         let next = Instant::now() + listen.connection().probe_every();
         let subscription = listen.connection().subscribe(&channel).await;
         listen.serve(subscription).await;

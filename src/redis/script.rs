@@ -1,4 +1,9 @@
 //! Lua scripts, which the server runs by their digests.
+//!
+//! Each script is wrapped into `lua/numbered.lua`, which returns the number of
+//! the call before the reply. A call is sent by the digest of the wrapped
+//! source. A server that does not know it replies `NOSCRIPT`, and the call is
+//! sent again with the source.
 
 use std::fmt;
 
@@ -6,9 +11,12 @@ use redis::{Arg, Cmd};
 
 /// A Lua script that the server keeps under its digest.
 pub struct Script {
+    /// The bare source.
     source: &'static str,
-    /// The source inside the wrapper that puts the call's number before each reply.
+    /// The source inside the wrapper that puts the call's number before each
+    /// reply.
     numbered: String,
+    /// The SHA-1 of the wrapped source, in hexadecimal.
     digest: String,
 }
 
@@ -43,7 +51,8 @@ impl Script {
     }
 
     /// Returns the same numbered call under another number and with its source,
-    /// which the server keeps. It is for a server that does not know the script.
+    /// which the server keeps. It is for a server that does not know the
+    /// script.
     pub(super) fn numbered_with_source(&self, call: &Cmd, number: u64) -> Cmd {
         // The last argument is the old number.
         let last = args(call).count().saturating_sub(1);
@@ -53,6 +62,7 @@ impl Script {
     }
 }
 
+/// Replaces the digest by a source.
 fn with_source<'a>(source: &str, args: impl Iterator<Item = &'a [u8]>) -> Cmd {
     let mut whole = Cmd::new();
     whole.arg("EVAL").arg(source);
@@ -63,6 +73,8 @@ fn with_source<'a>(source: &str, args: impl Iterator<Item = &'a [u8]>) -> Cmd {
     whole
 }
 
+/// Returns the arguments of a call. Calls of this crate have no cursors, which
+/// are the other kind of argument.
 fn args(call: &Cmd) -> impl Iterator<Item = &[u8]> {
     call.args_iter().filter_map(|arg| match arg {
         Arg::Simple(arg) => Some(arg),

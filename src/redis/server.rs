@@ -8,20 +8,21 @@ use super::address::redacted;
 ///
 /// An address is one of:
 ///
-/// * `redis://user:password@host:port/database`, where only the host is required;
+/// * `redis://user:password@host:port/database`, where only the host is
+///   required;
 /// * `rediss://...`, the same over TLS (feature `redis-tls`);
-/// * `unix:///path?db=...&user=...&pass=...`, a socket on this machine, where only
-///   the path is required; `redis+unix://` means the same.
+/// * `unix:///path?db=...&user=...&pass=...`, a socket on this machine, where
+///   only the path is required; `redis+unix://` means the same.
 ///
-/// `valkey://`, `valkeys://` and `valkey+unix://` are other names for the three.
-/// Characters with a meaning in an address, and spaces, are percent-encoded: the
-/// password `p@ss word` is written `p%40ss%20word`. When the connection is built, an
-/// error names the part that is wrong: scheme, host, port, database, parameter and
-/// so on. An unknown parameter is an error.
+/// `valkey://`, `valkeys://` and `valkey+unix://` are other names for the
+/// three. Characters with a meaning in an address, and spaces, are
+/// percent-encoded: the password `p@ss word` is written `p%40ss%20word`. When
+/// the connection is built, an error names the part that is wrong: scheme,
+/// host, port, database, parameter and so on. An unknown parameter is an error.
 ///
-/// The protocol is RESP3, which servers speak since Redis 6. With `?protocol=2` at
-/// the end of the address it is RESP2, as some proxies require. The first call after
-/// the server closed an idle connection fails then.
+/// The protocol is RESP3, which servers speak since Redis 6. With `?protocol=2`
+/// at the end of the address it is RESP2, as some proxies require. The first
+/// call after the server closed an idle connection fails then.
 ///
 /// ```
 /// use sluicegate::redis::Server;
@@ -49,12 +50,13 @@ impl Server {
         Self(ServerUrls::Single(url.into()))
     }
 
-    /// The primary that these sentinels name. They are queried again whenever the
-    /// connection breaks, or leads to a server that became a replica.
+    /// The primary that these sentinels name. They are queried again whenever
+    /// the connection breaks, or leads to a server that became a replica.
     ///
-    /// Users and passwords in the sentinels' addresses are for the sentinels. The
-    /// primary is `"mymaster"`, or an address with that name as the host, which
-    /// holds the login of the primary: `"redis://user:password@mymaster/3"`.
+    /// Users and passwords in the sentinels' addresses are for the sentinels.
+    /// The primary is `"mymaster"`, or an address with that name as the host,
+    /// which holds the login of the primary:
+    /// `"redis://user:password@mymaster/3"`.
     pub fn sentinel<U: Into<String>>(
         sentinels: impl IntoIterator<Item = U>,
         primary: impl Into<String>,

@@ -1,4 +1,7 @@
 //! The settings, counters and call numbers that all parts of a lane share.
+//!
+//! They are made once for a connection, and copied for each lane that is
+//! opened, so that lanes count apart from each other.
 
 use std::{sync::OnceLock, time::Duration};
 
@@ -22,15 +25,20 @@ pub(super) struct Settings {
     pub(super) probe_every: Duration,
     /// Supplies the credentials; `None` if they are those of the address.
     pub(super) provider: Option<Provider>,
+    /// What the public statistics of the lane are read from.
     pub(super) counters: Counters,
+    /// How long its calls took.
     pub(super) latency: Latency,
+    /// Gives its calls their numbers.
     pub(super) numbers: Numbers,
-    /// The lane that first used these settings. It is set late, because the link
-    /// that `connect` checks is made before it is known which lane will take it.
+    /// The lane that first used these settings. It is set late, because the
+    /// link that `connect` checks is made before it is known which lane will
+    /// take it.
     lane: OnceLock<Lane>,
 }
 
 impl Settings {
+    /// The settings of a lane that is not known yet, with counters at zero.
     pub(super) fn new(
         prefix: &str,
         timeout: Duration,
@@ -72,9 +80,9 @@ impl Settings {
         self.lane.get().map_or("none", |lane| lane.name())
     }
 
-    /// Returns how long an attempt to connect may take: the timeout of a call, and
-    /// at least a second. It outlives the call that began it, because a handshake
-    /// may take longer than a call may.
+    /// Returns how long an attempt to connect may take: the timeout of a call,
+    /// and at least a second. It outlives the call that began it, because a
+    /// handshake may take longer than a call may.
     pub(super) fn connect_timeout(&self) -> Duration {
         self.timeout.max(Duration::from_secs(1))
     }

@@ -1,4 +1,7 @@
 //! Counters and latencies of calls, and the public snapshots of them.
+//!
+//! Counters are relaxed atomics: each is exact, but a snapshot may see one
+//! call's counters half raised.
 
 use std::{
     sync::{
@@ -14,8 +17,8 @@ use crate::{
     histogram::{Durations, Histogram},
 };
 
-/// Upper bounds in microseconds: from what a server in the same rack takes to ten
-/// times the usual timeout.
+/// Upper bounds in microseconds: from what a server in the same rack takes to
+/// ten times the usual timeout.
 const BOUNDS: [u64; 14] = [
     50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000,
     1_000_000,
@@ -68,17 +71,19 @@ pub struct Stats {
 pub(super) struct Counter(AtomicU64);
 
 impl Counter {
+    /// Counts one more.
     pub(super) fn add(&self) {
         self.0.fetch_add(1, Relaxed);
     }
 
+    /// Reads the counter.
     fn get(&self) -> u64 {
         self.0.load(Relaxed)
     }
 }
 
-/// Declares [`Counters`] with a counter for each field of [`Stats`], so that a new
-/// field is read and summed without further code.
+/// Declares [`Counters`] with a counter for each field of [`Stats`], so that a
+/// new field is read and summed without further code.
 macro_rules! call_counters {
     ($($name:ident),+ $(,)?) => {
         /// The live counters behind [`Stats`].
@@ -123,11 +128,14 @@ impl Counters {
 /// The histogram of how long calls took.
 #[derive(Debug)]
 pub(super) struct Latency {
+    /// [`BOUNDS`], shared with the snapshots.
     bounds: Arc<[u64]>,
+    /// Counts of calls, by the bounds.
     histogram: Histogram,
 }
 
 impl Latency {
+    /// An empty histogram.
     pub(super) fn new() -> Self {
         Self {
             bounds: BOUNDS.into(),
@@ -135,10 +143,12 @@ impl Latency {
         }
     }
 
+    /// Counts a call that took this long.
     pub(super) fn record(&self, took: Duration) {
         self.histogram.record(&self.bounds, ticks(took));
     }
 
+    /// Returns a snapshot.
     pub(super) fn read(&self) -> Durations {
         self.histogram.read(&self.bounds)
     }

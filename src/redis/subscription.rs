@@ -1,5 +1,9 @@
-//! A subscription to a channel. [`listener`](super::listener) keeps one for a store or
-//! a registry.
+//! A subscription to a channel. [`listener`](super::listener) keeps one for a
+//! store or a registry.
+//!
+//! Messages arrive as push messages of RESP3. The connection's reader puts them
+//! into a queue of bounded length, from which the listener takes them, so that
+//! a slow listener cannot hold up the reader.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,15 +16,18 @@ use crate::sync::{Mutex, lock};
 /// How many messages may wait. One more ends the subscription.
 const MAX_QUEUED_MESSAGES: usize = 1_024;
 
-/// After this time without a message, a PING shows whether the connection is alive.
+/// After this time without a message, a PING shows whether the connection is
+/// alive.
 const PING_AFTER: Duration = Duration::from_secs(5);
 
 /// A subscription to one channel, on its own connection. It needs RESP3.
 ///
-/// It ends with its connection and is not renewed. A new subscriber has to find out
-/// what it missed.
+/// It ends with its connection and is not renewed. A new subscriber has to find
+/// out what it missed.
 pub(crate) struct Subscription {
+    /// Kept open for the subscription; only PINGs are sent on it.
     connection: MultiplexedConnection,
+    /// The messages that were received and not taken yet.
     messages: mpsc::Receiver<Vec<u8>>,
     /// How long a PING may take.
     within: Duration,
@@ -30,14 +37,15 @@ pub(crate) struct Subscription {
 
 /// The end of the queue at which the connection's reader puts in messages.
 pub(super) struct Mailbox {
+    /// The name of the channel, which each message repeats.
     channel: String,
     /// `None` once the subscription has ended.
     sender: Mutex<Option<mpsc::Sender<Vec<u8>>>>,
 }
 
 impl Mailbox {
-    /// Returns the handler that takes messages of this channel, and the queue from
-    /// which they are received.
+    /// Returns the handler that takes messages of this channel, and the queue
+    /// from which they are received.
     pub(super) fn channel(name: &str) -> (PushHandler, mpsc::Receiver<Vec<u8>>) {
         let (sender, messages) = mpsc::channel(MAX_QUEUED_MESSAGES);
         let mailbox = Self {
@@ -47,6 +55,8 @@ impl Mailbox {
         (Arc::new(move |push| mailbox.put(push)), messages)
     }
 
+    /// Takes a push message. Ends the subscription if the queue is full, if the
+    /// connection is lost, or if the message is for another channel.
     fn put(&self, push: PushInfo) {
         let mut sender = lock(&self.sender);
         let ended = match (push.kind, <[Value; 2]>::try_from(push.data)) {
@@ -98,8 +108,8 @@ impl Subscription {
         }
     }
 
-    /// Returns `None` if its own reply does not come back. An error of the server
-    /// will do, because the user may have no right to PING.
+    /// Returns `None` if its own reply does not come back. An error of the
+    /// server will do, because the user may have no right to PING.
     async fn ping(&mut self) -> Option<()> {
         self.pings += 1;
         let sent = self.pings.to_string();

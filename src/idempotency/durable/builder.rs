@@ -27,12 +27,13 @@ use crate::{clock::Clock, idempotency::waiters::Waiters};
 pub struct DurableBuilder(Settings);
 
 impl DurableBuilder {
+    /// The default settings.
     pub(super) fn new() -> Self {
         Self(Settings::default())
     }
 
-    /// Sets how many bytes all records may take together. The default is 1 GiB. See
-    /// [room](Durable#room).
+    /// Sets how many bytes all records may take together. The default is 1 GiB.
+    /// See [room](Durable#room).
     ///
     /// # Panics
     ///
@@ -47,7 +48,8 @@ impl DurableBuilder {
         self
     }
 
-    /// Sets which calls wait for the disk. By default claims and completions do.
+    /// Sets which calls wait for the disk. By default claims and completions
+    /// do.
     pub fn fsync(mut self, fsync: Fsync) -> Self {
         self.0.fsync = fsync;
         self
@@ -73,7 +75,8 @@ impl DurableBuilder {
     ///
     /// # Errors
     ///
-    /// If another handle has the store open, or it cannot be read. It never panics.
+    /// If another handle has the store open, or it cannot be read. It never
+    /// panics.
     pub async fn open(self, folder: impl AsRef<Path>) -> Result<Durable, OpenError> {
         let (sender, commands) = mpsc::channel(MAX_ROUND);
         let (state, latest) = watch::channel(WriterState::default());
@@ -98,6 +101,7 @@ impl DurableBuilder {
     }
 }
 
+/// Starts the writer's thread. It is not a task, because files block.
 fn spawn(work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
     let thread = thread::Builder::new().name("sluicegate-durable".into());
     thread.spawn(work)
@@ -111,7 +115,8 @@ fn open(
 ) -> Option<Records> {
     let (records, result) = match reopen.open() {
         Ok(records) => {
-            // First the counts, because the caller may read them once it is told.
+            // First the counts, because the caller may read them once it is
+            // told.
             state.send_replace(WriterState::of(&records));
             (Some(records), Ok(()))
         }
@@ -122,14 +127,15 @@ fn open(
     records
 }
 
-/// Returns the error for a panic while the files were read: damaged files may make
-/// their reader panic.
+/// Returns the error for a panic while the files were read: damaged files may
+/// make their reader panic.
 fn panicked(thread: JoinHandle<()>) -> OpenError {
     let panic = thread.join().err();
     let text = panic.as_deref().and_then(panic_text).unwrap_or("a panic");
     OpenError::unreadable(text)
 }
 
+/// Returns the message of a panic.
 fn panic_text(panic: &(dyn Any + Send)) -> Option<&str> {
     let owned = panic.downcast_ref::<String>().map(String::as_str);
     owned.or_else(|| panic.downcast_ref::<&str>().copied())

@@ -1,4 +1,7 @@
 //! The files of a durable store, in the embedded database `fjall`.
+//!
+//! Every change is one atomic batch: the state, its entry in the order of
+//! expiry, and the stamp of the write. A crash leaves all of it or nothing.
 
 use std::path::Path;
 
@@ -16,17 +19,22 @@ use super::{
     time::Stamp,
 };
 
+/// For the sizes of caches and journals.
 const MIB: u64 = 1 << 20;
 
 /// The open files; [layout] says what they hold.
 pub(super) struct Disk {
+    /// Has the journal, and all keyspaces.
     database: Database,
+    /// The states, by name.
     records: Keyspace,
+    /// The entries in the order of expiry.
     ends: Keyspace,
+    /// The version, and the stamp of the last write.
     about: Keyspace,
-    /// The least key that may be in `ends`, for leased and for completed states. A
-    /// scan from the beginning would wade through all removed keys until the files
-    /// are compacted.
+    /// The least key that may be in `ends`, for leased and for completed
+    /// states. A scan from the beginning would wade through all removed keys
+    /// until the files are compacted.
     floors: [Vec<u8>; 2],
 }
 
@@ -53,8 +61,8 @@ impl Disk {
         Ok(disk)
     }
 
-    /// Checks that the layout is known here, and that no keyspace is missing. `known`
-    /// is how many there were before any was created.
+    /// Checks that the layout is known here, and that no keyspace is missing.
+    /// `known` is how many there were before any was created.
     fn check_version(&self, known: usize) -> Result<(), OpenError> {
         match self.about.get("version")?.as_deref() {
             Some([VERSION]) if known < 3 => Err(OpenError::unreadable("a keyspace is missing")),
@@ -137,8 +145,8 @@ impl Disk {
         Ok(batch.commit()?)
     }
 
-    /// Removes the keys that are not written again: `fjall` does not promise which
-    /// of two entries for one key in a batch counts.
+    /// Removes the keys that are not written again: `fjall` does not promise
+    /// which of two entries for one key in a batch counts.
     fn remove(
         &self,
         batch: &mut OwnedWriteBatch,
@@ -154,6 +162,7 @@ impl Disk {
         }
     }
 
+    /// Adds a state and its entry to a batch.
     fn put(&mut self, batch: &mut OwnedWriteBatch, entry: &ExpiryEntry, state: &State) {
         let key = entry.key();
         let floor = &mut self.floors[usize::from(entry.completed)];
@@ -181,14 +190,17 @@ fn options() -> KeyspaceCreateOptions {
         .max_memtable_size(16 * MIB)
 }
 
+/// The error for files that cannot be opened.
 fn malformed() -> OpenError {
     OpenError::unreadable(MALFORMED)
 }
 
+/// The error for an entry that is found while the store is open.
 fn malformed_end() -> StoreError {
     StoreError::unavailable(MALFORMED)
 }
 
+/// Says that an entry has not the length of one.
 const MALFORMED: &str = "an entry is malformed";
 
 impl From<fjall::Error> for StoreError {

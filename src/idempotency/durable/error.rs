@@ -13,12 +13,13 @@ pub enum OpenError {
     Locked,
     /// It has this version of the layout, which is unknown here.
     Version(u8),
-    /// It is damaged, is not a store, or the operating system denies access: see the
-    /// source.
+    /// It is damaged, is not a store, or the operating system denies access:
+    /// see the source.
     Unreadable(Arc<dyn error::Error + Send + Sync>),
 }
 
 impl OpenError {
+    /// The files cannot be read, for this reason.
     pub(super) fn unreadable(source: impl Into<BoxError>) -> Self {
         Self::Unreadable(source.into().into())
     }

@@ -7,14 +7,16 @@ use super::{
 use crate::idempotency::{scope::Name, state::State, store::StoreError};
 
 impl Records {
-    /// Returns the state under a name, once there is room for what the change needs.
+    /// Returns the state under a name, once there is room for what the change
+    /// needs.
     pub(super) fn make_room(
         &mut self,
         name: Name,
         need: impl Fn(Option<&State>) -> u64,
     ) -> Result<Option<State>, StoreError> {
         loop {
-            // Read again in each round, because it may have been evicted itself.
+            // Read again in each round, because it may have been evicted
+            // itself.
             let state = self.disk.read(name)?;
             let need = need(state.as_ref());
             if self.capacity.fits(need) {
@@ -26,7 +28,8 @@ impl Records {
         }
     }
 
-    /// Evicts the completed record that expires next, if eviction can free enough.
+    /// Evicts the completed record that expires next, if eviction can free
+    /// enough.
     fn evict(&mut self, need: u64) -> Result<(), StoreError> {
         if !self.capacity.could_fit(need) {
             return Err(StoreError::Full);
@@ -37,7 +40,8 @@ impl Records {
         Ok(())
     }
 
-    /// Removes expired records, up to this many of each stage; returns how many.
+    /// Removes expired records, up to this many of each stage; returns how
+    /// many.
     pub(super) fn remove_expired(&mut self, max_each: usize) -> Result<usize, StoreError> {
         let now = self.time.now();
         let mut removed = 0;

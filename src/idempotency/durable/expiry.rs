@@ -1,5 +1,5 @@
-//! The entries by which records are found when they expire. The files keep them in
-//! the order of expiry.
+//! The entries by which records are found when they expire. The files keep them
+//! in the order of expiry.
 
 use super::layout::number;
 use crate::{
@@ -13,13 +13,18 @@ pub(super) const RECORD_OVERHEAD_BYTES: u64 = 256;
 /// When a record expires, and the bytes that it takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ExpiryEntry {
+    /// Whether it may be evicted.
     pub(super) completed: bool,
+    /// When it expires, in the store's own time.
     pub(super) expires: Tick,
+    /// The name of the state.
     pub(super) name: Name,
+    /// The bytes that it takes of the capacity.
     pub(super) bytes: u64,
 }
 
 impl ExpiryEntry {
+    /// Returns the entry of a state.
     pub(super) fn of(name: Name, state: &State) -> Self {
         let record = state.record_len();
         Self {

@@ -29,8 +29,8 @@
 //!
 //! The value is the number of bytes that the state takes of the capacity.
 //!
-//! In `about`, `version` is one byte, 1, and `last` is three numbers: the wall clock
-//! and the store's own time at the last write, and the number of writes.
+//! In `about`, `version` is one byte, 1, and `last` is three numbers: the wall
+//! clock and the store's own time at the last write, and the number of writes.
 //!
 //! The file `seal` beside these holds the number of writes that the disk has
 //! [confirmed](super::write_count).
@@ -47,25 +47,35 @@ use crate::{
     },
 };
 
+/// The version that is written here, of states and of the whole store.
 pub(super) const VERSION: u8 = 1;
 
+/// The stage of work that is leased for the first time.
 const LEASED: u8 = 0;
+/// The stage of work that is leased, and was begun before.
 const RECOVERED: u8 = 1;
+/// The stage of completed work.
 const COMPLETED: u8 = 2;
 
 /// A state without its record. Two states of one name are equal if these are.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct StateHeader {
+    /// Identifies the work.
     fingerprint: [u8; 32],
+    /// The token of the holder.
     token: [u8; 16],
+    /// One of the three stages above.
     stage: u8,
+    /// When the lease lapses, or the record expires.
     until: Tick,
+    /// How much longer a leased state is kept.
     keep: Option<Tick>,
     /// `Some` if it is above 1.
     attempt: Option<u32>,
 }
 
 impl StateHeader {
+    /// Returns the header of a state.
     pub(super) fn of(state: &State) -> Self {
         let (stage, until, keep, attempt) = match state.stage {
             Stage::Completed { until, .. } => (COMPLETED, until, None, None),
@@ -88,6 +98,7 @@ impl StateHeader {
         }
     }
 
+    /// Appends the header to a value.
     fn write(&self, to: &mut Vec<u8>) {
         to.put_u8(VERSION);
         to.put_u8(self.stage);
@@ -124,6 +135,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<State, RecordError> {
     }
 }
 
+/// Decodes a value behind its version; `None` if it is malformed.
 fn read_state(bytes: &[u8]) -> Option<State> {
     let (&[stage], rest) = bytes.split_first_chunk()?;
     let (fingerprint, rest) = rest.split_first_chunk()?;
@@ -136,6 +148,7 @@ fn read_state(bytes: &[u8]) -> Option<State> {
     })
 }
 
+/// Decodes the part that depends on the stage.
 fn read_stage(stage: u8, until: Tick, rest: &[u8]) -> Option<Stage> {
     if stage == COMPLETED {
         let record = Bytes::copy_from_slice(rest);

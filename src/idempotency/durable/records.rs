@@ -1,5 +1,5 @@
-//! All records of a store, with their files, expiry and waiting callers. Only the
-//! writer's thread has them, so all changes have one order.
+//! All records of a store, with their files, expiry and waiting callers. Only
+//! the writer's thread has them, so all changes have one order.
 
 use std::{mem, path::Path, sync::Arc, time::Duration};
 
@@ -31,19 +31,27 @@ use crate::{
 /// The largest record; the files could hold four times as much in one value.
 const MAX_RECORD_BYTES: usize = 1 << 30;
 
-/// How many expired records of each stage a claim removes at most: more than it can
-/// add.
+/// How many expired records of each stage a claim removes at most: more than it
+/// can add.
 pub(super) const MAX_REMOVED_PER_CLAIM: usize = 8;
 
+/// The open store.
 pub(super) struct Records {
+    /// The files.
     pub(super) disk: Disk,
+    /// The number of confirmed writes, in a file of its own.
     write_count: WriteCount,
+    /// The store's own time.
     pub(super) time: StoreTime,
+    /// What the records may take, and do.
     pub(super) capacity: Capacity,
+    /// Which changes are urgent.
     fsync: Fsync,
+    /// The callers that wait for work, shared with the handles.
     waiters: Arc<Waiters<Name>>,
     /// The work that has ended since waiting callers were notified last.
     pub(super) ended: Vec<Name>,
+    /// The most urgent change since the last save.
     unsaved: Unsaved,
 }
 
@@ -58,6 +66,7 @@ enum Unsaved {
 }
 
 impl Records {
+    /// Opens the files, and counts what they hold.
     pub(super) fn open(
         folder: &Path,
         settings: Settings,
@@ -82,10 +91,13 @@ impl Records {
         })
     }
 
+    /// Returns what the store holds.
     pub(super) fn counts(&self) -> StoreCounts {
         self.capacity.counts()
     }
 
+    /// Claims work, and removes some expired records, so that they never pile
+    /// up.
     pub(super) fn claim(&mut self, name: Name, request: ClaimRequest) -> Result<Claim, StoreError> {
         self.remove_expired(MAX_REMOVED_PER_CLAIM)?;
         let need = |state: Option<&State>| match state {
@@ -98,6 +110,7 @@ impl Records {
         })
     }
 
+    /// Renews a lease. It is not urgent.
     pub(super) fn renew(
         &mut self,
         name: Name,
@@ -108,6 +121,7 @@ impl Records {
         self.change(name, false, |_| 0, renew)
     }
 
+    /// Stores the record of completed work.
     pub(super) fn complete(
         &mut self,
         name: Name,
@@ -125,6 +139,7 @@ impl Records {
         })
     }
 
+    /// Stores the record of completed work, also if its state was lost.
     pub(super) fn restore(
         &mut self,
         name: Name,
@@ -143,6 +158,7 @@ impl Records {
         })
     }
 
+    /// Makes a change that adds a record.
     fn store_record(
         &mut self,
         name: Name,
@@ -156,6 +172,7 @@ impl Records {
         self.change(name, self.fsync.completions(), need, change)
     }
 
+    /// Gives up a lease. It is not urgent.
     pub(super) fn release(&mut self, name: Name, token: Token) -> Result<LeaseStatus, StoreError> {
         let release = |state: &mut _, now| State::release(state, now, token);
         self.change(name, false, |_| 0, release)
@@ -168,8 +185,8 @@ impl Records {
         Ok(state.is_some_and(|state| state.is_running(now)))
     }
 
-    /// Changes the state under a name once there is room for `need` bytes, the most
-    /// that the change can add.
+    /// Changes the state under a name once there is room for `need` bytes, the
+    /// most that the change can add.
     fn change<T>(
         &mut self,
         name: Name,
@@ -191,6 +208,7 @@ impl Records {
         Ok(answer)
     }
 
+    /// Writes a changed state, and counts the difference.
     fn replace(
         &mut self,
         name: Name,
@@ -212,6 +230,7 @@ impl Records {
         Ok(())
     }
 
+    /// Notes a change that has to be saved.
     pub(super) fn mark_unsaved(&mut self, urgent: bool) {
         let change = match urgent {
             true => Unsaved::Urgent,
@@ -236,6 +255,7 @@ impl Records {
         Ok(())
     }
 
+    /// Waits until the disk has all writes, then confirms their number.
     fn save_to_disk(&mut self) -> Result<(), StoreError> {
         self.disk.save(true)?;
         let written = self.write_count.write(self.time.writes());
@@ -257,8 +277,8 @@ impl Records {
     }
 }
 
-/// Callers must not wait for records that are closed: they claim again, and learn
-/// what became of the store.
+/// Callers must not wait for records that are closed: they claim again, and
+/// learn what became of the store.
 impl Drop for Records {
     fn drop(&mut self) {
         self.waiters.notify_all();

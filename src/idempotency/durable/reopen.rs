@@ -17,18 +17,23 @@ const MIN_PAUSE: Duration = Duration::from_secs(1);
 
 /// The bytes that the disk must have room for, and the file that shows it.
 const PROBE_BYTES: usize = 1 << 20;
+/// The name of the file, in the folder of the store.
 const PROBE_FILE: &str = "probe";
 
 /// Everything that is needed to open the files.
 pub(super) struct Reopen {
+    /// The folder of the store.
     folder: PathBuf,
+    /// The settings, which each opening needs.
     settings: Settings,
+    /// Shared by all openings, so that callers keep waiting at the same place.
     waiters: Arc<Waiters<Name>>,
     /// When the next attempt may be made.
     next: Instant,
 }
 
 impl Reopen {
+    /// The first attempt may be made at once.
     pub(super) fn new(folder: PathBuf, settings: Settings, waiters: Arc<Waiters<Name>>) -> Self {
         Self {
             folder,
@@ -49,8 +54,8 @@ impl Reopen {
         self.next = Instant::now() + MIN_PAUSE;
     }
 
-    /// Opens the files if the pause is over and the disk has room; `None` during the
-    /// pause.
+    /// Opens the files if the pause is over and the disk has room; `None`
+    /// during the pause.
     pub(super) fn try_open(&mut self) -> Option<Result<Records, StoreError>> {
         let began = Instant::now();
         if began < self.next {
@@ -63,7 +68,8 @@ impl Reopen {
         Some(records)
     }
 
-    /// Checks that the disk has room, which costs less than to open the files in vain.
+    /// Checks that the disk has room, which costs less than to open the files
+    /// in vain.
     fn probe(&self) -> io::Result<()> {
         let path = self.folder.join(PROBE_FILE);
         let written = File::create(&path).and_then(|mut file| {
@@ -74,9 +80,10 @@ impl Reopen {
     }
 }
 
-/// Whether a store failed because its disk was full. Only then may it be reopened by
-/// itself, because nothing but the last write is missing. After any other failure, the
-/// files may read differently from what is on the disk, so a person has to look.
+/// Whether a store failed because its disk was full. Only then may it be
+/// reopened by itself, because nothing but the last write is missing. After any
+/// other failure, the files may read differently from what is on the disk, so a
+/// person has to look.
 pub(super) fn is_disk_full(failed: &StoreError) -> bool {
     let StoreError::Unavailable(source) = failed else {
         return false;
@@ -95,6 +102,7 @@ pub(super) fn is_disk_full(failed: &StoreError) -> bool {
     false
 }
 
+/// Whether the operating system refused a write for lack of room.
 fn is_full(kind: ErrorKind) -> bool {
     matches!(
         kind,

@@ -8,6 +8,7 @@ use crate::clock::{Monotonic, Wall};
 pub(super) struct Settings {
     /// The bytes that all records may take together.
     pub(super) capacity: u64,
+    /// Which calls wait for the disk.
     pub(super) fsync: Fsync,
     /// The clock while the store is open.
     pub(super) clock: ClockFn,
@@ -26,21 +27,23 @@ impl Default for Settings {
     }
 }
 
-/// Which calls return only when the disk has the data, and not the operating system
-/// alone.
+/// Which calls return only when the disk has the data, and not the operating
+/// system alone.
 ///
-/// It matters if the machine crashes: data that the operating system has outlives the
-/// process in any case. Renewals and releases never wait for the disk, because the
-/// holders crash with the machine, and a lease that reappears lapses.
+/// It matters if the machine crashes: data that the operating system has
+/// outlives the process in any case. Renewals and releases never wait for the
+/// disk, because the holders crash with the machine, and a lease that reappears
+/// lapses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Fsync {
-    /// Claims and completions. After a crash of the machine, all work that had begun
-    /// is known, and all responses are repeated unchanged.
+    /// Claims and completions. After a crash of the machine, all work that had
+    /// begun is known, and all responses are repeated unchanged.
     #[default]
     Always,
-    /// Completions: all responses are repeated unchanged. Work that had begun in the
-    /// last seconds before a crash of the machine may be forgotten. It runs again
-    /// then, even with [`Refuse`](crate::idempotency::Takeover::Refuse).
+    /// Completions: all responses are repeated unchanged. Work that had begun
+    /// in the last seconds before a crash of the machine may be forgotten. It
+    /// runs again then, even with
+    /// [`Refuse`](crate::idempotency::Takeover::Refuse).
     Completions,
     /// No calls. A crash of the machine may lose the last seconds.
     Never,

@@ -1,4 +1,7 @@
 //! The public handle of the store on disk.
+//!
+//! It sends each call as an operation to the writer's thread, and awaits the
+//! answer.
 
 use std::{fmt, path::Path, sync::Arc, time::Duration};
 
@@ -24,8 +27,8 @@ use crate::idempotency::{
 /// [`fjall`](https://docs.rs/fjall): for a single instance whose responses must
 /// outlive it.
 ///
-/// It is a handle, and clones are one store. While it is open, the folder is locked:
-/// a second `open` fails with [`Locked`](OpenError::Locked).
+/// It is a handle, and clones are one store. While it is open, the folder is
+/// locked: a second `open` fails with [`Locked`](OpenError::Locked).
 ///
 /// # Guarantees
 ///
@@ -35,46 +38,49 @@ use crate::idempotency::{
 /// | running work | is leased until its lease lapses, then [`Takeover`](crate::idempotency::Takeover) decides | the same with [`Fsync::Always`](super::Fsync::Always) only |
 /// | a lease that was renewed or released | is known | may be as before |
 ///
-/// They hold as far as the disk keeps what it confirms. If the disk is full, each call
-/// is [`Unavailable`](StoreError::Unavailable) and nothing is confirmed, until there is
-/// room again: from one second after the failure on, a call reopens the store if 1 MiB
-/// can be written. If the disk fails in another way, each call is `Unavailable` until
-/// the application opens the store again, because the files may read differently from
-/// what is on the disk.
+/// They hold as far as the disk keeps what it confirms. If the disk is full,
+/// each call is [`Unavailable`](StoreError::Unavailable) and nothing is
+/// confirmed, until there is room again: from one second after the failure on,
+/// a call reopens the store if 1 MiB can be written. If the disk fails in
+/// another way, each call is `Unavailable` until the application opens the
+/// store again, because the files may read differently from what is on the
+/// disk.
 ///
-/// Damaged or missing files make `open` fail, or the read of the missing part, as far
-/// as checksums show it. The number of confirmed writes is also kept beside the files,
-/// so that a damaged journal is not mistaken for one that a crash has cut off. Close
-/// the store before you copy its files.
+/// Damaged or missing files make `open` fail, or the read of the missing part,
+/// as far as checksums show it. The number of confirmed writes is also kept
+/// beside the files, so that a damaged journal is not mistaken for one that a
+/// crash has cut off. Close the store before you copy its files.
 ///
 /// # Time
 ///
-/// Leases and records lapse by the store's own time. While the store is open, that is
-/// monotonic time, and the date does not matter. While it is closed, the date counts,
-/// but at most an hour of it, and no step back. So no wrong date keeps a state for
-/// ever, or ends a record that is kept for a day. After a longer pause, records are
-/// kept for that much longer.
+/// Leases and records lapse by the store's own time. While the store is open,
+/// that is monotonic time, and the date does not matter. While it is closed,
+/// the date counts, but at most an hour of it, and no step back. So no wrong
+/// date keeps a state for ever, or ends a record that is kept for a day. After
+/// a longer pause, records are kept for that much longer.
 ///
 /// # Room
 ///
 /// All records together take at most 1 GiB, unless another
-/// [capacity](DurableBuilder::capacity) is set. Each counts with its own bytes and 256
-/// more. Expired records are removed as others are claimed. When no room is left, the
-/// completed record that expires next is evicted; [`counts`](Self::counts) shows how
-/// many were. Work that runs, or whose outcome is unknown, is never evicted: a claim
-/// fails with [`Full`](StoreError::Full) then.
+/// [capacity](DurableBuilder::capacity) is set. Each counts with its own bytes
+/// and 256 more. Expired records are removed as others are claimed. When no
+/// room is left, the completed record that expires next is evicted;
+/// [`counts`](Self::counts) shows how many were. Work that runs, or whose
+/// outcome is unknown, is never evicted: a claim fails with
+/// [`Full`](StoreError::Full) then.
 ///
-/// The files take more: a journal of up to 256 MiB, and removed records until they are
-/// compacted away. Memory holds a cache of 16 MiB and up to 16 MiB of the latest
-/// writes, whatever the number of records.
+/// The files take more: a journal of up to 256 MiB, and removed records until
+/// they are compacted away. Memory holds a cache of 16 MiB and up to 16 MiB of
+/// the latest writes, whatever the number of records.
 ///
 /// # Cost
 ///
 /// One thread does all the work, and no call blocks the runtime. A claim and a
-/// completion wait for the disk once each. Calls at the same time share that wait.
+/// completion wait for the disk once each. Calls at the same time share that
+/// wait.
 ///
-/// Measured by `cargo bench -p benches --bench idempotency`, with records of 1 KiB on two busy
-/// cores and a disk whose fsync takes 0.2 ms and more:
+/// Measured by `cargo bench -p benches --bench idempotency`, with records of 1
+/// KiB on two busy cores and a disk whose fsync takes 0.2 ms and more:
 ///
 /// | | alone | 64 at once, for each |
 /// |---|---|---|
@@ -83,20 +89,21 @@ use crate::idempotency::{
 /// | the same with [`Fsync::Never`](super::Fsync::Never) | 60 us | 30 us |
 /// | a claim of completed work | 10 us | 5 us |
 ///
-/// Opening a store reads an entry of 49 bytes for each record, to count the bytes that
-/// they take. With a million records that takes 1.0 s, and calls wait meanwhile
-/// (`cargo bench -p benches --bench idempotency -- open/`, two cores).
+/// Opening a store reads an entry of 49 bytes for each record, to count the
+/// bytes that they take. With a million records that takes 1.0 s, and calls
+/// wait meanwhile (`cargo bench -p benches --bench idempotency -- open/`, two
+/// cores).
 ///
 /// # Differences from others
 ///
-/// * A table of SQLite can do the same, with an `INSERT` for each claim. Each is a
-///   transaction with its own fsync, unless the application groups them. The same holds
-///   for `redb`, which rewrites pages instead of appending to a journal. The
-///   application has to delete expired rows.
-/// * A file for each key, renamed into place, takes an fsync of the file and one of the
-///   folder, and an inode. Two processes can have the folder open.
-/// * An expiry on the wall clock, as others keep it, moves when the date is set: see
-///   [time](#time).
+/// * A table of SQLite can do the same, with an `INSERT` for each claim. Each
+///   is a transaction with its own fsync, unless the application groups them.
+///   The same holds for `redb`, which rewrites pages instead of appending to a
+///   journal. The application has to delete expired rows.
+/// * A file for each key, renamed into place, takes an fsync of the file and
+///   one of the folder, and an inode. Two processes can have the folder open.
+/// * An expiry on the wall clock, as others keep it, moves when the date is
+///   set: see [time](#time).
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -116,8 +123,11 @@ use crate::idempotency::{
 /// ```
 #[derive(Clone)]
 pub struct Durable {
+    /// The queue of the writer.
     commands: mpsc::Sender<Command>,
+    /// The writer's counts, and why it failed.
     state: watch::Receiver<WriterState>,
+    /// The waiting callers, whom the writer notifies.
     waiters: Arc<Waiters<Name>>,
 }
 
@@ -137,6 +147,7 @@ impl Durable {
         DurableBuilder::new()
     }
 
+    /// The handle of a writer that runs.
     pub(super) fn new(
         commands: mpsc::Sender<Command>,
         state: watch::Receiver<WriterState>,
@@ -154,12 +165,12 @@ impl Durable {
         self.state.borrow().counts
     }
 
-    /// Closes the store for all clones, and ends when it may be opened again. Later
-    /// calls of a clone are [`Unavailable`](StoreError::Unavailable).
+    /// Closes the store for all clones, and ends when it may be opened again.
+    /// Later calls of a clone are [`Unavailable`](StoreError::Unavailable).
     ///
-    /// A store that is not closed ends some time after its last clone is dropped, and
-    /// loses nothing either. If the future is dropped after it was polled once, the
-    /// store closes all the same.
+    /// A store that is not closed ends some time after its last clone is
+    /// dropped, and loses nothing either. If the future is dropped after it was
+    /// polled once, the store closes all the same.
     pub async fn close(mut self) {
         let _ = self.commands.send(Command::Close).await;
         while self.state.changed().await.is_ok() {}

@@ -1,11 +1,11 @@
 //! The time of a store that outlives its process.
 //!
-//! Instants on disk are ticks of the store's own time. While the store is open, a
-//! monotonic clock advances that time, and a step back of the clock counts as zero.
-//! While it is closed, only the wall clock goes on, and it may be wrong before or
-//! after. If it went back, no time has passed; otherwise at most an hour has. So a
-//! wrong clock never ends a record that is kept for a day. After a longer pause,
-//! records are kept for that much longer, which does no harm.
+//! Instants on disk are ticks of the store's own time. While the store is open,
+//! a monotonic clock advances that time, and a step back of the clock counts as
+//! zero. While it is closed, only the wall clock goes on, and it may be wrong
+//! before or after. If it went back, no time has passed; otherwise at most an
+//! hour has. So a wrong clock never ends a record that is kept for a day. After
+//! a longer pause, records are kept for that much longer, which does no harm.
 
 use std::sync::Arc;
 
@@ -18,17 +18,23 @@ const MAX_CLOSED_TICKS: Tick = 3_600_000_000;
 
 /// The store's own time, and the number of its writes.
 pub(super) struct StoreTime {
+    /// Advances the time while the store is open.
     clock: ClockFn,
+    /// Noted in each stamp, for the next opening.
     wall: ClockFn,
     /// The last reading of the clock.
     seen: Tick,
+    /// The store's own time at that reading.
     now: Tick,
+    /// The number of the last write.
     writes: u64,
 }
 
 /// Reads a clock.
 pub(super) type ClockFn = Arc<dyn Fn() -> Tick + Send + Sync>;
 
+/// Returns a function that reads this clock. The settings have no type
+/// parameter for it.
 pub(super) fn clock_fn(clock: impl Clock) -> ClockFn {
     Arc::new(move || clock.now())
 }
@@ -36,8 +42,11 @@ pub(super) fn clock_fn(clock: impl Clock) -> ClockFn {
 /// When the last write was made, and its number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Stamp {
+    /// The wall clock at the write.
     wall: Tick,
+    /// The store's own time at the write.
     now: Tick,
+    /// The number of the write.
     pub(super) writes: u64,
 }
 
@@ -87,11 +96,13 @@ impl StoreTime {
 }
 
 impl Stamp {
+    /// Encodes the stamp.
     pub(super) fn write(self) -> Vec<u8> {
         let Self { wall, now, writes } = self;
         [wall, now, writes].map(u64::to_be_bytes).concat()
     }
 
+    /// Decodes a stamp; `None` if it is malformed.
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
         let (wall, rest) = number(bytes)?;
         let (now, rest) = number(rest)?;

@@ -1,9 +1,10 @@
-//! The number of writes that the disk has confirmed, in a file beside the others.
+//! The number of writes that the disk has confirmed, in a file beside the
+//! others.
 //!
-//! A damaged journal looks like one that a crash has cut off, and everything behind
-//! the damage is lost without an error. If the files hold fewer writes than this
-//! number, something that was promised is missing. The number itself need not be on
-//! the disk at once: one that is too small does no harm.
+//! A damaged journal looks like one that a crash has cut off, and everything
+//! behind the damage is lost without an error. If the files hold fewer writes
+//! than this number, something that was promised is missing. The number itself
+//! need not be on the disk at once: one that is too small does no harm.
 
 use std::{
     fs::{File, OpenOptions},
@@ -13,6 +14,7 @@ use std::{
 
 use super::{error::OpenError, layout::number};
 
+/// The name of the file. It is older than the name of this module.
 const FILE: &str = "seal";
 
 /// The open file.
@@ -20,8 +22,8 @@ const FILE: &str = "seal";
 pub(super) struct WriteCount(File);
 
 impl WriteCount {
-    /// Opens the file in this folder, and checks it against the number of writes that
-    /// the other files hold.
+    /// Opens the file in this folder, and checks it against the number of
+    /// writes that the other files hold.
     pub(super) fn open(folder: &Path, found: u64) -> Result<Self, OpenError> {
         let opened = Self::read_or_create(folder, found).map_err(OpenError::unreadable)?;
         let (file, confirmed) = opened;
@@ -34,13 +36,16 @@ impl WriteCount {
         Ok(file)
     }
 
+    /// Opens the file, and returns the number in it.
     fn read_or_create(folder: &Path, found: u64) -> io::Result<(Self, u64)> {
         let path = folder.join(FILE);
-        // An empty file is from a crash before the first number, so before any write.
+        // An empty file is from a crash before the first number, so before any
+        // write.
         if !path.try_exists()? || (found == 0 && path.metadata()?.len() == 0) {
             let mut created = Self(File::create(path)?);
             created.write(0)?;
-            // Later numbers overwrite this one, so the length never changes again.
+            // Later numbers overwrite this one, so the length never changes
+            // again.
             created.0.sync_all()?;
             return Ok((created, 0));
         }

@@ -1,9 +1,9 @@
 //! The thread that owns the records.
 //!
-//! It works in rounds. A round runs all operations that have arrived, one after the
-//! other, saves once, and only then responds. Operations that arrive meanwhile form
-//! the next round. However many callers there are, each waits for one round or two,
-//! and they share the cost of saving.
+//! It works in rounds. A round runs all operations that have arrived, one after
+//! the other, saves once, and only then responds. Operations that arrive
+//! meanwhile form the next round. However many callers there are, each waits
+//! for one round or two, and they share the cost of saving.
 
 use tokio::sync::{mpsc, watch};
 
@@ -13,8 +13,8 @@ use super::{
 };
 use crate::idempotency::store::{StoreCounts, StoreError};
 
-/// How many operations a round takes, and how many may wait. Further callers wait for
-/// a place in the queue.
+/// How many operations a round takes, and how many may wait. Further callers
+/// wait for a place in the queue.
 pub(super) const MAX_ROUND: usize = 1_024;
 
 /// An operation on the records. It returns what responds to the caller.
@@ -32,12 +32,14 @@ pub(super) enum Command {
 /// The part of the writer's state that all handles can see.
 #[derive(Clone, Debug, Default)]
 pub(super) struct WriterState {
+    /// What the store holds, as of the last round.
     pub(super) counts: StoreCounts,
     /// Why the store failed; `None` if it works or was closed.
     pub(super) failed: Option<StoreError>,
 }
 
 impl WriterState {
+    /// The state of a store that works.
     pub(super) fn of(records: &Records) -> Self {
         let (counts, failed) = (records.counts(), None);
         Self { counts, failed }
@@ -48,16 +50,19 @@ impl WriterState {
 pub(super) struct Writer {
     /// `None` while the disk is full.
     pub(super) records: Option<Records>,
+    /// Opens the files again after the disk was full.
     pub(super) reopen: Reopen,
+    /// The operations of all handles, in the order of their arrival.
     pub(super) commands: mpsc::Receiver<Command>,
+    /// Tells the handles how the store is.
     pub(super) state: watch::Sender<WriterState>,
 }
 
 impl Writer {
-    /// Runs until the store is closed, all handles are dropped, or the disk fails.
-    /// After a failure the files may differ from what was promised, so only a new
-    /// `open` may decide what they hold. A full disk is the exception: the writer
-    /// itself reopens the files then.
+    /// Runs until the store is closed, all handles are dropped, or the disk
+    /// fails. After a failure the files may differ from what was promised, so
+    /// only a new `open` may decide what they hold. A full disk is the
+    /// exception: the writer itself reopens the files then.
     pub(super) fn run(mut self) {
         while let Some(Command::Run(operation)) = self.commands.blocking_recv() {
             // Without records the operation is dropped, and its caller gets the
@@ -116,8 +121,8 @@ impl Writer {
         }
     }
 
-    /// Runs this operation and those that have arrived; returns whether to close
-    /// after them.
+    /// Runs this operation and those that have arrived; returns whether to
+    /// close after them.
     fn run_all(
         &mut self,
         records: &mut Records,
@@ -135,6 +140,7 @@ impl Writer {
         false
     }
 
+    /// Publishes the counts, and the error if saving failed.
     fn publish(&self, records: &Records, saved: &Result<(), StoreError>) {
         let failed = saved.as_ref().err().cloned();
         let state = WriterState::of(records);

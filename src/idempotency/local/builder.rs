@@ -16,11 +16,14 @@ use crate::{
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct LocalBuilder<C = Monotonic> {
+    /// The bytes that all records may take.
     capacity: usize,
+    /// Measures leases and records.
     clock: C,
 }
 
 impl LocalBuilder {
+    /// The default settings.
     pub(super) fn new() -> Self {
         Self {
             capacity: 64 << 20,
@@ -30,8 +33,8 @@ impl LocalBuilder {
 }
 
 impl<C: Clock> LocalBuilder<C> {
-    /// Sets how many bytes all records may take together. The default is 64 MiB. See
-    /// [memory](Local#memory).
+    /// Sets how many bytes all records may take together. The default is 64
+    /// MiB. See [memory](Local#memory).
     ///
     /// # Panics
     ///

@@ -9,12 +9,16 @@ use std::sync::atomic::{
 /// after it, so that the shards never exceed the capacity together.
 #[derive(Debug)]
 pub(super) struct Capacity {
+    /// The capacity.
     bytes: usize,
+    /// The bytes of all records, and of changes under way.
     taken: AtomicUsize,
+    /// How many records were evicted.
     evicted: AtomicU64,
 }
 
 impl Capacity {
+    /// A capacity of which nothing is taken.
     pub(super) fn of(bytes: usize) -> Self {
         Self {
             bytes,
@@ -28,6 +32,7 @@ impl Capacity {
         self.bytes
     }
 
+    /// Returns the taken bytes.
     pub(super) fn taken(&self) -> usize {
         self.taken.load(Relaxed)
     }
@@ -52,6 +57,7 @@ impl Capacity {
         bytes <= self.bytes.saturating_sub(taken)
     }
 
+    /// Gives back bytes that were taken.
     pub(super) fn give(&self, bytes: usize) {
         self.taken.fetch_sub(bytes, SeqCst);
     }

@@ -1,5 +1,5 @@
-//! The store of records in this process: the public handle, the builder, and the
-//! shards with their common capacity.
+//! The store of records in this process: the public handle, the builder, and
+//! the shards with their common capacity.
 
 mod builder;
 mod capacity;

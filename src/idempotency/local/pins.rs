@@ -1,4 +1,7 @@
 //! Leases that do not lapse while their guards in this process are alive.
+//!
+//! A guard renews nothing here: its lease is pinned instead, and each look at
+//! the state finds it as if it had just been renewed.
 
 use std::time::Duration;
 
@@ -13,7 +16,8 @@ use crate::{
 };
 
 impl Shard {
-    /// Keeps the lease of this token from lapsing; returns whether there is one.
+    /// Keeps the lease of this token from lapsing; returns whether there is
+    /// one.
     pub(super) fn pin(&mut self, name: Name, token: Token, lease: Duration) -> bool {
         let is_held = self.is_leased_by(name, token);
         if is_held {
@@ -35,8 +39,9 @@ impl Shard {
         self.pinned.remove(&short(name));
     }
 
-    /// Starts a pinned lease anew; returns whether it is pinned. It has to be called
-    /// before each look at the state, because no timer renews pinned leases.
+    /// Starts a pinned lease anew; returns whether it is pinned. It has to be
+    /// called before each look at the state, because no timer renews pinned
+    /// leases.
     pub(super) fn renew_pinned(&mut self, name: ShortName, now: Tick) -> bool {
         let Some(&lease) = self.pinned.get(&name) else {
             return false;
@@ -53,6 +58,7 @@ impl Shard {
         true
     }
 
+    /// Whether this token has the lease.
     fn is_leased_by(&self, name: Name, token: Token) -> bool {
         self.state(name)
             .is_some_and(|state| state.is_leased_by(token))

@@ -1,5 +1,8 @@
-//! A part of the records, under one lock. The store finds the shard of a name, and
-//! changes records only here, so that they are counted rightly.
+//! A part of the records, under one lock. The store finds the shard of a name,
+//! and changes records only here, so that they are counted rightly.
+//!
+//! A shard keeps two orders of expiry, because eviction takes completed records
+//! only.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,10 +20,11 @@ pub(super) const RECORD_OVERHEAD_BYTES: usize = 256;
 /// The first 128 bits of a name, which identify it as well as all 256 do.
 pub(super) type ShortName = [u8; 16];
 
-/// The collections are trees, because those free memory as they shrink and are not
-/// copied as they grow.
+/// The collections are trees, because those free memory as they shrink and are
+/// not copied as they grow.
 #[derive(Debug, Default)]
 pub(super) struct Shard {
+    /// The states, boxed so that nodes of the tree stay small.
     states: BTreeMap<ShortName, Box<Option<State>>>,
     /// The leases that do not lapse, with their lengths. Each is in `states`.
     pub(super) pinned: BTreeMap<ShortName, Tick>,
@@ -28,32 +32,41 @@ pub(super) struct Shard {
     leased: BTreeSet<(Tick, ShortName)>,
     /// When each completed state expires.
     completed: BTreeSet<(Tick, ShortName)>,
+    /// The bytes of all states.
     bytes: usize,
+    /// The bytes that eviction could free.
     completed_bytes: usize,
+    /// The callers that wait for work of this shard.
     waiters: Arc<Waiters<ShortName>>,
 }
 
 /// How a state is counted.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Footprint {
+    /// Whether it may be evicted.
     completed: bool,
+    /// Its place in the order of expiry.
     expires: Tick,
     bytes: usize,
 }
 
 impl Shard {
+    /// Returns the number of states.
     pub(super) fn len(&self) -> usize {
         self.states.len()
     }
 
+    /// Returns the bytes of all states.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
 
+    /// Returns the bytes that eviction could free.
     pub(super) fn completed_bytes(&self) -> usize {
         self.completed_bytes
     }
 
+    /// Returns the waiting callers.
     pub(super) fn waiters(&self) -> &Arc<Waiters<ShortName>> {
         &self.waiters
     }
@@ -157,10 +170,12 @@ impl Shard {
         Some(before - self.bytes)
     }
 
+    /// Returns the state under a name.
     pub(super) fn state(&self, name: Name) -> Option<&State> {
         self.states.get(&short(name))?.as_ref().as_ref()
     }
 
+    /// Removes a state, and wakes its waiting callers.
     fn remove(&mut self, name: ShortName) {
         if let Some(state) = self.states.remove(&name) {
             self.count_out(name, Footprint::of(&state));
@@ -168,6 +183,7 @@ impl Shard {
         }
     }
 
+    /// Returns the order of expiry for a stage.
     fn expiries(&mut self, completed: bool) -> &mut BTreeSet<(Tick, ShortName)> {
         match completed {
             true => &mut self.completed,
@@ -175,6 +191,7 @@ impl Shard {
         }
     }
 
+    /// Takes a state out of the order of expiry and of the counts.
     fn count_out(&mut self, name: ShortName, footprint: Option<Footprint>) {
         let Some(it) = footprint else { return };
         self.expiries(it.completed).remove(&(it.expires, name));
@@ -182,6 +199,7 @@ impl Shard {
         self.completed_bytes -= it.bytes * usize::from(it.completed);
     }
 
+    /// Puts a state into the order of expiry and into the counts.
     fn count_in(&mut self, name: ShortName, footprint: Option<Footprint>) {
         let Some(it) = footprint else { return };
         self.expiries(it.completed).insert((it.expires, name));
@@ -191,6 +209,7 @@ impl Shard {
 }
 
 impl Footprint {
+    /// Returns the footprint of a state; `None` if there is none.
     fn of(state: &Option<State>) -> Option<Self> {
         let state = state.as_ref()?;
         let record = state.record_len();
@@ -202,6 +221,7 @@ impl Footprint {
     }
 }
 
+/// Returns the first 128 bits of a name.
 pub(super) fn short(name: Name) -> ShortName {
     let mut short = ShortName::default();
     short.copy_from_slice(&name.as_bytes()[..16]);

@@ -1,4 +1,7 @@
 //! The public handle of the store in this process.
+//!
+//! Each call locks one shard for a few map operations, and never awaits under
+//! the lock.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -22,30 +25,30 @@ use crate::{
     sync::{Mutex, MutexGuard, lock},
 };
 
-/// Records in this process: for a single instance, or if a client always reaches
-/// the same one. They are lost when the process ends.
+/// Records in this process: for a single instance, or if a client always
+/// reaches the same one. They are lost when the process ends.
 ///
 /// It is a handle, and clones are one store.
 ///
 /// # Leases
 ///
 /// A holder is in this process. Its lease does not lapse while its
-/// [`Guard`](crate::idempotency::Guard) is alive, however long a handler blocks the
-/// runtime, and it needs no renewal. When a guard is dropped without an outcome, by a
-/// panic for example, its lease lapses a full lease later. A claim through [`Store`]
-/// alone has a lease that lapses by time.
+/// [`Guard`](crate::idempotency::Guard) is alive, however long a handler blocks
+/// the runtime, and it needs no renewal. When a guard is dropped without an
+/// outcome, by a panic for example, its lease lapses a full lease later. A
+/// claim through [`Store`] alone has a lease that lapses by time.
 ///
 /// # Memory
 ///
 /// All records together take at most 64 MiB, unless another
-/// [capacity](LocalBuilder::capacity) is set. Each counts with its own bytes and 256
-/// more, which is slightly above what it takes. Expired records are removed as others
-/// come.
+/// [capacity](LocalBuilder::capacity) is set. Each counts with its own bytes
+/// and 256 more, which is slightly above what it takes. Expired records are
+/// removed as others come.
 ///
-/// When no room is left, the completed record that expires next is evicted. If its
-/// request comes again, the work is done again; [`counts`](Local::counts) shows how
-/// many were evicted. Work that runs, or whose outcome is unknown, is never evicted:
-/// a claim fails with [`Full`](StoreError::Full) then.
+/// When no room is left, the completed record that expires next is evicted. If
+/// its request comes again, the work is done again; [`counts`](Local::counts)
+/// shows how many were evicted. Work that runs, or whose outcome is unknown, is
+/// never evicted: a claim fails with [`Full`](StoreError::Full) then.
 ///
 /// ```
 /// use sluicegate::idempotency::Local;
@@ -54,6 +57,7 @@ use crate::{
 /// assert_eq!(store.counts().bytes, 0);
 /// ```
 pub struct Local<C = Monotonic> {
+    /// Shared by all clones.
     pub(super) shared: Arc<LocalState<C>>,
 }
 
@@ -61,7 +65,9 @@ pub struct Local<C = Monotonic> {
 pub(super) struct LocalState<C> {
     /// The first byte of a name selects its shard.
     pub(super) shards: [Mutex<Shard>; 16],
+    /// What all shards may take together.
     pub(super) capacity: Capacity,
+    /// Read once in each call.
     pub(super) clock: C,
 }
 
@@ -193,13 +199,14 @@ fn copied(record: &Bytes) -> Bytes {
 }
 
 impl<C: Clock> LocalState<C> {
+    /// Locks the shard of a name.
     pub(super) fn shard(&self, name: Name) -> MutexGuard<'_, Shard> {
         let [first, ..] = *name.as_bytes();
         lock(&self.shards[usize::from(first) % self.shards.len()])
     }
 
-    /// Changes a shard once there is room for `need` bytes, the most that the change
-    /// can add.
+    /// Changes a shard once there is room for `need` bytes, the most that the
+    /// change can add.
     fn with_room<T>(
         &self,
         name: Name,
@@ -223,7 +230,8 @@ impl<C: Clock> LocalState<C> {
         }
     }
 
-    /// Evicts the completed record that expires next, if eviction can free enough.
+    /// Evicts the completed record that expires next, if eviction can free
+    /// enough.
     fn make_room(&self, need: usize, now: Tick) -> Result<(), StoreError> {
         let mut evictable = 0;
         let mut next: Option<(Tick, &Mutex<Shard>)> = None;

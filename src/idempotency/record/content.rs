@@ -5,8 +5,8 @@ use http::{HeaderMap, StatusCode};
 
 /// The outcome of completed work, which duplicates get.
 ///
-/// A store keeps it as bytes, whose layout has a version. A record of another version
-/// is an error, and is never interpreted.
+/// A store keeps it as bytes, whose layout has a version. A record of another
+/// version is an error, and is never interpreted.
 ///
 /// ```
 /// use sluicegate::idempotency::{Body, Record};
@@ -64,8 +64,8 @@ impl Reply {
 pub enum Body {
     /// All of it.
     Kept(Bytes),
-    /// Nothing, because it was too large. The work was done and is not done again,
-    /// but its outcome cannot be repeated.
+    /// Nothing, because it was too large. The work was done and is not done
+    /// again, but its outcome cannot be repeated.
     Omitted,
 }
 
@@ -79,6 +79,7 @@ impl Record {
         }
     }
 
+    /// Returns the body of either kind.
     pub(super) fn body(&self) -> &Body {
         match self {
             Self::Reply(reply) => &reply.body,
@@ -88,6 +89,7 @@ impl Record {
 }
 
 impl Body {
+    /// Returns the bytes of the body; empty if it is omitted.
     pub(super) fn bytes(&self) -> &[u8] {
         match self {
             Self::Kept(bytes) => bytes,

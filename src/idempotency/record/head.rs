@@ -1,4 +1,7 @@
 //! The head of an encoded record: everything before the body.
+//!
+//! It borrows from the record when it is written, and from the encoded bytes
+//! when it is read, so no header is copied.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -12,11 +15,14 @@ use super::{
 /// The head. The order of variants and fields, here and below, is the layout.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Head<'a> {
+    /// What the record is, and all of it but the body.
     #[serde(borrow)]
     kind: RecordKind<'a>,
+    /// How the body behind it is encoded.
     pub(super) form: BodyForm,
 }
 
+/// The kinds of records.
 #[derive(Serialize, Deserialize)]
 enum RecordKind<'a> {
     #[serde(borrow)]
@@ -24,18 +30,25 @@ enum RecordKind<'a> {
     Value,
 }
 
+/// A response without its body.
 #[derive(Serialize, Deserialize)]
 struct ReplyHead<'a> {
+    /// The status code.
     status: u16,
+    /// The headers, a field for each value.
     #[serde(borrow)]
     headers: Vec<HeaderField<'a>>,
+    /// The trailers, likewise.
     #[serde(borrow)]
     trailers: Vec<HeaderField<'a>>,
 }
 
+/// A header with one of its values.
 #[derive(Serialize, Deserialize)]
 struct HeaderField<'a> {
+    /// The name, in lower case.
     name: &'a str,
+    /// The value, which need not be text.
     #[serde(serialize_with = "serialize_whole")]
     value: &'a [u8],
 }
@@ -52,6 +65,7 @@ pub(super) enum BodyForm {
 }
 
 impl BodyForm {
+    /// Returns the form of a body that is not compressed.
     pub(super) fn of(body: &Body) -> Self {
         match body {
             Body::Kept(_) => Self::Plain,
@@ -61,6 +75,7 @@ impl BodyForm {
 }
 
 impl<'a> Head<'a> {
+    /// Returns the head of a record.
     pub(super) fn of(record: &'a Record, form: BodyForm) -> Self {
         let kind = match record {
             Record::Reply(reply) => RecordKind::Reply(ReplyHead::of(reply)),
@@ -97,6 +112,7 @@ impl<'a> Head<'a> {
 }
 
 impl<'a> ReplyHead<'a> {
+    /// Returns all of a response but its body.
     fn of(reply: &'a Reply) -> Self {
         Self {
             status: reply.status.as_u16(),
@@ -107,6 +123,7 @@ impl<'a> ReplyHead<'a> {
 }
 
 impl<'a> HeaderField<'a> {
+    /// Returns the field of one value.
     fn of((name, value): (&'a HeaderName, &'a HeaderValue)) -> Self {
         Self {
             name: name.as_str(),
@@ -120,6 +137,7 @@ fn serialize_whole<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, 
     serializer.serialize_bytes(bytes)
 }
 
+/// Returns the fields of a header map.
 fn fields(headers: &HeaderMap) -> Vec<HeaderField<'_>> {
     headers.iter().map(HeaderField::of).collect()
 }

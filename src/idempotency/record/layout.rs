@@ -9,11 +9,11 @@
 //! | some | the head, by [postcard](https://postcard.jamesmunns.com/wire-format) |
 //! | the rest | the body, plain or as one block of LZ4 |
 //!
-//! The head begins with 0 for a reply, followed by its status, its headers and its
-//! trailers, or with 1 for a value. Headers and trailers are a number of pairs of name
-//! and value, and each name and value is a length and its bytes. Then comes 0 for a
-//! plain body, 1 for an omitted one, or 2 for a compressed one, followed by its plain
-//! length. Numbers and lengths are LEB128 varints.
+//! The head begins with 0 for a reply, followed by its status, its headers and
+//! its trailers, or with 1 for a value. Headers and trailers are a number of
+//! pairs of name and value, and each name and value is a length and its bytes.
+//! Then comes 0 for a plain body, 1 for an omitted one, or 2 for a compressed
+//! one, followed by its plain length. Numbers and lengths are LEB128 varints.
 
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -24,6 +24,7 @@ use super::{
     lz4,
 };
 
+/// The first bytes of each record: a store may hold values of others.
 const MAGIC: &[u8] = b"SGIR";
 
 impl Record {
@@ -33,11 +34,11 @@ impl Record {
         self.write(BodyForm::of(body), body.bytes())
     }
 
-    /// Encodes the record, and compresses a body of at least this many bytes, if that
-    /// makes it shorter.
+    /// Encodes the record, and compresses a body of at least this many bytes,
+    /// if that makes it shorter.
     ///
-    /// Only programs with the feature `idempotency-compression` can read it: deploy the
-    /// feature to all instances before the first one compresses.
+    /// Only programs with the feature `idempotency-compression` can read it:
+    /// deploy the feature to all instances before the first one compresses.
     #[cfg(feature = "idempotency-compression")]
     #[cfg_attr(docsrs, doc(cfg(feature = "idempotency-compression")))]
     pub fn encode_compressed(&self, at_least: usize) -> Bytes {
@@ -54,12 +55,13 @@ impl Record {
         }
     }
 
-    /// Decodes an [encoded](Self::encode) record. A body that is not compressed is a
-    /// slice of the given bytes, and is not copied.
+    /// Decodes an [encoded](Self::encode) record. A body that is not compressed
+    /// is a slice of the given bytes, and is not copied.
     ///
     /// # Errors
     ///
-    /// If the bytes are not a record, or it cannot be read here. It never panics.
+    /// If the bytes are not a record, or it cannot be read here. It never
+    /// panics.
     pub fn decode(encoded: &Bytes) -> Result<Self, RecordError> {
         let (version, rest) = encoded
             .strip_prefix(MAGIC)
@@ -71,6 +73,7 @@ impl Record {
         }
     }
 
+    /// Puts the parts together.
     fn write(&self, form: BodyForm, body: &[u8]) -> Bytes {
         let head = Head::of(self, form).write();
         // Exact, because a store keeps unused room, too.
@@ -83,6 +86,7 @@ impl Record {
         encoded.freeze()
     }
 
+    /// Reads the parts behind the version.
     fn read(encoded: &Bytes, rest: &[u8]) -> Result<Self, RecordError> {
         let (head, body) = Head::read(rest)?;
         let body = match head.form {

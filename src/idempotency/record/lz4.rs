@@ -1,5 +1,5 @@
-//! Bodies compressed with LZ4. Without the feature `idempotency-compression`, no body
-//! is compressed, and a compressed one is an error.
+//! Bodies compressed with LZ4. Without the feature `idempotency-compression`,
+//! no body is compressed, and a compressed one is an error.
 
 use bytes::Bytes;
 #[cfg(feature = "idempotency-compression")]
@@ -19,6 +19,7 @@ pub(super) fn compress(plain: &[u8]) -> Option<(u32, Vec<u8>)> {
     (packed.len() < plain.len()).then_some((length, packed))
 }
 
+/// Compresses nothing.
 #[cfg(not(feature = "idempotency-compression"))]
 pub(super) fn compress(_: &[u8]) -> Option<(u32, Vec<u8>)> {
     None
@@ -38,6 +39,7 @@ pub(super) fn decompress(packed: &[u8], length: u32) -> Result<Bytes, RecordErro
     }
 }
 
+/// Fails, because the feature is missing.
 #[cfg(not(feature = "idempotency-compression"))]
 pub(super) fn decompress(_: &[u8], _: u32) -> Result<Bytes, RecordError> {
     Err(RecordError::Compressed)

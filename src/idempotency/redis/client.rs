@@ -15,6 +15,7 @@ use crate::{
     redis::{Connection, Error, ErrorKind, EvictionCheck, Lane, Script},
 };
 
+/// All tasks are one script, so that one digest has to be known.
 static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(
         include_str!("../../../lua/prelude.lua"),
@@ -24,6 +25,7 @@ static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
 
 /// The client of one store's script.
 pub(super) struct RecordClient {
+    /// The connection for claims, renewals and small records.
     pub(super) connection: Connection,
     /// The connection for large records, on their own lane.
     large: Connection,
@@ -31,11 +33,14 @@ pub(super) struct RecordClient {
     pub(super) name: String,
     /// Replaces the server's clock in tests and replays.
     clock: Option<Manual>,
+    /// Counts what the handles show.
     pub(super) counters: Counters,
+    /// Whether the server's eviction policy is known.
     pub(super) eviction: EvictionCheck,
 }
 
 impl RecordClient {
+    /// A client of the store with this name.
     pub(super) fn new(name: &str, connection: &Connection, clock: Option<Manual>) -> Self {
         Self {
             connection: connection.on(Lane::Records),
@@ -47,7 +52,8 @@ impl RecordClient {
         }
     }
 
-    /// Returns a call for a record, to which the caller appends the task's arguments.
+    /// Returns a call for a record, to which the caller appends the task's
+    /// arguments.
     pub(super) fn command(&self, name: Name, task: &str) -> Cmd {
         let mut call = SCRIPT.call(1);
         call.arg(self.key(&name.to_string()));
@@ -59,8 +65,8 @@ impl RecordClient {
         call
     }
 
-    /// Returns a call that ends the work under this token. The script publishes the
-    /// name on the channel if a caller waits for it.
+    /// Returns a call that ends the work under this token. The script publishes
+    /// the name on the channel if a caller waits for it.
     pub(super) fn final_command(&self, name: Name, token: Token, task: &str) -> Cmd {
         let mut call = self.command(name, task);
         call.arg(token.as_bytes().as_slice());
@@ -68,6 +74,8 @@ impl RecordClient {
         call
     }
 
+    /// Returns the key of a record. The braces put all keys of one record into
+    /// one slot of a cluster.
     pub(super) fn key(&self, name: &str) -> String {
         let (prefix, store) = (self.connection.prefix(), &self.name);
         format!("{prefix}:{{{store}:{name}}}:idempotency")
@@ -79,8 +87,8 @@ impl RecordClient {
         format!("{prefix}:{store}:settled")
     }
 
-    /// Makes a call, and repeats it once if the reply was lost. Its token makes it
-    /// take effect once.
+    /// Makes a call, and repeats it once if the reply was lost. Its token makes
+    /// it take effect once.
     pub(super) async fn run(&self, call: impl Fn() -> Cmd) -> Result<StoreReply, StoreError> {
         let within = self.connection.timeout();
         self.run_on(&self.connection, within, call).await
@@ -95,6 +103,7 @@ impl RecordClient {
         self.run_on(&self.large, within, call).await
     }
 
+    /// Makes a call on this connection, and repeats it once if it may have run.
     async fn run_on(
         &self,
         connection: &Connection,
@@ -110,8 +119,8 @@ impl RecordClient {
         }
     }
 
-    /// Whether the work does not run, and marks it as awaited if it does. After an
-    /// error it may run.
+    /// Whether the work does not run, and marks it as awaited if it does. After
+    /// an error it may run.
     pub(super) async fn is_settled(&self, name: Name) -> bool {
         let call = self.command(name, "wait");
         let reply = run_once(&self.connection, self.connection.timeout(), call).await;
@@ -119,6 +128,7 @@ impl RecordClient {
     }
 }
 
+/// Makes a call once.
 async fn run_once(
     connection: &Connection,
     within: Duration,
@@ -127,6 +137,7 @@ async fn run_once(
     StoreReply::read(connection.run_within(&SCRIPT, call, within).await?)
 }
 
+/// Whether the call may have taken effect though its reply is lost.
 fn may_have_run(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::Unreachable)
 }

@@ -22,6 +22,7 @@ pub struct RedisCounts {
     pub evicting: bool,
 }
 
+/// The live counters behind [`RedisCounts`].
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     pub(super) repeated: AtomicU64,

@@ -24,6 +24,7 @@ pub(super) fn warn_once(client: &Arc<RecordClient>) {
     });
 }
 
+/// Logs a warning if the policy evicts records.
 fn warn(client: &RecordClient, policy: &EvictionPolicy) {
     let Some(policy) = policy.unsafe_name() else {
         return;

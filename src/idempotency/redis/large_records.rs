@@ -1,5 +1,9 @@
-//! Calls with large records. They have their own lane and more time, the larger they
-//! are. Callers that need the same record at the same time share one fetch.
+//! Calls with large records. They have their own lane and more time, the larger
+//! they are. Callers that need the same record at the same time share one
+//! fetch.
+//!
+//! A transfer of a megabyte takes longer than a call may. On the lane of the
+//! small ones it would delay them, and its timeouts would open their breaker.
 
 use std::{
     collections::HashMap,
@@ -36,11 +40,13 @@ const BYTES_PER_TIMEOUT: usize = 64 * 1024;
 /// How many KiB of large records may be under way at once on a runtime.
 const MAX_KIB_UNDER_WAY: usize = 64 * 1024;
 
-/// The large records under way. Each runtime counts its own, so that none waits for
-/// another one that is blocked.
+/// The large records under way. Each runtime counts its own, so that none waits
+/// for another one that is blocked.
 #[derive(Default)]
 pub(super) struct Transfers {
+    /// The budget of each runtime.
     budgets: PerRuntime<TransferBudget>,
+    /// The fetches under way, by the record that they fetch.
     fetches: Mutex<HashMap<FetchKey, Fetched, RandomState>>,
 }
 
@@ -59,8 +65,8 @@ impl Idle for TransferBudget {
     }
 }
 
-/// Identifies a record, because a token completes one record only, and the runtime
-/// that fetches it.
+/// Identifies a record, because a token completes one record only, and the
+/// runtime that fetches it.
 type FetchKey = (Name, Fingerprint, Token, Id);
 
 /// Gets the record from the caller that fetches it.
@@ -69,8 +75,11 @@ type Fetched = watch::Receiver<Option<Bytes>>;
 /// The record to fetch.
 #[derive(Clone, Copy)]
 pub(super) struct WantedRecord {
+    /// The name of the work.
     pub(super) name: Name,
+    /// The fingerprint of the claim, which the record has to match.
     pub(super) fingerprint: Fingerprint,
+    /// Its size and token, as the reply to the claim told.
     pub(super) large: LargeRecord,
 }
 
@@ -80,17 +89,22 @@ enum FetchRole<'a> {
     Follower(Fetched),
 }
 
-/// The caller that fetches a record. If it is dropped without one, the next caller
-/// becomes the leader.
+/// The caller that fetches a record. If it is dropped without one, the next
+/// caller becomes the leader.
 struct Leader<'a> {
+    /// Where the fetch ends.
     transfers: &'a Transfers,
+    /// The record.
     key: FetchKey,
+    /// Hands the record to the followers; dropped without one, they go on by
+    /// themselves.
     record: watch::Sender<Option<Bytes>>,
 }
 
 impl Transfers {
-    /// Fetches a record; `None` if it has expired meanwhile. A follower keeps its own
-    /// time limit: after that, or if the leader fails, it fetches by itself.
+    /// Fetches a record; `None` if it has expired meanwhile. A follower keeps
+    /// its own time limit: after that, or if the leader fails, it fetches by
+    /// itself.
     pub(super) async fn fetch(
         &self,
         client: &RecordClient,
@@ -117,6 +131,7 @@ impl Transfers {
         }
     }
 
+    /// Fetches a record by an own call.
     async fn fetch_alone(
         &self,
         client: &RecordClient,
@@ -169,6 +184,7 @@ impl Transfers {
         Arc::clone(&self.budgets.of(Handle::current().id()).0)
     }
 
+    /// Joins the fetch of this record, or begins one.
     fn role(&self, key: FetchKey) -> FetchRole<'_> {
         let mut fetches = lock(&self.fetches);
         if let Some(fetched) = fetches.get(&key) {
@@ -184,13 +200,14 @@ impl Transfers {
     }
 }
 
-/// Returns how long a call may take: a timeout, and another for each 64 KiB of the
-/// record and of those under way before it.
+/// Returns how long a call may take: a timeout, and another for each 64 KiB of
+/// the record and of those under way before it.
 fn max_time_in(budget: &Semaphore, client: &RecordClient, bytes: usize) -> Duration {
     let before = (MAX_KIB_UNDER_WAY - budget.available_permits()) * 1024;
     max_time(client.connection.timeout(), before.saturating_add(bytes))
 }
 
+/// Returns the timeout for this many bytes.
 fn max_time(timeout: Duration, bytes: usize) -> Duration {
     let more = u32::try_from(bytes.div_ceil(BYTES_PER_TIMEOUT)).unwrap_or(u32::MAX);
     timeout.saturating_mul(more.saturating_add(1))
@@ -203,6 +220,7 @@ async fn received(fetched: &mut Fetched) -> Option<Bytes> {
 }
 
 impl WantedRecord {
+    /// Identifies the fetch on this runtime.
     fn key(&self) -> FetchKey {
         let runtime = Handle::current().id();
         (self.name, self.fingerprint, self.large.token, runtime)

@@ -1,5 +1,5 @@
-//! The store of records in Redis: the public handle, the client of its script, and
-//! large records, which have their own lane.
+//! The store of records in Redis: the public handle, the client of its script,
+//! and large records, which have their own lane.
 
 mod client;
 mod counts;

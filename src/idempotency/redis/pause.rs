@@ -1,20 +1,28 @@
 //! The pauses of a waiting caller between two calls.
+//!
+//! They only matter if a message is lost, or if messages cannot be used.
 
 use std::time::Duration;
 
 use ahash::RandomState;
 
+/// The first pause. Short work is found soon after its end.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// The longest pause. It bounds how late a lost message is noticed.
 const MAX_PAUSE: Duration = Duration::from_secs(1);
 
-/// Each pause is twice as long as the one before, up to a second, and then shortened
-/// by up to half at random, so that the callers do not all ask at once.
+/// Each pause is twice as long as the one before, up to a second, and then
+/// shortened by up to half at random, so that the callers do not all ask at
+/// once.
 pub(super) struct Pauses {
+    /// The next pause, before it is shortened.
     next: Duration,
+    /// Differs between callers.
     random: RandomState,
 }
 
 impl Pauses {
+    /// Returns the next pause.
     pub(super) fn next(&mut self) -> Duration {
         let whole = self.next;
         self.next = (2 * whole).min(MAX_PAUSE);

@@ -25,8 +25,8 @@ use crate::{
     redis::Connection,
 };
 
-/// The longest lease and keep: 30 years. Together with the present they are exact
-/// numbers in Lua.
+/// The longest lease and keep: 30 years. Together with the present they are
+/// exact numbers in Lua.
 const MAX_TICKS: u64 = 30 * 365 * 86_400 * 1_000_000;
 
 /// Records in Redis: for a fleet, where a retry may reach another instance.
@@ -51,81 +51,93 @@ const MAX_TICKS: u64 = 30 * 365 * 86_400 * 1_000_000;
 ///
 /// # Calls
 ///
-/// Claim, renew, complete and release are one call of a script each, which follows
-/// [`State`](crate::idempotency::state::State) by the server's clock. Work that is done
-/// for the first time costs two calls, claim and complete. A duplicate costs one,
-/// because a record of up to 16 KiB comes with the reply to the claim.
+/// Claim, renew, complete and release are one call of a script each, which
+/// follows [`State`](crate::idempotency::state::State) by the server's clock.
+/// Work that is done for the first time costs two calls, claim and complete. A
+/// duplicate costs one, because a record of up to 16 KiB comes with the reply
+/// to the claim.
 ///
-/// A larger record is fetched by a second call. Duplicates that need the same record at
-/// the same time share that call: one of them makes it. If it fails, is dropped or takes
-/// too long, the others fetch by themselves ([`RedisCounts::shared`] counts them). Large
-/// records have their own [lane](crate::redis::Lane::LargeRecords) and more time: the
-/// connection's timeout, and the same again for each 64 KiB of the record and of those
-/// under way before it. A megabyte may take 17 timeouts, 1.7 seconds by default. On each
-/// runtime, at most 64 MiB of them are under way at once, and further ones wait within
-/// their time.
+/// A larger record is fetched by a second call. Duplicates that need the same
+/// record at the same time share that call: one of them makes it. If it fails,
+/// is dropped or takes too long, the others fetch by themselves
+/// ([`RedisCounts::shared`] counts them). Large records have their own
+/// [lane](crate::redis::Lane::LargeRecords) and more time: the connection's
+/// timeout, and the same again for each 64 KiB of the record and of those under
+/// way before it. A megabyte may take 17 timeouts, 1.7 seconds by default. On
+/// each runtime, at most 64 MiB of them are under way at once, and further ones
+/// wait within their time.
 ///
-/// A call whose reply was lost, by a timeout or with its connection, is repeated once
-/// with the same token, which makes it take effect once: a holder of the lease is told
-/// to run again, and completed work stays completed. Only a repeated release may be
-/// told that the lease is lost. A [`Claimant`](crate::idempotency::Claimant) repeats a
-/// failed claim once more itself. A claim is therefore sent four times at most, and takes
-/// at most four of the connection's [timeouts](crate::redis::Builder::timeout), and with
-/// a large record four times the time of that record as well. While the breaker is open,
-/// a call fails at once, and no work runs.
+/// A call whose reply was lost, by a timeout or with its connection, is
+/// repeated once with the same token, which makes it take effect once: a holder
+/// of the lease is told to run again, and completed work stays completed. Only
+/// a repeated release may be told that the lease is lost. A
+/// [`Claimant`](crate::idempotency::Claimant) repeats a failed claim once more
+/// itself. A claim is therefore sent four times at most, and takes at most four
+/// of the connection's [timeouts](crate::redis::Builder::timeout), and with a
+/// large record four times the time of that record as well. While the breaker
+/// is open, a call fails at once, and no work runs.
 ///
 /// # Waiting
 ///
-/// A caller that waits for work on another instance marks the record, and a message
-/// tells it of the end. Completions without waiting callers publish nothing. Because
-/// messages may be lost, a caller also asks again, after 50 ms at first and each second
-/// at last. Messages need RESP3; without it, callers only ask again.
+/// A caller that waits for work on another instance marks the record, and a
+/// message tells it of the end. Completions without waiting callers publish
+/// nothing. Because messages may be lost, a caller also asks again, after 50 ms
+/// at first and each second at last. Messages need RESP3; without it, callers
+/// only ask again.
 ///
 /// # Keys
 ///
 /// A record is one string, `<prefix>:{<store>:<name>}:idempotency`. The head of
-/// `lua/idempotency.lua` describes its layout. Every write sets an expiry, so nothing
-/// stays for ever. Names are digests, so the keys of clients cannot be read there.
+/// `lua/idempotency.lua` describes its layout. Every write sets an expiry, so
+/// nothing stays for ever. Names are digests, so the keys of clients cannot be
+/// read there.
 ///
 /// # Rights
 ///
 /// Those of [all scripts](crate::redis#rights). Messages also need `PUBLISH`,
-/// `SUBSCRIBE` and the channels `<prefix>:*`. The warning about eviction needs `INFO`.
+/// `SUBSCRIBE` and the channels `<prefix>:*`. The warning about eviction needs
+/// `INFO`.
 ///
 /// # What Redis may lose
 ///
-/// If a record is lost, its work is done again when its request comes again. If it is
-/// lost while the work runs, the completion writes it again with the same token, and
-/// the client gets its response: [`Restored`](crate::idempotency::Event::Restored)
-/// counts that. If another holder has begun the work meanwhile, both run, and the
-/// other's response counts.
+/// If a record is lost, its work is done again when its request comes again. If
+/// it is lost while the work runs, the completion writes it again with the same
+/// token, and the client gets its response:
+/// [`Restored`](crate::idempotency::Event::Restored) counts that. If another
+/// holder has begun the work meanwhile, both run, and the other's response
+/// counts.
 ///
 /// * **Eviction**: a full server drops records to make room, unless its
 ///   `maxmemory-policy` is `noeviction`. With that it refuses new ones:
-///   [`Full`](StoreError::Full). All records expire, so a `volatile-` policy drops them,
-///   too. The store reads the policy after the first claim (in a Cluster, of one node),
-///   and logs a warning if it is another. [`eviction_policy`](Self::eviction_policy)
-///   returns it.
-/// * **A crash**: without persistence, all records are lost. With `appendonly yes`, those
-///   of the last second are; with `appendfsync always`, none that was confirmed.
-/// * **A clock that is set ahead**: records expire by the server's wall clock, so a step
-///   ahead counts as time that has passed. A lease lapses. A step by more than the rest
-///   of lease and `keep` removes the record, so the work runs again, even with
-///   [`Takeover::Refuse`]. No script can prevent that, because Redis has removed the
-///   record before. `Durable` counts an hour at most; here `keep` is the bound. Keep
-///   records longer than any step that the clocks of your servers may make (an hour at
-///   least), and let time services slew clocks instead of setting them. A step back only
-///   keeps records longer.
+///   [`Full`](StoreError::Full). All records expire, so a `volatile-` policy
+///   drops them, too. The store reads the policy after the first claim (in a
+///   Cluster, of one node), and logs a warning if it is another.
+///   [`eviction_policy`](Self::eviction_policy) returns it.
+/// * **A crash**: without persistence, all records are lost. With
+///   `appendonly yes`, those of the last second are; with `appendfsync always`,
+///   none that was confirmed.
+/// * **A clock that is set ahead**: records expire by the server's wall clock,
+///   so a step ahead counts as time that has passed. A lease lapses. A step by
+///   more than the rest of lease and `keep` removes the record, so the work
+///   runs again, even with [`Takeover::Refuse`]. No script can prevent that,
+///   because Redis has removed the record before. `Durable` counts an hour at
+///   most; here `keep` is the bound. Keep records longer than any step that the
+///   clocks of your servers may make (an hour at least), and let time services
+///   slew clocks instead of setting them. A step back only keeps records
+///   longer.
 /// * **A failover**: writes that the replica had not received yet are lost.
-///   `min-replicas-to-write` bounds that. Only `WAIT` would prevent it. It is not used,
-///   because it would delay all calls on the connection.
+///   `min-replicas-to-write` bounds that. Only `WAIT` would prevent it. It is
+///   not used, because it would delay all calls on the connection.
 ///
-/// If that must not happen, let the target of the work refuse a second time by itself,
-/// for example by a unique constraint on the [`Name`] or the [`Token`].
+/// If that must not happen, let the target of the work refuse a second time by
+/// itself, for example by a unique constraint on the [`Name`] or the [`Token`].
 #[derive(Clone)]
 pub struct Redis {
+    /// Makes the calls.
     client: Arc<RecordClient>,
+    /// The waiting callers, and the task that listens.
     waits: Arc<Waits>,
+    /// The large records under way.
     transfers: Arc<Transfers>,
 }
 
@@ -141,6 +153,7 @@ impl Redis {
         Self::over(RecordClient::new(name, connection, Some(clock)))
     }
 
+    /// A handle over this client.
     fn over(client: RecordClient) -> Self {
         Self {
             client: Arc::new(client),
@@ -154,9 +167,9 @@ impl Redis {
         self.client.counters.counts()
     }
 
-    /// Returns the server's `maxmemory-policy`, by which it may drop records unless it
-    /// is `noeviction`; `None` if the user has no right to `INFO`. In a Cluster it is
-    /// that of one node.
+    /// Returns the server's `maxmemory-policy`, by which it may drop records
+    /// unless it is `noeviction`; `None` if the user has no right to `INFO`. In
+    /// a Cluster it is that of one node.
     ///
     /// # Errors
     ///
@@ -279,6 +292,7 @@ fn takeover_word(takeover: Takeover) -> &'static str {
     }
 }
 
+/// Returns a time as the script reads it, bounded.
 fn micros(time: Duration) -> u64 {
     ticks(time).min(MAX_TICKS)
 }

@@ -25,6 +25,7 @@ pub(super) enum Claimed {
 /// A record that has to be fetched by another call.
 #[derive(Clone, Copy)]
 pub(super) struct LargeRecord {
+    /// The bytes of the encoded record.
     pub(super) bytes: usize,
     /// The token under which it was completed; no other record has it.
     pub(super) token: Token,
@@ -32,11 +33,14 @@ pub(super) struct LargeRecord {
 
 /// A word and a value, as `lua/idempotency.lua` describes them.
 pub(super) struct StoreReply {
+    /// What the script decided.
     word: Vec<u8>,
+    /// What belongs to the word: a number, a record or a pair.
     value: Value,
 }
 
 impl StoreReply {
+    /// Reads the pair that every task returns.
     pub(super) fn read(reply: Value) -> Result<Self, Error> {
         let Value::Array(values) = reply else {
             return Err(unexpected_form());
@@ -90,6 +94,7 @@ impl StoreReply {
     }
 }
 
+/// Reads the size and the token of a large record.
 fn large(value: Value) -> Option<LargeRecord> {
     let Value::Array(parts) = value else {
         return None;
@@ -103,11 +108,13 @@ fn large(value: Value) -> Option<LargeRecord> {
     }
 }
 
+/// Reads the ticks that are left of a lease.
 fn time(ticks: i64) -> Duration {
     // A clock that stepped back may make it negative.
     Duration::from_micros(u64::try_from(ticks).unwrap_or(0))
 }
 
+/// Returns the error for a word that the task cannot return, except `foreign`.
 fn unexpected(word: &[u8]) -> StoreError {
     match word {
         b"foreign" => RecordError::Foreign.into(),
@@ -115,6 +122,7 @@ fn unexpected(word: &[u8]) -> StoreError {
     }
 }
 
+/// The error for a reply that is not from this script.
 fn unexpected_form() -> Error {
     Error::reply("that of the script of idempotency records")
 }

@@ -13,7 +13,9 @@ use crate::{
 /// The waiting callers of one store, and the task that listens for them.
 #[derive(Default)]
 pub(super) struct Waits {
+    /// The callers in this process. Its end stops the listener.
     waiters: Arc<Waiters<Name>>,
+    /// Started by the first caller that waits.
     listener: Listener,
 }
 
@@ -27,7 +29,8 @@ impl Waits {
         let waiter = self.waiters.register(name);
         let (counters, mut pauses) = (&client.counters, Pauses::default());
         loop {
-            // Made before the call, so that a message during the call is not missed.
+            // Made before the call, so that a message during the call is not
+            // missed.
             let completed = waiter.completed();
             if client.is_settled(name).await {
                 return;
@@ -44,7 +47,9 @@ impl Waits {
 
 /// Notifies the callers of one store, until it is dropped.
 struct ListenForCompletions {
+    /// Has the connection and the name of the channel.
     client: Arc<RecordClient>,
+    /// Weak, so that the task does not keep the store alive.
     waiters: Weak<Waiters<Name>>,
 }
 
@@ -66,7 +71,8 @@ impl Listen for ListenForCompletions {
             return;
         };
         self.client.counters.subscribed.fetch_add(1, Relaxed);
-        // Earlier messages were missed, so all waiting callers ask the store again.
+        // Earlier messages were missed, so all waiting callers ask the store
+        // again.
         if let Some(waiters) = self.waiters.upgrade() {
             waiters.notify_all();
         }

@@ -16,7 +16,8 @@ use crate::{idempotency::store::StoreError, refusal::BoxError};
 pub enum RunError<E> {
     /// The work returned this error; see [`OnError`](super::run_once::OnError).
     Failed(E),
-    /// The work panicked. It may have been done in part, and its lease will lapse.
+    /// The work panicked. It may have been done in part, and its lease will
+    /// lapse.
     Panicked {
         /// The message of the panic, if it was text.
         message: String,
@@ -25,11 +26,11 @@ pub enum RunError<E> {
         /// How long the claim and the work had taken until then.
         after: Duration,
     },
-    /// The runtime was shut down while the work ran. It may have been done in part, and
-    /// its lease will lapse.
+    /// The runtime was shut down while the work ran. It may have been done in
+    /// part, and its lease will lapse.
     ShutDown,
-    /// The work ended, but another holder had taken over its lease. That holder's value
-    /// counts: run again to get it.
+    /// The work ended, but another holder had taken over its lease. That
+    /// holder's value counts: run again to get it.
     Lost,
     /// Another holder is at work.
     Running {
@@ -43,7 +44,8 @@ pub enum RunError<E> {
     Unknown,
     /// The work was done before, and its value was not stored.
     Omitted,
-    /// The work was done before, and its value cannot be read because of this error.
+    /// The work was done before, and its value cannot be read because of this
+    /// error.
     Unreadable(BoxError),
     /// The store failed. The work may or may not have been done before.
     Store(StoreError),

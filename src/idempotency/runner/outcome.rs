@@ -13,8 +13,9 @@
 pub enum Outcome<T> {
     /// The work was done now.
     Ran(T),
-    /// The work was done now, but the store could not save it yet. Further attempts are
-    /// made in the background. If they fail, too, the work may be done again.
+    /// The work was done now, but the store could not save it yet. Further
+    /// attempts are made in the background. If they fail, too, the work may be
+    /// done again.
     Unsaved(T),
     /// The work was done before.
     Replayed(T),

@@ -22,12 +22,12 @@ use crate::idempotency::{
 
 /// Does work once for each name, for consumers of queues and for jobs.
 ///
-/// The work runs in its own task, under the current deadline and span. If the caller is
-/// dropped, it goes on to its end. The [tracker](Self::tracker) knows the work that
-/// still runs when the process is to end.
+/// The work runs in its own task, under the current deadline and span. If the
+/// caller is dropped, it goes on to its end. The [tracker](Self::tracker) knows
+/// the work that still runs when the process is to end.
 ///
-/// The returned value is stored as JSON, and duplicates get it. If the store has no room
-/// for the value, it only stores that the work was done.
+/// The returned value is stored as JSON, and duplicates get it. If the store
+/// has no room for the value, it only stores that the work was done.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -47,8 +47,11 @@ use crate::idempotency::{
 #[derive(Clone, Debug)]
 #[must_use = "a runner does nothing by itself"]
 pub struct Runner<S> {
+    /// Claims the work in the store.
     claimant: Claimant<S>,
+    /// How duplicates wait; `None` if they do not.
     waiting: Option<Waiting>,
+    /// What happens to the lease after an error.
     on_error: OnError,
 }
 
@@ -66,8 +69,8 @@ pub enum OnError {
 }
 
 impl<S: Store> Runner<S> {
-    /// A runner over this store, with the settings of [`Claimant::new`]. Duplicates do
-    /// not wait.
+    /// A runner over this store, with the settings of [`Claimant::new`].
+    /// Duplicates do not wait.
     pub fn new(store: S) -> Self {
         Self::over(Claimant::new(store))
     }
@@ -87,8 +90,8 @@ impl<S: Store> Runner<S> {
         Self { waiting, ..self }
     }
 
-    /// Sets what happens to the lease of work that returned an error. The default is
-    /// [`OnError::Release`].
+    /// Sets what happens to the lease of work that returned an error. The
+    /// default is [`OnError::Release`].
     pub fn on_error(self, on_error: OnError) -> Self {
         Self { on_error, ..self }
     }
@@ -100,7 +103,8 @@ impl<S: Store> Runner<S> {
 
     /// Does the work, unless it was done before.
     ///
-    /// If the future is dropped, the work goes on. A duplicate that waits stops waiting.
+    /// If the future is dropped, the work goes on. A duplicate that waits stops
+    /// waiting.
     ///
     /// # Errors
     ///
@@ -120,7 +124,8 @@ impl<S: Store> Runner<S> {
         self.run_leased(name, fingerprint, |_| work()).await
     }
 
-    /// Does work that gets its [`Lease`], for example to pass on the fencing token.
+    /// Does work that gets its [`Lease`], for example to pass on the fencing
+    /// token.
     ///
     /// # Errors
     ///
@@ -173,6 +178,7 @@ impl<S: Store> Runner<S> {
         }
     }
 
+    /// Claims the work, and does it if the claim may run.
     async fn attempt<W, F, T, E>(
         &self,
         name: Name,
@@ -194,6 +200,7 @@ impl<S: Store> Runner<S> {
         })
     }
 
+    /// Does the work under its guard.
     async fn work<W, F, T, E>(&self, guard: Guard<S>, work: W) -> Result<Outcome<T>, RunError<E>>
     where
         W: FnOnce(Lease) -> F,
@@ -210,8 +217,8 @@ impl<S: Store> Runner<S> {
         }
     }
 
-    /// Waits until it is time to claim again; returns false if this duplicate does not
-    /// wait, or waited long enough.
+    /// Waits until it is time to claim again; returns false if this duplicate
+    /// does not wait, or waited long enough.
     async fn settled(&self, wait: &mut Option<WaitPermit>, name: Name, left: Duration) -> bool {
         if wait.is_none() {
             *wait = self.waiting.as_ref().and_then(Waiting::begin);
@@ -231,6 +238,7 @@ impl<S: Store> Runner<S> {
     }
 }
 
+/// Stores the value of work that was done.
 async fn done<S: Store, T: Serialize, E>(
     guard: Guard<S>,
     value: T,

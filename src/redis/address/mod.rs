@@ -1,5 +1,5 @@
-//! The addresses of servers: their syntax, how they are shown without secrets, and
-//! the certificates of encrypted ones.
+//! The addresses of servers: their syntax, how they are shown without secrets,
+//! and the certificates of encrypted ones.
 
 mod parse;
 mod redact;

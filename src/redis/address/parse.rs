@@ -1,4 +1,8 @@
 //! Parses addresses, and names the part of one that is wrong.
+//!
+//! redis-rs accepts more than it should, such as unknown parameters, and its
+//! errors do not say what is wrong. So each part is checked here before the
+//! address is handed over.
 
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion};
 
@@ -8,6 +12,7 @@ use crate::redis::error::Error;
 /// Completes "must be" in an error about a URL.
 const EXAMPLE: &str = "an address such as redis://user:password@localhost:6379/0";
 
+/// The allowed schemes, in the text of an error.
 const SCHEMES: &str = "scheme: redis://, rediss://, unix:// or redis+unix://";
 
 /// The part of an address that is wrong, and what is allowed there. It never
@@ -39,8 +44,8 @@ pub(crate) fn addresses(urls: &[String], tls: &Tls) -> Result<Vec<ConnectionInfo
     urls.iter().map(|url| address(url, tls)).collect()
 }
 
-/// Parses the primary of sentinels: its name, or an address with that name as the
-/// host. Returns the name, and the address for the login.
+/// Parses the primary of sentinels: its name, or an address with that name as
+/// the host. Returns the name, and the address for the login.
 pub(crate) fn primary(url: &str, tls: &Tls) -> Result<(String, ConnectionInfo), Error> {
     let full = match url.contains("://") {
         true => url.to_owned(),
@@ -55,10 +60,12 @@ pub(crate) fn primary(url: &str, tls: &Tls) -> Result<(String, ConnectionInfo), 
     }
 }
 
+/// Whether the scheme asks for TLS.
 fn is_encrypted(url: &str) -> bool {
     url.starts_with("rediss:") || url.starts_with("valkeys:")
 }
 
+/// Checks all parts in the order in which they stand, then parses the address.
 fn parse(url: &str) -> Result<ConnectionInfo, Problem> {
     if url.contains(|it: char| it.is_whitespace() || it.is_control()) {
         return Err("a space or control character: written %20 and so on".to_owned());
@@ -136,6 +143,7 @@ fn check_authority(url: &str) -> Result<(), Problem> {
     }
 }
 
+/// Checks the names of the query's parameters.
 fn check_parameters(url: &str, is_socket: bool, names: &[String]) -> Result<(), Problem> {
     let known: &[&str] = match is_socket {
         true => &["db", "user", "pass", "protocol"],
@@ -164,6 +172,7 @@ fn quoted_parameter(url: &str, name: &str) -> String {
     }
 }
 
+/// Checks the number of the database; empty means 0.
 fn check_database(database: &str) -> Result<(), Problem> {
     match database.parse::<u32>() {
         Ok(_) => Ok(()),
@@ -183,8 +192,8 @@ fn other_problem(is_socket: bool, has_protocol: bool) -> Problem {
     problem.to_owned()
 }
 
-/// Returns the address of another server with the login and TLS settings of this
-/// one.
+/// Returns the address of another server with the login and TLS settings of
+/// this one.
 pub(crate) fn with_address(info: &ConnectionInfo, host: &str, port: u16) -> ConnectionInfo {
     let host = host.to_owned();
     let addr = match info.addr().clone() {

@@ -1,4 +1,7 @@
 //! Addresses without their secrets, as errors and `Debug` show them.
+//!
+//! The application may have put a password into the wrong place of an address,
+//! so everything is dropped that could be one.
 
 /// Returns an address without its secrets, even if it is malformed. User and
 /// password stand before the last `@`, and in the query.

@@ -1,5 +1,5 @@
-//! Certificates of encrypted connections. Without the feature `redis-tls` the type
-//! is there, but has nothing to set.
+//! Certificates of encrypted connections. Without the feature `redis-tls` the
+//! type is there, but has nothing to set.
 
 use std::fmt;
 
@@ -29,8 +29,10 @@ use crate::redis::error::Error;
     allow(unreachable_pub, reason = "public with the feature, empty without it")
 )]
 pub struct Tls {
+    /// The trusted authorities, in PEM.
     #[cfg(feature = "redis-tls")]
     root: Option<Vec<u8>>,
+    /// The client's certificate and key, in PEM.
     #[cfg(feature = "redis-tls")]
     client: Option<ClientTlsConfig>,
 }
@@ -42,16 +44,16 @@ impl Tls {
         Self::default()
     }
 
-    /// Trusts these authorities (PEM, one or more certificates) instead of those
-    /// of the system.
+    /// Trusts these authorities (PEM, one or more certificates) instead of
+    /// those of the system.
     #[must_use]
     pub fn root(self, pem: impl Into<Vec<u8>>) -> Self {
         let root = Some(pem.into());
         Self { root, ..self }
     }
 
-    /// Shows the server this client certificate (PEM, with the intermediate ones)
-    /// and proves it with this key (PEM).
+    /// Shows the server this client certificate (PEM, with the intermediate
+    /// ones) and proves it with this key (PEM).
     #[must_use]
     pub fn client(self, certificate: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Self {
         let client = Some(ClientTlsConfig {
@@ -61,7 +63,8 @@ impl Tls {
         Self { client, ..self }
     }
 
-    /// Adds the certificates to an encrypted address. Fails if they are not PEM.
+    /// Adds the certificates to an encrypted address. Fails if they are not
+    /// PEM.
     pub(crate) fn secure(&self, url: &str, info: ConnectionInfo) -> Result<ConnectionInfo, Error> {
         choose_crypto_provider();
         if self.root.is_none() && self.client.is_none() {
@@ -94,16 +97,19 @@ impl Tls {
     }
 }
 
-/// Installs a rustls provider, unless the application chose one. rustls panics if
-/// two are compiled in and none is chosen.
+/// Installs a rustls provider, unless the application chose one. rustls panics
+/// if two are compiled in and none is chosen.
 #[cfg(feature = "redis-tls")]
 fn choose_crypto_provider() {
     if CryptoProvider::get_default().is_none() {
-        // An error means that another thread installed one first, which will do.
+        // An error means that another thread installed one first, which will
+        // do.
         let _ = ring::default_provider().install_default();
     }
 }
 
+/// Whether PEM contains a certificate. rustls accepts a file without one and
+/// then trusts nothing.
 #[cfg(feature = "redis-tls")]
 fn holds_certificate(pem: &[u8]) -> bool {
     let begin = b"-----BEGIN CERTIFICATE-----";

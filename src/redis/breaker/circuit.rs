@@ -1,5 +1,10 @@
-//! The circuit breaker: stops calls to a server that keeps failing, and probes it
-//! until it works again. The nodes and the cluster of a lane have one each.
+//! The circuit breaker: stops calls to a server that keeps failing, and probes
+//! it until it works again. The nodes and the cluster of a lane have one each.
+//!
+//! States: closed, where calls pass and failures in a row are counted; and
+//! open, where calls are rejected and a probe runs at intervals. There is no
+//! half-open state for calls, because a probe is made by a task or by one call
+//! before it is sent.
 
 use std::{
     future::Future,
@@ -15,23 +20,28 @@ use tokio::{runtime::Handle, time::sleep};
 use super::turn::{ProbeSchedule, TurnId};
 use crate::redis::{error::Error, settings::Settings, wire::CallDeadline};
 
-/// Opens after a number of failures in a row. Only a probe closes it: a late success
-/// of a call that was sent before it opened proves nothing.
+/// Opens after a number of failures in a row. Only a probe closes it: a late
+/// success of a call that was sent before it opened proves nothing.
 #[derive(Debug, Default)]
 pub(crate) struct Breaker {
+    /// Whether calls are rejected.
     open: AtomicBool,
     /// Failures since the last success.
     failures: AtomicU32,
+    /// When the next probe is due, and who makes it.
     probes: ProbeSchedule,
 }
 
 impl Breaker {
+    /// Whether it is open.
     pub(crate) fn is_open(&self) -> bool {
         self.open.load(Ordering::Acquire)
     }
 
+    /// Counts a success, which ends a row of failures.
     fn succeeded(&self) {
-        // Nearly always zero already, and a load is cheaper to share than a store.
+        // Nearly always zero already, and a load is cheaper to share than a
+        // store.
         if self.failures.load(Ordering::Relaxed) != 0 {
             self.failures.store(0, Ordering::Relaxed);
         }
@@ -55,9 +65,12 @@ impl Breaker {
     }
 }
 
-/// A target of calls with a breaker, and a way to find out whether it works again.
+/// A target of calls with a breaker, and a way to find out whether it works
+/// again.
 pub(crate) trait Guarded: Send + Sync + Sized + 'static {
+    /// Returns the breaker of the target.
     fn breaker(&self) -> &Breaker;
+    /// Returns the settings of its lane.
     fn settings(&self) -> &Settings;
     /// Returns the name of the target in logs.
     fn name(&self) -> &str;
@@ -65,14 +78,15 @@ pub(crate) trait Guarded: Send + Sync + Sized + 'static {
     fn probe(self: &Arc<Self>) -> impl Future<Output = Result<(), Error>> + Send;
 }
 
-/// Whether the breaker is open, though the next call may be let through to probe.
+/// Whether the breaker is open, though the next call may be let through to
+/// probe.
 pub(crate) fn is_open<G: Guarded>(guarded: &Arc<G>) -> bool {
     guarded.breaker().is_open()
 }
 
-/// Whether calls are rejected at once. While the breaker is open, a task probes. If
-/// the task is late or ended with its runtime, the next caller makes the probe, so
-/// the call is not rejected.
+/// Whether calls are rejected at once. While the breaker is open, a task
+/// probes. If the task is late or ended with its runtime, the next caller makes
+/// the probe, so the call is not rejected.
 pub(crate) fn rejects<G: Guarded>(guarded: &Arc<G>) -> bool {
     let breaker = guarded.breaker();
     if !breaker.is_open() || breaker.probes.is_due() {
@@ -82,8 +96,9 @@ pub(crate) fn rejects<G: Guarded>(guarded: &Arc<G>) -> bool {
     true
 }
 
-/// Lets a call through, or rejects it. If a probe is due and no task makes it, the
-/// call makes it first: where runtimes live shorter than the interval, no task would.
+/// Lets a call through, or rejects it. If a probe is due and no task makes it,
+/// the call makes it first: where runtimes live shorter than the interval, no
+/// task would.
 pub(crate) async fn admit<G: Guarded>(
     guarded: &Arc<G>,
     deadline: CallDeadline,
@@ -136,6 +151,7 @@ fn keep_probing<G: Guarded>(guarded: &Arc<G>) {
     }
 }
 
+/// Probes at intervals until one passes or the turn is lost.
 async fn probe_until_one_passes<G: Guarded>(turn: ProbeTurn<G>, every: Duration) {
     while let Some(left) = turn.time_left(every) {
         sleep(left).await;
@@ -186,18 +202,21 @@ fn max_probe_time<G: Guarded>(guarded: &Arc<G>) -> Duration {
 
 /// The right to probe. It is given back on drop, however the probe ended.
 struct ProbeTurn<G: Guarded> {
+    /// Weak, so that a task does not keep an unused connection alive.
     guarded: Weak<G>,
+    /// Identifies the turn, which another task may have taken over.
     id: TurnId,
 }
 
 impl<G: Guarded> ProbeTurn<G> {
+    /// The turn with this id.
     fn new(guarded: &Arc<G>, id: TurnId) -> Self {
         let guarded = Arc::downgrade(guarded);
         Self { guarded, id }
     }
 
-    /// Returns the time until the next probe; `None` if another task has the turn
-    /// by now, or the target is gone.
+    /// Returns the time until the next probe; `None` if another task has the
+    /// turn by now, or the target is gone.
     fn time_left(&self, every: Duration) -> Option<Duration> {
         let guarded = self.guarded.upgrade()?;
         guarded.breaker().probes.time_left(self.id, every)

@@ -1,5 +1,8 @@
-//! The turns to probe a server behind an open breaker: when the next probe is due,
-//! and which caller or task may make it.
+//! The turns to probe a server behind an open breaker: when the next probe is
+//! due, and which caller or task may make it.
+//!
+//! A turn has an end, after which another task may take it. A task on a runtime
+//! that stands still would otherwise keep the breaker open for ever.
 
 use std::time::Duration;
 
@@ -7,11 +10,13 @@ use tokio::time::Instant;
 
 use crate::sync::{Mutex, lock};
 
-/// The probes of one breaker. One caller or task at a time has the turn to probe. It
-/// loses the turn when it is late, because its runtime may be blocked or stopped.
+/// The probes of one breaker. One caller or task at a time has the turn to
+/// probe. It loses the turn when it is late, because its runtime may be blocked
+/// or stopped.
 #[derive(Debug, Default)]
 pub(super) struct ProbeSchedule(Mutex<State>);
 
+/// The state of the schedule.
 #[derive(Debug, Default)]
 struct State {
     /// When the next probe is due, on whichever runtime.
@@ -35,8 +40,8 @@ impl ProbeSchedule {
         lock(&self.0).due = Some(Instant::now() + pause);
     }
 
-    /// Takes the turn in order to wait until the next probe is due, unless another
-    /// task has it.
+    /// Takes the turn in order to wait until the next probe is due, unless
+    /// another task has it.
     pub(super) fn take_to_wait(&self) -> Option<TurnId> {
         let mut state = lock(&self.0);
         let now = Instant::now();
@@ -44,8 +49,8 @@ impl ProbeSchedule {
         state.take(now, until)
     }
 
-    /// Takes the turn in order to probe at once, if a probe is due and the turn is
-    /// free. The probe takes at most `max_probe_time`.
+    /// Takes the turn in order to probe at once, if a probe is due and the turn
+    /// is free. The probe takes at most `max_probe_time`.
     pub(super) fn take_if_due(&self, max_probe_time: Duration) -> Option<TurnId> {
         let mut state = lock(&self.0);
         let now = Instant::now();
@@ -59,8 +64,9 @@ impl ProbeSchedule {
         state.is_due(now) && state.is_free(now)
     }
 
-    /// Returns the time until the next probe is due; `None` if the turn was lost. It
-    /// is at most `pause`, because the clock of another runtime may be ahead.
+    /// Returns the time until the next probe is due; `None` if the turn was
+    /// lost. It is at most `pause`, because the clock of another runtime may be
+    /// ahead.
     pub(super) fn time_left(&self, TurnId(turn): TurnId, pause: Duration) -> Option<Duration> {
         let mut state = lock(&self.0);
         let now = Instant::now();
@@ -84,14 +90,17 @@ impl ProbeSchedule {
 }
 
 impl State {
+    /// Whether a probe is due.
     fn is_due(&self, now: Instant) -> bool {
         self.due.is_none_or(|due| due <= now)
     }
 
+    /// Whether the turn is free, or its owner is late.
     fn is_free(&self, now: Instant) -> bool {
         self.late.is_none_or(|late| late <= now)
     }
 
+    /// Takes the turn if it is free. Its owner is late at `late`.
     fn take(&mut self, now: Instant, late: Instant) -> Option<TurnId> {
         self.is_free(now).then(|| {
             self.last += 1;
@@ -100,8 +109,8 @@ impl State {
         })
     }
 
-    /// Moves the time at which this turn is late; returns whether it is the current
-    /// one.
+    /// Moves the time at which this turn is late; returns whether it is the
+    /// current one.
     fn extend(&mut self, turn: u64, late: Instant) -> bool {
         let is_current = self.last == turn;
         if is_current {

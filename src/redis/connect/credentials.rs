@@ -1,5 +1,5 @@
-//! Credentials that change while the service runs. The login asks their provider
-//! before each connection.
+//! Credentials that change while the service runs. The login asks their
+//! provider before each connection.
 
 use std::{fmt, future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -23,7 +23,9 @@ use crate::redis::error::Error;
 /// [`Builder::credentials`]: crate::redis::Builder::credentials
 #[derive(Clone, PartialEq, Eq)]
 pub struct Login {
+    /// `None` for the default user.
     user: Option<String>,
+    /// Never shown.
     password: String,
 }
 
@@ -62,6 +64,7 @@ pub(crate) struct Provider(Arc<GetLogin>);
 type GetLogin = dyn Fn() -> BoxFuture<'static, Option<Login>> + Send + Sync;
 
 impl Provider {
+    /// Wraps the application's function.
     pub(crate) fn new<F, L, E>(get: F) -> Self
     where
         F: Fn() -> L + Send + Sync + 'static,
@@ -90,6 +93,7 @@ impl Provider {
     }
 }
 
+/// Returns the address with this login instead of its own.
 fn with_login(info: &ConnectionInfo, Login { user, password }: Login) -> ConnectionInfo {
     let settings = info.redis_settings().clone().set_password(password);
     let settings = match user {

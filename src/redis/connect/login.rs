@@ -14,8 +14,8 @@ use crate::redis::{
     settings::Settings,
 };
 
-/// Handles push messages of a server. It also learns that the connection is lost,
-/// whether or not a call is under way.
+/// Handles push messages of a server. It also learns that the connection is
+/// lost, whether or not a call is under way.
 pub(crate) type PushHandler = Arc<dyn Fn(PushInfo) + Send + Sync>;
 
 /// Connects with the credentials of the provider, if there is one.
@@ -57,6 +57,7 @@ pub(crate) async fn connect(
     Ok(connection)
 }
 
+/// Returns the configuration of redis-rs. Push messages need RESP3.
 fn config(info: &ConnectionInfo, handler: Option<PushHandler>) -> AsyncConnectionConfig {
     // This crate has its own timeouts: for connecting, and around each call.
     let config = AsyncConnectionConfig::new()

@@ -1,4 +1,5 @@
-//! Opening a connection: credentials, the login, and sentinels that name the primary.
+//! Opening a connection: credentials, the login, and sentinels that name the
+//! primary.
 
 mod credentials;
 mod login;

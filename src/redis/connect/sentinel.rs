@@ -1,4 +1,7 @@
 //! Asks sentinels for the primary, and connects to it.
+//!
+//! Sentinels are asked for each new connection, because the primary may have
+//! changed.
 
 use futures_util::{FutureExt, future::select_ok};
 use redis::{ConnectionInfo, Pipeline, Value, aio::MultiplexedConnection};
@@ -15,16 +18,18 @@ use crate::redis::{
 /// The sentinels, and the primary that they know by name.
 #[derive(Clone)]
 pub(crate) struct Sentinels {
+    /// The sentinels, with their own logins.
     pub(crate) addresses: Vec<ConnectionInfo>,
     /// The name of the primary.
     pub(crate) name: String,
-    /// The login at the primary. Its address is replaced by that of the sentinels.
+    /// The login at the primary. Its address is replaced by that of the
+    /// sentinels.
     pub(crate) primary: ConnectionInfo,
 }
 
 impl Sentinels {
-    /// Connects to the primary. All sentinels are asked at once, so that one that
-    /// hangs costs no time.
+    /// Connects to the primary. All sentinels are asked at once, so that one
+    /// that hangs costs no time.
     pub(crate) async fn connect_to_primary(
         &self,
         settings: &Settings,
@@ -44,8 +49,8 @@ impl Sentinels {
         if let CallReply::Mismatched = echo.read(echoed) {
             return Err(Error::mixed_up(&server));
         }
-        // The sentinels may name a former primary. If the user has no right to ROLE,
-        // the first write will show it.
+        // The sentinels may name a former primary. If the user has no right to
+        // ROLE, the first write will show it.
         match role {
             Value::Array(role) if text(role.first()).is_some_and(|role| role != "master") => {
                 let reason = "the sentinels name it as the primary, but it is a replica";
@@ -67,8 +72,8 @@ impl Sentinels {
         pair.cmd("SENTINEL").arg("GET-MASTER-ADDR-BY-NAME");
         pair.arg(&self.name).cmd("PING");
         let (reply, pong) = replies(&mut connection, &server, &pair, settings).await?;
-        // A sentinel runs no scripts, so a PING takes the place of an echo. The user
-        // may have no right to it.
+        // A sentinel runs no scripts, so a PING takes the place of an echo. The
+        // user may have no right to it.
         if !matches!(&pong, Value::SimpleString(pong) if pong == "PONG")
             && !matches!(pong, Value::ServerError(_))
         {
@@ -77,6 +82,7 @@ impl Sentinels {
         self.read_address(&server, &reply)
     }
 
+    /// Reads the reply to `SENTINEL GET-MASTER-ADDR-BY-NAME`.
     fn read_address(&self, sentinel: &str, reply: &Value) -> Result<ConnectionInfo, Error> {
         match reply {
             Value::ServerError(error) => Err(Error::refused(sentinel, RedactedError::of(error))),
@@ -92,17 +98,18 @@ impl Sentinels {
         }
     }
 
+    /// Returns the address of the primary, with its login.
     fn primary_at(&self, address: &[Value]) -> Option<ConnectionInfo> {
         let port = text(address.get(1))?.parse().ok()?;
         Some(with_address(&self.primary, text(address.first())?, port))
     }
 }
 
-/// Returns the replies to two commands. The second reply shows that the first one
-/// belongs to its command.
+/// Returns the replies to two commands. The second reply shows that the first
+/// one belongs to its command.
 ///
-/// They have the time of an attempt to connect: no call uses the connection yet, but
-/// all callers wait for this attempt.
+/// They have the time of an attempt to connect: no call uses the connection
+/// yet, but all callers wait for this attempt.
 async fn replies(
     connection: &mut MultiplexedConnection,
     server: &str,
@@ -122,6 +129,7 @@ async fn replies(
     pair.ok_or_else(|| Error::mixed_up(server))
 }
 
+/// Returns the text of a bulk string.
 fn text(value: Option<&Value>) -> Option<&str> {
     match value {
         Some(Value::BulkString(bytes)) => std::str::from_utf8(bytes).ok(),

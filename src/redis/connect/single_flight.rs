@@ -1,5 +1,5 @@
-//! One attempt for all callers that need its result at the same time. Nodes connect
-//! by it, and clusters learn their topology.
+//! One attempt for all callers that need its result at the same time. Nodes
+//! connect by it, and clusters learn their topology.
 
 use futures_util::{
     FutureExt,
@@ -17,6 +17,7 @@ use crate::{
 pub(crate) struct SingleFlight {
     /// The name of the attempt in errors.
     what: &'static str,
+    /// The last attempt of each runtime, which may have ended.
     flights: PerRuntime<Option<Flight>>,
 }
 
@@ -25,7 +26,9 @@ pub(crate) type FlightResult = Shared<BoxFuture<'static, Result<(), Error>>>;
 
 /// An attempt under way.
 struct Flight {
+    /// Its result, for callers that join.
     result: FlightResult,
+    /// Shows whether it has ended. It is never used to abort.
     task: AbortHandle,
 }
 
@@ -43,13 +46,14 @@ impl Idle for Option<Flight> {
 }
 
 impl SingleFlight {
+    /// No attempt is under way.
     pub(crate) fn new(what: &'static str) -> Self {
         let flights = PerRuntime::default();
         Self { what, flights }
     }
 
-    /// Returns the result of the attempt under way on this runtime, or begins this
-    /// one. An attempt is a task, so it outlives a caller that gives up.
+    /// Returns the result of the attempt under way on this runtime, or begins
+    /// this one. An attempt is a task, so it outlives a caller that gives up.
     pub(crate) fn join<F>(&self, attempt: F) -> FlightResult
     where
         F: Future<Output = Result<(), Error>> + Send + 'static,
@@ -64,6 +68,7 @@ impl SingleFlight {
         }
     }
 
+    /// Begins an attempt as a task of this runtime.
     fn start<F>(&self, runtime: &Handle, attempt: F) -> Flight
     where
         F: Future<Output = Result<(), Error>> + Send + 'static,

@@ -1,5 +1,8 @@
-//! Reasons why a connection was lost or not made, in words of this crate, because
-//! the client library's text may repeat the server's.
+//! Reasons why a connection was lost or not made, in words of this crate,
+//! because the client library's text may repeat the server's.
+//!
+//! Only the kind of an error and texts of the operating system are used. A
+//! login that failed, for example, may make the server repeat the password.
 
 use std::{error::Error as _, io, sync::Arc};
 
@@ -20,8 +23,8 @@ pub(crate) fn reason(error: &RedisError) -> String {
     reason.to_owned()
 }
 
-/// Returns the text of the operating system, which knows no secrets, or that of the
-/// error's kind.
+/// Returns the text of the operating system, which knows no secrets, or that of
+/// the error's kind.
 fn io_reason(error: &io::Error) -> String {
     if let Some(code) = error.raw_os_error() {
         return io::Error::from_raw_os_error(code).to_string();
@@ -37,7 +40,8 @@ fn io_reason(error: &io::Error) -> String {
     }
 }
 
-/// Whether rustls rejected what the server sent: no TLS, or a wrong certificate.
+/// Whether rustls rejected what the server sent: no TLS, or a wrong
+/// certificate.
 pub(crate) fn is_invalid_data(error: &RedisError) -> bool {
     io_error(error).is_some_and(|io| io.kind() == io::ErrorKind::InvalidData)
 }
@@ -60,6 +64,7 @@ fn io_error(error: &RedisError) -> Option<&io::Error> {
     None
 }
 
+/// Explains an error of rustls by its kind.
 #[cfg(feature = "redis-tls")]
 fn tls_reason(error: &io::Error) -> &'static str {
     use rustls::{CertificateError, Error};
@@ -84,6 +89,7 @@ fn tls_reason(error: &io::Error) -> &'static str {
     }
 }
 
+/// Without TLS, invalid data can only be a reply.
 #[cfg(not(feature = "redis-tls"))]
 fn tls_reason(_: &io::Error) -> &'static str {
     "a reply cannot be parsed"

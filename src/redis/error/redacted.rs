@@ -1,5 +1,5 @@
-//! A server's error, reduced to its code, if that is a known one, and a meaning in
-//! words of this crate. The rest of the server's message may repeat keys,
+//! A server's error, reduced to its code, if that is a known one, and a meaning
+//! in words of this crate. The rest of the server's message may repeat keys,
 //! arguments, users and passwords, so it never gets into an
 //! [`Error`](crate::redis::Error).
 
@@ -64,19 +64,23 @@ const MEANINGS: &[(&str, &str)] = &[
     ),
 ];
 
+/// The meaning that [`RedactedError::has_no_cluster`] looks for.
 const NO_CLUSTER: &str = "the server is not a node of a cluster";
 
 impl RedactedError {
+    /// Reduces an error that the server sent as a reply.
     pub(crate) fn of(error: &ServerError) -> Self {
         Self::new(error.code(), error.details())
     }
 
-    /// Returns the server's error inside the client library's; `None` if it did not
-    /// come from the server.
+    /// Returns the server's error inside the client library's; `None` if it did
+    /// not come from the server.
     pub(crate) fn within(error: &RedisError) -> Option<Self> {
         Some(Self::new(error.code()?, error.detail()))
     }
 
+    /// Reduces an error with this code and these details, which may be
+    /// anything.
     fn new(code: &str, details: Option<&str>) -> Self {
         let details = details.unwrap_or_default();
         let redirection = Redirection::read(code, details);
@@ -91,8 +95,8 @@ impl RedactedError {
         }
     }
 
-    /// Returns the first word of the error; for an error inside a script, that of
-    /// the command that failed.
+    /// Returns the first word of the error; for an error inside a script, that
+    /// of the command that failed.
     pub(crate) fn code(&self) -> Option<&'static str> {
         self.code
     }
@@ -108,9 +112,9 @@ impl RedactedError {
     }
 }
 
-/// Returns the code inside an error of a script, as in "Error running script (call
-/// to f_...): @user_script:1: -OOM command not allowed". Servers before 7.0 wrap the
-/// error of a command into a general one.
+/// Returns the code inside an error of a script, as in "Error running script
+/// (call to f_...): @user_script:1: -OOM command not allowed". Servers before
+/// 7.0 wrap the error of a command into a general one.
 fn inner(details: &str) -> &str {
     // Servers before 7.2 have no code for a right that is missing in a script.
     if details.contains("user executing the script can't") {

@@ -1,13 +1,18 @@
 //! The redirections of a cluster: `MOVED` and `ASK`.
+//!
+//! A cluster's node replies with one of them if it does not have the keys of a
+//! call.
 
 /// A reply that names another node for the keys. The call did not run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Redirection {
     /// Whether it holds for this call only, because the slot is moving (`ASK`).
     pub(crate) asking: bool,
+    /// The slot of the keys.
     pub(crate) slot: u16,
     /// Empty for the host that sent the redirection.
     pub(crate) host: String,
+    /// The port of the node.
     pub(crate) port: u16,
 }
 

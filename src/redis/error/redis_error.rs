@@ -1,4 +1,8 @@
 //! The error of a call to Redis, and what it says about the server.
+//!
+//! All rooms that use Redis return it. It decides two things about the server
+//! as well: whether the error counts against the breaker, and whether the
+//! connection has to be made anew.
 
 use std::{
     borrow::Cow,
@@ -14,18 +18,22 @@ use super::{client_error, redacted::RedactedError, redirection::Redirection};
 
 /// Why Redis gave no answer.
 ///
-/// The text names addresses and, if the server answered with an error, its code,
-/// such as `WRONGTYPE`, if the code is a known one. It never contains the rest of a
-/// server's message, which may repeat keys, users and passwords. Neither does its
-/// `Debug` output, and it has no source.
+/// The text names addresses and, if the server answered with an error, its
+/// code, such as `WRONGTYPE`, if the code is a known one. It never contains the
+/// rest of a server's message, which may repeat keys, users and passwords.
+/// Neither does its `Debug` output, and it has no source.
 #[derive(Clone)]
 pub struct Error(Arc<Inner>);
 
+/// Behind a pointer, so that a result stays small.
 struct Inner {
+    /// What went wrong, for the caller's policy.
     kind: ErrorKind,
+    /// The text, which shows no secrets.
     message: Cow<'static, str>,
     /// The server's own error, without what may be secret.
     server_error: Option<RedactedError>,
+    /// Tells whether the call may have run.
     origin: Origin,
     /// When Redis may answer again.
     retry: OnceLock<Duration>,
@@ -82,13 +90,14 @@ impl Error {
         self.0.kind
     }
 
-    /// Returns the time after which a retry makes sense: when the next probe of an
-    /// open breaker is over, or a timeout later. `None` if a retry would not help,
-    /// as after a wrong setting, or if the time is not known.
+    /// Returns the time after which a retry makes sense: when the next probe of
+    /// an open breaker is over, or a timeout later. `None` if a retry would not
+    /// help, as after a wrong setting, or if the time is not known.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry.get().copied()
     }
 
+    /// A setting cannot work. `allowed` completes "must be".
     pub(crate) fn config(
         field: &'static str,
         value: impl fmt::Display,
@@ -98,11 +107,13 @@ impl Error {
         Self::new(ErrorKind::Config, message)
     }
 
+    /// A server cannot be reached, or its connection cannot be used.
     pub(crate) fn unreachable(server: &str, reason: impl fmt::Display) -> Self {
         let message = format!("redis server {server} cannot be reached: {reason}");
         Self::new(ErrorKind::Unreachable, message)
     }
 
+    /// A server did not reply within the timeout of a call.
     pub(crate) fn timed_out(server: &str, after: Duration) -> Self {
         let message = format!("redis server {server} did not reply within {after:?}");
         Self::new(ErrorKind::TimedOut, message)
@@ -122,11 +133,13 @@ impl Error {
         Self::new(ErrorKind::Unreachable, message)
     }
 
+    /// A breaker rejected the call, which was not sent.
     pub(crate) fn circuit_open() -> Self {
         let message = "redis was not called: the breaker is open until a probe passes";
         Self::new(ErrorKind::CircuitOpen, message)
     }
 
+    /// A queue of calls is full, so the call was not sent.
     pub(crate) fn overloaded(waiting: usize) -> Self {
         let message = format!("redis was not called: {waiting} calls are waiting already");
         Self::new(ErrorKind::Overloaded, message)
@@ -186,15 +199,18 @@ impl Error {
         self.0.origin == Origin::OtherCall
     }
 
+    /// An error of this crate about a call.
     fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
         Self::with(kind, message, None, Origin::Call)
     }
 
+    /// An error that the server sent, for a call that ran or not.
     fn of_server(server: &str, error: RedactedError, origin: Origin) -> Self {
         let message = format!("redis server {server} refused the call: {error}");
         Self::with(ErrorKind::Server, message, Some(error), origin)
     }
 
+    /// Puts all parts together.
     fn with(
         kind: ErrorKind,
         message: impl Into<Cow<'static, str>>,
@@ -227,14 +243,14 @@ impl Error {
         self.0.server_error.as_ref()
     }
 
-    /// Whether the server did not know the script, and so ran nothing. The code of
-    /// a command within a script would not prove that.
+    /// Whether the server did not know the script, and so ran nothing. The code
+    /// of a command within a script would not prove that.
     pub(crate) fn is_unknown_script(&self) -> bool {
         self.not_run().and_then(RedactedError::code) == Some("NOSCRIPT")
     }
 
-    /// Returns the node that has the keys of the call, if the server named one. It
-    /// ran nothing then.
+    /// Returns the node that has the keys of the call, if the server named one.
+    /// It ran nothing then.
     pub(crate) fn redirection(&self) -> Option<&Redirection> {
         self.not_run()?.redirection.as_ref()
     }

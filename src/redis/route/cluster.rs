@@ -1,9 +1,9 @@
 //! The nodes of a cluster, and how the node of a call is found.
 //!
-//! This is not redis-rs's cluster client, because that one sends commands again that
-//! may have run, and lets all calls wait while it learns the topology, also those to
-//! healthy nodes. Here, nodes know nothing of each other, and a call is sent again
-//! only if the reply shows that nothing ran.
+//! This is not redis-rs's cluster client, because that one sends commands again
+//! that may have run, and lets all calls wait while it learns the topology,
+//! also those to healthy nodes. Here, nodes know nothing of each other, and a
+//! call is sent again only if the reply shows that nothing ran.
 
 use std::sync::{Arc, Weak};
 
@@ -37,14 +37,20 @@ pub(crate) struct Cluster {
     first: ConnectionInfo,
     /// The configured nodes.
     seeds: Vec<Arc<Node>>,
+    /// Which node has which slots; empty until the topology is learned.
     map: SlotMap,
+    /// The attempt to learn the topology, if one is under way.
     refreshing: SingleFlight,
-    /// Opens while the topology cannot be learned. Each node has its own breaker.
+    /// Opens while the topology cannot be learned. Each node has its own
+    /// breaker.
     breaker: Breaker,
+    /// Those of the lane, which all nodes share.
     settings: Arc<Settings>,
 }
 
 impl Cluster {
+    /// A cluster with these known nodes, whose topology is learned by the first
+    /// call.
     pub(super) fn new(seeds: &[ConnectionInfo], settings: &Arc<Settings>) -> Arc<Self> {
         Arc::new_cyclic(|me: &Weak<Self>| {
             let node = |info: &ConnectionInfo| Arc::new(node(info.clone(), me, settings));
@@ -100,8 +106,8 @@ impl Cluster {
         node
     }
 
-    /// Whether all calls are rejected at once. Usually the first node shows that they
-    /// are not.
+    /// Whether all calls are rejected at once. Usually the first node shows
+    /// that they are not.
     pub(super) fn rejects_calls(self: &Arc<Self>) -> bool {
         let all = self.map.all(breaker::rejects);
         all.unwrap_or_else(|| breaker::rejects(self))
@@ -113,6 +119,7 @@ impl Cluster {
         all.unwrap_or_else(|| breaker::is_open(self))
     }
 
+    /// Returns the primaries that are known.
     pub(crate) fn primaries(&self) -> Vec<Arc<Node>> {
         self.map.primaries()
     }
@@ -133,12 +140,14 @@ impl Cluster {
         learned.await
     }
 
+    /// Learns the topology without waiting for it.
     fn refresh_in_background(self: &Arc<Self>) {
         let cluster = Arc::clone(self);
         // The attempt is a task, which goes on without its result.
         drop(self.refreshing.join(async move { cluster.learn().await }));
     }
 
+    /// Asks some nodes at once, and takes the first topology that comes.
     async fn learn(self: Arc<Self>) -> Result<(), Error> {
         let witnesses = self.witnesses();
         let asked = witnesses.iter().map(|node| self.ask(node).boxed());
@@ -157,6 +166,7 @@ impl Cluster {
         witnesses
     }
 
+    /// Asks one node for the topology, whatever its breaker says.
     async fn ask(&self, node: &Arc<Node>) -> Result<Vec<SlotRange>, Error> {
         let deadline = CallDeadline::after(self.settings.connect_timeout());
         let mut command = redis::cmd("CLUSTER");
@@ -170,6 +180,7 @@ impl Cluster {
         }
     }
 
+    /// Returns the node at this address, with the login of the first one.
     fn node_at(&self, host: &str, port: u16) -> Arc<Node> {
         let make = || {
             let info = with_address(&self.first, host, port);
@@ -210,14 +221,15 @@ impl Guarded for Cluster {
     }
 }
 
+/// Makes a node of the cluster.
 fn node(info: ConnectionInfo, cluster: &Weak<Cluster>, settings: &Arc<Settings>) -> Node {
     let endpoint = Endpoint::Fixed(Box::new(info));
     let cluster: Weak<dyn Membership> = cluster.clone();
     Node::new(endpoint, Some(cluster), Arc::clone(settings))
 }
 
-/// Returns the slot of a call's first key. It follows the script and the number of
-/// keys in EVALSHA and EVAL, and is the first argument of any other command.
+/// Returns the slot of a call's first key. It follows the script and the number
+/// of keys in EVALSHA and EVAL, and is the first argument of any other command.
 fn slot_of(call: &Cmd) -> Slot {
     let mut args = call.args_iter();
     let is_script = matches!(args.next(), Some(Arg::Simple(name)) if name.starts_with(b"EVAL"));
@@ -227,6 +239,7 @@ fn slot_of(call: &Cmd) -> Slot {
     }
 }
 
+/// Returns the host of a node, for replies that leave it out.
 fn host(node: &Node) -> &str {
     match node.endpoint() {
         Endpoint::Fixed(info) => match info.addr() {

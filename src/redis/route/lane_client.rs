@@ -1,4 +1,8 @@
-//! Makes the calls of one lane: finds the node, follows redirections, and counts.
+//! Makes the calls of one lane: finds the node, follows redirections, and
+//! counts.
+//!
+//! It is the only place that sends a call a second time: after `NOSCRIPT` and
+//! after a redirection, when the server said that it ran nothing.
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,10 +25,13 @@ const MAX_REDIRECTIONS: usize = 5;
 /// The servers of one lane, with connections that no other lane uses.
 #[derive(Clone)]
 pub(crate) struct LaneClient {
+    /// The nodes, with their connections and breakers.
     pub(crate) servers: Servers,
+    /// The settings and counters of the lane.
     pub(crate) settings: Arc<Settings>,
 }
 
+/// One node, also behind sentinels, or those of a cluster.
 #[derive(Clone)]
 pub(crate) enum Servers {
     Single(Arc<Node>),
@@ -37,8 +44,8 @@ impl LaneClient {
         let settings = &self.settings;
         settings.counters.calls.add();
         let began = Instant::now();
-        // Boxed, because its type would nest so deep in a caller's future that the
-        // compiler gives up.
+        // Boxed, because its type would nest so deep in a caller's future that
+        // the compiler gives up.
         let delivery: BoxFuture<'_, _> = Box::pin(self.call_uncounted(call, timeout));
         let result = delivery.await;
         let result = result.map_err(|error| self.with_retry(error));
@@ -85,8 +92,8 @@ impl LaneClient {
         }
     }
 
-    /// Returns the call with its source if the server did not know the script. It
-    /// ran nothing then, so the call may be sent again.
+    /// Returns the call with its source if the server did not know the script.
+    /// It ran nothing then, so the call may be sent again.
     fn with_unknown_source<'a>(&self, call: &Call<'a>, error: &Error) -> Option<Call<'a>> {
         if !error.is_unknown_script() {
             return None;
@@ -96,6 +103,8 @@ impl LaneClient {
         Some(whole)
     }
 
+    /// Returns the node that a redirection names. A single server that
+    /// redirects is a wrong setting.
     fn follow(&self, redirection: &Redirection, from: &Arc<Node>) -> Result<Arc<Node>, Error> {
         match &self.servers {
             Servers::Single(_) => {
@@ -109,8 +118,8 @@ impl LaneClient {
         }
     }
 
-    /// Returns the error of a call that need not be built, because the breaker is
-    /// open. The call counts as failed.
+    /// Returns the error of a call that need not be built, because the breaker
+    /// is open. The call counts as failed.
     pub(crate) fn rejection(&self) -> Option<Error> {
         let counters = &self.settings.counters;
         self.rejects_calls().then(|| {
@@ -130,8 +139,8 @@ impl LaneClient {
         }
     }
 
-    /// Whether calls are rejected at once. It is one atomic load while the server
-    /// works.
+    /// Whether calls are rejected at once. It is one atomic load while the
+    /// server works.
     pub(crate) fn rejects_calls(&self) -> bool {
         match &self.servers {
             Servers::Single(node) => breaker::rejects(node),
@@ -139,7 +148,8 @@ impl LaneClient {
         }
     }
 
-    /// Whether the breaker is open, though the next call may be let through to probe.
+    /// Whether the breaker is open, though the next call may be let through to
+    /// probe.
     pub(crate) fn is_open(&self) -> bool {
         match &self.servers {
             Servers::Single(node) => breaker::is_open(node),
@@ -147,8 +157,8 @@ impl LaneClient {
         }
     }
 
-    /// Subscribes to a channel. In a cluster any node will do, because all nodes get
-    /// each message.
+    /// Subscribes to a channel. In a cluster any node will do, because all
+    /// nodes get each message.
     pub(crate) async fn subscribe(&self, channel: &str) -> Result<Subscription, Error> {
         match &self.servers {
             Servers::Single(node) => node.subscribe(channel).await,
@@ -156,6 +166,7 @@ impl LaneClient {
         }
     }
 
+    /// Returns the node that has the keys of a call.
     async fn node_for(&self, call: &Cmd, deadline: CallDeadline) -> Result<Arc<Node>, Error> {
         match &self.servers {
             Servers::Single(node) => Ok(Arc::clone(node)),

@@ -1,4 +1,7 @@
 //! The lanes of a connection, each opened when it is first used.
+//!
+//! Most processes use two or three of the five. A lane that is never used has
+//! no connection.
 
 use std::sync::{Arc, OnceLock};
 
@@ -17,15 +20,18 @@ use crate::{
 
 /// The clients of all lanes, which the clones of a connection share.
 pub(crate) struct Lanes {
+    /// The servers, as each lane opens them.
     target: Target,
     /// The template of each lane's settings.
     settings: Settings,
+    /// By the discriminant of their lane.
     clients: [OnceLock<LaneClient>; LANES.len()],
     /// A client that was made to check the server, until a lane takes it.
     spare: Mutex<Option<LaneClient>>,
 }
 
 impl Lanes {
+    /// The lanes of a connection, of which none is open.
     pub(crate) fn new(target: Target, settings: Settings) -> Self {
         Self {
             target,
@@ -35,6 +41,7 @@ impl Lanes {
         }
     }
 
+    /// Returns the settings that all lanes have in common.
     pub(crate) fn settings(&self) -> &Settings {
         &self.settings
     }
@@ -44,6 +51,7 @@ impl Lanes {
         self.target.login()
     }
 
+    /// Whether the servers are a cluster.
     pub(crate) fn is_cluster(&self) -> bool {
         matches!(self.target, Target::Cluster(_))
     }
@@ -65,6 +73,7 @@ impl Lanes {
         client
     }
 
+    /// Opens a client with counters and connections of its own.
     fn open(&self) -> LaneClient {
         let settings = Arc::new(self.settings.for_new_lane());
         let servers = self.target.open(&settings);
@@ -105,6 +114,7 @@ impl Lanes {
         .collect()
     }
 
+    /// Returns the open clients, and the spare one.
     fn all(&self) -> impl Iterator<Item = LaneClient> {
         let spare = lock(&self.spare).clone();
         let open = self.clients.iter().filter_map(OnceLock::get).cloned();

@@ -1,4 +1,8 @@
 //! One server of a lane: its connections and its breaker.
+//!
+//! A call on a node goes through three steps: the breaker admits it, the
+//! connection of this runtime is made or taken, and the call is sent once. The
+//! outcome is counted for or against the breaker, and against the connection.
 
 use std::{
     pin::{Pin, pin},
@@ -25,13 +29,19 @@ use crate::redis::{
 pub(crate) struct Node {
     /// The address, or the name that the sentinels know.
     pub(super) name: String,
+    /// Where to connect.
     endpoint: Endpoint,
+    /// The cluster that the node belongs to; `None` for a single server.
     cluster: Option<Weak<dyn Membership>>,
+    /// The connections, one for each runtime that has made a call.
     wires: RuntimeWires,
     /// The serial of the next connection.
     next_serial: AtomicU64,
+    /// The attempt to connect, if one is under way.
     connecting: SingleFlight,
+    /// Opens when calls to this server fail.
     pub(super) breaker: Breaker,
+    /// Those of the lane.
     pub(super) settings: Arc<Settings>,
 }
 
@@ -53,6 +63,7 @@ pub(crate) trait Membership: Send + Sync {
 }
 
 impl Node {
+    /// A node without connections.
     pub(crate) fn new(
         endpoint: Endpoint,
         cluster: Option<Weak<dyn Membership>>,
@@ -74,6 +85,7 @@ impl Node {
         }
     }
 
+    /// Returns how to find the server.
     pub(super) fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
@@ -83,6 +95,7 @@ impl Node {
         self.cluster.as_ref()?.upgrade()
     }
 
+    /// Whether any runtime has a connection.
     pub(super) fn is_connected(&self) -> bool {
         self.wires.has_any()
     }
@@ -129,9 +142,10 @@ impl Node {
             Err(_) => arrived_meanwhile(sent).await,
         };
         let Some(reply) = reply else {
-            // A late call keeps its connection, because others are under way and a
-            // reply that still comes is dropped. But calls of other runtimes may keep
-            // the breaker closed while this connection is dead.
+            // A late call keeps its connection, because others are under way
+            // and a reply that still comes is dropped. But calls of other
+            // runtimes may keep the breaker closed while this connection is
+            // dead.
             self.verify_in_background(wire);
             if wire.timed_out() >= self.settings.failures {
                 self.retire_wire(wire.serial);
@@ -145,6 +159,8 @@ impl Node {
         reply
     }
 
+    /// Verifies the order of replies, and drops the connection if they are
+    /// mixed up.
     fn verify_in_background(self: &Arc<Self>, wire: &Arc<Wire>) {
         let (node, serial) = (Arc::downgrade(self), wire.serial);
         wire.verify_in_background(move || {
@@ -166,9 +182,9 @@ impl Node {
         self.wires.current().ok_or_else(broke)
     }
 
-    /// Returns the connection of this runtime. The server may have closed an idle one
-    /// while the runtime did not run, so an idle one gets time to find out before a
-    /// call is sent on it.
+    /// Returns the connection of this runtime. The server may have closed an
+    /// idle one while the runtime did not run, so an idle one gets time to find
+    /// out before a call is sent on it.
     async fn usable_wire(&self) -> Option<Arc<Wire>> {
         let wire = self.wires.current()?;
         if !wire.is_idle() {
@@ -180,6 +196,7 @@ impl Node {
         self.wires.current()
     }
 
+    /// Makes the connection of this runtime.
     async fn connect(self: &Arc<Self>) -> Result<(), Error> {
         // Another attempt may have ended just before this one began.
         if self.wires.current().is_some() {
@@ -192,6 +209,7 @@ impl Node {
         Ok(())
     }
 
+    /// Opens a TCP connection and logs in.
     async fn open_connection(&self, handler: PushHandler) -> Result<MultiplexedConnection, Error> {
         let settings = &self.settings;
         match &self.endpoint {
@@ -208,8 +226,8 @@ impl Node {
         Subscription::begin(connection, messages, channel, &self.name, within).await
     }
 
-    /// Returns a handler that drops the connection when the server closes it, as
-    /// servers do with idle ones, so that no call has to fail for that.
+    /// Returns a handler that drops the connection when the server closes it,
+    /// as servers do with idle ones, so that no call has to fail for that.
     fn on_disconnect(self: &Arc<Self>, serial: u64) -> PushHandler {
         let node = Arc::downgrade(self);
         Arc::new(move |push| {
@@ -234,13 +252,14 @@ impl Node {
     }
 }
 
-/// How often a task yields so that bytes that have arrived are read before it goes
-/// on: once for the runtime to see them, once for the connection's task to read them,
-/// and once more because the future of a `block_on` runs before all tasks.
+/// How often a task yields so that bytes that have arrived are read before it
+/// goes on: once for the runtime to see them, once for the connection's task to
+/// read them, and once more because the future of a `block_on` runs before all
+/// tasks.
 const YIELDS: usize = 3;
 
-/// Returns the reply if it arrived while this runtime was blocked, which is not the
-/// server's fault.
+/// Returns the reply if it arrived while this runtime was blocked, which is not
+/// the server's fault.
 async fn arrived_meanwhile<T>(mut sent: Pin<&mut impl Future<Output = T>>) -> Option<T> {
     for _ in 0..YIELDS {
         yield_now().await;

@@ -1,4 +1,6 @@
 //! The probe of a node: a script that shows whether the server can serve calls.
+//!
+//! The breaker calls it in the background, and `connect` calls it once.
 
 use std::sync::{Arc, LazyLock};
 
@@ -11,8 +13,8 @@ use crate::redis::{
     wire::{Call, CallDeadline, Wire},
 };
 
-/// Runs all commands that the rules' scripts call. SET is the first write, because a
-/// full server does not refuse a write that follows one.
+/// Runs all commands that the rules' scripts call. SET is the first write,
+/// because a full server does not refuse a write that follows one.
 static PROBE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "local call, key = redis.call, KEYS[1]
@@ -29,8 +31,8 @@ static PROBE: LazyLock<Script> = LazyLock::new(|| {
 });
 
 impl Node {
-    /// Connects if need be, and makes a round trip that shows that the server can
-    /// serve calls.
+    /// Connects if need be, and makes a round trip that shows that the server
+    /// can serve calls.
     pub(crate) async fn check(self: &Arc<Self>) -> Result<(), Error> {
         // Connecting has its own timeout here, because no request waits for it.
         let wire = self.wire().await?;
@@ -47,8 +49,9 @@ impl Node {
         Err(error)
     }
 
-    /// Runs the probe. Its write fails on a replica and on a full server. The script
-    /// fails while another one blocks the server, or if the user lacks a right.
+    /// Runs the probe. Its write fails on a replica and on a full server. The
+    /// script fails while another one blocks the server, or if the user lacks a
+    /// right.
     async fn run_probe(
         self: &Arc<Self>,
         wire: &Arc<Wire>,

@@ -1,5 +1,5 @@
-//! Which node of a cluster has which slots. The cluster looks up the node of a key
-//! here, and replaces the map when it learns the topology.
+//! Which node of a cluster has which slots. The cluster looks up the node of a
+//! key here, and replaces the map when it learns the topology.
 
 use std::{
     collections::HashMap,
@@ -17,8 +17,10 @@ const SLOTS: usize = 16_384;
 #[derive(Default)]
 pub(super) struct SlotMap(RwLock<Map>);
 
+/// The map, which is replaced as a whole when the topology is learned.
 #[derive(Default)]
 struct Map {
+    /// The owner of each slot; redirections change single ones.
     slots: HashMap<Slot, Arc<Node>>,
     /// The primaries, by host and port.
     nodes: HashMap<(String, u16), Arc<Node>>,
@@ -48,8 +50,8 @@ impl SlotMap {
         self.read().nodes.values().cloned().collect()
     }
 
-    /// Whether all nodes are so; `None` while no node is known. It stops at the first
-    /// node that is not.
+    /// Whether all nodes are so; `None` while no node is known. It stops at the
+    /// first node that is not.
     pub(super) fn all(&self, is_so: impl FnMut(&Arc<Node>) -> bool) -> Option<bool> {
         let map = self.read();
         (!map.nodes.is_empty()).then(|| map.nodes.values().all(is_so))
@@ -62,8 +64,8 @@ impl SlotMap {
         owner.is_some_and(|owner| std::ptr::eq(&**owner, node))
     }
 
-    /// Replaces the map by these ranges. `node` is called for each, without a lock:
-    /// calls go on while the new map is built.
+    /// Replaces the map by these ranges. `node` is called for each, without a
+    /// lock: calls go on while the new map is built.
     pub(super) fn replace(&self, ranges: &[SlotRange], node: impl Fn(&SlotRange) -> Arc<Node>) {
         let mut fresh = Map::default();
         fresh.slots.reserve(SLOTS);
@@ -77,10 +79,12 @@ impl SlotMap {
         *self.write() = fresh;
     }
 
+    /// Locks the map for a look. A panic of another thread leaves it usable.
     fn read(&self) -> RwLockReadGuard<'_, Map> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Locks the map for a change.
     fn write(&self) -> RwLockWriteGuard<'_, Map> {
         self.0.write().unwrap_or_else(PoisonError::into_inner)
     }

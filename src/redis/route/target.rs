@@ -61,7 +61,8 @@ impl Target {
         }
     }
 
-    /// Opens the servers for a lane. They share nothing with those of other lanes.
+    /// Opens the servers for a lane. They share nothing with those of other
+    /// lanes.
     pub(super) fn open(&self, settings: &Arc<Settings>) -> Servers {
         let endpoint = match self {
             Self::Single(info) => Endpoint::Fixed(info.clone()),

@@ -7,10 +7,13 @@ use crate::redis::error::Error;
 /// A range of slots, and the primary that has them.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct SlotRange {
+    /// The first slot of the range.
     pub(super) first: u16,
     /// The last slot of the range, included.
     pub(super) last: u16,
+    /// The host of the primary.
     pub(super) host: String,
+    /// The port of the primary.
     pub(super) port: u16,
 }
 
@@ -23,6 +26,7 @@ pub(super) fn parse(reply: &Value, replying_host: &str) -> Result<Vec<SlotRange>
     ranges.ok_or_else(|| Error::reply("slots with a primary each"))
 }
 
+/// Parses one range: its slots, its primary and its replicas.
 fn range(value: &Value, replying_host: &str) -> Option<SlotRange> {
     let [first, last, primary, ..] = list(value)? else {
         return None;
@@ -50,6 +54,7 @@ fn host_or(value: &Value, replying_host: &str) -> Option<String> {
     }
 }
 
+/// Returns the elements of an array.
 fn list(value: &Value) -> Option<&[Value]> {
     match value {
         Value::Array(values) => Some(values),
@@ -57,6 +62,7 @@ fn list(value: &Value) -> Option<&[Value]> {
     }
 }
 
+/// Returns a slot or a port.
 fn number(value: &Value) -> Option<u16> {
     match value {
         Value::Int(number) => u16::try_from(*number).ok(),

@@ -1,8 +1,8 @@
 //! A call to a server, and whether a reply belongs to it.
 //!
-//! On a connection, the next reply answers the next call. If a reply is lost, or one
-//! too many comes, all later replies go to the wrong callers. Therefore each call
-//! has a number that its reply must bring back.
+//! On a connection, the next reply answers the next call. If a reply is lost,
+//! or one too many comes, all later replies go to the wrong callers. Therefore
+//! each call has a number that its reply must bring back.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -11,16 +11,19 @@ use redis::{Arg, Cmd, Pipeline, ServerError, Value};
 
 use crate::redis::{error::RedactedError, script::Script};
 
-/// Call numbers are below this bound, so that Lua's floats hold them exactly, with
-/// room to spare.
+/// Call numbers are below this bound, so that Lua's floats hold them exactly,
+/// with room to spare.
 const MAX_CALL_NUMBER: u64 = 1 << 48;
 
 /// A command or script to send.
 pub(crate) struct Call<'a> {
+    /// The command, for a script with its number.
     command: Cmd,
+    /// How its reply is recognised.
     kind: CallKind<'a>,
 }
 
+/// Scripts have numbers, and plain commands do not.
 enum CallKind<'a> {
     /// The last argument is the number, which the script returns first.
     Script { script: &'a Script, number: u64 },
@@ -52,34 +55,39 @@ pub(crate) enum Verified {
 pub(crate) struct Numbers(AtomicU64);
 
 impl Numbers {
-    /// They begin anywhere, because a proxy may mix up the replies of two processes.
+    /// They begin anywhere, because a proxy may mix up the replies of two
+    /// processes.
     pub(crate) fn new() -> Self {
         Self(AtomicU64::new(RandomState::new().hash_one(0)))
     }
 
+    /// Returns the next number.
     pub(crate) fn next(&self) -> u64 {
         self.0.fetch_add(1, Relaxed) % MAX_CALL_NUMBER
     }
 }
 
 impl<'a> Call<'a> {
+    /// A call of a script, to which the number is appended.
     pub(crate) fn of_script(script: &'a Script, mut command: Cmd, number: u64) -> Self {
         command.arg(number);
         let kind = CallKind::Script { script, number };
         Self { command, kind }
     }
 
+    /// A call of a plain command, which has to be safe to repeat.
     pub(crate) fn of_command(command: Cmd) -> Self {
         let kind = CallKind::Command;
         Self { command, kind }
     }
 
+    /// Returns the command, whose keys select the node.
     pub(crate) fn command(&self) -> &Cmd {
         &self.command
     }
 
-    /// Returns the same call with the script's source; `None` for a plain command,
-    /// and for a call that has its source already.
+    /// Returns the same call with the script's source; `None` for a plain
+    /// command, and for a call that has its source already.
     pub(crate) fn with_source(&self, number: u64) -> Option<Self> {
         let CallKind::Script { script, .. } = self.kind else {
             return None;
@@ -92,12 +100,13 @@ impl<'a> Call<'a> {
         Some(Self { command, kind })
     }
 
+    /// Whether the server has to know the script already.
     fn is_by_digest(&self) -> bool {
         self.command.args_iter().next() == Some(Arg::Simple(b"EVALSHA"))
     }
 
-    /// Returns the commands to send, if there is more than one. With `asking`, the
-    /// node serves a slot that it is about to get.
+    /// Returns the commands to send, if there is more than one. With `asking`,
+    /// the node serves a slot that it is about to get.
     pub(super) fn pipeline(&self, asking: bool, echo: u64) -> Option<Pipeline> {
         let is_command = matches!(self.kind, CallKind::Command);
         if !asking && !is_command {
@@ -105,8 +114,8 @@ impl<'a> Call<'a> {
         }
         let mut pipeline = redis::pipe();
         if asking {
-            // It holds for the connection's next command only, so no other call may
-            // come between the two.
+            // It holds for the connection's next command only, so no other call
+            // may come between the two.
             pipeline.cmd("ASKING");
         }
         pipeline.add_command(self.command.clone());
@@ -151,18 +160,20 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// A server cannot miss the script of a plain command, or of a call with its
-    /// source: such an error belongs to another call.
+    /// A server cannot miss the script of a plain command, or of a call with
+    /// its source: such an error belongs to another call.
     fn can_be_rejected_with(&self, code: &str) -> bool {
         code != "NOSCRIPT" || self.is_by_digest()
     }
 }
 
 impl CallReply {
+    /// A rejection that may still belong to another call.
     fn rejected(error: ServerError) -> Self {
         Self::Rejected(RedactedError::of(&error), Verified::No)
     }
 
+    /// Notes that the echo behind a rejection came back.
     fn verified(self) -> Self {
         match self {
             Self::Rejected(error, _) => Self::Rejected(error, Verified::Yes),
@@ -184,8 +195,8 @@ fn numbered(number: u64, reply: Vec<Value>) -> CallReply {
     }
 }
 
-/// A command that returns its number and does nothing else. If its reply comes in
-/// its turn, so did the replies before it.
+/// A command that returns its number and does nothing else. If its reply comes
+/// in its turn, so did the replies before it.
 pub(crate) struct Echo(pub(crate) u64);
 
 impl Echo {
@@ -196,6 +207,7 @@ impl Echo {
         command
     }
 
+    /// Reads the reply to the command.
     pub(crate) fn read(&self, reply: Value) -> CallReply {
         match reply {
             Value::Int(number) if u64::try_from(number) == Ok(self.0) => {

@@ -1,5 +1,5 @@
-//! One TCP connection, which lasts as long as its replies belong to their calls. A
-//! node sends all calls of one runtime through it.
+//! One TCP connection, which lasts as long as its replies belong to their
+//! calls. A node sends all calls of one runtime through it.
 
 use std::{
     pin::pin,
@@ -17,21 +17,26 @@ use tokio::{runtime::Handle, sync::watch, time::Instant};
 use super::call::{Call, CallReply, Echo, Numbers, Verified};
 use crate::redis::{error::Error, settings::Settings};
 
-/// A connection that is closed as soon as a reply belongs to another call, because
-/// all callers that still wait would get wrong replies, too.
+/// A connection that is closed as soon as a reply belongs to another call,
+/// because all callers that still wait would get wrong replies, too.
 pub(crate) struct Wire {
     /// Counts the connections of the node; it identifies this one.
     pub(crate) serial: u64,
+    /// The name of the server in errors.
     server: String,
+    /// Sends commands of several callers, one behind the other.
     connection: MultiplexedConnection,
+    /// Watched by the calls under way, which fail when it closes.
     state: watch::Sender<State>,
     /// Whether a background task verifies the order of replies.
     verifying: AtomicBool,
     /// Calls that timed out since the last one that got a reply.
     timeouts: AtomicU32,
+    /// When it was made.
     made: Instant,
     /// When it was used last, in milliseconds since it was made.
     used: AtomicU64,
+    /// Those of the lane.
     settings: Arc<Settings>,
 }
 
@@ -39,6 +44,7 @@ pub(crate) struct Wire {
 /// connections after some seconds, at the soonest.
 const IDLE_AFTER: Duration = Duration::from_secs(1);
 
+/// The end of a connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     Open,
@@ -49,6 +55,7 @@ enum State {
 }
 
 impl Wire {
+    /// A connection that was just made.
     pub(crate) fn new(
         serial: u64,
         server: &str,
@@ -84,8 +91,8 @@ impl Wire {
         }
     }
 
-    /// Makes sure that replies come in the order of their calls. An error of the
-    /// server leaves that open, because any call would get it.
+    /// Makes sure that replies come in the order of their calls. An error of
+    /// the server leaves that open, because any call would get it.
     pub(crate) async fn verify_order(&self) -> Result<(), Error> {
         let echo = Echo(self.numbers().next());
         let command = echo.command();
@@ -103,12 +110,13 @@ impl Wire {
         }
     }
 
+    /// Sends the commands of a call, and reads their replies.
     async fn exchange(&self, call: &Call<'_>, asking: bool) -> Result<CallReply, Error> {
         let echo = self.numbers().next();
         let pipeline = call.pipeline(asking, echo);
         let sent = async {
-            // This client sends a command once and never again. redis-rs's cluster
-            // client does send commands again, so it is not used here.
+            // This client sends a command once and never again. redis-rs's
+            // cluster client does send commands again, so it is not used here.
             let mut connection = self.connection.clone();
             let Some(pipeline) = pipeline else {
                 let reply = connection.send_packed_command(call.command()).await?;
@@ -120,6 +128,7 @@ impl Wire {
         self.unless_closed(sent).await
     }
 
+    /// Ends early if another call finds that the replies are mixed up.
     async fn unless_closed(
         &self,
         sent: impl Future<Output = redis::RedisResult<CallReply>>,
@@ -135,9 +144,10 @@ impl Wire {
     }
 
     /// Verifies the order of replies in the background after a caller gave up,
-    /// because the reply that did not come may have been lost. Two echoes are needed:
-    /// the first echo's reply would be taken for the lost one, and the second's for
-    /// the first's. Calls `on_close` if the connection had to be closed.
+    /// because the reply that did not come may have been lost. Two echoes are
+    /// needed: the first echo's reply would be taken for the lost one, and the
+    /// second's for the first's. Calls `on_close` if the connection had to be
+    /// closed.
     pub(crate) fn verify_in_background(self: &Arc<Self>, on_close: impl FnOnce() + Send + 'static) {
         let Ok(runtime) = Handle::try_current() else {
             return;
@@ -164,13 +174,15 @@ impl Wire {
         unused >= IDLE_AFTER.as_millis() as u64
     }
 
+    /// Returns the milliseconds since it was made.
     fn age_ms(&self) -> u64 {
         self.made.elapsed().as_millis() as u64
     }
 
     /// Counts a call that got a reply.
     pub(crate) fn replied(&self) {
-        // Nearly always zero already, and a load is cheaper to share than a store.
+        // Nearly always zero already, and a load is cheaper to share than a
+        // store.
         if self.timeouts.load(Relaxed) != 0 {
             self.timeouts.store(0, Relaxed);
         }
@@ -181,7 +193,8 @@ impl Wire {
         self.timeouts.fetch_add(1, Relaxed).saturating_add(1)
     }
 
-    /// Marks it as dropped by its node. Calls under way may still get their replies.
+    /// Marks it as dropped by its node. Calls under way may still get their
+    /// replies.
     pub(super) fn retire(&self) {
         self.state.send_if_modified(|state| {
             let was_open = *state == State::Open;
@@ -192,6 +205,8 @@ impl Wire {
         });
     }
 
+    /// Closes the connection after a reply that belongs to another call. Only
+    /// the first caller counts it and logs it.
     fn close_mismatched(&self) -> Error {
         if self.state.send_replace(State::Closed) == State::Closed {
             return Error::closed_by_other(&self.server);
@@ -205,6 +220,7 @@ impl Wire {
         Error::mixed_up(&self.server)
     }
 
+    /// Returns the source of call numbers, which echoes use, too.
     fn numbers(&self) -> &Numbers {
         &self.settings.numbers
     }

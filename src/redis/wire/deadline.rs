@@ -10,6 +10,7 @@ use crate::redis::error::Error;
 /// replies.
 #[derive(Clone, Copy)]
 pub(crate) struct CallDeadline {
+    /// When the call has to be over.
     until: Instant,
     /// The timeout from which it was made, for errors.
     within: Duration,
@@ -23,6 +24,7 @@ impl CallDeadline {
         Self { until, within }
     }
 
+    /// Runs a step of the call, and stops it at the deadline.
     pub(crate) async fn enforce<F: Future>(&self, step: F) -> Result<F::Output, Elapsed> {
         timeout_at(self.until, step).await
     }

@@ -1,5 +1,5 @@
-//! One TCP connection to a server: calls on it, and whether each reply belongs to its
-//! call.
+//! One TCP connection to a server: calls on it, and whether each reply belongs
+//! to its call.
 
 mod call;
 mod connection;

@@ -7,8 +7,8 @@ use tokio::runtime::Handle;
 use super::connection::Wire;
 use crate::runtime::{Idle, PerRuntime, Pulse};
 
-/// The connections of a node. Each runtime has its own, because a task of the runtime
-/// that made a connection reads and writes it.
+/// The connections of a node. Each runtime has its own, because a task of the
+/// runtime that made a connection reads and writes it.
 #[derive(Default)]
 pub(crate) struct RuntimeWires(PerRuntime<RuntimeWire>);
 
@@ -18,6 +18,7 @@ struct RuntimeWire(Option<LiveWire>);
 
 /// A connection that retires when its node drops it.
 struct LiveWire {
+    /// The connection, which calls under way share.
     wire: Arc<Wire>,
     /// Whether the runtime still runs.
     pulse: Pulse,
