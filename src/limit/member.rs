@@ -28,6 +28,7 @@ pub(crate) trait Member<K: ?Sized>: Limiter<K, Error: Failure> {
     where
         Self: 'a;
 
+    /// Finds the bucket of a key. Takes nothing.
     fn bucket<'a>(&'a self, key: &K) -> Self::Bucket<'a>;
 }
 
@@ -78,8 +79,12 @@ pub(crate) type Peek = Box<dyn Fn() -> Decision + Send + Sync>;
 pub(crate) struct BucketId<'a> {
     /// The address of the store in memory.
     pub(crate) store: usize,
+    /// The hash of the key, for a store in this process.
     pub(crate) key: u64,
+    /// The name of the bucket in Redis.
     pub(crate) name: &'a [u8],
+    /// The head of the calls of its rule. Two rules on one bucket are charged
+    /// apart.
     pub(crate) rule: &'a [String],
 }
 

@@ -43,6 +43,8 @@ pub(crate) struct Charge {
     pub(crate) cost: Cost,
     /// When the charge falls due.
     pub(crate) at: Tick,
+    /// How the bucket looks if this is its last charge; see
+    /// [`Rule::mark`](crate::limit::Rule::mark).
     pub(crate) mark: u64,
 }
 
@@ -56,6 +58,7 @@ pub(crate) struct Guarded {
 /// Rolls a claim back when it is dropped, unless it was committed.
 pub(crate) struct Rollback(Guard);
 
+/// What has to be done to roll back.
 enum Guard {
     Nothing,
     Charge(Box<dyn FnOnce() + Send>),
@@ -74,6 +77,7 @@ impl Rollback {
         Self(Guard::Charge(Box::new(undo)))
     }
 
+    /// Drops the reservation to roll back.
     pub(crate) fn place(reservation: Reservation) -> Self {
         Self(Guard::Place(reservation))
     }

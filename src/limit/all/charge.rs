@@ -26,6 +26,7 @@ type Reservations = [Option<Reserved>; MAX_MEMBERS];
 
 /// The buckets of one check, by the index of their members.
 pub(super) struct AllBuckets<'a> {
+    /// By the index of their members.
     buckets: &'a [&'a dyn MemberBucket],
     /// `None` for a bucket that is equal to one before it.
     requests: [Option<CheckRequest>; MAX_MEMBERS],
@@ -126,6 +127,8 @@ impl<'a> AllBuckets<'a> {
         }
     }
 
+    /// Answers a denial. Nothing is reserved any more, so that the notes can
+    /// peek at what is left.
     #[cold]
     fn refuse<E: Failure>(&self, denial: Decision, notes: Option<Notes>) -> Check<AllFuture<E>> {
         if let Some(mut notes) = notes {
@@ -187,10 +190,12 @@ impl<'a> AllBuckets<'a> {
         self.requests().map(|(index, bucket, _)| (index, bucket))
     }
 
+    /// The buckets in other processes.
     fn remote(&self) -> impl Iterator<Item = (usize, &'a dyn MemberBucket, CheckRequest)> {
         self.requests().filter(|(_, bucket, _)| bucket.is_remote())
     }
 
+    /// All buckets that are asked, each with its request.
     fn requests(&self) -> impl Iterator<Item = (usize, &'a dyn MemberBucket, CheckRequest)> {
         let each = self.buckets.iter().zip(self.requests).enumerate();
         each.filter_map(|(index, (bucket, request))| Some((index, *bucket, request?)))

@@ -5,6 +5,7 @@ use crate::{clock::Tick, limit::decision::Decision};
 /// The admissions of all members: the tightest, with the longest of their waits.
 #[derive(Default)]
 pub(super) struct Combined {
+    /// `None` until the first is added.
     tightest: Option<Decision>,
     /// In ticks.
     wait: Tick,
@@ -20,6 +21,12 @@ impl Combined {
         }
     }
 
+    /// Returns the decision of the tightest member. It waits as long as the
+    /// longest wait of any member.
+    ///
+    /// # Panics
+    ///
+    /// If no decision was added.
     pub(super) fn decision(&self) -> Decision {
         let decision = self.tightest.expect("a tuple has at least one member");
         match self.wait {

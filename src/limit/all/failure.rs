@@ -18,6 +18,7 @@ pub trait Failure: Into<crate::refusal::BoxError> + fmt::Debug + Send + 'static 
     /// Whether such an error can happen.
     const FAILS: bool;
 
+    /// Converts the error of a member. Not called for a type that cannot fail.
     fn of(error: MemberError) -> Self;
 }
 

@@ -21,14 +21,19 @@ use crate::limit::{decision::Decision, reservation::Rollback};
 /// The buckets that are still to be reserved or waited for. Dropped, it rolls back
 /// the reservations made so far.
 pub(super) struct PendingAll {
+    /// The admissions so far.
     pub(super) combined: Combined,
+    /// Guards of what was reserved so far.
     pub(super) rollbacks: Vec<Rollback>,
+    /// `None` unless the caller lists the decisions of all members.
     pub(super) notes: Option<Notes>,
+    /// The buckets in other processes, which are reserved by the first poll.
     #[cfg(feature = "redis")]
     pub(super) requests: AllRequests,
 }
 
 impl PendingAll {
+    /// Reserves what is left, and then commits everything or rolls it back.
     #[cfg(feature = "redis")]
     async fn decide(mut self) -> Result<Decision, MemberError> {
         match self.reserve().await? {
@@ -37,6 +42,7 @@ impl PendingAll {
         }
     }
 
+    /// Commits what was reserved, which includes waiting for places.
     #[cfg(not(feature = "redis"))]
     async fn decide(self) -> Result<Decision, MemberError> {
         Ok(self.commit().await)
@@ -103,6 +109,7 @@ impl PendingAll {
 pub struct AllFuture<E>(Pin<Box<dyn Future<Output = Result<Decision, E>> + Send>>);
 
 impl<E: Failure> AllFuture<E> {
+    /// Boxed, so that the type does not depend on the types of the members.
     pub(super) fn new(pending: PendingAll) -> Self {
         Self(Box::pin(
             async move { pending.decide().await.map_err(E::of) },

@@ -13,16 +13,20 @@ use crate::limit::{
 
 /// The decisions known so far, and where they go when all is decided.
 pub(super) struct Notes {
+    /// In the order of the members.
     notes: Vec<MemberNote>,
+    /// The list of the caller, which is shared with the layer.
     into: Others,
 }
 
+/// The decision of one member, as far as it is known.
 struct MemberNote {
     /// The index of the member.
     member: usize,
     name: Arc<str>,
     /// The decision of a bucket never seen.
     unseen: Decision,
+    /// `None` if the member was not asked.
     decision: Option<Decision>,
     /// Set by [`Notes::watch`] for a bucket in this process.
     peek: Option<Peek>,

@@ -23,6 +23,7 @@ use crate::{
     sync::{Mutex, lock},
 };
 
+/// The callers that wait for one bucket, in the order in which they came.
 type WaitQueue = VecDeque<Arc<QueuedCaller>>;
 
 /// The queues of one limiter, by the hash of the key. Empty queues are not kept.
@@ -34,14 +35,17 @@ pub(super) struct QueuedCaller {
     cost: Cost,
     /// Moves up when a caller before this one leaves.
     due: Mutex<Instant>,
+    /// Wakes the caller when `due` has changed.
     moved: Notify,
 }
 
 impl WaitQueues {
+    /// Returns the number of callers that wait for a bucket.
     pub(super) fn len(&self, key: u64) -> usize {
         self.0.get(&key).map_or(0, VecDeque::len)
     }
 
+    /// Adds a caller whose booking falls due at `due`.
     pub(super) fn join(&mut self, key: u64, cost: Cost, due: Instant) -> Arc<QueuedCaller> {
         let caller = Arc::new(QueuedCaller {
             cost,
@@ -110,6 +114,7 @@ impl QueuedCaller {
         while timeout_at(self.due(), self.moved.notified()).await.is_ok() {}
     }
 
+    /// Returns when the booking falls due, as of now.
     fn due(&self) -> Instant {
         *lock(&self.due)
     }

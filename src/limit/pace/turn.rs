@@ -24,6 +24,7 @@ const FOREVER: Wait = Wait::up_to(Duration::MAX).queue(usize::MAX);
 /// A limiter, the cost of items, and the wait of the present item.
 pub(super) struct Pace<R: Rule, C, F> {
     pub(super) limiter: Local<R, Direct, C>,
+    /// An [`ItemCost`].
     pub(super) cost: F,
     /// `None` if no item waits.
     turn: Option<Turn>,
@@ -38,6 +39,7 @@ enum Turn {
 }
 
 impl<R: Rule, C: Clock> Pace<R, C, ()> {
+    /// Each item costs 1 until [`cost`](Self::cost) is called.
     pub(super) fn new(limiter: Local<R, Direct, C>) -> Self {
         Self {
             limiter,

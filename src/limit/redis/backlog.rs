@@ -28,6 +28,7 @@ pub(super) struct Backlogs(PerRuntime<Backlog>);
 /// The requests of one runtime.
 #[derive(Default)]
 struct Backlog {
+    /// In the order in which they came.
     requests: VecDeque<QueuedRequest>,
     /// The tasks that take from it.
     workers: usize,
@@ -60,6 +61,7 @@ impl Backlogs {
         is_free
     }
 
+    /// Lets the next caller of this runtime send its own request.
     pub(super) fn end_direct(&self, runtime: Id) {
         self.of(runtime).direct = false;
     }
@@ -105,6 +107,7 @@ impl Backlogs {
         }
     }
 
+    /// Locks the backlogs of all runtimes, for as long as the result lives.
     fn of(&self, runtime: Id) -> Own<'_, Backlog> {
         self.0.of(runtime)
     }

@@ -52,6 +52,7 @@ pub struct RedisBuilder<R> {
     name: Arc<str>,
     rule: R,
     connection: Connection,
+    /// Whether requests may share calls.
     coalesce: bool,
     /// How many requests may wait for a call.
     queue: usize,
@@ -61,10 +62,13 @@ pub struct RedisBuilder<R> {
     remember: Duration,
     /// The largest share of a bucket; `None` if nothing is leased.
     lease: Option<Cost>,
+    /// Notified when a policy decides.
     observer: Option<Arc<dyn Observe>>,
 }
 
 impl<R: Scripted> RedisBuilder<R> {
+    /// The connection is switched to the lane of limits, so that other uses of
+    /// Redis do not delay checks.
     pub(super) fn new(name: &str, rule: R, connection: &Connection) -> Self {
         Self {
             name: name.into(),

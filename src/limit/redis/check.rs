@@ -134,6 +134,7 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
 /// booked behind it: then its place lapses.
 #[must_use = "futures do nothing unless polled; dropped, its place is given back"]
 pub struct CheckFuture<R: Scripted, P: Policy> {
+    /// Kept for the reply, and to give a place back.
     limiter: Redis<R, P>,
     /// The policy's ticket of the key.
     ticket: u64,
@@ -141,6 +142,7 @@ pub struct CheckFuture<R: Scripted, P: Policy> {
     state: State<R>,
 }
 
+/// How far the check has come.
 enum State<R: Scripted> {
     /// With the bucket and a slot in its queue, if the caller may have to wait.
     Calling(PendingCall, Option<(Bucket, QueueSlot)>),

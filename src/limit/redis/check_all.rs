@@ -107,6 +107,8 @@ pub(in crate::limit) async fn reserve_group(
     told.await.unwrap_or_else(|_| lost(&group))
 }
 
+/// Sends the group, and returns one result for each request. A group of one
+/// goes the way of a single check, and may share a call with other checks.
 async fn replies(group: &AllRequests) -> Vec<BucketResult> {
     if let [(_, alone)] = &group[..] {
         return vec![alone.send_alone().await];

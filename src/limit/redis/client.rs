@@ -45,7 +45,10 @@ const UNSEEN: Tick = 1;
 /// server.
 pub(super) struct Client<R: Scripted> {
     pub(super) rule: R,
+    /// The name of the limiter, for logs and metrics, and part of the names of
+    /// its buckets.
     pub(super) name: Arc<str>,
+    /// Already on the lane of limits.
     pub(super) connection: Connection,
     /// The arguments with which every call begins: the name of the rule and its
     /// parameters.
@@ -54,11 +57,18 @@ pub(super) struct Client<R: Scripted> {
     pub(super) denials: Option<DenialCache<R::State>>,
     /// `None` if nothing is leased.
     pub(super) leases: Option<LeaseTable<R::State>>,
+    /// Seeded anew in each process, so that clients cannot choose colliding
+    /// keys.
     pub(super) hasher: RandomState,
+    /// Shared with the registry of metrics.
     pub(super) counters: Arc<Counters>,
+    /// Notified when a policy decides.
     pub(super) observer: Option<Arc<dyn Observe>>,
+    /// Limited to ten events at once, and then one a second.
     pub(super) log: Log,
+    /// The buckets that were logged as unreadable.
     pub(super) unreadable: UnreadableLog,
+    /// Whether the eviction policy of the server is known.
     pub(super) eviction: EvictionCheck,
 }
 

@@ -58,6 +58,7 @@ impl Counters {
         self.calls.fetch_add(1, Relaxed);
     }
 
+    /// Counts one event.
     pub(super) fn count(&self, event: RequestEvent) {
         self.counter(&event).fetch_add(1, Relaxed);
     }

@@ -23,6 +23,8 @@ use crate::{
     sync::{Mutex, MutexGuard, Ordering::Relaxed, lock},
 };
 
+/// Each shard has its own lock, so that denied clients rarely wait for each
+/// other.
 const SHARDS: usize = 16;
 
 /// Buckets that had to deny, by the hash of their names.
@@ -32,10 +34,13 @@ pub(super) struct DenialCache<S> {
     shard_capacity: usize,
     /// For how many ticks a denial is remembered at most.
     max_keep: Tick,
+    /// The clock by which denials are forgotten.
     clock: Monotonic,
 }
 
+/// The denials of some of the buckets.
 struct CacheShard<S> {
+    /// By the hash of the bucket's name.
     denied: Mutex<HashMap<u64, DeniedBucket<S>, RandomState>>,
     /// How often something was forgotten on demand.
     epoch: AtomicU64,
@@ -43,6 +48,7 @@ struct CacheShard<S> {
 
 /// A bucket that had to deny.
 struct DeniedBucket<S> {
+    /// As the denial left it.
     state: S,
     /// When it denied, by the server's clock and by ours.
     then: (Tick, Tick),
@@ -124,6 +130,7 @@ impl<S: Clone> DenialCache<S> {
         denied.remove(&key);
     }
 
+    /// The shard of a bucket, by the low bits of its hash.
     fn shard(&self, key: u64) -> &CacheShard<S> {
         &self.shards[key as usize % SHARDS]
     }

@@ -72,10 +72,13 @@ pub(crate) trait Fallback<E> {
 
 /// A limiter of this process, asked by the ticket of a key.
 pub(crate) trait TicketLimiter {
+    /// Checks, and waits if the request says so.
     fn check(&self, ticket: u64, request: CheckRequest) -> Check<Reservation>;
 
+    /// Reserves as a member of several limits, so that it can be rolled back.
     fn reserve(&self, ticket: u64, request: CheckRequest) -> Guarded;
 
+    /// Takes as much as there is, up to `cost`.
     fn check_up_to(&self, ticket: u64, cost: Cost) -> (Cost, Decision);
 }
 

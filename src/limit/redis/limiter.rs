@@ -198,6 +198,7 @@ pub struct Redis<R: Scripted, P: Policy> {
     pub(super) queue: Arc<Queue<R>>,
     /// The callers of this process that wait.
     pub(super) waiting: Arc<WaitCounts>,
+    /// Decides when Redis does not answer.
     pub(super) policy: P,
 }
 

@@ -28,6 +28,7 @@ use crate::{
 
 /// A bucket in Redis, with its limiter.
 pub(crate) struct RedisBucket<'a, R: Scripted, P: Policy> {
+    /// The member itself.
     limiter: &'a Redis<R, P>,
     bucket: Bucket,
     /// The policy's ticket of the key.
@@ -59,6 +60,8 @@ impl<R: Scripted, P: Policy> MemberBucket for RedisBucket<'_, R, P> {
         true
     }
 
+    /// `None`: a bucket in Redis is reserved by the request that `remote`
+    /// returns.
     fn reserve(&self, _request: CheckRequest) -> Option<Reserved> {
         None
     }
@@ -101,12 +104,15 @@ impl<R: Scripted, P: Policy> MemberBucket for RedisBucket<'_, R, P> {
 
 /// A member's request, which is still to be sent or to be settled.
 struct MemberRequest<R: Scripted, P: Policy> {
+    /// Cloned, because the request outlives the borrow of the member.
     limiter: Redis<R, P>,
+    /// The request that the script gets.
     sent: Request,
     /// Whether it waits for a booked place.
     waits: bool,
     /// The policy's ticket of the key.
     ticket: u64,
+    /// The request of the caller, for the policy.
     request: CheckRequest,
 }
 
@@ -163,6 +169,7 @@ impl<R: Scripted, P: Policy> AllRequest for MemberRequest<R, P> {
 }
 
 impl<R: Scripted, P: Policy> MemberRequest<R, P> {
+    /// Reads the bucket, makes its decision, and remembers a denial.
     fn replay(&self, now: Tick, numbers: &mut ReplyReader<'_>) -> BucketResult {
         let (client, request) = (self.limiter.client(), &self.sent);
         let bucket = ReadBucket::read(&client.rule, request.operation, now, numbers)?;
@@ -188,6 +195,7 @@ impl<R: Scripted, P: Policy> MemberRequest<R, P> {
         }
     }
 
+    /// Lets the policy decide, because Redis did not.
     fn fall_back(&self, error: Error) -> Result<Guarded, Error> {
         let (client, request) = (self.limiter.client(), self.request);
         let unseen = || Guarded {

@@ -37,7 +37,9 @@ use crate::{
 ///
 /// Shared by the clones of the limiter, its workers, and the checks under way.
 pub(super) struct Queue<R: Scripted> {
+    /// The layer below, which sends batches.
     pub(super) client: Client<R>,
+    /// The requests that wait, by runtime.
     backlogs: Backlogs,
     /// Whether requests may share calls.
     coalesce: bool,
@@ -46,6 +48,7 @@ pub(super) struct Queue<R: Scripted> {
 }
 
 impl<R: Scripted> Queue<R> {
+    /// `capacity` bounds the requests that wait on each runtime.
     pub(super) fn new(client: Client<R>, coalesce: bool, capacity: usize) -> Self {
         Self {
             client,
@@ -82,6 +85,7 @@ impl<R: Scripted> Queue<R> {
         }
     }
 
+    /// Sends a request from a task of this runtime.
     fn call_on(self: &Arc<Self>, runtime: &Handle, request: Request, waits: bool) -> PendingCall {
         let permit = if waits {
             None
@@ -111,6 +115,8 @@ impl<R: Scripted> Queue<R> {
         let _ = self.push(&runtime, request, None);
     }
 
+    /// Returns a permit to send alone, if no other request of this runtime is
+    /// being sent or if requests do not share calls.
     fn permit(self: &Arc<Self>, runtime: Id) -> Option<DirectCallPermit<R>> {
         let is_free = !self.coalesce || self.backlogs.begin_direct(runtime);
         is_free.then(|| DirectCallPermit {
@@ -145,6 +151,7 @@ impl<R: Scripted> Queue<R> {
         Ok(until)
     }
 
+    /// Sends a request in a call of its own, for the caller that polls this.
     async fn send_alone(self: &Arc<Self>, request: Request) -> BucketResult {
         let batch = Batch::single(request);
         let reply = self.client.send(&batch).await;
@@ -153,6 +160,7 @@ impl<R: Scripted> Queue<R> {
         answer
     }
 
+    /// Sends requests in one call, and answers their callers.
     async fn send_together(self: &Arc<Self>, requests: Vec<QueuedRequest>) {
         let (now, timeout) = (Instant::now(), self.client.connection.timeout());
         let wanted = requests
@@ -171,6 +179,7 @@ impl<R: Scripted> Queue<R> {
         });
     }
 
+    /// Reads a reply, and finds a task for each new lease.
     fn read_reply(
         self: &Arc<Self>,
         batch: &Batch,
@@ -219,6 +228,7 @@ async fn work<R: Scripted>(mut worker: Worker<R>) {
     worker.dismissed = true;
 }
 
+/// Splits requests by bucket, and keeps the order of those about one bucket.
 fn by_bucket(requests: Vec<QueuedRequest>) -> impl Iterator<Item = Vec<QueuedRequest>> {
     let mut buckets: HashMap<u64, Vec<QueuedRequest>, RandomState> = HashMap::default();
     for request in requests {

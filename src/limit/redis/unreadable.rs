@@ -23,6 +23,7 @@ const DIGEST_BYTES: usize = 8;
 pub(super) struct UnreadableLog {
     /// Their hashes in this process, the latest last.
     logged: Mutex<VecDeque<u64>>,
+    /// Of its own, so that other events do not use up its rate.
     log: Log,
 }
 
@@ -47,6 +48,7 @@ impl UnreadableLog {
         }
     }
 
+    /// Whether the bucket was not logged yet; from then on it counts as logged.
     fn is_new(&self, key: u64) -> bool {
         let mut logged = lock(&self.logged);
         if logged.contains(&key) {

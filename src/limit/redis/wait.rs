@@ -30,11 +30,13 @@ pub(super) struct WaitCounts(Mutex<HashMap<u64, usize, RandomState>>);
 
 /// Counts one caller from its request on, until this is dropped.
 pub(super) struct QueueSlot {
+    /// The counts from which it is taken when it is dropped.
     counts: Arc<WaitCounts>,
     key: u64,
 }
 
 impl WaitCounts {
+    /// Returns how many callers are counted for a bucket.
     pub(super) fn len(&self, key: u64) -> usize {
         lock(&self.0).get(&key).copied().unwrap_or(0)
     }
@@ -66,9 +68,11 @@ impl Drop for QueueSlot {
 
 /// A booked place. Dropped before it is due, it is given back.
 pub(super) struct BookedPlace<R: Scripted> {
+    /// Gives the place back.
     queue: Arc<Queue<R>>,
     /// `None` when the place is due.
     bucket: Option<Bucket>,
+    /// As it was booked.
     cost: Cost,
     reply: BucketReply,
     /// Dropped last: the caller counts until its place was given back.
@@ -76,6 +80,7 @@ pub(super) struct BookedPlace<R: Scripted> {
 }
 
 impl<R: Scripted> BookedPlace<R> {
+    /// The slot is the one that the caller has held since its request.
     pub(super) fn new(
         queue: Arc<Queue<R>>,
         slot: QueueSlot,

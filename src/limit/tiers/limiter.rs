@@ -83,6 +83,7 @@ impl<T: Eq + Hash + Clone, L: Clone> Tiers<T, L> {
         self.with(tier, None)
     }
 
+    /// Sets the limiter of a tier; `None` blocks it.
     fn with(mut self, tier: T, limiter: Option<L>) -> Self {
         Arc::make_mut(&mut self.tiers).insert(tier, limiter);
         self
@@ -102,6 +103,7 @@ pub(super) fn blocked() -> Decision {
     Decision::new(Verdict::Deny, 0, 0, None, Duration::ZERO)
 }
 
+/// The answer to every request of a blocked tier.
 fn denied<F>() -> Check<F> {
     Check::Now(blocked())
 }

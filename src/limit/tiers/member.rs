@@ -25,6 +25,7 @@ pub(crate) enum TierBucket<B> {
 }
 
 impl<B: MemberBucket> TierBucket<B> {
+    /// Returns the bucket, unless the tier is blocked.
     fn limited(&self) -> Option<&B> {
         match self {
             Self::Limited(bucket) => Some(bucket),

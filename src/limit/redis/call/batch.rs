@@ -21,9 +21,11 @@ use crate::{
 
 /// Requests that share one call.
 pub(crate) struct Batch {
+    /// In the order in which they are answered.
     requests: Vec<Request>,
     /// For each request, the index of its run.
     run_of: Vec<usize>,
+    /// In the order in which they are sent.
     runs: Vec<Run>,
 }
 
@@ -31,6 +33,7 @@ pub(crate) struct Batch {
 struct Run {
     /// The index of the first of them.
     first: usize,
+    /// How many requests the run stands for.
     times: u64,
 }
 
@@ -90,6 +93,7 @@ impl Batch {
         }
     }
 
+    /// Returns the requests in the order in which they are answered.
     pub(crate) fn requests(&self) -> &[Request] {
         &self.requests
     }
@@ -150,6 +154,7 @@ impl Batch {
         Ok(())
     }
 
+    /// Reads the bucket of each run, in the order in which they were sent.
     fn read_buckets<R: Scripted>(
         &self,
         rule: &R,

@@ -25,15 +25,18 @@ pub(crate) enum PendingCall {
 
 /// A request that a worker sends.
 pub(crate) struct QueuedCall {
+    /// Receives the reply from the worker; closed if the worker is lost.
     pub(crate) reply: oneshot::Receiver<BucketResult>,
     /// `timeout` after the request was queued.
     pub(crate) until: Instant,
+    /// Told in the error if time is up.
     pub(crate) timeout: Duration,
     /// Made by the first poll, so that a reply that is there costs no timer.
     pub(crate) sleep: Option<Pin<Box<Sleep>>>,
 }
 
 impl PendingCall {
+    /// A call that the caller itself sends while it polls.
     pub(crate) fn direct(call: impl Future<Output = BucketResult> + Send + 'static) -> Self {
         Self::Direct(Box::pin(call))
     }
@@ -62,6 +65,7 @@ impl QueuedCall {
         self.reply.try_recv().ok()?.ok()
     }
 
+    /// Waits for the reply, for at most the timeout.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<BucketResult> {
         if let Poll::Ready(reply) = Pin::new(&mut self.reply).poll(cx) {
             return Poll::Ready(reply.unwrap_or_else(|_| Err(Error::no_runtime())));

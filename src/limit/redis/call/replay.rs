@@ -20,6 +20,7 @@ use crate::{
 
 /// A bucket as the script found it, and how far the replay has come.
 pub(crate) struct ReadBucket<S> {
+    /// The state after the requests replayed so far.
     state: S,
     /// How many requests of the run the script admitted, or how much it took.
     taken: u64,
@@ -31,7 +32,9 @@ pub(crate) struct ReadBucket<S> {
 
 /// A bucket that had to deny: its state then, and when that was.
 pub(crate) struct Denial<'a, S> {
+    /// The last request of the run.
     pub(crate) request: &'a Request,
+    /// The state when it denied.
     pub(crate) state: &'a S,
     /// By the server's clock.
     pub(crate) now: Tick,
@@ -40,10 +43,13 @@ pub(crate) struct Denial<'a, S> {
 
 /// A share of a bucket that was charged ahead of need.
 pub(crate) struct Grant<'a, S> {
+    /// The request for the lease.
     pub(crate) request: &'a Request,
     /// The bucket before the share was charged.
     pub(crate) state: &'a S,
+    /// How many tokens were charged: 0 if there was nothing to lease.
     pub(crate) granted: Cost,
+    /// A number that grows with time; a share is spent in its term only.
     pub(crate) term: u64,
     /// When the script ran, by the server's clock.
     pub(crate) now: Tick,

@@ -23,7 +23,9 @@ const DRIFT_FRACTION: Tick = 1_000;
 
 /// A key whose demand is measured, and the share that this process holds of it.
 pub(super) struct HotKey<S> {
+    /// Counts every check, whether a share or Redis answers it.
     pub(super) demand: Demand,
+    /// `None` until the first grant, and after a return.
     pub(super) share: Option<LeasedShare<S>>,
     /// No share is asked for before this instant.
     renew_after: Tick,
@@ -33,18 +35,23 @@ pub(super) struct HotKey<S> {
 
 /// The demand in the present span and in the one before it.
 pub(super) struct Demand {
+    /// The number of the present span.
     span: Tick,
+    /// The demand of the present span.
     current: Cost,
+    /// The demand of the span before; 0 if there was none.
     previous: Cost,
 }
 
 /// A share of a bucket, already charged in Redis.
 pub(super) struct LeasedShare<S> {
+    /// How many tokens can still be spent.
     left: Cost,
     /// Spent since the server was last told.
     spent: Cost,
     /// Spent since the last check.
     spent_since_check: Cost,
+    /// The number of the term, as the server counts.
     term: u64,
     /// When it ends, by our clock.
     ends: Tick,
@@ -64,6 +71,7 @@ pub(crate) enum LeaseCheck {
 }
 
 impl<S: Clone> HotKey<S> {
+    /// A key without demand and without a share.
     pub(super) fn new(now: Tick) -> Self {
         Self {
             demand: Demand {
@@ -188,6 +196,7 @@ impl<S> Grant<'_, S> {
 }
 
 impl Demand {
+    /// Counts a demand, in the span of `now`.
     pub(super) fn add(&mut self, now: Tick, cost: Cost) {
         let span = now / SPAN_TICKS;
         if span > self.span {
@@ -198,6 +207,7 @@ impl Demand {
         self.current = self.current.saturating_add(cost);
     }
 
+    /// The larger of both spans, because the present one is not over.
     fn of_a_span(&self) -> Cost {
         self.current.max(self.previous)
     }

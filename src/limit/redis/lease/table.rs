@@ -17,6 +17,8 @@ use crate::{
     sync::{Mutex, MutexGuard, lock},
 };
 
+/// Each shard has its own lock, so that checks of different keys rarely wait
+/// for each other.
 const SHARDS: usize = 16;
 
 /// How often the task that looks after a lease checks it, in ticks.
@@ -31,6 +33,7 @@ const MAX_MEASURED_KEYS: usize = 16_384;
 
 /// The leases that this process holds, and the demand for keys that may need one.
 pub(crate) struct LeaseTable<S> {
+    /// By the hash of the bucket's name.
     shards: [Mutex<HashMap<u64, HotKey<S>, RandomState>>; SHARDS],
     /// The largest share of a bucket.
     max_share: Cost,
@@ -112,6 +115,7 @@ impl<S: Clone> LeaseTable<S> {
         self.clock.now()
     }
 
+    /// Locks the shard of a bucket.
     fn shard(&self, key: u64) -> MutexGuard<'_, HashMap<u64, HotKey<S>, RandomState>> {
         lock(&self.shards[key as usize % SHARDS])
     }
