@@ -74,7 +74,7 @@ fn base64_comes_in_pieces_of_its_own() {
 }
 
 #[test]
-fn what_is_cut_off_or_nonsense_has_no_status() {
+fn an_incomplete_or_invalid_body_has_no_status() {
     let body = body();
     for length in 0..body.len() {
         assert_eq!(status(Grpc::Web, &body[..length], 16), None, "{length}");

@@ -191,7 +191,7 @@ async fn slow(length: Option<u64>) -> (Body, Arc<Mutex<Vec<Feeder>>>, Arc<Counts
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_has_an_answer_whole_before_it_is_kept() {
+async fn no_client_has_a_complete_response_before_it_is_stored() {
     let (mut body, feeders, counts) = slow(None).await;
     assert_eq!(data(&mut body).await, "end");
     assert_eq!(counts.snapshot().completed, 0);
@@ -377,7 +377,7 @@ async fn a_call_beyond_the_common_bound_is_told_when_to_come_again() {
 }
 
 #[tokio::test]
-async fn what_clients_have_yet_to_read_counts_in_the_common_bound() {
+async fn unread_responses_count_in_the_common_bound() {
     let (router, _, feeders) = fed(None);
     let (layer, _) = layer();
     let tracker = layer.tracker().clone();

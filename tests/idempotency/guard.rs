@@ -72,7 +72,7 @@ async fn a_guard_that_is_dropped_releases_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_released_may_run_at_once() {
+async fn released_work_may_run_at_once() {
     let (claimant, _store, counts) = claimant();
     let first = run(&claimant).await;
     let token = first.lease().token();
@@ -124,7 +124,7 @@ async fn a_lease_that_could_not_be_renewed_is_lost_when_it_ends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lease_that_nobody_took_is_held_again_when_the_store_is_back() {
+async fn an_expired_lease_is_held_again_when_the_store_is_back() {
     let (claimant, store, counts) = claimant();
     let guard = run(&claimant).await;
     store.fail(7, Mood::Away);

@@ -136,7 +136,7 @@ async fn a_key_that_is_needed_and_missing_is_refused() {
 }
 
 #[tokio::test]
-async fn what_is_exempt_is_not_looked_at() {
+async fn an_exempt_request_is_not_inspected() {
     let (router, tally) = counting();
     let exempt = |req: &Request<Body>| req.uri().path() == "/orders";
     let router = router.layer(layer().0.require_all().exempt(exempt));
@@ -424,7 +424,7 @@ async fn a_hundred_duplicates_at_once_wait_for_the_first() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_waits_beyond_his_deadline() {
+async fn no_request_waits_beyond_its_deadline() {
     let (router, tally, _permits) = held();
     let (layer, _) = layer_over(Moody::new());
     let router = router.layer(layer.wait(Waiting::up_to(MINUTE)));
@@ -615,7 +615,7 @@ async fn is_same(router: &Router, (content_type, body): (&'static str, &str)) ->
 }
 
 #[tokio::test]
-async fn what_makes_two_requests_the_same_can_be_chosen() {
+async fn the_comparison_of_requests_can_be_chosen() {
     const JSON: &str = "application/json";
     let json = || CanonicalJson::new().without(["/at"]);
     let form = |boundary: &str, amount: &str| {

@@ -78,7 +78,7 @@ async fn a_record_that_cannot_be_read_is_not_done_again_though_it_fails_open() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_another_version_has_kept_is_replayed() {
+async fn a_record_of_another_version_is_replayed() {
     let store = Moody::new();
     let mut reply = Reply::new(StatusCode::CREATED);
     reply.body = Body::Kept("kept".into());

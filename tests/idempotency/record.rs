@@ -41,7 +41,7 @@ fn golden() -> [(&'static [u8], Record); 3] {
 }
 
 #[test]
-fn what_was_written_once_is_read_and_written_for_good() {
+fn a_written_layout_stays_readable_and_unchanged() {
     for (bytes, record) in golden() {
         assert_eq!(
             Record::decode(&Bytes::from_static(bytes)).as_ref(),

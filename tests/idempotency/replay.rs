@@ -100,7 +100,7 @@ async fn an_answer_is_given_again_byte_for_byte() {
 }
 
 #[tokio::test]
-async fn what_is_of_its_own_moment_is_never_given_again() {
+async fn headers_of_the_moment_are_never_replayed() {
     let (router, _) = answering(async |_| {
         let mut response = Response::new(Body::from("done"));
         for name in NEVER {
@@ -123,7 +123,7 @@ async fn what_is_of_its_own_moment_is_never_given_again() {
 }
 
 #[test]
-fn what_is_never_given_again_cannot_be_asked_for() {
+fn a_header_that_is_never_replayed_cannot_be_configured() {
     for name in NEVER {
         let name = HeaderName::from_static(name);
         let asked = std::panic::catch_unwind(|| layer().0.replay_headers([name]));
@@ -230,7 +230,7 @@ async fn a_handler_decides_for_itself() {
 }
 
 #[tokio::test]
-async fn an_answer_for_nobody_else_is_not_given_to_another() {
+async fn a_private_response_is_not_given_to_another_client() {
     let (router, tally) = answering(async |_| {
         let mut response = rich();
         response.extensions_mut().insert(StoreDecision::WithoutBody);
@@ -249,7 +249,7 @@ async fn an_answer_for_nobody_else_is_not_given_to_another() {
 }
 
 #[tokio::test]
-async fn what_this_crate_refused_is_done_anew_whatever_its_status() {
+async fn a_refusal_of_this_crate_is_never_stored() {
     let (router, tally) = answering(async |_| status(200));
     let limiter = Local::direct(TokenBucket::new(Quota::per_minute(1)));
     let as_if_done = map_response(async |mut response: Response| {

@@ -139,7 +139,7 @@ async fn a_store_that_can_tell_ends_the_wait_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_waits_too_long_or_with_too_many() {
+async fn waiters_are_bounded_in_time_and_number() {
     let (runner, _store, counts) = runner();
     let work = Work::taking(60 * SECOND);
     let waiting = Waiting::up_to(5 * SECOND).max_waiters(1);
@@ -165,7 +165,7 @@ async fn nobody_waits_too_long_or_with_too_many() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_takes_over_from_a_holder_that_is_gone() {
+async fn a_waiter_takes_over_from_a_holder_that_is_gone() {
     let (runner, _store, _counts) = runner();
     let patient = runner.clone().wait(Waiting::up_to(60 * SECOND));
     let panicked: Result<u32> = runner

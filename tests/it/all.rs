@@ -59,7 +59,7 @@ fn all_are_charged_or_none() {
 }
 
 #[test]
-fn what_is_refused_leaves_no_trace_whatever_the_rule() {
+fn a_refusal_changes_no_bucket_of_any_rule() {
     fn leaves_none<R: Rule>(rule: R) {
         let clock = Manual::new();
         clock.advance(Duration::from_secs(100));
@@ -143,7 +143,7 @@ fn a_refusal_is_that_of_the_longest_wait_and_holds_for_all() {
 }
 
 #[test]
-fn what_can_never_pass_is_named_before_what_has_to_wait() {
+fn a_limit_that_never_admits_is_named_before_one_that_waits() {
     let clock = Manual::new();
     let empty = named("empty", TokenBucket::new(hourly(5)), &clock);
     let small = named("small", TokenBucket::new(hourly(2)), &clock);
@@ -364,7 +364,7 @@ async fn a_layer_lets_a_request_wait_and_names_the_tightest() {
 }
 
 #[test]
-fn what_lies_behind_a_refusal_is_asked_but_not_charged() {
+fn a_limit_after_a_refusal_is_checked_but_not_charged() {
     let clock = Manual::new();
     let make = |amount| named("k", TokenBucket::new(hourly(amount)), &clock);
     let (first, second, third) = (make(1), make(9), make(9));

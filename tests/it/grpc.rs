@@ -189,7 +189,7 @@ async fn an_admitted_call_is_told_what_is_left() {
 }
 
 #[tokio::test]
-async fn a_server_without_a_limit_refuses_nobody() {
+async fn a_server_without_a_limit_refuses_no_request() {
     let channel = connect(serve(Identity::new()).await).await;
     for _ in 0..20 {
         check(channel.clone()).await.unwrap();

@@ -163,7 +163,7 @@ async fn one_layer_on_two_method_routers_is_one_limit() {
 }
 
 #[tokio::test]
-async fn what_has_no_route_costs_nothing_behind_a_route_layer() {
+async fn an_unknown_route_costs_nothing_behind_a_route_layer() {
     let address = serve(two_routes().route_layer(layer_of(a_few(1)))).await;
     let mut connection = Connection::to(address).await;
     for (path, expected) in [
@@ -287,7 +287,7 @@ async fn no_header_escapes_a_limit_by_peer() {
 }
 
 #[tokio::test]
-async fn a_header_from_a_peer_that_is_no_proxy_of_ours_escapes_nothing() {
+async fn a_header_from_an_untrusted_peer_escapes_no_limit() {
     let client = ClientIp::forwarded_for(["10.0.0.0/8"]).unwrap();
     let values = ["203.0.113.1", "203.0.113.2", "203.0.113.3"];
     let statuses = statuses(by_client(client, 2), "x-forwarded-for", &values).await;

@@ -72,7 +72,7 @@ async fn patience_ends_with_the_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_does_not_wait_is_over_the_limit() {
+async fn a_request_that_does_not_wait_is_over_the_limit() {
     let limiter = timed(TokenBucket::new(Quota::per_second(10).burst(1)));
     let layer = RateLimitLayer::new(limiter).refuse_with(AsError);
     assert_eq!(ask(&layer, ms(1)).await, Ok(()));

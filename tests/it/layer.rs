@@ -98,7 +98,7 @@ async fn a_partners_response_comes_back_as_it_is() {
 }
 
 #[tokio::test]
-async fn what_is_exempt_passes_and_takes_nothing() {
+async fn an_exempt_request_passes_without_a_charge() {
     let limiter = direct(a_few(1));
     let layer = RateLimitLayer::new(limiter.clone()).exempt(is_health_check);
     let mut service = layer.layer(Probe::new());
@@ -320,7 +320,7 @@ async fn no_time_helps_is_said_in_grpc() {
 }
 
 #[tokio::test]
-async fn what_has_no_key_is_counted_under_the_limiters_name() {
+async fn a_request_without_a_key_is_counted_under_the_limiters_name() {
     let counts = Arc::new(Named::default());
     let limit = |name: &str| Local::builder(a_few(1)).name(name).keyed();
     let layer = RateLimitLayer::new(limit("api")).key(key::header("x-api-key"));
@@ -439,7 +439,7 @@ async fn shadow_mode_refuses_neither_keyless_nor_failed_requests() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_shadow_mode_nobody_waits() {
+async fn in_shadow_mode_no_request_waits() {
     let limiter = Local::builder(a_few(1)).clock(Tokio::new()).direct();
     let layer = RateLimitLayer::new(limiter.clone())
         .wait(Wait::up_to(ms(3_600_000)))

@@ -446,7 +446,7 @@ fn a_log_outlives_its_window() {
 
 /// Others keep the table busy, so that it is swept again and again.
 #[test]
-fn a_bucket_in_use_is_swept_by_nobody() {
+fn a_bucket_in_use_is_never_swept() {
     let (limiter, clock) = with_room_for(64, SlidingWindow::new(Quota::per_second(50_000_000)));
     let lifetime = limiter.rule().lifetime();
     let window = 1_000_000;
@@ -507,7 +507,7 @@ fn anything_that_can_be_hashed_is_a_key() {
 }
 
 /// Threads read the clock before they meet in a bucket, and not in that order.
-fn nobody_is_refused_below<R: Rule>(rule: R) {
+fn no_request_is_refused_below_the_limit<R: Rule>(rule: R) {
     let limiter = Local::direct(rule);
     let begin = Barrier::new(4);
     thread::scope(|scope| {
@@ -525,14 +525,14 @@ fn nobody_is_refused_below<R: Rule>(rule: R) {
 
 #[test]
 fn a_thread_that_is_late_is_not_refused_below_the_limit() {
-    nobody_is_refused_below(SlidingLog::new(Quota::per_hour(65_536)));
+    no_request_is_refused_below_the_limit(SlidingLog::new(Quota::per_hour(65_536)));
     let often = |amount| Quota::new(amount, ms(1)).unwrap();
-    nobody_is_refused_below(SlidingWindow::new(often(60_000_000)));
-    nobody_is_refused_below(FixedWindow::new(often(60_000_000)));
+    no_request_is_refused_below_the_limit(SlidingWindow::new(often(60_000_000)));
+    no_request_is_refused_below_the_limit(FixedWindow::new(often(60_000_000)));
 }
 
 #[test]
-fn what_was_not_admitted_is_not_said_to_be_taken() {
+fn a_denied_cost_is_not_reported_as_taken() {
     let clock = Manual::new();
     let rule = SlidingLog::new(Quota::per_second(5));
     let limiter = Local::builder(rule).clock(clock.clone()).direct();

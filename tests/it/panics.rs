@@ -56,7 +56,7 @@ fn panics_at<T>(line: u32, make: impl FnOnce() -> T) {
 }
 
 #[test]
-fn what_cannot_be_limited_panics_at_the_callers_line() {
+fn an_invalid_limit_panics_at_the_callers_line() {
     let rule = || TokenBucket::new(Quota::per_second(1));
     panics_at(line!(), || Quota::per_second(0));
     panics_at(line!(), || Quota::per_minute(0));
@@ -71,7 +71,7 @@ fn what_cannot_be_limited_panics_at_the_callers_line() {
 }
 
 #[test]
-fn what_cannot_be_a_key_panics_at_the_callers_line() {
+fn an_invalid_key_panics_at_the_callers_line() {
     panics_at(line!(), || key::header("x api key"));
     panics_at(line!(), || key::header(""));
     panics_at(line!(), || key::header("x-ключ"));
@@ -80,7 +80,7 @@ fn what_cannot_be_a_key_panics_at_the_callers_line() {
 }
 
 #[test]
-fn what_cannot_be_a_deadline_panics_at_the_callers_line() {
+fn an_invalid_deadline_panics_at_the_callers_line() {
     let enforce = EnforceDeadlineLayer::new;
     let zero = Duration::ZERO;
     panics_at(line!(), || enforce().default_timeout(zero));
@@ -94,7 +94,7 @@ fn what_cannot_be_a_deadline_panics_at_the_callers_line() {
 }
 
 #[test]
-fn what_cannot_be_idempotent_panics_at_the_callers_line() {
+fn an_invalid_idempotency_setting_panics_at_the_callers_line() {
     let claimant = || Claimant::new(idempotency::Local::new());
     panics_at(line!(), || claimant().lease(Duration::ZERO));
     panics_at(line!(), || claimant().keep(Duration::ZERO));
@@ -110,7 +110,7 @@ fn what_cannot_be_idempotent_panics_at_the_callers_line() {
 }
 
 #[test]
-fn what_cannot_be_counted_panics_at_the_callers_line() {
+fn an_invalid_metric_panics_at_the_callers_line() {
     let registry = Registry::builder;
     let second = Duration::from_secs(1);
     panics_at(line!(), || registry().max_series(0));

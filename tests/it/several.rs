@@ -219,7 +219,7 @@ async fn legacy_headers_heed_layers_that_write_none() {
 
 /// A window comes back at once: what it has told itself is not reckoned anew.
 #[tokio::test]
-async fn what_a_window_says_of_itself_is_kept() {
+async fn the_numbers_of_a_window_are_kept() {
     let window = || direct("window", FixedWindow::new(Quota::per_minute(3)));
     for with_decision in [true, false] {
         let answer = Answer::new().headers(Headers::Both);

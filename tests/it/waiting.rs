@@ -98,7 +98,7 @@ async fn after_the_wait_it_is_an_admission() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_would_wait_for_too_long_is_denied_at_once() {
+async fn a_request_that_would_wait_too_long_is_denied_at_once() {
     let (limiter, max_wait) = (one_each_100_ms(), Wait::up_to(ms(200)));
     let _turns: Vec<_> = (0..3).map(|_| limiter.until_ready(1, max_wait)).collect();
     let denied = at_once(limiter.until_ready(1, max_wait));
@@ -114,7 +114,7 @@ async fn who_would_wait_for_too_long_is_denied_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_exactly_patient_enough_passes() {
+async fn a_wait_of_exactly_the_bound_passes() {
     let limiter = one_each_100_ms();
     assert!(limiter.check(1).is_admitted());
     sleep(ms(40)).await;
@@ -127,7 +127,7 @@ async fn who_is_exactly_patient_enough_passes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_full_line_takes_nobody_until_somebody_has_left_it() {
+async fn a_full_queue_takes_no_request_until_one_has_left() {
     let (limiter, max_wait) = (one_each_100_ms(), LONG.queue(2));
     assert!(limiter.check(1).is_admitted());
     let first = limiter.until_ready(1, max_wait);
@@ -170,7 +170,7 @@ async fn a_dropped_waiter_gives_its_place_to_the_next() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_last_in_line_had_booked_goes_back_into_the_bucket() {
+async fn the_reservation_of_the_last_in_the_queue_goes_back_into_the_bucket() {
     let (limiter, journal) = (one_each_100_ms(), Journal::new());
     assert!(limiter.check(1).is_admitted());
     let dropped = limiter.until_ready(1, LONG);
@@ -280,7 +280,7 @@ async fn a_leaky_bucket_passes_one_in_every_interval() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_waits_longer_in_a_leaky_bucket_than_they_said() {
+async fn no_request_waits_longer_in_a_leaky_bucket_than_its_bound() {
     let limiter = timed(LeakyBucket::new(ten_a_second(2)));
     let max_wait = Wait::up_to(ms(100));
     let _turns: Vec<_> = (0..2).map(|_| limiter.until_ready(1, max_wait)).collect();
@@ -335,7 +335,7 @@ async fn a_leaky_bucket_makes_requests_wait_unasked() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_shadow_mode_a_leaky_bucket_holds_nobody_up() {
+async fn in_shadow_mode_a_leaky_bucket_delays_no_request() {
     let limiter = timed(LeakyBucket::new(ten_a_second(2)));
     let layer = RateLimitLayer::new(limiter).wait(LONG).shadow(true);
     assert_eq!(passing_through(layer, 5).await, [(0, StatusCode::OK); 5]);

@@ -122,7 +122,7 @@ async fn headers_tell_of_all_limits_that_were_asked() {
 
 /// A blocked tier refuses for ever, before Redis is asked or anything charged.
 #[tokio::test]
-async fn a_blocked_tier_beside_others_asks_nobody() {
+async fn a_blocked_tier_calls_no_other_limit() {
     let server = Server::start();
     let connection = connect(&server).await;
     let user = closed("user", tokens(9), &connection);
@@ -381,7 +381,7 @@ async fn a_server_that_stops_is_asked_once_and_charges_nothing_here() {
 }
 
 #[tokio::test]
-async fn a_place_in_a_queue_is_given_back_when_nobody_waits_for_it() {
+async fn a_place_in_a_queue_is_given_back_when_its_caller_leaves() {
     let server = Server::start();
     let connection = connect(&server).await;
     let queue = closed("queue", LeakyBucket::new(hourly(5)), &connection);
@@ -424,7 +424,7 @@ async fn a_check_that_is_never_polled_takes_nothing() {
 }
 
 #[tokio::test]
-async fn a_call_that_nobody_waits_for_any_more_is_given_back() {
+async fn a_charge_is_given_back_when_its_caller_has_left() {
     let server = Server::start();
     let connection = builder(server.url());
     let connection = connection.connect().await.unwrap();
@@ -587,7 +587,7 @@ fn several_buckets_are_their_rules_charged_together() {
 
 /// The types say what can fail.
 #[tokio::test]
-async fn what_cannot_fail_has_no_error() {
+async fn limits_that_cannot_fail_have_no_error() {
     fn never_fails<L: Backend<Error = std::convert::Infallible>>(_: &L) {}
     fn waits<F: Future + Send>(_: Check<F>) {}
     let server = Server::start();

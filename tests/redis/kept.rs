@@ -116,7 +116,7 @@ fn every_state_expires_when_its_life_is_over() {
 }
 
 #[test]
-fn what_is_as_good_as_never_seen_is_not_kept() {
+fn a_bucket_equal_to_a_new_one_is_not_stored() {
     fn forgets<R: Scripted>(rule: R) {
         let mut bucket = Bucket::new();
         for entry in [

@@ -119,7 +119,7 @@ fn neighbours_keep_one_limit_exactly() {
 }
 
 #[test]
-fn what_was_taken_stays_taken_from_version_to_version() {
+fn a_charge_survives_a_change_of_versions() {
     let mut deploy = Deploy::begin();
     assert_eq!(deploy.ask(&this(), Operation::Check(15)), Some(1));
     assert_eq!(deploy.ask(&next(), Operation::Check(2)), Some(1));

@@ -189,7 +189,7 @@ fn a_leased_window_never_passes_more_than_its_limit() {
 }
 
 #[test]
-fn what_is_out_is_not_there_for_others_until_its_term_ends() {
+fn a_share_is_unavailable_to_others_until_its_term_ends() {
     let rule = TokenBucket::new(Quota::per_second(100).burst(100));
     let mut fleet = Fleet::new(rule, 1);
     // A share is half of the rest, however much is wanted.
@@ -211,7 +211,7 @@ fn what_is_out_is_not_there_for_others_until_its_term_ends() {
 }
 
 #[test]
-fn what_is_out_counts_as_spent_when_its_term_ends() {
+fn a_share_counts_as_spent_when_its_term_ends() {
     fn keeps<R: Scripted>(rule: R) {
         let mut fleet = Fleet::new(rule, 1);
         assert_eq!(fleet.lease(0, 500), 500);
@@ -233,7 +233,7 @@ fn what_is_out_counts_as_spent_when_its_term_ends() {
 }
 
 #[test]
-fn what_was_out_is_remembered_until_it_has_come_in_again() {
+fn a_share_is_remembered_until_it_is_returned() {
     let rule = TokenBucket::new(Quota::per_minute(60));
     let mut fleet = Fleet::new(rule, 1);
     fleet.now += SECOND - 2;

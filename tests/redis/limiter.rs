@@ -101,7 +101,7 @@ async fn all_that_local_can_do_redis_can_do() {
 }
 
 #[tokio::test]
-async fn what_is_asked_at_the_same_time_shares_calls_and_keeps_its_order() {
+async fn concurrent_checks_share_calls_and_keep_their_order() {
     let server = Server::start();
     let rule = TokenBucket::new(hourly(1_000));
     let limiter = Redis::new("api", rule, &connect(&server).await, FailClosed);
@@ -317,7 +317,7 @@ async fn a_check_that_is_dropped_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn a_check_that_is_held_but_not_polled_stops_nobody() {
+async fn a_check_that_is_not_polled_does_not_block_others() {
     let server = Server::start();
     let rule = TokenBucket::new(hourly(1_000));
     let limiter = Redis::new("api", rule, &connect(&server).await, FailClosed);
@@ -385,7 +385,7 @@ async fn a_patience_without_end_ends_where_instants_do() {
 }
 
 #[tokio::test]
-async fn a_queue_takes_nobody_who_does_not_wait() {
+async fn a_queue_refuses_callers_that_do_not_wait() {
     let server = Server::start();
     let rule = LeakyBucket::new(hourly(5));
     let limiter = Redis::new("api", rule, &connect(&server).await, FailClosed);

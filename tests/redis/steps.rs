@@ -92,7 +92,7 @@ fn is_bounded<R: Scripted>(rule: R, used: Cost, most: Tick) {
 }
 
 #[test]
-fn a_step_back_locks_nobody_out_for_longer_than_an_empty_bucket() {
+fn a_step_back_locks_clients_out_no_longer_than_an_empty_bucket() {
     let quota = Quota::per_minute(20);
     for used in [1, 20] {
         is_bounded(TokenBucket::new(quota), used, MINUTE / 20);

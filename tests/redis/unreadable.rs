@@ -119,7 +119,7 @@ fn refuses<R: Scripted>(client: &mut redis::Connection, rule: R) {
 }
 
 #[test]
-fn what_this_version_does_not_write_is_neither_read_nor_written() {
+fn an_unknown_layout_is_neither_read_nor_written() {
     let server = Server::start();
     let client = &mut server.client();
     let quota = Quota::per_day(3).burst(3);
@@ -236,7 +236,7 @@ async fn the_policy_decides_about_a_state_that_cannot_be_read() {
 }
 
 #[tokio::test]
-async fn a_key_that_cannot_be_read_fails_nobody_else_in_its_call() {
+async fn an_unreadable_key_fails_no_other_check_of_the_call() {
     let server = Server::start();
     let limiter = beside_garbage(&server, FailClosed).await;
     let keys: Vec<_> = (0..60).map(|nth| [ANN, "bob", "eve"][nth % 3]).collect();

@@ -53,7 +53,7 @@ fn an_omitted_body_is_not_an_empty_one() {
 }
 
 #[test]
-fn what_another_version_wrote_is_refused_by_its_number() {
+fn a_record_of_another_version_is_refused_by_its_number() {
     let mut encoded = Record::Reply(reply()).encode().to_vec();
     encoded[4] = 7;
     let error = Record::decode(&encoded.into()).unwrap_err();

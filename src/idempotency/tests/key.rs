@@ -51,7 +51,7 @@ fn every_byte_of_a_string_is_allowed_or_refused_by_the_grammar() {
 }
 
 #[test]
-fn what_is_no_string_is_refused() {
+fn a_key_that_is_not_a_string_is_refused() {
     let wrong: [&[u8]; 12] = [
         br#"""#,
         br#""a"#,
@@ -108,7 +108,7 @@ fn a_bare_key_is_visible_ascii_without_a_comma_or_a_quote() {
 }
 
 #[test]
-fn one_line_is_a_key_and_none_is_no_key() {
+fn one_header_line_is_a_key_and_none_is_none() {
     for form in [STRICT, LENIENT] {
         assert_eq!(form.read::<&str>([]), Ok(None));
         assert_eq!(form.read([r#""a""#, r#""a""#]), Err(KeyError::Several));

@@ -103,7 +103,7 @@ fn a_lapsed_lease_goes_to_the_next_and_the_first_one_has_lost_it() {
 }
 
 #[test]
-fn a_lapsed_lease_that_nobody_took_is_still_its_holders() {
+fn an_expired_lease_that_was_not_taken_over_is_still_its_holders() {
     for now in [11, 69] {
         let mut state = leased();
         assert_eq!(
@@ -189,7 +189,7 @@ fn a_record_is_replayed_until_it_is_forgotten_and_never_overwritten() {
 }
 
 #[test]
-fn what_is_released_was_never_there() {
+fn a_released_claim_leaves_no_record() {
     let mut state = leased();
     assert_eq!(
         State::release(&mut state, at(1), token(2)),

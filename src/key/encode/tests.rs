@@ -100,7 +100,7 @@ fn addresses_are_written_as_ever() {
 }
 
 #[test]
-fn what_is_made_of_keys_is_written_as_ever() {
+fn combined_keys_have_a_stable_form() {
     assert_eq!(written(("a", 1)), "(a,1)");
     assert_eq!(written(("a", 1, "b")), "(a,1,b)");
     assert_eq!(written(("a", 1, "b", ())), "(a,1,b,)");
@@ -127,7 +127,7 @@ fn what_is_made_of_keys_is_written_as_ever() {
 }
 
 #[test]
-fn what_the_keys_of_this_crate_make_is_written_as_ever() {
+fn the_keys_of_this_crate_have_a_stable_form() {
     fn made<K: for<'a> Key<Request<()>, Key<'a>: StoreKey>>(
         key: K,
         request: &Request<()>,
@@ -250,7 +250,7 @@ fn long_keys_are_cut_as_ever() {
 }
 
 #[test]
-fn nobody_can_write_the_name_of_a_key_that_was_cut() {
+fn no_key_has_the_name_of_a_key_that_was_cut() {
     let cut = named("s", "l", "a".repeat(10_240));
     let told = cut
         .strip_prefix("s:{l:")

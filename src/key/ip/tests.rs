@@ -68,14 +68,14 @@ fn a_stranger_is_the_client_whatever_it_sends() {
 }
 
 #[test]
-fn trusting_nobody_believes_nothing() {
+fn without_trusted_proxies_no_header_counts() {
     let by = ClientIp::forwarded_for(Vec::<IpAddr>::new()).unwrap();
     let headers = [("x-forwarded-for", "192.0.2.1")];
     assert_eq!(client(&by, PROXY, &headers), PROXY);
 }
 
 #[test]
-fn what_a_client_sends_left_of_its_address_changes_nothing() {
+fn entries_left_of_the_clients_address_change_nothing() {
     for spoof in [
         "6.6.6.6",
         "10.0.0.9",
@@ -113,7 +113,7 @@ fn where_all_are_trusted_the_leftmost_is_the_client() {
 }
 
 #[test]
-fn reading_ends_at_what_is_no_address() {
+fn reading_ends_at_an_entry_that_is_not_an_address() {
     for hole in ["unknown", "_hidden", "", "unix:", "10.0.0.0/8", "\u{1F980}"] {
         assert_eq!(
             forwarded_for(&[&format!("6.6.6.6, {hole}, 10.0.0.2")]),
@@ -191,7 +191,7 @@ fn key(by: &ClientIp, peer: IpAddr) -> String {
 }
 
 #[test]
-fn the_unspecified_address_and_loopback_are_no_ipv4() {
+fn the_unspecified_address_and_loopback_are_not_ipv4() {
     let by = ClientIp::peer().ipv6_prefix(128);
     assert_eq!(key(&by, "::".parse().unwrap()), "::");
     assert_eq!(key(&by, "::1".parse().unwrap()), "::1");
@@ -281,7 +281,7 @@ fn a_named_header_holds_one_address() {
 }
 
 #[test]
-fn bytes_that_are_no_text_end_the_reading() {
+fn bytes_that_are_not_text_end_the_reading() {
     let mut request = request(PROXY, &[]);
     let garbage = HeaderValue::from_bytes(b"6.6.6.6, \xff\xfe\", 10.0.0.2").unwrap();
     request

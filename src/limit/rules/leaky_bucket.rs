@@ -186,7 +186,7 @@ mod tests {
     const T: Tick = 100_000;
 
     #[test]
-    fn what_passes_is_an_interval_apart() {
+    fn admitted_requests_are_an_interval_apart() {
         let (rule, mut state) = (
             LeakyBucket::new(Quota::per_second(10).burst(3)),
             Word::EMPTY,

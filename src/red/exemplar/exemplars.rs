@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits_for_one_that_is_read() {
+    fn recording_does_not_wait_for_a_reader() {
         let exemplars = Exemplars::default();
         exemplars.keep(&[10], 5, trace(1));
         let slots = exemplars.slots.get().unwrap();

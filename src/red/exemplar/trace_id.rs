@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_no_trace() {
+    fn an_unreadable_traceparent_has_no_trace() {
         let parent = "b7ad6b7169203331";
         for value in [
             String::new(),

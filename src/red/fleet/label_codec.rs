@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_nothing() {
+    fn an_unknown_series_decodes_to_none() {
         for text in [
             "",
             "http_server GET /",

@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_newer_version_writes_is_not_read() {
+    fn a_newer_layout_is_not_read() {
         let text = of(Some(CompletionKey::new(
             None,
             Outcome::Ok,

@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn whom_is_asked_is_told_without_a_password() {
+    fn the_host_is_recorded_without_a_password() {
         let uri = "http://ann:secret@api.example:8080/users/7";
         let req = Request::get(uri).body(()).unwrap();
         let peer = "api.example:8080";

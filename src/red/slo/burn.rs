@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_covered_yet_was_without_errors() {
+    fn time_without_history_counts_as_free_of_errors() {
         let six_minutes = HOUR / 10;
         assert!(burn(150_000, six_minutes).is_above(14.4));
         assert!(!burn(140_000, six_minutes).is_above(14.4));
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_came_and_nothing_burns() {
+    fn without_requests_no_budget_burns() {
         let burn = Slo::availability(0.999).burn(HOUR, HOUR, Events::default());
         assert!(burn.rate == 0.0 && !burn.is_above(0.0));
     }

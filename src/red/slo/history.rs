@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_before_a_silence_is_not_taken_for_what_was_in_it() {
+    fn counts_from_before_a_gap_are_not_counted_within_it() {
         let mut history = History::new(0, MONTH);
         history.note(STEP, STEP, events(1));
         // Fifty more, and then nobody for ten hours.

@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn what_there_is_not_burns_no_budget() {
+    fn an_unknown_method_burns_no_budget() {
         let failed = || completion(Outcome::ServerError, Cause::Status, [7, 0]);
         let of = |route| Snapshot {
             series: vec![series(Kind::GrpcServer, route, vec![failed()])],
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_available_has_not_failed() {
+    fn a_request_without_a_failure_is_available() {
         let slo = Slo::availability(0.999);
         let bad = 4 + 8 + 16 + 64;
         assert_eq!(counted(&slo, Kind::HttpServer), (bad, 953 + bad));
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_fast_was_answered_up_to_the_threshold() {
+    fn a_fast_request_ends_within_the_threshold() {
         let slo = Slo::latency(0.99, Duration::from_millis(250));
         assert_eq!(counted(&slo, Kind::GrpcServer), (3 + 16, 953 + 16));
     }

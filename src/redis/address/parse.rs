@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_right_is_read() {
+    fn valid_addresses_are_read() {
         for (url, place, user, password, database) in [
             ("redis://localhost", "localhost:6379", None, None, 0),
             ("redis://u:a@b@h", "h:6379", Some("u"), Some("a@b"), 0),

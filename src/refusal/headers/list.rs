@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_removed_leaves_the_rest() {
+    fn removing_one_entry_keeps_the_rest() {
         let field = HeaderName::from_static("ratelimit");
         let mut headers = HeaderMap::new();
         for line in [r#""a";r=1, "b";r=2"#, r#""a";r=3"#] {

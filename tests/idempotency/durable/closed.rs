@@ -16,7 +16,7 @@ use crate::durable::room::{KEEP, LEASE, NEW, name, request};
 const HOUR: Duration = Duration::from_secs(3_600);
 
 #[tokio::test]
-async fn what_is_open_is_locked_until_it_is_closed() {
+async fn an_open_store_is_locked_until_it_is_closed() {
     let folder = Folder::new();
     let store = Durable::open(folder.path()).await.unwrap();
     let second = Durable::open(folder.path()).await;
@@ -31,7 +31,7 @@ async fn what_is_open_is_locked_until_it_is_closed() {
 }
 
 #[tokio::test]
-async fn what_is_dropped_is_closed_sooner_or_later() {
+async fn a_dropped_store_closes_eventually() {
     let folder = Folder::new();
     let store = Durable::open(folder.path()).await.unwrap();
     assert_eq!(store.claim(name(1), request(1)).await, NEW);
@@ -107,7 +107,7 @@ async fn a_date_that_steps_ahead_ends_no_record_that_had_more_than_an_hour() {
 }
 
 #[tokio::test]
-async fn who_waits_hears_of_every_end_at_once_and_of_none_that_came_before() {
+async fn a_waiter_learns_of_every_later_end_and_of_none_before() {
     let (folder, clock) = (Folder::new(), Manual::new());
     let store = open(&folder, &clock).await.unwrap();
     store.settled(name(1)).await;
@@ -155,7 +155,7 @@ async fn names_are_told_apart_by_all_their_bytes() {
 }
 
 #[tokio::test]
-async fn what_a_store_holds_is_known_as_soon_as_it_is_open() {
+async fn an_open_store_knows_its_content_at_once() {
     let (folder, clock) = (Folder::new(), Manual::new());
     for opened in 0..20 {
         let store = open(&folder, &clock).await.unwrap();

@@ -218,7 +218,7 @@ fn careful(token: u8) -> ClaimRequest {
 }
 
 #[tokio::test]
-async fn what_was_done_is_answered_and_what_was_begun_is_held_after_a_kill() {
+async fn after_a_kill_completed_work_is_replayed_and_begun_work_is_leased() {
     let folder = Folder::new();
     let mut member = Member::start("one", &folder);
     assert_eq!(member.told().as_deref(), Some("ready"));
@@ -277,7 +277,7 @@ async fn check(folder: &Folder, said: &[String]) {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn what_could_not_be_written_is_not_said_to_be_done() {
+async fn a_failed_write_is_not_reported_as_done() {
     let folder = Folder::new();
     let mut member = Member::start_limited("large", &folder);
     for why in ["FileTooLarge", "Poisoned"] {

@@ -123,7 +123,7 @@ async fn a_journal_that_was_cut_off_lacks_what_came_last() {
 }
 
 #[tokio::test]
-async fn what_the_disk_had_confirmed_is_missed() {
+async fn missing_confirmed_data_is_detected() {
     let folder = Folder::new();
     let store = Durable::open(folder.path()).await.unwrap();
     let before = folder.copy();
@@ -143,7 +143,7 @@ async fn what_the_disk_had_confirmed_is_missed() {
 
 /// The process died when the file was there, and its first number was not.
 #[tokio::test]
-async fn a_seal_that_was_never_written_keeps_nobody_from_opening() {
+async fn a_seal_that_was_never_written_does_not_prevent_opening() {
     let folder = Folder::new();
     fs::create_dir_all(folder.path()).unwrap();
     fs::write(folder.path().join("seal"), []).unwrap();

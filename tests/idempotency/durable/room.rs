@@ -98,7 +98,7 @@ async fn a_full_store_forgets_the_completed_record_that_expires_next() {
 }
 
 #[tokio::test]
-async fn what_runs_or_ended_nobody_knows_how_is_not_forgotten_for_room() {
+async fn running_work_and_unknown_outcomes_are_not_evicted() {
     let (folder, clock) = (Folder::new(), Manual::new());
     let store = open(&folder, &clock, 2 * AROUND + 10).await;
     for number in [1, 2] {
@@ -117,7 +117,7 @@ async fn what_runs_or_ended_nobody_knows_how_is_not_forgotten_for_room() {
 }
 
 #[tokio::test]
-async fn what_could_not_be_kept_even_so_makes_nothing_be_forgotten() {
+async fn a_record_that_cannot_fit_evicts_nothing() {
     let (folder, clock) = (Folder::new(), Manual::new());
     let store = open(&folder, &clock, 3 * AROUND + 300).await;
     done(&store, 1, 300).await;
@@ -132,7 +132,7 @@ async fn what_could_not_be_kept_even_so_makes_nothing_be_forgotten() {
 }
 
 #[tokio::test]
-async fn what_has_expired_goes_as_others_come() {
+async fn expired_records_are_dropped_as_new_ones_come() {
     let (folder, clock) = (Folder::new(), Manual::new());
     let store = open(&folder, &clock, 64 << 20).await;
     for number in 0..200 {

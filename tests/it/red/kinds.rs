@@ -130,7 +130,7 @@ async fn a_known_method_is_grpc_if_it_is_posted_to() {
 }
 
 #[tokio::test]
-async fn what_is_no_path_of_grpc_is_not_matched() {
+async fn a_path_that_is_not_grpc_is_not_matched() {
     let metrics = Registry::new();
     let app = app().layer(RedLayer::server(&metrics));
     take(&app, ask(Method::POST, "/wp-login.php", "application/grpc")).await;

@@ -209,7 +209,7 @@ async fn a_scanner_makes_no_series() {
 }
 
 #[tokio::test]
-async fn what_there_is_no_room_for_is_counted_together() {
+async fn series_over_the_maximum_are_counted_together() {
     let metrics = Registry::builder().max_series(100).build();
     metrics.preregister(&Method::GET, "/orders", [StatusCode::OK]);
     // A route that is made of the path, as it must not be.
@@ -279,7 +279,7 @@ async fn requests_that_are_sent_may_have_room_of_their_own_size() {
 }
 
 #[tokio::test]
-async fn a_route_may_be_named_as_what_there_is_no_room_for() {
+async fn a_route_may_have_the_name_of_the_overflow_series() {
     let metrics = Registry::builder().max_series(2).build();
     for name in [Labels::OVERFLOW, "a job", "another", "a third"] {
         let job = service_fn(async |()| Ok::<_, Infallible>(()));
@@ -295,7 +295,7 @@ async fn a_route_may_be_named_as_what_there_is_no_room_for() {
 }
 
 #[tokio::test]
-async fn a_status_that_there_is_no_room_for_goes_where_there_is() {
+async fn a_status_over_the_maximum_goes_to_the_overflow_series() {
     let metrics = Registry::builder().max_series(2).build();
     let layer = RedLayer::server(&metrics);
     for status in 400..410 {
@@ -312,7 +312,7 @@ async fn a_status_that_there_is_no_room_for_goes_where_there_is() {
 }
 
 #[tokio::test]
-async fn what_was_preregistered_is_there_with_zeros() {
+async fn preregistered_series_start_with_zeros() {
     let metrics = Registry::builder()
         .methods(Methods::new().unary("pkg.Service/Get"))
         .build();

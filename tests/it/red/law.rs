@@ -59,7 +59,7 @@ async fn an_answer_is_what_its_status_says() {
 }
 
 #[tokio::test]
-async fn what_breaks_off_is_no_success() {
+async fn a_body_that_breaks_off_is_not_a_success() {
     let broken = of(Says(200, &[Step::Data("hel"), Step::Fail]), request()).await;
     assert_eq!(broken, (Outcome::ServerError, Cause::Body, HTTP(200)));
     let failed = of(Fail, request()).await;
@@ -123,7 +123,7 @@ async fn of_a_dropped_body(act: Act, method: Method) -> Outcome {
 }
 
 #[tokio::test]
-async fn what_has_no_body_ends_with_its_head() {
+async fn a_response_without_a_body_ends_with_its_head() {
     let body = &[Step::Data("never sent")];
     for (status, method) in [
         (200, Method::HEAD),
@@ -186,7 +186,7 @@ impl<B: http_body::Body<Data = bytes::Bytes> + Unpin> http_body::Body for Measur
 }
 
 #[tokio::test]
-async fn who_drops_an_error_has_seen_it() {
+async fn a_dropped_error_counts_as_seen() {
     let body = &[Step::Data("never read")];
     for (status, outcome) in [
         (404, Outcome::ClientError),
@@ -285,7 +285,7 @@ fn acting_ok() -> tower::util::BoxCloneSyncService<Req, Response<Steps>, BoxErro
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_late_is_told_from_what_failed() {
+async fn a_missed_deadline_is_told_from_a_failure() {
     let metrics = Registry::new();
     let deadline = EnforceDeadlineLayer::new()
         .default_timeout(ms(100))
@@ -340,7 +340,7 @@ async fn a_closure_may_say_otherwise() {
 }
 
 #[tokio::test]
-async fn what_is_exempt_leaves_no_trace() {
+async fn an_exempt_request_is_not_counted() {
     let metrics = Registry::new();
     let layer = RedLayer::server(&metrics).exempt(|req: &Req| req.uri() == "/metrics");
     let service = layer.layer(acting_ok());

@@ -81,7 +81,7 @@ async fn a_length_that_says_nothing_is_not_missed() {
 }
 
 #[tokio::test]
-async fn what_can_have_no_body_is_whole() {
+async fn a_response_that_cannot_have_a_body_is_complete() {
     for (method, status) in [
         (Method::HEAD, 200),
         (Method::CONNECT, 200),

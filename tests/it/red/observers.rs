@@ -80,7 +80,7 @@ async fn one_registry_sees_the_request_and_its_refusal() {
 }
 
 #[tokio::test]
-async fn who_was_not_asked_about_is_counted_without_a_name() {
+async fn an_exempt_request_is_counted_without_a_name() {
     let metrics = Registry::new();
     let layer = layer_of(a_few(1)).exempt(|_: &Req| true);
     let mut service = layer.observe(observer(&metrics)).layer(Probe::new());
@@ -146,7 +146,7 @@ async fn deadlines_are_counted_with_what_was_left() {
 }
 
 #[test]
-fn requests_without_a_deadline_are_no_difference_of_two_readings() {
+fn a_snapshot_never_invents_requests_without_a_deadline() {
     let metrics = Registry::new();
     let asked = deadline::Event::Entered(Some(ms(3)));
     let end = AtomicBool::new(false);

@@ -89,7 +89,7 @@ async fn an_error_that_a_handler_got_elsewhere_is_not_shed() {
 
 /// It does not know which request it answers.
 #[tokio::test]
-async fn a_refusal_of_what_is_not_http_is_no_answer_to_a_request() {
+async fn a_refused_query_is_not_a_refused_request() {
     let query = service_fn(async |_: u32| Ok::<_, BoxError>(()));
     let database = RateLimitLayer::new(exhausted()).refuse_with(AsError);
     let database = database.layer(query);

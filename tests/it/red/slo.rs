@@ -140,7 +140,7 @@ async fn requests_that_begin_take_the_samples() {
 }
 
 #[tokio::test]
-async fn what_was_before_the_night_is_not_in_the_morning() {
+async fn counts_from_before_a_pause_are_not_in_the_window_after_it() {
     let it = availability();
     it.go_on(1, 1).await;
     it.clock.advance(600 * MINUTE);
@@ -219,12 +219,12 @@ fn a_name_is_given_once() {
 
 #[test]
 #[should_panic(expected = "invalid objective 1: must be more than 0 and less than 1")]
-fn to_never_fail_is_no_objective() {
+fn an_objective_of_100_percent_is_invalid() {
     let _ = Slo::availability(1.0);
 }
 
 #[test]
 #[should_panic(expected = "invalid period 86400s: must be 7 to 90 days")]
-fn a_day_is_no_period() {
+fn a_period_of_a_day_is_invalid() {
     let _ = Slo::availability(0.9).period(1_440 * MINUTE);
 }

@@ -130,7 +130,7 @@ async fn a_client_that_has_the_trailers_has_all() {
 
 /// axum knows the route, and the registry does not know it as a method of gRPC.
 #[tokio::test]
-async fn an_answer_of_grpc_on_a_route_of_http_is_no_success_if_it_says_so() {
+async fn a_grpc_error_on_an_http_route_is_a_failure() {
     for (content_type, answer) in [
         ("application/grpc-web+proto", body("grpc-status:14\r\n")),
         (

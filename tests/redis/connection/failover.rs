@@ -104,7 +104,7 @@ async fn a_killed_primary_is_replaced() {
 }
 
 #[tokio::test]
-async fn who_stalls_after_the_login_holds_nobody_up_for_ever() {
+async fn a_server_that_stalls_after_the_login_does_not_block_callers() {
     let well = || Some("+OK\r\n".to_owned());
     let primary = fake::server(move |nth, command| match command[0].as_str() {
         "ROLE" if nth == 0 => None,

@@ -145,7 +145,7 @@ async fn a_breaker_that_opens_closes_no_other_lane() {
 }
 
 #[tokio::test]
-async fn what_is_not_used_makes_no_connection() {
+async fn an_unused_lane_makes_no_connection() {
     let server = Server::start();
     let connection = builder(server.url()).connect().await.unwrap();
     assert_eq!(

@@ -72,7 +72,7 @@ async fn a_stopped_server_costs_each_call_its_timeout_and_then_nothing() {
 }
 
 #[tokio::test]
-async fn a_late_answer_is_nobody_elses() {
+async fn a_late_reply_goes_to_no_other_caller() {
     let server = Server::start();
     let redis = builder(server.url())
         .breaker(1_000, Duration::from_secs(1))

@@ -16,7 +16,7 @@ fn order(server: &Server, words: &[&str]) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn scripts_that_are_forgotten_cost_nobody_an_answer() {
+async fn flushed_scripts_fail_no_call() {
     let server = Server::start();
     let (connection, limiter) = limiter(builder(server.url())).await;
     let load = Load::on(&limiter);
@@ -122,7 +122,7 @@ async fn nothing_is_charged_twice_when_connections_are_killed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_full_server_refuses_is_not_charged() {
+async fn a_check_that_a_full_server_rejects_is_not_charged() {
     let server = Server::with(&["--maxmemory-policy", "noeviction"]);
     let (connection, limiter) = limiter(builder(server.url())).await;
     let load = Load::on(&limiter);
@@ -138,7 +138,7 @@ async fn what_a_full_server_refuses_is_not_charged() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_replica_refuses_is_not_charged() {
+async fn a_check_that_a_replica_rejects_is_not_charged() {
     let server = Server::start();
     let (connection, limiter) = limiter(builder(server.url())).await;
     let load = Load::on(&limiter);

@@ -65,7 +65,7 @@ fn goes_on(runtime: &Runtime, limiter: &Redis<TokenBucket, FailClosed>, tally: &
 }
 
 #[test]
-fn who_waits_on_another_runtime_is_answered_when_one_ends() {
+fn a_waiter_gets_its_reply_when_another_runtime_ends() {
     let server = Server::start();
     let (first, second) = (one_thread(), one_thread());
     let calls = stubborn(builder(server.url()));
@@ -94,7 +94,7 @@ fn a_connection_outlives_the_runtime_that_it_began_on() {
 
 /// Nothing drives a runtime of one thread between two `block_on`.
 #[test]
-fn who_waits_for_a_runtime_that_stands_still_is_answered() {
+fn a_waiter_for_an_idle_runtime_gets_its_reply() {
     let server = Server::start();
     let (first, second) = (one_thread(), one_thread());
     let (_, limiter) = second.block_on(limiter(stubborn(hasty(server.url()))));
@@ -110,7 +110,7 @@ fn who_waits_for_a_runtime_that_stands_still_is_answered() {
 }
 
 #[test]
-fn who_asks_without_a_runtime_is_told() {
+fn a_call_without_a_runtime_is_an_error() {
     let server = Server::start();
     let runtime = one_thread();
     let (connection, limiter) = runtime.block_on(limiter(builder(server.url())));

@@ -84,7 +84,7 @@ fn checks_are_answered_whatever_becomes_of_the_first_runtime() {
 }
 
 #[test]
-fn a_connection_that_the_first_runtime_is_making_holds_nobody_up() {
+fn a_connection_attempt_of_one_runtime_does_not_delay_others() {
     for first in First::ALL {
         let server = Server::start();
         let begin = async || {

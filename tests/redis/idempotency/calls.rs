@@ -58,7 +58,7 @@ async fn work_costs_two_calls_and_its_replay_one() {
 }
 
 #[tokio::test]
-async fn what_nobody_waits_for_is_not_published() {
+async fn without_waiters_nothing_is_published() {
     let server = Server::start();
     let (store, _connection) = store(server.url()).await;
     for key in ["one", "other"] {

@@ -153,7 +153,7 @@ async fn another_fingerprint_is_not_given_the_record() {
 }
 
 #[tokio::test]
-async fn who_waits_asks_by_itself_when_the_one_who_asks_is_dropped() {
+async fn a_waiter_fetches_itself_when_the_fetching_call_is_dropped() {
     let stocked = Stocked::start().await;
     stocked.proxy.stall(&[1]);
     let store = stocked.store.clone();
@@ -185,7 +185,7 @@ async fn who_waits_asks_by_itself_when_the_one_who_asks_is_dropped() {
 
 /// A follower has a time of its own, which one who is late does not use up.
 #[tokio::test]
-async fn who_waits_asks_by_itself_when_the_one_who_asks_is_late() {
+async fn a_waiter_fetches_itself_when_the_fetching_call_is_late() {
     let server = Server::start();
     let proxy = Proxy::to(server.port());
     let connection = hasty(proxy.url())
@@ -258,7 +258,7 @@ async fn only_large_records_take_a_lane_of_their_own() {
 }
 
 #[test]
-fn nobody_waits_for_one_who_asks_on_a_runtime_that_is_held_up() {
+fn no_call_waits_for_a_fetch_on_a_blocked_runtime() {
     for first in First::ALL {
         let begin = async || {
             let stocked = Stocked::start().await;

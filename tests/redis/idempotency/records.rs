@@ -291,7 +291,7 @@ async fn a_record_of_another_layout_is_refused_and_stays() {
 }
 
 #[tokio::test]
-async fn a_record_of_another_type_is_no_outage_and_stays() {
+async fn a_record_of_another_type_is_not_an_outage_and_stays() {
     let server = Server::start();
     let (store, connection) = store(server.url()).await;
     let mut client = server.client();

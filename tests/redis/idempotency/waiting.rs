@@ -54,7 +54,7 @@ fn done() -> Claim {
 }
 
 #[tokio::test]
-async fn nobody_waits_for_what_does_not_run() {
+async fn no_call_waits_for_work_that_does_not_run() {
     let server = Server::start();
     let (store, _connection) = store(server.url()).await;
     store.settled(name("k")).await;
@@ -100,7 +100,7 @@ async fn a_release_is_told_and_who_waited_may_run() {
 /// A subscription that begins wakes who waits, once; whatever is beyond that was
 /// a message. Where looking was faster than a message, it is tried again.
 #[tokio::test]
-async fn who_waits_wakes_by_the_message() {
+async fn a_message_wakes_the_waiter() {
     let server = Server::start();
     let (holder, _holder) = store(server.url()).await;
     let (waiter, _waiter) = store(server.url()).await;
@@ -184,7 +184,7 @@ async fn a_killed_subscription_begins_again() {
 }
 
 #[tokio::test]
-async fn who_waits_outlasts_a_server_that_is_gone_for_a_while() {
+async fn a_waiter_survives_an_outage_of_the_server() {
     let mut server = Server::start();
     let (holder, _holder) = store(server.url()).await;
     let (waiter, _waiter) = store(server.url()).await;

@@ -41,7 +41,7 @@ async fn an_instance_that_is_silent_drops_out_of_what_is_in_flight() {
 }
 
 #[tokio::test]
-async fn what_is_in_flight_stays_fresh_though_nothing_ends() {
+async fn requests_in_flight_stay_fresh_while_none_ends() {
     let server = Server::start();
     let mut instance = Instance::new(1, &connect(server.url()).await);
     let mut waiting = Vec::new();
@@ -61,7 +61,7 @@ async fn what_is_in_flight_stays_fresh_though_nothing_ends() {
 }
 
 #[tokio::test]
-async fn who_shuts_down_has_nothing_in_flight() {
+async fn after_a_shutdown_nothing_is_in_flight() {
     let server = Server::start();
     let mut instance = Instance::new(1, &connect(server.url()).await);
     let _waiting = instance.begin("/slow");

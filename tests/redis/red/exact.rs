@@ -42,7 +42,7 @@ async fn several_add_up(connection: &Connection) {
 }
 
 #[tokio::test]
-async fn what_is_read_is_what_all_instances_have_counted() {
+async fn a_reader_gets_the_counts_of_all_instances() {
     let server = Server::start();
     several_add_up(&connect(server.url()).await).await;
 }

@@ -39,7 +39,7 @@ async fn served(connection: &Connection) -> Instance {
 }
 
 #[tokio::test]
-async fn what_is_not_understood_is_skipped_and_counted() {
+async fn unknown_values_are_skipped_and_counted() {
     let server = Server::start();
     let instance = served(&connect(server.url()).await).await;
     for (field, value) in [
@@ -91,7 +91,7 @@ async fn methods_of_a_newer_version_are_others() {
 }
 
 #[tokio::test]
-async fn a_bucket_that_is_no_number_stops_nothing_else() {
+async fn a_bucket_that_is_not_a_number_does_not_affect_others() {
     let server = Server::start();
     let connection = connect(server.url()).await;
     let mut instance = served(&connection).await;
@@ -114,7 +114,7 @@ async fn a_bucket_that_is_no_number_stops_nothing_else() {
 
 /// Or else what was counted before would be counted again.
 #[tokio::test]
-async fn a_sequence_that_is_no_number_is_not_the_first() {
+async fn a_sequence_that_is_not_a_number_is_not_the_first() {
     let server = Server::start();
     let mut instance = served(&connect(server.url()).await).await;
     let mut client = server.client();

@@ -70,7 +70,7 @@ async fn nothing_is_lost_and_nothing_doubled_while_answers_get_lost() {
 }
 
 #[tokio::test]
-async fn a_flush_that_nobody_waits_for_counts_once() {
+async fn a_flush_without_a_waiting_caller_counts_once() {
     let server = Server::start();
     let mut instance = Instance::new(1, &connect(server.url()).await);
     for _ in 0..20 {

@@ -96,7 +96,7 @@ async fn nothing_is_lost_and_nothing_doubled_while_servers_and_instances_restart
 }
 
 #[tokio::test]
-async fn what_was_counted_while_redis_was_away_comes_when_it_is_back() {
+async fn counts_of_an_outage_arrive_after_it() {
     let mut server = Server::start();
     // With a breaker, as it is by default.
     let connection = builder(server.url()).connect().await.unwrap();

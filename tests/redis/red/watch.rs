@@ -46,7 +46,7 @@ async fn a_watch_keeps_what_it_saw_while_redis_is_away() {
 }
 
 #[tokio::test]
-async fn a_watch_ends_when_nobody_looks() {
+async fn a_watch_ends_with_its_last_reader() {
     let server = Server::start();
     let connection = connect(server.url()).await;
     let reader = sluicegate::red::redis::Reader::new("orders", &connection);

@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_weight_that_is_none_is_no_range() {
+    fn a_range_with_an_invalid_weight_is_ignored() {
         for weight in ["often", "-1", "1.1", "0.1234", "NaN", "1e0", "2", "", ".5"] {
             assert_eq!(
                 preference(&format!("text/plain;q={weight}")),

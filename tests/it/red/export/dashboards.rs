@@ -68,7 +68,7 @@ async fn requests() -> Registry {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_asked_for_is_there() {
+async fn every_metric_of_the_dashboard_exists() {
     let text = everything().await.prometheus_for(&HeaderMap::new()).1;
     let text = text + &requests().await.prometheus_for(&HeaderMap::new()).1;
     let samples = text.lines().filter(|line| !line.starts_with('#'));

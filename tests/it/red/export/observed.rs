@@ -49,7 +49,7 @@ pub(super) async fn everything() -> Registry {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_other_parts_do_is_told_too() {
+async fn other_components_are_exported_too() {
     let metrics = everything().await;
     let text = metrics.prometheus_for(&HeaderMap::new()).1;
     for line in [

@@ -99,7 +99,7 @@ async fn each_request_is_told_of_and_label_sets_are_asked_for_once() {
 }
 
 #[tokio::test]
-async fn what_has_begun_is_active_until_it_is_dropped() {
+async fn a_begun_request_is_active_until_it_is_dropped() {
     let (notes, clock) = (Notes::default(), Manual::new());
     let metrics = metrics(&notes, 10, &clock);
     let service = service_fn(|()| pending::<Result<(), ()>>());
@@ -116,7 +116,7 @@ async fn what_has_begun_is_active_until_it_is_dropped() {
 }
 
 #[tokio::test]
-async fn what_has_no_room_is_active_nowhere_when_it_has_ended() {
+async fn a_request_without_a_series_is_not_active_after_its_end() {
     let (notes, clock) = (Notes::default(), Manual::new());
     let metrics = metrics(&notes, 1, &clock);
     // Room for the one that succeeds, none for the failure, none for the other name.
@@ -136,7 +136,7 @@ async fn what_has_no_room_is_active_nowhere_when_it_has_ended() {
 }
 
 #[tokio::test]
-async fn what_has_no_room_has_no_status() {
+async fn a_request_without_a_series_has_no_status() {
     let (notes, clock) = (Notes::default(), Manual::new());
     let metrics = metrics(&notes, 1, &clock);
     call("one", &metrics, &clock, false).await;
@@ -178,7 +178,7 @@ impl Export for Names {
 }
 
 #[tokio::test]
-async fn requests_that_are_sent_are_told_apart_by_whom_they_are_sent_to() {
+async fn sent_requests_are_told_apart_by_their_host() {
     let names = Names::default();
     let metrics = Registry::builder().export(names.clone()).build();
     let service = service_fn(async |_: Request<String>| {
