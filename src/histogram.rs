@@ -1,4 +1,6 @@
-//! A histogram that threads add to.
+//! A histogram of durations, and what is read from it. It is the ground floor
+//! of RED metrics and of the latency of Redis connections: threads record into
+//! a [`Histogram`] without a lock, and a reader gets [`Durations`].
 
 use std::{
     fmt,
@@ -9,33 +11,37 @@ use std::{
     time::Duration,
 };
 
+/// The number of counters in a cache line.
 const CELLS: usize = 8;
 
-/// One cache line, so that what one thread counts is never on a line that
-/// another one writes to.
+/// One cache line. A histogram starts at a cache line of its own, so that the
+/// threads of one stripe never write to a line of another.
 #[derive(Default)]
 #[repr(align(64))]
 struct CacheLine([AtomicU64; CELLS]);
 
-/// Counts by the upper bounds of its buckets, and then the sum: with fourteen
-/// bounds it is two cache lines.
+/// A counter for each bucket, and the sum of all durations. With fourteen
+/// bounds it takes two cache lines.
 pub(crate) struct Histogram {
+    /// The counters of the buckets, then the sum.
     lines: Box<[CacheLine]>,
 }
 
 impl Histogram {
+    /// Returns a histogram for so many bounds.
     pub(crate) fn new(bounds: usize) -> Self {
-        // One more bucket has no bound, and the sum has a cell too.
+        // One more bucket has no bound, and the sum needs a counter.
         let lines = (bounds + 2).div_ceil(CELLS);
         Self {
             lines: (0..lines).map(|_| CacheLine::default()).collect(),
         }
     }
 
-    /// Counts one more, of so many microseconds. `bounds` are always the same.
+    /// Records a duration. `bounds` must be the same in every call.
     ///
-    /// The count comes last and is released, so that whoever sees it sees what
-    /// was done before it.
+    /// The count is written last and with release ordering, so that a reader
+    /// who sees it also sees everything that the thread did before, such as the
+    /// start of the request.
     #[inline]
     pub(crate) fn record(&self, bounds: &[u64], micros: u64) {
         let nth = bounds.iter().position(|bound| micros <= *bound);
@@ -44,7 +50,7 @@ impl Histogram {
         cell(nth.unwrap_or(bounds.len())).fetch_add(1, Ordering::Release);
     }
 
-    /// What was counted, by the same bounds.
+    /// Reads the counts, for the same bounds.
     pub(crate) fn read(&self, bounds: &Arc<[u64]>) -> Durations {
         let mut durations = Durations::none(bounds);
         let (counts, sum) = durations.parts_mut();
@@ -62,19 +68,28 @@ impl fmt::Debug for Histogram {
     }
 }
 
-/// A histogram of durations: how many were at most how long, and their sum.
+/// Durations that were counted in buckets, and their sum.
+///
+/// ```
+/// use sluicegate::red::Registry;
+///
+/// let snapshot = Registry::new().snapshot();
+/// if let Some(durations) = snapshot.durations() {
+///     println!("{} requests, 99 % within {:?}", durations.count(), durations.quantile(0.99));
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Durations {
-    /// The upper bounds, in microseconds; one more bucket has none.
+    /// The upper bounds in microseconds; one more bucket has none.
     bounds: Arc<[u64]>,
-    /// How many were in each bucket.
+    /// How many durations are in each bucket.
     counts: Vec<u64>,
-    /// Microseconds.
+    /// The sum in microseconds.
     sum: u64,
 }
 
 impl Durations {
-    /// None yet, with these bounds.
+    /// Returns durations with these bounds and nothing in them.
     pub(crate) fn none(bounds: &Arc<[u64]>) -> Self {
         Self {
             bounds: Arc::clone(bounds),
@@ -83,23 +98,24 @@ impl Durations {
         }
     }
 
-    /// How many there are.
+    /// Returns how many durations were counted.
     pub fn count(&self) -> u64 {
         self.counts.iter().sum()
     }
 
-    /// All together.
+    /// Returns the sum of all durations.
     pub fn sum(&self) -> Duration {
         Duration::from_micros(self.sum)
     }
 
-    /// The mean; `None` if there are none.
+    /// Returns the mean; `None` if nothing was counted.
     pub fn mean(&self) -> Option<Duration> {
         let mean = self.sum.checked_div(self.count())?;
         Some(Duration::from_micros(mean))
     }
 
-    /// Each bucket: its upper bound, and how many are in it. The last has no bound.
+    /// Returns each bucket: its upper bound, and how many durations are in it.
+    /// The last bucket has no bound.
     pub fn buckets(&self) -> impl Iterator<Item = (Option<Duration>, u64)> + '_ {
         let bounds = self
             .bounds
@@ -108,23 +124,24 @@ impl Durations {
         bounds.chain([None]).zip(self.counts.iter().copied())
     }
 
-    /// How many took at most so long; `None` if that is no bound of a bucket.
+    /// Returns how many durations were at most this long; `None` if that is not
+    /// the bound of a bucket.
     pub fn at_most(&self, bound: Duration) -> Option<u64> {
         let bound = u64::try_from(bound.as_micros()).ok()?;
         let last = self.bounds.binary_search(&bound).ok()?;
         Some(self.counts[..=last].iter().sum())
     }
 
-    /// The duration that this share of them does not exceed, `q` being between 0
-    /// and 1; `None` if there are none.
+    /// Returns the duration that a share `q` of all durations does not exceed;
+    /// `None` if nothing was counted.
     ///
-    /// Durations in a bucket are taken to be spread evenly over it, as
-    /// Prometheus' `histogram_quantile` has it. In the last bucket, which has no
-    /// bound, it is the bound of the one before.
+    /// The durations of a bucket are taken to be spread evenly over it, as
+    /// Prometheus' `histogram_quantile` does. In the last bucket, which has no
+    /// bound, the result is the bound before it.
     ///
     /// # Panics
     ///
-    /// When `q` is not between 0 and 1.
+    /// Panics unless `q` is between 0 and 1.
     #[track_caller]
     pub fn quantile(&self, q: f64) -> Option<Duration> {
         assert!(
@@ -144,7 +161,8 @@ impl Durations {
         Some(self.within(nth, below, rank))
     }
 
-    /// Where in the bucket `nth`, with so many up to its end, this rank is.
+    /// Returns the duration of this rank in the bucket `nth`, where `below`
+    /// durations are in the buckets up to and including it.
     fn within(&self, nth: usize, below: u64, rank: f64) -> Duration {
         let from = nth.checked_sub(1).map_or(0, |nth| self.bounds[nth]);
         let Some(&to) = self.bounds.get(nth) else {
@@ -155,7 +173,8 @@ impl Durations {
         Duration::from_secs_f64((from as f64 + (to - from) as f64 * share.max(0.0)) / 1e6)
     }
 
-    /// Adds others of the same bounds. Those of other bounds cannot be added.
+    /// Adds durations with the same bounds. Returns `false` and changes nothing
+    /// if the bounds differ.
     pub(crate) fn add(&mut self, others: &Self) -> bool {
         let alike = self.bounds == others.bounds;
         if alike {
@@ -171,7 +190,7 @@ impl Durations {
         &self.bounds
     }
 
-    /// How many are in each bucket, and the sum in microseconds.
+    /// Returns the counts of all buckets, and the sum in microseconds.
     #[cfg(any(test, feature = "redis"))]
     pub(crate) fn parts(&self) -> (&[u64], u64) {
         (&self.counts, self.sum)

@@ -1,29 +1,37 @@
-//! What came of a request.
+//! How a request ended: its outcome, and what caused it.
 
-/// What came of a request: exactly one of these, whatever happens to it.
+/// How a request ended: exactly one of these, whatever happens to it.
+///
+/// ```
+/// use sluicegate::red::Outcome;
+///
+/// assert!(Outcome::Deadline.is_failure());
+/// assert!(!Outcome::Shed.is_failure(), "a limit did what it is for");
+/// assert_eq!(Outcome::ServerError.as_str(), "server_error");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// It was answered, and the answer was passed on whole.
+    /// It was answered, and the whole response was taken.
     Ok,
-    /// It was answered, and whoever asked has made a mistake: 4xx.
+    /// The service failed without a response.
     ClientError,
-    /// It failed: 5xx, a gRPC status that says so, an error of the service or in
-    /// a body, an answer that broke off.
+    /// It failed: 5xx, a gRPC status of a failure, an error of the service or
+    /// in the body, or a response that broke off.
     ServerError,
-    /// Nobody waited for its end: it was dropped before there was a response, or
-    /// the response's body was, unless its head said already that it is an error.
+    /// It was dropped before there was a response, or the response's body was,
+    /// unless the head already said that it is an error.
     Cancelled,
     /// A limit refused it.
     Shed,
     /// Its deadline passed.
     Deadline,
-    /// A panic ended it.
+    /// It panicked.
     Panic,
 }
 
 impl Outcome {
-    /// All there are.
+    /// All outcomes.
     pub const ALL: [Self; 7] = [
         Self::Ok,
         Self::ClientError,
@@ -34,7 +42,7 @@ impl Outcome {
         Self::Panic,
     ];
 
-    /// Its name, as the label `outcome` has it.
+    /// Returns its name, the value of the label `outcome`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -47,31 +55,31 @@ impl Outcome {
         }
     }
 
-    /// Whether the service is to blame: what counts as the E in RED.
+    /// Returns whether the service is to blame: the E in RED.
     pub fn is_failure(self) -> bool {
         matches!(self, Self::ServerError | Self::Deadline | Self::Panic)
     }
 
-    /// The one of this name.
+    /// Returns the outcome of this name.
     #[cfg(any(feature = "redis", test))]
     pub(crate) fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|it| it.as_str() == name)
     }
 }
 
-/// What ended a request, beside what its status says: what the label `error_type`
-/// is made of where there is no status to tell.
+/// What ended a request. The label `error_type` is made of it where the status
+/// says nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Cause {
-    /// Its status tells.
+    /// The status says it.
     Status,
     /// The service failed without an answer.
     Error,
-    /// The body of the answer failed.
+    /// The body of the response failed.
     Body,
-    /// The answer ended too early: without a status if it was gRPC, or before as many
-    /// bytes had come as its head says (RFC 9112, section 8).
+    /// The response ended too early: a gRPC response without a status, or fewer
+    /// bytes than the head announced (RFC 9112, section 8).
     Truncated,
     /// It was dropped before there was a response.
     DroppedBeforeHead,
@@ -79,13 +87,13 @@ pub enum Cause {
     DroppedInBody,
     /// A limit refused it.
     OverLimit,
-    /// A limit could not be checked, so it was refused.
+    /// A limit could not be checked, and its policy refused the request.
     Unavailable,
     /// Its deadline passed.
     Timeout,
-    /// Its deadline passed, which its caller chose, shorter than the server's own.
+    /// A deadline passed that the caller chose, shorter than the server's own.
     CallerTimeout,
-    /// A panic.
+    /// It panicked.
     Panic,
 }
 
@@ -105,11 +113,13 @@ impl Cause {
         Self::Panic,
     ];
 
-    /// Its name, as the label `error_type` has it; for a status that is none.
+    /// Returns its name, the value of the label `error_type`; `None` if the
+    /// status is that value.
     pub(crate) fn as_str(self) -> Option<&'static str> {
         Some(match self {
             Self::Status => return None,
-            // What semantic conventions say where nothing better is known.
+            // The value that semantic conventions reserve for errors without a
+            // better name.
             Self::Error => "_OTHER",
             Self::Body => "body",
             Self::Truncated => "truncated",

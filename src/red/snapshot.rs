@@ -1,4 +1,5 @@
-//! What was counted, at one time.
+//! What was counted up to one time. Registries and fleets are read as
+//! snapshots, and exporters and objectives read those.
 
 use std::borrow::Cow;
 
@@ -16,16 +17,27 @@ use crate::{deadline, histogram::Durations};
 
 /// What was counted up to one time, in this process or in a fleet.
 ///
-/// Of each series, and so of all together, what was started is what has ended and
-/// what is in flight. Counts are not all read in one instant, but none that has
-/// ended is missing among those that were started.
+/// For each series, and for all together, the number of started requests is
+/// that of ended ones and of those in flight. The counts are not read in one
+/// instant, but no request is missing among the started ones that is among the
+/// ended ones.
+///
+/// ```
+/// use sluicegate::red::{Labels, Outcome, Registry};
+///
+/// let snapshot = Registry::new().snapshot();
+/// assert_eq!(snapshot.started(), snapshot.ended() + snapshot.in_flight());
+/// let matched = snapshot.only(|labels| labels.route() != Labels::UNMATCHED);
+/// println!("{} failed, p99 {:?}", matched.failed(), matched.durations().map(|it| it.quantile(0.99)));
+/// println!("{} cancelled", matched.count(Outcome::Cancelled));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Snapshot {
-    /// In the order of their labels.
+    /// The series, in the order of their labels.
     pub series: Vec<Series>,
-    /// About how many more label sets there were than there is room for. They are
-    /// counted together.
+    /// About how many label sets had no room. Their requests are counted
+    /// together.
     pub overflowed: u64,
     /// How many of these label sets were of sent requests. A fleet does not know it:
     /// 0 there.
@@ -48,29 +60,30 @@ pub struct Snapshot {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Series {
-    /// What they have in common.
+    /// The labels.
     pub labels: Labels,
-    /// How many there were.
+    /// How many requests started.
     pub started: u64,
-    /// How long it took until there was a response, of those that had one.
+    /// How long it took until there was a response, for requests that got one.
     pub heads: Durations,
-    /// What came of them.
+    /// The requests that have ended, by how they ended.
     pub completions: Vec<Completion>,
 }
 
-/// Requests of a series of which the same came.
+/// Requests of a series that ended in the same way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Completion {
     pub(crate) key: CompletionKey,
-    /// How long it took until their end.
+    /// How long they took until their end.
     pub durations: Durations,
-    /// By bucket; empty if there is none.
+    /// The exemplars by bucket; empty if there are none.
     pub(crate) exemplars: Vec<Option<Exemplar>>,
 }
 
 impl Snapshot {
-    /// The part of it that is about these, which are requests and nothing else.
+    /// Returns a snapshot of the requests with labels that `wanted` accepts.
+    /// Nothing else is in it.
     pub fn only(&self, wanted: impl Fn(&Labels) -> bool) -> Self {
         let series = self.series.iter().filter(|series| wanted(&series.labels));
         Self {
@@ -81,51 +94,52 @@ impl Snapshot {
         }
     }
 
-    /// The part of it that is about this route.
+    /// Returns a snapshot of the requests on this route.
     pub fn route(&self, route: &str) -> Self {
         self.only(|labels| labels.route() == route)
     }
 
-    /// How many requests were started.
+    /// Returns how many requests started.
     pub fn started(&self) -> u64 {
         self.series.iter().map(|series| series.started).sum()
     }
 
-    /// How many have ended.
+    /// Returns how many requests have ended.
     pub fn ended(&self) -> u64 {
         self.series.iter().map(Series::ended).sum()
     }
 
-    /// How many have not ended.
+    /// Returns how many requests have not ended.
     pub fn in_flight(&self) -> u64 {
         self.series.iter().map(Series::in_flight).sum()
     }
 
-    /// Of how many this came.
+    /// Returns how many requests ended with this outcome.
     pub fn count(&self, outcome: Outcome) -> u64 {
         let completions = self.completions();
         let such = completions.filter(|(_, it)| it.outcome() == outcome);
         such.map(|(_, it)| it.durations.count()).sum()
     }
 
-    /// How many have failed; see [`Series::failed`].
+    /// Returns how many requests have failed; see [`Series::failed`].
     pub fn failed(&self) -> u64 {
         self.series.iter().map(Series::failed).sum()
     }
 
-    /// How long requests took until their end, streams aside; `None` if none has
-    /// ended, or if their histograms have different bounds.
+    /// Returns how long requests took until their end, without streams. `None`
+    /// if none has ended, or if their histograms have different bounds.
     pub fn durations(&self) -> Option<Durations> {
         let prompt = self.completions().filter(|(_, it)| !it.is_streamed());
         together(prompt.map(|(_, it)| &it.durations))
     }
 
-    /// How long it took until there was a response; `None` if there was none.
+    /// Returns how long it took until there was a response. `None` if there was
+    /// none, or if the histograms have different bounds.
     pub fn heads(&self) -> Option<Durations> {
         together(self.series.iter().map(|series| &series.heads))
     }
 
-    /// All completions, with the labels of their series.
+    /// Returns all completions, with the labels of their series.
     pub fn completions(&self) -> impl Iterator<Item = (&Labels, &Completion)> {
         self.series.iter().flat_map(|series| {
             let completions = series.completions.iter();
@@ -156,31 +170,34 @@ impl Snapshot {
     }
 }
 
+/// Returns the sum of all, or `None` if there are none or their bounds differ.
 fn together<'a>(mut durations: impl Iterator<Item = &'a Durations>) -> Option<Durations> {
     let mut all = durations.next()?.clone();
     durations.all(|one| all.add(one)).then_some(all)
 }
 
 impl Series {
-    /// How many have ended.
+    /// Returns how many requests have ended.
     pub fn ended(&self) -> u64 {
         self.completions.iter().map(|it| it.durations.count()).sum()
     }
 
-    /// How many have not ended.
+    /// Returns how many requests have not ended.
     pub fn in_flight(&self) -> u64 {
         self.started.saturating_sub(self.ended())
     }
 
-    /// How long they took until their end, streams aside; as
+    /// Returns how long requests took until their end; see
     /// [`Snapshot::durations`].
     pub fn durations(&self) -> Option<Durations> {
         let prompt = self.completions.iter().filter(|it| !it.is_streamed());
         together(prompt.map(|it| &it.durations))
     }
 
-    /// How many have failed: [`Outcome::is_failure`], and of those that were sent
-    /// [`Outcome::ClientError`] too, for an error of ours is one.
+    /// Returns how many requests have failed: those whose outcome is a
+    /// [failure](Outcome::is_failure). Of sent requests, a [client
+    /// error](Outcome::ClientError) is an error of this process and counts as
+    /// well.
     pub fn failed(&self) -> u64 {
         let ours = self.labels.kind().is_client();
         let failure = |it: &&Completion| {
@@ -192,44 +209,45 @@ impl Series {
 }
 
 impl Completion {
-    /// What came of them.
+    /// Returns their outcome.
     pub fn outcome(&self) -> Outcome {
         self.key.outcome
     }
 
-    /// The status of the answer, if there was one.
+    /// Returns the status of their responses, if there were any.
     pub fn status(&self) -> Option<Status> {
         Status::numbered(self.key.status)
     }
 
-    /// What ended them.
+    /// Returns what ended them.
     pub fn cause(&self) -> Cause {
         self.key.cause
     }
 
-    /// Whether they were streams, of which the end is not the answer's.
+    /// Returns whether they were streams, whose duration is not a latency.
     pub fn is_streamed(&self) -> bool {
         self.key.streamed
     }
 
-    /// The last one of each bucket that belongs to a trace, fast ones first; see
-    /// [`Builder::exemplars`](super::Builder::exemplars).
+    /// Returns the exemplars, those of fast requests first.
     #[cfg(feature = "testing")]
     #[doc(hidden)]
     pub fn exemplars(&self) -> impl Iterator<Item = &Exemplar> {
         self.exemplars.iter().flatten()
     }
 
-    /// Adds others, of the same key and bounds.
+    /// Adds completions with the same key and bounds.
     pub(crate) fn add(&mut self, others: Self) {
         self.durations.add(&others.durations);
         newest(&mut self.exemplars, &others.exemplars);
     }
 
-    /// Why requests of this kind did not end well, for the label `error.type` of semantic
-    /// conventions. Requests that were cancelled or shed have one too, so it is the
-    /// [outcome](Self::outcome) that tells failures. `None` if they ended well, or if
-    /// their status says enough: 404 is an error to the client and not to the server.
+    /// Returns the value of the label `error.type` for requests of this kind.
+    ///
+    /// Requests that were cancelled or shed have one, too, so use the
+    /// [outcome](Self::outcome) to tell failures. `None` if they ended well, or
+    /// if the status says enough: a 404 is an error to the client and not to
+    /// the server.
     pub fn error_type(&self, kind: Kind) -> Option<Cow<'static, str>> {
         self.key.error_type(kind)
     }

@@ -1,20 +1,27 @@
-//! Statuses of both protocols, as labels.
+//! The status of a response, of HTTP or gRPC, as it becomes a label.
 
 use http::StatusCode;
 
-/// The status of an answer.
+/// The status of a response.
+///
+/// ```
+/// use sluicegate::red::Status;
+///
+/// assert_eq!(Status::Http(404).to_string(), "404");
+/// assert_eq!(Status::Grpc(5).to_string(), "NOT_FOUND");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Status {
-    /// Of HTTP.
+    /// A status of HTTP.
     Http(u16),
-    /// Of gRPC: 0 to 16, or 17 for any other number.
+    /// A status of gRPC: 0 to 16, or 17 for any other number.
     Grpc(u8),
 }
 
 /// The names of gRPC's statuses
-/// (<https://github.com/grpc/grpc/blob/master/doc/statuscodes.md>), and of all
-/// numbers that are none.
+/// (<https://github.com/grpc/grpc/blob/master/doc/statuscodes.md>), and one for
+/// all other numbers.
 const GRPC: [&str; 18] = [
     "OK",
     "CANCELLED",
@@ -36,6 +43,7 @@ const GRPC: [&str; 18] = [
     "_OTHER",
 ];
 
+/// The gRPC statuses that matter here by name.
 pub(crate) mod grpc {
     pub(crate) const OK: u8 = 0;
     pub(crate) const CANCELLED: u8 = 1;
@@ -51,7 +59,8 @@ pub(crate) mod grpc {
 }
 
 impl Status {
-    /// What a `grpc-status` says: one that cannot be read is UNKNOWN.
+    /// Reads the value of `grpc-status`. A value that cannot be read is
+    /// UNKNOWN.
     pub(crate) fn read_grpc(value: &[u8]) -> Self {
         let number = str::from_utf8(value).ok();
         let digits = number.filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
@@ -62,7 +71,8 @@ impl Status {
         })
     }
 
-    /// What an HTTP status is worth where a gRPC one is missing
+    /// Returns the gRPC status that stands for an HTTP status where the
+    /// response has no gRPC status
     /// (<https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md>).
     pub(crate) fn grpc_for(http: StatusCode) -> Self {
         Self::Grpc(match http.as_u16() {
@@ -75,7 +85,8 @@ impl Status {
         })
     }
 
-    /// A number for each; 0 for none.
+    /// Returns a number for each status, and 0 for none, so that a key stays
+    /// small.
     pub(crate) fn number(status: Option<Self>) -> u16 {
         match status {
             None => 0,
@@ -84,7 +95,7 @@ impl Status {
         }
     }
 
-    /// The one of this number.
+    /// Returns the status of a number.
     pub(crate) fn numbered(number: u16) -> Option<Self> {
         match number {
             0 => None,
@@ -97,11 +108,11 @@ impl Status {
     }
 }
 
-/// Above all statuses of HTTP.
+/// The number of the gRPC status 0: above all statuses of HTTP.
 const GRPC_FROM: u16 = 1_000;
 
-/// An HTTP status in digits, a gRPC one as a name: what semantic conventions
-/// want in labels.
+/// Writes an HTTP status in digits and a gRPC status by its name, as semantic
+/// conventions want them.
 impl std::fmt::Display for Status {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

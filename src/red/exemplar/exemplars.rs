@@ -1,4 +1,4 @@
-//! Requests that stand for the others of their bucket.
+//! The exemplars of one completion: the last request of each bucket.
 
 use std::{
     fmt,
@@ -8,43 +8,44 @@ use std::{
 
 use super::trace_id::TraceId;
 
-/// One request of a bucket, by its trace: where to look when the bucket grows.
+/// A request of a bucket, by its trace: what to look at when the bucket grows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Exemplar {
-    // First, so that the greater one is the newer one.
+    // The first field, so that comparing exemplars compares their age.
     at: SystemTime,
     micros: u64,
     trace: TraceId,
 }
 
 impl Exemplar {
-    /// When it ended.
+    /// Returns when the request ended.
     pub fn at(&self) -> SystemTime {
         self.at
     }
 
-    /// How long it took.
+    /// Returns how long it took.
     pub fn duration(&self) -> Duration {
         Duration::from_micros(self.micros)
     }
 
-    /// Its trace, which was sampled.
+    /// Returns its trace, which was sampled.
     pub fn trace(&self) -> TraceId {
         self.trace
     }
 }
 
+/// The exemplar of one bucket.
 type Slot = Mutex<Option<Exemplar>>;
 
-/// The last exemplar of each bucket. It takes no memory before the first.
+/// The last exemplar of each bucket. The memory is allocated for the first one.
 #[derive(Default)]
 pub(crate) struct Exemplars {
     slots: OnceLock<Box<[Slot]>>,
 }
 
 impl Exemplars {
-    /// Keeps this one. It goes the way of all exemplars at once if the slot is just
-    /// being read or written: a request does not wait for that.
+    /// Keeps an exemplar. If the bucket is being read or written at that
+    /// moment, this one is lost instead: a request does not wait for it.
     #[cold]
     pub(crate) fn keep(&self, bounds: &[u64], micros: u64, trace: TraceId) {
         let make = || (0..=bounds.len()).map(|_| Slot::default()).collect();
@@ -56,7 +57,7 @@ impl Exemplars {
         }
     }
 
-    /// By bucket; empty if there never was one.
+    /// Returns the exemplars by bucket; empty if there never was one.
     pub(crate) fn read(&self) -> Vec<Option<Exemplar>> {
         let slots = self.slots.get().into_iter().flatten();
         let read = |slot: &Slot| *slot.lock().unwrap_or_else(PoisonError::into_inner);
@@ -64,7 +65,7 @@ impl Exemplars {
     }
 }
 
-/// Keeps of each bucket the newer one.
+/// Keeps the newer exemplar of each bucket.
 pub(crate) fn newest(ours: &mut Vec<Option<Exemplar>>, theirs: &[Option<Exemplar>]) {
     ours.resize(ours.len().max(theirs.len()), None);
     let pairs = ours.iter_mut().zip(theirs);

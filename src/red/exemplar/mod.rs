@@ -1,4 +1,5 @@
-//! Requests that stand for the others of their bucket.
+//! Exemplars: the traces of single requests that stand for the others of their
+//! bucket. OpenMetrics exports them.
 
 #![cfg_attr(not(feature = "testing"), allow(unreachable_pub))]
 

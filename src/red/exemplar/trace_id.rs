@@ -1,16 +1,16 @@
-//! Which trace a request belongs to.
+//! The id of a trace, and the header `traceparent` that carries it.
 
 use std::fmt;
 
 use http::{HeaderMap, HeaderName};
 
-/// Which trace a request belongs to, as W3C's Trace Context numbers them; never
-/// all zeros.
+/// The id of a trace, as W3C's Trace Context defines it; never all zeros.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TraceId([u8; 16]);
 
 impl TraceId {
-    /// The one of these bytes; `None` if all are 0, which stands for no trace.
+    /// Returns the id with these bytes; `None` if all are 0, which means no
+    /// trace.
     ///
     /// ```
     /// use sluicegate::red::TraceId;
@@ -23,13 +23,13 @@ impl TraceId {
         (bytes != [0; 16]).then_some(Self(bytes))
     }
 
-    /// Its bytes.
+    /// Returns the bytes of the id.
     pub fn to_bytes(self) -> [u8; 16] {
         self.0
     }
 }
 
-/// 32 hexadecimal digits, in lower case.
+/// Writes 32 hexadecimal digits in lower case.
 impl fmt::Display for TraceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
@@ -44,18 +44,30 @@ impl fmt::Debug for TraceId {
 
 static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// The trace in the header `traceparent` (<https://www.w3.org/TR/trace-context/>),
-/// if it is sampled: for [`Builder::exemplars`](crate::red::Builder::exemplars).
+/// Returns the trace in the header `traceparent`
+/// (<https://www.w3.org/TR/trace-context/>) if it is sampled. Give it to
+/// [`Builder::exemplars`](crate::red::Builder::exemplars).
 ///
-/// What cannot be read is no trace, and neither are two such headers.
+/// A header that cannot be read, or more than one, counts as no trace.
+///
+/// ```
+/// use http::{HeaderMap, HeaderValue};
+/// use sluicegate::red::traceparent;
+///
+/// let mut headers = HeaderMap::new();
+/// let value = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+/// headers.insert("traceparent", HeaderValue::from_static(value));
+/// let trace = traceparent(&headers).unwrap();
+/// assert_eq!(trace.to_string(), "0af7651916cd43dd8448eb211c80319c");
+/// ```
 pub fn traceparent(headers: &HeaderMap) -> Option<TraceId> {
     let mut all = headers.get_all(&TRACEPARENT).iter();
     let only = all.next().filter(|_| all.next().is_none())?;
     read(only.as_bytes())
 }
 
-/// `00-<trace>-<parent>-<flags>`, all in lower case. Versions to come may say
-/// more after another dash.
+/// Reads `00-<trace>-<parent>-<flags>`, all in lower case. Later versions may
+/// append more after another dash.
 fn read(value: &[u8]) -> Option<TraceId> {
     let (known, more) = value.split_at_checked(55)?;
     let mut fields = known.split(|byte| *byte == b'-');
@@ -68,9 +80,10 @@ fn read(value: &[u8]) -> Option<TraceId> {
     (is_valid && flags & SAMPLED != 0).then_some(trace)
 }
 
+/// The flag of a sampled trace.
 const SAMPLED: u8 = 1;
 
-/// So many bytes, of twice as many digits and no more.
+/// Reads `N` bytes from exactly twice as many digits.
 fn hex<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
     let mut bytes = [0; N];
     if digits.len() != 2 * N {

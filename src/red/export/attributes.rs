@@ -1,4 +1,5 @@
-//! Labels, as OpenTelemetry's semantic conventions name them.
+//! Labels and completion keys as attributes, named by OpenTelemetry's semantic
+//! conventions. Metrics of all exporters have these.
 
 use std::{borrow::Cow, fmt};
 
@@ -9,12 +10,12 @@ use crate::red::{
     {completion_key::CompletionKey, registry::settings::Settings},
 };
 
-/// What an attribute says.
+/// The value of an attribute.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum AttributeValue<'a> {
-    /// A text.
+    /// Text.
     Text(Cow<'a, str>),
-    /// A number: a port, a status of HTTP.
+    /// A number: a port, or a status of HTTP.
     Number(u16),
 }
 
@@ -27,20 +28,21 @@ impl fmt::Display for AttributeValue<'_> {
     }
 }
 
-/// Attributes: what is not known has none.
+/// The names and values of attributes. An unknown attribute is left out.
 pub(crate) type Attributes<'a> = Vec<(&'static str, AttributeValue<'a>)>;
 
 fn text<'a>(text: impl Into<Cow<'a, str>>) -> AttributeValue<'a> {
     AttributeValue::Text(text.into())
 }
 
-/// Of all requests of one label set.
+/// Returns the attributes of all requests with these labels.
 pub(crate) fn of_series<'a>(labels: &'a Labels, settings: &'a Settings) -> Attributes<'a> {
     let mut attributes = match labels.kind {
         Kind::HttpServer => vec![
             ("http.request.method", text(labels.method())),
-            // Also of what is no template, such as `_unmatched`: without the label such
-            // requests would be missing wherever a sum is made by route.
+            // Also for what is not a template, such as `_unmatched`: without
+            // this label such requests would be missing wherever a query sums
+            // by route.
             ("http.route", text(labels.route())),
             ("url.scheme", text(&*settings.scheme)),
         ],
@@ -59,7 +61,7 @@ pub(crate) fn of_series<'a>(labels: &'a Labels, settings: &'a Settings) -> Attri
     attributes
 }
 
-/// `host:port`, where the host may be an address with colons, in brackets.
+/// Splits `host:port`. The host may be an IPv6 address in brackets.
 fn of_peer(peer: &str) -> impl Iterator<Item = (&'static str, AttributeValue<'_>)> {
     let parts = peer
         .rsplit_once(':')
@@ -75,7 +77,7 @@ fn of_peer(peer: &str) -> impl Iterator<Item = (&'static str, AttributeValue<'_>
     [address].into_iter().chain(port)
 }
 
-/// Of those of which this came.
+/// Returns the attributes of requests that ended with this key.
 pub(crate) fn of_completion<'a>(
     kind: Kind,
     key: CompletionKey,

@@ -1,29 +1,33 @@
-//! The names that requests are exported under.
+//! The names and help texts of the metrics about requests.
 
 use crate::red::labels::Kind;
 
-/// What is exported of requests of one kind.
+/// The metrics about requests of one kind.
 pub(crate) struct Families {
-    /// Until their end.
+    /// Durations until the end of requests.
     pub(crate) durations: Family,
-    /// The same of streams, which have buckets of their own.
+    /// The same for streams, whose buckets are wider.
     pub(crate) streams: Family,
-    /// Until there was a response. Calls of other services are their own response.
+    /// Durations until there was a response. Calls of other services have none,
+    /// because their result is their response.
     pub(crate) heads: Option<Family>,
-    /// How many have not ended.
+    /// The number of requests in flight.
     pub(crate) active: Family,
 }
 
 /// One metric, with all its label sets.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Family {
-    /// With dots, as OpenTelemetry has them.
+    /// The name with dots, as in OpenTelemetry.
     pub(crate) name: &'static str,
+    /// The unit in UCUM's notation, such as `s` or `{request}`.
     pub(crate) unit: &'static str,
+    /// The help text of Prometheus and the description of OpenTelemetry.
     pub(crate) help: &'static str,
 }
 
 impl Families {
+    /// Returns the metrics of a kind.
     pub(crate) fn of(kind: Kind) -> &'static Self {
         match kind {
             Kind::HttpServer => &HTTP_SERVER,
@@ -35,6 +39,7 @@ impl Families {
     }
 }
 
+/// The unit of durations.
 pub(crate) const SECONDS: &str = "s";
 
 const fn seconds(name: &'static str, help: &'static str) -> Family {
@@ -47,6 +52,10 @@ const fn seconds(name: &'static str, help: &'static str) -> Family {
 // https://opentelemetry.io/docs/specs/semconv/rpc/rpc-metrics/). The other names
 // are made after them.
 
+// Semantic conventions name the durations until the end and the HTTP requests
+// in flight (https://opentelemetry.io/docs/specs/semconv/http/http-metrics/ and
+// https://opentelemetry.io/docs/specs/semconv/rpc/rpc-metrics/). The other
+// names are modelled on them.
 static HTTP_SERVER: Families = Families {
     durations: seconds(
         "http.server.request.duration",

@@ -1,3 +1,5 @@
+//! A metric of one label set, as exporters see it.
+
 use std::time::Duration;
 
 use super::{
@@ -9,18 +11,20 @@ use crate::red::{
     {completion_key::CompletionKey, registry::settings::Settings},
 };
 
-/// What is exported of one label set: a name and attributes, by OpenTelemetry's
-/// semantic conventions. See [`Export`](crate::red::Export).
+/// A metric of one label set: its name and attributes follow OpenTelemetry's
+/// semantic conventions. [`Export`](super::Export) gets it.
 #[derive(Clone, Debug)]
 pub struct Metric<'a> {
     pub(crate) family: &'static Family,
     labels: &'a Labels,
     pub(crate) attributes: Attributes<'a>,
+    /// Upper bounds of the buckets in microseconds; empty unless it is a
+    /// histogram.
     bounds: &'a [u64],
 }
 
 impl<'a> Metric<'a> {
-    /// How long requests took of which this came.
+    /// The durations of requests that ended with this key.
     pub(crate) fn ended(labels: &'a Labels, key: CompletionKey, settings: &'a Settings) -> Self {
         let families = Families::of(labels.kind());
         let family = if key.streamed {
@@ -35,7 +39,7 @@ impl<'a> Metric<'a> {
         metric
     }
 
-    /// How long it took until there was a response, where there are such.
+    /// The durations until there was a response, for kinds that have responses.
     pub(crate) fn headed(labels: &'a Labels, settings: &'a Settings) -> Option<Self> {
         let family = Families::of(labels.kind()).heads.as_ref()?;
         let bounds = settings.bounds(false);
@@ -45,7 +49,7 @@ impl<'a> Metric<'a> {
         })
     }
 
-    /// How many requests have not ended.
+    /// The number of requests in flight.
     pub(crate) fn active(labels: &'a Labels, settings: &'a Settings) -> Self {
         Self::of(&Families::of(labels.kind()).active, labels, settings)
     }
@@ -59,45 +63,49 @@ impl<'a> Metric<'a> {
         }
     }
 
-    /// Its name in OpenTelemetry, such as `http.server.request.duration`.
+    /// Returns the name in OpenTelemetry, such as
+    /// `http.server.request.duration`.
     pub fn name(&self) -> &'static str {
         self.family.name
     }
 
-    /// Its name in Prometheus, such as `http_server_request_duration_seconds`.
+    /// Returns the name in Prometheus, such as
+    /// `http_server_request_duration_seconds`.
     pub fn prometheus_name(&self) -> String {
         self.family.prometheus_name()
     }
 
-    /// What it says, in a sentence.
+    /// Returns a sentence that explains the metric.
     pub fn help(&self) -> &'static str {
         self.family.help
     }
 
-    /// `s`, or what is counted, such as `{request}`.
+    /// Returns the unit: `s`, or what is counted, such as `{request}`.
     pub fn unit(&self) -> &'static str {
         self.family.unit
     }
 
-    /// What requests were told apart by.
+    /// Returns the labels of the requests.
     pub fn labels(&self) -> &'a Labels {
         self.labels
     }
 
-    /// The same by name, and what came of the requests. Names have dots, such as
-    /// `http.request.method`; what is not known is left out.
+    /// Returns the labels by their names in OpenTelemetry, such as
+    /// `http.request.method`, and how the requests ended. Unknown attributes
+    /// are left out.
     pub fn attributes(&self) -> impl Iterator<Item = (&'static str, String)> {
         let attributes = self.attributes.iter();
         attributes.map(|(name, value)| (*name, value.to_string()))
     }
 
-    /// The attributes as Prometheus has them: with underscores, and as texts.
+    /// Returns the attributes by their names in Prometheus, with underscores.
     pub fn prometheus_labels(&self) -> impl Iterator<Item = (String, String)> {
         let attributes = self.attributes();
         attributes.map(|(name, value)| (underscored(name), value))
     }
 
-    /// The upper bounds of the registry's buckets; none of what is no duration.
+    /// Returns the upper bounds of the registry's buckets; none unless the
+    /// metric is a histogram.
     pub fn buckets(&self) -> impl Iterator<Item = Duration> {
         self.bounds
             .iter()
@@ -106,6 +114,7 @@ impl<'a> Metric<'a> {
 }
 
 impl Family {
+    /// Returns the name in Prometheus, with the unit as suffix.
     pub(crate) fn prometheus_name(&self) -> String {
         let name = underscored(self.name);
         if self.unit == SECONDS {
@@ -115,6 +124,7 @@ impl Family {
     }
 }
 
+/// Returns a name of OpenTelemetry as Prometheus writes it.
 pub(crate) fn underscored(name: &str) -> String {
     name.replace('.', "_")
 }

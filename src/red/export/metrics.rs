@@ -1,4 +1,4 @@
-//! Requests recorded into the `metrics` facade.
+//! Recording requests into the `metrics` facade.
 
 use ::metrics::{Key, Label, Level, Metadata, Unit, with_recorder};
 
@@ -7,14 +7,14 @@ use super::{
     metric::Metric,
 };
 
-/// Records each request into the recorder of the facade [`metrics`]; for
+/// Records each request into the recorder of the facade
+/// [`metrics`](https://docs.rs/metrics); for
 /// [`Builder::export`](crate::red::Builder::export).
 ///
-/// The recorder is the one that is installed when a label set is first seen, so
-/// install it before there are requests, and do not let it forget what is idle: it
-/// is not asked again. Names and labels are those that
-/// [Prometheus](Metric::prometheus_name) is told, so that the same dashboards do.
-/// The buckets are the recorder's.
+/// It asks for the recorder once for each label set. So install the recorder
+/// before the first request, and do not let it forget idle metrics. Names and
+/// labels are those of [Prometheus](Metric::prometheus_name), so that the same
+/// dashboards work. The buckets are the recorder's.
 ///
 /// ```
 /// use sluicegate::red::{self, Registry};
@@ -26,7 +26,7 @@ use super::{
 pub struct Exporter(());
 
 impl Exporter {
-    /// One; there is nothing to set.
+    /// Returns an exporter. There is nothing to set.
     pub const fn new() -> Self {
         Self(())
     }
@@ -54,6 +54,7 @@ impl Export for Exporter {
     }
 }
 
+/// Returns the name and labels as the facade's key.
 fn key(metric: &Metric<'_>) -> Key {
     let labels = metric.prometheus_labels();
     let labels: Vec<_> = labels

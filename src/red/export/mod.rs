@@ -1,4 +1,9 @@
-//! Telling others what is counted.
+//! Exporting what is counted: Prometheus, the `metrics` facade, OpenTelemetry,
+//! and the trait for other exporters.
+//!
+//! [Prometheus](prometheus) reads a snapshot when it scrapes. The others are
+//! notified of each request through [`Export`]. All of them use the names of
+//! [`Metric`], which follow OpenTelemetry's semantic conventions.
 
 pub(super) mod attributes;
 pub(super) mod conventions;

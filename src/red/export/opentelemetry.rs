@@ -1,4 +1,5 @@
-//! Requests recorded into instruments of OpenTelemetry, and its current trace.
+//! Recording requests into instruments of OpenTelemetry, and reading its
+//! current trace.
 
 use ::opentelemetry::{Context, KeyValue, metrics::Meter, trace::TraceContextExt};
 use http::HeaderMap;
@@ -10,12 +11,12 @@ use super::{
 };
 use crate::red::exemplar::TraceId;
 
-/// Records each request into instruments of this meter; for
+/// Records each request into instruments of a meter; for
 /// [`Builder::export`](crate::red::Builder::export).
 ///
 /// Names, units and attributes are those of semantic conventions, in the
-/// [version](crate::red::Builder::conventions) of the registry; the buckets are the
-/// registry's, unless a view of the SDK says otherwise.
+/// [version](crate::red::Builder::conventions) of the registry. The buckets are
+/// the registry's, unless a view of the SDK sets others.
 ///
 /// ```
 /// use opentelemetry::global;
@@ -31,8 +32,9 @@ pub struct Exporter {
 }
 
 impl Exporter {
-    /// One that makes its instruments by this meter, which has to be the one of the
-    /// provider that is used: what is set globally later is not seen.
+    /// Returns an exporter that creates its instruments with this meter. Take
+    /// the meter from the provider that is used in the end: a provider that is
+    /// set globally later has no effect.
     pub fn new(meter: Meter) -> Self {
         Self { meter }
     }
@@ -71,12 +73,12 @@ fn attributes(metric: &Metric<'_>) -> Box<[KeyValue]> {
     attributes.collect()
 }
 
-/// The trace of the current span, if it is sampled: for
+/// Returns the trace of the current span if it is sampled; for
 /// [`Builder::exemplars`](crate::red::Builder::exemplars).
 ///
-/// The layer asks when a request begins, so whoever makes the span has to be
-/// outside of the layer. Where that is not so, the trace that the caller has begun
-/// is known all the same:
+/// The registry asks when a request begins, so the layer that creates the span
+/// has to be outside of the [`RedLayer`](crate::red::RedLayer). Where it is
+/// not, the trace that the caller began can be used instead:
 ///
 /// ```
 /// use sluicegate::red::{self, Registry};

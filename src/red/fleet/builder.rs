@@ -1,4 +1,4 @@
-//! How counts are shipped.
+//! The builder of a fleet's handle.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,18 +11,33 @@ use super::{
 };
 use crate::{key::EncodedKey, red::Registry, redis::Connection};
 
+/// The longest interval between two flushes.
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// After so many intervals of silence, an instance is not taken for alive.
+/// After so many intervals without a flush, an instance no longer counts as
+/// alive.
 const SILENCES: u32 = 3;
 
-/// A [`Redis`] that is still to be configured.
+/// Builds a [`Redis`] with other settings than the defaults.
+///
+/// ```no_run
+/// # fn build(metrics: sluicegate::red::Registry, connection: sluicegate::redis::Connection) {
+/// use std::time::Duration;
+/// use sluicegate::red;
+///
+/// let fleet = red::Redis::builder("orders", &metrics, &connection)
+///     .every(Duration::from_secs(10))
+///     .build();
+/// # let _ = fleet;
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "it does nothing until it is built"]
 pub struct Builder {
     registry: Registry,
     client: FleetClient,
     every: Duration,
+    /// The start of the instance's id, with a colon; empty unless set.
     instance: String,
 }
 
@@ -36,14 +51,15 @@ impl Builder {
         }
     }
 
-    /// How often counts are shipped, a tenth more or less: every 5 seconds unless
-    /// it is set. What was counted since is what a process that is killed loses;
-    /// after three times as long without a flush, what it had in flight does not
-    /// count any more.
+    /// Sets the interval between flushes, which varies by a tenth: 5 seconds
+    /// unless set.
+    ///
+    /// A process that is killed loses what it has counted in an interval. After
+    /// three intervals without a flush, its requests in flight no longer count.
     ///
     /// # Panics
     ///
-    /// When it is less than 100 ms or more than a day.
+    /// Panics if it is less than 100 ms or more than a day.
     #[track_caller]
     pub fn every(self, every: Duration) -> Self {
         assert!(
@@ -53,15 +69,15 @@ impl Builder {
         Self { every, ..self }
     }
 
-    /// What the ids of this instance begin with, such as the name of its pod:
-    /// nothing unless it is set. The rest is random, so that a process that was
-    /// restarted is never taken for the one before.
+    /// Sets what the id of this instance begins with, such as the name of its
+    /// pod. The rest of the id is random, so that a process that was restarted
+    /// is never taken for its predecessor.
     pub fn instance(self, name: &str) -> Self {
         let instance = format!("{}:", EncodedKey::of(name));
         Self { instance, ..self }
     }
 
-    /// Begins to ship.
+    /// Starts to ship.
     #[must_use = "it ends when it is dropped"]
     pub fn build(self) -> Redis {
         let instance = format!("{}{:032x}", self.instance, random::number());

@@ -1,4 +1,5 @@
-//! Calls of `lua/red.lua`.
+//! Calls of `lua/red.lua`, and reads of its windows. Shipping and reading use
+//! it.
 
 use std::sync::LazyLock;
 
@@ -14,6 +15,7 @@ use crate::{
     redis::{Connection, Error, Lane, Script},
 };
 
+/// The script, after the prelude that all scripts share.
 static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(
         include_str!("../../../lua/prelude.lua"),
@@ -21,15 +23,16 @@ static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
     ))
 });
 
-/// What it takes to ask.
+/// Calls the script for one fleet.
 #[derive(Clone, Debug)]
 pub(crate) struct FleetClient {
     connection: Connection,
-    /// The key that all others begin with.
+    /// The key that all other keys of the fleet begin with.
     fleet: String,
 }
 
 impl FleetClient {
+    /// Returns a client for the fleet of this name, on the connection's prefix.
     pub(crate) fn new(name: &str, connection: &Connection) -> Self {
         let (prefix, name) = (connection.prefix(), EncodedKey::of(name));
         Self {
@@ -38,8 +41,8 @@ impl FleetClient {
         }
     }
 
-    /// A call that still lacks what follows the task. Without an instant it is the
-    /// server's.
+    /// Returns a call of a task, without its arguments. Without an instant the
+    /// script uses the server's time.
     pub(crate) fn call(&self, now: Option<Tick>, task: &str) -> Cmd {
         let now = now.map_or_else(String::new, |now| now.to_string());
         let mut call = SCRIPT.call(1);
@@ -47,24 +50,27 @@ impl FleetClient {
         call
     }
 
-    /// No request waits for it, so it may take longer than others.
+    /// Sends a call. It may take longer than others, because no request waits
+    /// for it.
     pub(crate) async fn run(&self, call: Cmd) -> Result<ScriptReply, Error> {
         let patience = self.connection.background_timeout();
         ScriptReply::read(self.connection.run_within(&SCRIPT, call, patience).await?)
     }
 
+    /// Returns the server's time and the instances that are alive.
     pub(crate) async fn look(&self, now: Option<Tick>) -> Result<ScriptReply, Error> {
         self.run(self.call(now, "look")).await
     }
 
+    /// Removes an instance from those that are alive.
     pub(crate) async fn leave(&self, instance: &str) -> Result<ScriptReply, Error> {
         let mut call = self.call(None, "leave");
         call.arg(instance);
         self.run(call).await
     }
 
-    /// All that a window holds. No script, for which the server would have to copy
-    /// all of it twice.
+    /// Reads everything in a window. This is not a script, because the server
+    /// would have to copy the reply twice for that.
     pub(crate) async fn read(
         &self,
         resolution: &Resolution,

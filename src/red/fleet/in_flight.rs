@@ -1,11 +1,12 @@
-//! What an instance has in flight, as text and back.
+//! The requests that an instance has in flight, as text. A flush writes it, and
+//! readers parse it.
 
 use std::fmt::Write;
 
 use super::label_codec;
 use crate::red::{Labels, Snapshot};
 
-/// How many there are of each series that has any: `3 ` and its labels, in lines.
+/// Writes a line for each series with requests in flight: `3 ` and its labels.
 pub(crate) fn write(snapshot: &Snapshot) -> String {
     let mut text = String::new();
     for series in &snapshot.series {
@@ -18,7 +19,8 @@ pub(crate) fn write(snapshot: &Snapshot) -> String {
     text
 }
 
-/// `None` for each line that is not what this version knows.
+/// Reads the lines. `None` stands for a line that this version does not
+/// understand.
 pub(crate) fn read(text: &str) -> impl Iterator<Item = Option<(Labels, u64)>> {
     text.lines().map(|line| {
         let words: Vec<_> = line.split(' ').collect();

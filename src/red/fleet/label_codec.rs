@@ -1,4 +1,4 @@
-//! Labels as words, and back.
+//! Labels as words, and back. Series ids and requests in flight contain them.
 
 use http::Method;
 
@@ -7,10 +7,10 @@ use crate::{
     red::labels::{self, Kind, Labels},
 };
 
-/// How many words labels are.
+/// The number of words that labels take.
 pub(crate) const WORDS: usize = 4;
 
-/// Each is a word without spaces, and may be empty.
+/// Writes the labels as words without spaces, some of which may be empty.
 pub(crate) fn write(labels: &Labels) -> String {
     let (kind, method) = (labels.kind.as_str(), labels.method());
     let (route, peer) = (
@@ -20,14 +20,14 @@ pub(crate) fn write(labels: &Labels) -> String {
     format!("{kind} {method} {route} {peer}")
 }
 
-/// `None` if they are not what this version knows.
+/// Reads the labels; `None` if this version does not understand them.
 pub(crate) fn read(words: [&str; WORDS]) -> Option<Labels> {
     let [kind, method, route, peer] = words;
     Some(Labels {
         kind: Kind::ALL.into_iter().find(|it| it.as_str() == kind)?,
         method: match method {
             "" => "".into(),
-            // Another instance may have a list of its own.
+            // Another instance may know other methods than this one.
             name if Method::from_bytes(name.as_bytes()).is_ok() => labels::owned_method(name),
             _ => Labels::OTHER.into(),
         },
@@ -36,7 +36,7 @@ pub(crate) fn read(words: [&str; WORDS]) -> Option<Labels> {
     })
 }
 
-/// What a [`EncodedKey`] was written of.
+/// Reverses what [`EncodedKey`] has encoded.
 fn plain(word: &str) -> Option<String> {
     let mut parts = word.split('%');
     let mut bytes = parts.next()?.as_bytes().to_vec();

@@ -1,17 +1,17 @@
-//! Random numbers of the operating system.
+//! Random numbers of the operating system, for ids and jitter.
 
-/// A number that nobody else has.
+/// Returns 128 random bits, enough for an id that is unique.
 ///
 /// # Panics
 ///
-/// When the operating system has no random numbers, as a `HashMap` does.
+/// Panics if the operating system has no random numbers, as a `HashMap` does.
 pub(crate) fn number() -> u128 {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).expect("the operating system has random numbers");
     u128::from_ne_bytes(bytes)
 }
 
-/// From 0 to 1.
+/// Returns a number from 0 to 1.
 pub(crate) fn share() -> f64 {
     number() as f64 / u128::MAX as f64
 }

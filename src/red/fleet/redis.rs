@@ -2,28 +2,29 @@
 //!
 //! # How it works
 //!
-//! Requests are counted in the process, in a [`Registry`], and nowhere else: none
-//! ever waits for Redis. A task tells Redis every few seconds how much has been
-//! added since the last time, by one call of a script for all series together.
-//! The script adds it to the windows of the present, by the server's clock, so
-//! that it does not matter what time the instances think it is: to one that is 10
-//! seconds wide, and to one of 10 minutes. Windows go by themselves, so that the
-//! last 20 minutes can be read in the finer ones, and the last 3 days in the
-//! others.
+//! Requests are counted in the process, in a [`Registry`]: no request ever
+//! waits for Redis. Every few seconds a task ships what was added since the
+//! last time, with one call of a script for all series together. The script
+//! adds it to two windows, one that is 10 seconds wide and one of 10 minutes,
+//! by the server's clock, so the clocks of the instances do not matter. Windows
+//! expire by themselves: the last 20 minutes can be read from the fine windows,
+//! and the last 3 days from the wide ones.
 //!
-//! # Nothing is lost, and nothing counted twice
+//! # Counts are shipped exactly once
 //!
-//! Flushes are numbered, and the script remembers which number of an instance it
-//! has counted last. A flush without an answer is brought again as it was, until
-//! there is one; what is counted meanwhile goes into the next. So while Redis is
-//! away counts add up in the process, and take no more memory there. What was
-//! counted is told late then, and is in the windows of the time when it is told.
+//! Flushes are numbered, and the script remembers the last number that it has
+//! counted of each instance. A flush without a reply is sent again unchanged
+//! until there is a reply, and what is counted meanwhile goes into the next
+//! one. So while Redis is unavailable, counts add up in the process without
+//! taking more memory. They are shipped late, and are in the windows of the
+//! time when they arrive.
 //!
-//! * A process that is killed loses what it has counted since its last flush: an
-//!   interval at most, while Redis answers.
-//! * A server that loses what it has acknowledged (a crash without
-//!   `appendfsync always`, a failover before the replica had it) loses counts.
-//! * An instance that could not reach Redis for 7 days may count one flush twice.
+//! * A process that is killed loses what it has counted since its last flush:
+//!   at most one interval, while Redis answers.
+//! * A server that loses acknowledged writes (a crash without `appendfsync
+//!   always`, or a failover to a replica that was behind) loses counts.
+//! * An instance that could not reach Redis for 7 days may count one flush
+//!   twice.
 //!
 //! # Example
 //!
@@ -42,8 +43,8 @@
 //! # Ok(()) }
 //! ```
 //!
-//! Another interval, a name for the instance, and a view of the last five minutes
-//! for those who cannot wait:
+//! Another interval, a name for the instance, and a view of the last five
+//! minutes that can be read without waiting:
 //!
 //! ```no_run
 //! # async fn serve(metrics: sluicegate::red::Registry, connection: sluicegate::redis::Connection) {
@@ -60,47 +61,48 @@
 //! # }
 //! ```
 //!
-//! # Handles, and their end
+//! # Handles and shutdown
 //!
-//! [`Redis`] is a handle, and clones share the task. [`shutdown`](Redis::shutdown)
-//! makes the last flush, and says whether all was shipped. When the last handle is
-//! dropped instead, the task tries the same in the background, which takes a process
-//! that goes on for so long.
+//! [`Redis`] is a handle, and clones share the task.
+//! [`shutdown`](Redis::shutdown) makes the last flush and says whether
+//! everything was shipped. If the last handle is dropped instead, the task
+//! tries the same in the background, which only works if the process keeps
+//! running.
 //!
-//! The task, and what reads for a [`Watch`], run on a thread of this crate's own, so
-//! that it does not matter which runtime they were begun on, and what becomes of that.
+//! The task, and the reader behind a [`Watch`], run on a thread of this crate,
+//! so they do not depend on the runtime that started them.
 //!
-//! Two that are made for one registry and one name are two instances, and both
-//! ship all of it: make one, and clone it.
+//! Two that are made for the same registry and name are two instances that both
+//! ship everything: make one and clone it.
 //!
-//! All futures here may be dropped: a flush that was under way is brought again.
+//! All futures here may be dropped. A flush that was under way is sent again.
 //!
 //! # Names, sizes and rights
 //!
-//! All keys begin with `<prefix>:{<name>}:red`, and so are in one slot of a
-//! cluster; all expire. Besides the windows there is a record for each instance,
-//! with what it has in flight. After three intervals of silence that does not
-//! count any more.
+//! All keys begin with `<prefix>:{<name>}:red`, so they are in one slot of a
+//! cluster, and all of them expire. Besides the windows there is a record for
+//! each instance with its requests in flight. After three intervals without a
+//! flush, these no longer count.
 //!
-//! A window holds a number for each bucket that anything was in, of the responses
-//! and of the ends of each series, and what these are about: some 90 bytes for
-//! each number. So it is as large as the series make it, however many instances
-//! there are.
+//! A window holds a number for each bucket that is not empty, of the responses
+//! and of the ends of each series, and a description of each series: about 90
+//! bytes for each number. So its size depends on the series, not on the number
+//! of instances.
 //!
-//! A flush is one call, and it costs the server a few microseconds for each bucket
-//! that has changed since the last one; `cargo test -p tests --test redis red::cost --
-//! --nocapture` shows it. While it runs the server answers nobody else: where
-//! thousands of series change all the time, give them a server other than that of
-//! the limits. A user needs the rights that `sluicegate::redis` lists.
+//! A flush is one call, and costs the server a few microseconds for each bucket
+//! that has changed since the last one; `cargo test --test redis red::cost --
+//! --nocapture` shows it. Meanwhile the server answers no other call. Where
+//! thousands of series change all the time, use another server than that of the
+//! limits. `sluicegate::redis` lists the rights that a user needs.
 //!
 //! # Differences from others
 //!
-//! * Prometheus asks each instance, and misses those that live shorter than it
-//!   takes to ask; here the last flush is the instance's own.
-//! * A push gateway keeps the last value that it was told of each instance; these
-//!   are sums over all.
-//! * Clients that add to Redis with each request make it wait for that, and count
-//!   twice what they try again.
+//! * Prometheus scrapes each instance, and misses those that live shorter than
+//!   the scrape interval. Here an instance makes its last flush itself.
+//! * A push gateway keeps the last value of each instance. These are sums over
+//!   all instances.
+//! * Clients that add to Redis with each request make the request wait for it,
+//!   and count twice what they retry.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -150,7 +152,7 @@ impl Redis {
         Builder::new(name, registry, connection)
     }
 
-    /// The id of this instance.
+    /// Returns the id of this instance.
     pub fn instance(&self) -> &str {
         &self.shipping.shipper.instance
     }
@@ -159,37 +161,41 @@ impl Redis {
     ///
     /// # Errors
     ///
-    /// Why Redis did not acknowledge it. Nothing is lost: it is tried again with
-    /// the next flush.
+    /// Returns why Redis did not acknowledge the flush. Nothing is lost: it is
+    /// sent again with the next flush.
     pub async fn flush(&self) -> Result<(), Error> {
         self.flush_at(None).await
     }
 
+    /// Flushes at a given tick instead of the server's time.
     #[doc(hidden)]
     pub async fn flush_at(&self, now: Option<Tick>) -> Result<(), Error> {
         let shipper = Arc::clone(&self.shipping.shipper);
-        // Others wait for its end, and this runtime may be held up in the midst of it.
+        // Other callers wait for the end of this flush, and this runtime may be
+        // held up in the middle of it.
         let flush = background().spawn(async move { shipper.flush(now).await });
         flush.await.unwrap_or_else(|_| Err(Error::no_runtime()))
     }
 
-    /// The last flush: ends the task, and ships what was counted up to now. It is
-    /// tried for 5 seconds. From then on only [`flush`](Self::flush) ships.
+    /// Makes the last flush: ends the task, and ships what was counted up to
+    /// now. It tries for 5 seconds. Afterwards only [`flush`](Self::flush)
+    /// ships.
     ///
     /// # Errors
     ///
-    /// Why not all of it was acknowledged; [`Stats::unshipped`] says how much.
+    /// Returns why not everything was acknowledged. [`Stats::unshipped`] says
+    /// how much was not.
     pub async fn shutdown(&self) -> Result<(), Error> {
         self.shipping.task.stop();
         self.shipping.shipper.finish().await
     }
 
-    /// What became of flushes up to now.
+    /// Returns how the flushes went up to now.
     pub fn stats(&self) -> Stats {
         self.shipping.shipper.stats()
     }
 
-    /// What the fleet has counted; see [`Reader::read`].
+    /// Reads what the fleet has counted; see [`Reader::read`].
     ///
     /// # Errors
     ///
@@ -198,7 +204,7 @@ impl Redis {
         self.reader.read(span).await
     }
 
-    /// The same, read in the background; see [`Reader::watch`].
+    /// Reads the same again and again in the background; see [`Reader::watch`].
     ///
     /// # Panics
     ///
@@ -209,7 +215,7 @@ impl Redis {
         self.reader.watch(span, every)
     }
 
-    /// What reads, for who does not ship.
+    /// Returns the reader, for code that does not ship.
     pub fn reader(&self) -> &Reader {
         &self.reader
     }

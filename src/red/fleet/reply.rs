@@ -1,4 +1,4 @@
-//! What the script answers.
+//! Reads the replies of `lua/red.lua`.
 
 use std::{iter, vec};
 
@@ -6,13 +6,14 @@ use ::redis::Value;
 
 use crate::{clock::Tick, redis::Error};
 
-/// The tick of the answer, and what is still to be read of it.
+/// The server's tick, and the rest of a reply.
 pub(crate) struct ScriptReply {
     pub(crate) now: Tick,
     rest: vec::IntoIter<Value>,
 }
 
 impl ScriptReply {
+    /// Reads the tick that each reply begins with.
     pub(crate) fn read(reply: Value) -> Result<Self, Error> {
         let mut rest = list(Some(reply))?;
         let now = match rest.next() {
@@ -22,7 +23,7 @@ impl ScriptReply {
         Ok(Self { now, rest })
     }
 
-    /// Whether what was brought had been counted already.
+    /// Reads the reply to a flush: whether it had been counted before.
     pub(crate) fn duplicate(mut self) -> Result<bool, Error> {
         match text(self.rest.next()).as_deref() {
             Some("counted") => Ok(false),
@@ -32,13 +33,13 @@ impl ScriptReply {
         }
     }
 
-    /// The lists that follow, one for each instance.
+    /// Returns the lists that follow, one for each instance.
     pub(crate) fn lists(self) -> impl Iterator<Item = Result<vec::IntoIter<Value>, Error>> {
         self.rest.map(|value| list(Some(value)))
     }
 }
 
-/// The fields of a hash and their values, in whichever protocol.
+/// Returns the fields and values of a hash, in either protocol.
 pub(crate) fn fields(reply: Value) -> Result<Vec<(Value, Value)>, Error> {
     match reply {
         Value::Map(fields) => Ok(fields),
@@ -57,7 +58,7 @@ fn list(value: Option<Value>) -> Result<vec::IntoIter<Value>, Error> {
     }
 }
 
-/// `None` for what is no text.
+/// Returns a text; `None` for anything else.
 pub(crate) fn text(value: Option<Value>) -> Option<String> {
     match value {
         Some(Value::BulkString(bytes)) => String::from_utf8(bytes).ok(),

@@ -1,4 +1,5 @@
-//! Windows of two widths, on the server's clock.
+//! The two widths of windows, and which of them a span is read from.
+//! `lua/red.lua` has the same.
 
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -9,15 +10,18 @@ use crate::{
 
 const SECOND: Tick = 1_000_000;
 
-/// Windows of one width; `lua/red.lua` has the same.
+/// Windows of one width, on the server's clock.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Resolution {
+    /// The part of the key that names the width.
     pub(crate) name: &'static str,
+    /// The width in ticks.
     width: Tick,
-    /// The longest span that can be read.
+    /// The longest span that can be read, because older windows have expired.
     reach: Duration,
 }
 
+/// The resolutions, the finest first.
 static RESOLUTIONS: [Resolution; 2] = [
     Resolution {
         name: "10s",
@@ -32,7 +36,7 @@ static RESOLUTIONS: [Resolution; 2] = [
 ];
 
 impl Resolution {
-    /// The finest that reaches so far.
+    /// Returns the finest resolution that reaches as far as `span`.
     pub(crate) fn of(span: Duration) -> Result<&'static Self, Error> {
         let mut resolutions = RESOLUTIONS
             .iter()
@@ -47,20 +51,21 @@ impl Resolution {
         })
     }
 
-    /// The windows that a span up to now overlaps, by the seconds at which they
-    /// begin.
+    /// Returns the windows that a span up to now overlaps, by the seconds at
+    /// which they begin.
     pub(crate) fn windows(&self, span: Duration, now: Tick) -> impl Iterator<Item = u64> + use<> {
         let nths = self.nths(span, now);
         let width = self.width / SECOND;
         nths.map(move |nth| nth * width)
     }
 
-    /// How long it is since the first of them began.
+    /// Returns the time since the first of these windows began.
     pub(crate) fn covered(&self, span: Duration, now: Tick) -> Duration {
         let begun = self.nths(span, now).start() * self.width;
         Duration::from_micros(now - begun)
     }
 
+    /// Returns the numbers of these windows, counted from the epoch.
     fn nths(&self, span: Duration, now: Tick) -> RangeInclusive<u64> {
         let first = now.saturating_sub(ticks(span)) / self.width;
         first..=now / self.width

@@ -1,4 +1,5 @@
-//! What a histogram is about, as text and back.
+//! What a histogram in Redis is about, as text with an id. The ledger writes
+//! it, and readers parse it.
 
 use sha2::{Digest, Sha256};
 
@@ -10,12 +11,13 @@ use crate::red::{
     status::Status,
 };
 
-/// What a histogram is about: the responses of a series, or the ends of those
-/// requests of it of which the same came.
+/// What a histogram is about: the responses of a series, or those of its
+/// requests that ended with one key.
 ///
-/// Its text is labels and the id of its bounds, and for ends `200 ok status
-/// prompt` after them; its id is made of its text. So what is the same in two
-/// processes has the same id, and histograms of other bounds are others.
+/// Its text consists of the labels and the id of its bounds, and for ends `200
+/// ok status prompt` after them. Its id is a hash of the text. So two processes
+/// use the same id for the same histogram, and histograms with other bounds
+/// have other ids.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct SeriesId {
     pub(crate) labels: Labels,
@@ -35,7 +37,7 @@ impl SeriesId {
         }
     }
 
-    /// `None` if it is not what this version knows.
+    /// Reads the text; `None` if this version does not understand it.
     pub(crate) fn read(text: &str) -> Option<Self> {
         let words: Vec<_> = text.split(' ').collect();
         let (labels, rest) = words.split_first_chunk()?;
@@ -51,8 +53,8 @@ impl SeriesId {
     }
 }
 
-/// Eight bytes of its hash: among ten thousand texts, two have the same once in
-/// 300 billion fleets.
+/// Returns eight bytes of the text's hash. Among ten thousand texts, two have
+/// the same id in one of 300 billion fleets.
 pub(crate) fn id(text: &str) -> String {
     let digest = Sha256::digest(text);
     digest[..8]
@@ -61,9 +63,10 @@ pub(crate) fn id(text: &str) -> String {
         .collect()
 }
 
+/// The first word of bounds. No labels begin with it.
 const BOUNDS: &str = "bounds";
 
-/// As no labels are written.
+/// Writes bounds as text.
 pub(crate) fn write_bounds(bounds: &[u64]) -> String {
     let bounds = bounds.iter().map(|bound| format!(" {bound}"));
     BOUNDS
@@ -72,7 +75,7 @@ pub(crate) fn write_bounds(bounds: &[u64]) -> String {
         .collect()
 }
 
-/// `None` if they are none that a histogram can have.
+/// Reads bounds; `None` if a histogram cannot have them.
 pub(crate) fn read_bounds(text: &str) -> Option<Vec<u64>> {
     let numbers = text.strip_prefix(BOUNDS)?.strip_prefix(' ')?.split(' ');
     let bounds: Vec<u64> = numbers.map(|it| it.parse().ok()).collect::<Option<_>>()?;
@@ -83,12 +86,14 @@ pub(crate) fn read_bounds(text: &str) -> Option<Vec<u64>> {
 /// As many as a registry may have.
 pub(crate) const MOST_BOUNDS: usize = 64;
 
+/// Writes a completion key as four words.
 fn write_key(key: CompletionKey) -> String {
     let outcome = key.outcome.as_str();
     let cause = cause_name(key.cause);
     format!("{} {outcome} {cause} {}", key.status, pace(key.streamed))
 }
 
+/// Reads a completion key; `None` if this version does not understand it.
 fn read_key(words: &[&str]) -> Option<CompletionKey> {
     let &[status, outcome, cause, pace_name] = words else {
         return None;
@@ -103,10 +108,12 @@ fn read_key(words: &[&str]) -> Option<CompletionKey> {
     Some(CompletionKey::new(status, outcome, cause, streamed))
 }
 
+/// Returns the word for a cause; `status` for one that the status names.
 fn cause_name(cause: Cause) -> &'static str {
     cause.as_str().unwrap_or("status")
 }
 
+/// Returns the word for a stream, or for any other response.
 fn pace(streamed: bool) -> &'static str {
     if streamed { "stream" } else { "prompt" }
 }

@@ -1,21 +1,21 @@
-//! When somebody has to look.
+//! Alerts on the burn rate, over a long and a short window each.
 
 use std::time::Duration;
 
 use super::{burn::Burn, slo::Slo};
 
-/// How soon somebody has to look.
+/// How soon an alert needs attention.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Severity {
-    /// Now.
+    /// At once.
     Page,
     /// Within days.
     Ticket,
 }
 
 impl Severity {
-    /// Its name, as the label `severity` has it.
+    /// Returns its name, the value of the label `severity`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Page => "page",
@@ -24,10 +24,10 @@ impl Severity {
     }
 }
 
-/// Tells whether somebody has to look, because the error budget burns too fast.
+/// An alert on an error budget that burns too fast.
 ///
-/// There are three of them for each objective, those that Google's Site Reliability
-/// Workbook recommends (<https://sre.google/workbook/alerting-on-slos/>), here for a
+/// Each objective has the three that Google's Site Reliability Workbook
+/// recommends (<https://sre.google/workbook/alerting-on-slos/>), here for a
 /// period of 30 days:
 ///
 /// | severity | long window | short window | burn rate | of the budget |
@@ -36,24 +36,27 @@ impl Severity {
 /// | page | 6 hours | 30 minutes | 6 | 5 % |
 /// | ticket | 3 days | 6 hours | 1 | 10 % |
 ///
-/// For another [period](Slo::period) the shares of the budget stay, and the rates
-/// follow. No burn is faster than one by what the objective allows: below 0.93,
-/// not even an outage reaches the first.
+/// For another [period](Slo::period) the shares of the budget stay the same,
+/// and the rates change with it. A burn rate cannot exceed 1 divided by the
+/// share that may be bad: below an objective of 0.93, even a complete outage
+/// does not reach the first rate.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Alert {
-    /// How soon.
+    /// How soon it needs attention.
     pub severity: Severity,
-    /// The rate that has to be exceeded.
+    /// The burn rate that both windows have to exceed.
     pub threshold: f64,
-    /// What shows that it matters.
+    /// Shows that the errors matter.
     pub long: Burn,
-    /// What shows that it still goes on, so that the alert ends soon after it.
+    /// Shows that the errors still occur, so that the alert ends soon after
+    /// them.
     pub short: Burn,
 }
 
 impl Alert {
-    /// Whether both windows are [above](Burn::is_above) the threshold.
+    /// Returns whether the burn rates of both windows are
+    /// [above](Burn::is_above) the threshold.
     pub fn is_firing(&self) -> bool {
         self.long.is_above(self.threshold) && self.short.is_above(self.threshold)
     }
@@ -62,22 +65,23 @@ impl Alert {
 const MINUTE: u64 = 60;
 const HOUR: u64 = 3_600;
 
-/// The windows that alerts look at, short ones first.
+/// The windows of all alerts in seconds, short ones first.
 const WINDOWS: [u64; 5] = [5 * MINUTE, 30 * MINUTE, HOUR, 6 * HOUR, 72 * HOUR];
 
-/// Which share of the budget, and by which of the windows.
+/// The severity, the share of the budget, and the indices of the long and the
+/// short window.
 const RULES: [(Severity, f64, usize, usize); 3] = [
     (Severity::Page, 0.02, 2, 0),
     (Severity::Page, 0.05, 3, 1),
     (Severity::Ticket, 0.10, 4, 3),
 ];
 
-/// The burns of all windows that alerts look at.
+/// Returns the burns of all windows that alerts look at.
 pub(super) fn burns(mut burn: impl FnMut(Duration) -> Burn) -> [Burn; WINDOWS.len()] {
     WINDOWS.map(|secs| burn(Duration::from_secs(secs)))
 }
 
-/// What these burns mean for an objective.
+/// Returns the alerts of an objective with these burns.
 pub(super) fn alerts(slo: &Slo, burns: &[Burn; WINDOWS.len()]) -> Vec<Alert> {
     let alert = |(severity, share, long, short): (_, _, usize, usize)| Alert {
         severity,

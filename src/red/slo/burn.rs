@@ -4,34 +4,36 @@ use std::time::Duration;
 
 use super::{events::Events, slo::Slo};
 
-/// How fast the error budget was spent in the last minutes, hours or days.
+/// How fast the error budget was spent in a window that ends now.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Burn {
-    /// How far back this looks.
+    /// The length of the window.
     pub window: Duration,
-    /// Of how much of that there are counts: less than the window in a young
-    /// process; up to one sample more in others, which is 10 seconds for windows
-    /// up to an hour and 5 minutes for longer ones.
+    /// The time that the counts cover. In a young process it is shorter than
+    /// the window. Otherwise it is longer by up to one sample: 10 seconds for
+    /// windows up to an hour, 5 minutes for longer ones.
     pub covered: Duration,
     /// What was counted.
     pub events: Events,
-    /// The share of errors by the share that the objective allows: at 1, the budget
-    /// is spent when the period is over; at 14.4, a fiftieth of what is meant for 30
-    /// days is spent in an hour.
+    /// The share of errors divided by the share that the objective allows. At 1
+    /// the budget lasts exactly for the period; at 14.4, an hour spends a
+    /// fiftieth of the budget for 30 days.
     pub rate: f64,
 }
 
 impl Burn {
-    /// Whether it is above this rate, the part of the window that is not covered
-    /// yet being taken to have been without errors: one error among the first ten
-    /// requests of a process wakes up nobody, and an outage that begins with the
-    /// process does.
+    /// Returns whether the burn rate is above this rate, if the part of the
+    /// window that is not covered had no errors.
+    ///
+    /// So one error among the first ten requests of a process does not alert,
+    /// but an outage that begins with the process does.
     pub fn is_above(&self, rate: f64) -> bool {
         self.rate * share(self.covered, self.window) > rate
     }
 
-    /// The length of its window, such as `5m`, `1h` or `3d`: the label `window`.
+    /// Returns the length of the window, such as `5m`, `1h` or `3d`: the value
+    /// of the label `window`.
     pub fn name(&self) -> String {
         let secs = self.window.as_secs();
         let units = [(86_400, 'd'), (3_600, 'h'), (60, 'm')];
@@ -43,14 +45,14 @@ impl Burn {
     }
 }
 
-/// How much of a window is covered: at most 1.
+/// Returns how much of a window is covered: at most 1.
 pub(super) fn share(covered: Duration, window: Duration) -> f64 {
     (covered.as_secs_f64() / window.as_secs_f64()).min(1.0)
 }
 
 impl Slo {
-    /// How fast the budget was spent by what was counted in a window, of which so
-    /// much is covered by the counts.
+    /// Returns the burn of a window in which these events were counted, as far
+    /// as `covered` says.
     pub fn burn(&self, window: Duration, covered: Duration, events: Events) -> Burn {
         Burn {
             window,

@@ -1,33 +1,44 @@
-//! How many errors are allowed, and how many there were.
+//! The error budget: how many errors a period allows, and how many there were.
 
 use std::time::Duration;
 
 use super::{burn::share, events::Events, slo::Slo};
 
 /// How many errors an objective allows in its period, and how many there were.
+///
+/// ```
+/// use std::time::Duration;
+/// use sluicegate::red::{Events, Slo};
+///
+/// let slo = Slo::availability(0.99);
+/// let events = Events { good: 995, total: 1_000 };
+/// let budget = slo.budget(Duration::from_secs(30 * 86_400), events);
+/// assert_eq!((budget.spent(), budget.allowed), (5, 10.0));
+/// assert_eq!(budget.remaining(), 0.5);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ErrorBudget {
-    /// Over how long the objective is to be met.
+    /// The period of the objective.
     pub period: Duration,
-    /// Of how much of that there are counts: less in a younger process.
+    /// The part of it that the counts cover: less in a young process.
     pub covered: Duration,
     /// What was counted.
     pub events: Events,
-    /// How many errors the whole period allows, if as many requests come all the
-    /// time as have come in the covered part.
+    /// How many errors the whole period allows, if requests keep coming at the
+    /// same rate as in the covered part.
     pub allowed: f64,
 }
 
 impl ErrorBudget {
-    /// How many errors there were.
+    /// Returns how many errors there were.
     pub fn spent(&self) -> u64 {
         self.events.bad()
     }
 
-    /// Which share of the budget is left: 1 is all of it, 0 is none, and less than
-    /// that is an objective that was not met. What is not covered is taken to have
-    /// been without errors.
+    /// Returns the share of the budget that is left: 1 if nothing is spent, and
+    /// below 0 if the objective was missed. The part of the period that is not
+    /// covered counts as without errors.
     pub fn remaining(&self) -> f64 {
         match self.spent() {
             0 => 1.0,
@@ -37,7 +48,8 @@ impl ErrorBudget {
 }
 
 impl Slo {
-    /// The budget of a period, so much of it being covered by what was counted.
+    /// Returns the budget of a period of which `covered` is covered by these
+    /// events.
     pub fn budget(&self, covered: Duration, events: Events) -> ErrorBudget {
         let total = events.total as f64;
         let allowed = match share(covered, self.period) {

@@ -1,23 +1,23 @@
-//! What an objective counts.
+//! The counts of an objective.
 
 use std::{iter::Sum, ops::Add};
 
-/// Requests that count for an objective, and those of them that were good.
+/// The requests that an objective counts, and how many of them were good.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Events {
-    /// As they should be.
+    /// The good ones.
     pub good: u64,
     /// All that count.
     pub total: u64,
 }
 
 impl Events {
-    /// Those that were not good.
+    /// Returns how many were not good.
     pub fn bad(&self) -> u64 {
         self.total.saturating_sub(self.good)
     }
 
-    /// Which share of them was bad; 0 if there were none.
+    /// Returns the share that was bad; 0 if there were none.
     pub fn error_ratio(&self) -> f64 {
         match self.total {
             0 => 0.0,
@@ -25,7 +25,7 @@ impl Events {
         }
     }
 
-    /// Those that were not yet there at an earlier time.
+    /// Returns what was added since an earlier time.
     pub fn since(&self, earlier: &Self) -> Self {
         Self {
             good: self.good.saturating_sub(earlier.good),

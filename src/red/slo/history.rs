@@ -1,4 +1,5 @@
-//! What an objective had counted at earlier times.
+//! The history of an objective: its counts at earlier times. Tracked objectives
+//! keep one each.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -19,19 +20,20 @@ pub(crate) struct History {
     levels: [SampleLevel; 3],
 }
 
-/// Samples that are at least a step apart, of a span that ends now.
+/// Samples that are at least a step apart, over a span that ends now.
 #[derive(Debug)]
 struct SampleLevel {
     step: Tick,
     span: Tick,
-    /// Never empty. One more than in the span, from which its counts begin.
+    /// Never empty. One more than the span needs, at which its counts begin.
     samples: VecDeque<SamplePoint>,
 }
 
+/// The counts at one time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct SamplePoint {
     at: Tick,
-    /// From the beginning.
+    /// All events since the registry was built.
     events: Events,
 }
 
@@ -48,7 +50,8 @@ impl History {
         }
     }
 
-    /// So much is counted now, and was so all the time since `from`.
+    /// Adds a sample at both ends of a time without events. Otherwise the
+    /// events before it would seem to have happened in it.
     pub(crate) fn note(&mut self, from: Tick, now: Tick, events: Events) {
         for level in &mut self.levels {
             level.note(from, now, events);
@@ -91,12 +94,13 @@ impl SampleLevel {
         }
     }
 
-    /// When the next is due.
+    /// Returns when the next sample is due.
     fn next(&self) -> Tick {
         let last = self.samples.back();
         last.map_or(0, |sample| sample.at.saturating_add(self.step))
     }
 
+    /// Adds a sample, and drops those that the span no longer needs.
     fn push(&mut self, sample: SamplePoint) {
         let begin = sample.at.saturating_sub(self.span);
         while self.samples.get(1).is_some_and(|it| it.at <= begin) {
@@ -105,7 +109,7 @@ impl SampleLevel {
         self.samples.push_back(sample);
     }
 
-    /// The last sample up to this time, or else the first there is.
+    /// Returns the last sample up to this time, or else the oldest.
     fn at(&self, time: Tick) -> SamplePoint {
         let later = self.samples.partition_point(|sample| sample.at <= time);
         self.samples[later.saturating_sub(1)]

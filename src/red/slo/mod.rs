@@ -1,4 +1,9 @@
-//! What a service promises its callers, and how much of it is kept.
+//! Service level objectives: what a service promises its callers, how much of
+//! its error budget is left, and when to alert.
+//!
+//! An [`Slo`] sorts completions into [classes](sli_class). The registry keeps a
+//! [history](history) of the counts, from which a [report](report) tells how
+//! fast the budget [burns](burn) and which [alerts](alert) fire.
 
 mod alert;
 mod burn;

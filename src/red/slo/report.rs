@@ -1,4 +1,4 @@
-//! How an objective stands.
+//! The report on an objective.
 
 use std::time::Duration;
 
@@ -10,36 +10,49 @@ use super::{
     slo::Slo,
 };
 
-/// How an objective stands; read by [`Registry::slos`](crate::red::Registry::slos).
+/// How an objective stands; read by
+/// [`Registry::slos`](crate::red::Registry::slos).
+///
+/// ```
+/// use sluicegate::red::{Registry, Slo};
+///
+/// let metrics = Registry::builder().slo("answers", Slo::availability(0.999)).build();
+/// let report = &metrics.slos()[0];
+/// assert_eq!((&*report.name, report.burns.len()), ("answers", 5));
+/// if let Some(alert) = report.firing() {
+///     eprintln!("{}: {} burns at {}", alert.severity.as_str(), report.name, alert.long.rate);
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct SloReport {
-    /// The name that the objective was given.
+    /// The name of the objective.
     pub name: String,
-    /// Which share has to be good.
+    /// The share that has to be good.
     pub objective: f64,
-    /// All that were ever counted, for counters that only rise.
+    /// All events since the registry was built, for counters that only rise.
     pub events: Events,
     /// How many errors are allowed, and how many there were.
     pub budget: ErrorBudget,
-    /// How fast the budget was spent: in the last 5 minutes, 30 minutes, hour, 6
-    /// hours and 3 days.
+    /// How fast the budget was spent: in the last 5 minutes, 30 minutes, hour,
+    /// 6 hours and 3 days.
     pub burns: Vec<Burn>,
-    /// Whether somebody has to look.
+    /// The alerts, whether or not they fire.
     pub alerts: Vec<Alert>,
 }
 
 impl SloReport {
-    /// What the first alert that is firing says; pages are before tickets.
+    /// Returns the first alert that fires. Pages come before tickets.
     pub fn firing(&self) -> Option<&Alert> {
         self.alerts.iter().find(|alert| alert.is_firing())
     }
 }
 
 impl Slo {
-    /// How it stands, of all `events` and of those in the last so long, which
-    /// `within` counts, and tells how much of that the counts cover. A registry does
-    /// it from its own history; a fleet's counts come from elsewhere.
+    /// Returns a report from all `events`, and from those of recent windows:
+    /// `within` returns the events of the last so long, and the time that they
+    /// cover. A registry uses its own history; for a fleet, the counts come
+    /// from elsewhere.
     pub fn report(
         &self,
         name: &str,

@@ -1,4 +1,4 @@
-//! What counts for an objective, and what of that is good.
+//! Sorts completions by what they mean for an objective.
 
 use super::{
     events::Events,
@@ -10,20 +10,32 @@ use crate::red::{
     snapshot::{Completion, Snapshot},
 };
 
-/// What somebody who asked has had of it.
+/// What a completion means for an objective: the default classification, before
+/// an objective measures availability or latency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum SliClass {
+    /// It was answered, which is good unless it was too slow.
     Answered,
+    /// It failed.
     Failed,
+    /// A deadline ended it: it failed and was slow.
     Late,
-    /// Nothing that the service is to blame for.
+    /// It does not count, because the service is not to blame.
     Excluded,
 }
 
 impl Slo {
-    /// How many were good of how many that count, in a snapshot of this process or
-    /// of a fleet; `None` if its histograms have no bound at the threshold of a
-    /// latency.
+    /// Returns how many requests were good of how many that count, in a
+    /// snapshot of this process or of a fleet. `None` if its histograms have no
+    /// bound at the threshold of a latency.
+    ///
+    /// ```
+    /// use sluicegate::red::{Registry, Slo};
+    ///
+    /// let slo = Slo::availability(0.999);
+    /// let events = slo.counts(&Registry::new().snapshot()).unwrap();
+    /// assert_eq!((events.good, events.total), (0, 0));
+    /// ```
     pub fn counts(&self, snapshot: &Snapshot) -> Option<Events> {
         let wanted = snapshot.series.iter().filter(|it| self.wants(&it.labels));
         wanted
@@ -31,11 +43,14 @@ impl Slo {
             .sum()
     }
 
+    /// Does the same for the completions of one series.
     pub(super) fn counts_of(&self, labels: &Labels, completions: &[Completion]) -> Option<Events> {
         let counts = completions.iter().map(|it| self.events(labels.kind(), it));
         counts.sum()
     }
 
+    /// Returns what one completion counts; `None` if the bound of the threshold
+    /// is missing.
     fn events(&self, kind: Kind, completion: &Completion) -> Option<Events> {
         let class = self.class(kind, completion);
         let good = match self.measure {
@@ -54,6 +69,7 @@ impl Slo {
         Some(counted.unwrap_or_default())
     }
 
+    /// Returns the class of a completion.
     fn class(&self, kind: Kind, completion: &Completion) -> SliClass {
         match (completion.outcome(), completion.cause()) {
             (Outcome::Ok, _) => SliClass::Answered,
@@ -70,7 +86,8 @@ impl Slo {
     }
 }
 
-/// How many of these are good; `None` if they do not count.
+/// Returns how many requests of this class are good; `None` if they do not
+/// count.
 fn availability(class: SliClass, completion: &Completion) -> Option<u64> {
     match class {
         SliClass::Answered => Some(completion.durations.count()),

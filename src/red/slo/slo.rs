@@ -1,20 +1,21 @@
-//! What a service promises its callers, and how much of it is kept.
+//! A service level objective and its settings.
 
 use std::{fmt, sync::Arc, time::Duration};
 
 use crate::red::labels::{Kind, Labels};
 
-/// Over how long an objective is to be met, unless set.
+/// The default period of an objective: 30 days.
 const PERIOD: Duration = Duration::from_secs(30 * DAY);
 
+/// A day in seconds.
 const DAY: u64 = 86_400;
 
-/// A service level objective: which share of requests has to be good.
+/// A service level objective: the share of requests that has to be good.
 ///
-/// It is about what is received over HTTP and gRPC, of all routes, unless that is
-/// restricted. A registry that is built with it keeps a history, from which
-/// [`Registry::slos`](crate::red::Registry::slos) tells the error budget and how fast
-/// it burns:
+/// Unless restricted, it is about the requests that are received over HTTP and
+/// gRPC on all routes. A registry that is built with objectives keeps a
+/// history. [`Registry::slos`](crate::red::Registry::slos) tells from it the
+/// error budget and how fast that burns:
 ///
 /// ```
 /// use std::time::Duration;
@@ -32,13 +33,14 @@ const DAY: u64 = 86_400;
 ///
 /// # What is good
 ///
-/// What nobody can be blamed for counts neither as good nor at all: requests that
-/// were [cancelled](crate::red::Outcome::Cancelled), those that a limit refused because
-/// their caller was over it, and those that ended by a deadline that their caller chose
-/// in a header, shorter than the one that the server's
-/// [`EnforceDeadlineLayer`](crate::deadline::EnforceDeadlineLayer) gives: its
-/// `default_timeout`, or else its `maximum`. Such have the cause
-/// [`CallerTimeout`](crate::red::Cause::CallerTimeout), `error_type="caller_timeout"`.
+/// Requests that the service could not have answered better do not count at
+/// all: those that were [cancelled](crate::red::Outcome::Cancelled), those that
+/// a limit refused because their caller was over it, and those that ended by a
+/// deadline that their caller chose in a header, shorter than the one that the
+/// server's [`EnforceDeadlineLayer`](crate::deadline::EnforceDeadlineLayer)
+/// gives (its `default_timeout`, or else its `maximum`). The latter have the
+/// cause [`CallerTimeout`](crate::red::Cause::CallerTimeout),
+/// `error_type="caller_timeout"`.
 ///
 /// | outcome | availability | latency |
 /// |---|---|---|
@@ -51,56 +53,65 @@ const DAY: u64 = 86_400;
 /// | shed, the limit could not be checked | bad | does not count |
 /// | cancelled | does not count | does not count |
 ///
-/// Failures have no latency here, for to fail fast is no good service, and to have
-/// failed is told by the availability already. What a deadline has ended is slow,
-/// however soon that was: else a short deadline would make any service fast. What
-/// is [streamed](crate::red::Completion::is_streamed) has no latency either. Of requests that
-/// are sent, a client error is a failure of whoever sends them.
+/// Failures have no latency: to fail fast is not a good service, and
+/// availability counts the failure already. A request that a deadline ended
+/// counts as slow, however soon that was, because otherwise a short deadline
+/// would make any service fast. [Streams](crate::red::Completion::is_streamed)
+/// have no latency either. For sent requests, a client error is a failure of
+/// this process.
 ///
-/// Unless said otherwise it is about all requests that are received, but gRPC calls
-/// of methods that are not known: whoever likes may call what there is not.
+/// Received gRPC calls of unknown methods do not count unless a
+/// [kind](Self::kind) is set: any client can call methods that do not exist.
 ///
-/// The settings are those of Google's Site Reliability Workbook
+/// The terms are those of Google's Site Reliability Workbook
 /// (<https://sre.google/workbook/implementing-slos/>).
 #[derive(Clone)]
 #[must_use]
 pub struct Slo {
+    /// The share that has to be good: above 0 and below 1.
     pub(super) objective: f64,
     pub(super) measure: Measure,
     pub(super) period: Duration,
-    /// None: all that is received over HTTP and gRPC.
+    /// `None` for all requests that are received over HTTP and gRPC.
     kind: Option<Kind>,
+    /// Accepts the labels of the series that count; `None` for all.
     wanted: Option<Wanted>,
+    /// Whether requests that were shed over the limit are bad.
     pub(super) counts_shed: bool,
 }
 
+/// Decides by its labels whether a series counts.
 type Wanted = Arc<dyn Fn(&Labels) -> bool + Send + Sync>;
 
+/// What makes a request good.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Measure {
+    /// It did not fail.
     Availability,
-    /// At most so long, until the end of the answer.
+    /// It was answered, and the response ended within this time.
     Latency(Duration),
 }
 
 impl Slo {
-    /// This share of requests does not fail: `0.999` are 999 of 1,000.
+    /// Returns an objective that this share of requests does not fail. `0.999`
+    /// means 999 of 1,000.
     ///
     /// # Panics
     ///
-    /// When the objective is not above 0 and below 1: what must never fail leaves no
-    /// budget for errors.
+    /// Panics unless the objective is above 0 and below 1. An objective of 1
+    /// would leave no budget for errors.
     #[track_caller]
     pub fn availability(objective: f64) -> Self {
         Self::new(objective, Measure::Availability)
     }
 
-    /// This share of answers is whole after at most so long, which has to be the
-    /// bound of one of the registry's [`buckets`](crate::red::Builder::buckets).
+    /// Returns an objective that this share of responses ends within
+    /// `threshold`, which has to be the bound of one of the registry's
+    /// [`buckets`](crate::red::Builder::buckets).
     ///
     /// # Panics
     ///
-    /// As [`availability`](Self::availability).
+    /// Panics as [`availability`](Self::availability) does.
     #[track_caller]
     pub fn latency(objective: f64, threshold: Duration) -> Self {
         Self::new(objective, Measure::Latency(threshold))
@@ -122,13 +133,22 @@ impl Slo {
         }
     }
 
-    /// Only of this route.
+    /// Restricts it to this route.
     pub fn route(self, route: &str) -> Self {
         let route: Arc<str> = route.into();
         self.only(move |labels| labels.route() == &*route)
     }
 
-    /// Only of series with labels like these. Each restriction is one more.
+    /// Restricts it to series whose labels `wanted` accepts. Several
+    /// restrictions must all hold.
+    ///
+    /// ```
+    /// use sluicegate::red::Slo;
+    ///
+    /// let writes = Slo::availability(0.999).only(|labels| labels.method() != "GET");
+    /// let orders = writes.route("/orders");
+    /// # let _ = orders;
+    /// ```
     pub fn only(self, wanted: impl Fn(&Labels) -> bool + Send + Sync + 'static) -> Self {
         let wanted: Wanted = match self.wanted {
             Some(before) => Arc::new(move |labels| before(labels) && wanted(labels)),
@@ -140,14 +160,16 @@ impl Slo {
         }
     }
 
-    /// Of this kind of requests, instead of those received over HTTP and gRPC.
+    /// Makes it about requests of this kind, instead of those that are received
+    /// over HTTP and gRPC.
     pub fn kind(self, kind: Kind) -> Self {
         let kind = Some(kind);
         Self { kind, ..self }
     }
 
-    /// Counts as failed, too, what a limit refused because its caller was over it:
-    /// for limits that protect the service rather than tell callers apart.
+    /// Counts requests that a limit refused because their caller was over it as
+    /// bad. Use it where a limit protects the service as a whole rather than
+    /// one caller from another.
     pub fn count_shed(self) -> Self {
         Self {
             counts_shed: true,
@@ -155,12 +177,13 @@ impl Slo {
         }
     }
 
-    /// Over how long it is to be met: 30 days unless set. This is what the error
-    /// budget is for, and what [burns](Burn) are measured by.
+    /// Sets the period in which the objective has to be met: 30 days unless
+    /// set. The error budget is that of a period, and [burn rates](Burn) are
+    /// relative to it.
     ///
     /// # Panics
     ///
-    /// When it is less than 7 days, or more than 90.
+    /// Panics if it is less than 7 days, or more than 90.
     #[track_caller]
     pub fn period(self, period: Duration) -> Self {
         let days = Duration::from_secs(7 * DAY)..=Duration::from_secs(90 * DAY);
@@ -171,11 +194,12 @@ impl Slo {
         Self { period, ..self }
     }
 
-    /// Which share has to be good.
+    /// Returns the share that has to be good.
     pub fn objective(&self) -> f64 {
         self.objective
     }
 
+    /// Returns whether a series with these labels counts.
     pub(super) fn wants(&self, labels: &Labels) -> bool {
         let of_kind = match self.kind {
             Some(kind) => labels.kind() == kind,
@@ -184,7 +208,8 @@ impl Slo {
         of_kind && self.wanted.as_ref().is_none_or(|wanted| wanted(labels))
     }
 
-    /// How much of it may be bad, without the dust of `1.0 - 0.999`.
+    /// Returns the share that may be bad. It is rounded, because `1.0 - 0.999`
+    /// is not exactly 0.001.
     pub(super) fn allowed(&self) -> f64 {
         ((1.0 - self.objective) * 1e12).round() / 1e12
     }
@@ -200,8 +225,8 @@ impl fmt::Debug for Slo {
             .finish_non_exhaustive()
     }
 }
-/// Anybody may call a method that there is not, or say of any request that it is
-/// gRPC.
+/// Returns whether an objective counts these requests by default. gRPC calls of
+/// unknown methods do not count, because any client can send them.
 fn is_received(labels: &Labels) -> bool {
     match labels.kind() {
         Kind::HttpServer => true,

@@ -1,4 +1,5 @@
-//! The objectives of a registry, and what they had counted at earlier times.
+//! The objectives of a registry with their histories. The registry asks them
+//! for a sample when a request begins, and for reports.
 
 use std::{
     fmt,
@@ -17,30 +18,36 @@ use super::{
 };
 use crate::{clock::Tick, red::registry::table::Table};
 
-/// The objectives of a registry, and what they had counted at earlier times.
+/// The objectives of a registry and their histories.
 ///
-/// Samples are taken by whoever comes when one is due: a request that begins, or
-/// somebody who reads. When nobody came, nothing has begun, so that a late sample
-/// tells what was counted all the time since it was due.
+/// There is no task that takes samples. A request that begins, or a reader,
+/// takes one when it is due. If none has come since it was due, no request has
+/// begun either, so the late sample holds for all of that time.
 pub(crate) struct TrackedObjectives {
     slos: Box<[NamedSlo]>,
-    /// When the next sample is; never, if there is no objective.
+    /// When the next sample is due, in ticks; never, without objectives.
     due: AtomicU64,
-    /// One for each. Held by whoever takes a sample.
+    /// One for each objective. Held while a sample is taken.
     histories: Mutex<Box<[History]>>,
 }
 
+/// An objective and its name.
 #[derive(Clone, Debug)]
 struct NamedSlo {
     name: Arc<str>,
     slo: Slo,
 }
 
-/// Objectives that are still to be tracked.
+/// The objectives of a registry that is being built.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Objectives(Vec<NamedSlo>);
 
 impl Objectives {
+    /// Adds an objective.
+    ///
+    /// # Panics
+    ///
+    /// Panics if another one has this name.
     #[track_caller]
     pub(crate) fn add(&mut self, name: &str, slo: Slo) {
         let twice = self.0.iter().any(|it| *it.name == *name);
@@ -52,7 +59,12 @@ impl Objectives {
         self.0.push(NamedSlo { name, slo });
     }
 
-    /// From now on, by histograms of these bounds.
+    /// Begins to track the objectives in a registry whose histograms have these
+    /// bounds.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the threshold of a latency is not one of the bounds.
     #[track_caller]
     pub(crate) fn track(self, now: Tick, bounds: &[u64]) -> TrackedObjectives {
         for slo in &self.0 {
@@ -73,6 +85,7 @@ impl Objectives {
 }
 
 impl NamedSlo {
+    /// Panics if the threshold is not one of the bounds.
     #[track_caller]
     fn check(&self, bounds: &[u64]) {
         let Measure::Latency(threshold) = self.slo.measure else {
@@ -89,7 +102,8 @@ impl NamedSlo {
 }
 
 impl TrackedObjectives {
-    /// A request begins. Takes a sample if one is due, and nobody else does.
+    /// Takes a sample if one is due. Called for each request that begins, so
+    /// the usual case is one load and one comparison.
     #[inline]
     pub(crate) fn look(&self, now: Tick, table: &Table) {
         if now >= self.due.load(Relaxed) {
@@ -97,6 +111,7 @@ impl TrackedObjectives {
         }
     }
 
+    /// Takes a sample, unless another thread is doing it already.
     #[cold]
     fn sample(&self, now: Tick, table: &Table) {
         if let Ok(mut histories) = self.histories.try_lock() {
@@ -104,6 +119,7 @@ impl TrackedObjectives {
         }
     }
 
+    /// Adds a sample to the histories, and sets when the next one is due.
     fn note(&self, histories: &mut [History], now: Tick, counts: &[Events]) {
         let due = self.due.load(Relaxed);
         if now < due {
@@ -117,7 +133,8 @@ impl TrackedObjectives {
         self.due.store(last.saturating_add(STEP), Relaxed);
     }
 
-    /// Of each objective. A series is read once, and only if one wants it.
+    /// Counts the events of each objective. A series is read once, and only if
+    /// an objective wants it.
     fn count(&self, table: &Table) -> Box<[Events]> {
         let mut counts: Box<[_]> = self.slos.iter().map(|_| Events::default()).collect();
         for series in table.all() {
@@ -125,7 +142,8 @@ impl TrackedObjectives {
             for (NamedSlo { slo, .. }, events) in self.slos.iter().zip(&mut counts) {
                 if slo.wants(labels) {
                     let read = read.get_or_insert_with(|| series.completions());
-                    // Thresholds are bounds, so none is missing.
+                    // Thresholds were checked to be bounds, so the count is
+                    // never missing.
                     *events = *events + slo.counts_of(labels, read).unwrap_or_default();
                 }
             }
@@ -133,6 +151,7 @@ impl TrackedObjectives {
         counts
     }
 
+    /// Takes a sample and reports on all objectives.
     pub(crate) fn report(&self, now: Tick, table: &Table) -> Vec<SloReport> {
         let mut histories = self
             .histories

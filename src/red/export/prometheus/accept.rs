@@ -1,22 +1,24 @@
-//! What `Accept` says of a media type (RFC 9110, section 12.5.1). The format of a
-//! scrape is chosen by it.
+//! Reads the header `Accept` (RFC 9110, section 12.5.1). It decides the format
+//! of a scrape.
 
 use http::{HeaderMap, HeaderValue, header::ACCEPT};
 
-/// What is offered: a type, a subtype, and the parameters that tell it from others.
+/// A media type that is offered, with the parameters that distinguish it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct MediaType {
+    /// The type and the subtype.
     pub(crate) media: (&'static str, &'static str),
+    /// Names and values.
     pub(crate) parameters: &'static [(&'static str, &'static str)],
 }
 
-/// How much an offer is wanted, by the most specific range that it is in.
+/// How much a media type is wanted, by the most specific range that names it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Preference {
-    /// How precisely the range names it: 0 if none does, 1 for `*/*`, 2 for `text/*`,
-    /// 3 for the type, and one more for each parameter.
+    /// How precisely the range names it: 0 if no range does, 1 for `*/*`, 2 for
+    /// `text/*`, 3 for the type, and one more for each parameter.
     pub(crate) precision: usize,
-    /// In thousandths; 0 is not acceptable.
+    /// The weight in thousandths; 0 means not acceptable.
     pub(crate) weight: u16,
 }
 
@@ -24,7 +26,7 @@ pub(crate) struct Preference {
 pub(crate) const NAMED: usize = 3;
 
 impl MediaType {
-    /// Returns how much a request with these headers wants this.
+    /// Returns how much a request with these headers wants this media type.
     pub(crate) fn preference(&self, headers: &HeaderMap) -> Preference {
         let lines = headers.get_all(ACCEPT).into_iter();
         let lines = lines.filter_map(|line| HeaderValue::to_str(line).ok());
@@ -35,14 +37,15 @@ impl MediaType {
             .unwrap_or_default()
     }
 
-    /// `None` if the range does not name this, or cannot be read.
+    /// Returns what one range says; `None` if it does not name this media type,
+    /// or cannot be read.
     fn preference_in(&self, range: &str) -> Option<Preference> {
         let mut parts = split(range, ';').map(str::trim);
         let (main, sub) = parts.next()?.split_once('/')?;
         let mut precision = self.precision(main.trim_end(), sub.trim_start())?;
         let mut weight = 1_000;
         for part in parts {
-            // What is no pair is an extension that says nothing here.
+            // A part without a value is an extension that has no meaning here.
             let Some((name, value)) = part.split_once('=') else {
                 continue;
             };
@@ -56,6 +59,8 @@ impl MediaType {
         Some(Preference { precision, weight })
     }
 
+    /// Returns how precisely a range names this media type; `None` if it does
+    /// not.
     fn precision(&self, main: &str, sub: &str) -> Option<usize> {
         let is_main = main.eq_ignore_ascii_case(self.media.0);
         match (main, sub) {
@@ -66,7 +71,7 @@ impl MediaType {
         }
     }
 
-    /// Returns what ours is of a parameter; `None` if we have none of this name.
+    /// Returns the value of a parameter of this media type.
     fn parameter(&self, name: &str) -> Option<&'static str> {
         let mut known = self.parameters.iter();
         let known = known.find(|(known, _)| known.eq_ignore_ascii_case(name));
@@ -74,7 +79,7 @@ impl MediaType {
     }
 }
 
-/// Splits outside of quotation marks.
+/// Splits at a separator, except within quotation marks.
 fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
     let mut is_quoted = false;
     text.split(move |c| {

@@ -1,3 +1,5 @@
+//! Writes an exposition with the encoder of `prometheus_client`.
+
 use std::{collections::HashMap, fmt, sync::Arc};
 
 use prometheus_client::{
@@ -17,7 +19,7 @@ use crate::{
     },
 };
 
-/// For a registry of other metrics, into which it puts its own.
+/// Adds its families to a registry of other metrics.
 #[cfg_attr(docsrs, doc(cfg(feature = "prometheus")))]
 impl Collector for Registry {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
@@ -25,7 +27,7 @@ impl Collector for Registry {
     }
 }
 
-/// What was exposition already.
+/// An exposition that was gathered before.
 #[derive(Debug)]
 pub(crate) struct Prepared(pub(crate) Arc<Exposition>);
 
@@ -55,6 +57,7 @@ impl FamilySamples {
 }
 
 impl Sample {
+    /// Returns the type of the family.
     fn of_type(&self) -> MetricType {
         match self.value {
             SampleValue::Histogram(..) => MetricType::Histogram,
@@ -71,6 +74,8 @@ impl Sample {
     }
 }
 
+/// The encoder's exemplars, which others cannot construct. The text format adds
+/// its own afterwards.
 type NoExemplars<'a> = Option<&'a HashMap<usize, Exemplar<NoLabelSet, f64>>>;
 
 impl SampleValue {
@@ -88,7 +93,7 @@ impl SampleValue {
     }
 }
 
-/// The upper bounds in seconds.
+/// Returns the upper bounds in seconds, with the counts.
 fn buckets(durations: &Durations) -> Vec<(f64, u64)> {
     let buckets = durations.buckets();
     let seconds = buckets.map(|(bound, count)| match bound {

@@ -1,7 +1,8 @@
-//! What was counted, as Prometheus reads it.
+//! Everything that a registry has counted, for Prometheus.
 //!
-//! Where the registry is all there is, [`scrape`] answers a Prometheus that asks
-//! (feature `axum`), and [`Registry::prometheus`] is the text:
+//! If the registry is the only one in the process, [`scrape`] answers scrapes
+//! (feature `axum`), and
+//! [`Registry::prometheus`](crate::red::Registry::prometheus) returns the text:
 //!
 //! ```
 //! # #[cfg(feature = "axum")] {
@@ -18,9 +19,9 @@
 //! # }
 //! ```
 //!
-//! Where there is a registry of [`prometheus_client`] already, a [`Registry`] is
-//! one of its collectors. It has no exemplars there: that crate lets nobody else
-//! make one.
+//! If there already is a registry of [`prometheus_client`], a
+//! [`Registry`](crate::red::Registry) is one of its collectors. It has no
+//! exemplars there, because that crate does not let others construct them.
 //!
 //! ```
 //! use sluicegate::red::Registry;

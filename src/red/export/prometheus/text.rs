@@ -1,4 +1,4 @@
-//! The two texts that Prometheus reads.
+//! The two texts that Prometheus reads: OpenMetrics, and its own older format.
 
 use std::{
     collections::HashSet,
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::red::exemplar::Exemplar;
 
-/// OpenMetrics 1.0, with exemplars.
+/// Writes OpenMetrics 1.0, with exemplars.
 pub(crate) fn open_metrics(exposition: Exposition) -> String {
     let exposition = Arc::new(exposition);
     let text = without_exemplars(&exposition);
@@ -23,6 +23,8 @@ pub(crate) fn open_metrics(exposition: Exposition) -> String {
     let mut whole = String::with_capacity(text.len());
     for line in text.lines() {
         whole.push_str(line);
+        // The encoder writes the buckets in the order of the exposition, so
+        // each bucket line takes the next exemplar.
         let of_bucket = is_bucket(line).then(|| exemplars.next());
         if let Some(exemplar) = of_bucket.flatten().flatten() {
             write(exemplar, &mut whole);
@@ -32,8 +34,9 @@ pub(crate) fn open_metrics(exposition: Exposition) -> String {
     whole
 }
 
-/// Prometheus' own text 0.0.4, from before there was OpenMetrics: it has no
-/// units, no end, no exemplars, and its counters are named as their samples are.
+/// Writes Prometheus' own text 0.0.4, which is older than OpenMetrics. It has
+/// no units, no end mark and no exemplars, and names counters like their
+/// samples.
 pub(crate) fn classic(exposition: Exposition) -> String {
     classic_of(&without_exemplars(&Arc::new(exposition)))
 }
@@ -47,7 +50,8 @@ fn without_exemplars(exposition: &Arc<Exposition>) -> String {
     text
 }
 
-/// Of all buckets, in the order in which they are written.
+/// Returns the exemplars of all buckets, in the order in which the buckets are
+/// written.
 fn exemplars(exposition: &Exposition) -> impl Iterator<Item = Option<&Exemplar>> {
     let samples = exposition.families().flat_map(|family| &family.samples);
     samples.flat_map(|sample| match &sample.value {
@@ -67,12 +71,14 @@ fn of_buckets(
     (0..buckets).map(|nth| exemplars.get(nth)?.as_ref())
 }
 
-/// No name has a brace, and what labels say comes after one.
+/// Returns whether a line is a bucket. Names have no braces, and labels come
+/// after one.
 fn is_bucket(line: &str) -> bool {
     let name = line.split_once('{').map(|(name, _)| name);
     name.is_some_and(|name| name.ends_with("_bucket") && !name.starts_with('#'))
 }
 
+/// Appends an exemplar to a line.
 fn write(exemplar: &Exemplar, into: &mut String) {
     let took = exemplar.duration().as_secs_f64();
     let at = exemplar.at().duration_since(SystemTime::UNIX_EPOCH);
@@ -81,6 +87,7 @@ fn write(exemplar: &Exemplar, into: &mut String) {
     _ = write!(into, " # {{trace_id=\"{trace}\"}} {took} {at:.3}");
 }
 
+/// Turns OpenMetrics into the older format.
 fn classic_of(open: &str) -> String {
     let typed = open.lines().filter_map(|line| line.strip_prefix("# TYPE "));
     let counters: HashSet<_> = typed.filter_map(|it| it.strip_suffix(" counter")).collect();
@@ -98,7 +105,7 @@ fn is_open_only(line: &str) -> bool {
     line.starts_with("# UNIT ") || line == "# EOF"
 }
 
-/// What is described (its HELP, its TYPE), the name, and how.
+/// Splits a line `# HELP name text` or `# TYPE name type`.
 fn described(line: &str) -> Option<(&str, &str, &str)> {
     let (what, rest) = line.strip_prefix("# ")?.split_once(' ')?;
     let (name, rest) = rest.split_once(' ')?;

@@ -1,4 +1,4 @@
-//! What a fleet has counted.
+//! What a fleet has counted in a span of time.
 
 use std::{
     sync::Arc,
@@ -26,37 +26,38 @@ use crate::{clock::Tick, red::Snapshot};
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Fleet {
-    /// What has ended in the span, of all instances, also of those that have gone
-    /// since. What was started is that, and what the living have in flight now;
-    /// [`overflowed`](Snapshot::overflowed) is that of the instance with the most.
+    /// The requests of all instances that ended in the span, also of instances
+    /// that are gone. Those that started are these and the requests that living
+    /// instances have in flight now. [`overflowed`](Snapshot::overflowed) is
+    /// that of the instance with the most.
     pub snapshot: Snapshot,
     /// The instances that are alive, in the order of their ids.
     pub instances: Vec<Instance>,
-    /// How long it is since the first window began that was read: the span, and up
-    /// to 10 seconds more (of spans longer than 20 minutes: up to 10 minutes).
+    /// The time since the first window that was read began: the span, and up to
+    /// 10 seconds more (for spans longer than 20 minutes, up to 10 minutes).
     pub covered: Duration,
     /// When it was read, by the server's clock.
     pub at: SystemTime,
-    /// How much there was that this version does not know: what newer ones write,
-    /// and what is none of theirs.
+    /// How many entries this version does not understand: a newer version wrote
+    /// them, or another program.
     pub skipped: u64,
 }
 
-/// A process that counts, or a handle in it.
+/// A process that counts, or one of its handles.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Instance {
-    /// Its name, if it was given one, and what is never the same twice.
+    /// Its name, if it has one, and a random part that is never the same twice.
     pub id: String,
-    /// How many requests were started since it began.
+    /// How many requests started since it began.
     pub started: u64,
-    /// How many of them had not ended when it flushed last.
+    /// How many of them had not ended at its last flush.
     pub in_flight: u64,
 }
 
 impl Fleet {
-    /// How many requests ended in a second, in the mean of all the time that is
-    /// [covered](Self::covered); 0 of no time at all.
+    /// Returns how many requests ended per second, averaged over the
+    /// [covered](Self::covered) time; 0 if no time is covered.
     pub fn rate(&self) -> f64 {
         match self.covered.as_secs_f64() {
             0.0 => 0.0,
@@ -64,21 +65,22 @@ impl Fleet {
         }
     }
 
-    /// Which share of the requests that ended have [failed](Snapshot::failed);
-    /// `None` if none has ended.
+    /// Returns the share of ended requests that have
+    /// [failed](Snapshot::failed); `None` if none has ended.
     pub fn error_ratio(&self) -> Option<f64> {
         let (failed, ended) = (self.snapshot.failed(), self.snapshot.ended());
         (ended > 0).then(|| failed as f64 / ended as f64)
     }
 
-    /// How many requests have not ended, by the word of the instances that are alive.
+    /// Returns how many requests have not ended, as the living instances
+    /// reported.
     pub fn in_flight(&self) -> u64 {
         let each = self.instances.iter().map(|it| it.in_flight);
         each.fold(0, u64::saturating_add)
     }
 }
 
-/// Nothing, never.
+/// An empty fleet, read at the epoch.
 impl Default for Fleet {
     fn default() -> Self {
         Self {
@@ -91,7 +93,7 @@ impl Default for Fleet {
     }
 }
 
-/// A [`Fleet`] of which the windows are still to be read.
+/// A [`Fleet`] whose windows have not been read yet.
 #[derive(Default)]
 pub(crate) struct FleetBuilder {
     totals: Totals,
@@ -101,12 +103,12 @@ pub(crate) struct FleetBuilder {
 }
 
 impl FleetBuilder {
-    /// The words of one instance.
+    /// Adds the record of one instance.
     pub(crate) fn add(&mut self, mut told: vec::IntoIter<Value>) {
         let [id, started, overflowed, flight] = [(); 4].map(|()| text(told.next()));
         let number = |text: Option<String>| text.and_then(|text| text.parse().ok());
         let started: Option<u64> = number(started);
-        // Of one that has gone in the meantime, there is nothing but the id.
+        // An instance that is just leaving has no fields but its id.
         let (Some(id), Some(started)) = (id, started) else {
             return self.skipped += 1;
         };
@@ -119,6 +121,7 @@ impl FleetBuilder {
         });
     }
 
+    /// Adds the requests that an instance has in flight. Returns how many.
     fn flight(&mut self, text: &str) -> u64 {
         let mut in_flight: u64 = 0;
         for line in in_flight::read(text) {
@@ -132,6 +135,7 @@ impl FleetBuilder {
         in_flight
     }
 
+    /// Adds the windows, and returns the fleet.
     pub(crate) fn fleet(
         mut self,
         mut windows: WindowSums,

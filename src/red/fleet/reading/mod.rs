@@ -1,4 +1,5 @@
-//! Reading what a fleet has counted.
+//! Reading what a fleet has counted: once, or again and again in the
+//! background.
 
 pub(super) mod fleet;
 pub(super) mod reader;

@@ -1,4 +1,4 @@
-//! Reading what a fleet has counted.
+//! Reads a fleet from Redis.
 
 use std::{future::ready, sync::Arc, time::Duration};
 
@@ -16,11 +16,11 @@ use crate::{
     redis::{Connection, Error},
 };
 
-/// How many windows are asked for at once.
+/// The number of windows that are read at a time.
 const CALLS: usize = 4;
 
-/// Reads what a fleet has counted, without counting anything itself: for a
-/// command line, or an alert.
+/// Reads what a fleet has counted without counting anything itself: for a
+/// command line, or for an alert.
 ///
 /// ```no_run
 /// # async fn read() -> Result<(), sluicegate::redis::Error> {
@@ -35,12 +35,12 @@ const CALLS: usize = 4;
 #[derive(Clone, Debug)]
 pub struct Reader {
     client: FleetClient,
-    /// Of histograms that have nothing in them.
+    /// The bounds of histograms without any counts.
     bounds: Arc<[u64]>,
 }
 
 impl Reader {
-    /// Of the fleet of this name, on the connection's prefix.
+    /// Returns a reader of the fleet of this name, on the connection's prefix.
     pub fn new(name: &str, connection: &Connection) -> Self {
         let client = FleetClient::new(name, connection);
         Self::of(&client, &settings::default_bounds())
@@ -53,22 +53,23 @@ impl Reader {
         }
     }
 
-    /// What has ended in the last `span`, by the server's clock, and what is in
-    /// flight now.
+    /// Reads which requests ended in the last `span`, by the server's clock,
+    /// and which are in flight now.
     ///
-    /// All windows count that the span overlaps. They are 10 seconds wide up to a
-    /// span of 20 minutes, and 10 minutes wide up to 3 days; each is read by a command
-    /// of its own, so that the server has time for others in between: 3 days are 433 of
-    /// them.
+    /// Every window that the span overlaps is read. Windows are 10 seconds wide
+    /// up to a span of 20 minutes, and 10 minutes wide up to 3 days. Each is
+    /// read by a command of its own, so that the server can answer others in
+    /// between: 3 days take 433 commands.
     ///
     /// # Errors
     ///
-    /// [`Config`](crate::redis::ErrorKind::Config) for a span of none or more than 3
-    /// days; otherwise why Redis gave no answer.
+    /// Returns [`Config`](crate::redis::ErrorKind::Config) for a span of 0 or
+    /// of more than 3 days, or why Redis did not answer.
     pub async fn read(&self, span: Duration) -> Result<Fleet, Error> {
         self.read_at(span, None).await
     }
 
+    /// Reads at a given tick instead of the server's time.
     #[doc(hidden)]
     pub async fn read_at(&self, span: Duration, now: Option<Tick>) -> Result<Fleet, Error> {
         let resolution = Resolution::of(span)?;
@@ -83,6 +84,7 @@ impl Reader {
         Ok(builder.fleet(windows, now, covered, &self.bounds))
     }
 
+    /// Reads and adds up the windows of a span.
     async fn windows(
         &self,
         resolution: &Resolution,

@@ -1,25 +1,28 @@
-//! Histograms, put together into a snapshot.
+//! Puts histograms together into a snapshot.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::red::fleet::series_id::SeriesId;
 use crate::red::{Completion, Durations, Labels, Series, Snapshot, completion_key::CompletionKey};
 
-/// Histograms, put together by labels. Those of other bounds do not add up, and
-/// stand beside each other.
+/// Histograms by labels. Those with different bounds cannot be added, and stay
+/// beside each other.
 #[derive(Default)]
 pub(crate) struct Totals {
     by_labels: BTreeMap<Labels, SeriesTotal>,
 }
 
+/// The histograms with the same labels.
 #[derive(Default)]
 struct SeriesTotal {
+    /// One for each set of bounds.
     heads: Vec<Durations>,
     completions: Vec<Completion>,
     in_flight: u64,
 }
 
 impl Totals {
+    /// Adds a histogram.
     pub(crate) fn add(&mut self, series: SeriesId, durations: Durations) {
         let total = self.by_labels.entry(series.labels).or_default();
         match series.key {
@@ -28,12 +31,14 @@ impl Totals {
         }
     }
 
+    /// Adds requests in flight.
     pub(crate) fn in_flight(&mut self, labels: Labels, count: u64) {
         let total = self.by_labels.entry(labels).or_default();
         total.in_flight = total.in_flight.saturating_add(count);
     }
 
-    /// The bounds of series without a response are those of others, or these.
+    /// Returns the snapshot. Series without a response get the bounds of other
+    /// series, or else `bounds`.
     pub(crate) fn snapshot(self, bounds: &Arc<[u64]>, overflowed: u64) -> Snapshot {
         let mut heads = self.by_labels.values().flat_map(|total| &total.heads);
         let bounds = Arc::clone(heads.next().map_or(bounds, Durations::bounds));
@@ -65,7 +70,8 @@ impl SeriesTotal {
         }
     }
 
-    /// One; and one more for each further bounds of its responses.
+    /// Returns one series, and one more for each further set of bounds among
+    /// its responses.
     fn series(mut self, labels: &Labels, bounds: &Arc<[u64]>) -> Vec<Series> {
         self.completions.sort_by_key(|completion| completion.key);
         let mut heads = self.heads.into_iter();

@@ -1,4 +1,4 @@
-//! What a fleet has counted, for those who cannot wait.
+//! A fleet that is read again and again in the background.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,24 +7,26 @@ use tokio::{sync::watch, time::timeout};
 use super::{fleet::Fleet, reader::Reader};
 use crate::{redis::Error, runtime::background};
 
-/// What a fleet has counted, read again and again; clones share it.
+/// What a fleet has counted, read again and again. Clones share it.
 ///
-/// It is made by [`Redis::watch`](crate::red::fleet::redis::Redis::watch) and
-/// [`Reader::watch`]. To look takes no call and no waiting. What reads for it ends
-/// when the last clone is dropped.
+/// [`Redis::watch`](crate::red::Redis::watch) and [`Reader::watch`] make it.
+/// Reading it neither calls Redis nor waits. The background reader ends when
+/// the last clone is dropped.
 #[derive(Clone, Debug)]
 pub struct Watch {
     last: watch::Receiver<LastRead>,
 }
 
+/// The last reading that succeeded, and the last error.
 #[derive(Clone, Debug, Default)]
 struct LastRead {
     fleet: Arc<Fleet>,
-    /// Why it is not newer.
+    /// Why the fleet is not newer.
     error: Option<Error>,
 }
 
 impl Watch {
+    /// Starts the background reader.
     #[track_caller]
     pub(crate) fn begin(reader: Reader, span: Duration, every: Duration) -> Self {
         assert!(
@@ -36,21 +38,22 @@ impl Watch {
         Self { last }
     }
 
-    /// What was read last; before the first time, [nothing](Fleet::default).
+    /// Returns what was read last; an [empty fleet](Fleet::default) before the
+    /// first time.
     pub fn latest(&self) -> Arc<Fleet> {
         Arc::clone(&self.last.borrow().fleet)
     }
 
-    /// Why the last attempt to read failed; `None` if it did not.
+    /// Returns why the last attempt to read failed; `None` if it succeeded.
     pub fn error(&self) -> Option<Error> {
         self.last.borrow().error.clone()
     }
 
-    /// Waits for the next attempt to read, and answers what came of it.
+    /// Waits for the next attempt to read, and returns its result.
     ///
     /// # Errors
     ///
-    /// What [`error`](Self::error) says then.
+    /// Returns what [`error`](Self::error) returns then.
     pub async fn next(&mut self) -> Result<Arc<Fleet>, Error> {
         // What reads ends after all who wait, unless it had no thread of its own.
         self.last.changed().await.map_err(|_| Error::no_runtime())?;
@@ -59,7 +62,7 @@ impl Watch {
     }
 }
 
-/// Until nobody looks any more.
+/// Reads until the last clone of the watch is dropped.
 async fn go_on(reader: Reader, span: Duration, every: Duration, sender: watch::Sender<LastRead>) {
     loop {
         let read = reader.read(span).await;

@@ -1,4 +1,4 @@
-//! What windows hold, added up.
+//! Adds up the windows of a span.
 
 use std::{collections::HashMap, mem, sync::Arc};
 
@@ -11,16 +11,18 @@ use crate::red::fleet::{
     series_id::{MOST_BOUNDS, SeriesId, read_bounds},
 };
 
-/// What windows hold, added up by the ids of histograms.
+/// The contents of windows, added up by the ids of histograms.
 #[derive(Debug, Default)]
 pub(crate) struct WindowSums {
+    /// The texts of series and of bounds, by their ids.
     texts: HashMap<String, String, RandomState>,
+    /// The counts of histograms, by their ids.
     counts: HashMap<String, BucketCounts, RandomState>,
-    /// What could not be read.
+    /// How many fields could not be read.
     pub(crate) skipped: u64,
 }
 
-/// The counts of a histogram of which it is not known yet what bounds it has.
+/// The counts of a histogram whose bounds are not known yet.
 #[derive(Debug, Default)]
 struct BucketCounts {
     buckets: Vec<u64>,
@@ -28,6 +30,7 @@ struct BucketCounts {
 }
 
 impl WindowSums {
+    /// Adds the fields of a window.
     pub(crate) fn add(&mut self, window: Vec<(Value, Value)>) {
         for (field, value) in window {
             let known = match (text(Some(field)), text(Some(value))) {
@@ -38,7 +41,7 @@ impl WindowSums {
         }
     }
 
-    /// `None` if nobody knows what it is.
+    /// Adds one field; `None` if this version does not understand it.
     fn field(&mut self, field: String, value: String) -> Option<()> {
         if field == "begun" {
             return Some(());
@@ -55,7 +58,7 @@ impl WindowSums {
         Some(())
     }
 
-    /// All histograms. Those of which nobody knows what they are about are skipped.
+    /// Returns all histograms. Those without a readable text are skipped.
     pub(crate) fn all(&mut self) -> Vec<(SeriesId, Durations)> {
         let counts = mem::take(&mut self.counts);
         let found = counts.len() as u64;
@@ -67,6 +70,7 @@ impl WindowSums {
         all
     }
 
+    /// Returns one histogram; `None` without a readable text.
     fn series(&self, id: &str, counts: BucketCounts) -> Option<(SeriesId, Durations)> {
         let series = SeriesId::read(self.texts.get(id)?)?;
         let bounds = read_bounds(self.texts.get(&series.bounds)?)?;
@@ -76,7 +80,8 @@ impl WindowSums {
 }
 
 impl BucketCounts {
-    /// `None` if there is no such bucket.
+    /// Returns the counter of a bucket, or of the sum; `None` if no histogram
+    /// has such a bucket.
     fn count(&mut self, bucket: &str) -> Option<&mut u64> {
         if bucket == "sum" {
             return Some(&mut self.sum);
@@ -88,7 +93,8 @@ impl BucketCounts {
         self.buckets.get_mut(nth)
     }
 
-    /// `None` if it has more buckets than these bounds make.
+    /// Returns the durations; `None` if there are more buckets than the bounds
+    /// make.
     fn durations(self, bounds: &Arc<[u64]>) -> Option<Durations> {
         let mut durations = Durations::none(bounds);
         let (counts, sum) = durations.parts_mut();

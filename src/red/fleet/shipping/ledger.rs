@@ -1,4 +1,4 @@
-//! What has been shipped of a registry, and what has not.
+//! The ledger: what has been shipped of a registry, and what has not.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -12,43 +12,44 @@ use crate::red::{Durations, Labels, Snapshot, completion_key::CompletionKey};
 
 /// What has been shipped of a registry.
 ///
-/// Counts only rise, and what is shipped is always by how much they have risen since
-/// the last time. So the sum of all that was shipped is what was counted, whenever
-/// anybody looks.
+/// Counts only rise, and each flush ships by how much they have risen. So the
+/// sum of all flushes is what was counted, whenever the snapshots were taken.
 #[derive(Default)]
 pub(crate) struct Ledger {
+    /// The state of each histogram at the last flush.
     shipped: HashMap<HistogramKey, Shipped, RandomState>,
-    /// What all know bounds by.
+    /// The ids of bounds.
     bounds: HashMap<Arc<[u64]>, IdText, RandomState>,
 }
 
-/// A series, and of its ends those by which key.
+/// A series, and the key of its ends; `None` for its responses.
 type HistogramKey = (Labels, Option<CompletionKey>);
 
-/// A text, and what it goes by.
+/// A text and its id.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct IdText {
     id: Arc<str>,
     text: Arc<str>,
 }
 
+/// What has been shipped of one histogram.
 struct Shipped {
     series: IdText,
     durations: Durations,
 }
 
-/// What the script is shipped of one histogram, or of bounds.
+/// What a flush says about one histogram, or about bounds.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct HistogramDelta {
     pub(crate) id: Arc<str>,
     pub(crate) text: Arc<str>,
-    /// `0 17 3 1 sum 52`; of bounds nothing.
+    /// Buckets and what to add, such as `0 17 3 1 sum 52`; empty for bounds.
     pub(crate) counts: String,
 }
 
 impl Ledger {
-    /// By how much a snapshot is more than all that was shipped. From now on that
-    /// has been shipped too.
+    /// Returns by how much a snapshot exceeds what was shipped, which counts as
+    /// shipped from now on.
     pub(crate) fn take(&mut self, snapshot: &Snapshot) -> Vec<HistogramDelta> {
         let mut deltas = Vec::new();
         let mut used = BTreeSet::new();
@@ -63,6 +64,7 @@ impl Ledger {
         deltas
     }
 
+    /// Returns the bounds of a histogram with their id.
     fn bounds_of(&mut self, durations: &Durations) -> IdText {
         if let Some(bounds) = self.bounds.get(durations.bounds()) {
             return bounds.clone();
@@ -73,7 +75,7 @@ impl Ledger {
         text
     }
 
-    /// `None` if nothing has changed.
+    /// Returns the difference of one histogram; `None` if nothing has changed.
     fn tell(
         &mut self,
         key: HistogramKey,
@@ -94,6 +96,7 @@ impl Ledger {
     }
 }
 
+/// Returns all histograms of a snapshot.
 fn histograms(snapshot: &Snapshot) -> impl Iterator<Item = (HistogramKey, &Durations)> {
     snapshot.series.iter().flat_map(|series| {
         let heads = ((series.labels.clone(), None), &series.heads);
@@ -103,7 +106,7 @@ fn histograms(snapshot: &Snapshot) -> impl Iterator<Item = (HistogramKey, &Durat
     })
 }
 
-/// What has been added to which bucket.
+/// Writes what was added to which bucket.
 fn more(then: &Durations, now: &Durations) -> String {
     let ((then, then_sum), (now, now_sum)) = (then.parts(), now.parts());
     let buckets = then.iter().zip(now).enumerate();

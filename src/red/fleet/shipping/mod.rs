@@ -1,4 +1,4 @@
-//! Telling Redis what this process has counted.
+//! Shipping what this process has counted to Redis, exactly once.
 
 mod ledger;
 pub(super) mod shipper;

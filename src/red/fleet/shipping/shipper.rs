@@ -1,4 +1,4 @@
-//! Telling Redis what was counted, each thing once.
+//! Ships flushes, one after the other.
 
 use std::time::Duration;
 
@@ -22,37 +22,44 @@ use crate::{
 /// How long the last flush may take, with all attempts.
 const LAST: Duration = Duration::from_secs(5);
 
-/// How long it is between them.
+/// The time between these attempts.
 const AGAIN: Duration = Duration::from_millis(100);
 
-/// Tells Redis what was counted, one flush after the other.
+/// Ships what was counted, one flush after the other.
 ///
-/// A flush that was not acknowledged may have been counted, so it is brought again
-/// as it was, under its number, by which the script knows it. Only then comes the
-/// next one, with all that was counted meanwhile.
+/// A flush without an acknowledgement may have been counted nevertheless. So it
+/// is sent again unchanged, with its number, by which the script recognizes it.
+/// Only then the next flush is taken, with everything that was counted
+/// meanwhile.
 #[derive(Debug)]
 pub(crate) struct Shipper {
     registry: Registry,
     client: FleetClient,
     pub(crate) instance: String,
-    /// How long the instance is taken for alive after a flush.
+    /// How long the instance counts as alive after a flush.
     life: Tick,
+    /// Held for the whole of a flush, so that there is one at a time.
     state: Mutex<FlushState>,
     counters: Counters,
 }
 
+/// A flush that is to be sent, perhaps again.
 #[derive(Default)]
 struct FlushState {
     ledger: Ledger,
+    /// The number of the last flush that was taken.
     sequence: u64,
+    /// The last flush, until Redis has acknowledged it.
     unacknowledged: Option<Flush>,
 }
 
 struct Flush {
     call: Cmd,
+    /// Whether it was sent before.
     tried: bool,
-    /// How many requests had ended.
+    /// How many requests had ended when it was taken.
     ended: u64,
+    /// When it was taken.
     taken: Instant,
 }
 
@@ -73,11 +80,13 @@ impl Shipper {
         }
     }
 
+    /// Returns how the flushes went up to now.
     pub(crate) fn stats(&self) -> Stats {
         self.counters.stats(self.registry.snapshot().ended())
     }
 
-    /// May be dropped: what was under way is brought again by the next one.
+    /// Sends what was not acknowledged, and then what was counted since. The
+    /// future may be dropped: the next flush sends again what was under way.
     pub(crate) async fn flush(&self, now: Option<Tick>) -> Result<(), Error> {
         let mut state = self.state.lock().await;
         self.deliver(&mut state).await?;
@@ -85,6 +94,7 @@ impl Shipper {
         self.deliver(&mut state).await
     }
 
+    /// Takes the next flush.
     fn next(&self, state: &mut FlushState, now: Option<Tick>) -> Flush {
         let taken = Instant::now();
         let snapshot = self.registry.snapshot();
@@ -97,6 +107,7 @@ impl Shipper {
         }
     }
 
+    /// Returns the call of a flush.
     fn call(&self, state: &mut FlushState, snapshot: &Snapshot, now: Option<Tick>) -> Cmd {
         let mut call = self.client.call(now, "flush");
         call.arg(&self.instance).arg(state.sequence).arg(self.life);
@@ -108,6 +119,7 @@ impl Shipper {
         call
     }
 
+    /// Sends the flush that is not acknowledged, if there is one.
     async fn deliver(&self, state: &mut FlushState) -> Result<(), Error> {
         let Some(flush) = &mut state.unacknowledged else {
             return Ok(());
@@ -124,8 +136,8 @@ impl Shipper {
         Ok(())
     }
 
-    /// The last flush, tried again and again while there is time; and then nothing
-    /// is in flight here any more.
+    /// Makes the last flush, and tries again while there is time. Then the
+    /// instance leaves the fleet.
     pub(crate) async fn finish(&self) -> Result<(), Error> {
         let mut end = Err(Error::late(LAST));
         let trying = async {

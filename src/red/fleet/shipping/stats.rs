@@ -1,4 +1,4 @@
-//! What became of flushes.
+//! How flushes went.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering::Relaxed},
@@ -9,34 +9,35 @@ use tokio::time::Instant;
 
 use crate::sync::{Mutex, lock};
 
-/// What became of the flushes of a [`Redis`](crate::red::fleet::redis::Redis), at one time.
+/// How the flushes of a [`Redis`](crate::red::Redis) went up to one time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
     /// Flushes that Redis has acknowledged.
     pub flushes: u64,
-    /// Calls that had no good answer. What they brought is brought again.
+    /// Calls without a good reply. What they carried is sent again.
     pub failures: u64,
-    /// Calls that brought something again.
+    /// Calls that sent a flush again.
     pub retries: u64,
-    /// Among them, those that were not needed: the script knew the flush already,
-    /// and counted nothing twice.
+    /// Those of them that were not needed: the script had counted the flush
+    /// before, and did not count it twice.
     pub duplicates: u64,
-    /// How many requests have ended of which Redis has not said that it knows.
+    /// How many ended requests Redis has not acknowledged yet.
     pub unshipped: u64,
-    /// All that had ended so long ago has been shipped. A bit more than the
-    /// interval while all is well.
+    /// Everything that ended longer ago than this is shipped. A little more
+    /// than the interval while all is well.
     pub lag: Duration,
 }
 
+/// The counters of a shipper.
 #[derive(Debug)]
 pub(crate) struct Counters {
     flushes: AtomicU64,
     failures: AtomicU64,
     retries: AtomicU64,
     duplicates: AtomicU64,
-    /// How many requests had ended when it was looked for the last flush that was
-    /// acknowledged, and when that was.
+    /// How many requests had ended when the last acknowledged flush was taken,
+    /// and when that was.
     shipped: Mutex<(u64, Instant)>,
 }
 
@@ -65,7 +66,7 @@ impl Counters {
         self.retries.fetch_add(1, Relaxed);
     }
 
-    /// With so many requests that have ended until now.
+    /// Returns the stats, if so many requests have ended up to now.
     pub(crate) fn stats(&self, ended: u64) -> Stats {
         let (shipped, taken) = *lock(&self.shipped);
         Stats {

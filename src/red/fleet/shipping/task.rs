@@ -1,4 +1,4 @@
-//! The task that flushes.
+//! The task that flushes at intervals.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,15 +11,17 @@ use crate::{
     sync::{Mutex, lock},
 };
 
-/// The task that flushes. When this is dropped it flushes once more, and ends.
+/// The task that flushes. When this is dropped, it flushes once more and ends.
 #[derive(Debug)]
 pub(crate) struct FlushTask {
+    /// The task ends gracefully when this sender is dropped.
     open: Mutex<Option<oneshot::Sender<()>>>,
     task: AbortHandle,
 }
 
 impl FlushTask {
-    /// In the background, for whatever runtime requests are counted on.
+    /// Starts the task in the background, so that it does not depend on the
+    /// runtime of the requests.
     pub(crate) fn start(shipper: &Arc<Shipper>, every: Duration) -> Self {
         let (open, closed) = oneshot::channel();
         let task = background().spawn(go_on(Arc::clone(shipper), every, closed));
@@ -29,17 +31,17 @@ impl FlushTask {
         }
     }
 
-    /// Ends it at once: somebody else makes the last flush.
+    /// Ends the task at once. The caller makes the last flush itself.
     pub(crate) fn stop(&self) {
         self.task.abort();
         *lock(&self.open) = None;
     }
 }
 
-/// Until its handles are gone.
+/// Flushes until the handles are gone.
 async fn go_on(shipper: Arc<Shipper>, every: Duration, mut closed: oneshot::Receiver<()>) {
     while timeout(jittered(every), &mut closed).await.is_err() {
-        // What failed is counted, and comes again.
+        // A failure is counted, and the flush is sent again.
         if let Err(error) = shipper.flush(None).await {
             tracing::debug!(target: "sluicegate::red", %error, "counts were not shipped");
         }
@@ -49,8 +51,8 @@ async fn go_on(shipper: Arc<Shipper>, every: Duration, mut closed: oneshot::Rece
     }
 }
 
-/// A tenth more or less, so that a fleet that was started together does not flush
-/// together.
+/// Varies the interval by a tenth, so that the instances of a fleet that
+/// started together do not flush together.
 fn jittered(every: Duration) -> Duration {
     every.mul_f64(0.9 + 0.2 * share())
 }
