@@ -113,13 +113,17 @@ mod wire;
 #[cfg(feature = "redis-tls")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redis-tls")))]
 pub use self::address::Tls;
+#[cfg(any(test, feature = "testing"))]
+#[doc(hidden)]
+pub use self::script::Script;
+#[cfg(not(any(test, feature = "testing")))]
+pub(crate) use self::script::Script;
 pub use self::{
     builder::Builder,
     connect::Login,
     connection::Connection,
     error::{Error, ErrorKind},
     lane::Lane,
-    script::Script,
     server::Server,
     stats::{LaneStats, Stats},
 };

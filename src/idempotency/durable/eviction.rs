@@ -1,10 +1,11 @@
 //! Removes records that have expired, or that have to make room for others.
 
-use super::{
-    expiry::ExpiryEntry,
-    records::{MAX_REMOVED_PER_CLAIM, Records},
-};
+use super::{expiry::ExpiryEntry, records::Records};
 use crate::idempotency::{scope::Name, state::State, store::StoreError};
+
+/// How many expired records of each stage a claim removes at most: more than it
+/// can add.
+pub(super) const MAX_REMOVED_PER_CLAIM: usize = 8;
 
 impl Records {
     /// Returns the state under a name, once there is room for what the change

@@ -8,6 +8,7 @@ mod error;
 mod eviction;
 mod expiry;
 mod layout;
+mod operations;
 mod records;
 mod reopen;
 mod settings;

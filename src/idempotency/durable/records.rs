@@ -1,15 +1,13 @@
 //! All records of a store, with their files, expiry and waiting callers. Only
 //! the writer's thread has them, so all changes have one order.
 
-use std::{mem, path::Path, sync::Arc, time::Duration};
-
-use bytes::Bytes;
+use std::{mem, path::Path, sync::Arc};
 
 use super::{
     capacity::Capacity,
     disk::Disk,
     error::OpenError,
-    expiry::{ExpiryEntry, RECORD_OVERHEAD_BYTES},
+    expiry::ExpiryEntry,
     layout::StateHeader,
     settings::{Fsync, Settings},
     time::StoreTime,
@@ -18,22 +16,12 @@ use super::{
 use crate::{
     clock::Tick,
     idempotency::{
-        claim::{Claim, ClaimRequest, LeaseStatus},
-        fingerprint::Fingerprint,
         scope::Name,
         state::State,
         store::{StoreCounts, StoreError},
-        token::Token,
         waiters::Waiters,
     },
 };
-
-/// The largest record; the files could hold four times as much in one value.
-const MAX_RECORD_BYTES: usize = 1 << 30;
-
-/// How many expired records of each stage a claim removes at most: more than it
-/// can add.
-pub(super) const MAX_REMOVED_PER_CLAIM: usize = 8;
 
 /// The open store.
 pub(super) struct Records {
@@ -46,7 +34,7 @@ pub(super) struct Records {
     /// What the records may take, and do.
     pub(super) capacity: Capacity,
     /// Which changes are urgent.
-    fsync: Fsync,
+    pub(super) fsync: Fsync,
     /// The callers that wait for work, shared with the handles.
     waiters: Arc<Waiters<Name>>,
     /// The work that has ended since waiting callers were notified last.
@@ -96,98 +84,9 @@ impl Records {
         self.capacity.counts()
     }
 
-    /// Claims work, and removes some expired records, so that they never pile
-    /// up.
-    pub(super) fn claim(&mut self, name: Name, request: ClaimRequest) -> Result<Claim, StoreError> {
-        self.remove_expired(MAX_REMOVED_PER_CLAIM)?;
-        let need = |state: Option<&State>| match state {
-            Some(_) => 0,
-            None => RECORD_OVERHEAD_BYTES,
-        };
-        let urgent = self.fsync.claims();
-        self.change(name, urgent, need, |state, now| {
-            State::claim(state, now, &request)
-        })
-    }
-
-    /// Renews a lease. It is not urgent.
-    pub(super) fn renew(
-        &mut self,
-        name: Name,
-        token: Token,
-        lease: Duration,
-    ) -> Result<LeaseStatus, StoreError> {
-        let renew = |state: &mut _, now| State::renew(state, now, token, lease);
-        self.change(name, false, |_| 0, renew)
-    }
-
-    /// Stores the record of completed work.
-    pub(super) fn complete(
-        &mut self,
-        name: Name,
-        token: Token,
-        record: Bytes,
-        keep: Duration,
-    ) -> Result<LeaseStatus, StoreError> {
-        let length = record.len();
-        let need = |state: Option<&State>| match state {
-            Some(state) if state.is_leased_by(token) => length as u64,
-            _ => 0,
-        };
-        self.store_record(name, length, need, |state, now| {
-            State::complete(state, now, token, record, keep)
-        })
-    }
-
-    /// Stores the record of completed work, also if its state was lost.
-    pub(super) fn restore(
-        &mut self,
-        name: Name,
-        by: (Fingerprint, Token),
-        record: Bytes,
-        keep: Duration,
-    ) -> Result<LeaseStatus, StoreError> {
-        let length = record.len();
-        let need = |state: Option<&State>| match state {
-            Some(state) if state.is_leased_by(by.1) => length as u64,
-            Some(_) => 0,
-            None => RECORD_OVERHEAD_BYTES + length as u64,
-        };
-        self.store_record(name, length, need, |state, now| {
-            State::restore(state, now, by, record, keep)
-        })
-    }
-
-    /// Makes a change that adds a record.
-    fn store_record(
-        &mut self,
-        name: Name,
-        length: usize,
-        need: impl Fn(Option<&State>) -> u64,
-        change: impl FnOnce(&mut Option<State>, Tick) -> LeaseStatus,
-    ) -> Result<LeaseStatus, StoreError> {
-        if length > MAX_RECORD_BYTES {
-            return Err(StoreError::Full);
-        }
-        self.change(name, self.fsync.completions(), need, change)
-    }
-
-    /// Gives up a lease. It is not urgent.
-    pub(super) fn release(&mut self, name: Name, token: Token) -> Result<LeaseStatus, StoreError> {
-        let release = |state: &mut _, now| State::release(state, now, token);
-        self.change(name, false, |_| 0, release)
-    }
-
-    /// Whether a holder is at work under this name.
-    pub(super) fn is_running(&mut self, name: Name) -> Result<bool, StoreError> {
-        let now = self.time.now();
-        let state = self.disk.read(name)?;
-        Ok(state.is_some_and(|state| state.is_running(now)))
-    }
-
     /// Changes the state under a name once there is room for `need` bytes, the
     /// most that the change can add.
-    fn change<T>(
+    pub(super) fn change<T>(
         &mut self,
         name: Name,
         urgent: bool,

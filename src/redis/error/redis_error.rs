@@ -14,7 +14,9 @@ use std::{
 
 use redis::RedisError;
 
-use super::{client_error, redacted::RedactedError, redirection::Redirection};
+use super::{
+    client_error, error_kind::ErrorKind, redacted::RedactedError, redirection::Redirection,
+};
 
 /// Why Redis gave no answer.
 ///
@@ -48,33 +50,6 @@ enum Origin {
     Script,
     /// The connection was closed because of another call's reply.
     OtherCall,
-}
-
-/// The kinds of [`Error`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// A setting cannot work: an address, a password, a database, a prefix. The
-    /// text names the field, its value and what is allowed.
-    Config,
-    /// There is no connection to the server, or it broke. If it broke in the
-    /// middle of a call, the call may have been carried out.
-    Unreachable,
-    /// No reply came within the timeout. The call may have been carried out.
-    TimedOut,
-    /// The call was not sent: too many failed in a row, and no probe has passed
-    /// since.
-    CircuitOpen,
-    /// The server answered with an error.
-    Server,
-    /// The call was not sent: too many are waiting already.
-    Overloaded,
-    /// The server's reply has an unexpected form.
-    Reply,
-    /// The server answered, but its value under the key cannot be read, because
-    /// another version of this crate or another program wrote it. The value was
-    /// left as it is. The server does not count as failing.
-    Unreadable,
 }
 
 /// Lets an infallible limiter stand where a fallible one can.

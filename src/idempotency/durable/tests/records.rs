@@ -1,9 +1,12 @@
-use std::{env, fs, path::PathBuf};
+use std::{env, fs, path::PathBuf, time::Duration};
 
 use super::*;
 use crate::{
     clock::Manual,
-    idempotency::{Fingerprint, Scope, Takeover, durable::time::clock_fn},
+    idempotency::{
+        Claim, ClaimRequest, Fingerprint, LeaseStatus, Scope, Takeover, Token,
+        durable::time::clock_fn,
+    },
 };
 
 const MINUTE: Duration = Duration::from_secs(60);

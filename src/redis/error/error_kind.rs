@@ -1,0 +1,39 @@
+//! The kinds of errors, which the policy of a limiter tells apart.
+
+/// The kinds of [`Error`](super::Error).
+///
+/// A policy may tell them apart: after `CircuitOpen` and `Overloaded` the call
+/// certainly did not run, after `Unreachable` and `TimedOut` it may have.
+///
+/// ```
+/// use sluicegate::redis::{Connection, ErrorKind};
+///
+/// let error = Connection::builder("localhost").lazy().unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::Config);
+/// assert!(error.to_string().contains("scheme"));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A setting cannot work: an address, a password, a database, a prefix. The
+    /// text names the field, its value and what is allowed.
+    Config,
+    /// There is no connection to the server, or it broke. If it broke in the
+    /// middle of a call, the call may have been carried out.
+    Unreachable,
+    /// No reply came within the timeout. The call may have been carried out.
+    TimedOut,
+    /// The call was not sent: too many failed in a row, and no probe has passed
+    /// since.
+    CircuitOpen,
+    /// The server answered with an error.
+    Server,
+    /// The call was not sent: too many are waiting already.
+    Overloaded,
+    /// The server's reply has an unexpected form.
+    Reply,
+    /// The server answered, but its value under the key cannot be read, because
+    /// another version of this crate or another program wrote it. The value was
+    /// left as it is. The server does not count as failing.
+    Unreadable,
+}
