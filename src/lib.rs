@@ -1,9 +1,9 @@
-//! Tower layers that put exact limits in front of a service, and beside them
-//! deadlines, RED metrics and idempotency keys.
+//! Tower layers for exact rate limits, deadlines, RED metrics and idempotency
+//! keys.
 //!
-//! A limit is said in one line, holds for all routes, connections and clones
-//! together, and tells clients what is left and when to come back. It wraps
-//! axum routers, tonic servers and clients, and any other
+//! A limit takes one line. It holds for all routes, connections and clones
+//! together, and its responses tell clients what is left and when to retry. The
+//! layers wrap axum routers, tonic servers and clients, and any other
 //! [`tower::Service`](https://docs.rs/tower/latest/tower/trait.Service.html).
 //!
 //! ```no_run
@@ -13,13 +13,13 @@
 //! use axum::{Router, routing::get};
 //! use sluicegate::{key::ClientIp, limit::{Local, Quota, RateLimitLayer, TokenBucket}};
 //!
-//! // 100 a second for each client, up to 200 at once.
+//! // 100 requests a second for each client, up to 200 at once.
 //! let limiter = Local::keyed(TokenBucket::new(Quota::per_second(100).burst(200)));
 //! let app = Router::new()
 //!     .route("/", get(|| async { "hello" }))
 //!     .layer(RateLimitLayer::new(limiter).key(ClientIp::peer()));
 //!
-//! // Needs the feature `axum`, which reads the address that axum adds here.
+//! // Needs the feature `axum`, which reads the client's address that axum adds here.
 //! let app = app.into_make_service_with_connect_info::<SocketAddr>();
 //! # let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
 //! axum::serve(listener, app).await
@@ -29,38 +29,38 @@
 //! # The parts
 //!
 //! ```text
-//!   request ──► key ──► limiter ──► inner service ──► response, with what is left
+//!   request ──► key ──► limiter ──► inner service ──► response with quota headers
 //!                        │  ▲
 //!                        │  └── rule + clock + state
 //!                        └────► refusal ──► 429, status 8, or an error
 //! ```
 //!
-//! | module | what is in it |
+//! | module | contents |
 //! |---|---|
-//! | [`limit`] | the rules (token bucket, leaky bucket, sliding window, sliding log, fixed window), the limiters that keep their state, the layer |
+//! | [`limit`] | the rules (token bucket, leaky bucket, sliding window, sliding log, fixed window), the limiters that keep their state, and the layer |
 //! | [`key`] | whose budget a request draws on: the client's address, a header, an extension, a closure |
-//! | [`refusal`] | how a refusal is told: HTTP, gRPC, an error, a closure |
-//! | [`deadline`] | until when a request has to be answered, known wherever work is done for it |
-//! | [`red`] | rate, errors and duration of requests, objectives and how fast their budgets burn; told to Prometheus, OpenTelemetry, a fleet |
-//! | `idempotency` | the same request, message or job twice does its work once (feature `idempotency`) |
-//! | [`clock`] | where limiters have the time from |
-//! | `redis` | connections to Redis, for limits that a whole fleet shares (feature `redis`) |
+//! | [`refusal`] | how a refused request is answered: HTTP, gRPC, an error, a closure |
+//! | [`deadline`] | the time until which a request has to be answered, known to all work for it |
+//! | [`red`] | rate, errors and duration of requests, and service level objectives; exported to Prometheus, OpenTelemetry, or a fleet |
+//! | `idempotency` | a request, message or job that arrives twice does its work once (feature `idempotency`) |
+//! | [`clock`] | the clocks of limiters |
+//! | `redis` | connections to Redis, for state that a fleet shares (feature `redis`) |
 //!
 //! # The order of layers
 //!
-//! Each layer sees what the layers inside of it answer. This is the order that the
-//! docs of all modules mean, outermost first:
+//! A layer sees the responses of the layers inside it. The docs of all modules
+//! assume this order, outermost first:
 //!
-//! | layer | stands there because |
+//! | layer | position |
 //! |---|---|
-//! | [`red`] | it has to count what all others refuse, and how long a client really waits |
+//! | [`red`] | counts the refusals of all others, and the time that a client really waits |
 //! | tracing | its span covers all work for the request |
 //! | CORS | a browser shows a 504 or a 429 to a script only with CORS headers |
-//! | [`deadline`] | time counts from when a request comes, before anything waits |
-//! | compression, gRPC-Web | what is inside speaks plain HTTP or gRPC, and records of answers are not compressed |
-//! | authentication | limits and idempotency keys go by the user that it has found |
-//! | [`limit`] | a refused request takes no slot and no idempotency key |
-//! | concurrency | only what may run takes a slot |
+//! | [`deadline`] | time counts from the arrival of a request, before anything waits |
+//! | compression, gRPC-Web | the layers inside see plain HTTP or gRPC, and stored responses are not compressed |
+//! | authentication | limits and idempotency keys need the user |
+//! | [`limit`] | a refused request takes no concurrency permit and no idempotency key |
+//! | concurrency | only admitted requests take a permit |
 //! | `idempotency` | a replay needs no handler, and the handler runs once |
 //!
 //! ```
@@ -81,7 +81,7 @@
 //!     trace::TraceLayer,
 //! };
 //!
-//! /// The user who sends a request, as authentication has found out.
+//! /// The user who sent a request, found by authentication.
 //! #[derive(Clone, Debug, Hash)]
 //! struct User(String);
 //!
@@ -103,7 +103,7 @@
 //!     .layer(TraceLayer::new_for_http())
 //!     .layer(CorsLayer::permissive())
 //!     .layer(EnforceDeadlineLayer::new().default_timeout(Duration::from_secs(10)))
-//!     // The layers below change the type of bodies: a refusal needs one that can be
+//!     // The layers below change the type of bodies. A refusal needs a body that can be
 //!     // made from text, such as axum's.
 //!     .layer(MapResponseBodyLayer::new(Body::new))
 //!     .layer(CompressionLayer::new())
@@ -124,25 +124,24 @@
 //! # }
 //! ```
 //!
-//! # What it promises
+//! # Guarantees
 //!
-//! * **Exact.** Rules count in whole numbers. No rate is rounded up, and a
-//!   request denied with "retry after 70 ms" passes after 70 ms and not a
-//!   microsecond before, if nobody else came.
-//! * **Bounded.** A limiter with keys takes a fixed amount of memory, whatever
-//!   the keys are (a sliding log: as much as it logs, for a fixed number of
-//!   keys). Nobody has to call a sweeper. What had to be forgotten is counted.
-//! * **One for the fleet.** In Redis, a limit is decided by a script, by the
-//!   server's clock, with the answer that the same rule gives in process. What
-//!   happens when Redis does not answer is a type that has to be given.
-//! * **Free when local.** A decision in process allocates nothing, boxes
-//!   nothing, and awaits nothing.
-//! * **Composable.** The inner service's response and error types stay as they
-//!   are.
+//! * **Exact.** Rules count in whole numbers. They never round a rate up, and a
+//!   request that is denied with "retry after 70 ms" passes after 70 ms and not a
+//!   microsecond before, if no other request comes first.
+//! * **Bounded.** A limiter with keys takes a fixed amount of memory for any keys
+//!   (a sliding log: as much as it logs, for a fixed number of keys). It needs no
+//!   sweeper, and counts the buckets that it had to forget.
+//! * **One for the fleet.** In Redis, a script decides by the server's clock, with
+//!   the same result as the rule in process. What happens if Redis does not answer
+//!   is a type that you have to choose.
+//! * **Free when local.** A decision in process does not allocate, box or await.
+//! * **Composable.** The response and error types of the inner service stay as
+//!   they are.
 //!
 //! # Features
 //!
-//! None is on by default.
+//! No feature is on by default.
 //!
 //! | feature | adds |
 //! |---|---|
@@ -150,15 +149,15 @@
 //! | `tonic` | the peer address that tonic leaves in a request; implies `grpc` |
 //! | `grpc` | gRPC answers to gRPC requests, with `google.rpc.RetryInfo` |
 //! | `stream` | [`limit::pace`](crate::limit): streams and sinks that keep to a limit |
-//! | `redis` | limits in Redis: `limit::Redis`, `redis::Connection`; with `idempotency` also `idempotency::Redis` |
+//! | `redis` | `redis::Connection` and limits in Redis: `limit::Redis`; with `idempotency` also `idempotency::Redis` |
 //! | `redis-tls` | `rediss://` addresses, by rustls; implies `redis` |
-//! | `prometheus` | `red::prometheus`: metrics as Prometheus and OpenMetrics text, and with `axum` a handler for scrapes |
+//! | `prometheus` | `red::prometheus`: metrics as Prometheus and OpenMetrics text; with `axum` also a handler for scrapes |
 //! | `metrics` | `red::metrics`: requests recorded into the `metrics` facade |
 //! | `opentelemetry` | `red::opentelemetry`: requests recorded into OpenTelemetry's instruments, and its current trace for exemplars |
-//! | `idempotency` | `idempotency`: the layer, keys, leases, records, and work that is done once |
+//! | `idempotency` | `idempotency`: the layer, keys, leases, records, and a runner for work that is done once |
 //! | `idempotency-compression` | records with compressed bodies; implies `idempotency` |
 //! | `durable` | `idempotency::Durable`: records on disk; implies `idempotency` |
-//! | `full` | all of them |
+//! | `full` | all of the above |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
