@@ -330,15 +330,6 @@ impl Decision {
         }
     }
 
-    /// Returns by how many ticks the caller's wait was too short, if the limit's
-    /// queue had a place.
-    pub(crate) fn impatience(&self) -> Option<Tick> {
-        match self.ruling {
-            Ruling::Deny(Denial::WaitTooLong) => Some(self.ticks(self.wait)),
-            _ => None,
-        }
-    }
-
     /// Rounds up: a client that comes back after a time told here is not denied.
     fn ticks(&self, units: u64) -> Tick {
         units.div_ceil(self.remaining.tick)

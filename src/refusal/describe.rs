@@ -4,6 +4,7 @@
 use std::{error::Error, fmt, time::Duration};
 
 use super::{reason::Reason, refusal::Refusal};
+use crate::limit::Decision;
 
 impl Refusal {
     /// Writes the text piece by piece, because `format_args` takes longer and a
@@ -17,14 +18,7 @@ impl Refusal {
                 let time = ["`, retry after ", digits.format(time), unit];
                 return write(text, ["over the limit `", limiter]).and(write(text, time));
             }
-            (Reason::OverLimit, None) if self.limit_is_zero() => {
-                ["the limit `", limiter, "` admits no requests"]
-            }
-            (Reason::OverLimit, None) => [
-                "the request costs more than the limit `",
-                limiter,
-                "` ever allows at once",
-            ],
+            (Reason::OverLimit, None) => self.describe_never(limiter),
             (Reason::NoKey, _) => ["the request has no key to limit it by", "", ""],
             (Reason::NoPeer, _) => ["the server does not know the client's address", "", ""],
             (Reason::Unavailable, _) => ["the limit `", limiter, "` could not be checked"],
@@ -35,9 +29,17 @@ impl Refusal {
         write(text, pieces)
     }
 
-    fn limit_is_zero(&self) -> bool {
-        self.decision()
-            .is_some_and(|decision| decision.limit() == 0)
+    /// Describes a denial that no time helps: the cost is above the limit, which
+    /// is 0 for a blocked tier.
+    fn describe_never<'a>(&self, limiter: &'a str) -> [&'a str; 3] {
+        match self.decision().map(Decision::limit) {
+            Some(0) => ["the limit `", limiter, "` admits no requests"],
+            _ => [
+                "the request costs more than the limit `",
+                limiter,
+                "` ever allows at once",
+            ],
+        }
     }
 
     /// Writes the text of a refusal that is about idempotency keys.

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     error::BoxError,
-    limit::{Decision, Other, Others},
+    limit::{Decision, Denial, Other, Others},
 };
 
 /// A request that a layer refused.
@@ -213,12 +213,16 @@ impl Refusal {
         by_limit.or_else(|| Some(Duration::from_millis(self.retry?.get().into())))
     }
 
+    pub(super) fn denial(&self) -> Option<Denial> {
+        self.decision().and_then(Decision::denial)
+    }
+
     /// Returns whether the same request would be refused at any time, because
     /// the request or the server has to change first.
     #[cfg(feature = "grpc")]
     pub(super) fn is_for_good(&self) -> bool {
         match self.reason {
-            Reason::OverLimit => self.retry_after().is_none(),
+            Reason::OverLimit => self.denial() == Some(Denial::NeverFits),
             Reason::NoKey | Reason::NoPeer | Reason::BadDeadline => true,
             Reason::NoIdempotencyKey | Reason::BadIdempotencyKey | Reason::NoPrincipal => true,
             Reason::ReusedIdempotencyKey | Reason::UnknownOutcome | Reason::NotRetained => true,

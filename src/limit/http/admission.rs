@@ -14,7 +14,7 @@ use crate::{
     exempt::Exempt,
     key::{Absence, Key, PeerWarning},
     limit::{
-        decision::Decision,
+        decision::{Decision, Denial},
         limiter::{Backend, Check, Limiter, Names, Wait},
         observe::{Event, Observe, Outcome},
         others::Others,
@@ -142,10 +142,13 @@ impl<L: Backend, K, C, X> LimitAdmission<L, K, C, X> {
         };
         let left = ticks(deadline.remaining());
         let own = self.settings.wait.max_wait().map(ticks);
-        match (decision.impatience(), decision.retry_ticks(), own) {
-            // The place in the queue comes so many ticks after the deadline.
-            (Some(beyond), _, own) => own.is_none_or(|own| left.saturating_add(beyond) <= own),
-            (None, Some(wait), Some(own)) => left < wait && wait <= own,
+        let Some(retry) = decision.retry_ticks() else {
+            return false;
+        };
+        match decision.denial() {
+            // The place in the queue comes `retry` ticks after the deadline.
+            Some(Denial::WaitTooLong) => own.is_none_or(|own| left.saturating_add(retry) <= own),
+            Some(Denial::OverLimit) => own.is_some_and(|own| left < retry && retry <= own),
             _ => false,
         }
     }
