@@ -45,8 +45,8 @@ impl Gcra {
     /// Takes `cost` tokens if they are there. Also returns the distance before.
     #[inline]
     pub(super) fn decide(&self, state: &mut Word, now: Tick, cost: Cost) -> (Decision, u64) {
-        // What is admitted lies in the room, so only a denial bounds the distance:
-        // each step on the way to the new word is one that every caller waits for.
+        // An admitted cost lies in the room, so only a denial bounds the distance.
+        // Each step on the way to the new word is one that every caller waits for.
         let ahead = self.distance(*state, now);
         if cost > self.size || ahead + cost * self.token > self.room {
             return self.deny(state, now, cost);

@@ -39,8 +39,8 @@ use crate::{
 /// closer together than T.
 ///
 /// [`LeakyBucket::meter`] is the other thing called a leaky bucket: it fills
-/// with requests, leaks at a constant rate, and refuses what would overflow;
-/// nobody waits. It is the token bucket seen from the other side, and decides
+/// with requests, leaks at a constant rate, and refuses the request that
+/// would overflow. No request waits. It is the token bucket seen from the other side, and decides
 /// the same.
 ///
 /// ```
@@ -103,7 +103,7 @@ impl LeakyBucket {
     }
 
     /// How many may wait beside the one that goes at once, instead of the quota's
-    /// burst. With 0 there is no wait: one passes every T.
+    /// burst. With 0, no request waits: one passes every T.
     ///
     /// # Panics
     ///

@@ -9,13 +9,14 @@ use crate::clock::Tick;
 /// count to.
 pub(super) const MAX_COUNT: u64 = (1 << 53) - 1;
 
-/// What a [`SlidingLog`](crate::limit::SlidingLog) remembers of a bucket: when it admitted how much.
+/// The state of a bucket under a [`SlidingLog`](crate::limit::SlidingLog): when it
+/// admitted how much, oldest first.
 #[derive(Clone, Default)]
 pub struct Log {
     pub(super) entries: VecDeque<LogEntry>,
     pub(super) used: u64,
-    /// The latest instant for which something was booked in advance. What lies
-    /// ahead beyond it was logged before the clock stepped back.
+    /// The latest instant for which a cost was booked in advance. Entries that lie
+    /// ahead beyond it were logged before the clock stepped back.
     pub(super) booked: Tick,
 }
 
@@ -25,7 +26,7 @@ pub(super) struct LogEntry {
     pub(super) cost: Cost,
 }
 
-/// What is in it. What was booked tells nothing while the clock goes on.
+// Without `booked`, which tells nothing while the clock goes on.
 impl fmt::Debug for Log {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Log")
@@ -36,7 +37,7 @@ impl fmt::Debug for Log {
 }
 
 impl Log {
-    /// Drops what is as old as the window, or older.
+    /// Drops entries that are as old as the window, or older.
     pub(super) fn forget(&mut self, now: Tick, width: Tick) {
         while let Some(oldest) = self.entries.front() {
             if oldest.at.saturating_add(width) > now {
@@ -62,7 +63,7 @@ impl Log {
         }
     }
 
-    /// Takes back the newest.
+    /// Takes back so much of the newest entries.
     pub(super) fn pop(&mut self, mut cost: Cost) {
         while let Some(newest) = self.entries.back_mut() {
             let taken = newest.cost.min(cost);
@@ -76,9 +77,10 @@ impl Log {
         }
     }
 
-    /// A clock that stepped back by more than the window does not tell which
-    /// entries have left it by now. So what was in it when the last one came counts
-    /// as of now, or nothing would pass until the clock is there again.
+    /// Counts all that was in the window at its last entry as of now, if the clock
+    /// stepped back by more than the window. It does not tell which entries have
+    /// left the window by now, and otherwise nothing would pass until the clock is
+    /// there again.
     pub(super) fn step_back(&mut self, now: Tick, width: Tick) {
         let Some(last) = self.last().filter(|_| self.is_behind(now, width)) else {
             return;
@@ -89,12 +91,15 @@ impl Log {
         self.entries.push_back(LogEntry { at: now, cost });
     }
 
+    /// Whether the clock stepped back since the last entry, by more than the window
+    /// and beyond any booking.
     pub(super) fn is_behind(&self, now: Tick, width: Tick) -> bool {
         let end = now.saturating_add(width).max(self.booked);
         self.last().is_some_and(|last| last > end)
     }
 
-    /// Takes back what was admitted at an instant, if it is still there.
+    /// Takes back a cost that was admitted at an instant, if it is still there, and
+    /// returns how much that was.
     pub(super) fn take_out(&mut self, cost: Cost, at: Tick) -> Cost {
         let Ok(index) = self.entries.binary_search_by_key(&at, |entry| entry.at) else {
             return 0;
@@ -111,11 +116,12 @@ impl Log {
         cost
     }
 
+    /// Returns the instant of the last entry.
     pub(super) fn last(&self) -> Option<Tick> {
         self.entries.back().map(|entry| entry.at)
     }
 
-    /// The instant of the entry with which `excess` of the oldest is gone.
+    /// Returns the instant of the entry with which `excess` of the oldest is gone.
     pub(super) fn when_gone(&self, excess: u64) -> Option<Tick> {
         let mut gone = 0;
         self.entries.iter().find_map(|entry| {

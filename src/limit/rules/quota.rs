@@ -1,4 +1,5 @@
-//! How much, in how long, and how much of it at once.
+//! How much, in how long, and how much of it at once. A rule is made from a quota,
+//! which has checked already that the rule can keep it.
 
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use crate::{
     error::{InvalidSetting, valid},
 };
 
-/// What one request takes from a budget. Most cost 1; a batch may cost as much
+/// How much one request takes from a budget. Most cost 1; a batch may cost as much
 /// as it has items, an upload as much as it has kilobytes.
 pub type Cost = u64;
 
@@ -44,8 +45,8 @@ const BURST: &str = "quota burst";
 /// ```
 ///
 /// `per_second(n)` means n in a second. The burst is the amount unless it is
-/// set. What a burst means is each rule's own: the size of a token bucket, the
-/// room of a leaky bucket; the windows have none and ignore it.
+/// set. Each rule gives the burst a meaning: the size of a token bucket, the room of
+/// a leaky bucket. The windows ignore it.
 ///
 /// # Exactness
 ///
@@ -54,16 +55,16 @@ const BURST: &str = "quota burst";
 /// its denominator is at most 2^21 (2,097,152) and `(burst + 1) * numerator`
 /// at most 2^52. That covers every whole rate per second up to two million, and
 /// all larger ones that share enough factors with a million: 50,000,000 a
-/// second is 1/50 of a microsecond. What remains is kept as the nearest slower
-/// rate, less than one millionth away; what cannot be kept that well is
-/// refused. The windows count requests, not rates, and are exact always.
+/// second is 1/50 of a microsecond. Any other rate is kept as the nearest slower
+/// one, less than one millionth away; a rate that cannot be kept that well is an
+/// error. The windows count requests, not rates, and are exact always.
 ///
 /// # Debt
 ///
 /// A [`debit`](crate::limit::Local::debit) may take more than there is, and a bucket
 /// remembers what it owes, but not without bound: a token or leaky bucket as many
 /// tokens as take 2^53 of its units to come back, which is at least its burst; a
-/// window at least twice its limit; a log 2^52. What is beyond that is forgotten, in
+/// window at least twice its limit; a log 2^52. The rest of a larger debt is forgotten, in
 /// process and in Redis alike. [`Rule::max_debit`](crate::limit::Rule::max_debit) tells the
 /// number: for 1,000,003 an hour it is 2,501,999 tokens, for 1,000 a second more
 /// than a million million.
@@ -141,7 +142,7 @@ impl Quota {
         .checked_as(AMOUNT, amount)
     }
 
-    /// As many as `burst` at once.
+    /// Allows as many as `burst` at once.
     ///
     /// # Panics
     ///
@@ -152,13 +153,13 @@ impl Quota {
         valid(self.try_burst(burst))
     }
 
-    /// As many as `burst` at once.
+    /// Allows as many as `burst` at once.
     ///
     /// # Errors
     ///
     /// When the burst is 0 or above 2^51, takes longer than 142 years to come
     /// back at this rate, or is so large that the rate cannot be kept within a
-    /// millionth beside it. The error's field is `burst`, because the rest was
+    /// millionth beside it. The error's field is `quota burst`, because the rest was
     /// accepted before.
     pub fn try_burst(self, burst: u64) -> Result<Self, InvalidSetting> {
         within(BURST, burst)?;
@@ -166,21 +167,22 @@ impl Quota {
         quota.checked_as(BURST, burst)
     }
 
-    /// How much there is in a period.
+    /// Returns how much there is in a period.
     pub fn amount(&self) -> u64 {
         self.amount
     }
 
-    /// The period.
+    /// Returns the period.
     pub fn period(&self) -> Duration {
         Duration::from_micros(self.period)
     }
 
-    /// How much can be had at once.
+    /// Returns how much can be taken at once.
     pub fn burst_size(&self) -> u64 {
         self.burst
     }
 
+    /// Returns the period in ticks.
     pub(crate) fn period_ticks(&self) -> Tick {
         self.period
     }
@@ -212,6 +214,7 @@ impl Quota {
     }
 }
 
+/// Checks the bounds that hold for every field.
 fn within(field: &'static str, value: u64) -> Result<(), InvalidSetting> {
     if (1..=MAX_FIELD).contains(&value) {
         return Ok(());

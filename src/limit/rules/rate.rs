@@ -26,7 +26,8 @@ impl Rate {
     ///
     /// # Errors
     ///
-    /// What is allowed instead, if the rate cannot be kept within a millionth.
+    /// If the rate cannot be kept within a millionth. The error is the text of
+    /// what is allowed instead.
     pub(super) fn reduce(period: Tick, amount: u64, burst: u64) -> Result<Self, &'static str> {
         let common = gcd(period, amount);
         let (token, tick) = (period / common, amount / common);

@@ -1,4 +1,4 @@
-//! What changes a bucket without a decision: costs that are given back, and those
+//! Changes of a bucket without a decision: costs that are given back, and those
 //! that are taken without asking. Its twin is `lua/refund.lua`.
 
 use super::{

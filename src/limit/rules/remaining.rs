@@ -1,9 +1,9 @@
-//! What is left in a bucket, in the units of its rule.
+//! The rest of a bucket, from which a decision works out its numbers.
 
 use super::quota::Cost;
 use crate::clock::Tick;
 
-/// What is left in a bucket, in the units of its rule.
+/// How much is left in a bucket, in the units of its rule.
 ///
 /// A [`Decision`](crate::limit::Decision) carries it as it is. Divisions are made
 /// only when a client wants to know a number.
@@ -41,8 +41,9 @@ impl Remaining {
     }
 
     /// Returns the ticks until one token more is left, `reset` being the units
-    /// until the bucket is whole. What is missing is counted from there, because
-    /// after a booking, and in debt, the units that are left lie at another instant.
+    /// until the bucket is whole. The missing units are counted from there,
+    /// because after a booking, and in debt, the units that are left lie at another
+    /// instant.
     pub(crate) fn next_token(&self, reset: u64) -> Tick {
         if self.units >= self.room() {
             return 0;

@@ -1,4 +1,5 @@
-//! What a limiter decides, without a clock and without a store.
+//! The contract of a rule, and the two ways in which limiters call it besides
+//! `decide`. Limiters bring the clock and the store.
 
 use std::fmt;
 
@@ -8,17 +9,17 @@ use crate::{
     limit::{decision::Decision, local::state::State},
 };
 
-/// The arithmetic of one limiter: given what is known of a bucket, the present
-/// instant and a cost, it decides, and changes what is known.
+/// The arithmetic of one limiter: from the state of a bucket, the present instant
+/// and a cost, it makes a decision and the next state.
 ///
-/// Pure, integers only. `State::default()` is a bucket never seen. These laws
-/// hold for every rule of this crate, and whoever writes another should keep
-/// them:
+/// A rule is pure and counts in integers. `State::default()` is a bucket never
+/// seen. These laws hold for every rule of this crate, and a rule of your own
+/// should keep them:
 ///
 /// * a denial changes nothing, unless the clock has stepped back by more than the
 ///   bucket explains: then it counts as empty, or as if all of it had passed now;
-/// * what was denied with a [`retry_after`](Decision::retry_after) is denied
-///   one tick before it and admitted at it, if nobody else came;
+/// * a cost that was denied with a [`retry_after`](Decision::retry_after) is denied
+///   one tick before it and admitted at it, if no other request came;
 /// * a state whose [`life`](Rule::life) is 0 decides like one never seen;
 /// * an instant earlier than the last one admits no more than the last one
 ///   would have, within the [`lifetime`](Rule::lifetime) of a state.
@@ -35,8 +36,8 @@ use crate::{
 /// assert!(rule.decide(&mut state, 1_000_000, 1).is_admitted());
 /// ```
 pub trait Rule: Clone + fmt::Debug + Send + Sync + 'static {
-    /// What is kept for each bucket: one [`Word`](crate::limit::Word) wherever the arithmetic
-    /// allows.
+    /// The state of a bucket. For a rule of your own it is a
+    /// [`Word`](crate::limit::Word), which limiters keep in a lock-free table.
     type State: State;
 
     /// Takes `cost` if it is there. A cost of 0 asks without taking.
@@ -49,80 +50,78 @@ pub trait Rule: Clone + fmt::Debug + Send + Sync + 'static {
     /// [`max_debit`](Self::max_debit) tells.
     fn debit(&self, state: &mut Self::State, now: Tick, cost: Cost);
 
-    /// The largest [`debit`](Self::debit) of a whole bucket that is remembered in
-    /// full: what is taken beyond that is forgotten. At least the limit, for a rule
-    /// of this crate.
+    /// Returns the largest [`debit`](Self::debit) of a whole bucket that is
+    /// remembered in full; the rest of a larger one is forgotten. At least the limit
+    /// in all rules of this crate.
     fn max_debit(&self) -> Cost {
         Cost::MAX
     }
 
-    /// Takes `cost` after `wait` ticks, which is when it is there: whoever
-    /// comes sooner finds it taken. What has passed until now still counts for
-    /// whoever asks now, in case the booking is given back by a
-    /// [`credit`](Self::credit).
+    /// Takes `cost` after `wait` ticks, when it is there. Checks that come sooner
+    /// find it taken. Costs of the past still count at present, because a
+    /// [`credit`](Self::credit) may give the booking back.
     fn book(&self, state: &mut Self::State, now: Tick, cost: Cost, wait: Tick) -> Decision {
         self.decide(state, now + wait, cost).after(wait)
     }
 
-    /// What tells, seen from the instant `at` of a charge, whether somebody has
-    /// come after it: `state` is the one that the charge left. A booking is
-    /// seen from when it falls due.
+    /// Returns a mark by which [`undo`](Self::undo) sees whether other requests came
+    /// after a charge. `state` is the one that the charge left, and `at` its
+    /// instant, or the one at which a booking falls due.
     fn mark(&self, state: &Self::State, at: Tick) -> u64 {
         let _ = (state, at);
         0
     }
 
-    /// Takes back what was charged at the earlier instant `at`, with its
-    /// [`mark`](Self::mark), for a request that does not pass after all, and
-    /// answers how much that was. Never leaves more than if it had not been
-    /// charged; what cannot be told apart from others' charges lapses. A state does
-    /// not tell of credits and resets: if there was one in between, up to `cost`
+    /// Takes back a charge of the earlier instant `at`, known by its
+    /// [`mark`](Self::mark), because its request does not pass after all. Returns
+    /// how much was taken back. Never leaves more than if the cost had not been
+    /// charged; a part that cannot be told from the charges of others is lost. A state
+    /// does not tell of credits and resets: if there was one in between, up to `cost`
     /// more can be left.
     ///
-    /// It is a [`credit`](Self::credit) unless the rule knows better. A credit
-    /// goes to the present; who came in between may have been judged by another
-    /// window, or an older entry.
+    /// By default it is a [`credit`](Self::credit), which goes to the present. Rules
+    /// override it if requests in between were decided by another window or entry.
     fn undo(&self, state: &mut Self::State, now: Tick, cost: Cost, at: Tick, mark: u64) -> Cost {
         let _ = (at, mark);
         self.credit(state, now, cost);
         cost
     }
 
-    /// Whether it makes requests wait by itself, with the verdict
-    /// [`Queue`](crate::limit::Verdict::Queue). Then it refuses what finds its queue
-    /// full, however patient the caller is.
+    /// Whether the rule itself makes requests wait, with the verdict
+    /// [`Queue`](crate::limit::Verdict::Queue). Then it denies a request that finds
+    /// its queue full, however long the caller would wait.
     fn queues(&self) -> bool {
         false
     }
 
-    /// Whether the state was written for a later instant than `now`: by somebody
-    /// who read the clock later and came first, in advance, or before the clock
-    /// stepped back. Only rules for which that matters have to say.
+    /// Whether the state was written for a later instant than `now`: by a thread that
+    /// read the clock later and came first, in advance, or before the clock stepped
+    /// back. A rule that decides the same in these cases returns `false`.
     fn is_ahead(&self, state: &Self::State, now: Tick) -> bool {
         let _ = (state, now);
         false
     }
 
-    /// For how many ticks from now the bucket still differs from one never
-    /// seen: 0 if it does not.
+    /// Returns for how many ticks from now the bucket still differs from one never
+    /// seen: 0 if it does not. Stores drop a bucket whose life is over.
     fn life(&self, state: &Self::State, now: Tick) -> Tick;
 
-    /// The longest life of a bucket without debt, in ticks.
+    /// Returns the longest life of a bucket without debt, in ticks.
     fn horizon(&self) -> Tick;
 
-    /// For how many ticks, before and after, a state can be read: words wrap.
-    /// Stores drop what is dead at least this often, and so never misread one.
+    /// Returns for how many ticks, before and after, a state can be read: words wrap.
+    /// Stores drop dead buckets at least this often, so that they misread none.
     fn lifetime(&self) -> Tick {
         Tick::MAX
     }
 
-    /// The quota that it keeps.
+    /// Returns the quota that the rule keeps.
     fn quota(&self) -> Quota;
 }
 
-/// Decides like [`Rule::decide`], or else books the earliest instant within
-/// `patience` at which the cost is there: the verdict is then
-/// [`Queue`](crate::limit::Verdict::Queue), and whoever comes later finds it taken.
+/// Decides like [`Rule::decide`], or books the earliest instant within `patience`
+/// ticks at which the cost is there. Then the verdict is
+/// [`Queue`](crate::limit::Verdict::Queue), and later checks find the cost taken.
 pub(crate) fn reserve<R: Rule>(
     rule: &R,
     state: &mut R::State,
@@ -141,7 +140,7 @@ pub(crate) fn reserve<R: Rule>(
             Some(before) => *state = before,
             None => rule.credit(state, now, cost),
         }
-        // What it says of the bucket is said without the place that was given back.
+        // Decided anew, so that the numbers do not count the place given back.
         return rule.decide(state, now, 0).too_long(wait - patience);
     }
     match decision.retry_ticks() {
@@ -150,8 +149,8 @@ pub(crate) fn reserve<R: Rule>(
     }
 }
 
-/// Takes as much as there is, up to `cost`; when there is nothing, it decides
-/// about a cost of 1.
+/// Takes as much as there is, up to `cost`, and returns how much. If there is
+/// nothing, the decision is that for a cost of 1.
 pub(crate) fn take_up_to<R: Rule>(
     rule: &R,
     state: &mut R::State,

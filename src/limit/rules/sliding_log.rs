@@ -73,7 +73,7 @@ impl SlidingLog {
         self.quota.period_ticks()
     }
 
-    /// What is said of nothing, which leaves the log as it is.
+    /// Decides about a cost of 0 on a copy, so that the log stays as it is.
     #[cold]
     fn ask(&self, mut log: Log, now: Tick, wait: Option<Tick>) -> Decision {
         self.come_to(&mut log, now);
@@ -81,23 +81,25 @@ impl SlidingLog {
         self.decision(&log, now, 0, wait)
     }
 
-    /// What the log says at this instant.
+    /// Brings the log to this instant: entries that are as old as the window go.
     fn come_to(&self, log: &mut Log, now: Tick) {
         log.step_back(now, self.width());
         log.forget(now, self.width());
     }
 
-    /// Twice as many entries as could be admitted: what is more is debt.
+    /// Returns how many entries a log may have: twice as many as could be admitted.
+    /// More than the limit is debt, which stretches the last entry.
     fn longest(&self) -> usize {
         2 * self.quota.amount() as usize
     }
 
-    /// Ticks until an entry of this instant has left the window.
+    /// Returns the ticks until an entry of this instant has left the window.
     fn left(&self, at: Option<Tick>, now: Tick) -> Tick {
         at.map_or(0, |at| at.saturating_add(self.width()).saturating_sub(now))
     }
 
-    /// Ticks until `cost`, which is within the limit, passes: 0 if it does now.
+    /// Returns the ticks until `cost`, which is within the limit, passes: 0 if it
+    /// does now.
     ///
     /// Nothing passes before the last entry: the clock stepped back, or the
     /// entry was booked in advance.
@@ -115,6 +117,8 @@ impl SlidingLog {
         gone.max(ahead)
     }
 
+    /// Returns the decision for what the log holds, which the cost is part of if
+    /// `wait` is 0.
     fn decision(&self, log: &Log, now: Tick, cost: Cost, wait: Tick) -> Decision {
         let limit = self.quota.amount();
         let units = match self.is_ahead(log, now) {
@@ -173,8 +177,8 @@ impl Rule for SlidingLog {
         MAX_COUNT.min(MAX_COST)
     }
 
-    /// Forgets nothing but what has left the window by now: the booking may
-    /// be given back, and then that still counts.
+    /// Forgets only entries that have left the window by now. The booking may be
+    /// given back, and then the others still count.
     fn book(&self, log: &mut Log, now: Tick, cost: Cost, wait: Tick) -> Decision {
         if cost == 0 {
             return self.ask(log.clone(), now, Some(wait)).queued(wait);

@@ -15,7 +15,8 @@ use crate::{
     limit::decision::Decision,
 };
 
-/// The largest product of limit and window that is counted tick by tick.
+/// The largest product of limit and ticks of a window that is counted tick by tick.
+/// Beyond it, sums would leave 2^53 in Lua.
 const MAX_PRODUCT: u64 = 1 << 49;
 
 /// Two counters that stand in for a window sliding with the present: what
@@ -44,8 +45,8 @@ const MAX_PRODUCT: u64 = 1 << 49;
 ///
 /// # Low limits
 ///
-/// What was used at the beginning of a window counts until it is weighed down in
-/// the next one. So when the limit n is used up at once, one more may have to wait
+/// A cost at the beginning of a window counts until it is weighed down in the next
+/// one. So when the limit n is used up at once, one more may have to wait
 /// for W + W / n: "100 a day" 24 hours and 15 minutes, but "1 a day" up to 48 hours.
 /// For low limits take [`SlidingLog`](crate::limit::SlidingLog), which lets the next
 /// request pass exactly W after the one that it stands in for, or a

@@ -21,12 +21,13 @@ pub(super) struct Window {
     pub(super) limit: u64,
     /// Ticks in a window.
     pub(super) width: Tick,
+    /// Bits of a count.
     bits: u32,
     /// 1, or 2 if the window before counts, too.
     counters: u32,
 }
 
-/// What a word says, seen from an instant.
+/// The counts of a word, seen from an instant.
 pub(super) struct View {
     /// The window that the counts belong to: the present one, or a later one.
     pub(super) index: u64,
@@ -34,9 +35,9 @@ pub(super) struct View {
     pub(super) elapsed: Tick,
     /// Ticks until it begins, if it is a later one.
     pub(super) ahead: Tick,
-    /// What was counted in the window before. 0 if that does not count.
+    /// The count of the window before. 0 if that does not matter.
     pub(super) previous: u64,
-    /// What was counted in it.
+    /// The count of the window.
     pub(super) current: u64,
     /// Whether the clock stepped back since the word was written, so far that its
     /// counts have become those of the present window.
@@ -144,7 +145,7 @@ impl Window {
         cost
     }
 
-    /// Books `cost`, which `decide` charges, for the instant `wait` ticks from now.
+    /// Books `cost` at the instant `wait` ticks from now, as `decide` charges it.
     pub(super) fn book(
         &self,
         state: &mut Word,

@@ -1,8 +1,16 @@
-//! The state of a bucket where the arithmetic allows for one machine word.
+//! The state of a bucket in one machine word. Rules pack their numbers into it, and
+//! the lock-free stores swap it.
 
 use std::fmt;
 
-/// A state of one machine word. What its bits mean is the rule's own.
+/// A state of one machine word. Each rule decides what the bits mean.
+///
+/// ```
+/// use sluicegate::limit::Word;
+///
+/// assert_eq!(Word::new(7).map(Word::bits), Some(7));
+/// assert_eq!(Word::new(0), None);
+/// ```
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Word(pub(crate) u64);
 
@@ -13,7 +21,7 @@ impl Word {
     /// Marks a slot of the table that is being taken over.
     pub(crate) const BUSY: Word = Word(u64::MAX);
 
-    /// A word of these bits, or `None` for the two patterns that mean
+    /// Returns a word of these bits, or `None` for the two patterns that mean
     /// something to the table: all zeros and all ones.
     pub const fn new(bits: u64) -> Option<Self> {
         if bits.wrapping_add(1) <= 1 {
@@ -23,13 +31,13 @@ impl Word {
         }
     }
 
-    /// The bits.
+    /// Returns the bits.
     pub const fn bits(self) -> u64 {
         self.0
     }
 
-    /// A word of these bits, or of the next larger that can be stored: where
-    /// bits are an instant, that is later by the smallest step there is.
+    /// Returns a word of these bits, or of the next larger that can be stored. If
+    /// the bits are an instant, that is later by the smallest step there is.
     #[inline]
     pub(crate) fn nearest(bits: u64) -> Self {
         match Self::new(bits) {
@@ -38,8 +46,9 @@ impl Word {
         }
     }
 
-    /// Cold, so that it becomes a branch that is never taken, not a choice that
-    /// every decision waits for.
+    /// The word after the two that cannot be stored.
+    // Cold, so that it becomes a branch that is never taken, not a conditional move
+    // that every decision waits for.
     #[cold]
     #[inline(always)]
     fn first() -> Self {

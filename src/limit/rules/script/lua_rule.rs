@@ -1,4 +1,4 @@
-//! What a rule provides so that a script can decide for it.
+//! The contract by which a script can decide for a rule.
 
 use super::reply_reader::ReplyReader;
 use crate::{
@@ -14,8 +14,8 @@ pub trait Scripted: Rule + LuaRule {}
 
 impl<R: LuaRule> Scripted for R {}
 
-/// What the limiter in Redis has to know of a rule's twin. Out of reach for
-/// users, so that it seals [`Scripted`].
+/// The twin of a rule, as the limiter in Redis knows it. Users cannot name it, so it
+/// seals [`Scripted`].
 pub trait LuaRule: Rule {
     /// Returns the script that works through a batch of this rule's operations.
     fn script() -> &'static Script;

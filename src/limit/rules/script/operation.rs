@@ -1,5 +1,5 @@
-//! What a script is asked to do with one bucket, how that is written down as an
-//! argument, and how its part of the reply is read.
+//! One operation of a script on one bucket: how it is written as an argument, and
+//! how its part of the reply is read.
 
 use super::{lua_rule::Scripted, reply_reader::ReplyReader};
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
 /// wait ends.
 const MAX_PATIENCE: Tick = 1 << 52;
 
-/// What a script does with one bucket.
+/// An operation of a script on one bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
     /// Decides, as [`Rule::decide`] does.
@@ -38,7 +38,7 @@ pub enum Operation {
     /// [mark](Rule::mark).
     GiveBack(Cost, Tick, u64),
     /// Charges a lease of up to `.0` ahead of need, and reports that `.1` was
-    /// spent of what was leased in the term `.2`.
+    /// spent of the leases of the term `.2`.
     Lease(Cost, Cost, u64),
     /// Returns `.0`, which was not spent of the leases of the term `.2`, and
     /// reports that `.1` was.

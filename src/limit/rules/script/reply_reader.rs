@@ -2,7 +2,7 @@
 
 use redis::Value;
 
-/// What a script returns for a bucket whose state it cannot read; see
+/// The number that stands in a reply for a bucket whose state cannot be read; see
 /// `lua/prelude.lua`.
 const UNREADABLE: i64 = -1;
 

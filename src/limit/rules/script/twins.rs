@@ -149,8 +149,7 @@ impl LuaRule for SlidingLog {
         (log.used == used && used <= MAX_COUNT).then_some(log)
     }
 
-    /// What is spent here would have to stay in the log for as long as if it
-    /// were spent at once.
+    /// A lease would have to stay in the log for as long as if it were spent at once.
     fn can_lease(&self) -> bool {
         false
     }
