@@ -1,4 +1,5 @@
-//! The seam between those who ask and what knows the state.
+//! The contract of a limiter, by which layers and adaptors ask it, and how long a
+//! caller is ready to wait.
 
 use std::{
     error::Error,
@@ -15,23 +16,24 @@ use crate::{
     deadline::Deadline,
 };
 
-/// What a limiter's answers look like, whatever its keys are.
+/// The types of a limiter's decisions, whatever its keys are.
 pub trait Backend {
     /// Why there is no decision; `Infallible` where the state is in process.
     type Error: Into<Box<dyn Error + Send + Sync>>;
 
-    /// A decision that takes its time.
+    /// A decision that is not made at once, or that waits for its turn.
     type Future: Future<Output = Result<Decision, Self::Error>>;
 
-    /// The name under which requests are counted that have no key, so that no limit
-    /// can be named by it: that of the limiter itself. Empty unless overridden.
+    /// Returns the name under which requests without a key are counted, because no
+    /// limit can be found for them: that of the limiter itself. Empty unless
+    /// overridden.
     fn label(&self) -> Arc<str> {
         Arc::default()
     }
 }
 
-/// Decides by key: the seam at which the layer, the adaptors and your own code
-/// meet [`Local`](super::Local) state or any other.
+/// Decides by key. The layer, the adaptors and your own code ask it, whether the
+/// state is in process, as in [`Local`](super::Local), or elsewhere.
 ///
 /// A limiter is a handle: clones share their state.
 ///
@@ -60,7 +62,7 @@ pub trait Backend {
 ///         Check::Now(Decision::new(Verdict::Deny, 1, 0, Some(an_hour), an_hour))
 ///     }
 ///
-///     fn until_ready(&self, key: &K, cost: Cost, _patience: Wait) -> Check<Self::Future> {
+///     fn until_ready(&self, key: &K, cost: Cost, _wait: Wait) -> Check<Self::Future> {
 ///         self.check(key, cost)
 ///     }
 /// }
@@ -90,40 +92,40 @@ pub trait Backend {
             `All` a tuple with a key for each limiter, or one key after `.one_key()`"
 )]
 pub trait Limiter<K: ?Sized>: Backend {
-    /// The name of the limit that this key falls under, as clients and logs
-    /// see it.
+    /// Returns the name of the limit for this key, as clients and logs see it.
     fn name(&self, key: &K) -> Arc<str>;
 
-    /// The name of the limit that made this decision, where several stand behind
-    /// one key, as in [`All`](super::All): a limiter that only passes on what
-    /// others decide has to ask them.
+    /// Returns the name of the limit that made this decision, if there are several
+    /// for one key, as in [`All`](super::All). A limiter that wraps others has to
+    /// ask them.
     #[inline]
-    fn speaker(&self, key: &K, decision: &Decision) -> Arc<str> {
+    fn limit_of(&self, key: &K, decision: &Decision) -> Arc<str> {
         let _ = decision;
         self.name(key)
     }
 
-    /// The same for when the decision comes later, and the key is gone.
-    fn names(&self, key: &K) -> Names {
-        Names::one(self.name(key))
+    /// Returns the names of all limits for this key, for a decision that is made
+    /// later, when the key is gone.
+    fn names(&self, key: &K) -> LimitNames {
+        LimitNames::one(self.name(key))
     }
 
-    /// Takes `cost` from the budget of `key` if it is there. Does not sleep: a
-    /// verdict of `Queue` is for the caller to obey. The layer asks so in shadow
-    /// mode, where nobody waits.
+    /// Takes `cost` from the budget of `key` if it is there. Does not sleep: after a
+    /// verdict of `Queue` the caller has to. The layer calls it in shadow mode, where
+    /// no request waits.
     fn check(&self, key: &K, cost: Cost) -> Check<Self::Future>;
 
-    /// Takes `cost`, or books it and sleeps until it is there, within the
-    /// bounds of `wait`. The layer asks so, with [`Wait::none`] unless
-    /// it is told to wait. Never answers `Now` with a verdict of `Queue`: whoever
-    /// asks here takes an admission for one that need not wait any more. The place in the line is booked by the call
-    /// itself, and given back when the future is dropped.
+    /// Takes `cost`, or books it and sleeps until it is there, within the bounds of
+    /// `wait`. The layer calls it, with [`Wait::none`] unless it is told to wait.
+    /// Never returns `Now` with a verdict of `Queue`, because callers take an
+    /// admission for one that need not wait any more. The call itself books the place
+    /// in the queue, and the future gives it back when it is dropped.
     fn until_ready(&self, key: &K, cost: Cost, wait: Wait) -> Check<Self::Future>;
 
-    /// The same for a caller that tells its own callers what each of several limits
-    /// has said: a limiter that consists of several notes it in `others` before it
-    /// answers. A limiter that only passes on what others decide has to pass this
-    /// on, too.
+    /// Like [`until_ready`](Self::until_ready), and notes the decision of each limit
+    /// in `others` if there are several, before it returns its own. The layer calls it
+    /// if responses list all limits. A limiter that wraps others has to pass the call
+    /// on.
     #[inline]
     fn until_ready_noting(
         &self,
@@ -137,45 +139,68 @@ pub trait Limiter<K: ?Sized>: Backend {
     }
 }
 
-/// The names of all the limits that may speak for a key.
+/// The names of all limits that may make the decision for a key.
+///
+/// ```
+/// use sluicegate::limit::{LimitNames, Limiter, Local, Quota, TokenBucket};
+///
+/// let rule = TokenBucket::new(Quota::per_second(10));
+/// let limiter = Local::builder(rule).name("api").direct();
+/// let names: LimitNames = limiter.names(&());
+/// assert_eq!(&**names.limit_of(&limiter.check(1)), "api");
+/// ```
 #[derive(Clone, Debug)]
-pub struct Names {
+pub struct LimitNames {
     own: Arc<str>,
-    /// Empty where there is one limit.
+    /// By the index that a decision carries. Empty if there is one limit.
     parts: Vec<Arc<str>>,
 }
 
-impl Names {
-    /// Those of a limiter that is one limit.
+impl LimitNames {
+    /// The name of a limiter that is one limit.
     pub fn one(name: Arc<str>) -> Self {
         let (own, parts) = (name, Vec::new());
         Self { own, parts }
     }
 
+    /// The names of a limiter that consists of several, in their order.
     pub(super) fn each(own: Arc<str>, parts: Vec<Arc<str>>) -> Self {
         Self { own, parts }
     }
 
-    /// The name of the limiter itself, for when there is no decision.
+    /// Returns the name of the limiter itself, for the case that there is no decision.
     pub fn own(&self) -> &Arc<str> {
         &self.own
     }
 
-    /// The name of the limit that made this decision.
-    pub fn speaker(&self, decision: &Decision) -> &Arc<str> {
+    /// Returns the name of the limit that made this decision.
+    pub fn limit_of(&self, decision: &Decision) -> &Arc<str> {
         self.parts.get(decision.part()).unwrap_or(&self.own)
     }
 }
 
 /// A decision, at once or later.
 ///
-/// It is a future itself, for those who do not mind which.
+/// Most checks are decided at once, and need no future. A caller that does not mind
+/// the difference can await the check itself:
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// use sluicegate::limit::{Check, Limiter, Local, Quota, TokenBucket};
+///
+/// let limiter = Local::keyed(TokenBucket::new(Quota::per_second(10)));
+/// let check = Limiter::check(&limiter, "alice", 1);
+/// assert!(matches!(check, Check::Now(_)));
+/// assert!(check.await.is_ok_and(|decision| decision.is_admitted()));
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "a decision is there to be obeyed"]
 pub enum Check<F> {
     /// Decided.
     Now(Decision),
-    /// Still to be decided, or decided and waiting for its turn.
+    /// Not yet decided, or decided and waiting for its turn.
     Later(F),
 }
 
@@ -193,7 +218,7 @@ where
     }
 }
 
-/// How long, and in what company, a caller is ready to wait.
+/// How long a caller is ready to wait, and behind how many others.
 ///
 /// ```
 /// use std::time::Duration;
@@ -205,8 +230,9 @@ where
 pub struct Wait {
     /// `None` is as long as the limit's own queue takes, if it has one.
     pub(crate) max_wait: Option<Duration>,
+    /// How many may wait already.
     pub(crate) max_queue: usize,
-    /// Whose turn comes later does not wait for it.
+    /// A caller whose turn comes later is denied at once.
     deadline: Option<Deadline>,
 }
 
@@ -221,8 +247,8 @@ impl Wait {
         }
     }
 
-    /// Waits no longer than this; who would have to is refused at once. The
-    /// queue is bounded at 1,024.
+    /// Waits no longer than this: a caller that would have to is denied at once. At
+    /// most 1,024 wait for the same budget, unless [`queue`](Self::queue) is set.
     pub const fn up_to(max_wait: Duration) -> Self {
         Self {
             max_wait: Some(max_wait),
@@ -231,15 +257,15 @@ impl Wait {
         }
     }
 
-    /// Refuses at once whoever finds this many already waiting for the same
+    /// Denies a caller at once that finds this many already waiting for the same
     /// budget.
     #[must_use]
     pub const fn queue(self, max_queue: usize) -> Self {
         Self { max_queue, ..self }
     }
 
-    /// Refuses at once whose turn would come after the deadline. A layer says so
-    /// by itself of the [current](crate::deadline::current) one.
+    /// Denies a caller at once whose turn would come after the deadline. A layer sets
+    /// the [current](crate::deadline::current) one by itself.
     #[must_use]
     pub const fn before(self, deadline: Deadline) -> Self {
         Self {
@@ -248,7 +274,7 @@ impl Wait {
         }
     }
 
-    /// How many ticks to wait at most, where a limit by itself has its callers
+    /// Returns how many ticks to wait at most, if the limit by itself lets its callers
     /// wait for `own`.
     pub(crate) fn longest(&self, own: Tick) -> Tick {
         let wait = self.max_wait.map_or(own, ticks);
@@ -258,19 +284,19 @@ impl Wait {
         }
     }
 
-    /// The longest wait; `None` is as long as the limit's own queue takes, and
-    /// no wait at all where it has none.
+    /// Returns the longest wait; `None` is as long as the limit's own queue takes, and
+    /// no wait at all if it has none.
     pub const fn max_wait(&self) -> Option<Duration> {
         self.max_wait
     }
 
-    /// How many may wait already.
+    /// Returns how many may wait already.
     pub const fn max_queue(&self) -> usize {
         self.max_queue
     }
 }
 
-/// As [`Wait::up_to`].
+/// The same as [`Wait::up_to`].
 impl From<Duration> for Wait {
     fn from(max_wait: Duration) -> Self {
         Self::up_to(max_wait)

@@ -3,23 +3,24 @@
 //!
 //! # How it decides
 //!
-//! A [`Rule`] is the arithmetic of a limit, without a clock and without a
-//! store: from what is known of a bucket, the present instant and a cost, it
-//! makes a [`Decision`]. The formulas stand at the rules.
+//! A [`Rule`] is the arithmetic of a limit, without a clock and without a store:
+//! from the state of a bucket, the present instant and a cost, it makes a
+//! [`Decision`]. The docs of each rule give its formula.
 //!
 //! | rule | lets pass | state of a bucket | take it for |
 //! |---|---|---|---|
 //! | [`TokenBucket`] | a burst, then a steady rate | 1 word | most things |
-//! | [`LeakyBucket`] | one at a time, evenly spaced; the rest queues | 1 word | calling somebody who has limits |
-//! | [`LeakyBucket::meter`] | as the token bucket | 1 word | those who think of it that way |
+//! | [`LeakyBucket`] | one at a time, evenly spaced; the rest queues | 1 word | calling a service that has limits |
+//! | [`LeakyBucket::meter`] | as the token bucket | 1 word | the same, if you know it by this name |
 //! | [`SlidingWindow`] | the limit in about any window | 1 word | "1,000 an hour", without a rush at the turn of the hour; not "1 a day", which [can mean 48 hours](SlidingWindow#low-limits) |
 //! | [`SlidingLog`] | the limit in any window, exactly | 16 bytes for each request in the window | low limits that matter: logins, payments |
 //! | [`FixedWindow`] | the limit in each window, twice that around its turn | 1 word | comparison |
 //!
 //! A [`Limiter`] decides by key: [`Local`] is a rule, a clock, and a table of
 //! buckets in this process; `Redis` (feature `redis`) is a rule and its script,
-//! for limits that a whole fleet shares. A [`RateLimitLayer`] asks it about each request:
-//! exempt? whose? how much? and lets the request pass, wait, or be refused.
+//! for limits that a whole fleet shares. A [`RateLimitLayer`] finds out whether a
+//! request is exempt, what its key is and how much it costs, asks the limiter, and
+//! lets the request pass, wait, or be refused.
 //!
 //! | limiter | its state is | take it for |
 //! |---|---|---|
@@ -27,6 +28,27 @@
 //! | `Redis` (feature `redis`) | in Redis | one limit for a whole fleet |
 //! | [`Tiers`] | that of the limiter of each tier | free and paid plans |
 //! | [`All`] | that of each of its limiters | per second *and* per day, per user *and* per tenant |
+//!
+//! # A rule and its twin
+//!
+//! In Redis a Lua script decides, at the clock of the server. The script returns the
+//! state in which it found a bucket, and the rule repeats the decision from that
+//! state, so clients read the same numbers with either limiter. Each file of the
+//! arithmetic has a twin, with the same functions under the same names:
+//!
+//! | `src/limit/` | `lua/` | |
+//! |---|---|---|
+//! | `rules/gcra.rs` | `gcra.lua` | how both buckets decide |
+//! | `rules/refund.rs` | `refund.lua` | credits, debits and undone charges of both |
+//! | `rules/token_bucket.rs`, `leaky_bucket.rs` | the same names | in what they differ |
+//! | `rules/window.rs` | `window.lua` | what both windows count, and credit, debit, undo |
+//! | `rules/sliding_window.rs`, `fixed_window.rs` | the same names | how each decides |
+//! | `rules/log.rs` | `log.lua` | the entries of a log |
+//! | `rules/sliding_log.rs` | `sliding_log.lua` | how it decides |
+//! | `rules/script/` | `batch.lua` | several operations in one call |
+//! | `redis/lease/` | `lease.lua` | the holder of a lease, and its bucket |
+//! | none | `new_quota.lua` | what a changed quota makes of a state |
+//! | `rules/rate.rs` | none | a rate, reduced; scripts are told the result |
 //!
 //! # Example
 //!
@@ -40,8 +62,8 @@
 //!
 //! # Custom example
 //!
-//! Per client, behind a proxy; uploads cost more; health checks are free;
-//! whoever is over the limit waits up to half a second:
+//! Per client, behind a proxy. Uploads cost more, health checks are free, and a
+//! client over the limit waits up to half a second:
 //!
 //! ```
 //! use std::{sync::Arc, time::Duration};
@@ -73,11 +95,11 @@
 //!
 //! # Readiness and clones
 //!
-//! Readiness is the inner service's; nothing is reserved in `poll_ready`. The
-//! layer holds a limiter, which is a handle: no clone and no call of `layer`
-//! makes new state. A service must be `Clone` to be wrapped: a request that
-//! waits takes the ready service along and leaves a clone behind, and a refused
-//! one lets go of it, with whatever it had reserved.
+//! The service is ready when the inner service is; nothing is reserved in
+//! `poll_ready`. The layer holds a limiter, which is a handle: no clone and no call
+//! of `layer` makes new state. The inner service must be `Clone`: a request that
+//! waits takes the ready service along and leaves a clone behind, and a refused one
+//! drops it, with all that it had reserved.
 //!
 //! # Cancellation
 //!
@@ -121,8 +143,8 @@ pub use self::{
     all::{All, AllFuture, OneKey},
     decision::{Decision, Denial, Verdict},
     http::{RateLimit, RateLimitLayer, future},
-    limiter::{Backend, Check, Limiter, Names, Wait},
-    local::{Direct, Keyed, Local, LocalBuilder, Ready},
+    limiter::{Backend, Check, LimitNames, Limiter, Wait},
+    local::{Direct, Keyed, Local, LocalBuilder, UntilReady},
     observe::{Counts, Event, Observe, Outcome, Snapshot},
     others::{Other, Others},
     reservation::Reservation,

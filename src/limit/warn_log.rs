@@ -1,5 +1,5 @@
-//! Events about what was refused, which are rate-limited themselves: an attack
-//! should not fill the disk.
+//! Log events about denials and failures. They are rate-limited themselves, so that
+//! an attack does not fill the disk. The layer and the limiter in Redis write them.
 
 use std::{
     error::Error,
@@ -17,18 +17,21 @@ use super::{
     rules::{quota::Quota, token_bucket::TokenBucket},
 };
 
-/// What to filter these events by: a name that is no private module's.
+/// The target of these events, to filter them by: the public module, whatever private
+/// one writes them.
 const TARGET: &str = "sluicegate::limit";
 
-/// Up to ten events at once, and then one a second.
+/// Writes up to ten events at once, and then one a second. Clones share that limit.
 #[derive(Clone, Debug)]
-pub(crate) struct Log {
+pub(crate) struct WarnLog {
+    /// Whether keys are written in full.
     keys: bool,
     limiter: Local<TokenBucket, Direct>,
+    /// Events that were not written since the last one.
     suppressed: Arc<AtomicU64>,
 }
 
-impl Log {
+impl WarnLog {
     pub(super) fn new() -> Self {
         let limiter = Local::direct(TokenBucket::new(Quota::per_second(1).burst(10)));
         Self {
@@ -43,10 +46,12 @@ impl Log {
         self.keys = true;
     }
 
+    /// Whether a key will be written, so that the caller has to make it.
     pub(super) fn wants_key(&self) -> bool {
         self.keys && enabled!(target: TARGET, Level::INFO)
     }
 
+    /// A request is over the limit. `key` is called only if it is written.
     pub(super) fn denied(
         &self,
         limiter: &str,
@@ -65,10 +70,12 @@ impl Log {
         event!(target: TARGET, Level::INFO, limiter, shadow, key, retry_after, suppressed, "over the limit");
     }
 
+    /// The limiter could not decide.
     pub(super) fn failed(&self, limiter: &str, error: &(dyn Error + 'static)) {
         self.warn(limiter, error, "the limit could not be checked");
     }
 
+    /// A failure policy decided.
     #[cfg(feature = "redis")]
     pub(super) fn fell_back(&self, limiter: &str, error: &(dyn Error + 'static)) {
         self.warn(
@@ -78,7 +85,7 @@ impl Log {
         );
     }
 
-    /// Whether it could be told, which happens at a bounded rate. The key is a
+    /// A state cannot be read. Returns whether the event was written. The key is a
     /// digest.
     #[cfg(feature = "redis")]
     pub(super) fn unreadable(&self, limiter: &str, key_sha256: &str) -> bool {
@@ -97,7 +104,7 @@ impl Log {
         true
     }
 
-    /// Told once by each limiter, so that it is not limited.
+    /// Redis evicts keys. Each limiter writes it once, so it is not rate-limited.
     #[cfg(feature = "redis")]
     pub(super) fn evicts(&self, limiter: &str, policy: &str) {
         event!(
@@ -116,6 +123,7 @@ impl Log {
         }
     }
 
+    /// A request without a key was refused.
     pub(super) fn without_key(&self) {
         if let Some(suppressed) = self.turn() {
             event!(
@@ -127,8 +135,8 @@ impl Log {
         }
     }
 
-    /// How many events were suppressed since the last, if any, or `None` if
-    /// this one is.
+    /// Returns how many events were suppressed since the last one, if any; `None` if
+    /// this one is suppressed, too.
     fn turn(&self) -> Option<Option<u64>> {
         if self.limiter.check(1).is_denied() {
             self.suppressed.fetch_add(1, Relaxed);

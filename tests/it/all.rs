@@ -134,7 +134,7 @@ fn a_refusal_is_that_of_the_longest_wait_and_holds_for_all() {
     let key = ("k", "k", "k");
     assert!(now(all.check(&key, 1)).is_admitted());
     let denied = now(all.check(&key, 1));
-    assert_eq!(&*all.speaker(&key, &denied), "slower");
+    assert_eq!(&*all.limit_of(&key, &denied), "slower");
     let retry = denied.retry_after().unwrap();
     clock.advance(retry - Duration::from_micros(1));
     assert!(now(all.check(&key, 1)).is_denied());
@@ -150,10 +150,10 @@ fn a_limit_that_never_admits_is_named_before_one_that_waits() {
     empty.check("k", 5);
     let all = All((empty, small));
     let never = now(all.check(&("k", "k"), 3));
-    assert_eq!(&*all.speaker(&("k", "k"), &never), "small");
+    assert_eq!(&*all.limit_of(&("k", "k"), &never), "small");
     assert!(never.is_denied() && never.retry_after().is_none());
     let denied = now(all.check(&("k", "k"), 2));
-    assert_eq!(&*all.speaker(&("k", "k"), &denied), "empty");
+    assert_eq!(&*all.limit_of(&("k", "k"), &denied), "empty");
 }
 
 #[test]
@@ -164,11 +164,11 @@ fn an_admission_is_that_of_the_tightest_quota() {
     let all = All((wide.clone(), tight));
     let decision = now(all.check(&("k", "k"), 1));
     assert_eq!((decision.limit(), decision.remaining()), (10, 9));
-    assert_eq!(&*all.speaker(&("k", "k"), &decision), "tight");
+    assert_eq!(&*all.limit_of(&("k", "k"), &decision), "tight");
     wide.check("k", 95);
     let decision = now(all.check(&("k", "k"), 1));
     assert_eq!((decision.limit(), decision.remaining()), (100, 3));
-    assert_eq!(&*all.speaker(&("k", "k"), &decision), "wide");
+    assert_eq!(&*all.limit_of(&("k", "k"), &decision), "wide");
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn a_tier_can_be_one_of_them() {
     let total = named("total", TokenBucket::new(hourly(4)), &clock);
     let all = All((Tiers::new(free).tier(1, paid), total));
     let (free, paid) = (((0, "k"), ()), ((1, "k"), ()));
-    let speaks = |key, decision: &Decision| all.speaker(key, decision).to_string();
+    let speaks = |key, decision: &Decision| all.limit_of(key, decision).to_string();
     assert_eq!(speaks(&free, &now(all.check(&free, 3))), "free");
     assert_eq!(speaks(&paid, &now(all.check(&paid, 3))), "total");
 }
@@ -327,7 +327,7 @@ async fn patience_bounds_the_wait_in_a_queue_and_books_nothing_elsewhere() {
     let denied = now(all.until_ready(&("k", "k"), 1, Wait::up_to(ms(250))));
     assert!(denied.is_denied());
     assert_eq!(denied.retry_after(), Some(ms(50)));
-    assert_eq!(&*all.speaker(&("k", "k"), &denied), "queue");
+    assert_eq!(&*all.limit_of(&("k", "k"), &denied), "queue");
     assert_eq!(tokens.peek("k").remaining(), 2);
     let full = Wait::up_to(ms(10_000)).queue(0);
     assert!(now(all.until_ready(&("k", "k"), 1, full)).is_denied());
@@ -337,7 +337,7 @@ async fn patience_bounds_the_wait_in_a_queue_and_books_nothing_elsewhere() {
     assert!(pass.unwrap().unwrap().is_admitted());
     sleep(ms(200)).await;
     let denied = now(all.until_ready(&("k", "k"), 1, long));
-    assert_eq!(&*all.speaker(&("k", "k"), &denied), "tokens");
+    assert_eq!(&*all.limit_of(&("k", "k"), &denied), "tokens");
     assert_eq!(queue.peek("k").reset_after(), Duration::ZERO);
 }
 

@@ -266,7 +266,7 @@ async fn nothing_of_a_blocked_tier_passes() {
     let Check::Now(decision) = all.check(&key, 1) else {
         panic!("it is decided at once");
     };
-    assert_eq!(&*all.speaker(&key, &decision), "blocked");
+    assert_eq!(&*all.limit_of(&key, &decision), "blocked");
     assert_eq!(total.peek("k").remaining(), 9);
     let key = ("k", (Plan::Paid, "ann"));
     assert!(matches!(all.check(&key, 1), Check::Now(it) if it.is_admitted()));

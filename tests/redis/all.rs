@@ -59,7 +59,7 @@ async fn limits_on_one_server_are_one_call() {
     for remaining in (1..7).rev() {
         let decision = all.check(&key, 1).await.unwrap();
         assert_eq!((decision.limit(), decision.remaining()), (7, remaining));
-        assert_eq!(&*all.speaker(&key, &decision), "meter");
+        assert_eq!(&*all.limit_of(&key, &decision), "meter");
     }
     assert_eq!(connection.stats().calls - before, 6);
     assert_eq!(user.counts().requests, 6);
@@ -70,7 +70,7 @@ async fn limits_on_one_server_are_one_call() {
     // If one limit refuses, no limit is charged.
     let denied = all.check(&key, 2).await.unwrap();
     assert!(denied.is_denied());
-    assert_eq!(&*all.speaker(&key, &denied), "meter");
+    assert_eq!(&*all.limit_of(&key, &denied), "meter");
     assert_eq!(left(&user, "ann").await, 3);
     assert_eq!(left(&log, "ann").await, 24);
 }
@@ -141,7 +141,7 @@ async fn a_blocked_tier_calls_no_other_limit() {
         for decision in [denied, waited] {
             assert!(decision.is_denied() && decision.retry_after().is_none());
             assert_eq!((decision.limit(), decision.remaining()), (0, 0));
-            assert_eq!(&*all.speaker(&blocked, &decision), "blocked");
+            assert_eq!(&*all.limit_of(&blocked, &decision), "blocked");
         }
     }
     assert_eq!(connection.stats().calls, calls);
@@ -152,7 +152,7 @@ async fn a_blocked_tier_calls_no_other_limit() {
     for _ in 0..2 {
         assert!(all.check(&key("open"), 8).await.unwrap().is_denied());
         let denied = all.check(&key("closed"), 8).await.unwrap();
-        assert_eq!(&*all.speaker(&key("closed"), &denied), "blocked");
+        assert_eq!(&*all.limit_of(&key("closed"), &denied), "blocked");
         assert_eq!(denied.retry_after(), None);
     }
     assert_eq!(left(&user, "ann").await, 7);
@@ -170,7 +170,7 @@ async fn a_refusal_of_one_call_is_that_of_the_longest_wait() {
     assert!(all.check(&key, 1).await.unwrap().is_admitted());
     for _ in 0..2 {
         let denied = all.check(&key, 1).await.unwrap();
-        assert_eq!(&*all.speaker(&key, &denied), "late");
+        assert_eq!(&*all.limit_of(&key, &denied), "late");
         assert!(denied.retry_after().unwrap() > Duration::from_secs(23 * 3_600));
     }
 }
@@ -270,16 +270,16 @@ async fn limits_here_are_asked_before_those_elsewhere() {
     assert!(all.check(&key, 3).await.unwrap().is_admitted());
     assert_eq!(here.peek("k").remaining(), 2);
     let denied = all.check(&key, 1).await.unwrap();
-    assert_eq!(&*all.speaker(&key, &denied), "there");
+    assert_eq!(&*all.limit_of(&key, &denied), "there");
     assert_eq!(here.peek("k").remaining(), 2, "given back");
     // The denial is remembered, so Redis is not called.
     let calls = connection.stats().calls;
     let denied = all.check(&key, 1).now_or_never().unwrap().unwrap();
-    assert_eq!(&*all.speaker(&key, &denied), "there");
+    assert_eq!(&*all.limit_of(&key, &denied), "there");
     assert_eq!(there.counts().recalled, 1);
     let other = ("new", "k");
     let denied = all.check(&other, 3).now_or_never().unwrap().unwrap();
-    assert_eq!(&*all.speaker(&other, &denied), "here");
+    assert_eq!(&*all.limit_of(&other, &denied), "here");
     let never = all.check(&("new", "new"), 4).now_or_never().unwrap();
     assert!(never.unwrap().retry_after().is_none());
     assert_eq!(connection.stats().calls, calls);
@@ -328,7 +328,7 @@ async fn each_limits_policy_decides_for_that_limit() {
         (2, 0)
     );
     let denied = lenient.check(&key, 1).await.unwrap();
-    assert_eq!(&*lenient.speaker(&key, &denied), "instead");
+    assert_eq!(&*lenient.limit_of(&key, &denied), "instead");
     assert_eq!(
         (here.peek("k").remaining(), left(&alive, "k").await),
         (3, 7)
@@ -405,7 +405,7 @@ async fn a_place_in_a_queue_is_given_back_when_its_caller_leaves() {
     assert_eq!(here.peek("k").remaining(), 7);
     let short = Wait::up_to(Duration::from_secs(60));
     let denied = all.until_ready(&key, 1, short).await.unwrap();
-    assert_eq!(&*all.speaker(&key, &denied), "queue");
+    assert_eq!(&*all.limit_of(&key, &denied), "queue");
     assert_eq!((left(&queue, "k").await, left(&tenant, "k").await), (4, 7));
     assert_eq!(here.peek("k").remaining(), 7);
 }

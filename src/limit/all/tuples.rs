@@ -11,7 +11,7 @@ use super::{
 };
 use crate::limit::{
     decision::Decision,
-    limiter::{Backend, Check, Limiter, Names, Wait},
+    limiter::{Backend, Check, LimitNames, Limiter, Wait},
     member::{Member, MemberBucket},
     others::Others,
     rules::quota::Cost,
@@ -44,15 +44,15 @@ macro_rules! limiter {
             }
 
             #[inline]
-            fn speaker(&$this, $key: &$by, decision: &Decision) -> Arc<str> {
+            fn limit_of(&$this, $key: &$by, decision: &Decision) -> Arc<str> {
                 match decision.part() {
-                    $($index => $member.speaker($part, decision),)+
+                    $($index => $member.limit_of($part, decision),)+
                     _ => $this.name($key),
                 }
             }
 
-            fn names(&$this, $key: &$by) -> Names {
-                Names::each($this.name($key), vec![$($member.name($part)),+])
+            fn names(&$this, $key: &$by) -> LimitNames {
+                LimitNames::each($this.name($key), vec![$($member.name($part)),+])
             }
 
             fn check(&$this, $key: &$by, cost: Cost) -> Check<Self::Future> {

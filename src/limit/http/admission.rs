@@ -15,11 +15,11 @@ use crate::{
     key::{Absence, Key, PeerWarning},
     limit::{
         decision::{Decision, Denial},
-        limiter::{Backend, Check, Limiter, Names, Wait},
+        limiter::{Backend, Check, LimitNames, Limiter, Wait},
         observe::{Event, Observe, Outcome},
         others::Others,
         rules::quota::Cost,
-        warn_log::Log,
+        warn_log::WarnLog,
     },
     refusal::{BoxError, Origin, Refusal},
 };
@@ -43,7 +43,7 @@ pub(super) struct AdmissionSettings {
     pub(super) pass_without_key: bool,
     /// Whether to decide and record, but to let every request pass.
     pub(super) shadow: bool,
-    pub(super) log: Log,
+    pub(super) log: WarnLog,
     pub(super) peer_warning: PeerWarning,
     pub(super) observer: Option<Arc<dyn Observe>>,
 }
@@ -69,7 +69,7 @@ impl<L: Backend, K, C, X> LimitAdmission<L, K, C, X> {
         match self.check(&key, self.cost.weigh(req), marks, &mut others) {
             // By reference: copying a decision takes longer than making it.
             Check::Now(ref decision) => {
-                let limiter = || self.limiter.speaker(&key, decision);
+                let limiter = || self.limiter.limit_of(&key, decision);
                 let marks = marks.then_some(others);
                 self.decided(limiter, decision, marks, || format!("{key:?}"))
             }
@@ -95,7 +95,7 @@ impl<L: Backend, K, C, X> LimitAdmission<L, K, C, X> {
     ) -> Admit<L::Future> {
         match answer {
             Ok(decision) => {
-                let limiter = || context.names.speaker(&decision).clone();
+                let limiter = || context.names.limit_of(&decision).clone();
                 let marks = context.marks.then_some(context.others);
                 self.decided(limiter, &decision, marks, || {
                     context.key.unwrap_or_default()
@@ -209,7 +209,7 @@ impl<L: Backend, K, C, X> LimitAdmission<L, K, C, X> {
     }
 
     /// Acts on a deadline that passed before there was a decision.
-    pub(super) fn too_late(&self, names: &Names) -> Admit<L::Future> {
+    pub(super) fn too_late(&self, names: &LimitNames) -> Admit<L::Future> {
         self.observe(names.own(), Outcome::Failed, None);
         self.refuse(Refusal::deadline_exceeded)
     }

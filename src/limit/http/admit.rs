@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    limit::{decision::Decision, limiter::Names, others::Others},
+    limit::{decision::Decision, limiter::LimitNames, others::Others},
     refusal::{Origin, Refusal, Refuse},
 };
 
@@ -42,7 +42,7 @@ impl Admitted {
 /// itself may borrow from the request, so it cannot be kept.
 pub(super) struct DecisionContext {
     /// The limits that may make the decision.
-    pub(super) names: Names,
+    pub(super) names: LimitNames,
     /// The key as text, if it is to be logged.
     pub(super) key: Option<String>,
     /// Whether the response is to be marked.

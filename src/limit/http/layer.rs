@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     key::{Global, PeerWarning},
-    limit::{limiter::Wait, observe::Observe, rules::quota::Cost, warn_log::Log},
+    limit::{limiter::Wait, observe::Observe, rules::quota::Cost, warn_log::WarnLog},
     refusal::{Answer, Headers, NoText},
 };
 
@@ -37,7 +37,7 @@ impl<L> RateLimitLayer<L> {
             wait: Wait::none(),
             pass_without_key: false,
             shadow: false,
-            log: Log::new(),
+            log: WarnLog::new(),
             peer_warning: PeerWarning::default(),
             observer: None,
         };

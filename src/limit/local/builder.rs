@@ -1,3 +1,5 @@
+//! The settings of a limiter in this process.
+
 use std::sync::Arc;
 
 use ahash::RandomState;
@@ -13,10 +15,10 @@ use crate::{
     sync::Mutex,
 };
 
-/// How many keys a limiter has room for unless told otherwise.
+/// How many keys a limiter has room for, unless it is set.
 const CAPACITY: usize = 100_000;
 
-/// Says more of a [`Local`] limiter than its rule.
+/// Builds a [`Local`] limiter with more settings than its rule.
 ///
 /// ```
 /// use std::time::Duration;
@@ -53,8 +55,8 @@ impl<R: Rule> LocalBuilder<R> {
 }
 
 impl<R: Rule, C: Clock> LocalBuilder<R, C> {
-    /// The name by which clients, logs and metrics know the limit: `default`
-    /// unless set.
+    /// Sets the name by which clients, logs and metrics know the limit: `default`
+    /// unless it is set.
     pub fn name(self, name: &str) -> Self {
         Self {
             name: name.into(),
@@ -62,11 +64,12 @@ impl<R: Rule, C: Clock> LocalBuilder<R, C> {
         }
     }
 
-    /// For how many keys there is room; see [memory](Local#memory).
+    /// Sets for how many keys there is room: 100,000 unless it is set. See
+    /// [memory](Local#memory).
     ///
     /// # Panics
     ///
-    /// When it is 0 or above 2^31.
+    /// If it is 0 or above 2^31.
     #[track_caller]
     pub fn capacity(self, capacity: usize) -> Self {
         let possible = (1..=1 << 31).contains(&capacity);
@@ -74,7 +77,8 @@ impl<R: Rule, C: Clock> LocalBuilder<R, C> {
         Self { capacity, ..self }
     }
 
-    /// The clock to go by.
+    /// Sets the clock to decide by: the monotonic one unless it is set. A window that
+    /// should begin at midnight needs [`Wall`](crate::clock::Wall).
     pub fn clock<D: Clock>(self, clock: D) -> LocalBuilder<R, D> {
         let Self {
             rule,
@@ -92,7 +96,8 @@ impl<R: Rule, C: Clock> LocalBuilder<R, C> {
         }
     }
 
-    /// Who is told of buckets that are forgotten alive.
+    /// Sets the observer to notify about buckets that are forgotten alive. Give it the
+    /// same one as the layer.
     pub fn observe(self, observer: Arc<dyn Observe>) -> Self {
         Self {
             observer: Some(observer),
@@ -100,12 +105,12 @@ impl<R: Rule, C: Clock> LocalBuilder<R, C> {
         }
     }
 
-    /// A limiter with a bucket for each key.
+    /// Builds a limiter with a bucket for each key.
     pub fn keyed(self) -> Local<R, Keyed, C> {
         self.build()
     }
 
-    /// A limiter with one bucket.
+    /// Builds a limiter with one bucket.
     pub fn direct(self) -> Local<R, Direct, C> {
         self.build()
     }

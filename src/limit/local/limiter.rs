@@ -1,8 +1,9 @@
-//! Limits whose state is in this process.
+//! The limiter in this process: its users' methods, handed on to what its clones
+//! share.
 
 use std::{convert::Infallible, fmt, hash::Hash, sync::Arc};
 
-use super::{builder::LocalBuilder, shared::Shared, state::State, store::Store, wait::Ready};
+use super::{builder::LocalBuilder, shared::Shared, state::State, store::Store, wait::UntilReady};
 #[cfg(feature = "redis")]
 use crate::limit::reservation::CheckRequest;
 use crate::{
@@ -56,7 +57,7 @@ use crate::{
 /// themselves. Only when more keys than the capacity are alive at once is one
 /// forgotten early, the one nearest to being whole; that key begins with a
 /// whole bucket if it comes back. [`forgotten`](Local::forgotten) counts them:
-/// above 0, the capacity is too small, or someone is inventing keys.
+/// above 0, the capacity is too small, or a client invents keys.
 ///
 /// # Waiting
 ///
@@ -75,10 +76,10 @@ pub struct Keyed;
 #[derive(Clone, Copy, Debug)]
 pub struct Direct;
 
-/// Whether a limiter has keys: [`Keyed`] or [`Direct`].
+/// Whether a limiter has keys: [`Keyed`] or [`Direct`]. It chooses the store, so that
+/// a limiter without keys pays for no table.
 pub trait Keying<R: Rule>: sealed::Sealed {
     /// Where buckets are kept.
-    #[doc(hidden)]
     type Store: Store<R::State>;
 }
 
@@ -111,7 +112,7 @@ impl<R: Rule> Local<R, Direct> {
 }
 
 impl<R: Rule> Local<R> {
-    /// A limiter of which more is to be said than its rule.
+    /// Starts a limiter with more settings than its rule.
     pub fn builder(rule: R) -> LocalBuilder<R> {
         LocalBuilder::new(rule)
     }
@@ -120,7 +121,7 @@ impl<R: Rule> Local<R> {
 impl<R: Rule, C: Clock> Local<R, Keyed, C> {
     /// Takes `cost` from the budget of `key` if it is there.
     ///
-    /// Never sleeps: a [`LeakyBucket`](crate::limit::LeakyBucket) may answer
+    /// Never sleeps: with a [`LeakyBucket`](crate::limit::LeakyBucket) the verdict may be
     /// [`Queue`](crate::limit::Verdict::Queue), and then the caller has to. A cost of
     /// 0 takes nothing.
     #[inline]
@@ -128,18 +129,27 @@ impl<R: Rule, C: Clock> Local<R, Keyed, C> {
         self.shared.check(self.shared.hash(key), cost)
     }
 
-    /// What is left for `key`. Takes nothing.
+    /// Returns the decision about a cost of 0, which tells what is left for `key`.
+    /// Takes nothing.
     pub fn peek<K: Hash + ?Sized>(&self, key: &K) -> Decision {
         self.shared.check(self.shared.hash(key), 0)
     }
 
-    /// Takes as much as there is for `key`, up to `cost`; answers how much that
-    /// was. When there is nothing, the decision is the denial of a cost of 1.
+    /// Takes as much as there is for `key`, up to `cost`, and returns how much that
+    /// was. If there is nothing, the decision is the denial of a cost of 1.
+    ///
+    /// ```
+    /// use sluicegate::limit::{Local, Quota, TokenBucket};
+    ///
+    /// let limiter = Local::keyed(TokenBucket::new(Quota::per_second(10)));
+    /// let (taken, _) = limiter.check_up_to("alice", 25);
+    /// assert_eq!(taken, 10);
+    /// ```
     pub fn check_up_to<K: Hash + ?Sized>(&self, key: &K, cost: Cost) -> (Cost, Decision) {
         self.shared.check_up_to(self.shared.hash(key), cost)
     }
 
-    /// Gives `cost` back to `key`, for work that was not done after all. Never
+    /// Gives `cost` back to `key`, if its work was not done after all. Never
     /// leaves more than a whole bucket.
     ///
     /// To reach the bucket that a layer charged, use what the layer's
@@ -149,30 +159,38 @@ impl<R: Rule, C: Clock> Local<R, Keyed, C> {
         self.shared.credit(self.shared.hash(key), cost);
     }
 
-    /// Takes `cost` from `key` without asking, for work whose cost is known
-    /// only when it is done. The bucket may go into debt, of which it remembers as
-    /// much as [`Rule::max_debit`] tells: see [debt](crate::limit::Quota#debt).
+    /// Takes `cost` from `key` without asking, because the cost of some work is known
+    /// only when it is done. The bucket may go into debt, and remembers as much of it
+    /// as [`Rule::max_debit`] tells: see [debt](crate::limit::Quota#debt).
+    ///
+    /// ```
+    /// use sluicegate::limit::{Local, Quota, TokenBucket};
+    ///
+    /// let limiter = Local::keyed(TokenBucket::new(Quota::per_second(10)));
+    /// limiter.debit("alice", 15);
+    /// let denied = limiter.check("alice", 1);
+    /// assert!(denied.is_denied() && denied.retry_after() > Some(std::time::Duration::from_millis(500)));
+    /// ```
     pub fn debit<K: Hash + ?Sized>(&self, key: &K, cost: Cost) {
         self.shared.debit(self.shared.hash(key), cost);
     }
 
-    /// Makes the bucket of `key` whole. Those who wait for it already pass when
-    /// they were told to.
+    /// Makes the bucket of `key` whole. Callers that already wait for it pass at the
+    /// instants that they have booked.
     pub fn reset<K: Hash + ?Sized>(&self, key: &K) {
         self.shared.reset(self.shared.hash(key));
     }
 
     /// Takes `cost` from the budget of `key`, as soon as it is there.
     ///
-    /// The place in the line is booked by this call, before the future is
-    /// polled, and given back when the future is dropped early. Who would have
-    /// to wait longer than `wait` allows is denied at once, as is whoever
-    /// finds the line full.
+    /// This call books the place in the queue, before the future is polled, and the
+    /// future gives it back if it is dropped early. A caller is denied at once if it
+    /// would have to wait longer than `wait` allows, or if it finds the queue full.
     ///
     /// # Panics
     ///
-    /// When the future is polled outside of a tokio runtime with a timer, if
-    /// it has to wait.
+    /// If the future has to wait and is polled outside of a tokio runtime with a
+    /// timer.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -188,8 +206,8 @@ impl<R: Rule, C: Clock> Local<R, Keyed, C> {
     /// }
     /// # }
     /// ```
-    pub fn until_ready<K: Hash + ?Sized>(&self, key: &K, cost: Cost, wait: Wait) -> Ready {
-        Ready::of(Shared::until_ready(
+    pub fn until_ready<K: Hash + ?Sized>(&self, key: &K, cost: Cost, wait: Wait) -> UntilReady {
+        UntilReady::of(Shared::until_ready(
             &self.shared,
             self.shared.hash(key),
             cost,
@@ -198,14 +216,15 @@ impl<R: Rule, C: Clock> Local<R, Keyed, C> {
     }
 }
 
-/// For those who have hashed the key already.
+/// For the limiter in Redis, which has hashed the key already.
 #[cfg(feature = "redis")]
 impl<R: Rule, C: Clock> Local<R, Keyed, C> {
+    /// Returns the hash by which the store knows a key.
     pub(crate) fn hash<K: Hash + ?Sized>(&self, key: &K) -> u64 {
         self.shared.hash(key)
     }
 
-    /// Without a `Wait`, what the rule says.
+    /// Decides as [`Limiter`] does; without a `Wait`, as the rule does.
     pub(crate) fn check_hashed(&self, key: u64, request: CheckRequest) -> Check<Reservation> {
         let CheckRequest { cost, wait } = request;
         match wait {
@@ -214,6 +233,7 @@ impl<R: Rule, C: Clock> Local<R, Keyed, C> {
         }
     }
 
+    /// See [`check_up_to`](Local::check_up_to).
     pub(crate) fn check_up_to_hashed(&self, key: u64, cost: Cost) -> (Cost, Decision) {
         self.shared.check_up_to(key, cost)
     }
@@ -226,12 +246,13 @@ impl<R: Rule, C: Clock> Local<R, Direct, C> {
         self.shared.check(0, cost)
     }
 
-    /// What is left. Takes nothing.
+    /// Returns the decision about a cost of 0, which tells what is left. Takes
+    /// nothing.
     pub fn peek(&self) -> Decision {
         self.shared.check(0, 0)
     }
 
-    /// Takes as much as there is, up to `cost`; answers how much that was.
+    /// Takes as much as there is, up to `cost`, and returns how much that was.
     pub fn check_up_to(&self, cost: Cost) -> (Cost, Decision) {
         self.shared.check_up_to(0, cost)
     }
@@ -241,32 +262,32 @@ impl<R: Rule, C: Clock> Local<R, Direct, C> {
         self.shared.credit(0, cost);
     }
 
-    /// Takes `cost` without asking. The bucket may go into debt, of which it
-    /// remembers as much as [`Rule::max_debit`] tells: see
-    /// [debt](crate::limit::Quota#debt).
+    /// Takes `cost` without asking. The bucket may go into debt, and remembers as much
+    /// of it as [`Rule::max_debit`] tells: see [debt](crate::limit::Quota#debt).
     pub fn debit(&self, cost: Cost) {
         self.shared.debit(0, cost);
     }
 
-    /// Makes the bucket whole. Those who wait already pass when they were told to.
+    /// Makes the bucket whole. Callers that already wait pass at the instants that
+    /// they have booked.
     pub fn reset(&self) {
         self.shared.reset(0);
     }
 
     /// Takes `cost` as soon as it is there; see
     /// [`until_ready`](Local::until_ready) with a key.
-    pub fn until_ready(&self, cost: Cost, wait: Wait) -> Ready {
-        Ready::of(Shared::until_ready(&self.shared, 0, cost, wait))
+    pub fn until_ready(&self, cost: Cost, wait: Wait) -> UntilReady {
+        UntilReady::of(Shared::until_ready(&self.shared, 0, cost, wait))
     }
 }
 
 impl<R: Rule, S: Keying<R>, C> Local<R, S, C> {
-    /// How many buckets were forgotten alive because the table is full.
+    /// Returns how many buckets were forgotten alive because the table is full.
     pub fn forgotten(&self) -> u64 {
         self.shared.store.forgotten().count()
     }
 
-    /// The rule.
+    /// Returns the rule.
     pub fn rule(&self) -> &R {
         &self.shared.rule
     }

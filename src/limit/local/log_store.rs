@@ -1,4 +1,5 @@
-//! Buckets that are more than a word: sharded maps under one capacity.
+//! The store of sliding logs, which do not fit in a word: sharded maps under one
+//! capacity.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -11,32 +12,38 @@ use crate::{
     sync::{AtomicU64, Mutex, Ordering::*, lock},
 };
 
+/// Locks, so that threads with different keys seldom wait for each other.
 const SHARDS: usize = 16;
 
-/// How many of the dead a newcomer drops, so that memory is given back though
-/// the store is not full.
+/// How many dead logs a newcomer drops, so that memory is freed before the store is
+/// full.
 const STRIDE: usize = 2;
 
 /// Logs by the hash of their key, at most as many as the capacity says.
 ///
-/// Nobody has to sweep: every new bucket drops a few of the dead. Where the
-/// store is full, it takes the place of the one that ends first, be it dead or
-/// alive, in whichever shard that is.
+/// No task sweeps: every new bucket drops a few dead ones. If the store is full, a
+/// new bucket takes the place of the one that ends first, dead or alive, in whatever
+/// shard that is.
 #[derive(Debug)]
 pub struct LogStore {
+    /// By the lowest bits of the key's hash.
     shards: Box<[Shard]>,
     capacity: u64,
+    /// Logs in all shards, never more than the capacity.
     count: AtomicU64,
     forgotten: Forgotten,
 }
 
+/// A part of the logs, under a lock of its own.
 #[derive(Debug)]
 struct Shard {
     kept: Mutex<Kept>,
-    /// When the first of its logs ends, at the earliest.
+    /// When the first of its logs ends, at the earliest. A full store reads it without
+    /// the lock, to find the shard that has to give one up.
     first: AtomicU64,
 }
 
+/// The logs of a shard, by key and by end.
 #[derive(Debug, Default)]
 struct Kept {
     logs: HashMap<u64, Ticketed, RandomState>,
@@ -44,15 +51,15 @@ struct Kept {
     tickets: BTreeSet<(Tick, u64)>,
 }
 
-/// A log and the end in its ticket: its life may last longer, but is never over
-/// sooner. So a log in use needs no other ticket each time.
+/// A log and the end in its ticket. Its life may last longer, but is never over
+/// sooner, so a log in use does not need a new ticket each time.
 #[derive(Debug)]
 struct Ticketed {
     log: Log,
     end: Tick,
 }
 
-/// What became of the log that seemed to end first.
+/// The fate of the log that seemed to end first.
 enum First {
     Gone { life: Tick },
     EndsLater,
@@ -116,6 +123,7 @@ impl Store<Log> for LogStore {
 }
 
 impl LogStore {
+    /// Counts a new log, if there is room for one.
     fn take_place(&self) -> Option<()> {
         let one_more = |count| (count < self.capacity).then_some(count + 1);
         let taken = self.count.fetch_update(Relaxed, Relaxed, one_more);
@@ -132,7 +140,7 @@ impl LogStore {
             };
             match shard.with(|kept| kept.drop_first(rule, now)) {
                 First::EndsLater => {}
-                // Whoever took the last place is still on the way to it.
+                // The thread that took the last place has not inserted its log yet.
                 First::None => return,
                 First::Gone { life } => {
                     self.count.fetch_sub(1, Relaxed);
@@ -154,6 +162,7 @@ impl Shard {
         }
     }
 
+    /// Changes the logs under the lock, and updates the end of the first of them.
     fn with<T>(&self, change: impl FnOnce(&mut Kept) -> T) -> T {
         let mut kept = lock(&self.kept);
         let answer = change(&mut kept);
@@ -165,13 +174,14 @@ impl Shard {
 }
 
 impl Kept {
+    /// Adds a log, with a ticket.
     fn insert(&mut self, key: u64, log: Log, end: Tick) {
         self.tickets.insert((end, key));
         self.logs.insert(key, Ticketed { log, end });
     }
 
-    /// Drops a log that is dead, or writes another ticket for one that ends
-    /// sooner. Answers how many logs are gone.
+    /// Drops a log that is dead, or writes another ticket if it ends sooner. Returns how
+    /// many logs are gone.
     #[cold]
     fn end_sooner(&mut self, key: u64, now: Tick, life: Tick) -> u64 {
         let Some(Ticketed { log, end }) = self.logs.remove(&key) else {
@@ -185,7 +195,7 @@ impl Kept {
         0
     }
 
-    /// Drops some of the logs whose life is over, and answers how many.
+    /// Drops some of the logs whose life is over, and returns how many.
     fn drop_dead<R: Lifespan<Log>>(&mut self, rule: &R, now: Tick) -> u64 {
         let mut gone = 0;
         for _ in 0..STRIDE {

@@ -1,4 +1,5 @@
-//! A bucket in this process as one of several.
+//! A bucket in this process as a member of an `All`, which charges several buckets
+//! or none.
 
 use std::{hash::Hash, sync::Arc};
 
@@ -24,7 +25,8 @@ use crate::{
 };
 
 impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
-    /// Decides, or books within `max_wait` ticks, and says how to undo that.
+    /// Decides, or books within `max_wait` ticks, and returns with the decision what
+    /// is needed to undo it.
     pub(super) fn charge(&self, key: u64, cost: Cost, max_wait: Tick) -> Reserved {
         self.update(key, |rule, state, now| {
             let decision = reserve(rule, state, now, cost, max_wait);
@@ -35,6 +37,7 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
         })
     }
 
+    /// Takes back a charge; see [`Rule::undo`].
     pub(super) fn undo(&self, key: u64, Charge { cost, at, mark }: Charge) {
         if cost > 0 {
             self.update(key, |rule, state, now| {
@@ -43,7 +46,8 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
         }
     }
 
-    /// Takes it back at the same instant, which leaves no trace.
+    /// Returns the denial of a cost, if it would be denied. A charge is taken back at
+    /// the same instant, which leaves no trace.
     fn denial(&self, key: u64, cost: Cost, max_wait: Tick) -> Option<Decision> {
         self.update(key, |rule, state, now| {
             let decision = reserve(rule, state, now, cost, max_wait);
@@ -55,7 +59,8 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
         })
     }
 
-    /// Only a queue lets wait.
+    /// Returns for how many ticks a caller may wait: only a queue makes callers wait
+    /// here.
     fn longest_wait(&self, key: u64, wait: Option<Wait>) -> Tick {
         match wait {
             _ if !self.rule.queues() => 0,
@@ -71,7 +76,7 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
         let Some(wait) = wait.filter(|_| this.rule.queues()) else {
             return this.charge(key, cost, this.longest_wait(key, None));
         };
-        // Most need not wait, so they are asked about before the queue is locked.
+        // Most callers need not wait, so the queue is locked only for the others.
         let reserved = this.charge(key, cost, 0);
         if reserved.decision.is_admitted() {
             return reserved;
@@ -83,7 +88,8 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
 
 #[cfg(feature = "redis")]
 impl<R: Rule, C: Clock> Local<R, Keyed, C> {
-    /// Reserves by the hash of a key, for a caller that guards what it gets.
+    /// Reserves by the hash of a key. The caller keeps the guard, which gives the
+    /// charge back if it is dropped.
     pub(crate) fn reserve_hashed(&self, key: u64, request: CheckRequest) -> Guarded {
         let Reserved { decision, claim } = Shared::reserve_or_wait(&self.shared, key, request);
         let rollback = match claim {

@@ -15,5 +15,5 @@ pub(crate) mod wait_queue;
 pub use self::{
     builder::LocalBuilder,
     limiter::{Direct, Keyed, Local},
-    wait::Ready,
+    wait::UntilReady,
 };

@@ -1,4 +1,5 @@
-//! What the clones of a limiter share, and what is done to a bucket of it.
+//! The state that the clones of a limiter share, and each operation on a bucket:
+//! the clock is read, the store finds the bucket, the rule changes it.
 
 use std::{hash::Hash, sync::Arc};
 
@@ -32,17 +33,21 @@ impl<R: Rule> Lifespan<R::State> for R {
     }
 }
 
+/// The state that the clones of a limiter share.
 pub(super) struct Shared<R, S, C> {
     pub(super) rule: R,
     pub(super) clock: C,
     pub(super) store: S,
+    /// Seeded anew in each process, so that no client can choose keys that collide.
     pub(super) hasher: RandomState,
     pub(super) name: Arc<str>,
+    /// Locked before the bucket, by callers that book or give back a place.
     pub(super) wait_queues: Mutex<WaitQueues>,
 }
 
 impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
     #[inline]
+    /// Returns the hash by which the store knows a key.
     pub(super) fn hash<K: Hash + ?Sized>(&self, key: &K) -> u64 {
         self.hasher.hash_one(key)
     }
@@ -63,30 +68,37 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
         })
     }
 
+    /// Takes `cost` if it is there.
     #[inline(always)]
     pub(super) fn check(&self, key: u64, cost: Cost) -> Decision {
         self.update(key, |rule, state, now| rule.decide(state, now, cost))
     }
 
+    /// Takes as much as there is, up to `cost`, and returns how much.
     pub(super) fn check_up_to(&self, key: u64, cost: Cost) -> (Cost, Decision) {
         self.update(key, |rule, state, now| take_up_to(rule, state, now, cost))
     }
 
+    /// See [`Rule::credit`].
     pub(super) fn credit(&self, key: u64, cost: Cost) {
         self.update(key, |rule, state, now| rule.credit(state, now, cost));
     }
 
+    /// See [`Rule::debit`].
     pub(super) fn debit(&self, key: u64, cost: Cost) {
         self.update(key, |rule, state, now| rule.debit(state, now, cost));
     }
 
+    /// Makes the bucket whole.
     pub(super) fn reset(&self, key: u64) {
-        // Whoever waits has nothing booked any more, so nothing to give back.
+        // The bookings of waiting callers go with the state, so they must give nothing
+        // back. The queues stay locked until it is gone.
         let mut queues = self.wait_queues();
         queues.clear(key);
         self.update(key, |_, state, _| *state = R::State::default());
     }
 
+    /// Takes `cost`, or books it within `patience` ticks.
     pub(super) fn reserve(&self, key: u64, cost: Cost, patience: Tick) -> Decision {
         self.update(key, |rule, state, now| {
             reserve(rule, state, now, cost, patience)

@@ -1,4 +1,5 @@
-//! Where a limiter keeps its buckets.
+//! Stores, in which a limiter keeps its buckets: their contract, the two that keep
+//! one bucket, and what all of them have in common.
 
 use std::{
     fmt,
@@ -41,11 +42,11 @@ pub trait Store<S>: fmt::Debug + Send + Sync + 'static {
     where
         R: Lifespan<S>;
 
-    /// What was forgotten alive.
+    /// Returns the count of buckets that were forgotten alive.
     fn forgotten(&self) -> &Forgotten;
 }
 
-/// Counts buckets that had to go before their time.
+/// Counts buckets that were dropped alive, because the store was full.
 #[derive(Debug)]
 pub struct Forgotten {
     count: atomic::AtomicU64,
@@ -62,10 +63,12 @@ impl Forgotten {
         }
     }
 
+    /// Returns how many there were.
     pub(crate) fn count(&self) -> u64 {
         self.count.load(Relaxed)
     }
 
+    /// Counts one, and notifies the observer. To be called without a lock.
     pub(crate) fn add_one(&self) {
         self.count.fetch_add(1, Relaxed);
         if let Some(observer) = &self.observer {
@@ -77,7 +80,9 @@ impl Forgotten {
 /// Knows when the words of a store may begin to wrap; see [`Lifespan::lifetime`].
 #[derive(Debug)]
 pub(crate) struct Epoch {
+    /// When dead buckets were dropped the last time.
     began: AtomicU64,
+    /// Held by the caller that drops dead buckets.
     turn: Mutex<()>,
 }
 
@@ -90,12 +95,13 @@ impl Epoch {
     }
 
     #[inline]
+    /// Whether so much time has passed that words may begin to wrap.
     pub(crate) fn is_over(&self, now: Tick, lifetime: Tick) -> bool {
         now.saturating_sub(self.began.load(Acquire)) > lifetime
     }
 
-    /// Has one caller `drop_dead` buckets while the others wait. It is told
-    /// whether the store lay idle for so long that all must be dead.
+    /// Lets one caller `drop_dead` buckets while the others wait. Its argument tells
+    /// whether the store lay idle for so long that all of them must be dead.
     #[cold]
     pub(crate) fn renew(&self, now: Tick, lifetime: Tick, drop_dead: impl FnOnce(bool)) {
         let _turn = lock(&self.turn);
@@ -109,7 +115,8 @@ impl Epoch {
     }
 }
 
-/// SingleWord bucket of one word, alone on its cache lines.
+/// One bucket of one word. It is alone on its cache lines, because threads that write
+/// it would slow down readers of its neighbours.
 #[derive(Debug)]
 #[repr(align(128))]
 pub struct SingleWord {
@@ -170,7 +177,7 @@ impl SingleWord {
         self.epoch.renew(now, rule.lifetime(), |idle| {
             let seen = self.word.load(Acquire);
             if idle || rule.life(&Word(seen), now) == 0 {
-                // Whoever was faster wrote a word that is alive.
+                // If another thread was faster, its word is alive.
                 let _ = self
                     .word
                     .compare_exchange(seen, Word::EMPTY.0, AcqRel, Acquire);
@@ -179,7 +186,7 @@ impl SingleWord {
     }
 }
 
-/// SingleWord bucket of any state, behind a lock.
+/// One bucket of any state, behind a lock.
 #[derive(Debug)]
 pub struct LockedState<S> {
     state: Mutex<S>,

@@ -1,4 +1,4 @@
-//! Waiting for one's turn.
+//! How callers of a limiter in this process wait for their turn.
 
 use std::{
     future::Future,
@@ -22,7 +22,8 @@ use crate::{
 };
 
 impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
-    /// Most need not wait, so they are asked about before the queue is locked.
+    /// Takes the cost at once, or a place in the queue. Most callers need not wait, so
+    /// the queue is locked only for the others.
     #[inline]
     pub(super) fn until_ready(
         this: &Arc<Self>,
@@ -47,7 +48,9 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
         }
     }
 
-    /// Books a place in the queue, unless none is needed or there is none.
+    /// Books a place in the queue, unless none is needed or there is none. The queue
+    /// is locked from the booking until the place is taken, so that both have the
+    /// same order.
     pub(super) fn join_queue(
         this: &Arc<Self>,
         key: u64,
@@ -97,18 +100,19 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Drop for Booking<R, S, C> {
     }
 }
 
-/// What [`Local::until_ready`](super::limiter::Local::until_ready) answers: a decision, when its turn has come.
+/// The future of [`Local::until_ready`](super::limiter::Local::until_ready): a
+/// decision, when its turn has come.
 #[derive(Debug)]
 #[must_use = "futures do nothing unless polled; dropped, its place is given back"]
-pub struct Ready(Check<Reservation>);
+pub struct UntilReady(Check<Reservation>);
 
-impl Ready {
+impl UntilReady {
     pub(super) fn of(check: Check<Reservation>) -> Self {
         Self(check)
     }
 }
 
-impl Future for Ready {
+impl Future for UntilReady {
     type Output = Decision;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Decision> {

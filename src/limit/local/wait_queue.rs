@@ -32,6 +32,7 @@ pub(super) struct WaitQueues(HashMap<u64, WaitQueue>);
 
 /// A caller that waits for its booking.
 pub(super) struct QueuedCaller {
+    /// How much it has booked.
     cost: Cost,
     /// Moves up when a caller before this one leaves.
     due: Mutex<Instant>,

@@ -13,7 +13,7 @@ use crate::{
     clock::Clock,
     limit::{
         limiter::Wait,
-        local::{Direct, Local, Ready},
+        local::{Direct, Local, UntilReady},
         rules::{quota::Cost, rule::Rule},
     },
 };
@@ -33,7 +33,7 @@ pub(super) struct Pace<R: Rule, C, F> {
 /// The wait of an item of this cost.
 enum Turn {
     /// It has a place in the queue.
-    Booked(Ready, Cost),
+    Booked(UntilReady, Cost),
     /// The queue is full, so it tries again later.
     Full(Pin<Box<Sleep>>, Cost),
 }

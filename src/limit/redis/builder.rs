@@ -16,7 +16,7 @@ use crate::{
             quota::Cost,
             script::{Scripted, head},
         },
-        warn_log::Log,
+        warn_log::WarnLog,
     },
     redis::{Connection, EvictionCheck, Lane},
 };
@@ -198,7 +198,7 @@ impl<R: Scripted> RedisBuilder<R> {
             hasher: RandomState::new(),
             counters: Arc::default(),
             observer: self.observer,
-            log: Log::new(),
+            log: WarnLog::new(),
             unreadable: UnreadableLog::default(),
             eviction: EvictionCheck::default(),
         };

@@ -33,7 +33,7 @@ use crate::{
             rule::take_up_to,
             script::{Operation, Scripted},
         },
-        warn_log::Log,
+        warn_log::WarnLog,
     },
     redis::{Connection, Error, ErrorKind, EvictionCheck, EvictionPolicy},
 };
@@ -65,7 +65,7 @@ pub(super) struct Client<R: Scripted> {
     /// Notified when a policy decides.
     pub(super) observer: Option<Arc<dyn Observe>>,
     /// Limited to ten events at once, and then one a second.
-    pub(super) log: Log,
+    pub(super) log: WarnLog,
     /// The buckets that were logged as unreadable.
     pub(super) unreadable: UnreadableLog,
     /// Whether the eviction policy of the server is known.

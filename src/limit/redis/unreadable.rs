@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::call::request::Bucket;
 use crate::{
-    limit::warn_log::Log,
+    limit::warn_log::WarnLog,
     sync::{Mutex, lock},
 };
 
@@ -24,14 +24,14 @@ pub(super) struct UnreadableLog {
     /// Their hashes in this process, the latest last.
     logged: Mutex<VecDeque<u64>>,
     /// Of its own, so that other events do not use up its rate.
-    log: Log,
+    log: WarnLog,
 }
 
 impl Default for UnreadableLog {
     fn default() -> Self {
         Self {
             logged: Mutex::default(),
-            log: Log::new(),
+            log: WarnLog::new(),
         }
     }
 }

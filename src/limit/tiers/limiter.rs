@@ -6,7 +6,7 @@ use std::{borrow::Borrow, collections::HashMap, hash::Hash, sync::Arc, time::Dur
 
 use crate::limit::{
     decision::{Decision, Verdict},
-    limiter::{Backend, Check, Limiter, Names, Wait},
+    limiter::{Backend, Check, LimitNames, Limiter, Wait},
     others::Others,
     rules::quota::Cost,
 };
@@ -128,14 +128,14 @@ where
             .map_or_else(|| self.blocked.clone(), |it| it.name(key))
     }
 
-    fn speaker(&self, (tier, key): &(Q, K), decision: &Decision) -> Arc<str> {
+    fn limit_of(&self, (tier, key): &(Q, K), decision: &Decision) -> Arc<str> {
         self.of(tier.borrow())
-            .map_or_else(|| self.blocked.clone(), |it| it.speaker(key, decision))
+            .map_or_else(|| self.blocked.clone(), |it| it.limit_of(key, decision))
     }
 
-    fn names(&self, (tier, key): &(Q, K)) -> Names {
+    fn names(&self, (tier, key): &(Q, K)) -> LimitNames {
         self.of(tier.borrow())
-            .map_or_else(|| Names::one(self.blocked.clone()), |it| it.names(key))
+            .map_or_else(|| LimitNames::one(self.blocked.clone()), |it| it.names(key))
     }
 
     fn check(&self, (tier, key): &(Q, K), cost: Cost) -> Check<L::Future> {
