@@ -1,50 +1,57 @@
--- What the instances of a fleet have counted, in windows on the server's clock.
--- After prelude.lua.
+-- Adds up what the instances of a fleet have counted, in windows on the
+-- server's clock. After prelude.lua.
 --
--- KEYS[1]   the fleet: a sorted set of its instances, by the tick up to which each
---           is taken for alive. All other keys begin with this one:
---   <fleet>:instance:<id>      a hash: `sequence`, the last flush that was counted,
---                              and of that flush `started`, `overflowed`, `flight`
---   <fleet>:<resolution>:<second>   a window that began then, a hash: `begun`, its first
---                              tick; `<id>`, what a histogram is about; and
---                              `<id>:<bucket>`, how many there are in a bucket
+-- KEYS[1]   the fleet: a sorted set of its instances, by the tick up to which
+--           each counts as alive. All other keys begin with this one:
+--   <fleet>:instance:<id>      a hash: `sequence`, the last flush that was
+--                              counted, and `started`, `overflowed` and
+--                              `flight` of that flush
+--   <fleet>:<resolution>:<second>
+--                              a window that began at that second, a hash:
+--                              `begun`, its first tick; `<id>`, the text of a
+--                              histogram; and `<id>:<bucket>`, the count of a
+--                              bucket
 -- ARGV[1]   see prelude.lua
--- ARGV[2]   what is to be done, and what follows it:
---   flush instance sequence life started overflowed in_flight [id text counts]...
+-- ARGV[2]   the task, and after it its arguments:
+--   flush instance sequence life started overflowed flight [id text counts]...
 --   leave instance
 --   look
 --
--- Life is in ticks. Counts are buckets and what to add to each: '0 17 3 1 sum 52'.
--- They are never numbers here, so that none is rounded.
+-- Life is in ticks. Counts are buckets and what to add to each, such as
+-- '0 17 3 1 sum 52'. They are not converted to Lua numbers, which would round
+-- large ones.
 --
--- Returns the present tick, and: of `flush` 'counted', 'duplicate', or 'unreadable'
--- where the sequence is no number, and nothing was counted; of `look`, for
--- each instance that is alive, its id, and `started`, `overflowed` and `flight` as
--- it has told them. Windows are read by HGETALL.
+-- Returns the present tick, and for `flush` 'counted', 'duplicate', or
+-- 'unreadable' if the stored sequence is not a number (nothing was counted
+-- then); for `look` a list for each instance that is alive: its id, and
+-- `started`, `overflowed` and `flight` as it reported them. Windows are read by
+-- HGETALL.
 --
--- Called by src/red/fleet/client.rs; what is in the texts is in src/red/fleet/series_id.rs.
+-- Called by src/red/fleet/client.rs. The texts are those of
+-- src/red/fleet/series_id.rs.
 
 local SECOND = 1000000
 local DAY = 86400 * SECOND
 
--- Mirrors src/red/fleet/resolution.rs: how wide windows are, and for how long after
--- their end they are kept, a minute more than is read.
+-- Mirrors src/red/fleet/resolution.rs: the width of windows, and for how long
+-- after their end they are kept, which is a minute longer than they are read.
 local RESOLUTIONS = {
     { name = '10s', width = 10 * SECOND, kept = 21 * 60 * SECOND },
     { name = '10m', width = 600 * SECOND, kept = 3 * DAY + 60 * SECOND },
 }
 
--- A flush that comes again later than that would be counted again.
+-- For how long the last sequence of an instance is remembered. A flush that is
+-- sent again later would be counted again.
 local REMEMBERED = 7 * DAY
 
--- How many instances that have gone are forgotten in one flush.
+-- The most instances that one flush removes after they are gone.
 local SWEPT = 10
 
 local fleet = KEYS[1]
 
 local function record_of(instance) return fleet .. ':instance:' .. instance end
 
--- Those of this instant, each of which is there from now on.
+-- Returns the windows of this instant, and makes those that do not exist.
 local function open_windows()
     local windows = {}
     for nth, resolution in ipairs(RESOLUTIONS) do
@@ -56,8 +63,10 @@ local function open_windows()
     return windows
 end
 
--- What somebody else has made of a bucket must not keep all others from being
--- counted, nor have them counted again and again.
+-- Adds to a bucket. A field that another program has written must neither keep
+-- the others from being counted, nor make the flush fail again and again. So a
+-- field that is not an integer, or would overflow, is left alone; any other error
+-- fails the flush.
 local function add(window, field, count)
     local sum = try('HINCRBY', window, field, count)
     if type(sum) ~= 'table' or match(sum.err, 'not an integer') then return end
@@ -87,18 +96,18 @@ end
 
 local tasks = {}
 
--- A script that fails has done what it did until then. So all that may be refused
--- comes first, and does no harm when it is done again; then what is counted; and
--- at last that it was.
+-- A script that fails keeps the writes that it has made. So the writes that may be
+-- refused come first and are harmless if repeated, then the counts, and last the
+-- sequence that marks them as counted.
 function tasks.flush()
     local instance, sequence, life = ARGV[3], ARGV[4], ARGV[5]
     local record = record_of(instance)
     call('ZADD', fleet, format('%.0f', now + tonumber(life)), instance)
     call('PEXPIRE', fleet, expiry(REMEMBERED))
-    local said = call('HGET', record, 'sequence')
-    local last = said and tonumber(match(said, '^%d+$'))
-    -- To take it for the first flush might count one twice.
-    if said and not last then return { now, 'unreadable' } end
+    local stored = call('HGET', record, 'sequence')
+    local last = stored and tonumber(match(stored, '^%d+$'))
+    -- Taking it for the first flush could count a flush twice.
+    if stored and not last then return { now, 'unreadable' } end
     if last and tonumber(sequence) <= last then
         call('PEXPIRE', record, expiry(REMEMBERED))
         return { now, 'duplicate' }

@@ -78,7 +78,7 @@ impl<T, E: 'static> ClassifyResult<T, E> for () {
         let refusal = refusal_in(error).filter(|it| is_own(it));
         refusal.map_or((Outcome::ServerError, None), |refusal| {
             let (outcome, cause) = by_refusal(refusal);
-            // There is no status that could say more.
+            // A call has no status that could say more.
             (outcome, Some(cause).filter(|it| *it != Cause::Status))
         })
     }
@@ -259,8 +259,8 @@ fn panicked(guard: Guard) {
     guard.end(None, Outcome::Panic, Cause::Panic);
 }
 
-/// Returns the cause of an outcome that the user decided, where there is no
-/// status to name.
+/// Returns the cause of an outcome that the user decided. A call has no status
+/// that could name it.
 fn cause_of(outcome: Outcome) -> Cause {
     match outcome {
         Outcome::Ok => Cause::Status,
@@ -289,7 +289,7 @@ mod tests {
         refusal::{AsError, BoxError},
     };
 
-    /// What came of a call that was refused, and whether an objective counts it.
+    /// Returns how a refused call was counted, and how many bad events it made.
     async fn refused(refusal: Refusal) -> (Outcome, Cause, u64) {
         let metrics = Registry::new();
         let refuse = service_fn(async |refusal: Refusal| Err::<(), BoxError>(refusal.into()));

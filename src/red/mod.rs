@@ -2,82 +2,90 @@
 //!
 //! # How it counts
 //!
-//! A [`RedLayer`] gives each request a guard, from when it comes to the end of its
-//! response's body. What ends it first is what came of it, and is counted once:
+//! A [`RedLayer`] gives each request a guard, from its arrival to the end of
+//! its response's body. The first thing that ends the request decides its
+//! outcome, and it is counted once:
 //!
 //! | [`Outcome`] | when |
 //! |---|---|
-//! | `ok` | it was answered, and the answer was passed on to its end |
-//! | `client_error` | 4xx; of gRPC, a status that blames the caller |
-//! | `server_error` | 5xx; of gRPC, UNKNOWN, UNIMPLEMENTED, INTERNAL, UNAVAILABLE, DATA_LOSS, or no status at all; an error of the service, or in a body |
-//! | `cancelled` | it was dropped before there was a response, or in the body of one that is no error; of gRPC, CANCELLED |
+//! | `ok` | it was answered, and the response was passed on to its end |
+//! | `client_error` | 4xx; for gRPC, a status that blames the caller |
+//! | `server_error` | 5xx; for gRPC, UNKNOWN, UNIMPLEMENTED, INTERNAL, UNAVAILABLE, DATA_LOSS, or no status at all; an error of the service, or in a body |
+//! | `cancelled` | it was dropped before there was a response, or in the body of a response that is not an error; for gRPC, CANCELLED |
 //! | `shed` | a limit of this crate refused it, in front of the handler: a refusal that the handler got from a downstream counts by its status |
-//! | `deadline` | its deadline passed; of gRPC, DEADLINE_EXCEEDED |
+//! | `deadline` | its deadline passed; for gRPC, DEADLINE_EXCEEDED |
 //! | `panic` | the service panicked, or the body did |
 //!
-//! **What was started is what has ended and what is in flight**: for each series,
-//! for all together, and in every [`Snapshot`]. There is no gauge that could drift
-//! from the counts.
+//! **Started = ended + in flight**, for each series, for all together, and in
+//! every [`Snapshot`]. The number in flight is computed from the counts, so it
+//! cannot drift away from them.
 //!
-//! What this crate's layers refuse is told by what they leave in the response, not
-//! by its status: a 429 of somebody else's is a `client_error`. Of gRPC, the status
-//! is in the trailers or, if there is no body, among the headers. gRPC-Web has its
-//! trailers at the end of the body. This layer reads them there, so it may be inside
-//! or outside of tonic-web's layer. A gRPC answer without a status has broken off,
-//! and so has an answer that ends before as many bytes as its `Content-Length` says
-//! (RFC 9112, section 8). Both have the `error_type` `truncated`.
+//! This crate's layers mark the responses that they refuse with, and the mark
+//! decides rather than the status: a 429 of another service is a
+//! `client_error`. The status of gRPC is in the trailers or, without a body,
+//! among the headers. gRPC-Web has its trailers at the end of the body. This
+//! layer reads them there, so it may be inside or outside of tonic-web's layer.
+//! A gRPC response without a status has broken off, and so has a response with
+//! fewer bytes than its `Content-Length` (RFC 9112, section 8). Both have the
+//! `error_type` `truncated`.
 //!
-//! An answer that is dropped or fails after its head keeps the status of the head in
-//! the label `http_response_status_code`, whatever came of it.
+//! A response that is dropped or fails after its head keeps the status of the
+//! head in the label `http_response_status_code`, whatever its outcome.
 //!
 //! # Which label tells failures
 //!
-//! `outcome` does: `server_error`, `deadline` and `panic` are failures, and of
-//! requests that are sent `client_error` too (see [`Outcome::is_failure`] and
-//! [`Series::failed`]). A deadline that the caller chose, shorter than the server's own,
-//! is told apart by the `error_type` `caller_timeout`: no [`Slo`] counts it, and neither
-//! do the dashboards' rules. Apart from that `error_type` does not tell failures,
-//! because requests that are cancelled or shed have one as well:
-//! `dropped_before_head`, `dropped_in_body`, `over_limit`. It says why a request did
-//! not end well, and is missing only where its status says enough: of a 404, for
-//! example, which is no error of the server that answers it.
+//! Use `outcome`: `server_error`, `deadline` and `panic` are failures, and for
+//! sent requests `client_error` as well (see [`Outcome::is_failure`] and
+//! [`Series::failed`]). A deadline that the caller chose, shorter than the
+//! server's own, has the `error_type` `caller_timeout`; neither an [`Slo`] nor
+//! the dashboards' rules count it.
+//!
+//! Apart from that, `error_type` does not tell failures, because requests that
+//! are cancelled or shed have one, too: `dropped_before_head`,
+//! `dropped_in_body`, `over_limit`. It says why a request did not end well, and
+//! is missing only where the status says enough: a 404, for example, is not an
+//! error of the server that answers it.
 //!
 //! # Durations
 //!
-//! Two durations are counted: until there is a response, and until the end of its
-//! body. The body has ended when the server has taken its last frame, its trailers,
-//! or as many bytes as `Content-Length` says; without one (HEAD, 204, 304, an
-//! upgrade) the request ends with its head. Streams (`text/event-stream`, and gRPC
-//! methods that are [known](Methods::streaming) to be some) are counted apart,
-//! because how long they last says nothing of how fast the service is.
+//! Two durations are counted: until there is a response, and until the end of
+//! its body. The body has ended when the server has taken its last frame, its
+//! trailers, or as many bytes as `Content-Length` says. Without a body (HEAD,
+//! 204, 304, an upgrade) the request ends with its head. Streams
+//! (`text/event-stream`, and gRPC methods that are [known](Methods::streaming)
+//! to stream) have histograms of their own, because their duration does not say
+//! how fast the service is.
 //!
 //! # Labels
 //!
-//! A series is told apart by its [`Labels`] and what came of it. There are few:
-//! the template of the route, which axum knows, or else [`Labels::UNMATCHED`]; the method,
-//! if it is [known](Builder::http_methods), or else [`Labels::OTHER`]; the status. Of gRPC
-//! that is received it is the method, if that is among the
-//! [known ones](Builder::methods). No path, no Host, nothing that somebody sends
-//! becomes a label. What is nested in axum by `nest_service` tells its route by a
-//! [`RecordRouteLayer`]. A registry has room for
-//! [so many series](Builder::max_series) of requests received, and for as many of
-//! requests sent; those that come on top are counted together as [`Labels::OVERFLOW`].
+//! A series is identified by its [`Labels`] and by how its requests ended.
+//! There are few label sets: the template of the route as axum knows it, or
+//! else [`UNMATCHED`](Labels::UNMATCHED); the method if it is
+//! [known](Builder::http_methods), or else [`OTHER`](Labels::OTHER); and the
+//! status. For received gRPC calls it is the method, if it is among the [known
+//! ones](Builder::methods). Nothing that a client can choose freely, such as a
+//! path or a Host, becomes a label. A service that axum nests by `nest_service`
+//! reports its route with a [`RecordRouteLayer`].
+//!
+//! A registry has room for [a number of series](Builder::max_series) of
+//! received requests, and for as many of sent requests. All others are counted
+//! together as [`OVERFLOW`](Labels::OVERFLOW).
 //!
 //! # HTTP or gRPC
 //!
-//! What a request is on decides by which names it is counted, and not what its
-//! caller says of it:
+//! The route decides by which names a request is counted, not what the caller
+//! claims:
 //!
 //! | a request that is received | is counted as |
 //! |---|---|
 //! | POST to a [known](Builder::methods) method of gRPC | gRPC, under the method |
 //! | on a route of axum that is a service of tonic (`/pkg.Service/{*rest}`) | gRPC, if its content type is gRPC's |
 //! | on any other route | HTTP, whatever its content type |
-//! | on no route that is known, as all of a tonic server are | gRPC, if its content type is gRPC's |
+//! | without a known route, as on a tonic server | gRPC, if its content type is gRPC's |
 //!
-//! Of requests that are sent, those with a [`Template`] are HTTP. Content types are
-//! compared without their parameters, in any case. If the answer on a route of HTTP
-//! says by its own content type that it is gRPC, a status of gRPC in it counts.
+//! Sent requests with a [`Template`] are HTTP. Content types are compared
+//! without their parameters, ignoring case. If the response on an HTTP route
+//! says by its own content type that it is gRPC, its gRPC status counts.
 //!
 //! # Example
 //!
@@ -107,12 +115,13 @@
 //!
 //! # Custom example
 //!
-//! gRPC and HTTP in one server; zeros from the start, so that the first error can
-//! be seen; a look-up that finds nothing is fine; calls to others are counted too:
+//! gRPC and HTTP in one server, with zeros from the start so that the first
+//! error can be seen; a lookup that finds nothing is fine; calls to other
+//! services are counted, too:
 //!
 //! ```
 //! use http::{Method, Request, StatusCode};
-//! use sluicegate::red::{RequestEnd, Methods, Outcome, RedLayer, Registry, Status};
+//! use sluicegate::red::{Methods, Outcome, RedLayer, Registry, RequestEnd, Status};
 //!
 //! let metrics = Registry::builder()
 //!     .methods(Methods::new().unary("shop.Orders/Place").streaming("shop.Orders/Watch"))
@@ -124,54 +133,55 @@
 //!
 //! let server = RedLayer::server(&metrics)
 //!     .exempt(|req: &Request<String>| req.uri().path() == "/metrics")
-//!     .classify(|ended: &RequestEnd<'_>| match (ended.route(), ended.status()) {
+//!     .classify(|end: &RequestEnd<'_>| match (end.route(), end.status()) {
 //!         ("/orders/{id}", Some(Status::Http(404))) => Outcome::Ok,
-//!         _ => ended.outcome(),
+//!         _ => end.outcome(),
 //!     });
 //! let client = RedLayer::client(&metrics);
 //! # let _ = (server, client);
 //! ```
 //!
-//! # Telling others
+//! # Exporters
 //!
-//! | who wants it | how |
+//! | for | use |
 //! |---|---|
 //! | this program | [`Registry::snapshot`] |
 //! | Prometheus | `red::prometheus` (feature `prometheus`): a handler for axum, the text, a collector |
 //! | the `metrics` facade | `red::metrics` (feature `metrics`) |
 //! | OpenTelemetry | `red::opentelemetry` (feature `opentelemetry`) |
-//! | anything else | [`Export`], which is told of each request |
+//! | anything else | [`Export`], which is notified of each request |
 //!
-//! Names and labels are those of OpenTelemetry's semantic conventions
-//! ([1.44, or 1.45](Builder::conventions)), such as
-//! `http.server.request.duration` (in Prometheus
-//! `http_server_request_duration_seconds`); beside them the label `outcome` says
-//! what [came of](Outcome) a request. The rate is that of a histogram's count, and
-//! only streams are in a histogram of their own. With
-//! [exemplars](Builder::exemplars), each bucket of OpenMetrics names a trace.
+//! Names and labels are those of OpenTelemetry's semantic conventions ([1.44,
+//! or 1.45](Builder::conventions)), such as `http.server.request.duration` (in
+//! Prometheus `http_server_request_duration_seconds`). The label `outcome` is
+//! added to them. The rate is that of a histogram's count, and only streams
+//! have a histogram of their own. With [exemplars](Builder::exemplars), each
+//! bucket of OpenMetrics names a trace.
 //!
 //! # Readiness and clones
 //!
 //! Readiness is the inner service's; nothing is reserved in `poll_ready`. A
-//! [`Registry`] is a handle: layers, services and clones of them count together.
-//! To count a request allocates nothing and takes no lock; a series that is seen
-//! for the first time does.
+//! [`Registry`] is a handle: layers, services and clones of them count
+//! together. Counting a request allocates nothing and takes no lock, except for
+//! the first request of a series.
 //!
 //! # Cancellation
 //!
-//! A request that is dropped is counted as `cancelled`, whenever that is. A server
-//! notices that a client has gone when it next reads from it or writes to it, and
-//! hyper does not while a handler keeps its thread busy.
+//! A request that is dropped at any time is counted as `cancelled`. A server
+//! notices that a client has gone when it next reads from the connection or
+//! writes to it, and hyper does neither while a handler keeps its thread busy.
 //!
 //! # Differences from others
 //!
-//! * `axum-prometheus`, `axum-otel-metrics` and OpenTelemetry's Tower layer end a
-//!   request with its head, and count none that is dropped before. Their durations
-//!   compare to [`Snapshot::heads`], not to [`Snapshot::durations`].
+//! * `axum-prometheus`, `axum-otel-metrics` and OpenTelemetry's Tower layer end
+//!   a request with its head, and do not count requests that are dropped
+//!   before. Their durations compare to [`Snapshot::heads`], not to
+//!   [`Snapshot::durations`].
 //! * `axum-prometheus` falls back to the path where no route matches.
-//! * `tower-http` and `linkerd2-proxy` take a gRPC answer without a status for a
-//!   success.
-//! * None of them reads the status of gRPC-Web, which is at the end of the body.
+//! * `tower-http` and `linkerd2-proxy` count a gRPC response without a status
+//!   as a success.
+//! * None of them reads the status of gRPC-Web, which is at the end of the
+//!   body.
 
 mod call;
 mod completion_key;

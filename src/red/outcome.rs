@@ -67,8 +67,8 @@ impl Outcome {
     }
 }
 
-/// What ended a request. The label `error_type` is made of it where the status
-/// says nothing.
+/// The event that ended a request. The label `error_type` is made of it where
+/// the status says nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Cause {

@@ -1,5 +1,5 @@
-//! What was counted up to one time. Registries and fleets are read as
-//! snapshots, and exporters and objectives read those.
+//! Snapshots: everything that was counted up to one time. Registries and fleets
+//! are read as snapshots, and exporters and objectives read those.
 
 use std::borrow::Cow;
 
@@ -15,12 +15,12 @@ use super::{
 };
 use crate::{deadline, histogram::Durations};
 
-/// What was counted up to one time, in this process or in a fleet.
+/// Everything that was counted up to one time, in this process or in a fleet.
 ///
 /// For each series, and for all together, the number of started requests is
 /// that of ended ones and of those in flight. The counts are not read in one
-/// instant, but no request is missing among the started ones that is among the
-/// ended ones.
+/// instant, but every request that is among the ended ones is among the started
+/// ones, too.
 ///
 /// ```
 /// use sluicegate::red::{Labels, Outcome, Registry};
@@ -148,7 +148,7 @@ impl Snapshot {
     }
 }
 
-/// What only exporters read otherwise, for tests.
+/// Counts that only exporters read otherwise, for tests.
 #[cfg(feature = "testing")]
 #[doc(hidden)]
 impl Snapshot {

@@ -1,11 +1,11 @@
-//! What connections to Redis count, as a registry exports it.
+//! The counts of connections to Redis, as a registry exports them.
 
 use crate::{
     histogram::Durations,
     redis::{Connection, LaneStats, Stats},
 };
 
-/// What a connection to Redis has counted.
+/// The counts of one connection to Redis.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConnectionCounts {

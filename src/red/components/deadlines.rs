@@ -1,4 +1,4 @@
-//! What the layers for deadlines notice, as a registry counts it.
+//! Counters for the events of the layers for deadlines.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,7 +9,7 @@ use crate::{
     red::registry::stripes::Striped,
 };
 
-/// What the layers for deadlines have noticed.
+/// The events of the layers for deadlines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeadlineCounts {

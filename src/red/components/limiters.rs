@@ -1,4 +1,4 @@
-//! What limiters decide and ask of Redis, as a registry counts it.
+//! Counters for limiters: their decisions, and their requests to Redis.
 
 use std::collections::BTreeMap;
 
@@ -7,16 +7,17 @@ use super::by_name::ByName;
 use super::sources::Sources;
 use crate::{limit, red::registry::stripes::Striped};
 
-/// What the limiters of one name have decided.
+/// The decisions of all limiters of one name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LimiterCounts {
     /// The limiter's name; empty for exempt requests, and `_overflow` for all after
     /// the first 256 names.
     pub name: String,
-    /// What it decided, forgot, and left to its failure policy.
+    /// Decisions, forgotten buckets, and checks that the failure policy
+    /// decided.
     pub decided: limit::Snapshot,
-    /// What it asked of Redis, if the registry was given the limiter.
+    /// Requests to Redis, if the registry was given the limiter.
     #[cfg(feature = "redis")]
     pub redis: Option<limit::RedisCounts>,
 }

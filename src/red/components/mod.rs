@@ -1,5 +1,5 @@
-//! What a registry counts beside requests, for its exporters: limiters,
-//! deadlines, connections to Redis, idempotency keys.
+//! The counts that a registry has beside requests, so that its exporters show
+//! limiters, deadlines, connections to Redis and idempotency keys as well.
 //!
 //! Counts come in two ways. Limiters, deadlines and idempotency keys notify the
 //! registry of events while a request waits, so these counters are striped.

@@ -133,7 +133,7 @@ pub struct Redis {
     pub(super) shipping: Arc<Shipping>,
 }
 
-/// What ends with the last handle.
+/// The parts that end with the last handle.
 #[derive(Debug)]
 pub(crate) struct Shipping {
     pub(super) shipper: Arc<Shipper>,

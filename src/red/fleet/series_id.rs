@@ -1,5 +1,5 @@
-//! What a histogram in Redis is about, as text with an id. The ledger writes
-//! it, and readers parse it.
+//! The identity of a histogram in Redis: a text, and an id made of it. The
+//! ledger writes it, and readers parse it.
 
 use sha2::{Digest, Sha256};
 
@@ -11,7 +11,7 @@ use crate::red::{
     status::Status,
 };
 
-/// What a histogram is about: the responses of a series, or those of its
+/// The identity of a histogram: the responses of a series, or those of its
 /// requests that ended with one key.
 ///
 /// Its text consists of the labels and the id of its bounds, and for ends `200

@@ -49,8 +49,8 @@ pub(crate) fn by_refusal(refusal: &Refusal) -> (Outcome, Cause) {
 /// The outcome of a request that a deadline of its caller ended.
 pub(crate) const CALLERS_DEADLINE: (Outcome, Cause) = (Outcome::Deadline, Cause::CallerTimeout);
 
-/// Returns the outcome of each reason. It lists all of them, so that a new
-/// reason does not compile until somebody has decided what it counts as.
+/// Returns the outcome of each reason. All of them are listed, so that a new
+/// reason does not compile until its outcome is decided.
 fn by_reason(reason: Reason) -> (Outcome, Cause) {
     match reason {
         Reason::OverLimit => (Outcome::Shed, Cause::OverLimit),

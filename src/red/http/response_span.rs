@@ -32,7 +32,8 @@ pub(crate) struct ResponseSpan<C> {
     pub(crate) status: Option<Status>,
     /// The outcome if this crate refused the request.
     pub(crate) refused: Option<(Outcome, Cause)>,
-    /// The deadline that ends it, if that is the caller's, and told in trailers.
+    /// The caller's own deadline, if the request has one: it may end the
+    /// response in its trailers.
     pub(crate) callers: Option<CallerDeadline>,
     /// The bytes that the head announced; `None` if it did not say how many.
     pub(crate) expected: Option<ExpectedBytes>,

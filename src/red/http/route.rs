@@ -77,7 +77,7 @@ pub(crate) fn is_in_router<B>(_req: &Request<B>) -> bool {
     false
 }
 
-/// What a request is counted as.
+/// The labels and the protocol by which a request is counted.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CountedAs<'a> {
     pub(crate) labels: LabelsRef<'a>,

@@ -28,7 +28,7 @@ pub(crate) struct RequestSpan<C> {
     pub(crate) classify: C,
     /// Tells refusals of this request from those of requests to downstreams.
     pub(crate) passed: PassedRequest,
-    /// What the request's method allows the response to have.
+    /// Whether the request's method allows the response to have a body.
     pub(crate) body: BodyAllowed,
     /// The form of gRPC that the request uses.
     pub(crate) grpc: Option<Grpc>,
@@ -78,8 +78,8 @@ impl<C: Classify> RequestSpan<C> {
         Grpc::spoken_in(headers).or(asked)
     }
 
-    /// How many bytes there are to come. A server that has sent as many asks for no
-    /// more, unless trailers are still to come.
+    /// Returns the bytes that are still to come, if that is known. A plain gRPC
+    /// response has trailers after them.
     fn expected<B: Body>(
         &self,
         grpc: Option<Grpc>,

@@ -207,16 +207,15 @@ impl Builder {
         }
     }
 
-    /// Keeps an exemplar for each bucket: the trace of its last request, so that
-    /// one can look up what a slow request did.
+    /// Keeps an exemplar for each bucket: the trace of its last request, so
+    /// that one can look up what a slow request did. Unless set, exemplars are
+    /// off and take no memory. OpenMetrics exports them.
     ///
-    /// The closure returns the trace of a request when the request begins, from its
-    /// headers (as [`traceparent`](crate::red::traceparent) does) or from the current
-    /// span. It should return `None` for a trace that is not sampled, because such a
-    /// trace cannot be looked up. Calls that are not HTTP have no headers.
-    ///
-    /// Unless set, there are no exemplars, and they take no memory. OpenMetrics
-    /// exports them.
+    /// The closure returns the trace of a request when the request begins, from
+    /// its headers (as [`traceparent`](crate::red::traceparent) does) or from
+    /// the current span. It should return `None` for a trace that is not
+    /// sampled, because such a trace cannot be looked up. Calls that are not
+    /// HTTP have no headers.
     ///
     /// ```
     /// use sluicegate::red::{self, Registry};

@@ -29,7 +29,7 @@ pub(super) struct Completion {
     pub(super) next: Chain,
 }
 
-/// What only registries with exemplars or exporters need.
+/// The parts that only registries with exemplars or exporters need.
 struct Extras {
     exemplars: Exemplars,
     recorders: Recorders,

@@ -28,12 +28,13 @@ pub(crate) struct Guard {
     began: Tick,
     trace: Option<TraceId>,
     has_head: bool,
-    /// The status of the response's head, for a response that is dropped before
-    /// its end.
+    /// The status of the response's head. It is counted if the response is
+    /// dropped before its end.
     status: Option<Status>,
     streamed: bool,
     ended: bool,
-    /// What the head already says about the end; see [`foresee`](Self::foresee).
+    /// The end to count if the guard is dropped; see
+    /// [`foresee`](Self::foresee).
     foreseen: Option<(Option<Status>, Outcome, Cause)>,
 }
 

@@ -43,7 +43,7 @@ pub struct Registry {
     inner: Arc<Inner>,
 }
 
-/// What the clones of a registry share.
+/// The parts that the clones of a registry share.
 struct Inner {
     table: Table,
     objectives: TrackedObjectives,

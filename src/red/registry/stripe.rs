@@ -1,5 +1,5 @@
-//! A stripe: what one group of threads counts of a series. Guards hold it for
-//! as long as a request lasts.
+//! A stripe: the counters of a series for one group of threads. Guards hold it
+//! for as long as a request lasts.
 
 use std::{
     fmt, iter,
@@ -26,7 +26,7 @@ use crate::{
     sync::{Mutex, lock},
 };
 
-/// What all series of a registry share.
+/// The parts of a registry that all of its series need.
 pub(crate) struct SeriesContext {
     pub(crate) settings: Settings,
     /// The room for series on each side.
@@ -53,7 +53,7 @@ pub(crate) trait SeriesLookup: Send + Sync {
 #[derive(Debug)]
 pub(crate) struct NoRoom;
 
-/// What the stripes of one series share.
+/// The parts of a series that all of its stripes need.
 pub(crate) struct Common {
     pub(crate) labels: Labels,
     context: Arc<SeriesContext>,
@@ -66,7 +66,7 @@ pub(crate) struct Common {
     is_overflow: bool,
 }
 
-/// What one group of threads counts of a series.
+/// The counters of a series for one group of threads.
 ///
 /// Requests hold it in an [`Arc`], whose reference count is written by the same
 /// threads only. The first thread of the group allocates it, so that its

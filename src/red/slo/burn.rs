@@ -14,7 +14,7 @@ pub struct Burn {
     /// the window. Otherwise it is longer by up to one sample: 10 seconds for
     /// windows up to an hour, 5 minutes for longer ones.
     pub covered: Duration,
-    /// What was counted.
+    /// The requests that counted in that time.
     pub events: Events,
     /// The share of errors divided by the share that the objective allows. At 1
     /// the budget lasts exactly for the period; at 14.4, an hour spends a

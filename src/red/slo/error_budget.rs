@@ -23,7 +23,7 @@ pub struct ErrorBudget {
     pub period: Duration,
     /// The part of it that the counts cover: less in a young process.
     pub covered: Duration,
-    /// What was counted.
+    /// The requests that counted in that part.
     pub events: Events,
     /// How many errors the whole period allows, if requests keep coming at the
     /// same rate as in the covered part.

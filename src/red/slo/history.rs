@@ -1,5 +1,5 @@
-//! The history of an objective: its counts at earlier times. Tracked objectives
-//! keep one each.
+//! The history of an objective: its counts at earlier times. Each tracked
+//! objective keeps one.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -9,12 +9,12 @@ use crate::clock::{Tick, ticks};
 const SECOND: Tick = 1_000_000;
 const HOUR: Tick = 3_600 * SECOND;
 
-/// How often a sample is taken.
+/// The least time between two samples.
 pub(crate) const STEP: Tick = 10 * SECOND;
 
-/// What an objective had counted at earlier times, the nearer the more exactly:
-/// every 10 seconds of the last hour, every 5 minutes of the last 3 days, and every
-/// hour of the period. For 30 days, that is about 46 KiB.
+/// The counts of an objective at earlier times, the more recent the finer:
+/// every 10 seconds for the last hour, every 5 minutes for the last 3 days, and
+/// every hour for the period. For 30 days that takes about 46 KiB.
 #[derive(Debug)]
 pub(crate) struct History {
     levels: [SampleLevel; 3],
@@ -38,7 +38,7 @@ struct SamplePoint {
 }
 
 impl History {
-    /// Nothing was counted before.
+    /// Returns a history that begins without any events.
     pub(crate) fn new(began: Tick, period: Duration) -> Self {
         let level = |step, span| SampleLevel::new(began, step, span);
         Self {
@@ -50,15 +50,15 @@ impl History {
         }
     }
 
-    /// Adds a sample at both ends of a time without events. Otherwise the
-    /// events before it would seem to have happened in it.
+    /// Adds a sample. The counts have been the same since `from`.
     pub(crate) fn note(&mut self, from: Tick, now: Tick, events: Events) {
         for level in &mut self.levels {
             level.note(from, now, events);
         }
     }
 
-    /// What of that was counted in the last so long, and how long it really is.
+    /// Returns the events of the last `window`, and the time that they really
+    /// cover.
     pub(crate) fn within(&self, window: Duration, now: Tick, events: Events) -> (Events, Duration) {
         let window = ticks(window);
         let [.., coarsest] = &self.levels;
@@ -159,7 +159,7 @@ mod tests {
     fn counts_from_before_a_gap_are_not_counted_within_it() {
         let mut history = History::new(0, MONTH);
         history.note(STEP, STEP, events(1));
-        // Fifty more, and then nobody for ten hours.
+        // Fifty more, and then none for ten hours.
         history.note(2 * STEP, 10 * HOUR, events(51));
         for minutes in [5, 60, 360] {
             assert_eq!(within(&history, minutes, 10 * HOUR, 51).0, 0, "{minutes}");

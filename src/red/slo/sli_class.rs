@@ -10,8 +10,8 @@ use crate::red::{
     snapshot::{Completion, Snapshot},
 };
 
-/// What a completion means for an objective: the default classification, before
-/// an objective measures availability or latency.
+/// The meaning of a completion for an objective, before it is decided whether
+/// the objective measures availability or latency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum SliClass {
     /// It was answered, which is good unless it was too slow.

@@ -83,7 +83,7 @@ pub struct Slo {
 /// Decides by its labels whether a series counts.
 type Wanted = Arc<dyn Fn(&Labels) -> bool + Send + Sync>;
 
-/// What makes a request good.
+/// The condition under which a request is good.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Measure {
     /// It did not fail.

@@ -20,9 +20,9 @@ use crate::{clock::Tick, red::registry::table::Table};
 
 /// The objectives of a registry and their histories.
 ///
-/// There is no task that takes samples. A request that begins, or a reader,
-/// takes one when it is due. If none has come since it was due, no request has
-/// begun either, so the late sample holds for all of that time.
+/// Samples are taken without a task: by a request that begins, or by a reader,
+/// when one is due. If neither has come since it was due, no request has begun,
+/// so the late sample holds for all of that time.
 pub(crate) struct TrackedObjectives {
     slos: Box<[NamedSlo]>,
     /// When the next sample is due, in ticks; never, without objectives.

@@ -125,7 +125,7 @@ mod tests {
             ("TEXT/PLAIN ; Q=0.25, text/*", (3, 250)),
             ("text/plain;q=0.9, text/plain;version=0.0.4;q=0.1", (4, 100)),
             ("text/plain;version=\"0.0.4\";charset=UTF-8;q=0.5", (5, 500)),
-            // Of another version, and of what we do not know.
+            // Another version, and unknown parameters.
             ("text/plain;version=1.0.0", (0, 0)),
             ("text/plain;escaping=allow-utf-8;q=0.4", (3, 400)),
             ("text/html, image/*", (0, 0)),

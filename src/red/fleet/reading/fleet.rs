@@ -1,4 +1,4 @@
-//! What a fleet has counted in a span of time.
+//! A fleet: the requests of all instances in a span of time.
 
 use std::{
     sync::Arc,
@@ -12,7 +12,7 @@ use super::{totals::Totals, windows::WindowSums};
 use crate::red::fleet::{in_flight, reply::text};
 use crate::{clock::Tick, red::Snapshot};
 
-/// What a fleet has counted in a span of time.
+/// The requests that a fleet has counted in a span of time.
 ///
 /// ```no_run
 /// # async fn read(metrics: &sluicegate::red::Redis) -> Result<(), sluicegate::redis::Error> {

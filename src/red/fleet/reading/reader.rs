@@ -101,12 +101,12 @@ impl Reader {
         windows.try_fold(WindowSums::default(), add).await
     }
 
-    /// Reads again and again in the background, so that whoever wants to know need
-    /// not wait.
+    /// Reads again and again in the background, so that the result can be
+    /// looked at without waiting.
     ///
     /// # Panics
     ///
-    /// When `every` is 0.
+    /// Panics if `every` is 0.
     #[must_use = "it ends when it is dropped"]
     #[track_caller]
     pub fn watch(&self, span: Duration, every: Duration) -> Watch {

@@ -7,11 +7,23 @@ use tokio::{sync::watch, time::timeout};
 use super::{fleet::Fleet, reader::Reader};
 use crate::{redis::Error, runtime::background};
 
-/// What a fleet has counted, read again and again. Clones share it.
+/// A view of a [`Fleet`] that is read again and again in the background. Clones
+/// share it.
 ///
 /// [`Redis::watch`](crate::red::Redis::watch) and [`Reader::watch`] make it.
-/// Reading it neither calls Redis nor waits. The background reader ends when
+/// Looking at it neither calls Redis nor waits. The background reader ends when
 /// the last clone is dropped.
+///
+/// ```no_run
+/// # fn watch(metrics: &sluicegate::red::Redis) {
+/// use std::time::Duration;
+///
+/// let watch = metrics.watch(Duration::from_secs(300), Duration::from_secs(15));
+/// // Later, in a health check:
+/// let fleet = watch.latest();
+/// println!("{:.1} requests a second, read at {:?}", fleet.rate(), fleet.at);
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Watch {
     last: watch::Receiver<LastRead>,
@@ -55,7 +67,8 @@ impl Watch {
     ///
     /// Returns what [`error`](Self::error) returns then.
     pub async fn next(&mut self) -> Result<Arc<Fleet>, Error> {
-        // What reads ends after all who wait, unless it had no thread of its own.
+        // The sender ends after all receivers, unless the crate's own thread
+        // could not start.
         self.last.changed().await.map_err(|_| Error::no_runtime())?;
         let LastRead { fleet, error } = self.last.borrow_and_update().clone();
         error.map_or(Ok(fleet), Err)

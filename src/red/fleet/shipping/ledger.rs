@@ -10,7 +10,7 @@ use ahash::RandomState;
 use crate::red::fleet::series_id::{SeriesId, id, write_bounds};
 use crate::red::{Durations, Labels, Snapshot, completion_key::CompletionKey};
 
-/// What has been shipped of a registry.
+/// The counts of a registry that have been shipped.
 ///
 /// Counts only rise, and each flush ships by how much they have risen. So the
 /// sum of all flushes is what was counted, whenever the snapshots were taken.
@@ -32,13 +32,13 @@ struct IdText {
     text: Arc<str>,
 }
 
-/// What has been shipped of one histogram.
+/// The shipped counts of one histogram.
 struct Shipped {
     series: IdText,
     durations: Durations,
 }
 
-/// What a flush says about one histogram, or about bounds.
+/// One entry of a flush: the difference of a histogram, or a set of bounds.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct HistogramDelta {
     pub(crate) id: Arc<str>,

@@ -15,7 +15,7 @@ use crate::sync::{Mutex, lock};
 pub struct Stats {
     /// Flushes that Redis has acknowledged.
     pub flushes: u64,
-    /// Calls without a good reply. What they carried is sent again.
+    /// Calls without a good reply. Their contents are sent again.
     pub failures: u64,
     /// Calls that sent a flush again.
     pub retries: u64,

@@ -1,4 +1,4 @@
-//! What the families of all components need: making families and labels, and
+//! Helpers for the families of all components: making families and labels, and
 //! adding counters.
 
 use crate::red::export::{
