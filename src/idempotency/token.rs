@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_reads_what_it_writes_and_nothing_else() {
+    fn only_written_tokens_can_be_read() {
         let token = Token::random();
         assert_ne!(token, Token::random());
         assert_eq!(token.to_string().parse(), Ok(token));

@@ -1,4 +1,4 @@
-//! Bodies that are large, that take their time, and that never end.
+//! Bodies that are large, slow, or endless.
 
 use std::{
     pin::Pin,
@@ -29,7 +29,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 type Chunk = Result<Frame<Bytes>, &'static str>;
 
-/// A body that is fed chunk by chunk, and that may say how long it is.
+/// A body that a test feeds chunk by chunk, with or without a known length.
 struct Fed {
     chunks: UnboundedReceiver<Chunk>,
     length: Option<u64>,
@@ -56,7 +56,7 @@ impl http_body::Body for Fed {
 
 type Feeder = UnboundedSender<Chunk>;
 
-/// A router whose answers are fed, the first one by the first feeder.
+/// A router whose response bodies the test feeds, each by a feeder of its own.
 fn fed(length: Option<u64>) -> (Router, Tally, Arc<Mutex<Vec<Feeder>>>) {
     let feeders = Arc::new(Mutex::new(Vec::new()));
     let made = feeders.clone();
@@ -73,12 +73,12 @@ fn feed(feeders: &Mutex<Vec<Feeder>>, text: &'static str) {
     let _ = feeder.send(Ok(Frame::data(text.into())));
 }
 
-/// There is nothing more to come.
+/// Ends the body.
 fn end(feeders: &Mutex<Vec<Feeder>>) {
     feeders.lock().unwrap().remove(0);
 }
 
-/// The answer with the body that is yet to be read.
+/// Returns the response before its body is read.
 async fn open(router: &Router) -> Response {
     let request = post("17").body(Body::empty()).unwrap();
     let Ok(response) = router.clone().oneshot(request).await;
@@ -91,7 +91,7 @@ async fn data(body: &mut Body) -> Bytes {
 }
 
 #[tokio::test]
-async fn a_request_is_compared_up_to_its_cap_and_no_further() {
+async fn a_request_body_above_its_cap_is_refused() {
     for is_stream in [false, true] {
         for (length, is_done) in [(0, true), (9, true), (10, true), (11, false)] {
             let (router, tally) = crate::server::counting();
@@ -120,7 +120,7 @@ async fn a_request_is_compared_up_to_its_cap_and_no_further() {
     }
 }
 
-/// A body of so many bytes, at once or not.
+/// Returns a body of this many bytes, ready at once or not.
 fn body_of(length: usize, is_late: bool) -> Body {
     if !is_late {
         return Body::from(vec![7; length]);
@@ -135,7 +135,7 @@ fn body_of(length: usize, is_late: bool) -> Body {
 }
 
 #[tokio::test]
-async fn an_answer_is_kept_up_to_its_cap_and_not_done_again_beyond_it() {
+async fn a_response_above_its_cap_is_not_kept_and_its_work_not_repeated() {
     for is_late in [false, true] {
         for (length, is_kept) in [(0, true), (9, true), (10, true), (11, false), (99, false)] {
             let (router, tally) =
@@ -157,7 +157,7 @@ async fn an_answer_is_kept_up_to_its_cap_and_not_done_again_beyond_it() {
 }
 
 #[tokio::test]
-async fn a_body_comes_as_it_is_made_and_is_kept_at_its_end() {
+async fn a_body_is_streamed_and_kept_at_its_end() {
     let (router, tally, feeders) = fed(None);
     let (layer, counts) = layer();
     let router = router.layer(layer);
@@ -177,7 +177,7 @@ async fn a_body_comes_as_it_is_made_and_is_kept_at_its_end() {
     assert_eq!(tally.count(), 1);
 }
 
-/// On a store that takes its time to keep it.
+/// The store is slow.
 async fn slow(length: Option<u64>) -> (Body, Arc<Mutex<Vec<Feeder>>>, Arc<Counts>) {
     let store = Moody::new();
     let (router, _, feeders) = fed(length);
@@ -199,7 +199,7 @@ async fn no_client_has_a_complete_response_before_it_is_stored() {
     assert!(body.frame().await.is_none());
     assert_eq!(counts.snapshot().completed, 1);
 
-    // A client that knows the length could see from the last piece that the body
+    // A client that knows the length could tell by the last frame that the body
     // is complete.
     let (mut body, feeders, counts) = slow(Some(5)).await;
     assert_eq!(http_body::Body::size_hint(&body).exact(), Some(3));
@@ -210,9 +210,9 @@ async fn no_client_has_a_complete_response_before_it_is_stored() {
     assert_eq!(counts.snapshot().completed, 1);
 }
 
-/// A client of HTTP/1.1 goes by the header, whatever the body says of itself.
+/// A client of HTTP/1.1 uses the header, whatever the body's size hint is.
 #[tokio::test(start_paused = true)]
-async fn the_last_of_a_body_waits_where_its_head_says_how_long_it_is() {
+async fn the_last_frame_waits_for_the_store_if_the_length_is_known() {
     let store = Moody::new();
     let (router, _, feeders) = fed(None);
     let router = router.layer(map_response(async |mut response: Response| {
@@ -235,7 +235,7 @@ async fn the_last_of_a_body_waits_where_its_head_says_how_long_it_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_is_there_at_once_is_kept_before_its_head_is_seen() {
+async fn a_ready_response_is_kept_before_its_head_is_sent() {
     let store = Moody::new();
     let slow = store.clone();
     let (router, _) = answering(move |_| {
@@ -249,7 +249,7 @@ async fn an_answer_that_is_there_at_once_is_kept_before_its_head_is_seen() {
 }
 
 #[tokio::test]
-async fn a_client_that_goes_in_the_midst_leaves_the_body_to_be_read() {
+async fn a_body_is_read_on_after_its_client_has_gone() {
     let (router, tally, feeders) = fed(None);
     let (layer, counts) = layer();
     let tracker = layer.tracker().clone();
@@ -294,7 +294,7 @@ async fn a_client_that_does_not_read_does_not_hold_its_key() {
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_read_is_not_read_for_beyond_the_cap() {
+async fn a_body_above_the_cap_waits_for_its_client() {
     let (router, _, feeders) = fed(None);
     let (layer, counts) = layer();
     let tracker = layer.tracker().clone();
@@ -312,7 +312,7 @@ async fn a_client_that_does_not_read_is_not_read_for_beyond_the_cap() {
     assert_eq!(counts.snapshot().completed, 1);
 }
 
-/// The body of a request that is fed, and what feeds it.
+/// Returns a request body, and the feeder of it.
 fn upload(text: &'static str) -> (Feeder, Body) {
     let (feeder, chunks) = unbounded_channel();
     feeder.send(Ok(Frame::data(text.into()))).unwrap();
@@ -320,7 +320,7 @@ fn upload(text: &'static str) -> (Feeder, Body) {
     (feeder, Body::new(Fed { chunks, length }))
 }
 
-/// Begins to send a request, and waits until what there is of it was read.
+/// Begins to send a request, and waits until the layer has read what was sent.
 async fn begin(router: &Router, key: &str, body: Body) -> impl Future<Output = Response> {
     let request = post(key).body(body).unwrap();
     let router = router.clone();
@@ -330,7 +330,7 @@ async fn begin(router: &Router, key: &str, body: Body) -> impl Future<Output = R
 }
 
 #[tokio::test]
-async fn bodies_that_are_read_have_a_bound_in_common() {
+async fn all_request_bodies_share_one_bound() {
     let (router, tally) = crate::server::counting();
     let (layer, counts) = layer();
     let router = router.layer(layer.max_body_memory(10));
@@ -342,7 +342,7 @@ async fn bodies_that_are_read_have_a_bound_in_common() {
     assert_eq!(refused.headers["retry-after"], "1");
     assert_eq!((tally.count(), counts.snapshot().overloaded), (0, 1));
     assert!(ask(&router, post("3"), "123").await.status.is_success());
-    // More than there ever is room for.
+    // More than the whole bound.
     let large = ask(&router, post("4"), "12345678901").await;
     assert_eq!(large.problem(), "body-too-large");
     drop(feeder);
@@ -365,7 +365,7 @@ async fn bodies_that_are_read_have_a_bound_in_common() {
 }
 
 #[tokio::test]
-async fn a_call_beyond_the_common_bound_is_told_when_to_come_again() {
+async fn a_call_above_the_shared_bound_is_told_when_to_retry() {
     let (router, _) = crate::server::counting();
     let router = router.layer(layer().0.max_body_memory(10));
     let (_feeder, body) = upload("1234567");
@@ -383,7 +383,7 @@ async fn unread_responses_count_in_the_common_bound() {
     let tracker = layer.tracker().clone();
     let router = router.layer(layer.max_body_memory(100_000));
     let unread = open(&router).await;
-    // Counted once for the client, and as long as it is not kept for the record.
+    // Counted once for the client; the record only shares the data.
     let piece: &str = "answer ".repeat(100).leak();
     for _ in 0..50 {
         feed(&feeders, piece);
@@ -398,9 +398,9 @@ async fn unread_responses_count_in_the_common_bound() {
     assert!(router.oneshot(ask).await.unwrap().status().is_success());
 }
 
-/// Those that have begun are answered whole, and kept without their bodies.
+/// A response that has begun is sent as a whole, and kept without its body.
 #[tokio::test]
-async fn an_answer_that_the_common_bound_has_no_room_for_is_read_with_its_client() {
+async fn a_response_above_the_shared_bound_waits_for_its_client() {
     let (router, tally, feeders) = fed(None);
     let (layer, counts) = layer();
     let tracker = layer.tracker().clone();
@@ -421,7 +421,7 @@ async fn an_answer_that_the_common_bound_has_no_room_for_is_read_with_its_client
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_breaks_off_ends_with_an_error_and_is_of_unknown_outcome() {
+async fn a_broken_body_ends_with_an_error_and_has_an_unknown_outcome() {
     for is_panic in [false, true] {
         let (router, tally, feeders) = fed(None);
         let (layer, counts) = layer_over(Moody::new());
@@ -454,7 +454,7 @@ async fn a_body_that_breaks_off_ends_with_an_error_and_is_of_unknown_outcome() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_is_broken_at_once_ends_so() {
+async fn a_body_that_is_broken_at_once_ends_with_its_error() {
     let (router, _, feeders) = fed(None);
     let (layer, counts) = layer_over(Moody::new());
     let waiting = feeders.clone();
@@ -473,7 +473,7 @@ async fn a_body_that_is_broken_at_once_ends_so() {
 }
 
 #[tokio::test]
-async fn a_stream_of_events_is_not_kept_but_that_it_was_begun_is() {
+async fn a_stream_of_events_is_kept_without_its_body() {
     let (router, tally, feeders) = fed(None);
     let router = router.layer(map_response(async |mut response: Response| {
         let events = HeaderValue::from_static("text/Event-Stream; charset=utf-8");
@@ -494,12 +494,12 @@ async fn a_stream_of_events_is_not_kept_but_that_it_was_begun_is() {
     drop(body);
     assert!(
         feeders.lock().unwrap()[0].is_closed(),
-        "nobody reads it for ever"
+        "the endless body is not read on"
     );
 }
 
 #[tokio::test]
-async fn an_upgrade_is_not_kept_but_that_it_was_done_is() {
+async fn an_upgrade_is_kept_without_its_body() {
     let (router, tally) = answering(async |_| {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
@@ -515,10 +515,10 @@ async fn an_upgrade_is_not_kept_but_that_it_was_done_is() {
     assert_eq!(tally.count(), 1);
 }
 
-/// The clock of this process stands still for longer than a lease, and its work is
-/// taken over.
+/// The process is suspended for longer than a lease, and its work is taken
+/// over.
 #[tokio::test(start_paused = true)]
-async fn of_two_that_did_the_work_the_one_who_has_the_lease_is_heard() {
+async fn of_two_holders_only_the_one_with_the_lease_is_answered() {
     let whole: Arc<OnceLock<Router>> = Arc::default();
     let other = whole.clone();
     let (router, tally) = answering(move |nth| {
@@ -542,7 +542,7 @@ async fn of_two_that_did_the_work_the_one_who_has_the_lease_is_heard() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_whose_lease_went_to_another_does_not_end_well() {
+async fn a_body_whose_lease_was_taken_over_ends_with_an_error() {
     let (router, _, feeders) = fed(None);
     let (layer, counts) = layer_over(Moody::new());
     let router = router.layer(layer);
@@ -561,19 +561,19 @@ async fn a_body_whose_lease_went_to_another_does_not_end_well() {
 }
 
 #[tokio::test]
-async fn a_body_without_anything_is_one_of_its_own() {
+async fn a_default_body_is_empty() {
     let body: ResponseBody<Body> = ResponseBody::default();
     assert!(http_body::Body::is_end_stream(&body));
     assert_eq!(body.collect().await.unwrap().to_bytes(), "");
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_comes_only_after_the_server_could_send_the_head() {
+async fn an_error_comes_only_after_the_head_was_sent() {
     let (router, _, feeders) = fed(None);
     let (layer, _) = layer_over(Moody::new());
     let mut body = open(&router.layer(layer)).await.into_body();
     feeders.lock().unwrap()[0].send(Err("broken")).unwrap();
-    // Long enough for the task that reads it.
+    // Enough time for the task that reads the body.
     tokio::time::sleep(MINUTE).await;
     assert!(
         body.frame().now_or_never().is_none(),
@@ -583,7 +583,8 @@ async fn an_error_comes_only_after_the_server_could_send_the_head() {
     assert_eq!(error.to_string(), "broken");
 }
 
-/// Over HTTP/2 another task sends, and takes back what it has not sent.
+/// Over HTTP/2 another task sends, and an error discards frames that it has not
+/// sent.
 #[tokio::test(start_paused = true)]
 async fn over_http2_an_error_leaves_the_connection_time_to_send_the_head() {
     let (router, _, feeders) = fed(None);
@@ -592,7 +593,7 @@ async fn over_http2_an_error_leaves_the_connection_time_to_send_the_head() {
     *request.version_mut() = Version::HTTP_2;
     let answer = router.layer(layer).oneshot(request).await.unwrap();
     feeders.lock().unwrap()[0].send(Err("broken")).unwrap();
-    // Long enough for the task that reads it.
+    // Enough time for the task that reads the body.
     tokio::time::sleep(MINUTE).await;
     let asked = Instant::now();
     let error = answer.into_body().collect().await.unwrap_err();

@@ -1,4 +1,4 @@
-//! A thousand at once.
+//! A thousand duplicates at the same time.
 
 use std::{
     sync::{

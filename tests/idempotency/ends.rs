@@ -1,4 +1,4 @@
-//! Answers whose end says that they are not what their head promises.
+//! Responses whose end contradicts their head.
 
 use axum::{Router, body::Body, response::Response};
 use bytes::Bytes;
@@ -9,8 +9,8 @@ use tower::ServiceExt;
 
 use crate::server::{Reply, Tally, answering, layer, post};
 
-/// An answer with these headers and a body in pieces of this size, which are there at
-/// once or one by one.
+/// Returns a response with these headers, and a body in chunks of this size
+/// that are ready at once or one by one.
 fn answer(headers: &[(&'static str, &'static str)], body: &[u8], size: usize) -> Response {
     let pieces: Vec<_> = body.chunks(size).map(Bytes::copy_from_slice).collect();
     let pieces = stream::iter(pieces.into_iter().map(Ok::<_, std::io::Error>));
@@ -26,7 +26,7 @@ fn answer(headers: &[(&'static str, &'static str)], body: &[u8], size: usize) ->
     response
 }
 
-/// Asks once; the answer if it is whole.
+/// Sends a request. Returns the response if its body is complete.
 async fn ask(router: &Router, request: Request<Body>) -> Option<Reply> {
     let Ok(response) = router.clone().oneshot(request).await;
     let (head, body) = response.into_parts();
@@ -40,7 +40,7 @@ fn keyed() -> Request<Body> {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_not_as_long_as_its_head_says_is_never_kept() {
+async fn a_response_that_is_not_as_long_as_its_head_says_is_never_kept() {
     for (length, size) in [("12", 100), ("12", 2), ("3", 100), ("3", 2)] {
         let (router, tally) =
             answering(
@@ -56,7 +56,7 @@ async fn an_answer_that_is_not_as_long_as_its_head_says_is_never_kept() {
 }
 
 #[tokio::test]
-async fn an_answer_of_its_length_is_kept() {
+async fn a_response_of_the_promised_length_is_kept() {
     for size in [100, 2] {
         let (router, _) =
             answering(move |_| async move { answer(&[("content-length", "6")], b"sixsix", size) });
@@ -69,7 +69,7 @@ async fn an_answer_of_its_length_is_kept() {
 }
 
 #[tokio::test]
-async fn an_answer_without_a_body_may_say_any_length() {
+async fn a_response_without_a_body_may_state_any_length() {
     for (method, status) in [
         (Method::HEAD, StatusCode::OK),
         (Method::POST, StatusCode::NO_CONTENT),

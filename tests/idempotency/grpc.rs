@@ -31,7 +31,7 @@ const PAY: &str = "/tests.Payments/Pay";
 type Outcome = Result<Response<String>, Status>;
 type Answering = Arc<dyn Fn(usize) -> BoxFuture<Response<String>, Status> + Send + Sync>;
 
-/// Answers with what this makes of how often it was called.
+/// A service whose response depends on how often it was called.
 #[derive(Clone)]
 struct Payments {
     answer: Answering,
@@ -69,7 +69,7 @@ impl UnaryService<String> for Pay {
     }
 }
 
-/// A client of a server whose payments answer so.
+/// Returns a client of a server with this service.
 async fn serve<S, A, F>(layer: IdempotencyLayer<S, GlobalScope>, answer: A) -> (Channel, Tally)
 where
     S: Store,
@@ -166,7 +166,7 @@ async fn a_status_is_kept_with_its_details_or_released_by_its_code() {
 
 /// The status comes after the message, as that of a stream does.
 #[tokio::test]
-async fn a_status_after_a_message_counts_as_one_without() {
+async fn a_status_after_a_message_counts_like_one_without() {
     use ::http::{HeaderValue, Response};
     use http_body_util::{BodyExt, Full};
     use tower::{ServiceBuilder, ServiceExt, service_fn};
@@ -215,7 +215,7 @@ async fn a_status_after_a_message_counts_as_one_without() {
 }
 
 #[tokio::test]
-async fn refusals_are_told_as_statuses() {
+async fn refusals_are_statuses() {
     let (layer, _) = layer();
     let (channel, tally) = serve(layer.clone(), paid).await;
     pay(&channel, "17", "to Ann").await.unwrap();
@@ -238,7 +238,7 @@ async fn refusals_are_told_as_statuses() {
 }
 
 #[tokio::test]
-async fn a_call_that_needs_a_key_or_a_principal_says_so() {
+async fn a_call_without_a_needed_key_or_principal_is_refused() {
     use sluicegate::{idempotency::IdempotencyLayer, key};
     use tower::{Layer, ServiceExt, service_fn};
 
@@ -263,7 +263,7 @@ async fn a_call_that_needs_a_key_or_a_principal_says_so() {
 }
 
 #[tokio::test]
-async fn a_duplicate_of_a_call_is_told_when_to_come_again() {
+async fn a_duplicate_call_is_told_when_to_retry() {
     let permits = Arc::new(Semaphore::new(0));
     let gate = permits.clone();
     let (layer, _) = layer();
@@ -293,7 +293,7 @@ async fn a_duplicate_of_a_call_is_told_when_to_come_again() {
 }
 
 #[tokio::test]
-async fn a_store_that_is_away_makes_a_call_unavailable() {
+async fn a_failed_store_makes_a_call_unavailable() {
     let store = Moody::new();
     let (channel, tally) = serve(layer_over(store.clone()).0, paid).await;
     store.fail(2, Mood::Away);

@@ -84,10 +84,9 @@ async fn released_work_may_run_at_once() {
     assert_eq!(counts.snapshot().released, 2);
 }
 
-/// The store is asked by another whose clock was stopped for longer than a lease:
-/// its heart did not beat.
+/// The holder was suspended for longer than a lease, and did not renew it.
 #[tokio::test(start_paused = true)]
-async fn a_holder_whose_lease_went_to_another_hears_of_it_and_changes_nothing() {
+async fn a_holder_that_lost_its_lease_is_told_and_changes_nothing() {
     let (claimant, _store, counts) = claimant();
     let slow = run(&claimant).await;
     // No task runs meanwhile.
@@ -136,7 +135,7 @@ async fn an_expired_lease_is_held_again_when_the_store_is_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_end_that_could_not_be_told_is_told_later() {
+async fn a_failed_report_is_repeated() {
     let (claimant, store, counts) = claimant();
     let guard = run(&claimant).await;
     store.fail(4, Mood::Away);
@@ -158,7 +157,7 @@ async fn an_end_that_could_not_be_told_is_told_later() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_end_whose_answer_was_lost_is_told_again_without_harm() {
+async fn a_report_whose_answer_was_lost_is_repeated_without_harm() {
     let (claimant, store, counts) = claimant();
     let guard = run(&claimant).await;
     store.fail(2, Mood::Mute);
@@ -169,7 +168,7 @@ async fn an_end_whose_answer_was_lost_is_told_again_without_harm() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_end_that_the_store_has_lost_the_work_of_is_kept_all_the_same() {
+async fn a_record_is_kept_although_the_store_has_lost_the_work() {
     let (claimant, store, counts) = claimant();
     let guard = run(&claimant).await;
     store.flush();
@@ -182,7 +181,7 @@ async fn an_end_that_the_store_has_lost_the_work_of_is_kept_all_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_end_that_the_store_has_lost_the_work_of_is_lost_when_another_has_begun() {
+async fn a_record_is_lost_if_another_holder_has_begun_the_lost_work() {
     let (claimant, store, counts) = claimant();
     let guard = run(&claimant).await;
     store.flush();
@@ -197,7 +196,7 @@ async fn an_end_that_the_store_has_lost_the_work_of_is_lost_when_another_has_beg
 
 /// As in a failover while the server is unreachable.
 #[tokio::test(start_paused = true)]
-async fn an_end_that_is_told_later_is_kept_though_the_work_was_lost_meanwhile() {
+async fn a_repeated_report_is_kept_although_the_work_was_lost_meanwhile() {
     let (claimant, store, counts) = claimant();
     let guard = run(&claimant).await;
     store.fail(3, Mood::Away);
@@ -210,7 +209,7 @@ async fn an_end_that_is_told_later_is_kept_though_the_work_was_lost_meanwhile() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_end_is_not_told_for_ever() {
+async fn a_report_is_not_repeated_for_ever() {
     let (claimant, store, counts) = claimant();
     let guard = run(&claimant).await;
     store.fail(usize::MAX, Mood::Away);
@@ -239,7 +238,7 @@ async fn a_store_without_room_for_the_body_keeps_the_rest() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_claim_whose_answer_was_lost_is_made_again() {
+async fn a_claim_whose_answer_was_lost_is_repeated() {
     let (claimant, store, counts) = claimant();
     store.fail(1, Mood::Mute);
     let guard = run(&claimant).await;
@@ -248,7 +247,7 @@ async fn a_claim_whose_answer_was_lost_is_made_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lease_that_may_have_been_taken_unheard_is_given_back() {
+async fn a_lease_that_may_have_been_granted_is_given_back() {
     let (claimant, store, counts) = claimant();
     store.fail(2, Mood::Mute);
     let failed = claimant.claim(name(), work()).await;
@@ -259,7 +258,7 @@ async fn a_lease_that_may_have_been_taken_unheard_is_given_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_record_of_another_version_is_not_run_over() {
+async fn a_record_of_another_version_is_not_overwritten() {
     let (claimant, store, counts) = claimant();
     let guard = run(&claimant).await;
     let token = guard.lease().token();
@@ -273,7 +272,7 @@ async fn a_record_of_another_version_is_not_run_over() {
 
 #[test]
 #[should_panic(expected = "must be 10 ms to a day")]
-fn a_lease_of_nothing_is_not_possible() {
+fn a_lease_of_zero_is_refused() {
     let _ = Claimant::new(Moody::new()).lease(Duration::ZERO);
 }
 

@@ -1,4 +1,4 @@
-//! Keys as clients send them, and what they are told.
+//! Requests with keys, and their responses.
 
 use std::{
     future::{pending, ready},
@@ -33,7 +33,7 @@ use crate::{
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// A router whose answers wait for permits.
+/// A router whose handler waits for a permit.
 fn held() -> (Router, Tally, Arc<Semaphore>) {
     let permits = Arc::new(Semaphore::new(0));
     let gate = permits.clone();
@@ -47,7 +47,7 @@ fn held() -> (Router, Tally, Arc<Semaphore>) {
     (router, tally, permits)
 }
 
-/// Waits for the work to have begun so often.
+/// Waits until the work was begun this many times.
 async fn begun(tally: &Tally, times: usize) {
     while tally.count() < times {
         tokio::task::yield_now().await;
@@ -84,7 +84,7 @@ async fn the_handler_sees_the_whole_request_and_its_lease() {
 }
 
 #[tokio::test]
-async fn without_a_key_or_with_other_methods_requests_pass() {
+async fn requests_without_a_key_or_with_other_methods_pass() {
     let (router, tally) = counting();
     let (layer, counts) = layer();
     let router = router.layer(layer);
@@ -216,7 +216,7 @@ async fn another_request_under_the_same_key_is_refused() {
 }
 
 #[tokio::test]
-async fn heads_alone_are_compared_where_that_is_said() {
+async fn heads_alone_are_compared_if_set() {
     let (router, tally) = counting();
     let layer = layer().0.compare_heads_only().max_request_body(3);
     let router = router.layer(layer.compare_headers([HeaderName::from_static("content-digest")]));
@@ -229,7 +229,7 @@ async fn heads_alone_are_compared_where_that_is_said() {
 }
 
 #[tokio::test]
-async fn the_same_key_on_another_route_is_another_key_unless_it_is_said() {
+async fn the_same_key_on_another_route_is_another_key_unless_set_otherwise() {
     let orders = || post("17").uri("/orders");
     let (router, tally) = counting();
     let by_route = router.layer(layer().0);
@@ -242,7 +242,7 @@ async fn the_same_key_on_another_route_is_another_key_unless_it_is_said() {
         "done 3"
     );
     assert_eq!(tally.count(), 3);
-    // It goes by the template: another order is a mismatch, and no new key.
+    // The route is the template, so another order is a mismatch, not a new key.
     assert_eq!(
         ask(&by_route, post("17").uri("/orders/1/pay"), "")
             .await
@@ -262,7 +262,7 @@ async fn the_same_key_on_another_route_is_another_key_unless_it_is_said() {
 
 /// A nested service sees its requests without the prefix of the nesting.
 #[tokio::test]
-async fn another_request_to_what_is_nested_is_refused() {
+async fn another_request_to_a_nested_router_is_refused() {
     for is_service in [false, true] {
         for layer in [layer().0, layer().0.one_scope_for_all_routes()] {
             let (router, tally) = counting();
@@ -326,7 +326,7 @@ async fn two_services_in_one_store_never_meet() {
 }
 
 #[tokio::test]
-async fn a_client_that_goes_leaves_its_work_to_be_finished() {
+async fn work_is_finished_after_its_client_has_gone() {
     let (router, tally, permits) = held();
     let (layer, counts) = layer();
     let tracker = layer.tracker().clone();
@@ -339,7 +339,7 @@ async fn a_client_that_goes_leaves_its_work_to_be_finished() {
     begun(&tally, 1).await;
     asked.abort();
     assert!(asked.await.unwrap_err().is_cancelled());
-    // The server has noticed, and has dropped what was to be the answer.
+    // The server has noticed, and has dropped the future of the response.
     gone.notified().await;
     assert_eq!(tracker.running(), 1);
     let running = server.ask(post("17"), "an order").await;
@@ -353,7 +353,7 @@ async fn a_client_that_goes_leaves_its_work_to_be_finished() {
 }
 
 #[tokio::test]
-async fn a_duplicate_is_told_when_to_come_again() {
+async fn a_duplicate_is_told_when_to_retry() {
     let (router, tally, permits) = held();
     let (layer, counts) = layer();
     let server = Server::of(router.layer(layer)).await;
@@ -373,7 +373,7 @@ async fn a_duplicate_is_told_when_to_come_again() {
     assert_eq!(counts.snapshot().running, 1);
 }
 
-/// A handler that holds up the only thread for ten leases, in which nothing renews.
+/// A handler blocks the only thread for ten leases, so that nothing renews.
 #[tokio::test]
 async fn work_that_blocks_its_runtime_is_not_done_twice() {
     let clock = Manual::new();
@@ -388,7 +388,7 @@ async fn work_that_blocks_its_runtime_is_not_done_twice() {
             if nth == 1 {
                 let again = ask(other.get().unwrap(), post("17"), "").await;
                 assert_eq!(again.problem(), "still-running");
-                // The typical time, and not what was left of a lease.
+                // The usual time of the work, not the rest of the lease.
                 assert_eq!(again.headers["retry-after"], "1");
             }
             Response::new(format!("done {nth}").into())
@@ -439,7 +439,7 @@ async fn no_request_waits_beyond_its_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn work_knows_the_deadline_of_who_asked() {
+async fn work_has_the_deadline_of_its_first_request() {
     let service =
         ServiceBuilder::new()
             .layer(layer().0)
@@ -461,7 +461,7 @@ fn panicking() -> (Router, Tally) {
     })
 }
 
-/// Asks for what panics, and waits for its lease to lapse.
+/// Sends a request whose handler panics, and waits until its lease has lapsed.
 async fn crashed(router: &Router) {
     let router = router.clone();
     let asked = tokio::spawn(async move { ask(&router, post("17"), "").await });
@@ -470,7 +470,7 @@ async fn crashed(router: &Router) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn work_of_unknown_outcome_is_done_again_or_refused_as_it_was_set() {
+async fn work_of_unknown_outcome_is_repeated_or_refused_as_set() {
     for takeover in [Takeover::Rerun, Takeover::Refuse] {
         let (router, tally) = panicking();
         let claimant = Claimant::new(Moody::new()).lease(LEASE).takeover(takeover);
@@ -489,7 +489,7 @@ async fn work_of_unknown_outcome_is_done_again_or_refused_as_it_was_set() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_tells_nothing_of_the_work_unless_it_was_set() {
+async fn an_error_leaves_the_outcome_unknown_unless_set_otherwise() {
     for (on_error, expected) in [(OnError::Lapse, 409), (OnError::Release, 200)] {
         let tally = Tally::default();
         let layer = layer_over(Moody::new()).0.on_error(on_error);
@@ -512,9 +512,9 @@ async fn an_error_tells_nothing_of_the_work_unless_it_was_set() {
     }
 }
 
-/// It was dropped in its midst, and may have been done in part.
+/// It was dropped halfway, and may have been done in part.
 #[tokio::test(start_paused = true)]
-async fn work_that_was_cut_off_by_a_deadline_is_of_unknown_outcome() {
+async fn work_that_a_deadline_cut_off_has_an_unknown_outcome() {
     let (router, tally, _) = held();
     let (layer, counts) = layer_over(Moody::new());
     let in_time = EnforceDeadlineLayer::new().default_timeout(LEASE / 10);
@@ -527,7 +527,7 @@ async fn work_that_was_cut_off_by_a_deadline_is_of_unknown_outcome() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_error_of_a_deadline_tells_nothing_of_the_work() {
+async fn the_error_of_a_deadline_leaves_the_outcome_unknown() {
     let (layer, counts) = layer_over(Moody::new());
     let in_time = EnforceDeadlineLayer::new().default_timeout(LEASE / 10);
     let service = ServiceBuilder::new()
@@ -543,7 +543,7 @@ async fn the_error_of_a_deadline_tells_nothing_of_the_work() {
 }
 
 #[tokio::test]
-async fn the_drafts_preset_is_strict() {
+async fn the_preset_of_the_draft_is_strict() {
     let (router, tally) = counting();
     let router = router.layer(layer().0.ietf());
     assert_eq!(
@@ -557,7 +557,7 @@ async fn the_drafts_preset_is_strict() {
 }
 
 #[tokio::test]
-async fn stripes_preset_is_as_its_clients_know_it() {
+async fn the_preset_of_stripe_behaves_as_its_clients_expect() {
     let (router, tally) = counting();
     let router = router.layer(layer().0.stripe());
     ask(&router, post("KG5LxwFBepaKHyUD"), "").await;
@@ -575,7 +575,7 @@ async fn stripes_preset_is_as_its_clients_know_it() {
 }
 
 #[tokio::test]
-async fn a_refusal_links_to_where_keys_are_described() {
+async fn a_refusal_links_to_the_description_of_keys() {
     let (router, _) = counting();
     let answer = Answer::new().keys_described_by("https://api.example/keys");
     let layer = layer().0.require_all().refuse_with(answer);
@@ -585,7 +585,7 @@ async fn a_refusal_links_to_where_keys_are_described() {
 }
 
 #[tokio::test]
-async fn a_body_that_breaks_off_is_refused_and_claims_nothing() {
+async fn a_broken_request_body_is_refused_and_claims_nothing() {
     let (router, tally) = counting();
     let (layer, counts) = layer();
     let router = router.layer(layer);
@@ -601,7 +601,8 @@ async fn a_body_that_breaks_off_is_refused_and_claims_nothing() {
     assert_eq!(ask(&router, post("17"), "an order").await.text(), "done 1");
 }
 
-/// Whether a request with this content type and body is the same as the first one.
+/// Returns whether a request with this content type and body is the same as the
+/// first one.
 async fn is_same(router: &Router, (content_type, body): (&'static str, &str)) -> bool {
     let request = post("17").header("content-type", content_type);
     let reply = ask(router, request, body).await;

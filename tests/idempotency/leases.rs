@@ -1,4 +1,4 @@
-//! Many leases of one claimant are renewed, each as if it were alone.
+//! Many leases of one claimant, which share a timer.
 
 use std::{sync::Mutex, time::Duration};
 
@@ -30,7 +30,7 @@ async fn run<S: Store>(claimant: &Claimant<S>, name: Name) -> Guard<S> {
     }
 }
 
-/// For how long the work is still held.
+/// Returns how long the lease still lasts.
 async fn left<S: Store>(claimant: &Claimant<S>, name: Name) -> Option<Duration> {
     match claimant.claim(name, work()).await.unwrap() {
         Claimed::Running { left } => Some(left),
@@ -40,7 +40,7 @@ async fn left<S: Store>(claimant: &Claimant<S>, name: Name) -> Option<Duration> 
 }
 
 #[tokio::test(start_paused = true)]
-async fn work_that_is_brief_takes_no_task_to_keep_its_lease() {
+async fn brief_work_needs_no_task_to_keep_its_lease() {
     let (claimant, _store, _counts) = claimant();
     let tasks = || Handle::current().metrics().num_alive_tasks();
     let before = tasks();
@@ -60,7 +60,7 @@ async fn each_of_many_leases_is_renewed_until_it_is_dropped() {
         guards.push(run(&claimant, nth(name)).await);
         sleep(LEASE / 60).await;
     }
-    // Of these some were renewed, and others have yet to be.
+    // Some of them were renewed, and others are not due yet.
     let is_kept = |name: usize| name % 2 == 1;
     let mut names = 0..;
     guards.retain(|_| names.next().is_some_and(is_kept));
@@ -78,7 +78,7 @@ async fn leases_may_differ_among_clones() {
     let brief = claimant.clone().lease(LEASE / 100);
     let _long = run(&claimant, nth(0)).await;
     let _brief = run(&brief, nth(1)).await;
-    // Long before the first of them has to be renewed that is longer.
+    // Long before the longer lease has to be renewed.
     sleep(LEASE / 10).await;
     assert!(left(&brief, nth(1)).await.is_some());
     sleep(LEASE).await;
@@ -158,7 +158,8 @@ async fn a_lease_in_this_process_lapses_once_its_holder_is_dropped() {
     clock.advance(Duration::from_micros(1));
     let second = run(&claimant, nth(0)).await;
     assert!(second.lease().is_recovered());
-    // As it was before, and no longer held though its guard lives on for a while.
+    // Completed work is no longer held, although its guard lives on for a
+    // while.
     assert_eq!(second.release().await, CompletionStatus::Saved);
     assert!(run(&claimant, nth(0)).await.lease().is_recovered());
     // A dropped lease expires in time.
@@ -179,7 +180,7 @@ async fn a_renewal_that_comes_too_late_is_noticed() {
 }
 
 #[test]
-fn a_lease_is_renewed_where_it_was_said_though_its_runtime_is_blocked() {
+fn a_lease_is_renewed_on_the_set_runtime_while_its_own_is_blocked() {
     let mut other = Builder::new_multi_thread();
     let other = other.worker_threads(1).enable_all().build().unwrap();
     let blocked = Builder::new_current_thread().enable_all().build().unwrap();
@@ -188,7 +189,7 @@ fn a_lease_is_renewed_where_it_was_said_though_its_runtime_is_blocked() {
         .lease(Duration::from_millis(30))
         .renew_on(other.handle().clone());
     let guard = blocked.block_on(run(&claimant, nth(0)));
-    // From here on nothing drives the runtime that it was claimed on.
+    // From here on, the runtime of the claim is not driven.
     other.block_on(async {
         while store.renewed() < 3 {
             tokio::task::yield_now().await;

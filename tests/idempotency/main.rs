@@ -1,9 +1,9 @@
-//! Work is done once, whatever is lost, late or said twice.
+//! Work is done once, whatever is lost, late or repeated.
 //!
-//! [`model`] plays the same history to a store and to the rule that all stores go
-//! by; a store plugs in by a [`model::Subject`].
+//! [`model`] plays the same history to a store and to the rule that all stores
+//! go by; a store plugs in by a [`model::Subject`].
 
-#![allow(clippy::unwrap_used, reason = "what is not there fails the test")]
+#![allow(clippy::unwrap_used, reason = "a missing value fails the test")]
 
 mod bodies;
 mod duplicates;

@@ -1,4 +1,4 @@
-//! Stores that have no answer.
+//! Stores that do not answer.
 
 use ::http::StatusCode;
 use axum::response::Response;
@@ -13,7 +13,7 @@ use crate::{
 };
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_is_away_lets_nothing_with_a_key_through() {
+async fn no_request_with_a_key_passes_while_the_store_fails() {
     let store = Moody::new();
     let (router, tally) = counting();
     let (layer, counts) = layer_over(store.clone());
@@ -30,7 +30,7 @@ async fn a_store_that_is_away_lets_nothing_with_a_key_through() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_layer_that_fails_open_does_it_twice_and_counts_that() {
+async fn a_layer_that_fails_open_does_work_twice_and_counts_that() {
     let store = Moody::new();
     let (router, tally) = counting();
     let (layer, counts) = layer_over(store.clone());
@@ -43,8 +43,8 @@ async fn a_layer_that_fails_open_does_it_twice_and_counts_that() {
     assert_eq!((tally.count(), counts.snapshot().failed_open), (2, 2));
 }
 
-/// The fingerprint of a request without a query, a content type and a body.
-/// Stores outlive the program that wrote them, so this stays what it was.
+/// Returns the fingerprint of a request without a query, a content type and a
+/// body. Stores outlive the program that wrote them, so this stays what it was.
 async fn recorded(store: &Moody, record: Bytes) {
     let name = Scope::new("http").method("POST").route("/").name("17");
     let nothing = None::<&str>;
@@ -64,7 +64,7 @@ async fn recorded(store: &Moody, record: Bytes) {
 
 /// The work was done, even if its outcome is unknown here.
 #[tokio::test(start_paused = true)]
-async fn a_record_that_cannot_be_read_is_not_done_again_though_it_fails_open() {
+async fn work_with_an_unreadable_record_is_not_repeated_even_if_the_layer_fails_open() {
     let of_a_job = Record::Value(Body::Kept("of a job".into())).encode();
     for record in [of_a_job, b"SGIR\x09?".as_slice().into()] {
         let store = Moody::new();
@@ -91,7 +91,7 @@ async fn a_record_of_another_version_is_replayed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_could_not_be_kept_at_once_is_given_and_kept_later() {
+async fn a_response_that_could_not_be_kept_is_given_and_kept_later() {
     let store = Moody::new();
     let failing = store.clone();
     let (router, tally) = answering(move |nth| {
@@ -113,7 +113,7 @@ async fn an_answer_that_could_not_be_kept_at_once_is_given_and_kept_later() {
 
 /// The claims of a client that left before the store had answered.
 #[tokio::test(start_paused = true)]
-async fn a_client_that_goes_while_the_store_thinks_leaves_no_work_undone() {
+async fn work_is_done_although_its_client_left_before_the_store_answered() {
     let store = Moody::new();
     let (router, tally) = counting();
     store.fail(1, Mood::Slow(LEASE / 10));

@@ -1,5 +1,5 @@
-//! Refusals of this crate: those that came before the work, and those that the work
-//! got from a downstream.
+//! Refusals of this crate before the work, and refusals that the work got from
+//! a downstream.
 
 use std::{convert::Infallible, sync::Arc};
 
@@ -19,7 +19,7 @@ use crate::{
     support::{LEASE, Moody},
 };
 
-/// A limit that has nothing left for the next minute.
+/// Returns a limit that is used up for the next minute.
 fn exhausted() -> Local<TokenBucket, Direct> {
     let limiter = Local::direct(TokenBucket::new(Quota::per_minute(1)));
     assert!(limiter.check(1).is_admitted());
@@ -40,7 +40,7 @@ async fn downstream(request: Request<Body>) -> Response {
 enum Asks {
     /// By a request of its own.
     Anew,
-    /// By one with all that its own request carries.
+    /// By one with all headers and extensions of its own request.
     WithItsOwn,
 }
 
@@ -69,7 +69,7 @@ fn layer_of(takeover: Takeover) -> (IdempotencyLayer<Moody, GlobalScope>, Arc<Co
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_downstreams_refusal_does_not_give_the_work_back() {
+async fn the_refusal_of_a_downstream_does_not_give_the_work_back() {
     for takeover in [Takeover::Rerun, Takeover::Refuse] {
         for asks in [Asks::Anew, Asks::WithItsOwn] {
             let (router, charges) = charging(asks);
@@ -91,9 +91,9 @@ async fn a_downstreams_refusal_does_not_give_the_work_back() {
     }
 }
 
-/// The same in a service whose errors are boxed.
+/// The errors of the service are boxed.
 #[tokio::test(start_paused = true)]
-async fn a_downstreams_refusal_that_is_an_error_does_not_give_the_work_back() {
+async fn the_error_of_a_downstream_does_not_give_the_work_back() {
     let (layer, counts) = layer_over(Moody::new());
     let charges = Tally::default();
     let charged = charges.clone();
@@ -136,7 +136,7 @@ async fn a_refusal_before_the_handler_gives_the_work_back() {
 }
 
 #[tokio::test]
-async fn a_refusal_before_the_handler_that_is_an_error_gives_the_work_back() {
+async fn an_error_before_the_handler_gives_the_work_back() {
     let (layer, counts) = layer();
     let limited = RateLimitLayer::new(exhausted()).refuse_with(AsError);
     let answer = service_fn(async |_: Request<String>| {
@@ -151,9 +151,9 @@ async fn a_refusal_before_the_handler_that_is_an_error_gives_the_work_back() {
     assert_eq!(counts.snapshot().released, 1);
 }
 
-/// tower's timeout drops the handler in its midst, behind the charge.
+/// tower's timeout drops the handler after it has charged.
 #[tokio::test(start_paused = true)]
-async fn work_that_a_timeout_cut_off_is_not_done_again_at_once() {
+async fn work_that_a_timeout_cut_off_is_not_repeated_at_once() {
     use StatusCode as Code;
     for (code, takeover) in [
         (Code::GATEWAY_TIMEOUT, Takeover::Rerun),

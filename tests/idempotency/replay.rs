@@ -44,7 +44,7 @@ const NEVER: [&str; 24] = [
     "grpc-trace-bin",
 ];
 
-/// Every byte there is, in an order that no text has.
+/// Returns every byte value, in an order that is not valid text.
 fn bytes() -> Vec<u8> {
     (0..=255_u8).rev().cycle().take(70_000).collect()
 }
@@ -69,7 +69,7 @@ fn rich() -> Response {
 }
 
 #[tokio::test]
-async fn an_answer_is_given_again_byte_for_byte() {
+async fn a_response_is_replayed_byte_for_byte() {
     let (router, tally) = answering(async |_| rich());
     let layer = layer()
         .0
@@ -113,7 +113,7 @@ async fn headers_of_the_moment_are_never_replayed() {
     let first = ask(&router, post("17"), "").await;
     let again = ask(&router, post("17"), "").await;
     assert!(NEVER.iter().all(|name| first.headers.contains_key(*name)));
-    // How long it is, axum says anew.
+    // axum states the length again.
     let left = again
         .headers
         .keys()
@@ -156,9 +156,9 @@ async fn trailers_are_given_again() {
     );
 }
 
-/// HTTP/1.1 has none behind a body whose length it was told.
+/// HTTP/1.1 sends no trailers after a body with a `Content-Length`.
 #[tokio::test]
-async fn trailers_get_to_a_client_of_http_1() {
+async fn trailers_reach_a_client_of_http_1() {
     let (router, _) = answering(async |_| {
         let frames = [Frame::data("done".into()), Frame::trailers(trailers())];
         let frames = stream::iter(frames.map(Ok::<_, Infallible>));
@@ -172,7 +172,7 @@ async fn trailers_get_to_a_client_of_http_1() {
     assert_eq!((first.text(), &first.trailers), ("done", &trailers()));
 }
 
-/// Asks twice; whether the second one was done anew.
+/// Sends a request twice. Returns whether the work was done twice.
 async fn is_done_anew(router: &Router, tally: &Tally) -> bool {
     let before = tally.count();
     let first = ask(router, post("17"), "").await;
@@ -193,7 +193,7 @@ fn status(status: u16) -> Response {
 }
 
 #[tokio::test]
-async fn an_answer_that_may_change_is_done_anew() {
+async fn work_is_repeated_if_its_response_may_change() {
     let released = [401, 403, 408, 409, 425, 429, 503];
     for code in (200..600).filter(|code| code % 100 < 52) {
         let (router, tally) = answering(move |_| async move { status(code) });
@@ -205,7 +205,7 @@ async fn an_answer_that_may_change_is_done_anew() {
 }
 
 #[tokio::test]
-async fn denials_are_kept_and_errors_are_not_where_that_is_set() {
+async fn denials_are_kept_and_errors_are_not_if_set() {
     for code in [401, 403, 500, 501] {
         let (router, tally) = answering(move |_| async move { status(code) });
         let layer = layer().0.keep_denials().retry_server_errors();
@@ -215,7 +215,7 @@ async fn denials_are_kept_and_errors_are_not_where_that_is_set() {
 }
 
 #[tokio::test]
-async fn a_handler_decides_for_itself() {
+async fn a_handler_can_decide_what_is_kept() {
     for code in [200, 503] {
         for decision in [StoreDecision::Store, StoreDecision::Release] {
             let (router, tally) = answering(move |_| async move {
@@ -271,7 +271,7 @@ async fn a_refusal_of_this_crate_is_never_stored() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_there_is_one_frame() {
+async fn a_buffered_body_is_one_frame() {
     let (router, _) = answering(async |_| Response::new(Body::from("done")));
     let router = router.layer(layer().0);
     ask(&router, post("17"), "").await;

@@ -26,7 +26,7 @@ use sluicegate::idempotency::{Counts, GlobalScope, IdempotencyLayer, Local, Stor
 use tokio::{net::TcpListener, sync::Notify};
 use tower::ServiceExt;
 
-/// A layer for one client, on records of its own, and what it is observed to do.
+/// Returns a layer with a store of its own, and its counts.
 pub(crate) fn layer() -> (IdempotencyLayer<Local, GlobalScope>, Arc<Counts>) {
     layer_over(Local::new())
 }
@@ -37,12 +37,12 @@ pub(crate) fn layer_over<S: Store>(store: S) -> (IdempotencyLayer<S, GlobalScope
     (layer.observe(counts.clone()), counts)
 }
 
-/// How often something was done.
+/// Counts calls of a handler.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tally(Arc<AtomicUsize>);
 
 impl Tally {
-    /// Counts one more; which one it is.
+    /// Adds one, and returns the new count.
     pub(crate) fn add(&self) -> usize {
         self.0.fetch_add(1, SeqCst) + 1
     }
@@ -52,7 +52,7 @@ impl Tally {
     }
 }
 
-/// A router that answers all with what this makes of how often it was asked.
+/// A router whose responses depend on how often it was called.
 pub(crate) fn answering<F, R>(answer: F) -> (Router, Tally)
 where
     F: Fn(usize) -> R + Clone + Send + Sync + 'static,
@@ -68,12 +68,12 @@ where
     (router, tally)
 }
 
-/// One that says how often it was asked.
+/// A router that answers with the number of its calls.
 pub(crate) fn counting() -> (Router, Tally) {
     answering(async |nth| Response::new(format!("done {nth}").into()))
 }
 
-/// Tells when the server has dropped the answer to a client, or its body.
+/// Notices when the server drops a response, or its body.
 pub(crate) fn watched(router: Router) -> (Router, Arc<Notify>) {
     let dropped = Arc::new(Notify::new());
     let told = dropped.clone();
@@ -132,7 +132,7 @@ impl Reply {
         mark.is_some_and(|mark| mark == "true")
     }
 
-    /// The name of the problem that it tells.
+    /// Returns the name of the problem in the response.
     pub(crate) fn problem(&self) -> String {
         assert_eq!(self.headers["content-type"], "application/problem+json");
         let problem: serde_json::Value = serde_json::from_slice(&self.body).unwrap();
@@ -143,7 +143,7 @@ impl Reply {
     }
 }
 
-/// A request with this key.
+/// Returns a request with this key.
 pub(crate) fn post(key: &str) -> Builder {
     keyless().header("idempotency-key", key)
 }
@@ -152,7 +152,7 @@ pub(crate) fn keyless() -> Builder {
     Request::builder().method(Method::POST).uri("/")
 }
 
-/// Asks a router directly.
+/// Calls a router directly.
 pub(crate) async fn ask(router: &Router, request: Builder, body: &str) -> Reply {
     let request = request.body(Body::from(body.to_owned())).unwrap();
     let Ok(response) = router.clone().oneshot(request).await;

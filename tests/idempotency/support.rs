@@ -1,4 +1,4 @@
-//! Stores that fail, and what else the tests share.
+//! A store that can be made to fail, and other helpers of the tests.
 
 use std::{
     sync::{
@@ -27,28 +27,28 @@ pub(crate) fn work() -> Fingerprint {
     Fingerprint::of("work")
 }
 
-/// A store in process on tokio's clock that may be made to fail.
+/// A store in process, on tokio's clock, that can be made to fail.
 #[derive(Clone, Debug)]
 pub(crate) struct Moody {
     pub(crate) inner: Local<Tokio>,
-    /// How many calls are yet to fail, and how.
+    /// How many of the next calls fail, and in which way.
     mood: Arc<Mutex<(usize, Mood)>>,
-    /// How often it has lost all that it had.
+    /// How often it has lost all records.
     flushed: Arc<AtomicUsize>,
     renewed: Arc<AtomicUsize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Mood {
-    /// It does not do what it is asked, and says so.
+    /// It does nothing and returns an error.
     Away,
     /// The store does the work, and its reply is lost.
     Mute,
-    /// It has no room, as long as it is asked to keep more than this.
+    /// It is full for records that are larger than this.
     FullAbove(usize),
     /// It never answers.
     Stuck,
-    /// It takes this long to begin.
+    /// It answers after this time.
     Slow(Duration),
 }
 
@@ -62,17 +62,17 @@ impl Moody {
         }
     }
 
-    /// Fails so many times from now on.
+    /// Makes this many of the next calls fail.
     pub(crate) fn fail(&self, times: usize, mood: Mood) {
         *self.mood.lock().unwrap() = (times, mood);
     }
 
-    /// How often it was asked to renew a lease.
+    /// Returns how often it was asked to renew a lease.
     pub(crate) fn renewed(&self) -> usize {
         self.renewed.load(SeqCst)
     }
 
-    /// Loses all that it has.
+    /// Loses all records.
     pub(crate) fn flush(&self) {
         self.flushed.fetch_add(1, SeqCst);
     }
@@ -162,7 +162,7 @@ impl Store for Moody {
     }
 }
 
-/// A claimant on a store that may fail, and what it is observed to do.
+/// Returns a claimant, its store that can fail, and its counts.
 pub(crate) fn claimant() -> (Claimant<Moody>, Moody, Arc<Counts>) {
     let (store, counts) = (Moody::new(), Arc::new(Counts::default()));
     let claimant = Claimant::new(store.clone())
@@ -171,7 +171,7 @@ pub(crate) fn claimant() -> (Claimant<Moody>, Moody, Arc<Counts>) {
     (claimant, store, counts)
 }
 
-/// All that began has ended, each in one way.
+/// Asserts that each granted claim has ended in exactly one way.
 pub(crate) fn is_settled(counts: Snapshot) -> bool {
     let ended = counts.completed + counts.released + counts.lost + counts.unsaved;
     counts.began == ended + counts.abandoned
