@@ -1,8 +1,8 @@
--- How the server makes room when it is full.
+-- Returns how the server makes room when it is full.
 --
 -- KEYS[1]  any key, by which a cluster finds a node
 --
--- Returns the name of its policy, or '' where the user may not ask.
+-- Returns the name of its policy, or '' if the user may not run INFO.
 --
 -- Called by src/redis/eviction.rs.
 

@@ -1,13 +1,13 @@
--- Stands around every script, which is the function `script` above it, so that
--- whoever asks can tell that this is the answer to its question and no other's.
+-- Wraps every script, which is the function `script` above it, so that the caller
+-- can tell that a reply belongs to its call.
 --
--- ARGV      what the script is given, and behind it the number of the call
+-- ARGV      the arguments of the script, and behind them the number of the call
 --
--- Returns the number, and what the script returns. An error that ends the script
--- comes in its place, so that it has the number, too; what the server answers
--- without running the script has none.
+-- Returns the number, and the reply of the script. An error that ends the script
+-- is returned in place of the reply, so that it has the number, too. An error of
+-- the server that did not run the script has no number.
 --
--- Called by src/redis/script.rs; the answer is read by src/redis/call.rs.
+-- Called by src/redis/script.rs.
 
 local number = tonumber(ARGV[#ARGV])
 ARGV[#ARGV] = nil
