@@ -8,10 +8,10 @@ use sluicegate::{
 };
 
 use crate::{
-    asker::sources,
     fleet::Fleet,
     law::Law,
     plan::{Plan, SECOND, instants},
+    script_client::sources,
     search::{Report, search},
 };
 

@@ -8,10 +8,10 @@ use sluicegate::{
 };
 
 use crate::{
-    asker::{Answer, Asker},
     law::Law,
     moves::{Move, collect},
     plan::{BASE, Plan},
+    script_client::{Answer, ScriptClient},
     search::World,
     share::{Mail, Share},
 };
@@ -43,14 +43,14 @@ pub(crate) struct Fleet<R, L> {
     plan: Plan,
     law: L,
     quotas: u8,
-    asker: Asker<R>,
+    script_client: ScriptClient<R>,
 }
 
 impl<R: Scripted, L: Law> Fleet<R, L> {
     pub(crate) fn new(plan: Plan, law: L, rules: Vec<R>, sources: &[String]) -> Self {
         Self {
             quotas: rules.len() as u8,
-            asker: Asker::new(&plan, rules, sources),
+            script_client: ScriptClient::new(&plan, rules, sources),
             plan,
             law,
         }
@@ -78,7 +78,7 @@ impl<R: Scripted, L: Law> Fleet<R, L> {
         entry: Operation,
     ) -> Result<Answer, String> {
         let clock = self.clock(state);
-        let answer = self.asker.ask(state.store, clock, quota, entry)?;
+        let answer = self.script_client.ask(state.store, clock, quota, entry)?;
         if answer.store != state.store && self.quotas > 1 {
             let (unseen, out) = (state.store == 0, out(state));
             state.law = self.law.retune(state.law, clock, quota, unseen, out);
@@ -160,7 +160,7 @@ impl<R: Scripted, L: Law> Fleet<R, L> {
         if let Some(charge) = &mut state.charge {
             charge.without = self.law.advance(charge.without, ticks, clock);
         }
-        state.store = self.asker.stores.expired(state.store, clock);
+        state.store = self.script_client.stores.expired(state.store, clock);
     }
 
     /// Equivalent states are one: shares that have ended or are empty are equal,

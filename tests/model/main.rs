@@ -12,7 +12,6 @@
 
 #![allow(clippy::unwrap_used, reason = "what is not there fails the test")]
 
-mod asker;
 mod buckets;
 mod cases;
 mod engine;
@@ -23,6 +22,7 @@ mod leases;
 mod moves;
 mod mutations;
 mod plan;
+mod script_client;
 mod search;
 mod share;
 mod store;

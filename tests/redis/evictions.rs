@@ -58,7 +58,7 @@ async fn each_limiter_warns_once_of_a_policy_that_drops_its_buckets() {
 }
 
 #[tokio::test]
-async fn a_policy_that_drops_nothing_is_not_told() {
+async fn a_safe_eviction_policy_is_not_logged() {
     let (log, _logging) = Log::begin();
     let (server, connection) = with_policy("noeviction").await;
     let limiter = limiter("api", &connection);

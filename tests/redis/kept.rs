@@ -240,7 +240,7 @@ fn windows_keep_their_counts_under_another_limit() {
 }
 
 #[test]
-fn windows_of_another_width_count_what_is_used() {
+fn windows_of_another_width_keep_their_count() {
     let mut bucket = Bucket::new();
     let second = SlidingWindow::new(Quota::per_second(10));
     let minute = SlidingWindow::new(Quota::per_minute(10));
@@ -300,7 +300,7 @@ fn entries_are_worked_off_in_their_order() {
 
 /// A full log of single costs, of which little must be read and told.
 #[test]
-fn a_full_log_is_neither_read_nor_told_as_a_whole() {
+fn a_full_log_is_neither_read_nor_returned_as_a_whole() {
     let mut bucket = Bucket::new();
     let rule = SlidingLog::new(Quota::per_day(5_000));
     for ones in 0..5_000 {

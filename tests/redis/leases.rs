@@ -278,7 +278,7 @@ fn nothing_goes_out_until_a_clock_that_stepped_back_has_caught_up() {
 }
 
 #[test]
-fn a_clock_that_steps_far_back_leaves_out_what_is_out() {
+fn a_far_step_back_keeps_leased_shares_out() {
     let rule = TokenBucket::new(Quota::per_second(100).burst(100));
     let mut fleet = Fleet::new(rule, 1);
     assert_eq!(fleet.lease(0, 1_000), 50);
@@ -291,7 +291,7 @@ fn a_clock_that_steps_far_back_leaves_out_what_is_out() {
 }
 
 #[test]
-fn no_place_is_booked_in_what_is_out() {
+fn no_place_is_booked_in_a_leased_share() {
     let rule = TokenBucket::new(Quota::per_second(100).burst(100));
     let mut fleet = Fleet::new(rule, 1);
     assert_eq!(fleet.lease(0, 1_000), 50);
@@ -329,7 +329,7 @@ fn a_share_outlives_the_windows_of_a_shorter_period() {
 }
 
 #[test]
-fn another_quota_finds_what_is_out_still_out() {
+fn another_quota_keeps_leased_shares_out() {
     let rule = TokenBucket::new(Quota::per_second(600).burst(600));
     let mut fleet = Fleet::new(rule, 1);
     assert_eq!(fleet.lease(0, 300), 300);
@@ -362,7 +362,7 @@ fn a_bucket_that_is_full_but_leased_is_not_forgotten() {
 }
 
 #[test]
-fn a_window_that_is_reset_keeps_what_is_out() {
+fn a_reset_window_keeps_leased_shares_out() {
     let mut fleet = Fleet::new(FixedWindow::new(Quota::per_day(100)), 1);
     assert_eq!(fleet.lease(0, 40), 40);
     fleet.call(Operation::Reset);
@@ -382,7 +382,7 @@ fn a_window_that_is_reset_keeps_what_is_out() {
 }
 
 #[test]
-fn a_server_whose_clock_steps_back_does_not_forget_what_is_out() {
+fn a_step_back_of_the_servers_clock_keeps_leased_shares_out() {
     let rule = TokenBucket::new(Quota::per_second(100).burst(100));
     let mut fleet = Fleet::new(rule, 1);
     fleet.now += 5_000;
@@ -430,7 +430,7 @@ async fn a_hot_key_is_spent_here_and_not_asked_for() {
 }
 
 #[tokio::test]
-async fn all_that_there_is_can_be_had_and_not_one_more() {
+async fn leases_pass_the_whole_limit_and_not_one_more() {
     let server = Server::start();
     let rule = FixedWindow::new(Quota::per_day(20_000));
     let fleet = join_all((0..3).map(|_| limiter(&server, rule, 1_000))).await;
@@ -473,7 +473,7 @@ async fn a_queue_cannot_be_leased() {
 }
 
 #[tokio::test]
-async fn one_denial_does_not_hide_what_the_process_itself_holds() {
+async fn a_denial_does_not_hide_the_share_of_this_process() {
     let server = Server::start();
     let limiter = limiter(&server, FixedWindow::new(Quota::per_day(200)), 1_000).await;
     let mut admitted = 0;

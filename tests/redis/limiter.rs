@@ -37,7 +37,7 @@ async fn check<R: Scripted>(limiter: &Redis<R, FailClosed>, key: &str, cost: Cos
 }
 
 #[tokio::test]
-async fn one_limit_holds_for_all_who_use_its_name() {
+async fn limiters_of_one_name_are_one_limit() {
     let server = Server::start();
     let rule = TokenBucket::new(hourly(10));
     let (one, other) = (connect(&server).await, connect(&server).await);
@@ -228,7 +228,7 @@ async fn a_denial_that_is_remembered_for_no_time_is_asked_for() {
 }
 
 #[tokio::test]
-async fn hammering_costs_redis_nothing() {
+async fn retries_while_denied_cost_redis_nothing() {
     let server = Server::start();
     let rule = TokenBucket::new(hourly(1));
     let limiter = Redis::builder("api", rule, &connect(&server).await);
@@ -243,7 +243,7 @@ async fn hammering_costs_redis_nothing() {
 }
 
 #[tokio::test]
-async fn no_more_denials_are_remembered_than_there_is_room_for() {
+async fn the_number_of_remembered_denials_is_bounded() {
     let server = Server::start();
     let rule = TokenBucket::new(hourly(1));
     let limiter = Redis::builder("api", rule, &connect(&server).await);
@@ -456,7 +456,7 @@ where
 }
 
 #[tokio::test]
-async fn whatever_is_in_a_key_it_is_a_budget_of_its_own() {
+async fn keys_with_any_bytes_have_budgets_of_their_own() {
     let server = Server::start();
     let rule = TokenBucket::new(hourly(1));
     let limiter = Redis::new("a:b}{", rule, &connect(&server).await, FailClosed);
@@ -517,7 +517,7 @@ async fn a_changed_quota_keeps_the_tokens() {
 }
 
 #[tokio::test]
-async fn a_state_that_may_not_be_read_is_not_one_never_seen() {
+async fn a_state_without_permission_to_read_is_not_a_bucket_never_seen() {
     async fn fails<R: Scripted>(name: &str, rule: R, connection: &Connection) {
         let limiter = Redis::new(name, rule, connection, FailClosed);
         let error = limiter.check("k", 1).await.unwrap_err();
@@ -582,7 +582,7 @@ fn a_runtime_in_which_someone_waits_can_end() {
 }
 
 #[tokio::test]
-async fn no_more_stand_in_line_than_there_is_patience_for() {
+async fn the_number_of_waiting_callers_is_bounded() {
     let server = Server::start();
     let rule = TokenBucket::new(hourly(2));
     let limiter = Redis::new("api", rule, &connect(&server).await, FailClosed);
@@ -609,7 +609,7 @@ async fn no_more_stand_in_line_than_there_is_patience_for() {
 }
 
 #[tokio::test]
-async fn a_place_whose_answer_was_never_looked_at_is_given_back() {
+async fn a_place_whose_reply_was_not_read_is_given_back() {
     let server = Server::start();
     let rule = TokenBucket::new(hourly(2));
     let limiter = Redis::new("api", rule, &connect(&server).await, FailClosed);

@@ -1,4 +1,4 @@
-//! Asks the scripts, each question once.
+//! Calls the scripts, each request once.
 
 use std::{collections::HashMap, hash::BuildHasherDefault};
 
@@ -35,7 +35,7 @@ pub(crate) struct Answer {
     pub(crate) ends: Tick,
 }
 
-pub(crate) struct Asker<R> {
+pub(crate) struct ScriptClient<R> {
     /// By quota.
     rules: Vec<R>,
     given: bool,
@@ -56,7 +56,7 @@ pub(crate) fn sources<R: Scripted>() -> Vec<String> {
     vec![source(&one, &bare[0]), source(&many, &bare[1])]
 }
 
-impl<R: Scripted> Asker<R> {
+impl<R: Scripted> ScriptClient<R> {
     pub(crate) fn new(plan: &Plan, rules: Vec<R>, sources: &[String]) -> Self {
         Self {
             rules,
