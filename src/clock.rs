@@ -72,8 +72,8 @@ impl Monotonic {
     }
 
     /// Computes the scale from the nanoseconds that [`quanta`] makes of many
-    /// counts. Asking it for nanoseconds each time, and dividing, would cost every
-    /// decision a long shift and another multiplication.
+    /// counts. Asking it for nanoseconds each time, and dividing, would cost
+    /// every decision a long shift and another multiplication.
     fn of(counter: quanta::Clock) -> Self {
         const MANY: u32 = 44;
         let nanos = u128::from(counter.delta_as_nanos(0, 1 << MANY));
@@ -129,8 +129,8 @@ pub struct Coarse {
 }
 
 impl Coarse {
-    /// Starts the thread that sets this clock and all its clones. It ends within
-    /// one interval after the last of them is dropped.
+    /// Starts the thread that sets this clock and all its clones. It ends
+    /// within one interval after the last of them is dropped.
     ///
     /// # Errors
     ///
@@ -212,8 +212,8 @@ impl Clock for Manual {
     }
 }
 
-/// Tokio's clock, which stands still under `tokio::time::pause` and jumps to the
-/// next timer, so that tests of waiting do not wait.
+/// Tokio's clock, which stands still under `tokio::time::pause` and jumps to
+/// the next timer, so that tests of waiting do not wait.
 #[derive(Clone, Debug)]
 pub struct Tokio {
     origin: tokio::time::Instant,

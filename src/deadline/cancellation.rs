@@ -101,11 +101,11 @@ impl Cancellation {
         }))
     }
 
-    /// Waits until the request is no longer waited for. Returns at once if that is
-    /// already so. It may be dropped and called again without a loss.
+    /// Waits until the request is no longer waited for. Returns at once if that
+    /// is already so. It may be dropped and called again without a loss.
     pub async fn cancelled(&self) {
-        // A lifted deadline is announced by the signal of the request. This signal
-        // fires only by its deadline if it belongs to another task.
+        // A lifted deadline is announced by the signal of the request. This
+        // signal fires only by its deadline if it belongs to another task.
         let lifts = self.0.request.as_ref().unwrap_or(self);
         loop {
             let mut changed = pin!(lifts.0.changed.notified());

@@ -1,7 +1,7 @@
 //! The deadline of the running work, without passing it as an argument.
 //!
-//! `enforce` sets it around each poll of a handler and a body; `propagate`, limits
-//! and stores read it.
+//! `enforce` sets it around each poll of a handler and a body; `propagate`,
+//! limits and stores read it.
 
 use std::{
     future::Future,

@@ -10,8 +10,8 @@ const MAX_BUDGET: Duration = Duration::from_secs(30 * 365 * 86_400);
 /// The instant by which a request has to be answered.
 ///
 /// It is absolute, so waiting, copying it and passing it on do not extend it.
-/// Its methods only make earlier ones of it, and `min` returns the earlier of two.
-/// It goes by tokio's clock, which tests can pause.
+/// Its methods only make earlier ones of it, and `min` returns the earlier of
+/// two. It goes by tokio's clock, which tests can pause.
 ///
 /// ```
 /// use std::time::Duration;

@@ -2,11 +2,12 @@
 //!
 //! # How it works
 //!
-//! A [`Deadline`] is an instant, and its methods only make earlier ones of it: a
-//! [child](Deadline::child) for a part of the work, [stages](Stages) that follow
-//! one another, parts that [fan out](Deadline::fan_out). [`current`] returns the
-//! deadline of the running work. A future runs under one by [`scope`], takes the
-//! current one into a spawned task by [`carry`], and runs without one by
+//! A [`Deadline`] is an instant, and its methods only make earlier ones of it:
+//! a [child](Deadline::child) for a part of the work, [stages](Stages) that
+//! follow one another, parts that [fan out](Deadline::fan_out). [`current`]
+//! returns the deadline of the running work. A future runs under one by
+//! [`scope`], takes the current one into a spawned task by [`carry`], and runs
+//! without one by
 //! [`detach`].
 //!
 //! An [`EnforceDeadlineLayer`] around a service finds out how long the caller
@@ -15,8 +16,8 @@
 //! Around a client, a [`PropagateDeadlineLayer`] tells it to the services that
 //! are called, and ends the call at that deadline; see [`propagate`].
 //!
-//! Where work crosses a queue, a [`Registry`] keeps the deadline under an id, in
-//! Redis by the server's clock, and can cancel the work that holds it.
+//! Where work crosses a queue, a [`Registry`] keeps the deadline under an id,
+//! in Redis by the server's clock, and can cancel the work that holds it.
 //!
 //! Limits respect the current deadline: a check that asks Redis does not wait
 //! beyond it, and a request does not wait for a turn that would come after it.
@@ -52,8 +53,9 @@
 //!
 //! # Differences from others
 //!
-//! * `tower::timeout` begins anew at each layer, so that a chain of them promises
-//!   more time than the caller has. A deadline is the same instant everywhere.
+//! * `tower::timeout` begins anew at each layer, so that a chain of them
+//!   promises more time than the caller has. A deadline is the same instant
+//!   everywhere.
 //! * tonic reads `grpc-timeout` on the server and sends it on the client, but
 //!   does not pass on what it has read.
 

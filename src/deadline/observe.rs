@@ -1,7 +1,8 @@
 //! Events of deadlines, for metrics and logs.
 //!
 //! Both layers tell them, the one that enforces deadlines and the one that
-//! propagates them: of the latter come `Malformed` and `Exceeded(Stage::Client)`.
+//! propagates them: of the latter come `Malformed` and
+//! `Exceeded(Stage::Client)`.
 
 use std::{fmt, sync::atomic::Ordering::Relaxed, time::Duration};
 

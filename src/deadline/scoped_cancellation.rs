@@ -4,11 +4,11 @@
 //!
 //! 1. `RequestScope::run` calls [`ScopedCancellation::enter`], which moves the
 //!    cancellation into the thread-local and keeps what was there.
-//! 2. The work calls `deadline::cancellation()`, which makes the signal if it is
-//!    the first to ask, and leaves it in the thread-local.
-//! 3. [`ScopeGuard::end`] moves the cancellation, now with its signal, back to the
-//!    request. If the work panics, the guard's drop removes it, and its own drop
-//!    fires the signal.
+//! 2. The work calls `deadline::cancellation()`, which makes the signal if it
+//!    is the first to ask, and leaves it in the thread-local.
+//! 3. [`ScopeGuard::end`] moves the cancellation, now with its signal, back to
+//!    the request. If the work panics, the guard's drop removes it, and its own
+//!    drop fires the signal.
 //!
 //! So a request without a signal allocates nothing.
 
@@ -41,7 +41,8 @@ pub(super) fn signal_under(deadline: Deadline) -> Option<Cancellation> {
 fn with_present<T>(read: impl FnOnce(&mut ScopedCancellation) -> Option<T>) -> Option<T> {
     // Fails only while the thread ends.
     let result = PRESENT.try_with(|cell| {
-        // A `Cell` cannot be read in place, so the value is taken out meanwhile.
+        // A `Cell` cannot be read in place, so the value is taken out
+        // meanwhile.
         let mut present = cell.take();
         let result = read(&mut present);
         cell.set(present);
@@ -53,8 +54,8 @@ fn with_present<T>(read: impl FnOnce(&mut ScopedCancellation) -> Option<T>) -> O
 /// The deadline that ends a request; `None` if none does.
 pub(super) type Until = Option<Deadline>;
 
-/// The signal of one request, made when it is first asked for. It fires when this
-/// is dropped.
+/// The signal of one request, made when it is first asked for. It fires when
+/// this is dropped.
 ///
 /// The request owns it between polls; during a poll, the thread-local does.
 pub(super) struct ScopedCancellation {

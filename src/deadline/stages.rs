@@ -52,7 +52,7 @@ impl<const N: usize> Stages<N> {
         let possible = N > 0 && weights.iter().all(|weight| *weight > 0);
         assert!(
             possible,
-            "invalid weights of stages {weights:?}: must be one or more, each above 0"
+            "invalid stages {weights:?}: must be one or more weights, each above 0"
         );
         Self {
             whole,
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "invalid weights of stages [1, 0]: must be one or more")]
+    #[should_panic(expected = "invalid stages [1, 0]: must be one or more weights")]
     fn a_stage_without_weight_is_refused() {
         Deadline::after(SECOND).stages([1, 0]);
     }

@@ -1,7 +1,7 @@
 //! The crate's own runtime, and a way to know whether others have ended.
 //!
-//! Only features that talk to Redis need them: what they share must not depend on
-//! a runtime of the user's.
+//! Only features that talk to Redis need them: what they share must not depend
+//! on a runtime of the user's.
 
 use std::{future::pending, io, sync::LazyLock, thread};
 
@@ -15,13 +15,15 @@ static BACKGROUND: LazyLock<Option<Handle>> = LazyLock::new(|| start().ok());
 
 /// Returns the runtime for tasks that go on without a caller.
 ///
-/// It is one thread, from its first use to the end of the process, so it does not
-/// depend on the calling runtime. It goes by real time, also if the caller's clock
-/// is paused. Without a thread, the calling runtime serves instead.
+/// It is one thread, from its first use to the end of the process, so it does
+/// not depend on the calling runtime. It goes by real time, also if the
+/// caller's clock is paused. Without a thread, the calling runtime serves
+/// instead.
 ///
 /// # Panics
 ///
-/// If no thread could be started, and this is called outside of a tokio runtime.
+/// If no thread could be started, and this is called outside of a tokio
+/// runtime.
 pub(crate) fn background() -> Handle {
     BACKGROUND.clone().unwrap_or_else(Handle::current)
 }

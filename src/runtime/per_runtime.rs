@@ -10,12 +10,12 @@ use tokio::runtime::Id;
 
 use crate::sync::{Mutex, MutexGuard, lock};
 
-/// A value for each runtime that has asked for one. A list, because a process has
-/// few runtimes.
+/// A value for each runtime that has asked for one. A list, because a process
+/// has few runtimes.
 ///
-/// One lock guards all values. It is held for a few instructions at a time, and a
-/// value of another runtime has to be reachable, because a timer may be removed
-/// from any thread.
+/// One lock guards all values. It is held for a few instructions at a time, and
+/// a value of another runtime has to be reachable, because a timer may be
+/// removed from any thread.
 pub(crate) struct PerRuntime<T>(Mutex<Vec<(Id, T)>>);
 
 /// A value that a [`PerRuntime`] may forget.
@@ -31,8 +31,8 @@ impl<T: Idle + Default> PerRuntime<T> {
         let mut all = lock(&self.0);
         let found = all.iter().position(|(id, _)| *id == runtime);
         let index = found.unwrap_or_else(|| {
-            // A new runtime removes idle values, so that at most one more is kept
-            // than is in use.
+            // A new runtime removes idle values, so that at most one more is
+            // kept than is in use.
             all.retain(|(_, value)| !value.is_idle());
             all.push((runtime, T::default()));
             all.len() - 1
@@ -63,8 +63,8 @@ impl<T> fmt::Debug for PerRuntime<T> {
     }
 }
 
-/// The locked value of one runtime, by its index in the list. It holds the lock of
-/// all, so it must not be kept while a value is told or dropped.
+/// The locked value of one runtime, by its index in the list. It holds the lock
+/// of all, so it must not be kept while a value is told or dropped.
 pub(crate) struct Own<'a, T> {
     all: MutexGuard<'a, Vec<(Id, T)>>,
     index: usize,

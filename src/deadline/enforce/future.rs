@@ -1,4 +1,5 @@
-//! The future of an [`EnforceDeadline`](crate::deadline::EnforceDeadline) service.
+//! The future of an [`EnforceDeadline`](crate::deadline::EnforceDeadline)
+//! service.
 //!
 //! ```text
 //! no deadline ─────► Free ──────────────────────────► the response
@@ -131,8 +132,8 @@ where
                     }
                 }
                 let pending = pending.take().expect(POLLED);
-                // Drops the inner future before the refusal is made, so that its
-                // resources are free by then.
+                // Drops the inner future before the refusal is made, so that
+                // its resources are free by then.
                 state.set(State::Answered { answer: None });
                 Poll::Ready(own(pending.late()))
             }

@@ -17,11 +17,11 @@ use crate::{
 /// Ends requests when their caller no longer waits for the response.
 ///
 /// Place it outside of everything that may wait, so that the time counts from
-/// when a request comes, but inside of RED metrics, tracing and CORS, which have
-/// to see its response (see [the order](crate#the-order-of-layers)). Without
-/// settings, the only timeouts are those that requests ask for in their headers,
-/// and refusals are an [`Answer`]. All services and clones of one layer share
-/// its budget of rejections and its timers.
+/// when a request comes, but inside of RED metrics, tracing and CORS, which
+/// have to see its response (see [the order](crate#the-order-of-layers)).
+/// Without settings, the only timeouts are those that requests ask for in their
+/// headers, and refusals are an [`Answer`]. All services and clones of one
+/// layer share its budget of rejections and its timers.
 ///
 /// # How it decides
 ///
@@ -29,9 +29,10 @@ use crate::{
 /// far as the layer [trusts](Self::trust) them, or else the
 /// [default](Self::default_timeout), and at most the [maximum](Self::maximum).
 /// Its deadline is the time of arrival plus this timeout, or else the earlier
-/// one of the [`Deadline`](crate::deadline::Deadline) in the request's extensions
-/// and the [`current`](crate::deadline::current) one. It is put into the extensions,
-/// and is the current one for the handler and for the response body.
+/// one of the [`Deadline`](crate::deadline::Deadline) in the request's
+/// extensions and the [`current`](crate::deadline::current) one. It is put into
+/// the extensions, and is the current one for the handler and for the response
+/// body.
 ///
 /// | the deadline passes | what happens |
 /// |---|---|
@@ -114,9 +115,9 @@ use crate::{
 ///
 /// * tower's `TimeoutLayer` turns expiry into an error, which axum has to be
 ///   told to handle, and does not know the caller's timeout.
-/// * tower-http's `TimeoutLayer` ends when there is a response. Its timeouts for
-///   bodies are checked only when the body is polled, and begin anew with each
-///   frame.
+/// * tower-http's `TimeoutLayer` ends when there is a response. Its timeouts
+///   for bodies are checked only when the body is polled, and begin anew with
+///   each frame.
 /// * tonic bounds a call until its headers, and counts from after whatever the
 ///   call waited for before. Leave its `Server::timeout` unset.
 #[derive(Clone)]
@@ -159,8 +160,8 @@ impl<T, X, A> EnforceDeadlineLayer<T, X, A> {
         EnforceDeadlineLayer { entry, answer }
     }
 
-    /// Sets which requests get no deadline from this layer. WebSockets and event
-    /// streams need not be exempt: see [`covers`](Self::covers).
+    /// Sets which requests get no deadline from this layer. WebSockets and
+    /// event streams need not be exempt: see [`covers`](Self::covers).
     pub fn exempt<B, F: Fn(&Request<B>) -> bool>(self, exempt: F) -> EnforceDeadlineLayer<T, F, A> {
         let Self { entry, answer } = self;
         let entry = DeadlineEntry {
@@ -182,8 +183,8 @@ impl<T, X, A> EnforceDeadlineLayer<T, X, A> {
         EnforceDeadlineLayer { entry, answer }
     }
 
-    /// Sets the timeout of requests that ask for none, or that are not believed.
-    /// By default there is none.
+    /// Sets the timeout of requests that ask for none, or that are not
+    /// believed. By default there is none.
     ///
     /// # Panics
     ///
@@ -206,8 +207,8 @@ impl<T, X, A> EnforceDeadlineLayer<T, X, A> {
         self.with(|settings| settings.maximum = Some(maximum))
     }
 
-    /// Sets the least time that is worth beginning with: a request that has less
-    /// is refused at once. By default, all that have any time are let in.
+    /// Sets the least time that is worth beginning with: a request that has
+    /// less is refused at once. By default, all that have any time are let in.
     pub fn min_useful(self, least: Duration) -> Self {
         self.with(|settings| settings.min_useful = least)
     }
@@ -236,8 +237,8 @@ impl<T, X, A> EnforceDeadlineLayer<T, X, A> {
         self.with(|settings| settings.headers = headers.into_iter().collect())
     }
 
-    /// Refuses requests with a malformed timeout: 400, or status 13 for gRPC. By
-    /// default, such a value is ignored.
+    /// Refuses requests with a malformed timeout: 400, or status 13 for gRPC.
+    /// By default, such a value is ignored.
     pub fn strict(self) -> Self {
         self.with(|settings| settings.is_strict = true)
     }
@@ -250,9 +251,9 @@ impl<T, X, A> EnforceDeadlineLayer<T, X, A> {
         self.with(|settings| settings.covers = Some(Arc::new(covers)))
     }
 
-    /// Puts a [`Cancellation`](crate::deadline::Cancellation) into the extensions
-    /// of requests with a deadline. This is off by default, because it takes an
-    /// allocation for each request, and
+    /// Puts a [`Cancellation`](crate::deadline::Cancellation) into the
+    /// extensions of requests with a deadline. This is off by default, because
+    /// it takes an allocation for each request, and
     /// [`cancellation`](crate::deadline::cancellation) makes one on demand.
     pub fn with_cancellation(self) -> Self {
         self.with(|settings| settings.with_cancellation = true)
@@ -264,8 +265,8 @@ impl<T, X, A> EnforceDeadlineLayer<T, X, A> {
     }
 
     fn with(mut self, set: impl FnOnce(&mut EnforceSettings)) -> Self {
-        // Clones the settings if a service or another layer has them. The budget and
-        // the timers stay shared.
+        // Clones the settings if a service or another layer has them. The
+        // budget and the timers stay shared.
         set(Arc::make_mut(&mut self.entry.settings));
         self
     }

@@ -1,9 +1,10 @@
 //! The server's side of deadlines: ends requests when their caller no longer
 //! waits for the response.
 //!
-//! For each request, the [service](EnforceDeadline) asks `entry` how much time it
-//! has. The `future` runs the handler in a `request_scope` until then, and makes
-//! the response from the `pending` request; the `body` runs in the same scope.
+//! For each request, the [service](EnforceDeadline) asks `entry` how much time
+//! it has. The `future` runs the handler in a `request_scope` until then, and
+//! makes the response from the `pending` request; the `body` runs in the same
+//! scope.
 
 mod body;
 mod caller_deadline;

@@ -44,7 +44,8 @@ impl<A> PendingRequest<A> {
         self.until().is_some_and(is_over)
     }
 
-    /// Returns the deadline of the response; `None` if it counts however late it is.
+    /// Returns the deadline of the response; `None` if it counts however late
+    /// it is.
     fn until(&self) -> Option<Deadline> {
         self.scope
             .cancellation
@@ -122,8 +123,8 @@ impl<A> PendingRequest<A> {
         }
     }
 
-    /// Returns a body that runs in the scope of the request, until its deadline if
-    /// it has one.
+    /// Returns a body that runs in the scope of the request, until its deadline
+    /// if it has one.
     fn timed<B>(self, body: B, deadline: Option<BodyDeadline>, is_sized: bool) -> ResponseBody<B>
     where
         B: Body + Send + 'static,

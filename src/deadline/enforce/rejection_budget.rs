@@ -33,7 +33,7 @@ impl RejectionBudget {
     pub(super) fn at_most(percent: u8) -> Self {
         assert!(
             percent <= 100,
-            "invalid percentage of rejections {percent}: must be 0 to 100"
+            "invalid reject_at_most {percent}: must be 0 to 100"
         );
         Self {
             percent: u64::from(percent),
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "invalid percentage of rejections 101: must be 0 to 100")]
+    #[should_panic(expected = "invalid reject_at_most 101: must be 0 to 100")]
     fn more_than_100_percent_is_refused() {
         RejectionBudget::at_most(101);
     }

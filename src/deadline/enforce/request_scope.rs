@@ -1,5 +1,5 @@
-//! The scope in which the work for one request runs: it sees its deadline and its
-//! cancellation. The future and the body run each poll in it.
+//! The scope in which the work for one request runs: it sees its deadline and
+//! its cancellation. The future and the body run each poll in it.
 
 use crate::deadline::{
     Deadline,

@@ -124,7 +124,8 @@ impl<S, T, X, A> EnforceDeadline<S, T, X, A> {
         S: Service<Request<B>, Response = Response<R>> + Clone,
         A: Refuse<Request<()>, Response<R>, S::Error>,
     {
-        // Releases what the ready service has reserved, because it is not called.
+        // Releases what the ready service has reserved, because it is not
+        // called.
         self.inner = self.inner.clone();
         let refusal = refusal.answering(Origin::of(req.extensions()));
         let answer = self.answer.refuse(refusal, &req.map(drop));

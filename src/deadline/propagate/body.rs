@@ -37,8 +37,8 @@ pin_project! {
     /// has to wait for a frame.
     ///
     /// An error comes only in a poll that follows a pending one since the head
-    /// and the last frame: a server that passes the response on has sent both by
-    /// then.
+    /// and the last frame: a server that passes the response on has sent both
+    /// by then.
     pub struct ResponseBody<B> {
         #[pin]
         inner: Option<B>,
@@ -152,8 +152,8 @@ where
 }
 
 impl BodyBound {
-    /// Returns whether the time was over before the inner body had `frame`. Waits
-    /// for the end of the time if it has none.
+    /// Returns whether the time was over before the inner body had `frame`.
+    /// Waits for the end of the time if it has none.
     fn is_late<D, E>(
         &mut self,
         frame: &Poll<Option<Result<Frame<D>, E>>>,

@@ -55,8 +55,8 @@ impl<A> Call<A> {
         Response::from_parts(head, body)
     }
 
-    /// Returns the end of the body, which takes over the timer of the head unless
-    /// each frame has its own time.
+    /// Returns the end of the body, which takes over the timer of the head
+    /// unless each frame has its own time.
     fn body_bound(self, mut bound: CallBound, between: Option<Duration>) -> BodyBound {
         if let Some(between) = between {
             bound.begin(between);

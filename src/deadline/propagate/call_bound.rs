@@ -1,9 +1,9 @@
 //! The end of one call. The future waits for it, and then the body.
 //!
-//! There are two ends, because the callee is told less than is left: a margin, the
-//! rounding, and the way to it. An answer counts until the caller's own end. An
-//! error or `CANCELLED` that comes after the callee's end is the deadline, because
-//! that is how callees and clients give up.
+//! There are two ends, because the callee is told less than is left: a margin,
+//! the rounding, and the way to it. An answer counts until the caller's own
+//! end. An error or `CANCELLED` that comes after the callee's end is the
+//! deadline, because that is how callees and clients give up.
 
 use std::{
     fmt,
@@ -42,8 +42,8 @@ pub(super) struct CallBound {
 }
 
 impl CallBound {
-    /// Returns the end of a call that began at `begun`, and whose callee was told
-    /// `told`.
+    /// Returns the end of a call that began at `begun`, and whose callee was
+    /// told `told`.
     #[inline]
     pub(super) fn new(until: Instant, begun: Instant, told: Duration) -> Self {
         Self {

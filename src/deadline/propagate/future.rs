@@ -7,8 +7,8 @@
 //! not sent ────► Late ── Done ───────────────────► the refusal
 //! ```
 //!
-//! An error counts as late, too, once the callee should have given up: it is then
-//! how the callee, or a client that reads the same header, ends the call.
+//! An error counts as late, too, once the callee should have given up: it is
+//! then how the callee, or a client that reads the same header, ends the call.
 
 use std::{
     fmt,
@@ -75,8 +75,8 @@ impl<F, A> ResponseFuture<F, A> {
         }
     }
 
-    /// Refuses a call that is not sent, because its time is over. `is_own` tells
-    /// whether this server chose the time.
+    /// Refuses a call that is not sent, because its time is over. `is_own`
+    /// tells whether this server chose the time.
     pub(super) fn late(call: Call<A>, is_own: bool) -> Self {
         Self {
             state: State::Late { call, is_own },

@@ -1,5 +1,5 @@
-//! The header that tells a callee how long it has. `settings` reads what a request
-//! says already, and writes what is left.
+//! The header that tells a callee how long it has. `settings` reads what a
+//! request says already, and writes what is left.
 
 use std::time::Duration;
 

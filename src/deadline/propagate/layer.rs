@@ -104,8 +104,8 @@ impl<A> PropagateDeadlineLayer<A> {
         self.with(|settings| settings.covers = Some(Arc::new(covers)))
     }
 
-    /// Sets the observer, which is told of calls that exceed their deadline, and
-    /// of malformed timeouts.
+    /// Sets the observer, which is told of calls that exceed their deadline,
+    /// and of malformed timeouts.
     pub fn observe(self, observer: Arc<dyn Observe>) -> Self {
         self.with(|settings| settings.observer = Some(observer))
     }

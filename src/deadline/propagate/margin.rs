@@ -6,8 +6,8 @@ use std::{cmp, time::Duration};
 /// The part of the remaining time that a callee is not told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Margin {
-    /// At most this long, and at most a tenth of the remaining time, so that it never
-    /// keeps a call from being sent.
+    /// At most this long, and at most a tenth of the remaining time, so that it
+    /// never keeps a call from being sent.
     UpTo(Duration),
     /// Exactly this long. A call that has no more time left is not sent.
     Fixed(Duration),

@@ -90,14 +90,13 @@
 //! [current](super::current) deadline of the calling task and `call_max` allow:
 //! then the service is ready to refuse the call, and the inner one is not
 //! called. A deadline that only the request has, in its extensions or headers,
-//! is unknown at that time: run such a call in a [`scope`](super::scope), or set
-//! a `call_max`.
+//! is unknown at that time: run such a call in a [`scope`](super::scope), or
+//! set a `call_max`.
 //!
-//! Nothing is reserved in `poll_ready`. A service must be `Clone` to be wrapped:
-//! a call that is not sent drops the ready service and its place in a queue.
-//! The remaining time is computed for each call, so put the layer inside of a
-//! retry.
-//! Put it outside of layers that call from another task, such as
+//! Nothing is reserved in `poll_ready`. A service must be `Clone` to be
+//! wrapped: a call that is not sent drops the ready service and its place in a
+//! queue. The remaining time is computed for each call, so put the layer inside
+//! of a retry. Put it outside of layers that call from another task, such as
 //! `tower::buffer`, because the current deadline is unknown there.
 //!
 //! # Cancellation

@@ -1,4 +1,5 @@
-//! Waits for the inner service to be ready, but no longer than the call may take.
+//! Waits for the inner service to be ready, but no longer than the call may
+//! take.
 
 use std::{
     future::Future,

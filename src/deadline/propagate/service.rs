@@ -1,8 +1,8 @@
 //! The service that passes deadlines on.
 //!
-//! `call` plans the call and branches; the future and the body end it in time. It
-//! replaces the inner service by a clone if the call is not sent, because a service
-//! that is ready may hold a place in a queue.
+//! `call` plans the call and branches; the future and the body end it in time.
+//! It replaces the inner service by a clone if the call is not sent, because a
+//! service that is ready may hold a place in a queue.
 
 use std::{
     fmt,

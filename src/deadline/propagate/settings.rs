@@ -1,8 +1,8 @@
 //! The settings of the layer, and how they decide about a call.
 //!
-//! A call has two ends. The caller waits until the earlier of its deadline and the
-//! longest time for a call. The callee is told the same, but less the margin where
-//! the deadline is the earlier one.
+//! A call has two ends. The caller waits until the earlier of its deadline and
+//! the longest time for a call. The callee is told the same, but less the
+//! margin where the deadline is the earlier one.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -55,7 +55,8 @@ impl PropagateSettings {
         let Some((until, told)) = self.shares(deadline, most, now) else {
             return CallPlan::Free;
         };
-        // A header that says just this is left alone, which saves an allocation.
+        // A header that says just this is left alone, which saves an
+        // allocation.
         let is_told = match preset.is(told) {
             true => !told.is_zero(),
             false => header.write(told, req.headers_mut()),

@@ -67,13 +67,14 @@ impl Builder {
         Self { capacity, ..self }
     }
 
-    /// Goes on while Redis is unavailable, by this process's own clock, which is
-    /// never further than `skew` from Redis's and from any other process's.
+    /// Goes on while Redis is unavailable, by this process's own clock, which
+    /// is never further than `skew` from Redis's and from any other process's.
     ///
-    /// An id then carries when it was issued and for how long. The remaining time
-    /// is computed as if the clocks were wrong by all of `skew`: a deadline ends
-    /// early by up to twice as much, and never late. Every such answer is
-    /// [counted](super::Counts::fell_back). Cancelling still needs Redis.
+    /// An id then carries when it was issued and for how long. The remaining
+    /// time is computed as if the clocks were wrong by all of `skew`: a
+    /// deadline ends early by up to twice as much, and never late. Every such
+    /// answer is [counted](super::Counts::fell_back). Cancelling still needs
+    /// Redis.
     ///
     /// By default there is no such answer, and the error is returned. Set it
     /// only where clocks are synchronized and the writers of ids are trusted,

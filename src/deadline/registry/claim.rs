@@ -29,7 +29,8 @@ pub struct Claim {
 
 impl Claim {
     /// Returns the deadline, which is never later than the registry's own. To
-    /// make it known to the work, run it in a [`scope`](crate::deadline::scope).
+    /// make it known to the work, run it in a
+    /// [`scope`](crate::deadline::scope).
     pub fn deadline(&self) -> Deadline {
         self.deadline
     }
@@ -39,8 +40,9 @@ impl Claim {
         self.holder.id()
     }
 
-    /// Waits until this deadline, or one that it was derived from, is cancelled,
-    /// and returns the reason. It does not end when the deadline passes.
+    /// Waits until this deadline, or one that it was derived from, is
+    /// cancelled, and returns the reason. It does not end when the deadline
+    /// passes.
     ///
     /// It may be dropped and called again without a loss.
     pub async fn cancelled(&self) -> Arc<str> {

@@ -10,8 +10,8 @@ pub enum Error {
     Expired,
     /// It, or one that it was derived from, was cancelled. Holds the reason.
     Cancelled(Arc<str>),
-    /// The registry does not know this id: it never did, the deadline passed longer
-    /// ago than the grace, or the registry lost its state.
+    /// The registry does not know this id: it never did, the deadline passed
+    /// longer ago than the grace, or the registry lost its state.
     Unknown,
     /// The registry in process has reached its
     /// [capacity](super::Builder::capacity).

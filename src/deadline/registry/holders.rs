@@ -1,8 +1,9 @@
 //! All claims in this process, and how they learn of cancellations.
 //!
-//! Holders are grouped by the root of their tree, because a cancellation concerns
-//! everything below the cancelled deadline. Claims share ownership of the list, so
-//! that they learn of cancellations also after the registry was dropped.
+//! Holders are grouped by the root of their tree, because a cancellation
+//! concerns everything below the cancelled deadline. Claims share ownership of
+//! the list, so that they learn of cancellations also after the registry was
+//! dropped.
 
 use std::{
     collections::HashMap,

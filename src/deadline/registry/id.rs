@@ -20,14 +20,14 @@ const MAX_GENERATIONS: usize = 16;
 /// Whole numbers below this are exact in Lua.
 const MAX_EXACT: u64 = 1 << 53;
 
-/// The name of a deadline in a [`Registry`](super::Registry), which a message can
-/// carry.
+/// The name of a deadline in a [`Registry`](super::Registry), which a message
+/// can carry.
 ///
 /// It is printable ASCII without a space: `Display` writes it, and `FromStr`
 /// reads it. A child's begins with its parent's, so that its holders know which
-/// cancellations concern it. An id from a registry in Redis also carries when it
-/// was issued and for how long, behind a `;` or, if Redis was unavailable, a `~`
-/// (see `Builder::skew`). Two ids are equal if they name the same deadline,
+/// cancellations concern it. An id from a registry in Redis also carries when
+/// it was issued and for how long, behind a `;` or, if Redis was unavailable, a
+/// `~` (see `Builder::skew`). Two ids are equal if they name the same deadline,
 /// whatever else they carry.
 ///
 /// ```

@@ -55,17 +55,17 @@
 //! probes, once a second by default. This is also how it works behind a proxy
 //! that speaks only RESP2.
 //!
-//! All futures here may be dropped. A call that was sent may be carried out even
-//! so. Repeating it is harmless, except that a registered id of a dropped call
-//! stays until it ends.
+//! All futures here may be dropped. A call that was sent may be carried out
+//! even so. Repeating it is harmless, except that a registered id of a dropped
+//! call stays until it ends.
 //!
 //! # When Redis is unavailable, or empty
 //!
 //! Calls then return the error, unless a largest skew of clocks was set
-//! (`Builder::skew`). Claims that exist stay as they are. A server that lost its
-//! state answers [`Unknown`](Remaining::Unknown). It also does so for ids that
-//! were issued while it was unavailable: to cancel one of those reaches its
-//! present holders, but not those that claim it later. For a
+//! (`Builder::skew`). Claims that exist stay as they are. A server that lost
+//! its state answers [`Unknown`](Remaining::Unknown). It also does so for ids
+//! that were issued while it was unavailable: to cancel one of those reaches
+//! its present holders, but not those that claim it later. For a
 //! [grace](Builder::grace) after the end, [`Expired`](Remaining::Expired) is
 //! told apart from that.
 //!

@@ -207,8 +207,8 @@ impl Registry {
     ///
     /// Returns the state before: [`Left`](Remaining::Left) means that it is
     /// cancelled now, and anything else that there was nothing to cancel. The
-    /// holders of an [unknown](Remaining::Unknown) one are told even so, because
-    /// its record may have been lost.
+    /// holders of an [unknown](Remaining::Unknown) one are told even so,
+    /// because its record may have been lost.
     ///
     /// # Errors
     ///

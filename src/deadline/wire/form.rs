@@ -1,5 +1,5 @@
-//! The headers that carry timeouts, and the forms of their values. Both layers use
-//! them.
+//! The headers that carry timeouts, and the forms of their values. Both layers
+//! use them.
 
 use std::time::Duration;
 
@@ -49,8 +49,8 @@ pub enum Form {
 impl Form {
     /// Reads a timeout. Zero is a timeout that has passed.
     ///
-    /// Returns `None` when the value is not exactly what the form allows: a sign, a
-    /// space, an exponent, another unit, too many digits, or none.
+    /// Returns `None` when the value is not exactly what the form allows: a
+    /// sign, a space, an exponent, another unit, too many digits, or none.
     pub fn read(self, value: &[u8]) -> Option<Duration> {
         self.parse(value).ok()
     }

@@ -43,8 +43,8 @@ pub(super) fn read(value: &[u8]) -> Result<Duration, MalformedTimeout> {
     Ok(duration(number(digits) * u128::from(*nanos)))
 }
 
-/// Writes the longest value that promises no more than is left; `None` if nothing
-/// is left, because such a call is not sent.
+/// Writes the longest value that promises no more than is left; `None` if
+/// nothing is left, because such a call is not sent.
 ///
 /// It is in the finest unit that needs at most eight digits. A time of more
 /// than 11,415 years is cut to that.

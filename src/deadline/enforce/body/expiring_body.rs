@@ -159,7 +159,8 @@ impl<B: Body<Error: Into<BoxError>> + Unpin> ExpiringBody<B> {
         if let Some(between) = self.deadline.between {
             self.begin_frame(&mut body, between);
         } else if is_late {
-            // The server still takes frames, so the next one gets as long again.
+            // The server still takes frames, so the next one gets as long
+            // again.
             self.drop_at(Instant::now() + LINGER);
         }
         self.shared.put_back(body, None);

@@ -92,8 +92,8 @@ impl<B> ResponseBody<B> {
 type FramePoll<D> = Poll<Option<Result<Frame<D>, BoxError>>>;
 
 impl<B: Body<Error: Into<BoxError>> + Unpin> State<B> {
-    /// Polls the inner body. An error is kept back until the server has sent the
-    /// frames before it.
+    /// Polls the inner body. An error is kept back until the server has sent
+    /// the frames before it.
     fn poll(&mut self, flush: &mut Flush, cx: &mut Context<'_>) -> FramePoll<B::Data> {
         let polled = match self {
             Self::Free(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),

@@ -1,8 +1,8 @@
 //! The inner service's body with the scope of its request. The response body
 //! polls it, directly or through an expiring body.
 //!
-//! A lazy body runs code of the handler when it is polled. That code sees the same
-//! deadline and the same cancellation as the handler did.
+//! A lazy body runs code of the handler when it is polled. That code sees the
+//! same deadline and the same cancellation as the handler did.
 
 use std::{
     pin::Pin,

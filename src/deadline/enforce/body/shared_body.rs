@@ -1,8 +1,9 @@
 //! A body that its response and the timer share, so that either can end it.
 //!
 //! The body is not polled under the lock, because a poll may take long, and the
-//! timer serves all other bodies too. So the timer finds it in one of three states: waiting, and
-//! drops it; being polled, and marks it, so that the poll drops it; or expired.
+//! timer serves all other bodies too. So the timer finds it in one of three
+//! states: waiting, and drops it; being polled, and marks it, so that the poll
+//! drops it; or expired.
 
 use std::{mem, sync::Arc, task::Waker};
 

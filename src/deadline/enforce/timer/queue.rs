@@ -1,11 +1,13 @@
 //! The entries of one runtime, ordered by time. [`TimerQueue`] locks it.
 //!
-//! A heap cannot remove an entry in its middle, so a removed value only leaves its
-//! slot, and its entry stays until it is due or is swept. An entry finds its value
-//! by a [`SlotKey`], which no longer matches once the slot has another value.
+//! A heap cannot remove an entry in its middle, so a removed value only leaves
+//! its slot, and its entry stays until it is due or is swept. An entry finds
+//! its value by a [`SlotKey`], which no longer matches once the slot has
+//! another value.
 //!
-//! Adding and removing take O(log n) time, amortised, and no allocation once the
-//! heap and the slots have grown to the number of values that there are at once.
+//! Adding and removing take O(log n) time, amortised, and no allocation once
+//! the heap and the slots have grown to the number of values that there are at
+//! once.
 //!
 //! [`TimerQueue`]: super::TimerQueue
 
@@ -57,8 +59,8 @@ struct TimerSlot {
 /// until it is due, or until a sweep.
 #[derive(Default)]
 pub(super) struct Queue {
-    /// The times of values, the earliest first. It may have entries whose value is
-    /// gone.
+    /// The times of values, the earliest first. It may have entries whose value
+    /// is gone.
     heap: BinaryHeap<Reverse<(Instant, SlotKey)>>,
     slots: Vec<TimerSlot>,
     /// The indices of slots without a value.

@@ -1,7 +1,8 @@
 //! The queue that its users hold: the entries of all runtimes, and their tasks.
 //!
-//! A task is spawned when it is needed: with the first value on its runtime, and
-//! with the first value after its runtime has ended. It does not own the queue.
+//! A task is spawned when it is needed: with the first value on its runtime,
+//! and with the first value after its runtime has ended. It does not own the
+//! queue.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -75,8 +76,9 @@ impl TimerQueue {
         }
     }
 
-    /// Moves a value to the current runtime, if it was added on another one, which
-    /// may be blocked or no longer driven. Outside of a runtime it does nothing.
+    /// Moves a value to the current runtime, if it was added on another one,
+    /// which may be blocked or no longer driven. Outside of a runtime it does
+    /// nothing.
     pub(crate) fn follow(self: &Arc<Self>, key: &mut TimerKey) {
         let here = Handle::try_current();
         if here.is_ok_and(|here| here.id() != key.runtime)

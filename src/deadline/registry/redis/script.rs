@@ -71,7 +71,8 @@ impl RegistryScript {
         format!("{prefix}:{name}:cancelled")
     }
 
-    /// Makes a call about one deadline; returns the server's tick and the state.
+    /// Makes a call about one deadline; returns the server's tick and the
+    /// state.
     pub(super) async fn run_one(&self, call: Cmd) -> Result<(u64, Remaining), redis::Error> {
         let mut reply = self.run(call).await?;
         Ok((reply.now, reply.next()?))
