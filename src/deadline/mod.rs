@@ -77,7 +77,7 @@ pub use self::{
     coverage::Coverage,
     current::{Scope, cancellation, carry, current, detach, scope},
     deadline::Deadline,
-    enforce::{EnforceDeadline, EnforceDeadlineLayer, ResponseBody, Trust, TrustPolicy, future},
+    enforce::{EnforceDeadline, EnforceDeadlineLayer, ResponseBody, Trust, future},
     observe::{Counts, Event, Observe, Snapshot, Stage},
     propagate::{PropagateDeadline, PropagateDeadlineLayer},
     registry::Registry,

@@ -23,8 +23,5 @@ mod trust;
 
 pub(crate) use self::caller_deadline::CallerDeadline;
 pub use self::{
-    body::ResponseBody,
-    layer::EnforceDeadlineLayer,
-    service::EnforceDeadline,
-    trust::{Trust, TrustPolicy},
+    body::ResponseBody, layer::EnforceDeadlineLayer, service::EnforceDeadline, trust::Trust,
 };

@@ -32,29 +32,8 @@ pub enum Trust {
     Full,
 }
 
-/// Which requests to trust: a [`Trust`] for all, or a closure that looks at the
-/// request.
-///
-/// ```
-/// use http::Request;
-/// use sluicegate::deadline::{Trust, TrustPolicy};
-///
-/// /// Trusts the requests of services that authentication has found.
-/// struct TrustServices;
-///
-/// #[derive(Clone)]
-/// struct ServiceName(String);
-///
-/// impl<B> TrustPolicy<B> for TrustServices {
-///     fn trust(&self, req: &Request<B>) -> Trust {
-///         match req.extensions().get::<ServiceName>() {
-///             Some(_) => Trust::Full,
-///             None => Trust::LowerOnly,
-///         }
-///     }
-/// }
-/// assert_eq!(TrustServices.trust(&Request::new(())), Trust::LowerOnly);
-/// ```
+/// Which requests to trust. Implemented for [`Trust`], which is the same for all,
+/// and for closures that look at the request.
 pub trait TrustPolicy<B> {
     /// Returns how far this request is believed.
     fn trust(&self, req: &Request<B>) -> Trust;
