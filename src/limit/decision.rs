@@ -1,5 +1,6 @@
-//! What a limiter decides about one request, and what it tells the client. Rules
-//! make decisions, limiters return them, and the layer turns them into responses.
+//! What a limiter decides about one request, and what it tells the client.
+//! Rules make decisions, limiters return them, and the layer turns them into
+//! responses.
 
 use std::{fmt, time::Duration};
 
@@ -12,7 +13,8 @@ pub enum Verdict {
     /// Let it pass: its cost is taken.
     Admit,
     /// Let it pass after this long: its cost is taken, its place is booked. The
-    /// caller has to sleep; `until_ready` sleeps itself, and then returns `Admit`.
+    /// caller has to sleep; `until_ready` sleeps itself, and then returns
+    /// `Admit`.
     Queue(Duration),
     /// Refuse it: nothing was taken.
     Deny,
@@ -59,8 +61,8 @@ struct WindowInfo {
     window: Tick,
 }
 
-/// The verdict without its wait. If the variants held the wait, a decision would
-/// be a word larger.
+/// The verdict without its wait. If the variants held the wait, a decision
+/// would be a word larger.
 #[derive(Clone, Copy)]
 enum Ruling {
     Admit,
@@ -149,12 +151,14 @@ impl Decision {
         Self { part, ..self }
     }
 
-    /// Returns the index, among several limits, of the one that made the decision.
+    /// Returns the index, among several limits, of the one that made the
+    /// decision.
     pub(super) fn part(&self) -> usize {
         self.part.into()
     }
 
-    /// Sets the ticks until more is left, and those in which the limit comes back.
+    /// Sets the ticks until more is left, and those in which the limit comes
+    /// back.
     #[inline]
     pub(super) fn windowed(self, more: Tick, window: Tick) -> Self {
         Self {
@@ -208,8 +212,8 @@ impl Decision {
         }
     }
 
-    /// Whether clients reach this limit before the other: it has less left, or as
-    /// much and is whole later.
+    /// Whether clients reach this limit before the other: it has less left, or
+    /// as much and is whole later.
     pub(crate) fn is_tighter_than(&self, other: &Self) -> bool {
         let (own, others) = (self.remaining(), other.remaining());
         own < others || own == others && self.reset_after() > other.reset_after()
@@ -263,9 +267,9 @@ impl Decision {
         matches!(self.ruling, Ruling::Deny(_))
     }
 
-    /// Returns how long the request has waited before it was admitted, as it was
-    /// booked; zero if it has not. After a wait the [verdict](Self::verdict) is
-    /// `Admit`.
+    /// Returns how long the request has waited before it was admitted, as it
+    /// was booked; zero if it has not. After a wait the
+    /// [verdict](Self::verdict) is `Admit`.
     pub fn waited(&self) -> Duration {
         match self.ruling {
             Ruling::Waited => self.duration(self.wait),
@@ -278,32 +282,35 @@ impl Decision {
         self.remaining.limit
     }
 
-    /// Returns the largest cost that would still pass at once, after this decision.
+    /// Returns the largest cost that would still pass at once, after this
+    /// decision.
     pub fn remaining(&self) -> Cost {
         self.remaining.cost()
     }
 
-    /// Returns the time after which the same cost passes if no other request comes,
-    /// to the microsecond. `None` if it was not denied, or if it is above the
+    /// Returns the time after which the same cost passes if no other request
+    /// comes, to the microsecond. `None` if it was not denied, or if it is
+    /// above the
     /// [`limit`](Self::limit) and never passes.
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_ticks().map(Duration::from_micros)
     }
 
-    /// Returns the time after which the bucket is whole if no other request comes.
+    /// Returns the time after which the bucket is whole if no other request
+    /// comes.
     pub fn reset_after(&self) -> Duration {
         self.duration(self.reset)
     }
 
-    /// Returns the time after which more is left than [`remaining`](Self::remaining)
-    /// tells; zero if the bucket is whole.
+    /// Returns the time after which more is left than
+    /// [`remaining`](Self::remaining) tells; zero if the bucket is whole.
     pub fn more_after(&self) -> Duration {
         let more = self.window_info.map(|info| info.more);
         Duration::from_micros(more.unwrap_or_else(|| self.remaining.next_token(self.reset)))
     }
 
-    /// Returns the time in which the whole [`limit`](Self::limit) comes back: the
-    /// window, or the burst at the sustained rate. Zero if that is unknown.
+    /// Returns the time in which the whole [`limit`](Self::limit) comes back:
+    /// the window, or the burst at the sustained rate. Zero if that is unknown.
     pub fn window(&self) -> Duration {
         let window = self.window_info.map(|info| info.window);
         Duration::from_micros(window.unwrap_or_else(|| self.remaining.window()))
@@ -330,7 +337,8 @@ impl Decision {
         }
     }
 
-    /// Rounds up: a client that comes back after a time told here is not denied.
+    /// Rounds up: a client that comes back after a time told here is not
+    /// denied.
     fn ticks(&self, units: u64) -> Tick {
         units.div_ceil(self.remaining.tick)
     }

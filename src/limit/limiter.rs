@@ -1,5 +1,5 @@
-//! The contract of a limiter, by which layers and adaptors ask it, and how long a
-//! caller is ready to wait.
+//! The contract of a limiter, by which layers and adaptors ask it, and how long
+//! a caller is ready to wait.
 
 use std::{
     error::Error,
@@ -24,16 +24,16 @@ pub trait Backend {
     /// A decision that is not made at once, or that waits for its turn.
     type Future: Future<Output = Result<Decision, Self::Error>>;
 
-    /// Returns the name under which requests without a key are counted, because no
-    /// limit can be found for them: that of the limiter itself. Empty unless
+    /// Returns the name under which requests without a key are counted, because
+    /// no limit can be found for them: that of the limiter itself. Empty unless
     /// overridden.
     fn label(&self) -> Arc<str> {
         Arc::default()
     }
 }
 
-/// Decides by key. The layer, the adaptors and your own code ask it, whether the
-/// state is in process, as in [`Local`](super::Local), or elsewhere.
+/// Decides by key. The layer, the adaptors and your own code ask it, whether
+/// the state is in process, as in [`Local`](super::Local), or elsewhere.
 ///
 /// A limiter is a handle: clones share their state.
 ///
@@ -95,37 +95,38 @@ pub trait Limiter<K: ?Sized>: Backend {
     /// Returns the name of the limit for this key, as clients and logs see it.
     fn name(&self, key: &K) -> Arc<str>;
 
-    /// Returns the name of the limit that made this decision, if there are several
-    /// for one key, as in [`All`](super::All). A limiter that wraps others has to
-    /// ask them.
+    /// Returns the name of the limit that made this decision, if there are
+    /// several for one key, as in [`All`](super::All). A limiter that wraps
+    /// others has to ask them.
     #[inline]
     fn limit_of(&self, key: &K, decision: &Decision) -> Arc<str> {
         let _ = decision;
         self.name(key)
     }
 
-    /// Returns the names of all limits for this key, for a decision that is made
-    /// later, when the key is gone.
+    /// Returns the names of all limits for this key, for a decision that is
+    /// made later, when the key is gone.
     fn names(&self, key: &K) -> LimitNames {
         LimitNames::one(self.name(key))
     }
 
-    /// Takes `cost` from the budget of `key` if it is there. Does not sleep: after a
-    /// verdict of `Queue` the caller has to. The layer calls it in shadow mode, where
-    /// no request waits.
+    /// Takes `cost` from the budget of `key` if it is there. Does not sleep:
+    /// after a verdict of `Queue` the caller has to. The layer calls it in
+    /// shadow mode, where no request waits.
     fn check(&self, key: &K, cost: Cost) -> Check<Self::Future>;
 
-    /// Takes `cost`, or books it and sleeps until it is there, within the bounds of
-    /// `wait`. The layer calls it, with [`Wait::none`] unless it is told to wait.
-    /// Never returns `Now` with a verdict of `Queue`, because callers take an
-    /// admission for one that need not wait any more. The call itself books the place
-    /// in the queue, and the future gives it back when it is dropped.
+    /// Takes `cost`, or books it and sleeps until it is there, within the
+    /// bounds of `wait`. The layer calls it, with [`Wait::none`] unless it is
+    /// told to wait. Never returns `Now` with a verdict of `Queue`, because
+    /// callers take an admission for one that need not wait any more. The call
+    /// itself books the place in the queue, and the future gives it back when
+    /// it is dropped.
     fn until_ready(&self, key: &K, cost: Cost, wait: Wait) -> Check<Self::Future>;
 
-    /// Like [`until_ready`](Self::until_ready), and notes the decision of each limit
-    /// in `others` if there are several, before it returns its own. The layer calls it
-    /// if responses list all limits. A limiter that wraps others has to pass the call
-    /// on.
+    /// Like [`until_ready`](Self::until_ready), and notes the decision of each
+    /// limit in `others` if there are several, before it returns its own. The
+    /// layer calls it if responses list all limits. A limiter that wraps others
+    /// has to pass the call on.
     #[inline]
     fn until_ready_noting(
         &self,
@@ -168,7 +169,8 @@ impl LimitNames {
         Self { own, parts }
     }
 
-    /// Returns the name of the limiter itself, for the case that there is no decision.
+    /// Returns the name of the limiter itself, for the case that there is no
+    /// decision.
     pub fn own(&self) -> &Arc<str> {
         &self.own
     }
@@ -181,8 +183,8 @@ impl LimitNames {
 
 /// A decision, at once or later.
 ///
-/// Most checks are decided at once, and need no future. A caller that does not mind
-/// the difference can await the check itself:
+/// Most checks are decided at once, and need no future. A caller that does not
+/// mind the difference can await the check itself:
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -247,8 +249,9 @@ impl Wait {
         }
     }
 
-    /// Waits no longer than this: a caller that would have to is denied at once. At
-    /// most 1,024 wait for the same budget, unless [`queue`](Self::queue) is set.
+    /// Waits no longer than this: a caller that would have to is denied at
+    /// once. At most 1,024 wait for the same budget, unless
+    /// [`queue`](Self::queue) is set.
     pub const fn up_to(max_wait: Duration) -> Self {
         Self {
             max_wait: Some(max_wait),
@@ -257,15 +260,15 @@ impl Wait {
         }
     }
 
-    /// Denies a caller at once that finds this many already waiting for the same
-    /// budget.
+    /// Denies a caller at once that finds this many already waiting for the
+    /// same budget.
     #[must_use]
     pub const fn queue(self, max_queue: usize) -> Self {
         Self { max_queue, ..self }
     }
 
-    /// Denies a caller at once whose turn would come after the deadline. A layer sets
-    /// the [current](crate::deadline::current) one by itself.
+    /// Denies a caller at once whose turn would come after the deadline. A
+    /// layer sets the [current](crate::deadline::current) one by itself.
     #[must_use]
     pub const fn before(self, deadline: Deadline) -> Self {
         Self {
@@ -274,8 +277,8 @@ impl Wait {
         }
     }
 
-    /// Returns how many ticks to wait at most, if the limit by itself lets its callers
-    /// wait for `own`.
+    /// Returns how many ticks to wait at most, if the limit by itself lets its
+    /// callers wait for `own`.
     pub(crate) fn longest(&self, own: Tick) -> Tick {
         let wait = self.max_wait.map_or(own, ticks);
         match self.deadline {
@@ -284,8 +287,8 @@ impl Wait {
         }
     }
 
-    /// Returns the longest wait; `None` is as long as the limit's own queue takes, and
-    /// no wait at all if it has none.
+    /// Returns the longest wait; `None` is as long as the limit's own queue
+    /// takes, and no wait at all if it has none.
     pub const fn max_wait(&self) -> Option<Duration> {
         self.max_wait
     }

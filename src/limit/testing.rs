@@ -37,8 +37,8 @@ use crate::clock::Tick;
 ///     .operation("replay:alice", Operation::Check(1));
 /// let reply: Vec<redis::Value> = call.command().query(&mut client)?;
 /// let results = call.read(&reply).expect("the script of this rule replied");
-/// assert_eq!(results[0].count, 1);
-/// assert!(results[1].decision.unwrap().is_denied());
+/// let [(admitted, _), (_, Some(denied))] = results[..] else { panic!("{results:?}") };
+/// assert!(admitted == 1 && denied.is_denied());
 /// # Ok::<(), redis::RedisError>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -47,18 +47,6 @@ pub struct ScriptCall<'a, R> {
     rule: &'a R,
     now: Option<Tick>,
     operations: Vec<(Vec<u8>, Operation)>,
-}
-
-/// The result of one [`Operation`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct OperationResult {
-    /// How many were admitted, how much was taken or given back, or 1 for a
-    /// credit, a debit and a reset.
-    pub count: u64,
-    /// The decision, which [`Operation::Check`], [`Operation::Reserve`] and
-    /// [`Operation::UpTo`] make; of several reservations, the first.
-    pub decision: Option<Decision>,
 }
 
 impl<'a, R: Scripted> ScriptCall<'a, R> {
@@ -95,10 +83,14 @@ impl<'a, R: Scripted> ScriptCall<'a, R> {
         R::script().call_with_source(&call)
     }
 
-    /// Reads the reply to the command: the result of each operation, in order.
-    /// `None` if it is not a reply of this call, or if the state of a key cannot be
-    /// read.
-    pub fn read(&self, reply: &[Value]) -> Option<Vec<OperationResult>> {
+    /// Reads the reply to the command. `None` if it is not a reply of this call, or if
+    /// the state of a key cannot be read.
+    ///
+    /// For each operation, in order, it has a number: how many were admitted, how much
+    /// was taken or given back, or 1 for a credit, a debit and a reset. And a decision
+    /// for those that make one, [`Operation::Check`], [`Operation::Reserve`] (the first)
+    /// and [`Operation::UpTo`].
+    pub fn read(&self, reply: &[Value]) -> Option<Vec<(u64, Option<Decision>)>> {
         let mut reader = ReplyReader::of(reply);
         let now = reader.take()?;
         let mut read = |operation: &Operation| {
@@ -111,7 +103,7 @@ impl<'a, R: Scripted> ScriptCall<'a, R> {
                 // Its term, and when that ends.
                 let _ = (reader.take()?, reader.take()?);
             }
-            Some(OperationResult { count, decision })
+            Some((count, decision))
         };
         let operations = self.operations.iter();
         operations.map(|(_, operation)| read(operation)).collect()
@@ -132,9 +124,9 @@ mod tests {
             .operation("a", Operation::Credit(1));
         let reply = [5_000_000, 0, 1_000_000, 1].map(Value::Int);
         let results = call.read(&reply).unwrap();
-        let denied = results[0].decision.unwrap();
+        let denied = results[0].1.unwrap();
         assert_eq!(denied.retry_after().unwrap().as_secs(), 1);
-        assert_eq!((results[1].count, results[1].decision), (1, None));
+        assert_eq!(results[1], (1, None));
         assert_eq!(call.read(&reply[..2]), None);
     }
 }

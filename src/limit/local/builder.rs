@@ -37,6 +37,12 @@ const CAPACITY: usize = 100_000;
 pub struct LocalBuilder<R, C = Monotonic> {
     rule: R,
     clock: C,
+    settings: Settings,
+}
+
+/// The settings that do not depend on the types of rule and clock.
+#[derive(Clone, Debug)]
+struct Settings {
     capacity: usize,
     name: Arc<str>,
     observer: Option<Arc<dyn Observe>>,
@@ -47,21 +53,21 @@ impl<R: Rule> LocalBuilder<R> {
         Self {
             rule,
             clock: Monotonic::new(),
-            capacity: CAPACITY,
-            name: "default".into(),
-            observer: None,
+            settings: Settings {
+                capacity: CAPACITY,
+                name: "default".into(),
+                observer: None,
+            },
         }
     }
 }
 
 impl<R: Rule, C: Clock> LocalBuilder<R, C> {
-    /// Sets the name by which clients, logs and metrics know the limit: `default`
-    /// unless it is set.
-    pub fn name(self, name: &str) -> Self {
-        Self {
-            name: name.into(),
-            ..self
-        }
+    /// Sets the name by which clients, logs and metrics know the limit:
+    /// `default` unless it is set.
+    pub fn name(mut self, name: &str) -> Self {
+        self.settings.name = name.into();
+        self
     }
 
     /// Sets for how many keys there is room: 100,000 unless it is set. See
@@ -71,38 +77,28 @@ impl<R: Rule, C: Clock> LocalBuilder<R, C> {
     ///
     /// If it is 0 or above 2^31.
     #[track_caller]
-    pub fn capacity(self, capacity: usize) -> Self {
-        let possible = (1..=1 << 31).contains(&capacity);
-        assert!(possible, "invalid capacity {capacity}: must be 1 to 2^31");
-        Self { capacity, ..self }
+    pub fn capacity(mut self, capacity: usize) -> Self {
+        let is_valid = (1..=1 << 31).contains(&capacity);
+        assert!(is_valid, "invalid capacity {capacity}: must be 1 to 2^31");
+        self.settings.capacity = capacity;
+        self
     }
 
-    /// Sets the clock to decide by: the monotonic one unless it is set. A window that
-    /// should begin at midnight needs [`Wall`](crate::clock::Wall).
+    /// Sets the clock to decide by: the monotonic one unless it is set. A
+    /// window that should begin at midnight needs [`Wall`](crate::clock::Wall).
     pub fn clock<D: Clock>(self, clock: D) -> LocalBuilder<R, D> {
-        let Self {
-            rule,
-            capacity,
-            name,
-            observer,
-            ..
-        } = self;
         LocalBuilder {
-            rule,
+            rule: self.rule,
             clock,
-            capacity,
-            name,
-            observer,
+            settings: self.settings,
         }
     }
 
-    /// Sets the observer to notify about buckets that are forgotten alive. Give it the
-    /// same one as the layer.
-    pub fn observe(self, observer: Arc<dyn Observe>) -> Self {
-        Self {
-            observer: Some(observer),
-            ..self
-        }
+    /// Sets the observer to notify about buckets that are forgotten alive. Give
+    /// it the same one as the layer.
+    pub fn observe(mut self, observer: Arc<dyn Observe>) -> Self {
+        self.settings.observer = Some(observer);
+        self
     }
 
     /// Builds a limiter with a bucket for each key.
@@ -116,25 +112,22 @@ impl<R: Rule, C: Clock> LocalBuilder<R, C> {
     }
 
     fn build<S: Keying<R>>(self) -> Local<R, S, C> {
-        let Self {
-            rule,
-            clock,
+        let Settings {
             capacity,
             name,
             observer,
-        } = self;
+        } = self.settings;
         let forgotten = Forgotten::new(name.clone(), observer);
-        let store = S::Store::new(capacity, clock.now(), forgotten);
-        let (hasher, wait_queues) = (RandomState::new(), Mutex::default());
+        let shared = Shared {
+            store: S::Store::new(capacity, self.clock.now(), forgotten),
+            rule: self.rule,
+            clock: self.clock,
+            hasher: RandomState::new(),
+            name,
+            wait_queues: Mutex::default(),
+        };
         Local {
-            shared: Arc::new(Shared {
-                rule,
-                clock,
-                store,
-                hasher,
-                name,
-                wait_queues,
-            }),
+            shared: Arc::new(shared),
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The limiter in this process: its users' methods, handed on to what its clones
-//! share.
+//! The limiter in this process: its users' methods, handed on to what its
+//! clones share.
 
 use std::{convert::Infallible, fmt, hash::Hash, sync::Arc};
 
@@ -76,8 +76,8 @@ pub struct Keyed;
 #[derive(Clone, Copy, Debug)]
 pub struct Direct;
 
-/// Whether a limiter has keys: [`Keyed`] or [`Direct`]. It chooses the store, so that
-/// a limiter without keys pays for no table.
+/// Whether a limiter has keys: [`Keyed`] or [`Direct`]. It chooses the store,
+/// so that a limiter without keys pays for no table.
 pub trait Keying<R: Rule>: sealed::Sealed {
     /// Where buckets are kept.
     type Store: Store<R::State>;
@@ -121,7 +121,8 @@ impl<R: Rule> Local<R> {
 impl<R: Rule, C: Clock> Local<R, Keyed, C> {
     /// Takes `cost` from the budget of `key` if it is there.
     ///
-    /// Never sleeps: with a [`LeakyBucket`](crate::limit::LeakyBucket) the verdict may be
+    /// Never sleeps: with a [`LeakyBucket`](crate::limit::LeakyBucket) the
+    /// verdict may be
     /// [`Queue`](crate::limit::Verdict::Queue), and then the caller has to. A cost of
     /// 0 takes nothing.
     #[inline]
@@ -129,14 +130,15 @@ impl<R: Rule, C: Clock> Local<R, Keyed, C> {
         self.shared.check(self.shared.hash(key), cost)
     }
 
-    /// Returns the decision about a cost of 0, which tells what is left for `key`.
-    /// Takes nothing.
+    /// Returns the decision about a cost of 0, which tells what is left for
+    /// `key`. Takes nothing.
     pub fn peek<K: Hash + ?Sized>(&self, key: &K) -> Decision {
         self.shared.check(self.shared.hash(key), 0)
     }
 
-    /// Takes as much as there is for `key`, up to `cost`, and returns how much that
-    /// was. If there is nothing, the decision is the denial of a cost of 1.
+    /// Takes as much as there is for `key`, up to `cost`, and returns how much
+    /// that was. If there is nothing, the decision is the denial of a cost of
+    /// 1.
     ///
     /// ```
     /// use sluicegate::limit::{Local, Quota, TokenBucket};
@@ -159,9 +161,10 @@ impl<R: Rule, C: Clock> Local<R, Keyed, C> {
         self.shared.credit(self.shared.hash(key), cost);
     }
 
-    /// Takes `cost` from `key` without asking, because the cost of some work is known
-    /// only when it is done. The bucket may go into debt, and remembers as much of it
-    /// as [`Rule::max_debit`] tells: see [debt](crate::limit::Quota#debt).
+    /// Takes `cost` from `key` without asking, because the cost of some work is
+    /// known only when it is done. The bucket may go into debt, and remembers
+    /// as much of it as [`Rule::max_debit`] tells: see
+    /// [debt](crate::limit::Quota#debt).
     ///
     /// ```
     /// use sluicegate::limit::{Local, Quota, TokenBucket};
@@ -175,22 +178,23 @@ impl<R: Rule, C: Clock> Local<R, Keyed, C> {
         self.shared.debit(self.shared.hash(key), cost);
     }
 
-    /// Makes the bucket of `key` whole. Callers that already wait for it pass at the
-    /// instants that they have booked.
+    /// Makes the bucket of `key` whole. Callers that already wait for it pass
+    /// at the instants that they have booked.
     pub fn reset<K: Hash + ?Sized>(&self, key: &K) {
         self.shared.reset(self.shared.hash(key));
     }
 
     /// Takes `cost` from the budget of `key`, as soon as it is there.
     ///
-    /// This call books the place in the queue, before the future is polled, and the
-    /// future gives it back if it is dropped early. A caller is denied at once if it
-    /// would have to wait longer than `wait` allows, or if it finds the queue full.
+    /// This call books the place in the queue, before the future is polled, and
+    /// the future gives it back if it is dropped early. A caller is denied at
+    /// once if it would have to wait longer than `wait` allows, or if it finds
+    /// the queue full.
     ///
     /// # Panics
     ///
-    /// If the future has to wait and is polled outside of a tokio runtime with a
-    /// timer.
+    /// If the future has to wait and is polled outside of a tokio runtime with
+    /// a timer.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -262,14 +266,15 @@ impl<R: Rule, C: Clock> Local<R, Direct, C> {
         self.shared.credit(0, cost);
     }
 
-    /// Takes `cost` without asking. The bucket may go into debt, and remembers as much
-    /// of it as [`Rule::max_debit`] tells: see [debt](crate::limit::Quota#debt).
+    /// Takes `cost` without asking. The bucket may go into debt, and remembers
+    /// as much of it as [`Rule::max_debit`] tells: see
+    /// [debt](crate::limit::Quota#debt).
     pub fn debit(&self, cost: Cost) {
         self.shared.debit(0, cost);
     }
 
-    /// Makes the bucket whole. Callers that already wait pass at the instants that
-    /// they have booked.
+    /// Makes the bucket whole. Callers that already wait pass at the instants
+    /// that they have booked.
     pub fn reset(&self) {
         self.shared.reset(0);
     }

@@ -1,5 +1,5 @@
-//! The store of sliding logs, which do not fit in a word: sharded maps under one
-//! capacity.
+//! The store of sliding logs, which do not fit in a word: sharded maps under
+//! one capacity.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -15,15 +15,15 @@ use crate::{
 /// Locks, so that threads with different keys seldom wait for each other.
 const SHARDS: usize = 16;
 
-/// How many dead logs a newcomer drops, so that memory is freed before the store is
-/// full.
+/// How many dead logs a newcomer drops, so that memory is freed before the
+/// store is full.
 const STRIDE: usize = 2;
 
 /// Logs by the hash of their key, at most as many as the capacity says.
 ///
-/// No task sweeps: every new bucket drops a few dead ones. If the store is full, a
-/// new bucket takes the place of the one that ends first, dead or alive, in whatever
-/// shard that is.
+/// No task sweeps: every new bucket drops a few dead ones. If the store is
+/// full, a new bucket takes the place of the one that ends first, dead or
+/// alive, in whatever shard that is.
 #[derive(Debug)]
 pub struct LogStore {
     /// By the lowest bits of the key's hash.
@@ -38,8 +38,8 @@ pub struct LogStore {
 #[derive(Debug)]
 struct Shard {
     kept: Mutex<Kept>,
-    /// When the first of its logs ends, at the earliest. A full store reads it without
-    /// the lock, to find the shard that has to give one up.
+    /// When the first of its logs ends, at the earliest. A full store reads it
+    /// without the lock, to find the shard that has to give one up.
     first: AtomicU64,
 }
 
@@ -104,6 +104,8 @@ impl Store<Log> for LogStore {
                 let answer = change(&mut log, now);
                 let life = rule.life(&log, now);
                 if life > 0 {
+                    // Dead logs go first, because one of them may leave the
+                    // place.
                     self.count.fetch_sub(kept.drop_dead(rule, now), Relaxed);
                     self.take_place()?;
                     kept.insert(key, log, now + life);
@@ -140,7 +142,8 @@ impl LogStore {
             };
             match shard.with(|kept| kept.drop_first(rule, now)) {
                 First::EndsLater => {}
-                // The thread that took the last place has not inserted its log yet.
+                // The thread that took the last place has not inserted its log
+                // yet.
                 First::None => return,
                 First::Gone { life } => {
                     self.count.fetch_sub(1, Relaxed);
@@ -162,7 +165,8 @@ impl Shard {
         }
     }
 
-    /// Changes the logs under the lock, and updates the end of the first of them.
+    /// Changes the logs under the lock, and updates the end of the first of
+    /// them.
     fn with<T>(&self, change: impl FnOnce(&mut Kept) -> T) -> T {
         let mut kept = lock(&self.kept);
         let answer = change(&mut kept);
@@ -180,8 +184,8 @@ impl Kept {
         self.logs.insert(key, Ticketed { log, end });
     }
 
-    /// Drops a log that is dead, or writes another ticket if it ends sooner. Returns how
-    /// many logs are gone.
+    /// Drops a log that is dead, or writes another ticket if it ends sooner.
+    /// Returns how many logs are gone.
     #[cold]
     fn end_sooner(&mut self, key: u64, now: Tick, life: Tick) -> u64 {
         let Some(Ticketed { log, end }) = self.logs.remove(&key) else {

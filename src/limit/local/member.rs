@@ -1,5 +1,5 @@
-//! A bucket in this process as a member of an `All`, which charges several buckets
-//! or none.
+//! A bucket in this process as a member of an `All`, which charges several
+//! buckets or none.
 
 use std::{hash::Hash, sync::Arc};
 
@@ -25,8 +25,8 @@ use crate::{
 };
 
 impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
-    /// Decides, or books within `max_wait` ticks, and returns with the decision what
-    /// is needed to undo it.
+    /// Decides, or books within `max_wait` ticks, and returns with the decision
+    /// what is needed to undo it.
     pub(super) fn charge(&self, key: u64, cost: Cost, max_wait: Tick) -> Reserved {
         self.update(key, |rule, state, now| {
             let decision = reserve(rule, state, now, cost, max_wait);
@@ -46,8 +46,8 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
         }
     }
 
-    /// Returns the denial of a cost, if it would be denied. A charge is taken back at
-    /// the same instant, which leaves no trace.
+    /// Returns the denial of a cost, if it would be denied. A charge is taken
+    /// back at the same instant, which leaves no trace.
     fn denial(&self, key: u64, cost: Cost, max_wait: Tick) -> Option<Decision> {
         self.update(key, |rule, state, now| {
             let decision = reserve(rule, state, now, cost, max_wait);
@@ -59,8 +59,8 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
         })
     }
 
-    /// Returns for how many ticks a caller may wait: only a queue makes callers wait
-    /// here.
+    /// Returns for how many ticks a caller may wait: only a queue makes callers
+    /// wait here.
     fn longest_wait(&self, key: u64, wait: Option<Wait>) -> Tick {
         match wait {
             _ if !self.rule.queues() => 0,
@@ -76,7 +76,8 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
         let Some(wait) = wait.filter(|_| this.rule.queues()) else {
             return this.charge(key, cost, this.longest_wait(key, None));
         };
-        // Most callers need not wait, so the queue is locked only for the others.
+        // Most callers need not wait, so the queue is locked only for the
+        // others.
         let reserved = this.charge(key, cost, 0);
         if reserved.decision.is_admitted() {
             return reserved;
@@ -88,8 +89,8 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
 
 #[cfg(feature = "redis")]
 impl<R: Rule, C: Clock> Local<R, Keyed, C> {
-    /// Reserves by the hash of a key. The caller keeps the guard, which gives the
-    /// charge back if it is dropped.
+    /// Reserves by the hash of a key. The caller keeps the guard, which gives
+    /// the charge back if it is dropped.
     pub(crate) fn reserve_hashed(&self, key: u64, request: CheckRequest) -> Guarded {
         let Reserved { decision, claim } = Shared::reserve_or_wait(&self.shared, key, request);
         let rollback = match claim {

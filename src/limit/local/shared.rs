@@ -1,5 +1,5 @@
-//! The state that the clones of a limiter share, and each operation on a bucket:
-//! the clock is read, the store finds the bucket, the rule changes it.
+//! The state that the clones of a limiter share, and each operation on a
+//! bucket: the clock is read, the store finds the bucket, the rule changes it.
 
 use std::{hash::Hash, sync::Arc};
 
@@ -38,7 +38,8 @@ pub(super) struct Shared<R, S, C> {
     pub(super) rule: R,
     pub(super) clock: C,
     pub(super) store: S,
-    /// Seeded anew in each process, so that no client can choose keys that collide.
+    /// Seeded anew in each process, so that no client can choose keys that
+    /// collide.
     pub(super) hasher: RandomState,
     pub(super) name: Arc<str>,
     /// Locked before the bucket, by callers that book or give back a place.
@@ -91,8 +92,8 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
 
     /// Makes the bucket whole.
     pub(super) fn reset(&self, key: u64) {
-        // The bookings of waiting callers go with the state, so they must give nothing
-        // back. The queues stay locked until it is gone.
+        // The bookings of waiting callers go with the state, so they must give
+        // nothing back. The queues stay locked until it is gone.
         let mut queues = self.wait_queues();
         queues.clear(key);
         self.update(key, |_, state, _| *state = R::State::default());

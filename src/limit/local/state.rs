@@ -1,5 +1,5 @@
-//! Which store keeps the states of a rule. Rules name their state, and so get a store
-//! that fits.
+//! Which store keeps the states of a rule. Rules name their state, and so get a
+//! store that fits.
 
 use std::fmt;
 
@@ -10,8 +10,8 @@ use super::{
 };
 use crate::limit::rules::{log::Log, word::Word};
 
-/// The state of a bucket, which decides how it is stored: a [`Word`] lives in the
-/// lock-free table, a [`Log`] behind a lock.
+/// The state of a bucket, which decides how it is stored: a [`Word`] lives in
+/// the lock-free table, a [`Log`] behind a lock.
 ///
 /// Sealed: it is implemented for these two.
 pub trait State: Default + Clone + fmt::Debug + Send + 'static {

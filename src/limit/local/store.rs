@@ -1,5 +1,5 @@
-//! Stores, in which a limiter keeps its buckets: their contract, the two that keep
-//! one bucket, and what all of them have in common.
+//! Stores, in which a limiter keeps its buckets: their contract, the two that
+//! keep one bucket, and what all of them have in common.
 
 use std::{
     fmt,
@@ -77,7 +77,8 @@ impl Forgotten {
     }
 }
 
-/// Knows when the words of a store may begin to wrap; see [`Lifespan::lifetime`].
+/// Knows when the words of a store may begin to wrap; see
+/// [`Lifespan::lifetime`].
 #[derive(Debug)]
 pub(crate) struct Epoch {
     /// When dead buckets were dropped the last time.
@@ -100,8 +101,9 @@ impl Epoch {
         now.saturating_sub(self.began.load(Acquire)) > lifetime
     }
 
-    /// Lets one caller `drop_dead` buckets while the others wait. Its argument tells
-    /// whether the store lay idle for so long that all of them must be dead.
+    /// Lets one caller `drop_dead` buckets while the others wait. Its argument
+    /// tells whether the store lay idle for so long that all of them must be
+    /// dead.
     #[cold]
     pub(crate) fn renew(&self, now: Tick, lifetime: Tick, drop_dead: impl FnOnce(bool)) {
         let _turn = lock(&self.turn);
@@ -115,8 +117,8 @@ impl Epoch {
     }
 }
 
-/// One bucket of one word. It is alone on its cache lines, because threads that write
-/// it would slow down readers of its neighbours.
+/// One bucket of one word. It is alone on its cache lines, because threads that
+/// write it would slow down readers of its neighbours.
 #[derive(Debug)]
 #[repr(align(128))]
 pub struct SingleWord {
@@ -156,6 +158,7 @@ impl Store<Word> for SingleWord {
             if next.0 == seen {
                 return answer;
             }
+            // Weak: after a spurious failure it only decides once more.
             match self
                 .word
                 .compare_exchange_weak(seen, next.0, AcqRel, Acquire)

@@ -22,8 +22,8 @@ use crate::{
 };
 
 impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
-    /// Takes the cost at once, or a place in the queue. Most callers need not wait, so
-    /// the queue is locked only for the others.
+    /// Takes the cost at once, or a place in the queue. Most callers need not
+    /// wait, so the queue is locked only for the others.
     #[inline]
     pub(super) fn until_ready(
         this: &Arc<Self>,
@@ -48,9 +48,9 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
         }
     }
 
-    /// Books a place in the queue, unless none is needed or there is none. The queue
-    /// is locked from the booking until the place is taken, so that both have the
-    /// same order.
+    /// Books a place in the queue, unless none is needed or there is none. The
+    /// queue is locked from the booking until the place is taken, so that both
+    /// have the same order.
     pub(super) fn join_queue(
         this: &Arc<Self>,
         key: u64,
@@ -90,8 +90,8 @@ struct Booking<R: Rule, S: Store<R::State>, C: Clock> {
 
 impl<R: Rule, S: Store<R::State>, C: Clock> Drop for Booking<R, S, C> {
     fn drop(&mut self) {
-        // The queue stays locked until the bucket has its cost back. Otherwise a
-        // newcomer could book behind a place that no longer exists.
+        // The queue stays locked until the bucket has its cost back. Otherwise
+        // a newcomer could book behind a place that no longer exists.
         let mut queues = self.shared.wait_queues();
         let free = queues.leave(self.key, &self.caller);
         if free > 0 {

@@ -1,11 +1,11 @@
 //! The callers that wait for a bucket: first come, first served.
 //!
-//! A place in a queue is a booking in the bucket's own state, with an instant at
-//! which it falls due. When a caller leaves the queue, those behind it move up,
-//! each to the instant of the one before, and the booking of the last of them
-//! goes back into the bucket. So nothing can pass sooner than the rule allows. A
-//! place lapses instead if a caller behind it needs more than the place has to
-//! give.
+//! A place in a queue is a booking in the bucket's own state, with an instant
+//! at which it falls due. When a caller leaves the queue, those behind it move
+//! up, each to the instant of the one before, and the booking of the last of
+//! them goes back into the bucket. So nothing can pass sooner than the rule
+//! allows. A place lapses instead if a caller behind it needs more than the
+//! place has to give.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -26,7 +26,8 @@ use crate::{
 /// The callers that wait for one bucket, in the order in which they came.
 type WaitQueue = VecDeque<Arc<QueuedCaller>>;
 
-/// The queues of one limiter, by the hash of the key. Empty queues are not kept.
+/// The queues of one limiter, by the hash of the key. Empty queues are not
+/// kept.
 #[derive(Debug, Default)]
 pub(super) struct WaitQueues(HashMap<u64, WaitQueue>);
 
@@ -62,8 +63,8 @@ impl WaitQueues {
         self.0.remove(&key);
     }
 
-    /// Leaves the queue. Returns the cost that goes back into the bucket: 0 if the
-    /// booking is due, and so used, or if it lapses.
+    /// Leaves the queue. Returns the cost that goes back into the bucket: 0 if
+    /// the booking is due, and so used, or if it lapses.
     pub(super) fn leave(&mut self, key: u64, caller: &Arc<QueuedCaller>) -> Cost {
         let Some(queue) = self.0.get_mut(&key) else {
             return 0;
@@ -85,9 +86,9 @@ impl WaitQueues {
     }
 }
 
-/// Moves each caller to the booking of the one before it, beginning with a booking
-/// that became free. Returns the cost of the booking that is left over, or 0 if
-/// one was too small for the caller behind it.
+/// Moves each caller to the booking of the one before it, beginning with a
+/// booking that became free. Returns the cost of the booking that is left over,
+/// or 0 if one was too small for the caller behind it.
 fn move_up<'a>(
     behind: impl Iterator<Item = &'a Arc<QueuedCaller>>,
     due: Instant,

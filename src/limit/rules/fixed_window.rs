@@ -1,4 +1,5 @@
-//! A counter that starts anew in every window. Its twin is `lua/fixed_window.lua`.
+//! A counter that starts anew in every window. Its twin is
+//! `lua/fixed_window.lua`.
 
 use super::{
     forward::forward,
@@ -48,8 +49,8 @@ impl FixedWindow {
         }
     }
 
-    /// Returns the decision for what the view counts, which the cost is part of if
-    /// it was admitted.
+    /// Returns the decision for what the view counts, which the cost is part of
+    /// if it was admitted.
     fn decision(&self, view: &View, cost: Cost, admitted: bool) -> Decision {
         let Window { limit, width, .. } = self.window;
         let left = view.ahead + width - view.elapsed;

@@ -1,7 +1,7 @@
 //! Writes the methods of a rule that its base has, too.
 
-/// Forwards methods of [`Rule`](super::rule::Rule) to the field that is the base of
-/// the rule. A rule that differs in one of them does not name it.
+/// Forwards methods of [`Rule`](super::rule::Rule) to the field that is the
+/// base of the rule. A rule that differs in one of them does not name it.
 macro_rules! forward {
     ($base:ident: credit, debit, max_debit, lifetime) => {
         fn credit(&self, state: &mut Word, now: Tick, cost: Cost) {

@@ -1,20 +1,21 @@
-//! The generic cell rate algorithm (GCRA), ITU-T I.371, by which the token bucket
-//! and the leaky bucket decide. Its twin is `lua/gcra.lua`.
+//! The generic cell rate algorithm (GCRA), ITU-T I.371, by which the token
+//! bucket and the leaky bucket decide. Its twin is `lua/gcra.lua`.
 //!
 //! A bucket remembers one number, the instant at which it is whole again: the
-//! *theoretical arrival time*, `tat`. How far that lies ahead of now, in units of
-//! the [`Rate`], is the distance. A bucket of `size` tokens is empty at a distance
-//! of `room = size * token`:
+//! *theoretical arrival time*, `tat`. How far that lies ahead of now, in units
+//! of the [`Rate`], is the distance. A bucket of `size` tokens is empty at a
+//! distance of `room = size * token`:
 //!
 //! ```text
 //! admit if distance + cost * token <= room, and then distance += cost * token
 //! ```
 //!
-//! A [`Word`] holds `tat` in half units. Its lowest bit says whether the bucket was
-//! further from whole than an empty one when the word was written: by a debt, or by
-//! a place that was booked in advance. A distance above `room` without that bit was
-//! written before the clock stepped back. Then the bucket counts as empty: how much
-//! time has passed is unknown, but no debt explains a longer wait.
+//! A [`Word`] holds `tat` in half units. Its lowest bit says whether the bucket
+//! was further from whole than an empty one when the word was written: by a
+//! debt, or by a place that was booked in advance. A distance above `room`
+//! without that bit was written before the clock stepped back. Then the bucket
+//! counts as empty: how much time has passed is unknown, but no debt explains a
+//! longer wait.
 
 use super::{quota::Cost, rate::Rate, remaining::Remaining, word::Word};
 use crate::{clock::Tick, limit::decision::Decision};
@@ -36,8 +37,8 @@ pub(super) struct Gcra {
     pub(super) room: u64,
     /// Half units in a tick.
     tick_halves: u64,
-    /// Ticks for which a word can be read. Kept, because every decision needs it
-    /// and a division is slow.
+    /// Ticks for which a word can be read. Kept, because every decision needs
+    /// it and a division is slow.
     lifetime: Tick,
 }
 
@@ -45,8 +46,9 @@ impl Gcra {
     /// Takes `cost` tokens if they are there. Also returns the distance before.
     #[inline]
     pub(super) fn decide(&self, state: &mut Word, now: Tick, cost: Cost) -> (Decision, u64) {
-        // An admitted cost lies in the room, so only a denial bounds the distance.
-        // Each step on the way to the new word is one that every caller waits for.
+        // An admitted cost lies in the room, so only a denial bounds the
+        // distance. Each step on the way to the new word is one that every
+        // caller waits for.
         let ahead = self.distance(*state, now);
         if cost > self.size || ahead + cost * self.token > self.room {
             return self.deny(state, now, cost);
@@ -78,8 +80,8 @@ impl Gcra {
         (decision, ahead)
     }
 
-    /// Returns the units from now until the bucket is whole, by what the word says,
-    /// however many they are.
+    /// Returns the units from now until the bucket is whole, by what the word
+    /// says, however many they are.
     #[inline]
     pub(super) fn distance(&self, state: Word, now: Tick) -> u64 {
         if state == Word::EMPTY {
@@ -124,23 +126,24 @@ impl Gcra {
         decision.after(wait)
     }
 
-    /// Writes anew, as an empty bucket, what was written before the clock stepped
-    /// back. Otherwise it would stay where it is until the clock is there again.
+    /// Writes anew, as an empty bucket, what was written before the clock
+    /// stepped back. Otherwise it would stay where it is until the clock is
+    /// there again.
     pub(super) fn step_back(&self, state: &mut Word, now: Tick) {
         if self.is_behind(*state, now) {
             *state = self.word(now, self.room);
         }
     }
 
-    /// Whether the clock stepped back since the state was written, so far that no
-    /// debt explains the distance.
+    /// Whether the clock stepped back since the state was written, so far that
+    /// no debt explains the distance.
     #[inline]
     pub(super) fn is_behind(&self, state: Word, now: Tick) -> bool {
         state.0 & 1 == 0 && self.distance(state, now) > self.room
     }
 
-    /// Returns the distance as it counts: bounded, and after the clock stepped back
-    /// that of an empty bucket.
+    /// Returns the distance as it counts: bounded, and after the clock stepped
+    /// back that of an empty bucket.
     #[inline]
     pub(super) fn ahead(&self, state: Word, now: Tick) -> u64 {
         match self.is_behind(state, now) {
@@ -152,7 +155,8 @@ impl Gcra {
     /// Returns the word of a bucket at this distance.
     ///
     /// If the bits happen to be those of no word, the next one may say that the
-    /// bucket is in debt. That bounds a clock's step back less, and no wait more.
+    /// bucket is in debt. That bounds a clock's step back less, and no wait
+    /// more.
     #[inline]
     pub(super) fn word(&self, now: Tick, ahead: u64) -> Word {
         if ahead == 0 {

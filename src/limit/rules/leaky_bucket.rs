@@ -18,8 +18,8 @@ use crate::{
 /// `period / amount`, and what finds it full is refused.
 ///
 /// Its capacity is how many may wait beside the one that goes at once: the
-/// quota's burst, unless the [queue](Self::queue) is given a size of its own. With
-/// T = period / amount and `next_free` the instant at which the queue has
+/// quota's burst, unless the [queue](Self::queue) is given a size of its own.
+/// With T = period / amount and `next_free` the instant at which the queue has
 /// drained:
 ///
 /// ```text
@@ -39,9 +39,9 @@ use crate::{
 /// closer together than T.
 ///
 /// [`LeakyBucket::meter`] is the other thing called a leaky bucket: it fills
-/// with requests, leaks at a constant rate, and refuses the request that
-/// would overflow. No request waits. It is the token bucket seen from the other side, and decides
-/// the same.
+/// with requests, leaks at a constant rate, and refuses the request that would
+/// overflow. No request waits. It is the token bucket seen from the other side,
+/// and decides the same.
 ///
 /// ```
 /// use std::time::Duration;
@@ -58,8 +58,8 @@ use crate::{
 ///
 /// # Pacing a client
 ///
-/// A partner allows 10 calls a second. Calls leave 100 ms apart; up to 50 wait for
-/// their turn, for 2 seconds at most, and any other fails at once:
+/// A partner allows 10 calls a second. Calls leave 100 ms apart; up to 50 wait
+/// for their turn, for 2 seconds at most, and any other fails at once:
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -102,8 +102,8 @@ impl LeakyBucket {
         Self::sized(quota, quota.burst_size() + 1, true)
     }
 
-    /// How many may wait beside the one that goes at once, instead of the quota's
-    /// burst. With 0, no request waits: one passes every T.
+    /// How many may wait beside the one that goes at once, instead of the
+    /// quota's burst. With 0, no request waits: one passes every T.
     ///
     /// # Panics
     ///
@@ -118,9 +118,9 @@ impl LeakyBucket {
     ///
     /// # Errors
     ///
-    /// When there are more than 2^51 places, when the last of them would wait for
-    /// longer than 142 years, or when this is a [`meter`](Self::meter), which has no
-    /// queue.
+    /// When there are more than 2^51 places, when the last of them would wait
+    /// for longer than 142 years, or when this is a [`meter`](Self::meter),
+    /// which has no queue.
     pub fn try_queue(self, places: u64) -> Result<Self, InvalidSetting> {
         if !self.queues {
             let allowed = "left out, because a meter has no queue";
@@ -152,14 +152,15 @@ impl Rule for LeakyBucket {
     #[inline]
     fn decide(&self, state: &mut Word, now: Tick, cost: Cost) -> Decision {
         let (decision, wait) = self.gcra.decide(state, now, cost);
+        // A cost of 0 takes no place, so it has nothing to wait for.
         if self.queues && decision.is_admitted() && wait > 0 && cost > 0 {
             return decision.queued(wait);
         }
         decision
     }
 
-    /// A place in the queue goes back only while no other request came after it.
-    /// Otherwise a newcomer would get the place of the last one that did.
+    /// A place in the queue goes back only while no other request came after
+    /// it. Otherwise a newcomer would get the place of the last one that did.
     fn undo(&self, state: &mut Word, now: Tick, cost: Cost, at: Tick, mark: u64) -> Cost {
         match self.queues {
             true => self.gcra.give_back(state, now, cost, (at, mark)),

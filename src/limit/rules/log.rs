@@ -9,14 +9,14 @@ use crate::clock::Tick;
 /// count to.
 pub(super) const MAX_COUNT: u64 = (1 << 53) - 1;
 
-/// The state of a bucket under a [`SlidingLog`](crate::limit::SlidingLog): when it
-/// admitted how much, oldest first.
+/// The state of a bucket under a [`SlidingLog`](crate::limit::SlidingLog): when
+/// it admitted how much, oldest first.
 #[derive(Clone, Default)]
 pub struct Log {
     pub(super) entries: VecDeque<LogEntry>,
     pub(super) used: u64,
-    /// The latest instant for which a cost was booked in advance. Entries that lie
-    /// ahead beyond it were logged before the clock stepped back.
+    /// The latest instant for which a cost was booked in advance. Entries that
+    /// lie ahead beyond it were logged before the clock stepped back.
     pub(super) booked: Tick,
 }
 
@@ -54,6 +54,7 @@ impl Log {
         let stretch = self.entries.len() >= full;
         let cost = cost.min(MAX_COUNT - self.used);
         self.used += cost;
+        // Entries stay in order, because searches bisect.
         match self.entries.back_mut() {
             Some(last) if last.at >= now || stretch => {
                 last.at = last.at.max(now);
@@ -77,10 +78,10 @@ impl Log {
         }
     }
 
-    /// Counts all that was in the window at its last entry as of now, if the clock
-    /// stepped back by more than the window. It does not tell which entries have
-    /// left the window by now, and otherwise nothing would pass until the clock is
-    /// there again.
+    /// Counts all that was in the window at its last entry as of now, if the
+    /// clock stepped back by more than the window. It does not tell which
+    /// entries have left the window by now, and otherwise nothing would pass
+    /// until the clock is there again.
     pub(super) fn step_back(&mut self, now: Tick, width: Tick) {
         let Some(last) = self.last().filter(|_| self.is_behind(now, width)) else {
             return;
@@ -91,15 +92,15 @@ impl Log {
         self.entries.push_back(LogEntry { at: now, cost });
     }
 
-    /// Whether the clock stepped back since the last entry, by more than the window
-    /// and beyond any booking.
+    /// Whether the clock stepped back since the last entry, by more than the
+    /// window and beyond any booking.
     pub(super) fn is_behind(&self, now: Tick, width: Tick) -> bool {
         let end = now.saturating_add(width).max(self.booked);
         self.last().is_some_and(|last| last > end)
     }
 
-    /// Takes back a cost that was admitted at an instant, if it is still there, and
-    /// returns how much that was.
+    /// Takes back a cost that was admitted at an instant, if it is still there,
+    /// and returns how much that was.
     pub(super) fn take_out(&mut self, cost: Cost, at: Tick) -> Cost {
         let Ok(index) = self.entries.binary_search_by_key(&at, |entry| entry.at) else {
             return 0;
@@ -121,7 +122,8 @@ impl Log {
         self.entries.back().map(|entry| entry.at)
     }
 
-    /// Returns the instant of the entry with which `excess` of the oldest is gone.
+    /// Returns the instant of the entry with which `excess` of the oldest is
+    /// gone.
     pub(super) fn when_gone(&self, excess: u64) -> Option<Tick> {
         let mut gone = 0;
         self.entries.iter().find_map(|entry| {

@@ -1,7 +1,7 @@
 //! The arithmetic of limits, without a clock and without a store.
 //!
-//! Each rule has a file here and a twin of the same name in `lua/`, which decides
-//! in Redis. [`script`] is the seam between the two.
+//! Each rule has a file here and a twin of the same name in `lua/`, which
+//! decides in Redis. [`script`] is the seam between the two.
 
 pub(crate) mod fixed_window;
 mod forward;

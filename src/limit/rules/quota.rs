@@ -1,5 +1,5 @@
-//! How much, in how long, and how much of it at once. A rule is made from a quota,
-//! which has checked already that the rule can keep it.
+//! How much, in how long, and how much of it at once. A rule is made from a
+//! quota, which has checked already that the rule can keep it.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use crate::{
     error::{InvalidSetting, valid},
 };
 
-/// How much one request takes from a budget. Most cost 1; a batch may cost as much
-/// as it has items, an upload as much as it has kilobytes.
+/// How much one request takes from a budget. Most cost 1; a batch may cost as
+/// much as it has items, an upload as much as it has kilobytes.
 pub type Cost = u64;
 
 /// The largest number of units in a bucket: 2^52.
@@ -45,29 +45,31 @@ const BURST: &str = "quota burst";
 /// ```
 ///
 /// `per_second(n)` means n in a second. The burst is the amount unless it is
-/// set. Each rule gives the burst a meaning: the size of a token bucket, the room of
-/// a leaky bucket. The windows ignore it.
+/// set. Each rule gives the burst a meaning: the size of a token bucket, the
+/// room of a leaky bucket. The windows ignore it.
 ///
 /// # Exactness
 ///
 /// Rules count in whole units and never round a rate up. The time for one
 /// token, period / amount, is reduced to a fraction; it is kept exactly while
-/// its denominator is at most 2^21 (2,097,152) and `(burst + 1) * numerator`
-/// at most 2^52. That covers every whole rate per second up to two million, and
+/// its denominator is at most 2^21 (2,097,152) and `(burst + 1) * numerator` at
+/// most 2^52. That covers every whole rate per second up to two million, and
 /// all larger ones that share enough factors with a million: 50,000,000 a
-/// second is 1/50 of a microsecond. Any other rate is kept as the nearest slower
-/// one, less than one millionth away; a rate that cannot be kept that well is an
-/// error. The windows count requests, not rates, and are exact always.
+/// second is 1/50 of a microsecond. Any other rate is kept as the nearest
+/// slower one, less than one millionth away; a rate that cannot be kept that
+/// well is an error. The windows count requests, not rates, and are exact
+/// always.
 ///
 /// # Debt
 ///
-/// A [`debit`](crate::limit::Local::debit) may take more than there is, and a bucket
-/// remembers what it owes, but not without bound: a token or leaky bucket as many
-/// tokens as take 2^53 of its units to come back, which is at least its burst; a
-/// window at least twice its limit; a log 2^52. The rest of a larger debt is forgotten, in
-/// process and in Redis alike. [`Rule::max_debit`](crate::limit::Rule::max_debit) tells the
-/// number: for 1,000,003 an hour it is 2,501,999 tokens, for 1,000 a second more
-/// than a million million.
+/// A [`debit`](crate::limit::Local::debit) may take more than there is, and a
+/// bucket remembers what it owes, but not without bound: a token or leaky
+/// bucket as many tokens as take 2^53 of its units to come back, which is at
+/// least its burst; a window at least twice its limit; a log 2^52. The rest of
+/// a larger debt is forgotten, in process and in Redis alike.
+/// [`Rule::max_debit`](crate::limit::Rule::max_debit) tells the number: for
+/// 1,000,003 an hour it is 2,501,999 tokens, for 1,000 a second more than a
+/// million million.
 ///
 /// ```
 /// use sluicegate::limit::{Quota, Rule, TokenBucket};
@@ -159,8 +161,8 @@ impl Quota {
     ///
     /// When the burst is 0 or above 2^51, takes longer than 142 years to come
     /// back at this rate, or is so large that the rate cannot be kept within a
-    /// millionth beside it. The error's field is `quota burst`, because the rest was
-    /// accepted before.
+    /// millionth beside it. The error's field is `quota burst`, because the
+    /// rest was accepted before.
     pub fn try_burst(self, burst: u64) -> Result<Self, InvalidSetting> {
         within(BURST, burst)?;
         let quota = Self { burst, ..self };
@@ -206,7 +208,8 @@ impl Quota {
         rate.map_err(|allowed| InvalidSetting::new("queue", places, allowed))
     }
 
-    /// Names the field that was set last, since all others were accepted.
+    /// Checks the whole quota. An error names the field that was set last,
+    /// because all others were accepted.
     fn checked_as(self, field: &'static str, value: u64) -> Result<Self, InvalidSetting> {
         let rate = Rate::reduce(self.period, self.amount, self.burst);
         rate.map(|_| self)
@@ -222,8 +225,8 @@ fn within(field: &'static str, value: u64) -> Result<(), InvalidSetting> {
     Err(InvalidSetting::new(field, value, "1 to 2^51"))
 }
 
-/// Returns the period in ticks. Rules count in ticks, so a fraction of one would be
-/// lost without a word.
+/// Returns the period in ticks. Rules count in ticks, so a fraction of one
+/// would be lost without a word.
 fn whole_ticks(period: Duration) -> Result<Tick, InvalidSetting> {
     let invalid = || {
         let allowed = "a whole number of microseconds, from 1 to 2^51 (71 years)";

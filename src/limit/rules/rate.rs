@@ -1,8 +1,8 @@
 //! The time for one token, reduced to a fraction of whole numbers.
 //!
-//! `period / amount` is kept as `token / tick`: a token takes `token` units, and
-//! a tick lasts `tick` units. So a rule adds and compares whole numbers, and never
-//! rounds a rate up. See [exactness](crate::limit::Quota#exactness).
+//! `period / amount` is kept as `token / tick`: a token takes `token` units,
+//! and a tick lasts `tick` units. So a rule adds and compares whole numbers,
+//! and never rounds a rate up. See [exactness](crate::limit::Quota#exactness).
 
 use super::quota::MAX_UNITS;
 use crate::clock::Tick;
@@ -22,7 +22,8 @@ pub(super) struct Rate {
 
 impl Rate {
     /// Reduces `period / amount` so that a bucket of `burst + 1` tokens still
-    /// fits in [`MAX_UNITS`]: exactly if that is possible, else a little slower.
+    /// fits in [`MAX_UNITS`]: exactly if that is possible, else a little
+    /// slower.
     ///
     /// # Errors
     ///
@@ -59,8 +60,8 @@ fn max_tick(period: Tick, amount: u64, burst: u64) -> Option<u64> {
 }
 
 /// Returns the smallest fraction of at least `n / d`, which is reduced, with a
-/// denominator of at most `most`: a walk down the Stern-Brocot tree, many steps at
-/// a time.
+/// denominator of at most `most`: a walk down the Stern-Brocot tree, many steps
+/// at a time.
 fn nearest_above(n: u64, d: u64, most: u64) -> (u64, u64) {
     if d <= most {
         return (n, d);

@@ -15,7 +15,8 @@ impl Gcra {
         *state = self.word(now, ahead.saturating_sub(cost.saturating_mul(self.token)));
     }
 
-    /// Takes `cost` without asking; see [`Rule::debit`](crate::limit::Rule::debit).
+    /// Takes `cost` without asking; see
+    /// [`Rule::debit`](crate::limit::Rule::debit).
     pub(super) fn debit(&self, state: &mut Word, now: Tick, cost: Cost) {
         let cost = cost.min(MAX_COST);
         let level = self
@@ -29,9 +30,9 @@ impl Gcra {
         (FURTHEST / self.token).min(MAX_COST)
     }
 
-    /// Takes back a charge of the instant `at`: all of it, less the time for which
-    /// the bucket would have been whole without it. Requests that came since found
-    /// it no fuller than that.
+    /// Takes back a charge of the instant `at`: all of it, less the time for
+    /// which the bucket would have been whole without it. Requests that came
+    /// since found it no fuller than that.
     pub(super) fn undo(
         &self,
         state: &mut Word,
@@ -51,10 +52,10 @@ impl Gcra {
         cost
     }
 
-    /// Gives back a place in a queue, but only while the state is the one that its
-    /// charge has left: otherwise a newcomer would get the place of the last in the
-    /// queue. Nor after the clock stepped back, when the bucket counts as empty
-    /// whether or not others came.
+    /// Gives back a place in a queue, but only while the state is the one that
+    /// its charge has left: otherwise a newcomer would get the place of the
+    /// last in the queue. Nor after the clock stepped back, when the bucket
+    /// counts as empty whether or not others came.
     pub(super) fn give_back(
         &self,
         state: &mut Word,
@@ -71,8 +72,8 @@ impl Gcra {
     }
 
     /// Returns the units until the bucket is whole, seen from the tick before a
-    /// booking falls due: waits are rounded up to a tick, so at that tick there may
-    /// be none.
+    /// booking falls due: waits are rounded up to a tick, so at that tick there
+    /// may be none.
     pub(super) fn mark(&self, state: Word, at: Tick) -> u64 {
         self.distance(state, at.saturating_sub(1)).min(FURTHEST)
     }

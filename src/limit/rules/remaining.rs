@@ -5,8 +5,8 @@ use crate::clock::Tick;
 
 /// How much is left in a bucket, in the units of its rule.
 ///
-/// A [`Decision`](crate::limit::Decision) carries it as it is. Divisions are made
-/// only when a client wants to know a number.
+/// A [`Decision`](crate::limit::Decision) carries it as it is. Divisions are
+/// made only when a client wants to know a number.
 #[derive(Clone, Copy)]
 pub(crate) struct Remaining {
     /// The cost that a whole bucket bears.
@@ -15,7 +15,8 @@ pub(crate) struct Remaining {
     pub(crate) units: u64,
     /// Units that a cost of 1 takes. Never 0.
     pub(crate) token: u64,
-    /// Units that come back in a tick, in which times are measured, too. Never 0.
+    /// Units that come back in a tick, in which times are measured, too. Never
+    /// 0.
     pub(crate) tick: u64,
 }
 
@@ -35,15 +36,16 @@ impl Remaining {
         self.units / self.token
     }
 
-    /// Returns the ticks in which a whole bucket fills at the rate of its tokens.
+    /// Returns the ticks in which a whole bucket fills at the rate of its
+    /// tokens.
     pub(crate) fn window(&self) -> Tick {
         self.room().div_ceil(self.tick)
     }
 
     /// Returns the ticks until one token more is left, `reset` being the units
     /// until the bucket is whole. The missing units are counted from there,
-    /// because after a booking, and in debt, the units that are left lie at another
-    /// instant.
+    /// because after a booking, and in debt, the units that are left lie at
+    /// another instant.
     pub(crate) fn next_token(&self, reset: u64) -> Tick {
         if self.units >= self.room() {
             return 0;

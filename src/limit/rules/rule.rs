@@ -9,17 +9,18 @@ use crate::{
     limit::{decision::Decision, local::state::State},
 };
 
-/// The arithmetic of one limiter: from the state of a bucket, the present instant
-/// and a cost, it makes a decision and the next state.
+/// The arithmetic of one limiter: from the state of a bucket, the present
+/// instant and a cost, it makes a decision and the next state.
 ///
 /// A rule is pure and counts in integers. `State::default()` is a bucket never
 /// seen. These laws hold for every rule of this crate, and a rule of your own
 /// should keep them:
 ///
-/// * a denial changes nothing, unless the clock has stepped back by more than the
-///   bucket explains: then it counts as empty, or as if all of it had passed now;
-/// * a cost that was denied with a [`retry_after`](Decision::retry_after) is denied
-///   one tick before it and admitted at it, if no other request came;
+/// * a denial changes nothing, unless the clock has stepped back by more than
+///   the bucket explains: then it counts as empty, or as if all of it had
+///   passed now;
+/// * a cost that was denied with a [`retry_after`](Decision::retry_after) is
+///   denied one tick before it and admitted at it, if no other request came;
 /// * a state whose [`life`](Rule::life) is 0 decides like one never seen;
 /// * an instant earlier than the last one admits no more than the last one
 ///   would have, within the [`lifetime`](Rule::lifetime) of a state.
@@ -51,22 +52,23 @@ pub trait Rule: Clone + fmt::Debug + Send + Sync + 'static {
     fn debit(&self, state: &mut Self::State, now: Tick, cost: Cost);
 
     /// Returns the largest [`debit`](Self::debit) of a whole bucket that is
-    /// remembered in full; the rest of a larger one is forgotten. At least the limit
-    /// in all rules of this crate.
+    /// remembered in full; the rest of a larger one is forgotten. At least the
+    /// limit in all rules of this crate.
     fn max_debit(&self) -> Cost {
         Cost::MAX
     }
 
-    /// Takes `cost` after `wait` ticks, when it is there. Checks that come sooner
-    /// find it taken. Costs of the past still count at present, because a
+    /// Takes `cost` after `wait` ticks, when it is there. Checks that come
+    /// sooner find it taken. Costs of the past still count at present, because
+    /// a
     /// [`credit`](Self::credit) may give the booking back.
     fn book(&self, state: &mut Self::State, now: Tick, cost: Cost, wait: Tick) -> Decision {
         self.decide(state, now + wait, cost).after(wait)
     }
 
-    /// Returns a mark by which [`undo`](Self::undo) sees whether other requests came
-    /// after a charge. `state` is the one that the charge left, and `at` its
-    /// instant, or the one at which a booking falls due.
+    /// Returns a mark by which [`undo`](Self::undo) sees whether other requests
+    /// came after a charge. `state` is the one that the charge left, and `at`
+    /// its instant, or the one at which a booking falls due.
     fn mark(&self, state: &Self::State, at: Tick) -> u64 {
         let _ = (state, at);
         0
@@ -75,12 +77,13 @@ pub trait Rule: Clone + fmt::Debug + Send + Sync + 'static {
     /// Takes back a charge of the earlier instant `at`, known by its
     /// [`mark`](Self::mark), because its request does not pass after all. Returns
     /// how much was taken back. Never leaves more than if the cost had not been
-    /// charged; a part that cannot be told from the charges of others is lost. A state
-    /// does not tell of credits and resets: if there was one in between, up to `cost`
-    /// more can be left.
+    /// charged; a part that cannot be told from the charges of others is lost.
+    /// A state does not tell of credits and resets: if there was one in
+    /// between, up to `cost` more can be left.
     ///
-    /// By default it is a [`credit`](Self::credit), which goes to the present. Rules
-    /// override it if requests in between were decided by another window or entry.
+    /// By default it is a [`credit`](Self::credit), which goes to the present.
+    /// Rules override it if requests in between were decided by another window
+    /// or entry.
     fn undo(&self, state: &mut Self::State, now: Tick, cost: Cost, at: Tick, mark: u64) -> Cost {
         let _ = (at, mark);
         self.credit(state, now, cost);
@@ -94,23 +97,25 @@ pub trait Rule: Clone + fmt::Debug + Send + Sync + 'static {
         false
     }
 
-    /// Whether the state was written for a later instant than `now`: by a thread that
-    /// read the clock later and came first, in advance, or before the clock stepped
-    /// back. A rule that decides the same in these cases returns `false`.
+    /// Whether the state was written for a later instant than `now`: by a
+    /// thread that read the clock later and came first, in advance, or before
+    /// the clock stepped back. A rule that decides the same in these cases
+    /// returns `false`.
     fn is_ahead(&self, state: &Self::State, now: Tick) -> bool {
         let _ = (state, now);
         false
     }
 
-    /// Returns for how many ticks from now the bucket still differs from one never
-    /// seen: 0 if it does not. Stores drop a bucket whose life is over.
+    /// Returns for how many ticks from now the bucket still differs from one
+    /// never seen: 0 if it does not. Stores drop a bucket whose life is over.
     fn life(&self, state: &Self::State, now: Tick) -> Tick;
 
     /// Returns the longest life of a bucket without debt, in ticks.
     fn horizon(&self) -> Tick;
 
-    /// Returns for how many ticks, before and after, a state can be read: words wrap.
-    /// Stores drop dead buckets at least this often, so that they misread none.
+    /// Returns for how many ticks, before and after, a state can be read: words
+    /// wrap. Stores drop dead buckets at least this often, so that they misread
+    /// none.
     fn lifetime(&self) -> Tick {
         Tick::MAX
     }
@@ -119,8 +124,8 @@ pub trait Rule: Clone + fmt::Debug + Send + Sync + 'static {
     fn quota(&self) -> Quota;
 }
 
-/// Decides like [`Rule::decide`], or books the earliest instant within `patience`
-/// ticks at which the cost is there. Then the verdict is
+/// Decides like [`Rule::decide`], or books the earliest instant within
+/// `patience` ticks at which the cost is there. Then the verdict is
 /// [`Queue`](crate::limit::Verdict::Queue), and later checks find the cost taken.
 pub(crate) fn reserve<R: Rule>(
     rule: &R,
@@ -157,6 +162,8 @@ pub(crate) fn take_up_to<R: Rule>(
     now: Tick,
     cost: Cost,
 ) -> (Cost, Decision) {
+    // Both decisions are made in one step of the store: no request comes in
+    // between.
     let left = rule.decide(state, now, 0).remaining().min(cost);
     let decision = rule.decide(state, now, left.max(cost.min(1)));
     let taken = if decision.is_admitted() { left } else { 0 };

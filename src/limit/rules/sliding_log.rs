@@ -81,14 +81,15 @@ impl SlidingLog {
         self.decision(&log, now, 0, wait)
     }
 
-    /// Brings the log to this instant: entries that are as old as the window go.
+    /// Brings the log to this instant: entries that are as old as the window
+    /// go.
     fn come_to(&self, log: &mut Log, now: Tick) {
         log.step_back(now, self.width());
         log.forget(now, self.width());
     }
 
-    /// Returns how many entries a log may have: twice as many as could be admitted.
-    /// More than the limit is debt, which stretches the last entry.
+    /// Returns how many entries a log may have: twice as many as could be
+    /// admitted. More than the limit is debt, which stretches the last entry.
     fn longest(&self) -> usize {
         2 * self.quota.amount() as usize
     }
@@ -98,8 +99,8 @@ impl SlidingLog {
         at.map_or(0, |at| at.saturating_add(self.width()).saturating_sub(now))
     }
 
-    /// Returns the ticks until `cost`, which is within the limit, passes: 0 if it
-    /// does now.
+    /// Returns the ticks until `cost`, which is within the limit, passes: 0 if
+    /// it does now.
     ///
     /// Nothing passes before the last entry: the clock stepped back, or the
     /// entry was booked in advance.
@@ -117,8 +118,8 @@ impl SlidingLog {
         gone.max(ahead)
     }
 
-    /// Returns the decision for what the log holds, which the cost is part of if
-    /// `wait` is 0.
+    /// Returns the decision for what the log holds, which the cost is part of
+    /// if `wait` is 0.
     fn decision(&self, log: &Log, now: Tick, cost: Cost, wait: Tick) -> Decision {
         let limit = self.quota.amount();
         let units = match self.is_ahead(log, now) {
@@ -177,8 +178,8 @@ impl Rule for SlidingLog {
         MAX_COUNT.min(MAX_COST)
     }
 
-    /// Forgets only entries that have left the window by now. The booking may be
-    /// given back, and then the others still count.
+    /// Forgets only entries that have left the window by now. The booking may
+    /// be given back, and then the others still count.
     fn book(&self, log: &mut Log, now: Tick, cost: Cost, wait: Tick) -> Decision {
         if cost == 0 {
             return self.ask(log.clone(), now, Some(wait)).queued(wait);

@@ -1,5 +1,5 @@
-//! Two counters that stand in for a window that slides with the present. Its twin
-//! is `lua/sliding_window.lua`.
+//! Two counters that stand in for a window that slides with the present. Its
+//! twin is `lua/sliding_window.lua`.
 
 use super::{
     forward::forward,
@@ -15,8 +15,8 @@ use crate::{
     limit::decision::Decision,
 };
 
-/// The largest product of limit and ticks of a window that is counted tick by tick.
-/// Beyond it, sums would leave 2^53 in Lua.
+/// The largest product of limit and ticks of a window that is counted tick by
+/// tick. Beyond it, sums would leave 2^53 in Lua.
 const MAX_PRODUCT: u64 = 1 << 49;
 
 /// Two counters that stand in for a window sliding with the present: what
@@ -45,11 +45,12 @@ const MAX_PRODUCT: u64 = 1 << 49;
 ///
 /// # Low limits
 ///
-/// A cost at the beginning of a window counts until it is weighed down in the next
-/// one. So when the limit n is used up at once, one more may have to wait
-/// for W + W / n: "100 a day" 24 hours and 15 minutes, but "1 a day" up to 48 hours.
-/// For low limits take [`SlidingLog`](crate::limit::SlidingLog), which lets the next
-/// request pass exactly W after the one that it stands in for, or a
+/// A cost at the beginning of a window counts until it is weighed down in the
+/// next one. So when the limit n is used up at once, one more may have to wait
+/// for W + W / n: "100 a day" 24 hours and 15 minutes, but "1 a day" up to 48
+/// hours. For low limits take [`SlidingLog`](crate::limit::SlidingLog), which
+/// lets the next request pass exactly W after the one that it stands in for, or
+/// a
 /// [`TokenBucket`](crate::limit::TokenBucket).
 ///
 /// # How exact it is
@@ -114,14 +115,15 @@ impl SlidingWindow {
         })
     }
 
-    /// Returns what is used and `cost` more, times W: in the units of [`Remaining`].
+    /// Returns what is used and `cost` more, times W: in the units of
+    /// [`Remaining`].
     fn used(&self, view: &View, cost: Cost) -> u64 {
         let weight = self.steps - view.elapsed / self.step;
         view.previous * weight + (view.current + cost) * self.steps
     }
 
-    /// Returns the ticks until `cost`, which is within the limit, passes: 0 if it
-    /// does now.
+    /// Returns the ticks until `cost`, which is within the limit, passes: 0 if
+    /// it does now.
     fn wait(&self, view: &View, cost: Cost) -> Tick {
         let Window { limit, width, .. } = self.window;
         let excess = self.used(view, cost).saturating_sub(limit * self.steps);
@@ -129,16 +131,19 @@ impl SlidingWindow {
             return view.ahead;
         }
         let left = width - view.elapsed;
+        // Within this window only the count of the one before shrinks. That may
+        // be enough if the current count alone leaves room.
         if view.current + cost <= limit {
             let steps = view.elapsed / self.step + excess.div_ceil(view.previous);
             return view.ahead + left.min(steps * self.step - view.elapsed);
         }
+        // Otherwise the current count has to shrink, in the next window.
         let steps = ((view.current + cost - limit) * self.steps).div_ceil(view.current);
         view.ahead + left + width.min(steps * self.step)
     }
 
-    /// Returns the decision for what the view counts, which the cost is part of if
-    /// it was admitted.
+    /// Returns the decision for what the view counts, which the cost is part of
+    /// if it was admitted.
     fn decision(&self, view: &View, cost: Cost, admitted: bool) -> Decision {
         let (limit, steps) = (self.window.limit, self.steps);
         let units = match view.ahead {

@@ -1,5 +1,5 @@
-//! Counting windows in one word: which window, and what was counted in it and in
-//! the one before. The base of the fixed and the sliding window. Its twin is
+//! Counting windows in one word: which window, and what was counted in it and
+//! in the one before. The base of the fixed and the sliding window. Its twin is
 //! `lua/window.lua`.
 
 use super::{
@@ -8,13 +8,13 @@ use super::{
 };
 use crate::{clock::Tick, error::InvalidSetting, limit::decision::Decision};
 
-/// How a word is divided: `counters` counts of `bits` each, above them one bit that
-/// says whether the window was yet to begin when the word was written, and above
-/// that as much of the window's index as there is room for.
+/// How a word is divided: `counters` counts of `bits` each, above them one bit
+/// that says whether the window was yet to begin when the word was written, and
+/// above that as much of the window's index as there is room for.
 ///
-/// A place that is booked in advance is written into a later window. A window that
-/// is not even the next one, without that bit, was written before the clock stepped
-/// back.
+/// A place that is booked in advance is written into a later window. A window
+/// that is not even the next one, without that bit, was written before the
+/// clock stepped back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Window {
     /// The largest cost in a window.
@@ -39,14 +39,14 @@ pub(super) struct View {
     pub(super) previous: u64,
     /// The count of the window.
     pub(super) current: u64,
-    /// Whether the clock stepped back since the word was written, so far that its
-    /// counts have become those of the present window.
+    /// Whether the clock stepped back since the word was written, so far that
+    /// its counts have become those of the present window.
     pub(super) is_moved: bool,
 }
 
 impl Window {
-    /// Fails for a limit of which `counters` counts leave less than nine bits for
-    /// the index. Each can count to twice the limit, to have room for debt.
+    /// Fails for a limit of which `counters` counts leave less than nine bits
+    /// for the index. Each can count to twice the limit, to have room for debt.
     pub(super) fn new(quota: &Quota, counters: u32) -> Result<Self, InvalidSetting> {
         let (limit, width) = (quota.amount(), quota.period_ticks());
         let bits = u64::BITS - limit.leading_zeros() + 1;
@@ -78,16 +78,18 @@ impl Window {
         match self.behind(index, stored) {
             _ if state == Word::EMPTY => view(0, 0, 0),
             0 => view(0, previous, current),
+            // The one counter of a fixed window does not outlive it.
             1 if self.counters == 2 => view(0, current, 0),
             behind if behind > 0 => view(0, 0, 0),
-            // The clock stepped back. How much of the counts would be forgotten by
-            // now is unknown, so all of them count in the present window.
+            // The clock stepped back. How much of the counts would be forgotten
+            // by now is unknown, so all of them count in the present window.
             behind if behind < -1 && !self.is_booked(state) => View {
                 is_moved: true,
                 ..view(0, 0, (previous + current).min(self.max_count()))
             },
-            // The place was booked in advance, or the clock stepped back by less
-            // than a window: the counts stand at the beginning of their own window.
+            // The place was booked in advance, or the clock stepped back by
+            // less than a window: the counts stand at the beginning of their
+            // own window.
             behind => {
                 let later = behind.unsigned_abs();
                 let ahead = later.saturating_mul(self.width) - elapsed;
@@ -117,7 +119,8 @@ impl Window {
         *state = self.word(&view, view.previous, current);
     }
 
-    /// Takes `cost` without asking; see [`Rule::debit`](crate::limit::Rule::debit).
+    /// Takes `cost` without asking; see
+    /// [`Rule::debit`](crate::limit::Rule::debit).
     pub(super) fn debit(&self, state: &mut Word, now: Tick, cost: Cost) {
         let view = self.view(*state, now);
         let current = view.current.saturating_add(cost.min(MAX_COST));
@@ -129,8 +132,8 @@ impl Window {
         self.max_count().min(MAX_COST)
     }
 
-    /// Takes back what was charged at the instant `at`, as much of it as is counted
-    /// in that window, while it is the present one.
+    /// Takes back what was charged at the instant `at`, as much of it as is
+    /// counted in that window, while it is the present one.
     pub(super) fn undo(&self, state: &mut Word, now: Tick, cost: Cost, at: Tick) -> Cost {
         self.step_back(state, &self.view(*state, now));
         let view = self.view(*state, now);
@@ -145,7 +148,8 @@ impl Window {
         cost
     }
 
-    /// Books `cost` at the instant `wait` ticks from now, as `decide` charges it.
+    /// Books `cost` at the instant `wait` ticks from now, as `decide` charges
+    /// it.
     pub(super) fn book(
         &self,
         state: &mut Word,
@@ -172,8 +176,8 @@ impl Window {
         self.view(state, now).ahead > 0
     }
 
-    /// Writes anew the counts that the clock's step back has moved. Otherwise each
-    /// later check would move them, too, and they were never forgotten.
+    /// Writes anew the counts that the clock's step back has moved. Otherwise
+    /// each later check would move them, too, and they were never forgotten.
     pub(super) fn step_back(&self, state: &mut Word, view: &View) {
         if view.is_moved {
             *state = self.word(view, view.previous, view.current);
@@ -207,6 +211,7 @@ impl Window {
         if previous == 0 && current == 0 && view.ahead == 0 {
             return Word::EMPTY;
         }
+        // One counter leaves no room for the window before.
         let previous = if self.counters == 2 {
             previous << self.bits
         } else {
@@ -219,15 +224,15 @@ impl Window {
         Word::nearest(view.index.wrapping_shl(self.index_shift()) | booked | previous | current)
     }
 
-    /// Returns the ticks for which words can be told apart: those of half of the
-    /// indexes there are, and again half, for stores that are late.
+    /// Returns the ticks for which words can be told apart: those of half of
+    /// the indexes there are, and again half, for stores that are late.
     pub(super) fn lifetime(&self) -> Tick {
         let indexes = 1_u64 << (u64::BITS - self.index_shift() - 2);
         indexes.saturating_mul(self.width)
     }
 
-    /// Returns the largest count. One less than would fit, because a word of all ones
-    /// means something to the table.
+    /// Returns the largest count. One less than would fit, because a word of
+    /// all ones means something to the table.
     pub(super) fn max_count(&self) -> u64 {
         (1 << self.bits) - 2
     }
@@ -243,7 +248,8 @@ impl Window {
         (state.0 >> self.index_shift(), previous, state.0 & count)
     }
 
-    /// Returns how many windows the stored index lies behind, within its few bits.
+    /// Returns how many windows the stored index lies behind, within its few
+    /// bits.
     #[inline]
     fn behind(&self, index: u64, stored: u64) -> i64 {
         let shift = self.index_shift();

@@ -1,5 +1,5 @@
-//! The state of a bucket in one machine word. Rules pack their numbers into it, and
-//! the lock-free stores swap it.
+//! The state of a bucket in one machine word. Rules pack their numbers into it,
+//! and the lock-free stores swap it.
 
 use std::fmt;
 
@@ -36,8 +36,8 @@ impl Word {
         self.0
     }
 
-    /// Returns a word of these bits, or of the next larger that can be stored. If
-    /// the bits are an instant, that is later by the smallest step there is.
+    /// Returns a word of these bits, or of the next larger that can be stored.
+    /// If the bits are an instant, that is later by the smallest step there is.
     #[inline]
     pub(crate) fn nearest(bits: u64) -> Self {
         match Self::new(bits) {
@@ -47,8 +47,8 @@ impl Word {
     }
 
     /// The word after the two that cannot be stored.
-    // Cold, so that it becomes a branch that is never taken, not a conditional move
-    // that every decision waits for.
+    // Cold, so that it becomes a branch that is never taken, not a conditional
+    // move that every decision waits for.
     #[cold]
     #[inline(always)]
     fn first() -> Self {

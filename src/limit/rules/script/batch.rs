@@ -14,8 +14,8 @@ pub fn head<R: Scripted>(rule: &R) -> Vec<String> {
     head
 }
 
-/// Returns the call of a rule's script for operations, each with its key, at the
-/// server's instant, or at one that a test or a replay gives.
+/// Returns the call of a rule's script for operations, each with its key, at
+/// the server's instant, or at one that a test or a replay gives.
 pub fn batch<'a, R: Scripted>(
     head: &[String],
     now: Option<Tick>,

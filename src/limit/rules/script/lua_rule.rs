@@ -14,8 +14,8 @@ pub trait Scripted: Rule + LuaRule {}
 
 impl<R: LuaRule> Scripted for R {}
 
-/// The twin of a rule, as the limiter in Redis knows it. Users cannot name it, so it
-/// seals [`Scripted`].
+/// The twin of a rule, as the limiter in Redis knows it. Users cannot name it,
+/// so it seals [`Scripted`].
 pub trait LuaRule: Rule {
     /// Returns the script that works through a batch of this rule's operations.
     fn script() -> &'static Script;

@@ -1,7 +1,7 @@
 //! The seam between a rule and its twin in Lua.
 //!
-//! The limiter in Redis sends a [`batch`] of [`Operation`]s to the script of its
-//! rule. The script returns the state in which it found each bucket, a
+//! The limiter in Redis sends a [`batch`] of [`Operation`]s to the script of
+//! its rule. The script returns the state in which it found each bucket, a
 //! [`ReplyReader`] reads it back, and the rule repeats the decision from that
 //! state. So what a client is told is always worked out in Rust.
 

@@ -1,5 +1,5 @@
-//! One operation of a script on one bucket: how it is written as an argument, and
-//! how its part of the reply is read.
+//! One operation of a script on one bucket: how it is written as an argument,
+//! and how its part of the reply is read.
 
 use super::{lua_rule::Scripted, reply_reader::ReplyReader};
 use crate::{
@@ -14,8 +14,8 @@ use crate::{
 };
 
 /// The longest patience that is sent, in ticks. No rule's own queue is longer,
-/// and until the year 2112 the script can write down the instant at which such a
-/// wait ends.
+/// and until the year 2112 the script can write down the instant at which such
+/// a wait ends.
 const MAX_PATIENCE: Tick = 1 << 52;
 
 /// An operation of a script on one bucket.
@@ -34,8 +34,8 @@ pub enum Operation {
     Debit(Cost),
     /// Makes the bucket whole, by removing it.
     Reset,
-    /// Gives back a booking: its cost, the instant at which it falls due, and its
-    /// [mark](Rule::mark).
+    /// Gives back a booking: its cost, the instant at which it falls due, and
+    /// its [mark](Rule::mark).
     GiveBack(Cost, Tick, u64),
     /// Charges a lease of up to `.0` ahead of need, and reports that `.1` was
     /// spent of the leases of the term `.2`.
@@ -69,8 +69,8 @@ impl Operation {
         matches!(self, Self::Check(_) | Self::Reserve(..) | Self::UpTo(_))
     }
 
-    /// Returns the operation as an argument of the script. Costs are capped: a rule
-    /// denies more than [`MAX_COST`] anyway, and Lua could not count it.
+    /// Returns the operation as an argument of the script. Costs are capped: a
+    /// rule denies more than [`MAX_COST`] anyway, and Lua could not count it.
     pub(crate) fn arg(&self) -> String {
         let capped = |cost: &Cost| *cost.min(&MAX_COST);
         match self {
@@ -93,9 +93,9 @@ impl Operation {
         }
     }
 
-    /// Reads the reply to this operation: what the script counted, and the state
-    /// that it found if it decided something. `None` if no script of ours can have
-    /// sent that.
+    /// Reads the reply to this operation: what the script counted, and the
+    /// state that it found if it decided something. `None` if no script of ours
+    /// can have sent that.
     #[cfg_attr(any(test, feature = "testing"), doc(hidden))]
     pub fn read<R: Scripted>(
         &self,
@@ -113,9 +113,9 @@ impl Operation {
         Some((count, state))
     }
 
-    /// Repeats one of the decisions that the script made, from the state that it
-    /// found. Returns how much it takes, and the decision; for an operation that
-    /// decides nothing, what a check of 0 says.
+    /// Repeats one of the decisions that the script made, from the state that
+    /// it found. Returns how much it takes, and the decision; for an operation
+    /// that decides nothing, what a check of 0 says.
     #[cfg_attr(any(test, feature = "testing"), doc(hidden))]
     pub fn replay<R: Rule>(&self, rule: &R, state: &mut R::State, now: Tick) -> (Cost, Decision) {
         let all = |cost, decision: Decision| match decision.is_admitted() {

@@ -2,8 +2,8 @@
 
 use redis::Value;
 
-/// The number that stands in a reply for a bucket whose state cannot be read; see
-/// `lua/prelude.lua`.
+/// The number that stands in a reply for a bucket whose state cannot be read;
+/// see `lua/prelude.lua`.
 const UNREADABLE: i64 = -1;
 
 /// The whole numbers of a script's reply, one after the other.

@@ -1,5 +1,5 @@
-//! The rules as their twins in `lua/` know them: what a script is told of a rule,
-//! and the state that it returns.
+//! The rules as their twins in `lua/` know them: what a script is told of a
+//! rule, and the state that it returns.
 
 use super::{
     lua_rule::{LuaRule, lua_rule},
@@ -39,8 +39,8 @@ impl Window {
         [self.limit, self.width, self.max_count()]
     }
 
-    /// Reads the counts of the present window, or of a later one, if it begins at an
-    /// instant that the twin can write down.
+    /// Reads the counts of the present window, or of a later one, if it begins
+    /// at an instant that the twin can write down.
     fn read_state(&self, now: Tick, reply: &mut ReplyReader<'_>) -> Option<Word> {
         let (index, previous, current) = (reply.take()?, reply.take()?, reply.take()?);
         index
@@ -143,13 +143,14 @@ impl LuaRule for SlidingLog {
             log.used = log.used.checked_add(cost)?;
             log.entries.push_back(LogEntry { at, cost });
         }
-        // A script whose clock stepped back has taken that into account already, so
-        // what lies ahead here was booked.
+        // A script whose clock stepped back has taken that into account
+        // already, so what lies ahead here was booked.
         log.booked = log.last().filter(|last| *last > now).unwrap_or(0);
         (log.used == used && used <= MAX_COUNT).then_some(log)
     }
 
-    /// A lease would have to stay in the log for as long as if it were spent at once.
+    /// A lease would have to stay in the log for as long as if it were spent at
+    /// once.
     fn can_lease(&self) -> bool {
         false
     }
