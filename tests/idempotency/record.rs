@@ -57,7 +57,7 @@ fn a_written_layout_stays_readable_and_unchanged() {
 
 /// More than a map of headers can make room for.
 #[test]
-fn any_number_of_lines_comes_back() {
+fn any_number_of_headers_comes_back() {
     let mut reply = Reply::new(StatusCode::OK);
     for line in 0..40_000 {
         reply.headers.append("link", line.into());

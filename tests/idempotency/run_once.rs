@@ -75,7 +75,7 @@ async fn the_second_gets_the_value_of_the_first() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn work_outlives_who_asked_for_it() {
+async fn work_outlives_its_caller() {
     let (runner, _store, _counts) = runner();
     let work = Work::taking(60 * SECOND);
     let asked = tokio::time::timeout(SECOND, run(&runner, &work));
@@ -126,7 +126,7 @@ async fn a_duplicate_is_refused_or_waits_as_it_was_set() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_can_tell_ends_the_wait_at_once() {
+async fn a_store_that_notifies_ends_the_wait_at_once() {
     let patient = Runner::new(Local::new()).wait(Waiting::up_to(60 * SECOND));
     let work = Work::taking(10 * SECOND);
     let begun = Instant::now();
@@ -275,7 +275,7 @@ async fn an_error_is_released_or_lapses_as_it_was_set() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn work_goes_on_under_the_deadline_of_who_asked() {
+async fn work_runs_under_the_deadline_of_its_caller() {
     let (runner, _store, _counts) = runner();
     let deadline = Deadline::after(SECOND);
     let run = runner.run_once(name(), work(), || async {
@@ -317,7 +317,7 @@ async fn work_whose_store_went_away_is_done_and_kept_later() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_value_without_room_is_not_kept_but_that_it_was_done_is() {
+async fn without_room_for_the_value_the_store_knows_that_the_work_was_done() {
     let (runner, store, _counts) = runner();
     let full = store.clone();
     let ran: Result<String> = runner
@@ -332,7 +332,7 @@ async fn a_value_without_room_is_not_kept_but_that_it_was_done_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lease_that_went_to_another_leaves_its_value_to_count() {
+async fn after_a_takeover_the_value_of_the_new_holder_counts() {
     let store = Moody::new();
     let runner = Runner::over(Claimant::new(store.clone()).lease(LEASE));
     let other = runner.clone();

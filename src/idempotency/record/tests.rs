@@ -67,7 +67,7 @@ fn a_record_of_another_version_is_refused_by_its_number() {
 }
 
 #[test]
-fn every_cut_is_noticed_in_the_head() {
+fn every_cut_in_the_head_is_detected() {
     let encoded = Record::Reply(reply()).without_body().encode();
     for end in 5..encoded.len() {
         let cut = Record::decode(&encoded.slice(..end));
@@ -84,7 +84,7 @@ mod compressed {
     }
 
     #[test]
-    fn a_body_is_compressed_where_that_is_worthwhile() {
+    fn a_body_is_compressed_if_that_makes_it_shorter() {
         let packed = long().encode_compressed(1_000);
         assert!(packed.len() < 1_000, "{}", packed.len());
         assert_eq!(Record::decode(&packed), Ok(long()));

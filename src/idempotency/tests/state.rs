@@ -69,7 +69,7 @@ fn a_duplicate_is_told_how_long_the_lease_lasts() {
 }
 
 #[test]
-fn a_claim_whose_answer_was_lost_is_answered_again() {
+fn a_claim_whose_reply_was_lost_may_be_repeated() {
     for now in [3, 11] {
         let mut state = leased();
         let again = State::claim(&mut state, at(now), &request(1));
@@ -84,7 +84,7 @@ fn a_claim_whose_answer_was_lost_is_answered_again() {
 }
 
 #[test]
-fn a_lapsed_lease_goes_to_the_next_and_the_first_one_has_lost_it() {
+fn a_lapsed_lease_goes_to_the_next_claimant_and_is_lost_to_the_first() {
     let mut state = leased();
     let taken = State::claim(&mut state, at(10), &request(2));
     assert_eq!(taken, Claim::Run { attempt: 2 });
@@ -103,7 +103,7 @@ fn a_lapsed_lease_goes_to_the_next_and_the_first_one_has_lost_it() {
 }
 
 #[test]
-fn an_expired_lease_that_was_not_taken_over_is_still_its_holders() {
+fn a_lapsed_lease_that_was_not_taken_over_still_belongs_to_its_holder() {
     for now in [11, 69] {
         let mut state = leased();
         assert_eq!(
@@ -120,7 +120,7 @@ fn an_expired_lease_that_was_not_taken_over_is_still_its_holders() {
 }
 
 #[test]
-fn an_unknown_outcome_is_refused_until_it_is_forgotten() {
+fn an_unknown_outcome_is_refused_until_the_state_expires() {
     let careful = ClaimRequest {
         takeover: Takeover::Refuse,
         ..request(2)
@@ -147,7 +147,7 @@ fn an_unknown_outcome_is_refused_until_it_is_forgotten() {
 }
 
 #[test]
-fn a_renewed_lease_lapses_and_is_forgotten_later() {
+fn a_renewed_lease_lapses_and_expires_later() {
     let mut state = leased();
     assert_eq!(
         State::renew(&mut state, at(9), token(1), 10 * SECOND),
@@ -159,7 +159,7 @@ fn a_renewed_lease_lapses_and_is_forgotten_later() {
 }
 
 #[test]
-fn a_record_is_replayed_until_it_is_forgotten_and_never_overwritten() {
+fn a_record_is_replayed_until_it_expires_and_never_overwritten() {
     let mut state = completed();
     for now in [5, 64] {
         let again = State::complete(&mut state, at(now), token(1), "other".into(), MINUTE);
@@ -209,7 +209,7 @@ fn a_released_claim_leaves_no_record() {
 }
 
 #[test]
-fn a_record_that_was_lost_is_restored_unless_another_has_begun() {
+fn a_lost_record_is_restored_unless_another_holder_has_begun() {
     let by = |number| (Fingerprint::of("work"), token(number));
     let restore = |state: &mut _, now, number| {
         State::restore(state, at(now), by(number), "done".into(), MINUTE)
@@ -249,7 +249,7 @@ fn times_without_end_do_not_overflow() {
 }
 
 #[test]
-fn a_release_leaves_it_open_how_an_earlier_holder_ended() {
+fn a_release_keeps_the_outcome_of_an_earlier_holder_unknown() {
     let mut state = leased();
     let taken = State::claim(&mut state, at(11), &request(2));
     assert_eq!(taken, Claim::Run { attempt: 2 });

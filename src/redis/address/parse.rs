@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn no_certificate_goes_unlooked_at() {
+    fn every_certificate_is_checked() {
         let error = address("rediss://localhost/0#insecure", &Tls::default()).unwrap_err();
         let part = if cfg!(feature = "redis-tls") {
             "(fragment:"

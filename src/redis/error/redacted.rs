@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_shown_but_known_codes_and_our_own_words() {
+    fn only_known_codes_and_fixed_texts_are_shown() {
         for (reply, redacted) in [
             ("OOM hunter2", "OOM (the server has no memory left)"),
             ("ERR hunter2", "ERR (without further detail)"),
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn each_code_stands_there_once_and_in_order() {
+    fn each_code_is_listed_once_and_in_order() {
         assert!(CODES.is_sorted_by(|one, other| one.0 < other.0));
     }
 }

@@ -248,7 +248,7 @@ async fn after_a_kill_completed_work_is_replayed_and_begun_work_is_leased() {
 }
 
 #[tokio::test]
-async fn whatever_was_said_to_be_done_is_answered_after_any_kill() {
+async fn all_confirmed_work_is_replayed_after_any_kill() {
     let folder = Folder::new();
     let mut said = Vec::new();
     for kill in 1..=5 {
@@ -296,7 +296,7 @@ async fn a_failed_write_is_not_reported_as_done() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_store_whose_disk_was_full_comes_back_when_there_is_room() {
+async fn a_store_reopens_when_a_full_disk_has_room_again() {
     let folder = Folder::new();
     let mut member = Member::start_fearless("filling", &folder);
     for _ in 0..2 {

@@ -156,7 +156,7 @@ async fn a_seal_that_was_never_written_does_not_prevent_opening() {
 }
 
 #[tokio::test]
-async fn a_file_that_does_not_belong_is_an_error_and_no_panic() {
+async fn a_foreign_file_is_an_error_and_not_a_panic() {
     let folder = Folder::new();
     Durable::open(folder.path()).await.unwrap().close().await;
     let mut stray = fs::File::create(folder.path().join("what.jnl")).unwrap();

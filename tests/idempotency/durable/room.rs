@@ -69,7 +69,7 @@ async fn is_known(store: &Durable, number: usize) -> bool {
 }
 
 #[tokio::test]
-async fn a_full_store_forgets_the_completed_record_that_expires_next() {
+async fn a_full_store_evicts_the_completed_record_that_expires_next() {
     let (folder, clock) = (Folder::new(), Manual::new());
     let room = 4 * (AROUND + 100);
     let store = open(&folder, &clock, room).await;

@@ -21,7 +21,7 @@ fn refused(error: &Error, field: &str, words: &[&str]) {
 }
 
 #[tokio::test]
-async fn a_wrong_password_is_told_at_once() {
+async fn a_wrong_password_is_an_error_at_once() {
     let server = Server::with(&["--requirepass", "right"]);
     let url = format!("redis://:{SECRET}@127.0.0.1:{}", server.port());
     let error = Connection::connect(url.clone()).await.unwrap_err();
@@ -101,7 +101,7 @@ async fn a_user_needs_rights_to_scripts_and_keys() {
 }
 
 #[tokio::test]
-async fn a_database_must_be_there() {
+async fn a_database_must_exist() {
     let server = Server::start();
     let error = Connection::connect(format!("{}99", server.url()))
         .await
@@ -140,7 +140,7 @@ async fn a_server_and_a_cluster_are_not_taken_for_each_other() {
 }
 
 #[test]
-fn mistakes_are_told_without_a_server() {
+fn wrong_settings_are_errors_without_a_server() {
     let refuse = |builder: sluicegate::redis::Builder| builder.lazy().unwrap_err();
     let good = || builder("redis://localhost");
     for url in [
@@ -185,7 +185,7 @@ fn mistakes_are_told_without_a_server() {
 }
 
 #[tokio::test]
-async fn unix_sockets_do() {
+async fn unix_sockets_work() {
     let scratch = crate::scratch::Scratch::new();
     let socket = format!("{}/redis.sock", scratch.path());
     let _server = Server::with(&["--unixsocket", &socket]);

@@ -43,7 +43,7 @@ fn start(ask_clients: &str) -> Encrypted {
 }
 
 #[tokio::test]
-async fn rediss_with_a_root_of_ones_own() {
+async fn a_private_authority_can_be_trusted() {
     let server = start("no");
     let tls = Tls::new().root(server.certificate.clone());
     let redis = builder(server.url.clone())
@@ -79,7 +79,7 @@ async fn a_client_can_show_a_certificate() {
 }
 
 #[tokio::test]
-async fn a_server_without_tls_is_told_apart() {
+async fn a_server_without_tls_is_recognised() {
     let server = Server::start();
     let url = server.url().replace("redis:", "rediss:");
     let error = Connection::connect(url).await.unwrap_err();

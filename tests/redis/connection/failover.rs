@@ -7,7 +7,7 @@ use super::{Tally, builder, count, hasty, until};
 use crate::{fake, sentinel::Sentinel, server::Server};
 
 #[tokio::test]
-async fn a_primary_that_became_a_replica_is_left_alone() {
+async fn a_primary_that_became_a_replica_gets_no_calls() {
     let other = Server::primary();
     let server = Server::start();
     let redis = builder(server.url()).connect().await.unwrap();

@@ -69,7 +69,7 @@ impl Service {
 
 /// Asked in this order, the lanes have their connections in this order.
 #[tokio::test]
-async fn a_lane_on_which_nothing_comes_back_holds_up_no_other() {
+async fn a_lane_without_replies_delays_no_other() {
     for (nth, stalled) in LANES.into_iter().enumerate() {
         let server = Server::start();
         let proxy = Proxy::to(server.port());
@@ -103,7 +103,7 @@ async fn a_lane_on_which_nothing_comes_back_holds_up_no_other() {
 }
 
 #[tokio::test]
-async fn a_breaker_that_opens_closes_no_other_lane() {
+async fn an_open_breaker_stops_no_other_lane() {
     let server = Server::start();
     let proxy = Proxy::to(server.port());
     let connection = hasty(proxy.url()).connect().await.unwrap();
@@ -163,7 +163,7 @@ async fn an_unused_lane_makes_no_connection() {
 }
 
 #[tokio::test]
-async fn each_lane_has_connections_of_its_own_in_a_cluster() {
+async fn each_lane_has_its_own_connections_in_a_cluster() {
     let cluster = Cluster::start();
     let service = Service::start(Place::cluster(cluster.urls())).await;
     for lane in LANES {

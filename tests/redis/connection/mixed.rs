@@ -66,7 +66,7 @@ type Fault = fn(&Proxy);
 const FAULTS: [Fault; 2] = [|proxy| proxy.repeat(1), |proxy| proxy.swallow(1)];
 
 #[tokio::test]
-async fn no_check_is_answered_by_anothers_answer() {
+async fn no_check_gets_the_reply_of_another() {
     for fault in FAULTS {
         let bent = Bent::start().await;
         let rule = TokenBucket::new(Quota::per_hour(1).burst(1_000));
@@ -98,7 +98,7 @@ async fn no_check_is_answered_by_anothers_answer() {
 }
 
 #[tokio::test]
-async fn no_retry_is_given_the_answer_of_another_key() {
+async fn no_retry_gets_the_record_of_another_key() {
     for fault in FAULTS {
         let bent = Bent::start().await;
         let store = idempotency::Redis::new("orders", &bent.redis);
@@ -154,7 +154,7 @@ async fn a_refusal_of_another_call_makes_nothing_run_twice() {
 
 /// The caller whose reply was lost gives up, and no other caller waits with it.
 #[tokio::test]
-async fn a_lost_answer_is_found_out_by_one_who_asks_alone() {
+async fn a_lost_reply_is_noticed_by_a_single_caller() {
     let server = Server::start();
     let proxy = Proxy::to(server.port());
     let redis = hasty(proxy.url()).breaker(u32::MAX, Duration::from_secs(3_600));

@@ -123,7 +123,7 @@ async fn a_dropped_call_disturbs_no_other() {
 }
 
 #[tokio::test]
-async fn no_call_finds_out_that_an_idle_connection_was_closed() {
+async fn no_call_fails_because_an_idle_connection_was_closed() {
     let server = Server::start();
     let redis = builder(server.url()).connect().await.unwrap();
     let quiet = Server::start();
@@ -150,7 +150,7 @@ async fn resp2_does_where_it_is_asked_for() {
 }
 
 #[tokio::test]
-async fn nothing_is_left_when_all_handles_are_gone() {
+async fn nothing_is_left_when_all_handles_are_dropped() {
     let mut server = Server::start();
     let redis = builder(server.url()).connect().await.unwrap();
     let clone = redis.clone();

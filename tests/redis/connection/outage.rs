@@ -15,7 +15,7 @@ async fn until_shut(redis: &Connection) {
 }
 
 #[tokio::test]
-async fn a_killed_server_is_left_alone_until_it_is_back() {
+async fn a_killed_server_gets_no_calls_until_it_is_back() {
     let mut server = Server::start();
     let redis = builder(server.url()).connect().await.unwrap();
     count(&redis, "k").await.unwrap();
@@ -100,7 +100,7 @@ async fn a_late_reply_goes_to_no_other_caller() {
 }
 
 #[tokio::test]
-async fn a_service_starts_while_redis_is_away() {
+async fn a_service_starts_while_redis_is_down() {
     let mut server = Server::start();
     server.kill();
     let unreachable = builder(server.url()).connect().await.unwrap_err();
@@ -113,7 +113,7 @@ async fn a_service_starts_while_redis_is_away() {
 }
 
 #[tokio::test]
-async fn all_who_wait_share_one_attempt_to_connect() {
+async fn all_callers_share_one_attempt_to_connect() {
     let server = Server::start();
     let redis = builder(server.url()).lazy().unwrap();
     let calls = (0..100).map(|_| count(&redis, "n"));
@@ -141,7 +141,7 @@ fn a_probe_outlives_the_runtime_that_it_began_on() {
 }
 
 #[tokio::test]
-async fn a_full_server_is_left_alone_until_it_has_room() {
+async fn a_full_server_gets_no_calls_until_it_has_room() {
     let server = Server::with(&["--maxmemory-policy", "noeviction"]);
     let redis = builder(server.url()).connect().await.unwrap();
     count(&redis, "k").await.unwrap();
@@ -188,7 +188,7 @@ async fn the_log_has_one_line_for_each_change() {
 }
 
 #[tokio::test]
-async fn one_bad_script_opens_nothing() {
+async fn one_bad_script_opens_no_breaker() {
     let server = Server::start();
     let redis = builder(server.url()).connect().await.unwrap();
     let wrong = sluicegate::redis::Script::new("return redis.call('INCR')");

@@ -191,7 +191,7 @@ async fn a_listener_outlives_a_provider_that_panics() {
 }
 
 #[tokio::test]
-async fn the_primary_behind_sentinels_and_all_nodes_of_a_cluster_are_logged_in_at() {
+async fn the_provider_serves_the_primary_behind_sentinels_and_all_nodes() {
     let primary = server("hunter2");
     let sentinel = Sentinel::watching(primary.port());
     let vault = Vault::with("hunter2");

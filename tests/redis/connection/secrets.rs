@@ -109,7 +109,7 @@ async fn no_error_of_a_script_repeats_what_a_server_says() {
 
 /// Real ones name keys and users.
 #[tokio::test]
-async fn codes_are_told_and_keys_are_not() {
+async fn errors_show_codes_and_no_keys() {
     let server = Server::with(&[
         "--user",
         SECRET,
@@ -145,7 +145,7 @@ async fn codes_are_told_and_keys_are_not() {
 }
 
 #[tokio::test]
-async fn a_host_that_is_not_there_is_told_in_words() {
+async fn an_unknown_host_is_explained() {
     for (url, words) in [
         ("redis://127.0.0.1:1/", "refused"),
         ("redis://no.such.host.invalid/", "name of the host"),

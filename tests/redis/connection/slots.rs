@@ -162,7 +162,7 @@ async fn a_replica_takes_over_from_a_killed_primary() {
 }
 
 #[tokio::test]
-async fn a_cluster_that_is_away_is_left_alone() {
+async fn a_cluster_that_is_down_gets_no_calls() {
     let places = Place::cluster(["redis://127.0.0.1:1", "redis://127.0.0.1:2"]);
     let redis = builder(places)
         .breaker(3, Duration::from_secs(60))

@@ -187,7 +187,7 @@ impl Drop for Member {
 
 /// Measured: some 20 are killed, and the outcome of some 15 keys is unknown.
 #[test]
-fn no_work_is_done_twice_whoever_is_killed() {
+fn no_work_is_done_twice_whichever_process_is_killed() {
     let mut chaos = Chaos::start();
     let killed = chaos.run();
     let (begun, done) = chaos.written();

@@ -39,7 +39,7 @@ fn lose_all(server: &Server) {
 }
 
 #[tokio::test]
-async fn the_answer_is_written_anew_and_given_to_all() {
+async fn a_lost_record_is_restored_and_replayed() {
     let server = Server::start();
     let ((one, counts), (other, _)) = (instance(&server).await, instance(&server).await);
     let guard = run(&one).await;
@@ -60,7 +60,7 @@ async fn the_answer_is_written_anew_and_given_to_all() {
 }
 
 #[tokio::test]
-async fn the_answer_of_another_who_has_begun_meanwhile_counts() {
+async fn the_record_of_a_holder_that_took_over_counts() {
     let server = Server::start();
     let ((one, counts), (other, _)) = (instance(&server).await, instance(&server).await);
     let guard = run(&one).await;

@@ -102,7 +102,7 @@ async fn retries_at_the_same_time_fetch_a_record_once() {
 
 /// The effect of twenty retries of a megabyte on the limits.
 #[tokio::test]
-async fn limits_go_on_beside_a_large_record_that_does_not_come() {
+async fn limits_work_beside_a_large_record_that_stalls() {
     let stocked = Stocked::start().await;
     let rule = TokenBucket::new(Quota::per_hour(1).burst(250));
     let limiter = limit::Redis::builder("api", rule, &stocked.connection);
@@ -137,7 +137,7 @@ async fn limits_go_on_beside_a_large_record_that_does_not_come() {
 }
 
 #[tokio::test]
-async fn another_fingerprint_is_not_given_the_record() {
+async fn another_fingerprint_does_not_get_the_record() {
     let stocked = Stocked::start().await;
     let other = ClaimRequest {
         fingerprint: Fingerprint::of("other work"),
@@ -226,7 +226,7 @@ async fn a_waiter_fetches_itself_when_the_fetching_call_is_late() {
 }
 
 #[tokio::test]
-async fn a_record_that_is_forgotten_before_it_is_fetched_is_claimed_anew() {
+async fn a_record_that_expires_before_it_is_fetched_is_claimed_anew() {
     let stocked = Stocked::start().await;
     let mut client = stocked._server.client();
     let claims = stocked
@@ -246,7 +246,7 @@ async fn a_record_that_is_forgotten_before_it_is_fetched_is_claimed_anew() {
 }
 
 #[tokio::test]
-async fn only_large_records_take_a_lane_of_their_own() {
+async fn only_large_records_use_the_large_lane() {
     let stocked = Stocked::start().await;
     stocked.keep("small", Bytes::from(vec![b'y'; 10_000])).await;
     let before = stocked.lane(Lane::LargeRecords).stats.calls;

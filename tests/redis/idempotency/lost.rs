@@ -52,7 +52,7 @@ impl Torn {
 }
 
 #[tokio::test]
-async fn each_call_is_made_again_and_done_once() {
+async fn a_repeated_call_takes_effect_once() {
     let torn = Torn::start().await;
     let (store, name) = (&torn.store, name("k"));
     let request = request();
@@ -85,7 +85,7 @@ async fn each_call_is_made_again_and_done_once() {
 /// It is unknown whether the lease was released the first time, or had been lost
 /// before; it is not held in either case.
 #[tokio::test]
-async fn a_release_that_is_made_again_says_that_the_lease_is_lost() {
+async fn a_repeated_release_reports_a_lost_lease() {
     let torn = Torn::start().await;
     let (name, request) = (name("k"), request());
     assert!(torn.store.claim(name, request).await.is_ok());
@@ -100,7 +100,7 @@ async fn a_release_that_is_made_again_says_that_the_lease_is_lost() {
 }
 
 #[tokio::test]
-async fn a_recovered_claim_stays_one_when_it_is_made_again() {
+async fn a_repeated_claim_of_recovered_work_stays_recovered() {
     let torn = Torn::start().await;
     let lapsed = ClaimRequest {
         lease: std::time::Duration::ZERO,
@@ -114,7 +114,7 @@ async fn a_recovered_claim_stays_one_when_it_is_made_again() {
 }
 
 #[tokio::test]
-async fn a_call_is_made_twice_and_not_more_often() {
+async fn a_call_is_repeated_once_at_most() {
     let torn = Torn::start().await;
     let calls = torn.connection.stats().calls;
     torn.proxy.lose(5);
@@ -132,7 +132,7 @@ async fn a_call_is_made_twice_and_not_more_often() {
 }
 
 #[tokio::test]
-async fn a_call_that_timed_out_is_made_again() {
+async fn a_call_that_timed_out_is_repeated() {
     let server = Server::start();
     let connection = hasty(server.url()).connect().await.unwrap();
     let redis = Redis::new("orders", &connection);

@@ -31,7 +31,7 @@ async fn until_back(store: &Redis) {
 }
 
 #[tokio::test]
-async fn a_server_with_a_file_knows_all_after_a_crash() {
+async fn a_server_with_an_append_only_file_keeps_all_records_in_a_crash() {
     let scratch = Scratch::new();
     let mut server = lasting(&scratch);
     let (store, _connection) = store(server.url()).await;

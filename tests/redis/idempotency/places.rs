@@ -15,7 +15,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn in_a_cluster_records_are_everywhere_and_ends_are_heard() {
+async fn in_a_cluster_records_are_spread_and_completions_are_heard() {
     let cluster = Cluster::start();
     let place = || Place::cluster(cluster.urls());
     let (holder, _holder) = store(place()).await;
@@ -98,7 +98,7 @@ async fn the_rights_of_all_scripts_are_enough() {
 }
 
 #[tokio::test]
-async fn with_a_few_more_ends_are_heard_and_the_policy_is_known() {
+async fn with_more_rights_completions_are_heard_and_the_policy_is_known() {
     let (_server, store) = user("+publish +subscribe +info resetchannels &shop:*").await;
     assert_eq!(store.eviction_policy().await, Ok(Some("noeviction".into())));
     let request = request();
@@ -116,7 +116,7 @@ async fn with_a_few_more_ends_are_heard_and_the_policy_is_known() {
 }
 
 #[tokio::test]
-async fn a_record_that_may_not_be_read_is_not_one_never_seen() {
+async fn a_record_that_the_user_may_not_read_is_an_error() {
     let (server, store) = user("").await;
     assert!(store.claim(name("k"), request()).await.is_ok());
     let mut set = redis::cmd("ACL");

@@ -88,7 +88,7 @@ async fn tokens_are_any_bytes() {
 }
 
 #[tokio::test]
-async fn a_record_is_gone_when_it_was_kept_for_long_enough() {
+async fn a_record_expires_when_its_time_is_over() {
     let server = Server::start();
     let (store, _connection) = store(server.url()).await;
     let (short, name) = (Duration::from_millis(20), name("k"));
@@ -124,7 +124,7 @@ async fn a_record_is_gone_when_it_was_kept_for_long_enough() {
 /// After its lease a record lives for the set time, by the server and by the
 /// script; a completed one lives from its completion on.
 #[tokio::test]
-async fn it_expires_when_it_is_forgotten() {
+async fn the_key_expires_with_its_state() {
     let server = Server::start();
     let (store, _connection) = store(server.url()).await;
     let (name, request) = (name("k"), request());
@@ -146,7 +146,7 @@ async fn it_expires_when_it_is_forgotten() {
 }
 
 #[tokio::test]
-async fn times_without_end_are_possible() {
+async fn the_longest_times_are_accepted() {
     let server = Server::start();
     let (store, _connection) = store(server.url()).await;
     let (name, token) = (name("k"), request().token);
@@ -410,7 +410,7 @@ fn set_memory(server: &Server, policy: &str, most: &str) {
 }
 
 #[tokio::test]
-async fn a_full_server_refuses_and_keeps_what_it_has() {
+async fn a_full_server_refuses_new_records_and_keeps_the_others() {
     let server = Server::start();
     // One that is asked even when it refuses.
     let stubborn = builder(server.url()).breaker(u32::MAX, Duration::from_secs(1));
@@ -459,7 +459,7 @@ async fn a_policy_that_drops_records_is_found_once() {
 }
 
 #[tokio::test]
-async fn a_claimant_replays_what_another_kept() {
+async fn a_claimant_replays_the_record_of_another() {
     let server = Server::start();
     let claimant = |store| Claimant::new(store).lease(MINUTE);
     let (one, _one) = store(server.url()).await;

@@ -65,7 +65,7 @@ async fn no_call_waits_for_work_that_does_not_run() {
 }
 
 #[tokio::test]
-async fn the_end_of_work_is_told() {
+async fn the_end_of_work_is_published() {
     let server = Server::start();
     let (holder, _holder) = store(server.url()).await;
     let (waiter, _waiter) = store(server.url()).await;
@@ -82,7 +82,7 @@ async fn the_end_of_work_is_told() {
 }
 
 #[tokio::test]
-async fn a_release_is_told_and_who_waited_may_run() {
+async fn a_release_wakes_a_waiting_caller_which_may_run() {
     let server = Server::start();
     let (holder, _holder) = store(server.url()).await;
     let (waiter, _waiter) = store(server.url()).await;
@@ -117,7 +117,7 @@ async fn a_message_wakes_the_waiter() {
 
 /// A renewal and a repeated claim keep the mark of the waiter.
 #[tokio::test]
-async fn the_mark_of_who_waits_stays_until_the_end() {
+async fn the_mark_of_a_waiting_caller_stays_until_the_end() {
     let server = Server::start();
     let (holder, _holder) = store(server.url()).await;
     let (waiter, _waiter) = store(server.url()).await;
@@ -144,7 +144,7 @@ async fn the_mark_of_who_waits_stays_until_the_end() {
 
 /// RESP2 has no messages on a connection that is used for calls.
 #[tokio::test]
-async fn without_messages_the_end_is_found_out() {
+async fn without_messages_a_waiting_caller_asks_again() {
     let server = Server::start();
     let (holder, _holder) = store(server.url()).await;
     let connection = builder(format!("{}?protocol=2", server.url()))

@@ -67,7 +67,7 @@ fn a_state_that_is_cut_off_or_too_long_or_of_an_unknown_stage_is_malformed() {
 }
 
 #[test]
-fn an_entry_is_found_in_the_order_in_which_records_end() {
+fn entries_sort_by_their_expiry() {
     let name = crate::idempotency::Scope::new("tests").name("17");
     let entry = ExpiryEntry::of(name, &completed());
     let golden = [&[1, 0, 0, 0, 0, 0, 0, 0, 5], &name.as_bytes()[..]].concat();
