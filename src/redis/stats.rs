@@ -4,10 +4,7 @@
 //! call's counters half raised.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
 };
 
@@ -38,88 +35,72 @@ pub struct LaneStats {
     pub is_open: bool,
 }
 
-/// Counts of a [`Connection`](super::Connection) and its clones since it was
-/// built, or of one of its lanes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Stats {
-    /// Calls, whether or not they succeeded. A batch is one call.
-    pub calls: u64,
-    /// Calls that failed, for any reason.
-    pub failures: u64,
-    /// Calls that failed because no reply came within the timeout.
-    pub timeouts: u64,
-    /// Calls that were sent again with the source of their script, because the
-    /// server did not know it.
-    pub unknown_scripts: u64,
-    /// Redirections that were followed in a cluster.
-    pub redirections: u64,
-    /// Connections that were made.
-    pub connects: u64,
-    /// How often a breaker opened. In a cluster, each node has a breaker.
-    pub opened: u64,
-    /// How often a probe closed a breaker.
-    pub closed: u64,
-    /// Calls that an open breaker rejected.
-    pub circuit_open: u64,
-    /// Connections that were closed because a reply belonged to another call.
-    pub mixed_up: u64,
+/// An event on a lane, to be counted.
+pub(super) enum LaneEvent {
+    Called,
+    Failed,
+    TimedOut,
+    UnknownScript,
+    Redirected,
+    Connected,
+    Opened,
+    Closed,
+    Rejected,
+    MixedUp,
 }
 
-/// A counter that any thread may raise.
-#[derive(Debug, Default)]
-pub(super) struct Counter(AtomicU64);
+counters! {
+    /// The live counters behind [`Stats`].
+    pub(super) struct Counters(LaneEvent);
 
-impl Counter {
-    /// Counts one more.
-    pub(super) fn add(&self) {
-        self.0.fetch_add(1, Relaxed);
+    /// Counts of a [`Connection`](super::Connection) and its clones since it was
+    /// built, or of one of its lanes.
+    ///
+    /// ```
+    /// use sluicegate::redis::Connection;
+    ///
+    /// let redis = Connection::builder("redis://localhost").lazy().unwrap();
+    /// let stats = redis.stats();
+    /// assert_eq!((stats.calls, stats.connects), (0, 0));
+    /// ```
+    pub struct Stats {
+        /// Calls, whether or not they succeeded. A batch is one call.
+        calls: LaneEvent::Called,
+        /// Calls that failed, for any reason.
+        failures: LaneEvent::Failed,
+        /// Calls that failed because no reply came within the timeout.
+        timeouts: LaneEvent::TimedOut,
+        /// Calls that were sent again with the source of their script, because
+        /// the server did not know it.
+        unknown_scripts: LaneEvent::UnknownScript,
+        /// Redirections that were followed in a cluster.
+        redirections: LaneEvent::Redirected,
+        /// Connections that were made.
+        connects: LaneEvent::Connected,
+        /// How often a breaker opened. In a cluster, each node has a breaker.
+        opened: LaneEvent::Opened,
+        /// How often a probe closed a breaker.
+        closed: LaneEvent::Closed,
+        /// Calls that an open breaker rejected.
+        circuit_open: LaneEvent::Rejected,
+        /// Connections that were closed because a reply belonged to another
+        /// call.
+        mixed_up: LaneEvent::MixedUp,
     }
-
-    /// Reads the counter.
-    fn get(&self) -> u64 {
-        self.0.load(Relaxed)
-    }
-}
-
-/// Declares [`Counters`] with a counter for each field of [`Stats`], so that a
-/// new field is read and summed without further code.
-macro_rules! call_counters {
-    ($($name:ident),+ $(,)?) => {
-        /// The live counters behind [`Stats`].
-        #[derive(Debug, Default)]
-        pub(super) struct Counters {
-            $(pub(super) $name: Counter,)+
-        }
-
-        impl Counters {
-            /// Reads all counters.
-            pub(super) fn stats(&self) -> Stats {
-                Stats { $($name: self.$name.get(),)+ }
-            }
-        }
-
-        impl Stats {
-            /// Returns the sums of both.
-            pub(super) fn plus(self, other: Self) -> Self {
-                Self { $($name: self.$name + other.$name,)+ }
-            }
-        }
-    };
-}
-
-call_counters! {
-    calls, failures, timeouts, unknown_scripts, redirections, connects, opened, closed,
-    circuit_open, mixed_up,
 }
 
 impl Counters {
+    /// Counts one event.
+    pub(super) fn count(&self, event: LaneEvent) {
+        self.counter(&event).fetch_add(1, Relaxed);
+    }
+
     /// Counts a call that failed with this kind of error.
-    pub(super) fn failed(&self, kind: ErrorKind) {
-        self.failures.add();
+    pub(super) fn count_failure(&self, kind: ErrorKind) {
+        self.count(LaneEvent::Failed);
         match kind {
-            ErrorKind::TimedOut => self.timeouts.add(),
-            ErrorKind::CircuitOpen => self.circuit_open.add(),
+            ErrorKind::TimedOut => self.count(LaneEvent::TimedOut),
+            ErrorKind::CircuitOpen => self.count(LaneEvent::Rejected),
             _ => {}
         }
     }

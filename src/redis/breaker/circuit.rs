@@ -18,7 +18,7 @@ use std::{
 use tokio::{runtime::Handle, time::sleep};
 
 use super::turn::{ProbeSchedule, TurnId};
-use crate::redis::{error::Error, settings::Settings, wire::CallDeadline};
+use crate::redis::{error::Error, settings::Settings, stats::LaneEvent, wire::CallDeadline};
 
 /// Opens after a number of failures in a row. Only a probe closes it: a late
 /// success of a call that was sent before it opened proves nothing.
@@ -128,7 +128,7 @@ pub(crate) fn record<G: Guarded>(guarded: &Arc<G>, error: Option<&Error>) {
         return breaker.succeeded();
     };
     if breaker.failed(settings.failures, settings.probe_every) {
-        settings.counters.opened.add();
+        settings.counters.count(LaneEvent::Opened);
         tracing::warn!(
             target: "sluicegate::redis",
             server = guarded.name(),
@@ -183,7 +183,7 @@ async fn probe<G: Guarded>(guarded: &Arc<G>) -> bool {
         return false;
     }
     if breaker.close() {
-        settings.counters.closed.add();
+        settings.counters.count(LaneEvent::Closed);
         tracing::info!(
             target: "sluicegate::redis",
             server = guarded.name(),

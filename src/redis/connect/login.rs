@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use crate::redis::{
     error::{Error, RedactedError, is_invalid_data, reason},
     settings::Settings,
+    stats::LaneEvent,
 };
 
 /// Handles push messages of a server. It also learns that the connection is
@@ -53,7 +54,7 @@ pub(crate) async fn connect(
         Error::unreachable(&info.addr().to_string(), reason)
     })?;
     let connection = connection.map_err(|error| explain(info, &error))?;
-    settings.counters.connects.add();
+    settings.counters.count(LaneEvent::Connected);
     Ok(connection)
 }
 

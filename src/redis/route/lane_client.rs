@@ -15,6 +15,7 @@ use crate::redis::{
     breaker::{self, Guarded},
     error::{Error, ErrorKind, Redirection},
     settings::Settings,
+    stats::LaneEvent,
     subscription::Subscription,
     wire::{Call, CallDeadline},
 };
@@ -42,7 +43,7 @@ impl LaneClient {
     /// Makes a call, and counts it.
     pub(crate) async fn call(&self, call: Call<'_>, timeout: Duration) -> Result<Value, Error> {
         let settings = &self.settings;
-        settings.counters.calls.add();
+        settings.counters.count(LaneEvent::Called);
         let began = Instant::now();
         // Boxed, because its type would nest so deep in a caller's future that
         // the compiler gives up.
@@ -51,7 +52,7 @@ impl LaneClient {
         let result = result.map_err(|error| self.with_retry(error));
         let error = result.as_ref().err().map(Error::kind);
         if let Some(kind) = error {
-            settings.counters.failed(kind);
+            settings.counters.count_failure(kind);
         }
         if error != Some(ErrorKind::CircuitOpen) {
             settings.latency.record(began.elapsed());
@@ -99,7 +100,7 @@ impl LaneClient {
             return None;
         }
         let whole = call.with_source(self.settings.numbers.next())?;
-        self.settings.counters.unknown_scripts.add();
+        self.settings.counters.count(LaneEvent::UnknownScript);
         Some(whole)
     }
 
@@ -112,7 +113,7 @@ impl LaneClient {
                 Err(Error::config("single server", value, "Server::cluster"))
             }
             Servers::Cluster(cluster) => {
-                self.settings.counters.redirections.add();
+                self.settings.counters.count(LaneEvent::Redirected);
                 Ok(cluster.follow(redirection, from))
             }
         }
@@ -123,8 +124,8 @@ impl LaneClient {
     pub(crate) fn rejection(&self) -> Option<Error> {
         let counters = &self.settings.counters;
         self.rejects_calls().then(|| {
-            counters.calls.add();
-            counters.failed(ErrorKind::CircuitOpen);
+            counters.count(LaneEvent::Called);
+            counters.count_failure(ErrorKind::CircuitOpen);
             self.with_retry(Error::circuit_open())
         })
     }

@@ -82,8 +82,10 @@ impl Lanes {
 
     /// Returns the counts of all lanes together.
     pub(crate) fn stats(&self) -> Stats {
-        let all = self.all().map(|client| client.settings.counters.stats());
-        all.fold(Stats::default(), Stats::plus)
+        let clients = self.all();
+        clients
+            .map(|client| client.settings.counters.snapshot())
+            .sum()
     }
 
     /// Returns the latencies of all lanes together.
@@ -107,7 +109,7 @@ impl Lanes {
         let open = open.filter_map(|(lane, client)| Some((lane, client.get()?)));
         open.map(|(lane, client)| LaneStats {
             lane,
-            stats: client.settings.counters.stats(),
+            stats: client.settings.counters.snapshot(),
             latency: client.settings.latency.read(),
             is_open: client.is_open(),
         })

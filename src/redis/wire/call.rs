@@ -38,16 +38,13 @@ pub(crate) enum CallReply {
     /// The script ran, and ended with this error.
     ScriptError(RedactedError),
     /// The server did not run the call.
-    Rejected(RedactedError, Verified),
+    Rejected {
+        error: RedactedError,
+        /// Whether it is known to belong to this call.
+        verified: bool,
+    },
     /// The reply belongs to another call.
     Mismatched,
-}
-
-/// Whether a rejection is known to belong to its call.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verified {
-    Yes,
-    No,
 }
 
 /// Gives the calls of a connection their numbers.
@@ -170,15 +167,16 @@ impl<'a> Call<'a> {
 impl CallReply {
     /// A rejection that may still belong to another call.
     fn rejected(error: ServerError) -> Self {
-        Self::Rejected(RedactedError::of(&error), Verified::No)
+        let (error, verified) = (RedactedError::of(&error), false);
+        Self::Rejected { error, verified }
     }
 
     /// Notes that the echo behind a rejection came back.
-    fn verified(self) -> Self {
-        match self {
-            Self::Rejected(error, _) => Self::Rejected(error, Verified::Yes),
-            other => other,
+    fn verified(mut self) -> Self {
+        if let Self::Rejected { verified, .. } = &mut self {
+            *verified = true;
         }
+        self
     }
 }
 

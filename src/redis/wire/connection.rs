@@ -14,8 +14,8 @@ use futures_util::future::{Either, join, select};
 use redis::{Value, aio::MultiplexedConnection};
 use tokio::{runtime::Handle, sync::watch, time::Instant};
 
-use super::call::{Call, CallReply, Echo, Numbers, Verified};
-use crate::redis::{error::Error, settings::Settings};
+use super::call::{Call, CallReply, Echo, Numbers};
+use crate::redis::{error::Error, settings::Settings, stats::LaneEvent};
 
 /// A connection that is closed as soon as a reply belongs to another call,
 /// because all callers that still wait would get wrong replies, too.
@@ -81,8 +81,8 @@ impl Wire {
         match self.exchange(call, asking).await? {
             CallReply::Value(value) => Ok(value),
             CallReply::ScriptError(error) => Err(Error::failed(&self.server, error)),
-            CallReply::Rejected(error, verified) => {
-                if verified == Verified::No {
+            CallReply::Rejected { error, verified } => {
+                if !verified {
                     self.verify_order().await?;
                 }
                 Err(Error::refused(&self.server, error))
@@ -103,7 +103,7 @@ impl Wire {
         };
         match self.unless_closed(sent).await? {
             CallReply::Value(_) => Ok(()),
-            CallReply::ScriptError(error) | CallReply::Rejected(error, _) => {
+            CallReply::ScriptError(error) | CallReply::Rejected { error, .. } => {
                 Err(Error::refused(&self.server, error))
             }
             CallReply::Mismatched => Err(self.close_mismatched()),
@@ -211,7 +211,7 @@ impl Wire {
         if self.state.send_replace(State::Closed) == State::Closed {
             return Error::closed_by_other(&self.server);
         }
-        self.settings.counters.mixed_up.add();
+        self.settings.counters.count(LaneEvent::MixedUp);
         tracing::warn!(
             target: "sluicegate::redis",
             server = self.server,
