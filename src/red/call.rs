@@ -13,13 +13,11 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{
+    Cause, Guard, Kind, LabelsRef, Outcome, Registry,
     http::{
         default_classify::{by_refusal, refusal_in},
         on_panic,
     },
-    labels::{Kind, LabelsRef},
-    outcome::{Cause, Outcome},
-    registry::{Registry, guard::Guard},
 };
 use crate::refusal::{PassedRequest, Reason, Refusal};
 

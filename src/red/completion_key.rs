@@ -3,11 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::{
-    labels::Kind,
-    outcome::{Cause, Outcome},
-    status::Status,
-};
+use super::{Cause, Kind, Outcome, Status};
 
 /// How a request ended: requests of one series with equal keys are counted
 /// together.

@@ -231,5 +231,11 @@ pub use self::{
     snapshot::{Completion, Series, Snapshot},
     status::Status,
 };
+pub(crate) use self::{
+    completion_key::CompletionKey,
+    exemplar::{Exemplar, Exemplars},
+    labels::{LabelsRef, Side},
+    registry::{guard::Guard, settings::Settings},
+};
 #[doc(inline)]
 pub use crate::histogram::Durations;

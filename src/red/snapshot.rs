@@ -6,12 +6,9 @@ use std::borrow::Cow;
 #[cfg(feature = "redis")]
 use super::components::ConnectionCounts;
 use super::{
-    completion_key::CompletionKey,
+    Cause, CompletionKey, Exemplar, Kind, Labels, Outcome, Status,
     components::{DeadlineCounts, LimiterCounts},
-    exemplar::{Exemplar, newest},
-    labels::{Kind, Labels},
-    outcome::{Cause, Outcome},
-    status::Status,
+    exemplar::newest,
 };
 use crate::{deadline, histogram::Durations};
 

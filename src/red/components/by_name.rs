@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use ahash::RandomState;
 
 use crate::red::{
-    labels::Labels,
+    Labels,
     registry::{budget::Budget, insert_only::InsertOnlyTable},
 };
 

@@ -5,7 +5,7 @@ use std::fmt;
 #[cfg(feature = "redis")]
 use super::connections::ConnectionCounts;
 use super::{deadlines::Deadlines, limiters::Limiters, sources::Sources};
-use crate::{deadline::registry::Counts, red::snapshot::Snapshot};
+use crate::{deadline::registry::Counts, red::Snapshot};
 
 /// Everything that a registry counts beside requests.
 #[derive(Default)]

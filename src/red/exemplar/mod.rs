@@ -6,5 +6,5 @@
 mod exemplars;
 mod trace_id;
 
-pub(super) use self::exemplars::{Exemplar, Exemplars, newest};
+pub(crate) use self::exemplars::{Exemplar, Exemplars, newest};
 pub use self::trace_id::{TraceId, traceparent};

@@ -4,11 +4,7 @@
 use std::{borrow::Cow, fmt};
 
 use super::conventions::Conventions;
-use crate::red::{
-    labels::{Kind, Labels},
-    status::Status,
-    {completion_key::CompletionKey, registry::settings::Settings},
-};
+use crate::red::{CompletionKey, Kind, Labels, Settings, Status};
 
 /// The value of an attribute.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,11 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use super::metric::Metric;
-use crate::red::{
-    labels::Labels,
-    {completion_key::CompletionKey, registry::settings::Settings},
-};
+use crate::red::{CompletionKey, Labels, Metric, Settings};
 
 /// Is notified of each request, for libraries that want every duration because
 /// their buckets are their own.

@@ -1,6 +1,6 @@
 //! The names and help texts of the metrics about requests.
 
-use crate::red::labels::Kind;
+use crate::red::Kind;
 
 /// The metrics about requests of one kind.
 pub(crate) struct Families {

@@ -6,10 +6,7 @@ use super::{
     attributes::{self, Attributes},
     family::{Families, Family, SECONDS},
 };
-use crate::red::{
-    labels::Labels,
-    {completion_key::CompletionKey, registry::settings::Settings},
-};
+use crate::red::{CompletionKey, Labels, Settings};
 
 /// A metric of one label set: its name and attributes follow OpenTelemetry's
 /// semantic conventions. [`Export`](super::Export) gets it.

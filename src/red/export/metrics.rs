@@ -2,10 +2,8 @@
 
 use ::metrics::{Key, Label, Level, Metadata, Unit, with_recorder};
 
-use super::{
-    export::{ChangeFn, DurationFn, Export},
-    metric::Metric,
-};
+use super::export::{ChangeFn, DurationFn, Export};
+use crate::red::Metric;
 
 /// Records each request into the recorder of the facade
 /// [`metrics`](https://docs.rs/metrics); for

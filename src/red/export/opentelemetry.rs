@@ -7,9 +7,8 @@ use http::HeaderMap;
 use super::{
     attributes::AttributeValue,
     export::{ChangeFn, DurationFn, Export},
-    metric::Metric,
 };
-use crate::red::exemplar::TraceId;
+use crate::red::{Metric, TraceId};
 
 /// Records each request into instruments of a meter; for
 /// [`Builder::export`](crate::red::Builder::export).

@@ -4,7 +4,10 @@ use http::Method;
 
 use crate::{
     key::EncodedKey,
-    red::labels::{self, Kind, Labels},
+    red::{
+        Kind, Labels,
+        labels::{self},
+    },
 };
 
 /// The number of words that labels take.

@@ -106,14 +106,14 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use crate::red::registry::Registry;
+use super::shipping::{shipper::Shipper, task::FlushTask};
 use crate::{
     clock::Tick,
+    red::Registry,
     redis::{Connection, Error},
     runtime::background,
 };
 
-use super::shipping::{shipper::Shipper, task::FlushTask};
 pub use super::{
     builder::Builder,
     reading::{

@@ -4,12 +4,7 @@
 use sha2::{Digest, Sha256};
 
 use super::label_codec;
-use crate::red::{
-    completion_key::CompletionKey,
-    labels::Labels,
-    outcome::{Cause, Outcome},
-    status::Status,
-};
+use crate::red::{Cause, CompletionKey, Labels, Outcome, Status};
 
 /// The identity of a histogram: the responses of a series, or those of its
 /// requests that ended with one key.

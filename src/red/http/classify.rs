@@ -1,11 +1,7 @@
 //! How a user of the layer overrides the outcome of a request.
 
 use super::default_classify::by_status;
-use crate::red::{
-    labels::{Kind, Labels},
-    outcome::{Cause, Outcome},
-    status::Status,
-};
+use crate::red::{Cause, Kind, Labels, Outcome, Status};
 
 /// Decides the outcome of a request that was answered, or that failed.
 ///

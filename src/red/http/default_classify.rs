@@ -3,12 +3,10 @@
 
 use std::{any::Any, error::Error};
 
-use crate::red::{
-    labels::Kind,
-    outcome::{Cause, Outcome},
-    status::{Status, grpc},
+use crate::{
+    red::{Cause, Kind, Outcome, Status, status::grpc},
+    refusal::{BoxError, Reason, Refusal},
 };
-use crate::refusal::{BoxError, Reason, Refusal};
 
 /// Returns the outcome of a response with this status.
 ///

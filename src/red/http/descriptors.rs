@@ -3,8 +3,7 @@
 
 use prost::Message;
 
-use super::methods::Methods;
-use crate::InvalidSetting;
+use crate::{InvalidSetting, red::Methods};
 
 /// The set; all fields but the needed ones are skipped by the decoder.
 #[derive(Clone, PartialEq, Message)]

@@ -3,7 +3,7 @@
 
 use http::Method;
 
-use crate::red::labels::{Labels, STANDARD_METHODS};
+use crate::red::{Labels, labels::STANDARD_METHODS};
 
 /// The HTTP methods that are told apart.
 #[derive(Clone, Debug)]

@@ -9,7 +9,7 @@ use super::{
     classify::Classify,
     service::{Counting, Red, Setup},
 };
-use crate::red::{labels::Side, registry::Registry};
+use crate::red::{Registry, Side};
 
 /// Counts requests: how many, how they ended, and how long they took.
 ///

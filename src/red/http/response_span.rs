@@ -9,15 +9,11 @@ use super::{
     default_classify::{CALLERS_DEADLINE, by_refusal, refusal_among},
     span::GRPC_STATUS,
 };
-use crate::red::{
-    outcome::{Cause, Outcome},
-    registry::guard::Guard,
-    status::{Status, grpc},
-};
 use crate::{
     clock::Tick,
     deadline::CallerDeadline,
     grpc_web::Reader,
+    red::{Cause, Guard, Outcome, Status, status::grpc},
     refusal::{BoxError, Reason},
 };
 

@@ -3,10 +3,9 @@
 
 use http::{Method, Request, Uri};
 
-use crate::content::Grpc;
-use crate::red::{
-    labels::{Kind, Labels, LabelsRef, Side},
-    registry::settings::Settings,
+use crate::{
+    content::Grpc,
+    red::{Kind, Labels, LabelsRef, Settings, Side},
 };
 
 /// Finds the route of a request.

@@ -10,10 +10,7 @@ use std::sync::{Arc, OnceLock};
 use http::Method;
 
 use super::route::is_service;
-use crate::red::{
-    labels::{Kind, LabelsRef},
-    registry::stripe::Stripe,
-};
+use crate::red::{Kind, LabelsRef, registry::stripe::Stripe};
 
 /// Where the route of one request is reported.
 #[derive(Clone, Debug)]

@@ -17,10 +17,10 @@ use super::{
     route::{Route, is_in_router},
     span::RequestSpan,
 };
-use crate::red::{labels::Side, registry::Registry};
 use crate::{
     content::BodyAllowed,
     exempt::Exempt,
+    red::{Registry, Side},
     refusal::{BoxError, PassedRequest},
 };
 

@@ -8,14 +8,10 @@ use super::{
     default_classify::{by_refusal, refusal_in},
     response_span::{ExpectedBytes, ResponseSpan},
 };
-use crate::red::{
-    outcome::{Cause, Outcome},
-    registry::guard::Guard,
-    status::{Status, grpc},
-};
 use crate::{
     content::{BodyAllowed, Grpc, content_length, is_event_stream},
     grpc_web::Reader,
+    red::{Cause, Guard, Outcome, Status, status::grpc},
     refusal::{PassedRequest, Reason, Refusal},
 };
 

@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
-use crate::red::labels::{Kind, Side};
+use crate::red::{Kind, Side};
 
 /// A budget of series, and an estimate of how many it has refused.
 #[derive(Debug)]

@@ -7,17 +7,14 @@ use http::HeaderMap;
 use super::{
     budget::{Budget, PerSide},
     registry::Registry,
-    settings::{self, ClockSource, Settings, TraceFinder},
+    settings::{self, ClockSource, TraceFinder},
     stripes::stripe_count,
 };
 use crate::{
     clock::{Clock, Monotonic},
     red::{
-        exemplar::TraceId,
-        export::{Conventions, Export, Exports},
-        http::{http_methods::HttpMethods, methods::Methods},
-        labels::Side,
-        slo::{Objectives, Slo},
+        Conventions, Export, Methods, Settings, Side, Slo, TraceId, export::Exports,
+        http::http_methods::HttpMethods, slo::Objectives,
     },
 };
 

@@ -5,12 +5,10 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use super::settings::Settings;
 use crate::{
     histogram::Histogram,
     red::{
-        completion_key::CompletionKey,
-        exemplar::{Exemplar, Exemplars, TraceId},
+        CompletionKey, Exemplar, Exemplars, Settings, TraceId,
         export::{Recorders, record},
         snapshot,
     },

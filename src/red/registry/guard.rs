@@ -6,14 +6,7 @@ use std::sync::Arc;
 use super::stripe::{NoRoom, Stripe};
 use crate::{
     clock::Tick,
-    red::{
-        completion_key::CompletionKey,
-        exemplar::TraceId,
-        http::route_slot::RouteSlot,
-        labels::Labels,
-        outcome::{Cause, Outcome},
-        status::Status,
-    },
+    red::{Cause, CompletionKey, Labels, Outcome, Status, TraceId, http::route_slot::RouteSlot},
 };
 
 /// A request that has started.

@@ -10,22 +10,14 @@ use http::{HeaderMap, Method, StatusCode};
 
 use super::{
     budget::{Budget, PerSide},
-    guard::Guard,
     series::Series,
-    settings::Settings,
     stripe::{SeriesContext, SeriesLookup, Stripe},
     table::Table,
 };
 use crate::red::{
-    completion_key::CompletionKey,
-    components::Components,
-    export::Exports,
-    http::default_classify::by_status,
-    labels::{Kind, Labels, LabelsRef, Side},
-    outcome::Cause,
-    slo::{SloReport, TrackedObjectives},
-    snapshot::Snapshot,
-    status::Status,
+    Cause, CompletionKey, Guard, Kind, Labels, LabelsRef, Settings, Side, SloReport, Snapshot,
+    Status, components::Components, export::Exports, http::default_classify::by_status,
+    slo::TrackedObjectives,
 };
 
 /// Counts requests, and reads what was counted.

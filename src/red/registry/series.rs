@@ -8,10 +8,7 @@ use super::{
 };
 use crate::{
     histogram::Durations,
-    red::{
-        labels::{Kind, Labels, LabelsRef},
-        snapshot,
-    },
+    red::{Kind, Labels, LabelsRef, snapshot},
 };
 
 /// The requests of one label set, counted in stripes. Groups of threads have a

@@ -7,11 +7,7 @@ use http::HeaderMap;
 
 use crate::{
     clock::{Clock, Monotonic, Tick, ticks},
-    red::{
-        exemplar::TraceId,
-        export::Conventions,
-        http::{http_methods::HttpMethods, methods::Methods},
-    },
+    red::{Conventions, Methods, TraceId, http::http_methods::HttpMethods},
 };
 
 /// The settings of a registry; they never change after it is built.

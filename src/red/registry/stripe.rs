@@ -12,15 +12,12 @@ use std::{
 use super::{
     budget::{Budget, PerSide},
     completion::{Chain, Completion},
-    settings::Settings,
 };
 use crate::{
     histogram::{Durations, Histogram},
     red::{
-        completion_key::CompletionKey,
-        exemplar::TraceId,
+        CompletionKey, Labels, LabelsRef, Settings, TraceId,
         export::{ExportHooks, Exports, Recorders, completion_recorders},
-        labels::{Labels, LabelsRef},
         snapshot,
     },
     sync::{Mutex, lock},

@@ -9,10 +9,7 @@ use std::{
 use ahash::RandomState;
 
 use super::{budget::PerSide, insert_only::InsertOnlyTable, series::Series, stripe::SeriesContext};
-use crate::red::{
-    completion_key::CompletionKey,
-    labels::{Kind, Labels, LabelsRef},
-};
+use crate::red::{CompletionKey, Kind, Labels, LabelsRef};
 
 /// All series of a registry, one table for each side.
 ///

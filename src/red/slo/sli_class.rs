@@ -4,11 +4,7 @@ use super::{
     events::Events,
     slo::{Measure, Slo},
 };
-use crate::red::{
-    labels::{Kind, Labels},
-    outcome::{Cause, Outcome},
-    snapshot::{Completion, Snapshot},
-};
+use crate::red::{Cause, Completion, Kind, Labels, Outcome, Snapshot};
 
 /// The meaning of a completion for an objective, before it is decided whether
 /// the objective measures availability or latency.

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use crate::red::labels::{Kind, Labels};
+use crate::red::{Kind, Labels};
 
 /// The default period of an objective: 30 days.
 const PERIOD: Duration = Duration::from_secs(30 * DAY);

@@ -9,13 +9,15 @@ use prometheus_client::{
     registry::Unit,
 };
 
-use super::exposition::{Exposition, FamilySamples, Sample, SampleValue};
-use super::gather::gather;
+use super::{
+    exposition::{Exposition, FamilySamples, Sample, SampleValue},
+    gather::gather,
+};
 use crate::{
     histogram::Durations,
     red::{
+        Registry,
         export::{family::SECONDS, metric::underscored},
-        registry::Registry,
     },
 };
 

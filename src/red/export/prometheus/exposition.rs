@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     histogram::Durations,
-    red::{exemplar::Exemplar, export::family::Family},
+    red::{Exemplar, export::family::Family},
 };
 
 /// The families of an exposition by name. Each is written once, with all its

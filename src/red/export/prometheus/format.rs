@@ -7,7 +7,7 @@ use super::{
     gather::gather,
     text,
 };
-use crate::red::registry::Registry;
+use crate::red::Registry;
 
 /// A text format of Prometheus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -4,11 +4,7 @@ use super::{
     components,
     exposition::{Exposition, SampleValue},
 };
-use crate::red::{
-    export::{family::Family, metric::Metric},
-    registry::{Registry, settings::Settings},
-    snapshot::{Series, Snapshot},
-};
+use crate::red::{Metric, Registry, Series, Settings, Snapshot, export::family::Family};
 
 static OVERFLOWED: Family = Family {
     name: "sluicegate.red.overflowed_series",

@@ -7,7 +7,7 @@ use axum::{
 use http::{HeaderMap, StatusCode, header::CONTENT_TYPE};
 use tokio::task::spawn_blocking;
 
-use crate::red::registry::Registry;
+use crate::red::Registry;
 
 /// Returns a handler that answers scrapes of Prometheus, in the format that the
 /// request accepts.

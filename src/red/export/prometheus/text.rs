@@ -13,7 +13,7 @@ use super::{
     collector::Prepared,
     exposition::{Exposition, SampleValue},
 };
-use crate::red::exemplar::Exemplar;
+use crate::red::Exemplar;
 
 /// Writes OpenMetrics 1.0, with exemplars.
 pub(crate) fn open_metrics(exposition: Exposition) -> String {

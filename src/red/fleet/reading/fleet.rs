@@ -9,8 +9,13 @@ use std::{
 use ::redis::Value;
 
 use super::{totals::Totals, windows::WindowSums};
-use crate::red::fleet::{in_flight, reply::text};
-use crate::{clock::Tick, red::Snapshot};
+use crate::{
+    clock::Tick,
+    red::{
+        Snapshot,
+        fleet::{in_flight, reply::text},
+    },
+};
 
 /// The requests that a fleet has counted in a span of time.
 ///

@@ -9,10 +9,12 @@ use super::{
     watch::Watch,
     windows::WindowSums,
 };
-use crate::red::fleet::{client::FleetClient, resolution::Resolution};
 use crate::{
     clock::Tick,
-    red::registry::settings,
+    red::{
+        fleet::{client::FleetClient, resolution::Resolution},
+        registry::settings,
+    },
     redis::{Connection, Error},
 };
 

@@ -2,8 +2,9 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use crate::red::fleet::series_id::SeriesId;
-use crate::red::{Completion, Durations, Labels, Series, Snapshot, completion_key::CompletionKey};
+use crate::red::{
+    Completion, CompletionKey, Durations, Labels, Series, Snapshot, fleet::series_id::SeriesId,
+};
 
 /// Histograms by labels. Those with different bounds cannot be added, and stay
 /// beside each other.

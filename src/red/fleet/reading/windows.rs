@@ -5,10 +5,12 @@ use std::{collections::HashMap, mem, sync::Arc};
 use ::redis::Value;
 use ahash::RandomState;
 
-use crate::red::Durations;
-use crate::red::fleet::{
-    reply::text,
-    series_id::{MOST_BOUNDS, SeriesId, read_bounds},
+use crate::red::{
+    Durations,
+    fleet::{
+        reply::text,
+        series_id::{MOST_BOUNDS, SeriesId, read_bounds},
+    },
 };
 
 /// The contents of windows, added up by the ids of histograms.

@@ -7,8 +7,10 @@ use std::{
 
 use ahash::RandomState;
 
-use crate::red::fleet::series_id::{SeriesId, id, write_bounds};
-use crate::red::{Durations, Labels, Snapshot, completion_key::CompletionKey};
+use crate::red::{
+    CompletionKey, Durations, Labels, Snapshot,
+    fleet::series_id::{SeriesId, id, write_bounds},
+};
 
 /// The counts of a registry that have been shipped.
 ///

@@ -12,10 +12,12 @@ use super::{
     ledger::Ledger,
     stats::{Counters, Stats},
 };
-use crate::red::fleet::{client::FleetClient, in_flight, reply::ScriptReply};
 use crate::{
     clock::{Tick, ticks},
-    red::{Registry, Snapshot},
+    red::{
+        Registry, Snapshot,
+        fleet::{client::FleetClient, in_flight, reply::ScriptReply},
+    },
     redis::Error,
 };
 

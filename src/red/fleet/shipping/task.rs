@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use tokio::{sync::oneshot, task::AbortHandle, time::timeout};
 
 use super::shipper::Shipper;
-use crate::red::fleet::random::share;
 use crate::{
+    red::fleet::random::share,
     runtime::background,
     sync::{Mutex, lock},
 };

@@ -5,7 +5,7 @@ use super::connections;
 #[cfg(feature = "idempotency")]
 use super::keys;
 use super::{deadlines, limiters};
-use crate::red::{export::prometheus::exposition::Exposition, snapshot::Snapshot};
+use crate::red::{Snapshot, export::prometheus::exposition::Exposition};
 
 /// Adds everything that a snapshot has beside requests.
 pub(crate) fn add(into: &mut Exposition, snapshot: &Snapshot) {

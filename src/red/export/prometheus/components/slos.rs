@@ -2,11 +2,11 @@
 
 use super::families::{add_count, count_family, label, labels};
 use crate::red::{
+    SloReport,
     export::{
         family::Family,
         prometheus::exposition::{Exposition, SampleValue},
     },
-    slo::SloReport,
 };
 
 static EVENTS: Family = count_family(
