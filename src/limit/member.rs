@@ -6,8 +6,8 @@
 //! [`Rollback`] by `guard`, which is committed or else rolls back when it is
 //! dropped. All other methods only read.
 //!
-//! `Local`, `Redis` and `Tiers` implement it. It is private, so that no other type
-//! can.
+//! `Local`, `Redis` and `Tiers` implement it. It is private, so that no other
+//! type can.
 
 use std::sync::Arc;
 
@@ -74,7 +74,8 @@ pub(crate) trait MemberBucket {
 /// Returns the decision about a cost of 0.
 pub(crate) type Peek = Box<dyn Fn() -> Decision + Send + Sync>;
 
-/// Which bucket of which store it is. A member leaves empty what does not apply.
+/// Which bucket of which store it is. A member leaves empty what does not
+/// apply.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct BucketId<'a> {
     /// The address of the store in memory.

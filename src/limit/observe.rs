@@ -9,8 +9,8 @@ use super::decision::Decision;
 ///
 /// A request that is dropped while it waits for a decision makes no event.
 ///
-/// It is called on the path of a request, so it should be quick. [`Counts`] counts
-/// events; an observer of your own needs one method:
+/// It is called on the path of a request, so it should be quick. [`Counts`]
+/// counts events; an observer of your own needs one method:
 /// ```
 /// use sluicegate::limit::{Event, Observe, Outcome};
 ///
@@ -29,16 +29,17 @@ pub trait Observe: fmt::Debug + Send + Sync + 'static {
     /// Called when a layer has decided about a request.
     fn decided(&self, event: &Event<'_>);
 
-    /// Called when a limiter of this name forgot a bucket that was still in use,
-    /// because its table is full. Give the limiter the same observer as the layer,
-    /// by [`LocalBuilder::observe`](super::LocalBuilder::observe). A queue of the
-    /// limiter may be locked meanwhile, so this must not ask the limiter.
+    /// Called when a limiter of this name forgot a bucket that was still in
+    /// use, because its table is full. Give the limiter the same observer as
+    /// the layer, by [`LocalBuilder::observe`](super::LocalBuilder::observe). A
+    /// queue of the limiter may be locked meanwhile, so this must not ask the
+    /// limiter.
     fn forgotten(&self, limiter: &str) {
         let _ = limiter;
     }
 
-    /// Called when Redis did not answer a check of this limiter, so that its policy
-    /// decided. Give the limiter the same observer as the layer.
+    /// Called when Redis did not answer a check of this limiter, so that its
+    /// policy decided. Give the limiter the same observer as the layer.
     fn fell_back(&self, limiter: &str) {
         let _ = limiter;
     }
@@ -86,14 +87,15 @@ pub enum Outcome {
     Waited,
     /// It was refused.
     Refused,
-    /// It passed in shadow mode, but would have been refused or would have had to
-    /// wait otherwise.
+    /// It passed in shadow mode, but would have been refused or would have had
+    /// to wait otherwise.
     Shadowed,
     /// The layer does not limit it.
     Exempt,
     /// It has no key, and passed because the layer lets such requests pass.
     Keyless,
-    /// The limiter could not decide, so it was refused, or passed in shadow mode.
+    /// The limiter could not decide, so it was refused, or passed in shadow
+    /// mode.
     Failed,
 }
 
@@ -148,8 +150,8 @@ counters! {
         waited: Outcome::Waited,
         /// Requests refused.
         refused: Outcome::Refused,
-        /// Requests that passed in shadow mode, but would have been refused or would
-        /// have had to wait.
+        /// Requests that passed in shadow mode, but would have been refused or
+        /// would have had to wait.
         shadowed: Outcome::Shadowed,
         /// Requests that the layer does not limit.
         exempt: Outcome::Exempt,

@@ -1,7 +1,7 @@
 //! The decisions of the limits that did not make the final one.
 //!
-//! `All` notes them while it decides, and the layer hands them to the answer that
-//! writes the response.
+//! `All` notes them while it decides, and the layer hands them to the answer
+//! that writes the response.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -40,12 +40,14 @@ impl Other {
         self.was_asked.then_some(&self.decision)
     }
 
-    /// Returns the largest cost that a whole bucket of the limit admits at once.
+    /// Returns the largest cost that a whole bucket of the limit admits at
+    /// once.
     pub fn limit(&self) -> Cost {
         self.decision.limit()
     }
 
-    /// Returns the time in which all of that comes back; see [`Decision::window`].
+    /// Returns the time in which all of that comes back; see
+    /// [`Decision::window`].
     pub fn window(&self) -> Duration {
         self.decision.window()
     }
@@ -66,7 +68,8 @@ impl Others {
             .map_or_else(Vec::new, |list| lock(list).clone())
     }
 
-    /// Returns a handle by which decisions can be noted later. Only this allocates.
+    /// Returns a handle by which decisions can be noted later. Only this
+    /// allocates.
     pub(super) fn handle(&mut self) -> Self {
         self.0.get_or_insert_default();
         self.clone()

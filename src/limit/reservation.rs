@@ -23,8 +23,8 @@ pub(crate) struct CheckRequest {
     pub(crate) wait: Option<Wait>,
 }
 
-/// A decision, and what was reserved for it. Dropping it rolls back a place, but
-/// not a charge.
+/// A decision, and what was reserved for it. Dropping it rolls back a place,
+/// but not a charge.
 pub(crate) struct Reserved {
     pub(crate) decision: Decision,
     pub(crate) claim: Claim,
@@ -33,7 +33,8 @@ pub(crate) struct Reserved {
 /// What was taken from a bucket.
 pub(crate) enum Claim {
     Charge(Charge),
-    /// A place in a queue. It is given back when it is dropped before it is due.
+    /// A place in a queue. It is given back when it is dropped before it is
+    /// due.
     Place(Reservation),
 }
 
@@ -82,7 +83,8 @@ impl Rollback {
         Self(Guard::Place(reservation))
     }
 
-    /// Waits until a place is due, which commits it. Returns whether it is a place.
+    /// Waits until a place is due, which commits it. Returns whether it is a
+    /// place.
     pub(crate) async fn wait(&mut self) -> bool {
         let Guard::Place(reservation) = &mut self.0 else {
             return false;

@@ -1,7 +1,7 @@
 //! Charges several buckets: all, or none.
 //!
-//! Called by the limiters of [`tuples`](super::tuples) for each check. Buckets of
-//! this process are decided here, without an allocation; the rest becomes an
+//! Called by the limiters of [`tuples`](super::tuples) for each check. Buckets
+//! of this process are decided here, without an allocation; the rest becomes an
 //! [`AllFuture`].
 
 use super::{
@@ -33,11 +33,12 @@ pub(super) struct AllBuckets<'a> {
 }
 
 impl<'a> AllBuckets<'a> {
-    /// A bucket that occurs twice is asked once, for twice the cost. Asked twice,
-    /// each would decide as if the other did not exist.
+    /// A bucket that occurs twice is asked once, for twice the cost. Asked
+    /// twice, each would decide as if the other did not exist.
     pub(super) fn new(buckets: &'a [&'a dyn MemberBucket], cost: Cost, wait: Option<Wait>) -> Self {
         let mut requests: [Option<CheckRequest>; MAX_MEMBERS] = [None; MAX_MEMBERS];
-        // At most four buckets, so comparing each with those before is cheapest.
+        // At most four buckets, so comparing each with those before is
+        // cheapest.
         for (index, bucket) in buckets.iter().enumerate() {
             let same = |other: &&dyn MemberBucket| other.id() == bucket.id();
             let first = buckets[..index].iter().position(same);
@@ -49,9 +50,9 @@ impl<'a> AllBuckets<'a> {
         Self { buckets, requests }
     }
 
-    /// Reserves all buckets in this process, and then commits them or rolls them
-    /// back. They come before buckets in other processes, because they refuse without
-    /// a call.
+    /// Reserves all buckets in this process, and then commits them or rolls
+    /// them back. They come before buckets in other processes, because they
+    /// refuse without a call.
     pub(super) fn check<E: Failure>(&self, mut notes: Option<Notes>) -> Check<AllFuture<E>> {
         if let Some(denial) = self.remote_denial() {
             return self.refuse(denial, notes);
@@ -71,8 +72,8 @@ impl<'a> AllBuckets<'a> {
     ///
     /// # Errors
     ///
-    /// With the index and the denial of the first bucket that denies. The buckets
-    /// before it are reserved.
+    /// With the index and the denial of the first bucket that denies. The
+    /// buckets before it are reserved.
     fn reserve(
         &self,
         reservations: &mut Reservations,
@@ -138,7 +139,8 @@ impl<'a> AllBuckets<'a> {
         Check::Now(denial)
     }
 
-    /// Moves what was reserved into guards, which roll back when they are dropped.
+    /// Moves what was reserved into guards, which roll back when they are
+    /// dropped.
     #[cold]
     fn pending(
         &self,

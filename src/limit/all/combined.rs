@@ -2,7 +2,8 @@
 
 use crate::{clock::Tick, limit::decision::Decision};
 
-/// The admissions of all members: the tightest, with the longest of their waits.
+/// The admissions of all members: the tightest, with the longest of their
+/// waits.
 #[derive(Default)]
 pub(super) struct Combined {
     /// `None` until the first is added.

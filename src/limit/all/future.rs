@@ -18,8 +18,8 @@ use super::{
 use crate::limit::redis::{AllRequests, group_by_call, reserve_group};
 use crate::limit::{decision::Decision, reservation::Rollback};
 
-/// The buckets that are still to be reserved or waited for. Dropped, it rolls back
-/// the reservations made so far.
+/// The buckets that are still to be reserved or waited for. Dropped, it rolls
+/// back the reservations made so far.
 pub(super) struct PendingAll {
     /// The admissions so far.
     pub(super) combined: Combined,
@@ -48,8 +48,8 @@ impl PendingAll {
         Ok(self.commit().await)
     }
 
-    /// Reserves the buckets in other processes, one call after the other. Returns
-    /// the denial, if there is one.
+    /// Reserves the buckets in other processes, one call after the other.
+    /// Returns the denial, if there is one.
     #[cfg(feature = "redis")]
     async fn reserve(&mut self) -> Result<Option<Decision>, MemberError> {
         for group in group_by_call(std::mem::take(&mut self.requests)) {
@@ -74,7 +74,8 @@ impl PendingAll {
 
     /// Waits for all places, and then keeps what was reserved.
     async fn commit(mut self) -> Decision {
-        // Places fall due at instants, so this takes as long as the last of them.
+        // Places fall due at instants, so this takes as long as the last of
+        // them.
         let mut has_waited = false;
         for rollback in &mut self.rollbacks {
             has_waited |= rollback.wait().await;

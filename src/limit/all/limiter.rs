@@ -1,4 +1,5 @@
-//! `All` as its users see it. It hands on to the tuple of limiters that it holds.
+//! `All` as its users see it. It hands on to the tuple of limiters that it
+//! holds.
 
 use crate::limit::{
     limiter::{Backend, Check, Limiter, Wait},
@@ -7,22 +8,23 @@ use crate::limit::{
 
 /// Several limits for one request: all of them are charged, or none is.
 ///
-/// It holds a tuple of 2 to 4 limiters, and no state of its own. Its key is a tuple
-/// with a part for each limiter; if all use the same key, see
+/// It holds a tuple of 2 to 4 limiters, and no state of its own. Its key is a
+/// tuple with a part for each limiter; if all use the same key, see
 /// [`one_key`](Self::one_key). A member is [`Local`](crate::limit::Local), `Redis`, or
 /// [`Tiers`](crate::limit::Tiers) of them.
 ///
 /// # How it decides
 ///
 /// [`All`] asks each of its limiters for its part of the key, with one cost.
-/// Either all of them are charged, or none is: a limit that refuses takes nothing,
-/// and the charges of those before it are rolled back.
+/// Either all of them are charged, or none is: a limit that refuses takes
+/// nothing, and the charges of those before it are rolled back.
 ///
-/// The answer is the decision of one of them, under its name. A refusal comes from
-/// a limit that the cost can never pass, if there is one, and otherwise from the
-/// limit that asks for the longest wait; after that time the same cost passes all
-/// of them, if no other request came. An admission comes from the limit with the
-/// least remaining, so that clients learn of the quota that they will reach first.
+/// The answer is the decision of one of them, under its name. A refusal comes
+/// from a limit that the cost can never pass, if there is one, and otherwise
+/// from the limit that asks for the longest wait; after that time the same cost
+/// passes all of them, if no other request came. An admission comes from the
+/// limit with the least remaining, so that clients learn of the quota that they
+/// will reach first.
 ///
 /// | its limiters are | it asks them |
 /// |---|---|
@@ -30,15 +32,16 @@ use crate::limit::{
 /// | in `Redis`, on one `Connection` | all in one call, decided in one step |
 /// | in a Redis Cluster, on several connections, or mixed | those in process, and then one call after the other |
 ///
-/// Where it asks one after the other, a limit is charged for a moment although a
-/// later one refuses, and another request may be refused because of it. It never
-/// gives back more than was taken: a window that has turned since keeps the
-/// charge, and so does a queue in which another caller has booked behind it.
+/// Where it asks one after the other, a limit is charged for a moment although
+/// a later one refuses, and another request may be refused because of it. It
+/// never gives back more than was taken: a window that has turned since keeps
+/// the charge, and so does a queue in which another caller has booked behind
+/// it.
 ///
-/// A refusal costs as few calls as possible. If a limit in process refuses, or if a
-/// denial of Redis is remembered, it does not ask Redis. If it asks one after the
-/// other, it stops at the first that refuses. The time to wait is then the longest
-/// that is known.
+/// A refusal costs as few calls as possible. If a limit in process refuses, or
+/// if a denial of Redis is remembered, it does not ask Redis. If it asks one
+/// after the other, it stops at the first that refuses. The time to wait is
+/// then the longest that is known.
 ///
 /// # Example
 ///
@@ -83,34 +86,34 @@ use crate::limit::{
 /// # }
 /// ```
 ///
-/// A bucket that occurs twice (the same limiter with the same key) is charged twice
-/// the cost.
+/// A bucket that occurs twice (the same limiter with the same key) is charged
+/// twice the cost.
 ///
 /// # Waiting
 ///
-/// Only a [`LeakyBucket`](crate::limit::LeakyBucket) makes requests wait, for as long
-/// as the longest of their queues. Other limits book no places:
+/// Only a [`LeakyBucket`](crate::limit::LeakyBucket) makes requests wait, for
+/// as long as the longest of their queues. Other limits book no places:
 /// [`wait`](crate::limit::RateLimitLayer::wait) bounds the wait in a queue, and has no
 /// other effect.
 ///
 /// # When Redis does not answer
 ///
 /// The policy of each limit decides for that limit. If one is `FailClosed`, the
-/// error is the answer, and the charges of all others are rolled back. A call is
-/// never repeated; one that was not answered may have been charged.
+/// error is the answer, and the charges of all others are rolled back. A call
+/// is never repeated; one that was not answered may have been charged.
 ///
 /// # Cancellation
 ///
-/// A check that is dropped before it is done is rolled back: in process at once,
-/// and in Redis when the reply to a call under way has come. A place in a queue is
-/// given back as by its limiter's own
+/// A check that is dropped before it is done is rolled back: in process at
+/// once, and in Redis when the reply to a call under way has come. A place in a
+/// queue is given back as by its limiter's own
 /// [`until_ready`](crate::limit::Local::until_ready). A request that is dropped after
 /// it was admitted has used all of its budgets.
 ///
 /// # Differences from others
 ///
-/// Two layers around each other, of this crate or another, charge the outer limit
-/// for a request that the inner one refuses.
+/// Two layers around each other, of this crate or another, charge the outer
+/// limit for a request that the inner one refuses.
 #[derive(Clone, Copy, Debug)]
 pub struct All<T>(pub T);
 

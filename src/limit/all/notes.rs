@@ -51,8 +51,8 @@ impl Notes {
         Self { notes, into }
     }
 
-    /// Prepares for a refusal, after which the buckets in this process are peeked
-    /// at. To be called with the same buckets while they are borrowed.
+    /// Prepares for a refusal, after which the buckets in this process are
+    /// peeked at. To be called with the same buckets while they are borrowed.
     pub(super) fn watch<'a>(
         &mut self,
         buckets: impl Iterator<Item = (usize, &'a dyn MemberBucket)>,
@@ -76,7 +76,8 @@ impl Notes {
     }
 
     /// One has refused, and the others are rolled back. So buckets in this
-    /// process are peeked at, and others only count as asked if they refused too.
+    /// process are peeked at, and others only count as asked if they refused
+    /// too.
     pub(super) fn refused(self, denial: &Decision) {
         self.finish(denial, |note| {
             let refused = note.decision.filter(Decision::is_denied);

@@ -17,8 +17,8 @@ use crate::limit::{
     rules::quota::Cost,
 };
 
-/// The name to report when a check fails: that of the first member that can fail,
-/// or else of the first.
+/// The name to report when a check fails: that of the first member that can
+/// fail, or else of the first.
 fn first_that_fails<const N: usize>(names: [(bool, Arc<str>); N]) -> Arc<str> {
     let at = names.iter().position(|(fails, _)| *fails).unwrap_or(0);
     names[at].1.clone()

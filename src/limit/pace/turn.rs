@@ -88,8 +88,8 @@ impl<R: Rule, C: Clock, F> Pace<R, C, F> {
     }
 }
 
-/// A function from an item to its cost; `()` is a cost of 1. Private: users pass
-/// closures to `cost`.
+/// A function from an item to its cost; `()` is a cost of 1. Private: users
+/// pass closures to `cost`.
 pub(crate) trait ItemCost<T> {
     /// The cost of this item.
     fn item_cost(&self, item: &T) -> Cost;

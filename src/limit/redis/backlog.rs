@@ -17,8 +17,8 @@ use crate::{
 /// from others for longer.
 const MAX_CALL_REQUESTS: usize = 256;
 
-/// The most calls of queued requests under way at a time: while the server works
-/// on one, the next is on its way.
+/// The most calls of queued requests under way at a time: while the server
+/// works on one, the next is on its way.
 const MAX_WORKERS: usize = 2;
 
 /// The backlogs of one limiter.
@@ -96,8 +96,8 @@ impl Backlogs {
         Some(backlog.requests.drain(..size).collect())
     }
 
-    /// A worker ended with its runtime. Returns the requests that no other worker
-    /// will send, to be dropped without the lock.
+    /// A worker ended with its runtime. Returns the requests that no other
+    /// worker will send, to be dropped without the lock.
     pub(super) fn lose_worker(&self, runtime: Id) -> VecDeque<QueuedRequest> {
         let mut backlog = self.of(runtime);
         backlog.workers -= 1;
@@ -122,8 +122,8 @@ impl Idle for Backlog {
 impl QueuedRequest {
     /// Returns the parts of a request that is still worth sending.
     ///
-    /// One whose caller has gone is dropped: it would be charged for nothing. One
-    /// whose time is up is answered.
+    /// One whose caller has gone is dropped: it would be charged for nothing.
+    /// One whose time is up is answered.
     pub(super) fn still_wanted(
         mut self,
         now: Instant,

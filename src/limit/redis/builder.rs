@@ -83,8 +83,8 @@ impl<R: Scripted> RedisBuilder<R> {
         }
     }
 
-    /// Whether checks may share calls; see [calls](Redis#calls). They do unless set
-    /// to `false`.
+    /// Whether checks may share calls; see [calls](Redis#calls). They do unless
+    /// set to `false`.
     ///
     /// ```no_run
     /// # fn example(connection: &sluicegate::redis::Connection) {
@@ -101,8 +101,8 @@ impl<R: Scripted> RedisBuilder<R> {
         Self { coalesce, ..self }
     }
 
-    /// How many requests may wait for a call: 16,384 unless set. If the queue is
-    /// full, the policy decides at once.
+    /// How many requests may wait for a call: 16,384 unless set. If the queue
+    /// is full, the policy decides at once.
     ///
     /// # Panics
     ///
@@ -119,7 +119,8 @@ impl<R: Scripted> RedisBuilder<R> {
         Self { denials, ..self }
     }
 
-    /// For how long a denial is remembered at most: 1 s unless set. 0 turns it off.
+    /// For how long a denial is remembered at most: 1 s unless set. 0 turns it
+    /// off.
     ///
     /// It is the longest time for which this process does not learn of a
     /// [`reset`](Redis::reset) or [`credit`](Redis::credit) by another one. A key that
@@ -140,11 +141,11 @@ impl<R: Scripted> RedisBuilder<R> {
         Self { remember, ..self }
     }
 
-    /// Lets this process take up to `share` of a bucket ahead of need, for keys with
-    /// so high a demand that even shared calls are too many; see
-    /// [leases](Redis#leases). Off unless set. How much it takes follows the demand:
-    /// about as much as was asked for in the last tenth of a second. A share below 32
-    /// has no effect.
+    /// Lets this process take up to `share` of a bucket ahead of need, for keys
+    /// with so high a demand that even shared calls are too many; see
+    /// [leases](Redis#leases). Off unless set. How much it takes follows the
+    /// demand: about as much as was asked for in the last tenth of a second. A
+    /// share below 32 has no effect.
     ///
     /// ```no_run
     /// # fn example(connection: &sluicegate::redis::Connection) {
@@ -160,8 +161,9 @@ impl<R: Scripted> RedisBuilder<R> {
     ///
     /// # Panics
     ///
-    /// When the rule cannot be leased: a [`LeakyBucket`](crate::limit::LeakyBucket)
-    /// with a queue, or a [`SlidingLog`](crate::limit::SlidingLog).
+    /// When the rule cannot be leased: a
+    /// [`LeakyBucket`](crate::limit::LeakyBucket) with a queue, or a
+    /// [`SlidingLog`](crate::limit::SlidingLog).
     #[track_caller]
     pub fn lease(self, share: Cost) -> Self {
         let rule = self.rule.lua_name().replace('_', " ");

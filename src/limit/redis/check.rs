@@ -118,8 +118,9 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
         }
     }
 
-    /// The operation that the script performs. A rule with a queue has to be told if
-    /// the caller does not wait at all; otherwise it would book a place.
+    /// The operation that the script performs. A rule with a queue has to be
+    /// told if the caller does not wait at all; otherwise it would book a
+    /// place.
     pub(super) fn operation(&self, cost: Cost, max_wait: Tick, wait: Option<Wait>) -> Operation {
         match max_wait {
             0 if wait.is_none() || !self.client().rule.queues() => Operation::Check(cost),

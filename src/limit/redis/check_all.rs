@@ -43,8 +43,8 @@ pub(crate) trait AllRequest: Send + Sync {
     /// The connection by which it is sent.
     fn connection(&self) -> &Connection;
 
-    /// Its part of a call: the rule with its parameters, the name of the bucket in
-    /// Redis, and the operation.
+    /// Its part of a call: the rule with its parameters, the name of the bucket
+    /// in Redis, and the operation.
     fn part(&self) -> (&[String], &[u8], Operation);
 
     /// Sends it in a call of its own.
@@ -56,15 +56,17 @@ pub(crate) trait AllRequest: Send + Sync {
     /// Reads what the script found, and decides.
     fn read_reply(&self, now: Tick, numbers: &mut ReplyReader<'_>) -> BucketResult;
 
-    /// Returns the decision, of Redis or else of the policy, and what was charged
-    /// for it. `charged` says whether the script charged all that it could read.
+    /// Returns the decision, of Redis or else of the policy, and what was
+    /// charged for it. `charged` says whether the script charged all that it
+    /// could read.
     fn settle(&self, reply: BucketResult, charged: bool) -> Result<Guarded, Error>;
 }
 
 /// Requests, each with the index of its member.
 pub(in crate::limit) type AllRequests = Vec<(usize, Box<dyn AllRequest>)>;
 
-/// Splits requests into groups, each of which can be sent in one call, in order.
+/// Splits requests into groups, each of which can be sent in one call, in
+/// order.
 pub(in crate::limit) fn group_by_call(requests: AllRequests) -> Vec<AllRequests> {
     let mut groups: Vec<AllRequests> = Vec::new();
     for (member, request) in requests {
@@ -80,8 +82,8 @@ pub(in crate::limit) fn group_by_call(requests: AllRequests) -> Vec<AllRequests>
     groups
 }
 
-/// One bucket under two rules needs two calls, or one charge would be lost. In a
-/// cluster no two buckets share a slot, and so none share a call.
+/// One bucket under two rules needs two calls, or one charge would be lost. In
+/// a cluster no two buckets share a slot, and so none share a call.
 fn share_a_call(one: &dyn AllRequest, other: &dyn AllRequest) -> bool {
     let connection = one.connection();
     connection.is(other.connection()) && !connection.is_cluster() && one.part().1 != other.part().1
@@ -101,7 +103,8 @@ pub(in crate::limit) async fn reserve_group(
     let sent = Arc::clone(&group);
     runtime.spawn(async move {
         let replies = replies(&sent).await;
-        // If the caller has gone, the value is dropped here, and so rolled back.
+        // If the caller has gone, the value is dropped here, and so rolled
+        // back.
         let _ = tell.send(settle(&sent, replies));
     });
     told.await.unwrap_or_else(|_| lost(&group))

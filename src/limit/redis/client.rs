@@ -41,8 +41,8 @@ use crate::{
 /// The instant at which a bucket never seen is decided; any other would do.
 const UNSEEN: Tick = 1;
 
-/// The knowledge that all clones of a limiter share about their buckets and their
-/// server.
+/// The knowledge that all clones of a limiter share about their buckets and
+/// their server.
 pub(super) struct Client<R: Scripted> {
     pub(super) rule: R,
     /// The name of the limiter, for logs and metrics, and part of the names of
@@ -102,9 +102,11 @@ impl<R: Scripted> Client<R> {
         self.connection.run(R::script(), call).await
     }
 
-    /// Reads the reply to a batch, and calls `answer` for each request, in order.
+    /// Reads the reply to a batch, and calls `answer` for each request, in
+    /// order.
     ///
-    /// Calls `unattended` for each bucket with a lease that no task looks after.
+    /// Calls `unattended` for each bucket with a lease that no task looks
+    /// after.
     pub(super) fn read_reply(
         &self,
         batch: &Batch,

@@ -15,7 +15,8 @@ counters! {
     /// The counters that the clones of a limiter share.
     pub(super) struct Counters(RequestEvent);
 
-    /// The counts of a [`Redis`](super::Redis) limiter and its clones at one time.
+    /// The counts of a [`Redis`](super::Redis) limiter and its clones at one
+    /// time.
     ///
     /// ```no_run
     /// # fn example(connection: &sluicegate::redis::Connection) {
@@ -30,8 +31,8 @@ counters! {
     pub struct RedisCounts {
         /// Requests that were sent to Redis: checks, credits, debits, resets.
         requests,
-        /// Entries that they were merged into: the same request about one bucket,
-        /// several times in a row, is one entry.
+        /// Entries that they were merged into: the same request about one
+        /// bucket, several times in a row, is one entry.
         entries,
         /// Calls of the script. Requests per call are the factor by which
         /// coalescing saves round trips.

@@ -6,8 +6,8 @@
 //! deny, and a caller gets the same numbers as from Redis.
 //!
 //! A credit or a reset makes a bucket fuller. Then this process forgets its
-//! denial; other processes learn of it when they ask again, which is why a denial
-//! is remembered for a bounded time only.
+//! denial; other processes learn of it when they ask again, which is why a
+//! denial is remembered for a bounded time only.
 
 use std::{collections::HashMap, sync::atomic::AtomicU64};
 
@@ -54,7 +54,8 @@ struct DeniedBucket<S> {
     then: (Tick, Tick),
     /// The cost that was denied; the state may not apply to other costs.
     cost: Cost,
-    /// When it is forgotten, by our clock: at the latest when that cost would pass.
+    /// When it is forgotten, by our clock: at the latest when that cost would
+    /// pass.
     until: Tick,
 }
 

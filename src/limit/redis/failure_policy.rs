@@ -18,8 +18,8 @@ use crate::{
     redis::Error,
 };
 
-/// A policy that decides when Redis does not answer: [`FailOpen`], [`FailClosed`]
-/// or [`OrElse`].
+/// A policy that decides when Redis does not answer: [`FailOpen`],
+/// [`FailClosed`] or [`OrElse`].
 ///
 /// | policy | a request whose limit cannot be checked |
 /// |---|---|
@@ -43,21 +43,22 @@ use crate::{
 pub trait Policy:
     Clone + fmt::Debug + Send + Sync + 'static + Fallback<<Self as Policy>::Error>
 {
-    /// The error of a check that the policy does not decide; `Infallible` for a policy
-    /// that always decides.
+    /// The error of a check that the policy does not decide; `Infallible` for a
+    /// policy that always decides.
     type Error: Failure + Into<Error>;
 }
 
 /// How a policy decides.
 pub(crate) trait Fallback<E> {
-    /// Returns a number that stands for the key, which is gone when the policy decides.
+    /// Returns a number that stands for the key, which is gone when the policy
+    /// decides.
     fn ticket<K: Hash + ?Sized>(&self, key: &K) -> u64 {
         let _ = key;
         0
     }
 
-    /// Decides instead of Redis, which failed with `error`: by `unseen` as for a
-    /// bucket never seen, or by `local` with a limiter of this process.
+    /// Decides instead of Redis, which failed with `error`: by `unseen` as for
+    /// a bucket never seen, or by `local` with a limiter of this process.
     ///
     /// # Errors
     ///
@@ -82,11 +83,11 @@ pub(crate) trait TicketLimiter {
     fn check_up_to(&self, ticket: u64, cost: Cost) -> (Cost, Decision);
 }
 
-/// Lets requests pass while Redis does not answer: for limits that are there for
-/// fairness, where it matters more to be up.
+/// Lets requests pass while Redis does not answer: for limits that are there
+/// for fairness, where it matters more to be up.
 ///
-/// Each request is decided like the first of a bucket never seen, so a cost above
-/// the limit is refused even then.
+/// Each request is decided like the first of a bucket never seen, so a cost
+/// above the limit is refused even then.
 ///
 /// ```no_run
 /// # fn example(connection: &sluicegate::redis::Connection) {
@@ -117,11 +118,11 @@ pub struct FailClosed;
 
 /// Asks a limiter of this process while Redis does not answer.
 ///
-/// Each instance then limits on its own, so give it its share: of 600 a minute on
-/// six pods, 100 a minute each. The rule may be another one. While Redis answers,
-/// requests are not charged there. So when it goes away, each instance begins
-/// with a whole bucket, and for a moment up to one share for each instance passes
-/// on top.
+/// Each instance then limits on its own, so give it its share: of 600 a minute
+/// on six pods, 100 a minute each. The rule may be another one. While Redis
+/// answers, requests are not charged there. So when it goes away, each instance
+/// begins with a whole bucket, and for a moment up to one share for each
+/// instance passes on top.
 ///
 /// ```
 /// use sluicegate::limit::{Local, OrElse, Quota, TokenBucket};

@@ -1,5 +1,5 @@
-//! The limiter that users see. It hands checks on to [`check`](super::check), and
-//! everything else to the [queue](super::queue).
+//! The limiter that users see. It hands checks on to [`check`](super::check),
+//! and everything else to the [queue](super::queue).
 
 use std::{fmt, hash::Hash, sync::Arc};
 
@@ -53,11 +53,11 @@ use crate::{
 ///
 /// # Keys
 ///
-/// A key is any type that implements [`StoreKey`]. A bucket has one name in Redis,
-/// `<prefix>:{<limiter>:<key>}:<rule>`. Everything in it that comes from a user is
-/// escaped, so no key can reach the bucket of another. The name of a limiter is
-/// part of its state: two limiters of one name and one rule on one prefix are one
-/// limit, in however many processes.
+/// A key is any type that implements [`StoreKey`]. A bucket has one name in
+/// Redis, `<prefix>:{<limiter>:<key>}:<rule>`. Everything in it that comes from
+/// a user is escaped, so no key can reach the bucket of another. The name of a
+/// limiter is part of its state: two limiters of one name and one rule on one
+/// prefix are one limit, in however many processes.
 ///
 /// | rule | letter |
 /// |---|---|
@@ -70,128 +70,132 @@ use crate::{
 ///
 /// Another rule under the same name is another limit, with buckets of its own
 /// that begin whole. While a deployment changes the rule of a limiter, the old
-/// instances keep the old limit and the new ones the new limit, so that a key may
-/// use both. Afterwards the old buckets expire.
+/// instances keep the old limit and the new ones the new limit, so that a key
+/// may use both. Afterwards the old buckets expire.
 ///
 /// # A changed quota
 ///
 /// The quota is sent with each call, so a deployment may change it, and no data
-/// has to be migrated. A token or leaky bucket keeps the tokens that it had, up to
-/// its new size. A window keeps its count; under another period, the use counted
-/// under the old one counts as used in the present window. A log keeps its
-/// entries. While old and new instances run side by side, each decides by its own
-/// quota on the same bucket.
+/// has to be migrated. A token or leaky bucket keeps the tokens that it had, up
+/// to its new size. A window keeps its count; under another period, the use
+/// counted under the old one counts as used in the present window. A log keeps
+/// its entries. While old and new instances run side by side, each decides by
+/// its own quota on the same bucket.
 ///
 /// # Unreadable states
 ///
-/// A value under the name of a bucket that this version does not write (garbage,
-/// another type, the layout of a later version) is an error of the kind
+/// A value under the name of a bucket that this version does not write
+/// (garbage, another type, the layout of a later version) is an error of the
+/// kind
 /// [`Unreadable`](crate::redis::ErrorKind::Unreadable), and the [`Policy`] decides.
 /// The limiter never takes it for a bucket never seen, and never overwrites it.
-/// Other keys of the same call are decided as usual, and the breaker does not count
-/// the error. It is counted in [`RedisCounts::unreadable`], and logged once for
-/// each key, with the limiter's name and the first 16 digits of the SHA-256 of the
-/// bucket's name. In an [`All`](crate::limit::All), the readable limits are charged
-/// if all of them admit, and rolled back if the policy refuses.
+/// Other keys of the same call are decided as usual, and the breaker does not
+/// count the error. It is counted in [`RedisCounts::unreadable`], and logged
+/// once for each key, with the limiter's name and the first 16 digits of the
+/// SHA-256 of the bucket's name. In an [`All`](crate::limit::All), the readable
+/// limits are charged if all of them admit, and rolled back if the policy
+/// refuses.
 ///
 /// [`reset`](Self::reset) removes whatever the key holds.
 ///
 /// # What Redis may lose
 ///
-/// A lost bucket counts as one never seen, so its key may pass up to a whole limit
-/// more. A server that is full drops buckets to make room, unless its
-/// `maxmemory-policy` is `noeviction`. A `volatile-` policy drops them too, because
-/// all buckets expire. A limiter reads that policy in the background after the
-/// first reply (in a Cluster, of one node), if the user may call `INFO`, and logs
-/// one warning if it is another. That call is not part of the connection's
-/// [statistics](Connection::stats). With `noeviction` a full server refuses to
-/// write, and the [`Policy`] decides.
+/// A lost bucket counts as one never seen, so its key may pass up to a whole
+/// limit more. A server that is full drops buckets to make room, unless its
+/// `maxmemory-policy` is `noeviction`. A `volatile-` policy drops them too,
+/// because all buckets expire. A limiter reads that policy in the background
+/// after the first reply (in a Cluster, of one node), if the user may call
+/// `INFO`, and logs one warning if it is another. That call is not part of the
+/// connection's [statistics](Connection::stats). With `noeviction` a full
+/// server refuses to write, and the [`Policy`] decides.
 ///
 /// # The server's clock
 ///
-/// It is the wall clock of the primary. It may be set, and it jumps when a replica
-/// with another clock takes over. A step back admits nothing that would not have
-/// been admitted before, and does not deny for as long as the step:
+/// It is the wall clock of the primary. It may be set, and it jumps when a
+/// replica with another clock takes over. A step back admits nothing that would
+/// not have been admitted before, and does not deny for as long as the step:
 ///
 /// * A bucket that seems to be further from whole than an empty one counts as
 ///   empty. One that was in debt counts as far from whole as when it was last
 ///   written, so a debt holds.
-/// * A window or a log waits until the clock is there again after a step of less
-///   than a window. After a longer one, what it had counted counts as of now. So it
-///   denies for at most one window more than its count explains.
+/// * A window or a log waits until the clock is there again after a step of
+///   less than a window. After a longer one, what it had counted counts as of
+///   now. So it denies for at most one window more than its count explains.
 ///
-/// A booking in advance stays booked, until the clock reaches it. A step ahead is
-/// time that passes: buckets fill, and keys expire.
+/// A booking in advance stays booked, until the clock reaches it. A step ahead
+/// is time that passes: buckets fill, and keys expire.
 ///
 /// # Deploying another version
 ///
-/// The layout of a bucket changes over two versions of this crate. The first reads
-/// both layouts and writes the old one; the second writes the new one. So while a
-/// deployment goes from each version to the next, or back, old and new instances
-/// keep one limit exactly. If you skip a version, the old instances cannot read
-/// what the new ones have written, and their policy decides about those keys until
-/// they are replaced.
+/// The layout of a bucket changes over two versions of this crate. The first
+/// reads both layouts and writes the old one; the second writes the new one. So
+/// while a deployment goes from each version to the next, or back, old and new
+/// instances keep one limit exactly. If you skip a version, the old instances
+/// cannot read what the new ones have written, and their policy decides about
+/// those keys until they are replaced.
 ///
 /// # Calls
 ///
-/// Checks that are made at the same time share calls. A check that arrives while a
-/// call is under way is sent with the next one, in order, and many equal checks of
-/// one key are a single entry. No check is held back for that. It can be [turned
-/// off](RedisBuilder::coalesce). In a Cluster each key is in a slot of its own, and
-/// so needs a call of its own.
+/// Checks that are made at the same time share calls. A check that arrives
+/// while a call is under way is sent with the next one, in order, and many
+/// equal checks of one key are a single entry. No check is held back for that.
+/// It can be [turned off](RedisBuilder::coalesce). In a Cluster each key is in
+/// a slot of its own, and so needs a call of its own.
 ///
 /// A denial is remembered until it has passed, and for 1 s at most, so that a
-/// client that retries without pause costs Redis next to nothing. A key can pass
-/// sooner only if another process [credits](Self::credit) or
+/// client that retries without pause costs Redis next to nothing. A key can
+/// pass sooner only if another process [credits](Self::credit) or
 /// [resets](Self::reset) it, or if Redis loses its state.
 /// [`remember_denials_for`](RedisBuilder::remember_denials_for) sets that time, and
 /// [`remember_denials`](RedisBuilder::remember_denials) the number of denials; 0
-/// turns it off. A denial of a leased limit is remembered for 50 ms at most, because
-/// another process may return its share.
+/// turns it off. A denial of a leased limit is remembered for 50 ms at most,
+/// because another process may return its share.
 ///
 /// # Leases
 ///
-/// With [`lease`](RedisBuilder::lease), an instance takes a share of a bucket with
-/// a high demand ahead of need, and spends it without a call. The share was charged
-/// before, and it ends with its term, so not one request more passes than without
-/// leases. The scripts are searched for exceptions exhaustively (`tests/model`).
+/// With [`lease`](RedisBuilder::lease), an instance takes a share of a bucket
+/// with a high demand ahead of need, and spends it without a call. The share
+/// was charged before, and it ends with its term, so not one request more
+/// passes than without leases. The scripts are searched for exceptions
+/// exhaustively (`tests/model`).
 ///
 /// A term ends by the server's clock: after at most a second for a bucket, with
 /// the window for a window. An instance ends its share a thousandth of the rest
 /// early. If the server's clock steps ahead, gains more than that on the
-/// instance's, or if the instance's machine is suspended, the instance may spend
-/// after the term. Then a bucket lets the refill of that time pass beyond its
-/// limit, and a window at most what was out.
+/// instance's, or if the instance's machine is suspended, the instance may
+/// spend after the term. Then a bucket lets the refill of that time pass beyond
+/// its limit, and a window at most what was out.
 ///
-/// The price: other instances cannot use what one instance has taken. An instance
-/// without demand gives it back within a tenth of a second. One that crashes keeps
-/// its share from the others until the term ends, at most what `lease` allows for
-/// each key. Then the share counts as spent at that instant, because it may have
-/// been, and a bucket refills from there. No instance takes more than half of the
-/// rest, so close to its limit a key is decided exactly, call by call. `peek` and
-/// the numbers of a decision count the shares of others as used.
+/// The price: other instances cannot use what one instance has taken. An
+/// instance without demand gives it back within a tenth of a second. One that
+/// crashes keeps its share from the others until the term ends, at most what
+/// `lease` allows for each key. Then the share counts as spent at that instant,
+/// because it may have been, and a bucket refills from there. No instance takes
+/// more than half of the rest, so close to its limit a key is decided exactly,
+/// call by call. `peek` and the numbers of a decision count the shares of
+/// others as used.
 ///
 /// A leased limiter does not wait: `until_ready` decides at once. While a
-/// deployment turns leases on, the same holds for an instance that is not leased
-/// yet, if it would have to wait for the shares of others.
+/// deployment turns leases on, the same holds for an instance that is not
+/// leased yet, if it would have to wait for the shares of others.
 ///
 /// # When Redis does not answer
 ///
 /// Each check waits for at most the connection's
-/// [timeout](crate::redis::Builder::timeout), 100 ms unless set, and not at all while
-/// the connection's breaker is open. Then the [`Policy`] decides:
+/// [timeout](crate::redis::Builder::timeout), 100 ms unless set, and not at all
+/// while the connection's breaker is open. Then the [`Policy`] decides:
 /// [`FailOpen`](crate::limit::FailOpen), [`FailClosed`] or
 /// [`OrElse`](crate::limit::OrElse). A call is not sent twice, unless Redis said that
-/// it did not run it, so nothing is charged twice. A check that timed out may have
-/// been charged once.
+/// it did not run it, so nothing is charged twice. A check that timed out may
+/// have been charged once.
 ///
 /// # Waiting and cancellation
 ///
 /// [`until_ready`](Self::until_ready) books a place in one line for the whole
 /// fleet, and sleeps. Dropped while it sleeps, it gives its place back if it is
 /// the last in the line. Otherwise the place lapses, because all callers behind
-/// it, in any process, would have to learn of it. A check dropped before it was sent is not
-/// charged; one dropped after that may have been.
+/// it, in any process, would have to learn of it. A check dropped before it was
+/// sent is not charged; one dropped after that may have been.
 #[derive(Clone)]
 pub struct Redis<R: Scripted, P: Policy> {
     /// Sends the requests that this process cannot answer itself.
@@ -203,8 +207,8 @@ pub struct Redis<R: Scripted, P: Policy> {
 }
 
 impl<R: Scripted, P: Policy> Redis<R, P> {
-    /// Makes a limiter of this name. All limiters of the same name and rule on this
-    /// connection's prefix are one limit.
+    /// Makes a limiter of this name. All limiters of the same name and rule on
+    /// this connection's prefix are one limit.
     pub fn new(name: &str, rule: R, connection: &Connection, policy: P) -> Self {
         RedisBuilder::new(name, rule, connection).build(policy)
     }
@@ -232,8 +236,8 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
     ///
     /// # Errors
     ///
-    /// When Redis does not answer, under [`FailClosed`] only; the other policies
-    /// decide.
+    /// When Redis does not answer, under [`FailClosed`] only; the other
+    /// policies decide.
     pub fn check<K>(&self, key: &K, cost: Cost) -> Check<CheckFuture<R, P>>
     where
         K: StoreKey + Hash + ?Sized,
@@ -241,8 +245,8 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
         self.start_check(key, cost, None)
     }
 
-    /// Returns the present state of `key` as a decision about a cost of 0, and takes
-    /// nothing.
+    /// Returns the present state of `key` as a decision about a cost of 0, and
+    /// takes nothing.
     ///
     /// # Errors
     ///
@@ -282,8 +286,9 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
         self.start_check(key, cost, Some(wait))
     }
 
-    /// Takes as much as there is for `key`, up to `cost`, and returns how much that
-    /// was. If there is nothing, the decision is the denial of a cost of 1.
+    /// Takes as much as there is for `key`, up to `cost`, and returns how much
+    /// that was. If there is nothing, the decision is the denial of a cost of
+    /// 1.
     ///
     /// # Errors
     ///
@@ -308,33 +313,36 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
     /// leaves more than a whole bucket.
     ///
     /// This process forgets its denial of the key at once. Another process that
-    /// remembers one goes on denying until it asks Redis again: for 1 s at most,
-    /// unless [`remember_denials_for`](RedisBuilder::remember_denials_for) says
+    /// remembers one goes on denying until it asks Redis again: for 1 s at
+    /// most, unless
+    /// [`remember_denials_for`](RedisBuilder::remember_denials_for) says
     /// otherwise.
     ///
     /// # Errors
     ///
-    /// When Redis does not answer; the cost may have been given back even so. When
-    /// the bucket [cannot be read](Self#unreadable-states); then it was not.
+    /// When Redis does not answer; the cost may have been given back even so.
+    /// When the bucket [cannot be read](Self#unreadable-states); then it was
+    /// not.
     pub async fn credit<K: StoreKey + ?Sized>(&self, key: &K, cost: Cost) -> Result<(), Error> {
         self.make_fuller(key, Operation::Credit(cost)).await
     }
 
-    /// Takes `cost` from `key` even if it is not there, for work whose cost is known
-    /// only when it is done. The bucket may go into [debt](crate::limit::Quota#debt),
-    /// up to [`Rule::max_debit`](crate::limit::Rule::max_debit).
+    /// Takes `cost` from `key` even if it is not there, for work whose cost is
+    /// known only when it is done. The bucket may go into
+    /// [debt](crate::limit::Quota#debt), up to
+    /// [`Rule::max_debit`](crate::limit::Rule::max_debit).
     ///
     /// # Errors
     ///
-    /// When Redis does not answer; the cost may have been taken even so. When the
-    /// bucket [cannot be read](Self#unreadable-states); then it was not.
+    /// When Redis does not answer; the cost may have been taken even so. When
+    /// the bucket [cannot be read](Self#unreadable-states); then it was not.
     pub async fn debit<K: StoreKey + ?Sized>(&self, key: &K, cost: Cost) -> Result<(), Error> {
         self.call(key, Operation::Debit(cost)).await.map(|_| ())
     }
 
-    /// Makes the bucket of `key` whole. Callers that wait for it already pass when
-    /// they were told to. A state that [cannot be read](Self#unreadable-states) is
-    /// removed, too.
+    /// Makes the bucket of `key` whole. Callers that wait for it already pass
+    /// when they were told to. A state that [cannot be
+    /// read](Self#unreadable-states) is removed, too.
     ///
     /// Other processes may remember a denial of the key for a time; see
     /// [`credit`](Self::credit).
@@ -361,8 +369,9 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
         &self.client().name
     }
 
-    /// Returns a function that reads the [`counts`](Self::counts) without holding
-    /// the limiter, which may itself hold the registry that calls the function.
+    /// Returns a function that reads the [`counts`](Self::counts) without
+    /// holding the limiter, which may itself hold the registry that calls the
+    /// function.
     pub(crate) fn watch(&self) -> impl Fn() -> RedisCounts + Send + Sync + 'static + use<R, P> {
         let counters = self.client().counters.clone();
         move || counters.snapshot()
@@ -376,8 +385,8 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
     ) -> Result<(), Error> {
         let bucket = self.client().bucket(key);
         let key = bucket.key;
-        // Denials are forgotten before the request and after its reply, because a
-        // denial that came in between may have been decided before it.
+        // Denials are forgotten before the request and after its reply, because
+        // a denial that came in between may have been decided before it.
         self.client().forget(key);
         let reply = self.queue.call(bucket, operation, false).await;
         self.client().forget(key);

@@ -1,9 +1,10 @@
 //! Decides which requests share a call.
 //!
-//! A caller sends its own request, without a detour, if no other request is being
-//! sent. All others queue, and a worker takes everything that waits into one
-//! call, again and again until nothing waits. So nothing is held back to make a
-//! call larger: calls grow by themselves when more is asked than replies come.
+//! A caller sends its own request, without a detour, if no other request is
+//! being sent. All others queue, and a worker takes everything that waits into
+//! one call, again and again until nothing waits. So nothing is held back to
+//! make a call larger: calls grow by themselves when more is asked than replies
+//! come.
 //!
 //! The limiter stands on this, and this on the [client](super::client).
 
@@ -60,8 +61,8 @@ impl<R: Scripted> Queue<R> {
 
     /// Sends a request, alone or with others.
     ///
-    /// With `waits`, always with others: the worker gives a booked place back if
-    /// the caller has gone when the reply comes.
+    /// With `waits`, always with others: the worker gives a booked place back
+    /// if the caller has gone when the reply comes.
     pub(super) fn call(
         self: &Arc<Self>,
         bucket: Bucket,
@@ -239,8 +240,8 @@ fn by_bucket(requests: Vec<QueuedRequest>) -> impl Iterator<Item = Vec<QueuedReq
 }
 
 impl<R: Scripted> Drop for Worker<R> {
-    /// Its runtime ended before it was done. The requests it had taken fail, and
-    /// so do those that no worker is left to send.
+    /// Its runtime ended before it was done. The requests it had taken fail,
+    /// and so do those that no worker is left to send.
     fn drop(&mut self) {
         if !self.dismissed {
             // Without the lock, because a caller that hears of it may ask again

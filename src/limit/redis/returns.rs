@@ -69,8 +69,8 @@ impl<R: Scripted> Queue<R> {
     }
 }
 
-/// Looks after the lease of a bucket for as long as there is one, and gives back
-/// what is not being spent. Does not keep the limiter alive.
+/// Looks after the lease of a bucket for as long as there is one, and gives
+/// back what is not being spent. Does not keep the limiter alive.
 async fn look_after<R: Scripted>(queue: Weak<Queue<R>>, bucket: Bucket) {
     loop {
         sleep(Duration::from_micros(LEASE_CHECK_TICKS)).await;

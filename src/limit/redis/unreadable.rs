@@ -11,12 +11,12 @@ use crate::{
     sync::{Mutex, lock},
 };
 
-/// The most buckets that are remembered as logged. With more than that, some are
-/// logged again, as often as the log allows.
+/// The most buckets that are remembered as logged. With more than that, some
+/// are logged again, as often as the log allows.
 const MAX_LOGGED: usize = 256;
 
-/// The bytes of a digest that are logged: enough to compare it with the names of
-/// existing buckets.
+/// The bytes of a digest that are logged: enough to compare it with the names
+/// of existing buckets.
 const DIGEST_BYTES: usize = 8;
 
 /// The buckets that were logged.

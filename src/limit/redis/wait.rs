@@ -1,7 +1,7 @@
 //! Callers that wait until their booked place is due.
 //!
-//! The place itself is a booking in Redis, in one line for the whole fleet. This
-//! process counts its own callers in that line, because
+//! The place itself is a booking in Redis, in one line for the whole fleet.
+//! This process counts its own callers in that line, because
 //! [`Wait::queue`] bounds how many there may be.
 //!
 //! [`Wait::queue`]: crate::limit::Wait::queue
@@ -97,7 +97,8 @@ impl<R: Scripted> BookedPlace<R> {
         }
     }
 
-    /// Waits for so many ticks, counted from this call, and then takes the place.
+    /// Waits for so many ticks, counted from this call, and then takes the
+    /// place.
     pub(super) fn wait(mut self, ticks: Tick) -> impl Future<Output = Decision> + Send {
         let due = sleep(Duration::from_micros(ticks));
         async move {

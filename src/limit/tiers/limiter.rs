@@ -13,10 +13,10 @@ use crate::limit::{
 
 /// A limiter for each tier: a free and a paid plan behind one layer.
 ///
-/// The key is a pair of the tier, or a reference to it, and the key of the tier's
-/// own limiter. Each tier has its own limiter, and so its own buckets: a client that
-/// changes its plan begins with a whole bucket. Tiers without a limiter share the
-/// default one and its buckets.
+/// The key is a pair of the tier, or a reference to it, and the key of the
+/// tier's own limiter. Each tier has its own limiter, and so its own buckets: a
+/// client that changes its plan begins with a whole bucket. Tiers without a
+/// limiter share the default one and its buckets.
 ///
 /// ```
 /// use http::Request;
@@ -48,9 +48,9 @@ use crate::limit::{
 ///
 /// # Blocked tiers
 ///
-/// No request of a [blocked](Self::blocked) tier passes, at any cost: its limit has
-/// the name `blocked`, and is 0. Its requests are refused as over the limit, without
-/// a `Retry-After`.
+/// No request of a [blocked](Self::blocked) tier passes, at any cost: its limit
+/// has the name `blocked`, and is 0. Its requests are refused as over the
+/// limit, without a `Retry-After`.
 #[derive(Clone, Debug)]
 pub struct Tiers<T, L> {
     /// The limiter of tiers without one of their own.

@@ -15,7 +15,8 @@ use tokio::{
 use super::request::{BucketReply, BucketResult};
 use crate::redis::Error;
 
-/// A request under way; made by [`Queue::call`](super::super::queue::Queue::call).
+/// A request under way; made by
+/// [`Queue::call`](super::super::queue::Queue::call).
 pub(crate) enum PendingCall {
     /// The caller sends it, in a call of its own.
     Direct(Pin<Box<dyn Future<Output = BucketResult> + Send>>),
@@ -70,8 +71,8 @@ impl QueuedCall {
         if let Poll::Ready(reply) = Pin::new(&mut self.reply).poll(cx) {
             return Poll::Ready(reply.unwrap_or_else(|_| Err(Error::no_runtime())));
         }
-        // The worker may be stalled or on another runtime, so the waiter enforces
-        // its own timeout.
+        // The worker may be stalled or on another runtime, so the waiter
+        // enforces its own timeout.
         let until = self.until;
         let sleep = self
             .sleep

@@ -136,8 +136,8 @@ impl<S> ReadBucket<S> {
     {
         self.replayed += 1;
         let operation = match operation {
-            // Where a share is leased, the script books no place that would have
-            // to wait for its return.
+            // Where a share is leased, the script books no place that would
+            // have to wait for its return.
             Operation::Reserve(_, cost, _) if self.replayed > self.taken && !rule.queues() => {
                 Operation::Check(cost)
             }

@@ -1,7 +1,7 @@
 //! A request about one bucket, and the reply to it.
 //!
-//! The [queue](super::super::queue) carries requests, a [batch](super::batch) turns
-//! them into one call, and the check and the members of an
+//! The [queue](super::super::queue) carries requests, a [batch](super::batch)
+//! turns them into one call, and the check and the members of an
 //! [`All`](crate::limit::All) read the replies.
 
 use crate::{
@@ -49,7 +49,8 @@ pub(crate) struct BucketReply {
     pub(crate) decision: Decision,
     /// How much was taken, or given back.
     pub(crate) taken: Cost,
-    /// Identifies the charge, to give it back; `None` unless something was admitted.
+    /// Identifies the charge, to give it back; `None` unless something was
+    /// admitted.
     pub(crate) booking: Option<Booking>,
 }
 

@@ -17,8 +17,8 @@ const SPAN_TICKS: Tick = 100_000;
 /// little.
 const MIN_DEMAND: Cost = 32;
 
-/// A share ends early by one part in so many of the rest of its term. Clocks that
-/// NTP disciplines may differ by half of that.
+/// A share ends early by one part in so many of the rest of its term. Clocks
+/// that NTP disciplines may differ by half of that.
 const DRIFT_FRACTION: Tick = 1_000;
 
 /// A key whose demand is measured, and the share that this process holds of it.
@@ -102,7 +102,8 @@ impl<S: Clone> HotKey<S> {
         if cost == 0 || cost > share.left || now >= share.ends {
             return None;
         }
-        // Decides like the bucket, if what is left of the share were still in it.
+        // Decides like the bucket, if what is left of the share were still in
+        // it.
         let (server, ours) = share.then;
         let server = server + now.saturating_sub(ours);
         let mut state = share.state.clone();
@@ -117,7 +118,8 @@ impl<S: Clone> HotKey<S> {
         Some(decision)
     }
 
-    /// Returns the lease to ask for, if less than a quarter of a span's demand is left.
+    /// Returns the lease to ask for, if less than a quarter of a span's demand
+    /// is left.
     pub(super) fn renewal(&mut self, now: Tick, max_share: Cost) -> Option<Operation> {
         let need = self.demand.of_a_span().min(max_share);
         if need < MIN_DEMAND || now < self.renew_after {
@@ -154,7 +156,8 @@ impl<S: Clone> HotKey<S> {
         let kept = self.share.take().filter(same);
         let ends = grant.ends_by_our_clock();
         let (left, spent, spent_since_check, ends) = kept.map_or((0, 0, 0, ends), |share| {
-            // After a step back of the server's clock its term only seems longer.
+            // After a step back of the server's clock its term only seems
+            // longer.
             let ends = share.ends.min(ends);
             (share.left, share.spent, share.spent_since_check, ends)
         });
@@ -228,8 +231,8 @@ mod tests {
         FixedWindow::new(Quota::per_second(1_000))
     }
 
-    /// Grants `granted` tokens of a term, of which half is over; the request was
-    /// made at `made_at` by our clock, and the reply came a little later.
+    /// Grants `granted` tokens of a term, of which half is over; the request
+    /// was made at `made_at` by our clock, and the reply came a little later.
     fn grant(key: &mut HotKey<Word>, granted: Cost, term: u64, made_at: Tick) {
         let bucket = Bucket {
             name: Vec::new(),
@@ -259,7 +262,8 @@ mod tests {
     fn a_share_is_spent_until_its_term_ends_and_no_longer() {
         let mut key = HotKey::new(0);
         grant(&mut key, 100, 7, 10_000);
-        // Half a term after it was asked for, not after it came, less a thousandth.
+        // Half a term after it was asked for, not after it came, less a
+        // thousandth.
         let ends = 10_000 + TERM / 2 - TERM / 2_000;
         let decision = key.spend(&rule(), ends - 1, 60).expect("it is there");
         assert_eq!((decision.limit(), decision.remaining()), (1_000, 940));
@@ -283,7 +287,8 @@ mod tests {
     fn no_later_reply_makes_a_share_last_longer() {
         let mut key = HotKey::new(0);
         grant(&mut key, 100, 7, 10_000);
-        // As after a step back of the server's clock, by which half a term is left.
+        // As after a step back of the server's clock, by which half a term is
+        // left.
         grant(&mut key, 0, 7, 400_000);
         let ends = 10_000 + TERM / 2 - TERM / 2_000;
         assert!(key.spend(&rule(), ends - 1, 1).is_some());

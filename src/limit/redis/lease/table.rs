@@ -24,14 +24,15 @@ const SHARDS: usize = 16;
 /// How often the task that looks after a lease checks it, in ticks.
 pub(crate) const LEASE_CHECK_TICKS: Tick = 50_000;
 
-/// A lease that was not checked for so many ticks has lost its task, because the
-/// task's runtime has ended.
+/// A lease that was not checked for so many ticks has lost its task, because
+/// the task's runtime has ended.
 const LOST_TASK_TICKS: Tick = 4 * LEASE_CHECK_TICKS;
 
 /// The most keys whose demand is measured.
 const MAX_MEASURED_KEYS: usize = 16_384;
 
-/// The leases that this process holds, and the demand for keys that may need one.
+/// The leases that this process holds, and the demand for keys that may need
+/// one.
 pub(crate) struct LeaseTable<S> {
     /// By the hash of the bucket's name.
     shards: [Mutex<HashMap<u64, HotKey<S>, RandomState>>; SHARDS],
@@ -53,8 +54,8 @@ impl<S: Clone> LeaseTable<S> {
 
     /// Spends the cost out of a lease, if there is one with so much left.
     ///
-    /// Also returns what to ask of the server, without waiting for the reply, so
-    /// that there is enough soon.
+    /// Also returns what to ask of the server, without waiting for the reply,
+    /// so that there is enough soon.
     pub(crate) fn spend<R: Rule<State = S>>(
         &self,
         rule: &R,
@@ -79,8 +80,8 @@ impl<S: Clone> LeaseTable<S> {
         (decision, known.renewal(now, self.max_share))
     }
 
-    /// Adds a granted share; `charged` is the bucket after it was charged. Returns
-    /// whether a task has to be found that looks after the lease.
+    /// Adds a granted share; `charged` is the bucket after it was charged.
+    /// Returns whether a task has to be found that looks after the lease.
     pub(crate) fn add(&self, grant: &Grant<'_, S>, charged: S) -> bool {
         let now = self.clock.now();
         let key = grant.request.bucket.key;
@@ -92,8 +93,8 @@ impl<S: Clone> LeaseTable<S> {
         !attended
     }
 
-    /// Checks a lease for the task that looks after it. The task ends unless the
-    /// lease is to be kept.
+    /// Checks a lease for the task that looks after it. The task ends unless
+    /// the lease is to be kept.
     pub(crate) fn look_after(&self, key: u64) -> LeaseCheck {
         let now = self.clock.now();
         let mut keys = self.shard(key);
