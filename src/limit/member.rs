@@ -80,7 +80,7 @@ pub(crate) type Peek = Box<dyn Fn() -> Decision + Send + Sync>;
 pub(crate) struct BucketId<'a> {
     /// The address of the store in memory.
     pub(crate) store: usize,
-    /// The hash of the key, for a store in this process.
+    /// The hash of the key; 0 for a bucket in Redis.
     pub(crate) key: u64,
     /// The name of the bucket in Redis.
     pub(crate) name: &'a [u8],

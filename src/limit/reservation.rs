@@ -1,4 +1,4 @@
-//! What a limit reserves for a request, and how that is rolled back.
+//! The reservation of a limit for a request, and how it is rolled back.
 //!
 //! These are the words of the [contract](super::member) between `All` and its
 //! members. The backends and the failure policies stand on this file, and it on
@@ -15,7 +15,7 @@ use std::{
 use super::{decision::Decision, limiter::Wait, rules::quota::Cost};
 use crate::clock::Tick;
 
-/// What a limit is asked for.
+/// The request of a caller to one limit.
 #[derive(Clone, Copy)]
 pub(crate) struct CheckRequest {
     pub(crate) cost: Cost,
@@ -30,7 +30,7 @@ pub(crate) struct Reserved {
     pub(crate) claim: Claim,
 }
 
-/// What was taken from a bucket.
+/// The cost that was taken from a bucket.
 pub(crate) enum Claim {
     Charge(Charge),
     /// A place in a queue. It is given back when it is dropped before it is
@@ -38,7 +38,7 @@ pub(crate) enum Claim {
     Place(Reservation),
 }
 
-/// What was charged; see [`Rule::undo`](crate::limit::Rule::undo).
+/// A charge; see [`Rule::undo`](crate::limit::Rule::undo).
 #[derive(Clone, Copy)]
 pub(crate) struct Charge {
     pub(crate) cost: Cost,
@@ -59,7 +59,7 @@ pub(crate) struct Guarded {
 /// Rolls a claim back when it is dropped, unless it was committed.
 pub(crate) struct Rollback(Guard);
 
-/// What has to be done to roll back.
+/// The way to roll back.
 enum Guard {
     Nothing,
     Charge(Box<dyn FnOnce() + Send>),

@@ -23,7 +23,7 @@ use crate::limit::{decision::Decision, reservation::Rollback};
 pub(super) struct PendingAll {
     /// The admissions so far.
     pub(super) combined: Combined,
-    /// Guards of what was reserved so far.
+    /// Guards of the reservations made so far.
     pub(super) rollbacks: Vec<Rollback>,
     /// `None` unless the caller lists the decisions of all members.
     pub(super) notes: Option<Notes>,

@@ -173,6 +173,29 @@ impl<T> All<T> {
 
     /// The same, and sleeps if a limit has a queue; `wait` bounds that wait.
     ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// use std::time::Duration;
+    /// use sluicegate::{
+    ///     clock,
+    ///     limit::{All, LeakyBucket, Local, Quota, TokenBucket, Wait},
+    /// };
+    ///
+    /// let clock = clock::Tokio::new();
+    /// let pace = Local::builder(LeakyBucket::new(Quota::per_second(10)));
+    /// let daily = Local::builder(TokenBucket::new(Quota::per_day(1_000)));
+    /// let limits = All((pace.clock(clock.clone()).keyed(), daily.clock(clock).keyed()));
+    /// let limits = limits.one_key();
+    ///
+    /// let wait = Wait::up_to(Duration::from_secs(1));
+    /// for _ in 0..5 {
+    ///     let Ok(decision) = limits.until_ready("mail", 1, wait).await;
+    ///     assert!(decision.is_admitted());
+    /// }
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As for [`check`](Self::check).

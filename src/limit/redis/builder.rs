@@ -104,6 +104,16 @@ impl<R: Scripted> RedisBuilder<R> {
     /// How many requests may wait for a call: 16,384 unless set. If the queue
     /// is full, the policy decides at once.
     ///
+    /// ```no_run
+    /// # fn example(connection: &sluicegate::redis::Connection) {
+    /// use sluicegate::limit::{FailOpen, Quota, Redis, TokenBucket};
+    ///
+    /// let rule = TokenBucket::new(Quota::per_second(10));
+    /// let limiter = Redis::builder("api", rule, connection).queue(1_000).build(FailOpen);
+    /// # let _ = limiter;
+    /// # }
+    /// ```
+    ///
     /// # Panics
     ///
     /// When it is 0.

@@ -220,12 +220,8 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
     /// 0 takes nothing.
     ///
     /// ```no_run
-    /// # async fn example(
-    /// #     limiter: sluicegate::limit::Redis<
-    /// #         sluicegate::limit::TokenBucket,
-    /// #         sluicegate::limit::FailClosed,
-    /// #     >,
-    /// # ) -> Result<(), sluicegate::redis::Error> {
+    /// # use sluicegate::{limit::*, redis::Error};
+    /// # async fn example(limiter: Redis<TokenBucket, FailClosed>) -> Result<(), Error> {
     /// let decision = limiter.check("alice", 1).await?;
     /// if let Some(retry_after) = decision.retry_after() {
     ///     println!("over the limit, retry in {retry_after:?}");
@@ -248,6 +244,15 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
     /// Returns the present state of `key` as a decision about a cost of 0, and
     /// takes nothing.
     ///
+    /// ```no_run
+    /// # use sluicegate::{limit::*, redis::Error};
+    /// # async fn example(limiter: Redis<TokenBucket, FailClosed>) -> Result<(), Error> {
+    /// let left = limiter.peek("alice").await?.remaining();
+    /// println!("{left} requests left");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As for [`check`](Self::check).
@@ -259,12 +264,8 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
     /// [waiting](Self#waiting-and-cancellation).
     ///
     /// ```no_run
-    /// # async fn example(
-    /// #     limiter: sluicegate::limit::Redis<
-    /// #         sluicegate::limit::TokenBucket,
-    /// #         sluicegate::limit::FailClosed,
-    /// #     >,
-    /// # ) -> Result<(), sluicegate::redis::Error> {
+    /// # use sluicegate::{limit::*, redis::Error};
+    /// # async fn example(limiter: Redis<TokenBucket, FailClosed>) -> Result<(), Error> {
     /// use std::time::Duration;
     /// use sluicegate::limit::Wait;
     ///
@@ -289,6 +290,16 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
     /// Takes as much as there is for `key`, up to `cost`, and returns how much
     /// that was. If there is nothing, the decision is the denial of a cost of
     /// 1.
+    ///
+    /// ```no_run
+    /// # use sluicegate::{limit::*, redis::Error};
+    /// # async fn example(limiter: Redis<TokenBucket, FailClosed>) -> Result<(), Error> {
+    /// // Send as many of 50 mails as the limit allows now.
+    /// let (granted, decision) = limiter.check_up_to("mail", 50).await?;
+    /// println!("send {granted}, the next in {:?}", decision.more_after());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -318,6 +329,17 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
     /// [`remember_denials_for`](RedisBuilder::remember_denials_for) says
     /// otherwise.
     ///
+    /// ```no_run
+    /// # use sluicegate::{limit::*, redis::Error};
+    /// # async fn example(limiter: Redis<TokenBucket, FailClosed>) -> Result<(), Error> {
+    /// let request_failed = true;
+    /// if limiter.check("alice", 1).await?.is_admitted() && request_failed {
+    ///     limiter.credit("alice", 1).await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// When Redis does not answer; the cost may have been given back even so.
@@ -331,6 +353,18 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
     /// known only when it is done. The bucket may go into
     /// [debt](crate::limit::Quota#debt), up to
     /// [`Rule::max_debit`](crate::limit::Rule::max_debit).
+    ///
+    /// ```no_run
+    /// # use sluicegate::{limit::*, redis::Error};
+    /// # async fn example(limiter: Redis<TokenBucket, FailClosed>) -> Result<(), Error> {
+    /// // Each query costs as many tokens as it read rows.
+    /// if limiter.check("alice", 1).await?.is_admitted() {
+    ///     let rows = 250;
+    ///     limiter.debit("alice", rows).await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -346,6 +380,15 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
     ///
     /// Other processes may remember a denial of the key for a time; see
     /// [`credit`](Self::credit).
+    ///
+    /// ```no_run
+    /// # use sluicegate::{limit::*, redis::Error};
+    /// # async fn example(limiter: Redis<TokenBucket, FailClosed>) -> Result<(), Error> {
+    /// // The support team lets Alice in again.
+    /// limiter.reset("alice").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

@@ -112,7 +112,7 @@ struct MemberRequest<R: Scripted, P: Policy> {
     waits: bool,
     /// The policy's ticket of the key.
     ticket: u64,
-    /// The request of the caller, for the policy.
+    /// The request of the caller, by which the policy decides.
     request: CheckRequest,
 }
 

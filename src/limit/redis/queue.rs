@@ -152,7 +152,7 @@ impl<R: Scripted> Queue<R> {
         Ok(until)
     }
 
-    /// Sends a request in a call of its own, for the caller that polls this.
+    /// Sends a request in a call of its own, polled by its caller.
     async fn send_alone(self: &Arc<Self>, request: Request) -> BucketResult {
         let batch = Batch::single(request);
         let reply = self.client.send(&batch).await;

@@ -25,7 +25,7 @@ pub(crate) struct Bucket {
 /// One request about one bucket.
 pub(crate) struct Request {
     pub(crate) bucket: Bucket,
-    /// What the script does with the bucket.
+    /// The operation that the script performs on the bucket.
     pub(crate) operation: Operation,
     /// Read before the request is sent: see [`Epoch`].
     pub(crate) epoch: Epoch,
