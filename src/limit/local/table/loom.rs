@@ -1,6 +1,6 @@
 //! Every interleaving of two threads that meet in one line of the table.
 
-use ::loom::{model, sync::Arc, thread};
+use ::loom::{model::Builder, sync::Arc, thread};
 
 use super::{slot::SLOTS, word_table::Table};
 use crate::{
@@ -58,6 +58,14 @@ fn remaining(table: &Table, key: u64, now: Tick) -> u64 {
         || now,
         |state, now| rule().decide(state, now, 0).remaining(),
     )
+}
+
+/// Runs every interleaving. A full line takes more steps to fill than loom
+/// allows by default.
+fn model(run: impl Fn() + Send + Sync + 'static) {
+    let mut builder = Builder::new();
+    builder.max_branches = 20_000;
+    builder.check(run);
 }
 
 #[test]
