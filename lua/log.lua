@@ -1,13 +1,14 @@
 -- What a sliding log remembers of a bucket: when it admitted how much. Mirrors
 -- src/limit/rules/log.rs.
 --
--- KEYS    hold a list, oldest first, of '<at> <cost> <total>': what passed at an
---         instant, and what had passed until then, counted modulo 2^53. So the
---         cost of any stretch is known from its ends, and searches bisect. ' b'
---         follows if it was booked in advance. A last entry that lies further
---         ahead than a window and was not was logged before the clock stepped
---         back; then what was in the window counts as of now.
+-- KEYS    hold a list, oldest first, of '<at> <cost> <total>': the cost that passed
+--         at an instant, and all that had passed until then, counted modulo 2^53. So
+--         the cost of any stretch is known from its ends, and searches bisect. ' b'
+--         follows if the entry was booked in advance. If the last entry lies further
+--         ahead than a window and was not booked, it was logged before the clock
+--         stepped back; then all that was in the window counts as of now.
 
+-- Sums and differences of totals, modulo 2^53.
 local function plus(total, cost)
     local room = FURTHEST - cost + 1
     return total < room and total + cost or total - room
@@ -17,7 +18,7 @@ local function minus(total, cost)
     return total < cost and total - cost + FURTHEST + 1 or total - cost
 end
 
--- nil where there is none, and where it cannot be read.
+-- Returns an entry of the list; nil if there is none, or if it cannot be read.
 local function entry(log, index)
     local value = read_command('LINDEX', log.key, format('%.0f', index))
     if value == false then return nil end
@@ -29,7 +30,7 @@ local function entry(log, index)
     log.unreadable = true
 end
 
--- The first entry in (low, high] for which `holds`; it holds for the last.
+-- Finds the first entry in (low, high] for which `holds`, which it does for the last.
 -- Most often that is near the beginning, so steps grow from there.
 local function bisect(log, low, high, holds)
     local step, at_high = 1, nil
@@ -48,9 +49,9 @@ local function bisect(log, low, high, holds)
     return high, at_high or entry(log, high) or log.last_found
 end
 
--- As if all of it had passed now. It is written anew even for a denial, or nothing
--- would pass until the clock is there again.
-local function count_as_now(log, now)
+-- Counts the whole log as of now. It is written anew even for a denial: otherwise
+-- nothing would pass until the clock is there again.
+local function step_back(log, now)
     local used = log.used
     log.first, log.kept, log.sum, log.base = log.length, log.length, 0, 0
     log.last_found = { at = now, cost = used, total = used }
@@ -58,9 +59,9 @@ local function count_as_now(log, now)
     log.rewrite = true
 end
 
--- `Log` in Rust, as an overlay: the entries [first, kept) of the list, whose cost
--- is `sum`, and behind them those in `tail`. Nothing is written before `write`.
--- Drops what is as old as the window, or older.
+-- Reads the log, without the entries that are as old as the window, or older. It is an
+-- overlay: the entries [first, kept) of the list, whose cost is `sum`, and behind them
+-- those in `tail`. Nothing is written before `write`.
 local function forget(key, now, width)
     local log = {
         key = key, length = 0, first = 0, kept = 0, sum = 0, used = 0, tail = {}, asked = {},
@@ -82,7 +83,7 @@ local function forget(key, now, width)
     local used = minus(last.total, log.base)
     if oldest.at > last.at or last.cost == 0 or used < last.cost then log.unreadable = true end
     log.sum, log.used, log.found = used, used, used
-    if stepped_back then count_as_now(log, present) end
+    if stepped_back then step_back(log, present) end
     return log
 end
 
@@ -109,7 +110,7 @@ local function push(log, now, cost, full)
     end
 end
 
--- Takes back the newest.
+-- Takes back so much of the newest entries.
 local function pop(log, cost)
     local tail = log.tail
     cost = min(cost, log.used)
@@ -136,8 +137,8 @@ local function pop(log, cost)
     }
 end
 
--- Takes back what was booked or charged for an instant, if it is there. What lies
--- behind it came in between or is yet to come, and so is never much.
+-- Takes back a cost that was booked or charged for an instant, if it is there. The
+-- entries behind it came in between or are yet to come, so they are never many.
 local function take_out(log, cost, at)
     if log.kept == log.first then return 0 end
     local index, it = bisect(log, log.first - 1, log.kept - 1, function(it) return it.at >= at end)
@@ -155,7 +156,7 @@ local function take_out(log, cost, at)
     return cost
 end
 
--- The instant of the entry with which `excess` of the oldest is gone.
+-- Returns the instant of the entry with which `excess` of the oldest is gone.
 local function when_gone(log, excess)
     if excess > log.sum then
         local gone = log.sum

@@ -99,10 +99,10 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
         self.update(key, |_, state, _| *state = R::State::default());
     }
 
-    /// Takes `cost`, or books it within `patience` ticks.
-    pub(super) fn reserve(&self, key: u64, cost: Cost, patience: Tick) -> Decision {
+    /// Takes `cost`, or books it within `max_wait` ticks.
+    pub(super) fn reserve(&self, key: u64, cost: Cost, max_wait: Tick) -> Decision {
         self.update(key, |rule, state, now| {
-            reserve(rule, state, now, cost, patience)
+            reserve(rule, state, now, cost, max_wait)
         })
     }
 

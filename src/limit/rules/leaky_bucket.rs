@@ -34,7 +34,7 @@ use crate::{
 /// A request that has to wait gets the verdict
 /// [`Queue`](crate::limit::Verdict::Queue), and the caller has to sleep for that long.
 /// `until_ready` and the layer sleep themselves, and after that the verdict is
-/// [`Admit`](crate::limit::Verdict::Admit). A bound on the wait (the caller's patience)
+/// [`Admit`](crate::limit::Verdict::Admit). A bound on the wait (the caller's `Wait`)
 /// comes on top of the capacity. So this rule smooths: what passes is never
 /// closer together than T.
 ///

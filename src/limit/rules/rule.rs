@@ -125,20 +125,20 @@ pub trait Rule: Clone + fmt::Debug + Send + Sync + 'static {
 }
 
 /// Decides like [`Rule::decide`], or books the earliest instant within
-/// `patience` ticks at which the cost is there. Then the verdict is
+/// `max_wait` ticks at which the cost is there. Then the verdict is
 /// [`Queue`](crate::limit::Verdict::Queue), and later checks find the cost taken.
 pub(crate) fn reserve<R: Rule>(
     rule: &R,
     state: &mut R::State,
     now: Tick,
     cost: Cost,
-    patience: Tick,
+    max_wait: Tick,
 ) -> Decision {
     // Only a queue admits what has to wait, and its state is a word.
     let before = rule.queues().then(|| state.clone());
     let decision = rule.decide(state, now, cost);
     if let Some(wait) = decision.wait_ticks() {
-        if wait <= patience {
+        if wait <= max_wait {
             return decision;
         }
         match before {
@@ -146,10 +146,10 @@ pub(crate) fn reserve<R: Rule>(
             None => rule.credit(state, now, cost),
         }
         // Decided anew, so that the numbers do not count the place given back.
-        return rule.decide(state, now, 0).too_long(wait - patience);
+        return rule.decide(state, now, 0).too_long(wait - max_wait);
     }
     match decision.retry_ticks() {
-        Some(retry) if retry <= patience && !rule.queues() => rule.book(state, now, cost, retry),
+        Some(retry) if retry <= max_wait && !rule.queues() => rule.book(state, now, cost, retry),
         _ => decision,
     }
 }

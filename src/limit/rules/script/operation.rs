@@ -13,10 +13,10 @@ use crate::{
     },
 };
 
-/// The longest patience that is sent, in ticks. No rule's own queue is longer,
+/// The longest wait that is sent, in ticks. No rule's own queue is longer,
 /// and until the year 2112 the script can write down the instant at which such
 /// a wait ends.
-const MAX_PATIENCE: Tick = 1 << 52;
+const MAX_WAIT: Tick = 1 << 52;
 
 /// An operation of a script on one bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +53,7 @@ impl Operation {
     pub(crate) fn times(self, many: u64) -> Self {
         match self {
             Self::Check(cost) if many > 1 => Self::Reserve(many, cost, 0),
-            Self::Reserve(_, cost, patience) => Self::Reserve(many, cost, patience),
+            Self::Reserve(_, cost, max_wait) => Self::Reserve(many, cost, max_wait),
             other => other,
         }
     }
@@ -75,8 +75,8 @@ impl Operation {
         let capped = |cost: &Cost| *cost.min(&MAX_COST);
         match self {
             Self::Check(cost) => capped(cost).to_string(),
-            Self::Reserve(many, cost, patience) => {
-                format!("{many} {} {}", capped(cost), patience.min(&MAX_PATIENCE))
+            Self::Reserve(many, cost, max_wait) => {
+                format!("{many} {} {}", capped(cost), max_wait.min(&MAX_WAIT))
             }
             Self::UpTo(cost) => format!("u {}", capped(cost)),
             Self::Credit(cost) => format!("c {}", capped(cost)),
@@ -124,9 +124,9 @@ impl Operation {
         };
         match *self {
             Self::Check(cost) => all(cost, rule.decide(state, now, cost)),
-            Self::Reserve(_, cost, patience) => {
-                let patience = patience.min(MAX_PATIENCE);
-                all(cost, reserve(rule, state, now, cost, patience))
+            Self::Reserve(_, cost, max_wait) => {
+                let max_wait = max_wait.min(MAX_WAIT);
+                all(cost, reserve(rule, state, now, cost, max_wait))
             }
             Self::UpTo(cost) => take_up_to(rule, state, now, cost),
             _ => (0, rule.decide(state, now, 0)),
