@@ -11,13 +11,17 @@ use super::{Cause, Kind, Outcome, Status};
 pub(crate) struct CompletionKey {
     /// The status as a number, 0 without one; see [`Status::number`].
     pub(crate) status: u16,
+    /// The outcome, as the classifier decided it.
     pub(crate) outcome: Outcome,
+    /// What ended the request. Requests with the same status may have ended for
+    /// different causes.
     pub(crate) cause: Cause,
     /// Whether the response was a stream, whose duration is not a latency.
     pub(crate) streamed: bool,
 }
 
 impl CompletionKey {
+    /// Returns the key of a request that ended like this.
     pub(crate) fn new(
         status: Option<Status>,
         outcome: Outcome,

@@ -26,6 +26,7 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All kinds, in the order of their numbers.
     pub(crate) const ALL: [Self; 5] = [
         Self::HttpServer,
         Self::HttpClient,
@@ -79,6 +80,7 @@ pub(crate) enum Side {
 }
 
 impl Side {
+    /// Both sides, in the order of their numbers.
     pub(crate) const ALL: [Self; 2] = [Self::Server, Self::Client];
 }
 
@@ -130,6 +132,7 @@ impl Labels {
         &self.peer
     }
 
+    /// Returns the same labels as a request borrows them.
     pub(crate) fn borrowed(&self) -> LabelsRef<'_> {
         LabelsRef {
             kind: self.kind,
@@ -161,6 +164,7 @@ impl<'a> LabelsRef<'a> {
         }
     }
 
+    /// Copies the labels, for a series that keeps them.
     pub(crate) fn to_labels(self) -> Labels {
         Labels {
             kind: self.kind,

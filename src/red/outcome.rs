@@ -98,6 +98,7 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// All causes, so that a fleet's reader can find one by its name.
     #[cfg(feature = "redis")]
     pub(crate) const ALL: [Self; 11] = [
         Self::Status,

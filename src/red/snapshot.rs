@@ -71,6 +71,7 @@ pub struct Series {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Completion {
+    /// How they ended.
     pub(crate) key: CompletionKey,
     /// How long they took until their end.
     pub durations: Durations,

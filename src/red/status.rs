@@ -55,6 +55,7 @@ pub(crate) mod grpc {
     pub(crate) const UNAVAILABLE: u8 = 14;
     pub(crate) const DATA_LOSS: u8 = 15;
     pub(crate) const UNAUTHENTICATED: u8 = 16;
+    /// Stands for all numbers without a meaning.
     pub(crate) const OTHER: u8 = 17;
 }
 

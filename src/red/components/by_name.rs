@@ -21,10 +21,13 @@ pub(crate) struct ByName<T> {
     // Boxed, so that empty slots stay small.
     table: InsertOnlyTable<Box<Named<T>>>,
     hasher: RandomState,
+    /// The room for further names.
     budget: Budget,
+    /// The value of all names without room.
     overflow: OnceLock<Box<Named<T>>>,
 }
 
+/// A name and its value.
 struct Named<T> {
     name: Box<str>,
     value: T,
@@ -41,6 +44,7 @@ impl<T: Default> ByName<T> {
         }
     }
 
+    /// Adds the name, or returns the overflow value.
     #[cold]
     fn add(&self, hash: u64, name: &str) -> &T {
         let is_same = |it: &Box<Named<T>>| *it.name == *name;

@@ -10,8 +10,11 @@ use crate::{deadline::registry::Counts, red::Snapshot};
 /// Everything that a registry counts beside requests.
 #[derive(Default)]
 pub(crate) struct Components {
+    /// Decisions of limiters, and what they ask of Redis.
     pub(crate) limiters: Limiters,
+    /// Events of the layers for deadlines.
     pub(crate) deadlines: Deadlines,
+    /// Connections to Redis.
     #[cfg(feature = "redis")]
     pub(crate) connections: Sources<ConnectionCounts>,
     /// Registries of deadlines.

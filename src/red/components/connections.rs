@@ -21,6 +21,7 @@ pub struct ConnectionCounts {
 }
 
 impl ConnectionCounts {
+    /// Reads all counts of a connection.
     pub(crate) fn read(connection: &Connection) -> Self {
         Self {
             stats: connection.stats(),

@@ -40,6 +40,7 @@ const BOUNDS_MS: [u64; 14] = [
 
 /// Counters for what the layers for deadlines notice.
 pub(crate) struct Deadlines {
+    /// The bounds of `left`, in microseconds.
     bounds: Arc<[u64]>,
     stripes: Striped<DeadlineStripe>,
 }
@@ -50,11 +51,14 @@ pub(crate) struct Deadlines {
 /// `counts`. If a total stood beside them, a reader between two writes could see
 /// the requests without a deadline, which are a difference, fall.
 struct DeadlineStripe {
+    /// Events, and received requests without a deadline.
     counts: deadline::Counts,
+    /// The time that received deadlines had left.
     left: Histogram,
 }
 
 impl Deadlines {
+    /// Counts an event.
     pub(crate) fn notice(&self, event: &deadline::Event) {
         let stripe = self.stripes.own();
         match event {

@@ -25,7 +25,9 @@ pub struct LimiterCounts {
 /// Counters for the decisions of limiters, by their names.
 #[derive(Default)]
 pub(crate) struct Limiters {
+    /// Decisions, from the events that limiters and layers notify of.
     decided: ByName<Striped<limit::Counts>>,
+    /// Requests to Redis, which the limiters count by themselves.
     #[cfg(feature = "redis")]
     pub(crate) redis: Sources<limit::RedisCounts>,
 }
@@ -37,6 +39,7 @@ impl Limiters {
         self.decided.of(name).own()
     }
 
+    /// Reads the counts of all limiters, in the order of their names.
     pub(crate) fn read(&self) -> Vec<LimiterCounts> {
         let mut all = self.read_redis();
         for (name, stripes) in self.decided.all() {
@@ -51,6 +54,7 @@ impl Limiters {
         all.into_iter().map(named).collect()
     }
 
+    /// Reads the limiters in Redis that the registry was given, by their names.
     #[cfg(feature = "redis")]
     fn read_redis(&self) -> BTreeMap<String, LimiterCounts> {
         let read = self.redis.read().into_iter();
@@ -65,6 +69,7 @@ impl Limiters {
         read.map(|(name, redis)| (name, counts(redis))).collect()
     }
 
+    /// Without Redis, all counts come from events.
     #[cfg(not(feature = "redis"))]
     fn read_redis(&self) -> BTreeMap<String, LimiterCounts> {
         BTreeMap::new()

@@ -8,6 +8,7 @@ use crate::sync::{Mutex, lock};
 /// gave them.
 pub(crate) struct Sources<T>(Mutex<BTreeMap<String, ReadSource<T>>>);
 
+/// Reads the counts of one component.
 type ReadSource<T> = Box<dyn Fn() -> T + Send + Sync>;
 
 impl<T> Sources<T> {

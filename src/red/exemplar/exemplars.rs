@@ -13,6 +13,7 @@ use super::trace_id::TraceId;
 pub struct Exemplar {
     // The first field, so that comparing exemplars compares their age.
     at: SystemTime,
+    /// How long the request took.
     micros: u64,
     trace: TraceId,
 }
@@ -40,6 +41,8 @@ type Slot = Mutex<Option<Exemplar>>;
 /// The last exemplar of each bucket. The memory is allocated for the first one.
 #[derive(Default)]
 pub(crate) struct Exemplars {
+    /// One for each bucket. Each has a lock of its own, which is only ever
+    /// tried.
     slots: OnceLock<Box<[Slot]>>,
 }
 

@@ -42,6 +42,7 @@ impl fmt::Debug for TraceId {
     }
 }
 
+/// The header's name.
 static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// Returns the trace in the header `traceparent`
@@ -95,6 +96,7 @@ fn hex<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
     Some(bytes)
 }
 
+/// Reads a hexadecimal digit in lower case.
 fn digit(digit: u8) -> Option<u8> {
     match digit {
         b'0'..=b'9' => Some(digit - b'0'),

@@ -27,6 +27,7 @@ impl fmt::Display for AttributeValue<'_> {
 /// The names and values of attributes. An unknown attribute is left out.
 pub(crate) type Attributes<'a> = Vec<(&'static str, AttributeValue<'a>)>;
 
+/// Returns a text as the value of an attribute.
 fn text<'a>(text: impl Into<Cow<'a, str>>) -> AttributeValue<'a> {
     AttributeValue::Text(text.into())
 }

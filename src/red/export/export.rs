@@ -59,7 +59,9 @@ pub(crate) type Recorders = Arc<[DurationFn]>;
 
 /// The exporters' callbacks for the requests of one series, however they end.
 pub(crate) struct ExportHooks {
+    /// Callbacks for the durations until there was a response.
     heads: Recorders,
+    /// Callbacks for the number of requests in flight.
     active: Box<[ChangeFn]>,
 }
 
@@ -83,16 +85,20 @@ impl ExportHooks {
         }))
     }
 
+    /// Notifies the exporters that a request has begun.
     #[inline]
     pub(crate) fn start(&self) {
         self.active.iter().for_each(|change| change(1));
     }
 
+    /// Notifies the exporters that a request has ended, or has moved to another
+    /// series.
     #[inline]
     pub(crate) fn end(&self) {
         self.active.iter().for_each(|change| change(-1));
     }
 
+    /// Notifies the exporters that a response began after so many microseconds.
     #[inline]
     pub(crate) fn head(&self, micros: u64) {
         record(&self.heads, micros);
@@ -112,10 +118,12 @@ pub(crate) fn completion_recorders(
     recorders(&Metric::ended(labels, key, settings), exports)
 }
 
+/// Asks all exporters for their callbacks for a histogram.
 fn recorders(metric: &Metric<'_>, exports: &Exports) -> Recorders {
     exports.iter().map(|it| it.durations(metric)).collect()
 }
 
+/// Calls the callbacks with a duration in microseconds.
 #[inline]
 pub(crate) fn record(recorders: &[DurationFn], micros: u64) {
     let took = Duration::from_micros(micros);

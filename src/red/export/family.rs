@@ -42,6 +42,7 @@ impl Families {
 /// The unit of durations.
 pub(crate) const SECONDS: &str = "s";
 
+/// Returns a family of durations.
 const fn seconds(name: &'static str, help: &'static str) -> Family {
     let unit = SECONDS;
     Family { name, unit, help }

@@ -12,8 +12,10 @@ use crate::red::{CompletionKey, Labels, Settings};
 /// semantic conventions. [`Export`](super::Export) gets it.
 #[derive(Clone, Debug)]
 pub struct Metric<'a> {
+    /// The name, unit and help text.
     pub(crate) family: &'static Family,
     labels: &'a Labels,
+    /// The attributes, with the types that OpenTelemetry wants.
     pub(crate) attributes: Attributes<'a>,
     /// Upper bounds of the buckets in microseconds; empty unless it is a
     /// histogram.
@@ -51,6 +53,7 @@ impl<'a> Metric<'a> {
         Self::of(&Families::of(labels.kind()).active, labels, settings)
     }
 
+    /// Returns a metric without buckets, with the attributes of the labels.
     fn of(family: &'static Family, labels: &'a Labels, settings: &'a Settings) -> Self {
         Self {
             family,

@@ -30,6 +30,7 @@ impl Exporter {
     }
 }
 
+/// The facade's description of where a metric comes from.
 static METADATA: Metadata<'_> = Metadata::new(module_path!(), Level::INFO, None);
 
 impl Export for Exporter {

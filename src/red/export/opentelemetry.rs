@@ -27,6 +27,7 @@ use crate::red::{Metric, TraceId};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Exporter {
+    /// Creates the instruments.
     meter: Meter,
 }
 
@@ -63,6 +64,7 @@ impl Export for Exporter {
     }
 }
 
+/// Returns the attributes as OpenTelemetry's type.
 fn attributes(metric: &Metric<'_>) -> Box<[KeyValue]> {
     let attributes = metric.attributes.iter();
     let attributes = attributes.map(|(name, value)| match value {

@@ -36,12 +36,14 @@ const SILENCES: u32 = 3;
 pub struct Builder {
     registry: Registry,
     client: FleetClient,
+    /// The interval between flushes.
     every: Duration,
     /// The start of the instance's id, with a colon; empty unless set.
     instance: String,
 }
 
 impl Builder {
+    /// Returns a builder with the default interval and without a name.
     pub(crate) fn new(name: &str, registry: &Registry, connection: &Connection) -> Self {
         Self {
             registry: registry.clone(),

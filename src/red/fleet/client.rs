@@ -26,6 +26,7 @@ static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
 /// Calls the script for one fleet.
 #[derive(Clone, Debug)]
 pub(crate) struct FleetClient {
+    /// On the lane of counts, so that limits do not wait for it.
     connection: Connection,
     /// The key that all other keys of the fleet begin with.
     fleet: String,

@@ -129,6 +129,7 @@ pub use super::{
 #[derive(Clone)]
 #[must_use = "it ends when it is dropped"]
 pub struct Redis {
+    /// Reads the same fleet that this handle ships to.
     pub(super) reader: Reader,
     pub(super) shipping: Arc<Shipping>,
 }

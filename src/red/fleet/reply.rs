@@ -8,7 +8,9 @@ use crate::{clock::Tick, redis::Error};
 
 /// The server's tick, and the rest of a reply.
 pub(crate) struct ScriptReply {
+    /// The server's time, or the instant that the call gave.
     pub(crate) now: Tick,
+    /// The items after the tick.
     rest: vec::IntoIter<Value>,
 }
 
@@ -51,6 +53,7 @@ pub(crate) fn fields(reply: Value) -> Result<Vec<(Value, Value)>, Error> {
     }
 }
 
+/// Returns the items of an array.
 fn list(value: Option<Value>) -> Result<vec::IntoIter<Value>, Error> {
     match value {
         Some(Value::Array(values)) => Ok(values.into_iter()),
@@ -66,6 +69,7 @@ pub(crate) fn text(value: Option<Value>) -> Option<String> {
     }
 }
 
+/// Returns the error for a reply of another shape.
 fn nonsense() -> Error {
     Error::reply("that of the script of RED metrics")
 }

@@ -8,6 +8,7 @@ use crate::{
     redis::Error,
 };
 
+/// A second in ticks.
 const SECOND: Tick = 1_000_000;
 
 /// Windows of one width, on the server's clock.

@@ -15,6 +15,7 @@ use crate::red::{Cause, CompletionKey, Labels, Outcome, Status};
 /// have other ids.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct SeriesId {
+    /// The labels of the series.
     pub(crate) labels: Labels,
     /// The id of its bounds.
     pub(crate) bounds: String,
@@ -23,6 +24,7 @@ pub(crate) struct SeriesId {
 }
 
 impl SeriesId {
+    /// Writes the text.
     pub(crate) fn write(&self) -> String {
         let labels = label_codec::write(&self.labels);
         let bounds = &self.bounds;

@@ -47,6 +47,7 @@ impl<F: Fn(&RequestEnd<'_>) -> Outcome> Classify for F {
 /// decides. [`Classify`] sees it.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestEnd<'a> {
+    /// The labels of the series that counts the request.
     pub(crate) labels: &'a Labels,
     pub(crate) status: Option<Status>,
     pub(crate) outcome: Outcome,

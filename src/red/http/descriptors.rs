@@ -35,8 +35,10 @@ struct ServiceDescriptor {
 struct MethodDescriptor {
     #[prost(string, tag = "1")]
     name: String,
+    /// Whether the client sends a stream.
     #[prost(bool, tag = "5")]
     client_streaming: bool,
+    /// Whether the server answers with a stream.
     #[prost(bool, tag = "6")]
     server_streaming: bool,
 }

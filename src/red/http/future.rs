@@ -26,6 +26,7 @@ pin_project! {
 }
 
 impl<F, C> ResponseFuture<F, C> {
+    /// Returns the future of a request that has started.
     pub(crate) fn new(inner: F, span: Option<RequestSpan<C>>) -> Self {
         Self { inner, span }
     }

@@ -16,6 +16,7 @@ pub(crate) struct HttpMethods(
 const MAX_METHODS: usize = 64;
 
 impl HttpMethods {
+    /// Returns the standard methods.
     pub(crate) fn standard() -> Self {
         Self(None)
     }
@@ -46,6 +47,7 @@ impl HttpMethods {
     }
 }
 
+/// Returns a name that is a valid method, or panics.
 #[track_caller]
 fn checked(name: &str) -> Box<str> {
     assert!(

@@ -58,6 +58,7 @@ impl RedLayer {
         Self::on(Side::Client, registry)
     }
 
+    /// Returns a layer that counts on this side.
     fn on(side: Side, registry: &Registry) -> Self {
         let setup = Setup {
             registry: registry.clone(),

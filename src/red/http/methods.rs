@@ -48,6 +48,7 @@ impl Methods {
         self.with(name, true)
     }
 
+    /// Adds a method, with or without a leading slash.
     #[track_caller]
     fn with(mut self, name: &str, streams: bool) -> Self {
         let name = name.strip_prefix('/').unwrap_or(name);
@@ -67,6 +68,7 @@ impl Methods {
         self.streams.get(name).copied()
     }
 
+    /// Returns the names of all methods.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.streams.keys().map(AsRef::as_ref)
     }

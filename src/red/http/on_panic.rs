@@ -18,6 +18,7 @@ pub(crate) fn run<T, R>(held: &mut Option<T>, then: fn(T), work: impl FnOnce() -
 
 /// Calls `then` when it is dropped. It is forgotten when the work returns.
 struct PanicGuard<'a, T> {
+    /// Taken when the work panics.
     held: &'a mut Option<T>,
     then: fn(T),
 }

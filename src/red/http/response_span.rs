@@ -20,6 +20,7 @@ use crate::{
 /// A request whose response has begun but not ended.
 #[derive(Debug)]
 pub(crate) struct ResponseSpan<C> {
+    /// Counts the end.
     pub(crate) guard: Guard,
     pub(crate) classify: C,
     /// Whether a gRPC status may come at the end.
@@ -71,6 +72,7 @@ impl ExpectedBytes {
         self.is_all && self.bytes == 0
     }
 
+    /// Subtracts bytes that have come.
     fn take(&mut self, bytes: u64) {
         self.is_overrun |= bytes > self.bytes;
         self.bytes = self.bytes.saturating_sub(bytes);
@@ -195,6 +197,7 @@ impl<C: Classify> ResponseSpan<C> {
     }
 }
 
+/// The status of a gRPC response without one.
 const UNKNOWN: Option<Status> = Some(Status::Grpc(grpc::UNKNOWN));
 
 /// Returns the outcome that the user's classifier decides, and the cause.

@@ -49,6 +49,7 @@ impl<B, F: Fn(&Request<B>) -> Option<&str>> Route<B> for F {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Template(pub &'static str);
 
+/// Returns the path that axum has matched, or where a service is nested.
 #[cfg(feature = "axum")]
 #[inline]
 fn matched<B>(req: &Request<B>) -> Option<&str> {
@@ -79,6 +80,7 @@ pub(crate) fn is_in_router<B>(_req: &Request<B>) -> bool {
 /// The labels and the protocol by which a request is counted.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CountedAs<'a> {
+    /// The labels, borrowed from the request and the settings.
     pub(crate) labels: LabelsRef<'a>,
     /// Whether either side of the call streams.
     pub(crate) streams: bool,

@@ -16,6 +16,7 @@ use crate::red::{Kind, LabelsRef, registry::stripe::Stripe};
 #[derive(Clone, Debug)]
 pub(crate) struct RouteSlot(Arc<SlotState>);
 
+/// The state that the outer layer, the request and the inner layer share.
 #[derive(Debug)]
 struct SlotState {
     /// Where the request started, without a route.
@@ -27,6 +28,7 @@ struct SlotState {
 }
 
 impl RouteSlot {
+    /// Returns an empty slot for a request that started in this stripe.
     pub(crate) fn new(unmatched: &Arc<Stripe>, outer: Option<Self>) -> Self {
         Self(Arc::new(SlotState {
             unmatched: Arc::clone(unmatched),

@@ -39,8 +39,11 @@ pub struct Red<S, C = (), R = (), X = ()> {
 #[derive(Clone)]
 pub(crate) struct Counting<C, R, X> {
     pub(crate) setup: Setup,
+    /// Decides outcomes; see [`Classify`].
     pub(crate) classify: C,
+    /// Finds the route; see [`Route`].
     pub(crate) route: R,
+    /// Decides which requests are not counted.
     pub(crate) exempt: X,
 }
 

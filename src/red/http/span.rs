@@ -15,11 +15,13 @@ use crate::{
     refusal::{PassedRequest, Reason, Refusal},
 };
 
+/// The header or trailer with the status of gRPC.
 pub(crate) static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
 /// A request that has no response yet.
 #[derive(Debug)]
 pub(crate) struct RequestSpan<C> {
+    /// Counts the end, also if the future is dropped.
     pub(crate) guard: Guard,
     pub(crate) classify: C,
     /// Tells refusals of this request from those of requests to downstreams.
@@ -145,6 +147,7 @@ fn own(passed: &PassedRequest, refusal: &Refusal) -> Option<(Outcome, Cause)> {
     is_own.then(|| by_refusal(refusal))
 }
 
+/// Returns whether the body says that nothing will come.
 fn is_end<B: Body>(response: &Response<B>) -> bool {
     response.body().is_end_stream()
 }

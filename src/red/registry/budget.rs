@@ -9,11 +9,14 @@ use crate::red::{Kind, Side};
 #[derive(Debug)]
 pub(crate) struct Budget {
     total: usize,
+    /// How many more there may be.
     left: AtomicUsize,
+    /// The label sets that found no room.
     refused: DistinctCounter,
 }
 
 impl Budget {
+    /// Returns a budget for so many series.
     pub(crate) fn of(series: usize) -> Self {
         Self {
             total: series,
@@ -22,6 +25,7 @@ impl Budget {
         }
     }
 
+    /// Returns how many there may be.
     pub(crate) fn total(&self) -> usize {
         self.total
     }
@@ -32,6 +36,7 @@ impl Budget {
         self.left.fetch_update(Relaxed, Relaxed, one_less).is_ok()
     }
 
+    /// Returns whether all room is taken.
     pub(crate) fn is_spent(&self) -> bool {
         self.left.load(Relaxed) == 0
     }
@@ -52,10 +57,12 @@ impl Budget {
 pub(crate) struct PerSide<T>([T; Side::ALL.len()]);
 
 impl<T> PerSide<T> {
+    /// Makes a value for each side.
     pub(crate) fn new(make: impl FnMut(Side) -> T) -> Self {
         Self(Side::ALL.map(make))
     }
 
+    /// Returns the value of the side that counts this kind.
     #[inline]
     pub(crate) fn of(&self, kind: Kind) -> &T {
         self.get(kind.side())
@@ -75,6 +82,7 @@ impl<T> PerSide<T> {
     }
 }
 
+/// The size of the estimator.
 const BITS: usize = 8 * 1_024;
 
 /// Estimates how many different hashes it was given, from the share of bits that
@@ -95,6 +103,7 @@ impl Default for DistinctCounter {
 }
 
 impl DistinctCounter {
+    /// Takes a hash into account.
     fn note(&self, hash: u64) {
         let bit = hash as usize % BITS;
         let (word, bit) = (&self.words[bit / 64], 1 << (bit % 64));
@@ -104,6 +113,7 @@ impl DistinctCounter {
         }
     }
 
+    /// Returns the estimate.
     fn estimate(&self) -> u64 {
         let ones = |word: &AtomicU64| word.load(Relaxed).count_ones() as usize;
         let set: usize = self.words.iter().map(ones).sum();

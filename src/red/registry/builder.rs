@@ -22,8 +22,7 @@ use crate::{
 const DEFAULT_MAX_SERIES: usize = 2_000;
 
 impl Registry {
-    /// Returns a registry with room for 2,000 series of each side, and with the
-    /// buckets that OpenTelemetry's semantic conventions advise.
+    /// Returns a builder with the defaults.
     pub fn new() -> Self {
         Self::builder().build()
     }
@@ -280,6 +279,7 @@ impl Builder {
     }
 }
 
+/// Panics unless the number is 1 to a million.
 #[track_caller]
 fn checked_max_series(field: &str, max_series: usize) -> usize {
     assert!(

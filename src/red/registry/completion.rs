@@ -21,9 +21,11 @@ pub(super) type Chain = OnceLock<Box<Completion>>;
 /// The requests of a stripe that ended with the same key.
 pub(super) struct Completion {
     pub(super) key: CompletionKey,
+    /// Durations until the end.
     durations: Histogram,
     /// Boxed, so that registries without exemplars and exporters pay one pointer.
     extras: Option<Box<Extras>>,
+    /// The next completion of the stripe.
     pub(super) next: Chain,
 }
 
@@ -34,6 +36,7 @@ struct Extras {
 }
 
 impl Extras {
+    /// Returns `None` if neither exemplars nor exporters are set.
     fn new(settings: &Settings, recorders: &Recorders) -> Option<Box<Self>> {
         let is_needed = settings.trace_finder.is_some() || !recorders.is_empty();
         is_needed.then(|| {
@@ -44,6 +47,7 @@ impl Extras {
         })
     }
 
+    /// Keeps an exemplar, and notifies the exporters.
     fn record(&self, bounds: &[u64], micros: u64, trace: Option<TraceId>) {
         if let Some(trace) = trace {
             self.exemplars.keep(bounds, micros, trace);
@@ -53,6 +57,7 @@ impl Extras {
 }
 
 impl Completion {
+    /// Returns a completion without requests.
     pub(super) fn new(key: CompletionKey, settings: &Settings, recorders: &Recorders) -> Self {
         Self {
             key,
@@ -72,6 +77,7 @@ impl Completion {
         }
     }
 
+    /// Reads the counts.
     pub(super) fn read(&self, settings: &Settings) -> snapshot::Completion {
         snapshot::Completion {
             key: self.key,
@@ -80,6 +86,7 @@ impl Completion {
         }
     }
 
+    /// Reads the exemplars; empty if they are off.
     fn exemplars(&self) -> Vec<Option<Exemplar>> {
         let extras = self.extras.as_ref();
         extras.map_or_else(Vec::new, |extras| extras.exemplars.read())

@@ -15,16 +15,22 @@ use crate::{
 /// it is told of, or a cancellation if it is dropped before.
 #[derive(Debug)]
 pub(crate) struct Guard {
+    /// Where the request is counted. A reported route changes it.
     stripe: Arc<Stripe>,
     /// Where an inner layer reports the route, if that is not known yet.
     slot: Option<RouteSlot>,
+    /// When the request started.
     began: Tick,
+    /// The trace to keep as an exemplar.
     trace: Option<TraceId>,
+    /// Whether there was a response.
     has_head: bool,
     /// The status of the response's head. It is counted if the response is
     /// dropped before its end.
     status: Option<Status>,
+    /// Whether the duration is that of a stream.
     streamed: bool,
+    /// Whether the end is counted, so that dropping this does nothing.
     ended: bool,
     /// The end to count if the guard is dropped; see
     /// [`foresee`](Self::foresee).
@@ -68,10 +74,12 @@ impl Guard {
         }
     }
 
+    /// Returns the labels of the series that counts the request.
     pub(crate) fn labels(&self) -> &Labels {
         &self.stripe.common.labels
     }
 
+    /// Returns when the request started.
     pub(crate) fn began(&self) -> Tick {
         self.began
     }
@@ -126,6 +134,7 @@ impl Guard {
         self.count(key, now);
     }
 
+    /// Counts the end of a request that was dropped.
     fn cancel(&mut self) {
         self.settle();
         let cause = match self.has_head {
@@ -143,6 +152,8 @@ impl Guard {
         self.stripe.settings().now()
     }
 
+    /// Counts the end, in the overflow series if this one has no room for the
+    /// key.
     #[inline]
     fn count(&self, key: CompletionKey, now: Tick) {
         let micros = now.saturating_sub(self.began);
@@ -151,6 +162,7 @@ impl Guard {
         }
     }
 
+    /// Moves the request to the overflow series and ends it there.
     #[cold]
     fn end_in_overflow(&self, key: CompletionKey, micros: u64) {
         let labels = self.labels();

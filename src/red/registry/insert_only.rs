@@ -96,6 +96,7 @@ impl<V> InsertOnlyTable<V> {
         }
     }
 
+    /// Returns the slots, whose number is a power of two.
     #[inline]
     fn slots(&self) -> &[OnceLock<Occupied<V>>] {
         self.slots.get_or_init(|| {

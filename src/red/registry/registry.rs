@@ -126,6 +126,7 @@ impl Registry {
         }
     }
 
+    /// Makes a series with a completion of 0 for each status.
     fn preregister_labels(&self, labels: LabelsRef<'_>, statuses: impl Iterator<Item = Status>) {
         let methods = &self.settings().methods;
         let streamed = methods.streams(labels.route).unwrap_or(false);
@@ -146,11 +147,13 @@ impl Registry {
         guard
     }
 
+    /// Returns the counters beside requests.
     #[inline]
     pub(super) fn components(&self) -> &Components {
         &self.inner.components
     }
 
+    /// Returns the settings.
     #[inline]
     pub(crate) fn settings(&self) -> &Settings {
         &self.inner.table.context().settings

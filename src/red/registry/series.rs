@@ -37,6 +37,7 @@ impl Series {
         Self::with(Common::new(labels, context, true))
     }
 
+    /// Returns a series without stripes: threads make them.
     fn with(common: Common) -> Self {
         let stripes = common.settings().stripes;
         Self {
@@ -45,6 +46,7 @@ impl Series {
         }
     }
 
+    /// Returns the labels.
     pub(crate) fn labels(&self) -> &Labels {
         &self.common.labels
     }
@@ -67,6 +69,7 @@ impl Series {
         }
     }
 
+    /// Returns a stripe, which is made if it does not exist.
     fn made(&self, nth: usize) -> &Arc<Stripe> {
         self.stripes[nth].get_or_init(|| Arc::new(Stripe::new(&self.common)))
     }
@@ -99,6 +102,7 @@ impl Series {
         completions
     }
 
+    /// Returns the stripes that exist.
     fn stripes(&self) -> impl Iterator<Item = &Arc<Stripe>> {
         self.stripes.iter().filter_map(OnceLock::get)
     }

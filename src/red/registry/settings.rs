@@ -12,6 +12,7 @@ use crate::{
 
 /// The settings of a registry; they never change after it is built.
 pub(crate) struct Settings {
+    /// The clock of starts, heads and ends.
     pub(crate) clock: ClockSource,
     /// Upper bounds of the buckets for durations, in microseconds, rising.
     pub(crate) bounds: Arc<[u64]>,
@@ -31,6 +32,7 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
+    /// Returns the present tick.
     #[inline]
     pub(crate) fn now(&self) -> Tick {
         self.clock.now()
@@ -67,6 +69,7 @@ pub(crate) enum ClockSource {
 }
 
 impl ClockSource {
+    /// Returns another clock than the default.
     pub(crate) fn of(clock: impl Clock) -> Self {
         Self::Other(Box::new(move || clock.now()))
     }
@@ -101,10 +104,12 @@ const DEFAULT_STREAM_BOUNDS_SECS: [u64; 14] = [
     1, 2, 5, 10, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 21_600, 86_400,
 ];
 
+/// Returns the default bounds in microseconds.
 pub(crate) fn default_bounds() -> Arc<[u64]> {
     DEFAULT_BOUNDS_MS.iter().map(|ms| ms * 1_000).collect()
 }
 
+/// Returns the default bounds for streams in microseconds.
 pub(crate) fn default_stream_bounds() -> Arc<[u64]> {
     let secs = DEFAULT_STREAM_BOUNDS_SECS.iter();
     secs.map(|secs| secs * 1_000_000).collect()

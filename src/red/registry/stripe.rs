@@ -77,10 +77,12 @@ pub(crate) struct Stripe {
     moved: AtomicU64,
     /// Durations until there was a response.
     heads: Histogram,
+    /// The ends, by completion key.
     completions: Chain,
 }
 
 impl Stripe {
+    /// Returns a stripe without requests.
     pub(super) fn new(common: &Arc<Common>) -> Self {
         Self {
             common: Arc::clone(common),
@@ -91,6 +93,7 @@ impl Stripe {
         }
     }
 
+    /// Returns the settings of the registry.
     #[inline]
     pub(crate) fn settings(&self) -> &Settings {
         self.common.settings()
@@ -173,10 +176,12 @@ impl Stripe {
         self.begun() - moved
     }
 
+    /// Reads the durations until there was a response.
     pub(super) fn heads(&self) -> Durations {
         self.heads.read(&self.settings().bounds)
     }
 
+    /// Returns the completions of this stripe.
     fn known(&self) -> impl Iterator<Item = &Completion> {
         let first = self.completions.get();
         iter::successors(first, |it| it.next.get()).map(|it| &**it)
@@ -210,6 +215,8 @@ impl Stripe {
 }
 
 impl Common {
+    /// Returns the common parts of a series, and asks the exporters for
+    /// callbacks.
     pub(super) fn new(labels: Labels, context: &Arc<SeriesContext>, is_overflow: bool) -> Self {
         Self {
             hooks: ExportHooks::new(&labels, &context.exports, &context.settings),
@@ -225,6 +232,7 @@ impl Common {
         &self.context.settings
     }
 
+    /// Calls the exporters' callbacks, if there are any.
     #[inline]
     fn notify(&self, notify: impl FnOnce(&ExportHooks)) {
         if let Some(hooks) = &self.hooks {

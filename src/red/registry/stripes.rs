@@ -21,6 +21,7 @@ pub(crate) struct Striped<T>(Box<[Padded<T>]>);
 struct Padded<T>(T);
 
 impl<T> Striped<T> {
+    /// Makes a value for each group of threads.
     pub(crate) fn new(make: impl Fn() -> T) -> Self {
         Self((0..stripe_count()).map(|_| Padded(make())).collect())
     }
@@ -32,6 +33,7 @@ impl<T> Striped<T> {
         &self.0[thread_number() & (self.0.len() - 1)].0
     }
 
+    /// Returns the values of all groups.
     pub(crate) fn all(&self) -> impl Iterator<Item = &T> {
         self.0.iter().map(|stripe| &stripe.0)
     }

@@ -16,13 +16,16 @@ use crate::red::{CompletionKey, Kind, Labels, LabelsRef};
 /// Once the budget of a side is spent, its further requests are counted in one
 /// overflow series for each kind.
 pub(crate) struct Table {
+    /// The series, in a table for each side.
     series: PerSide<InsertOnlyTable<Series>>,
     hasher: RandomState,
+    /// The overflow series of each kind, made when the first request needs it.
     overflow: [OnceLock<Series>; Kind::ALL.len()],
     context: Arc<SeriesContext>,
 }
 
 impl Table {
+    /// Returns an empty table.
     pub(super) fn new(context: Arc<SeriesContext>) -> Self {
         let capacity = |side| context.budgets.get(side).total();
         Self {
@@ -42,6 +45,8 @@ impl Table {
         found.unwrap_or_else(|| self.add(hash, labels))
     }
 
+    /// Adds a series. Only the first request of a label set, and requests
+    /// without room, come here.
     #[cold]
     fn add(&self, hash: u64, labels: LabelsRef<'_>) -> &Series {
         // A program may name a route like the overflow series. Two series with the
@@ -60,6 +65,7 @@ impl Table {
         series.unwrap_or_else(|| self.refuse(hash, labels.kind))
     }
 
+    /// Counts a label set as refused, and returns the overflow series.
     fn refuse(&self, hash: u64, kind: Kind) -> &Series {
         self.context.budgets.of(kind).refuse(hash);
         self.overflow(kind)
@@ -72,6 +78,7 @@ impl Table {
         self.refuse(hash, labels.kind)
     }
 
+    /// Returns the overflow series of a kind.
     fn overflow(&self, kind: Kind) -> &Series {
         let make = || Series::overflow(kind, &self.context);
         self.overflow[kind as usize].get_or_init(make)
@@ -83,6 +90,7 @@ impl Table {
         series.chain(self.overflow.iter().filter_map(OnceLock::get))
     }
 
+    /// Returns what the series share.
     #[inline]
     pub(super) fn context(&self) -> &SeriesContext {
         &self.context

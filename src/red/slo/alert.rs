@@ -62,7 +62,9 @@ impl Alert {
     }
 }
 
+/// A minute in seconds.
 const MINUTE: u64 = 60;
+/// An hour in seconds.
 const HOUR: u64 = 3_600;
 
 /// The windows of all alerts in seconds, short ones first.

@@ -6,7 +6,9 @@ use std::{collections::VecDeque, time::Duration};
 use super::events::Events;
 use crate::clock::{Tick, ticks};
 
+/// A second in ticks.
 const SECOND: Tick = 1_000_000;
+/// An hour in ticks.
 const HOUR: Tick = 3_600 * SECOND;
 
 /// The least time between two samples.
@@ -23,7 +25,9 @@ pub(crate) struct History {
 /// Samples that are at least a step apart, over a span that ends now.
 #[derive(Debug)]
 struct SampleLevel {
+    /// The least time between two samples.
     step: Tick,
+    /// How far back the samples reach.
     span: Tick,
     /// Never empty. One more than the span needs, at which its counts begin.
     samples: VecDeque<SamplePoint>,
@@ -70,6 +74,7 @@ impl History {
 }
 
 impl SampleLevel {
+    /// Returns a level with one sample, of no events.
     fn new(began: Tick, step: Tick, span: Tick) -> Self {
         let room = usize::try_from(span / step + 2).unwrap_or(usize::MAX);
         let mut samples = VecDeque::with_capacity(room);

@@ -117,6 +117,7 @@ impl Slo {
         Self::new(objective, Measure::Latency(threshold))
     }
 
+    /// Returns an objective for the default period, or panics.
     #[track_caller]
     fn new(objective: f64, measure: Measure) -> Self {
         assert!(

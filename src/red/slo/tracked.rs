@@ -24,6 +24,7 @@ use crate::{clock::Tick, red::registry::table::Table};
 /// when one is due. If neither has come since it was due, no request has begun,
 /// so the late sample holds for all of that time.
 pub(crate) struct TrackedObjectives {
+    /// In the order in which they were given.
     slos: Box<[NamedSlo]>,
     /// When the next sample is due, in ticks; never, without objectives.
     due: AtomicU64,

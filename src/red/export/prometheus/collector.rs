@@ -39,12 +39,14 @@ impl Collector for Prepared {
     }
 }
 
+/// Writes all families.
 fn encode(exposition: &Exposition, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
     let mut families = exposition.families();
     families.try_for_each(|samples| samples.encode(&mut encoder))
 }
 
 impl FamilySamples {
+    /// Writes the description of a family, and its samples.
     fn encode(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let (name, help) = (underscored(self.family.name), self.family.help);
         let unit = (self.family.unit == SECONDS).then_some(Unit::Seconds);

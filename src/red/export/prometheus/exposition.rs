@@ -30,6 +30,7 @@ pub(crate) struct Sample {
 /// Names and values of labels.
 pub(crate) type SampleLabels = Vec<(String, String)>;
 
+/// The value of a sample, which also decides the type of its family.
 #[derive(Debug)]
 pub(crate) enum SampleValue {
     /// The exemplars are by bucket; empty if there are none.
@@ -41,10 +42,12 @@ pub(crate) enum SampleValue {
 }
 
 impl Exposition {
+    /// Returns the families in the order of their names.
     pub(crate) fn families(&self) -> impl Iterator<Item = &FamilySamples> {
         self.0.values()
     }
 
+    /// Adds a sample to its family.
     pub(crate) fn add(
         &mut self,
         family: &'static Family,

@@ -78,6 +78,7 @@ impl Registry {
         (format.content_type(), self.prometheus_as(format))
     }
 
+    /// Writes everything in this format.
     fn prometheus_as(&self, format: Format) -> String {
         let exposition = gather(self);
         match format {
@@ -87,11 +88,13 @@ impl Registry {
     }
 }
 
+/// OpenMetrics, as a scrape may ask for it.
 const OPEN: MediaType = MediaType {
     media: ("application", "openmetrics-text"),
     parameters: &[("version", "1.0.0"), ("charset", "utf-8")],
 };
 
+/// Prometheus' own text, as a scrape may ask for it.
 const TEXT: MediaType = MediaType {
     media: ("text", "plain"),
     parameters: &[("version", "0.0.4"), ("charset", "utf-8")],

@@ -27,6 +27,7 @@ pub(crate) fn gather(registry: &Registry) -> Exposition {
     all
 }
 
+/// Adds how many label sets had no room, for each side.
 fn add_overflows(into: &mut Exposition, snapshot: &Snapshot) {
     let sent = snapshot.overflowed_sent;
     let served = snapshot.overflowed - sent;
@@ -36,6 +37,7 @@ fn add_overflows(into: &mut Exposition, snapshot: &Snapshot) {
     }
 }
 
+/// Adds the metrics of a series: requests in flight, heads, and completions.
 fn add_series(into: &mut Exposition, series: Series, settings: &Settings) {
     let in_flight = SampleValue::Gauge(series.in_flight());
     let labels = &series.labels;
@@ -51,6 +53,7 @@ fn add_series(into: &mut Exposition, series: Series, settings: &Settings) {
     }
 }
 
+/// Adds a sample of a metric about requests.
 fn add_metric(into: &mut Exposition, metric: &Metric<'_>, value: SampleValue) {
     let labels = metric.prometheus_labels().collect();
     into.add(metric.family, labels, value);

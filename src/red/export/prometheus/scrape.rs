@@ -25,6 +25,7 @@ pub fn scrape<S: Clone + Send + Sync + 'static>(metrics: &Registry) -> MethodRou
     get(|headers: HeaderMap| answer(metrics, headers))
 }
 
+/// Writes the text on a thread for blocking work.
 async fn answer(metrics: Registry, headers: HeaderMap) -> impl IntoResponse {
     // Thousands of series are megabytes of text, which would hold up the requests
     // on this worker.

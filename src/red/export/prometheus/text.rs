@@ -41,6 +41,7 @@ pub(crate) fn classic(exposition: Exposition) -> String {
     classic_of(&without_exemplars(&Arc::new(exposition)))
 }
 
+/// Writes OpenMetrics as the encoder does, which cannot be given exemplars.
 fn without_exemplars(exposition: &Arc<Exposition>) -> String {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Prepared(Arc::clone(exposition))));
@@ -64,6 +65,7 @@ fn exemplars(exposition: &Exposition) -> impl Iterator<Item = Option<&Exemplar>>
     })
 }
 
+/// Returns an item for each bucket, also where no exemplar exists.
 fn of_buckets(
     buckets: usize,
     exemplars: &[Option<Exemplar>],
@@ -101,6 +103,7 @@ fn classic_of(open: &str) -> String {
     whole
 }
 
+/// Returns whether a line exists in OpenMetrics only.
 fn is_open_only(line: &str) -> bool {
     line.starts_with("# UNIT ") || line == "# EOF"
 }

@@ -101,8 +101,11 @@ impl Default for Fleet {
 /// A [`Fleet`] whose windows have not been read yet.
 #[derive(Default)]
 pub(crate) struct FleetBuilder {
+    /// The series, as far as they are read.
     totals: Totals,
     instances: Vec<Instance>,
+    /// The largest number of any instance: the label sets of instances overlap,
+    /// so adding them up would count most of them twice.
     overflowed: u64,
     skipped: u64,
 }

@@ -48,6 +48,7 @@ impl Reader {
         Self::of(&client, &settings::default_bounds())
     }
 
+    /// Returns a reader for a client that exists already.
     pub(crate) fn of(client: &FleetClient, bounds: &Arc<[u64]>) -> Self {
         Self {
             client: client.clone(),

@@ -10,6 +10,7 @@ use crate::red::{
 /// beside each other.
 #[derive(Default)]
 pub(crate) struct Totals {
+    /// The series in the order of their labels, as a snapshot has them.
     by_labels: BTreeMap<Labels, SeriesTotal>,
 }
 
@@ -19,6 +20,7 @@ struct SeriesTotal {
     /// One for each set of bounds.
     heads: Vec<Durations>,
     completions: Vec<Completion>,
+    /// Requests in flight on all instances.
     in_flight: u64,
 }
 
@@ -54,12 +56,14 @@ impl Totals {
 }
 
 impl SeriesTotal {
+    /// Adds a histogram of responses.
     fn heads(&mut self, more: Durations) {
         if !self.heads.iter_mut().any(|heads| heads.add(&more)) {
             self.heads.push(more);
         }
     }
 
+    /// Adds a histogram of ends.
     fn completions(&mut self, key: CompletionKey, durations: Durations) {
         let mut same = self.completions.iter_mut().filter(|it| it.key == key);
         if !same.any(|it| it.durations.add(&durations)) {

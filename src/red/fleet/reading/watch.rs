@@ -26,12 +26,14 @@ use crate::{redis::Error, runtime::background};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Watch {
+    /// Holds the last reading; the background reader sends into it.
     last: watch::Receiver<LastRead>,
 }
 
 /// The last reading that succeeded, and the last error.
 #[derive(Clone, Debug, Default)]
 struct LastRead {
+    /// Shared, so that looking does not copy it.
     fleet: Arc<Fleet>,
     /// Why the fleet is not newer.
     error: Option<Error>,

@@ -27,7 +27,9 @@ pub(crate) struct WindowSums {
 /// The counts of a histogram whose bounds are not known yet.
 #[derive(Debug, Default)]
 struct BucketCounts {
+    /// By the number of the bucket; only as long as it has to be.
     buckets: Vec<u64>,
+    /// The sum in microseconds.
     sum: u64,
 }
 

@@ -36,7 +36,9 @@ struct IdText {
 
 /// The shipped counts of one histogram.
 struct Shipped {
+    /// The text that describes the histogram.
     series: IdText,
+    /// The counts up to the last flush.
     durations: Durations,
 }
 
@@ -123,6 +125,7 @@ fn more(then: &Durations, now: &Durations) -> String {
 }
 
 impl IdText {
+    /// Returns a text with the id that is made of it.
     fn new(text: String) -> Self {
         Self {
             id: id(&text).into(),
@@ -130,6 +133,7 @@ impl IdText {
         }
     }
 
+    /// Returns the text that describes a histogram with these bounds.
     fn series((labels, key): &HistogramKey, bounds: &Self) -> Self {
         let series = SeriesId {
             labels: labels.clone(),
@@ -139,6 +143,7 @@ impl IdText {
         Self::new(series.write())
     }
 
+    /// Returns an entry of a flush for this text.
     fn delta(&self, counts: String) -> HistogramDelta {
         HistogramDelta {
             id: Arc::clone(&self.id),

@@ -37,6 +37,7 @@ const AGAIN: Duration = Duration::from_millis(100);
 pub(crate) struct Shipper {
     registry: Registry,
     client: FleetClient,
+    /// The id of this instance.
     pub(crate) instance: String,
     /// How long the instance counts as alive after a flush.
     life: Tick,
@@ -48,6 +49,7 @@ pub(crate) struct Shipper {
 /// A flush that is to be sent, perhaps again.
 #[derive(Default)]
 struct FlushState {
+    /// What all flushes together have taken.
     ledger: Ledger,
     /// The number of the last flush that was taken.
     sequence: u64,
@@ -56,6 +58,7 @@ struct FlushState {
 }
 
 struct Flush {
+    /// The whole call, so that a repetition has exactly the same arguments.
     call: Cmd,
     /// Whether it was sent before.
     tried: bool,
@@ -66,6 +69,7 @@ struct Flush {
 }
 
 impl Shipper {
+    /// Returns a shipper that has not shipped anything.
     pub(crate) fn new(
         registry: &Registry,
         client: &FleetClient,

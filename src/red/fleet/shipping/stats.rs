@@ -42,6 +42,7 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
+    /// Returns counters at 0. Everything before counts as shipped.
     pub(crate) fn new() -> Self {
         Self {
             flushes: AtomicU64::new(0),
@@ -52,16 +53,19 @@ impl Counters {
         }
     }
 
+    /// Counts a flush that was acknowledged.
     pub(crate) fn shipped(&self, ended: u64, taken: Instant, is_duplicate: bool) {
         self.flushes.fetch_add(1, Relaxed);
         self.duplicates.fetch_add(u64::from(is_duplicate), Relaxed);
         *lock(&self.shipped) = (ended, taken);
     }
 
+    /// Counts a call without a good reply.
     pub(crate) fn failed(&self) {
         self.failures.fetch_add(1, Relaxed);
     }
 
+    /// Counts a call that sends a flush again.
     pub(crate) fn retried(&self) {
         self.retries.fetch_add(1, Relaxed);
     }

@@ -16,6 +16,7 @@ use crate::{
 pub(crate) struct FlushTask {
     /// The task ends gracefully when this sender is dropped.
     open: Mutex<Option<oneshot::Sender<()>>>,
+    /// Ends the task at once.
     task: AbortHandle,
 }
 

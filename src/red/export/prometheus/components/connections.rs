@@ -25,6 +25,7 @@ static LATENCY: Family = seconds_family(
     "How long calls on a connection to Redis took.",
 );
 
+/// Adds the families of a connection and of its lanes.
 pub(super) fn add(into: &mut Exposition, name: &str, connection: &ConnectionCounts) {
     let (labels, stats) = (label("connection", name), &connection.stats);
     add_counts! { into, &labels;
@@ -58,6 +59,7 @@ pub(super) fn add(into: &mut Exposition, name: &str, connection: &ConnectionCoun
     }
 }
 
+/// Adds the families of one lane.
 fn add_lane(into: &mut Exposition, connection: &str, lane: &LaneStats) {
     let labels = labels(("connection", connection), ("lane", lane.lane.name()));
     add_counts! { into, &labels;

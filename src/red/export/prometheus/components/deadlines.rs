@@ -25,6 +25,7 @@ static EXCEEDED: Family = count_family(
     "Requests whose deadline passed, by the stage that they had reached.",
 );
 
+/// Adds the families of the layers for deadlines.
 pub(super) fn add(into: &mut Exposition, counts: &DeadlineCounts) {
     for (had, number) in [("true", counts.with()), ("false", counts.without())] {
         add_count(into, &ENTERED, &label("deadline", had), number);
@@ -48,6 +49,7 @@ pub(super) fn add(into: &mut Exposition, counts: &DeadlineCounts) {
     }
 }
 
+/// Adds the families of a registry of deadlines.
 pub(super) fn add_registry(into: &mut Exposition, name: &str, counts: &Counts) {
     add_counts! { into, &label("registry", name);
         "sluicegate.deadline.registry.told": counts.told,

@@ -18,10 +18,12 @@ pub(super) const fn seconds_family(name: &'static str, help: &'static str) -> Fa
     Family { name, unit, help }
 }
 
+/// Returns one label.
 pub(super) fn label(name: &str, value: &str) -> SampleLabels {
     vec![(name.into(), value.into())]
 }
 
+/// Returns two labels.
 pub(super) fn labels(one: (&str, &str), other: (&str, &str)) -> SampleLabels {
     [one, other]
         .map(|(name, value)| (name.into(), value.into()))

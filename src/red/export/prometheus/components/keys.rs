@@ -11,6 +11,7 @@ static EVENTS: Family = count_family(
     "Events of requests, messages and jobs with idempotency keys.",
 );
 
+/// Adds a counter for each event.
 pub(super) fn add(into: &mut Exposition, counts: &Snapshot) {
     for (event, number) in [
         ("began", counts.began),

@@ -14,6 +14,7 @@ static DECISIONS: Family = count_family(
     "Decisions of layers about requests, by limiter and verdict.",
 );
 
+/// Adds the families of a limiter.
 pub(super) fn add(into: &mut Exposition, counts: &LimiterCounts) {
     for outcome in Outcome::ALL {
         let verdict = ("verdict", outcome.as_str());

@@ -30,6 +30,7 @@ static FIRING: Family = count_family(
     "1 while an error budget burns too fast, over this window and a shorter one.",
 );
 
+/// Adds the families of an objective.
 pub(crate) fn add(into: &mut Exposition, report: &SloReport) {
     let name = ("slo", &*report.name);
     for (good, number) in [("true", report.events.good), ("false", report.events.bad())] {
