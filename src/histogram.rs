@@ -44,6 +44,8 @@ impl Histogram {
     /// start of the request.
     #[inline]
     pub(crate) fn record(&self, bounds: &[u64], micros: u64) {
+        // Scanned rather than searched: most durations are in the first
+        // buckets.
         let nth = bounds.iter().position(|bound| micros <= *bound);
         let cell = |nth: usize| &self.lines[nth / CELLS].0[nth % CELLS];
         cell(bounds.len() + 1).fetch_add(micros, Ordering::Relaxed);
@@ -116,6 +118,17 @@ impl Durations {
 
     /// Returns each bucket: its upper bound, and how many durations are in it.
     /// The last bucket has no bound.
+    ///
+    /// ```
+    /// use http::{Method, StatusCode};
+    /// use sluicegate::red::Registry;
+    ///
+    /// let metrics = Registry::new();
+    /// metrics.preregister(&Method::GET, "/orders", [StatusCode::OK]);
+    /// let durations = metrics.snapshot().durations().unwrap();
+    /// let (last, count) = durations.buckets().last().unwrap();
+    /// assert_eq!((last, count), (None, 0));
+    /// ```
     pub fn buckets(&self) -> impl Iterator<Item = (Option<Duration>, u64)> + '_ {
         let bounds = self
             .bounds
@@ -126,6 +139,18 @@ impl Durations {
 
     /// Returns how many durations were at most this long; `None` if that is not
     /// the bound of a bucket.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use http::{Method, StatusCode};
+    /// use sluicegate::red::Registry;
+    ///
+    /// let metrics = Registry::new();
+    /// metrics.preregister(&Method::GET, "/orders", [StatusCode::OK]);
+    /// let durations = metrics.snapshot().durations().unwrap();
+    /// assert_eq!(durations.at_most(Duration::from_millis(250)), Some(0));
+    /// assert_eq!(durations.at_most(Duration::from_millis(251)), None);
+    /// ```
     pub fn at_most(&self, bound: Duration) -> Option<u64> {
         let bound = u64::try_from(bound.as_micros()).ok()?;
         let last = self.bounds.binary_search(&bound).ok()?;

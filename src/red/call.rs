@@ -30,27 +30,42 @@ use crate::refusal::{PassedRequest, Reason, Refusal};
 /// If the call is an HTTP request, a refusal that a downstream answered is an
 /// error like any other. Requests of other types have no mark by which refusals
 /// could be told apart, so every refusal counts.
+///
+/// ```
+/// use std::io::{self, ErrorKind};
+/// use sluicegate::red::{ClassifyResult, Outcome};
+///
+/// /// A file that does not exist is the caller's mistake.
+/// #[derive(Clone)]
+/// struct OfFiles;
+///
+/// impl<T> ClassifyResult<T, io::Error> for OfFiles {
+///     fn classify(&self, result: &io::Result<T>) -> Outcome {
+///         match result {
+///             Ok(_) => Outcome::Ok,
+///             Err(error) if error.kind() == ErrorKind::NotFound => Outcome::ClientError,
+///             Err(_) => Outcome::ServerError,
+///         }
+///     }
+/// }
+///
+/// let missing: io::Result<()> = Err(ErrorKind::NotFound.into());
+/// assert_eq!(OfFiles.classify(&missing), Outcome::ClientError);
+/// ```
 pub trait ClassifyResult<T, E> {
     /// Returns the outcome of a call.
     fn classify(&self, result: &Result<T, E>) -> Outcome;
 
-    /// Returns what ended the call, if that is known better than from the
-    /// outcome.
-    fn cause(&self, result: &Result<T, E>) -> Option<Cause> {
-        let _ = result;
-        None
-    }
-
-    /// Returns both. `is_own` tells whether a refusal answers this very call.
-    /// Implement it only to handle such refusals; by default it combines the
-    /// other methods.
+    /// Returns the outcome, and the cause if it is known better than the outcome
+    /// tells. `is_own` tells whether a refusal answers this very call. Implement it
+    /// only to handle such refusals.
     fn outcome_and_cause(
         &self,
         result: &Result<T, E>,
         is_own: &dyn Fn(&Refusal) -> bool,
     ) -> (Outcome, Option<Cause>) {
         let _ = is_own;
-        (self.classify(result), self.cause(result))
+        (self.classify(result), None)
     }
 }
 
@@ -58,11 +73,6 @@ pub trait ClassifyResult<T, E> {
 impl<T, E: 'static> ClassifyResult<T, E> for () {
     fn classify(&self, result: &Result<T, E>) -> Outcome {
         self.outcome_and_cause(result, &|_| true).0
-    }
-
-    /// Returns why the call was refused, if it was.
-    fn cause(&self, result: &Result<T, E>) -> Option<Cause> {
-        self.outcome_and_cause(result, &|_| true).1
     }
 
     fn outcome_and_cause(

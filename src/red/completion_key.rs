@@ -13,8 +13,8 @@ pub(crate) struct CompletionKey {
     pub(crate) status: u16,
     /// The outcome, as the classifier decided it.
     pub(crate) outcome: Outcome,
-    /// What ended the request. Requests with the same status may have ended for
-    /// different causes.
+    /// The event that ended the request. Requests with the same status may have
+    /// ended for different causes.
     pub(crate) cause: Cause,
     /// Whether the response was a stream, whose duration is not a latency.
     pub(crate) streamed: bool,

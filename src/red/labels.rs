@@ -164,7 +164,7 @@ impl<'a> LabelsRef<'a> {
         }
     }
 
-    /// Copies the labels, for a series that keeps them.
+    /// Copies the labels into a series that keeps them.
     pub(crate) fn to_labels(self) -> Labels {
         Labels {
             kind: self.kind,

@@ -16,7 +16,7 @@
 //! | `deadline` | its deadline passed; for gRPC, DEADLINE_EXCEEDED |
 //! | `panic` | the service panicked, or the body did |
 //!
-//! **Started = ended + in flight**, for each series, for all together, and in
+//! **Started = ended + in flight** holds in each series, in their sum, and in
 //! every [`Snapshot`]. The number in flight is computed from the counts, so it
 //! cannot drift away from them.
 //!

@@ -82,6 +82,13 @@ pub struct Completion {
 impl Snapshot {
     /// Returns a snapshot of the requests with labels that `wanted` accepts.
     /// Nothing else is in it.
+    ///
+    /// ```
+    /// use sluicegate::red::{Kind, Registry};
+    ///
+    /// let sent = Registry::new().snapshot().only(|labels| labels.kind() == Kind::HttpClient);
+    /// assert_eq!(sent.started(), 0);
+    /// ```
     pub fn only(&self, wanted: impl Fn(&Labels) -> bool) -> Self {
         let series = self.series.iter().filter(|series| wanted(&series.labels));
         Self {
@@ -113,6 +120,14 @@ impl Snapshot {
     }
 
     /// Returns how many requests ended with this outcome.
+    ///
+    /// ```
+    /// use sluicegate::red::{Outcome, Registry};
+    ///
+    /// let snapshot = Registry::new().snapshot();
+    /// let ended: u64 = Outcome::ALL.into_iter().map(|outcome| snapshot.count(outcome)).sum();
+    /// assert_eq!(ended, snapshot.ended());
+    /// ```
     pub fn count(&self, outcome: Outcome) -> u64 {
         let completions = self.completions();
         let such = completions.filter(|(_, it)| it.outcome() == outcome);
@@ -138,6 +153,14 @@ impl Snapshot {
     }
 
     /// Returns all completions, with the labels of their series.
+    ///
+    /// ```
+    /// use sluicegate::red::Registry;
+    ///
+    /// for (labels, completion) in Registry::new().snapshot().completions() {
+    ///     println!("{labels}: {} {}", completion.outcome().as_str(), completion.durations.count());
+    /// }
+    /// ```
     pub fn completions(&self) -> impl Iterator<Item = (&Labels, &Completion)> {
         self.series.iter().flat_map(|series| {
             let completions = series.completions.iter();

@@ -44,8 +44,9 @@ impl Limiters {
         let mut all = self.read_redis();
         for (name, stripes) in self.decided.all() {
             let counts = all.entry(name.into()).or_default();
-            // A limiter in Redis counts by itself how often it fell back. If it also
-            // notifies this registry, both numbers are the same.
+            // A limiter in Redis counts by itself how often it fell back. If it
+            // also notifies this registry, both numbers are the same, so they
+            // are not added.
             let fell_back = counts.decided.fell_back;
             counts.decided = stripes.all().map(limit::Counts::snapshot).sum();
             counts.decided.fell_back = counts.decided.fell_back.max(fell_back);

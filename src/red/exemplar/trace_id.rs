@@ -70,6 +70,7 @@ pub fn traceparent(headers: &HeaderMap) -> Option<TraceId> {
 /// Reads `00-<trace>-<parent>-<flags>`, all in lower case. Later versions may
 /// append more after another dash.
 fn read(value: &[u8]) -> Option<TraceId> {
+    // 2, 32, 16 and 2 digits with three dashes between them.
     let (known, more) = value.split_at_checked(55)?;
     let mut fields = known.split(|byte| *byte == b'-');
     let [version] = hex(fields.next()?)?;

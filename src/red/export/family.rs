@@ -48,111 +48,88 @@ const fn seconds(name: &'static str, help: &'static str) -> Family {
     Family { name, unit, help }
 }
 
+/// Declares the metrics of a kind: names and help texts of durations, streams and
+/// heads, and name, unit and help text of the requests in flight.
+macro_rules! families {
+    (
+        $KIND:ident:
+        $durations:literal, $durations_help:literal;
+        $streams:literal, $streams_help:literal;
+        $($heads:literal, $heads_help:literal;)?
+        active $active:literal, $unit:literal, $active_help:literal;
+    ) => {
+        static $KIND: Families = Families {
+            durations: seconds($durations, $durations_help),
+            streams: seconds($streams, $streams_help),
+            heads: families!(@optional $(seconds($heads, $heads_help))?),
+            active: Family {
+                name: $active,
+                unit: $unit,
+                help: $active_help,
+            },
+        };
+    };
+    (@optional) => { None };
+    (@optional $heads:expr) => { Some($heads) };
+}
+
 // Semantic conventions name the durations until the end and the HTTP requests in
 // flight (https://opentelemetry.io/docs/specs/semconv/http/http-metrics/ and
 // https://opentelemetry.io/docs/specs/semconv/rpc/rpc-metrics/). The other names
-// are made after them.
+// are modelled on them.
 
-// Semantic conventions name the durations until the end and the HTTP requests
-// in flight (https://opentelemetry.io/docs/specs/semconv/http/http-metrics/ and
-// https://opentelemetry.io/docs/specs/semconv/rpc/rpc-metrics/). The other
-// names are modelled on them.
-static HTTP_SERVER: Families = Families {
-    durations: seconds(
-        "http.server.request.duration",
-        "How long HTTP requests took, from their arrival to the end of the response's body.",
-    ),
-    streams: seconds(
-        "http.server.stream.duration",
-        "How long streams of events lasted, from the HTTP request's arrival to their end.",
-    ),
-    heads: Some(seconds(
-        "http.server.response.head.duration",
-        "How long it took until there was a response to an HTTP request, without its body.",
-    )),
-    active: Family {
-        name: "http.server.active_requests",
-        unit: "{request}",
-        help: "How many HTTP requests have arrived and not ended.",
-    },
-};
+families! { HTTP_SERVER:
+    "http.server.request.duration",
+    "How long HTTP requests took, from their arrival to the end of the response's body.";
+    "http.server.stream.duration",
+    "How long streams of events lasted, from the HTTP request's arrival to their end.";
+    "http.server.response.head.duration",
+    "How long it took until there was a response to an HTTP request, without its body.";
+    active "http.server.active_requests", "{request}",
+    "How many HTTP requests have arrived and not ended.";
+}
 
-static HTTP_CLIENT: Families = Families {
-    durations: seconds(
-        "http.client.request.duration",
-        "How long HTTP requests that were sent took, to the end of the response's body.",
-    ),
-    streams: seconds(
-        "http.client.stream.duration",
-        "How long streams of events lasted, from the sending of the HTTP request to their end.",
-    ),
-    heads: Some(seconds(
-        "http.client.response.head.duration",
-        "How long it took until a response to an HTTP request that was sent began.",
-    )),
-    active: Family {
-        name: "http.client.active_requests",
-        unit: "{request}",
-        help: "How many HTTP requests were sent and have not ended.",
-    },
-};
+families! { HTTP_CLIENT:
+    "http.client.request.duration",
+    "How long HTTP requests that were sent took, to the end of the response's body.";
+    "http.client.stream.duration",
+    "How long streams of events lasted, from the sending of the HTTP request to their end.";
+    "http.client.response.head.duration",
+    "How long it took until a response to an HTTP request that was sent began.";
+    active "http.client.active_requests", "{request}",
+    "How many HTTP requests were sent and have not ended.";
+}
 
-static GRPC_SERVER: Families = Families {
-    durations: seconds(
-        "rpc.server.call.duration",
-        "How long gRPC calls took, from their arrival to their status.",
-    ),
-    streams: seconds(
-        "rpc.server.stream.duration",
-        "How long gRPC calls lasted of which either side is a stream.",
-    ),
-    heads: Some(seconds(
-        "rpc.server.response.head.duration",
-        "How long it took until there was a response to a gRPC call, without its messages.",
-    )),
-    active: Family {
-        name: "rpc.server.active_calls",
-        unit: "{call}",
-        help: "How many gRPC calls have arrived and not ended.",
-    },
-};
+families! { GRPC_SERVER:
+    "rpc.server.call.duration",
+    "How long gRPC calls took, from their arrival to their status.";
+    "rpc.server.stream.duration",
+    "How long gRPC calls lasted in which either side streams.";
+    "rpc.server.response.head.duration",
+    "How long it took until there was a response to a gRPC call, without its messages.";
+    active "rpc.server.active_calls", "{call}",
+    "How many gRPC calls have arrived and not ended.";
+}
 
-static GRPC_CLIENT: Families = Families {
-    durations: seconds(
-        "rpc.client.call.duration",
-        "How long gRPC calls that were made took, to their status.",
-    ),
-    streams: seconds(
-        "rpc.client.stream.duration",
-        "How long gRPC calls that were made lasted of which either side is a stream.",
-    ),
-    heads: Some(seconds(
-        "rpc.client.response.head.duration",
-        "How long it took until a response to a gRPC call that was made began.",
-    )),
-    active: Family {
-        name: "rpc.client.active_calls",
-        unit: "{call}",
-        help: "How many gRPC calls were made and have not ended.",
-    },
-};
+families! { GRPC_CLIENT:
+    "rpc.client.call.duration",
+    "How long gRPC calls that were made took, to their status.";
+    "rpc.client.stream.duration",
+    "How long gRPC calls that were made lasted in which either side streams.";
+    "rpc.client.response.head.duration",
+    "How long it took until a response to a gRPC call that was made began.";
+    active "rpc.client.active_calls", "{call}",
+    "How many gRPC calls were made and have not ended.";
+}
 
-static CALL: Families = Families {
-    durations: seconds(
-        "sluicegate.call.duration",
-        "How long calls of other services took.",
-    ),
-    streams: seconds(
-        "sluicegate.stream.duration",
-        "How long calls of other services lasted that are streams.",
-    ),
-    heads: None,
-    active: Family {
-        name: "sluicegate.active_calls",
-        unit: "{call}",
-        help: "How many calls of other services have not ended.",
-    },
-};
+families! { CALL:
+    "sluicegate.call.duration",
+    "How long calls of other services took.";
+    "sluicegate.stream.duration",
+    "How long streaming calls of other services lasted.";
+    active "sluicegate.active_calls", "{call}",
+    "How many calls of other services have not ended.";
+}
 
 #[cfg(test)]
 mod tests {

@@ -82,6 +82,8 @@ impl Builder {
     /// Starts to ship.
     #[must_use = "it ends when it is dropped"]
     pub fn build(self) -> Redis {
+        // Random, because a restarted process numbers its flushes from 1 again,
+        // which the script would take for duplicates under the same id.
         let instance = format!("{}{:032x}", self.instance, random::number());
         let life = self.every * SILENCES;
         let shipper = Shipper::new(&self.registry, &self.client, instance, life);

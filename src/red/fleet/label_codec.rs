@@ -32,6 +32,7 @@ pub(crate) fn read(words: [&str; WORDS]) -> Option<Labels> {
             "" => "".into(),
             // Another instance may know other methods than this one.
             name if Method::from_bytes(name.as_bytes()).is_ok() => labels::owned_method(name),
+            // Not a method at all: another program has written it.
             _ => Labels::OTHER.into(),
         },
         route: plain(route)?.into(),

@@ -182,6 +182,14 @@ impl Redis {
     /// now. It tries for 5 seconds. Afterwards only [`flush`](Self::flush)
     /// ships.
     ///
+    /// ```no_run
+    /// # async fn stop(fleet: sluicegate::red::Redis) {
+    /// if let Err(error) = fleet.shutdown().await {
+    ///     eprintln!("{} requests were not shipped: {error}", fleet.stats().unshipped);
+    /// }
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// Returns why not everything was acknowledged. [`Stats::unshipped`] says

@@ -47,6 +47,8 @@ where
         let answer = ready!(on_panic::run(this.span, RequestSpan::panic, || this
             .inner
             .poll(cx)));
+        // Taken before the response is looked at: from here on the span counts
+        // the end, even if a user's classifier panics.
         let span = this.span.take();
         Poll::Ready(match answer {
             Ok(response) => {

@@ -28,6 +28,17 @@ pub struct RedLayer<C = (), R = (), X = ()> {
 
 impl RedLayer {
     /// Returns a layer for requests that are received, over HTTP and gRPC.
+    ///
+    /// ```
+    /// use axum::{Router, routing::get};
+    /// use sluicegate::red::{RedLayer, Registry};
+    ///
+    /// let metrics = Registry::new();
+    /// let app: Router = Router::new()
+    ///     .route("/orders/{id}", get(|| async { "a book" }))
+    ///     .layer(RedLayer::server(&metrics));
+    /// # let _ = app;
+    /// ```
     pub fn server(registry: &Registry) -> Self {
         Self::on(Side::Server, registry)
     }
@@ -139,12 +150,25 @@ impl<C, R, X> RedLayer<C, R, X> {
         RedLayer { counting }
     }
 
-    /// Expects a [`RecordRouteLayer`](crate::red::RecordRouteLayer) further in to
-    /// report the route, because this layer is outside of the router. Within
+    /// Expects a [`RecordRouteLayer`](crate::red::RecordRouteLayer) further in
+    /// to report the route, because this layer is outside of the router. Within
     /// `Router::layer` of axum this is not needed.
     ///
     /// Until a route is reported, the request is counted as
     /// [`UNMATCHED`](crate::red::Labels::UNMATCHED).
+    ///
+    /// ```
+    /// use axum::{Router, routing::get};
+    /// use sluicegate::red::{RecordRouteLayer, RedLayer, Registry};
+    /// use tower::Layer;
+    ///
+    /// let metrics = Registry::new();
+    /// let router: Router = Router::new()
+    ///     .route("/orders/{id}", get(|| async { "a book" }))
+    ///     .route_layer(RecordRouteLayer::new());
+    /// let app = RedLayer::server(&metrics).outside().layer(router);
+    /// # let _ = app;
+    /// ```
     pub fn outside(mut self) -> Self {
         self.counting.setup.outside = true;
         self

@@ -40,6 +40,12 @@ impl Methods {
     /// Adds a method in which either side streams. Its calls have a histogram
     /// of their own, because their duration is not a latency.
     ///
+    /// ```should_panic
+    /// use sluicegate::red::Methods;
+    ///
+    /// let _ = Methods::new().streaming("Orders.Watch"); // must be package.Service/Method
+    /// ```
+    ///
     /// # Panics
     ///
     /// Panics if the name does not look like `package.Service/Method`.

@@ -12,6 +12,7 @@ use std::mem;
 pub(crate) fn run<T, R>(held: &mut Option<T>, then: fn(T), work: impl FnOnce() -> R) -> R {
     let guard = PanicGuard { held, then };
     let done = work();
+    // Forgotten rather than dropped, because dropping it means a panic.
     mem::forget(guard);
     done
 }

@@ -151,6 +151,7 @@ impl<C: Classify> ResponseSpan<C> {
     /// it.
     #[inline]
     pub(crate) fn end(mut self, now: Option<Tick>) {
+        // The end of the body may be what completes the trailers.
         if let Some(mut web) = self.web.take()
             && let Some(trailers) = web.end()
         {

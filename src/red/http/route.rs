@@ -115,6 +115,7 @@ impl Side {
         settings: &'a Settings,
     ) -> CountedAs<'a> {
         let grpc = Grpc::spoken_in(req.headers());
+        // gRPC uses POST only: a GET of the same path is another request.
         let is_post = *req.method() == Method::POST;
         let known = is_post.then(|| settings.methods.streams(name(req.uri())));
         let known = known.flatten();

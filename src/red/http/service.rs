@@ -83,6 +83,8 @@ where
 
     #[inline]
     fn call(&mut self, mut req: Request<B>) -> Self::Future {
+        // Started before the inner service is called, so that a panic in its
+        // `call` is counted.
         let mut span = self.counting.start(&mut req);
         let inner = on_panic::run(&mut span, RequestSpan::panic, || self.inner.call(req));
         ResponseFuture::new(inner, span)
@@ -116,6 +118,8 @@ impl<C, R, X> Counting<C, R, X> {
             guard.stream();
         }
         if may_move {
+            // The slot of an outer layer is replaced by ours, which passes
+            // reports on to it.
             let outer = req.extensions_mut().remove();
             req.extensions_mut().insert(guard.slot(outer).clone());
         }

@@ -37,6 +37,7 @@ impl<C: Classify> RequestSpan<C> {
     /// `None` if the head is all of it and the request has ended.
     #[inline]
     pub(crate) fn head<B: Body>(mut self, response: &Response<B>) -> Option<ResponseSpan<C>> {
+        // First, so that reading the headers is not part of the duration.
         let now = self.guard.head();
         if is_event_stream(response.headers()) {
             self.guard.stream();
@@ -59,6 +60,8 @@ impl<C: Classify> RequestSpan<C> {
             expected,
             web: grpc.and_then(Reader::new).map(Box::new),
         };
+        // The server may not poll a body that is empty, so its end would never
+        // be seen.
         if is_whole {
             span.end(Some(now));
             return None;

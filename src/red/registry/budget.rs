@@ -32,6 +32,7 @@ impl Budget {
 
     /// Takes room for one more, and returns whether there was any.
     pub(crate) fn take(&self) -> bool {
+        // Not a `fetch_sub`, which would wrap below 0 and make room again.
         let one_less = |left: usize| left.checked_sub(1);
         self.left.fetch_update(Relaxed, Relaxed, one_less).is_ok()
     }

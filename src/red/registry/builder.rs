@@ -87,12 +87,29 @@ impl Builder {
     /// Sets the most series: label sets with different statuses and outcomes.
     /// 2,000 unless set.
     ///
-    /// Received requests and calls of other services have room for this many, and
-    /// sent requests for as many again, so that neither side takes room from the
-    /// other. Requests without room are counted together under the route
-    /// [`Labels::OVERFLOW`](crate::red::Labels::OVERFLOW), and
-    /// [`Snapshot::overflowed`](crate::red::Snapshot::overflowed) says how many label
-    /// sets they had.
+    /// Received requests and calls of other services have room for this many,
+    /// and sent requests for as many again, so that neither side takes room
+    /// from the other. Requests without room are counted together under the
+    /// route [`Labels::OVERFLOW`](crate::red::Labels::OVERFLOW), and
+    /// [`Snapshot::overflowed`](crate::red::Snapshot::overflowed) says how many
+    /// label sets they had.
+    ///
+    /// ```
+    /// use sluicegate::red::{Labels, RedCallLayer, Registry};
+    /// use tower::{Layer, ServiceExt, service_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let metrics = Registry::builder().max_series(1).build();
+    /// for job in ["resize", "send"] {
+    ///     let job = RedCallLayer::new(job, &metrics).layer(service_fn(async |()| Ok::<_, String>(())));
+    ///     job.oneshot(()).await.unwrap();
+    /// }
+    /// let snapshot = metrics.snapshot();
+    /// assert_eq!(snapshot.route("resize").started(), 1);
+    /// assert_eq!((snapshot.route(Labels::OVERFLOW).started(), snapshot.overflowed), (1, 1));
+    /// # }
+    /// ```
     ///
     /// # Panics
     ///
@@ -118,13 +135,23 @@ impl Builder {
         self
     }
 
-    /// Sets the upper bounds of the buckets for durations. Unless set, these are
-    /// the 14 bounds from 5 ms to 10 s that OpenTelemetry advises.
+    /// Sets the upper bounds of the buckets for durations. Unless set, these
+    /// are the 14 bounds from 5 ms to 10 s that OpenTelemetry advises.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use sluicegate::red::Registry;
+    ///
+    /// let metrics = Registry::builder()
+    ///     .buckets([1, 10, 100, 1_000].map(Duration::from_millis))
+    ///     .build();
+    /// # let _ = metrics;
+    /// ```
     ///
     /// # Panics
     ///
-    /// Panics unless there are 1 to 64 bounds of at least a microsecond, each longer
-    /// than the one before.
+    /// Panics unless there are 1 to 64 bounds of at least a microsecond, each
+    /// longer than the one before.
     #[track_caller]
     pub fn buckets(self, bounds: impl IntoIterator<Item = Duration>) -> Self {
         let bounds = settings::bounds("buckets", bounds);
@@ -146,8 +173,18 @@ impl Builder {
         }
     }
 
-    /// Sets the gRPC methods that are told apart when they are received. All others
-    /// are counted as [`Labels::OTHER`](crate::red::Labels::OTHER). None unless set.
+    /// Sets the gRPC methods that are told apart when they are received. All
+    /// others are counted as [`Labels::OTHER`](crate::red::Labels::OTHER). None
+    /// unless set.
+    ///
+    /// ```
+    /// use sluicegate::red::{Methods, Registry};
+    ///
+    /// let methods = Methods::new().unary("shop.Orders/Place").streaming("shop.Orders/Watch");
+    /// let metrics = Registry::builder().methods(methods).build();
+    /// metrics.preregister_methods();
+    /// assert_eq!(metrics.snapshot().series.len(), 2);
+    /// ```
     pub fn methods(self, methods: Methods) -> Self {
         Self { methods, ..self }
     }
@@ -238,6 +275,13 @@ impl Builder {
 
     /// Adds a service level objective under a name; see [`Slo`].
     ///
+    /// ```
+    /// use sluicegate::red::{Registry, Slo};
+    ///
+    /// let metrics = Registry::builder().slo("answers", Slo::availability(0.999)).build();
+    /// assert_eq!(metrics.slos()[0].name, "answers");
+    /// ```
+    ///
     /// # Panics
     ///
     /// Panics if another objective has this name.
@@ -248,6 +292,25 @@ impl Builder {
     }
 
     /// Sets the clock, for tests.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use sluicegate::{clock::Manual, red::{RedCallLayer, Registry}};
+    /// use tower::{Layer, ServiceExt, service_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let clock = Manual::new();
+    /// let metrics = Registry::builder().clock(clock.clone()).build();
+    /// let job = RedCallLayer::new("job", &metrics).layer(service_fn(async |()| {
+    ///     clock.advance(Duration::from_millis(7));
+    ///     Ok::<_, String>(())
+    /// }));
+    /// job.oneshot(()).await.unwrap();
+    /// let durations = metrics.snapshot().durations().unwrap();
+    /// assert_eq!(durations.mean(), Some(Duration::from_millis(7)));
+    /// # }
+    /// ```
     pub fn clock(self, clock: impl Clock) -> Self {
         let clock = ClockSource::of(clock);
         Self { clock, ..self }

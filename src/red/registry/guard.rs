@@ -128,6 +128,8 @@ impl Guard {
         outcome: Outcome,
         cause: Cause,
     ) {
+        // Set first, so that a panic while counting does not count a second
+        // end.
         self.ended = true;
         self.settle();
         let key = CompletionKey::new(status, outcome, cause, self.streamed);

@@ -76,8 +76,15 @@ impl Registry {
     /// Exports what a [registry of deadlines](deadline::Registry) counts, under
     /// this name.
     ///
-    /// It keeps a handle of the registry of deadlines. A later one with the same
-    /// name replaces it.
+    /// It keeps a handle of the registry of deadlines. A later one with the
+    /// same name replaces it.
+    ///
+    /// ```
+    /// use sluicegate::{deadline, red::Registry};
+    ///
+    /// let metrics = Registry::new();
+    /// metrics.deadline_registry("jobs", &deadline::Registry::local());
+    /// ```
     pub fn deadline_registry(&self, name: &str, registry: &deadline::Registry) {
         let registry = registry.clone();
         let read = move || registry.counts();
@@ -91,6 +98,16 @@ impl Registry {
     ///
     /// It keeps a handle of the connection. A later one with the same name
     /// replaces it.
+    ///
+    /// ```no_run
+    /// # async fn connect() -> Result<(), sluicegate::redis::Error> {
+    /// use sluicegate::{red::Registry, redis::Connection};
+    ///
+    /// let metrics = Registry::new();
+    /// let connection = Connection::connect("redis://127.0.0.1/").await?;
+    /// metrics.connection("main", &connection);
+    /// # Ok(()) }
+    /// ```
     #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
     pub fn connection(&self, name: &str, connection: &Connection) {
         let connection = connection.clone();

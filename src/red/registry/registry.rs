@@ -81,10 +81,21 @@ impl Registry {
         }
     }
 
-    /// Reports how the [objectives](crate::red::Builder::slo) stand, in the order in
-    /// which they were given.
+    /// Reports how the [objectives](crate::red::Builder::slo) stand, in the
+    /// order in which they were given.
+    ///
+    /// ```
+    /// use sluicegate::red::{Registry, Slo};
+    ///
+    /// let metrics = Registry::builder().slo("answers", Slo::availability(0.999)).build();
+    /// for slo in metrics.slos() {
+    ///     println!("{}: {:.1} % of the budget is left", slo.name, 100.0 * slo.budget.remaining());
+    /// }
+    /// ```
     pub fn slos(&self) -> Vec<SloReport> {
         let now = self.settings().now();
+        // With the time that the guard has read, so that the clock is read only
+        // once.
         self.inner.objectives.report(now, &self.inner.table)
     }
 
@@ -117,8 +128,18 @@ impl Registry {
         self.preregister_labels(labels, statuses);
     }
 
-    /// Does the same for all gRPC [methods](crate::red::Builder::methods), with the
-    /// statuses OK, UNKNOWN and INTERNAL.
+    /// Does the same for all gRPC [methods](crate::red::Builder::methods), with
+    /// the statuses OK, UNKNOWN and INTERNAL.
+    ///
+    /// ```
+    /// use sluicegate::red::{Methods, Registry};
+    ///
+    /// let methods = Methods::new().unary("shop.Orders/Place");
+    /// let metrics = Registry::builder().methods(methods).build();
+    /// metrics.preregister_methods();
+    /// let orders = metrics.snapshot().route("shop.Orders/Place");
+    /// assert_eq!((orders.started(), orders.completions().count()), (0, 3));
+    /// ```
     pub fn preregister_methods(&self) {
         for name in self.settings().methods.names() {
             let labels = LabelsRef::of(Kind::GrpcServer, name);

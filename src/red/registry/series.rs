@@ -54,7 +54,8 @@ impl Series {
     /// Returns the stripe in which this thread counts.
     #[inline]
     pub(super) fn stripe(&self) -> &Arc<Stripe> {
-        // The number of stripes is a power of two.
+        // A mask instead of a remainder: the number of stripes is a power of
+        // two.
         let nth = thread_number() & (self.stripes.len() - 1);
         self.stripes[nth].get().unwrap_or_else(|| self.share(nth))
     }

@@ -53,6 +53,17 @@ pub(super) fn share(covered: Duration, window: Duration) -> f64 {
 impl Slo {
     /// Returns the burn of a window in which these events were counted, as far
     /// as `covered` says.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use sluicegate::red::{Events, Slo};
+    ///
+    /// let hour = Duration::from_secs(3_600);
+    /// let slo = Slo::availability(0.99);
+    /// let burn = slo.burn(hour, hour, Events { good: 98, total: 100 });
+    /// assert!((burn.rate - 2.0).abs() < 1e-9 && burn.is_above(1.0));
+    /// assert_eq!(burn.name(), "1h");
+    /// ```
     pub fn burn(&self, window: Duration, covered: Duration, events: Events) -> Burn {
         Burn {
             window,

@@ -3,6 +3,15 @@
 use std::{iter::Sum, ops::Add};
 
 /// The requests that an objective counts, and how many of them were good.
+///
+/// ```
+/// use sluicegate::red::Events;
+///
+/// let events = Events { good: 98, total: 100 };
+/// assert_eq!((events.bad(), events.error_ratio()), (2, 0.02));
+/// let later = Events { good: 198, total: 201 };
+/// assert_eq!(later.since(&events), Events { good: 100, total: 101 });
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Events {
     /// The good ones.

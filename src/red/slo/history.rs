@@ -108,6 +108,8 @@ impl SampleLevel {
     /// Adds a sample, and drops those that the span no longer needs.
     fn push(&mut self, sample: SamplePoint) {
         let begin = sample.at.saturating_sub(self.span);
+        // The last sample at or before the start of the span stays: its counts
+        // are those at the start.
         while self.samples.get(1).is_some_and(|it| it.at <= begin) {
             self.samples.pop_front();
         }

@@ -53,6 +53,16 @@ impl Slo {
     /// `within` returns the events of the last so long, and the time that they
     /// cover. A registry uses its own history; for a fleet, the counts come
     /// from elsewhere.
+    ///
+    /// ```
+    /// use sluicegate::red::{Events, Slo};
+    ///
+    /// let slo = Slo::availability(0.999);
+    /// let events = Events { good: 9_999, total: 10_000 };
+    /// let report = slo.report("answers", events, |window| (events, window));
+    /// assert_eq!(report.firing(), None);
+    /// assert!((report.budget.remaining() - 0.9).abs() < 1e-9);
+    /// ```
     pub fn report(
         &self,
         name: &str,

@@ -74,6 +74,7 @@ impl Slo {
             (Outcome::Deadline, Cause::CallerTimeout) => SliClass::Excluded,
             (Outcome::Deadline, _) => SliClass::Late,
             (Outcome::Cancelled, _) => SliClass::Excluded,
+            // The limit itself failed here, which is not the caller's doing.
             (Outcome::Shed, Cause::Unavailable) => SliClass::Failed,
             (Outcome::Shed, _) if !self.counts_shed => SliClass::Excluded,
             (Outcome::Shed | Outcome::ClientError, _) => SliClass::Failed,

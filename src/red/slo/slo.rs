@@ -109,6 +109,14 @@ impl Slo {
     /// `threshold`, which has to be the bound of one of the registry's
     /// [`buckets`](crate::red::Builder::buckets).
     ///
+    /// ```
+    /// use std::time::Duration;
+    /// use sluicegate::red::Slo;
+    ///
+    /// let fast = Slo::latency(0.99, Duration::from_millis(250));
+    /// assert_eq!(fast.objective(), 0.99);
+    /// ```
+    ///
     /// # Panics
     ///
     /// Panics as [`availability`](Self::availability) does.
@@ -163,6 +171,13 @@ impl Slo {
 
     /// Makes it about requests of this kind, instead of those that are received
     /// over HTTP and gRPC.
+    ///
+    /// ```
+    /// use sluicegate::red::{Kind, Slo};
+    ///
+    /// let jobs = Slo::availability(0.99).kind(Kind::Call).route("resize");
+    /// # let _ = jobs;
+    /// ```
     pub fn kind(self, kind: Kind) -> Self {
         let kind = Some(kind);
         Self { kind, ..self }
@@ -179,8 +194,16 @@ impl Slo {
     }
 
     /// Sets the period in which the objective has to be met: 30 days unless
-    /// set. The error budget is that of a period, and [burn rates](Burn) are
-    /// relative to it.
+    /// set. The error budget is that of a period, and [burn
+    /// rates](super::burn::Burn) are relative to it.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use sluicegate::red::Slo;
+    ///
+    /// let weekly = Slo::availability(0.999).period(Duration::from_secs(7 * 86_400));
+    /// # let _ = weekly;
+    /// ```
     ///
     /// # Panics
     ///

@@ -72,6 +72,8 @@ impl Objectives {
             slo.check(bounds);
         }
         let histories = self.0.iter().map(|it| History::new(now, it.slo.period));
+        // Without objectives no sample is ever due, and `look` stays one
+        // comparison.
         let due = if self.0.is_empty() {
             Tick::MAX
         } else {
@@ -129,6 +131,8 @@ impl TrackedObjectives {
         for (history, events) in histories.iter_mut().zip(counts) {
             history.note(due, now, *events);
         }
+        // A late sample restarts the grid, so that a pause is not followed by a
+        // burst of samples.
         let late = now - due;
         let last = if late >= STEP { now } else { due };
         self.due.store(last.saturating_add(STEP), Relaxed);
@@ -158,6 +162,8 @@ impl TrackedObjectives {
             .histories
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
+        // Counted with the lock held, so that histories get samples in the
+        // order of their counts.
         let counts = self.count(table);
         self.note(&mut histories, now, &counts);
         let read = histories.iter().zip(counts);

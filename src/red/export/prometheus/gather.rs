@@ -27,7 +27,7 @@ pub(crate) fn gather(registry: &Registry) -> Exposition {
     all
 }
 
-/// Adds how many label sets had no room, for each side.
+/// Adds for each side how many label sets had no room.
 fn add_overflows(into: &mut Exposition, snapshot: &Snapshot) {
     let sent = snapshot.overflowed_sent;
     let served = snapshot.overflowed - sent;

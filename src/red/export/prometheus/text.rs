@@ -91,6 +91,8 @@ fn write(exemplar: &Exemplar, into: &mut String) {
 
 /// Turns OpenMetrics into the older format.
 fn classic_of(open: &str) -> String {
+    // A HELP line comes before its TYPE line, so the counters have to be known
+    // first.
     let typed = open.lines().filter_map(|line| line.strip_prefix("# TYPE "));
     let counters: HashSet<_> = typed.filter_map(|it| it.strip_suffix(" counter")).collect();
     let mut whole = String::with_capacity(open.len());

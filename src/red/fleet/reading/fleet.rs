@@ -63,6 +63,13 @@ pub struct Instance {
 impl Fleet {
     /// Returns how many requests ended per second, averaged over the
     /// [covered](Self::covered) time; 0 if no time is covered.
+    ///
+    /// ```
+    /// use sluicegate::red::Fleet;
+    ///
+    /// let fleet = Fleet::default();
+    /// assert_eq!((fleet.rate(), fleet.error_ratio()), (0.0, None));
+    /// ```
     pub fn rate(&self) -> f64 {
         match self.covered.as_secs_f64() {
             0.0 => 0.0,

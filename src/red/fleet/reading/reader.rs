@@ -76,6 +76,7 @@ impl Reader {
     #[doc(hidden)]
     pub async fn read_at(&self, span: Duration, now: Option<Tick>) -> Result<Fleet, Error> {
         let resolution = Resolution::of(span)?;
+        // First, because the windows to read follow from the server's time.
         let look = self.client.look(now).await?;
         let now = look.now;
         let mut builder = FleetBuilder::default();
@@ -100,6 +101,7 @@ impl Reader {
             all.add(window);
             ready(Ok(all))
         };
+        // In any order, because the windows are added up.
         let windows = windows.buffer_unordered(CALLS);
         windows.try_fold(WindowSums::default(), add).await
     }

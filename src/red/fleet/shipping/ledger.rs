@@ -61,6 +61,8 @@ impl Ledger {
             let bounds = self.bounds_of(durations);
             if let Some(delta) = self.tell(key, durations, &bounds) {
                 deltas.push(delta);
+                // Bounds come with every flush that refers to them, because its
+                // windows may be new and have none yet.
                 used.insert(bounds);
             }
         }

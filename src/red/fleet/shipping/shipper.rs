@@ -49,7 +49,7 @@ pub(crate) struct Shipper {
 /// A flush that is to be sent, perhaps again.
 #[derive(Default)]
 struct FlushState {
-    /// What all flushes together have taken.
+    /// The counts that all flushes together have taken.
     ledger: Ledger,
     /// The number of the last flush that was taken.
     sequence: u64,
@@ -95,6 +95,8 @@ impl Shipper {
     /// future may be dropped: the next flush sends again what was under way.
     pub(crate) async fn flush(&self, now: Option<Tick>) -> Result<(), Error> {
         let mut state = self.state.lock().await;
+        // An unacknowledged flush goes first, because sequences have to arrive
+        // in order.
         self.deliver(&mut state).await?;
         state.unacknowledged = Some(self.next(&mut state, now));
         self.deliver(&mut state).await
@@ -130,6 +132,8 @@ impl Shipper {
         let Some(flush) = &mut state.unacknowledged else {
             return Ok(());
         };
+        // Set before the call: if this future is dropped during it, the flush
+        // may have been counted, and the next attempt is a repetition.
         if std::mem::replace(&mut flush.tried, true) {
             self.counters.retried();
         }
@@ -156,6 +160,7 @@ impl Shipper {
                 sleep(AGAIN).await;
             }
         };
+        // On a timeout the result is that of the last attempt.
         let _ = timeout_at(Instant::now() + LAST, trying).await;
         end
     }

@@ -34,6 +34,8 @@ impl FlushTask {
 
     /// Ends the task at once. The caller makes the last flush itself.
     pub(crate) fn stop(&self) {
+        // Aborted before the sender is dropped, which would start another last
+        // flush.
         self.task.abort();
         *lock(&self.open) = None;
     }
