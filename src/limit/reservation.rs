@@ -27,11 +27,11 @@ pub(crate) struct CheckRequest {
 /// but not a charge.
 pub(crate) struct Reserved {
     pub(crate) decision: Decision,
-    pub(crate) claim: Claim,
+    pub(crate) hold: Hold,
 }
 
 /// The cost that was taken from a bucket.
-pub(crate) enum Claim {
+pub(crate) enum Hold {
     Charge(Charge),
     /// A place in a queue. It is given back when it is dropped before it is
     /// due.
@@ -49,18 +49,18 @@ pub(crate) struct Charge {
     pub(crate) mark: u64,
 }
 
-/// A decision, and its claim in a form that can wait in a future.
+/// A decision, and its hold in a form that can wait in a future.
 #[cfg(feature = "redis")]
 pub(crate) struct Guarded {
     pub(crate) decision: Decision,
     pub(crate) rollback: Rollback,
 }
 
-/// Rolls a claim back when it is dropped, unless it was committed.
-pub(crate) struct Rollback(Guard);
+/// Rolls a hold back when it is dropped, unless it was committed.
+pub(crate) struct Rollback(Undo);
 
 /// The way to roll back.
-enum Guard {
+enum Undo {
     Nothing,
     Charge(Box<dyn FnOnce() + Send>),
     Place(Reservation),
@@ -70,39 +70,39 @@ impl Rollback {
     /// There is nothing to roll back.
     #[cfg(feature = "redis")]
     pub(crate) fn nothing() -> Self {
-        Self(Guard::Nothing)
+        Self(Undo::Nothing)
     }
 
     /// Calls `undo` to roll back.
     pub(crate) fn charge(undo: impl FnOnce() + Send + 'static) -> Self {
-        Self(Guard::Charge(Box::new(undo)))
+        Self(Undo::Charge(Box::new(undo)))
     }
 
     /// Drops the reservation to roll back.
     pub(crate) fn place(reservation: Reservation) -> Self {
-        Self(Guard::Place(reservation))
+        Self(Undo::Place(reservation))
     }
 
     /// Waits until a place is due, which commits it. Returns whether it is a
     /// place.
     pub(crate) async fn wait(&mut self) -> bool {
-        let Guard::Place(reservation) = &mut self.0 else {
+        let Undo::Place(reservation) = &mut self.0 else {
             return false;
         };
         let Ok(_) = reservation.await;
-        self.0 = Guard::Nothing;
+        self.0 = Undo::Nothing;
         true
     }
 
     /// The request uses what was reserved.
     pub(crate) fn commit(mut self) {
-        self.0 = Guard::Nothing;
+        self.0 = Undo::Nothing;
     }
 }
 
 impl Drop for Rollback {
     fn drop(&mut self) {
-        if let Guard::Charge(undo) = std::mem::replace(&mut self.0, Guard::Nothing) {
+        if let Undo::Charge(undo) = std::mem::replace(&mut self.0, Undo::Nothing) {
             undo();
         }
     }

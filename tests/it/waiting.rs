@@ -9,8 +9,8 @@ use proptest::prelude::*;
 use sluicegate::{
     clock::Tokio,
     limit::{
-        Cost, Decision, Direct, FixedWindow, LeakyBucket, Local, Quota, RateLimitLayer, Ready,
-        Rule, SlidingLog, SlidingWindow, TokenBucket, Verdict, Wait,
+        Cost, Decision, Direct, FixedWindow, LeakyBucket, Local, Quota, RateLimitLayer, Rule,
+        SlidingLog, SlidingWindow, TokenBucket, UntilReady, Verdict, Wait,
     },
 };
 use tokio::{task::JoinHandle, time::sleep};
@@ -31,7 +31,11 @@ fn one_each_100_ms() -> Local<TokenBucket, Direct, Tokio> {
 }
 
 /// Writes `name` into the journal when its turn has come.
-fn wait<T: Clone + Send + 'static>(journal: &Journal<T>, ready: Ready, name: T) -> JoinHandle<()> {
+fn wait<T: Clone + Send + 'static>(
+    journal: &Journal<T>,
+    ready: UntilReady,
+    name: T,
+) -> JoinHandle<()> {
     let journal = journal.clone();
     tokio::spawn(async move {
         if ready.await.is_admitted() {
@@ -46,7 +50,7 @@ async fn all_turns() {
 }
 
 /// The decision of a turn that has come already.
-fn at_once(ready: Ready) -> Decision {
+fn at_once(ready: UntilReady) -> Decision {
     ready.now_or_never().expect("it does not wait")
 }
 

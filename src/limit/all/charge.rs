@@ -14,7 +14,7 @@ use crate::limit::{
     decision::Decision,
     limiter::{Check, Wait},
     member::MemberBucket,
-    reservation::{CheckRequest, Claim, Reserved, Rollback},
+    reservation::{CheckRequest, Hold, Reserved, Rollback},
     rules::quota::Cost,
 };
 
@@ -103,7 +103,7 @@ impl<'a> AllBuckets<'a> {
         reserved: Reservations,
         notes: Option<Notes>,
     ) -> Check<AllFuture<E>> {
-        let waits = |reserved: &Reserved| matches!(reserved.claim, Claim::Place(_));
+        let waits = |reserved: &Reserved| matches!(reserved.hold, Hold::Place(_));
         if self.remote().next().is_none() && !reserved.iter().flatten().any(waits) {
             let decision = combined.decision();
             if let Some(notes) = notes {
@@ -119,7 +119,7 @@ impl<'a> AllBuckets<'a> {
     fn roll_back(&self, reserved: Reservations) {
         for (bucket, reserved) in self.buckets.iter().zip(&reserved) {
             if let Some(Reserved {
-                claim: Claim::Charge(charge),
+                hold: Hold::Charge(charge),
                 ..
             }) = reserved
             {
@@ -153,9 +153,9 @@ impl<'a> AllBuckets<'a> {
         }
         let reserved = self.buckets.iter().zip(reserved);
         let rollbacks = reserved.filter_map(|(bucket, reserved)| {
-            Some(match reserved?.claim {
-                Claim::Charge(charge) => bucket.guard(charge),
-                Claim::Place(reservation) => Rollback::place(reservation),
+            Some(match reserved?.hold {
+                Hold::Charge(charge) => bucket.guard(charge),
+                Hold::Place(reservation) => Rollback::place(reservation),
             })
         });
         PendingAll {

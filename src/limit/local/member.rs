@@ -16,7 +16,7 @@ use crate::{
         decision::Decision,
         limiter::Wait,
         member::{BucketId, Member, MemberBucket, Peek},
-        reservation::{Charge, CheckRequest, Claim, Reserved, Rollback},
+        reservation::{Charge, CheckRequest, Hold, Reserved, Rollback},
         rules::{
             quota::Cost,
             rule::{Rule, reserve},
@@ -32,8 +32,8 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
             let decision = reserve(rule, state, now, cost, max_wait);
             let at = now + decision.wait_ticks().unwrap_or(0);
             let mark = rule.mark(state, at);
-            let claim = Claim::Charge(Charge { cost, at, mark });
-            Reserved { decision, claim }
+            let hold = Hold::Charge(Charge { cost, at, mark });
+            Reserved { decision, hold }
         })
     }
 
@@ -92,11 +92,11 @@ impl<R: Rule, C: Clock> Local<R, Keyed, C> {
     /// Reserves by the hash of a key. The caller keeps the guard, which gives
     /// the charge back if it is dropped.
     pub(crate) fn reserve_hashed(&self, key: u64, request: CheckRequest) -> Guarded {
-        let Reserved { decision, claim } = Shared::reserve_or_wait(&self.shared, key, request);
-        let rollback = match claim {
-            Claim::Place(reservation) => Rollback::place(reservation),
-            Claim::Charge(_) if decision.is_denied() => Rollback::nothing(),
-            Claim::Charge(charge) => LocalBucket {
+        let Reserved { decision, hold } = Shared::reserve_or_wait(&self.shared, key, request);
+        let rollback = match hold {
+            Hold::Place(reservation) => Rollback::place(reservation),
+            Hold::Charge(_) if decision.is_denied() => Rollback::nothing(),
+            Hold::Charge(charge) => LocalBucket {
                 shared: &self.shared,
                 key,
             }

@@ -16,7 +16,7 @@ use crate::{
     limit::{
         decision::Decision,
         limiter::{Check, Wait},
-        reservation::{Claim, Reservation, Reserved},
+        reservation::{Hold, Reservation, Reserved},
         rules::{quota::Cost, rule::Rule},
     },
 };
@@ -40,11 +40,11 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
         if decision.is_admitted() || max_wait == 0 {
             return Check::Now(decision);
         }
-        let Reserved { decision, claim } =
+        let Reserved { decision, hold } =
             Self::join_queue(this, key, cost, (max_wait, wait.max_queue));
-        match claim {
-            Claim::Place(reservation) => Check::Later(reservation),
-            Claim::Charge(_) => Check::Now(decision),
+        match hold {
+            Hold::Place(reservation) => Check::Later(reservation),
+            Hold::Charge(_) => Check::Now(decision),
         }
     }
 
@@ -76,8 +76,8 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
             booking.caller.wait().await;
             decision.when_due()
         });
-        let claim = Claim::Place(reservation);
-        Reserved { decision, claim }
+        let hold = Hold::Place(reservation);
+        Reserved { decision, hold }
     }
 }
 

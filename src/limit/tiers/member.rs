@@ -8,7 +8,7 @@ use crate::limit::redis::AllRequest;
 use crate::limit::{
     decision::Decision,
     member::{BucketId, Member, MemberBucket, Peek},
-    reservation::{Charge, CheckRequest, Claim, Reserved, Rollback},
+    reservation::{Charge, CheckRequest, Hold, Reserved, Rollback},
 };
 
 /// The charge of a blocked tier.
@@ -44,7 +44,7 @@ impl<B: MemberBucket> MemberBucket for TierBucket<B> {
             Self::Limited(bucket) => bucket.reserve(request),
             Self::Blocked => Some(Reserved {
                 decision: blocked(),
-                claim: Claim::Charge(NO_CHARGE),
+                hold: Hold::Charge(NO_CHARGE),
             }),
         }
     }
