@@ -58,16 +58,6 @@ pub struct Event<'a> {
     pub decision: Option<&'a Decision>,
 }
 
-impl<'a> Event<'a> {
-    pub(crate) fn new(limiter: &'a str, outcome: Outcome, decision: Option<&'a Decision>) -> Self {
-        Self {
-            limiter,
-            outcome,
-            decision,
-        }
-    }
-}
-
 /// The outcome of a check for the request.
 ///
 /// ```

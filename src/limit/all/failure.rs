@@ -27,14 +27,8 @@ impl Failure for Infallible {
 
     const FAILS: bool = false;
 
-    #[cfg(feature = "redis")]
     fn of(error: MemberError) -> Self {
         unreachable!("none of these limiters can fail, but one did: {error}")
-    }
-
-    #[cfg(not(feature = "redis"))]
-    fn of(error: MemberError) -> Self {
-        error
     }
 }
 

@@ -34,17 +34,12 @@ pub(super) struct PendingAll {
 
 impl PendingAll {
     /// Reserves what is left, and then commits everything or rolls it back.
-    #[cfg(feature = "redis")]
+    #[cfg_attr(not(feature = "redis"), allow(unused_mut))]
     async fn decide(mut self) -> Result<Decision, MemberError> {
-        match self.reserve().await? {
-            Some(denial) => Ok(self.roll_back(denial)),
-            None => Ok(self.commit().await),
+        #[cfg(feature = "redis")]
+        if let Some(denial) = self.reserve().await? {
+            return Ok(self.roll_back(denial));
         }
-    }
-
-    /// Commits what was reserved, which includes waiting for places.
-    #[cfg(not(feature = "redis"))]
-    async fn decide(self) -> Result<Decision, MemberError> {
         Ok(self.commit().await)
     }
 

@@ -249,7 +249,11 @@ impl<L: Backend, K, C, X> LimitAdmission<L, K, C, X> {
     #[inline]
     fn observe(&self, limiter: &str, outcome: Outcome, decision: Option<&Decision>) {
         if let Some(observer) = &self.settings.observer {
-            observer.decided(&Event::new(limiter, outcome, decision));
+            observer.decided(&Event {
+                limiter,
+                outcome,
+                decision,
+            });
         }
     }
 }

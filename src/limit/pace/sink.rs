@@ -122,10 +122,9 @@ impl<S: Sink<Item>, Item, R: Rule, C: Clock, F: ItemCost<Item>> Sink<Item>
 
 impl<S: fmt::Debug, Item, R: Rule, C: fmt::Debug, F> fmt::Debug for PacedSink<S, Item, R, C, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (sink, limiter) = (&self.sink, &self.pace.limiter);
         f.debug_struct("PacedSink")
-            .field("sink", sink)
-            .field("limiter", limiter)
+            .field("sink", &self.sink)
+            .field("limiter", &self.pace.limiter)
             .finish_non_exhaustive()
     }
 }

@@ -101,10 +101,9 @@ impl<S: Stream, R: Rule, C: Clock, F: ItemCost<S::Item>> Stream for PacedStream<
 
 impl<S: Stream + fmt::Debug, R: Rule, C: fmt::Debug, F> fmt::Debug for PacedStream<S, R, C, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (stream, limiter) = (&self.stream, &self.pace.limiter);
         f.debug_struct("PacedStream")
-            .field("stream", stream)
-            .field("limiter", limiter)
+            .field("stream", &self.stream)
+            .field("limiter", &self.pace.limiter)
             .finish_non_exhaustive()
     }
 }

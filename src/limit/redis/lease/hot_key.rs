@@ -34,6 +34,7 @@ pub(super) struct HotKey<S> {
 }
 
 /// The demand in the present span and in the one before it.
+#[derive(Default)]
 pub(super) struct Demand {
     /// The number of the present span.
     span: Tick,
@@ -76,8 +77,7 @@ impl<S: Clone> HotKey<S> {
         Self {
             demand: Demand {
                 span: now / SPAN_TICKS,
-                current: 0,
-                previous: 0,
+                ..Demand::default()
             },
             share: None,
             renew_after: 0,
