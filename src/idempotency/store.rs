@@ -47,8 +47,8 @@ pub trait Store: Clone + fmt::Debug + Send + Sync + 'static {
         lease: Duration,
     ) -> impl Future<Output = Result<LeaseStatus, StoreError>> + Send;
 
-    /// Stores the record of work that was done under this token, for this long.
-    /// It never replaces another record.
+    /// Stores the record of work that was done under this token, and keeps it
+    /// this long. It never replaces another record.
     fn complete(
         &self,
         name: Name,
@@ -57,11 +57,11 @@ pub trait Store: Clone + fmt::Debug + Send + Sync + 'static {
         keep: Duration,
     ) -> impl Future<Output = Result<LeaseStatus, StoreError>> + Send;
 
-    /// Stores the record of work that was done under this token, for this long,
-    /// if the store has nothing under the name any more: its state was evicted,
-    /// flushed, or lost with a failed server. The claimant calls it when
-    /// [`complete`](Self::complete) returns that the lease is lost. If another
-    /// holder has begun the work since, the lease stays
+    /// Stores the record of work that was done under this token, and keeps it
+    /// this long, if the store has nothing under the name any more: its state
+    /// was evicted, flushed, or lost with a failed server. The claimant calls
+    /// it when [`complete`](Self::complete) returns that the lease is lost. If
+    /// another holder has begun the work since, the lease stays
     /// [lost](LeaseStatus::Lost).
     ///
     /// By default the lease stays lost. A store that wraps another has to
@@ -140,7 +140,7 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// The store did not answer, for this reason.
+    /// The store did not answer because of this error.
     ///
     /// ```
     /// use sluicegate::idempotency::StoreError;

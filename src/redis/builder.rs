@@ -73,6 +73,18 @@ impl Builder {
 
     /// Sets the first part of all keys, before a colon: 1 to 64 letters,
     /// digits, dots, underscores and hyphens. The default is `sluicegate`.
+    ///
+    /// Two services with different prefixes share nothing on a server. All
+    /// processes of one service need the same prefix, or they count apart.
+    ///
+    /// ```
+    /// use sluicegate::redis::Connection;
+    ///
+    /// let redis = Connection::builder("redis://localhost").prefix("shop").lazy()?;
+    /// let error = Connection::builder("redis://localhost").prefix("a:b").lazy();
+    /// assert!(error.is_err());
+    /// # Ok::<(), sluicegate::redis::Error>(())
+    /// ```
     pub fn prefix(self, prefix: impl Into<String>) -> Self {
         let prefix = prefix.into();
         Self { prefix, ..self }
@@ -87,6 +99,19 @@ impl Builder {
     /// least a second, because no request waits for them. An attempt to connect
     /// may take at least a second, too. It goes on when the call that began it
     /// has timed out, so that the next call finds the connection.
+    ///
+    /// A check adds at most this time to a request, and its policy decides
+    /// then.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use sluicegate::redis::Connection;
+    ///
+    /// let redis = Connection::builder("redis://localhost")
+    ///     .timeout(Duration::from_millis(20))
+    ///     .lazy()?;
+    /// # Ok::<(), sluicegate::redis::Error>(())
+    /// ```
     pub fn timeout(self, timeout: Duration) -> Self {
         Self { timeout, ..self }
     }
@@ -107,6 +132,16 @@ impl Builder {
     /// has ended or is blocked when a probe is due, the next call makes the
     /// probe, within its own timeout. So it does not matter how long runtimes
     /// last.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use sluicegate::redis::Connection;
+    ///
+    /// let redis = Connection::builder("redis://localhost")
+    ///     .breaker(5, Duration::from_millis(500))
+    ///     .lazy()?;
+    /// # Ok::<(), sluicegate::redis::Error>(())
+    /// ```
     pub fn breaker(self, failures: u32, probe_every: Duration) -> Self {
         Self {
             failures,
@@ -185,6 +220,15 @@ impl Builder {
     /// # Errors
     ///
     /// [`Config`](super::ErrorKind::Config) if a setting is wrong in itself.
+    ///
+    /// ```
+    /// use sluicegate::redis::Connection;
+    ///
+    /// // Nothing listens there yet, and no connection is made.
+    /// let redis = Connection::builder("redis://127.0.0.1:1").lazy()?;
+    /// assert_eq!(redis.stats().connects, 0);
+    /// # Ok::<(), sluicegate::redis::Error>(())
+    /// ```
     pub fn lazy(self) -> Result<Connection, Error> {
         Ok(Connection::new(self.lanes()?))
     }

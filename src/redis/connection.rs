@@ -66,6 +66,13 @@ impl Connection {
 
     /// Returns a builder for a connection to these servers. An address alone
     /// means a single server.
+    ///
+    /// ```
+    /// use sluicegate::redis::Connection;
+    ///
+    /// let redis = Connection::builder("redis://localhost:6379").lazy()?;
+    /// # Ok::<(), sluicegate::redis::Error>(())
+    /// ```
     pub fn builder(server: impl Into<Server>) -> Builder {
         Builder::new(server.into())
     }
@@ -79,6 +86,8 @@ impl Connection {
     }
 
     /// Returns the same connection for calls on this lane.
+    ///
+    /// The lane is opened by its first call, not here.
     pub(crate) fn on(&self, lane: Lane) -> Self {
         Self {
             lanes: Arc::clone(&self.lanes),
@@ -99,6 +108,16 @@ impl Connection {
     }
 
     /// Returns the statistics of each lane that was used.
+    ///
+    /// ```
+    /// use sluicegate::redis::Connection;
+    ///
+    /// let redis = Connection::builder("redis://localhost").lazy()?;
+    /// for lane in redis.lanes() {
+    ///     println!("{}: {} of {} calls failed", lane.lane, lane.stats.failures, lane.stats.calls);
+    /// }
+    /// # Ok::<(), sluicegate::redis::Error>(())
+    /// ```
     pub fn lanes(&self) -> Vec<LaneStats> {
         self.lanes.each()
     }
@@ -186,6 +205,8 @@ impl Connection {
     }
 
     /// Whether both are handles of one lane of one connection.
+    ///
+    /// Calls of such handles may be sent as one batch.
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.lanes, &other.lanes) && self.lane == other.lane
     }

@@ -76,6 +76,9 @@ pub(crate) struct EvictionDuty(Option<Arc<AtomicBool>>);
 
 impl EvictionCheck {
     /// Returns the duty, unless it is taken or done.
+    ///
+    /// It is called on each check, so it has to be cheap once the policy is
+    /// known.
     pub(crate) fn begin(&self) -> Option<EvictionDuty> {
         // The load comes first, because it is cheaper to share than a swap.
         let is_new = !self.0.load(Relaxed) && !self.0.swap(true, Relaxed);

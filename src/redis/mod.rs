@@ -87,7 +87,7 @@
 //!
 //! A [registry of deadlines](crate::deadline::registry) also needs `HMGET`,
 //! `HSET`, `PUBLISH`, `SUBSCRIBE`, and the channels `<prefix>:*`. Shipping and
-//! reading [RED metrics](crate::red::fleet::redis) also needs `HDEL`, `HGET`,
+//! reading [RED metrics](crate::red::redis) also needs `HDEL`, `HGET`,
 //! `HGETALL`, `HINCRBY`, `HMGET`, `HSET`, `HSETNX`, `ZADD`, `ZRANGEBYSCORE` and
 //! `ZREM`. A store of idempotency records uses `PUBLISH`, `SUBSCRIBE` and the
 //! channels if it has the right to. Stores and limiters use `INFO` if they may,

@@ -53,6 +53,9 @@ impl Script {
     /// Returns the same numbered call under another number and with its source,
     /// which the server keeps. It is for a server that does not know the
     /// script.
+    ///
+    /// A new number is needed, because the reply to the first sending may still
+    /// be under way.
     pub(super) fn numbered_with_source(&self, call: &Cmd, number: u64) -> Cmd {
         // The last argument is the old number.
         let last = args(call).count().saturating_sub(1);

@@ -46,6 +46,14 @@ pub(super) enum ServerUrls {
 
 impl Server {
     /// A single server.
+    ///
+    /// ```
+    /// use sluicegate::redis::{Connection, Server};
+    ///
+    /// let server = Server::single("redis://app:secret@10.0.0.1:6379/3");
+    /// let redis = Connection::builder(server).lazy()?;
+    /// # Ok::<(), sluicegate::redis::Error>(())
+    /// ```
     pub fn single(url: impl Into<String>) -> Self {
         Self(ServerUrls::Single(url.into()))
     }
@@ -57,6 +65,15 @@ impl Server {
     /// The primary is `"mymaster"`, or an address with that name as the host,
     /// which holds the login of the primary:
     /// `"redis://user:password@mymaster/3"`.
+    ///
+    /// ```
+    /// use sluicegate::redis::{Connection, Server};
+    ///
+    /// let sentinels = ["redis://10.0.0.1:26379", "redis://10.0.0.2:26379"];
+    /// let server = Server::sentinel(sentinels, "redis://app:secret@mymaster/3");
+    /// let redis = Connection::builder(server).lazy()?;
+    /// # Ok::<(), sluicegate::redis::Error>(())
+    /// ```
     pub fn sentinel<U: Into<String>>(
         sentinels: impl IntoIterator<Item = U>,
         primary: impl Into<String>,
@@ -69,6 +86,16 @@ impl Server {
 
     /// A cluster with these known nodes. The first one that replies names the
     /// others. User, password and TLS settings are those of the first address.
+    ///
+    /// A cluster has only database 0.
+    ///
+    /// ```
+    /// use sluicegate::redis::{Connection, Server};
+    ///
+    /// let nodes = ["redis://app:secret@10.0.0.1:6379", "redis://10.0.0.2:6379"];
+    /// let redis = Connection::builder(Server::cluster(nodes)).lazy()?;
+    /// # Ok::<(), sluicegate::redis::Error>(())
+    /// ```
     pub fn cluster<U: Into<String>>(nodes: impl IntoIterator<Item = U>) -> Self {
         Self(ServerUrls::Cluster(
             nodes.into_iter().map(Into::into).collect(),

@@ -25,7 +25,7 @@ pub(super) struct Settings {
     pub(super) probe_every: Duration,
     /// Supplies the credentials; `None` if they are those of the address.
     pub(super) provider: Option<Provider>,
-    /// What the public statistics of the lane are read from.
+    /// The counters behind the public statistics of the lane.
     pub(super) counters: Counters,
     /// How long its calls took.
     pub(super) latency: Latency,
@@ -60,6 +60,8 @@ impl Settings {
     }
 
     /// Returns the same settings for another lane, with counters at zero.
+    ///
+    /// The provider of credentials is shared, because it belongs to the user.
     pub(super) fn for_new_lane(&self) -> Self {
         Self::new(
             &self.prefix,

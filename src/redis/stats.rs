@@ -53,8 +53,8 @@ counters! {
     /// The live counters behind [`Stats`].
     pub(super) struct Counters(LaneEvent);
 
-    /// Counts of a [`Connection`](super::Connection) and its clones since it was
-    /// built, or of one of its lanes.
+    /// Counts of a [`Connection`](super::Connection) and its clones since it
+    /// was built, or of one of its lanes.
     ///
     /// ```
     /// use sluicegate::redis::Connection;

@@ -98,6 +98,9 @@ impl Subscription {
     }
 
     /// Returns the next message; `None` when the subscription has ended.
+    ///
+    /// A silent connection is checked by a PING after five seconds, so that a
+    /// lost one is noticed although nothing is published.
     pub(crate) async fn next(&mut self) -> Option<Vec<u8>> {
         loop {
             let received = timeout(PING_AFTER, self.messages.recv()).await;

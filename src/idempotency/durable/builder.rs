@@ -38,6 +38,9 @@ impl DurableBuilder {
     /// # Panics
     ///
     /// If it is less than the 256 bytes of one record.
+    ///
+    /// A store may be opened with less than it holds: it evicts records as
+    /// others come.
     #[track_caller]
     pub fn capacity(mut self, bytes: u64) -> Self {
         assert!(
@@ -50,6 +53,12 @@ impl DurableBuilder {
 
     /// Sets which calls wait for the disk. By default claims and completions
     /// do.
+    ///
+    /// ```
+    /// use sluicegate::idempotency::{Durable, Fsync};
+    ///
+    /// let builder = Durable::builder().capacity(4 << 30).fsync(Fsync::Completions);
+    /// ```
     pub fn fsync(mut self, fsync: Fsync) -> Self {
         self.0.fsync = fsync;
         self

@@ -102,6 +102,8 @@ impl Disk {
     }
 
     /// Returns the leased or completed state that expires next.
+    ///
+    /// It starts at the floor, and moves the floor to what it finds.
     pub(super) fn first(&mut self, completed: bool) -> Result<Option<ExpiryEntry>, StoreError> {
         let floor = &mut self.floors[usize::from(completed)];
         let beyond = vec![u8::from(completed) + 1];
@@ -128,6 +130,9 @@ impl Disk {
     }
 
     /// Replaces the state under a name, in one atomic batch.
+    ///
+    /// Without a state before or after, it only notes the stamp, as closing
+    /// does.
     pub(super) fn replace(
         &mut self,
         before: Option<&ExpiryEntry>,

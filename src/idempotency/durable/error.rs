@@ -19,7 +19,7 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    /// The files cannot be read, for this reason.
+    /// The files cannot be read because of this error.
     pub(super) fn unreadable(source: impl Into<BoxError>) -> Self {
         Self::Unreadable(source.into().into())
     }

@@ -1,5 +1,11 @@
 //! The store of records on the disk of one machine: the public handle, and the
 //! thread that owns the files.
+//!
+//! A call goes through `store`, which sends an operation to the `writer`. The
+//! writer's thread runs it on `records`, saves a whole round at once, and
+//! responds. `records` stands on four parts: the files (`disk`, with `layout`
+//! and `expiry`), the `capacity`, the store's own `time`, and the
+//! `write_count`, which shows whether the files are complete.
 
 mod builder;
 mod capacity;

@@ -1,5 +1,5 @@
-//! The operations of the store on its records. Each is a change of one state, by
-//! the rule that all stores share.
+//! The operations of the store on its records. Each is a change of one state,
+//! by the rule that all stores share.
 
 use std::time::Duration;
 

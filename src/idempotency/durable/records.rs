@@ -31,7 +31,7 @@ pub(super) struct Records {
     write_count: WriteCount,
     /// The store's own time.
     pub(super) time: StoreTime,
-    /// What the records may take, and do.
+    /// The bytes that the records take, and may take.
     pub(super) capacity: Capacity,
     /// Which changes are urgent.
     pub(super) fsync: Fsync,
@@ -55,6 +55,8 @@ enum Unsaved {
 
 impl Records {
     /// Opens the files, and counts what they hold.
+    ///
+    /// It reads an entry of 49 bytes for each state, and no record.
     pub(super) fn open(
         folder: &Path,
         settings: Settings,
@@ -144,6 +146,9 @@ impl Records {
     }
 
     /// Saves the changes since the last time.
+    ///
+    /// Until then no caller is told of a change, so that a crash never takes
+    /// back what a caller knows.
     pub(super) fn save(&mut self) -> Result<(), StoreError> {
         match self.unsaved {
             Unsaved::Nothing => return Ok(()),

@@ -82,7 +82,7 @@ use crate::idempotency::{
 /// Measured by `cargo bench -p benches --bench idempotency`, with records of 1
 /// KiB on two busy cores and a disk whose fsync takes 0.2 ms and more:
 ///
-/// | | alone | 64 at once, for each |
+/// | | alone | each of 64 at once |
 /// |---|---|---|
 /// | a claim and a completion | 1.3 ms | 150 us |
 /// | the same with [`Fsync::Completions`](super::Fsync::Completions) | 0.6 ms | 135 us |
@@ -127,7 +127,7 @@ pub struct Durable {
     commands: mpsc::Sender<Command>,
     /// The writer's counts, and why it failed.
     state: watch::Receiver<WriterState>,
-    /// The waiting callers, whom the writer notifies.
+    /// The waiting callers, which the writer notifies.
     waiters: Arc<Waiters<Name>>,
 }
 
@@ -161,6 +161,8 @@ impl Durable {
     }
 
     /// Returns what the store holds, and how many records it had to evict.
+    ///
+    /// They are those of the last round, and cost no call to the writer.
     pub fn counts(&self) -> StoreCounts {
         self.state.borrow().counts
     }

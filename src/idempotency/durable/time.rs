@@ -20,7 +20,7 @@ const MAX_CLOSED_TICKS: Tick = 3_600_000_000;
 pub(super) struct StoreTime {
     /// Advances the time while the store is open.
     clock: ClockFn,
-    /// Noted in each stamp, for the next opening.
+    /// Noted in each stamp, so that the next opening can read it.
     wall: ClockFn,
     /// The last reading of the clock.
     seen: Tick,

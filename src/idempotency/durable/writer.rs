@@ -32,7 +32,7 @@ pub(super) enum Command {
 /// The part of the writer's state that all handles can see.
 #[derive(Clone, Debug, Default)]
 pub(super) struct WriterState {
-    /// What the store holds, as of the last round.
+    /// The counts after the last round.
     pub(super) counts: StoreCounts,
     /// Why the store failed; `None` if it works or was closed.
     pub(super) failed: Option<StoreError>,
@@ -98,6 +98,8 @@ impl Writer {
     }
 
     /// Runs one round; returns whether another may follow.
+    ///
+    /// Callers whose operations changed nothing have their answers already.
     fn round(&mut self, mut records: Records, first: Operation) -> bool {
         let mut pending = Vec::new();
         let closing = self.run_all(&mut records, first, &mut pending);

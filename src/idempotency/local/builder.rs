@@ -52,12 +52,21 @@ impl<C: Clock> LocalBuilder<C> {
     }
 
     /// Sets the clock.
+    ///
+    /// ```
+    /// use sluicegate::{clock::Manual, idempotency::Local};
+    ///
+    /// let clock = Manual::new();
+    /// let store = Local::builder().clock(clock.clone()).build();
+    /// ```
     pub fn clock<D: Clock>(self, clock: D) -> LocalBuilder<D> {
         let capacity = self.capacity;
         LocalBuilder { capacity, clock }
     }
 
     /// Builds the store.
+    ///
+    /// It starts no task: expired records are removed as others come.
     pub fn build(self) -> Local<C> {
         let shared = LocalState {
             shards: array::from_fn(|_| Mutex::default()),

@@ -103,6 +103,9 @@ impl Shard {
     }
 
     /// Changes the state under a name.
+    ///
+    /// Waiting callers are woken if the work does not run afterwards, and
+    /// counts and orders of expiry follow the change.
     pub(super) fn change<T>(
         &mut self,
         name: Name,

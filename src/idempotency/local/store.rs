@@ -65,7 +65,7 @@ pub struct Local<C = Monotonic> {
 pub(super) struct LocalState<C> {
     /// The first byte of a name selects its shard.
     pub(super) shards: [Mutex<Shard>; 16],
-    /// What all shards may take together.
+    /// The bytes that all shards may take together.
     pub(super) capacity: Capacity,
     /// Read once in each call.
     pub(super) clock: C,
@@ -207,6 +207,9 @@ impl<C: Clock> LocalState<C> {
 
     /// Changes a shard once there is room for `need` bytes, the most that the
     /// change can add.
+    ///
+    /// The bytes are taken before the change, so that changes of other shards
+    /// at the same time cannot exceed the capacity.
     fn with_room<T>(
         &self,
         name: Name,

@@ -71,6 +71,13 @@ pub enum Body {
 
 impl Record {
     /// Returns the record with its body [omitted](Body::Omitted).
+    ///
+    /// ```
+    /// use sluicegate::idempotency::{Body, Record};
+    ///
+    /// let record = Record::Value(Body::Kept("a large value".into()));
+    /// assert_eq!(record.without_body(), Record::Value(Body::Omitted));
+    /// ```
     pub fn without_body(self) -> Self {
         let body = Body::Omitted;
         match self {

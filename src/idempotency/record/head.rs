@@ -15,7 +15,7 @@ use super::{
 /// The head. The order of variants and fields, here and below, is the layout.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Head<'a> {
-    /// What the record is, and all of it but the body.
+    /// The kind of record, with all of it but the body.
     #[serde(borrow)]
     kind: RecordKind<'a>,
     /// How the body behind it is encoded.

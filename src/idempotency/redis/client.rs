@@ -121,6 +121,8 @@ impl RecordClient {
 
     /// Whether the work does not run, and marks it as awaited if it does. After
     /// an error it may run.
+    ///
+    /// The mark makes the script publish the end.
     pub(super) async fn is_settled(&self, name: Name) -> bool {
         let call = self.command(name, "wait");
         let reply = run_once(&self.connection, self.connection.timeout(), call).await;

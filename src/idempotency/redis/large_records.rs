@@ -162,6 +162,9 @@ impl Transfers {
     }
 
     /// Makes a call that carries a large record, in either direction.
+    ///
+    /// Waiting for the budget counts as part of its time, but the call itself
+    /// has at least the usual timeout.
     async fn transfer(
         &self,
         client: &RecordClient,

@@ -1,5 +1,9 @@
 //! The store of records in Redis: the public handle, the client of its script,
 //! and large records, which have their own lane.
+//!
+//! A claim is one call of `client`, unless its record is large: then
+//! `large_records` fetches it by a second call. `waiting` wakes duplicates when
+//! the work ends, by messages and by asking again.
 
 mod client;
 mod counts;

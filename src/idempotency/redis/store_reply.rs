@@ -33,9 +33,9 @@ pub(super) struct LargeRecord {
 
 /// A word and a value, as `lua/idempotency.lua` describes them.
 pub(super) struct StoreReply {
-    /// What the script decided.
+    /// The decision of the script.
     word: Vec<u8>,
-    /// What belongs to the word: a number, a record or a pair.
+    /// The number, record or pair that belongs to the word.
     value: Value,
 }
 

@@ -21,6 +21,9 @@ pub(super) struct Waits {
 
 impl Waits {
     /// Ends when the work under a name does not run any more.
+    ///
+    /// It also ends if Redis no longer knows the work, so that the caller
+    /// claims it again.
     pub(super) async fn settled(&self, client: &Arc<RecordClient>, name: Name) {
         self.listener.start(|| ListenForCompletions {
             client: Arc::clone(client),

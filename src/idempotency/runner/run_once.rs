@@ -51,13 +51,20 @@ pub struct Runner<S> {
     claimant: Claimant<S>,
     /// How duplicates wait; `None` if they do not.
     waiting: Option<Waiting>,
-    /// What happens to the lease after an error.
+    /// Decides about the lease after an error.
     on_error: OnError,
 }
 
 /// Decides what happens to the lease of work that returned an error.
 ///
 /// To store an error as the outcome, return `Ok(Err(error))`.
+///
+/// ```
+/// use sluicegate::idempotency::{Local, OnError, Runner};
+///
+/// // An error of a payment does not show whether it was made.
+/// let runner = Runner::new(Local::new()).on_error(OnError::Lapse);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum OnError {
     /// The error means that the work was not done: the lease is released, and a
@@ -76,6 +83,14 @@ impl<S: Store> Runner<S> {
     }
 
     /// A runner that claims by this claimant.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use sluicegate::idempotency::{Claimant, Local, Runner, Takeover};
+    ///
+    /// let claimant = Claimant::new(Local::new()).takeover(Takeover::Refuse);
+    /// let runner = Runner::over(claimant.lease(Duration::from_secs(60)));
+    /// ```
     pub fn over(claimant: Claimant<S>) -> Self {
         Self {
             claimant,

@@ -54,6 +54,14 @@ impl Tls {
 
     /// Shows the server this client certificate (PEM, with the intermediate
     /// ones) and proves it with this key (PEM).
+    ///
+    /// ```no_run
+    /// # fn build() -> Result<(), Box<dyn std::error::Error>> {
+    /// use sluicegate::redis::Tls;
+    ///
+    /// let tls = Tls::new().client(std::fs::read("client.pem")?, std::fs::read("client.key")?);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn client(self, certificate: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Self {
         let client = Some(ClientTlsConfig {

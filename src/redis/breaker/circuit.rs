@@ -2,9 +2,9 @@
 //! it until it works again. The nodes and the cluster of a lane have one each.
 //!
 //! States: closed, where calls pass and failures in a row are counted; and
-//! open, where calls are rejected and a probe runs at intervals. There is no
-//! half-open state for calls, because a probe is made by a task or by one call
-//! before it is sent.
+//! open, where calls are rejected and a probe runs at intervals. Calls need no
+//! half-open state, because a task or one call makes the probe before it is
+//! sent.
 
 use std::{
     future::Future,
@@ -119,6 +119,9 @@ pub(crate) async fn admit<G: Guarded>(
 }
 
 /// Counts the outcome of a call for or against the breaker.
+///
+/// Errors that say nothing about the server end a row of failures, too, because
+/// the server has replied.
 pub(crate) fn record<G: Guarded>(guarded: &Arc<G>, error: Option<&Error>) {
     let (breaker, settings) = (guarded.breaker(), guarded.settings());
     if error.is_some_and(Error::is_closed_by_other) {
@@ -141,6 +144,8 @@ pub(crate) fn record<G: Guarded>(guarded: &Arc<G>, error: Option<&Error>) {
 }
 
 /// Starts a task that probes, unless one is there and on time.
+///
+/// The task waits on the timers of the current runtime, and ends with it.
 fn keep_probing<G: Guarded>(guarded: &Arc<G>) {
     let Ok(runtime) = Handle::try_current() else {
         return;

@@ -38,6 +38,13 @@ impl Login {
     }
 
     /// The login of the default user.
+    ///
+    /// ```
+    /// use sluicegate::redis::Login;
+    ///
+    /// // What `--requirepass` of the server sets.
+    /// let login = Login::password("secret");
+    /// ```
     pub fn password(password: impl Into<String>) -> Self {
         let password = password.into();
         Self {

@@ -35,6 +35,9 @@ pub(crate) async fn connect_with_credentials(
 }
 
 /// Connects with the credentials of the address.
+///
+/// Besides the address and the login, it needs the lane's counters, which count
+/// the connections.
 pub(crate) async fn connect(
     info: &ConnectionInfo,
     settings: &Settings,

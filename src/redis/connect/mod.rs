@@ -1,5 +1,8 @@
 //! Opening a connection: credentials, the login, and sentinels that name the
 //! primary.
+//!
+//! `single_flight` makes callers share an attempt. An attempt asks the provider
+//! for credentials, with sentinels asks them for the primary, and logs in.
 
 mod credentials;
 mod login;

@@ -30,6 +30,9 @@ pub(crate) struct Sentinels {
 impl Sentinels {
     /// Connects to the primary. All sentinels are asked at once, so that one
     /// that hangs costs no time.
+    ///
+    /// The server is asked for its role, because sentinels may be late to
+    /// notice that the primary has changed.
     pub(crate) async fn connect_to_primary(
         &self,
         settings: &Settings,

@@ -54,6 +54,9 @@ impl SingleFlight {
 
     /// Returns the result of the attempt under way on this runtime, or begins
     /// this one. An attempt is a task, so it outlives a caller that gives up.
+    ///
+    /// A failed attempt is shared, too: its callers get the same error, and the
+    /// next caller begins a new one.
     pub(crate) fn join<F>(&self, attempt: F) -> FlightResult
     where
         F: Future<Output = Result<(), Error>> + Send + 'static,

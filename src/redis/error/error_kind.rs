@@ -18,8 +18,8 @@ pub enum ErrorKind {
     /// A setting cannot work: an address, a password, a database, a prefix. The
     /// text names the field, its value and what is allowed.
     Config,
-    /// There is no connection to the server, or it broke. If it broke in the
-    /// middle of a call, the call may have been carried out.
+    /// The connection to the server could not be made, or it broke. If it broke
+    /// in the middle of a call, the call may have been carried out.
     Unreachable,
     /// No reply came within the timeout. The call may have been carried out.
     TimedOut,

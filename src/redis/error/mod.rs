@@ -1,4 +1,8 @@
 //! The error of a call, and its reduction to text that shows no secrets.
+//!
+//! redis-rs's own errors are never handed on: they repeat what the server said,
+//! and that may repeat keys, users and passwords. `redacted` keeps the code of
+//! a server's error, `client_error` the kind of any other one.
 
 mod client_error;
 mod error_kind;

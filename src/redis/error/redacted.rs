@@ -10,6 +10,9 @@ use redis::{RedisError, ServerError};
 use super::redirection::Redirection;
 
 /// A server's error without what may be secret.
+///
+/// Both parts are constants of this crate, so no byte of the server's message
+/// can get into a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RedactedError {
     /// `None` if the code is not in [`CODES`].
@@ -115,6 +118,8 @@ impl RedactedError {
 /// Returns the code inside an error of a script, as in "Error running script
 /// (call to f_...): @user_script:1: -OOM command not allowed". Servers before
 /// 7.0 wrap the error of a command into a general one.
+///
+/// The code is the first word of capitals behind a hyphen.
 fn inner(details: &str) -> &str {
     // Servers before 7.2 have no code for a right that is missing in a script.
     if details.contains("user executing the script can't") {

@@ -24,12 +24,20 @@ use super::{
 /// code, such as `WRONGTYPE`, if the code is a known one. It never contains the
 /// rest of a server's message, which may repeat keys, users and passwords.
 /// Neither does its `Debug` output, and it has no source.
+///
+/// ```
+/// use sluicegate::redis::Connection;
+///
+/// let error = Connection::builder("redis://app:s3cret@localhost/x").lazy().unwrap_err();
+/// assert!(error.to_string().starts_with("invalid redis url redis://localhost/x: must be"));
+/// assert!(!format!("{error:?}").contains("s3cret"));
+/// ```
 #[derive(Clone)]
 pub struct Error(Arc<Inner>);
 
 /// Behind a pointer, so that a result stays small.
 struct Inner {
-    /// What went wrong, for the caller's policy.
+    /// The kind, by which a policy decides.
     kind: ErrorKind,
     /// The text, which shows no secrets.
     message: Cow<'static, str>,
@@ -68,6 +76,9 @@ impl Error {
     /// Returns the time after which a retry makes sense: when the next probe of
     /// an open breaker is over, or a timeout later. `None` if a retry would not
     /// help, as after a wrong setting, or if the time is not known.
+    ///
+    /// A refusal of a layer carries it as `retry-after`, so that clients come
+    /// back when it makes sense.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry.get().copied()
     }
@@ -179,7 +190,7 @@ impl Error {
         Self::with(kind, message, None, Origin::Call)
     }
 
-    /// An error that the server sent, for a call that ran or not.
+    /// An error that the server sent, whether or not the call ran.
     fn of_server(server: &str, error: RedactedError, origin: Origin) -> Self {
         let message = format!("redis server {server} refused the call: {error}");
         Self::with(ErrorKind::Server, message, Some(error), origin)
@@ -245,6 +256,9 @@ impl Error {
 
     /// Whether the server cannot run any call at present. Such an error counts
     /// against the breaker.
+    ///
+    /// A mistake in one call, such as a key of another type, says nothing about
+    /// the server. Neither does a value that cannot be read.
     pub(crate) fn is_outage(&self) -> bool {
         match self.kind() {
             ErrorKind::Config | ErrorKind::Unreachable | ErrorKind::TimedOut => true,
@@ -257,6 +271,9 @@ impl Error {
     }
 
     /// Whether the connection is broken, or leads to the wrong server by now.
+    ///
+    /// Behind sentinels, a server that became a replica replies `READONLY`. A
+    /// new connection asks the sentinels for the primary again.
     pub(crate) fn ends_connection(&self) -> bool {
         match self.kind() {
             ErrorKind::Unreachable => true,

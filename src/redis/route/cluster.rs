@@ -67,6 +67,9 @@ impl Cluster {
     }
 
     /// Returns the node that has the keys of a call.
+    ///
+    /// While no topology is known, the first call learns it within its own
+    /// timeout. Its outcome counts for the breaker of the cluster.
     pub(super) async fn node_for(
         self: &Arc<Self>,
         call: &Cmd,
@@ -91,6 +94,10 @@ impl Cluster {
     }
 
     /// Returns the node that a redirection names.
+    ///
+    /// After `MOVED`, the slot is assigned at once, so that the next call goes
+    /// there, and the whole topology is learned in the background. `ASK` holds
+    /// for one call only, so nothing is remembered.
     pub(super) fn follow(self: &Arc<Self>, redirection: &Redirection, from: &Node) -> Arc<Node> {
         let host = match redirection.host.as_str() {
             "" => host(from),

@@ -61,6 +61,9 @@ impl LaneClient {
     }
 
     /// Makes a call without counting it.
+    ///
+    /// The deadline spans all attempts: connecting, redirections, and the
+    /// second sending of a script.
     pub(crate) async fn call_uncounted(
         &self,
         mut call: Call<'_>,

@@ -67,6 +67,9 @@ impl Lanes {
     }
 
     /// Opens a client that the first used lane takes.
+    ///
+    /// `connect` checks the server with it, and the connection that was made
+    /// for the check is not wasted.
     pub(crate) fn open_spare(&self) -> LaneClient {
         let client = self.open();
         *lock(&self.spare) = Some(client.clone());

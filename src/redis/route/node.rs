@@ -54,6 +54,8 @@ pub(crate) enum Endpoint {
 }
 
 /// The cluster, as far as its nodes know it.
+///
+/// A trait keeps nodes from depending on the cluster that owns them.
 pub(crate) trait Membership: Send + Sync {
     /// Learns the topology in the background.
     fn refresh_soon(self: Arc<Self>);
@@ -101,6 +103,9 @@ impl Node {
     }
 
     /// Sends a call once, and counts its outcome for or against the server.
+    ///
+    /// After an outage of a node, its cluster learns the topology again,
+    /// because a replica may have taken over.
     pub(super) async fn call(
         self: &Arc<Self>,
         call: &Call<'_>,
@@ -129,6 +134,8 @@ impl Node {
     }
 
     /// Sends a call once on this connection.
+    ///
+    /// Replies that arrived while this runtime was blocked count as in time.
     pub(super) async fn send_on(
         self: &Arc<Self>,
         wire: &Arc<Wire>,

@@ -14,6 +14,8 @@ use super::{node::Node, topology::SlotRange};
 const SLOTS: usize = 16_384;
 
 /// The current map. Calls only read it, so they do not wait for each other.
+///
+/// A map is replaced as a whole, so a reader never sees half a topology.
 #[derive(Default)]
 pub(super) struct SlotMap(RwLock<Map>);
 

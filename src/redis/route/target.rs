@@ -63,6 +63,8 @@ impl Target {
 
     /// Opens the servers for a lane. They share nothing with those of other
     /// lanes.
+    ///
+    /// Nothing is connected here; the first call of the lane does that.
     pub(super) fn open(&self, settings: &Arc<Settings>) -> Servers {
         let endpoint = match self {
             Self::Single(info) => Endpoint::Fixed(info.clone()),

@@ -17,7 +17,7 @@ const MAX_CALL_NUMBER: u64 = 1 << 48;
 
 /// A command or script to send.
 pub(crate) struct Call<'a> {
-    /// The command, for a script with its number.
+    /// The command. That of a script ends with its number.
     command: Cmd,
     /// How its reply is recognised.
     kind: CallKind<'a>,
@@ -32,6 +32,8 @@ enum CallKind<'a> {
 }
 
 /// The reply to a call.
+///
+/// Only `Mismatched` closes the connection.
 pub(crate) enum CallReply {
     /// The value that the call returned.
     Value(Value),
@@ -123,6 +125,8 @@ impl<'a> Call<'a> {
     }
 
     /// Reads the replies to the [`pipeline`](Self::pipeline).
+    ///
+    /// Fewer replies than commands mean that the connection lost some.
     pub(super) fn read_all(&self, asking: bool, echo: u64, replies: Vec<Value>) -> CallReply {
         let mut replies = replies.into_iter();
         let asked = asking.then(|| replies.next());
@@ -195,6 +199,8 @@ fn numbered(number: u64, reply: Vec<Value>) -> CallReply {
 
 /// A command that returns its number and does nothing else. If its reply comes
 /// in its turn, so did the replies before it.
+///
+/// It is a script, because scripts need no right of their own.
 pub(crate) struct Echo(pub(crate) u64);
 
 impl Echo {

@@ -19,6 +19,9 @@ use crate::redis::{error::Error, settings::Settings, stats::LaneEvent};
 
 /// A connection that is closed as soon as a reply belongs to another call,
 /// because all callers that still wait would get wrong replies, too.
+///
+/// It outlives a call that times out: its reply is dropped when it comes. It
+/// does not outlive a lost connection; the node then makes a new one.
 pub(crate) struct Wire {
     /// Counts the connections of the node; it identifies this one.
     pub(crate) serial: u64,
@@ -76,6 +79,8 @@ impl Wire {
     }
 
     /// Sends a call once, and returns its reply.
+    ///
+    /// An error of the kind `Unreachable` means that the call may have run.
     pub(crate) async fn send(&self, call: &Call<'_>, asking: bool) -> Result<Value, Error> {
         self.used.store(self.age_ms(), Relaxed);
         match self.exchange(call, asking).await? {

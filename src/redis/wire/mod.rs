@@ -1,5 +1,9 @@
 //! One TCP connection to a server: calls on it, and whether each reply belongs
 //! to its call.
+//!
+//! A call has a number, which the reply has to bring back (`call`). A
+//! connection is closed as soon as one does not (`connection`). Each runtime
+//! has its own connection to a server (`per_runtime`).
 
 mod call;
 mod connection;

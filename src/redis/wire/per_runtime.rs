@@ -50,6 +50,9 @@ impl RuntimeWires {
     }
 
     /// Drops this connection, unless it was replaced already.
+    ///
+    /// The serial tells it from a newer one, because the news of a lost
+    /// connection may come late.
     pub(crate) fn retire(&self, serial: u64) {
         let retired = {
             let mut all = self.0.all();

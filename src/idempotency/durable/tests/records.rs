@@ -26,7 +26,7 @@ fn records(fsync: Fsync) -> (Records, PathBuf) {
     )
 }
 
-/// What an operation left to be saved.
+/// Returns how an operation left the store to be saved.
 fn left(records: &mut Records) -> Unsaved {
     let left = records.unsaved;
     records.save().unwrap();
