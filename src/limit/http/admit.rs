@@ -1,4 +1,4 @@
-//! What admission says about a request. The service and the future act on it.
+//! The result of admission. The service and the future act on it.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use crate::{
     refusal::{Origin, Refusal, Refuse},
 };
 
-/// What to do with a request. `F` is the limiter's future.
+/// The action for a request. `F` is the limiter's future.
 pub(super) enum Admit<F> {
     /// Call the inner service.
     Pass,
@@ -17,6 +17,16 @@ pub(super) enum Admit<F> {
     Wait(F, DecisionContext),
     /// Answer with a refusal.
     Refuse(Refusal),
+}
+
+impl<F> Admit<F> {
+    /// Sets the request that a refusal answers.
+    pub(super) fn answering(self, origin: Origin) -> Self {
+        match self {
+            Self::Refuse(refusal) => Self::Refuse(refusal.answering(origin)),
+            admit => admit,
+        }
+    }
 }
 
 /// The limit that admitted a request, and its decision: what a response is
@@ -38,8 +48,8 @@ impl Admitted {
     }
 }
 
-/// What admission keeps of a request while its decision is pending. The key
-/// itself may borrow from the request, so it cannot be kept.
+/// The part of a request that admission keeps while the decision is pending. The
+/// key itself may borrow from the request, so it cannot be kept.
 pub(super) struct DecisionContext {
     /// The limits that may make the decision.
     pub(super) names: LimitNames,
@@ -47,7 +57,7 @@ pub(super) struct DecisionContext {
     pub(super) key: Option<String>,
     /// Whether the response is to be marked.
     pub(super) marks: bool,
-    /// What the other limits of an `All` said before the decision was pending.
+    /// The decisions that the other limits of an `All` have made so far.
     pub(super) others: Others,
     /// Identifies the request, in case it is refused.
     pub(super) origin: Origin,

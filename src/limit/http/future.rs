@@ -4,35 +4,17 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll, ready},
 };
 
 use pin_project_lite::pin_project;
-use tokio::{
-    task::{Unconstrained, unconstrained},
-    time::{Sleep, sleep_until},
-};
 use tower_service::Service;
 
 use super::{
-    admission::LimitAdmission,
-    admit::{Admit, Admitted, DecisionContext},
+    admit::{Admit, Admitted},
+    pending::{PendingCheck, ReadyCall},
 };
-use crate::{
-    deadline,
-    limit::limiter::Backend,
-    refusal::{Origin, Refuse},
-};
-
-/// A call that waits for a decision.
-pub(super) struct ReadyCall<S, Req, A> {
-    /// The instance that `poll_ready` has found ready.
-    pub(super) service: S,
-    pub(super) request: Req,
-    /// Answers the request if it is refused.
-    pub(super) answer: A,
-}
+use crate::{limit::limiter::Backend, refusal::Refuse};
 
 pin_project! {
     /// The response of the inner service, or a refusal.
@@ -79,37 +61,9 @@ pin_project! {
     }
 }
 
-pin_project! {
-    struct PendingCheck<S, Req, L, K, C, X, A>
-    where
-        L: Backend,
-    {
-        #[pin]
-        check: L::Future,
-        // Fires at the deadline that was current at the call. Unconstrained, so
-        // that a task without coop budget still sees it.
-        #[pin]
-        deadline: Option<Unconstrained<Sleep>>,
-        admission: Arc<LimitAdmission<L, K, C, X>>,
-        // `None` once the check has ended.
-        call: Option<(DecisionContext, ReadyCall<S, Req, A>)>,
-    }
-}
-
 impl<S: Service<Req>, Req, L: Backend, K, C, X, A> ResponseFuture<S, Req, L, K, C, X, A> {
-    pub(super) fn checking(
-        check: L::Future,
-        context: DecisionContext,
-        admission: Arc<LimitAdmission<L, K, C, X>>,
-        call: ReadyCall<S, Req, A>,
-    ) -> Self {
-        let timer = |deadline: deadline::Deadline| unconstrained(sleep_until(deadline.instant()));
-        let pending = Box::pin(PendingCheck {
-            check,
-            deadline: deadline::current().map(timer),
-            admission,
-            call: Some((context, call)),
-        });
+    pub(super) fn checking(pending: PendingCheck<S, Req, L, K, C, X, A>) -> Self {
+        let pending = Box::pin(pending);
         Self {
             state: State::Checking { pending },
         }
@@ -141,67 +95,6 @@ impl<S: Service<Req>, Req, L: Backend, K, C, X, A> ResponseFuture<S, Req, L, K, 
     }
 }
 
-impl<S, Req, L, K, C, X, A> PendingCheck<S, Req, L, K, C, X, A>
-where
-    S: Service<Req>,
-    L: Backend,
-    A: Refuse<Req, S::Response, S::Error>,
-{
-    /// Ready with the next state when there is a decision or the deadline has
-    /// passed. Polls the check first, so that a decision at the deadline counts.
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<State<S, Req, L, K, C, X, A>> {
-        let this = self.project();
-        let decision = match this.check.poll(cx) {
-            Poll::Ready(decision) => Some(decision),
-            Poll::Pending => {
-                let deadline = this.deadline.as_pin_mut();
-                ready!(deadline.map_or(Poll::Pending, |deadline| deadline.poll(cx)));
-                None
-            }
-        };
-        let (context, call) = this.call.take().expect("polled after the check has ended");
-        let origin = context.origin;
-        let admit = match decision {
-            Some(decision) => this.admission.after_wait(context, decision),
-            None => this.admission.too_late(&context.names),
-        };
-        Poll::Ready(call.proceed(admit, origin))
-    }
-}
-
-impl<S, Req, A> ReadyCall<S, Req, A> {
-    /// Calls the service or answers with the refusal.
-    fn proceed<L, K, C, X>(
-        mut self,
-        admit: Admit<L::Future>,
-        origin: Origin,
-    ) -> State<S, Req, L, K, C, X, A>
-    where
-        S: Service<Req>,
-        L: Backend,
-        A: Refuse<Req, S::Response, S::Error>,
-    {
-        match admit {
-            Admit::Pass => State::Calling {
-                response: self.service.call(self.request),
-            },
-            Admit::Mark(admitted) => State::Marking {
-                response: self.service.call(self.request),
-                admitted,
-                answer: self.answer,
-            },
-            Admit::Refuse(refusal) => {
-                let refusal = refusal.answering(origin);
-                let answer = self.answer.refuse(refusal, &self.request);
-                State::Answered {
-                    answer: Some(answer),
-                }
-            }
-            Admit::Wait(..) => unreachable!("a decision is pending only once"),
-        }
-    }
-}
-
 impl<S, Req, L, K, C, X, A> Future for ResponseFuture<S, Req, L, K, C, X, A>
 where
     S: Service<Req>,
@@ -217,8 +110,8 @@ where
             match state.as_mut().project() {
                 // ## Checking => (Calling | Marking | Answered)
                 StateProj::Checking { pending } => {
-                    let next = ready!(pending.as_mut().poll(cx));
-                    state.set(next);
+                    let (admit, call) = ready!(pending.as_mut().poll_admit(cx));
+                    state.set(State::after_wait(admit, call));
                 }
                 // ## Calling => done
                 StateProj::Calling { response } => return response.poll(cx),
@@ -239,6 +132,31 @@ where
                     return Poll::Ready(answer.take().expect("polled after completion"));
                 }
             }
+        }
+    }
+}
+
+impl<S, Req, L, K, C, X, A> State<S, Req, L, K, C, X, A>
+where
+    S: Service<Req>,
+    L: Backend,
+    A: Refuse<Req, S::Response, S::Error>,
+{
+    /// Calls the service, or answers with the refusal.
+    fn after_wait(admit: Admit<L::Future>, mut call: ReadyCall<S, Req, A>) -> Self {
+        match admit {
+            Admit::Pass => Self::Calling {
+                response: call.service.call(call.request),
+            },
+            Admit::Mark(admitted) => Self::Marking {
+                response: call.service.call(call.request),
+                admitted,
+                answer: call.answer,
+            },
+            Admit::Refuse(refusal) => Self::Answered {
+                answer: Some(call.answer.refuse(refusal, &call.request)),
+            },
+            Admit::Wait(..) => unreachable!("a decision is pending only once"),
         }
     }
 }

@@ -4,10 +4,7 @@ use std::{fmt, sync::Arc};
 
 use tower_layer::Layer;
 
-use super::{
-    admission::{AdmissionSettings, LimitAdmission},
-    service::RateLimit,
-};
+use super::{admission::LimitAdmission, service::RateLimit, settings::AdmissionSettings};
 use crate::{
     key::{Global, PeerWarning},
     limit::{limiter::Wait, observe::Observe, rules::quota::Cost, warn_log::WarnLog},

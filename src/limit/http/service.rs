@@ -11,7 +11,8 @@ use tower_service::Service;
 use super::{
     admission::LimitAdmission,
     admit::Admit,
-    future::{ReadyCall, ResponseFuture},
+    future::ResponseFuture,
+    pending::{PendingCheck, ReadyCall},
     weigh::Weigh,
 };
 use crate::{
@@ -126,7 +127,8 @@ impl<S, L, K, C, X, A> RateLimit<S, L, K, C, X, A> {
                     request: req,
                     answer: self.answer.clone(),
                 };
-                ResponseFuture::checking(check, context, self.admission.clone(), call)
+                let admission = self.admission.clone();
+                ResponseFuture::checking(PendingCheck::new(check, context, admission, call))
             }
             Admit::Refuse(refusal) => {
                 // Dropping the ready instance gives back what its readiness

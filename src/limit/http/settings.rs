@@ -1,0 +1,163 @@
+//! Acts on a decision: records it, logs it, and chooses between passing and
+//! refusing. `admission` asks the limiter first.
+
+use std::sync::Arc;
+
+use super::admit::{Admit, Admitted};
+use crate::{
+    clock::ticks,
+    deadline,
+    key::{Absence, PeerWarning},
+    limit::{
+        decision::{Decision, Denial},
+        limiter::Wait,
+        observe::{Event, Observe, Outcome},
+        others::Others,
+        warn_log::WarnLog,
+    },
+    refusal::{BoxError, Refusal},
+};
+
+/// The settings that do not change the type of a layer.
+#[derive(Clone)]
+pub(super) struct AdmissionSettings {
+    pub(super) wait: Wait,
+    /// Whether requests without a key pass.
+    pub(super) pass_without_key: bool,
+    /// Whether to decide and record, but to let every request pass.
+    pub(super) shadow: bool,
+    pub(super) log: WarnLog,
+    pub(super) peer_warning: PeerWarning,
+    pub(super) observer: Option<Arc<dyn Observe>>,
+}
+
+impl AdmissionSettings {
+    /// Returns the bounds on the wait, which also ends at the current deadline.
+    #[inline]
+    pub(super) fn wait(&self) -> Wait {
+        deadline::current().map_or(self.wait, |deadline| self.wait.before(deadline))
+    }
+
+    /// Acts on a decision. `marks` holds the decisions of other limits if the
+    /// response is to be marked. Limiter and key are closures because most
+    /// requests need the name of neither.
+    #[inline]
+    pub(super) fn decided<F>(
+        &self,
+        limiter: impl FnOnce() -> Arc<str>,
+        decision: &Decision,
+        marks: Option<Others>,
+        key: impl FnOnce() -> String,
+    ) -> Admit<F> {
+        if decision.is_denied() {
+            let others = marks.unwrap_or_default();
+            return self.denied(limiter(), *decision, others, key);
+        }
+        let marks = marks.filter(|_| !self.shadow);
+        if marks.is_none() && self.observer.is_none() {
+            return Admit::Pass;
+        }
+        let limiter = limiter();
+        let outcome = match decision.is_of_a_wait() && !self.shadow {
+            true => Outcome::Waited,
+            false => Outcome::Admitted,
+        };
+        self.observe(&limiter, outcome, Some(decision));
+        marks.map_or(Admit::Pass, |others| {
+            Admit::Mark(Admitted {
+                limiter,
+                decision: *decision,
+                others,
+            })
+        })
+    }
+
+    #[cold]
+    fn denied<F>(
+        &self,
+        limiter: Arc<str>,
+        decision: Decision,
+        others: Others,
+        key: impl FnOnce() -> String,
+    ) -> Admit<F> {
+        let outcome = match self.shadow {
+            true => Outcome::Shadowed,
+            false => Outcome::Refused,
+        };
+        self.observe(&limiter, outcome, Some(&decision));
+        self.log.denied(&limiter, self.shadow, &decision, key);
+        self.refuse(|| match self.is_too_late(&decision) {
+            true => Refusal::deadline_exceeded(),
+            false => Refusal::over_limit(limiter, decision, others),
+        })
+    }
+
+    /// Returns whether a denied request would have waited and passed, if it had
+    /// no deadline. Then the deadline is the reason to tell, not the limit.
+    fn is_too_late(&self, decision: &Decision) -> bool {
+        let deadline = deadline::current();
+        let Some((deadline, retry)) = deadline.zip(decision.retry_ticks()) else {
+            return false;
+        };
+        let left = ticks(deadline.remaining());
+        let own = self.wait.max_wait().map(ticks);
+        match decision.denial() {
+            // The place in the queue comes `retry` ticks after the deadline.
+            Some(Denial::WaitTooLong) => own.is_none_or(|own| left.saturating_add(retry) <= own),
+            Some(Denial::OverLimit) => own.is_some_and(|own| left < retry && retry <= own),
+            _ => false,
+        }
+    }
+
+    /// Acts on a deadline that passed before there was a decision.
+    pub(super) fn too_late<F>(&self, limiter: &str) -> Admit<F> {
+        self.observe(limiter, Outcome::Failed, None);
+        self.refuse(Refusal::deadline_exceeded)
+    }
+
+    /// Acts on an error of the limiter.
+    #[cold]
+    pub(super) fn failed<F>(&self, limiter: &Arc<str>, error: BoxError) -> Admit<F> {
+        self.observe(limiter, Outcome::Failed, None);
+        self.log.failed(limiter, &*error);
+        self.refuse(|| Refusal::unavailable(limiter.clone(), error))
+    }
+
+    /// Acts on a request without a key, which counts under the limiter's own
+    /// name, because no key chooses one of its limits.
+    pub(super) fn without_key<F>(&self, limiter: &str, absence: Absence) -> Admit<F> {
+        if absence == Absence::NoPeer {
+            self.peer_warning.warn(limiter);
+        }
+        if self.pass_without_key || self.shadow {
+            self.observe(limiter, Outcome::Keyless, None);
+            return Admit::Pass;
+        }
+        self.observe(limiter, Outcome::Refused, None);
+        self.log.without_key();
+        Admit::Refuse(match absence {
+            Absence::NoPeer => Refusal::no_peer(),
+            _ => Refusal::no_key(),
+        })
+    }
+
+    /// Refuses, except in shadow mode.
+    fn refuse<F>(&self, refusal: impl FnOnce() -> Refusal) -> Admit<F> {
+        match self.shadow {
+            true => Admit::Pass,
+            false => Admit::Refuse(refusal()),
+        }
+    }
+
+    /// Notifies the observer, if there is one.
+    #[inline]
+    pub(super) fn observe(&self, limiter: &str, outcome: Outcome, decision: Option<&Decision>) {
+        if let Some(observer) = &self.observer {
+            observer.decided(&Event {
+                limiter,
+                outcome,
+                decision,
+            });
+        }
+    }
+}
