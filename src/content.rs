@@ -1,5 +1,6 @@
-//! Reads from the head of an HTTP message what its body is: its length, its type,
-//! and whether there is one. `red`, `deadline`, `idempotency` and `refusal` use it.
+//! Reads from the head of an HTTP message what its body is: its length, its
+//! type, and whether there is one. `red`, `deadline`, `idempotency` and
+//! `refusal` use it.
 
 use http::{
     HeaderMap, HeaderValue, Method, StatusCode,
@@ -9,8 +10,8 @@ use http::{
 /// Returns the length of the body in bytes; `None` if the head does not tell it
 /// unambiguously.
 ///
-/// A `Transfer-Encoding` overrides the length (RFC 9112, section 6.3). A list of
-/// equal lengths counts as one of them (RFC 9110, section 8.6).
+/// A `Transfer-Encoding` overrides the length (RFC 9112, section 6.3). A list
+/// of equal lengths counts as one of them (RFC 9110, section 8.6).
 pub(crate) fn content_length(head: &HeaderMap) -> Option<u64> {
     let lines = head.get_all(CONTENT_LENGTH).iter();
     let listed = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
@@ -20,7 +21,8 @@ pub(crate) fn content_length(head: &HeaderMap) -> Option<u64> {
     is_sure.then_some(first)
 }
 
-/// Parses a length, which consists of digits only. `u64` alone would accept a `+`.
+/// Parses a length, which consists of digits only. `u64` alone would accept a
+/// `+`.
 fn length(text: &[u8]) -> Option<u64> {
     let digits = text.trim_ascii();
     let text = str::from_utf8(digits).ok()?;
@@ -90,8 +92,8 @@ pub(crate) enum Grpc {
 const GRPC: &[u8] = b"application/grpc";
 
 impl Grpc {
-    /// Returns the form of a message with this content type; `None` if it is not
-    /// gRPC. Ignores case, parameters and the part after a `+`.
+    /// Returns the form of a message with this content type; `None` if it is
+    /// not gRPC. Ignores case, parameters and the part after a `+`.
     pub(crate) fn of(content_type: &HeaderValue) -> Option<Self> {
         let (name, rest) = essence(content_type).split_at_checked(GRPC.len())?;
         if !name.eq_ignore_ascii_case(GRPC) {

@@ -1,6 +1,7 @@
-//! Errors that all modules share. A setting that is out of its bounds fails with
-//! one error type, so that one `From` or one match arm of an application covers
-//! quotas, client addresses and everything else that a configuration contains.
+//! Errors that all modules share. A setting that is out of its bounds fails
+//! with one error type, so that one `From` or one match arm of an application
+//! covers quotas, client addresses and everything else that a configuration
+//! contains.
 
 use std::{error::Error, fmt};
 

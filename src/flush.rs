@@ -1,5 +1,6 @@
 //! Delays the failure of a response body until the server has sent its head and
-//! the frames before. The response bodies of `deadline` and `idempotency` use it.
+//! the frames before. The response bodies of `deadline` and `idempotency` use
+//! it.
 
 use std::{
     fmt,
@@ -22,15 +23,16 @@ use tokio::{
 const FRAME_SENT: Duration = Duration::from_millis(20);
 
 /// The time that a connection of HTTP/2 gets to send the head. It is longer,
-/// because a client without a head gets no response at all, and the task may wait
-/// for a busy processor.
+/// because a client without a head gets no response at all, and the task may
+/// wait for a busy processor.
 const HEAD_SENT: Duration = Duration::from_millis(500);
 
 /// Tracks whether a server has sent the frames of a body.
 ///
-/// Hyper drops a head and frames that are still in its buffers if the body fails
-/// in the same poll, and the client gets no response at all. A server sends its
-/// buffers when a body is pending, so a body should fail only in a later poll.
+/// Hyper drops a head and frames that are still in its buffers if the body
+/// fails in the same poll, and the client gets no response at all. A server
+/// sends its buffers when a body is pending, so a body should fail only in a
+/// later poll.
 pub(crate) struct Flush {
     /// Whether the task that polls the body also writes to the socket, as up to
     /// HTTP/1.1.
@@ -54,8 +56,8 @@ impl Flush {
         }
     }
 
-    /// Creates one for the response to an outgoing call. Whether it is passed on,
-    /// and over which version, is unknown.
+    /// Creates one for the response to an outgoing call. Whether it is passed
+    /// on, and over which version, is unknown.
     pub(crate) fn one_turn() -> Self {
         Self::of(Version::HTTP_11)
     }
@@ -92,7 +94,8 @@ impl Flush {
         let frame = self.pending.map(|pending| pending + FRAME_SENT);
         match head.max(frame) {
             Some(at) if Instant::now() < at => {
-                // Unconstrained: a task without coop budget must still see the timer.
+                // Unconstrained: a task without coop budget must still see the
+                // timer.
                 let timer = || Box::pin(unconstrained(sleep_until(at)));
                 self.timer.get_or_insert_with(timer).as_mut().poll(cx)
             }

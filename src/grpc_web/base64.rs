@@ -1,6 +1,7 @@
-//! Decodes base64 in pieces. `application/grpc-web-text` concatenates the encoded
-//! pieces of a body, each with its own padding, and a network may cut them anywhere.
-//! A decoder for whole texts, as in the crate `base64`, accepts neither.
+//! Decodes base64 in pieces. `application/grpc-web-text` concatenates the
+//! encoded pieces of a body, each with its own padding, and a network may cut
+//! them anywhere. A decoder for whole texts, as in the crate `base64`, accepts
+//! neither.
 
 /// Decodes base64 piece by piece.
 #[derive(Debug, Default)]
@@ -35,8 +36,8 @@ pub(super) struct InvalidBase64;
 const PADDING: u8 = b'=';
 
 impl Decoder {
-    /// Decodes the next quantum of the text and advances `text`. The result is empty
-    /// if the text ends within a quantum.
+    /// Decodes the next quantum of the text and advances `text`. The result is
+    /// empty if the text ends within a quantum.
     pub(super) fn decode(&mut self, text: &mut &[u8]) -> Result<Quantum, InvalidBase64> {
         while let Some((digit, rest)) = text.split_first() {
             *text = rest;

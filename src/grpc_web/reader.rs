@@ -8,15 +8,15 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use super::base64::Decoder;
 use crate::content::Grpc;
 
-/// The bytes of trailers that are read. A status with its message and details is
-/// mostly less than 1 KiB.
+/// The bytes of trailers that are read. A status with its message and details
+/// is mostly less than 1 KiB.
 pub(super) const MAX_TRAILER_BYTES: usize = 8 * 1_024;
 
 /// The flag of a frame with trailers.
 pub(super) const TRAILERS_FLAG: u8 = 0x80;
 
-/// Reads a gRPC-Web body in pieces of any size. It keeps only the trailers, and at
-/// most 8 KiB of them.
+/// Reads a gRPC-Web body in pieces of any size. It keeps only the trailers, and
+/// at most 8 KiB of them.
 #[derive(Debug)]
 pub(crate) struct Reader {
     /// For bodies in base64.
@@ -28,7 +28,8 @@ pub(crate) struct Reader {
 /// The position of the reader in a body.
 #[derive(Debug)]
 enum FramePosition {
-    /// In the prefix of a frame: its bytes, and how many of them have been read.
+    /// In the prefix of a frame: its bytes, and how many of them have been
+    /// read.
     Prefix([u8; PREFIX_BYTES], usize),
     /// In a message, with so many bytes left.
     Message(u32),
@@ -44,8 +45,8 @@ enum FramePosition {
 const PREFIX_BYTES: usize = 5;
 
 impl Reader {
-    /// Creates a reader for bodies of this form; `None` for gRPC over HTTP/2, whose
-    /// trailers are not in the body.
+    /// Creates a reader for bodies of this form; `None` for gRPC over HTTP/2,
+    /// whose trailers are not in the body.
     pub(crate) fn new(form: Grpc) -> Option<Self> {
         let decoder = match form {
             Grpc::Plain => return None,
@@ -58,8 +59,8 @@ impl Reader {
 
     /// Reads the next piece of the body.
     pub(crate) fn read<D: Buf>(&mut self, data: &D) {
-        // 16 slices are more than the buffers of hyper and tonic have. With more
-        // the rest would be skipped, so the position is lost.
+        // 16 slices are more than the buffers of hyper and tonic have. With
+        // more the rest would be skipped, so the position is lost.
         let mut pieces = [IoSlice::new(&[]); 16];
         let filled = data.chunks_vectored(&mut pieces);
         let pieces = &pieces[..filled];

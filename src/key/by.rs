@@ -38,7 +38,8 @@ where
 
 /// Uses what `read` borrows from the request as the key, without copying it.
 ///
-/// The compiler infers the lifetimes of such a closure only here, not in [`by`].
+/// The compiler infers the lifetimes of such a closure only here, not in
+/// [`by`].
 ///
 /// ```
 /// use http::Request;

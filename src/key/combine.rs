@@ -4,15 +4,15 @@ use super::{absence::Absence, hashed::Hashed, key::Key};
 
 /// Methods that every key has.
 pub trait KeyExt: Sized {
-    /// Uses `other` for requests without this key. The two never share a budget,
-    /// even if their values are equal.
+    /// Uses `other` for requests without this key. The two never share a
+    /// budget, even if their values are equal.
     fn or<K>(self, other: K) -> Or<Self, K> {
         Or(self, other)
     }
 
     /// Hides the value of this key: a shared store sees only its hash, and logs
-    /// see nothing. For tokens and other secrets, which would be part of the names
-    /// of buckets. See [`HashedKey`](super::HashedKey).
+    /// see nothing. For tokens and other secrets, which would be part of the
+    /// names of buckets. See [`HashedKey`](super::HashedKey).
     fn hashed(self) -> Hashed<Self> {
         Hashed::new(self)
     }
@@ -29,7 +29,8 @@ pub struct Or<A, B>(A, B);
 pub enum Either<A, B> {
     /// The value of the first key.
     First(A),
-    /// The value of the second key, because the request does not have the first.
+    /// The value of the second key, because the request does not have the
+    /// first.
     Second(B),
 }
 

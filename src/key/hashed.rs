@@ -37,8 +37,8 @@ impl<Req, K: Key<Req>> Key<Req> for Hashed<K> {
 /// hand.
 ///
 /// The hash is the same in every process, and it is not salted. So a value that
-/// can be guessed, such as an e-mail address, can be found by hashing guesses; a
-/// long random token cannot.
+/// can be guessed, such as an e-mail address, can be found by hashing guesses;
+/// a long random token cannot.
 ///
 /// In process it hashes like the value that it wraps. It implements
 /// [`StoreKey`](super::StoreKey) with the features `redis` and `idempotency`.

@@ -7,15 +7,15 @@ use http::{HeaderName, HeaderValue, Request};
 use super::key::Key;
 use crate::error::{InvalidSetting, valid};
 
-/// Uses the value of a header, byte for byte. The name may be in any case. If the
-/// header is there more than once, the first one counts. To ask the limiter for
-/// that bucket by hand, use the `HeaderValue` or its bytes.
+/// Uses the value of a header, byte for byte. The name may be in any case. If
+/// the header is there more than once, the first one counts. To ask the limiter
+/// for that bucket by hand, use the `HeaderValue` or its bytes.
 ///
-/// A client chooses its headers, so it escapes this limit by changing the value,
-/// unless a layer further out has checked it.
+/// A client chooses its headers, so it escapes this limit by changing the
+/// value, unless a layer further out has checked it.
 ///
-/// The value is part of the bucket's name in Redis, which anyone can read who may
-/// list keys. [Hash](super::KeyExt::hashed) a secret, such as a token:
+/// The value is part of the bucket's name in Redis, which anyone can read who
+/// may list keys. [Hash](super::KeyExt::hashed) a secret, such as a token:
 ///
 /// ```
 /// use http::Request;
@@ -55,8 +55,8 @@ impl<B> Key<Request<B>> for Header {
     }
 }
 
-/// Uses a value of type `T` in the request's extensions, which a layer further out
-/// has put there: an authenticated user, a tenant, a plan.
+/// Uses a value of type `T` in the request's extensions, which a layer further
+/// out has put there: an authenticated user, a tenant, a plan.
 ///
 /// ```
 /// use http::Request;
@@ -88,6 +88,7 @@ impl<B, T: Any + Send + Sync + Hash + fmt::Debug> Key<Request<B>> for Extension<
     }
 }
 
+// Derives would demand `T: Clone` and `T: Copy`, which a key does not need.
 impl<T> Clone for Extension<T> {
     fn clone(&self) -> Self {
         *self

@@ -1,5 +1,5 @@
-//! The trait that all keys implement, its implementation for tuples, and the key
-//! that reads nothing.
+//! The trait that all keys implement, its implementation for tuples, and the
+//! key that reads nothing.
 
 use std::{fmt, hash::Hash};
 
@@ -18,8 +18,8 @@ use super::absence::Absence;
 /// is_key("ann");
 /// ```
 ///
-/// A key may borrow from the request, because limiters store only its hash or its
-/// encoded form.
+/// A key may borrow from the request, because limiters store only its hash or
+/// its encoded form.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not read a key from `{Req}`",
     label = "not a `Key` for this type of requests",
@@ -78,6 +78,8 @@ macro_rules! tuple {
             #[allow(non_snake_case, reason = "each part is named like its type")]
             fn absence(&self, req: &Req) -> Absence {
                 let ($($name,)+) = self;
+                // A server that does not know its peers outweighs a missing
+                // header.
                 let absences = [$($name.key(req).is_none().then(|| $name.absence(req))),+];
                 absences.into_iter().flatten().max().unwrap_or(Absence::NotSent)
             }

@@ -32,9 +32,10 @@
 //! | in process: [`Local`](crate::limit::Local) | [`Hash`] | the limiter stores only the hash |
 //! | in Redis, shared by a fleet | [`StoreKey`] | every process has to find the same bucket by its name |
 //!
-//! Numbers, strings, bytes, addresses and the results of the keys above implement
-//! both. For [`extension`] and [`by`] it depends on the type of the value; your
-//! own type implements [`StoreKey`] in [two lines](StoreKey#keys-of-your-own).
+//! Numbers, strings, bytes, addresses and the results of the keys above
+//! implement both. For [`extension`] and [`by`] it depends on the type of the
+//! value; your own type implements [`StoreKey`] in [two
+//! lines](StoreKey#keys-of-your-own).
 
 mod absence;
 mod by;

@@ -28,6 +28,7 @@ impl ProxyWarning {
         let Some(header) = sign_of_proxy(headers) else {
             return;
         };
+        // Swapped after the look, so that only one of several requests logs.
         if !self.0.swap(true, Relaxed) {
             tracing::warn!(
                 target: "sluicegate::key",
@@ -41,14 +42,14 @@ impl ProxyWarning {
     }
 }
 
-/// The warning about requests without the address of a peer. Clones share the one
-/// warning.
+/// The warning about requests without the address of a peer. Clones share the
+/// one warning.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PeerWarning(Arc<AtomicBool>);
 
 impl PeerWarning {
-    /// Warns that `limiter` needs the address. For idempotency keys it is the name
-    /// of their scope.
+    /// Warns that `limiter` needs the address. For idempotency keys it is the
+    /// name of their scope.
     pub(crate) fn warn(&self, limiter: &str) {
         if self.0.swap(true, Relaxed) {
             return;

@@ -11,8 +11,8 @@ use super::{
     reason::Reason,
 };
 
-/// Answers HTTP requests with an HTTP status, and gRPC and gRPC-Web requests with
-/// a gRPC status (with the feature `grpc`).
+/// Answers HTTP requests with an HTTP status, and gRPC and gRPC-Web requests
+/// with a gRPC status (with the feature `grpc`).
 ///
 /// | reason | HTTP | gRPC |
 /// |---|---|---|
@@ -35,15 +35,15 @@ use super::{
 /// # Retries
 ///
 /// `Retry-After` counts whole seconds, rounded up, at least 1. It is missing if
-/// the request can never pass, or if the time is unknown. For a request that can
-/// never pass, or that has to change first, gRPC gets a pushback of -1, which
-/// forbids a retry.
+/// the request can never pass, or if the time is unknown. For a request that
+/// can never pass, or that has to change first, gRPC gets a pushback of -1,
+/// which forbids a retry.
 ///
 /// # gRPC
 ///
 /// A gRPC response is trailers-only with HTTP status 200, because clients would
-/// take a 429 for `UNAVAILABLE` and retry at once. A response to gRPC-Web is the
-/// same. A script in a browser can read it if CORS exposes the headers
+/// take a 429 for `UNAVAILABLE` and retry at once. A response to gRPC-Web is
+/// the same. A script in a browser can read it if CORS exposes the headers
 /// `grpc-status`, `grpc-message` and `grpc-status-details-bin`.
 ///
 /// # Bodies
@@ -69,23 +69,30 @@ use super::{
 /// Responses to admitted requests carry the quota headers too;
 /// [`Headers::None`] leaves them out. A refused response has the
 /// [`Refusal`](super::Refusal), and the [`Decision`](crate::limit::Decision) in
-/// it, among its extensions, for layers further out. Admitted responses have the
-/// decision as well [if you want](Answer::with_decision).
+/// it, among its extensions, for layers further out. Admitted responses have
+/// the decision as well [if you want](Answer::with_decision).
 ///
 /// With one rate limit around another, the headers that have room for one limit
-/// name the limit that refused. If none refused, they name the tighter limit: the
-/// one with the least remaining, or of two with the same remaining, the one that
-/// resets later. The lists of [`Headers::Ietf`] contain both.
+/// name the limit that refused. If none refused, they name the tighter limit:
+/// the one with the least remaining, or of two with the same remaining, the one
+/// that resets later. The lists of [`Headers::Ietf`] contain both.
 #[derive(Clone, Copy, Default)]
 pub struct Answer<F = Text> {
+    pub(super) options: AnswerOptions,
+    /// Makes the bodies: a closure, [`Text`] or [`NoText`].
+    pub(super) fill: F,
+}
+
+/// The settings that do not depend on the body.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct AnswerOptions {
     pub(super) headers: Headers,
     /// Whether responses have the decision among their extensions.
     pub(super) with_decision: bool,
     late_as_unavailable: bool,
     reuse_as_bad_request: bool,
+    /// The address of a page about idempotency keys.
     pub(super) keys_described_by: Option<&'static str>,
-    /// Makes the bodies: a closure, [`Text`] or [`NoText`].
-    pub(super) fill: F,
 }
 
 impl Answer {
@@ -97,68 +104,81 @@ impl Answer {
 
 impl<F> Answer<F> {
     /// Sets which quota headers responses carry.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// use std::convert::Infallible;
+    /// use http::{Request, Response};
+    /// use sluicegate::{
+    ///     limit::{Local, Quota, RateLimitLayer, TokenBucket},
+    ///     refusal::{Answer, Headers},
+    /// };
+    /// use tower::{Layer, ServiceExt, service_fn};
+    ///
+    /// let limiter = Local::direct(TokenBucket::new(Quota::per_minute(60).burst(20)));
+    /// let layer = RateLimitLayer::new(limiter).refuse_with(Answer::new().headers(Headers::Both));
+    /// let service = layer.layer(service_fn(|_: Request<()>| async {
+    ///     Ok::<_, Infallible>(Response::new(String::new()))
+    /// }));
+    ///
+    /// let response = service.oneshot(Request::new(())).await.unwrap();
+    /// assert_eq!(response.headers()["ratelimit-policy"], r#""default";q=20;w=20"#);
+    /// assert_eq!(response.headers()["ratelimit"], r#""default";r=19;t=1"#);
+    /// assert_eq!(response.headers()["x-ratelimit-remaining"], "19");
+    /// # }
+    /// ```
     #[must_use]
     pub fn headers(self, headers: Headers) -> Self {
-        Self { headers, ..self }
+        self.with(|options| options.headers = headers)
     }
 
-    /// Makes bodies with a closure from the JSON text of the problem. The text is
-    /// empty for gRPC.
+    /// Makes bodies with a closure from the JSON text of the problem. The text
+    /// is empty for gRPC.
     pub fn body<B, G: Fn(String) -> B>(self, fill: G) -> Answer<G> {
-        self.filled_by(fill)
+        let options = self.options;
+        Answer { options, fill }
     }
 
-    /// Leaves bodies empty: a response has the `Default` of its body type, and no
-    /// content type.
+    /// Leaves bodies empty: a response has the `Default` of its body type, and
+    /// no content type.
     pub fn without_body(self) -> Answer<NoText> {
-        self.filled_by(NoText)
-    }
-
-    fn filled_by<G>(self, fill: G) -> Answer<G> {
-        Answer {
-            headers: self.headers,
-            with_decision: self.with_decision,
-            late_as_unavailable: self.late_as_unavailable,
-            reuse_as_bad_request: self.reuse_as_bad_request,
-            keys_described_by: self.keys_described_by,
-            fill,
-        }
+        let (options, fill) = (self.options, NoText);
+        Answer { options, fill }
     }
 
     /// Puts the [`Decision`](crate::limit::Decision) among the extensions of
-    /// responses. If several layers do, it is the decision of the limit that the
-    /// headers name. Off by default, because extensions are on the heap.
+    /// responses. If several layers do, it is the decision of the limit that
+    /// the headers name. Off by default, because extensions are on the heap.
     #[must_use]
     pub fn with_decision(self) -> Self {
-        Self {
-            with_decision: true,
-            ..self
-        }
+        self.with(|options| options.with_decision = true)
     }
 
     /// Answers with 503 instead of 504 when the deadline has passed, because
     /// some clients expect a 504 only from a gateway.
     #[must_use]
     pub fn late_as_unavailable(self) -> Self {
-        Self {
-            late_as_unavailable: true,
-            ..self
-        }
+        self.with(|options| options.late_as_unavailable = true)
     }
 
     /// Answers with 400 instead of 422 when an idempotency key was used for a
     /// different request, like Stripe.
     #[must_use]
     pub fn reuse_as_bad_request(self) -> Self {
-        Self {
-            reuse_as_bad_request: true,
-            ..self
-        }
+        self.with(|options| options.reuse_as_bad_request = true)
     }
 
-    /// Sets the address of a page that documents how the service uses idempotency
-    /// keys. Refusals that are about keys carry a `Link` to it, as in
-    /// draft-ietf-httpapi-idempotency-key-header-07, section 2.7.
+    /// Sets the address of a page that documents how the service uses
+    /// idempotency keys. Refusals that are about keys carry a `Link` to it, as
+    /// in draft-ietf-httpapi-idempotency-key-header-07, section 2.7.
+    ///
+    /// ```
+    /// use sluicegate::refusal::Answer;
+    ///
+    /// let answer = Answer::new().keys_described_by("https://api.example/docs/retries");
+    /// # let _ = answer;
+    /// ```
     ///
     /// # Panics
     ///
@@ -171,17 +191,23 @@ impl<F> Answer<F> {
             address.bytes().all(fits),
             "invalid address {address:?}: must be visible ASCII without a `>`"
         );
-        Self {
-            keys_described_by: Some(address),
-            ..self
-        }
+        self.with(|options| options.keys_described_by = Some(address))
+    }
+
+    fn with(mut self, set: impl FnOnce(&mut AnswerOptions)) -> Self {
+        set(&mut self.options);
+        self
     }
 
     /// Returns the status of an HTTP response.
     pub(super) fn status(&self, reason: Reason) -> StatusCode {
         match reason {
-            Reason::DeadlineExceeded if self.late_as_unavailable => StatusCode::SERVICE_UNAVAILABLE,
-            Reason::ReusedIdempotencyKey if self.reuse_as_bad_request => StatusCode::BAD_REQUEST,
+            Reason::DeadlineExceeded if self.options.late_as_unavailable => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Reason::ReusedIdempotencyKey if self.options.reuse_as_bad_request => {
+                StatusCode::BAD_REQUEST
+            }
             reason => reason.http_status(),
         }
     }
@@ -190,7 +216,7 @@ impl<F> Answer<F> {
 impl<F> fmt::Debug for Answer<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Answer")
-            .field("headers", &self.headers)
+            .field("options", &self.options)
             .finish_non_exhaustive()
     }
 }

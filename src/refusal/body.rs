@@ -10,14 +10,14 @@ use http_body_util::{
 /// A response body that can be made from text, so that an
 /// [`Answer`](super::Answer)(super::Answer) can explain a refusal in it.
 ///
-/// Implemented for `String`, `Vec<u8>`, `Bytes`, `Full<Bytes>`, the boxed bodies
-/// of `http-body-util` over `Bytes`, the bodies of axum and tonic (with the
-/// features of these names), and the bodies of this crate's own layers over any
-/// of them. `()` and `Empty<Bytes>` implement it and drop the text.
+/// Implemented for `String`, `Vec<u8>`, `Bytes`, `Full<Bytes>`, the boxed
+/// bodies of `http-body-util` over `Bytes`, the bodies of axum and tonic (with
+/// the features of these names), and the bodies of this crate's own layers over
+/// any of them. `()` and `Empty<Bytes>` implement it and drop the text.
 ///
 /// The text is empty for gRPC, whose refusals have no body. A body that is made
-/// from empty text has to report its end (`is_end_stream`), because gRPC clients
-/// do not see the status otherwise.
+/// from empty text has to report its end (`is_end_stream`), because gRPC
+/// clients do not see the status otherwise.
 ///
 /// ```
 /// use sluicegate::refusal::FromText;
@@ -32,8 +32,8 @@ use http_body_util::{
 /// # let _ = Json::from_text(String::new()).0;
 /// ```
 ///
-/// A layer that refuses does not compile around a layer that changes the type of
-/// bodies, such as tower-http's `TraceLayer`:
+/// A layer that refuses does not compile around a layer that changes the type
+/// of bodies, such as tower-http's `TraceLayer`:
 ///
 /// ```compile_fail,E0277
 /// use axum::{Router, body::Body, routing::get};
@@ -79,10 +79,12 @@ pub trait FromText {
     fn from_text(text: String) -> Self;
 }
 
+/// Drops the text, because the body never carries any.
 impl FromText for () {
     fn from_text(_text: String) -> Self {}
 }
 
+/// Drops the text, because the body never carries any.
 impl FromText for Empty<Bytes> {
     fn from_text(_text: String) -> Self {
         Self::new()

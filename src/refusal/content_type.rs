@@ -1,5 +1,5 @@
-//! How to answer a request of which only the content type is left. The layers of
-//! `deadline` and `idempotency` use it when the request itself is gone.
+//! How to answer a request of which only the content type is left. The layers
+//! of `deadline` and `idempotency` use it when the request itself is gone.
 
 use http::{HeaderMap, HeaderValue, Request, header::CONTENT_TYPE};
 

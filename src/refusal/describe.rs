@@ -29,8 +29,8 @@ impl Refusal {
         write(text, pieces)
     }
 
-    /// Describes a denial that no time helps: the cost is above the limit, which
-    /// is 0 for a blocked tier.
+    /// Describes a denial that no time helps: the cost is above the limit,
+    /// which is 0 for a blocked tier.
     fn describe_never<'a>(&self, limiter: &'a str) -> [&'a str; 3] {
         match self.decision().map(Decision::limit) {
             Some(0) => ["the limit `", limiter, "` admits no requests"],
@@ -82,6 +82,7 @@ fn rounded_up(time: Duration) -> (u64, &'static str) {
     (u64::try_from(time).unwrap_or(u64::MAX), name)
 }
 
+/// Writes the pieces one after the other.
 fn write<const N: usize>(text: &mut impl fmt::Write, pieces: [&str; N]) -> fmt::Result {
     pieces
         .into_iter()

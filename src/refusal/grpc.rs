@@ -37,6 +37,7 @@ pub(super) fn write(refusal: &Refusal, headers: &mut HeaderMap) {
     if refusal.is_for_good() {
         headers.insert(PUSHBACK, NEVER);
     }
+    // Without a time there is nothing to detail, and clients decide themselves.
     let Some(retry) = refusal.retry_after() else {
         return;
     };
@@ -86,7 +87,7 @@ fn status(code: i32, message: String, retry: Duration) -> Status {
     }
 }
 
-/// `google.rpc.Status`.
+/// `google.rpc.Status`: code and message as in the headers, and the details.
 #[derive(Clone, PartialEq, Message)]
 struct Status {
     #[prost(int32, tag = "1")]
@@ -97,7 +98,7 @@ struct Status {
     details: Vec<Any>,
 }
 
-/// `google.protobuf.Any`.
+/// `google.protobuf.Any`: an encoded message and the name of its type.
 #[derive(Clone, PartialEq, Message)]
 struct Any {
     #[prost(string, tag = "1")]
@@ -106,7 +107,7 @@ struct Any {
     value: Vec<u8>,
 }
 
-/// `google.rpc.RetryInfo`.
+/// `google.rpc.RetryInfo`: the least time until a retry.
 #[derive(Clone, PartialEq, Message)]
 struct RetryInfo {
     #[prost(message, optional, tag = "1")]

@@ -1,7 +1,7 @@
 //! Refused requests, and the responses or errors that their callers get.
 //!
-//! A layer that refuses a request makes a [`Refusal`], which says why and for how
-//! long. The trait [`Refuse`] turns it into a response or an error. It is
+//! A layer that refuses a request makes a [`Refusal`], which says why and for
+//! how long. The trait [`Refuse`] turns it into a response or an error. It is
 //! implemented by:
 //!
 //! | type | for | a refusal becomes |
@@ -22,6 +22,19 @@
 //! });
 //! # let _ = layer;
 //! ```
+//!
+//! # Nested layers
+//!
+//! A layer further out sees a refusal of a layer further in as an ordinary
+//! response, with the [`Refusal`] among its extensions. [`red`](crate::red) counts
+//! it by its [`Reason`], `idempotency` does not store it, and the quota headers name
+//! the limit that refused.
+//!
+//! # Errors
+//!
+//! The text of a refusal goes to clients, so it names a limit and a time, and
+//! no details of the server. The error that led to it, such as one of Redis, is its
+//! [`source`](std::error::Error::source).
 
 mod answer;
 mod body;

@@ -1,10 +1,10 @@
-//! Identifies the request that a refusal answers. `red` and `idempotency` need to
-//! know whether a layer further in refused their own request, or whether a handler
-//! passes on a refusal that it got for a request that it sent itself.
+//! Identifies the request that a refusal answers. `red` and `idempotency` need
+//! to know whether a layer further in refused their own request, or whether a
+//! handler passes on a refusal that it got for a request that it sent itself.
 //!
-//! A layer that needs to know [marks](PassedRequest) the request that it passes on.
-//! A layer further in that refuses notes the mark in the refusal ([`Origin`]). A
-//! handler's own requests have a different mark, or none.
+//! A layer that needs to know [marks](PassedRequest) the request that it passes
+//! on. A layer further in that refuses notes the mark in the refusal
+//! ([`Origin`]). A handler's own requests have a different mark, or none.
 
 use std::{
     any::Any,
@@ -21,8 +21,9 @@ use http_body_util::{
 
 use crate::error::BoxError;
 
-/// An array of one function, instantiated for each body type that is known here.
-/// A layer for requests of any type can look into requests with these bodies.
+/// An array of one function, instantiated for each body type that is known
+/// here. A layer for requests of any type can look into requests with these
+/// bodies.
 macro_rules! known {
     ($of:ident) => {
         [
@@ -86,8 +87,8 @@ impl Origin {
         }
     }
 
-    /// Returns the origin of a request of any type. It is known for HTTP requests
-    /// with a body of a type that is listed above.
+    /// Returns the origin of a request of any type. It is known for HTTP
+    /// requests with a body of a type that is listed above.
     pub(crate) fn of_any<Req: 'static>(req: &Req) -> Self {
         let any: &dyn Any = req;
         let found = known!(extensions)
@@ -183,7 +184,8 @@ fn original(_extensions: &Extensions) -> Option<&PathAndQuery> {
     None
 }
 
-/// Returns the lower half of the path's address, and never one of the constants.
+/// Returns the lower half of the path's address, and never one of the
+/// constants.
 fn address(path: &PathAndQuery) -> u32 {
     (path.path().as_ptr().addr() as u32).max(UNREADABLE + 1)
 }

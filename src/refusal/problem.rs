@@ -87,6 +87,7 @@ struct Quoted<'a>(&'a mut String);
 impl Write for Quoted<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let mut rest = text;
+        // All three kinds become \u escapes, which is shorter than a table.
         while let Some(at) = rest
             .bytes()
             .position(|it| matches!(it, b'"' | b'\\' | ..b' '))

@@ -3,6 +3,21 @@
 use http::StatusCode;
 
 /// Why a request was refused.
+///
+/// [`Answer`](super::Answer) has the table of statuses. Match on it to count
+/// refusals or to answer some of them differently; more reasons may be added.
+///
+/// ```
+/// use sluicegate::refusal::{Reason, Refusal};
+///
+/// /// Whether an operator should look at it.
+/// fn is_our_fault(refusal: &Refusal) -> bool {
+///     matches!(
+///         refusal.reason(),
+///         Reason::Unavailable | Reason::StoreUnavailable | Reason::NoPeer | Reason::Overloaded
+///     )
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Reason {
@@ -10,8 +25,8 @@ pub enum Reason {
     OverLimit,
     /// The request carries no key to limit it by.
     NoKey,
-    /// The limit needs the client's address, and the transport did not provide it:
-    /// a mistake in how the server was set up. See
+    /// The limit needs the client's address, and the transport did not provide
+    /// it: a mistake in how the server was set up. See
     /// [`ClientIp`](crate::key::ClientIp).
     NoPeer,
     /// The limiter could not decide.
@@ -30,14 +45,15 @@ pub enum Reason {
     ReusedIdempotencyKey,
     /// The first request with this idempotency key is still running.
     StillRunning,
-    /// The first request with this idempotency key was started, and its outcome is
-    /// unknown.
+    /// The first request with this idempotency key was started, and its outcome
+    /// is unknown.
     UnknownOutcome,
     /// The request was already answered, and its response was not stored.
     NotRetained,
     /// The store of idempotency records did not answer.
     StoreUnavailable,
-    /// The request has an idempotency key, and its body is too large to compare.
+    /// The request has an idempotency key, and its body is too large to
+    /// compare.
     BodyTooLarge,
     /// The request has an idempotency key, and its body ended with an error.
     BadBody,

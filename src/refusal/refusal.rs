@@ -16,9 +16,33 @@ use crate::{
 
 /// A request that a layer refused.
 ///
-/// As an error it says why the request was refused, and when to retry. A response
-/// that an [`Answer`](super::Answer) made has it among its extensions, for
-/// layers further out.
+/// As an error it says why the request was refused, and when to retry. A
+/// response that an [`Answer`](super::Answer) made has it among its extensions,
+/// for layers further out:
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// use std::convert::Infallible;
+/// use http::{Request, Response};
+/// use sluicegate::{limit::{Local, Quota, RateLimitLayer, TokenBucket}, refusal::{Reason, Refusal}};
+/// use tower::{Layer, ServiceExt, service_fn};
+///
+/// let limiter = Local::direct(TokenBucket::new(Quota::per_minute(1)));
+/// let service = RateLimitLayer::new(limiter).layer(service_fn(|_: Request<()>| async {
+///     Ok::<_, Infallible>(Response::new(String::new()))
+/// }));
+///
+/// service.clone().oneshot(Request::new(())).await.unwrap();
+/// let refused = service.oneshot(Request::new(())).await.unwrap();
+/// let refusal: &Refusal = refused.extensions().get().unwrap();
+/// assert_eq!(refusal.reason(), Reason::OverLimit);
+/// assert_eq!(refusal.limiter(), Some("default"));
+/// assert_eq!(refusal.to_string(), "over the limit `default`, retry after 60 s");
+/// # }
+/// ```
+///
+/// Clones are cheap: an error is behind an [`Arc`].
 #[derive(Clone, Debug)]
 pub struct Refusal {
     // Small, because functions return it as an error.
@@ -29,7 +53,8 @@ pub struct Refusal {
     pub(super) retry: Option<NonZeroU32>,
     /// The status of a response that was not stored.
     pub(super) original: Option<StatusCode>,
-    /// The name of the limit, or the location of a response that was not stored.
+    /// The name of the limit, or the location of a response that was not
+    /// stored.
     pub(super) subject: Option<Arc<str>>,
     pub(super) source: RefusalSource,
     /// Identifies the request that was refused.
@@ -55,6 +80,7 @@ pub(super) enum RefusalSource {
 }
 
 impl Refusal {
+    /// Creates a refusal that has nothing but a reason.
     pub(super) fn because(reason: Reason) -> Self {
         Self {
             reason,
@@ -67,6 +93,7 @@ impl Refusal {
         }
     }
 
+    /// Creates a refusal with the error that led to it.
     pub(super) fn from_error(reason: Reason, source: BoxError) -> Self {
         Self {
             source: RefusalSource::Error(Arc::new(source)),
@@ -80,6 +107,7 @@ impl Refusal {
         Self::from_error(reason, source).with_retry(retry)
     }
 
+    /// Sets the time until a retry, which is rounded up to milliseconds.
     pub(super) fn with_retry(self, retry: Option<Duration>) -> Self {
         Self {
             retry: retry.map(millis_up).and_then(NonZeroU32::new),
@@ -109,6 +137,7 @@ impl Refusal {
         is_known.then(|| passed.is_origin(self.origin))
     }
 
+    /// The limit denied the request.
     pub(crate) fn over_limit(limiter: Arc<str>, decision: Decision, others: Others) -> Self {
         Self {
             subject: Some(limiter),
@@ -117,10 +146,12 @@ impl Refusal {
         }
     }
 
+    /// The request has no key to limit it by.
     pub(crate) fn no_key() -> Self {
         Self::because(Reason::NoKey)
     }
 
+    /// The key is the client's address, and the request has no peer.
     pub(crate) fn no_peer() -> Self {
         Self::because(Reason::NoPeer)
     }
@@ -149,8 +180,8 @@ impl Refusal {
         self
     }
 
-    /// Returns whether a deadline has passed that the caller chose, and that was
-    /// shorter than the server's own.
+    /// Returns whether a deadline has passed that the caller chose, and that
+    /// was shorter than the server's own.
     pub(crate) fn is_callers_deadline(&self) -> bool {
         self.deadline_owner == DeadlineOwner::Caller && self.reason == Reason::DeadlineExceeded
     }
@@ -160,6 +191,7 @@ impl Refusal {
         Self::from_error(Reason::BadDeadline, source.into())
     }
 
+    /// The limiter could not decide, and its policy is to refuse.
     pub(crate) fn unavailable(limiter: Arc<str>, source: BoxError) -> Self {
         Self {
             subject: Some(limiter),
@@ -194,6 +226,7 @@ impl Refusal {
         }
     }
 
+    /// Returns the error that led to the refusal.
     pub(super) fn error(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
         match &self.source {
             RefusalSource::Error(error) => Some(&***error),
@@ -201,18 +234,20 @@ impl Refusal {
         }
     }
 
-    /// Returns the time until a retry is worthwhile; `None` if that is unknown or
-    /// no retry would pass.
+    /// Returns the time until a retry is worthwhile; `None` if that is unknown
+    /// or no retry would pass.
     ///
     /// For a limit, it is the time after which the same request passes if no
     /// other request comes first. For a request whose first attempt is [still
-    /// running](Reason::StillRunning), it is when that attempt may have ended; for
-    /// a store that did not answer, when it is asked again.
+    /// running](Reason::StillRunning), it is when that attempt may have ended;
+    /// for a store that did not answer, when it is asked again.
     pub fn retry_after(&self) -> Option<Duration> {
         let by_limit = self.decision().and_then(Decision::retry_after);
         by_limit.or_else(|| Some(Duration::from_millis(self.retry?.get().into())))
     }
 
+    /// Returns why the limit denied the request.
+    #[cfg(feature = "grpc")]
     pub(super) fn denial(&self) -> Option<Denial> {
         self.decision().and_then(Decision::denial)
     }
@@ -245,13 +280,14 @@ impl Refusal {
     }
 }
 
-/// Returns when a store may answer again, if an error of Redis in the chain says
-/// so.
+/// Returns when a store may answer again, if an error of Redis in the chain
+/// says so.
 #[cfg(feature = "redis")]
 fn retry_of(source: &(dyn Error + 'static)) -> Option<Duration> {
     let mut error = Some(source);
     while let Some(it) = error {
         if let Some(redis) = it.downcast_ref::<crate::redis::Error>() {
+            // The breaker knows when it lets the next call through.
             return redis.retry_after();
         }
         error = it.source();

@@ -1,5 +1,5 @@
-//! The trait that turns a refusal into a response or an error. The layers of all
-//! modules call it.
+//! The trait that turns a refusal into a response or an error. The layers of
+//! all modules call it.
 
 use super::refusal::Refusal;
 use crate::limit::{Decision, Other};
@@ -7,8 +7,35 @@ use crate::limit::{Decision, Other};
 /// Turns a refusal into the response or the error that the caller gets, and may
 /// mark the responses to admitted requests.
 ///
-/// Implemented for [`Answer`](super::Answer), [`AsError`] and closures. A layer
-/// with an answer that does not fit its service does not compile:
+/// Implemented for [`Answer`](super::Answer), [`AsError`] and closures.
+/// Implement it yourself to mark admitted responses in your own way:
+///
+/// ```
+/// use http::{Request, Response, StatusCode};
+/// use sluicegate::{limit::Decision, refusal::{Refusal, Refuse}};
+///
+/// #[derive(Clone)]
+/// struct Plain;
+///
+/// impl<A, E> Refuse<Request<A>, Response<String>, E> for Plain {
+///     fn refuse(&self, refusal: Refusal, _: &Request<A>) -> Result<Response<String>, E> {
+///         let mut response = Response::new(refusal.to_string());
+///         *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+///         Ok(response)
+///     }
+///
+///     fn marks(&self) -> bool {
+///         true
+///     }
+///
+///     fn mark(&self, limiter: &str, decision: &Decision, res: &mut Response<String>) {
+///         let _ = limiter;
+///         res.headers_mut().insert("x-remaining", decision.remaining().into());
+///     }
+/// }
+/// ```
+///
+/// A layer with an answer that does not fit its service does not compile:
 ///
 /// ```compile_fail,E0277
 /// use sluicegate::limit::{Local, Quota, RateLimitLayer, TokenBucket};
@@ -39,7 +66,8 @@ pub trait Refuse<Req, Res, Err> {
     /// [`Answer`](super::Answer) never fails.
     fn refuse(&self, refusal: Refusal, req: &Req) -> Result<Res, Err>;
 
-    /// Returns whether [`mark`](Self::mark) does anything.
+    /// Returns whether [`mark`](Self::mark) does anything. If not, the layer
+    /// does not keep the decision until the response arrives.
     fn marks(&self) -> bool {
         false
     }

@@ -1,5 +1,5 @@
-//! Writes the responses of an [`Answer`]: those of refused requests, and the quota
-//! headers of admitted ones.
+//! Writes the responses of an [`Answer`]: those of refused requests, and the
+//! quota headers of admitted ones.
 
 use http::{
     Extensions, HeaderMap, HeaderValue, Request, Response, StatusCode,
@@ -21,12 +21,13 @@ where
     F: Fill<B>,
 {
     fn refuse(&self, refusal: Refusal, req: &Request<A>) -> Result<Response<B>, E> {
+        // The layer may have been generic over the request, and this is not.
         let refusal = refusal.answering_unless_known(req.extensions());
         let mut response = match grpc_answer(&refusal, req.headers()) {
             Some(headers) => self.grpc_response(headers),
             None => self.http_response(&refusal),
         };
-        if let Some(decision) = refusal.decision().filter(|_| self.with_decision) {
+        if let Some(decision) = refusal.decision().filter(|_| self.options.with_decision) {
             response.extensions_mut().insert(*decision);
         }
         response.extensions_mut().insert(refusal);
@@ -35,7 +36,7 @@ where
 
     #[inline]
     fn marks(&self) -> bool {
-        self.headers != Headers::None || self.with_decision
+        self.options.headers != Headers::None || self.options.with_decision
     }
 
     fn mark(&self, limiter: &str, decision: &Decision, res: &mut Response<B>) {
@@ -63,12 +64,14 @@ impl<F> Answer<F> {
         others: &[Other],
         res: &mut Response<B>,
     ) {
+        // Read before anything is written: what layers further in have
+        // reported.
         let refused = refused(res.extensions());
-        let listed = match self.headers.has_legacy() {
+        let listed = match self.options.headers.has_legacy() {
             true => LegacyFields::listed(res.headers()),
             false => None,
         };
-        if self.headers.has_ietf() {
+        if self.options.headers.has_ietf() {
             let quotas = Quotas {
                 limiter,
                 decision,
@@ -86,11 +89,11 @@ impl<F> Answer<F> {
         // rounded, so the list counts only without a decision.
         let is_tighter = |it: &LegacyFields| inner.is_none() || it.remaining < legacy.remaining;
         match has_refused {
-            _ if !self.headers.has_legacy() => {}
+            _ if !self.options.headers.has_legacy() => {}
             Some(_) => legacy.write(res.headers_mut()),
             None => legacy.write_tightest(listed.filter(is_tighter), res.headers_mut()),
         }
-        if self.with_decision {
+        if self.options.with_decision {
             res.extensions_mut().insert(reported);
         }
     }
@@ -122,6 +125,7 @@ impl<F> Answer<F> {
         response
     }
 
+    /// Makes a trailers-only response.
     fn grpc_response<B>(&self, headers: HeaderMap) -> Response<B>
     where
         F: Fill<B>,
@@ -139,7 +143,7 @@ impl<F> Answer<F> {
         let (Some(limiter), Some(decision)) = (refusal.limiter(), refusal.decision()) else {
             return;
         };
-        if self.headers.has_ietf() {
+        if self.options.headers.has_ietf() {
             let quotas = Quotas {
                 limiter,
                 decision,
@@ -147,14 +151,16 @@ impl<F> Answer<F> {
             };
             write_ietf(&quotas, None, headers);
         }
-        if self.headers.has_legacy() {
+        if self.options.headers.has_legacy() {
             LegacyFields::of(decision).write(headers);
         }
     }
 
+    /// Writes the `Link` to the docs of idempotency keys, if the refusal is
+    /// about them.
     fn write_link(&self, refusal: &Refusal, headers: &mut HeaderMap) {
         let about_keys = refusal.reason.key_problem().is_some();
-        let Some(address) = self.keys_described_by.filter(|_| about_keys) else {
+        let Some(address) = self.options.keys_described_by.filter(|_| about_keys) else {
             return;
         };
         let link = format!("<{address}>; rel=\"describedby\"; type=\"text/html\"");

@@ -1,4 +1,5 @@
-//! The name of a key's bucket in Redis. Limits in Redis ask for it with each check.
+//! The name of a key's bucket in Redis. Limits in Redis ask for it with each
+//! check.
 
 use super::store_key::{EncodedKey, StoreKey};
 
@@ -17,6 +18,8 @@ pub(crate) fn bucket_name(prefix: &str, limiter: &str, key: &(impl StoreKey + ?S
     name.written.extend_from_slice(b":{");
     name.escape(limiter.as_bytes());
     name.written.push(b':');
+    // The braces hold limiter and key, so that all scripts of a key run on one
+    // node of a cluster.
     let begin = name.written.len();
     name.part(key);
     name.shorten(begin);
@@ -32,7 +35,8 @@ impl EncodedKey {
         bucket_name(prefix, limiter, key)
     }
 
-    /// Writes text in which colons stay, so that a prefix can have several parts.
+    /// Writes text in which colons stay, so that a prefix can have several
+    /// parts.
     fn escape_but_colons(&mut self, text: &str) {
         for (nth, between) in text.split(':').enumerate() {
             if nth > 0 {

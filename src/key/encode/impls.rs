@@ -127,6 +127,7 @@ as_tuple!(A B C D);
 impl<K: StoreKey> StoreKey for Option<K> {
     fn encode(&self, out: &mut EncodedKey) {
         match self {
+            // A text of `-` is not in parentheses in an option, so they differ.
             None => out.text("-"),
             Some(key) => out.parts(&[key]),
         }

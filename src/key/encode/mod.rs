@@ -1,5 +1,5 @@
-//! How a key becomes part of a name that every process computes alike. Limits in
-//! Redis name their buckets by it, and idempotency keys their scopes.
+//! How a key becomes part of a name that every process computes alike. Limits
+//! in Redis name their buckets by it, and idempotency keys their scopes.
 
 #[cfg(feature = "redis")]
 mod bucket_name;

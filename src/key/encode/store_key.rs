@@ -6,11 +6,12 @@ use std::{fmt, io::Write, mem};
 ///
 /// In process a key only has to implement `Hash`. Another process may hash in
 /// another way, so in a shared store a bucket has a name: text that is the same
-/// for the same key in every process, on every platform, and in every version of
-/// this crate.
+/// for the same key in every process, on every platform, and in every version
+/// of this crate.
 ///
-/// The scope of an idempotency key is encoded too, in process as well. Two scopes
-/// can have the same hash, and a client would get the response of another one.
+/// The scope of an idempotency key is encoded too, in process as well. Two
+/// scopes can have the same hash, and a client would get the response of
+/// another one.
 ///
 /// # Keys of your own
 ///
@@ -39,8 +40,8 @@ use std::{fmt, io::Write, mem};
 /// ```
 ///
 /// Write one piece: a text, or the key inside yours. Put several fields into a
-/// tuple. Equal keys have to be encoded alike, and different keys differently, so
-/// give the variants of an enum a tag unless their values differ anyway.
+/// tuple. Equal keys have to be encoded alike, and different keys differently,
+/// so give the variants of an enum a tag unless their values differ anyway.
 ///
 /// ```
 /// use std::net::IpAddr;
@@ -86,8 +87,8 @@ use std::{fmt, io::Write, mem};
 ///
 /// # The form
 ///
-/// The form does not change between versions. A change would empty the buckets of
-/// a fleet, and split its limits during the deployment.
+/// The form does not change between versions. A change would empty the buckets
+/// of a fleet, and split its limits during the deployment.
 ///
 /// | key | form | example |
 /// |---|---|---|
@@ -107,26 +108,25 @@ use std::{fmt, io::Write, mem};
 ///
 /// So two keys of one type have the same form only if they are equal. Keys of
 /// different types can have the same form: `42` and `"42"`, an IPv4 address and
-/// its text, the tuple `(1, "a")` and `Either::First("a")`. They share a budget if
-/// you ask the same limiter for both.
+/// its text, the tuple `(1, "a")` and `Either::First("a")`. They share a budget
+/// if you ask the same limiter for both.
 ///
-/// The form does not hide a key. Whoever can read the names in the store can read
-/// API keys and session cookies, unless they are
-/// [hashed](super::KeyExt::hashed).
+/// The form does not hide a key. A reader of the names in the store can read API
+/// keys and session cookies, unless they are [hashed](super::KeyExt::hashed).
 ///
 /// # The name in the store
 ///
-/// The name of a bucket is `<prefix>:{<limiter>:<key>}:<rule>`, where the rule is
-/// one letter. The prefix and the name of the limiter are encoded like text,
-/// except that a `:` in the prefix stays. So a name has one pair of braces, Redis
-/// Cluster chooses the slot by the text between them, and a client cannot choose a
-/// key that belongs to another limiter. The name is printable ASCII without
-/// spaces.
+/// The name of a bucket is `<prefix>:{<limiter>:<key>}:<rule>`, where the rule
+/// is one letter. The prefix and the name of the limiter are encoded like text,
+/// except that a `:` in the prefix stays. So a name has one pair of braces,
+/// Redis Cluster chooses the slot by the text between them, and a client cannot
+/// choose a key that belongs to another limiter. The name is printable ASCII
+/// without spaces.
 ///
-/// A key of more than 128 encoded bytes is shortened: to its first 32 bytes (or 30
-/// or 31, so that no `%XX` is split), `~`, and the SHA-256 of the whole encoded key
-/// in 64 lower-case hex digits. Apart from that, only a hashed key contains a `~`,
-/// in front of its own 64 digits.
+/// A key of more than 128 encoded bytes is shortened: to its first 32 bytes (or
+/// 30 or 31, so that no `%XX` is split), `~`, and the SHA-256 of the whole
+/// encoded key in 64 lower-case hex digits. Apart from that, only a hashed key
+/// contains a `~`, in front of its own 64 digits.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be encoded as a key of a store",
     label = "this key does not implement `StoreKey`",
@@ -202,13 +202,15 @@ impl EncodedKey {
     }
 
     /// Writes a key as one piece. A key that writes several pieces or none gets
-    /// parentheses, because its pieces would look like parts of the tuple around
-    /// it.
+    /// parentheses, because its pieces would look like parts of the tuple
+    /// around it.
     pub(super) fn part(&mut self, key: &(impl StoreKey + ?Sized)) {
         self.begin_piece();
         let begin = self.written.len();
         let outside = mem::take(&mut self.pieces);
         key.encode(self);
+        // Only now is it known how many pieces the key has, so the parenthesis
+        // is inserted. Nearly all keys write one piece.
         if mem::replace(&mut self.pieces, outside) != 1 {
             self.written.insert(begin, b'(');
             self.written.push(b')');

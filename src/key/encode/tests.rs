@@ -16,7 +16,7 @@ fn written(key: impl StoreKey) -> String {
     EncodedKey::of(&key).to_string()
 }
 
-/// A change in here loses the buckets of everybody who is deployed.
+/// A change in here empties the buckets of every deployed fleet.
 #[test]
 fn texts_bytes_and_numbers_are_written_as_ever() {
     let stays = "ABCXYZabcxyz0189-._@+/=";

@@ -7,8 +7,8 @@ use std::{
 
 use super::embedded::{self, Nat64};
 
-/// The client that a request comes from: its address, or the prefix of it that a
-/// limit goes by, with zeros for the rest.
+/// The client that a request comes from: its address, or the prefix of it that
+/// a limit goes by, with zeros for the rest.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Client {
     /// An IPv6 address, or an IPv4 address that is mapped into one. A number is
@@ -26,8 +26,8 @@ impl Client {
         Ipv6Addr::from_bits(self.bits).to_canonical()
     }
 
-    /// Returns the client for budgets: an IPv6 address that embeds an IPv4 address
-    /// becomes that IPv4 address.
+    /// Returns the client for budgets: an IPv6 address that embeds an IPv4
+    /// address becomes that IPv4 address.
     #[inline]
     pub(super) fn unwrapped(self, nat64: &Nat64) -> Self {
         if self.is_ipv4() {

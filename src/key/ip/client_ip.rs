@@ -16,12 +16,12 @@ use crate::{
     key::{absence::Absence, header::header_name, key::Key, warning::ProxyWarning},
 };
 
-/// The entries of a list that are read. A chain of proxies has a handful. A longer
-/// list is an attempt to keep the server busy.
+/// The entries of a list that are read. A chain of proxies has a handful. A
+/// longer list is an attempt to keep the server busy.
 pub(super) const MAX_ENTRIES: usize = 64;
 
-/// Uses the address of the client: all of an IPv4 address, and the first 64 bits of
-/// an IPv6 address, the least that a provider assigns to one customer.
+/// Uses the address of the client: all of an IPv4 address, and the first 64
+/// bits of an IPv6 address, the least that a provider assigns to one customer.
 ///
 /// ```
 /// use std::net::{IpAddr, SocketAddr};
@@ -43,34 +43,35 @@ pub(super) const MAX_ENTRIES: usize = 64;
 /// - **axum** (feature `axum`) does so if the router is served as
 ///   `app.into_make_service_with_connect_info::<SocketAddr>()`. In tests,
 ///   `MockConnectInfo` does.
-/// - **tonic** (feature `tonic`) always does, also with TLS. For TLS streams that
-///   tonic did not make itself, turn on one of its own TLS features, such as
-///   `tls-ring`.
+/// - **tonic** (feature `tonic`) always does, also with TLS. For TLS streams
+///   that tonic did not make itself, turn on one of its own TLS features, such
+///   as `tls-ring`.
 /// - Any other server inserts a [`SocketAddr`](std::net::SocketAddr) or an
 ///   [`IpAddr`], as above.
 ///
 /// A request without a peer has no key. This is a mistake in how the server was
-/// set up, not the caller's: the layer answers 500, or status 13 in gRPC, and warns
-/// once, unless it lets requests without a key pass. A peer on a unix socket has
-/// no address either; see [Unix sockets](Self#unix-sockets).
+/// set up, not the caller's: the layer answers 500, or status 13 in gRPC, and
+/// warns once, unless it lets requests without a key pass. A peer on a unix
+/// socket has no address either; see [Unix sockets](Self#unix-sockets).
 ///
 /// # Behind proxies
 ///
-/// Behind a proxy, the peer is the proxy for all clients, and the client's address
-/// is in a header. A proxy appends the address that it sees to the header, and a
-/// client can send the header too. So a client chooses the leftmost address: it
-/// could escape a limit by a new address for each request, or use up the budget of
-/// another client. Only the entries that your own proxies have written count:
+/// Behind a proxy, the peer is the proxy for all clients, and the client's
+/// address is in a header. A proxy appends the address that it sees to the
+/// header, and a client can send the header too. So a client chooses the
+/// leftmost address: it could escape a limit by a new address for each request,
+/// or use up the budget of another client. Only the entries that your own
+/// proxies have written count:
 ///
-/// 1. If the peer is not in a trusted network, it is the client, and headers are
-///    ignored.
-/// 2. Otherwise the entries of all headers with the name are read from the right.
-///    The first address outside of the trusted networks is the client.
+/// 1. If the peer is not in a trusted network, it is the client, and headers
+///    are ignored.
+/// 2. Otherwise the entries of all headers with the name are read from the
+///    right. The first address outside of the trusted networks is the client.
 /// 3. If all of them are trusted, the leftmost one is the client: a machine of
 ///    your own.
-/// 4. Reading ends at an entry that is not an address (`unknown`, `_hidden`, empty
-///    or malformed), and after 64 entries. The last trusted address before that is
-///    the client.
+/// 4. Reading ends at an entry that is not an address (`unknown`, `_hidden`,
+///    empty or malformed), and after 64 entries. The last trusted address
+///    before that is the client.
 ///
 /// An IPv4 address that is mapped into IPv6 (`::ffff:192.0.2.1`) counts as the
 /// IPv4 address, in requests and in trusted networks.
@@ -96,18 +97,18 @@ pub(super) const MAX_ENTRIES: usize = 64;
 ///
 /// # Trusted networks
 ///
-/// A trusted network is a network or a single address, as text or as a type whose
-/// `Display` form is one: `"10.0.0.0/8"`, `"::1"`, a [`String`] from a
+/// A trusted network is a network or a single address, as text or as a type
+/// whose `Display` form is one: `"10.0.0.0/8"`, `"::1"`, a [`String`] from a
 /// configuration, an [`IpAddr`], an `ipnet::IpNet`. Bits after the prefix are
-/// ignored: `10.1.2.3/8` is `10.0.0.0/8`. Name only the networks of your proxies,
-/// because a client in a trusted network can claim any address. `::/0` contains no
-/// IPv4 addresses, mapped or not. With an empty list, the peer is always the
-/// client.
+/// ignored: `10.1.2.3/8` is `10.0.0.0/8`. Name only the networks of your
+/// proxies, because a client in a trusted network can claim any address. `::/0`
+/// contains no IPv4 addresses, mapped or not. With an empty list, the peer is
+/// always the client.
 ///
 /// # IPv4 inside IPv6
 ///
-/// A client that sometimes comes through a translator or a tunnel has one budget,
-/// that of its IPv4 address:
+/// A client that sometimes comes through a translator or a tunnel has one
+/// budget, that of its IPv4 address:
 ///
 /// | IPv6 address | budget |
 /// |---|---|
@@ -120,8 +121,8 @@ pub(super) const MAX_ENTRIES: usize = 64;
 /// | ISATAP, `2001:db8::5efe:192.0.2.1` | its first 64 bits, like any other |
 ///
 /// In all rows but the last, responses are routed to the embedded address, so a
-/// client cannot choose it. An ISATAP host chooses its last 64 bits, and its first
-/// 64 bits identify the site.
+/// client cannot choose it. An ISATAP host chooses its last 64 bits, and its
+/// first 64 bits identify the site.
 ///
 /// Only budgets use the embedded address. Trust uses the address as it arrived:
 /// `2002:a00:1::1` and `::10.0.0.1` are not in `10.0.0.0/8`. The method
@@ -129,9 +130,9 @@ pub(super) const MAX_ENTRIES: usize = 64;
 ///
 /// # Unix sockets
 ///
-/// The peer on a unix socket is a process of this machine and has no address, so by
-/// default its requests have no key. A common key would be one budget for all
-/// clients behind a local proxy. If that proxy writes the header, trust it:
+/// The peer on a unix socket is a process of this machine and has no address,
+/// so by default its requests have no key. A common key would be one budget for
+/// all clients behind a local proxy. If that proxy writes the header, trust it:
 ///
 /// ```
 /// use http::Request;
@@ -149,7 +150,8 @@ pub(super) const MAX_ENTRIES: usize = 64;
 ///
 /// # Clones
 ///
-/// Clones share the lists of networks and the one warning of [`peer`](Self::peer).
+/// Clones share the lists of networks and the one warning of
+/// [`peer`](Self::peer).
 ///
 /// Reading a request does not allocate, with one exception: if tonic serves TLS
 /// streams that it did not make itself (`serve_with_incoming` over
@@ -177,12 +179,12 @@ enum Source {
 }
 
 impl ClientIp {
-    /// Uses the peer and ignores headers, for servers that clients reach without a
-    /// proxy. This is the default.
+    /// Uses the peer and ignores headers, for servers that clients reach
+    /// without a proxy. This is the default.
     ///
-    /// Behind a proxy, all clients would share one budget. The first `Forwarded`,
-    /// `X-Forwarded-For` or `X-Real-IP` header that arrives is a sign of that, and
-    /// is logged as a warning once.
+    /// Behind a proxy, all clients would share one budget. The first
+    /// `Forwarded`, `X-Forwarded-For` or `X-Real-IP` header that arrives is a
+    /// sign of that, and is logged as a warning once.
     pub fn peer() -> Self {
         Self::new(Source::Peer, Trusted::default())
     }
@@ -201,8 +203,8 @@ impl ClientIp {
         Ok(Self::new(Source::XForwardedFor, Trusted::parse(trusted)?))
     }
 
-    /// Uses `Forwarded`, the header of [RFC 7239], from proxies in the `trusted`
-    /// networks; see [Behind proxies](Self#behind-proxies).
+    /// Uses `Forwarded`, the header of [RFC 7239], from proxies in the
+    /// `trusted` networks; see [Behind proxies](Self#behind-proxies).
     ///
     /// An element without a `for`, or with two, counts as `unknown`.
     ///
@@ -232,8 +234,8 @@ impl ClientIp {
     }
 
     /// Uses a header that contains only the client's address, such as
-    /// `CF-Connecting-IP` or `X-Real-IP`, from proxies in the `trusted` networks;
-    /// see [Behind proxies](Self#behind-proxies).
+    /// `CF-Connecting-IP` or `X-Real-IP`, from proxies in the `trusted`
+    /// networks; see [Behind proxies](Self#behind-proxies).
     ///
     /// Only for proxies that replace a header of that name that the client has
     /// sent. If the header is there more than once, the last one counts.
@@ -250,8 +252,8 @@ impl ClientIp {
     ///
     /// # Errors
     ///
-    /// If `name` is not a header name, or an item of `trusted` is neither a network
-    /// nor an address.
+    /// If `name` is not a header name, or an item of `trusted` is neither a
+    /// network nor an address.
     pub fn in_header(
         name: &str,
         trusted: impl IntoIterator<Item = impl ToString>,
@@ -264,8 +266,8 @@ impl ClientIp {
     /// sockets](Self#unix-sockets). Off by default. Has no effect on
     /// [`peer`](Self::peer), which reads no header.
     ///
-    /// Only for sockets that only your own proxy can open, because a process that
-    /// can open it can claim any address.
+    /// Only for sockets that only your own proxy can open, because a process
+    /// that can open it can claim any address.
     #[must_use]
     pub fn trust_unix_peer(self) -> Self {
         Self {
@@ -274,9 +276,9 @@ impl ClientIp {
         }
     }
 
-    /// Sets the prefixes under which a NAT64 in your network embeds the addresses of
-    /// IPv4 clients (RFC 6052), in place of an earlier list. `64:ff9b::/96` is always
-    /// known.
+    /// Sets the prefixes under which a NAT64 in your network embeds the
+    /// addresses of IPv4 clients (RFC 6052), in place of an earlier list.
+    /// `64:ff9b::/96` is always known.
     ///
     /// Without it, clients behind a /96 prefix of your own share one budget,
     /// because their first 64 bits are equal.
@@ -305,8 +307,8 @@ impl ClientIp {
         Ok(Self { nat64, ..self })
     }
 
-    /// Lets clients share a budget if the first `bits` of their IPv4 addresses are
-    /// equal. The default is 32.
+    /// Lets clients share a budget if the first `bits` of their IPv4 addresses
+    /// are equal. The default is 32.
     ///
     /// # Panics
     ///
@@ -318,8 +320,9 @@ impl ClientIp {
         Self { ipv4_mask, ..self }
     }
 
-    /// Lets clients share a budget if the first `bits` of their IPv6 addresses are
-    /// equal. The default is 64. Some providers assign networks of 56 or 48 bits.
+    /// Lets clients share a budget if the first `bits` of their IPv6 addresses
+    /// are equal. The default is 64. Some providers assign networks of 56 or 48
+    /// bits.
     ///
     /// # Panics
     ///
@@ -331,8 +334,8 @@ impl ClientIp {
         Self { ipv6_mask, ..self }
     }
 
-    /// Returns the whole address of the client, as it arrived; `None` if there is no
-    /// peer, or an untrusted peer without an address.
+    /// Returns the whole address of the client, as it arrived; `None` without a
+    /// peer, or with an untrusted peer that has no address.
     pub fn address<B>(&self, req: &Request<B>) -> Option<IpAddr> {
         let client = self.client(req.extensions(), req.headers())?;
         Some(client.address())
@@ -358,6 +361,7 @@ impl ClientIp {
             Peer::Address(peer) if self.believes_addresses() => {
                 self.proxied(Some(peer.address()), headers)
             }
+            // Headers are not read, so one of a proxy is a sign of a mistake.
             Peer::Address(peer) => {
                 self.warning.look_for_proxy(headers);
                 Some(peer)
@@ -367,8 +371,8 @@ impl ClientIp {
         }
     }
 
-    /// Returns whether a peer with an address can be trusted. Otherwise a header is a
-    /// sign of a proxy that was not configured.
+    /// Returns whether a peer with an address can be trusted. Otherwise a
+    /// header is a sign of a proxy that was not configured.
     #[inline]
     fn believes_addresses(&self) -> bool {
         !self.trusted.is_empty() && !matches!(self.source, Source::Peer)
@@ -387,8 +391,8 @@ impl ClientIp {
         client.map(Client::from)
     }
 
-    /// Returns the first untrusted hop, from the peer outwards; if all are trusted,
-    /// the last one that is known.
+    /// Returns the first untrusted hop, from the peer outwards; if all are
+    /// trusted, the last one that is known.
     fn first_untrusted(
         &self,
         peer: Option<IpAddr>,
@@ -396,6 +400,7 @@ impl ClientIp {
     ) -> Option<IpAddr> {
         let mut hop = peer;
         let mut further = entries.take(MAX_ENTRIES).map_while(|entry| entry);
+        // Ends at the first hop that is not trusted, or when entries run out.
         while hop.is_none_or(|hop| self.trusted.contains(hop)) {
             match further.next() {
                 Some(next) => hop = Some(next),

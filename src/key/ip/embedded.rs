@@ -20,8 +20,8 @@ const TRANSLATED: u128 = 0xffff_0000;
 /// The possible lengths of a NAT64 prefix, in bits (RFC 6052, section 2.2).
 const PREFIX_LENGTHS: [u8; 6] = [32, 40, 48, 56, 64, 96];
 
-/// Returns the IPv4 address in an IPv6 address of a standard form. The address is
-/// not a mapped one.
+/// Returns the IPv4 address in an IPv6 address of a standard form. The address
+/// is not a mapped one.
 #[inline]
 pub(super) fn well_known(bits: u128) -> Option<u32> {
     match bits >> 32 {
@@ -32,7 +32,8 @@ pub(super) fn well_known(bits: u128) -> Option<u32> {
     if bits >> 112 == SIX_TO_FOUR {
         return Some((bits >> 80) as u32);
     }
-    // Teredo inverts it, so that no translator on the way rewrites it (section 4).
+    // Teredo inverts it, so that no translator on the way rewrites it (section
+    // 4).
     (bits >> 96 == TEREDO).then_some(!(bits as u32))
 }
 
@@ -47,6 +48,7 @@ impl Nat64 {
         let texts = prefixes.into_iter().map(|item| item.to_string());
         let parsed: Result<Vec<_>, _> = texts.map(|text| prefix(&text)).collect();
         let mut prefixes = parsed?;
+        // A longer prefix may lie within a shorter one and is more specific.
         prefixes.sort_by_key(|prefix| std::cmp::Reverse(prefix.prefix_len()));
         Ok(Self(prefixes.into()))
     }
@@ -60,12 +62,13 @@ impl Nat64 {
     }
 }
 
-/// Returns the IPv4 address that follows a prefix of this length. It skips bits 64
-/// to 71, which are reserved, whatever they contain.
+/// Returns the IPv4 address that follows a prefix of this length. It skips bits
+/// 64 to 71, which are reserved, whatever they contain.
 fn behind(bits: u128, length: u8) -> u32 {
     if length == 96 {
         return bits as u32;
     }
+    // Moves the bits before the reserved byte up to those after it.
     let without_reserved = bits >> 64 << 56 | bits & ((1 << 56) - 1);
     (without_reserved >> (120 - 32 - u32::from(length))) as u32
 }

@@ -1,8 +1,8 @@
 //! Parses the headers in which proxies write the addresses in front of them.
 //!
-//! Every iterator here starts at the right, where the nearest proxy has written,
-//! and yields `None` for an entry without an address. A client chooses the left
-//! part of a header, so it must not change how the right part is read.
+//! Every iterator here starts at the right, where the nearest proxy has
+//! written, and yields `None` for an entry without an address. A client chooses
+//! the left part of a header, so it must not change how the right part is read.
 
 use std::{
     iter,
@@ -92,8 +92,8 @@ fn node_address(value: &[u8]) -> Option<IpAddr> {
     address(unquoted(value, &mut room)?)
 }
 
-/// Removes quotes and escapes; `None` if the value is malformed or too long. The
-/// result is in `room`, so that reading a request does not allocate.
+/// Removes quotes and escapes; `None` if the value is malformed or too long.
+/// The result is in `room`, so that reading a request does not allocate.
 fn unquoted<'a>(value: &[u8], room: &'a mut [u8; MAX_NODE_BYTES]) -> Option<&'a [u8]> {
     let mut quoted = value.strip_prefix(b"\"")?.strip_suffix(b"\"")?.iter();
     let mut length = 0;
@@ -121,6 +121,8 @@ fn last_unquoted(text: &[u8], separator: u8) -> Option<usize> {
     // A quote inside a quoted string has a backslash before it, the quote that
     // opens one an equals sign.
     text.iter().enumerate().rposition(|(at, byte)| {
+        // Seen from the right, `quoted` tells whether this byte is inside a
+        // string.
         let escaped = quoted && text[..at].ends_with(b"\\");
         quoted ^= *byte == b'"' && !escaped;
         !quoted && *byte == separator

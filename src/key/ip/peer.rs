@@ -16,8 +16,8 @@ pub(super) enum Peer {
     Unix,
 }
 
-/// An extension of requests that came through a unix socket, whose peers have no
-/// address.
+/// An extension of requests that came through a unix socket, whose peers have
+/// no address.
 ///
 /// - **axum** (feature `axum`) adds it if the router is served as
 ///   `app.into_make_service_with_connect_info::<UnixPeer>()`.
@@ -85,12 +85,13 @@ fn from_tonic(extensions: &Extensions) -> Option<Client> {
     Some((&peer).into())
 }
 
-/// Asks tonic for the peer of a TLS stream that it did not make itself. The type
-/// that it leaves is public only with tonic's TLS features, and tonic reads it only
-/// from a request, so the extensions have to be copied.
+/// Asks tonic for the peer of a TLS stream that it did not make itself. The
+/// type that it leaves is public only with tonic's TLS features, and tonic
+/// reads it only from a request, so the extensions have to be copied.
 #[cfg(feature = "tonic")]
 #[cold]
 fn from_tonic_tls(extensions: &Extensions) -> Option<Client> {
+    // Only a request of tonic's own type has `remote_addr`.
     let (metadata, extensions) = (Default::default(), extensions.clone());
     let request = tonic::Request::from_parts(metadata, extensions, ());
     request.remote_addr().as_ref().map(Client::from)

@@ -21,19 +21,23 @@ use crate::{
     refusal::Origin,
 };
 
-/// The limiter of a layer, and everything that chooses how to ask it. All services
-/// of a layer share one.
+/// The limiter of a layer, and everything that chooses how to ask it. All
+/// services of a layer share one.
 #[derive(Clone)]
 pub(super) struct LimitAdmission<L, K, C, X> {
     pub(super) limiter: L,
+    /// Whose budget a request draws on.
     pub(super) key: K,
+    /// What a request costs: a closure, or `()` for 1.
     pub(super) cost: C,
+    /// Which requests pass: a closure, or `()` for none.
     pub(super) exempt: X,
     pub(super) settings: AdmissionSettings,
 }
 
 impl<L: Backend, K, C, X> LimitAdmission<L, K, C, X> {
-    /// Decides about a request. `marks` is whether its response is to be marked.
+    /// Decides about a request. `marks` is whether its response is to be
+    /// marked.
     #[inline]
     pub(super) fn decide<Req>(&self, req: &Req, marks: bool) -> Admit<L::Future>
     where
@@ -90,7 +94,8 @@ impl<L: Backend, K, C, X> LimitAdmission<L, K, C, X> {
         }
     }
 
-    /// Decides about a request whose deadline passed before there was a decision.
+    /// Decides about a request whose deadline passed before there was a
+    /// decision.
     pub(super) fn too_late(&self, names: &LimitNames) -> Admit<L::Future> {
         self.settings.too_late(names.own())
     }

@@ -48,8 +48,8 @@ impl Admitted {
     }
 }
 
-/// The part of a request that admission keeps while the decision is pending. The
-/// key itself may borrow from the request, so it cannot be kept.
+/// The part of a request that admission keeps while the decision is pending.
+/// The key itself may borrow from the request, so it cannot be kept.
 pub(super) struct DecisionContext {
     /// The limits that may make the decision.
     pub(super) names: LimitNames,

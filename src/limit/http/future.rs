@@ -19,6 +19,9 @@ use crate::{limit::limiter::Backend, refusal::Refuse};
 pin_project! {
     /// The response of the inner service, or a refusal.
     ///
+    /// It is as large as the inner future and a decision. A request that has to
+    /// wait is on the heap meanwhile.
+    ///
     /// A future that is dropped while it waits gives back its place in the
     /// queue, and the request is neither charged nor passed on.
     #[must_use = "futures do nothing unless polled"]
@@ -39,8 +42,8 @@ pin_project! {
         S: Service<Req>,
         L: Backend,
     {
-        // Boxed, because few requests wait and every future would be as large as
-        // a request.
+        // Boxed, because few requests wait and every future would be as large
+        // as a request.
         Checking {
             pending: Pin<Box<PendingCheck<S, Req, L, K, C, X, A>>>,
         },
@@ -62,6 +65,7 @@ pin_project! {
 }
 
 impl<S: Service<Req>, Req, L: Backend, K, C, X, A> ResponseFuture<S, Req, L, K, C, X, A> {
+    /// The limiter needs time, or the request has to wait for its turn.
     pub(super) fn checking(pending: PendingCheck<S, Req, L, K, C, X, A>) -> Self {
         let pending = Box::pin(pending);
         Self {
@@ -69,6 +73,7 @@ impl<S: Service<Req>, Req, L: Backend, K, C, X, A> ResponseFuture<S, Req, L, K, 
         }
     }
 
+    /// The request was admitted, and its response stays unmarked.
     #[inline]
     pub(super) fn calling(response: S::Future) -> Self {
         Self {
@@ -76,6 +81,7 @@ impl<S: Service<Req>, Req, L: Backend, K, C, X, A> ResponseFuture<S, Req, L, K, 
         }
     }
 
+    /// The request was admitted, and its response is to be marked.
     pub(super) fn marking(response: S::Future, admitted: Admitted, answer: A) -> Self {
         Self {
             state: State::Marking {
@@ -86,6 +92,7 @@ impl<S: Service<Req>, Req, L: Backend, K, C, X, A> ResponseFuture<S, Req, L, K, 
         }
     }
 
+    /// The request was refused at once.
     pub(super) fn answered(answer: Result<S::Response, S::Error>) -> Self {
         Self {
             state: State::Answered {

@@ -14,12 +14,23 @@ use crate::{
 /// Puts a limiter in front of a service.
 ///
 /// The layer holds a handle to its limiter. Neither [`layer`](Layer::layer) nor
-/// a clone makes new state, so a limit of 5 is 5 for all routes, connections and
-/// clones together. See the [module docs](super) for how to use it.
+/// a clone makes new state, so a limit of 5 is 5 for all routes, connections
+/// and clones together. See the [module docs](super) for how to use it.
 ///
 /// By default there is one budget for all requests, each request costs 1, and a
 /// request that is over the limit or has no key is refused at once by an
 /// [`Answer`].
+///
+/// # Order of checks
+///
+/// | step | setting | a request that stops here |
+/// |---|---|---|
+/// | exempt? | [`exempt`](Self::exempt) | passes, unmarked |
+/// | whose? | [`key`](Self::key) | has no key: it is refused, or [passes](Self::pass_without_key) |
+/// | how much? | [`cost`](Self::cost) | |
+/// | is it there? | the limiter, [`wait`](Self::wait) | waits for its turn, or is [refused](Self::refuse_with) |
+///
+/// Then the inner service is called, and its response is marked with what is left.
 #[derive(Clone)]
 #[must_use]
 pub struct RateLimitLayer<L, K = Global, C = (), X = (), A = Answer> {
@@ -28,7 +39,9 @@ pub struct RateLimitLayer<L, K = Global, C = (), X = (), A = Answer> {
 }
 
 impl<L> RateLimitLayer<L> {
-    /// Creates a layer over any limiter.
+    /// Creates a layer over any limiter: [`Local`](crate::limit::Local),
+    /// [`All`](crate::limit::All), [`Tiers`](crate::limit::Tiers), `Redis`, or one of
+    /// your own.
     pub fn new(limiter: L) -> Self {
         let settings = AdmissionSettings {
             wait: Wait::none(),
@@ -74,6 +87,18 @@ impl<L> RateLimitLayer<L, Global, (), (), Answer<NoText>> {
 
 impl<L, K, C, X, A> RateLimitLayer<L, K, C, X, A> {
     /// Sets whose budget a request draws on: any [`Key`](crate::key::Key).
+    ///
+    /// A limiter with keys does not compile without one, because the default
+    /// [`Global`] is the key of a limiter with a single bucket.
+    ///
+    /// ```
+    /// use sluicegate::{key::{self, ClientIp, KeyExt}, limit::{Local, Quota, RateLimitLayer, TokenBucket}};
+    ///
+    /// let limiter = Local::keyed(TokenBucket::new(Quota::per_second(100)));
+    /// // By API key, and anonymous requests by their address.
+    /// let layer = RateLimitLayer::new(limiter).key(key::header("x-api-key").or(ClientIp::peer()));
+    /// # let _ = layer;
+    /// ```
     pub fn key<K2>(self, key: K2) -> RateLimitLayer<L, K2, C, X, A> {
         let Self { admission, answer } = self;
         let admission = LimitAdmission {
@@ -87,6 +112,21 @@ impl<L, K, C, X, A> RateLimitLayer<L, K, C, X, A> {
     }
 
     /// Sets what a request costs. By default it costs 1.
+    ///
+    /// A cost above the limit is never admitted. A cost of 0 is admitted unless the
+    /// budget is in debt.
+    ///
+    /// ```
+    /// use http::Request;
+    /// use sluicegate::limit::{Local, Quota, RateLimitLayer, TokenBucket};
+    ///
+    /// let limiter = Local::direct(TokenBucket::new(Quota::per_second(1_000).burst(5_000)));
+    /// // A search costs as much as ten other requests.
+    /// let layer = RateLimitLayer::new(limiter).cost(|req: &Request<()>| {
+    ///     if req.uri().path() == "/search" { 10 } else { 1 }
+    /// });
+    /// # let _ = layer;
+    /// ```
     pub fn cost<Req, F: Fn(&Req) -> Cost>(self, cost: F) -> RateLimitLayer<L, K, F, X, A> {
         let Self { admission, answer } = self;
         let admission = LimitAdmission {
@@ -99,8 +139,20 @@ impl<L, K, C, X, A> RateLimitLayer<L, K, C, X, A> {
         RateLimitLayer { admission, answer }
     }
 
-    /// Sets which requests pass without asking the limiter, such as health
-    /// checks.
+    /// Sets which requests pass without asking the limiter, such as health checks.
+    ///
+    /// They cost nothing, and their responses are not marked. An observer sees them
+    /// with [`Outcome::Exempt`](crate::limit::Outcome::Exempt).
+    ///
+    /// ```
+    /// use http::Request;
+    /// use sluicegate::limit::{Local, Quota, RateLimitLayer, TokenBucket};
+    ///
+    /// let limiter = Local::direct(TokenBucket::new(Quota::per_second(10)));
+    /// let layer = RateLimitLayer::new(limiter)
+    ///     .exempt(|req: &Request<()>| req.uri().path() == "/healthz");
+    /// # let _ = layer;
+    /// ```
     pub fn exempt<Req, F: Fn(&Req) -> bool>(self, exempt: F) -> RateLimitLayer<L, K, C, F, A> {
         let Self { admission, answer } = self;
         let admission = LimitAdmission {
@@ -124,42 +176,58 @@ impl<L, K, C, X, A> RateLimitLayer<L, K, C, X, A> {
     }
 
     /// Lets requests wait for their turn instead of refusing them, within the
-    /// bounds of `wait`. A [`Duration`](std::time::Duration) alone is the longest
-    /// wait. The default is [`Wait::none`]: requests wait in the queue of a
-    /// leaky bucket, and nowhere else.
+    /// bounds of `wait`. A [`Duration`](std::time::Duration) alone is the
+    /// longest wait. The default is [`Wait::none`]: requests wait in the queue
+    /// of a leaky bucket, and nowhere else.
     pub fn wait(self, wait: impl Into<Wait>) -> Self {
         let wait = wait.into();
         self.with(|settings| settings.wait = wait)
     }
 
     /// Lets requests without a key pass. By default they are refused with 400,
-    /// or with 500 if the key is the client's address and the transport does not
-    /// provide it.
+    /// or with 500 if the key is the client's address and the transport does
+    /// not provide it.
     pub fn pass_without_key(self) -> Self {
         self.with(|settings| settings.pass_without_key = true)
     }
 
-    /// Turns shadow mode on or off: decide, record and log, but let every request
-    /// pass at once and leave its response unmarked. Use it to try a limit out on
-    /// real traffic.
+    /// Turns shadow mode on or off: decide, record and log, but let every
+    /// request pass at once and leave its response unmarked. Use it to try a
+    /// limit out on real traffic.
     ///
-    /// No request waits in shadow mode, so a request that would have waited under
+    /// No request waits in shadow mode, so a request that would have waited
+    /// under
     /// [`wait`](Self::wait) is recorded as denied.
     pub fn shadow(self, shadow: bool) -> Self {
         self.with(|settings| settings.shadow = shadow)
     }
 
-    /// Notifies this observer of every decision.
+    /// Notifies this observer of every decision. A second call replaces the first
+    /// observer.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use sluicegate::limit::{Counts, Local, Quota, RateLimitLayer, TokenBucket};
+    ///
+    /// let counts = Arc::new(Counts::default());
+    /// let limiter = Local::direct(TokenBucket::new(Quota::per_second(10)));
+    /// let layer = RateLimitLayer::new(limiter).shadow(true).observe(counts.clone());
+    /// # let _ = layer;
+    /// // After a day of traffic: how many requests would have been refused.
+    /// println!("{:?}", counts.snapshot());
+    /// ```
     pub fn observe(self, observer: Arc<dyn Observe>) -> Self {
         self.with(|settings| settings.observer = Some(observer))
     }
 
-    /// Writes keys in full into the log events about refusals. Off by default,
+    /// Writes keys in full, in their `Debug` form, into the log events about
+    /// refusals, which have the target `sluicegate::limit`. Off by default,
     /// because a key may be a person's address or a secret.
     pub fn log_keys(self) -> Self {
         self.with(|settings| settings.log.write_keys())
     }
 
+    /// Changes a setting that does not change the type.
     fn with(mut self, set: impl FnOnce(&mut AdmissionSettings)) -> Self {
         set(&mut self.admission.settings);
         self

@@ -30,7 +30,8 @@ pub(super) struct ReadyCall<S, Req, A> {
 }
 
 pin_project! {
-    /// A check of the limiter that is under way, with the call that waits for it.
+    /// A check of the limiter that is under way, with the call that waits for
+    /// it.
     pub(super) struct PendingCheck<S, Req, L, K, C, X, A>
     where
         L: Backend,

@@ -59,6 +59,7 @@ pub struct RateLimit<S, L, K = Global, C = (), X = (), A = Answer> {
 }
 
 impl<S, L, K, C, X, A> RateLimit<S, L, K, C, X, A> {
+    /// Wraps a service. Clones share the admission.
     pub(super) fn new(inner: S, admission: LimitAdmission<L, K, C, X>, answer: A) -> Self {
         Self {
             inner,

@@ -21,13 +21,16 @@ use crate::{
 /// The settings that do not change the type of a layer.
 #[derive(Clone)]
 pub(super) struct AdmissionSettings {
+    /// The bounds of a caller that has no deadline.
     pub(super) wait: Wait,
     /// Whether requests without a key pass.
     pub(super) pass_without_key: bool,
     /// Whether to decide and record, but to let every request pass.
     pub(super) shadow: bool,
+    /// Writes events about refusals, at a bounded rate.
     pub(super) log: WarnLog,
     pub(super) peer_warning: PeerWarning,
+    /// Sees every decision.
     pub(super) observer: Option<Arc<dyn Observe>>,
 }
 
@@ -72,6 +75,7 @@ impl AdmissionSettings {
         })
     }
 
+    /// Acts on a denial.
     #[cold]
     fn denied<F>(
         &self,

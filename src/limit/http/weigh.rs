@@ -5,8 +5,8 @@ use crate::limit::rules::quota::Cost;
 /// Says what a request costs. Implemented for functions from a request to a
 /// [`Cost`], and for `()`, with which every request costs 1.
 pub trait Weigh<Req> {
-    /// Returns the cost of this request. A cost of 0 passes unless the budget is
-    /// in debt.
+    /// Returns the cost of this request. A cost of 0 passes unless the budget
+    /// is in debt.
     fn weigh(&self, req: &Req) -> Cost;
 }
 

@@ -19,14 +19,14 @@
 /// | `t` | the seconds until there is more | up |
 ///
 /// `t` is missing while nothing has been taken. It is also missing if a refusal
-/// has a `Retry-After` that is sooner, as with a queue: there the request passes
-/// before the client can take more at once.
+/// has a `Retry-After` that is sooner, as with a queue: there the request
+/// passes before the client can take more at once.
 ///
 /// Both fields are lists. They have a member for each limit of an
 /// [`All`](crate::limit::All), first the one that decided, and a member for each
-/// limit of nested layers. Two limits with the same name share a member: that of
-/// the limit that refused, or else of the tighter one, which has less left, or the
-/// same and a later `t`.
+/// limit of nested layers. Two limits with the same name share a member: that
+/// of the limit that refused, or else of the tighter one, which has less left,
+/// or the same and a later `t`.
 ///
 /// # The legacy fields
 ///
@@ -36,8 +36,8 @@
 /// with the same left, the one that resets later.
 ///
 /// A layer further in that writes only the IETF fields does not say when its
-/// quota resets. If it has the least left, `X-RateLimit-Reset` is computed from its
-/// fields: to the second for a bucket, and at most the width for a window.
+/// quota resets. If it has the least left, `X-RateLimit-Reset` is computed from
+/// its fields: to the second for a bucket, and at most the width for a window.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Headers {
     /// `RateLimit` and `RateLimit-Policy`.

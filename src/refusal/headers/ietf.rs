@@ -1,5 +1,5 @@
-//! The IETF fields, two lists with a member for each limit. Layers further in may
-//! have written members already, and each name is to be there once.
+//! The IETF fields, two lists with a member for each limit. Layers further in
+//! may have written members already, and each name is to be there once.
 
 use std::cmp::Reverse;
 
@@ -112,8 +112,8 @@ impl ListedLimit<'_> {
         }
     }
 
-    /// Returns whether this limit is to be written. If a member of the same name
-    /// is looser, removes it.
+    /// Returns whether this limit is to be written. If a member of the same
+    /// name is looser, removes it.
     fn replaces_its_member(&self, has_refused: Option<&str>, headers: &mut HeaderMap) -> bool {
         let Some(written) = Item::named(self.name) else {
             return false;
@@ -123,6 +123,7 @@ impl ListedLimit<'_> {
             let number = |parameter| list::number(member, written, parameter).unwrap_or(0);
             (number(b'r'), Reverse(number(b't')))
         });
+        // Whether the member that is there is at least as tight.
         let stays = match (known, self.state_of()) {
             (Some(_), _) if has_refused == Some(self.name) => true,
             (Some(known), Some((own, more))) => known <= (own, Reverse(more)),
@@ -175,6 +176,7 @@ fn seconds_of_more(decision: &Decision) -> Option<u64> {
 /// Appends a line to a list. A name that a header cannot contain is left out.
 fn append(field: &HeaderName, items: impl Iterator<Item = Option<Item>>, headers: &mut HeaderMap) {
     let mut items = items.flatten();
+    // A single item is copied once, from the stack into the header.
     let Some(first) = items.next() else {
         return;
     };

@@ -1,5 +1,5 @@
-//! One item of a structured field, written on the stack, because every response of
-//! a limited service carries two.
+//! One item of a structured field, written on the stack, because every response
+//! of a limited service carries two.
 
 /// The largest integer of a structured field (RFC 9651, section 3.3.1).
 const MAX_INTEGER: u64 = 999_999_999_999_999;

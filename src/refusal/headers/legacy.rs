@@ -1,5 +1,5 @@
-//! The older fields `X-RateLimit-*`, which have room for one limit and which nested
-//! layers share.
+//! The older fields `X-RateLimit-*`, which have room for one limit and which
+//! nested layers share.
 
 use std::cmp::Reverse;
 
@@ -55,9 +55,9 @@ impl LegacyFields {
         })
     }
 
-    /// Estimates the fields from a member of the IETF lists. They say when there is
-    /// more, not when all is back, so this assumes that the rest comes back at the
-    /// rate of a bucket, within the window at most.
+    /// Estimates the fields from a member of the IETF lists. They say when
+    /// there is more, not when all is back, so this assumes that the rest comes
+    /// back at the rate of a bucket, within the window at most.
     fn estimate(state: &[u8], headers: &HeaderMap) -> Option<Self> {
         let name = list::name(state)?;
         let policy = list::find(headers, &POLICY, name)?;
@@ -67,6 +67,8 @@ impl LegacyFields {
         );
         let window = list::number(policy, name, b'w').unwrap_or(0);
         let more = list::number(state, name, b't');
+        // `t` is the time of the next unit; the others follow at the rate of
+        // the policy. Foreign numbers, so every step saturates.
         let missing = limit.saturating_sub(remaining);
         let later = missing.saturating_sub(more.is_some().into());
         let later = later.saturating_mul(window).div_ceil(limit.max(1));
@@ -85,9 +87,9 @@ impl LegacyFields {
         headers.insert(&RESET, self.reset.0.into());
     }
 
-    /// Writes the tightest of these fields, the listed ones, and those that a layer
-    /// further in has written. Written fields are exact, so they win over a listed
-    /// limit that is the same one.
+    /// Writes the tightest of these fields, the listed ones, and those that a
+    /// layer further in has written. Written fields are exact, so they win over
+    /// a listed limit that is the same one.
     pub(in crate::refusal) fn write_tightest(self, listed: Option<Self>, headers: &mut HeaderMap) {
         let written = Self::written(headers);
         let is_exact = |listed: &Self| written.is_some_and(|it| it.remaining <= listed.remaining);

@@ -1,5 +1,5 @@
-//! Reads and edits the lists that layers further in have written. It works on the
-//! bytes, because only strings and whole numbers matter here.
+//! Reads and edits the lists that layers further in have written. It works on
+//! the bytes, because only strings and whole numbers matter here.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -34,8 +34,8 @@ pub(super) fn name(member: &[u8]) -> Option<&[u8]> {
     Some(&member[..end + 2])
 }
 
-/// Returns the value of a numeric parameter. It is looked for behind the string,
-/// so a limit's name cannot be mistaken for one.
+/// Returns the value of a numeric parameter. It is looked for behind the
+/// string, so a limit's name cannot be mistaken for one.
 pub(super) fn number(member: &[u8], written: &[u8], parameter: u8) -> Option<u64> {
     let parameters = member.strip_prefix(written)?.split(|byte| *byte == b';');
     let mut values = parameters.filter_map(|it| it.trim_ascii().strip_prefix(&[parameter, b'=']));
@@ -58,6 +58,7 @@ pub(super) fn remove(headers: &mut HeaderMap, field: &HeaderName, written: &[u8]
     if find(headers, field, written).is_none() {
         return;
     }
+    // Cloned values share their bytes with the map's.
     let lines: Vec<_> = headers.get_all(field).iter().cloned().collect();
     headers.remove(field);
     for line in lines {

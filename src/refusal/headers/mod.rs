@@ -1,5 +1,5 @@
-//! The header fields that tell clients their quota: the IETF lists, which have a
-//! member for each limit, and the older fields, which have room for one.
+//! The header fields that tell clients their quota: the IETF lists, which have
+//! a member for each limit, and the older fields, which have room for one.
 
 mod headers;
 mod ietf;
