@@ -21,12 +21,12 @@ pub(super) struct Waiters<K> {
     /// The callers of all names. While it is zero, `notify` takes no lock.
     count: AtomicUsize,
     /// The callers of each name that any caller waits for.
-    by_name: Mutex<HashMap<K, Waiting, RandomState>>,
+    by_name: Mutex<HashMap<K, NameWaiters, RandomState>>,
 }
 
 /// The waiting callers of one name.
 #[derive(Debug, Default)]
-struct Waiting {
+struct NameWaiters {
     /// Shared by the callers of the name.
     notify: Arc<Notify>,
     /// How many they are; the entry goes with the last.

@@ -11,7 +11,7 @@ use tokio::{
     time::{timeout, timeout_at},
 };
 
-use super::{scope::Name, store::Store};
+use super::{claimant::Claimant, observe::Event, scope::Name, store::Store};
 use crate::deadline::{self, Deadline};
 
 /// The resolution of tokio's timer: a shorter pause would spin.
@@ -56,7 +56,7 @@ impl Waiting {
     }
 
     /// Starts to wait, unless too many do.
-    pub(super) fn begin(&self) -> Option<WaitPermit> {
+    fn begin(&self) -> Option<WaitPermit> {
         let place = Arc::clone(&self.places).try_acquire_owned().ok()?;
         let end = Deadline::after(self.at_most);
         let until = deadline::current().map_or(end, |current| current.min(end));
@@ -78,20 +78,58 @@ impl Default for Waiting {
 }
 
 /// The right of one duplicate to wait until a deadline.
-#[derive(Debug)]
-pub(super) struct WaitPermit {
+struct WaitPermit {
     /// When it gives up.
     until: Deadline,
     /// Given back when it is dropped.
     _place: OwnedSemaphorePermit,
 }
 
-impl WaitPermit {
+/// A caller that claims work, again and again while another one runs it.
+pub(super) struct Caller<'a, S> {
+    claimant: &'a Claimant<S>,
+    /// How it waits; `None` if it does not.
+    waiting: Option<&'a Waiting>,
+    /// Held from the first wait to the end.
+    permit: Option<WaitPermit>,
+}
+
+impl<'a, S: Store> Caller<'a, S> {
+    pub(super) fn new(claimant: &'a Claimant<S>, waiting: Option<&'a Waiting>) -> Self {
+        Self {
+            claimant,
+            waiting,
+            permit: None,
+        }
+    }
+
     /// Waits until the store knows the end of the work, or its lease has lapsed
-    /// after `left`. Returns whether to claim again; if not, time is up.
-    pub(super) async fn settled(&self, store: &impl Store, name: Name, left: Duration) -> bool {
+    /// after `left`. Returns whether to claim again; if not, it may not wait or
+    /// its time is up, and it is refused.
+    pub(super) async fn settled(&mut self, name: Name, left: Duration) -> bool {
+        if self.permit.is_none() {
+            self.permit = self.waiting.and_then(Waiting::begin);
+        }
         let lapsed = left.max(MIN_PAUSE);
-        let either = timeout(lapsed, store.settled(name));
-        timeout_at(self.until.instant(), either).await.is_ok()
+        let is_settled = match &self.permit {
+            Some(permit) => {
+                let either = timeout(lapsed, self.claimant.store().settled(name));
+                timeout_at(permit.until.instant(), either).await.is_ok()
+            }
+            None => false,
+        };
+        if !is_settled {
+            self.claimant.notice(Event::Running);
+        }
+        is_settled
+    }
+
+    /// Reports that a caller was answered after a wait, and passes the answer
+    /// on.
+    pub(super) fn answered<T>(&self, answer: T) -> T {
+        if self.permit.is_some() {
+            self.claimant.notice(Event::Waited);
+        }
+        answer
     }
 }

@@ -40,7 +40,7 @@ use crate::{
         record::Record,
         scope::Name,
         store::{Store, StoreError},
-        waiting::{WaitPermit, Waiting},
+        waiting::Caller,
     },
     refusal::{BoxError, Reason, Refusal},
 };
@@ -94,16 +94,15 @@ impl<S: Store> Executor<S> {
         // its body claims nothing.
         let (name, fingerprint, call) = call.identify(&self.settings, &request_key).await?;
         let mut call = Box::new(call);
-        let mut wait = None;
+        let mut caller = Caller::new(&self.claimant, self.settings.waiting.as_ref());
         loop {
             let (left, unused) = match self.attempt(name, fingerprint, call).await {
-                Attempt::Answered(answer) => return Ok(self.ended(answer, &wait)),
-                Attempt::Refused(refusal) => return Err(self.ended(refusal, &wait)),
+                Attempt::Answered(answer) => return Ok(caller.answered(answer)),
+                Attempt::Refused(refusal) => return Err(caller.answered(refusal)),
                 Attempt::Running { left, call } => (left, call),
             };
             call = unused;
-            if !self.settled(&mut wait, name, left).await {
-                self.claimant.notice(Event::Running);
+            if !caller.settled(name, left).await {
                 return Err(self.still_running(left));
             }
         }
@@ -125,7 +124,9 @@ impl<S: Store> Executor<S> {
         B: Send + 'static,
     {
         let executor = Arc::clone(self);
-        let mut claim = Box::pin(Arc::clone(self).claim(name, fingerprint));
+        // It owns an executor, so that it can move into a task.
+        let claim = async move { executor.claimant.try_claim(name, fingerprint).await };
+        let (executor, mut claim) = (Arc::clone(self), Box::pin(claim));
         match poll_fn(|cx| Poll::Ready(claim.as_mut().poll(cx))).await {
             Poll::Ready(claimed) => match self.dispatch(claimed, call) {
                 Dispatch::Work(guard, call) => join(self.spawn(executor.run(guard, call))).await,
@@ -148,16 +149,6 @@ impl<S: Store> Executor<S> {
             Dispatch::Work(guard, call) => self.run(guard, call).await,
             Dispatch::Done(attempt) => attempt,
         }
-    }
-
-    /// Claims once. It owns the executor, so that the future can move into a
-    /// task.
-    async fn claim(
-        self: Arc<Self>,
-        name: Name,
-        fingerprint: Fingerprint,
-    ) -> Result<Claimed<S>, StoreError> {
-        self.claimant.try_claim(name, fingerprint).await
     }
 
     /// Spawns a tracked task with the current deadline and span.
@@ -200,26 +191,6 @@ impl<S: Store> Executor<S> {
             Some(response) => Attempt::Answered(Ok(response)),
             None => Attempt::Refused(not_retained(&reply)),
         }
-    }
-
-    /// Waits for the other request, if duplicates may wait. Returns whether to
-    /// claim again.
-    async fn settled(&self, wait: &mut Option<WaitPermit>, name: Name, left: Duration) -> bool {
-        if wait.is_none() {
-            *wait = self.settings.waiting.as_ref().and_then(Waiting::begin);
-        }
-        match wait {
-            Some(wait) => wait.settled(self.claimant.store(), name, left).await,
-            None => false,
-        }
-    }
-
-    /// Reports that a duplicate has waited, and passes its result on.
-    fn ended<T>(&self, end: T, wait: &Option<WaitPermit>) -> T {
-        if wait.is_some() {
-            self.claimant.notice(Event::Waited);
-        }
-        end
     }
 
     /// Returns the refusal of a duplicate, with the time to try again.

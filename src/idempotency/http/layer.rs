@@ -127,13 +127,7 @@ impl<S, W, Q, X, A> IdempotencyLayer<S, W, Q, X, A> {
         self,
         exempt: F,
     ) -> IdempotencyLayer<S, W, Q, F, A> {
-        IdempotencyLayer {
-            executor: self.executor,
-            principal: self.principal,
-            required: self.required,
-            exempt,
-            answer: self.answer,
-        }
+        self.map(|(principal, required, _, answer)| (principal, required, exempt, answer))
     }
 
     /// Sets how a refusal is answered: any [`Refuse`](crate::refusal::Refuse),
@@ -143,32 +137,32 @@ impl<S, W, Q, X, A> IdempotencyLayer<S, W, Q, X, A> {
     /// It is given the request without its body. After the store was asked,
     /// only the content type is left of the request.
     pub fn refuse_with<A2>(self, answer: A2) -> IdempotencyLayer<S, W, Q, X, A2> {
-        IdempotencyLayer {
-            executor: self.executor,
-            principal: self.principal,
-            required: self.required,
-            exempt: self.exempt,
-            answer,
-        }
+        self.map(|(principal, required, exempt, _)| (principal, required, exempt, answer))
     }
 
     fn scoped<W2>(self, scope: impl FnOnce(W) -> W2) -> IdempotencyLayer<S, W2, Q, X, A> {
-        IdempotencyLayer {
-            executor: self.executor,
-            principal: scope(self.principal),
-            required: self.required,
-            exempt: self.exempt,
-            answer: self.answer,
-        }
+        self.map(|(principal, required, exempt, answer)| {
+            (scope(principal), required, exempt, answer)
+        })
     }
 
     fn requiring<Q2>(self, required: Q2) -> IdempotencyLayer<S, W, Q2, X, A> {
+        self.map(|(principal, _, exempt, answer)| (principal, required, exempt, answer))
+    }
+
+    /// Replaces the settings that are types.
+    fn map<W2, Q2, X2, A2>(
+        self,
+        map: impl FnOnce((W, Q, X, A)) -> (W2, Q2, X2, A2),
+    ) -> IdempotencyLayer<S, W2, Q2, X2, A2> {
+        let types = (self.principal, self.required, self.exempt, self.answer);
+        let (principal, required, exempt, answer) = map(types);
         IdempotencyLayer {
             executor: self.executor,
-            principal: self.principal,
+            principal,
             required,
-            exempt: self.exempt,
-            answer: self.answer,
+            exempt,
+            answer,
         }
     }
 }

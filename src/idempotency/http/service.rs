@@ -22,7 +22,7 @@ use super::{
     future::{ResponseFuture, wrap_body},
     request::{
         key_extractor::{KeyDecision, KeyExtractor, Required},
-        keyed_call::KeyedCall,
+        keyed_call::{InnerService, KeyedCall},
         principal::PrincipalSource,
         request_key::RequestKey,
     },
@@ -59,6 +59,7 @@ use crate::{
 /// let orders = Orders { service: layer.layer(Router::new()) };
 /// # let _ = orders.service;
 /// ```
+#[derive(Clone)]
 pub struct Idempotency<I, S, W, Q = (), X = (), A = Answer> {
     inner: I,
     /// Reads the key, and has the executor. Shared by clones.
@@ -119,11 +120,9 @@ impl<I, S: Store, W, Q, X, A> Idempotency<I, S, W, Q, X, A> {
         request: Request<B>,
     ) -> ResponseFuture<I::Future, R, I::Error>
     where
-        I: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
-        I::Error: Send + 'static,
-        I::Future: Send,
+        I: InnerService<B, Body = R> + Clone,
         B: FromBuffered<Error: Into<BoxError>> + Send + 'static,
-        R: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+        R: Send + 'static,
         A: Refuse<Request<()>, Response<R>, I::Error> + Clone + Send + 'static,
     {
         let (executor, answer) = (Arc::clone(&self.extractor.executor), self.answer.clone());
@@ -165,16 +164,6 @@ impl<I, S: Store, W, Q, X, A> Idempotency<I, S, W, Q, X, A> {
         let refusal = refusal.answering(Origin::of(req.extensions()));
         let result = self.answer.refuse(refusal, &req.map(drop));
         ResponseFuture::keyed(ready(wrap_body(result)))
-    }
-}
-
-impl<I: Clone, S, W, Q, X, A: Clone> Clone for Idempotency<I, S, W, Q, X, A> {
-    fn clone(&self) -> Self {
-        Self {
-            inner: self.inner.clone(),
-            extractor: self.extractor.clone(),
-            answer: self.answer.clone(),
-        }
     }
 }
 

@@ -2,8 +2,6 @@
 //! executor owns them. Settings that are types are parameters of the layer
 //! instead.
 
-use std::fmt;
-
 use http::{HeaderName, Method};
 
 use super::{
@@ -22,7 +20,7 @@ use crate::{
 const MIB: usize = 1 << 20;
 
 /// The configuration of a layer, and the state that its clones share.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct HttpSettings {
     /// The methods that may have a key.
     pub(crate) methods: Vec<Method>,
@@ -79,20 +77,5 @@ impl HttpSettings {
     /// record that cannot be read, the work was done, so it is not done again.
     pub(super) fn opens(&self, error: &StoreError) -> bool {
         self.fails_open && !matches!(error, StoreError::Record(_))
-    }
-}
-
-impl fmt::Debug for HttpSettings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HttpSettings")
-            .field("namespace", &self.identity.namespace)
-            .field("methods", &self.methods)
-            .field("header", &self.header)
-            .field("form", &self.form)
-            .field("max_request_body", &self.max_request_body)
-            .field("max_response_body", &self.max_response_body)
-            .field("fails_open", &self.fails_open)
-            .field("waiting", &self.waiting)
-            .finish_non_exhaustive()
     }
 }

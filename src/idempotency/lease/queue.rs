@@ -33,6 +33,7 @@ use crate::{
 /// all leases that a claimant holds on one runtime share one timer. Each
 /// runtime has its own, because a lease must not lapse while another runtime is
 /// blocked or not driven.
+#[derive(Clone)]
 pub(crate) struct RenewalQueue<S>(Arc<PerRuntime<Queued<S>>>);
 
 /// The place of a renewal in the queue.
@@ -164,12 +165,6 @@ impl<S: Store> Drop for RenewalTimer<S> {
             // it.
             drop(queued);
         }
-    }
-}
-
-impl<S> Clone for RenewalQueue<S> {
-    fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
     }
 }
 

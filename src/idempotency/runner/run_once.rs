@@ -13,11 +13,10 @@ use crate::idempotency::{
     fingerprint::Fingerprint,
     guard::{CompletionStatus, Guard},
     lease::Lease,
-    observe::Event,
     scope::Name,
     store::Store,
     tracker::Tracker,
-    waiting::{WaitPermit, Waiting},
+    waiting::{Caller, Waiting},
 };
 
 /// Does work once for each name, for consumers of queues and for jobs.
@@ -157,15 +156,15 @@ impl<S: Store> Runner<S> {
         T: Serialize + DeserializeOwned + Send + 'static,
         E: Send + 'static,
     {
-        let (mut work, mut wait) = (work, None);
+        let mut caller = Caller::new(&self.claimant, self.waiting.as_ref());
+        let mut work = work;
         loop {
             let (left, unused) = match self.spawn(name, fingerprint, work).await {
-                Attempt::Ended(end) => return self.ended(end, wait.is_some()),
+                Attempt::Ended(end) => return caller.answered(end),
                 Attempt::Running { left, work } => (left, work),
             };
             work = unused;
-            if !self.settled(&mut wait, name, left).await {
-                self.claimant.notice(Event::Running);
+            if !caller.settled(name, left).await {
                 return Err(RunError::Running { left });
             }
         }
@@ -230,26 +229,6 @@ impl<S: Store> Runner<S> {
                 Err(RunError::Failed(error))
             }
         }
-    }
-
-    /// Waits until it is time to claim again; returns false if this duplicate
-    /// does not wait, or waited long enough.
-    async fn settled(&self, wait: &mut Option<WaitPermit>, name: Name, left: Duration) -> bool {
-        if wait.is_none() {
-            *wait = self.waiting.as_ref().and_then(Waiting::begin);
-        }
-        match wait {
-            Some(wait) => wait.settled(self.claimant.store(), name, left).await,
-            None => false,
-        }
-    }
-
-    /// Counts a duplicate that waited.
-    fn ended<R>(&self, end: R, waited: bool) -> R {
-        if waited {
-            self.claimant.notice(Event::Waited);
-        }
-        end
     }
 }
 

@@ -7,13 +7,14 @@
 //! most.
 
 use std::{
+    pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
 use http::Version;
-use http_body::{Frame, SizeHint};
+use http_body::{Body, Frame, SizeHint};
 use tokio::sync::{
     OwnedSemaphorePermit, Semaphore,
     mpsc::{self, UnboundedReceiver, UnboundedSender},
@@ -156,22 +157,6 @@ pub(crate) struct BodyReceiver {
 type PolledFrame = Poll<Option<Result<Frame<Bytes>, BoxError>>>;
 
 impl BodyReceiver {
-    /// Returns the next frame. An error waits until the server has flushed the
-    /// head and the frames before it.
-    pub(super) fn poll_frame(&mut self, cx: &mut Context<'_>) -> PolledFrame {
-        if self.failed.is_none() {
-            let polled = self.poll_part(cx);
-            let Poll::Ready(Some(Err(error))) = polled else {
-                self.flush.note(&polled);
-                return polled;
-            };
-            self.failed = Some(error);
-        }
-        ready!(self.flush.poll(cx));
-        Poll::Ready(self.failed.take().map(Err))
-    }
-
-    /// Returns the next frame or error as it was sent.
     fn poll_part(&mut self, cx: &mut Context<'_>) -> PolledFrame {
         if self.ended {
             return Poll::Ready(None);
@@ -199,14 +184,34 @@ impl BodyReceiver {
             }
         }
     }
+}
+
+impl Body for BodyReceiver {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    /// Returns the next frame. An error waits until the server has flushed the
+    /// head and the frames before it.
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> PolledFrame {
+        if self.failed.is_none() {
+            let polled = self.poll_part(cx);
+            let Poll::Ready(Some(Err(error))) = polled else {
+                self.flush.note(&polled);
+                return polled;
+            };
+            self.failed = Some(error);
+        }
+        ready!(self.flush.poll(cx));
+        Poll::Ready(self.failed.take().map(Err))
+    }
 
     /// Returns whether the body has ended without an error.
-    pub(super) fn is_end_stream(&self) -> bool {
+    fn is_end_stream(&self) -> bool {
         self.ended && self.failed.is_none()
     }
 
     /// Returns how much is left, if the length is known.
-    pub(super) fn size_hint(&self) -> SizeHint {
+    fn size_hint(&self) -> SizeHint {
         self.left.map_or_else(SizeHint::new, SizeHint::with_exact)
     }
 }

@@ -9,6 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::Either;
 use pin_project_lite::pin_project;
 
 use super::{buffered::BufferedBody, channel::BodyReceiver};
@@ -36,43 +37,30 @@ pin_project! {
     }
 }
 
-pin_project! {
-    /// Where the data comes from.
-    #[project = BodySourceProj]
-    enum BodySource<B> {
-        /// From the inner service: the response is not kept.
-        Inner {
-            #[pin]
-            body: B,
-        },
-        /// From memory: kept before its head was passed on, or replayed.
-        Buffered {
-            body: BufferedBody,
-        },
-        /// From the task that reads the inner body.
-        Channel {
-            body: BodyReceiver,
-        },
-    }
-}
+/// Where the data comes from.
+///
+/// * From the inner service, if the response is not kept.
+/// * From memory, if it was kept before its head was passed on, or is replayed.
+/// * From the task that reads the inner body.
+type BodySource<B> = Either<B, Either<BufferedBody, BodyReceiver>>;
 
 impl<B> ResponseBody<B> {
     /// Creates a body that is the inner service's.
     #[inline]
     pub(crate) fn inner(body: B) -> Self {
-        let source = BodySource::Inner { body };
+        let source = Either::Left(body);
         Self { source }
     }
 
     /// Creates a body from memory.
     pub(crate) fn buffered(body: BufferedBody) -> Self {
-        let source = BodySource::Buffered { body };
+        let source = Either::Right(Either::Left(body));
         Self { source }
     }
 
     /// Creates a body that a task fills.
     pub(crate) fn channel(body: BodyReceiver) -> Self {
-        let source = BodySource::Channel { body };
+        let source = Either::Right(Either::Right(body));
         Self { source }
     }
 }
@@ -89,31 +77,17 @@ where
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        match self.project().source.project() {
-            BodySourceProj::Inner { body } => body.poll_frame(cx).map_err(Into::into),
-            BodySourceProj::Buffered { body } => Pin::new(body)
-                .poll_frame(cx)
-                .map_err(|never| match never {}),
-            BodySourceProj::Channel { body } => body.poll_frame(cx),
-        }
+        self.project().source.poll_frame(cx)
     }
 
     #[inline]
     fn is_end_stream(&self) -> bool {
-        match &self.source {
-            BodySource::Inner { body } => body.is_end_stream(),
-            BodySource::Buffered { body } => body.is_end_stream(),
-            BodySource::Channel { body } => body.is_end_stream(),
-        }
+        self.source.is_end_stream()
     }
 
     #[inline]
     fn size_hint(&self) -> SizeHint {
-        match &self.source {
-            BodySource::Inner { body } => body.size_hint(),
-            BodySource::Buffered { body } => body.size_hint(),
-            BodySource::Channel { body } => body.size_hint(),
-        }
+        self.source.size_hint()
     }
 }
 
@@ -132,9 +106,9 @@ impl<B: FromText> FromText for ResponseBody<B> {
 impl<B> fmt::Debug for ResponseBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let source = match self.source {
-            BodySource::Inner { .. } => "Inner",
-            BodySource::Buffered { .. } => "Buffered",
-            BodySource::Channel { .. } => "Channel",
+            Either::Left(_) => "Inner",
+            Either::Right(Either::Left(_)) => "Buffered",
+            Either::Right(Either::Right(_)) => "Channel",
         };
         f.debug_tuple("ResponseBody").field(&source).finish()
     }

@@ -66,8 +66,8 @@ where
         budget: &BodyBudget,
     ) -> Self {
         let length = body.size_hint().exact();
-        // The head promises nothing about a body that the method forbids, as for
-        // `HEAD`.
+        // The head promises nothing about a body that the method forbids, as
+        // for `HEAD`.
         let stated = || content_length(&head.headers);
         let stated = allowed.has_body(head.status).then(stated).flatten();
         Self {

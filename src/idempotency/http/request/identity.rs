@@ -5,7 +5,7 @@
 //! request was sent under it. Records outlive the program, so neither may
 //! change for a request with the same settings.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use http::{HeaderName, header::CONTENT_TYPE, request::Parts};
 
@@ -96,6 +96,14 @@ impl RequestIdentity {
         let names = self.headers.iter();
         let request = names.fold(request, |request, name| add_header(request, head, name));
         request.finish()
+    }
+}
+
+impl fmt::Debug for RequestIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestIdentity")
+            .field("namespace", &self.namespace)
+            .finish_non_exhaustive()
     }
 }
 
