@@ -10,6 +10,10 @@ use super::trace_id::TraceId;
 
 /// A request of a bucket, by its trace: what to look at when the bucket grows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(
+    not(feature = "prometheus"),
+    allow(dead_code, reason = "OpenMetrics reads it")
+)]
 pub struct Exemplar {
     // The first field, so that comparing exemplars compares their age.
     at: SystemTime,
@@ -18,6 +22,10 @@ pub struct Exemplar {
     trace: TraceId,
 }
 
+#[cfg_attr(
+    not(feature = "prometheus"),
+    allow(dead_code, reason = "OpenMetrics reads it")
+)]
 impl Exemplar {
     /// Returns when the request ended.
     pub fn at(&self) -> SystemTime {
