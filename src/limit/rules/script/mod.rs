@@ -14,9 +14,11 @@ mod twins;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "testing")]
+pub(crate) use self::lua_rule::LuaRule;
 pub use self::{
     batch::{batch, head},
-    lua_rule::{LuaRule, Scripted},
+    lua_rule::Scripted,
     operation::Operation,
     reply_reader::ReplyReader,
 };
