@@ -15,7 +15,7 @@ mod twins;
 mod tests;
 
 #[cfg(feature = "testing")]
-pub(crate) use self::lua_rule::LuaRule;
+pub use self::lua_rule::LuaRule;
 pub use self::{
     batch::{batch, head},
     lua_rule::Scripted,
