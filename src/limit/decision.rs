@@ -35,8 +35,38 @@ pub enum Denial {
 
 /// A verdict, and the numbers that a client wants to know with it.
 ///
-/// The numbers are worked out when they are read. A decision of which nobody
-/// reads a number costs no division.
+/// The numbers are worked out when they are read, so a decision whose numbers
+/// are not read costs no division.
+///
+/// ```
+/// use std::time::Duration;
+/// use sluicegate::limit::{Local, Quota, TokenBucket};
+///
+/// let limiter = Local::direct(TokenBucket::new(Quota::per_hour(60).burst(10)));
+/// let admitted = limiter.check(4);
+/// assert!(admitted.is_admitted());
+/// assert_eq!((admitted.limit(), admitted.remaining()), (10, 6));
+///
+/// // 2 tokens are missing, and one comes back in each minute.
+/// let denied = limiter.check(8);
+/// let retry_after = denied.retry_after().unwrap();
+/// assert!(retry_after > Duration::from_secs(119) && retry_after <= Duration::from_secs(120));
+/// ```
+///
+/// ```
+/// use std::time::Duration;
+/// use sluicegate::limit::{Local, Quota, TokenBucket};
+///
+/// let limiter = Local::direct(TokenBucket::new(Quota::per_hour(60).burst(10)));
+/// let admitted = limiter.check(4);
+/// assert!(admitted.is_admitted());
+/// assert_eq!((admitted.limit(), admitted.remaining()), (10, 6));
+///
+/// // 2 tokens are missing, and one comes back in each minute.
+/// let retry_after = limiter.check(8).retry_after().unwrap();
+/// let (least, most) = (Duration::from_secs(119), Duration::from_secs(120));
+/// assert!((least..=most).contains(&retry_after));
+/// ```
 #[derive(Clone, Copy)]
 pub struct Decision {
     ruling: Ruling,
@@ -255,13 +285,14 @@ impl Decision {
         }
     }
 
-    /// Whether the request passes, at once or after its wait.
+    /// Whether the request passes, at once or after its wait. Its cost is
+    /// taken.
     #[inline]
     pub fn is_admitted(&self) -> bool {
         !self.is_denied()
     }
 
-    /// Whether the request is refused.
+    /// Whether the request is refused. Nothing was taken from the limit.
     #[inline]
     pub fn is_denied(&self) -> bool {
         matches!(self.ruling, Ruling::Deny(_))

@@ -1,4 +1,5 @@
-//! Asks the Lua twin of a rule at an instant of your choice (feature `testing`).
+//! Asks the Lua twin of a rule at an instant of your choice (feature
+//! `testing`).
 //!
 //! [`Redis`](super::Redis) decides by the clock of the server. A replay of
 //! recorded traffic, or a test of a deployment, needs the instant to be given:
@@ -60,8 +61,8 @@ impl<'a, R: Scripted> ScriptCall<'a, R> {
     }
 
     /// Decides at this instant, in microseconds since 1970, instead of the
-    /// server's. Keys stay for an hour longer than they would otherwise, because
-    /// the server expires them by its own clock.
+    /// server's. Keys stay for an hour longer than they would otherwise,
+    /// because the server expires them by its own clock.
     pub fn at(self, now: Tick) -> Self {
         Self {
             now: Some(now),
@@ -83,13 +84,13 @@ impl<'a, R: Scripted> ScriptCall<'a, R> {
         R::script().call_with_source(&call)
     }
 
-    /// Reads the reply to the command. `None` if it is not a reply of this call, or if
-    /// the state of a key cannot be read.
+    /// Reads the reply to the command. `None` if it is not a reply of this
+    /// call, or if the state of a key cannot be read.
     ///
-    /// For each operation, in order, it has a number: how many were admitted, how much
-    /// was taken or given back, or 1 for a credit, a debit and a reset. And a decision
-    /// for those that make one, [`Operation::Check`], [`Operation::Reserve`] (the first)
-    /// and [`Operation::UpTo`].
+    /// For each operation, in order, it has a number: how many were admitted,
+    /// how much was taken or given back, or 1 for a credit, a debit and a
+    /// reset. And a decision for those that make one, [`Operation::Check`],
+    /// [`Operation::Reserve`] (the first) and [`Operation::UpTo`].
     pub fn read(&self, reply: &[Value]) -> Option<Vec<(u64, Option<Decision>)>> {
         let mut reader = ReplyReader::of(reply);
         let now = reader.take()?;

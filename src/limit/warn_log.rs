@@ -1,5 +1,6 @@
-//! Log events about denials and failures. They are rate-limited themselves, so that
-//! an attack does not fill the disk. The layer and the limiter in Redis write them.
+//! Log events about denials and failures. They are rate-limited themselves, so
+//! that an attack does not fill the disk. The layer and the limiter in Redis
+//! write them.
 
 use std::{
     error::Error,
@@ -17,11 +18,12 @@ use super::{
     rules::{quota::Quota, token_bucket::TokenBucket},
 };
 
-/// The target of these events, to filter them by: the public module, whatever private
-/// one writes them.
+/// The target of these events, to filter them by: the public module, whatever
+/// private one writes them.
 const TARGET: &str = "sluicegate::limit";
 
-/// Writes up to ten events at once, and then one a second. Clones share that limit.
+/// Writes up to ten events at once, and then one a second. Clones share that
+/// limit.
 #[derive(Clone, Debug)]
 pub(crate) struct WarnLog {
     /// Whether keys are written in full.
@@ -85,8 +87,8 @@ impl WarnLog {
         );
     }
 
-    /// A state cannot be read. Returns whether the event was written. The key is a
-    /// digest.
+    /// A state cannot be read. Returns whether the event was written. The key
+    /// is a digest.
     #[cfg(feature = "redis")]
     pub(super) fn unreadable(&self, limiter: &str, key_sha256: &str) -> bool {
         let Some(suppressed) = self.turn() else {
@@ -104,7 +106,8 @@ impl WarnLog {
         true
     }
 
-    /// Redis evicts keys. Each limiter writes it once, so it is not rate-limited.
+    /// Redis evicts keys. Each limiter writes it once, so it is not
+    /// rate-limited.
     #[cfg(feature = "redis")]
     pub(super) fn evicts(&self, limiter: &str, policy: &str) {
         event!(
@@ -117,6 +120,7 @@ impl WarnLog {
         );
     }
 
+    /// Writes a failure of a limiter.
     fn warn(&self, limiter: &str, error: &(dyn Error + 'static), what: &str) {
         if let Some(suppressed) = self.turn() {
             event!(target: TARGET, Level::WARN, limiter, error, suppressed, "{what}");
@@ -135,8 +139,8 @@ impl WarnLog {
         }
     }
 
-    /// Returns how many events were suppressed since the last one, if any; `None` if
-    /// this one is suppressed, too.
+    /// Returns how many events were suppressed since the last one, if any;
+    /// `None` if this one is suppressed, too.
     fn turn(&self) -> Option<Option<u64>> {
         if self.limiter.check(1).is_denied() {
             self.suppressed.fetch_add(1, Relaxed);

@@ -47,7 +47,7 @@ struct Shard {
 #[derive(Debug, Default)]
 struct Kept {
     logs: HashMap<u64, Ticketed, RandomState>,
-    /// All logs by their ends.
+    /// All logs by their ends. A hash that two keys share is one log.
     tickets: BTreeSet<(Tick, u64)>,
 }
 
@@ -61,8 +61,11 @@ struct Ticketed {
 
 /// The fate of the log that seemed to end first.
 enum First {
+    /// It was dropped, with so many ticks of its life left.
     Gone { life: Tick },
+    /// It has a later ticket now.
     EndsLater,
+    /// The shard is empty.
     None,
 }
 
@@ -132,7 +135,8 @@ impl LogStore {
         taken.is_ok().then_some(())
     }
 
-    /// Drops the log that ends first.
+    /// Drops the log that ends first, in whatever shard that is. To be called
+    /// without a lock, because it takes that of another shard.
     #[cold]
     fn make_room<R: Lifespan<Log>>(&self, rule: &R, now: Tick) {
         loop {

@@ -106,7 +106,8 @@ impl<R: Rule, C: Clock> Local<R, Keyed, C> {
     }
 }
 
-/// A bucket in this process, with its limiter.
+/// A bucket in this process, with its limiter. An `All` reserves in each of its
+/// buckets, and rolls back those that admitted if another one denies.
 pub(crate) struct LocalBucket<'a, R, S, C> {
     shared: &'a Arc<Shared<R, S, C>>,
     key: u64,

@@ -12,26 +12,28 @@ use crate::{
     sync::{AtomicU64, Mutex, Ordering::*, lock},
 };
 
-/// How long a state has to be kept: what a store knows of a rule.
+/// How long a state has to be kept. A store knows no more than this of a rule.
 ///
-/// A store names no rule, because a rule names its state, and a state its
-/// stores.
+/// A store does not name [`Rule`](crate::limit::Rule) because a rule names its
+/// state, and a state its stores.
 pub trait Lifespan<S> {
-    /// Ticks from `now` on in which the bucket still differs from one never
-    /// seen: 0 if it does not.
+    /// Returns the ticks from `now` on in which the bucket still differs from
+    /// one never seen: 0 if it does not.
     fn life(&self, state: &S, now: Tick) -> Tick;
 
-    /// Ticks, before and after, in which a state can be read.
+    /// Returns the ticks, before and after, in which a state can be read.
     fn lifetime(&self) -> Tick;
 }
 
 /// Buckets by the hash of their key.
 pub trait Store<S>: fmt::Debug + Send + Sync + 'static {
-    /// An empty store of a capacity, at the present instant.
+    /// An empty store for so many keys, at the present instant. It notifies
+    /// `forgotten` about each bucket that it drops alive.
     fn new(capacity: usize, now: Tick, forgotten: Forgotten) -> Self;
 
-    /// Changes a bucket in one step, and answers what `change` answered at
-    /// last: it may be called again when someone else was faster.
+    /// Changes a bucket in one step, and returns what `change` returned at
+    /// last. It is called again if another thread was faster, each time with
+    /// the state as that thread left it.
     fn update<R, T>(
         &self,
         rule: &R,
@@ -50,6 +52,7 @@ pub trait Store<S>: fmt::Debug + Send + Sync + 'static {
 #[derive(Debug)]
 pub struct Forgotten {
     count: atomic::AtomicU64,
+    /// The name of the limiter, for the observer.
     limiter: Arc<str>,
     observer: Option<Arc<dyn Observe>>,
 }

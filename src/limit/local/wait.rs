@@ -1,4 +1,9 @@
 //! How callers of a limiter in this process wait for their turn.
+//!
+//! A caller that finds too little books the earliest instant at which its cost
+//! is there, and sleeps until then. The booking is in the state of the bucket,
+//! so other callers find the cost taken. The wait queue knows the order of the
+//! bookings: when a caller leaves, those behind it move up.
 
 use std::{
     future::Future,
@@ -81,7 +86,8 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
     }
 }
 
-/// A place in the queue that is given back when it is dropped.
+/// A place in the queue. When it is dropped before it is due, its cost goes
+/// back into the bucket, or to the callers behind it.
 struct Booking<R: Rule, S: Store<R::State>, C: Clock> {
     shared: Arc<Shared<R, S, C>>,
     key: u64,

@@ -1,4 +1,7 @@
-//! Writes the methods of a rule that its base has, too.
+//! Writes the methods of a rule that its base has, too. The two buckets stand
+//! on
+//! [`Gcra`](super::gcra::Gcra), the two windows on
+//! [`Window`](super::window::Window).
 
 /// Forwards methods of [`Rule`](super::rule::Rule) to the field that is the
 /// base of the rule. A rule that differs in one of them does not name it.

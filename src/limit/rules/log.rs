@@ -1,4 +1,8 @@
-//! The state of a bucket under a sliding log: when it admitted how much.
+//! The state of a bucket under a sliding log: when it admitted how much. Its
+//! twin is `lua/log.lua`, where the entries are a list of the server.
+//!
+//! A check forgets entries from the front and adds one at the back, so it takes
+//! constant time on average. Only a denial looks for the entry to wait for.
 
 use std::{collections::VecDeque, fmt};
 
@@ -14,12 +18,15 @@ pub(super) const MAX_COUNT: u64 = (1 << 53) - 1;
 #[derive(Clone, Default)]
 pub struct Log {
     pub(super) entries: VecDeque<LogEntry>,
+    /// The sum of all costs.
     pub(super) used: u64,
     /// The latest instant for which a cost was booked in advance. Entries that
     /// lie ahead beyond it were logged before the clock stepped back.
     pub(super) booked: Tick,
 }
 
+/// A cost, and the instant at which it was admitted, or for which it was
+/// booked.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LogEntry {
     pub(super) at: Tick,

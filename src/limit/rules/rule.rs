@@ -169,3 +169,49 @@ pub(crate) fn take_up_to<R: Rule>(
     let taken = if decision.is_admitted() { left } else { 0 };
     (taken, decision)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limit::{Denial, LeakyBucket, TokenBucket, Verdict};
+
+    /// One at once, one a second, and places for two.
+    fn queue() -> LeakyBucket {
+        LeakyBucket::new(Quota::per_second(1)).queue(2)
+    }
+
+    #[test]
+    fn a_place_that_is_too_late_is_given_back_and_named() {
+        let (rule, mut state) = (queue(), Default::default());
+        assert!(reserve(&rule, &mut state, 0, 1, 0).is_admitted());
+        let before = state;
+        let denied = reserve(&rule, &mut state, 0, 1, 999_999);
+        assert_eq!(denied.denial(), Some(Denial::WaitTooLong));
+        assert_eq!((denied.retry_ticks(), state), (Some(1), before));
+        assert!(reserve(&rule, &mut state, 0, 1, 1_000_000).is_admitted());
+    }
+
+    #[test]
+    fn a_full_queue_is_over_its_limit_and_a_large_cost_never_fits() {
+        let (rule, mut state) = (queue(), Default::default());
+        for _ in 0..3 {
+            assert!(reserve(&rule, &mut state, 0, 1, Tick::MAX).is_admitted());
+        }
+        let full = reserve(&rule, &mut state, 0, 1, Tick::MAX);
+        assert_eq!(full.denial(), Some(Denial::OverLimit));
+        let large = reserve(&rule, &mut state, 0, 4, Tick::MAX);
+        assert_eq!(large.denial(), Some(Denial::NeverFits));
+    }
+
+    #[test]
+    fn a_bucket_without_a_queue_books_within_the_wait() {
+        let rule = TokenBucket::new(Quota::per_second(1));
+        let mut state = Default::default();
+        rule.decide(&mut state, 0, 1);
+        let denied = reserve(&rule, &mut state, 0, 1, 999_999);
+        assert_eq!(denied.denial(), Some(Denial::OverLimit));
+        let booked = reserve(&rule, &mut state, 0, 1, 1_000_000);
+        let second = std::time::Duration::from_secs(1);
+        assert_eq!(booked.verdict(), Verdict::Queue(second));
+    }
+}

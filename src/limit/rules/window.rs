@@ -10,7 +10,15 @@ use crate::{clock::Tick, error::InvalidSetting, limit::decision::Decision};
 
 /// How a word is divided: `counters` counts of `bits` each, above them one bit
 /// that says whether the window was yet to begin when the word was written, and
-/// above that as much of the window's index as there is room for.
+/// above that as much of the window's index as there is room for:
+///
+/// ```text
+/// | lowest bits of the index | booked | previous | current |
+/// ```
+///
+/// The fixed window has no previous count. As indexes lack their highest bits,
+/// words are compared by differences, and can be read for a limited time only,
+/// the [lifetime](Self::lifetime).
 ///
 /// A place that is booked in advance is written into a later window. A window
 /// that is not even the next one, without that bit, was written before the
@@ -62,7 +70,8 @@ impl Window {
         })
     }
 
-    /// Reads a word as of now.
+    /// Reads a word as of now: which window its counts belong to, and how far
+    /// they have aged since they were written. Every decision begins with it.
     #[inline]
     pub(super) fn view(&self, state: Word, now: Tick) -> View {
         let (index, elapsed) = (now / self.width, now % self.width);
@@ -105,7 +114,8 @@ impl Window {
         }
     }
 
-    /// Adds `cost` to what is counted in the window of the view.
+    /// Adds `cost` to what is counted in the window of the view. The caller has
+    /// checked that it fits.
     #[inline]
     pub(super) fn count(&self, state: &mut Word, view: &mut View, cost: Cost) {
         view.current += cost;

@@ -1,4 +1,5 @@
-//! The call of a rule's script.
+//! The call of a rule's script. The queue of the limiter in Redis makes one for
+//! all checks that arrive while another call is on its way.
 
 use redis::Cmd;
 

@@ -23,6 +23,7 @@ use crate::{
 };
 
 impl Gcra {
+    /// See the `params` of `gcra.lua`.
     fn lua_params(&self) -> [u64; 3] {
         [self.token, self.tick, self.size]
     }
@@ -35,6 +36,7 @@ impl Gcra {
 }
 
 impl Window {
+    /// See the `params` of `window.lua`.
     fn lua_params(&self) -> [u64; 3] {
         [self.limit, self.width, self.max_count()]
     }
@@ -74,6 +76,8 @@ impl LuaRule for TokenBucket {
     }
 }
 
+/// The states of a queue and of a meter differ: only a queue has places that
+/// are booked. So each has a letter of its own.
 impl LuaRule for LeakyBucket {
     lua_rule!("leaky_bucket", on "gcra", "refund", "lease", "new_quota");
 
@@ -124,6 +128,8 @@ impl LuaRule for SlidingWindow {
     }
 }
 
+/// A reply has a sum instead of each entry that the decision did not need, so
+/// that it stays short however long the log is.
 impl LuaRule for SlidingLog {
     lua_rule!("sliding_log", on "log");
 
