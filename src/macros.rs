@@ -98,3 +98,17 @@ macro_rules! counters {
         }
     };
 }
+
+/// Writes the `fmt` of a `Debug` that shows only in which state a future or a
+/// body is. Takes the names of the type, of the type of its field `state`, and
+/// of the variants of that.
+macro_rules! debug_state {
+    ($Type:ident, $State:ident, $($Variant:ident),+) => {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            let state = match self.state {
+                $($State::$Variant { .. } => stringify!($Variant),)+
+            };
+            f.debug_struct(stringify!($Type)).field("state", &state).finish()
+        }
+    };
+}

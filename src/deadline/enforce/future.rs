@@ -177,14 +177,5 @@ fn own<B, E>(answer: Result<Response<B>, E>) -> Result<Response<ResponseBody<B>>
 }
 
 impl<F: Future, A> fmt::Debug for ResponseFuture<F, A> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = match self.state {
-            State::Free { .. } => "Free",
-            State::Waiting { .. } => "Waiting",
-            State::Answered { .. } => "Answered",
-        };
-        f.debug_struct("ResponseFuture")
-            .field("state", &state)
-            .finish()
-    }
+    debug_state!(ResponseFuture, State, Free, Waiting, Answered);
 }

@@ -149,15 +149,5 @@ fn in_time<B, E>(
 }
 
 impl<F, A> fmt::Debug for ResponseFuture<F, A> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = match self.state {
-            State::Free { .. } => "Free",
-            State::Bounded { .. } => "Bounded",
-            State::Late { .. } => "Late",
-            State::Done => "Done",
-        };
-        f.debug_struct("ResponseFuture")
-            .field("state", &state)
-            .finish()
-    }
+    debug_state!(ResponseFuture, State, Free, Bounded, Late, Done);
 }

@@ -88,13 +88,5 @@ pub(super) fn wrap_body<B, E>(result: Result<Response<B>, E>) -> ResponseResult<
 }
 
 impl<F, B, E> fmt::Debug for ResponseFuture<F, B, E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = match self.state {
-            State::Inner { .. } => "Inner",
-            State::Keyed { .. } => "Keyed",
-        };
-        f.debug_struct("ResponseFuture")
-            .field("state", &state)
-            .finish()
-    }
+    debug_state!(ResponseFuture, State, Inner, Keyed);
 }

@@ -171,15 +171,5 @@ where
 impl<S: Service<Req>, Req, L: Backend, K, C, X, A> fmt::Debug
     for ResponseFuture<S, Req, L, K, C, X, A>
 {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = match self.state {
-            State::Checking { .. } => "Checking",
-            State::Calling { .. } => "Calling",
-            State::Marking { .. } => "Marking",
-            State::Answered { .. } => "Answered",
-        };
-        f.debug_struct("ResponseFuture")
-            .field("state", &state)
-            .finish()
-    }
+    debug_state!(ResponseFuture, State, Checking, Calling, Marking, Answered);
 }

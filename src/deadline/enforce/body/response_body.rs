@@ -178,14 +178,5 @@ impl<B: FromText> FromText for ResponseBody<B> {
 }
 
 impl<B> fmt::Debug for ResponseBody<B> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = match self.state {
-            State::Free(_) => "Free",
-            State::Untimed(_) => "Untimed",
-            State::Expiring(_) => "Expiring",
-            State::Failing(_) => "Failing",
-            State::Ended => "Ended",
-        };
-        f.debug_tuple("ResponseBody").field(&state).finish()
-    }
+    debug_state!(ResponseBody, State, Free, Untimed, Expiring, Failing, Ended);
 }
