@@ -9,9 +9,11 @@ use super::{
     origin::{Origin, PassedRequest},
     reason::Reason,
 };
+#[cfg(feature = "grpc")]
+use crate::limit::Denial;
 use crate::{
     error::BoxError,
-    limit::{Decision, Denial, Other, Others},
+    limit::{Decision, Other, Others},
 };
 
 /// A request that a layer refused.
