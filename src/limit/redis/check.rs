@@ -59,7 +59,7 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
         }
         // A denial that Redis would only repeat.
         let mut max_wait = self.max_wait(bucket.key, wait);
-        if let Some(denial) = self.client().recall(bucket.key, cost, max_wait) {
+        if let Some(denial) = self.recall_denial(bucket.key, cost, max_wait) {
             return Check::Now(denial);
         }
         // A place among the callers that may have to wait.
@@ -97,6 +97,17 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
             client.counters.count(RequestEvent::Leased);
         }
         decision
+    }
+
+    /// Returns the denial that Redis would answer, if one is remembered.
+    ///
+    /// A cost of 0 asks what is left, which only Redis knows.
+    pub(super) fn recall_denial(&self, key: u64, cost: Cost, max_wait: Tick) -> Option<Decision> {
+        let client = self.client();
+        let denials = client.denials.as_ref().filter(|_| cost > 0)?;
+        let decision = denials.recall(&client.rule, key, cost, max_wait)?;
+        client.counters.count(RequestEvent::Recalled);
+        Some(decision)
     }
 
     /// The longest wait that may be booked, in ticks.

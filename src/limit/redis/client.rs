@@ -8,7 +8,6 @@
 use std::sync::Arc;
 
 use ahash::RandomState;
-use redis::Value;
 use tokio::runtime::Handle;
 
 use super::{
@@ -94,27 +93,22 @@ impl<R: Scripted> Client<R> {
         }
     }
 
-    /// Sends a batch in one call, and returns the reply unread.
-    pub(super) async fn send(&self, batch: &Batch) -> Result<Value, Error> {
-        self.counters
-            .count_call(batch.requests().len(), batch.entries());
-        let call = batch.call::<R>(&self.head);
-        self.connection.run(R::script(), call).await
-    }
-
-    /// Reads the reply to a batch, and calls `answer` for each request, in
-    /// order.
+    /// Sends a batch in one call, reads the reply, and calls `answer` for each
+    /// request, in order.
     ///
     /// Calls `unattended` for each bucket with a lease that no task looks
     /// after.
-    pub(super) fn read_reply(
+    pub(super) async fn send(
         &self,
         batch: &Batch,
-        reply: Result<Value, Error>,
         mut answer: impl FnMut(usize, BucketResult),
         mut unattended: impl FnMut(&Bucket),
     ) {
-        if let (Ok(_), Some(request)) = (&reply, batch.requests().first()) {
+        let requests = batch.requests();
+        self.counters.count_call(requests.len(), batch.entries());
+        let call = batch.call::<R>(&self.head);
+        let reply = self.connection.run(R::script(), call).await;
+        if let (Ok(_), Some(request)) = (&reply, requests.first()) {
             self.learn_eviction_policy(&request.bucket);
         }
         let mut notice = |notice: Notice<'_, R::State>| match notice {
@@ -129,18 +123,8 @@ impl<R: Scripted> Client<R> {
         let read =
             reply.and_then(|reply| batch.read_reply(&self.rule, &reply, &mut notice, &mut answer));
         if let Err(error) = read {
-            (0..batch.requests().len()).for_each(|position| answer(position, Err(error.clone())));
+            (0..requests.len()).for_each(|position| answer(position, Err(error.clone())));
         }
-    }
-
-    /// Returns the denial that Redis would answer, if one is remembered.
-    ///
-    /// A cost of 0 asks what is left, which only Redis knows.
-    pub(super) fn recall(&self, key: u64, cost: Cost, max_wait: Tick) -> Option<Decision> {
-        let denials = self.denials.as_ref().filter(|_| cost > 0)?;
-        let decision = denials.recall(&self.rule, key, cost, max_wait)?;
-        self.counters.count(RequestEvent::Recalled);
-        Some(decision)
     }
 
     /// Remembers a denial, if the limiter does so.

@@ -71,7 +71,10 @@ impl<R: Scripted, P: Policy> MemberBucket for RedisBucket<'_, R, P> {
         let client = self.limiter.client();
         let never = Some(client.unseen(request.cost)).filter(Decision::is_denied);
         let max_wait = self.max_wait(request.wait);
-        never.or_else(|| client.recall(self.bucket.key, request.cost, max_wait))
+        never.or_else(|| {
+            self.limiter
+                .recall_denial(self.bucket.key, request.cost, max_wait)
+        })
     }
 
     fn unseen(&self) -> Decision {

@@ -11,7 +11,6 @@
 use std::{collections::HashMap, sync::Arc};
 
 use ahash::RandomState;
-use redis::Value;
 use tokio::{
     runtime::{Handle, Id},
     sync::oneshot,
@@ -154,11 +153,11 @@ impl<R: Scripted> Queue<R> {
 
     /// Sends a request in a call of its own, polled by its caller.
     async fn send_alone(self: &Arc<Self>, request: Request) -> BucketResult {
-        let batch = Batch::single(request);
-        let reply = self.client.send(&batch).await;
-        let mut answer = Err(Error::reply("a decision"));
-        self.read_reply(&batch, reply, |_, reply| answer = reply);
-        answer
+        let (batch, mut result) = (Batch::single(request), None);
+        let answer = |_, reply| result = Some(reply);
+        let unattended = |bucket: &Bucket| self.attend_lease(bucket);
+        self.client.send(&batch, answer, unattended).await;
+        result.unwrap_or_else(|| Err(Error::reply("a decision")))
     }
 
     /// Sends requests in one call, and answers their callers.
@@ -172,23 +171,13 @@ impl<R: Scripted> Queue<R> {
             return;
         }
         let batch = Batch::of(requests);
-        let reply = self.client.send(&batch).await;
-        self.read_reply(&batch, reply, |position, reply| {
+        let answer = |position: usize, reply| {
             if let Err(Ok(missed)) = waiters[position].answer(reply) {
                 self.missed(&batch.requests()[position], &missed);
             }
-        });
-    }
-
-    /// Reads a reply, and finds a task for each new lease.
-    fn read_reply(
-        self: &Arc<Self>,
-        batch: &Batch,
-        reply: Result<Value, Error>,
-        answer: impl FnMut(usize, BucketResult),
-    ) {
-        self.client
-            .read_reply(batch, reply, answer, |bucket| self.attend_lease(bucket));
+        };
+        let unattended = |bucket: &Bucket| self.attend_lease(bucket);
+        self.client.send(&batch, answer, unattended).await;
     }
 }
 
