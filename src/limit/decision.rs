@@ -1,4 +1,4 @@
-//! What a limiter decides about one request, and what it tells the client.
+//! The decision of a limiter about one request, with the numbers for its client.
 //! Rules make decisions, limiters return them, and the layer turns them into
 //! responses.
 
@@ -7,7 +7,7 @@ use std::{fmt, time::Duration};
 use super::rules::{quota::Cost, remaining::Remaining};
 use crate::clock::Tick;
 
-/// What to do with a request.
+/// The ways to treat a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verdict {
     /// Let it pass: its cost is taken.
@@ -37,21 +37,6 @@ pub enum Denial {
 ///
 /// The numbers are worked out when they are read, so a decision whose numbers
 /// are not read costs no division.
-///
-/// ```
-/// use std::time::Duration;
-/// use sluicegate::limit::{Local, Quota, TokenBucket};
-///
-/// let limiter = Local::direct(TokenBucket::new(Quota::per_hour(60).burst(10)));
-/// let admitted = limiter.check(4);
-/// assert!(admitted.is_admitted());
-/// assert_eq!((admitted.limit(), admitted.remaining()), (10, 6));
-///
-/// // 2 tokens are missing, and one comes back in each minute.
-/// let denied = limiter.check(8);
-/// let retry_after = denied.retry_after().unwrap();
-/// assert!(retry_after > Duration::from_secs(119) && retry_after <= Duration::from_secs(120));
-/// ```
 ///
 /// ```
 /// use std::time::Duration;

@@ -18,7 +18,7 @@ use crate::{
 
 /// The types of a limiter's decisions, whatever its keys are.
 pub trait Backend {
-    /// Why there is no decision; `Infallible` where the state is in process.
+    /// The error of a failed check; `Infallible` if the state is in process.
     type Error: Into<Box<dyn Error + Send + Sync>>;
 
     /// A decision that is not made at once, or that waits for its turn.
@@ -104,8 +104,8 @@ pub trait Limiter<K: ?Sized>: Backend {
         self.name(key)
     }
 
-    /// Returns the names of all limits for this key, for a decision that is
-    /// made later, when the key is gone.
+    /// Returns the names of all limits for this key. The layer keeps them until
+    /// a later decision is made, when the key is gone.
     fn names(&self, key: &K) -> LimitNames {
         LimitNames::one(self.name(key))
     }
@@ -169,8 +169,8 @@ impl LimitNames {
         Self { own, parts }
     }
 
-    /// Returns the name of the limiter itself, for the case that there is no
-    /// decision.
+    /// Returns the name of the limiter itself. It stands for all of them if a
+    /// check fails.
     pub fn own(&self) -> &Arc<str> {
         &self.own
     }

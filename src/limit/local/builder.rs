@@ -43,8 +43,10 @@ pub struct LocalBuilder<R, C = Monotonic> {
 /// The settings that do not depend on the types of rule and clock.
 #[derive(Clone, Debug)]
 struct Settings {
+    /// Keys that there is room for; without keys it means nothing.
     capacity: usize,
     name: Arc<str>,
+    /// Notified about buckets that are forgotten alive.
     observer: Option<Arc<dyn Observe>>,
 }
 

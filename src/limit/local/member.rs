@@ -147,6 +147,7 @@ impl<R: Rule, S: Store<R::State>, C: Clock> MemberBucket for LocalBucket<'_, R, 
     }
 }
 
+/// With keys, each key has a bucket that can be a member.
 impl<R: Rule, C: Clock, K: Hash + ?Sized> Member<K> for Local<R, Keyed, C> {
     type Bucket<'a> = LocalBucket<'a, R, <Keyed as Keying<R>>::Store, C>;
 
@@ -158,6 +159,7 @@ impl<R: Rule, C: Clock, K: Hash + ?Sized> Member<K> for Local<R, Keyed, C> {
     }
 }
 
+/// Without keys, the one bucket is a member for every request.
 impl<R: Rule, C: Clock> Member<()> for Local<R, Direct, C> {
     type Bucket<'a> = LocalBucket<'a, R, <Direct as Keying<R>>::Store, C>;
 

@@ -52,7 +52,7 @@ pub trait Store<S>: fmt::Debug + Send + Sync + 'static {
 #[derive(Debug)]
 pub struct Forgotten {
     count: atomic::AtomicU64,
-    /// The name of the limiter, for the observer.
+    /// The name of the limiter, which the observer is given.
     limiter: Arc<str>,
     observer: Option<Arc<dyn Observe>>,
 }

@@ -27,8 +27,8 @@ impl Rate {
     ///
     /// # Errors
     ///
-    /// If the rate cannot be kept within a millionth. The error is the text of
-    /// what is allowed instead.
+    /// If the rate cannot be kept within a millionth. The error is a text that
+    /// tells which rates can be kept.
     pub(super) fn reduce(period: Tick, amount: u64, burst: u64) -> Result<Self, &'static str> {
         let common = gcd(period, amount);
         let (token, tick) = (period / common, amount / common);

@@ -148,7 +148,8 @@ fn dropping_the_dead_loses_nothing_alive() {
     });
 }
 
-/// Whoever sees the newcomer's key does not see the state of whom it replaced.
+/// A thread that sees the newcomer's key does not see the state of the bucket
+/// that it replaced.
 #[test]
 fn a_newcomer_does_not_inherit_what_the_forgotten_had_spent() {
     model(|| {

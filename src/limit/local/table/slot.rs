@@ -1,4 +1,5 @@
-//! A line of the [`Table`](super::Table): eight slots, and how one is taken over.
+//! A line of the [`Table`](super::Table): eight slots, and how one is taken
+//! over.
 
 use std::hint::select_unpredictable;
 
@@ -31,8 +32,10 @@ pub(super) struct Slot<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Vacancy<'a> {
     slot: Slot<'a>,
+    /// The state when it was looked at.
     seen: u64,
-    /// Ticks until the bucket in the slot is whole: 0 if nothing is lost with it.
+    /// Ticks until the bucket in the slot is whole: 0 if nothing is lost with
+    /// it.
     pub(super) life: Tick,
 }
 
@@ -60,8 +63,9 @@ impl Line {
 
     /// Returns a slot whose bucket is whole again.
     ///
-    /// The search begins at a place that the key gives. If all keys began at the
-    /// same slot, they would push each other out of it though the line has room.
+    /// The search begins at a place that the key gives. If all keys began at
+    /// the same slot, they would push each other out of it though the line has
+    /// room.
     pub(super) fn dead<R: Lifespan<Word>>(
         &self,
         rule: &R,
@@ -74,6 +78,7 @@ impl Line {
         vacancies.find(|vacancy| vacancy.life == 0)
     }
 
+    /// Returns all slots of the line.
     pub(super) fn slots(&self) -> impl Iterator<Item = Slot<'_>> {
         (0..SLOTS).map(|at| self.slot(at))
     }
@@ -85,6 +90,7 @@ impl Line {
         Some(Slot { key, state })
     }
 
+    /// Returns the slot at an index below [`SLOTS`].
     #[inline(always)]
     fn slot(&self, at: usize) -> Slot<'_> {
         Slot {
@@ -123,7 +129,8 @@ impl<'a> Slot<'a> {
         }
     }
 
-    /// Returns what it takes to claim the slot, unless someone is about to.
+    /// Returns what it takes to claim the slot, unless another thread has
+    /// claimed it just now.
     pub(super) fn vacancy<R: Lifespan<Word>>(self, rule: &R, now: Tick) -> Option<Vacancy<'a>> {
         let seen = self.state.load(Acquire);
         if seen == Word::BUSY.0 {
@@ -149,10 +156,12 @@ impl<'a> Slot<'a> {
             .compare_exchange(*seen, Word::EMPTY.0, AcqRel, Relaxed);
     }
 
+    /// Whether no key was ever put there.
     fn is_unused(&self) -> bool {
         self.key.load(Relaxed) == 0
     }
 
+    /// The same for a slot that was never used, which needs no rule.
     fn vacancy_of_unused(self) -> Option<Vacancy<'a>> {
         let seen = self.state.load(Acquire);
         (seen == Word::EMPTY.0).then_some(Vacancy {
@@ -164,7 +173,9 @@ impl<'a> Slot<'a> {
 }
 
 impl Vacancy<'_> {
-    /// Takes the slot over, unless someone else was faster.
+    /// Takes the slot over in three steps, unless another thread was faster:
+    /// the state is busy, then the key is the new one, then the state is
+    /// published.
     pub(super) fn claim(&self, key: u64, first: Word) -> bool {
         let Self { slot, seen, .. } = *self;
         if slot

@@ -16,17 +16,23 @@ const REACH: usize = 2;
 /// Locks for newcomers; few for loom, which tries all interleavings.
 const TURNS: usize = if cfg!(sluicegate_loom) { 2 } else { 64 };
 
+/// Buckets of one word each, by the hash of their key, in a fixed memory.
 #[derive(Debug)]
 pub struct Table {
+    /// The homes of all keys: each has two of these lines.
     lines: Box<[Line]>,
+    /// For the few keys whose homes are full.
     overflow: Box<[Line]>,
+    /// Locked by a key that is new, so that it does not get two slots.
     turns: Box<[Turn]>,
     /// Whether anything ever went beyond its two homes.
     spilled: AtomicU64,
+    /// Drops dead buckets before their words wrap.
     epoch: Epoch,
     forgotten: Forgotten,
 }
 
+/// A lock alone on its cache line.
 #[derive(Debug, Default)]
 #[repr(align(64))]
 struct Turn(Mutex<()>);
@@ -74,6 +80,7 @@ impl Store<Word> for Table {
 }
 
 impl Table {
+    /// An empty table of so many lines.
     pub(super) fn with_lines(
         lines: usize,
         overflow: usize,
@@ -111,12 +118,14 @@ impl Table {
         }
     }
 
+    /// Returns the slot of a key, wherever it may be.
     pub(super) fn find(&self, key: u64) -> Option<Slot<'_>> {
         let home = self.first_home(key).find(key);
         home.or_else(|| self.second_home(key).find(key))
             .or_else(|| self.find_spilled(key))
     }
 
+    /// Looks beyond the homes of a key, unless nothing ever went there.
     #[cold]
     fn find_spilled(&self, key: u64) -> Option<Slot<'_>> {
         if self.spilled.load(Acquire) == 0 {
@@ -125,20 +134,20 @@ impl Table {
         self.beyond(key).find_map(|line| line.find(key))
     }
 
-    /// One of the two lines of a key, by the upper half of its hash.
+    /// Returns one of the two homes of a key, by the upper half of its hash.
     #[inline(always)]
     pub(super) fn first_home(&self, key: u64) -> &Line {
         pick(&self.lines, key >> 32)
     }
 
-    /// The other, by the lower half.
+    /// Returns the other home, by the lower half.
     #[inline]
     pub(super) fn second_home(&self, key: u64) -> &Line {
         pick(&self.lines, key & u64::from(u32::MAX))
     }
 
-    /// The lines where a key may be whose homes were full: two more of all,
-    /// and some of the overflow.
+    /// Returns the lines where a key may be if its homes were full: two more of
+    /// all, and some of the overflow.
     fn beyond(&self, key: u64) -> impl Iterator<Item = &Line> {
         let mixed = mix(key);
         let more = [mixed >> 32, mixed & u64::from(u32::MAX)].map(|half| pick(&self.lines, half));
@@ -147,6 +156,8 @@ impl Table {
         more.into_iter().chain(overflow.take(REACH))
     }
 
+    /// Decides about a key that is not in the table, and puts it there unless
+    /// its bucket stays whole.
     #[cold]
     #[inline(never)]
     fn insert<R, T>(
@@ -160,14 +171,15 @@ impl Table {
         R: Lifespan<Word>,
     {
         let (answer, replaced) = self.claim(rule, key, now, &mut change);
-        // Where no lock is held: it is told to an observer.
+        // After the lock is released, because the observer is called.
         if replaced > 0 {
             self.forgotten.add_one();
         }
         answer
     }
 
-    /// Finds a place for a new key. Also answers the life of what had to go.
+    /// Finds a place for a new key. Also returns how many ticks of its life the
+    /// bucket had left that was dropped for it: 0 if none was.
     fn claim<R, T>(
         &self,
         rule: &R,
@@ -180,7 +192,7 @@ impl Table {
     {
         let _turn = lock(&self.turns[key as usize % TURNS].0);
         loop {
-            // Someone may have had the turn before, with the same key.
+            // Another thread may have held the lock before, with the same key.
             if let Some(answer) = self
                 .find(key)
                 .and_then(|slot| slot.update(key, now, change))
@@ -231,11 +243,14 @@ impl Table {
         vacancies.min_by_key(|vacancy| vacancy.life)
     }
 
+    /// Returns all slots.
     pub(super) fn slots(&self) -> impl Iterator<Item = Slot<'_>> {
         let lines = self.lines.iter().chain(&self.overflow);
         lines.flat_map(Line::slots)
     }
 
+    /// Empties the slots of dead buckets, or all of them if the table lay idle
+    /// for so long that their words could be misread.
     #[cold]
     fn drop_dead<R: Lifespan<Word>>(&self, rule: &R, now: Tick) {
         self.epoch.renew(now, rule.lifetime(), |all| {
@@ -247,12 +262,14 @@ impl Table {
     }
 }
 
-/// Another hash of a hash.
+/// Returns another hash of a hash, for the lines beyond the homes.
 fn mix(key: u64) -> u64 {
     let mixed = key.wrapping_mul(0x9E37_79B9_7F4A_7C15);
     mixed ^ (mixed >> 32)
 }
 
+/// Returns the line for 32 bits of a hash. A product is faster than a
+/// remainder, and spreads as evenly.
 #[inline(always)]
 fn pick(lines: &[Line], half: u64) -> &Line {
     &lines[((half * lines.len() as u64) >> 32) as usize]
