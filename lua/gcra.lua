@@ -13,7 +13,7 @@
 -- as empty; one that was in debt then is as far from whole as it was.
 --
 -- now * tick would leave 2^53, so instants are subtracted before they become units.
--- What is furthest from whole counts as FURTHEST.
+-- The largest distance from whole is FURTHEST.
 
 -- Takes `cost` tokens if they are there.
 function gcra.decide(rule, state, now, cost)
@@ -71,7 +71,7 @@ function gcra.read(rule, key, now)
     gcra.step_back(state, now, rule.token, rule.tick, rule.size)
     gcra.end_lease(state, now, rule.token, rule.tick)
     state.found = rule:distance(state, now)
-    -- What waits are counted from is where a booking starts, too.
+    -- A reservation starts at the instant from which waits are counted.
     if state.found == FURTHEST then state.at, state.ahead = now, FURTHEST end
     return state
 end

@@ -1,5 +1,5 @@
--- Leases: parts of a bucket that are charged ahead of need, for a holder to spend
--- without asking. After gcra.lua or window.lua, whose states they add to. The
+-- Leases: parts of a bucket that are charged in advance, which a holder spends
+-- without a call. After gcra.lua or window.lua, whose states they add to. The
 -- holder's side is src/limit/redis/lease.rs.
 --
 -- KEYS    hold ' <held> <term>' behind a bucket of gcra.lua: so many tokens are out
@@ -44,9 +44,9 @@ function gcra.lease_life(rule, state, now)
     return (state.term + 1) * TERM - now + ceil(refill / rule.tick)
 end
 
--- Takes what was spent from what is out, and leases half of what is left, up to
+-- Subtracts the spent tokens from the leased ones, and leases half of the rest, up to
 -- `want`. After a step back of the clock it leases nothing until the term has come
--- again. Returns how much, its term, and when that ends.
+-- again. Returns the leased tokens, their term, and its end.
 function gcra.refresh_lease(rule, state, now, want, spent, term)
     local present, held, granted = floor(now / TERM), state.held or 0, 0
     local current = state.term or present
@@ -57,8 +57,8 @@ function gcra.refresh_lease(rule, state, now, want, spent, term)
     return granted, current, (current + 1) * TERM
 end
 
--- Gives back what was not spent, and no more than is out. What comes back after its
--- term counts as spent. Returns whether anything changed.
+-- Gives back the unspent tokens, and at most the leased ones. Tokens that come back
+-- after their term count as spent. Returns whether anything changed.
 function gcra.return_lease(rule, state, now, unspent, spent, term)
     if state.term ~= term then return false end
     local out = max(0, state.held - spent)

@@ -1,4 +1,4 @@
--- What a sliding log remembers of a bucket: when it admitted how much. Mirrors
+-- The log of a bucket: the admitted costs and their instants. Mirrors
 -- src/limit/rules/log.rs.
 --
 -- KEYS    hold a list, oldest first, of '<at> <cost> <total>': the cost that passed

@@ -1,4 +1,4 @@
--- What becomes of a state that was written under another quota. After gcra.lua or
+-- Converts a state that was written under another quota. After gcra.lua or
 -- window.lua. In process there is no such thing: a changed quota is another limiter.
 
 -- Keeps the tokens that the bucket has under the other quota, as units of this one:
@@ -20,8 +20,8 @@ function gcra.apply_new_quota(rule, state, other, now)
     return true
 end
 
--- What windows of another width count at present counts in the present window of this
--- one, rounded up; so does what they have yet to begin with.
+-- The present counts of windows of another width count in the present window of this
+-- one, rounded up, and so do their counts in later windows.
 function window.apply_new_quota(rule, state, other, now)
     local width, kind = match(other, '^ ([1-9]%d*) (%a)$')
     width = tonumber(width)

@@ -1,5 +1,5 @@
--- What every script begins with: the present instant, and how to read and keep a
--- state.
+-- The beginning of every script: the present instant, and functions that read and
+-- write a state.
 --
 -- ARGV[1]  '' for the server's own clock, or an instant in ticks
 --          (microseconds), which only tests and replays give
@@ -14,7 +14,7 @@ local format, match, tonumber, type = string.format, string.match, tonumber, typ
 -- The largest number below which all whole numbers are there.
 local FURTHEST = 9007199254740991
 
--- What stands in a reply in place of a bucket whose state cannot be read.
+-- Replaces a bucket in a reply if its state cannot be read.
 local UNREADABLE = -1
 
 -- Rules by name: each makes a rule of its params, the numbers that it has to know of

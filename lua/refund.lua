@@ -1,11 +1,11 @@
--- What changes a bucket without a decision: costs that are given back, and those
--- that are taken without asking. After gcra.lua. Mirrors src/limit/rules/refund.rs.
+-- Changes a bucket without a decision: gives costs back, or takes them without a
+-- check. After gcra.lua. Mirrors src/limit/rules/refund.rs.
 
 function gcra.credit(rule, state, now, cost)
     state.at, state.ahead = now, max(0, rule:distance(state, now) - cost * rule.token)
 end
 
--- What is leased stays taken.
+-- Leased tokens stay taken.
 function gcra.reset(rule, state, now)
     rule:credit(state, now, FURTHEST)
 end

@@ -15,7 +15,7 @@ function sliding.decide(rule, state, now, cost)
     state.current = state.current + cost
 end
 
--- What is used and `cost` more, times the steps in a window.
+-- The used amount and `cost` more, times the steps in a window.
 function sliding.used(rule, state, elapsed, cost)
     local weight = rule.steps - floor(elapsed / rule.step)
     return state.previous * weight + (state.current + cost) * rule.steps

@@ -4,8 +4,8 @@
 -- params  limit, width in ticks, and the largest count
 -- KEYS    hold '<index> <previous> <current> <width> <kind>', and behind that, while
 --         the window is leased, what lease.lua adds. The kind is a capital letter if
---         the window was yet to begin when that was written, for a place that was
---         booked in advance. If it is not, and the window is not even the next one,
+--         the window had not begun when that was written, because of a place that
+--         was reserved in advance. If it is not, and the window is not even the next one,
 --         the clock stepped back since: then all counts in the present window,
 --         because how much of it would be forgotten by now is unknown.
 -- emits   index of the window (the present one, or a later one), previous, current
@@ -21,8 +21,8 @@ function window.view(rule, state, now)
 end
 
 -- Moves the counts on to the window of this width at `now`, unless theirs is a later
--- one, and returns how many windows later that is. What was leased under another
--- width may have been spent in the window at `now`, too, so it counts there.
+-- one, and returns how many windows later that is. Tokens that were leased under
+-- another width may have been spent in the window at `now`, so they count there.
 function window.advance(rule, state, now, width)
     local index = floor(now / width)
     local later = state.index - index

@@ -52,7 +52,7 @@ impl Histogram {
         cell(nth.unwrap_or(bounds.len())).fetch_add(1, Ordering::Release);
     }
 
-    /// Reads the counts, for the same bounds.
+    /// Reads the counts. The bounds must be those of `record`.
     pub(crate) fn read(&self, bounds: &Arc<[u64]>) -> Durations {
         let mut durations = Durations::none(bounds);
         let (counts, sum) = durations.parts_mut();

@@ -130,11 +130,11 @@
 //!   request that is denied with "retry after 70 ms" passes after 70 ms and not a
 //!   microsecond before, if no other request comes first.
 //! * **Bounded.** A limiter with keys takes a fixed amount of memory for any keys
-//!   (a sliding log: as much as it logs, for a fixed number of keys). It needs no
+//!   (a sliding log: as much as it logs, with a fixed number of keys). It needs no
 //!   sweeper, and counts the buckets that it had to forget.
 //! * **One for the fleet.** In Redis, a script decides by the server's clock, with
-//!   the same result as the rule in process. What happens if Redis does not answer
-//!   is a type that you have to choose.
+//!   the same result as the rule in process. A type that you choose decides if
+//!   Redis does not answer.
 //! * **Free when local.** A decision in process does not allocate, box or await.
 //! * **Composable.** The response and error types of the inner service stay as
 //!   they are.
