@@ -145,7 +145,7 @@ pub use self::{
     http::{RateLimit, RateLimitLayer, future},
     limiter::{Backend, Check, LimitNames, Limiter, Wait},
     local::{Direct, Keyed, Local, LocalBuilder, UntilReady},
-    observe::{Counts, Event, Observe, Outcome, Snapshot},
+    observe::{Counts, Event, Observe, RequestOutcome, Snapshot},
     others::{Other, Others},
     reservation::Reservation,
     rules::{

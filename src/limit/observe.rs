@@ -12,14 +12,14 @@ use super::decision::Decision;
 /// It is called on the path of a request, so it should be quick. [`Counts`]
 /// counts events; an observer of your own needs one method:
 /// ```
-/// use sluicegate::limit::{Event, Observe, Outcome};
+/// use sluicegate::limit::{Event, Observe, RequestOutcome};
 ///
 /// #[derive(Debug)]
 /// struct Print;
 ///
 /// impl Observe for Print {
 ///     fn decided(&self, event: &Event<'_>) {
-///         if event.outcome == Outcome::Refused {
+///         if event.outcome == RequestOutcome::Refused {
 ///             println!("{} refused, retry after {:?}", event.limiter, event.decision.and_then(|d| d.retry_after()));
 ///         }
 ///     }
@@ -53,7 +53,7 @@ pub struct Event<'a> {
     /// empty for an exempt request.
     pub limiter: &'a str,
     /// The outcome for the request.
-    pub outcome: Outcome,
+    pub outcome: RequestOutcome,
     /// The decision, where there was one.
     pub decision: Option<&'a Decision>,
 }
@@ -61,16 +61,16 @@ pub struct Event<'a> {
 /// The outcome of a check for the request.
 ///
 /// ```
-/// use sluicegate::limit::{Counts, Outcome};
+/// use sluicegate::limit::{Counts, RequestOutcome};
 ///
 /// let counts = Counts::default().snapshot();
-/// for outcome in Outcome::ALL {
+/// for outcome in RequestOutcome::ALL {
 ///     println!("{} {}", outcome.as_str(), counts.count(outcome));
 /// }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Outcome {
+pub enum RequestOutcome {
     /// It passed at once.
     Admitted,
     /// It passed after it had waited.
@@ -89,7 +89,7 @@ pub enum Outcome {
     Failed,
 }
 
-impl Outcome {
+impl RequestOutcome {
     /// All outcomes.
     pub const ALL: [Self; 7] = [
         Self::Admitted,
@@ -130,25 +130,25 @@ counters! {
     /// assert_eq!(counts.snapshot().refused, 0);
     /// # let _ = layer;
     /// ```
-    pub struct Counts(Outcome);
+    pub struct Counts(RequestOutcome);
 
     /// The values of [`Counts`] at one time.
     pub struct Snapshot {
         /// Requests that passed at once.
-        admitted: Outcome::Admitted,
+        admitted: RequestOutcome::Admitted,
         /// Requests that passed after they had waited.
-        waited: Outcome::Waited,
+        waited: RequestOutcome::Waited,
         /// Requests refused.
-        refused: Outcome::Refused,
+        refused: RequestOutcome::Refused,
         /// Requests that passed in shadow mode, but would have been refused or
         /// would have had to wait.
-        shadowed: Outcome::Shadowed,
+        shadowed: RequestOutcome::Shadowed,
         /// Requests that the layer does not limit.
-        exempt: Outcome::Exempt,
+        exempt: RequestOutcome::Exempt,
         /// Requests without a key that passed.
-        keyless: Outcome::Keyless,
+        keyless: RequestOutcome::Keyless,
         /// Requests about which the limiter could not decide.
-        failed: Outcome::Failed,
+        failed: RequestOutcome::Failed,
         /// Buckets forgotten while they were in use, because the table is full.
         forgotten,
         /// Checks that Redis did not answer, so that a policy decided.
@@ -158,15 +158,15 @@ counters! {
 
 impl Snapshot {
     /// Returns the number of requests with this outcome.
-    pub fn count(&self, outcome: Outcome) -> u64 {
+    pub fn count(&self, outcome: RequestOutcome) -> u64 {
         match outcome {
-            Outcome::Admitted => self.admitted,
-            Outcome::Waited => self.waited,
-            Outcome::Refused => self.refused,
-            Outcome::Shadowed => self.shadowed,
-            Outcome::Exempt => self.exempt,
-            Outcome::Keyless => self.keyless,
-            Outcome::Failed => self.failed,
+            RequestOutcome::Admitted => self.admitted,
+            RequestOutcome::Waited => self.waited,
+            RequestOutcome::Refused => self.refused,
+            RequestOutcome::Shadowed => self.shadowed,
+            RequestOutcome::Exempt => self.exempt,
+            RequestOutcome::Keyless => self.keyless,
+            RequestOutcome::Failed => self.failed,
         }
     }
 }

@@ -16,7 +16,7 @@ use sluicegate::{
     key::{self, Global},
     limit::{
         All, Check, Cost, Decision, Event, FixedWindow, Keyed, LeakyBucket, Limiter, Local,
-        Observe, Outcome, Quota, RateLimitLayer, Rule, SlidingLog, SlidingWindow, Tiers,
+        Observe, Quota, RateLimitLayer, RequestOutcome, Rule, SlidingLog, SlidingWindow, Tiers,
         TokenBucket, Verdict, Wait,
     },
     refusal::{Answer, Headers},
@@ -202,7 +202,7 @@ fn a_tier_can_be_one_of_them() {
 }
 
 #[derive(Debug, Default)]
-struct Heard(Mutex<Vec<(String, Outcome)>>);
+struct Heard(Mutex<Vec<(String, RequestOutcome)>>);
 
 impl Observe for Heard {
     fn decided(&self, event: &Event<'_>) {
@@ -246,9 +246,9 @@ async fn a_layer_speaks_for_the_limit_that_spoke() {
     assert_eq!(status(&mut service).await, StatusCode::BAD_REQUEST);
     let heard = heard.0.lock().unwrap();
     let of = |limiter: &str, outcome| (limiter.to_owned(), outcome);
-    assert_eq!(heard[3], of("user", Outcome::Refused));
-    assert_eq!(heard[4], of("tenant", Outcome::Admitted));
-    assert_eq!(heard[5], of("tenant", Outcome::Refused));
+    assert_eq!(heard[3], of("user", RequestOutcome::Refused));
+    assert_eq!(heard[4], of("tenant", RequestOutcome::Admitted));
+    assert_eq!(heard[5], of("tenant", RequestOutcome::Refused));
 }
 
 /// 10 a second, `room` of which may wait.
@@ -358,7 +358,7 @@ async fn a_layer_lets_a_request_wait_and_names_the_tightest() {
     assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
     let heard = heard.0.lock().unwrap();
     let outcomes: Vec<_> = heard.iter().map(|(_, outcome)| *outcome).collect();
-    use Outcome::{Admitted, Refused, Waited};
+    use RequestOutcome::{Admitted, Refused, Waited};
     assert_eq!(outcomes, [Admitted, Waited, Waited, Refused]);
     assert!(heard.iter().all(|(limiter, _)| limiter == "tokens"));
 }

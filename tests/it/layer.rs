@@ -7,8 +7,8 @@ use sluicegate::{
     clock::Tokio,
     key::{self, ClientIp, Key, KeyExt},
     limit::{
-        All, Check, Counts, Decision, Event, Limiter, Local, Observe, Outcome, Quota,
-        RateLimitLayer, Snapshot, Tiers, TokenBucket, Verdict, Wait,
+        All, Check, Counts, Decision, Event, Limiter, Local, Observe, Quota, RateLimitLayer,
+        RequestOutcome, Snapshot, Tiers, TokenBucket, Verdict, Wait,
     },
     refusal::{Answer, AsError, BoxError, Headers, Reason, Refusal},
 };
@@ -336,17 +336,17 @@ async fn a_request_without_a_key_is_counted_under_the_limiters_name() {
     status(&mut tiers.observe(counts.clone()).layer(Probe::new())).await;
     let seen = |name: &str, outcome| (name.to_owned(), outcome);
     let expected = [
-        seen("api", Outcome::Refused),
-        seen("api", Outcome::Keyless),
-        seen("first", Outcome::Refused),
-        seen("free", Outcome::Refused),
+        seen("api", RequestOutcome::Refused),
+        seen("api", RequestOutcome::Keyless),
+        seen("first", RequestOutcome::Refused),
+        seen("free", RequestOutcome::Refused),
     ];
     assert_eq!(*counts.0.lock().unwrap(), expected);
 }
 
 /// The names and outcomes that an observer is told.
 #[derive(Debug, Default)]
-struct Named(std::sync::Mutex<Vec<(String, Outcome)>>);
+struct Named(std::sync::Mutex<Vec<(String, RequestOutcome)>>);
 
 impl Observe for Named {
     fn decided(&self, event: &Event<'_>) {
@@ -681,7 +681,7 @@ async fn buckets_that_are_forgotten_alive_are_counted_by_the_layers_observer() {
 #[tokio::test]
 async fn an_observer_sees_the_name_and_the_decision() {
     #[derive(Debug, Default)]
-    struct Seen(std::sync::Mutex<Vec<(String, Outcome, Option<u64>)>>);
+    struct Seen(std::sync::Mutex<Vec<(String, RequestOutcome, Option<u64>)>>);
 
     impl Observe for Seen {
         fn decided(&self, event: &Event<'_>) {
@@ -701,9 +701,9 @@ async fn an_observer_sees_the_name_and_the_decision() {
     let check = Request::get("/health").body(String::new()).unwrap();
     send(&mut service, check).await;
     let expected = [
-        ("api".into(), Outcome::Admitted, Some(0)),
-        ("api".into(), Outcome::Refused, Some(0)),
-        (String::new(), Outcome::Exempt, None),
+        ("api".into(), RequestOutcome::Admitted, Some(0)),
+        ("api".into(), RequestOutcome::Refused, Some(0)),
+        (String::new(), RequestOutcome::Exempt, None),
     ];
     assert_eq!(*seen.0.lock().unwrap(), expected);
 }

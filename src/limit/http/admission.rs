@@ -14,7 +14,7 @@ use crate::{
     key::Key,
     limit::{
         limiter::{Backend, Check, LimitNames, Limiter},
-        observe::Outcome,
+        observe::RequestOutcome,
         others::Others,
         rules::quota::Cost,
     },
@@ -47,7 +47,7 @@ impl<L: Backend, K, C, X> LimitAdmission<L, K, C, X> {
         for<'a> L: Limiter<K::Key<'a>>,
     {
         if self.exempt.is_exempt(req) {
-            self.settings.observe("", Outcome::Exempt, None);
+            self.settings.observe("", RequestOutcome::Exempt, None);
             return Admit::Pass;
         }
         let Some(key) = self.key.key(req) else {

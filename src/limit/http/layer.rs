@@ -142,7 +142,7 @@ impl<L, K, C, X, A> RateLimitLayer<L, K, C, X, A> {
     /// Sets which requests pass without asking the limiter, such as health checks.
     ///
     /// They cost nothing, and their responses are not marked. An observer sees them
-    /// with [`Outcome::Exempt`](crate::limit::Outcome::Exempt).
+    /// with [`RequestOutcome::Exempt`](crate::limit::RequestOutcome::Exempt).
     ///
     /// ```
     /// use http::Request;

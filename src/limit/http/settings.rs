@@ -11,7 +11,7 @@ use crate::{
     limit::{
         decision::{Decision, Denial},
         limiter::Wait,
-        observe::{Event, Observe, Outcome},
+        observe::{Event, Observe, RequestOutcome},
         others::Others,
         warn_log::WarnLog,
     },
@@ -62,8 +62,8 @@ impl AdmissionSettings {
         }
         let limiter = limiter();
         let outcome = match decision.is_of_a_wait() && !self.shadow {
-            true => Outcome::Waited,
-            false => Outcome::Admitted,
+            true => RequestOutcome::Waited,
+            false => RequestOutcome::Admitted,
         };
         self.observe(&limiter, outcome, Some(decision));
         marks.map_or(Admit::Pass, |others| {
@@ -85,8 +85,8 @@ impl AdmissionSettings {
         key: impl FnOnce() -> String,
     ) -> Admit<F> {
         let outcome = match self.shadow {
-            true => Outcome::Shadowed,
-            false => Outcome::Refused,
+            true => RequestOutcome::Shadowed,
+            false => RequestOutcome::Refused,
         };
         self.observe(&limiter, outcome, Some(&decision));
         self.log.denied(&limiter, self.shadow, &decision, key);
@@ -115,14 +115,14 @@ impl AdmissionSettings {
 
     /// Acts on a deadline that passed before there was a decision.
     pub(super) fn too_late<F>(&self, limiter: &str) -> Admit<F> {
-        self.observe(limiter, Outcome::Failed, None);
+        self.observe(limiter, RequestOutcome::Failed, None);
         self.refuse(Refusal::deadline_exceeded)
     }
 
     /// Acts on an error of the limiter.
     #[cold]
     pub(super) fn failed<F>(&self, limiter: &Arc<str>, error: BoxError) -> Admit<F> {
-        self.observe(limiter, Outcome::Failed, None);
+        self.observe(limiter, RequestOutcome::Failed, None);
         self.log.failed(limiter, &*error);
         self.refuse(|| Refusal::unavailable(limiter.clone(), error))
     }
@@ -134,10 +134,10 @@ impl AdmissionSettings {
             self.peer_warning.warn(limiter);
         }
         if self.pass_without_key || self.shadow {
-            self.observe(limiter, Outcome::Keyless, None);
+            self.observe(limiter, RequestOutcome::Keyless, None);
             return Admit::Pass;
         }
-        self.observe(limiter, Outcome::Refused, None);
+        self.observe(limiter, RequestOutcome::Refused, None);
         self.log.without_key();
         Admit::Refuse(match absence {
             Absence::NoPeer => Refusal::no_peer(),
@@ -155,7 +155,12 @@ impl AdmissionSettings {
 
     /// Notifies the observer, if there is one.
     #[inline]
-    pub(super) fn observe(&self, limiter: &str, outcome: Outcome, decision: Option<&Decision>) {
+    pub(super) fn observe(
+        &self,
+        limiter: &str,
+        outcome: RequestOutcome,
+        decision: Option<&Decision>,
+    ) {
         if let Some(observer) = &self.observer {
             observer.decided(&Event {
                 limiter,

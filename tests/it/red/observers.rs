@@ -14,7 +14,7 @@ use http_body_util::BodyExt;
 use sluicegate::{
     clock::Manual,
     deadline::{self, Deadline, EnforceDeadlineLayer, PropagateDeadlineLayer, Stage},
-    limit::{Local, Outcome, Quota, RateLimitLayer, TokenBucket},
+    limit::{Local, Quota, RateLimitLayer, RequestOutcome, TokenBucket},
     red::{self, DeadlineCounts, LimiterCounts, RedLayer, Registry},
 };
 use tower::{Layer, ServiceBuilder, ServiceExt};
@@ -56,7 +56,7 @@ async fn decisions_are_counted_by_limiter_and_verdict() {
     assert_eq!((&*mails.name, &*orders.name), ("mails", "orders"));
     assert_eq!((orders.decided.admitted, orders.decided.refused), (2, 3));
     assert_eq!((mails.decided.admitted, mails.decided.shadowed), (1, 4));
-    let all = Outcome::ALL.map(|outcome| mails.decided.count(outcome));
+    let all = RequestOutcome::ALL.map(|outcome| mails.decided.count(outcome));
     assert_eq!(all.iter().sum::<u64>(), 5);
     assert_eq!(orders.redis, None);
 }

@@ -2,7 +2,7 @@
 
 use super::families::{add_count, add_counts, count_family, label, labels};
 use crate::{
-    limit::Outcome,
+    limit::RequestOutcome,
     red::{
         components::LimiterCounts,
         export::{family::Family, prometheus::exposition::Exposition},
@@ -16,7 +16,7 @@ static DECISIONS: Family = count_family(
 
 /// Adds the families of a limiter.
 pub(super) fn add(into: &mut Exposition, counts: &LimiterCounts) {
-    for outcome in Outcome::ALL {
+    for outcome in RequestOutcome::ALL {
         let verdict = ("verdict", outcome.as_str());
         let labels = labels(("limiter", &counts.name), verdict);
         add_count(into, &DECISIONS, &labels, counts.decided.count(outcome));
