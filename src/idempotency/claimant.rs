@@ -244,18 +244,21 @@ impl<S: Store> Claimant<S> {
         match self.ask(name, request).await? {
             Claim::Run { attempt } => {
                 let lease = Lease::new(request.token, attempt);
-                self.notice(Event::Began {
-                    recovered: lease.is_recovered(),
-                });
-                let work = (name, fingerprint);
-                let renewal = Renewal::new(self.settings.clone(), work, lease, asked);
-                Ok(Claimed::Run(Guard::new(renewal, self.renewals.clone())))
+                Ok(Claimed::Run(self.guard((name, fingerprint), lease, asked)))
             }
             Claim::Replay(bytes) => Ok(Claimed::Replay(self.read(&bytes)?)),
             Claim::Running { left } => Ok(Claimed::Running { left }),
             Claim::Mismatch => Ok(self.refused(Event::Mismatched, Claimed::Mismatch)),
             Claim::Unknown => Ok(self.refused(Event::Unknown, Claimed::Unknown)),
         }
+    }
+
+    /// Starts to hold a lease that was asked for at this time.
+    fn guard(&self, work: (Name, Fingerprint), lease: Lease, asked: Instant) -> Guard<S> {
+        let recovered = lease.is_recovered();
+        self.notice(Event::Began { recovered });
+        let renewal = Renewal::new(self.settings.clone(), work, lease, asked);
+        Guard::new(renewal, self.renewals.clone())
     }
 
     /// Decodes a record, and reports whether that succeeded.

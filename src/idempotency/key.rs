@@ -107,11 +107,11 @@ impl KeyForm {
         let (min_bytes, max_bytes) = (*bytes.start(), *bytes.end());
         assert!(
             min_bytes > 0,
-            "invalid shortest length 0: must be at least 1"
+            "invalid key length 0: must be at least 1 byte"
         );
         assert!(
             min_bytes <= max_bytes,
-            "invalid range of lengths: must not end before it begins"
+            "invalid range of key lengths: must not be empty"
         );
         Self {
             min_bytes,
@@ -247,9 +247,9 @@ pub enum KeyError {
 impl fmt::Display for KeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Several => f.write_str(
-                "invalid idempotency key header, given several times: must be there once",
-            ),
+            Self::Several => {
+                f.write_str("invalid idempotency key header, sent several times: must be sent once")
+            }
             Self::Bare => f.write_str(
                 "invalid idempotency key: must be visible ASCII, or a string in double quotes",
             ),
@@ -263,7 +263,7 @@ impl fmt::Display for KeyError {
             ),
             Self::Length { length, allowed } => write!(
                 f,
-                "invalid idempotency key of {length} bytes: must have {} to {}",
+                "invalid idempotency key of {length} bytes: must be {} to {}",
                 allowed.0, allowed.1
             ),
         }

@@ -170,7 +170,7 @@ async fn a_malformed_key_is_refused() {
     let detail = |reply: &Reply| serde_json::from_slice::<serde_json::Value>(&reply.body).unwrap();
     assert_eq!(
         detail(&refused[6])["detail"],
-        "invalid idempotency key of 2 bytes: must have 3 to 9"
+        "invalid idempotency key of 2 bytes: must be 3 to 9"
     );
     assert_eq!((tally.count(), counts.snapshot().malformed), (0, 7));
     assert!(ask(&strict, post("\"17 8\""), "").await.status.is_success());

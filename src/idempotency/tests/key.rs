@@ -129,14 +129,14 @@ fn the_length_is_that_of_the_value() {
     let empty = read(LENIENT, b"").unwrap_err().to_string();
     assert_eq!(
         empty,
-        "invalid idempotency key of 0 bytes: must have 1 to 255"
+        "invalid idempotency key of 0 bytes: must be 1 to 255"
     );
     assert!(read(LENIENT, &[b'x'; 255]).is_ok());
     assert!(read(LENIENT, &[b'x'; 256]).is_err());
 }
 
 #[test]
-#[should_panic(expected = "invalid shortest length 0: must be at least 1")]
+#[should_panic(expected = "invalid key length 0: must be at least 1 byte")]
 fn an_empty_key_cannot_be_allowed() {
     let _ = KeyForm::new().length(0..=9);
 }

@@ -107,9 +107,7 @@ impl<S: Store, W, Q, X> KeyExtractor<S, W, Q, X> {
         KeyDecision::Pass
     }
 
-    /// Reads the key and its owner. The order of the checks is that of the
-    /// refusals in the module docs: a malformed key is reported before a
-    /// missing principal.
+    /// Decides about a request with a key.
     fn with_key<B>(&self, req: &Request<B>) -> KeyDecision
     where
         W: PrincipalSource<Request<B>>,
@@ -118,26 +116,36 @@ impl<S: Store, W, Q, X> KeyExtractor<S, W, Q, X> {
         if self.exempt.is_exempt(req) {
             return KeyDecision::Pass;
         }
+        match self.request_key(req) {
+            Ok(Some(request_key)) => KeyDecision::Execute(request_key),
+            Ok(None) => KeyDecision::Pass,
+            Err(refusal) => KeyDecision::Refuse(refusal),
+        }
+    }
+
+    /// Reads the key and its owner; `None` if there is no key. The order of the
+    /// checks is that of the refusals in the module docs: a malformed key is
+    /// reported before a missing principal.
+    fn request_key<B>(&self, req: &Request<B>) -> Result<Option<RequestKey>, Refusal>
+    where
+        W: PrincipalSource<Request<B>>,
+    {
         let settings = &self.executor.settings;
-        let lines = req.headers().get_all(&settings.header);
-        let key = match settings.form.read(lines) {
-            Ok(Some(key)) => key,
-            // The header is there, so there is at least one line.
-            Ok(None) => return KeyDecision::Pass,
-            Err(error) => {
-                return KeyDecision::Refuse(Refusal::bad_idempotency_key(error.into()));
-            }
+        let key = settings.form.read(req.headers().get_all(&settings.header));
+        let key = key.map_err(|error| Refusal::bad_idempotency_key(error.into()))?;
+        let Some(key) = key else {
+            return Ok(None);
         };
         let principal = match self.principal.principal(req) {
             Principal::Client(client) => Some(client),
             Principal::Global => None,
-            Principal::Missing => return KeyDecision::Refuse(Refusal::no_principal()),
+            Principal::Missing => return Err(Refusal::no_principal()),
             Principal::NoPeer => {
                 settings.peer_warning.warn(&settings.identity.namespace);
-                return KeyDecision::Refuse(Refusal::no_peer());
+                return Err(Refusal::no_peer());
             }
         };
-        KeyDecision::Execute(RequestKey { key, principal })
+        Ok(Some(RequestKey { key, principal }))
     }
 }
 

@@ -147,15 +147,20 @@ where
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| Refusal::bad_body(error.into()))?;
         match frame.into_data() {
-            Ok(data) => buffer.add(&data).map_err(|error| match error {
-                BufferError::TooLong => Refusal::body_too_large(),
-                BufferError::OverBudget => {
-                    Refusal::overloaded(settings.latency.retry_after(Duration::MAX))
-                }
-            })?,
+            Ok(data) => buffer
+                .add(&data)
+                .map_err(|error| refusal(error, settings))?,
             Err(frame) => trailers.extend(frame.into_trailers().unwrap_or_default()),
         }
     }
     let (bytes, share) = buffer.finish();
     Ok((BufferedBody::new(bytes, trailers), share))
+}
+
+/// Returns the refusal of a request whose body cannot be buffered.
+fn refusal(error: BufferError, settings: &HttpSettings) -> Refusal {
+    match error {
+        BufferError::TooLong => Refusal::body_too_large(),
+        BufferError::OverBudget => Refusal::overloaded(settings.latency.retry_after(Duration::MAX)),
+    }
 }

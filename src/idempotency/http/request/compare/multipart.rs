@@ -26,20 +26,27 @@ pub(super) fn parts(content_type: &HeaderValue, body: &[u8]) -> Option<Vec<Vec<u
     let mut parts = Vec::new();
     // The last delimiter ends with two dashes.
     while !rest.starts_with(b"--") {
-        let (padding, after) = split(rest, b"\r\n")?;
-        if !padding.iter().all(|byte| matches!(byte, b' ' | b'\t')) {
-            return None;
-        }
-        // A part without headers begins with the empty line that ends them, so
-        // the line break before it belongs to it too.
-        let part_begins = rest.len() - after.len() - 2;
-        let (part, after) = split(&rest[part_begins..], &delimiter)?;
-        let (head, content) = split(part, b"\r\n\r\n")?;
+        let (head, content, after) = next_part(rest, &delimiter)?;
         parts.push(normalized_head(head));
         parts.push(content.to_vec());
         rest = after;
     }
     Some(parts)
+}
+
+/// Splits off the part behind a delimiter. Returns its head, its content, and
+/// the bytes behind the next delimiter.
+fn next_part<'a>(rest: &'a [u8], delimiter: &[u8]) -> Option<(&'a [u8], &'a [u8], &'a [u8])> {
+    let (padding, after) = split(rest, b"\r\n")?;
+    if !padding.iter().all(|byte| matches!(byte, b' ' | b'\t')) {
+        return None;
+    }
+    // A part without headers begins with the empty line that ends them, so the
+    // line break before it belongs to it too.
+    let part_begins = rest.len() - after.len() - 2;
+    let (part, after) = split(&rest[part_begins..], delimiter)?;
+    let (head, content) = split(part, b"\r\n\r\n")?;
+    Some((head, content, after))
 }
 
 /// Returns the header's lines in order, with names in lower case and without
