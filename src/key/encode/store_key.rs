@@ -98,12 +98,12 @@ use std::{fmt, io::Write, mem};
 /// | integers, `NonZero` or not | decimal | `42`, `-1` |
 /// | `bool` | the word | `true` |
 /// | `()` | nothing | |
-/// | `Ipv4Addr`, `Ipv6Addr`, `IpAddr`, [`Client`] | the address, an IPv6 address as in RFC 5952, with dots only where it is a mapped IPv4 address | `192.0.2.1`, `2001:db8::1` |
+/// | `Ipv4Addr`, `Ipv6Addr`, `IpAddr`, [`Client`](crate::key::Client) | the address, an IPv6 address as in RFC 5952, with dots only where it is a mapped IPv4 address | `192.0.2.1`, `2001:db8::1` |
 /// | `SocketAddr` | address and port; flow and scope of an IPv6 address follow unless both are 0 | `(192.0.2.1,80)`, `(fe80::1,80,0,2)` |
 /// | a tuple | its parts | `(a,b)`, `((a,b),c)` |
 /// | `Option` | `-` for `None`, otherwise the value in parentheses | `-`, `(a)` |
-/// | [`Either`] | 1 or 2, and the key | `(1,a)`, `(2,a)` |
-/// | [`HashedKey`](super::HashedKey) | `~` and the SHA-256 of the encoded value, 64 hex digits in lower case | |
+/// | [`Either`](crate::key::Either) | 1 or 2, and the key | `(1,a)`, `(2,a)` |
+/// | [`HashedKey`](crate::key::HashedKey) | `~` and the SHA-256 of the encoded value, 64 hex digits in lower case | |
 /// | references, `Box`, `Rc`, `Arc`, `Cow` | the value that they point to | |
 ///
 /// So two keys of one type have the same form only if they are equal. Keys of
@@ -112,7 +112,7 @@ use std::{fmt, io::Write, mem};
 /// if you ask the same limiter for both.
 ///
 /// The form does not hide a key. A reader of the names in the store can read API
-/// keys and session cookies, unless they are [hashed](super::KeyExt::hashed).
+/// keys and session cookies, unless they are [hashed](crate::key::KeyExt::hashed).
 ///
 /// # The name in the store
 ///

@@ -15,7 +15,7 @@ use crate::{
 ///
 /// The layer holds a handle to its limiter. Neither [`layer`](Layer::layer) nor
 /// a clone makes new state, so a limit of 5 is 5 for all routes, connections
-/// and clones together. See the [module docs](super) for how to use it.
+/// and clones together. See the [module docs](crate::limit) for how to use it.
 ///
 /// By default there is one budget for all requests, each request costs 1, and a
 /// request that is over the limit or has no key is refused at once by an
