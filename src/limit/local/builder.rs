@@ -37,12 +37,12 @@ const CAPACITY: usize = 100_000;
 pub struct LocalBuilder<R, C = Monotonic> {
     rule: R,
     clock: C,
-    settings: Settings,
+    settings: LocalSettings,
 }
 
 /// The settings that do not depend on the types of rule and clock.
 #[derive(Clone, Debug)]
-struct Settings {
+struct LocalSettings {
     /// Keys that there is room for; without keys it means nothing.
     capacity: usize,
     name: Arc<str>,
@@ -55,7 +55,7 @@ impl<R: Rule> LocalBuilder<R> {
         Self {
             rule,
             clock: Monotonic::new(),
-            settings: Settings {
+            settings: LocalSettings {
                 capacity: CAPACITY,
                 name: "default".into(),
                 observer: None,
@@ -114,7 +114,7 @@ impl<R: Rule, C: Clock> LocalBuilder<R, C> {
     }
 
     fn build<S: Keying<R>>(self) -> Local<R, S, C> {
-        let Settings {
+        let LocalSettings {
             capacity,
             name,
             observer,

@@ -289,7 +289,7 @@ impl<R: Rule, C: Clock> Local<R, Direct, C> {
 impl<R: Rule, S: Keying<R>, C> Local<R, S, C> {
     /// Returns how many buckets were forgotten alive because the table is full.
     pub fn forgotten(&self) -> u64 {
-        self.shared.store.forgotten().count()
+        self.shared.store.forgotten()
     }
 
     /// Returns the rule.

@@ -79,16 +79,13 @@ impl Store<Log> for LogStore {
         }
     }
 
-    fn update<R, T>(
+    fn update<T>(
         &self,
-        rule: &R,
+        rule: &impl Lifespan<Log>,
         key: u64,
         clock: impl Fn() -> Tick,
         mut change: impl FnMut(&mut Log, Tick) -> T,
-    ) -> T
-    where
-        R: Lifespan<Log>,
-    {
+    ) -> T {
         let now = clock();
         let shard = &self.shards[key as usize % SHARDS];
         loop {
@@ -122,8 +119,8 @@ impl Store<Log> for LogStore {
         }
     }
 
-    fn forgotten(&self) -> &Forgotten {
-        &self.forgotten
+    fn forgotten(&self) -> u64 {
+        self.forgotten.count()
     }
 }
 

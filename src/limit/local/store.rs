@@ -34,18 +34,19 @@ pub trait Store<S>: fmt::Debug + Send + Sync + 'static {
     /// Changes a bucket in one step, and returns what `change` returned at
     /// last. It is called again if another thread was faster, each time with
     /// the state as that thread left it.
-    fn update<R, T>(
+    fn update<T>(
         &self,
-        rule: &R,
+        rule: &impl Lifespan<S>,
         key: u64,
         clock: impl Fn() -> Tick,
         change: impl FnMut(&mut S, Tick) -> T,
-    ) -> T
-    where
-        R: Lifespan<S>;
+    ) -> T;
 
-    /// Returns the count of buckets that were forgotten alive.
-    fn forgotten(&self) -> &Forgotten;
+    /// Returns how many buckets were forgotten alive. A store of one bucket
+    /// forgets none.
+    fn forgotten(&self) -> u64 {
+        0
+    }
 }
 
 /// Counts buckets that were dropped alive, because the store was full.
@@ -127,29 +128,24 @@ impl Epoch {
 pub struct SingleWord {
     word: AtomicU64,
     epoch: Epoch,
-    forgotten: Forgotten,
 }
 
 impl Store<Word> for SingleWord {
-    fn new(_capacity: usize, now: Tick, forgotten: Forgotten) -> Self {
+    fn new(_capacity: usize, now: Tick, _forgotten: Forgotten) -> Self {
         Self {
             word: AtomicU64::new(Word::EMPTY.0),
             epoch: Epoch::new(now),
-            forgotten,
         }
     }
 
     #[inline(always)]
-    fn update<R, T>(
+    fn update<T>(
         &self,
-        rule: &R,
+        rule: &impl Lifespan<Word>,
         _key: u64,
         clock: impl Fn() -> Tick,
         mut change: impl FnMut(&mut Word, Tick) -> T,
-    ) -> T
-    where
-        R: Lifespan<Word>,
-    {
+    ) -> T {
         let now = clock();
         if self.epoch.is_over(now, rule.lifetime()) {
             self.renew(rule, now);
@@ -170,10 +166,6 @@ impl Store<Word> for SingleWord {
                 Err(newer) => seen = newer,
             }
         }
-    }
-
-    fn forgotten(&self) -> &Forgotten {
-        &self.forgotten
     }
 }
 
@@ -196,31 +188,22 @@ impl SingleWord {
 #[derive(Debug)]
 pub struct LockedState<S> {
     state: Mutex<S>,
-    forgotten: Forgotten,
 }
 
 impl<S: Default + fmt::Debug + Send + 'static> Store<S> for LockedState<S> {
-    fn new(_capacity: usize, _now: Tick, forgotten: Forgotten) -> Self {
+    fn new(_capacity: usize, _now: Tick, _forgotten: Forgotten) -> Self {
         Self {
             state: Mutex::new(S::default()),
-            forgotten,
         }
     }
 
-    fn update<R, T>(
+    fn update<T>(
         &self,
-        _rule: &R,
+        _rule: &impl Lifespan<S>,
         _key: u64,
         clock: impl Fn() -> Tick,
         mut change: impl FnMut(&mut S, Tick) -> T,
-    ) -> T
-    where
-        R: Lifespan<S>,
-    {
+    ) -> T {
         change(&mut lock(&self.state), clock())
-    }
-
-    fn forgotten(&self) -> &Forgotten {
-        &self.forgotten
     }
 }

@@ -49,16 +49,13 @@ impl Store<Word> for Table {
     // The clock is read after the look-up, so that the wait for the memory of
     // the slot and the wait for the clock overlap.
     #[inline(always)]
-    fn update<R, T>(
+    fn update<T>(
         &self,
-        rule: &R,
+        rule: &impl Lifespan<Word>,
         key: u64,
         clock: impl Fn() -> Tick,
         mut change: impl FnMut(&mut Word, Tick) -> T,
-    ) -> T
-    where
-        R: Lifespan<Word>,
-    {
+    ) -> T {
         // 0 marks a slot never used.
         let key = key.max(1);
         let slot = self.first_home(key).find(key);
@@ -74,8 +71,8 @@ impl Store<Word> for Table {
         self.update_further(rule, key, now, change)
     }
 
-    fn forgotten(&self) -> &Forgotten {
-        &self.forgotten
+    fn forgotten(&self) -> u64 {
+        self.forgotten.count()
     }
 }
 
@@ -100,16 +97,13 @@ impl Table {
 
     /// Changes the bucket of a key that is not in its first home.
     #[inline(never)]
-    fn update_further<R, T>(
+    fn update_further<T>(
         &self,
-        rule: &R,
+        rule: &impl Lifespan<Word>,
         key: u64,
         now: Tick,
         mut change: impl FnMut(&mut Word, Tick) -> T,
-    ) -> T
-    where
-        R: Lifespan<Word>,
-    {
+    ) -> T {
         let slot = self.second_home(key).find(key);
         let slot = slot.or_else(|| self.find_spilled(key));
         match slot.and_then(|slot| slot.update(key, now, &mut change)) {
@@ -160,16 +154,13 @@ impl Table {
     /// its bucket stays whole.
     #[cold]
     #[inline(never)]
-    fn insert<R, T>(
+    fn insert<T>(
         &self,
-        rule: &R,
+        rule: &impl Lifespan<Word>,
         key: u64,
         now: Tick,
         mut change: impl FnMut(&mut Word, Tick) -> T,
-    ) -> T
-    where
-        R: Lifespan<Word>,
-    {
+    ) -> T {
         let (answer, replaced) = self.claim(rule, key, now, &mut change);
         // After the lock is released, because the observer is called.
         if replaced > 0 {
@@ -180,16 +171,13 @@ impl Table {
 
     /// Finds a place for a new key. Also returns how many ticks of its life the
     /// bucket had left that was dropped for it: 0 if none was.
-    fn claim<R, T>(
+    fn claim<T>(
         &self,
-        rule: &R,
+        rule: &impl Lifespan<Word>,
         key: u64,
         now: Tick,
         change: &mut impl FnMut(&mut Word, Tick) -> T,
-    ) -> (T, Tick)
-    where
-        R: Lifespan<Word>,
-    {
+    ) -> (T, Tick) {
         let _turn = lock(&self.turns[key as usize % TURNS].0);
         loop {
             // Another thread may have held the lock before, with the same key.
