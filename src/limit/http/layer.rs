@@ -30,7 +30,8 @@ use crate::{
 /// | how much? | [`cost`](Self::cost) | |
 /// | is it there? | the limiter, [`wait`](Self::wait) | waits for its turn, or is [refused](Self::refuse_with) |
 ///
-/// Then the inner service is called, and its response is marked with what is left.
+/// Then the inner service is called, and its response is marked with what is
+/// left.
 #[derive(Clone)]
 #[must_use]
 pub struct RateLimitLayer<L, K = Global, C = (), X = (), A = Answer> {
@@ -113,8 +114,8 @@ impl<L, K, C, X, A> RateLimitLayer<L, K, C, X, A> {
 
     /// Sets what a request costs. By default it costs 1.
     ///
-    /// A cost above the limit is never admitted. A cost of 0 is admitted unless the
-    /// budget is in debt.
+    /// A cost above the limit is never admitted. A cost of 0 is admitted unless
+    /// the budget is in debt.
     ///
     /// ```
     /// use http::Request;
@@ -139,7 +140,8 @@ impl<L, K, C, X, A> RateLimitLayer<L, K, C, X, A> {
         RateLimitLayer { admission, answer }
     }
 
-    /// Sets which requests pass without asking the limiter, such as health checks.
+    /// Sets which requests pass without asking the limiter, such as health
+    /// checks.
     ///
     /// They cost nothing, and their responses are not marked. An observer sees them
     /// with [`RequestOutcome::Exempt`](crate::limit::RequestOutcome::Exempt).
@@ -202,8 +204,8 @@ impl<L, K, C, X, A> RateLimitLayer<L, K, C, X, A> {
         self.with(|settings| settings.shadow = shadow)
     }
 
-    /// Notifies this observer of every decision. A second call replaces the first
-    /// observer.
+    /// Notifies this observer of every decision. A second call replaces the
+    /// first observer.
     ///
     /// ```
     /// use std::sync::Arc;

@@ -29,6 +29,9 @@ pub(super) struct ReadyCall<S, Req, A> {
     pub(super) answer: A,
 }
 
+/// A call with its decision.
+pub(super) type DecidedCall<F, S, Req, A> = (Admit<F>, ReadyCall<S, Req, A>);
+
 pin_project! {
     /// A check of the limiter that is under way, with the call that waits for
     /// it.
@@ -70,7 +73,7 @@ impl<S, Req, L: Backend, K, C, X, A> PendingCheck<S, Req, L, K, C, X, A> {
     pub(super) fn poll_admit(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<(Admit<L::Future>, ReadyCall<S, Req, A>)> {
+    ) -> Poll<DecidedCall<L::Future, S, Req, A>> {
         let this = self.project();
         let decision = match this.check.poll(cx) {
             Poll::Ready(decision) => Some(decision),
