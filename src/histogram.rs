@@ -65,9 +65,7 @@ impl Histogram {
 }
 
 impl fmt::Debug for Histogram {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Histogram").finish_non_exhaustive()
-    }
+    debug_opaque!(Histogram);
 }
 
 /// Durations that were counted in buckets, and their sum.

@@ -112,3 +112,13 @@ macro_rules! debug_state {
         }
     };
 }
+
+/// Writes the `fmt` of a `Debug` that shows only the name of the type, because
+/// its fields are closures or counters.
+macro_rules! debug_opaque {
+    ($Type:ident) => {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            f.debug_struct(stringify!($Type)).finish_non_exhaustive()
+        }
+    };
+}

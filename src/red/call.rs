@@ -281,9 +281,7 @@ fn cause_of(outcome: Outcome) -> Cause {
 }
 
 impl<F, C> fmt::Debug for RedCallFuture<F, C> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RedCallFuture").finish_non_exhaustive()
-    }
+    debug_opaque!(RedCallFuture);
 }
 
 #[cfg(test)]

@@ -85,6 +85,18 @@ impl Side {
 }
 
 /// The labels of a series: what is known of a request before it ends.
+///
+/// ```
+/// use http::{Method, StatusCode};
+/// use sluicegate::red::{Kind, Registry};
+///
+/// let metrics = Registry::new();
+/// metrics.preregister(&Method::GET, "/orders/{id}", [StatusCode::OK]);
+/// let labels = &metrics.snapshot().series[0].labels;
+/// assert_eq!(labels.kind(), Kind::HttpServer);
+/// assert_eq!((labels.method(), labels.route(), labels.peer()), ("GET", "/orders/{id}", ""));
+/// assert_eq!(labels.to_string(), "http_server GET /orders/{id}");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Labels {
     pub(crate) kind: Kind,

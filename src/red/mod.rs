@@ -235,7 +235,7 @@ pub(crate) use self::{
     completion_key::CompletionKey,
     exemplar::{Exemplar, Exemplars},
     labels::{LabelsRef, Side},
-    registry::{guard::Guard, settings::Settings},
+    registry::{guard::Guard, settings::RegistrySettings},
 };
 #[doc(inline)]
 pub use crate::histogram::Durations;

@@ -269,6 +269,17 @@ impl Completion {
     /// [outcome](Self::outcome) to tell failures. `None` if they ended well, or
     /// if the status says enough: a 404 is an error to the client and not to
     /// the server.
+    ///
+    /// ```
+    /// use http::{Method, StatusCode};
+    /// use sluicegate::red::Registry;
+    ///
+    /// let metrics = Registry::new();
+    /// metrics.preregister(&Method::GET, "/orders", [StatusCode::BAD_GATEWAY]);
+    /// let snapshot = metrics.snapshot();
+    /// let (labels, completion) = snapshot.completions().next().unwrap();
+    /// assert_eq!(completion.error_type(labels.kind()).as_deref(), Some("502"));
+    /// ```
     pub fn error_type(&self, kind: Kind) -> Option<Cow<'static, str>> {
         self.key.error_type(kind)
     }

@@ -42,7 +42,5 @@ impl Components {
 }
 
 impl fmt::Debug for Components {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Components").finish_non_exhaustive()
-    }
+    debug_opaque!(Components);
 }

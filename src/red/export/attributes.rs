@@ -4,7 +4,7 @@
 use std::{borrow::Cow, fmt};
 
 use super::conventions::Conventions;
-use crate::red::{CompletionKey, Kind, Labels, Settings, Status};
+use crate::red::{CompletionKey, Kind, Labels, RegistrySettings, Status};
 
 /// The value of an attribute.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ fn text<'a>(text: impl Into<Cow<'a, str>>) -> AttributeValue<'a> {
 }
 
 /// Returns the attributes of all requests with these labels.
-pub(crate) fn of_series<'a>(labels: &'a Labels, settings: &'a Settings) -> Attributes<'a> {
+pub(crate) fn of_series<'a>(labels: &'a Labels, settings: &'a RegistrySettings) -> Attributes<'a> {
     let mut attributes = match labels.kind {
         Kind::HttpServer => vec![
             ("http.request.method", text(labels.method())),

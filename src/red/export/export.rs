@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use crate::red::{CompletionKey, Labels, Metric, Settings};
+use crate::red::{CompletionKey, Labels, Metric, RegistrySettings};
 
 /// Is notified of each request, for libraries that want every duration because
 /// their buckets are their own.
@@ -70,7 +70,7 @@ impl ExportHooks {
     pub(crate) fn new(
         labels: &Labels,
         exports: &Exports,
-        settings: &Settings,
+        settings: &RegistrySettings,
     ) -> Option<Box<Self>> {
         if exports.is_empty() {
             return None;
@@ -110,7 +110,7 @@ pub(crate) fn completion_recorders(
     labels: &Labels,
     key: CompletionKey,
     exports: &Exports,
-    settings: &Settings,
+    settings: &RegistrySettings,
 ) -> Recorders {
     if exports.is_empty() {
         return Recorders::default();

@@ -6,10 +6,21 @@ use super::{
     attributes::{self, Attributes},
     family::{Families, Family, SECONDS},
 };
-use crate::red::{CompletionKey, Labels, Settings};
+use crate::red::{CompletionKey, Labels, RegistrySettings};
 
 /// A metric of one label set: its name and attributes follow OpenTelemetry's
 /// semantic conventions. [`Export`](super::Export) gets it.
+///
+/// ```
+/// use sluicegate::red::Metric;
+///
+/// /// Returns the name and labels as Prometheus writes them.
+/// fn series(metric: &Metric<'_>) -> String {
+///     let labels = metric.prometheus_labels();
+///     let labels: Vec<_> = labels.map(|(name, value)| format!("{name}={value:?}")).collect();
+///     format!("{}{{{}}}", metric.prometheus_name(), labels.join(","))
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Metric<'a> {
     /// The name, unit and help text.
@@ -24,7 +35,11 @@ pub struct Metric<'a> {
 
 impl<'a> Metric<'a> {
     /// The durations of requests that ended with this key.
-    pub(crate) fn ended(labels: &'a Labels, key: CompletionKey, settings: &'a Settings) -> Self {
+    pub(crate) fn ended(
+        labels: &'a Labels,
+        key: CompletionKey,
+        settings: &'a RegistrySettings,
+    ) -> Self {
         let families = Families::of(labels.kind());
         let family = if key.streamed {
             &families.streams
@@ -39,7 +54,7 @@ impl<'a> Metric<'a> {
     }
 
     /// The durations until there was a response, for kinds that have responses.
-    pub(crate) fn headed(labels: &'a Labels, settings: &'a Settings) -> Option<Self> {
+    pub(crate) fn headed(labels: &'a Labels, settings: &'a RegistrySettings) -> Option<Self> {
         let family = Families::of(labels.kind()).heads.as_ref()?;
         let bounds = settings.bounds(false);
         Some(Self {
@@ -49,12 +64,12 @@ impl<'a> Metric<'a> {
     }
 
     /// The number of requests in flight.
-    pub(crate) fn active(labels: &'a Labels, settings: &'a Settings) -> Self {
+    pub(crate) fn active(labels: &'a Labels, settings: &'a RegistrySettings) -> Self {
         Self::of(&Families::of(labels.kind()).active, labels, settings)
     }
 
     /// Returns a metric without buckets, with the attributes of the labels.
-    fn of(family: &'static Family, labels: &'a Labels, settings: &'a Settings) -> Self {
+    fn of(family: &'static Family, labels: &'a Labels, settings: &'a RegistrySettings) -> Self {
         Self {
             family,
             labels,

@@ -4,7 +4,7 @@
 use sha2::{Digest, Sha256};
 
 use super::label_codec;
-use crate::red::{Cause, CompletionKey, Labels, Outcome, Status};
+use crate::red::{Cause, CompletionKey, Labels, Outcome, Status, registry::settings::MAX_BOUNDS};
 
 /// The identity of a histogram: the responses of a series, or those of its
 /// requests that ended with one key.
@@ -77,11 +77,8 @@ pub(crate) fn read_bounds(text: &str) -> Option<Vec<u64>> {
     let numbers = text.strip_prefix(BOUNDS)?.strip_prefix(' ')?.split(' ');
     let bounds: Vec<u64> = numbers.map(|it| it.parse().ok()).collect::<Option<_>>()?;
     let rising = bounds.windows(2).all(|pair| pair[0] < pair[1]);
-    (rising && bounds.len() <= MOST_BOUNDS).then_some(bounds)
+    (rising && bounds.len() <= MAX_BOUNDS).then_some(bounds)
 }
-
-/// As many as a registry may have.
-pub(crate) const MOST_BOUNDS: usize = 64;
 
 /// Writes a completion key as four words.
 fn write_key(key: CompletionKey) -> String {

@@ -66,7 +66,5 @@ where
 }
 
 impl<F, C> fmt::Debug for ResponseFuture<F, C> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ResponseFuture").finish_non_exhaustive()
-    }
+    debug_opaque!(ResponseFuture);
 }

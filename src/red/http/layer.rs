@@ -76,33 +76,37 @@ impl RedLayer {
             side,
             outside: false,
         };
-        let counting = Counting {
-            setup,
-            classify: (),
-            route: (),
-            exempt: (),
-        };
-        Self { counting }
+        Self::of(setup, (), (), ())
     }
 }
 
 impl<C, R, X> RedLayer<C, R, X> {
-    /// Sets how the outcome of a request is decided where its status is not enough:
-    /// any [`Classify`], such as a closure.
-    pub fn classify<C2: Classify>(self, classify: C2) -> RedLayer<C2, R, X> {
-        let Counting {
-            setup,
-            route,
-            exempt,
-            ..
-        } = self.counting;
+    fn of(setup: Setup, classify: C, route: R, exempt: X) -> Self {
         let counting = Counting {
             setup,
             classify,
             route,
             exempt,
         };
-        RedLayer { counting }
+        Self { counting }
+    }
+
+    /// Takes the layer apart, because replacing a closure changes its type.
+    fn into_parts(self) -> (Setup, C, R, X) {
+        let Counting {
+            setup,
+            classify,
+            route,
+            exempt,
+        } = self.counting;
+        (setup, classify, route, exempt)
+    }
+
+    /// Sets how the outcome of a request is decided where its status is not enough:
+    /// any [`Classify`], such as a closure.
+    pub fn classify<C2: Classify>(self, classify: C2) -> RedLayer<C2, R, X> {
+        let (setup, _, route, exempt) = self.into_parts();
+        RedLayer::of(setup, classify, route, exempt)
     }
 
     /// Sets a function that finds the route of an HTTP request; gRPC calls have
@@ -135,19 +139,8 @@ impl<C, R, X> RedLayer<C, R, X> {
     where
         F: Fn(&Request<B>) -> Option<&str>,
     {
-        let Counting {
-            setup,
-            classify,
-            exempt,
-            ..
-        } = self.counting;
-        let counting = Counting {
-            setup,
-            classify,
-            route,
-            exempt,
-        };
-        RedLayer { counting }
+        let (setup, classify, _, exempt) = self.into_parts();
+        RedLayer::of(setup, classify, route, exempt)
     }
 
     /// Expects a [`RecordRouteLayer`](crate::red::RecordRouteLayer) further in
@@ -186,19 +179,8 @@ impl<C, R, X> RedLayer<C, R, X> {
     /// # let _ = layer;
     /// ```
     pub fn exempt<Req, F: Fn(&Req) -> bool>(self, exempt: F) -> RedLayer<C, R, F> {
-        let Counting {
-            setup,
-            classify,
-            route,
-            ..
-        } = self.counting;
-        let counting = Counting {
-            setup,
-            classify,
-            route,
-            exempt,
-        };
-        RedLayer { counting }
+        let (setup, classify, route, _) = self.into_parts();
+        RedLayer::of(setup, classify, route, exempt)
     }
 }
 
@@ -211,7 +193,5 @@ impl<S, C: Clone, R: Clone, X: Clone> Layer<S> for RedLayer<C, R, X> {
 }
 
 impl<C, R, X> fmt::Debug for RedLayer<C, R, X> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RedLayer").finish_non_exhaustive()
-    }
+    debug_opaque!(RedLayer);
 }

@@ -5,7 +5,21 @@
 //! [guard](super::registry::guard::Guard): a [`RequestSpan`](span::RequestSpan)
 //! until the response begins, a [`ResponseSpan`](response_span::ResponseSpan)
 //! until the body ends, and then nothing. Whatever drops the guard before
-//! counts a cancellation.
+//! counts a cancellation:
+//!
+//! ```text
+//! owner            what happens                      what is counted
+//! Red::call        the request arrives               a start
+//! ResponseFuture   the service answers               a head
+//!                  the service fails or panics       an end
+//! ResponseBody     the last frame is taken           an end
+//!                  the body fails or panics          an end
+//! any of them      it is dropped                     an end, `cancelled`
+//! ```
+//!
+//! A layer outside of a router counts the start before the route is known. Then
+//! a [`RouteSlot`](route_slot::RouteSlot) in the request's extensions lets a
+//! [`RecordRouteLayer`] report the route, and the request moves to its series.
 
 mod body;
 mod classify;

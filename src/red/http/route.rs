@@ -5,7 +5,7 @@ use http::{Method, Request, Uri};
 
 use crate::{
     content::Grpc,
-    red::{Kind, Labels, LabelsRef, Settings, Side},
+    red::{Kind, Labels, LabelsRef, RegistrySettings, Side},
 };
 
 /// Finds the route of a request.
@@ -112,7 +112,7 @@ impl Side {
         self,
         req: &'a Request<B>,
         route: Option<&'a str>,
-        settings: &'a Settings,
+        settings: &'a RegistrySettings,
     ) -> CountedAs<'a> {
         let grpc = Grpc::spoken_in(req.headers());
         // gRPC uses POST only: a GET of the same path is another request.
@@ -148,7 +148,7 @@ impl Side {
         self,
         req: &'a Request<B>,
         route: Option<&'a str>,
-        settings: &'a Settings,
+        settings: &'a RegistrySettings,
     ) -> LabelsRef<'a> {
         let (kind, unmatched, peer) = match self {
             Self::Server => (Kind::HttpServer, Labels::UNMATCHED, ""),

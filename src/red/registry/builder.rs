@@ -1,19 +1,18 @@
 //! The builder of a registry.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, time::Duration};
 
 use http::HeaderMap;
 
 use super::{
     budget::{Budget, PerSide},
     registry::Registry,
-    settings::{self, ClockSource, TraceFinder},
-    stripes::stripe_count,
+    settings::{self, ClockSource},
 };
 use crate::{
-    clock::{Clock, Monotonic},
+    clock::Clock,
     red::{
-        Conventions, Export, Methods, Settings, Side, Slo, TraceId, export::Exports,
+        Conventions, Export, Methods, RegistrySettings, Side, Slo, TraceId, export::Exports,
         http::http_methods::HttpMethods, slo::Objectives,
     },
 };
@@ -54,15 +53,8 @@ impl Default for Registry {
 /// ```
 #[must_use]
 pub struct Builder {
-    clock: ClockSource,
+    settings: RegistrySettings,
     max_series: PerSide<usize>,
-    bounds: Arc<[u64]>,
-    stream_bounds: Arc<[u64]>,
-    methods: Methods,
-    http_methods: HttpMethods,
-    scheme: Arc<str>,
-    conventions: Conventions,
-    trace_finder: Option<TraceFinder>,
     exports: Exports,
     objectives: Objectives,
 }
@@ -70,15 +62,8 @@ pub struct Builder {
 impl Builder {
     fn new() -> Self {
         Self {
-            clock: ClockSource::Monotonic(Monotonic::new()),
+            settings: RegistrySettings::default(),
             max_series: PerSide::new(|_| DEFAULT_MAX_SERIES),
-            bounds: settings::default_bounds(),
-            stream_bounds: settings::default_stream_bounds(),
-            methods: Methods::new(),
-            http_methods: HttpMethods::standard(),
-            scheme: "http".into(),
-            conventions: Conventions::default(),
-            trace_finder: None,
             exports: Exports::new(),
             objectives: Objectives::default(),
         }
@@ -121,9 +106,16 @@ impl Builder {
         Self { max_series, ..self }
     }
 
-    /// Sets the most series of sent requests alone, which may go to many hosts: to
-    /// those of webhooks, for example. Call it after
+    /// Sets the most series of sent requests alone, which may go to many hosts:
+    /// to those of webhooks, for example. Call it after
     /// [`max_series`](Self::max_series), which sets both.
+    ///
+    /// ```
+    /// use sluicegate::red::Registry;
+    ///
+    /// let metrics = Registry::builder().max_series(2_000).max_sent_series(10_000).build();
+    /// # let _ = metrics;
+    /// ```
     ///
     /// # Panics
     ///
@@ -153,24 +145,31 @@ impl Builder {
     /// Panics unless there are 1 to 64 bounds of at least a microsecond, each
     /// longer than the one before.
     #[track_caller]
-    pub fn buckets(self, bounds: impl IntoIterator<Item = Duration>) -> Self {
-        let bounds = settings::bounds("buckets", bounds);
-        Self { bounds, ..self }
+    pub fn buckets(mut self, bounds: impl IntoIterator<Item = Duration>) -> Self {
+        self.settings.bounds = settings::bounds("buckets", bounds);
+        self
     }
 
-    /// Sets the upper bounds of the buckets for the durations of streams: 14, from
-    /// a second to a day, unless set.
+    /// Sets the upper bounds of the buckets for the durations of streams: 14,
+    /// from a second to a day, unless set.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use sluicegate::red::Registry;
+    ///
+    /// let metrics = Registry::builder()
+    ///     .stream_buckets([1, 60, 3_600].map(Duration::from_secs))
+    ///     .build();
+    /// # let _ = metrics;
+    /// ```
     ///
     /// # Panics
     ///
     /// Panics as [`buckets`](Self::buckets) does.
     #[track_caller]
-    pub fn stream_buckets(self, bounds: impl IntoIterator<Item = Duration>) -> Self {
-        let stream_bounds = settings::bounds("stream_buckets", bounds);
-        Self {
-            stream_bounds,
-            ..self
-        }
+    pub fn stream_buckets(mut self, bounds: impl IntoIterator<Item = Duration>) -> Self {
+        self.settings.stream_bounds = settings::bounds("stream_buckets", bounds);
+        self
     }
 
     /// Sets the gRPC methods that are told apart when they are received. All
@@ -185,8 +184,9 @@ impl Builder {
     /// metrics.preregister_methods();
     /// assert_eq!(metrics.snapshot().series.len(), 2);
     /// ```
-    pub fn methods(self, methods: Methods) -> Self {
-        Self { methods, ..self }
+    pub fn methods(mut self, methods: Methods) -> Self {
+        self.settings.methods = methods;
+        self
     }
 
     /// Sets the HTTP methods that are told apart. All others are counted as
@@ -208,19 +208,16 @@ impl Builder {
     ///
     /// Panics if there are none or more than 64, or if one is not an HTTP method.
     #[track_caller]
-    pub fn http_methods(self, names: impl IntoIterator<Item: AsRef<str>>) -> Self {
-        let http_methods = HttpMethods::of(names);
-        Self {
-            http_methods,
-            ..self
-        }
+    pub fn http_methods(mut self, names: impl IntoIterator<Item: AsRef<str>>) -> Self {
+        self.settings.http_methods = HttpMethods::of(names);
+        self
     }
 
     /// Sets the value of the attribute `url.scheme`: `http` unless set. A server
     /// behind a proxy cannot see which scheme its clients use.
-    pub fn scheme(self, scheme: &str) -> Self {
-        let scheme = scheme.into();
-        Self { scheme, ..self }
+    pub fn scheme(mut self, scheme: &str) -> Self {
+        self.settings.scheme = scheme.into();
+        self
     }
 
     /// Sets the version of OpenTelemetry's semantic conventions that names the
@@ -233,11 +230,9 @@ impl Builder {
     /// let metrics = Registry::builder().conventions(Conventions::V1_45).build();
     /// # let _ = metrics;
     /// ```
-    pub fn conventions(self, conventions: Conventions) -> Self {
-        Self {
-            conventions,
-            ..self
-        }
+    pub fn conventions(mut self, conventions: Conventions) -> Self {
+        self.settings.conventions = conventions;
+        self
     }
 
     /// Keeps an exemplar for each bucket: the trace of its last request, so
@@ -257,14 +252,11 @@ impl Builder {
     /// # let _ = metrics;
     /// ```
     pub fn exemplars(
-        self,
+        mut self,
         trace: impl Fn(&HeaderMap) -> Option<TraceId> + Send + Sync + 'static,
     ) -> Self {
-        let trace_finder = Some(Box::new(trace) as TraceFinder);
-        Self {
-            trace_finder,
-            ..self
-        }
+        self.settings.trace_finder = Some(Box::new(trace));
+        self
     }
 
     /// Adds an exporter that is notified of each request. None unless set.
@@ -311,9 +303,9 @@ impl Builder {
     /// assert_eq!(durations.mean(), Some(Duration::from_millis(7)));
     /// # }
     /// ```
-    pub fn clock(self, clock: impl Clock) -> Self {
-        let clock = ClockSource::of(clock);
-        Self { clock, ..self }
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.settings.clock = ClockSource::of(clock);
+        self
     }
 
     /// Returns the registry.
@@ -325,18 +317,8 @@ impl Builder {
     #[must_use]
     #[track_caller]
     pub fn build(self) -> Registry {
-        let objectives = self.objectives.track(self.clock.now(), &self.bounds);
-        let settings = Settings {
-            clock: self.clock,
-            bounds: self.bounds,
-            stream_bounds: self.stream_bounds,
-            methods: self.methods,
-            http_methods: self.http_methods,
-            scheme: self.scheme,
-            conventions: self.conventions,
-            trace_finder: self.trace_finder,
-            stripes: stripe_count(),
-        };
+        let settings = self.settings;
+        let objectives = self.objectives.track(settings.now(), &settings.bounds);
         let budgets = PerSide::new(|side| Budget::of(*self.max_series.get(side)));
         Registry::assemble(settings, budgets, self.exports, objectives)
     }
@@ -356,10 +338,10 @@ impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")
             .field("max_series", &self.max_series)
-            .field("bounds", &self.bounds)
-            .field("stream_bounds", &self.stream_bounds)
-            .field("methods", &self.methods)
-            .field("http_methods", &self.http_methods)
+            .field("bounds", &self.settings.bounds)
+            .field("stream_bounds", &self.settings.stream_bounds)
+            .field("methods", &self.settings.methods)
+            .field("http_methods", &self.settings.http_methods)
             .finish_non_exhaustive()
     }
 }

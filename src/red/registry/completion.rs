@@ -8,7 +8,7 @@ use std::{
 use crate::{
     histogram::Histogram,
     red::{
-        CompletionKey, Exemplar, Exemplars, Settings, TraceId,
+        CompletionKey, Exemplar, Exemplars, RegistrySettings, TraceId,
         export::{Recorders, record},
         snapshot,
     },
@@ -37,7 +37,7 @@ struct Extras {
 
 impl Extras {
     /// Returns `None` if neither exemplars nor exporters are set.
-    fn new(settings: &Settings, recorders: &Recorders) -> Option<Box<Self>> {
+    fn new(settings: &RegistrySettings, recorders: &Recorders) -> Option<Box<Self>> {
         let is_needed = settings.trace_finder.is_some() || !recorders.is_empty();
         is_needed.then(|| {
             Box::new(Self {
@@ -58,7 +58,11 @@ impl Extras {
 
 impl Completion {
     /// Returns a completion without requests.
-    pub(super) fn new(key: CompletionKey, settings: &Settings, recorders: &Recorders) -> Self {
+    pub(super) fn new(
+        key: CompletionKey,
+        settings: &RegistrySettings,
+        recorders: &Recorders,
+    ) -> Self {
         Self {
             key,
             durations: Histogram::new(settings.bounds(key.streamed).len()),
@@ -69,7 +73,7 @@ impl Completion {
 
     /// Counts a request that took so many microseconds and may belong to a trace.
     #[inline]
-    pub(super) fn record(&self, settings: &Settings, micros: u64, trace: Option<TraceId>) {
+    pub(super) fn record(&self, settings: &RegistrySettings, micros: u64, trace: Option<TraceId>) {
         let bounds = settings.bounds(self.key.streamed);
         self.durations.record(bounds, micros);
         if let Some(extras) = &self.extras {
@@ -78,7 +82,7 @@ impl Completion {
     }
 
     /// Reads the counts.
-    pub(super) fn read(&self, settings: &Settings) -> snapshot::Completion {
+    pub(super) fn read(&self, settings: &RegistrySettings) -> snapshot::Completion {
         snapshot::Completion {
             key: self.key,
             durations: self.durations.read(settings.bounds(self.key.streamed)),

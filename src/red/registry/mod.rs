@@ -5,6 +5,22 @@
 //! [guard](guard) that counts the end of the request exactly once. Each series
 //! counts in [stripes](stripe), so that threads do not write to the same cache
 //! lines.
+//!
+//! ```text
+//! Registry -> Table -> Series -> Stripe -> Completion -> Histogram
+//!                                  ^
+//!                        Guard ----+
+//! ```
+//!
+//! Nothing is ever removed, so that a guard can hold its stripe without the
+//! registry, and a reader can walk everything while requests are counted.
+//! [Budgets](budget) bound the memory: a request whose labels or whose
+//! completion key have no room ends in the overflow series of its kind.
+//!
+//! Three orderings keep "started = ended + in flight" true for every reader. A
+//! start is written before its end. An end is published with release ordering,
+//! and read before the starts. A request that moves to another series starts
+//! there before it is subtracted here.
 
 pub(super) mod budget;
 mod builder;

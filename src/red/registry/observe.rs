@@ -120,6 +120,24 @@ impl Registry {
     ///
     /// It does not keep the limiter alive, but its counts stay. A later limiter
     /// with the same name replaces it.
+    ///
+    /// ```no_run
+    /// # async fn connect() -> Result<(), sluicegate::redis::Error> {
+    /// use std::sync::Arc;
+    /// use sluicegate::{
+    ///     limit::{FailOpen, Quota, Redis, TokenBucket},
+    ///     red::Registry,
+    ///     redis::Connection,
+    /// };
+    ///
+    /// let metrics = Registry::new();
+    /// let connection = Connection::connect("redis://127.0.0.1/").await?;
+    /// let limiter = Redis::builder("api", TokenBucket::new(Quota::per_second(10)), &connection)
+    ///     .observe(Arc::new(metrics.clone()))
+    ///     .build(FailOpen);
+    /// metrics.limiter(&limiter);
+    /// # Ok(()) }
+    /// ```
     #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
     pub fn limiter<R: limit::Scripted, P: limit::Policy>(&self, limiter: &limit::Redis<R, P>) {
         let limiters = &self.components().limiters;

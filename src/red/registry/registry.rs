@@ -15,8 +15,8 @@ use super::{
     table::Table,
 };
 use crate::red::{
-    Cause, CompletionKey, Guard, Kind, Labels, LabelsRef, Settings, Side, SloReport, Snapshot,
-    Status, components::Components, export::Exports, http::default_classify::by_status,
+    Cause, CompletionKey, Guard, Kind, Labels, LabelsRef, RegistrySettings, Side, SloReport,
+    Snapshot, Status, components::Components, export::Exports, http::default_classify::by_status,
     slo::TrackedObjectives,
 };
 
@@ -32,11 +32,11 @@ use crate::red::{
 /// ```
 #[derive(Clone)]
 pub struct Registry {
-    inner: Arc<Inner>,
+    inner: Arc<RegistryCore>,
 }
 
 /// The parts that the clones of a registry share.
-struct Inner {
+struct RegistryCore {
     table: Table,
     objectives: TrackedObjectives,
     components: Components,
@@ -46,19 +46,19 @@ impl Registry {
     /// Puts together a registry. The series get a weak handle of it, because they
     /// may have to move a request to another series.
     pub(super) fn assemble(
-        settings: Settings,
+        settings: RegistrySettings,
         budgets: PerSide<Budget>,
         exports: Exports,
         objectives: TrackedObjectives,
     ) -> Self {
-        let inner = Arc::new_cyclic(|inner: &Weak<Inner>| {
+        let inner = Arc::new_cyclic(|core: &Weak<RegistryCore>| {
             let context = SeriesContext {
                 settings,
                 budgets,
                 exports,
-                lookup: inner.clone(),
+                lookup: core.clone(),
             };
-            Inner {
+            RegistryCore {
                 table: Table::new(Arc::new(context)),
                 objectives,
                 components: Components::default(),
@@ -176,12 +176,12 @@ impl Registry {
 
     /// Returns the settings.
     #[inline]
-    pub(crate) fn settings(&self) -> &Settings {
+    pub(crate) fn settings(&self) -> &RegistrySettings {
         &self.inner.table.context().settings
     }
 }
 
-impl SeriesLookup for Inner {
+impl SeriesLookup for RegistryCore {
     fn stripe_of(&self, labels: LabelsRef<'_>) -> Arc<Stripe> {
         Arc::clone(self.table.series(labels).stripe())
     }

@@ -5,13 +5,14 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use http::HeaderMap;
 
+use super::stripes::stripe_count;
 use crate::{
     clock::{Clock, Monotonic, Tick, ticks},
     red::{Conventions, Methods, TraceId, http::http_methods::HttpMethods},
 };
 
 /// The settings of a registry; they never change after it is built.
-pub(crate) struct Settings {
+pub(crate) struct RegistrySettings {
     /// The clock of starts, heads and ends.
     pub(crate) clock: ClockSource,
     /// Upper bounds of the buckets for durations, in microseconds, rising.
@@ -31,7 +32,23 @@ pub(crate) struct Settings {
     pub(crate) stripes: usize,
 }
 
-impl Settings {
+impl Default for RegistrySettings {
+    fn default() -> Self {
+        Self {
+            clock: ClockSource::Monotonic(Monotonic::new()),
+            bounds: default_bounds(),
+            stream_bounds: default_stream_bounds(),
+            methods: Methods::new(),
+            http_methods: HttpMethods::standard(),
+            scheme: "http".into(),
+            conventions: Conventions::default(),
+            trace_finder: None,
+            stripes: stripe_count(),
+        }
+    }
+}
+
+impl RegistrySettings {
     /// Returns the present tick.
     #[inline]
     pub(crate) fn now(&self) -> Tick {
@@ -110,7 +127,7 @@ pub(crate) fn default_bounds() -> Arc<[u64]> {
 }
 
 /// Returns the default bounds for streams in microseconds.
-pub(crate) fn default_stream_bounds() -> Arc<[u64]> {
+fn default_stream_bounds() -> Arc<[u64]> {
     let secs = DEFAULT_STREAM_BOUNDS_SECS.iter();
     secs.map(|secs| secs * 1_000_000).collect()
 }

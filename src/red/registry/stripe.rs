@@ -16,7 +16,7 @@ use super::{
 use crate::{
     histogram::{Durations, Histogram},
     red::{
-        CompletionKey, Labels, LabelsRef, Settings, TraceId,
+        CompletionKey, Labels, LabelsRef, RegistrySettings, TraceId,
         export::{ExportHooks, Exports, Recorders, completion_recorders},
         snapshot,
     },
@@ -25,7 +25,7 @@ use crate::{
 
 /// The parts of a registry that all of its series need.
 pub(crate) struct SeriesContext {
-    pub(crate) settings: Settings,
+    pub(crate) settings: RegistrySettings,
     /// The room for series on each side.
     pub(super) budgets: PerSide<Budget>,
     /// The exporters that are notified of every request.
@@ -95,7 +95,7 @@ impl Stripe {
 
     /// Returns the settings of the registry.
     #[inline]
-    pub(crate) fn settings(&self) -> &Settings {
+    pub(crate) fn settings(&self) -> &RegistrySettings {
         self.common.settings()
     }
 
@@ -228,7 +228,7 @@ impl Common {
     }
 
     #[inline]
-    pub(super) fn settings(&self) -> &Settings {
+    pub(super) fn settings(&self) -> &RegistrySettings {
         &self.context.settings
     }
 

@@ -96,6 +96,13 @@ impl Slo {
     /// Returns an objective that this share of requests does not fail. `0.999`
     /// means 999 of 1,000.
     ///
+    /// ```
+    /// use sluicegate::red::Slo;
+    ///
+    /// let answers = Slo::availability(0.999);
+    /// assert_eq!(answers.objective(), 0.999);
+    /// ```
+    ///
     /// # Panics
     ///
     /// Panics unless the objective is above 0 and below 1. An objective of 1

@@ -4,7 +4,7 @@ use super::{
     components,
     exposition::{Exposition, SampleValue},
 };
-use crate::red::{Metric, Registry, Series, Settings, Snapshot, export::family::Family};
+use crate::red::{Metric, Registry, RegistrySettings, Series, Snapshot, export::family::Family};
 
 static OVERFLOWED: Family = Family {
     name: "sluicegate.red.overflowed_series",
@@ -38,7 +38,7 @@ fn add_overflows(into: &mut Exposition, snapshot: &Snapshot) {
 }
 
 /// Adds the metrics of a series: requests in flight, heads, and completions.
-fn add_series(into: &mut Exposition, series: Series, settings: &Settings) {
+fn add_series(into: &mut Exposition, series: Series, settings: &RegistrySettings) {
     let in_flight = SampleValue::Gauge(series.in_flight());
     let labels = &series.labels;
     add_metric(into, &Metric::active(labels, settings), in_flight);

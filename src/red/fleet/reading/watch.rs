@@ -65,6 +65,14 @@ impl Watch {
 
     /// Waits for the next attempt to read, and returns its result.
     ///
+    /// ```no_run
+    /// # async fn follow(mut watch: sluicegate::red::redis::Watch) {
+    /// while let Ok(fleet) = watch.next().await {
+    ///     println!("{:.1} requests a second", fleet.rate());
+    /// }
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// Returns what [`error`](Self::error) returns then.

@@ -9,8 +9,9 @@ use crate::red::{
     Durations,
     fleet::{
         reply::text,
-        series_id::{MOST_BOUNDS, SeriesId, read_bounds},
+        series_id::{SeriesId, read_bounds},
     },
+    registry::settings::MAX_BOUNDS,
 };
 
 /// The contents of windows, added up by the ids of histograms.
@@ -90,7 +91,7 @@ impl BucketCounts {
         if bucket == "sum" {
             return Some(&mut self.sum);
         }
-        let nth = bucket.parse().ok().filter(|nth| *nth <= MOST_BOUNDS)?;
+        let nth = bucket.parse().ok().filter(|nth| *nth <= MAX_BOUNDS)?;
         if self.buckets.len() <= nth {
             self.buckets.resize(nth + 1, 0);
         }

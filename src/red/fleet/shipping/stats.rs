@@ -10,6 +10,17 @@ use tokio::time::Instant;
 use crate::sync::{Mutex, lock};
 
 /// How the flushes of a [`Redis`](crate::red::Redis) went up to one time.
+///
+/// ```no_run
+/// # fn check(fleet: &sluicegate::red::Redis) {
+/// use std::time::Duration;
+///
+/// let stats = fleet.stats();
+/// if stats.lag > Duration::from_secs(60) {
+///     eprintln!("{} requests are not shipped after {:?}", stats.unshipped, stats.lag);
+/// }
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
