@@ -158,6 +158,7 @@
 //! | `idempotency-compression` | records with compressed bodies; implies `idempotency` |
 //! | `durable` | `idempotency::Durable`: records on disk; implies `idempotency` |
 //! | `full` | all of the above |
+//! | `testing` | `limit::testing` (with `redis`): runs the script of a rule at an instant of your choice, for replays and tests; exempt from semantic versioning |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
