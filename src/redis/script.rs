@@ -7,7 +7,9 @@
 
 use std::fmt;
 
-use redis::{Arg, Cmd};
+use redis::{Arg, Cmd, ToRedisArgs};
+
+use crate::clock::Tick;
 
 /// A Lua script that the server keeps under its digest.
 pub struct Script {
@@ -40,6 +42,25 @@ impl Script {
     pub fn call(&self, keys: usize) -> Cmd {
         let mut call = Cmd::new();
         call.arg("EVALSHA").arg(&self.digest).arg(keys);
+        call
+    }
+
+    /// Returns a call with these keys and the instant that `lua/prelude.lua`
+    /// reads: this one, which only tests and replays give, or the server's. The
+    /// caller appends further arguments.
+    pub(crate) fn call_at<K: ToRedisArgs>(
+        &self,
+        keys: impl ExactSizeIterator<Item = K>,
+        now: Option<Tick>,
+    ) -> Cmd {
+        let mut call = self.call(keys.len());
+        for key in keys {
+            call.arg(key);
+        }
+        match now {
+            None => call.arg(""),
+            Some(now) => call.arg(now),
+        };
         call
     }
 

@@ -55,12 +55,8 @@ impl RecordClient {
     /// Returns a call for a record, to which the caller appends the task's
     /// arguments.
     pub(super) fn command(&self, name: Name, task: &str) -> Cmd {
-        let mut call = SCRIPT.call(1);
-        call.arg(self.key(&name.to_string()));
-        match &self.clock {
-            None => call.arg(""),
-            Some(clock) => call.arg(clock.now()),
-        };
+        let key = self.key(&name.to_string());
+        let mut call = SCRIPT.call_at([key].iter(), self.clock.as_ref().map(Clock::now));
         call.arg(task);
         call
     }

@@ -163,11 +163,7 @@ pub fn check_all<'a>(
     now: Option<Tick>,
     parts: impl ExactSizeIterator<Item = (&'a [String], &'a [u8], Operation)> + Clone,
 ) -> Cmd {
-    let mut call = SCRIPT.call(parts.len());
-    for (_, key, _) in parts.clone() {
-        call.arg(key);
-    }
-    call.arg(now.map_or_else(String::new, |now| now.to_string()));
+    let mut call = SCRIPT.call_at(parts.clone().map(|(_, key, _)| key), now);
     for (head, _, operation) in parts {
         call.arg(head).arg(operation.arg());
     }

@@ -45,9 +45,8 @@ impl FleetClient {
     /// Returns a call of a task, without its arguments. Without an instant the
     /// script uses the server's time.
     pub(crate) fn call(&self, now: Option<Tick>, task: &str) -> Cmd {
-        let now = now.map_or_else(String::new, |now| now.to_string());
-        let mut call = SCRIPT.call(1);
-        call.arg(&self.fleet).arg(now).arg(task);
+        let mut call = SCRIPT.call_at([&self.fleet].into_iter(), now);
+        call.arg(task);
         call
     }
 

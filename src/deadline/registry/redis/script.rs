@@ -51,8 +51,8 @@ impl RegistryScript {
     /// Returns a call for the records of these paths, at the server's instant.
     pub(super) fn call<'a>(&self, paths: impl IntoIterator<Item = &'a str>, task: &str) -> Cmd {
         let keys: Vec<_> = paths.into_iter().map(|path| self.key(path)).collect();
-        let mut call = SCRIPT.call(keys.len());
-        call.arg(keys).arg("").arg(task);
+        let mut call = SCRIPT.call_at(keys.iter(), None);
+        call.arg(task);
         call
     }
 

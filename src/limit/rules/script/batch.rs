@@ -22,11 +22,7 @@ pub fn batch<'a, R: Scripted>(
     now: Option<Tick>,
     operations: impl ExactSizeIterator<Item = (&'a [u8], Operation)> + Clone,
 ) -> Cmd {
-    let mut call = R::script().call(operations.len());
-    for (key, _) in operations.clone() {
-        call.arg(key);
-    }
-    call.arg(now.map_or_else(String::new, |now| now.to_string()));
+    let mut call = R::script().call_at(operations.clone().map(|(key, _)| key), now);
     call.arg(head);
     for (_, operation) in operations {
         call.arg(operation.arg());
