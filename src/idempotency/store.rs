@@ -31,6 +31,78 @@ const POLL_EVERY: Duration = Duration::from_millis(100);
 ///
 /// A call whose future is dropped, or that fails, may have taken effect or not.
 /// It may be repeated with the same token.
+///
+/// A store that wraps another, here to count claims:
+///
+/// ```
+/// use std::{
+///     sync::{Arc, atomic::{AtomicU64, Ordering::Relaxed}},
+///     time::Duration,
+/// };
+/// use bytes::Bytes;
+/// use sluicegate::idempotency::{
+///     Claim, ClaimRequest, Fingerprint, LeaseStatus, Name, Store, StoreError, Token,
+/// };
+///
+/// #[derive(Clone, Debug)]
+/// struct Counted<S> {
+///     inner: S,
+///     claims: Arc<AtomicU64>,
+/// }
+///
+/// impl<S: Store> Store for Counted<S> {
+///     async fn claim(&self, name: Name, request: ClaimRequest) -> Result<Claim, StoreError> {
+///         self.claims.fetch_add(1, Relaxed);
+///         self.inner.claim(name, request).await
+///     }
+///
+///     async fn renew(
+///         &self,
+///         name: Name,
+///         token: Token,
+///         lease: Duration,
+///     ) -> Result<LeaseStatus, StoreError> {
+///         self.inner.renew(name, token, lease).await
+///     }
+///
+///     async fn complete(
+///         &self,
+///         name: Name,
+///         token: Token,
+///         record: Bytes,
+///         keep: Duration,
+///     ) -> Result<LeaseStatus, StoreError> {
+///         self.inner.complete(name, token, record, keep).await
+///     }
+///
+///     async fn restore(
+///         &self,
+///         name: Name,
+///         fingerprint: Fingerprint,
+///         token: Token,
+///         record: Bytes,
+///         keep: Duration,
+///     ) -> Result<LeaseStatus, StoreError> {
+///         self.inner.restore(name, fingerprint, token, record, keep).await
+///     }
+///
+///     async fn release(&self, name: Name, token: Token) -> Result<LeaseStatus, StoreError> {
+///         self.inner.release(name, token).await
+///     }
+///
+///     fn pin(&self, name: Name, token: Token, lease: Duration) -> bool {
+///         self.inner.pin(name, token, lease)
+///     }
+///
+///     fn unpin(&self, name: Name, token: Token) {
+///         self.inner.unpin(name, token);
+///     }
+///
+///     async fn settled(&self, name: Name) {
+///         self.inner.settled(name).await;
+///     }
+/// }
+/// ```
 pub trait Store: Clone + fmt::Debug + Send + Sync + 'static {
     /// Claims the work under a name.
     fn claim(
@@ -128,6 +200,9 @@ pub struct StoreCounts {
 }
 
 /// Why a store has no answer.
+///
+/// A claim that fails lets no work run. A completion that fails is repeated in
+/// the background.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum StoreError {

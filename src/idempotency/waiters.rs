@@ -73,6 +73,7 @@ impl<K: Copy + Eq + Hash> Waiters<K> {
     }
 
     /// Wakes all callers.
+    #[cfg(any(feature = "redis", feature = "durable"))]
     #[cfg(any(feature = "durable", feature = "redis"))]
     pub(super) fn notify_all(&self) {
         let by_name = lock(&self.by_name);

@@ -152,6 +152,15 @@ impl Builder {
 
     /// Uses these certificates for `rediss://` addresses, instead of those of
     /// the system.
+    ///
+    /// ```no_run
+    /// # fn build() -> Result<(), Box<dyn std::error::Error>> {
+    /// use sluicegate::redis::{Connection, Tls};
+    ///
+    /// let tls = Tls::new().root(std::fs::read("ca.pem")?);
+    /// let redis = Connection::builder("rediss://cache.internal").tls(tls).lazy()?;
+    /// # Ok(()) }
+    /// ```
     #[cfg(feature = "redis-tls")]
     #[cfg_attr(docsrs, doc(cfg(feature = "redis-tls")))]
     pub fn tls(self, tls: Tls) -> Self {
@@ -204,6 +213,9 @@ impl Builder {
     /// scripts, their commands or the keys, a database that does not exist, a
     /// server without TLS. Otherwise the reason why the server cannot serve
     /// calls at present.
+    ///
+    /// A service that must not start without Redis uses this. One that may uses
+    /// [`lazy`](Self::lazy).
     pub async fn connect(self) -> Result<Connection, Error> {
         let lanes = self.lanes()?;
         let checked = match &lanes.open_spare().servers {

@@ -125,6 +125,8 @@ impl Connection {
     /// Returns how long the calls of all lanes took, whether or not they
     /// succeeded. Calls that an open breaker rejected are left out, because
     /// they take no time.
+    ///
+    /// The bounds reach from 50 µs to a second.
     pub fn latency(&self) -> Durations {
         self.lanes.latency()
     }
@@ -138,6 +140,9 @@ impl Connection {
     }
 
     /// Runs a script within another timeout.
+    ///
+    /// If the server does not know the script, it is sent again with its
+    /// source.
     pub(crate) async fn run_within(
         &self,
         script: &Script,
@@ -217,6 +222,8 @@ impl Connection {
     }
 
     /// Subscribes to a channel, on a new TCP connection.
+    ///
+    /// It is not shared with other subscribers of the same channel.
     pub(crate) async fn subscribe(&self, channel: &str) -> Result<Subscription, Error> {
         self.client().subscribe(channel).await
     }

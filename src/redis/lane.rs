@@ -1,4 +1,8 @@
 //! The lanes of a connection: which part of the crate a call belongs to.
+//!
+//! A lane is a way to keep apart what may share a server: a store with records
+//! of a megabyte would otherwise delay the checks of limits, and its timeouts
+//! would open their breaker.
 
 use std::fmt;
 
@@ -7,6 +11,13 @@ use std::fmt;
 /// Each lane has its own connections, breakers and
 /// [statistics](super::LaneStats). A large record therefore delays no limit,
 /// and failures on one lane do not stop calls on another.
+///
+/// | lane | calls of |
+/// |---|---|
+/// | `Limits` | limiters |
+/// | `Records`, `LargeRecords` | stores of idempotency records |
+/// | `Counts` | fleets of RED metrics |
+/// | `Deadlines` | registries of deadlines |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Lane {

@@ -1,4 +1,7 @@
 //! The servers to connect to, as users name them.
+//!
+//! Addresses stay as they are here, and are parsed when the connection is
+//! built.
 
 use std::fmt;
 

@@ -22,6 +22,15 @@ const BOUNDS: [u64; 14] = [
 ];
 
 /// Statistics of a lane since it was opened.
+///
+/// ```
+/// use sluicegate::redis::Connection;
+///
+/// let redis = Connection::builder("redis://localhost").lazy()?;
+/// // A lane is listed after its first call.
+/// assert!(redis.lanes().is_empty());
+/// # Ok::<(), sluicegate::redis::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LaneStats {
@@ -36,6 +45,8 @@ pub struct LaneStats {
 }
 
 /// An event on a lane, to be counted.
+///
+/// The macro below gives each a counter.
 pub(super) enum LaneEvent {
     Called,
     Failed,

@@ -113,6 +113,8 @@ impl Subscription {
 
     /// Returns `None` if its own reply does not come back. An error of the
     /// server will do, because the user may have no right to PING.
+    ///
+    /// The number tells its reply from that of an earlier PING that came late.
     async fn ping(&mut self) -> Option<()> {
         self.pings += 1;
         let sent = self.pings.to_string();

@@ -36,6 +36,9 @@ impl Capacity {
     }
 
     /// Whether they would be free without any completed record.
+    ///
+    /// It is false for a record that is larger than the capacity, so that
+    /// nothing is evicted in vain.
     pub(super) fn could_fit(&self, need: u64) -> bool {
         self.fits_beside(need, self.counts.bytes.saturating_sub(self.evictable))
     }

@@ -63,6 +63,9 @@ impl Disk {
 
     /// Checks that the layout is known here, and that no keyspace is missing.
     /// `known` is how many there were before any was created.
+    ///
+    /// A new store gets its version before anything else, and waits for the
+    /// disk.
     fn check_version(&self, known: usize) -> Result<(), OpenError> {
         match self.about.get("version")?.as_deref() {
             Some([VERSION]) if known < 3 => Err(OpenError::unreadable("a keyspace is missing")),
@@ -118,6 +121,8 @@ impl Disk {
     }
 
     /// Returns that state if it has expired.
+    ///
+    /// The floor often shows without a read that none has.
     pub(super) fn first_expired(
         &mut self,
         completed: bool,
@@ -179,6 +184,9 @@ impl Disk {
     }
 
     /// Hands all writes to the operating system, and with `fsync` to the disk.
+    ///
+    /// Data that the operating system has outlives the process, but not the
+    /// machine.
     pub(super) fn save(&self, fsync: bool) -> Result<(), StoreError> {
         let mode = match fsync {
             true => PersistMode::SyncData,

@@ -6,6 +6,16 @@ use super::layout::VERSION;
 use crate::refusal::BoxError;
 
 /// Why a [`Durable`](super::Durable) store cannot be opened.
+///
+/// ```
+/// use sluicegate::idempotency::{Durable, OpenError};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let error = Durable::open("/dev/null/store").await.unwrap_err();
+/// assert!(matches!(error, OpenError::Unreadable(_)));
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum OpenError {

@@ -1,5 +1,8 @@
 //! The entries by which records are found when they expire. The files keep them
 //! in the order of expiry.
+//!
+//! An entry also says how many bytes the record takes, so that the capacity can
+//! be counted without reading the records.
 
 use super::layout::number;
 use crate::{

@@ -115,6 +115,8 @@ impl StateHeader {
 }
 
 /// Encodes a state.
+///
+/// The record comes last and has no length, because the value ends with it.
 pub(super) fn write(state: &State) -> Vec<u8> {
     let record: &[u8] = match &state.stage {
         Stage::Leased { .. } => &[],
@@ -127,6 +129,8 @@ pub(super) fn write(state: &State) -> Vec<u8> {
 }
 
 /// Decodes a state.
+///
+/// A record of another version is an error, and is left as it is.
 pub(super) fn read(bytes: &[u8]) -> Result<State, RecordError> {
     match bytes.split_first() {
         Some((&VERSION, rest)) => read_state(rest).ok_or(RecordError::Malformed),

@@ -105,6 +105,8 @@ impl Records {
     }
 
     /// Whether a holder is at work under this name.
+    ///
+    /// A caller that waits asks this after it has registered.
     pub(super) fn is_running(&mut self, name: Name) -> Result<bool, StoreError> {
         let now = self.time.now();
         let state = self.disk.read(name)?;

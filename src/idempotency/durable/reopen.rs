@@ -1,4 +1,7 @@
 //! Opens the files, and opens them again after the disk was full.
+//!
+//! A full disk is the one failure that goes away by itself. The store stays
+//! unavailable meanwhile, and each call after the pause tries again.
 
 use std::{
     error::Error,

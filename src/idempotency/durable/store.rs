@@ -138,6 +138,14 @@ impl Durable {
     /// # Errors
     ///
     /// If another handle has it open, or it cannot be read.
+    ///
+    /// ```no_run
+    /// # async fn open() -> Result<(), sluicegate::idempotency::OpenError> {
+    /// use sluicegate::idempotency::Durable;
+    ///
+    /// let store = Durable::open("/var/lib/shop/idempotency").await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn open(folder: impl AsRef<Path>) -> Result<Self, OpenError> {
         Self::builder().open(folder).await
     }
@@ -179,6 +187,8 @@ impl Durable {
     }
 
     /// Runs an operation on the writer's thread. Ends when it is saved.
+    ///
+    /// If the future is dropped, the operation runs all the same.
     async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Records) -> Result<T, StoreError> + Send + 'static,
@@ -197,6 +207,8 @@ impl Durable {
     }
 
     /// Returns why the writer does not run operations.
+    ///
+    /// A store that was closed has no error of its own.
     fn reason(&self) -> StoreError {
         let failed = self.state.borrow().failed.clone();
         failed.unwrap_or_else(|| StoreError::unavailable("it was closed"))

@@ -52,6 +52,8 @@ pub(super) struct Stamp {
 
 impl StoreTime {
     /// Continues from this stamp, or begins at tick 1.
+    ///
+    /// The first tick is 1, because a test clock may show 0.
     pub(super) fn resume(clock: ClockFn, wall: ClockFn, stamp: Option<Stamp>) -> Self {
         let now = match stamp {
             None => 1,
@@ -71,6 +73,8 @@ impl StoreTime {
     }
 
     /// Returns the current instant.
+    ///
+    /// It is read once for each change, so all parts of it agree.
     pub(super) fn now(&mut self) -> Tick {
         let shown = (self.clock)();
         let passed = shown.saturating_sub(self.seen);

@@ -63,6 +63,8 @@ impl Writer {
     /// fails. After a failure the files may differ from what was promised, so
     /// only a new `open` may decide what they hold. A full disk is the
     /// exception: the writer itself reopens the files then.
+    ///
+    /// An operation that panics ends the thread, and callers get an error.
     pub(super) fn run(mut self) {
         while let Some(Command::Run(operation)) = self.commands.blocking_recv() {
             // Without records the operation is dropped, and its caller gets the
@@ -82,6 +84,8 @@ impl Writer {
     }
 
     /// Takes the records, which are reopened if need be and if they can be.
+    ///
+    /// `None` means that the operation cannot run, and is dropped.
     fn take_records(&mut self) -> Option<Records> {
         if self.records.is_none() {
             match self.reopen.try_open()? {

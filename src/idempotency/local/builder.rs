@@ -39,6 +39,12 @@ impl<C: Clock> LocalBuilder<C> {
     /// # Panics
     ///
     /// If it is less than the 256 bytes of one record.
+    ///
+    /// ```should_panic
+    /// use sluicegate::idempotency::Local;
+    ///
+    /// let store = Local::builder().capacity(100);
+    /// ```
     #[track_caller]
     pub fn capacity(self, bytes: usize) -> Self {
         assert!(

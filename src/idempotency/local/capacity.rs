@@ -1,4 +1,7 @@
 //! The bytes that all shards of a store may take together.
+//!
+//! A change that adds bytes takes the most that it may need. A counter is
+//! enough for that, so no lock spans the shards.
 
 use std::sync::atomic::{
     AtomicU64, AtomicUsize,
@@ -48,10 +51,14 @@ impl Capacity {
             let taken = taken.checked_add(bytes)?;
             (taken <= self.bytes).then_some(taken)
         };
+        // A change that adds nothing passes even if the capacity is exceeded.
         bytes == 0 || self.taken.fetch_update(SeqCst, SeqCst, fits).is_ok()
     }
 
     /// Whether the bytes would be free if `evictable` bytes were given back.
+    ///
+    /// It is false for a record that is larger than the capacity, so that
+    /// nothing is evicted in vain.
     pub(super) fn could_take(&self, bytes: usize, evictable: usize) -> bool {
         let taken = self.taken().saturating_sub(evictable);
         bytes <= self.bytes.saturating_sub(taken)

@@ -18,6 +18,9 @@ use crate::{
 impl Shard {
     /// Keeps the lease of this token from lapsing; returns whether there is
     /// one.
+    ///
+    /// The length of the lease is kept, because each look at the state starts
+    /// the lease anew.
     pub(super) fn pin(&mut self, name: Name, token: Token, lease: Duration) -> bool {
         let is_held = self.is_leased_by(name, token);
         if is_held {
@@ -29,6 +32,7 @@ impl Shard {
     /// Lets the lease lapse, a full lease from now.
     pub(super) fn unpin(&mut self, name: Name, token: Token, now: Tick) {
         if self.is_leased_by(name, token) {
+            // A last renewal, because the pin may have been looked at long ago.
             self.renew_pinned(short(name), now);
             self.pinned.remove(&short(name));
         }

@@ -41,6 +41,8 @@ pub(super) struct Shard {
 }
 
 /// How a state is counted.
+///
+/// It is taken before and after each change, and the difference is counted.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Footprint {
     /// Whether it may be evicted.
@@ -126,6 +128,7 @@ impl Shard {
         if after.is_none() {
             self.states.remove(&name);
         }
+        // A claim that changes nothing leaves the trees alone.
         if before != after {
             self.count_out(name, before);
             self.count_in(name, after);
@@ -134,6 +137,9 @@ impl Shard {
     }
 
     /// Changes a state that exists and continues to.
+    ///
+    /// It changes when the state expires, and nothing else: waiting callers
+    /// keep waiting.
     pub(super) fn update(&mut self, name: ShortName, change: impl FnOnce(&mut Option<State>)) {
         let Some(state) = self.states.get_mut(&name) else {
             return;
@@ -146,6 +152,8 @@ impl Shard {
     }
 
     /// Removes expired states; returns the bytes that they took.
+    ///
+    /// A pinned lease is renewed instead of removed.
     pub(super) fn remove_expired(&mut self, now: Tick) -> usize {
         let before = self.bytes;
         for completed in [false, true] {
@@ -198,6 +206,7 @@ impl Shard {
     fn count_out(&mut self, name: ShortName, footprint: Option<Footprint>) {
         let Some(it) = footprint else { return };
         self.expiries(it.completed).remove(&(it.expires, name));
+        // Cannot underflow: each state was counted in before.
         self.bytes -= it.bytes;
         self.completed_bytes -= it.bytes * usize::from(it.completed);
     }

@@ -62,6 +62,8 @@ pub struct Local<C = Monotonic> {
 }
 
 /// Shared by the clones of a store.
+///
+/// More shards than cores rarely help, and each costs an empty map.
 pub(super) struct LocalState<C> {
     /// The first byte of a name selects its shard.
     pub(super) shards: [Mutex<Shard>; 16],
@@ -73,6 +75,12 @@ pub(super) struct LocalState<C> {
 
 impl Local {
     /// A store of 64 MiB, on the monotonic clock.
+    ///
+    /// ```
+    /// use sluicegate::idempotency::{Local, Runner};
+    ///
+    /// let runner = Runner::new(Local::new());
+    /// ```
     pub fn new() -> Self {
         Self::builder().build()
     }
@@ -91,6 +99,13 @@ impl Default for Local {
 
 impl<C: Clock> Local<C> {
     /// Returns what the store holds, and how many records it had to evict.
+    ///
+    /// ```
+    /// use sluicegate::idempotency::Local;
+    ///
+    /// let counts = Local::new().counts();
+    /// assert_eq!((counts.records, counts.evicted), (0, 0));
+    /// ```
     pub fn counts(&self) -> StoreCounts {
         let shards = self.shared.shards.iter();
         StoreCounts {
@@ -180,6 +195,7 @@ impl<C: Clock> Store for Local<C> {
         let waiters = Arc::clone(self.shared.shard(name).waiters());
         let waiter = waiters.register(short(name));
         let completed = waiter.completed();
+        // The lock is not held while the caller waits.
         let is_running = {
             let mut shard = self.shared.shard(name);
             let now = self.shared.clock.now();
@@ -221,6 +237,7 @@ impl<C: Clock> LocalState<C> {
             let mut shard = self.shard(name);
             self.capacity.give(shard.remove_expired(now));
             let need = need(&shard);
+            // Taken under the shard's lock, so that the need cannot change.
             if self.capacity.take(need) {
                 let before = shard.bytes();
                 let answer = change(&mut shard, now);
@@ -235,9 +252,13 @@ impl<C: Clock> LocalState<C> {
 
     /// Evicts the completed record that expires next, if eviction can free
     /// enough.
+    ///
+    /// It locks one shard at a time, so the totals may be a little old. The
+    /// caller tries again if they were.
     fn make_room(&self, need: usize, now: Tick) -> Result<(), StoreError> {
         let mut evictable = 0;
         let mut next: Option<(Tick, &Mutex<Shard>)> = None;
+        // One lock at a time: two changes at once could wait for each other.
         for mutex in &self.shards {
             let mut shard = lock(mutex);
             self.capacity.give(shard.remove_expired(now));

@@ -6,6 +6,13 @@ use std::{error, fmt};
 pub(super) const VERSION: u8 = 1;
 
 /// Why bytes cannot be read as a [`Record`](super::Record).
+///
+/// ```
+/// use sluicegate::idempotency::{Record, RecordError};
+///
+/// let foreign = Record::decode(&"something else".into());
+/// assert_eq!(foreign, Err(RecordError::Foreign));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RecordError {

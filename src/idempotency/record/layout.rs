@@ -39,6 +39,8 @@ impl Record {
     ///
     /// Only programs with the feature `idempotency-compression` can read it:
     /// deploy the feature to all instances before the first one compresses.
+    ///
+    /// A body of a few hundred bytes is rarely worth it.
     #[cfg(feature = "idempotency-compression")]
     #[cfg_attr(docsrs, doc(cfg(feature = "idempotency-compression")))]
     pub fn encode_compressed(&self, at_least: usize) -> Bytes {

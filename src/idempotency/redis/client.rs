@@ -1,4 +1,7 @@
 //! Calls `lua/idempotency.lua`.
+//!
+//! A call whose reply was lost is repeated once, because its token makes it
+//! take effect once.
 
 use std::{
     sync::{LazyLock, atomic::Ordering::Relaxed},
@@ -91,6 +94,8 @@ impl RecordClient {
     }
 
     /// Makes a call with a large record, which may take this long.
+    ///
+    /// It has its own lane, so its breaker and its timeouts are apart.
     pub(super) async fn run_large(
         &self,
         within: Duration,

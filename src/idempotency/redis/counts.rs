@@ -3,6 +3,15 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 /// Counts of a [`Redis`](super::Redis) store and its clones.
+///
+/// ```no_run
+/// # fn example(store: &sluicegate::idempotency::Redis) {
+/// let counts = store.counts();
+/// if counts.evicting {
+///     eprintln!("redis may drop records: {} calls were repeated", counts.repeated);
+/// }
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RedisCounts {

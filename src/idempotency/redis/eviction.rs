@@ -11,6 +11,8 @@ pub(super) async fn policy(client: &RecordClient) -> Result<EvictionPolicy, Erro
 }
 
 /// Finds out in the background, unless the policy is known, and warns.
+///
+/// The first claim that Redis answers starts it.
 pub(super) fn warn_once(client: &Arc<RecordClient>) {
     let Some(duty) = client.eviction.begin() else {
         return;

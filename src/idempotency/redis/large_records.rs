@@ -91,6 +91,8 @@ enum FetchRole<'a> {
 
 /// The caller that fetches a record. If it is dropped without one, the next
 /// caller becomes the leader.
+///
+/// Its drop removes the fetch, so that the next caller begins a new one.
 struct Leader<'a> {
     /// Where the fetch ends.
     transfers: &'a Transfers,
@@ -149,6 +151,8 @@ impl Transfers {
     }
 
     /// Makes a call that carries a record of this size, large or not.
+    ///
+    /// Small records go with the other calls.
     pub(super) async fn send(
         &self,
         client: &RecordClient,
@@ -178,6 +182,7 @@ impl Transfers {
         // The semaphore is never closed, so an error is a timeout.
         let _permit = permit.map_err(|_| Error::late(within))?;
         let left = within.saturating_sub(began.elapsed());
+        // Waiting for the budget must not leave the call without time.
         let left = left.max(client.connection.timeout());
         client.run_large(left, call).await
     }

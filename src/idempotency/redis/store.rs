@@ -143,6 +143,15 @@ pub struct Redis {
 
 impl Redis {
     /// The store of this name.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), sluicegate::redis::Error> {
+    /// use sluicegate::{idempotency::Redis, redis::Connection};
+    ///
+    /// let connection = Connection::connect("redis://127.0.0.1/").await?;
+    /// let (payments, mails) = (Redis::new("payments", &connection), Redis::new("mails", &connection));
+    /// # Ok(()) }
+    /// ```
     pub fn new(name: &str, connection: &Connection) -> Self {
         Self::over(RecordClient::new(name, connection, None))
     }
@@ -202,6 +211,7 @@ impl Store for Redis {
         };
         loop {
             let claimed = self.client.run(call).await?.claim()?;
+            // Only now, because a server that is down would be asked twice.
             eviction::warn_once(&self.client);
             let large = match claimed {
                 Claimed::Claim(claim) => return Ok(claim),

@@ -1,4 +1,7 @@
 //! The replies of the script.
+//!
+//! A word that a task cannot return is an error of the kind `Reply`, except
+//! `foreign`, which any task may return for a key of another layout.
 
 use std::time::Duration;
 

@@ -163,6 +163,7 @@ impl<S: Store> Runner<S> {
                 Attempt::Ended(end) => return caller.answered(end),
                 Attempt::Running { left, work } => (left, work),
             };
+            // The work was not started, so the next claim may use it.
             work = unused;
             if !caller.settled(name, left).await {
                 return Err(RunError::Running { left });
@@ -185,6 +186,7 @@ impl<S: Store> Runner<S> {
     {
         let (runner, begun) = (self.clone(), Instant::now());
         let attempt = async move { runner.attempt(name, fingerprint, work).await };
+        // A task has neither the deadline nor the span of its caller by itself.
         let attempt = deadline::carry(attempt).in_current_span();
         match self.tracker().spawn(attempt).await {
             Ok(attempt) => attempt,

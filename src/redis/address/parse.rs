@@ -20,6 +20,8 @@ const SCHEMES: &str = "scheme: redis://, rediss://, unix:// or redis+unix://";
 type Problem = String;
 
 /// Parses an address, and adds the certificates if it is encrypted.
+///
+/// An address without TLS is not changed by the certificates.
 pub(crate) fn address(url: &str, tls: &Tls) -> Result<ConnectionInfo, Error> {
     let invalid = |problem: Problem| {
         let allowed = format!("{EXAMPLE} ({problem})");
@@ -104,6 +106,8 @@ fn parse(url: &str) -> Result<ConnectionInfo, Problem> {
 
 /// Sets RESP3 unless the address names a protocol, and `TCP_NODELAY`, because a
 /// check is one small message and waits for its reply.
+///
+/// The name and version of this crate are shown by `CLIENT LIST`.
 fn with_defaults(info: ConnectionInfo, has_protocol: bool) -> ConnectionInfo {
     let settings = info.redis_settings().clone();
     let settings = match has_protocol {
@@ -116,6 +120,9 @@ fn with_defaults(info: ConnectionInfo, has_protocol: bool) -> ConnectionInfo {
 }
 
 /// Checks host and port, which stand between the last `@` and the path.
+///
+/// A password with `/`, `?` or `#` would end the authority early, so an `@`
+/// behind it is reported as such a password.
 fn check_authority(url: &str) -> Result<(), Problem> {
     let (_, rest) = url.split_once("://").unwrap_or_default();
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();

@@ -5,6 +5,9 @@
 
 /// Returns an address without its secrets, even if it is malformed. User and
 /// password stand before the last `@`, and in the query.
+///
+/// It returns too little rather than too much: of `user:secret` without a host,
+/// only `user` is left.
 pub(crate) fn redacted(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
     let authority = match rest.split_once('?') {

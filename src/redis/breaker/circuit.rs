@@ -5,6 +5,14 @@
 //! open, where calls are rejected and a probe runs at intervals. Calls need no
 //! half-open state, because a task or one call makes the probe before it is
 //! sent.
+//!
+//! ```text
+//!            `failures` failures in a row
+//!   closed ------------------------------> open
+//!      ^                                   |  |  each `probe_every`:
+//!      |             it passes             |  |  a probe
+//!      +-----------------------------------+  +--> it fails: still open
+//! ```
 
 use std::{
     future::Future,

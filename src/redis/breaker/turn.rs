@@ -3,6 +3,11 @@
 //!
 //! A turn has an end, after which another task may take it. A task on a runtime
 //! that stands still would otherwise keep the breaker open for ever.
+//!
+//! A turn is taken in order to wait for the next probe, or in order to probe at
+//! once. Its owner extends it at each step. When the owner is late, the next
+//! caller takes the turn with a new number, and the old owner finds that out
+//! the next time it looks.
 
 use std::time::Duration;
 

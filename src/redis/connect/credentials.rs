@@ -1,5 +1,8 @@
 //! Credentials that change while the service runs. The login asks their
 //! provider before each connection.
+//!
+//! A provider is application code, so it may fail, panic or hang. Each of these
+//! fails the attempt to connect, and nothing else.
 
 use std::{fmt, future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 

@@ -1,5 +1,9 @@
 //! Opens a connection and logs in, and explains a failure. The nodes and the
 //! sentinels connect by it.
+//!
+//! The first reply of a server may show that a setting is wrong: the password,
+//! the database, the certificate. Such errors have the kind `Config` and name
+//! the setting; all others are `Unreachable`.
 
 use std::{convert::Infallible, fmt::Display, sync::Arc};
 

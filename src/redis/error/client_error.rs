@@ -47,6 +47,8 @@ pub(crate) fn is_invalid_data(error: &RedisError) -> bool {
 }
 
 /// Finds the I/O error in the sources of an error.
+///
+/// redis-rs has no accessor for it.
 fn io_error(error: &RedisError) -> Option<&io::Error> {
     let mut source = error.source();
     while let Some(inner) = source {

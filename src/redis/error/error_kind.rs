@@ -12,6 +12,14 @@
 /// assert_eq!(error.kind(), ErrorKind::Config);
 /// assert!(error.to_string().contains("scheme"));
 /// ```
+///
+/// | kind | may the call have run? | counts against the breaker |
+/// |---|---|---|
+/// | `Config` | no | yes |
+/// | `Unreachable`, `TimedOut` | yes | yes |
+/// | `CircuitOpen`, `Overloaded` | no | no |
+/// | `Server` | no, unless its script failed | if any call would get it |
+/// | `Reply`, `Unreadable` | yes | no |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {

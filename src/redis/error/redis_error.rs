@@ -174,6 +174,8 @@ impl Error {
     }
 
     /// The connection was closed because another call got a wrong reply.
+    ///
+    /// The breaker has counted the error of the call that found it out.
     pub(crate) fn closed_by_other(server: &str) -> Self {
         let Self(mixed_up) = Self::mixed_up(server);
         let message = mixed_up.message.clone();
@@ -214,6 +216,8 @@ impl Error {
     }
 
     /// Sets [`retry_after`](Self::retry_after), unless it is set already.
+    ///
+    /// The first value stays, because it is nearer to the cause.
     pub(crate) fn retry_in(self, retry: Duration) -> Self {
         self.0.retry.get_or_init(|| retry);
         self

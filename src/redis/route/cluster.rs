@@ -115,6 +115,8 @@ impl Cluster {
 
     /// Whether all calls are rejected at once. Usually the first node shows
     /// that they are not.
+    ///
+    /// While no node is known, the breaker of the cluster decides.
     pub(super) fn rejects_calls(self: &Arc<Self>) -> bool {
         let all = self.map.all(breaker::rejects);
         all.unwrap_or_else(|| breaker::rejects(self))
@@ -165,6 +167,8 @@ impl Cluster {
     }
 
     /// Returns some connected nodes and the configured ones.
+    ///
+    /// The configured ones are asked, too, in case all others are gone.
     fn witnesses(&self) -> Vec<Arc<Node>> {
         let mut witnesses = self.primaries();
         witnesses.retain(|node| node.is_connected());

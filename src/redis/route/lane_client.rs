@@ -124,6 +124,8 @@ impl LaneClient {
 
     /// Returns the error of a call that need not be built, because the breaker
     /// is open. The call counts as failed.
+    ///
+    /// It saves limiters the work of encoding a batch that would be rejected.
     pub(crate) fn rejection(&self) -> Option<Error> {
         let counters = &self.settings.counters;
         self.rejects_calls().then(|| {
@@ -134,6 +136,8 @@ impl LaneClient {
     }
 
     /// Adds the time after which a retry makes sense.
+    ///
+    /// An error that a retry cannot cure has none.
     pub(crate) fn with_retry(&self, error: Error) -> Error {
         match error.kind() {
             ErrorKind::Config | ErrorKind::Unreadable => error,

@@ -178,6 +178,8 @@ impl Node {
     }
 
     /// Returns the connection of this runtime, and connects if need be.
+    ///
+    /// Callers at the same time share one attempt to connect.
     pub(super) async fn wire(self: &Arc<Self>) -> Result<Arc<Wire>, Error> {
         if let Some(wire) = self.usable_wire().await {
             return Ok(wire);
@@ -226,6 +228,9 @@ impl Node {
     }
 
     /// Opens a subscription on its own connection.
+    ///
+    /// It does not share the connection of calls, because its pushes would wait
+    /// behind their replies.
     pub(super) async fn subscribe(&self, channel: &str) -> Result<Subscription, Error> {
         let (handler, messages) = Mailbox::channel(channel);
         let connection = self.open_connection(handler).await?;

@@ -52,6 +52,9 @@ impl Node {
     /// Runs the probe. Its write fails on a replica and on a full server. The
     /// script fails while another one blocks the server, or if the user lacks a
     /// right.
+    ///
+    /// It calls every command of the rules, so that a missing right is found at
+    /// the start, and not by the first request that needs it.
     async fn run_probe(
         self: &Arc<Self>,
         wire: &Arc<Wire>,

@@ -1,5 +1,8 @@
 //! Which node of a cluster has which slots. The cluster looks up the node of a
 //! key here, and replaces the map when it learns the topology.
+//!
+//! A cluster has 16,384 slots, and a key's slot is a hash of the part in
+//! braces. All keys of one call have the same slot.
 
 use std::{
     collections::HashMap,

@@ -1,4 +1,7 @@
 //! The servers of a connection, with their addresses parsed.
+//!
+//! The builder parses all addresses here, so a lane that is opened later cannot
+//! fail for a wrong address.
 
 use std::sync::Arc;
 

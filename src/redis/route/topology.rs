@@ -1,4 +1,7 @@
 //! The topology of a cluster, as `CLUSTER SLOTS` returns it.
+//!
+//! Only the primaries are of interest, because all calls write. Replicas take
+//! part once `CLUSTER SLOTS` lists them as primaries.
 
 use redis::Value;
 

@@ -3,6 +3,17 @@
 //! On a connection, the next reply answers the next call. If a reply is lost,
 //! or one too many comes, all later replies go to the wrong callers. Therefore
 //! each call has a number that its reply must bring back.
+//!
+//! If a proxy loses the first of three replies, each caller would get the reply
+//! of the next one:
+//!
+//! ```text
+//! calls    A  B  C
+//! replies     b  c       without numbers: A gets b, B gets c, C waits
+//! ```
+//!
+//! With numbers, A sees that `b` has not its number. The connection is closed,
+//! and all three get an error that says that their calls may have run.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 

@@ -1,5 +1,9 @@
 //! One TCP connection, which lasts as long as its replies belong to their
 //! calls. A node sends all calls of one runtime through it.
+//!
+//! A call that times out is not taken off the connection, because its reply may
+//! still come in its turn. The reply is then read and dropped. Two echoes in
+//! the background show whether it was only late, or lost.
 
 use std::{
     pin::pin,

@@ -1,4 +1,7 @@
 //! The time by which a call must have its reply.
+//!
+//! A call has one deadline over all of its steps, so that redirections and
+//! reconnects cannot add up to more than the timeout that the user has set.
 
 use std::time::Duration;
 

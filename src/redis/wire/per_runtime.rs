@@ -1,4 +1,7 @@
 //! The connections of a node to its server, one for each runtime.
+//!
+//! A connection is driven by a task of the runtime that made it. If several
+//! runtimes shared one, a blocked runtime would stop the calls of all others.
 
 use std::sync::Arc;
 
