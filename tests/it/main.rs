@@ -11,6 +11,7 @@ mod bodies;
 mod deadline;
 mod grpc;
 mod http;
+mod key;
 mod late;
 mod layer;
 mod local;

@@ -28,7 +28,7 @@ pub(crate) fn bucket_name(prefix: &str, limiter: &str, key: &(impl StoreKey + ?S
 }
 
 impl EncodedKey {
-    /// Returns the name of a key's bucket in Redis, for property tests.
+    /// Returns the name of a key's bucket in Redis, for tests.
     #[cfg(feature = "testing")]
     #[doc(hidden)]
     pub fn in_store(prefix: &str, limiter: &str, key: &(impl StoreKey + ?Sized)) -> Vec<u8> {

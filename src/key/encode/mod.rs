@@ -5,8 +5,6 @@
 mod bucket_name;
 mod impls;
 mod store_key;
-#[cfg(test)]
-mod tests;
 
 #[cfg(feature = "redis")]
 pub(crate) use self::bucket_name::bucket_name;

@@ -18,7 +18,7 @@ use crate::{
 
 /// The entries of a list that are read. A chain of proxies has a handful. A
 /// longer list is an attempt to keep the server busy.
-pub(super) const MAX_ENTRIES: usize = 64;
+const MAX_ENTRIES: usize = 64;
 
 /// Uses the address of the client: all of an IPv4 address, and the first 64
 /// bits of an IPv6 address, the least that a provider assigns to one customer.

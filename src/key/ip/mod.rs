@@ -5,8 +5,6 @@ mod client_ip;
 mod embedded;
 mod forwarded;
 mod peer;
-#[cfg(test)]
-mod tests;
 mod trusted;
 
 pub(super) use self::forwarded::sign_of_proxy;

@@ -101,15 +101,7 @@ impl<L, K, C, X, A> RateLimitLayer<L, K, C, X, A> {
     /// # let _ = layer;
     /// ```
     pub fn key<K2>(self, key: K2) -> RateLimitLayer<L, K2, C, X, A> {
-        let Self { admission, answer } = self;
-        let admission = LimitAdmission {
-            key,
-            limiter: admission.limiter,
-            cost: admission.cost,
-            exempt: admission.exempt,
-            settings: admission.settings,
-        };
-        RateLimitLayer { admission, answer }
+        self.map(|_, cost, exempt| (key, cost, exempt))
     }
 
     /// Sets what a request costs. By default it costs 1.
@@ -129,15 +121,7 @@ impl<L, K, C, X, A> RateLimitLayer<L, K, C, X, A> {
     /// # let _ = layer;
     /// ```
     pub fn cost<Req, F: Fn(&Req) -> Cost>(self, cost: F) -> RateLimitLayer<L, K, F, X, A> {
-        let Self { admission, answer } = self;
-        let admission = LimitAdmission {
-            cost,
-            limiter: admission.limiter,
-            key: admission.key,
-            exempt: admission.exempt,
-            settings: admission.settings,
-        };
-        RateLimitLayer { admission, answer }
+        self.map(|key, _, exempt| (key, cost, exempt))
     }
 
     /// Sets which requests pass without asking the limiter, such as health
@@ -156,15 +140,7 @@ impl<L, K, C, X, A> RateLimitLayer<L, K, C, X, A> {
     /// # let _ = layer;
     /// ```
     pub fn exempt<Req, F: Fn(&Req) -> bool>(self, exempt: F) -> RateLimitLayer<L, K, C, F, A> {
-        let Self { admission, answer } = self;
-        let admission = LimitAdmission {
-            exempt,
-            limiter: admission.limiter,
-            key: admission.key,
-            cost: admission.cost,
-            settings: admission.settings,
-        };
-        RateLimitLayer { admission, answer }
+        self.map(|key, cost, _| (key, cost, exempt))
     }
 
     /// Sets how requests are refused: any [`Refuse`](crate::refusal::Refuse),
@@ -229,7 +205,27 @@ impl<L, K, C, X, A> RateLimitLayer<L, K, C, X, A> {
         self.with(|settings| settings.log.write_keys())
     }
 
-    /// Changes a setting that does not change the type.
+    /// Changes a part that is in the type.
+    fn map<K2, C2, X2>(
+        self,
+        map: impl FnOnce(K, C, X) -> (K2, C2, X2),
+    ) -> RateLimitLayer<L, K2, C2, X2, A> {
+        let parts = self.admission;
+        let (key, cost, exempt) = map(parts.key, parts.cost, parts.exempt);
+        let admission = LimitAdmission {
+            limiter: parts.limiter,
+            key,
+            cost,
+            exempt,
+            settings: parts.settings,
+        };
+        RateLimitLayer {
+            admission,
+            answer: self.answer,
+        }
+    }
+
+    /// Changes a setting that is not in the type.
     fn with(mut self, set: impl FnOnce(&mut AdmissionSettings)) -> Self {
         set(&mut self.admission.settings);
         self

@@ -1,3 +1,5 @@
+//! The form of encoded keys, which is a promise to fleets.
+
 use std::{
     borrow::Cow,
     net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6},
@@ -9,8 +11,9 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request};
 
-use super::*;
-use crate::key::{self, Client, ClientIp, Either, HashedKey, Key, KeyExt};
+use sluicegate::key::{
+    self, Client, ClientIp, Either, EncodedKey, HashedKey, Key, KeyExt, StoreKey,
+};
 
 fn written(key: impl StoreKey) -> String {
     EncodedKey::of(&key).to_string()
@@ -192,7 +195,7 @@ fn pieces_of_a_key_stay_together() {
 }
 
 fn named(prefix: &str, limiter: &str, key: impl StoreKey) -> String {
-    String::from_utf8(bucket_name(prefix, limiter, &key)).unwrap()
+    String::from_utf8(EncodedKey::in_store(prefix, limiter, &key)).unwrap()
 }
 
 #[test]
@@ -278,7 +281,7 @@ fn a_key_stays_in_its_limiter() {
 
 #[test]
 fn a_name_takes_one_allocation() {
-    let name = bucket_name("sluicegate", "api", &("a".repeat(60), "b".repeat(60)));
+    let name = EncodedKey::in_store("sluicegate", "api", &("a".repeat(60), "b".repeat(60)));
     let room = "sluicegate:{api:}".len() + 128;
     assert_eq!(name.capacity(), room, "it did not have to grow");
 }

@@ -1,9 +1,13 @@
+//! Which client a request comes from, through which proxies.
+
 use std::net::{IpAddr, SocketAddr};
 
 use http::{HeaderValue, Request};
 
-use super::{client_ip::MAX_ENTRIES, *};
-use crate::key::Key;
+use sluicegate::key::{ClientIp, Key, UnixPeer};
+
+/// The entries of a header that are read.
+const MAX_ENTRIES: usize = 64;
 
 const PROXIES: [&str; 2] = ["10.0.0.0/8", "fd00::/8"];
 const PROXY: &str = "10.0.0.1";
