@@ -140,7 +140,7 @@ mod tiers;
 mod warn_log;
 
 pub use self::{
-    all::{All, AllFuture, OneKey},
+    all::{All, OneKey},
     decision::{Decision, Denial, Verdict},
     http::{RateLimit, RateLimitLayer, future},
     limiter::{Backend, Check, LimitNames, Limiter, Wait},

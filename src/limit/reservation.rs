@@ -108,30 +108,30 @@ impl Drop for Rollback {
     }
 }
 
-/// A booked place in a queue, and the wait until it is due; the future of
-/// [`Local`](super::Local).
+/// A reservation under way, or the wait for a booked place; the future of
+/// [`Local`](super::Local) and [`All`](super::All).
 ///
-/// Dropped before it is due, it gives the place back, and the callers behind it
-/// move up.
-#[must_use = "futures do nothing unless polled; dropped, its place is given back"]
-pub struct Reservation(Pin<Box<dyn Future<Output = Decision> + Send>>);
+/// Dropped before it is done, it gives back the reservation. The callers behind
+/// a place move up.
+#[must_use = "futures do nothing unless polled; dropped, its reservation is given back"]
+pub struct Reservation<E = Infallible>(Pin<Box<dyn Future<Output = Result<Decision, E>> + Send>>);
 
-impl Reservation {
-    /// `wait` owns the place, and gives it back when it is dropped.
-    pub(crate) fn new(wait: impl Future<Output = Decision> + Send + 'static) -> Self {
+impl<E> Reservation<E> {
+    /// `wait` owns what was reserved, and gives it back when it is dropped.
+    pub(crate) fn new(wait: impl Future<Output = Result<Decision, E>> + Send + 'static) -> Self {
         Self(Box::pin(wait))
     }
 }
 
-impl Future for Reservation {
-    type Output = Result<Decision, Infallible>;
+impl<E> Future for Reservation<E> {
+    type Output = Result<Decision, E>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.as_mut().poll(cx).map(Ok)
+        self.0.as_mut().poll(cx)
     }
 }
 
-impl fmt::Debug for Reservation {
+impl<E> fmt::Debug for Reservation<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Reservation")
     }

@@ -2,19 +2,19 @@
 //!
 //! Called by the limiters of [`tuples`](super::tuples) for each check. Buckets
 //! of this process are decided here, without an allocation; the rest becomes an
-//! [`AllFuture`].
+//! [`PendingAll`].
 
 use super::{
     combined::{Combined, longer_denial},
     failure::Failure,
-    future::{AllFuture, PendingAll},
+    future::PendingAll,
     notes::Notes,
 };
 use crate::limit::{
     decision::Decision,
     limiter::{Check, Wait},
     member::MemberBucket,
-    reservation::{CheckRequest, Hold, Reserved, Rollback},
+    reservation::{CheckRequest, Hold, Reservation, Reserved, Rollback},
     rules::quota::Cost,
 };
 
@@ -53,7 +53,7 @@ impl<'a> AllBuckets<'a> {
     /// Reserves all buckets in this process, and then commits them or rolls
     /// them back. They come before buckets in other processes, because they
     /// refuse without a call.
-    pub(super) fn check<E: Failure>(&self, mut notes: Option<Notes>) -> Check<AllFuture<E>> {
+    pub(super) fn check<E: Failure>(&self, mut notes: Option<Notes>) -> Check<Reservation<E>> {
         if let Some(denial) = self.remote_denial() {
             return self.refuse(denial, notes);
         }
@@ -102,7 +102,7 @@ impl<'a> AllBuckets<'a> {
         combined: Combined,
         reserved: Reservations,
         notes: Option<Notes>,
-    ) -> Check<AllFuture<E>> {
+    ) -> Check<Reservation<E>> {
         let waits = |reserved: &Reserved| matches!(reserved.hold, Hold::Place(_));
         if self.remote().next().is_none() && !reserved.iter().flatten().any(waits) {
             let decision = combined.decision();
@@ -111,7 +111,10 @@ impl<'a> AllBuckets<'a> {
             }
             return Check::Now(decision);
         }
-        Check::Later(AllFuture::new(self.pending(combined, reserved, notes)))
+        let pending = self.pending(combined, reserved, notes);
+        Check::Later(Reservation::new(async move {
+            pending.decide().await.map_err(E::of)
+        }))
     }
 
     /// Returns what was reserved. A place is given back by its drop.
@@ -131,7 +134,7 @@ impl<'a> AllBuckets<'a> {
     /// Answers a denial. Nothing is reserved any more, so that the notes can
     /// peek at what is left.
     #[cold]
-    fn refuse<E: Failure>(&self, denial: Decision, notes: Option<Notes>) -> Check<AllFuture<E>> {
+    fn refuse<E: Failure>(&self, denial: Decision, notes: Option<Notes>) -> Check<Reservation<E>> {
         if let Some(mut notes) = notes {
             notes.watch(self.buckets());
             notes.refused(&denial);

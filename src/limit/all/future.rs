@@ -1,19 +1,8 @@
 //! A check of several limits that needs a call or a wait.
 
-use std::{
-    fmt,
-    future::Future,
-    pin::Pin,
-    task::{Context, Poll},
-};
-
 #[cfg(feature = "redis")]
 use super::combined::longer_denial;
-use super::{
-    combined::Combined,
-    failure::{Failure, MemberError},
-    notes::Notes,
-};
+use super::{combined::Combined, failure::MemberError, notes::Notes};
 #[cfg(feature = "redis")]
 use crate::limit::redis::{AllRequests, group_by_call, reserve_group};
 use crate::limit::{decision::Decision, reservation::Rollback};
@@ -35,7 +24,7 @@ pub(super) struct PendingAll {
 impl PendingAll {
     /// Reserves what is left, and then commits everything or rolls it back.
     #[cfg_attr(not(feature = "redis"), allow(unused_mut))]
-    async fn decide(mut self) -> Result<Decision, MemberError> {
+    pub(super) async fn decide(mut self) -> Result<Decision, MemberError> {
         #[cfg(feature = "redis")]
         if let Some(denial) = self.reserve().await? {
             return Ok(self.roll_back(denial));
@@ -95,34 +84,5 @@ impl PendingAll {
             notes.refused(&denial);
         }
         denial
-    }
-}
-
-/// A check by [`All`](super::All) that is under way, and then its wait.
-///
-/// Dropped before it is done, it gives back what was taken.
-#[must_use = "futures do nothing unless polled; dropped, what was taken is given back"]
-pub struct AllFuture<E>(Pin<Box<dyn Future<Output = Result<Decision, E>> + Send>>);
-
-impl<E: Failure> AllFuture<E> {
-    /// Boxed, so that the type does not depend on the types of the members.
-    pub(super) fn new(pending: PendingAll) -> Self {
-        Self(Box::pin(
-            async move { pending.decide().await.map_err(E::of) },
-        ))
-    }
-}
-
-impl<E> Future for AllFuture<E> {
-    type Output = Result<Decision, E>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.as_mut().poll(cx)
-    }
-}
-
-impl<E> fmt::Debug for AllFuture<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("AllFuture")
     }
 }

@@ -13,7 +13,4 @@ mod notes;
 mod tuples;
 
 pub(crate) use self::failure::Failure;
-pub use self::{
-    future::AllFuture,
-    limiter::{All, OneKey},
-};
+pub use self::limiter::{All, OneKey};

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::{
     charge::AllBuckets,
     failure::Failure,
-    future::AllFuture,
     limiter::{All, OneKey},
     notes::Notes,
 };
@@ -14,6 +13,7 @@ use crate::limit::{
     limiter::{Backend, Check, LimitNames, Limiter, Wait},
     member::{Member, MemberBucket},
     others::Others,
+    reservation::Reservation,
     rules::quota::Cost,
 };
 
@@ -90,7 +90,7 @@ macro_rules! backend {
     ($all:ty, $this:ident; $($limiter:ident ($member:expr))+) => {
         impl<$($limiter: Backend<Error: Failure>),+> Backend for $all {
             type Error = error!($($limiter)+);
-            type Future = AllFuture<Self::Error>;
+            type Future = Reservation<Self::Error>;
 
             fn label(&$this) -> Arc<str> {
                 first_that_fails([$(($limiter::Error::FAILS, $member.label())),+])

@@ -79,7 +79,7 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
         };
         let reservation = Reservation::new(async move {
             booking.caller.wait().await;
-            decision.when_due()
+            Ok(decision.when_due())
         });
         let hold = Hold::Place(reservation);
         Reserved { decision, hold }

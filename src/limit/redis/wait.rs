@@ -6,7 +6,7 @@
 //!
 //! [`Wait::queue`]: crate::limit::Wait::queue
 
-use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
+use std::{collections::HashMap, convert::Infallible, future::Future, sync::Arc, time::Duration};
 
 use ahash::RandomState;
 use tokio::time::sleep;
@@ -99,11 +99,14 @@ impl<R: Scripted> BookedPlace<R> {
 
     /// Waits for so many ticks, counted from this call, and then takes the
     /// place.
-    pub(super) fn wait(mut self, ticks: Tick) -> impl Future<Output = Decision> + Send {
+    pub(super) fn wait(
+        mut self,
+        ticks: Tick,
+    ) -> impl Future<Output = Result<Decision, Infallible>> + Send {
         let due = sleep(Duration::from_micros(ticks));
         async move {
             due.await;
-            self.take()
+            Ok(self.take())
         }
     }
 
