@@ -15,7 +15,7 @@ use super::{
     error::Error,
     route::{Cluster, Lanes, Servers, Target},
     server::Server,
-    settings::Settings,
+    settings::LaneSettings,
 };
 
 /// Builds a [`Connection`].
@@ -258,7 +258,7 @@ impl Builder {
     }
 
     /// Checks the settings that are numbers or names.
-    fn settings(&self) -> Result<Settings, Error> {
+    fn settings(&self) -> Result<LaneSettings, Error> {
         check_prefix(&self.prefix)?;
         let (timeout, probe_every) = (self.timeout, self.probe_every);
         if timeout.is_zero() || timeout > MAX_TIMEOUT {
@@ -277,7 +277,7 @@ impl Builder {
                 "1ms to an hour",
             ));
         }
-        Ok(Settings::new(
+        Ok(LaneSettings::new(
             &self.prefix,
             timeout,
             self.failures,

@@ -14,7 +14,7 @@ use super::{
 
 /// Shared by the nodes, breakers and connections of one lane.
 #[derive(Debug)]
-pub(super) struct Settings {
+pub(super) struct LaneSettings {
     /// The first part of every key, up to the first colon.
     pub(super) prefix: String,
     /// How long a call may take, in all.
@@ -37,7 +37,7 @@ pub(super) struct Settings {
     lane: OnceLock<Lane>,
 }
 
-impl Settings {
+impl LaneSettings {
     /// The settings of a lane that is not known yet, with counters at zero.
     pub(super) fn new(
         prefix: &str,

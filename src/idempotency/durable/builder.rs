@@ -15,7 +15,7 @@ use super::{
     expiry::RECORD_OVERHEAD_BYTES,
     records::Records,
     reopen::Reopen,
-    settings::{Fsync, Settings},
+    settings::{DurableSettings, Fsync},
     store::Durable,
     time::clock_fn,
     writer::{MAX_ROUND, Writer, WriterState},
@@ -24,12 +24,12 @@ use crate::{clock::Clock, idempotency::waiters::Waiters};
 
 /// Builds a [`Durable`] store.
 #[must_use = "a builder does nothing until it is opened"]
-pub struct DurableBuilder(Settings);
+pub struct DurableBuilder(DurableSettings);
 
 impl DurableBuilder {
     /// The default settings.
     pub(super) fn new() -> Self {
-        Self(Settings::default())
+        Self(DurableSettings::default())
     }
 
     /// Sets how many bytes all records may take together. The default is 1 GiB.

@@ -86,14 +86,16 @@ impl Disk {
             return Ok(None);
         };
         let stamp = Stamp::read(&written);
-        stamp.map(Some).ok_or_else(malformed)
+        stamp
+            .map(Some)
+            .ok_or_else(|| OpenError::unreadable(MALFORMED))
     }
 
     /// Returns the entries of all states.
     pub(super) fn expiries(&self) -> impl Iterator<Item = Result<ExpiryEntry, OpenError>> {
         self.ends.iter().map(|entry| {
             let (key, size) = entry.into_inner()?;
-            ExpiryEntry::read(&key, &size).ok_or_else(malformed)
+            ExpiryEntry::read(&key, &size).ok_or_else(|| OpenError::unreadable(MALFORMED))
         })
     }
 
@@ -116,7 +118,8 @@ impl Disk {
         };
         let (key, size) = entry.into_inner()?;
         *floor = key.to_vec();
-        let entry = ExpiryEntry::read(&key, &size).ok_or_else(malformed_end)?;
+        let entry =
+            ExpiryEntry::read(&key, &size).ok_or_else(|| StoreError::unavailable(MALFORMED))?;
         Ok(Some(entry))
     }
 
@@ -201,16 +204,6 @@ fn options() -> KeyspaceCreateOptions {
     KeyspaceCreateOptions::default()
         .manual_journal_persist(true)
         .max_memtable_size(16 * MIB)
-}
-
-/// The error for files that cannot be opened.
-fn malformed() -> OpenError {
-    OpenError::unreadable(MALFORMED)
-}
-
-/// The error for an entry that is found while the store is open.
-fn malformed_end() -> StoreError {
-    StoreError::unavailable(MALFORMED)
 }
 
 /// Says that an entry has not the length of one.

@@ -9,7 +9,7 @@ use super::{
     error::OpenError,
     expiry::ExpiryEntry,
     layout::StateHeader,
-    settings::{Fsync, Settings},
+    settings::{DurableSettings, Fsync},
     time::StoreTime,
     write_count::WriteCount,
 };
@@ -59,7 +59,7 @@ impl Records {
     /// It reads an entry of 49 bytes for each state, and no record.
     pub(super) fn open(
         folder: &Path,
-        settings: Settings,
+        settings: DurableSettings,
         waiters: Arc<Waiters<Name>>,
     ) -> Result<Self, OpenError> {
         let disk = Disk::open(folder)?;

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{error::OpenError, records::Records, settings::Settings};
+use super::{error::OpenError, records::Records, settings::DurableSettings};
 use crate::idempotency::{scope::Name, store::StoreError, waiters::Waiters};
 
 /// The shortest pause between two attempts.
@@ -28,7 +28,7 @@ pub(super) struct Reopen {
     /// The folder of the store.
     folder: PathBuf,
     /// The settings, which each opening needs.
-    settings: Settings,
+    settings: DurableSettings,
     /// Shared by all openings, so that callers keep waiting at the same place.
     waiters: Arc<Waiters<Name>>,
     /// When the next attempt may be made.
@@ -37,7 +37,11 @@ pub(super) struct Reopen {
 
 impl Reopen {
     /// The first attempt may be made at once.
-    pub(super) fn new(folder: PathBuf, settings: Settings, waiters: Arc<Waiters<Name>>) -> Self {
+    pub(super) fn new(
+        folder: PathBuf,
+        settings: DurableSettings,
+        waiters: Arc<Waiters<Name>>,
+    ) -> Self {
         Self {
             folder,
             settings,

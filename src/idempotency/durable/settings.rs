@@ -5,7 +5,7 @@ use crate::clock::{Monotonic, Wall};
 
 /// The settings, which are needed again when the store is reopened.
 #[derive(Clone)]
-pub(super) struct Settings {
+pub(super) struct DurableSettings {
     /// The bytes that all records may take together.
     pub(super) capacity: u64,
     /// Which calls wait for the disk.
@@ -16,7 +16,7 @@ pub(super) struct Settings {
     pub(super) wall: ClockFn,
 }
 
-impl Default for Settings {
+impl Default for DurableSettings {
     fn default() -> Self {
         Self {
             capacity: 1 << 30,

@@ -33,11 +33,11 @@ pub(super) struct Shard {
     /// When each completed state expires.
     completed: BTreeSet<(Tick, ShortName)>,
     /// The bytes of all states.
-    bytes: usize,
+    pub(super) bytes: usize,
     /// The bytes that eviction could free.
-    completed_bytes: usize,
+    pub(super) completed_bytes: usize,
     /// The callers that wait for work of this shard.
-    waiters: Arc<Waiters<ShortName>>,
+    pub(super) waiters: Arc<Waiters<ShortName>>,
 }
 
 /// How a state is counted.
@@ -56,21 +56,6 @@ impl Shard {
     /// Returns the number of states.
     pub(super) fn len(&self) -> usize {
         self.states.len()
-    }
-
-    /// Returns the bytes of all states.
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
-    }
-
-    /// Returns the bytes that eviction could free.
-    pub(super) fn completed_bytes(&self) -> usize {
-        self.completed_bytes
-    }
-
-    /// Returns the waiting callers.
-    pub(super) fn waiters(&self) -> &Arc<Waiters<ShortName>> {
-        &self.waiters
     }
 
     /// Returns the bytes that a claim adds.

@@ -192,7 +192,7 @@ impl<C: Clock> Store for Local<C> {
     }
 
     async fn settled(&self, name: Name) {
-        let waiters = Arc::clone(self.shared.shard(name).waiters());
+        let waiters = Arc::clone(&self.shared.shard(name).waiters);
         let waiter = waiters.register(short(name));
         let completed = waiter.completed();
         // The lock is not held while the caller waits.
@@ -239,9 +239,9 @@ impl<C: Clock> LocalState<C> {
             let need = need(&shard);
             // Taken under the shard's lock, so that the need cannot change.
             if self.capacity.take(need) {
-                let before = shard.bytes();
+                let before = shard.bytes;
                 let answer = change(&mut shard, now);
-                self.capacity.give(before + need - shard.bytes());
+                self.capacity.give(before + need - shard.bytes);
                 return Ok(answer);
             }
             // `make_room` locks the shards one after the other.
@@ -262,7 +262,7 @@ impl<C: Clock> LocalState<C> {
         for mutex in &self.shards {
             let mut shard = lock(mutex);
             self.capacity.give(shard.remove_expired(now));
-            evictable += shard.completed_bytes();
+            evictable += shard.completed_bytes;
             let expiry = shard.next_expiry().map(|tick| (tick, mutex));
             next = next.into_iter().chain(expiry).min_by_key(|(tick, _)| *tick);
         }

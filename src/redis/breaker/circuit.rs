@@ -26,7 +26,7 @@ use std::{
 use tokio::{runtime::Handle, time::sleep};
 
 use super::turn::{ProbeSchedule, TurnId};
-use crate::redis::{error::Error, settings::Settings, stats::LaneEvent, wire::CallDeadline};
+use crate::redis::{error::Error, settings::LaneSettings, stats::LaneEvent, wire::CallDeadline};
 
 /// Opens after a number of failures in a row. Only a probe closes it: a late
 /// success of a call that was sent before it opened proves nothing.
@@ -79,7 +79,7 @@ pub(crate) trait Guarded: Send + Sync + Sized + 'static {
     /// Returns the breaker of the target.
     fn breaker(&self) -> &Breaker;
     /// Returns the settings of its lane.
-    fn settings(&self) -> &Settings;
+    fn settings(&self) -> &LaneSettings;
     /// Returns the name of the target in logs.
     fn name(&self) -> &str;
     /// Makes a round trip that shows whether the target can serve calls.

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use crate::redis::{
     error::{Error, RedactedError, is_invalid_data, reason},
-    settings::Settings,
+    settings::LaneSettings,
     stats::LaneEvent,
 };
 
@@ -26,7 +26,7 @@ pub(crate) type PushHandler = Arc<dyn Fn(PushInfo) + Send + Sync>;
 /// Connects with the credentials of the provider, if there is one.
 pub(crate) async fn connect_with_credentials(
     info: &ConnectionInfo,
-    settings: &Settings,
+    settings: &LaneSettings,
     handler: PushHandler,
 ) -> Result<MultiplexedConnection, Error> {
     match &settings.provider {
@@ -44,7 +44,7 @@ pub(crate) async fn connect_with_credentials(
 /// the connections.
 pub(crate) async fn connect(
     info: &ConnectionInfo,
-    settings: &Settings,
+    settings: &LaneSettings,
     handler: Option<PushHandler>,
 ) -> Result<MultiplexedConnection, Error> {
     let client = Client::open(info.clone()).map_err(|error| explain(info, &error))?;

@@ -11,7 +11,7 @@ use super::login::{PushHandler, connect, connect_with_credentials};
 use crate::redis::{
     address::with_address,
     error::{Error, RedactedError},
-    settings::Settings,
+    settings::LaneSettings,
     wire::{CallReply, Echo},
 };
 
@@ -35,7 +35,7 @@ impl Sentinels {
     /// notice that the primary has changed.
     pub(crate) async fn connect_to_primary(
         &self,
-        settings: &Settings,
+        settings: &LaneSettings,
         handler: PushHandler,
     ) -> Result<MultiplexedConnection, Error> {
         let asked = self
@@ -67,7 +67,7 @@ impl Sentinels {
     async fn ask(
         &self,
         sentinel: &ConnectionInfo,
-        settings: &Settings,
+        settings: &LaneSettings,
     ) -> Result<ConnectionInfo, Error> {
         let server = sentinel.addr().to_string();
         let mut connection = connect(sentinel, settings, None).await?;
@@ -117,7 +117,7 @@ async fn replies(
     connection: &mut MultiplexedConnection,
     server: &str,
     pair: &Pipeline,
-    settings: &Settings,
+    settings: &LaneSettings,
 ) -> Result<(Value, Value), Error> {
     let within = settings.connect_timeout();
     let replies = timeout(within, connection.send_packed_commands(pair, 0, 2)).await;

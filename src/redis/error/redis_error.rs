@@ -33,10 +33,10 @@ use super::{
 /// assert!(!format!("{error:?}").contains("s3cret"));
 /// ```
 #[derive(Clone)]
-pub struct Error(Arc<Inner>);
+pub struct Error(Arc<ErrorData>);
 
 /// Behind a pointer, so that a result stays small.
-struct Inner {
+struct ErrorData {
     /// The kind, by which a policy decides.
     kind: ErrorKind,
     /// The text, which shows no secrets.
@@ -206,7 +206,7 @@ impl Error {
         origin: Origin,
     ) -> Self {
         let message = message.into();
-        Self(Arc::new(Inner {
+        Self(Arc::new(ErrorData {
             kind,
             message,
             server_error,

@@ -20,7 +20,7 @@ use crate::redis::{
     breaker::{self, Breaker, Guarded},
     connect::SingleFlight,
     error::{Error, Redirection},
-    settings::Settings,
+    settings::LaneSettings,
     subscription::Subscription,
     wire::{Call, CallDeadline},
 };
@@ -45,13 +45,13 @@ pub(crate) struct Cluster {
     /// breaker.
     breaker: Breaker,
     /// Those of the lane, which all nodes share.
-    settings: Arc<Settings>,
+    settings: Arc<LaneSettings>,
 }
 
 impl Cluster {
     /// A cluster with these known nodes, whose topology is learned by the first
     /// call.
-    pub(super) fn new(seeds: &[ConnectionInfo], settings: &Arc<Settings>) -> Arc<Self> {
+    pub(super) fn new(seeds: &[ConnectionInfo], settings: &Arc<LaneSettings>) -> Arc<Self> {
         Arc::new_cyclic(|me: &Weak<Self>| {
             let node = |info: &ConnectionInfo| Arc::new(node(info.clone(), me, settings));
             Self {
@@ -219,7 +219,7 @@ impl Guarded for Cluster {
         &self.breaker
     }
 
-    fn settings(&self) -> &Settings {
+    fn settings(&self) -> &LaneSettings {
         &self.settings
     }
 
@@ -233,7 +233,7 @@ impl Guarded for Cluster {
 }
 
 /// Makes a node of the cluster.
-fn node(info: ConnectionInfo, cluster: &Weak<Cluster>, settings: &Arc<Settings>) -> Node {
+fn node(info: ConnectionInfo, cluster: &Weak<Cluster>, settings: &Arc<LaneSettings>) -> Node {
     let endpoint = Endpoint::Fixed(Box::new(info));
     let cluster: Weak<dyn Membership> = cluster.clone();
     Node::new(endpoint, Some(cluster), Arc::clone(settings))

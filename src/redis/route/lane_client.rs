@@ -14,7 +14,7 @@ use super::{cluster::Cluster, node::Node};
 use crate::redis::{
     breaker::{self, Guarded},
     error::{Error, ErrorKind, Redirection},
-    settings::Settings,
+    settings::LaneSettings,
     stats::LaneEvent,
     subscription::Subscription,
     wire::{Call, CallDeadline},
@@ -29,7 +29,7 @@ pub(crate) struct LaneClient {
     /// The nodes, with their connections and breakers.
     pub(crate) servers: Servers,
     /// The settings and counters of the lane.
-    pub(crate) settings: Arc<Settings>,
+    pub(crate) settings: Arc<LaneSettings>,
 }
 
 /// One node, also behind sentinels, or those of a cluster.

@@ -12,7 +12,7 @@ use crate::{
     histogram::Durations,
     redis::{
         lane::{LANES, Lane},
-        settings::Settings,
+        settings::LaneSettings,
         stats::{LaneStats, Stats},
     },
     sync::{Mutex, lock},
@@ -23,7 +23,7 @@ pub(crate) struct Lanes {
     /// The servers, as each lane opens them.
     target: Target,
     /// The template of each lane's settings.
-    settings: Settings,
+    settings: LaneSettings,
     /// By the discriminant of their lane.
     clients: [OnceLock<LaneClient>; LANES.len()],
     /// A client that was made to check the server, until a lane takes it.
@@ -32,7 +32,7 @@ pub(crate) struct Lanes {
 
 impl Lanes {
     /// The lanes of a connection, of which none is open.
-    pub(crate) fn new(target: Target, settings: Settings) -> Self {
+    pub(crate) fn new(target: Target, settings: LaneSettings) -> Self {
         Self {
             target,
             settings,
@@ -42,7 +42,7 @@ impl Lanes {
     }
 
     /// Returns the settings that all lanes have in common.
-    pub(crate) fn settings(&self) -> &Settings {
+    pub(crate) fn settings(&self) -> &LaneSettings {
         &self.settings
     }
 

@@ -20,7 +20,7 @@ use crate::redis::{
     breaker::{self, Breaker},
     connect::{PushHandler, Sentinels, SingleFlight, connect_with_credentials},
     error::Error,
-    settings::Settings,
+    settings::LaneSettings,
     subscription::{Mailbox, Subscription},
     wire::{Call, CallDeadline, RuntimeWires, Wire},
 };
@@ -42,7 +42,7 @@ pub(crate) struct Node {
     /// Opens when calls to this server fail.
     pub(super) breaker: Breaker,
     /// Those of the lane.
-    pub(super) settings: Arc<Settings>,
+    pub(super) settings: Arc<LaneSettings>,
 }
 
 /// How to find the server.
@@ -69,7 +69,7 @@ impl Node {
     pub(crate) fn new(
         endpoint: Endpoint,
         cluster: Option<Weak<dyn Membership>>,
-        settings: Arc<Settings>,
+        settings: Arc<LaneSettings>,
     ) -> Self {
         let name = match &endpoint {
             Endpoint::Fixed(info) => info.addr().to_string(),

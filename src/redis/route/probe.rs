@@ -9,7 +9,7 @@ use crate::redis::{
     breaker::{Breaker, Guarded},
     error::Error,
     script::Script,
-    settings::Settings,
+    settings::LaneSettings,
     wire::{Call, CallDeadline, Wire},
 };
 
@@ -88,7 +88,7 @@ impl Guarded for Node {
         &self.breaker
     }
 
-    fn settings(&self) -> &Settings {
+    fn settings(&self) -> &LaneSettings {
         &self.settings
     }
 

@@ -17,7 +17,7 @@ use crate::redis::{
     connect::Sentinels,
     error::Error,
     server::{Server, ServerUrls},
-    settings::Settings,
+    settings::LaneSettings,
 };
 
 /// Everything that is needed to open the servers of a lane.
@@ -68,7 +68,7 @@ impl Target {
     /// lanes.
     ///
     /// Nothing is connected here; the first call of the lane does that.
-    pub(super) fn open(&self, settings: &Arc<Settings>) -> Servers {
+    pub(super) fn open(&self, settings: &Arc<LaneSettings>) -> Servers {
         let endpoint = match self {
             Self::Single(info) => Endpoint::Fixed(info.clone()),
             Self::Sentinel(sentinels) => Endpoint::Primary(sentinels.clone()),

@@ -31,10 +31,10 @@ pub(super) fn parse(reply: &Value, replying_host: &str) -> Result<Vec<SlotRange>
 
 /// Parses one range: its slots, its primary and its replicas.
 fn range(value: &Value, replying_host: &str) -> Option<SlotRange> {
-    let [first, last, primary, ..] = list(value)? else {
+    let [first, last, primary, ..] = value.as_sequence()? else {
         return None;
     };
-    let [host, port, ..] = list(primary)? else {
+    let [host, port, ..] = primary.as_sequence()? else {
         return None;
     };
     Some(SlotRange {
@@ -53,14 +53,6 @@ fn host_or(value: &Value, replying_host: &str) -> Option<String> {
             Some(replying_host.to_owned())
         }
         Value::BulkString(host) => String::from_utf8(host.clone()).ok(),
-        _ => None,
-    }
-}
-
-/// Returns the elements of an array.
-fn list(value: &Value) -> Option<&[Value]> {
-    match value {
-        Value::Array(values) => Some(values),
         _ => None,
     }
 }

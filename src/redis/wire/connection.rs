@@ -18,8 +18,8 @@ use futures_util::future::{Either, join, select};
 use redis::{Value, aio::MultiplexedConnection};
 use tokio::{runtime::Handle, sync::watch, time::Instant};
 
-use super::call::{Call, CallReply, Echo, Numbers};
-use crate::redis::{error::Error, settings::Settings, stats::LaneEvent};
+use super::call::{Call, CallReply, Echo};
+use crate::redis::{error::Error, settings::LaneSettings, stats::LaneEvent};
 
 /// A connection that is closed as soon as a reply belongs to another call,
 /// because all callers that still wait would get wrong replies, too.
@@ -44,7 +44,7 @@ pub(crate) struct Wire {
     /// When it was used last, in milliseconds since it was made.
     used: AtomicU64,
     /// Those of the lane.
-    settings: Arc<Settings>,
+    settings: Arc<LaneSettings>,
 }
 
 /// A connection is idle after this time without a call. Servers close idle
@@ -67,7 +67,7 @@ impl Wire {
         serial: u64,
         server: &str,
         connection: MultiplexedConnection,
-        settings: &Arc<Settings>,
+        settings: &Arc<LaneSettings>,
     ) -> Self {
         Self {
             serial,
@@ -103,7 +103,7 @@ impl Wire {
     /// Makes sure that replies come in the order of their calls. An error of
     /// the server leaves that open, because any call would get it.
     pub(crate) async fn verify_order(&self) -> Result<(), Error> {
-        let echo = Echo(self.numbers().next());
+        let echo = Echo(self.settings.numbers.next());
         let command = echo.command();
         let sent = async {
             let mut connection = self.connection.clone();
@@ -121,7 +121,7 @@ impl Wire {
 
     /// Sends the commands of a call, and reads their replies.
     async fn exchange(&self, call: &Call<'_>, asking: bool) -> Result<CallReply, Error> {
-        let echo = self.numbers().next();
+        let echo = self.settings.numbers.next();
         let pipeline = call.pipeline(asking, echo);
         let sent = async {
             // This client sends a command once and never again. redis-rs's
@@ -227,10 +227,5 @@ impl Wire {
             "a reply of redis belongs to another call: its connection is closed",
         );
         Error::mixed_up(&self.server)
-    }
-
-    /// Returns the source of call numbers, which echoes use, too.
-    fn numbers(&self) -> &Numbers {
-        &self.settings.numbers
     }
 }

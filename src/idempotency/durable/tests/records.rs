@@ -14,7 +14,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// Empty records, and their folder.
 fn records(fsync: Fsync) -> (Records, PathBuf) {
     let folder = env::temp_dir().join(format!("sluicegate-records-{}", Token::random()));
-    let settings = Settings {
+    let settings = DurableSettings {
         capacity: 1 << 20,
         fsync,
         clock: clock_fn(Manual::new()),
