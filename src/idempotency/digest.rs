@@ -1,8 +1,6 @@
-//! SHA-256 over a list of parts, for [`Name`](super::Name) and
-//! [`Fingerprint`](super::Fingerprint). Stores outlive the program that wrote
+//! Identifiers made of bytes, and the SHA-256 over a list of parts from which
+//! [`Name`](super::Name) and [`Fingerprint`](super::Fingerprint) are made. Stores outlive the program that wrote
 //! them, so that the input format must never change.
-
-use std::fmt;
 
 use sha2::{Digest, Sha256};
 
@@ -11,7 +9,7 @@ const ABSENT: u64 = u64::MAX;
 
 /// A SHA-256 of parts, each behind its length as eight big-endian bytes, so
 /// that `("ab", "c")` and `("a", "bc")` differ.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(super) struct PartDigest(Sha256);
 
 impl PartDigest {
@@ -54,7 +52,30 @@ impl PartDigest {
     }
 }
 
-/// Writes bytes as lower-case hex digits.
-pub(super) fn hex(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+/// Writes the parts that all identifiers made of bytes have: access to the
+/// bytes for stores, and hex digits for logs and scripts. Takes the type, a
+/// tuple struct of one array, and how many bytes it has.
+macro_rules! byte_identifier {
+    ($Identifier:ident, $bytes:literal) => {
+        impl $Identifier {
+            #[doc = concat!("Returns its ", $bytes, " bytes, as a store keeps them.")]
+            pub const fn as_bytes(&self) -> &[u8; $bytes] {
+                &self.0
+            }
+        }
+
+        impl ::std::fmt::Display for $Identifier {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+            }
+        }
+
+        impl ::std::fmt::Debug for $Identifier {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                write!(f, "{}({self})", stringify!($Identifier))
+            }
+        }
+    };
 }
+
+pub(super) use byte_identifier;

@@ -1,9 +1,7 @@
 //! The content of a piece of work, as a digest: it tells a repeated request
 //! from another request under the same key.
 
-use std::fmt;
-
-use super::digest::{PartDigest, hex};
+use super::digest::{PartDigest, byte_identifier};
 
 /// A digest of everything that identifies a request. The same key with another
 /// fingerprint is a client's mistake, and is refused as such.
@@ -35,27 +33,12 @@ impl Fingerprint {
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
-
-    /// Returns its 32 bytes, as a store keeps them.
-    pub const fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
 }
 
-impl fmt::Display for Fingerprint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        hex(&self.0, f)
-    }
-}
-
-impl fmt::Debug for Fingerprint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Fingerprint({self})")
-    }
-}
+byte_identifier!(Fingerprint, 32);
 
 /// Builds a [`Fingerprint`]: the SHA-256 of its parts, each behind its length.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 #[must_use = "call `finish` to get the fingerprint"]
 pub struct FingerprintBuilder(PartDigest);
 
@@ -81,12 +64,6 @@ impl FingerprintBuilder {
     /// Returns the fingerprint of all parts.
     pub fn finish(self) -> Fingerprint {
         Fingerprint(self.0.finish())
-    }
-}
-
-impl fmt::Debug for FingerprintBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FingerprintBuilder").finish_non_exhaustive()
     }
 }
 

@@ -125,7 +125,7 @@ impl<S: Store> Guard<S> {
 
     /// Returns the lease, and what is needed to end it.
     fn renewal(&self) -> &Renewal<S> {
-        self.heartbeat.renewal()
+        &self.heartbeat.renewal
     }
 
     fn settings(&self) -> &LeaseSettings<S> {

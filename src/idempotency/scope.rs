@@ -1,8 +1,6 @@
 //! The names of records: a key within a namespace, principal, method and route.
 
-use std::fmt;
-
-use super::digest::{PartDigest, hex};
+use super::digest::{PartDigest, byte_identifier};
 
 /// The scope of a key: the same key in another scope is another key.
 ///
@@ -77,24 +75,7 @@ impl<'a> Scope<'a> {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(pub(super) [u8; 32]);
 
-impl Name {
-    /// Returns its 32 bytes, as a store keeps them.
-    pub const fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-}
-
-impl fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        hex(&self.0, f)
-    }
-}
-
-impl fmt::Debug for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Name({self})")
-    }
-}
+byte_identifier!(Name, 32);
 
 #[cfg(test)]
 mod tests {

@@ -3,7 +3,7 @@
 
 use std::{error, fmt, str::FromStr};
 
-use super::digest::hex;
+use super::digest::byte_identifier;
 
 /// The fencing token of a lease: 128 random bits that no other lease ever has.
 ///
@@ -39,24 +39,9 @@ impl Token {
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
-
-    /// Returns its 16 bytes, as a store keeps them.
-    pub const fn as_bytes(&self) -> &[u8; 16] {
-        &self.0
-    }
 }
 
-impl fmt::Display for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        hex(&self.0, f)
-    }
-}
-
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Token({self})")
-    }
-}
+byte_identifier!(Token, 16);
 
 impl FromStr for Token {
     type Err = ParseTokenError;

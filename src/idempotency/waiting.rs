@@ -44,7 +44,7 @@ impl Waiting {
     pub fn up_to(at_most: Duration) -> Self {
         Self {
             at_most,
-            ..Self::default()
+            places: Arc::new(Semaphore::new(1_000)),
         }
     }
 
@@ -64,16 +64,6 @@ impl Waiting {
             until,
             _place: place,
         })
-    }
-}
-
-impl Default for Waiting {
-    /// Up to a minute each, and up to 1,000 at once.
-    fn default() -> Self {
-        Self {
-            at_most: Duration::from_secs(60),
-            places: Arc::new(Semaphore::new(1_000)),
-        }
     }
 }
 

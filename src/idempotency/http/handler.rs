@@ -16,6 +16,7 @@ use tracing::Instrument;
 use super::{
     body::{ResponseBody, buffered::ReadFlag, tee::BodyTee},
     executor::{Attempt, Executor},
+    future::wrap_body,
     request::keyed_call::{InnerService, KeyedCall},
     retention::{
         completion::CompletionHandle,
@@ -39,7 +40,7 @@ impl<S: Store> Executor<S> {
     ) -> Attempt<I, B> {
         let Some(guard) = guard else {
             self.claimant.notice(Event::FailedOpen);
-            return Attempt::Answered(call.run().await.map(not_kept));
+            return Attempt::Answered(wrap_body(call.run().await));
         };
         let lease = guard.lease().clone();
         call.request.extensions_mut().insert(lease);
@@ -103,7 +104,7 @@ impl<S: Store> Executor<S> {
             return self.keep_body(completion, context, response).await;
         }
         let counts = completion.finish(Body::Omitted, &HeaderMap::new()).await;
-        counts.then(|| not_kept(response))
+        counts.then(|| response.map(ResponseBody::inner))
     }
 
     /// Keeps a body that is ready at once before its head is passed on, and any
@@ -134,11 +135,6 @@ impl<S: Store> Executor<S> {
         let body = ResponseBody::buffered(buffered);
         counts.then(|| Response::from_parts(head, body))
     }
-}
-
-/// Passes a response on with its own body.
-fn not_kept<B>(response: Response<B>) -> Response<ResponseBody<B>> {
-    response.map(ResponseBody::inner)
 }
 
 /// The parts of a request that are needed after the handler was given it.

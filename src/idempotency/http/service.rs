@@ -173,8 +173,8 @@ impl<I: fmt::Debug, S: fmt::Debug, W, Q, X, A: fmt::Debug> fmt::Debug
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Idempotency")
             .field("inner", &self.inner)
-            .field("extractor", &self.extractor)
+            .field("executor", &self.extractor.executor)
             .field("answer", &self.answer)
-            .finish()
+            .finish_non_exhaustive()
     }
 }

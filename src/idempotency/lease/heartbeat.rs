@@ -16,7 +16,7 @@ use crate::idempotency::store::Store;
 pub(crate) struct Heartbeat<S: Store> {
     /// The lease. The queue has another reference while the renewal waits
     /// there.
-    renewal: Arc<Renewal<S>>,
+    pub(crate) renewal: Arc<Renewal<S>>,
     queue: RenewalQueue<S>,
     /// Where the renewal is queued; `None` if the store has pinned the lease.
     queued: Option<QueueKey>,
@@ -34,11 +34,6 @@ impl<S: Store> Heartbeat<S> {
             queue,
             queued,
         }
-    }
-
-    /// Returns the lease and its settings.
-    pub(crate) fn renewal(&self) -> &Renewal<S> {
-        &self.renewal
     }
 }
 

@@ -90,7 +90,7 @@ impl<S> RenewalQueue<S> {
 impl<S: Store> RenewalQueue<S> {
     /// Adds a renewal, which is started when it is due.
     pub(super) fn add(&self, renewal: &Arc<Renewal<S>>) -> QueueKey {
-        let (runtime, due) = (renewal.runtime(), renewal.due());
+        let (runtime, due) = (&renewal.runtime, renewal.due());
         let mut queued = self.0.of(runtime.id());
         let order = (due, NEXT.fetch_add(1, Relaxed));
         match queued.timer {

@@ -31,7 +31,7 @@ pub(crate) struct Renewal<S> {
     /// the lease is certain to last until this plus its time.
     asked: Instant,
     /// The runtime that renews: the one that was set, or that of the claim.
-    runtime: Handle,
+    pub(super) runtime: Handle,
     /// The task that renews, once it is started.
     task: OnceLock<AbortHandle>,
 }
@@ -54,11 +54,6 @@ impl<S> Renewal<S> {
             runtime: runtime.unwrap_or_else(Handle::current),
             task: OnceLock::new(),
         }
-    }
-
-    /// Returns the runtime that renews.
-    pub(super) fn runtime(&self) -> &Handle {
-        &self.runtime
     }
 
     /// Returns when the lease has to be renewed for the first time.

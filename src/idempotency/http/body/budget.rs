@@ -51,7 +51,7 @@ pub(crate) struct BudgetShare {
     /// Where the bytes are given back.
     budget: BodyBudget,
     /// How many bytes it has taken.
-    bytes: usize,
+    pub(super) bytes: usize,
 }
 
 impl BudgetShare {
@@ -83,12 +83,6 @@ impl BudgetShare {
     pub(super) fn give_back(&mut self) {
         self.budget.0.taken.fetch_sub(self.bytes, Relaxed);
         self.bytes = 0;
-    }
-
-    /// Returns how many bytes it has taken.
-    #[cfg(test)]
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
     }
 }
 

@@ -144,9 +144,9 @@ mod tests {
         let mut buffer = BodyBuffer::new(10_000, budget.share());
         for _ in 0..9_999 {
             assert_eq!(buffer.add(&Bytes::from_static(b"x")), Ok(()));
-            assert!(buffer.all.capacity() <= buffer.share.bytes().max(1));
+            assert!(buffer.all.capacity() <= buffer.share.bytes.max(1));
         }
-        assert_eq!(buffer.share.bytes(), 10_000);
+        assert_eq!(buffer.share.bytes, 10_000);
         assert_eq!(buffer.take(), "x".repeat(9_999));
     }
 
@@ -157,11 +157,11 @@ mod tests {
             let mut buffer = BodyBuffer::new(cap, budget.share());
             assert_eq!(buffer.add(&Bytes::from_static(b"seven b")), Ok(()));
             assert_eq!(buffer.add(&Bytes::from_static(b"ytes")), Err(reason));
-            assert!(buffer.is_full() && buffer.share.bytes() == 0);
+            assert!(buffer.is_full() && buffer.share.bytes == 0);
             assert_eq!(buffer.size(), 11);
         }
         let mut own = BodyBuffer::for_response(100, budget.share());
         assert_eq!(own.add(&Bytes::from_static(b"more than there is")), Ok(()));
-        assert_eq!(own.share.bytes(), 0);
+        assert_eq!(own.share.bytes, 0);
     }
 }

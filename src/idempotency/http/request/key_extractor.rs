@@ -4,7 +4,7 @@
 //! It reads the head of the request only, and never waits. A request without a
 //! key costs a look at the method and one header.
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
 use http::Request;
 
@@ -146,13 +146,5 @@ impl<S: Store, W, Q, X> KeyExtractor<S, W, Q, X> {
             }
         };
         Ok(Some(RequestKey { key, principal }))
-    }
-}
-
-impl<S: fmt::Debug, W, Q, X> fmt::Debug for KeyExtractor<S, W, Q, X> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KeyExtractor")
-            .field("executor", &self.executor)
-            .finish_non_exhaustive()
     }
 }

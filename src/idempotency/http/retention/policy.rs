@@ -79,7 +79,9 @@ impl RetentionPolicy {
             // The refusal of a downstream that the handler passed on, or of a
             // deadline during the work.
             None if extensions.get::<Refusal>().is_some() => Retention::Lapse,
-            None if speaks_grpc(response.headers()) => self.by_grpc_head(response.headers()),
+            None if Grpc::spoken_in(response.headers()).is_some() => {
+                self.by_grpc_head(response.headers())
+            }
             None => without_endless_body(self.by_status(response.status()), response),
         }
     }
@@ -157,10 +159,6 @@ fn without_endless_body<B>(retention: Retention, response: &Response<B>) -> Rete
         Retention::Store if is_endless => Retention::WithoutBody,
         retention => retention,
     }
-}
-
-fn speaks_grpc(headers: &HeaderMap) -> bool {
-    Grpc::spoken_in(headers).is_some()
 }
 
 #[cfg(test)]
