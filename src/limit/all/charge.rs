@@ -7,8 +7,8 @@
 use super::{
     combined::{Combined, longer_denial},
     failure::Failure,
-    future::PendingAll,
     notes::Notes,
+    pending::PendingAll,
 };
 use crate::limit::{
     decision::Decision,
@@ -113,7 +113,7 @@ impl<'a> AllBuckets<'a> {
         }
         let pending = self.pending(combined, reserved, notes);
         Check::Later(Reservation::new(async move {
-            pending.decide().await.map_err(E::of)
+            pending.finish().await.map_err(E::of)
         }))
     }
 

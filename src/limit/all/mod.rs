@@ -1,15 +1,16 @@
 //! Several limits for one request, all of which have to admit it.
 //!
 //! [`limiter::All`] is what users see. [`tuples`] turns a tuple of limiters into
-//! their buckets, [`charge`] reserves them all or none, and [`future`] goes on
+//! their buckets, [`charge`] reserves them all or none, and [`pending`] goes on
 //! where that needs a call or a wait.
 
 mod charge;
 mod combined;
 mod failure;
-mod future;
 mod limiter;
 mod notes;
+mod pending;
+
 mod tuples;
 
 pub(crate) use self::failure::Failure;

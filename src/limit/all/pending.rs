@@ -24,7 +24,7 @@ pub(super) struct PendingAll {
 impl PendingAll {
     /// Reserves what is left, and then commits everything or rolls it back.
     #[cfg_attr(not(feature = "redis"), allow(unused_mut))]
-    pub(super) async fn decide(mut self) -> Result<Decision, MemberError> {
+    pub(super) async fn finish(mut self) -> Result<Decision, MemberError> {
         #[cfg(feature = "redis")]
         if let Some(denial) = self.reserve().await? {
             return Ok(self.roll_back(denial));
