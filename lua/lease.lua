@@ -1,6 +1,6 @@
 -- Leases: parts of a bucket that are charged in advance, which a holder spends
 -- without a call. After gcra.lua or window.lua, whose states they add to. The
--- holder's side is src/limit/redis/lease.rs.
+-- holder's side is src/limit/redis/lease/.
 --
 -- KEYS    hold ' <held> <term>' behind a bucket of gcra.lua: so many tokens are out
 --         until that term ends; and ' <held> <ends>' behind a window: so much of the

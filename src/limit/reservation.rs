@@ -12,6 +12,8 @@ use std::{
     task::{Context, Poll},
 };
 
+#[cfg(feature = "redis")]
+use super::limiter::Check;
 use super::{decision::Decision, limiter::Wait, rules::quota::Cost};
 use crate::clock::Tick;
 
@@ -106,6 +108,20 @@ impl Drop for Rollback {
             undo();
         }
     }
+}
+
+/// A limiter of this process that decides when Redis does not answer. It is
+/// asked by the ticket of a key, because the key is gone.
+#[cfg(feature = "redis")]
+pub(crate) trait TicketLimiter {
+    /// Checks, and waits if the request says so.
+    fn check(&self, ticket: u64, request: CheckRequest) -> Check<Reservation>;
+
+    /// Reserves as a member of several limits, so that it can be rolled back.
+    fn reserve(&self, ticket: u64, request: CheckRequest) -> Guarded;
+
+    /// Takes as much as there is, up to `cost`.
+    fn check_up_to(&self, ticket: u64, cost: Cost) -> (Cost, Decision);
 }
 
 /// A reservation under way, or the wait for a booked place; the future of

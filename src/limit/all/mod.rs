@@ -10,7 +10,6 @@ mod failure;
 mod limiter;
 mod notes;
 mod pending;
-
 mod tuples;
 
 pub(crate) use self::failure::Failure;

@@ -4,8 +4,6 @@
 use std::{convert::Infallible, fmt, hash::Hash, sync::Arc};
 
 use super::{builder::LocalBuilder, shared::Shared, state::State, store::Store, wait::UntilReady};
-#[cfg(feature = "redis")]
-use crate::limit::reservation::CheckRequest;
 use crate::{
     clock::{Clock, Monotonic},
     limit::{
@@ -220,26 +218,12 @@ impl<R: Rule, C: Clock> Local<R, Keyed, C> {
     }
 }
 
-/// For the limiter in Redis, which has hashed the key already.
+/// For the policy of a limiter in Redis, which keeps hashes of keys.
 #[cfg(feature = "redis")]
 impl<R: Rule, C: Clock> Local<R, Keyed, C> {
     /// Returns the hash by which the store knows a key.
     pub(crate) fn hash<K: Hash + ?Sized>(&self, key: &K) -> u64 {
         self.shared.hash(key)
-    }
-
-    /// Decides as [`Limiter`] does; without a `Wait`, as the rule does.
-    pub(crate) fn check_hashed(&self, key: u64, request: CheckRequest) -> Check<Reservation> {
-        let CheckRequest { cost, wait } = request;
-        match wait {
-            Some(wait) => Shared::until_ready(&self.shared, key, cost, wait),
-            None => Check::Now(self.shared.check(key, cost)),
-        }
-    }
-
-    /// See [`check_up_to`](Local::check_up_to).
-    pub(crate) fn check_up_to_hashed(&self, key: u64, cost: Cost) -> (Cost, Decision) {
-        self.shared.check_up_to(key, cost)
     }
 }
 

@@ -9,7 +9,10 @@ use super::{
     store::Store,
 };
 #[cfg(feature = "redis")]
-use crate::limit::reservation::Guarded;
+use crate::limit::{
+    limiter::Check,
+    reservation::{Guarded, Reservation, TicketLimiter},
+};
 use crate::{
     clock::{Clock, Tick},
     limit::{
@@ -87,11 +90,22 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
     }
 }
 
+/// A ticket is the hash of a key.
 #[cfg(feature = "redis")]
-impl<R: Rule, C: Clock> Local<R, Keyed, C> {
-    /// Reserves by the hash of a key. The caller keeps the guard, which gives
-    /// the charge back if it is dropped.
-    pub(crate) fn reserve_hashed(&self, key: u64, request: CheckRequest) -> Guarded {
+impl<R: Rule, C: Clock> TicketLimiter for Local<R, Keyed, C> {
+    fn check(&self, key: u64, request: CheckRequest) -> Check<Reservation> {
+        let CheckRequest { cost, wait } = request;
+        match wait {
+            Some(wait) => Shared::until_ready(&self.shared, key, cost, wait),
+            None => Check::Now(self.shared.check(key, cost)),
+        }
+    }
+
+    fn check_up_to(&self, key: u64, cost: Cost) -> (Cost, Decision) {
+        self.shared.check_up_to(key, cost)
+    }
+
+    fn reserve(&self, key: u64, request: CheckRequest) -> Guarded {
         let Reserved { decision, hold } = Shared::reserve_or_wait(&self.shared, key, request);
         let rollback = match hold {
             Hold::Place(reservation) => Rollback::place(reservation),

@@ -9,11 +9,9 @@ use crate::{
     clock::{Clock, Monotonic},
     limit::{
         all::Failure,
-        decision::Decision,
-        limiter::Check,
         local::{Keyed, Local},
-        reservation::{CheckRequest, Guarded, Reservation},
-        rules::{quota::Cost, rule::Rule},
+        reservation::TicketLimiter,
+        rules::rule::Rule,
     },
     redis::Error,
 };
@@ -69,18 +67,6 @@ pub(crate) trait Fallback<E> {
         unseen: impl FnOnce() -> T,
         local: impl FnOnce(&dyn TicketLimiter) -> T,
     ) -> Result<T, E>;
-}
-
-/// A limiter of this process, asked by the ticket of a key.
-pub(crate) trait TicketLimiter {
-    /// Checks, and waits if the request says so.
-    fn check(&self, ticket: u64, request: CheckRequest) -> Check<Reservation>;
-
-    /// Reserves as a member of several limits, so that it can be rolled back.
-    fn reserve(&self, ticket: u64, request: CheckRequest) -> Guarded;
-
-    /// Takes as much as there is, up to `cost`.
-    fn check_up_to(&self, ticket: u64, cost: Cost) -> (Cost, Decision);
 }
 
 /// Lets requests pass while Redis does not answer: for limits that are there
@@ -179,19 +165,5 @@ impl<R: Rule, C: Clock> Fallback<Infallible> for OrElse<R, C> {
         local: impl FnOnce(&dyn TicketLimiter) -> T,
     ) -> Result<T, Infallible> {
         Ok(local(&self.0))
-    }
-}
-
-impl<R: Rule, C: Clock> TicketLimiter for Local<R, Keyed, C> {
-    fn check(&self, ticket: u64, request: CheckRequest) -> Check<Reservation> {
-        self.check_hashed(ticket, request)
-    }
-
-    fn reserve(&self, ticket: u64, request: CheckRequest) -> Guarded {
-        self.reserve_hashed(ticket, request)
-    }
-
-    fn check_up_to(&self, ticket: u64, cost: Cost) -> (Cost, Decision) {
-        self.check_up_to_hashed(ticket, cost)
     }
 }

@@ -9,7 +9,7 @@ use super::{
     check::CheckFuture,
     client::Client,
     counts::RedisCounts,
-    failure_policy::{FailClosed, Policy, TicketLimiter},
+    failure_policy::{FailClosed, Policy},
     queue::Queue,
     wait::WaitCounts,
 };
@@ -18,6 +18,7 @@ use crate::{
     limit::{
         decision::Decision,
         limiter::{Backend, Check, Limiter, Wait},
+        reservation::TicketLimiter,
         rules::{
             quota::Cost,
             script::{Operation, Scripted},
