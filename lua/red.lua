@@ -129,8 +129,8 @@ function tasks.look()
     local reply = { now }
     local alive = call('ZRANGEBYSCORE', fleet, format('(%.0f', now), '+inf')
     for _, instance in ipairs(alive) do
-        local told = call('HMGET', record_of(instance), 'started', 'overflowed', 'flight')
-        reply[#reply + 1] = { instance, told[1], told[2], told[3] }
+        local record = call('HMGET', record_of(instance), 'started', 'overflowed', 'flight')
+        reply[#reply + 1] = { instance, record[1], record[2], record[3] }
     end
     return reply
 end

@@ -215,7 +215,11 @@ pub use self::export::opentelemetry;
 pub use self::export::prometheus;
 #[cfg(feature = "redis")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
-pub use self::fleet::redis::{self, Fleet, Redis};
+pub use self::fleet::redis;
+#[cfg(feature = "redis")]
+#[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
+#[doc(no_inline)]
+pub use self::fleet::redis::{Fleet, Redis};
 pub use self::{
     call::{ClassifyResult, RedCall, RedCallFuture, RedCallLayer},
     exemplar::{TraceId, traceparent},

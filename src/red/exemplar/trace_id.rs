@@ -114,7 +114,7 @@ mod tests {
 
     const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 
-    fn told(value: &str) -> Option<String> {
+    fn read_header(value: &str) -> Option<String> {
         let mut headers = HeaderMap::new();
         headers.insert(&TRACEPARENT, HeaderValue::from_str(value).unwrap());
         traceparent(&headers).map(|trace| trace.to_string())
@@ -124,7 +124,11 @@ mod tests {
     fn only_what_is_sampled_is_a_trace() {
         for (flags, sampled) in [("01", true), ("03", true), ("00", false), ("02", false)] {
             let value = format!("00-{TRACE}-b7ad6b7169203331-{flags}");
-            assert_eq!(told(&value), sampled.then(|| TRACE.to_owned()), "{value}");
+            assert_eq!(
+                read_header(&value),
+                sampled.then(|| TRACE.to_owned()),
+                "{value}"
+            );
         }
     }
 
@@ -146,7 +150,7 @@ mod tests {
             format!("00-{}-{parent}-010", &TRACE[1..]),
             format!("0--{TRACE}-{parent}-01"),
         ] {
-            assert_eq!(told(&value), None, "{value}");
+            assert_eq!(read_header(&value), None, "{value}");
         }
     }
 
@@ -154,7 +158,7 @@ mod tests {
     fn versions_to_come_may_say_more() {
         for more in ["", "-", "-what-the-future-will-be-like"] {
             let value = format!("cc-{TRACE}-b7ad6b7169203331-01{more}");
-            assert_eq!(told(&value).as_deref(), Some(TRACE), "{value}");
+            assert_eq!(read_header(&value).as_deref(), Some(TRACE), "{value}");
         }
     }
 

@@ -17,10 +17,10 @@ pub(crate) struct ScriptReply {
 impl ScriptReply {
     /// Reads the tick that each reply begins with.
     pub(crate) fn read(reply: Value) -> Result<Self, Error> {
-        let mut rest = list(Some(reply))?;
+        let mut rest = list(reply)?;
         let now = match rest.next() {
-            Some(Value::Int(now)) => Tick::try_from(now).map_err(|_| nonsense())?,
-            _ => return Err(nonsense()),
+            Some(Value::Int(now)) => Tick::try_from(now).map_err(|_| unexpected())?,
+            _ => return Err(unexpected()),
         };
         Ok(Self { now, rest })
     }
@@ -31,13 +31,13 @@ impl ScriptReply {
             Some("counted") => Ok(false),
             Some("duplicate") => Ok(true),
             Some("unreadable") => Err(Error::unreadable("an instance's counts")),
-            _ => Err(nonsense()),
+            _ => Err(unexpected()),
         }
     }
 
     /// Returns the lists that follow, one for each instance.
     pub(crate) fn lists(self) -> impl Iterator<Item = Result<vec::IntoIter<Value>, Error>> {
-        self.rest.map(|value| list(Some(value)))
+        self.rest.map(list)
     }
 }
 
@@ -46,7 +46,7 @@ pub(crate) fn fields(reply: Value) -> Result<Vec<(Value, Value)>, Error> {
     match reply {
         Value::Map(fields) => Ok(fields),
         reply => {
-            let mut values = list(Some(reply))?;
+            let mut values = list(reply)?;
             let field = || Some((values.next()?, values.next()?));
             Ok(iter::from_fn(field).collect())
         }
@@ -54,10 +54,10 @@ pub(crate) fn fields(reply: Value) -> Result<Vec<(Value, Value)>, Error> {
 }
 
 /// Returns the items of an array.
-fn list(value: Option<Value>) -> Result<vec::IntoIter<Value>, Error> {
+fn list(value: Value) -> Result<vec::IntoIter<Value>, Error> {
     match value {
-        Some(Value::Array(values)) => Ok(values.into_iter()),
-        _ => Err(nonsense()),
+        Value::Array(values) => Ok(values.into_iter()),
+        _ => Err(unexpected()),
     }
 }
 
@@ -70,6 +70,6 @@ pub(crate) fn text(value: Option<Value>) -> Option<String> {
 }
 
 /// Returns the error for a reply of another shape.
-fn nonsense() -> Error {
+fn unexpected() -> Error {
     Error::reply("that of the script of RED metrics")
 }

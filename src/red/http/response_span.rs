@@ -99,8 +99,8 @@ impl<C: Classify> ResponseSpan<C> {
         let ended = self
             .status
             .map(|status| RequestEnd::answered(labels, status));
-        let told = ended.map(|ended| told(&self.classify, ended.refused(self.refused)));
-        if let Some((outcome, cause)) = told.filter(|(outcome, _)| *outcome != Outcome::Ok) {
+        let decided = ended.map(|ended| decide(&self.classify, ended.refused(self.refused)));
+        if let Some((outcome, cause)) = decided.filter(|(outcome, _)| *outcome != Outcome::Ok) {
             self.guard.foresee(self.status, outcome, cause);
         }
         self
@@ -158,7 +158,7 @@ impl<C: Classify> ResponseSpan<C> {
             self.trailers(trailers);
         }
         let (status, ended) = self.ended();
-        let (outcome, cause) = told(&self.classify, ended.refused(self.refused));
+        let (outcome, cause) = decide(&self.classify, ended.refused(self.refused));
         match now {
             Some(now) => self.guard.end_at(now, status, outcome, cause),
             None => self.guard.end(status, outcome, cause),
@@ -188,7 +188,7 @@ impl<C: Classify> ResponseSpan<C> {
         let refusal = refusal_among(&**error);
         let refusal = refusal.filter(|it| it.reason() == Reason::DeadlineExceeded);
         let ended = ended.refused(refusal.map(by_refusal));
-        let (outcome, cause) = told(&self.classify, ended);
+        let (outcome, cause) = decide(&self.classify, ended);
         self.guard.end(self.status, outcome, cause);
     }
 
@@ -203,6 +203,6 @@ const UNKNOWN: Option<Status> = Some(Status::Grpc(grpc::UNKNOWN));
 
 /// Returns the outcome that the user's classifier decides, and the cause.
 #[inline]
-fn told(classify: &impl Classify, ended: RequestEnd<'_>) -> (Outcome, Cause) {
+fn decide(classify: &impl Classify, ended: RequestEnd<'_>) -> (Outcome, Cause) {
     (classify.classify(&ended), ended.cause)
 }

@@ -119,8 +119,8 @@ pub(crate) struct FleetBuilder {
 
 impl FleetBuilder {
     /// Adds the record of one instance.
-    pub(crate) fn add(&mut self, mut told: vec::IntoIter<Value>) {
-        let [id, started, overflowed, flight] = [(); 4].map(|()| text(told.next()));
+    pub(crate) fn add(&mut self, mut record: vec::IntoIter<Value>) {
+        let [id, started, overflowed, flight] = [(); 4].map(|()| text(record.next()));
         let number = |text: Option<String>| text.and_then(|text| text.parse().ok());
         let started: Option<u64> = number(started);
         // An instance that is just leaving has no fields but its id.

@@ -80,8 +80,8 @@ impl Reader {
         let look = self.client.look(now).await?;
         let now = look.now;
         let mut builder = FleetBuilder::default();
-        for told in look.lists() {
-            builder.add(told?);
+        for record in look.lists() {
+            builder.add(record?);
         }
         let windows = self.windows(resolution, span, now).await?;
         let covered = resolution.covered(span, now);

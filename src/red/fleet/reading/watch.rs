@@ -48,7 +48,7 @@ impl Watch {
             "invalid interval {every:?}: must be more than 0"
         );
         let (sender, last) = watch::channel(LastRead::default());
-        background().spawn(go_on(reader, span, every, sender));
+        background().spawn(run(reader, span, every, sender));
         Self { last }
     }
 
@@ -86,7 +86,7 @@ impl Watch {
 }
 
 /// Reads until the last clone of the watch is dropped.
-async fn go_on(reader: Reader, span: Duration, every: Duration, sender: watch::Sender<LastRead>) {
+async fn run(reader: Reader, span: Duration, every: Duration, sender: watch::Sender<LastRead>) {
     loop {
         let read = reader.read(span).await;
         sender.send_modify(|last| match read {

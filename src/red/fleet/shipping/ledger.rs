@@ -28,10 +28,10 @@ pub(crate) struct Ledger {
 type HistogramKey = (Labels, Option<CompletionKey>);
 
 /// A text and its id.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct IdText {
-    id: Arc<str>,
-    text: Arc<str>,
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct IdText {
+    pub(crate) id: Arc<str>,
+    pub(crate) text: Arc<str>,
 }
 
 /// The shipped counts of one histogram.
@@ -45,8 +45,8 @@ struct Shipped {
 /// One entry of a flush: the difference of a histogram, or a set of bounds.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct HistogramDelta {
-    pub(crate) id: Arc<str>,
-    pub(crate) text: Arc<str>,
+    /// The histogram, or the bounds.
+    pub(crate) subject: IdText,
     /// Buckets and what to add, such as `0 17 3 1 sum 52`; empty for bounds.
     pub(crate) counts: String,
 }
@@ -59,14 +59,17 @@ impl Ledger {
         let mut used = BTreeSet::new();
         for (key, durations) in histograms(snapshot) {
             let bounds = self.bounds_of(durations);
-            if let Some(delta) = self.tell(key, durations, &bounds) {
+            if let Some(delta) = self.delta_of(key, durations, &bounds) {
                 deltas.push(delta);
                 // Bounds come with every flush that refers to them, because its
                 // windows may be new and have none yet.
                 used.insert(bounds);
             }
         }
-        deltas.extend(used.into_iter().map(|bounds| bounds.delta(String::new())));
+        deltas.extend(used.into_iter().map(|subject| HistogramDelta {
+            subject,
+            counts: String::new(),
+        }));
         deltas
     }
 
@@ -82,7 +85,7 @@ impl Ledger {
     }
 
     /// Returns the difference of one histogram; `None` if nothing has changed.
-    fn tell(
+    fn delta_of(
         &mut self,
         key: HistogramKey,
         now: &Durations,
@@ -93,12 +96,13 @@ impl Ledger {
             series: IdText::series(key, bounds),
             durations: Durations::none(now.bounds()),
         });
-        let counts = more(&shipped.durations, now);
+        let counts = added(&shipped.durations, now);
         if counts.is_empty() {
             return None;
         }
         shipped.durations = now.clone();
-        Some(shipped.series.delta(counts))
+        let subject = shipped.series.clone();
+        Some(HistogramDelta { subject, counts })
     }
 }
 
@@ -113,7 +117,7 @@ fn histograms(snapshot: &Snapshot) -> impl Iterator<Item = (HistogramKey, &Durat
 }
 
 /// Writes what was added to which bucket.
-fn more(then: &Durations, now: &Durations) -> String {
+fn added(then: &Durations, now: &Durations) -> String {
     let ((then, then_sum), (now, now_sum)) = (then.parts(), now.parts());
     let buckets = then.iter().zip(now).enumerate();
     let mut words: Vec<_> = buckets
@@ -143,14 +147,5 @@ impl IdText {
             key: *key,
         };
         Self::new(series.write())
-    }
-
-    /// Returns an entry of a flush for this text.
-    fn delta(&self, counts: String) -> HistogramDelta {
-        HistogramDelta {
-            id: Arc::clone(&self.id),
-            text: Arc::clone(&self.text),
-            counts,
-        }
     }
 }

@@ -121,8 +121,10 @@ impl Shipper {
         call.arg(&self.instance).arg(state.sequence).arg(self.life);
         call.arg(snapshot.started()).arg(snapshot.overflowed);
         call.arg(in_flight::write(snapshot));
-        for entry in state.ledger.take(snapshot) {
-            call.arg(&*entry.id).arg(&*entry.text).arg(entry.counts);
+        for delta in state.ledger.take(snapshot) {
+            call.arg(&*delta.subject.id)
+                .arg(&*delta.subject.text)
+                .arg(delta.counts);
         }
         call
     }

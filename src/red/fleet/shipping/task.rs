@@ -25,7 +25,7 @@ impl FlushTask {
     /// runtime of the requests.
     pub(crate) fn start(shipper: &Arc<Shipper>, every: Duration) -> Self {
         let (open, closed) = oneshot::channel();
-        let task = background().spawn(go_on(Arc::clone(shipper), every, closed));
+        let task = background().spawn(run(Arc::clone(shipper), every, closed));
         Self {
             open: Mutex::new(Some(open)),
             task: task.abort_handle(),
@@ -42,7 +42,7 @@ impl FlushTask {
 }
 
 /// Flushes until the handles are gone.
-async fn go_on(shipper: Arc<Shipper>, every: Duration, mut closed: oneshot::Receiver<()>) {
+async fn run(shipper: Arc<Shipper>, every: Duration, mut closed: oneshot::Receiver<()>) {
     while timeout(jittered(every), &mut closed).await.is_err() {
         // A failure is counted, and the flush is sent again.
         if let Err(error) = shipper.flush(None).await {
