@@ -47,14 +47,16 @@ impl<T: Default> ByName<T> {
     /// Adds the name, or returns the overflow value.
     #[cold]
     fn add(&self, hash: u64, name: &str) -> &T {
-        let is_same = |it: &Box<Named<T>>| *it.name == *name;
         let take_room = || self.budget.take();
         // Checked before the lock, so that a flood of new names does not queue up.
         let added = match self.budget.is_spent() {
             true => None,
-            false => self
-                .table
-                .find_or_insert(hash, is_same, take_room, || Named::new(name)),
+            false => self.table.find_or_insert(
+                hash,
+                |it| *it.name == *name,
+                take_room,
+                || Named::new(name),
+            ),
         };
         let overflow = || self.overflow.get_or_init(|| Named::new(Labels::OVERFLOW));
         &added.unwrap_or_else(overflow).value
