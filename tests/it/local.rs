@@ -96,7 +96,7 @@ fn a_reset_makes_one_bucket_whole_and_leaves_the_others() {
 }
 
 #[test]
-fn to_peek_takes_nothing_and_needs_no_room() {
+fn a_peek_takes_nothing_and_needs_no_room() {
     let (limiter, _) = with_room_for(1, a_few(2));
     for key in 0..1_000 {
         assert_eq!(limiter.peek(&key).remaining(), 2);
@@ -106,7 +106,7 @@ fn to_peek_takes_nothing_and_needs_no_room() {
 }
 
 #[test]
-fn one_can_take_as_much_as_there_is() {
+fn check_up_to_takes_as_much_as_there_is() {
     let limiter = keyed(a_few(5));
     let (taken, decision) = limiter.check_up_to("a", 3);
     assert_eq!((taken, decision.remaining()), (3, 2));

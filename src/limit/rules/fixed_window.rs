@@ -78,18 +78,10 @@ impl Rule for FixedWindow {
 
     #[inline]
     fn decide(&self, state: &mut Word, now: Tick, cost: Cost) -> Decision {
-        let mut view = self.window.view(*state, now);
-        let fits = view.current.saturating_add(cost) <= self.window.limit;
-        if !fits || view.ahead > 0 {
-            if cost > 0 {
-                self.window.step_back(state, &view);
-            }
-            return self.decision(&view, cost, false);
-        }
-        if cost > 0 {
-            self.window.count(state, &mut view, cost);
-        }
-        self.decision(&view, cost, true)
+        let limit = self.window.limit;
+        let fits = |view: &View| view.current.saturating_add(cost) <= limit;
+        let (view, admitted) = self.window.charge(state, now, cost, fits);
+        self.decision(&view, cost, admitted)
     }
 
     #[inline]

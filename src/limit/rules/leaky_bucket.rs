@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_that_cannot_be_is_blamed_itself() {
+    fn an_impossible_queue_is_named_in_the_error() {
         let yearly = LeakyBucket::new(Quota::per_day(1));
         for error in [
             yearly.try_queue(1 << 51).unwrap_err(),

@@ -268,14 +268,14 @@ mod tests {
     }
 
     #[test]
-    fn refuses_a_burst_that_takes_centuries() {
+    fn a_burst_that_takes_centuries_is_an_error() {
         let error = Quota::per_day(1).try_burst(1 << 40).unwrap_err();
         assert_eq!(error.field(), "quota burst");
     }
 
     /// The rate was accepted, and beside this burst its fraction does not fit.
     #[test]
-    fn a_burst_that_spoils_the_rate_is_blamed_itself() {
+    fn a_burst_that_spoils_the_rate_is_named_in_the_error() {
         let quota = Quota::new(3, Duration::from_micros(10)).unwrap();
         let error = quota.try_burst(1 << 49).unwrap_err();
         assert_eq!(error.field(), "quota burst");
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_a_rate_that_it_cannot_keep() {
+    fn a_rate_that_cannot_be_kept_is_an_error() {
         let error = Quota::new((1 << 51) - 1, Duration::from_micros(7)).unwrap_err();
         assert_eq!(error.field(), "quota amount");
     }

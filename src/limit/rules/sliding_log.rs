@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn to_ask_with_patience_books_nothing() {
+    fn a_reservation_of_nothing_books_nothing() {
         let (rule, mut log) = (SlidingLog::new(Quota::per_second(2)), Log::default());
         rule.debit(&mut log, 0, 3);
         assert!(reserve(&rule, &mut log, 0, 0, W).is_admitted());
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn too_large_a_limit_is_refused_by_name() {
+    fn a_limit_that_is_too_large_is_named_in_the_error() {
         assert!(SlidingLog::try_new(Quota::per_second(65_536)).is_ok());
         let error = SlidingLog::try_new(Quota::per_second(65_537)).unwrap_err();
         assert_eq!(error.field(), "quota amount");

@@ -185,18 +185,10 @@ impl Rule for SlidingWindow {
 
     #[inline]
     fn decide(&self, state: &mut Word, now: Tick, cost: Cost) -> Decision {
-        let mut view = self.window.view(*state, now);
         let limit = self.window.limit;
-        if view.ahead > 0 || cost > limit || self.used(&view, cost) > limit * self.steps {
-            if cost > 0 {
-                self.window.step_back(state, &view);
-            }
-            return self.decision(&view, cost, false);
-        }
-        if cost > 0 {
-            self.window.count(state, &mut view, cost);
-        }
-        self.decision(&view, cost, true)
+        let fits = |view: &View| cost <= limit && self.used(view, cost) <= limit * self.steps;
+        let (view, admitted) = self.window.charge(state, now, cost, fits);
+        self.decision(&view, cost, admitted)
     }
 
     #[inline]
@@ -280,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_of_one_can_be_had() {
+    fn a_limit_of_one_admits_in_every_other_window() {
         let (rule, mut state) = (SlidingWindow::new(Quota::per_second(1)), Word::EMPTY);
         assert!(rule.decide(&mut state, 0, 1).is_admitted());
         assert_eq!(denied_until(&rule, state, 1, 1), 2 * W);
@@ -298,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn too_large_a_limit_is_refused_by_name() {
+    fn a_limit_that_is_too_large_is_named_in_the_error() {
         let error = SlidingWindow::try_new(Quota::per_second(1 << 26)).unwrap_err();
         assert!(
             error

@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn says_when_there_is_more() {
+    fn a_decision_tells_when_more_is_left() {
         let (rule, mut state) = (rule(), Word::EMPTY);
         assert_eq!(rule.decide(&mut state, 0, 0).more_after(), Duration::ZERO);
         rule.decide(&mut state, 0, 2);
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_booking_says_to_the_tick_when_there_is_more() {
+    fn a_booking_tells_to_the_tick_when_more_is_left() {
         let rule = TokenBucket::new(Quota::per_second(3).burst(2));
         let mut state = Word::EMPTY;
         rule.decide(&mut state, 0, 2);

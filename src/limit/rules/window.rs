@@ -114,12 +114,25 @@ impl Window {
         }
     }
 
-    /// Adds `cost` to what is counted in the window of the view. The caller has
-    /// checked that it fits.
+    /// Counts `cost` if it `fits` into the present window. Returns what is counted
+    /// then, and whether it was.
     #[inline]
-    pub(super) fn count(&self, state: &mut Word, view: &mut View, cost: Cost) {
-        view.current += cost;
-        *state = self.word(view, view.previous, view.current);
+    pub(super) fn charge(
+        &self,
+        state: &mut Word,
+        now: Tick,
+        cost: Cost,
+        fits: impl FnOnce(&View) -> bool,
+    ) -> (View, bool) {
+        let mut view = self.view(*state, now);
+        let admitted = view.ahead == 0 && fits(&view);
+        if admitted && cost > 0 {
+            view.current += cost;
+            *state = self.word(&view, view.previous, view.current);
+        } else if cost > 0 {
+            self.step_back(state, &view);
+        }
+        (view, admitted)
     }
 
     /// Gives back `cost`; see [`Rule::credit`](crate::limit::Rule::credit).
