@@ -145,7 +145,7 @@ struct CallContext {
     read: ReadFlag,
     /// Whether the response may have a body, by the request's method.
     allowed: BodyAllowed,
-    /// By which a body knows how long its server takes to send a frame.
+    /// Tells a streamed body how its server sends frames.
     version: Version,
 }
 

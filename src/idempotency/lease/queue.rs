@@ -3,9 +3,13 @@
 //!
 //! # Why not `timer::TimerQueue`
 //!
-//! That one keeps a task for as long as the queue lives. The task here ends
-//! with the last renewal, so that a claimant without leases leaves nothing on a
-//! runtime that is to end.
+//! * Its task stays for as long as the queue lives. The task here ends with the
+//!   last renewal, so that a claimant without leases leaves nothing on a
+//!   runtime that is to end.
+//! * It tells values without its lock. Here a renewal that was removed must
+//!   never start, so renewals start under the lock.
+//! * It hands the values of a runtime that has ended to another one. A lease
+//!   whose runtime has ended is not renewed at all: its work has ended with it.
 
 use std::{
     collections::BTreeMap,
@@ -101,8 +105,8 @@ impl<S: Store> RenewalQueue<S> {
             None => {
                 queued.add(order, renewal);
                 queued.timer = Some(due);
-                // `spawn` on a runtime that is shutting down drops the task at once, and
-                // its drop takes this lock.
+                // `spawn` on a runtime that is shutting down drops the task at
+                // once, and its drop takes this lock.
                 drop(queued);
                 let timer = RenewalTimer(Arc::downgrade(&self.0), runtime.id());
                 runtime.spawn(timer.run(due));
