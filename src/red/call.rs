@@ -315,7 +315,7 @@ mod tests {
         assert_eq!(seen, (Outcome::Shed, Cause::Unavailable, 1));
         let seen = refused(Refusal::deadline_exceeded()).await;
         assert_eq!(seen, (Outcome::Deadline, Cause::Timeout, 1));
-        let seen = refused(Refusal::no_key()).await;
+        let seen = refused(Refusal::because(Reason::NoKey)).await;
         assert_eq!(seen, (Outcome::ClientError, Cause::Error, 0));
     }
 

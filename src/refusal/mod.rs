@@ -43,8 +43,6 @@ mod describe;
 #[cfg(feature = "grpc")]
 mod grpc;
 mod headers;
-#[cfg(feature = "idempotency")]
-mod idempotency;
 mod origin;
 mod problem;
 mod reason;

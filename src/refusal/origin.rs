@@ -193,10 +193,10 @@ fn address(path: &PathAndQuery) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::refusal::Refusal;
+    use crate::refusal::{Reason, Refusal};
 
     fn refused(req: &Request<String>) -> Refusal {
-        Refusal::no_key().answering(Origin::of_any(req))
+        Refusal::because(Reason::NoKey).answering(Origin::of_any(req))
     }
 
     #[test]
@@ -214,7 +214,7 @@ mod tests {
         let further_in = PassedRequest::noted(req.extensions_mut());
         assert_eq!(refused(&req).answers(&further_in), Some(true));
         assert_eq!(refused(&req).answers(&passed), Some(true));
-        assert_eq!(Refusal::no_key().answers(&passed), None);
+        assert_eq!(Refusal::because(Reason::NoKey).answers(&passed), None);
     }
 
     #[cfg(feature = "axum")]

@@ -3,6 +3,8 @@
 
 use std::{error::Error, num::NonZeroU32, sync::Arc, time::Duration};
 
+#[cfg(feature = "idempotency")]
+use http::HeaderValue;
 use http::{Extensions, StatusCode};
 
 use super::{
@@ -83,7 +85,7 @@ pub(super) enum RefusalSource {
 
 impl Refusal {
     /// Creates a refusal that has nothing but a reason.
-    pub(super) fn because(reason: Reason) -> Self {
+    pub(crate) fn because(reason: Reason) -> Self {
         Self {
             reason,
             retry: None,
@@ -96,7 +98,7 @@ impl Refusal {
     }
 
     /// Creates a refusal with the error that led to it.
-    pub(super) fn from_error(reason: Reason, source: BoxError) -> Self {
+    pub(crate) fn from_error(reason: Reason, source: BoxError) -> Self {
         Self {
             source: RefusalSource::Error(Arc::new(source)),
             ..Self::because(reason)
@@ -104,16 +106,20 @@ impl Refusal {
     }
 
     /// A store did not answer. Its error may say when to retry.
-    pub(super) fn from_store(reason: Reason, source: BoxError) -> Self {
-        let retry = retry_of(&*source);
-        Self::from_error(reason, source).with_retry(retry)
+    pub(crate) fn from_store(reason: Reason, source: BoxError) -> Self {
+        let retry = retry_of(&*source).map(millis_up);
+        Self {
+            retry: retry.and_then(NonZeroU32::new),
+            ..Self::from_error(reason, source)
+        }
     }
 
-    /// Sets the time until a retry, which is rounded up to milliseconds.
-    pub(super) fn with_retry(self, retry: Option<Duration>) -> Self {
+    /// Creates a refusal that says when to retry, in whole milliseconds, rounded up.
+    #[cfg(feature = "idempotency")]
+    pub(crate) fn later(reason: Reason, retry: Duration) -> Self {
         Self {
-            retry: retry.map(millis_up).and_then(NonZeroU32::new),
-            ..self
+            retry: NonZeroU32::new(millis_up(retry)),
+            ..Self::because(reason)
         }
     }
 
@@ -146,16 +152,6 @@ impl Refusal {
             source: RefusalSource::Limit(decision, others),
             ..Self::because(Reason::OverLimit)
         }
-    }
-
-    /// The request has no key to limit it by.
-    pub(crate) fn no_key() -> Self {
-        Self::because(Reason::NoKey)
-    }
-
-    /// The key is the client's address, and the request has no peer.
-    pub(crate) fn no_peer() -> Self {
-        Self::because(Reason::NoPeer)
     }
 
     /// The work was not finished, or not started, in time.
@@ -199,6 +195,24 @@ impl Refusal {
             subject: Some(limiter),
             ..Self::from_store(Reason::Unavailable, source)
         }
+    }
+
+    /// The response was not stored; its status and its location were.
+    #[cfg(feature = "idempotency")]
+    pub(crate) fn not_retained(status: StatusCode, location: Option<&HeaderValue>) -> Self {
+        let location = location.and_then(|location| location.to_str().ok());
+        Self {
+            original: Some(status),
+            subject: location.map(Arc::from),
+            ..Self::because(Reason::NotRetained)
+        }
+    }
+
+    /// Returns whether the work has certainly not started. A deadline also ends
+    /// work that has.
+    #[cfg(feature = "idempotency")]
+    pub(crate) fn is_before_work(&self) -> bool {
+        self.reason != Reason::DeadlineExceeded
     }
 
     /// Returns why the request was refused.

@@ -171,9 +171,13 @@ impl<S: Store> Executor<S> {
             Err(error) if self.settings.opens(&error) => return Dispatch::Work(None, call),
             Ok(Claimed::Replay(record)) => self.replay(record, &call),
             Ok(Claimed::Running { left }) => Attempt::Running { left, call },
-            Ok(Claimed::Mismatch) => Attempt::Refused(Refusal::reused_idempotency_key()),
-            Ok(Claimed::Unknown) => Attempt::Refused(Refusal::unknown_outcome()),
-            Err(error) => Attempt::Refused(Refusal::store_unavailable(error.into())),
+            Ok(Claimed::Mismatch) => {
+                Attempt::Refused(Refusal::because(Reason::ReusedIdempotencyKey))
+            }
+            Ok(Claimed::Unknown) => Attempt::Refused(Refusal::because(Reason::UnknownOutcome)),
+            Err(error) => {
+                Attempt::Refused(Refusal::from_store(Reason::StoreUnavailable, error.into()))
+            }
         })
     }
 
@@ -184,7 +188,10 @@ impl<S: Store> Executor<S> {
         call: &KeyedCall<I, B>,
     ) -> Attempt<I, B> {
         let Record::Reply(reply) = record else {
-            return Attempt::Refused(Refusal::store_unavailable(NOT_A_RESPONSE.into()));
+            return Attempt::Refused(Refusal::from_store(
+                Reason::StoreUnavailable,
+                NOT_A_RESPONSE.into(),
+            ));
         };
         let request = call.request.headers();
         match self.settings.replay.response(&reply, request) {
@@ -195,7 +202,10 @@ impl<S: Store> Executor<S> {
 
     /// Returns the refusal of a duplicate, with the time to try again.
     pub(super) fn still_running(&self, left: Duration) -> Refusal {
-        Refusal::still_running(self.settings.latency.retry_after(left))
+        Refusal::later(
+            Reason::StillRunning,
+            self.settings.latency.retry_after(left),
+        )
     }
 
     /// Tells the observer about a refusal, unless the claim has told it

@@ -52,6 +52,7 @@ use crate::{
 /// A [cost](crate::limit::RateLimitLayer::cost) or an
 /// [exemption](crate::limit::RateLimitLayer::exempt) can be named if it is a
 /// function pointer, such as `fn(&Request<Body>) -> Cost`.
+#[derive(Clone)]
 pub struct RateLimit<S, L, K = Global, C = (), X = (), A = Answer> {
     inner: S,
     admission: Arc<LimitAdmission<L, K, C, X>>,
@@ -139,16 +140,6 @@ impl<S, L, K, C, X, A> RateLimit<S, L, K, C, X, A> {
                 ResponseFuture::answered(self.answer.refuse(refusal, &req))
             }
             Admit::Pass | Admit::Mark(_) => unreachable!("`call` handles requests that pass"),
-        }
-    }
-}
-
-impl<S: Clone, L, K, C, X, A: Clone> Clone for RateLimit<S, L, K, C, X, A> {
-    fn clone(&self) -> Self {
-        Self {
-            inner: self.inner.clone(),
-            admission: self.admission.clone(),
-            answer: self.answer.clone(),
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::{
         others::Others,
         warn_log::WarnLog,
     },
-    refusal::{BoxError, Refusal},
+    refusal::{BoxError, Reason, Refusal},
 };
 
 /// The settings that do not change the type of a layer.
@@ -140,8 +140,8 @@ impl AdmissionSettings {
         self.observe(limiter, RequestOutcome::Refused, None);
         self.log.without_key();
         Admit::Refuse(match absence {
-            Absence::NoPeer => Refusal::no_peer(),
-            _ => Refusal::no_key(),
+            Absence::NoPeer => Refusal::because(Reason::NoPeer),
+            _ => Refusal::because(Reason::NoKey),
         })
     }
 

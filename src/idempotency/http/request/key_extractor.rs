@@ -15,7 +15,7 @@ use super::{
 use crate::{
     exempt::Exempt,
     idempotency::{http::executor::Executor, observe::Event, store::Store},
-    refusal::Refusal,
+    refusal::{Reason, Refusal},
 };
 
 /// The executor, and the settings of a layer that look at requests.
@@ -101,7 +101,7 @@ impl<S: Store, W, Q, X> KeyExtractor<S, W, Q, X> {
         X: Exempt<Request<B>>,
     {
         if self.required.is_required(req) && !self.exempt.is_exempt(req) {
-            return KeyDecision::Refuse(Refusal::no_idempotency_key());
+            return KeyDecision::Refuse(Refusal::because(Reason::NoIdempotencyKey));
         }
         self.executor.claimant.notice(Event::Passed);
         KeyDecision::Pass
@@ -132,17 +132,18 @@ impl<S: Store, W, Q, X> KeyExtractor<S, W, Q, X> {
     {
         let settings = &self.executor.settings;
         let key = settings.form.read(req.headers().get_all(&settings.header));
-        let key = key.map_err(|error| Refusal::bad_idempotency_key(error.into()))?;
+        let key =
+            key.map_err(|error| Refusal::from_error(Reason::BadIdempotencyKey, error.into()))?;
         let Some(key) = key else {
             return Ok(None);
         };
         let principal = match self.principal.principal(req) {
             Principal::Client(client) => Some(client),
             Principal::Global => None,
-            Principal::Missing => return Err(Refusal::no_principal()),
+            Principal::Missing => return Err(Refusal::because(Reason::NoPrincipal)),
             Principal::NoPeer => {
                 settings.peer_warning.warn(&settings.identity.namespace);
-                return Err(Refusal::no_peer());
+                return Err(Refusal::because(Reason::NoPeer));
             }
         };
         Ok(Some(RequestKey { key, principal }))

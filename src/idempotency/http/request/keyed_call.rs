@@ -27,7 +27,7 @@ use crate::{
         },
         scope::Name,
     },
-    refusal::{BoxError, Refusal},
+    refusal::{BoxError, Reason, Refusal},
 };
 
 /// A service that a background task can call: the bounds of the layer, in one
@@ -139,13 +139,13 @@ where
     // Before the first poll, so that a client that sent `Expect: 100-continue`
     // is refused before it sends the body.
     if body.size_hint().lower() > cap as u64 {
-        return Err(Refusal::body_too_large());
+        return Err(Refusal::because(Reason::BodyTooLarge));
     }
     let mut buffer = BodyBuffer::new(cap, settings.budget.share());
     let mut trailers = HeaderMap::default();
     let mut body = pin!(body);
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| Refusal::bad_body(error.into()))?;
+        let frame = frame.map_err(|error| Refusal::from_error(Reason::BadBody, error.into()))?;
         match frame.into_data() {
             Ok(data) => buffer
                 .add(&data)
@@ -160,7 +160,10 @@ where
 /// Returns the refusal of a request whose body cannot be buffered.
 fn refusal(error: BufferError, settings: &HttpSettings) -> Refusal {
     match error {
-        BufferError::TooLong => Refusal::body_too_large(),
-        BufferError::OverBudget => Refusal::overloaded(settings.latency.retry_after(Duration::MAX)),
+        BufferError::TooLong => Refusal::because(Reason::BodyTooLarge),
+        BufferError::OverBudget => Refusal::later(
+            Reason::Overloaded,
+            settings.latency.retry_after(Duration::MAX),
+        ),
     }
 }
