@@ -1,7 +1,7 @@
 //! All records of a store, with their files, expiry and waiting callers. Only
 //! the writer's thread has them, so all changes have one order.
 
-use std::{mem, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use super::{
     capacity::Capacity,
@@ -168,7 +168,7 @@ impl Records {
 
     /// Notifies the callers that wait for work that has ended and is saved.
     pub(super) fn notify_waiters(&mut self) {
-        for name in mem::take(&mut self.ended) {
+        for name in self.ended.drain(..) {
             self.waiters.notify(&name);
         }
     }

@@ -1,8 +1,8 @@
 //! Makes the calls of one lane: finds the node, follows redirections, and
 //! counts.
 //!
-//! It is the only place that sends a call a second time: after `NOSCRIPT` and
-//! after a redirection, when the server said that it ran nothing.
+//! It sends a call a second time only after `NOSCRIPT` or a redirection, when
+//! the server said that it ran nothing.
 
 use std::{sync::Arc, time::Duration};
 
