@@ -22,7 +22,7 @@ const AVAILABILITY: f64 = 0.999;
 /// Returns the registry of all metrics. Its routes exist from the start, with zeros.
 pub(crate) fn metrics() -> Registry {
     let metrics = Registry::builder()
-        .exemplars(red::traceparent)
+        .exemplars(red::TraceId::from_traceparent)
         .slo("availability", Slo::availability(AVAILABILITY))
         .slo("latency", Slo::latency(0.99, Duration::from_millis(250)))
         .build();

@@ -222,7 +222,7 @@ pub use self::fleet::redis;
 pub use self::fleet::redis::{Fleet, Redis};
 pub use self::{
     call::{ClassifyResult, RedCall, RedCallFuture, RedCallLayer},
-    exemplar::{TraceId, traceparent},
+    exemplar::TraceId,
     export::{Conventions, Export, Metric},
     http::{
         Classify, Methods, RecordRoute, RecordRouteLayer, Red, RedLayer, RequestEnd, ResponseBody,

@@ -7,4 +7,4 @@ mod exemplars;
 mod trace_id;
 
 pub(crate) use self::exemplars::{Exemplar, Exemplars, newest};
-pub use self::trace_id::{TraceId, traceparent};
+pub use self::trace_id::TraceId;

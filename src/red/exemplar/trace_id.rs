@@ -23,6 +23,28 @@ impl TraceId {
         (bytes != [0; 16]).then_some(Self(bytes))
     }
 
+    /// Returns the trace in the header `traceparent`
+    /// (<https://www.w3.org/TR/trace-context/>) if it is sampled. Give it to
+    /// [`Builder::exemplars`](crate::red::Builder::exemplars).
+    ///
+    /// A header that cannot be read, or more than one, counts as no trace.
+    ///
+    /// ```
+    /// use http::{HeaderMap, HeaderValue};
+    /// use sluicegate::red::TraceId;
+    ///
+    /// let mut headers = HeaderMap::new();
+    /// let value = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    /// headers.insert("traceparent", HeaderValue::from_static(value));
+    /// let trace = TraceId::from_traceparent(&headers).unwrap();
+    /// assert_eq!(trace.to_string(), "0af7651916cd43dd8448eb211c80319c");
+    /// ```
+    pub fn from_traceparent(headers: &HeaderMap) -> Option<Self> {
+        let mut all = headers.get_all(&TRACEPARENT).iter();
+        let only = all.next().filter(|_| all.next().is_none())?;
+        read(only.as_bytes())
+    }
+
     /// Returns the bytes of the id.
     pub fn to_bytes(self) -> [u8; 16] {
         self.0
@@ -44,28 +66,6 @@ impl fmt::Debug for TraceId {
 
 /// The header's name.
 static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-
-/// Returns the trace in the header `traceparent`
-/// (<https://www.w3.org/TR/trace-context/>) if it is sampled. Give it to
-/// [`Builder::exemplars`](crate::red::Builder::exemplars).
-///
-/// A header that cannot be read, or more than one, counts as no trace.
-///
-/// ```
-/// use http::{HeaderMap, HeaderValue};
-/// use sluicegate::red::traceparent;
-///
-/// let mut headers = HeaderMap::new();
-/// let value = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-/// headers.insert("traceparent", HeaderValue::from_static(value));
-/// let trace = traceparent(&headers).unwrap();
-/// assert_eq!(trace.to_string(), "0af7651916cd43dd8448eb211c80319c");
-/// ```
-pub fn traceparent(headers: &HeaderMap) -> Option<TraceId> {
-    let mut all = headers.get_all(&TRACEPARENT).iter();
-    let only = all.next().filter(|_| all.next().is_none())?;
-    read(only.as_bytes())
-}
 
 /// Reads `00-<trace>-<parent>-<flags>`, all in lower case. Later versions may
 /// append more after another dash.
@@ -117,7 +117,7 @@ mod tests {
     fn read_header(value: &str) -> Option<String> {
         let mut headers = HeaderMap::new();
         headers.insert(&TRACEPARENT, HeaderValue::from_str(value).unwrap());
-        traceparent(&headers).map(|trace| trace.to_string())
+        TraceId::from_traceparent(&headers).map(|trace| trace.to_string())
     }
 
     #[test]
@@ -169,6 +169,6 @@ mod tests {
             let value = format!("00-{TRACE}-b7ad6b7169203331-01");
             headers.append(&TRACEPARENT, value.parse().unwrap());
         }
-        assert_eq!(traceparent(&headers), None);
+        assert_eq!(TraceId::from_traceparent(&headers), None);
     }
 }

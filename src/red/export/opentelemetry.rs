@@ -74,26 +74,29 @@ fn attributes(metric: &Metric<'_>) -> Box<[KeyValue]> {
     attributes.collect()
 }
 
-/// Returns the trace of the current span if it is sampled; for
-/// [`Builder::exemplars`](crate::red::Builder::exemplars).
-///
-/// The registry asks when a request begins, so the layer that creates the span
-/// has to be outside of the [`RedLayer`](crate::red::RedLayer). Where it is
-/// not, the trace that the caller began can be used instead:
-///
-/// ```
-/// use sluicegate::red::{self, Registry};
-///
-/// let metrics = Registry::builder()
-///     .exemplars(|headers| red::opentelemetry::current(headers).or_else(|| red::traceparent(headers)))
-///     .build();
-/// # let _ = metrics;
-/// ```
-pub fn current(_headers: &HeaderMap) -> Option<TraceId> {
-    Context::map_current(|context| {
-        let span = context.span();
-        let span = span.span_context();
-        let trace = TraceId::from_bytes(span.trace_id().to_bytes())?;
-        (span.is_valid() && span.is_sampled()).then_some(trace)
-    })
+#[cfg_attr(docsrs, doc(cfg(feature = "opentelemetry")))]
+impl TraceId {
+    /// Returns the trace of the current span if it is sampled; for
+    /// [`Builder::exemplars`](crate::red::Builder::exemplars).
+    ///
+    /// The registry asks when a request begins, so the layer that creates the span
+    /// has to be outside of the [`RedLayer`](crate::red::RedLayer). Where it is
+    /// not, the trace that the caller began can be used instead:
+    ///
+    /// ```
+    /// use sluicegate::red::{Registry, TraceId};
+    ///
+    /// let metrics = Registry::builder()
+    ///     .exemplars(|headers| TraceId::current(headers).or_else(|| TraceId::from_traceparent(headers)))
+    ///     .build();
+    /// # let _ = metrics;
+    /// ```
+    pub fn current(_headers: &HeaderMap) -> Option<Self> {
+        Context::map_current(|context| {
+            let span = context.span();
+            let span = span.span_context();
+            let trace = TraceId::from_bytes(span.trace_id().to_bytes())?;
+            (span.is_valid() && span.is_sampled()).then_some(trace)
+        })
+    }
 }

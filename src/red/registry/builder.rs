@@ -240,15 +240,15 @@ impl Builder {
     /// off and take no memory. OpenMetrics exports them.
     ///
     /// The closure returns the trace of a request when the request begins, from
-    /// its headers (as [`traceparent`](crate::red::traceparent) does) or from
+    /// its headers (as [`from_traceparent`](TraceId::from_traceparent) does) or from
     /// the current span. It should return `None` for a trace that is not
     /// sampled, because such a trace cannot be looked up. Calls that are not
     /// HTTP have no headers.
     ///
     /// ```
-    /// use sluicegate::red::{self, Registry};
+    /// use sluicegate::red::{Registry, TraceId};
     ///
-    /// let metrics = Registry::builder().exemplars(red::traceparent).build();
+    /// let metrics = Registry::builder().exemplars(TraceId::from_traceparent).build();
     /// # let _ = metrics;
     /// ```
     pub fn exemplars(

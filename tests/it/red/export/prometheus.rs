@@ -16,7 +16,7 @@ use http::{
 use http_body_util::BodyExt;
 use sluicegate::{
     clock::Manual,
-    red::{Methods, RedCallLayer, RedLayer, Registry, Template, prometheus::scrape, traceparent},
+    red::{Methods, RedCallLayer, RedLayer, Registry, Template, TraceId, prometheus::scrape},
 };
 use tower::{Layer, ServiceExt, service_fn};
 
@@ -111,7 +111,7 @@ fn exemplars(text: &str) -> Vec<String> {
 async fn exemplars_are_of_sampled_traces_and_only_in_openmetrics() {
     let clock = Manual::new();
     let builder = Registry::builder().clock(clock.clone());
-    let metrics = builder.exemplars(traceparent).build();
+    let metrics = builder.exemplars(TraceId::from_traceparent).build();
     let app = app(&metrics, &clock);
     for value in [SAMPLED, NOT_SAMPLED, "garbage"] {
         answer(&app, req("/orders/7", &[("traceparent", value)])).await;
@@ -179,7 +179,10 @@ async fn all_kinds() -> Registry {
         .unary("pkg.Orders/Get")
         .streaming("pkg.Orders/Watch");
     let builder = Registry::builder().max_series(40).clock(clock.clone());
-    let metrics = builder.methods(methods).exemplars(traceparent).build();
+    let metrics = builder
+        .methods(methods)
+        .exemplars(TraceId::from_traceparent)
+        .build();
     metrics.preregister(&http::Method::GET, "/orders/{id}", [http::StatusCode::OK]);
     metrics.preregister_methods();
     for _ in 0..2 {
