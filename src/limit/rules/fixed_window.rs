@@ -11,18 +11,18 @@ use super::{
 };
 use crate::{clock::Tick, limit::decision::Decision};
 
-/// A counter that starts anew in every window. Here for comparison: around the
-/// turn of a window it lets twice its limit pass; choose
+/// A counter that starts anew in every window. It is here for comparison:
+/// around the turn of a window, twice its limit passes. Take a
 /// [`SlidingWindow`](crate::limit::SlidingWindow) instead.
 ///
-/// With W = period and `count` what passed since `now - now mod W`:
+/// With W = period, and `count` the costs that passed since `now - now mod W`:
 ///
 /// ```text
 /// admit if count + cost <= limit
 /// retry_after = W - now mod W
 /// ```
 ///
-/// The limit is the quota's amount; its burst means nothing here.
+/// The limit is the quota's amount; its burst is ignored.
 ///
 /// ```
 /// use sluicegate::limit::{FixedWindow, Quota, Rule};

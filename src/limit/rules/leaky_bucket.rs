@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// A queue that drains at a constant rate: requests leave it one every
-/// `period / amount`, and what finds it full is refused.
+/// `period / amount`, and a request that finds it full is denied.
 ///
 /// Its capacity is how many may wait beside the one that goes at once: the
 /// quota's burst, unless the [queue](Self::queue) is given a size of its own.
@@ -35,13 +35,13 @@ use crate::{
 /// [`Queue`](crate::limit::Verdict::Queue), and the caller has to sleep for that long.
 /// `until_ready` and the layer sleep themselves, and after that the verdict is
 /// [`Admit`](crate::limit::Verdict::Admit). A bound on the wait (the caller's `Wait`)
-/// comes on top of the capacity. So this rule smooths: what passes is never
+/// comes on top of the capacity. So this rule smooths: requests never pass
 /// closer together than T.
 ///
-/// [`LeakyBucket::meter`] is the other thing called a leaky bucket: it fills
-/// with requests, leaks at a constant rate, and refuses the request that would
-/// overflow. No request waits. It is the token bucket seen from the other side,
-/// and decides the same.
+/// [`LeakyBucket::meter`] is the other algorithm of that name: a bucket that
+/// fills with requests, leaks at a constant rate, and denies the request that
+/// would overflow it. No request waits. It is the token bucket seen from the
+/// other side, and decides the same.
 ///
 /// ```
 /// use std::time::Duration;
@@ -92,7 +92,7 @@ use crate::{
 pub struct LeakyBucket {
     quota: Quota,
     pub(super) gcra: Gcra,
-    /// Whether what is admitted waits for its turn.
+    /// Whether an admitted request waits for its turn.
     queues: bool,
 }
 
@@ -102,25 +102,25 @@ impl LeakyBucket {
         Self::sized(quota, quota.burst_size() + 1, true)
     }
 
-    /// How many may wait beside the one that goes at once, instead of the
+    /// Sets how many may wait beside the one that goes at once, instead of the
     /// quota's burst. With 0, no request waits: one passes every T.
     ///
     /// # Panics
     ///
-    /// When [`try_queue`](Self::try_queue) would refuse it.
+    /// If [`try_queue`](Self::try_queue) would fail.
     #[must_use]
     #[track_caller]
     pub fn queue(self, places: u64) -> Self {
         valid(self.try_queue(places))
     }
 
-    /// How many may wait beside the one that goes at once.
+    /// Sets how many may wait beside the one that goes at once.
     ///
     /// # Errors
     ///
-    /// When there are more than 2^51 places, when the last of them would wait
-    /// for longer than 142 years, or when this is a [`meter`](Self::meter),
-    /// which has no queue.
+    /// If there are more than 2^51 places, if the last of them would wait for
+    /// longer than 142 years, or if this is a [`meter`](Self::meter), which has
+    /// no queue.
     pub fn try_queue(self, places: u64) -> Result<Self, InvalidSetting> {
         if !self.queues {
             let allowed = "left out, because a meter has no queue";

@@ -90,7 +90,7 @@ impl Quota {
     ///
     /// # Panics
     ///
-    /// When [`Quota::new`] would refuse it, such as an amount of 0.
+    /// If [`Quota::new`] would fail, as for an amount of 0.
     #[track_caller]
     pub fn per_second(amount: u64) -> Self {
         Self::per(amount, Duration::from_secs(1))
@@ -100,7 +100,7 @@ impl Quota {
     ///
     /// # Panics
     ///
-    /// When [`Quota::new`] would refuse it, such as an amount of 0.
+    /// If [`Quota::new`] would fail, as for an amount of 0.
     #[track_caller]
     pub fn per_minute(amount: u64) -> Self {
         Self::per(amount, Duration::from_secs(60))
@@ -110,7 +110,7 @@ impl Quota {
     ///
     /// # Panics
     ///
-    /// When [`Quota::new`] would refuse it, such as an amount of 0.
+    /// If [`Quota::new`] would fail, as for an amount of 0.
     #[track_caller]
     pub fn per_hour(amount: u64) -> Self {
         Self::per(amount, Duration::from_secs(3_600))
@@ -120,7 +120,7 @@ impl Quota {
     ///
     /// # Panics
     ///
-    /// When [`Quota::new`] would refuse it, such as an amount of 0.
+    /// If [`Quota::new`] would fail, as for an amount of 0.
     #[track_caller]
     pub fn per_day(amount: u64) -> Self {
         Self::per(amount, Duration::from_secs(86_400))
@@ -130,7 +130,7 @@ impl Quota {
     ///
     /// # Errors
     ///
-    /// When the amount is 0, the period is shorter than a microsecond or holds
+    /// If the amount is 0, the period is shorter than a microsecond or holds
     /// a fraction of one, either is above 2^51 (for a period: 71 years), or the
     /// rate cannot be kept within a millionth; see [exactness](Self#exactness).
     pub fn new(amount: u64, period: Duration) -> Result<Self, InvalidSetting> {
@@ -148,7 +148,7 @@ impl Quota {
     ///
     /// # Panics
     ///
-    /// When [`Quota::try_burst`] would refuse it, such as a burst of 0.
+    /// If [`Quota::try_burst`] would fail, as for a burst of 0.
     #[must_use]
     #[track_caller]
     pub fn burst(self, burst: u64) -> Self {
@@ -159,7 +159,7 @@ impl Quota {
     ///
     /// # Errors
     ///
-    /// When the burst is 0 or above 2^51, takes longer than 142 years to come
+    /// If the burst is 0 or above 2^51, takes longer than 142 years to come
     /// back at this rate, or is so large that the rate cannot be kept within a
     /// millionth beside it. The error's field is `quota burst`, because the
     /// rest was accepted before.

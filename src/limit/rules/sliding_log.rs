@@ -15,18 +15,18 @@ use crate::{
 /// The largest limit: each bucket keeps up to twice as many entries.
 const MAX_LIMIT: u64 = 1 << 16;
 
-/// The exact sliding window: it remembers when everything passed that is still
-/// within the window.
+/// The exact sliding window: it remembers each admitted cost, and when it was
+/// admitted, until that has left the window.
 ///
 /// ```text
-/// used = cost of all that passed in (now - W, now]
+/// used = sum of the costs admitted in (now - W, now]
 /// admit if used + cost <= limit
-/// retry_after = when enough of the oldest has left the window
+/// retry_after = time until enough of the oldest costs have left the window
 /// ```
 ///
-/// In no span of W does more than the limit pass. The price is memory: an entry
-/// of 16 bytes for each request in the window, so the limit, which is the
-/// quota's amount, may be 65,536 at most. Its burst means nothing here.
+/// No span of W lets more than the limit pass. The price is memory: an entry of
+/// 16 bytes for each request in the window. So the limit, which is the quota's
+/// amount, may be 65,536 at most. Its burst is ignored.
 ///
 /// ```
 /// use sluicegate::limit::{Quota, Rule, SlidingLog};
@@ -47,7 +47,7 @@ impl SlidingLog {
     ///
     /// # Panics
     ///
-    /// When the amount is above 65,536.
+    /// If the amount is above 65,536.
     #[track_caller]
     pub fn new(quota: Quota) -> Self {
         valid(Self::try_new(quota))
@@ -57,7 +57,7 @@ impl SlidingLog {
     ///
     /// # Errors
     ///
-    /// When the amount is above 65,536: too much to log.
+    /// If the amount is above 65,536: too much to log.
     pub fn try_new(quota: Quota) -> Result<Self, InvalidSetting> {
         match quota.amount() {
             ..=MAX_LIMIT => Ok(Self { quota }),

@@ -19,9 +19,9 @@ use crate::{
 /// tick. Beyond it, sums would leave 2^53 in Lua.
 const MAX_PRODUCT: u64 = 1 << 49;
 
-/// Two counters that stand in for a window sliding with the present: what
-/// passed in this window, and of the window before as much as still lies
-/// within reach.
+/// Two counters that approximate a window sliding with the present: the costs
+/// that passed in this window, and the part of the window before that still
+/// lies within the last W.
 ///
 /// With W = period, e = how far this window has come, and the counts of this
 /// window and the one before:
@@ -37,11 +37,11 @@ const MAX_PRODUCT: u64 = 1 << 49;
 ///
 /// # When a window begins
 ///
-/// At each multiple of W on the limiter's clock, not with the first request: in
-/// Redis, and in process by [`Wall`](crate::clock::Wall), that is since the
-/// beginning of 1970, so a day begins at midnight UTC. By
-/// [`Monotonic`](crate::clock::Monotonic), the default in process, it is at an
-/// instant that means nothing to people, and is another one in each process.
+/// At each multiple of W on the limiter's clock, not with the first request. In
+/// Redis, and in process by [`Wall`](crate::clock::Wall), the clock counts from
+/// the beginning of 1970, so a day begins at midnight UTC. The default in
+/// process, [`Monotonic`](crate::clock::Monotonic), counts from another instant
+/// in each process, so its days begin at any hour.
 ///
 /// # Low limits
 ///
@@ -49,20 +49,19 @@ const MAX_PRODUCT: u64 = 1 << 49;
 /// next one. So when the limit n is used up at once, one more may have to wait
 /// for W + W / n: "100 a day" 24 hours and 15 minutes, but "1 a day" up to 48
 /// hours. For low limits take [`SlidingLog`](crate::limit::SlidingLog), which
-/// lets the next request pass exactly W after the one that it stands in for, or
-/// a
+/// lets a request pass exactly W after an earlier one, or a
 /// [`TokenBucket`](crate::limit::TokenBucket).
 ///
 /// # How exact it is
 ///
-/// It supposes that the window before was used evenly. Against a true log it
-/// may refuse early or admit late by what that supposition misses; it never
-/// admits more than the limit in one window, keeps one word for each bucket
-/// whatever the limit, and does not count what it denies. Where exactness
-/// matters more than memory, see [`SlidingLog`](crate::limit::SlidingLog).
+/// It assumes that the window before was used evenly. If it was not, a request
+/// may pass earlier or later than by an exact log. It never admits more than
+/// the limit in one window, keeps one word for each bucket whatever the limit,
+/// and does not count denied requests. If exactness matters more than memory,
+/// take [`SlidingLog`](crate::limit::SlidingLog).
 ///
-/// The limit is the quota's amount, at most 2^26 - 1; its burst means nothing
-/// here. If limit * W is above 2^49 (a million a day is 2^56), W and e are
+/// The limit is the quota's amount, at most 2^26 - 1; its burst is
+/// ignored. If limit * W is above 2^49 (a million a day is 2^56), W and e are
 /// counted in steps of more than a tick, rounded so that nothing is admitted
 /// early.
 ///
@@ -90,7 +89,7 @@ impl SlidingWindow {
     ///
     /// # Panics
     ///
-    /// When the amount is 2^26 or more.
+    /// If the amount is 2^26 or more.
     #[track_caller]
     pub fn new(quota: Quota) -> Self {
         valid(Self::try_new(quota))
@@ -100,7 +99,7 @@ impl SlidingWindow {
     ///
     /// # Errors
     ///
-    /// When the amount is 2^26 or more: two such counts do not fit in a word.
+    /// If the amount is 2^26 or more: two such counts do not fit in a word.
     pub fn try_new(quota: Quota) -> Result<Self, InvalidSetting> {
         let window = Window::new(&quota, 2)?;
         let product = u128::from(window.limit) * u128::from(window.width);

@@ -10,8 +10,8 @@ use super::{
 };
 use crate::{clock::Tick, limit::decision::Decision};
 
-/// A bucket of `burst` tokens that fills at `amount` in `period`; a request
-/// takes as many as it costs, or is refused.
+/// A bucket of `burst` tokens that fills at `amount` in `period`. A request
+/// takes as many tokens as it costs, or is denied if there are fewer.
 ///
 /// With T = period / amount and B = burst, and `tat` the instant at which the
 /// bucket is full again:
@@ -26,7 +26,8 @@ use crate::{clock::Tick, limit::decision::Decision};
 ///
 /// This is the generic cell rate algorithm of ITU-T I.371 in its virtual
 /// scheduling form. In any span t it admits at most `B + t / T`. A cost above
-/// B never passes. In debt (see `debit`), `tat` lies further ahead than B * T.
+/// B never passes. After a [`debit`](crate::limit::Local::debit) of more than
+/// there was, `tat` lies further ahead than B * T.
 ///
 /// ```
 /// use sluicegate::limit::{Quota, Rule, TokenBucket};

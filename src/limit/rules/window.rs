@@ -114,8 +114,8 @@ impl Window {
         }
     }
 
-    /// Counts `cost` if it `fits` into the present window. Returns what is counted
-    /// then, and whether it was.
+    /// Counts `cost` if it `fits` into the present window. Returns what is
+    /// counted then, and whether it was.
     #[inline]
     pub(super) fn charge(
         &self,
