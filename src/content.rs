@@ -89,6 +89,7 @@ pub(crate) enum Grpc {
     WebText,
 }
 
+/// The content type of gRPC, which those of gRPC-Web extend.
 const GRPC: &[u8] = b"application/grpc";
 
 impl Grpc {

@@ -1,4 +1,11 @@
 //! Follows the frames of a body up to its trailers.
+//!
+//! ```text
+//! Prefix ──► Message ──► Prefix ──► ... ──► Prefix ──► Trailers ──► End
+//! ```
+//!
+//! A body that cannot be followed is `Lost`. The bytes go to the client as they
+//! are in any case, because a reader only watches.
 
 use std::io::IoSlice;
 
@@ -104,6 +111,7 @@ impl Reader {
 }
 
 impl FramePosition {
+    /// Returns whether further bytes do not matter.
     fn is_final(&self) -> bool {
         matches!(self, Self::End(_) | Self::Lost)
     }

@@ -33,10 +33,10 @@ impl ProxyWarning {
             tracing::warn!(
                 target: "sluicegate::key",
                 %header,
-                "a request has come with a header of proxies, but ClientIp::peer() goes by the \
-                 address of the connection: all clients behind one proxy share one budget; if \
-                 the proxy is yours, name its network to ClientIp::forwarded_for, \
-                 ClientIp::forwarded or ClientIp::in_header"
+                "a request has a header that proxies write, but ClientIp::peer() uses the address \
+                 of the connection, so all clients behind a proxy share one budget; if the proxy \
+                 is yours, pass its network to ClientIp::forwarded_for, ClientIp::forwarded or \
+                 ClientIp::in_header"
             );
         }
     }

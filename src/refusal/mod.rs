@@ -26,14 +26,15 @@
 //! # Nested layers
 //!
 //! A layer further out sees a refusal of a layer further in as an ordinary
-//! response, with the [`Refusal`] among its extensions. [`red`](crate::red) counts
-//! it by its [`Reason`], `idempotency` does not store it, and the quota headers name
-//! the limit that refused.
+//! response, with the [`Refusal`] among its extensions. [`red`](crate::red)
+//! counts it by its [`Reason`], `idempotency` does not store it, and the quota
+//! headers name the limit that refused.
 //!
 //! # Errors
 //!
 //! The text of a refusal goes to clients, so it names a limit and a time, and
-//! no details of the server. The error that led to it, such as one of Redis, is its
+//! no details of the server. The error that led to it, such as one of Redis, is
+//! its
 //! [`source`](std::error::Error::source).
 
 mod answer;

@@ -2,6 +2,11 @@
 //! to know whether a layer further in refused their own request, or whether a
 //! handler passes on a refusal that it got for a request that it sent itself.
 //!
+//! For example, a handler calls another service through a client with a limit
+//! of its own, is refused, and returns that response. The layers around the
+//! handler must count it as the handler's response, not as a refusal of its
+//! request.
+//!
 //! A layer that needs to know [marks](PassedRequest) the request that it passes
 //! on. A layer further in that refuses notes the mark in the refusal
 //! ([`Origin`]). A handler's own requests have a different mark, or none.

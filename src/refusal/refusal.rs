@@ -114,7 +114,8 @@ impl Refusal {
         }
     }
 
-    /// Creates a refusal that says when to retry, in whole milliseconds, rounded up.
+    /// Creates a refusal that says when to retry, in whole milliseconds,
+    /// rounded up.
     #[cfg(feature = "idempotency")]
     pub(crate) fn later(reason: Reason, retry: Duration) -> Self {
         Self {

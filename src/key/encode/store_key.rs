@@ -111,8 +111,9 @@ use std::{fmt, io::Write, mem};
 /// its text, the tuple `(1, "a")` and `Either::First("a")`. They share a budget
 /// if you ask the same limiter for both.
 ///
-/// The form does not hide a key. A reader of the names in the store can read API
-/// keys and session cookies, unless they are [hashed](crate::key::KeyExt::hashed).
+/// The form does not hide a key. A reader of the names in the store can read
+/// API keys and session cookies, unless they are
+/// [hashed](crate::key::KeyExt::hashed).
 ///
 /// # The name in the store
 ///

@@ -28,7 +28,7 @@ pub(super) struct LimitAdmission<L, K, C, X> {
     pub(super) limiter: L,
     /// Whose budget a request draws on.
     pub(super) key: K,
-    /// What a request costs: a closure, or `()` for 1.
+    /// The cost of a request: a closure, or `()` for 1.
     pub(super) cost: C,
     /// Which requests pass: a closure, or `()` for none.
     pub(super) exempt: X,

@@ -9,7 +9,8 @@ use crate::{
 
 /// The action for a request. `F` is the limiter's future.
 pub(super) enum Admit<F> {
-    /// Call the inner service.
+    /// Call the inner service, and leave its response as it is: the request is
+    /// exempt, or the answer marks nothing.
     Pass,
     /// Call the inner service, and mark its response.
     Mark(Admitted),

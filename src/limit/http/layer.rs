@@ -127,8 +127,9 @@ impl<L, K, C, X, A> RateLimitLayer<L, K, C, X, A> {
     /// Sets which requests pass without asking the limiter, such as health
     /// checks.
     ///
-    /// They cost nothing, and their responses are not marked. An observer sees them
-    /// with [`RequestOutcome::Exempt`](crate::limit::RequestOutcome::Exempt).
+    /// They cost nothing, and their responses are not marked. An observer sees
+    /// them with
+    /// [`RequestOutcome::Exempt`](crate::limit::RequestOutcome::Exempt).
     ///
     /// ```
     /// use http::Request;
@@ -146,6 +147,15 @@ impl<L, K, C, X, A> RateLimitLayer<L, K, C, X, A> {
     /// Sets how requests are refused: any [`Refuse`](crate::refusal::Refuse),
     /// such as an [`Answer`] with other headers, or
     /// [`AsError`](crate::refusal::AsError) for a service that is not HTTP.
+    ///
+    /// ```
+    /// use sluicegate::{limit::{Local, Quota, RateLimitLayer, TokenBucket}, refusal::{Answer, Headers}};
+    ///
+    /// let limiter = Local::direct(TokenBucket::new(Quota::per_second(10)));
+    /// let answer = Answer::new().headers(Headers::Both).with_decision();
+    /// let layer = RateLimitLayer::new(limiter).refuse_with(answer);
+    /// # let _ = layer;
+    /// ```
     pub fn refuse_with<A2>(self, answer: A2) -> RateLimitLayer<L, K, C, X, A2> {
         RateLimitLayer {
             admission: self.admission,
@@ -157,6 +167,20 @@ impl<L, K, C, X, A> RateLimitLayer<L, K, C, X, A> {
     /// bounds of `wait`. A [`Duration`](std::time::Duration) alone is the
     /// longest wait. The default is [`Wait::none`]: requests wait in the queue
     /// of a leaky bucket, and nowhere else.
+    ///
+    /// A request never waits past its [deadline](crate::deadline). If it would,
+    /// it is refused at once. A request that is dropped while it waits gives
+    /// back its place.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use sluicegate::limit::{Local, Quota, RateLimitLayer, TokenBucket, Wait};
+    ///
+    /// let limiter = Local::direct(TokenBucket::new(Quota::per_second(10)));
+    /// // Up to half a second, and at most 20 requests in the queue.
+    /// let layer = RateLimitLayer::new(limiter).wait(Wait::up_to(Duration::from_millis(500)).queue(20));
+    /// # let _ = layer;
+    /// ```
     pub fn wait(self, wait: impl Into<Wait>) -> Self {
         let wait = wait.into();
         self.with(|settings| settings.wait = wait)
@@ -165,6 +189,9 @@ impl<L, K, C, X, A> RateLimitLayer<L, K, C, X, A> {
     /// Lets requests without a key pass. By default they are refused with 400,
     /// or with 500 if the key is the client's address and the transport does
     /// not provide it.
+    ///
+    /// An observer sees them with
+    /// [`Outcome::Keyless`](crate::limit::Outcome::Keyless).
     pub fn pass_without_key(self) -> Self {
         self.with(|settings| settings.pass_without_key = true)
     }

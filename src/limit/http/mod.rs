@@ -3,6 +3,17 @@
 //! `service` asks `admission` about each request, and `settings` acts on the
 //! decision. A request that passes at once goes to the inner service. One that
 //! waits or is refused goes into `future`, which polls its `pending` check.
+//!
+//! | file | contents |
+//! |---|---|
+//! | `layer` | the settings as users make them |
+//! | `service` | asks about a request, and calls the inner service or not |
+//! | `admission` | reads key and cost of a request, and asks the limiter |
+//! | `settings` | records a decision, logs it, and makes a refusal of a denial |
+//! | `admit` | the action for a request, as these files tell each other |
+//! | `pending` | a check that takes time, up to the deadline |
+//! | `future` | the states of a call |
+//! | `weigh` | the bound on closures that return a cost |
 
 mod admission;
 mod admit;

@@ -20,7 +20,8 @@ use super::{
 };
 use crate::{deadline, limit::limiter::Backend};
 
-/// A call that waits for a decision.
+/// A call that waits for a decision. It owns the service, because readiness
+/// belongs to an instance and the caller may use its clone meanwhile.
 pub(super) struct ReadyCall<S, Req, A> {
     /// The instance that `poll_ready` has found ready.
     pub(super) service: S,

@@ -28,6 +28,11 @@ use crate::{
 /// It is ready when the inner service is ready, and reserves nothing in
 /// `poll_ready`. Clones share the limiter.
 ///
+/// A request that passes at once is given to the instance that was ready. A
+/// request that waits takes that instance along, and a clone stays, so the
+/// inner service has to be `Clone`. A refused request drops the ready instance,
+/// which gives back whatever its readiness has reserved.
+///
 /// The type parameters after the limiter have the defaults of a layer, so a
 /// struct can name the service:
 ///

@@ -119,7 +119,8 @@ impl AdmissionSettings {
         self.refuse(Refusal::deadline_exceeded)
     }
 
-    /// Acts on an error of the limiter.
+    /// Acts on an error of the limiter, such as a store that does not answer
+    /// under the policy `FailClosed`.
     #[cold]
     pub(super) fn failed<F>(&self, limiter: &Arc<str>, error: BoxError) -> Admit<F> {
         self.observe(limiter, RequestOutcome::Failed, None);
@@ -153,7 +154,8 @@ impl AdmissionSettings {
         }
     }
 
-    /// Notifies the observer, if there is one.
+    /// Notifies the observer, if there is one. `limiter` is empty for an exempt
+    /// request, which no limit was asked about.
     #[inline]
     pub(super) fn observe(
         &self,
