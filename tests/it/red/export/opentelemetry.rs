@@ -15,7 +15,7 @@ use opentelemetry_sdk::metrics::{
 };
 use sluicegate::{
     clock::Manual,
-    red::{Conventions, RedLayer, Registry, TraceId, opentelemetry},
+    red::{self, Conventions, RedLayer, Registry, opentelemetry},
 };
 use tower::{Layer, ServiceExt, service_fn};
 
@@ -132,7 +132,7 @@ fn sorted<'a>(attributes: impl IntoIterator<Item = &'a KeyValue>) -> Vec<(String
 #[test]
 fn the_current_span_is_an_exemplar_if_it_is_sampled() {
     let none = HeaderMap::new();
-    assert_eq!(TraceId::current(&none), None);
+    assert_eq!(red::TraceId::current(&none), None);
     let trace = TraceId::from(7);
     for (flags, sampled) in [
         (TraceFlags::SAMPLED, true),
@@ -140,7 +140,7 @@ fn the_current_span_is_an_exemplar_if_it_is_sampled() {
     ] {
         let span = SpanContext::new(trace, SpanId::from(8), flags, true, TraceState::NONE);
         let _current = Context::new().with_remote_span_context(span).attach();
-        let told = TraceId::current(&none).map(|trace| trace.to_string());
+        let told = red::TraceId::current(&none).map(|trace| trace.to_string());
         assert_eq!(told, sampled.then(|| trace.to_string()));
     }
 }
@@ -149,7 +149,7 @@ fn the_current_span_is_an_exemplar_if_it_is_sampled() {
 fn a_request_belongs_to_the_trace_in_which_it_begins() {
     let clock = Manual::new();
     let builder = Registry::builder().clock(clock.clone());
-    let metrics = builder.exemplars(TraceId::current).build();
+    let metrics = builder.exemplars(red::TraceId::current).build();
     let (trace, flags) = (TraceId::from(7), TraceFlags::SAMPLED);
     let span = SpanContext::new(trace, SpanId::from(8), flags, true, TraceState::NONE);
     let current = Context::new().with_remote_span_context(span).attach();
