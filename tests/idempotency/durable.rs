@@ -1,4 +1,4 @@
-//! The store on disk: played against the model, closed, killed, full, damaged.
+//! The store on disk: against the model, closed, killed, full and damaged.
 
 use std::{
     sync::{
@@ -28,7 +28,7 @@ mod damage;
 pub(crate) mod folder;
 mod room;
 
-/// A store that both of its clocks belong to.
+/// A store with manual clocks.
 async fn open(folder: &Folder, clock: &Manual) -> Result<Durable, OpenError> {
     let store = Durable::builder().clock(clock.clone()).wall(clock.clone());
     store.fsync(Fsync::Never).open(folder.path()).await
@@ -38,9 +38,9 @@ async fn open(folder: &Folder, clock: &Manual) -> Result<Durable, OpenError> {
 #[derive(Clone, Copy, Debug)]
 enum Before {
     Nothing,
-    /// It is closed, and opened anew.
+    /// The store is closed and reopened.
     Closed,
-    /// It is gone, and what the operating system had is opened.
+    /// The process ends, and the files that the operating system has are opened.
     Killed,
 }
 
@@ -49,7 +49,7 @@ fn before() -> impl Strategy<Value = Before> {
     prop_oneof![9 => Just(Nothing), 1 => Just(Closed), 1 => Just(Killed)]
 }
 
-/// A store that is opened anew now and then.
+/// A store that is reopened now and then.
 #[derive(Clone, Debug)]
 struct Reopened(Arc<Inner>);
 

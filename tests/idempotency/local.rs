@@ -1,4 +1,4 @@
-//! The store in process, played against the model.
+//! The store in this process, against the model.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Random histories, played to a store and to the rule that it goes by.
+//! Random histories, played to a store and to its rule.
 
 use std::{fmt::Debug, time::Duration};
 
@@ -20,16 +20,16 @@ mod ledger;
 const NAMES: usize = 3;
 const PLAYERS: usize = 4;
 
-/// A store, and the clock that it goes by.
+/// A store and its clock.
 pub(crate) trait Subject {
     type Store: Store;
 
     fn store(&self) -> &Self::Store;
 
-    /// Lets so much time go by for the store.
+    /// Advances the store's clock.
     async fn advance(&self, by: Duration);
 
-    /// Whether the store's answer is as good as the model's.
+    /// Whether the store's answer agrees with the model's.
     fn agrees(&self, model: &Claim, store: &Claim) -> bool {
         model == store
     }
@@ -40,7 +40,7 @@ pub(crate) trait Subject {
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
     Claim(usize, Play),
-    /// The answer was lost, and the same is claimed again.
+    /// The reply was lost, and the claim is repeated.
     ClaimAgain(usize),
     Renew(usize, Duration),
     Complete(usize, Duration),
@@ -52,7 +52,7 @@ pub(crate) enum Step {
     Pause(Duration),
 }
 
-/// A claim to be made.
+/// The next claim.
 #[derive(Clone, Debug)]
 pub(crate) struct Play {
     name: usize,
@@ -89,7 +89,7 @@ fn play() -> impl Strategy<Value = Play> {
     })
 }
 
-/// Times that often come to the same instant.
+/// Times that often add up to the same instant.
 fn time() -> impl Strategy<Value = Duration> {
     prop_oneof![4 => 1_u64..=5, 1 => Just(50)].prop_map(Duration::from_secs)
 }
@@ -125,7 +125,7 @@ struct Game<'a, S> {
 }
 
 impl<'a, S: Subject> Game<'a, S> {
-    /// Under names that no other game has.
+    /// The names of this game, which no other game uses.
     fn new(subject: &'a S) -> Self {
         let namespace = Token::random().to_string();
         let scope = Scope::new(&namespace);

@@ -55,7 +55,7 @@ fn a_written_layout_stays_readable_and_unchanged() {
     assert_eq!(read, Ok(Record::Value(plain)));
 }
 
-/// More than a map of headers can make room for.
+/// More headers than a map can hold.
 #[test]
 fn any_number_of_headers_comes_back() {
     let mut reply = Reply::new(StatusCode::OK);

@@ -26,7 +26,7 @@ type Result<T> = std::result::Result<Outcome<T>, RunError<String>>;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Takes so long, and counts how often it was begun.
+/// Work that takes this long, and counts how often it has begun.
 #[derive(Clone, Default)]
 struct Work {
     begun: Arc<AtomicU32>,
@@ -45,7 +45,7 @@ impl Work {
         self.begun.load(SeqCst)
     }
 
-    /// Its value is how often it was begun.
+    /// Work that returns how often it has begun.
     async fn done(self) -> std::result::Result<u32, String> {
         let nth = self.begun.fetch_add(1, SeqCst) + 1;
         sleep(self.takes).await;
@@ -113,7 +113,7 @@ async fn a_duplicate_is_refused_or_waits_as_it_was_set() {
     assert!(matches!(first, Ok(Outcome::Ran(1))));
     assert!(matches!(refused, Err(RunError::Running { left }) if left == LEASE));
     assert!(matches!(waited, Ok(Outcome::Replayed(1))));
-    // A store that cannot tell is asked ten times a second.
+    // A store that cannot notify is asked ten times a second.
     assert!(
         begun.elapsed() <= 10 * SECOND + SECOND / 9,
         "{:?}",
@@ -338,7 +338,7 @@ async fn after_a_takeover_the_value_of_the_new_holder_counts() {
     let other = runner.clone();
     let slow: Result<u32> = runner
         .run_leased(name(), work(), |lease| async move {
-            // Time passes, and no heart beats.
+            // Time passes without a renewal.
             tokio::time::advance(LEASE).now_or_never();
             let taken = run(&other, &Work::default()).await;
             assert!(matches!(taken, Ok(Outcome::Ran(1))));
@@ -353,7 +353,7 @@ async fn after_a_takeover_the_value_of_the_new_holder_counts() {
     ));
 }
 
-/// A consumer that was deployed again may have learned a field.
+/// A new version of a consumer may have another field.
 #[tokio::test(start_paused = true)]
 async fn a_value_is_read_by_the_next_version_or_refused() {
     #[derive(Serialize, Deserialize)]

@@ -66,7 +66,7 @@ fn the_end_of_work_is_told_by_a_message() {
         let server = Server::start();
         let begin = async || {
             let store = idempotency::Redis::new("orders", &connect(&server).await);
-            // It begins to listen, and gives up.
+            // The caller begins to listen, and gives up.
             assert!(store.settled(name).now_or_never().is_none());
             store
         };

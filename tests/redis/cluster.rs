@@ -45,7 +45,7 @@ impl Cluster {
         cluster
     }
 
-    /// Its place among the nodes.
+    /// The index of the node.
     pub(crate) fn add_replica_of(&mut self, primary: usize) -> usize {
         let scratch = Scratch::new();
         let (replica, _) = node(&scratch);
@@ -93,7 +93,7 @@ impl Cluster {
         order(&["KEYSLOT", key]).query(&mut client).expect("a slot")
     }
 
-    /// Tells a node what to think of a slot.
+    /// Sets the state of a slot on a node.
     pub(crate) fn set_slot(&self, node: usize, slot: u16, words: &[&str]) {
         let mut client = self.nodes[node].client();
         let mut set = order(&["SETSLOT"]);
@@ -109,7 +109,7 @@ impl Cluster {
         migrated.expect("both nodes are up");
     }
 
-    /// Until all nodes know of all slots.
+    /// Waits until all nodes know of all slots.
     fn settle(&self) {
         let knows_all = |node: &Server| {
             let info: String = order(&["INFO"])
@@ -121,7 +121,7 @@ impl Cluster {
     }
 }
 
-/// Until it is so; the bound is for tests that fail.
+/// Waits until the condition holds, or fails the test after a while.
 fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let limit = Instant::now() + Duration::from_secs(20);
     while !holds() {

@@ -7,8 +7,8 @@ use std::{
     thread,
 };
 
-/// Answers each command of each connection, which are numbered, or leaves the
-/// client waiting. Its port; it is there until the process ends.
+/// Replies to each command of each numbered connection, or leaves the client
+/// waiting. Returns the port; the server runs until the process ends.
 pub(crate) fn server<A>(answer: A) -> u16
 where
     A: Fn(usize, &[String]) -> Option<String> + Send + Sync + 'static,
@@ -30,7 +30,7 @@ where
 pub(crate) fn numbered(command: &[String], reply: &str) -> Option<String> {
     let number = command.last()?;
     match command[2].as_str() {
-        // The question that is nothing but a number.
+        // An echo, which only returns its number.
         "0" => Some(format!(":{number}\r\n")),
         _ => Some(format!("*2\r\n:{number}\r\n{reply}")),
     }
@@ -46,7 +46,7 @@ fn serve(mut stream: TcpStream, answer: impl Fn(&[String]) -> Option<String>) ->
     }
 }
 
-/// None when there is no more.
+/// `None` at the end.
 fn command(input: &mut impl BufRead) -> Option<Vec<String>> {
     let words = length(input, '*')?;
     let word = |_| {

@@ -1,4 +1,4 @@
-//! A way to a server, on which answers get lost, or come twice, when asked to.
+//! A proxy before a server that loses or repeats replies on demand.
 
 use std::{
     io::{Read, Write},
@@ -10,19 +10,19 @@ use std::{
     thread,
 };
 
-/// It is there until the process ends.
+/// The proxy runs until the process ends.
 pub(crate) struct Proxy {
     port: u16,
     faults: Arc<Faults>,
 }
 
-/// How many answers it is still to do this with.
+/// How many further replies to treat so.
 #[derive(Default)]
 struct Faults {
     losing: AtomicUsize,
     swallowing: AtomicUsize,
     repeating: AtomicUsize,
-    /// The connections on which nothing comes back, in the order in which they came.
+    /// The connections without replies, by the order in which they were made.
     stalled: Mutex<Vec<usize>>,
     changed: Condvar,
 }
@@ -48,34 +48,34 @@ impl Proxy {
         format!("redis://127.0.0.1:{}/", self.port)
     }
 
-    /// So many answers of scripts from now on are lost, each with its connection.
+    /// Loses this many further replies of scripts, each with its connection.
     pub(crate) fn lose(&self, answers: usize) {
         self.faults.losing.store(answers, SeqCst);
     }
 
-    /// How many are yet to be lost.
+    /// Returns how many replies are still to be lost.
     pub(crate) fn losing(&self) -> usize {
         self.faults.losing.load(SeqCst)
     }
 
-    /// So many answers from now on are left out, and all others follow.
+    /// Leaves out this many further replies; all others follow.
     pub(crate) fn swallow(&self, answers: usize) {
         self.faults.swallowing.store(answers, SeqCst);
     }
 
-    /// So many answers from now on come twice.
+    /// Repeats this many further replies.
     pub(crate) fn repeat(&self, answers: usize) {
         self.faults.repeating.store(answers, SeqCst);
     }
 
-    /// Nothing comes back on these connections any more, in the order in which they
-    /// were made; on all others, everything does.
+    /// Stops all replies on these connections, by the order in which they were made,
+    /// and on no others.
     pub(crate) fn stall(&self, connections: &[usize]) {
         *self.faults.stalled.lock().unwrap() = connections.to_vec();
         self.faults.changed.notify_all();
     }
 
-    /// Whether all that was ordered has been done.
+    /// Whether all ordered faults have been made.
     pub(crate) fn is_done(&self) -> bool {
         let Faults {
             losing,
@@ -111,7 +111,7 @@ fn carry(nth: usize, client: &TcpStream, port: u16, faults: &Faults) -> Option<(
 }
 
 impl Faults {
-    /// Until nothing stalls this connection.
+    /// Waits until this connection does not stall.
     fn wait(&self, nth: usize) {
         let stalled = self.stalled.lock().unwrap();
         let stalls = |stalled: &mut Vec<usize>| stalled.contains(&nth);
@@ -137,7 +137,7 @@ impl Faults {
     }
 }
 
-/// The length of the first answer; `None` while it is not there whole.
+/// Returns the length of the first reply; `None` while it is incomplete.
 fn answer(bytes: &[u8]) -> Option<usize> {
     let line = 2 + bytes.windows(2).position(|end| end == b"\r\n")?;
     let count = || {
@@ -163,7 +163,7 @@ fn take(left: &AtomicUsize) -> bool {
     left.fetch_update(SeqCst, SeqCst, one_less).is_ok()
 }
 
-/// Until one of them ends, or what comes is not to be passed on; then both end.
+/// Copies until one side ends or a reply is to be lost; then both sides end.
 fn pass(from: &TcpStream, to: &TcpStream, mut change: impl FnMut(&[u8]) -> Option<Vec<u8>>) {
     let (mut input, mut output) = (from, to);
     let mut bytes = [0; 65_536];

@@ -210,7 +210,7 @@ async fn a_cancellation_is_heard_even_if_its_message_was_lost() {
     let child = producer.derive(&id, HOUR).await.unwrap();
     let claim = claim_and_listen(&consumer, &child).await;
     let mut client = server.client();
-    // Like a cancellation at a moment without a subscription.
+    // As a cancellation does while there is no subscription.
     let mut lost = redis::pipe();
     lost.cmd("HSET")
         .arg("sluicegate:{orders:a}:deadline")

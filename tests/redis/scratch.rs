@@ -1,4 +1,4 @@
-//! A folder for what servers want to write.
+//! A folder for the files of servers.
 
 use std::{
     env, fs,
@@ -23,7 +23,7 @@ impl Scratch {
         self.0.to_str().expect("a plain name")
     }
 
-    /// A new file in it.
+    /// Creates a file in the folder.
     pub(crate) fn file(&self, name: &str, content: &str) -> String {
         let path = self.0.join(name);
         fs::write(&path, content).expect("a file");

@@ -8,8 +8,8 @@ use std::{
 
 use crate::{scratch::Scratch, server::free_port};
 
-/// A sentinel that decides alone, and knows the primary as `mymaster`; killed
-/// when dropped.
+/// A sentinel that needs no quorum, and knows the primary as `mymaster`. It is
+/// killed when dropped.
 pub(crate) struct Sentinel {
     process: Child,
     port: u16,
@@ -50,7 +50,7 @@ impl Sentinel {
         format!("redis://127.0.0.1:{}/", self.port)
     }
 
-    /// Has the replica take over; false if it does not see one fit for it yet.
+    /// Promotes the replica; returns false if the sentinel sees none that is ready.
     pub(crate) fn fail_over(&self) -> bool {
         let client = redis::Client::open(self.url()).expect("a good address");
         let mut client = client.get_connection().expect("the sentinel is up");

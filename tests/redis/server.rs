@@ -23,7 +23,7 @@ impl Server {
         Self::with(&[])
     }
 
-    /// A server with more settings, as they stand on redis-server's command line.
+    /// A server with further settings, as on the command line of redis-server.
     pub(crate) fn with(settings: &[&str]) -> Self {
         let settings: Vec<_> = settings.iter().map(|said| said.to_string()).collect();
         // Another process may take the free port before the server does.
@@ -39,12 +39,12 @@ impl Server {
         }
     }
 
-    /// A server whose replicas need not wait for one another.
+    /// A server whose replicas synchronise at once.
     pub(crate) fn primary() -> Self {
         Self::with(&["--repl-diskless-sync-delay", "0"])
     }
 
-    /// A replica of it that has all that it has.
+    /// Returns a replica that has received all data.
     pub(crate) fn replica(&self) -> Self {
         let replica = Self::with(&["--replicaof", "127.0.0.1", &self.port.to_string()]);
         let mut client = replica.client();
@@ -71,25 +71,25 @@ impl Server {
         format!("redis://127.0.0.1:{}/", self.port)
     }
 
-    /// A plain client, to look at what is in the server.
+    /// Returns a plain client, which shows what the server has.
     pub(crate) fn client(&self) -> redis::Connection {
         let client = redis::Client::open(self.url()).expect("a good address");
         client.get_connection().expect("the server is up")
     }
 
-    /// Ends it as a crash would.
+    /// Kills the server, as a crash would.
     pub(crate) fn kill(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 
-    /// Starts it again on the same port; empty, unless it was told to keep a file.
+    /// Starts the server again on the same port; empty, unless it has persistence.
     pub(crate) fn restart(&mut self) {
         self.kill();
         self.process = launch(self.port, &self.settings).expect("its port is still free");
     }
 
-    /// Stops it from doing anything, without closing a connection.
+    /// Stops the process without closing its connections.
     pub(crate) fn stop(&self) {
         self.signal("-STOP");
     }
@@ -116,12 +116,12 @@ pub(crate) fn free_port() -> u16 {
     listener.local_addr().expect("it is bound").port()
 }
 
-/// Waits until it says that it is ready; `None` if it ends before.
+/// Waits until the server is ready; `None` if it ends before.
 fn launch(port: u16, settings: &[String]) -> Option<Child> {
     let mut process = Command::new("redis-server")
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
         .args(["--save", "", "--appendonly", "no"])
-        // Or a replica writes what it gets into the working directory.
+        // Otherwise a replica writes into the working directory.
         .args(["--repl-diskless-load", "swapdb"])
         .args(settings)
         .stdin(Stdio::null())

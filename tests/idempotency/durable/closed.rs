@@ -48,7 +48,7 @@ async fn a_dropped_store_closes_eventually() {
     store.close().await;
 }
 
-/// Claims under this name, as far from the end of its lease.
+/// Claims under this name, and leaves all of the lease.
 async fn left(store: &Durable, name: Name) -> Option<Duration> {
     match store.claim(name, request(2)).await.unwrap() {
         Claim::Running { left } => Some(left),
@@ -131,7 +131,7 @@ async fn a_waiter_learns_of_every_later_end_and_of_none_before() {
             1 => drop(store.release(name(end), request(1).token).await),
             2 => {
                 clock.advance(LEASE + KEEP);
-                // Another's claim has it forgotten.
+                // The claim of another name removes the expired state.
                 drop(store.claim(name(100), request(1)).await);
             }
             _ => store.clone().close().await,

@@ -1,4 +1,4 @@
-//! Processes that are killed in mid-work.
+//! Processes that are killed while they work.
 
 use std::{
     env,
@@ -21,13 +21,13 @@ use sluicegate::{
 use super::folder::Folder;
 use crate::durable::room::{KEEP, LEASE, request};
 
-/// Tells a process that it is a member: what to do, and the folder.
+/// Makes a process a member: it names the task and the folder.
 const MEMBER: &str = "SLUICEGATE_DURABLE_MEMBER";
 
-/// How many work at once.
+/// The number of concurrent workers.
 const TASKS: usize = 8;
 
-/// A process; killed when dropped.
+/// A member process; killed when dropped.
 struct Member {
     child: Child,
     says: BufReader<ChildStdout>,
@@ -45,7 +45,7 @@ impl Member {
         Self::spawn(Command::new(program()), task, folder)
     }
 
-    /// The same, and no file that it writes may be larger than 64 MiB.
+    /// Starts a member whose files may not exceed 64 MiB.
     fn start_limited(task: &str, folder: &Folder) -> Self {
         let mut shell = Command::new("sh");
         let limit = "trap '' XFSZ; ulimit -f 131072; exec \"$0\" \"$@\"";
@@ -53,7 +53,7 @@ impl Member {
         Self::spawn(shell, task, folder)
     }
 
-    /// The same; a file that cannot be written does not end the process.
+    /// Starts a member that survives a file that cannot be written.
     fn start_fearless(task: &str, folder: &Folder) -> Self {
         let mut shell = Command::new("sh");
         let fearless = "trap '' XFSZ; exec \"$0\" \"$@\"";
@@ -61,7 +61,7 @@ impl Member {
         Self::spawn(shell, task, folder)
     }
 
-    /// Lets it write files up to this many bytes from now on; 0 is a full disk.
+    /// Limits the size of its files from now on; 0 is a full disk.
     #[cfg(target_os = "linux")]
     fn limit(&self, bytes: &str) {
         let limited = Command::new("prlimit")
@@ -81,7 +81,7 @@ impl Member {
         Self { child, says }
     }
 
-    /// The next that it tells, if it is still there.
+    /// Returns the next line of the member; `None` if it has ended.
     fn told(&mut self) -> Option<String> {
         loop {
             let mut line = String::new();
@@ -94,7 +94,7 @@ impl Member {
         }
     }
 
-    /// Kills it; answers what else it had told.
+    /// Kills the member; returns the rest of its lines.
     fn kill(mut self) -> Vec<String> {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -110,7 +110,7 @@ fn tell(what: impl std::fmt::Display) {
     println!("\ntold {what}");
 }
 
-/// Returns at once, unless it was started as another process.
+/// Returns at once, unless this process is a member.
 #[tokio::test]
 async fn member() {
     let Ok(orders) = env::var(MEMBER) else {
@@ -127,7 +127,7 @@ async fn member() {
     }
 }
 
-/// Completes one and is in the midst of another.
+/// Completes one work, and begins another.
 async fn one(store: &Durable) {
     assert!(matches!(
         claim(store, key("done"), 1).await,
@@ -143,7 +143,7 @@ async fn one(store: &Durable) {
     pending().await
 }
 
-/// Completes one that no file has room for.
+/// Completes work whose record no file has room for.
 async fn large(store: &Durable) {
     assert!(matches!(
         claim(store, key("large"), 1).await,
@@ -156,7 +156,7 @@ async fn large(store: &Durable) {
     tell(format!("{next:?}"));
 }
 
-/// Completes one after the other, as far as it can, and tells when that changes.
+/// Completes work after work if it can, and reports each change of that.
 async fn filling(store: &Durable) {
     let mut before = String::new();
     for number in 0.. {
@@ -180,7 +180,7 @@ async fn filling(store: &Durable) {
     }
 }
 
-/// Completes one after the other, and tells of each before and after.
+/// Completes work after work, and reports each before and after.
 async fn many(store: &Durable, task: usize) {
     for number in 0.. {
         let what = format!("{task}.{number}");

@@ -1,4 +1,4 @@
-//! Files that are not what was written.
+//! Files that differ from what was written.
 
 use std::{fs, io::Write, path::Path};
 
@@ -10,7 +10,7 @@ use sluicegate::{
 use super::{folder::Folder, open};
 use crate::durable::room::{KEEP, NEW, name, request};
 
-/// Enough for what is in memory to be written in order.
+/// Enough records to move those in memory into tables.
 const RECORDS: usize = 80;
 const LENGTH: usize = 256 << 10;
 
@@ -52,7 +52,7 @@ const DAMAGES: [fn(&Path); 4] = [
     |file| fs::remove_file(file).unwrap(),
 ];
 
-/// Opens it and reads all: whatever was done is answered as it was, or not at all.
+/// Opens the store and reads all records: each is replayed unchanged, or is an error.
 async fn look(folder: &Folder) -> &'static str {
     let store = match open(folder, &Manual::new()).await {
         Err(OpenError::Unreadable(_)) => return "refused",
@@ -94,7 +94,7 @@ async fn a_journal_that_was_cut_off_lacks_what_came_last() {
         assert_eq!(store.claim(name(number), request(1)).await, NEW);
     }
     store.close().await;
-    // It is cut to what is in it.
+    // The journal is cut to its content.
     let store = open(&folder, &clock).await.unwrap();
     assert_eq!(store.claim(name(3), request(1)).await, NEW);
     let torn = folder.copy();
@@ -141,7 +141,7 @@ async fn missing_confirmed_data_is_detected() {
     Durable::open(before.path()).await.unwrap().close().await;
 }
 
-/// The process died when the file was there, and its first number was not.
+/// The process died between the creation of the file and its first number.
 #[tokio::test]
 async fn a_seal_that_was_never_written_does_not_prevent_opening() {
     let folder = Folder::new();
@@ -150,7 +150,7 @@ async fn a_seal_that_was_never_written_does_not_prevent_opening() {
     let store = Durable::open(folder.path()).await.unwrap();
     assert_eq!(store.claim(name(1), request(1)).await, NEW);
     store.close().await;
-    // From then on it is missed.
+    // From then on, a missing write is detected.
     fs::write(folder.path().join("seal"), []).unwrap();
     is_unreadable(folder.path()).await;
 }
@@ -164,7 +164,7 @@ async fn a_foreign_file_is_an_error_and_not_a_panic() {
     is_unreadable(folder.path()).await;
     is_unreadable(&folder.path().join("what.jnl")).await;
     fs::remove_file(folder.path().join("what.jnl")).unwrap();
-    // Of this one the reader panics.
+    // This file makes the reader panic.
     fs::create_dir(folder.path().join("7.jnl")).unwrap();
     is_unreadable(folder.path()).await;
     fs::remove_dir(folder.path().join("7.jnl")).unwrap();

@@ -30,7 +30,7 @@ impl Folder {
         copy
     }
 
-    /// All files in it.
+    /// Returns all files in the folder.
     pub(crate) fn files(&self) -> Vec<PathBuf> {
         let mut files = Vec::new();
         let mut folders = vec![self.0.clone()];

@@ -1,4 +1,4 @@
-//! A store that is full, and what makes room in it.
+//! A full store, and how it makes room.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ pub(super) fn request(token: u8) -> ClaimRequest {
     }
 }
 
-/// A store of so many bytes.
+/// Returns a store with this capacity in bytes.
 async fn open(folder: &Folder, clock: &Manual, capacity: u64) -> Durable {
     let store = Durable::builder().clock(clock.clone()).wall(clock.clone());
     let store = store.fsync(Fsync::Never).capacity(capacity);
@@ -50,13 +50,13 @@ async fn complete(store: &Durable, number: usize, bytes: usize) -> Result<LeaseS
     store.complete(name(number), token, record, KEEP).await
 }
 
-/// Claims and completes.
+/// Claims work and completes it.
 async fn done(store: &Durable, number: usize, bytes: usize) {
     assert_eq!(claim(store, number).await, NEW);
     assert_eq!(complete(store, number, bytes).await, Ok(LeaseStatus::Held));
 }
 
-/// Whether another's claim finds something there; it leaves nothing if not.
+/// Whether another claim finds a state; it leaves none if not.
 async fn is_known(store: &Durable, number: usize) -> bool {
     match store.claim(name(number), request(2)).await.unwrap() {
         Claim::Run { attempt: 1 } => {
@@ -89,7 +89,7 @@ async fn a_full_store_evicts_the_completed_record_that_expires_next() {
     assert_eq!((counts.records, counts.evicted), (4, 1));
     let still = [0, 1, 2, 4].map(|number| is_known(&store, number));
     assert_eq!(futures_util::future::join_all(still).await, [true; 4]);
-    // It was 3 that had to go; to find that out, 1 has to go too.
+    // Record 3 was evicted; the look at it evicts record 1, too.
     assert!(!is_known(&store, 3).await);
     assert!(!is_known(&store, 1).await);
     assert!(is_known(&store, 2).await);

@@ -146,7 +146,7 @@ impl Ledger {
         }
     }
 
-    /// Only who was told to run last may say anything.
+    /// Only the last worker that was told to run may report.
     fn the_holder(&self, token: Token) -> Token {
         let holder = self.holder.map(|(holder, _)| holder);
         assert_eq!(holder, Some(token), "another's lease");

@@ -48,7 +48,7 @@ async fn calls_follow_the_primary_that_sentinels_name() {
     let first = Server::primary();
     let second = first.replica();
     let sentinel = Sentinel::watching(first.port());
-    // One that is away, and would be asked first.
+    // A sentinel that is down, and first in the list.
     let sentinels = ["redis://127.0.0.1:1".to_owned(), sentinel.url()];
     let redis = builder(Place::sentinel(sentinels, "mymaster"))
         .connect()
@@ -137,7 +137,7 @@ async fn a_server_that_stalls_after_the_login_does_not_block_callers() {
     }
 }
 
-/// None also while it changes its role, when it closes its connections.
+/// `None` also while the server changes its role and closes its connections.
 fn get(server: &Server, key: &str) -> Option<i64> {
     let client = redis::Client::open(server.url()).unwrap();
     let mut client = client.get_connection().ok()?;

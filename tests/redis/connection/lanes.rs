@@ -18,7 +18,7 @@ use crate::{
     server::Server,
 };
 
-/// All that is decided in Redis, by one connection.
+/// Everything that uses Redis, on one connection.
 struct Service {
     connection: Connection,
     limiter: limit::Redis<TokenBucket, FailClosed>,
@@ -45,7 +45,7 @@ impl Service {
         }
     }
 
-    /// One call on this lane: whether it was answered.
+    /// Makes one call on this lane; returns whether it got a reply.
     async fn ask(&self, lane: Lane) -> bool {
         match lane {
             Lane::Limits => self.limiter.check("ann", 1).await.is_ok(),
@@ -67,7 +67,7 @@ impl Service {
     }
 }
 
-/// Asked in this order, the lanes have their connections in this order.
+/// Uses the lanes in this order, so that their connections have the same order.
 #[tokio::test]
 async fn a_lane_without_replies_delays_no_other() {
     for (nth, stalled) in LANES.into_iter().enumerate() {
@@ -78,7 +78,7 @@ async fn a_lane_without_replies_delays_no_other() {
         for lane in LANES {
             assert!(service.ask(lane).await, "{lane}");
         }
-        // Also asks once how records are evicted.
+        // The store also asks once for the eviction policy.
         until("all lanes are idle", || {
             ready(service.connection.stats().calls >= 5)
         })
@@ -123,7 +123,7 @@ async fn an_open_breaker_stops_no_other_lane() {
         let stats = lanes.iter().find(|stats| stats.lane == lane);
         stats.is_some_and(|stats| stats.is_open)
     };
-    // Also those that are made anew.
+    // Connections that are made again count, too.
     let records: Vec<_> = (1..10_000).collect();
     proxy.stall(&records);
     until("the breaker opens", async || {
@@ -152,7 +152,7 @@ async fn an_unused_lane_makes_no_connection() {
         (connection.stats().connects, connection.lanes().len()),
         (1, 0)
     );
-    // The first lane takes the connection that showed that the server works.
+    // The first lane takes the connection with which the server was checked.
     let store = idempotency::Redis::new("orders", &connection);
     store.claim(name("k"), request()).await.unwrap();
     assert!(store.eviction_policy().await.is_ok());

@@ -17,10 +17,10 @@ use crate::{
     server::Server,
 };
 
-/// How many ask at once.
+/// The number of concurrent callers.
 const CALLERS: u64 = 40;
 
-/// A server, and a connection to it by way of a proxy.
+/// A server, and a connection to it through a proxy.
 struct Bent {
     server: Server,
     proxy: Proxy,
@@ -40,7 +40,7 @@ impl Bent {
         }
     }
 
-    /// All of it is asked before there is any answer.
+    /// Makes all calls before the first reply comes.
     async fn at_once<T>(&self, calls: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
         self.server.stop();
         let going_on = async {
@@ -62,7 +62,7 @@ impl Bent {
 
 type Fault = fn(&Proxy);
 
-/// One answer comes twice, or is left out.
+/// One reply comes twice, or is left out.
 const FAULTS: [Fault; 2] = [|proxy| proxy.repeat(1), |proxy| proxy.swallow(1)];
 
 #[tokio::test]
@@ -72,7 +72,7 @@ async fn no_check_gets_the_reply_of_another() {
         let rule = TokenBucket::new(Quota::per_hour(1).burst(1_000));
         let limiter = Redis::builder("api", rule, &bent.redis).coalesce(false);
         let limiter = limiter.build(FailClosed);
-        // So that each key has a number that no other has.
+        // Gives each key its own number.
         for key in 0..CALLERS {
             limiter.debit(&key, 10 * key).await.unwrap();
         }
@@ -116,7 +116,7 @@ async fn no_retry_gets_the_record_of_another_key() {
             async move { (key, store.claim(name(&key.to_string()), request()).await) }
         });
         for (key, told) in bent.at_once(asked).await {
-            // The lost call was made again.
+            // The call with the lost reply was repeated.
             assert_eq!(told.unwrap(), Claim::Replay(key.to_string().into()));
         }
         bent.is_closed_once();
@@ -128,8 +128,7 @@ async fn no_retry_gets_the_record_of_another_key() {
     }
 }
 
-/// That a server does not know a script proves that nothing ran only to the one
-/// who asked.
+/// `NOSCRIPT` proves only to its own caller that nothing ran.
 #[tokio::test]
 async fn a_refusal_of_another_call_makes_nothing_run_twice() {
     for (unknown, fault) in [(0, FAULTS[0]), (1, FAULTS[1])] {

@@ -19,15 +19,15 @@ use tokio::{task::yield_now, time::timeout};
 static COUNT: LazyLock<Script> =
     LazyLock::new(|| Script::new("return redis.call('INCR', KEYS[1])"));
 
-/// A builder for tests: probes come soon, and no call is late, however busy the
-/// machine is.
+/// Returns a builder with short probe intervals, and with a timeout that a busy
+/// machine does not exceed.
 pub(crate) fn builder(place: impl Into<Place>) -> Builder {
     Connection::builder(place)
         .timeout(Duration::from_secs(15))
         .breaker(3, Duration::from_millis(20))
 }
 
-/// A builder for tests that want calls to be late.
+/// Returns a builder with a short timeout.
 pub(crate) fn hasty(place: impl Into<Place>) -> Builder {
     builder(place).timeout(Duration::from_secs(1))
 }
@@ -46,7 +46,7 @@ async fn count_by(script: &Script, redis: &Connection, key: &str) -> Result<i64,
     }
 }
 
-/// Again and again until it is so; the bound is for tests that fail.
+/// Waits until the condition holds, or fails the test after a while.
 pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
     let polling = async {
         while !holds().await {
@@ -57,7 +57,7 @@ pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl 
     held.unwrap_or_else(|_| panic!("never: {what}"));
 }
 
-/// How calls ended.
+/// The outcomes of calls.
 #[derive(Debug, Default)]
 struct Tally {
     ok: i64,
@@ -76,7 +76,7 @@ impl Tally {
         }
     }
 
-    /// That nothing ran twice, and nothing that was said to have run did not.
+    /// Asserts that no call ran twice, and that all calls with a reply ran.
     fn explains(&self, counted: i64) {
         let possible = self.ok..=self.ok + self.unsure;
         assert!(possible.contains(&counted), "{counted} ran, but {self:?}");

@@ -45,7 +45,7 @@ async fn nothing_runs_twice_when_connections_are_killed() {
     assert!(counted > tally.ok, "no answer was lost: {tally:?}");
 }
 
-/// For what is ready to be written.
+/// Lets the connection write what is ready.
 async fn some_turns() {
     for _ in 0..50 {
         yield_now().await;
@@ -132,7 +132,7 @@ async fn no_call_fails_because_an_idle_connection_was_closed() {
         let mut order = redis::cmd("CLIENT");
         order.arg(&["KILL", "TYPE", "normal"]);
         order.exec(&mut server.client()).unwrap();
-        // So that the news arrive.
+        // Lets the connection learn that it is closed.
         for _ in 0..20 {
             count(&other, "k").await.unwrap();
         }
@@ -165,7 +165,7 @@ async fn nothing_is_left_when_all_handles_are_dropped() {
     drop(clone);
     until("it is closed", || ready(clients() == 1)).await;
 
-    // No task probes for them.
+    // No task of these runtimes probes.
     let redis = builder(server.url()).connect().await.unwrap();
     server.kill();
     while count(&redis, "n").await.unwrap_err().kind() != ErrorKind::CircuitOpen {}

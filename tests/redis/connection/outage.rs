@@ -88,7 +88,7 @@ async fn a_late_reply_goes_to_no_other_caller() {
     let mut tally = Tally::default();
     while tally.ok < 20 {
         let result = count(&redis, "n").await;
-        // Each answer belongs to its call: they only ever rise.
+        // The counts only rise, so each reply belongs to its call.
         if let Ok(counted) = result {
             assert!(counted > tally.ok && counted <= tally.ok + tally.unsure + 1);
         }
@@ -168,7 +168,7 @@ async fn a_full_server_gets_no_calls_until_it_has_room() {
 
 #[tokio::test]
 async fn the_log_has_one_line_for_each_change() {
-    // Of this thread, on which the probe runs, too.
+    // The log of this thread, on which the probe runs, too.
     let (log, _logging) = Log::begin();
     let mut server = Server::start();
     let redis = builder(server.url()).connect().await.unwrap();

@@ -110,7 +110,7 @@ async fn a_password_may_be_rotated_while_connected() {
     })
     .await;
 
-    // Another lane logs in for itself, by what holds now.
+    // Another lane logs in with the current password.
     let asked = vault.asked.load(SeqCst);
     let store = idempotency::Redis::new("orders", &redis);
     store.claim(name("k"), request()).await.unwrap();

@@ -1,4 +1,4 @@
-//! The texts of servers are in no error and no log, except for known codes.
+//! No error and no log contains a server's text, except for known codes.
 
 use std::{error::Error as _, time::Duration};
 
@@ -18,7 +18,7 @@ use crate::{
 
 const SECRET: &str = "hunter2";
 
-/// All that can be seen of an error.
+/// Returns everything that an error shows.
 fn seen(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = format!("{error} {error:?} {error:#?}");
     let mut source = error.source();
@@ -34,7 +34,7 @@ fn is_kept(error: &(dyn std::error::Error + 'static)) {
     assert!(!text.contains(SECRET), "{text}");
 }
 
-/// Errors as servers and proxies make them, with what they repeat.
+/// Errors of servers and proxies, which repeat the secret.
 const SAYINGS: [&str; 7] = [
     "-ERR unknown command 'X', with args beginning with: 'hunter2'\r\n",
     "-NOPERM User hunter2 has no permissions to access the 'hunter2' key\r\n",
@@ -45,7 +45,7 @@ const SAYINGS: [&str; 7] = [
     "hunter2 says no\r\n",
 ];
 
-/// A server that answers one command with this, and all others well.
+/// A server that replies to one command with this error, and to others normally.
 fn says(command: &'static str, saying: &'static str) -> u16 {
     fake::server(move |_, asked| match asked[0].as_str() {
         it if it == command => Some(saying.to_owned()),

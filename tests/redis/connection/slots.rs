@@ -8,7 +8,7 @@ use sluicegate::redis::{ErrorKind, Server as Place};
 use super::{Tally, builder, count, until};
 use crate::cluster::Cluster;
 
-/// Keys in one slot, which is on the first node in the beginning.
+/// Keys in one slot, which the first node has at the start.
 fn keys_of_one_slot(cluster: &Cluster) -> (u16, Vec<String>) {
     let mut tags = (0..).map(|n| format!("{{tag{n}}}"));
     let tag = tags.find(|tag| Cluster::first_owner(cluster.slot(tag)) == 0);

@@ -112,7 +112,7 @@ fn the_first_check_of_every_runtime_is_answered() {
     assert_eq!((stats.failures, stats.connects), (0, 23));
 }
 
-/// Opens the breaker while the server is away, which then comes back.
+/// Opens the breaker while the server is down, which then comes back.
 async fn with_open_breaker(server: &mut Server, probe_every: Duration) -> (Connection, Limiter) {
     let calls = builder(server.url()).breaker(3, probe_every);
     let (connection, limiter) = limiter(calls).await;

@@ -1,4 +1,4 @@
-//! How often Redis is asked.
+//! The number of calls to Redis.
 
 use std::future::ready;
 
@@ -7,7 +7,7 @@ use sluicegate::idempotency::{Claim, Fingerprint, LeaseStatus, Outcome, RunError
 use super::{MINUTE, name, request, store};
 use crate::{connection::until, server::Server};
 
-/// How many scripts the server ran, as it says itself.
+/// Returns how many scripts the server counts.
 fn scripts(server: &Server) -> u64 {
     let info: String = redis::cmd("INFO")
         .arg("commandstats")
@@ -18,8 +18,8 @@ fn scripts(server: &Server) -> u64 {
     said("evalsha").map_or(0, calls) + said("eval").map_or(0, calls)
 }
 
-/// A runner that has run before, so that the server knows the script and its
-/// policy is known.
+/// Returns a runner that has run before, so that the server knows the script and
+/// the runner knows its eviction policy.
 async fn warm(server: &Server) -> Runner<sluicegate::idempotency::Redis> {
     let (store, connection) = store(server.url()).await;
     let runner = Runner::new(store);

@@ -1,4 +1,4 @@
-//! A thousand at once, over four instances.
+//! A thousand duplicates at once, over four instances.
 
 use std::{
     sync::{
@@ -59,7 +59,7 @@ async fn of_a_thousand_duplicates_over_four_instances_one_runs() {
     assert!(counts.waited > 0, "none came before the end");
 }
 
-/// How many scripts the server ran.
+/// Returns how many scripts the server ran.
 async fn claims(server: &Server) -> u64 {
     let info: String = redis::cmd("INFO")
         .arg("commandstats")

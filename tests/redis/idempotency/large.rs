@@ -1,4 +1,4 @@
-//! Records that are too large to come with the answer to a claim.
+//! Records that are too large for the reply to a claim.
 
 use std::{future::ready, time::Duration};
 
@@ -21,7 +21,7 @@ use crate::{
 
 const MEGABYTE: usize = 1 << 20;
 
-/// How many retry at once.
+/// The number of concurrent retries.
 const RETRIES: u64 = 20;
 
 /// A store behind a proxy, which has a record of a megabyte under the name `large`.
@@ -60,8 +60,8 @@ impl Stocked {
         kept.map(drop).unwrap();
     }
 
-    /// All ask, and know what to wait for; the record does not come until
-    /// `meanwhile` has ended.
+    /// All retries know that the record is large; it does not come until `meanwhile`
+    /// has ended.
     async fn retry(&self, meanwhile: impl Future<Output = ()>) -> Vec<Claim> {
         // Records had the first connection, and large ones the second.
         self.proxy.stall(&[1]);
@@ -95,7 +95,7 @@ async fn retries_at_the_same_time_fetch_a_record_once() {
     let counts = stocked.store.counts();
     assert_eq!((counts.fetched, counts.shared), (1, RETRIES - 1));
     assert_eq!(stocked.lane(Lane::LargeRecords).stats.calls - before, 1);
-    // Nothing of it is kept: the next asks again.
+    // The record is not kept: the next retry fetches it again.
     stocked.store.claim(name("large"), request()).await.unwrap();
     assert_eq!(stocked.store.counts().fetched, 2);
 }
@@ -110,10 +110,10 @@ async fn limits_work_beside_a_large_record_that_stalls() {
     let checks = async {
         let mut passed = 0;
         for _ in 0..400 {
-            // FailClosed: an error would say that the policy decided.
+            // With FailClosed, an error would show that the policy decided.
             let decision = limiter.check("ann", 1).await.unwrap();
             passed += u32::from(decision.is_admitted());
-            // Work that is done for the first time waits for nothing either.
+            // Work that is done for the first time does not wait, either.
             if passed.is_multiple_of(100) {
                 let claim = stocked
                     .store
@@ -183,7 +183,7 @@ async fn a_waiter_fetches_itself_when_the_fetching_call_is_dropped() {
     assert_eq!(stocked.store.counts().shared, 0);
 }
 
-/// A follower has a time of its own, which one who is late does not use up.
+/// A follower has its own time limit, which a late leader does not use up.
 #[tokio::test]
 async fn a_waiter_fetches_itself_when_the_fetching_call_is_late() {
     let server = Server::start();
@@ -207,7 +207,7 @@ async fn a_waiter_fetches_itself_when_the_fetching_call_is_late() {
         kept.is_ok()
     })
     .await;
-    // Nothing comes back where it is asked first, nor where it is asked again.
+    // No reply comes on either connection.
     let large = connection.stats().connects as usize - 1;
     proxy.stall(&[large]);
     let waiting = join_all((0..3).map(|_| store.claim(name, request())));

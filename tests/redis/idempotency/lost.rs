@@ -1,4 +1,4 @@
-//! Answers that are lost: what was asked is asked again, and done once.
+//! Lost replies: the call is repeated, and takes effect once.
 
 use std::future::ready;
 
@@ -14,7 +14,7 @@ use crate::{
     server::Server,
 };
 
-/// A store whose connection loses answers, and one of another process.
+/// A store whose connection loses replies, and the store of another process.
 struct Torn {
     proxy: Proxy,
     store: Redis,
@@ -43,7 +43,7 @@ impl Torn {
         }
     }
 
-    /// Those that were lost so far.
+    /// Returns how many replies were lost so far.
     fn is_lost(&self, answers: u64) {
         assert_eq!(self.proxy.losing(), 0);
         assert_eq!(self.store.counts().repeated, answers);
@@ -124,7 +124,7 @@ async fn a_call_is_repeated_once_at_most() {
     assert_eq!(torn.connection.stats().calls - calls, 2);
     assert_eq!(torn.proxy.losing(), 3);
     torn.proxy.lose(0);
-    // It was taken all the same, and is still this claimant's.
+    // The lease was taken all the same, and this claimant still has it.
     let duplicate = torn.other.claim(name("k"), super::request()).await;
     assert!(matches!(duplicate, Ok(Claim::Running { .. })));
     let again = torn.store.claim(name("k"), request).await;

@@ -45,7 +45,7 @@ async fn store(place: impl Into<Place>) -> (Redis, Connection) {
     (Redis::new("orders", &connection), connection)
 }
 
-/// Work that runs until it is told to end.
+/// Work that runs until the test ends it.
 fn gate() -> (
     tokio::sync::oneshot::Sender<()>,
     impl Future<Output = ()> + Send,

@@ -1,4 +1,4 @@
-//! Servers that are away, and come back with what they kept.
+//! Servers that are down, and come back with their records.
 
 use std::{future::ready, time::Duration};
 
@@ -103,7 +103,7 @@ async fn an_open_breaker_answers_at_once_and_nothing_runs() {
         let away = store.claim(name("k"), request()).await;
         assert!(matches!(away, Err(StoreError::Unavailable(_))));
     }
-    // None was sent, and none was tried twice.
+    // No call was sent, and none was repeated.
     let after = connection.stats();
     assert_eq!(
         after.circuit_open - before.circuit_open,
@@ -142,7 +142,7 @@ async fn a_request_whose_key_cannot_be_checked_is_told_when_to_come_again() {
     assert_eq!(answer.headers()["retry-after"], "3600");
 }
 
-/// Work goes on while Redis is away, and its end is told when it is back.
+/// Work goes on while Redis is down, and is completed when it is back.
 #[tokio::test]
 async fn work_outlasts_a_crash_of_redis() {
     let scratch = Scratch::new();

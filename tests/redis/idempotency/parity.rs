@@ -30,7 +30,7 @@ impl Subject for InRedis {
     }
 }
 
-/// A history has 30 steps, more or less.
+/// The usual number of steps in a history.
 fn histories() -> u32 {
     let said = env::var("SLUICEGATE_PARITY_STEPS").ok();
     said.map_or(10_000, |said| said.parse().expect("whole steps")) / 30
@@ -57,7 +57,7 @@ fn it_goes_by_the_state_rules() {
     all_expire(&server);
 }
 
-/// Nothing stays for ever.
+/// Every key has an expiry.
 fn all_expire(server: &Server) {
     let mut client = server.client();
     let keys: Vec<String> = client.keys("*").unwrap();

@@ -57,7 +57,7 @@ async fn in_a_cluster_records_are_spread_and_completions_are_heard() {
     );
 }
 
-/// The rights of all scripts, and nothing but the prefix.
+/// The rights of all scripts, on keys with the prefix only.
 const RIGHTS: &str =
     "~shop:* +eval +evalsha +time +get +set +del +pexpire +rpush +llen +lindex +ltrim";
 

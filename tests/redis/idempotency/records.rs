@@ -58,7 +58,7 @@ async fn a_record_is_any_bytes() {
     }
 }
 
-/// Also the tokens and fingerprints that look like ends, numbers or nothing.
+/// Also tokens and fingerprints that look like other fields, numbers or nothing.
 #[tokio::test]
 async fn tokens_are_any_bytes() {
     let server = Server::start();
@@ -130,7 +130,7 @@ async fn the_key_expires_with_its_state() {
     let (name, request) = (name("k"), request());
     let mut client = server.client();
     let mut left = || Duration::from_millis(client.pttl(key()).unwrap());
-    // It may take long until it is looked at, but hardly a minute.
+    // The test may be slow, but hardly by a minute.
     assert!(store.claim(name, request).await.is_ok());
     assert!((MINUTE..=2 * MINUTE).contains(&left()), "{:?}", left());
     assert_eq!(
@@ -220,7 +220,7 @@ async fn the_layout_is_what_it_was_in_version_1() {
     is("1Cw", "1700000240000000", "done");
 }
 
-/// The bound that is promised: what is left of lease and keep.
+/// The documented bound is the rest of lease and keep.
 #[tokio::test]
 async fn a_clock_that_is_set_ahead_runs_nothing_twice_within_lease_and_keep() {
     let server = Server::start();
@@ -237,7 +237,7 @@ async fn a_clock_that_is_set_ahead_runs_nothing_twice_within_lease_and_keep() {
         ..request
     };
     assert!(store.claim(name("k"), request).await.is_ok());
-    // From one instant to the next, while the work goes on.
+    // The clock steps while the work goes on.
     clock.advance(61 * MINUTE - Duration::from_micros(1));
     assert_eq!(store.claim(name("k"), other()).await, Ok(Claim::Unknown));
     assert_eq!(
@@ -247,7 +247,7 @@ async fn a_clock_that_is_set_ahead_runs_nothing_twice_within_lease_and_keep() {
     clock.advance(61 * MINUTE);
     let again = store.claim(name("k"), other()).await;
     assert_eq!(again, Ok(Claim::Run { attempt: 1 }));
-    // And a step back keeps it.
+    // A step back keeps the record.
     clock.set(clock.now() - 60_000_000_000);
     let running = store.claim(name("k"), other()).await;
     assert!(matches!(running, Ok(Claim::Running { .. })), "{running:?}");
@@ -320,7 +320,7 @@ async fn a_record_of_another_type_is_not_an_outage_and_stays() {
     assert_eq!(connection.stats().opened, 0);
 }
 
-/// Even where the layer lets requests pass while the store is away.
+/// Even if the layer admits requests while the store is down.
 #[tokio::test]
 async fn a_key_whose_record_is_of_another_type_does_not_pass() {
     let server = Server::start();
@@ -378,7 +378,7 @@ async fn stores_of_other_names_and_prefixes_share_nothing() {
     assert_eq!(keys, expected);
 }
 
-/// The server tells its own time, and not the caller's.
+/// The server's clock counts, and not the caller's.
 #[tokio::test]
 async fn a_lease_lapses_by_the_servers_clock() {
     let server = Server::start();
@@ -412,7 +412,7 @@ fn set_memory(server: &Server, policy: &str, most: &str) {
 #[tokio::test]
 async fn a_full_server_refuses_new_records_and_keeps_the_others() {
     let server = Server::start();
-    // One that is asked even when it refuses.
+    // This call is made even when the server refuses it.
     let stubborn = builder(server.url()).breaker(u32::MAX, Duration::from_secs(1));
     let connection = stubborn.connect().await.unwrap();
     let store = Redis::new("orders", &connection);

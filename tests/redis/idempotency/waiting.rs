@@ -97,8 +97,8 @@ async fn a_release_wakes_a_waiting_caller_which_may_run() {
     assert_eq!(claimed, Claim::Run { attempt: 1 });
 }
 
-/// A subscription that begins wakes who waits, once; whatever is beyond that was
-/// a message. Where looking was faster than a message, it is tried again.
+/// A new subscription wakes the waiters once; further wake-ups are messages. If
+/// polling was faster than the message, the test tries again.
 #[tokio::test]
 async fn a_message_wakes_the_waiter() {
     let server = Server::start();
@@ -200,7 +200,7 @@ async fn a_waiter_survives_an_outage_of_the_server() {
         () = &mut settled => panic!("nobody said so"),
         () = looked => {}
     }
-    // Without a file, it knows of no work.
+    // Without persistence, the server has lost all work.
     server.restart();
     settled.await;
 }

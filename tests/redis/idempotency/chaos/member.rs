@@ -17,16 +17,16 @@ use tokio::{
 
 use super::{KEYS, MEMBER, is_stuck};
 
-/// How much a member does at once.
+/// The concurrent work of a member.
 const CLIENTS: usize = 4;
 
-/// How long work takes, which has to be killed while it runs.
+/// How long work takes, so that members are killed while it runs.
 const WORK: Duration = Duration::from_millis(10);
 
-/// How long a client waits before it comes again.
+/// How long a client waits before it retries.
 const PATIENCE: Duration = Duration::from_millis(40);
 
-/// Returns at once, unless it was started by another.
+/// Returns at once, unless the fleet started this process.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn member() {
     let Ok(orders) = env::var(MEMBER) else {
@@ -75,7 +75,7 @@ struct Member {
 }
 
 impl Member {
-    /// A client that comes again until it is told something for good.
+    /// A client that retries until it gets a final result.
     async fn ask(self: &Arc<Self>, key: usize) {
         let answer = loop {
             let ended = timeout(PATIENCE, self.run(key)).await;
@@ -110,7 +110,7 @@ impl Member {
         value
     }
 
-    /// A line in the file, which outlives this process, and to who started it.
+    /// Writes a line to the file, which outlives this process, and to the parent.
     fn write(&self, line: &str) {
         let file = OpenOptions::new().append(true).open(&self.file);
         let written = file.unwrap().write(format!("{line}\n").as_bytes());
