@@ -1,5 +1,7 @@
 //! How to answer a request of which only the content type is left. The layers
-//! of `deadline` and `idempotency` use it when the request itself is gone.
+//! of `deadline` and `idempotency` need it after the handler has taken the
+//! request, or when a response has begun and only its trailers can still tell
+//! of a refusal.
 
 use http::{HeaderMap, HeaderValue, Request, header::CONTENT_TYPE};
 

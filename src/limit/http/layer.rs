@@ -191,7 +191,7 @@ impl<L, K, C, X, A> RateLimitLayer<L, K, C, X, A> {
     /// not provide it.
     ///
     /// An observer sees them with
-    /// [`Outcome::Keyless`](crate::limit::Outcome::Keyless).
+    /// [`RequestOutcome::Keyless`](crate::limit::RequestOutcome::Keyless).
     pub fn pass_without_key(self) -> Self {
         self.with(|settings| settings.pass_without_key = true)
     }

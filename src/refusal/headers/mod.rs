@@ -1,5 +1,9 @@
 //! The header fields that tell clients their quota: the IETF lists, which have
 //! a member for each limit, and the older fields, which have room for one.
+//!
+//! Nested layers write the same fields, so a layer reads what layers further in
+//! have written before it adds its own limit: `list` finds members, `ietf` and
+//! `legacy` decide which limit stays.
 
 mod headers;
 mod ietf;
