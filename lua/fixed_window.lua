@@ -1,4 +1,4 @@
--- A counter that starts anew in every window. Mirrors src/limit/rules/fixed_window.rs;
+-- A counter that starts anew in every window. Twin of src/limit/rules/fixed_window.rs;
 -- params, keys and what is emitted: see window.lua.
 
 local fixed = setmetatable({}, { __index = window })

@@ -1,5 +1,5 @@
 -- The generic cell rate algorithm, by which the token bucket and the leaky bucket
--- decide. Mirrors src/limit/rules/gcra.rs.
+-- decide. Twin of src/limit/rules/gcra.rs.
 --
 -- params  token, tick, size: units that a token takes, units in a tick, tokens of a
 --         whole bucket

@@ -1,4 +1,4 @@
--- A queue that drains at a constant rate, or a meter. Mirrors
+-- A queue that drains at a constant rate, or a meter. Twin of
 -- src/limit/rules/leaky_bucket.rs; params, keys and what is emitted: see gcra.lua.
 --
 -- params  one more: 1 if what is admitted waits for its turn

@@ -1,4 +1,4 @@
--- The log of a bucket: the admitted costs and their instants. Mirrors
+-- The log of a bucket: the admitted costs and their instants. Twin of
 -- src/limit/rules/log.rs.
 --
 -- KEYS    hold a list, oldest first, of '<at> <cost> <total>': the cost that passed

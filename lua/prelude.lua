@@ -5,7 +5,7 @@
 --          (microseconds), which only tests and replays give
 --
 -- Numbers here are doubles, whole up to 2^53, and are written with '%.0f': the
--- tostring of Lua would round them to 14 digits. Mirrors src/clock.rs.
+-- tostring of Lua would round them to 14 digits. Twin of src/clock.rs.
 
 local KEYS, ARGV, call, try = KEYS, ARGV, redis.call, redis.pcall
 local floor, ceil, max, min = math.floor, math.ceil, math.max, math.min

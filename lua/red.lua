@@ -33,7 +33,7 @@
 local SECOND = 1000000
 local DAY = 86400 * SECOND
 
--- Mirrors src/red/fleet/resolution.rs: the width of windows, and for how long
+-- Twin of src/red/fleet/resolution.rs: the width of windows, and for how long
 -- after their end they are kept, which is a minute longer than they are read.
 local RESOLUTIONS = {
     { name = '10s', width = 10 * SECOND, kept = 21 * 60 * SECOND },

@@ -1,5 +1,5 @@
 -- Changes a bucket without a decision: gives costs back, or takes them without a
--- check. After gcra.lua. Mirrors src/limit/rules/refund.rs.
+-- check. After gcra.lua. Twin of src/limit/rules/refund.rs.
 
 function gcra.credit(rule, state, now, cost)
     state.at, state.ahead = now, max(0, rule:distance(state, now) - cost * rule.token)

@@ -1,5 +1,5 @@
 -- The exact sliding window: it remembers when everything passed that is still within
--- the window. Mirrors src/limit/rules/sliding_log.rs; keys: see log.lua.
+-- the window. Twin of src/limit/rules/sliding_log.rs; keys: see log.lua.
 --
 -- params  limit, width in ticks
 -- emits   cost in the window, number of pairs, pairs of instant and cost. They are

@@ -1,4 +1,4 @@
--- Two counters that stand in for a window that slides with the present. Mirrors
+-- Two counters that stand in for a window that slides with the present. Twin of
 -- src/limit/rules/sliding_window.rs; params, keys and what is emitted: see window.lua.
 --
 -- params  two more: ticks in a step, and steps in a window

@@ -1,4 +1,4 @@
--- A bucket of tokens that fills at a constant rate. Mirrors
+-- A bucket of tokens that fills at a constant rate. Twin of
 -- src/limit/rules/token_bucket.rs; params, keys and what is emitted: see gcra.lua.
 
 rules.token_bucket = function(params)

@@ -1,5 +1,5 @@
 -- Counting windows: which window, and what was counted in it and in the one before.
--- The base of the fixed and the sliding window. Mirrors src/limit/rules/window.rs.
+-- The base of the fixed and the sliding window. Twin of src/limit/rules/window.rs.
 --
 -- params  limit, width in ticks, and the largest count
 -- KEYS    hold '<index> <previous> <current> <width> <kind>', and behind that, while

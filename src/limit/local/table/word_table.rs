@@ -250,7 +250,7 @@ impl Table {
     }
 }
 
-/// Returns another hash of a hash, for the lines beyond the homes.
+/// Hashes a hash again, to find the lines beyond the homes of its key.
 fn mix(key: u64) -> u64 {
     let mixed = key.wrapping_mul(0x9E37_79B9_7F4A_7C15);
     mixed ^ (mixed >> 32)
