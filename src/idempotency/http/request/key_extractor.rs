@@ -8,13 +8,11 @@ use std::sync::Arc;
 
 use http::Request;
 
-use super::{
-    principal::{Principal, PrincipalSource},
-    request_key::RequestKey,
-};
+use super::{principal::PrincipalSource, request_key::RequestKey};
 use crate::{
     exempt::Exempt,
     idempotency::{http::executor::Executor, observe::Event, store::Store},
+    key::Absence,
     refusal::{Reason, Refusal},
 };
 
@@ -137,15 +135,19 @@ impl<S: Store, W, Q, X> KeyExtractor<S, W, Q, X> {
         let Some(key) = key else {
             return Ok(None);
         };
-        let principal = match self.principal.principal(req) {
-            Principal::Client(client) => Some(client),
-            Principal::Global => None,
-            Principal::Missing => return Err(Refusal::because(Reason::NoPrincipal)),
-            Principal::NoPeer => {
-                settings.peer_warning.warn(&settings.identity.namespace);
-                return Err(Refusal::because(Reason::NoPeer));
-            }
-        };
+        let principal = self.principal.principal(req);
+        let principal = principal.map_err(|absence| self.no_principal(absence))?;
         Ok(Some(RequestKey { key, principal }))
+    }
+
+    /// Returns the refusal of a request without a principal. If the transport
+    /// does not tell the client's address, it also warns, once.
+    fn no_principal(&self, absence: Absence) -> Refusal {
+        let settings = &self.executor.settings;
+        if absence != Absence::NoPeer {
+            return Refusal::because(Reason::NoPrincipal);
+        }
+        settings.peer_warning.warn(&settings.identity.namespace);
+        Refusal::because(Reason::NoPeer)
     }
 }

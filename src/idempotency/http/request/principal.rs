@@ -5,27 +5,19 @@ use http::Request;
 
 use crate::key::{Absence, EncodedKey, Key, KeyExt, Or, StoreKey};
 
-/// The owner of a request's key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Principal {
-    /// One client among others, in its written form.
-    Client(String),
-    /// All clients share one scope.
-    Global,
-    /// The request has none.
-    Missing,
-    /// It is the client's address, which the transport has not told.
-    NoPeer,
-}
-
 /// Reads the owner of a request's key. Made by
 /// [`principal`](super::super::IdempotencyLayer::principal) and
 /// [`global_scope`](super::super::IdempotencyLayer::global_scope).
 ///
 /// It is public only because it is a bound of public types.
 pub trait PrincipalSource<Req> {
-    /// Reads the owner of this request's key.
-    fn principal(&self, req: &Req) -> Principal;
+    /// Reads the client that owns this request's key; `None` if all clients
+    /// share one scope.
+    ///
+    /// # Errors
+    ///
+    /// Says why the request has no owner.
+    fn principal(&self, req: &Req) -> Result<Option<String>, Absence>;
 }
 
 /// Marks a layer whose keys have a scope. Only such a layer can be used.
@@ -57,8 +49,8 @@ impl<K> Scoped for ByKey<K> {}
 
 /// Every request is in the same scope.
 impl<Req> PrincipalSource<Req> for GlobalScope {
-    fn principal(&self, _req: &Req) -> Principal {
-        Principal::Global
+    fn principal(&self, _req: &Req) -> Result<Option<String>, Absence> {
+        Ok(None)
     }
 }
 
@@ -70,13 +62,10 @@ where
     K: Key<Request<B>> + 'static,
     for<'a> K::Key<'a>: StoreKey,
 {
-    fn principal(&self, req: &Request<B>) -> Principal {
+    fn principal(&self, req: &Request<B>) -> Result<Option<String>, Absence> {
         match self.0.key(req) {
-            Some(key) => Principal::Client(EncodedKey::of(&key).to_string()),
-            None => match self.0.absence(req) {
-                Absence::NoPeer => Principal::NoPeer,
-                _ => Principal::Missing,
-            },
+            Some(key) => Ok(Some(EncodedKey::of(&key).to_string())),
+            None => Err(self.0.absence(req)),
         }
     }
 }
