@@ -178,6 +178,7 @@ mod histogram;
 pub mod idempotency;
 pub mod key;
 pub mod limit;
+mod random;
 pub mod red;
 #[cfg(feature = "redis")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]

@@ -30,9 +30,7 @@ impl Token {
     ///
     /// When the operating system has no random numbers, as a `HashMap` does.
     pub fn random() -> Self {
-        let mut bytes = [0; 16];
-        getrandom::fill(&mut bytes).expect("the operating system has random numbers");
-        Self(bytes)
+        Self(crate::random::bytes())
     }
 
     /// Restores a token from its [bytes](Self::as_bytes).

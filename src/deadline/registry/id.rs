@@ -131,9 +131,7 @@ pub(super) fn root(path: &str) -> &str {
 ///
 /// When the operating system has no random numbers, as a `HashMap` does.
 fn random_word() -> String {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).expect("the operating system has random numbers");
-    format!("{:032x}", u128::from_ne_bytes(bytes))
+    format!("{:032x}", u128::from_ne_bytes(crate::random::bytes()))
 }
 
 impl FromStr for Id {

@@ -4,12 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     client::FleetClient,
-    random,
     reading::reader::Reader,
     redis::{Redis, Shipping},
     shipping::{shipper::Shipper, task::FlushTask},
 };
-use crate::{key::EncodedKey, red::Registry, redis::Connection};
+use crate::{key::EncodedKey, random, red::Registry, redis::Connection};
 
 /// The longest interval between two flushes.
 const DAY: Duration = Duration::from_secs(86_400);
@@ -84,7 +83,8 @@ impl Builder {
     pub fn build(self) -> Redis {
         // Random, because a restarted process numbers its flushes from 1 again,
         // which the script would take for duplicates under the same id.
-        let instance = format!("{}{:032x}", self.instance, random::number());
+        let id = u128::from_ne_bytes(random::bytes());
+        let instance = format!("{}{id:032x}", self.instance);
         let life = self.every * SILENCES;
         let shipper = Shipper::new(&self.registry, &self.client, instance, life);
         let shipper = Arc::new(shipper);

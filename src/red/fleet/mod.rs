@@ -10,7 +10,6 @@ mod builder;
 mod client;
 mod in_flight;
 mod label_codec;
-mod random;
 mod reading;
 pub mod redis;
 mod reply;

@@ -6,7 +6,7 @@ use tokio::{sync::oneshot, task::AbortHandle, time::timeout};
 
 use super::shipper::Shipper;
 use crate::{
-    red::fleet::random::share,
+    random,
     runtime::background,
     sync::{Mutex, lock},
 };
@@ -57,5 +57,6 @@ async fn run(shipper: Arc<Shipper>, every: Duration, mut closed: oneshot::Receiv
 /// Varies the interval by a tenth, so that the instances of a fleet that
 /// started together do not flush together.
 fn jittered(every: Duration) -> Duration {
-    every.mul_f64(0.9 + 0.2 * share())
+    let share = u128::from_ne_bytes(random::bytes()) as f64 / u128::MAX as f64;
+    every.mul_f64(0.9 + 0.2 * share)
 }
