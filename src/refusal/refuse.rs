@@ -12,7 +12,7 @@ use crate::limit::{Decision, Other};
 ///
 /// ```
 /// use http::{Request, Response, StatusCode};
-/// use sluicegate::{limit::Decision, refusal::{Refusal, Refuse}};
+/// use sluicegate::{limit::{Decision, Other}, refusal::{Refusal, Refuse}};
 ///
 /// #[derive(Clone)]
 /// struct Plain;
@@ -28,8 +28,7 @@ use crate::limit::{Decision, Other};
 ///         true
 ///     }
 ///
-///     fn mark(&self, limiter: &str, decision: &Decision, res: &mut Response<String>) {
-///         let _ = limiter;
+///     fn mark(&self, _: &str, decision: &Decision, _: &[Other], res: &mut Response<String>) {
 ///         res.headers_mut().insert("x-remaining", decision.remaining().into());
 ///     }
 /// }
@@ -72,16 +71,11 @@ pub trait Refuse<Req, Res, Err> {
         false
     }
 
-    /// Tells the caller of an admitted request what is left of its quota.
-    fn mark(&self, limiter: &str, decision: &Decision, res: &mut Res) {
-        let _ = (limiter, decision, res);
-    }
-
-    /// The same for a request that was admitted by several limits, as with an
-    /// [`All`](crate::limit::All). By default the others are left out.
-    fn mark_all(&self, limiter: &str, decision: &Decision, others: &[Other], res: &mut Res) {
-        let _ = others;
-        self.mark(limiter, decision, res);
+    /// Tells the caller of an admitted request what is left of its quota. `others`
+    /// are the other limits of an [`All`](crate::limit::All), and empty for a single
+    /// limit.
+    fn mark(&self, limiter: &str, decision: &Decision, others: &[Other], res: &mut Res) {
+        let _ = (limiter, decision, others, res);
     }
 }
 

@@ -39,31 +39,9 @@ where
         self.options.headers != Headers::None || self.options.with_decision
     }
 
-    fn mark(&self, limiter: &str, decision: &Decision, res: &mut Response<B>) {
-        self.mark_admitted(limiter, decision, &[], res);
-    }
-
-    fn mark_all(
-        &self,
-        limiter: &str,
-        decision: &Decision,
-        others: &[Other],
-        res: &mut Response<B>,
-    ) {
-        self.mark_admitted(limiter, decision, others, res);
-    }
-}
-
-impl<F> Answer<F> {
-    /// Marks the response to an admitted request. Layers further in may have
-    /// marked it with their own limits already.
-    fn mark_admitted<B>(
-        &self,
-        limiter: &str,
-        decision: &Decision,
-        others: &[Other],
-        res: &mut Response<B>,
-    ) {
+    // Marks the response to an admitted request. Layers further in may have
+    // marked it with their own limits already.
+    fn mark(&self, limiter: &str, decision: &Decision, others: &[Other], res: &mut Response<B>) {
         // Read before anything is written: what layers further in have
         // reported.
         let refused = refused(res.extensions());
@@ -97,7 +75,9 @@ impl<F> Answer<F> {
             res.extensions_mut().insert(reported);
         }
     }
+}
 
+impl<F> Answer<F> {
     /// Makes the HTTP response to a refused request.
     fn http_response<B>(&self, refusal: &Refusal) -> Response<B>
     where

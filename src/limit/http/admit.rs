@@ -45,7 +45,7 @@ impl Admitted {
     where
         A: Refuse<Req, Res, Err>,
     {
-        answer.mark_all(&self.limiter, &self.decision, &self.others.list(), res);
+        answer.mark(&self.limiter, &self.decision, &self.others.list(), res);
     }
 }
 
