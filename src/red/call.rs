@@ -56,9 +56,9 @@ pub trait ClassifyResult<T, E> {
     /// Returns the outcome of a call.
     fn classify(&self, result: &Result<T, E>) -> Outcome;
 
-    /// Returns the outcome, and the cause if it is known better than the outcome
-    /// tells. `is_own` tells whether a refusal answers this very call. Implement it
-    /// only to handle such refusals.
+    /// Returns the outcome, and the cause if it is known better than the
+    /// outcome tells. `is_own` tells whether a refusal answers this very call.
+    /// Implement it only to handle such refusals.
     fn outcome_and_cause(
         &self,
         result: &Result<T, E>,

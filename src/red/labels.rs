@@ -121,9 +121,9 @@ impl Labels {
         self.kind
     }
 
-    /// Returns the HTTP method if the registry
-    /// [knows it](super::Builder::http_methods), or else [`OTHER`](Self::OTHER).
-    /// Empty for gRPC and for other calls.
+    /// Returns the HTTP method if the registry [knows
+    /// it](super::Builder::http_methods), or else [`OTHER`](Self::OTHER). Empty
+    /// for gRPC and for other calls.
     pub fn method(&self) -> &str {
         &self.method
     }
@@ -139,7 +139,8 @@ impl Labels {
     }
 
     /// Returns the server that requests were sent to: `host:port` as in the
-    /// request's URI. Empty for received requests, and for a URI without a host.
+    /// request's URI. Empty for received requests, and for a URI without a
+    /// host.
     pub fn peer(&self) -> &str {
         &self.peer
     }

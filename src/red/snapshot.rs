@@ -36,8 +36,8 @@ pub struct Snapshot {
     /// About how many label sets had no room. Their requests are counted
     /// together.
     pub overflowed: u64,
-    /// How many of these label sets were of sent requests. A fleet does not know it:
-    /// 0 there.
+    /// How many of these label sets were of sent requests. A fleet does not
+    /// know it: 0 there.
     pub overflowed_sent: u64,
     /// The limiters that this registry observes, in the order of their names.
     pub(crate) limiters: Vec<LimiterCounts>,

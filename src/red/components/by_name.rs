@@ -1,5 +1,5 @@
-//! Counters by name, found without a lock. The decisions of limiters are counted
-//! in them.
+//! Counters by name, found without a lock. The decisions of limiters are
+//! counted in them.
 
 use std::sync::OnceLock;
 
@@ -48,7 +48,8 @@ impl<T: Default> ByName<T> {
     #[cold]
     fn add(&self, hash: u64, name: &str) -> &T {
         let take_room = || self.budget.take();
-        // Checked before the lock, so that a flood of new names does not queue up.
+        // Checked before the lock, so that a flood of new names does not queue
+        // up.
         let added = match self.budget.is_spent() {
             true => None,
             false => self.table.find_or_insert(

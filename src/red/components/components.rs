@@ -19,8 +19,8 @@ pub(crate) struct Components {
     pub(crate) connections: Sources<ConnectionCounts>,
     /// Registries of deadlines.
     pub(crate) registries: Sources<Counts>,
-    /// Idempotency keys. One set of counters is enough, because the work behind a
-    /// key costs much more than a contended cache line.
+    /// Idempotency keys. One set of counters is enough, because the work behind
+    /// a key costs much more than a contended cache line.
     #[cfg(feature = "idempotency")]
     pub(crate) keys: crate::idempotency::Counts,
 }

@@ -15,8 +15,8 @@ use crate::{
 pub struct DeadlineCounts {
     /// The events.
     pub noticed: deadline::Snapshot,
-    /// The time that received deadlines had left, after they were limited to the
-    /// maximum.
+    /// The time that received deadlines had left, after they were limited to
+    /// the maximum.
     pub left: Durations,
 }
 
@@ -48,8 +48,8 @@ pub(crate) struct Deadlines {
 /// The counters of one group of threads.
 ///
 /// Requests with a deadline are counted only in `left`, those without only in
-/// `counts`. If a total stood beside them, a reader between two writes could see
-/// the requests without a deadline, which are a difference, fall.
+/// `counts`. If a total stood beside them, a reader between two writes could
+/// see the requests without a deadline, which are a difference, fall.
 struct DeadlineStripe {
     /// Events, and received requests without a deadline.
     counts: deadline::Counts,

@@ -11,8 +11,8 @@ use crate::{limit, red::registry::stripes::Striped};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LimiterCounts {
-    /// The limiter's name; empty for exempt requests, and `_overflow` for all after
-    /// the first 256 names.
+    /// The limiter's name; empty for exempt requests, and `_overflow` for all
+    /// after the first 256 names.
     pub name: String,
     /// Decisions, forgotten buckets, and checks that the failure policy
     /// decided.

@@ -9,7 +9,8 @@ use crate::red::{CompletionKey, Labels, Metric, RegistrySettings};
 ///
 /// It is asked for callbacks once for each label set. These run while a request
 /// waits, so they should be quick and must not panic. They must not call a
-/// service whose requests are counted in the same registry. Give the exporter to
+/// service whose requests are counted in the same registry. Give the exporter
+/// to
 /// [`Builder::export`](crate::red::Builder::export). The features `metrics` and
 /// `opentelemetry` bring one each.
 ///
@@ -40,8 +41,8 @@ pub trait Export: fmt::Debug + Send + Sync + 'static {
     /// Returns a callback for the duration of each request of this label set.
     fn durations(&self, metric: &Metric<'_>) -> DurationFn;
 
-    /// Returns a callback for the number of requests in flight: it gets 1 when a
-    /// request begins and -1 when it ends.
+    /// Returns a callback for the number of requests in flight: it gets 1 when
+    /// a request begins and -1 when it ends.
     fn active(&self, metric: &Metric<'_>) -> ChangeFn;
 }
 
@@ -98,7 +99,8 @@ impl ExportHooks {
         self.active.iter().for_each(|change| change(-1));
     }
 
-    /// Notifies the exporters that a response began after so many microseconds.
+    /// Notifies the exporters that a response began after `micros`
+    /// microseconds.
     #[inline]
     pub(crate) fn head(&self, micros: u64) {
         record(&self.heads, micros);

@@ -48,8 +48,8 @@ const fn seconds(name: &'static str, help: &'static str) -> Family {
     Family { name, unit, help }
 }
 
-/// Declares the metrics of a kind: names and help texts of durations, streams and
-/// heads, and name, unit and help text of the requests in flight.
+/// Declares the metrics of a kind: names and help texts of durations, streams
+/// and heads, and name, unit and help text of the requests in flight.
 macro_rules! families {
     (
         $KIND:ident:
@@ -73,10 +73,10 @@ macro_rules! families {
     (@optional $heads:expr) => { Some($heads) };
 }
 
-// Semantic conventions name the durations until the end and the HTTP requests in
-// flight (https://opentelemetry.io/docs/specs/semconv/http/http-metrics/ and
-// https://opentelemetry.io/docs/specs/semconv/rpc/rpc-metrics/). The other names
-// are modelled on them.
+// Semantic conventions name the durations until the end and the HTTP requests
+// in flight (https://opentelemetry.io/docs/specs/semconv/http/http-metrics/ and
+// https://opentelemetry.io/docs/specs/semconv/rpc/rpc-metrics/). The other
+// names are modelled on them.
 
 families! { HTTP_SERVER:
     "http.server.request.duration",

@@ -79,9 +79,9 @@ impl TraceId {
     /// Returns the trace of the current span if it is sampled; for
     /// [`Builder::exemplars`](crate::red::Builder::exemplars).
     ///
-    /// The registry asks when a request begins, so the layer that creates the span
-    /// has to be outside of the [`RedLayer`](crate::red::RedLayer). Where it is
-    /// not, the trace that the caller began can be used instead:
+    /// The registry asks when a request begins, so the layer that creates the
+    /// span has to be outside of the [`RedLayer`](crate::red::RedLayer). Where
+    /// it is not, the trace that the caller began can be used instead:
     ///
     /// ```
     /// use sluicegate::red::{Registry, TraceId};

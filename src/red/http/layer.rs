@@ -13,8 +13,9 @@ use crate::red::{Registry, Side};
 
 /// Counts requests: how many, how they ended, and how long they took.
 ///
-/// The layer holds a handle of a [`Registry`]. Neither [`layer`](Layer::layer) nor
-/// a clone makes new state: all routes, connections and clones count together.
+/// The layer holds a handle of a [`Registry`]. Neither [`layer`](Layer::layer)
+/// nor a clone makes new state: all routes, connections and clones count
+/// together.
 ///
 /// It stands before all other layers, so that it sees what they refuse (see
 /// [the order](crate#the-order-of-layers)). With axum it goes into
@@ -102,8 +103,8 @@ impl<C, R, X> RedLayer<C, R, X> {
         (setup, classify, route, exempt)
     }
 
-    /// Sets how the outcome of a request is decided where its status is not enough:
-    /// any [`Classify`], such as a closure.
+    /// Sets how the outcome of a request is decided where its status is not
+    /// enough: any [`Classify`], such as a closure.
     pub fn classify<C2: Classify>(self, classify: C2) -> RedLayer<C2, R, X> {
         let (setup, _, route, exempt) = self.into_parts();
         RedLayer::of(setup, classify, route, exempt)
@@ -112,12 +113,12 @@ impl<C, R, X> RedLayer<C, R, X> {
     /// Sets a function that finds the route of an HTTP request; gRPC calls have
     /// their methods instead.
     ///
-    /// The result becomes a label, so there must be few different ones: the template
-    /// of a route, never a path. `None` is counted as
+    /// The result becomes a label, so there must be few different ones: the
+    /// template of a route, never a path. `None` is counted as
     /// [`UNMATCHED`](crate::red::Labels::UNMATCHED). Unless set, the route is a
     /// [`Template`](crate::red::Template) among the request's extensions, or what
-    /// axum has matched (with the feature `axum`). For a service that is nested by
-    /// `nest_service`, axum only tells the path that it is nested at.
+    /// axum has matched (with the feature `axum`). For a service that is nested
+    /// by `nest_service`, axum only tells the path that it is nested at.
     ///
     /// ```
     /// use http::Request;

@@ -68,7 +68,8 @@ use super::{route::Route, route_slot::RouteSlot};
 /// # }
 /// ```
 ///
-/// [axum_nested]: https://docs.rs/axum/0.8/axum/struct.Router.html#method.nest_service
+/// [axum_nested]:
+/// https://docs.rs/axum/0.8/axum/struct.Router.html#method.nest_service
 #[derive(Clone, Copy, Debug, Default)]
 #[must_use]
 pub struct RecordRouteLayer<R = ()> {

@@ -50,7 +50,7 @@ pub(crate) struct ExpectedBytes {
 }
 
 impl ExpectedBytes {
-    /// The response ends after so many bytes.
+    /// The response ends after these bytes.
     pub(crate) fn all(bytes: u64) -> Self {
         Self {
             bytes,
@@ -59,7 +59,7 @@ impl ExpectedBytes {
         }
     }
 
-    /// Trailers follow after so many bytes, and the client wants them, too.
+    /// Trailers follow after these bytes, and the client wants them, too.
     pub(crate) fn before_trailers(bytes: u64) -> Self {
         Self {
             is_all: false,

@@ -1,8 +1,8 @@
 //! The slot in a request's extensions through which an inner layer reports the
 //! route to an outer one.
 //!
-//! A [`RedLayer`](super::RedLayer) outside of a router starts to count a request
-//! before any route has matched. It leaves a slot in the request, and a
+//! A [`RedLayer`](super::RedLayer) outside of a router starts to count a
+//! request before any route has matched. It leaves a slot in the request, and a
 //! [`RecordRouteLayer`](super::RecordRouteLayer) inside of the router fills it.
 
 use std::sync::{Arc, OnceLock};
@@ -45,8 +45,8 @@ impl RouteSlot {
         routed.get_or_init(|| Arc::clone(unmatched))
     }
 
-    /// Counts the request under this route, as if it had started there. Only the
-    /// first report has an effect.
+    /// Counts the request under this route, as if it had started there. Only
+    /// the first report has an effect.
     pub(super) fn report(&self, route: &str, method: &Method) {
         let SlotState {
             unmatched,

@@ -16,7 +16,7 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    /// Returns a budget for so many series.
+    /// Returns a budget for this many series.
     pub(crate) fn of(series: usize) -> Self {
         Self {
             total: series,
@@ -86,8 +86,8 @@ impl<T> PerSide<T> {
 /// The size of the estimator.
 const BITS: usize = 8 * 1_024;
 
-/// Estimates how many different hashes it was given, from the share of bits that
-/// are set ("linear counting", Whang et al. 1990).
+/// Estimates how many different hashes it was given, from the share of bits
+/// that are set ("linear counting", Whang et al. 1990).
 ///
 /// The estimate is within a few percent up to about 30,000 hashes, takes 1 KiB,
 /// and does not grow beyond some 74,000.

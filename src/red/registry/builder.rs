@@ -192,8 +192,8 @@ impl Builder {
     /// Sets the HTTP methods that are told apart. All others are counted as
     /// [`Labels::OTHER`](crate::red::Labels::OTHER). Names are case-sensitive.
     ///
-    /// Unless set, these are GET, POST, PUT, DELETE, PATCH, HEAD, OPTIONS, CONNECT,
-    /// TRACE and QUERY.
+    /// Unless set, these are GET, POST, PUT, DELETE, PATCH, HEAD, OPTIONS,
+    /// CONNECT, TRACE and QUERY.
     ///
     /// ```
     /// use sluicegate::red::Registry;
@@ -206,23 +206,24 @@ impl Builder {
     ///
     /// # Panics
     ///
-    /// Panics if there are none or more than 64, or if one is not an HTTP method.
+    /// Panics if there are none or more than 64, or if one is not an HTTP
+    /// method.
     #[track_caller]
     pub fn http_methods(mut self, names: impl IntoIterator<Item: AsRef<str>>) -> Self {
         self.settings.http_methods = HttpMethods::of(names);
         self
     }
 
-    /// Sets the value of the attribute `url.scheme`: `http` unless set. A server
-    /// behind a proxy cannot see which scheme its clients use.
+    /// Sets the value of the attribute `url.scheme`: `http` unless set. A
+    /// server behind a proxy cannot see which scheme its clients use.
     pub fn scheme(mut self, scheme: &str) -> Self {
         self.settings.scheme = scheme.into();
         self
     }
 
     /// Sets the version of OpenTelemetry's semantic conventions that names the
-    /// attributes: [`V1_44`](Conventions::V1_44) unless set. Change the dashboards
-    /// that read the old names first.
+    /// attributes: [`V1_44`](Conventions::V1_44) unless set. Change the
+    /// dashboards that read the old names first.
     ///
     /// ```
     /// use sluicegate::red::{Conventions, Registry};
@@ -240,8 +241,8 @@ impl Builder {
     /// off and take no memory. OpenMetrics exports them.
     ///
     /// The closure returns the trace of a request when the request begins, from
-    /// its headers (as [`from_traceparent`](TraceId::from_traceparent) does) or from
-    /// the current span. It should return `None` for a trace that is not
+    /// its headers (as [`from_traceparent`](TraceId::from_traceparent) does) or
+    /// from the current span. It should return `None` for a trace that is not
     /// sampled, because such a trace cannot be looked up. Calls that are not
     /// HTTP have no headers.
     ///
@@ -312,8 +313,8 @@ impl Builder {
     ///
     /// # Panics
     ///
-    /// Panics if the threshold of an [objective](Self::slo) is not one of the bounds
-    /// of [`buckets`](Self::buckets).
+    /// Panics if the threshold of an [objective](Self::slo) is not one of the
+    /// bounds of [`buckets`](Self::buckets).
     #[must_use]
     #[track_caller]
     pub fn build(self) -> Registry {

@@ -14,8 +14,8 @@ use crate::{
     },
 };
 
-/// A linked list that only grows at its end, so that readers need no lock. It is
-/// short: a route answers with few different statuses.
+/// A linked list that only grows at its end, so that readers need no lock. It
+/// is short: a route answers with few different statuses.
 pub(super) type Chain = OnceLock<Box<Completion>>;
 
 /// The requests of a stripe that ended with the same key.
@@ -23,7 +23,8 @@ pub(super) struct Completion {
     pub(super) key: CompletionKey,
     /// Durations until the end.
     durations: Histogram,
-    /// Boxed, so that registries without exemplars and exporters pay one pointer.
+    /// Boxed, so that registries without exemplars and exporters pay one
+    /// pointer.
     extras: Option<Box<Extras>>,
     /// The next completion of the stripe.
     pub(super) next: Chain,
@@ -71,7 +72,8 @@ impl Completion {
         }
     }
 
-    /// Counts a request that took so many microseconds and may belong to a trace.
+    /// Counts a request that took `micros` microseconds and may belong to a
+    /// trace.
     #[inline]
     pub(super) fn record(&self, settings: &RegistrySettings, micros: u64, trace: Option<TraceId>) {
         let bounds = settings.bounds(self.key.streamed);

@@ -11,8 +11,8 @@ use crate::{
 
 /// A request that has started.
 ///
-/// The future hands it to the response's body. It counts one end: the one that
-/// it is told of, or a cancellation if it is dropped before.
+/// The future hands it to the response's body. It counts exactly one end: the
+/// one that its owner reports, or a cancellation if it is dropped before.
 #[derive(Debug)]
 pub(crate) struct Guard {
     /// Where the request is counted. A reported route changes it.
@@ -55,8 +55,8 @@ impl Guard {
         }
     }
 
-    /// Returns the slot in which an inner layer reports the route. `outer` is the
-    /// slot of a layer further out, which gets the same report.
+    /// Returns the slot in which an inner layer reports the route. `outer` is
+    /// the slot of a layer further out, which gets the same report.
     pub(crate) fn slot(&mut self, outer: Option<RouteSlot>) -> &RouteSlot {
         let stripe = &self.stripe;
         self.slot
@@ -65,8 +65,8 @@ impl Guard {
 
     /// Moves to the series of the reported route, if there is one.
     ///
-    /// Later reports have no effect. They may come, because a handler can pass the
-    /// request to a task that outlives this guard.
+    /// Later reports have no effect. They may come, because a handler can pass
+    /// the request to a task that outlives this guard.
     #[inline]
     pub(crate) fn settle(&mut self) {
         if let Some(slot) = self.slot.take() {
@@ -105,9 +105,9 @@ impl Guard {
         now
     }
 
-    /// Sets the end to count if the guard is dropped: a client that drops an error
-    /// response after its head has seen all that it needs, so that is not a
-    /// cancellation.
+    /// Sets the end to count if the guard is dropped: a client that drops an
+    /// error response after its head has seen all that it needs, so that is not
+    /// a cancellation.
     pub(crate) fn foresee(&mut self, status: Option<Status>, outcome: Outcome, cause: Cause) {
         self.foreseen = Some((status, outcome, cause));
     }
@@ -119,7 +119,8 @@ impl Guard {
         self.end_at(now, status, outcome, cause);
     }
 
-    /// Counts the end of the request at a time that the caller has read already.
+    /// Counts the end of the request at a time that the caller has read
+    /// already.
     #[inline]
     pub(crate) fn end_at(
         mut self,

@@ -8,8 +8,8 @@ use crate::sync::{Mutex, lock};
 /// A hash table from which nothing is ever removed.
 ///
 /// At least half of the slots stay empty, so that a search ends soon. The
-/// caller's budget limits the number of entries. The slots are allocated for the
-/// first search.
+/// caller's budget limits the number of entries. The slots are allocated for
+/// the first search.
 pub(crate) struct InsertOnlyTable<V> {
     slots: OnceLock<Box<[OnceLock<Occupied<V>>]>>,
     /// The most entries that the caller will insert.
@@ -43,8 +43,8 @@ impl<V> InsertOnlyTable<V> {
 
     /// Returns the entry, or makes it if `take_room` allows one more.
     ///
-    /// `take_room` and `make` run at most once, and only if the entry is new, even
-    /// if several threads insert the same entry at once.
+    /// `take_room` and `make` run at most once, and only if the entry is new,
+    /// even if several threads insert the same entry at once.
     #[cold]
     pub(crate) fn find_or_insert(
         &self,

@@ -43,8 +43,8 @@ struct RegistryCore {
 }
 
 impl Registry {
-    /// Puts together a registry. The series get a weak handle of it, because they
-    /// may have to move a request to another series.
+    /// Puts together a registry. The series get a weak handle of it, because
+    /// they may have to move a request to another series.
     pub(super) fn assemble(
         settings: RegistrySettings,
         budgets: PerSide<Budget>,
@@ -99,12 +99,13 @@ impl Registry {
         self.inner.objectives.report(now, &self.inner.table)
     }
 
-    /// Makes the series of a route, with a count of 0 for each of these statuses.
+    /// Makes the series of a route, with a count of 0 for each of these
+    /// statuses.
     ///
     /// Without it, Prometheus cannot tell the first failure of a route from no
     /// failure: its `rate` sees a series that appears with a count of 1 as
-    /// unchanged. The route also has its room in the registry, which no flood of
-    /// other labels can take.
+    /// unchanged. The route also has its room in the registry, which no flood
+    /// of other labels can take.
     ///
     /// ```
     /// use http::{Method, StatusCode};

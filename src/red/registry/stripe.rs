@@ -40,8 +40,8 @@ pub(crate) trait SeriesLookup: Send + Sync {
     /// Returns the stripe of this thread for these labels.
     fn stripe_of(&self, labels: LabelsRef<'_>) -> Arc<Stripe>;
 
-    /// Returns the stripe of this thread in the overflow series for a completion
-    /// that the series with these labels has no room for.
+    /// Returns the stripe of this thread in the overflow series for a
+    /// completion that the series with these labels has no room for.
     fn overflow_of(&self, labels: &Labels, key: CompletionKey) -> Arc<Stripe>;
 }
 
@@ -106,15 +106,15 @@ impl Stripe {
         self.common.notify(ExportHooks::start);
     }
 
-    /// Counts a response that began after so many microseconds.
+    /// Counts a response that began after `micros` microseconds.
     #[inline]
     pub(crate) fn head(&self, micros: u64) {
         self.heads.record(&self.settings().bounds, micros);
         self.common.notify(|hooks| hooks.head(micros));
     }
 
-    /// Counts the end of a request, or answers that there is no room for its key.
-    /// In either case the exporters no longer see it in flight here.
+    /// Counts the end of a request, or answers that there is no room for its
+    /// key. In either case the exporters no longer see it in flight here.
     #[inline]
     pub(crate) fn end(
         &self,
@@ -143,11 +143,11 @@ impl Stripe {
         self.admit(self.common.countable(key));
     }
 
-    /// Moves a request that started here to the stripe that `find` returns, as if
-    /// it had started there.
+    /// Moves a request that started here to the stripe that `find` returns, as
+    /// if it had started there.
     ///
-    /// Returns `None` if the registry is gone, where nothing can be read any more,
-    /// and for the overflow series, which keeps what it has.
+    /// Returns `None` if the registry is gone, where nothing can be read any
+    /// more, and for the overflow series, which keeps what it has.
     pub(crate) fn move_to(
         &self,
         find: impl FnOnce(&dyn SeriesLookup) -> Arc<Self>,
@@ -157,8 +157,8 @@ impl Stripe {
         }
         let lookup = self.common.context.lookup.upgrade()?;
         let stripe = find(&*lookup);
-        // Started there before it is subtracted here: a snapshot in between counts the
-        // request twice rather than not at all.
+        // Started there before it is subtracted here: a snapshot in between
+        // counts the request twice rather than not at all.
         stripe.start();
         self.moved.fetch_add(1, Ordering::Release);
         Some(stripe)
@@ -262,8 +262,8 @@ impl Common {
         }
         let (exports, settings) = (&self.context.exports, self.settings());
         let recorders = completion_recorders(&self.labels, key, exports, settings);
-        // Most series have one or two keys, and there are many series: the usual
-        // growth to four would waste half of the memory.
+        // Most series have one or two keys, and there are many series: the
+        // usual growth to four would waste half of the memory.
         keys.reserve_exact(1);
         keys.push((key, Arc::clone(&recorders)));
         Some(recorders)

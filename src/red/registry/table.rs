@@ -49,13 +49,14 @@ impl Table {
     /// without room, come here.
     #[cold]
     fn add(&self, hash: u64, labels: LabelsRef<'_>) -> &Series {
-        // A program may name a route like the overflow series. Two series with the
-        // same labels would break the exporters.
+        // A program may name a route like the overflow series. Two series with
+        // the same labels would break the exporters.
         if labels == LabelsRef::overflow(labels.kind) {
             return self.overflow(labels.kind);
         }
         let budget = self.context.budgets.of(labels.kind);
-        // Checked before the lock, so that a flood of new labels does not queue up.
+        // Checked before the lock, so that a flood of new labels does not queue
+        // up.
         if budget.is_spent() {
             return self.refuse(hash, labels.kind);
         }
@@ -71,8 +72,8 @@ impl Table {
         self.overflow(kind)
     }
 
-    /// Returns the series that counts a completion of a series with these labels
-    /// that has no room for the key.
+    /// Returns the series that counts a completion of a series with these
+    /// labels that has no room for the key.
     pub(super) fn overflow_of(&self, labels: &Labels, key: CompletionKey) -> &Series {
         let hash = self.hasher.hash_one((labels.borrowed(), key));
         self.refuse(hash, labels.kind)

@@ -101,7 +101,7 @@ mod tests {
 
     const DAY: u64 = 86_400;
 
-    /// With so many errors in a million in each of the windows.
+    /// Returns what fires with these errors in a million in each window.
     fn firing(slo: &Slo, errors: [u64; WINDOWS.len()]) -> Vec<Severity> {
         let mut errors = errors.into_iter();
         let burns = burns(|window| {

@@ -87,7 +87,8 @@ mod tests {
         Slo::availability(0.999).burn(HOUR, covered, Events { good, total })
     }
 
-    /// The worked example of the workbook: 30 days, 15 days, 3 days, 43 minutes.
+    /// The worked example of the workbook: 30 days, 15 days, 3 days, 43
+    /// minutes.
     #[test]
     fn a_budget_is_spent_sooner_by_the_rate() {
         for (per_million, rate) in [(1_000, 1.0), (2_000, 2.0), (10_000, 10.0)] {

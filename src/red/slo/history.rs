@@ -87,8 +87,8 @@ impl SampleLevel {
         }
     }
 
-    /// Both ends of a time in which nothing was counted are remembered, or what was
-    /// before it would seem to have been in it.
+    /// Both ends of a time in which nothing was counted are remembered, or what
+    /// was before it would seem to have been in it.
     fn note(&mut self, from: Tick, now: Tick, events: Events) {
         let from = from.max(self.next());
         if from <= now {
@@ -134,7 +134,8 @@ mod tests {
         Events { good: 0, total }
     }
 
-    /// How many in the last so many minutes, and how many seconds that covers.
+    /// Returns the events of the last `minutes`, and the seconds that they
+    /// cover.
     fn within(history: &History, minutes: u64, now: Tick, total: u64) -> (u64, u64) {
         let window = Duration::from_secs(60 * minutes);
         let (events, covered) = history.within(window, now, events(total));

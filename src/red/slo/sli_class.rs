@@ -105,7 +105,7 @@ mod tests {
 
     const MS: u64 = 1_000;
 
-    /// So many that took up to 250 ms, and so many that took longer.
+    /// A completion with counts up to 250 ms and above.
     fn completion(outcome: Outcome, cause: Cause, counts: [u64; 2]) -> Completion {
         let status = Some(Status::Http(200));
         let mut durations = Durations::none(&Arc::from([250 * MS]));
@@ -143,7 +143,7 @@ mod tests {
         assert_eq!((total(Labels::OTHER), total("pkg.Service/Get")), (0, 7));
     }
 
-    /// One of each, each fast and of a number of its own.
+    /// One of each class, each with another count.
     fn each() -> Vec<Completion> {
         let status = Cause::Status;
         vec![

@@ -30,10 +30,10 @@ impl Format {
     /// Returns the format that the header `Accept` asks for (RFC 9110, section
     /// 12.5.1).
     ///
-    /// The most specific range that names a format decides how much it is wanted,
-    /// and the one with the higher weight is chosen. With equal weights it is
-    /// OpenMetrics if a range names that, or else the text. A request that accepts
-    /// neither gets the text.
+    /// The most specific range that names a format decides how much it is
+    /// wanted, and the one with the higher weight is chosen. With equal weights
+    /// it is OpenMetrics if a range names that, or else the text. A request
+    /// that accepts neither gets the text.
     pub(crate) fn preferred(headers: &HeaderMap) -> Self {
         let (open, text) = (OPEN.preference(headers), TEXT.preference(headers));
         let is_named = open.precision >= NAMED && open.weight > 0;
@@ -56,11 +56,11 @@ impl Registry {
         self.prometheus_as(Format::OpenMetrics)
     }
 
-    /// Writes the same in the format that the headers of a scrape accept. Returns
-    /// the value of `Content-Type` and the text.
+    /// Writes the same in the format that the headers of a scrape accept.
+    /// Returns the value of `Content-Type` and the text.
     ///
-    /// It is OpenMetrics if `Accept` prefers that (RFC 9110, section 12.5.1), or
-    /// else Prometheus' own text 0.0.4. With axum, `scrape` does all of it.
+    /// It is OpenMetrics if `Accept` prefers that (RFC 9110, section 12.5.1),
+    /// or else Prometheus' own text 0.0.4. With axum, `scrape` does all of it.
     ///
     /// ```
     /// use http::{HeaderMap, HeaderValue};

@@ -27,8 +27,8 @@ pub fn scrape<S: Clone + Send + Sync + 'static>(metrics: &Registry) -> MethodRou
 
 /// Writes the text on a thread for blocking work.
 async fn answer(metrics: Registry, headers: HeaderMap) -> impl IntoResponse {
-    // Thousands of series are megabytes of text, which would hold up the requests
-    // on this worker.
+    // Thousands of series are megabytes of text, which would hold up the
+    // requests on this worker.
     let written = spawn_blocking(move || metrics.prometheus_for(&headers)).await;
     let (content_type, text) = written.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
     Ok::<_, StatusCode>(([(CONTENT_TYPE, content_type)], text))
