@@ -15,7 +15,7 @@ use super::{
     error::Error,
     route::{Cluster, Lanes, Servers, Target},
     server::Server,
-    settings::LaneSettings,
+    settings::{Config, LaneSettings},
 };
 
 /// Builds a [`Connection`].
@@ -40,16 +40,7 @@ pub struct Builder {
     server: Server,
     /// The certificates of `rediss://` addresses.
     tls: Tls,
-    /// The first part of all keys.
-    prefix: String,
-    /// The timeout of a call.
-    timeout: Duration,
-    /// How many failures in a row open a breaker.
-    failures: u32,
-    /// The time between two probes of an open breaker.
-    probe_every: Duration,
-    /// Supplies the credentials; `None` if the address has them.
-    provider: Option<Provider>,
+    config: Config,
 }
 
 /// The longest timeout and probe interval.
@@ -63,11 +54,13 @@ impl Builder {
         Self {
             server,
             tls: Tls::default(),
-            prefix: "sluicegate".to_owned(),
-            timeout: Duration::from_millis(100),
-            failures: 3,
-            probe_every: Duration::from_secs(1),
-            provider: None,
+            config: Config {
+                prefix: "sluicegate".to_owned(),
+                timeout: Duration::from_millis(100),
+                failures: 3,
+                probe_every: Duration::from_secs(1),
+                provider: None,
+            },
         }
     }
 
@@ -85,9 +78,9 @@ impl Builder {
     /// assert!(error.is_err());
     /// # Ok::<(), sluicegate::redis::Error>(())
     /// ```
-    pub fn prefix(self, prefix: impl Into<String>) -> Self {
-        let prefix = prefix.into();
-        Self { prefix, ..self }
+    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.config.prefix = prefix.into();
+        self
     }
 
     /// Sets how long a call may take in all, with connecting, redirections and
@@ -112,8 +105,9 @@ impl Builder {
     ///     .lazy()?;
     /// # Ok::<(), sluicegate::redis::Error>(())
     /// ```
-    pub fn timeout(self, timeout: Duration) -> Self {
-        Self { timeout, ..self }
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.config.timeout = timeout;
+        self
     }
 
     /// Sets the breaker: after this many failed calls in a row, calls fail at
@@ -142,12 +136,10 @@ impl Builder {
     ///     .lazy()?;
     /// # Ok::<(), sluicegate::redis::Error>(())
     /// ```
-    pub fn breaker(self, failures: u32, probe_every: Duration) -> Self {
-        Self {
-            failures,
-            probe_every,
-            ..self
-        }
+    pub fn breaker(mut self, failures: u32, probe_every: Duration) -> Self {
+        self.config.failures = failures;
+        self.config.probe_every = probe_every;
+        self
     }
 
     /// Uses these certificates for `rediss://` addresses, instead of those of
@@ -193,14 +185,14 @@ impl Builder {
     ///     .await?;
     /// # Ok(()) }
     /// ```
-    pub fn credentials<F, L, E>(self, get: F) -> Self
+    pub fn credentials<F, L, E>(mut self, get: F) -> Self
     where
         F: Fn() -> L + Send + Sync + 'static,
         L: Future<Output = Result<Login, E>> + Send + 'static,
         E: 'static,
     {
-        let provider = Some(Provider::new(get));
-        Self { provider, ..self }
+        self.config.provider = Some(Provider::new(get));
+        self
     }
 
     /// Connects, logs in, and makes a round trip. In a cluster, all primaries
@@ -250,7 +242,7 @@ impl Builder {
         let settings = self.settings()?;
         let target = Target::parse(&self.server, &self.tls)?;
         let login = target.login().redis_settings();
-        if self.provider.is_some() && (login.username(), login.password()) != (None, None) {
+        if self.config.provider.is_some() && (login.username(), login.password()) != (None, None) {
             let value = "and a login in the address";
             return Err(Error::config("credentials", value, "one of the two"));
         }
@@ -259,31 +251,25 @@ impl Builder {
 
     /// Checks the settings that are numbers or names.
     fn settings(&self) -> Result<LaneSettings, Error> {
-        check_prefix(&self.prefix)?;
-        let (timeout, probe_every) = (self.timeout, self.probe_every);
-        if timeout.is_zero() || timeout > MAX_TIMEOUT {
-            let value = format_args!("{timeout:?}");
+        let config = &self.config;
+        check_prefix(&config.prefix)?;
+        if config.timeout.is_zero() || config.timeout > MAX_TIMEOUT {
+            let value = format_args!("{:?}", config.timeout);
             let allowed = "more than 0, and at most an hour";
             return Err(Error::config("timeout", value, allowed));
         }
-        if self.failures == 0 {
+        if config.failures == 0 {
             return Err(Error::config("breaker failures", 0, "1 or more"));
         }
-        if probe_every < Duration::from_millis(1) || probe_every > MAX_TIMEOUT {
-            let value = format_args!("{probe_every:?}");
+        if config.probe_every < Duration::from_millis(1) || config.probe_every > MAX_TIMEOUT {
+            let value = format_args!("{:?}", config.probe_every);
             return Err(Error::config(
                 "breaker probe_every",
                 value,
                 "1ms to an hour",
             ));
         }
-        Ok(LaneSettings::new(
-            &self.prefix,
-            timeout,
-            self.failures,
-            probe_every,
-            self.provider.clone(),
-        ))
+        Ok(LaneSettings::new(config.clone()))
     }
 }
 
@@ -310,7 +296,7 @@ fn explain(error: Error, lanes: &Lanes) -> Error {
     let login = lanes.login();
     match error.server_error() {
         Some(server_error) if server_error.is_denied() => {
-            let user = match lanes.settings().provider {
+            let user = match lanes.settings().config.provider {
                 Some(_) => "that of the credentials",
                 None => user(login),
             };

@@ -230,17 +230,17 @@ impl Connection {
 
     /// Returns the time between two attempts in the background.
     pub(crate) fn probe_every(&self) -> Duration {
-        self.lanes.settings().probe_every
+        self.lanes.settings().config.probe_every
     }
 
     /// Returns the first part of all keys.
     pub(crate) fn prefix(&self) -> &str {
-        &self.lanes.settings().prefix
+        &self.lanes.settings().config.prefix
     }
 
     /// Returns the timeout of a call.
     pub(crate) fn timeout(&self) -> Duration {
-        self.lanes.settings().timeout
+        self.lanes.settings().config.timeout
     }
 
     /// Returns the timeout of calls that no request waits for: that of other

@@ -12,9 +12,9 @@ use super::{
     wire::Numbers,
 };
 
-/// Shared by the nodes, breakers and connections of one lane.
-#[derive(Debug)]
-pub(super) struct LaneSettings {
+/// The settings of a connection, as its builder sets them.
+#[derive(Clone, Debug)]
+pub(super) struct Config {
     /// The first part of every key, up to the first colon.
     pub(super) prefix: String,
     /// How long a call may take, in all.
@@ -25,6 +25,12 @@ pub(super) struct LaneSettings {
     pub(super) probe_every: Duration,
     /// Supplies the credentials; `None` if they are those of the address.
     pub(super) provider: Option<Provider>,
+}
+
+/// Shared by the nodes, breakers and connections of one lane.
+#[derive(Debug)]
+pub(super) struct LaneSettings {
+    pub(super) config: Config,
     /// The counters behind the public statistics of the lane.
     pub(super) counters: Counters,
     /// How long its calls took.
@@ -32,26 +38,16 @@ pub(super) struct LaneSettings {
     /// Gives its calls their numbers.
     pub(super) numbers: Numbers,
     /// The lane that first used these settings. It is set late, because the
-    /// link that `connect` checks is made before it is known which lane will
+    /// client that `connect` checks is made before it is known which lane will
     /// take it.
     lane: OnceLock<Lane>,
 }
 
 impl LaneSettings {
     /// The settings of a lane that is not known yet, with counters at zero.
-    pub(super) fn new(
-        prefix: &str,
-        timeout: Duration,
-        failures: u32,
-        probe_every: Duration,
-        provider: Option<Provider>,
-    ) -> Self {
+    pub(super) fn new(config: Config) -> Self {
         Self {
-            prefix: prefix.to_owned(),
-            timeout,
-            failures,
-            probe_every,
-            provider,
+            config,
             counters: Counters::default(),
             latency: Latency::new(),
             numbers: Numbers::new(),
@@ -63,13 +59,7 @@ impl LaneSettings {
     ///
     /// The provider of credentials is shared, because it belongs to the user.
     pub(super) fn for_new_lane(&self) -> Self {
-        Self::new(
-            &self.prefix,
-            self.timeout,
-            self.failures,
-            self.probe_every,
-            self.provider.clone(),
-        )
+        Self::new(self.config.clone())
     }
 
     /// Says which lane these settings belong to; only the first call counts.
@@ -86,6 +76,6 @@ impl LaneSettings {
     /// and at least a second. It outlives the call that began it, because a
     /// handshake may take longer than a call may.
     pub(super) fn connect_timeout(&self) -> Duration {
-        self.timeout.max(Duration::from_secs(1))
+        self.config.timeout.max(Duration::from_secs(1))
     }
 }

@@ -138,7 +138,7 @@ pub(crate) fn record<G: Guarded>(guarded: &Arc<G>, error: Option<&Error>) {
     let Some(error) = error.filter(|error| error.is_outage()) else {
         return breaker.succeeded();
     };
-    if breaker.failed(settings.failures, settings.probe_every) {
+    if breaker.failed(settings.config.failures, settings.config.probe_every) {
         settings.counters.count(LaneEvent::Opened);
         tracing::warn!(
             target: "sluicegate::redis",
@@ -160,7 +160,10 @@ fn keep_probing<G: Guarded>(guarded: &Arc<G>) {
     };
     if let Some(id) = guarded.breaker().probes.take_to_wait() {
         let turn = ProbeTurn::new(guarded, id);
-        runtime.spawn(probe_until_one_passes(turn, guarded.settings().probe_every));
+        runtime.spawn(probe_until_one_passes(
+            turn,
+            guarded.settings().config.probe_every,
+        ));
     }
 }
 
@@ -183,7 +186,7 @@ async fn probe_until_one_passes<G: Guarded>(turn: ProbeTurn<G>, every: Duration)
 async fn probe<G: Guarded>(guarded: &Arc<G>) -> bool {
     let (breaker, settings) = (guarded.breaker(), guarded.settings());
     // Set before the probe, too, because this future may be dropped on the way.
-    breaker.probes.rest(settings.probe_every);
+    breaker.probes.rest(settings.config.probe_every);
     if let Err(error) = guarded.probe().await {
         tracing::debug!(
             target: "sluicegate::redis",
@@ -192,7 +195,7 @@ async fn probe<G: Guarded>(guarded: &Arc<G>) -> bool {
             %error,
             "a probe failed",
         );
-        breaker.probes.rest(settings.probe_every);
+        breaker.probes.rest(settings.config.probe_every);
         return false;
     }
     if breaker.close() {

@@ -29,7 +29,7 @@ pub(crate) async fn connect_with_credentials(
     settings: &LaneSettings,
     handler: PushHandler,
 ) -> Result<MultiplexedConnection, Error> {
-    match &settings.provider {
+    match &settings.config.provider {
         Some(provider) => {
             let info = provider.add_login(info, settings.connect_timeout()).await?;
             connect(&info, settings, Some(handler)).await

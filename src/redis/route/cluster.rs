@@ -207,7 +207,7 @@ impl Membership for Cluster {
     }
 
     fn key_of(&self, node: &Node) -> Option<String> {
-        let prefix = &self.settings.prefix;
+        let prefix = &self.settings.config.prefix;
         // So many names almost certainly hit each node's slots.
         let mut keys = (0..4_096).map(|n| format!("{prefix}:{{probe{n}}}"));
         keys.find(|key| self.map.has_key(node, key))

@@ -142,8 +142,8 @@ impl LaneClient {
         match error.kind() {
             ErrorKind::Config | ErrorKind::Unreadable => error,
             _ if error.retry_after().is_some() => error,
-            _ if self.is_open() => error.retry_in(self.settings.probe_every),
-            _ => error.retry_in(self.settings.timeout),
+            _ if self.is_open() => error.retry_in(self.settings.config.probe_every),
+            _ => error.retry_in(self.settings.config.timeout),
         }
     }
 

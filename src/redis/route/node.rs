@@ -154,7 +154,7 @@ impl Node {
             // runtimes may keep the breaker closed while this connection is
             // dead.
             self.verify_in_background(wire);
-            if wire.timed_out() >= self.settings.failures {
+            if wire.timed_out() >= self.settings.config.failures {
                 self.retire_wire(wire.serial);
             }
             return Err(deadline.exceeded(&self.name));

@@ -36,7 +36,7 @@ impl Node {
     pub(crate) async fn check(self: &Arc<Self>) -> Result<(), Error> {
         // Connecting has its own timeout here, because no request waits for it.
         let wire = self.wire().await?;
-        let deadline = CallDeadline::after(self.settings.timeout);
+        let deadline = CallDeadline::after(self.settings.config.timeout);
         let Err(error) = self.run_probe(&wire, deadline).await else {
             return Ok(());
         };
@@ -62,7 +62,7 @@ impl Node {
     ) -> Result<(), Error> {
         let key = match self.cluster() {
             Some(cluster) => cluster.key_of(self),
-            None => Some(format!("{}:{{probe}}", self.settings.prefix)),
+            None => Some(format!("{}:{{probe}}", self.settings.config.prefix)),
         };
         // A node without slots cannot write; it only has to reply.
         let Some(key) = key else {
