@@ -1,9 +1,9 @@
-//! The kinds of errors, which the policy of a limiter tells apart.
+//! The kinds of errors, by which callers tell whether a call may have run.
 
 /// The kinds of [`Error`](super::Error).
 ///
-/// A policy may tell them apart: after `CircuitOpen` and `Overloaded` the call
-/// certainly did not run, after `Unreachable` and `TimedOut` it may have.
+/// They tell whether the call may have run: after `CircuitOpen` and `Overloaded`
+/// it certainly did not, after `Unreachable` and `TimedOut` it may have.
 ///
 /// ```
 /// use sluicegate::redis::{Connection, ErrorKind};

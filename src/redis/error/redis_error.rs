@@ -1,6 +1,6 @@
 //! The error of a call to Redis, and what it says about the server.
 //!
-//! All rooms that use Redis return it. It decides two things about the server
+//! All modules that use Redis return it. It decides two things about the server
 //! as well: whether the error counts against the breaker, and whether the
 //! connection has to be made anew.
 
@@ -37,7 +37,7 @@ pub struct Error(Arc<ErrorData>);
 
 /// Behind a pointer, so that a result stays small.
 struct ErrorData {
-    /// The kind, by which a policy decides.
+    /// The kind, which callers see.
     kind: ErrorKind,
     /// The text, which shows no secrets.
     message: Cow<'static, str>,
