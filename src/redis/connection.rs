@@ -131,9 +131,8 @@ impl Connection {
         self.lanes.latency()
     }
 
-    /// Runs a script once, or not at all. After an error of the kinds
-    /// [`TimedOut`](super::ErrorKind::TimedOut) and
-    /// [`Unreachable`](super::ErrorKind::Unreachable) it may have run.
+    /// Runs a script once, or not at all. After an error its
+    /// [kind](super::ErrorKind) tells whether the script may have run.
     #[doc(hidden)]
     pub async fn run(&self, script: &Script, call: Cmd) -> Result<Value, Error> {
         self.run_within(script, call, self.timeout()).await

@@ -58,7 +58,7 @@
 //! # Nothing is charged twice
 //!
 //! A call whose reply is lost may have been carried out, so it is not made
-//! again. A call is sent again in three cases, in which the server ran nothing:
+//! again. A call is sent again in two cases, in which the server ran nothing:
 //! it does not know the script (`NOSCRIPT`; once), or the keys are at another
 //! node of the cluster (`MOVED`, `ASK`; up to five times). Calls about
 //! idempotency records may be repeated, because their tokens make a repeated
@@ -69,10 +69,10 @@
 //! On a connection, replies belong to calls only by their order. One reply too
 //! many or too few, for example from a broken proxy, would give all callers the
 //! wrong ones. Therefore each call carries a number that its script returns
-//! first, also with an error. `NOSCRIPT` and `MOVED` come without a number, so
-//! a second command right behind the call has to return its own number before
-//! such an error is believed. A reply with a wrong number closes the connection
-//! at once. The calls under way on it fail with
+//! first, also with an error. `NOSCRIPT` and `MOVED` come without a number.
+//! Therefore a second command is sent after such an error, and the error is
+//! believed when that command has returned its own number. A reply with a wrong
+//! number closes the connection at once. The calls under way on it fail with
 //! [`Unreachable`](ErrorKind::Unreachable), because they may have run, and
 //! [`Stats::mixed_up`] counts the connection.
 //!
