@@ -10,7 +10,7 @@ use std::{
 use tokio::time::sleep;
 
 use super::{
-    call::request::{Booking, Bucket, BucketReply, Request},
+    call::request::{Bucket, BucketReply, ChargeId, Request},
     lease::{LEASE_CHECK_TICKS, LeaseCheck},
     queue::Queue,
 };
@@ -25,14 +25,14 @@ use crate::{
 impl<R: Scripted> Queue<R> {
     /// Gives a booked place back, for which the caller no longer waits.
     pub(super) fn give_back(self: &Arc<Self>, bucket: Bucket, cost: Cost, reply: &BucketReply) {
-        if let Some(Booking { due, mark }) = reply.booking.filter(|_| reply.wait().is_some()) {
+        if let Some(ChargeId { due, mark }) = reply.charge.filter(|_| reply.wait().is_some()) {
             self.tell_fuller(bucket, Operation::GiveBack(cost, due, mark));
         }
     }
 
     /// Undoes a charge of a request that does not pass after all.
     pub(super) fn undo(self: &Arc<Self>, bucket: Bucket, reply: &BucketReply) {
-        if let Some(Booking { due, mark }) = reply.booking {
+        if let Some(ChargeId { due, mark }) = reply.charge {
             // The mark was taken with shares out that may have come back since,
             // so on a leased bucket it proves nothing.
             let mark = if self.client.leases.is_some() {

@@ -5,7 +5,7 @@
 //! so knows each decision in full. How much the script took proves that both
 //! came to the same result.
 
-use super::request::{Booking, BucketReply, BucketResult, Request};
+use super::request::{BucketReply, BucketResult, ChargeId, Request};
 use crate::{
     clock::Tick,
     limit::{
@@ -147,15 +147,15 @@ impl<S> ReadBucket<S> {
         if !self.agrees(operation, taken, &decision) {
             return Err(Error::reply("the decision that the rule makes"));
         }
-        let booking = decision.is_admitted().then(|| {
+        let charge = decision.is_admitted().then(|| {
             let due = now + decision.wait_ticks().unwrap_or(0);
             let mark = rule.mark(&self.state, due);
-            Booking { due, mark }
+            ChargeId { due, mark }
         });
         Ok(BucketReply {
             decision,
             taken,
-            booking,
+            charge,
         })
     }
 
@@ -195,7 +195,7 @@ mod tests {
     fn a_place_that_would_wait_for_a_lease_is_a_denial() {
         let quota = Quota::per_second(10);
         let denied = replay(&TokenBucket::new(quota), 0).unwrap();
-        assert!(denied.decision.is_denied() && denied.booking.is_none());
+        assert!(denied.decision.is_denied() && denied.charge.is_none());
         let booked = replay(&TokenBucket::new(quota), 1).unwrap();
         assert_eq!(booked.wait(), Some(100_000));
         // A queue is not leased: its script and its rule book the same places.

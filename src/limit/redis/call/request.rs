@@ -47,20 +47,20 @@ pub(crate) struct Epoch(pub(crate) u64);
 pub(crate) struct BucketReply {
     /// After a credit, a debit or a reset: the decision of a bucket never seen.
     pub(crate) decision: Decision,
-    /// How much was taken, or given back.
+    /// How much was taken; 0 after an operation that makes no decision.
     pub(crate) taken: Cost,
-    /// Identifies the charge, to give it back; `None` unless something was
-    /// admitted.
-    pub(crate) booking: Option<Booking>,
+    /// Identifies what was taken, so that it can be given back or undone;
+    /// `None` after a denial.
+    pub(crate) charge: Option<ChargeId>,
 }
 
 /// A reply, or why there is none.
 pub(crate) type BucketResult = Result<BucketReply, Error>;
 
-/// A charge, so that the script can find it again.
+/// Identifies a charge or a booked place, so that the script can find it again.
 #[derive(Clone, Copy)]
-pub(crate) struct Booking {
-    /// When it falls due, by the server's clock.
+pub(crate) struct ChargeId {
+    /// When it falls due, by the server's clock: at once, unless it is a place.
     pub(crate) due: Tick,
     /// The state of the bucket if this was the last charge; see
     /// [`Rule::mark`](crate::limit::Rule::mark).
@@ -68,7 +68,7 @@ pub(crate) struct Booking {
 }
 
 impl Request {
-    /// The largest cost to which a denial of this request applies.
+    /// The cost that is denied if this request is denied.
     pub(crate) fn cost(&self) -> Cost {
         match self.operation {
             Operation::Check(cost) | Operation::Reserve(_, cost, _) => cost,
