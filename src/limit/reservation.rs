@@ -53,7 +53,7 @@ pub(crate) struct Charge {
 
 /// A decision, and its hold in a form that can wait in a future.
 #[cfg(feature = "redis")]
-pub(crate) struct Guarded {
+pub(crate) struct GuardedDecision {
     pub(crate) decision: Decision,
     pub(crate) rollback: Rollback,
 }
@@ -118,7 +118,7 @@ pub(crate) trait TicketLimiter {
     fn check(&self, ticket: u64, request: CheckRequest) -> Check<Reservation>;
 
     /// Reserves as a member of several limits, so that it can be rolled back.
-    fn reserve(&self, ticket: u64, request: CheckRequest) -> Guarded;
+    fn reserve(&self, ticket: u64, request: CheckRequest) -> GuardedDecision;
 
     /// Takes as much as there is, up to `cost`.
     fn check_up_to(&self, ticket: u64, cost: Cost) -> (Cost, Decision);

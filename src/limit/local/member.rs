@@ -11,7 +11,7 @@ use super::{
 #[cfg(feature = "redis")]
 use crate::limit::{
     limiter::Check,
-    reservation::{Guarded, Reservation, TicketLimiter},
+    reservation::{GuardedDecision, Reservation, TicketLimiter},
 };
 use crate::{
     clock::{Clock, Tick},
@@ -105,7 +105,7 @@ impl<R: Rule, C: Clock> TicketLimiter for Local<R, Keyed, C> {
         self.shared.check_up_to(key, cost)
     }
 
-    fn reserve(&self, key: u64, request: CheckRequest) -> Guarded {
+    fn reserve(&self, key: u64, request: CheckRequest) -> GuardedDecision {
         let Reserved { decision, hold } = Shared::reserve_or_wait(&self.shared, key, request);
         let rollback = match hold {
             Hold::Place(reservation) => Rollback::place(reservation),
@@ -116,7 +116,7 @@ impl<R: Rule, C: Clock> TicketLimiter for Local<R, Keyed, C> {
             }
             .guard(charge),
         };
-        Guarded { decision, rollback }
+        GuardedDecision { decision, rollback }
     }
 }
 

@@ -13,7 +13,7 @@ use super::call::{batch::begin_reply, pending::PendingCall, request::BucketResul
 use crate::{
     clock::Tick,
     limit::{
-        reservation::Guarded,
+        reservation::GuardedDecision,
         rules::script::{Operation, ReplyReader},
     },
     redis::{Connection, Error, ErrorKind, Script},
@@ -59,7 +59,7 @@ pub(crate) trait AllRequest: Send + Sync {
     /// Returns the decision, of Redis or else of the policy, and what was
     /// charged for it. `charged` says whether the script charged all that it
     /// could read.
-    fn settle(&self, reply: BucketResult, charged: bool) -> Result<Guarded, Error>;
+    fn settle(&self, reply: BucketResult, charged: bool) -> Result<GuardedDecision, Error>;
 }
 
 /// Requests, each with the index of its member.
@@ -93,7 +93,7 @@ fn share_a_call(one: &dyn AllRequest, other: &dyn AllRequest) -> bool {
 /// caller has gone when the reply comes.
 pub(in crate::limit) async fn reserve_group(
     group: AllRequests,
-) -> Result<Vec<(usize, Guarded)>, Error> {
+) -> Result<Vec<(usize, GuardedDecision)>, Error> {
     let group = Arc::new(group);
     let lost = |group: &AllRequests| settle(group, vec![Err(Error::no_runtime()); group.len()]);
     let Ok(runtime) = Handle::try_current() else {
@@ -125,7 +125,10 @@ async fn replies(group: &AllRequests) -> Vec<BucketResult> {
 /// All buckets that could be read were charged, or none. If the policy of one
 /// member refuses, all others are settled even so, and dropped with the result,
 /// which gives back what they hold.
-fn settle(group: &AllRequests, replies: Vec<BucketResult>) -> Result<Vec<(usize, Guarded)>, Error> {
+fn settle(
+    group: &AllRequests,
+    replies: Vec<BucketResult>,
+) -> Result<Vec<(usize, GuardedDecision)>, Error> {
     let mut read = replies.iter().flatten();
     let charged = read.all(|reply| reply.decision.is_admitted());
     let settled = group.iter().zip(replies);

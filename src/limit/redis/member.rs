@@ -20,7 +20,7 @@ use crate::{
         decision::Decision,
         limiter::Wait,
         member::{BucketId, Member, MemberBucket},
-        reservation::{Charge, CheckRequest, Guarded, Reservation, Reserved, Rollback},
+        reservation::{Charge, CheckRequest, GuardedDecision, Reservation, Reserved, Rollback},
         rules::script::{Operation, ReplyReader, Scripted},
     },
     redis::{Connection, Error, ErrorKind},
@@ -157,7 +157,7 @@ impl<R: Scripted, P: Policy> AllRequest for MemberRequest<R, P> {
         reply
     }
 
-    fn settle(&self, reply: BucketResult, charged: bool) -> Result<Guarded, Error> {
+    fn settle(&self, reply: BucketResult, charged: bool) -> Result<GuardedDecision, Error> {
         let reply = match reply {
             Ok(reply) => reply,
             Err(error) => return self.fall_back(error),
@@ -167,7 +167,7 @@ impl<R: Scripted, P: Policy> AllRequest for MemberRequest<R, P> {
             true => self.guard(reply),
             false => Rollback::nothing(),
         };
-        Ok(Guarded { decision, rollback })
+        Ok(GuardedDecision { decision, rollback })
     }
 }
 
@@ -199,9 +199,9 @@ impl<R: Scripted, P: Policy> MemberRequest<R, P> {
     }
 
     /// Lets the policy decide, because Redis did not.
-    fn fall_back(&self, error: Error) -> Result<Guarded, Error> {
+    fn fall_back(&self, error: Error) -> Result<GuardedDecision, Error> {
         let (client, request) = (self.limiter.client(), self.request);
-        let unseen = || Guarded {
+        let unseen = || GuardedDecision {
             decision: client.unseen(request.cost),
             rollback: Rollback::nothing(),
         };
