@@ -18,7 +18,7 @@ use super::{
     },
     counts::{Counters, RequestEvent},
     denial_cache::DenialCache,
-    lease::{LEASE_CHECK_TICKS, LeaseTable},
+    lease::{LEASE_REVIEW_TICKS, LeaseTable},
     unreadable::UnreadableLog,
 };
 use crate::{
@@ -135,7 +135,7 @@ impl<R: Scripted> Client<R> {
         };
         // Another process may return its share before that.
         let retry = match self.leases {
-            Some(_) => retry.min(LEASE_CHECK_TICKS),
+            Some(_) => retry.min(LEASE_REVIEW_TICKS),
             None => retry,
         };
         denials.remember(denial, retry);

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use super::{
     call::request::{Bucket, BucketReply, ChargeId, Request},
-    lease::{LEASE_CHECK_TICKS, LeaseCheck},
+    lease::{LEASE_REVIEW_TICKS, LeaseReview},
     queue::Queue,
 };
 use crate::{
@@ -73,7 +73,7 @@ impl<R: Scripted> Queue<R> {
 /// back what is not being spent. Does not keep the limiter alive.
 async fn look_after<R: Scripted>(queue: Weak<Queue<R>>, bucket: Bucket) {
     loop {
-        sleep(Duration::from_micros(LEASE_CHECK_TICKS)).await;
+        sleep(Duration::from_micros(LEASE_REVIEW_TICKS)).await;
         let Some(queue) = queue.upgrade() else {
             return;
         };
@@ -81,9 +81,9 @@ async fn look_after<R: Scripted>(queue: Weak<Queue<R>>, bucket: Bucket) {
             return;
         };
         match leases.look_after(bucket.key) {
-            LeaseCheck::Keep => {}
-            LeaseCheck::Return(operation) => return queue.tell_fuller(bucket, operation),
-            LeaseCheck::Gone => return,
+            LeaseReview::Keep => {}
+            LeaseReview::Return(operation) => return queue.tell_fuller(bucket, operation),
+            LeaseReview::Gone => return,
         }
     }
 }

@@ -50,8 +50,8 @@ pub(super) struct LeasedShare<S> {
     left: Cost,
     /// Spent since the server was last told.
     spent: Cost,
-    /// Spent since the last check.
-    spent_since_check: Cost,
+    /// Spent since the last review.
+    spent_since_review: Cost,
     /// The number of the term, as the server counts.
     term: u64,
     /// When it ends, by our clock.
@@ -62,8 +62,8 @@ pub(super) struct LeasedShare<S> {
     then: (Tick, Tick),
 }
 
-/// The result of a check of a share.
-pub(crate) enum LeaseCheck {
+/// What becomes of a share.
+pub(crate) enum LeaseReview {
     Keep,
     /// The demand is gone, so the share goes back by this entry.
     Return(Operation),
@@ -114,7 +114,7 @@ impl<S: Clone> HotKey<S> {
         }
         share.left -= cost;
         share.spent += cost;
-        share.spent_since_check += cost;
+        share.spent_since_review += cost;
         Some(decision)
     }
 
@@ -155,16 +155,16 @@ impl<S: Clone> HotKey<S> {
         let same = |share: &LeasedShare<S>| share.term == grant.term && now < share.ends;
         let kept = self.share.take().filter(same);
         let ends = grant.ends_by_our_clock();
-        let (left, spent, spent_since_check, ends) = kept.map_or((0, 0, 0, ends), |share| {
+        let (left, spent, spent_since_review, ends) = kept.map_or((0, 0, 0, ends), |share| {
             // After a step back of the server's clock its term only seems
             // longer.
             let ends = share.ends.min(ends);
-            (share.left, share.spent, share.spent_since_check, ends)
+            (share.left, share.spent, share.spent_since_review, ends)
         });
         self.share = Some(LeasedShare {
             left: left.saturating_add(grant.granted),
             spent,
-            spent_since_check,
+            spent_since_review,
             term: grant.term,
             ends,
             state: charged,
@@ -173,19 +173,19 @@ impl<S: Clone> HotKey<S> {
     }
 
     /// A share goes back when it is idle, or when most of it would not be spent
-    /// before the term is over. Checks are `interval` ticks apart.
-    pub(super) fn check(&mut self, now: Tick, interval: Tick) -> LeaseCheck {
+    /// before the term is over. Reviews are `interval` ticks apart.
+    pub(super) fn review(&mut self, now: Tick, interval: Tick) -> LeaseReview {
         let Some(share) = self.share.as_mut().filter(|share| now < share.ends) else {
-            return LeaseCheck::Gone;
+            return LeaseReview::Gone;
         };
-        let spent_lately = std::mem::take(&mut share.spent_since_check);
-        let checks_left = (share.ends - now) / interval;
+        let spent_lately = std::mem::take(&mut share.spent_since_review);
+        let reviews_left = (share.ends - now) / interval;
         let is_idle = spent_lately == 0;
-        let is_too_much = checks_left <= 1 && share.left > 2 * spent_lately;
+        let is_too_much = reviews_left <= 1 && share.left > 2 * spent_lately;
         if !(is_idle || is_too_much) {
-            return LeaseCheck::Keep;
+            return LeaseReview::Keep;
         }
-        LeaseCheck::Return(Operation::Return(share.left, share.spent, share.term))
+        LeaseReview::Return(Operation::Return(share.left, share.spent, share.term))
     }
 }
 
@@ -225,7 +225,7 @@ mod tests {
     };
 
     const TERM: Tick = 1_000_000;
-    const CHECK: Tick = 50_000;
+    const INTERVAL: Tick = 50_000;
 
     fn rule() -> FixedWindow {
         FixedWindow::new(Quota::per_second(1_000))
@@ -313,9 +313,9 @@ mod tests {
         let renewal = key.renewal(11_000, 1_000);
         assert_eq!(renewal, Some(Operation::Lease(80, 90, 7)));
         assert_eq!(key.renewal(11_001, 1_000), None);
-        assert!(matches!(key.check(12_000, CHECK), LeaseCheck::Keep));
-        let LeaseCheck::Return(operation) = key.check(13_000, CHECK) else {
-            panic!("nothing was spent since the last check");
+        assert!(matches!(key.review(12_000, INTERVAL), LeaseReview::Keep));
+        let LeaseReview::Return(operation) = key.review(13_000, INTERVAL) else {
+            panic!("nothing was spent since the last review");
         };
         assert_eq!(operation, Operation::Return(10, 0, 7));
     }

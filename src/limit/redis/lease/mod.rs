@@ -22,6 +22,6 @@ mod hot_key;
 mod table;
 
 pub(super) use self::{
-    hot_key::LeaseCheck,
-    table::{LEASE_CHECK_TICKS, LeaseTable},
+    hot_key::LeaseReview,
+    table::{LEASE_REVIEW_TICKS, LeaseTable},
 };

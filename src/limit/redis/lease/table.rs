@@ -6,7 +6,7 @@ use ahash::RandomState;
 
 use super::{
     super::call::replay::Grant,
-    hot_key::{HotKey, LeaseCheck},
+    hot_key::{HotKey, LeaseReview},
 };
 use crate::{
     clock::{Clock, Monotonic, Tick},
@@ -21,12 +21,12 @@ use crate::{
 /// for each other.
 const SHARDS: usize = 16;
 
-/// How often the task that looks after a lease checks it, in ticks.
-pub(crate) const LEASE_CHECK_TICKS: Tick = 50_000;
+/// How often the task that looks after a lease reviews it, in ticks.
+pub(crate) const LEASE_REVIEW_TICKS: Tick = 50_000;
 
-/// A lease that was not checked for so many ticks has lost its task, because
+/// A lease that was not reviewed for so many ticks has lost its task, because
 /// the task's runtime has ended.
-const LOST_TASK_TICKS: Tick = 4 * LEASE_CHECK_TICKS;
+const LOST_TASK_TICKS: Tick = 4 * LEASE_REVIEW_TICKS;
 
 /// The most keys whose demand is measured.
 const MAX_MEASURED_KEYS: usize = 16_384;
@@ -93,22 +93,22 @@ impl<S: Clone> LeaseTable<S> {
         !attended
     }
 
-    /// Checks a lease for the task that looks after it. The task ends unless
+    /// Reviews a lease for the task that looks after it. The task ends unless
     /// the lease is to be kept.
-    pub(crate) fn look_after(&self, key: u64) -> LeaseCheck {
+    pub(crate) fn look_after(&self, key: u64) -> LeaseReview {
         let now = self.clock.now();
         let mut keys = self.shard(key);
         let Some(known) = keys.get_mut(&key) else {
-            return LeaseCheck::Gone;
+            return LeaseReview::Gone;
         };
-        let check = known.check(now, LEASE_CHECK_TICKS);
-        if let LeaseCheck::Keep = check {
+        let review = known.review(now, LEASE_REVIEW_TICKS);
+        if let LeaseReview::Keep = review {
             known.attended_until = now + LOST_TASK_TICKS;
         } else {
             known.attended_until = 0;
             known.share = None;
         }
-        check
+        review
     }
 
     /// The present instant by the clock by which leases end here.
