@@ -23,7 +23,7 @@ use super::{
     counts::RequestEvent,
     failure_policy::Policy,
     limiter::Redis,
-    wait::{BookedPlace, QueueSlot},
+    wait::{BookedPlace, CountedCaller},
 };
 use crate::{
     clock::Tick,
@@ -62,18 +62,18 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
         if let Some(denial) = self.recall_denial(bucket.key, cost, max_wait) {
             return Check::Now(denial);
         }
-        // A place among the callers that may have to wait.
-        let mut slot = None;
+        // One more caller that may have to wait.
+        let mut counted = None;
         if let Some(wait) = wait.filter(|_| max_wait > 0) {
-            slot = self.waiting.join(bucket.key, wait.max_queue());
-            if slot.is_none() {
-                // The queue has become full since `max_wait` looked at it.
+            counted = self.waiting.join(bucket.key, wait.max_queue());
+            if counted.is_none() {
+                // Too many wait by now; `max_wait` still counted fewer.
                 max_wait = 0;
             }
         }
         // The call, alone or with others.
         let operation = self.operation(cost, max_wait, wait);
-        let waits = slot.map(|slot| (bucket.clone(), slot));
+        let waits = counted.map(|counted| (bucket.clone(), counted));
         let call = self.queue.call(bucket, operation, waits.is_some());
         Check::Later(CheckFuture {
             limiter: self.clone(),
@@ -156,8 +156,8 @@ pub struct CheckFuture<R: Scripted, P: Policy> {
 
 /// How far the check has come.
 enum State<R: Scripted> {
-    /// With the bucket and a slot in its queue, if the caller may have to wait.
-    Calling(PendingCall, Option<(Bucket, QueueSlot)>),
+    /// With the bucket, and the caller as counted, if it may have to wait.
+    Calling(PendingCall, Option<(Bucket, CountedCaller)>),
     Waiting(Pin<Box<Sleep>>, BookedPlace<R>),
     FallingBack(Reservation),
 }
@@ -202,12 +202,16 @@ impl<R: Scripted, P: Policy> Future for CheckFuture<R, P> {
 
 impl<R: Scripted, P: Policy> CheckFuture<R, P> {
     /// The decision of Redis, or the wait for the place that it booked.
-    fn answer(&self, reply: BucketReply, waits: Option<(Bucket, QueueSlot)>) -> Check<State<R>> {
-        let Some((ticks, (bucket, slot))) = reply.wait().zip(waits) else {
+    fn answer(
+        &self,
+        reply: BucketReply,
+        waits: Option<(Bucket, CountedCaller)>,
+    ) -> Check<State<R>> {
+        let Some((ticks, (bucket, counted))) = reply.wait().zip(waits) else {
             return Check::Now(reply.decision);
         };
         let queue = self.limiter.queue.clone();
-        let place = BookedPlace::new(queue, slot, bucket, self.request.cost, reply);
+        let place = BookedPlace::new(queue, counted, bucket, self.request.cost, reply);
         let sleep = Box::pin(sleep(Duration::from_micros(ticks)));
         Check::Later(State::Waiting(sleep, place))
     }

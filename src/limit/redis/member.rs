@@ -187,11 +187,11 @@ impl<R: Scripted, P: Policy> MemberRequest<R, P> {
     /// Guards what Redis charged, so that it can be rolled back.
     fn guard(&self, reply: BucketReply) -> Rollback {
         let (queue, bucket) = (self.limiter.queue.clone(), self.sent.bucket.clone());
-        // There was room in the queue when the request was made.
-        let slot = self.limiter.waiting.join(bucket.key, usize::MAX);
-        match reply.wait().filter(|_| self.waits).zip(slot) {
-            Some((ticks, slot)) => {
-                let place = BookedPlace::new(queue, slot, bucket, self.request.cost, reply);
+        // There was room for one more caller when the request was made.
+        let counted = self.limiter.waiting.join(bucket.key, usize::MAX);
+        match reply.wait().filter(|_| self.waits).zip(counted) {
+            Some((ticks, counted)) => {
+                let place = BookedPlace::new(queue, counted, bucket, self.request.cost, reply);
                 Rollback::place(Reservation::new(place.wait(ticks)))
             }
             None => Rollback::charge(move || queue.undo(bucket, &reply)),

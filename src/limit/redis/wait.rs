@@ -28,8 +28,8 @@ use crate::{
 #[derive(Default)]
 pub(super) struct WaitCounts(Mutex<HashMap<u64, usize, RandomState>>);
 
-/// Counts one caller from its request on, until this is dropped.
-pub(super) struct QueueSlot {
+/// A caller that is counted, from its request on until this is dropped.
+pub(super) struct CountedCaller {
     /// The counts from which it is taken when it is dropped.
     counts: Arc<WaitCounts>,
     key: u64,
@@ -42,7 +42,7 @@ impl WaitCounts {
     }
 
     /// Counts a caller, unless `max` are counted already.
-    pub(super) fn join(self: &Arc<Self>, key: u64, max: usize) -> Option<QueueSlot> {
+    pub(super) fn join(self: &Arc<Self>, key: u64, max: usize) -> Option<CountedCaller> {
         let mut counts = lock(&self.0);
         let count = counts.get(&key).copied().unwrap_or(0);
         if count >= max {
@@ -50,11 +50,11 @@ impl WaitCounts {
         }
         counts.insert(key, count + 1);
         let counts = Arc::clone(self);
-        Some(QueueSlot { counts, key })
+        Some(CountedCaller { counts, key })
     }
 }
 
-impl Drop for QueueSlot {
+impl Drop for CountedCaller {
     fn drop(&mut self) {
         let mut counts = lock(&self.counts.0);
         if let Some(count) = counts.get_mut(&self.key) {
@@ -76,14 +76,14 @@ pub(super) struct BookedPlace<R: Scripted> {
     cost: Cost,
     reply: BucketReply,
     /// Dropped last: the caller counts until its place was given back.
-    _slot: QueueSlot,
+    _counted: CountedCaller,
 }
 
 impl<R: Scripted> BookedPlace<R> {
-    /// The slot is the one that the caller has held since its request.
+    /// The caller has been counted since its request.
     pub(super) fn new(
         queue: Arc<Queue<R>>,
-        slot: QueueSlot,
+        counted: CountedCaller,
         bucket: Bucket,
         cost: Cost,
         reply: BucketReply,
@@ -93,7 +93,7 @@ impl<R: Scripted> BookedPlace<R> {
             bucket: Some(bucket),
             cost,
             reply,
-            _slot: slot,
+            _counted: counted,
         }
     }
 
