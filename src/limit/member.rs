@@ -1,7 +1,7 @@
 //! The contract between `All` and its members.
 //!
 //! Three verbs change a bucket: `reserve` takes, `commit` keeps what was taken,
-//! and `roll_back` returns it. A charge that needs no further call is committed
+//! and `roll_back` gives it back. A charge that needs no further call is committed
 //! by doing nothing more; one that has to outlive the call is turned into a
 //! [`Rollback`] by `guard`, which is committed or else rolls back when it is
 //! dropped. All other methods only read.
@@ -41,7 +41,7 @@ pub(crate) trait MemberBucket {
     /// `None` if that needs a call; then see [`remote`](Self::remote).
     fn reserve(&self, request: CheckRequest) -> Option<Reserved>;
 
-    /// Returns what was charged.
+    /// Gives back what was charged.
     fn roll_back(&self, charge: Charge);
 
     /// Turns a charge into a guard that outlives this borrow.

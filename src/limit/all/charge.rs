@@ -1,7 +1,7 @@
 //! Charges several buckets: all, or none.
 //!
 //! Called by the limiters of [`tuples`](super::tuples) for each check. Buckets
-//! of this process are decided here, without an allocation; the rest becomes an
+//! of this process are decided here, without an allocation; the rest becomes a
 //! [`PendingAll`].
 
 use super::{
@@ -21,8 +21,8 @@ use crate::limit::{
 /// The most members of a tuple.
 const MAX_MEMBERS: usize = 4;
 
-/// The reservation of each member, if there is one.
-type Reservations = [Option<Reserved>; MAX_MEMBERS];
+/// By the index of the members; `None` if nothing was reserved.
+type ReservedByMember = [Option<Reserved>; MAX_MEMBERS];
 
 /// The buckets of one check, by the index of their members.
 pub(super) struct AllBuckets<'a> {
@@ -76,22 +76,22 @@ impl<'a> AllBuckets<'a> {
     /// buckets before it are reserved.
     fn reserve(
         &self,
-        reservations: &mut Reservations,
+        reserved: &mut ReservedByMember,
         notes: &mut Option<Notes>,
     ) -> Result<Combined, (usize, Decision)> {
         let mut combined = Combined::default();
         for (index, bucket, request) in self.requests() {
-            let Some(reserved) = bucket.reserve(request) else {
+            let Some(one) = bucket.reserve(request) else {
                 continue;
             };
-            if reserved.decision.is_denied() {
-                return Err((index, reserved.decision));
+            if one.decision.is_denied() {
+                return Err((index, one.decision));
             }
-            combined.add(index, &reserved.decision);
+            combined.add(index, &one.decision);
             if let Some(notes) = notes {
-                notes.decided(index, &reserved.decision);
+                notes.decided(index, &one.decision);
             }
-            reservations[index] = Some(reserved);
+            reserved[index] = Some(one);
         }
         Ok(combined)
     }
@@ -100,7 +100,7 @@ impl<'a> AllBuckets<'a> {
     fn commit<E: Failure>(
         &self,
         combined: Combined,
-        reserved: Reservations,
+        reserved: ReservedByMember,
         notes: Option<Notes>,
     ) -> Check<Reservation<E>> {
         let waits = |reserved: &Reserved| matches!(reserved.hold, Hold::Place(_));
@@ -117,9 +117,9 @@ impl<'a> AllBuckets<'a> {
         }))
     }
 
-    /// Returns what was reserved. A place is given back by its drop.
+    /// Rolls back what was reserved. A place is given back by its drop.
     #[cold]
-    fn roll_back(&self, reserved: Reservations) {
+    fn roll_back(&self, reserved: ReservedByMember) {
         for (bucket, reserved) in self.buckets.iter().zip(&reserved) {
             if let Some(Reserved {
                 hold: Hold::Charge(charge),
@@ -148,7 +148,7 @@ impl<'a> AllBuckets<'a> {
     fn pending(
         &self,
         combined: Combined,
-        reserved: Reservations,
+        reserved: ReservedByMember,
         mut notes: Option<Notes>,
     ) -> PendingAll {
         if let Some(notes) = &mut notes {

@@ -16,7 +16,8 @@ pub(super) struct PendingAll {
     pub(super) rollbacks: Vec<Rollback>,
     /// `None` unless the caller lists the decisions of all members.
     pub(super) notes: Option<Notes>,
-    /// The buckets in other processes, which are reserved by the first poll.
+    /// The buckets in other processes, which are reserved from the first poll
+    /// on.
     #[cfg(feature = "redis")]
     pub(super) requests: AllRequests,
 }
@@ -76,7 +77,7 @@ impl PendingAll {
         }
     }
 
-    /// Returns what was reserved, before the notes peek at what is left.
+    /// Rolls back what was reserved, before the notes peek at what is left.
     #[cfg(feature = "redis")]
     fn roll_back(mut self, denial: Decision) -> Decision {
         self.rollbacks.clear();

@@ -40,7 +40,7 @@ pub enum Operation {
     /// Charges a lease of up to `.0` ahead of need, and reports that `.1` was
     /// spent of the leases of the term `.2`.
     Lease(Cost, Cost, u64),
-    /// Returns `.0`, which was not spent of the leases of the term `.2`, and
+    /// Gives back `.0`, which was not spent of the leases of the term `.2`, and
     /// reports that `.1` was.
     Return(Cost, Cost, u64),
     /// Takes back a charge: its cost, its instant and its mark; see
