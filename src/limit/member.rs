@@ -1,10 +1,10 @@
 //! The contract between `All` and its members.
 //!
 //! Three verbs change a bucket: `reserve` takes, `commit` keeps what was taken,
-//! and `roll_back` gives it back. A charge that needs no further call is committed
-//! by doing nothing more; one that has to outlive the call is turned into a
-//! [`Rollback`] by `guard`, which is committed or else rolls back when it is
-//! dropped. All other methods only read.
+//! and `roll_back` gives it back. A charge that needs no further call is
+//! committed by doing nothing more; one that has to outlive the call is turned
+//! into a [`Rollback`] by `guard`, which is committed or else rolls back when
+//! it is dropped. All other methods only read.
 //!
 //! `Local`, `Redis` and `Tiers` implement it. It is private, so that no other
 //! type can.

@@ -1,9 +1,8 @@
 //! Sends a batch to Redis, and reads its reply.
 //!
-//! The lowest layer of a limiter: the [queue](super::queue) stands on it, and
-//! decides which requests share a batch. It also
-//! handles the other facts of a reply about a bucket: a denial to remember, a
-//! lease, an unreadable state.
+//! The lowest layer of a limiter. The [queue](super::queue) above it decides
+//! which requests share a batch. The client also handles the other facts of a
+//! reply about a bucket: a denial to remember, a lease, an unreadable state.
 
 use std::sync::Arc;
 
@@ -40,8 +39,8 @@ use crate::{
 /// The instant at which a bucket never seen is decided; any other would do.
 const UNSEEN: Tick = 1;
 
-/// The knowledge that all clones of a limiter share about their buckets and
-/// their server.
+/// The rule and the connection that all clones of a limiter share, and what
+/// they know of their buckets and their server.
 pub(super) struct Client<R: Scripted> {
     pub(super) rule: R,
     /// The name of the limiter, for logs and metrics, and part of the names of

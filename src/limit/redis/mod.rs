@@ -1,4 +1,17 @@
 //! Limits whose state is in Redis.
+//!
+//! A check goes down through these files, and its reply comes back up:
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `limiter` | what users see |
+//! | `check` | answers without a call if a lease or a remembered denial allows it; waits; asks the policy |
+//! | `queue`, `backlog` | decide which requests share a call |
+//! | `client` | sends a batch, and keeps what its reply says about buckets |
+//! | `call` | writes a batch, and repeats the script's decisions from the reply |
+//!
+//! The members of an [`All`](crate::limit::All) come in by `member`. If several
+//! share a call, `check_all` sends it in place of the queue and the client.
 
 mod backlog;
 mod builder;

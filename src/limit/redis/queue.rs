@@ -111,7 +111,8 @@ impl<R: Scripted> Queue<R> {
     pub(super) fn tell(self: &Arc<Self>, bucket: Bucket, operation: Operation) {
         let request = self.client.request(bucket, operation);
         let runtime = Handle::try_current().unwrap_or_else(|_| background());
-        // If the queue is full, the key's expiry does the same later.
+        // If the queue is full, it is not sent. A lease is asked for again, and a
+        // cost that was not given back comes back as time passes.
         let _ = self.push(&runtime, request, None);
     }
 

@@ -41,7 +41,7 @@ struct Run {
 pub(crate) enum Notice<'a, S> {
     Denied(Denial<'a, S>),
     Granted(Grant<'a, S>),
-    /// The state of this bucket cannot be read.
+    /// A request found that the state of this bucket cannot be read.
     Unreadable(&'a Bucket),
 }
 
@@ -118,7 +118,7 @@ impl Batch {
     /// Reads the script's reply, and calls `answer` for each request, in order.
     ///
     /// Calls `notice` for every run that ended with a denial, for every lease,
-    /// and for every bucket that cannot be read; requests about such a bucket
+    /// and for every request about a bucket that cannot be read. Such requests
     /// fail, the others do not.
     ///
     /// # Errors
