@@ -1,4 +1,4 @@
-//! Denials, remembered until they have passed, but for a bounded time.
+//! Denials, remembered until they are over, but for a bounded time.
 //!
 //! The cache keeps the bucket itself, as the denial left it, and asks the rule
 //! again. Others only take from the bucket, so nothing can pass before the rule
@@ -143,11 +143,11 @@ impl<S> CacheShard<S> {
     }
 }
 
-/// How many denials are examined to find one that has passed. To examine all
+/// How many denials are examined to find one that is over. To examine all
 /// would hold the lock for too long.
 const MAX_EXAMINED: usize = 8;
 
-/// Removes a denial if the shard is full: one that has passed, or else any. A
+/// Removes a denial if the shard is full: one that is over, or else any. A
 /// denial that is removed early costs one more request.
 fn make_room<S>(
     denied: &mut HashMap<u64, DeniedBucket<S>, RandomState>,
@@ -158,8 +158,8 @@ fn make_room<S>(
         return;
     }
     let some = || denied.iter().take(MAX_EXAMINED);
-    let passed = some().find(|(_, bucket)| bucket.until <= now);
-    if let Some((&key, _)) = passed.or_else(|| some().next()) {
+    let over = some().find(|(_, bucket)| bucket.until <= now);
+    if let Some((&key, _)) = over.or_else(|| some().next()) {
         denied.remove(&key);
     }
 }

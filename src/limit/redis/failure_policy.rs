@@ -22,7 +22,7 @@ use crate::{
 /// | policy | a request whose limit cannot be checked |
 /// |---|---|
 /// | [`FailOpen`] | passes, as if its bucket had never been seen |
-/// | [`FailClosed`] | is refused: 503, or status 14, until the next probe of the breaker or a timeout later |
+/// | [`FailClosed`] | is refused with 503 or gRPC status 14, and may be retried after the next probe of the breaker, or a timeout later |
 /// | [`OrElse`] | is checked against a limiter of this process |
 ///
 /// The same goes for a request whose bucket in Redis [cannot be

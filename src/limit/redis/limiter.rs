@@ -143,7 +143,7 @@ use crate::{
 /// It can be [turned off](RedisBuilder::coalesce). In a Cluster each key is in
 /// a slot of its own, and so needs a call of its own.
 ///
-/// A denial is remembered until it has passed, and for 1 s at most, so that a
+/// A denial is remembered until it is over, and for 1 s at most, so that a
 /// client that retries without pause costs Redis next to nothing. A key can
 /// pass sooner only if another process [credits](Self::credit) or
 /// [resets](Self::reset) it, or if Redis loses its state.
@@ -161,20 +161,20 @@ use crate::{
 /// exhaustively (`tests/model`).
 ///
 /// A term ends by the server's clock: after at most a second for a bucket, with
-/// the window for a window. An instance ends its share a thousandth of the rest
-/// early. If the server's clock steps ahead, gains more than that on the
-/// instance's, or if the instance's machine is suspended, the instance may
-/// spend after the term. Then a bucket lets the refill of that time pass beyond
-/// its limit, and a window at most what was out.
+/// the window for a window. An instance ends its share early, by a thousandth
+/// of the time that is left. If the server's clock steps ahead, gains more than
+/// that on the instance's, or if the instance's machine is suspended, the
+/// instance may spend after the term. Then a bucket lets the refill of that
+/// time pass beyond its limit, and a window at most what was out.
 ///
 /// The price: other instances cannot use what one instance has taken. An
 /// instance without demand gives it back within a tenth of a second. One that
 /// crashes keeps its share from the others until the term ends, at most what
 /// `lease` allows for each key. Then the share counts as spent at that instant,
 /// because it may have been, and a bucket refills from there. No instance takes
-/// more than half of the rest, so close to its limit a key is decided exactly,
-/// call by call. `peek` and the numbers of a decision count the shares of
-/// others as used.
+/// more than half of what is left in the bucket, so close to its limit a key is
+/// decided exactly, call by call. `peek` and the numbers of a decision count
+/// the shares of others as used.
 ///
 /// A leased limiter does not wait: `until_ready` decides at once. While a
 /// deployment turns leases on, the same holds for an instance that is not
@@ -375,8 +375,9 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
         self.call(key, Operation::Debit(cost)).await.map(|_| ())
     }
 
-    /// Makes the bucket of `key` whole. Callers that wait for it already pass
-    /// when they were told to. A state that [cannot be
+    /// Makes the bucket of `key` whole, but for the [leased](Self#leases)
+    /// shares, which stay charged. Callers that wait for it already pass when
+    /// they were told to. A state that [cannot be
     /// read](Self#unreadable-states) is removed, too.
     ///
     /// Other processes may remember a denial of the key for a time; see

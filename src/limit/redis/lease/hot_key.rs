@@ -17,8 +17,8 @@ const SPAN_TICKS: Tick = 100_000;
 /// little.
 const MIN_DEMAND: Cost = 32;
 
-/// A share ends early by one part in so many of the rest of its term. Clocks
-/// that NTP disciplines may differ by half of that.
+/// A share ends early by one part in so many of the time left in its term.
+/// Clocks that NTP disciplines may differ by half of that.
 const DRIFT_FRACTION: Tick = 1_000;
 
 /// A key whose demand is measured, and the share that this process holds of it.

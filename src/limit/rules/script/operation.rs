@@ -32,7 +32,8 @@ pub enum Operation {
     Credit(Cost),
     /// Takes a cost without asking; see [`Rule::debit`].
     Debit(Cost),
-    /// Makes the bucket whole, by removing it.
+    /// Makes the bucket whole, but for the leased shares; without any, the key
+    /// is removed.
     Reset,
     /// Gives back a booking: its cost, the instant at which it falls due, and
     /// its [mark](Rule::mark).
