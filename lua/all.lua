@@ -10,9 +10,10 @@
 --   '1 <cost> <max_wait>'  the same, and a queue may book a wait of so many ticks
 --
 -- Returns whole numbers: the instant; for each bucket 1 if it would admit, or 0,
--- and the state before the charge; or only UNREADABLE. A bucket that cannot be
--- read does not count, and is not written: the caller's policy decides for it, and
--- the caller rolls the others back if the policy refuses.
+-- and the state before the charge; or only UNREADABLE. All were charged if each
+-- returned 1. A bucket that cannot be read does not count, and is not written: the
+-- caller's policy decides for it, and the caller rolls the others back if the
+-- policy refuses.
 
 local reply, buckets, passes, next = { now }, {}, true, 2
 

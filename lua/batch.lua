@@ -13,15 +13,16 @@
 --   'r'                      resets
 --   'b <cost> <at> <mark>'   gives back a booking that is due at a later instant
 --   'x <cost> <at> <mark>'   undoes a charge of an earlier instant
---   'l <want> <spent> <term>'     leases up to `want`; `spent` tokens of the lease
+--   'l <want> <spent> <term>'     leases up to `want`; `spent` tokens of the leases
 --                                 of that term were used
---   'y <unspent> <spent> <term>'  returns the rest of a lease
+--   'y <unspent> <spent> <term>'  gives back what was not spent of the leases of
+--                                 that term, and reports what was
 --
 -- Returns whole numbers: the instant, and for each operation:
 --   a decision             how many were admitted, or how much was taken, and the
 --                          state before it
---   a credit, debit, reset 1
---   a booking, a charge    how much was given back
+--   a credit, debit, reset 1, as for 'y'
+--   'b' and 'x'            how much was given back
 --   a lease                how much is granted, the state before it, its term, and
 --                          when the term ends
 -- For a bucket that cannot be read it is UNREADABLE instead, and the state stays;
@@ -70,7 +71,8 @@ local function emit_unreadable(first)
     reply[first] = UNREADABLE
 end
 
--- Performs any operation but a single check.
+-- Performs any operation but a single check. The three numbers are named as those of
+-- 'b' and 'x'; the header tells what they are in other operations.
 local function change(key, state, operation)
     local verb, cost, at, mark = match(operation, '^(%S+) ?(%d*) ?(%d*) ?(%d*)$')
     cost, at, mark = tonumber(cost), tonumber(at), tonumber(mark)

@@ -11,10 +11,11 @@
 -- as spent at that instant: the bucket must not refill in one moment by what they
 -- kept out of it. In a window, what is out stays counted whatever is given back.
 
--- Ticks in a term, after which no lease of a bucket is good any more.
+-- The length of a term in ticks. The terms of a bucket follow each other by the
+-- server's clock, and no lease is good after the term in which it was granted.
 local TERM = 1000000
 
--- Units from whole that the tokens account for that are out.
+-- By how many units the tokens that are out keep the bucket from being whole.
 function gcra.leased_units(state, now, token, tick)
     local over = max(0, now - (state.term + 1) * TERM)
     return state.held * token - over * tick
@@ -44,9 +45,10 @@ function gcra.lease_life(rule, state, now)
     return (state.term + 1) * TERM - now + ceil(refill / rule.tick)
 end
 
--- Subtracts the spent tokens from the leased ones, and leases half of the rest, up to
--- `want`. After a step back of the clock it leases nothing until the term has come
--- again. Returns the leased tokens, their term, and its end.
+-- Subtracts the spent tokens from those that are out, and leases up to `want`, but no
+-- more than half of what is left in the bucket. After a step back of the clock it
+-- leases nothing until the term has come again. Returns the newly leased tokens, their
+-- term, and its end.
 function gcra.refresh_lease(rule, state, now, want, spent, term)
     local present, held, granted = floor(now / TERM), state.held or 0, 0
     local current = state.term or present
@@ -57,8 +59,8 @@ function gcra.refresh_lease(rule, state, now, want, spent, term)
     return granted, current, (current + 1) * TERM
 end
 
--- Gives back the unspent tokens, and at most the leased ones. Tokens that come back
--- after their term count as spent. Returns whether anything changed.
+-- Gives back the unspent tokens, but no more than are out. Tokens that come back after
+-- their term count as spent. Returns whether the state has to be written.
 function gcra.return_lease(rule, state, now, unspent, spent, term)
     if state.term ~= term then return false end
     local out = max(0, state.held - spent)
@@ -83,8 +85,9 @@ function window.shorten_lease(state, now, width)
     if state.held then state.ends = min(state.ends, now + state.ends - state.index * width) end
 end
 
--- A holder spends a lease in the window in which it was counted. Returns how much is
--- leased, the index of that window, and when it ends.
+-- Leases as a bucket does. A holder spends a lease in the window in which it was
+-- counted. Returns how much was newly leased, the index of that window, which takes the
+-- place of a term, and when it ends.
 function window.refresh_lease(rule, state, now, want, spent, index)
     local held, ends = state.held or 0, (state.index + 1) * rule.width
     if state.index == index then held = max(0, held - spent) end

@@ -1,5 +1,5 @@
--- Wraps every script, which is the function `script` above it, so that the caller
--- can tell that a reply belongs to its call.
+-- Wraps every script, so that the caller can tell that a reply belongs to its call.
+-- The source of the script stands above this, as the body of a function `script`.
 --
 -- ARGV      the arguments of the script, and behind them the number of the call
 --
@@ -7,7 +7,7 @@
 -- is returned in place of the reply, so that it has the number, too. An error of
 -- the server that did not run the script has no number.
 --
--- Called by src/redis/script.rs.
+-- Added by src/redis/script.rs.
 
 local number = tonumber(ARGV[#ARGV])
 ARGV[#ARGV] = nil
