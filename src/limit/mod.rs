@@ -46,6 +46,7 @@
 //! | `rules/log.rs` | `log.lua` | the entries of a log |
 //! | `rules/sliding_log.rs` | `sliding_log.lua` | how it decides |
 //! | `rules/script/` | `batch.lua` | several operations in one call |
+//! | `redis/check_all.rs` | `all.lua` | several buckets, each under its rule, in one call |
 //! | `redis/lease/` | `lease.lua` | the holder of a lease, and its bucket |
 //! | none | `new_quota.lua` | what a changed quota makes of a state |
 //! | `rules/rate.rs` | none | a rate, reduced; scripts are told the result |
@@ -104,8 +105,9 @@
 //! # Cancellation
 //!
 //! A request dropped while it waits gives its place back, and those behind it
-//! move up. A request dropped after it was admitted has used its budget; give
-//! it back with [`credit`](Local::credit) if it should not have.
+//! move up. In Redis a place is given back only if it is the last; otherwise it
+//! lapses. A request dropped after it was admitted has used its budget; give it
+//! back with [`credit`](Local::credit) if it should not have.
 //!
 //! # Differences from others
 //!

@@ -1,4 +1,5 @@
-//! The reservation of a limit for a request, and how it is rolled back.
+//! The reservation of a limit for a request (a charge, or a place in a queue),
+//! and how it is rolled back.
 //!
 //! These are the words of the [contract](super::member) between `All` and its
 //! members. The backends and the failure policies stand on this file, and it on
@@ -127,8 +128,9 @@ pub(crate) trait TicketLimiter {
 /// A reservation under way, or the wait for a booked place; the future of
 /// [`Local`](super::Local) and [`All`](super::All).
 ///
-/// Dropped before it is done, it gives back the reservation. The callers behind
-/// a place move up.
+/// Dropped before it is done, it gives back the reservation. In process, the
+/// callers behind a place move up; in Redis, a place that is not the last
+/// lapses.
 #[must_use = "futures do nothing unless polled; dropped, its reservation is given back"]
 pub struct Reservation<E = Infallible>(Pin<Box<dyn Future<Output = Result<Decision, E>> + Send>>);
 
