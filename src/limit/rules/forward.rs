@@ -1,6 +1,5 @@
 //! Writes the methods of a rule that its base has, too. The two buckets stand
-//! on
-//! [`Gcra`](super::gcra::Gcra), the two windows on
+//! on [`Gcra`](super::gcra::Gcra), the two windows on
 //! [`Window`](super::window::Window).
 
 /// Forwards methods of [`Rule`](super::rule::Rule) to the field that is the

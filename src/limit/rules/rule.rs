@@ -17,8 +17,8 @@ use crate::{
 /// should keep them:
 ///
 /// * a denial changes nothing, unless the clock has stepped back by more than
-///   the bucket explains: then it counts as empty, or as if all of it had
-///   passed now;
+///   the bucket explains: then the bucket counts as empty, or all costs in it
+///   count as admitted now;
 /// * a cost that was denied with a [`retry_after`](Decision::retry_after) is
 ///   denied one tick before it and admitted at it, if no other request came;
 /// * a state whose [`life`](Rule::life) is 0 decides like one never seen;
@@ -59,9 +59,8 @@ pub trait Rule: Clone + fmt::Debug + Send + Sync + 'static {
     }
 
     /// Takes `cost` after `wait` ticks, when it is there. Checks that come
-    /// sooner find it taken. Costs of the past still count at present, because
-    /// a
-    /// [`credit`](Self::credit) may give the booking back.
+    /// sooner find it taken. Costs that the booking waits for still count until
+    /// then, because a [`credit`](Self::credit) may give the booking back.
     fn book(&self, state: &mut Self::State, now: Tick, cost: Cost, wait: Tick) -> Decision {
         self.decide(state, now + wait, cost).after(wait)
     }
@@ -76,8 +75,10 @@ pub trait Rule: Clone + fmt::Debug + Send + Sync + 'static {
 
     /// Takes back a charge of the earlier instant `at`, known by its
     /// [`mark`](Self::mark), because its request does not pass after all. Returns
-    /// how much was taken back. Never leaves more than if the cost had not been
-    /// charged; a part that cannot be told from the charges of others is lost.
+    /// how much was taken back, where a token or leaky bucket names the whole
+    /// cost if it took back any of it. Never leaves more than if the cost had
+    /// not been charged; a part that cannot be told from the charges of others
+    /// is lost.
     /// A state does not tell of credits and resets: if there was one in
     /// between, up to `cost` more can be left.
     ///

@@ -15,7 +15,7 @@ use std::fmt;
 pub struct Word(pub(crate) u64);
 
 impl Word {
-    /// A bucket never seen.
+    /// A bucket never seen, which is whole: the word is empty, not the bucket.
     pub const EMPTY: Word = Word(0);
 
     /// Marks a slot of the table that is being taken over.
