@@ -25,7 +25,8 @@ function gcra.decide(rule, state, now, cost)
     if cost > 0 then state.at, state.ahead = now, level end
 end
 
--- Units from now until the bucket is whole: 0 when it is.
+-- Units from now until the bucket is whole: 0 when it is. Bounded, like `ahead` in
+-- Rust: `read` has already dealt with a clock that stepped back.
 function gcra.distance(rule, state, now)
     return gcra.distance_by(state, now, rule.token, rule.tick)
 end

@@ -15,9 +15,9 @@ function gcra.debit(rule, state, now, cost)
     state.at, state.ahead = now, min(FURTHEST, level)
 end
 
--- Takes back a charge of the instant `at`: all of it, less the time for which the
--- bucket would have been whole without it. Requests that came since found it no
--- fuller than that.
+-- Takes back a charge of the instant `at`: all of it, less what has come back since
+-- the bucket would have been whole without the charge. Returns `cost` if anything was
+-- taken back, else 0.
 function gcra.undo(rule, state, now, cost, at, mark)
     local charged = cost * rule.token
     local before = max(0, mark - rule.tick - charged)
@@ -28,8 +28,10 @@ function gcra.undo(rule, state, now, cost, at, mark)
     return cost
 end
 
--- Gives back a place in a queue, but only while no request came after it: otherwise
--- a newcomer would get the place of the last in the queue. The mark is that of Rust.
+-- Gives back a place in a queue, but only while the state is the one that its charge
+-- has left: otherwise a newcomer would get the place of the last in the queue. The
+-- mark is that of `Gcra::mark`. Nor after the clock stepped back, or under a new
+-- quota: then `rewrite` is set.
 function gcra.give_back(rule, state, now, cost, at, mark)
     if state.unseen or state.rewrite then return 0 end
     if (state.at - at + 1) * rule.tick + state.ahead ~= mark then return 0 end

@@ -43,7 +43,8 @@ pub(super) struct Gcra {
 }
 
 impl Gcra {
-    /// Takes `cost` tokens if they are there. Also returns the distance before.
+    /// Takes `cost` tokens if they are there. Also returns the distance at which
+    /// it found the bucket.
     #[inline]
     pub(super) fn decide(&self, state: &mut Word, now: Tick, cost: Cost) -> (Decision, u64) {
         // An admitted cost lies in the room, so only a denial bounds the
@@ -117,7 +118,8 @@ impl Gcra {
         }
     }
 
-    /// Takes `cost` after `wait` ticks, which is when it is there.
+    /// Takes `cost` after `wait` ticks, which is when it is there. The word is
+    /// written anew as of now, because its lowest bit speaks of that instant.
     pub(super) fn book(&self, state: &mut Word, now: Tick, cost: Cost, wait: Tick) -> Decision {
         let (decision, _) = self.decide(state, now + wait, cost);
         if decision.is_admitted() && cost > 0 {

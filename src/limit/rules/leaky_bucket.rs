@@ -17,16 +17,16 @@ use crate::{
 /// A queue that drains at a constant rate: requests leave it one every
 /// `period / amount`, and a request that finds it full is denied.
 ///
-/// Its capacity is how many may wait beside the one that goes at once: the
-/// quota's burst, unless the [queue](Self::queue) is given a size of its own.
-/// With T = period / amount and `next_free` the instant at which the queue has
-/// drained:
+/// It has places for the requests that wait, beside the one that goes at once:
+/// as many as the quota's burst, unless the [queue](Self::queue) is given a
+/// number of its own. With T = period / amount and `next_free` the instant at
+/// which the queue has drained:
 ///
 /// ```text
 /// start = max(next_free, now)
-/// admit if (start - now) + (cost - 1) * T <= capacity * T,
+/// admit if (start - now) + (cost - 1) * T <= places * T,
 ///       and then next_free = start + cost * T, to wait for start - now
-/// limit       = capacity + 1
+/// limit       = places + 1
 /// remaining   = floor((limit * T - (next_free - now)) / T)
 /// reset_after = next_free - now
 /// ```
@@ -34,9 +34,9 @@ use crate::{
 /// A request that has to wait gets the verdict
 /// [`Queue`](crate::limit::Verdict::Queue), and the caller has to sleep for that long.
 /// `until_ready` and the layer sleep themselves, and after that the verdict is
-/// [`Admit`](crate::limit::Verdict::Admit). A bound on the wait (the caller's `Wait`)
-/// comes on top of the capacity. So this rule smooths: requests never pass
-/// closer together than T.
+/// [`Admit`](crate::limit::Verdict::Admit). The caller's `Wait` can bound the
+/// wait further. So this rule smooths: requests never pass closer together
+/// than T.
 ///
 /// [`LeakyBucket::meter`] is the other algorithm of that name: a bucket that
 /// fills with requests, leaks at a constant rate, and denies the request that

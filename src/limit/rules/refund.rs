@@ -30,9 +30,9 @@ impl Gcra {
         (FURTHEST / self.token).min(MAX_COST)
     }
 
-    /// Takes back a charge of the instant `at`: all of it, less the time for
-    /// which the bucket would have been whole without it. Requests that came
-    /// since found it no fuller than that.
+    /// Takes back a charge of the instant `at`: all of it, less what has come
+    /// back since the bucket would have been whole without the charge. Returns
+    /// `cost` if anything was taken back, else 0.
     pub(super) fn undo(
         &self,
         state: &mut Word,
@@ -42,6 +42,7 @@ impl Gcra {
     ) -> Cost {
         self.step_back(state, now);
         let charged = cost.saturating_mul(self.token);
+        // The mark is seen from one tick before the charge.
         let before = mark.saturating_sub(self.tick + charged);
         let since = now.saturating_sub(at).saturating_mul(self.tick);
         let back = charged.saturating_sub(since.saturating_sub(before));

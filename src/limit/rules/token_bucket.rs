@@ -27,7 +27,8 @@ use crate::{clock::Tick, limit::decision::Decision};
 /// This is the generic cell rate algorithm of ITU-T I.371 in its virtual
 /// scheduling form. In any span t it admits at most `B + t / T`. A cost above
 /// B never passes. After a [`debit`](crate::limit::Local::debit) of more than
-/// there was, `tat` lies further ahead than B * T.
+/// there was, or after a booking in advance, `tat` lies further ahead than
+/// B * T.
 ///
 /// ```
 /// use sluicegate::limit::{Quota, Rule, TokenBucket};
