@@ -58,14 +58,14 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
             return Check::Now(decision);
         }
         // A denial that Redis would only repeat.
-        let mut max_wait = self.max_wait(bucket.key, wait);
-        if let Some(denial) = self.recall_denial(bucket.key, cost, max_wait) {
+        let mut max_wait = self.max_wait(bucket.hash, wait);
+        if let Some(denial) = self.recall_denial(bucket.hash, cost, max_wait) {
             return Check::Now(denial);
         }
         // One more caller that may have to wait.
         let mut counted = None;
         if let Some(wait) = wait.filter(|_| max_wait > 0) {
-            counted = self.waiting.join(bucket.key, wait.max_queue());
+            counted = self.waiting.join(bucket.hash, wait.max_queue());
             if counted.is_none() {
                 // Too many wait by now; `max_wait` still counted fewer.
                 max_wait = 0;
@@ -89,7 +89,7 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
         let (decision, renewal) = client
             .leases
             .as_ref()?
-            .spend(&client.rule, bucket.key, cost);
+            .spend(&client.rule, bucket.hash, cost);
         if let Some(operation) = renewal.filter(|_| !client.connection.rejects_calls()) {
             self.queue.tell(bucket.clone(), operation);
         }
@@ -102,16 +102,16 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
     /// Returns the denial that Redis would answer, if one is remembered.
     ///
     /// A cost of 0 asks what is left, which only Redis knows.
-    pub(super) fn recall_denial(&self, key: u64, cost: Cost, max_wait: Tick) -> Option<Decision> {
+    pub(super) fn recall_denial(&self, hash: u64, cost: Cost, max_wait: Tick) -> Option<Decision> {
         let client = self.client();
         let denials = client.denials.as_ref().filter(|_| cost > 0)?;
-        let decision = denials.recall(&client.rule, key, cost, max_wait)?;
+        let decision = denials.recall(&client.rule, hash, cost, max_wait)?;
         client.counters.count(RequestEvent::Recalled);
         Some(decision)
     }
 
     /// The longest wait that may be booked, in ticks.
-    pub(super) fn max_wait(&self, key: u64, wait: Option<Wait>) -> Tick {
+    pub(super) fn max_wait(&self, hash: u64, wait: Option<Wait>) -> Tick {
         let client = self.client();
         // A share that comes back could be booked by another process first.
         if client.leases.is_some() {
@@ -124,7 +124,7 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
         match wait.longest(own) {
             0 => 0,
             // Most callers do not wait, and so need not read the count.
-            _ if self.waiting.len(key) >= wait.max_queue() => 0,
+            _ if self.waiting.len(hash) >= wait.max_queue() => 0,
             max_wait => max_wait,
         }
     }

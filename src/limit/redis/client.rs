@@ -76,14 +76,14 @@ impl<R: Scripted> Client<R> {
         let mut name = bucket_name(self.connection.prefix(), &self.name, key);
         // The letters of rules are one byte each.
         name.extend([b':', self.rule.kind() as u8]);
-        let key = self.hasher.hash_one(name.as_slice());
-        Bucket { name, key }
+        let hash = self.hasher.hash_one(name.as_slice());
+        Bucket { name, hash }
     }
 
     /// A request that is to be sent now; see [`Request`] for what it records.
     pub(super) fn request(&self, bucket: Bucket, operation: Operation) -> Request {
         let denials = self.denials.as_ref();
-        let epoch = denials.map_or(Epoch::default(), |denials| denials.epoch(bucket.key));
+        let epoch = denials.map_or(Epoch::default(), |denials| denials.epoch(bucket.hash));
         Request {
             bucket,
             operation,
@@ -141,9 +141,9 @@ impl<R: Scripted> Client<R> {
     }
 
     /// Forgets the denial of a bucket that may have become fuller.
-    pub(super) fn forget(&self, key: u64) {
+    pub(super) fn forget(&self, hash: u64) {
         if let Some(denials) = &self.denials {
-            denials.forget(key);
+            denials.forget(hash);
         }
     }
 

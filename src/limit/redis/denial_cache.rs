@@ -74,23 +74,23 @@ impl<S: Clone> DenialCache<S> {
     }
 
     /// To be read before a request is sent; see [`Epoch`].
-    pub(super) fn epoch(&self, key: u64) -> Epoch {
-        Epoch(self.shard(key).epoch.load(Relaxed))
+    pub(super) fn epoch(&self, hash: u64) -> Epoch {
+        Epoch(self.shard(hash).epoch.load(Relaxed))
     }
 
     /// Returns the denial that Redis would answer too, if that is certain.
     pub(super) fn recall<R: Scripted<State = S>>(
         &self,
         rule: &R,
-        key: u64,
+        hash: u64,
         cost: Cost,
         max_wait: Tick,
     ) -> Option<Decision> {
-        let mut denied = self.shard(key).lock();
-        let bucket = denied.get(&key)?;
+        let mut denied = self.shard(hash).lock();
+        let bucket = denied.get(&hash)?;
         let now = self.clock.now();
         if now >= bucket.until {
-            denied.remove(&key);
+            denied.remove(&hash);
             return None;
         }
         if !rule.covers(bucket.cost, cost) {
@@ -105,8 +105,8 @@ impl<S: Clone> DenialCache<S> {
     /// Remembers a denial until `retry` ticks from now, or for a shorter time.
     /// Does nothing if the bucket was forgotten since the request was made.
     pub(super) fn remember(&self, denial: &Denial<'_, S>, retry: Tick) {
-        let key = denial.request.bucket.key;
-        let shard = self.shard(key);
+        let hash = denial.request.bucket.hash;
+        let shard = self.shard(hash);
         let mut denied = shard.lock();
         if Epoch(shard.epoch.load(Relaxed)) != denial.request.epoch {
             return;
@@ -119,21 +119,21 @@ impl<S: Clone> DenialCache<S> {
             cost: denial.request.cost(),
             until: ours.saturating_add(retry.min(self.max_keep)),
         };
-        denied.insert(key, bucket);
+        denied.insert(hash, bucket);
     }
 
     /// Forgets a denial, and those that are under way to be remembered.
-    pub(super) fn forget(&self, key: u64) {
-        let shard = self.shard(key);
+    pub(super) fn forget(&self, hash: u64) {
+        let shard = self.shard(hash);
         // The lock orders the new epoch before any later `remember`.
         let mut denied = shard.lock();
         shard.epoch.fetch_add(1, Relaxed);
-        denied.remove(&key);
+        denied.remove(&hash);
     }
 
     /// The shard of a bucket, by the low bits of its hash.
-    fn shard(&self, key: u64) -> &CacheShard<S> {
-        &self.shards[key as usize % SHARDS]
+    fn shard(&self, hash: u64) -> &CacheShard<S> {
+        &self.shards[hash as usize % SHARDS]
     }
 }
 
@@ -159,7 +159,7 @@ fn make_room<S>(
     }
     let some = || denied.iter().take(MAX_EXAMINED);
     let over = some().find(|(_, bucket)| bucket.until <= now);
-    if let Some((&key, _)) = over.or_else(|| some().next()) {
-        denied.remove(&key);
+    if let Some((&hash, _)) = over.or_else(|| some().next()) {
+        denied.remove(&hash);
     }
 }

@@ -429,12 +429,12 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
         operation: Operation,
     ) -> Result<(), Error> {
         let bucket = self.client().bucket(key);
-        let key = bucket.key;
+        let hash = bucket.hash;
         // Denials are forgotten before the request and after its reply, because
         // a denial that came in between may have been decided before it.
-        self.client().forget(key);
+        self.client().forget(hash);
         let reply = self.queue.call(bucket, operation, false).await;
-        self.client().forget(key);
+        self.client().forget(hash);
         reply.map(|_| ())
     }
 

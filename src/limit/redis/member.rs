@@ -39,7 +39,7 @@ impl<R: Scripted, P: Policy> RedisBucket<'_, R, P> {
     /// Only a rule with a queue makes a member wait.
     fn max_wait(&self, wait: Option<Wait>) -> Tick {
         match self.limiter.rule().queues() {
-            true => self.limiter.max_wait(self.bucket.key, wait),
+            true => self.limiter.max_wait(self.bucket.hash, wait),
             false => 0,
         }
     }
@@ -73,7 +73,7 @@ impl<R: Scripted, P: Policy> MemberBucket for RedisBucket<'_, R, P> {
         let max_wait = self.max_wait(request.wait);
         never.or_else(|| {
             self.limiter
-                .recall_denial(self.bucket.key, request.cost, max_wait)
+                .recall_denial(self.bucket.hash, request.cost, max_wait)
         })
     }
 
@@ -188,7 +188,7 @@ impl<R: Scripted, P: Policy> MemberRequest<R, P> {
     fn guard(&self, reply: BucketReply) -> Rollback {
         let (queue, bucket) = (self.limiter.queue.clone(), self.sent.bucket.clone());
         // There was room for one more caller when the request was made.
-        let counted = self.limiter.waiting.join(bucket.key, usize::MAX);
+        let counted = self.limiter.waiting.join(bucket.hash, usize::MAX);
         match reply.wait().filter(|_| self.waits).zip(counted) {
             Some((ticks, counted)) => {
                 let place = BookedPlace::new(queue, counted, bucket, self.request.cost, reply);

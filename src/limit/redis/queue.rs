@@ -223,8 +223,8 @@ async fn work<R: Scripted>(mut worker: Worker<R>) {
 fn by_bucket(requests: Vec<QueuedRequest>) -> impl Iterator<Item = Vec<QueuedRequest>> {
     let mut buckets: HashMap<u64, Vec<QueuedRequest>, RandomState> = HashMap::default();
     for request in requests {
-        let key = request.request.bucket.key;
-        buckets.entry(key).or_default().push(request);
+        let hash = request.request.bucket.hash;
+        buckets.entry(hash).or_default().push(request);
     }
     buckets.into_values()
 }

@@ -46,7 +46,7 @@ impl<R: Scripted> Queue<R> {
 
     /// Tells Redis of a change that makes the bucket fuller.
     fn tell_fuller(self: &Arc<Self>, bucket: Bucket, operation: Operation) {
-        self.client.forget(bucket.key);
+        self.client.forget(bucket.hash);
         self.tell(bucket, operation);
     }
 
@@ -57,7 +57,7 @@ impl<R: Scripted> Queue<R> {
             | Operation::Undo(..)
             | Operation::Return(..)
             | Operation::Credit(_)
-            | Operation::Reset => self.client.forget(request.bucket.key),
+            | Operation::Reset => self.client.forget(request.bucket.hash),
             _ => self.give_back(request.bucket.clone(), reply.taken, reply),
         }
     }
@@ -80,7 +80,7 @@ async fn look_after<R: Scripted>(queue: Weak<Queue<R>>, bucket: Bucket) {
         let Some(leases) = &queue.client.leases else {
             return;
         };
-        match leases.look_after(bucket.key) {
+        match leases.look_after(bucket.hash) {
             LeaseReview::Keep => {}
             LeaseReview::Return(operation) => return queue.tell_fuller(bucket, operation),
             LeaseReview::Gone => return,

@@ -39,25 +39,25 @@ impl Default for UnreadableLog {
 impl UnreadableLog {
     /// Logs that the state of this bucket cannot be read, unless it was logged.
     pub(super) fn report(&self, limiter: &str, bucket: &Bucket) {
-        if !self.is_new(bucket.key) {
+        if !self.is_new(bucket.hash) {
             return;
         }
         // Without the lock, because a subscriber of the log may ask a limiter.
         if !self.log.unreadable(limiter, &digest(&bucket.name)) {
-            lock(&self.logged).retain(|logged| *logged != bucket.key);
+            lock(&self.logged).retain(|logged| *logged != bucket.hash);
         }
     }
 
     /// Whether the bucket was not logged yet; from then on it counts as logged.
-    fn is_new(&self, key: u64) -> bool {
+    fn is_new(&self, hash: u64) -> bool {
         let mut logged = lock(&self.logged);
-        if logged.contains(&key) {
+        if logged.contains(&hash) {
             return false;
         }
         if logged.len() == MAX_LOGGED {
             logged.pop_front();
         }
-        logged.push_back(key);
+        logged.push_back(hash);
         true
     }
 }

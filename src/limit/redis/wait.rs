@@ -32,35 +32,35 @@ pub(super) struct WaitCounts(Mutex<HashMap<u64, usize, RandomState>>);
 pub(super) struct CountedCaller {
     /// The counts from which it is taken when it is dropped.
     counts: Arc<WaitCounts>,
-    key: u64,
+    hash: u64,
 }
 
 impl WaitCounts {
     /// Returns how many callers are counted for a bucket.
-    pub(super) fn len(&self, key: u64) -> usize {
-        lock(&self.0).get(&key).copied().unwrap_or(0)
+    pub(super) fn len(&self, hash: u64) -> usize {
+        lock(&self.0).get(&hash).copied().unwrap_or(0)
     }
 
     /// Counts a caller, unless `max` are counted already.
-    pub(super) fn join(self: &Arc<Self>, key: u64, max: usize) -> Option<CountedCaller> {
+    pub(super) fn join(self: &Arc<Self>, hash: u64, max: usize) -> Option<CountedCaller> {
         let mut counts = lock(&self.0);
-        let count = counts.get(&key).copied().unwrap_or(0);
+        let count = counts.get(&hash).copied().unwrap_or(0);
         if count >= max {
             return None;
         }
-        counts.insert(key, count + 1);
+        counts.insert(hash, count + 1);
         let counts = Arc::clone(self);
-        Some(CountedCaller { counts, key })
+        Some(CountedCaller { counts, hash })
     }
 }
 
 impl Drop for CountedCaller {
     fn drop(&mut self) {
         let mut counts = lock(&self.counts.0);
-        if let Some(count) = counts.get_mut(&self.key) {
+        if let Some(count) = counts.get_mut(&self.hash) {
             *count -= 1;
             if *count == 0 {
-                counts.remove(&self.key);
+                counts.remove(&self.hash);
             }
         }
     }

@@ -19,7 +19,7 @@ pub(crate) struct Bucket {
     /// The name of its key in Redis.
     pub(crate) name: Vec<u8>,
     /// The hash of that name, by which the tables of this process know it.
-    pub(crate) key: u64,
+    pub(crate) hash: u64,
 }
 
 /// One request about one bucket.

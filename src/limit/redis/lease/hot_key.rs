@@ -236,7 +236,7 @@ mod tests {
     fn grant(key: &mut HotKey<Word>, granted: Cost, term: u64, made_at: Tick) {
         let bucket = Bucket {
             name: Vec::new(),
-            key: 0,
+            hash: 0,
         };
         let request = Request {
             bucket,

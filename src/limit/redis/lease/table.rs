@@ -59,7 +59,7 @@ impl<S: Clone> LeaseTable<S> {
     pub(crate) fn spend<R: Rule<State = S>>(
         &self,
         rule: &R,
-        key: u64,
+        hash: u64,
         cost: Cost,
     ) -> (Option<Decision>, Option<Operation>) {
         // No lease could cover such a cost.
@@ -67,14 +67,14 @@ impl<S: Clone> LeaseTable<S> {
             return (None, None);
         }
         let now = self.clock.now();
-        let mut keys = self.shard(key);
-        if keys.len() >= MAX_MEASURED_KEYS / SHARDS && !keys.contains_key(&key) {
+        let mut keys = self.shard(hash);
+        if keys.len() >= MAX_MEASURED_KEYS / SHARDS && !keys.contains_key(&hash) {
             keys.retain(|_, known| known.is_of_use(now));
             if keys.len() >= MAX_MEASURED_KEYS / SHARDS {
                 return (None, None);
             }
         }
-        let known = keys.entry(key).or_insert_with(|| HotKey::new(now));
+        let known = keys.entry(hash).or_insert_with(|| HotKey::new(now));
         known.demand.add(now, cost);
         let decision = known.spend(rule, now, cost);
         (decision, known.renewal(now, self.max_share))
@@ -84,9 +84,9 @@ impl<S: Clone> LeaseTable<S> {
     /// Returns whether a task has to be found that looks after the lease.
     pub(crate) fn add(&self, grant: &Grant<'_, S>, charged: S) -> bool {
         let now = self.clock.now();
-        let key = grant.request.bucket.key;
-        let mut keys = self.shard(key);
-        let known = keys.entry(key).or_insert_with(|| HotKey::new(now));
+        let hash = grant.request.bucket.hash;
+        let mut keys = self.shard(hash);
+        let known = keys.entry(hash).or_insert_with(|| HotKey::new(now));
         known.grant(now, grant, charged);
         let attended = now < known.attended_until;
         known.attended_until = now + LOST_TASK_TICKS;
@@ -95,10 +95,10 @@ impl<S: Clone> LeaseTable<S> {
 
     /// Reviews a lease for the task that looks after it. The task ends unless
     /// the lease is to be kept.
-    pub(crate) fn look_after(&self, key: u64) -> LeaseReview {
+    pub(crate) fn look_after(&self, hash: u64) -> LeaseReview {
         let now = self.clock.now();
-        let mut keys = self.shard(key);
-        let Some(known) = keys.get_mut(&key) else {
+        let mut keys = self.shard(hash);
+        let Some(known) = keys.get_mut(&hash) else {
             return LeaseReview::Gone;
         };
         let review = known.review(now, LEASE_REVIEW_TICKS);
@@ -117,7 +117,7 @@ impl<S: Clone> LeaseTable<S> {
     }
 
     /// Locks the shard of a bucket.
-    fn shard(&self, key: u64) -> MutexGuard<'_, HashMap<u64, HotKey<S>, RandomState>> {
-        lock(&self.shards[key as usize % SHARDS])
+    fn shard(&self, hash: u64) -> MutexGuard<'_, HashMap<u64, HotKey<S>, RandomState>> {
+        lock(&self.shards[hash as usize % SHARDS])
     }
 }
