@@ -4,7 +4,10 @@
 
 use std::{fmt, time::Duration};
 
-use super::rules::{quota::Cost, remaining::Remaining};
+use super::rules::{
+    quota::Cost,
+    remaining::{Remaining, SlidingCounts},
+};
 use crate::clock::Tick;
 
 /// The ways to treat a request.
@@ -67,13 +70,51 @@ pub struct Decision {
     window_info: Option<WindowInfo>,
 }
 
-/// Times of a window that do not follow from what is left in it.
+/// How the times of a window follow that do not follow from what is left in it.
 #[derive(Clone, Copy)]
-struct WindowInfo {
-    /// Ticks until more is left.
-    more: Tick,
-    /// Ticks in which the whole limit comes back.
-    window: Tick,
+enum WindowInfo {
+    Known {
+        /// Ticks until more is left.
+        more: Tick,
+        /// Ticks in which the whole limit comes back.
+        window: Tick,
+    },
+    /// The fields of [`SlidingCounts`]. Nested, they would make a decision a
+    /// word larger.
+    Sliding {
+        previous: u32,
+        current: u32,
+        step: u32,
+        width: Tick,
+    },
+}
+
+impl WindowInfo {
+    /// Returns the ticks until more is left than `remaining` tells.
+    fn more(&self, remaining: &Remaining, reset: u64) -> Tick {
+        match *self {
+            Self::Known { more, .. } => more,
+            Self::Sliding {
+                previous,
+                current,
+                step,
+                width,
+            } => SlidingCounts {
+                previous,
+                current,
+                step,
+                width,
+            }
+            .more(remaining, reset),
+        }
+    }
+
+    fn window(&self) -> Tick {
+        match *self {
+            Self::Known { window, .. } => window,
+            Self::Sliding { width, .. } => width,
+        }
+    }
 }
 
 /// The verdict without its wait. If the variants held the wait, a decision
@@ -109,7 +150,7 @@ impl Decision {
         let reset = ticks_up(reset_after);
         let more = if remaining < limit { reset } else { 0 };
         Self {
-            window_info: Some(WindowInfo { more, window: 0 }),
+            window_info: Some(WindowInfo::Known { more, window: 0 }),
             ..Self::of(ruling, wait, Remaining::whole(limit, remaining), reset)
         }
     }
@@ -177,9 +218,39 @@ impl Decision {
     #[inline]
     pub(super) fn windowed(self, more: Tick, window: Tick) -> Self {
         Self {
-            window_info: Some(WindowInfo { more, window }),
+            window_info: Some(WindowInfo::Known { more, window }),
             ..self
         }
+    }
+
+    /// Sets the counts of a sliding window, from which both times follow.
+    #[inline]
+    pub(super) fn sliding(self, counts: SlidingCounts) -> Self {
+        let SlidingCounts {
+            previous,
+            current,
+            step,
+            width,
+        } = counts;
+        Self {
+            window_info: Some(WindowInfo::Sliding {
+                previous,
+                current,
+                step,
+                width,
+            }),
+            ..self
+        }
+    }
+
+    /// Returns the times of the window as seen from another instant: `shift`
+    /// gives the ticks until more is left.
+    fn known(&self, shift: impl Fn(Tick) -> Tick) -> Option<WindowInfo> {
+        let info = self.window_info?;
+        Some(WindowInfo::Known {
+            more: shift(info.more(&self.remaining, self.reset)),
+            window: info.window(),
+        })
     }
 
     /// The same decision as seen `earlier` ticks before: an admission waits.
@@ -189,10 +260,7 @@ impl Decision {
             Ruling::Admit => Ruling::Queue,
             other => other,
         };
-        let window_info = self.window_info.map(|info| WindowInfo {
-            more: info.more.saturating_add(earlier),
-            ..info
-        });
+        let window_info = self.known(|more| more.saturating_add(earlier));
         Self {
             ruling,
             wait: self.wait.saturating_add(units),
@@ -210,10 +278,7 @@ impl Decision {
         };
         let ticks = self.ticks(self.wait);
         let reset = self.reset.saturating_sub(self.wait);
-        let window_info = self.window_info.map(|info| WindowInfo {
-            more: info.more.saturating_sub(ticks),
-            ..info
-        });
+        let window_info = self.known(|more| more.saturating_sub(ticks));
         let remaining = match window_info {
             Some(_) => self.remaining,
             None => self.remaining.within(reset),
@@ -321,14 +386,15 @@ impl Decision {
     /// Returns the time after which more is left than
     /// [`remaining`](Self::remaining) tells; zero if the bucket is whole.
     pub fn more_after(&self) -> Duration {
-        let more = self.window_info.map(|info| info.more);
+        let info = self.window_info;
+        let more = info.map(|info| info.more(&self.remaining, self.reset));
         Duration::from_micros(more.unwrap_or_else(|| self.remaining.next_token(self.reset)))
     }
 
     /// Returns the time in which the whole [`limit`](Self::limit) comes back:
     /// the window, or the burst at the sustained rate. Zero if that is unknown.
     pub fn window(&self) -> Duration {
-        let window = self.window_info.map(|info| info.window);
+        let window = self.window_info.map(|info| info.window());
         Duration::from_micros(window.unwrap_or_else(|| self.remaining.window()))
     }
 

@@ -67,3 +67,68 @@ impl Remaining {
         self.limit * self.token
     }
 }
+
+/// The counts of a sliding window at the instant of a decision.
+///
+/// A decision carries them packed, so that the time until more is left costs its
+/// divisions only when it is read.
+#[derive(Clone, Copy)]
+pub(crate) struct SlidingCounts {
+    /// The count of the window before.
+    pub(crate) previous: u32,
+    /// The count of this window.
+    pub(crate) current: u32,
+    /// Ticks in a step.
+    pub(crate) step: u32,
+    /// Ticks in a window.
+    pub(crate) width: Tick,
+}
+
+impl SlidingCounts {
+    /// Returns what is used and `cost` more, times `steps`, the steps in a
+    /// window, of which `elapsed` ticks have passed.
+    #[inline]
+    pub(crate) fn used(&self, steps: u64, elapsed: Tick, cost: Cost) -> u64 {
+        // A step is a tick, but for large limits.
+        let passed = match self.step {
+            1 => elapsed,
+            step => elapsed / u64::from(step),
+        };
+        let weight = steps - passed;
+        u64::from(self.previous) * weight + (u64::from(self.current) + cost) * steps
+    }
+
+    /// Returns the ticks until `cost`, which is within the limit, passes: 0 if
+    /// it does now.
+    pub(crate) fn wait(&self, limit: Cost, steps: u64, elapsed: Tick, cost: Cost) -> Tick {
+        let excess = self
+            .used(steps, elapsed, cost)
+            .saturating_sub(limit * steps);
+        if excess == 0 {
+            return 0;
+        }
+        let (current, step) = (u64::from(self.current), u64::from(self.step));
+        let left = self.width - elapsed;
+        // Within this window only the count of the one before shrinks. That may
+        // be enough if the current count alone leaves room.
+        if current + cost <= limit {
+            let passed = elapsed / step + excess.div_ceil(self.previous.into());
+            return left.min(passed * step - elapsed);
+        }
+        // Otherwise the current count has to shrink, in the next window.
+        let passed = ((current + cost - limit) * steps).div_ceil(current);
+        left + self.width.min(passed * step)
+    }
+
+    /// Returns the ticks until more is left than `remaining` tells. `reset` is
+    /// the number of ticks until nothing counts any more.
+    pub(crate) fn more(&self, remaining: &Remaining, reset: Tick) -> Tick {
+        let left = remaining.cost();
+        if left >= remaining.limit {
+            return 0;
+        }
+        let windows = if self.current > 0 { 2 } else { 1 };
+        let elapsed = windows * self.width - reset;
+        self.wait(remaining.limit, remaining.token, elapsed, left + 1)
+    }
+}

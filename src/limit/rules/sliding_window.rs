@@ -4,7 +4,7 @@
 use super::{
     forward::forward,
     quota::{Cost, Quota},
-    remaining::Remaining,
+    remaining::{Remaining, SlidingCounts},
     rule::Rule,
     window::{View, Window},
     word::Word,
@@ -114,35 +114,37 @@ impl SlidingWindow {
         })
     }
 
+    #[inline(always)]
+    fn counts(&self, view: &View) -> SlidingCounts {
+        SlidingCounts {
+            // At most twice the limit, and 2^29: no bits are lost.
+            previous: view.previous as u32,
+            current: view.current as u32,
+            step: self.step as u32,
+            width: self.window.width,
+        }
+    }
+
     /// Returns what is used and `cost` more, times W: in the units of
     /// [`Remaining`].
+    #[inline(always)]
     fn used(&self, view: &View, cost: Cost) -> u64 {
-        let weight = self.steps - view.elapsed / self.step;
-        view.previous * weight + (view.current + cost) * self.steps
+        self.counts(view).used(self.steps, view.elapsed, cost)
     }
 
     /// Returns the ticks until `cost`, which is within the limit, passes: 0 if
     /// it does now.
     fn wait(&self, view: &View, cost: Cost) -> Tick {
-        let Window { limit, width, .. } = self.window;
-        let excess = self.used(view, cost).saturating_sub(limit * self.steps);
-        if excess == 0 {
-            return view.ahead;
-        }
-        let left = width - view.elapsed;
-        // Within this window only the count of the one before shrinks. That may
-        // be enough if the current count alone leaves room.
-        if view.current + cost <= limit {
-            let steps = view.elapsed / self.step + excess.div_ceil(view.previous);
-            return view.ahead + left.min(steps * self.step - view.elapsed);
-        }
-        // Otherwise the current count has to shrink, in the next window.
-        let steps = ((view.current + cost - limit) * self.steps).div_ceil(view.current);
-        view.ahead + left + width.min(steps * self.step)
+        let limit = self.window.limit;
+        let wait = self
+            .counts(view)
+            .wait(limit, self.steps, view.elapsed, cost);
+        view.ahead + wait
     }
 
     /// Returns the decision for what the view counts, which the cost is part of
     /// if it was admitted.
+    #[inline(always)]
     fn decision(&self, view: &View, cost: Cost, admitted: bool) -> Decision {
         let (limit, steps) = (self.window.limit, self.steps);
         let units = match view.ahead {
@@ -161,14 +163,14 @@ impl SlidingWindow {
             false if cost > limit => Decision::never(remaining, reset),
             false => Decision::deny(remaining, self.wait(view, cost), reset),
         };
-        let more = match remaining.cost() {
-            left if left < limit => self.wait(view, left + 1),
-            _ => 0,
-        };
-        decision.windowed(more, self.window.width)
+        if view.ahead == 0 {
+            return decision.sliding(self.counts(view));
+        }
+        decision.windowed(self.wait(view, 1), self.window.width)
     }
 
     /// Returns the ticks until nothing counts any more.
+    #[inline(always)]
     fn reset(&self, view: &View) -> Tick {
         let left = view.ahead + self.window.width - view.elapsed;
         match (view.previous, view.current) {
@@ -182,7 +184,7 @@ impl SlidingWindow {
 impl Rule for SlidingWindow {
     type State = Word;
 
-    #[inline]
+    #[inline(always)]
     fn decide(&self, state: &mut Word, now: Tick, cost: Cost) -> Decision {
         let limit = self.window.limit;
         let fits = |view: &View| cost <= limit && self.used(view, cost) <= limit * self.steps;

@@ -72,7 +72,7 @@ impl Window {
 
     /// Reads a word as of now: which window its counts belong to, and how far
     /// they have aged since they were written. Every decision begins with it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn view(&self, state: Word, now: Tick) -> View {
         let (index, elapsed) = (now / self.width, now % self.width);
         let (stored, previous, current) = self.unpack(state);
@@ -194,9 +194,11 @@ impl Window {
     }
 
     /// Whether the counts are those of a later window.
-    #[inline]
+    #[inline(always)]
     pub(super) fn is_ahead(&self, state: Word, now: Tick) -> bool {
-        self.view(state, now).ahead > 0
+        let (stored, ..) = self.unpack(state);
+        let behind = self.behind(now / self.width, stored);
+        behind < 0 && state != Word::EMPTY && (behind == -1 || self.is_booked(state))
     }
 
     /// Writes anew the counts that the clock's step back has moved. Otherwise
@@ -225,7 +227,7 @@ impl Window {
     ///
     /// Counts of nothing are a bucket never seen, unless their window is yet to
     /// begin: then they stand for what they have displaced.
-    #[inline]
+    #[inline(always)]
     pub(super) fn word(&self, view: &View, previous: u64, current: u64) -> Word {
         let (previous, current) = (
             previous.min(self.max_count()),
@@ -261,6 +263,7 @@ impl Window {
     }
 
     /// Returns the index, as far as there is room for it, and the two counts.
+    #[inline(always)]
     fn unpack(&self, state: Word) -> (u64, u64, u64) {
         let count = (1 << self.bits) - 1;
         let previous = if self.counters == 2 {
@@ -273,9 +276,29 @@ impl Window {
 
     /// Returns how many windows the stored index lies behind, within its few
     /// bits.
-    #[inline]
+    #[inline(always)]
     fn behind(&self, index: u64, stored: u64) -> i64 {
         let shift = self.index_shift();
         (index.wrapping_sub(stored) << shift) as i64 >> shift
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every word of a small window with an index near now.
+    #[test]
+    fn a_word_is_ahead_if_its_counts_lie_in_a_later_window() {
+        let window = Window::new(&Quota::per_second(3), 2).unwrap();
+        let now = 20 * window.width + 400_000;
+        for index in 15..=25 {
+            for bits in 0..1 << window.index_shift() {
+                let word = Word::nearest(index << window.index_shift() | bits);
+                let expected = window.view(word, now).ahead > 0;
+                assert_eq!(window.is_ahead(word, now), expected, "{word:?}");
+            }
+        }
+        assert!(!window.is_ahead(Word::EMPTY, now));
     }
 }
