@@ -6,7 +6,7 @@ use ahash::RandomState;
 
 use super::{
     client::Client, denial_cache::DenialCache, failure_policy::Policy, lease::LeaseTable,
-    limiter::Redis, queue::Queue, unreadable::UnreadableLog,
+    limiter::Redis, queue::RequestQueue, unreadable::UnreadableLog,
 };
 use crate::{
     clock::ticks,
@@ -215,7 +215,7 @@ impl<R: Scripted> RedisBuilder<R> {
             eviction: EvictionCheck::default(),
         };
         Redis {
-            queue: Arc::new(Queue::new(client, self.coalesce, self.queue)),
+            queue: Arc::new(RequestQueue::new(client, self.coalesce, self.queue)),
             waiting: Arc::default(),
             policy,
         }

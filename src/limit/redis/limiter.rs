@@ -10,7 +10,7 @@ use super::{
     client::Client,
     counts::RedisCounts,
     failure_policy::{FailClosed, Policy},
-    queue::Queue,
+    queue::RequestQueue,
     wait::WaitCounts,
 };
 use crate::{
@@ -200,7 +200,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Redis<R: Scripted, P: Policy> {
     /// Sends the requests that this process cannot answer itself.
-    pub(super) queue: Arc<Queue<R>>,
+    pub(super) queue: Arc<RequestQueue<R>>,
     /// The callers of this process that wait.
     pub(super) waiting: Arc<WaitCounts>,
     /// Decides when Redis does not answer.

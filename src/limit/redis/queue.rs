@@ -36,7 +36,7 @@ use crate::{
 /// The requests of one limiter, on their way to its client.
 ///
 /// Shared by the clones of the limiter, its workers, and the checks under way.
-pub(super) struct Queue<R: Scripted> {
+pub(super) struct RequestQueue<R: Scripted> {
     /// The layer below, which sends batches.
     pub(super) client: Client<R>,
     /// The requests that wait, by runtime.
@@ -47,7 +47,7 @@ pub(super) struct Queue<R: Scripted> {
     capacity: usize,
 }
 
-impl<R: Scripted> Queue<R> {
+impl<R: Scripted> RequestQueue<R> {
     /// `capacity` bounds the requests that wait on each runtime.
     pub(super) fn new(client: Client<R>, coalesce: bool, capacity: usize) -> Self {
         Self {
@@ -111,8 +111,8 @@ impl<R: Scripted> Queue<R> {
     pub(super) fn tell(self: &Arc<Self>, bucket: Bucket, operation: Operation) {
         let request = self.client.request(bucket, operation);
         let runtime = Handle::try_current().unwrap_or_else(|_| background());
-        // If the queue is full, it is not sent. A lease is asked for again, and a
-        // cost that was not given back comes back as time passes.
+        // If the queue is full, it is not sent. A lease is asked for again, and
+        // a cost that was not given back comes back as time passes.
         let _ = self.push(&runtime, request, None);
     }
 
@@ -185,7 +185,7 @@ impl<R: Scripted> Queue<R> {
 /// Lets the next caller of this runtime send its own request when this one has
 /// its reply, or is dropped.
 struct DirectCallPermit<R: Scripted> {
-    queue: Arc<Queue<R>>,
+    queue: Arc<RequestQueue<R>>,
     runtime: Id,
 }
 
@@ -197,7 +197,7 @@ impl<R: Scripted> Drop for DirectCallPermit<R> {
 
 /// A task that sends queued requests.
 struct Worker<R: Scripted> {
-    queue: Arc<Queue<R>>,
+    queue: Arc<RequestQueue<R>>,
     runtime: Id,
     /// Whether it ended because nothing was left to send.
     dismissed: bool,

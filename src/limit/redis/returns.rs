@@ -12,7 +12,7 @@ use tokio::time::sleep;
 use super::{
     call::request::{Bucket, BucketReply, ChargeId, Request},
     lease::{LEASE_REVIEW_TICKS, LeaseReview},
-    queue::Queue,
+    queue::RequestQueue,
 };
 use crate::{
     limit::rules::{
@@ -22,7 +22,7 @@ use crate::{
     runtime::background,
 };
 
-impl<R: Scripted> Queue<R> {
+impl<R: Scripted> RequestQueue<R> {
     /// Gives a booked place back, for which the caller no longer waits.
     pub(super) fn give_back(self: &Arc<Self>, bucket: Bucket, cost: Cost, reply: &BucketReply) {
         if let Some(ChargeId { due, mark }) = reply.charge.filter(|_| reply.wait().is_some()) {
@@ -71,7 +71,7 @@ impl<R: Scripted> Queue<R> {
 
 /// Looks after the lease of a bucket for as long as there is one, and gives
 /// back what is not being spent. Does not keep the limiter alive.
-async fn look_after<R: Scripted>(queue: Weak<Queue<R>>, bucket: Bucket) {
+async fn look_after<R: Scripted>(queue: Weak<RequestQueue<R>>, bucket: Bucket) {
     loop {
         sleep(Duration::from_micros(LEASE_REVIEW_TICKS)).await;
         let Some(queue) = queue.upgrade() else {

@@ -13,7 +13,7 @@ use tokio::time::sleep;
 
 use super::{
     call::request::{Bucket, BucketReply},
-    queue::Queue,
+    queue::RequestQueue,
 };
 use crate::{
     clock::Tick,
@@ -69,7 +69,7 @@ impl Drop for CountedCaller {
 /// A booked place. Dropped before it is due, it is given back.
 pub(super) struct BookedPlace<R: Scripted> {
     /// Gives the place back.
-    queue: Arc<Queue<R>>,
+    queue: Arc<RequestQueue<R>>,
     /// `None` when the place is due.
     bucket: Option<Bucket>,
     /// As it was booked.
@@ -82,7 +82,7 @@ pub(super) struct BookedPlace<R: Scripted> {
 impl<R: Scripted> BookedPlace<R> {
     /// The caller has been counted since its request.
     pub(super) fn new(
-        queue: Arc<Queue<R>>,
+        queue: Arc<RequestQueue<R>>,
         counted: CountedCaller,
         bucket: Bucket,
         cost: Cost,

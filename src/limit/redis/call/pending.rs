@@ -16,7 +16,7 @@ use super::request::{BucketReply, BucketResult};
 use crate::redis::Error;
 
 /// A request under way; made by
-/// [`Queue::call`](super::super::queue::Queue::call).
+/// [`RequestQueue::call`](super::super::queue::RequestQueue::call).
 pub(crate) enum PendingCall {
     /// The caller sends it, in a call of its own.
     Direct(Pin<Box<dyn Future<Output = BucketResult> + Send>>),
