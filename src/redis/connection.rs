@@ -156,7 +156,7 @@ impl Connection {
 
     /// Runs a script that is rarely used, and sends its source along.
     #[cfg(feature = "idempotency")]
-    pub(crate) async fn run_once(&self, script: &Script, call: Cmd) -> Result<Value, Error> {
+    pub(crate) async fn run_with_source(&self, script: &Script, call: Cmd) -> Result<Value, Error> {
         let call = self.with_source(script, call);
         self.client().call(call, self.timeout()).await
     }

@@ -28,7 +28,7 @@ impl EvictionPolicy {
     /// Asks the node that has this key.
     #[cfg(feature = "idempotency")]
     pub(crate) async fn ask(connection: &Connection, key: &[u8]) -> Result<Self, Error> {
-        Self::read(connection.run_once(&SCRIPT, call(key)).await?)
+        Self::read(connection.run_with_source(&SCRIPT, call(key)).await?)
     }
 
     /// Asks without showing in the statistics, because no caller wanted to

@@ -2,9 +2,9 @@
 //! it until it works again. The nodes and the cluster of a lane have one each.
 //!
 //! States: closed, where calls pass and failures in a row are counted; and
-//! open, where calls are rejected and a probe runs at intervals. Calls need no
-//! half-open state, because a task or one call makes the probe before it is
-//! sent.
+//! open, where calls are rejected and a probe runs at intervals. There is no
+//! half-open state, because a probe is a round trip of its own: a task makes it,
+//! or a caller before it sends its call.
 //!
 //! ```text
 //!            `failures` failures in a row

@@ -79,7 +79,7 @@ impl LaneClient {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };
-            if let Some(whole) = self.with_unknown_source(&call, &error) {
+            if let Some(whole) = self.with_source_if_unknown(&call, &error) {
                 call = whole;
                 continue;
             }
@@ -98,7 +98,7 @@ impl LaneClient {
 
     /// Returns the call with its source if the server did not know the script.
     /// It ran nothing then, so the call may be sent again.
-    fn with_unknown_source<'a>(&self, call: &Call<'a>, error: &Error) -> Option<Call<'a>> {
+    fn with_source_if_unknown<'a>(&self, call: &Call<'a>, error: &Error) -> Option<Call<'a>> {
         if !error.is_unknown_script() {
             return None;
         }
