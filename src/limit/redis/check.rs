@@ -113,7 +113,8 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
     /// The longest wait that may be booked, in ticks.
     pub(super) fn max_wait(&self, hash: u64, wait: Option<Wait>) -> Tick {
         let client = self.client();
-        // A share that comes back could be booked by another process first.
+        // On a leased bucket no place is booked: the share that it would wait
+        // for could go to another process.
         if client.leases.is_some() {
             return 0;
         }

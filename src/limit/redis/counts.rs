@@ -29,13 +29,15 @@ counters! {
     /// # }
     /// ```
     pub struct RedisCounts {
-        /// Requests that were sent to Redis: checks, credits, debits, resets.
+        /// Requests that were sent to Redis: checks, credits, debits, resets,
+        /// leases, and what is given back.
         requests,
         /// Entries that they were merged into: the same request about one
         /// bucket, several times in a row, is one entry.
         entries,
         /// Calls of the script. Requests per call are the factor by which
-        /// coalescing saves round trips.
+        /// coalescing saves round trips. A call for several limits of an
+        /// [`All`](crate::limit::All) is one call for each of them.
         calls,
         /// Denials that were remembered, so that Redis was not asked.
         recalled: RequestEvent::Recalled,

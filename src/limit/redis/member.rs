@@ -94,7 +94,7 @@ impl<R: Scripted, P: Policy> MemberBucket for RedisBucket<'_, R, P> {
         let operation = self.limiter.operation(cost, max_wait, wait);
         Some(Box::new(MemberRequest {
             limiter: self.limiter.clone(),
-            sent: self
+            to_script: self
                 .limiter
                 .client()
                 .request(self.bucket.clone(), operation),
@@ -109,13 +109,13 @@ impl<R: Scripted, P: Policy> MemberBucket for RedisBucket<'_, R, P> {
 struct MemberRequest<R: Scripted, P: Policy> {
     /// Cloned, because the request outlives the borrow of the member.
     limiter: Redis<R, P>,
-    /// The request that the script gets.
-    sent: Request,
+    /// The request to the script.
+    to_script: Request,
     /// Whether it waits for a booked place.
     waits: bool,
     /// The policy's ticket of the key.
     ticket: u64,
-    /// The request of the caller, by which the policy decides.
+    /// The request of the caller, for the policy to decide.
     request: CheckRequest,
 }
 
@@ -127,14 +127,14 @@ impl<R: Scripted, P: Policy> AllRequest for MemberRequest<R, P> {
     fn part(&self) -> (&[String], &[u8], Operation) {
         let Request {
             bucket, operation, ..
-        } = &self.sent;
+        } = &self.to_script;
         (&self.limiter.client().head, &bucket.name, *operation)
     }
 
     fn send_alone(&self) -> PendingCall {
         let Request {
             bucket, operation, ..
-        } = &self.sent;
+        } = &self.to_script;
         self.limiter
             .queue
             .call(bucket.clone(), *operation, self.waits)
@@ -148,9 +148,9 @@ impl<R: Scripted, P: Policy> AllRequest for MemberRequest<R, P> {
         let client = self.limiter.client();
         let reply = self.replay(now, numbers);
         match &reply {
-            Ok(_) => client.learn_eviction_policy(&self.sent.bucket),
+            Ok(_) => client.learn_eviction_policy(&self.to_script.bucket),
             Err(error) if error.kind() == ErrorKind::Unreadable => {
-                client.report_unreadable(&self.sent.bucket);
+                client.report_unreadable(&self.to_script.bucket);
             }
             Err(_) => {}
         }
@@ -174,7 +174,7 @@ impl<R: Scripted, P: Policy> AllRequest for MemberRequest<R, P> {
 impl<R: Scripted, P: Policy> MemberRequest<R, P> {
     /// Reads the bucket, makes its decision, and remembers a denial.
     fn replay(&self, now: Tick, numbers: &mut ReplyReader<'_>) -> BucketResult {
-        let (client, request) = (self.limiter.client(), &self.sent);
+        let (client, request) = (self.limiter.client(), &self.to_script);
         let bucket = ReadBucket::read(&client.rule, request.operation, now, numbers)?;
         let mut bucket = bucket.ok_or_else(|| Error::unreadable("a limit"))?;
         let reply = bucket.replay(&client.rule, now, request.operation)?;
@@ -186,7 +186,7 @@ impl<R: Scripted, P: Policy> MemberRequest<R, P> {
 
     /// Guards what Redis charged, so that it can be rolled back.
     fn guard(&self, reply: BucketReply) -> Rollback {
-        let (queue, bucket) = (self.limiter.queue.clone(), self.sent.bucket.clone());
+        let (queue, bucket) = (self.limiter.queue.clone(), self.to_script.bucket.clone());
         // There was room for one more caller when the request was made.
         let counted = self.limiter.waiting.join(bucket.hash, usize::MAX);
         match reply.wait().filter(|_| self.waits).zip(counted) {
