@@ -1,6 +1,6 @@
--- Records of idempotent work, on the server's clock. After prelude.lua.
+-- States of idempotent work, on the server's clock. After prelude.lua.
 --
--- KEYS[1]   a record: one string, so that it is written and expires as a whole:
+-- KEYS[1]   a state: one string, so that it is written and expires as a whole:
 --             1   '1', the version of this layout
 --             1   'L' leased, 'R' leased and begun before, or 'C' completed
 --             1   'w' if a caller waits for the end of the work, or '-'
@@ -12,8 +12,7 @@
 --                 completed: the record
 -- ARGV[1]   see prelude.lua
 -- ARGV[2]   the task, and its arguments:
---   claim     fingerprint token takeover lease keep   takeover: 'rerun', 'refuse'
---             and the most bytes of a record that come with the reply
+--   claim     fingerprint token takeover lease keep most
 --   fetch     fingerprint token
 --   renew     token lease
 --   complete  token channel message keep record
@@ -21,11 +20,13 @@
 --   release   token channel message
 --   wait
 --
--- Lease and keep are ticks. Fingerprint, token, message and record are bytes.
+-- Lease and keep are ticks. Fingerprint, token, message and record are bytes. Takeover
+-- is 'rerun' or 'refuse'. A record of more than `most` bytes does not come with the
+-- reply to its claim; without `most`, every record does.
 --
 -- Returns a word and a value:
 --   claim     'run' and how often the work was begun, 'replay' and the record, 'large'
---             and the bytes and the token of a record that has to be fetched,
+--             and the size and the token of a record that has to be fetched,
 --             'mismatch' and 0, 'running' and the ticks that are left, or 'unknown' and 0
 --   fetch     'replay' and the record, or 'gone' and 0 if this token's record expired
 --   renew, complete, restore, release   'held' or 'lost', and 0
@@ -33,8 +34,8 @@
 --   any       'foreign' and 0 if the key has another layout or type; it stays as it is
 --
 -- A server's clock that is set ahead by more than the rest of lease and keep removes a
--- record, and the next claim runs the work again. The server removes the key by that
--- clock, so no script can prevent it. A step back keeps a record longer.
+-- state, and the next claim runs the work again. The server removes the key by that
+-- clock, so no script can prevent it. A step back keeps a state longer.
 --
 -- The same rule as src/idempotency/state.rs, with the same names in the same order;
 -- tests/redis/idempotency/parity.rs compares the two. Rust's `until` is `ends` here,
@@ -60,6 +61,7 @@ local function read(bytes)
         state.record = sub(bytes, 68)
     else
         state.keep = tonumber(sub(bytes, 68, 83))
+        -- An 'R' without a number is from a version that did not count attempts.
         state.attempt = stage == 'R' and (tonumber(sub(bytes, 84)) or 2) or 1
     end
     return state
