@@ -1,6 +1,7 @@
 //! Identifiers made of bytes, and the SHA-256 over a list of parts from which
-//! [`Name`](super::Name) and [`Fingerprint`](super::Fingerprint) are made. Stores outlive the program that wrote
-//! them, so that the input format must never change.
+//! [`Name`](super::Name) and [`Fingerprint`](super::Fingerprint) are made.
+//! Stores outlive the program that wrote them, so the format of what is hashed
+//! must never change.
 
 use sha2::{Digest, Sha256};
 
@@ -52,9 +53,9 @@ impl PartDigest {
     }
 }
 
-/// Writes the parts that all identifiers made of bytes have: access to the
-/// bytes for stores, and hex digits for logs and scripts. Takes the type, a
-/// tuple struct of one array, and how many bytes it has.
+/// Writes what all identifiers made of bytes have: access to the bytes for
+/// stores, and hex digits for logs and scripts. Takes the type, a tuple struct
+/// of one array, and how many bytes it has.
 macro_rules! byte_identifier {
     ($Identifier:ident, $bytes:literal) => {
         impl $Identifier {

@@ -1,4 +1,4 @@
-//! The rule that all stores share: what a record may become.
+//! The rule that all stores share: what the state of some work may become.
 //!
 //! | | absent | leased, by this token | leased, by another | lapsed | completed |
 //! |---|---|---|---|---|---|
@@ -10,7 +10,8 @@
 //!
 //! A claim with another fingerprint is a mismatch, whatever the stage, and
 //! changes nothing. A lease that has lapsed and was not taken over still
-//! belongs to its holder. Tokens never repeat, so none has to be remembered.
+//! belongs to its holder, whose repeated claim is answered as while leased.
+//! Tokens never repeat, so none has to be remembered.
 //!
 //! The rule has no clock and keeps no state. A store reads its clock once,
 //! passes the state that it has under the name, and keeps what that became. A
@@ -75,7 +76,7 @@ pub enum Stage {
     Leased {
         /// When the lease lapses.
         until: Tick,
-        /// How many ticks longer the state is kept.
+        /// How many ticks the state is kept after that.
         keep: Tick,
         /// How often the work was begun: above 1 if a lease lapsed before.
         attempt: u32,
@@ -98,17 +99,18 @@ impl State {
         }
     }
 
-    /// Whether a lease is held that has not lapsed.
+    /// Returns whether a lease is held that has not lapsed.
     pub fn is_running(&self, now: Tick) -> bool {
         matches!(self.stage, Stage::Leased { until, .. } if now < until)
     }
 
-    /// Whether this token has the lease, lapsed or not.
+    /// Returns whether this token has the lease, lapsed or not.
     pub(super) fn is_leased_by(&self, token: Token) -> bool {
         self.token == token && matches!(self.stage, Stage::Leased { .. })
     }
 
-    /// Returns the bytes of the record; `None` until the work is completed.
+    /// Returns how many bytes the record has; `None` until the work is
+    /// completed.
     pub(super) fn record_len(&self) -> Option<usize> {
         match &self.stage {
             Stage::Leased { .. } => None,
@@ -249,7 +251,8 @@ fn drop_expired(state: &mut Option<State>, now: Tick) {
     state.take_if(|known| known.expires() <= now);
 }
 
-/// Saturates: a lease without end is one.
+/// Returns the instant after this time. It saturates, so that a time too long
+/// to count never ends.
 fn after(now: Tick, time: Duration) -> Tick {
     now.saturating_add(ticks(time))
 }

@@ -26,8 +26,8 @@ const POLL_EVERY: Duration = Duration::from_millis(100);
 ///
 /// Claim, renew, complete and release each take effect as a whole or not at
 /// all, in one order for all callers, as [`State`](super::state::State) says,
-/// by the store's own clock. A store of one's own only has to call its methods
-/// under a lock.
+/// by the store's own clock. A store of one's own only has to call the methods
+/// of `State` under a lock.
 ///
 /// A call whose future is dropped, or that fails, may have taken effect or not.
 /// It may be repeated with the same token.

@@ -64,7 +64,8 @@ impl Reply {
 pub enum Body {
     /// All of it.
     Kept(Bytes),
-    /// Nothing, because it was too large. The work was done and is not done
+    /// Nothing: it was too large, might never have ended, could not be
+    /// serialized, or was not to be kept. The work was done and is not done
     /// again, but its outcome cannot be repeated.
     Omitted,
 }
