@@ -177,9 +177,9 @@
 //! | <a id="body-unreadable"></a>`body-unreadable`: the body ended with an error | 400 | 3 |
 //! | <a id="store-unavailable"></a>`store-unavailable`: the store failed and the layer does not [fail open](IdempotencyLayer::fail_open), or the record cannot be read | 503 | 14 |
 //! | <a id="key-reused"></a>`key-reused`: another request had this key | 422 | 9 |
-//! | <a id="still-running"></a>`still-running`: the first request is running, and duplicates do not [wait](IdempotencyLayer::wait), or this one has waited for too long | 409, `Retry-After` | 10, pushback |
+//! | <a id="still-running"></a>`still-running`: the first request is running, and duplicates do not [wait](IdempotencyLayer::wait), or this one has waited for too long; or this one ran, and another has taken over its lease | 409, `Retry-After` | 10, pushback |
 //! | <a id="outcome-unknown"></a>`outcome-unknown`: the first request's lease has lapsed, and [`Takeover::Refuse`] is set | 409 | 9 |
-//! | <a id="response-not-retained"></a>`response-not-retained`: the response was not kept; `original-status` and `original-location` are left of it | 409 | 6 |
+//! | <a id="response-not-retained"></a>`response-not-retained`: the response was not kept, or its `grpc-encoding` cannot be read by this client; `original-status` and `original-location` are left of it | 409 | 6 |
 //! | the response was kept | that response | that response |
 //! | the key is new, or the first request's lease has lapsed | the handler's response | the handler's response |
 //!

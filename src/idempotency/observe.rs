@@ -2,8 +2,8 @@
 
 use std::{fmt, sync::atomic::Ordering::Relaxed};
 
-/// Receives an [`Event`] for each claim and for each request with a key: the
-/// place to attach metrics.
+/// Receives an [`Event`] for each claim and for each request that may have a
+/// key: the place to attach metrics.
 ///
 /// It is called on the path of the work, so it should be quick. [`Counts`] is
 /// an implementation that counts.
@@ -58,7 +58,8 @@ pub enum Event {
     /// runtime was blocked or overloaded. Another holder may have the work by
     /// then.
     RenewedLate,
-    /// The work panicked or was dropped, and its lease will lapse.
+    /// The work panicked, was dropped, or ended with an unknown outcome, such as
+    /// a 504. Its lease will lapse.
     Abandoned,
     /// A claim was answered with the record of finished work.
     Replayed,
@@ -70,7 +71,7 @@ pub enum Event {
     Waited,
     /// A claim was refused because the outcome of the work is unknown.
     Unknown,
-    /// A call to the store failed.
+    /// A call to the store failed, or returned a record that cannot be read.
     StoreFailed,
     /// A request passed without a key.
     Passed,
@@ -127,7 +128,7 @@ counters! {
         restored: Event::Restored,
         /// Renewals that came more than a third of a lease too late.
         renewed_late: Event::RenewedLate,
-        /// Work that panicked or was dropped.
+        /// Work that panicked, was dropped, or ended with an unknown outcome.
         abandoned: Event::Abandoned,
         /// Claims answered with a record.
         replayed: Event::Replayed,
@@ -139,7 +140,7 @@ counters! {
         waited: Event::Waited,
         /// Claims refused because the outcome is unknown.
         unknown: Event::Unknown,
-        /// Calls to the store that failed.
+        /// Calls to the store that failed, or returned an unreadable record.
         store_failed: Event::StoreFailed,
         /// Requests that passed without a key.
         passed: Event::Passed,
