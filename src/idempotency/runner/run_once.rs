@@ -26,7 +26,9 @@ use crate::idempotency::{
 /// the work that still runs when the process is to end.
 ///
 /// The returned value is stored as JSON, and duplicates get it. If the store
-/// has no room for the value, it only stores that the work was done.
+/// has no room for the value, or it cannot be written as JSON, only the fact
+/// that the work was done is stored, and duplicates get
+/// [`Omitted`](RunError::Omitted).
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -55,6 +57,9 @@ pub struct Runner<S> {
 }
 
 /// Decides what happens to the lease of work that returned an error.
+///
+/// Unless set, a [`Runner`] releases it, and an
+/// [`IdempotencyLayer`](crate::idempotency::IdempotencyLayer) lets it lapse.
 ///
 /// To store an error as the outcome, return `Ok(Err(error))`.
 ///
