@@ -197,7 +197,7 @@ fn read_quoted(line: &[u8]) -> Result<Box<str>, KeyError> {
     value.ok_or_else(|| KeyError::Quoted(NOT_A_STRING.into()))
 }
 
-/// The words of the parser for another item at the same place.
+/// The reason for a valid item that is not a string, in the parser's words.
 const NOT_A_STRING: &str = "expected start of string ('\"')";
 
 /// Stores the value of an item that is a string.

@@ -248,7 +248,7 @@ impl<S, W, Q, X, A> IdempotencyLayer<S, W, Q, X, A> {
 }
 
 impl<S, W, Q, X> IdempotencyLayer<S, W, Q, X, Answer> {
-    /// Behaves as clients of Stripe know it: only `POST` has keys, which are
+    /// Behaves as clients of Stripe know it: only `POST` has keys, which may be
     /// bare and name one request on all routes. A key that is used for another
     /// request is refused with 400 instead of 422, and a replayed response says
     /// `Idempotent-Replayed`.

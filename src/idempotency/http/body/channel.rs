@@ -3,8 +3,8 @@
 //!
 //! The channel is unbounded, because a client that does not read must not stop
 //! the task while the response may be kept. The budget bounds it: above the
-//! budget, the sender waits for the client, [`MAX_FRAMES_AHEAD`] behind at
-//! most.
+//! budget, the sender waits until the client is less than
+//! [`MAX_FRAMES_AHEAD`] frames behind.
 
 use std::{
     pin::Pin,

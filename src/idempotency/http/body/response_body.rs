@@ -27,8 +27,8 @@ pin_project! {
     /// # Errors
     ///
     /// It ends with an error if the inner body fails or panics, or if the lease
-    /// was lost meanwhile. The error comes in a poll that follows a pending one
-    /// since the head and the last frame, so that the server has sent both.
+    /// was lost meanwhile. Before the error, at least one poll since the head
+    /// and the last frame is pending, so that the server can send both first.
     /// Over HTTP/2, where another task sends, it comes at least 500 ms after
     /// the head and 20 ms after the last frame.
     pub struct ResponseBody<B> {

@@ -54,8 +54,9 @@ impl<Req> PrincipalSource<Req> for GlobalScope {
     }
 }
 
-/// The principal is the key in its written form, because its name outlives the
-/// process and two keys may share a hash.
+/// The principal is the key in its written form and not its hash, because it
+/// becomes part of a name that outlives the process, and two keys may share a
+/// hash.
 impl<B, K> PrincipalSource<Request<B>> for ByKey<K>
 where
     B: 'static,

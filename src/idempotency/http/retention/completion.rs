@@ -1,8 +1,8 @@
 //! Reports the end of a response to the store. `handler` makes one for each
 //! response, and `BodyTee` finishes it if the body takes time.
 //!
-//! A release is never refused to the client: even if another holder has the
-//! lease, this response says that nothing was done, which is true.
+//! A response that releases the lease always goes to the client: even if
+//! another holder has the lease, it says that nothing was done, which is true.
 
 use http::HeaderMap;
 

@@ -112,7 +112,8 @@ impl RetentionPolicy {
             409 | 425 | 429 => Retention::Release,
             408 | 503 => self.in_doubt(),
             502 | 504 => Retention::Lapse,
-            // Of the other server errors, 500 is the handler's own decision.
+            // The other server errors, such as 500, are the handler's own
+            // decision.
             500.. => store_if(!self.retry_server_errors),
             _ => Retention::Store,
         }
