@@ -26,11 +26,11 @@ pub(crate) struct BodyBuffer {
     share: BudgetShare,
     /// Whether the first chunk is in memory anyway, so that only copies count.
     is_first_free: bool,
-    /// Whether there was too much, so that nothing is kept.
-    is_full: bool,
+    /// Whether there was too much, so that all data was dropped.
+    is_dropped: bool,
 }
 
-/// Why a buffer keeps nothing.
+/// Why a buffer has dropped its data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BufferError {
     /// The body is longer than the cap.
@@ -49,7 +49,7 @@ impl BodyBuffer {
             all: Vec::new(),
             share,
             is_first_free: false,
-            is_full: false,
+            is_dropped: false,
         }
     }
 
@@ -67,9 +67,9 @@ impl BodyBuffer {
         self.size
     }
 
-    /// Returns whether nothing is kept, because there was too much.
-    pub(super) fn is_full(&self) -> bool {
-        self.is_full
+    /// Returns whether all data was dropped, because there was too much.
+    pub(super) fn is_dropped(&self) -> bool {
+        self.is_dropped
     }
 
     /// Adds a chunk. If it does not fit, all of the data is dropped, and its
@@ -77,7 +77,7 @@ impl BodyBuffer {
     pub(crate) fn add(&mut self, data: &Bytes) -> Result<(), BufferError> {
         let is_first = self.size == 0;
         self.size += data.len() as u64;
-        if self.is_full || self.size > self.cap as u64 {
+        if self.is_dropped || self.size > self.cap as u64 {
             return Err(self.clear(BufferError::TooLong));
         }
         let is_room = match is_first {
@@ -114,7 +114,7 @@ impl BodyBuffer {
 
     /// Drops the data for good, and gives its bytes back.
     fn clear(&mut self, reason: BufferError) -> BufferError {
-        self.is_full = true;
+        self.is_dropped = true;
         (self.first, self.all) = Default::default();
         self.share.give_back();
         reason
@@ -157,7 +157,7 @@ mod tests {
             let mut buffer = BodyBuffer::new(cap, budget.share());
             assert_eq!(buffer.add(&Bytes::from_static(b"seven b")), Ok(()));
             assert_eq!(buffer.add(&Bytes::from_static(b"ytes")), Err(reason));
-            assert!(buffer.is_full() && buffer.share.bytes == 0);
+            assert!(buffer.is_dropped() && buffer.share.bytes == 0);
             assert_eq!(buffer.size(), 11);
         }
         let mut own = BodyBuffer::for_response(100, budget.share());

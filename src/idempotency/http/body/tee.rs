@@ -91,7 +91,7 @@ where
     /// Reads what is there without waiting. Returns whether that is the whole
     /// body, and all of it is kept.
     pub(crate) async fn gather(&mut self) -> bool {
-        while !self.kept.is_full() {
+        while !self.kept.is_dropped() {
             let polled = poll_fn(|cx| Poll::Ready(self.body.as_mut().poll_frame(cx))).await;
             let is_end = matches!(polled, Poll::Ready(None));
             match polled {
@@ -154,7 +154,7 @@ where
             }
         }
         completion.read_status(self.status_trailers());
-        let body = match self.kept.is_full() {
+        let body = match self.kept.is_dropped() {
             true => record::Body::Omitted,
             false => record::Body::Kept(self.kept.take()),
         };
@@ -196,7 +196,7 @@ where
                 if let Some(web) = &mut self.web {
                     web.read(&data);
                 }
-                // If it does not fit, `is_full` says so from here on.
+                // If it does not fit, `is_dropped` says so from here on.
                 let _ = self.kept.add(&data);
                 self.unsent.push_back(data);
             }
@@ -218,7 +218,7 @@ where
                 return;
             };
             let part = BodyPart::Frame(Frame::data(data));
-            match self.kept.is_full() {
+            match self.kept.is_dropped() {
                 true => client.send(part).await,
                 false => client.send_ahead(part).await,
             }
