@@ -1,5 +1,6 @@
 //! The callers of this process that wait for work to end, by name. Each store
 //! has them: it notifies the callers, which then claim the work again.
+//! [`Waiting`](super::Waiting) decides who may wait, and for how long.
 
 use std::{
     collections::HashMap,
@@ -44,8 +45,8 @@ pub(super) struct Waiter<'a, K: Copy + Eq + Hash> {
 }
 
 impl<K: Copy + Eq + Hash> Waiters<K> {
-    /// Adds a caller. It has to register and call [`Waiter::completed`] before
-    /// it looks whether the work runs, or it could miss the end in between.
+    /// Adds a caller. It has to register and call [`Waiter::notified`] before it
+    /// looks whether the work runs, or it could miss the end in between.
     pub(super) fn register(&self, name: K) -> Waiter<'_, K> {
         self.count.fetch_add(1, Relaxed);
         let mut by_name = lock(&self.by_name);
@@ -73,7 +74,6 @@ impl<K: Copy + Eq + Hash> Waiters<K> {
     }
 
     /// Wakes all callers.
-    #[cfg(any(feature = "redis", feature = "durable"))]
     #[cfg(any(feature = "durable", feature = "redis"))]
     pub(super) fn notify_all(&self) {
         let by_name = lock(&self.by_name);
@@ -93,8 +93,8 @@ impl<K> Default for Waiters<K> {
 }
 
 impl<K: Copy + Eq + Hash> Waiter<'_, K> {
-    /// Ends when the caller is notified, from now on.
-    pub(super) fn completed(&self) -> Notified<'_> {
+    /// Ends at the first notification from now on, polled or not.
+    pub(super) fn notified(&self) -> Notified<'_> {
         self.notify.notified()
     }
 }
@@ -131,7 +131,7 @@ mod tests {
     async fn a_caller_is_notified_of_its_own_name_only() {
         let waiters = Waiters::default();
         let (one, other) = (waiters.register(1), waiters.register(2));
-        let (mut one, mut other) = (Box::pin(one.completed()), Box::pin(other.completed()));
+        let (mut one, mut other) = (Box::pin(one.notified()), Box::pin(other.notified()));
         one.as_mut().enable();
         other.as_mut().enable();
         waiters.notify(&1);

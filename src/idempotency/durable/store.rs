@@ -260,9 +260,9 @@ impl Store for Durable {
 
     async fn settled(&self, name: Name) {
         let waiter = self.waiters.register(name);
-        let completed = waiter.completed();
+        let notified = waiter.notified();
         if let Ok(true) = self.run(move |records| records.is_running(name)).await {
-            completed.await;
+            notified.await;
         }
     }
 }

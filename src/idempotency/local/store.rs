@@ -194,7 +194,7 @@ impl<C: Clock> Store for Local<C> {
     async fn settled(&self, name: Name) {
         let waiters = Arc::clone(&self.shared.shard(name).waiters);
         let waiter = waiters.register(short(name));
-        let completed = waiter.completed();
+        let notified = waiter.notified();
         // The lock is not held while the caller waits.
         let is_running = {
             let mut shard = self.shared.shard(name);
@@ -203,7 +203,7 @@ impl<C: Clock> Store for Local<C> {
             shard.is_running(name, now)
         };
         if is_running {
-            completed.await;
+            notified.await;
         }
     }
 }

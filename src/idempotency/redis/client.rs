@@ -80,7 +80,8 @@ impl RecordClient {
         format!("{prefix}:{{{store}:{name}}}:idempotency")
     }
 
-    /// Returns the channel on which completed work is published.
+    /// Returns the channel on which the ends of work are published: completed or
+    /// released.
     pub(super) fn channel(&self) -> String {
         let (prefix, store) = (self.connection.prefix(), &self.name);
         format!("{prefix}:{store}:settled")

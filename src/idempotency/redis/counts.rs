@@ -21,7 +21,7 @@ pub struct RedisCounts {
     pub fetched: u64,
     /// Retries that got a record that was fetched for another one.
     pub shared: u64,
-    /// How often the subscription to completed work began.
+    /// How often the subscription to the ends of work began.
     pub subscribed: u64,
     /// How often a message made a waiting caller ask again.
     pub notified: u64,

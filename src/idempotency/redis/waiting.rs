@@ -25,7 +25,7 @@ impl Waits {
     /// It also ends if Redis no longer knows the work, so that the caller
     /// claims it again.
     pub(super) async fn settled(&self, client: &Arc<RecordClient>, name: Name) {
-        self.listener.start(|| ListenForCompletions {
+        self.listener.start(|| ListenForEnds {
             client: Arc::clone(client),
             waiters: Arc::downgrade(&self.waiters),
         });
@@ -34,12 +34,12 @@ impl Waits {
         loop {
             // Made before the call, so that a message during the call is not
             // missed.
-            let completed = waiter.completed();
+            let notified = waiter.notified();
             if client.is_settled(name).await {
                 return;
             }
             // A message may be lost, so the store is asked again after a pause.
-            let woken = match timeout(pauses.next(), completed).await {
+            let woken = match timeout(pauses.next(), notified).await {
                 Ok(()) => &counters.notified,
                 Err(_) => &counters.polled,
             };
@@ -49,14 +49,14 @@ impl Waits {
 }
 
 /// Notifies the callers of one store, until it is dropped.
-struct ListenForCompletions {
+struct ListenForEnds {
     /// Has the connection and the name of the channel.
     client: Arc<RecordClient>,
     /// Weak, so that the task does not keep the store alive.
     waiters: Weak<Waiters<Name>>,
 }
 
-impl Listen for ListenForCompletions {
+impl Listen for ListenForEnds {
     fn connection(&self) -> &Connection {
         &self.client.connection
     }
