@@ -32,7 +32,7 @@
 //!   request ──► key ──► limiter ──► inner service ──► response with quota headers
 //!                        │  ▲
 //!                        │  └── rule + clock + state
-//!                        └────► refusal ──► 429, status 8, or an error
+//!                        └────► refusal ──► 429, gRPC status 8, or an error
 //! ```
 //!
 //! | module | contents |
@@ -156,7 +156,7 @@
 //! | `opentelemetry` | `red::opentelemetry`: requests recorded into OpenTelemetry's instruments, and its current trace for exemplars |
 //! | `idempotency` | `idempotency`: the layer, keys, leases, records, and a runner for work that is done once |
 //! | `idempotency-compression` | records with compressed bodies; implies `idempotency` |
-//! | `durable` | `idempotency::Durable`: records on disk; implies `idempotency` |
+//! | `durable` | `idempotency::Durable`: records on disk; implies `idempotency`, and needs Rust 1.90 |
 //! | `full` | all of the above |
 //! | `testing` | `limit::testing` (with `redis`): runs the script of a rule at an instant of your choice, for replays and tests; exempt from semantic versioning |
 
