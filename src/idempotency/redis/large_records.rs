@@ -65,8 +65,8 @@ impl Idle for TransferBudget {
     }
 }
 
-/// Identifies a record, because a token completes one record only, and the
-/// runtime that fetches it.
+/// A record and the runtime that fetches it. The token identifies the record,
+/// because it completes one only.
 type FetchKey = (Name, Fingerprint, Token, Id);
 
 /// Gets the record from the caller that fetches it.
@@ -98,15 +98,15 @@ struct Leader<'a> {
     transfers: &'a Transfers,
     /// The record.
     key: FetchKey,
-    /// Hands the record to the followers; dropped without one, they go on by
-    /// themselves.
+    /// Hands the record to the followers. If it is dropped without one, the
+    /// first of them becomes the leader.
     record: watch::Sender<Option<Bytes>>,
 }
 
 impl Transfers {
-    /// Fetches a record; `None` if it has expired meanwhile. A follower keeps
-    /// its own time limit: after that, or if the leader fails, it fetches by
-    /// itself.
+    /// Fetches a record; `None` if it has expired meanwhile. If the leader ends
+    /// without a record, a follower takes its place. A follower keeps its own
+    /// time limit, after which it fetches by itself.
     pub(super) async fn fetch(
         &self,
         client: &RecordClient,

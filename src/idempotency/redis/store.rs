@@ -10,7 +10,7 @@ use super::{
     counts::RedisCounts,
     eviction,
     large_records::{MAX_SMALL_BYTES, Transfers, WantedRecord},
-    store_reply::Claimed,
+    store_reply::ClaimReply,
     waiting::Waits,
 };
 use crate::{
@@ -58,9 +58,10 @@ const MAX_TICKS: u64 = 30 * 365 * 86_400 * 1_000_000;
 /// to the claim.
 ///
 /// A larger record is fetched by a second call. Duplicates that need the same
-/// record at the same time share that call: one of them makes it. If it fails,
-/// is dropped or takes too long, the others fetch by themselves
-/// ([`RedisCounts::shared`] counts them). Large records have their own
+/// record at the same time share that call: one of them makes it, and
+/// [`RedisCounts::shared`] counts the others. If it fails or is dropped, one of
+/// the others makes the call again. One that has waited too long makes a call
+/// of its own. Large records have their own
 /// [lane](crate::redis::Lane::LargeRecords) and more time: the connection's
 /// timeout, and the same again for each 64 KiB of the record and of those under
 /// way before it. A megabyte may take 17 timeouts, 1.7 seconds by default. On
@@ -210,12 +211,12 @@ impl Store for Redis {
             call
         };
         loop {
-            let claimed = self.client.run(call).await?.claim()?;
+            let reply = self.client.run(call).await?.claim()?;
             // Only now, because a server that is down would be asked twice.
             eviction::warn_once(&self.client);
-            let large = match claimed {
-                Claimed::Claim(claim) => return Ok(claim),
-                Claimed::Large(large) => large,
+            let large = match reply {
+                ClaimReply::Claim(claim) => return Ok(claim),
+                ClaimReply::Large(large) => large,
             };
             let wanted = WantedRecord {
                 name,

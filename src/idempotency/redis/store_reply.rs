@@ -19,7 +19,8 @@ use crate::{
 };
 
 /// The reply to a claim.
-pub(super) enum Claimed {
+pub(super) enum ClaimReply {
+    /// All of the answer.
     Claim(Claim),
     /// The work is completed, and its record is too large for this reply.
     Large(LargeRecord),
@@ -55,10 +56,10 @@ impl StoreReply {
     }
 
     /// Reads the reply to `claim`.
-    pub(super) fn claim(self) -> Result<Claimed, StoreError> {
+    pub(super) fn claim(self) -> Result<ClaimReply, StoreError> {
         if &*self.word == b"large" {
             let large = large(self.value).ok_or_else(unexpected_form)?;
-            return Ok(Claimed::Large(large));
+            return Ok(ClaimReply::Large(large));
         }
         let claim = match (&*self.word, self.value) {
             (b"run", Value::Int(attempt)) => Ok(Claim::Run {
@@ -70,7 +71,7 @@ impl StoreReply {
             (b"unknown", _) => Ok(Claim::Unknown),
             (word, _) => Err(unexpected(word)),
         };
-        claim.map(Claimed::Claim)
+        claim.map(ClaimReply::Claim)
     }
 
     /// Reads the reply to `fetch`; `None` if the record has expired meanwhile.
