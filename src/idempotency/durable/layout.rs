@@ -2,9 +2,9 @@
 //!
 //! # The layout, version 1
 //!
-//! A store is a database of `fjall` with three keyspaces. All numbers are eight
-//! bytes, big endian, and all instants are ticks of the store's own
-//! [time](super::time).
+//! A store is a database of `fjall` with three keyspaces. All numbers are big
+//! endian, of eight bytes unless a table says otherwise, and all instants are
+//! ticks of the store's own [time](super::time).
 //!
 //! In `records`, under the 32 bytes of a name:
 //!
@@ -130,7 +130,7 @@ pub(super) fn write(state: &State) -> Vec<u8> {
 
 /// Decodes a state.
 ///
-/// A record of another version is an error, and is left as it is.
+/// A state of another version is an error, and is left as it is.
 pub(super) fn read(bytes: &[u8]) -> Result<State, RecordError> {
     match bytes.split_first() {
         Some((&VERSION, rest)) => read_state(rest).ok_or(RecordError::Malformed),

@@ -166,7 +166,8 @@ impl Records {
         written.map_err(StoreError::unavailable)
     }
 
-    /// Notifies the callers that wait for work that has ended and is saved.
+    /// Notifies the callers that wait for work that has ended. The writer calls
+    /// it after each save, whether that succeeded or not.
     pub(super) fn notify_waiters(&mut self) {
         for name in self.ended.drain(..) {
             self.waiters.notify(&name);

@@ -2,9 +2,9 @@
 //!
 //! Instants on disk are ticks of the store's own time. While the store is open,
 //! a monotonic clock advances that time, and a step back of the clock counts as
-//! zero. While it is closed, only the wall clock goes on, and it may be wrong
-//! before or after. If it went back, no time has passed; otherwise at most an
-//! hour has. So a wrong clock never ends a record that is kept for a day. After
+//! zero. While it is closed, only the wall clock goes on, which may be wrong
+//! when the store is closed, or when it is opened again. If it went back, no
+//! time counts as passed; otherwise at most an hour does. So a wrong clock never ends a record that is kept for a day. After
 //! a longer pause, records are kept for that much longer, which does no harm.
 
 use std::sync::Arc;
