@@ -14,8 +14,8 @@ use super::{
 };
 
 /// Holds a lease while the work runs. It renews the lease each third of its
-/// time, until the work is [completed](Self::complete) or
-/// [released](Self::release).
+/// time, unless the store [pins](Store::pin) it, until the work is
+/// [completed](Self::complete) or [released](Self::release).
 ///
 /// # Dropped
 ///

@@ -38,8 +38,9 @@ impl<S: Store> Heartbeat<S> {
 }
 
 impl<S: Store> Drop for Heartbeat<S> {
-    /// Ends the renewals. An unpinned lease lapses a lease's time from now,
-    /// unless the work was completed or released before.
+    /// Ends the pin or the renewals. Unless the work was completed or released
+    /// before, the lease lapses: a full lease after now if it was pinned, and
+    /// after its last renewal otherwise.
     fn drop(&mut self) {
         let Renewal { settings, name, .. } = &*self.renewal;
         let Some(queued) = self.queued else {

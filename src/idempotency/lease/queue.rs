@@ -1,12 +1,12 @@
 //! The renewals that are not due yet. A
 //! [`Claimant`](crate::idempotency::Claimant) and its clones share one queue.
 //!
-//! # Why not `timer::TimerQueue`
+//! # Why not the `TimerQueue` of `deadline::enforce`
 //!
 //! * Its task stays for as long as the queue lives. The task here ends with the
 //!   last renewal, so that a claimant without leases leaves nothing on a
 //!   runtime that is to end.
-//! * It tells values without its lock. Here a renewal that was removed must
+//! * It tells a value that its time has come while its lock is free. Here a renewal that was removed must
 //!   never start, so renewals start under the lock.
 //! * It hands the values of a runtime that has ended to another one. A lease
 //!   whose runtime has ended is not renewed at all: its work has ended with it.
@@ -165,8 +165,8 @@ impl<S: Store> Drop for RenewalTimer<S> {
     fn drop(&mut self) {
         if let Some(queue) = self.0.upgrade() {
             let queued = mem::take(&mut *queue.of(self.1));
-            // After the lock was released, because a renewal's drop may take
-            // it.
+            // After the lock was released, because the drop of a renewal may
+            // take that lock.
             drop(queued);
         }
     }
