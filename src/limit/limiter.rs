@@ -261,7 +261,8 @@ impl Wait {
     }
 
     /// Denies a caller at once that finds this many already waiting for the
-    /// same budget.
+    /// same budget in this process. With state in Redis, callers whose check is
+    /// under way count as waiting, and those of other processes do not count.
     #[must_use]
     pub const fn queue(self, max_queue: usize) -> Self {
         Self { max_queue, ..self }

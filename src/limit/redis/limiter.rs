@@ -193,10 +193,11 @@ use crate::{
 /// # Waiting and cancellation
 ///
 /// [`until_ready`](Self::until_ready) books a place in one line for the whole
-/// fleet, and sleeps. Dropped while it sleeps, it gives its place back if it is
-/// the last in the line. Otherwise the place lapses, because all callers behind
-/// it, in any process, would have to learn of it. A check dropped before it was
-/// sent is not charged; one dropped after that may have been.
+/// fleet, and sleeps. [`Wait::queue`] bounds the callers of this process only.
+/// Dropped while it sleeps, it gives its place back if it is the last in the
+/// line. Otherwise the place lapses, because all callers behind it, in any
+/// process, would have to learn of it. A check dropped before it was sent is
+/// not charged; one dropped after that may have been.
 #[derive(Clone)]
 pub struct Redis<R: Scripted, P: Policy> {
     /// Sends the requests that this process cannot answer itself.

@@ -3,8 +3,8 @@
 //!
 //! States: closed, where calls pass and failures in a row are counted; and
 //! open, where calls are rejected and a probe runs at intervals. There is no
-//! half-open state, because a probe is a round trip of its own: a task makes it,
-//! or a caller before it sends its call.
+//! half-open state, because a probe is a round trip of its own: a task makes
+//! it, or a caller before it sends its call.
 //!
 //! ```text
 //!            `failures` failures in a row

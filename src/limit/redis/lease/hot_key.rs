@@ -65,7 +65,7 @@ pub(super) struct LeasedShare<S> {
 /// What becomes of a share.
 pub(crate) enum LeaseReview {
     Keep,
-    /// The demand is gone, so the share goes back by this entry.
+    /// The demand is gone, so the share goes back by this operation.
     Return(Operation),
     /// The share was returned, or its term has ended.
     Gone,
