@@ -28,7 +28,7 @@ use sluicegate::{
         self, Claim, ClaimRequest, Fingerprint, IdempotencyLayer, LeaseStatus, Record, RecordError,
         Scope, Store, Takeover, Token,
     },
-    key::ClientIp,
+    key::{self, ClientIp, KeyExt},
     limit::{
         All, Check, Counts, FixedWindow, Keyed, LeakyBucket, Local, Observe, Quota, RateLimitLayer,
         Rule, SlidingWindow, TokenBucket, Word,
@@ -82,6 +82,7 @@ fn main() {
     a_table_takes_24_bytes_for_each_key_and_never_more();
     an_idempotency_record_takes_at_most_256_bytes_beside_its_own();
     a_request_without_an_idempotency_key_adds_no_allocation();
+    a_service_of_each_layer_is_made_and_cloned_without_an_allocation();
     a_record_of_made_up_lengths_takes_no_memory();
 }
 
@@ -405,6 +406,26 @@ fn a_request_without_an_idempotency_key_adds_no_allocation() {
         }
     });
     assert_eq!(allocated, expected);
+}
+
+/// A router applies its layers or clones its services for each request. The
+/// closures own a vector, whose clone would allocate.
+fn a_service_of_each_layer_is_made_and_cloned_without_an_allocation() {
+    let paths = vec!["/healthz".to_owned()];
+    let health = move |req: &Request<()>| paths.iter().any(|path| path == req.uri().path());
+    let limiter = || keyed(TokenBucket::new(Quota::per_second(1)));
+    let layer = RateLimitLayer::new(limiter())
+        .key(key::header("x-api-key").or(ClientIp::peer()))
+        .exempt(health.clone())
+        .observe(Arc::new(Counts::default()));
+    services_allocate_nothing("limit", &layer);
+}
+
+fn services_allocate_nothing<L: Layer<Idle<()>, Service: Clone>>(name: &str, layer: &L) {
+    let made = allocations(|| drop(layer.layer(Idle(()))));
+    let service = layer.layer(Idle(()));
+    let cloned = allocations(|| drop(service.clone()));
+    assert_eq!((made, cloned), (0, 0), "{name}: made and cloned");
 }
 
 /// The record claims a body and a head of four gigabytes.

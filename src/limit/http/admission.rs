@@ -21,8 +21,8 @@ use crate::{
     refusal::Origin,
 };
 
-/// The limiter of a layer, and everything that chooses how to ask it. All
-/// services of a layer share one.
+/// The limiter of a layer, and everything that chooses how to ask it. A layer
+/// and all its services share one.
 #[derive(Clone)]
 pub(super) struct LimitAdmission<L, K, C, X> {
     pub(super) limiter: L,

@@ -35,7 +35,8 @@ use crate::{
 #[derive(Clone)]
 #[must_use]
 pub struct RateLimitLayer<L, K = Global, C = (), X = (), A = Answer> {
-    admission: LimitAdmission<L, K, C, X>,
+    /// Shared with the services. A router makes or clones one for each request.
+    admission: Arc<LimitAdmission<L, K, C, X>>,
     answer: A,
 }
 
@@ -59,6 +60,7 @@ impl<L> RateLimitLayer<L> {
             exempt: (),
             settings,
         };
+        let admission = Arc::new(admission);
         let answer = Answer::new();
         Self { admission, answer }
     }
@@ -86,7 +88,7 @@ impl<L> RateLimitLayer<L, Global, (), (), Answer<NoText>> {
     }
 }
 
-impl<L, K, C, X, A> RateLimitLayer<L, K, C, X, A> {
+impl<L: Clone, K: Clone, C: Clone, X: Clone, A> RateLimitLayer<L, K, C, X, A> {
     /// Sets whose budget a request draws on: any [`Key`](crate::key::Key).
     ///
     /// A limiter with keys does not compile without one, because the default
@@ -142,25 +144,6 @@ impl<L, K, C, X, A> RateLimitLayer<L, K, C, X, A> {
     /// ```
     pub fn exempt<Req, F: Fn(&Req) -> bool>(self, exempt: F) -> RateLimitLayer<L, K, C, F, A> {
         self.map(|key, cost, _| (key, cost, exempt))
-    }
-
-    /// Sets how requests are refused: any [`Refuse`](crate::refusal::Refuse),
-    /// such as an [`Answer`] with other headers, or
-    /// [`AsError`](crate::refusal::AsError) for a service that is not HTTP.
-    ///
-    /// ```
-    /// use sluicegate::{limit::{Local, Quota, RateLimitLayer, TokenBucket}, refusal::{Answer, Headers}};
-    ///
-    /// let limiter = Local::direct(TokenBucket::new(Quota::per_second(10)));
-    /// let answer = Answer::new().headers(Headers::Both).with_decision();
-    /// let layer = RateLimitLayer::new(limiter).refuse_with(answer);
-    /// # let _ = layer;
-    /// ```
-    pub fn refuse_with<A2>(self, answer: A2) -> RateLimitLayer<L, K, C, X, A2> {
-        RateLimitLayer {
-            admission: self.admission,
-            answer,
-        }
     }
 
     /// Lets requests wait for their turn instead of refusing them, within the
@@ -237,7 +220,7 @@ impl<L, K, C, X, A> RateLimitLayer<L, K, C, X, A> {
         self,
         map: impl FnOnce(K, C, X) -> (K2, C2, X2),
     ) -> RateLimitLayer<L, K2, C2, X2, A> {
-        let parts = self.admission;
+        let parts = Arc::unwrap_or_clone(self.admission);
         let (key, cost, exempt) = map(parts.key, parts.cost, parts.exempt);
         let admission = LimitAdmission {
             limiter: parts.limiter,
@@ -247,24 +230,43 @@ impl<L, K, C, X, A> RateLimitLayer<L, K, C, X, A> {
             settings: parts.settings,
         };
         RateLimitLayer {
-            admission,
+            admission: Arc::new(admission),
             answer: self.answer,
         }
     }
 
     /// Changes a setting that is not in the type.
     fn with(mut self, set: impl FnOnce(&mut AdmissionSettings)) -> Self {
-        set(&mut self.admission.settings);
+        // Clones the admission if a service or another layer has it. The
+        // limiter and the log stay shared.
+        set(&mut Arc::make_mut(&mut self.admission).settings);
         self
+    }
+}
+
+impl<L, K, C, X, A> RateLimitLayer<L, K, C, X, A> {
+    /// Sets how requests are refused: any [`Refuse`](crate::refusal::Refuse),
+    /// such as an [`Answer`] with other headers, or
+    /// [`AsError`](crate::refusal::AsError) for a service that is not HTTP.
+    ///
+    /// ```
+    /// use sluicegate::{limit::{Local, Quota, RateLimitLayer, TokenBucket}, refusal::{Answer, Headers}};
+    ///
+    /// let limiter = Local::direct(TokenBucket::new(Quota::per_second(10)));
+    /// let answer = Answer::new().headers(Headers::Both).with_decision();
+    /// let layer = RateLimitLayer::new(limiter).refuse_with(answer);
+    /// # let _ = layer;
+    /// ```
+    pub fn refuse_with<A2>(self, answer: A2) -> RateLimitLayer<L, K, C, X, A2> {
+        RateLimitLayer {
+            admission: self.admission,
+            answer,
+        }
     }
 }
 
 impl<S, L, K, C, X, A> Layer<S> for RateLimitLayer<L, K, C, X, A>
 where
-    L: Clone,
-    K: Clone,
-    C: Clone,
-    X: Clone,
     A: Clone,
 {
     type Service = RateLimit<S, L, K, C, X, A>;

@@ -65,11 +65,11 @@ pub struct RateLimit<S, L, K = Global, C = (), X = (), A = Answer> {
 }
 
 impl<S, L, K, C, X, A> RateLimit<S, L, K, C, X, A> {
-    /// Wraps a service. Clones share the admission.
-    pub(super) fn new(inner: S, admission: LimitAdmission<L, K, C, X>, answer: A) -> Self {
+    /// Wraps a service. The layer and all clones share the admission.
+    pub(super) fn new(inner: S, admission: Arc<LimitAdmission<L, K, C, X>>, answer: A) -> Self {
         Self {
             inner,
-            admission: Arc::new(admission),
+            admission,
             answer,
         }
     }
