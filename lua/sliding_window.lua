@@ -27,10 +27,13 @@ function sliding.wait(rule, state, elapsed, ahead, cost)
     local excess = rule:used(state, elapsed, cost) - limit * steps
     if excess <= 0 then return ahead end
     local left = rule.width - elapsed
+    -- Within this window only the count of the one before shrinks. That may be enough if
+    -- the current count alone leaves room.
     if state.current + cost <= limit then
         local until_fits = floor(elapsed / step) + ceil(excess / state.previous)
         return ahead + min(left, until_fits * step - elapsed)
     end
+    -- Otherwise the current count has to shrink, in the next window.
     local until_fits = ceil((state.current + cost - limit) * steps / state.current)
     return ahead + left + min(rule.width, until_fits * step)
 end

@@ -51,7 +51,8 @@ function window.debit(rule, state, now, cost)
 end
 
 -- Takes back what was charged at the instant `at`, as much of it as is counted in
--- that window.
+-- that window, while it is the one of the state: the present one, or a later one that
+-- is booked.
 function window.undo(rule, state, now, cost, at)
     if state.index ~= floor(at / rule.width) then return 0 end
     cost = min(cost, state.current)

@@ -12,7 +12,7 @@ use super::{
 use crate::{clock::Tick, limit::decision::Decision};
 
 /// A counter that starts anew in every window. It is here for comparison:
-/// around the turn of a window, twice its limit passes. Take a
+/// around the turn of a window, up to twice its limit passes. Take a
 /// [`SlidingWindow`](crate::limit::SlidingWindow) instead.
 ///
 /// With W = period, and `count` the costs that passed since `now - now mod W`:
@@ -22,7 +22,8 @@ use crate::{clock::Tick, limit::decision::Decision};
 /// retry_after = W - now mod W
 /// ```
 ///
-/// The limit is the quota's amount; its burst is ignored.
+/// The limit is the quota's amount; its burst is ignored. Windows begin
+/// [as those of the sliding window](crate::limit::SlidingWindow#when-a-window-begins).
 ///
 /// ```
 /// use sluicegate::limit::{FixedWindow, Quota, Rule};

@@ -112,12 +112,12 @@ impl SlidingCounts {
         // Within this window only the count of the one before shrinks. That may
         // be enough if the current count alone leaves room.
         if current + cost <= limit {
-            let passed = elapsed / step + excess.div_ceil(self.previous.into());
-            return left.min(passed * step - elapsed);
+            let until_fits = elapsed / step + excess.div_ceil(self.previous.into());
+            return left.min(until_fits * step - elapsed);
         }
         // Otherwise the current count has to shrink, in the next window.
-        let passed = ((current + cost - limit) * steps).div_ceil(current);
-        left + self.width.min(passed * step)
+        let until_fits = ((current + cost - limit) * steps).div_ceil(current);
+        left + self.width.min(until_fits * step)
     }
 
     /// Returns the ticks until more is left than `remaining` tells. `reset` is

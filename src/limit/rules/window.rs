@@ -156,7 +156,8 @@ impl Window {
     }
 
     /// Takes back what was charged at the instant `at`, as much of it as is
-    /// counted in that window, while it is the present one.
+    /// counted in that window, while it is the one of the state: the present
+    /// one, or a later one that is booked.
     pub(super) fn undo(&self, state: &mut Word, now: Tick, cost: Cost, at: Tick) -> Cost {
         self.step_back(state, &self.view(*state, now));
         let view = self.view(*state, now);
