@@ -1,15 +1,16 @@
 //! The time for one token, reduced to a fraction of whole numbers.
 //!
 //! `period / amount` is kept as `token / tick`: a token takes `token` units,
-//! and a tick lasts `tick` units. So a rule adds and compares whole numbers,
-//! and never rounds a rate up. See [exactness](crate::limit::Quota#exactness).
+//! and `tick` units come back in a tick, a microsecond. So a rule adds and
+//! compares whole numbers, and never rounds a rate up. See
+//! [exactness](crate::limit::Quota#exactness).
 
 use super::quota::MAX_UNITS;
 use crate::clock::Tick;
 
-/// The largest number of units in a tick: a millionth of a microsecond is fine
-/// enough.
-const MAX_TICK: u64 = 1 << 21;
+/// The largest number of units in a tick: half a millionth of a microsecond is
+/// fine enough.
+const MAX_TICK_UNITS: u64 = 1 << 21;
 
 /// How long a token takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,13 +38,13 @@ impl Rate {
                 .checked_mul(burst + 1)
                 .is_some_and(|room| room <= MAX_UNITS)
         };
-        if tick <= MAX_TICK && fits(token) {
+        if tick <= MAX_TICK_UNITS && fits(token) {
             return Ok(Self { token, tick });
         }
-        let Some(max_tick) = max_tick(period, amount, burst) else {
+        let Some(max_tick_units) = max_tick_units(period, amount, burst) else {
             return Err("what comes back within 2^52 microseconds (142 years)");
         };
-        let (token, tick) = nearest_above(token, tick, max_tick);
+        let (token, tick) = nearest_above(token, tick, max_tick_units);
         if fits(token) && within_a_millionth((token, tick), (period, amount)) {
             return Ok(Self { token, tick });
         }
@@ -53,10 +54,10 @@ impl Rate {
 
 /// Returns the largest denominator with which a bucket of `burst + 1` tokens
 /// still fits; `None` if there is none.
-fn max_tick(period: Tick, amount: u64, burst: u64) -> Option<u64> {
+fn max_tick_units(period: Tick, amount: u64, burst: u64) -> Option<u64> {
     let units = u128::from(MAX_UNITS / (burst + 1));
     let tick = units * u128::from(amount) / u128::from(period);
-    (tick > 0).then(|| u64::try_from(tick).map_or(MAX_TICK, |tick| tick.min(MAX_TICK)))
+    (tick > 0).then(|| u64::try_from(tick).map_or(MAX_TICK_UNITS, |tick| tick.min(MAX_TICK_UNITS)))
 }
 
 /// Returns the smallest fraction of at least `n / d`, which is reduced, with a
@@ -117,7 +118,7 @@ mod tests {
     fn other_rates_are_slower_by_less_than_a_millionth() {
         for amount in [2_097_169, 3_000_017, 49_999_991, 4_294_967_291] {
             let (token, tick) = fraction(SECOND, amount);
-            assert!(tick <= MAX_TICK);
+            assert!(tick <= MAX_TICK_UNITS);
             let exact = u128::from(tick) * 1_000_000;
             let kept = u128::from(token) * u128::from(amount);
             assert!(
