@@ -2,7 +2,7 @@
 -- src/limit/rules/log.rs.
 --
 -- KEYS    hold a list, oldest first, of '<at> <cost> <total>': the cost that passed
---         at an instant, and all that had passed until then, counted modulo 2^53. So
+--         at an instant, and all that had passed with it, counted modulo 2^53. So
 --         the cost of any stretch is known from its ends, and searches bisect. ' b'
 --         follows if the entry was booked in advance. If the last entry lies further
 --         ahead than a window and was not booked, it was logged before the clock
@@ -92,7 +92,7 @@ local function last(log)
 end
 
 -- Adds an entry, which never lies before the last one, even if the clock
--- stepped back. A log that is `full` stretches its last entry.
+-- stepped back. A log of `full` entries stretches its last one.
 local function push(log, now, cost, full)
     local tail, newest = log.tail, last(log)
     local stretch = log.kept - log.first + #tail >= full

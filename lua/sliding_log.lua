@@ -2,9 +2,9 @@
 -- the window. Twin of src/limit/rules/sliding_log.rs; keys: see log.lua.
 --
 -- params  limit, width in ticks
--- emits   cost in the window, number of pairs, pairs of instant and cost. They are
---         only those entries that a decision asked about, each with what lies between
---         it and the one before, and the last.
+-- emits   cost in the window, number of pairs, and the pairs: for each entry that a
+--         decision asked about, and for the last one, its instant, and the cost since
+--         the pair before, its own included
 
 local sliding_log = {}
 

@@ -56,7 +56,7 @@ impl Log {
     }
 
     /// Adds an entry, which never lies before the last one, even if the clock
-    /// stepped back. A log that is `full` stretches its last entry.
+    /// stepped back. A log of `full` entries stretches its last one.
     pub(super) fn push(&mut self, now: Tick, cost: Cost, full: usize) {
         let stretch = self.entries.len() >= full;
         let cost = cost.min(MAX_COUNT - self.used);

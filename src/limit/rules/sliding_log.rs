@@ -90,7 +90,7 @@ impl SlidingLog {
 
     /// Returns how many entries a log may have: twice as many as could be
     /// admitted. More than the limit is debt, which stretches the last entry.
-    fn longest(&self) -> usize {
+    fn max_entries(&self) -> usize {
         2 * self.quota.amount() as usize
     }
 
@@ -119,7 +119,7 @@ impl SlidingLog {
     }
 
     /// Returns the decision for what the log holds, which the cost is part of
-    /// if `wait` is 0.
+    /// if `wait` is 0 or the cost was booked.
     fn decision(&self, log: &Log, now: Tick, cost: Cost, wait: Tick) -> Decision {
         let limit = self.quota.amount();
         let units = match self.is_ahead(log, now) {
@@ -152,7 +152,7 @@ impl Rule for SlidingLog {
         self.come_to(log, now);
         let wait = self.wait(log, now, cost);
         if wait == 0 && (1..=self.quota.amount()).contains(&cost) {
-            log.push(now, cost, self.longest());
+            log.push(now, cost, self.max_entries());
         }
         self.decision(log, now, cost, wait)
     }
@@ -165,7 +165,7 @@ impl Rule for SlidingLog {
     fn debit(&self, log: &mut Log, now: Tick, cost: Cost) {
         self.come_to(log, now);
         if cost > 0 {
-            log.push(now, cost.min(MAX_COST), self.longest());
+            log.push(now, cost.min(MAX_COST), self.max_entries());
         }
     }
 
