@@ -53,9 +53,10 @@ use crate::{
 /// [`SlidingLog`](crate::limit::SlidingLog) takes as much as it logs, for no more
 /// buckets than the capacity. Buckets that are whole again make room by
 /// themselves. Only when more keys than the capacity are alive at once is one
-/// forgotten early, the one nearest to being whole; that key begins with a
-/// whole bucket if it comes back. [`forgotten`](Local::forgotten) counts them:
-/// above 0, the capacity is too small, or a client invents keys.
+/// forgotten early: of the buckets whose place the new key can take, the one
+/// nearest to being whole. Its key begins with a whole bucket if it comes back.
+/// [`forgotten`](Local::forgotten) counts them: above 0, the capacity is too
+/// small, or a client invents keys.
 ///
 /// # Waiting
 ///
@@ -120,9 +121,8 @@ impl<R: Rule, C: Clock> Local<R, Keyed, C> {
     /// Takes `cost` from the budget of `key` if it is there.
     ///
     /// Never sleeps: with a [`LeakyBucket`](crate::limit::LeakyBucket) the
-    /// verdict may be
-    /// [`Queue`](crate::limit::Verdict::Queue), and then the caller has to. A cost of
-    /// 0 takes nothing.
+    /// verdict may be [`Queue`](crate::limit::Verdict::Queue), and then the
+    /// caller has to sleep. A cost of 0 takes nothing.
     #[inline]
     pub fn check<K: Hash + ?Sized>(&self, key: &K, cost: Cost) -> Decision {
         self.shared.check(self.shared.hash(key), cost)

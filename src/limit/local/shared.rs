@@ -47,8 +47,8 @@ pub(super) struct Shared<R, S, C> {
 }
 
 impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
-    #[inline]
     /// Returns the hash by which the store knows a key.
+    #[inline]
     pub(super) fn hash<K: Hash + ?Sized>(&self, key: &K) -> u64 {
         self.hasher.hash_one(key)
     }

@@ -85,7 +85,7 @@ impl Forgotten {
 /// [`Lifespan::lifetime`].
 #[derive(Debug)]
 pub(crate) struct Epoch {
-    /// When dead buckets were dropped the last time.
+    /// When dead buckets were last dropped.
     began: AtomicU64,
     /// Held by the caller that drops dead buckets.
     turn: Mutex<()>,
@@ -99,8 +99,8 @@ impl Epoch {
         }
     }
 
-    #[inline]
     /// Whether so much time has passed that words may begin to wrap.
+    #[inline]
     pub(crate) fn is_over(&self, now: Tick, lifetime: Tick) -> bool {
         now.saturating_sub(self.began.load(Acquire)) > lifetime
     }
@@ -112,10 +112,11 @@ impl Epoch {
     pub(crate) fn renew(&self, now: Tick, lifetime: Tick, drop_dead: impl FnOnce(bool)) {
         let _turn = lock(&self.turn);
         if self.is_over(now, lifetime) {
-            let idle = now.saturating_sub(self.began.load(Acquire));
-            // Nothing was written since the first lifetime. After twice that
-            // some of it would be read as if it were yet to come.
-            drop_dead(idle / 3 > lifetime / 2);
+            let passed = now.saturating_sub(self.began.load(Acquire));
+            // Nothing was written after the first lifetime: its writer would
+            // have renewed the epoch. After twice that, some of it would be
+            // read as if it were yet to come. So all goes after one and a half.
+            drop_dead(passed / 3 > lifetime / 2);
             self.began.store(now, Release);
         }
     }

@@ -202,7 +202,8 @@ impl Table {
 
     /// Returns the best slot for a new key, in this order: one never used in
     /// its first home, or in its second; one whose bucket is dead in its first
-    /// home, or in its second; one beyond; the one nearest to being forgotten.
+    /// home, or in its second; one beyond; the one whose bucket is whole
+    /// soonest.
     fn vacancy<R: Lifespan<Word>>(&self, rule: &R, key: u64, now: Tick) -> Option<Vacancy<'_>> {
         let homes = [self.first_home(key), self.second_home(key)];
         let unused = homes.iter().find_map(|line| line.unused());
