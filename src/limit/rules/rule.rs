@@ -65,9 +65,10 @@ pub trait Rule: Clone + fmt::Debug + Send + Sync + 'static {
         self.decide(state, now + wait, cost).after(wait)
     }
 
-    /// Returns a mark by which [`undo`](Self::undo) sees whether other requests
-    /// came after a charge. `state` is the one that the charge left, and `at`
-    /// its instant, or the one at which a booking falls due.
+    /// Returns a mark of the state that a charge left. By it,
+    /// [`undo`](Self::undo) sees whether other requests came since, or how full
+    /// the bucket was before. `at` is the instant of the charge, or the one at
+    /// which a booking falls due.
     fn mark(&self, state: &Self::State, at: Tick) -> u64 {
         let _ = (state, at);
         0

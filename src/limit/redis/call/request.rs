@@ -45,7 +45,7 @@ pub(crate) struct Epoch(pub(crate) u64);
 /// The reply of Redis to a [`Request`], as the rule understands it.
 #[derive(Clone, Copy)]
 pub(crate) struct BucketReply {
-    /// After a credit, a debit or a reset: the decision of a bucket never seen.
+    /// After an operation that makes no decision: that about a cost of 0.
     pub(crate) decision: Decision,
     /// How much was taken; 0 after an operation that makes no decision.
     pub(crate) taken: Cost,
