@@ -215,7 +215,7 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// The store did not answer because of this error.
+    /// Returns the error of a store that did not answer because of this one.
     ///
     /// ```
     /// use sluicegate::idempotency::StoreError;

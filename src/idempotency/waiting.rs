@@ -40,7 +40,7 @@ pub struct Waiting {
 }
 
 impl Waiting {
-    /// Each duplicate waits up to this long, and up to 1,000 wait at once.
+    /// Lets each duplicate wait up to this long, and up to 1,000 at once.
     pub fn up_to(at_most: Duration) -> Self {
         Self {
             at_most,

@@ -27,7 +27,7 @@ use crate::{clock::Clock, idempotency::waiters::Waiters};
 pub struct DurableBuilder(DurableSettings);
 
 impl DurableBuilder {
-    /// The default settings.
+    /// Creates a builder with the default settings.
     pub(super) fn new() -> Self {
         Self(DurableSettings::default())
     }

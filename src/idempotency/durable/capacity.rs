@@ -16,7 +16,7 @@ pub(super) struct Capacity {
 }
 
 impl Capacity {
-    /// A capacity of which nothing is taken.
+    /// Creates a capacity of which nothing is taken.
     pub(super) fn of(bytes: u64) -> Self {
         Self {
             bytes,
@@ -30,12 +30,12 @@ impl Capacity {
         self.counts
     }
 
-    /// Whether this many bytes are free.
+    /// Returns whether this many bytes are free.
     pub(super) fn fits(&self, need: u64) -> bool {
         self.fits_beside(need, self.counts.bytes)
     }
 
-    /// Whether they would be free without any completed record.
+    /// Returns whether they would be free without any completed record.
     ///
     /// It is false for a record that is larger than the capacity, so that
     /// nothing is evicted in vain.
@@ -43,7 +43,7 @@ impl Capacity {
         self.fits_beside(need, self.counts.bytes.saturating_sub(self.evictable))
     }
 
-    /// Whether this many bytes fit beside those that are taken.
+    /// Returns whether this many bytes fit beside those that are taken.
     fn fits_beside(&self, need: u64, taken: u64) -> bool {
         // A change without need passes even if the capacity was set lower
         // since.

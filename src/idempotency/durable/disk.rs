@@ -199,7 +199,8 @@ impl Disk {
     }
 }
 
-/// Each keyspace keeps up to 16 MiB in memory until it is written in order.
+/// Returns the options of a keyspace, which keeps up to 16 MiB in memory until
+/// they are written in order.
 fn options() -> KeyspaceCreateOptions {
     KeyspaceCreateOptions::default()
         .manual_journal_persist(true)

@@ -29,7 +29,7 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    /// The files cannot be read because of this error.
+    /// Returns the error for files that cannot be read because of this one.
     pub(super) fn unreadable(source: impl Into<BoxError>) -> Self {
         Self::Unreadable(source.into().into())
     }

@@ -104,7 +104,7 @@ impl Records {
         self.change(name, false, |_| 0, release)
     }
 
-    /// Whether a holder is at work under this name.
+    /// Returns whether a holder is at work under this name.
     ///
     /// A caller that waits asks this after it has registered.
     pub(super) fn is_running(&mut self, name: Name) -> Result<bool, StoreError> {

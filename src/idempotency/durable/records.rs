@@ -140,7 +140,8 @@ impl Records {
         self.unsaved = self.unsaved.max(change);
     }
 
-    /// Whether all changes are saved, so that their callers may be told.
+    /// Returns whether all changes are saved, so that their callers may be
+    /// told.
     pub(super) fn is_saved(&self) -> bool {
         self.unsaved == Unsaved::Nothing
     }

@@ -36,7 +36,7 @@ pub(super) struct Reopen {
 }
 
 impl Reopen {
-    /// The first attempt may be made at once.
+    /// Creates it so that the first attempt may be made at once.
     pub(super) fn new(
         folder: PathBuf,
         settings: DurableSettings,
@@ -87,10 +87,10 @@ impl Reopen {
     }
 }
 
-/// Whether a store failed because its disk was full. Only then may it be
-/// reopened by itself, because nothing but the last write is missing. After any
-/// other failure, the files may read differently from what is on the disk, so a
-/// person has to look.
+/// Returns whether a store failed because its disk was full. Only then may it
+/// be reopened by itself, because nothing but the last write is missing. After
+/// any other failure, the files may read differently from what is on the disk,
+/// so a person has to look.
 pub(super) fn is_disk_full(failed: &StoreError) -> bool {
     let StoreError::Unavailable(source) = failed else {
         return false;
@@ -109,7 +109,7 @@ pub(super) fn is_disk_full(failed: &StoreError) -> bool {
     false
 }
 
-/// Whether the operating system refused a write for lack of room.
+/// Returns whether the operating system refused a write for lack of room.
 fn is_full(kind: ErrorKind) -> bool {
     matches!(
         kind,

@@ -50,12 +50,12 @@ pub enum Fsync {
 }
 
 impl Fsync {
-    /// Whether a claim waits for the disk.
+    /// Returns whether a claim waits for the disk.
     pub(super) fn claims(self) -> bool {
         self == Self::Always
     }
 
-    /// Whether a completion waits for the disk.
+    /// Returns whether a completion waits for the disk.
     pub(super) fn completions(self) -> bool {
         self != Self::Never
     }

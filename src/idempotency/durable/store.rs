@@ -155,7 +155,7 @@ impl Durable {
         DurableBuilder::new()
     }
 
-    /// The handle of a writer that runs.
+    /// Creates the handle of a writer that runs.
     pub(super) fn new(
         commands: mpsc::Sender<Command>,
         state: watch::Receiver<WriterState>,

@@ -39,7 +39,7 @@ pub(super) struct WriterState {
 }
 
 impl WriterState {
-    /// The state of a store that works.
+    /// Returns the state of a store that works.
     pub(super) fn of(records: &Records) -> Self {
         let (counts, failed) = (records.counts(), None);
         Self { counts, failed }

@@ -53,7 +53,7 @@ pub(crate) struct HttpSettings {
 }
 
 impl HttpSettings {
-    /// The defaults that the setters of the layer document.
+    /// Creates the defaults that the setters of the layer document.
     pub(super) fn new() -> Self {
         Self {
             methods: vec![Method::POST, Method::PATCH],

@@ -23,7 +23,7 @@ pub struct LocalBuilder<C = Monotonic> {
 }
 
 impl LocalBuilder {
-    /// The default settings.
+    /// Creates a builder with the default settings.
     pub(super) fn new() -> Self {
         Self {
             capacity: 64 << 20,

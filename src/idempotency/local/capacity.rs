@@ -21,7 +21,7 @@ pub(super) struct Capacity {
 }
 
 impl Capacity {
-    /// A capacity of which nothing is taken.
+    /// Creates a capacity of which nothing is taken.
     pub(super) fn of(bytes: usize) -> Self {
         Self {
             bytes,
@@ -55,7 +55,8 @@ impl Capacity {
         bytes == 0 || self.taken.fetch_update(SeqCst, SeqCst, fits).is_ok()
     }
 
-    /// Whether the bytes would be free if `evictable` bytes were given back.
+    /// Returns whether the bytes would be free if `evictable` bytes were given
+    /// back.
     ///
     /// It is false for a record that is larger than the capacity, so that
     /// nothing is evicted in vain.

@@ -62,7 +62,7 @@ impl Shard {
         true
     }
 
-    /// Whether this token has the lease.
+    /// Returns whether this token has the lease.
     fn is_leased_by(&self, name: Name, token: Token) -> bool {
         self.state(name)
             .is_some_and(|state| state.is_leased_by(token))

@@ -84,7 +84,7 @@ impl Shard {
         }
     }
 
-    /// Whether a holder is at work under this name.
+    /// Returns whether a holder is at work under this name.
     pub(super) fn is_running(&self, name: Name, now: Tick) -> bool {
         self.state(name).is_some_and(|state| state.is_running(now))
     }

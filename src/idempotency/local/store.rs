@@ -74,7 +74,7 @@ pub(super) struct LocalState<C> {
 }
 
 impl Local {
-    /// A store of 64 MiB, on the monotonic clock.
+    /// Creates a store of 64 MiB, on the monotonic clock.
     ///
     /// ```
     /// use sluicegate::idempotency::{Local, Runner};

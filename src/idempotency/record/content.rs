@@ -48,7 +48,8 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// A response with this status, and without headers, body and trailers.
+    /// Creates a response with this status, and without headers, body and
+    /// trailers.
     pub fn new(status: StatusCode) -> Self {
         Self {
             status,

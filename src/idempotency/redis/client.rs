@@ -43,7 +43,7 @@ pub(super) struct RecordClient {
 }
 
 impl RecordClient {
-    /// A client of the store with this name.
+    /// Creates a client of the store with this name.
     pub(super) fn new(name: &str, connection: &Connection, clock: Option<Manual>) -> Self {
         Self {
             connection: connection.on(Lane::Records),
@@ -121,10 +121,9 @@ impl RecordClient {
         }
     }
 
-    /// Whether the work does not run, and marks it as awaited if it does. After
-    /// an error it may run.
-    ///
-    /// The mark makes the script publish the end.
+    /// Returns whether the work has ended. If it runs, it is marked as awaited,
+    /// which makes the script publish its end. After an error it may run, so
+    /// this returns false.
     pub(super) async fn is_settled(&self, name: Name) -> bool {
         let call = self.command(name, "wait");
         let reply = run_once(&self.connection, self.connection.timeout(), call).await;
@@ -141,7 +140,7 @@ async fn run_once(
     StoreReply::read(connection.run_within(&SCRIPT, call, within).await?)
 }
 
-/// Whether the call may have taken effect though its reply is lost.
+/// Returns whether the call may have taken effect though its reply is lost.
 fn may_have_run(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::Unreachable)
 }

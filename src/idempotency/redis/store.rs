@@ -143,7 +143,7 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// The store of this name.
+    /// Creates a handle to the store of this name.
     ///
     /// ```no_run
     /// # async fn example() -> Result<(), sluicegate::redis::Error> {
@@ -157,13 +157,14 @@ impl Redis {
         Self::over(RecordClient::new(name, connection, None))
     }
 
-    /// A store on this clock instead of the server's, for tests and replays.
+    /// Creates a handle that uses this clock instead of the server's, for tests
+    /// and replays.
     #[doc(hidden)]
     pub fn at(name: &str, connection: &Connection, clock: Manual) -> Self {
         Self::over(RecordClient::new(name, connection, Some(clock)))
     }
 
-    /// A handle over this client.
+    /// Creates a handle over this client.
     fn over(client: RecordClient) -> Self {
         Self {
             client: Arc::new(client),

@@ -126,7 +126,7 @@ fn unexpected(word: &[u8]) -> StoreError {
     }
 }
 
-/// The error for a reply that is not from this script.
+/// Returns the error for a reply that is not from this script.
 fn unexpected_form() -> Error {
     Error::reply("that of the script of idempotency records")
 }

@@ -29,7 +29,7 @@ impl<T> Outcome<T> {
         }
     }
 
-    /// Whether the work was done before.
+    /// Returns whether the work was done before.
     pub fn is_replayed(&self) -> bool {
         matches!(self, Self::Replayed(_))
     }

@@ -80,13 +80,13 @@ pub enum OnError {
 }
 
 impl<S: Store> Runner<S> {
-    /// A runner over this store, with the settings of [`Claimant::new`].
-    /// Duplicates do not wait.
+    /// Creates a runner over this store, with the settings of
+    /// [`Claimant::new`]. Duplicates do not wait.
     pub fn new(store: S) -> Self {
         Self::over(Claimant::new(store))
     }
 
-    /// A runner that claims by this claimant.
+    /// Creates a runner that claims by this claimant.
     ///
     /// ```
     /// use std::time::Duration;

@@ -45,7 +45,8 @@ pub(crate) type RouteFn = Arc<dyn Fn(&Parts) -> String + Send + Sync>;
 pub(crate) type FingerprintFn = Arc<dyn Fn(&Parts, &[u8]) -> Fingerprint + Send + Sync>;
 
 impl RequestIdentity {
-    /// The namespace `http`; keys are one within their route, and bodies count.
+    /// Creates the default: the namespace `http`, keys that are one within
+    /// their route, and bodies that count.
     pub(crate) fn new() -> Self {
         Self {
             namespace: String::from("http"),

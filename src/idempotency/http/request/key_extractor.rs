@@ -42,7 +42,7 @@ pub(crate) enum KeyDecision {
 ///
 /// It is public only because it is a bound of public types.
 pub trait Required<Req> {
-    /// Whether to refuse this request, which has no key.
+    /// Returns whether to refuse this request, which has no key.
     fn is_required(&self, req: &Req) -> bool;
 }
 
