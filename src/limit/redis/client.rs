@@ -55,8 +55,8 @@ pub(super) struct Client<R: Scripted> {
     pub(super) denials: Option<DenialCache<R::State>>,
     /// `None` if nothing is leased.
     pub(super) leases: Option<LeaseTable<R::State>>,
-    /// Seeded anew in each process, so that clients cannot choose colliding
-    /// keys.
+    /// Seeded anew in each process, so that no user can choose keys that
+    /// collide.
     pub(super) hasher: RandomState,
     /// Shared with the registry of metrics.
     pub(super) counters: Arc<Counters>,

@@ -23,7 +23,7 @@ use crate::{
     sync::{Mutex, MutexGuard, Ordering::Relaxed, lock},
 };
 
-/// Each shard has its own lock, so that denied clients rarely wait for each
+/// Each shard has its own lock, so that denied callers rarely wait for each
 /// other.
 const SHARDS: usize = 16;
 
