@@ -26,8 +26,9 @@ pub enum ErrorKind {
     /// A setting cannot work: an address, a password, a database, a prefix. The
     /// text names the field, its value and what is allowed.
     Config,
-    /// The connection to the server could not be made, or it broke. If it broke
-    /// in the middle of a call, the call may have been carried out.
+    /// The connection to the server could not be made, or it broke, or there is
+    /// no tokio runtime. If it broke in the middle of a call, the call may have
+    /// been carried out.
     Unreachable,
     /// No reply came within the timeout. The call may have been carried out.
     TimedOut,
