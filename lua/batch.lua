@@ -33,7 +33,8 @@ for i = 1, tonumber(ARGV[3]) do params[i] = tonumber(ARGV[3 + i]) end
 local rule = rules[ARGV[2]](params)
 local reply = { now }
 
--- Returns whether the cost passes within so many ticks. Twin of `reserve` in rule.rs.
+-- Decides, or books the earliest instant within so many ticks, and returns whether the
+-- cost passes. Twin of `reserve` in rule.rs.
 local function reserve(state, cost, max_wait)
     local wait, queued = rule:decide(state, now, cost)
     if wait == nil then return true end

@@ -5,7 +5,7 @@
 --          (microseconds), which only tests and replays give
 --
 -- Numbers here are doubles, whole up to 2^53, and are written with '%.0f': the
--- tostring of Lua would round them to 14 digits. Twin of src/clock.rs.
+-- tostring of Lua would round them to 14 digits. Ticks are those of src/clock.rs.
 
 local KEYS, ARGV, call, try = KEYS, ARGV, redis.call, redis.pcall
 local floor, ceil, max, min = math.floor, math.ceil, math.max, math.min
@@ -29,6 +29,8 @@ local UNREADABLE = -1
 --              wait for so long
 --   credit and others change only what was read. `rewrite` is set in a state that has
 --              to be written even for a denial
+--   remaining  returns the largest cost that passes at once
+--   undo       takes back a charge, give_back a booking; each returns how much that was
 --   emit       adds what was found to a reply
 --   write      keeps the state
 local rules = {}

@@ -34,7 +34,7 @@
 //! In Redis a Lua script decides, at the clock of the server. The script returns the
 //! state in which it found a bucket, and the rule repeats the decision from that
 //! state, so clients read the same numbers with either limiter. Each file of the
-//! arithmetic has a twin, with the same functions under the same names:
+//! arithmetic has a twin, where the functions that both need have the same names:
 //!
 //! | `src/limit/` | `lua/` | |
 //! |---|---|---|
@@ -45,7 +45,7 @@
 //! | `rules/sliding_window.rs`, `fixed_window.rs` | the same names | how each decides |
 //! | `rules/log.rs` | `log.lua` | the entries of a log |
 //! | `rules/sliding_log.rs` | `sliding_log.lua` | how it decides |
-//! | `rules/script/` | `batch.lua` | several operations in one call |
+//! | `rules/script/`; `reserve` and `take_up_to` of `rules/rule.rs` | `batch.lua` | several operations in one call |
 //! | `redis/check_all.rs` | `all.lua` | several buckets, each under its rule, in one call |
 //! | `redis/lease/` | `lease.lua` | the holder of a lease, and its bucket |
 //! | none | `new_quota.lua` | what a changed quota makes of a state |

@@ -156,8 +156,8 @@ pub(crate) fn reserve<R: Rule>(
     }
 }
 
-/// Takes as much as there is, up to `cost`, and returns how much. If there is
-/// nothing, the decision is that for a cost of 1.
+/// Takes as much as there is, up to `cost`, and returns how much that is. If
+/// there is nothing, the decision is that for a cost of 1.
 pub(crate) fn take_up_to<R: Rule>(
     rule: &R,
     state: &mut R::State,
