@@ -151,10 +151,10 @@ impl Rule for LeakyBucket {
 
     #[inline]
     fn decide(&self, state: &mut Word, now: Tick, cost: Cost) -> Decision {
-        let (decision, wait) = self.gcra.decide(state, now, cost);
+        let (decision, ahead) = self.gcra.decide(state, now, cost);
         // A cost of 0 takes no place, so it has nothing to wait for.
-        if self.queues && decision.is_admitted() && wait > 0 && cost > 0 {
-            return decision.queued(wait);
+        if self.queues && decision.is_admitted() && ahead > 0 && cost > 0 {
+            return decision.queued(ahead);
         }
         decision
     }
