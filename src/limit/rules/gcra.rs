@@ -156,9 +156,9 @@ impl Gcra {
 
     /// Returns the word of a bucket at this distance.
     ///
-    /// If the bits happen to be those of no word, the next one may say that the
-    /// bucket is in debt. That bounds a clock's step back less, and no wait
-    /// more.
+    /// If the bits are all zeros or all ones, which are not a word, the next
+    /// word may say that the bucket is in debt. Then the bucket does not notice
+    /// if the clock steps back.
     #[inline]
     pub(super) fn word(&self, now: Tick, ahead: u64) -> Word {
         if ahead == 0 {

@@ -250,8 +250,9 @@ impl Window {
         Word::nearest(view.index.wrapping_shl(self.index_shift()) | booked | previous | current)
     }
 
-    /// Returns the ticks for which words can be told apart: those of half of
-    /// the indexes there are, and again half, for stores that are late.
+    /// Returns the ticks for which words can be told apart. Indexes are compared
+    /// around half of their range; a quarter leaves time for stores that are
+    /// late.
     pub(super) fn lifetime(&self) -> Tick {
         let indexes = 1_u64 << (u64::BITS - self.index_shift() - 2);
         indexes.saturating_mul(self.width)
