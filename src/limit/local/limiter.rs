@@ -271,7 +271,8 @@ impl<R: Rule, C: Clock> Local<R, Direct, C> {
 }
 
 impl<R: Rule, S: Keying<R>, C> Local<R, S, C> {
-    /// Returns how many buckets were forgotten alive because the table is full.
+    /// Returns how many buckets were forgotten alive, because there was no room
+    /// for another key; see [memory](Self#memory).
     pub fn forgotten(&self) -> u64 {
         self.shared.store.forgotten()
     }

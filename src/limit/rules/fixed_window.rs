@@ -19,7 +19,9 @@ use crate::{clock::Tick, limit::decision::Decision};
 ///
 /// ```text
 /// admit if count + cost <= limit
+/// remaining   = limit - count
 /// retry_after = W - now mod W
+/// reset_after = W - now mod W, or 0 if nothing passed in this window
 /// ```
 ///
 /// The limit is the quota's amount; its burst is ignored. Windows begin
