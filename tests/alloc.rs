@@ -19,11 +19,11 @@ use std::{
 use axum::{Router, body::Body, routing::get};
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::{Request, Response, StatusCode};
+use http::{HeaderName, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use sluicegate::{
     clock::Manual,
-    deadline::{self, EnforceDeadlineLayer, Event},
+    deadline::{self, EnforceDeadlineLayer, Event, Form, PropagateDeadlineLayer},
     idempotency::{
         self, Claim, ClaimRequest, Fingerprint, IdempotencyLayer, LeaseStatus, Record, RecordError,
         Scope, Store, Takeover, Token,
@@ -419,6 +419,13 @@ fn a_service_of_each_layer_is_made_and_cloned_without_an_allocation() {
         .exempt(health.clone())
         .observe(Arc::new(Counts::default()));
     services_allocate_nothing("limit", &layer);
+    let layer = PropagateDeadlineLayer::new()
+        .http_header(
+            HeaderName::from_static("x-request-timeout-milliseconds"),
+            Form::Millis,
+        )
+        .observe(Arc::new(deadline::Counts::default()));
+    services_allocate_nothing("propagate", &layer);
 }
 
 fn services_allocate_nothing<L: Layer<Idle<()>, Service: Clone>>(name: &str, layer: &L) {

@@ -16,8 +16,9 @@ use crate::{
     refusal::{Refusal, Refuse, request_stub},
 };
 
-/// The settings of a service, and how it refuses. Its clones and calls share
-/// it.
+/// The settings of a layer, and how it refuses. Its services and their calls
+/// share it.
+#[derive(Clone)]
 pub(super) struct CallSettings<A> {
     pub(super) settings: PropagateSettings,
     /// Refuses calls that have no response in time.

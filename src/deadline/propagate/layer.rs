@@ -42,8 +42,8 @@ use crate::{
 #[derive(Clone)]
 #[must_use]
 pub struct PropagateDeadlineLayer<A = Answer<NoText>> {
-    settings: PropagateSettings,
-    answer: A,
+    /// Shared with the services. A router makes or clones one for each request.
+    shared: Arc<CallSettings<A>>,
 }
 
 impl PropagateDeadlineLayer {
@@ -52,8 +52,7 @@ impl PropagateDeadlineLayer {
     /// this process, and some clients' bodies cannot be made of text.
     pub fn new() -> Self {
         let settings = PropagateSettings::default();
-        let answer = Answer::new().without_body();
-        Self { settings, answer }
+        Self::of(settings, Answer::new().without_body())
     }
 }
 
@@ -63,7 +62,7 @@ impl Default for PropagateDeadlineLayer {
     }
 }
 
-impl<A> PropagateDeadlineLayer<A> {
+impl<A: Clone> PropagateDeadlineLayer<A> {
     /// Sets the time that responses need for their way back, which callees are
     /// not told: at most this long, and at most a tenth of the remaining time.
     /// The default is 100 ms.
@@ -110,40 +109,42 @@ impl<A> PropagateDeadlineLayer<A> {
         self.with(|settings| settings.observer = Some(observer))
     }
 
+    fn with(mut self, set: impl FnOnce(&mut PropagateSettings)) -> Self {
+        // Clones the settings if a service or another layer has them.
+        set(&mut Arc::make_mut(&mut self.shared).settings);
+        self
+    }
+}
+
+impl<A> PropagateDeadlineLayer<A> {
     /// Sets how a call is refused when its time is over: any
     /// [`Refuse`](crate::refusal::Refuse), such as
     /// [`AsError`](crate::refusal::AsError). It sees only the content type of
     /// the request, because the request may be gone by then.
     pub fn refuse_with<A2>(self, answer: A2) -> PropagateDeadlineLayer<A2> {
-        PropagateDeadlineLayer {
-            settings: self.settings,
-            answer,
-        }
+        let settings = self.shared.settings.clone();
+        PropagateDeadlineLayer::of(settings, answer)
     }
 
-    fn with(mut self, set: impl FnOnce(&mut PropagateSettings)) -> Self {
-        set(&mut self.settings);
-        self
+    fn of(settings: PropagateSettings, answer: A) -> Self {
+        let shared = Arc::new(CallSettings { settings, answer });
+        Self { shared }
     }
 }
 
-impl<S, A: Clone> Layer<S> for PropagateDeadlineLayer<A> {
+impl<S, A> Layer<S> for PropagateDeadlineLayer<A> {
     type Service = PropagateDeadline<S, A>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        let shared = CallSettings {
-            settings: self.settings.clone(),
-            answer: self.answer.clone(),
-        };
-        PropagateDeadline::new(inner, Arc::new(shared))
+        PropagateDeadline::new(inner, self.shared.clone())
     }
 }
 
 impl<A: fmt::Debug> fmt::Debug for PropagateDeadlineLayer<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PropagateDeadlineLayer")
-            .field("settings", &self.settings)
-            .field("answer", &self.answer)
+            .field("settings", &self.shared.settings)
+            .field("answer", &self.shared.answer)
             .finish()
     }
 }
