@@ -426,6 +426,11 @@ fn a_service_of_each_layer_is_made_and_cloned_without_an_allocation() {
         )
         .observe(Arc::new(deadline::Counts::default()));
     services_allocate_nothing("propagate", &layer);
+    let layer = IdempotencyLayer::new(idempotency::Local::new())
+        .principal(key::header("x-api-key"))
+        .require(health.clone())
+        .compare_headers([HeaderName::from_static("x-tenant-of-the-request")]);
+    services_allocate_nothing("idempotency", &layer);
 }
 
 fn services_allocate_nothing<L: Layer<Idle<()>, Service: Clone>>(name: &str, layer: &L) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::{HeaderName, Method, request::Parts};
 
 use super::{
-    body::budget::BodyBudget, layer::IdempotencyLayer, request::CanonicalJson,
+    body::budget::BodyBudget, executor::Executor, layer::IdempotencyLayer, request::CanonicalJson,
     retention::replay::is_never_kept, settings::HttpSettings,
 };
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     refusal::Answer,
 };
 
-impl<S, W, Q, X, A> IdempotencyLayer<S, W, Q, X, A> {
+impl<S: Clone, W: Clone, Q: Clone, X: Clone, A> IdempotencyLayer<S, W, Q, X, A> {
     /// Separates this service's records from those of other services in the
     /// same store: `http` unless set.
     pub fn namespace(self, namespace: impl Into<String>) -> Self {
@@ -222,7 +222,8 @@ impl<S, W, Q, X, A> IdempotencyLayer<S, W, Q, X, A> {
 
     /// Sets the observer of events.
     pub fn observe(mut self, observer: Arc<dyn Observe>) -> Self {
-        self.executor.claimant = self.executor.claimant.observe(observer);
+        let executor = self.executor_mut();
+        executor.claimant = executor.claimant.clone().observe(observer);
         self
     }
 
@@ -230,7 +231,7 @@ impl<S, W, Q, X, A> IdempotencyLayer<S, W, Q, X, A> {
     /// [`drain`](Tracker::drain) after the server has stopped and before the
     /// process ends.
     pub fn tracker(&self) -> &Tracker {
-        self.executor.claimant.tracker()
+        self.extractor.executor.claimant.tracker()
     }
 
     /// Follows draft-ietf-httpapi-idempotency-key-header-07: a key is a string
@@ -242,12 +243,19 @@ impl<S, W, Q, X, A> IdempotencyLayer<S, W, Q, X, A> {
     }
 
     fn with(mut self, set: impl FnOnce(&mut HttpSettings)) -> Self {
-        set(&mut self.executor.settings);
+        set(&mut self.executor_mut().settings);
         self
+    }
+
+    /// Clones the executor if a service or another layer has it. The tracker
+    /// and the memory for bodies stay shared.
+    fn executor_mut(&mut self) -> &mut Executor<S> {
+        let extractor = Arc::make_mut(&mut self.extractor);
+        Arc::make_mut(&mut extractor.executor)
     }
 }
 
-impl<S, W, Q, X> IdempotencyLayer<S, W, Q, X, Answer> {
+impl<S: Clone, W: Clone, Q: Clone, X: Clone> IdempotencyLayer<S, W, Q, X, Answer> {
     /// Behaves as clients of Stripe know it: only `POST` has keys, which may be
     /// bare and name one request on all routes. A key that is used for another
     /// request is refused with 400 instead of 422, and a replayed response says

@@ -43,10 +43,8 @@ use crate::{
 #[derive(Clone)]
 #[must_use]
 pub struct IdempotencyLayer<S, W = Unscoped, Q = (), X = (), A = Answer> {
-    pub(super) executor: Executor<S>,
-    principal: W,
-    required: Q,
-    exempt: X,
+    /// Shared with the services. A router makes or clones one for each request.
+    pub(super) extractor: Arc<KeyExtractor<S, W, Q, X>>,
     pub(super) answer: A,
 }
 
@@ -60,17 +58,20 @@ impl<S: Store> IdempotencyLayer<S> {
     /// records are kept, or [`Takeover::Refuse`](crate::idempotency::Takeover).
     pub fn over(claimant: Claimant<S>) -> Self {
         let settings = HttpSettings::new();
-        Self {
-            executor: Executor { claimant, settings },
+        let extractor = KeyExtractor {
+            executor: Arc::new(Executor { claimant, settings }),
             principal: Unscoped,
             required: (),
             exempt: (),
+        };
+        Self {
+            extractor: Arc::new(extractor),
             answer: Answer::new(),
         }
     }
 }
 
-impl<S, W, Q, X, A> IdempotencyLayer<S, W, Q, X, A> {
+impl<S: Clone, W: Clone, Q: Clone, X: Clone, A> IdempotencyLayer<S, W, Q, X, A> {
     /// Scopes keys by client: the same key of another client is another key. It
     /// takes any [`Key`](crate::key::Key) that can be
     /// [written](crate::key::StoreKey), such as the user that a layer further
@@ -127,9 +128,38 @@ impl<S, W, Q, X, A> IdempotencyLayer<S, W, Q, X, A> {
         self,
         exempt: F,
     ) -> IdempotencyLayer<S, W, Q, F, A> {
-        self.map(|(principal, required, _, answer)| (principal, required, exempt, answer))
+        self.map(|principal, required, _| (principal, required, exempt))
     }
 
+    fn scoped<W2>(self, scope: impl FnOnce(W) -> W2) -> IdempotencyLayer<S, W2, Q, X, A> {
+        self.map(|principal, required, exempt| (scope(principal), required, exempt))
+    }
+
+    fn requiring<Q2>(self, required: Q2) -> IdempotencyLayer<S, W, Q2, X, A> {
+        self.map(|principal, _, exempt| (principal, required, exempt))
+    }
+
+    /// Replaces the settings that are types.
+    fn map<W2, Q2, X2>(
+        self,
+        map: impl FnOnce(W, Q, X) -> (W2, Q2, X2),
+    ) -> IdempotencyLayer<S, W2, Q2, X2, A> {
+        let parts = Arc::unwrap_or_clone(self.extractor);
+        let (principal, required, exempt) = map(parts.principal, parts.required, parts.exempt);
+        let extractor = KeyExtractor {
+            executor: parts.executor,
+            principal,
+            required,
+            exempt,
+        };
+        IdempotencyLayer {
+            extractor: Arc::new(extractor),
+            answer: self.answer,
+        }
+    }
+}
+
+impl<S, W, Q, X, A> IdempotencyLayer<S, W, Q, X, A> {
     /// Sets how a refusal is answered: any [`Refuse`](crate::refusal::Refuse),
     /// such as an [`Answer`] with a `Link`, or
     /// [`AsError`](crate::refusal::AsError).
@@ -137,37 +167,14 @@ impl<S, W, Q, X, A> IdempotencyLayer<S, W, Q, X, A> {
     /// It is given the request without its body. After the store was asked,
     /// only the content type is left of the request.
     pub fn refuse_with<A2>(self, answer: A2) -> IdempotencyLayer<S, W, Q, X, A2> {
-        self.map(|(principal, required, exempt, _)| (principal, required, exempt, answer))
-    }
-
-    fn scoped<W2>(self, scope: impl FnOnce(W) -> W2) -> IdempotencyLayer<S, W2, Q, X, A> {
-        self.map(|(principal, required, exempt, answer)| {
-            (scope(principal), required, exempt, answer)
-        })
-    }
-
-    fn requiring<Q2>(self, required: Q2) -> IdempotencyLayer<S, W, Q2, X, A> {
-        self.map(|(principal, _, exempt, answer)| (principal, required, exempt, answer))
-    }
-
-    /// Replaces the settings that are types.
-    fn map<W2, Q2, X2, A2>(
-        self,
-        map: impl FnOnce((W, Q, X, A)) -> (W2, Q2, X2, A2),
-    ) -> IdempotencyLayer<S, W2, Q2, X2, A2> {
-        let types = (self.principal, self.required, self.exempt, self.answer);
-        let (principal, required, exempt, answer) = map(types);
         IdempotencyLayer {
-            executor: self.executor,
-            principal,
-            required,
-            exempt,
+            extractor: self.extractor,
             answer,
         }
     }
 }
 
-impl<S, K, Q, X, A> IdempotencyLayer<S, ByKey<K>, Q, X, A> {
+impl<S: Clone, K: Clone, Q: Clone, X: Clone, A> IdempotencyLayer<S, ByKey<K>, Q, X, A> {
     /// Scopes the keys of requests without a [principal](Self::principal):
     /// [`ClientIp`](crate::key::ClientIp) separates anonymous clients by
     /// address, and [`Global`](crate::key::Global) puts them into one scope. It
@@ -180,28 +187,20 @@ impl<S, K, Q, X, A> IdempotencyLayer<S, ByKey<K>, Q, X, A> {
 impl<I, S, W, Q, X, A> Layer<I> for IdempotencyLayer<S, W, Q, X, A>
 where
     S: Store,
-    W: Scoped + Clone,
-    Q: Clone,
-    X: Clone,
+    W: Scoped,
     A: Clone,
 {
     type Service = Idempotency<I, S, W, Q, X, A>;
 
     fn layer(&self, inner: I) -> Self::Service {
-        let extractor = KeyExtractor {
-            executor: Arc::new(self.executor.clone()),
-            principal: self.principal.clone(),
-            required: self.required.clone(),
-            exempt: self.exempt.clone(),
-        };
-        Idempotency::new(inner, Arc::new(extractor), self.answer.clone())
+        Idempotency::new(inner, self.extractor.clone(), self.answer.clone())
     }
 }
 
 impl<S: fmt::Debug, W, Q, X, A: fmt::Debug> fmt::Debug for IdempotencyLayer<S, W, Q, X, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("IdempotencyLayer")
-            .field("executor", &self.executor)
+            .field("executor", &self.extractor.executor)
             .field("answer", &self.answer)
             .finish_non_exhaustive()
     }

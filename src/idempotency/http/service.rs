@@ -62,7 +62,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Idempotency<I, S, W, Q = (), X = (), A = Answer> {
     inner: I,
-    /// Reads the key, and has the executor. Shared by clones.
+    /// Reads the key, and has the executor. Shared with the layer and clones.
     extractor: Arc<KeyExtractor<S, W, Q, X>>,
     /// Turns refusals into responses.
     answer: A,

@@ -16,9 +16,11 @@ use crate::{
     refusal::{Reason, Refusal},
 };
 
-/// The executor, and the settings of a layer that look at requests.
+/// The executor, and the settings that look at requests. A layer and all its
+/// services share one.
+#[derive(Clone)]
 pub(crate) struct KeyExtractor<S, W, Q, X> {
-    /// Shared by all clones of the service, which must stay cheap to clone.
+    /// In an `Arc` of its own, because work that goes on in a task has it too.
     pub(crate) executor: Arc<Executor<S>>,
     /// How keys are scoped.
     pub(crate) principal: W,
