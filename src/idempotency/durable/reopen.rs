@@ -97,7 +97,8 @@ pub(super) fn is_disk_full(failed: &StoreError) -> bool {
     };
     let mut source: Option<&(dyn Error + 'static)> = Some(&**source);
     while let Some(error) = source {
-        // An earlier write has failed, and none was made since.
+        // An earlier write has failed. Only its caller was told why, so it is
+        // taken for lack of room here.
         if let Some(fjall::Error::Poisoned) = error.downcast_ref() {
             return true;
         }
