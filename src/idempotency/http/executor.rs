@@ -57,7 +57,7 @@ pub(crate) struct Executor<S> {
     pub(crate) settings: HttpSettings,
 }
 
-/// The result of one claim.
+/// The result of one claim, and of the work if the claim was granted.
 pub(super) enum Attempt<I: InnerService<B>, B> {
     /// The inner service's result, or a replayed response.
     Answered(CallResult<I, B>),

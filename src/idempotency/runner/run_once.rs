@@ -251,12 +251,10 @@ async fn done<S: Store, T: Serialize, E>(
     }
 }
 
-/// The outcome of one claim.
+/// The result of one claim, and of the work if the claim was granted.
 enum Attempt<W, T, E> {
+    /// The caller gets this: the work was done, replayed or refused.
     Ended(Result<Outcome<T>, RunError<E>>),
     /// Another holder is at work. The work was not started, and is given back.
-    Running {
-        left: Duration,
-        work: W,
-    },
+    Running { left: Duration, work: W },
 }
