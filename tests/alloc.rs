@@ -426,6 +426,10 @@ fn a_service_of_each_layer_is_made_and_cloned_without_an_allocation() {
         )
         .observe(Arc::new(deadline::Counts::default()));
     services_allocate_nothing("propagate", &layer);
+    let layer = EnforceDeadlineLayer::new()
+        .exempt(health.clone())
+        .headers([(HeaderName::from_static("x-time-left"), Form::Millis)]);
+    services_allocate_nothing("enforce", &layer);
     let layer = IdempotencyLayer::new(idempotency::Local::new())
         .principal(key::header("x-api-key"))
         .require(health.clone())

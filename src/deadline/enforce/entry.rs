@@ -32,13 +32,15 @@ use crate::{
     refusal::Refusal,
 };
 
-/// The entry to a service: all settings that decide about a request.
+/// The entry to a service: all settings that decide about a request. A layer
+/// and all its services share one.
 #[derive(Clone)]
 pub(super) struct DeadlineEntry<T, X> {
     /// How far requests are believed; a [`TrustPolicy`].
     pub(super) trust: T,
     /// Which requests get no deadline; an [`Exempt`].
     pub(super) exempt: X,
+    /// In an `Arc` of its own, because futures and bodies have it too.
     pub(super) settings: Arc<EnforceSettings>,
 }
 

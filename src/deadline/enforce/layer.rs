@@ -123,7 +123,8 @@ use crate::{
 #[derive(Clone)]
 #[must_use]
 pub struct EnforceDeadlineLayer<T = Trust, X = (), A = Answer> {
-    entry: DeadlineEntry<T, X>,
+    /// Shared with the services. A router makes or clones one for each request.
+    entry: Arc<DeadlineEntry<T, X>>,
     answer: A,
 }
 
@@ -135,6 +136,7 @@ impl EnforceDeadlineLayer {
             exempt: (),
             settings: Arc::new(EnforceSettings::new()),
         };
+        let entry = Arc::new(entry);
         let answer = Answer::new();
         Self { entry, answer }
     }
@@ -146,41 +148,18 @@ impl Default for EnforceDeadlineLayer {
     }
 }
 
-impl<T, X, A> EnforceDeadlineLayer<T, X, A> {
+impl<T: Clone, X: Clone, A> EnforceDeadlineLayer<T, X, A> {
     /// Sets how far requests are believed about their time. Takes a [`Trust`]
     /// for all, or a closure that looks at the request. The default,
     /// [`Trust::LowerOnly`], is right for clients that are not trusted.
     pub fn trust<T2>(self, trust: T2) -> EnforceDeadlineLayer<T2, X, A> {
-        let Self { entry, answer } = self;
-        let entry = DeadlineEntry {
-            trust,
-            exempt: entry.exempt,
-            settings: entry.settings,
-        };
-        EnforceDeadlineLayer { entry, answer }
+        self.map(|_, exempt| (trust, exempt))
     }
 
     /// Sets which requests get no deadline from this layer. WebSockets and
     /// event streams need not be exempt: see [`covers`](Self::covers).
     pub fn exempt<B, F: Fn(&Request<B>) -> bool>(self, exempt: F) -> EnforceDeadlineLayer<T, F, A> {
-        let Self { entry, answer } = self;
-        let entry = DeadlineEntry {
-            trust: entry.trust,
-            exempt,
-            settings: entry.settings,
-        };
-        EnforceDeadlineLayer { entry, answer }
-    }
-
-    /// Sets how requests are refused: any [`Refuse`](crate::refusal::Refuse),
-    /// such as an [`Answer`] with another status, or
-    /// [`AsError`](crate::refusal::AsError).
-    ///
-    /// It sees the request without its body. If a handler was late, the request
-    /// has gone to it, and only its content type is left.
-    pub fn refuse_with<A2>(self, answer: A2) -> EnforceDeadlineLayer<T, X, A2> {
-        let entry = self.entry;
-        EnforceDeadlineLayer { entry, answer }
+        self.map(|trust, _| (trust, exempt))
     }
 
     /// Sets the timeout of requests that ask for none, or that are not
@@ -267,8 +246,37 @@ impl<T, X, A> EnforceDeadlineLayer<T, X, A> {
     fn with(mut self, set: impl FnOnce(&mut EnforceSettings)) -> Self {
         // Clones the settings if a service or another layer has them. The
         // budget and the timers stay shared.
-        set(Arc::make_mut(&mut self.entry.settings));
+        let entry = Arc::make_mut(&mut self.entry);
+        set(Arc::make_mut(&mut entry.settings));
         self
+    }
+
+    /// Changes a part that is in the type.
+    fn map<T2, X2>(self, map: impl FnOnce(T, X) -> (T2, X2)) -> EnforceDeadlineLayer<T2, X2, A> {
+        let parts = Arc::unwrap_or_clone(self.entry);
+        let (trust, exempt) = map(parts.trust, parts.exempt);
+        let entry = DeadlineEntry {
+            trust,
+            exempt,
+            settings: parts.settings,
+        };
+        EnforceDeadlineLayer {
+            entry: Arc::new(entry),
+            answer: self.answer,
+        }
+    }
+}
+
+impl<T, X, A> EnforceDeadlineLayer<T, X, A> {
+    /// Sets how requests are refused: any [`Refuse`](crate::refusal::Refuse),
+    /// such as an [`Answer`] with another status, or
+    /// [`AsError`](crate::refusal::AsError).
+    ///
+    /// It sees the request without its body. If a handler was late, the request
+    /// has gone to it, and only its content type is left.
+    pub fn refuse_with<A2>(self, answer: A2) -> EnforceDeadlineLayer<T, X, A2> {
+        let entry = self.entry;
+        EnforceDeadlineLayer { entry, answer }
     }
 }
 
@@ -282,8 +290,6 @@ fn more_than_zero(field: &str, value: Duration) {
 
 impl<S, T, X, A> Layer<S> for EnforceDeadlineLayer<T, X, A>
 where
-    T: Clone,
-    X: Clone,
     A: Clone,
 {
     type Service = EnforceDeadline<S, T, X, A>;

@@ -4,6 +4,7 @@
 
 use std::{
     fmt,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -51,12 +52,12 @@ use crate::{
 #[derive(Clone)]
 pub struct EnforceDeadline<S, T = Trust, X = (), A = Answer> {
     inner: S,
-    entry: DeadlineEntry<T, X>,
+    entry: Arc<DeadlineEntry<T, X>>,
     answer: A,
 }
 
 impl<S, T, X, A> EnforceDeadline<S, T, X, A> {
-    pub(super) fn new(inner: S, entry: DeadlineEntry<T, X>, answer: A) -> Self {
+    pub(super) fn new(inner: S, entry: Arc<DeadlineEntry<T, X>>, answer: A) -> Self {
         Self {
             inner,
             entry,
