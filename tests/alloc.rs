@@ -33,7 +33,7 @@ use sluicegate::{
         All, Check, Counts, FixedWindow, Keyed, LeakyBucket, Local, Observe, Quota, RateLimitLayer,
         Rule, SlidingWindow, TokenBucket, Word,
     },
-    red::{self, RedLayer, Registry},
+    red::{self, RecordRouteLayer, RedCallLayer, RedLayer, Registry},
     refusal::{Answer, Headers},
 };
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
@@ -430,6 +430,16 @@ fn a_service_of_each_layer_is_made_and_cloned_without_an_allocation() {
         .exempt(health.clone())
         .headers([(HeaderName::from_static("x-time-left"), Form::Millis)]);
     services_allocate_nothing("enforce", &layer);
+    let metrics = red::Registry::new();
+    let layer = RedLayer::server(&metrics).exempt(health.clone()).outside();
+    services_allocate_nothing("red", &layer);
+    let names = vec!["resize".to_owned()];
+    let layer = RedCallLayer::new("resize", &metrics).classify(move |_: &Result<(), String>| {
+        assert_eq!(names.len(), 1);
+        red::Outcome::Ok
+    });
+    services_allocate_nothing("red, calls", &layer);
+    services_allocate_nothing("red, routes", &RecordRouteLayer::new());
     let layer = IdempotencyLayer::new(idempotency::Local::new())
         .principal(key::header("x-api-key"))
         .require(health.clone())

@@ -131,6 +131,13 @@ impl<T, E, F: Fn(&Result<T, E>) -> Outcome> ClassifyResult<T, E> for F {
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct RedCallLayer<C = ()> {
+    /// Shared with the services.
+    counting: Arc<CallCounting<C>>,
+}
+
+/// How calls are counted. A layer and all its services share it.
+#[derive(Debug)]
+struct CallCounting<C> {
     registry: Registry,
     name: Arc<str>,
     classify: C,
@@ -140,11 +147,7 @@ impl RedCallLayer {
     /// Returns a layer that counts under this name. Each name is a series, so
     /// there must be few.
     pub fn new(name: &str, registry: &Registry) -> Self {
-        Self {
-            registry: registry.clone(),
-            name: name.into(),
-            classify: (),
-        }
+        Self::of(registry.clone(), name.into(), ())
     }
 }
 
@@ -152,22 +155,29 @@ impl<C> RedCallLayer<C> {
     /// Sets how the outcome of a call is decided: any [`ClassifyResult`], such
     /// as a closure.
     pub fn classify<C2>(self, classify: C2) -> RedCallLayer<C2> {
-        let Self { registry, name, .. } = self;
-        RedCallLayer {
+        let CallCounting { registry, name, .. } = &*self.counting;
+        RedCallLayer::of(registry.clone(), name.clone(), classify)
+    }
+
+    fn of(registry: Registry, name: Arc<str>, classify: C) -> Self {
+        let counting = CallCounting {
             registry,
             name,
             classify,
+        };
+        Self {
+            counting: Arc::new(counting),
         }
     }
 }
 
-impl<S, C: Clone> Layer<S> for RedCallLayer<C> {
+impl<S, C> Layer<S> for RedCallLayer<C> {
     type Service = RedCall<S, C>;
 
     fn layer(&self, inner: S) -> Self::Service {
         RedCall {
             inner,
-            layer: self.clone(),
+            counting: self.counting.clone(),
         }
     }
 }
@@ -178,7 +188,7 @@ impl<S, C: Clone> Layer<S> for RedCallLayer<C> {
 #[derive(Clone, Debug)]
 pub struct RedCall<S, C = ()> {
     inner: S,
-    layer: RedCallLayer<C>,
+    counting: Arc<CallCounting<C>>,
 }
 
 impl<S, C> RedCall<S, C> {
@@ -200,11 +210,11 @@ where
     }
 
     fn call(&mut self, mut req: Req) -> Self::Future {
-        let RedCallLayer {
+        let CallCounting {
             registry,
             name,
             classify,
-        } = &self.layer;
+        } = &*self.counting;
         let labels = LabelsRef {
             kind: Kind::Call,
             method: "",

@@ -1,6 +1,6 @@
 //! The layer that counts HTTP requests and gRPC calls.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use http::Request;
 use tower_layer::Layer;
@@ -24,7 +24,8 @@ use crate::red::{Registry, Side};
 #[derive(Clone)]
 #[must_use]
 pub struct RedLayer<C = (), R = (), X = ()> {
-    counting: Counting<C, R, X>,
+    /// Shared with the services. A router makes or clones one for each request.
+    counting: Arc<Counting<C, R, X>>,
 }
 
 impl RedLayer {
@@ -89,9 +90,13 @@ impl<C, R, X> RedLayer<C, R, X> {
             route,
             exempt,
         };
-        Self { counting }
+        Self {
+            counting: Arc::new(counting),
+        }
     }
+}
 
+impl<C: Clone, R: Clone, X: Clone> RedLayer<C, R, X> {
     /// Takes the layer apart, because replacing a closure changes its type.
     fn into_parts(self) -> (Setup, C, R, X) {
         let Counting {
@@ -99,7 +104,7 @@ impl<C, R, X> RedLayer<C, R, X> {
             classify,
             route,
             exempt,
-        } = self.counting;
+        } = Arc::unwrap_or_clone(self.counting);
         (setup, classify, route, exempt)
     }
 
@@ -164,7 +169,7 @@ impl<C, R, X> RedLayer<C, R, X> {
     /// # let _ = app;
     /// ```
     pub fn outside(mut self) -> Self {
-        self.counting.setup.outside = true;
+        Arc::make_mut(&mut self.counting).setup.outside = true;
         self
     }
 
@@ -185,7 +190,7 @@ impl<C, R, X> RedLayer<C, R, X> {
     }
 }
 
-impl<S, C: Clone, R: Clone, X: Clone> Layer<S> for RedLayer<C, R, X> {
+impl<S, C, R, X> Layer<S> for RedLayer<C, R, X> {
     type Service = Red<S, C, R, X>;
 
     fn layer(&self, inner: S) -> Self::Service {

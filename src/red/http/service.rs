@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -32,10 +33,10 @@ use crate::{
 #[derive(Clone)]
 pub struct Red<S, C = (), R = (), X = ()> {
     inner: S,
-    counting: Counting<C, R, X>,
+    counting: Arc<Counting<C, R, X>>,
 }
 
-/// How requests are counted. The layer and its services share it.
+/// How requests are counted. A layer and all its services share it.
 #[derive(Clone)]
 pub(crate) struct Counting<C, R, X> {
     pub(crate) setup: Setup,
@@ -57,7 +58,7 @@ pub(crate) struct Setup {
 }
 
 impl<S, C, R, X> Red<S, C, R, X> {
-    pub(crate) fn new(inner: S, counting: Counting<C, R, X>) -> Self {
+    pub(crate) fn new(inner: S, counting: Arc<Counting<C, R, X>>) -> Self {
         Self { inner, counting }
     }
 
