@@ -143,16 +143,22 @@ fn direct(report: &Report) {
 }
 
 fn few_keys(report: &Report) {
-    let (number, name) = ([0.65, 0.45], [0.55, 0.40]);
+    let (number, name) = ([0.95, 0.65], [0.60, 0.60]);
     let order = Order::zipf(1_000);
     keyed(report, "1,000 keys, zipf", &order, [number, name]);
+    keyed(
+        report,
+        "1,000 keys, uniform",
+        &Order::uniform(1_000),
+        [number, name],
+    );
 }
 
 fn many_keys(report: &Report) {
-    let (number, name) = ([0.90, 0.50], [0.65, 0.40]);
+    let (number, name) = ([0.70, 0.60], [0.60, 0.60]);
     let order = Order::zipf(1_000_000);
     keyed(report, "1,000,000 keys, zipf", &order, [number, name]);
-    let (number, name) = ([0.60, 0.50], [0.45, 0.35]);
+    let (number, name) = ([0.85, 0.70], [0.60, 0.60]);
     let order = Order::uniform(1_000_000);
     keyed(report, "1,000,000 keys, uniform", &order, [number, name]);
 }
@@ -169,6 +175,14 @@ fn keyed(report: &Report, keys: &str, order: &Order, targets: [[f64; 2]; 2]) {
         let what = format!("{keys}, integer, {who}");
         report.row(promised(Pair::new(&what, "governor"), number), || {
             (ours::by_number(order), peers::governor_by_number(order))
+        });
+        let what = format!("{keys}, integer, full again, {who}");
+        let pair = paced(Pair::new(&what, "governor"), order.keys, threads);
+        report.row(pair, || {
+            (
+                ours::full_by_number(order),
+                peers::governor_full_by_number(order),
+            )
         });
         let what = format!("{keys}, &str, {who}");
         report.row(promised(Pair::new(&what, "governor, String"), name), || {
