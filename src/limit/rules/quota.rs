@@ -202,8 +202,10 @@ impl Quota {
 
     /// Returns how long a token takes in a queue where `places` may wait.
     pub(super) fn rate_of_queue(&self, places: u64) -> Result<Rate, InvalidSetting> {
+        if places > MAX_FIELD {
+            return Err(InvalidSetting::new("queue", places, "0 to 2^51"));
+        }
         let burst = places.max(1);
-        within("queue", burst)?;
         let rate = Rate::reduce(self.period, self.amount, burst);
         rate.map_err(|allowed| InvalidSetting::new("queue", places, allowed))
     }

@@ -136,6 +136,9 @@ pub(crate) fn reserve<R: Rule>(
     cost: Cost,
     max_wait: Tick,
 ) -> Decision {
+    // A place further ahead than a state can be read would look like one that
+    // lies behind, and the bucket like an empty one.
+    let max_wait = max_wait.min(rule.lifetime());
     // Only a queue admits what has to wait, and its state is a word.
     let before = rule.queues().then(|| state.clone());
     let decision = rule.decide(state, now, cost);

@@ -209,7 +209,7 @@ impl Rule for SlidingWindow {
 mod tests {
     use std::time::Duration;
 
-    use super::*;
+    use super::{super::rule::reserve, *};
 
     const W: Tick = 1_000_000;
 
@@ -299,5 +299,21 @@ mod tests {
                 .starts_with("invalid quota amount 67108864"),
             "{error}"
         );
+    }
+
+    /// Of the largest limit a word has room for nine bits of the index.
+    #[test]
+    fn a_place_is_booked_no_further_ahead_than_a_word_can_tell() {
+        let limit = (1 << 26) - 1;
+        let rule = SlidingWindow::new(Quota::per_second(limit));
+        let mut state = Word::EMPTY;
+        assert!(rule.decide(&mut state, 0, limit).is_admitted());
+        let booked = (0..600)
+            .take_while(|_| {
+                assert!(rule.decide(&mut state.clone(), 0, 1).is_denied());
+                !reserve(&rule, &mut state, 0, limit, Tick::MAX).is_denied()
+            })
+            .count();
+        assert!((50..=128).contains(&booked), "{booked}");
     }
 }
