@@ -411,7 +411,7 @@ fn a_request_without_an_idempotency_key_adds_no_allocation() {
 /// A router applies its layers or clones its services for each request. The
 /// closures own a vector, whose clone would allocate.
 fn a_service_of_each_layer_is_made_and_cloned_without_an_allocation() {
-    let paths = vec!["/healthz".to_owned()];
+    let paths = Vec::from(["/healthz".to_owned()]);
     let health = move |req: &Request<()>| paths.iter().any(|path| path == req.uri().path());
     let limiter = || keyed(TokenBucket::new(Quota::per_second(1)));
     let layer = RateLimitLayer::new(limiter())
@@ -433,7 +433,7 @@ fn a_service_of_each_layer_is_made_and_cloned_without_an_allocation() {
     let metrics = red::Registry::new();
     let layer = RedLayer::server(&metrics).exempt(health.clone()).outside();
     services_allocate_nothing("red", &layer);
-    let names = vec!["resize".to_owned()];
+    let names = Vec::from(["resize".to_owned()]);
     let layer = RedCallLayer::new("resize", &metrics).classify(move |_: &Result<(), String>| {
         assert_eq!(names.len(), 1);
         red::Outcome::Ok
