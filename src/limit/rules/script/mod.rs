@@ -14,7 +14,7 @@ mod twins;
 #[cfg(test)]
 mod tests;
 
-#[cfg(feature = "testing")]
+#[cfg(any(test, feature = "testing"))]
 pub use self::lua_rule::LuaRule;
 pub use self::{
     batch::{batch, head},
