@@ -15,7 +15,8 @@ use crate::redis::error::Error;
 
 /// Certificates for `rediss://` addresses, instead of those of the system.
 ///
-/// ```no_run
+#[cfg_attr(feature = "redis-tls", doc = "```no_run")]
+#[cfg_attr(not(feature = "redis-tls"), doc = "```ignore")]
 /// # fn build() -> Result<(), Box<dyn std::error::Error>> {
 /// use sluicegate::redis::{Connection, Tls};
 ///
