@@ -4,9 +4,9 @@
 
 use std::{fmt, time::Duration};
 
-use super::rules::{
-    quota::Cost,
-    remaining::{Remaining, SlidingCounts},
+use super::{
+    rules::{quota::Cost, remaining::Remaining},
+    window_info::{SlidingCounts, WindowInfo},
 };
 use crate::clock::Tick;
 
@@ -68,53 +68,6 @@ pub struct Decision {
     reset: u64,
     /// Given by rules of which `remaining` does not tell these times.
     window_info: Option<WindowInfo>,
-}
-
-/// How the times of a window follow that do not follow from what is left in it.
-#[derive(Clone, Copy)]
-enum WindowInfo {
-    Known {
-        /// Ticks until more is left.
-        more: Tick,
-        /// Ticks in which the whole limit comes back.
-        window: Tick,
-    },
-    /// The fields of [`SlidingCounts`]. Nested, they would make a decision a
-    /// word larger.
-    Sliding {
-        previous: u32,
-        current: u32,
-        step: u32,
-        width: Tick,
-    },
-}
-
-impl WindowInfo {
-    /// Returns the ticks until more is left than `remaining` tells.
-    fn more(&self, remaining: &Remaining, reset: u64) -> Tick {
-        match *self {
-            Self::Known { more, .. } => more,
-            Self::Sliding {
-                previous,
-                current,
-                step,
-                width,
-            } => SlidingCounts {
-                previous,
-                current,
-                step,
-                width,
-            }
-            .more(remaining, reset),
-        }
-    }
-
-    fn window(&self) -> Tick {
-        match *self {
-            Self::Known { window, .. } => window,
-            Self::Sliding { width, .. } => width,
-        }
-    }
 }
 
 /// The verdict without its wait. If the variants held the wait, a decision
@@ -223,22 +176,12 @@ impl Decision {
         }
     }
 
-    /// Sets the counts of a sliding window, from which both times follow.
+    /// Sets the counts of a sliding window of so many ticks, from which both
+    /// times follow.
     #[inline]
-    pub(super) fn sliding(self, counts: SlidingCounts) -> Self {
-        let SlidingCounts {
-            previous,
-            current,
-            step,
-            width,
-        } = counts;
+    pub(super) fn sliding(self, counts: SlidingCounts, width: Tick) -> Self {
         Self {
-            window_info: Some(WindowInfo::Sliding {
-                previous,
-                current,
-                step,
-                width,
-            }),
+            window_info: Some(WindowInfo::Sliding { counts, width }),
             ..self
         }
     }

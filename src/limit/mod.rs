@@ -140,6 +140,7 @@ mod rules;
 pub mod testing;
 mod tiers;
 mod warn_log;
+mod window_info;
 
 pub use self::{
     all::{All, OneKey},

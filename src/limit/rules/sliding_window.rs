@@ -4,7 +4,7 @@
 use super::{
     forward::forward,
     quota::{Cost, Quota},
-    remaining::{Remaining, SlidingCounts},
+    remaining::Remaining,
     rule::Rule,
     window::{View, Window},
     word::Word,
@@ -12,7 +12,10 @@ use super::{
 use crate::{
     clock::Tick,
     error::{InvalidSetting, valid},
-    limit::decision::Decision,
+    limit::{
+        decision::Decision,
+        window_info::{SlidingCounts, WindowSize},
+    },
 };
 
 /// The largest product of limit and ticks of a window that is counted tick by
@@ -121,7 +124,6 @@ impl SlidingWindow {
             previous: view.previous as u32,
             current: view.current as u32,
             step: self.step as u32,
-            width: self.window.width,
         }
     }
 
@@ -135,10 +137,12 @@ impl SlidingWindow {
     /// Returns the ticks until `cost`, which is within the limit, passes: 0 if
     /// it does now.
     fn wait(&self, view: &View, cost: Cost) -> Tick {
-        let limit = self.window.limit;
-        let wait = self
-            .counts(view)
-            .wait(limit, self.steps, view.elapsed, cost);
+        let size = WindowSize {
+            limit: self.window.limit,
+            steps: self.steps,
+            width: self.window.width,
+        };
+        let wait = self.counts(view).wait(size, view.elapsed, cost);
         view.ahead + wait
     }
 
@@ -164,7 +168,7 @@ impl SlidingWindow {
             false => Decision::deny(remaining, self.wait(view, cost), reset),
         };
         if view.ahead == 0 {
-            return decision.sliding(self.counts(view));
+            return decision.sliding(self.counts(view), self.window.width);
         }
         decision.windowed(self.wait(view, 1), self.window.width)
     }
