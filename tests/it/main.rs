@@ -12,6 +12,8 @@ mod deadline;
 mod grpc;
 mod http;
 mod key;
+#[path = "../support/keys.rs"]
+mod keys;
 mod late;
 mod layer;
 mod local;

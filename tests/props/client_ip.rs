@@ -1,44 +1,11 @@
 //! Laws of `ClientIp`: which client a request comes from, whatever it claims.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use http::{HeaderValue, Request};
 use proptest::prelude::*;
 use sluicegate::key::{ClientIp, Key};
 
-const PROXIES: [&str; 2] = ["10.0.0.0/8", "fd00::/8"];
-const PROXY: &str = "10.0.0.1";
-
-fn request(peer: &str, headers: &[(&'static str, &str)]) -> Request<()> {
-    let mut request = Request::new(());
-    let peer: IpAddr = peer.parse().unwrap();
-    request.extensions_mut().insert(SocketAddr::new(peer, 4711));
-    for (name, value) in headers {
-        let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
-        request.headers_mut().append(*name, value);
-    }
-    request
-}
-
-fn client(by: &ClientIp, peer: &str, headers: &[(&'static str, &str)]) -> String {
-    by.address(&request(peer, headers)).unwrap().to_string()
-}
-
-/// The client as `X-Forwarded-For` lines tell it to a server behind [`PROXY`].
-fn forwarded_for(lines: &[&str]) -> String {
-    let by = ClientIp::forwarded_for(PROXIES).unwrap();
-    let headers: Vec<_> = lines
-        .iter()
-        .map(|line| ("x-forwarded-for", *line))
-        .collect();
-    client(&by, PROXY, &headers)
-}
-
-fn forwarded(lines: &[&str]) -> String {
-    let by = ClientIp::forwarded(PROXIES).unwrap();
-    let headers: Vec<_> = lines.iter().map(|line| ("forwarded", *line)).collect();
-    client(&by, PROXY, &headers)
-}
+use crate::keys::{PROXIES, PROXY, client, forwarded, forwarded_for, request};
 
 fn key(by: &ClientIp, peer: IpAddr) -> String {
     let request = request(&peer.to_string(), &[]);

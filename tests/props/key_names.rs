@@ -10,17 +10,7 @@ use std::{
 use proptest::{collection::vec, prelude::*};
 use sluicegate::key::{Client, Either, EncodedKey, StoreKey};
 
-/// Writes its pieces itself, one by one.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Pieces(Vec<String>);
-
-impl StoreKey for Pieces {
-    fn encode(&self, out: &mut EncodedKey) {
-        for piece in &self.0 {
-            out.text(piece);
-        }
-    }
-}
+use crate::keys::Pieces;
 
 /// Short texts of bytes that mean something in the form.
 fn text() -> impl Strategy<Value = String> {

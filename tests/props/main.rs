@@ -5,6 +5,8 @@
 mod buckets;
 mod client_ip;
 mod key_names;
+#[path = "../support/keys.rs"]
+mod keys;
 mod laws;
 mod rate;
 mod support;

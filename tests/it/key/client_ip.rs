@@ -1,47 +1,15 @@
 //! Which client a request comes from, through which proxies.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use http::{HeaderValue, Request};
 
 use sluicegate::key::{ClientIp, Key, UnixPeer};
 
+use crate::keys::{PROXIES, PROXY, client, forwarded, forwarded_for, request};
+
 /// The entries of a header that are read.
 const MAX_ENTRIES: usize = 64;
-
-const PROXIES: [&str; 2] = ["10.0.0.0/8", "fd00::/8"];
-const PROXY: &str = "10.0.0.1";
-
-fn request(peer: &str, headers: &[(&'static str, &str)]) -> Request<()> {
-    let mut request = Request::new(());
-    let peer: IpAddr = peer.parse().unwrap();
-    request.extensions_mut().insert(SocketAddr::new(peer, 4711));
-    for (name, value) in headers {
-        let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
-        request.headers_mut().append(*name, value);
-    }
-    request
-}
-
-fn client(by: &ClientIp, peer: &str, headers: &[(&'static str, &str)]) -> String {
-    by.address(&request(peer, headers)).unwrap().to_string()
-}
-
-/// The client as `X-Forwarded-For` lines tell it to a server behind [`PROXY`].
-fn forwarded_for(lines: &[&str]) -> String {
-    let by = ClientIp::forwarded_for(PROXIES).unwrap();
-    let headers: Vec<_> = lines
-        .iter()
-        .map(|line| ("x-forwarded-for", *line))
-        .collect();
-    client(&by, PROXY, &headers)
-}
-
-fn forwarded(lines: &[&str]) -> String {
-    let by = ClientIp::forwarded(PROXIES).unwrap();
-    let headers: Vec<_> = lines.iter().map(|line| ("forwarded", *line)).collect();
-    client(&by, PROXY, &headers)
-}
 
 #[test]
 fn without_a_peer_there_is_no_key() {

@@ -15,6 +15,8 @@ use sluicegate::key::{
     self, Client, ClientIp, Either, EncodedKey, HashedKey, Key, KeyExt, StoreKey,
 };
 
+use crate::keys::Pieces;
+
 fn written(key: impl StoreKey) -> String {
     EncodedKey::of(&key).to_string()
 }
@@ -166,18 +168,6 @@ fn the_keys_of_this_crate_have_a_stable_form() {
         "(1,(2,k%FF%201))"
     );
     assert_eq!(written(HeaderName::from_static("x-api-key")), "x-api-key");
-}
-
-/// Writes its pieces itself, one by one.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Pieces(Vec<String>);
-
-impl StoreKey for Pieces {
-    fn encode(&self, out: &mut EncodedKey) {
-        for piece in &self.0 {
-            out.text(piece);
-        }
-    }
 }
 
 #[test]
