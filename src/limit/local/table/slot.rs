@@ -52,13 +52,13 @@ impl Line {
             // Acquire: no state from before the key was stored is read with it.
             at = select_unpredictable(candidate.load(Acquire) == key, index, at);
         }
-        self.slot_at(at)
+        let (key, state) = (self.keys.get(at)?, self.states.get(at)?);
+        Some(Slot { key, state })
     }
 
     /// Returns a slot that was never used.
     pub(super) fn unused(&self) -> Option<Vacancy<'_>> {
-        let slot = self.slots().find(Slot::is_unused)?;
-        slot.vacancy_of_unused()
+        self.slots().find_map(Slot::unused)
     }
 
     /// Returns a slot whose bucket is whole again.
@@ -73,30 +73,15 @@ impl Line {
         now: Tick,
     ) -> Option<Vacancy<'_>> {
         let start = key as usize % SLOTS;
-        let slots = (0..SLOTS).map(|step| self.slot((start + step) % SLOTS));
+        let slots = self.slots().cycle().skip(start).take(SLOTS);
         let mut vacancies = slots.filter_map(|slot| slot.vacancy(rule, now));
         vacancies.find(|vacancy| vacancy.life == 0)
     }
 
     /// Returns all slots of the line.
-    pub(super) fn slots(&self) -> impl Iterator<Item = Slot<'_>> {
-        (0..SLOTS).map(|at| self.slot(at))
-    }
-
-    /// Returns the slot at an index, or `None` at the index past the last.
-    #[inline(always)]
-    fn slot_at(&self, at: usize) -> Option<Slot<'_>> {
-        let (key, state) = (self.keys.get(at)?, self.states.get(at)?);
-        Some(Slot { key, state })
-    }
-
-    /// Returns the slot at an index below [`SLOTS`].
-    #[inline(always)]
-    fn slot(&self, at: usize) -> Slot<'_> {
-        Slot {
-            key: &self.keys[at],
-            state: &self.states[at],
-        }
+    pub(super) fn slots(&self) -> impl Iterator<Item = Slot<'_>> + Clone {
+        let pairs = self.keys.iter().zip(&self.states);
+        pairs.map(|(key, state)| Slot { key, state })
     }
 }
 
@@ -148,23 +133,12 @@ impl<'a> Slot<'a> {
         })
     }
 
-    /// Empties the state that `vacancy` saw, unless a newer one was written.
-    pub(super) fn clear(vacancy: &Vacancy<'_>) {
-        let Vacancy { slot, seen, .. } = vacancy;
-        let _ = slot
-            .state
-            .compare_exchange(*seen, Word::EMPTY.0, AcqRel, Relaxed);
-    }
-
-    /// Whether no key was ever put there.
-    fn is_unused(&self) -> bool {
-        self.key.load(Relaxed) == 0
-    }
-
-    /// The same for a slot that was never used, which needs no rule.
-    fn vacancy_of_unused(self) -> Option<Vacancy<'a>> {
+    /// Returns what it takes to claim the slot if it was never used, for which
+    /// no rule is needed.
+    fn unused(self) -> Option<Vacancy<'a>> {
         let seen = self.state.load(Acquire);
-        (seen == Word::EMPTY.0).then_some(Vacancy {
+        let is_unused = seen == Word::EMPTY.0 && self.key.load(Relaxed) == 0;
+        is_unused.then_some(Vacancy {
             slot: self,
             seen,
             life: 0,
@@ -188,5 +162,13 @@ impl Vacancy<'_> {
         slot.key.store(key, Release);
         slot.state.store(first.0, Release);
         true
+    }
+
+    /// Empties the state, unless a newer one was written.
+    pub(super) fn clear(&self) {
+        let Self { slot, seen, .. } = self;
+        let _ = slot
+            .state
+            .compare_exchange(*seen, Word::EMPTY.0, AcqRel, Relaxed);
     }
 }

@@ -246,7 +246,7 @@ impl Table {
             let vacancies = self.slots().filter_map(|slot| slot.vacancy(rule, now));
             vacancies
                 .filter(|vacancy| all || vacancy.life == 0)
-                .for_each(|vacancy| Slot::clear(&vacancy));
+                .for_each(|vacancy| vacancy.clear());
         });
     }
 }
