@@ -1,0 +1,5 @@
+//! Made-up traffic, played through all rules.
+
+mod command;
+
+pub use self::command::Command;

@@ -1,0 +1,1 @@
+//! Recorded traffic, played through the limits of your choice.

@@ -1,0 +1,1 @@
+//! The page `report.html` and the plots, drawn from [`results`](crate::results).
