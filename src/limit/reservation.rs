@@ -30,11 +30,11 @@ pub(crate) struct CheckRequest {
 /// but not a charge.
 pub(crate) struct Reserved {
     pub(crate) decision: Decision,
-    pub(crate) hold: Hold,
+    pub(crate) taken: Taken,
 }
 
 /// The cost that was taken from a bucket.
-pub(crate) enum Hold {
+pub(crate) enum Taken {
     Charge(Charge),
     /// A place in a queue. It is given back when it is dropped before it is
     /// due.
@@ -52,14 +52,14 @@ pub(crate) struct Charge {
     pub(crate) mark: u64,
 }
 
-/// A decision, and its hold in a form that can wait in a future.
+/// A decision, and what it took, in a form that can wait in a future.
 #[cfg(feature = "redis")]
 pub(crate) struct GuardedDecision {
     pub(crate) decision: Decision,
     pub(crate) rollback: Rollback,
 }
 
-/// Rolls a hold back when it is dropped, unless it was committed.
+/// Rolls back what was taken when it is dropped, unless it was committed.
 pub(crate) struct Rollback(Undo);
 
 /// The way to roll back.

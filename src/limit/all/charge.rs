@@ -14,7 +14,7 @@ use crate::limit::{
     decision::Decision,
     limiter::{Check, Wait},
     member::MemberBucket,
-    reservation::{CheckRequest, Hold, Reservation, Reserved, Rollback},
+    reservation::{CheckRequest, Reservation, Reserved, Rollback, Taken},
     rules::quota::Cost,
 };
 
@@ -103,7 +103,7 @@ impl<'a> AllBuckets<'a> {
         reserved: ReservedByMember,
         notes: Option<Notes>,
     ) -> Check<Reservation<E>> {
-        let waits = |reserved: &Reserved| matches!(reserved.hold, Hold::Place(_));
+        let waits = |reserved: &Reserved| matches!(reserved.taken, Taken::Place(_));
         if self.remote().next().is_none() && !reserved.iter().flatten().any(waits) {
             let decision = combined.decision();
             if let Some(notes) = notes {
@@ -122,7 +122,7 @@ impl<'a> AllBuckets<'a> {
     fn roll_back(&self, reserved: ReservedByMember) {
         for (bucket, reserved) in self.buckets.iter().zip(&reserved) {
             if let Some(Reserved {
-                hold: Hold::Charge(charge),
+                taken: Taken::Charge(charge),
                 ..
             }) = reserved
             {
@@ -156,9 +156,9 @@ impl<'a> AllBuckets<'a> {
         }
         let reserved = self.buckets.iter().zip(reserved);
         let rollbacks = reserved.filter_map(|(bucket, reserved)| {
-            Some(match reserved?.hold {
-                Hold::Charge(charge) => bucket.guard(charge),
-                Hold::Place(reservation) => Rollback::place(reservation),
+            Some(match reserved?.taken {
+                Taken::Charge(charge) => bucket.guard(charge),
+                Taken::Place(reservation) => Rollback::place(reservation),
             })
         });
         PendingAll {

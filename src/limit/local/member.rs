@@ -19,7 +19,7 @@ use crate::{
         decision::Decision,
         limiter::Wait,
         member::{BucketId, Member, MemberBucket, Peek},
-        reservation::{Charge, CheckRequest, Hold, Reserved, Rollback},
+        reservation::{Charge, CheckRequest, Reserved, Rollback, Taken},
         rules::{
             quota::Cost,
             rule::{Rule, reserve},
@@ -35,8 +35,8 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
             let decision = reserve(rule, state, now, cost, max_wait);
             let at = now + decision.wait_ticks().unwrap_or(0);
             let mark = rule.mark(state, at);
-            let hold = Hold::Charge(Charge { cost, at, mark });
-            Reserved { decision, hold }
+            let taken = Taken::Charge(Charge { cost, at, mark });
+            Reserved { decision, taken }
         })
     }
 
@@ -106,11 +106,11 @@ impl<R: Rule, C: Clock> TicketLimiter for Local<R, Keyed, C> {
     }
 
     fn reserve(&self, key: u64, request: CheckRequest) -> GuardedDecision {
-        let Reserved { decision, hold } = Shared::reserve_or_wait(&self.shared, key, request);
-        let rollback = match hold {
-            Hold::Place(reservation) => Rollback::place(reservation),
-            Hold::Charge(_) if decision.is_denied() => Rollback::nothing(),
-            Hold::Charge(charge) => LocalBucket {
+        let Reserved { decision, taken } = Shared::reserve_or_wait(&self.shared, key, request);
+        let rollback = match taken {
+            Taken::Place(reservation) => Rollback::place(reservation),
+            Taken::Charge(_) if decision.is_denied() => Rollback::nothing(),
+            Taken::Charge(charge) => LocalBucket {
                 shared: &self.shared,
                 key,
             }

@@ -21,7 +21,7 @@ use crate::{
     limit::{
         decision::Decision,
         limiter::{Check, Wait},
-        reservation::{Hold, Reservation, Reserved},
+        reservation::{Reservation, Reserved, Taken},
         rules::{quota::Cost, rule::Rule},
     },
 };
@@ -45,11 +45,11 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
         if decision.is_admitted() || max_wait == 0 {
             return Check::Now(decision);
         }
-        let Reserved { decision, hold } =
+        let Reserved { decision, taken } =
             Self::join_queue(this, key, cost, (max_wait, wait.max_queue));
-        match hold {
-            Hold::Place(reservation) => Check::Later(reservation),
-            Hold::Charge(_) => Check::Now(decision),
+        match taken {
+            Taken::Place(reservation) => Check::Later(reservation),
+            Taken::Charge(_) => Check::Now(decision),
         }
     }
 
@@ -81,8 +81,8 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
             booking.caller.wait().await;
             Ok(decision.when_due())
         });
-        let hold = Hold::Place(reservation);
-        Reserved { decision, hold }
+        let taken = Taken::Place(reservation);
+        Reserved { decision, taken }
     }
 }
 

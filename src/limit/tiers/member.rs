@@ -8,7 +8,7 @@ use crate::limit::redis::AllRequest;
 use crate::limit::{
     decision::Decision,
     member::{BucketId, Member, MemberBucket, Peek},
-    reservation::{Charge, CheckRequest, Hold, Reserved, Rollback},
+    reservation::{Charge, CheckRequest, Reserved, Rollback, Taken},
 };
 
 /// The charge of a blocked tier.
@@ -44,7 +44,7 @@ impl<B: MemberBucket> MemberBucket for TierBucket<B> {
             Self::Limited(bucket) => bucket.reserve(request),
             Self::Blocked => Some(Reserved {
                 decision: blocked(),
-                hold: Hold::Charge(NO_CHARGE),
+                taken: Taken::Charge(NO_CHARGE),
             }),
         }
     }
