@@ -51,10 +51,17 @@ function window.debit(rule, state, now, cost)
 end
 
 -- Takes back what was charged at the instant `at`, as much of it as is counted in
--- that window, while it is the one of the state: the present one, or a later one that
--- is booked.
+-- that window, while it is one of those of the state: the present one, a later one
+-- that is booked, or the one before.
 function window.undo(rule, state, now, cost, at)
-    if state.index ~= floor(at / rule.width) then return 0 end
+    local later = state.index - floor(at / rule.width)
+    if later == 1 then
+        cost = min(cost, state.previous)
+        state.previous = state.previous - cost
+        return cost
+    elseif later ~= 0 then
+        return 0
+    end
     cost = min(cost, state.current)
     rule:credit(state, now, cost)
     return cost

@@ -187,6 +187,44 @@ fn undoes_what_was_charged<R: Rule>(rule: &R, arrivals: &[Arrival], pick: usize)
     }
 }
 
+/// A charge of which a part is undone later leaves what a charge of the rest
+/// alone would have left, if no other request came in between. `pick` chooses
+/// how much is left.
+fn undoes_a_part<R: Rule>(rule: &R, arrivals: &[Arrival], pick: usize) {
+    let (mut state, mut now) = (R::State::default(), START);
+    for arrival in arrivals {
+        now += arrival.after;
+        let (mut with, mut without) = (state.clone(), state.clone());
+        let cost = arrival.cost.max(1);
+        let left = pick as Cost % (cost + 1);
+        if let Some((cost, at, mark)) = charged(rule, &mut with, now, cost) {
+            rule.decide(&mut without, now, left);
+            for later in [
+                0,
+                1,
+                999,
+                70_000,
+                1_000_000,
+                rule.horizon() / 2,
+                rule.horizon(),
+            ] {
+                let (then, mut undone) = (now + later, with.clone());
+                rule.undo(&mut undone, then, cost - left, at, mark);
+                for (more, asked) in [(0, 0), (0, 1), (1, 2), (1_000, 1), (70_000, 5)] {
+                    let ask =
+                        |state: &R::State| rule.decide(&mut state.clone(), then + more, asked);
+                    assert_eq!(
+                        ask(&undone),
+                        ask(&without),
+                        "{left} of {cost} after {later}"
+                    );
+                }
+            }
+        }
+        rule.decide(&mut state, now, arrival.cost);
+    }
+}
+
 /// Charges, and answers what it takes to undo that.
 fn charged<R: Rule>(
     rule: &R,
@@ -252,6 +290,7 @@ fn laws<R: Rule>(rule: &R, arrivals: &[Arrival], back: Tick) {
     forgets_though_time_steps_back(rule, arrivals, back);
     remembers_its_largest_debt(rule);
     undoes_what_was_charged(rule, arrivals, back as usize);
+    undoes_a_part(rule, arrivals, back as usize);
 }
 
 fn case(

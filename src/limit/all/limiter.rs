@@ -34,9 +34,9 @@ use crate::limit::{
 ///
 /// Where it asks one after the other, a limit is charged for a moment although
 /// a later one refuses, and another request may be refused because of it. It
-/// never gives back more than was taken: a window that has turned since keeps
-/// the charge, and so does a queue in which another caller has booked behind
-/// it.
+/// never gives back more than was taken: a window that has turned twice since
+/// keeps the charge, and so does a queue in which another caller has booked
+/// behind it.
 ///
 /// A refusal costs as few calls as possible. If a limit in process refuses, or
 /// if a denial of Redis is remembered, it does not ask Redis. If it asks one

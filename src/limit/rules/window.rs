@@ -156,20 +156,21 @@ impl Window {
     }
 
     /// Takes back what was charged at the instant `at`, as much of it as is
-    /// counted in that window, while it is the one of the state: the present
-    /// one, or a later one that is booked.
+    /// counted in that window, while it is one of those of the state: the
+    /// present one, a later one that is booked, or the one before.
     pub(super) fn undo(&self, state: &mut Word, now: Tick, cost: Cost, at: Tick) -> Cost {
         self.step_back(state, &self.view(*state, now));
         let view = self.view(*state, now);
-        let counted = match view.index == at / self.width {
-            true => view.current,
-            false => 0,
+        let counted = (view.previous, view.current);
+        let (previous, current) = match view.index.checked_sub(at / self.width) {
+            Some(0) => (view.previous, view.current.saturating_sub(cost)),
+            Some(1) => (view.previous.saturating_sub(cost), view.current),
+            _ => counted,
         };
-        let cost = counted.min(cost);
-        if cost > 0 {
-            self.credit(state, now, cost);
+        if (previous, current) != counted {
+            *state = self.word(&view, previous, current);
         }
-        cost
+        counted.0 - previous + counted.1 - current
     }
 
     /// Books `cost` at the instant `wait` ticks from now, as `decide` charges
