@@ -43,6 +43,7 @@
 //! | [`deadline`] | the time until which a request has to be answered, known to all work for it |
 //! | [`red`] | rate, errors and duration of requests, and service level objectives; exported to Prometheus, OpenTelemetry, or a fleet |
 //! | `idempotency` | a request, message or job that arrives twice does its work once (feature `idempotency`) |
+//! | `client` | layers around a client that obey the limits of the servers it calls (feature `client`) |
 //! | [`clock`] | the clocks of limiters |
 //! | `redis` | connections to Redis, for state that a fleet shares (feature `redis`) |
 //!
@@ -157,6 +158,7 @@
 //! | `idempotency` | `idempotency`: the layer, keys, leases, records, and a runner for work that is done once |
 //! | `idempotency-compression` | records with compressed bodies; implies `idempotency` |
 //! | `durable` | `idempotency::Durable`: records on disk; implies `idempotency`, and needs Rust 1.90 |
+//! | `client` | `client`: calls are held back, thinned out and retried as servers advise |
 //! | `full` | all of the above |
 //! | `testing` | `limit::testing` (with `redis`): runs the script of a rule at an instant of your choice, for replays and tests; exempt from semantic versioning |
 
@@ -165,12 +167,17 @@
 #[macro_use]
 mod macros;
 
+#[cfg(feature = "client")]
+#[cfg_attr(docsrs, doc(cfg(feature = "client")))]
+pub mod client;
 pub mod clock;
 mod content;
 pub mod deadline;
 mod error;
 mod exempt;
 mod flush;
+#[cfg(feature = "grpc")]
+mod google_rpc;
 mod grpc_web;
 mod histogram;
 #[cfg(feature = "idempotency")]

@@ -1,9 +1,6 @@
 //! A refusal as a gRPC status: the header fields of a trailers-only response
 //! (gRPC over HTTP/2, "Responses"), or the trailers of a response that has
 //! begun.
-//!
-//! The messages of `google.rpc` are declared here with `prost`, so that tonic
-//! is not needed.
 
 use std::{fmt::Write, time::Duration};
 
@@ -12,6 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header::CONTENT_TYPE};
 use prost::Message;
 
 use super::{content_type::is_grpc, refusal::Refusal};
+use crate::google_rpc::{Any, Delay, RETRY_INFO, RetryInfo, Status};
 
 const STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
@@ -77,7 +75,7 @@ fn status(code: i32, message: String, retry: Duration) -> Status {
     }
     .encode_to_vec();
     let retry_info = Any {
-        type_url: "type.googleapis.com/google.rpc.RetryInfo".into(),
+        type_url: RETRY_INFO.into(),
         value,
     };
     Status {
@@ -85,42 +83,6 @@ fn status(code: i32, message: String, retry: Duration) -> Status {
         message,
         details: vec![retry_info],
     }
-}
-
-/// `google.rpc.Status`: code and message as in the headers, and the details.
-#[derive(Clone, PartialEq, Message)]
-struct Status {
-    #[prost(int32, tag = "1")]
-    code: i32,
-    #[prost(string, tag = "2")]
-    message: String,
-    #[prost(message, repeated, tag = "3")]
-    details: Vec<Any>,
-}
-
-/// `google.protobuf.Any`: an encoded message and the name of its type.
-#[derive(Clone, PartialEq, Message)]
-struct Any {
-    #[prost(string, tag = "1")]
-    type_url: String,
-    #[prost(bytes = "vec", tag = "2")]
-    value: Vec<u8>,
-}
-
-/// `google.rpc.RetryInfo`: the least time until a retry.
-#[derive(Clone, PartialEq, Message)]
-struct RetryInfo {
-    #[prost(message, optional, tag = "1")]
-    retry_delay: Option<Delay>,
-}
-
-/// `google.protobuf.Duration`.
-#[derive(Clone, PartialEq, Message)]
-struct Delay {
-    #[prost(int64, optional, tag = "1")]
-    seconds: Option<i64>,
-    #[prost(int32, optional, tag = "2")]
-    nanos: Option<i32>,
 }
 
 #[cfg(test)]

@@ -1,0 +1,6 @@
+//! A client that obeys the limits of the servers it calls.
+//!
+//! A server says in its responses how much of a quota is left, and when to come
+//! back. [`advice`] reads that from the headers and trailers of HTTP and gRPC.
+
+pub mod advice;

@@ -1,0 +1,5 @@
+//! The layers around clients, from outside.
+
+#![allow(clippy::unwrap_used, reason = "what is not there fails the test")]
+
+mod advice;
