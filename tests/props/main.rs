@@ -8,6 +8,7 @@ mod key_names;
 #[path = "../support/keys.rs"]
 mod keys;
 mod laws;
+mod quota;
 mod rate;
 mod support;
 mod windows;

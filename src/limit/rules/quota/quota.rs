@@ -1,12 +1,11 @@
-//! How much, in how long, and how much of it at once. A rule is made from a
-//! quota, which has checked already that the rule can keep it.
+//! A quota made from numbers, and the bounds of its fields.
 
 use std::time::Duration;
 
-use super::rate::Rate;
 use crate::{
     clock::Tick,
     error::{InvalidSetting, valid},
+    limit::rules::rate::Rate,
 };
 
 /// How much one request takes from a budget. Most cost 1; a batch may cost as
@@ -28,9 +27,9 @@ pub(crate) const MAX_COST: Cost = 1 << 52;
 const MAX_FIELD: u64 = MAX_UNITS / 2;
 
 /// The fields of a quota, as errors name them.
-const AMOUNT: &str = "quota amount";
-const PERIOD: &str = "quota period";
-const BURST: &str = "quota burst";
+pub(super) const AMOUNT: &str = "quota amount";
+pub(super) const PERIOD: &str = "quota period";
+pub(super) const BURST: &str = "quota burst";
 
 /// An amount in a period, with a burst: "100 a second, up to 200 at once".
 ///
@@ -47,6 +46,41 @@ const BURST: &str = "quota burst";
 /// `per_second(n)` means n in a second. The burst is the amount unless it is
 /// set. Each rule gives the burst a meaning: the size of a token bucket, the
 /// room of a leaky bucket. The windows ignore it.
+///
+/// # As text
+///
+/// A quota can be read from text, written as text, and with the feature `serde`
+/// be a field of a configuration. `Debug` prints the same words.
+///
+/// ```
+/// use sluicegate::limit::Quota;
+///
+/// let quota: Quota = "100/1m burst 200".parse()?;
+/// assert_eq!(quota, Quota::per_minute(100).burst(200));
+/// assert_eq!(quota.to_string(), "100/1m burst 200");
+/// assert_eq!("3/s".parse(), Ok(Quota::per_second(3)));
+/// assert_eq!("1000 per day".parse(), Ok(Quota::per_day(1_000)));
+///
+/// let error = "100/fortnight".parse::<Quota>().unwrap_err();
+/// assert_eq!((error.field(), error.value()), ("quota period", "fortnight"));
+/// # Ok::<(), sluicegate::InvalidSetting>(())
+/// ```
+///
+/// The grammar, where spaces may stand between the parts:
+///
+/// ```text
+/// quota  = amount ("/" | "per") period ["burst" burst]
+/// amount = whole number
+/// period = [whole number] unit        the number is 1 if left out
+/// burst  = whole number               the amount if left out
+/// unit   = "us" | "ms" | "s" | "m" | "h" | "d", or a whole word:
+///          "microsecond", "millisecond", "second", "minute", "hour", "day",
+///          also with an "s" at its end; "µs", "sec" and "min"
+/// ```
+///
+/// `Display` writes the longest unit that divides the period, always with its
+/// number, and leaves out a burst that equals the amount. The text reads back to
+/// the same quota.
 ///
 /// # Exactness
 ///
@@ -78,7 +112,7 @@ const BURST: &str = "quota burst";
 /// assert_eq!(max_debit(Quota::per_hour(1_000_003)), 2_501_999);
 /// assert!(max_debit(Quota::per_second(1_000)) > 1_000_000_000_000);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Quota {
     amount: u64,
     period: Tick,
@@ -195,13 +229,16 @@ impl Quota {
     }
 
     /// Returns how long a token takes.
-    pub(super) fn rate(&self) -> Rate {
+    pub(in crate::limit::rules) fn rate(&self) -> Rate {
         let rate = Rate::reduce(self.period, self.amount, self.burst);
         rate.expect("checked when the quota was made")
     }
 
     /// Returns how long a token takes in a queue where `places` may wait.
-    pub(super) fn rate_of_queue(&self, places: u64) -> Result<Rate, InvalidSetting> {
+    pub(in crate::limit::rules) fn rate_of_queue(
+        &self,
+        places: u64,
+    ) -> Result<Rate, InvalidSetting> {
         if places > MAX_FIELD {
             return Err(InvalidSetting::new("queue", places, "0 to 2^51"));
         }
