@@ -32,7 +32,7 @@ const MAX_WAIT: Duration = Duration::from_secs(60);
 
 #[test]
 fn orders_pass_until_the_burst_is_spent_and_then_are_refused() {
-    let server = Server::start(&["--limit", "2", "--burst", "3", "--per", "1h"]);
+    let server = Server::start(&["--limit", "2/1h burst 3"]);
     for id in 1..=3 {
         let placed = server.ask(order());
         assert_eq!(placed.status(), StatusCode::CREATED);
@@ -58,7 +58,7 @@ fn orders_pass_until_the_burst_is_spent_and_then_are_refused() {
 
 #[test]
 fn all_routes_but_the_health_check_share_the_limit() {
-    let server = Server::start(&["--limit", "2", "--burst", "2", "--per", "1h"]);
+    let server = Server::start(&["--limit", "2/1h"]);
     assert_eq!(server.ask(order()).status(), StatusCode::CREATED);
     let found = server.ask(get("/orders/1"));
     assert_eq!(found.status(), StatusCode::OK);
@@ -76,7 +76,7 @@ fn all_routes_but_the_health_check_share_the_limit() {
 
 #[test]
 fn bad_orders_are_answered_with_a_problem() {
-    let server = Server::start(&["--burst", "1000"]);
+    let server = Server::start(&["--limit", "10/1s burst 1000"]);
     let too_large = format!(r#"{{"item":"{}","quantity":1}}"#, "a".repeat(4_096));
     let bodies = [
         (400, ""),
@@ -107,7 +107,7 @@ fn bad_orders_are_answered_with_a_problem() {
 
 #[test]
 fn bad_paths_queries_and_methods_are_answered_with_a_problem() {
-    let server = Server::start(&["--burst", "1000"]);
+    let server = Server::start(&["--limit", "10/1s burst 1000"]);
     let requests = [
         (400, Method::GET, "/slow"),
         (400, Method::GET, "/slow?ms=-1"),
@@ -148,7 +148,7 @@ fn every_algorithm_admits_and_then_refuses() {
         "fixed-window",
     ];
     for algorithm in algorithms {
-        let quota = ["--limit", "2", "--burst", "2", "--per", "1h"];
+        let quota = ["--limit", "2/1h"];
         let server = Server::start(&[&["--algorithm", algorithm], &quota[..]].concat());
         let statuses = [order(), order(), order()].map(|order| server.ask(order).status());
         let expected = [201, 201, 429].map(|status| StatusCode::from_u16(status).unwrap());
@@ -158,7 +158,7 @@ fn every_algorithm_admits_and_then_refuses() {
 
 #[test]
 fn a_leaky_bucket_refuses_what_exceeds_its_queue() {
-    let quota = ["--limit", "1", "--burst", "1", "--per", "1h"];
+    let quota = ["--limit", "1/1h"];
     let patient = ["--deadline-default", "2h", "--deadline-max", "2h"];
     let flags = [&["--algorithm", "leaky-bucket"], &quota[..], &patient];
     let server = Server::start(&flags.concat());
@@ -176,7 +176,7 @@ fn a_leaky_bucket_refuses_what_exceeds_its_queue() {
 
 #[test]
 fn in_shadow_mode_all_requests_pass_without_headers() {
-    let server = Server::start(&["--shadow", "--limit", "1", "--burst", "1", "--per", "1h"]);
+    let server = Server::start(&["--shadow", "--limit", "1/1h"]);
     for _ in 0..5 {
         let placed = server.ask(order());
         assert_eq!(placed.status(), StatusCode::CREATED);
@@ -186,7 +186,7 @@ fn in_shadow_mode_all_requests_pass_without_headers() {
 
 #[test]
 fn a_made_up_header_does_not_escape_the_limit() {
-    let server = Server::start(&["--limit", "1", "--burst", "1", "--per", "1h"]);
+    let server = Server::start(&["--limit", "1/1h"]);
     assert_eq!(server.status_for("198.51.100.1"), StatusCode::CREATED);
     for forwarded in [
         "198.51.100.2",
@@ -203,7 +203,7 @@ fn a_made_up_header_does_not_escape_the_limit() {
 #[test]
 fn clients_of_a_trusted_proxy_have_a_budget_each() {
     let trusted = ["--trust-proxy", "10.0.0.0/8", "--trust-proxy", "127.0.0.1"];
-    let quota = ["--limit", "1", "--burst", "1", "--per", "1h"];
+    let quota = ["--limit", "1/1h"];
     let server = Server::start(&[&trusted[..], &quota].concat());
     for client in ["198.51.100.1", "198.51.100.2, 10.1.2.3"] {
         assert_eq!(server.status_for(client), StatusCode::CREATED, "{client}");
@@ -219,22 +219,23 @@ fn clients_of_a_trusted_proxy_have_a_budget_each() {
 fn an_error_names_the_invalid_flag() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
-    let flags: [&[&str]; 36] = [
+    let flags: [&[&str]; 37] = [
         &["--listen", &taken],
         &["--listen", "nowhere"],
         &["--listen", "127.0.0.1:65536"],
         &["--algorithm", "guess"],
-        &["--limit", "0"],
-        &["--limit", "-1"],
-        &["--limit", "18446744073709551616"],
-        &["--limit", "65537", "--algorithm", "sliding-log"],
-        &["--limit", "67108864", "--algorithm", "sliding-window"],
-        &["--per", "0s"],
-        &["--per", "1ns"],
-        &["--per", "200years"],
-        &["--per", "soon"],
-        &["--burst", "0"],
-        &["--burst", "4503599627370497"],
+        &["--limit", "0/s"],
+        &["--limit", "-1/s"],
+        &["--limit", "18446744073709551616/s"],
+        &["--limit", "65537/s", "--algorithm", "sliding-log"],
+        &["--limit", "67108864/s", "--algorithm", "sliding-window"],
+        &["--limit", "10"],
+        &["--limit", "10/0s"],
+        &["--limit", "10/1ns"],
+        &["--limit", "10/73000d"],
+        &["--limit", "10/soon"],
+        &["--limit", "10/s burst 0"],
+        &["--limit", "10/s burst 4503599627370497"],
         &["--trust-proxy", "10.0.0.0/33"],
         &["--trust-proxy", "proxy.example"],
         &["--trust-proxy", ""],
@@ -309,9 +310,21 @@ fn a_deadline_shrinks_from_hop_to_hop() {
 #[test]
 fn an_error_says_which_values_are_allowed() {
     for (flag, value, allowed) in [
-        ("--limit", "0", "invalid quota amount 0: must be 1 to 2^51"),
-        ("--burst", "0", "invalid quota burst 0: must be 1 to 2^51"),
-        ("--per", "0s", "must be a whole number of microseconds"),
+        (
+            "--limit",
+            "0/s",
+            "invalid quota amount 0: must be 1 to 2^51",
+        ),
+        (
+            "--limit",
+            "10/s burst 0",
+            "invalid quota burst 0: must be 1 to 2^51",
+        ),
+        (
+            "--limit",
+            "10/soon",
+            "invalid quota period \"soon\": must be a whole number",
+        ),
         (
             "--trust-proxy",
             "here",
@@ -329,7 +342,7 @@ fn an_error_says_which_values_are_allowed() {
 fn instances_on_one_redis_share_one_limit() {
     for algorithm in ["token-bucket", "sliding-log"] {
         let redis = redis_server::Server::start();
-        let quota = ["--limit", "7", "--burst", "7", "--per", "1h"];
+        let quota = ["--limit", "7/1h"];
         let shared = ["--redis", &redis.url(), "--algorithm", algorithm];
         let flags = [&shared[..], &quota].concat();
         let instances = [Server::start(&flags), Server::start(&flags)];
@@ -348,7 +361,7 @@ fn instances_on_one_redis_share_one_limit() {
 /// Returns an instance that has used one of two requests, and whose Redis is killed.
 fn without_redis(on_failure: &str) -> (Server, redis_server::Server) {
     let mut redis = redis_server::Server::start();
-    let quota = ["--limit", "2", "--burst", "2", "--per", "1h"];
+    let quota = ["--limit", "2/1h"];
     let shared = ["--redis", &redis.url(), "--on-redis-failure", on_failure];
     let server = Server::start(&[&shared[..], &quota].concat());
     assert_eq!(server.ask(order()).status(), StatusCode::CREATED);
@@ -413,7 +426,7 @@ fn without_redis_each_instance_limits_alone() {
 fn an_instance_starts_without_redis() {
     let mut redis = redis_server::Server::start();
     redis.kill();
-    let quota = ["--limit", "2", "--burst", "2", "--per", "1h"];
+    let quota = ["--limit", "2/1h"];
     let closed = ["--redis", &redis.url(), "--on-redis-failure", "closed"];
     let server = Server::start(&[&closed[..], &quota].concat());
     problem_of(&server.ask(order()), StatusCode::SERVICE_UNAVAILABLE);
@@ -456,7 +469,7 @@ fn passwords_of_redis_are_never_printed() {
 
 #[test]
 fn metrics_are_scraped_without_being_limited_or_counted() {
-    let server = Server::start(&["--limit", "2", "--burst", "2", "--per", "1h"]);
+    let server = Server::start(&["--limit", "2/1h"]);
     for _ in 0..3 {
         server.ask(order());
     }
@@ -528,7 +541,7 @@ fn placed(server: &Server, request: &Request<String>) -> Response<String> {
 }
 
 /// Flags of a limit that no test reaches.
-const NO_LIMIT: [&str; 2] = ["--burst", "100000"];
+const NO_LIMIT: [&str; 2] = ["--limit", "10/1s burst 100000"];
 
 #[test]
 fn an_order_with_a_key_is_placed_once_even_if_its_client_hangs_up() {

@@ -22,6 +22,7 @@
 use std::{fmt::Display, time::Duration};
 
 use clap::{CommandFactory, Parser, error::ErrorKind};
+use sluicegate::limit::Quota;
 use tonic::transport::Endpoint;
 
 mod client;
@@ -36,17 +37,14 @@ struct Args {
     #[arg(long, default_value = "127.0.0.1:50051", conflicts_with = "client")]
     listen: String,
 
-    /// Calls that a client may make in a period
-    #[arg(long, default_value_t = 10, allow_negative_numbers = true)]
-    limit: u64,
-
-    /// Length of the period, such as 500ms, 1s, 1m or 2h
-    #[arg(long, default_value = "1s", value_parser = humantime::parse_duration)]
-    per: Duration,
-
-    /// Calls that may come at once
-    #[arg(long, default_value_t = 20, allow_negative_numbers = true)]
-    burst: u64,
+    /// Calls that a client may make, such as 5/10s, 3 per second or 100/1m burst 200
+    #[arg(
+        long,
+        value_name = "QUOTA",
+        default_value = "10/1s burst 20",
+        allow_hyphen_values = true
+    )]
+    limit: Quota,
 
     /// Call this server instead of being one
     #[arg(long, value_name = "URL")]

@@ -9,10 +9,9 @@ use std::{
 };
 
 use sluicegate::{
-    InvalidSetting,
     deadline::EnforceDeadlineLayer,
     key::ClientIp,
-    limit::{Local, Quota, RateLimitLayer, TokenBucket},
+    limit::{Local, RateLimitLayer, TokenBucket},
     red::{Methods, RedLayer, Registry, prometheus::scrape},
 };
 use tokio::{net::TcpListener, signal};
@@ -28,8 +27,7 @@ use crate::{
 };
 
 pub(crate) async fn serve(args: &Args) {
-    let quota = quota(args).unwrap_or_else(|error| refuse(flag(&error), error));
-    let limiter = Local::keyed(TokenBucket::new(quota));
+    let limiter = Local::keyed(TokenBucket::new(args.limit));
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<Sleeper>().await;
 
@@ -77,19 +75,6 @@ const METRICS: &str = "/metrics";
 
 fn is_scrape(request: &http::Request<Body>) -> bool {
     request.uri().path() == METRICS
-}
-
-fn quota(args: &Args) -> Result<Quota, InvalidSetting> {
-    Quota::new(args.limit, args.per)?.try_burst(args.burst)
-}
-
-/// Returns the flag that has set the invalid field of the quota.
-fn flag(error: &InvalidSetting) -> &'static str {
-    match error.field() {
-        "quota amount" => "--limit",
-        "quota period" => "--per",
-        _ => "--burst",
-    }
 }
 
 async fn listen(address: &str) -> Result<TcpListener, String> {

@@ -9,7 +9,7 @@ use sluicegate::{
     deadline::EnforceDeadlineLayer,
     key::{Client, ClientIp},
     limit::{
-        FailClosed, FailOpen, FixedWindow, LeakyBucket, Limiter, Local, OrElse, Policy, Quota,
+        FailClosed, FailOpen, FixedWindow, LeakyBucket, Limiter, Local, OrElse, Policy,
         RateLimitLayer, Redis, Scripted, SlidingLog, SlidingWindow, TokenBucket,
     },
     red::{RedLayer, Registry},
@@ -26,7 +26,7 @@ pub(crate) fn app(
     metrics: &Registry,
     api: Router,
 ) -> Result<Router, InvalidSetting> {
-    let quota = Quota::new(args.limit, args.per)?.try_burst(args.burst)?;
+    let quota = args.limit;
     let it = Limited {
         args,
         client,

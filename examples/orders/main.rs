@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo run --release --example orders
-//! cargo run --release --example orders -- --algorithm sliding-window --limit 5 --per 10s
+//! cargo run --release --example orders -- --algorithm sliding-window --limit 5/10s
 //! cargo run --release --example orders -- --help
 //! ```
 //!
@@ -79,6 +79,7 @@ use clap::{CommandFactory, Parser, ValueEnum, error::ErrorKind, value_parser};
 use sluicegate::{
     InvalidSetting,
     key::ClientIp,
+    limit::Quota,
     red::{self, Registry},
     redis::{self, Connection},
 };
@@ -118,18 +119,16 @@ struct Args {
     #[arg(long, value_enum, default_value_t = Algorithm::TokenBucket)]
     algorithm: Algorithm,
 
-    /// Requests that a client may send in a period
-    #[arg(long, default_value_t = 10, allow_negative_numbers = true)]
-    limit: u64,
-
-    /// Length of the period, such as 500ms, 1s, 1m or 2h
-    #[arg(long, default_value = "1s", value_parser = humantime::parse_duration)]
-    per: Duration,
-
-    /// Requests that may pass a token bucket or a meter at once, or wait in a leaky
+    /// Requests that a client may send, such as 5/10s, 3 per second or 100/1m burst
+    /// 200. The burst may pass a token bucket or a meter at once, or wait in a leaky
     /// bucket; windows ignore it
-    #[arg(long, default_value_t = 20, allow_negative_numbers = true)]
-    burst: u64,
+    #[arg(
+        long,
+        value_name = "QUOTA",
+        default_value = "10/1s burst 20",
+        allow_hyphen_values = true
+    )]
+    limit: Quota,
 
     /// Network or address of a proxy whose X-Forwarded-For is trusted; can be
     /// repeated
@@ -243,7 +242,7 @@ async fn main() {
     let placed = once.over(routes, &args.store).await;
     let (api, tracker) = placed.unwrap_or_else(|error| refuse("--store", error));
     let app = limits::app(&args, client, redis, &metrics, api);
-    let app = app.unwrap_or_else(|error| refuse(flag(&error), error));
+    let app = app.unwrap_or_else(|error| refuse("--limit", error));
     let app = app.merge(watch::routes(&metrics, fleet.as_ref()));
     // Before the greeting: a reader of it may send a signal at once.
     let signals = Signals::new();
@@ -281,15 +280,6 @@ async fn redis(args: &Args) -> Option<Connection> {
         connected => connected,
     };
     Some(connection.unwrap_or_else(|error| refuse("--redis", error)))
-}
-
-/// Returns the flag that has set the invalid field of the quota.
-fn flag(error: &InvalidSetting) -> &'static str {
-    match error.field() {
-        "quota amount" => "--limit",
-        "quota period" => "--per",
-        _ => "--burst",
-    }
 }
 
 /// Ends the process as clap does after an invalid value of a flag.

@@ -54,7 +54,7 @@ impl Launch {
         // So an order that two instances placed has two ids.
         let ids = self.started * IDS_EACH..(self.started + 1) * IDS_EACH;
         let first_id = ids.start.to_string();
-        let limit = ["--burst", "100000", "--first-id", &first_id];
+        let limit = ["--limit", "10/1s burst 100000", "--first-id", &first_id];
         let shared = ["--redis", &self.redis, "--journal", &self.journal];
         let takeover = ["--takeover", &self.takeover];
         let once = ["--store", "redis", "--lease", LEASE];
