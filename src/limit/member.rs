@@ -6,6 +6,9 @@
 //! into a [`Rollback`] by `guard`, which is committed or else rolls back when
 //! it is dropped. All other methods only read.
 //!
+//! The bucket of a [`HoldMember`] can also `hold` a charge for longer than the
+//! check, which is settled when the request has ended.
+//!
 //! `Local`, `Redis` and `Tiers` implement it. It is private, so that no other
 //! type can.
 
@@ -16,6 +19,7 @@ use super::redis::AllRequest;
 use super::{
     all::Failure,
     decision::Decision,
+    hold::Holding,
     limiter::Limiter,
     reservation::{Charge, CheckRequest, Reserved, Rollback},
 };
@@ -40,6 +44,10 @@ pub(crate) trait MemberBucket {
     /// Takes the cost at once, and books a place where the rule has a queue.
     /// `None` if that needs a call; then see [`remote`](Self::remote).
     fn reserve(&self, request: CheckRequest) -> Option<Reserved>;
+
+    /// Charges the cost at once, or books a place where the rule has a queue,
+    /// and holds it. `None` unless the member is a [`HoldMember`].
+    fn hold(&self, request: CheckRequest) -> Option<Holding>;
 
     /// Gives back what was charged.
     fn roll_back(&self, charge: Charge);
@@ -70,6 +78,9 @@ pub(crate) trait MemberBucket {
         None
     }
 }
+
+/// A member whose buckets can hold a charge until it is settled.
+pub(crate) trait HoldMember<K: ?Sized>: Member<K> {}
 
 /// Returns the decision about a cost of 0.
 pub(crate) type Peek = Box<dyn Fn() -> Decision + Send + Sync>;

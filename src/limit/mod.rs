@@ -29,6 +29,12 @@
 //! | [`Tiers`] | that of the limiter of each tier | free and paid plans |
 //! | [`All`] | that of each of its limiters | per second *and* per day, per user *and* per tenant |
 //!
+//! # A cost that is known only at the end
+//!
+//! A [`Hold`] charges an estimate before the work and is settled after it: for the
+//! tokens of a language model, for bytes, or for logins of which only failures
+//! count. See [`Local::hold`] and [`HoldLimiter`].
+//!
 //! # A rule and its twin
 //!
 //! In Redis a Lua script decides, at the clock of the server. The script returns the
@@ -123,6 +129,7 @@
 
 mod all;
 mod decision;
+mod hold;
 mod http;
 mod limiter;
 mod local;
@@ -145,6 +152,7 @@ mod window_info;
 pub use self::{
     all::{All, OneKey},
     decision::{Decision, Denial, Verdict},
+    hold::{DropRule, GiveBack, Hold, HoldError, HoldLimiter, Holding, Keep},
     http::{RateLimit, RateLimitLayer, future},
     limiter::{Backend, Check, LimitNames, Limiter, Wait},
     local::{Direct, Keyed, Local, LocalBuilder, UntilReady},

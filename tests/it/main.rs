@@ -10,6 +10,7 @@ mod all;
 mod bodies;
 mod deadline;
 mod grpc;
+mod hold;
 mod http;
 mod key;
 #[path = "../support/keys.rs"]

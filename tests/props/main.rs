@@ -4,6 +4,7 @@
 
 mod buckets;
 mod client_ip;
+mod holds;
 mod key_names;
 #[path = "../support/keys.rs"]
 mod keys;

@@ -62,8 +62,7 @@ impl<'a> AllBuckets<'a> {
             Ok(combined) => self.commit(combined, reserved, notes),
             Err((index, denial)) => {
                 self.roll_back(reserved);
-                let denial = self.longest_denial(denial.by(index), |other| other > index);
-                self.refuse(denial, notes)
+                self.refuse(self.longest_denial_after(index, denial), notes)
             }
         }
     }
@@ -135,11 +134,16 @@ impl<'a> AllBuckets<'a> {
     /// peek at what is left.
     #[cold]
     fn refuse<E: Failure>(&self, denial: Decision, notes: Option<Notes>) -> Check<Reservation<E>> {
+        self.note_refusal(&denial, notes);
+        Check::Now(denial)
+    }
+
+    /// Notes a denial of all.
+    pub(super) fn note_refusal(&self, denial: &Decision, notes: Option<Notes>) {
         if let Some(mut notes) = notes {
             notes.watch(self.buckets());
-            notes.refused(&denial);
+            notes.refused(denial);
         }
-        Check::Now(denial)
     }
 
     /// Moves what was reserved into guards, which roll back when they are
@@ -181,6 +185,12 @@ impl<'a> AllBuckets<'a> {
         Some(self.longest_denial(denial, |other| other != index))
     }
 
+    /// The longest of the denial of a member and those that are certain of the
+    /// members after it.
+    pub(super) fn longest_denial_after(&self, member: usize, denial: Decision) -> Decision {
+        self.longest_denial(denial.by(member), |other| other > member)
+    }
+
     /// The longest of this denial and those that are certain of other members.
     #[cold]
     fn longest_denial(&self, denial: Decision, among: impl Fn(usize) -> bool) -> Decision {
@@ -201,7 +211,9 @@ impl<'a> AllBuckets<'a> {
     }
 
     /// All buckets that are asked, each with its request.
-    fn requests(&self) -> impl Iterator<Item = (usize, &'a dyn MemberBucket, CheckRequest)> {
+    pub(super) fn requests(
+        &self,
+    ) -> impl Iterator<Item = (usize, &'a dyn MemberBucket, CheckRequest)> {
         let each = self.buckets.iter().zip(self.requests).enumerate();
         each.filter_map(|(index, (bucket, request))| Some((index, *bucket, request?)))
     }

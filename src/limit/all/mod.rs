@@ -2,11 +2,13 @@
 //!
 //! [`limiter::All`] is what users see. [`tuples`] turns a tuple of limiters into
 //! their buckets, [`charge`] reserves them all or none, and [`pending`] goes on
-//! where that needs a call or a wait.
+//! where that needs a call or a wait. [`hold`] charges estimates, which are
+//! settled later.
 
 mod charge;
 mod combined;
 mod failure;
+mod hold;
 mod limiter;
 mod notes;
 mod pending;

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use super::{
     charge::AllBuckets,
     failure::Failure,
+    hold::HoldBuckets,
     limiter::{All, OneKey},
     notes::Notes,
 };
 use crate::limit::{
     decision::Decision,
+    hold::{HoldLimiter, Holding},
     limiter::{Backend, Check, LimitNames, Limiter, Wait},
-    member::{Member, MemberBucket},
+    member::{HoldMember, Member, MemberBucket},
     others::Others,
     reservation::Reservation,
     rules::quota::Cost,
@@ -85,6 +87,45 @@ macro_rules! limiter {
     };
 }
 
+/// Implements holds of several members, which are given as for a limiter.
+macro_rules! hold_limiter {
+    (
+        [$($generics:tt)+] $all:ty, $by:ty, $this:ident $key:ident;
+        $($index:tt $limiter:ident ($member:expr, $part:expr))+
+    ) => {
+        impl<$($generics)+> HoldLimiter<$by> for $all {
+            fn hold(&$this, $key: &$by, estimate: Cost) -> Holding<Self::Error> {
+                let buckets: &[&dyn MemberBucket] = &[$(&$member.bucket($part)),+];
+                HoldBuckets::new(buckets, estimate, None).hold(None)
+            }
+
+            fn hold_until_ready(
+                &$this,
+                $key: &$by,
+                estimate: Cost,
+                wait: Wait,
+            ) -> Holding<Self::Error> {
+                let buckets: &[&dyn MemberBucket] = &[$(&$member.bucket($part)),+];
+                HoldBuckets::new(buckets, estimate, Some(wait)).hold(None)
+            }
+
+            fn hold_until_ready_noting(
+                &$this,
+                $key: &$by,
+                estimate: Cost,
+                wait: Wait,
+                others: &mut Others,
+            ) -> Holding<Self::Error> {
+                let buckets: &[&dyn MemberBucket] = &[$(&$member.bucket($part)),+];
+                let all = HoldBuckets::new(buckets, estimate, Some(wait));
+                let names = [$($member.name($part)),+];
+                let notes = Notes::new(all.members(), &names, others);
+                all.hold(Some(notes))
+            }
+        }
+    };
+}
+
 /// Implements the part of a limiter that does not depend on its keys.
 macro_rules! backend {
     ($all:ty, $this:ident; $($limiter:ident ($member:expr))+) => {
@@ -106,10 +147,18 @@ macro_rules! tuple {
             [$($key, $limiter: Member<$key>),+] All<($($limiter,)+)>, ($($key,)+), self key;
             $($index $limiter (self.0.$index, &key.$index))+
         }
+        hold_limiter! {
+            [$($key, $limiter: HoldMember<$key>),+] All<($($limiter,)+)>, ($($key,)+), self key;
+            $($index $limiter (self.0.$index, &key.$index))+
+        }
 
         backend!(All<OneKey<($($limiter,)+)>>, self; $($limiter (self.0.0.$index))+);
         limiter! {
             [K: ?Sized, $($limiter: Member<K>),+] All<OneKey<($($limiter,)+)>>, K, self key;
+            $($index $limiter (self.0.0.$index, key))+
+        }
+        hold_limiter! {
+            [K: ?Sized, $($limiter: HoldMember<K>),+] All<OneKey<($($limiter,)+)>>, K, self key;
             $($index $limiter (self.0.0.$index, key))+
         }
     };

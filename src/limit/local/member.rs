@@ -17,6 +17,7 @@ use crate::{
     clock::{Clock, Tick},
     limit::{
         decision::Decision,
+        hold::Holding,
         limiter::Wait,
         member::{BucketId, Member, MemberBucket, Peek},
         reservation::{Charge, CheckRequest, Reserved, Rollback, Taken},
@@ -27,16 +28,23 @@ use crate::{
     },
 };
 
+/// A decision that needs no wait, and what it charged.
+impl From<(Decision, Charge)> for Reserved {
+    fn from((decision, charge): (Decision, Charge)) -> Self {
+        let taken = Taken::Charge(charge);
+        Self { decision, taken }
+    }
+}
+
 impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
     /// Decides, or books within `max_wait` ticks, and returns with the decision
     /// what is needed to undo it.
-    pub(super) fn charge(&self, key: u64, cost: Cost, max_wait: Tick) -> Reserved {
+    pub(super) fn charge(&self, key: u64, cost: Cost, max_wait: Tick) -> (Decision, Charge) {
         self.update(key, |rule, state, now| {
             let decision = reserve(rule, state, now, cost, max_wait);
             let at = now + decision.wait_ticks().unwrap_or(0);
             let mark = rule.mark(state, at);
-            let taken = Taken::Charge(Charge { cost, at, mark });
-            Reserved { decision, taken }
+            (decision, Charge { cost, at, mark })
         })
     }
 
@@ -64,7 +72,7 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
 
     /// Returns for how many ticks a caller may wait: only a queue makes callers
     /// wait here.
-    fn longest_wait(&self, key: u64, wait: Option<Wait>) -> Tick {
+    pub(super) fn longest_wait(&self, key: u64, wait: Option<Wait>) -> Tick {
         match wait {
             _ if !self.rule.queues() => 0,
             None => Tick::MAX,
@@ -77,16 +85,22 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
     pub(super) fn reserve_or_wait(this: &Arc<Self>, key: u64, request: CheckRequest) -> Reserved {
         let CheckRequest { cost, wait } = request;
         let Some(wait) = wait.filter(|_| this.rule.queues()) else {
-            return this.charge(key, cost, this.longest_wait(key, None));
+            return this.charge(key, cost, this.longest_wait(key, None)).into();
         };
         // Most callers need not wait, so the queue is locked only for the
         // others.
-        let reserved = this.charge(key, cost, 0);
-        if reserved.decision.is_admitted() {
-            return reserved;
+        let charged = this.charge(key, cost, 0);
+        if charged.0.is_admitted() {
+            return charged.into();
         }
         let max_wait = wait.longest(Tick::MAX);
-        Self::join_queue(this, key, cost, (max_wait, wait.max_queue))
+        match Self::join_queue(this, key, cost, (max_wait, wait.max_queue)) {
+            Ok(booking) => Reserved {
+                decision: booking.decision,
+                taken: Taken::Place(booking.reservation()),
+            },
+            Err(decided) => decided.into(),
+        }
     }
 }
 
@@ -134,6 +148,10 @@ impl<R: Rule, S: Store<R::State>, C: Clock> MemberBucket for LocalBucket<'_, R, 
 
     fn reserve(&self, request: CheckRequest) -> Option<Reserved> {
         Some(Shared::reserve_or_wait(self.shared, self.key, request))
+    }
+
+    fn hold(&self, request: CheckRequest) -> Option<Holding> {
+        Some(Shared::hold_as_member(self.shared, self.key, request))
     }
 
     fn certain_denial(&self, request: CheckRequest) -> Option<Decision> {

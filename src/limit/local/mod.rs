@@ -2,6 +2,7 @@
 //! buckets, and the waits of its callers.
 
 pub(crate) mod builder;
+mod hold;
 pub(crate) mod limiter;
 pub(crate) mod log_store;
 pub(crate) mod member;

@@ -15,13 +15,17 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{shared::Shared, store::Store, wait_queue::QueuedCaller};
+use super::{
+    shared::Shared,
+    store::Store,
+    wait_queue::{Due, QueuedCaller},
+};
 use crate::{
     clock::{Clock, Tick},
     limit::{
         decision::Decision,
         limiter::{Check, Wait},
-        reservation::{Reservation, Reserved, Taken},
+        reservation::{Charge, Reservation},
         rules::{quota::Cost, rule::Rule},
     },
 };
@@ -36,62 +40,87 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
         cost: Cost,
         wait: Wait,
     ) -> Check<Reservation> {
-        let max_wait = match wait.max_wait {
-            Some(_) => wait.longest(0),
-            None if this.rule.queues() => wait.longest(Tick::MAX),
-            None => return Check::Now(this.check(key, cost)),
+        let Some(max_wait) = this.max_wait(&wait) else {
+            return Check::Now(this.check(key, cost));
         };
         let decision = this.reserve(key, cost, 0);
         if decision.is_admitted() || max_wait == 0 {
             return Check::Now(decision);
         }
-        let Reserved { decision, taken } =
-            Self::join_queue(this, key, cost, (max_wait, wait.max_queue));
-        match taken {
-            Taken::Place(reservation) => Check::Later(reservation),
-            Taken::Charge(_) => Check::Now(decision),
+        match Self::join_queue(this, key, cost, (max_wait, wait.max_queue)) {
+            Ok(booking) => Check::Later(booking.reservation()),
+            Err((decision, _)) => Check::Now(decision),
         }
     }
 
-    /// Books a place in the queue, unless none is needed or there is none. The
-    /// queue is locked from the booking until the place is taken, so that both
-    /// have the same order.
+    /// Returns how many ticks a caller may wait; `None` if neither it nor the
+    /// rule has said that it waits at all.
+    #[inline]
+    pub(super) fn max_wait(&self, wait: &Wait) -> Option<Tick> {
+        match wait.max_wait {
+            Some(_) => Some(wait.longest(0)),
+            None if self.rule.queues() => Some(wait.longest(Tick::MAX)),
+            None => None,
+        }
+    }
+
+    /// Books a place in the queue. The queue is locked from the booking until
+    /// the place is taken, so that both have the same order.
+    ///
+    /// # Errors
+    ///
+    /// With the decision if no place is needed, or if there is none.
     pub(super) fn join_queue(
         this: &Arc<Self>,
         key: u64,
         cost: Cost,
         (max_wait, max_queue): (Tick, usize),
-    ) -> Reserved {
+    ) -> Result<Booking<R, S, C>, (Decision, Charge)> {
         let mut queues = this.wait_queues();
         let full = queues.len(key) >= max_queue;
-        let charged = this.charge(key, cost, if full { 0 } else { max_wait });
-        let decision = charged.decision;
+        let (decision, charge) = this.charge(key, cost, if full { 0 } else { max_wait });
         let Some(wait) = decision.wait_ticks() else {
-            return charged;
+            return Err((decision, charge));
         };
-        let due = Instant::now() + Duration::from_micros(wait);
-        let caller = queues.join(key, cost, due);
+        let instant = Instant::now() + Duration::from_micros(wait);
+        let at = charge.at;
+        let caller = queues.join(key, cost, Due { instant, at });
         drop(queues);
-        let booking = Booking {
+        Ok(Booking {
             shared: this.clone(),
             key,
             caller,
-        };
-        let reservation = Reservation::new(async move {
-            booking.caller.wait().await;
-            Ok(decision.when_due())
-        });
-        let taken = Taken::Place(reservation);
-        Reserved { decision, taken }
+            decision,
+            charge,
+        })
     }
 }
 
 /// A place in the queue. When it is dropped before it is due, its cost goes
 /// back into the bucket, or to the callers behind it.
-struct Booking<R: Rule, S: Store<R::State>, C: Clock> {
+pub(super) struct Booking<R: Rule, S: Store<R::State>, C: Clock> {
     shared: Arc<Shared<R, S, C>>,
     key: u64,
     caller: Arc<QueuedCaller>,
+    /// The decision to wait.
+    pub(super) decision: Decision,
+    /// As it was booked.
+    charge: Charge,
+}
+
+impl<R: Rule, S: Store<R::State>, C: Clock> Booking<R, S, C> {
+    /// Turns it into the future of the decision.
+    pub(super) fn reservation(self) -> Reservation {
+        Reservation::new(async move { Ok(self.wait().await.0) })
+    }
+
+    /// Waits until the place is due. Returns the decision, and the charge as
+    /// the queue has moved it.
+    pub(super) async fn wait(self) -> (Decision, Charge) {
+        self.caller.wait().await;
+        let at = self.caller.due().at;
+        (self.decision.when_due(), Charge { at, ..self.charge })
+    }
 }
 
 impl<R: Rule, S: Store<R::State>, C: Clock> Drop for Booking<R, S, C> {

@@ -19,6 +19,7 @@ use tokio::{
 };
 
 use crate::{
+    clock::Tick,
     limit::rules::quota::Cost,
     sync::{Mutex, lock},
 };
@@ -36,9 +37,18 @@ pub(super) struct QueuedCaller {
     /// How much it has booked.
     cost: Cost,
     /// Moves up when a caller before this one leaves.
-    due: Mutex<Instant>,
+    due: Mutex<Due>,
     /// Wakes the caller when `due` has changed.
     moved: Notify,
+}
+
+/// When a booking falls due.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Due {
+    /// For the timer.
+    pub(super) instant: Instant,
+    /// The same on the clock of the limiter.
+    pub(super) at: Tick,
 }
 
 impl WaitQueues {
@@ -48,7 +58,7 @@ impl WaitQueues {
     }
 
     /// Adds a caller whose booking falls due at `due`.
-    pub(super) fn join(&mut self, key: u64, cost: Cost, due: Instant) -> Arc<QueuedCaller> {
+    pub(super) fn join(&mut self, key: u64, cost: Cost, due: Due) -> Arc<QueuedCaller> {
         let caller = Arc::new(QueuedCaller {
             cost,
             due: Mutex::new(due),
@@ -74,7 +84,7 @@ impl WaitQueues {
         };
         queue.remove(position);
         let due = caller.due();
-        let free = if due > Instant::now() {
+        let free = if due.instant > Instant::now() {
             move_up(queue.range(position..), due, caller.cost)
         } else {
             0
@@ -89,18 +99,14 @@ impl WaitQueues {
 /// Moves each caller to the booking of the one before it, beginning with a
 /// booking that became free. Returns the cost of the booking that is left over,
 /// or 0 if one was too small for the caller behind it.
-fn move_up<'a>(
-    behind: impl Iterator<Item = &'a Arc<QueuedCaller>>,
-    due: Instant,
-    cost: Cost,
-) -> Cost {
+fn move_up<'a>(behind: impl Iterator<Item = &'a Arc<QueuedCaller>>, due: Due, cost: Cost) -> Cost {
     let (mut due, mut cost) = (due, cost);
     for caller in behind {
         if caller.cost > cost {
             return 0;
         }
         // After a credit from outside, a later caller may be due sooner.
-        if caller.due() <= due {
+        if caller.due().instant <= due.instant {
             continue;
         }
         due = caller.move_to(due);
@@ -113,16 +119,19 @@ impl QueuedCaller {
     /// Sleeps until the booking is due, however often it is moved.
     pub(super) async fn wait(&self) {
         // A timeout means that the booking was not moved until it was due.
-        while timeout_at(self.due(), self.moved.notified()).await.is_ok() {}
+        while timeout_at(self.due().instant, self.moved.notified())
+            .await
+            .is_ok()
+        {}
     }
 
     /// Returns when the booking falls due, as of now.
-    fn due(&self) -> Instant {
+    pub(super) fn due(&self) -> Due {
         *lock(&self.due)
     }
 
     /// Sets a new instant, and returns the old one.
-    fn move_to(&self, due: Instant) -> Instant {
+    fn move_to(&self, due: Due) -> Due {
         let mut own = lock(&self.due);
         self.moved.notify_one();
         std::mem::replace(&mut own, due)

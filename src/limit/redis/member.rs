@@ -18,6 +18,7 @@ use crate::{
     key::StoreKey,
     limit::{
         decision::Decision,
+        hold::Holding,
         limiter::Wait,
         member::{BucketId, Member, MemberBucket},
         reservation::{Charge, CheckRequest, GuardedDecision, Reservation, Reserved, Rollback},
@@ -63,6 +64,11 @@ impl<R: Scripted, P: Policy> MemberBucket for RedisBucket<'_, R, P> {
     /// `None`: a bucket in Redis is reserved by the request that `remote`
     /// returns.
     fn reserve(&self, _request: CheckRequest) -> Option<Reserved> {
+        None
+    }
+
+    /// `None`: `Redis` is no `HoldMember`.
+    fn hold(&self, _request: CheckRequest) -> Option<Holding> {
         None
     }
 

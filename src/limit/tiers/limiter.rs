@@ -6,6 +6,7 @@ use std::{borrow::Borrow, collections::HashMap, hash::Hash, sync::Arc, time::Dur
 
 use crate::limit::{
     decision::{Decision, Verdict},
+    hold::{HoldError, HoldLimiter, Holding},
     limiter::{Backend, Check, LimitNames, Limiter, Wait},
     others::Others,
     rules::quota::Cost,
@@ -157,5 +158,44 @@ where
     ) -> Check<L::Future> {
         self.of(tier.borrow())
             .map_or_else(denied, |it| it.until_ready_noting(key, cost, wait, others))
+    }
+}
+
+/// The answer to every hold of a blocked tier.
+fn nothing_held<E>() -> Holding<E> {
+    Holding::now(Err(HoldError::Denied(blocked())))
+}
+
+impl<T, Q, K, L> HoldLimiter<(Q, K)> for Tiers<T, L>
+where
+    T: Eq + Hash,
+    Q: Borrow<T>,
+    L: HoldLimiter<K>,
+{
+    fn hold(&self, (tier, key): &(Q, K), estimate: Cost) -> Holding<L::Error> {
+        self.of(tier.borrow())
+            .map_or_else(nothing_held, |it| it.hold(key, estimate))
+    }
+
+    fn hold_until_ready(
+        &self,
+        (tier, key): &(Q, K),
+        estimate: Cost,
+        wait: Wait,
+    ) -> Holding<L::Error> {
+        self.of(tier.borrow())
+            .map_or_else(nothing_held, |it| it.hold_until_ready(key, estimate, wait))
+    }
+
+    fn hold_until_ready_noting(
+        &self,
+        (tier, key): &(Q, K),
+        estimate: Cost,
+        wait: Wait,
+        others: &mut Others,
+    ) -> Holding<L::Error> {
+        self.of(tier.borrow()).map_or_else(nothing_held, |it| {
+            it.hold_until_ready_noting(key, estimate, wait, others)
+        })
     }
 }

@@ -7,7 +7,8 @@ use super::limiter::{Tiers, blocked};
 use crate::limit::redis::AllRequest;
 use crate::limit::{
     decision::Decision,
-    member::{BucketId, Member, MemberBucket, Peek},
+    hold::{HoldError, Holding},
+    member::{BucketId, HoldMember, Member, MemberBucket, Peek},
     reservation::{Charge, CheckRequest, Reserved, Rollback, Taken},
 };
 
@@ -46,6 +47,13 @@ impl<B: MemberBucket> MemberBucket for TierBucket<B> {
                 decision: blocked(),
                 taken: Taken::Charge(NO_CHARGE),
             }),
+        }
+    }
+
+    fn hold(&self, request: CheckRequest) -> Option<Holding> {
+        match self {
+            Self::Limited(bucket) => bucket.hold(request),
+            Self::Blocked => Some(Holding::now(Err(HoldError::Denied(blocked())))),
         }
     }
 
@@ -107,4 +115,12 @@ where
             TierBucket::Limited(limiter.bucket(key))
         })
     }
+}
+
+impl<T, Q, K, L> HoldMember<(Q, K)> for Tiers<T, L>
+where
+    T: Eq + Hash,
+    Q: Borrow<T>,
+    L: HoldMember<K>,
+{
 }

@@ -1,0 +1,244 @@
+//! Holds against a ledger: whatever comes in between, a budget never has more
+//! left than if each hold had charged only what it was settled for.
+
+use std::time::Duration;
+
+use proptest::{collection::vec, prelude::*};
+use sluicegate::{
+    clock::{Manual, Tick},
+    limit::{
+        All, Cost, Direct, FixedWindow, GiveBack, Hold, HoldError, HoldLimiter, Holding,
+        LeakyBucket, Local, OneKey, Quota, Rule, SlidingLog, SlidingWindow, TokenBucket,
+    },
+};
+
+use crate::support::{START, small_quota};
+
+/// A step of a history. Holds are chosen by their index among those that are
+/// open.
+#[derive(Clone, Debug)]
+enum Step {
+    Wait(Tick),
+    Check(Cost),
+    Hold(Cost),
+    Settle(usize, Cost),
+    Keep(usize),
+    GiveBack(usize),
+    Drop(usize),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        3 => (0..60_000_u64).prop_map(Step::Wait),
+        1 => (0..2_u64).prop_map(Step::Wait),
+        2 => (0..4_u64).prop_map(Step::Check),
+        4 => (0..8_u64).prop_map(Step::Hold),
+        3 => (any::<usize>(), 0..10_u64).prop_map(|(hold, actual)| Step::Settle(hold, actual)),
+        1 => any::<usize>().prop_map(Step::Keep),
+        1 => any::<usize>().prop_map(Step::GiveBack),
+        1 => any::<usize>().prop_map(Step::Drop),
+    ];
+    vec(step, 1..40)
+}
+
+/// What was charged, and when: checks, and holds as far as they are settled.
+#[derive(Default)]
+struct Ledger(Vec<(Tick, Cost)>);
+
+impl Ledger {
+    fn charge(&mut self, at: Tick, cost: Cost) -> usize {
+        self.0.push((at, cost));
+        self.0.len() - 1
+    }
+
+    /// Under-use was never charged; over-use is charged now.
+    fn settle(&mut self, entry: usize, now: Tick, actual: Cost) {
+        let charged = &mut self.0[entry].1;
+        let over = actual.saturating_sub(*charged);
+        *charged = actual.min(*charged);
+        self.charge(now, over);
+    }
+
+    /// Returns what a bucket has left in which all of that was charged.
+    fn remaining<R: Rule>(&self, rule: &R, now: Tick) -> Cost {
+        let mut entries = self.0.clone();
+        entries.sort_by_key(|(at, _)| *at);
+        let mut state = R::State::default();
+        for (at, cost) in entries {
+            rule.debit(&mut state, at, cost);
+        }
+        rule.decide(&mut state, now, 0).remaining()
+    }
+}
+
+type OpenHold = (usize, Hold<GiveBack>);
+
+/// A limiter with what it takes to play a history on it.
+struct Player<'a, R: Rule> {
+    rule: &'a R,
+    clock: &'a Manual,
+    hold: &'a dyn Fn(Cost) -> Option<Hold>,
+    check: &'a dyn Fn(Cost) -> bool,
+    remaining: &'a dyn Fn() -> Cost,
+    ledger: Ledger,
+    open: Vec<OpenHold>,
+    now: Tick,
+}
+
+impl<R: Rule> Player<'_, R> {
+    fn play(mut self, steps: &[Step]) {
+        for step in steps {
+            self.step(step);
+            let (is, at_most) = (
+                (self.remaining)(),
+                self.ledger.remaining(self.rule, self.now),
+            );
+            assert!(
+                is <= at_most,
+                "{is} left instead of {at_most} after {step:?}"
+            );
+        }
+    }
+
+    fn step(&mut self, step: &Step) {
+        match *step {
+            Step::Wait(ticks) => {
+                self.now += ticks;
+                self.clock.set(self.now);
+            }
+            Step::Check(cost) => {
+                if (self.check)(cost) {
+                    self.ledger.charge(self.now, cost);
+                }
+            }
+            Step::Hold(cost) => {
+                if let Some(hold) = (self.hold)(cost) {
+                    assert_eq!(hold.estimate(), cost);
+                    let entry = self.ledger.charge(self.now, cost);
+                    self.open.push((entry, hold.or_give_back()));
+                }
+            }
+            Step::Settle(hold, actual) => self.end(hold, |_| actual, |hold| hold.settle(actual)),
+            Step::Keep(hold) => self.end(hold, |estimate| estimate, Hold::keep),
+            Step::GiveBack(hold) => self.end(hold, |_| 0, Hold::give_back),
+            Step::Drop(hold) => self.end(hold, |_| 0, drop),
+        }
+    }
+
+    fn end(
+        &mut self,
+        hold: usize,
+        actual: impl FnOnce(Cost) -> Cost,
+        end: impl FnOnce(Hold<GiveBack>),
+    ) {
+        if self.open.is_empty() {
+            return;
+        }
+        let (entry, hold) = self.open.swap_remove(hold % self.open.len());
+        self.ledger.settle(entry, self.now, actual(hold.estimate()));
+        end(hold);
+    }
+}
+
+fn local<R: Rule>(rule: &R, clock: &Manual) -> Local<R, Direct, Manual> {
+    Local::builder(rule.clone()).clock(clock.clone()).direct()
+}
+
+fn clock() -> Manual {
+    let clock = Manual::new();
+    clock.set(START);
+    clock
+}
+
+fn plays<R: Rule>(rule: &R, steps: &[Step]) {
+    let clock = clock();
+    let limiter = local(rule, &clock);
+    Player {
+        rule,
+        clock: &clock,
+        hold: &|cost| limiter.hold(cost).ok(),
+        check: &|cost| limiter.check(cost).is_admitted(),
+        remaining: &|| limiter.peek().remaining(),
+        ledger: Ledger::default(),
+        open: Vec::new(),
+        now: START,
+    }
+    .play(steps);
+}
+
+fn at_once<E: std::fmt::Debug>(holding: Holding<E>) -> Option<Hold> {
+    match holding.try_now().unwrap() {
+        Ok(hold) => Some(hold),
+        Err(HoldError::Denied(_)) => None,
+        Err(HoldError::Limiter(error)) => panic!("{error:?}"),
+    }
+}
+
+/// A large second member denies nothing, and a small one denies often; both
+/// members keep the law.
+fn plays_in_all<R: Rule>(rule: &R, other: &TokenBucket, steps: &[Step]) {
+    for watched in [0, 1] {
+        let clock = clock();
+        let members = (local(rule, &clock), local(other, &clock));
+        let all = All(members.clone()).one_key();
+        let hold = |cost| at_once(hold(&all, cost));
+        let check = |cost| match sluicegate::limit::Limiter::check(&all, &(), cost) {
+            sluicegate::limit::Check::Now(decision) => decision.is_admitted(),
+            sluicegate::limit::Check::Later(_) => panic!("nothing to wait for"),
+        };
+        match watched {
+            0 => Player {
+                rule,
+                clock: &clock,
+                hold: &hold,
+                check: &check,
+                remaining: &|| members.0.peek().remaining(),
+                ledger: Ledger::default(),
+                open: Vec::new(),
+                now: START,
+            }
+            .play(steps),
+            _ => Player {
+                rule: other,
+                clock: &clock,
+                hold: &hold,
+                check: &check,
+                remaining: &|| members.1.peek().remaining(),
+                ledger: Ledger::default(),
+                open: Vec::new(),
+                now: START,
+            }
+            .play(steps),
+        }
+    }
+}
+
+type Both<R> = All<OneKey<(Local<R, Direct, Manual>, Local<TokenBucket, Direct, Manual>)>>;
+
+fn hold<R: Rule>(all: &Both<R>, cost: Cost) -> Holding {
+    HoldLimiter::hold(all, &(), cost)
+}
+
+proptest! {
+    #[test]
+    fn a_budget_never_has_more_than_was_settled(quota in small_quota(), steps in steps()) {
+        plays(&TokenBucket::new(quota), &steps);
+        plays(&LeakyBucket::meter(quota), &steps);
+        plays(&SlidingWindow::new(quota), &steps);
+        plays(&SlidingLog::new(quota), &steps);
+        plays(&FixedWindow::new(quota), &steps);
+    }
+
+    #[test]
+    fn no_member_of_all_has_more_than_was_settled(
+        quota in small_quota(),
+        burst in 1..20_u64,
+        steps in steps(),
+    ) {
+        let other = TokenBucket::new(Quota::new(3, Duration::from_millis(100)).unwrap().burst(burst));
+        plays_in_all(&TokenBucket::new(quota), &other, &steps);
+        plays_in_all(&SlidingWindow::new(quota), &other, &steps);
+        plays_in_all(&SlidingLog::new(quota), &other, &steps);
+        plays_in_all(&FixedWindow::new(quota), &other, &steps);
+    }
+}
