@@ -1,0 +1,89 @@
+//! Parts of the sentences under the plots.
+
+use super::view::Outcome;
+
+/// The most names that a list spells out.
+const NAMES: usize = 4;
+
+/// What stands at the ends of a ranking.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Ends<T> {
+    /// All with the smallest value.
+    pub(super) least: Vec<T>,
+    /// All with the largest value.
+    pub(super) most: Vec<T>,
+}
+
+/// Returns those with the smallest and with the largest value; `None` if there are
+/// none, or if all are equal.
+pub(super) fn ends<T: Copy>(items: &[T], value: impl Fn(&T) -> f64) -> Option<Ends<T>> {
+    let values = || items.iter().map(&value);
+    let (least, most) = (values().reduce(f64::min)?, values().reduce(f64::max)?);
+    let with = |wanted: f64| {
+        let equal = items.iter().copied().filter(|item| value(item) == wanted);
+        equal.collect()
+    };
+    (least < most).then(|| Ends {
+        least: with(least),
+        most: with(most),
+    })
+}
+
+/// Returns the names of the rules as a list: `a, b and c`.
+pub(super) fn rules(outcomes: &[Outcome<'_>]) -> String {
+    let titles: Vec<_> = outcomes
+        .iter()
+        .map(|outcome| outcome.rule.title.as_str())
+        .collect();
+    list(&titles)
+}
+
+/// Returns names as a list; of many, the first and the number of the others.
+pub(super) fn list(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => (*one).into(),
+        [names @ .., last] if names.len() < NAMES => format!("{} and {last}", names.join(", ")),
+        names => format!(
+            "{} and {} others",
+            names[..NAMES - 1].join(", "),
+            names.len() - NAMES + 1
+        ),
+    }
+}
+
+/// Returns a phrase as the start of a sentence.
+pub(super) fn start(phrase: &str) -> String {
+    let mut letters = phrase.chars();
+    let first = letters.next().map(char::to_uppercase);
+    first.map_or_else(String::new, |first| first.chain(letters).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_ones_share_an_end() {
+        let ends = ends(&[2, 1, 2, 1, 3], |value| f64::from(*value)).unwrap();
+        assert_eq!((ends.least, ends.most), (vec![1, 1], vec![3]));
+    }
+
+    #[test]
+    fn equal_values_have_no_ends() {
+        assert_eq!(ends(&[7, 7], |value| f64::from(*value)), None);
+        assert_eq!(ends(&[], |value: &i32| f64::from(*value)), None);
+    }
+
+    #[test]
+    fn a_list_ends_with_and() {
+        assert_eq!(list(&["a"]), "a");
+        assert_eq!(list(&["a", "b"]), "a and b");
+        assert_eq!(list(&["a", "b", "c", "d"]), "a, b, c and d");
+    }
+
+    #[test]
+    fn a_long_list_counts_the_rest() {
+        assert_eq!(list(&["a", "b", "c", "d", "e"]), "a, b, c and 2 others");
+    }
+}
