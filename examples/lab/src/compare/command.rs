@@ -1,8 +1,16 @@
 //! `lab compare`: its flags, and the order of its work.
 
-use std::{error::Error, path::PathBuf};
+use std::{
+    error::Error,
+    fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
 
 use clap::Args;
+use serde::Serialize;
+
+use super::{grid::simulate, table::table, traffic::Scale};
 
 /// Plays made-up traffic through every rule and its peers
 #[derive(Debug, Args)]
@@ -29,13 +37,29 @@ pub struct Command {
 }
 
 impl Command {
-    /// Runs the comparison.
+    /// Runs the comparison, writes its files, and prints a table.
     ///
     /// # Errors
     ///
     /// If a file cannot be written, or the Redis server does not answer.
     pub fn run(self) -> Result<(), Box<dyn Error>> {
-        std::fs::create_dir_all(&self.out)?;
+        let scale = match self.quick {
+            true => Scale::Quick,
+            false => Scale::Full,
+        };
+        let results = simulate(self.seed, scale);
+        fs::create_dir_all(&self.out)?;
+        write(&self.out.join("results.json"), &results)?;
+        // A closed stdout does not stop the files from being written.
+        _ = io::stdout().write_all(table(&results).as_bytes());
         Ok(())
     }
+}
+
+/// Writes a value as one line of JSON.
+fn write(path: &Path, value: &impl Serialize) -> Result<(), Box<dyn Error>> {
+    let mut text = serde_json::to_string(value)?;
+    text.push('\n');
+    fs::write(path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+    Ok(())
 }
