@@ -72,6 +72,8 @@ mod stages;
 mod wire;
 
 pub(crate) use self::enforce::CallerDeadline;
+#[cfg(feature = "client")]
+pub(crate) use self::propagate::CallEnd;
 pub use self::{
     cancellation::{CancelCause, Cancellation},
     coverage::Coverage,

@@ -185,6 +185,13 @@ impl Refusal {
         self.deadline_owner == DeadlineOwner::Caller && self.reason == Reason::DeadlineExceeded
     }
 
+    /// Returns whether a bound has passed that this process set for a call of
+    /// its own.
+    #[cfg(feature = "client")]
+    pub(crate) fn is_own_bound(&self) -> bool {
+        self.deadline_owner == DeadlineOwner::Server
+    }
+
     /// The request has a timeout that cannot be parsed.
     pub(crate) fn bad_deadline(source: impl Into<BoxError>) -> Self {
         Self::from_error(Reason::BadDeadline, source.into())

@@ -115,6 +115,8 @@
 //!   earlier by the margin.
 //! * `tower::timeout` tells the callee nothing, and changes the error type.
 
+#[cfg(feature = "client")]
+mod attempt;
 pub mod body;
 mod call;
 mod call_bound;
@@ -126,4 +128,6 @@ mod readiness;
 mod service;
 mod settings;
 
+#[cfg(feature = "client")]
+pub(crate) use self::attempt::CallEnd;
 pub use self::{layer::PropagateDeadlineLayer, service::PropagateDeadline};
