@@ -1,0 +1,104 @@
+//! The budget that a fleet shares in Redis.
+//!
+//! The server decides by its own clock, with `lua/retry_budget.lua`, the twin of
+//! `window`.
+
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
+
+use ::redis::{Cmd, Value};
+use tokio::time::Instant;
+
+use super::{
+    asking::{Asking, FleetAnswer},
+    window::{BudgetRule, SLOTS},
+};
+use crate::{
+    clock::{Tick, ticks},
+    key::EncodedKey,
+    redis::{Connection, Error, Lane, Script},
+    sync::{Mutex, lock},
+};
+
+static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(concat!(
+        include_str!("../../../../lua/prelude.lua"),
+        include_str!("../../../../lua/retry_budget.lua"),
+    ))
+});
+
+/// The budget of a fleet, as one process sees it.
+pub(super) struct Fleet {
+    rule: BudgetRule,
+    /// The length of a slot.
+    slot: Tick,
+    connection: Connection,
+    key: String,
+    /// Until when it is not asked, after a denial.
+    denied_until: Mutex<Option<Instant>>,
+}
+
+impl Fleet {
+    pub(super) fn new(
+        rule: BudgetRule,
+        window: Duration,
+        name: &str,
+        connection: &Connection,
+    ) -> Self {
+        let connection = connection.on(Lane::Limits);
+        let (prefix, name) = (connection.prefix(), EncodedKey::of(name));
+        Self {
+            rule,
+            slot: ticks(window) / SLOTS,
+            key: format!("{prefix}:{{{name}}}:retries"),
+            connection,
+            denied_until: Mutex::default(),
+        }
+    }
+
+    /// Asks for a retry, and tells of requests by their age in slots.
+    pub(super) fn ask(self: Arc<Self>, requests: Vec<(u64, u64)>) -> Asking {
+        Box::pin(async move {
+            if self.is_denied() {
+                return FleetAnswer::Denied;
+            }
+            let reply = self.connection.run(&SCRIPT, self.call(&requests)).await;
+            let answer = read(reply);
+            if answer == FleetAnswer::Denied {
+                let pause = Duration::from_micros(self.slot);
+                *lock(&self.denied_until) = Some(Instant::now() + pause);
+            }
+            answer
+        })
+    }
+
+    fn is_denied(&self) -> bool {
+        let until = *lock(&self.denied_until);
+        until.is_some_and(|until| Instant::now() < until)
+    }
+
+    fn call(&self, requests: &[(u64, u64)]) -> Cmd {
+        let mut call = SCRIPT.call_at([&self.key].into_iter(), None);
+        let BudgetRule {
+            percent,
+            minimum,
+            reserve,
+        } = self.rule;
+        call.arg(percent).arg(minimum).arg(reserve).arg(self.slot);
+        for (age, count) in requests {
+            call.arg(age).arg(count);
+        }
+        call
+    }
+}
+
+/// Reads 1 for a retry that is admitted, and 0 for one that is denied.
+fn read(reply: Result<Value, Error>) -> FleetAnswer {
+    match reply {
+        Ok(Value::Int(1)) => FleetAnswer::Admitted,
+        Ok(Value::Int(0)) => FleetAnswer::Denied,
+        _ => FleetAnswer::Unavailable,
+    }
+}

@@ -1,0 +1,187 @@
+//! The budget that the clones of a layer share.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+
+#[cfg(feature = "redis")]
+use super::fleet::Fleet;
+use super::{
+    asking::Asking,
+    builder::RetryBudgetBuilder,
+    open_slot::OpenSlot,
+    reservation::Reservation,
+    window::{BudgetRule, SLOTS, Window},
+};
+use crate::{
+    clock::{Tick, ticks},
+    sync::{Mutex, lock},
+};
+
+/// How many retries a client may send: a share of its requests.
+///
+/// Unless set, there are at most 10 retries for 100 requests in any 10 seconds,
+/// and at most 10 at once. A client with few requests has no retries: a budget
+/// with a minimum rate would let many such clients double the load of a server
+/// that fails.
+///
+/// Clones share the budget. Give one budget to all layers whose calls go to the
+/// same servers.
+///
+/// ```
+/// use std::time::Duration;
+/// use sluicegate::client::{RetryBudget, RetryLayer};
+///
+/// let budget = RetryBudget::builder().percent(20).window(Duration::from_secs(30)).local();
+/// let orders = RetryLayer::new().budget(budget.clone());
+/// let payments = RetryLayer::new().budget(budget);
+/// # let _ = (orders, payments);
+/// ```
+///
+/// # How it counts
+///
+/// Requests deposit, and retries withdraw. A window consists of 20 slots. Of
+/// requests the last 20 slots count, the present one included, and of retries
+/// the last 21. So the share holds in every window, and up to 5 % of it may stay
+/// unused. A retry is reserved before its client waits, so that calls that wait
+/// do not overdraw the budget together, and counted when it is sent.
+///
+/// It goes by tokio's clock.
+#[derive(Clone)]
+pub struct RetryBudget {
+    shared: Arc<LocalBudget>,
+    #[cfg(feature = "redis")]
+    fleet: Option<Arc<Fleet>>,
+}
+
+/// The part of a budget in this process.
+pub(super) struct LocalBudget {
+    origin: Instant,
+    /// The length of a slot.
+    slot: Tick,
+    open: OpenSlot,
+    window: Mutex<Window>,
+}
+
+impl RetryBudget {
+    /// Returns the default budget of this process.
+    pub fn new() -> Self {
+        Self::builder().local()
+    }
+
+    /// Returns a builder.
+    pub fn builder() -> RetryBudgetBuilder {
+        RetryBudgetBuilder::new()
+    }
+
+    pub(super) fn of(rule: BudgetRule, window: Duration) -> Self {
+        let shared = LocalBudget {
+            origin: Instant::now(),
+            slot: ticks(window) / SLOTS,
+            open: OpenSlot::default(),
+            window: Mutex::new(Window::new(rule)),
+        };
+        Self {
+            shared: Arc::new(shared),
+            #[cfg(feature = "redis")]
+            fleet: None,
+        }
+    }
+
+    #[cfg(feature = "redis")]
+    pub(super) fn with_fleet(mut self, fleet: Fleet) -> Self {
+        self.fleet = Some(Arc::new(fleet));
+        self
+    }
+
+    /// Counts a request.
+    #[inline]
+    pub(in crate::client::retry) fn count(&self) {
+        let number = self.shared.number();
+        if !self.shared.open.count(number) {
+            self.shared.count_in_new_slot(number);
+        }
+    }
+
+    /// Reserves a retry; `None` if the budget is used up.
+    pub(in crate::client::retry) fn reserve(&self) -> Option<Reservation> {
+        let taken = self.shared.locked(Window::reserve)?;
+        Some(Reservation::new(self.shared.clone(), taken))
+    }
+
+    /// Asks the fleet, which has to agree to a retry, if there is one.
+    #[cfg(feature = "redis")]
+    pub(in crate::client::retry) fn ask_fleet(&self) -> Option<Asking> {
+        let fleet = self.fleet.clone()?;
+        let requests = self.shared.locked(Window::take_unsent);
+        Some(fleet.ask(requests))
+    }
+
+    #[cfg(not(feature = "redis"))]
+    pub(in crate::client::retry) fn ask_fleet(&self) -> Option<Asking> {
+        None
+    }
+}
+
+impl LocalBudget {
+    /// Runs `work` on the window, at the present slot and with all requests
+    /// counted.
+    pub(super) fn locked<T>(&self, work: impl FnOnce(&mut Window, u64) -> T) -> T {
+        let mut window = lock(&self.window);
+        let number = self.number();
+        let (open, requests) = self.open.open(number);
+        window.add_requests(open, requests);
+        work(&mut window, number)
+    }
+
+    #[cold]
+    fn count_in_new_slot(&self, number: u64) {
+        self.locked(|window, now| window.add_requests(now.max(number), 1));
+    }
+
+    /// Returns the number of the present slot. The first one is 1.
+    #[inline]
+    fn number(&self) -> u64 {
+        1 + ticks(self.origin.elapsed()) / self.slot
+    }
+}
+
+impl Default for RetryBudget {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for RetryBudget {
+    debug_opaque!(RetryBudget);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn requests_are_forgotten_after_the_window() {
+        let budget = RetryBudget::new();
+        (0..20).for_each(|_| budget.count());
+        let (one, other) = (budget.reserve(), budget.reserve());
+        assert!(one.is_some() && other.is_some() && budget.reserve().is_none());
+        drop(one);
+        assert!(budget.reserve().is_some_and(Reservation::spend));
+        tokio::time::advance(Duration::from_secs(10)).await;
+        assert!(budget.reserve().is_none());
+        assert!(!other.unwrap().spend());
+    }
+
+    #[test]
+    fn threads_lose_no_request() {
+        let budget = RetryBudget::builder().percent(100).reserve(100_000).local();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..5_000).for_each(|_| budget.count()));
+            }
+        });
+        let reserved: Vec<_> = std::iter::from_fn(|| budget.reserve()).collect();
+        assert_eq!(reserved.len(), 20_000);
+    }
+}
