@@ -1,0 +1,15 @@
+//! Bodies: of requests, which are sent again, and of responses.
+
+mod by_clone;
+mod known;
+mod repeatable;
+mod response_body;
+mod tape;
+
+pub use self::{
+    by_clone::CloneSource,
+    known::BoxedTapeSource,
+    repeatable::{BodySource, RepeatableBody},
+    response_body::ResponseBody,
+    tape::{TapeSource, TapedBody},
+};
