@@ -4,3 +4,9 @@
 //! back. [`advice`] reads that from the headers and trailers of HTTP and gRPC.
 
 pub mod advice;
+pub mod retry;
+
+pub use self::retry::{
+    BodySource, CloneSource, Progress, RepeatableBody, Retry, RetryBudget, RetryBudgetBuilder,
+    RetryLayer, TapedBody,
+};

@@ -1,0 +1,163 @@
+//! Which errors say that a call was not processed.
+//!
+//! | error | the call |
+//! |---|---|
+//! | a connect error of hyper-util or tonic, a refused connection | was not sent |
+//! | a request that hyper gives back, because the connection has closed | was not sent |
+//! | `REFUSED_STREAM`; a `GOAWAY` whose last stream is an earlier one | was not processed (RFC 9113, sections 8.7 and 6.8) |
+//! | an error of hyper about its user, such as a failed request body | is not to be repeated |
+//! | any other | may have been processed |
+
+use std::{any::Any, error::Error, io, iter, sync::Arc};
+
+use super::finding::{Finding, Progress};
+use crate::{client::retry::observe::Stop, error::BoxError, refusal::Refusal};
+
+/// Reads errors of a type that is not known here.
+pub(in crate::client::retry) type ReadError =
+    Arc<dyn Fn(&dyn Any) -> Option<Progress> + Send + Sync>;
+
+/// Returns what an error says.
+pub(in crate::client::retry) fn find_in_error<E: 'static>(
+    error: &E,
+    read: Option<&ReadError>,
+) -> Finding {
+    if let Some(progress) = read.and_then(|read| read(error)) {
+        return Finding::failure(progress);
+    }
+    let known = known(error);
+    if let Some(io) = known.and_then(|error| error.downcast_ref::<io::Error>())
+        && io.kind() == io::ErrorKind::ConnectionRefused
+    {
+        return Finding::failure(Progress::NotSent);
+    }
+    let found = chain(known).find_map(find_in_link);
+    found.unwrap_or(Finding::failure(Progress::Unknown))
+}
+
+/// Returns what an error of a service says that was not ready.
+pub(in crate::client::retry) fn find_not_sent<E: 'static>(error: &E) -> Finding {
+    let refusal = chain(known(error)).find_map(|link| link.downcast_ref::<Refusal>());
+    refusal.map_or(Finding::failure(Progress::NotSent), Finding::of_refusal)
+}
+
+/// Returns an error and its sources.
+fn chain<'a>(
+    first: Option<&'a (dyn Error + 'static)>,
+) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    iter::successors(first, |&error| error.source())
+}
+
+/// Returns what one error in a chain says.
+fn find_in_link(error: &(dyn Error + 'static)) -> Option<Finding> {
+    if let Some(refusal) = error.downcast_ref::<Refusal>() {
+        return Some(Finding::of_refusal(refusal));
+    }
+    if let Some(h2) = error.downcast_ref::<h2::Error>() {
+        return is_unseen(h2).then_some(Finding::failure(Progress::NotProcessed));
+    }
+    if let Some(hyper) = error.downcast_ref::<hyper::Error>() {
+        return find_in_hyper(hyper);
+    }
+    is_connect(error).then_some(Finding::failure(Progress::NotSent))
+}
+
+/// Returns whether the service has not seen the stream. A `GOAWAY` is the error
+/// of exactly the streams behind the last one that it names.
+fn is_unseen(error: &h2::Error) -> bool {
+    match error.is_go_away() {
+        true => error.is_remote(),
+        false => error.reason() == Some(h2::Reason::REFUSED_STREAM),
+    }
+}
+
+fn find_in_hyper(error: &hyper::Error) -> Option<Finding> {
+    if error.is_canceled() || error.is_closed() {
+        return Some(Finding::failure(Progress::NotSent));
+    }
+    error
+        .is_user()
+        .then_some(Finding::Final(Stop::NotRepeatable))
+}
+
+fn is_connect(error: &(dyn Error + 'static)) -> bool {
+    #[cfg(feature = "tonic")]
+    if error.is::<tonic::ConnectError>() {
+        return true;
+    }
+    let legacy = error.downcast_ref::<hyper_util::client::legacy::Error>();
+    legacy.is_some_and(hyper_util::client::legacy::Error::is_connect)
+}
+
+/// Returns the error, if it is of a type that is listed here. A type parameter
+/// has no bound that holds for errors and boxed errors.
+fn known<E: 'static>(error: &E) -> Option<&(dyn Error + 'static)> {
+    let error: &dyn Any = error;
+    if let Some(boxed) = error.downcast_ref::<BoxError>() {
+        return Some(&**boxed);
+    }
+    let listed = [
+        of::<hyper_util::client::legacy::Error>,
+        of::<hyper::Error>,
+        of::<h2::Error>,
+        of::<io::Error>,
+        of::<Refusal>,
+        #[cfg(feature = "tonic")]
+        of::<tonic::transport::Error>,
+    ];
+    listed.into_iter().find_map(|of| of(error))
+}
+
+fn of<E: Error + 'static>(error: &dyn Any) -> Option<&(dyn Error + 'static)> {
+    error.downcast_ref::<E>().map(|error| error as _)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::retry::outcome::Delay;
+
+    const NOT_PROCESSED: Finding = Finding::Failure {
+        progress: Progress::NotProcessed,
+        delay: Delay::Unsaid,
+    };
+
+    #[test]
+    fn a_refused_stream_was_not_processed_and_a_reset_may_have_been() {
+        let error = |reason| h2::Error::from(reason);
+        let refused = error(h2::Reason::REFUSED_STREAM);
+        assert_eq!(find_in_error(&refused, None), NOT_PROCESSED);
+        let boxed: BoxError = refused.into();
+        assert_eq!(find_in_error(&boxed, None), NOT_PROCESSED);
+        let reset = error(h2::Reason::INTERNAL_ERROR);
+        let unknown = Finding::failure(Progress::Unknown);
+        assert_eq!(find_in_error(&reset, None), unknown);
+    }
+
+    #[test]
+    fn a_refused_connection_counts_only_where_it_is_the_error_itself() {
+        let refused = || io::Error::from(io::ErrorKind::ConnectionRefused);
+        let not_sent = Finding::failure(Progress::NotSent);
+        assert_eq!(find_in_error(&refused(), None), not_sent);
+        let unknown = Finding::failure(Progress::Unknown);
+        let of_a_handler: BoxError = io::Error::other(refused()).into();
+        assert_eq!(find_in_error(&of_a_handler, None), unknown);
+        let own: ReadError = Arc::new(|error| {
+            let is_down = error.downcast_ref::<&str>().is_some_and(|it| *it == "down");
+            is_down.then_some(Progress::NotSent)
+        });
+        assert_eq!(find_in_error(&"down", Some(&own)), not_sent);
+        assert_eq!(find_in_error(&"up", Some(&own)), unknown);
+    }
+
+    #[test]
+    fn our_own_refusals_are_final() {
+        let late: BoxError = Refusal::deadline_exceeded().into();
+        let refused = Finding::Final(Stop::Refused);
+        assert_eq!(find_in_error(&late, None), refused);
+        assert_eq!(find_not_sent(&late), refused);
+        let attempt = Refusal::deadline_exceeded().by_bound(true);
+        let unknown = Finding::failure(Progress::Unknown);
+        assert_eq!(find_in_error(&attempt, None), unknown);
+    }
+}

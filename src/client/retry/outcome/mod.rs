@@ -1,0 +1,13 @@
+//! What the result of an attempt says: whether it has failed, how far the call
+//! has come, and when the server wants it again.
+
+mod errors;
+mod finding;
+mod responses;
+
+pub use self::finding::Progress;
+pub(super) use self::{
+    errors::{ReadError, find_in_error, find_not_sent},
+    finding::{Delay, Finding},
+    responses::{Head, find_in_head, find_in_trailers},
+};
