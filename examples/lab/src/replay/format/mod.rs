@@ -1,0 +1,21 @@
+//! Formats of recorded traffic: one line becomes one request, or the reason why
+//! it cannot be read.
+
+mod access_log;
+mod clf;
+mod csv;
+mod detect;
+mod format;
+mod json;
+mod key_spec;
+mod parser;
+mod read;
+mod time;
+mod walk;
+
+pub(crate) use self::{
+    detect::detect,
+    parser::{Fields, Parser},
+    read::{Read, Request, Unreadable},
+};
+pub use self::{format::Format, key_spec::KeySpec};

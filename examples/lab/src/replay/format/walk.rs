@@ -1,0 +1,208 @@
+//! Finds a few fields in a JSON object without building the rest of it.
+
+use std::{borrow::Cow, fmt};
+
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+/// How many different values a line is searched for.
+const SLOTS: usize = 3;
+
+/// The fields to find, by the objects that contain them.
+#[derive(Debug, Default)]
+pub(super) struct Tree {
+    children: Vec<(String, Tree)>,
+    /// The value that this field is for, and its priority: the lowest of those
+    /// found is taken.
+    slot: Option<(usize, usize)>,
+}
+
+/// A value of a line.
+#[derive(Debug)]
+pub(super) enum Value<'a> {
+    Text(Cow<'a, str>),
+    Whole(u64),
+    /// A signed or a broken number, or a boolean.
+    Other(String),
+}
+
+/// What was found so far, with its priority.
+type Found<'a> = [Option<(usize, Value<'a>)>; SLOTS];
+
+impl Tree {
+    /// Looks for fields of these names, in this order, as the value of a slot.
+    /// A dot leads into an object, or is a part of the name.
+    pub(super) fn add(&mut self, slot: usize, names: &[&str]) {
+        for (priority, name) in names.iter().enumerate() {
+            let mut node = &mut *self;
+            for part in name.split('.') {
+                node = node.child(part);
+            }
+            node.slot = Some((slot, priority));
+            self.child(name).slot = Some((slot, priority));
+        }
+    }
+
+    /// Returns the child of this name, which is added if it is missing.
+    fn child(&mut self, name: &str) -> &mut Self {
+        let found = self.children.iter().position(|(known, _)| known == name);
+        let index = found.unwrap_or_else(|| {
+            self.children.push((name.to_owned(), Self::default()));
+            self.children.len() - 1
+        });
+        &mut self.children[index].1
+    }
+
+    /// Returns the values of the slots; `None` if the line is not an object.
+    pub(super) fn find<'a>(&self, line: &'a [u8]) -> Option<[Option<Value<'a>>; SLOTS]> {
+        if line.trim_ascii_start().first() != Some(&b'{') {
+            return None;
+        }
+        let mut found = Found::default();
+        let mut json = serde_json::Deserializer::from_slice(line);
+        let walk = Walk {
+            tree: self,
+            found: &mut found,
+        };
+        walk.deserialize(&mut json).ok()?;
+        json.end().ok()?;
+        Some(found.map(|found| found.map(|(_, value)| value)))
+    }
+}
+
+impl<'a> Value<'a> {
+    pub(super) fn text(self) -> Cow<'a, [u8]> {
+        match self {
+            Self::Text(Cow::Borrowed(text)) => Cow::Borrowed(text.as_bytes()),
+            Self::Text(Cow::Owned(text)) | Self::Other(text) => Cow::Owned(text.into_bytes()),
+            Self::Whole(number) => Cow::Owned(number.to_string().into_bytes()),
+        }
+    }
+
+    /// Returns the value as a whole number below 2^32.
+    pub(super) fn whole(self) -> Option<u32> {
+        match self {
+            Self::Whole(number) => number.try_into().ok(),
+            Self::Text(text) => text.parse().ok(),
+            Self::Other(_) => None,
+        }
+    }
+}
+
+/// Walks through a value, where `tree` says what to take from it.
+struct Walk<'t, 'f, 'a> {
+    tree: &'t Tree,
+    found: &'f mut Found<'a>,
+}
+
+impl<'a> Walk<'_, '_, 'a> {
+    fn take(self, value: Value<'a>) {
+        let Some((slot, priority)) = self.tree.slot else {
+            return;
+        };
+        let found = &mut self.found[slot];
+        if found.as_ref().is_none_or(|(taken, _)| priority < *taken) {
+            *found = Some((priority, value));
+        }
+    }
+}
+
+impl<'a> DeserializeSeed<'a> for Walk<'_, '_, 'a> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'a> Visitor<'a> for Walk<'_, '_, 'a> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'a str) -> Result<(), E> {
+        self.take(Value::Text(Cow::Borrowed(text)));
+        Ok(())
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        self.take(Value::Text(Cow::Owned(text.to_owned())));
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<(), E> {
+        self.take(Value::Whole(number));
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<(), E> {
+        self.take(Value::Other(number.to_string()));
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<(), E> {
+        self.take(Value::Other(number.to_string()));
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<(), E> {
+        self.take(Value::Other(value.to_string()));
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    /// Takes the first item, because a header may have several values.
+    fn visit_seq<A: SeqAccess<'a>>(self, mut items: A) -> Result<(), A::Error> {
+        if items.next_element_seed(self)?.is_some() {
+            while items.next_element::<IgnoredAny>()?.is_some() {}
+        }
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, mut fields: A) -> Result<(), A::Error> {
+        while let Some(child) = fields.next_key_seed(Name(self.tree))? {
+            match child {
+                Some(tree) => fields.next_value_seed(Walk {
+                    tree,
+                    found: &mut *self.found,
+                })?,
+                None => {
+                    fields.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads the name of a field, and finds what to take from the field.
+struct Name<'t>(&'t Tree);
+
+impl<'a, 't> DeserializeSeed<'a> for Name<'t> {
+    type Value = Option<&'t Tree>;
+
+    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'a, 't> Visitor<'a> for Name<'t> {
+    type Value = Option<&'t Tree>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a field")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+        let child = self
+            .0
+            .children
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name));
+        Ok(child.map(|(_, tree)| tree))
+    }
+}

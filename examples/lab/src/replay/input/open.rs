@@ -1,0 +1,94 @@
+//! Opens a file of recorded traffic, compressed or not, or standard input.
+
+use std::{
+    fs::File,
+    io::{self, Cursor, Read},
+    path::Path,
+};
+
+use flate2::read::MultiGzDecoder;
+
+use super::progress::Progress;
+use crate::replay::error::ReplayError;
+
+/// The bytes of a log.
+pub(super) type Input = Box<dyn Read>;
+
+/// The first bytes of files that have to be converted: what they are, and the
+/// command.
+const FOREIGN: [(&[u8], &str, &str); 5] = [
+    (
+        &[0x28, 0xb5, 0x2f, 0xfd],
+        "compressed by zstd",
+        "zstd -dc FILE",
+    ),
+    (&[0xfd, b'7', b'z', b'X'], "compressed by xz", "xz -dc FILE"),
+    (b"BZh", "compressed by bzip2", "bzip2 -dc FILE"),
+    (&[0xff, 0xfe], "UTF-16", "iconv -f UTF-16 -t UTF-8 FILE"),
+    (&[0xfe, 0xff], "UTF-16", "iconv -f UTF-16 -t UTF-8 FILE"),
+];
+
+const GZIP: &[u8] = &[0x1f, 0x8b];
+const BYTE_ORDER_MARK: &[u8] = &[0xef, 0xbb, 0xbf];
+
+/// Opens a file, or standard input for `-`. Its first bytes tell whether it is
+/// compressed, whatever its name.
+pub(super) fn open(path: &Path, progress: &Progress) -> Result<Input, ReplayError> {
+    let failed = |error| ReplayError::Open(path.to_owned(), error);
+    let raw: Input = match path.as_os_str().to_str() {
+        Some("-") => Box::new(io::stdin()),
+        _ => Box::new(file(path).map_err(failed)?),
+    };
+    let (head, input) = peek(progress.wrap(raw)).map_err(failed)?;
+    reject_foreign(path, &head)?;
+    if !head.starts_with(GZIP) {
+        return without_mark(input).map_err(failed);
+    }
+    let (head, input) =
+        peek(Box::new(MultiGzDecoder::new(input))).map_err(|error| failed_read(path, 0, error))?;
+    reject_foreign(path, &head)?;
+    without_mark(input).map_err(failed)
+}
+
+/// Opens a file. Folders would open, and fail with a confusing error later.
+fn file(path: &Path) -> io::Result<File> {
+    let file = File::open(path)?;
+    match file.metadata()?.is_dir() {
+        true => Err(io::ErrorKind::IsADirectory.into()),
+        false => Ok(file),
+    }
+}
+
+/// Names the error of a read: a compressed stream that ends in the middle is
+/// told apart.
+pub(super) fn failed_read(path: &Path, line: u64, error: io::Error) -> ReplayError {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => ReplayError::Truncated(path.to_owned(), line),
+        _ => ReplayError::Read(path.to_owned(), line, error),
+    }
+}
+
+fn reject_foreign(path: &Path, head: &[u8]) -> Result<(), ReplayError> {
+    let found = FOREIGN.iter().find(|(magic, ..)| head.starts_with(magic));
+    found.map_or(Ok(()), |(_, is, command)| {
+        Err(ReplayError::Encoding(path.to_owned(), is, command))
+    })
+}
+
+/// Returns the first four bytes, or as many as there are, and the stream with
+/// them.
+fn peek(mut input: Input) -> io::Result<(Vec<u8>, Input)> {
+    let mut head = Vec::new();
+    (&mut input).take(4).read_to_end(&mut head)?;
+    let whole = Cursor::new(head.clone()).chain(input);
+    Ok((head, Box::new(whole)))
+}
+
+/// Drops the byte order mark of UTF-8, which some editors write.
+fn without_mark(input: Input) -> io::Result<Input> {
+    let (head, mut input) = peek(input)?;
+    if head.starts_with(BYTE_ORDER_MARK) {
+        input.read_exact(&mut [0; BYTE_ORDER_MARK.len()])?;
+    }
+    Ok(input)
+}
