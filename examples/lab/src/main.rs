@@ -3,18 +3,20 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use lab::compare;
+use lab::{compare, replay};
 
 /// Compares rate limiters on made-up traffic and on yours.
 #[derive(Debug, Parser)]
 #[command(name = "lab")]
 enum Command {
     Compare(compare::Command),
+    Replay(replay::Command),
 }
 
 fn main() -> ExitCode {
     let result = match Command::parse() {
         Command::Compare(command) => command.run(),
+        Command::Replay(command) => command.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -46,7 +46,7 @@ const PARTS: [(&str, Part); 16] = [
 
 /// Reads access logs.
 #[derive(Debug)]
-pub(super) struct AccessLog {
+pub(crate) struct AccessLog {
     key: KeySpec,
     part: Part,
     ipv6_prefix: u8,

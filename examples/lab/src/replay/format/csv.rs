@@ -27,7 +27,7 @@ const UNNAMED: Columns = Columns {
 
 /// Reads CSV.
 #[derive(Debug)]
-pub(super) struct Csv {
+pub(crate) struct Csv {
     fields: Fields,
     columns: Columns,
     is_first: bool,

@@ -42,7 +42,7 @@ const PATH_NAMES: [&str; 9] = [
 
 /// Reads JSON lines.
 #[derive(Debug)]
-pub(super) struct Json {
+pub(crate) struct Json {
     key: KeySpec,
     ipv6_prefix: u8,
     tree: Tree,

@@ -2,6 +2,7 @@
 
 use std::{
     borrow::Cow,
+    fmt,
     net::{IpAddr, Ipv6Addr, SocketAddr},
     str::FromStr,
 };
@@ -42,6 +43,17 @@ impl FromStr for KeySpec {
                 .map(|name| Self::Header(name.to_ascii_lowercase()))
                 .or_else(|| named("field:").map(|name| Self::Field(name.to_owned())))
                 .ok_or_else(|| "must be ip, path, header:NAME or field:NAME".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for KeySpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ip => f.write_str("ip"),
+            Self::Path => f.write_str("path"),
+            Self::Header(name) => write!(f, "header:{name}"),
+            Self::Field(name) => write!(f, "field:{name}"),
         }
     }
 }

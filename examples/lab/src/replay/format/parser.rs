@@ -12,11 +12,11 @@ use super::{
 /// The fields that servers and collectors put the time in, the most exact ones
 /// first.
 pub(super) const TIME_NAMES: [&str; 14] = [
+    "msec",
     "timestamp",
     "time",
     "ts",
     "@timestamp",
-    "msec",
     "time_iso8601",
     "time_local",
     "StartUTC",

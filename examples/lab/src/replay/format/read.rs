@@ -47,7 +47,7 @@ pub(crate) enum Unreadable {
     NoColumn,
     /// The cost is not a whole number below 2^32.
     Cost,
-    /// The line is longer than [`MAX_LINE_BYTES`](crate::replay::input::MAX_LINE_BYTES).
+    /// The line is longer than a mebibyte.
     Length,
     /// The line fits no known format.
     Format,

@@ -66,9 +66,9 @@ fn internet(text: &str) -> Option<Timestamp> {
     Offset::UTC.to_timestamp(local).ok()
 }
 
-/// Reads a number since 1970, whose unit its size tells: seconds below 10^11
-/// (the year 5138), then milliseconds, microseconds and nanoseconds, each up to
-/// a thousand times as many.
+/// Reads a number since 1970, whose unit its digits tell: up to 11 are seconds
+/// (until the year 5138), up to 14 milliseconds, up to 17 microseconds, and more
+/// are nanoseconds.
 fn epoch(text: &[u8]) -> Option<Tick> {
     let dot = memchr::memchr(b'.', text);
     let (whole, fraction) = match dot {
@@ -79,10 +79,10 @@ fn epoch(text: &[u8]) -> Option<Tick> {
     if fraction.contains(&b'.') {
         return None;
     }
-    Some(match number {
-        ..100_000_000_000 => number * 1_000_000 + micros(fraction, 6),
-        ..100_000_000_000_000 => number * 1_000 + micros(fraction, 3),
-        ..100_000_000_000_000_000 => number,
+    Some(match whole.len() {
+        ..=11 => number * 1_000_000 + micros(fraction, 6),
+        ..=14 => number * 1_000 + micros(fraction, 3),
+        ..=17 => number,
         _ => number / 1_000,
     })
 }

@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 
 /// The longest line that is read. A longer one is skipped and counted.
-pub(crate) const MAX_LINE_BYTES: usize = 1 << 20;
+pub(super) const MAX_LINE_BYTES: usize = 1 << 20;
 
 /// The size of the buffer, unless a line is longer.
 const BUFFER_BYTES: usize = 1 << 17;

@@ -10,4 +10,4 @@ mod stream;
 mod tally;
 
 pub use self::settings::InputArgs;
-pub(crate) use self::{lines::MAX_LINE_BYTES, merge::Merge, progress::Progress, tally::InputTally};
+pub(crate) use self::{merge::Merge, progress::Progress, tally::InputTally};

@@ -62,5 +62,5 @@ impl Progress {
 /// Returns the size of a file; `None` if it is not a regular one.
 fn size(path: &Path) -> Option<u64> {
     let metadata = path.metadata().ok()?;
-    metadata.is_file().then(|| metadata.len())
+    metadata.is_file().then_some(metadata.len())
 }

@@ -1,0 +1,13 @@
+//! A request as a column sees it: with the number of its key.
+
+use sluicegate::clock::Tick;
+
+use super::keys::KeyId;
+
+/// A request whose key has a number.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Played {
+    pub(super) at: Tick,
+    pub(super) id: KeyId,
+    pub(super) cost: u32,
+}

@@ -1,0 +1,181 @@
+//! A part of the keys, played through all policies by one thread.
+
+use compact_str::CompactString;
+use sluicegate::{InvalidSetting, clock::Tick};
+
+use super::{
+    batch::Played,
+    column::{Column, Counted, NewColumn},
+    keys::Keys,
+    outcome::{Outcome, PolicyOutcome},
+    series::Series,
+    versus::{Change, Versus},
+};
+use crate::replay::{event::Event, policy::Policy};
+
+/// After a search for keys to forget that found fewer than this part of all,
+/// as many requests pass before the next search.
+const MIN_FORGOTTEN: usize = 16;
+
+/// A part of the keys, with their buckets under all policies.
+pub(super) struct Shard {
+    keys: Keys,
+    columns: Vec<Box<dyn Column>>,
+    /// Whether the first column is the old policy.
+    has_old: bool,
+    /// Requests that have a number, and are not yet played.
+    pending: Vec<Played>,
+    arrived: Series,
+    requests: u64,
+    forgotten: u64,
+    without_room: u64,
+    /// No search for keys to forget before so many requests found no room.
+    next_search: u64,
+}
+
+impl Shard {
+    /// Room for `capacity` keys under these policies.
+    pub(super) fn new(
+        policies: &[Policy],
+        has_old: bool,
+        capacity: usize,
+    ) -> Result<Self, InvalidSetting> {
+        let columns: Result<Vec<_>, _> = policies
+            .iter()
+            .map(|policy| policy.with_rule(NewColumn))
+            .collect();
+        Ok(Self {
+            keys: Keys::new(capacity),
+            columns: columns?,
+            has_old,
+            pending: Vec::new(),
+            arrived: Series::default(),
+            requests: 0,
+            forgotten: 0,
+            without_room: 0,
+            next_search: 0,
+        })
+    }
+
+    /// Plays requests, which come in order of time.
+    pub(super) fn play(&mut self, batch: &[Event]) {
+        for event in batch {
+            self.arrived.add(event.at);
+            match self.keys.id(&event.key).or_else(|| self.make_room(event)) {
+                Some(id) => self.pending.push(Played {
+                    at: event.at,
+                    id,
+                    cost: event.cost,
+                }),
+                None => self.without_room += 1,
+            }
+        }
+        self.flush();
+    }
+
+    /// Plays the requests that have numbers. The columns go one after the
+    /// other, so that a processor looks up many buckets of one policy at a time.
+    fn flush(&mut self) {
+        self.requests += self.pending.len() as u64;
+        let keys = self.keys.len();
+        let mut columns = self.columns.iter_mut();
+        let old = match self.has_old {
+            true => columns.next().map(|old| {
+                old.grow(keys);
+                old.play(&self.pending, None)
+            }),
+            false => None,
+        };
+        for column in columns {
+            column.grow(keys);
+            column.play(&self.pending, old);
+        }
+        self.pending.clear();
+    }
+
+    /// Forgets keys that a policy could not tell from new ones, and numbers
+    /// this one if there are any.
+    #[cold]
+    fn make_room(&mut self, event: &Event) -> Option<u32> {
+        if self.without_room < self.next_search {
+            return None;
+        }
+        self.flush();
+        let forgotten = self.forget_idle(event.at);
+        let enough = self.keys.capacity() / MIN_FORGOTTEN;
+        if forgotten <= enough {
+            self.next_search = self.without_room + enough as u64 + 1;
+        }
+        self.forgotten += forgotten as u64;
+        self.keys.id(&event.key)
+    }
+
+    fn forget_idle(&mut self, now: Tick) -> usize {
+        let columns = &mut self.columns;
+        self.keys.forget(|id| {
+            let idle = columns.iter().all(|column| column.is_idle(id, now));
+            if idle {
+                columns.iter_mut().for_each(|column| column.forget(id));
+            }
+            idle
+        })
+    }
+
+    /// Returns what came out.
+    pub(super) fn finish(mut self) -> Outcome {
+        let counted: Vec<_> = self
+            .columns
+            .iter_mut()
+            .map(|column| column.finish())
+            .collect();
+        let old = counted.first().filter(|_| self.has_old).cloned();
+        let (requests, keys) = (self.requests, self.keys.seen());
+        let names = self.keys.into_names();
+        let policies = counted
+            .into_iter()
+            .map(|counted| policy_outcome(counted, old.as_ref(), &names));
+        Outcome {
+            requests,
+            keys,
+            forgotten_keys: self.forgotten,
+            without_room: self.without_room,
+            arrived: self.arrived,
+            policies: policies.collect(),
+        }
+    }
+}
+
+fn policy_outcome(
+    counted: Counted,
+    old: Option<&Counted>,
+    names: &[CompactString],
+) -> PolicyOutcome {
+    let versus = Versus {
+        requests: counted.change,
+        keys: old
+            .map(|old| change_of_keys(old, &counted))
+            .unwrap_or_default(),
+    };
+    let named = |(id, refusal)| (names[id as usize].clone(), refusal);
+    PolicyOutcome {
+        refused: counted.refused,
+        waited: counted.waited,
+        longest_wait_us: counted.longest_wait_us,
+        series: counted.series,
+        keys: counted.refusals.into_iter().map(named).collect(),
+        versus,
+    }
+}
+
+fn change_of_keys(old: &Counted, new: &Counted) -> Change {
+    let both = old
+        .refusals
+        .keys()
+        .filter(|id| new.refusals.contains_key(id));
+    let both = both.count() as u64;
+    Change {
+        both,
+        only_old: old.refusals.len() as u64 - both,
+        only_new: new.refusals.len() as u64 - both,
+    }
+}

@@ -1,0 +1,33 @@
+//! Writes results to a folder or to standard output.
+
+use std::{
+    fs,
+    io::{self, ErrorKind, Write},
+    path::Path,
+};
+
+use super::error::ReplayError;
+
+/// Writes a file in a folder, which is made if it is missing.
+///
+/// # Errors
+///
+/// If the folder cannot be made, or the file cannot be written.
+pub(crate) fn file(folder: &Path, name: &str, contents: &str) -> Result<(), ReplayError> {
+    let path = folder.join(name);
+    let written = fs::create_dir_all(folder).and_then(|()| fs::write(&path, contents));
+    written.map_err(|error| ReplayError::Write(path, error))
+}
+
+/// Prints to standard output. A reader that has closed it, such as `head`, has
+/// enough.
+///
+/// # Errors
+///
+/// If it cannot be written for any other reason.
+pub(crate) fn stdout(text: String) -> Result<(), ReplayError> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(|error| ReplayError::Write("standard output".into(), error)),
+    }
+}
