@@ -62,7 +62,7 @@ pub(crate) fn read_policy(text: &str, rules: &[RuleName]) -> Result<Vec<Policy>,
         .map_err(|error| invalid(format!("{error}")))?;
     Ok(rules
         .into_iter()
-        .map(|rule| Policy { rule, quota })
+        .map(|rule| Policy::new(rule, quota))
         .collect())
 }
 
