@@ -1,9 +1,14 @@
 //! The command line of the lab.
 
-use std::process::ExitCode;
+use std::{alloc::System, process::ExitCode};
 
 use clap::Parser;
 use lab::{compare, replay};
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+
+/// Counts bytes, for the memory of limiters in `measured.json`.
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 /// Compares rate limiters on made-up traffic and on yours.
 #[derive(Debug, Parser)]

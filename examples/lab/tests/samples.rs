@@ -1,5 +1,7 @@
 //! The samples, which tests of the report draw, are what the lab writes.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::{fs, path::Path};
 
 use lab::results::{Measured, Results};

@@ -10,7 +10,8 @@ use std::{
 use clap::Args;
 use serde::Serialize;
 
-use super::{grid::simulate, table::table, traffic::Scale};
+use super::{grid::simulate, measure::measure, table::table, traffic::Scale};
+use crate::report;
 
 /// Plays made-up traffic through every rule and its peers
 #[derive(Debug, Args)]
@@ -50,6 +51,14 @@ impl Command {
         let results = simulate(self.seed, scale);
         fs::create_dir_all(&self.out)?;
         write(&self.out.join("results.json"), &results)?;
+        let measured = match self.no_measure {
+            true => None,
+            false => Some(measure(self.seed, self.redis.as_deref())?),
+        };
+        if let Some(measured) = &measured {
+            write(&self.out.join("measured.json"), measured)?;
+        }
+        report::write(&self.out, &results, measured.as_ref())?;
         // A closed stdout does not stop the files from being written.
         _ = io::stdout().write_all(table(&results).as_bytes());
         Ok(())

@@ -17,6 +17,7 @@ pub mod candidates;
 mod command;
 pub mod figures;
 mod grid;
+mod measure;
 mod random;
 pub mod simulate;
 mod table;

@@ -22,3 +22,8 @@ pub use self::{
     list::candidates,
     player::{Answer, Player},
 };
+pub(super) use self::{
+    governor::same as governor_quota,
+    ours::answer,
+    resilience::{Limited, limited},
+};

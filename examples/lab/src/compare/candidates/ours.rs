@@ -25,7 +25,7 @@ impl<R: Rule> Player for Buckets<R> {
 }
 
 /// Returns the answer that a client of the layer gets.
-fn answer(decision: &Decision) -> Answer {
+pub(in super::super) fn answer(decision: &Decision) -> Answer {
     match decision.verdict() {
         Verdict::Deny => Answer::Refuse {
             retry: decision.retry_after().map(header),
