@@ -8,7 +8,7 @@ use super::{
     by_rule::by_rule,
     ours::Ours,
     peers::peer,
-    subject::{KEYS, Subject, limit},
+    subject::{KEYS, Subject, hundredths, limit},
 };
 use crate::results::InProcess;
 
@@ -37,8 +37,8 @@ pub(super) fn in_process(id: &str) -> Option<InProcess> {
     let memory = region.change();
     let bytes = memory.bytes_allocated as f64 - memory.bytes_deallocated as f64;
     Some(InProcess {
-        ns_per_decision: median((0..TIMES).map(|_| time(&mut *subject))),
-        bytes_per_key: bytes / KEYS as f64,
+        ns_per_decision: hundredths(median((0..TIMES).map(|_| time(&mut *subject)))),
+        bytes_per_key: hundredths(bytes / KEYS as f64),
     })
 }
 
@@ -51,7 +51,7 @@ fn time(subject: &mut dyn Subject) -> f64 {
     begun.elapsed().as_secs_f64() * 1e9 / (ROUNDS * KEYS) as f64
 }
 
-pub(super) fn median(values: impl Iterator<Item = f64>) -> f64 {
+fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]

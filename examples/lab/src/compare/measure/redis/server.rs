@@ -10,7 +10,10 @@ use super::{
     usage::{bytes_per_key, forget, usage},
 };
 use crate::{
-    compare::measure::{by_rule::by_rule, subject::limit},
+    compare::measure::{
+        by_rule::by_rule,
+        subject::{hundredths, limit},
+    },
     results::InRedis,
 };
 
@@ -51,12 +54,13 @@ impl Server {
         self.checks(id, CALLERS, 500)?;
         let after = usage(&mut server)?;
         let decisions = (CALLERS * 500) as f64;
+        let cpu = after.cpu_seconds - before.cpu_seconds;
         Ok(Some(InRedis {
-            p50_us: at(50),
-            p99_us: at(99),
-            commands_per_decision: (after.commands - before.commands) / decisions,
-            cpu_us_per_decision: (after.cpu_seconds - before.cpu_seconds) * 1e6 / decisions,
-            bytes_per_key: self.memory(id)?,
+            p50_us: hundredths(at(50)),
+            p99_us: hundredths(at(99)),
+            commands_per_decision: hundredths((after.commands - before.commands) / decisions),
+            cpu_us_per_decision: hundredths(cpu * 1e6 / decisions),
+            bytes_per_key: hundredths(self.memory(id)?),
         }))
     }
 
