@@ -35,6 +35,10 @@
 //! tokens of a language model, for bytes, or for logins of which only failures
 //! count. See [`Local::hold`] and [`HoldLimiter`].
 //!
+//! Behind [`RateLimitLayer::settle`] or [`RateLimitLayer::charge_when`] a request is
+//! held until the body of its response has ended, and settled by its [`End`]. The
+//! handler counts what only it knows in [`Spent`].
+//!
 //! # A rule and its twin
 //!
 //! In Redis a Lua script decides, at the clock of the server. The script returns the
@@ -153,7 +157,13 @@ pub use self::{
     all::{All, OneKey},
     decision::{Decision, Denial, Verdict},
     hold::{DropRule, GiveBack, Hold, HoldError, HoldLimiter, Holding, Keep},
-    http::{RateLimit, RateLimitLayer, future},
+    http::{
+        RateLimit, RateLimitLayer, future,
+        settle::{
+            ActualCost, ChargeWhen, End, SettledBody, SettledLimit, SettledLimitLayer, Spent,
+            failed, ok, refused,
+        },
+    },
     limiter::{Backend, Check, LimitNames, Limiter, Wait},
     local::{Direct, Keyed, Local, LocalBuilder, UntilReady},
     observe::{Counts, Event, Observe, RequestOutcome, Snapshot},

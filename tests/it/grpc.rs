@@ -33,10 +33,11 @@ async fn bind() -> (TcpListener, SocketAddr) {
 }
 
 /// Serves tonic's health service on a free port until the test ends.
-pub(crate) async fn serve<L>(layer: L) -> SocketAddr
+pub(crate) async fn serve<L, B>(layer: L) -> SocketAddr
 where
     L: Layer<Routes> + Clone + Send + 'static,
-    L::Service: Service<Request, Response = Response> + Clone + Send + 'static,
+    L::Service: Service<Request, Response = http::Response<B>> + Clone + Send + 'static,
+    B: http_body::Body<Data = Bytes, Error: Into<StdError>> + Send + 'static,
     <L::Service as Service<Request>>::Future: Send,
     <L::Service as Service<Request>>::Error: Into<StdError> + Send,
 {

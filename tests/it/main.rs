@@ -26,6 +26,7 @@ mod readiness;
 mod red;
 #[path = "../support/runtimes.rs"]
 mod runtimes;
+mod settle;
 mod several;
 mod sharing;
 mod support;

@@ -14,7 +14,6 @@ use crate::{
     key::Key,
     limit::{
         limiter::{Backend, Check, LimitNames, Limiter},
-        observe::RequestOutcome,
         others::Others,
         rules::quota::Cost,
     },
@@ -47,8 +46,7 @@ impl<L: Backend, K, C, X> LimitAdmission<L, K, C, X> {
         for<'a> L: Limiter<K::Key<'a>>,
     {
         if self.exempt.is_exempt(req) {
-            self.settings.observe("", RequestOutcome::Exempt, None);
-            return Admit::Pass;
+            return self.settings.exempt();
         }
         let Some(key) = self.key.key(req) else {
             let absence = self.key.absence(req);

@@ -10,6 +10,7 @@ use std::{
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
+pub use super::settle::future::SettledFuture;
 use super::{
     admit::{Admit, Admitted},
     pending::{PendingCheck, ReadyCall},

@@ -4,7 +4,12 @@ use std::{fmt, sync::Arc};
 
 use tower_layer::Layer;
 
-use super::{admission::LimitAdmission, service::RateLimit, settings::AdmissionSettings};
+use super::{
+    admission::LimitAdmission,
+    service::RateLimit,
+    settings::AdmissionSettings,
+    settle::{ChargeWhen, End, SettledLimitLayer},
+};
 use crate::{
     key::{Global, PeerWarning},
     limit::{limiter::Wait, observe::Observe, rules::quota::Cost, warn_log::WarnLog},
@@ -262,6 +267,112 @@ impl<L, K, C, X, A> RateLimitLayer<L, K, C, X, A> {
             admission: self.admission,
             answer,
         }
+    }
+}
+
+impl<L, K, C, X, A> RateLimitLayer<L, K, C, X, A> {
+    /// Charges each request for what it really took.
+    ///
+    /// The [cost](Self::cost) of a request is an estimate, which is charged
+    /// when the request comes and settled when the body of its response has
+    /// ended, with what `actual_cost` makes of the [`End`]: under-use goes
+    /// back, over-use becomes debt. To be called last, because all other
+    /// settings are those of this layer.
+    ///
+    /// The limiter has to be a [`HoldLimiter`](crate::limit::HoldLimiter), and
+    /// the service one of HTTP or gRPC. The future of a request that is dropped
+    /// before its end, such as by a client that hangs up, settles it then; see
+    /// [`End`] for what the closure is told. Clients that may choose when to
+    /// hang up should not gain by it.
+    ///
+    /// # Tokens of a language model
+    ///
+    /// ```
+    /// use http::Request;
+    /// use sluicegate::{
+    ///     key,
+    ///     limit::{End, Local, Quota, RateLimitLayer, TokenBucket},
+    /// };
+    ///
+    /// let tokens = Local::keyed(TokenBucket::new(Quota::per_minute(100_000)));
+    /// let layer = RateLimitLayer::new(tokens)
+    ///     .key(key::header("x-api-key"))
+    ///     // As many tokens as the answer may have at most.
+    ///     .cost(|_: &Request<axum::body::Body>| 4_000)
+    ///     // The handler counts the real ones in `Extension<Spent>`, also those
+    ///     // of an answer that the client did not wait for.
+    ///     .settle(|end: &End<'_>| end.spent());
+    /// # let _: axum::Router = axum::Router::new().layer(layer);
+    /// ```
+    ///
+    /// # Bytes of a download
+    ///
+    /// ```
+    /// use http::Request;
+    /// use sluicegate::{
+    ///     key::ClientIp,
+    ///     limit::{End, Local, Quota, RateLimitLayer, TokenBucket},
+    /// };
+    ///
+    /// let mebibyte = 1 << 20;
+    /// let bytes = Local::keyed(TokenBucket::new(Quota::per_hour(500 * mebibyte)));
+    /// let layer = RateLimitLayer::new(bytes)
+    ///     .key(ClientIp::peer())
+    ///     .cost(move |_: &Request<axum::body::Body>| mebibyte)
+    ///     .settle(|end: &End<'_>| end.bytes());
+    /// # let _: axum::Router = axum::Router::new().layer(layer);
+    /// ```
+    pub fn settle<F>(self, actual_cost: F) -> SettledLimitLayer<L, K, C, X, A, F>
+    where
+        F: Fn(&End<'_>) -> Cost,
+    {
+        SettledLimitLayer::new(self.admission, self.answer, actual_cost)
+    }
+
+    /// Charges a request if `condition` holds at its end, and nothing
+    /// otherwise.
+    ///
+    /// The cost is reserved when the request comes, so that of concurrent
+    /// requests no more than the limit get through. Conditions ready made:
+    /// [`refused`](crate::limit::refused), [`failed`](crate::limit::failed),
+    /// [`ok`](crate::limit::ok). See [`settle`](Self::settle) for the rest.
+    ///
+    /// # Failed logins
+    ///
+    /// ```
+    /// use sluicegate::{
+    ///     key,
+    ///     limit::{self, Local, Quota, RateLimitLayer, SlidingLog},
+    /// };
+    ///
+    /// // Three wrong passwords an hour for each user; right ones are free.
+    /// let failures = Local::keyed(SlidingLog::new(Quota::per_hour(3)));
+    /// let layer = RateLimitLayer::new(failures)
+    ///     .key(key::header("x-user"))
+    ///     .charge_when(limit::refused());
+    /// # let _: axum::Router = axum::Router::new().layer(layer);
+    /// ```
+    ///
+    /// # A payment that may be declined
+    ///
+    /// ```
+    /// use sluicegate::{
+    ///     key,
+    ///     limit::{self, Local, Quota, RateLimitLayer, SlidingWindow},
+    /// };
+    ///
+    /// // Ten payments a day; one that the bank declined (402) does not count.
+    /// let payments = Local::keyed(SlidingWindow::new(Quota::per_day(10)));
+    /// let layer = RateLimitLayer::new(payments)
+    ///     .key(key::header("x-customer"))
+    ///     .charge_when(limit::ok());
+    /// # let _: axum::Router = axum::Router::new().layer(layer);
+    /// ```
+    pub fn charge_when<F>(self, condition: F) -> SettledLimitLayer<L, K, C, X, A, ChargeWhen<F>>
+    where
+        F: Fn(&End<'_>) -> bool,
+    {
+        SettledLimitLayer::new(self.admission, self.answer, ChargeWhen(condition))
     }
 }
 

@@ -13,6 +13,7 @@
 //! | `admit` | the action for a request, as these files tell each other |
 //! | `pending` | a check that takes time, up to the deadline |
 //! | `future` | the states of a call |
+//! | `settle/` | the layer whose requests are charged for what they really took |
 //! | `weigh` | the bound on closures that return a cost |
 
 mod admission;
@@ -22,6 +23,7 @@ mod layer;
 mod pending;
 mod service;
 mod settings;
+pub(super) mod settle;
 mod weigh;
 
 pub use self::{layer::RateLimitLayer, service::RateLimit};

@@ -75,6 +75,12 @@ impl AdmissionSettings {
         })
     }
 
+    /// Acts on a request that is exempt.
+    pub(super) fn exempt<F>(&self) -> Admit<F> {
+        self.observe("", RequestOutcome::Exempt, None);
+        Admit::Pass
+    }
+
     /// Acts on a denial.
     #[cold]
     fn denied<F>(

@@ -30,7 +30,7 @@ pub mod future;
 pub(super) mod http_methods;
 mod layer;
 pub(super) mod methods;
-pub(super) mod on_panic;
+pub(crate) mod on_panic;
 mod record_route;
 mod response_span;
 mod route;
@@ -46,4 +46,9 @@ pub use self::{
     record_route::{RecordRoute, RecordRouteLayer},
     route::Template,
     service::Red,
+};
+pub(crate) use self::{
+    default_classify::{by_refusal, by_status, refusal_in},
+    response_span::ExpectedBytes,
+    span::{GRPC_STATUS, own as own_refusal},
 };

@@ -73,14 +73,14 @@ impl ExpectedBytes {
     }
 
     /// Subtracts bytes that have come.
-    fn take(&mut self, bytes: u64) {
+    pub(crate) fn take(&mut self, bytes: u64) {
         self.is_overrun |= bytes > self.bytes;
         self.bytes = self.bytes.saturating_sub(bytes);
     }
 
     /// Returns what is wrong if the response ends now (RFC 9112, section 8; RFC
     /// 9113, section 8.1.1).
-    fn fault(self) -> Option<Cause> {
+    pub(crate) fn fault(self) -> Option<Cause> {
         match (self.is_overrun, self.bytes) {
             (true, _) => Some(Cause::Body),
             (false, 0) => None,

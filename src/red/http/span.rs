@@ -144,7 +144,7 @@ impl<C: Classify> RequestSpan<C> {
 /// A refusal that the handler got from a downstream and passed on does not
 /// count. A deadline always counts, because the calls of a request inherit it.
 #[inline]
-fn own(passed: &PassedRequest, refusal: &Refusal) -> Option<(Outcome, Cause)> {
+pub(crate) fn own(passed: &PassedRequest, refusal: &Refusal) -> Option<(Outcome, Cause)> {
     let is_own = refusal.answers(passed) == Some(true);
     let is_own = is_own || refusal.reason() == Reason::DeadlineExceeded;
     is_own.then(|| by_refusal(refusal))

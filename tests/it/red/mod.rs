@@ -13,5 +13,6 @@ mod lengths;
 mod observers;
 mod refused;
 mod servers;
+mod settled;
 mod slo;
 mod web;

@@ -1,0 +1,157 @@
+//! The service that a [`SettledLimitLayer`](crate::limit::SettledLimitLayer)
+//! makes.
+
+use std::{
+    fmt, mem,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use http::{Request, Response};
+use http_body::Body;
+use tower_service::Service;
+
+use super::{
+    actual_cost::ActualCost, admission::HoldAdmit, body::SettledBody, future::SettledFuture,
+    pending::PendingHold, settlement::Settlement,
+};
+use crate::{
+    exempt::Exempt,
+    key::Key,
+    limit::{
+        hold::HoldLimiter,
+        http::{admission::LimitAdmission, pending::ReadyCall, weigh::Weigh},
+        limiter::Backend,
+    },
+    red::on_panic,
+    refusal::{Origin, Refuse},
+};
+
+/// A service whose requests are charged for what they really took; made by a
+/// [`SettledLimitLayer`](crate::limit::SettledLimitLayer).
+///
+/// Readiness and clones are as for [`RateLimit`](crate::limit::RateLimit).
+pub struct SettledLimit<S, L, K, C, X, A, F> {
+    inner: S,
+    admission: Arc<LimitAdmission<L, K, C, X>>,
+    answer: A,
+    actual_cost: Arc<F>,
+}
+
+impl<S, L, K, C, X, A, F> SettledLimit<S, L, K, C, X, A, F> {
+    pub(super) fn new(
+        inner: S,
+        admission: Arc<LimitAdmission<L, K, C, X>>,
+        answer: A,
+        actual_cost: Arc<F>,
+    ) -> Self {
+        Self {
+            inner,
+            admission,
+            answer,
+            actual_cost,
+        }
+    }
+
+    inner_accessors!(S);
+}
+
+impl<S, B, D, L, K, C, X, A, F> Service<Request<B>> for SettledLimit<S, L, K, C, X, A, F>
+where
+    S: Service<Request<B>, Response = Response<D>, Error: 'static> + Clone,
+    B: 'static,
+    D: Body<Error: 'static>,
+    K: Key<Request<B>> + 'static,
+    C: Weigh<Request<B>>,
+    X: Exempt<Request<B>>,
+    A: Refuse<Request<B>, Response<D>, S::Error> + Clone,
+    for<'a> L: HoldLimiter<K::Key<'a>>,
+    F: ActualCost,
+{
+    type Response = Response<SettledBody<D, F>>;
+    type Error = S::Error;
+    type Future = SettledFuture<S, B, L, K, C, X, A, F>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut req: Request<B>) -> Self::Future {
+        match self.admission.hold(&req, self.answer.marks()) {
+            HoldAdmit::Pass { hold, admitted } => {
+                let actual_cost = &self.actual_cost;
+                let begin = |hold| Settlement::begin(hold, actual_cost.clone(), &mut req);
+                let mut settlement = hold.map(begin);
+                let call = || self.inner.call(req);
+                let response = on_panic::run(&mut settlement, Settlement::panic, call);
+                let mark = admitted.map(|admitted| (admitted, self.answer.clone()));
+                SettledFuture::calling(actual_cost.clone(), response, settlement, mark)
+            }
+            admit => self.wait_or_refuse(admit, req),
+        }
+    }
+}
+
+impl<S, L: Backend, K, C, X, A, F: ActualCost> SettledLimit<S, L, K, C, X, A, F> {
+    /// Makes the future of a request that does not pass at once.
+    #[cold]
+    fn wait_or_refuse<B: 'static>(
+        &mut self,
+        admit: HoldAdmit<L::Error>,
+        req: Request<B>,
+    ) -> SettledFuture<S, B, L, K, C, X, A, F>
+    where
+        S: Service<Request<B>> + Clone,
+        A: Refuse<Request<B>, S::Response, S::Error> + Clone,
+    {
+        let origin = Origin::of(req.extensions());
+        let actual_cost = self.actual_cost.clone();
+        match admit {
+            HoldAdmit::Wait(holding, mut context) => {
+                context.origin = origin;
+                // Only the instance that was polled is ready, so it goes into
+                // the future and a clone takes its place.
+                let clone = self.inner.clone();
+                let call = ReadyCall {
+                    service: mem::replace(&mut self.inner, clone),
+                    request: req,
+                    answer: self.answer.clone(),
+                };
+                let admission = self.admission.clone();
+                let pending = PendingHold::new(holding, context, admission, call);
+                SettledFuture::holding(actual_cost, pending)
+            }
+            HoldAdmit::Refuse(refusal) => {
+                // Dropping the ready instance gives back what its readiness
+                // reserved, such as a permit of a concurrency limit.
+                self.inner = self.inner.clone();
+                let answer = self.answer.refuse(refusal.answering(origin), &req);
+                SettledFuture::answered(actual_cost, answer)
+            }
+            HoldAdmit::Pass { .. } => unreachable!("`call` handles requests that pass"),
+        }
+    }
+}
+
+impl<S: Clone, L, K, C, X, A: Clone, F> Clone for SettledLimit<S, L, K, C, X, A, F> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            admission: self.admission.clone(),
+            answer: self.answer.clone(),
+            actual_cost: self.actual_cost.clone(),
+        }
+    }
+}
+
+impl<S: fmt::Debug, L: fmt::Debug, K: fmt::Debug, C, X, A: fmt::Debug, F> fmt::Debug
+    for SettledLimit<S, L, K, C, X, A, F>
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SettledLimit")
+            .field("inner", &self.inner)
+            .field("admission", &self.admission)
+            .field("answer", &self.answer)
+            .finish_non_exhaustive()
+    }
+}
