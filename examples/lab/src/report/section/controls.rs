@@ -17,7 +17,7 @@ pub(in crate::report) fn controls(view: View<'_>) -> Markup {
             (slider(view, "burst", "Burst", view.burst, grid.bursts.len(), grid.base.burst))
             p.quota role="status" { "Quota: " (view.moving.text(view.cell.quota.as_str())) }
         }
-        p.still { "Quota: " (view.cell.quota) }
+        p.still { "Quota: " (view.moving.text(view.cell.quota.as_str())) }
     }
 }
 
