@@ -3,3 +3,4 @@
 #![allow(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 mod advice;
+mod retry;

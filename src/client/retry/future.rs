@@ -182,7 +182,7 @@ where
                 retrying.judge(result)
             }
             // ## Failed => (done | Waiting)
-            Self::Failed { error } => retrying.judge_not_ready(error.take().expect(ONCE)),
+            Self::Failed { error } => retrying.judge_not_ready(error.take().expect(ONCE), None),
             // ## Peek => (done | Asking | Waiting | Readying)
             Self::Peek { response } => {
                 let body = response.as_mut().expect(ONCE).body_mut();
@@ -208,11 +208,7 @@ where
                 let is_ready = service.poll_ready(cx);
                 match is_ready {
                     Poll::Ready(Ok(())) => retrying.send(service, waiting.take().expect(ONCE)),
-                    Poll::Ready(Err(error)) => {
-                        // Gives the place in the budget back.
-                        *waiting = None;
-                        retrying.judge_not_ready(error)
-                    }
+                    Poll::Ready(Err(error)) => retrying.judge_not_ready(error, waiting.take()),
                     Poll::Pending => {
                         ready!(poll_end(end, cx));
                         retrying.give_up(waiting.take().expect(ONCE), Stop::Deadline)

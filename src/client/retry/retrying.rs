@@ -99,10 +99,28 @@ where
         }
     }
 
-    /// Returns what follows the error of a service that was not ready.
-    pub(super) fn judge_not_ready(&mut self, error: S::Error) -> NextOf<S, B, R> {
+    /// Returns what follows the error of a service that was not ready. A retry
+    /// that was about to be sent keeps its place in the budget, because it is
+    /// still the same retry.
+    pub(super) fn judge_not_ready(
+        &mut self,
+        error: S::Error,
+        waiting: Option<Waiting<R, S::Error>>,
+    ) -> NextOf<S, B, R> {
         let finding = find_not_sent(&error);
-        self.fail(Failure::Error(error), finding)
+        let failure = Failure::Error(error);
+        let plan = match self.call.plan(finding) {
+            Ok(plan) => plan,
+            Err(stop) => return self.stop(failure, stop),
+        };
+        let held = waiting.map(|waiting| (waiting.progress, waiting.reservation));
+        let (progress, reservation) = held.unwrap_or((plan.progress, None));
+        self.wait(Waiting {
+            failure,
+            progress,
+            delay: plan.delay,
+            reservation,
+        })
     }
 
     /// Decides about a failure.

@@ -1,0 +1,10 @@
+//! Retries of calls.
+
+mod bodies;
+mod cancellation;
+mod deadlines;
+mod decisions;
+mod law;
+mod nested;
+mod storm;
+mod support;
