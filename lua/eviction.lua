@@ -2,9 +2,10 @@
 --
 -- KEYS[1]  any key, by which a cluster finds a node
 --
--- Returns the name of its policy, or '' if the user may not run INFO.
+-- Returns a list of one: the name of its policy, or '' if the user may not run INFO.
 --
 -- Called by src/redis/eviction.rs.
 
 local info = redis.pcall('INFO', 'memory')
-return type(info) == 'string' and string.match(info, 'maxmemory_policy:([%w-]+)') or ''
+local policy = type(info) == 'string' and string.match(info, 'maxmemory_policy:([%w-]+)')
+return { policy or '' }

@@ -39,10 +39,15 @@ impl EvictionPolicy {
 
     /// Reads the script's reply: a name, or an empty string.
     fn read(reply: Value) -> Result<Self, Error> {
-        let Value::BulkString(name) = reply else {
-            return Err(Error::reply("the name of an eviction policy"));
+        let name = match &reply {
+            Value::Array(reply) => match &reply[..] {
+                [Value::BulkString(name)] => Some(name),
+                _ => None,
+            },
+            _ => None,
         };
-        let name = String::from_utf8_lossy(&name).into_owned();
+        let name = name.ok_or_else(|| Error::reply("the name of an eviction policy"))?;
+        let name = String::from_utf8_lossy(name).into_owned();
         Ok(Self(Some(name).filter(|name| !name.is_empty())))
     }
 

@@ -69,7 +69,7 @@
 //! On a connection, replies belong to calls only by their order. One reply too
 //! many or too few, for example from a broken proxy, would give all callers the
 //! wrong ones. Therefore each call carries a number that its script returns
-//! first, also with an error. `NOSCRIPT` and `MOVED` come without a number.
+//! last, also with an error. `NOSCRIPT` and `MOVED` come without a number.
 //! Therefore a second command is sent after such an error, and the error is
 //! believed when that command has returned its own number. A reply with a wrong
 //! number closes the connection at once. The calls under way on it fail with

@@ -1,7 +1,7 @@
 //! Lua scripts, which the server runs by their digests.
 //!
-//! Each script is wrapped into `lua/numbered.lua`, which returns the number of
-//! the call before the reply. A call is sent by the digest of the wrapped
+//! Each script returns a list, and is wrapped into `lua/numbered.lua`, which
+//! puts the number of the call behind it. A call is sent by the digest of the wrapped
 //! source. A server that does not know it replies `NOSCRIPT`, and the call is
 //! sent again with the source.
 
@@ -15,7 +15,7 @@ use crate::clock::Tick;
 pub struct Script {
     /// The bare source.
     source: &'static str,
-    /// The source inside the wrapper that puts the call's number before each
+    /// The source inside the wrapper that puts the call's number behind each
     /// reply.
     numbered: String,
     /// The SHA-1 of the wrapped source, in hexadecimal.
@@ -23,7 +23,7 @@ pub struct Script {
 }
 
 impl Script {
-    /// A script with this source.
+    /// A script with this source, which has to return a list.
     #[doc(hidden)]
     pub fn new(source: &'static str) -> Self {
         let around = include_str!("../../lua/numbered.lua");

@@ -78,14 +78,13 @@ impl Engine {
         globals.raw_set("KEYS", list(&call.keys)).unwrap();
         globals.raw_set("ARGV", argv).unwrap();
         let reply: Table = self.scripts[script].call(()).map_err(|it| it.to_string())?;
-        assert_eq!(reply.get::<i64>(1).unwrap(), NUMBER);
-        let reply: Table = reply.get(2).unwrap();
-        if let Ok(error) = reply.get::<String>("err") {
-            return Err(error);
+        if let Ok(error) = reply.get::<Table>(1) {
+            return Err(error.get("err").unwrap());
         }
         // Redis cuts what is behind the point.
         let numbers = reply.sequence_values::<f64>();
-        let reply = numbers.map(|it| it.unwrap() as i64).collect();
+        let mut reply: Reply = numbers.map(|it| it.unwrap() as i64).collect();
+        assert_eq!(reply.pop(), Some(NUMBER));
         Ok((std::mem::take(&mut self.server.borrow_mut().store), reply))
     }
 }

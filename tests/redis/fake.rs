@@ -25,14 +25,14 @@ where
     port
 }
 
-/// The reply of a script, after the number of the call, which was the last
-/// argument.
+/// The reply of a script that returns a list of one, with the number of the call,
+/// which was the last argument, behind it.
 pub(crate) fn numbered(command: &[String], reply: &str) -> Option<String> {
     let number = command.last()?;
     match command[2].as_str() {
         // An echo, which only returns its number.
         "0" => Some(format!(":{number}\r\n")),
-        _ => Some(format!("*2\r\n:{number}\r\n{reply}")),
+        _ => Some(format!("*2\r\n{reply}:{number}\r\n")),
     }
 }
 

@@ -36,7 +36,7 @@ pub(crate) struct Call<'a> {
 
 /// Scripts have numbers, and plain commands do not.
 enum CallKind<'a> {
-    /// The last argument is the number, which the script returns first.
+    /// The last argument is the number, which the script returns last.
     Script { script: &'a Script, number: u64 },
     /// A plain command, whose reply has no number. An [`Echo`] follows it.
     Command,
@@ -195,16 +195,16 @@ impl CallReply {
     }
 }
 
-/// Reads the reply of a script: the number, then the value.
-fn numbered(number: u64, reply: Vec<Value>) -> CallReply {
-    let mut reply = reply.into_iter();
-    let (first, value, more) = (reply.next(), reply.next(), reply.next());
-    match (first, value.unwrap_or(Value::Nil), more) {
-        (Some(Value::Int(it)), value, None) if u64::try_from(it) == Ok(number) => match value {
-            Value::ServerError(error) => CallReply::ScriptError(RedactedError::of(&error)),
-            value => CallReply::Value(value),
-        },
-        _ => CallReply::Mismatched,
+/// Reads the reply of a script: what it returned, or the error that ended it,
+/// and behind that the number.
+fn numbered(number: u64, mut reply: Vec<Value>) -> CallReply {
+    match reply.pop() {
+        Some(Value::Int(it)) if u64::try_from(it) == Ok(number) => {}
+        _ => return CallReply::Mismatched,
+    }
+    match &reply[..] {
+        [Value::ServerError(error)] => CallReply::ScriptError(RedactedError::of(error)),
+        _ => CallReply::Value(Value::Array(reply)),
     }
 }
 

@@ -133,7 +133,7 @@ async fn no_retry_gets_the_record_of_another_key() {
 async fn a_refusal_of_another_call_makes_nothing_run_twice() {
     for (unknown, fault) in [(0, FAULTS[0]), (1, FAULTS[1])] {
         let bent = Bent::start().await;
-        let script = Script::new("return redis.call('INCR', KEYS[1]) -- unknown");
+        let script = Script::new("return { redis.call('INCR', KEYS[1]) } -- unknown");
         let mut tally = Tally::default();
         tally.add(&count(&bent.redis, "n").await);
         fault(&bent.proxy);

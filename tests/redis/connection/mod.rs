@@ -17,7 +17,7 @@ use sluicegate::redis::{Builder, Connection, Error, ErrorKind, Script, Server as
 use tokio::{task::yield_now, time::timeout};
 
 static COUNT: LazyLock<Script> =
-    LazyLock::new(|| Script::new("return redis.call('INCR', KEYS[1])"));
+    LazyLock::new(|| Script::new("return { redis.call('INCR', KEYS[1]) }"));
 
 /// Returns a builder with short probe intervals, and with a timeout that a busy
 /// machine does not exceed.
@@ -40,10 +40,10 @@ async fn count(redis: &Connection, key: &str) -> Result<i64, Error> {
 async fn count_by(script: &Script, redis: &Connection, key: &str) -> Result<i64, Error> {
     let mut call = script.call(1);
     call.arg(key);
-    match redis.run(script, call).await? {
-        redis::Value::Int(value) => Ok(value),
-        other => panic!("INCR answered {other:?}"),
-    }
+    let reply = redis.run(script, call).await?;
+    Ok(redis::from_redis_value::<(i64,)>(reply)
+        .expect("INCR returns a number")
+        .0)
 }
 
 /// Waits until the condition holds, or fails the test after a while.
