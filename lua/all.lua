@@ -4,8 +4,8 @@
 --
 -- KEYS     the key of each bucket, all different
 -- ARGV[1]  see prelude.lua
--- ARGV     then for each bucket: the name of the rule, the number of its
---          parameters, the parameters, and one of these operations of batch.lua:
+-- ARGV     then for each bucket: the terms of its rule, see prelude.lua, and one of
+--          these operations of batch.lua:
 --   '<cost>'               decides, like Rule::decide
 --   '1 <cost> <max_wait>'  the same, and a queue may book a wait of so many ticks
 --
@@ -19,10 +19,9 @@ local reply, buckets, passes, next = { now }, {}, true, 2
 
 -- Reads the rule, the cost and the longest wait of the next bucket.
 local function read_request()
-    local params, count = {}, tonumber(ARGV[next + 1])
-    for i = 1, count do params[i] = tonumber(ARGV[next + 1 + i]) end
-    local rule, operation = rules[ARGV[next]](params), ARGV[next + 2 + count]
-    next = next + 3 + count
+    local terms, operation = ARGV[next], ARGV[next + 1]
+    local rule = rules[sub(terms, -1)](terms)
+    next = next + 2
     local cost, max_wait = tonumber(operation), FURTHEST
     if not cost then
         cost, max_wait = match(operation, '^1 (%d+) (%d+)$')

@@ -21,6 +21,4 @@ function fixed.life(rule, state, elapsed, ahead)
     return state.current == 0 and ahead or ahead + rule.width - elapsed
 end
 
-rules.fixed_window = function(params)
-    return window.new(fixed, params, 1, 'f')
-end
+rules.f = function(terms) return window.new(fixed, terms, 1) end

@@ -28,49 +28,33 @@ end
 -- Units from now until the bucket is whole: 0 when it is. Bounded, like `ahead` in
 -- Rust: `read` has already dealt with a clock that stepped back.
 function gcra.distance(rule, state, now)
-    return gcra.distance_by(state, now, rule.token, rule.tick)
+    local ahead = (state.at - now) * rule.tick + state.ahead
+    if state.held then ahead = max(ahead, gcra.leased_units(rule, state, now)) end
+    if ahead <= 0 then return 0 end
+    return ahead < FURTHEST and ahead or FURTHEST
 end
 
--- The same under any quota.
-function gcra.distance_by(state, now, token, tick)
-    local ahead = (state.at - now) * tick + state.ahead
-    if state.held then ahead = max(ahead, gcra.leased_units(state, now, token, tick)) end
-    return max(0, min(FURTHEST, ahead))
-end
-
-function gcra.remaining(rule, state, now)
-    return floor(max(0, rule.room - rule:distance(state, now)) / rule.token)
-end
-
-function gcra.new(methods, params, kind)
-    local token, tick, size = params[1], params[2], params[3]
-    local rule = { token = token, tick = tick, size = size, room = size * token, kind = kind }
-    rule.quota = format(' %.0f %.0f %.0f ', token, tick, size) .. kind
+function gcra.new(methods, terms)
+    local token, tick, size = match(terms, '^(%d+) (%d+) (%d+)')
+    token, tick, size = tonumber(token), tonumber(tick), tonumber(size)
+    local rule = { token = token, tick = tick, size = size, room = size * token }
+    rule.quota = ' ' .. terms
     return setmetatable(rule, { __index = methods })
 end
 
--- Writes anew, even for a denial, what was written before the clock stepped back.
--- Otherwise the bucket would stay where it is until the clock is there again.
-function gcra.step_back(state, now, token, tick, size)
-    local most = max(size * token, state.ahead)
-    if (state.at - now) * tick + state.ahead > most then
-        state.at, state.ahead, state.rewrite = now, most, true
-    end
-end
-
-function gcra.read(rule, key, now)
-    local value = read_command('GET', key)
+function gcra.read(rule, key, now, found)
+    local value = found or read_command('GET', key)
     if value == false then return { at = now, ahead = 0, found = 0, unseen = true } end
     local at, ahead, quota = match(value or '', '^(%d+) (%d+)( .+)$')
-    local state = { at = tonumber(at), ahead = tonumber(ahead) }
+    local state = { at = tonumber(at), ahead = tonumber(ahead), found = 0 }
     local known = at and state.at <= FURTHEST and state.ahead <= FURTHEST
     if known and quota ~= rule.quota then
-        quota = gcra.read_lease(state, quota, now)
+        quota = rule.read_lease(state, quota, now)
         known = quota == rule.quota or rule:apply_new_quota(state, quota, now)
     end
     if not known then return nil end
-    gcra.step_back(state, now, rule.token, rule.tick, rule.size)
-    gcra.end_lease(state, now, rule.token, rule.tick)
+    if state.at > now then rule:step_back(state, now) end
+    if state.held then rule:end_lease(state, now) end
     state.found = rule:distance(state, now)
     -- A reservation starts at the instant from which waits are counted.
     if state.found == FURTHEST then state.at, state.ahead = now, FURTHEST end
@@ -85,10 +69,12 @@ function gcra.write(rule, key, state, now)
     local ahead = rule:distance(state, now)
     if ahead == 0 then return call('DEL', key) end
     -- As of now, so that no later instant than the present is ever written.
-    local value, life = format('%.0f %.0f', now, ahead) .. rule.quota, ceil(ahead / rule.tick)
+    local value, life = format('%s %.0f', stamp, ahead) .. rule.quota, ceil(ahead / rule.tick)
     if state.held and state.held > 0 then
         value = value .. format(' %.0f %.0f', state.held, state.term)
         life = max(life, rule:lease_life(state, now))
     end
     set_state(key, value, life)
 end
+
+setmetatable(gcra, on_demand)

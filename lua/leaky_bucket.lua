@@ -1,9 +1,7 @@
 -- A queue that drains at a constant rate, or a meter. Twin of
 -- src/limit/rules/leaky_bucket.rs; params, keys and what is emitted: see gcra.lua.
---
--- params  one more: 1 if what is admitted waits for its turn
 
-local queue = setmetatable({ queues = true }, { __index = gcra })
+local queue = setmetatable({ queues = true, adds_up = false }, { __index = gcra })
 
 -- Takes a place in the queue if there is one.
 function queue.decide(rule, state, now, cost)
@@ -14,9 +12,7 @@ function queue.decide(rule, state, now, cost)
 end
 
 -- A place in the queue goes back only while no other request came after it.
-queue.undo = gcra.give_back
+function queue.undo(...) return gcra.give_back(...) end
 
-rules.leaky_bucket = function(params)
-    local queues = params[4] == 1
-    return gcra.new(queues and queue or gcra, params, queues and 'q' or 'm')
-end
+rules.q = function(terms) return gcra.new(queue, terms) end
+rules.m = function(terms) return gcra.new(gcra, terms) end

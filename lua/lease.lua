@@ -1,6 +1,6 @@
 -- Leases: parts of a bucket that are charged in advance, which a holder spends
--- without a call. After gcra.lua or window.lua, whose states they add to. The
--- holder's side is src/limit/redis/lease/.
+-- without a call. After gcra.lua or window.lua, whose states they add to, on demand.
+-- The holder's side is src/limit/redis/lease/.
 --
 -- KEYS    hold ' <held> <term>' behind a bucket of gcra.lua: so many tokens are out
 --         until that term ends; and ' <held> <ends>' behind a window: so much of the
@@ -16,9 +16,9 @@
 local TERM = 1000000
 
 -- By how many units the tokens that are out keep the bucket from being whole.
-function gcra.leased_units(state, now, token, tick)
+function gcra.leased_units(rule, state, now)
     local over = max(0, now - (state.term + 1) * TERM)
-    return state.held * token - over * tick
+    return state.held * rule.token - over * rule.tick
 end
 
 -- Reads what is out, and returns the quota without it. No lease is granted for more
@@ -32,9 +32,9 @@ function gcra.read_lease(state, quota, now)
 end
 
 -- Counts what was out as spent if its term is over.
-function gcra.end_lease(state, now, token, tick)
+function gcra.end_lease(rule, state, now)
     if state.held and now >= (state.term + 1) * TERM then
-        state.at, state.ahead = now, gcra.distance_by(state, now, token, tick)
+        state.at, state.ahead = now, gcra.distance(rule, state, now)
         state.held, state.term = nil, nil
     end
 end

@@ -1,5 +1,5 @@
--- Converts a state that was written under another quota. After gcra.lua or
--- window.lua. In process there is no such thing: a changed quota is another limiter.
+-- Converts a state that was written under another quota. After gcra.lua or window.lua,
+-- on demand. In process there is no such thing: a changed quota is another limiter.
 
 -- Keeps the tokens that the bucket has under the other quota, as units of this one:
 -- debt stays debt, and of a token begun at most two units are lost. Returns whether
@@ -7,10 +7,11 @@
 function gcra.apply_new_quota(rule, state, other, now)
     local token, tick, size, kind = match(other, '^ ([1-9]%d*) ([1-9]%d*) ([1-9]%d*) (%a)$')
     token, tick, size = tonumber(token), tonumber(tick), tonumber(size)
-    if kind ~= rule.kind or max(token, tick, size) > FURTHEST then return false end
-    gcra.step_back(state, now, token, tick, size)
-    gcra.end_lease(state, now, token, tick)
-    local left = size * token - gcra.distance_by(state, now, token, tick)
+    if kind ~= sub(rule.quota, -1) or max(token, tick, size) > FURTHEST then return false end
+    local old = { token = token, tick = tick, room = size * token }
+    gcra.step_back(old, state, now)
+    gcra.end_lease(old, state, now)
+    local left = old.room - gcra.distance(old, state, now)
     local tokens = floor(left / token)
     -- A quotient of doubles may be a unit too large.
     local part = max(0, floor((left - tokens * token) / token * rule.token) - 1)
@@ -25,7 +26,7 @@ end
 function window.apply_new_quota(rule, state, other, now)
     local width, kind = match(other, '^ ([1-9]%d*) (%a)$')
     width = tonumber(width)
-    if kind ~= rule.kind or width > FURTHEST then return false end
+    if kind ~= sub(rule.quota, -1) or width > FURTHEST then return false end
     window.shorten_lease(state, now, width)
     local later, left = rule:advance(state, now, width), width - now % width
     local previous = state.previous

@@ -9,42 +9,20 @@
 
 local KEYS, ARGV, call, try = KEYS, ARGV, redis.call, redis.pcall
 local floor, ceil, max, min = math.floor, math.ceil, math.max, math.min
-local format, match, tonumber, type = string.format, string.match, tonumber, type
+local format, match, sub, tonumber, type = string.format, string.match, string.sub, tonumber, type
 
 -- The largest number below which all whole numbers are there.
 local FURTHEST = 9007199254740991
 
--- Replaces a bucket in a reply if its state cannot be read.
-local UNREADABLE = -1
-
--- Rules by name: each makes a rule of its params, the numbers that it has to know of
--- its quota. Its functions:
---
---   read       returns the state that a key holds; nil for a value that this version
---              does not write: garbage, another type, a later layout. Such a value is
---              left alone. A log, which is read in pieces, sets `unreadable` when it
---              meets one; then nothing of it is written
---   decide     returns nil if the cost passes, false if it never passes, or the ticks
---              until it passes; and true beside them if it was admitted and has to
---              wait for so long
---   credit and others change only what was read. `rewrite` is set in a state that has
---              to be written even for a denial
---   remaining  returns the largest cost that passes at once
---   undo       takes back a charge, give_back a booking; each returns how much that was
---   emit       adds what was found to a reply
---   write      keeps the state
-local rules = {}
-
--- The bases of rules, which the files of these names fill.
-local gcra, window = {}, {}
-
 -- The server expires keys by its own clock, whatever instant a test gives. Keys of
--- tests stay for an hour more, so that none vanishes before its time.
-local now, slack = tonumber(ARGV[1]), 3600000
-if not now then
+-- tests stay for an hour more, so that none vanishes before its time. `stamp` is the
+-- instant as it is written.
+local stamp, slack = ARGV[1], 3600000
+if stamp == '' then
     local time = call('TIME')
-    now, slack = tonumber(time[1]) * 1000000 + tonumber(time[2]), 0
+    stamp, slack = time[1] .. format('%06d', time[2]), 0
 end
+local now = tonumber(stamp)
 
 -- Milliseconds for so many ticks, rounded up: at least one.
 local function expiry(life)

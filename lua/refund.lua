@@ -1,5 +1,18 @@
--- Changes a bucket without a decision: gives costs back, or takes them without a
--- check. After gcra.lua. Twin of src/limit/rules/refund.rs.
+-- Changes a bucket without a decision: gives costs back, takes them without a check, or
+-- writes it anew. After gcra.lua, on demand. Twin of src/limit/rules/refund.rs.
+
+-- Writes anew, even for a denial, what was written before the clock stepped back.
+-- Otherwise the bucket would stay where it is until the clock is there again.
+function gcra.step_back(rule, state, now)
+    local most = max(rule.room, state.ahead)
+    if (state.at - now) * rule.tick + state.ahead > most then
+        state.at, state.ahead, state.rewrite = now, most, true
+    end
+end
+
+function gcra.remaining(rule, state, now)
+    return floor(max(0, rule.room - rule:distance(state, now)) / rule.token)
+end
 
 function gcra.credit(rule, state, now, cost)
     state.at, state.ahead = now, max(0, rule:distance(state, now) - cost * rule.token)

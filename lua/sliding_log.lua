@@ -95,7 +95,8 @@ function sliding_log.write(rule, key, log, now)
     call('PEXPIRE', key, expiry(max(0, newest.at + rule.width - now)))
 end
 
-rules.sliding_log = function(params)
-    local rule = { limit = params[1], width = params[2] }
+rules.l = function(terms)
+    local limit, width = match(terms, '^(%d+) (%d+)')
+    local rule = { limit = tonumber(limit), width = tonumber(width) }
     return setmetatable(rule, { __index = sliding_log })
 end

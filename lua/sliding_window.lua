@@ -52,8 +52,8 @@ function sliding.life(rule, state, elapsed, ahead)
     return state.previous > 0 and left or ahead
 end
 
-rules.sliding_window = function(params)
-    local rule = window.new(sliding, params, 2, 's')
-    rule.step, rule.steps = params[4], params[5]
+rules.s = function(terms)
+    local rule, step, steps = window.new(sliding, terms, 2), match(terms, '(%d+) (%d+) s$')
+    rule.step, rule.steps = tonumber(step), tonumber(steps)
     return rule
 end

@@ -1,6 +1,4 @@
 -- A bucket of tokens that fills at a constant rate. Twin of
 -- src/limit/rules/token_bucket.rs; params, keys and what is emitted: see gcra.lua.
 
-rules.token_bucket = function(params)
-    return gcra.new(gcra, params, 't')
-end
+rules.t = function(terms) return gcra.new(gcra, terms) end

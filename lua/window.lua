@@ -70,9 +70,10 @@ end
 -- A booking counts in the window in which it falls due.
 window.give_back = window.undo
 
-function window.new(methods, params, counters, kind)
-    local rule = { limit = params[1], width = params[2], most = params[3], kind = kind }
-    rule.counters, rule.quota = counters, format(' %.0f ', rule.width) .. kind
+function window.new(methods, terms, counters)
+    local limit, width, most = match(terms, '^(%d+) (%d+) (%d+)')
+    local rule = { limit = tonumber(limit), width = tonumber(width), most = tonumber(most) }
+    rule.counters, rule.quota = counters, ' ' .. width .. ' ' .. sub(terms, -1)
     return setmetatable(rule, { __index = methods })
 end
 
@@ -81,7 +82,7 @@ end
 function window.step_back(rule, state, now)
     local index = floor(now / rule.width)
     if state.index - index < 2 or state.booked then return end
-    window.shorten_lease(state, now, rule.width)
+    rule.shorten_lease(state, now, rule.width)
     state.current, state.rewrite = min(rule.most, state.previous + state.current), true
     state.index, state.previous = index, 0
 end
@@ -96,7 +97,7 @@ function window.read(rule, key, now)
         if not index or max(index, previous, current) > FURTHEST then return nil end
         local most = rule.most
         state = { index = index, previous = min(most, previous), current = min(most, current) }
-        if quota ~= rule.quota then quota = window.read_lease(state, quota) end
+        if quota ~= rule.quota then quota = rule.read_lease(state, quota) end
         state.booked = match(quota, '%u') ~= nil
         quota = lower(quota)
         if quota ~= rule.quota then
@@ -131,3 +132,5 @@ function window.write(rule, key, state, now)
     end
     set_state(key, value, life)
 end
+
+setmetatable(window, on_demand)

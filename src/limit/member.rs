@@ -95,9 +95,8 @@ pub(crate) struct BucketId<'a> {
     pub(crate) key: u64,
     /// The name of the bucket in Redis.
     pub(crate) name: &'a [u8],
-    /// The head of the calls of its rule. Two rules on one bucket are charged
-    /// apart.
-    pub(crate) rule: &'a [String],
+    /// The terms of its rule. Two rules on one bucket are charged apart.
+    pub(crate) rule: &'a str,
 }
 
 impl BucketId<'_> {
@@ -114,7 +113,7 @@ impl BucketId<'_> {
             store,
             key,
             name: &[],
-            rule: &[],
+            rule: "",
         }
     }
 }

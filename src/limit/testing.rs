@@ -14,7 +14,7 @@ pub use super::{
     redis::{check_all, check_all_with_source},
     rules::{
         log::Log,
-        script::{LuaRule, ReplyReader, batch, head},
+        script::{FirstCharge, LuaRule, ReplyReader, batch, terms},
     },
 };
 use crate::clock::Tick;
@@ -80,7 +80,7 @@ impl<'a, R: Scripted> ScriptCall<'a, R> {
     pub fn command(&self) -> Cmd {
         let operations = self.operations.iter();
         let operations = operations.map(|(key, operation)| (&key[..], *operation));
-        let call = batch::<R>(&head(self.rule), self.now, operations);
+        let call = batch::<R>(&terms(self.rule), self.now, None, operations);
         R::script().call_with_source(&call)
     }
 

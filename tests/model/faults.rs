@@ -16,7 +16,7 @@ pub(crate) const OF_BUCKETS: [Fault; 20] = [
     Fault {
         what: "what is out leaves no room",
         file: "gcra",
-        from: "ahead = max(ahead, gcra.leased_units(state, now, token, tick))",
+        from: "ahead = max(ahead, gcra.leased_units(rule, state, now))",
         to: "ahead = max(ahead, 0)",
         met_by: "crashes",
     },
@@ -37,7 +37,7 @@ pub(crate) const OF_BUCKETS: [Fault; 20] = [
     Fault {
         what: "what was out is forgotten when its term ends",
         file: "lease",
-        from: "state.at, state.ahead = now, gcra.distance_by(state, now, token, tick)",
+        from: "state.at, state.ahead = now, gcra.distance(rule, state, now)",
         to: "",
         met_by: "crashes",
     },
@@ -128,8 +128,8 @@ pub(crate) const OF_BUCKETS: [Fault; 20] = [
     Fault {
         what: "another quota does not see what is out",
         file: "new_quota",
-        from: "local left = size * token - gcra.distance_by(state, now, token, tick)",
-        to: "local left = size * token - max(0, (state.at - now) * tick + state.ahead)",
+        from: "local left = old.room - gcra.distance(old, state, now)",
+        to: "local left = old.room - max(0, (state.at - now) * tick + state.ahead)",
         met_by: "another quota",
     },
     Fault {
@@ -142,7 +142,7 @@ pub(crate) const OF_BUCKETS: [Fault; 20] = [
     Fault {
         what: "a reset forgets what is out",
         file: "batch",
-        from: "if verb == 'r' and state.held then",
+        from: "if verb == 'r' and state and state.held then",
         to: "if verb == 'r' and false then",
         met_by: "resets, credits and debits",
     },

@@ -6,7 +6,7 @@ use sluicegate::{
     clock::Tick,
     limit::{
         FixedWindow, Quota, Scripted,
-        testing::{Operation, batch, check_all, check_all_with_source, head},
+        testing::{Operation, batch, check_all, check_all_with_source, terms},
     },
 };
 
@@ -93,14 +93,14 @@ impl<R: Scripted> ScriptClient<R> {
         entry: Operation,
     ) -> Result<Answer, String> {
         let now = self.given.then_some(clock);
-        let head_of_it = head(&self.rules[quota as usize]);
+        let own = terms(&self.rules[quota as usize]);
         let several = self.together && matches!(entry, Operation::Check(_));
         let call = if several {
-            let other = head(&FixedWindow::new(Quota::per_hour(OTHER_LIMIT)));
-            let asked = [(&head_of_it[..], KEY, entry), (&other[..], OTHER, entry)];
+            let other = terms(&FixedWindow::new(Quota::per_hour(OTHER_LIMIT)));
+            let asked = [(&own[..], KEY, entry), (&other[..], OTHER, entry)];
             check_all(now, asked.into_iter())
         } else {
-            batch::<R>(&head_of_it, now, [(KEY, entry)].into_iter())
+            batch::<R>(&own, now, None, [(KEY, entry)].into_iter())
         };
         let (script, call) = (usize::from(several), Call::of(&call));
         let before = self.stores.get(store);

@@ -11,7 +11,7 @@ use sluicegate::{
         All, Backend, Check, Cost, Decision, FailClosed, FailOpen, FixedWindow, LeakyBucket,
         Limiter, Local, OrElse, Policy, Quota, RateLimitLayer, Redis, Scripted, SlidingLog,
         SlidingWindow, Tiers, TokenBucket, Verdict, Wait, Word,
-        testing::{Operation, ReplyReader, batch, check_all, check_all_with_source, head},
+        testing::{Operation, ReplyReader, batch, check_all, check_all_with_source, terms},
     },
     redis::{Connection, ErrorKind, Server as At},
 };
@@ -501,8 +501,13 @@ fn decides_alone_as_in_a_batch<R: Scripted>(make: impl Fn(Quota) -> R) {
             0 if rule.queues() => Operation::Reserve(1, cost, dice.upto(1_000_000)),
             _ => Operation::Check(cost),
         };
-        let head = head(&rule);
-        let one = batch::<R>(&head, Some(now), [(b"batch".as_slice(), entry)].into_iter());
+        let head = terms(&rule);
+        let one = batch::<R>(
+            &head,
+            Some(now),
+            None,
+            [(b"batch".as_slice(), entry)].into_iter(),
+        );
         let other = check_all(
             Some(now),
             [(&head[..], b"all".as_slice(), entry)].into_iter(),
@@ -555,7 +560,7 @@ fn several_buckets_are_their_rules_charged_together() {
         SlidingWindow::new(second(7)),
         SlidingLog::new(second(6)),
     );
-    let heads = [head(&bucket), head(&window), head(&log)];
+    let heads = [terms(&bucket), terms(&window), terms(&log)];
     let mut states = (Word::EMPTY, Word::EMPTY, Default::default());
     let (mut dice, mut now, mut passed) = (Dice(3), 1 << 50, 0);
     for _ in 0..600 {

@@ -9,7 +9,7 @@ use sluicegate::{
     limit::{
         Cost, FixedWindow, LeakyBucket, Quota, Rule, Scripted, SlidingLog, SlidingWindow,
         TokenBucket,
-        testing::{LuaRule, Operation, ReplyReader, batch, head},
+        testing::{LuaRule, Operation, ReplyReader, batch, terms},
     },
 };
 
@@ -42,8 +42,12 @@ impl Bucket {
         now: Option<Tick>,
         entries: &[(&[u8], Operation)],
     ) -> (Tick, Vec<(u64, R::State)>) {
-        let call =
-            R::script().call_with_source(&batch::<R>(&head(rule), now, entries.iter().copied()));
+        let call = R::script().call_with_source(&batch::<R>(
+            &terms(rule),
+            now,
+            None,
+            entries.iter().copied(),
+        ));
         let reply: Vec<Value> = call.query(&mut self.client).unwrap();
         let mut reply = ReplyReader::of(&reply);
         let now = reply.take().unwrap();
@@ -313,7 +317,7 @@ fn a_full_log_is_neither_read_nor_returned_as_a_whole() {
     };
     let before = reads(&mut bucket);
     let entries = [(Bucket::KEY.as_bytes(), Operation::Check(2_500))];
-    let call = batch::<SlidingLog>(&head(&rule), Some(NOW + 5_000), entries.into_iter());
+    let call = batch::<SlidingLog>(&terms(&rule), Some(NOW + 5_000), None, entries.into_iter());
     let call = SlidingLog::script().call_with_source(&call);
     let reply: Vec<Value> = call.query(&mut bucket.client).unwrap();
     assert!(reply.len() <= 10, "{reply:?}");

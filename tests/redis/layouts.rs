@@ -12,7 +12,7 @@ use sluicegate::{
     clock::Tick,
     limit::{
         Quota, TokenBucket,
-        testing::{Operation, ReplyReader, batch, head},
+        testing::{Operation, ReplyReader, batch, terms},
     },
 };
 
@@ -25,10 +25,14 @@ const KEY: &str = "bucket";
 const PRELUDE: &str = include_str!("../../lua/prelude.lua");
 
 const RULE: &str = concat!(
+    include_str!("../../lua/first_charge.lua"),
+    include_str!("../../lua/rules.lua"),
     include_str!("../../lua/gcra.lua"),
+    "function add_rest()\n",
     include_str!("../../lua/refund.lua"),
     include_str!("../../lua/lease.lua"),
     include_str!("../../lua/new_quota.lua"),
+    "end\n",
     include_str!("../../lua/token_bucket.lua"),
     include_str!("../../lua/batch.lua"),
 );
@@ -70,7 +74,7 @@ impl Deploy {
     fn ask(&mut self, version: &str, entry: Operation) -> Option<u64> {
         let rule = TokenBucket::new(Quota::per_day(20).burst(20));
         let entries = [(KEY.as_bytes(), entry)].into_iter();
-        let call = batch::<TokenBucket>(&head(&rule), Some(NOW), entries);
+        let call = batch::<TokenBucket>(&terms(&rule), Some(NOW), None, entries);
         let mut whole = redis::cmd("EVAL");
         whole.arg(version);
         for arg in call.args_iter().skip(2) {

@@ -11,7 +11,7 @@ use sluicegate::{
     limit::{
         Cost, FailClosed, FixedWindow, LeakyBucket, Quota, Redis, RedisCounts, Scripted,
         SlidingLog, SlidingWindow, TokenBucket,
-        testing::{Operation, ReplyReader, batch, head},
+        testing::{Operation, ReplyReader, batch, terms},
     },
     redis::Connection,
 };
@@ -61,7 +61,7 @@ impl<R: Scripted> Fleet<R> {
 
     fn call(&mut self, entry: Operation) -> Vec<Value> {
         let entries = [(b"bucket".as_slice(), entry)].into_iter();
-        let call = batch::<R>(&head(&self.rule), Some(self.now), entries);
+        let call = batch::<R>(&terms(&self.rule), Some(self.now), None, entries);
         let call = R::script().call_with_source(&call);
         call.query(&mut self.server).unwrap()
     }

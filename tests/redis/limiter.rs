@@ -518,9 +518,9 @@ async fn a_changed_quota_keeps_the_tokens() {
 
 #[tokio::test]
 async fn a_state_without_permission_to_read_is_not_a_bucket_never_seen() {
-    async fn fails<R: Scripted>(name: &str, rule: R, connection: &Connection) {
+    async fn fails<R: Scripted>(name: &str, rule: R, cost: u64, connection: &Connection) {
         let limiter = Redis::new(name, rule, connection, FailClosed);
-        let error = limiter.check("k", 1).await.unwrap_err();
+        let error = limiter.check("k", cost).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Server, "{error}");
     }
     let server = Server::start();
@@ -535,9 +535,19 @@ async fn a_state_without_permission_to_read_is_not_a_bucket_never_seen() {
     let builder = builder(url).breaker(u32::MAX, Duration::from_secs(1));
     let connection = builder.connect().await.unwrap();
     acl(&["-get", "-lindex"]);
-    fails("bucket", TokenBucket::new(hourly(2)), &connection).await;
-    fails("window", FixedWindow::new(hourly(2)), &connection).await;
-    fails("log", SlidingLog::new(hourly(2)), &connection).await;
+    fails("window", FixedWindow::new(hourly(2)), 1, &connection).await;
+    fails("log", SlidingLog::new(hourly(2)), 1, &connection).await;
+    fails("bucket", TokenBucket::new(hourly(2)), 0, &connection).await;
+    // SET, which may still be called, reads a bucket as well.
+    let bucket = Redis::new(
+        "bucket",
+        TokenBucket::new(hourly(2)),
+        &connection,
+        FailClosed,
+    );
+    for admits in [true, true, false] {
+        assert_eq!(check(&bucket, "k", 1).await.is_admitted(), admits);
+    }
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use sluicegate::{
     limit::{
         Cost, Decision, FixedWindow, LeakyBucket, Quota, Scripted, SlidingLog, SlidingWindow,
         TokenBucket,
-        testing::{Operation, ReplyReader, batch, head},
+        testing::{Operation, ReplyReader, batch, terms},
     },
 };
 
@@ -43,7 +43,7 @@ impl<R: Scripted> Stepped<R> {
     /// Returns how much of the entry is counted, and the decision.
     fn ask(&mut self, entry: Operation) -> (u64, Decision) {
         let entries = [(b"bucket".as_slice(), entry)].into_iter();
-        let call = batch::<R>(&head(&self.rule), Some(self.now), entries);
+        let call = batch::<R>(&terms(&self.rule), Some(self.now), None, entries);
         let call = R::script().call_with_source(&call);
         let reply: Vec<Value> = call.query(&mut self.client).unwrap();
         let read = entry.read(&self.rule, self.now, &mut ReplyReader::of(&reply[1..]));

@@ -10,7 +10,7 @@ use sluicegate::{
     limit::{
         All, Cost, FailClosed, FailOpen, FixedWindow, LeakyBucket, Local, OrElse, Policy, Quota,
         Redis, Scripted, SlidingLog, SlidingWindow, TokenBucket, Wait,
-        testing::{Operation, batch, head},
+        testing::{Operation, batch, terms},
     },
     redis::{Connection, ErrorKind},
 };
@@ -77,7 +77,7 @@ fn answers<R: Scripted>(
     let mut all = vec![(b"before".as_slice(), Operation::Reset)];
     all.extend(own);
     all.push((b"behind".as_slice(), Operation::Reset));
-    let call = batch::<R>(&head(rule), Some(NOW), all.into_iter());
+    let call = batch::<R>(&terms(rule), Some(NOW), None, all.into_iter());
     let reply: Vec<Value> = R::script().call_with_source(&call).query(client).unwrap();
     assert_eq!(reply[0], Value::Int(NOW as i64));
     assert_eq!(

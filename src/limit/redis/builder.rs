@@ -14,7 +14,7 @@ use crate::{
         observe::Observe,
         rules::{
             quota::Cost,
-            script::{Scripted, head},
+            script::{Scripted, terms},
         },
         warn_log::WarnLog,
     },
@@ -201,7 +201,7 @@ impl<R: Scripted> RedisBuilder<R> {
         let keep = ticks(self.remember);
         let denials = (self.denials > 0 && keep > 0).then(|| DenialCache::new(self.denials, keep));
         let client = Client {
-            head: head(&self.rule),
+            terms: terms(&self.rule),
             rule: self.rule,
             name: self.name,
             connection: self.connection,

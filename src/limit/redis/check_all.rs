@@ -22,11 +22,14 @@ use crate::{
 static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(
         include_str!("../../../lua/prelude.lua"),
+        include_str!("../../../lua/rules.lua"),
         include_str!("../../../lua/gcra.lua"),
-        include_str!("../../../lua/refund.lua"),
         include_str!("../../../lua/window.lua"),
+        "function add_rest()\n",
+        include_str!("../../../lua/refund.lua"),
         include_str!("../../../lua/lease.lua"),
         include_str!("../../../lua/new_quota.lua"),
+        "end\n",
         include_str!("../../../lua/log.lua"),
         include_str!("../../../lua/token_bucket.lua"),
         include_str!("../../../lua/leaky_bucket.lua"),
@@ -43,9 +46,9 @@ pub(crate) trait AllRequest: Send + Sync {
     /// The connection by which it is sent.
     fn connection(&self) -> &Connection;
 
-    /// Its part of a call: the rule with its parameters, the name of the bucket
-    /// in Redis, and the operation.
-    fn part(&self) -> (&[String], &[u8], Operation);
+    /// Its part of a call: the terms of the rule, the name of the bucket in
+    /// Redis, and the operation.
+    fn part(&self) -> (&str, &[u8], Operation);
 
     /// Sends it in a call of its own.
     fn send_alone(&self) -> PendingCall;
@@ -159,16 +162,16 @@ async fn send_together(group: &AllRequests) -> Result<Vec<BucketResult>, Error> 
     Ok(replies)
 }
 
-/// The call of the script for buckets, each with the head of its rule and one
+/// The call of the script for buckets, each with the terms of its rule and one
 /// operation that decides, at the server's instant or at `now`.
 #[cfg_attr(not(any(test, feature = "testing")), allow(unreachable_pub))]
 pub fn check_all<'a>(
     now: Option<Tick>,
-    parts: impl ExactSizeIterator<Item = (&'a [String], &'a [u8], Operation)> + Clone,
+    parts: impl ExactSizeIterator<Item = (&'a str, &'a [u8], Operation)> + Clone,
 ) -> Cmd {
     let mut call = SCRIPT.call_at(parts.clone().map(|(_, key, _)| key), now);
-    for (head, _, operation) in parts {
-        call.arg(head).arg(operation.arg());
+    for (terms, _, operation) in parts {
+        operation.write_arg(call.arg(terms));
     }
     call
 }

@@ -48,9 +48,8 @@ pub(super) struct Client<R: Scripted> {
     pub(super) name: Arc<str>,
     /// Already on the lane of limits.
     pub(super) connection: Connection,
-    /// The arguments with which every call begins: the name of the rule and its
-    /// parameters.
-    pub(super) head: Vec<String>,
+    /// The terms of the rule, with which every call begins.
+    pub(super) terms: String,
     /// `None` if denials are not remembered.
     pub(super) denials: Option<DenialCache<R::State>>,
     /// `None` if nothing is leased.
@@ -105,7 +104,7 @@ impl<R: Scripted> Client<R> {
     ) {
         let requests = batch.requests();
         self.counters.count_call(requests.len(), batch.entries());
-        let call = batch.call::<R>(&self.head);
+        let call = batch.call(&self.rule, &self.terms);
         let reply = self.connection.run(R::script(), call).await;
         if let (Ok(_), Some(request)) = (&reply, requests.first()) {
             self.learn_eviction_policy(&request.bucket);

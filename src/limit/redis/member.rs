@@ -53,7 +53,7 @@ impl<R: Scripted, P: Policy> MemberBucket for RedisBucket<'_, R, P> {
             store: client.connection.id(),
             key: 0,
             name: &self.bucket.name,
-            rule: &client.head,
+            rule: &client.terms,
         }
     }
 
@@ -130,11 +130,11 @@ impl<R: Scripted, P: Policy> AllRequest for MemberRequest<R, P> {
         &self.limiter.client().connection
     }
 
-    fn part(&self) -> (&[String], &[u8], Operation) {
+    fn part(&self) -> (&str, &[u8], Operation) {
         let Request {
             bucket, operation, ..
         } = &self.to_script;
-        (&self.limiter.client().head, &bucket.name, *operation)
+        (&self.limiter.client().terms, &bucket.name, *operation)
     }
 
     fn send_alone(&self) -> PendingCall {

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     clock::Tick,
-    limit::rules::script::{ReplyReader, Scripted, batch},
+    limit::rules::script::{FirstCharge, Operation, ReplyReader, Scripted, batch},
     redis::Error,
 };
 
@@ -27,6 +27,10 @@ pub(crate) struct Batch {
     run_of: Vec<usize>,
     /// In the order in which they are sent.
     runs: Vec<Run>,
+    /// The position of a check whose first charge the script may make without
+    /// the rule; `None` if two runs are about one bucket, for then their order
+    /// counts.
+    first: Option<usize>,
 }
 
 /// The same request about one bucket, once or several times in a row.
@@ -77,20 +81,50 @@ impl Batch {
             }
             run_of.push(*run);
         }
-        Self {
+        let is_each_once = runs.len() == last.len();
+        drop(last);
+        let mut batch = Self {
             requests,
             run_of,
             runs,
+            first: None,
+        };
+        if is_each_once {
+            batch.bring_check_forward();
+        }
+        batch
+    }
+
+    /// Sends a single check first, if there is one: the script makes the first
+    /// charge of all that are equal to the first run.
+    fn bring_check_forward(&mut self) {
+        let is_check = |run: &Run| {
+            run.times == 1 && matches!(self.requests[run.first].operation, Operation::Check(1..))
+        };
+        let Some(check) = self.runs.iter().position(is_check) else {
+            return;
+        };
+        self.first = Some(self.runs[check].first);
+        self.runs.swap(0, check);
+        for run in &mut self.run_of {
+            if *run == 0 {
+                *run = check;
+            } else if *run == check {
+                *run = 0;
+            }
         }
     }
 
     /// A batch of one request, without a search for equal ones.
     pub(crate) fn single(request: Request) -> Self {
-        Self {
+        let mut batch = Self {
             requests: vec![request],
             run_of: vec![0],
             runs: vec![Run { first: 0, times: 1 }],
-        }
+            first: None,
+        };
+        batch.bring_check_forward();
+        batch
     }
 
     /// Returns the requests in the order in which they are answered.
@@ -103,8 +137,10 @@ impl Batch {
         self.runs.len()
     }
 
-    /// The call of the rule's script; `head` is what every call begins with.
-    pub(crate) fn call<R: Scripted>(&self, head: &[String]) -> Cmd {
+    /// The call of the rule's script; `terms` are those of the rule.
+    pub(crate) fn call<R: Scripted>(&self, rule: &R, terms: &str) -> Cmd {
+        let first = self.first_check(rule);
+        let first = first.and_then(|check| FirstCharge::of(rule, terms, check));
         let entries = self.runs.iter().map(|run| {
             let request = &self.requests[run.first];
             (
@@ -112,7 +148,7 @@ impl Batch {
                 request.operation.times(run.times),
             )
         });
-        batch::<R>(head, None, entries)
+        batch::<R>(terms, None, first.as_ref(), entries)
     }
 
     /// Reads the script's reply, and calls `answer` for each request, in order.
@@ -161,11 +197,36 @@ impl Batch {
         reply: &Value,
     ) -> Result<ReadBuckets<R::State>, Error> {
         let (now, mut numbers) = begin_reply(reply)?;
-        let buckets = self.runs.iter().map(|run| {
+        let missing = || Error::reply("each operation of the call");
+        let first = self.first_check(rule);
+        let mut told = first.and_then(|_| numbers.place());
+        let mut buckets = Vec::with_capacity(self.runs.len());
+        for (place, run) in (1..).zip(&self.runs) {
             let operation = self.requests[run.first].operation;
-            ReadBucket::read(rule, operation, now, &mut numbers)
-        });
-        Ok((now, buckets.collect::<Result<_, _>>()?))
+            if first.is_some() && told != Some(place) {
+                let is_first = first == Some(operation) && run.times == 1;
+                buckets.push(Some(
+                    is_first
+                        .then(ReadBucket::first_charged)
+                        .ok_or_else(missing)?,
+                ));
+                continue;
+            }
+            buckets.push(ReadBucket::read(rule, operation, now, &mut numbers)?);
+            told = first.and_then(|_| numbers.place());
+        }
+        // A place that is left over is of no operation.
+        told.is_none().then_some((now, buckets)).ok_or_else(missing)
+    }
+
+    /// The check whose first charge the script makes without the rule, if it
+    /// does so in this call.
+    fn first_check<R: Scripted>(&self, rule: &R) -> Option<Operation> {
+        let check = self.requests[self.first?].operation;
+        let Operation::Check(cost) = check else {
+            return None;
+        };
+        rule.first_charge(cost).map(|_| check)
     }
 }
 

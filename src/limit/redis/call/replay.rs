@@ -91,6 +91,19 @@ impl<S> ReadBucket<S> {
         }))
     }
 
+    /// A bucket never seen, of which the script charged a single check.
+    pub(crate) fn first_charged() -> Self
+    where
+        S: Default,
+    {
+        Self {
+            state: S::default(),
+            taken: 1,
+            replayed: 0,
+            term: None,
+        }
+    }
+
     /// How many requests of the run were replayed.
     pub(crate) fn replayed(&self) -> u64 {
         self.replayed

@@ -20,11 +20,12 @@ pub trait LuaRule: Rule {
     /// Returns the script that works through a batch of this rule's operations.
     fn script() -> &'static Script;
 
-    /// Returns the name of the twin: of its file, and in calls.
+    /// Returns the name of the twin's file.
     fn lua_name(&self) -> &'static str;
 
-    /// Returns the letter at the end of the names of its buckets. Rules whose
-    /// states differ have letters that differ, so none reads the other's.
+    /// Returns the letter at the end of the names of its buckets, by which its
+    /// twin is called. Rules whose states differ have letters that differ, so
+    /// none reads the other's.
     fn kind(&self) -> char;
 
     /// Returns the numbers that the twin has to know of the quota, in the order
@@ -34,6 +35,14 @@ pub trait LuaRule: Rule {
     /// Reads the state that the script found at `now`. `None` if no bucket can
     /// have left such a state.
     fn read_state(&self, now: Tick, reply: &mut ReplyReader<'_>) -> Option<Self::State>;
+
+    /// Returns what a bucket never seen keeps of this cost, if that does not
+    /// depend on the instant: its number behind the instant, and its life in
+    /// ticks. `None` as well if the cost does not pass.
+    fn first_charge(&self, cost: Cost) -> Option<(u64, Tick)> {
+        let _ = cost;
+        None
+    }
 
     /// Whether shares of a bucket can be charged ahead of need.
     fn can_lease(&self) -> bool {
@@ -50,14 +59,24 @@ pub trait LuaRule: Rule {
 
 /// The part of an `impl LuaRule` that is the same for each rule: its name, and
 /// the script that is made of the files that it stands on and of its own.
+///
+/// The files behind `rest` are the body of a function, which the script runs
+/// when it needs one of theirs; see `lua/rules.lua`.
 macro_rules! lua_rule {
-    ($name:literal, on $($base:literal),+) => {
+    ($name:literal, on $($base:literal),+ $(; rest $($rest:literal),+)?) => {
         fn script() -> &'static $crate::redis::Script {
             static SCRIPT: std::sync::LazyLock<$crate::redis::Script> =
                 std::sync::LazyLock::new(|| {
                     $crate::redis::Script::new(concat!(
                         include_str!("../../../../lua/prelude.lua"),
+                        include_str!("../../../../lua/first_charge.lua"),
+                        include_str!("../../../../lua/rules.lua"),
                         $(include_str!(concat!("../../../../lua/", $base, ".lua")),)+
+                        $(
+                            "function add_rest()\n",
+                            $(include_str!(concat!("../../../../lua/", $rest, ".lua")),)+
+                            "end\n",
+                        )?
                         include_str!(concat!("../../../../lua/", $name, ".lua")),
                         include_str!("../../../../lua/batch.lua"),
                     ))

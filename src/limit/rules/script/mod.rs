@@ -6,6 +6,7 @@
 //! state. So what a client is told is always worked out in Rust.
 
 mod batch;
+mod first_charge;
 mod lua_rule;
 mod operation;
 mod reply_reader;
@@ -17,7 +18,8 @@ mod tests;
 #[cfg(any(test, feature = "testing"))]
 pub use self::lua_rule::LuaRule;
 pub use self::{
-    batch::{batch, head},
+    batch::{batch, terms},
+    first_charge::FirstCharge,
     lua_rule::Scripted,
     operation::Operation,
     reply_reader::ReplyReader,

@@ -1,6 +1,8 @@
 //! One operation of a script on one bucket: how it is written as an argument,
 //! and how its part of the reply is read.
 
+use redis::Cmd;
+
 use super::{lua_rule::Scripted, reply_reader::ReplyReader};
 use crate::{
     clock::Tick,
@@ -70,9 +72,18 @@ impl Operation {
         matches!(self, Self::Check(_) | Self::Reserve(..) | Self::UpTo(_))
     }
 
-    /// Returns the operation as an argument of the script. Costs are capped: a
-    /// rule denies more than [`MAX_COST`] anyway, and Lua could not count it.
-    pub(crate) fn arg(&self) -> String {
+    /// Adds the operation to the arguments of a call.
+    pub(crate) fn write_arg(&self, call: &mut Cmd) {
+        match self {
+            // The most frequent one needs no text of its own.
+            Self::Check(cost) => call.arg(*cost.min(&MAX_COST)),
+            other => call.arg(other.text()),
+        };
+    }
+
+    /// Returns the operation as the script reads it. Costs are capped: a rule
+    /// denies more than [`MAX_COST`] anyway, and Lua could not count it.
+    fn text(&self) -> String {
         let capped = |cost: &Cost| *cost.min(&MAX_COST);
         match self {
             Self::Check(cost) => capped(cost).to_string(),

@@ -27,6 +27,14 @@ impl<'a> ReplyReader<'a> {
         unreadable
     }
 
+    /// Returns the number of the operation whose numbers follow, in a reply
+    /// that leaves some out; `None` if none follow.
+    pub fn place(&mut self) -> Option<u64> {
+        let is_over = self.0.len() == 0;
+        // What is no number is the place of no operation.
+        (!is_over).then(|| self.take().unwrap_or(u64::MAX))
+    }
+
     /// Returns the next number; `None` if there is none, or it is negative.
     pub fn take(&mut self) -> Option<u64> {
         match self.0.next() {

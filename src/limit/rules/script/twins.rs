@@ -28,6 +28,13 @@ impl Gcra {
         [self.token, self.tick, self.size]
     }
 
+    /// Returns the units and the ticks until the bucket is whole, after a bucket
+    /// never seen was charged with a cost that passes.
+    fn first_charge(&self, cost: Cost) -> Option<(u64, Tick)> {
+        let ahead = (cost <= self.size).then(|| cost * self.token)?;
+        Some((ahead, ahead.div_ceil(self.tick)))
+    }
+
     /// Reads the units from now until the bucket is whole.
     fn read_state(&self, now: Tick, reply: &mut ReplyReader<'_>) -> Option<Word> {
         let ahead = reply.take().filter(|ahead| *ahead <= FURTHEST)?;
@@ -61,7 +68,7 @@ impl Window {
 }
 
 impl LuaRule for TokenBucket {
-    lua_rule!("token_bucket", on "gcra", "refund", "lease", "new_quota");
+    lua_rule!("token_bucket", on "gcra"; rest "refund", "lease", "new_quota");
 
     fn kind(&self) -> char {
         't'
@@ -69,6 +76,10 @@ impl LuaRule for TokenBucket {
 
     fn lua_params(&self) -> Vec<u64> {
         self.gcra.lua_params().into()
+    }
+
+    fn first_charge(&self, cost: Cost) -> Option<(u64, Tick)> {
+        self.gcra.first_charge(cost)
     }
 
     fn read_state(&self, now: Tick, reply: &mut ReplyReader<'_>) -> Option<Word> {
@@ -79,15 +90,18 @@ impl LuaRule for TokenBucket {
 /// The states of a queue and of a meter differ: only a queue has places that
 /// are booked. So each has a letter of its own.
 impl LuaRule for LeakyBucket {
-    lua_rule!("leaky_bucket", on "gcra", "refund", "lease", "new_quota");
+    lua_rule!("leaky_bucket", on "gcra"; rest "refund", "lease", "new_quota");
 
     fn kind(&self) -> char {
         if self.queues() { 'q' } else { 'm' }
     }
 
     fn lua_params(&self) -> Vec<u64> {
-        let [token, tick, size] = self.gcra.lua_params();
-        vec![token, tick, size, u64::from(self.queues())]
+        self.gcra.lua_params().into()
+    }
+
+    fn first_charge(&self, cost: Cost) -> Option<(u64, Tick)> {
+        self.gcra.first_charge(cost)
     }
 
     fn read_state(&self, now: Tick, reply: &mut ReplyReader<'_>) -> Option<Word> {
@@ -96,7 +110,7 @@ impl LuaRule for LeakyBucket {
 }
 
 impl LuaRule for FixedWindow {
-    lua_rule!("fixed_window", on "window", "lease", "new_quota");
+    lua_rule!("fixed_window", on "window"; rest "lease", "new_quota");
 
     fn kind(&self) -> char {
         'f'
@@ -112,7 +126,7 @@ impl LuaRule for FixedWindow {
 }
 
 impl LuaRule for SlidingWindow {
-    lua_rule!("sliding_window", on "window", "lease", "new_quota");
+    lua_rule!("sliding_window", on "window"; rest "lease", "new_quota");
 
     fn kind(&self) -> char {
         's'
