@@ -3,7 +3,7 @@
 use std::{alloc::System, process::ExitCode};
 
 use clap::Parser;
-use lab::{compare, replay};
+use lab::{compare, recommend, replay};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
 /// Counts bytes, for the memory of limiters in `measured.json`.
@@ -16,12 +16,14 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 enum Command {
     Compare(compare::Command),
     Replay(replay::Command),
+    Recommend(recommend::Command),
 }
 
 fn main() -> ExitCode {
     let result = match Command::parse() {
         Command::Compare(command) => command.run(),
         Command::Replay(command) => command.run(),
+        Command::Recommend(command) => command.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

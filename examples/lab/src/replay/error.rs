@@ -87,7 +87,7 @@ impl fmt::Display for ReplayError {
             }
             Self::TooMany(max) => write!(
                 f,
-                "more than {max} requests, which take 16 bytes of memory each; raise --max-requests"
+                "more than {max} requests, which take 36 bytes of memory each; raise --max-requests"
             ),
             Self::Policy(text, reason) => write!(f, "invalid limit {text:?}: {reason}"),
             Self::Write(path, error) => write!(f, "cannot write {}: {error}", path.display()),

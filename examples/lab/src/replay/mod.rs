@@ -22,7 +22,7 @@ mod input;
 mod play;
 mod policy;
 mod results;
-mod write;
+pub(crate) mod write;
 
 pub use self::{
     command::Command,
@@ -33,4 +33,9 @@ pub use self::{
     play::Series,
     policy::{Policy, RuleName},
     results::{PolicyResults, RefusedKey, ReplayResults},
+};
+pub(crate) use self::{
+    input::{InputTally, Merge, Progress},
+    policy::{RuleChoice, WithRule},
+    results::{Columns, count, input_notes, instant, share, span},
 };

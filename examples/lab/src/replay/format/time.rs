@@ -80,9 +80,9 @@ fn epoch(text: &[u8]) -> Option<Tick> {
         return None;
     }
     Some(match whole.len() {
-        ..=11 => number * 1_000_000 + micros(fraction, 6),
-        ..=14 => number * 1_000 + micros(fraction, 3),
-        ..=17 => number,
+        0..=11 => number * 1_000_000 + micros(fraction, 6),
+        12..=14 => number * 1_000 + micros(fraction, 3),
+        15..=17 => number,
         _ => number / 1_000,
     })
 }

@@ -43,6 +43,14 @@ impl Progress {
         Self { bar }
     }
 
+    /// A bar that is not shown, for tests.
+    #[cfg(test)]
+    pub(crate) fn hidden() -> Self {
+        Self {
+            bar: ProgressBar::hidden(),
+        }
+    }
+
     /// Counts what is read from this input.
     pub(super) fn wrap(&self, input: Box<dyn Read>) -> Box<dyn Read> {
         Box::new(self.bar.wrap_read(input))

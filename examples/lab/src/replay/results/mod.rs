@@ -8,6 +8,8 @@ mod text;
 
 pub use self::replay_results::{PolicyResults, RefusedKey, ReplayResults};
 pub(crate) use self::{
+    amounts::{count, instant, share, span},
+    columns::Columns,
     summarize::{About, summarize},
-    text::text,
+    text::{input_notes, text},
 };

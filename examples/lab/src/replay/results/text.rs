@@ -39,7 +39,7 @@ pub(crate) fn text(results: &ReplayResults) -> String {
 }
 
 /// Returns a line about each kind of input that was not played.
-fn input_notes(input: &InputTally) -> String {
+pub(crate) fn input_notes(input: &InputTally) -> String {
     let mut notes = String::new();
     if input.unreadable > 0 {
         let (unreadable, lines) = (count(input.unreadable), count(input.lines));

@@ -1,0 +1,79 @@
+//! The results as text for a terminal.
+
+use super::results::{Pair, RecommendResults};
+use crate::replay::{Columns, count, input_notes, instant, share, span};
+
+/// Returns the results as text.
+pub(super) fn text(results: &RecommendResults) -> String {
+    let mut text = format!(
+        "{} requests of {} keys ({}), {} to {} UTC\n",
+        count(results.requests),
+        count(results.keys),
+        results.key,
+        instant(results.first_us),
+        instant(results.last_us),
+    );
+    text.push_str(&input_notes(&results.input));
+    text.push_str(&allowed("keys", results.allowed_keys, results.keys));
+    text.push_str(&allowed(
+        "requests",
+        results.allowed_requests,
+        results.requests,
+    ));
+    text.push('\n');
+    text.push_str(&table(results));
+    text.push_str("\n* has the least quota x period + burst of its rule\n");
+    text
+}
+
+fn allowed(of: &str, allowed: Option<u64>, all: u64) -> String {
+    let line = |allowed| {
+        let share = share(allowed, all);
+        format!(
+            "smallest quotas that refuse at most {} {of} ({share})\n",
+            count(allowed)
+        )
+    };
+    allowed.map(line).unwrap_or_default()
+}
+
+fn table(results: &RecommendResults) -> String {
+    let mut columns = Columns::default();
+    columns.row([
+        "rule and smallest quota",
+        "",
+        "quota + burst",
+        "refused",
+        "",
+        "keys refused",
+        "",
+    ]);
+    for pair in &results.pairs {
+        match &pair.quota {
+            Some(quota) => columns.row(found(pair, quota, results)),
+            None => columns.row([missing(pair, results)]),
+        }
+    }
+    columns.lines("")
+}
+
+fn found(pair: &Pair, quota: &str, results: &RecommendResults) -> [String; 7] {
+    [
+        format!("{} {quota}", pair.rule),
+        if pair.best { "*" } else { "" }.to_owned(),
+        count(pair.sum.unwrap_or(0)),
+        count(pair.refused),
+        share(pair.refused, results.requests),
+        count(pair.refused_keys),
+        share(pair.refused_keys, results.keys),
+    ]
+}
+
+fn missing(pair: &Pair, results: &RecommendResults) -> String {
+    let burst = pair
+        .burst
+        .map(|burst| format!(" burst {burst}"))
+        .unwrap_or_default();
+    let (largest, period) = (count(results.largest_amount), span(results.period_us));
+    format!("{}{burst}: none up to {largest} in {period}", pair.rule)
+}
