@@ -1,6 +1,11 @@
 //! The labels that tell series apart, before it is known how a request ended.
 
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::{
+    borrow::Cow,
+    fmt,
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
 
 /// The protocol of a request, and the side that counts it.
 ///
@@ -158,7 +163,7 @@ impl Labels {
 
 /// Labels that are borrowed from a request, so that looking up a series
 /// allocates nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Eq)]
 pub(crate) struct LabelsRef<'a> {
     pub(crate) kind: Kind,
     pub(crate) method: &'a str,
@@ -199,6 +204,39 @@ impl<'a> LabelsRef<'a> {
             ..LabelsRef::of(kind, Labels::OVERFLOW)
         }
     }
+}
+
+/// Compares the labels that differ most first.
+impl PartialEq for LabelsRef<'_> {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        self.kind == other.kind
+            && is_same(self.route, other.route)
+            && is_same(self.method, other.method)
+            && is_same(self.peer, other.peer)
+    }
+}
+
+/// Hashes what there is of the parts. Labels that share a hash by that are told
+/// apart by `eq`.
+impl Hash for LabelsRef<'_> {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.kind as u64);
+        for part in [self.method, self.route, self.peer] {
+            if !part.is_empty() {
+                state.write(part.as_bytes());
+            }
+        }
+    }
+}
+
+/// Compares two labels.
+#[inline]
+fn is_same(one: &str, other: &str) -> bool {
+    // An empty string has no address. The C library's `memcmp` loads from it
+    // nevertheless, masked, which takes some processors 80 ns.
+    one.len() == other.len() && (one.is_empty() || one == other)
 }
 
 /// The HTTP methods that are told apart by default: those that OpenTelemetry's
