@@ -3,22 +3,70 @@
 //! `refusal` use it.
 
 use http::{
-    HeaderMap, HeaderValue, Method, StatusCode,
+    HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
     header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING},
 };
 
+/// The headers that say what the body of a message is, read in one pass: to
+/// look up each one costs its hash.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ContentHeaders<'a> {
+    /// The content type.
+    pub(crate) content_type: Option<&'a HeaderValue>,
+    /// The status of gRPC, which responses without messages have in their head.
+    pub(crate) grpc_status: Option<&'a HeaderValue>,
+    /// The length that all lines agree on; `Some(None)` if they do not.
+    length: Option<Option<u64>>,
+    /// Whether the length is that of the transfer, and not of the content.
+    has_transfer_encoding: bool,
+}
+
+/// The header, or trailer, with the status of a gRPC response.
+pub(crate) static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+
+impl<'a> ContentHeaders<'a> {
+    /// Reads the headers of a message. The first of several equal ones counts.
+    pub(crate) fn of(head: &'a HeaderMap) -> Self {
+        let mut content = Self::default();
+        for (name, value) in head {
+            if *name == CONTENT_TYPE {
+                content.content_type = content.content_type.or(Some(value));
+            } else if *name == CONTENT_LENGTH {
+                let length = listed_length(value);
+                let before = content.length.unwrap_or(length);
+                content.length = Some(before.filter(|_| before == length));
+            } else if *name == TRANSFER_ENCODING {
+                content.has_transfer_encoding = true;
+            } else if *name == GRPC_STATUS {
+                content.grpc_status = content.grpc_status.or(Some(value));
+            }
+        }
+        content
+    }
+
+    /// Returns the length of the body in bytes; `None` if the head does not
+    /// tell it unambiguously.
+    ///
+    /// A `Transfer-Encoding` overrides the length (RFC 9112, section 6.3). A
+    /// list of equal lengths counts as one of them (RFC 9110, section 8.6).
+    pub(crate) fn length(&self) -> Option<u64> {
+        self.length
+            .flatten()
+            .filter(|_| !self.has_transfer_encoding)
+    }
+}
+
 /// Returns the length of the body in bytes; `None` if the head does not tell it
 /// unambiguously.
-///
-/// A `Transfer-Encoding` overrides the length (RFC 9112, section 6.3). A list
-/// of equal lengths counts as one of them (RFC 9110, section 8.6).
 pub(crate) fn content_length(head: &HeaderMap) -> Option<u64> {
-    let lines = head.get_all(CONTENT_LENGTH).iter();
-    let listed = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
-    let mut lengths = listed.map(length);
-    let first = lengths.next()??;
-    let is_sure = lengths.all(|it| it == Some(first)) && !head.contains_key(TRANSFER_ENCODING);
-    is_sure.then_some(first)
+    ContentHeaders::of(head).length()
+}
+
+/// Returns the length that all items of a list agree on.
+fn listed_length(line: &HeaderValue) -> Option<u64> {
+    let mut lengths = line.as_bytes().split(|byte| *byte == b',').map(length);
+    let first = lengths.next()?;
+    first.filter(|_| lengths.all(|it| it == first))
 }
 
 /// Parses a length, which consists of digits only. `u64` alone would accept a
@@ -71,12 +119,28 @@ pub(crate) fn essence(content_type: &HeaderValue) -> &[u8] {
     essence.unwrap_or_default().trim_ascii()
 }
 
+/// Returns whether a media type begins with this name, whatever its case. It
+/// rejects most types without a search for their parameters.
+#[inline]
+fn begins_with(content_type: &HeaderValue, name: &[u8]) -> bool {
+    let begin = content_type.as_bytes().trim_ascii_start().get(..name.len());
+    begin.is_some_and(|begin| begin.eq_ignore_ascii_case(name))
+}
+
 /// Returns whether the body is server-sent events, which last as long as the
 /// client listens.
 pub(crate) fn is_event_stream(head: &HeaderMap) -> bool {
-    head.get(CONTENT_TYPE)
-        .is_some_and(|it| essence(it).eq_ignore_ascii_case(b"text/event-stream"))
+    head.get(CONTENT_TYPE).is_some_and(is_event_stream_type)
 }
+
+/// Returns whether this content type is that of server-sent events.
+pub(crate) fn is_event_stream_type(content_type: &HeaderValue) -> bool {
+    begins_with(content_type, EVENT_STREAM)
+        && essence(content_type).eq_ignore_ascii_case(EVENT_STREAM)
+}
+
+/// The content type of server-sent events.
+const EVENT_STREAM: &[u8] = b"text/event-stream";
 
 /// The forms of gRPC, which differ in where trailers are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,10 +160,10 @@ impl Grpc {
     /// Returns the form of a message with this content type; `None` if it is
     /// not gRPC. Ignores case, parameters and the part after a `+`.
     pub(crate) fn of(content_type: &HeaderValue) -> Option<Self> {
-        let (name, rest) = essence(content_type).split_at_checked(GRPC.len())?;
-        if !name.eq_ignore_ascii_case(GRPC) {
+        if !begins_with(content_type, GRPC) {
             return None;
         }
+        let rest = essence(content_type).get(GRPC.len()..)?;
         let form = rest.split(|byte| *byte == b'+').next()?;
         let forms = [
             (&b""[..], Self::Plain),

@@ -7,10 +7,10 @@ use http_body::Frame;
 use super::{
     classify::{Classify, RequestEnd},
     default_classify::{CALLERS_DEADLINE, by_refusal, refusal_among},
-    span::GRPC_STATUS,
 };
 use crate::{
     clock::Tick,
+    content::GRPC_STATUS,
     deadline::CallerDeadline,
     grpc_web::Reader,
     red::{Cause, Guard, Outcome, Status, status::grpc},
@@ -150,7 +150,7 @@ impl<C: Classify> ResponseSpan<C> {
     /// Counts the end of the response. `now` is the time if the caller has read
     /// it.
     #[inline]
-    pub(crate) fn end(mut self, now: Option<Tick>) {
+    pub(crate) fn end(&mut self, now: Option<Tick>) {
         // The end of the body may be what completes the trailers.
         if let Some(mut web) = self.web.take()
             && let Some(trailers) = web.end()
@@ -181,7 +181,7 @@ impl<C: Classify> ResponseSpan<C> {
     }
 
     /// Counts a body that failed with this error.
-    pub(crate) fn fail(self, error: &BoxError) {
+    pub(crate) fn fail(&mut self, error: &BoxError) {
         let ended = RequestEnd::failed(self.guard.labels(), self.status, Cause::Body);
         // Only the layers for deadlines fail a body. Any other refusal came
         // from a downstream whose body the handler passed on.
@@ -193,7 +193,7 @@ impl<C: Classify> ResponseSpan<C> {
     }
 
     /// Counts a panic in the body.
-    pub(crate) fn panic(self) {
+    pub(crate) fn panic(mut self) {
         self.guard.end(self.status, Outcome::Panic, Cause::Panic);
     }
 }

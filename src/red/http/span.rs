@@ -1,6 +1,6 @@
 //! A request until its response begins. The future of the service owns it.
 
-use http::{HeaderName, Response, StatusCode};
+use http::{Response, StatusCode};
 use http_body::Body;
 
 use super::{
@@ -9,14 +9,11 @@ use super::{
     response_span::{ExpectedBytes, ResponseSpan},
 };
 use crate::{
-    content::{BodyAllowed, Grpc, content_length, is_event_stream},
+    content::{BodyAllowed, ContentHeaders, Grpc, is_event_stream_type},
     grpc_web::Reader,
     red::{Cause, Guard, Outcome, Status, status::grpc},
     refusal::{PassedRequest, Reason, Refusal},
 };
-
-/// The header or trailer with the status of gRPC.
-pub(crate) static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
 /// A request that has no response yet.
 #[derive(Debug)]
@@ -39,18 +36,20 @@ impl<C: Classify> RequestSpan<C> {
     pub(crate) fn head<B: Body>(mut self, response: &Response<B>) -> Option<ResponseSpan<C>> {
         // First, so that reading the headers is not part of the duration.
         let now = self.guard.head();
-        if is_event_stream(response.headers()) {
+        let headers = ContentHeaders::of(response.headers());
+        if headers.content_type.is_some_and(is_event_stream_type) {
             self.guard.stream();
         }
         let has_body = self.body.has_body(response.status());
-        let grpc = self.spoken(response);
-        let expected = has_body.then(|| self.expected(grpc, response)).flatten();
+        let grpc = self.spoken(&headers);
+        let expected = || self.expected(grpc, &headers, response.body());
+        let expected = has_body.then(expected).flatten();
         let is_whole =
             !has_body || expected.is_some_and(ExpectedBytes::is_none) || is_end(response);
-        let status = self.status(grpc, response);
+        let status = self.status(grpc, &headers, response.status());
         self.guard.answer(status);
         let refusal = response.extensions().get();
-        let span = ResponseSpan {
+        let mut span = ResponseSpan {
             is_grpc: grpc.is_some() || self.guard.labels().kind().is_grpc(),
             guard: self.guard,
             classify: self.classify,
@@ -71,22 +70,22 @@ impl<C: Classify> RequestSpan<C> {
 
     /// Returns the form of gRPC that the response uses. The server's content
     /// type decides; the caller's claim counts only if the server does not say.
-    fn spoken<B>(&self, response: &Response<B>) -> Option<Grpc> {
-        let headers = response.headers();
-        let is_silent = !headers.contains_key(http::header::CONTENT_TYPE);
-        let asked = self.grpc.filter(|_| is_silent);
-        let asked = asked.filter(|_| self.guard.labels().kind().is_grpc());
-        Grpc::spoken_in(headers).or(asked)
+    fn spoken(&self, headers: &ContentHeaders<'_>) -> Option<Grpc> {
+        match headers.content_type {
+            Some(content_type) => Grpc::of(content_type),
+            None => self.grpc.filter(|_| self.guard.labels().kind().is_grpc()),
+        }
     }
 
     /// Returns the bytes that are still to come, if that is known. A plain gRPC
     /// response has trailers after them.
-    fn expected<B: Body>(
+    fn expected(
         &self,
         grpc: Option<Grpc>,
-        response: &Response<B>,
+        headers: &ContentHeaders<'_>,
+        body: &impl Body,
     ) -> Option<ExpectedBytes> {
-        let said = content_length(response.headers());
+        let said = headers.length();
         let is_plain = match grpc {
             Some(form) => form == Grpc::Plain,
             None => self.guard.labels().kind().is_grpc(),
@@ -94,21 +93,25 @@ impl<C: Classify> RequestSpan<C> {
         match is_plain {
             true => said.map(ExpectedBytes::before_trailers),
             false => said
-                .or_else(|| response.body().size_hint().exact())
+                .or_else(|| body.size_hint().exact())
                 .map(ExpectedBytes::all),
         }
     }
 
     /// Returns the status that the head has. A gRPC status among the headers
     /// counts, because nothing better follows it.
-    fn status<B>(&self, grpc: Option<Grpc>, response: &Response<B>) -> Option<Status> {
+    fn status(
+        &self,
+        grpc: Option<Grpc>,
+        headers: &ContentHeaders<'_>,
+        status: StatusCode,
+    ) -> Option<Status> {
         let is_call = self.guard.labels().kind().is_grpc();
         let may_say = is_call || grpc.is_some();
-        let said = response.headers().get(&GRPC_STATUS).filter(|_| may_say);
-        if let Some(said) = said {
+        if let Some(said) = headers.grpc_status.filter(|_| may_say) {
             return Some(Status::read_grpc(said.as_bytes()));
         }
-        match response.status() {
+        match status {
             http if !is_call => Some(Status::Http(http.as_u16())),
             // Neither side used gRPC here. Connect's unary calls, for example,
             // are plain HTTP.
@@ -134,7 +137,7 @@ impl<C: Classify> RequestSpan<C> {
     }
 
     /// Counts a panic of the service.
-    pub(crate) fn panic(self) {
+    pub(crate) fn panic(mut self) {
         self.guard.end(None, Outcome::Panic, Cause::Panic);
     }
 }
