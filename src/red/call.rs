@@ -223,7 +223,9 @@ where
         };
         let mut guard = Some(registry.start(labels, None));
         let passed = PassedRequest::noted_in_any(&mut req);
-        let inner = on_panic::run(&mut guard, panicked, || self.inner.call(req));
+        let watch = on_panic::watch(&mut guard, panicked);
+        let inner = self.inner.call(req);
+        watch.returned();
         RedCallFuture {
             inner,
             guard,
@@ -256,8 +258,11 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let result = ready!(on_panic::run(this.guard, panicked, || this.inner.poll(cx)));
-        if let Some(guard) = this.guard.take() {
+        let watch = on_panic::watch(this.guard, panicked);
+        let polled = this.inner.poll(cx);
+        watch.returned();
+        let result = ready!(polled);
+        if let Some(mut guard) = this.guard.take() {
             let is_own = |refusal: &Refusal| is_own(this.passed, refusal);
             let (outcome, cause) = this.classify.outcome_and_cause(&result, &is_own);
             guard.end(None, outcome, cause.unwrap_or_else(|| cause_of(outcome)));
@@ -273,7 +278,7 @@ fn is_own(passed: &PassedRequest, refusal: &Refusal) -> bool {
 }
 
 /// Counts a panic of the service.
-fn panicked(guard: Guard) {
+fn panicked(mut guard: Guard) {
     guard.end(None, Outcome::Panic, Cause::Panic);
 }
 

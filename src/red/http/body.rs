@@ -49,24 +49,21 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, BoxError>>> {
         let mut this = self.project();
-        let poll = || this.inner.as_mut().poll_frame(cx);
-        let polled = ready!(on_panic::run(this.span, ResponseSpan::panic, poll));
-        let polled = polled.map(|frame| frame.map_err(Into::into));
-        if let Some(mut span) = this.span.take() {
-            // The span is put back only if more frames may come, so that each
-            // way out of this function counts at most one end.
-            match &polled {
-                Some(Ok(frame)) => {
-                    if span.frame(frame) || this.inner.is_end_stream() {
-                        span.end(None);
-                    } else {
-                        *this.span = Some(span);
-                    }
-                }
-                Some(Err(error)) => span.fail(error),
-                None => span.end(None),
-            }
+        let watch = on_panic::watch(this.span, ResponseSpan::panic);
+        let polled = this.inner.as_mut().poll_frame(cx);
+        watch.returned();
+        let polled = ready!(polled).map(|frame| frame.map_err(Into::into));
+        let Some(span) = this.span else {
+            return Poll::Ready(polled);
+        };
+        // In place, because a span is large. It counts at most one end.
+        match &polled {
+            Some(Ok(frame)) if span.frame(frame) || this.inner.is_end_stream() => span.end(None),
+            Some(Ok(_)) => return Poll::Ready(polled),
+            Some(Err(error)) => span.fail(error),
+            None => span.end(None),
         }
+        *this.span = None;
         Poll::Ready(polled)
     }
 

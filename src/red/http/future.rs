@@ -44,9 +44,10 @@ where
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let answer = ready!(on_panic::run(this.span, RequestSpan::panic, || this
-            .inner
-            .poll(cx)));
+        let watch = on_panic::watch(this.span, RequestSpan::panic);
+        let polled = this.inner.poll(cx);
+        watch.returned();
+        let answer = ready!(polled);
         // Taken before the response is looked at: from here on the span counts
         // the end, even if a user's classifier panics.
         let span = this.span.take();

@@ -38,12 +38,32 @@ impl HttpMethods {
     /// Returns the label of a method. Methods are case-sensitive.
     #[inline]
     pub(crate) fn label(&self, method: &Method) -> &str {
-        let name = method.as_str();
         let known = match &self.0 {
-            Some(list) => list.iter().map(|it| &**it).find(|it| *it == name),
-            None => STANDARD_METHODS.into_iter().find(|it| *it == name),
+            Some(list) => {
+                let name = method.as_str();
+                list.iter().map(|it| &**it).find(|it| *it == name)
+            }
+            None => standard(method),
         };
         known.unwrap_or(Labels::OTHER)
+    }
+}
+
+/// Returns the label of a standard method. Those that `http` has names for are
+/// found without a comparison of strings.
+#[inline]
+fn standard(method: &Method) -> Option<&'static str> {
+    match *method {
+        Method::GET => Some("GET"),
+        Method::POST => Some("POST"),
+        Method::PUT => Some("PUT"),
+        Method::DELETE => Some("DELETE"),
+        Method::PATCH => Some("PATCH"),
+        Method::HEAD => Some("HEAD"),
+        _ => {
+            let name = method.as_str();
+            STANDARD_METHODS.into_iter().find(|it| *it == name)
+        }
     }
 }
 

@@ -87,7 +87,9 @@ where
         // Started before the inner service is called, so that a panic in its
         // `call` is counted.
         let mut span = self.counting.start(&mut req);
-        let inner = on_panic::run(&mut span, RequestSpan::panic, || self.inner.call(req));
+        let watch = on_panic::watch(&mut span, RequestSpan::panic);
+        let inner = self.inner.call(req);
+        watch.returned();
         ResponseFuture::new(inner, span)
     }
 }

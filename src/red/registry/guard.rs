@@ -114,7 +114,7 @@ impl Guard {
 
     /// Counts the end of the request.
     #[inline]
-    pub(crate) fn end(self, status: Option<Status>, outcome: Outcome, cause: Cause) {
+    pub(crate) fn end(&mut self, status: Option<Status>, outcome: Outcome, cause: Cause) {
         let now = self.now();
         self.end_at(now, status, outcome, cause);
     }
@@ -123,7 +123,7 @@ impl Guard {
     /// already.
     #[inline]
     pub(crate) fn end_at(
-        mut self,
+        &mut self,
         now: Tick,
         status: Option<Status>,
         outcome: Outcome,
