@@ -50,6 +50,11 @@ fn requests_counted(report: &Report) {
         ..pair(counted, "axum-prometheus")
     };
     report.row(peer, || (red::ours(), red::axum_prometheus()));
+    let least = Pair {
+        target: Some(1.5),
+        ..pair(counted, "axum's from_fn that does nothing")
+    };
+    report.row(least, || (red::ours(), red::from_fn()));
     report.row(pair(counted, "a layer that does nothing"), || {
         (red::ours(), red::nothing())
     });

@@ -6,7 +6,12 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use axum::{Router, body::Body, routing::get};
+use axum::{
+    Router,
+    body::Body,
+    middleware::{self, Next},
+    routing::get,
+};
 use axum_prometheus::PrometheusMetricLayer;
 use http::Request;
 use http_body::Body as _;
@@ -22,6 +27,12 @@ fn router() -> Router {
 /// The router without a layer.
 pub(crate) fn bare() -> Side {
     served(router())
+}
+
+/// The least that axum's own kind of layer costs.
+pub(crate) fn from_fn() -> Side {
+    let pass_on = async |request: Request<Body>, next: Next| next.run(request).await;
+    served(router().layer(middleware::from_fn(pass_on)))
 }
 
 /// The cost of any layer in axum, which boxes the service and its futures.
