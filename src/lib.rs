@@ -193,6 +193,7 @@ pub mod red;
 pub mod redis;
 pub mod refusal;
 mod runtime;
+mod stripes;
 mod sync;
 
 pub use self::error::InvalidSetting;

@@ -6,7 +6,7 @@ use crate::{
     clock::ticks,
     deadline,
     histogram::{Durations, Histogram},
-    red::registry::stripes::Striped,
+    stripes::Striped,
 };
 
 /// The events of the layers for deadlines.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::by_name::ByName;
 #[cfg(feature = "redis")]
 use super::sources::Sources;
-use crate::{limit, red::registry::stripes::Striped};
+use crate::{limit, stripes::Striped};
 
 /// The decisions of all limiters of one name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -32,7 +32,6 @@ mod registry;
 mod series;
 pub(super) mod settings;
 pub(super) mod stripe;
-pub(super) mod stripes;
 pub(super) mod table;
 
 pub use self::{builder::Builder, registry::Registry};

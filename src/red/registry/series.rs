@@ -2,13 +2,11 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::{
-    stripe::{Common, SeriesContext, Stripe},
-    stripes::thread_number,
-};
+use super::stripe::{Common, SeriesContext, Stripe};
 use crate::{
     histogram::Durations,
     red::{Kind, Labels, LabelsRef, snapshot},
+    stripes::thread_number,
 };
 
 /// The requests of one label set, counted in stripes. Groups of threads have a

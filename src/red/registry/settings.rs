@@ -5,10 +5,10 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use http::HeaderMap;
 
-use super::stripes::stripe_count;
 use crate::{
     clock::{Clock, Monotonic, Tick, ticks},
     red::{Conventions, Methods, TraceId, http::http_methods::HttpMethods},
+    stripes::stripe_count,
 };
 
 /// The settings of a registry; they never change after it is built.

@@ -1,5 +1,5 @@
-//! How threads are spread over stripes. Series and the counts of limiters and
-//! deadlines use it.
+//! How threads are spread over stripes. The series of `red`, the counts of
+//! limiters and deadlines, and the budget of rejections use it.
 
 use std::{
     cell::Cell,
