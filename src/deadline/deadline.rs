@@ -61,6 +61,13 @@ impl Deadline {
         self.at.saturating_duration_since(now)
     }
 
+    /// Returns whether any time is left at `now`, and at least this much.
+    #[inline]
+    pub(super) fn leaves(&self, least: Duration, now: Instant) -> bool {
+        let is_enough = || self.remaining_at(now) >= least;
+        self.at > now && (least.is_zero() || is_enough())
+    }
+
     /// Returns whether it has passed.
     pub fn is_expired(&self) -> bool {
         self.at <= Instant::now()

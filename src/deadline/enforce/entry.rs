@@ -94,8 +94,7 @@ impl<T, X> DeadlineEntry<T, X> {
         // Not subject to trust: an outer layer or the program has set these.
         let others = [req.extensions().get().copied(), current()];
         let deadline = own.into_iter().chain(others.into_iter().flatten()).min();
-        let left = deadline.map(|deadline| deadline.remaining_at(now));
-        self.settings.notice(Event::Entered(left));
+        self.settings.notice_entered(deadline, now);
         deadline.map_or(Admit::Free, |deadline| {
             let asked = requested.timeout;
             let is_callers = match own == Some(deadline) {
@@ -131,8 +130,7 @@ impl<T, X> DeadlineEntry<T, X> {
         is_callers: bool,
     ) -> Admit {
         let settings = &self.settings;
-        let left = deadline.remaining_at(now);
-        if !left.is_zero() && left >= settings.min_useful {
+        if deadline.leaves(settings.min_useful, now) {
             return Admit::Under(TimeLimit {
                 deadline,
                 until: Some(deadline),
@@ -164,10 +162,8 @@ impl<T, X> DeadlineEntry<T, X> {
         if limit.is_callers {
             req.extensions_mut().insert(ChosenByCaller);
         }
-        if self.settings.with_cancellation
-            && let Some(signal) = scope.cancellation.signal()
-        {
-            req.extensions_mut().insert(signal);
+        if self.settings.with_cancellation {
+            req.extensions_mut().insert(scope.signal());
         }
         scope
     }

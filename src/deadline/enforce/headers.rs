@@ -21,11 +21,9 @@ pub(super) struct RequestedTimeout {
 #[inline]
 pub(super) fn read(headers: &HeaderMap, forms: &[(HeaderName, Form)]) -> RequestedTimeout {
     let mut requested = RequestedTimeout::default();
-    if headers.is_empty() {
-        return requested;
-    }
-    for (name, form) in forms {
-        for value in headers.get_all(name) {
+    // One pass compares few names, where a look-up of each form hashes its name.
+    for (name, value) in headers {
+        for (_, form) in forms.iter().filter(|(wanted, _)| wanted == name) {
             match form.parse(value.as_bytes()) {
                 Ok(timeout) => requested.timeout = earlier(requested.timeout, Some(timeout)),
                 Err(error) => requested.malformed = requested.malformed.or(Some(error)),

@@ -7,7 +7,10 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use tokio::time::Instant;
 
-use crate::sync::{Mutex, lock};
+use crate::{
+    stripes::Striped,
+    sync::{Mutex, lock},
+};
 
 /// The length of the window in seconds, the present one included.
 const WINDOW_SECONDS: u64 = 10;
@@ -18,7 +21,8 @@ pub(super) struct RejectionBudget {
     percent: u64,
     /// Seconds are counted from here.
     begun: Instant,
-    requests: SecondCounts,
+    /// Striped, because every request is counted.
+    requests: Striped<SecondCounts>,
     /// Locked, so that two requests cannot both take the last rejection.
     rejected: Mutex<SecondCounts>,
 }
@@ -38,7 +42,7 @@ impl RejectionBudget {
         Self {
             percent: u64::from(percent),
             begun: Instant::now(),
-            requests: SecondCounts::default(),
+            requests: Striped::default(),
             rejected: Mutex::default(),
         }
     }
@@ -46,14 +50,15 @@ impl RejectionBudget {
     /// Counts a request.
     #[inline]
     pub(super) fn count(&self, now: Instant) {
-        self.requests.add(self.second(now));
+        self.requests.own().add(self.second(now));
     }
 
     /// Takes one rejection out of the budget; returns false if it is used up.
     pub(super) fn take(&self, now: Instant) -> bool {
         let second = self.second(now);
         let rejected = lock(&self.rejected);
-        let (some, all) = (rejected.sum(second), self.requests.sum(second));
+        let all: u64 = self.requests.all().map(|it| it.sum(second)).sum();
+        let some = rejected.sum(second);
         // In whole numbers, so that no rounding grants one rejection too many.
         let granted = (some + 1) * 100 <= all * self.percent;
         if granted {
@@ -79,12 +84,16 @@ const LOWER_HALF: u64 = u32::MAX as u64;
 
 impl SecondCounts {
     /// Counts one in this second.
+    ///
+    /// A count is lost if two threads of a stripe count at the same time. Fewer
+    /// requests are refused then, and none is refused that must not be.
     #[inline]
     fn add(&self, second: u64) {
         let slot = &self.0[(second % WINDOW_SECONDS) as usize];
-        match slot.load(Relaxed) >> 32 == second {
+        let word = slot.load(Relaxed);
+        match word >> 32 == second {
             // No overflow: no server gets 2^32 requests in a second.
-            true => _ = slot.fetch_add(1, Relaxed),
+            true => slot.store(word + 1, Relaxed),
             false => Self::begin(slot, second),
         }
     }

@@ -3,9 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use http::HeaderName;
+use tokio::time::Instant;
 
 use super::{rejection_budget::RejectionBudget, timer::TimerQueue, trust::Trust};
-use crate::deadline::{Event, Form, Observe, coverage::ChooseCoverage, wire::default_headers};
+use crate::deadline::{
+    Deadline, Event, Form, Observe, coverage::ChooseCoverage, wire::default_headers,
+};
 
 /// The settings of a layer that are not types of their own. The budget and the
 /// timers are shared by all layers and services that have them.
@@ -51,6 +54,15 @@ impl EnforceSettings {
     pub(super) fn notice(&self, event: Event) {
         if let Some(observer) = &self.observer {
             observer.noticed(&event);
+        }
+    }
+
+    /// Tells the observer that a request came in.
+    #[inline]
+    pub(super) fn notice_entered(&self, deadline: Option<Deadline>, now: Instant) {
+        if let Some(observer) = &self.observer {
+            let left = deadline.map(|deadline| deadline.remaining_at(now));
+            observer.noticed(&Event::Entered(left));
         }
     }
 
