@@ -1,6 +1,6 @@
 //! The signal that a request is no longer waited for.
 //!
-//! This file knows nothing of scopes: `scoped_cancellation` keeps the signal of
+//! This file knows nothing of scopes: `view` keeps the signal of
 //! the running request, and `current` hands it out.
 
 use std::{

@@ -10,47 +10,11 @@ use std::{
 };
 
 use pin_project_lite::pin_project;
-use tokio::task::futures::TaskLocalFuture;
 
-use super::{Cancellation, Deadline, scoped_cancellation};
-
-tokio::task_local! {
-    static CURRENT: Current;
-}
-
-/// The deadline of a piece of work. Cloning it does not allocate.
-#[derive(Clone, Debug, Default)]
-struct Current {
-    deadline: Option<Deadline>,
-    /// In another task than the request's: the signal of the request, which
-    /// says whether the deadline still counts.
-    request: Option<Cancellation>,
-}
-
-impl Current {
-    /// Returns that of work in the request's own task, or outside of a request.
-    fn of(deadline: Option<Deadline>) -> Self {
-        let request = None;
-        Self { deadline, request }
-    }
-
-    /// Returns the deadline, if it still counts.
-    fn deadline(&self) -> Option<Deadline> {
-        let is_lifted = self.request.as_ref().is_some_and(Cancellation::is_lifted);
-        self.deadline.filter(|_| !is_lifted)
-    }
-
-    /// Returns that of the calling work, for use in another task.
-    fn carried() -> Self {
-        let mut current = CURRENT.try_with(Self::clone).unwrap_or_default();
-        if current.request.is_none()
-            && let Some(deadline) = current.deadline
-        {
-            current.request = scoped_cancellation::signal_under(deadline);
-        }
-        current
-    }
-}
+use super::{
+    Cancellation, Deadline,
+    view::{self, CurrentView},
+};
 
 /// Returns the deadline of the calling work, if it has one.
 ///
@@ -77,7 +41,7 @@ impl Current {
 /// ```
 #[inline]
 pub fn current() -> Option<Deadline> {
-    CURRENT.try_with(Current::deadline).ok().flatten()
+    view::deadline()
 }
 
 /// Returns the cancellation of the request that this is called from.
@@ -86,10 +50,9 @@ pub fn current() -> Option<Deadline> {
 /// deadline, it fires at the [current](current) one, and never if there is
 /// none.
 pub fn cancellation() -> Cancellation {
-    scoped_cancellation::signal().unwrap_or_else(|| {
-        let of = |current: &Current| (current.deadline(), current.request.clone());
-        let (deadline, request) = CURRENT.try_with(of).unwrap_or_default();
-        Cancellation::new(deadline, request)
+    view::signal().unwrap_or_else(|| {
+        let CurrentView { carried, .. } = CurrentView::get();
+        Cancellation::new(current(), carried)
     })
 }
 
@@ -123,7 +86,13 @@ pub fn scope<F: Future>(deadline: Deadline, work: F) -> Scope<F> {
         // `carry`, because the work may go to another task, where it has to
         // learn that the deadline of the request no longer counts.
         Some(earlier) if earlier <= deadline => carry(work),
-        _ => Scope::new(Current::of(Some(deadline)), work),
+        _ => Scope::new(
+            CurrentView {
+                deadline: Some(deadline),
+                carried: None,
+            },
+            work,
+        ),
     }
 }
 
@@ -149,7 +118,7 @@ pub fn scope<F: Future>(deadline: Deadline, work: F) -> Scope<F> {
 /// # }
 /// ```
 pub fn carry<F: Future>(work: F) -> Scope<F> {
-    Scope::new(Current::carried(), work)
+    Scope::new(CurrentView::carry(), work)
 }
 
 /// Runs `work` without a deadline.
@@ -172,13 +141,7 @@ pub fn carry<F: Future>(work: F) -> Scope<F> {
 /// # }
 /// ```
 pub fn detach<F: Future>(work: F) -> Scope<F> {
-    Scope::new(Current::default(), work)
-}
-
-/// Calls `work` under this deadline, or under none.
-#[inline]
-pub(super) fn within<T>(deadline: Option<Deadline>, work: impl FnOnce() -> T) -> T {
-    CURRENT.sync_scope(Current::of(deadline), work)
+    Scope::new(CurrentView::default(), work)
 }
 
 pin_project! {
@@ -186,15 +149,26 @@ pin_project! {
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     pub struct Scope<F> {
+        // `None` once it was ready, and while this is dropped.
         #[pin]
-        work: TaskLocalFuture<Current, F>,
+        work: Option<F>,
+        current: CurrentView,
+    }
+
+    impl<F> PinnedDrop for Scope<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            // What the work drops sees the same deadline.
+            this.current.run(|| this.work.set(None));
+        }
     }
 }
 
 impl<F: Future> Scope<F> {
-    fn new(current: Current, work: F) -> Self {
+    fn new(current: CurrentView, work: F) -> Self {
         Self {
-            work: CURRENT.scope(current, work),
+            work: Some(work),
+            current,
         }
     }
 }
@@ -203,7 +177,15 @@ impl<F: Future> Future for Scope<F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        self.project().work.poll(cx)
+        let mut this = self.project();
+        this.current.run(|| {
+            let work = this.work.as_mut().as_pin_mut();
+            let polled = work.expect("polled after it was done").poll(cx);
+            if polled.is_ready() {
+                this.work.set(None);
+            }
+            polled
+        })
     }
 }
 

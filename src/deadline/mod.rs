@@ -67,8 +67,8 @@ mod enforce;
 mod observe;
 pub mod propagate;
 pub mod registry;
-mod scoped_cancellation;
 mod stages;
+mod view;
 mod wire;
 
 pub(crate) use self::enforce::CallerDeadline;

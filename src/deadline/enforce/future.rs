@@ -121,15 +121,15 @@ where
                 pending,
             } => {
                 let waiting = pending.as_mut().expect(POLLED);
-                match waiting.scope.run(|| response.poll(cx)) {
+                let entered = waiting.scope.enter();
+                let polled = response.poll(cx);
+                entered.end();
+                match polled {
                     Poll::Ready(answer) if !waiting.is_late() => {
-                        let pending = pending.take().expect(POLLED);
-                        return Poll::Ready(pending.in_time(answer));
+                        return Poll::Ready(in_time(answer, pending));
                     }
                     Poll::Ready(late) => drop(late),
-                    Poll::Pending => {
-                        ready!(late(timer.as_mut(), waiting.scope.cancellation.until(), cx))
-                    }
+                    Poll::Pending => ready!(late(timer.as_mut(), waiting.scope.until(), cx)),
                 }
                 let pending = pending.take().expect(POLLED);
                 // Drops the inner future before the refusal is made, so that
@@ -145,6 +145,26 @@ where
 
 /// The panic of a future that is polled after it was ready.
 const POLLED: &str = "polled after it was done";
+
+/// Passes on a result that came in time. The body may still be late.
+#[inline]
+fn in_time<B, E, A>(
+    answer: Result<Response<B>, E>,
+    pending: &mut Option<PendingRequest<A>>,
+) -> Result<Response<ResponseBody<B>>, E>
+where
+    B: Body + Send + 'static,
+{
+    let waiting = pending.as_mut().expect(POLLED);
+    if waiting.is_ended_by(&answer) {
+        let version = waiting.request.version;
+        // Dropped in place, because it is large.
+        *pending = None;
+        return free(answer, version);
+    }
+    let pending = pending.take().expect(POLLED);
+    answer.map(|response| pending.with_body(response))
+}
 
 /// Waits until the handler is late; forever without a deadline.
 fn late(

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, Request, Response, response::Parts};
+use http::{HeaderMap, Request, Response, StatusCode, response::Parts};
 use http_body::Body;
 use tokio::time::Instant;
 
@@ -46,35 +46,39 @@ impl<A> PendingRequest<A> {
 
     /// Returns the deadline of the response; `None` if it counts however late
     /// it is.
+    #[inline]
     fn until(&self) -> Option<Deadline> {
-        self.scope
-            .cancellation
-            .until()
-            .filter(|_| !self.request.is_over_budget)
+        let counts = !self.request.is_over_budget;
+        self.scope.until().filter(|_| counts)
     }
 
-    /// Passes on a result that came in time. The body may still be late.
+    /// Returns whether a result ends the request, and leaves nothing to bound
+    /// or to tell. The client is not gone then.
     #[inline]
-    pub(super) fn in_time<B, E>(
-        mut self,
-        result: Result<Response<B>, E>,
-    ) -> Result<Response<ResponseBody<B>>, E>
-    where
-        B: Body + Send + 'static,
-    {
-        match result {
-            Ok(response) => Ok(self.with_body(response)),
-            Err(error) => {
-                // An error is a result, too: the client is not gone.
-                self.scope.cancellation.done();
-                Err(error)
-            }
+    pub(super) fn is_ended_by<B: Body, E>(&mut self, result: &Result<Response<B>, E>) -> bool {
+        let ends = match result {
+            // An error is a result, too.
+            Err(_) => true,
+            // Whoever has the signal learns what the deadline covers.
+            Ok(_) if self.request.is_callers || self.scope.has_signal() => false,
+            Ok(response) => self.is_whole(response.status(), response.body()),
+        };
+        if ends {
+            self.scope.done();
         }
+        ends
     }
 
-    /// Bounds the body as far as the deadline covers it.
+    /// Returns whether the head is the whole response, so that its body needs
+    /// no timer.
     #[inline]
-    fn with_body<B>(mut self, response: Response<B>) -> Response<ResponseBody<B>>
+    fn is_whole(&self, status: StatusCode, body: &impl Body) -> bool {
+        self.request.is_bodiless(status) || body.is_end_stream()
+    }
+
+    /// Passes on a response that came in time, and bounds its body as far as the
+    /// deadline covers it.
+    pub(super) fn with_body<B>(mut self, response: Response<B>) -> Response<ResponseBody<B>>
     where
         B: Body + Send + 'static,
     {
@@ -89,9 +93,8 @@ impl<A> PendingRequest<A> {
             self.scope.lift();
         }
         let version = self.request.version;
-        // A body that is at its end needs no timer.
-        let body = if self.request.is_bodiless(head.status) || body.is_end_stream() {
-            self.scope.cancellation.done();
+        let body = if self.is_whole(head.status, &body) {
+            self.scope.done();
             ResponseBody::free(body, version)
         } else {
             let is_callers = self.request.is_callers;

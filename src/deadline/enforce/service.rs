@@ -115,7 +115,9 @@ impl<S, T, X, A> EnforceDeadline<S, T, X, A> {
             answer: self.answer.clone(),
             request: RequestStub::of(&req, limit),
         };
-        let response = pending.scope.run(|| self.inner.call(req));
+        let entered = pending.scope.enter();
+        let response = self.inner.call(req);
+        entered.end();
         ResponseFuture::waiting(response, pending)
     }
 

@@ -34,12 +34,15 @@ impl<B: Body<Error: Into<BoxError>> + Unpin> ScopedBody<B> {
     /// more.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> BodyPoll<B::Data> {
         let Self { body, scope } = self;
-        match scope.run(|| Pin::new(&mut *body).poll_frame(cx)) {
+        let entered = scope.enter();
+        let polled = Pin::new(&mut *body).poll_frame(cx);
+        entered.end();
+        match polled {
             Poll::Pending => BodyPoll::Pending,
             Poll::Ready(Some(Err(error))) => BodyPoll::Failed(error.into()),
             Poll::Ready(Some(Ok(frame))) if !body.is_end_stream() => BodyPoll::Frame(frame),
             Poll::Ready(last) => {
-                scope.cancellation.done();
+                scope.done();
                 BodyPoll::End(last.and_then(Result::ok))
             }
         }

@@ -75,7 +75,7 @@ impl<B> SharedBody<B> {
     /// Drops the body because its deadline has passed.
     pub(super) fn end(&self, mut body: ScopedBody<B>) {
         self.settings.notice(Event::Exceeded(Stage::Body));
-        body.scope.cancellation.exceeded();
+        body.scope.exceeded();
     }
 
     /// Wakes the server that waits for a frame. It finds out by a poll whether
@@ -172,7 +172,7 @@ mod tests {
         let shared = shared(&counts);
         let mut body = shared.take().unwrap();
         shared.expire();
-        body.scope.cancellation.done();
+        body.scope.done();
         assert_eq!(counts.snapshot().exceeded_in_body, 0);
     }
 }
