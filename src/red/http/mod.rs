@@ -50,5 +50,5 @@ pub use self::{
 pub(crate) use self::{
     default_classify::{by_refusal, by_status, refusal_in},
     response_span::ExpectedBytes,
-    span::{GRPC_STATUS, own as own_refusal},
+    span::own as own_refusal,
 };

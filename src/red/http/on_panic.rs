@@ -3,6 +3,15 @@
 
 use std::mem;
 
+/// Runs `work` under [`watch`].
+#[inline]
+pub(crate) fn run<T, R>(held: &mut Option<T>, then: fn(T), work: impl FnOnce() -> R) -> R {
+    let watch = watch(held, then);
+    let done = work();
+    watch.returned();
+    done
+}
+
 /// Returns a guard to keep while the inner service works. If that panics, the
 /// guard takes what is held and gives it to `then`, while the panic continues
 /// to unwind.

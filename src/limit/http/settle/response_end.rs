@@ -5,11 +5,10 @@ use http::{HeaderMap, Response, StatusCode};
 use http_body::{Body, Frame};
 
 use crate::{
-    content::{BodyAllowed, Grpc, content_length},
+    content::{BodyAllowed, GRPC_STATUS, Grpc, content_length},
     grpc_web::Reader,
     red::{
-        Cause, ExpectedBytes, GRPC_STATUS, Kind, Outcome, Status, by_refusal, by_status,
-        own_refusal, refusal_in,
+        Cause, ExpectedBytes, Kind, Outcome, Status, by_refusal, by_status, own_refusal, refusal_in,
     },
     refusal::{PassedRequest, Reason, Refusal},
 };
