@@ -4,9 +4,14 @@
 //! back. [`advice`] reads that from the headers and trailers of HTTP and gRPC.
 
 pub mod advice;
+pub mod obey;
+mod random_bits;
 pub mod retry;
 
-pub use self::retry::{
-    BodySource, CloneSource, Progress, RepeatableBody, Retry, RetryBudget, RetryBudgetBuilder,
-    RetryLayer, TapedBody,
+pub use self::{
+    obey::{Obey, ObeyLayer},
+    retry::{
+        BodySource, CloneSource, Progress, RepeatableBody, Retry, RetryBudget, RetryBudgetBuilder,
+        RetryLayer, TapedBody,
+    },
 };

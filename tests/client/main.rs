@@ -3,4 +3,5 @@
 #![allow(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 mod advice;
+mod obey;
 mod retry;

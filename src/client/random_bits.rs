@@ -1,0 +1,30 @@
+//! Randomness that a test can replace. `obey` and `throttle` use it.
+
+use std::{fmt, sync::Arc};
+
+use crate::random;
+
+/// A source of random bits: the operating system, unless it is set.
+#[derive(Clone, Default)]
+pub(super) struct RandomBits(Option<Arc<dyn Fn() -> u64 + Send + Sync>>);
+
+impl RandomBits {
+    pub(super) fn of(random: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(random)))
+    }
+
+    /// Returns a number of at least 0 and less than 1, in steps of 2^-53.
+    pub(super) fn fraction(&self) -> f64 {
+        let bits = self.0.as_ref().map_or_else(system, |bits| bits());
+        (bits >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}
+
+fn system() -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = random::bytes();
+    u64::from_le_bytes([a, b, c, d, e, f, g, h])
+}
+
+impl fmt::Debug for RandomBits {
+    debug_opaque!(RandomBits);
+}
