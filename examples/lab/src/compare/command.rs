@@ -53,7 +53,7 @@ impl Command {
         write(&self.out.join("results.json"), &results)?;
         let measured = match self.no_measure {
             true => None,
-            false => Some(measure(self.seed, self.redis.as_deref())?),
+            false => Some(measure(self.seed, scale, self.redis.as_deref())?),
         };
         if let Some(measured) = &measured {
             write(&self.out.join("measured.json"), measured)?;

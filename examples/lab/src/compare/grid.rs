@@ -43,7 +43,7 @@ pub fn simulate(seed: u64, scale: Scale) -> Results {
 }
 
 /// Returns the command that gives the same results.
-fn command(seed: u64, scale: Scale) -> String {
+pub(super) fn command(seed: u64, scale: Scale) -> String {
     let quick = match scale {
         Scale::Full => "",
         Scale::Quick => " --quick",

@@ -2,7 +2,7 @@
 
 use super::{in_process::in_process, redis};
 use crate::{
-    compare::candidates::candidates,
+    compare::{candidates::candidates, grid::command, traffic::Scale},
     results::{Measured, RuleCosts},
 };
 
@@ -12,14 +12,20 @@ use crate::{
 /// # Errors
 ///
 /// If the server does not answer.
-pub(in super::super) fn measure(seed: u64, url: Option<&str>) -> Result<Measured, redis::Failure> {
+pub(in super::super) fn measure(
+    seed: u64,
+    scale: Scale,
+    url: Option<&str>,
+) -> Result<Measured, redis::Failure> {
     let server = url.map(redis::Server::connect).transpose()?;
     let mut rules = Vec::new();
     for candidate in candidates() {
-        let Some(in_process) = in_process(candidate.id()) else {
+        let Some(in_process) = in_process(candidate.id(), scale) else {
             continue;
         };
-        let in_redis = server.as_ref().map(|server| server.measure(candidate.id()));
+        let in_redis = server
+            .as_ref()
+            .map(|server| server.measure(candidate.id(), scale));
         rules.push(RuleCosts {
             rule: candidate.id().to_owned(),
             in_process,
@@ -28,18 +34,17 @@ pub(in super::super) fn measure(seed: u64, url: Option<&str>) -> Result<Measured
     }
     let agreement = server
         .as_ref()
-        .map(|server| server.agreement(seed))
+        .map(|server| server.agreement(seed, scale))
         .transpose()?;
     Ok(Measured {
         schema: Measured::SCHEMA,
-        command: command(seed, url),
+        command: format!("{}{}", command(seed, scale), redis_flag(url)),
         rules,
         agreement,
     })
 }
 
-/// Returns the command that measures the same, without a password of the server.
-fn command(seed: u64, url: Option<&str>) -> String {
-    let redis = url.map_or("", |_| " --redis URL");
-    format!("cargo run --release -p lab -- compare --seed {seed}{redis}")
+/// Returns the flag without the address, which may hold a password.
+fn redis_flag(url: Option<&str>) -> &'static str {
+    url.map_or("", |_| " --redis URL")
 }

@@ -23,18 +23,28 @@ use crate::{
     results::Agreement,
 };
 
+/// The part of the traffic that is enough for a test.
+const SHORT: Tick = 2_000_000;
+
 /// The beginning of the traffic: a window of any length of the grid begins here.
 const ORIGIN: Tick = 1_700_000_000_000_000;
 
 impl Server {
     /// Plays the quick traffic to all rules of this crate and to their scripts.
-    pub(in super::super) fn agreement(&self, seed: u64) -> Result<Agreement, Failure> {
+    pub(in super::super) fn agreement(
+        &self,
+        seed: u64,
+        scale: Scale,
+    ) -> Result<Agreement, Failure> {
         let mut all = Agreement {
             decisions: 0,
             different: 0,
         };
         let mut server = self.client.get_connection()?;
-        for pattern in patterns(seed, Scale::Quick) {
+        for mut pattern in patterns(seed, Scale::Quick) {
+            if scale == Scale::Quick {
+                pattern.traffic.duration_us = SHORT;
+            }
             for candidate in candidates() {
                 let both = Compare {
                     server: &mut server,

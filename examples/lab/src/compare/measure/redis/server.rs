@@ -10,9 +10,12 @@ use super::{
     usage::{bytes_per_key, forget, usage},
 };
 use crate::{
-    compare::measure::{
-        by_rule::by_rule,
-        subject::{hundredths, limit},
+    compare::{
+        measure::{
+            by_rule::by_rule,
+            subject::{hundredths, limit},
+        },
+        traffic::Scale,
     },
     results::InRedis,
 };
@@ -43,17 +46,25 @@ impl Server {
     }
 
     /// Measures a rule; `None` for a peer.
-    pub(in super::super) fn measure(&self, id: &str) -> Result<Option<InRedis>, Failure> {
-        let Some(mut times) = self.checks(id, 1, 5_000)? else {
+    pub(in super::super) fn measure(
+        &self,
+        id: &str,
+        scale: Scale,
+    ) -> Result<Option<InRedis>, Failure> {
+        let each = match scale {
+            Scale::Full => 500,
+            Scale::Quick => 20,
+        };
+        let Some(mut times) = self.checks(id, 1, 10 * each)? else {
             return Ok(None);
         };
         times.sort_unstable();
         let at = |percent: usize| times[times.len() * percent / 100].as_secs_f64() * 1e6;
         let mut server = self.client.get_connection()?;
         let before = usage(&mut server)?;
-        self.checks(id, CALLERS, 500)?;
+        self.checks(id, CALLERS, each)?;
         let after = usage(&mut server)?;
-        let decisions = (CALLERS * 500) as f64;
+        let decisions = (CALLERS * each) as f64;
         let cpu = after.cpu_seconds - before.cpu_seconds;
         Ok(Some(InRedis {
             p50_us: hundredths(at(50)),
