@@ -17,6 +17,7 @@ enum Command {
     Compare(compare::Command),
     Replay(replay::Command),
     Recommend(recommend::Command),
+    Generate(replay::generate::Command),
 }
 
 fn main() -> ExitCode {
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
         Command::Compare(command) => command.run(),
         Command::Replay(command) => command.run(),
         Command::Recommend(command) => command.run(),
+        Command::Generate(command) => command.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
