@@ -2,6 +2,7 @@
 
 use super::{
     format::Format,
+    key_spec::KeySpec,
     parser::{Fields, Parser},
 };
 
@@ -11,8 +12,15 @@ pub(crate) fn detect(line: &[u8], fields: &Fields) -> Option<Format> {
         Some(b'{') => &[Format::Json][..],
         _ => &[Format::Log, Format::Csv],
     };
+    // All access logs have an address. Whether they have the key is told once the
+    // format is known, by a better error.
+    let of_log = Fields {
+        key: KeySpec::Ip,
+        ..fields.clone()
+    };
     let reads = |format: &Format| {
-        let parser = Parser::new(*format, fields);
+        let is_log = *format == Format::Log;
+        let parser = Parser::new(*format, if is_log { &of_log } else { fields });
         parser.is_ok_and(|mut parser| parser.read(line).is_ok())
     };
     formats.iter().copied().find(reads)

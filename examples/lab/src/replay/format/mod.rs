@@ -13,6 +13,9 @@ mod read;
 mod time;
 mod walk;
 
+#[cfg(test)]
+mod fuzz;
+
 pub(crate) use self::{
     detect::detect,
     parser::{Fields, Parser},

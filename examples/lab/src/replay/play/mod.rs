@@ -11,6 +11,9 @@ mod series;
 mod shard;
 mod versus;
 
+#[cfg(test)]
+mod tests;
+
 pub use self::series::Series;
 pub(crate) use self::{
     outcome::{Outcome, PolicyOutcome},
