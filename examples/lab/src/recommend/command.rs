@@ -14,7 +14,12 @@ use super::{
     text::text,
     trace::{Trace, TraceBuilder},
 };
-use crate::replay::{InputArgs, InputTally, Merge, Progress, ReplayError, RuleChoice, write};
+use crate::replay::{
+    InputArgs, InputTally, Merge, Progress, ReplayError, RuleChoice, Usage, write,
+};
+
+/// All rules but the leaky meter, which decides as the token bucket does.
+const DEFAULT_RULES: &str = "token-bucket,leaky-queue,sliding-window,sliding-log,fixed-window";
 
 /// Finds the smallest limits that refuse at most a share of recorded traffic
 #[derive(Clone, Debug, Args)]
@@ -37,7 +42,7 @@ pub struct Command {
     period: Duration,
 
     /// Rules to search: all, or names such as sliding-window
-    #[arg(long, value_name = "RULE", num_args = 1.., value_delimiter = ',', default_value = "all")]
+    #[arg(long, value_name = "RULE", num_args = 1.., value_delimiter = ',', default_value = DEFAULT_RULES)]
     rule: Vec<RuleChoice>,
 
     /// Bursts to try instead of 1, 2, 5, 10, 20, 50, ...
@@ -77,7 +82,9 @@ impl Command {
     /// If a file cannot be read, more than 1 % of the lines cannot be read, or
     /// results cannot be written.
     pub fn run(self) -> Result<(), Box<dyn Error>> {
+        let usage = Usage::start();
         let results = self.results()?;
+        usage.tell(results.input.lines);
         let json = serde_json::to_string(&results)? + "\n";
         if let Some(folder) = &self.out {
             write::file(folder, "recommend.json", &json)?;

@@ -22,7 +22,10 @@ pub(super) fn text(results: &RecommendResults) -> String {
     ));
     text.push('\n');
     text.push_str(&table(results));
-    text.push_str("\n* has the least quota x period + burst of its rule\n");
+    text.push_str(
+        "\n* has the least quota x period + burst of its rule; left out are pairs with more than ",
+    );
+    text.push_str("ten times that, which --json has\n");
     text
 }
 
@@ -48,7 +51,7 @@ fn table(results: &RecommendResults) -> String {
         "keys refused",
         "",
     ]);
-    for pair in &results.pairs {
+    for pair in results.pairs.iter().filter(|pair| is_shown(pair, results)) {
         match &pair.quota {
             Some(quota) => columns.row(found(pair, quota, results)),
             None => columns.row([missing(pair, results)]),
@@ -57,9 +60,24 @@ fn table(results: &RecommendResults) -> String {
     columns.lines("")
 }
 
+/// Whether a pair is not much worse than the best of its rule.
+fn is_shown(pair: &Pair, results: &RecommendResults) -> bool {
+    let best = results
+        .pairs
+        .iter()
+        .find(|it| it.best && it.rule == pair.rule);
+    let sums = pair.sum.zip(best.and_then(|best| best.sum));
+    sums.is_none_or(|(sum, best)| sum <= 10 * best)
+}
+
 fn found(pair: &Pair, quota: &str, results: &RecommendResults) -> [String; 7] {
+    // A quota leaves out a burst that equals its amount.
+    let burst = pair.burst.filter(|_| !quota.contains("burst"));
+    let burst = burst
+        .map(|burst| format!(" burst {burst}"))
+        .unwrap_or_default();
     [
-        format!("{} {quota}", pair.rule),
+        format!("{} {quota}{burst}", pair.rule),
         if pair.best { "*" } else { "" }.to_owned(),
         count(pair.sum.unwrap_or(0)),
         count(pair.refused),

@@ -11,6 +11,7 @@ use super::{
     play::{Outcome, PlaySettings, Players},
     policy::{RuleChoice, read_policy},
     results::{About, ReplayResults, summarize, text},
+    usage::Usage,
     write,
 };
 
@@ -62,7 +63,9 @@ impl Command {
     /// If a file or a limit cannot be read, more than 1 % of the lines cannot
     /// be read, or results cannot be written.
     pub fn run(self) -> Result<(), Box<dyn Error>> {
+        let usage = Usage::start();
         let results = self.results()?;
+        usage.tell(results.input.lines);
         let json = serde_json::to_string(&results)? + "\n";
         if let Some(folder) = &self.out {
             write::file(folder, "replay.json", &json)?;

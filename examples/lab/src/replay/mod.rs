@@ -18,10 +18,12 @@ mod command;
 mod error;
 mod event;
 mod format;
+pub mod generate;
 mod input;
 mod play;
 mod policy;
 mod results;
+mod usage;
 pub(crate) mod write;
 
 pub use self::{
@@ -38,4 +40,5 @@ pub(crate) use self::{
     input::{InputTally, Merge, Progress},
     policy::{RuleChoice, WithRule},
     results::{Columns, count, input_notes, instant, share, span},
+    usage::Usage,
 };
