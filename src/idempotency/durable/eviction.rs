@@ -1,25 +1,30 @@
 //! Removes records that have expired, or that have to make room for others.
 
 use super::{expiry::ExpiryEntry, records::Records};
-use crate::idempotency::{scope::Name, state::State, store::StoreError};
+use crate::{
+    clock::Tick,
+    idempotency::{scope::Name, state::State, store::StoreError},
+};
 
 /// How many expired records of each stage a claim removes at most: more than it
 /// can add.
 pub(super) const MAX_REMOVED_PER_CLAIM: usize = 8;
 
 impl Records {
-    /// Returns the state under a name, once there is room for what the change
-    /// needs.
+    /// Returns the state under a name, once there is room for what a change at
+    /// `now` needs. An expired state is absent to the change, and so to `need`.
     pub(super) fn make_room(
         &mut self,
         name: Name,
+        now: Tick,
         need: impl Fn(Option<&State>) -> u64,
     ) -> Result<Option<State>, StoreError> {
         loop {
             // Read again in each round, because it may have been evicted
             // itself.
             let state = self.disk.read(name)?;
-            let need = need(state.as_ref());
+            let live = state.as_ref().filter(|state| state.expires() > now);
+            let need = need(live);
             if self.capacity.fits(need) {
                 return Ok(state);
             }
@@ -60,7 +65,8 @@ impl Records {
 
     fn remove(&mut self, entry: &ExpiryEntry) -> Result<(), StoreError> {
         self.mark_unsaved(false);
-        self.disk.replace(Some(entry), None, self.time.stamp())?;
+        let written = self.disk.replace(Some(entry), None, self.time.stamp());
+        self.note_failure(written)?;
         self.capacity.give(entry);
         self.ended.push(entry.name);
         Ok(())

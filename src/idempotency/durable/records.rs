@@ -41,6 +41,9 @@ pub(super) struct Records {
     pub(super) ended: Vec<Name>,
     /// The most urgent change since the last save.
     unsaved: Unsaved,
+    /// The first write that failed. The files refuse all later ones, and do not
+    /// say why.
+    failed: Option<StoreError>,
 }
 
 /// How far the changes since the last save have to go.
@@ -78,6 +81,7 @@ impl Records {
             waiters,
             ended: Vec::new(),
             unsaved: Unsaved::Nothing,
+            failed: None,
         })
     }
 
@@ -95,9 +99,9 @@ impl Records {
         need: impl Fn(Option<&State>) -> u64,
         change: impl FnOnce(&mut Option<State>, Tick) -> T,
     ) -> Result<T, StoreError> {
-        let before = self.make_room(name, need)?;
-        let mut state = before.clone();
         let now = self.time.now();
+        let before = self.make_room(name, now, need)?;
+        let mut state = before.clone();
         let answer = change(&mut state, now);
         // The headers suffice: a record never changes while its header stays.
         if before.as_ref().map(StateHeader::of) != state.as_ref().map(StateHeader::of) {
@@ -121,7 +125,8 @@ impl Records {
         let (before, after) = (before.map(entry), after.map(|state| (entry(state), state)));
         self.mark_unsaved(urgent);
         let put = after.as_ref().map(|(entry, state)| (entry, *state));
-        self.disk.replace(before.as_ref(), put, self.time.stamp())?;
+        let written = self.disk.replace(before.as_ref(), put, self.time.stamp());
+        self.note_failure(written)?;
         if let Some(entry) = before {
             self.capacity.give(&entry);
         }
@@ -129,6 +134,16 @@ impl Records {
             self.capacity.take(&entry);
         }
         Ok(())
+    }
+
+    /// Passes on the result of a write, and keeps the first failure.
+    pub(super) fn note_failure(
+        &mut self,
+        written: Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        written.inspect_err(|error| {
+            self.failed.get_or_insert_with(|| error.clone());
+        })
     }
 
     /// Notes a change that has to be saved.
@@ -149,13 +164,15 @@ impl Records {
     /// Saves the changes since the last time.
     ///
     /// Until then no caller is told of a change, so that a crash never takes
-    /// back what a caller knows.
+    /// back what a caller knows. Returns the first failure since the files were
+    /// opened, which says why.
     pub(super) fn save(&mut self) -> Result<(), StoreError> {
-        match self.unsaved {
+        let saved = match self.unsaved {
             Unsaved::Nothing => return Ok(()),
-            Unsaved::Written => self.disk.save(false)?,
-            Unsaved::Urgent => self.save_to_disk()?,
-        }
+            Unsaved::Written => self.disk.save(false),
+            Unsaved::Urgent => self.save_to_disk(),
+        };
+        saved.map_err(|error| self.failed.take().unwrap_or(error))?;
         self.unsaved = Unsaved::Nothing;
         Ok(())
     }

@@ -75,6 +75,20 @@ impl Reopen {
         Some(records)
     }
 
+    /// Returns whether a store that has failed may be reopened by itself.
+    ///
+    /// It may if its disk was full, because nothing but the last write is
+    /// missing then. After any other failure, the files may read differently
+    /// from what is on the disk, so a person has to look. If the reason is
+    /// unknown, the disk has to be full now.
+    pub(super) fn may_reopen(&self, failed: &StoreError) -> bool {
+        match Failure::of(failed) {
+            Failure::Full => true,
+            Failure::Unknown => self.probe().is_err_and(|error| is_full(error.kind())),
+            Failure::Other => false,
+        }
+    }
+
     /// Checks that the disk has room, which costs less than to open the files
     /// in vain.
     fn probe(&self) -> io::Result<()> {
@@ -87,27 +101,37 @@ impl Reopen {
     }
 }
 
-/// Returns whether a store failed because its disk was full. Only then may it
-/// be reopened by itself, because nothing but the last write is missing. After
-/// any other failure, the files may read differently from what is on the disk,
-/// so a person has to look.
-pub(super) fn is_disk_full(failed: &StoreError) -> bool {
-    let StoreError::Unavailable(source) = failed else {
-        return false;
-    };
-    let mut source: Option<&(dyn Error + 'static)> = Some(&**source);
-    while let Some(error) = source {
-        // An earlier write has failed. Only its caller was told why, so it is
-        // taken for lack of room here.
-        if let Some(fjall::Error::Poisoned) = error.downcast_ref() {
-            return true;
+/// Why the files cannot be written any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Failure {
+    /// The disk was full.
+    Full,
+    /// A write in the background has failed, and nobody was told why.
+    Unknown,
+    Other,
+}
+
+impl Failure {
+    /// Returns the reason that this error has.
+    fn of(failed: &StoreError) -> Self {
+        let StoreError::Unavailable(source) = failed else {
+            return Self::Other;
+        };
+        let mut source: Option<&(dyn Error + 'static)> = Some(&**source);
+        while let Some(error) = source {
+            if let Some(fjall::Error::Poisoned) = error.downcast_ref() {
+                return Self::Unknown;
+            }
+            if let Some(error) = error.downcast_ref::<io::Error>() {
+                return match is_full(error.kind()) {
+                    true => Self::Full,
+                    false => Self::Other,
+                };
+            }
+            source = error.source();
         }
-        if let Some(error) = error.downcast_ref::<io::Error>() {
-            return is_full(error.kind());
-        }
-        source = error.source();
+        Self::Other
     }
-    false
 }
 
 /// Returns whether the operating system refused a write for lack of room.
@@ -120,21 +144,39 @@ fn is_full(kind: ErrorKind) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::env;
+
     use super::*;
+    use crate::{
+        clock::Manual,
+        idempotency::{Fsync, Token, durable::time::clock_fn},
+    };
+
+    /// Returns whether a store with room on its disk is reopened after this.
+    fn reopens(failed: fjall::Error) -> bool {
+        let folder = env::temp_dir().join(format!("sluicegate-reopen-{}", Token::random()));
+        fs::create_dir(&folder).unwrap();
+        let settings = DurableSettings {
+            capacity: 1 << 20,
+            fsync: Fsync::Never,
+            clock: clock_fn(Manual::new()),
+            wall: clock_fn(Manual::new()),
+        };
+        let reopen = Reopen::new(folder.clone(), settings, Arc::default());
+        let reopens = reopen.may_reopen(&StoreError::unavailable(failed));
+        fs::remove_dir_all(folder).unwrap();
+        reopens
+    }
 
     #[test]
     fn only_a_full_disk_is_reopened_by_itself() {
-        let by = |kind| {
-            let error = fjall::Error::Io(io::Error::from(kind));
-            is_disk_full(&StoreError::unavailable(error))
-        };
+        let by = |kind| fjall::Error::Io(io::Error::from(kind));
         for kind in [ErrorKind::StorageFull, ErrorKind::QuotaExceeded] {
-            assert!(by(kind));
+            assert!(reopens(by(kind)));
         }
-        assert!(!by(ErrorKind::Other) && !by(ErrorKind::PermissionDenied));
-        assert!(is_disk_full(&StoreError::unavailable(
-            fjall::Error::Poisoned
-        )));
-        assert!(!is_disk_full(&StoreError::Full));
+        assert!(!reopens(by(ErrorKind::Other)) && !reopens(by(ErrorKind::PermissionDenied)));
+        // The disk of the test has room, so something else has failed.
+        assert!(!reopens(fjall::Error::Poisoned));
+        assert_eq!(Failure::of(&StoreError::Full), Failure::Other);
     }
 }

@@ -7,10 +7,7 @@
 
 use tokio::sync::{mpsc, watch};
 
-use super::{
-    records::Records,
-    reopen::{Reopen, is_disk_full},
-};
+use super::{records::Records, reopen::Reopen};
 use crate::idempotency::store::{StoreCounts, StoreError};
 
 /// How many operations a round takes, and how many may wait. Further callers
@@ -122,7 +119,7 @@ impl Writer {
                 // The files have to be closed before they are opened again.
                 drop(records);
                 self.reopen.pause();
-                is_disk_full(&failed) && !closing
+                self.reopen.may_reopen(&failed) && !closing
             }
         }
     }

@@ -1,5 +1,7 @@
 use std::{env, fs, path::PathBuf, time::Duration};
 
+use bytes::Bytes;
+
 use super::*;
 use crate::{
     clock::Manual,
@@ -13,11 +15,16 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// Empty records, and their folder.
 fn records(fsync: Fsync) -> (Records, PathBuf) {
+    records_at(fsync, &Manual::new())
+}
+
+/// Empty records of at most a mebibyte, whose time this clock tells.
+fn records_at(fsync: Fsync, clock: &Manual) -> (Records, PathBuf) {
     let folder = env::temp_dir().join(format!("sluicegate-records-{}", Token::random()));
     let settings = DurableSettings {
         capacity: 1 << 20,
         fsync,
-        clock: clock_fn(Manual::new()),
+        clock: clock_fn(clock.clone()),
         wall: clock_fn(Manual::new()),
     };
     (
@@ -74,4 +81,27 @@ fn only_changes_are_saved_and_only_those_that_must_survive_the_machine_are_urgen
         drop(records);
         fs::remove_dir_all(folder).unwrap();
     }
+}
+
+#[test]
+fn a_record_that_is_restored_over_an_expired_one_keeps_to_the_capacity() {
+    let clock = Manual::new();
+    let (mut records, folder) = records_at(Fsync::Never, &clock);
+    let by = |token| (Fingerprint::of("work"), token);
+    let [first, second] = ["1", "2"].map(|name| Scope::new("test").name(name));
+    let old = records.restore(first, by(Token::random()), "old".into(), MINUTE);
+    assert_eq!(old, Ok(LeaseStatus::Held));
+    let large = |share: usize| Bytes::from(vec![0; share * (1 << 20) / 8]);
+    let other = records.restore(second, by(Token::random()), large(5), 10 * MINUTE);
+    assert_eq!(other, Ok(LeaseStatus::Held));
+    clock.advance(2 * MINUTE);
+
+    let again = records.restore(first, by(Token::random()), large(4), MINUTE);
+    assert_eq!(again, Ok(LeaseStatus::Held));
+    let counts = records.counts();
+    assert!(counts.bytes <= 1 << 20, "{counts:?}");
+    assert_eq!((counts.records, counts.evicted), (1, 1));
+    records.save().unwrap();
+    drop(records);
+    fs::remove_dir_all(folder).unwrap();
 }
