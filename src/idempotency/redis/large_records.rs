@@ -69,8 +69,11 @@ impl Idle for TransferBudget {
 /// because it completes one only.
 type FetchKey = (Name, Fingerprint, Token, Id);
 
-/// Gets the record from the caller that fetches it.
-type Fetched = watch::Receiver<Option<Bytes>>;
+/// What a fetch has found: the record, or `None` if it has expired.
+type Found = Option<Bytes>;
+
+/// Gets what the caller that fetches has found; `None` until then.
+type Fetched = watch::Receiver<Option<Found>>;
 
 /// The record to fetch.
 #[derive(Clone, Copy)]
@@ -98,14 +101,14 @@ struct Leader<'a> {
     transfers: &'a Transfers,
     /// The record.
     key: FetchKey,
-    /// Hands the record to the followers. If it is dropped without one, the
+    /// Hands what was found to the followers. If it is dropped before, the
     /// first of them becomes the leader.
-    record: watch::Sender<Option<Bytes>>,
+    found: watch::Sender<Option<Found>>,
 }
 
 impl Transfers {
     /// Fetches a record; `None` if it has expired meanwhile. If the leader ends
-    /// without a record, a follower takes its place. A follower keeps its own
+    /// without an answer, a follower takes its place. A follower keeps its own
     /// time limit, after which it fetches by itself.
     pub(super) async fn fetch(
         &self,
@@ -117,16 +120,16 @@ impl Transfers {
             match self.role(wanted.key()) {
                 FetchRole::Leader(leader) => {
                     let record = self.fetch_alone(client, wanted).await?;
-                    leader.record.send_replace(record.clone());
+                    leader.found.send_replace(Some(record.clone()));
                     return Ok(record);
                 }
                 FetchRole::Follower(mut fetched) => {
                     let Ok(shared) = timeout_at(until, received(&mut fetched)).await else {
                         return self.fetch_alone(client, wanted).await;
                     };
-                    if shared.is_some() {
+                    if let Some(found) = shared {
                         client.counters.shared.fetch_add(1, Relaxed);
-                        return Ok(shared);
+                        return Ok(found);
                     }
                 }
             }
@@ -198,12 +201,12 @@ impl Transfers {
         if let Some(fetched) = fetches.get(&key) {
             return FetchRole::Follower(fetched.clone());
         }
-        let (record, fetched) = watch::channel(None);
+        let (found, fetched) = watch::channel(None);
         fetches.insert(key, fetched);
         FetchRole::Leader(Leader {
             transfers: self,
             key,
-            record,
+            found,
         })
     }
 }
@@ -221,10 +224,10 @@ fn max_time(timeout: Duration, bytes: usize) -> Duration {
     timeout.saturating_mul(more.saturating_add(1))
 }
 
-/// Returns the leader's record; `None` if the leader ended without one.
-async fn received(fetched: &mut Fetched) -> Option<Bytes> {
-    let record = fetched.wait_for(Option::is_some).await.ok()?;
-    record.clone()
+/// Returns what the leader has found; `None` if it ended without an answer.
+async fn received(fetched: &mut Fetched) -> Option<Found> {
+    let found = fetched.wait_for(Option::is_some).await.ok()?;
+    found.clone()
 }
 
 impl WantedRecord {

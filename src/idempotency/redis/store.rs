@@ -14,7 +14,7 @@ use super::{
     waiting::Waits,
 };
 use crate::{
-    clock::{Manual, ticks},
+    clock::ticks,
     idempotency::{
         claim::{Claim, ClaimRequest, LeaseStatus, Takeover},
         fingerprint::Fingerprint,
@@ -159,8 +159,9 @@ impl Redis {
 
     /// Creates a handle that uses this clock instead of the server's, for tests
     /// and replays.
+    #[cfg(feature = "testing")]
     #[doc(hidden)]
-    pub fn at(name: &str, connection: &Connection, clock: Manual) -> Self {
+    pub fn at(name: &str, connection: &Connection, clock: crate::clock::Manual) -> Self {
         Self::over(RecordClient::new(name, connection, Some(clock)))
     }
 

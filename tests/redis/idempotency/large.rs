@@ -30,7 +30,7 @@ struct Stocked {
     connection: Connection,
     store: Redis,
     record: Bytes,
-    _server: Server,
+    server: Server,
 }
 
 impl Stocked {
@@ -43,7 +43,7 @@ impl Stocked {
             record: Bytes::from(vec![b'x'; MEGABYTE]),
             proxy,
             connection,
-            _server: server,
+            server: server,
         };
         stocked.keep("large", stocked.record.clone()).await;
         assert!(stocked.store.eviction_policy().await.is_ok());
@@ -98,6 +98,25 @@ async fn retries_at_the_same_time_fetch_a_record_once() {
     // The record is not kept: the next retry fetches it again.
     stocked.store.claim(name("large"), request()).await.unwrap();
     assert_eq!(stocked.store.counts().fetched, 2);
+}
+
+#[tokio::test]
+async fn retries_learn_together_that_the_record_is_gone() {
+    let stocked = Stocked::start().await;
+    let server = &stocked.server;
+    let claims = stocked
+        .retry(async {
+            let flushed: String = redis::cmd("FLUSHALL").query(&mut server.client()).unwrap();
+            assert_eq!(flushed, "OK");
+        })
+        .await;
+    // One of them runs the work again.
+    let runs = |claim: &&Claim| matches!(claim, Claim::Run { attempt: 1 });
+    let waits = |claim: &&Claim| matches!(claim, Claim::Running { .. });
+    assert_eq!(claims.iter().filter(runs).count(), 1, "{claims:?}");
+    assert_eq!(claims.iter().filter(waits).count() as u64, RETRIES - 1);
+    let counts = stocked.store.counts();
+    assert_eq!((counts.fetched, counts.shared), (1, RETRIES - 1));
 }
 
 /// The effect of twenty retries of a megabyte on the limits.
@@ -228,7 +247,7 @@ async fn a_waiter_fetches_itself_when_the_fetching_call_is_late() {
 #[tokio::test]
 async fn a_record_that_expires_before_it_is_fetched_is_claimed_anew() {
     let stocked = Stocked::start().await;
-    let mut client = stocked._server.client();
+    let mut client = stocked.server.client();
     let claims = stocked
         .retry(async {
             let keys: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut client).unwrap();
