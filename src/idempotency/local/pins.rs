@@ -24,7 +24,9 @@ impl Shard {
     pub(super) fn pin(&mut self, name: Name, token: Token, lease: Duration) -> bool {
         let is_held = self.is_leased_by(name, token);
         if is_held {
-            self.pinned.insert(short(name), ticks(lease));
+            // At least a tick, so that a lease that was started anew has not
+            // expired again.
+            self.pinned.insert(short(name), ticks(lease).max(1));
         }
         is_held
     }

@@ -180,3 +180,26 @@ fn a_waiting_caller_is_notified_of_every_end_at_once_and_of_none_before() {
     }
     assert!(store.settled(name(0)).now_or_never().is_some());
 }
+
+#[test]
+fn a_pinned_lease_without_any_time_does_not_expire_again_at_once() {
+    let (store, clock) = store(1 << 20);
+    let no_time = ClaimRequest {
+        lease: Duration::ZERO,
+        keep: Duration::ZERO,
+        ..request(1)
+    };
+    let claimed = store.claim(name(1), no_time).now_or_never().unwrap();
+    assert_eq!(claimed, NEW);
+    assert!(store.pin(name(1), no_time.token, Duration::ZERO));
+    // Each of these would renew the lease for ever.
+    for _ in 0..3 {
+        let again = claim(&store, 1);
+        assert!(matches!(
+            again,
+            Ok(Claim::Run { attempt: 1 }) | Ok(Claim::Running { .. })
+        ));
+        assert_eq!(claim(&store, 2).map(drop), Ok(()));
+        clock.advance(LEASE);
+    }
+}
