@@ -104,15 +104,33 @@ where
 
     #[inline]
     fn call(&mut self, req: Request<B>) -> Self::Future {
+        match self.extractor.passes(&req) {
+            true => ResponseFuture::inner(self.inner.call(req)),
+            false => self.call_keyed(req),
+        }
+    }
+}
+
+impl<I, S: Store, W, Q, X, A> Idempotency<I, S, W, Q, X, A> {
+    /// Answers a request that does not just pass. It is not inlined, so that
+    /// the others stay quick.
+    #[inline(never)]
+    fn call_keyed<B, R>(&mut self, req: Request<B>) -> ResponseFuture<I::Future, R, I::Error>
+    where
+        I: InnerService<B, Body = R> + Clone,
+        B: FromBuffered<Error: Into<BoxError>> + Send + 'static,
+        R: Send + 'static,
+        W: PrincipalSource<Request<B>>,
+        X: Exempt<Request<B>>,
+        A: Refuse<Request<()>, Response<R>, I::Error> + Clone + Send + 'static,
+    {
         match self.extractor.extract(&req) {
             KeyDecision::Pass => ResponseFuture::inner(self.inner.call(req)),
             KeyDecision::Refuse(refusal) => self.refuse(refusal, req),
             KeyDecision::Execute(request_key) => self.execute(request_key, req),
         }
     }
-}
 
-impl<I, S: Store, W, Q, X, A> Idempotency<I, S, W, Q, X, A> {
     /// Executes a request with a key.
     fn execute<B, R>(
         &mut self,

@@ -10,7 +10,7 @@ use std::{
     mem,
     pin::Pin,
     sync::{
-        Arc,
+        Arc, LazyLock,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     task::{Context, Poll},
@@ -30,8 +30,8 @@ use super::budget::BudgetShare;
 pub struct BufferedBody {
     /// The data, until it is polled.
     bytes: Bytes,
-    /// The trailers, until they are polled.
-    trailers: HeaderMap,
+    /// The trailers, until they are polled; boxed, because few bodies have any.
+    trailers: Option<Box<HeaderMap>>,
     /// Set by the first poll.
     read: Option<ReadFlag>,
     /// The share of the budget that the data takes, until it is polled or
@@ -53,9 +53,10 @@ impl ReadFlag {
 impl BufferedBody {
     /// Creates a body that reports to no flag and takes nothing of a budget.
     pub(crate) fn new(bytes: Bytes, trailers: HeaderMap) -> Self {
+        let has_trailers = !trailers.is_empty();
         Self {
             bytes,
-            trailers,
+            trailers: has_trailers.then(|| Box::new(trailers)),
             read: None,
             share: None,
         }
@@ -79,7 +80,8 @@ impl BufferedBody {
 
     /// Returns the trailers. They are empty if there are none.
     pub fn trailers(&self) -> &HeaderMap {
-        &self.trailers
+        static NONE: LazyLock<HeaderMap> = LazyLock::new(HeaderMap::new);
+        self.trailers.as_deref().unwrap_or_else(|| &NONE)
     }
 
     /// Takes the next frame: the data first, then the trailers.
@@ -87,8 +89,8 @@ impl BufferedBody {
         if !self.bytes.is_empty() {
             return Some(Frame::data(mem::take(&mut self.bytes)));
         }
-        let is_left = !self.trailers.is_empty();
-        is_left.then(|| Frame::trailers(mem::take(&mut self.trailers)))
+        let trailers = self.trailers.take();
+        trailers.map(|trailers| Frame::trailers(*trailers))
     }
 }
 
@@ -108,14 +110,14 @@ impl Body for BufferedBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.bytes.is_empty() && self.trailers.is_empty()
+        self.bytes.is_empty() && self.trailers.is_none()
     }
 
     /// Returns the exact length only without trailers: HTTP/1.1 would send a
     /// `Content-Length` in place of the trailers.
     fn size_hint(&self) -> SizeHint {
         let length = self.bytes.len() as u64;
-        if self.trailers.is_empty() {
+        if self.trailers.is_none() {
             return SizeHint::with_exact(length);
         }
         let mut at_least = SizeHint::new();

@@ -9,7 +9,6 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::Either;
 use pin_project_lite::pin_project;
 
 use super::{buffered::BufferedBody, channel::BodyReceiver};
@@ -37,30 +36,42 @@ pin_project! {
     }
 }
 
-/// Where the data comes from.
-///
-/// * From the inner service, if the response is not kept.
-/// * From memory, if it was kept before its head was passed on, or is replayed.
-/// * From the task that reads the inner body.
-type BodySource<B> = Either<B, Either<BufferedBody, BodyReceiver>>;
+pin_project! {
+    /// Where the data comes from. Kept bodies are as small as those of most
+    /// services, because all responses move through the layers.
+    #[project = SourceProj]
+    enum BodySource<B> {
+        // The inner service, if the response is not kept.
+        Inner {
+            #[pin]
+            body: B,
+        },
+        // Memory, if the response was kept before its head was passed on, or is
+        // replayed.
+        Buffered { body: BufferedBody },
+        // The task that reads the inner body.
+        Channel { body: Box<BodyReceiver> },
+    }
+}
 
 impl<B> ResponseBody<B> {
     /// Creates a body that is the inner service's.
     #[inline]
     pub(crate) fn inner(body: B) -> Self {
-        let source = Either::Left(body);
+        let source = BodySource::Inner { body };
         Self { source }
     }
 
     /// Creates a body from memory.
     pub(crate) fn buffered(body: BufferedBody) -> Self {
-        let source = Either::Right(Either::Left(body));
+        let source = BodySource::Buffered { body };
         Self { source }
     }
 
-    /// Creates a body that a task fills.
+    /// Creates a body that a task reads.
     pub(crate) fn channel(body: BodyReceiver) -> Self {
-        let source = Either::Right(Either::Right(body));
+        let body = Box::new(body);
+        let source = BodySource::Channel { body };
         Self { source }
     }
 }
@@ -77,17 +88,29 @@ where
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        self.project().source.poll_frame(cx)
+        match self.project().source.project() {
+            SourceProj::Inner { body } => body.poll_frame(cx).map_err(Into::into),
+            SourceProj::Buffered { body } => Pin::new(body).poll_frame(cx).map_err(Into::into),
+            SourceProj::Channel { body } => Pin::new(&mut **body).poll_frame(cx),
+        }
     }
 
     #[inline]
     fn is_end_stream(&self) -> bool {
-        self.source.is_end_stream()
+        match &self.source {
+            BodySource::Inner { body } => body.is_end_stream(),
+            BodySource::Buffered { body } => body.is_end_stream(),
+            BodySource::Channel { body } => body.is_end_stream(),
+        }
     }
 
     #[inline]
     fn size_hint(&self) -> SizeHint {
-        self.source.size_hint()
+        match &self.source {
+            BodySource::Inner { body } => body.size_hint(),
+            BodySource::Buffered { body } => body.size_hint(),
+            BodySource::Channel { body } => body.size_hint(),
+        }
     }
 }
 
@@ -106,9 +129,9 @@ impl<B: FromText> FromText for ResponseBody<B> {
 impl<B> fmt::Debug for ResponseBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let source = match self.source {
-            Either::Left(_) => "Inner",
-            Either::Right(Either::Left(_)) => "Buffered",
-            Either::Right(Either::Right(_)) => "Channel",
+            BodySource::Inner { .. } => "Inner",
+            BodySource::Buffered { .. } => "Buffered",
+            BodySource::Channel { .. } => "Channel",
         };
         f.debug_tuple("ResponseBody").field(&source).finish()
     }

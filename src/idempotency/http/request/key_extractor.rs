@@ -74,45 +74,37 @@ impl<Req, F: Fn(&Req) -> bool> Required<Req> for F {
 }
 
 impl<S: Store, W, Q, X> KeyExtractor<S, W, Q, X> {
-    /// Decides about a request by its head.
+    /// Returns whether the request passes because it has nothing to do with
+    /// keys, and reports it if it could have had one. For all others, see
+    /// [`extract`](Self::extract).
     #[inline]
-    pub(crate) fn extract<B>(&self, req: &Request<B>) -> KeyDecision
+    pub(crate) fn passes<B>(&self, req: &Request<B>) -> bool
     where
-        W: PrincipalSource<Request<B>>,
         Q: Required<Request<B>>,
         X: Exempt<Request<B>>,
     {
         let settings = &self.executor.settings;
         if !settings.methods.contains(req.method()) {
-            return KeyDecision::Pass;
+            return true;
         }
-        match req.headers().contains_key(&settings.header) {
-            true => self.with_key(req),
-            false => self.without_key(req),
-        }
-    }
-
-    /// Decides about a request without a key. Only this needs `required`, so
-    /// that a closure is not called for requests that have a key.
-    #[inline]
-    fn without_key<B>(&self, req: &Request<B>) -> KeyDecision
-    where
-        Q: Required<Request<B>>,
-        X: Exempt<Request<B>>,
-    {
-        if self.required.is_required(req) && !self.exempt.is_exempt(req) {
-            return KeyDecision::Refuse(Refusal::because(Reason::NoIdempotencyKey));
+        if req.headers().contains_key(&settings.header)
+            || (self.required.is_required(req) && !self.exempt.is_exempt(req))
+        {
+            return false;
         }
         self.executor.claimant.notice(Event::Passed);
-        KeyDecision::Pass
+        true
     }
 
-    /// Decides about a request with a key.
-    fn with_key<B>(&self, req: &Request<B>) -> KeyDecision
+    /// Reads the key of a request that does not just [pass](Self::passes).
+    pub(crate) fn extract<B>(&self, req: &Request<B>) -> KeyDecision
     where
         W: PrincipalSource<Request<B>>,
         X: Exempt<Request<B>>,
     {
+        if !req.headers().contains_key(&self.executor.settings.header) {
+            return KeyDecision::Refuse(Refusal::because(Reason::NoIdempotencyKey));
+        }
         if self.exempt.is_exempt(req) {
             return KeyDecision::Pass;
         }
