@@ -106,10 +106,10 @@ where
                 StateProj::Bounded { response, waiting } => {
                     let (bound, _) = waiting.as_mut().expect(ONCE);
                     let in_time = ready!(in_time(response.poll(cx), bound, cx));
-                    let (bound, call) = waiting.take().expect(ONCE);
                     if let Some(answer) = in_time {
-                        return Poll::Ready(answer.map(|response| call.bound(response, bound)));
+                        return Poll::Ready(bounded(answer, waiting));
                     }
+                    let (bound, call) = waiting.take().expect(ONCE);
                     // The inner future is dropped before the caller is told.
                     let is_own = bound.is_own();
                     state.set(State::Late { call, is_own });
@@ -128,6 +128,22 @@ where
 
 /// The panic of a future that is polled after it was ready.
 const ONCE: &str = "polled after it was done";
+
+/// Passes on a result that came in time, and bounds its body.
+#[inline]
+fn bounded<A, B: Body, E>(
+    answer: Result<Response<B>, E>,
+    waiting: &mut Option<(CallBound, Call<A>)>,
+) -> Result<Response<ResponseBody<B>>, E> {
+    // A body at its end has nothing to bound. What waits for it is dropped in
+    // place, because it is large.
+    if answer.as_ref().map_or(true, |it| it.body().is_end_stream()) {
+        *waiting = None;
+        return answer.map(|response| response.map(ResponseBody::free));
+    }
+    let (bound, call) = waiting.take().expect(ONCE);
+    answer.map(|response| call.bound(response, bound))
+}
 
 /// Returns the result, or `None` if the time was over before it came.
 fn in_time<B, E>(

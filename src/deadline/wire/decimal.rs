@@ -6,7 +6,7 @@ use http::HeaderValue;
 
 use super::{
     MalformedTimeout,
-    digits::{duration, header, number},
+    digits::{duration, number, remembered},
 };
 
 const ALLOWED: &str =
@@ -55,13 +55,13 @@ pub(super) fn read_millis(value: &[u8]) -> Result<Duration, MalformedTimeout> {
 
 /// Writes the milliseconds that are left, rounded down; `None` if that is 0.
 pub(super) fn write_millis(left: Duration) -> Option<HeaderValue> {
-    millis(left).map(HeaderValue::from)
+    millis(left).map(|millis| remembered(millis, ""))
 }
 
 /// Writes the same with its unit, because readers take a number without one for
 /// seconds.
 pub(super) fn write(left: Duration) -> Option<HeaderValue> {
-    millis(left).map(|millis| header(millis, "ms"))
+    millis(left).map(|millis| remembered(millis, "ms"))
 }
 
 /// Returns the milliseconds, in as many digits as readers accept.

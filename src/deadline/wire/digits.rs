@@ -1,6 +1,6 @@
 //! Numbers in header values, which all forms share.
 
-use std::time::Duration;
+use std::{cell::Cell, time::Duration};
 
 use http::HeaderValue;
 
@@ -19,8 +19,42 @@ pub(in crate::deadline) fn duration(nanos: u128) -> Duration {
     }
 }
 
-/// Returns a number with its unit, which has at most two letters.
-pub(super) fn header(number: u64, unit: &str) -> HeaderValue {
+thread_local! {
+    /// The number that this thread has written last, and its value once it was
+    /// written twice.
+    static LAST: Cell<Option<LastValue>> = const { Cell::new(None) };
+}
+
+/// The value that was written last.
+struct LastValue {
+    number: u64,
+    unit: &'static str,
+    value: Option<HeaderValue>,
+}
+
+/// Returns a number with its unit, which is written less often than it is asked
+/// for.
+///
+/// Handlers that call other services at once often leave them the same time, to
+/// the millisecond, so a number that is written again is not formatted again.
+pub(super) fn remembered(number: u64, unit: &'static str) -> HeaderValue {
+    // Fails only while the thread ends.
+    let last = LAST.try_with(Cell::take).ok().flatten();
+    let last = last.filter(|last| last.number == number && last.unit == unit);
+    let is_again = last.is_some();
+    let known = last.and_then(|last| last.value);
+    let value = known.unwrap_or_else(|| written(number, unit));
+    let last = LastValue {
+        number,
+        unit,
+        value: is_again.then(|| value.clone()),
+    };
+    _ = LAST.try_with(|cell| cell.set(Some(last)));
+    value
+}
+
+/// Writes a number with its unit, which has at most two letters.
+pub(super) fn written(number: u64, unit: &str) -> HeaderValue {
     let mut digits = itoa::Buffer::new();
     let digits = digits.format(number).as_bytes();
     // 20 digits of a `u64` and the unit, without an allocation of their own.
@@ -29,4 +63,26 @@ pub(super) fn header(number: u64, unit: &str) -> HeaderValue {
     text[..begin].copy_from_slice(digits);
     text[begin..end].copy_from_slice(unit.as_bytes());
     HeaderValue::from_bytes(&text[..end]).expect("digits and letters are a header's value")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_that_is_asked_for_again_is_the_same_and_another_is_not() {
+        for (number, unit, text) in [
+            (9_899, "ms", "9899ms"),
+            (9_899, "ms", "9899ms"),
+            (9_899, "ms", "9899ms"),
+            (9_899, "", "9899"),
+            (9_898, "", "9898"),
+            (9_898, "ms", "9898ms"),
+            (9_898, "ms", "9898ms"),
+            (9_897, "ms", "9897ms"),
+            (u64::MAX, "ms", "18446744073709551615ms"),
+        ] {
+            assert_eq!(remembered(number, unit), text);
+        }
+    }
 }

@@ -6,7 +6,7 @@ use http::HeaderValue;
 
 use super::{
     MalformedTimeout,
-    digits::{duration, header, number},
+    digits::{duration, number, written},
 };
 
 const ALLOWED: &str = "1 to 8 digits and one of H, M, S, m, u, n";
@@ -58,7 +58,7 @@ pub(super) fn write(left: Duration) -> Option<HeaderValue> {
         .find(|(_, unit)| nanos / u128::from(*unit) <= MAX_NUMBER);
     let (letter, unit) = *unit.unwrap_or(&UNITS[UNITS.len() - 1]);
     let number = (nanos / u128::from(unit)).min(MAX_NUMBER);
-    Some(header(number as u64, letter))
+    Some(written(number as u64, letter))
 }
 
 #[cfg(test)]
