@@ -66,8 +66,8 @@ pub struct Decision {
     remaining: Remaining,
     /// Units: how long until a whole bucket.
     reset: u64,
-    /// Given by rules of which `remaining` does not tell these times.
-    window_info: Option<WindowInfo>,
+    /// The times that `remaining` does not tell.
+    window_info: WindowInfo,
 }
 
 /// The verdict without its wait. If the variants held the wait, a decision
@@ -102,31 +102,29 @@ impl Decision {
         };
         let reset = ticks_up(reset_after);
         let more = if remaining < limit { reset } else { 0 };
-        Self {
-            window_info: Some(WindowInfo::Known { more, window: 0 }),
-            ..Self::of(ruling, wait, Remaining::whole(limit, remaining), reset)
-        }
+        let known = WindowInfo::known(more, 0);
+        Self::of(ruling, wait, Remaining::whole(limit, remaining), reset).with(known)
     }
 
     /// Admits at once. `reset` is in units, here and below.
-    #[inline]
+    #[inline(always)]
     pub(super) fn admit(remaining: Remaining, reset: u64) -> Self {
         Self::of(Ruling::Admit, 0, remaining, reset)
     }
 
     /// Denies a cost that passes after `retry` units.
-    #[inline]
+    #[inline(always)]
     pub(super) fn deny(remaining: Remaining, retry: u64, reset: u64) -> Self {
         Self::of(Ruling::Deny(Denial::OverLimit), retry, remaining, reset)
     }
 
     /// Denies a cost that never passes.
-    #[inline]
+    #[inline(always)]
     pub(super) fn never(remaining: Remaining, reset: u64) -> Self {
         Self::of(Ruling::Deny(Denial::NeverFits), 0, remaining, reset)
     }
 
-    #[inline]
+    #[inline(always)]
     fn of(ruling: Ruling, wait: u64, remaining: Remaining, reset: u64) -> Self {
         Self {
             ruling,
@@ -134,12 +132,26 @@ impl Decision {
             wait,
             remaining,
             reset,
-            window_info: None,
+            window_info: WindowInfo::BUCKET,
+        }
+    }
+
+    /// An admission at once. Times are in ticks.
+    #[inline]
+    pub(super) fn of_numbers(limit: Cost, remaining: Cost, reset: Tick, info: WindowInfo) -> Self {
+        Self::admit(Remaining::whole(limit, remaining), reset).with(info)
+    }
+
+    #[inline(always)]
+    fn with(self, window_info: WindowInfo) -> Self {
+        Self {
+            window_info,
+            ..self
         }
     }
 
     /// Turns an admission into one that waits its turn for so many units.
-    #[inline]
+    #[inline(always)]
     pub(super) fn queued(self, wait: u64) -> Self {
         Self {
             ruling: Ruling::Queue,
@@ -168,32 +180,22 @@ impl Decision {
 
     /// Sets the ticks until more is left, and those in which the limit comes
     /// back.
-    #[inline]
+    #[inline(always)]
     pub(super) fn windowed(self, more: Tick, window: Tick) -> Self {
-        Self {
-            window_info: Some(WindowInfo::Known { more, window }),
-            ..self
-        }
+        self.with(WindowInfo::known(more, window))
     }
 
     /// Sets the counts of a sliding window of so many ticks, from which both
     /// times follow.
-    #[inline]
+    #[inline(always)]
     pub(super) fn sliding(self, counts: SlidingCounts, width: Tick) -> Self {
-        Self {
-            window_info: Some(WindowInfo::Sliding { counts, width }),
-            ..self
-        }
+        self.with(WindowInfo::sliding(counts, width))
     }
 
     /// Returns the times of the window as seen from another instant: `shift`
     /// gives the ticks until more is left.
-    fn known(&self, shift: impl Fn(Tick) -> Tick) -> Option<WindowInfo> {
-        let info = self.window_info?;
-        Some(WindowInfo::Known {
-            more: shift(info.more(&self.remaining, self.reset)),
-            window: info.window(),
-        })
+    fn shifted(&self, shift: impl Fn(Tick) -> Tick) -> WindowInfo {
+        self.window_info.shifted(&self.remaining, self.reset, shift)
     }
 
     /// The same decision as seen `earlier` ticks before: an admission waits.
@@ -203,7 +205,7 @@ impl Decision {
             Ruling::Admit => Ruling::Queue,
             other => other,
         };
-        let window_info = self.known(|more| more.saturating_add(earlier));
+        let window_info = self.shifted(|more| more.saturating_add(earlier));
         Self {
             ruling,
             wait: self.wait.saturating_add(units),
@@ -221,10 +223,10 @@ impl Decision {
         };
         let ticks = self.ticks(self.wait);
         let reset = self.reset.saturating_sub(self.wait);
-        let window_info = self.known(|more| more.saturating_sub(ticks));
-        let remaining = match window_info {
-            Some(_) => self.remaining,
-            None => self.remaining.within(reset),
+        let window_info = self.shifted(|more| more.saturating_sub(ticks));
+        let remaining = match window_info.is_of_a_bucket() {
+            true => self.remaining.within(reset),
+            false => self.remaining,
         };
         Self {
             ruling: Ruling::Waited,
@@ -280,13 +282,13 @@ impl Decision {
 
     /// Whether the request passes, at once or after its wait. Its cost is
     /// taken.
-    #[inline]
+    #[inline(always)]
     pub fn is_admitted(&self) -> bool {
         !self.is_denied()
     }
 
     /// Whether the request is refused. Nothing was taken from the limit.
-    #[inline]
+    #[inline(always)]
     pub fn is_denied(&self) -> bool {
         matches!(self.ruling, Ruling::Deny(_))
     }
@@ -323,22 +325,45 @@ impl Decision {
     /// Returns the time after which the bucket is whole if no other request
     /// comes.
     pub fn reset_after(&self) -> Duration {
-        self.duration(self.reset)
+        Duration::from_micros(self.reset_ticks())
     }
 
     /// Returns the time after which more is left than
     /// [`remaining`](Self::remaining) tells; zero if the bucket is whole.
     pub fn more_after(&self) -> Duration {
-        let info = self.window_info;
-        let more = info.map(|info| info.more(&self.remaining, self.reset));
-        Duration::from_micros(more.unwrap_or_else(|| self.remaining.next_token(self.reset)))
+        Duration::from_micros(self.more_ticks())
     }
 
     /// Returns the time in which the whole [`limit`](Self::limit) comes back:
     /// the window, or the burst at the sustained rate. Zero if that is unknown.
     pub fn window(&self) -> Duration {
-        let window = self.window_info.map(|info| info.window());
-        Duration::from_micros(window.unwrap_or_else(|| self.remaining.window()))
+        Duration::from_micros(self.window_ticks())
+    }
+
+    /// Whether the request passes at once, and one limit alone says so.
+    #[inline]
+    pub(super) fn is_of_one_limit_at_once(&self) -> bool {
+        matches!(self.ruling, Ruling::Admit) && self.part() == 0
+    }
+
+    /// See [`reset_after`](Self::reset_after).
+    #[inline]
+    pub(super) fn reset_ticks(&self) -> Tick {
+        self.ticks(self.reset)
+    }
+
+    /// See [`more_after`](Self::more_after).
+    #[inline]
+    pub(super) fn more_ticks(&self) -> Tick {
+        let more = self.window_info.more(&self.remaining, self.reset);
+        more.unwrap_or_else(|| self.remaining.next_token(self.reset))
+    }
+
+    /// See [`window`](Self::window).
+    #[inline]
+    pub(super) fn window_ticks(&self) -> Tick {
+        let window = self.window_info.window();
+        window.unwrap_or_else(|| self.remaining.window())
     }
 
     /// Whether the request waits before it passes, or has waited.

@@ -5,36 +5,100 @@ use super::rules::{quota::Cost, remaining::Remaining};
 use crate::clock::Tick;
 
 /// From what the times of a window follow.
+///
+/// It has the same fields whatever they mean. Decisions contain it, and the
+/// compiler keeps a decision in registers only without an enum of several forms
+/// in it: a caller that reads the verdict alone pays for the verdict alone.
 #[derive(Clone, Copy)]
-pub(super) enum WindowInfo {
-    Known {
-        /// Ticks until more is left.
-        more: Tick,
-        /// Ticks in which the whole limit comes back.
-        window: Tick,
-    },
-    Sliding {
-        counts: SlidingCounts,
-        /// Ticks in the window.
-        width: Tick,
-    },
+pub(super) struct WindowInfo {
+    form: Form,
+    /// Ticks in a step of a sliding window.
+    step: u32,
+    /// Ticks in which the whole limit comes back.
+    window: Tick,
+    /// Ticks until more is left; in a sliding window the count of the window
+    /// before, above the 32 bits of the count of this one.
+    rest: u64,
+}
+
+/// What the fields mean.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// Nothing: the times follow from what is left in a bucket.
+    Bucket,
+    Known,
+    Sliding,
 }
 
 impl WindowInfo {
-    /// Returns the ticks until more is left than `remaining` tells. `reset` is
-    /// the number of units until the bucket is whole.
-    pub(super) fn more(&self, remaining: &Remaining, reset: u64) -> Tick {
-        match self {
-            Self::Known { more, .. } => *more,
-            Self::Sliding { counts, width } => counts.more(remaining, *width, reset),
+    /// The times follow from what is left in a bucket.
+    pub(super) const BUCKET: Self = Self {
+        form: Form::Bucket,
+        step: 0,
+        window: 0,
+        rest: 0,
+    };
+
+    /// The ticks until more is left, and those in which the whole limit comes
+    /// back.
+    #[inline(always)]
+    pub(super) fn known(more: Tick, window: Tick) -> Self {
+        Self {
+            form: Form::Known,
+            step: 0,
+            window,
+            rest: more,
         }
     }
 
-    /// Returns the ticks in which the whole limit comes back.
-    pub(super) fn window(&self) -> Tick {
-        match self {
-            Self::Known { window, .. } => *window,
-            Self::Sliding { width, .. } => *width,
+    /// The counts of a sliding window of so many ticks.
+    #[inline(always)]
+    pub(super) fn sliding(counts: SlidingCounts, width: Tick) -> Self {
+        Self {
+            form: Form::Sliding,
+            step: counts.step,
+            window: width,
+            rest: u64::from(counts.previous) << 32 | u64::from(counts.current),
+        }
+    }
+
+    /// Returns the same times as seen from another instant: `shift` gives the
+    /// ticks until more is left.
+    pub(super) fn shifted(
+        &self,
+        remaining: &Remaining,
+        reset: u64,
+        shift: impl Fn(Tick) -> Tick,
+    ) -> Self {
+        let more = self.more(remaining, reset);
+        more.map_or(*self, |more| Self::known(shift(more), self.window))
+    }
+
+    /// Returns the ticks until more is left than `remaining` tells; `None` for a
+    /// bucket. `reset` is the number of units until the bucket is whole.
+    pub(super) fn more(&self, remaining: &Remaining, reset: u64) -> Option<Tick> {
+        match self.form {
+            Form::Bucket => None,
+            Form::Known => Some(self.rest),
+            Form::Sliding => Some(self.counts().more(remaining, self.window, reset)),
+        }
+    }
+
+    /// Returns the ticks in which the whole limit comes back; `None` for a
+    /// bucket.
+    pub(super) fn window(&self) -> Option<Tick> {
+        (!self.is_of_a_bucket()).then_some(self.window)
+    }
+
+    pub(super) fn is_of_a_bucket(&self) -> bool {
+        self.form == Form::Bucket
+    }
+
+    fn counts(&self) -> SlidingCounts {
+        SlidingCounts {
+            previous: (self.rest >> 32) as u32,
+            current: self.rest as u32,
+            step: self.step,
         }
     }
 }
