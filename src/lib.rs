@@ -186,6 +186,7 @@ mod histogram;
 pub mod idempotency;
 pub mod key;
 pub mod limit;
+mod out_of_line;
 mod random;
 pub mod red;
 #[cfg(feature = "redis")]

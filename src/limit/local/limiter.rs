@@ -290,6 +290,16 @@ impl<R: Rule, S: Keying<R>, C: Clock> Backend for Local<R, S, C> {
     fn label(&self) -> Arc<str> {
         self.shared.name.clone()
     }
+
+    #[inline]
+    fn only_name(&self) -> Option<&str> {
+        Some(&self.shared.name)
+    }
+
+    #[inline]
+    fn queues(&self) -> bool {
+        self.shared.rule.queues()
+    }
 }
 
 impl<R: Rule, C: Clock, K: Hash + ?Sized> Limiter<K> for Local<R, Keyed, C> {
@@ -297,12 +307,12 @@ impl<R: Rule, C: Clock, K: Hash + ?Sized> Limiter<K> for Local<R, Keyed, C> {
         self.shared.name.clone()
     }
 
-    #[inline]
+    #[inline(always)]
     fn check(&self, key: &K, cost: Cost) -> Check<Reservation> {
         Check::Now(self.shared.check(self.shared.hash(key), cost))
     }
 
-    #[inline]
+    #[inline(always)]
     fn until_ready(&self, key: &K, cost: Cost, wait: Wait) -> Check<Reservation> {
         Shared::until_ready(&self.shared, self.shared.hash(key), cost, wait)
     }
@@ -315,12 +325,12 @@ impl<R: Rule, C: Clock> Limiter<()> for Local<R, Direct, C> {
         self.shared.name.clone()
     }
 
-    #[inline]
+    #[inline(always)]
     fn check(&self, _key: &(), cost: Cost) -> Check<Reservation> {
         Check::Now(self.shared.check(0, cost))
     }
 
-    #[inline]
+    #[inline(always)]
     fn until_ready(&self, _key: &(), cost: Cost, wait: Wait) -> Check<Reservation> {
         Shared::until_ready(&self.shared, 0, cost, wait)
     }

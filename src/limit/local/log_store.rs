@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use ahash::RandomState;
 
-use super::store::{Forgotten, Lifespan, Store};
+use super::store::{Change, Forgotten, Lifespan, Store};
 use crate::{
     clock::Tick,
     limit::rules::log::Log,
@@ -84,7 +84,7 @@ impl Store<Log> for LogStore {
         rule: &impl Lifespan<Log>,
         key: u64,
         clock: impl Fn() -> Tick,
-        mut change: impl FnMut(&mut Log, Tick) -> T,
+        mut change: impl Change<Log, T>,
     ) -> T {
         let now = clock();
         let shard = &self.shards[key as usize % SHARDS];
@@ -92,7 +92,7 @@ impl Store<Log> for LogStore {
             // No two shards are ever locked at once.
             let done = shard.with(|kept| {
                 if let Some(ticketed) = kept.logs.get_mut(&key) {
-                    let answer = change(&mut ticketed.log, now);
+                    let answer = change.apply(&mut ticketed.log, now);
                     let life = rule.life(&ticketed.log, now);
                     if life == 0 || now + life < ticketed.end {
                         self.count
@@ -101,7 +101,7 @@ impl Store<Log> for LogStore {
                     return Some(answer);
                 }
                 let mut log = Log::default();
-                let answer = change(&mut log, now);
+                let answer = change.apply(&mut log, now);
                 let life = rule.life(&log, now);
                 if life > 0 {
                     // Dead logs go first, because one of them may leave the

@@ -6,7 +6,7 @@ use std::{hash::Hash, sync::Arc};
 use ahash::RandomState;
 
 use super::{
-    store::{Lifespan, Store},
+    store::{Change, Lifespan, Store},
     wait_queue::WaitQueues,
 };
 use crate::{
@@ -18,6 +18,7 @@ use crate::{
             rule::{Rule, reserve, take_up_to},
         },
     },
+    out_of_line::out_of_line,
     sync::{Mutex, MutexGuard, lock},
 };
 
@@ -46,6 +47,23 @@ pub(super) struct Shared<R, S, C> {
     pub(super) wait_queues: Mutex<WaitQueues>,
 }
 
+/// The step of [`Shared::check`].
+struct Decide<'a, R, C> {
+    rule: &'a R,
+    clock: &'a C,
+    cost: Cost,
+}
+
+impl<R: Rule, C: Clock> Change<R::State, Decision> for Decide<'_, R, C> {
+    #[inline(always)]
+    fn apply(&mut self, state: &mut R::State, now: Tick) -> Decision {
+        if self.rule.is_ahead(state, now) {
+            return out_of_line(|| self.rule.decide(state, self.clock.now(), self.cost));
+        }
+        self.rule.decide(state, now, self.cost)
+    }
+}
+
 impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
     /// Returns the hash by which the store knows a key.
     #[inline]
@@ -60,19 +78,22 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
         key: u64,
         mut change: impl FnMut(&R, &mut R::State, Tick) -> T,
     ) -> T {
-        let clock = || self.clock.now();
-        self.store.update(&self.rule, key, clock, |state, now| {
-            // Another thread may have read the clock later and come first.
+        // Another thread may have read the clock later and come first.
+        let change = |state: &mut R::State, now: Tick| {
             let late = self.rule.is_ahead(state, now);
-            let now = if late { clock() } else { now };
+            let now = if late { self.clock.now() } else { now };
             change(&self.rule, state, now)
-        })
+        };
+        let clock = || self.clock.now();
+        self.store.update(&self.rule, key, clock, change)
     }
 
     /// Takes `cost` if it is there.
     #[inline(always)]
     pub(super) fn check(&self, key: u64, cost: Cost) -> Decision {
-        self.update(key, |rule, state, now| rule.decide(state, now, cost))
+        let (rule, clock) = (&self.rule, &self.clock);
+        let decide = Decide { rule, clock, cost };
+        self.store.update(rule, key, || clock.now(), decide)
     }
 
     /// Takes as much as there is, up to `cost`, and returns how much.

@@ -28,26 +28,42 @@ use crate::{
         reservation::{Charge, Reservation},
         rules::{quota::Cost, rule::Rule},
     },
+    out_of_line::out_of_line,
 };
 
 impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
-    /// Takes the cost at once, or a place in the queue. Most callers need not
-    /// wait, so the queue is locked only for the others.
-    #[inline]
+    /// Takes the cost at once, or a place in the queue.
+    // Inlined, so that a caller that reads only the verdict makes no numbers.
+    #[inline(always)]
     pub(super) fn until_ready(
         this: &Arc<Self>,
         key: u64,
         cost: Cost,
         wait: Wait,
     ) -> Check<Reservation> {
-        let Some(max_wait) = this.max_wait(&wait) else {
-            return Check::Now(this.check(key, cost));
-        };
+        match this.max_wait(&wait) {
+            None => Check::Now(this.check(key, cost)),
+            Some(max_wait) => {
+                let bounds = (max_wait, wait.max_queue);
+                out_of_line(|| Self::until_due(this, key, cost, bounds))
+            }
+        }
+    }
+
+    /// Takes the cost at once, or a place in the queue, if the wait is no longer
+    /// than so many ticks and if fewer callers wait. Most callers need not wait,
+    /// so the queue is locked only for the others.
+    fn until_due(
+        this: &Arc<Self>,
+        key: u64,
+        cost: Cost,
+        (max_wait, max_queue): (Tick, usize),
+    ) -> Check<Reservation> {
         let decision = this.reserve(key, cost, 0);
         if decision.is_admitted() || max_wait == 0 {
             return Check::Now(decision);
         }
-        match Self::join_queue(this, key, cost, (max_wait, wait.max_queue)) {
+        match Self::join_queue(this, key, cost, (max_wait, max_queue)) {
             Ok(booking) => Check::Later(booking.reservation()),
             Err((decision, _)) => Check::Now(decision),
         }

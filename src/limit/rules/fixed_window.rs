@@ -54,6 +54,7 @@ impl FixedWindow {
 
     /// Returns the decision for what the view counts, which the cost is part of
     /// if it was admitted.
+    #[inline(always)]
     fn decision(&self, view: &View, cost: Cost, admitted: bool) -> Decision {
         let Window { limit, width, .. } = self.window;
         let left = view.ahead + width - view.elapsed;
@@ -79,10 +80,10 @@ impl FixedWindow {
 impl Rule for FixedWindow {
     type State = Word;
 
-    #[inline]
+    #[inline(always)]
     fn decide(&self, state: &mut Word, now: Tick, cost: Cost) -> Decision {
         let limit = self.window.limit;
-        let fits = |view: &View| view.current.saturating_add(cost) <= limit;
+        let fits = |view: &View| cost <= limit && view.current + cost <= limit;
         let (view, admitted) = self.window.charge(state, now, cost, fits);
         self.decision(&view, cost, admitted)
     }

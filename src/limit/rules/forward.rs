@@ -55,7 +55,7 @@ macro_rules! forward {
             self.$base.undo(state, now, cost, at)
         }
 
-        #[inline]
+        #[inline(always)]
         fn is_ahead(&self, state: &Word, now: Tick) -> bool {
             self.$base.is_ahead(*state, now)
         }

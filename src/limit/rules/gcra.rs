@@ -45,7 +45,7 @@ pub(super) struct Gcra {
 impl Gcra {
     /// Takes `cost` tokens if they are there. Also returns the distance at which
     /// it found the bucket.
-    #[inline]
+    #[inline(always)]
     pub(super) fn decide(&self, state: &mut Word, now: Tick, cost: Cost) -> (Decision, u64) {
         // An admitted cost lies in the room, so only a denial bounds the
         // distance. Each step on the way to the new word is one that every
@@ -63,7 +63,7 @@ impl Gcra {
 
     /// Denies, unless it only seems that there is not enough: after the clock
     /// stepped back the bucket counts as empty, where a cost of 0 passes.
-    #[inline]
+    #[inline(always)]
     fn deny(&self, state: &mut Word, now: Tick, cost: Cost) -> (Decision, u64) {
         let ahead = self.ahead(*state, now);
         if cost > 0 {
@@ -83,7 +83,7 @@ impl Gcra {
 
     /// Returns the units from now until the bucket is whole, by what the word
     /// says, however many they are.
-    #[inline]
+    #[inline(always)]
     pub(super) fn distance(&self, state: Word, now: Tick) -> u64 {
         if state == Word::EMPTY {
             return 0;
@@ -94,7 +94,7 @@ impl Gcra {
     }
 
     /// Returns what is left at a distance of `ahead`.
-    #[inline]
+    #[inline(always)]
     fn remaining(&self, ahead: u64) -> Remaining {
         Remaining {
             limit: self.size,
@@ -131,6 +131,7 @@ impl Gcra {
     /// Writes anew, as an empty bucket, what was written before the clock
     /// stepped back. Otherwise it would stay where it is until the clock is
     /// there again.
+    #[inline]
     pub(super) fn step_back(&self, state: &mut Word, now: Tick) {
         if self.is_behind(*state, now) {
             *state = self.word(now, self.room);
@@ -139,14 +140,14 @@ impl Gcra {
 
     /// Whether the clock stepped back since the state was written, so far that
     /// no debt explains the distance.
-    #[inline]
+    #[inline(always)]
     pub(super) fn is_behind(&self, state: Word, now: Tick) -> bool {
         state.0 & 1 == 0 && self.distance(state, now) > self.room
     }
 
     /// Returns the distance as it counts: bounded, and after the clock stepped
     /// back that of an empty bucket.
-    #[inline]
+    #[inline(always)]
     pub(super) fn ahead(&self, state: Word, now: Tick) -> u64 {
         match self.is_behind(state, now) {
             true => self.room,
@@ -159,7 +160,7 @@ impl Gcra {
     /// If the bits are all zeros or all ones, which are not a word, the next
     /// word may say that the bucket is in debt. Then the bucket does not notice
     /// if the clock steps back.
-    #[inline]
+    #[inline(always)]
     pub(super) fn word(&self, now: Tick, ahead: u64) -> Word {
         if ahead == 0 {
             return Word::EMPTY;
@@ -179,7 +180,7 @@ impl Gcra {
     }
 
     /// See [`Rule::lifetime`](crate::limit::Rule::lifetime).
-    #[inline]
+    #[inline(always)]
     pub(super) fn lifetime(&self) -> Tick {
         self.lifetime
     }

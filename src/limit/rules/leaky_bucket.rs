@@ -149,7 +149,7 @@ impl LeakyBucket {
 impl Rule for LeakyBucket {
     type State = Word;
 
-    #[inline]
+    #[inline(always)]
     fn decide(&self, state: &mut Word, now: Tick, cost: Cost) -> Decision {
         let (decision, ahead) = self.gcra.decide(state, now, cost);
         // A cost of 0 takes no place, so it has nothing to wait for.
@@ -168,7 +168,7 @@ impl Rule for LeakyBucket {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn queues(&self) -> bool {
         self.queues
     }

@@ -58,7 +58,7 @@ impl TokenBucket {
 impl Rule for TokenBucket {
     type State = Word;
 
-    #[inline]
+    #[inline(always)]
     fn decide(&self, state: &mut Word, now: Tick, cost: Cost) -> Decision {
         self.gcra.decide(state, now, cost).0
     }

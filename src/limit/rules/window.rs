@@ -6,7 +6,9 @@ use super::{
     quota::{Cost, MAX_COST, Quota},
     word::Word,
 };
-use crate::{clock::Tick, error::InvalidSetting, limit::decision::Decision};
+use crate::{
+    clock::Tick, error::InvalidSetting, limit::decision::Decision, out_of_line::out_of_line,
+};
 
 /// How a word is divided: `counters` counts of `bits` each, above them one bit
 /// that says whether the window was yet to begin when the word was written, and
@@ -33,6 +35,8 @@ pub(super) struct Window {
     bits: u32,
     /// 1, or 2 if the window before counts, too.
     counters: u32,
+    /// Bits of a word below the index.
+    index_shift: u32,
 }
 
 /// The counts of a word, seen from an instant.
@@ -67,6 +71,7 @@ impl Window {
             width,
             bits,
             counters,
+            index_shift: bits * counters + 1,
         })
     }
 
@@ -76,47 +81,58 @@ impl Window {
     pub(super) fn view(&self, state: Word, now: Tick) -> View {
         let (index, elapsed) = (now / self.width, now % self.width);
         let (stored, previous, current) = self.unpack(state);
-        let view = |ahead, previous, current| View {
+        let behind = self.behind(index, stored);
+        if behind < 0 && state != Word::EMPTY {
+            return out_of_line(|| self.view_ahead(state, now, behind.unsigned_abs()));
+        }
+        // The one counter of a fixed window does not outlive it.
+        let outlives = behind == 1 && self.counters == 2;
+        View {
             index,
             elapsed,
-            ahead,
+            ahead: 0,
+            previous: match behind {
+                0 => previous,
+                _ if outlives => current,
+                _ => 0,
+            },
+            current: if behind == 0 { current } else { 0 },
+            is_moved: false,
+        }
+    }
+
+    /// Reads a word whose counts belong to a window that is `later` windows
+    /// ahead of now.
+    fn view_ahead(&self, state: Word, now: Tick, later: u64) -> View {
+        let (index, elapsed) = (now / self.width, now % self.width);
+        let (_, previous, current) = self.unpack(state);
+        if later > 1 && !self.is_booked(state) {
+            // The clock stepped back. How much of the counts would be forgotten
+            // by now is unknown, so all of them count in the present window.
+            return View {
+                index,
+                elapsed,
+                ahead: 0,
+                previous: 0,
+                current: (previous + current).min(self.max_count()),
+                is_moved: true,
+            };
+        }
+        // The place was booked in advance, or the clock stepped back by less
+        // than a window: the counts stand at the beginning of their own window.
+        View {
+            index: index + later,
+            elapsed: 0,
+            ahead: later.saturating_mul(self.width) - elapsed,
             previous,
             current,
             is_moved: false,
-        };
-        match self.behind(index, stored) {
-            _ if state == Word::EMPTY => view(0, 0, 0),
-            0 => view(0, previous, current),
-            // The one counter of a fixed window does not outlive it.
-            1 if self.counters == 2 => view(0, current, 0),
-            behind if behind > 0 => view(0, 0, 0),
-            // The clock stepped back. How much of the counts would be forgotten
-            // by now is unknown, so all of them count in the present window.
-            behind if behind < -1 && !self.is_booked(state) => View {
-                is_moved: true,
-                ..view(0, 0, (previous + current).min(self.max_count()))
-            },
-            // The place was booked in advance, or the clock stepped back by
-            // less than a window: the counts stand at the beginning of their
-            // own window.
-            behind => {
-                let later = behind.unsigned_abs();
-                let ahead = later.saturating_mul(self.width) - elapsed;
-                View {
-                    index: index + later,
-                    elapsed: 0,
-                    ahead,
-                    previous,
-                    current,
-                    is_moved: false,
-                }
-            }
         }
     }
 
     /// Counts `cost` if it `fits` into the present window. Returns what is
     /// counted then, and whether it was.
-    #[inline]
+    #[inline(always)]
     pub(super) fn charge(
         &self,
         state: &mut Word,
@@ -217,12 +233,7 @@ impl Window {
     }
 
     fn booked_bit(&self) -> u64 {
-        1 << (self.bits * self.counters)
-    }
-
-    /// Returns the bits of a word below the index.
-    fn index_shift(&self) -> u32 {
-        self.bits * self.counters + 1
+        1 << (self.index_shift - 1)
     }
 
     /// Returns the word of these counts in the window of the view.
@@ -248,14 +259,14 @@ impl Window {
             0 => 0,
             _ => self.booked_bit(),
         };
-        Word::nearest(view.index.wrapping_shl(self.index_shift()) | booked | previous | current)
+        Word::nearest(view.index.wrapping_shl(self.index_shift) | booked | previous | current)
     }
 
     /// Returns the ticks for which words can be told apart. Indexes are compared
     /// around half of their range; a quarter leaves time for stores that are
     /// late.
     pub(super) fn lifetime(&self) -> Tick {
-        let indexes = 1_u64 << (u64::BITS - self.index_shift() - 2);
+        let indexes = 1_u64 << (u64::BITS - self.index_shift - 2);
         indexes.saturating_mul(self.width)
     }
 
@@ -274,14 +285,14 @@ impl Window {
         } else {
             0
         };
-        (state.0 >> self.index_shift(), previous, state.0 & count)
+        (state.0 >> self.index_shift, previous, state.0 & count)
     }
 
     /// Returns how many windows the stored index lies behind, within its few
     /// bits.
     #[inline(always)]
     fn behind(&self, index: u64, stored: u64) -> i64 {
-        let shift = self.index_shift();
+        let shift = self.index_shift;
         (index.wrapping_sub(stored) << shift) as i64 >> shift
     }
 }
@@ -296,8 +307,8 @@ mod tests {
         let window = Window::new(&Quota::per_second(3), 2).unwrap();
         let now = 20 * window.width + 400_000;
         for index in 15..=25 {
-            for bits in 0..1 << window.index_shift() {
-                let word = Word::nearest(index << window.index_shift() | bits);
+            for bits in 0..1 << window.index_shift {
+                let word = Word::nearest(index << window.index_shift | bits);
                 let expected = window.view(word, now).ahead > 0;
                 assert_eq!(window.is_ahead(word, now), expected, "{word:?}");
             }

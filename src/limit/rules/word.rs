@@ -38,7 +38,7 @@ impl Word {
 
     /// Returns a word of these bits, or of the next larger that can be stored.
     /// If the bits are an instant, that is later by the smallest step there is.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn nearest(bits: u64) -> Self {
         match Self::new(bits) {
             Some(word) => word,

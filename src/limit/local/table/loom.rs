@@ -47,7 +47,7 @@ fn take(table: &Table, key: u64, now: Tick, cost: u64) -> bool {
         &rule(),
         key,
         || now,
-        |state, now| rule().decide(state, now, cost).is_admitted(),
+        |state: &mut Word, now: Tick| rule().decide(state, now, cost).is_admitted(),
     )
 }
 
@@ -56,7 +56,7 @@ fn remaining(table: &Table, key: u64, now: Tick) -> u64 {
         &rule(),
         key,
         || now,
-        |state, now| rule().decide(state, now, 0).remaining(),
+        |state: &mut Word, now: Tick| rule().decide(state, now, 0).remaining(),
     )
 }
 

@@ -5,7 +5,10 @@ use std::hint::select_unpredictable;
 
 use crate::{
     clock::Tick,
-    limit::{local::store::Lifespan, rules::word::Word},
+    limit::{
+        local::store::{Change, Lifespan},
+        rules::word::Word,
+    },
     sync::{AtomicU64, Ordering::*},
 };
 
@@ -92,7 +95,7 @@ impl<'a> Slot<'a> {
         self,
         key: u64,
         now: Tick,
-        change: &mut impl FnMut(&mut Word, Tick) -> T,
+        change: &mut impl Change<Word, T>,
     ) -> Option<T> {
         let mut seen = self.state.load(Acquire);
         loop {
@@ -100,7 +103,7 @@ impl<'a> Slot<'a> {
                 return None;
             }
             let mut next = Word(seen);
-            let answer = change(&mut next, now);
+            let answer = change.apply(&mut next, now);
             if next.0 == seen {
                 return Some(answer);
             }

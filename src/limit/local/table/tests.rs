@@ -37,7 +37,7 @@ fn take(table: &Table, key: u64, now: Tick) -> bool {
         &rule(),
         key,
         || now,
-        |state, now| {
+        |state: &mut Word, now: Tick| {
             rule().decide(state, now, 1);
         },
     );
@@ -121,7 +121,7 @@ fn most_keys_lie_in_their_first_home_after_churn() {
             &rule(),
             keys[at],
             || SECOND,
-            |state, _| *state = Word::EMPTY,
+            |state: &mut Word, _: Tick| *state = Word::EMPTY,
         );
         keys[at] = hash(capacity as u64 + step);
         take(&table, keys[at], SECOND);

@@ -4,9 +4,10 @@ use super::slot::{Line, SLOTS, Slot, Vacancy};
 use crate::{
     clock::Tick,
     limit::{
-        local::store::{Epoch, Forgotten, Lifespan, Store},
+        local::store::{Change, Epoch, Forgotten, Lifespan, Store},
         rules::word::Word,
     },
+    out_of_line::out_of_line,
     sync::{AtomicU64, Mutex, Ordering::*, lock},
 };
 
@@ -54,7 +55,7 @@ impl Store<Word> for Table {
         rule: &impl Lifespan<Word>,
         key: u64,
         clock: impl Fn() -> Tick,
-        mut change: impl FnMut(&mut Word, Tick) -> T,
+        mut change: impl Change<Word, T>,
     ) -> T {
         // 0 marks a slot never used.
         let key = key.max(1);
@@ -68,7 +69,7 @@ impl Store<Word> for Table {
         {
             return answer;
         }
-        self.update_further(rule, key, now, change)
+        out_of_line(|| self.update_further(rule, key, now, change))
     }
 
     fn forgotten(&self) -> u64 {
@@ -96,13 +97,12 @@ impl Table {
     }
 
     /// Changes the bucket of a key that is not in its first home.
-    #[inline(never)]
     fn update_further<T>(
         &self,
         rule: &impl Lifespan<Word>,
         key: u64,
         now: Tick,
-        mut change: impl FnMut(&mut Word, Tick) -> T,
+        mut change: impl Change<Word, T>,
     ) -> T {
         let slot = self.second_home(key).find(key);
         let slot = slot.or_else(|| self.find_spilled(key));
@@ -159,7 +159,7 @@ impl Table {
         rule: &impl Lifespan<Word>,
         key: u64,
         now: Tick,
-        mut change: impl FnMut(&mut Word, Tick) -> T,
+        mut change: impl Change<Word, T>,
     ) -> T {
         let (answer, replaced) = self.claim(rule, key, now, &mut change);
         // After the lock is released, because the observer is called.
@@ -176,7 +176,7 @@ impl Table {
         rule: &impl Lifespan<Word>,
         key: u64,
         now: Tick,
-        change: &mut impl FnMut(&mut Word, Tick) -> T,
+        change: &mut impl Change<Word, T>,
     ) -> (T, Tick) {
         let _turn = lock(&self.turns[key as usize % TURNS].0);
         loop {
@@ -188,7 +188,7 @@ impl Table {
                 return (answer, 0);
             }
             let mut first = Word::EMPTY;
-            let answer = change(&mut first, now);
+            let answer = change.apply(&mut first, now);
             if first == Word::EMPTY {
                 return (answer, 0);
             }
