@@ -16,7 +16,11 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, body::Body, routing::get};
+use axum::{
+    Router,
+    body::Body,
+    routing::{Route, future::RouteFuture, get},
+};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{HeaderName, Request, Response, StatusCode};
@@ -30,8 +34,8 @@ use sluicegate::{
     },
     key::{self, ClientIp, KeyExt},
     limit::{
-        All, Check, Counts, FixedWindow, Keyed, LeakyBucket, Local, Observe, Quota, RateLimitLayer,
-        Rule, SlidingWindow, TokenBucket, Word,
+        All, Check, Counts, FixedWindow, Keyed, LeakyBucket, Local, Observe, Quota, RateLimit,
+        RateLimitLayer, Rule, SlidingWindow, TokenBucket, Word,
     },
     red::{self, RecordRouteLayer, RedCallLayer, RedLayer, Registry},
     refusal::{Answer, Headers},
@@ -74,6 +78,7 @@ fn main() {
     several_limits_allocate_nothing();
     a_layer_adds_no_allocation_to_what_it_admits(Arc::new(Counts::default()));
     a_layer_adds_no_allocation_to_what_it_admits(Arc::new(Registry::new()));
+    a_limit_takes_at_most_64_bytes_beside_the_inner_future();
     events_of_deadlines_allocate_nothing();
     a_deadline_takes_at_most_two_allocations_and_none_is_free();
     a_deadline_takes_at_most_256_bytes_beside_the_inner_future();
@@ -168,6 +173,20 @@ fn a_layer_adds_no_allocation_to_what_it_admits(observer: Arc<dyn Observe>) {
     let waiting = layer.wait(sluicegate::limit::Wait::up_to(Duration::MAX));
     let mut limited = waiting.layer(bare);
     assert_eq!(calls(&mut limited, requests()), of_the_bare);
+}
+
+/// The future of a service with a limit for each client.
+type Limited<S> = <RateLimit<S, Local<TokenBucket>, ClientIp> as Service<Request<Body>>>::Future;
+
+/// A router moves the future of each layer, and boxes it.
+fn a_limit_takes_at_most_64_bytes_beside_the_inner_future() {
+    let outer = size_of::<Limited<Route>>();
+    let inner = size_of::<RouteFuture<Infallible>>();
+    assert!(outer - inner <= 64, "{} bytes more", outer - inner);
+    println!(
+        "a limit takes {} bytes beside the inner future",
+        outer - inner
+    );
 }
 
 fn events_of_deadlines_allocate_nothing() {

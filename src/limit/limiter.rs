@@ -30,6 +30,24 @@ pub trait Backend {
     fn label(&self) -> Arc<str> {
         Arc::default()
     }
+
+    /// Returns the name of the limit if all keys have the same one, as
+    /// [`Limiter::name`] returns it. The layer reads it when it marks a response,
+    /// so that it need not keep a name for each request. `None` unless
+    /// overridden.
+    #[inline]
+    fn only_name(&self) -> Option<&str> {
+        None
+    }
+
+    /// Whether the limit itself may make a request wait whose caller does not
+    /// ask to, as the queue of a [`LeakyBucket`](super::LeakyBucket) does. If
+    /// not, the layer does not look for the request's deadline. `true` unless
+    /// overridden.
+    #[inline]
+    fn queues(&self) -> bool {
+        true
+    }
 }
 
 /// Decides by key. The layer, the adaptors and your own code ask it, whether
@@ -127,7 +145,7 @@ pub trait Limiter<K: ?Sized>: Backend {
     /// limit in `others` if there are several, before it returns its own. The
     /// layer calls it if responses list all limits. A limiter that wraps others
     /// has to pass the call on.
-    #[inline]
+    #[inline(always)]
     fn until_ready_noting(
         &self,
         key: &K,

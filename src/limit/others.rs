@@ -68,6 +68,11 @@ impl Others {
             .map_or_else(Vec::new, |list| lock(list).clone())
     }
 
+    /// Whether the limiter is one limit, which notes nothing.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// Returns a handle by which decisions can be noted later. Only this
     /// allocates.
     pub(super) fn handle(&mut self) -> Self {

@@ -83,7 +83,7 @@ fn a_minute(amount: u64) -> TokenBucket {
 }
 
 /// A layer that says all that it can.
-fn telling<L>(limiter: L) -> RateLimitLayer<L> {
+fn telling<L: Clone>(limiter: L) -> RateLimitLayer<L> {
     let answer = Answer::new().headers(Headers::Both).with_decision();
     RateLimitLayer::new(limiter).refuse_with(answer)
 }

@@ -10,20 +10,23 @@ use super::{
     weigh::Weigh,
 };
 use crate::{
+    deadline,
     exempt::Exempt,
-    key::Key,
+    key::{Absence, Key},
     limit::{
-        limiter::{Backend, Check, LimitNames, Limiter},
+        limiter::{Backend, Check, LimitNames, Limiter, Wait},
         others::Others,
         rules::quota::Cost,
     },
+    out_of_line::out_of_line,
     refusal::Origin,
 };
 
-/// The limiter of a layer, and everything that chooses how to ask it. A layer
-/// and all its services share one.
+/// The limiter of a layer, everything that chooses how to ask it, and the
+/// answer to its decisions. A layer, all its services and the futures that mark
+/// a response share one.
 #[derive(Clone)]
-pub(super) struct LimitAdmission<L, K, C, X> {
+pub(super) struct LimitAdmission<L, K, C, X, A> {
     pub(super) limiter: L,
     /// Whose budget a request draws on.
     pub(super) key: K,
@@ -31,13 +34,15 @@ pub(super) struct LimitAdmission<L, K, C, X> {
     pub(super) cost: C,
     /// Which requests pass: a closure, or `()` for none.
     pub(super) exempt: X,
+    /// Refuses requests, and marks the responses to admitted ones.
+    pub(super) answer: A,
     pub(super) settings: AdmissionSettings,
 }
 
-impl<L: Backend, K, C, X> LimitAdmission<L, K, C, X> {
+impl<L: Backend, K, C, X, A> LimitAdmission<L, K, C, X, A> {
     /// Decides about a request. `marks` is whether its response is to be
     /// marked.
-    #[inline]
+    #[inline(always)]
     pub(super) fn decide<Req>(&self, req: &Req, marks: bool) -> Admit<L::Future>
     where
         K: Key<Req>,
@@ -49,8 +54,7 @@ impl<L: Backend, K, C, X> LimitAdmission<L, K, C, X> {
             return self.settings.exempt();
         }
         let Some(key) = self.key.key(req) else {
-            let absence = self.key.absence(req);
-            return self.settings.without_key(&self.limiter.label(), absence);
+            return self.without_key(self.key.absence(req));
         };
         let mut others = Others::default();
         match self.check(&key, self.cost.weigh(req), marks, &mut others) {
@@ -59,7 +63,9 @@ impl<L: Backend, K, C, X> LimitAdmission<L, K, C, X> {
                 let limiter = || self.limiter.limit_of(&key, decision);
                 let marks = marks.then_some(others);
                 let key = || format!("{key:?}");
-                self.settings.decided(limiter, decision, marks, key)
+                let only_name = self.limiter.only_name().is_some();
+                self.settings
+                    .decided(limiter, only_name, decision, marks, key)
             }
             Check::Later(future) => {
                 let context = DecisionContext {
@@ -74,6 +80,12 @@ impl<L: Backend, K, C, X> LimitAdmission<L, K, C, X> {
         }
     }
 
+    /// Decides about a request without a key.
+    #[cold]
+    fn without_key(&self, absence: Absence) -> Admit<L::Future> {
+        self.settings.without_key(&self.limiter.label(), absence)
+    }
+
     /// Decides about a request whose decision was pending. Never returns
     /// [`Admit::Wait`].
     pub(super) fn after_wait(
@@ -86,7 +98,7 @@ impl<L: Backend, K, C, X> LimitAdmission<L, K, C, X> {
                 let limiter = || context.names.limit_of(&decision).clone();
                 let marks = context.marks.then_some(context.others);
                 let key = || context.key.unwrap_or_default();
-                self.settings.decided(limiter, &decision, marks, key)
+                self.settings.decided(limiter, false, &decision, marks, key)
             }
             Err(error) => self.settings.failed(context.names.own(), error.into()),
         }
@@ -99,7 +111,7 @@ impl<L: Backend, K, C, X> LimitAdmission<L, K, C, X> {
     }
 
     /// Asks the limiter. In shadow mode a request never waits.
-    #[inline]
+    #[inline(always)]
     fn check<Key>(
         &self,
         key: &Key,
@@ -110,24 +122,39 @@ impl<L: Backend, K, C, X> LimitAdmission<L, K, C, X> {
     where
         L: Limiter<Key>,
     {
-        match (self.settings.shadow, marks) {
-            (true, _) => self.limiter.check(key, cost),
-            (false, false) => self.limiter.until_ready(key, cost, self.settings.wait()),
-            (false, true) => {
-                let wait = self.settings.wait();
+        if self.settings.shadow {
+            return out_of_line(|| self.limiter.check(key, cost));
+        }
+        match marks {
+            false => self.limiter.until_ready(key, cost, self.wait()),
+            true => {
+                let wait = self.wait();
                 self.limiter.until_ready_noting(key, cost, wait, others)
             }
         }
     }
+
+    /// Returns the bounds on the wait, which also ends at the current deadline.
+    #[inline(always)]
+    pub(super) fn wait(&self) -> Wait {
+        let wait = self.settings.wait;
+        if wait.max_wait.is_none() && !self.limiter.queues() {
+            return wait;
+        }
+        deadline::current().map_or(wait, |deadline| wait.before(deadline))
+    }
 }
 
-impl<L: fmt::Debug, K: fmt::Debug, C, X> fmt::Debug for LimitAdmission<L, K, C, X> {
+impl<L: fmt::Debug, K: fmt::Debug, C, X, A: fmt::Debug> fmt::Debug
+    for LimitAdmission<L, K, C, X, A>
+{
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LimitAdmission")
             .field("limiter", &self.limiter)
             .field("key", &self.key)
             .field("wait", &self.settings.wait)
             .field("shadow", &self.settings.shadow)
+            .field("answer", &self.answer)
             .finish_non_exhaustive()
     }
 }

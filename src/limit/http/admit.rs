@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use super::mark::Mark;
 use crate::{
     limit::{decision::Decision, limiter::LimitNames, others::Others},
-    refusal::{Origin, Refusal, Refuse},
+    refusal::{Origin, Refusal},
 };
 
 /// The action for a request. `F` is the limiter's future.
@@ -13,7 +14,7 @@ pub(super) enum Admit<F> {
     /// exempt, or the answer marks nothing.
     Pass,
     /// Call the inner service, and mark its response.
-    Mark(Admitted),
+    Mark(Mark),
     /// Await the decision, and ask admission again with the context.
     Wait(F, DecisionContext),
     /// Answer with a refusal.
@@ -21,31 +22,27 @@ pub(super) enum Admit<F> {
 }
 
 impl<F> Admit<F> {
+    /// Passes an admitted request. `marks` holds the decisions of other limits if
+    /// the response is to be marked.
+    #[inline(always)]
+    pub(super) fn marking(
+        limiter: impl FnOnce() -> Arc<str>,
+        has_only_name: bool,
+        decision: &Decision,
+        marks: Option<Others>,
+    ) -> Self {
+        match marks {
+            Some(others) => Self::Mark(Mark::new(limiter, has_only_name, decision, others)),
+            None => Self::Pass,
+        }
+    }
+
     /// Sets the request that a refusal answers.
     pub(super) fn answering(self, origin: Origin) -> Self {
         match self {
             Self::Refuse(refusal) => Self::Refuse(refusal.answering(origin)),
             admit => admit,
         }
-    }
-}
-
-/// The limit that admitted a request, and its decision: what a response is
-/// marked with.
-pub(super) struct Admitted {
-    pub(super) limiter: Arc<str>,
-    pub(super) decision: Decision,
-    /// The decisions of the other limits of an `All`.
-    pub(super) others: Others,
-}
-
-impl Admitted {
-    /// Writes the decision into the response, such as its quota headers.
-    pub(super) fn mark<A, Req, Res, Err>(&self, answer: &A, res: &mut Res)
-    where
-        A: Refuse<Req, Res, Err>,
-    {
-        answer.mark(&self.limiter, &self.decision, &self.others.list(), res);
     }
 }
 

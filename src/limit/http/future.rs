@@ -12,7 +12,8 @@ use tower_service::Service;
 
 pub use super::settle::future::SettledFuture;
 use super::{
-    admit::{Admit, Admitted},
+    admit::Admit,
+    mark::PendingMark,
     pending::{PendingCheck, ReadyCall},
 };
 use crate::{limit::limiter::Backend, refusal::Refuse};
@@ -20,7 +21,7 @@ use crate::{limit::limiter::Backend, refusal::Refuse};
 pin_project! {
     /// The response of the inner service, or a refusal.
     ///
-    /// It is as large as the inner future and a decision. A request that has to
+    /// It is as large as the inner future and eight words. A request that has to
     /// wait is on the heap meanwhile.
     ///
     /// A future that is dropped while it waits gives back its place in the
@@ -48,16 +49,12 @@ pin_project! {
         Checking {
             pending: Pin<Box<PendingCheck<S, Req, L, K, C, X, A>>>,
         },
+        // One variant for marked and unmarked responses, so that the state fits
+        // into unused bits of the inner future.
         Calling {
             #[pin]
             response: S::Future,
-        },
-        // Apart from `Calling`, which stays smaller without a decision.
-        Marking {
-            #[pin]
-            response: S::Future,
-            admitted: Admitted,
-            answer: A,
+            mark: Option<PendingMark<L, K, C, X, A>>,
         },
         Answered {
             answer: Option<Result<S::Response, S::Error>>,
@@ -74,22 +71,11 @@ impl<S: Service<Req>, Req, L: Backend, K, C, X, A> ResponseFuture<S, Req, L, K, 
         }
     }
 
-    /// The request was admitted, and its response stays unmarked.
+    /// The request was admitted. Without a mark its response stays as it is.
     #[inline]
-    pub(super) fn calling(response: S::Future) -> Self {
+    pub(super) fn calling(response: S::Future, mark: Option<PendingMark<L, K, C, X, A>>) -> Self {
         Self {
-            state: State::Calling { response },
-        }
-    }
-
-    /// The request was admitted, and its response is to be marked.
-    pub(super) fn marking(response: S::Future, admitted: Admitted, answer: A) -> Self {
-        Self {
-            state: State::Marking {
-                response,
-                admitted,
-                answer,
-            },
+            state: State::Calling { response, mark },
         }
     }
 
@@ -116,24 +102,26 @@ where
         let mut state = self.project().state;
         loop {
             match state.as_mut().project() {
-                // ## Checking => (Calling | Marking | Answered)
+                // ## Checking => (Calling | Answered)
                 StateProj::Checking { pending } => {
                     let (admit, call) = ready!(pending.as_mut().poll_admit(cx));
                     state.set(State::after_wait(admit, call));
                 }
                 // ## Calling => done
-                StateProj::Calling { response } => return response.poll(cx),
-                // ## Marking => done
-                StateProj::Marking {
+                StateProj::Calling {
                     response,
-                    admitted,
-                    answer,
+                    mark: None,
+                } => return response.poll(cx),
+                StateProj::Calling {
+                    response,
+                    mark: Some(mark),
                 } => {
-                    let mut result = ready!(response.poll(cx));
-                    if let Ok(response) = &mut result {
-                        admitted.mark(answer, response);
+                    // Marked in place, so that the response is not moved.
+                    let mut result = response.poll(cx);
+                    if let Poll::Ready(Ok(response)) = &mut result {
+                        mark.write(response);
                     }
-                    return Poll::Ready(result);
+                    return result;
                 }
                 // ## Answered => done
                 StateProj::Answered { answer } => {
@@ -151,18 +139,19 @@ where
     A: Refuse<Req, S::Response, S::Error>,
 {
     /// Calls the service, or answers with the refusal.
-    fn after_wait(admit: Admit<L::Future>, mut call: ReadyCall<S, Req, A>) -> Self {
+    fn after_wait(admit: Admit<L::Future>, mut call: ReadyCall<S, Req, L, K, C, X, A>) -> Self {
+        let admission = call.admission;
         match admit {
             Admit::Pass => Self::Calling {
                 response: call.service.call(call.request),
+                mark: None,
             },
-            Admit::Mark(admitted) => Self::Marking {
+            Admit::Mark(mark) => Self::Calling {
                 response: call.service.call(call.request),
-                admitted,
-                answer: call.answer,
+                mark: Some(PendingMark::new(mark, &admission)),
             },
             Admit::Refuse(refusal) => Self::Answered {
-                answer: Some(call.answer.refuse(refusal, &call.request)),
+                answer: Some(admission.answer.refuse(refusal, &call.request)),
             },
             Admit::Wait(..) => unreachable!("a decision is pending only once"),
         }
@@ -172,5 +161,5 @@ where
 impl<S: Service<Req>, Req, L: Backend, K, C, X, A> fmt::Debug
     for ResponseFuture<S, Req, L, K, C, X, A>
 {
-    debug_state!(ResponseFuture, State, Checking, Calling, Marking, Answered);
+    debug_state!(ResponseFuture, State, Checking, Calling, Answered);
 }

@@ -41,8 +41,7 @@ use crate::{
 #[must_use]
 pub struct RateLimitLayer<L, K = Global, C = (), X = (), A = Answer> {
     /// Shared with the services. A router makes or clones one for each request.
-    admission: Arc<LimitAdmission<L, K, C, X>>,
-    answer: A,
+    admission: Arc<LimitAdmission<L, K, C, X, A>>,
 }
 
 impl<L> RateLimitLayer<L> {
@@ -50,6 +49,13 @@ impl<L> RateLimitLayer<L> {
     /// [`All`](crate::limit::All), [`Tiers`](crate::limit::Tiers), `Redis`, or one of
     /// your own.
     pub fn new(limiter: L) -> Self {
+        Self::answering(limiter, Answer::new())
+    }
+}
+
+impl<L, A> RateLimitLayer<L, Global, (), (), A> {
+    /// Creates a layer with the default settings and this answer.
+    fn answering(limiter: L, answer: A) -> Self {
         let settings = AdmissionSettings {
             wait: Wait::none(),
             pass_without_key: false,
@@ -63,11 +69,12 @@ impl<L> RateLimitLayer<L> {
             key: Global,
             cost: (),
             exempt: (),
+            answer,
             settings,
         };
-        let admission = Arc::new(admission);
-        let answer = Answer::new();
-        Self { admission, answer }
+        Self {
+            admission: Arc::new(admission),
+        }
     }
 }
 
@@ -89,11 +96,11 @@ impl<L> RateLimitLayer<L, Global, (), (), Answer<NoText>> {
     /// ```
     pub fn client(limiter: L) -> Self {
         let answer = Answer::new().headers(Headers::None).without_body();
-        RateLimitLayer::new(limiter).refuse_with(answer)
+        Self::answering(limiter, answer)
     }
 }
 
-impl<L: Clone, K: Clone, C: Clone, X: Clone, A> RateLimitLayer<L, K, C, X, A> {
+impl<L: Clone, K: Clone, C: Clone, X: Clone, A: Clone> RateLimitLayer<L, K, C, X, A> {
     /// Sets whose budget a request draws on: any [`Key`](crate::key::Key).
     ///
     /// A limiter with keys does not compile without one, because the default
@@ -108,7 +115,7 @@ impl<L: Clone, K: Clone, C: Clone, X: Clone, A> RateLimitLayer<L, K, C, X, A> {
     /// # let _ = layer;
     /// ```
     pub fn key<K2>(self, key: K2) -> RateLimitLayer<L, K2, C, X, A> {
-        self.map(|_, cost, exempt| (key, cost, exempt))
+        self.map(|(_, cost, exempt, answer)| (key, cost, exempt, answer))
     }
 
     /// Sets what a request costs. By default it costs 1.
@@ -128,7 +135,7 @@ impl<L: Clone, K: Clone, C: Clone, X: Clone, A> RateLimitLayer<L, K, C, X, A> {
     /// # let _ = layer;
     /// ```
     pub fn cost<Req, F: Fn(&Req) -> Cost>(self, cost: F) -> RateLimitLayer<L, K, F, X, A> {
-        self.map(|key, _, exempt| (key, cost, exempt))
+        self.map(|(key, _, exempt, answer)| (key, cost, exempt, answer))
     }
 
     /// Sets which requests pass without asking the limiter, such as health
@@ -148,7 +155,7 @@ impl<L: Clone, K: Clone, C: Clone, X: Clone, A> RateLimitLayer<L, K, C, X, A> {
     /// # let _ = layer;
     /// ```
     pub fn exempt<Req, F: Fn(&Req) -> bool>(self, exempt: F) -> RateLimitLayer<L, K, C, F, A> {
-        self.map(|key, cost, _| (key, cost, exempt))
+        self.map(|(key, cost, _, answer)| (key, cost, exempt, answer))
     }
 
     /// Lets requests wait for their turn instead of refusing them, within the
@@ -220,36 +227,6 @@ impl<L: Clone, K: Clone, C: Clone, X: Clone, A> RateLimitLayer<L, K, C, X, A> {
         self.with(|settings| settings.log.write_keys())
     }
 
-    /// Changes a part that is in the type.
-    fn map<K2, C2, X2>(
-        self,
-        map: impl FnOnce(K, C, X) -> (K2, C2, X2),
-    ) -> RateLimitLayer<L, K2, C2, X2, A> {
-        let parts = Arc::unwrap_or_clone(self.admission);
-        let (key, cost, exempt) = map(parts.key, parts.cost, parts.exempt);
-        let admission = LimitAdmission {
-            limiter: parts.limiter,
-            key,
-            cost,
-            exempt,
-            settings: parts.settings,
-        };
-        RateLimitLayer {
-            admission: Arc::new(admission),
-            answer: self.answer,
-        }
-    }
-
-    /// Changes a setting that is not in the type.
-    fn with(mut self, set: impl FnOnce(&mut AdmissionSettings)) -> Self {
-        // Clones the admission if a service or another layer has it. The
-        // limiter and the log stay shared.
-        set(&mut Arc::make_mut(&mut self.admission).settings);
-        self
-    }
-}
-
-impl<L, K, C, X, A> RateLimitLayer<L, K, C, X, A> {
     /// Sets how requests are refused: any [`Refuse`](crate::refusal::Refuse),
     /// such as an [`Answer`] with other headers, or
     /// [`AsError`](crate::refusal::AsError) for a service that is not HTTP.
@@ -263,10 +240,35 @@ impl<L, K, C, X, A> RateLimitLayer<L, K, C, X, A> {
     /// # let _ = layer;
     /// ```
     pub fn refuse_with<A2>(self, answer: A2) -> RateLimitLayer<L, K, C, X, A2> {
-        RateLimitLayer {
-            admission: self.admission,
+        self.map(|(key, cost, exempt, _)| (key, cost, exempt, answer))
+    }
+
+    /// Changes a part that is in the type.
+    fn map<K2, C2, X2, A2>(
+        self,
+        map: impl FnOnce((K, C, X, A)) -> (K2, C2, X2, A2),
+    ) -> RateLimitLayer<L, K2, C2, X2, A2> {
+        let parts = Arc::unwrap_or_clone(self.admission);
+        let (key, cost, exempt, answer) = map((parts.key, parts.cost, parts.exempt, parts.answer));
+        let admission = LimitAdmission {
+            limiter: parts.limiter,
+            key,
+            cost,
+            exempt,
             answer,
+            settings: parts.settings,
+        };
+        RateLimitLayer {
+            admission: Arc::new(admission),
         }
+    }
+
+    /// Changes a setting that is not in the type.
+    fn with(mut self, set: impl FnOnce(&mut AdmissionSettings)) -> Self {
+        // Clones the admission if a service or another layer has it. The
+        // limiter and the log stay shared.
+        set(&mut Arc::make_mut(&mut self.admission).settings);
+        self
     }
 }
 
@@ -326,7 +328,7 @@ impl<L, K, C, X, A> RateLimitLayer<L, K, C, X, A> {
     where
         F: Fn(&End<'_>) -> Cost,
     {
-        SettledLimitLayer::new(self.admission, self.answer, actual_cost)
+        SettledLimitLayer::new(self.admission, actual_cost)
     }
 
     /// Charges a request if `condition` holds at its end, and nothing
@@ -372,18 +374,15 @@ impl<L, K, C, X, A> RateLimitLayer<L, K, C, X, A> {
     where
         F: Fn(&End<'_>) -> bool,
     {
-        SettledLimitLayer::new(self.admission, self.answer, ChargeWhen(condition))
+        SettledLimitLayer::new(self.admission, ChargeWhen(condition))
     }
 }
 
-impl<S, L, K, C, X, A> Layer<S> for RateLimitLayer<L, K, C, X, A>
-where
-    A: Clone,
-{
+impl<S, L, K, C, X, A> Layer<S> for RateLimitLayer<L, K, C, X, A> {
     type Service = RateLimit<S, L, K, C, X, A>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        RateLimit::new(inner, self.admission.clone(), self.answer.clone())
+        RateLimit::new(inner, self.admission.clone())
     }
 }
 
@@ -393,7 +392,6 @@ impl<L: fmt::Debug, K: fmt::Debug, C, X, A: fmt::Debug> fmt::Debug
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RateLimitLayer")
             .field("admission", &self.admission)
-            .field("answer", &self.answer)
             .finish()
     }
 }

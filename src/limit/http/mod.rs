@@ -11,6 +11,7 @@
 //! | `admission` | reads key and cost of a request, and asks the limiter |
 //! | `settings` | records a decision, logs it, and makes a refusal of a denial |
 //! | `admit` | the action for a request, as these files tell each other |
+//! | `mark` | what a response is marked with, kept until it is there |
 //! | `pending` | a check that takes time, up to the deadline |
 //! | `future` | the states of a call |
 //! | `settle/` | the layer whose requests are charged for what they really took |
@@ -20,6 +21,7 @@ mod admission;
 mod admit;
 pub mod future;
 mod layer;
+mod mark;
 mod pending;
 mod service;
 mod settings;

@@ -22,16 +22,18 @@ use crate::{deadline, limit::limiter::Backend};
 
 /// A call that waits for a decision. It owns the service, because readiness
 /// belongs to an instance and the caller may use its clone meanwhile.
-pub(super) struct ReadyCall<S, Req, A> {
+pub(super) struct ReadyCall<S, Req, L, K, C, X, A> {
     /// The instance that `poll_ready` has found ready.
     pub(super) service: S,
     pub(super) request: Req,
-    /// Answers the request if it is refused.
-    pub(super) answer: A,
+    pub(super) admission: Arc<LimitAdmission<L, K, C, X, A>>,
 }
 
 /// A call with its decision.
-pub(super) type DecidedCall<F, S, Req, A> = (Admit<F>, ReadyCall<S, Req, A>);
+pub(super) type DecidedCall<S, Req, L, K, C, X, A> = (
+    Admit<<L as Backend>::Future>,
+    ReadyCall<S, Req, L, K, C, X, A>,
+);
 
 pin_project! {
     /// A check of the limiter that is under way, with the call that waits for
@@ -46,9 +48,8 @@ pin_project! {
         // that a task without coop budget still sees it.
         #[pin]
         deadline: Option<Unconstrained<Sleep>>,
-        admission: Arc<LimitAdmission<L, K, C, X>>,
         // `None` once the check has ended.
-        call: Option<(DecisionContext, ReadyCall<S, Req, A>)>,
+        call: Option<(DecisionContext, ReadyCall<S, Req, L, K, C, X, A>)>,
     }
 }
 
@@ -57,14 +58,12 @@ impl<S, Req, L: Backend, K, C, X, A> PendingCheck<S, Req, L, K, C, X, A> {
     pub(super) fn new(
         check: L::Future,
         context: DecisionContext,
-        admission: Arc<LimitAdmission<L, K, C, X>>,
-        call: ReadyCall<S, Req, A>,
+        call: ReadyCall<S, Req, L, K, C, X, A>,
     ) -> Self {
         let timer = |deadline: deadline::Deadline| unconstrained(sleep_until(deadline.instant()));
         Self {
             check,
             deadline: deadline::current().map(timer),
-            admission,
             call: Some((context, call)),
         }
     }
@@ -74,7 +73,7 @@ impl<S, Req, L: Backend, K, C, X, A> PendingCheck<S, Req, L, K, C, X, A> {
     pub(super) fn poll_admit(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<DecidedCall<L::Future, S, Req, A>> {
+    ) -> Poll<DecidedCall<S, Req, L, K, C, X, A>> {
         let this = self.project();
         let decision = match this.check.poll(cx) {
             Poll::Ready(decision) => Some(decision),
@@ -87,8 +86,8 @@ impl<S, Req, L: Backend, K, C, X, A> PendingCheck<S, Req, L, K, C, X, A> {
         let (context, call) = this.call.take().expect("polled after the check has ended");
         let origin = context.origin;
         let admit = match decision {
-            Some(decision) => this.admission.after_wait(context, decision),
-            None => this.admission.too_late(&context.names),
+            Some(decision) => call.admission.after_wait(context, decision),
+            None => call.admission.too_late(&context.names),
         };
         Poll::Ready((admit.answering(origin), call))
     }

@@ -12,6 +12,7 @@ use super::{
     admission::LimitAdmission,
     admit::Admit,
     future::ResponseFuture,
+    mark::PendingMark,
     pending::{PendingCheck, ReadyCall},
     weigh::Weigh,
 };
@@ -60,18 +61,13 @@ use crate::{
 #[derive(Clone)]
 pub struct RateLimit<S, L, K = Global, C = (), X = (), A = Answer> {
     inner: S,
-    admission: Arc<LimitAdmission<L, K, C, X>>,
-    answer: A,
+    admission: Arc<LimitAdmission<L, K, C, X, A>>,
 }
 
 impl<S, L, K, C, X, A> RateLimit<S, L, K, C, X, A> {
     /// Wraps a service. The layer and all clones share the admission.
-    pub(super) fn new(inner: S, admission: Arc<LimitAdmission<L, K, C, X>>, answer: A) -> Self {
-        Self {
-            inner,
-            admission,
-            answer,
-        }
+    pub(super) fn new(inner: S, admission: Arc<LimitAdmission<L, K, C, X, A>>) -> Self {
+        Self { inner, admission }
     }
 
     inner_accessors!(S);
@@ -84,7 +80,7 @@ where
     K: Key<Req> + 'static,
     C: Weigh<Req>,
     X: Exempt<Req>,
-    A: Refuse<Req, S::Response, S::Error> + Clone,
+    A: Refuse<Req, S::Response, S::Error>,
     for<'a> L: Limiter<K::Key<'a>>,
 {
     type Response = S::Response;
@@ -98,10 +94,11 @@ where
 
     #[inline]
     fn call(&mut self, req: Req) -> Self::Future {
-        match self.admission.decide(&req, self.answer.marks()) {
-            Admit::Pass => ResponseFuture::calling(self.inner.call(req)),
-            Admit::Mark(admitted) => {
-                ResponseFuture::marking(self.inner.call(req), admitted, self.answer.clone())
+        match self.admission.decide(&req, self.admission.answer.marks()) {
+            Admit::Pass => ResponseFuture::calling(self.inner.call(req), None),
+            Admit::Mark(mark) => {
+                let mark = PendingMark::new(mark, &self.admission);
+                ResponseFuture::calling(self.inner.call(req), Some(mark))
             }
             admit => self.wait_or_refuse(admit, req),
         }
@@ -120,7 +117,7 @@ impl<S, L, K, C, X, A> RateLimit<S, L, K, C, X, A> {
         S: Service<Req> + Clone,
         Req: 'static,
         L: Backend,
-        A: Refuse<Req, S::Response, S::Error> + Clone,
+        A: Refuse<Req, S::Response, S::Error>,
     {
         let origin = Origin::of_any(&req);
         match admit {
@@ -132,17 +129,16 @@ impl<S, L, K, C, X, A> RateLimit<S, L, K, C, X, A> {
                 let call = ReadyCall {
                     service: mem::replace(&mut self.inner, clone),
                     request: req,
-                    answer: self.answer.clone(),
+                    admission: self.admission.clone(),
                 };
-                let admission = self.admission.clone();
-                ResponseFuture::checking(PendingCheck::new(check, context, admission, call))
+                ResponseFuture::checking(PendingCheck::new(check, context, call))
             }
             Admit::Refuse(refusal) => {
                 // Dropping the ready instance gives back what its readiness
                 // reserved, such as a permit of a concurrency limit.
                 self.inner = self.inner.clone();
                 let refusal = refusal.answering(origin);
-                ResponseFuture::answered(self.answer.refuse(refusal, &req))
+                ResponseFuture::answered(self.admission.answer.refuse(refusal, &req))
             }
             Admit::Pass | Admit::Mark(_) => unreachable!("`call` handles requests that pass"),
         }
@@ -156,7 +152,6 @@ impl<S: fmt::Debug, L: fmt::Debug, K: fmt::Debug, C, X, A: fmt::Debug> fmt::Debu
         f.debug_struct("RateLimit")
             .field("inner", &self.inner)
             .field("admission", &self.admission)
-            .field("answer", &self.answer)
             .finish()
     }
 }

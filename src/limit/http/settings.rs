@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::admit::{Admit, Admitted};
+use super::admit::Admit;
 use crate::{
     clock::ticks,
     deadline,
@@ -35,19 +35,15 @@ pub(super) struct AdmissionSettings {
 }
 
 impl AdmissionSettings {
-    /// Returns the bounds on the wait, which also ends at the current deadline.
-    #[inline]
-    pub(super) fn wait(&self) -> Wait {
-        deadline::current().map_or(self.wait, |deadline| self.wait.before(deadline))
-    }
-
     /// Acts on a decision. `marks` holds the decisions of other limits if the
-    /// response is to be marked. Limiter and key are closures because most
-    /// requests need the name of neither.
-    #[inline]
+    /// response is to be marked, and `has_only_name` is whether the limiter has
+    /// but one name. Limiter and key are closures because most requests need the
+    /// name of neither.
+    #[inline(always)]
     pub(super) fn decided<F>(
         &self,
         limiter: impl FnOnce() -> Arc<str>,
+        has_only_name: bool,
         decision: &Decision,
         marks: Option<Others>,
         key: impl FnOnce() -> String,
@@ -57,8 +53,8 @@ impl AdmissionSettings {
             return self.denied(limiter(), *decision, others, key);
         }
         let marks = marks.filter(|_| !self.shadow);
-        if marks.is_none() && self.observer.is_none() {
-            return Admit::Pass;
+        if self.observer.is_none() {
+            return Admit::marking(limiter, has_only_name, decision, marks);
         }
         let limiter = limiter();
         let outcome = match decision.is_of_a_wait() && !self.shadow {
@@ -66,13 +62,7 @@ impl AdmissionSettings {
             false => RequestOutcome::Admitted,
         };
         self.observe(&limiter, outcome, Some(decision));
-        marks.map_or(Admit::Pass, |others| {
-            Admit::Mark(Admitted {
-                limiter,
-                decision: *decision,
-                others,
-            })
-        })
+        Admit::marking(|| limiter, has_only_name, decision, marks)
     }
 
     /// Acts on a request that is exempt.
@@ -162,7 +152,7 @@ impl AdmissionSettings {
 
     /// Notifies the observer, if there is one. `limiter` is empty for an exempt
     /// request, which no limit was asked about.
-    #[inline]
+    #[inline(always)]
     pub(super) fn observe(
         &self,
         limiter: &str,

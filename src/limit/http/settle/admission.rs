@@ -7,7 +7,8 @@ use crate::{
         hold::{Hold, HoldError, HoldLimiter, Holding},
         http::{
             admission::LimitAdmission,
-            admit::{Admit, Admitted, DecisionContext},
+            admit::{Admit, DecisionContext},
+            mark::Mark,
             weigh::Weigh,
         },
         limiter::{Backend, LimitNames},
@@ -20,10 +21,10 @@ use crate::{
 /// The action for a request. `E` is the limiter's error.
 pub(super) enum HoldAdmit<E> {
     /// Call the inner service. `hold` is `None` for a request that is not
-    /// charged, and `admitted` for a response that is not marked.
+    /// charged, and `mark` for a response that is not marked.
     Pass {
         hold: Option<Hold>,
-        admitted: Option<Admitted>,
+        mark: Option<Mark>,
     },
     /// Await the hold, and ask again with the context.
     Wait(Holding<E>, DecisionContext),
@@ -36,14 +37,11 @@ impl<E> HoldAdmit<E> {
     fn of(admit: Admit<()>, hold: Option<Hold>) -> Self {
         match admit {
             Admit::Refuse(refusal) => Self::Refuse(refusal),
-            Admit::Mark(admitted) => Self::Pass {
+            Admit::Mark(mark) => Self::Pass {
                 hold,
-                admitted: Some(admitted),
+                mark: Some(mark),
             },
-            Admit::Pass | Admit::Wait(..) => Self::Pass {
-                hold,
-                admitted: None,
-            },
+            Admit::Pass | Admit::Wait(..) => Self::Pass { hold, mark: None },
         }
     }
 
@@ -56,7 +54,7 @@ impl<E> HoldAdmit<E> {
     }
 }
 
-impl<L: Backend, K, C, X> LimitAdmission<L, K, C, X> {
+impl<L: Backend, K, C, X, A> LimitAdmission<L, K, C, X, A> {
     /// Holds the estimate of a request. `marks` is whether its response is to
     /// be marked.
     pub(super) fn hold<Req>(&self, req: &Req, marks: bool) -> HoldAdmit<L::Error>
@@ -131,11 +129,11 @@ impl<L: Backend, K, C, X> LimitAdmission<L, K, C, X> {
         match (self.settings.shadow, marks) {
             (true, _) => self.limiter.hold(key, estimate),
             (false, false) => {
-                let wait = self.settings.wait();
+                let wait = self.wait();
                 self.limiter.hold_until_ready(key, estimate, wait)
             }
             (false, true) => {
-                let wait = self.settings.wait();
+                let wait = self.wait();
                 self.limiter
                     .hold_until_ready_noting(key, estimate, wait, others)
             }
@@ -176,7 +174,7 @@ impl<L: Backend, K, C, X> LimitAdmission<L, K, C, X> {
             }
         };
         let limiter = || names().limit_of(&decision).clone();
-        let admit = self.settings.decided(limiter, &decision, marks, key);
+        let admit = self.settings.decided(limiter, false, &decision, marks, key);
         HoldAdmit::of(admit, hold)
     }
 }

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     limit::{
-        http::{admit::Admitted, pending::ReadyCall},
+        http::{mark::PendingMark, pending::ReadyCall},
         limiter::Backend,
     },
     red::on_panic,
@@ -64,7 +64,7 @@ pin_project! {
             // `None` for a request that is not charged.
             settlement: Option<Settlement<F>>,
             // `None` for a response that is not marked.
-            mark: Option<(Admitted, A)>,
+            mark: Option<PendingMark<L, K, C, X, A>>,
         },
         Answered {
             answer: Option<Result<S::Response, S::Error>>,
@@ -95,7 +95,7 @@ where
         actual_cost: Arc<F>,
         response: S::Future,
         settlement: Option<Settlement<F>>,
-        mark: Option<(Admitted, A)>,
+        mark: Option<PendingMark<L, K, C, X, A>>,
     ) -> Self {
         Self {
             actual_cost,
@@ -151,7 +151,7 @@ where
                 // ## Answered => done
                 StateProj::Answered { answer } => {
                     let answer = answer.take().expect("polled after completion");
-                    return Poll::Ready(begin::<_, _, _, A, _>(answer, None, None));
+                    return Poll::Ready(begin::<B, _, _, L, K, C, X, A, _>(answer, None, None));
                 }
             }
         }
@@ -159,22 +159,23 @@ where
 }
 
 /// Begins the response, or settles a request that has none.
-fn begin<B, D, E, A, F>(
+fn begin<B, D, E, L, K, C, X, A, F>(
     answer: Result<Response<D>, E>,
     settlement: Option<Settlement<F>>,
-    mark: Option<(Admitted, A)>,
+    mark: Option<PendingMark<L, K, C, X, A>>,
 ) -> Result<Response<SettledBody<D, F>>, E>
 where
     D: Body,
     E: 'static,
+    L: Backend,
     A: Refuse<Request<B>, Response<D>, E>,
     F: ActualCost,
 {
     match answer {
         Ok(mut response) => {
             let settlement = settlement.and_then(|it| it.head(&response));
-            if let Some((admitted, answer)) = mark {
-                admitted.mark(&answer, &mut response);
+            if let Some(mark) = mark {
+                mark.write(&mut response);
             }
             Ok(response.map(|body| SettledBody::new(body, settlement)))
         }
@@ -197,11 +198,11 @@ where
     /// Calls the service, or answers with the refusal.
     fn after_wait(
         admit: HoldAdmit<L::Error>,
-        mut call: ReadyCall<S, Request<B>, A>,
+        mut call: ReadyCall<S, Request<B>, L, K, C, X, A>,
         actual_cost: &Arc<F>,
     ) -> Self {
         match admit {
-            HoldAdmit::Pass { hold, admitted } => {
+            HoldAdmit::Pass { hold, mark } => {
                 let begin = |hold| Settlement::begin(hold, actual_cost.clone(), &mut call.request);
                 let mut settlement = hold.map(begin);
                 let start = || call.service.call(call.request);
@@ -209,11 +210,11 @@ where
                 Self::Calling {
                     response,
                     settlement,
-                    mark: admitted.map(|admitted| (admitted, call.answer)),
+                    mark: mark.map(|mark| PendingMark::new(mark, &call.admission)),
                 }
             }
             HoldAdmit::Refuse(refusal) => Self::Answered {
-                answer: Some(call.answer.refuse(refusal, &call.request)),
+                answer: Some(call.admission.answer.refuse(refusal, &call.request)),
             },
             HoldAdmit::Wait(..) => unreachable!("a hold is pending only once"),
         }

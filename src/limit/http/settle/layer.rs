@@ -14,39 +14,34 @@ use crate::limit::http::admission::LimitAdmission;
 /// [`charge_when`](crate::limit::RateLimitLayer::charge_when).
 #[must_use]
 pub struct SettledLimitLayer<L, K, C, X, A, F> {
-    admission: Arc<LimitAdmission<L, K, C, X>>,
-    answer: A,
+    admission: Arc<LimitAdmission<L, K, C, X, A>>,
     actual_cost: Arc<F>,
 }
 
 impl<L, K, C, X, A, F> SettledLimitLayer<L, K, C, X, A, F> {
     pub(in crate::limit::http) fn new(
-        admission: Arc<LimitAdmission<L, K, C, X>>,
-        answer: A,
+        admission: Arc<LimitAdmission<L, K, C, X, A>>,
         actual_cost: F,
     ) -> Self {
         Self {
             admission,
-            answer,
             actual_cost: Arc::new(actual_cost),
         }
     }
 }
 
-impl<S, L, K, C, X, A: Clone, F> Layer<S> for SettledLimitLayer<L, K, C, X, A, F> {
+impl<S, L, K, C, X, A, F> Layer<S> for SettledLimitLayer<L, K, C, X, A, F> {
     type Service = SettledLimit<S, L, K, C, X, A, F>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        let (admission, answer) = (self.admission.clone(), self.answer.clone());
-        SettledLimit::new(inner, admission, answer, self.actual_cost.clone())
+        SettledLimit::new(inner, self.admission.clone(), self.actual_cost.clone())
     }
 }
 
-impl<L, K, C, X, A: Clone, F> Clone for SettledLimitLayer<L, K, C, X, A, F> {
+impl<L, K, C, X, A, F> Clone for SettledLimitLayer<L, K, C, X, A, F> {
     fn clone(&self) -> Self {
         Self {
             admission: self.admission.clone(),
-            answer: self.answer.clone(),
             actual_cost: self.actual_cost.clone(),
         }
     }
@@ -58,7 +53,6 @@ impl<L: fmt::Debug, K: fmt::Debug, C, X, A: fmt::Debug, F> fmt::Debug
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SettledLimitLayer")
             .field("admission", &self.admission)
-            .field("answer", &self.answer)
             .finish_non_exhaustive()
     }
 }

@@ -4,7 +4,6 @@
 use std::{
     future::Future,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -19,13 +18,16 @@ use crate::{
     deadline,
     limit::{
         hold::Holding,
-        http::{admission::LimitAdmission, admit::DecisionContext, pending::ReadyCall},
+        http::{admit::DecisionContext, pending::ReadyCall},
         limiter::Backend,
     },
 };
 
 /// A call with its decision.
-pub(super) type HeldCall<E, S, Req, A> = (HoldAdmit<E>, ReadyCall<S, Req, A>);
+pub(super) type HeldCall<S, Req, L, K, C, X, A> = (
+    HoldAdmit<<L as Backend>::Error>,
+    ReadyCall<S, Req, L, K, C, X, A>,
+);
 
 pin_project! {
     /// A hold that is under way, with the call that waits for it.
@@ -38,9 +40,8 @@ pin_project! {
         // that a task without coop budget still sees it.
         #[pin]
         deadline: Option<Unconstrained<Sleep>>,
-        admission: Arc<LimitAdmission<L, K, C, X>>,
         // `None` once the hold has ended.
-        call: Option<(DecisionContext, ReadyCall<S, Req, A>)>,
+        call: Option<(DecisionContext, ReadyCall<S, Req, L, K, C, X, A>)>,
     }
 }
 
@@ -49,14 +50,12 @@ impl<S, Req, L: Backend, K, C, X, A> PendingHold<S, Req, L, K, C, X, A> {
     pub(super) fn new(
         holding: Holding<L::Error>,
         context: DecisionContext,
-        admission: Arc<LimitAdmission<L, K, C, X>>,
-        call: ReadyCall<S, Req, A>,
+        call: ReadyCall<S, Req, L, K, C, X, A>,
     ) -> Self {
         let timer = |deadline: deadline::Deadline| unconstrained(sleep_until(deadline.instant()));
         Self {
             holding,
             deadline: deadline::current().map(timer),
-            admission,
             call: Some((context, call)),
         }
     }
@@ -66,7 +65,7 @@ impl<S, Req, L: Backend, K, C, X, A> PendingHold<S, Req, L, K, C, X, A> {
     pub(super) fn poll_admit(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<HeldCall<L::Error, S, Req, A>> {
+    ) -> Poll<HeldCall<S, Req, L, K, C, X, A>> {
         let this = self.project();
         let answer = match Pin::new(this.holding).poll(cx) {
             Poll::Ready(answer) => Some(answer),
@@ -79,8 +78,8 @@ impl<S, Req, L: Backend, K, C, X, A> PendingHold<S, Req, L, K, C, X, A> {
         let (context, call) = this.call.take().expect("polled after the hold has ended");
         let origin = context.origin;
         let admit = match answer {
-            Some(answer) => this.admission.after_hold(context, answer),
-            None => this.admission.too_late_to_hold(&context.names),
+            Some(answer) => call.admission.after_hold(context, answer),
+            None => call.admission.too_late_to_hold(&context.names),
         };
         Poll::Ready((admit.answering(origin), call))
     }

@@ -20,7 +20,7 @@ use crate::{
     key::Key,
     limit::{
         hold::HoldLimiter,
-        http::{admission::LimitAdmission, pending::ReadyCall, weigh::Weigh},
+        http::{admission::LimitAdmission, mark::PendingMark, pending::ReadyCall, weigh::Weigh},
         limiter::Backend,
     },
     red::on_panic,
@@ -33,22 +33,19 @@ use crate::{
 /// Readiness and clones are as for [`RateLimit`](crate::limit::RateLimit).
 pub struct SettledLimit<S, L, K, C, X, A, F> {
     inner: S,
-    admission: Arc<LimitAdmission<L, K, C, X>>,
-    answer: A,
+    admission: Arc<LimitAdmission<L, K, C, X, A>>,
     actual_cost: Arc<F>,
 }
 
 impl<S, L, K, C, X, A, F> SettledLimit<S, L, K, C, X, A, F> {
     pub(super) fn new(
         inner: S,
-        admission: Arc<LimitAdmission<L, K, C, X>>,
-        answer: A,
+        admission: Arc<LimitAdmission<L, K, C, X, A>>,
         actual_cost: Arc<F>,
     ) -> Self {
         Self {
             inner,
             admission,
-            answer,
             actual_cost,
         }
     }
@@ -64,7 +61,7 @@ where
     K: Key<Request<B>> + 'static,
     C: Weigh<Request<B>>,
     X: Exempt<Request<B>>,
-    A: Refuse<Request<B>, Response<D>, S::Error> + Clone,
+    A: Refuse<Request<B>, Response<D>, S::Error>,
     for<'a> L: HoldLimiter<K::Key<'a>>,
     F: ActualCost,
 {
@@ -77,14 +74,15 @@ where
     }
 
     fn call(&mut self, mut req: Request<B>) -> Self::Future {
-        match self.admission.hold(&req, self.answer.marks()) {
-            HoldAdmit::Pass { hold, admitted } => {
+        match self.admission.hold(&req, self.admission.answer.marks()) {
+            HoldAdmit::Pass { hold, mark } => {
                 let actual_cost = &self.actual_cost;
                 let begin = |hold| Settlement::begin(hold, actual_cost.clone(), &mut req);
                 let mut settlement = hold.map(begin);
                 let call = || self.inner.call(req);
                 let response = on_panic::run(&mut settlement, Settlement::panic, call);
-                let mark = admitted.map(|admitted| (admitted, self.answer.clone()));
+                let admission = &self.admission;
+                let mark = mark.map(|mark| PendingMark::new(mark, admission));
                 SettledFuture::calling(actual_cost.clone(), response, settlement, mark)
             }
             admit => self.wait_or_refuse(admit, req),
@@ -102,7 +100,7 @@ impl<S, L: Backend, K, C, X, A, F: ActualCost> SettledLimit<S, L, K, C, X, A, F>
     ) -> SettledFuture<S, B, L, K, C, X, A, F>
     where
         S: Service<Request<B>> + Clone,
-        A: Refuse<Request<B>, S::Response, S::Error> + Clone,
+        A: Refuse<Request<B>, S::Response, S::Error>,
     {
         let origin = Origin::of(req.extensions());
         let actual_cost = self.actual_cost.clone();
@@ -115,17 +113,19 @@ impl<S, L: Backend, K, C, X, A, F: ActualCost> SettledLimit<S, L, K, C, X, A, F>
                 let call = ReadyCall {
                     service: mem::replace(&mut self.inner, clone),
                     request: req,
-                    answer: self.answer.clone(),
+                    admission: self.admission.clone(),
                 };
-                let admission = self.admission.clone();
-                let pending = PendingHold::new(holding, context, admission, call);
+                let pending = PendingHold::new(holding, context, call);
                 SettledFuture::holding(actual_cost, pending)
             }
             HoldAdmit::Refuse(refusal) => {
                 // Dropping the ready instance gives back what its readiness
                 // reserved, such as a permit of a concurrency limit.
                 self.inner = self.inner.clone();
-                let answer = self.answer.refuse(refusal.answering(origin), &req);
+                let answer = self
+                    .admission
+                    .answer
+                    .refuse(refusal.answering(origin), &req);
                 SettledFuture::answered(actual_cost, answer)
             }
             HoldAdmit::Pass { .. } => unreachable!("`call` handles requests that pass"),
@@ -133,12 +133,11 @@ impl<S, L: Backend, K, C, X, A, F: ActualCost> SettledLimit<S, L, K, C, X, A, F>
     }
 }
 
-impl<S: Clone, L, K, C, X, A: Clone, F> Clone for SettledLimit<S, L, K, C, X, A, F> {
+impl<S: Clone, L, K, C, X, A, F> Clone for SettledLimit<S, L, K, C, X, A, F> {
     fn clone(&self) -> Self {
         Self {
             inner: self.inner.clone(),
             admission: self.admission.clone(),
-            answer: self.answer.clone(),
             actual_cost: self.actual_cost.clone(),
         }
     }
@@ -151,7 +150,6 @@ impl<S: fmt::Debug, L: fmt::Debug, K: fmt::Debug, C, X, A: fmt::Debug, F> fmt::D
         f.debug_struct("SettledLimit")
             .field("inner", &self.inner)
             .field("admission", &self.admission)
-            .field("answer", &self.answer)
             .finish_non_exhaustive()
     }
 }
