@@ -58,9 +58,26 @@ where
             let name = refused.as_ref().map(|(name, _)| &**name);
             write_ietf(&quotas, name, res.headers_mut());
         }
+        if self.options.headers.has_legacy() || self.options.with_decision {
+            let has_refused = refused.map(|(_, decision)| decision);
+            self.report(decision, has_refused, listed, res);
+        }
+    }
+}
+
+impl<F> Answer<F> {
+    /// Writes the fields and the extension that have room for one limit.
+    /// `has_refused` is the decision of a layer further in that has refused, and
+    /// `listed` the tightest limit that the IETF fields had listed.
+    fn report<B>(
+        &self,
+        decision: &Decision,
+        has_refused: Option<Decision>,
+        listed: Option<LegacyFields>,
+        res: &mut Response<B>,
+    ) {
         let inner = res.extensions().get::<Decision>().copied();
         let inner = inner.filter(|inner| !decision.is_tighter_than(inner));
-        let has_refused = refused.map(|(_, decision)| decision);
         let reported = has_refused.or(inner).unwrap_or(*decision);
         let legacy = LegacyFields::of(&reported);
         // The decision of a layer further in is exact. Its member of a list is
@@ -75,9 +92,7 @@ where
             res.extensions_mut().insert(reported);
         }
     }
-}
 
-impl<F> Answer<F> {
     /// Makes the HTTP response to a refused request.
     fn http_response<B>(&self, refusal: &Refusal) -> Response<B>
     where

@@ -5,7 +5,12 @@ use std::cmp::Reverse;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::{item::Item, list, seconds::seconds_up};
+use super::{
+    item::{Item, line_of},
+    list,
+    policy::Promise,
+    seconds::seconds_up,
+};
 use crate::limit::{Decision, Other};
 
 pub(super) static POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -28,18 +33,18 @@ pub(in crate::refusal) fn write_ietf(
     headers: &mut HeaderMap,
 ) {
     // One limit in one layer is the common case and needs no list.
-    let is_marked = headers.contains_key(&STATE) || headers.contains_key(&POLICY);
-    if quotas.others.is_empty() && !is_marked {
-        return append_all(std::slice::from_ref(&quotas.decided()), headers);
+    if !(quotas.others.is_empty() && quotas.decided().is_written_alone(headers)) {
+        write_list(quotas, has_refused, headers);
     }
-    let mut limits = distinct(quotas);
-    if is_marked {
-        limits.retain(|limit| limit.replaces_its_member(has_refused, headers));
-    }
-    append_all(&limits, headers);
 }
 
-fn append_all(limits: &[ListedLimit<'_>], headers: &mut HeaderMap) {
+/// Writes the fields of several limits, or beside those of another layer.
+#[cold]
+fn write_list(quotas: &Quotas<'_>, has_refused: Option<&str>, headers: &mut HeaderMap) {
+    let mut limits = distinct(quotas);
+    if headers.contains_key(&STATE) || headers.contains_key(&POLICY) {
+        limits.retain(|limit| limit.replaces_its_member(has_refused, headers));
+    }
     append(&POLICY, limits.iter().map(ListedLimit::policy), headers);
     append(&STATE, limits.iter().map(ListedLimit::state), headers);
 }
@@ -112,6 +117,37 @@ impl ListedLimit<'_> {
         }
     }
 
+    /// Writes the fields, unless they are there already or the policy is not
+    /// kept. To look for a field takes as long as to append to it, so it appends
+    /// first.
+    #[inline]
+    fn is_written_alone(&self, headers: &mut HeaderMap) -> bool {
+        let Some(policy) = self.promise().kept() else {
+            return false;
+        };
+        let Some(state) = self.state_after(&policy.written_name) else {
+            return false;
+        };
+        let was_there = [
+            headers.append(&POLICY, policy.value.clone()),
+            headers.append(&STATE, state),
+        ];
+        if was_there == [false; 2] {
+            return true;
+        }
+        list::remove_last(headers, &POLICY);
+        list::remove_last(headers, &STATE);
+        false
+    }
+
+    /// Returns the value of the state for a name that is written already.
+    #[inline]
+    fn state_after(&self, name: &[u8]) -> Option<HeaderValue> {
+        let (remaining, more) = self.state_of()?;
+        let more = (more > 0).then_some((b't', more));
+        line_of(name, [Some((b'r', remaining)), more])
+    }
+
     /// Returns whether this limit is to be written. If a member of the same
     /// name is looser, removes it.
     fn replaces_its_member(&self, has_refused: Option<&str>, headers: &mut HeaderMap) -> bool {
@@ -138,18 +174,21 @@ impl ListedLimit<'_> {
         !stays
     }
 
-    fn policy(&self) -> Option<Item> {
+    #[inline]
+    fn promise(&self) -> Promise<'_> {
         let (limit, window) = match self.source {
             QuotaSource::Decided(decision) => (decision.limit(), decision.window()),
             QuotaSource::NotAsked(other) => (other.limit(), other.window()),
         };
-        let mut item = Item::named(self.name)?;
-        item.parameter((b'q', limit))?;
-        match seconds_up(window) {
-            0 => {}
-            window => item.parameter((b'w', window))?,
+        Promise {
+            name: self.name,
+            limit,
+            window: seconds_up(window),
         }
-        Some(item)
+    }
+
+    fn policy(&self) -> Option<Item> {
+        self.promise().item()
     }
 
     fn state(&self) -> Option<Item> {

@@ -1,6 +1,8 @@
 //! One item of a structured field, written on the stack, because every response
 //! of a limited service carries two.
 
+use http::HeaderValue;
+
 /// The largest integer of a structured field (RFC 9651, section 3.3.1).
 const MAX_INTEGER: u64 = 999_999_999_999_999;
 
@@ -63,5 +65,65 @@ impl Item {
         self.bytes.get_mut(self.length..end)?.copy_from_slice(text);
         self.length = end;
         Some(())
+    }
+}
+
+/// Returns an item of a string that is written already, and of the parameters
+/// that are there.
+///
+/// Each byte is written once, where it stays: to copy digits that were written a
+/// moment ago takes longer than to make them.
+#[inline]
+pub(super) fn line_of(string: &[u8], parameters: [Option<(u8, u64)>; 2]) -> Option<HeaderValue> {
+    let parameters = parameters.map(|it| it.map(|(name, value)| (name, value.min(MAX_INTEGER))));
+    let length = |it: &Option<_>| it.map_or(0, |(_, value)| PARAMETER + digits(value));
+    let total = string.len() + parameters.iter().map(length).sum::<usize>();
+    // Without spare capacity it becomes a header value as it is.
+    let mut line = Vec::with_capacity(total);
+    line.extend_from_slice(string);
+    for (name, value) in parameters.into_iter().flatten() {
+        line.extend([b';', name, b'=']);
+        push_digits(&mut line, value);
+    }
+    HeaderValue::try_from(line).ok()
+}
+
+/// The bytes of a parameter beside its digits.
+const PARAMETER: usize = 3;
+
+/// Returns the number of decimal digits.
+#[inline]
+fn digits(value: u64) -> usize {
+    value.checked_ilog10().unwrap_or(0) as usize + 1
+}
+
+#[inline]
+fn push_digits(line: &mut Vec<u8>, value: u64) {
+    let (start, mut rest) = (line.len(), value);
+    line.resize(start + digits(value), b'0');
+    for digit in line[start..].iter_mut().rev() {
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_written_as_an_item_is() {
+        for value in [0, 9, 10, 99, 100, 12_345_678_901, MAX_INTEGER, u64::MAX] {
+            for more in [None, Some((b't', value / 7))] {
+                let mut item = Item::named("a \"b\"").unwrap();
+                let name = item.as_bytes().to_vec();
+                item.parameter((b'r', value)).unwrap();
+                if let Some(more) = more {
+                    item.parameter(more).unwrap();
+                }
+                let line = line_of(&name, [Some((b'r', value)), more]).unwrap();
+                assert_eq!(line.as_bytes(), item.as_bytes());
+            }
+        }
     }
 }

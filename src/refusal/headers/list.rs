@@ -70,6 +70,17 @@ pub(super) fn remove(headers: &mut HeaderMap, field: &HeaderName, written: &[u8]
     }
 }
 
+/// Removes the last line of a field.
+#[cold]
+pub(super) fn remove_last(headers: &mut HeaderMap, field: &HeaderName) {
+    let mut lines: Vec<_> = headers.get_all(field).iter().cloned().collect();
+    lines.pop();
+    headers.remove(field);
+    for line in lines {
+        headers.append(field, line);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

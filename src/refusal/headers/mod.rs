@@ -3,13 +3,15 @@
 //!
 //! Nested layers write the same fields, so a layer reads what layers further in
 //! have written before it adds its own limit: `list` finds members, `ietf` and
-//! `legacy` decide which limit stays.
+//! `legacy` decide which limit stays. `policy` keeps the value that is the same
+//! in each response of a limit.
 
 mod headers;
 mod ietf;
 mod item;
 mod legacy;
 mod list;
+mod policy;
 mod seconds;
 #[cfg(test)]
 mod tests;
