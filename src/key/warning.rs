@@ -1,14 +1,39 @@
 //! Warnings about a server that does not know its clients. Each is logged once,
 //! because every request would cause it.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering::Relaxed},
+use std::{
+    cell::Cell,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
 };
 
 use http::HeaderMap;
 
 use super::ip::sign_of_proxy;
+
+/// Requests that are not looked at between two that are. To look for three
+/// headers takes as long as a decision, and a proxy writes them into every
+/// request. With the one that is looked at it is a prime, so that no number of
+/// limits in a request makes the same one of them look each time.
+const SKIPPED: u32 = 30;
+
+thread_local! {
+    /// Requests to skip until the next look of this thread.
+    static LEFT: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Returns whether it is the turn of this request to be looked at. The first
+/// one of each thread is.
+#[inline]
+fn is_turn() -> bool {
+    LEFT.with(|left| {
+        let turn = left.get() == 0;
+        left.set(if turn { SKIPPED } else { left.get() - 1 });
+        turn
+    })
+}
 
 /// The warning of [`ClientIp::peer`](super::ClientIp::peer) about a proxy in
 /// front of it. Clones share the one warning.
@@ -16,14 +41,16 @@ use super::ip::sign_of_proxy;
 pub(super) struct ProxyWarning(Arc<AtomicBool>);
 
 impl ProxyWarning {
-    /// Warns if the request has a header that only proxies write.
+    /// Warns if the request has a header that only proxies write, and it is its
+    /// turn to be looked at.
     #[inline]
     pub(super) fn look_for_proxy(&self, headers: &HeaderMap) {
-        if !self.0.load(Relaxed) {
+        if is_turn() && !self.0.load(Relaxed) {
             self.look(headers);
         }
     }
 
+    #[cold]
     fn look(&self, headers: &HeaderMap) {
         let Some(header) = sign_of_proxy(headers) else {
             return;

@@ -14,6 +14,7 @@ use super::{
 use crate::{
     error::{InvalidSetting, valid},
     key::{absence::Absence, header::header_name, key::Key, warning::ProxyWarning},
+    out_of_line::out_of_line,
 };
 
 /// The entries of a list that are read. A chain of proxies has a handful. A
@@ -182,9 +183,10 @@ impl ClientIp {
     /// Uses the peer and ignores headers, for servers that clients reach
     /// without a proxy. This is the default.
     ///
-    /// Behind a proxy, all clients would share one budget. The first
-    /// `Forwarded`, `X-Forwarded-For` or `X-Real-IP` header that arrives is a
-    /// sign of that, and is logged as a warning once.
+    /// Behind a proxy, all clients would share one budget. A `Forwarded`,
+    /// `X-Forwarded-For` or `X-Real-IP` header is a sign of that. The first
+    /// request of each thread and then every 31st is looked at, and the first
+    /// such header that is found is logged as a warning, once.
     pub fn peer() -> Self {
         Self::new(Source::Peer, Trusted::default())
     }
@@ -355,18 +357,18 @@ impl ClientIp {
     }
 
     /// Returns the client of a request, before masks apply.
-    #[inline]
+    #[inline(always)]
     fn client(&self, extensions: &Extensions, headers: &HeaderMap) -> Option<Client> {
         match peer::of(extensions)? {
             Peer::Address(peer) if self.believes_addresses() => {
-                self.proxied(Some(peer.address()), headers)
+                out_of_line(|| self.proxied(Some(peer.address()), headers))
             }
             // Headers are not read, so one of a proxy is a sign of a mistake.
             Peer::Address(peer) => {
                 self.warning.look_for_proxy(headers);
                 Some(peer)
             }
-            Peer::Unix if self.trusts_unix => self.proxied(None, headers),
+            Peer::Unix if self.trusts_unix => out_of_line(|| self.proxied(None, headers)),
             Peer::Unix => None,
         }
     }
@@ -423,7 +425,9 @@ impl<B> Key<Request<B>> for ClientIp {
     where
         B: 'a;
 
-    #[inline]
+    // Inlined, because a client that is returned through memory costs as much as
+    // the rest of this.
+    #[inline(always)]
     fn key<'a>(&'a self, req: &'a Request<B>) -> Option<Client> {
         let client = self.client(req.extensions(), req.headers())?;
         let client = client.unwrapped(&self.nat64);

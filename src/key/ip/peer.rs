@@ -7,6 +7,7 @@ use http::Extensions;
 use tonic::transport::server::UdsConnectInfo;
 
 use super::client::Client;
+use crate::out_of_line::out_of_line;
 
 /// The other end of the connection that a request came by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,15 +42,14 @@ type UnixStream<'a> = axum::serve::IncomingStream<'a, tokio::net::UnixListener>;
 /// Returns the peer of a request. The types of servers come before plain
 /// addresses, which the application may have inserted for another purpose, and
 /// addresses come before unix sockets.
-#[inline]
+#[inline(always)]
 pub(super) fn of(extensions: &Extensions) -> Option<Peer> {
     let server = from_axum(extensions).or_else(|| from_tonic(extensions));
     let address = server.or_else(|| plain(extensions)).map(Peer::Address);
-    address.or_else(|| rare(extensions))
+    address.or_else(|| out_of_line(|| rare(extensions)))
 }
 
 /// Looks where few servers leave a peer.
-#[cold]
 fn rare(extensions: &Extensions) -> Option<Peer> {
     if is_unix(extensions) {
         return Some(Peer::Unix);
@@ -58,13 +58,13 @@ fn rare(extensions: &Extensions) -> Option<Peer> {
 }
 
 #[cfg(feature = "axum")]
-#[inline]
+#[inline(always)]
 fn from_axum(extensions: &Extensions) -> Option<Client> {
     axum_info::<SocketAddr>(extensions).map(Client::from)
 }
 
 #[cfg(feature = "axum")]
-#[inline]
+#[inline(always)]
 fn axum_info<T: Clone + Send + Sync + 'static>(extensions: &Extensions) -> Option<&T> {
     use axum::extract::connect_info::{ConnectInfo, MockConnectInfo};
 
