@@ -51,6 +51,9 @@ pub struct Snapshot {
     /// `None` before anything was noticed of idempotency keys.
     #[cfg(feature = "idempotency")]
     pub(crate) keys: Option<crate::idempotency::Snapshot>,
+    /// `None` before a layer for retries has noticed anything.
+    #[cfg(feature = "client")]
+    pub(crate) retries: Option<crate::client::retry::Snapshot>,
 }
 
 /// The requests of one label set.

@@ -23,6 +23,10 @@ pub(crate) struct Components {
     /// a key costs much more than a contended cache line.
     #[cfg(feature = "idempotency")]
     pub(crate) keys: crate::idempotency::Counts,
+    /// Attempts of calls. Every call is counted while it waits, so the counters
+    /// are striped.
+    #[cfg(feature = "client")]
+    pub(crate) retries: crate::red::registry::stripes::Striped<crate::client::retry::Counts>,
 }
 
 impl Components {
@@ -36,8 +40,17 @@ impl Components {
             registries: self.registries.read(),
             #[cfg(feature = "idempotency")]
             keys: Some(self.keys.snapshot()).filter(|keys| *keys != Default::default()),
+            #[cfg(feature = "client")]
+            retries: self.read_retries(),
             ..Snapshot::default()
         }
+    }
+
+    #[cfg(feature = "client")]
+    fn read_retries(&self) -> Option<crate::client::retry::Snapshot> {
+        let stripes = self.retries.all();
+        let counts = stripes.map(crate::client::retry::Counts::snapshot).sum();
+        Some(counts).filter(|counts| *counts != Default::default())
     }
 }
 

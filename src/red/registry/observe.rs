@@ -72,6 +72,25 @@ impl crate::idempotency::Observe for Registry {
     }
 }
 
+/// Counts the attempts of calls: give it to a
+/// [`RetryLayer`](crate::client::RetryLayer).
+///
+/// ```
+/// use std::sync::Arc;
+/// use sluicegate::{client::RetryLayer, red::Registry};
+///
+/// let metrics = Registry::new();
+/// let layer = RetryLayer::new().observe(Arc::new(metrics.clone()));
+/// # let _ = layer;
+/// ```
+#[cfg(feature = "client")]
+#[cfg_attr(docsrs, doc(cfg(feature = "client")))]
+impl crate::client::retry::Observe for Registry {
+    fn noticed(&self, event: &crate::client::retry::Event) {
+        self.components().retries.own().noticed(event);
+    }
+}
+
 impl Registry {
     /// Exports what a [registry of deadlines](deadline::Registry) counts, under
     /// this name.

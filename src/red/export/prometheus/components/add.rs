@@ -4,6 +4,8 @@
 use super::connections;
 #[cfg(feature = "idempotency")]
 use super::keys;
+#[cfg(feature = "client")]
+use super::retries;
 use super::{deadlines, limiters};
 use crate::red::{Snapshot, export::prometheus::exposition::Exposition};
 
@@ -25,5 +27,9 @@ pub(crate) fn add(into: &mut Exposition, snapshot: &Snapshot) {
     #[cfg(feature = "idempotency")]
     if let Some(counts) = &snapshot.keys {
         keys::add(into, counts);
+    }
+    #[cfg(feature = "client")]
+    if let Some(counts) = &snapshot.retries {
+        retries::add(into, counts);
     }
 }

@@ -8,6 +8,8 @@ mod families;
 #[cfg(feature = "idempotency")]
 mod keys;
 mod limiters;
+#[cfg(feature = "client")]
+mod retries;
 pub(super) mod slos;
 
 pub(super) use self::add::add;
