@@ -26,6 +26,7 @@ use futures_util::FutureExt;
 use http::{HeaderName, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use sluicegate::{
+    client::RetryLayer,
     clock::Manual,
     deadline::{self, EnforceDeadlineLayer, Event, Form, PropagateDeadlineLayer},
     idempotency::{
@@ -38,7 +39,7 @@ use sluicegate::{
         RateLimitLayer, Rule, SlidingWindow, TokenBucket, Word,
     },
     red::{self, RecordRouteLayer, RedCallLayer, RedLayer, Registry},
-    refusal::{Answer, Headers},
+    refusal::{Answer, BoxError, Headers},
 };
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use tokio::runtime::Runtime;
@@ -87,6 +88,7 @@ fn main() {
     a_table_takes_24_bytes_for_each_key_and_never_more();
     an_idempotency_record_takes_at_most_256_bytes_beside_its_own();
     a_request_without_an_idempotency_key_adds_no_allocation();
+    a_call_that_succeeds_takes_one_allocation_to_be_sent_again();
     a_service_of_each_layer_is_made_and_cloned_without_an_allocation();
     a_record_of_made_up_lengths_takes_no_memory();
 }
@@ -135,6 +137,41 @@ fn several_limits_allocate_nothing() {
         }
     });
     assert_eq!((admitted, allocated), (50, 0));
+}
+
+/// A call without headers, and one with headers, a body and an address whose
+/// parts were never copied.
+fn a_call_that_succeeds_takes_one_allocation_to_be_sent_again() {
+    type Call = Request<Full<Bytes>>;
+    let prompt =
+        || service_fn(|_: Call| ready(Ok::<_, BoxError>(Response::new(Full::<Bytes>::default()))));
+    let get = || {
+        Request::get("http://server/things")
+            .body(Full::default())
+            .unwrap()
+    };
+    let post = |path: &str| {
+        let body = Full::new(Bytes::from_static(b"a thing"));
+        let req = Request::post(path.to_owned()).header("accept", "text/plain");
+        let req = req
+            .header("x-trace", "17".to_owned())
+            .header("idempotency-key", "a".repeat(40));
+        req.body(body).unwrap()
+    };
+    let calls: [(&str, &dyn Fn() -> Call, usize); 3] = [
+        ("GET", &get, 0),
+        ("POST", &|| post("http://server/things"), 1),
+        ("POST to a path", &|| post("/things"), 1),
+    ];
+    for (name, call, most) in calls {
+        let (mut client, mut bare) = (RetryLayer::new().layer(prompt()), prompt());
+        let one = |send: &mut dyn FnMut(Call)| allocations(|| send(call()));
+        let mut send = |req| drop(client.call(req).now_or_never().unwrap().unwrap());
+        one(&mut send);
+        let retried = one(&mut send);
+        let alone = one(&mut |req| drop(bare.call(req).now_or_never().unwrap().unwrap()));
+        assert_eq!(retried - alone, most, "{name}");
+    }
 }
 
 fn request() -> Request<()> {
@@ -449,6 +486,7 @@ fn a_service_of_each_layer_is_made_and_cloned_without_an_allocation() {
         .exempt(health.clone())
         .headers([(HeaderName::from_static("x-time-left"), Form::Millis)]);
     services_allocate_nothing("enforce", &layer);
+    services_allocate_nothing("retry", &RetryLayer::new().idempotent(|_| true));
     let metrics = red::Registry::new();
     let layer = RedLayer::server(&metrics).exempt(health.clone()).outside();
     services_allocate_nothing("red", &layer);

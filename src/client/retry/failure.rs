@@ -1,27 +1,27 @@
 //! A failed attempt, which is the answer if there is no other.
 
-use http::{Response, response::Parts};
+use http::Response;
 use http_body::Body;
 
 use super::{body::ResponseBody, nested::Repeated};
 
-/// What a failed attempt returned.
+/// What a failed attempt returned. Only failures pay for the box, which keeps
+/// the future of all calls small.
 pub(super) enum Failure<R: Body, E> {
     Error(E),
-    Response(Parts, ResponseBody<R>),
+    Response(Box<Response<ResponseBody<R>>>),
 }
 
 impl<R: Body, E> Failure<R, E> {
-    pub(super) fn of(response: Response<R>) -> Self {
-        let (head, body) = response.into_parts();
-        Self::Response(head, ResponseBody::new(body))
+    pub(super) fn of(response: Response<ResponseBody<R>>) -> Self {
+        Self::Response(Box::new(response))
     }
 
     /// Drops the body, so that the call holds no connection, and no permit of a
     /// layer further in, while it waits.
     pub(super) fn without_body(self) -> Self {
         match self {
-            Self::Response(head, body) => Self::Response(head, body.without_inner()),
+            Self::Response(response) => Self::of(response.map(ResponseBody::without_inner)),
             error => error,
         }
     }
@@ -31,11 +31,11 @@ impl<R: Body, E> Failure<R, E> {
     pub(super) fn into_result(self, is_repeated: bool) -> Result<Response<ResponseBody<R>>, E> {
         match self {
             Self::Error(error) => Err(error),
-            Self::Response(mut head, body) => {
+            Self::Response(mut response) => {
                 if is_repeated {
-                    head.extensions.insert(Repeated);
+                    response.extensions_mut().insert(Repeated);
                 }
-                Ok(Response::from_parts(head, body))
+                Ok(*response)
             }
         }
     }

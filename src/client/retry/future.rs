@@ -236,7 +236,7 @@ fn poll_first<R: Body + Unpin>(body: &mut R, cx: &mut Context<'_>) -> Poll<First
     loop {
         let first = ready!(Pin::new(&mut *body).poll_frame(cx));
         let data = first.as_ref().and_then(|it| it.as_ref().ok()?.data_ref());
-        if !data.is_some_and(|data| data.remaining() == 0) {
+        if data.is_none_or(Buf::has_remaining) {
             return Poll::Ready(first);
         }
     }

@@ -73,7 +73,9 @@ where
             Head::InTrailers | Head::Found(Finding::Answer) => {
                 Next::Return(Ok(response.map(ResponseBody::new)))
             }
-            Head::Found(finding) => self.fail(Failure::of(response), finding),
+            Head::Found(finding) => {
+                self.fail(Failure::of(response.map(ResponseBody::new)), finding)
+            }
         }
     }
 
@@ -95,7 +97,7 @@ where
         let body = ResponseBody::peeked(Some(frame), inner);
         match finding {
             Finding::Answer => Next::Return(Ok(Response::from_parts(head, body))),
-            finding => self.fail(Failure::Response(head, body), finding),
+            finding => self.fail(Failure::of(Response::from_parts(head, body)), finding),
         }
     }
 

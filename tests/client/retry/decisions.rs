@@ -109,7 +109,7 @@ async fn a_call_that_was_not_processed_is_always_repeated() {
     ] {
         let calls = 1 + usize::from(does.left());
         assert_eq!(
-            sent(&[does.clone()], post()).await,
+            sent(std::slice::from_ref(&does), post()).await,
             ok(calls, took),
             "{does:?}"
         );

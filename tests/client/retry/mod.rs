@@ -6,5 +6,6 @@ mod deadlines;
 mod decisions;
 mod law;
 mod nested;
+mod sockets;
 mod storm;
 mod support;
