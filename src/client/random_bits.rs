@@ -1,4 +1,5 @@
-//! Randomness that a test can replace. `obey` and `throttle` use it.
+//! Randomness that a test can replace. The layers of this
+//! module use it.
 
 use std::{fmt, sync::Arc};
 
@@ -13,10 +14,14 @@ impl RandomBits {
         Self(Some(Arc::new(random)))
     }
 
+    /// Returns 64 random bits.
+    pub(super) fn bits(&self) -> u64 {
+        self.0.as_ref().map_or_else(system, |bits| bits())
+    }
+
     /// Returns a number of at least 0 and less than 1, in steps of 2^-53.
     pub(super) fn fraction(&self) -> f64 {
-        let bits = self.0.as_ref().map_or_else(system, |bits| bits());
-        (bits >> 11) as f64 / (1_u64 << 53) as f64
+        (self.bits() >> 11) as f64 / (1_u64 << 53) as f64
     }
 }
 

@@ -1,8 +1,8 @@
 //! The time between attempts.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::time::Duration;
 
-use crate::random;
+use crate::client::random_bits::RandomBits;
 
 /// How long a call waits before it is repeated: a random time up to a bound,
 /// which doubles with each retry ("full jitter").
@@ -10,19 +10,17 @@ use crate::random;
 /// It is chosen in whole nanoseconds from 0 to `min(cap, base * 2^n)`, both
 /// included, where `n` counts from 0. So clients whose calls failed together do
 /// not return together.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(super) struct Backoff {
     pub(super) base: Duration,
     pub(super) cap: Duration,
-    /// Returns 64 random bits.
-    pub(super) random: Option<Arc<dyn Fn() -> u64 + Send + Sync>>,
+    pub(super) random: RandomBits,
 }
 
 impl Backoff {
     /// Returns the time before the retry number `nth`, from 0.
     pub(super) fn delay(&self, nth: u32) -> Duration {
-        let bits = self.random.as_ref().map_or_else(random_bits, |bits| bits());
-        up_to(self.bound(nth), bits)
+        up_to(self.bound(nth), self.random.bits())
     }
 
     /// Returns `min(cap, base * 2^nth)`.
@@ -39,27 +37,13 @@ fn up_to(most: Duration, bits: u64) -> Duration {
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 
-fn random_bits() -> u64 {
-    let [a, b, c, d, e, f, g, h, ..] = random::bytes();
-    u64::from_le_bytes([a, b, c, d, e, f, g, h])
-}
-
 impl Default for Backoff {
     fn default() -> Self {
         Self {
             base: Duration::from_millis(50),
             cap: Duration::from_secs(1),
-            random: None,
+            random: RandomBits::default(),
         }
-    }
-}
-
-impl fmt::Debug for Backoff {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Backoff")
-            .field("base", &self.base)
-            .field("cap", &self.cap)
-            .finish_non_exhaustive()
     }
 }
 

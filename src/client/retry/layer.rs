@@ -9,6 +9,7 @@ use super::{
     budget::RetryBudget, observe::Observe, outcome::Progress, service::Retry,
     settings::RetrySettings,
 };
+use crate::client::random_bits::RandomBits;
 
 /// The longest backoff.
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -93,7 +94,7 @@ impl RetryLayer {
     /// Sets the source of the random times: a function that returns 64 random
     /// bits. The default is the operating system. For tests and replays.
     pub fn random(self, random: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
-        self.with(|settings| settings.backoff.random = Some(Arc::new(random)))
+        self.with(|settings| settings.backoff.random = RandomBits::of(random))
     }
 
     /// Sets the budget of retries, to share it or to change it.

@@ -26,7 +26,7 @@ pub(crate) struct Components {
     /// Attempts of calls. Every call is counted while it waits, so the counters
     /// are striped.
     #[cfg(feature = "client")]
-    pub(crate) retries: crate::red::registry::stripes::Striped<crate::client::retry::Counts>,
+    pub(crate) retries: crate::stripes::Striped<crate::client::retry::Counts>,
 }
 
 impl Components {
