@@ -88,7 +88,7 @@ fn what_is_measured_is_in_a_file_of_its_own_and_scripts_agree_with_rules() {
         assert!(costs.in_process.bytes_per_key > 0.0);
     }
     let left: Vec<String> = redis::cmd("KEYS")
-        .arg("*")
+        .arg("*lab*")
         .query(&mut server.client())
         .unwrap();
     assert!(left.is_empty(), "left in the server: {left:?}");
