@@ -77,6 +77,7 @@ fn main() {
     decisions_allocate_nothing(SlidingWindow::new(quota));
     decisions_allocate_nothing(FixedWindow::new(quota));
     several_limits_allocate_nothing();
+    a_hold_takes_one_allocation_and_its_settlement_none();
     a_layer_adds_no_allocation_to_what_it_admits(Arc::new(Counts::default()));
     a_layer_adds_no_allocation_to_what_it_admits(Arc::new(Registry::new()));
     a_limit_takes_at_most_64_bytes_beside_the_inner_future();
@@ -91,6 +92,20 @@ fn main() {
     a_call_that_succeeds_takes_one_allocation_to_be_sent_again();
     a_service_of_each_layer_is_made_and_cloned_without_an_allocation();
     a_record_of_made_up_lengths_takes_no_memory();
+}
+
+fn a_hold_takes_one_allocation_and_its_settlement_none() {
+    let limiter = keyed(TokenBucket::new(Quota::per_minute(5_000)));
+    limiter.hold("ann", 1).unwrap().keep();
+    for actual in [0, 1, 2, 3] {
+        let mut hold = None;
+        let taken = allocations(|| hold = limiter.hold("ann", 2).ok());
+        assert_eq!(taken, 1);
+        let hold = hold.unwrap();
+        assert_eq!(allocations(|| hold.settle(actual)), 0);
+    }
+    let denied = allocations(|| assert!(limiter.hold("ann", 6_000).is_err()));
+    assert_eq!(denied, 0);
 }
 
 /// Covers admissions and denials, for known and new keys.
