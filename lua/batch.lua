@@ -17,6 +17,9 @@
 --                                 of that term were used
 --   'y <unspent> <spent> <term>'  gives back what was not spent of the leases of
 --                                 that term, and reports what was
+--   'h <cost> <max_wait> <term> <orphan> <id>'  reserves once, and holds the charge
+--                                 for so many ticks: see hold.lua
+--   's <cost> <at> <mark> <orphan> <id> <actual>'  settles a hold
 --
 -- Returns whole numbers: the instant, and for each operation, after its own number if
 -- first_charge.lua was asked to do a part of them, which it then leaves out:
@@ -26,6 +29,10 @@
 --   'b' and 'x'            how much was given back
 --   a lease                how much is granted, the state before it, its term, and
 --                          when the term ends
+--   a hold                 1 if it is charged, or 0; the state before it; for when it
+--                          is charged, its mark, 1 if it is kept in the set of holds, or
+--                          0, and how many others lapsed
+--   's'                    1 if the hold was open, or 0, and how many others lapsed
 -- For a bucket that cannot be read it is UNREADABLE instead, and the state stays;
 -- only a reset removes it.
 
@@ -42,19 +49,41 @@ end
 -- need it: see `on_demand`.
 local function make_change()
     -- Decides, or books the earliest instant within so many ticks, and returns whether
-    -- the cost passes. Twin of `reserve` in rule.rs.
+    -- the cost passes, and the wait. Twin of `reserve` in rule.rs.
     local function reserve(state, cost, max_wait)
         local wait, queued = rule:decide(state, now, cost)
-        if wait == nil then return true end
+        if wait == nil then return true, 0 end
         if queued then
             if wait > max_wait then rule:credit(state, now, cost) end
-            return wait <= max_wait
+            return wait <= max_wait, wait
         end
         -- A booking later than FURTHEST could not be written.
         if not wait or wait > min(max_wait, FURTHEST - now) or rule.queues then return false end
-        if not rule.book then return rule:decide(state, now + wait, cost) == nil end
+        if not rule.book then return rule:decide(state, now + wait, cost) == nil, wait end
         rule:book(state, now, cost, wait)
-        return true
+        return true, wait
+    end
+
+    -- Reserves once and holds the charge. It writes the state itself, because a hold is
+    -- kept for longer than the bucket.
+    local function hold(key, state, cost, max_wait, terms)
+        local lapsed
+        state, lapsed = holds.lapse(rule, key, state)
+        local next = #reply + 1
+        if not state then return emit_unreadable(next) end
+        reply[next] = 0
+        rule:emit(state, reply)
+        local passes, wait = reserve(state, cost, max_wait)
+        if state.unreadable then return emit_unreadable(next) end
+        if passes and cost > 0 or state.rewrite then rule:write(key, state, now) end
+        local at, mark, kept = now, 0, 0
+        if passes then
+            local term, orphan, id = match(terms, '^(%d+) (%a) (%d+)$')
+            reply[next], at = 1, now + wait
+            mark, kept = holds.record(rule, key, state, cost, at, tonumber(term), orphan, id)
+        end
+        local rest = #reply
+        reply[rest + 1], reply[rest + 2], reply[rest + 3], reply[rest + 4] = at, mark, kept, lapsed
     end
 
     -- Returns how many of several equal reservations pass. After the first denial the
@@ -83,8 +112,12 @@ local function make_change()
     -- The three numbers are named as those of 'b' and 'x'; the header tells what they are
     -- in other operations.
     return function(key, operation, found)
-        local verb, cost, at, mark = match(operation, '^(%S+) ?(%d*) ?(%d*) ?(%d*)$')
+        local verb, cost, at, mark = match(operation, '^(%S+) ?(%d*) ?(%d*) ?(%d*)')
         cost, at, mark = tonumber(cost), tonumber(at), tonumber(mark)
+        if add_rest and (verb == 'h' or verb == 's') then
+            add_rest()
+            add_rest = nil
+        end
         local many = tonumber(verb)
         local state = rule:read(key, now, found)
         local next, done, changed = #reply + 1, 1, true
@@ -98,6 +131,14 @@ local function make_change()
             rule:credit(state, now, cost)
         elseif verb == 'd' then
             rule:debit(state, now, cost)
+        elseif verb == 'h' then
+            return hold(key, state, cost, at, match(operation, '^h %d+ %d+ (.*)$'))
+        elseif verb == 's' then
+            local lapsed
+            state, lapsed = holds.lapse(rule, key, state)
+            if not state then return emit_unreadable(next) end
+            done, changed = holds.settle(rule, key, state, operation)
+            reply[next], reply[next + 1] = done, lapsed
         elseif verb == 'l' then
             local term, ends
             reply[next] = 0

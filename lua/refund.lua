@@ -41,6 +41,13 @@ function gcra.undo(rule, state, now, cost, at, mark)
     return cost
 end
 
+-- Returns the units until the bucket is whole, seen from the tick before `at`. On a
+-- leased bucket it proves nothing, because shares may come back.
+function gcra.mark(rule, state, at)
+    if state.held then return 0 end
+    return max(0, min(FURTHEST, (state.at - at + 1) * rule.tick + state.ahead))
+end
+
 -- Gives back a place in a queue, but only while the state is the one that its charge
 -- has left: otherwise a newcomer would get the place of the last in the queue. The
 -- mark is that of `Gcra::mark`. Nor after the clock stepped back, or under a new

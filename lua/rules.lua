@@ -32,6 +32,9 @@ local window = { queues = false, adds_up = true }
 -- used: to make a function takes the server a tenth of a microsecond. The files that
 -- are inside of it: see lua_rule.rs.
 local add_rest
+
+-- Filled by hold.lua, which is one of those files.
+local holds
 local on_demand = {
     __index = function(methods, name)
         if add_rest then

@@ -58,6 +58,7 @@
 //! | `rules/script/`; `reserve` and `take_up_to` of `rules/rule.rs` | `batch.lua` | several operations in one call |
 //! | `redis/check_all.rs` | `all.lua` | several buckets, each under its rule, in one call |
 //! | `redis/lease/` | `lease.lua` | the holder of a lease, and its bucket |
+//! | `redis/hold/` | `hold.lua` | holds, and their settlement |
 //! | none | `new_quota.lua` | what a changed quota makes of a state |
 //! | `rules/rate.rs` | none | a rate, reduced; scripts are told the result |
 //!

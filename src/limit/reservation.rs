@@ -13,9 +13,9 @@ use std::{
     task::{Context, Poll},
 };
 
-#[cfg(feature = "redis")]
-use super::limiter::Check;
 use super::{decision::Decision, limiter::Wait, rules::quota::Cost};
+#[cfg(feature = "redis")]
+use super::{hold::Holding, limiter::Check};
 use crate::clock::Tick;
 
 /// The request of a caller to one limit.
@@ -120,6 +120,9 @@ pub(crate) trait TicketLimiter {
 
     /// Reserves as a member of several limits, so that it can be rolled back.
     fn reserve(&self, ticket: u64, request: CheckRequest) -> GuardedDecision;
+
+    /// Holds, and waits if the request says so.
+    fn hold(&self, ticket: u64, request: CheckRequest) -> Holding;
 
     /// Takes as much as there is, up to `cost`.
     fn check_up_to(&self, ticket: u64, cost: Cost) -> (Cost, Decision);

@@ -12,6 +12,7 @@ mod evictions;
 mod failures;
 mod fake;
 mod fleet;
+mod holds;
 mod idempotency;
 mod kept;
 mod layouts;

@@ -521,6 +521,7 @@ impl<R: Twin> Life<'_, R> {
                 rule.give_back(&mut self.state, &self.held, now, place)
             }
             Operation::Lease(..) | Operation::Return(..) => unreachable!("see the tests of leases"),
+            Operation::Hold(_) | Operation::Settle(..) => unreachable!("see the tests of holds"),
         }
     }
 

@@ -97,6 +97,13 @@ impl<D: DropRule> Hold<D> {
         self.settle(0);
     }
 
+    /// Sets that the wait for its place is over.
+    #[cfg(feature = "redis")]
+    pub(crate) fn when_due(mut self) -> Self {
+        self.decision = self.decision.when_due();
+        self
+    }
+
     /// Makes it a hold that gives its estimate back when it is dropped.
     pub fn or_give_back(self) -> Hold<GiveBack> {
         self.or()

@@ -130,8 +130,18 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
 
     /// Holds as a member of several limits: only a queue makes callers wait.
     pub(super) fn hold_as_member(this: &Arc<Self>, key: u64, request: CheckRequest) -> Holding {
-        let CheckRequest { cost, wait } = request;
-        match wait.filter(|_| this.rule.queues()) {
+        let wait = request.wait.filter(|_| this.rule.queues());
+        Self::hold_within(this, key, request.cost, wait)
+    }
+
+    /// Holds at once, or within a wait if there is one.
+    pub(super) fn hold_within(
+        this: &Arc<Self>,
+        key: u64,
+        cost: Cost,
+        wait: Option<Wait>,
+    ) -> Holding {
+        match wait {
             Some(wait) => Self::hold_until_ready(this, key, cost, wait),
             None => Holding::now(Self::hold(this, key, cost).map_err(HoldError::Denied)),
         }

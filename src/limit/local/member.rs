@@ -115,6 +115,10 @@ impl<R: Rule, C: Clock> TicketLimiter for Local<R, Keyed, C> {
         }
     }
 
+    fn hold(&self, key: u64, CheckRequest { cost, wait }: CheckRequest) -> Holding {
+        Shared::hold_within(&self.shared, key, cost, wait)
+    }
+
     fn check_up_to(&self, key: u64, cost: Cost) -> (Cost, Decision) {
         self.shared.check_up_to(key, cost)
     }

@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use ahash::RandomState;
 
 use super::{
-    client::Client, denial_cache::DenialCache, failure_policy::Policy, lease::LeaseTable,
-    limiter::Redis, queue::RequestQueue, unreadable::UnreadableLog,
+    client::Client, denial_cache::DenialCache, failure_policy::Policy, hold::HoldSettings,
+    lease::LeaseTable, limiter::Redis, queue::RequestQueue, unreadable::UnreadableLog,
 };
 use crate::{
     clock::ticks,
@@ -29,6 +29,12 @@ const DEFAULT_DENIALS: usize = 16_384;
 
 /// For how long a denial is remembered at most, unless set.
 const DEFAULT_REMEMBER: Duration = Duration::from_secs(1);
+
+/// For how long a hold is kept, unless set.
+const DEFAULT_HOLD_TERM: Duration = Duration::from_secs(300);
+
+/// The longest such time.
+const MAX_HOLD_TERM: Duration = Duration::from_secs(24 * 3_600);
 
 /// The settings of a [`Redis`] limiter; made by [`Redis::builder`].
 ///
@@ -62,6 +68,10 @@ pub struct RedisBuilder<R> {
     remember: Duration,
     /// The largest share of a bucket; `None` if nothing is leased.
     lease: Option<Cost>,
+    /// For how long a hold is kept that is not settled.
+    hold_term: Duration,
+    /// Whether such a hold is given back then.
+    gives_back_orphans: bool,
     /// Notified when a policy decides.
     observer: Option<Arc<dyn Observe>>,
 }
@@ -79,6 +89,8 @@ impl<R: Scripted> RedisBuilder<R> {
             denials: DEFAULT_DENIALS,
             remember: DEFAULT_REMEMBER,
             lease: None,
+            hold_term: DEFAULT_HOLD_TERM,
+            gives_back_orphans: false,
             observer: None,
         }
     }
@@ -187,6 +199,48 @@ impl<R: Scripted> RedisBuilder<R> {
         }
     }
 
+    /// For how long a [hold](Redis#holds) is kept that is not settled: 5
+    /// minutes unless set. Longer than any request takes: the term of a hold
+    /// begins when it is charged and is not renewed.
+    ///
+    /// ```no_run
+    /// # fn example(connection: &sluicegate::redis::Connection) {
+    /// use std::time::Duration;
+    /// use sluicegate::limit::{FailOpen, Quota, Redis, TokenBucket};
+    ///
+    /// let rule = TokenBucket::new(Quota::per_minute(100_000));
+    /// let limiter = Redis::builder("tokens", rule, connection)
+    ///     .hold_term(Duration::from_secs(900))
+    ///     .give_back_orphans()
+    ///     .build(FailOpen);
+    /// # let _ = limiter;
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// When it is less than a millisecond or more than a day.
+    #[track_caller]
+    pub fn hold_term(self, term: Duration) -> Self {
+        assert!(
+            (Duration::from_millis(1)..=MAX_HOLD_TERM).contains(&term),
+            "invalid hold term {term:?}: must be 1 ms to 24 h"
+        );
+        Self {
+            hold_term: term,
+            ..self
+        }
+    }
+
+    /// Gives back the charge of a [hold](Redis#holds) whose holder has crashed,
+    /// when its term ends. By default it stays charged.
+    pub fn give_back_orphans(self) -> Self {
+        Self {
+            gives_back_orphans: true,
+            ..self
+        }
+    }
+
     /// An observer of the checks that Redis did not answer; see
     /// [`Observe::fell_back`].
     pub fn observe(self, observer: Arc<dyn Observe>) -> Self {
@@ -212,6 +266,7 @@ impl<R: Scripted> RedisBuilder<R> {
             observer: self.observer,
             log: WarnLog::new(),
             unreadable: UnreadableLog::default(),
+            holds: HoldSettings::new(ticks(self.hold_term), self.gives_back_orphans),
             eviction: EvictionCheck::default(),
         };
         Redis {

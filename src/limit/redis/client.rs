@@ -17,6 +17,7 @@ use super::{
     },
     counts::{Counters, RequestEvent},
     denial_cache::DenialCache,
+    hold::HoldSettings,
     lease::{LEASE_REVIEW_TICKS, LeaseTable},
     unreadable::UnreadableLog,
 };
@@ -65,6 +66,7 @@ pub(super) struct Client<R: Scripted> {
     pub(super) log: WarnLog,
     /// The buckets that were logged as unreadable.
     pub(super) unreadable: UnreadableLog,
+    pub(super) holds: HoldSettings,
     /// Whether the eviction policy of the server is known.
     pub(super) eviction: EvictionCheck,
 }
@@ -109,6 +111,12 @@ impl<R: Scripted> Client<R> {
         if let (Ok(_), Some(request)) = (&reply, requests.first()) {
             self.learn_eviction_policy(&request.bucket);
         }
+        let mut answer = |position, reply: BucketResult| {
+            if let Ok(reply) = &reply {
+                self.counters.count_lapsed(reply.lapsed);
+            }
+            answer(position, reply);
+        };
         let mut notice = |notice: Notice<'_, R::State>| match notice {
             Notice::Denied(denial) => self.remember(&denial),
             Notice::Granted(grant) => {

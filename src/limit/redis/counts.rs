@@ -50,6 +50,9 @@ counters! {
         /// Requests about buckets whose state could not be read, so that they
         /// failed: see [unreadable states](super::Redis#unreadable-states).
         unreadable: RequestEvent::Unreadable,
+        /// Holds of any instance that this one found unsettled at the end of
+        /// their term: see [holds](super::Redis#holds).
+        lapsed_holds,
     }
 }
 
@@ -59,6 +62,13 @@ impl Counters {
         self.requests.fetch_add(requests as u64, Relaxed);
         self.entries.fetch_add(entries as u64, Relaxed);
         self.calls.fetch_add(1, Relaxed);
+    }
+
+    /// Counts so many holds that lapsed.
+    pub(super) fn count_lapsed(&self, holds: u64) {
+        if holds > 0 {
+            self.lapsed_holds.fetch_add(holds, Relaxed);
+        }
     }
 
     /// Counts one event.

@@ -17,6 +17,7 @@ use crate::{
     key::StoreKey,
     limit::{
         decision::Decision,
+        hold::{HoldLimiter, Holding},
         limiter::{Backend, Check, Limiter, Wait},
         reservation::TicketLimiter,
         rules::{
@@ -68,6 +69,9 @@ use crate::{
 /// | [`SlidingWindow`](crate::limit::SlidingWindow) | `s` |
 /// | [`FixedWindow`](crate::limit::FixedWindow) | `f` |
 /// | [`SlidingLog`](crate::limit::SlidingLog) | `l` |
+///
+/// The open [holds](Self#holds) of a bucket are in a sorted set beside it, whose
+/// name has an `h` behind the letter.
 ///
 /// Another rule under the same name is another limit, with buckets of its own
 /// that begin whole. While a deployment changes the rule of a limiter, the old
@@ -179,6 +183,25 @@ use crate::{
 /// A leased limiter does not wait: `until_ready` decides at once. While a
 /// deployment turns leases on, the same holds for an instance that is not
 /// leased yet, if it would have to wait for the shares of others.
+///
+/// # Holds
+///
+/// [`hold`](Self::hold) charges an estimate, and a
+/// [`Hold`](crate::limit::Hold) is settled when the real cost is known. The
+/// script keeps a record of the charge until then, so each hold is settled at
+/// most once, and one whose holder has crashed, or whose settlement was lost,
+/// lapses at the end of its [term](RedisBuilder::hold_term): its estimate stays
+/// charged, or goes back with
+/// [`give_back_orphans`](RedisBuilder::give_back_orphans). The next hold or
+/// settlement of the same key makes it lapse and
+/// [counts](RedisCounts::lapsed_holds) it; a check alone does not.
+///
+/// A hold that is settled after it lapsed is charged for what is missing to its
+/// real cost. A key has 64 open holds in Redis. More are charged just the same,
+/// but without a record: if their holder crashes, they stay charged.
+///
+/// A hold costs two commands, which it shares with others like a check. It asks
+/// Redis in any case, also on a leased limiter.
 ///
 /// # When Redis does not answer
 ///
@@ -320,6 +343,45 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
                 self.policy.fall_back(error, unseen, local)
             }
         }
+    }
+
+    /// Charges `estimate` to `key` if it is there, to be settled when the real
+    /// cost is known; see [holds](Self#holds). Does not wait: the decision of
+    /// the hold may be a verdict of [`Queue`](crate::limit::Verdict::Queue), and
+    /// then the caller has to.
+    ///
+    /// ```no_run
+    /// # use sluicegate::{limit::*, redis::Error};
+    /// # async fn example(limiter: Redis<TokenBucket, FailClosed>) -> Result<(), HoldError<Error>> {
+    /// let hold = limiter.hold("alice", 4_000).await?;
+    /// let tokens = 1_200; // that the answer has taken
+    /// hold.settle(tokens);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// With the denial if the budget does not have it, and as for
+    /// [`check`](Self::check).
+    pub fn hold<K>(&self, key: &K, estimate: Cost) -> Holding<P::Error>
+    where
+        K: StoreKey + Hash + ?Sized,
+    {
+        HoldLimiter::hold(self, key, estimate)
+    }
+
+    /// Charges `estimate` to `key` as soon as it is there. Waits like
+    /// [`until_ready`](Self::until_ready).
+    ///
+    /// # Errors
+    ///
+    /// As for [`hold`](Self::hold).
+    pub fn hold_until_ready<K>(&self, key: &K, estimate: Cost, wait: Wait) -> Holding<P::Error>
+    where
+        K: StoreKey + Hash + ?Sized,
+    {
+        HoldLimiter::hold_until_ready(self, key, estimate, wait)
     }
 
     /// Gives `cost` back to `key`, for work that was not done after all. Never

@@ -8,6 +8,7 @@
 //! | `check` | answers without a call if a lease or a remembered denial allows it; waits; asks the policy |
 //! | `queue`, `backlog` | decide which requests share a call |
 //! | `client` | sends a batch, and keeps what its reply says about buckets |
+//! | `hold` | holds an estimate, and settles it |
 //! | `call` | writes a batch, and repeats the script's decisions from the reply |
 //!
 //! The members of an [`All`](crate::limit::All) come in by `member`. If several
@@ -22,6 +23,7 @@ mod client;
 mod counts;
 mod denial_cache;
 mod failure_policy;
+mod hold;
 mod lease;
 mod limiter;
 mod member;

@@ -45,7 +45,7 @@ impl<R: Scripted> RequestQueue<R> {
     }
 
     /// Tells Redis of a change that makes the bucket fuller.
-    fn tell_fuller(self: &Arc<Self>, bucket: Bucket, operation: Operation) {
+    pub(super) fn tell_fuller(self: &Arc<Self>, bucket: Bucket, operation: Operation) {
         self.client.forget(bucket.hash);
         self.tell(bucket, operation);
     }
@@ -56,8 +56,10 @@ impl<R: Scripted> RequestQueue<R> {
             Operation::GiveBack(..)
             | Operation::Undo(..)
             | Operation::Return(..)
+            | Operation::Settle(..)
             | Operation::Credit(_)
             | Operation::Reset => self.client.forget(request.bucket.hash),
+            Operation::Hold(hold) => self.give_back_hold(&request.bucket, hold, reply),
             _ => self.give_back(request.bucket.clone(), reply.taken, reply),
         }
     }

@@ -12,7 +12,7 @@ use crate::{
         decision::Decision,
         rules::{
             quota::Cost,
-            script::{Operation, ReplyReader, Scripted},
+            script::{HoldRequest, Operation, ReplyReader, Scripted},
         },
     },
     redis::Error,
@@ -28,6 +28,11 @@ pub(crate) struct ReadBucket<S> {
     replayed: u64,
     /// Of a lease: its term, and when the term ends by the server's clock.
     term: Option<(u64, Tick)>,
+    /// Of a hold: how the script knows its charge, and whether it keeps a
+    /// record of it.
+    held: Option<(ChargeId, bool)>,
+    /// How many holds lapsed before a hold or a settlement.
+    lapsed: u64,
 }
 
 /// A bucket that had to deny: its state then, and when that was.
@@ -83,11 +88,24 @@ impl<S> ReadBucket<S> {
             Operation::Lease(..) => Some((number()?, number()?)),
             _ => None,
         };
+        let held = match operation {
+            Operation::Hold(_) => {
+                let (due, mark) = (number()?, number()?);
+                Some((ChargeId { due, mark }, number()? == 1))
+            }
+            _ => None,
+        };
+        let lapsed = match operation {
+            Operation::Hold(_) | Operation::Settle(..) => number()?,
+            _ => 0,
+        };
         Ok(Some(Self {
             state,
             taken,
             replayed: 0,
             term,
+            held,
+            lapsed,
         }))
     }
 
@@ -101,6 +119,8 @@ impl<S> ReadBucket<S> {
             taken: 1,
             replayed: 0,
             term: None,
+            held: None,
+            lapsed: 0,
         }
     }
 
@@ -151,7 +171,9 @@ impl<S> ReadBucket<S> {
         let operation = match operation {
             // Where a share is leased, the script books no place that would
             // have to wait for its return.
-            Operation::Reserve(_, cost, _) if self.replayed > self.taken && !rule.queues() => {
+            Operation::Reserve(_, cost, _) | Operation::Hold(HoldRequest { cost, .. })
+                if self.replayed > self.taken && !rule.queues() =>
+            {
                 Operation::Check(cost)
             }
             other => other,
@@ -165,10 +187,13 @@ impl<S> ReadBucket<S> {
             let mark = rule.mark(&self.state, due);
             ChargeId { due, mark }
         });
+        let held = self.held.filter(|_| charge.is_some());
         Ok(BucketReply {
             decision,
             taken,
-            charge,
+            charge: held.map(|(charge, _)| charge).or(charge),
+            is_held: held.is_some_and(|(_, is_held)| is_held),
+            lapsed: self.lapsed,
         })
     }
 
@@ -176,7 +201,7 @@ impl<S> ReadBucket<S> {
     fn agrees(&self, operation: Operation, taken: Cost, decision: &Decision) -> bool {
         match operation {
             // The requests that pass come first in a run.
-            Operation::Check(_) | Operation::Reserve(..) => {
+            Operation::Check(_) | Operation::Reserve(..) | Operation::Hold(_) => {
                 decision.is_admitted() == (self.replayed <= self.taken)
             }
             Operation::UpTo(_) => taken == self.taken,

@@ -52,6 +52,10 @@ pub(crate) struct BucketReply {
     /// Identifies what was taken, so that it can be given back or undone;
     /// `None` after a denial.
     pub(crate) charge: Option<ChargeId>,
+    /// Whether the script keeps the charge until it is settled.
+    pub(crate) is_held: bool,
+    /// How many holds of other requests lapsed.
+    pub(crate) lapsed: u64,
 }
 
 /// A reply, or why there is none.
@@ -72,6 +76,7 @@ impl Request {
     pub(crate) fn cost(&self) -> Cost {
         match self.operation {
             Operation::Check(cost) | Operation::Reserve(_, cost, _) => cost,
+            Operation::Hold(hold) => hold.cost,
             _ => 1,
         }
     }

@@ -75,6 +75,7 @@ macro_rules! lua_rule {
                         $(
                             "function add_rest()\n",
                             $(include_str!(concat!("../../../../lua/", $rest, ".lua")),)+
+                            $crate::limit::rules::script::lua_rule::ledger!(),
                             "end\n",
                         )?
                         include_str!(concat!("../../../../lua/", $name, ".lua")),
@@ -90,3 +91,18 @@ macro_rules! lua_rule {
     };
 }
 pub(super) use lua_rule;
+
+/// Notes what becomes of holds, in scripts of builds for tests.
+#[cfg(any(test, feature = "testing"))]
+macro_rules! ledger {
+    () => {
+        include_str!("../../../../lua/ledger.lua")
+    };
+}
+#[cfg(not(any(test, feature = "testing")))]
+macro_rules! ledger {
+    () => {
+        ""
+    };
+}
+pub(super) use ledger;

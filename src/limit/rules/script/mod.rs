@@ -7,6 +7,7 @@
 
 mod batch;
 mod first_charge;
+mod hold;
 mod lua_rule;
 mod operation;
 mod reply_reader;
@@ -15,6 +16,7 @@ mod twins;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::hold::{HoldRecord, HoldRequest};
 #[cfg(any(test, feature = "testing"))]
 pub use self::lua_rule::LuaRule;
 pub use self::{

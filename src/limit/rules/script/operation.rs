@@ -3,7 +3,11 @@
 
 use redis::Cmd;
 
-use super::{lua_rule::Scripted, reply_reader::ReplyReader};
+use super::{
+    hold::{HoldRecord, HoldRequest},
+    lua_rule::Scripted,
+    reply_reader::ReplyReader,
+};
 use crate::{
     clock::Tick,
     limit::{
@@ -46,6 +50,10 @@ pub enum Operation {
     /// Gives back `.0`, which was not spent of the leases of the term `.2`, and
     /// reports that `.1` was.
     Return(Cost, Cost, u64),
+    /// Reserves once, and holds the charge.
+    Hold(HoldRequest),
+    /// Puts the real cost in place of a charge that is held.
+    Settle(HoldRecord, Cost),
     /// Takes back a charge: its cost, its instant and its mark; see
     /// [`Rule::undo`].
     Undo(Cost, Tick, u64),
@@ -69,7 +77,10 @@ impl Operation {
     /// Whether it makes a decision.
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn decides(&self) -> bool {
-        matches!(self, Self::Check(_) | Self::Reserve(..) | Self::UpTo(_))
+        matches!(
+            self,
+            Self::Check(_) | Self::Reserve(..) | Self::UpTo(_) | Self::Hold(_)
+        )
     }
 
     /// Adds the operation to the arguments of a call.
@@ -101,6 +112,12 @@ impl Operation {
             Self::Return(unspent, spent, term) => {
                 format!("y {} {} {term}", capped(unspent), capped(spent))
             }
+            Self::Hold(hold) => HoldRequest {
+                max_wait: hold.max_wait.min(MAX_WAIT),
+                ..*hold
+            }
+            .text(),
+            Self::Settle(record, actual) => record.text(*actual),
             Self::Undo(cost, at, mark) => format!("x {} {at} {mark}", capped(cost)),
         }
     }
@@ -117,9 +134,11 @@ impl Operation {
     ) -> Option<(u64, R::State)> {
         let count = reply.take()?;
         let state = match self {
-            Self::Check(_) | Self::Reserve(..) | Self::UpTo(_) | Self::Lease(..) => {
-                rule.read_state(now, reply)?
-            }
+            Self::Check(_)
+            | Self::Reserve(..)
+            | Self::UpTo(_)
+            | Self::Lease(..)
+            | Self::Hold(_) => rule.read_state(now, reply)?,
             _ => R::State::default(),
         };
         Some((count, state))
@@ -136,7 +155,7 @@ impl Operation {
         };
         match *self {
             Self::Check(cost) => all(cost, rule.decide(state, now, cost)),
-            Self::Reserve(_, cost, max_wait) => {
+            Self::Reserve(_, cost, max_wait) | Self::Hold(HoldRequest { cost, max_wait, .. }) => {
                 let max_wait = max_wait.min(MAX_WAIT);
                 all(cost, reserve(rule, state, now, cost, max_wait))
             }

@@ -68,7 +68,7 @@ impl Window {
 }
 
 impl LuaRule for TokenBucket {
-    lua_rule!("token_bucket", on "gcra"; rest "refund", "lease", "new_quota");
+    lua_rule!("token_bucket", on "gcra"; rest "refund", "lease", "new_quota", "hold");
 
     fn kind(&self) -> char {
         't'
@@ -90,7 +90,7 @@ impl LuaRule for TokenBucket {
 /// The states of a queue and of a meter differ: only a queue has places that
 /// are booked. So each has a letter of its own.
 impl LuaRule for LeakyBucket {
-    lua_rule!("leaky_bucket", on "gcra"; rest "refund", "lease", "new_quota");
+    lua_rule!("leaky_bucket", on "gcra"; rest "refund", "lease", "new_quota", "hold");
 
     fn kind(&self) -> char {
         if self.queues() { 'q' } else { 'm' }
@@ -110,7 +110,7 @@ impl LuaRule for LeakyBucket {
 }
 
 impl LuaRule for FixedWindow {
-    lua_rule!("fixed_window", on "window"; rest "lease", "new_quota");
+    lua_rule!("fixed_window", on "window"; rest "lease", "new_quota", "hold");
 
     fn kind(&self) -> char {
         'f'
@@ -126,7 +126,7 @@ impl LuaRule for FixedWindow {
 }
 
 impl LuaRule for SlidingWindow {
-    lua_rule!("sliding_window", on "window"; rest "lease", "new_quota");
+    lua_rule!("sliding_window", on "window"; rest "lease", "new_quota", "hold");
 
     fn kind(&self) -> char {
         's'
@@ -145,7 +145,7 @@ impl LuaRule for SlidingWindow {
 /// A reply has a sum instead of each entry that the decision did not need, so
 /// that it stays short however long the log is.
 impl LuaRule for SlidingLog {
-    lua_rule!("sliding_log", on "log");
+    lua_rule!("sliding_log", on "log"; rest "hold");
 
     fn kind(&self) -> char {
         'l'

@@ -1,0 +1,89 @@
+-- Holds: charges that are settled when the real cost is known. On demand, after the
+-- rules. The holder's side is src/limit/redis/hold/.
+--
+-- KEYS    beside the key of a bucket the same with 'h' behind: a sorted set of the
+--         open holds, '<cost> <at> <mark> <orphan> <id>', by the instant at which each
+--         one's term ends. A hold whose holder has crashed lapses then: its charge is
+--         kept if `orphan` is 'k', and given back if it is 'g'
+--
+-- A hold is ended once: by the settlement that removes it from the set, or by the first
+-- operation of a hold on its bucket after its term.
+
+holds = {}
+
+-- The largest number of open holds of a bucket. More are charged without being kept
+-- here, so that they are settled by their holder or not at all.
+local MAX_HOLDS = 64
+
+-- Takes back a part of a charge, or of a booking that is yet to be due.
+local function release(rule, state, cost, at, mark)
+    if at > now then return rule:give_back(state, now, cost, at, mark) end
+    return rule:undo(state, now, cost, at, mark)
+end
+
+-- Adds to the ledger, which only tests have; see ledger.lua.
+local function note(key, what, cost)
+    if holds.note then holds.note(key, what, cost) end
+end
+
+local function read_hold(member)
+    local cost, at, mark, orphan = match(member, '^(%d+) (%d+) (%d+) (%a) ')
+    return tonumber(cost), tonumber(at), tonumber(mark), orphan
+end
+
+-- Ends the holds whose term is over. Returns the state, nil if it cannot be read, and
+-- how many they were.
+function holds.lapse(rule, key, state)
+    local ended = read_command('ZRANGEBYSCORE', key .. 'h', '-inf', stamp)
+    if not ended then return nil, 0 end
+    local changed = false
+    for _, member in ipairs(ended) do
+        local cost, at, mark, orphan = read_hold(member)
+        if orphan == 'g' then changed = release(rule, state, cost, at, mark) > 0 or changed end
+        note(key, 'lapsed', cost)
+    end
+    if #ended > 0 then call('ZREMRANGEBYSCORE', key .. 'h', '-inf', stamp) end
+    if changed and not state.unreadable then
+        rule:write(key, state, now)
+        state = rule:read(key, now)
+    end
+    return state, #ended
+end
+
+-- Keeps a charge that was made for `at`, for so many ticks from then on. Returns its
+-- mark, and 1 if it is kept, or 0. The set outlives the term by the life of the
+-- bucket, which has nothing to get back when that is over.
+function holds.record(rule, key, state, cost, at, term, orphan, id)
+    local set, mark = key .. 'h', rule.mark and rule:mark(state, at) or 0
+    note(key, 'charged', cost)
+    if call('ZCARD', set) >= MAX_HOLDS then
+        note(key, 'untracked', cost)
+        return mark, 0
+    end
+    local ends = at + term
+    local member = format('%.0f %.0f %.0f %s %s', cost, at, mark, orphan, id)
+    call('ZADD', set, format('%.0f', ends), member)
+    local life = expiry(ends - now) + max(0, call('PTTL', key))
+    if life > call('PTTL', set) then call('PEXPIRE', set, format('%.0f', life)) end
+    return mark, 1
+end
+
+-- Puts the real cost in place of a charge. Returns 1 if the hold was open, or 0 if it had
+-- lapsed, and whether the state has changed.
+function holds.settle(rule, key, state, operation)
+    local member, actual = match(operation, '^s (.*) (%d+)$')
+    local cost, at, mark, orphan = read_hold(member)
+    local open = call('ZREM', key .. 'h', member)
+    actual = tonumber(actual)
+    -- A hold that lapsed by giving back is not charged any more.
+    local charged = (open == 1 or orphan == 'k') and cost or 0
+    local over = max(0, actual - charged)
+    if over > 0 then rule:debit(state, now, over) end
+    note(key, 'charged', over)
+    note(key, 'settled', over)
+    if open == 0 then return 0, over > 0 end
+    note(key, 'settled', min(actual, cost))
+    note(key, 'given back', max(0, cost - actual))
+    local back = actual < cost and release(rule, state, cost - actual, at, mark) or 0
+    return 1, over > 0 or back > 0
+end
