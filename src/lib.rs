@@ -44,6 +44,7 @@
 //! | [`red`] | rate, errors and duration of requests, and service level objectives; exported to Prometheus, OpenTelemetry, or a fleet |
 //! | `idempotency` | a request, message or job that arrives twice does its work once (feature `idempotency`) |
 //! | `client` | layers around a client that obey the limits of the servers it calls (feature `client`) |
+//! | [`criticality`] | how important a request is, for layers that refuse the least important ones first |
 //! | [`clock`] | the clocks of limiters |
 //! | `redis` | connections to Redis, for state that a fleet shares (feature `redis`) |
 //!
@@ -173,6 +174,7 @@ mod macros;
 pub mod client;
 pub mod clock;
 mod content;
+pub mod criticality;
 pub mod deadline;
 mod error;
 mod exempt;

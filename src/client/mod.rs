@@ -4,14 +4,21 @@
 //! back. [`advice`] reads that from the headers and trailers of HTTP and gRPC.
 
 pub mod advice;
+mod authority;
+mod body;
 pub mod obey;
+mod peers;
 mod random_bits;
 pub mod retry;
+pub mod throttle;
 
 pub use self::{
+    authority::ByAuthority,
+    body::ResponseBody,
     obey::{Obey, ObeyLayer},
     retry::{
         BodySource, CloneSource, Progress, RepeatableBody, Retry, RetryBudget, RetryBudgetBuilder,
         RetryLayer, TapedBody,
     },
+    throttle::{Throttle, ThrottleLayer},
 };

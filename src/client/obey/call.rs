@@ -8,11 +8,12 @@ use tokio::time::Instant;
 use super::{
     line::Place,
     observe::Event,
-    peers::SharedPeer,
+    peer::Peer,
     reply::Reply,
     settings::{ObeySettings, Patience},
 };
 use crate::{
+    client::peers::SharedPeer,
     limit::{Decision, Others, Verdict},
     refusal::Refusal,
     sync::lock,
@@ -24,7 +25,7 @@ const LIMIT: &str = "peer";
 /// Decides about calls to one peer.
 #[derive(Clone)]
 pub(super) struct Gate {
-    pub(super) peer: SharedPeer,
+    pub(super) peer: SharedPeer<Peer>,
     pub(super) settings: Arc<ObeySettings>,
 }
 

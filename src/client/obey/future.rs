@@ -19,12 +19,9 @@ use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tower_service::Service;
 
-use super::{
-    body::ResponseBody,
-    call::{Next, Sent, Waiting},
-};
+use super::call::{Next, Sent, Waiting};
 use crate::{
-    content::Grpc,
+    client::body::{AtEnd, ResponseBody, has_verdict_in_trailers},
     refusal::{Refusal, Refuse},
 };
 
@@ -85,6 +82,9 @@ pub(super) struct ReadyCall<S, B, A> {
     pub(super) answer: A,
 }
 
+/// A held call with its decision; without the call if that was taken before.
+type DecidedCall<S, B, A> = (Turn, Option<ReadyCall<S, B, A>>);
+
 /// Whether a held call may be sent.
 enum Turn {
     Pass(Sent),
@@ -128,10 +128,7 @@ where
 
 impl<S, B, A> HeldCall<S, B, A> {
     /// Ready when it is the call's turn, or too late for it.
-    fn poll_turn(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<(Turn, Option<ReadyCall<S, B, A>>)> {
+    fn poll_turn(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<DecidedCall<S, B, A>> {
         let mut this = self.project();
         loop {
             let until = match this.waiting.next(cx.waker(), Instant::now()) {
@@ -204,8 +201,15 @@ where
 /// Learns from a response. A gRPC response may say more in its trailers.
 fn learned<R>(response: Response<R>, sent: Option<Sent>) -> Response<ResponseBody<R>> {
     let gate = sent.and_then(|sent| sent.answered(&response, Instant::now()));
-    let gate = gate.filter(|_| Grpc::spoken_in(response.headers()).is_some());
-    response.map(|body| ResponseBody::new(body, gate))
+    let gate = gate.filter(|_| has_verdict_in_trailers(&response));
+    let at_end = gate.map(|gate| {
+        AtEnd::new(move |trailers| {
+            trailers
+                .into_iter()
+                .for_each(|it| gate.trailed(it, Instant::now()));
+        })
+    });
+    response.map(|body| ResponseBody::new(body, at_end))
 }
 
 impl<S, B, R, A> fmt::Debug for ResponseFuture<S, B, R, A>

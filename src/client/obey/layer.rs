@@ -5,20 +5,19 @@ use std::{fmt, sync::Arc, time::Duration};
 use tower_layer::Layer;
 
 use super::{
-    authority::ByAuthority,
     observe::Observe,
-    peers::Peers,
     service::{Obey, Shared},
     settings::ObeySettings,
 };
 use crate::{
-    client::random_bits::RandomBits,
+    client::{
+        authority::ByAuthority,
+        peers::{DEFAULT_PEERS, Peers},
+        random_bits::RandomBits,
+    },
     limit::Wait,
     refusal::{Answer, NoText},
 };
-
-/// The number of peers, unless it is set.
-const DEFAULT_PEERS: usize = 1_024;
 
 /// Holds calls back as the servers that they go to want.
 ///

@@ -63,8 +63,6 @@
 //! The layer belongs inside a retry layer, which sees its refusals as local and
 //! does not retry them. It measures time by tokio's clock, which does not jump.
 
-mod authority;
-mod body;
 mod call;
 pub mod future;
 mod layer;
@@ -72,15 +70,12 @@ mod line;
 mod mirror;
 mod observe;
 mod peer;
-mod peers;
 mod reply;
 mod service;
 mod settings;
 mod under_way;
 
 pub use self::{
-    authority::ByAuthority,
-    body::ResponseBody,
     layer::ObeyLayer,
     observe::{Counts, Event, Observe, Snapshot},
     service::Obey,

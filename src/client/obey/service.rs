@@ -11,15 +11,14 @@ use tokio::time::Instant;
 use tower_service::Service;
 
 use super::{
-    authority::ByAuthority,
-    body::ResponseBody,
     call::{Entry, Gate},
     future::{ReadyCall, ResponseFuture},
     observe::Event,
-    peers::Peers,
+    peer::Peer,
     settings::ObeySettings,
 };
 use crate::{
+    client::{authority::ByAuthority, body::ResponseBody, peers::Peers},
     key::Key,
     refusal::{Answer, NoText, Origin, Refuse},
 };
@@ -46,7 +45,7 @@ pub struct Obey<S, K = ByAuthority, A = Answer<NoText>> {
 #[derive(Debug)]
 pub(super) struct Shared<K> {
     pub(super) key: K,
-    pub(super) peers: Peers,
+    pub(super) peers: Peers<Peer>,
 }
 
 impl<S, K, A> Obey<S, K, A> {
@@ -72,7 +71,8 @@ impl<S, K, A> Obey<S, K, A> {
         K: Key<Request<B>>,
     {
         let key = self.shared.key.key(req)?;
-        let Some(peer) = self.shared.peers.get(&key, &self.settings, now) else {
+        let new = || Peer::new(&self.settings);
+        let Some(peer) = self.shared.peers.get(&key, now, new) else {
             self.settings.notice(Event::Untracked);
             return None;
         };

@@ -6,27 +6,29 @@ use std::{collections::HashMap, hash::Hash, sync::Arc};
 use ahash::RandomState;
 use tokio::time::Instant;
 
-use super::{peer::Peer, settings::ObeySettings};
 use crate::sync::{Mutex, lock};
 
-/// A peer that calls and layers share.
-pub(super) type SharedPeer = Arc<Mutex<Peer>>;
+/// The number of peers, unless it is set.
+pub(super) const DEFAULT_PEERS: usize = 1_024;
 
-/// The peers, by the hash of their key.
+/// What a layer knows of each peer, by the hash of the peer's key.
 #[derive(Debug)]
-pub(super) struct Peers {
-    peers: Mutex<HashMap<u64, Entry>>,
+pub(super) struct Peers<T> {
+    peers: Mutex<HashMap<u64, PeerEntry<T>>>,
     hasher: RandomState,
     max: usize,
 }
 
+/// A peer that calls and layers share.
+pub(super) type SharedPeer<T> = Arc<Mutex<T>>;
+
 #[derive(Debug)]
-struct Entry {
-    peer: SharedPeer,
+struct PeerEntry<T> {
+    peer: SharedPeer<T>,
     used: Instant,
 }
 
-impl Peers {
+impl<T> Peers<T> {
     pub(super) fn new(max: usize) -> Self {
         Self {
             peers: Mutex::new(HashMap::new()),
@@ -40,13 +42,15 @@ impl Peers {
         self.max
     }
 
-    /// Returns the peer with this key; `None` if there are too many in use.
+    /// Returns the peer with this key; `None` if there are too many in use. A
+    /// new one takes the place of the one that was not called for the longest
+    /// time.
     pub(super) fn get(
         &self,
         key: &impl Hash,
-        settings: &ObeySettings,
         now: Instant,
-    ) -> Option<SharedPeer> {
+        new: impl FnOnce() -> T,
+    ) -> Option<SharedPeer<T>> {
         let key = self.hasher.hash_one(key);
         let mut peers = lock(&self.peers);
         if let Some(entry) = peers.get_mut(&key) {
@@ -57,8 +61,8 @@ impl Peers {
             let oldest = oldest_unused(&peers)?;
             peers.remove(&oldest);
         }
-        let peer = Arc::new(Mutex::new(Peer::new(settings)));
-        let entry = Entry {
+        let peer = Arc::new(Mutex::new(new()));
+        let entry = PeerEntry {
             peer: peer.clone(),
             used: now,
         };
@@ -69,7 +73,7 @@ impl Peers {
 
 /// Returns the peer that was not called for the longest time, of those without
 /// calls under way, which hold a reference.
-fn oldest_unused(peers: &HashMap<u64, Entry>) -> Option<u64> {
+fn oldest_unused<T>(peers: &HashMap<u64, PeerEntry<T>>) -> Option<u64> {
     let unused = peers
         .iter()
         .filter(|(_, entry)| Arc::strong_count(&entry.peer) == 1);

@@ -1,4 +1,5 @@
-//! The body of a response. The trailers of a gRPC response may ask for a pause.
+//! The body of a response through `obey` or `throttle`. A gRPC response says
+//! only in its trailers how the call went.
 
 use std::{
     fmt,
@@ -6,28 +7,58 @@ use std::{
     task::{Context, Poll},
 };
 
+use http::{HeaderMap, Response};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
-use tokio::time::Instant;
 
-use super::call::Gate;
-use crate::refusal::FromText;
+use crate::{content::Grpc, refusal::FromText};
 
 pin_project! {
-    /// The body of a response through an [`Obey`](super::Obey) service: that of
-    /// the inner service, or nothing in a refusal of the layer.
+    /// The body of a response through an [`Obey`](super::Obey) or a
+    /// [`Throttle`](super::Throttle): that of the inner service, or nothing in a
+    /// refusal of the layer.
     pub struct ResponseBody<B> {
         #[pin]
         inner: Option<B>,
-        // For trailers; `None` unless the response is gRPC.
-        gate: Option<Gate>,
+        at_end: Option<AtEnd>,
     }
 }
 
+/// Called once, with the trailers, or with `None` if there are none.
+type Callback = Box<dyn FnOnce(Option<&HeaderMap>) + Send + Sync>;
+
+/// Calls its function at the end of a body, or when that is dropped.
+pub(super) struct AtEnd(Option<Callback>);
+
+impl AtEnd {
+    pub(super) fn new(callback: impl FnOnce(Option<&HeaderMap>) + Send + Sync + 'static) -> Self {
+        Self(Some(Box::new(callback)))
+    }
+
+    fn call(&mut self, trailers: Option<&HeaderMap>) {
+        if let Some(callback) = self.0.take() {
+            callback(trailers);
+        }
+    }
+}
+
+impl Drop for AtEnd {
+    fn drop(&mut self) {
+        self.call(None);
+    }
+}
+
+/// Returns whether a response is gRPC and says in its trailers how the call
+/// went. If its headers have a status, there are none.
+pub(super) fn has_verdict_in_trailers<B>(response: &Response<B>) -> bool {
+    let headers = response.headers();
+    Grpc::spoken_in(headers).is_some() && !headers.contains_key("grpc-status")
+}
+
 impl<B> ResponseBody<B> {
-    pub(super) fn new(inner: B, gate: Option<Gate>) -> Self {
+    pub(super) fn new(inner: B, at_end: Option<AtEnd>) -> Self {
         let inner = Some(inner);
-        Self { inner, gate }
+        Self { inner, at_end }
     }
 
     /// Returns the inner service's body. There is none in a refusal of the
@@ -55,11 +86,10 @@ impl<B: Body> Body for ResponseBody<B> {
             return Poll::Ready(None);
         };
         let polled = inner.poll_frame(cx);
-        if let Poll::Ready(Some(Ok(frame))) = &polled
+        if let (Poll::Ready(Some(Ok(frame))), Some(at_end)) = (&polled, this.at_end)
             && let Some(trailers) = frame.trailers_ref()
-            && let Some(gate) = this.gate.take()
         {
-            gate.trailed(trailers, Instant::now());
+            at_end.call(Some(trailers));
         }
         polled
     }
@@ -79,7 +109,7 @@ impl<B> Default for ResponseBody<B> {
     fn default() -> Self {
         Self {
             inner: None,
-            gate: None,
+            at_end: None,
         }
     }
 }

@@ -1,0 +1,134 @@
+//! The service that a [`ThrottleLayer`](super::ThrottleLayer) makes.
+
+use std::{
+    fmt,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use http::{Request, Response};
+use tokio::time::Instant;
+use tower_service::Service;
+
+use super::{
+    call::PendingCall, future::ResponseFuture, observe::Event, settings::ThrottleSettings,
+    window::CallWindow,
+};
+use crate::{
+    client::{
+        authority::ByAuthority,
+        body::ResponseBody,
+        peers::{Peers, SharedPeer},
+    },
+    criticality::Criticality,
+    key::Key,
+    refusal::{Answer, NoText, Origin, Reason, Refusal, Refuse},
+};
+
+/// A client that refuses calls to an overloaded server; made by a
+/// [`ThrottleLayer`](super::ThrottleLayer).
+///
+/// It is ready when the inner service is ready, and reserves nothing in
+/// `poll_ready`. Clones share the counts. A refused call drops the ready
+/// instance, which gives back whatever its readiness has reserved.
+#[derive(Clone)]
+pub struct Throttle<S, K = ByAuthority, A = Answer<NoText>> {
+    inner: S,
+    shared: Arc<Shared<K>>,
+    settings: Arc<ThrottleSettings>,
+    answer: A,
+}
+
+/// What all services of a layer have in common.
+#[derive(Debug)]
+pub(super) struct Shared<K> {
+    pub(super) key: K,
+    pub(super) peers: Peers<CallWindow>,
+}
+
+impl<S, K, A> Throttle<S, K, A> {
+    pub(super) fn new(
+        inner: S,
+        shared: Arc<Shared<K>>,
+        settings: Arc<ThrottleSettings>,
+        answer: A,
+    ) -> Self {
+        Self {
+            inner,
+            shared,
+            settings,
+            answer,
+        }
+    }
+
+    inner_accessors!(S);
+
+    /// Returns the counts of a call's peer; `None` if the call is not limited.
+    fn peer<B>(
+        &self,
+        req: &Request<B>,
+        level: Criticality,
+        now: Instant,
+    ) -> Option<SharedPeer<CallWindow>>
+    where
+        K: Key<Request<B>>,
+    {
+        let key = self.shared.key.key(req)?;
+        let peer = self.shared.peers.get(&key, now, || CallWindow::new(now));
+        if peer.is_none() {
+            self.settings.notice(Event::Untracked, level);
+        }
+        peer
+    }
+}
+
+impl<S, B, R, K, A> Service<Request<B>> for Throttle<S, K, A>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone,
+    K: Key<Request<B>>,
+    A: Refuse<Request<B>, Response<ResponseBody<R>>, S::Error>,
+{
+    type Response = Response<ResponseBody<R>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future, R, S::Error>;
+
+    #[inline]
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    #[inline]
+    fn call(&mut self, req: Request<B>) -> Self::Future {
+        let (level, now) = (criticality(&req), Instant::now());
+        let Some(peer) = self.peer(&req, level, now) else {
+            return ResponseFuture::calling(self.inner.call(req), None);
+        };
+        let call = PendingCall::begin(peer, &self.settings, level, now);
+        if call.is_some() {
+            return ResponseFuture::calling(self.inner.call(req), call);
+        }
+        // Releases what the service has reserved, because it is not called.
+        self.inner = self.inner.clone();
+        let refusal = Refusal::because(Reason::Overloaded);
+        let refusal = refusal.answering(Origin::of(req.extensions()));
+        ResponseFuture::answered(self.answer.refuse(refusal, &req))
+    }
+}
+
+/// Returns the level of a call: that among its extensions, or else that of its
+/// header.
+fn criticality<B>(req: &Request<B>) -> Criticality {
+    let set = req.extensions().get().copied();
+    let level = set.or_else(|| Criticality::read(req.headers()));
+    level.unwrap_or_default()
+}
+
+impl<S: fmt::Debug, K: fmt::Debug, A: fmt::Debug> fmt::Debug for Throttle<S, K, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Throttle")
+            .field("inner", &self.inner)
+            .field("key", &self.shared.key)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
