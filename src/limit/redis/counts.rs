@@ -65,9 +65,9 @@ impl Counters {
     }
 
     /// Counts so many holds that lapsed.
-    pub(super) fn count_lapsed(&self, holds: u64) {
+    pub(super) fn count_lapsed(&self, holds: u32) {
         if holds > 0 {
-            self.lapsed_holds.fetch_add(holds, Relaxed);
+            self.lapsed_holds.fetch_add(holds.into(), Relaxed);
         }
     }
 

@@ -32,7 +32,7 @@ pub(crate) struct ReadBucket<S> {
     /// record of it.
     held: Option<(ChargeId, bool)>,
     /// How many holds lapsed before a hold or a settlement.
-    lapsed: u64,
+    lapsed: u32,
 }
 
 /// A bucket that had to deny: its state then, and when that was.
@@ -96,7 +96,9 @@ impl<S> ReadBucket<S> {
             _ => None,
         };
         let lapsed = match operation {
-            Operation::Hold(_) | Operation::Settle(..) => number()?,
+            Operation::Hold(_) | Operation::Settle(..) => {
+                u32::try_from(number()?).map_err(|_| missing())?
+            }
             _ => 0,
         };
         Ok(Some(Self {

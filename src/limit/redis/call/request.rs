@@ -55,7 +55,7 @@ pub(crate) struct BucketReply {
     /// Whether the script keeps the charge until it is settled.
     pub(crate) is_held: bool,
     /// How many holds of other requests lapsed.
-    pub(crate) lapsed: u64,
+    pub(crate) lapsed: u32,
 }
 
 /// A reply, or why there is none.
