@@ -15,6 +15,9 @@ holds = {}
 -- here, so that they are settled by their holder or not at all.
 local MAX_HOLDS = 64
 
+-- In ticks: ten minutes.
+local GRACE = 600000000
+
 -- Takes back a part of a charge, or of a booking that is yet to be due.
 local function release(rule, state, cost, at, mark)
     if at > now then return rule:give_back(state, now, cost, at, mark) end
@@ -52,7 +55,8 @@ end
 
 -- Keeps a charge that was made for `at`, for so many ticks from then on. Returns its
 -- mark, and 1 if it is kept, or 0. The set outlives the term by the life of the
--- bucket, which has nothing to get back when that is over.
+-- bucket, which has nothing to get back when that is over, and by GRACE, so that the
+-- next hold can count what has lapsed.
 function holds.record(rule, key, state, cost, at, term, orphan, id)
     local set, mark = key .. 'h', rule.mark and rule:mark(state, at) or 0
     note(key, 'charged', cost)
@@ -63,7 +67,7 @@ function holds.record(rule, key, state, cost, at, term, orphan, id)
     local ends = at + term
     local member = format('%.0f %.0f %.0f %s %s', cost, at, mark, orphan, id)
     call('ZADD', set, format('%.0f', ends), member)
-    local life = expiry(ends - now) + max(0, call('PTTL', key))
+    local life = expiry(ends - now + GRACE) + max(0, call('PTTL', key))
     if life > call('PTTL', set) then call('PEXPIRE', set, format('%.0f', life)) end
     return mark, 1
 end

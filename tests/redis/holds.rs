@@ -1,5 +1,7 @@
 //! Holds in Redis: charges that are settled once, or lapse.
 
+mod storm;
+
 use std::{collections::HashMap, fmt::Debug, sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
@@ -55,8 +57,17 @@ struct Ledger {
 
 impl Ledger {
     fn read(server: &Server) -> Self {
+        Self::of_keys(server, "*")
+    }
+
+    /// That of one key of a limiter.
+    fn of(server: &Server, limiter: &str, key: u64) -> Self {
+        Self::of_keys(server, &format!("*{{{limiter}:{key}}}*"))
+    }
+
+    fn of_keys(server: &Server, pattern: &str) -> Self {
         let mut client = server.client();
-        let keys: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut client).unwrap();
+        let keys: Vec<String> = redis::cmd("KEYS").arg(pattern).query(&mut client).unwrap();
         // Beside the bucket's own key, which ends with the letter of its rule.
         let is_beside = |key: &str| key.rsplit(':').next().is_some_and(|end| end.len() == 2);
         let of = |end: char| {
