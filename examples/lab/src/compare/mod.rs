@@ -23,4 +23,4 @@ pub mod simulate;
 mod table;
 pub mod traffic;
 
-pub use self::{command::Command, grid::simulate};
+pub use self::{command::Command, grid::simulate, measure::measure};

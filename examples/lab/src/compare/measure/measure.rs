@@ -1,5 +1,7 @@
 //! All measurements, in the order of the rules.
 
+use std::error::Error;
+
 use super::{in_process::in_process, redis};
 use crate::{
     compare::{candidates::candidates, grid::command, traffic::Scale},
@@ -12,11 +14,7 @@ use crate::{
 /// # Errors
 ///
 /// If the server does not answer.
-pub(in super::super) fn measure(
-    seed: u64,
-    scale: Scale,
-    url: Option<&str>,
-) -> Result<Measured, redis::Failure> {
+pub fn measure(seed: u64, scale: Scale, url: Option<&str>) -> Result<Measured, Box<dyn Error>> {
     let server = url.map(redis::Server::connect).transpose()?;
     let mut rules = Vec::new();
     for candidate in candidates() {

@@ -13,4 +13,4 @@ mod peers;
 mod redis;
 mod subject;
 
-pub(super) use self::measure::measure;
+pub use self::measure::measure;

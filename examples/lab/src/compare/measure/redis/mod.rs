@@ -6,4 +6,4 @@ mod checks;
 mod server;
 mod usage;
 
-pub(super) use self::server::{Failure, Server};
+pub(super) use self::server::Server;

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Any error of the server or of the connection to it.
-pub(in super::super) type Failure = Box<dyn Error>;
+pub(super) type Failure = Box<dyn Error>;
 
 /// The callers that ask at the same time.
 const CALLERS: u64 = 64;
