@@ -1,7 +1,7 @@
 //! The signal that a request is no longer waited for.
 //!
-//! This file knows nothing of scopes: `view` keeps the signal of
-//! the running request, and `current` hands it out.
+//! This file knows nothing of scopes: `view` keeps the signal of the running
+//! request, and `current` hands it out.
 
 use std::{
     fmt,

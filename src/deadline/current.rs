@@ -158,7 +158,7 @@ pin_project! {
     impl<F> PinnedDrop for Scope<F> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            // What the work drops sees the same deadline.
+            // The drop of the work sees the same deadline.
             this.current.run(|| this.work.set(None));
         }
     }

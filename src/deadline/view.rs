@@ -1,5 +1,5 @@
-//! What the work that runs on this thread sees: its deadline, and the
-//! cancellation of its request. `enforce` and [`Scope`](super::Scope) put it in
+//! The deadline, and the cancellation of the request, that the work on this
+//! thread sees. `enforce` and [`Scope`](super::Scope) put it in
 //! place around each poll, and `current` reads it.
 //!
 //! 1. `RequestScope` calls [`RequestView::enter`], which puts its deadlines in
@@ -113,7 +113,8 @@ pub(super) fn signal() -> Option<Cancellation> {
     Some(signal)
 }
 
-/// What work in a [`Scope`](super::Scope) sees, whichever task polls it.
+/// The current deadline of work in a [`Scope`](super::Scope), whichever task
+/// polls it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct CurrentView {
     /// The current deadline.
@@ -198,7 +199,8 @@ impl Drop for Within<'_> {
     }
 }
 
-/// What the work of one request sees. The request owns it.
+/// The deadlines and the signal that the work of one request sees. The request
+/// owns it.
 pub(super) struct RequestView {
     /// The current deadline of the work; `None` once it no longer counts.
     pub(super) deadline: Option<Deadline>,

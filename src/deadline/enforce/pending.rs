@@ -59,7 +59,7 @@ impl<A> PendingRequest<A> {
         let ends = match result {
             // An error is a result, too.
             Err(_) => true,
-            // Whoever has the signal learns what the deadline covers.
+            // A task that has the signal learns how far the deadline counts.
             Ok(_) if self.request.is_callers || self.scope.has_signal() => false,
             Ok(response) => self.is_whole(response.status(), response.body()),
         };

@@ -42,7 +42,7 @@ impl RequestScope {
         self.0.signal.get_or_insert_with(make).clone()
     }
 
-    /// Returns whether anybody has asked for the signal.
+    /// Returns whether the signal was asked for.
     #[inline]
     pub(super) fn has_signal(&self) -> bool {
         self.0.signal.is_some()

@@ -12,6 +12,9 @@ use crate::deadline::{
 
 /// The settings of a layer that are not types of their own. The budget and the
 /// timers are shared by all layers and services that have them.
+///
+/// Apart from the cache line of its reference count, which all requests write.
+#[repr(align(64))]
 #[derive(Clone)]
 pub(crate) struct EnforceSettings {
     /// The timeout of requests that ask for none.

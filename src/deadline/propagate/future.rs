@@ -135,8 +135,8 @@ fn bounded<A, B: Body, E>(
     answer: Result<Response<B>, E>,
     waiting: &mut Option<(CallBound, Call<A>)>,
 ) -> Result<Response<ResponseBody<B>>, E> {
-    // A body at its end has nothing to bound. What waits for it is dropped in
-    // place, because it is large.
+    // A body at its end has nothing to bound. The call is dropped in place,
+    // because it is large.
     if answer.as_ref().map_or(true, |it| it.body().is_end_stream()) {
         *waiting = None;
         return answer.map(|response| response.map(ResponseBody::free));

@@ -37,6 +37,10 @@ pub struct Red<S, C = (), R = (), X = ()> {
 }
 
 /// How requests are counted. A layer and all its services share it.
+///
+/// Apart from the cache line of its reference count, which all threads write:
+/// each request reads this, and a router clones the service for each.
+#[repr(align(64))]
 #[derive(Clone)]
 pub(crate) struct Counting<C, R, X> {
     pub(crate) setup: Setup,
