@@ -106,7 +106,7 @@ impl Reopen {
 enum Failure {
     /// The disk was full.
     Full,
-    /// A write in the background has failed, and nobody was told why.
+    /// A write in the background has failed, without a reason.
     Unknown,
     Other,
 }

@@ -69,7 +69,7 @@ impl Idle for TransferBudget {
 /// because it completes one only.
 type FetchKey = (Name, Fingerprint, Token, Id);
 
-/// What a fetch has found: the record, or `None` if it has expired.
+/// The answer to a fetch: the record, or `None` if it has expired.
 type Found = Option<Bytes>;
 
 /// Gets what the caller that fetches has found; `None` until then.
