@@ -44,7 +44,7 @@ const ROWS: [Row; 4] = [
         request: |_| request(),
         waits: false,
         runs: true,
-        target: Some(30),
+        target: Some(20),
     },
     Row {
         what: "first with a key, added",

@@ -72,9 +72,11 @@ fn deadlines_passed_on(report: &Report) {
         bare: Some(stack::bare_call),
         ..Pair::new("client with a deadline", against)
     };
-    report.row(pair("tower's timeout"), || {
-        (stack::propagating(), stack::timing_out())
-    });
+    let tower = Pair {
+        target: Some(2.0),
+        ..pair("tower's timeout")
+    };
+    report.row(tower, || (stack::propagating(), stack::timing_out()));
     report.row(pair("a header by hand"), || {
         (stack::propagating(), stack::telling_by_hand())
     });
@@ -120,12 +122,18 @@ fn other_layers(report: &Report) {
 fn deadlines_kept(report: &Report) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let _entered = runtime.enter();
-    let pair = Pair {
-        target: Some(1.5),
+    let pair = |against, target| Pair {
+        target: Some(target),
         bare: Some(|| stack::bare(Front::Prompt)),
-        ..Pair::new("deadline before a prompt service", "tower-http's timeout")
+        ..Pair::new("deadline before a prompt service", against)
     };
-    report.row(pair, || (stack::deadline(), stack::tower_http()));
+    report.row(pair("tower-http's timeout", 1.2), || {
+        (stack::deadline(), stack::tower_http())
+    });
+    let both = "tower-http's timeout and body deadline";
+    report.row(pair(both, 0.8), || {
+        (stack::deadline(), stack::tower_http_with_body())
+    });
 }
 
 fn direct(report: &Report) {

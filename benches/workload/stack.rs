@@ -22,11 +22,11 @@ use sluicegate::{
 };
 use tokio::runtime::Runtime;
 use tower::{
-    Layer, Service, layer::util::Identity, limit::RateLimitLayer as TowerLayer,
+    Layer, Service, ServiceBuilder, layer::util::Identity, limit::RateLimitLayer as TowerLayer,
     timeout::TimeoutLayer, util::MapRequestLayer,
 };
 use tower_governor::{GovernorLayer, governor::GovernorConfigBuilder};
-use tower_http::timeout::TimeoutLayer as HttpTimeoutLayer;
+use tower_http::timeout::{ResponseBodyDeadlineLayer, TimeoutLayer as HttpTimeoutLayer};
 use tower_resilience_ratelimiter::RateLimiterLayer;
 
 use super::side::Side;
@@ -316,6 +316,17 @@ pub(crate) fn deadline() -> Side {
 pub(crate) fn tower_http() -> Side {
     let layer = HttpTimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, LONG);
     served(true, move || layer.layer(Prompt))
+}
+
+/// The same with a deadline for the response body, too.
+pub(crate) fn tower_http_with_body() -> Side {
+    let layers = ServiceBuilder::new()
+        .layer(ResponseBodyDeadlineLayer::new(LONG))
+        .layer(HttpTimeoutLayer::with_status_code(
+            StatusCode::GATEWAY_TIMEOUT,
+            LONG,
+        ));
+    served(true, move || layers.clone().service(Prompt))
 }
 
 const LONG: Duration = Duration::from_secs(60);
