@@ -15,7 +15,7 @@ use workload::{
     keys::Order,
     ours,
     pair::{Pair, Report},
-    peers, red, rules,
+    peers, red, retry, rules,
     side::Side,
     stack::{self, Front},
 };
@@ -32,6 +32,7 @@ fn main() {
     other_layers(&report);
     deadlines_kept(&report);
     deadlines_passed_on(&report);
+    calls_kept(&report);
     requests_counted(&report);
 }
 
@@ -80,6 +81,15 @@ fn deadlines_passed_on(report: &Report) {
     report.row(pair("a header by hand"), || {
         (stack::propagating(), stack::telling_by_hand())
     });
+}
+
+/// Compares what a call that succeeds takes longer because it could be sent again.
+fn calls_kept(report: &Report) {
+    let pair = Pair {
+        bare: Some(retry::bare),
+        ..Pair::new("a call that could be repeated", "tower's retry")
+    };
+    report.row(pair, || (retry::ours(), retry::tower()));
 }
 
 /// Compares what a limit layer adds to the service behind it.

@@ -7,6 +7,7 @@ pub(crate) mod ours;
 pub(crate) mod pair;
 pub(crate) mod peers;
 pub(crate) mod red;
+pub(crate) mod retry;
 pub(crate) mod rules;
 pub(crate) mod side;
 pub(crate) mod stack;
