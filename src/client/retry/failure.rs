@@ -1,11 +1,11 @@
-//! A failed attempt, which is the answer if there is no other.
+//! The failure of an attempt, which the caller gets if no other attempt follows.
 
 use http::Response;
 use http_body::Body;
 
 use super::{body::ResponseBody, nested::Repeated};
 
-/// What a failed attempt returned. Only failures pay for the box, which keeps
+/// The error or the response of a failed attempt. Only failures pay for the box, which keeps
 /// the future of all calls small.
 pub(super) enum Failure<R: Body, E> {
     Error(E),

@@ -19,20 +19,16 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bytes::Buf;
 use http::{Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
-use tokio::time::Sleep;
 use tower_service::Service;
 
 use super::{
     body::{RepeatableBody, ResponseBody},
-    budget::Asking,
     call::Call,
-    nested,
-    observe::Stop,
-    retrying::{FirstFrame, Next, Retrying, Waiting},
+    retrying::{Next, Retrying},
+    state::State,
 };
 use crate::error::BoxError;
 
@@ -52,47 +48,6 @@ pin_project! {
         retrying: Option<Retrying<S, B>>,
         #[pin]
         state: State<S::Future, S, R, S::Error>,
-    }
-}
-
-pin_project! {
-    #[project = StateProj]
-    pub(super) enum State<F, S, R, E>
-    where
-        R: Body,
-    {
-        // An attempt was sent.
-        Attempt {
-            #[pin]
-            response: F,
-        },
-        // The service was not ready for the first attempt.
-        Failed {
-            error: Option<E>,
-        },
-        // The body is read up to its first frame.
-        Peek {
-            response: Option<Response<R>>,
-        },
-        // The budget of the fleet decides.
-        Asking {
-            asking: Asking,
-            waiting: Option<Waiting<R, E>>,
-        },
-        // The call waits for its next attempt.
-        Waiting {
-            #[pin]
-            delay: Sleep,
-            waiting: Option<Waiting<R, E>>,
-        },
-        // A clone of the service gets ready for it.
-        Readying {
-            service: S,
-            #[pin]
-            end: Option<Sleep>,
-            waiting: Option<Waiting<R, E>>,
-        },
-        Done,
     }
 }
 
@@ -128,9 +83,6 @@ where
     }
 }
 
-/// The panic of a future that is polled after it was ready.
-const ONCE: &str = "polled after it was done";
-
 impl<S, B, R> Future for ResponseFuture<S, B, R>
 where
     S: Service<Request<B>, Response = Response<R>> + Clone,
@@ -159,94 +111,6 @@ where
                 }
             }
         }
-    }
-}
-
-impl<S, R, F, E> StateProj<'_, F, S, R, E>
-where
-    F: Future<Output = Result<Response<R>, E>>,
-    R: Body + Unpin,
-    E: 'static,
-{
-    /// Polls a call that this layer retries.
-    #[inline]
-    fn poll<B>(self, retrying: &mut Retrying<S, B>, cx: &mut Context<'_>) -> Poll<Next<F, S, R, E>>
-    where
-        S: Service<Request<B>, Response = Response<R>, Future = F, Error = E> + Clone,
-        B: RepeatableBody,
-    {
-        Poll::Ready(match self {
-            // ## Attempt => (done | Peek | Asking | Waiting | Readying)
-            Self::Attempt { response } => {
-                let result = ready!(nested::within(|| response.poll(cx)));
-                retrying.judge(result)
-            }
-            // ## Failed => (done | Waiting)
-            Self::Failed { error } => retrying.judge_not_ready(error.take().expect(ONCE), None),
-            // ## Peek => (done | Asking | Waiting | Readying)
-            Self::Peek { response } => {
-                let body = response.as_mut().expect(ONCE).body_mut();
-                let first = ready!(poll_first(body, cx));
-                retrying.judge_first(response.take().expect(ONCE), first)
-            }
-            // ## Asking => (done | Waiting | Readying)
-            Self::Asking { asking, waiting } => {
-                let answer = ready!(asking.as_mut().poll(cx));
-                retrying.answered(answer, waiting.take().expect(ONCE))
-            }
-            // ## Waiting => Readying
-            Self::Waiting { delay, waiting } => {
-                ready!(delay.poll(cx));
-                retrying.get_ready(waiting.take().expect(ONCE))
-            }
-            // ## Readying => (done | Attempt | Waiting)
-            Self::Readying {
-                service,
-                end,
-                waiting,
-            } => {
-                let is_ready = service.poll_ready(cx);
-                match is_ready {
-                    Poll::Ready(Ok(())) => retrying.send(service, waiting.take().expect(ONCE)),
-                    Poll::Ready(Err(error)) => retrying.judge_not_ready(error, waiting.take()),
-                    Poll::Pending => {
-                        ready!(poll_end(end, cx));
-                        retrying.give_up(waiting.take().expect(ONCE), Stop::Deadline)
-                    }
-                }
-            }
-            Self::Done => panic!("{ONCE}"),
-        })
-    }
-
-    /// Polls a call that another layer retries.
-    fn poll_passed_on(self, cx: &mut Context<'_>) -> Poll<Result<Response<ResponseBody<R>>, E>> {
-        match self {
-            Self::Attempt { response } => response
-                .poll(cx)
-                .map(|result| result.map(|response| response.map(ResponseBody::new))),
-            Self::Failed { error } => Poll::Ready(Err(error.take().expect(ONCE))),
-            _ => panic!("{ONCE}"),
-        }
-    }
-}
-
-/// Reads the first frame that is not empty.
-fn poll_first<R: Body + Unpin>(body: &mut R, cx: &mut Context<'_>) -> Poll<FirstFrame<R>> {
-    loop {
-        let first = ready!(Pin::new(&mut *body).poll_frame(cx));
-        let data = first.as_ref().and_then(|it| it.as_ref().ok()?.data_ref());
-        if data.is_none_or(Buf::has_remaining) {
-            return Poll::Ready(first);
-        }
-    }
-}
-
-/// Waits until the deadline of the call, if it has one.
-fn poll_end(end: Pin<&mut Option<Sleep>>, cx: &mut Context<'_>) -> Poll<()> {
-    match end.as_pin_mut() {
-        Some(end) => end.poll(cx),
-        None => Poll::Pending,
     }
 }
 

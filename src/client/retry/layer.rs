@@ -143,8 +143,8 @@ impl RetryLayer {
         self.with(|settings| settings.key_header = name)
     }
 
-    /// Sets how errors of one type are read, for a client whose errors are not
-    /// listed in the [module docs](super#errors). `None` leaves the decision to
+    /// Sets how errors of one type are read, if the [module docs](super#errors) do
+    /// not list them. `None` leaves the decision to
     /// the layer.
     ///
     /// ```

@@ -13,12 +13,12 @@ use super::{
     budget::{FleetAnswer, Reservation},
     call::Call,
     failure::Failure,
-    future::State,
     nested,
     observe::{Event, Stop},
     outcome::{
         Finding, Head, Progress, find_in_error, find_in_head, find_in_trailers, find_not_sent,
     },
+    state::State,
 };
 /// A call, and the service that sends it.
 pub(super) struct Retrying<S, B: RepeatableBody> {
@@ -29,20 +29,20 @@ pub(super) struct Retrying<S, B: RepeatableBody> {
 
 /// A call that waits for its next attempt.
 pub(super) struct Waiting<R: Body, E> {
-    /// The answer, if there is no other attempt.
+    /// The caller gets it if no other attempt follows.
     failure: Failure<R, E>,
     progress: Progress,
     delay: Duration,
     reservation: Option<Reservation>,
 }
 
-/// What follows in a future.
+/// The next step of a future.
 pub(super) enum Next<F, S, R: Body, E> {
     Go(State<F, S, R, E>),
     Return(Result<Response<ResponseBody<R>>, E>),
 }
 
-/// What follows in the future of a service.
+/// The next step of the future of a service.
 type NextOf<S, B, R> =
     Next<<S as Service<Request<B>>>::Future, S, R, <S as Service<Request<B>>>::Error>;
 

@@ -9,8 +9,8 @@ use super::repeatable::BodySource;
 pub struct CloneSource<B>(B);
 
 impl<B: Body + Clone> CloneSource<B> {
-    /// Splits a body that can be cloned; there is no source if it says that it
-    /// has more than `max_bytes`.
+    /// Splits a body that can be cloned. Returns no source if the body says that
+    /// it has more than `max_bytes`.
     pub fn split(body: B, max_bytes: usize) -> (B, Option<Self>) {
         let most = u64::try_from(max_bytes).unwrap_or(u64::MAX);
         let fits = body.size_hint().lower() <= most;

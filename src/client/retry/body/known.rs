@@ -10,7 +10,7 @@ use http_body_util::{
 use super::{
     by_clone::CloneSource,
     repeatable::{BodySource, RepeatableBody},
-    tape::{TapeSource, TapedBody},
+    taped_body::{TapeSource, TapedBody},
 };
 use crate::error::BoxError;
 

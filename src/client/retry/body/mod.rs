@@ -5,11 +5,12 @@ mod known;
 mod repeatable;
 mod response_body;
 mod tape;
+mod taped_body;
 
 pub use self::{
     by_clone::CloneSource,
     known::BoxedTapeSource,
     repeatable::{BodySource, RepeatableBody},
     response_body::ResponseBody,
-    tape::{TapeSource, TapedBody},
+    taped_body::{TapeSource, TapedBody},
 };

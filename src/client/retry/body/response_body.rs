@@ -29,7 +29,7 @@ enum State<R: Body> {
     Ended(BodyEnd),
 }
 
-/// What is left of a body that the layer has dropped.
+/// The end of a body that the layer has dropped.
 #[derive(Debug)]
 pub(in crate::client::retry) enum BodyEnd {
     /// Nothing: it was empty.
@@ -60,7 +60,7 @@ impl<R: Body> ResponseBody<R> {
         Self { state }
     }
 
-    /// Drops the inner body. What ended it is kept.
+    /// Drops the inner body, and keeps its trailers if they were read.
     pub(in crate::client::retry) fn without_inner(self) -> Self {
         let is_empty = self.is_inner_empty();
         match self.state {

@@ -77,8 +77,8 @@ impl RetryBudgetBuilder {
         self
     }
 
-    /// Sets how many retries there may be in a window whatever the requests, for
-    /// a client that makes few calls. The default is 0.
+    /// Sets how many retries there may be in a window whatever the requests. The
+    /// default is 0. A client that makes few calls has no retries without it.
     ///
     /// With it, clients together may send so many retries each to a server that
     /// fails.

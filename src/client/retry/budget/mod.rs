@@ -8,6 +8,7 @@ mod asking;
 mod builder;
 #[cfg(feature = "redis")]
 mod fleet;
+mod local_budget;
 mod open_slot;
 mod reservation;
 mod retry_budget;

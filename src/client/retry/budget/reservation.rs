@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{retry_budget::LocalBudget, window::Window};
+use super::{local_budget::LocalBudget, window::Window};
 
 /// Holds a place in the budget while a call waits. Dropping it gives the place
 /// back.
 pub(in crate::client::retry) struct Reservation {
     budget: Arc<LocalBudget>,
-    /// What it took of the balance.
+    /// The units that it took of the balance.
     taken: u64,
     is_spent: bool,
 }

@@ -2,20 +2,14 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use tokio::time::Instant;
-
 #[cfg(feature = "redis")]
 use super::fleet::Fleet;
 use super::{
     asking::Asking,
     builder::RetryBudgetBuilder,
-    open_slot::OpenSlot,
+    local_budget::LocalBudget,
     reservation::Reservation,
-    window::{BudgetRule, SLOTS, Window},
-};
-use crate::{
-    clock::{Tick, ticks},
-    sync::{Mutex, lock},
+    window::{BudgetRule, Window},
 };
 
 /// How many retries a client may send: a share of its requests.
@@ -54,15 +48,6 @@ pub struct RetryBudget {
     fleet: Option<Arc<Fleet>>,
 }
 
-/// The part of a budget in this process.
-pub(super) struct LocalBudget {
-    origin: Instant,
-    /// The length of a slot.
-    slot: Tick,
-    open: OpenSlot,
-    window: Mutex<Window>,
-}
-
 impl RetryBudget {
     /// Returns the default budget of this process.
     pub fn new() -> Self {
@@ -75,14 +60,8 @@ impl RetryBudget {
     }
 
     pub(super) fn of(rule: BudgetRule, window: Duration) -> Self {
-        let shared = LocalBudget {
-            origin: Instant::now(),
-            slot: ticks(window) / SLOTS,
-            open: OpenSlot::default(),
-            window: Mutex::new(Window::new(rule)),
-        };
         Self {
-            shared: Arc::new(shared),
+            shared: Arc::new(LocalBudget::new(rule, window)),
             #[cfg(feature = "redis")]
             fleet: None,
         }
@@ -97,10 +76,7 @@ impl RetryBudget {
     /// Counts a request.
     #[inline]
     pub(in crate::client::retry) fn count(&self) {
-        let number = self.shared.number();
-        if !self.shared.open.count(number) {
-            self.shared.count_in_new_slot(number);
-        }
+        self.shared.count();
     }
 
     /// Reserves a retry; `None` if the budget is used up.
@@ -120,29 +96,6 @@ impl RetryBudget {
     #[cfg(not(feature = "redis"))]
     pub(in crate::client::retry) fn ask_fleet(&self) -> Option<Asking> {
         None
-    }
-}
-
-impl LocalBudget {
-    /// Runs `work` on the window, at the present slot and with all requests
-    /// counted.
-    pub(super) fn locked<T>(&self, work: impl FnOnce(&mut Window, u64) -> T) -> T {
-        let mut window = lock(&self.window);
-        let number = self.number();
-        let (open, requests) = self.open.open(number);
-        window.add_requests(open, requests);
-        work(&mut window, number)
-    }
-
-    #[cold]
-    fn count_in_new_slot(&self, number: u64) {
-        self.locked(|window, now| window.add_requests(now.max(number), 1));
-    }
-
-    /// Returns the number of the present slot. The first one is 1.
-    #[inline]
-    fn number(&self) -> u64 {
-        1 + ticks(self.origin.elapsed()) / self.slot
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) struct BudgetRule {
     pub(super) reserve: u64,
 }
 
-/// What was counted in one slot.
+/// The counts of one slot.
 #[derive(Clone, Copy, Debug, Default)]
 struct Slot {
     /// The number of the slot since the origin of the clock.
@@ -38,7 +38,7 @@ pub(super) struct Window {
     rule: BudgetRule,
     /// One more than a window has, because retries are counted a slot longer.
     slots: [Slot; SLOTS as usize + 1],
-    /// What requests have deposited and retries have not used.
+    /// The units that requests have deposited and retries have not used.
     balance: u64,
     /// Retries that are reserved, and neither sent nor given back.
     pending: u64,
@@ -66,7 +66,8 @@ impl Window {
         self.put(deposit);
     }
 
-    /// Reserves a retry. Returns what it took of the balance, or `None` if the
+    /// Reserves a retry. Returns the units that it took of the
+    /// balance, or `None` if the
     /// budget is used up.
     pub(super) fn reserve(&mut self, number: u64) -> Option<u64> {
         let is_minimum = self.retries(number) + self.pending < self.rule.minimum;

@@ -31,7 +31,7 @@ pub(in crate::client::retry) enum Delay {
     Unsaid,
 }
 
-/// What a result says.
+/// The finding about a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::client::retry) enum Finding {
     /// It is the answer, good or bad.

@@ -1,4 +1,4 @@
-//! What the result of an attempt says: whether it has failed, how far the call
+//! Reads the result of an attempt: whether it has failed, how far the call
 //! has come, and when the server wants it again.
 
 mod errors;

@@ -18,7 +18,7 @@ const STATUS: &str = "grpc-status";
 /// The header by which a server forbids a retry over HTTP.
 const FORBIDDEN: &str = "x-sluice-retry";
 
-/// What the head of a response says.
+/// The finding about the head of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::client::retry) enum Head {
     Found(Finding),
