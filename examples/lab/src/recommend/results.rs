@@ -36,7 +36,7 @@ pub struct RecommendResults {
     pub largest_amount: u64,
     /// The smallest quota for each rule and burst.
     pub pairs: Vec<Pair>,
-    /// What could not be read.
+    /// Counts of lines, and of those that cannot be read.
     pub(crate) input: InputTally,
 }
 

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::replay::{Policy, Progress, RuleName};
 
-/// What to search.
+/// The rules, quotas and bounds of a search.
 #[derive(Clone, Debug)]
 pub(super) struct Search {
     pub(super) rules: Vec<RuleName>,

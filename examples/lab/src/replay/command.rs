@@ -128,7 +128,7 @@ fn available_threads() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// What was read and played.
+/// The result of reading and playing.
 struct Played {
     outcome: Outcome,
     first_us: Tick,

@@ -1,26 +1,51 @@
 //! Why traffic cannot be replayed.
 
-use std::{error::Error, fmt, io, path::PathBuf};
+use std::{io, path::PathBuf};
 
-/// Why traffic cannot be replayed: the file, the line if there is one, and what
-/// to do.
-#[derive(Debug)]
+use thiserror::Error;
+
+/// Why traffic cannot be replayed: the file, the line if there is one, and the
+/// next step.
+#[derive(Debug, Error)]
 pub enum ReplayError {
     /// A file cannot be opened.
-    Open(PathBuf, io::Error),
+    #[error("cannot open {}: {_1}", _0.display())]
+    Open(PathBuf, #[source] io::Error),
+
     /// A file cannot be read on after this line.
-    Read(PathBuf, u64, io::Error),
+    #[error("cannot read {} after line {_1}: {_2}", _0.display())]
+    Read(PathBuf, u64, #[source] io::Error),
+
     /// A compressed file ends in the middle, after this line.
+    #[error(
+        "{path} is truncated: its compressed data ends in the middle, after line {_1}; to replay \
+         what is there, run: gzip -dc {path} | lab replay -",
+        path = _0.display()
+    )]
     Truncated(PathBuf, u64),
-    /// A file is in an encoding or a compression that is not known here; with
-    /// the command that converts it.
+
+    /// A file is in an encoding or a compression that is not known here. Ends
+    /// with the command that converts it.
+    #[error("{path} is {_1}; run: {_2} {path} | lab replay -", path = _0.display())]
     Encoding(PathBuf, &'static str, &'static str),
+
     /// No line at the start of a file has a known format.
+    #[error(
+        "cannot tell the format of {}: must be an access log (common or combined), JSON lines, or \
+         CSV with timestamp,key[,cost]; --format shows why its lines cannot be read",
+        _0.display()
+    )]
     UnknownFormat(PathBuf),
+
     /// Files of this format do not have the key, because of this.
+    #[error("no such key in {}: {_1}", _0.display())]
     Key(PathBuf, String),
-    /// More than a hundredth of the lines cannot be read; with a list of the
-    /// first ones.
+
+    /// More than a hundredth of the lines cannot be read.
+    #[error(
+        "{count} of {lines} lines cannot be read, which is more than 1 %; the first are\n{first}to \
+         play the others, add --allow-unreadable"
+    )]
     Unreadable {
         /// Lines that cannot be read.
         count: u64,
@@ -29,81 +54,24 @@ pub enum ReplayError {
         /// The first ones, one a line.
         first: String,
     },
+
     /// There is not one request with a key.
+    #[error("no request to play: the traffic is empty, or no line has the key")]
     Empty,
+
     /// More requests than memory was planned for.
+    #[error("more than {_0} requests, which take 36 bytes of memory each; raise --max-requests")]
     TooMany(u64),
+
     /// A policy that cannot be kept: its text, and the reason.
+    #[error("invalid limit {_0:?}: {_1}")]
     Policy(String, String),
+
     /// A file of results cannot be written.
-    Write(PathBuf, io::Error),
+    #[error("cannot write {}: {_1}", _0.display())]
+    Write(PathBuf, #[source] io::Error),
+
     /// A thread cannot be started.
-    Thread(io::Error),
-}
-
-impl fmt::Display for ReplayError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Open(path, error) => write!(f, "cannot open {}: {error}", path.display()),
-            Self::Read(path, line, error) => {
-                write!(
-                    f,
-                    "cannot read {} after line {line}: {error}",
-                    path.display()
-                )
-            }
-            Self::Truncated(path, line) => write!(
-                f,
-                "{} is truncated: its compressed data ends in the middle, after line {line}; to \
-                 replay what is there, run: gzip -dc FILE | lab replay -",
-                path.display()
-            ),
-            Self::Encoding(path, is, command) => {
-                write!(
-                    f,
-                    "{} is {is}; run: {command} | lab replay -",
-                    path.display()
-                )
-            }
-            Self::UnknownFormat(path) => write!(
-                f,
-                "cannot tell the format of {}: must be an access log (common or combined), JSON \
-                 lines, or CSV with timestamp,key[,cost]; --format shows why its lines cannot be \
-                 read",
-                path.display()
-            ),
-            Self::Key(path, reason) => write!(f, "no such key in {}: {reason}", path.display()),
-            Self::Unreadable {
-                count,
-                lines,
-                first,
-            } => write!(
-                f,
-                "{count} of {lines} lines cannot be read, which is more than 1 %; the first \
-                 are\n{first}to play the others, add --allow-unreadable"
-            ),
-            Self::Empty => {
-                f.write_str("no request to play: the traffic is empty, or no line has the key")
-            }
-            Self::TooMany(max) => write!(
-                f,
-                "more than {max} requests, which take 36 bytes of memory each; raise --max-requests"
-            ),
-            Self::Policy(text, reason) => write!(f, "invalid limit {text:?}: {reason}"),
-            Self::Write(path, error) => write!(f, "cannot write {}: {error}", path.display()),
-            Self::Thread(error) => write!(f, "cannot start a thread: {error}"),
-        }
-    }
-}
-
-impl Error for ReplayError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Open(_, error)
-            | Self::Read(_, _, error)
-            | Self::Write(_, error)
-            | Self::Thread(error) => Some(error),
-            _ => None,
-        }
-    }
+    #[error("cannot start a thread: {_0}")]
+    Thread(#[source] io::Error),
 }

@@ -24,7 +24,7 @@ pub struct Command {
     #[arg(long, default_value_t = 1_000_000)]
     lines: u64,
 
-    /// How many clients; the n-th sends about 1/n of what the first sends
+    /// How many clients; the n-th sends about one n-th as many requests as the first
     #[arg(long, default_value_t = 100_000)]
     clients: u64,
 

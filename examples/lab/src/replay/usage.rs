@@ -1,4 +1,5 @@
-//! Tells what a run took, on standard error: it is not the same twice.
+//! Tells the time and the memory of a run, on standard error because they differ
+//! between two runs.
 
 use std::{fs, time::Instant};
 

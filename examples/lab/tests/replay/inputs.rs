@@ -162,10 +162,7 @@ fn files_that_cannot_be_read_say_what_to_do() {
     let folder = folder.path().to_str().unwrap_or_default();
     for (file, text) in [
         (&*truncated, "cut.log.gz is truncated"),
-        (
-            &*zstd,
-            "log.zst is compressed by zstd; run: zstd -dc FILE | lab replay -",
-        ),
+        (&*zstd, "log.zst is compressed by zstd; run: zstd -dc /"),
         (&*utf16, "log.txt is UTF-16; run: iconv"),
         (&*other, "cannot tell the format of "),
         (&*empty, "no request to play"),

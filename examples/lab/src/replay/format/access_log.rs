@@ -5,8 +5,8 @@ use std::borrow::Cow;
 
 use super::{
     clf::LogLine,
+    fields::Fields,
     key_spec::KeySpec,
-    parser::Fields,
     read::{Read, Request, Unreadable},
     time::TimeReader,
 };

@@ -4,8 +4,8 @@
 use std::borrow::Cow;
 
 use super::{
+    fields::{Fields, TIME_NAMES},
     key_spec::KeySpec,
-    parser::{Fields, TIME_NAMES},
     read::{Read, Request, Unreadable},
     time::TimeReader,
 };

@@ -2,11 +2,12 @@
 //! others write them.
 
 use super::{
+    fields::{Fields, TIME_NAMES},
     key_spec::KeySpec,
-    parser::{Fields, TIME_NAMES},
     read::{Read, Request, Unreadable},
     time::TimeReader,
-    walk::{Tree, Value},
+    tree::{Tree, Value},
+    walk::find,
 };
 
 /// The fields that servers put the address of the client in.
@@ -78,7 +79,7 @@ impl Json {
 
     /// Reads a line.
     pub(super) fn read<'a>(&mut self, line: &'a [u8]) -> Result<Read<'a>, Unreadable> {
-        let [time, key, cost] = self.tree.find(line).ok_or(Unreadable::Json)?;
+        let [time, key, cost] = find(&self.tree, line).ok_or(Unreadable::Json)?;
         let time = time.ok_or(Unreadable::NoTime)?;
         let at = self.times.read(&time.text()).ok_or(Unreadable::Time)?;
         let cost = cost.map_or(Some(1), Value::whole).ok_or(Unreadable::Cost)?;

@@ -59,8 +59,8 @@ impl fmt::Display for KeySpec {
 }
 
 impl KeySpec {
-    /// Returns the key for a value of the log; `None` if the log says that
-    /// there is no value.
+    /// Returns the key for a value of the log; `None` if the value is empty or
+    /// the dash that logs write instead of one.
     pub(super) fn key<'a>(&self, value: Cow<'a, [u8]>, prefix: u8) -> Option<Cow<'a, [u8]>> {
         let value = match self {
             Self::Header(name) if name == "x-forwarded-for" => last_entry(value),

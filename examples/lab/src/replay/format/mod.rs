@@ -5,12 +5,14 @@ mod access_log;
 mod clf;
 mod csv;
 mod detect;
+mod fields;
 mod format;
 mod json;
 mod key_spec;
 mod parser;
 mod read;
 mod time;
+mod tree;
 mod walk;
 
 #[cfg(test)]
@@ -18,7 +20,8 @@ mod fuzz;
 
 pub(crate) use self::{
     detect::detect,
-    parser::{Fields, Parser},
+    fields::Fields,
+    parser::Parser,
     read::{Read, Request, Unreadable},
 };
 pub use self::{format::Format, key_spec::KeySpec};

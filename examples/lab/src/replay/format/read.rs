@@ -1,4 +1,5 @@
-//! What a line holds, or why it cannot be read. All parsers return these types.
+//! The request of a line, or the reason why it cannot be read. All parsers return
+//! these types.
 
 use std::{borrow::Cow, fmt};
 

@@ -4,88 +4,22 @@ use std::{borrow::Cow, fmt};
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// How many different values a line is searched for.
-const SLOTS: usize = 3;
+use super::tree::{Found, SLOTS, Tree, Value};
 
-/// The fields to find, by the objects that contain them.
-#[derive(Debug, Default)]
-pub(super) struct Tree {
-    children: Vec<(String, Tree)>,
-    /// The value that this field is for, and its priority: the lowest of those
-    /// found is taken.
-    slot: Option<(usize, usize)>,
-}
-
-/// A value of a line.
-#[derive(Debug)]
-pub(super) enum Value<'a> {
-    Text(Cow<'a, str>),
-    Whole(u64),
-    /// A signed or a broken number, or a boolean.
-    Other(String),
-}
-
-/// What was found so far, with its priority.
-type Found<'a> = [Option<(usize, Value<'a>)>; SLOTS];
-
-impl Tree {
-    /// Looks for fields of these names, in this order, as the value of a slot.
-    /// A dot leads into an object, or is a part of the name.
-    pub(super) fn add(&mut self, slot: usize, names: &[&str]) {
-        for (priority, name) in names.iter().enumerate() {
-            let mut node = &mut *self;
-            for part in name.split('.') {
-                node = node.child(part);
-            }
-            node.slot = Some((slot, priority));
-            self.child(name).slot = Some((slot, priority));
-        }
+/// Returns the values of the slots; `None` if the line is not an object.
+pub(super) fn find<'a>(tree: &Tree, line: &'a [u8]) -> Option<[Option<Value<'a>>; SLOTS]> {
+    if line.trim_ascii_start().first() != Some(&b'{') {
+        return None;
     }
-
-    /// Returns the child of this name, which is added if it is missing.
-    fn child(&mut self, name: &str) -> &mut Self {
-        let found = self.children.iter().position(|(known, _)| known == name);
-        let index = found.unwrap_or_else(|| {
-            self.children.push((name.to_owned(), Self::default()));
-            self.children.len() - 1
-        });
-        &mut self.children[index].1
-    }
-
-    /// Returns the values of the slots; `None` if the line is not an object.
-    pub(super) fn find<'a>(&self, line: &'a [u8]) -> Option<[Option<Value<'a>>; SLOTS]> {
-        if line.trim_ascii_start().first() != Some(&b'{') {
-            return None;
-        }
-        let mut found = Found::default();
-        let mut json = serde_json::Deserializer::from_slice(line);
-        let walk = Walk {
-            tree: self,
-            found: &mut found,
-        };
-        walk.deserialize(&mut json).ok()?;
-        json.end().ok()?;
-        Some(found.map(|found| found.map(|(_, value)| value)))
-    }
-}
-
-impl<'a> Value<'a> {
-    pub(super) fn text(self) -> Cow<'a, [u8]> {
-        match self {
-            Self::Text(Cow::Borrowed(text)) => Cow::Borrowed(text.as_bytes()),
-            Self::Text(Cow::Owned(text)) | Self::Other(text) => Cow::Owned(text.into_bytes()),
-            Self::Whole(number) => Cow::Owned(number.to_string().into_bytes()),
-        }
-    }
-
-    /// Returns the value as a whole number below 2^32.
-    pub(super) fn whole(self) -> Option<u32> {
-        match self {
-            Self::Whole(number) => number.try_into().ok(),
-            Self::Text(text) => text.parse().ok(),
-            Self::Other(_) => None,
-        }
-    }
+    let mut found = Found::default();
+    let mut json = serde_json::Deserializer::from_slice(line);
+    let walk = Walk {
+        tree,
+        found: &mut found,
+    };
+    walk.deserialize(&mut json).ok()?;
+    json.end().ok()?;
+    Some(found.map(|found| found.map(|(_, value)| value)))
 }
 
 /// Walks through a value, where `tree` says what to take from it.

@@ -17,15 +17,11 @@ pub(super) type Input = Box<dyn Read>;
 /// The first bytes of files that have to be converted: what they are, and the
 /// command.
 const FOREIGN: [(&[u8], &str, &str); 5] = [
-    (
-        &[0x28, 0xb5, 0x2f, 0xfd],
-        "compressed by zstd",
-        "zstd -dc FILE",
-    ),
-    (&[0xfd, b'7', b'z', b'X'], "compressed by xz", "xz -dc FILE"),
-    (b"BZh", "compressed by bzip2", "bzip2 -dc FILE"),
-    (&[0xff, 0xfe], "UTF-16", "iconv -f UTF-16 -t UTF-8 FILE"),
-    (&[0xfe, 0xff], "UTF-16", "iconv -f UTF-16 -t UTF-8 FILE"),
+    (&[0x28, 0xb5, 0x2f, 0xfd], "compressed by zstd", "zstd -dc"),
+    (&[0xfd, b'7', b'z', b'X'], "compressed by xz", "xz -dc"),
+    (b"BZh", "compressed by bzip2", "bzip2 -dc"),
+    (&[0xff, 0xfe], "UTF-16", "iconv -f UTF-16 -t UTF-8"),
+    (&[0xfe, 0xff], "UTF-16", "iconv -f UTF-16 -t UTF-8"),
 ];
 
 const GZIP: &[u8] = &[0x1f, 0x8b];

@@ -6,14 +6,14 @@ use clap::Args;
 
 use crate::replay::format::{Fields, Format, KeySpec};
 
-/// What to read, and whose requests are counted together.
+/// The files to read, and the part of a request that is its key.
 #[derive(Clone, Debug, Args)]
 pub struct InputArgs {
     /// Logs in any order, plain or gzip; - is standard input
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
 
-    /// What is counted together: ip, path, header:NAME or field:NAME (a.b is nested)
+    /// Key of a request: ip, path, header:NAME or field:NAME (a.b is nested)
     #[arg(long, value_name = "KEY", default_value = "ip")]
     pub(crate) key: KeySpec,
 

@@ -1,4 +1,4 @@
-//! What was read, and what could not be.
+//! Counts of the lines that were read, and of those that could not be.
 
 use std::{fmt::Write, path::Path};
 
@@ -13,7 +13,7 @@ const SHOWN: usize = 10;
 /// How many characters of an unreadable line are shown.
 const SHOWN_CHARS: usize = 80;
 
-/// What was read.
+/// Counts of lines and requests.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct InputTally {
     /// Lines that are not blank.

@@ -29,7 +29,7 @@ pub(super) trait Column: Send {
     fn finish(&mut self) -> Counted;
 }
 
-/// What a column counted.
+/// The counts of a column.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Counted {
     /// Requests that were refused, or waited.
@@ -39,7 +39,7 @@ pub(super) struct Counted {
     pub(super) longest_wait_us: Tick,
     /// The refused requests of each minute.
     pub(super) series: Series,
-    /// What was refused to each key.
+    /// The refused requests of each key.
     pub(super) refusals: HashMap<KeyId, Refusal, ahash::RandomState>,
     /// Differences from the old policy.
     pub(super) change: Change,

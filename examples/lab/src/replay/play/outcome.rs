@@ -1,11 +1,16 @@
-//! What came out of playing, for a part of the keys or for all.
+//! The result of playing a part of the keys, or all.
 
 use compact_str::CompactString;
 use sluicegate::clock::Tick;
 
-use super::{refusal::Refusal, series::Series, versus::Versus};
+use super::{
+    column::Counted,
+    refusal::Refusal,
+    series::Series,
+    versus::{Change, Versus},
+};
 
-/// What came out of playing.
+/// The result of playing.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Outcome {
     /// Requests that were played.
@@ -22,7 +27,7 @@ pub(crate) struct Outcome {
     pub(crate) policies: Vec<PolicyOutcome>,
 }
 
-/// What one policy did.
+/// The result of one policy.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PolicyOutcome {
     pub(crate) refused: u64,
@@ -53,6 +58,25 @@ impl Outcome {
 }
 
 impl PolicyOutcome {
+    /// The outcome of a column. `old` is what the old policy counted.
+    pub(super) fn new(counted: Counted, old: Option<&Counted>, names: &[CompactString]) -> Self {
+        let versus = Versus {
+            requests: counted.change,
+            keys: old
+                .map(|old| change_of_keys(old, &counted))
+                .unwrap_or_default(),
+        };
+        let named = |(id, refusal)| (names[id as usize].clone(), refusal);
+        Self {
+            refused: counted.refused,
+            waited: counted.waited,
+            longest_wait_us: counted.longest_wait_us,
+            series: counted.series,
+            keys: counted.refusals.into_iter().map(named).collect(),
+            versus,
+        }
+    }
+
     fn merge(&mut self, other: Self) {
         self.refused += other.refused;
         self.waited += other.waited;
@@ -60,5 +84,19 @@ impl PolicyOutcome {
         self.series.merge(other.series);
         self.keys.extend(other.keys);
         self.versus.merge(other.versus);
+    }
+}
+
+/// Counts the keys that each of two policies refuses.
+fn change_of_keys(old: &Counted, new: &Counted) -> Change {
+    let both = old
+        .refusals
+        .keys()
+        .filter(|id| new.refusals.contains_key(id));
+    let both = both.count() as u64;
+    Change {
+        both,
+        only_old: old.refusals.len() as u64 - both,
+        only_new: new.refusals.len() as u64 - both,
     }
 }

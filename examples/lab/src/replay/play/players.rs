@@ -15,7 +15,7 @@ const BATCH: usize = 4_096;
 /// How many batches may wait for a thread.
 const WAITING_BATCHES: usize = 4;
 
-/// What to play.
+/// The policies to play, and how.
 #[derive(Clone, Debug)]
 pub(crate) struct PlaySettings {
     /// The policies, the old one first if there is one.

@@ -1,8 +1,8 @@
-//! What a policy refused to one key.
+//! The refused requests of one key.
 
 use sluicegate::clock::Tick;
 
-/// What a policy refused to one key.
+/// The refused requests of one key under one policy.
 ///
 /// A spell begins with a refused request and ends with the next one that is
 /// admitted. If none follows, it ends with its last refused request.

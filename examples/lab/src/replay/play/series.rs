@@ -8,8 +8,8 @@ const MAX_STEPS: usize = 14 * 24 * 60;
 
 const MINUTE_US: Tick = 60_000_000;
 
-/// Counts for each minute. If that takes more than two weeks of minutes, for
-/// each two minutes, each four, and so on.
+/// Counts for each minute. Steps become twice as long, as often as necessary, so
+/// that there are never more than two weeks of minutes.
 ///
 /// ```
 /// use lab::replay::Series;

@@ -1,15 +1,13 @@
 //! A part of the keys, played through all policies by one thread.
 
-use compact_str::CompactString;
 use sluicegate::{InvalidSetting, clock::Tick};
 
 use super::{
     batch::Played,
-    column::{Column, Counted, NewColumn},
+    column::{Column, NewColumn},
     keys::Keys,
     outcome::{Outcome, PolicyOutcome},
     series::Series,
-    versus::{Change, Versus},
 };
 use crate::replay::{event::Event, policy::Policy};
 
@@ -121,7 +119,7 @@ impl Shard {
         })
     }
 
-    /// Returns what came out.
+    /// Returns the result.
     pub(super) fn finish(mut self) -> Outcome {
         let counted: Vec<_> = self
             .columns
@@ -133,7 +131,7 @@ impl Shard {
         let names = self.keys.into_names();
         let policies = counted
             .into_iter()
-            .map(|counted| policy_outcome(counted, old.as_ref(), &names));
+            .map(|counted| PolicyOutcome::new(counted, old.as_ref(), &names));
         Outcome {
             requests,
             keys,
@@ -142,40 +140,5 @@ impl Shard {
             arrived: self.arrived,
             policies: policies.collect(),
         }
-    }
-}
-
-fn policy_outcome(
-    counted: Counted,
-    old: Option<&Counted>,
-    names: &[CompactString],
-) -> PolicyOutcome {
-    let versus = Versus {
-        requests: counted.change,
-        keys: old
-            .map(|old| change_of_keys(old, &counted))
-            .unwrap_or_default(),
-    };
-    let named = |(id, refusal)| (names[id as usize].clone(), refusal);
-    PolicyOutcome {
-        refused: counted.refused,
-        waited: counted.waited,
-        longest_wait_us: counted.longest_wait_us,
-        series: counted.series,
-        keys: counted.refusals.into_iter().map(named).collect(),
-        versus,
-    }
-}
-
-fn change_of_keys(old: &Counted, new: &Counted) -> Change {
-    let both = old
-        .refusals
-        .keys()
-        .filter(|id| new.refusals.contains_key(id));
-    let both = both.count() as u64;
-    Change {
-        both,
-        only_old: old.refusals.len() as u64 - both,
-        only_new: new.refusals.len() as u64 - both,
     }
 }

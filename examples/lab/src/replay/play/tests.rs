@@ -27,8 +27,8 @@ impl WithRule for Refusals<'_> {
     }
 }
 
-/// What a key was refused: the count, the first and the last instant, and the
-/// lengths of the spells.
+/// The refused requests of a key: their count, the first and the last instant,
+/// and the lengths of the spells.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Expected {
     count: u64,
@@ -37,7 +37,7 @@ struct Expected {
     spells: Vec<u64>,
 }
 
-/// Returns what each refused key was refused.
+/// Returns the refused requests of each key that has any.
 fn by_key(events: &[Event], refused: &[bool]) -> BTreeMap<String, Expected> {
     let mut requests: BTreeMap<String, Vec<(u64, bool)>> = BTreeMap::new();
     for (event, refused) in events.iter().zip(refused) {
@@ -106,7 +106,7 @@ fn policies(amount: u64, burst: u64, period_s: u64) -> Vec<Policy> {
         .to_vec()
 }
 
-/// Counts pairs of what the old and the new policy refuse.
+/// Counts pairs that say whether the old and the new policy refuse.
 fn change(pairs: impl Iterator<Item = (bool, bool)>) -> Change {
     pairs.fold(Change::default(), |mut change, pair| {
         match pair {

@@ -1,8 +1,8 @@
-//! What changes from the old policy to a new one.
+//! The difference between the old policy and a new one.
 
 use serde::Serialize;
 
-/// What changes from the old policy to a new one.
+/// The difference between the old policy and a new one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Versus {
     pub(crate) requests: Change,

@@ -40,7 +40,7 @@ impl FromStr for RuleChoice {
     }
 }
 
-/// Reads a policy, for each of `rules` if it names none itself.
+/// Reads a policy. One that names no rule is a policy of each of `rules`.
 ///
 /// # Errors
 ///

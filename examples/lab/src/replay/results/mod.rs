@@ -1,7 +1,9 @@
-//! What a replay tells: as JSON, and as text for a terminal.
+//! The results of a replay: as JSON, and as text for a terminal.
 
 mod amounts;
 mod columns;
+mod drawing;
+mod notes;
 mod replay_results;
 mod summarize;
 mod text;
@@ -10,6 +12,7 @@ pub use self::replay_results::{PolicyResults, RefusedKey, ReplayResults};
 pub(crate) use self::{
     amounts::{count, instant, share, span},
     columns::Columns,
+    notes::input_notes,
     summarize::{About, summarize},
-    text::{input_notes, text},
+    text::text,
 };

@@ -31,7 +31,7 @@ pub struct ReplayResults {
     pub last_us: Tick,
     /// All requests over time.
     pub arrived: Series,
-    /// What could not be read.
+    /// Counts of lines, and of those that cannot be read.
     pub(crate) input: InputTally,
     /// The policy of `--against`.
     pub against: Option<PolicyResults>,
@@ -39,7 +39,7 @@ pub struct ReplayResults {
     pub policies: Vec<PolicyResults>,
 }
 
-/// What one policy did.
+/// The decisions of one policy.
 #[derive(Clone, Debug, Serialize)]
 pub struct PolicyResults {
     /// The rule, such as `token-bucket`.
@@ -60,13 +60,13 @@ pub struct PolicyResults {
     pub longest_us: Tick,
     /// The refused requests over time.
     pub refused_over_time: Series,
-    /// What changes from the policy of `--against`.
+    /// The difference from the policy of `--against`.
     pub(crate) versus: Option<Versus>,
     /// The keys that were refused most, as many as `--top` says.
     pub top: Vec<RefusedKey>,
 }
 
-/// What one policy refused to one key.
+/// The refused requests of one key under one policy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RefusedKey {
     /// The key.

@@ -1,4 +1,4 @@
-//! Makes results of what the threads counted.
+//! Makes results from the counts of the threads.
 
 use std::cmp::Reverse;
 
@@ -12,7 +12,7 @@ use crate::replay::{
     policy::Policy,
 };
 
-/// What else the results tell.
+/// The other contents of the results.
 pub(crate) struct About {
     pub(crate) key: String,
     pub(crate) first_us: Tick,

@@ -5,18 +5,11 @@ use std::fmt::Write;
 use super::{
     amounts::{count, instant, share, span},
     columns::Columns,
+    drawing::draw,
+    notes::{input_notes, room_notes},
     replay_results::{PolicyResults, RefusedKey, ReplayResults},
 };
-use crate::replay::{
-    input::InputTally,
-    play::{Change, Series},
-};
-
-/// How many characters wide a drawing of a series is.
-const DRAWN: usize = 60;
-
-/// The heights of a drawing, from nothing to the largest count.
-const HEIGHTS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+use crate::replay::play::Change;
 
 /// Returns the results as text.
 pub(crate) fn text(results: &ReplayResults) -> String {
@@ -36,54 +29,6 @@ pub(crate) fn text(results: &ReplayResults) -> String {
         text.push_str(&details(policy, results));
     }
     text
-}
-
-/// Returns a line about each kind of input that was not played.
-pub(crate) fn input_notes(input: &InputTally) -> String {
-    let mut notes = String::new();
-    if input.unreadable > 0 {
-        let (unreadable, lines) = (count(input.unreadable), count(input.lines));
-        let _ = writeln!(
-            notes,
-            "{unreadable} of {lines} lines cannot be read, the first of them\n{}",
-            input.list().trim_end()
-        );
-    }
-    if input.without_key > 0 {
-        let _ = writeln!(
-            notes,
-            "{} requests have no key and were not played",
-            count(input.without_key)
-        );
-    }
-    if input.late > 0 {
-        let _ = writeln!(
-            notes,
-            "{} requests came too late for --reorder, by up to {}, and were not played",
-            count(input.late),
-            span(input.latest_us),
-        );
-    }
-    notes
-}
-
-fn room_notes(results: &ReplayResults) -> String {
-    let mut notes = String::new();
-    if results.forgotten_keys > 0 {
-        let _ = writeln!(
-            notes,
-            "{} idle keys were forgotten to make room; those that came back count again",
-            count(results.forgotten_keys)
-        );
-    }
-    if results.without_room > 0 {
-        let _ = writeln!(
-            notes,
-            "{} requests were not played, because there was no room for their keys: raise --max-keys",
-            count(results.without_room)
-        );
-    }
-    notes
 }
 
 /// One row for each policy.
@@ -186,24 +131,4 @@ fn printable(key: &str) -> String {
         Some(_) => escaped + "...",
         None => escaped,
     }
-}
-
-/// Draws a series over the time of all requests. The largest count of a
-/// character is as high as one.
-fn draw(series: &Series, all: &Series) -> String {
-    let end = all.start_us() + all.counts().len() as u64 * all.step_us();
-    let width = (end - all.start_us())
-        .div_ceil(DRAWN as u64)
-        .max(all.step_us());
-    let mut drawn = vec![0_u64; (end - all.start_us()).div_ceil(width) as usize];
-    for (index, count) in series.counts().iter().enumerate() {
-        let at = series.start_us() + index as u64 * series.step_us();
-        let column = at.saturating_sub(all.start_us()) / width;
-        if let Some(cell) = drawn.get_mut(column as usize) {
-            *cell += count;
-        }
-    }
-    let largest = drawn.iter().copied().max().unwrap_or(0).max(1);
-    let height = |count: &u64| HEIGHTS[(count * 8).div_ceil(largest) as usize];
-    drawn.iter().map(height).collect()
 }
