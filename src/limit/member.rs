@@ -6,8 +6,8 @@
 //! into a [`Rollback`] by `guard`, which is committed or else rolls back when
 //! it is dropped. All other methods only read.
 //!
-//! The bucket of a [`HoldMember`] can also `hold` a charge for longer than the
-//! check, which is settled when the request has ended.
+//! `hold` charges for longer than the check: its charge is settled when the
+//! request has ended.
 //!
 //! `Local`, `Redis` and `Tiers` implement it. It is private, so that no other
 //! type can.
@@ -17,7 +17,7 @@ use std::sync::Arc;
 #[cfg(feature = "redis")]
 use super::redis::AllRequest;
 use super::{
-    all::Failure,
+    all::{Failure, MemberError},
     decision::Decision,
     hold::Holding,
     limiter::Limiter,
@@ -45,9 +45,9 @@ pub(crate) trait MemberBucket {
     /// `None` if that needs a call; then see [`remote`](Self::remote).
     fn reserve(&self, request: CheckRequest) -> Option<Reserved>;
 
-    /// Charges the cost at once, or books a place where the rule has a queue,
-    /// and holds it. `None` unless the member is a [`HoldMember`].
-    fn hold(&self, request: CheckRequest) -> Option<Holding>;
+    /// Charges the cost, or books a place where the rule has a queue, and holds
+    /// it.
+    fn hold(&self, request: CheckRequest) -> Holding<MemberError>;
 
     /// Gives back what was charged.
     fn roll_back(&self, charge: Charge);
@@ -78,9 +78,6 @@ pub(crate) trait MemberBucket {
         None
     }
 }
-
-/// A member whose buckets can hold a charge until it is settled.
-pub(crate) trait HoldMember<K: ?Sized>: Member<K> {}
 
 /// Returns the decision about a cost of 0.
 pub(crate) type Peek = Box<dyn Fn() -> Decision + Send + Sync>;

@@ -2,23 +2,27 @@
 
 mod storm;
 
-use std::{collections::HashMap, fmt::Debug, sync::Arc, time::Duration};
+use std::{collections::HashMap, convert::Infallible, fmt::Debug, sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
+use http::{Request, Response};
+use http_body_util::BodyExt;
 use proptest::{
     collection::vec,
     prelude::{Strategy, any, prop_oneof},
     test_runner::{Config, TestRunner},
 };
 use sluicegate::{
+    key,
     limit::{
-        Cost, FailClosed, FailOpen, FixedWindow, GiveBack, Hold, HoldError, LeakyBucket, Local,
-        OrElse, Policy, Quota, Redis, RedisBuilder, Scripted, SlidingLog, SlidingWindow,
-        TokenBucket, Wait,
+        All, Cost, End, FailClosed, FailOpen, FixedWindow, GiveBack, Hold, HoldError, HoldLimiter,
+        LeakyBucket, Local, OrElse, Policy, Quota, RateLimitLayer, Redis, RedisBuilder, Scripted,
+        SlidingLog, SlidingWindow, TokenBucket, Wait,
     },
     redis::Connection,
 };
 use tokio::{runtime::Runtime, time::Instant};
+use tower::{Layer, ServiceExt, service_fn};
 
 use crate::{
     connection::{builder, until},
@@ -278,6 +282,75 @@ async fn a_hold_and_its_settlement_are_two_commands() {
     let settled = async || Ledger::read(&server).sum("settled") == 20;
     until("all are settled", settled).await;
     assert_eq!(limiter.counts().requests - before, 40);
+}
+
+#[tokio::test]
+async fn all_limits_hold_and_settle_or_none() {
+    let server = Server::start();
+    let connection = connect(&server).await;
+    let limit = |name, amount| {
+        let rule = TokenBucket::new(daily(amount));
+        Redis::new(name, rule, &connection, FailClosed)
+    };
+    let (user, tenant) = (limit("user", 10), limit("tenant", 15));
+    let here = Local::keyed(TokenBucket::new(daily(100)));
+    let all = All((here.clone(), user.clone(), tenant.clone())).one_key();
+    let hold = all.hold("k", 8).await.unwrap();
+    let left_here = || here.peek("k").remaining();
+    assert_eq!(
+        (left_here(), left(&user).await, left(&tenant).await),
+        (92, 2, 7)
+    );
+    hold.settle(5);
+    until_left(&user, 5).await;
+    until_left(&tenant, 10).await;
+    assert_eq!(left_here(), 95);
+    // The tenant's limit denies, and the others get their charges back.
+    tenant.debit("k", 8).await.unwrap();
+    let denied = all.hold("k", 3).await.unwrap_err();
+    assert!(denied.denial().is_some_and(|denial| denial.limit() == 15));
+    until_left(&user, 5).await;
+    assert_eq!((left_here(), left(&tenant).await), (95, 2));
+    // A caller that has gone leaves no charge.
+    drop(all.hold("k", 2));
+    until_left(&user, 5).await;
+    until_left(&tenant, 2).await;
+    assert_eq!(left_here(), 95);
+}
+
+#[tokio::test]
+async fn if_one_limit_fails_closed_all_charges_go_back() {
+    let mut server = Server::start();
+    let connection = builder(server.url().as_str()).connect().await.unwrap();
+    let far = Redis::new("far", TokenBucket::new(daily(10)), &connection, FailClosed);
+    let here = Local::keyed(TokenBucket::new(daily(100)));
+    let all = All((here.clone(), far)).one_key();
+    server.kill();
+    let failed = all.hold("k", 8).await.unwrap_err();
+    assert!(matches!(failed, HoldError::Limiter(_)));
+    assert_eq!(here.peek("k").remaining(), 100);
+}
+
+#[tokio::test]
+async fn a_layer_settles_for_the_fleet() {
+    let server = Server::start();
+    let rule = TokenBucket::new(daily(100));
+    let limiter = Redis::new("api", rule, &connect(&server).await, FailClosed);
+    let layer = RateLimitLayer::new(limiter.clone())
+        .key(key::by(|_: &Request<String>| Some("k")))
+        .cost(|_: &Request<String>| 40)
+        .settle(|end: &End<'_>| end.bytes());
+    let answer = service_fn(async |_: Request<String>| {
+        Ok::<_, Infallible>(Response::new(String::from("hello")))
+    });
+    let response = layer
+        .layer(answer)
+        .oneshot(Request::default())
+        .await
+        .unwrap();
+    assert_eq!(left(&limiter).await, 60);
+    response.into_body().collect().await.unwrap();
+    until_left(&limiter, 95).await;
 }
 
 /// A step of a history on one bucket. Holds are chosen by their index.

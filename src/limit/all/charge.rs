@@ -178,7 +178,7 @@ impl<'a> AllBuckets<'a> {
     }
 
     /// The denial, if a bucket in another process is known to deny.
-    fn remote_denial(&self) -> Option<Decision> {
+    pub(super) fn remote_denial(&self) -> Option<Decision> {
         let (index, denial) = self.remote().find_map(|(index, bucket, request)| {
             Some((index, bucket.certain_denial(request)?.by(index)))
         })?;

@@ -4,9 +4,9 @@ use std::{convert::Infallible, fmt};
 
 /// The error of any member.
 #[cfg(not(feature = "redis"))]
-pub(super) type MemberError = Infallible;
+pub(crate) type MemberError = Infallible;
 #[cfg(feature = "redis")]
-pub(super) type MemberError = crate::redis::Error;
+pub(crate) type MemberError = crate::redis::Error;
 
 /// The error of a limiter that can be one of several.
 ///

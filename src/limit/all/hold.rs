@@ -3,7 +3,12 @@
 //! Each bucket makes a hold of its own. They become one when all have admitted;
 //! until then each gives its charge back when it is dropped.
 
-use super::{charge::AllBuckets, combined::Combined, failure::Failure, notes::Notes};
+use super::{
+    charge::AllBuckets,
+    combined::Combined,
+    failure::{Failure, MemberError},
+    notes::Notes,
+};
 use crate::limit::{
     decision::Decision,
     hold::{GiveBack, Held, Hold, HoldError, Holding},
@@ -30,8 +35,8 @@ struct MemberHold {
 
 enum MemberHolding {
     Done(Hold<GiveBack>),
-    /// It waits for its place in a queue.
-    Waiting(Holding),
+    /// It waits for Redis, or for its place in a queue.
+    Waiting(Holding<MemberError>),
 }
 
 impl<'a> HoldBuckets<'a> {
@@ -54,19 +59,28 @@ impl<'a> HoldBuckets<'a> {
     }
 
     /// Holds in all buckets, or in none.
-    pub(super) fn hold<E: Failure>(&self, notes: Option<Notes>) -> Holding<E> {
-        match self.each() {
-            Ok(members) => PendingHold {
-                members,
-                estimate: self.estimate,
-                notes,
+    pub(super) fn hold<E: Failure>(&self, mut notes: Option<Notes>) -> Holding<E> {
+        let denied = match self.all.remote_denial() {
+            Some(denial) => Err(HoldError::Denied(denial)),
+            None => self.each(),
+        };
+        match denied {
+            Ok(members) => {
+                if let Some(notes) = &mut notes {
+                    notes.watch(self.members());
+                }
+                PendingHold {
+                    members,
+                    estimate: self.estimate,
+                    notes,
+                }
+                .holding()
             }
-            .holding(),
-            Err((member, denial)) => {
-                let denial = self.all.longest_denial_after(member, denial);
+            Err(HoldError::Denied(denial)) => {
                 self.all.note_refusal(&denial, notes);
                 Holding::now(Err(HoldError::Denied(denial)))
             }
+            Err(HoldError::Limiter(error)) => Holding::now(Err(HoldError::Limiter(E::of(error)))),
         }
     }
 
@@ -74,17 +88,19 @@ impl<'a> HoldBuckets<'a> {
     ///
     /// # Errors
     ///
-    /// With the index and the denial of the first bucket that denies. The
-    /// others have their charges back.
-    fn each(&self) -> Result<Vec<MemberHold>, (usize, Decision)> {
+    /// With the denial or the error of the first bucket that has none. The
+    /// others get their charges back.
+    fn each(&self) -> Result<Vec<MemberHold>, HoldError<MemberError>> {
         let mut members = Vec::with_capacity(self.buckets.len());
         for (member, bucket, request) in self.all.requests() {
-            let holding = bucket.hold(request);
-            let holding = holding.expect("the bucket of a `HoldMember` can hold");
-            let holding = match holding.try_now() {
+            let holding = match bucket.hold(request).try_now() {
                 Ok(Ok(hold)) => MemberHolding::Done(hold.or_give_back()),
-                Ok(Err(HoldError::Denied(denial))) => return Err((member, denial)),
                 Err(waiting) => MemberHolding::Waiting(waiting),
+                Ok(Err(HoldError::Denied(denial))) => {
+                    let denial = self.all.longest_denial_after(member, denial);
+                    return Err(HoldError::Denied(denial));
+                }
+                Ok(Err(error)) => return Err(error),
             };
             let same = self
                 .buckets
@@ -113,26 +129,45 @@ impl PendingHold {
     fn holding<E: Failure>(self) -> Holding<E> {
         let is_waiting = |it: &MemberHold| matches!(it.holding, MemberHolding::Waiting(_));
         match self.members.iter().any(is_waiting) {
-            true => Holding::later(async move { Ok(self.wait().await) }),
-            false => Holding::now(Ok(self.finish(false))),
+            true => Holding::later(self.wait()).map_err(E::of),
+            false => Holding::now(Ok(self.finish())),
         }
     }
 
-    /// Waits for all places. They fall due at instants, so this takes as long
-    /// as the last of them.
-    async fn wait(mut self) -> Hold {
-        for member in &mut self.members {
-            if let MemberHolding::Waiting(waiting) = &mut member.holding {
-                let hold = waiting.await.expect("a booked place admits when it is due");
-                member.holding = MemberHolding::Done(hold.or_give_back());
+    /// Waits for the replies of Redis and for all places. Places fall due at
+    /// instants, so this takes as long as the last of them. The first member
+    /// that denies ends it: the others are dropped with this, and give their
+    /// charges back.
+    async fn wait(mut self) -> Result<Hold, HoldError<MemberError>> {
+        for it in &mut self.members {
+            let MemberHolding::Waiting(waiting) = &mut it.holding else {
+                continue;
+            };
+            match waiting.await {
+                Ok(hold) => it.holding = MemberHolding::Done(hold.or_give_back()),
+                Err(HoldError::Denied(denial)) => {
+                    let denial = denial.by(it.member);
+                    return Err(self.refuse(denial));
+                }
+                Err(error) => return Err(error),
             }
         }
-        self.finish(true)
+        Ok(self.finish())
+    }
+
+    /// Gives back what is held, before the notes peek at what is left.
+    fn refuse(mut self, denial: Decision) -> HoldError<MemberError> {
+        self.members.clear();
+        if let Some(notes) = self.notes {
+            notes.refused(&denial);
+        }
+        HoldError::Denied(denial)
     }
 
     /// Makes one hold of all.
-    fn finish(self, has_waited: bool) -> Hold {
+    fn finish(self) -> Hold {
         let (mut combined, mut notes) = (Combined::default(), self.notes);
+        let mut has_waited = false;
         let mut charges = Vec::with_capacity(self.members.len());
         for MemberHold {
             member,
@@ -144,6 +179,7 @@ impl PendingHold {
                 unreachable!("`wait` has ended all waits");
             };
             combined.add(member, hold.decision());
+            has_waited |= hold.decision().is_of_a_wait();
             if let Some(notes) = &mut notes {
                 notes.decided(member, hold.decision());
             }

@@ -96,6 +96,13 @@ use crate::limit::{
 /// [`wait`](crate::limit::RateLimitLayer::wait) bounds the wait in a queue, and has no
 /// other effect.
 ///
+/// # Holds
+///
+/// [`HoldLimiter::hold`](crate::limit::HoldLimiter::hold) charges an estimate to
+/// each of its limits, and [`Hold::settle`](crate::limit::Hold::settle) settles it
+/// in all of them. Limits in Redis are each asked in a call of their own, at the
+/// same time, so one of them is charged for a moment although another refuses.
+///
 /// # When Redis does not answer
 ///
 /// The policy of each limit decides for that limit. If one is `FailClosed`, the

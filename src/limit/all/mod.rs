@@ -14,5 +14,5 @@ mod notes;
 mod pending;
 mod tuples;
 
-pub(crate) use self::failure::Failure;
+pub(crate) use self::failure::{Failure, MemberError};
 pub use self::limiter::{All, OneKey};

@@ -13,7 +13,7 @@ use crate::limit::{
     decision::Decision,
     hold::{HoldLimiter, Holding},
     limiter::{Backend, Check, LimitNames, Limiter, Wait},
-    member::{HoldMember, Member, MemberBucket},
+    member::{Member, MemberBucket},
     others::Others,
     reservation::Reservation,
     rules::quota::Cost,
@@ -148,7 +148,7 @@ macro_rules! tuple {
             $($index $limiter (self.0.$index, &key.$index))+
         }
         hold_limiter! {
-            [$($key, $limiter: HoldMember<$key>),+] All<($($limiter,)+)>, ($($key,)+), self key;
+            [$($key, $limiter: Member<$key>),+] All<($($limiter,)+)>, ($($key,)+), self key;
             $($index $limiter (self.0.$index, &key.$index))+
         }
 
@@ -158,7 +158,7 @@ macro_rules! tuple {
             $($index $limiter (self.0.0.$index, key))+
         }
         hold_limiter! {
-            [K: ?Sized, $($limiter: HoldMember<K>),+] All<OneKey<($($limiter,)+)>>, K, self key;
+            [K: ?Sized, $($limiter: Member<K>),+] All<OneKey<($($limiter,)+)>>, K, self key;
             $($index $limiter (self.0.0.$index, key))+
         }
     };

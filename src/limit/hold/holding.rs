@@ -43,6 +43,21 @@ impl<E> Holding<E> {
         Self(State::Later(Box::pin(answer)))
     }
 
+    /// Converts the error of the limiter.
+    pub(crate) fn map_err<E2>(self, map: impl FnOnce(E) -> E2 + Send + 'static) -> Holding<E2>
+    where
+        E: Send + 'static,
+    {
+        let map = move |error| match error {
+            HoldError::Denied(denial) => HoldError::Denied(denial),
+            HoldError::Limiter(error) => HoldError::Limiter(map(error)),
+        };
+        match self.try_now() {
+            Ok(answer) => Holding::now(answer.map_err(map)),
+            Err(pending) => Holding::later(async move { pending.await.map_err(map) }),
+        }
+    }
+
     /// Returns the answer if it is ready without being polled.
     ///
     /// # Errors

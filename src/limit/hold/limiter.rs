@@ -9,10 +9,9 @@ use crate::limit::{
 
 /// A limiter that charges an estimate, which is settled later.
 ///
-/// Implemented by [`Local`](crate::limit::Local), `Redis`, and
-/// [`Tiers`](crate::limit::Tiers) of such limiters; and by
-/// [`All`](crate::limit::All) of limiters in this process, where a hold charges and
-/// settles all buckets.
+/// Implemented by [`Local`](crate::limit::Local), `Redis`,
+/// [`Tiers`](crate::limit::Tiers), and [`All`](crate::limit::All), where a hold
+/// charges and settles all buckets.
 pub trait HoldLimiter<K: ?Sized>: Limiter<K> {
     /// Charges `estimate` if it is there, like [`Limiter::check`]. Does not
     /// sleep: if the decision of the hold is a verdict of

@@ -13,7 +13,6 @@ use crate::{
         decision::Decision,
         hold::{Held, HeldCharge, Hold, HoldError, HoldLimiter, Holding},
         limiter::Wait,
-        member::HoldMember,
         reservation::{Charge, CheckRequest},
         rules::{quota::Cost, rule::Rule},
     },
@@ -180,7 +179,3 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
         }
     }
 }
-
-impl<R: Rule, C: Clock, K: Hash + ?Sized> HoldMember<K> for Local<R, Keyed, C> {}
-
-impl<R: Rule, C: Clock> HoldMember<()> for Local<R, Direct, C> {}

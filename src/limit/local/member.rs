@@ -16,6 +16,7 @@ use crate::limit::{
 use crate::{
     clock::{Clock, Tick},
     limit::{
+        all::MemberError,
         decision::Decision,
         hold::Holding,
         limiter::Wait,
@@ -154,8 +155,9 @@ impl<R: Rule, S: Store<R::State>, C: Clock> MemberBucket for LocalBucket<'_, R, 
         Some(Shared::reserve_or_wait(self.shared, self.key, request))
     }
 
-    fn hold(&self, request: CheckRequest) -> Option<Holding> {
-        Some(Shared::hold_as_member(self.shared, self.key, request))
+    fn hold(&self, request: CheckRequest) -> Holding<MemberError> {
+        let holding = Shared::hold_as_member(self.shared, self.key, request);
+        holding.map_err(|never| match never {})
     }
 
     fn certain_denial(&self, request: CheckRequest) -> Option<Decision> {

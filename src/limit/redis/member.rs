@@ -17,6 +17,7 @@ use crate::{
     clock::Tick,
     key::StoreKey,
     limit::{
+        all::MemberError,
         decision::Decision,
         hold::Holding,
         limiter::Wait,
@@ -67,9 +68,12 @@ impl<R: Scripted, P: Policy> MemberBucket for RedisBucket<'_, R, P> {
         None
     }
 
-    /// `None`: `Redis` is no `HoldMember`.
-    fn hold(&self, _request: CheckRequest) -> Option<Holding> {
-        None
+    fn hold(&self, CheckRequest { cost, wait }: CheckRequest) -> Holding<MemberError> {
+        // Only a rule with a queue makes a member wait.
+        let wait = wait.filter(|_| self.limiter.rule().queues());
+        let bucket = self.bucket.clone();
+        let holding = self.limiter.hold_in(bucket, self.ticket, cost, wait);
+        holding.map_err(Into::into)
     }
 
     /// A cost that a bucket never seen denies can never pass.

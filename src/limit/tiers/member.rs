@@ -6,9 +6,10 @@ use super::limiter::{Tiers, blocked};
 #[cfg(feature = "redis")]
 use crate::limit::redis::AllRequest;
 use crate::limit::{
+    all::MemberError,
     decision::Decision,
     hold::{HoldError, Holding},
-    member::{BucketId, HoldMember, Member, MemberBucket, Peek},
+    member::{BucketId, Member, MemberBucket, Peek},
     reservation::{Charge, CheckRequest, Reserved, Rollback, Taken},
 };
 
@@ -50,10 +51,10 @@ impl<B: MemberBucket> MemberBucket for TierBucket<B> {
         }
     }
 
-    fn hold(&self, request: CheckRequest) -> Option<Holding> {
+    fn hold(&self, request: CheckRequest) -> Holding<MemberError> {
         match self {
             Self::Limited(bucket) => bucket.hold(request),
-            Self::Blocked => Some(Holding::now(Err(HoldError::Denied(blocked())))),
+            Self::Blocked => Holding::now(Err(HoldError::Denied(blocked()))),
         }
     }
 
@@ -115,12 +116,4 @@ where
             TierBucket::Limited(limiter.bucket(key))
         })
     }
-}
-
-impl<T, Q, K, L> HoldMember<(Q, K)> for Tiers<T, L>
-where
-    T: Eq + Hash,
-    Q: Borrow<T>,
-    L: HoldMember<K>,
-{
 }

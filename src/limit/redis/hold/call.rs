@@ -49,14 +49,24 @@ impl<R: Scripted, P: Policy, K: StoreKey + Hash + ?Sized> HoldLimiter<K> for Red
 }
 
 impl<R: Scripted, P: Policy> Redis<R, P> {
-    /// Charges the estimate, or waits for it within `wait`. The call is made by
-    /// a worker, which gives the charge back if the caller has gone when the
-    /// reply comes.
+    /// Charges the estimate, or waits for it within `wait`.
     fn start_hold<K>(&self, key: &K, estimate: Cost, wait: Option<Wait>) -> Holding<P::Error>
     where
         K: StoreKey + Hash + ?Sized,
     {
         let bucket = self.client().bucket(key);
+        self.hold_in(bucket, self.policy.ticket(key), estimate, wait)
+    }
+
+    /// The same in a bucket. The call is made by a worker, which gives the
+    /// charge back if the caller has gone when the reply comes. `ticket` is the policy's ticket of its key.
+    pub(in crate::limit::redis) fn hold_in(
+        &self,
+        bucket: Bucket,
+        ticket: u64,
+        estimate: Cost,
+        wait: Option<Wait>,
+    ) -> Holding<P::Error> {
         let mut max_wait = self.max_wait(bucket.hash, wait);
         if let Some(denial) = self.recall_denial(bucket.hash, estimate, max_wait) {
             return Holding::now(Err(HoldError::Denied(denial)));
@@ -80,7 +90,7 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
             cost: estimate,
             wait,
         };
-        let (limiter, ticket) = (self.clone(), self.policy.ticket(key));
+        let limiter = self.clone();
         let counted = counted.flatten();
         Holding::later(async move {
             match call.await {
