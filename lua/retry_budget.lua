@@ -11,10 +11,10 @@
 -- ARGV[6..] requests that the caller has counted since its last call: for each
 --           slot its age in slots, and the number
 --
--- Returns 1 if one retry is admitted, which then counts, 0 if not, and -1 if the
+-- Returns a list: 1 if one retry is admitted, which then counts, 0 if not, and -1 if the
 -- state cannot be read, which is then left alone.
 --
--- Its twin is src/client/retry/budget/window.rs; tests/client/retry/fleet.rs
+-- Its twin is src/client/retry/budget/window.rs; tests/redis/retries.rs
 -- compares them. src/client/retry/budget/fleet.rs calls it.
 
 local SLOTS, RETRY_COST = 20, 100
@@ -78,7 +78,7 @@ local function has_room()
     return wanted * RETRY_COST <= sum(requests, SLOTS) * percent
 end
 
-if not read() then return UNREADABLE end
+if not read() then return { -1 } end
 add_requests()
 local is_minimum = sum(retries, SLOTS + 1) < minimum
 local is_admitted = is_minimum or (balance >= RETRY_COST and has_room())
@@ -90,4 +90,4 @@ end
 write('balance', balance)
 if #old > 0 then call('HDEL', KEYS[1], unpack(old)) end
 call('PEXPIRE', KEYS[1], expiry((SLOTS + 1) * length))
-return is_admitted and 1 or 0
+return { is_admitted and 1 or 0 }

@@ -14,7 +14,7 @@ use std::fmt;
 ///
 /// | lane | calls of |
 /// |---|---|
-/// | `Limits` | limiters |
+/// | `Limits` | limiters, and budgets of retries |
 /// | `Records`, `LargeRecords` | stores of idempotency records |
 /// | `Counts` | fleets of RED metrics |
 /// | `Deadlines` | registries of deadlines |

@@ -24,6 +24,7 @@ mod parity;
 mod proxy;
 mod red;
 mod registry;
+mod retries;
 #[path = "../support/runtimes.rs"]
 mod runtimes;
 mod scratch;

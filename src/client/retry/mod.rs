@@ -189,6 +189,9 @@ mod service;
 mod settings;
 mod state;
 
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+pub use self::budget::BudgetTwin;
 pub use self::{
     body::{
         BodySource, BoxedTapeSource, CloneSource, RepeatableBody, ResponseBody, TapeSource,

@@ -94,11 +94,16 @@ impl Fleet {
     }
 }
 
-/// Reads 1 for a retry that is admitted, and 0 for one that is denied.
+/// Reads a list of 1 for a retry that is admitted, and of 0 for one that is
+/// denied.
 fn read(reply: Result<Value, Error>) -> FleetAnswer {
-    match reply {
-        Ok(Value::Int(1)) => FleetAnswer::Admitted,
-        Ok(Value::Int(0)) => FleetAnswer::Denied,
+    let values = match reply {
+        Ok(Value::Array(values)) => values,
+        _ => return FleetAnswer::Unavailable,
+    };
+    match values[..] {
+        [Value::Int(1)] => FleetAnswer::Admitted,
+        [Value::Int(0)] => FleetAnswer::Denied,
         _ => FleetAnswer::Unavailable,
     }
 }

@@ -12,8 +12,13 @@ mod local_budget;
 mod open_slot;
 mod reservation;
 mod retry_budget;
+#[cfg(feature = "testing")]
+mod testing;
 mod window;
 
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+pub use self::testing::BudgetTwin;
 pub(in crate::client::retry) use self::{
     asking::{Asking, FleetAnswer},
     reservation::Reservation,
