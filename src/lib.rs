@@ -161,6 +161,7 @@
 //! | `idempotency-compression` | records with compressed bodies; implies `idempotency` |
 //! | `durable` | `idempotency::Durable`: records on disk; implies `idempotency`, and needs Rust 1.90 |
 //! | `client` | `client`: calls are held back, thinned out and retried as servers advise |
+//! | `reqwest` | `client::ReqwestClient`: `reqwest::Client` under these layers; implies `client` |
 //! | `full` | all of the above |
 //! | `testing` | `limit::testing` (with `redis`): runs the script of a rule at an instant of your choice, for replays and tests; exempt from semantic versioning |
 

@@ -9,9 +9,14 @@ mod body;
 pub mod obey;
 mod peers;
 mod random_bits;
+#[cfg(feature = "reqwest")]
+mod reqwest;
 pub mod retry;
 pub mod throttle;
 
+#[cfg(feature = "reqwest")]
+#[cfg_attr(docsrs, doc(cfg(feature = "reqwest")))]
+pub use self::reqwest::{ReqwestClient, ReqwestFuture};
 pub use self::{
     authority::ByAuthority,
     body::ResponseBody,

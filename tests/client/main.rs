@@ -4,4 +4,5 @@
 
 mod advice;
 mod obey;
+mod recipes;
 mod retry;

@@ -5,12 +5,7 @@ use std::sync::Arc;
 use http::Response;
 use tokio::time::Instant;
 
-use super::{
-    observe::Event,
-    settings::ThrottleSettings,
-    verdict::Verdict,
-    window::{CallWindow, CountedCall},
-};
+use super::{observe::Event, settings::ThrottleSettings, verdict::Verdict, window::CallWindow};
 use crate::{
     client::{body::AtEnd, peers::SharedPeer},
     criticality::Criticality,
@@ -24,31 +19,33 @@ pub(super) struct PendingCall {
     peer: SharedPeer<CallWindow>,
     settings: Arc<ThrottleSettings>,
     level: Criticality,
-    /// `None` once the server has answered.
-    call: Option<CountedCall>,
+    /// Whether the call has been counted.
+    is_settled: bool,
     deadline: Option<Deadline>,
 }
 
 impl PendingCall {
-    /// Counts a call; `None` if it is refused.
+    /// Begins a call; `None` if it is refused. Only a refusal is counted now: calls
+    /// under way say nothing about the server, however many there are.
     pub(super) fn begin(
         peer: SharedPeer<CallWindow>,
         settings: &Arc<ThrottleSettings>,
         level: Criticality,
         now: Instant,
     ) -> Option<Self> {
-        let (counts, call) = {
-            let mut window = lock(&peer);
-            (window.counts(level, now), window.call(level, now))
-        };
-        let refuses = settings.refuses(counts);
+        let mut window = lock(&peer);
+        let refuses = settings.refuses(window.counts(level, now));
+        if refuses && !settings.shadow {
+            window.count(level, false, now);
+        }
+        drop(window);
         settings.notice(event(refuses, settings.shadow), level);
         let is_sent = !refuses || settings.shadow;
         is_sent.then(|| Self {
             peer,
             settings: settings.clone(),
             level,
-            call: Some(call),
+            is_settled: false,
             deadline: deadline::current(),
         })
     }
@@ -73,20 +70,16 @@ impl PendingCall {
     }
 
     fn settle(&mut self, verdict: Verdict) {
-        let Some(call) = self.call.take() else {
+        if std::mem::replace(&mut self.is_settled, true) || verdict == Verdict::Local {
             return;
-        };
-        let now = Instant::now();
-        match verdict {
-            Verdict::Accepted => {
-                lock(&self.peer).accept(call, now);
-                self.settings.notice(Event::Accepted, self.level);
-            }
-            Verdict::Local => lock(&self.peer).withdraw(call, now),
-            Verdict::Rejected | Verdict::InTrailers => {
-                self.settings.notice(Event::Rejected, self.level);
-            }
         }
+        let is_accepted = verdict == Verdict::Accepted;
+        lock(&self.peer).count(self.level, is_accepted, Instant::now());
+        let event = match is_accepted {
+            true => Event::Accepted,
+            false => Event::Rejected,
+        };
+        self.settings.notice(event, self.level);
     }
 }
 

@@ -10,6 +10,8 @@
 //! max(0, (calls - K * accepted) / (calls + 1))
 //! ```
 //!
+//! Calls under way do not count yet.
+//!
 //! (Google, "Site Reliability Engineering", chapter "Handling Overload"). So all
 //! calls pass until the server refuses half of them. If it refuses more, the
 //! calls that it gets shrink until it accepts about half of them.

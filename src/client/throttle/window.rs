@@ -32,13 +32,6 @@ pub(super) struct CallWindow {
     newest: u64,
 }
 
-/// A call that was counted.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct CountedCall {
-    level: Criticality,
-    slot: u64,
-}
-
 impl CallWindow {
     pub(super) fn new(now: Instant) -> Self {
         Self {
@@ -55,40 +48,14 @@ impl CallWindow {
         self.sums[level as usize]
     }
 
-    /// Counts a call.
-    pub(super) fn call(&mut self, level: Criticality, now: Instant) -> CountedCall {
+    /// Counts a call that has ended.
+    pub(super) fn count(&mut self, level: Criticality, is_accepted: bool, now: Instant) {
         self.advance(now);
-        let slot = self.newest;
-        self.slot(slot, level).calls += 1;
-        self.sums[level as usize].calls += 1;
-        CountedCall { level, slot }
-    }
-
-    /// Counts a call as accepted, in the slot in which it was made, so that a
-    /// slot never has more accepted calls than calls.
-    pub(super) fn accept(&mut self, call: CountedCall, now: Instant) {
-        if self.holds(call, now) {
-            self.slot(call.slot, call.level).accepted += 1;
-            self.sums[call.level as usize].accepted += 1;
+        let slot = &mut self.slots[self.newest as usize % SLOTS][level as usize];
+        for counts in [slot, &mut self.sums[level as usize]] {
+            counts.calls += 1;
+            counts.accepted += u64::from(is_accepted);
         }
-    }
-
-    /// Takes a call back, as if it had not been made.
-    pub(super) fn withdraw(&mut self, call: CountedCall, now: Instant) {
-        if self.holds(call, now) {
-            self.slot(call.slot, call.level).calls -= 1;
-            self.sums[call.level as usize].calls -= 1;
-        }
-    }
-
-    /// Returns whether the slot of a call is still in the window.
-    fn holds(&mut self, call: CountedCall, now: Instant) -> bool {
-        self.advance(now);
-        call.slot + SLOTS as u64 > self.newest
-    }
-
-    fn slot(&mut self, slot: u64, level: Criticality) -> &mut CallCounts {
-        &mut self.slots[slot as usize % SLOTS][level as usize]
     }
 
     /// Drops the slots that have left the window.
@@ -121,62 +88,48 @@ mod tests {
     fn a_call_leaves_the_window_after_two_minutes() {
         let begun = Instant::now();
         let mut window = CallWindow::new(begun);
-        let call = window.call(LEVEL, begun);
-        window.accept(call, begun);
+        window.count(LEVEL, true, begun);
         let last = begun + SLOT * 24 - Duration::from_nanos(1);
         assert_eq!(window.counts(LEVEL, last), counts(1, 1));
         assert_eq!(window.counts(LEVEL, begun + SLOT * 24), counts(0, 0));
     }
 
     #[test]
-    fn a_call_that_has_left_is_neither_accepted_nor_withdrawn() {
-        let begun = Instant::now();
-        let mut window = CallWindow::new(begun);
-        let call = window.call(LEVEL, begun);
-        let later = begun + SLOT * 30;
-        window.call(LEVEL, later);
-        window.accept(call, later);
-        window.withdraw(call, later);
-        assert_eq!(window.counts(LEVEL, later), counts(1, 0));
-    }
-
-    #[test]
     fn levels_are_counted_apart() {
         let now = Instant::now();
         let mut window = CallWindow::new(now);
-        window.call(Criticality::Sheddable, now);
+        window.count(Criticality::Sheddable, false, now);
         assert_eq!(window.counts(LEVEL, now), counts(0, 0));
         assert_eq!(window.counts(Criticality::Sheddable, now), counts(1, 0));
     }
 
-    /// The sums are those of the slots, whatever happens and whenever.
+    /// The counts are those of the calls in the last 24 slots, whatever happens
+    /// and whenever.
     #[test]
-    fn the_sums_are_those_of_the_slots() {
+    fn the_counts_are_those_of_a_list_of_calls() {
         let begun = Instant::now();
         let mut window = CallWindow::new(begun);
-        let (mut now, mut open) = (begun, Vec::new());
+        let (mut now, mut calls) = (begun, Vec::new());
         let mut dice = 12_345_u64;
-        for _ in 0..20_000 {
+        for _ in 0..5_000 {
             dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            let (action, level) = (dice >> 60, Criticality::ALL[(dice >> 40) as usize % 4]);
-            match action {
-                0..8 => open.push(window.call(level, now)),
-                8..11 => open.pop().into_iter().for_each(|it| window.accept(it, now)),
-                11..13 => open
-                    .pop()
-                    .into_iter()
-                    .for_each(|it| window.withdraw(it, now)),
-                13 => now += SLOT * (dice >> 30 & 31) as u32,
-                _ => now += Duration::from_millis(dice >> 30 & 2_047),
+            let (level, is_accepted) =
+                (Criticality::ALL[(dice >> 40) as usize % 4], dice >> 63 == 0);
+            match dice >> 59 & 15 {
+                0 => now += SLOT * (dice >> 30 & 31) as u32,
+                1..6 => now += Duration::from_millis(dice >> 30 & 2_047),
+                _ => {
+                    window.count(level, is_accepted, now);
+                    calls.push((level, is_accepted, now));
+                }
             }
+            let slot = |at: Instant| (at - begun).as_nanos() / SLOT.as_nanos();
+            calls.retain(|(_, _, at)| slot(*at) + 24 > slot(now));
             for level in Criticality::ALL {
-                let sum = window.counts(level, now);
-                let slots = window.slots.iter().map(|it| it[level as usize]);
-                let all = slots.fold(counts(0, 0), |all, it| {
-                    assert!(it.accepted <= it.calls);
-                    counts(all.calls + it.calls, all.accepted + it.accepted)
-                });
-                assert_eq!(sum, all);
+                let own = calls.iter().filter(|call| call.0 == level);
+                let accepted = own.clone().filter(|call| call.1).count() as u64;
+                let all = counts(own.count() as u64, accepted);
+                assert_eq!(window.counts(level, now), all);
             }
         }
     }

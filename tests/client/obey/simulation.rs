@@ -33,6 +33,7 @@ pub(super) struct Plan {
 
 /// What happened.
 #[derive(Debug)]
+#[expect(dead_code, reason = "shown when a claim fails")]
 pub(super) struct Outcome {
     pub(super) admitted: u64,
     pub(super) refused: u64,

@@ -1,0 +1,149 @@
+//! Puts `reqwest::Client` under layers for `http` types. It is a Tower service,
+//! but has types of its own for requests and responses.
+
+use std::{
+    any::Any,
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use ::reqwest::Body as ReqwestBody;
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use crate::error::BoxError;
+
+/// A `reqwest::Client` as a service for `http` types, so that the layers of this
+/// crate and of `tower-http` fit around it. Needs the feature `reqwest`.
+///
+/// It neither boxes nor clones: a response is the one of `reqwest`, whose body is
+/// a [`Body`](http_body::Body) already. Turn it back by
+/// `reqwest::Response::from`, for methods such as `json`.
+///
+/// ```
+/// use http::Request;
+/// use http_body_util::Full;
+/// use bytes::Bytes;
+/// use sluicegate::client::{ObeyLayer, ReqwestClient, RetryLayer};
+/// use tower::{Layer, Service};
+///
+/// let client = ReqwestClient::new(reqwest::Client::new());
+/// let mut client = RetryLayer::new().layer(ObeyLayer::new().layer(client));
+/// let request = Request::get("http://localhost:1/").body(Full::<Bytes>::default()).unwrap();
+/// // A future, which sends the call when it is awaited.
+/// let response = client.call(request);
+/// # drop(response);
+/// ```
+///
+/// # Redirects
+///
+/// `reqwest` follows a redirect inside one call, so the layers see one call. It
+/// cannot send a body twice unless that is empty or a `reqwest::Body` of known
+/// bytes; a response with status 307 or 308 to another body is returned as it
+/// is.
+#[derive(Clone, Debug, Default)]
+pub struct ReqwestClient {
+    inner: reqwest::Client,
+}
+
+impl ReqwestClient {
+    /// Wraps a client. Clones share its connections.
+    pub fn new(client: reqwest::Client) -> Self {
+        Self { inner: client }
+    }
+
+    inner_accessors!(reqwest::Client);
+}
+
+impl From<reqwest::Client> for ReqwestClient {
+    fn from(client: reqwest::Client) -> Self {
+        Self::new(client)
+    }
+}
+
+impl<B> Service<Request<B>> for ReqwestClient
+where
+    B: Body<Data: Into<Bytes>, Error: Into<BoxError>> + Send + Sync + 'static,
+{
+    type Response = Response<ReqwestBody>;
+    type Error = reqwest::Error;
+    type Future = ReqwestFuture;
+
+    #[inline]
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), reqwest::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    #[inline]
+    fn call(&mut self, req: Request<B>) -> ReqwestFuture {
+        let state = match reqwest::Request::try_from(req.map(body)) {
+            Ok(req) => State::Calling {
+                response: self.inner.call(req),
+            },
+            Err(error) => State::Failed { error: Some(error) },
+        };
+        ReqwestFuture { state }
+    }
+}
+
+/// Returns the body as one of `reqwest`. That which is one stays as it is, and
+/// an empty one can be sent again after a redirect.
+fn body<B>(body: B) -> ReqwestBody
+where
+    B: Body<Data: Into<Bytes>, Error: Into<BoxError>> + Send + Sync + 'static,
+{
+    let mut body = Some(body);
+    let any: &mut dyn Any = &mut body;
+    if let Some(own) = any.downcast_mut::<Option<ReqwestBody>>() {
+        return own.take().unwrap_or_default();
+    }
+    let body = body.filter(|body| !body.is_end_stream());
+    body.map_or_else(ReqwestBody::default, ReqwestBody::wrap)
+}
+
+pin_project! {
+    /// The future of a [`ReqwestClient`].
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ReqwestFuture {
+        #[pin]
+        state: State<<reqwest::Client as Service<reqwest::Request>>::Future>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<F> {
+        Calling {
+            #[pin]
+            response: F,
+        },
+        // `reqwest` cannot send the request, such as one without a host.
+        Failed {
+            error: Option<reqwest::Error>,
+        },
+    }
+}
+
+impl Future for ReqwestFuture {
+    type Output = Result<Response<ReqwestBody>, reqwest::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project().state.project() {
+            StateProj::Calling { response } => {
+                Poll::Ready(ready!(response.poll(cx)).map(Response::from))
+            }
+            StateProj::Failed { error } => {
+                Poll::Ready(Err(error.take().expect("polled after completion")))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for ReqwestFuture {
+    debug_state!(ReqwestFuture, State, Calling, Failed);
+}
