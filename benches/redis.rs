@@ -1,5 +1,5 @@
-//! Measures the gain of shared calls and remembered denials, as ratios to one call of
-//! the script for each decision over the same connection.
+//! Measures decisions in Redis, as ratios to the smallest script that keeps a limit, of
+//! which each decision is one call over a connection of its own.
 //!
 //! `cargo bench -p benches --bench redis` starts a `redis-server` of its own, runs both
 //! sides of every comparison in turn, and prints a Markdown table. Words on the command
@@ -50,33 +50,22 @@ fn main() {
     let zipf = Names::of(&Order::zipf(100_000));
     let hot = Names::of(&Order::uniform(1));
     let plenty = TokenBucket::new(Quota::per_second(1_000_000).burst(1_000_000_000));
+    let lasting = TokenBucket::new(Quota::per_hour(1_000_000).burst(1_000_000));
     let little = TokenBucket::new(Quota::per_hour(1).burst(1));
     let limit = |name: &str, rule| Redis::builder(name, rule, &connection);
-    let each = |builder: RedisBuilder<TokenBucket>| builder.coalesce(false).remember_denials(0);
 
+    let zipfian = "100,000 keys, zipf";
     for (what, callers, names, targets) in [
-        ("100,000 keys, zipf", 256, &zipf, [1.5, 0.55, 1.0, 1.0]),
-        ("one key", 256, &hot, [5.0, 0.08, 1.0, 1.0]),
-        ("100,000 keys, zipf", 16, &zipf, [f64::NAN; 4]),
-        (
-            "100,000 keys, zipf",
-            1,
-            &zipf,
-            [f64::NAN, f64::NAN, 1.1, f64::NAN],
-        ),
+        (zipfian, 256, &zipf, [1.75, 0.46]),
+        (zipfian, 1_024, &zipf, [2.0, 0.46]),
+        ("one key", 256, &hot, [4.2, f64::NAN]),
+        ("one key", 1_024, &hot, [10.0, f64::NAN]),
+        (zipfian, 16, &zipf, [1.3, f64::NAN]),
+        (zipfian, 1, &zipf, [f64::NAN, 1.1]),
     ] {
         let what = format!("{what}, {callers} at a time");
         bench.row(
-            Row::new(&what, "one call each", callers).targets(targets),
-            || {
-                (
-                    asking(limit("shared", plenty), names),
-                    asking(each(limit("each", plenty)), names),
-                )
-            },
-        );
-        bench.row(
-            Row::new(&what, "a minimal script, one call each", callers),
+            Row::new(&what, MINIMAL_CALLS, callers).targets(targets),
             || {
                 (
                     asking(limit("shared", plenty), names),
@@ -85,23 +74,24 @@ fn main() {
             },
         );
     }
-    let row = Row::new("one key, leased, 256 at a time", "one call each", 256);
-    bench.row(row.targets([30.0, f64::NAN, f64::NAN, f64::NAN]), || {
-        (
-            asking(limit("leased", plenty).lease(100_000_000), &hot),
-            asking(each(limit("leased-each", plenty)), &hot),
-        )
+    for callers in [256, 16, 1] {
+        let what = format!("{zipfian}, all in use, {callers} at a time");
+        bench.row(Row::new(&what, MINIMAL_CALLS, callers), || {
+            (
+                asking(limit("lasting", lasting), &zipf),
+                minimal.lasting(&zipf),
+            )
+        });
+    }
+    let what = "100,000 keys, over their limit, 256 at a time";
+    bench.row(Row::new(what, MINIMAL_CALLS, 256), || {
+        let denied = limit("denied", little).remember_denials(200_000);
+        (asking(denied, &zipf), minimal.denying(&zipf))
     });
-    let row = Row::new(
-        "100,000 keys, over their limit, 256 at a time",
-        "one call each",
-        256,
-    );
-    bench.row(row, || {
-        (
-            asking(limit("denied", little).remember_denials(200_000), &zipf),
-            asking(each(limit("denied-each", little)), &zipf),
-        )
+    let what = "one key, leased, 256 at a time";
+    bench.row(Row::new(what, MINIMAL_CALLS, 256), || {
+        let leased = limit("leased", plenty).lease(100_000_000);
+        (asking(leased, &hot), minimal.asking(&hot))
     });
     for callers in [1, 64] {
         let what = |what| format!("{what} of work done once, {callers} at a time");
@@ -213,6 +203,9 @@ fn asking(builder: RedisBuilder<TokenBucket>, names: &Names) -> Side {
     })
 }
 
+/// What most rows are compared with.
+const MINIMAL_CALLS: &str = "a minimal script, one call each";
+
 /// The smallest script that keeps a limit: the generic cell rate algorithm in whole
 /// microseconds, without the numbers for the headers.
 const MINIMAL: &str = r"
@@ -245,18 +238,34 @@ impl Minimal {
         Self { connection, script }
     }
 
+    /// As with a million tokens a second, so that a bucket is whole again at once.
     fn asking(&self, names: &Names) -> Side {
+        self.by("minimal", (1, 1_000_000_000), names)
+    }
+
+    /// As with a million tokens an hour.
+    fn lasting(&self, names: &Names) -> Side {
+        self.by("minimal-lasting", (3_600, 3_600_000_000), names)
+    }
+
+    /// As with one token an hour.
+    fn denying(&self, names: &Names) -> Side {
+        self.by("minimal-denying", (3_600_000_000, 3_600_000_000), names)
+    }
+
+    /// Checks one key after the other, by an interval and a room in microseconds.
+    fn by(&self, limit: &'static str, (interval, room): (u64, u64), names: &Names) -> Side {
         let (connection, script) = (self.connection.clone(), self.script.clone());
         let names = names.clone();
         Side::new(move |step| {
             let mut connection = connection.clone();
             let mut call = redis::cmd("EVALSHA");
-            let name = format!("minimal:{{{}}}", names.name(step));
+            let name = format!("{limit}:{{{}}}", names.name(step));
             call.arg(script.get_hash())
                 .arg(1)
                 .arg(name)
-                .arg(1)
-                .arg(1_000_000_000_u64);
+                .arg(interval)
+                .arg(room);
             Box::pin(async move {
                 let admitted: u64 = call
                     .query_async(&mut connection)

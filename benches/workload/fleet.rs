@@ -27,7 +27,7 @@ pub(crate) struct Row<'a> {
     what: &'a str,
     against: &'a str,
     callers: usize,
-    targets: [f64; 4],
+    targets: [f64; 2],
 }
 
 /// The result of one turn.
@@ -61,12 +61,12 @@ impl<'a> Row<'a> {
             what,
             against,
             callers,
-            targets: [f64::NAN; 4],
+            targets: [f64::NAN; 2],
         }
     }
 
-    /// The targets: at least these decisions per second; at most this CPU, median and p99.
-    pub(crate) fn targets(self, targets: [f64; 4]) -> Self {
+    /// The targets: at least these decisions per second, and at most this CPU.
+    pub(crate) fn targets(self, targets: [f64; 2]) -> Self {
         Self { targets, ..self }
     }
 }
@@ -179,9 +179,9 @@ fn print_row(row: &Row<'_>, rounds: &[(Turn, Turn)]) {
         |of: fn(&Turn) -> f64| median(rounds.iter().map(|(ours, theirs)| of(ours) / of(theirs)));
     let ours = |of: fn(&Turn) -> f64| median(rounds.iter().map(|(ours, _)| of(ours)));
     let rate: fn(&Turn) -> f64 = |turn| turn.decisions / turn.seconds;
-    let [faster, cpu, median, slow] = row.targets;
+    let [faster, cpu] = row.targets;
     println!(
-        "| {} | {} | {:.0} = {:.2}x{} | {:.2} us = {:.3}x{} | {:.4} | {:.0} us = {:.2}x{} | {:.0} us = {:.2}x{} |",
+        "| {} | {} | {:.0} = {:.2}x{} | {:.2} us = {:.3}x{} | {:.4} | {:.0} us = {:.2}x | {:.0} us = {:.2}x |",
         row.what,
         row.against,
         ours(rate),
@@ -193,10 +193,8 @@ fn print_row(row: &Row<'_>, rounds: &[(Turn, Turn)]) {
         ours(|turn| turn.commands),
         ours(|turn| turn.median) * 1e6,
         ratio(|turn| turn.median),
-        target("at most", median),
         ours(|turn| turn.slow) * 1e6,
         ratio(|turn| turn.slow),
-        target("at most", slow),
     );
 }
 
