@@ -15,15 +15,28 @@ use crate::{
 
 /// The most requests in one call. More would gain little, and keep the server
 /// from others for longer.
-const MAX_CALL_REQUESTS: usize = 256;
+const MAX_CALL_REQUESTS: usize = 512;
 
 /// The most calls of queued requests under way at a time: while the server
 /// works on one, the next is on its way.
 const MAX_WORKERS: usize = 2;
 
+/// How many requests have to wait for a second call beside one that carries
+/// several. With fewer, the two calls cost the server more than the requests
+/// in them: a call costs as much as ten requests.
+pub(super) const MIN_SECOND_CALL: usize = 32;
+
 /// The backlogs of one limiter.
 #[derive(Default)]
 pub(super) struct Backlogs(PerRuntime<Backlog>);
+
+/// What bounds the requests of a limiter and their calls.
+pub(super) struct QueueLimits {
+    /// How many requests may wait for a call, on each runtime.
+    pub(super) capacity: usize,
+    /// Whether requests about several buckets share a call.
+    pub(super) shares_calls: bool,
+}
 
 /// The requests of one runtime.
 #[derive(Default)]
@@ -32,6 +45,8 @@ struct Backlog {
     requests: VecDeque<QueuedRequest>,
     /// The tasks that take from it.
     workers: usize,
+    /// How many requests the last call took.
+    last_call: usize,
     /// Whether a caller sends its own request just now.
     direct: bool,
 }
@@ -67,19 +82,19 @@ impl Backlogs {
     }
 
     /// Adds a request. Returns whether the caller has to start a worker, or
-    /// `None` if `capacity` requests wait already.
+    /// `None` if as many requests wait already as may.
     pub(super) fn push(
         &self,
         runtime: Id,
         request: QueuedRequest,
-        capacity: usize,
+        limits: &QueueLimits,
     ) -> Option<bool> {
         let mut backlog = self.of(runtime);
-        if backlog.requests.len() >= capacity {
+        if backlog.requests.len() >= limits.capacity {
             return None;
         }
         backlog.requests.push_back(request);
-        let starts = backlog.workers < MAX_WORKERS;
+        let starts = backlog.needs_worker(limits.shares_calls);
         backlog.workers += usize::from(starts);
         Some(starts)
     }
@@ -93,6 +108,7 @@ impl Backlogs {
             return None;
         }
         let size = backlog.requests.len().min(MAX_CALL_REQUESTS);
+        backlog.last_call = size;
         Some(backlog.requests.drain(..size).collect())
     }
 
@@ -110,6 +126,24 @@ impl Backlogs {
     /// Locks the backlogs of all runtimes, for as long as the result lives.
     fn of(&self, runtime: Id) -> Own<'_, Backlog> {
         self.0.of(runtime)
+    }
+}
+
+impl Backlog {
+    /// Whether the requests that wait are worth another call.
+    ///
+    /// Where calls carry one request each, nobody gains if one waits for
+    /// another. Where they carry several, it is cheaper to wait for the call
+    /// under way and share the next one.
+    fn needs_worker(&self, shares_calls: bool) -> bool {
+        match self.workers {
+            0 => true,
+            MAX_WORKERS.. => false,
+            _ => {
+                let waiting = self.requests.len();
+                !shares_calls || self.last_call <= 1 || waiting >= MIN_SECOND_CALL
+            }
+        }
     }
 }
 
@@ -149,5 +183,62 @@ impl Waiter {
             Some(waiter) => waiter.send(reply),
             None => Err(reply),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limit::{
+        redis::call::request::{Bucket, Epoch},
+        rules::script::Operation,
+    };
+
+    /// A backlog with this many waiting, beside one call.
+    fn beside_a_call(last_call: usize, waiting: usize) -> Backlog {
+        let request = || QueuedRequest {
+            request: Request {
+                bucket: Bucket {
+                    name: Vec::new(),
+                    hash: 0,
+                },
+                operation: Operation::Check(1),
+                epoch: Epoch::default(),
+                made_at: 0,
+            },
+            waiter: Waiter {
+                until: Instant::now(),
+                reply: None,
+            },
+        };
+        Backlog {
+            requests: std::iter::repeat_with(request).take(waiting).collect(),
+            workers: 1,
+            last_call,
+            direct: false,
+        }
+    }
+
+    #[test]
+    fn few_requests_wait_for_a_call_that_carries_several() {
+        assert!(!beside_a_call(2, 1).needs_worker(true));
+        assert!(beside_a_call(2, MIN_SECOND_CALL).needs_worker(true));
+    }
+
+    #[test]
+    fn a_request_does_not_wait_for_another_one_alone() {
+        assert!(beside_a_call(1, 1).needs_worker(true));
+    }
+
+    #[test]
+    fn no_request_waits_for_one_that_cannot_share_its_call() {
+        assert!(beside_a_call(2, 1).needs_worker(false));
+    }
+
+    #[test]
+    fn no_more_calls_are_under_way_than_may_be() {
+        let mut backlog = beside_a_call(1, 10 * MIN_SECOND_CALL);
+        backlog.workers = MAX_WORKERS;
+        assert!(!backlog.needs_worker(true));
     }
 }

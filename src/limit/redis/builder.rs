@@ -271,7 +271,6 @@ impl<R: Scripted> RedisBuilder<R> {
         };
         Redis {
             queue: Arc::new(RequestQueue::new(client, self.coalesce, self.queue)),
-            waiting: Arc::default(),
             policy,
         }
     }

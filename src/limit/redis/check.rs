@@ -65,7 +65,7 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
         // One more caller that may have to wait.
         let mut counted = None;
         if let Some(wait) = wait.filter(|_| max_wait > 0) {
-            counted = self.waiting.join(bucket.hash, wait.max_queue());
+            counted = self.queue.waiting.join(bucket.hash, wait.max_queue());
             if counted.is_none() {
                 // Too many wait by now; `max_wait` still counted fewer.
                 max_wait = 0;
@@ -125,7 +125,7 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
         match wait.longest(own) {
             0 => 0,
             // Most callers do not wait, and so need not read the count.
-            _ if self.waiting.len(hash) >= wait.max_queue() => 0,
+            _ if self.queue.waiting.len(hash) >= wait.max_queue() => 0,
             max_wait => max_wait,
         }
     }

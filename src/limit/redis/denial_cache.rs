@@ -9,7 +9,10 @@
 //! denial; other processes learn of it when they ask again, which is why a
 //! denial is remembered for a bounded time only.
 
-use std::{collections::HashMap, sync::atomic::AtomicU64};
+use std::{
+    collections::HashMap,
+    sync::atomic::{AtomicBool, AtomicU64},
+};
 
 use ahash::RandomState;
 
@@ -44,6 +47,9 @@ struct CacheShard<S> {
     denied: Mutex<HashMap<u64, DeniedBucket<S>, RandomState>>,
     /// How often something was forgotten on demand.
     epoch: AtomicU64,
+    /// Whether nothing was remembered yet, so that most limiters, which do not
+    /// deny, share a value that does not change instead of a lock.
+    is_unused: AtomicBool,
 }
 
 /// A bucket that had to deny.
@@ -66,6 +72,7 @@ impl<S: Clone> DenialCache<S> {
             shards: std::array::from_fn(|_| CacheShard {
                 denied: Mutex::default(),
                 epoch: AtomicU64::new(0),
+                is_unused: AtomicBool::new(true),
             }),
             shard_capacity: capacity.div_ceil(SHARDS),
             max_keep,
@@ -86,7 +93,11 @@ impl<S: Clone> DenialCache<S> {
         cost: Cost,
         max_wait: Tick,
     ) -> Option<Decision> {
-        let mut denied = self.shard(hash).lock();
+        let shard = self.shard(hash);
+        if shard.is_unused.load(Relaxed) {
+            return None;
+        }
+        let mut denied = shard.lock();
         let bucket = denied.get(&hash)?;
         let now = self.clock.now();
         if now >= bucket.until {
@@ -120,6 +131,7 @@ impl<S: Clone> DenialCache<S> {
             until: ours.saturating_add(retry.min(self.max_keep)),
         };
         denied.insert(hash, bucket);
+        shard.is_unused.store(false, Relaxed);
     }
 
     /// Forgets a denial, and those that are under way to be remembered.

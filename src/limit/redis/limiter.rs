@@ -11,7 +11,6 @@ use super::{
     counts::RedisCounts,
     failure_policy::{FailClosed, Policy},
     queue::RequestQueue,
-    wait::WaitCounts,
 };
 use crate::{
     key::StoreKey,
@@ -143,9 +142,10 @@ use crate::{
 ///
 /// Checks that are made at the same time share calls. A check that arrives
 /// while a call is under way is sent with the next one, in order, and many
-/// equal checks of one key are a single entry. No check is held back for that.
-/// It can be [turned off](RedisBuilder::coalesce). In a Cluster each key is in
-/// a slot of its own, and so needs a call of its own.
+/// equal checks of one key are a single entry. A check alone is sent at once.
+/// Where calls carry several checks, one waits at most for the reply of the
+/// call under way. Sharing can be [turned off](RedisBuilder::coalesce). In a
+/// Cluster each key is in a slot of its own, and so needs a call of its own.
 ///
 /// A denial is remembered until it is over, and for 1 s at most, so that a
 /// client that retries without pause costs Redis next to nothing. A key can
@@ -225,8 +225,6 @@ use crate::{
 pub struct Redis<R: Scripted, P: Policy> {
     /// Sends the requests that this process cannot answer itself.
     pub(super) queue: Arc<RequestQueue<R>>,
-    /// The callers of this process that wait.
-    pub(super) waiting: Arc<WaitCounts>,
     /// Decides when Redis does not answer.
     pub(super) policy: P,
 }

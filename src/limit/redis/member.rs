@@ -198,7 +198,7 @@ impl<R: Scripted, P: Policy> MemberRequest<R, P> {
     fn guard(&self, reply: BucketReply) -> Rollback {
         let (queue, bucket) = (self.limiter.queue.clone(), self.to_script.bucket.clone());
         // There was room for one more caller when the request was made.
-        let counted = self.limiter.waiting.join(bucket.hash, usize::MAX);
+        let counted = self.limiter.queue.waiting.join(bucket.hash, usize::MAX);
         match reply.wait().filter(|_| self.waits).zip(counted) {
             Some((ticks, counted)) => {
                 let place = BookedPlace::new(queue, counted, bucket, self.request.cost, reply);

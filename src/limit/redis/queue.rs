@@ -2,9 +2,10 @@
 //!
 //! A caller sends its own request, without a detour, if no other request is
 //! being sent. All others queue, and a worker takes everything that waits into
-//! one call, again and again until nothing waits. So nothing is held back to
-//! make a call larger: calls grow by themselves when more is asked than replies
-//! come.
+//! one call, again and again until nothing waits. If calls carry several
+//! requests, new ones wait for the call under way and share the next, unless
+//! they are enough for a second call. There is no timer: calls grow by
+//! themselves when more is asked than replies come.
 //!
 //! The limiter stands on this, and this on the [client](super::client).
 
@@ -14,11 +15,12 @@ use ahash::RandomState;
 use tokio::{
     runtime::{Handle, Id},
     sync::oneshot,
+    task::yield_now,
     time::Instant,
 };
 
 use super::{
-    backlog::{Backlogs, QueuedRequest, Waiter},
+    backlog::{Backlogs, MIN_SECOND_CALL, QueueLimits, QueuedRequest, Waiter},
     call::{
         batch::Batch,
         pending::{PendingCall, QueuedCall},
@@ -26,6 +28,7 @@ use super::{
     },
     client::Client,
     counts::RequestEvent,
+    wait::WaitCounts,
 };
 use crate::{
     limit::rules::script::{Operation, Scripted},
@@ -43,18 +46,24 @@ pub(super) struct RequestQueue<R: Scripted> {
     backlogs: Backlogs,
     /// Whether requests may share calls.
     coalesce: bool,
-    /// How many requests may wait for a call, on each runtime.
-    capacity: usize,
+    limits: QueueLimits,
+    /// The callers that wait for a booked place.
+    pub(super) waiting: Arc<WaitCounts>,
 }
 
 impl<R: Scripted> RequestQueue<R> {
     /// `capacity` bounds the requests that wait on each runtime.
     pub(super) fn new(client: Client<R>, coalesce: bool, capacity: usize) -> Self {
+        let limits = QueueLimits {
+            capacity,
+            shares_calls: !client.connection.is_cluster(),
+        };
         Self {
             client,
             backlogs: Backlogs::default(),
             coalesce,
-            capacity,
+            limits,
+            waiting: Arc::default(),
         }
     }
 
@@ -136,9 +145,9 @@ impl<R: Scripted> RequestQueue<R> {
         let until = Instant::now() + self.client.connection.timeout();
         let waiter = Waiter { until, reply };
         let queued = QueuedRequest { request, waiter };
-        let Some(starts) = self.backlogs.push(runtime.id(), queued, self.capacity) else {
+        let Some(starts) = self.backlogs.push(runtime.id(), queued, &self.limits) else {
             self.client.counters.count(RequestEvent::Overloaded);
-            return Err(Error::overloaded(self.capacity));
+            return Err(Error::overloaded(self.limits.capacity));
         };
         if starts {
             // The lock is not held here: a runtime that is closing drops the
@@ -207,6 +216,7 @@ struct Worker<R: Scripted> {
 async fn work<R: Scripted>(mut worker: Worker<R>) {
     let Worker { queue, runtime, .. } = &worker;
     while let Some(requests) = queue.backlogs.next(*runtime) {
+        let is_small = (2..MIN_SECOND_CALL).contains(&requests.len());
         // In a cluster each bucket is in a slot of its own, and so needs a call
         // of its own.
         if queue.client.connection.is_cluster() {
@@ -214,6 +224,11 @@ async fn work<R: Scripted>(mut worker: Worker<R>) {
             futures_util::future::join_all(calls).await;
         } else {
             queue.send_together(requests).await;
+        }
+        if is_small {
+            // The callers that were answered ask again at once, if they do, and
+            // share the next call.
+            yield_now().await;
         }
     }
     worker.dismissed = true;

@@ -19,10 +19,10 @@ use crate::{
 
 const MANY: u64 = 10_000;
 
-const QUEUE: u64 = 1_000;
+const QUEUE: u64 = 2_000;
 
 /// In calls, beside those that wait for one.
-const UNDER_WAY: u64 = 1 + 2 * 256;
+const UNDER_WAY: u64 = 1 + 2 * 512;
 
 /// A stopped server, and a limiter that goes on asking it.
 struct Stopped<P: Policy> {

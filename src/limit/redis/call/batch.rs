@@ -240,3 +240,84 @@ pub(crate) fn begin_reply(reply: &Value) -> Result<(Tick, ReplyReader<'_>), Erro
     let now = now.ok_or_else(|| Error::reply("an instant"))?;
     Ok((now, numbers))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limit::{
+        Quota, TokenBucket,
+        redis::call::request::Epoch,
+        rules::{quota::Cost, script::terms},
+    };
+
+    const NOW: i64 = 5_000_000;
+
+    fn rule() -> TokenBucket {
+        TokenBucket::new(Quota::per_second(10))
+    }
+
+    /// A batch of checks, each of the bucket and the cost.
+    fn checks(asked: &[(u64, Cost)]) -> Batch {
+        let request = |(hash, cost): &(u64, Cost)| Request {
+            bucket: Bucket {
+                name: hash.to_string().into_bytes(),
+                hash: *hash,
+            },
+            operation: Operation::Check(*cost),
+            epoch: Epoch::default(),
+            made_at: 0,
+        };
+        Batch::of(asked.iter().map(request).collect())
+    }
+
+    /// Whether each check was admitted, by the numbers behind the instant.
+    fn read(batch: &Batch, numbers: &[i64]) -> Result<Vec<Option<u64>>, Error> {
+        let numbers = [&[NOW], numbers].concat();
+        let reply = Value::Array(numbers.into_iter().map(Value::Int).collect());
+        let mut remaining = Vec::new();
+        let mut answer = |_, result: BucketResult| {
+            remaining.push(result.ok().map(|reply| reply.decision.remaining()));
+        };
+        batch.read_reply(&rule(), &reply, &mut |_| {}, &mut answer)?;
+        Ok(remaining)
+    }
+
+    #[test]
+    fn checks_that_are_left_out_charged_a_bucket_never_seen() {
+        let batch = checks(&[(1, 1), (2, 1), (2, 1), (3, 1)]);
+        // The second run had nine tokens left, and the others were never seen.
+        let told = read(&batch, &[2, 2, 100_000]).unwrap();
+        assert_eq!(told, [Some(9), Some(8), Some(7), Some(9)]);
+    }
+
+    #[test]
+    fn a_check_is_the_first_run_of_a_call() {
+        let batch = checks(&[(1, 1), (1, 1), (2, 1)]);
+        assert_eq!(batch.runs[0].times, 1);
+        let call = batch.call(&rule(), &terms(&rule()));
+        let args: Vec<_> = call.args_iter().skip(3).collect();
+        assert_eq!(args[0], redis::Arg::Simple(b"2".as_slice()));
+        assert_eq!(
+            read(&batch, &[2, 2, 0]).unwrap(),
+            [Some(9), Some(8), Some(9)]
+        );
+    }
+
+    #[test]
+    fn two_runs_of_one_bucket_keep_their_order() {
+        let batch = checks(&[(1, 1), (1, 2)]);
+        assert_eq!(batch.first, None);
+        let told = read(&batch, &[1, 0, 1, 100_000]).unwrap();
+        assert_eq!(told, [Some(9), Some(7)]);
+    }
+
+    #[test]
+    fn a_reply_that_does_not_fit_the_call_is_an_error() {
+        let batch = checks(&[(1, 1), (2, 1), (2, 1)]);
+        assert!(read(&batch, &[2, 2, 0]).is_ok());
+        // Without the merged run, with one too many, out of order, and not a place.
+        for numbers in [&[][..], &[2, 2, 0, 3], &[2, 2, 0, 1, 1, 0], &[-1, 2, 0]] {
+            assert!(read(&batch, numbers).is_err(), "{numbers:?}");
+        }
+    }
+}

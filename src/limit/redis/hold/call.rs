@@ -72,7 +72,7 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
             return Holding::now(Err(HoldError::Denied(denial)));
         }
         let waits = wait.filter(|_| max_wait > 0);
-        let counted = waits.map(|wait| self.waiting.join(bucket.hash, wait.max_queue()));
+        let counted = waits.map(|wait| self.queue.waiting.join(bucket.hash, wait.max_queue()));
         if let Some(None) = counted {
             max_wait = 0;
         }
