@@ -11,7 +11,7 @@ pub enum Format {
     Log,
     /// One JSON object a line
     Json,
-    /// Columns timestamp,key[,cost], or a first line that names them
+    /// Columns `timestamp,key[,cost]`, or a first line that names them
     Csv,
 }
 
