@@ -69,12 +69,13 @@ impl KeySpec {
         if value.is_empty() || *value == *b"-" {
             return None;
         }
-        match self {
-            Self::Ip => Some(address(value, prefix)),
-            Self::Header(name) if name == "x-forwarded-for" => Some(address(value, prefix)),
-            Self::Path => Some(path(value)),
-            _ => Some(value),
-        }
+        let key = match self {
+            Self::Ip => address(value, prefix),
+            Self::Header(name) if name == "x-forwarded-for" => address(value, prefix),
+            Self::Path => path(value),
+            _ => value,
+        };
+        (!key.is_empty()).then_some(key)
     }
 }
 
@@ -180,6 +181,7 @@ mod tests {
     #[test]
     fn a_path_loses_its_query() {
         assert_eq!(key("path", "/search?q=1").as_deref(), Some("/search"));
+        assert_eq!(key("path", "?q=1"), None);
     }
 
     #[test]
