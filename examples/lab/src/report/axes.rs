@@ -2,11 +2,11 @@
 //! does not.
 
 use super::draw::{PanelAxes, Scale};
-use crate::results::{Figures, Results, Traffic};
+use crate::results::{Cell, Figures, Results, Traffic};
 
-/// An axis is logarithmic if its values are further apart than this: otherwise an
-/// attacker's requests would flatten the admissions beside them.
-const LINEAR_UP_TO: f64 = 20.0;
+/// An axis is linear if it is at most so many times as long as the lowest peak of
+/// admissions in the first drawing is high. A longer one would flatten them.
+const LINEAR_UP_TO: f64 = 30.0;
 
 /// The axes of all plots of what was simulated.
 #[derive(Clone, Debug)]
@@ -44,22 +44,34 @@ pub(super) fn seconds_p99(figures: &Figures) -> f64 {
 }
 
 fn panel(results: &Results, traffic: usize, about: &Traffic) -> PanelAxes {
-    let rules = results.rules.len();
-    let figures = || {
-        let cells = results.grid.cells.iter();
-        cells.flat_map(move |cell| &cell.figures[traffic * rules..(traffic + 1) * rules])
-    };
+    let figures = || of_traffic(results, &results.grid.cells, traffic);
     let arrivals = peak(figures().flat_map(|figures| &figures.arrivals));
     let admissions = peak(figures().flat_map(|figures| &figures.admissions));
     let max = arrivals.max(admissions);
+    let drawn = of_traffic(results, std::slice::from_ref(results.base()), traffic);
+    let lowest = drawn
+        .map(|figures| peak(figures.admissions.iter()))
+        .fold(max, f64::min);
+    let flat = max > LINEAR_UP_TO * lowest;
     PanelAxes {
         seconds: about.duration_us as f64 / 1e6,
-        requests: if max > LINEAR_UP_TO * admissions {
+        requests: if flat {
             Scale::Logarithmic(max)
         } else {
             Scale::Linear(max)
         },
     }
+}
+
+fn of_traffic<'a>(
+    results: &Results,
+    cells: &'a [Cell],
+    traffic: usize,
+) -> impl Iterator<Item = &'a Figures> {
+    let rules = results.rules.len();
+    cells
+        .iter()
+        .flat_map(move |cell| &cell.figures[traffic * rules..(traffic + 1) * rules])
 }
 
 fn peak<'a>(bins: impl Iterator<Item = &'a u32>) -> f64 {

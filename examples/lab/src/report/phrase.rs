@@ -31,24 +31,29 @@ pub(super) fn ends<T: Copy>(items: &[T], value: impl Fn(&T) -> f64) -> Option<En
 
 /// Returns the names of the rules as a list: `a, b and c`.
 pub(super) fn rules(outcomes: &[Outcome<'_>]) -> String {
-    let titles: Vec<_> = outcomes
-        .iter()
-        .map(|outcome| outcome.rule.title.as_str())
-        .collect();
-    list(&titles)
+    let titles = outcomes.iter().map(|outcome| outcome.rule.title.as_str());
+    list(&titles.collect::<Vec<_>>())
 }
 
-/// Returns names as a list; of many, the first and the number of the others.
-pub(super) fn list(names: &[&str]) -> String {
-    match names {
+/// Returns a title as it stands in a sentence: `a (b)` for `a, b`.
+pub(super) fn name(title: &str) -> String {
+    match title.split_once(", ") {
+        Some((library, rule)) => format!("{library} ({rule})"),
+        None => title.into(),
+    }
+}
+
+/// Returns titles as a list; of many, the first and the number of the others.
+pub(super) fn list(titles: &[&str]) -> String {
+    let names: Vec<_> = titles.iter().map(|title| name(title)).collect();
+    match names.as_slice() {
         [] => String::new(),
-        [one] => (*one).into(),
+        [one] => one.clone(),
         [names @ .., last] if names.len() < NAMES => format!("{} and {last}", names.join(", ")),
-        names => format!(
-            "{} and {} others",
-            names[..NAMES - 1].join(", "),
-            names.len() - NAMES + 1
-        ),
+        names => {
+            let rest = names.len() - NAMES + 1;
+            format!("{} and {rest} others", names[..NAMES - 1].join(", "))
+        }
     }
 }
 
@@ -73,6 +78,12 @@ mod tests {
     fn equal_values_have_no_ends() {
         assert_eq!(ends(&[7, 7], |value| f64::from(*value)), None);
         assert_eq!(ends(&[], |value: &i32| f64::from(*value)), None);
+    }
+
+    #[test]
+    fn a_name_needs_no_comma() {
+        assert_eq!(name("sliding log"), "sliding log");
+        assert_eq!(list(&["leaky bucket, queue"]), "leaky bucket (queue)");
     }
 
     #[test]

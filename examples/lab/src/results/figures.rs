@@ -11,7 +11,7 @@ pub struct Figures {
     /// The attempts in each bin, at the instants at which clients asked.
     pub arrivals: Vec<u32>,
     /// The requests that passed in each bin, at the instants at which they passed:
-    /// a queue delays them. The last bin also has those that passed later.
+    /// a queue delays them. Those that passed after the end are in no bin.
     pub admissions: Vec<u32>,
     /// The number of requests.
     pub requests: u64,

@@ -40,12 +40,14 @@ fn passed(pattern: &Pattern, record: &Record) -> Vec<Vec<Tick>> {
     passed
 }
 
-/// Counts the instants in each bin; later ones are in the last.
+/// Counts the instants in each bin. Those after the end of the traffic are in none,
+/// because a plot would show them as a peak at its end.
 fn bins(traffic: &Traffic, times: impl Iterator<Item = Tick>) -> Vec<u32> {
     let mut bins = vec![0; traffic.duration_us.div_ceil(traffic.bin_us) as usize];
-    let last = bins.len() - 1;
     for at in times {
-        bins[last.min((at / traffic.bin_us) as usize)] += 1;
+        if let Some(bin) = bins.get_mut((at / traffic.bin_us) as usize) {
+            *bin += 1;
+        }
     }
     bins
 }

@@ -82,12 +82,18 @@ impl Bars {
         }
     }
 
+    /// The line crosses the bars and not the names above them.
     fn line(&self, value: f64, meaning: &str) -> Markup {
-        let x = self.x(value);
-        let anchor = if x > WIDTH / 2.0 { "end" } else { "start" };
+        let x = coordinate(self.x(value));
+        let anchor = if self.x(value) > WIDTH / 2.0 {
+            "end"
+        } else {
+            "start"
+        };
+        let tops = rows::tops(self.top()).take(self.rows.len());
         html! {
-            path.reference d={ "M" (coordinate(x)) " 14V" (self.height() - 3.0) } {}
-            text.tick x=(coordinate(x)) y="10" text-anchor=(anchor) { (meaning) }
+            @for top in tops { path.reference d={ "M" (x) " " (top + 15.0) "v" (THICKNESS + 4.0) } {} }
+            text.tick x=(x) y="10" text-anchor=(anchor) { "| " (meaning) }
         }
     }
 

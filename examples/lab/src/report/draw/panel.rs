@@ -8,10 +8,10 @@ use crate::report::moving::Moving;
 /// The width of a panel in pixels: two stand side by side on a phone.
 pub(in super::super) const PANEL_WIDTH: f64 = 172.0;
 /// The height of a panel in pixels.
-pub(in super::super) const PANEL_HEIGHT: f64 = 124.0;
+pub(in super::super) const PANEL_HEIGHT: f64 = 137.0;
 
 const LEFT: f64 = 28.0;
-const TOP: f64 = 36.0;
+const TOP: f64 = 49.0;
 const PLOT_WIDTH: f64 = 140.0;
 const PLOT_HEIGHT: f64 = 70.0;
 
@@ -52,11 +52,22 @@ impl Panel<'_> {
     /// Returns what is in the picture.
     pub(in super::super) fn contents(&self, moving: &Moving) -> Markup {
         html! {
-            text.title y="12" { (self.title) }
-            text.note y="26" data-m=[moving.names("text")] { (moving.value(self.note)) }
+            (self.heading(moving))
             (self.axes.grid())
             (self.areas(moving))
             (self.axes.marks())
+        }
+    }
+
+    /// The name of a rule within a library has a line of its own.
+    fn heading(&self, moving: &Moving) -> Markup {
+        let (library, rule) = self.title.split_once(", ").unwrap_or((self.title, ""));
+        html! {
+            text.title y="12" { (library) }
+            @if !rule.is_empty() { text.title y="26" { (rule) } }
+            text.note y=(if rule.is_empty() { "26" } else { "40" }) data-m=[moving.names("text")] {
+                (moving.value(self.note))
+            }
         }
     }
 

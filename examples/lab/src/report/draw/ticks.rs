@@ -1,7 +1,5 @@
 //! The round values at which an axis has marks.
 
-use crate::report::number::count;
-
 /// A mark on an axis.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Tick {
@@ -23,11 +21,11 @@ pub(super) fn linear(max: f64, wanted: u32) -> Vec<Tick> {
         .collect()
 }
 
-/// Returns 0 and the powers of ten up to at most `max`.
+/// Returns 0 and powers of ten up to at most `max`, not more than three of them.
 pub(super) fn logarithmic(max: f64) -> Vec<Tick> {
-    let powers = (0..)
-        .map(|n| 10_f64.powi(n))
-        .take_while(|value| *value <= max);
+    let decades = max.max(1.0).log10().floor() as usize;
+    let apart = decades.div_ceil(3).max(1);
+    let powers = (1..=decades as i32).step_by(apart).map(|n| 10_f64.powi(n));
     std::iter::once(0.0)
         .chain(powers)
         .map(|value| tick(value, 0))
@@ -61,8 +59,7 @@ fn tick(value: f64, exponent: i32) -> Tick {
 fn label(value: f64, exponent: i32) -> String {
     match value {
         v if v >= 1e6 => format!("{}M", v / 1e6),
-        v if v >= 1e4 => format!("{}k", v / 1e3),
-        v if v >= 1e3 => count(v as u64),
+        v if v >= 1e3 => format!("{}k", v / 1e3),
         v => format!("{v:.*}", usize::try_from(-exponent).unwrap_or(0)),
     }
 }
@@ -92,9 +89,7 @@ mod tests {
 
     #[test]
     fn logarithmic_marks_are_powers_of_ten() {
-        assert_eq!(
-            labels(&logarithmic(2_500.0)),
-            ["0", "1", "10", "100", "1,000"]
-        );
+        assert_eq!(labels(&logarithmic(2_500.0)), ["0", "10", "100", "1k"]);
+        assert_eq!(labels(&logarithmic(25_000.0)), ["0", "10", "1k"]);
     }
 }

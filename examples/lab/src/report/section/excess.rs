@@ -20,7 +20,7 @@ pub(in crate::report) fn excess(view: View<'_>) -> Markup {
     Figure {
         title: "Most in a period",
         about: html! { "The most requests of one bucket that passed within any " (period) ", as a multiple of the amount
-            of the quota. The traffic that is worst for the rule." },
+            of the quota. The traffic that is worst for the rule. Hatched: beyond the amount." },
         plot: bars(view, &outcomes).svg(view.moving),
         sentence: view.moving.text(sentence(view, &outcomes)),
         table: Some(table(view, &outcomes).markup(view.moving)),

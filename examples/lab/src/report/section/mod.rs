@@ -20,6 +20,6 @@ pub(super) use self::{
     excess::{bars, excess, most},
     fairness::fairness,
     rules::rules,
-    smoothness::smoothness,
+    smoothness::{evenness, smoothness},
     waiting::waiting,
 };

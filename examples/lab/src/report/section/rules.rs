@@ -15,7 +15,7 @@ pub(in crate::report) fn rules(view: View<'_>) -> Markup {
                 @for rule in &view.results.rules {
                     div {
                         dt { (rule.title) " " span.library { (rule.library) @if rule.source == Source::Model { ", model" } } }
-                        dd { (rule.about) " " (rule.retry) }
+                        dd { (rule.about) " When it refuses: " (rule.retry) "." }
                     }
                 }
             }

@@ -3,75 +3,100 @@
 use maud::{Markup, html};
 
 use super::{figure::Figure, table::Table};
-use crate::{
-    report::{
-        draw::{Bar, Bars},
-        number::index,
-        phrase,
-        view::{Outcome, View},
-    },
-    results::Figures,
+use crate::report::{
+    draw::{Dumbbell, Dumbbells},
+    number::index,
+    phrase::{self, Ends},
+    view::View,
 };
+
+/// The variation of gaps under a rule.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::report) struct Evenness<'a> {
+    title: &'a str,
+    /// Half of the traffics have at most this one.
+    pub(in crate::report) half: f64,
+    /// The largest of all traffics.
+    worst: f64,
+}
 
 /// Returns the card.
 pub(in crate::report) fn smoothness(view: View<'_>) -> Markup {
-    let outcomes = view.extremes(variation);
+    let rules = 0..view.results.rules.len();
+    let all: Vec<_> = rules.map(|rule| evenness(view, rule)).collect();
     Figure {
         title: "Smoothness of the output",
         about: html! { "The standard deviation of the gaps between requests that pass, divided by their mean: 0 is a
-            steady beat, 1 is random, more is bursts. The least even traffic of the rule." },
-        plot: bars(view, &outcomes).svg(view.moving),
-        sentence: view.moving.text(sentence(&outcomes)),
-        table: Some(table(&outcomes).markup(view.moving)),
+            steady beat, 1 is random, more is bursts. Circle: half of the traffics are at most so uneven. Diamond: the
+            least even traffic." },
+        plot: dumbbells(view, &all).svg(view.moving),
+        sentence: view.moving.text(sentence(&all)),
+        table: Some(table(&all).markup(view.moving)),
     }
     .card()
 }
 
-/// Returns the key of the ranking: the variation of gaps.
-fn variation(figures: &Figures) -> f64 {
-    figures.gap_variation.unwrap_or(0.0)
-}
-
-fn bars(view: View<'_>, outcomes: &[Outcome<'_>]) -> Bars {
-    let bar = |outcome: &Outcome<'_>| Bar {
-        name: outcome.rule.title.clone(),
-        value: variation(outcome.figures),
-        text: index(outcome.figures.gap_variation),
-    };
-    Bars {
-        rows: outcomes.iter().map(bar).collect(),
-        scale: view.axes.variation,
-        reference: None,
+/// Returns how even the output of a rule is, over all traffic.
+pub(in crate::report) fn evenness(view: View<'_>, rule: usize) -> Evenness<'_> {
+    let traffic = 0..view.results.traffic.len();
+    let variation = |traffic| view.results.figures(view.cell, traffic, rule).gap_variation;
+    let mut variations: Vec<_> = traffic.filter_map(variation).collect();
+    variations.sort_by(f64::total_cmp);
+    Evenness {
+        title: &view.results.rules[rule].title,
+        half: variations
+            .get(variations.len().saturating_sub(1) / 2)
+            .copied()
+            .unwrap_or(0.0),
+        worst: variations.last().copied().unwrap_or(0.0),
     }
 }
 
-fn sentence(outcomes: &[Outcome<'_>]) -> String {
-    let Some(ends) = phrase::ends(outcomes, |outcome| variation(outcome.figures)) else {
+fn dumbbells(view: View<'_>, all: &[Evenness<'_>]) -> Dumbbells {
+    let row = |evenness: &Evenness<'_>| Dumbbell {
+        name: evenness.title.into(),
+        low: evenness.half,
+        high: evenness.worst,
+        text: format!(
+            "{} – {}",
+            index(Some(evenness.half)),
+            index(Some(evenness.worst))
+        ),
+    };
+    Dumbbells {
+        rows: all.iter().map(row).collect(),
+        scale: view.axes.variation,
+    }
+}
+
+fn sentence(all: &[Evenness<'_>]) -> String {
+    let Some(Ends { least, most }) = phrase::ends(all, |evenness| evenness.half) else {
         return "The output is equally even under every rule.".into();
     };
+    let names = |all: &[Evenness<'_>]| {
+        phrase::list(
+            &all.iter()
+                .map(|evenness| evenness.title)
+                .collect::<Vec<_>>(),
+        )
+    };
     format!(
-        "The output is most even under {}: at most {} with any traffic. It is least even under {}: {} (traffic: {}).",
-        phrase::rules(&ends.least),
-        index(ends.least[0].figures.gap_variation),
-        phrase::rules(&ends.most),
-        index(ends.most[0].figures.gap_variation),
-        ends.most[0].traffic.title,
+        "The output is most even under {}: at most {} in half of the traffics. It is least even under {}: {}.",
+        names(&least),
+        index(Some(least[0].half)),
+        names(&most),
+        index(Some(most[0].half)),
     )
 }
 
-fn table<'a>(outcomes: &[Outcome<'_>]) -> Table<'a> {
-    let row = |outcome: &Outcome<'_>| {
-        (
-            outcome.rule.title.clone(),
-            vec![
-                index(outcome.figures.gap_variation),
-                outcome.traffic.title.clone(),
-            ],
-        )
+fn table<'a>(all: &[Evenness<'_>]) -> Table<'a> {
+    let row = |evenness: &Evenness<'_>| {
+        let values = [evenness.half, evenness.worst].map(|value| index(Some(value)));
+        (evenness.title.to_owned(), values.to_vec())
     };
     Table {
         caption: "Smoothness of the output",
-        columns: &["rule", "gap variation", "traffic"],
-        rows: outcomes.iter().map(row).collect(),
+        columns: &["rule", "half of the traffics", "least even traffic"],
+        rows: all.iter().map(row).collect(),
     }
 }

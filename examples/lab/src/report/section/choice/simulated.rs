@@ -16,23 +16,21 @@ pub(super) fn rows(view: View<'_>) -> Vec<Row> {
         strict(view, &records),
         bursty(view, &records),
         even(&records),
-        prompt(&records),
-        fair(&records),
+        few_attempts(&records),
         generous(view, &records),
     ]
 }
 
 fn strict(view: View<'_>, records: &[Record<'_>]) -> Row {
-    let within = |record: &&Record<'_>| record.most <= view.amount;
     let period = time(view.results.grid.period_us);
     row(
         "never more than the amount in any period",
-        records.iter().filter(within),
+        records.iter().filter(|record| record.most <= view.amount),
         |record| record.admitted as f64,
         |best| {
             let share = percent(best.admitted, best.requests);
             format!(
-                "at most {} in any {period}; of such rules it lets the most pass, {share}",
+                "at most {} in any {period}; of such rules it lets the most requests pass, {share}",
                 count(best.most)
             )
         },
@@ -49,19 +47,21 @@ fn bursty(view: View<'_>, records: &[Record<'_>]) -> Row {
     let allowed = view.amount + view.burst;
     let period = time(view.results.grid.period_us);
     row(
-        "a burst at once, and then a steady rate",
-        records.iter().filter(|record| record.most <= allowed),
-        |record| record.admitted as f64,
+        "a burst at once, then a steady rate, and no queue",
+        records
+            .iter()
+            .filter(|record| record.most <= allowed && !record.queues),
+        |record| -record.variation,
         |best| {
-            let share = percent(best.admitted, best.requests);
-            let allowed = count(allowed);
+            let (most, variation) = (count(best.most), index(Some(best.variation)));
             format!(
-                "lets the most pass, {share}, of the rules that keep to amount and burst, {allowed} in any {period}"
+                "at most {most} in any {period}, within amount and burst; of such rules it has the most even output: \
+                 its gaps vary by {variation} or less in half of the traffics"
             )
         },
         || {
             format!(
-                "every rule lets more than {} pass in some {period}",
+                "every rule queues, or lets more than {} pass in some {period}",
                 count(allowed)
             )
         },
@@ -75,7 +75,7 @@ fn even(records: &[Record<'_>]) -> Row {
         |record| -record.variation,
         |best| {
             format!(
-                "its gaps vary least: by {} or less with any traffic",
+                "its gaps vary least: by {} or less in half of the traffics",
                 index(Some(best.variation))
             )
         },
@@ -83,31 +83,14 @@ fn even(records: &[Record<'_>]) -> Row {
     )
 }
 
-fn prompt(records: &[Record<'_>]) -> Row {
+fn few_attempts(records: &[Record<'_>]) -> Row {
     row(
-        "short waits",
+        "few attempts from clients that are refused",
         records.iter(),
-        |record| -(record.p99_us as f64),
+        |record| -(record.attempts as f64),
         |best| {
-            format!(
-                "99 of 100 requests that pass wait at most {} with any traffic",
-                time(best.p99_us)
-            )
-        },
-        String::new,
-    )
-}
-
-fn fair(records: &[Record<'_>]) -> Row {
-    row(
-        "the same share for every client",
-        records.iter(),
-        |record| record.fairness,
-        |best| {
-            format!(
-                "its index of fairness is {} or more with any traffic",
-                index(Some(best.fairness))
-            )
+            let (attempts, requests) = (count(best.attempts), count(best.requests));
+            format!("its clients make the fewest attempts, {attempts} for {requests} requests")
         },
         String::new,
     )
