@@ -24,7 +24,7 @@ async fn a_screen_reader_hears_the_name_and_the_value_of_a_slider() {
     let screen = Screen::open(WIDTHS[1]).await;
     let named: Vec<String> =
         screen.run("return [...document.querySelectorAll('input')].map(input => input.labels[0].textContent)").await;
-    assert_eq!(named, ["Requests per 10\u{a0}s", "Burst"]);
+    assert_eq!(named, ["Amount in 10\u{a0}s", "Burst"]);
     let live: String = screen
         .run("return document.querySelector('#controls [role=status]').textContent")
         .await;

@@ -13,7 +13,7 @@ pub(in crate::report) fn controls(view: View<'_>) -> Markup {
     let period = time(grid.period_us);
     html! {
         form.controls #controls hidden aria-label="Quota" autocomplete="off" {
-            (slider(view, "amount", &format!("Requests per {period}"), view.amount, grid.amounts.len(), grid.base.amount))
+            (slider(view, "amount", &format!("Amount in {period}"), view.amount, grid.amounts.len(), grid.base.amount))
             (slider(view, "burst", "Burst", view.burst, grid.bursts.len(), grid.base.burst))
             p.quota role="status" { "Quota: " (view.moving.text(view.cell.quota.as_str())) }
         }

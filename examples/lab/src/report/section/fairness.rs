@@ -20,17 +20,21 @@ struct Fairness<'a> {
     most: f64,
 }
 
-/// Returns the card.
+/// Returns the card; nothing if no traffic has several clients.
 pub(in crate::report) fn fairness(view: View<'_>) -> Markup {
     let all = by_traffic(view);
+    html! { @if !all.is_empty() { (card(view, &all)) } }
+}
+
+fn card(view: View<'_>, all: &[Fairness<'_>]) -> Markup {
     Figure {
         title: "Fairness between clients",
         about: html! { "By traffic, if it has several clients. Jain's index: 1 if each client got the same share of
             what the limit entitles it to, and 1/n if one of n clients got everything. Circle: the least fair rule.
             Diamond: the fairest." },
-        plot: dumbbells(&all).svg(view.moving),
-        sentence: view.moving.text(sentence(&all)),
-        table: Some(table(&all).markup(view.moving)),
+        plot: dumbbells(all).svg(view.moving),
+        sentence: view.moving.text(sentence(all)),
+        table: Some(table(all).markup(view.moving)),
     }
     .card()
 }
@@ -82,7 +86,7 @@ fn sentence(all: &[Fairness<'_>]) -> String {
         .map(|fairness| fairness.most - fairness.least)
         .fold(0.0, f64::max);
     let Some(worst) = all.iter().min_by(|a, b| a.least.total_cmp(&b.least)) else {
-        return "No traffic has several clients.".into();
+        return String::new();
     };
     let bucket = if worst.traffic.shared {
         "share one bucket"
