@@ -30,7 +30,7 @@ use super::{
 /// | the first response was not stored | 409 | 6 `ALREADY_EXISTS` |
 /// | the store of idempotency records did not answer | 503, from Redis with `Retry-After` | 14 `UNAVAILABLE`, from Redis with `grpc-retry-pushback-ms` |
 /// | a body that is too large to compare | 413 | 8 `RESOURCE_EXHAUSTED` |
-/// | too many request bodies in memory | 503 with `Retry-After` | 14 `UNAVAILABLE` with `google.rpc.RetryInfo` and `grpc-retry-pushback-ms` |
+/// | overloaded, such as by request bodies in memory | 503 with `Retry-After` | 14 `UNAVAILABLE` with `google.rpc.RetryInfo` and `grpc-retry-pushback-ms` |
 ///
 /// # Retries
 ///

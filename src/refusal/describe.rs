@@ -64,7 +64,7 @@ impl Refusal {
             Reason::StoreUnavailable => "the idempotency key could not be checked",
             Reason::BodyTooLarge => "the request body is too large for an idempotency key",
             Reason::BadBody => "the request body could not be read",
-            Reason::Overloaded => "the server holds too many request bodies, retry later",
+            Reason::Overloaded => "the server is overloaded, retry later",
             _ => "the request was refused",
         })
     }

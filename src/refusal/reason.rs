@@ -57,8 +57,9 @@ pub enum Reason {
     BodyTooLarge,
     /// The request has an idempotency key, and its body ended with an error.
     BadBody,
-    /// The request has an idempotency key, and the memory for request bodies is
-    /// used up.
+    /// The server is overloaded: the memory for the bodies of requests with an
+    /// idempotency key is used up, or a client throttles calls to a server that
+    /// refuses them.
     Overloaded,
 }
 

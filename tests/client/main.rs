@@ -6,3 +6,5 @@ mod advice;
 mod obey;
 mod recipes;
 mod retry;
+mod scripted;
+mod throttle;

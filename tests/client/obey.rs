@@ -1,4 +1,6 @@
 //! Calls that are held back as their servers want.
 
+mod advice;
+mod line;
 mod quotas;
 mod simulation;
