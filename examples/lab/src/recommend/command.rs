@@ -42,15 +42,15 @@ pub struct Command {
     period: Duration,
 
     /// Rules to search: all, or names such as sliding-window
-    #[arg(long, value_name = "RULE", num_args = 1.., value_delimiter = ',', default_value = DEFAULT_RULES)]
+    #[arg(long, value_name = "RULE", value_delimiter = ',', default_value = DEFAULT_RULES)]
     rule: Vec<RuleChoice>,
 
     /// Bursts to try instead of 1, 2, 5, 10, 20, 50, ...
-    #[arg(long, value_name = "BURST", num_args = 1.., value_delimiter = ',')]
+    #[arg(long, value_name = "BURST", value_delimiter = ',')]
     burst: Vec<u64>,
 
     /// Amounts to try instead of all of at most two significant digits
-    #[arg(long, value_name = "AMOUNT", num_args = 1.., value_delimiter = ',')]
+    #[arg(long, value_name = "AMOUNT", value_delimiter = ',')]
     amount: Vec<u64>,
 
     /// How many requests are kept in memory, 36 bytes for each

@@ -27,7 +27,12 @@ pub struct Command {
     limits: Vec<String>,
 
     /// Rules for limits that name none: all, or names such as sliding-window
-    #[arg(long, value_name = "RULE", num_args = 1.., value_delimiter = ',', default_value = "token-bucket")]
+    #[arg(
+        long,
+        value_name = "RULE",
+        value_delimiter = ',',
+        default_value = "token-bucket"
+    )]
     rule: Vec<RuleChoice>,
 
     /// Present limit, with which the others are compared

@@ -255,3 +255,37 @@ fn results_are_written_to_a_folder() {
         "{written}"
     );
 }
+
+/// A flag with a list may stand before the files.
+#[test]
+fn the_order_of_flags_and_files_does_not_matter() {
+    let args = [
+        "replay",
+        "--rule",
+        "fixed-window,sliding-log",
+        "--limit",
+        "3/m",
+        "-",
+        "--json",
+    ];
+    let json = run_with(&args, lines(0..60).as_bytes()).json();
+    let rules = [&json["policies"][0]["rule"], &json["policies"][1]["rule"]];
+    assert_eq!(rules, ["sliding-log", "fixed-window"]);
+}
+
+/// Damaged files are errors or unreadable lines, and never a panic, whose exit
+/// code is 101.
+#[test]
+fn damaged_files_end_without_a_panic() {
+    let whole = gzip(lines(0..200).as_bytes());
+    for place in (0..whole.len()).step_by(whole.len() / 24) {
+        let mut damaged = whole.clone();
+        damaged[place] ^= 0x5a;
+        let run = run_with(&["replay", "-", "--limit", "3/m"], &damaged);
+        assert!(
+            run.ok || run.stderr.starts_with("lab: "),
+            "{place}: {}",
+            run.stderr
+        );
+    }
+}
