@@ -11,10 +11,7 @@ use std::{
 
 use pin_project_lite::pin_project;
 
-use super::{
-    Cancellation, Deadline,
-    view::{self, CurrentView},
-};
+use super::{Cancellation, Deadline, current_view::CurrentView, view};
 
 /// Returns the deadline of the calling work, if it has one.
 ///

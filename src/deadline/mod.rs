@@ -62,11 +62,13 @@
 mod cancellation;
 mod coverage;
 mod current;
+mod current_view;
 mod deadline;
 mod enforce;
 mod observe;
 pub mod propagate;
 pub mod registry;
+mod request_view;
 mod stages;
 mod view;
 mod wire;

@@ -3,7 +3,8 @@
 
 use crate::deadline::{
     CancelCause, Cancellation, Deadline,
-    view::{Entered, RequestView, Until},
+    request_view::{Entered, RequestView},
+    view::Until,
 };
 
 /// The deadline and the cancellation of one request.
