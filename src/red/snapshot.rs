@@ -253,11 +253,13 @@ impl Completion {
         self.key.streamed
     }
 
-    /// Returns the exemplars, those of fast requests first.
+    /// Returns how long the requests of the exemplars took, and their traces,
+    /// those of fast requests first.
     #[cfg(feature = "testing")]
     #[doc(hidden)]
-    pub fn exemplars(&self) -> impl Iterator<Item = &Exemplar> {
-        self.exemplars.iter().flatten()
+    pub fn exemplars(&self) -> impl Iterator<Item = (std::time::Duration, super::TraceId)> {
+        let exemplars = self.exemplars.iter().flatten();
+        exemplars.map(|it| (it.duration(), it.trace()))
     }
 
     /// Adds completions with the same key and bounds.

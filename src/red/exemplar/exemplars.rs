@@ -14,7 +14,7 @@ use super::trace_id::TraceId;
     not(feature = "prometheus"),
     allow(dead_code, reason = "OpenMetrics reads it")
 )]
-pub struct Exemplar {
+pub(crate) struct Exemplar {
     // The first field, so that comparing exemplars compares their age.
     at: SystemTime,
     /// How long the request took.
@@ -28,17 +28,17 @@ pub struct Exemplar {
 )]
 impl Exemplar {
     /// Returns when the request ended.
-    pub fn at(&self) -> SystemTime {
+    pub(crate) fn at(&self) -> SystemTime {
         self.at
     }
 
     /// Returns how long it took.
-    pub fn duration(&self) -> Duration {
+    pub(crate) fn duration(&self) -> Duration {
         Duration::from_micros(self.micros)
     }
 
     /// Returns its trace, which was sampled.
-    pub fn trace(&self) -> TraceId {
+    pub(crate) fn trace(&self) -> TraceId {
         self.trace
     }
 }

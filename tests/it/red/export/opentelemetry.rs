@@ -158,6 +158,6 @@ fn a_request_belongs_to_the_trace_in_which_it_begins() {
     ask(&metrics, &clock, Duration::from_millis(700));
     let snapshot = metrics.snapshot();
     let (_, completion) = snapshot.completions().next().unwrap();
-    let traces = completion.exemplars().map(|it| it.trace().to_string());
+    let traces = completion.exemplars().map(|(_, trace)| trace.to_string());
     assert_eq!(traces.collect::<Vec<_>>(), [trace.to_string()]);
 }
