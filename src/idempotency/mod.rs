@@ -350,7 +350,7 @@ pub use self::{
     local::{Local, LocalBuilder},
     observe::{Counts, Event, Observe, Snapshot},
     record::{Body, Record, RecordError, Reply},
-    runner::{OnError, Outcome, RunError, Runner},
+    runner::{OnError, RunError, RunOutcome, Runner},
     scope::{Name, Scope},
     store::{Store, StoreCounts, StoreError},
     token::{ParseTokenError, Token},

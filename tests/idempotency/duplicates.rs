@@ -10,7 +10,7 @@ use std::{
 
 use futures_util::future::join_all;
 use sluicegate::idempotency::{
-    Claimant, Counts, Durable, Local, Outcome, RunError, Runner, Store, Waiting,
+    Claimant, Counts, Durable, Local, RunError, RunOutcome, Runner, Store, Waiting,
 };
 
 use crate::{
@@ -50,7 +50,7 @@ async fn one_runs(store: impl Store) {
             runner.run_once(name(), work(), work_to_do).await
         })
     });
-    let ends: Vec<Result<Outcome<u32>, RunError<String>>> = join_all(duplicates)
+    let ends: Vec<Result<RunOutcome<u32>, RunError<String>>> = join_all(duplicates)
         .await
         .into_iter()
         .map(Result::unwrap)

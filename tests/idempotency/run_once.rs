@@ -14,15 +14,15 @@ use serde::{Deserialize, Serialize};
 use sluicegate::{
     deadline::{self, Deadline},
     idempotency::{
-        Claimant, Fingerprint, Local, OnError, Outcome, RunError, Runner, Scope, Snapshot, Store,
-        StoreError, Takeover, Waiting,
+        Claimant, Fingerprint, Local, OnError, RunError, RunOutcome, Runner, Scope, Snapshot,
+        Store, StoreError, Takeover, Waiting,
     },
 };
 use tokio::time::{Instant, sleep};
 
 use crate::support::{LEASE, Mood, Moody, claimant, is_settled, name, work};
 
-type Result<T> = std::result::Result<Outcome<T>, RunError<String>>;
+type Result<T> = std::result::Result<RunOutcome<T>, RunError<String>>;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -67,9 +67,9 @@ fn runner() -> (Runner<Moody>, Moody, impl Fn() -> Snapshot) {
 async fn the_second_gets_the_value_of_the_first() {
     let (runner, _store, counts) = runner();
     let work = Work::default();
-    assert!(matches!(run(&runner, &work).await, Ok(Outcome::Ran(1))));
+    assert!(matches!(run(&runner, &work).await, Ok(RunOutcome::Ran(1))));
     let again = run(&runner.clone(), &work).await;
-    assert!(matches!(again, Ok(Outcome::Replayed(1))));
+    assert!(matches!(again, Ok(RunOutcome::Replayed(1))));
     assert_eq!(work.begun(), 1);
     assert_eq!((counts().completed, counts().replayed), (1, 1));
 }
@@ -85,7 +85,7 @@ async fn work_outlives_its_caller() {
     assert_eq!(runner.tracker().drain(90 * SECOND).await, 0);
     assert!(matches!(
         run(&runner, &work).await,
-        Ok(Outcome::Replayed(1))
+        Ok(RunOutcome::Replayed(1))
     ));
 }
 
@@ -110,9 +110,9 @@ async fn a_duplicate_is_refused_or_waits_as_it_was_set() {
         run(&runner, &work),
         run(&patient, &work)
     );
-    assert!(matches!(first, Ok(Outcome::Ran(1))));
+    assert!(matches!(first, Ok(RunOutcome::Ran(1))));
     assert!(matches!(refused, Err(RunError::Running { left }) if left == LEASE));
-    assert!(matches!(waited, Ok(Outcome::Replayed(1))));
+    assert!(matches!(waited, Ok(RunOutcome::Replayed(1))));
     // A store that cannot notify is asked ten times a second.
     assert!(
         begun.elapsed() <= 10 * SECOND + SECOND / 9,
@@ -133,7 +133,7 @@ async fn a_store_that_notifies_ends_the_wait_at_once() {
     let (first, waited) = tokio::join!(run(&patient, &work), run(&patient, &work));
     assert!(matches!(
         (first, waited),
-        (Ok(Outcome::Ran(1)), Ok(Outcome::Replayed(1)))
+        (Ok(RunOutcome::Ran(1)), Ok(RunOutcome::Replayed(1)))
     ));
     assert!(begun.elapsed() <= 10 * SECOND + Duration::from_millis(2));
 }
@@ -180,7 +180,7 @@ async fn a_waiter_takes_over_from_a_holder_that_is_gone() {
             |lease| async move { Ok(lease.is_recovered()) },
         )
         .await;
-    assert!(matches!(recovered, Ok(Outcome::Ran(true))));
+    assert!(matches!(recovered, Ok(RunOutcome::Ran(true))));
     assert!((LEASE..LEASE + SECOND).contains(&begun.elapsed()));
 }
 
@@ -282,7 +282,7 @@ async fn work_runs_under_the_deadline_of_its_caller() {
         Ok::<_, String>(deadline::current().map(|deadline| deadline.remaining()))
     });
     let seen = deadline::scope(deadline, run).await;
-    assert!(matches!(seen, Ok(Outcome::Ran(Some(SECOND)))));
+    assert!(matches!(seen, Ok(RunOutcome::Ran(Some(SECOND)))));
 }
 
 #[tokio::test(start_paused = true)]
@@ -308,11 +308,11 @@ async fn work_whose_store_went_away_is_done_and_kept_later() {
             Ok(1)
         })
         .await;
-    assert!(matches!(ran, Ok(Outcome::Unsaved(1))));
+    assert!(matches!(ran, Ok(RunOutcome::Unsaved(1))));
     assert_eq!(runner.tracker().drain(LEASE).await, 0);
     assert!(matches!(
         run(&runner, &Work::default()).await,
-        Ok(Outcome::Replayed(1))
+        Ok(RunOutcome::Replayed(1))
     ));
 }
 
@@ -326,7 +326,7 @@ async fn without_room_for_the_value_the_store_knows_that_the_work_was_done() {
             Ok("x".repeat(100))
         })
         .await;
-    assert!(matches!(ran, Ok(Outcome::Ran(_))));
+    assert!(matches!(ran, Ok(RunOutcome::Ran(_))));
     let again: Result<String> = runner.run_once(name(), work(), pending).await;
     assert!(matches!(again, Err(RunError::Omitted)));
 }
@@ -341,7 +341,7 @@ async fn after_a_takeover_the_value_of_the_new_holder_counts() {
             // Time passes without a renewal.
             tokio::time::advance(LEASE).now_or_never();
             let taken = run(&other, &Work::default()).await;
-            assert!(matches!(taken, Ok(Outcome::Ran(1))));
+            assert!(matches!(taken, Ok(RunOutcome::Ran(1))));
             lease.lost().await;
             Ok(2)
         })
@@ -349,7 +349,7 @@ async fn after_a_takeover_the_value_of_the_new_holder_counts() {
     assert!(matches!(slow, Err(RunError::Lost)));
     assert!(matches!(
         run(&runner, &Work::default()).await,
-        Ok(Outcome::Replayed(1))
+        Ok(RunOutcome::Replayed(1))
     ));
 }
 

@@ -7,6 +7,6 @@ mod value;
 
 pub use self::{
     error::RunError,
-    outcome::Outcome,
+    outcome::RunOutcome,
     run_once::{OnError, Runner},
 };

@@ -3,14 +3,14 @@
 /// The value of work that was done now or before.
 ///
 /// ```
-/// use sluicegate::idempotency::Outcome;
+/// use sluicegate::idempotency::RunOutcome;
 ///
-/// let outcome = Outcome::Replayed(17);
+/// let outcome = RunOutcome::Replayed(17);
 /// assert!(outcome.is_replayed());
 /// assert_eq!(outcome.into_inner(), 17);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Outcome<T> {
+pub enum RunOutcome<T> {
     /// The work was done now.
     Ran(T),
     /// The work was done now, but the store could not save it yet. Further
@@ -21,7 +21,7 @@ pub enum Outcome<T> {
     Replayed(T),
 }
 
-impl<T> Outcome<T> {
+impl<T> RunOutcome<T> {
     /// Returns the value.
     pub fn into_inner(self) -> T {
         match self {

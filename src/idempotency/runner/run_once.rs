@@ -6,7 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio::time::Instant;
 use tracing::Instrument;
 
-use super::{error::RunError, outcome::Outcome, value};
+use super::{error::RunError, outcome::RunOutcome, value};
 use crate::deadline;
 use crate::idempotency::{
     claimant::{Claimant, Claimed},
@@ -33,7 +33,7 @@ use crate::idempotency::{
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
 /// # async fn main() -> Result<(), sluicegate::idempotency::RunError<std::io::Error>> {
-/// use sluicegate::idempotency::{Fingerprint, Local, Outcome, Runner, Scope};
+/// use sluicegate::idempotency::{Fingerprint, Local, RunOutcome, Runner, Scope};
 ///
 /// let runner = Runner::new(Local::new());
 /// for delivery in 1..=2 {
@@ -133,7 +133,7 @@ impl<S: Store> Runner<S> {
         name: Name,
         fingerprint: Fingerprint,
         work: W,
-    ) -> Result<Outcome<T>, RunError<E>>
+    ) -> Result<RunOutcome<T>, RunError<E>>
     where
         W: FnOnce() -> F + Send + 'static,
         F: Future<Output = Result<T, E>> + Send,
@@ -154,7 +154,7 @@ impl<S: Store> Runner<S> {
         name: Name,
         fingerprint: Fingerprint,
         work: W,
-    ) -> Result<Outcome<T>, RunError<E>>
+    ) -> Result<RunOutcome<T>, RunError<E>>
     where
         W: FnOnce(Lease) -> F + Send + 'static,
         F: Future<Output = Result<T, E>> + Send,
@@ -213,7 +213,7 @@ impl<S: Store> Runner<S> {
     {
         Attempt::Ended(match self.claimant.try_claim(name, fingerprint).await {
             Ok(Claimed::Run(guard)) => self.work(guard, work).await,
-            Ok(Claimed::Replay(record)) => value::read(record).map(Outcome::Replayed),
+            Ok(Claimed::Replay(record)) => value::read(record).map(RunOutcome::Replayed),
             Ok(Claimed::Mismatch) => Err(RunError::Mismatch),
             Ok(Claimed::Running { left }) => return Attempt::Running { left, work },
             Ok(Claimed::Unknown) => Err(RunError::Unknown),
@@ -222,7 +222,7 @@ impl<S: Store> Runner<S> {
     }
 
     /// Does the work under its guard.
-    async fn work<W, F, T, E>(&self, guard: Guard<S>, work: W) -> Result<Outcome<T>, RunError<E>>
+    async fn work<W, F, T, E>(&self, guard: Guard<S>, work: W) -> Result<RunOutcome<T>, RunError<E>>
     where
         W: FnOnce(Lease) -> F,
         F: Future<Output = Result<T, E>>,
@@ -243,10 +243,10 @@ impl<S: Store> Runner<S> {
 async fn done<S: Store, T: Serialize, E>(
     guard: Guard<S>,
     value: T,
-) -> Result<Outcome<T>, RunError<E>> {
+) -> Result<RunOutcome<T>, RunError<E>> {
     match guard.complete(value::record(&value)).await {
-        CompletionStatus::Saved => Ok(Outcome::Ran(value)),
-        CompletionStatus::Unsaved => Ok(Outcome::Unsaved(value)),
+        CompletionStatus::Saved => Ok(RunOutcome::Ran(value)),
+        CompletionStatus::Unsaved => Ok(RunOutcome::Unsaved(value)),
         CompletionStatus::Lost => Err(RunError::Lost),
     }
 }
@@ -254,7 +254,7 @@ async fn done<S: Store, T: Serialize, E>(
 /// The result of one claim, and of the work if the claim was granted.
 enum Attempt<W, T, E> {
     /// The caller gets this: the work was done, replayed or refused.
-    Ended(Result<Outcome<T>, RunError<E>>),
+    Ended(Result<RunOutcome<T>, RunError<E>>),
     /// Another holder is at work. The work was not started, and is given back.
     Running { left: Duration, work: W },
 }

@@ -2,7 +2,9 @@
 
 use std::future::ready;
 
-use sluicegate::idempotency::{Claim, Fingerprint, LeaseStatus, Outcome, RunError, Runner, Store};
+use sluicegate::idempotency::{
+    Claim, Fingerprint, LeaseStatus, RunError, RunOutcome, Runner, Store,
+};
 
 use super::{MINUTE, name, request, store};
 use crate::{connection::until, server::Server};
@@ -23,7 +25,7 @@ fn scripts(server: &Server) -> u64 {
 async fn warm(server: &Server) -> Runner<sluicegate::idempotency::Redis> {
     let (store, connection) = store(server.url()).await;
     let runner = Runner::new(store);
-    assert!(matches!(run(&runner, "warm").await, Ok(Outcome::Ran(_))));
+    assert!(matches!(run(&runner, "warm").await, Ok(RunOutcome::Ran(_))));
     // The first claim, which comes twice as the script is unknown, its completion,
     // and the policy.
     until("the policy is known", || {
@@ -37,7 +39,7 @@ async fn warm(server: &Server) -> Runner<sluicegate::idempotency::Redis> {
 async fn run(
     runner: &Runner<sluicegate::idempotency::Redis>,
     key: &str,
-) -> Result<Outcome<u32>, RunError<String>> {
+) -> Result<RunOutcome<u32>, RunError<String>> {
     let work = || async { Ok(17) };
     runner
         .run_once(name(key), Fingerprint::of("work"), work)
@@ -49,10 +51,13 @@ async fn work_costs_two_calls_and_its_replay_one() {
     let server = Server::start();
     let runner = warm(&server).await;
     let before = scripts(&server);
-    assert!(matches!(run(&runner, "k").await, Ok(Outcome::Ran(17))));
+    assert!(matches!(run(&runner, "k").await, Ok(RunOutcome::Ran(17))));
     assert_eq!(scripts(&server) - before, 2);
     for replay in 1..=3 {
-        assert!(matches!(run(&runner, "k").await, Ok(Outcome::Replayed(17))));
+        assert!(matches!(
+            run(&runner, "k").await,
+            Ok(RunOutcome::Replayed(17))
+        ));
         assert_eq!(scripts(&server) - before, 2 + replay);
     }
 }

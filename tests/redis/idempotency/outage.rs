@@ -5,8 +5,8 @@ use std::{future::ready, time::Duration};
 use axum::body::Body;
 use http::{Request, Response};
 use sluicegate::idempotency::{
-    Claim, ClaimRequest, Claimant, Counts, Fingerprint, IdempotencyLayer, LeaseStatus, Outcome,
-    Redis, RunError, Runner, Store, StoreError, Takeover,
+    Claim, ClaimRequest, Claimant, Counts, Fingerprint, IdempotencyLayer, LeaseStatus, Redis,
+    RunError, RunOutcome, Runner, Store, StoreError, Takeover,
 };
 use tower::{Layer, ServiceExt, service_fn};
 
@@ -114,7 +114,7 @@ async fn an_open_breaker_answers_at_once_and_nothing_runs() {
     assert_eq!(counts.snapshot().began, 0);
     server.restart();
     until("it runs", || async {
-        matches!(run().await, Ok(Outcome::Ran(17)))
+        matches!(run().await, Ok(RunOutcome::Ran(17)))
     })
     .await;
     assert_eq!(counts.snapshot().began, 1);
@@ -166,7 +166,7 @@ async fn work_outlasts_a_crash_of_redis() {
     server.kill();
     end.send(()).unwrap();
     let ended = work.await.unwrap();
-    assert!(matches!(ended, Ok(Outcome::Unsaved(17))), "{ended:?}");
+    assert!(matches!(ended, Ok(RunOutcome::Unsaved(17))), "{ended:?}");
     server.restart();
     until("its end is known", || async {
         matches!(
