@@ -9,7 +9,7 @@ use super::{
     error::ReplayError,
     input::{InputArgs, InputTally, Merge, Progress},
     play::{Outcome, PlaySettings, Players},
-    policy::{RuleChoice, read_policy},
+    policy::{Policy, RuleChoice, read_policy},
     results::{About, ReplayResults, summarize, text},
     usage::Usage,
     write,
@@ -118,7 +118,8 @@ impl Command {
             policies.extend(read_policy(old, &default)?);
         }
         for limit in &self.limits {
-            policies.extend(read_policy(limit, &rules)?);
+            let read = read_policy(limit, &rules)?.into_iter();
+            policies.extend(read.filter(|policy| self.plays(policy)));
         }
         Ok(PlaySettings {
             policies,
@@ -126,6 +127,20 @@ impl Command {
             max_keys: self.max_keys,
             threads: self.threads.unwrap_or_else(available_threads),
         })
+    }
+}
+
+impl Command {
+    /// Whether a policy is played. With `--rule all`, one whose rule cannot keep
+    /// the quota is left out, and told; otherwise it is an error later.
+    fn plays(&self, policy: &Policy) -> bool {
+        let error = policy
+            .error()
+            .filter(|_| self.rule.contains(&RuleChoice::All));
+        if let Some(error) = &error {
+            eprintln!("left out: {policy}: {error}");
+        }
+        error.is_none()
     }
 }
 

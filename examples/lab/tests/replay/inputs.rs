@@ -273,6 +273,17 @@ fn the_order_of_flags_and_files_does_not_matter() {
     assert_eq!(rules, ["sliding-log", "fixed-window"]);
 }
 
+#[test]
+fn all_rules_are_those_that_can_keep_the_quota() {
+    let args = [
+        "replay", "-", "--limit", "70000/h", "--rule", "all", "--json",
+    ];
+    let run = run_with(&args, lines(0..60).as_bytes());
+    assert_eq!(run.json()["policies"].as_array().map(Vec::len), Some(5));
+    let told = "left out: sliding-log 70000/1h: invalid quota amount 70000";
+    assert!(run.stderr.contains(told), "{}", run.stderr);
+}
+
 /// Damaged files are errors or unreadable lines, and never a panic, whose exit
 /// code is 101.
 #[test]

@@ -48,6 +48,7 @@ fn peak_after(lines: u64) -> u64 {
         "--allow-unreadable",
         "--format=csv",
         "--max-keys=50000",
+        "--threads=2",
         "--limit",
         "3/1m burst 5",
         "--rule=all",

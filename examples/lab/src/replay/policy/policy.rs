@@ -25,6 +25,15 @@ pub(crate) trait WithRule {
     fn with<R: Rule>(self, rule: R) -> Self::Output;
 }
 
+/// No work: only the quota is checked.
+struct Nothing;
+
+impl WithRule for Nothing {
+    type Output = ();
+
+    fn with<R: Rule>(self, _rule: R) {}
+}
+
 impl Policy {
     /// A rule with its quota, without the burst if the rule ignores it.
     pub fn new(rule: RuleName, quota: Quota) -> Self {
@@ -35,6 +44,11 @@ impl Policy {
             without_burst()
         };
         Self { rule, quota }
+    }
+
+    /// Returns why the rule cannot keep the quota, if it cannot.
+    pub(crate) fn error(&self) -> Option<InvalidSetting> {
+        self.with_rule(Nothing).err()
     }
 
     /// Does the work on the rule.
