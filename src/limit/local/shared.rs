@@ -18,7 +18,6 @@ use crate::{
             rule::{Rule, reserve, take_up_to},
         },
     },
-    out_of_line::out_of_line,
     sync::{Mutex, MutexGuard, lock},
 };
 
@@ -57,10 +56,21 @@ struct Decide<'a, R, C> {
 impl<R: Rule, C: Clock> Change<R::State, Decision> for Decide<'_, R, C> {
     #[inline(always)]
     fn apply(&mut self, state: &mut R::State, now: Tick) -> Decision {
-        if self.rule.is_ahead(state, now) {
-            return out_of_line(|| self.rule.decide(state, self.clock.now(), self.cost));
+        // Not one call with either instant: then the rule would be asked what
+        // it knows about the first instant once more.
+        match self.rule.is_ahead(state, now) {
+            true => self.decide_later(state),
+            false => self.rule.decide(state, now, self.cost),
         }
-        self.rule.decide(state, now, self.cost)
+    }
+}
+
+impl<R: Rule, C: Clock> Decide<'_, R, C> {
+    /// Reads the clock again: another thread has read it later and come first.
+    #[cold]
+    #[inline(always)]
+    fn decide_later(&self, state: &mut R::State) -> Decision {
+        self.rule.decide(state, self.clock.now(), self.cost)
     }
 }
 

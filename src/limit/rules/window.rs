@@ -81,23 +81,37 @@ impl Window {
     pub(super) fn view(&self, state: Word, now: Tick) -> View {
         let (index, elapsed) = (now / self.width, now % self.width);
         let (stored, previous, current) = self.unpack(state);
-        let behind = self.behind(index, stored);
-        if behind < 0 && state != Word::EMPTY {
-            return out_of_line(|| self.view_ahead(state, now, behind.unsigned_abs()));
-        }
-        // The one counter of a fixed window does not outlive it.
-        let outlives = behind == 1 && self.counters == 2;
-        View {
-            index,
-            elapsed,
-            ahead: 0,
-            previous: match behind {
-                0 => previous,
-                _ if outlives => current,
-                _ => 0,
+        match self.behind(index, stored) {
+            0 => View {
+                index,
+                elapsed,
+                ahead: 0,
+                previous,
+                current,
+                is_moved: false,
             },
-            current: if behind == 0 { current } else { 0 },
-            is_moved: false,
+            behind if behind > 0 || state == Word::EMPTY => View {
+                index,
+                elapsed,
+                ahead: 0,
+                previous: self.aged(behind, current),
+                current: 0,
+                is_moved: false,
+            },
+            behind => out_of_line(|| self.view_ahead(state, now, behind.unsigned_abs())),
+        }
+    }
+
+    /// Returns what counts of a window that lies behind.
+    // Cold, so that it becomes a branch: a busy bucket is mostly read in the
+    // window in which it was written, and does not wait for this.
+    #[cold]
+    #[inline(always)]
+    fn aged(&self, behind: i64, current: u64) -> u64 {
+        // The one counter of a fixed window does not outlive it.
+        match behind == 1 && self.counters == 2 {
+            true => current,
+            false => 0,
         }
     }
 
@@ -144,11 +158,29 @@ impl Window {
         let admitted = view.ahead == 0 && fits(&view);
         if admitted && cost > 0 {
             view.current += cost;
-            *state = self.word(&view, view.previous, view.current);
+            *state = match self.is_of(*state, view.index) {
+                // The lowest bits are the count, which has room for the limit.
+                true => Word(state.0 + cost),
+                false => self.rewritten(&view),
+            };
         } else if cost > 0 {
             self.step_back(state, &view);
         }
         (view, admitted)
+    }
+
+    /// Whether the word was written in this window, and not for a booking.
+    #[inline(always)]
+    fn is_of(&self, state: Word, index: u64) -> bool {
+        let shift = self.index_shift - 1;
+        (state.0 ^ index.wrapping_shl(self.index_shift)) >> shift == 0
+    }
+
+    // Cold for the reason of `aged`.
+    #[cold]
+    #[inline(always)]
+    fn rewritten(&self, view: &View) -> Word {
+        self.word(view, view.previous, view.current)
     }
 
     /// Gives back `cost`; see [`Rule::credit`](crate::limit::Rule::credit).
