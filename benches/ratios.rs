@@ -25,10 +25,13 @@ fn main() {
     direct(&report);
     few_keys(&report);
     many_keys(&report);
+    spare_capacity(&report);
     denials(&report);
     every_rule(&report);
-    layers(&report, Front::Prompt, || stack::bare(Front::Prompt));
-    layers(&report, Front::Axum, || stack::bare(Front::Axum));
+    layers(&report, Front::Prompt, [0.55, 0.5, 0.02]);
+    layers(&report, Front::Axum, [0.8, 0.6, 0.02]);
+    layers_beyond_nothing(&report);
+    whole_stacks(&report);
     other_layers(&report);
     deadlines_kept(&report);
     deadlines_passed_on(&report);
@@ -93,7 +96,11 @@ fn calls_kept(report: &Report) {
 }
 
 /// Compares what a limit layer adds to the service behind it.
-fn layers(report: &Report, front: Front, bare: fn() -> Side) {
+fn layers(report: &Report, front: Front, targets: [f64; 3]) {
+    let bare: fn() -> Side = match front {
+        Front::Prompt => || stack::bare(Front::Prompt),
+        Front::Axum => || stack::bare(Front::Axum),
+    };
     let row = |kind: &str, target, sides: fn(Front) -> (Side, Side)| {
         let what = format!("layer before {front}, {kind}");
         let pair = Pair {
@@ -103,18 +110,60 @@ fn layers(report: &Report, front: Front, bare: fn() -> Side) {
         };
         report.row(pair, || sides(front));
     };
-    row("admitting", 0.65, |front| {
+    let [admitting, with_headers, refusing] = targets;
+    row("admitting", admitting, |front| {
         (stack::ours(front, Headers::None), stack::governor(front))
     });
-    row("admitting, with headers", 0.5, |front| {
+    row("admitting, with headers", with_headers, |front| {
         (
             stack::ours(front, Headers::Ietf),
             stack::governor_with_headers(front),
         )
     });
-    row("refusing", 0.02, |front| {
+    row("refusing", refusing, |front| {
         (stack::ours_refusing(front), stack::governor_refusing(front))
     });
+}
+
+/// Compares what a limit layer adds to what axum adds for any layer: it boxes and clones
+/// the service of each one.
+fn layers_beyond_nothing(report: &Report) {
+    let row = |kind: &str, target, sides: fn() -> (Side, Side)| {
+        let what = format!("layer before an axum router, {kind}, beyond one that does nothing");
+        let pair = Pair {
+            target: Some(target),
+            bare: Some(stack::nothing),
+            ..Pair::new(&what, "tower_governor")
+        };
+        report.row(pair, sides);
+    };
+    row("admitting", 0.8, || {
+        (
+            stack::ours(Front::Axum, Headers::None),
+            stack::governor(Front::Axum),
+        )
+    });
+    row("admitting, with headers", 0.5, || {
+        (
+            stack::ours(Front::Axum, Headers::Ietf),
+            stack::governor_with_headers(Front::Axum),
+        )
+    });
+}
+
+/// Compares all layers of a service together.
+fn whole_stacks(report: &Report) {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let _entered = runtime.enter();
+    let pair = Pair {
+        target: Some(0.35),
+        bare: Some(|| stack::bare(Front::Axum)),
+        ..Pair::new(
+            "axum router: metrics, deadline, limit with headers",
+            "axum-prometheus, tower-http's timeout, tower_governor",
+        )
+    };
+    report.row(pair, || (stack::ours_whole(), stack::peers_whole()));
 }
 
 /// Compares layers with one budget and without keys.
@@ -124,6 +173,13 @@ fn other_layers(report: &Report) {
         bare: Some(|| stack::bare(Front::Prompt)),
         ..Pair::new("layer without keys, admitting", against)
     };
+    let promised = Pair {
+        target: Some(0.8),
+        ..pair("tower_governor")
+    };
+    report.row(promised, || {
+        (ours(), stack::governor_without_keys(Front::Prompt))
+    });
     report.row(pair("tower"), || (ours(), stack::tower()));
     report.row(pair("tower-resilience"), || (ours(), stack::resilience()));
 }
@@ -188,7 +244,7 @@ fn many_keys(report: &Report) {
 
 /// The targets are for one thread and for two.
 fn keyed(report: &Report, keys: &str, order: &Order, targets: [[f64; 2]; 2]) {
-    let [number, name] = targets;
+    let ([number, name], churned) = (targets, [1.0, 0.65]);
     for threads in [1, 2] {
         let promised = |pair, target: [f64; 2]| Pair {
             target: Some(target[threads - 1]),
@@ -207,6 +263,16 @@ fn keyed(report: &Report, keys: &str, order: &Order, targets: [[f64; 2]; 2]) {
                 peers::governor_full_by_number(order),
             )
         });
+        let what = format!("{keys}, integer, churned, {who}");
+        if order.keys <= 1_000 {
+            let pair = promised(Pair::new(&what, "governor"), churned);
+            report.row(pair, || {
+                (
+                    ours::churned_by_number(order),
+                    peers::governor_churned_by_number(order),
+                )
+            });
+        }
         let what = format!("{keys}, &str, {who}");
         report.row(promised(Pair::new(&what, "governor, String"), name), || {
             (ours::by_name(order), peers::governor_by_name(order))
@@ -222,6 +288,24 @@ fn paced(pair: Pair<'_>, keys: usize, threads: usize) -> Pair<'_> {
         (100_000.., _) => pair.long(Duration::from_millis(200)),
         (_, 2..) => pair.long(Duration::from_millis(10)),
         _ => pair,
+    }
+}
+
+/// A table that is four times as large as its keys need.
+fn spare_capacity(report: &Report) {
+    for keys in [1_000, 1_000_000] {
+        let order = Order::zipf(keys);
+        let what = format!("{keys} keys, zipf, capacity of {}", 4 * keys);
+        let pair = Pair {
+            target: Some(1.1),
+            ..Pair::new(&what, "capacity of as many")
+        };
+        report.row(paced(pair, keys, 1), || {
+            (
+                ours::by_number_within(&order, 4 * keys),
+                ours::by_number_within(&order, keys),
+            )
+        });
     }
 }
 
@@ -244,12 +328,16 @@ fn every_rule(report: &Report) {
     let order = Order::zipf(1_000);
     let [bucket, others @ ..] = rules::all();
     for rule in others {
+        let promised = |pair| Pair {
+            target: (rule.name == "sliding window").then_some(1.4),
+            ..pair
+        };
         let what = format!("direct, {}", rule.name);
-        report.row(Pair::new(&what, bucket.name), || {
+        report.row(promised(Pair::new(&what, bucket.name)), || {
             ((rule.direct)(), (bucket.direct)())
         });
         let what = format!("1,000 keys, {}", rule.name);
-        report.row(Pair::new(&what, bucket.name), || {
+        report.row(promised(Pair::new(&what, bucket.name)), || {
             ((rule.by_number)(&order), (bucket.by_number)(&order))
         });
     }

@@ -8,7 +8,7 @@ use sluicegate::{
 };
 
 use super::{
-    keys::{Names, Order, name},
+    keys::{Names, Order, name, scramble},
     side::Side,
 };
 
@@ -31,11 +31,49 @@ pub(crate) fn direct_by(rule: impl Rule, clock: impl Clock) -> Side {
     })
 }
 
-/// A bucket for each number, in use and never empty.
+/// A bucket for each number, in use and never empty, in a table that all keys just fill.
 pub(crate) fn by_number(order: &Order) -> Side {
-    let limiter = table(TokenBucket::new(deep()), order);
+    by_number_within(order, order.keys)
+}
+
+/// The same in a table for so many keys.
+pub(crate) fn by_number_within(order: &Order, capacity: usize) -> Side {
+    let builder = Local::builder(TokenBucket::new(deep()));
+    let limiter = builder.capacity(capacity).keyed();
     fill(&limiter, order.every());
     Side::admitting((limiter, order.clone()), ask_by_number)
+}
+
+/// The same after other keys have come and gone: three for each place, one at a time,
+/// each in the place of one that is whole again.
+pub(crate) fn churned_by_number(order: &Order) -> Side {
+    let builder = Local::builder(TokenBucket::new(deep()));
+    let limiter = builder.capacity(order.keys).keyed();
+    let mut present: Vec<u64> = strangers(order.keys).take(order.keys).collect();
+    fill(&limiter, present.iter().copied());
+    let newcomers = strangers(4 * order.keys).skip(order.keys);
+    for (step, key) in newcomers.chain(order.every()).enumerate() {
+        // The keys of the race come at last, each once, in random places.
+        let at = leaving(step, order.keys);
+        limiter.reset(&present[at]);
+        present[at] = key;
+        fill(&limiter, [key].into_iter());
+    }
+    assert_eq!(limiter.forgotten(), 0, "all keys fit");
+    Side::admitting((limiter, order.clone()), ask_by_number)
+}
+
+/// Keys that are not in the order.
+pub(crate) fn strangers(count: usize) -> impl Iterator<Item = u64> {
+    (0..count as u64).map(|key| u64::MAX - key)
+}
+
+/// The place of the key that leaves in a step: a random one, and at last each once.
+pub(crate) fn leaving(step: usize, keys: usize) -> usize {
+    match step.checked_sub(3 * keys) {
+        Some(at) => at,
+        None => scramble(step as u64) as usize % keys,
+    }
 }
 
 /// A bucket for each number, full again whenever it is looked at.

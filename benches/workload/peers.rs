@@ -1,11 +1,12 @@
 //! The limiters of other crates that make the same decisions.
 
-use std::{hash::Hash, hint::black_box, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{hash::Hash, hint::black_box, num::NonZeroU32, sync::Arc, thread, time::Duration};
 
 use governor::{Quota, RateLimiter, clock::DefaultClock, state::keyed::DashMapStateStore};
 
 use super::{
     keys::{Names, Order, name},
+    ours::strangers,
     side::Side,
 };
 
@@ -50,6 +51,21 @@ pub(crate) fn governor_full_by_number(order: &Order) -> Side {
     by_number((Arc::new(limiter), order.clone()))
 }
 
+/// governor: the same as [`churned_by_number`](super::ours::churned_by_number). It drops
+/// a key only when it is told to drop all that are whole again, so its keys leave
+/// all at once.
+pub(crate) fn governor_churned_by_number(order: &Order) -> Side {
+    let limiter = with_ahash(quota(Duration::from_secs(1)));
+    for key in strangers(4 * order.keys) {
+        assert!(limiter.check_key(&key).is_ok());
+    }
+    // They have taken a token, which is back after a second.
+    thread::sleep(Duration::from_millis(1_100));
+    limiter.retain_recent();
+    fill(&limiter, order.every());
+    by_number((Arc::new(limiter), order.clone()))
+}
+
 fn by_number(subject: (Arc<Keyed<u64>>, Order)) -> Side {
     Side::admitting(subject, |(limiter, order), step| {
         let key = order.key(step) as u64;
@@ -81,11 +97,15 @@ where
     K: Hash + Eq + Clone,
 {
     let limiter = with_ahash(quota(Duration::from_secs(1)));
+    fill(&limiter, keys);
+    Arc::new(limiter)
+}
+
+fn fill<K: Hash + Eq + Clone>(limiter: &Keyed<K>, keys: impl Iterator<Item = K>) {
     let hour = NonZeroU32::new(3_600).expect("not 0");
     for key in keys {
         assert_eq!(limiter.check_key_n(&key, hour), Ok(Ok(())));
     }
-    Arc::new(limiter)
 }
 
 fn quota(token: Duration) -> Quota {

@@ -50,7 +50,7 @@ pub(crate) fn axum_prometheus() -> Side {
 }
 
 #[derive(Clone)]
-struct Nothing<S>(S);
+pub(crate) struct Nothing<S>(pub(crate) S);
 
 impl<S, Req> Service<Req> for Nothing<S>
 where

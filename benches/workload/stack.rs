@@ -13,23 +13,33 @@ use std::{
 };
 
 use axum::{Router, body::Body, extract::ConnectInfo, routing::get};
+use axum_prometheus::PrometheusMetricLayer;
+use governor::middleware::StateInformationMiddleware;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header::ACCEPT};
 use sluicegate::{
     deadline::{Deadline, EnforceDeadlineLayer, PropagateDeadlineLayer},
     key::ClientIp,
     limit::{Local, Quota, RateLimitLayer, TokenBucket},
+    red::{RedLayer, Registry},
     refusal::{Answer, Headers},
 };
 use tokio::runtime::Runtime;
 use tower::{
-    Layer, Service, ServiceBuilder, layer::util::Identity, limit::RateLimitLayer as TowerLayer,
-    timeout::TimeoutLayer, util::MapRequestLayer,
+    Layer, Service, ServiceBuilder,
+    layer::{layer_fn, util::Identity},
+    limit::RateLimitLayer as TowerLayer,
+    timeout::TimeoutLayer,
+    util::MapRequestLayer,
 };
-use tower_governor::{GovernorLayer, governor::GovernorConfigBuilder};
+use tower_governor::{
+    GovernorLayer,
+    governor::GovernorConfigBuilder,
+    key_extractor::{GlobalKeyExtractor, PeerIpKeyExtractor},
+};
 use tower_http::timeout::{ResponseBodyDeadlineLayer, TimeoutLayer as HttpTimeoutLayer};
 use tower_resilience_ratelimiter::RateLimiterLayer;
 
-use super::side::Side;
+use super::{red::Nothing, side::Side};
 
 /// A service that is always ready and responds at once.
 #[derive(Clone)]
@@ -158,7 +168,7 @@ where
 {
     match front {
         Front::Prompt => served(admits, move || layer.layer(Prompt)),
-        Front::Axum => served(admits, move || router().layer(layer.clone())),
+        Front::Axum => served(admits, move || as_served(router().layer(layer.clone()))),
     }
 }
 
@@ -166,8 +176,19 @@ where
 pub(crate) fn bare(front: Front) -> Side {
     match front {
         Front::Prompt => served(true, || Prompt),
-        Front::Axum => served(true, router),
+        Front::Axum => served(true, || as_served(router())),
     }
+}
+
+/// The router behind a layer that does nothing.
+pub(crate) fn nothing() -> Side {
+    served(true, || as_served(router().layer(layer_fn(Nothing))))
+}
+
+/// As `axum::serve` runs a router: otherwise axum applies the layers again for each
+/// request.
+fn as_served(router: Router) -> Router {
+    router.with_state(())
 }
 
 /// A quota that no bench reaches.
@@ -195,6 +216,28 @@ pub(crate) fn ours_without_keys(front: Front) -> Side {
     )
 }
 
+/// The layers of a whole service: metrics, a deadline, and a limit with headers. It
+/// must be called within a runtime.
+pub(crate) fn ours_whole() -> Side {
+    let metrics = Registry::new();
+    let limit = layer(plenty(), Headers::Ietf);
+    served(true, move || {
+        let deadline = EnforceDeadlineLayer::new().default_timeout(LONG);
+        let router = router().layer(limit.clone()).layer(deadline);
+        as_served(router.layer(RedLayer::server(&metrics)))
+    })
+}
+
+/// The same layers of other crates. It must be called within a runtime.
+pub(crate) fn peers_whole() -> Side {
+    let (metrics, _handle) = PrometheusMetricLayer::pair();
+    served(true, move || {
+        let timeout = HttpTimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, LONG);
+        let router = router().layer(governor_layer_with_headers()).layer(timeout);
+        as_served(router.layer(metrics.clone()))
+    })
+}
+
 pub(crate) fn ours_refusing(front: Front) -> Side {
     let layer = layer(Quota::per_day(1), Headers::Ietf);
     passes(&mut layer.layer(Prompt));
@@ -214,11 +257,27 @@ pub(crate) fn governor(front: Front) -> Side {
 }
 
 pub(crate) fn governor_with_headers(front: Front) -> Side {
+    behind(front, true, governor_layer_with_headers())
+}
+
+fn governor_layer_with_headers()
+-> GovernorLayer<PeerIpKeyExtractor, StateInformationMiddleware, Body> {
     let mut config = GovernorConfigBuilder::default();
     let config = config
         .per_nanosecond(1)
         .burst_size(u32::MAX)
         .use_headers()
+        .finish();
+    GovernorLayer::new(config.expect("the quota is valid"))
+}
+
+/// One budget for all requests.
+pub(crate) fn governor_without_keys(front: Front) -> Side {
+    let mut config = GovernorConfigBuilder::default();
+    let config = config
+        .per_nanosecond(1)
+        .burst_size(u32::MAX)
+        .key_extractor(GlobalKeyExtractor)
         .finish();
     behind(
         front,
