@@ -21,7 +21,7 @@ pub(super) struct WindowInfo {
     rest: u64,
 }
 
-/// What the fields mean.
+/// The meaning of the fields.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
     /// Nothing: the times follow from what is left in a bucket.

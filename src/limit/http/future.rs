@@ -13,8 +13,8 @@ use tower_service::Service;
 pub use super::settle::future::SettledFuture;
 use super::{
     admit::Admit,
-    mark::PendingMark,
     pending::{PendingCheck, ReadyCall},
+    pending_mark::PendingMark,
 };
 use crate::{limit::limiter::Backend, refusal::Refuse};
 

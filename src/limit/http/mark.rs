@@ -1,15 +1,11 @@
-//! What a response is to be marked with. The future of an admitted request keeps
-//! it until the response is there.
+//! The marks of responses: the decision about the request, as small as it can be
+//! kept until the response is there.
 
 use std::{num::NonZero, sync::Arc};
 
-use super::admission::LimitAdmission;
 use crate::{
     clock::Tick,
-    limit::{
-        decision::Decision, limiter::Backend, others::Others, rules::quota::Cost,
-        window_info::WindowInfo,
-    },
+    limit::{decision::Decision, others::Others, rules::quota::Cost, window_info::WindowInfo},
     refusal::Refuse,
 };
 
@@ -70,7 +66,7 @@ impl Mark {
     }
 
     /// Writes the decision into the response, such as its quota headers.
-    fn write<A, Req, Res, Err>(&self, answer: &A, only_name: Option<&str>, res: &mut Res)
+    pub(super) fn write<A, Req, Res, Err>(&self, answer: &A, only_name: Option<&str>, res: &mut Res)
     where
         A: Refuse<Req, Res, Err>,
     {
@@ -102,31 +98,6 @@ impl Numbers {
     fn decision(&self) -> Decision {
         let info = WindowInfo::known(self.more, self.window);
         Decision::of_numbers(self.limit.get(), self.remaining, self.reset, info)
-    }
-}
-
-/// A mark, and the layer's answer, which writes it.
-pub(super) struct PendingMark<L, K, C, X, A> {
-    mark: Mark,
-    admission: Arc<LimitAdmission<L, K, C, X, A>>,
-}
-
-impl<L: Backend, K, C, X, A> PendingMark<L, K, C, X, A> {
-    #[inline]
-    pub(super) fn new(mark: Mark, admission: &Arc<LimitAdmission<L, K, C, X, A>>) -> Self {
-        let admission = admission.clone();
-        Self { mark, admission }
-    }
-
-    /// Marks the response.
-    pub(super) fn write<Req, Res, Err>(&self, res: &mut Res)
-    where
-        A: Refuse<Req, Res, Err>,
-    {
-        let LimitAdmission {
-            answer, limiter, ..
-        } = &*self.admission;
-        self.mark.write(answer, limiter.only_name(), res);
     }
 }
 

@@ -12,6 +12,7 @@
 //! | `settings` | records a decision, logs it, and makes a refusal of a denial |
 //! | `admit` | the action for a request, as these files tell each other |
 //! | `mark` | what a response is marked with, kept until it is there |
+//! | `pending_mark` | a mark with the answer that writes it |
 //! | `pending` | a check that takes time, up to the deadline |
 //! | `future` | the states of a call |
 //! | `settle/` | the layer whose requests are charged for what they really took |
@@ -23,6 +24,7 @@ pub mod future;
 mod layer;
 mod mark;
 mod pending;
+mod pending_mark;
 mod service;
 mod settings;
 pub(super) mod settle;

@@ -12,8 +12,8 @@ use super::{
     admission::LimitAdmission,
     admit::Admit,
     future::ResponseFuture,
-    mark::PendingMark,
     pending::{PendingCheck, ReadyCall},
+    pending_mark::PendingMark,
     weigh::Weigh,
 };
 use crate::{

@@ -22,7 +22,7 @@ thread_local! {
         const { RefCell::new([None; MAX_KEPT]) };
 }
 
-/// What a limit promises, and the header value that says so.
+/// The policy of a limit, as its header is to tell it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Promise<'a> {
     pub(super) name: &'a str,

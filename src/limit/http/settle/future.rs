@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     limit::{
-        http::{mark::PendingMark, pending::ReadyCall},
+        http::{pending::ReadyCall, pending_mark::PendingMark},
         limiter::Backend,
     },
     red::on_panic,

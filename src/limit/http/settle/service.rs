@@ -20,7 +20,9 @@ use crate::{
     key::Key,
     limit::{
         hold::HoldLimiter,
-        http::{admission::LimitAdmission, mark::PendingMark, pending::ReadyCall, weigh::Weigh},
+        http::{
+            admission::LimitAdmission, pending::ReadyCall, pending_mark::PendingMark, weigh::Weigh,
+        },
         limiter::Backend,
     },
     red::on_panic,
