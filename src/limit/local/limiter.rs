@@ -123,7 +123,8 @@ impl<R: Rule, C: Clock> Local<R, Keyed, C> {
     /// Never sleeps: with a [`LeakyBucket`](crate::limit::LeakyBucket) the
     /// verdict may be [`Queue`](crate::limit::Verdict::Queue), and then the
     /// caller has to sleep. A cost of 0 takes nothing.
-    #[inline]
+    // Inlined, so that a caller that reads only the verdict makes no numbers.
+    #[inline(always)]
     pub fn check<K: Hash + ?Sized>(&self, key: &K, cost: Cost) -> Decision {
         self.shared.check(self.shared.hash(key), cost)
     }
@@ -229,7 +230,8 @@ impl<R: Rule, C: Clock> Local<R, Keyed, C> {
 
 impl<R: Rule, C: Clock> Local<R, Direct, C> {
     /// Takes `cost` if it is there; see [`check`](Local::check) with a key.
-    #[inline]
+    // Inlined, so that a caller that reads only the verdict makes no numbers.
+    #[inline(always)]
     pub fn check(&self, cost: Cost) -> Decision {
         self.shared.check(0, cost)
     }
