@@ -138,8 +138,8 @@
 //!
 //! # Errors
 //!
-//! Errors come out unchanged. Read are those of hyper-util's client, hyper, h2
-//! and tonic's channel, [`Refusal`](crate::refusal::Refusal), and boxed errors
+//! Errors come out unchanged. Read are those of hyper-util's client, hyper, h2,
+//! reqwest and tonic's channel, [`Refusal`](crate::refusal::Refusal), and boxed errors
 //! with one of them among their sources. A call with an error of another type may
 //! have been processed; [`errors`](RetryLayer::errors) says more about it. An
 //! error about the request itself, such as a body that fails, is final.

@@ -3,4 +3,5 @@
 mod grpc;
 mod http1;
 mod http2;
+mod reqwest;
 mod server;

@@ -5,7 +5,7 @@
 //! | a connect error of hyper-util or tonic, a refused connection | was not sent |
 //! | a request that hyper gives back, because the connection has closed | was not sent |
 //! | `REFUSED_STREAM`; a `GOAWAY` whose last stream is an earlier one | was not processed (RFC 9113, sections 8.7 and 6.8) |
-//! | an error of hyper about its user, such as a failed request body | is not to be repeated |
+//! | an error of hyper about its user, such as a failed request body; one of reqwest about a request or a redirect | is not to be repeated |
 //! | any other | may have been processed |
 
 use std::{any::Any, error::Error, io, iter, sync::Arc};
@@ -59,6 +59,12 @@ fn find_in_link(error: &(dyn Error + 'static)) -> Option<Finding> {
     if let Some(hyper) = error.downcast_ref::<hyper::Error>() {
         return find_in_hyper(hyper);
     }
+    #[cfg(feature = "reqwest")]
+    if let Some(reqwest) = error.downcast_ref::<reqwest::Error>()
+        && (reqwest.is_builder() || reqwest.is_redirect())
+    {
+        return Some(Finding::Final(Stop::NotRepeatable));
+    }
     is_connect(error).then_some(Finding::failure(Progress::NotSent))
 }
 
@@ -104,6 +110,8 @@ fn known<E: 'static>(error: &E) -> Option<&(dyn Error + 'static)> {
         of::<Refusal>,
         #[cfg(feature = "tonic")]
         of::<tonic::transport::Error>,
+        #[cfg(feature = "reqwest")]
+        of::<reqwest::Error>,
     ];
     listed.into_iter().find_map(|of| of(error))
 }
