@@ -12,16 +12,18 @@ local left
 
 -- Since Redis 7, which is also the first to tell its version, SET returns what it finds.
 if ARGV[3] ~= '' then
-    local first, any = redis.REDIS_VERSION_NUM and stamp .. ARGV[3], false
+    local first = redis.REDIS_VERSION_NUM and stamp .. ARGV[3]
     local check, life = ARGV[5], slack == 0 and ARGV[4] or ARGV[4] + slack
-    left = {}
     for i = 1, #KEYS do
         local found = true
         if first and ARGV[4 + i] == check then
             found = try('SET', KEYS[i], first, 'NX', 'GET', 'PX', life)
         end
         -- A full server refuses to write, and another type of value is an error, too.
-        if found then left[i], any = type(found) == 'string' and found, true end
+        if found then
+            left = left or {}
+            left[i] = type(found) == 'string' and found
+        end
     end
-    if not any then return { now } end
+    if not left then return { now } end
 end
