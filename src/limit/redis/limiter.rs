@@ -492,11 +492,11 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
         let bucket = self.client().bucket(key);
         let hash = bucket.hash;
         // Denials are forgotten before the request and after its reply, because
-        // a denial that came in between may have been decided before it.
+        // a denial that came in between may have been decided before it. A
+        // worker sends the request, and forgets if this is dropped before.
         self.client().forget(hash);
-        let reply = self.queue.call(bucket, operation, false).await;
-        self.client().forget(hash);
-        reply.map(|_| ())
+        let _forget = ForgetOnDrop(self.client(), hash);
+        self.queue.call(bucket, operation, true).await.map(|_| ())
     }
 
     /// Sends a request that does not wait for a place.
@@ -507,6 +507,15 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
     /// Returns the client that all clones share.
     pub(super) fn client(&self) -> &Client<R> {
         &self.queue.client
+    }
+}
+
+/// Forgets the denial of a bucket when it is dropped.
+struct ForgetOnDrop<'a, R: Scripted>(&'a Client<R>, u64);
+
+impl<R: Scripted> Drop for ForgetOnDrop<'_, R> {
+    fn drop(&mut self) {
+        self.0.forget(self.1);
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::{FutureExt, future::join_all};
 use sluicegate::{
-    limit::{Check, CheckFuture, FailClosed, FailOpen, Redis, TokenBucket},
+    limit::{Check, CheckFuture, FailClosed, FailOpen, Quota, Redis, TokenBucket},
     redis::{Error, ErrorKind},
 };
 use tokio::{
@@ -130,4 +130,39 @@ fn a_call_without_a_runtime_is_an_error() {
     assert!(answer.expect("nothing to wait for").unwrap().is_admitted());
     answered(&runtime, ask(&runtime, &limiter), &Tally::default());
     assert_eq!(connection.stats().connects, 1);
+}
+
+/// Another runtime hears a denial after the credit was asked for, and before the
+/// server has heard of it.
+#[test]
+fn a_credit_that_is_dropped_under_way_makes_denials_forgotten() {
+    let (server, one, other) = (Server::start(), one_thread(), one_thread());
+    let connection = one.block_on(builder(server.url()).connect()).unwrap();
+    let rule = TokenBucket::new(Quota::per_hour(1).burst(1));
+    let limiter = Redis::builder("api", rule, &connection)
+        .remember_denials_for(Duration::from_secs(3_600))
+        .build(FailClosed);
+    let admits = |runtime: &Runtime| {
+        let check = runtime.block_on(limiter.check("k", 1).into_future());
+        check.expect("it is up").is_admitted()
+    };
+    assert!(admits(&one));
+    let mut credit = Box::pin(limiter.credit("k", 1));
+    assert!(
+        one.block_on(async { credit.as_mut().now_or_never() })
+            .is_none()
+    );
+    assert!(!admits(&other));
+    let mut client = server.client();
+    let key = "sluicegate:{api:k}:t";
+    one.block_on(until("the credit is carried out", || {
+        let kept: bool = redis::cmd("EXISTS").arg(key).query(&mut client).unwrap();
+        std::future::ready(!kept)
+    }));
+    drop(credit);
+    // A remembered denial is an answer without a call.
+    one.block_on(until("the denial is forgotten", || {
+        std::future::ready(matches!(limiter.check("k", 1), Check::Later(_)))
+    }));
+    assert!(admits(&other));
 }

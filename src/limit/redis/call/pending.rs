@@ -78,6 +78,32 @@ impl QueuedCall {
             .sleep
             .get_or_insert_with(|| Box::pin(sleep_until(until)));
         task::ready!(sleep.as_mut().poll(cx));
-        Poll::Ready(Err(Error::late(self.timeout)))
+        // From here on the worker settles a reply itself. One that came since the
+        // first look would otherwise be lost, with the place that it booked.
+        self.reply.close();
+        let late = |_| Err(Error::late(self.timeout));
+        Poll::Ready(self.reply.try_recv().unwrap_or_else(late))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reply_that_comes_too_late_goes_back_to_the_worker() {
+        let (worker, reply) = oneshot::channel();
+        let mut call = PendingCall::Queued(QueuedCall {
+            reply,
+            until: Instant::now(),
+            timeout: Duration::ZERO,
+            sleep: None,
+        });
+        let late = (&mut call).now_or_never().expect("its time is up");
+        assert!(late.is_err());
+        // The caller has not dropped the call yet.
+        assert!(worker.send(Err(Error::no_runtime())).is_err());
     }
 }
