@@ -150,6 +150,8 @@ impl<'a> Call<'a> {
             Some(_) => return CallReply::Mismatched,
         }
         match replies.next() {
+            // The reply of a plain command proves nothing by itself.
+            None if matches!(self.kind, CallKind::Command) => CallReply::Mismatched,
             None => self.read(reply),
             Some(echoed) => match Echo(echo).read(echoed) {
                 CallReply::Value(_) => self.read(reply).verified(),
@@ -230,6 +232,34 @@ impl Echo {
             }
             Value::ServerError(error) if error.code() != "NOSCRIPT" => CallReply::rejected(error),
             _ => CallReply::Mismatched,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plain_reply_without_its_echo_is_not_believed() {
+        let call = Call::of_command(redis::cmd("PING"));
+        let reply = || Value::SimpleString("PONG".into());
+        let alone = call.read_all(false, 7, vec![reply()]);
+        assert!(matches!(alone, CallReply::Mismatched));
+        let echoed = call.read_all(false, 7, vec![reply(), Value::Int(7)]);
+        assert!(matches!(echoed, CallReply::Value(_)));
+    }
+
+    #[test]
+    fn the_number_stands_behind_what_a_script_returns() {
+        let read = |reply| numbered(7, reply);
+        let (now, number, other) = (Value::Int(1), Value::Int(7), Value::Int(8));
+        let CallReply::Value(Value::Array(list)) = read(vec![now.clone(), number.clone()]) else {
+            panic!("the number is that of the call");
+        };
+        assert_eq!(list, [now.clone()]);
+        for foreign in [vec![], vec![number.clone(), now], vec![number, other]] {
+            assert!(matches!(read(foreign), CallReply::Mismatched));
         }
     }
 }

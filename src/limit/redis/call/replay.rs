@@ -225,8 +225,7 @@ mod tests {
         let mut bucket = ReadBucket {
             state,
             taken,
-            replayed: 0,
-            term: None,
+            ..ReadBucket::first_charged()
         };
         bucket.replay(rule, now, Operation::Reserve(1, 1, 1_000_000))
     }
