@@ -1,12 +1,14 @@
 //! Keeps values of `RateLimit-Policy`: a limit has the same one in each of its
 //! responses, and to write it takes longer than to decide.
 
-use std::cell::RefCell;
+use std::{
+    cell::RefCell,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use http::HeaderValue;
 
 use super::item::Item;
-use crate::sync::{Mutex, lock};
 
 /// The values that a process keeps. A service has few limits; the policies of
 /// those beyond are written anew for each response.
@@ -14,7 +16,13 @@ const MAX_KEPT: usize = 16;
 
 /// The values that are kept, for good: a value that is never freed need not
 /// count who has it, and counting takes longer than copying.
+// Of the standard library, because loom's cannot be a static.
 static KEPT: Mutex<Vec<&'static Policy>> = Mutex::new(Vec::new());
+
+/// Locks the list, which no panic leaves half changed.
+fn kept() -> MutexGuard<'static, Vec<&'static Policy>> {
+    KEPT.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 thread_local! {
     /// Those that this thread has used, which it finds without a lock.
@@ -68,7 +76,7 @@ impl Promise<'_> {
     /// Finds the policy among those of all threads, or makes it.
     #[cold]
     fn use_first(&self, used: &mut [Option<&'static Policy>]) -> Option<&'static Policy> {
-        let mut kept = lock(&KEPT);
+        let mut kept = kept();
         let known = kept.iter().find(|policy| policy.promise() == *self);
         let policy = match known {
             Some(policy) => *policy,
@@ -136,7 +144,7 @@ mod tests {
         }
         // All tests of the process share the policies that are kept.
         assert!(found > 0 && found % 3 == 0, "{found}");
-        assert!(lock(&KEPT).len() <= MAX_KEPT);
+        assert!(kept().len() <= MAX_KEPT);
     }
 
     #[test]
