@@ -94,8 +94,8 @@ fn sentence(all: &[Fairness<'_>]) -> String {
         "have a bucket each"
     };
     format!(
-        "With one traffic, the rules differ by at most {}. The traffic matters more: the index is {} with {}, whose \
-         clients {bucket}.{}",
+        "With one traffic, the rules differ by at most {}. The index is lowest, {}, with {}, whose clients \
+         {bucket}.{}",
         index(Some(apart)),
         range(worst),
         worst.traffic.title,
