@@ -203,6 +203,6 @@ mod sync;
 pub use self::error::InvalidSetting;
 
 /// The snippets of README.md compile.
-#[cfg(all(doctest, feature = "axum", feature = "redis"))]
+#[cfg(all(doctest, feature = "axum", feature = "redis", feature = "reqwest"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
