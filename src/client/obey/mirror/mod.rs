@@ -4,13 +4,19 @@
 //! | file | contents |
 //! |---|---|
 //! | `mirror` | what is left: the newest report, less the calls that it may not include |
+//! | `learn` | what a report changes |
+//! | `answers` | answers of calls that newer ones have overtaken |
+//! | `refill` | when there is more, as the server states it |
 //! | `pace` | spreads what is left over the time until there is more |
 //! | `gaps` | how long it takes until there is more, as seen |
 //! | `share` | the pace if other clients use the same quota |
 
+mod answers;
 mod gaps;
+mod learn;
 mod mirror;
 mod pace;
+mod refill;
 mod share;
 
 pub(super) use self::mirror::{Mirror, Report};
