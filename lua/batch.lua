@@ -19,7 +19,7 @@
 --                                 that term, and reports what was
 --   'h <cost> <max_wait> <term> <orphan> <id>'  reserves once, and holds the charge
 --                                 for so many ticks: see hold.lua
---   's <cost> <at> <mark> <orphan> <id> <actual>'  settles a hold
+--   's <cost> <at> <mark> <refunds> <orphan> <id> <actual>'  settles a hold
 --
 -- Returns whole numbers: the instant, and for each operation, after its own number if
 -- first_charge.lua was asked to do a part of them, which it then leaves out:
@@ -30,7 +30,7 @@
 --   a lease                how much is granted, the state before it, its term, and
 --                          when the term ends
 --   a hold                 1 if it is charged, or 0; the state before it; for when it
---                          is charged, its mark, 1 if it is kept in the set of holds, or
+--                          is charged, its mark, what was given back before, 1 if it is kept in the set of holds, or
 --                          0, and how many others lapsed
 --   's'                    1 if the hold was open, or 0, and how many others lapsed
 -- For a bucket that cannot be read it is UNREADABLE instead, and the state stays;
@@ -76,14 +76,16 @@ local function make_change()
         local passes, wait = reserve(state, cost, max_wait)
         if state.unreadable then return emit_unreadable(next) end
         if passes and cost > 0 or state.rewrite then rule:write(key, state, now) end
-        local at, mark, kept = now, 0, 0
+        local at, mark, refunds, kept = now, 0, 0, 0
         if passes then
             local term, orphan, id = match(terms, '^(%d+) (%a) (%d+)$')
             reply[next], at = 1, now + wait
-            mark, kept = holds.record(rule, key, state, cost, at, tonumber(term), orphan, id)
+            mark, refunds, kept =
+                holds.record(rule, key, state, cost, at, tonumber(term), orphan, id)
         end
         local rest = #reply
-        reply[rest + 1], reply[rest + 2], reply[rest + 3], reply[rest + 4] = at, mark, kept, lapsed
+        reply[rest + 1], reply[rest + 2], reply[rest + 3] = at, mark, refunds
+        reply[rest + 4], reply[rest + 5] = kept, lapsed
     end
 
     -- Returns how many of several equal reservations pass. After the first denial the
@@ -129,6 +131,7 @@ local function make_change()
             changed = false
         elseif verb == 'c' then
             rule:credit(state, now, cost)
+            if holds then holds.count_refund(rule, key, cost) end
         elseif verb == 'd' then
             rule:debit(state, now, cost)
         elseif verb == 'h' then
@@ -150,9 +153,11 @@ local function make_change()
             changed = rule:return_lease(state, now, cost, at, mark) or state.rewrite
         elseif verb == 'b' then
             done = at > now and rule:give_back(state, now, cost, at, mark) or 0
+            if holds then holds.count_refund(rule, key, done) end
             changed = done > 0 or state.rewrite
         elseif verb == 'x' then
             done = rule:undo(state, now, cost, at, mark)
+            if holds then holds.count_refund(rule, key, done) end
             changed = done > 0 or state.rewrite
         else
             reply[next] = 0

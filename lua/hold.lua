@@ -2,9 +2,11 @@
 -- rules. The holder's side is src/limit/redis/hold/.
 --
 -- KEYS    beside the key of a bucket the same with 'h' behind: a sorted set of the
---         open holds, '<cost> <at> <mark> <orphan> <id>', by the instant at which each
---         one's term ends. A hold whose holder has crashed lapses then: its charge is
---         kept if `orphan` is 'k', and given back if it is 'g'
+--         open holds, '<cost> <at> <mark> <refunds> <orphan> <id>', by the instant at
+--         which each one's term ends. A hold whose holder has crashed lapses then: its
+--         charge is kept if `orphan` is 'k', and given back if it is 'g'. And 'r', whose
+--         score is REFUNDS and what was given back to the bucket since the set began:
+--         `refunds` is that sum before the charge
 --
 -- A hold is ended once: by the settlement that removes it from the set, or by the first
 -- operation of a hold on its bucket after its term.
@@ -18,9 +20,31 @@ local MAX_HOLDS = 64
 -- In ticks: ten minutes.
 local GRACE = 600000000
 
--- Takes back a part of a charge, or of a booking that is yet to be due.
-local function release(rule, state, cost, at, mark)
+-- Later than any term ends.
+local REFUNDS = 4503599627370496
+
+-- Returns what was given back to a bucket.
+local function refunds(key)
+    local score = call('ZSCORE', key .. 'h', 'r')
+    return score and tonumber(score) - REFUNDS or 0
+end
+
+-- Counts what is given back to a bucket with holds. How much of a charge is still there
+-- depends on it, as on time; only the mark of a bucket of gcra.lua tells neither.
+function holds.count_refund(rule, key, cost)
+    if not rule.mark or rule.queues or call('EXISTS', key .. 'h') == 0 then return end
+    call('ZADD', key .. 'h', 'NX', format('%.0f', REFUNDS), 'r')
+    call('ZINCRBY', key .. 'h', format('%.0f', cost), 'r')
+end
+
+-- Takes back a part of the charge of a hold, or of a booking that is yet to be due.
+local function release(rule, key, state, cost, hold)
+    local at, mark = hold.at, hold.mark
     if at > now then return rule:give_back(state, now, cost, at, mark) end
+    if not rule.queues and rule.mark then
+        mark = max(0, mark - (refunds(key) - hold.refunds) * rule.token)
+    end
+    holds.count_refund(rule, key, cost)
     return rule:undo(state, now, cost, at, mark)
 end
 
@@ -30,8 +54,11 @@ local function note(key, what, cost)
 end
 
 local function read_hold(member)
-    local cost, at, mark, orphan = match(member, '^(%d+) (%d+) (%d+) (%a) ')
-    return tonumber(cost), tonumber(at), tonumber(mark), orphan
+    local cost, at, mark, before, orphan = match(member, '^(%d+) (%d+) (%d+) (%d+) (%a) ')
+    return {
+        cost = tonumber(cost), at = tonumber(at), mark = tonumber(mark),
+        refunds = tonumber(before), orphan = orphan,
+    }
 end
 
 -- Ends the holds whose term is over. Returns the state, nil if it cannot be read, and
@@ -41,9 +68,11 @@ function holds.lapse(rule, key, state)
     if not ended then return nil, 0 end
     local changed = false
     for _, member in ipairs(ended) do
-        local cost, at, mark, orphan = read_hold(member)
-        if orphan == 'g' then changed = release(rule, state, cost, at, mark) > 0 or changed end
-        note(key, 'lapsed', cost)
+        local hold = read_hold(member)
+        if hold.orphan == 'g' then
+            changed = release(rule, key, state, hold.cost, hold) > 0 or changed
+        end
+        note(key, 'lapsed', hold.cost)
     end
     if #ended > 0 then call('ZREMRANGEBYSCORE', key .. 'h', '-inf', stamp) end
     if changed and not state.unreadable then
@@ -54,33 +83,34 @@ function holds.lapse(rule, key, state)
 end
 
 -- Keeps a charge that was made for `at`, for so many ticks from then on. Returns its
--- mark, and 1 if it is kept, or 0. The set outlives the term by the life of the
+-- mark, what was given back before, and 1 if it is kept, or 0. The set outlives the term by the life of the
 -- bucket, which has nothing to get back when that is over, and by GRACE, so that the
 -- next hold can count what has lapsed.
 function holds.record(rule, key, state, cost, at, term, orphan, id)
     local set, mark = key .. 'h', rule.mark and rule:mark(state, at) or 0
+    local before = refunds(key)
     note(key, 'charged', cost)
-    if call('ZCARD', set) >= MAX_HOLDS then
+    if call('ZCOUNT', set, '-inf', format('(%.0f', REFUNDS)) >= MAX_HOLDS then
         note(key, 'untracked', cost)
-        return mark, 0
+        return mark, before, 0
     end
     local ends = at + term
-    local member = format('%.0f %.0f %.0f %s %s', cost, at, mark, orphan, id)
+    local member = format('%.0f %.0f %.0f %.0f %s %s', cost, at, mark, before, orphan, id)
     call('ZADD', set, format('%.0f', ends), member)
     local life = expiry(ends - now + GRACE) + max(0, call('PTTL', key))
     if life > call('PTTL', set) then call('PEXPIRE', set, format('%.0f', life)) end
-    return mark, 1
+    return mark, before, 1
 end
 
 -- Puts the real cost in place of a charge. Returns 1 if the hold was open, or 0 if it had
 -- lapsed, and whether the state has changed.
 function holds.settle(rule, key, state, operation)
     local member, actual = match(operation, '^s (.*) (%d+)$')
-    local cost, at, mark, orphan = read_hold(member)
-    local open = call('ZREM', key .. 'h', member)
+    local hold, open = read_hold(member), call('ZREM', key .. 'h', member)
+    local cost = hold.cost
     actual = tonumber(actual)
     -- A hold that lapsed by giving back is not charged any more.
-    local charged = (open == 1 or orphan == 'k') and cost or 0
+    local charged = (open == 1 or hold.orphan == 'k') and cost or 0
     local over = max(0, actual - charged)
     if over > 0 then rule:debit(state, now, over) end
     note(key, 'charged', over)
@@ -88,6 +118,6 @@ function holds.settle(rule, key, state, operation)
     if open == 0 then return 0, over > 0 end
     note(key, 'settled', min(actual, cost))
     note(key, 'given back', max(0, cost - actual))
-    local back = actual < cost and release(rule, state, cost - actual, at, mark) or 0
+    local back = actual < cost and release(rule, key, state, cost - actual, hold) or 0
     return 1, over > 0 or back > 0
 end

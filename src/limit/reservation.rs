@@ -50,6 +50,8 @@ pub(crate) struct Charge {
     /// How the bucket looks if this is its last charge; see
     /// [`Rule::mark`](crate::limit::Rule::mark).
     pub(crate) mark: u64,
+    /// The sum of what was given back to the bucket before.
+    pub(crate) refunds: u64,
 }
 
 /// A decision, and what it took, in a form that can wait in a future.

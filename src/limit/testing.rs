@@ -14,7 +14,7 @@ pub use super::{
     redis::{check_all, check_all_with_source},
     rules::{
         log::Log,
-        script::{FirstCharge, LuaRule, ReplyReader, batch, terms},
+        script::{FirstCharge, HoldRecord, HoldRequest, LuaRule, ReplyReader, batch, terms},
     },
 };
 use crate::clock::Tick;
@@ -100,9 +100,16 @@ impl<'a, R: Scripted> ScriptCall<'a, R> {
                 let (_, decision) = operation.replay(self.rule, &mut state, now);
                 decision
             });
-            if let Operation::Lease(..) = operation {
+            let rest = match operation {
                 // Its term, and when that ends.
-                let _ = (reader.take()?, reader.take()?);
+                Operation::Lease(..) => 2,
+                // Its instant, mark, refunds, whether it is kept, and what lapsed.
+                Operation::Hold(_) => 5,
+                Operation::Settle(..) => 1,
+                _ => 0,
+            };
+            for _ in 0..rest {
+                reader.take()?;
             }
             Some((count, decision))
         };

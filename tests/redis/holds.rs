@@ -1,5 +1,6 @@
 //! Holds in Redis: charges that are settled once, or lapse.
 
+mod law;
 mod storm;
 
 use std::{collections::HashMap, convert::Infallible, fmt::Debug, sync::Arc, time::Duration};
@@ -89,7 +90,13 @@ impl Ledger {
         let cost = |member: &String| member.split(' ').next().unwrap().parse().unwrap();
         Self {
             sums: sums.unwrap_or_default(),
-            open: open.unwrap_or_default().iter().map(cost).collect(),
+            // 'r' is the sum of what was given back.
+            open: open
+                .unwrap_or_default()
+                .iter()
+                .filter(|member| *member != "r")
+                .map(cost)
+                .collect(),
         }
     }
 

@@ -21,8 +21,8 @@ use crate::limit::{decision::Decision, rules::quota::Cost};
 /// | dropped as a `Hold<Keep>` | as for `keep` |
 /// | dropped as a `Hold<GiveBack>` | as for `give_back` |
 ///
-/// A credit or a reset in between may let a settlement leave up to the estimate
-/// more, because a bucket does not tell of them. A debt is remembered as far as
+/// A reset in between may let a settlement leave up to the estimate more, because
+/// a bucket does not tell of it. A debt is remembered as far as
 /// [`Rule::max_debit`](crate::limit::Rule::max_debit) says.
 ///
 /// ```

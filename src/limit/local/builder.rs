@@ -6,6 +6,7 @@ use ahash::RandomState;
 
 use super::{
     limiter::{Direct, Keyed, Keying, Local},
+    refunds::Refunds,
     shared::Shared,
     store::{Forgotten, Store},
 };
@@ -126,6 +127,7 @@ impl<R: Rule, C: Clock> LocalBuilder<R, C> {
             clock: self.clock,
             hasher: RandomState::new(),
             name,
+            refunds: Refunds::new(),
             wait_queues: Mutex::default(),
         };
         Local {

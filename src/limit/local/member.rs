@@ -41,21 +41,35 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
     /// Decides, or books within `max_wait` ticks, and returns with the decision
     /// what is needed to undo it.
     pub(super) fn charge(&self, key: u64, cost: Cost, max_wait: Tick) -> (Decision, Charge) {
+        let refunds = self.refunds.before(key);
         self.update(key, |rule, state, now| {
             let decision = reserve(rule, state, now, cost, max_wait);
             let at = now + decision.wait_ticks().unwrap_or(0);
             let mark = rule.mark(state, at);
-            (decision, Charge { cost, at, mark })
+            let charge = Charge {
+                cost,
+                at,
+                mark,
+                refunds,
+            };
+            (decision, charge)
         })
     }
 
     /// Takes back a charge; see [`Rule::undo`].
-    pub(super) fn undo(&self, key: u64, Charge { cost, at, mark }: Charge) {
-        if cost > 0 {
+    pub(super) fn undo(&self, key: u64, charge: Charge) {
+        let Charge { cost, at, .. } = charge;
+        if cost == 0 {
+            return;
+        }
+        self.refunds.count(key, cost, || {
             self.update(key, |rule, state, now| {
+                // Read after the state: what that contains is counted.
+                let refunded = self.refunds.since(key, charge.refunds).wrapping_sub(cost);
+                let mark = rule.mark_refunded(charge.mark, refunded);
                 rule.undo(state, now, cost, at, mark)
             });
-        }
+        });
     }
 
     /// Returns the denial of a cost, if it would be denied. A charge is taken

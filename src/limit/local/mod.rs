@@ -6,6 +6,7 @@ mod hold;
 pub(crate) mod limiter;
 pub(crate) mod log_store;
 pub(crate) mod member;
+mod refunds;
 pub(crate) mod shared;
 pub(crate) mod state;
 pub(crate) mod store;

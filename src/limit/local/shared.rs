@@ -6,6 +6,7 @@ use std::{hash::Hash, sync::Arc};
 use ahash::RandomState;
 
 use super::{
+    refunds::Refunds,
     store::{Change, Lifespan, Store},
     wait_queue::WaitQueues,
 };
@@ -42,6 +43,7 @@ pub(super) struct Shared<R, S, C> {
     /// collide.
     pub(super) hasher: RandomState,
     pub(super) name: Arc<str>,
+    pub(super) refunds: Refunds,
     /// Locked before the bucket, by callers that book or give back a place.
     pub(super) wait_queues: Mutex<WaitQueues>,
 }
@@ -113,7 +115,9 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
 
     /// See [`Rule::credit`].
     pub(super) fn credit(&self, key: u64, cost: Cost) {
-        self.update(key, |rule, state, now| rule.credit(state, now, cost));
+        self.refunds.count(key, cost, || {
+            self.update(key, |rule, state, now| rule.credit(state, now, cost));
+        });
     }
 
     /// See [`Rule::debit`].

@@ -159,6 +159,14 @@ impl Rule for LeakyBucket {
         decision
     }
 
+    /// A place in a queue is known by its mark as it was.
+    fn mark_refunded(&self, mark: u64, refunded: Cost) -> u64 {
+        match self.queues {
+            true => mark,
+            false => self.gcra.mark_refunded(mark, refunded),
+        }
+    }
+
     /// A place in the queue goes back only while no other request came after
     /// it. Otherwise a newcomer would get the place of the last one that did.
     fn undo(&self, state: &mut Word, now: Tick, cost: Cost, at: Tick, mark: u64) -> Cost {

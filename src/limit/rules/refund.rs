@@ -53,6 +53,12 @@ impl Gcra {
         cost
     }
 
+    /// Returns a mark without what was given back since: the bucket is whole so
+    /// much sooner.
+    pub(super) fn mark_refunded(&self, mark: u64, refunded: Cost) -> u64 {
+        mark.saturating_sub(refunded.saturating_mul(self.token))
+    }
+
     /// Gives back a place in a queue, but only while the state is the one that
     /// its charge has left: otherwise a newcomer would get the place of the
     /// last in the queue. Nor after the clock stepped back, when the bucket

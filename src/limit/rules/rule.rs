@@ -74,14 +74,22 @@ pub trait Rule: Clone + fmt::Debug + Send + Sync + 'static {
         0
     }
 
+    /// Returns the [`mark`](Self::mark) of a charge after which so much was given
+    /// back to the bucket, which its state does not tell. By default it is the
+    /// same.
+    fn mark_refunded(&self, mark: u64, refunded: Cost) -> u64 {
+        let _ = refunded;
+        mark
+    }
+
     /// Takes back a charge of the earlier instant `at`, known by its
     /// [`mark`](Self::mark), because its request does not pass after all. Returns
     /// how much was taken back, where a token or leaky bucket names the whole
     /// cost if it took back any of it. Never leaves more than if the cost had
     /// not been charged; a part that cannot be told from the charges of others
     /// is lost.
-    /// A state does not tell of credits and resets: if there was one in
-    /// between, up to `cost` more can be left.
+    /// A state does not tell of what was given back to it in between: unless
+    /// the mark was [told](Self::mark_refunded), up to `cost` more can be left.
     ///
     /// By default it is a [`credit`](Self::credit), which goes to the present.
     /// Rules override it if requests in between were decided by another window

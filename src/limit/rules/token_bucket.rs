@@ -63,6 +63,10 @@ impl Rule for TokenBucket {
         self.gcra.decide(state, now, cost).0
     }
 
+    fn mark_refunded(&self, mark: u64, refunded: Cost) -> u64 {
+        self.gcra.mark_refunded(mark, refunded)
+    }
+
     fn undo(&self, state: &mut Word, now: Tick, cost: Cost, at: Tick, mark: u64) -> Cost {
         self.gcra.undo(state, now, cost, (at, mark))
     }

@@ -18,6 +18,7 @@ const NO_CHARGE: Charge = Charge {
     cost: 0,
     at: 0,
     mark: 0,
+    refunds: 0,
 };
 
 /// The bucket of a tier's limiter; a blocked tier has none, and always denies.

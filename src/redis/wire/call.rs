@@ -257,7 +257,7 @@ mod tests {
         let CallReply::Value(Value::Array(list)) = read(vec![now.clone(), number.clone()]) else {
             panic!("the number is that of the call");
         };
-        assert_eq!(list, [now.clone()]);
+        assert_eq!(list, std::slice::from_ref(&now));
         for foreign in [vec![], vec![number.clone(), now], vec![number, other]] {
             assert!(matches!(read(foreign), CallReply::Mismatched));
         }

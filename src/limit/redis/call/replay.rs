@@ -28,9 +28,9 @@ pub(crate) struct ReadBucket<S> {
     replayed: u64,
     /// Of a lease: its term, and when the term ends by the server's clock.
     term: Option<(u64, Tick)>,
-    /// Of a hold: how the script knows its charge, and whether it keeps a
-    /// record of it.
-    held: Option<(ChargeId, bool)>,
+    /// Of a hold: how the script knows its charge. If it keeps a record of it,
+    /// what was given back to the bucket before.
+    held: Option<(ChargeId, Option<u64>)>,
     /// How many holds lapsed before a hold or a settlement.
     lapsed: u32,
 }
@@ -90,8 +90,9 @@ impl<S> ReadBucket<S> {
         };
         let held = match operation {
             Operation::Hold(_) => {
-                let (due, mark) = (number()?, number()?);
-                Some((ChargeId { due, mark }, number()? == 1))
+                let (due, mark, refunds) = (number()?, number()?, number()?);
+                let is_kept = number()? == 1;
+                Some((ChargeId { due, mark }, is_kept.then_some(refunds)))
             }
             _ => None,
         };
@@ -194,7 +195,7 @@ impl<S> ReadBucket<S> {
             decision,
             taken,
             charge: held.map(|(charge, _)| charge).or(charge),
-            is_held: held.is_some_and(|(_, is_held)| is_held),
+            held: held.and_then(|(_, refunds)| refunds),
             lapsed: self.lapsed,
         })
     }

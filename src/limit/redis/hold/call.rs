@@ -194,8 +194,8 @@ impl<R: Scripted> DecidedHold<R> {
             bucket,
             request,
         } = self.held;
-        let is_held = self.reply.is_held;
-        let settle = move |actual| queue.settle_hold(&bucket, request, (charge, is_held), actual);
+        let refunds = self.reply.held;
+        let settle = move |actual| queue.settle_hold(&bucket, request, (charge, refunds), actual);
         let held = Held::One(HeldCharge::new(settle));
         let hold = Hold::of(decision, request.cost, held);
         let Some(ticks) = self.reply.wait().filter(|_| counted.is_some()) else {
@@ -217,7 +217,7 @@ impl<R: Scripted> RequestQueue<R> {
         reply: &BucketReply,
     ) {
         if let Some(charge) = reply.charge {
-            self.settle_hold(bucket, request, (charge, reply.is_held), 0);
+            self.settle_hold(bucket, request, (charge, reply.held), 0);
         }
     }
 
@@ -227,15 +227,24 @@ impl<R: Scripted> RequestQueue<R> {
         self: &Arc<Self>,
         bucket: &Bucket,
         request: HoldRequest,
-        (charge, is_held): (ChargeId, bool),
+        (charge, held): (ChargeId, Option<u64>),
         actual: Cost,
     ) {
         let ChargeId { due: at, mark } = charge;
-        let operation = match (is_held, request.cost.checked_sub(actual)) {
-            (true, _) => Operation::Settle(HoldRecord { request, at, mark }, actual),
-            (false, Some(0)) => return,
-            (false, Some(back)) => Operation::Undo(back, at, mark),
-            (false, None) => Operation::Debit(actual - request.cost),
+        let operation = match (held, request.cost.checked_sub(actual)) {
+            (Some(refunds), _) => {
+                let record = HoldRecord {
+                    request,
+                    at,
+                    mark,
+                    refunds,
+                };
+                Operation::Settle(record, actual)
+            }
+            (None, Some(0)) => return,
+            // Without its mark, because what was given back since is unknown.
+            (None, Some(back)) => Operation::Undo(back, at, 0),
+            (None, None) => Operation::Debit(actual - request.cost),
         };
         self.tell_fuller(bucket.clone(), operation);
     }

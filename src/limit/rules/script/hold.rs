@@ -31,6 +31,8 @@ pub struct HoldRecord {
     pub at: Tick,
     /// The script's own mark of the state that it left.
     pub mark: u64,
+    /// The sum of what was given back to the bucket before.
+    pub refunds: u64,
 }
 
 impl HoldRequest {
@@ -56,9 +58,15 @@ impl HoldRequest {
 
 impl HoldRecord {
     pub(super) fn text(&self, actual: Cost) -> String {
-        let Self { request, at, mark } = self;
+        let Self {
+            request,
+            at,
+            mark,
+            refunds,
+        } = self;
         let (cost, actual) = (request.cost.min(MAX_COST), actual.min(MAX_COST));
         let orphan = request.orphan();
-        format!("s {cost} {at} {mark} {orphan} {} {actual}", request.id)
+        let id = request.id;
+        format!("s {cost} {at} {mark} {refunds} {orphan} {id} {actual}")
     }
 }

@@ -16,12 +16,12 @@ mod twins;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use self::hold::{HoldRecord, HoldRequest};
 #[cfg(any(test, feature = "testing"))]
 pub use self::lua_rule::LuaRule;
 pub use self::{
     batch::{batch, terms},
     first_charge::FirstCharge,
+    hold::{HoldRecord, HoldRequest},
     lua_rule::Scripted,
     operation::Operation,
     reply_reader::ReplyReader,
