@@ -402,11 +402,15 @@ async fn play<R: Scripted>(instances: &[Redis<R, FailClosed>; 2], steps: &[Step]
                 }
             }
             Step::Settle(hold, actual) => {
-                take(hold).map(|hold| hold.settle(actual));
+                if let Some(hold) = take(hold) {
+                    hold.settle(actual);
+                }
             }
             Step::GiveBack(hold) => drop(take(hold)),
             Step::Forget(hold) => {
-                take(hold).map(std::mem::forget);
+                if let Some(hold) = take(hold) {
+                    std::mem::forget(hold);
+                }
             }
             Step::Leave(cost) => drop(limiter.hold("k", cost)),
         }

@@ -178,10 +178,10 @@ impl QueuedRequest {
 
 impl Waiter {
     /// Delivers the reply, or returns it if the caller has gone.
-    pub(super) fn answer(&mut self, reply: BucketResult) -> Result<(), BucketResult> {
+    pub(super) fn answer(&mut self, reply: BucketResult) -> Option<BucketResult> {
         match self.reply.take() {
-            Some(waiter) => waiter.send(reply),
-            None => Err(reply),
+            Some(waiter) => waiter.send(reply).err(),
+            None => Some(reply),
         }
     }
 }

@@ -182,7 +182,7 @@ impl<R: Scripted> RequestQueue<R> {
         }
         let batch = Batch::of(requests);
         let answer = |position: usize, reply| {
-            if let Err(Ok(missed)) = waiters[position].answer(reply) {
+            if let Some(Ok(missed)) = waiters[position].answer(reply) {
                 self.missed(&batch.requests()[position], &missed);
             }
         };

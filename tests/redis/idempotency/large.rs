@@ -43,7 +43,7 @@ impl Stocked {
             record: Bytes::from(vec![b'x'; MEGABYTE]),
             proxy,
             connection,
-            server: server,
+            server,
         };
         stocked.keep("large", stocked.record.clone()).await;
         assert!(stocked.store.eviction_policy().await.is_ok());
