@@ -165,3 +165,26 @@ fn a_newcomer_does_not_inherit_what_the_forgotten_had_spent() {
         assert!(newcomer.join().unwrap());
     });
 }
+
+/// The newcomer takes over the slot of a key that is charged at the same time,
+/// and begins with the very state that the key had. The charge must not land in
+/// the newcomer's bucket.
+#[test]
+fn a_charge_misses_a_newcomer_that_begins_with_the_same_state() {
+    model(|| {
+        let table = table(0);
+        take(&table, 1, 0, 1);
+        for key in 2..=SLOTS as u64 {
+            take(&table, key, 0, 2);
+        }
+        // The first key is the nearest to whole, and has spent one token.
+        let newcomer = thread::spawn({
+            let table = table.clone();
+            move || take(&table, NEWCOMER, 0, 1)
+        });
+        take(&table, 1, 0, 1);
+        assert!(newcomer.join().unwrap());
+        let left = remaining(&table, NEWCOMER, 0);
+        assert!(left >= 1, "{left} left of two after one was taken");
+    });
+}

@@ -18,7 +18,8 @@
 //! ```
 //!
 //! A decision reads the state first and the key after it, so it never takes a
-//! state of the new key for one of the old.
+//! state of the new key for one of the old. The key is mixed into the bits of the
+//! state, so a compare and swap for one key fails on an equal state of another.
 //!
 //! Two keys with the same 64-bit hash share a bucket. The hash is seeded anew
 //! in every process, so such keys cannot be chosen; among a million keys the

@@ -31,12 +31,13 @@ pub(super) struct Slot<'a> {
     state: &'a AtomicU64,
 }
 
-/// A slot that may be taken over, and the state by which to claim it.
+/// A slot that may be taken over, and the bits by which to claim it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Vacancy<'a> {
     slot: Slot<'a>,
-    /// The state when it was looked at.
+    /// The bits of the state when it was looked at, and the key that they are of.
     seen: u64,
+    key: u64,
     /// Ticks until the bucket in the slot is whole: 0 if nothing is lost with
     /// it.
     pub(super) life: Tick,
@@ -102,14 +103,15 @@ impl<'a> Slot<'a> {
             if seen == Word::BUSY.0 || self.key.load(Relaxed) != key {
                 return None;
             }
-            let mut next = Word(seen);
-            let answer = change.apply(&mut next, now);
-            if next.0 == seen {
+            let mut word = word_of(seen, key);
+            let answer = change.apply(&mut word, now);
+            let next = bits_of(word, key);
+            if next == seen {
                 return Some(answer);
             }
             match self
                 .state
-                .compare_exchange_weak(seen, next.0, AcqRel, Acquire)
+                .compare_exchange_weak(seen, next, AcqRel, Acquire)
             {
                 Ok(_) => return Some(answer),
                 Err(newer) => seen = newer,
@@ -124,14 +126,17 @@ impl<'a> Slot<'a> {
         if seen == Word::BUSY.0 {
             return None;
         }
-        let life = if seen == Word::EMPTY.0 {
-            0
-        } else {
-            rule.life(&Word(seen), now)
+        // If it is another key by now, the state is another one, too, and the
+        // claim fails.
+        let key = self.key.load(Relaxed);
+        let life = match word_of(seen, key) {
+            Word::EMPTY => 0,
+            word => rule.life(&word, now),
         };
         Some(Vacancy {
             slot: self,
             seen,
+            key,
             life,
         })
     }
@@ -139,11 +144,12 @@ impl<'a> Slot<'a> {
     /// Returns what it takes to claim the slot if it was never used, for which
     /// no rule is needed.
     fn unused(self) -> Option<Vacancy<'a>> {
-        let seen = self.state.load(Acquire);
-        let is_unused = seen == Word::EMPTY.0 && self.key.load(Relaxed) == 0;
+        let (seen, key) = (self.state.load(Acquire), self.key.load(Relaxed));
+        let is_unused = (seen, key) == (Word::EMPTY.0, 0);
         is_unused.then_some(Vacancy {
             slot: self,
             seen,
+            key,
             life: 0,
         })
     }
@@ -163,15 +169,44 @@ impl Vacancy<'_> {
             return false;
         }
         slot.key.store(key, Release);
-        slot.state.store(first.0, Release);
+        slot.state.store(bits_of(first, key), Release);
         true
     }
 
     /// Empties the state, unless a newer one was written.
     pub(super) fn clear(&self) {
-        let Self { slot, seen, .. } = self;
-        let _ = slot
-            .state
-            .compare_exchange(*seen, Word::EMPTY.0, AcqRel, Relaxed);
+        let Self {
+            slot, seen, key, ..
+        } = *self;
+        let empty = bits_of(Word::EMPTY, key);
+        let _ = slot.state.compare_exchange(seen, empty, AcqRel, Relaxed);
     }
+}
+
+/// Returns the bits that store the state of a key.
+///
+/// The key is mixed in, so that equal states of two keys have different bits.
+/// Otherwise a thread that has read the state of one key could swap the equal
+/// state of another key that has taken the slot over meanwhile, and charge it.
+#[inline(always)]
+fn bits_of(word: Word, key: u64) -> u64 {
+    match word.0 ^ key {
+        busy if busy == Word::BUSY.0 => almost_busy(),
+        bits => bits,
+    }
+}
+
+/// Returns the bits of a state that would look like a takeover. Their lowest bit
+/// is off by one, once in 2^64 states: a count, or the sign of a debt.
+// Cold, so that it becomes a branch that no decision waits for.
+#[cold]
+#[inline(always)]
+fn almost_busy() -> u64 {
+    Word::BUSY.0 - 1
+}
+
+/// Returns the state of a key from the bits that store it.
+#[inline(always)]
+fn word_of(bits: u64, key: u64) -> Word {
+    Word(bits ^ key)
 }
