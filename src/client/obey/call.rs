@@ -34,13 +34,13 @@ pub(super) enum Entry {
     /// It is sent now.
     Pass(Sent),
     /// It has a place in the line.
-    Wait(Waiting),
+    Wait(WaitingCall),
     Refuse(Refusal),
 }
 
 /// A call that has a place in the line. When it is dropped, it gives the place
 /// up.
-pub(super) struct Waiting {
+pub(super) struct WaitingCall {
     gate: Gate,
     place: Place,
     pub(super) patience: Patience,
@@ -88,7 +88,7 @@ impl Gate {
         }
         let place = peer.join();
         drop(peer);
-        Entry::Wait(Waiting {
+        Entry::Wait(WaitingCall {
             gate: self,
             place,
             patience,
@@ -108,7 +108,7 @@ impl Gate {
     }
 }
 
-impl Waiting {
+impl WaitingCall {
     /// Returns what to do now. The waker is kept until the call is the first in
     /// the line, or something has changed for the first.
     pub(super) fn next(&self, waker: &Waker, now: Instant) -> Next {
@@ -135,7 +135,7 @@ impl Waiting {
     }
 }
 
-impl Drop for Waiting {
+impl Drop for WaitingCall {
     fn drop(&mut self) {
         let next = lock(&self.gate.peer).line.leave(self.place);
         // Outside of the lock, because the waker may run code.

@@ -19,7 +19,7 @@ use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tower_service::Service;
 
-use super::call::{Next, Sent, Waiting};
+use super::call::{Next, Sent, WaitingCall};
 use crate::{
     client::body::{AtEnd, ResponseBody, has_verdict_in_trailers},
     refusal::{Refusal, Refuse},
@@ -67,7 +67,7 @@ type Answered<R, E> = Result<Response<ResponseBody<R>>, E>;
 pin_project! {
     /// A call that waits for its turn.
     struct HeldCall<S, B, A> {
-        waiting: Waiting,
+        waiting: WaitingCall,
         #[pin]
         timer: Sleep,
         // `None` once its turn has come.
@@ -83,10 +83,10 @@ pub(super) struct ReadyCall<S, B, A> {
 }
 
 /// A held call with its decision; without the call if that was taken before.
-type DecidedCall<S, B, A> = (Turn, Option<ReadyCall<S, B, A>>);
+type DecidedCall<S, B, A> = (CallTurn, Option<ReadyCall<S, B, A>>);
 
 /// Whether a held call may be sent.
-enum Turn {
+enum CallTurn {
     Pass(Sent),
     Refuse(Refusal),
 }
@@ -104,7 +104,7 @@ where
     }
 
     /// The call has a place in the line.
-    pub(super) fn held(waiting: Waiting, call: ReadyCall<S, B, A>) -> Self {
+    pub(super) fn held(waiting: WaitingCall, call: ReadyCall<S, B, A>) -> Self {
         let timer = sleep_until(waiting.patience.until.unwrap_or_else(Instant::now));
         let call = Some(call);
         let held = Box::pin(HeldCall {
@@ -132,9 +132,9 @@ impl<S, B, A> HeldCall<S, B, A> {
         let mut this = self.project();
         loop {
             let until = match this.waiting.next(cx.waker(), Instant::now()) {
-                Next::Pass(sent) => return Poll::Ready((Turn::Pass(sent), this.call.take())),
+                Next::Pass(sent) => return Poll::Ready((CallTurn::Pass(sent), this.call.take())),
                 Next::Refuse(refusal) => {
-                    return Poll::Ready((Turn::Refuse(refusal), this.call.take()));
+                    return Poll::Ready((CallTurn::Refuse(refusal), this.call.take()));
                 }
                 Next::Sleep(until) => until,
             };
@@ -185,13 +185,13 @@ where
     A: Refuse<Request<B>, Response<ResponseBody<R>>, S::Error>,
 {
     /// Calls the service, or answers with the refusal.
-    fn after_wait(turn: Turn, mut call: ReadyCall<S, B, A>) -> Self {
+    fn after_wait(turn: CallTurn, mut call: ReadyCall<S, B, A>) -> Self {
         match turn {
-            Turn::Pass(sent) => Self::Calling {
+            CallTurn::Pass(sent) => Self::Calling {
                 response: call.service.call(call.request),
                 sent: Some(sent),
             },
-            Turn::Refuse(refusal) => Self::Answered {
+            CallTurn::Refuse(refusal) => Self::Answered {
                 answer: Some(call.answer.refuse(refusal, &call.request)),
             },
         }

@@ -6,7 +6,7 @@ use tower_layer::Layer;
 
 use super::{
     observe::Observe,
-    service::{Obey, Shared},
+    service::{Obey, ObeyState},
     settings::ObeySettings,
 };
 use crate::{
@@ -28,7 +28,7 @@ use crate::{
 #[derive(Clone)]
 #[must_use]
 pub struct ObeyLayer<K = ByAuthority, A = Answer<NoText>> {
-    shared: Arc<Shared<K>>,
+    shared: Arc<ObeyState<K>>,
     settings: Arc<ObeySettings>,
     answer: A,
 }
@@ -57,7 +57,7 @@ impl<K, A> ObeyLayer<K, A> {
     fn of(key: K, max_peers: usize, settings: ObeySettings, answer: A) -> Self {
         let peers = Peers::new(max_peers);
         Self {
-            shared: Arc::new(Shared { key, peers }),
+            shared: Arc::new(ObeyState { key, peers }),
             settings: Arc::new(settings),
             answer,
         }
@@ -139,7 +139,7 @@ impl<K, A> ObeyLayer<K, A> {
     {
         assert!(max > 0, "invalid max_peers 0: must be at least 1");
         let key = self.shared.key.clone();
-        self.shared = Arc::new(Shared {
+        self.shared = Arc::new(ObeyState {
             key,
             peers: Peers::new(max),
         });

@@ -36,14 +36,14 @@ use crate::{
 #[derive(Clone)]
 pub struct Obey<S, K = ByAuthority, A = Answer<NoText>> {
     inner: S,
-    shared: Arc<Shared<K>>,
+    shared: Arc<ObeyState<K>>,
     settings: Arc<ObeySettings>,
     answer: A,
 }
 
 /// What all services of a layer have in common.
 #[derive(Debug)]
-pub(super) struct Shared<K> {
+pub(super) struct ObeyState<K> {
     pub(super) key: K,
     pub(super) peers: Peers<Peer>,
 }
@@ -51,7 +51,7 @@ pub(super) struct Shared<K> {
 impl<S, K, A> Obey<S, K, A> {
     pub(super) fn new(
         inner: S,
-        shared: Arc<Shared<K>>,
+        shared: Arc<ObeyState<K>>,
         settings: Arc<ObeySettings>,
         answer: A,
     ) -> Self {

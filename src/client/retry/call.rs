@@ -18,7 +18,7 @@ use super::{
 use crate::deadline::CallEnd;
 
 /// A call that may be sent again.
-pub(super) struct Call<Q> {
+pub(super) struct RetriedCall<Q> {
     pub(super) settings: Arc<RetrySettings>,
     head: SavedHead,
     /// `None` if the body is too large.
@@ -47,7 +47,7 @@ pub(super) struct Plan {
     pub(super) reservation: Option<Reservation>,
 }
 
-impl<Q> Call<Q> {
+impl<Q> RetriedCall<Q> {
     /// Prepares a request for its first attempt.
     #[inline]
     pub(super) fn begin<B>(settings: &Arc<RetrySettings>, mut req: Request<B>) -> (Request<B>, Self)

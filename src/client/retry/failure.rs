@@ -7,12 +7,12 @@ use super::{body::ResponseBody, nested::Repeated};
 
 /// The error or the response of a failed attempt. Only failures pay for the box, which keeps
 /// the future of all calls small.
-pub(super) enum Failure<R: Body, E> {
+pub(super) enum FailedAttempt<R: Body, E> {
     Error(E),
     Response(Box<Response<ResponseBody<R>>>),
 }
 
-impl<R: Body, E> Failure<R, E> {
+impl<R: Body, E> FailedAttempt<R, E> {
     pub(super) fn of(response: Response<ResponseBody<R>>) -> Self {
         Self::Response(Box::new(response))
     }

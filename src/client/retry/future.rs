@@ -26,7 +26,7 @@ use tower_service::Service;
 
 use super::{
     body::{RepeatableBody, ResponseBody},
-    call::Call,
+    call::RetriedCall,
     retrying::{Next, Retrying},
     state::State,
 };
@@ -59,7 +59,7 @@ where
 {
     /// Returns the future of a call whose first attempt was sent.
     #[inline]
-    pub(super) fn begun(response: S::Future, call: Call<B::Source>, service: S) -> Self {
+    pub(super) fn begun(response: S::Future, call: RetriedCall<B::Source>, service: S) -> Self {
         Self {
             retrying: Some(Retrying { call, service }),
             state: State::Attempt { response },
@@ -75,7 +75,7 @@ where
     }
 
     /// Returns the future of a call whose service was not ready.
-    pub(super) fn failed(error: S::Error, retrying: Option<(Call<B::Source>, S)>) -> Self {
+    pub(super) fn failed(error: S::Error, retrying: Option<(RetriedCall<B::Source>, S)>) -> Self {
         Self {
             retrying: retrying.map(|(call, service)| Retrying { call, service }),
             state: State::Failed { error: Some(error) },

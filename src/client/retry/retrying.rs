@@ -11,8 +11,8 @@ use tower_service::Service;
 use super::{
     body::{RepeatableBody, ResponseBody},
     budget::{FleetAnswer, Reservation},
-    call::Call,
-    failure::Failure,
+    call::RetriedCall,
+    failure::FailedAttempt,
     nested,
     observe::{Event, Stop},
     outcome::{
@@ -22,15 +22,15 @@ use super::{
 };
 /// A call, and the service that sends it.
 pub(super) struct Retrying<S, B: RepeatableBody> {
-    pub(super) call: Call<B::Source>,
+    pub(super) call: RetriedCall<B::Source>,
     /// Never polled, and cloned for each attempt.
     pub(super) service: S,
 }
 
 /// A call that waits for its next attempt.
-pub(super) struct Waiting<R: Body, E> {
+pub(super) struct PendingRetry<R: Body, E> {
     /// The caller gets it if no other attempt follows.
-    failure: Failure<R, E>,
+    failure: FailedAttempt<R, E>,
     progress: Progress,
     delay: Duration,
     reservation: Option<Reservation>,
@@ -62,7 +62,7 @@ where
             Ok(response) => response,
             Err(error) => {
                 let finding = find_in_error(&error, self.call.settings.read_error.as_ref());
-                return self.fail(Failure::Error(error), finding);
+                return self.fail(FailedAttempt::Error(error), finding);
             }
         };
         match find_in_head(&response) {
@@ -74,7 +74,7 @@ where
                 Next::Return(Ok(response.map(ResponseBody::new)))
             }
             Head::Found(finding) => {
-                self.fail(Failure::of(response.map(ResponseBody::new)), finding)
+                self.fail(FailedAttempt::of(response.map(ResponseBody::new)), finding)
             }
         }
     }
@@ -97,7 +97,7 @@ where
         let body = ResponseBody::peeked(Some(frame), inner);
         match finding {
             Finding::Answer => Next::Return(Ok(Response::from_parts(head, body))),
-            finding => self.fail(Failure::of(Response::from_parts(head, body)), finding),
+            finding => self.fail(FailedAttempt::of(Response::from_parts(head, body)), finding),
         }
     }
 
@@ -107,17 +107,17 @@ where
     pub(super) fn judge_not_ready(
         &mut self,
         error: S::Error,
-        waiting: Option<Waiting<R, S::Error>>,
+        waiting: Option<PendingRetry<R, S::Error>>,
     ) -> NextOf<S, B, R> {
         let finding = find_not_sent(&error);
-        let failure = Failure::Error(error);
+        let failure = FailedAttempt::Error(error);
         let plan = match self.call.plan(finding) {
             Ok(plan) => plan,
             Err(stop) => return self.stop(failure, stop),
         };
         let held = waiting.map(|waiting| (waiting.progress, waiting.reservation));
         let (progress, reservation) = held.unwrap_or((plan.progress, None));
-        self.wait(Waiting {
+        self.wait(PendingRetry {
             failure,
             progress,
             delay: plan.delay,
@@ -126,13 +126,13 @@ where
     }
 
     /// Decides about a failure.
-    fn fail(&mut self, failure: Failure<R, S::Error>, finding: Finding) -> NextOf<S, B, R> {
+    fn fail(&mut self, failure: FailedAttempt<R, S::Error>, finding: Finding) -> NextOf<S, B, R> {
         let plan = match self.call.plan(finding) {
             Ok(plan) => plan,
             Err(stop) => return self.stop(failure, stop),
         };
         let needs_budget = plan.reservation.is_some();
-        let waiting = Waiting {
+        let waiting = PendingRetry {
             failure,
             progress: plan.progress,
             delay: plan.delay,
@@ -152,7 +152,7 @@ where
     pub(super) fn answered(
         &mut self,
         answer: FleetAnswer,
-        waiting: Waiting<R, S::Error>,
+        waiting: PendingRetry<R, S::Error>,
     ) -> NextOf<S, B, R> {
         match answer {
             FleetAnswer::Denied => return self.give_up(waiting, Stop::Budget),
@@ -167,9 +167,9 @@ where
     }
 
     /// Waits for the time of the next attempt.
-    fn wait(&mut self, waiting: Waiting<R, S::Error>) -> NextOf<S, B, R> {
+    fn wait(&mut self, waiting: PendingRetry<R, S::Error>) -> NextOf<S, B, R> {
         let failure = waiting.failure.without_body();
-        let waiting = Waiting { failure, ..waiting };
+        let waiting = PendingRetry { failure, ..waiting };
         if waiting.delay.is_zero() {
             return self.get_ready(waiting);
         }
@@ -180,7 +180,7 @@ where
     }
 
     /// Waits until a service is ready, but not beyond the deadline.
-    pub(super) fn get_ready(&mut self, waiting: Waiting<R, S::Error>) -> NextOf<S, B, R> {
+    pub(super) fn get_ready(&mut self, waiting: PendingRetry<R, S::Error>) -> NextOf<S, B, R> {
         Next::Go(State::Readying {
             service: self.service.clone(),
             end: self.call.end().map(sleep_until),
@@ -192,7 +192,7 @@ where
     pub(super) fn send(
         &mut self,
         service: &mut S,
-        waiting: Waiting<R, S::Error>,
+        waiting: PendingRetry<R, S::Error>,
     ) -> NextOf<S, B, R> {
         if let Err(stop) = self.call.check_deadline(Duration::ZERO) {
             return self.give_up(waiting, stop);
@@ -211,12 +211,16 @@ where
     }
 
     /// Ends a call whose next attempt cannot be sent.
-    pub(super) fn give_up(&mut self, waiting: Waiting<R, S::Error>, stop: Stop) -> NextOf<S, B, R> {
+    pub(super) fn give_up(
+        &mut self,
+        waiting: PendingRetry<R, S::Error>,
+        stop: Stop,
+    ) -> NextOf<S, B, R> {
         self.stop(waiting.failure, stop)
     }
 
     /// Returns a failure to the caller.
-    fn stop(&mut self, failure: Failure<R, S::Error>, stop: Stop) -> NextOf<S, B, R> {
+    fn stop(&mut self, failure: FailedAttempt<R, S::Error>, stop: Stop) -> NextOf<S, B, R> {
         self.call.settings.notice(Event::Stopped(stop));
         Next::Return(failure.into_result(self.call.is_repeated()))
     }

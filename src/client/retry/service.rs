@@ -16,7 +16,7 @@ use tower_service::Service;
 
 use super::{
     body::{RepeatableBody, ResponseBody},
-    call::Call,
+    call::RetriedCall,
     future::ResponseFuture,
     nested,
     observe::Event,
@@ -89,7 +89,7 @@ where
                 None => ResponseFuture::passed_on(self.inner.call(req)),
             };
         }
-        let (req, call) = Call::begin(&self.shared, req);
+        let (req, call) = RetriedCall::begin(&self.shared, req);
         match failed {
             Some(error) => ResponseFuture::failed(error, Some((call, self.inner.clone()))),
             None => {

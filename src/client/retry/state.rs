@@ -19,7 +19,7 @@ use super::{
     budget::Asking,
     nested,
     observe::Stop,
-    retrying::{FirstFrame, Next, Retrying, Waiting},
+    retrying::{FirstFrame, Next, PendingRetry, Retrying},
 };
 
 pin_project! {
@@ -44,20 +44,20 @@ pin_project! {
         // The budget of the fleet decides.
         Asking {
             asking: Asking,
-            waiting: Option<Waiting<R, E>>,
+            waiting: Option<PendingRetry<R, E>>,
         },
         // The call waits for its next attempt.
         Waiting {
             #[pin]
             delay: Sleep,
-            waiting: Option<Waiting<R, E>>,
+            waiting: Option<PendingRetry<R, E>>,
         },
         // A clone of the service gets ready for it.
         Readying {
             service: S,
             #[pin]
             end: Option<Sleep>,
-            waiting: Option<Waiting<R, E>>,
+            waiting: Option<PendingRetry<R, E>>,
         },
         Done,
     }

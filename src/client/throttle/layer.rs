@@ -6,7 +6,7 @@ use tower_layer::Layer;
 
 use super::{
     observe::Observe,
-    service::{Shared, Throttle},
+    service::{Throttle, ThrottleState},
     settings::ThrottleSettings,
 };
 use crate::{
@@ -28,7 +28,7 @@ use crate::{
 #[derive(Clone)]
 #[must_use]
 pub struct ThrottleLayer<K = ByAuthority, A = Answer<NoText>> {
-    shared: Arc<Shared<K>>,
+    shared: Arc<ThrottleState<K>>,
     settings: Arc<ThrottleSettings>,
     answer: A,
 }
@@ -52,7 +52,7 @@ impl<K, A> ThrottleLayer<K, A> {
     fn of(key: K, max_peers: usize, settings: Arc<ThrottleSettings>, answer: A) -> Self {
         let peers = Peers::new(max_peers);
         Self {
-            shared: Arc::new(Shared { key, peers }),
+            shared: Arc::new(ThrottleState { key, peers }),
             settings,
             answer,
         }
@@ -117,7 +117,7 @@ impl<K, A> ThrottleLayer<K, A> {
         assert!(max > 0, "invalid max_peers 0: must be at least 1");
         let key = self.shared.key.clone();
         let peers = Peers::new(max);
-        self.shared = Arc::new(Shared { key, peers });
+        self.shared = Arc::new(ThrottleState { key, peers });
         self
     }
 

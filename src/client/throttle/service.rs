@@ -34,14 +34,14 @@ use crate::{
 #[derive(Clone)]
 pub struct Throttle<S, K = ByAuthority, A = Answer<NoText>> {
     inner: S,
-    shared: Arc<Shared<K>>,
+    shared: Arc<ThrottleState<K>>,
     settings: Arc<ThrottleSettings>,
     answer: A,
 }
 
 /// What all services of a layer have in common.
 #[derive(Debug)]
-pub(super) struct Shared<K> {
+pub(super) struct ThrottleState<K> {
     pub(super) key: K,
     pub(super) peers: Peers<CallWindow>,
 }
@@ -49,7 +49,7 @@ pub(super) struct Shared<K> {
 impl<S, K, A> Throttle<S, K, A> {
     pub(super) fn new(
         inner: S,
-        shared: Arc<Shared<K>>,
+        shared: Arc<ThrottleState<K>>,
         settings: Arc<ThrottleSettings>,
         answer: A,
     ) -> Self {

@@ -28,12 +28,15 @@ pub(crate) struct ReadBucket<S> {
     replayed: u64,
     /// Of a lease: its term, and when the term ends by the server's clock.
     term: Option<(u64, Tick)>,
-    /// Of a hold: how the script knows its charge. If it keeps a record of it,
-    /// what was given back to the bucket before.
-    held: Option<(ChargeId, Option<u64>)>,
+    /// Of a hold only.
+    held: Option<HeldAs>,
     /// How many holds lapsed before a hold or a settlement.
     lapsed: u32,
 }
+
+/// How the script knows the charge of a hold. If it keeps a record of it, with
+/// what was given back to the bucket before.
+type HeldAs = (ChargeId, Option<u64>);
 
 /// A bucket that had to deny: its state then, and when that was.
 pub(crate) struct Denial<'a, S> {
@@ -88,20 +91,7 @@ impl<S> ReadBucket<S> {
             Operation::Lease(..) => Some((number()?, number()?)),
             _ => None,
         };
-        let held = match operation {
-            Operation::Hold(_) => {
-                let (due, mark, refunds) = (number()?, number()?, number()?);
-                let is_kept = number()? == 1;
-                Some((ChargeId { due, mark }, is_kept.then_some(refunds)))
-            }
-            _ => None,
-        };
-        let lapsed = match operation {
-            Operation::Hold(_) | Operation::Settle(..) => {
-                u32::try_from(number()?).map_err(|_| missing())?
-            }
-            _ => 0,
-        };
+        let (held, lapsed) = read_hold(operation, number)?;
         Ok(Some(Self {
             state,
             taken,
@@ -211,6 +201,25 @@ impl<S> ReadBucket<S> {
             _ => true,
         }
     }
+}
+
+/// Reads how the script knows the charge of a hold, and how many others lapsed
+/// before a hold or a settlement.
+fn read_hold(
+    operation: Operation,
+    mut number: impl FnMut() -> Result<u64, Error>,
+) -> Result<(Option<HeldAs>, u32), Error> {
+    let held = match operation {
+        Operation::Hold(_) => {
+            let (due, mark, refunds) = (number()?, number()?, number()?);
+            let is_kept = number()? == 1;
+            Some((ChargeId { due, mark }, is_kept.then_some(refunds)))
+        }
+        Operation::Settle(..) => None,
+        _ => return Ok((None, 0)),
+    };
+    let lapsed = u32::try_from(number()?).map_err(|_| Error::reply("a count of holds"))?;
+    Ok((held, lapsed))
 }
 
 #[cfg(test)]
