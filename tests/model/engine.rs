@@ -111,6 +111,7 @@ impl Server {
                 self.store.set(key, value, self.now + life * 1_000);
                 string(b"OK")
             }
+            [b"EXISTS", key] => Ok(Value::Integer(i64::from(self.store.get(key).is_some()))),
             [b"DEL", key] => Ok(Value::Integer(i64::from(self.store.remove(key)))),
             _ => {
                 let shown: Vec<_> = args.iter().map(|it| String::from_utf8_lossy(it)).collect();

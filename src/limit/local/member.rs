@@ -56,17 +56,29 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
         })
     }
 
-    /// Takes back a charge; see [`Rule::undo`].
+    /// Takes back a charge of a moment ago; see [`Rule::undo`].
     pub(super) fn undo(&self, key: u64, charge: Charge) {
+        self.undo_by(key, charge, |_| charge.mark);
+    }
+
+    /// Takes back a charge that was held: others may have given back meanwhile.
+    pub(super) fn undo_held(&self, key: u64, charge: Charge) {
+        self.undo_by(key, charge, |rule| {
+            // Read after the state: what that contains is counted.
+            let refunded = self.refunds.since(key, charge.refunds);
+            rule.mark_refunded(charge.mark, refunded.wrapping_sub(charge.cost))
+        });
+    }
+
+    /// Takes back a charge with the mark that it has by now.
+    fn undo_by(&self, key: u64, charge: Charge, mark: impl Fn(&R) -> u64) {
         let Charge { cost, at, .. } = charge;
         if cost == 0 {
             return;
         }
         self.refunds.count(key, cost, || {
             self.update(key, |rule, state, now| {
-                // Read after the state: what that contains is counted.
-                let refunded = self.refunds.since(key, charge.refunds).wrapping_sub(cost);
-                let mark = rule.mark_refunded(charge.mark, refunded);
+                let mark = mark(rule);
                 rule.undo(state, now, cost, at, mark)
             });
         });
