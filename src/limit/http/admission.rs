@@ -14,7 +14,7 @@ use crate::{
     exempt::Exempt,
     key::{Absence, Key},
     limit::{
-        limiter::{Backend, Check, LimitNames, Limiter, Wait},
+        limiter::{Backend, Check, Limiter, Wait},
         others::Others,
         rules::quota::Cost,
     },
@@ -67,47 +67,50 @@ impl<L: Backend, K, C, X, A> LimitAdmission<L, K, C, X, A> {
                 self.settings
                     .decided(limiter, only_name, decision, marks, key)
             }
-            Check::Later(future) => {
-                let context = DecisionContext {
-                    names: self.limiter.names(&key),
-                    key: self.settings.log.wants_key().then(|| format!("{key:?}")),
-                    marks,
-                    others,
-                    origin: Origin::UNKNOWN,
-                };
-                Admit::Wait(future, context)
-            }
+            Check::Later(future) => Admit::Wait(future, self.context(&key, marks, others)),
         }
     }
 
     /// Decides about a request without a key.
     #[cold]
-    fn without_key(&self, absence: Absence) -> Admit<L::Future> {
+    pub(super) fn without_key<F>(&self, absence: Absence) -> Admit<F> {
         self.settings.without_key(&self.limiter.label(), absence)
     }
 
-    /// Decides about a request whose decision was pending. Never returns
-    /// [`Admit::Wait`].
+    /// Returns what is kept of a request while its decision is pending.
+    pub(super) fn context<Key>(&self, key: &Key, marks: bool, others: Others) -> DecisionContext
+    where
+        L: Limiter<Key>,
+        Key: fmt::Debug,
+    {
+        DecisionContext {
+            names: self.limiter.names(key),
+            key: self.settings.log.wants_key().then(|| format!("{key:?}")),
+            marks,
+            others,
+            origin: Origin::UNKNOWN,
+        }
+    }
+
+    /// Decides about a request whose decision was pending; `None` if its
+    /// deadline passed before. Never returns [`Admit::Wait`].
     pub(super) fn after_wait(
         &self,
         context: DecisionContext,
-        answer: <L::Future as Future>::Output,
+        answer: Option<<L::Future as Future>::Output>,
     ) -> Admit<L::Future> {
-        match answer {
-            Ok(decision) => {
+        let origin = context.origin;
+        let admit = match answer {
+            None => self.settings.too_late(context.names.own()),
+            Some(Ok(decision)) => {
                 let limiter = || context.names.limit_of(&decision).clone();
                 let marks = context.marks.then_some(context.others);
                 let key = || context.key.unwrap_or_default();
                 self.settings.decided(limiter, false, &decision, marks, key)
             }
-            Err(error) => self.settings.failed(context.names.own(), error.into()),
-        }
-    }
-
-    /// Decides about a request whose deadline passed before there was a
-    /// decision.
-    pub(super) fn too_late(&self, names: &LimitNames) -> Admit<L::Future> {
-        self.settings.too_late(names.own())
+            Some(Err(error)) => self.settings.failed(context.names.own(), error.into()),
+        };
+        admit.answering(origin)
     }
 
     /// Asks the limiter. In shadow mode a request never waits.

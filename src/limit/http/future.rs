@@ -104,7 +104,8 @@ where
             match state.as_mut().project() {
                 // ## Checking => (Calling | Answered)
                 StateProj::Checking { pending } => {
-                    let (admit, call) = ready!(pending.as_mut().poll_admit(cx));
+                    let (answer, context, call) = ready!(pending.as_mut().poll_answer(cx));
+                    let admit = call.admission.after_wait(context, answer);
                     state.set(State::after_wait(admit, call));
                 }
                 // ## Calling => done

@@ -14,10 +14,7 @@ use tokio::{
     time::{Sleep, sleep_until},
 };
 
-use super::{
-    admission::LimitAdmission,
-    admit::{Admit, DecisionContext},
-};
+use super::{admission::LimitAdmission, admit::DecisionContext};
 use crate::{deadline, limit::limiter::Backend};
 
 /// A call that waits for a decision. It owns the service, because readiness
@@ -29,66 +26,53 @@ pub(super) struct ReadyCall<S, Req, L, K, C, X, A> {
     pub(super) admission: Arc<LimitAdmission<L, K, C, X, A>>,
 }
 
-/// A call with its decision.
-pub(super) type DecidedCall<S, Req, L, K, C, X, A> = (
-    Admit<<L as Backend>::Future>,
-    ReadyCall<S, Req, L, K, C, X, A>,
-);
-
 pin_project! {
-    /// A check of the limiter that is under way, with the call that waits for
-    /// it.
-    pub(super) struct PendingCheck<S, Req, L, K, C, X, A>
-    where
-        L: Backend,
-    {
+    /// A check or a hold of the limiter that is under way, with the call that
+    /// waits for it.
+    pub(super) struct Pending<F, Call> {
         #[pin]
-        check: L::Future,
+        answer: F,
         // Fires at the deadline that was current at the call. Unconstrained, so
         // that a task without coop budget still sees it.
         #[pin]
         deadline: Option<Unconstrained<Sleep>>,
-        // `None` once the check has ended.
-        call: Option<(DecisionContext, ReadyCall<S, Req, L, K, C, X, A>)>,
+        // `None` once it has ended.
+        call: Option<(DecisionContext, Call)>,
     }
 }
 
-impl<S, Req, L: Backend, K, C, X, A> PendingCheck<S, Req, L, K, C, X, A> {
-    /// Waits for `check` up to the current deadline.
-    pub(super) fn new(
-        check: L::Future,
-        context: DecisionContext,
-        call: ReadyCall<S, Req, L, K, C, X, A>,
-    ) -> Self {
+/// A check under way.
+pub(super) type PendingCheck<S, Req, L, K, C, X, A> =
+    Pending<<L as Backend>::Future, ReadyCall<S, Req, L, K, C, X, A>>;
+
+impl<F: Future, Call> Pending<F, Call> {
+    /// Waits for `answer` up to the current deadline.
+    pub(super) fn new(answer: F, context: DecisionContext, call: Call) -> Self {
         let timer = |deadline: deadline::Deadline| unconstrained(sleep_until(deadline.instant()));
         Self {
-            check,
+            answer,
             deadline: deadline::current().map(timer),
             call: Some((context, call)),
         }
     }
 
-    /// Ready when there is a decision or the deadline has passed. It polls the
-    /// check first, so that a decision at the deadline counts.
-    pub(super) fn poll_admit(
+    /// Ready when there is an answer or the deadline has passed, which is no
+    /// answer. It polls the future first, so that an answer at the deadline
+    /// counts.
+    pub(super) fn poll_answer(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<DecidedCall<S, Req, L, K, C, X, A>> {
+    ) -> Poll<(Option<F::Output>, DecisionContext, Call)> {
         let this = self.project();
-        let decision = match this.check.poll(cx) {
-            Poll::Ready(decision) => Some(decision),
+        let answer = match this.answer.poll(cx) {
+            Poll::Ready(answer) => Some(answer),
             Poll::Pending => {
                 let deadline = this.deadline.as_pin_mut();
                 ready!(deadline.map_or(Poll::Pending, |deadline| deadline.poll(cx)));
                 None
             }
         };
-        let (context, call) = this.call.take().expect("polled after the check has ended");
-        let origin = context.origin;
-        let admit = match decision {
-            Some(decision) => call.admission.after_wait(context, decision),
-            None => call.admission.too_late(&context.names),
-        };
-        Poll::Ready((admit.answering(origin), call))
+        let (context, call) = this.call.take().expect("polled after it has ended");
+        Poll::Ready((answer, context, call))
     }
 }

@@ -14,17 +14,25 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{
-    actual_cost::ActualCost, admission::HoldAdmit, body::SettledBody, pending::PendingHold,
-    settlement::Settlement,
+    actual_cost::ActualCost, admission::HoldAdmit, body::SettledBody, settlement::Settlement,
 };
 use crate::{
     limit::{
-        http::{pending::ReadyCall, pending_mark::PendingMark},
+        hold::Holding,
+        http::{
+            admit::Admit,
+            pending::{Pending, ReadyCall},
+            pending_mark::PendingMark,
+        },
         limiter::Backend,
     },
     red::on_panic,
     refusal::Refuse,
 };
+
+/// A hold under way.
+pub(super) type PendingHold<S, Req, L, K, C, X, A> =
+    Pending<Holding<<L as Backend>::Error>, ReadyCall<S, Req, L, K, C, X, A>>;
 
 pin_project! {
     /// The response of the inner service, whose body is still to be settled, or
@@ -135,7 +143,8 @@ where
             match state.as_mut().project() {
                 // ## Holding => (Calling | Answered)
                 StateProj::Holding { pending } => {
-                    let (admit, call) = ready!(pending.as_mut().poll_admit(cx));
+                    let (answer, context, call) = ready!(pending.as_mut().poll_answer(cx));
+                    let admit = call.admission.after_hold(context, answer);
                     state.set(State::after_wait(admit, call, this.actual_cost));
                 }
                 // ## Calling => done
@@ -197,26 +206,25 @@ where
 {
     /// Calls the service, or answers with the refusal.
     fn after_wait(
-        admit: HoldAdmit<L::Error>,
+        (admit, hold): HoldAdmit<L::Error>,
         mut call: ReadyCall<S, Request<B>, L, K, C, X, A>,
         actual_cost: &Arc<F>,
     ) -> Self {
-        match admit {
-            HoldAdmit::Pass { hold, mark } => {
-                let begin = |hold| Settlement::begin(hold, actual_cost.clone(), &mut call.request);
-                let mut settlement = hold.map(begin);
-                let start = || call.service.call(call.request);
-                let response = on_panic::run(&mut settlement, Settlement::panic, start);
-                Self::Calling {
-                    response,
-                    settlement,
-                    mark: mark.map(|mark| PendingMark::new(mark, &call.admission)),
-                }
+        let mark = match admit {
+            Admit::Pass => None,
+            Admit::Mark(mark) => Some(PendingMark::new(mark, &call.admission)),
+            Admit::Refuse(refusal) => {
+                let answer = Some(call.admission.answer.refuse(refusal, &call.request));
+                return Self::Answered { answer };
             }
-            HoldAdmit::Refuse(refusal) => Self::Answered {
-                answer: Some(call.admission.answer.refuse(refusal, &call.request)),
-            },
-            HoldAdmit::Wait(..) => unreachable!("a hold is pending only once"),
+            Admit::Wait(..) => unreachable!("a hold is pending only once"),
+        };
+        let (service, request) = (&mut call.service, call.request);
+        let (response, settlement) = Settlement::start(service, request, hold, actual_cost);
+        Self::Calling {
+            response,
+            settlement,
+            mark,
         }
     }
 }

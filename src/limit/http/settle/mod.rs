@@ -8,7 +8,6 @@
 //! | `layer` | the settings as users make them |
 //! | `service` | holds the estimate of a request, and calls the inner service or not |
 //! | `admission` | asks the limiter for a hold |
-//! | `pending` | a hold that takes time, up to the deadline |
 //! | `future` | the states of a call |
 //! | `body` | tells the settlement of each frame |
 //! | `settlement` | a request from its hold to its end |
@@ -23,7 +22,6 @@ mod body;
 mod end;
 pub(super) mod future;
 mod layer;
-mod pending;
 mod response_end;
 mod service;
 mod settlement;

@@ -12,20 +12,22 @@ use http_body::Body;
 use tower_service::Service;
 
 use super::{
-    actual_cost::ActualCost, admission::HoldAdmit, body::SettledBody, future::SettledFuture,
-    pending::PendingHold, settlement::Settlement,
+    actual_cost::ActualCost, body::SettledBody, future::SettledFuture, settlement::Settlement,
 };
 use crate::{
     exempt::Exempt,
     key::Key,
     limit::{
-        hold::HoldLimiter,
+        hold::{HoldLimiter, Holding},
         http::{
-            admission::LimitAdmission, pending::ReadyCall, pending_mark::PendingMark, weigh::Weigh,
+            admission::LimitAdmission,
+            admit::Admit,
+            pending::{Pending, ReadyCall},
+            pending_mark::PendingMark,
+            weigh::Weigh,
         },
         limiter::Backend,
     },
-    red::on_panic,
     refusal::{Origin, Refuse},
 };
 
@@ -75,20 +77,17 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, mut req: Request<B>) -> Self::Future {
-        match self.admission.hold(&req, self.admission.answer.marks()) {
-            HoldAdmit::Pass { hold, mark } => {
-                let actual_cost = &self.actual_cost;
-                let begin = |hold| Settlement::begin(hold, actual_cost.clone(), &mut req);
-                let mut settlement = hold.map(begin);
-                let call = || self.inner.call(req);
-                let response = on_panic::run(&mut settlement, Settlement::panic, call);
-                let admission = &self.admission;
-                let mark = mark.map(|mark| PendingMark::new(mark, admission));
-                SettledFuture::calling(actual_cost.clone(), response, settlement, mark)
-            }
-            admit => self.wait_or_refuse(admit, req),
-        }
+    fn call(&mut self, req: Request<B>) -> Self::Future {
+        let admission = &self.admission;
+        let (admit, hold) = admission.hold(&req, admission.answer.marks());
+        let mark = match admit {
+            Admit::Pass => None,
+            Admit::Mark(mark) => Some(PendingMark::new(mark, admission)),
+            admit => return self.wait_or_refuse(admit, req),
+        };
+        let actual_cost = &self.actual_cost;
+        let (response, settlement) = Settlement::start(&mut self.inner, req, hold, actual_cost);
+        SettledFuture::calling(actual_cost.clone(), response, settlement, mark)
     }
 }
 
@@ -97,7 +96,7 @@ impl<S, L: Backend, K, C, X, A, F: ActualCost> SettledLimit<S, L, K, C, X, A, F>
     #[cold]
     fn wait_or_refuse<B: 'static>(
         &mut self,
-        admit: HoldAdmit<L::Error>,
+        admit: Admit<Holding<L::Error>>,
         req: Request<B>,
     ) -> SettledFuture<S, B, L, K, C, X, A, F>
     where
@@ -107,7 +106,7 @@ impl<S, L: Backend, K, C, X, A, F: ActualCost> SettledLimit<S, L, K, C, X, A, F>
         let origin = Origin::of(req.extensions());
         let actual_cost = self.actual_cost.clone();
         match admit {
-            HoldAdmit::Wait(holding, mut context) => {
+            Admit::Wait(holding, mut context) => {
                 context.origin = origin;
                 // Only the instance that was polled is ready, so it goes into
                 // the future and a clone takes its place.
@@ -117,10 +116,10 @@ impl<S, L: Backend, K, C, X, A, F: ActualCost> SettledLimit<S, L, K, C, X, A, F>
                     request: req,
                     admission: self.admission.clone(),
                 };
-                let pending = PendingHold::new(holding, context, call);
+                let pending = Pending::new(holding, context, call);
                 SettledFuture::holding(actual_cost, pending)
             }
-            HoldAdmit::Refuse(refusal) => {
+            Admit::Refuse(refusal) => {
                 // Dropping the ready instance gives back what its readiness
                 // reserved, such as a permit of a concurrency limit.
                 self.inner = self.inner.clone();
@@ -130,7 +129,7 @@ impl<S, L: Backend, K, C, X, A, F: ActualCost> SettledLimit<S, L, K, C, X, A, F>
                     .refuse(refusal.answering(origin), &req);
                 SettledFuture::answered(actual_cost, answer)
             }
-            HoldAdmit::Pass { .. } => unreachable!("`call` handles requests that pass"),
+            Admit::Pass | Admit::Mark(_) => unreachable!("`call` handles requests that pass"),
         }
     }
 }

@@ -8,6 +8,7 @@ use std::{
 use bytes::Buf;
 use http::{Request, Response};
 use http_body::{Body, Frame};
+use tower_service::Service;
 
 use super::{
     actual_cost::ActualCost,
@@ -18,7 +19,7 @@ use super::{
 use crate::{
     content::{BodyAllowed, Grpc},
     limit::hold::Hold,
-    red::{Cause, Outcome, own_refusal, refusal_in},
+    red::{Cause, Outcome, on_panic, own_refusal, refusal_in},
     refusal::PassedRequest,
 };
 
@@ -40,9 +41,27 @@ pub(super) struct Settlement<F: ActualCost> {
 }
 
 impl<F: ActualCost> Settlement<F> {
+    /// Calls the service with a request, whose settlement begins if something
+    /// is held. A panic of the call settles it.
+    pub(super) fn start<S, B>(
+        service: &mut S,
+        mut request: Request<B>,
+        hold: Option<Hold>,
+        actual_cost: &Arc<F>,
+    ) -> (S::Future, Option<Self>)
+    where
+        S: Service<Request<B>>,
+    {
+        let begin = |hold| Self::begin(hold, actual_cost.clone(), &mut request);
+        let mut settlement = hold.map(begin);
+        let call = || service.call(request);
+        let response = on_panic::run(&mut settlement, Self::panic, call);
+        (response, settlement)
+    }
+
     /// Begins with a request whose estimate is held, and leaves its counter
     /// among the extensions.
-    pub(super) fn begin<B>(hold: Hold, actual_cost: Arc<F>, request: &mut Request<B>) -> Self {
+    fn begin<B>(hold: Hold, actual_cost: Arc<F>, request: &mut Request<B>) -> Self {
         let spent = Spent::default();
         request.extensions_mut().insert(spent.clone());
         Self {
