@@ -238,7 +238,10 @@ pub use self::{
 pub(crate) use self::{
     completion_key::CompletionKey,
     exemplar::{Exemplar, Exemplars},
-    http::{ExpectedBytes, by_refusal, by_status, on_panic, own_refusal, refusal_in},
+    http::{
+        ExpectedBytes, GrpcForm, by_refusal, by_status, ended_by_caller, on_panic, own_refusal,
+        refusal_in,
+    },
     labels::{LabelsRef, Side},
     registry::{guard::Guard, settings::RegistrySettings},
 };

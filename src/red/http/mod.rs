@@ -49,6 +49,6 @@ pub use self::{
 };
 pub(crate) use self::{
     default_classify::{by_refusal, by_status, refusal_in},
-    response_span::ExpectedBytes,
-    span::own as own_refusal,
+    response_span::{ExpectedBytes, ended_by_caller},
+    span::{GrpcForm, own as own_refusal},
 };

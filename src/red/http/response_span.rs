@@ -140,10 +140,7 @@ impl<C: Classify> ResponseSpan<C> {
         if let Some(status) = status.filter(|_| self.is_grpc) {
             let status = Status::read_grpc(status.as_bytes());
             self.status = Some(status);
-            let is_late = status == Status::Grpc(grpc::DEADLINE_EXCEEDED);
-            if is_late && self.callers.is_some_and(CallerDeadline::has_passed) {
-                self.refused = Some(CALLERS_DEADLINE);
-            }
+            self.refused = ended_by_caller(status, self.callers).or(self.refused);
         }
     }
 
@@ -196,6 +193,17 @@ impl<C: Classify> ResponseSpan<C> {
     pub(crate) fn panic(mut self) {
         self.guard.end(self.status, Outcome::Panic, Cause::Panic);
     }
+}
+
+/// Returns the outcome of a response whose trailers say that the deadline of its
+/// caller has passed.
+#[inline]
+pub(crate) fn ended_by_caller(
+    status: Status,
+    callers: Option<CallerDeadline>,
+) -> Option<(Outcome, Cause)> {
+    let is_late = status == Status::Grpc(grpc::DEADLINE_EXCEEDED);
+    (is_late && callers.is_some_and(CallerDeadline::has_passed)).then_some(CALLERS_DEADLINE)
 }
 
 /// The status of a gRPC response without one.

@@ -41,23 +41,24 @@ impl<C: Classify> RequestSpan<C> {
             self.guard.stream();
         }
         let has_body = self.body.has_body(response.status());
-        let grpc = self.spoken(&headers);
-        let expected = || self.expected(grpc, &headers, response.body());
+        let is_call = self.guard.labels().kind().is_grpc();
+        let form = GrpcForm::of(is_call, self.grpc, &headers);
+        let expected = || form.expected(&headers, response.body());
         let expected = has_body.then(expected).flatten();
         let is_whole =
             !has_body || expected.is_some_and(ExpectedBytes::is_none) || is_end(response);
-        let status = self.status(grpc, &headers, response.status());
+        let status = form.status(&headers, response.status());
         self.guard.answer(status);
         let refusal = response.extensions().get();
         let mut span = ResponseSpan {
-            is_grpc: grpc.is_some() || self.guard.labels().kind().is_grpc(),
+            is_grpc: form.may_say(),
             guard: self.guard,
             classify: self.classify,
             status,
             refused: refusal.and_then(|it| own(&self.passed, it)),
             callers: response.extensions().get().copied(),
             expected,
-            web: grpc.and_then(Reader::new).map(Box::new),
+            web: form.reader(),
         };
         // The server may not poll a body that is empty, so its end would never
         // be seen.
@@ -66,59 +67,6 @@ impl<C: Classify> RequestSpan<C> {
             return None;
         }
         Some(span.foreseen())
-    }
-
-    /// Returns the form of gRPC that the response uses. The server's content
-    /// type decides; the caller's claim counts only if the server does not say.
-    fn spoken(&self, headers: &ContentHeaders<'_>) -> Option<Grpc> {
-        match headers.content_type {
-            Some(content_type) => Grpc::of(content_type),
-            None => self.grpc.filter(|_| self.guard.labels().kind().is_grpc()),
-        }
-    }
-
-    /// Returns the bytes that are still to come, if that is known. A plain gRPC
-    /// response has trailers after them.
-    fn expected(
-        &self,
-        grpc: Option<Grpc>,
-        headers: &ContentHeaders<'_>,
-        body: &impl Body,
-    ) -> Option<ExpectedBytes> {
-        let said = headers.length();
-        let is_plain = match grpc {
-            Some(form) => form == Grpc::Plain,
-            None => self.guard.labels().kind().is_grpc(),
-        };
-        match is_plain {
-            true => said.map(ExpectedBytes::before_trailers),
-            false => said
-                .or_else(|| body.size_hint().exact())
-                .map(ExpectedBytes::all),
-        }
-    }
-
-    /// Returns the status that the head has. A gRPC status among the headers
-    /// counts, because nothing better follows it.
-    fn status(
-        &self,
-        grpc: Option<Grpc>,
-        headers: &ContentHeaders<'_>,
-        status: StatusCode,
-    ) -> Option<Status> {
-        let is_call = self.guard.labels().kind().is_grpc();
-        let may_say = is_call || grpc.is_some();
-        if let Some(said) = headers.grpc_status.filter(|_| may_say) {
-            return Some(Status::read_grpc(said.as_bytes()));
-        }
-        match status {
-            http if !is_call => Some(Status::Http(http.as_u16())),
-            // Neither side used gRPC here. Connect's unary calls, for example,
-            // are plain HTTP.
-            StatusCode::OK if self.grpc.is_none() && grpc.is_none() => Some(Status::Grpc(OK)),
-            StatusCode::OK => None,
-            http => Some(Status::grpc_for(http)),
-        }
     }
 
     /// Counts an error instead of a response.
@@ -139,6 +87,81 @@ impl<C: Classify> RequestSpan<C> {
     /// Counts a panic of the service.
     pub(crate) fn panic(mut self) {
         self.guard.end(None, Outcome::Panic, Cause::Panic);
+    }
+}
+
+/// Which forms of gRPC a request and its response use.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct GrpcForm {
+    /// Whether the request counts as a call of gRPC.
+    is_call: bool,
+    asked: Option<Grpc>,
+    spoken: Option<Grpc>,
+}
+
+impl GrpcForm {
+    /// The server's content type decides; the caller's claim counts only if the
+    /// server does not say.
+    #[inline]
+    pub(crate) fn of(is_call: bool, asked: Option<Grpc>, headers: &ContentHeaders<'_>) -> Self {
+        let spoken = match headers.content_type {
+            Some(content_type) => Grpc::of(content_type),
+            None => asked.filter(|_| is_call),
+        };
+        Self {
+            is_call,
+            asked,
+            spoken,
+        }
+    }
+
+    /// Returns whether the response may have a gRPC status.
+    #[inline]
+    pub(crate) fn may_say(self) -> bool {
+        self.is_call || self.spoken.is_some()
+    }
+
+    /// Returns the reader of the trailers in the body of a gRPC-Web response.
+    #[inline]
+    pub(crate) fn reader(self) -> Option<Box<Reader>> {
+        self.spoken.and_then(Reader::new).map(Box::new)
+    }
+
+    /// Returns the bytes that are still to come, if that is known. A plain gRPC
+    /// response has trailers after them.
+    #[inline]
+    pub(crate) fn expected(
+        self,
+        headers: &ContentHeaders<'_>,
+        body: &impl Body,
+    ) -> Option<ExpectedBytes> {
+        let said = headers.length();
+        let is_plain = self.spoken.map_or(self.is_call, |form| form == Grpc::Plain);
+        match is_plain {
+            true => said.map(ExpectedBytes::before_trailers),
+            false => said
+                .or_else(|| body.size_hint().exact())
+                .map(ExpectedBytes::all),
+        }
+    }
+
+    /// Returns the status that the head has. A gRPC status among the headers
+    /// counts, because nothing better follows it.
+    #[inline]
+    pub(crate) fn status(self, headers: &ContentHeaders<'_>, status: StatusCode) -> Option<Status> {
+        if let Some(said) = headers.grpc_status.filter(|_| self.may_say()) {
+            return Some(Status::read_grpc(said.as_bytes()));
+        }
+        match status {
+            http if !self.is_call => Some(Status::Http(http.as_u16())),
+            // Neither side used gRPC here. Connect's unary calls, for example,
+            // are plain HTTP.
+            StatusCode::OK if self.asked.is_none() && self.spoken.is_none() => {
+                Some(Status::Grpc(OK))
+            }
+            StatusCode::OK => None,
+            http => Some(Status::grpc_for(http)),
+        }
     }
 }
 

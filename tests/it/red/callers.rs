@@ -1,6 +1,11 @@
 //! Deadlines that callers chose, shorter than the server's own, are counted apart.
 
-use std::{convert::Infallible, future::pending, time::Duration};
+use std::{
+    convert::Infallible,
+    future::pending,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -9,8 +14,9 @@ use http::{Request, Response};
 use http_body_util::BodyExt;
 use sluicegate::{
     deadline::{EnforceDeadlineLayer, PropagateDeadlineLayer, Trust},
-    limit::{LeakyBucket, Local, Quota, RateLimitLayer},
+    limit::{End, LeakyBucket, Local, Quota, RateLimitLayer, TokenBucket},
     red::{Cause, Events, Methods, Outcome, RedLayer, Registry, Slo},
+    refusal::FromText,
 };
 use tokio::time::sleep;
 use tower::{Layer, Service, ServiceExt, service_fn};
@@ -51,18 +57,28 @@ async fn handler(req: Req) -> Result<Response<Body>, Infallible> {
     Ok(Response::new(Body::from_stream(first.chain(last))))
 }
 
-/// Returns why one request ended, and whether it counts as bad.
+/// Returns why one request ended, and whether it counts as bad. A settlement of
+/// the request is told the same cause.
 async fn cause_of<S, B>(service: S, req: Req) -> (Cause, [Events; 2])
 where
-    S: Service<Req, Response = Response<B>, Error = Infallible>,
-    B: http_body::Body<Data: Send, Error: Into<sluicegate::refusal::BoxError>>,
+    S: Service<Req, Response = Response<B>, Error = Infallible> + Clone,
+    B: http_body::Body<Data: Send, Error: Into<sluicegate::refusal::BoxError> + 'static> + FromText,
 {
     let metrics = registry();
-    let Ok(response) = RedLayer::server(&metrics).layer(service).oneshot(req).await;
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let tell = told.clone();
+    let limiter = Local::direct(TokenBucket::new(Quota::per_second(10)));
+    let settle = RateLimitLayer::new(limiter).settle(move |end: &End<'_>| {
+        tell.lock().unwrap().push((end.outcome(), end.cause()));
+        1
+    });
+    let service = RedLayer::server(&metrics).layer(settle.layer(service));
+    let Ok(response) = service.oneshot(req).await;
     let _ = response.into_body().collect().await;
     let snapshot = metrics.snapshot();
     let one = the_only(&snapshot);
     assert_eq!(one.outcome(), Outcome::Deadline);
+    assert_eq!(*told.lock().unwrap(), [(one.outcome(), one.cause())]);
     (one.cause(), counted(&metrics))
 }
 

@@ -5,10 +5,12 @@ use http::{HeaderMap, Response, StatusCode};
 use http_body::{Body, Frame};
 
 use crate::{
-    content::{BodyAllowed, GRPC_STATUS, Grpc, content_length},
+    content::{BodyAllowed, ContentHeaders, GRPC_STATUS, Grpc},
+    deadline::CallerDeadline,
     grpc_web::Reader,
     red::{
-        Cause, ExpectedBytes, Kind, Outcome, Status, by_refusal, by_status, own_refusal, refusal_in,
+        Cause, ExpectedBytes, GrpcForm, Kind, Outcome, Status, by_refusal, by_status,
+        ended_by_caller, own_refusal, refusal_in,
     },
     refusal::{PassedRequest, Reason, Refusal},
 };
@@ -30,6 +32,8 @@ pub(super) struct ResponseEnd {
     refused: Option<(Outcome, Cause)>,
     /// The bytes that are still to come; `None` if the head does not tell.
     expected: Option<ExpectedBytes>,
+    /// The caller's own deadline, if the request has one.
+    callers: Option<CallerDeadline>,
     /// Finds the trailers in the body of a gRPC-Web response.
     web: Option<Box<Reader>>,
 }
@@ -45,32 +49,31 @@ impl ResponseEnd {
         asked: Option<Grpc>,
         passed: &PassedRequest,
     ) -> (Self, bool) {
-        let (http, headers) = (response.status(), response.headers());
-        let has_type = headers.contains_key(http::header::CONTENT_TYPE);
-        let grpc = Grpc::spoken_in(headers).or(asked.filter(|_| !has_type));
+        let (http, headers) = (response.status(), ContentHeaders::of(response.headers()));
         let is_call = asked.is_some();
+        let form = GrpcForm::of(is_call, asked, &headers);
         let refusal: Option<&Refusal> = response.extensions().get();
         let has_body = allowed.has_body(http);
-        let expected = has_body
-            .then(|| expected(grpc, is_call, response))
-            .flatten();
+        let expected = || form.expected(&headers, response.body());
+        let expected = has_body.then(expected).flatten();
         let ends = !has_body
             || expected.is_some_and(ExpectedBytes::is_none)
             || response.body().is_end_stream();
         let begun = Self {
             http,
-            headers: headers.clone(),
+            headers: response.headers().clone(),
             trailers: None,
             bytes: 0,
-            status: status(grpc, is_call, response),
+            status: form.status(&headers, http),
             kind: match is_call {
                 true => Kind::GrpcServer,
                 false => Kind::HttpServer,
             },
-            is_grpc: is_call || grpc.is_some(),
+            is_grpc: form.may_say(),
             refused: refusal.and_then(|refusal| own_refusal(passed, refusal)),
             expected,
-            web: grpc.and_then(Reader::new).map(Box::new),
+            callers: response.extensions().get().copied(),
+            web: form.reader(),
         };
         (begun, ends)
     }
@@ -103,7 +106,9 @@ impl ResponseEnd {
     fn read_trailers(&mut self, trailers: HeaderMap) {
         let status = trailers.get(&GRPC_STATUS).filter(|_| self.is_grpc);
         if let Some(status) = status {
-            self.status = Some(Status::read_grpc(status.as_bytes()));
+            let status = Status::read_grpc(status.as_bytes());
+            self.status = Some(status);
+            self.refused = ended_by_caller(status, self.callers).or(self.refused);
         }
         self.trailers = Some(trailers);
     }
@@ -144,35 +149,5 @@ impl ResponseEnd {
         let by_head = by_head.filter(|(outcome, _)| *outcome != Outcome::Ok);
         let (outcome, cause) = by_head.unwrap_or((Outcome::Cancelled, Cause::DroppedInBody));
         (outcome, cause, false)
-    }
-}
-
-/// Returns the bytes that are still to come, if that is known. A plain gRPC
-/// response has trailers after them.
-fn expected<B: Body>(
-    grpc: Option<Grpc>,
-    is_call: bool,
-    response: &Response<B>,
-) -> Option<ExpectedBytes> {
-    let said = content_length(response.headers());
-    let is_plain = grpc.map_or(is_call, |form| form == Grpc::Plain);
-    match is_plain {
-        true => said.map(ExpectedBytes::before_trailers),
-        false => said
-            .or_else(|| response.body().size_hint().exact())
-            .map(ExpectedBytes::all),
-    }
-}
-
-/// Returns the status that the head has. A gRPC status among the headers
-/// counts, because nothing better follows it.
-fn status<B>(grpc: Option<Grpc>, is_call: bool, response: &Response<B>) -> Option<Status> {
-    let may_say = is_call || grpc.is_some();
-    let said = response.headers().get(&GRPC_STATUS).filter(|_| may_say);
-    match (said, response.status()) {
-        (Some(said), _) => Some(Status::read_grpc(said.as_bytes())),
-        (None, http) if !is_call => Some(Status::Http(http.as_u16())),
-        (None, StatusCode::OK) => None,
-        (None, http) => Some(Status::grpc_for(http)),
     }
 }
