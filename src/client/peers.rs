@@ -1,19 +1,82 @@
-//! The peers of a layer. Their number is bounded, because an application may
-//! call any server that its users name.
+//! The peers of a layer, and how they are known. Their number is bounded, because
+//! an application may call any server that its users name.
 
 use std::{collections::HashMap, hash::Hash, sync::Arc};
 
 use ahash::RandomState;
+use http::Request;
 use tokio::time::Instant;
 
-use crate::sync::{Mutex, lock};
+use crate::{
+    key::Key,
+    sync::{Mutex, lock},
+};
 
 /// The number of peers, unless it is set.
 pub(super) const DEFAULT_PEERS: usize = 1_024;
 
+/// The peers that all services of a layer share, by the key of a call.
+#[derive(Debug)]
+pub(super) struct KeyedPeers<K, T> {
+    key: K,
+    peers: Peers<T>,
+}
+
+impl<K, T> KeyedPeers<K, T> {
+    /// Returns no peers yet, and at most `max`.
+    pub(super) fn new(key: K, max: usize) -> Self {
+        let peers = Peers::new(max);
+        Self { key, peers }
+    }
+
+    /// Returns how calls are told apart.
+    pub(super) fn key(&self) -> &K {
+        &self.key
+    }
+
+    /// Returns no peers yet, and at most as many as here, by another key.
+    pub(super) fn with_key<K2>(&self, key: K2) -> KeyedPeers<K2, T> {
+        KeyedPeers::new(key, self.peers.max)
+    }
+
+    /// Returns no peers yet, and at most `max`, by the same key.
+    ///
+    /// # Panics
+    ///
+    /// If `max` is 0.
+    #[track_caller]
+    pub(super) fn with_max(&self, max: usize) -> Self
+    where
+        K: Clone,
+    {
+        assert!(max > 0, "invalid max_peers 0: must be at least 1");
+        Self::new(self.key.clone(), max)
+    }
+
+    /// Returns the peer of a call; `None` if the call has no key. Calls
+    /// `untracked` if there are too many peers in use.
+    pub(super) fn of<B>(
+        &self,
+        req: &Request<B>,
+        now: Instant,
+        new: impl FnOnce() -> T,
+        untracked: impl FnOnce(),
+    ) -> Option<SharedPeer<T>>
+    where
+        K: Key<Request<B>>,
+    {
+        let key = self.key.key(req)?;
+        let peer = self.peers.get(&key, now, new);
+        if peer.is_none() {
+            untracked();
+        }
+        peer
+    }
+}
+
 /// What a layer knows of each peer, by the hash of the peer's key.
 #[derive(Debug)]
-pub(super) struct Peers<T> {
+struct Peers<T> {
     peers: Mutex<HashMap<u64, PeerEntry<T>>>,
     hasher: RandomState,
     max: usize,
@@ -29,7 +92,7 @@ struct PeerEntry<T> {
 }
 
 impl<T> Peers<T> {
-    pub(super) fn new(max: usize) -> Self {
+    fn new(max: usize) -> Self {
         Self {
             peers: Mutex::new(HashMap::new()),
             hasher: RandomState::new(),
@@ -37,20 +100,10 @@ impl<T> Peers<T> {
         }
     }
 
-    /// Returns how many peers there may be.
-    pub(super) fn max(&self) -> usize {
-        self.max
-    }
-
     /// Returns the peer with this key; `None` if there are too many in use. A
     /// new one takes the place of the one that was not called for the longest
     /// time.
-    pub(super) fn get(
-        &self,
-        key: &impl Hash,
-        now: Instant,
-        new: impl FnOnce() -> T,
-    ) -> Option<SharedPeer<T>> {
+    fn get(&self, key: &impl Hash, now: Instant, new: impl FnOnce() -> T) -> Option<SharedPeer<T>> {
         let key = self.hasher.hash_one(key);
         let mut peers = lock(&self.peers);
         if let Some(entry) = peers.get_mut(&key) {

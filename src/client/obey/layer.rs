@@ -4,15 +4,11 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use tower_layer::Layer;
 
-use super::{
-    observe::Observe,
-    service::{Obey, ObeyState},
-    settings::ObeySettings,
-};
+use super::{observe::Observe, peer::Peer, service::Obey, settings::ObeySettings};
 use crate::{
     client::{
         authority::ByAuthority,
-        peers::{DEFAULT_PEERS, Peers},
+        peers::{DEFAULT_PEERS, KeyedPeers},
         random_bits::RandomBits,
     },
     limit::Wait,
@@ -28,7 +24,7 @@ use crate::{
 #[derive(Clone)]
 #[must_use]
 pub struct ObeyLayer<K = ByAuthority, A = Answer<NoText>> {
-    shared: Arc<ObeyState<K>>,
+    peers: Arc<KeyedPeers<K, Peer>>,
     settings: Arc<ObeySettings>,
     answer: A,
 }
@@ -38,12 +34,11 @@ impl ObeyLayer {
     /// wait for up to 30 seconds, and no header causes a longer pause than 5
     /// minutes.
     pub fn new() -> Self {
-        Self::of(
-            ByAuthority,
-            DEFAULT_PEERS,
-            ObeySettings::default(),
-            Answer::new().without_body(),
-        )
+        Self {
+            peers: Arc::new(KeyedPeers::new(ByAuthority, DEFAULT_PEERS)),
+            settings: Arc::default(),
+            answer: Answer::new().without_body(),
+        }
     }
 }
 
@@ -54,15 +49,6 @@ impl Default for ObeyLayer {
 }
 
 impl<K, A> ObeyLayer<K, A> {
-    fn of(key: K, max_peers: usize, settings: ObeySettings, answer: A) -> Self {
-        let peers = Peers::new(max_peers);
-        Self {
-            shared: Arc::new(ObeyState { key, peers }),
-            settings: Arc::new(settings),
-            answer,
-        }
-    }
-
     /// Sets how peers are known: any [`Key`](crate::key::Key). Calls with the
     /// same key share what is known. A call without a key is not limited.
     ///
@@ -80,8 +66,11 @@ impl<K, A> ObeyLayer<K, A> {
     /// # let _ = layer;
     /// ```
     pub fn peer<K2>(self, key: K2) -> ObeyLayer<K2, A> {
-        let settings = ObeySettings::clone(&self.settings);
-        ObeyLayer::of(key, self.shared.peers.max(), settings, self.answer)
+        ObeyLayer {
+            peers: Arc::new(self.peers.with_key(key)),
+            settings: self.settings,
+            answer: self.answer,
+        }
     }
 
     /// Sets how long a call waits, and behind how many others. A
@@ -137,12 +126,7 @@ impl<K, A> ObeyLayer<K, A> {
     where
         K: Clone,
     {
-        assert!(max > 0, "invalid max_peers 0: must be at least 1");
-        let key = self.shared.key.clone();
-        self.shared = Arc::new(ObeyState {
-            key,
-            peers: Peers::new(max),
-        });
+        self.peers = Arc::new(self.peers.with_max(max));
         self
     }
 
@@ -167,7 +151,7 @@ impl<K, A> ObeyLayer<K, A> {
     /// default they get a response without a body.
     pub fn refuse_with<A2>(self, answer: A2) -> ObeyLayer<K, A2> {
         ObeyLayer {
-            shared: self.shared,
+            peers: self.peers,
             settings: self.settings,
             answer,
         }
@@ -184,15 +168,15 @@ impl<S, K, A: Clone> Layer<S> for ObeyLayer<K, A> {
     type Service = Obey<S, K, A>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        let (shared, settings) = (self.shared.clone(), self.settings.clone());
-        Obey::new(inner, shared, settings, self.answer.clone())
+        let (peers, settings) = (self.peers.clone(), self.settings.clone());
+        Obey::new(inner, peers, settings, self.answer.clone())
     }
 }
 
 impl<K: fmt::Debug, A: fmt::Debug> fmt::Debug for ObeyLayer<K, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ObeyLayer")
-            .field("key", &self.shared.key)
+            .field("key", self.peers.key())
             .field("settings", &self.settings)
             .field("answer", &self.answer)
             .finish()

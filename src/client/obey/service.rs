@@ -18,7 +18,7 @@ use super::{
     settings::ObeySettings,
 };
 use crate::{
-    client::{authority::ByAuthority, body::ResponseBody, peers::Peers},
+    client::{authority::ByAuthority, body::ResponseBody, peers::KeyedPeers},
     key::Key,
     refusal::{Answer, NoText, Origin, Refuse},
 };
@@ -36,28 +36,21 @@ use crate::{
 #[derive(Clone)]
 pub struct Obey<S, K = ByAuthority, A = Answer<NoText>> {
     inner: S,
-    shared: Arc<ObeyState<K>>,
+    peers: Arc<KeyedPeers<K, Peer>>,
     settings: Arc<ObeySettings>,
     answer: A,
-}
-
-/// What all services of a layer have in common.
-#[derive(Debug)]
-pub(super) struct ObeyState<K> {
-    pub(super) key: K,
-    pub(super) peers: Peers<Peer>,
 }
 
 impl<S, K, A> Obey<S, K, A> {
     pub(super) fn new(
         inner: S,
-        shared: Arc<ObeyState<K>>,
+        peers: Arc<KeyedPeers<K, Peer>>,
         settings: Arc<ObeySettings>,
         answer: A,
     ) -> Self {
         Self {
             inner,
-            shared,
+            peers,
             settings,
             answer,
         }
@@ -70,12 +63,9 @@ impl<S, K, A> Obey<S, K, A> {
     where
         K: Key<Request<B>>,
     {
-        let key = self.shared.key.key(req)?;
         let new = || Peer::new(&self.settings);
-        let Some(peer) = self.shared.peers.get(&key, now, new) else {
-            self.settings.notice(Event::Untracked);
-            return None;
-        };
+        let untracked = || self.settings.notice(Event::Untracked);
+        let peer = self.peers.of(req, now, new, untracked)?;
         let settings = self.settings.clone();
         Some(Gate { peer, settings })
     }
@@ -133,7 +123,7 @@ impl<S: fmt::Debug, K: fmt::Debug, A: fmt::Debug> fmt::Debug for Obey<S, K, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Obey")
             .field("inner", &self.inner)
-            .field("key", &self.shared.key)
+            .field("key", self.peers.key())
             .field("settings", &self.settings)
             .finish_non_exhaustive()
     }

@@ -4,15 +4,11 @@ use std::{fmt, sync::Arc};
 
 use tower_layer::Layer;
 
-use super::{
-    observe::Observe,
-    service::{Throttle, ThrottleState},
-    settings::ThrottleSettings,
-};
+use super::{observe::Observe, service::Throttle, settings::ThrottleSettings, window::CallWindow};
 use crate::{
     client::{
         authority::ByAuthority,
-        peers::{DEFAULT_PEERS, Peers},
+        peers::{DEFAULT_PEERS, KeyedPeers},
         random_bits::RandomBits,
     },
     refusal::{Answer, NoText},
@@ -28,7 +24,7 @@ use crate::{
 #[derive(Clone)]
 #[must_use]
 pub struct ThrottleLayer<K = ByAuthority, A = Answer<NoText>> {
-    shared: Arc<ThrottleState<K>>,
+    peers: Arc<KeyedPeers<K, CallWindow>>,
     settings: Arc<ThrottleSettings>,
     answer: A,
 }
@@ -37,8 +33,11 @@ impl ThrottleLayer {
     /// Creates a layer that knows peers by the authority of a call's URI, and
     /// begins to refuse calls when a server accepts fewer than half of them.
     pub fn new() -> Self {
-        let answer = Answer::new().without_body();
-        Self::of(ByAuthority, DEFAULT_PEERS, Arc::default(), answer)
+        Self {
+            peers: Arc::new(KeyedPeers::new(ByAuthority, DEFAULT_PEERS)),
+            settings: Arc::default(),
+            answer: Answer::new().without_body(),
+        }
     }
 }
 
@@ -49,19 +48,14 @@ impl Default for ThrottleLayer {
 }
 
 impl<K, A> ThrottleLayer<K, A> {
-    fn of(key: K, max_peers: usize, settings: Arc<ThrottleSettings>, answer: A) -> Self {
-        let peers = Peers::new(max_peers);
-        Self {
-            shared: Arc::new(ThrottleState { key, peers }),
-            settings,
-            answer,
-        }
-    }
-
     /// Sets how peers are known: any [`Key`](crate::key::Key). Calls with the
     /// same key share their counts. A call without a key is not limited.
     pub fn peer<K2>(self, key: K2) -> ThrottleLayer<K2, A> {
-        ThrottleLayer::of(key, self.shared.peers.max(), self.settings, self.answer)
+        ThrottleLayer {
+            peers: Arc::new(self.peers.with_key(key)),
+            settings: self.settings,
+            answer: self.answer,
+        }
     }
 
     /// Sets the `K` of the formula: how many calls there may be for each one
@@ -114,10 +108,7 @@ impl<K, A> ThrottleLayer<K, A> {
     where
         K: Clone,
     {
-        assert!(max > 0, "invalid max_peers 0: must be at least 1");
-        let key = self.shared.key.clone();
-        let peers = Peers::new(max);
-        self.shared = Arc::new(ThrottleState { key, peers });
+        self.peers = Arc::new(self.peers.with_max(max));
         self
     }
 
@@ -142,7 +133,7 @@ impl<K, A> ThrottleLayer<K, A> {
     /// status 14.
     pub fn refuse_with<A2>(self, answer: A2) -> ThrottleLayer<K, A2> {
         ThrottleLayer {
-            shared: self.shared,
+            peers: self.peers,
             settings: self.settings,
             answer,
         }
@@ -159,15 +150,15 @@ impl<S, K, A: Clone> Layer<S> for ThrottleLayer<K, A> {
     type Service = Throttle<S, K, A>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        let (shared, settings) = (self.shared.clone(), self.settings.clone());
-        Throttle::new(inner, shared, settings, self.answer.clone())
+        let (peers, settings) = (self.peers.clone(), self.settings.clone());
+        Throttle::new(inner, peers, settings, self.answer.clone())
     }
 }
 
 impl<K: fmt::Debug, A: fmt::Debug> fmt::Debug for ThrottleLayer<K, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ThrottleLayer")
-            .field("key", &self.shared.key)
+            .field("key", self.peers.key())
             .field("settings", &self.settings)
             .field("answer", &self.answer)
             .finish()

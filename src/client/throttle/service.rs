@@ -15,11 +15,7 @@ use super::{
     window::CallWindow,
 };
 use crate::{
-    client::{
-        authority::ByAuthority,
-        body::ResponseBody,
-        peers::{Peers, SharedPeer},
-    },
+    client::{authority::ByAuthority, body::ResponseBody, peers::KeyedPeers},
     criticality::Criticality,
     key::Key,
     refusal::{Answer, NoText, Origin, Reason, Refusal, Refuse},
@@ -34,52 +30,27 @@ use crate::{
 #[derive(Clone)]
 pub struct Throttle<S, K = ByAuthority, A = Answer<NoText>> {
     inner: S,
-    shared: Arc<ThrottleState<K>>,
+    peers: Arc<KeyedPeers<K, CallWindow>>,
     settings: Arc<ThrottleSettings>,
     answer: A,
-}
-
-/// What all services of a layer have in common.
-#[derive(Debug)]
-pub(super) struct ThrottleState<K> {
-    pub(super) key: K,
-    pub(super) peers: Peers<CallWindow>,
 }
 
 impl<S, K, A> Throttle<S, K, A> {
     pub(super) fn new(
         inner: S,
-        shared: Arc<ThrottleState<K>>,
+        peers: Arc<KeyedPeers<K, CallWindow>>,
         settings: Arc<ThrottleSettings>,
         answer: A,
     ) -> Self {
         Self {
             inner,
-            shared,
+            peers,
             settings,
             answer,
         }
     }
 
     inner_accessors!(S);
-
-    /// Returns the counts of a call's peer; `None` if the call is not limited.
-    fn peer<B>(
-        &self,
-        req: &Request<B>,
-        level: Criticality,
-        now: Instant,
-    ) -> Option<SharedPeer<CallWindow>>
-    where
-        K: Key<Request<B>>,
-    {
-        let key = self.shared.key.key(req)?;
-        let peer = self.shared.peers.get(&key, now, || CallWindow::new(now));
-        if peer.is_none() {
-            self.settings.notice(Event::Untracked, level);
-        }
-        peer
-    }
 }
 
 impl<S, B, R, K, A> Service<Request<B>> for Throttle<S, K, A>
@@ -100,7 +71,11 @@ where
     #[inline]
     fn call(&mut self, req: Request<B>) -> Self::Future {
         let (level, now) = (criticality(&req), Instant::now());
-        let Some(peer) = self.peer(&req, level, now) else {
+        let (new, untracked) = (
+            || CallWindow::new(now),
+            || self.settings.notice(Event::Untracked, level),
+        );
+        let Some(peer) = self.peers.of(&req, now, new, untracked) else {
             return ResponseFuture::calling(self.inner.call(req), None);
         };
         let call = PendingCall::begin(peer, &self.settings, level, now);
@@ -127,7 +102,7 @@ impl<S: fmt::Debug, K: fmt::Debug, A: fmt::Debug> fmt::Debug for Throttle<S, K, 
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Throttle")
             .field("inner", &self.inner)
-            .field("key", &self.shared.key)
+            .field("key", self.peers.key())
             .field("settings", &self.settings)
             .finish_non_exhaustive()
     }
