@@ -11,3 +11,14 @@ pub(crate) fn bytes() -> [u8; 16] {
     getrandom::fill(&mut bytes).expect("the operating system has random numbers");
     bytes
 }
+
+/// Returns 64 random bits.
+///
+/// # Panics
+///
+/// As [`bytes`].
+#[cfg(any(feature = "client", feature = "redis"))]
+pub(crate) fn bits() -> u64 {
+    // The lower half; each of the bits is random.
+    u128::from_ne_bytes(bytes()) as u64
+}

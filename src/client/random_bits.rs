@@ -1,5 +1,4 @@
-//! Randomness that a test can replace. The layers of this
-//! module use it.
+//! Randomness that a test can replace. The layers of this module use it.
 
 use std::{fmt, sync::Arc};
 
@@ -16,18 +15,13 @@ impl RandomBits {
 
     /// Returns 64 random bits.
     pub(super) fn bits(&self) -> u64 {
-        self.0.as_ref().map_or_else(system, |bits| bits())
+        self.0.as_ref().map_or_else(random::bits, |bits| bits())
     }
 
     /// Returns a number of at least 0 and less than 1, in steps of 2^-53.
     pub(super) fn fraction(&self) -> f64 {
         (self.bits() >> 11) as f64 / (1_u64 << 53) as f64
     }
-}
-
-fn system() -> u64 {
-    let [a, b, c, d, e, f, g, h, ..] = random::bytes();
-    u64::from_le_bytes([a, b, c, d, e, f, g, h])
 }
 
 impl fmt::Debug for RandomBits {

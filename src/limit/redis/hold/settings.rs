@@ -24,7 +24,7 @@ impl HoldSettings {
         Self {
             term,
             gives_back,
-            next_id: AtomicU64::new(u128::from_ne_bytes(random::bytes()) as u64),
+            next_id: AtomicU64::new(random::bits()),
         }
     }
 
