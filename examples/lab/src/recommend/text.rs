@@ -1,18 +1,12 @@
 //! The results as text for a terminal.
 
 use super::results::{Pair, RecommendResults};
-use crate::replay::{Columns, count, input_notes, instant, share, span};
+use crate::replay::{Columns, count, input_notes, played, share, span};
 
 /// Returns the results as text.
 pub(super) fn text(results: &RecommendResults) -> String {
-    let mut text = format!(
-        "{} requests of {} keys ({}), {} to {} UTC\n",
-        count(results.requests),
-        count(results.keys),
-        results.key,
-        instant(results.first_us),
-        instant(results.last_us),
-    );
+    let span = (results.first_us, results.last_us);
+    let mut text = played(results.requests, results.keys, &results.key, span);
     text.push_str(&input_notes(&results.input));
     text.push_str(&allowed("keys", results.allowed_keys, results.keys));
     text.push_str(&allowed(

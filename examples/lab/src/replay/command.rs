@@ -71,12 +71,8 @@ impl Command {
         let usage = Usage::start();
         let results = self.results()?;
         usage.tell(results.input.lines);
-        let json = serde_json::to_string(&results)? + "\n";
-        if let Some(folder) = &self.out {
-            write::file(folder, "replay.json", &json)?;
-        }
-        write::stdout(if self.json { json } else { text(&results) })?;
-        Ok(())
+        let file = (self.out.as_deref(), "replay.json");
+        write::results(&results, text, self.json, file)
     }
 
     /// Reads and plays.

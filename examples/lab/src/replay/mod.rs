@@ -39,6 +39,6 @@ pub use self::{
 pub(crate) use self::{
     input::{InputTally, Merge, Progress},
     policy::{RuleChoice, WithRule},
-    results::{Columns, count, input_notes, instant, share, span},
+    results::{Columns, count, input_notes, played, share, span},
     usage::Usage,
 };

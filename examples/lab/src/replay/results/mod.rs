@@ -10,9 +10,9 @@ mod text;
 
 pub use self::replay_results::{PolicyResults, RefusedKey, ReplayResults};
 pub(crate) use self::{
-    amounts::{count, instant, share, span},
+    amounts::{count, share, span},
     columns::Columns,
     notes::input_notes,
     summarize::{About, summarize},
-    text::text,
+    text::{played, text},
 };

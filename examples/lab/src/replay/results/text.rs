@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use sluicegate::clock::Tick;
+
 use super::{
     amounts::{count, instant, share, span},
     columns::Columns,
@@ -13,14 +15,8 @@ use crate::replay::play::Change;
 
 /// Returns the results as text.
 pub(crate) fn text(results: &ReplayResults) -> String {
-    let mut text = format!(
-        "{} requests of {} keys ({}), {} to {} UTC\n",
-        count(results.requests),
-        count(results.keys),
-        results.key,
-        instant(results.first_us),
-        instant(results.last_us),
-    );
+    let span = (results.first_us, results.last_us);
+    let mut text = played(results.requests, results.keys, &results.key, span);
     text.push_str(&input_notes(&results.input));
     text.push_str(&room_notes(results));
     text.push('\n');
@@ -29,6 +25,22 @@ pub(crate) fn text(results: &ReplayResults) -> String {
         text.push_str(&details(policy, results));
     }
     text
+}
+
+/// Returns the line that says what was played.
+pub(crate) fn played(
+    requests: u64,
+    keys: u64,
+    key: &str,
+    (first_us, last_us): (Tick, Tick),
+) -> String {
+    format!(
+        "{} requests of {} keys ({key}), {} to {} UTC\n",
+        count(requests),
+        count(keys),
+        instant(first_us),
+        instant(last_us),
+    )
 }
 
 /// One row for each policy.

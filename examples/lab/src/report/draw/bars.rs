@@ -32,13 +32,8 @@ pub(in super::super) struct Bars {
 impl Bars {
     /// Returns the bars as a picture, with all their values as its text alternative.
     pub(in super::super) fn svg(&self, moving: &Moving) -> Markup {
-        let describe = |bar: &Bar| format!("{}: {}", bar.name, bar.text);
-        let description = self
-            .rows
-            .iter()
-            .map(describe)
-            .collect::<Vec<_>>()
-            .join("; ");
+        let named = self.rows.iter().map(|bar| (&*bar.name, &*bar.text));
+        let description = rows::description(named);
         rows::svg(moving, self.height(), &description, |moving| {
             self.contents(moving)
         })

@@ -33,13 +33,8 @@ pub(in super::super) struct Dumbbells {
 impl Dumbbells {
     /// Returns the rows as a picture, with all their values as its text alternative.
     pub(in super::super) fn svg(&self, moving: &Moving) -> Markup {
-        let describe = |row: &Dumbbell| format!("{}: {}", row.name, row.text);
-        let description = self
-            .rows
-            .iter()
-            .map(describe)
-            .collect::<Vec<_>>()
-            .join("; ");
+        let named = self.rows.iter().map(|row| (&*row.name, &*row.text));
+        let description = rows::description(named);
         rows::svg(moving, self.height(), &description, |moving| {
             self.contents(moving)
         })

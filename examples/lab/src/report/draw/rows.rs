@@ -23,6 +23,12 @@ pub(super) fn svg(
     }
 }
 
+/// Returns the names and the values of rows as one text.
+pub(super) fn description<'a>(rows: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let described: Vec<_> = rows.map(|(name, text)| format!("{name}: {text}")).collect();
+    described.join("; ")
+}
+
 /// Returns the name and the value of a row.
 pub(super) fn heading(moving: &Moving, top: f64, name: &str, text: &str) -> Markup {
     html! {
