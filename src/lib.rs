@@ -174,6 +174,7 @@ mod macros;
 #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
 pub mod client;
 pub mod clock;
+pub mod concurrency;
 mod content;
 pub mod criticality;
 pub mod deadline;

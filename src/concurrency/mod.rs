@@ -1,0 +1,5 @@
+//! Limits on how many requests are served at once.
+
+mod priority;
+
+pub use self::priority::Rank;
