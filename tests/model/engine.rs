@@ -5,7 +5,10 @@ use std::{cell::RefCell, rc::Rc};
 use mlua::{Function, Lua, MultiValue, Table, Value};
 use sluicegate::clock::Tick;
 
-use crate::store::Store;
+use crate::{
+    server::{Answer, Server},
+    store::Store,
+};
 
 /// The number of every call; see `lua/numbered.lua`.
 const NUMBER: i64 = 7;
@@ -17,12 +20,6 @@ pub(crate) struct Engine {
     server: Rc<RefCell<Server>>,
 }
 
-#[derive(Default)]
-struct Server {
-    now: Tick,
-    store: Store,
-}
-
 /// The reply of a script: integers.
 pub(crate) type Reply = Vec<i64>;
 
@@ -32,10 +29,12 @@ impl Engine {
         let lua = Lua::new();
         let server = Rc::<RefCell<Server>>::default();
         let redis = lua.create_table().unwrap();
-        for name in ["call", "pcall"] {
+        for (name, tries) in [("call", false), ("pcall", true)] {
             let server = server.clone();
             let call = lua
-                .create_function(move |lua, args| server.borrow_mut().command(lua, &args))
+                .create_function(move |lua, args| {
+                    command(lua, &mut server.borrow_mut(), &args, tries)
+                })
                 .unwrap();
             redis.set(name, call).unwrap();
         }
@@ -85,41 +84,50 @@ impl Engine {
         let numbers = reply.sequence_values::<f64>();
         let mut reply: Reply = numbers.map(|it| it.unwrap() as i64).collect();
         assert_eq!(reply.pop(), Some(NUMBER));
-        Ok((std::mem::take(&mut self.server.borrow_mut().store), reply))
+        let store = std::mem::take(&mut self.server.borrow_mut().store);
+        match store.everlasting() {
+            Some(key) => Err(format!("{} never expires", String::from_utf8_lossy(key))),
+            None => Ok((store, reply)),
+        }
     }
 }
 
-impl Server {
-    fn command(&mut self, lua: &Lua, args: &MultiValue) -> mlua::Result<Value> {
-        let text = |value: &Value| value.to_string().unwrap().into_bytes();
-        let args: Vec<Vec<u8>> = args.iter().map(text).collect();
-        let args: Vec<&[u8]> = args.iter().map(Vec::as_slice).collect();
-        let string = |bytes: &[u8]| Ok(Value::String(lua.create_string(bytes)?));
-        match args[..] {
-            [b"TIME"] => {
-                let (seconds, micros) = (self.now / 1_000_000, self.now % 1_000_000);
-                let time = [seconds.to_string(), micros.to_string()];
-                Ok(Value::Table(lua.create_sequence_from(time)?))
-            }
-            [b"GET", key] => match self.store.get(key) {
-                Some(value) => string(value),
-                None => Ok(Value::Boolean(false)),
-            },
-            [b"SET", key, value, b"PX", life] => {
-                let life: Tick = String::from_utf8_lossy(life).parse().unwrap();
-                assert!(life > 0, "an expiry of nothing");
-                self.store.set(key, value, self.now + life * 1_000);
-                string(b"OK")
-            }
-            [b"EXISTS", key] => Ok(Value::Integer(i64::from(self.store.get(key).is_some()))),
-            [b"DEL", key] => Ok(Value::Integer(i64::from(self.store.remove(key)))),
-            _ => {
+/// Runs a command for a script. Its errors end the script, or are returned as
+/// tables if it `tries`.
+fn command(lua: &Lua, server: &mut Server, args: &MultiValue, tries: bool) -> mlua::Result<Value> {
+    let text = |value: &Value| value.to_string().unwrap().into_bytes();
+    let args: Vec<Vec<u8>> = args.iter().map(text).collect();
+    let args: Vec<&[u8]> = args.iter().map(Vec::as_slice).collect();
+    match server.run(&args) {
+        Ok(answer) => value(lua, answer),
+        Err(refused) => match refused.error() {
+            Some(error) if tries => table(lua, "err", error),
+            Some(error) => Err(mlua::Error::runtime(error)),
+            None => {
                 let shown: Vec<_> = args.iter().map(|it| String::from_utf8_lossy(it)).collect();
                 let command = shown.join(" ");
                 Err(mlua::Error::runtime(format!("unexpected `{command}`")))
             }
-        }
+        },
     }
+}
+
+/// Converts an answer as Redis does: nothing is false.
+fn value(lua: &Lua, answer: Answer) -> mlua::Result<Value> {
+    Ok(match answer {
+        Answer::Nil => Value::Boolean(false),
+        Answer::Whole(number) => Value::Integer(number),
+        Answer::Text(text) => Value::String(lua.create_string(text)?),
+        Answer::Status(status) => return table(lua, "ok", status),
+        Answer::List(list) => {
+            let list: Result<Vec<_>, _> = list.into_iter().map(|it| value(lua, it)).collect();
+            Value::Table(lua.create_sequence_from(list?)?)
+        }
+    })
+}
+
+fn table(lua: &Lua, key: &str, text: &str) -> mlua::Result<Value> {
+    Ok(Value::Table(lua.create_table_from([(key, text)])?))
 }
 
 /// The keys and arguments of a call.

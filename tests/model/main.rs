@@ -3,8 +3,8 @@
 //! A [`fleet`] of two processes that lease, others that ask exactly, crashes,
 //! lost and late messages, and time make every move that they can make, in
 //! every order, from every state that they can reach ([`search`]). The scripts are
-//! those that the crate sends, run by an embedded Lua 5.1 ([`engine`]) over
-//! [`store`], which stands in for the server. A [`law`] counts what really passed
+//! those that the crate sends, run by an embedded Lua 5.1 ([`engine`]) over a
+//! [`server`] of our own and its [`store`]. A [`law`] counts what really passed
 //! and says what must not have.
 //!
 //! `SLUICEGATE_MODEL=long` searches the larger plans, best with `--release`. To
@@ -24,6 +24,7 @@ mod mutations;
 mod plan;
 mod script_client;
 mod search;
+mod server;
 mod share;
 mod store;
 mod windows;

@@ -1,4 +1,4 @@
-//! Replaces the server: keys, and when they expire.
+//! What the server keeps: keys, and when they expire.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -8,34 +8,87 @@ use sluicegate::clock::Tick;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Store(BTreeMap<Vec<u8>, Item>);
 
+/// A sorted set: the scores by the members.
+pub(crate) type Sorted = BTreeMap<Vec<u8>, i64>;
+
+/// The value of a key, by its type.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Value {
+    Text(Vec<u8>),
+    Hash(BTreeMap<Vec<u8>, Vec<u8>>),
+    List(Vec<Vec<u8>>),
+    Sorted(Sorted),
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Item {
-    value: Vec<u8>,
-    /// By the server's clock. Redis keeps a key for up to a millisecond more.
-    dies: Tick,
+    value: Value,
+    /// By the server's clock; `None` for a key that stays. Redis keeps a key for up
+    /// to a millisecond more.
+    dies: Option<Tick>,
+}
+
+impl Value {
+    /// Whether a server drops the key of such a value.
+    fn is_gone(&self) -> bool {
+        match self {
+            Self::Text(_) => false,
+            Self::Hash(hash) => hash.is_empty(),
+            Self::List(list) => list.is_empty(),
+            Self::Sorted(set) => set.is_empty(),
+        }
+    }
 }
 
 impl Store {
-    pub(crate) fn get(&self, key: &[u8]) -> Option<&[u8]> {
-        self.0.get(key).map(|item| item.value.as_slice())
+    pub(crate) fn get(&self, key: &[u8]) -> Option<&Value> {
+        self.0.get(key).map(|item| &item.value)
     }
 
-    pub(crate) fn set(&mut self, key: &[u8], value: &[u8], dies: Tick) {
-        let value = value.to_vec();
-        self.0.insert(key.to_vec(), Item { value, dies });
+    /// Puts a value in place of another. The key expires when it did.
+    pub(crate) fn set(&mut self, key: &[u8], value: Value) {
+        if value.is_gone() {
+            self.remove(key);
+        } else if let Some(item) = self.0.get_mut(key) {
+            item.value = value;
+        } else {
+            let dies = None;
+            self.0.insert(key.to_vec(), Item { value, dies });
+        }
+    }
+
+    /// Says when a key expires; `None` if it stays.
+    pub(crate) fn expire_at(&mut self, key: &[u8], dies: Option<Tick>) {
+        if let Some(item) = self.0.get_mut(key) {
+            item.dies = dies;
+        }
+    }
+
+    /// When a key expires; `None` if there is none, and `Some(None)` if it stays.
+    pub(crate) fn dies(&self, key: &[u8]) -> Option<Option<Tick>> {
+        self.0.get(key).map(|item| item.dies)
     }
 
     pub(crate) fn remove(&mut self, key: &[u8]) -> bool {
         self.0.remove(key).is_some()
     }
 
+    /// A key that never expires.
+    pub(crate) fn everlasting(&self) -> Option<&[u8]> {
+        let mut items = self.0.iter();
+        let (key, _) = items.find(|(_, item)| item.dies.is_none())?;
+        Some(key)
+    }
+
     /// Drops what has expired at `now`.
     pub(crate) fn expire(&mut self, now: Tick) {
-        self.0.retain(|_, item| now < item.dies);
+        self.0
+            .retain(|_, item| item.dies.is_none_or(|dies| now < dies));
     }
 
     fn has_expired(&self, now: Tick) -> bool {
-        self.0.values().any(|item| item.dies <= now)
+        let mut items = self.0.values();
+        items.any(|item| item.dies.is_some_and(|dies| dies <= now))
     }
 }
 
