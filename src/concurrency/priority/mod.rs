@@ -1,5 +1,7 @@
 //! Priorities: which requests an overloaded service sheds first.
 
+mod cut_off;
 mod rank;
 
-pub use self::rank::Rank;
+pub(crate) use self::cut_off::CutOffController;
+pub use self::{cut_off::CutOff, rank::Rank};

@@ -1,0 +1,136 @@
+//! What happened in one window. `controller` counts into it, from all threads.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+
+use crate::{clock::Tick, concurrency::priority::rank::Rank, criticality::Criticality};
+
+/// One count for each level.
+const LEVELS: usize = Criticality::ALL.len();
+
+/// The counts of the window that is open.
+///
+/// Closing it takes each count once, so an event that races with the end is in
+/// one of the two windows.
+pub(super) struct Window {
+    /// Arrivals by the index of their rank.
+    arrived: Box<[AtomicU32; Rank::COUNT]>,
+    admitted: [AtomicU32; LEVELS],
+    /// Requests that the limit refused, with those that waited in vain.
+    refused: [AtomicU32; LEVELS],
+    /// Requests that waited in vain.
+    gave_up: AtomicU32,
+    waited: AtomicU64,
+}
+
+/// The counts of a window that has ended.
+pub(super) struct ClosedWindow {
+    arrived: Box<[u32; Rank::COUNT]>,
+    admitted: [u64; LEVELS],
+    refused: [u64; LEVELS],
+    gave_up: u64,
+    waited: Tick,
+}
+
+impl Window {
+    pub(super) fn new() -> Self {
+        Self {
+            arrived: Box::new([const { AtomicU32::new(0) }; Rank::COUNT]),
+            admitted: Default::default(),
+            refused: Default::default(),
+            gave_up: AtomicU32::new(0),
+            waited: AtomicU64::new(0),
+        }
+    }
+
+    #[inline]
+    pub(super) fn arrived(&self, rank: Rank) {
+        self.arrived[usize::from(rank.index())].fetch_add(1, Relaxed);
+    }
+
+    #[inline]
+    pub(super) fn admitted(&self, rank: Rank, waited: Tick) {
+        self.admitted[level(rank)].fetch_add(1, Relaxed);
+        if waited > 0 {
+            self.waited.fetch_add(waited, Relaxed);
+        }
+    }
+
+    pub(super) fn refused(&self, rank: Rank, waited: Tick) {
+        self.refused[level(rank)].fetch_add(1, Relaxed);
+        if waited > 0 {
+            self.gave_up.fetch_add(1, Relaxed);
+            self.waited.fetch_add(waited, Relaxed);
+        }
+    }
+
+    /// Ends the window and begins the next one.
+    pub(super) fn close(&self) -> ClosedWindow {
+        let take = |count: &AtomicU32| count.swap(0, Relaxed);
+        let mut arrived = Box::new([0; Rank::COUNT]);
+        for (closed, open) in arrived.iter_mut().zip(&*self.arrived) {
+            *closed = take(open);
+        }
+        ClosedWindow {
+            arrived,
+            admitted: self.admitted.each_ref().map(|it| take(it).into()),
+            refused: self.refused.each_ref().map(|it| take(it).into()),
+            gave_up: take(&self.gave_up).into(),
+            waited: self.waited.swap(0, Relaxed),
+        }
+    }
+}
+
+impl ClosedWindow {
+    /// Returns the number of requests that got a permit.
+    pub(super) fn admitted(&self) -> u64 {
+        self.admitted.iter().sum()
+    }
+
+    /// Returns whether the mean wait was longer than `target`.
+    pub(super) fn is_slow(&self, target: Tick) -> bool {
+        let waits = self.admitted() + self.gave_up;
+        self.waited > target.saturating_mul(waits)
+    }
+
+    /// Returns whether the limit refused more than this share of the arrivals
+    /// that were not below the cut-off.
+    pub(super) fn is_full(&self, percent: u64, cut_off: Rank) -> bool {
+        let kept = sum(&self.arrived[usize::from(cut_off.index())..]);
+        self.refused.iter().sum::<u64>() * 100 > kept * percent
+    }
+
+    /// Returns whether the limit refused more than this share of a level, while
+    /// a request of a lower level got a permit.
+    pub(super) fn is_unjust(&self, per_mille: u64) -> bool {
+        let is_lower_admitted = |level| self.admitted[..level].iter().any(|it| *it > 0);
+        let cohorts = usize::from(Rank::COHORTS);
+        let mut levels = self.arrived.chunks(cohorts).zip(self.refused).enumerate();
+        levels.any(|(level, (arrived, refused))| {
+            refused * 1_000 > sum(arrived) * per_mille && is_lower_admitted(level)
+        })
+    }
+
+    /// Returns the lowest rank whose higher ranks had fewer than `expected`
+    /// arrivals.
+    pub(super) fn rank_of(&self, expected: u64) -> Rank {
+        let mut higher = 0;
+        let mut lowest = Rank::HIGHEST;
+        for index in (0..Rank::COUNT).rev() {
+            // The highest rank with arrivals is kept, however few are expected.
+            if higher >= expected.max(1) {
+                break;
+            }
+            lowest = Rank::at(index as u16);
+            higher += u64::from(self.arrived[index]);
+        }
+        lowest
+    }
+}
+
+fn level(rank: Rank) -> usize {
+    rank.criticality() as usize
+}
+
+fn sum(counts: &[u32]) -> u64 {
+    counts.iter().copied().map(u64::from).sum()
+}
