@@ -21,6 +21,7 @@ mod limiter;
 mod log;
 mod observed;
 mod parity;
+mod permits;
 mod proxy;
 mod red;
 mod registry;
