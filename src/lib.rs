@@ -192,6 +192,7 @@ pub mod key;
 pub mod limit;
 mod out_of_line;
 mod random;
+mod random_bits;
 pub mod red;
 #[cfg(feature = "redis")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]

@@ -17,7 +17,6 @@ pub(crate) fn bytes() -> [u8; 16] {
 /// # Panics
 ///
 /// As [`bytes`].
-#[cfg(any(feature = "client", feature = "redis"))]
 pub(crate) fn bits() -> u64 {
     // The lower half; each of the bits is random.
     u128::from_ne_bytes(bytes()) as u64

@@ -18,7 +18,6 @@ mod authority;
 mod body;
 pub mod obey;
 mod peers;
-mod random_bits;
 #[cfg(feature = "reqwest")]
 mod reqwest;
 pub mod retry;

@@ -9,9 +9,9 @@ use crate::{
     client::{
         authority::ByAuthority,
         peers::{DEFAULT_PEERS, KeyedPeers},
-        random_bits::RandomBits,
     },
     limit::Wait,
+    random_bits::RandomBits,
     refusal::{Answer, NoText},
 };
 

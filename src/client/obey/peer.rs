@@ -12,7 +12,7 @@ use super::{
     settings::ObeySettings,
     under_way::UnderWay,
 };
-use crate::client::random_bits::RandomBits;
+use crate::random_bits::RandomBits;
 
 /// The most quotas of one peer. Later ones are not obeyed.
 const MAX_MIRRORS: usize = 16;

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 use super::observe::{Event, Observe};
-use crate::{client::random_bits::RandomBits, deadline, limit::Wait};
+use crate::{deadline, limit::Wait, random_bits::RandomBits};
 
 /// The settings that do not change the type of a layer.
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::client::random_bits::RandomBits;
+use crate::random_bits::RandomBits;
 
 /// How long a call waits before it is repeated: a random time up to a bound,
 /// which doubles with each retry ("full jitter").

@@ -9,7 +9,7 @@ use super::{
     budget::RetryBudget, observe::Observe, outcome::Progress, service::Retry,
     settings::RetrySettings,
 };
-use crate::client::random_bits::RandomBits;
+use crate::random_bits::RandomBits;
 
 /// The longest backoff.
 const HOUR: Duration = Duration::from_secs(3_600);

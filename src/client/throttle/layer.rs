@@ -9,8 +9,8 @@ use crate::{
     client::{
         authority::ByAuthority,
         peers::{DEFAULT_PEERS, KeyedPeers},
-        random_bits::RandomBits,
     },
+    random_bits::RandomBits,
     refusal::{Answer, NoText},
 };
 

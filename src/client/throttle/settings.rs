@@ -6,7 +6,7 @@ use super::{
     observe::{Event, Observe},
     window::CallCounts,
 };
-use crate::{client::random_bits::RandomBits, criticality::Criticality};
+use crate::{criticality::Criticality, random_bits::RandomBits};
 
 /// The settings that do not change the type of a layer.
 #[derive(Clone, Debug)]

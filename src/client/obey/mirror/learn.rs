@@ -7,7 +7,7 @@ use super::{
     refill::{SECOND, StatedTime},
     share::{Level, Share},
 };
-use crate::client::random_bits::RandomBits;
+use crate::random_bits::RandomBits;
 
 impl Mirror {
     /// Learns from a report, after its call was settled.
