@@ -17,7 +17,8 @@ use crate::{
 /// Refuses calls to servers that refuse them anyway.
 ///
 /// The level of a call is the [`Criticality`](crate::criticality::Criticality)
-/// among its extensions, or else that of its header, or else `Critical`.
+/// among its extensions, or else that of its header, but not above the
+/// [current](crate::criticality::current) one; `Critical` if it has none.
 ///
 /// The layer holds the counts. Neither [`layer`](Layer::layer) nor a clone makes
 /// new ones. See the [module docs](super) for how it decides.

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     client::{authority::ByAuthority, body::ResponseBody, peers::KeyedPeers},
-    criticality::Criticality,
+    criticality::{self, Criticality},
     key::Key,
     refusal::{Answer, NoText, Origin, Reason, Refusal, Refuse},
 };
@@ -91,11 +91,14 @@ where
 }
 
 /// Returns the level of a call: that among its extensions, or else that of its
-/// header.
+/// header; not above the current one.
 fn criticality<B>(req: &Request<B>) -> Criticality {
     let set = req.extensions().get().copied();
     let level = set.or_else(|| Criticality::read(req.headers()));
-    level.unwrap_or_default()
+    match criticality::current() {
+        Some(most) => level.map_or(most, |level| level.lowered_to(most)),
+        None => level.unwrap_or_default(),
+    }
 }
 
 impl<S: fmt::Debug, K: fmt::Debug, A: fmt::Debug> fmt::Debug for Throttle<S, K, A> {

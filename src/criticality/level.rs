@@ -1,9 +1,4 @@
-//! How important a request is. A layer that has to refuse requests refuses the
-//! least important ones first.
-//!
-//! The four levels are those of Google's book on site reliability ("Handling
-//! Overload"). A service passes the level of its caller on, or lowers it; see
-//! [`Criticality::lowered_to`].
+//! The four levels, and the header that carries them.
 
 use std::{fmt, str::FromStr};
 
@@ -68,7 +63,12 @@ impl Criticality {
     /// Reads the level of a request; `None` if it has none that can be read. Of
     /// several, the least important counts.
     pub fn read(headers: &HeaderMap) -> Option<Self> {
-        let values = headers.get_all(HEADER).iter();
+        Self::read_from(headers, &HEADER)
+    }
+
+    /// Reads the level from a header of another name.
+    pub(crate) fn read_from(headers: &HeaderMap, name: &HeaderName) -> Option<Self> {
+        let values = headers.get_all(name).iter();
         let texts = values.filter_map(|value| value.to_str().ok());
         let levels = texts.flat_map(|text| text.split(','));
         levels.filter_map(|text| text.parse().ok()).min()
@@ -76,13 +76,19 @@ impl Criticality {
 
     /// Writes the level of a request, in place of any that is there.
     pub fn write(self, headers: &mut HeaderMap) {
-        headers.insert(HEADER, HeaderValue::from_static(self.as_str()));
+        headers.insert(HEADER, self.into());
     }
 }
 
 impl fmt::Display for Criticality {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+impl From<Criticality> for HeaderValue {
+    fn from(level: Criticality) -> Self {
+        Self::from_static(level.as_str())
     }
 }
 
