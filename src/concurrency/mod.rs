@@ -2,4 +2,4 @@
 
 mod priority;
 
-pub use self::priority::{CutOff, Rank};
+pub use self::priority::{Cohorts, CutOff, Rank};

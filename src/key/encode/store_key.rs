@@ -169,6 +169,17 @@ impl EncodedKey {
         name
     }
 
+    /// Returns the encoded form of a key, written over the bytes of `room`.
+    pub(crate) fn written_into(mut room: Vec<u8>, key: &(impl StoreKey + ?Sized)) -> Vec<u8> {
+        room.clear();
+        let mut name = Self {
+            written: room,
+            pieces: 0,
+        };
+        name.part(key);
+        name.written
+    }
+
     /// Writes text as one piece.
     ///
     /// Several pieces of one key become a tuple: in parentheses, separated by
