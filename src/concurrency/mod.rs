@@ -1,5 +1,31 @@
 //! Limits on how many requests are served at once.
+//!
+//! A service that is given more work than it can do becomes slow for everybody,
+//! and its queues grow until nothing is answered in time. A limit of
+//! concurrency keeps it at work that it can finish, and refuses the rest at
+//! once, the least important first.
+//!
+//! | type | |
+//! |---|---|
+//! | [`Local`] | a limit in this process, with or without keys |
+//! | [`Queue`] | where requests wait for a permit, and for how long |
+//! | [`Ask`], [`Entry`] | a request for a permit, and what becomes of it |
+//! | [`Permit`] | the right to be served, held until the work ends |
+//! | [`Shed`] | why a request was refused |
+//! | [`Rank`], [`Cohorts`] | which requests are refused first |
+//! | [`CutOff`] | refuses low ranks as long as requests wait too long |
 
+mod ask;
+mod gate;
+mod local;
 mod priority;
+mod shed;
 
-pub use self::priority::{Cohorts, CutOff, Rank};
+pub use self::{
+    ask::Ask,
+    gate::{Entry, Permit, Queue, Usage, Waiting, WorkEnd},
+    local::{Keying, Local, LocalBuilder, Permits},
+    priority::{Cohorts, CutOff, Rank},
+    shed::Shed,
+};
+pub use crate::limit::{Direct, Keyed};

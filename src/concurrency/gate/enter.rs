@@ -1,0 +1,156 @@
+//! How a request enters a gate: by a free permit, or by way of the queue.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+
+use super::{
+    entry::Entry,
+    gate::Gate,
+    permit::Permit,
+    waiters::{QueuedRequest, WaitList, Waiter, Woken},
+    waiting::{Span, Waiting},
+    word::{WAITING, Word},
+};
+use crate::{
+    concurrency::{ask::Ask, priority::Rank, shed::Shed},
+    criticality::Criticality,
+    sync::Ordering,
+};
+
+impl Gate {
+    /// Admits a request, or lets it wait, or refuses it.
+    #[inline]
+    pub(crate) fn enter(self: &Arc<Self>, ask: Ask) -> Entry {
+        match self.try_enter(ask.rank) {
+            Some(permit) => Entry::Admitted(permit),
+            None => self.queue_or_refuse(ask),
+        }
+    }
+
+    /// Admits a request if a permit is free and no request waits. It takes no
+    /// lock.
+    #[inline]
+    pub(crate) fn try_enter(self: &Arc<Self>, rank: Rank) -> Option<Permit> {
+        let in_flight = self.take(rank)?;
+        Some(Permit::at_once(self.clone(), rank, in_flight))
+    }
+
+    /// Acts on a request that could not just take a permit.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn queue_or_refuse(self: &Arc<Self>, ask: Ask) -> Entry {
+        let shed = self.word().shed(ask.rank, &self.settings.reserves);
+        if let Some(shed) = shed.filter(|shed| !self.may_wait(ask.rank, *shed)) {
+            self.wanted(false);
+            return Entry::Refused(shed);
+        }
+        let (mut list, mut woken) = (self.lock(), Woken::default());
+        let now = Instant::now();
+        self.end_old_waits(&mut list, &mut woken, now);
+        let entry = self.enter_locked(&mut list, &mut woken, ask, now);
+        self.unlock(list, woken);
+        match &entry {
+            Entry::Admitted(_) => {}
+            Entry::Queued(_) => self.wanted(true),
+            Entry::Refused(_) => self.wanted(false),
+        }
+        entry
+    }
+
+    /// Returns whether a request that found no permit for this reason may wait.
+    fn may_wait(&self, rank: Rank, shed: Shed) -> bool {
+        let is_sheddable = rank.criticality() == Criticality::Sheddable;
+        shed != Shed::CutOff && !is_sheddable && self.settings.queue.len > 0
+    }
+
+    /// Admits, queues or refuses a request, with the lock.
+    fn enter_locked(
+        self: &Arc<Self>,
+        list: &mut WaitList,
+        woken: &mut Woken,
+        ask: Ask,
+        now: Instant,
+    ) -> Entry {
+        // From here on, permits are neither taken nor given back without the
+        // lock, until `unlock` finds the list empty.
+        let word = Word(self.word.fetch_or(WAITING, Ordering::AcqRel));
+        match word.shed(ask.rank, &self.settings.reserves) {
+            None => {
+                let in_flight = self.take_locked();
+                Entry::Admitted(Permit::at_once(self.clone(), ask.rank, in_flight))
+            }
+            Some(shed) if self.may_wait(ask.rank, shed) => {
+                match self.make_place(list, woken, ask, shed, now) {
+                    Ok(()) => Entry::Queued(self.join(list, ask, now)),
+                    Err(shed) => Entry::Refused(shed),
+                }
+            }
+            Some(shed) => Entry::Refused(shed),
+        }
+    }
+
+    /// Makes sure that there is a place in the queue for a request that found no
+    /// permit because of `shed`.
+    fn make_place(
+        &self,
+        list: &mut WaitList,
+        woken: &mut Woken,
+        ask: Ask,
+        shed: Shed,
+        now: Instant,
+    ) -> Result<(), Shed> {
+        self.check_deadline(list, ask, now)?;
+        if list.len() < self.settings.queue.len {
+            return Ok(());
+        }
+        let outranked = list.pop_below(ask.rank).ok_or(shed)?;
+        woken.refuse(outranked, Shed::Outranked);
+        Ok(())
+    }
+
+    /// Refuses a request whose turn is expected to come too late.
+    fn check_deadline(&self, list: &WaitList, ask: Ask, now: Instant) -> Result<(), Shed> {
+        let Some(deadline) = ask.deadline else {
+            return Ok(());
+        };
+        let left = deadline.instant().saturating_duration_since(now);
+        let level = ask.rank.criticality();
+        // The newest is served next, so nobody is ahead of it.
+        let is_newest_first = list.serves_newest_first(level, &self.settings.queue, now);
+        let needed = match is_newest_first {
+            true => Duration::ZERO,
+            false => {
+                let position = list.ahead_of(level) + 1;
+                self.service_time.until_done(position, self.word().limit())
+            }
+        };
+        match left.is_zero() || needed > left {
+            true => Err(Shed::TooLate),
+            false => Ok(()),
+        }
+    }
+
+    /// Adds a request to the queue.
+    fn join(self: &Arc<Self>, list: &mut WaitList, ask: Ask, now: Instant) -> Waiting {
+        let waiter = Arc::new(Waiter::new());
+        let deadline = ask.deadline.map(|deadline| deadline.instant());
+        let until = now + self.settings.queue.max_wait;
+        let until = deadline.map_or(until, |deadline| deadline.min(until));
+        let place = list.push(QueuedRequest {
+            rank: ask.rank,
+            since: now,
+            deadline,
+            waiter: waiter.clone(),
+        });
+        let span = Span { since: now, until };
+        Waiting::new(self.clone(), ask.rank, span, place, waiter)
+    }
+
+    /// Tells the owner that a request found no permit.
+    fn wanted(self: &Arc<Self>, is_queued: bool) {
+        if let Some(owner) = &self.settings.owner {
+            owner.wanted(self, is_queued);
+        }
+    }
+}

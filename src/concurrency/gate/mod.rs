@@ -1,0 +1,29 @@
+//! The gate: decides who is served now, who waits and who is refused. It knows
+//! neither HTTP nor where a limit comes from. All limiters of this module are
+//! gates whose limit moves, or not.
+
+mod enter;
+mod entry;
+mod gate;
+mod owner;
+mod permit;
+mod queue;
+mod reserves;
+mod serve;
+mod service_time;
+mod usage;
+mod waiters;
+mod waiting;
+mod word;
+mod work;
+
+pub use self::{
+    entry::Entry, permit::Permit, queue::Queue, usage::Usage, waiting::Waiting, work::WorkEnd,
+};
+pub(crate) use self::{
+    gate::{Gate, GateSettings},
+    owner::Owner,
+    reserves::Reserves,
+    word::MAX_LIMIT,
+    work::Work,
+};

@@ -1,0 +1,108 @@
+//! The right to be served, which a request holds until it ends.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+
+use super::{
+    gate::Gate,
+    waiters::Grant,
+    work::{Work, WorkEnd},
+};
+use crate::concurrency::priority::Rank;
+
+/// The right to be served: one of a limited number. Dropping it gives it back.
+///
+/// ```
+/// use sluicegate::concurrency::{Ask, Entry, Local};
+///
+/// let permits = Local::new(1);
+/// let Entry::Admitted(permit) = permits.acquire(Ask::new()) else { panic!() };
+/// assert!(matches!(permits.acquire(Ask::new()), Entry::Refused(_)));
+/// drop(permit);
+/// assert!(matches!(permits.acquire(Ask::new()), Entry::Admitted(_)));
+/// ```
+#[must_use = "a permit is given back when it is dropped"]
+pub struct Permit {
+    gate: Arc<Gate>,
+    rank: Rank,
+    /// The permits in flight at the admission.
+    in_flight: u32,
+    /// When it was admitted, if anybody asks for the time that it took.
+    since: Option<Instant>,
+    waited: Duration,
+    end: WorkEnd,
+}
+
+impl Permit {
+    /// A permit that was free when the request came.
+    #[inline]
+    pub(super) fn at_once(gate: Arc<Gate>, rank: Rank, in_flight: u32) -> Self {
+        let since = gate.is_timed(in_flight).then(Instant::now);
+        Self {
+            gate,
+            rank,
+            in_flight,
+            since,
+            waited: Duration::ZERO,
+            end: WorkEnd::Ignored,
+        }
+    }
+
+    /// A permit that a request has waited for.
+    pub(super) fn after(gate: Arc<Gate>, rank: Rank, grant: Grant) -> Self {
+        Self {
+            gate,
+            rank,
+            in_flight: grant.in_flight,
+            since: Some(grant.at),
+            waited: grant.waited,
+            end: WorkEnd::Ignored,
+        }
+    }
+
+    /// Returns the rank of the request.
+    pub fn rank(&self) -> Rank {
+        self.rank
+    }
+
+    /// Returns how long the request waited in the queue.
+    pub fn waited(&self) -> Duration {
+        self.waited
+    }
+
+    /// Returns how many permits were in flight when this one was given, with
+    /// it.
+    pub fn in_flight(&self) -> u32 {
+        self.in_flight
+    }
+
+    /// Gives the permit back, and tells an adaptive limit how the work ended. A
+    /// permit that is only dropped counts as [`WorkEnd::Ignored`].
+    pub fn end(mut self, end: WorkEnd) {
+        self.end = end;
+    }
+}
+
+impl Drop for Permit {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(since) = self.since {
+            self.gate.note(Work {
+                took: since.elapsed(),
+                in_flight: self.in_flight,
+                end: self.end,
+            });
+        }
+        self.gate.release();
+    }
+}
+
+impl fmt::Debug for Permit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Permit")
+            .field("rank", &self.rank)
+            .field("waited", &self.waited)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,14 @@
+//! The limit of concurrency in this process, and what all limiters of
+//! concurrency have in common.
+
+mod builder;
+mod keys;
+mod local;
+mod permits;
+mod shard;
+
+pub use self::{
+    builder::LocalBuilder,
+    local::{Keying, Local},
+    permits::Permits,
+};

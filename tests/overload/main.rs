@@ -1,0 +1,6 @@
+//! Limits of concurrency, their queues and priorities, from outside.
+
+mod gate;
+mod queue;
+#[allow(unreachable_pub, reason = "it is a module of a binary")]
+mod support;
