@@ -12,7 +12,7 @@
 //! | [`Ask`], [`Entry`] | a request for a permit, and what becomes of it |
 //! | [`Permit`] | the right to be served, held until the work ends |
 //! | [`Shed`] | why a request was refused |
-//! | [`Rank`], [`Cohorts`] | which requests are refused first |
+//! | [`Priority`], [`Rank`], [`Cohorts`] | which requests are refused first |
 //! | [`CutOff`] | refuses low ranks as long as requests wait too long |
 
 mod ask;
@@ -25,7 +25,10 @@ pub use self::{
     ask::Ask,
     gate::{Entry, Permit, Queue, Usage, Waiting, WorkEnd},
     local::{Keying, Local, LocalBuilder, Permits},
-    priority::{Cohorts, CutOff, Rank},
+    priority::{
+        ByClosure, ByPrincipal, Cohorts, CutOff, EvenlySpread, FindCohort, FindLevel, FromHeader,
+        Prioritize, Priority, Rank, Trusts,
+    },
     shed::Shed,
 };
 pub use crate::limit::{Direct, Keyed};

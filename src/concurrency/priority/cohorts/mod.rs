@@ -6,10 +6,7 @@
 //! | `salt` | the salt, and the hour that counts |
 //! | `fleet` | the salt and the hour that a fleet shares in Redis |
 
-#[allow(
-    clippy::module_inception,
-    reason = "the folder is named after its type"
-)]
+#[allow(reason = "the folder is named after its type")]
 mod cohorts;
 #[cfg(feature = "redis")]
 mod fleet;
