@@ -238,10 +238,7 @@ pub use self::{
 pub(crate) use self::{
     completion_key::CompletionKey,
     exemplar::{Exemplar, Exemplars},
-    http::{
-        ExpectedBytes, GrpcForm, by_refusal, by_status, ended_by_caller, on_panic, own_refusal,
-        refusal_in,
-    },
+    http::{Ended, ResponseEnd, on_panic, own_refusal, refusal_in},
     labels::{LabelsRef, Side},
     registry::{guard::Guard, settings::RegistrySettings},
 };

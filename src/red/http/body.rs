@@ -10,7 +10,7 @@ use std::{
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use super::{classify::Classify, on_panic, response_span::ResponseSpan};
+use super::{classify::Classify, on_panic, span::ResponseSpan};
 use crate::refusal::{BoxError, FromText};
 
 pin_project! {

@@ -3,7 +3,7 @@
 //!
 //! A request passes through three states, each a type that owns the
 //! [guard](super::registry::guard::Guard): a [`RequestSpan`](span::RequestSpan)
-//! until the response begins, a [`ResponseSpan`](response_span::ResponseSpan)
+//! until the response begins, a [`ResponseSpan`](span::ResponseSpan)
 //! until the body ends, and then nothing. Whatever drops the guard before
 //! counts a cancellation:
 //!
@@ -32,7 +32,6 @@ mod layer;
 pub(super) mod methods;
 pub(crate) mod on_panic;
 mod record_route;
-mod response_span;
 mod route;
 pub(super) mod route_slot;
 mod service;
@@ -48,7 +47,6 @@ pub use self::{
     service::Red,
 };
 pub(crate) use self::{
-    default_classify::{by_refusal, by_status, refusal_in},
-    response_span::{ExpectedBytes, ended_by_caller},
-    span::{GrpcForm, own as own_refusal},
+    default_classify::refusal_in,
+    span::{Ended, ResponseEnd, own as own_refusal},
 };

@@ -6,7 +6,6 @@
 //! | `salt` | the salt, and the hour that counts |
 //! | `fleet` | the salt and the hour that a fleet shares in Redis |
 
-#[allow(reason = "the folder is named after its type")]
 mod cohorts;
 #[cfg(feature = "redis")]
 mod fleet;

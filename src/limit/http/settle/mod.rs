@@ -11,7 +11,7 @@
 //! | `future` | the states of a call |
 //! | `body` | tells the settlement of each frame |
 //! | `settlement` | a request from its hold to its end |
-//! | `response_end` | a response from its head to its end |
+//! | `settled_response` | what a response has carried |
 //! | `end` | the end of a request, as users see it |
 //! | `actual_cost` | the user's decision of what a request took |
 //! | `spent` | a counter that a handler adds to |
@@ -22,8 +22,8 @@ mod body;
 mod end;
 pub(super) mod future;
 mod layer;
-mod response_end;
 mod service;
+mod settled_response;
 mod settlement;
 mod spent;
 

@@ -10,16 +10,11 @@ use http::{Request, Response};
 use http_body::{Body, Frame};
 use tower_service::Service;
 
-use super::{
-    actual_cost::ActualCost,
-    end::End,
-    response_end::{Ended, ResponseEnd},
-    spent::Spent,
-};
+use super::{actual_cost::ActualCost, end::End, settled_response::SettledResponse, spent::Spent};
 use crate::{
     content::{BodyAllowed, Grpc},
     limit::hold::Hold,
-    red::{Cause, Outcome, on_panic, own_refusal, refusal_in},
+    red::{Cause, Ended, Outcome, on_panic, own_refusal, refusal_in},
     refusal::PassedRequest,
 };
 
@@ -37,7 +32,7 @@ pub(super) struct Settlement<F: ActualCost> {
     /// The form of gRPC that the request uses.
     grpc: Option<Grpc>,
     /// `None` until the response begins.
-    response: Option<Box<ResponseEnd>>,
+    response: Option<Box<SettledResponse>>,
 }
 
 impl<F: ActualCost> Settlement<F> {
@@ -78,7 +73,7 @@ impl<F: ActualCost> Settlement<F> {
     /// The response begins. Returns the settlement again unless the head is all
     /// of it.
     pub(super) fn head<B: Body>(mut self, response: &Response<B>) -> Option<Self> {
-        let (begun, ends) = ResponseEnd::begin(response, self.body, self.grpc, &self.passed);
+        let (begun, ends) = SettledResponse::begin(response, self.body, self.grpc, &self.passed);
         self.response = Some(Box::new(begun));
         if ends {
             self.end();
@@ -101,7 +96,10 @@ impl<F: ActualCost> Settlement<F> {
 
     /// The body failed.
     pub(super) fn fail<E: 'static>(mut self, error: &E) {
-        let ended = self.response.as_ref().map(|response| response.fail(error));
+        let ended = self
+            .response
+            .as_ref()
+            .map(|response| response.end.fail(error));
         self.settle(ended);
     }
 
@@ -134,7 +132,7 @@ impl<F: ActualCost> Settlement<F> {
             is_whole,
             outcome,
             cause,
-            status: response.and_then(|it| it.status),
+            status: response.and_then(|it| it.end.status),
             head: response.map(|it| (it.http, &it.headers)),
             trailers: response.and_then(|it| it.trailers.as_ref()),
         };
@@ -149,7 +147,10 @@ impl<F: ActualCost> Settlement<F> {
 
 impl<F: ActualCost> Drop for Settlement<F> {
     fn drop(&mut self) {
-        let ended = self.response.as_ref().map(|response| response.cut_off());
+        let ended = self
+            .response
+            .as_ref()
+            .map(|response| response.end.cut_off());
         self.settle(ended);
     }
 }

@@ -3,15 +3,18 @@
 use http::{Response, StatusCode};
 use http_body::Body;
 
-use super::{
-    classify::{Classify, RequestEnd},
-    default_classify::{by_refusal, refusal_in},
-    response_span::{ExpectedBytes, ResponseSpan},
-};
+use super::response_span::{ExpectedBytes, ResponseSpan};
 use crate::{
     content::{BodyAllowed, ContentHeaders, Grpc, is_event_stream_type},
     grpc_web::Reader,
-    red::{Cause, Guard, Outcome, Status, status::grpc},
+    red::{
+        Cause, Guard, Outcome, Status,
+        http::{
+            classify::{Classify, RequestEnd},
+            default_classify::{by_refusal, refusal_in},
+        },
+        status::grpc,
+    },
     refusal::{PassedRequest, Reason, Refusal},
 };
 

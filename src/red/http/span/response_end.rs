@@ -1,29 +1,32 @@
-//! A response from its head to its end: what it carried, and how it ended.
+//! A response from its head to its end, without a series to count it in. The
+//! layers of `limit` and `concurrency` learn from it how a request ended.
 
 use bytes::Buf;
-use http::{HeaderMap, Response, StatusCode};
+use http::{HeaderMap, Response};
 use http_body::{Body, Frame};
 
+use super::{
+    request_span::{GrpcForm, own},
+    response_span::{ExpectedBytes, ended_by_caller},
+};
 use crate::{
-    content::{BodyAllowed, ContentHeaders, GRPC_STATUS, Grpc},
+    content::{BodyAllowed, ContentHeaders, GRPC_STATUS, Grpc, is_event_stream_type},
     deadline::CallerDeadline,
     grpc_web::Reader,
     red::{
-        Cause, ExpectedBytes, GrpcForm, Kind, Outcome, Status, by_refusal, by_status,
-        ended_by_caller, own_refusal, refusal_in,
+        Cause, Kind, Outcome, Status,
+        http::default_classify::{by_refusal, by_status, refusal_in},
     },
     refusal::{PassedRequest, Reason, Refusal},
 };
 
 /// A response that has begun.
-pub(super) struct ResponseEnd {
-    pub(super) http: StatusCode,
-    pub(super) headers: HeaderMap,
-    pub(super) trailers: Option<HeaderMap>,
-    /// The bytes of the body so far.
-    pub(super) bytes: u64,
+#[derive(Debug)]
+pub(crate) struct ResponseEnd {
     /// The status so far. That of gRPC may come only with the trailers.
-    pub(super) status: Option<Status>,
+    pub(crate) status: Option<Status>,
+    /// Whether the body is server-sent events.
+    pub(crate) is_event_stream: bool,
     /// Of the request.
     kind: Kind,
     /// Whether a gRPC status may come at the end.
@@ -39,11 +42,12 @@ pub(super) struct ResponseEnd {
 }
 
 /// The outcome of a response, its cause, and whether it was whole.
-pub(super) type Ended = (Outcome, Cause, bool);
+pub(crate) type Ended = (Outcome, Cause, bool);
 
 impl ResponseEnd {
     /// Reads the head. Returns with it whether the response ends there.
-    pub(super) fn begin<B: Body>(
+    #[inline]
+    pub(crate) fn begin<B: Body>(
         response: &Response<B>,
         allowed: BodyAllowed,
         asked: Option<Grpc>,
@@ -60,17 +64,14 @@ impl ResponseEnd {
             || expected.is_some_and(ExpectedBytes::is_none)
             || response.body().is_end_stream();
         let begun = Self {
-            http,
-            headers: response.headers().clone(),
-            trailers: None,
-            bytes: 0,
             status: form.status(&headers, http),
+            is_event_stream: headers.content_type.is_some_and(is_event_stream_type),
             kind: match is_call {
                 true => Kind::GrpcServer,
                 false => Kind::HttpServer,
             },
             is_grpc: form.may_say(),
-            refused: refusal.and_then(|refusal| own_refusal(passed, refusal)),
+            refused: refusal.and_then(|refusal| own(passed, refusal)),
             expected,
             callers: response.extensions().get().copied(),
             web: form.reader(),
@@ -80,18 +81,16 @@ impl ResponseEnd {
 
     /// Takes a frame into account. Returns whether the server polls no more
     /// after it: it has the announced bytes, or the trailers.
-    pub(super) fn frame<D: Buf>(&mut self, frame: &Frame<D>) -> bool {
+    pub(crate) fn frame<D: Buf>(&mut self, frame: &Frame<D>) -> bool {
         if let Some(trailers) = frame.trailers_ref() {
-            self.read_trailers(trailers.clone());
+            self.read_trailers(trailers);
             return true;
         }
         let Some(data) = frame.data_ref() else {
             return false;
         };
-        let bytes = data.remaining() as u64;
-        self.bytes = self.bytes.saturating_add(bytes);
         if let Some(expected) = &mut self.expected {
-            expected.take(bytes);
+            expected.take(data.remaining() as u64);
         }
         let has_trailers = self.web.as_mut().is_some_and(|web| {
             web.read(data);
@@ -103,23 +102,27 @@ impl ResponseEnd {
         }
     }
 
-    fn read_trailers(&mut self, trailers: HeaderMap) {
+    fn read_trailers(&mut self, trailers: &HeaderMap) {
         let status = trailers.get(&GRPC_STATUS).filter(|_| self.is_grpc);
         if let Some(status) = status {
             let status = Status::read_grpc(status.as_bytes());
             self.status = Some(status);
             self.refused = ended_by_caller(status, self.callers).or(self.refused);
         }
-        self.trailers = Some(trailers);
+    }
+
+    /// Returns the trailers in the body of a gRPC-Web response that has ended.
+    pub(crate) fn web_trailers(&mut self) -> Option<&HeaderMap> {
+        self.web.as_mut()?.end()
     }
 
     /// The body has ended.
-    pub(super) fn end(&mut self) -> Ended {
+    pub(crate) fn end(&mut self) -> Ended {
         // The end of the body may be what completes the trailers.
         if let Some(mut web) = self.web.take()
             && let Some(trailers) = web.end()
         {
-            self.read_trailers(trailers.clone());
+            self.read_trailers(trailers);
         }
         let fault = self.expected.and_then(ExpectedBytes::fault);
         match (self.refused, self.status, fault) {
@@ -133,7 +136,7 @@ impl ResponseEnd {
 
     /// The body failed. Of this crate only the layers for deadlines fail a
     /// body; any other refusal came from a downstream.
-    pub(super) fn fail<E: 'static>(&self, error: &E) -> Ended {
+    pub(crate) fn fail<E: 'static>(&self, error: &E) -> Ended {
         let refusal = refusal_in(error);
         let deadline = refusal.filter(|it| it.reason() == Reason::DeadlineExceeded);
         let (outcome, cause) = deadline.map_or((Outcome::ServerError, Cause::Body), by_refusal);
@@ -142,7 +145,7 @@ impl ResponseEnd {
 
     /// The rest was dropped. A client that drops an error response has not
     /// cancelled the request.
-    pub(super) fn cut_off(&self) -> Ended {
+    pub(crate) fn cut_off(&self) -> Ended {
         let by_head = self.status.map(|status| by_status(self.kind, status));
         let by_head = by_head.map(|outcome| (outcome, Cause::Status));
         let by_head = self.refused.or(by_head);

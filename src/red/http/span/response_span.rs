@@ -4,16 +4,19 @@ use bytes::Buf;
 use http::HeaderMap;
 use http_body::Frame;
 
-use super::{
-    classify::{Classify, RequestEnd},
-    default_classify::{CALLERS_DEADLINE, by_refusal, refusal_among},
-};
 use crate::{
     clock::Tick,
     content::GRPC_STATUS,
     deadline::CallerDeadline,
     grpc_web::Reader,
-    red::{Cause, Guard, Outcome, Status, status::grpc},
+    red::{
+        Cause, Guard, Outcome, Status,
+        http::{
+            classify::{Classify, RequestEnd},
+            default_classify::{CALLERS_DEADLINE, by_refusal, refusal_among},
+        },
+        status::grpc,
+    },
     refusal::{BoxError, Reason},
 };
 
