@@ -18,13 +18,15 @@
 mod ask;
 mod gate;
 mod local;
+mod observe;
 mod priority;
 mod shed;
 
 pub use self::{
     ask::Ask,
-    gate::{Entry, Permit, Queue, Usage, Waiting, WorkEnd},
+    gate::{Entry, Load, Permit, Queue, Usage, Waiting, WorkEnd},
     local::{Keying, Local, LocalBuilder, Permits},
+    observe::{Counts, EntryOutcome, Event, Observe, Snapshot},
     priority::{
         ByClosure, ByPrincipal, Cohorts, CutOff, EvenlySpread, FindCohort, FindLevel, FromHeader,
         Prioritize, Priority, Rank, Trusts,

@@ -14,7 +14,7 @@ use super::{
     queue::Queue,
     reserves::Reserves,
     service_time::ServiceTime,
-    usage::Usage,
+    usage::{Load, Usage},
     waiters::{WaitList, Woken},
     word::{ONE, Word},
     work::Work,
@@ -115,6 +115,15 @@ impl Gate {
             in_flight: word.in_flight(),
             cut_off: word.cut_off(),
             queued_by_level: list.by_level(),
+        }
+    }
+
+    /// Returns the limit and the permits in flight, without a lock.
+    pub(crate) fn load(&self) -> Load {
+        let word = self.word();
+        Load {
+            limit: word.limit(),
+            in_flight: word.in_flight(),
         }
     }
 

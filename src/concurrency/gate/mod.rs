@@ -18,7 +18,12 @@ mod word;
 mod work;
 
 pub use self::{
-    entry::Entry, permit::Permit, queue::Queue, usage::Usage, waiting::Waiting, work::WorkEnd,
+    entry::Entry,
+    permit::Permit,
+    queue::Queue,
+    usage::{Load, Usage},
+    waiting::Waiting,
+    work::WorkEnd,
 };
 pub(crate) use self::{
     gate::{Gate, GateSettings},

@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use super::{
     gate::Gate,
+    usage::Load,
     waiters::Grant,
     work::{Work, WorkEnd},
 };
@@ -75,6 +76,11 @@ impl Permit {
     /// it.
     pub fn in_flight(&self) -> u32 {
         self.in_flight
+    }
+
+    /// Returns the limit and the permits in flight now.
+    pub fn load(&self) -> Load {
+        self.gate.load()
     }
 
     /// Gives the permit back, and tells an adaptive limit how the work ended. A

@@ -1,8 +1,19 @@
-//! What is in use of a limit at one time.
+//! What is in use of a limit at one time. Events and metrics show it.
 
 use std::ops::Add;
 
 use crate::{concurrency::priority::Rank, criticality::Criticality};
+
+/// The limit and the permits in flight, of one key, at one time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Load {
+    /// The limit.
+    pub limit: u32,
+    /// The permits in flight. More than the limit for a while after that has
+    /// shrunk.
+    pub in_flight: u32,
+}
 
 /// What is in use of a limit at one time; of all its keys, if it has keys.
 ///

@@ -14,6 +14,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::{
     gate::Gate,
     permit::Permit,
+    usage::Load,
     waiters::{Left, Place, Waiter},
 };
 use crate::concurrency::{priority::Rank, shed::Shed};
@@ -73,6 +74,11 @@ impl Waiting {
     /// Returns how long it has waited until now.
     pub fn waited(&self) -> Duration {
         self.since.elapsed()
+    }
+
+    /// Returns the limit and the permits in flight now.
+    pub fn load(&self) -> Load {
+        self.gate.load()
     }
 
     /// Returns the outcome, once there is one.

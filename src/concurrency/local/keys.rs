@@ -12,7 +12,7 @@ use super::shard::Shard;
 use crate::{
     concurrency::{
         ask::Ask,
-        gate::{Entry, Gate, GateSettings, Owner, Usage},
+        gate::{Entry, Gate, GateSettings, Load, Owner, Usage},
         priority::Rank,
     },
     stripes::stripe_count,
@@ -86,6 +86,17 @@ impl Keys {
             return Some(entry);
         }
         is_current.then_some(entry)
+    }
+
+    /// Returns the limit and the permits in flight of a key.
+    pub(super) fn load<K: Hash + ?Sized>(&self, key: &K) -> Load {
+        let hash = self.hasher.hash_one(key);
+        let shard = lock(self.shard(hash));
+        let load = shard.find(hash).map(|gate| gate.load());
+        load.unwrap_or(Load {
+            limit: self.limit,
+            in_flight: 0,
+        })
     }
 
     /// Sets the lowest rank that gets a permit.

@@ -6,7 +6,7 @@ use super::{builder::LocalBuilder, keys::Keys, permits::Permits};
 use crate::{
     concurrency::{
         ask::Ask,
-        gate::{Entry, Gate, Usage},
+        gate::{Entry, Gate, Load, Usage},
         priority::Rank,
     },
     limit::{Direct, Keyed},
@@ -107,6 +107,11 @@ impl Local<Direct> {
         self.gates.0.set_cut_off(cut_off);
     }
 
+    /// Returns the limit and the permits in flight now, without a lock.
+    pub fn load(&self) -> Load {
+        self.gates.0.load()
+    }
+
     /// Returns what is in use now.
     pub fn usage(&self) -> Usage {
         self.gates.0.usage()
@@ -134,6 +139,11 @@ impl Local<Keyed> {
     /// Sets the lowest rank that gets a permit, for all keys.
     pub fn set_cut_off(&self, cut_off: Rank) {
         self.gates.0.set_cut_off(cut_off);
+    }
+
+    /// Returns the limit and the permits in flight of a key.
+    pub fn load<K: Hash + ?Sized>(&self, key: &K) -> Load {
+        self.gates.0.load(key)
     }
 
     /// Returns what is in use now, of all keys that have permits in flight.
@@ -171,6 +181,10 @@ impl Permits<()> for Local<Direct> {
         self.gates.0.enter(ask)
     }
 
+    fn load(&self, _key: &()) -> Load {
+        self.load()
+    }
+
     fn set_cut_off(&self, cut_off: Rank) {
         self.set_cut_off(cut_off);
     }
@@ -188,6 +202,10 @@ impl<K: Hash + ?Sized> Permits<K> for Local<Keyed> {
     #[inline]
     fn acquire(&self, key: &K, ask: Ask) -> Entry {
         self.gates.0.enter(key, ask)
+    }
+
+    fn load(&self, key: &K) -> Load {
+        self.load(key)
     }
 
     fn set_cut_off(&self, cut_off: Rank) {

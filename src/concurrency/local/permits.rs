@@ -2,7 +2,7 @@
 
 use crate::concurrency::{
     ask::Ask,
-    gate::{Entry, Usage},
+    gate::{Entry, Load, Usage},
     priority::Rank,
 };
 
@@ -15,7 +15,7 @@ use crate::concurrency::{
 /// your own wraps one of them:
 ///
 /// ```
-/// use sluicegate::concurrency::{Ask, Direct, Entry, Local, Permits, Rank, Usage};
+/// use sluicegate::concurrency::{Ask, Direct, Entry, Load, Local, Permits, Rank, Usage};
 ///
 /// /// Two limits, by the kind of the request.
 /// #[derive(Clone, Debug)]
@@ -33,6 +33,13 @@ use crate::concurrency::{
 ///         match is_read {
 ///             true => self.reads.acquire(ask),
 ///             false => self.writes.acquire(ask),
+///         }
+///     }
+///
+///     fn load(&self, is_read: &bool) -> Load {
+///         match is_read {
+///             true => self.reads.load(),
+///             false => self.writes.load(),
 ///         }
 ///     }
 ///
@@ -60,6 +67,9 @@ pub trait Permits<K: ?Sized> {
     /// queue, or it is refused. The call itself takes the place in the queue,
     /// before the future is polled.
     fn acquire(&self, key: &K, ask: Ask) -> Entry;
+
+    /// Returns the limit and the permits in flight of a key.
+    fn load(&self, key: &K) -> Load;
 
     /// Sets the lowest rank that gets a permit, for all keys. Waiting requests
     /// below it are refused.

@@ -48,9 +48,14 @@ impl Shard {
         }
     }
 
+    /// Returns the gate of a key, if it has one.
+    pub(super) fn find(&self, hash: u64) -> Option<&Arc<Gate>> {
+        self.gates.get(&hash)
+    }
+
     /// Returns whether this is still the gate of its key.
     pub(super) fn has(&self, gate: &Arc<Gate>) -> bool {
-        let current = self.gates.get(&gate.tag());
+        let current = self.find(gate.tag());
         current.is_some_and(|current| Arc::ptr_eq(current, gate))
     }
 
