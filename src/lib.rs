@@ -44,6 +44,7 @@
 //! | [`red`] | rate, errors and duration of requests, and service level objectives; exported to Prometheus, OpenTelemetry, or a fleet |
 //! | `idempotency` | a request, message or job that arrives twice does its work once (feature `idempotency`) |
 //! | `client` | layers around a client that obey the limits of the servers it calls (feature `client`) |
+//! | [`drain`] | graceful shutdown within a budget: no request that was accepted is lost |
 //! | [`criticality`] | how important a request is, for layers that refuse the least important ones first |
 //! | [`clock`] | the clocks of limiters |
 //! | `redis` | connections to Redis, for state that a fleet shares (feature `redis`) |
@@ -55,6 +56,7 @@
 //!
 //! | layer | position |
 //! |---|---|
+//! | [`drain`] | waits for every request, with all that the layers inside do for it |
 //! | [`red`] | counts the refusals of all others, and the time that a client really waits |
 //! | tracing | its span covers all work for the request |
 //! | CORS | a browser shows a 504 or a 429 to a script only with CORS headers |
@@ -162,6 +164,7 @@
 //! | `durable` | `idempotency::Durable`: records on disk; implies `idempotency`, and needs Rust 1.90 |
 //! | `client` | `client`: calls are held back, thinned out and retried as servers advise |
 //! | `reqwest` | `client::ReqwestClient`: `reqwest::Client` under these layers; implies `client` |
+//! | `signal` | `drain::Drain::listen`: SIGTERM and Ctrl-C begin a drain |
 //! | `full` | all of the above |
 //! | `testing` | `limit::testing` (with `redis`): runs the script of a rule at an instant of your choice, for replays and tests; exempt from semantic versioning |
 
@@ -178,6 +181,7 @@ pub mod concurrency;
 mod content;
 pub mod criticality;
 pub mod deadline;
+pub mod drain;
 mod error;
 mod exempt;
 mod flush;

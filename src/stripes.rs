@@ -30,7 +30,19 @@ impl<T> Striped<T> {
     #[inline]
     pub(crate) fn own(&self) -> &T {
         // The number of stripes is a power of two.
-        &self.0[thread_number() & (self.0.len() - 1)].0
+        self.numbered(self.own_number())
+    }
+
+    /// Returns the number of the value that this thread counts in.
+    #[inline]
+    pub(crate) fn own_number(&self) -> usize {
+        thread_number() & (self.0.len() - 1)
+    }
+
+    /// Returns the value with this number.
+    #[inline]
+    pub(crate) fn numbered(&self, number: usize) -> &T {
+        &self.0[number].0
     }
 
     /// Returns the values of all groups.

@@ -5,25 +5,32 @@
 
 use std::{
     fmt,
-    pin::pin,
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
     sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU8, Ordering::SeqCst},
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering::SeqCst},
     },
+    task::{Context, Poll},
 };
 
-use tokio::{sync::Notify, time::timeout_at};
+use tokio::{
+    sync::{Notify, futures::Notified},
+    time::{Instant, timeout_at},
+};
 
 use super::Deadline;
+use crate::drain::{DrainState, current_state};
 
-/// Tells work that its request is no longer waited for: the deadline has
-/// passed, or the request was dropped before its response was complete, as
-/// servers do when the client is gone.
+/// Tells work to stop: the deadline has passed, the request was dropped before
+/// its response was complete, as servers do when the client is gone, the
+/// process [drains](crate::drain), or somebody has
+/// [cancelled](super::Registry::cancel) the work.
 ///
 /// It is for tasks that a handler spawns, because those are not dropped with
-/// the handler. All clones are one signal, which is allocated only when it is
-/// asked for. The deadline counts only as far as it
-/// [covers](super::Coverage) the response.
+/// the handler, and for streams that do not end by themselves. All clones are
+/// one signal, which is allocated only when it is asked for. The deadline
+/// counts only as far as it [covers](super::Coverage) the response.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -54,11 +61,11 @@ use super::Deadline;
 #[derive(Clone)]
 pub struct Cancellation(Arc<Signal>);
 
-/// Why a request is no longer waited for.
+/// Why work should stop.
 ///
-/// A signal fires for one of them and keeps that one, except that the deadline
-/// counts as the cause if it has passed when the request is dropped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// A signal fires for the first of them and keeps that one, except that the
+/// deadline counts as the cause if it has passed when the request is dropped.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CancelCause {
     /// The deadline has passed.
@@ -66,51 +73,98 @@ pub enum CancelCause {
     /// The request was dropped before its response was complete: the client is
     /// gone.
     Gone,
+    /// The process [drains](crate::drain), and has come to the stage
+    /// [`Cancelling`](crate::drain::Stage::Cancelling).
+    Drain,
+    /// The deadline was [cancelled](super::Registry::cancel) in its registry,
+    /// for this reason.
+    Remote(Arc<str>),
+}
+
+impl CancelCause {
+    /// Returns the value of the label `cause` in metrics. The reason of
+    /// `Remote` is not part of it.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Deadline => "deadline",
+            Self::Gone => "gone",
+            Self::Drain => "drain",
+            Self::Remote(_) => "remote",
+        }
+    }
 }
 
 /// The state that all clones share.
 struct Signal {
-    /// When it fires by itself; `None` if only a drop fires it.
+    /// When it fires by itself; `None` if the time does not fire it.
     deadline: Option<Deadline>,
-    /// 0, [`LATE`] or [`GONE`].
-    state: AtomicU8,
+    /// Set once it was fired.
+    cause: OnceLock<CancelCause>,
     /// Whether the deadline no longer counts.
     is_lifted: AtomicBool,
-    /// Woken when `state` or `is_lifted` changes.
+    /// Woken when `cause` or `is_lifted` changes.
     changed: Notify,
-    /// The signal of the request that set this deadline, when this one belongs
-    /// to another task, which knows only the deadline.
+    /// The signal of the request, or of the claim, that set this deadline, when
+    /// this one belongs to other work, which knows only the deadline.
     request: Option<Cancellation>,
+    /// The drain that the work belongs to.
+    drain: Option<Arc<DrainState>>,
 }
-
-/// The state of a signal that fired because of the deadline.
-const LATE: u8 = 1;
-/// The state of a signal that fired because the request was dropped.
-const GONE: u8 = 2;
 
 impl Cancellation {
     /// Returns a signal that fires at the deadline, as long as `request` does
-    /// not say that the deadline no longer counts.
+    /// not say that the deadline no longer counts. It fires also for the drain
+    /// that the calling work belongs to.
     pub(super) fn new(deadline: Option<Deadline>, request: Option<Self>) -> Self {
+        Self::with(deadline, request, current_state())
+    }
+
+    /// Returns a signal that fires only when it is told to.
+    pub(super) fn remote() -> Self {
+        Self::with(None, None, None)
+    }
+
+    /// Returns a signal that fires when this drain cancels.
+    pub(crate) fn of_drain(drain: Arc<DrainState>) -> Self {
+        Self::with(None, None, Some(drain))
+    }
+
+    fn with(
+        deadline: Option<Deadline>,
+        request: Option<Self>,
+        drain: Option<Arc<DrainState>>,
+    ) -> Self {
         Self(Arc::new(Signal {
             deadline,
-            state: AtomicU8::new(0),
+            cause: OnceLock::new(),
             is_lifted: AtomicBool::new(false),
             changed: Notify::new(),
             request,
+            drain,
         }))
     }
 
-    /// Waits until the request is no longer waited for. Returns at once if that
-    /// is already so. It may be dropped and called again without a loss.
+    /// Waits until the work should stop. Returns at once if that is already so.
+    /// It may be dropped and called again without a loss.
     pub async fn cancelled(&self) {
-        // A lifted deadline is announced by the signal of the request. This
-        // signal fires only by its deadline if it belongs to another task.
-        let lifts = self.0.request.as_ref().unwrap_or(self);
+        // A lifted deadline is announced by the signal of the request, and so
+        // is a cancelled claim. This signal fires only by its deadline, or by
+        // the drain, if it belongs to other work.
+        let announced = &self.0.request.as_ref().unwrap_or(self).0.changed;
         loop {
-            let mut changed = pin!(lifts.0.changed.notified());
+            let changed = pin!(announced.notified());
+            let told = self
+                .0
+                .drain
+                .as_ref()
+                .map(|drain| drain.telling().notified());
+            let mut changes = Changes {
+                changed,
+                told: pin!(told),
+            };
             // Registers before the state is read, so that no change is missed.
-            changed.as_mut().enable();
+            changes.enable();
+            let changed = poll_fn(|cx| changes.poll(cx));
             match self.deadline() {
                 _ if self.is_cancelled() => return,
                 None => changed.await,
@@ -138,40 +192,82 @@ impl Cancellation {
         self.0.changed.notify_waiters();
     }
 
-    /// Returns whether the request is no longer waited for.
+    /// Returns whether the work should stop.
     pub fn is_cancelled(&self) -> bool {
         self.cause().is_some()
     }
 
-    /// Returns why the request is no longer waited for; `None` while it is.
+    /// Returns why the work should stop; `None` while it should not.
     pub fn cause(&self) -> Option<CancelCause> {
-        match self.0.state.load(SeqCst) {
-            LATE => Some(CancelCause::Deadline),
-            GONE => Some(CancelCause::Gone),
-            _ => {
-                let is_late = self.deadline().is_some_and(|it| it.is_expired());
-                is_late.then_some(CancelCause::Deadline)
-            }
+        if let Some(fired) = self.0.cause.get() {
+            return Some(fired.clone());
+        }
+        if let Some(cancelled) = self.remote_cause() {
+            return Some(cancelled);
+        }
+        let late = self.deadline().filter(|it| it.is_expired());
+        let told = self.0.drain.as_ref().and_then(|drain| drain.told_at());
+        by_time(late.map(|it| it.instant()), told)
+    }
+
+    /// Returns the cause of the signal of a claim, if that was cancelled.
+    fn remote_cause(&self) -> Option<CancelCause> {
+        let claim = self.0.request.as_ref()?;
+        let is_remote = |cause: &&CancelCause| matches!(cause, CancelCause::Remote(_));
+        let own = claim.0.cause.get().filter(is_remote).cloned();
+        own.or_else(|| claim.remote_cause())
+    }
+
+    /// Fires because the request was dropped, or for what has fired it by now,
+    /// such as its deadline.
+    pub(super) fn fire(&self) {
+        self.fire_for(CancelCause::Gone);
+    }
+
+    /// Fires for this cause, unless there is one. Returns whether there was
+    /// none.
+    pub(super) fn fire_for(&self, cause: CancelCause) -> bool {
+        let first = self.cause().unwrap_or(cause);
+        // Stored before the wake-up, which makes waiters read it.
+        let is_first = self.0.cause.set(first).is_ok();
+        self.0.changed.notify_waiters();
+        is_first
+    }
+}
+
+/// Returns the cause that came first.
+fn by_time(late: Option<Instant>, told: Option<Instant>) -> Option<CancelCause> {
+    match (late, told) {
+        (Some(late), Some(told)) if told < late => Some(CancelCause::Drain),
+        (Some(_), _) => Some(CancelCause::Deadline),
+        (None, Some(_)) => Some(CancelCause::Drain),
+        (None, None) => None,
+    }
+}
+
+/// What may change a signal from outside.
+struct Changes<'a, 'b> {
+    changed: Pin<&'b mut Notified<'a>>,
+    /// `None` without a drain.
+    told: Pin<&'b mut Option<Notified<'a>>>,
+}
+
+impl Changes<'_, '_> {
+    fn enable(&mut self) {
+        self.changed.as_mut().enable();
+        if let Some(told) = self.told.as_mut().as_pin_mut() {
+            told.enable();
         }
     }
 
-    /// Fires because the request was dropped, or because of the deadline if
-    /// that has passed by now.
-    pub(super) fn fire(&self) {
-        let cause = self.cause().unwrap_or(CancelCause::Gone);
-        self.fire_for(cause);
-    }
-
-    /// Fires for this cause. A later call changes the cause, but no waiter
-    /// notices that.
-    pub(super) fn fire_for(&self, cause: CancelCause) {
-        let state = match cause {
-            CancelCause::Deadline => LATE,
-            CancelCause::Gone => GONE,
-        };
-        // Stored before the wake-up, which makes waiters read it.
-        self.0.state.store(state, SeqCst);
-        self.0.changed.notify_waiters();
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.changed.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        match self.told.as_mut().as_pin_mut() {
+            Some(told) => told.poll(cx),
+            None => Poll::Pending,
+        }
     }
 }
 

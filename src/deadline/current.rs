@@ -44,8 +44,11 @@ pub fn current() -> Option<Deadline> {
 /// Returns the cancellation of the request that this is called from.
 ///
 /// Where no [`EnforceDeadlineLayer`](super::EnforceDeadlineLayer) has set a
-/// deadline, it fires at the [current](current) one, and never if there is
-/// none.
+/// deadline, it fires at the [current](current) one, if there is one. Under a
+/// [`DrainLayer`](crate::drain::DrainLayer), under a
+/// [`DrainGuard`](crate::drain::DrainGuard), and in work that was
+/// [carried](carry) out of them, it also fires when the drain cancels; in the
+/// [scope](super::registry::Claim::scope) of a claim, when that is cancelled.
 pub fn cancellation() -> Cancellation {
     view::signal().unwrap_or_else(|| {
         let CurrentView { carried, .. } = CurrentView::get();
@@ -86,16 +89,18 @@ pub fn scope<F: Future>(deadline: Deadline, work: F) -> Scope<F> {
         _ => Scope::new(
             CurrentView {
                 deadline: Some(deadline),
-                carried: None,
+                ..CurrentView::default()
             },
             work,
         ),
     }
 }
 
-/// Takes the current deadline along into another task.
+/// Takes the current deadline along into another task, and the signal of the
+/// [drain](crate::drain). The drain does not wait for that task, unless it has a
+/// [`DrainGuard`](crate::drain::DrainGuard).
 ///
-/// It stops to count there when it stops to count for the request: after the
+/// The deadline stops to count there when it stops to count for the request: after the
 /// head of a response that it does not [cover](super::Coverage) further.
 ///
 /// ```
@@ -116,6 +121,20 @@ pub fn scope<F: Future>(deadline: Deadline, work: F) -> Scope<F> {
 /// ```
 pub fn carry<F: Future>(work: F) -> Scope<F> {
     Scope::new(CurrentView::carry(), work)
+}
+
+/// Runs `work` under a claimed deadline: the current one is the earlier of the
+/// two, and `cancellation` fires also when the claim is cancelled.
+pub(super) fn scope_claimed<F: Future>(
+    deadline: Deadline,
+    claim: Cancellation,
+    work: F,
+) -> Scope<F> {
+    let mut view = CurrentView::carry();
+    let earlier = current().filter(|outer| *outer <= deadline);
+    view.deadline = Some(earlier.unwrap_or(deadline));
+    view.carried = Some(claim);
+    Scope::new(view, work)
 }
 
 /// Runs `work` without a deadline.

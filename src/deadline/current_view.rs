@@ -7,15 +7,19 @@ use super::{
     Cancellation, Deadline,
     view::{VIEW, View, signal, with_signals},
 };
+use crate::drain::{Current, current_state};
 
 /// The current deadline of work in a [`Scope`](super::Scope), whichever task
 /// polls it.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct CurrentView {
     /// The current deadline.
     pub(super) deadline: Option<Deadline>,
-    /// The signal of the request that it is from, if that has another task.
+    /// The signal of the request that it is from, if that has another task, or
+    /// of the claim.
     pub(super) carried: Option<Cancellation>,
+    /// The drain of the request that it is from, if that has another task.
+    pub(super) drain: Option<Current>,
 }
 
 impl CurrentView {
@@ -28,6 +32,7 @@ impl CurrentView {
         {
             current.carried = signal();
         }
+        current.drain = current_state().map(Current::Carried);
         current
     }
 
@@ -38,6 +43,7 @@ impl CurrentView {
         Self {
             deadline: view.deadline,
             carried: view.has_signals.then(carried).flatten(),
+            drain: None,
         }
     }
 
@@ -49,11 +55,24 @@ impl CurrentView {
             ..outer
         });
         let mut within = Within {
+            has_drain: self.enter_drain(),
             current: self,
             deadline: outer.deadline,
         };
         within.swap();
         work()
+    }
+}
+
+impl CurrentView {
+    /// Lets the work see its drain, unless it runs in a task that sees one.
+    /// Returns whether it was put in place.
+    fn enter_drain(&mut self) -> bool {
+        let enters = self.drain.is_some() && !Current::is_set();
+        if enters {
+            Current::swap(&mut self.drain);
+        }
+        enters
     }
 }
 
@@ -63,6 +82,8 @@ struct Within<'a> {
     current: &'a mut CurrentView,
     /// The outer deadline.
     deadline: Option<Deadline>,
+    /// Whether the drain was put in place.
+    has_drain: bool,
 }
 
 impl Within<'_> {
@@ -87,6 +108,9 @@ impl Within<'_> {
 impl Drop for Within<'_> {
     fn drop(&mut self) {
         self.swap();
+        if self.has_drain {
+            Current::swap(&mut self.current.drain);
+        }
         VIEW.set(View {
             deadline: self.deadline,
             ..VIEW.get()

@@ -24,6 +24,8 @@ impl Refusal {
             (Reason::Unavailable, _) => ["the limit `", limiter, "` could not be checked"],
             (Reason::DeadlineExceeded, _) => ["the deadline has passed", "", ""],
             (Reason::BadDeadline, _) => ["the request has a malformed timeout", "", ""],
+            (Reason::Draining, _) => ["the server shuts down, retry elsewhere", "", ""],
+            (Reason::Aborted, _) => ["the server shut down before the request was done", "", ""],
             (reason, _) => return self.describe_key(reason, text),
         };
         write(text, pieces)

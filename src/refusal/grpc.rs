@@ -8,7 +8,7 @@ use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use http::{HeaderMap, HeaderName, HeaderValue, header::CONTENT_TYPE};
 use prost::Message;
 
-use super::{content_type::is_grpc, refusal::Refusal};
+use super::{content_type::is_grpc, reason::Reason, refusal::Refusal};
 use crate::google_rpc::{Any, Delay, RETRY_INFO, RetryInfo, Status};
 
 const STATUS: HeaderName = HeaderName::from_static("grpc-status");
@@ -18,6 +18,8 @@ const DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
 const PUSHBACK: HeaderName = HeaderName::from_static("grpc-retry-pushback-ms");
 /// The pushback that forbids a retry.
 const NEVER: HeaderValue = HeaderValue::from_static("-1");
+/// The pushback that asks for a retry without delay.
+const AT_ONCE: HeaderValue = HeaderValue::from_static("0");
 
 /// Returns the content type of a gRPC request, which is also that of its
 /// response; `None` for other requests.
@@ -34,6 +36,9 @@ pub(super) fn write(refusal: &Refusal, headers: &mut HeaderMap) {
     }
     if refusal.is_for_good() {
         headers.insert(PUSHBACK, NEVER);
+    }
+    if refusal.reason == Reason::Draining {
+        headers.insert(PUSHBACK, AT_ONCE);
     }
     // Without a time there is nothing to detail, and clients decide themselves.
     let Some(retry) = refusal.retry_after() else {

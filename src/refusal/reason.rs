@@ -61,6 +61,12 @@ pub enum Reason {
     /// idempotency key is used up, or a client throttles calls to a server that
     /// refuses them.
     Overloaded,
+    /// The server [drains](crate::drain), and the request came too late. No
+    /// part of its work was done, so it may be sent to another server at once.
+    Draining,
+    /// The server [drains](crate::drain), and the request was still running when
+    /// its time was over. Parts of its work may have been done.
+    Aborted,
 }
 
 impl Reason {
@@ -79,7 +85,8 @@ impl Reason {
             Self::NotRetained => StatusCode::CONFLICT,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unavailable | Self::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Overloaded | Self::Draining => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Aborted => StatusCode::SERVICE_UNAVAILABLE,
             Self::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
         }
     }
@@ -97,6 +104,7 @@ impl Reason {
             // grpc-go answers a timeout that it cannot parse with 13 as well.
             Self::BadDeadline | Self::NoPeer => 13,
             Self::Unavailable | Self::StoreUnavailable | Self::Overloaded => 14,
+            Self::Draining | Self::Aborted => 14,
             Self::NoPrincipal => 16,
         }
     }

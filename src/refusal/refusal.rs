@@ -216,11 +216,11 @@ impl Refusal {
         }
     }
 
-    /// Returns whether the work has certainly not started. A deadline also ends
-    /// work that has.
+    /// Returns whether the work has certainly not started. A deadline, and the
+    /// abort of a drain, also end work that has.
     #[cfg(feature = "idempotency")]
     pub(crate) fn is_before_work(&self) -> bool {
-        self.reason != Reason::DeadlineExceeded
+        !matches!(self.reason, Reason::DeadlineExceeded | Reason::Aborted)
     }
 
     /// Returns why the request was refused.
@@ -288,6 +288,7 @@ impl Refusal {
             Reason::BodyTooLarge => true,
             Reason::Unavailable | Reason::StoreUnavailable | Reason::StillRunning => false,
             Reason::Overloaded | Reason::DeadlineExceeded | Reason::BadBody => false,
+            Reason::Draining | Reason::Aborted => false,
         }
     }
 

@@ -14,10 +14,12 @@ use std::{
 };
 
 use ahash::RandomState;
-use tokio::sync::watch;
 
 use super::id::{self, Id};
-use crate::sync::{Mutex, lock};
+use crate::{
+    deadline::{CancelCause, Cancellation},
+    sync::{Mutex, lock},
+};
 
 /// The holders of deadlines in this process, by the roots of their trees.
 #[derive(Default)]
@@ -33,8 +35,8 @@ pub(crate) struct Holders {
 /// One claim of a deadline.
 struct Holder {
     id: Id,
-    /// `None` until the cancellation.
-    reason: watch::Sender<Option<Arc<str>>>,
+    /// Fires for the cancellation.
+    signal: Cancellation,
 }
 
 /// Keeps a holder among the others until it is dropped.
@@ -48,7 +50,7 @@ impl Holders {
     pub(super) fn hold(self: &Arc<Self>, id: &Id) -> HolderGuard {
         let holder = Arc::new(Holder {
             id: id.clone(),
-            reason: watch::Sender::new(None),
+            signal: Cancellation::remote(),
         });
         let root = id::root(id.path()).into();
         let mut by_root = lock(&self.by_root);
@@ -66,11 +68,8 @@ impl Holders {
         let tree = by_root.get(id::root(path)).into_iter().flatten();
         for holder in tree.filter(|holder| holder.id.chain().any(|known| known == path)) {
             // The first reason stays, because a holder may have seen it.
-            let is_first = holder.reason.send_if_modified(|known| {
-                let is_first = known.is_none();
-                known.get_or_insert_with(|| Arc::clone(reason));
-                is_first
-            });
+            let cause = CancelCause::Remote(Arc::clone(reason));
+            let is_first = holder.signal.fire_for(cause);
             self.told.fetch_add(is_first.into(), Relaxed);
         }
     }
@@ -84,7 +83,7 @@ impl Holders {
     /// by tree.
     #[cfg(feature = "redis")]
     pub(super) fn trees(&self) -> Vec<Vec<Id>> {
-        let is_active = |holder: &&Arc<Holder>| holder.reason.borrow().is_none();
+        let is_active = |holder: &&Arc<Holder>| !holder.signal.is_cancelled();
         let ids = |tree: &Vec<Arc<Holder>>| {
             let active = tree.iter().filter(is_active);
             active.map(|holder| holder.id.clone()).collect()
@@ -104,10 +103,17 @@ impl HolderGuard {
         &self.holder.id
     }
 
-    /// Returns the channel of the reason, which is `None` until the
-    /// cancellation.
-    pub(super) fn reason(&self) -> &watch::Sender<Option<Arc<str>>> {
-        &self.holder.reason
+    /// Returns the signal that fires for the cancellation, and for nothing else.
+    pub(super) fn signal(&self) -> &Cancellation {
+        &self.holder.signal
+    }
+
+    /// Returns the reason, if the deadline is known to be cancelled.
+    pub(super) fn why_cancelled(&self) -> Option<Arc<str>> {
+        match self.holder.signal.cause() {
+            Some(CancelCause::Remote(reason)) => Some(reason),
+            _ => None,
+        }
     }
 }
 

@@ -52,9 +52,10 @@ pub(crate) const CALLERS_DEADLINE: (Outcome, Cause) = (Outcome::Deadline, Cause:
 fn by_reason(reason: Reason) -> (Outcome, Cause) {
     match reason {
         Reason::OverLimit => (Outcome::Shed, Cause::OverLimit),
-        Reason::Unavailable | Reason::StoreUnavailable | Reason::Overloaded => {
+        Reason::Unavailable | Reason::StoreUnavailable | Reason::Overloaded | Reason::Draining => {
             (Outcome::Shed, Cause::Unavailable)
         }
+        Reason::Aborted => (Outcome::ServerError, Cause::Unavailable),
         Reason::DeadlineExceeded => (Outcome::Deadline, Cause::Timeout),
         Reason::NoPeer => (Outcome::ServerError, Cause::Status),
         Reason::NoKey

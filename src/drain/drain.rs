@@ -1,0 +1,138 @@
+//! The handle of a drain.
+
+use std::{fmt, future::Future, sync::Arc};
+
+use super::{
+    builder::Builder,
+    http::DrainLayer,
+    readiness::Readiness,
+    report::Report,
+    stage::Stage,
+    state::{DrainState, Phase},
+    work::{DrainGuard, Ticket},
+};
+use crate::deadline::Cancellation;
+
+/// Ends a process without losing requests. Clones are one drain.
+///
+/// See the [module docs](crate::drain) for its stages. A drain that is never
+/// begun does nothing but count requests.
+#[derive(Clone)]
+pub struct Drain(pub(super) Arc<DrainState>);
+
+impl Drain {
+    /// Creates a drain with the default division of 25 s.
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// Returns the default settings, to change them.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    /// Returns the layer that tracks requests. Put it outside of all others, so
+    /// that it sees every request.
+    pub fn layer(&self) -> DrainLayer {
+        DrainLayer::new(self)
+    }
+
+    /// Begins the drain. Without effect if it has begun.
+    pub fn begin(&self) {
+        self.0.begin();
+    }
+
+    /// Begins the drain, or aborts it if it has begun: what the first and the
+    /// second SIGTERM do.
+    pub fn signal(&self) {
+        self.0.signal();
+    }
+
+    /// Aborts everything that is in flight.
+    pub fn abort(&self) {
+        self.0.abort();
+    }
+
+    /// Returns how far the drain has come.
+    pub fn stage(&self) -> Stage {
+        self.0.phase.load().stage()
+    }
+
+    /// Returns how many requests and guards are in flight.
+    pub fn in_flight(&self) -> usize {
+        self.0.in_flight.len()
+    }
+
+    /// Returns the check for load balancers.
+    pub fn readiness(&self) -> Readiness {
+        Readiness::new(self.0.clone())
+    }
+
+    /// Waits until the server should accept no more connections, which is after
+    /// the lame duck. Hand it to the graceful shutdown of the server.
+    pub fn signalled(&self) -> impl Future<Output = ()> + Send + 'static + use<> {
+        let state = self.0.clone();
+        async move { state.reached(Phase::Draining).await }
+    }
+
+    /// Returns a signal that fires when the drain cancels, for work that it does
+    /// not wait for.
+    pub fn cancellation(&self) -> Cancellation {
+        Cancellation::of_drain(self.0.clone())
+    }
+
+    /// Returns a guard for work that belongs to no request, under this name in
+    /// the report.
+    pub fn guard(&self, name: &'static str) -> DrainGuard {
+        DrainGuard::new(Ticket::named(&self.0, name))
+    }
+
+    /// Adds work for the end, such as a last flush of metrics: it runs after the
+    /// last request has ended or was aborted, in the order in which it was
+    /// added, and at most until the budget ends.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// use sluicegate::drain::Drain;
+    ///
+    /// let drain = Drain::new();
+    /// drain.at_end("metrics", async { /* fleet.shutdown().await */ });
+    /// drain.begin();
+    /// assert!(drain.wait().await.unfinished_hooks().is_empty());
+    /// # }
+    /// ```
+    pub fn at_end(&self, name: &'static str, work: impl Future<Output = ()> + Send + 'static) {
+        self.0.hooks.add(name, work);
+    }
+
+    /// Waits for the drain to begin and to end, without a server.
+    ///
+    /// Some task has to call this or [`serve`](Self::serve), because it drives
+    /// the stages.
+    pub async fn wait(&self) -> Report {
+        self.0.ended().await;
+        self.close(true).await
+    }
+
+    /// Runs the hooks, and returns the report.
+    pub(super) async fn close(&self, has_server_ended: bool) -> Report {
+        // Taken before the hooks run: what ends meanwhile was there at the end.
+        let ledger = self.0.in_flight.ledger();
+        let (begun, closes_at) = self.0.times().expect("a drain that ended has begun");
+        let unfinished = self.0.hooks.run(closes_at).await;
+        Report::new(ledger, begun.elapsed(), has_server_ended, unfinished)
+    }
+}
+
+impl Default for Drain {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Drain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
