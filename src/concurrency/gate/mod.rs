@@ -5,6 +5,8 @@
 mod enter;
 mod entry;
 mod gate;
+#[cfg(all(test, sluicegate_loom))]
+mod loom;
 mod owner;
 mod permit;
 mod queue;

@@ -82,7 +82,7 @@ impl Waiting {
     }
 
     /// Returns the outcome, once there is one.
-    fn poll_outcome(&self, cx: &Context<'_>) -> Poll<Result<Permit, Shed>> {
+    pub(super) fn poll_outcome(&self, cx: &Context<'_>) -> Poll<Result<Permit, Shed>> {
         let outcome = self.waiter.poll(cx);
         outcome.map_ok(|grant| Permit::after(self.gate.clone(), self.rank, grant))
     }

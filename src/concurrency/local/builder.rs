@@ -7,7 +7,7 @@ use super::{
     local::{GateOfEachKey, Local, OneGate},
 };
 use crate::{
-    concurrency::gate::{Gate, GateSettings, MAX_LIMIT, Queue, Reserves},
+    concurrency::gate::{Gate, GateSettings, MAX_LIMIT, Owner, Queue, Reserves},
     criticality::Criticality,
     error::{InvalidSetting, valid},
     limit::{Direct, Keyed},
@@ -33,6 +33,8 @@ pub struct LocalBuilder {
     name: Arc<str>,
     queue: Queue,
     reserves: Reserves,
+    /// Moves the limit, if it moves by itself.
+    owner: Option<Arc<dyn Owner>>,
 }
 
 impl LocalBuilder {
@@ -43,6 +45,7 @@ impl LocalBuilder {
             name: "default".into(),
             queue: Queue::none(),
             reserves: Reserves::default(),
+            owner: None,
         }
     }
 
@@ -99,7 +102,7 @@ impl LocalBuilder {
         GateSettings {
             queue: self.queue,
             reserves: self.reserves,
-            owner: None,
+            owner: self.owner.clone(),
         }
     }
 }

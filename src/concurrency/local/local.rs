@@ -136,6 +136,12 @@ impl Local<Keyed> {
         self.gates.0.enter(key, ask)
     }
 
+    /// Returns the number of keys that have permits in flight or requests in the
+    /// queue. No others take memory.
+    pub fn keys_in_use(&self) -> usize {
+        self.gates.0.len()
+    }
+
     /// Sets the lowest rank that gets a permit, for all keys.
     pub fn set_cut_off(&self, cut_off: Rank) {
         self.gates.0.set_cut_off(cut_off);

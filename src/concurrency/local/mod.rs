@@ -4,6 +4,8 @@
 mod builder;
 mod keys;
 mod local;
+#[cfg(all(test, sluicegate_loom))]
+mod loom;
 mod permits;
 mod shard;
 
