@@ -10,13 +10,13 @@
 -- ARGV[3]   its limit
 -- ARGV[4]   the length of its leases in ticks
 -- ARGV[5]   the run_id of the server as the instance knows it, or ''
--- ARGV[6..] for each key: the number of the call, and how many permits the instance
---           holds by its own clock, uses, and wants
+-- ARGV[6..] for each key: the number of the call, how many permits the instance may
+--           use until it has the reply, and how many it wants
 --
 -- Returns for each key six numbers: OK, STALE or UNREADABLE; how many permits the
 -- instance has until a length from now; how many it should get down to, because others
--- lack some; the limit; how many are out; and the ticks until more can be had after a
--- restart of the server.
+-- lack some or the limit is lower; the limit; how many are out; and the ticks until more
+-- can be had after a restart of the server.
 --
 -- A call says how many permits an instance wants, not how many more. So it may be lost
 -- or arrive twice, and one that was overtaken by a later one is stale.
@@ -112,7 +112,10 @@ local function read(key)
     end
     if not state then return nil end
     if now >= state.next or now < state.at then
+        if now < state.at then state.agreed = min(state.agreed, now + length) end
         if not sweep(key, state) then return nil end
+        state.at = now
+        if found[1] then call('HSET', key, SUM, write(SUMS, state)) end
         found[2] = call('HGET', key, id)
     end
     local lease = { count = 0, ends = 0, length = 0, call = 0, want = 0, since = now }
@@ -123,27 +126,30 @@ end
 -- While instances have different limits, the smallest is in force: from a call of one
 -- that has it, for a length.
 local function agree(state)
-    if now < state.at then state.agreed = min(state.agreed, now + length) end
     if own_limit <= state.limit or now >= state.agreed then
         state.limit, state.agreed = own_limit, now + length
     end
 end
 
 -- Returns how many permits the caller gets, and how many it should get down to.
-local function share(state, lease, held, used, want)
+local function share(state, lease, held, want)
     local others = state.out - lease.count
     local lacking = state.wanted - lease.want - others
     local claimants = state.claimants + (lease.want > 0 and 0 or 1)
-    local fair = ceil(state.limit / claimants)
+    local fair, kept = ceil(state.limit / claimants), min(lease.count, held)
     local count = min(want, max(0, state.limit - others))
     if now < state.opens then count = min(count, max(held, lease.count)) end
     -- Nobody gets more than its share while others lack permits.
-    if lacking > 0 then count = min(count, max(fair, min(lease.count, held))) end
-    -- What is in use stays leased.
-    count = max(count, min(lease.count, used))
-    if lacking <= 0 then return count, count end
-    local due = claimants > state.limit and now - lease.since >= TURN * length
-    return count, max(due and 0 or min(fair, count), count - lacking)
+    if lacking > 0 then count = min(count, max(fair, kept)) end
+    -- What may be in use stays leased.
+    count = max(count, kept)
+    local target, out = count, others + count
+    if lacking > 0 then
+        local due = claimants > state.limit and now - lease.since >= TURN * length
+        target = max(due and 0 or min(fair, count), count - lacking)
+    end
+    if out > state.limit then target = min(target, floor(count * state.limit / out)) end
+    return count, target
 end
 
 local function save(key, state, lease, count, want, number)
@@ -166,15 +172,15 @@ local function save(key, state, lease, count, want, number)
     if note then note(key, state, lease) end
 end
 
-local function sync(key, number, held, used, want)
+local function sync(key, number, held, want)
     local state, lease = read(key)
     if not state then return UNREADABLE, 0, 0, 0, 0, 0 end
     local status, target = STALE, lease.count
     if number > lease.call then
-        status, want = OK, max(want, used)
+        status, want = OK, max(want, held)
         agree(state)
         local count
-        count, target = share(state, lease, held, used, want)
+        count, target = share(state, lease, held, want)
         save(key, state, lease, count, want, number)
     end
     return status, lease.count, target, state.limit, state.out, max(0, state.opens - now)
@@ -182,9 +188,8 @@ end
 
 local reply = {}
 for nth, key in ipairs(KEYS) do
-    local at = 2 + nth * 4
-    local found = { sync(key, tonumber(ARGV[at]), tonumber(ARGV[at + 1]),
-        tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])) }
+    local at = 3 + nth * 3
+    local found = { sync(key, tonumber(ARGV[at]), tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])) }
     for _, number in ipairs(found) do reply[#reply + 1] = number end
 end
 return reply

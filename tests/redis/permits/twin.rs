@@ -16,7 +16,6 @@ pub(crate) struct Sync {
     pub(crate) length: Tick,
     pub(crate) call: u64,
     pub(crate) held: u64,
-    pub(crate) used: u64,
     pub(crate) want: u64,
 }
 
@@ -51,7 +50,7 @@ pub(crate) struct Twin {
 
 impl Twin {
     pub(crate) fn sync(&mut self, now: Tick, sync: &Sync) -> Reply {
-        self.begin(now);
+        self.begin(now, sync.length);
         let own = self.leases.get(&sync.instance).copied();
         let lease = own.unwrap_or(Lease {
             since: now,
@@ -59,9 +58,6 @@ impl Twin {
         });
         if sync.call <= lease.call {
             return self.reply(0, lease.count, lease.count);
-        }
-        if now < self.at {
-            self.agreed = self.agreed.min(now + sync.length);
         }
         if sync.limit <= self.limit || now >= self.agreed {
             (self.limit, self.agreed) = (sync.limit, now + sync.length);
@@ -77,8 +73,9 @@ impl Twin {
     }
 
     /// Ends the leases whose end has come.
-    fn begin(&mut self, now: Tick) {
+    fn begin(&mut self, now: Tick, length: Tick) {
         if now < self.at {
+            (self.at, self.agreed) = (now, self.agreed.min(now + length));
             for lease in self.leases.values_mut() {
                 lease.ends = lease.ends.min(now + lease.length);
             }
@@ -87,29 +84,35 @@ impl Twin {
     }
 
     fn share(&self, now: Tick, sync: &Sync, lease: &Lease) -> (u64, u64) {
-        let want = sync.want.max(sync.used);
+        let want = sync.want.max(sync.held);
         let others = self.out() - lease.count;
         let other_wants: u64 = self.leases.values().map(|lease| lease.want).sum();
         let lacking = other_wants - lease.want - others;
         let others_claim = self.leases.keys().filter(|id| **id != sync.instance);
         let claimants = others_claim.count() as u64 + 1;
         let fair = self.limit.div_ceil(claimants);
+        let kept = lease.count.min(sync.held);
         let mut count = want.min(self.limit.saturating_sub(others));
         if lacking > 0 {
-            count = count.min(fair.max(lease.count.min(sync.held)));
+            count = count.min(fair.max(kept));
         }
-        count = count.max(lease.count.min(sync.used));
-        if lacking == 0 {
-            return (count, count);
+        count = count.max(kept);
+        let (mut target, out) = (count, others + count);
+        if lacking > 0 {
+            let had = now.saturating_sub(lease.since);
+            let is_due = claimants > self.limit && had >= TURN * sync.length;
+            let least = if is_due { 0 } else { fair.min(count) };
+            target = least.max(count.saturating_sub(lacking));
         }
-        let is_due = claimants > self.limit && now - lease.since.min(now) >= TURN * sync.length;
-        let least = if is_due { 0 } else { fair.min(count) };
-        (count, least.max(count.saturating_sub(lacking)))
+        if out > self.limit {
+            target = target.min(count * self.limit / out);
+        }
+        (count, target)
     }
 
     fn save(&mut self, now: Tick, sync: &Sync, lease: Lease, count: u64) {
         self.at = now;
-        let want = sync.want.max(sync.used);
+        let want = sync.want.max(sync.held);
         let is_new = count == 0 || lease.count == 0;
         let lease = Lease {
             count,
