@@ -8,8 +8,9 @@ use super::{
     entry::Entry,
     gate::Gate,
     permit::Permit,
+    queue_wait::{QueueWait, Span},
     waiters::{QueuedRequest, WaitList, Waiter, Woken},
-    waiting::{Span, Waiting},
+    waiting::Waiting,
     word::{WAITING, Word},
 };
 use crate::{
@@ -82,7 +83,7 @@ impl Gate {
             }
             Some(shed) if self.may_wait(ask.rank, shed) => {
                 match self.make_place(list, woken, ask, shed, now) {
-                    Ok(()) => Entry::Queued(self.join(list, ask, now)),
+                    Ok(()) => Entry::Queued(Waiting::in_queue(self.join(list, ask, now))),
                     Err(shed) => Entry::Refused(shed),
                 }
             }
@@ -132,7 +133,7 @@ impl Gate {
     }
 
     /// Adds a request to the queue.
-    fn join(self: &Arc<Self>, list: &mut WaitList, ask: Ask, now: Instant) -> Waiting {
+    fn join(self: &Arc<Self>, list: &mut WaitList, ask: Ask, now: Instant) -> QueueWait {
         let waiter = Arc::new(Waiter::new());
         let deadline = ask.deadline.map(|deadline| deadline.instant());
         let until = now + self.settings.queue.max_wait;
@@ -144,7 +145,7 @@ impl Gate {
             waiter: waiter.clone(),
         });
         let span = Span { since: now, until };
-        Waiting::new(self.clone(), ask.rank, span, place, waiter)
+        QueueWait::new(self.clone(), ask.rank, span, place, waiter)
     }
 
     /// Tells the owner that a request found no permit.

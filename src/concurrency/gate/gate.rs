@@ -137,6 +137,27 @@ impl Gate {
         self.tag
     }
 
+    /// Returns the number of permits in flight.
+    #[cfg(feature = "redis")]
+    pub(crate) fn in_flight(&self) -> u32 {
+        self.word().in_flight()
+    }
+
+    /// Returns the number of waiting requests.
+    #[cfg(feature = "redis")]
+    pub(crate) fn queued(&self) -> usize {
+        match self.word().has_waiters() {
+            true => self.lock().len(),
+            false => 0,
+        }
+    }
+
+    /// Returns whether the cut-off refuses this rank.
+    #[cfg(feature = "redis")]
+    pub(crate) fn is_cut_off(&self, rank: Rank) -> bool {
+        rank < self.word().cut_off()
+    }
+
     /// Returns whether no permit is in flight and no request waits.
     pub(crate) fn is_idle(&self) -> bool {
         let word = self.word();

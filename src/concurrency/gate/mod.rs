@@ -10,6 +10,7 @@ mod loom;
 mod owner;
 mod permit;
 mod queue;
+mod queue_wait;
 mod reserves;
 mod serve;
 mod service_time;

@@ -1,4 +1,4 @@
-//! The future of a request in the queue.
+//! The future of a request that waits for a permit.
 
 use std::{
     fmt,
@@ -9,14 +9,9 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::Instant;
 
-use super::{
-    gate::Gate,
-    permit::Permit,
-    usage::Load,
-    waiters::{Left, Place, Waiter},
-};
+use super::{gate::Gate, permit::Permit, queue_wait::QueueWait, usage::Load};
 use crate::concurrency::{priority::Rank, shed::Shed};
 
 /// Waits for a permit. Dropping it ends the wait; a permit that it was given
@@ -30,39 +25,41 @@ pub struct Waiting {
     gate: Arc<Gate>,
     rank: Rank,
     since: Instant,
-    /// When the wait ends, permit or not.
-    until: Instant,
-    place: Place,
-    waiter: Arc<Waiter>,
-    /// Made when it is first polled, so that a wait can begin outside of a
-    /// runtime.
-    timer: Option<Pin<Box<Sleep>>>,
+    wait: Wait,
 }
 
-/// The bounds of a wait.
-#[derive(Clone, Copy)]
-pub(super) struct Span {
-    pub(super) since: Instant,
-    pub(super) until: Instant,
+/// What a request waits for.
+enum Wait {
+    /// For its turn in the queue.
+    Queue(QueueWait),
+    /// For a lease of permits, or for its turn under one that may end.
+    #[cfg(feature = "redis")]
+    Lease(BoxedWait),
 }
+
+/// A wait that takes several steps.
+#[cfg(feature = "redis")]
+pub(crate) type BoxedWait = Pin<Box<dyn Future<Output = Result<Permit, Shed>> + Send>>;
 
 impl Waiting {
-    pub(super) fn new(
-        gate: Arc<Gate>,
-        rank: Rank,
-        span: Span,
-        place: Place,
-        waiter: Arc<Waiter>,
-    ) -> Self {
-        let Span { since, until } = span;
+    /// Waits in the queue.
+    pub(super) fn in_queue(wait: QueueWait) -> Self {
         Self {
-            gate,
+            gate: wait.gate().clone(),
+            rank: wait.rank(),
+            since: wait.since(),
+            wait: Wait::Queue(wait),
+        }
+    }
+
+    /// Waits for a permit that has to be leased.
+    #[cfg(feature = "redis")]
+    pub(crate) fn for_lease(gate: &Arc<Gate>, rank: Rank, wait: BoxedWait) -> Self {
+        Self {
+            gate: gate.clone(),
             rank,
-            since,
-            until,
-            place,
-            waiter,
-            timer: None,
+            since: Instant::now(),
+            wait: Wait::Lease(wait),
         }
     }
 
@@ -81,10 +78,14 @@ impl Waiting {
         self.gate.load()
     }
 
-    /// Returns the outcome, once there is one.
+    /// Returns the outcome, once there is one, without a timer.
+    #[cfg(sluicegate_loom)]
     pub(super) fn poll_outcome(&self, cx: &Context<'_>) -> Poll<Result<Permit, Shed>> {
-        let outcome = self.waiter.poll(cx);
-        outcome.map_ok(|grant| Permit::after(self.gate.clone(), self.rank, grant))
+        match &self.wait {
+            Wait::Queue(wait) => wait.poll_outcome(cx),
+            #[cfg(feature = "redis")]
+            Wait::Lease(_) => unreachable!("the models have queues only"),
+        }
     }
 }
 
@@ -92,30 +93,10 @@ impl Future for Waiting {
     type Output = Result<Permit, Shed>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let outcome = self.poll_outcome(cx);
-        if outcome.is_ready() {
-            return outcome;
-        }
-        let until = self.until;
-        let timer = self
-            .timer
-            .get_or_insert_with(|| Box::pin(sleep_until(until)));
-        match timer.as_mut().poll(cx) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(()) => {
-                self.gate.end_wait(self.place, Instant::now());
-                self.poll_outcome(cx)
-            }
-        }
-    }
-}
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        match self.waiter.close() {
-            Left::Queued => self.gate.leave(self.place),
-            Left::Granted => self.gate.release(),
-            Left::Gone => {}
+        match &mut self.wait {
+            Wait::Queue(wait) => Pin::new(wait).poll(cx),
+            #[cfg(feature = "redis")]
+            Wait::Lease(wait) => wait.as_mut().poll(cx),
         }
     }
 }

@@ -1,0 +1,113 @@
+//! The future of a request in the queue of a gate.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::{
+    gate::Gate,
+    permit::Permit,
+    waiters::{Left, Place, Waiter},
+};
+use crate::concurrency::{priority::Rank, shed::Shed};
+
+/// Waits for a permit. Dropping it ends the wait; a permit that it was given
+/// meanwhile is passed on.
+pub(crate) struct QueueWait {
+    gate: Arc<Gate>,
+    rank: Rank,
+    since: Instant,
+    /// When the wait ends, permit or not.
+    until: Instant,
+    place: Place,
+    waiter: Arc<Waiter>,
+    /// Made when it is first polled, so that a wait can begin outside of a
+    /// runtime.
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+/// The bounds of a wait.
+#[derive(Clone, Copy)]
+pub(super) struct Span {
+    pub(super) since: Instant,
+    pub(super) until: Instant,
+}
+
+impl QueueWait {
+    pub(super) fn new(
+        gate: Arc<Gate>,
+        rank: Rank,
+        span: Span,
+        place: Place,
+        waiter: Arc<Waiter>,
+    ) -> Self {
+        let Span { since, until } = span;
+        Self {
+            gate,
+            rank,
+            since,
+            until,
+            place,
+            waiter,
+            timer: None,
+        }
+    }
+
+    /// Returns the gate that it waits at.
+    pub(super) fn gate(&self) -> &Arc<Gate> {
+        &self.gate
+    }
+
+    /// Returns the rank of the request.
+    pub(super) fn rank(&self) -> Rank {
+        self.rank
+    }
+
+    /// Returns since when it waits.
+    pub(super) fn since(&self) -> Instant {
+        self.since
+    }
+
+    /// Returns the outcome, once there is one.
+    pub(super) fn poll_outcome(&self, cx: &Context<'_>) -> Poll<Result<Permit, Shed>> {
+        let outcome = self.waiter.poll(cx);
+        outcome.map_ok(|grant| Permit::after(self.gate.clone(), self.rank, grant))
+    }
+}
+
+impl Future for QueueWait {
+    type Output = Result<Permit, Shed>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let outcome = self.poll_outcome(cx);
+        if outcome.is_ready() {
+            return outcome;
+        }
+        let until = self.until;
+        let timer = self
+            .timer
+            .get_or_insert_with(|| Box::pin(sleep_until(until)));
+        match timer.as_mut().poll(cx) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(()) => {
+                self.gate.end_wait(self.place, Instant::now());
+                self.poll_outcome(cx)
+            }
+        }
+    }
+}
+
+impl Drop for QueueWait {
+    fn drop(&mut self) {
+        match self.waiter.close() {
+            Left::Queued => self.gate.leave(self.place),
+            Left::Granted => self.gate.release(),
+            Left::Gone => {}
+        }
+    }
+}
