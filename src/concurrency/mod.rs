@@ -20,8 +20,13 @@ mod gate;
 mod local;
 mod observe;
 mod priority;
+#[cfg(feature = "redis")]
+mod redis;
 mod shed;
 
+#[cfg(feature = "redis")]
+#[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
+pub use self::redis::{OnOutage, Redis, RedisBuilder, RedisCounts};
 pub use self::{
     ask::Ask,
     gate::{Entry, Load, Permit, Queue, Usage, Waiting, WorkEnd},

@@ -137,12 +137,6 @@ impl Gate {
         self.tag
     }
 
-    /// Returns the number of permits in flight.
-    #[cfg(feature = "redis")]
-    pub(crate) fn in_flight(&self) -> u32 {
-        self.word().in_flight()
-    }
-
     /// Returns the number of waiting requests.
     #[cfg(feature = "redis")]
     pub(crate) fn queued(&self) -> usize {

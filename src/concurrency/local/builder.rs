@@ -109,7 +109,7 @@ impl LocalBuilder {
 
 /// Returns the limit, or panics at the caller's line.
 #[track_caller]
-pub(super) fn valid_limit(limit: u32) -> u32 {
+pub(in crate::concurrency) fn valid_limit(limit: u32) -> u32 {
     valid(match (1..=MAX_LIMIT).contains(&limit) {
         true => Ok(limit),
         false => Err(InvalidSetting::new("limit", limit, "1 to 2^24 - 1")),

@@ -9,6 +9,8 @@ mod loom;
 mod permits;
 mod shard;
 
+#[cfg(feature = "redis")]
+pub(super) use self::builder::valid_limit;
 pub use self::{
     builder::LocalBuilder,
     local::{Keying, Local},

@@ -1,4 +1,6 @@
 //! Permits of a fleet: never more than the limit are out.
 
+mod instances;
+mod ledger;
 mod script;
 mod twin;
