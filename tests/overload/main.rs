@@ -1,6 +1,8 @@
 //! Limits of concurrency, their queues and priorities, from outside.
 
 mod gate;
+mod keyed;
+mod law;
 mod queue;
 #[allow(unreachable_pub, reason = "it is a module of a binary")]
 mod support;

@@ -53,3 +53,8 @@ pub fn outcome(mut waiting: Waiting) -> Result<Permit, Shed> {
 pub fn ask(rank: impl Into<Rank>) -> Ask {
     Ask::new().rank(rank)
 }
+
+/// Returns whether a wait goes on.
+pub fn is_waiting(mut waiting: Waiting) -> bool {
+    poll(&mut waiting).is_pending()
+}
