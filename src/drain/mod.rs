@@ -76,7 +76,7 @@ pub use self::{
     builder::Builder,
     drain::Drain,
     http::{DrainLayer, Draining, ResponseBody, ResponseFuture},
-    observe::{Counts, Event, Observe, Snapshot, WorkEnd},
+    observe::{Counts, Ending, Event, Observe, Snapshot},
     readiness::Readiness,
     report::Report,
     stage::Stage,

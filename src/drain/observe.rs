@@ -23,7 +23,7 @@ pub enum Event {
     /// A request came too late and was refused.
     Refused,
     /// A request, or work under a guard, ended in this way while the drain ran.
-    Ended(WorkEnd),
+    Ended(Ending),
     /// A connection became a tunnel, such as a WebSocket, and its handler holds
     /// no [`DrainGuard`](super::DrainGuard). It is noticed at any time.
     Unguarded,
@@ -32,7 +32,7 @@ pub enum Event {
 /// How a request, or work under a guard, ended during a drain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum WorkEnd {
+pub enum Ending {
     /// By itself, before cancellations fired.
     Finished,
     /// After cancellations fired, and before the abort: by itself, or with the
@@ -45,7 +45,7 @@ pub enum WorkEnd {
     Dropped,
 }
 
-impl WorkEnd {
+impl Ending {
     /// All ends.
     pub const ALL: [Self; 4] = [
         Self::Finished,
@@ -70,11 +70,11 @@ counters! {
     ///
     /// ```
     /// use std::sync::Arc;
-    /// use sluicegate::drain::{Counts, Drain, WorkEnd};
+    /// use sluicegate::drain::{Counts, Drain, Ending};
     ///
     /// let counts = Arc::new(Counts::default());
     /// let drain = Drain::builder().observe(counts.clone()).build();
-    /// assert_eq!(counts.snapshot().ended(WorkEnd::Aborted), 0);
+    /// assert_eq!(counts.snapshot().ended(Ending::Aborted), 0);
     /// # let _ = drain;
     /// ```
     pub struct Counts(Event);
@@ -86,13 +86,13 @@ counters! {
         /// Late requests that were refused.
         refused: Event::Refused,
         /// Requests and guarded work that ended before cancellations fired.
-        finished: Event::Ended(WorkEnd::Finished),
+        finished: Event::Ended(Ending::Finished),
         /// Requests and guarded work that ended after cancellations fired.
-        cancelled: Event::Ended(WorkEnd::Cancelled),
+        cancelled: Event::Ended(Ending::Cancelled),
         /// Requests and guarded work that the abort cut.
-        aborted: Event::Ended(WorkEnd::Aborted),
+        aborted: Event::Ended(Ending::Aborted),
         /// Requests that were dropped before their end.
-        dropped: Event::Ended(WorkEnd::Dropped),
+        dropped: Event::Ended(Ending::Dropped),
         /// Connections that became tunnels without a guard.
         unguarded: Event::Unguarded,
     }
@@ -100,12 +100,12 @@ counters! {
 
 impl Snapshot {
     /// Returns how many requests, and how much guarded work, ended in this way.
-    pub fn ended(&self, end: WorkEnd) -> u64 {
+    pub fn ended(&self, end: Ending) -> u64 {
         match end {
-            WorkEnd::Finished => self.finished,
-            WorkEnd::Cancelled => self.cancelled,
-            WorkEnd::Aborted => self.aborted,
-            WorkEnd::Dropped => self.dropped,
+            Ending::Finished => self.finished,
+            Ending::Cancelled => self.cancelled,
+            Ending::Aborted => self.aborted,
+            Ending::Dropped => self.dropped,
         }
     }
 }

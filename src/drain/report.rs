@@ -40,8 +40,9 @@ impl Report {
     }
 
     /// Returns the counts by name: `GET /orders/{id}` for requests, whose path
-    /// is the route that axum matched or else the path that was sent, and the
-    /// name of the guard for other work. Names after the first 64 are counted as
+    /// is the route that axum matched or else the path that was sent, the same
+    /// with ` (guard)` for guards of requests, and the name of the guard for
+    /// other work. Names after the first 64 are counted as
     /// `others`.
     pub fn by_name(&self) -> &BTreeMap<String, WorkCounts> {
         &self.ledger.by_name

@@ -5,6 +5,8 @@ use std::{future::Future, time::Duration};
 use tokio::{task::JoinHandle, time::timeout};
 use tokio_util::task::TaskTracker;
 
+use crate::drain::DrainGuard;
+
 /// Tracks work that outlives its caller, so that a process can wait for it
 /// before it ends. Clones track the same work.
 ///
@@ -33,7 +35,9 @@ impl Tracker {
         Self(tracker)
     }
 
-    /// Spawns a task that runs to its end, even if its handle is dropped.
+    /// Spawns a task that runs to its end, even if its handle is dropped. A
+    /// [drain](crate::drain) that the caller belongs to waits for it, too; its
+    /// abort does not drop the task, which would look like work that failed.
     ///
     /// # Panics
     ///
@@ -42,7 +46,10 @@ impl Tracker {
     where
         F: Future<Output: Send + 'static> + Send + 'static,
     {
-        self.0.spawn(work)
+        match DrainGuard::current() {
+            Some(guard) => self.0.spawn(guard.hold(work)),
+            None => self.0.spawn(work),
+        }
     }
 
     /// Returns how many tasks are running.

@@ -19,9 +19,9 @@ use crate::deadline::Cancellation;
 /// handled, before the work moves into a task, or from
 /// [`Drain::guard`](crate::drain::Drain::guard) for work without a request.
 ///
-/// Work that only [holds](Self::hold) it learns from its
-/// [`cancellation`](Self::cancellation) when to stop. Work that
-/// [runs](Self::run) under it is also dropped by the abort.
+/// Work that [runs](Self::run) under it learns from its
+/// [`cancellation`](crate::deadline::cancellation) when to stop, and is dropped
+/// by the abort. Work that only owns a guard is not dropped.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -74,7 +74,7 @@ impl DrainGuard {
     /// [`cancellation`](crate::deadline::cancellation) in the work fires when
     /// the drain cancels.
     pub fn run<F: Future>(self, work: F) -> Guarded<F> {
-        Guarded::new(work, self.0)
+        Guarded::until_abort(work, self.0)
     }
 
     /// Spawns a task that [runs](Self::run) `work`.
@@ -89,10 +89,10 @@ impl DrainGuard {
         tokio::spawn(self.run(work))
     }
 
-    /// Runs `work` while this guard is held. The abort does not drop it.
+    /// Runs `work` under this guard, to its end: the abort does not drop it, and
+    /// it goes on until the process exits.
     pub async fn hold<F: Future>(self, work: F) -> F::Output {
-        let _held = self;
-        work.await
+        Guarded::held(work, self.0).await
     }
 }
 

@@ -34,14 +34,32 @@ pin_project! {
         #[pin]
         work: Option<F>,
         tracked: Tracked,
+        // The first phase that drops the work; `None` if none does.
+        until: Option<Phase>,
     }
 }
 
 impl<F> Guarded<F> {
-    pub(super) fn new(work: F, ticket: Ticket) -> Self {
+    /// Returns work that the abort drops.
+    pub(super) fn until_abort(work: F, ticket: Ticket) -> Self {
+        Self::new(work, ticket, Some(Phase::Aborting))
+    }
+
+    fn new(work: F, ticket: Ticket, until: Option<Phase>) -> Self {
         Self {
             work: Some(work),
             tracked: Tracked::new(ticket),
+            until,
+        }
+    }
+}
+
+impl<F: Future> Guarded<F> {
+    /// Runs work that the abort does not drop.
+    pub(super) async fn held(work: F, ticket: Ticket) -> F::Output {
+        match Self::new(work, ticket, None).await {
+            Ok(output) => output,
+            Err(Aborted) => unreachable!("no phase drops the work"),
         }
     }
 }
@@ -52,7 +70,9 @@ impl<F: Future> Future for Guarded<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         let mut ended = Err(Aborted);
-        if this.tracked.phase() < Phase::Aborting
+        let until = *this.until;
+        let may_run = |phase| until.is_none_or(|until| phase < until);
+        if may_run(this.tracked.phase())
             && let Some(work) = this.work.as_mut().as_pin_mut()
         {
             let inside = this.tracked.enter();
@@ -60,9 +80,7 @@ impl<F: Future> Future for Guarded<F> {
             drop(inside);
             match polled {
                 Poll::Ready(output) => ended = Ok(output),
-                Poll::Pending if this.tracked.pending(cx) < Phase::Aborting => {
-                    return Poll::Pending;
-                }
+                Poll::Pending if may_run(this.tracked.pending(cx)) => return Poll::Pending,
                 Poll::Pending => {}
             }
         }

@@ -10,7 +10,7 @@ use std::task::Waker;
 use super::{ledger::Ledger, slots::Slots, work_name::WorkName};
 use crate::{
     drain::{
-        observe::WorkEnd,
+        observe::Ending,
         state::{AtomicPhase, Phase},
     },
     stripes::Striped,
@@ -32,6 +32,8 @@ struct Entry {
     name: WorkName,
     /// Woken by last words and by the abort.
     waker: Option<Waker>,
+    /// Whether this is a guard, and not the request of its name.
+    is_guard: bool,
     /// Whether its handler took a guard.
     has_guard: bool,
 }
@@ -57,13 +59,13 @@ impl InFlight {
             stripe.ledger.refused += 1;
             return Err(Late);
         }
-        Ok(stripe.add(number, name))
+        Ok(stripe.add(number, name, false))
     }
 
     /// Adds a guard, which is never late: other work has made it.
     pub(crate) fn add(&self, name: WorkName) -> Place {
         let number = self.0.own_number();
-        lock(self.0.numbered(number)).add(number, name)
+        lock(self.0.numbered(number)).add(number, name, true)
     }
 
     /// Adds a guard of the work at this place.
@@ -74,10 +76,9 @@ impl InFlight {
             entry.has_guard = true;
             entry.name.clone()
         });
-        stripe.add(
-            place.stripe as usize,
-            name.unwrap_or(WorkName::Named("guard")),
-        )
+        // Owners of tickets call this, so there is an entry.
+        let name = name.unwrap_or(WorkName::Named("guard"));
+        stripe.add(place.stripe as usize, name, true)
     }
 
     /// Notes that the connection became a tunnel. Returns whether no guard was
@@ -106,13 +107,13 @@ impl InFlight {
     }
 
     /// Removes work that has ended. Returns how, if a drain has begun.
-    pub(crate) fn remove(&self, place: Place, ended: bool, phase: &AtomicPhase) -> Option<WorkEnd> {
+    pub(crate) fn remove(&self, place: Place, ended: bool, phase: &AtomicPhase) -> Option<Ending> {
         let mut guard = self.stripe(place);
         let stripe = &mut *guard;
         let entry = stripe.slots.remove(place.slot)?;
         let end = end_in(phase.load(), ended);
         if let Some(end) = end {
-            stripe.ledger.ended(&entry.name, end);
+            stripe.ledger.ended(&entry.name, entry.is_guard, end);
         }
         drop(guard);
         end
@@ -150,7 +151,7 @@ impl InFlight {
             let stripe = lock(stripe);
             all.add(&stripe.ledger);
             for entry in stripe.slots.iter() {
-                all.ended(&entry.name, WorkEnd::Aborted);
+                all.ended(&entry.name, entry.is_guard, Ending::Aborted);
             }
         }
         all
@@ -162,10 +163,11 @@ impl InFlight {
 }
 
 impl Stripe {
-    fn add(&mut self, number: usize, name: WorkName) -> Place {
+    fn add(&mut self, number: usize, name: WorkName, is_guard: bool) -> Place {
         let entry = Entry {
             name,
             waker: None,
+            is_guard,
             has_guard: false,
         };
         Place {
@@ -177,12 +179,12 @@ impl Stripe {
 }
 
 /// Returns how work ends in this phase; `None` while there is no drain.
-fn end_in(phase: Phase, ended: bool) -> Option<WorkEnd> {
+fn end_in(phase: Phase, ended: bool) -> Option<Ending> {
     match phase {
         Phase::Serving => None,
-        Phase::Aborting | Phase::Ended => Some(WorkEnd::Aborted),
-        _ if !ended => Some(WorkEnd::Dropped),
-        Phase::LameDuck | Phase::Draining => Some(WorkEnd::Finished),
-        Phase::Told | Phase::LastWords => Some(WorkEnd::Cancelled),
+        Phase::Aborting | Phase::Ended => Some(Ending::Aborted),
+        _ if !ended => Some(Ending::Dropped),
+        Phase::LameDuck | Phase::Draining => Some(Ending::Finished),
+        Phase::Told | Phase::LastWords => Some(Ending::Cancelled),
     }
 }

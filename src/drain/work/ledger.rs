@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::work_name::WorkName;
-use crate::drain::observe::WorkEnd;
+use crate::drain::observe::Ending;
 
 /// The most names that one part of a report lists. A client can choose paths
 /// that no route matches, so the rest is counted together.
@@ -30,12 +30,12 @@ pub struct WorkCounts {
 }
 
 impl WorkCounts {
-    fn count(&mut self, end: WorkEnd) -> &mut u64 {
+    fn count(&mut self, end: Ending) -> &mut u64 {
         match end {
-            WorkEnd::Finished => &mut self.finished,
-            WorkEnd::Cancelled => &mut self.cancelled,
-            WorkEnd::Aborted => &mut self.aborted,
-            WorkEnd::Dropped => &mut self.dropped,
+            Ending::Finished => &mut self.finished,
+            Ending::Cancelled => &mut self.cancelled,
+            Ending::Aborted => &mut self.aborted,
+            Ending::Dropped => &mut self.dropped,
         }
     }
 
@@ -56,9 +56,13 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    /// Counts the end of work.
-    pub(crate) fn ended(&mut self, name: &WorkName, end: WorkEnd) {
-        *self.of(name.to_string()).count(end) += 1;
+    /// Counts the end of a request or of a guard.
+    pub(crate) fn ended(&mut self, name: &WorkName, is_guard: bool, end: Ending) {
+        let name = match is_guard && name.is_request() {
+            true => format!("{name} (guard)"),
+            false => name.to_string(),
+        };
+        *self.of(name).count(end) += 1;
     }
 
     /// Counts a tunnel without a guard.

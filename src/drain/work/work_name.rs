@@ -30,6 +30,10 @@ impl WorkName {
     pub(crate) fn of<B>(req: &Request<B>) -> Self {
         Self::Request(req.method().clone(), RequestPath::of(req))
     }
+
+    pub(crate) fn is_request(&self) -> bool {
+        matches!(self, Self::Request(..))
+    }
 }
 
 impl RequestPath {
