@@ -2,5 +2,6 @@
 
 mod instances;
 mod ledger;
+mod processes;
 mod script;
 mod twin;
