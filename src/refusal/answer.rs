@@ -30,9 +30,10 @@ use super::{
 /// | the first response was not stored | 409 | 6 `ALREADY_EXISTS` |
 /// | the store of idempotency records did not answer | 503, from Redis with `Retry-After` | 14 `UNAVAILABLE`, from Redis with `grpc-retry-pushback-ms` |
 /// | a body that is too large to compare | 413 | 8 `RESOURCE_EXHAUSTED` |
-/// | overloaded, such as by request bodies in memory | 503 with `Retry-After` | 14 `UNAVAILABLE` with `google.rpc.RetryInfo` and `grpc-retry-pushback-ms` |
 /// | the server drains, and the request came too late | 503 | 14 `UNAVAILABLE` with a pushback of 0: retry elsewhere at once |
 /// | a drain aborted the request | 503 | 14 `UNAVAILABLE` |
+/// | overloaded, such as by requests in flight | 503 with `Retry-After` | 14 `UNAVAILABLE` with `google.rpc.RetryInfo` and `grpc-retry-pushback-ms` |
+/// | overloaded as a whole fleet | 503 with `x-sluicegate-retry: no` | 14 `UNAVAILABLE` with `grpc-retry-pushback-ms` of -1 |
 ///
 /// # Retries
 ///

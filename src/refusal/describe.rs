@@ -26,6 +26,9 @@ impl Refusal {
             (Reason::BadDeadline, _) => ["the request has a malformed timeout", "", ""],
             (Reason::Draining, _) => ["the server shuts down, retry elsewhere", "", ""],
             (Reason::Aborted, _) => ["the server shut down before the request was done", "", ""],
+            (Reason::Overloaded, None) if self.forbids_retry() => {
+                ["the server is overloaded, do not retry", "", ""]
+            }
             (reason, _) => return self.describe_key(reason, text),
         };
         write(text, pieces)

@@ -51,6 +51,8 @@ mod refusal;
 mod refuse;
 mod response;
 
+#[cfg(feature = "client")]
+pub(crate) use self::response::RETRY;
 pub use self::{
     answer::Answer,
     body::{FromText, NoText},

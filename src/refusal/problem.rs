@@ -23,8 +23,8 @@ const KEY_PROBLEMS: &str = "https://docs.rs/sluicegate/latest/sluicegate/idempot
 
 /// Returns the type of the problem, in two parts that are written one after the
 /// other.
-fn problem_type(reason: Reason) -> [&'static str; 2] {
-    match (reason, reason.key_problem()) {
+fn problem_type(refusal: &Refusal) -> [&'static str; 2] {
+    match (refusal.reason, refusal.key_problem()) {
         (_, Some(name)) => [KEY_PROBLEMS, name],
         (Reason::OverLimit, _) => [QUOTA_EXCEEDED, ""],
         _ => ["about:blank", ""],
@@ -33,7 +33,7 @@ fn problem_type(reason: Reason) -> [&'static str; 2] {
 
 /// Returns the problem as JSON text.
 pub(super) fn json(status: StatusCode, refusal: &Refusal) -> String {
-    let [base, name] = problem_type(refusal.reason);
+    let [base, name] = problem_type(refusal);
     let title = match refusal.reason {
         Reason::OverLimit => QUOTA_TITLE,
         _ => status.canonical_reason().unwrap_or("Refused"),

@@ -57,7 +57,8 @@ pub enum Reason {
     BodyTooLarge,
     /// The request has an idempotency key, and its body ended with an error.
     BadBody,
-    /// The server is overloaded: the memory for the bodies of requests with an
+    /// The server is overloaded: a limit of [concurrency](crate::concurrency)
+    /// gave no permit, or the memory for the bodies of requests with an
     /// idempotency key is used up, or a client throttles calls to a server that
     /// refuses them.
     Overloaded,

@@ -14,6 +14,7 @@ use super::{
 #[cfg(feature = "grpc")]
 use crate::limit::Denial;
 use crate::{
+    concurrency::Shed,
     error::BoxError,
     limit::{Decision, Other, Others},
 };
@@ -81,6 +82,15 @@ pub(super) enum RefusalSource {
     /// The decision of the limit, and those of the other limits of an `All`.
     Limit(Decision, Others),
     Error(Arc<BoxError>),
+    /// The reason of a limit of concurrency, and whether a client may retry.
+    Shed(Shed, Retry),
+}
+
+/// Whether a client may try a request again that was shed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Retry {
+    Allowed,
+    Forbidden,
 }
 
 impl Refusal {
@@ -152,6 +162,21 @@ impl Refusal {
             subject: Some(limiter),
             source: RefusalSource::Limit(decision, others),
             ..Self::because(Reason::OverLimit)
+        }
+    }
+
+    /// A limit of concurrency gave no permit. Without a time, clients must not
+    /// retry.
+    pub(crate) fn shed(limiter: Arc<str>, shed: Shed, retry: Option<Duration>) -> Self {
+        let may_retry = match retry {
+            Some(_) => Retry::Allowed,
+            None => Retry::Forbidden,
+        };
+        Self {
+            subject: Some(limiter),
+            retry: retry.map(millis_up).and_then(NonZeroU32::new),
+            source: RefusalSource::Shed(shed, may_retry),
+            ..Self::because(Reason::Overloaded)
         }
     }
 
@@ -241,6 +266,27 @@ impl Refusal {
         }
     }
 
+    /// Returns why a limit of concurrency gave no permit, if one refused the
+    /// request.
+    pub fn shed_by(&self) -> Option<Shed> {
+        match self.source {
+            RefusalSource::Shed(shed, _) => Some(shed),
+            _ => None,
+        }
+    }
+
+    /// Returns whether clients are told not to retry an overloaded service.
+    pub(super) fn forbids_retry(&self) -> bool {
+        matches!(self.source, RefusalSource::Shed(_, Retry::Forbidden))
+    }
+
+    /// Returns the name of the problem with idempotency keys that this is.
+    pub(super) fn key_problem(&self) -> Option<&'static str> {
+        // A limit of concurrency is overloaded as well, and has no keys.
+        let problem = self.reason.key_problem();
+        problem.filter(|_| self.shed_by().is_none())
+    }
+
     /// Returns the decisions of the other limits, as in an
     /// [`All`](crate::limit::All). Empty if the response is not to mention them.
     pub fn others(&self) -> Vec<Other> {
@@ -254,6 +300,7 @@ impl Refusal {
     pub(super) fn error(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
         match &self.source {
             RefusalSource::Error(error) => Some(&***error),
+            RefusalSource::Shed(shed, _) => Some(shed),
             _ => None,
         }
     }
@@ -287,7 +334,8 @@ impl Refusal {
             Reason::ReusedIdempotencyKey | Reason::UnknownOutcome | Reason::NotRetained => true,
             Reason::BodyTooLarge => true,
             Reason::Unavailable | Reason::StoreUnavailable | Reason::StillRunning => false,
-            Reason::Overloaded | Reason::DeadlineExceeded | Reason::BadBody => false,
+            Reason::Overloaded => self.forbids_retry(),
+            Reason::DeadlineExceeded | Reason::BadBody => false,
             Reason::Draining | Reason::Aborted => false,
         }
     }

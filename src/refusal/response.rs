@@ -2,7 +2,7 @@
 //! quota headers of admitted ones.
 
 use http::{
-    Extensions, HeaderMap, HeaderValue, Request, Response, StatusCode,
+    Extensions, HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode,
     header::{CONTENT_TYPE, LINK},
 };
 
@@ -15,6 +15,9 @@ use super::{
     refuse::Refuse,
 };
 use crate::limit::{Decision, Other};
+
+/// Whether a client may retry; `no` if it must not. HTTP has no field for that.
+pub(crate) const RETRY: HeaderName = HeaderName::from_static("x-sluicegate-retry");
 
 impl<F, A, B, E> Refuse<Request<A>, Response<B>, E> for Answer<F>
 where
@@ -135,6 +138,9 @@ impl<F> Answer<F> {
         if let Some(retry) = refusal.retry_after() {
             write_retry_after(retry, headers);
         }
+        if refusal.forbids_retry() {
+            headers.insert(RETRY, HeaderValue::from_static("no"));
+        }
         let (Some(limiter), Some(decision)) = (refusal.limiter(), refusal.decision()) else {
             return;
         };
@@ -154,7 +160,7 @@ impl<F> Answer<F> {
     /// Writes the `Link` to the docs of idempotency keys, if the refusal is
     /// about them.
     fn write_link(&self, refusal: &Refusal, headers: &mut HeaderMap) {
-        let about_keys = refusal.reason.key_problem().is_some();
+        let about_keys = refusal.key_problem().is_some();
         let Some(address) = self.options.keys_described_by.filter(|_| about_keys) else {
             return;
         };

@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::HeaderMap;
 
 use super::{pushback::pushback, retry_after::retry_after};
+use crate::refusal::RETRY;
 
 /// When a server wants a failed call to be tried again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,9 +32,15 @@ impl RetryAdvice {
 /// its response; `None` if they do not say.
 ///
 /// A [`pushback`] overrides the others, because it is an exact answer to this
-/// call. Otherwise the longer of `RetryInfo` and `Retry-After` counts.
+/// call. `x-sluicegate-retry: no`, by which an overloaded server of this crate
+/// answers HTTP, forbids a retry. Otherwise the longer of `RetryInfo` and
+/// `Retry-After` counts.
 pub fn retry_advice(fields: &HeaderMap) -> Option<RetryAdvice> {
-    pushback(fields).or_else(|| {
+    let forbidden = || {
+        let is_forbidden = fields.get(RETRY).is_some_and(|it| it == "no");
+        is_forbidden.then_some(RetryAdvice::Never)
+    };
+    pushback(fields).or_else(forbidden).or_else(|| {
         let delay = retry_after(fields).max(retry_info(fields));
         delay.map(RetryAdvice::After)
     })
