@@ -17,6 +17,7 @@
 
 mod ask;
 mod gate;
+mod http;
 mod local;
 mod observe;
 mod priority;
@@ -30,6 +31,7 @@ pub use self::redis::{OnOutage, Redis, RedisBuilder, RedisCounts};
 pub use self::{
     ask::Ask,
     gate::{Entry, Load, Permit, Queue, Usage, Waiting, WorkEnd},
+    http::{Concurrency, ConcurrencyLayer, ResponseBody, UpgradeGuard, future},
     local::{Keying, Local, LocalBuilder, Permits},
     observe::{Counts, EntryOutcome, Event, Observe, Snapshot},
     priority::{

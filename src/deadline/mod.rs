@@ -73,7 +73,7 @@ mod stages;
 mod view;
 mod wire;
 
-pub(crate) use self::enforce::CallerDeadline;
+pub(crate) use self::enforce::{CallerDeadline, is_chosen_by_caller};
 #[cfg(feature = "client")]
 pub(crate) use self::propagate::CallEnd;
 pub use self::{

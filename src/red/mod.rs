@@ -241,6 +241,7 @@ pub(crate) use self::{
     http::{Ended, ResponseEnd, on_panic, own_refusal, refusal_in},
     labels::{LabelsRef, Side},
     registry::{guard::Guard, settings::RegistrySettings},
+    status::grpc,
 };
 #[doc(inline)]
 pub use crate::histogram::Durations;

@@ -3,6 +3,7 @@
 mod gate;
 mod keyed;
 mod law;
+mod layer;
 mod queue;
 #[allow(unreachable_pub, reason = "it is a module of a binary")]
 mod support;

@@ -5,7 +5,6 @@ mod cohorts;
 mod cut_off;
 mod rank;
 
-#[allow(unused_imports, reason = "the gate uses it")]
 pub(crate) use self::cut_off::CutOffController;
 pub use self::{
     classify::{

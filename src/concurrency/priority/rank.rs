@@ -68,7 +68,6 @@ impl Rank {
 
     /// Returns how many ranks are lower; below [`COUNT`](Self::COUNT).
     #[inline]
-    #[allow(dead_code, reason = "the gate uses it")]
     pub(crate) const fn index(self) -> u16 {
         self.0
     }
@@ -76,7 +75,6 @@ impl Rank {
     /// Returns the rank with this many lower ones; the highest if there are not
     /// so many.
     #[inline]
-    #[allow(dead_code, reason = "the gate uses it")]
     pub(crate) const fn at(index: u16) -> Self {
         match index < Self::COUNT as u16 {
             true => Self(index),

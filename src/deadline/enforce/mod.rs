@@ -21,7 +21,7 @@ mod settings;
 mod timer;
 mod trust;
 
-pub(crate) use self::caller_deadline::CallerDeadline;
+pub(crate) use self::caller_deadline::{CallerDeadline, is_chosen_by_caller};
 pub use self::{
     body::ResponseBody, layer::EnforceDeadlineLayer, service::EnforceDeadline, trust::Trust,
 };

@@ -1,0 +1,141 @@
+//! A request with its permit, until its response begins. The future of the
+//! service owns it.
+
+use http::{Method, Request, Response, StatusCode};
+use http_body::Body;
+
+use super::{held_response::HeldResponse, settings::ConcurrencySettings, upgrade::UpgradeGuard};
+use crate::{
+    concurrency::gate::{Permit, WorkEnd},
+    content::{BodyAllowed, Grpc},
+    criticality::Criticality,
+    deadline::{self, Deadline},
+    red::{ResponseEnd, refusal_in},
+    refusal::{PassedRequest, Reason},
+};
+
+/// A request with its permit. Dropped, it gives the permit back.
+pub(super) struct HeldRequest {
+    /// `None` in shadow mode, if the limiter gave none.
+    permit: Option<Permit>,
+    /// The level that the work for the request runs at, if it was decided.
+    pub(super) level: Option<Criticality>,
+    /// The deadline, unless the caller chose a shorter one than the server's.
+    deadline: Option<Deadline>,
+    is_connect: bool,
+    /// Whether the method allows the response to have a body.
+    body: BodyAllowed,
+    /// The form of gRPC that the request uses.
+    grpc: Option<Grpc>,
+    release_at_head: bool,
+    upgrade: Option<UpgradeGuard>,
+}
+
+impl HeldRequest {
+    /// Reads what is needed of a request, which has no permit yet. It leaves
+    /// the level, and the guard of an upgrade, among its extensions.
+    #[inline]
+    pub(super) fn of<B>(
+        req: &mut Request<B>,
+        level: Option<Criticality>,
+        settings: &ConcurrencySettings,
+    ) -> Self {
+        if let Some(level) = level {
+            req.extensions_mut().insert(level);
+        }
+        let upgrade = settings.count_upgrades.then(UpgradeGuard::new);
+        if let Some(guard) = &upgrade {
+            req.extensions_mut().insert(guard.clone());
+        }
+        Self {
+            permit: None,
+            level,
+            deadline: deadline::current()
+                .filter(|_| !deadline::is_chosen_by_caller(req.extensions())),
+            is_connect: req.method() == Method::CONNECT,
+            body: BodyAllowed::to(req.method()),
+            grpc: Grpc::spoken_in(req.headers()),
+            release_at_head: settings.release_at_head,
+            upgrade,
+        }
+    }
+
+    /// Adds the permit.
+    #[inline]
+    pub(super) fn with(mut self, permit: Permit) -> Self {
+        self.permit = Some(permit);
+        self
+    }
+
+    /// The response begins. Returns what holds the permit until it ends;
+    /// `None` if the permit went back, or went to an upgraded connection.
+    #[inline]
+    pub(super) fn head<B: Body>(&mut self, response: &Response<B>) -> Option<HeldResponse> {
+        let permit = self.permit.take()?;
+        if self.is_upgrade(response.status()) {
+            self.upgraded(permit);
+            return None;
+        }
+        // Whose refusal a layer further in has answered with does not matter
+        // here: its status says what it says about the load.
+        let passed = PassedRequest::default();
+        let (end, ends) = ResponseEnd::begin(response, self.body, self.grpc, &passed);
+        let mut held = HeldResponse::new(permit, end, self.deadline);
+        match ends || self.release_at_head {
+            true => {
+                held.end();
+                None
+            }
+            false => Some(held),
+        }
+    }
+
+    /// The service returned an error instead of a response.
+    pub(super) fn fail<E: 'static>(&mut self, error: &E) {
+        let Some(permit) = self.permit.take() else {
+            return;
+        };
+        permit.end(match refusal_in(error).map(|it| it.reason()) {
+            Some(Reason::DeadlineExceeded | Reason::Overloaded | Reason::Unavailable) => {
+                WorkEnd::Overloaded
+            }
+            Some(_) => WorkEnd::Failed,
+            None => WorkEnd::Ignored,
+        });
+    }
+
+    /// Returns whether the connection changes its protocol after this head: to
+    /// one that was asked for, or to a tunnel (RFC 9110, sections 15.2.2 and
+    /// 9.3.6).
+    fn is_upgrade(&self, status: StatusCode) -> bool {
+        status == StatusCode::SWITCHING_PROTOCOLS || self.is_connect && status.is_success()
+    }
+
+    #[cold]
+    fn upgraded(&mut self, permit: Permit) {
+        match self.upgrade.take() {
+            Some(guard) => guard.keep(permit),
+            None => permit.end(WorkEnd::Ignored),
+        }
+    }
+}
+
+/// The request was dropped before its response began.
+impl Drop for HeldRequest {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(permit) = self.permit.take() {
+            permit.end(dropped(self.deadline));
+        }
+    }
+}
+
+/// Returns what a request that was dropped says about the load: nothing, unless
+/// its deadline has passed.
+#[cold]
+pub(super) fn dropped(deadline: Option<Deadline>) -> WorkEnd {
+    match deadline.is_some_and(|deadline| deadline.is_expired()) {
+        true => WorkEnd::Overloaded,
+        false => WorkEnd::Ignored,
+    }
+}

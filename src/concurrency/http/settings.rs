@@ -1,0 +1,96 @@
+//! The settings that do not change the type of a layer, and how they refuse.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use crate::{
+    concurrency::shed::Shed,
+    key::{Absence, PeerWarning},
+    random_bits::RandomBits,
+    refusal::{Reason, Refusal},
+};
+
+/// When to try a request again that was refused, and how far apart: a fifth
+/// less to a fifth more than this, so that clients do not come back together.
+const DEFAULT_RETRY: Duration = Duration::from_secs(1);
+
+/// Says for which refusals a retry is forbidden.
+pub(super) type ForbidRetry = Arc<dyn Fn(Shed) -> bool + Send + Sync>;
+
+/// The settings of a layer.
+#[derive(Clone)]
+pub(super) struct ConcurrencySettings {
+    /// Whether requests without a key pass.
+    pub(super) pass_without_key: bool,
+    /// Whether to decide, but to let every request pass.
+    pub(super) shadow: bool,
+    /// Whether a permit goes back with the head of the response.
+    pub(super) release_at_head: bool,
+    /// Whether a connection that changes its protocol keeps its permit.
+    pub(super) count_upgrades: bool,
+    /// When to retry, before jitter.
+    pub(super) retry_after: Duration,
+    pub(super) forbid_retry: Option<ForbidRetry>,
+    /// The jitter.
+    pub(super) random: RandomBits,
+    pub(super) peer_warning: PeerWarning,
+}
+
+impl ConcurrencySettings {
+    /// Refuses a request that got no permit.
+    #[cold]
+    pub(super) fn shed(&self, limiter: Arc<str>, shed: Shed) -> Refusal {
+        if shed == Shed::Expired {
+            return Refusal::deadline_exceeded();
+        }
+        let is_forbidden = self.forbid_retry.as_ref().is_some_and(|it| it(shed));
+        let retry = (!is_forbidden).then(|| self.jittered());
+        Refusal::shed(limiter, shed, retry)
+    }
+
+    /// Refuses a request without a key, unless it may pass.
+    #[cold]
+    pub(super) fn without_key(&self, limiter: &str, absence: Absence) -> Option<Refusal> {
+        if absence == Absence::NoPeer {
+            self.peer_warning.warn(limiter);
+        }
+        if self.pass_without_key || self.shadow {
+            return None;
+        }
+        Some(Refusal::because(match absence {
+            Absence::NoPeer => Reason::NoPeer,
+            _ => Reason::NoKey,
+        }))
+    }
+
+    /// Returns when to retry: 0.8 to 1.2 times the setting.
+    fn jittered(&self) -> Duration {
+        self.retry_after.mul_f64(0.8 + 0.4 * self.random.fraction())
+    }
+}
+
+impl Default for ConcurrencySettings {
+    fn default() -> Self {
+        Self {
+            pass_without_key: false,
+            shadow: false,
+            release_at_head: false,
+            count_upgrades: false,
+            retry_after: DEFAULT_RETRY,
+            forbid_retry: None,
+            random: RandomBits::default(),
+            peer_warning: PeerWarning::default(),
+        }
+    }
+}
+
+impl fmt::Debug for ConcurrencySettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConcurrencySettings")
+            .field("pass_without_key", &self.pass_without_key)
+            .field("shadow", &self.shadow)
+            .field("release_at_head", &self.release_at_head)
+            .field("count_upgrades", &self.count_upgrades)
+            .field("retry_after", &self.retry_after)
+            .finish_non_exhaustive()
+    }
+}
