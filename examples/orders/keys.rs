@@ -6,7 +6,7 @@ use std::{path::PathBuf, str::FromStr, sync::Arc, time::Duration};
 use axum::Router;
 use clap::ValueEnum;
 use sluicegate::{
-    idempotency::{self, Claimant, Durable, IdempotencyLayer, Local, Redis, Store, Tracker},
+    idempotency::{self, Claimant, Durable, IdempotencyLayer, Local, Redis, Store},
     key::{self, ClientIp},
     red::Registry,
     redis::Connection,
@@ -65,8 +65,8 @@ pub(crate) struct Once<'a> {
 }
 
 impl Once<'_> {
-    /// Returns the API behind the layer, and the tracker of its running work.
-    pub(crate) async fn over(self, api: Router, keep: &Keep) -> Result<(Router, Tracker), String> {
+    /// Returns the API behind the layer.
+    pub(crate) async fn over(self, api: Router, keep: &Keep) -> Result<Router, String> {
         match keep {
             Keep::Memory => Ok(self.with(Local::new(), api)),
             Keep::Durable(path) => {
@@ -82,7 +82,7 @@ impl Once<'_> {
         }
     }
 
-    fn with<S: Store>(self, store: S, api: Router) -> (Router, Tracker) {
+    fn with<S: Store>(self, store: S, api: Router) -> Router {
         let claimant = Claimant::new(store)
             .lease(self.lease)
             .takeover(self.takeover.into());
@@ -93,7 +93,6 @@ impl Once<'_> {
             .principal(key::header("x-api-key"))
             .anonymous(self.client)
             .observe(Arc::new(self.metrics.clone()));
-        let tracker = layer.tracker().clone();
-        (api.layer(layer), tracker)
+        api.layer(layer)
     }
 }

@@ -60,6 +60,14 @@
 //! curl 'http://127.0.0.1:3000/fleet?span=5m'
 //! ```
 //!
+//! Ctrl-C or SIGTERM drains the server: requests in flight are finished within
+//! `--drain`, and a second signal ends them. Try it while a request runs; the log names
+//! its route:
+//!
+//! ```text
+//! curl -i -H 'x-request-timeout: 30s' 'http://127.0.0.1:3000/slow?ms=30000'
+//! ```
+//!
 //! A dashboard and alerts are in `examples/dashboards`.
 //!
 //! With a leaky bucket requests wait for their turn, so a client that sends one
@@ -78,6 +86,7 @@ use std::{
 use clap::{CommandFactory, Parser, ValueEnum, error::ErrorKind, value_parser};
 use sluicegate::{
     InvalidSetting,
+    drain::Drain,
     key::ClientIp,
     limit::Quota,
     red::{self, Registry},
@@ -95,7 +104,6 @@ mod journal;
 mod keys;
 mod limits;
 mod problem;
-mod serve;
 mod store;
 mod watch;
 
@@ -103,7 +111,6 @@ use self::{
     chain::Chain,
     journal::Journal,
     keys::{Keep, Once, Takeover},
-    serve::Signals,
     store::Orders,
 };
 
@@ -174,6 +181,16 @@ struct Args {
     #[arg(long, value_name = "ID", default_value_t = 1, value_parser = value_parser!(u64).range(1..=MAX_FIRST_ID))]
     first_id: u64,
 
+    /// Time for a shutdown, from the first Ctrl-C or SIGTERM to the end; a second one
+    /// ends it at once
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = timeout)]
+    drain: Duration,
+
+    /// Part of that time in which requests are still served and /readyz fails, so that
+    /// load balancers notice
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = humantime::parse_duration)]
+    lame_duck: Duration,
+
     /// Whether requests pass, are refused or are limited by each instance alone
     /// while Redis does not answer
     #[arg(long, value_enum, default_value_t = OnFailure::Local)]
@@ -222,6 +239,7 @@ enum OnFailure {
 async fn main() {
     let args = Args::parse();
     log_to_stderr();
+    let drain = drain(&args).unwrap_or_else(|error| refuse("--drain", error));
     let client = client(&args).unwrap_or_else(|error| refuse("--trust-proxy", error));
     let redis = redis(&args).await;
     let listener = listen(&args.listen).await;
@@ -240,19 +258,40 @@ async fn main() {
     let journal = journal.unwrap_or_else(|error| refuse("--journal", error));
     let routes = api::routes(chain, Orders::new(args.first_id, journal));
     let placed = once.over(routes, &args.store).await;
-    let (api, tracker) = placed.unwrap_or_else(|error| refuse("--store", error));
+    let api = placed.unwrap_or_else(|error| refuse("--store", error));
     let app = limits::app(&args, client, redis, &metrics, api);
     let app = app.unwrap_or_else(|error| refuse("--limit", error));
-    let app = app.merge(watch::routes(&metrics, fleet.as_ref()));
+    let app = app
+        .layer(drain.layer())
+        .merge(watch::routes(&metrics, fleet.as_ref()))
+        .route("/readyz", drain.readiness().route());
+    flush_at_end(&drain, fleet);
     // Before the greeting: a reader of it may send a signal at once.
-    let signals = Signals::new();
+    drain.listen().expect("both signals can be handled");
     greet(&listener);
-    serve::serve(listener, app, signals, &tracker).await;
-    if let Some(fleet) = fleet
-        && let Err(error) = fleet.shutdown().await
-    {
-        tracing::warn!(%error, "the last counts could not be written to Redis");
-    }
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
+    let server = axum::serve(listener, app).with_graceful_shutdown(drain.signalled());
+    drain
+        .serve(server)
+        .await
+        .expect("axum's server never fails");
+}
+
+fn drain(args: &Args) -> Result<Drain, InvalidSetting> {
+    let drain = Drain::builder()
+        .budget(args.drain)
+        .lame_duck(args.lame_duck);
+    drain.try_build()
+}
+
+/// Writes the last counts after the last request.
+fn flush_at_end(drain: &Drain, fleet: Option<red::Redis>) {
+    let Some(fleet) = fleet else { return };
+    drain.at_end("counts", async move {
+        if let Err(error) = fleet.shutdown().await {
+            tracing::warn!(%error, "the last counts could not be written to Redis");
+        }
+    });
 }
 
 /// Shares the counts with the fleet, and counts the calls to Redis.
