@@ -1,7 +1,7 @@
 //! The queue: which requests wait, in which order they pass, and how their
 //! waits end.
 
-use std::{task::Poll, time::Duration};
+use std::time::Duration;
 
 use sluicegate::{
     concurrency::{Ask, Direct, Local, Permit, Queue, Rank, Shed, Waiting},
@@ -328,23 +328,18 @@ async fn a_wait_may_be_cancelled_at_every_poll() {
     for polls in 0..3 {
         for release_at in 0..4 {
             let (permits, held) = full();
+            let mut wait = queued(permits.acquire(Ask::new()));
             let mut held = Some(held);
-            let mut wait = Some(queued(permits.acquire(Ask::new())));
-            let mut permit = None;
-            for nth in 0..polls {
+            for nth in 0..=polls {
                 if nth == release_at {
                     held = None;
                 }
-                let mut polled = wait.take().unwrap();
-                match poll(&mut polled) {
-                    Poll::Ready(outcome) => permit = Some(outcome.unwrap()),
-                    Poll::Pending => wait = Some(polled),
-                }
-                if permit.is_some() {
+                if nth == polls || poll(&mut wait).is_ready() {
                     break;
                 }
             }
-            drop((wait, permit, held));
+            drop(wait);
+            drop(held);
             let usage = permits.usage();
             assert_eq!((usage.in_flight, usage.queued()), (0, 0));
             drop(admitted(permits.acquire(Ask::new())));

@@ -5,12 +5,10 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 use super::{
-    entry::Entry,
+    entry::{Entry, QueueWait, Span, Waiting},
     gate::Gate,
     permit::Permit,
-    queue_wait::{QueueWait, Span},
     waiters::{QueuedRequest, WaitList, Waiter, Woken},
-    waiting::Waiting,
     word::{WAITING, Word},
 };
 use crate::{

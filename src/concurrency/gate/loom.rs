@@ -12,11 +12,10 @@ use ::loom::{
 };
 
 use super::{
-    entry::Entry,
+    entry::{Entry, Waiting},
     gate::{Gate, GateSettings},
     permit::Permit,
     queue::Queue,
-    waiting::Waiting,
 };
 use crate::{
     concurrency::{ask::Ask, priority::Rank, shed::Shed},

@@ -10,22 +10,19 @@ mod loom;
 mod owner;
 mod permit;
 mod queue;
-mod queue_wait;
 mod reserves;
 mod serve;
 mod service_time;
 mod usage;
 mod waiters;
-mod waiting;
 mod word;
 mod work;
 
 pub use self::{
-    entry::Entry,
+    entry::{Entry, Waiting},
     permit::Permit,
     queue::Queue,
     usage::{Load, Usage},
-    waiting::Waiting,
     work::WorkEnd,
 };
 pub(crate) use self::{

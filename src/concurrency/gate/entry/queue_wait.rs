@@ -9,12 +9,15 @@ use std::{
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::{
-    gate::Gate,
-    permit::Permit,
-    waiters::{Left, Place, Waiter},
+use crate::concurrency::{
+    gate::{
+        gate::Gate,
+        permit::Permit,
+        waiters::{Left, Place, Waiter},
+    },
+    priority::Rank,
+    shed::Shed,
 };
-use crate::concurrency::{priority::Rank, shed::Shed};
 
 /// Waits for a permit. Dropping it ends the wait; a permit that it was given
 /// meanwhile is passed on.
@@ -33,13 +36,13 @@ pub(crate) struct QueueWait {
 
 /// The bounds of a wait.
 #[derive(Clone, Copy)]
-pub(super) struct Span {
-    pub(super) since: Instant,
-    pub(super) until: Instant,
+pub(in crate::concurrency::gate) struct Span {
+    pub(in crate::concurrency::gate) since: Instant,
+    pub(in crate::concurrency::gate) until: Instant,
 }
 
 impl QueueWait {
-    pub(super) fn new(
+    pub(in crate::concurrency::gate) fn new(
         gate: Arc<Gate>,
         rank: Rank,
         span: Span,
@@ -59,22 +62,25 @@ impl QueueWait {
     }
 
     /// Returns the gate that it waits at.
-    pub(super) fn gate(&self) -> &Arc<Gate> {
+    pub(in crate::concurrency::gate) fn gate(&self) -> &Arc<Gate> {
         &self.gate
     }
 
     /// Returns the rank of the request.
-    pub(super) fn rank(&self) -> Rank {
+    pub(in crate::concurrency::gate) fn rank(&self) -> Rank {
         self.rank
     }
 
     /// Returns since when it waits.
-    pub(super) fn since(&self) -> Instant {
+    pub(in crate::concurrency::gate) fn since(&self) -> Instant {
         self.since
     }
 
     /// Returns the outcome, once there is one.
-    pub(super) fn poll_outcome(&self, cx: &Context<'_>) -> Poll<Result<Permit, Shed>> {
+    pub(in crate::concurrency::gate) fn poll_outcome(
+        &self,
+        cx: &Context<'_>,
+    ) -> Poll<Result<Permit, Shed>> {
         let outcome = self.waiter.poll(cx);
         outcome.map_ok(|grant| Permit::after(self.gate.clone(), self.rank, grant))
     }

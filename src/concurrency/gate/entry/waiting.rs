@@ -11,8 +11,12 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{gate::Gate, permit::Permit, queue_wait::QueueWait, usage::Load};
-use crate::concurrency::{priority::Rank, shed::Shed};
+use super::queue_wait::QueueWait;
+use crate::concurrency::{
+    gate::{gate::Gate, permit::Permit, usage::Load},
+    priority::Rank,
+    shed::Shed,
+};
 
 /// Waits for a permit. Dropping it ends the wait; a permit that it was given
 /// meanwhile is passed on.
@@ -43,7 +47,7 @@ pub(crate) type BoxedWait = Pin<Box<dyn Future<Output = Result<Permit, Shed>> + 
 
 impl Waiting {
     /// Waits in the queue.
-    pub(super) fn in_queue(wait: QueueWait) -> Self {
+    pub(in crate::concurrency::gate) fn in_queue(wait: QueueWait) -> Self {
         Self {
             gate: wait.gate().clone(),
             rank: wait.rank(),
@@ -80,7 +84,10 @@ impl Waiting {
 
     /// Returns the outcome, once there is one, without a timer.
     #[cfg(sluicegate_loom)]
-    pub(super) fn poll_outcome(&self, cx: &Context<'_>) -> Poll<Result<Permit, Shed>> {
+    pub(in crate::concurrency::gate) fn poll_outcome(
+        &self,
+        cx: &Context<'_>,
+    ) -> Poll<Result<Permit, Shed>> {
         match &self.wait {
             Wait::Queue(wait) => wait.poll_outcome(cx),
             #[cfg(feature = "redis")]

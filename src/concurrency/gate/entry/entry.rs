@@ -6,8 +6,8 @@ use std::{
     task::{Context, Poll},
 };
 
-use super::{permit::Permit, waiting::Waiting};
-use crate::concurrency::shed::Shed;
+use super::waiting::Waiting;
+use crate::concurrency::{gate::permit::Permit, shed::Shed};
 
 /// What becomes of a request for a permit: it has one, or waits, or is refused.
 ///
