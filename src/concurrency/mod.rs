@@ -8,6 +8,7 @@
 //! | type | |
 //! |---|---|
 //! | [`Local`] | a limit in this process, with or without keys |
+//! | [`Adaptive`], [`Algorithm`] | a limit that finds itself, by how long requests take |
 //! | [`Queue`] | where requests wait for a permit, and for how long |
 //! | [`Ask`], [`Entry`] | a request for a permit, and what becomes of it |
 //! | [`Permit`] | the right to be served, held until the work ends |
@@ -15,6 +16,7 @@
 //! | [`Priority`], [`Rank`], [`Cohorts`] | which requests are refused first |
 //! | [`CutOff`] | refuses low ranks as long as requests wait too long |
 
+mod adaptive;
 mod ask;
 mod gate;
 mod http;
@@ -29,6 +31,7 @@ mod shed;
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
 pub use self::redis::{OnOutage, Redis, RedisBuilder, RedisCounts};
 pub use self::{
+    adaptive::{Adaptive, Aimd, Algorithm, Estimate, Gradient, Sample},
     ask::Ask,
     gate::{Entry, Load, Permit, Queue, Usage, Waiting, WorkEnd},
     http::{Concurrency, ConcurrencyLayer, ResponseBody, UpgradeGuard, future},

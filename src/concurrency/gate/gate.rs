@@ -20,7 +20,7 @@ use super::{
     work::Work,
 };
 use crate::{
-    concurrency::priority::Rank,
+    concurrency::{adaptive::Estimate, priority::Rank},
     sync::{AtomicU64, Mutex, MutexGuard, Ordering, lock},
 };
 
@@ -116,6 +116,11 @@ impl Gate {
             cut_off: word.cut_off(),
             queued_by_level: list.by_level(),
         }
+    }
+
+    /// Returns the durations by which the owner moves the limit.
+    pub(crate) fn estimate(&self) -> Option<Estimate> {
+        self.settings.owner.as_ref()?.estimate()
     }
 
     /// Returns the limit and the permits in flight, without a lock.

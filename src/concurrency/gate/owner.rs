@@ -3,6 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use super::{gate::Gate, work::Work};
+use crate::concurrency::adaptive::Estimate;
 
 /// Moves the limit of a gate, or counts its permits. The gate calls it without
 /// a lock, so it may call the gate. The methods do nothing unless overridden.
@@ -22,6 +23,12 @@ pub(crate) trait Owner: fmt::Debug + Send + Sync + 'static {
     /// Called with the work of a permit that ends, while it is still in flight.
     fn ended(&self, gate: &Arc<Gate>, work: Work) {
         let _ = (gate, work);
+    }
+
+    /// Returns the durations by which it moves the limit, if it does so by
+    /// durations.
+    fn estimate(&self) -> Option<Estimate> {
+        None
     }
 
     /// Called when a permit came back and no waiting request took it, and when

@@ -94,8 +94,10 @@ impl Drop for Permit {
     #[inline]
     fn drop(&mut self) {
         if let Some(since) = self.since {
+            let now = Instant::now();
             self.gate.note(Work {
-                took: since.elapsed(),
+                at: now,
+                took: now.saturating_duration_since(since),
                 in_flight: self.in_flight,
                 end: self.end,
             });

@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 /// The work that one permit admitted.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Work {
+    /// When it ended.
+    pub(crate) at: Instant,
     /// From the admission to the end.
     pub(crate) took: Duration,
     /// The permits in flight at the admission, with this one.

@@ -7,7 +7,10 @@ use super::{
     local::{GateOfEachKey, Local, OneGate},
 };
 use crate::{
-    concurrency::gate::{Gate, GateSettings, MAX_LIMIT, Owner, Queue, Reserves},
+    concurrency::{
+        adaptive::{Adaptive, Algorithm, Learner},
+        gate::{Gate, GateSettings, MAX_LIMIT, Owner, Queue, Reserves},
+    },
     criticality::Criticality,
     error::{InvalidSetting, valid},
     limit::{Direct, Keyed},
@@ -33,8 +36,6 @@ pub struct LocalBuilder {
     name: Arc<str>,
     queue: Queue,
     reserves: Reserves,
-    /// Moves the limit, if it moves by itself.
-    owner: Option<Arc<dyn Owner>>,
 }
 
 impl LocalBuilder {
@@ -45,7 +46,6 @@ impl LocalBuilder {
             name: "default".into(),
             queue: Queue::none(),
             reserves: Reserves::default(),
-            owner: None,
         }
     }
 
@@ -82,7 +82,23 @@ impl LocalBuilder {
 
     /// Builds a limiter with one limit.
     pub fn build(self) -> Local<Direct> {
-        let gate = Gate::new(Arc::new(self.settings()), self.limit, 0);
+        let limit = self.limit;
+        self.build_owned(limit, None)
+    }
+
+    /// Builds a limiter whose limit moves by itself. It begins with the limit of
+    /// this builder.
+    pub fn build_adaptive<A: Algorithm>(self, adaptive: Adaptive<A>) -> Local<Direct> {
+        let learner = Learner::new(adaptive, self.limit);
+        self.build_owned(learner.limit(), Some(Arc::new(learner)))
+    }
+
+    fn build_owned(self, limit: u32, owner: Option<Arc<dyn Owner>>) -> Local<Direct> {
+        let settings = GateSettings {
+            owner,
+            ..self.settings()
+        };
+        let gate = Gate::new(Arc::new(settings), limit, 0);
         Local {
             name: self.name,
             gates: OneGate(Arc::new(gate)),
@@ -102,7 +118,7 @@ impl LocalBuilder {
         GateSettings {
             queue: self.queue,
             reserves: self.reserves,
-            owner: self.owner.clone(),
+            owner: None,
         }
     }
 }

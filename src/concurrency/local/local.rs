@@ -5,12 +5,16 @@ use std::{hash::Hash, sync::Arc};
 use super::{builder::LocalBuilder, keys::Keys, permits::Permits};
 use crate::{
     concurrency::{
+        adaptive::{Adaptive, Algorithm, Estimate},
         ask::Ask,
         gate::{Entry, Gate, Load, Usage},
         priority::Rank,
     },
     limit::{Direct, Keyed},
 };
+
+/// The limit that an adaptive limiter begins with.
+const INITIAL_LIMIT: u32 = 20;
 
 /// A limit of concurrency in this process.
 ///
@@ -82,6 +86,18 @@ impl Local<Direct> {
         Local::builder(limit).build()
     }
 
+    /// Serves as many at a time as [`Adaptive`] finds to be right, 20 to begin
+    /// with, without a queue.
+    pub fn adaptive<A: Algorithm>(adaptive: Adaptive<A>) -> Self {
+        Local::builder(INITIAL_LIMIT).build_adaptive(adaptive)
+    }
+
+    /// Returns the durations by which the limit was found; `None` if it does not
+    /// move by itself.
+    pub fn estimate(&self) -> Option<Estimate> {
+        self.gates.0.estimate()
+    }
+
     /// Asks for a permit: it is given at once, or the request waits in the
     /// queue, or it is refused.
     #[inline]
@@ -89,7 +105,8 @@ impl Local<Direct> {
         self.gates.0.enter(ask)
     }
 
-    /// Moves the limit. Waiting requests pass if it grows. If it shrinks,
+    /// Moves the limit, also that of an adaptive limit, which goes on from there.
+    /// Waiting requests pass if it grows. If it shrinks,
     /// permits in flight stay valid, and no request passes until fewer than the
     /// limit are in flight.
     ///

@@ -1,0 +1,94 @@
+//! The window that is open. All threads count into it without a lock.
+
+use std::{
+    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
+    time::Duration,
+};
+
+use super::{algorithm::Sample, durations::Histogram};
+use crate::clock::Tick;
+
+/// The samples that end a window that is old enough.
+const MIN_SAMPLES: u32 = 10;
+/// How many times as long as it has to be a window lasts at most, if it has
+/// fewer samples.
+const LONGEST: u64 = 4;
+
+/// The counts of the window that is open.
+///
+/// An end takes each count once, so a request that races with it is in one of
+/// the two windows.
+#[derive(Debug)]
+pub(super) struct Window {
+    /// How old it is at least at its end.
+    age: Tick,
+    begun: AtomicU64,
+    count: AtomicU32,
+    /// The sum of all durations, in nanoseconds.
+    total: AtomicU64,
+    in_flight: AtomicU32,
+    is_overloaded: AtomicBool,
+    /// The percentile that is taken, and the durations for it; without it, the
+    /// mean is taken.
+    percentile: Option<(f64, Histogram)>,
+}
+
+impl Window {
+    pub(super) fn new(age: Tick, percentile: Option<f64>) -> Self {
+        Self {
+            age,
+            begun: AtomicU64::new(0),
+            count: AtomicU32::new(0),
+            total: AtomicU64::new(0),
+            in_flight: AtomicU32::new(0),
+            is_overloaded: AtomicBool::new(false),
+            percentile: percentile.map(|percentile| (percentile, Histogram::new())),
+        }
+    }
+
+    /// Counts a request that ended in its own time.
+    #[inline]
+    pub(super) fn record(&self, took: Duration, in_flight: u32) {
+        let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        self.count.fetch_add(1, Relaxed);
+        self.total.fetch_add(nanos, Relaxed);
+        if in_flight > self.in_flight.load(Relaxed) {
+            self.in_flight.fetch_max(in_flight, Relaxed);
+        }
+        if let Some((_, durations)) = &self.percentile {
+            durations.record(nanos);
+        }
+    }
+
+    /// Notes that a request met an overload.
+    pub(super) fn overloaded(&self) {
+        self.is_overloaded.store(true, Relaxed);
+    }
+
+    /// Returns whether it ends now: it is old enough, and has enough samples or
+    /// is very old.
+    #[inline]
+    pub(super) fn has_ended(&self, now: Tick) -> bool {
+        let age = now.saturating_sub(self.begun.load(Relaxed));
+        let has_enough = self.count.load(Relaxed) >= MIN_SAMPLES;
+        age >= self.age && has_enough || age >= self.age * LONGEST
+    }
+
+    /// Ends it, and begins the next one.
+    pub(super) fn close(&self, now: Tick) -> Sample {
+        self.begun.store(now, Relaxed);
+        let count = self.count.swap(0, Relaxed);
+        let total = self.total.swap(0, Relaxed);
+        let took = match &self.percentile {
+            Some((percentile, durations)) => durations.take(*percentile),
+            None => total.checked_div(count.into()).map(Duration::from_nanos),
+        };
+        Sample {
+            took,
+            count,
+            in_flight: self.in_flight.swap(0, Relaxed),
+            is_overloaded: self.is_overloaded.swap(false, Relaxed),
+            is_lowest: false,
+        }
+    }
+}
