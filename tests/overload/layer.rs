@@ -15,7 +15,9 @@ use http::{Method, Request, Response, StatusCode};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
 use sluicegate::{
-    concurrency::{ConcurrencyLayer, Local, Priority, Queue, Shed, UpgradeGuard},
+    concurrency::{
+        ConcurrencyLayer, Counts, EntryOutcome, Local, Priority, Queue, Shed, UpgradeGuard,
+    },
     criticality::{self, Criticality},
     deadline::{self, Deadline},
     key,
@@ -476,4 +478,40 @@ async fn an_upgraded_connection_keeps_its_permit_until_the_guard_is_dropped() {
         assert_eq!(permits.usage().in_flight, 0);
         assert!(guards.lock().unwrap()[0].is_none());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_observer_sees_each_decision_once() {
+    let counts = Arc::new(Counts::default());
+    let permits = Local::builder(1).queue(Queue::new(1)).build();
+    let layer = ConcurrencyLayer::new(permits)
+        .exempt(|req: &Request<()>| req.uri().path() == "/healthz")
+        .observe(counts.clone())
+        .refuse_with(silent());
+    let service = layer.clone().layer(answering(|_| endless()));
+    let held = service.clone().oneshot(request()).await.unwrap();
+    let waiting = tokio::spawn(service.clone().oneshot(request()));
+    tokio::task::yield_now().await;
+    assert_eq!(
+        service.clone().oneshot(request()).await.unwrap().status(),
+        503
+    );
+    let health = Request::get("/healthz").body(()).unwrap();
+    drop(service.oneshot(health).await.unwrap());
+    let shadow = layer.shadow(true).layer(answering(|_| endless()));
+    drop(shadow.oneshot(request()).await.unwrap());
+    drop(held);
+    drop(waiting.await.unwrap().unwrap());
+
+    let seen = counts.snapshot();
+    let outcomes = EntryOutcome::all().filter(|outcome| seen.count(*outcome) > 0);
+    let expected = [
+        EntryOutcome::Admitted,
+        EntryOutcome::Waited,
+        EntryOutcome::Exempt,
+        EntryOutcome::Shed(Shed::Full),
+        EntryOutcome::Shadowed(Shed::Full),
+    ];
+    assert!(outcomes.eq(expected));
+    assert!(expected.iter().all(|outcome| seen.count(*outcome) == 1));
 }

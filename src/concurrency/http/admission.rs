@@ -6,19 +6,24 @@ use std::{fmt, sync::Arc, time::Duration};
 use http::Request;
 use tokio::time::Instant;
 
-use super::{held_request::HeldRequest, settings::ConcurrencySettings, shedder::Shedder};
+use super::{
+    decided::{Admittance, LimiterAnswer, PendingAdmission, ShedRequest},
+    held_request::HeldRequest,
+    settings::ConcurrencySettings,
+    shedder::Shedder,
+};
 use crate::{
     concurrency::{
         ask::Ask,
-        gate::{Entry, Permit, Waiting},
+        gate::Entry,
         local::Permits,
+        observe::{EntryOutcome, Event},
         priority::{Prioritize, Rank},
         shed::Shed,
     },
     criticality, deadline,
     exempt::Exempt,
     key::Key,
-    refusal::Refusal,
 };
 
 /// The limiter of a layer, and everything that chooses how to ask it. A layer,
@@ -39,32 +44,6 @@ pub(super) struct ConcurrencyAdmission<L, K, P, X, A> {
     pub(super) shedder: Option<Arc<Shedder>>,
 }
 
-/// The action for a request.
-pub(super) enum Admittance {
-    /// Call the inner service, and leave its response alone.
-    Pass,
-    /// Call the inner service, and hold the permit until its response ends.
-    Hold(HeldRequest),
-    /// Wait for the permit.
-    Wait(Waiting, PendingAdmission),
-    /// Answer with a refusal.
-    Refuse(Refusal),
-}
-
-/// A request that the limiter was asked about.
-pub(super) struct AskedRequest {
-    rank: Rank,
-    held: HeldRequest,
-}
-
-/// A request that waits for its permit.
-pub(super) struct PendingAdmission {
-    asked: AskedRequest,
-    since: Instant,
-    /// The name of the limiter.
-    limiter: Arc<str>,
-}
-
 impl<L, K, P, X, A> ConcurrencyAdmission<L, K, P, X, A> {
     /// Decides about a request. It leaves the level, and the guard of an upgrade,
     /// among the extensions of the request.
@@ -77,16 +56,31 @@ impl<L, K, P, X, A> ConcurrencyAdmission<L, K, P, X, A> {
         for<'a> L: Permits<K::Key<'a>>,
     {
         if self.exempt.is_exempt(req) {
+            let exempt = || Event::new("", EntryOutcome::Exempt, self.rank(req).0);
+            self.settings.observe(exempt);
             return Admittance::Pass;
         }
         let (rank, is_set) = self.rank(req);
-        let (entry, limiter) = match self.key.key(req) {
+        let answer = match self.key.key(req) {
             Some(key) => self.ask(&key, rank),
-            None => return self.without_key(req),
+            None => return self.without_key(req, rank),
         };
         let level = is_set.then(|| rank.criticality());
         let held = HeldRequest::of(req, level, &self.settings);
-        self.act(entry, AskedRequest { rank, held }, limiter)
+        match answer {
+            LimiterAnswer::Permit(permit) => Admittance::Hold(held.with(permit)),
+            LimiterAnswer::Nothing => Admittance::Hold(held),
+            LimiterAnswer::Refusal(refusal) => Admittance::Refuse(refusal),
+            LimiterAnswer::Wait(waiting, limiter) => {
+                let pending = PendingAdmission {
+                    rank,
+                    held,
+                    since: Instant::now(),
+                    limiter,
+                };
+                Admittance::Wait(waiting, pending)
+            }
+        }
     }
 
     /// Returns the rank of a request, and whether a priority decided it. Work
@@ -106,9 +100,10 @@ impl<L, K, P, X, A> ConcurrencyAdmission<L, K, P, X, A> {
         }
     }
 
-    /// Moves the cut-off if it is time to, and asks the limiter.
+    /// Moves the cut-off if it is time to, and asks the limiter. In shadow mode
+    /// a request never waits.
     #[inline]
-    fn ask<Key>(&self, key: &Key, rank: Rank) -> (Entry, Option<Arc<str>>)
+    fn ask<Key>(&self, key: &Key, rank: Rank) -> LimiterAnswer
     where
         L: Permits<Key>,
     {
@@ -118,84 +113,35 @@ impl<L, K, P, X, A> ConcurrencyAdmission<L, K, P, X, A> {
             self.permits.set_cut_off(cut_off);
         }
         let deadline = deadline::current();
-        let entry = self.permits.acquire(key, Ask { rank, deadline });
-        let limiter = match entry {
-            Entry::Admitted(_) => None,
-            _ => Some(self.permits.name().into()),
+        let denied = |shed, load| ShedRequest {
+            shed,
+            rank,
+            waited: Duration::ZERO,
+            limiter: self.permits.name(),
+            load,
         };
-        (entry, limiter)
-    }
-
-    /// Acts on the answer of the limiter. In shadow mode a request never waits.
-    #[inline]
-    fn act(&self, entry: Entry, asked: AskedRequest, limiter: Option<Arc<str>>) -> Admittance {
-        let limiter = || limiter.unwrap_or_default();
-        match entry {
-            Entry::Admitted(permit) => self.admitted(permit, asked),
-            Entry::Refused(shed) => self.refused(shed, asked, Duration::ZERO, limiter()),
-            Entry::Queued(_) if self.settings.shadow => Admittance::Hold(asked.held),
-            Entry::Queued(waiting) => {
-                let queued = PendingAdmission {
-                    asked,
-                    since: Instant::now(),
-                    limiter: limiter(),
-                };
-                Admittance::Wait(waiting, queued)
+        match self.permits.acquire(key, Ask { rank, deadline }) {
+            Entry::Admitted(permit) => {
+                self.admitted(&permit, EntryOutcome::Admitted, || self.permits.name());
+                LimiterAnswer::Permit(permit)
             }
-        }
-    }
-
-    /// Decides about a request whose wait has ended. Never returns
-    /// [`Admittance::Wait`].
-    pub(super) fn after_wait(
-        &self,
-        outcome: Result<Permit, Shed>,
-        queued: PendingAdmission,
-    ) -> Admittance {
-        let PendingAdmission {
-            asked,
-            since,
-            limiter,
-        } = queued;
-        match outcome {
-            Ok(permit) => self.admitted(permit, asked),
-            Err(shed) => self.refused(shed, asked, since.elapsed(), limiter),
-        }
-    }
-
-    #[inline]
-    fn admitted(&self, permit: Permit, asked: AskedRequest) -> Admittance {
-        if let Some(shedder) = &self.shedder {
-            shedder.admitted(asked.rank, permit.waited());
-        }
-        Admittance::Hold(asked.held.with(permit))
-    }
-
-    #[cold]
-    fn refused(
-        &self,
-        shed: Shed,
-        asked: AskedRequest,
-        waited: Duration,
-        limiter: Arc<str>,
-    ) -> Admittance {
-        if let Some(shedder) = &self.shedder {
-            shedder.refused(asked.rank, shed, waited);
-        }
-        match self.settings.shadow {
-            true => Admittance::Hold(asked.held),
-            false => Admittance::Refuse(self.settings.shed(limiter, shed)),
+            Entry::Refused(shed) => self.denied(denied(shed, self.permits.load(key))),
+            Entry::Queued(_) if self.settings.shadow => {
+                self.denied(denied(Shed::Full, self.permits.load(key)))
+            }
+            Entry::Queued(waiting) => LimiterAnswer::Wait(waiting, self.permits.name().into()),
         }
     }
 
     #[cold]
-    fn without_key<B>(&self, req: &Request<B>) -> Admittance
+    fn without_key<B>(&self, req: &Request<B>, rank: Rank) -> Admittance
     where
         K: Key<Request<B>>,
         for<'a> L: Permits<K::Key<'a>>,
     {
         let limiter = Permits::<K::Key<'_>>::name(&self.permits);
-        let refusal = self.settings.without_key(limiter, self.key.absence(req));
+        let absence = self.key.absence(req);
+        let refusal = self.settings.without_key(limiter, rank, absence);
         refusal.map_or(Admittance::Pass, Admittance::Refuse)
     }
 }

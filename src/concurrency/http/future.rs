@@ -13,8 +13,8 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{
-    admission::Admittance,
     body::ResponseBody,
+    decided::Admittance,
     held_request::HeldRequest,
     queued_call::{QueuedCall, ReadyService},
 };

@@ -9,7 +9,7 @@ use super::{
     shedder::Shedder,
 };
 use crate::{
-    concurrency::{priority::CutOff, shed::Shed},
+    concurrency::{observe::Observe, priority::CutOff, shed::Shed},
     error::{InvalidSetting, valid},
     key::Global,
     random_bits::RandomBits,
@@ -217,6 +217,23 @@ impl<L: Clone, K: Clone, P: Clone, X: Clone, A: Clone> ConcurrencyLayer<L, K, P,
     /// ```
     pub fn forbid_retry(self, forbid: impl Fn(Shed) -> bool + Send + Sync + 'static) -> Self {
         self.with_settings(|settings| settings.forbid_retry = Some(Arc::new(forbid)))
+    }
+
+    /// Notifies this observer of every decision. A second call replaces the
+    /// first observer.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use sluicegate::concurrency::{ConcurrencyLayer, Counts, Local};
+    ///
+    /// let counts = Arc::new(Counts::default());
+    /// let layer = ConcurrencyLayer::new(Local::new(100)).shadow(true).observe(counts.clone());
+    /// # let _ = layer;
+    /// // After a day of traffic: how many requests would have been refused.
+    /// println!("{:?}", counts.snapshot());
+    /// ```
+    pub fn observe(self, observer: Arc<dyn Observe>) -> Self {
+        self.with_settings(|settings| settings.observer = Some(observer))
     }
 
     /// Replaces the random bits of the jitter, for tests.

@@ -5,6 +5,7 @@
 //! | `layer` | the settings as users make them |
 //! | `settings` | the settings that do not change the type of a layer |
 //! | `admission` | asks the limiter about a request |
+//! | `decided` | acts on what the limiter has decided |
 //! | `shedder` | moves the cut-off of the limiter |
 //! | `service` | calls the inner service or not |
 //! | `queued_call` | a call that waits for its permit |
@@ -16,6 +17,7 @@
 
 mod admission;
 mod body;
+mod decided;
 pub mod future;
 mod held_request;
 mod held_response;

@@ -8,7 +8,10 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use super::admission::{Admittance, ConcurrencyAdmission, PendingAdmission};
+use super::{
+    admission::ConcurrencyAdmission,
+    decided::{Admittance, PendingAdmission},
+};
 use crate::{concurrency::gate::Waiting, refusal::Origin};
 
 /// A call whose request waits. It has its own service, because the caller may
@@ -22,7 +25,7 @@ pub(super) struct QueuedCall<S, Req, L, K, P, X, A> {
     ready: Option<ReadyService<S, Req, L, K, P, X, A>>,
 }
 
-/// What is needed to go on when the wait has ended.
+/// The call that goes on when the wait has ended.
 pub(super) struct ReadyService<S, Req, L, K, P, X, A> {
     /// The instance that `poll_ready` has found ready.
     pub(super) service: S,
@@ -53,7 +56,10 @@ impl<S, Req, L, K, P, X, A> QueuedCall<S, Req, L, K, P, X, A> {
         let outcome = ready!(Pin::new(&mut self.waiting).poll(cx));
         let queued = self.queued.take().expect("polled after it has ended");
         let ready = self.ready.take().expect("polled after it has ended");
-        let admittance = match ready.admission.after_wait(outcome, queued) {
+        let admittance = match ready
+            .admission
+            .after_wait(outcome, self.waiting.load(), queued)
+        {
             Admittance::Refuse(refusal) => Admittance::Refuse(refusal.answering(self.origin)),
             admittance => admittance,
         };

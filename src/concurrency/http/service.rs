@@ -12,8 +12,9 @@ use http_body::Body;
 use tower_service::Service;
 
 use super::{
-    admission::{Admittance, ConcurrencyAdmission},
+    admission::ConcurrencyAdmission,
     body::ResponseBody,
+    decided::Admittance,
     future::ResponseFuture,
     queued_call::{QueuedCall, ReadyService, take_ready},
 };

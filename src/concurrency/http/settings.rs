@@ -3,7 +3,11 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
-    concurrency::shed::Shed,
+    concurrency::{
+        observe::{EntryOutcome, Event, Observe},
+        priority::Rank,
+        shed::Shed,
+    },
     key::{Absence, PeerWarning},
     random_bits::RandomBits,
     refusal::{Reason, Refusal},
@@ -33,6 +37,8 @@ pub(super) struct ConcurrencySettings {
     /// The jitter.
     pub(super) random: RandomBits,
     pub(super) peer_warning: PeerWarning,
+    /// Sees every decision.
+    pub(super) observer: Option<Arc<dyn Observe>>,
 }
 
 impl ConcurrencySettings {
@@ -49,17 +55,31 @@ impl ConcurrencySettings {
 
     /// Refuses a request without a key, unless it may pass.
     #[cold]
-    pub(super) fn without_key(&self, limiter: &str, absence: Absence) -> Option<Refusal> {
+    pub(super) fn without_key(
+        &self,
+        limiter: &str,
+        rank: Rank,
+        absence: Absence,
+    ) -> Option<Refusal> {
         if absence == Absence::NoPeer {
             self.peer_warning.warn(limiter);
         }
         if self.pass_without_key || self.shadow {
+            self.observe(|| Event::new(limiter, EntryOutcome::Keyless, rank));
             return None;
         }
         Some(Refusal::because(match absence {
             Absence::NoPeer => Reason::NoPeer,
             _ => Reason::NoKey,
         }))
+    }
+
+    /// Notifies the observer, if there is one.
+    #[inline]
+    pub(super) fn observe<'a>(&self, event: impl FnOnce() -> Event<'a>) {
+        if let Some(observer) = &self.observer {
+            observer.decided(&event());
+        }
     }
 
     /// Returns when to retry: 0.8 to 1.2 times the setting.
@@ -79,6 +99,7 @@ impl Default for ConcurrencySettings {
             forbid_retry: None,
             random: RandomBits::default(),
             peer_warning: PeerWarning::default(),
+            observer: None,
         }
     }
 }

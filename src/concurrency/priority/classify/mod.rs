@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `priority` | the settings as users make them |
 //! | `level` | the level: from a header or a closure |
-//! | `principal` | the cohort: of a principal, or of nobody |
+//! | `principal` | the cohort: of a principal, or one after the other |
 
 mod level;
 mod principal;

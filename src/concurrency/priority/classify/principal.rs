@@ -24,7 +24,8 @@ pub trait FindCohort<Req> {
     fn cohort(&self, req: &Req) -> u8;
 }
 
-/// Spreads requests over the cohorts one after the other, whoever sends them.
+/// Spreads requests over the cohorts one after the other, without regard to their
+/// principals.
 #[derive(Clone, Default)]
 pub struct EvenlySpread {
     next: Arc<AtomicU32>,
@@ -61,7 +62,7 @@ where
     fn cohort(&self, req: &Request<B>) -> u8 {
         match self.key.key(req) {
             Some(principal) => self.cohorts.of(&principal),
-            // The first to be shed, so that nobody gains by hiding its name.
+            // The first to be shed, so that a client gains nothing by hiding its name.
             None => Rank::COHORTS - 1,
         }
     }

@@ -22,7 +22,7 @@ const HOUR: Tick = 3_600_000_000;
 /// served together or shed together, and each user is shed no more often than
 /// any other in the long run. The cohort is the SipHash-2-4 of the hour and of
 /// the principal's [encoded form](StoreKey#the-form), under a secret salt, so
-/// that nobody can choose a name with a good cohort.
+/// that no client can choose a name with a good cohort.
 ///
 /// All instances of a fleet must use the same salt and the same hour. Otherwise
 /// a request that one service keeps is shed by the next, because a principal is

@@ -33,7 +33,7 @@ pub(super) struct FleetSalt {
     known: Arc<Mutex<Known>>,
 }
 
-/// What the last answer said.
+/// The content of the last answer.
 #[derive(Clone, Copy)]
 struct Known {
     salt: [u8; 16],
@@ -102,8 +102,8 @@ impl FleetSalt {
     }
 }
 
-/// Reads the server's clock and the salt; `None` if there is no answer, or if
-/// the key holds something else.
+/// Reads the server's clock and the salt; `None` without an answer, or if the
+/// key holds another value.
 fn read(reply: Result<Value, Error>) -> Option<(Tick, [u8; 16])> {
     let Ok(Value::Array(values)) = reply else {
         return None;

@@ -318,7 +318,7 @@ mod tests {
             for nth in 0..100 {
                 let rank = Rank::new(Sheddable, nth);
                 controller.arrived(rank, window * SECOND);
-                // The limit refuses 4 %, which is no overload.
+                // The limit refuses 4 %, which does not count as an overload.
                 match nth % 25 {
                     0 => controller.refused(rank, 0),
                     _ => controller.admitted(rank, 0),

@@ -39,7 +39,7 @@ use crate::{
 /// So a step sheds a share of the load, however the load is spread over the
 /// ranks. `a` never exceeds what the service could do, so the cut-off settles
 /// after one window however large the overload is. Steps upwards start at 1 %,
-/// and double while there is no overload, so that a service recovers within ten
+/// and double in calm times, so that a service recovers within ten
 /// windows. The highest rank that has requests is never below the cut-off.
 ///
 /// Windows, the 20 ms, the 5 % in `expected` and the 1 % are those of DAGOR,

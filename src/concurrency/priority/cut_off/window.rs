@@ -1,4 +1,4 @@
-//! What happened in one window. `controller` counts into it, from all threads.
+//! The counts of one window. `controller` counts into it, from all threads.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
