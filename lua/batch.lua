@@ -19,7 +19,7 @@
 --                                 that term, and reports what was
 --   'h <cost> <max_wait> <term> <orphan> <id>'  reserves once, and holds the charge
 --                                 for so many ticks: see hold.lua
---   's <cost> <at> <mark> <refunds> <orphan> <id> <actual>'  settles a hold
+--   's <cost> <at> <mark> <refunds> <credits> <orphan> <id> <actual>'  settles a hold
 --
 -- Returns whole numbers: the instant, and for each operation, after its own number if
 -- first_charge.lua was asked to do a part of them, which it then leaves out:
@@ -30,7 +30,8 @@
 --   a lease                how much is granted, the state before it, its term, and
 --                          when the term ends
 --   a hold                 1 if it is charged, or 0; the state before it; for when it
---                          is charged, its mark, what was given back before, 1 if it is kept in the set of holds, or
+--                          is charged, its mark, what was given back before, in any
+--                          way and by credits, 1 if it is kept in the set of holds, or
 --                          0, and how many others lapsed
 --   's'                    1 if the hold was open, or 0, and how many others lapsed
 -- For a bucket that cannot be read it is UNREADABLE instead, and the state stays;
@@ -76,16 +77,16 @@ local function make_change()
         local passes, wait = reserve(state, cost, max_wait)
         if state.unreadable then return emit_unreadable(next) end
         if passes and cost > 0 or state.rewrite then rule:write(key, state, now) end
-        local at, mark, refunds, kept = now, 0, 0, 0
+        local at, mark, refunds, credits, kept = now, 0, 0, 0, 0
         if passes then
             local term, orphan, id = match(terms, '^(%d+) (%a) (%d+)$')
             reply[next], at = 1, now + wait
-            mark, refunds, kept =
+            mark, refunds, credits, kept =
                 holds.record(rule, key, state, cost, at, tonumber(term), orphan, id)
         end
         local rest = #reply
         reply[rest + 1], reply[rest + 2], reply[rest + 3] = at, mark, refunds
-        reply[rest + 4], reply[rest + 5] = kept, lapsed
+        reply[rest + 4], reply[rest + 5], reply[rest + 6] = credits, kept, lapsed
     end
 
     -- Returns how many of several equal reservations pass. After the first denial the
@@ -116,7 +117,7 @@ local function make_change()
     return function(key, operation, found)
         local verb, cost, at, mark = match(operation, '^(%S+) ?(%d*) ?(%d*) ?(%d*)')
         cost, at, mark = tonumber(cost), tonumber(at), tonumber(mark)
-        if add_rest and (verb == 'h' or verb == 's') then
+        if add_rest and match(verb, '^[hscr]$') then
             add_rest()
             add_rest = nil
         end
@@ -124,14 +125,13 @@ local function make_change()
         local state = rule:read(key, now, found)
         local next, done, changed = #reply + 1, 1, true
         if not state and verb ~= 'r' then return emit_unreadable(next) end
-        if verb == 'r' and state and state.held then
-            rule:reset(state, now)
-        elseif verb == 'r' then
-            call('DEL', key)
-            changed = false
+        if verb == 'r' then
+            holds.reset(key)
+            changed = state and state.held
+            if changed then rule:reset(state, now) else call('DEL', key) end
         elseif verb == 'c' then
             rule:credit(state, now, cost)
-            if holds then holds.count_refund(rule, key, cost) end
+            holds.count_credit(rule, key, cost)
         elseif verb == 'd' then
             rule:debit(state, now, cost)
         elseif verb == 'h' then

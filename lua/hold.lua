@@ -2,14 +2,16 @@
 -- rules. The holder's side is src/limit/redis/hold/.
 --
 -- KEYS    beside the key of a bucket the same with 'h' behind: a sorted set of the
---         open holds, '<cost> <at> <mark> <refunds> <orphan> <id>', by the instant at
---         which each one's term ends. A hold whose holder has crashed lapses then: its
---         charge is kept if `orphan` is 'k', and given back if it is 'g'. And 'r', whose
---         score is REFUNDS and what was given back to the bucket since the set began:
---         `refunds` is that sum before the charge
+--         open holds, '<cost> <at> <mark> <refunds> <credits> <orphan> <id>', by the
+--         instant at which each one's term ends. A hold whose holder has crashed lapses
+--         then: its charge is kept if `orphan` is 'k', and given back if it is 'g'. And
+--         'r' and 'c', whose scores are REFUNDS and what was given back to the bucket
+--         since the set began, in any way, and by credits: `refunds` and `credits` are
+--         these sums before the charge
 --
--- A hold is ended once: by the settlement that removes it from the set, or by the first
--- operation of a hold on its bucket after its term.
+-- A hold is ended once: by the settlement that removes it from the set, by the first
+-- operation of a hold on its bucket after its term, or by a reset of the bucket, which
+-- gives all of them back.
 
 holds = {}
 
@@ -23,26 +25,39 @@ local GRACE = 600000000
 -- Later than any term ends.
 local REFUNDS = 4503599627370496
 
--- Returns what was given back to a bucket.
-local function refunds(key)
-    local score = call('ZSCORE', key .. 'h', 'r')
+-- Returns what was given back to a bucket: all if `kind` is 'r', by credits if it is 'c'.
+local function sum(key, kind)
+    local score = call('ZSCORE', key .. 'h', kind)
     return score and tonumber(score) - REFUNDS or 0
+end
+
+local function add(key, kind, cost)
+    call('ZADD', key .. 'h', 'NX', format('%.0f', REFUNDS), kind)
+    call('ZINCRBY', key .. 'h', format('%.0f', cost), kind)
 end
 
 -- Counts what is given back to a bucket with holds. How much of a charge is still there
 -- depends on it, as on time; only the mark of a bucket of gcra.lua tells neither.
 function holds.count_refund(rule, key, cost)
     if not rule.mark or rule.queues or call('EXISTS', key .. 'h') == 0 then return end
-    call('ZADD', key .. 'h', 'NX', format('%.0f', REFUNDS), 'r')
-    call('ZINCRBY', key .. 'h', format('%.0f', cost), 'r')
+    add(key, 'r', cost)
 end
 
--- Takes back a part of the charge of a hold, or of a booking that is yet to be due.
+-- Counts a credit to a bucket with holds. It may have given back what they charged.
+function holds.count_credit(rule, key, cost)
+    holds.count_refund(rule, key, cost)
+    if call('EXISTS', key .. 'h') == 1 then add(key, 'c', cost) end
+end
+
+-- Takes back a part of the charge of a hold, or of a booking that is yet to be due: as
+-- much as no credit can have given back.
 local function release(rule, key, state, cost, hold)
     local at, mark = hold.at, hold.mark
+    cost = max(0, cost - (sum(key, 'c') - hold.credits))
+    if cost == 0 then return 0 end
     if at > now then return rule:give_back(state, now, cost, at, mark) end
     if not rule.queues and rule.mark then
-        mark = max(0, mark - (refunds(key) - hold.refunds) * rule.token)
+        mark = max(0, mark - (sum(key, 'r') - hold.refunds) * rule.token)
     end
     holds.count_refund(rule, key, cost)
     return rule:undo(state, now, cost, at, mark)
@@ -54,11 +69,19 @@ local function note(key, what, cost)
 end
 
 local function read_hold(member)
-    local cost, at, mark, before, orphan = match(member, '^(%d+) (%d+) (%d+) (%d+) (%a) ')
+    local cost, at, mark, refunds, credits, orphan =
+        match(member, '^(%d+) (%d+) (%d+) (%d+) (%d+) (%a) ')
     return {
         cost = tonumber(cost), at = tonumber(at), mark = tonumber(mark),
-        refunds = tonumber(before), orphan = orphan,
+        refunds = tonumber(refunds), credits = tonumber(credits), orphan = orphan,
     }
+end
+
+-- Gives all holds back: the bucket has nothing of their charges any more.
+function holds.reset(key)
+    local open = read_command('ZRANGEBYSCORE', key .. 'h', '-inf', format('(%.0f', REFUNDS))
+    for _, member in ipairs(open or {}) do note(key, 'given back', read_hold(member).cost) end
+    call('DEL', key .. 'h')
 end
 
 -- Ends the holds whose term is over. Returns the state, nil if it cannot be read, and
@@ -66,40 +89,39 @@ end
 function holds.lapse(rule, key, state)
     local ended = read_command('ZRANGEBYSCORE', key .. 'h', '-inf', stamp)
     if not ended then return nil, 0 end
-    local changed = false
     for _, member in ipairs(ended) do
         local hold = read_hold(member)
-        if hold.orphan == 'g' then
-            changed = release(rule, key, state, hold.cost, hold) > 0 or changed
+        local back = hold.orphan == 'g' and release(rule, key, state, hold.cost, hold) or 0
+        -- Written at once, because a log takes out one charge at a time.
+        if back > 0 and not state.unreadable then
+            rule:write(key, state, now)
+            state = rule:read(key, now)
         end
         note(key, 'lapsed', hold.cost)
     end
     if #ended > 0 then call('ZREMRANGEBYSCORE', key .. 'h', '-inf', stamp) end
-    if changed and not state.unreadable then
-        rule:write(key, state, now)
-        state = rule:read(key, now)
-    end
     return state, #ended
 end
 
 -- Keeps a charge that was made for `at`, for so many ticks from then on. Returns its
--- mark, what was given back before, and 1 if it is kept, or 0. The set outlives the term by the life of the
--- bucket, which has nothing to get back when that is over, and by GRACE, so that the
--- next hold can count what has lapsed.
+-- mark, what was given back before, in any way and by credits, and 1 if it is kept, or 0.
+-- The set outlives the term by the life of the bucket, which has nothing to get back when
+-- that is over, and by GRACE, so that the next hold can count what has lapsed.
 function holds.record(rule, key, state, cost, at, term, orphan, id)
     local set, mark = key .. 'h', rule.mark and rule:mark(state, at) or 0
-    local before = refunds(key)
+    local refunds, credits = sum(key, 'r'), sum(key, 'c')
     note(key, 'charged', cost)
     if call('ZCOUNT', set, '-inf', format('(%.0f', REFUNDS)) >= MAX_HOLDS then
         note(key, 'untracked', cost)
-        return mark, before, 0
+        return mark, refunds, credits, 0
     end
     local ends = at + term
-    local member = format('%.0f %.0f %.0f %.0f %s %s', cost, at, mark, before, orphan, id)
+    local member = format('%.0f %.0f %.0f %.0f %.0f %s %s',
+        cost, at, mark, refunds, credits, orphan, id)
     call('ZADD', set, format('%.0f', ends), member)
     local life = expiry(ends - now + GRACE) + max(0, call('PTTL', key))
     if life > call('PTTL', set) then call('PEXPIRE', set, format('%.0f', life)) end
-    return mark, before, 1
+    return mark, refunds, credits, 1
 end
 
 -- Puts the real cost in place of a charge. Returns 1 if the hold was open, or 0 if it had

@@ -52,6 +52,8 @@ pub(crate) struct Charge {
     pub(crate) mark: u64,
     /// The sum of what was given back to the bucket before.
     pub(crate) refunds: u64,
+    /// The part of it that credits gave back.
+    pub(crate) credits: u64,
 }
 
 /// A decision, and what it took, in a form that can wait in a future.

@@ -103,8 +103,8 @@ impl<'a, R: Scripted> ScriptCall<'a, R> {
             let rest = match operation {
                 // Its term, and when that ends.
                 Operation::Lease(..) => 2,
-                // Its instant, mark, refunds, whether it is kept, and what lapsed.
-                Operation::Hold(_) => 5,
+                // Its instant, mark, refunds, credits, whether it is kept, and what lapsed.
+                Operation::Hold(_) => 6,
                 Operation::Settle(..) => 1,
                 _ => 0,
             };

@@ -31,6 +31,8 @@ enum Step {
     Keep(usize),
     GiveBack(usize),
     Drop(usize),
+    Credit(Cost),
+    Reset,
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -43,35 +45,49 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => any::<usize>().prop_map(Step::Keep),
         3 => any::<usize>().prop_map(Step::GiveBack),
         1 => any::<usize>().prop_map(Step::Drop),
+        1 => (1..8_u64).prop_map(Step::Credit),
+        1 => Just(Step::Reset),
     ];
     vec(step, 1..40)
 }
 
-/// What was charged, and when: checks, and holds as far as they are settled.
+/// A change of a budget.
+#[derive(Clone, Copy)]
+enum Change {
+    Charge(Cost),
+    Credit(Cost),
+    Reset,
+}
+
+/// What happened, and when: checks, and holds as far as they are settled.
 #[derive(Default)]
-struct Ledger(Vec<(Tick, Cost)>);
+struct Ledger(Vec<(Tick, Change)>);
 
 impl Ledger {
     fn charge(&mut self, at: Tick, cost: Cost) -> usize {
-        self.0.push((at, cost));
+        self.0.push((at, Change::Charge(cost)));
         self.0.len() - 1
     }
 
     /// Under-use was never charged; over-use is charged now.
     fn settle(&mut self, entry: usize, now: Tick, actual: Cost) {
-        let charged = &mut self.0[entry].1;
+        let Change::Charge(charged) = &mut self.0[entry].1 else {
+            unreachable!("a hold is a charge");
+        };
         let over = actual.saturating_sub(*charged);
         *charged = actual.min(*charged);
         self.charge(now, over);
     }
 
-    /// Returns what a bucket has left in which all of that was charged.
+    /// Returns what a bucket has left to which all of that happened.
     fn remaining<R: Rule>(&self, rule: &R, now: Tick) -> Cost {
-        let mut entries = self.0.clone();
-        entries.sort_by_key(|(at, _)| *at);
         let mut state = R::State::default();
-        for (at, cost) in entries {
-            rule.debit(&mut state, at, cost);
+        for (at, change) in &self.0 {
+            match *change {
+                Change::Charge(cost) => rule.debit(&mut state, *at, cost),
+                Change::Credit(cost) => rule.credit(&mut state, *at, cost),
+                Change::Reset => state = R::State::default(),
+            }
         }
         rule.decide(&mut state, now, 0).remaining()
     }
@@ -85,6 +101,8 @@ struct Player<'a, R: Rule> {
     clock: &'a Manual,
     hold: &'a dyn Fn(Cost) -> Option<Hold>,
     check: &'a dyn Fn(Cost) -> bool,
+    /// A credit, or a reset.
+    give: &'a dyn Fn(Option<Cost>),
     remaining: &'a dyn Fn() -> Cost,
     ledger: Ledger,
     open: Vec<OpenHold>,
@@ -128,6 +146,14 @@ impl<R: Rule> Player<'_, R> {
             Step::Keep(hold) => self.end(hold, |estimate| estimate, Hold::keep),
             Step::GiveBack(hold) => self.end(hold, |_| 0, Hold::give_back),
             Step::Drop(hold) => self.end(hold, |_| 0, drop),
+            Step::Credit(cost) => {
+                (self.give)(Some(cost));
+                self.ledger.0.push((self.now, Change::Credit(cost)));
+            }
+            Step::Reset => {
+                (self.give)(None);
+                self.ledger.0.push((self.now, Change::Reset));
+            }
         }
     }
 
@@ -150,6 +176,14 @@ fn local<R: Rule>(rule: &R, clock: &Manual) -> Local<R, Direct, Manual> {
     Local::builder(rule.clone()).clock(clock.clone()).direct()
 }
 
+/// Credits, or resets.
+fn give<R: Rule>(limiter: &Local<R, Direct, Manual>, cost: Option<Cost>) {
+    match cost {
+        Some(cost) => limiter.credit(cost),
+        None => limiter.reset(),
+    }
+}
+
 fn clock() -> Manual {
     let clock = Manual::new();
     clock.set(START);
@@ -164,6 +198,7 @@ fn plays<R: Rule>(rule: &R, steps: &[Step]) {
         clock: &clock,
         hold: &|cost| limiter.hold(cost).ok(),
         check: &|cost| limiter.check(cost).is_admitted(),
+        give: &|cost| give(&limiter, cost),
         remaining: &|| limiter.peek().remaining(),
         ledger: Ledger::default(),
         open: Vec::new(),
@@ -198,6 +233,7 @@ fn plays_in_all<R: Rule>(rule: &R, other: &TokenBucket, steps: &[Step]) {
                 clock: &clock,
                 hold: &hold,
                 check: &check,
+                give: &|cost| give(&members.0, cost),
                 remaining: &|| members.0.peek().remaining(),
                 ledger: Ledger::default(),
                 open: Vec::new(),
@@ -209,6 +245,7 @@ fn plays_in_all<R: Rule>(rule: &R, other: &TokenBucket, steps: &[Step]) {
                 clock: &clock,
                 hold: &hold,
                 check: &check,
+                give: &|cost| give(&members.1, cost),
                 remaining: &|| members.1.peek().remaining(),
                 ledger: Ledger::default(),
                 open: Vec::new(),

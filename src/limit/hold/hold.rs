@@ -21,9 +21,9 @@ use crate::limit::{decision::Decision, rules::quota::Cost};
 /// | dropped as a `Hold<Keep>` | as for `keep` |
 /// | dropped as a `Hold<GiveBack>` | as for `give_back` |
 ///
-/// A reset in between may let a settlement leave up to the estimate more, because
-/// a bucket does not tell of it. A debt is remembered as far as
-/// [`Rule::max_debit`](crate::limit::Rule::max_debit) says.
+/// A credit in between may have given back what the hold has charged: the
+/// settlement gives back so much less, and nothing after a reset. A debt is
+/// remembered as far as [`Rule::max_debit`](crate::limit::Rule::max_debit) says.
 ///
 /// ```
 /// use sluicegate::limit::{Local, Quota, TokenBucket};

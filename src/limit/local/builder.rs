@@ -128,6 +128,7 @@ impl<R: Rule, C: Clock> LocalBuilder<R, C> {
             hasher: RandomState::new(),
             name,
             refunds: Refunds::new(),
+            credits: Refunds::new(),
             wait_queues: Mutex::default(),
         };
         Local {

@@ -41,7 +41,7 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
     /// Decides, or books within `max_wait` ticks, and returns with the decision
     /// what is needed to undo it.
     pub(super) fn charge(&self, key: u64, cost: Cost, max_wait: Tick) -> (Decision, Charge) {
-        let refunds = self.refunds.before(key);
+        let (refunds, credits) = (self.refunds.before(key), self.credits.before(key));
         self.update(key, |rule, state, now| {
             let decision = reserve(rule, state, now, cost, max_wait);
             let at = now + decision.wait_ticks().unwrap_or(0);
@@ -51,35 +51,29 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
                 at,
                 mark,
                 refunds,
+                credits,
             };
             (decision, charge)
         })
     }
 
-    /// Takes back a charge of a moment ago; see [`Rule::undo`].
+    /// Takes back a charge; see [`Rule::undo`]. Others may have given back
+    /// meanwhile: at most as much is taken back as no credit can have given back.
     pub(super) fn undo(&self, key: u64, charge: Charge) {
-        self.undo_by(key, charge, |_| charge.mark);
-    }
-
-    /// Takes back a charge that was held: others may have given back meanwhile.
-    pub(super) fn undo_held(&self, key: u64, charge: Charge) {
-        self.undo_by(key, charge, |rule| {
-            // Read after the state: what that contains is counted.
-            let refunded = self.refunds.since(key, charge.refunds);
-            rule.mark_refunded(charge.mark, refunded.wrapping_sub(charge.cost))
-        });
-    }
-
-    /// Takes back a charge with the mark that it has by now.
-    fn undo_by(&self, key: u64, charge: Charge, mark: impl Fn(&R) -> u64) {
-        let Charge { cost, at, .. } = charge;
+        let Charge { cost, at, mark, .. } = charge;
         if cost == 0 {
             return;
         }
         self.refunds.count(key, cost, || {
             self.update(key, |rule, state, now| {
-                let mark = mark(rule);
-                rule.undo(state, now, cost, at, mark)
+                // Read after the state: what that contains is counted.
+                let credited = self.credits.since(key, charge.credits);
+                let refunded = self.refunds.since(key, charge.refunds);
+                let mark = rule.mark_refunded(mark, refunded.wrapping_sub(cost));
+                let cost = cost.saturating_sub(credited);
+                if cost > 0 {
+                    rule.undo(state, now, cost, at, mark);
+                }
             });
         });
     }

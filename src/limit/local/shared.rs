@@ -15,7 +15,7 @@ use crate::{
     limit::{
         decision::Decision,
         rules::{
-            quota::Cost,
+            quota::{Cost, MAX_COST},
             rule::{Rule, reserve, take_up_to},
         },
     },
@@ -44,6 +44,8 @@ pub(super) struct Shared<R, S, C> {
     pub(super) hasher: RandomState,
     pub(super) name: Arc<str>,
     pub(super) refunds: Refunds,
+    /// The part of them that credits gave back.
+    pub(super) credits: Refunds,
     /// Locked before the bucket, by callers that book or give back a place.
     pub(super) wait_queues: Mutex<WaitQueues>,
 }
@@ -115,6 +117,11 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
 
     /// See [`Rule::credit`].
     pub(super) fn credit(&self, key: u64, cost: Cost) {
+        self.credits.count(key, cost, || self.give_back(key, cost));
+    }
+
+    /// Gives back what was charged before.
+    pub(super) fn give_back(&self, key: u64, cost: Cost) {
         self.refunds.count(key, cost, || {
             self.update(key, |rule, state, now| rule.credit(state, now, cost));
         });
@@ -131,7 +138,10 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
         // nothing back. The queues stay locked until it is gone.
         let mut queues = self.wait_queues();
         queues.clear(key);
-        self.update(key, |_, state, _| *state = R::State::default());
+        // More than any hold has charged.
+        self.credits.count(key, MAX_COST, || {
+            self.update(key, |_, state, _| *state = R::State::default());
+        });
     }
 
     /// Takes `cost`, or books it within `max_wait` ticks.

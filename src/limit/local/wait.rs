@@ -146,7 +146,7 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Drop for Booking<R, S, C> {
         let mut queues = self.shared.wait_queues();
         let free = queues.leave(self.key, &self.caller);
         if free > 0 {
-            self.shared.credit(self.key, free);
+            self.shared.give_back(self.key, free);
         }
     }
 }

@@ -19,6 +19,7 @@ const NO_CHARGE: Charge = Charge {
     at: 0,
     mark: 0,
     refunds: 0,
+    credits: 0,
 };
 
 /// The bucket of a tier's limiter; a blocked tier has none, and always denies.

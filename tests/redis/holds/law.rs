@@ -109,7 +109,7 @@ impl<R: Scripted> Player<'_, R> {
             id: self.ids,
         };
         let (held, numbers) = self.ask(Operation::Hold(request));
-        let [at, mark, refunds, kept, lapsed] = numbers[..] else {
+        let [at, mark, refunds, credits, kept, lapsed] = numbers[..] else {
             panic!("{numbers:?}");
         };
         assert_eq!(lapsed, 0);
@@ -120,6 +120,7 @@ impl<R: Scripted> Player<'_, R> {
                 at,
                 mark,
                 refunds,
+                credits,
             };
             self.open.push((self.ledger.len(), record));
             self.ledger.push((self.now, cost));

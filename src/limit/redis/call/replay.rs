@@ -36,7 +36,7 @@ pub(crate) struct ReadBucket<S> {
 
 /// How the script knows the charge of a hold. If it keeps a record of it, with
 /// what was given back to the bucket before.
-type HeldAs = (ChargeId, Option<u64>);
+type HeldAs = (ChargeId, Option<(u64, u64)>);
 
 /// A bucket that had to deny: its state then, and when that was.
 pub(crate) struct Denial<'a, S> {
@@ -185,7 +185,7 @@ impl<S> ReadBucket<S> {
             decision,
             taken,
             charge: held.map(|(charge, _)| charge).or(charge),
-            held: held.and_then(|(_, refunds)| refunds),
+            held: held.and_then(|(_, given_back)| given_back),
             lapsed: self.lapsed,
         })
     }
@@ -211,9 +211,10 @@ fn read_hold(
 ) -> Result<(Option<HeldAs>, u32), Error> {
     let held = match operation {
         Operation::Hold(_) => {
-            let (due, mark, refunds) = (number()?, number()?, number()?);
+            let (due, mark) = (number()?, number()?);
+            let given_back = (number()?, number()?);
             let is_kept = number()? == 1;
-            Some((ChargeId { due, mark }, is_kept.then_some(refunds)))
+            Some((ChargeId { due, mark }, is_kept.then_some(given_back)))
         }
         Operation::Settle(..) => None,
         _ => return Ok((None, 0)),

@@ -52,9 +52,9 @@ pub(crate) struct BucketReply {
     /// Identifies what was taken, so that it can be given back or undone;
     /// `None` after a denial.
     pub(crate) charge: Option<ChargeId>,
-    /// Of a charge that the script keeps until it is settled: the sum of what was
-    /// given back to the bucket before.
-    pub(crate) held: Option<u64>,
+    /// Of a charge that the script keeps until it is settled: the sums of what was
+    /// given back to the bucket before, in any way and by credits.
+    pub(crate) held: Option<(u64, u64)>,
     /// How many holds of other requests lapsed.
     pub(crate) lapsed: u32,
 }

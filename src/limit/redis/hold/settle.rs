@@ -32,17 +32,18 @@ impl<R: Scripted> RequestQueue<R> {
         self: &Arc<Self>,
         bucket: &Bucket,
         request: HoldRequest,
-        (charge, held): (ChargeId, Option<u64>),
+        (charge, held): (ChargeId, Option<(u64, u64)>),
         actual: Cost,
     ) {
         let ChargeId { due: at, mark } = charge;
         let operation = match (held, request.cost.checked_sub(actual)) {
-            (Some(refunds), _) => {
+            (Some((refunds, credits)), _) => {
                 let record = HoldRecord {
                     request,
                     at,
                     mark,
                     refunds,
+                    credits,
                 };
                 Operation::Settle(record, actual)
             }

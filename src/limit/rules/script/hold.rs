@@ -33,6 +33,8 @@ pub struct HoldRecord {
     pub mark: u64,
     /// The sum of what was given back to the bucket before.
     pub refunds: u64,
+    /// The part of it that credits gave back.
+    pub credits: u64,
 }
 
 impl HoldRequest {
@@ -63,10 +65,11 @@ impl HoldRecord {
             at,
             mark,
             refunds,
+            credits,
         } = self;
         let (cost, actual) = (request.cost.min(MAX_COST), actual.min(MAX_COST));
         let orphan = request.orphan();
         let id = request.id;
-        format!("s {cost} {at} {mark} {refunds} {orphan} {id} {actual}")
+        format!("s {cost} {at} {mark} {refunds} {credits} {orphan} {id} {actual}")
     }
 }
