@@ -17,6 +17,7 @@ mod cases;
 mod engine;
 mod faults;
 mod fleet;
+mod holds;
 mod law;
 mod leases;
 mod moves;

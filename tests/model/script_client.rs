@@ -105,6 +105,7 @@ impl<R: Scripted> ScriptClient<R> {
         let (script, call) = (usize::from(several), Call::of(&call));
         let before = self.stores.get(store);
         let (after, reply) = self.engine.run(script, &call, before, clock)?;
+        after.all_expire()?;
         let numbers: Vec<u64> = reply.iter().map(|it| *it as u64).collect();
         let [_, count, ..] = numbers[..] else {
             return Err(format!("a reply of {reply:?}"));

@@ -73,11 +73,13 @@ impl Store {
         self.0.remove(key).is_some()
     }
 
-    /// A key that never expires.
-    pub(crate) fn everlasting(&self) -> Option<&[u8]> {
+    /// Checks that each key expires.
+    pub(crate) fn all_expire(&self) -> Result<(), String> {
         let mut items = self.0.iter();
-        let (key, _) = items.find(|(_, item)| item.dies.is_none())?;
-        Some(key)
+        match items.find(|(_, item)| item.dies.is_none()) {
+            Some((key, _)) => Err(format!("{} never expires", String::from_utf8_lossy(key))),
+            None => Ok(()),
+        }
     }
 
     /// Drops what has expired at `now`.

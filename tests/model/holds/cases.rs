@@ -1,0 +1,150 @@
+//! The searches of holds.
+
+use sluicegate::{
+    clock::Tick,
+    limit::{FixedWindow, LeakyBucket, Quota, Scripted, SlidingLog, SlidingWindow, TokenBucket},
+};
+
+use super::{client::script, plan::Plan, world::Holders};
+use crate::{
+    cases::{Edit, Form, SIZE},
+    plan::SECOND,
+    search::{Report, search},
+};
+
+/// A search under a name.
+pub(crate) struct Case {
+    pub(crate) name: String,
+    run: Box<dyn Fn(Edit<'_>, bool) -> Report>,
+}
+
+impl Case {
+    fn new<R: Scripted + 'static>(name: String, plan: Plan, rule: R, adds_up: bool) -> Self {
+        let run = move |edit: Edit<'_>, once| {
+            let mut source = edit(script::<R>());
+            if let Some(most) = plan.max_holds {
+                let (from, to) = ("MAX_HOLDS = 64", format!("MAX_HOLDS = {most}"));
+                assert_eq!(source.matches(from).count(), 1);
+                source = source.replace(from, &to);
+            }
+            search(
+                &mut Holders::new(plan.clone(), rule.clone(), adds_up, source),
+                once,
+            )
+        };
+        let run = Box::new(run);
+        Self { name, run }
+    }
+
+    /// Searches it all, or until a law is broken if `once`.
+    pub(crate) fn run(&self, edit: Edit<'_>, once: bool) -> Report {
+        (self.run)(edit, once)
+    }
+}
+
+/// So many quarters of a second.
+fn quarters(form: Form) -> Vec<Tick> {
+    let quarters = form.of(vec![0, 1, 3, 5], (0..=6).collect());
+    quarters.into_iter().map(|it| it * SECOND / 4).collect()
+}
+
+/// Holds of a part, which end in another quarter.
+fn plan(form: Form) -> Plan {
+    Plan {
+        instants: quarters(form),
+        term: SECOND / 2,
+        estimates: form.of(vec![3], vec![2, 3]),
+        holds: form.of(2, 3),
+        actuals: vec![0, 4],
+        checks: vec![3],
+        gives_back: form.of(vec![true], vec![true, false]),
+        events: form.of(1, 2),
+        ..Plan::default()
+    }
+}
+
+fn plans(form: Form) -> Vec<(&'static str, Plan)> {
+    vec![
+        (
+            "crashes",
+            Plan {
+                crashes: true,
+                ..plan(form)
+            },
+        ),
+        (
+            "kept orphans",
+            Plan {
+                crashes: true,
+                delays: true,
+                gives_back: vec![false],
+                ..plan(form)
+            },
+        ),
+        (
+            "late messages",
+            Plan {
+                delays: true,
+                repeats: true,
+                ..plan(form)
+            },
+        ),
+        (
+            "untracked holds",
+            Plan {
+                crashes: true,
+                max_holds: Some(1),
+                ..plan(form)
+            },
+        ),
+        (
+            "long silences",
+            Plan {
+                // Beyond the grace, and twice.
+                instants: [0, 1, 2_421, 4_900].map(|it| it * SECOND / 4).to_vec(),
+                delays: true,
+                ..plan(form)
+            },
+        ),
+        (
+            "credits",
+            Plan {
+                credits: vec![2],
+                ..plan(form)
+            },
+        ),
+        (
+            "resets",
+            Plan {
+                resets: true,
+                ..plan(form)
+            },
+        ),
+    ]
+}
+
+/// `adds_up` if a charge can be taken back whatever came since.
+fn of_rule<R: Scripted + 'static>(name: &str, rule: &R, adds_up: bool, form: Form) -> Vec<Case> {
+    let case = |(what, plan)| Case::new(format!("{name}: {what}"), plan, rule.clone(), adds_up);
+    plans(form).into_iter().map(case).collect()
+}
+
+pub(crate) fn buckets(form: Form) -> Vec<Case> {
+    let quota = Quota::per_second(4).burst(SIZE);
+    let mut cases = of_rule("bucket", &TokenBucket::new(quota), false, form);
+    if form.0 {
+        cases.extend(of_rule("meter", &LeakyBucket::meter(quota), false, form));
+    }
+    cases
+}
+
+pub(crate) fn windows(form: Form) -> Vec<Case> {
+    let quota = Quota::per_second(SIZE);
+    let mut cases = of_rule("fixed", &FixedWindow::new(quota), true, form);
+    cases.extend(of_rule("sliding", &SlidingWindow::new(quota), true, form));
+    cases
+}
+
+pub(crate) fn logs(form: Form) -> Vec<Case> {
+    of_rule("log", &SlidingLog::new(Quota::per_second(SIZE)), true, form)
+}
