@@ -1,13 +1,8 @@
 //! Serves until a signal stops it.
 
-use std::{future::IntoFuture, io, net::SocketAddr, process::ExitCode, time::Duration};
+use std::{net::SocketAddr, process::ExitCode};
 
-use tokio::{
-    net::TcpListener,
-    signal::unix::{Signal, SignalKind, signal},
-    task::JoinHandle,
-    time,
-};
+use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::{
     demo,
@@ -22,57 +17,35 @@ use crate::{
 pub(crate) async fn serve(settings: &Serve) -> Result<ExitCode, Refused> {
     let listener = TcpListener::bind(&settings.listen).await;
     let listener = listener.map_err(|error| Refused::new("--listen", error))?;
-    let mut signals = Signals::new().map_err(|error| Refused::new("--listen", error))?;
-    let worker = Worker::start(settings).await?;
+    let Worker { context, channels } = Worker::start(settings).await?;
+    let drain = context.drain.clone();
+    // Before the greeting: a reader of it may send a signal at once.
+    drain.listen().expect("signals can be handled");
     let address = listener.local_addr().expect("a listener has an address");
     let export = Export {
-        context: worker.context.clone(),
-        channels: worker.channels(),
+        context: context.clone(),
+        channels: channels.clone(),
     };
-    let app = http::routes(&worker.context, export);
-    let context = worker.context.clone();
-    let server = axum::serve(listener, app)
-        .with_graceful_shutdown(async move { context.stopped().await })
-        .into_future();
-    let server = tokio::spawn(server);
+    let app = http::routes(&context, export);
+    let server = axum::serve(listener, app).with_graceful_shutdown(drain.signalled());
     live::print(&greeting(address, settings));
     let extras = [
-        tokio::spawn(live::watch(worker.context.clone(), worker.channels())),
+        tokio::spawn(live::watch(context, channels)),
         tokio::spawn(demo(address, settings.demo)),
     ];
-    signals.next().await;
+    let served = drain.serve(server).await;
     extras.iter().for_each(JoinHandle::abort);
-    tokio::select! {
-        code = drain(worker, server, settings.drain) => Ok(code),
-        () = signals.next() => Ok(ExitCode::FAILURE),
-    }
+    let report = served.map_err(|error| Refused::new("--listen", error))?;
+    live::print(&format!("{report}\n"));
+    Ok(match report.is_clean() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
 }
 
 async fn demo(address: SocketAddr, rate: u32) {
     if rate > 0 {
         demo::run(address, rate).await;
-    }
-}
-
-/// Stops accepting, finishes what is begun, and gives the rest back.
-async fn drain(
-    worker: Worker,
-    mut server: JoinHandle<io::Result<()>>,
-    budget: Duration,
-) -> ExitCode {
-    worker.stop();
-    if time::timeout(budget / 2, &mut server).await.is_err() {
-        server.abort();
-    }
-    match worker.drain(budget / 2).await {
-        false => {
-            live::print("drained\n");
-            ExitCode::SUCCESS
-        }
-        true => {
-            live::print("stopped: some events were cut off, and will be taken over\n");
-            ExitCode::FAILURE
-        }
     }
 }
 
@@ -88,27 +61,4 @@ fn greeting(address: SocketAddr, settings: &Serve) -> String {
          curl http://{address}/dead-letters\n\
          curl http://{address}/totals\n\n"
     )
-}
-
-/// Listens for Ctrl-C and SIGTERM, from when it is created.
-#[derive(Debug)]
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    fn new() -> io::Result<Self> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
 }

@@ -101,6 +101,11 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
     pub(crate) drain: Duration,
 
+    /// Part of that time in which requests are still served, so that load balancers
+    /// notice that /readyz fails
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = humantime::parse_duration)]
+    pub(crate) lame_duck: Duration,
+
     /// Orders a second that the worker sends to itself
     #[arg(long, value_name = "RATE", default_value_t = 0)]
     pub(crate) demo: u32,

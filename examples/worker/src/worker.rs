@@ -4,14 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use sluicegate::{
     deadline::Registry,
+    drain::Drain,
     redis::{self, Connection},
 };
-use tokio::sync::{Notify, watch};
 
 use crate::{
     live,
     marks::{Marks, MarksAt},
-    pipeline::{Backlog, Channels, Context, Gauges, Pipeline},
+    pipeline::{self, Backlog, Channels, Context},
     provider::Provider,
     refused::Refused,
     settings::Serve,
@@ -22,8 +22,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Worker {
     pub(crate) context: Context,
-    pipeline: Pipeline,
-    stop: watch::Sender<bool>,
+    pub(crate) channels: Channels,
 }
 
 impl Worker {
@@ -35,47 +34,52 @@ impl Worker {
         let marks = Marks::open(at, redis.as_ref(), settings.lease, takeover).await?;
         let books = settings.provider_books.as_deref();
         let provider = Provider::open(settings.charge_time, settings.fail_rate, books);
-        let (stop, stopping) = watch::channel(false);
         let context = Context {
             store,
             marks,
             provider: provider.map_err(|error| Refused::new("--provider-books", error))?,
             deadlines: deadlines(settings.max_pending, redis.as_ref()),
             policy: settings.policy(),
-            gauges: Arc::new(Gauges::default()),
+            gauges: Arc::default(),
             backlog: Arc::new(Backlog::new(settings.max_pending, 0)),
-            wake: Arc::new(Notify::new()),
-            stopping,
+            wake: Arc::default(),
+            drain: drain(settings)?,
         };
         let counted = live::look(&context).await;
         counted.map_err(|error| Refused::new("--database", error))?;
-        let pipeline = Pipeline::start(&context, settings.sizes());
-        Ok(Self {
-            context,
-            pipeline,
-            stop,
-        })
+        close_at_end(&context, settings.drain);
+        let channels = pipeline::start(&context, settings.sizes());
+        Ok(Self { context, channels })
     }
+}
 
-    pub(crate) fn channels(&self) -> Channels {
-        self.pipeline.channels()
-    }
+/// Each of the last two stages of a drain gets a tenth of the budget, and no more than
+/// this.
+const LONGEST_LAST_STAGE: Duration = Duration::from_secs(1);
 
-    /// Begins nothing new.
-    pub(crate) fn stop(&self) {
-        self.stop.send_replace(true);
-    }
+fn drain(settings: &Serve) -> Result<Drain, Refused> {
+    let last = (settings.drain / 10).min(LONGEST_LAST_STAGE);
+    let drain = Drain::builder()
+        .budget(settings.drain)
+        .lame_duck(settings.lame_duck)
+        .cancelling(last)
+        .closing(last);
+    drain
+        .try_build()
+        .map_err(|error| Refused::new("--drain", error))
+}
 
-    /// Finishes what is begun, within this time, gives the rest back, and closes the
-    /// database. Returns whether something was cut off.
-    pub(crate) async fn drain(self, budget: Duration) -> bool {
-        self.stop();
-        let was_late = self.pipeline.stop(budget).await;
-        // Work that goes on without its pool.
-        let left = self.context.marks.drain(budget).await;
-        self.context.store.close().await;
-        was_late || left > 0
-    }
+/// Waits at the end of the drain for work that goes on without its pool, and closes
+/// the database.
+fn close_at_end(context: &Context, budget: Duration) {
+    let (marks, store) = (context.marks.clone(), context.store.clone());
+    let work = async move {
+        marks.drain(budget).await;
+    };
+    context.drain.at_end("work in the background", work);
+    context
+        .drain
+        .at_end("database", async move { store.close().await });
 }
 
 async fn connect(url: Option<&str>) -> Result<Option<Connection>, Refused> {

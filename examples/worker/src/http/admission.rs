@@ -4,19 +4,44 @@
 use std::time::Duration;
 
 use super::problem::Problem;
-use crate::pipeline::{Context, Counters, Reserved};
+use crate::{
+    pipeline::{Context, Counters, Reserved},
+    store::{Accepted, Request},
+};
 
 /// The bounds of the time that a client is told.
 const SHORTEST: f64 = 1.0;
 const LONGEST: f64 = 60.0;
 
+/// A request that may be written, or was before.
+#[derive(Debug)]
+pub(super) enum Admission {
+    /// There is a place for it.
+    New(Reserved),
+    /// There is none, and it needs none, because its key is known.
+    Known(Accepted),
+}
+
 impl Context {
-    /// Reserves a place in the outbox.
-    pub(super) fn admit(&self) -> Result<Reserved, Problem> {
-        self.backlog.reserve().ok_or_else(|| {
-            let most = self.backlog.most();
-            self.busy(format!("{most} events are pending, and no more may be"))
-        })
+    /// Reserves a place in the outbox for a request.
+    pub(super) async fn admit(&self, request: &Request) -> Result<Admission, Problem> {
+        match self.backlog.reserve() {
+            Some(reserved) => Ok(Admission::New(reserved)),
+            None => match self.store.known(request).await? {
+                Some(known) => Ok(Admission::Known(known)),
+                None => Err(self.full()),
+            },
+        }
+    }
+
+    /// Reserves a place in the outbox for an event that exists.
+    pub(super) fn reserve(&self) -> Result<Reserved, Problem> {
+        self.backlog.reserve().ok_or_else(|| self.full())
+    }
+
+    fn full(&self) -> Problem {
+        let most = self.backlog.most();
+        self.busy(format!("{most} events are pending, and no more may be"))
     }
 
     /// Returns the problem of a request for which there is no room.

@@ -8,14 +8,15 @@ use axum::{
 use sluicegate::idempotency::Fingerprint;
 
 use super::{
+    admission::Admission,
     keys,
-    orders::{accepted, unknown},
+    orders::{respond, unknown},
     problem::Problem,
     state::App,
 };
 use crate::{
     event::Reason,
-    pipeline::{Context, Counters},
+    pipeline::{Context, Counters, Reserved},
     store::{Accepted, NewCancel, NotCancelled},
 };
 
@@ -28,22 +29,34 @@ pub(super) async fn cancel(
     let Path(order) = order?;
     let fingerprint = Fingerprint::of(order.to_be_bytes());
     let request = keys::request(&headers, "/orders/{id}/cancel", fingerprint)?;
-    let reserved = context.admit()?;
-    let cancelled = context.store.cancel(&NewCancel { request, order }).await;
-    let (done, was_buried) = cancelled.map_err(|error| refused(order, error))?;
-    match done {
-        Accepted::New(event) => {
-            Counters::add(&context.gauges.counters.accepted);
-            reserved.written();
-            stop_order(&context, order, was_buried).await;
-            Ok(accepted(event, order, false))
-        }
-        Accepted::Known(event) => {
-            Counters::add(&context.gauges.counters.replayed);
-            Ok(accepted(event, order, true))
-        }
+    let accepted = match context.admit(&request).await? {
+        Admission::Known(known) => known,
+        Admission::New(reserved) => write(&context, NewCancel { request, order }, reserved).await?,
+    };
+    match accepted {
+        Accepted::New(event) => Ok(respond(event, order, false)),
+        Accepted::Known(event) => Ok(respond(event, order, true)),
         Accepted::KeyReused => Err(keys::reused()),
     }
+}
+
+/// Writes the event of a cancellation, unless its key is known.
+async fn write(
+    context: &Context,
+    cancel: NewCancel,
+    reserved: Reserved,
+) -> Result<Accepted, Problem> {
+    let order = cancel.order;
+    let written = context.store.cancel(&cancel).await;
+    let (accepted, was_buried) = written.map_err(|error| refused(order, error))?;
+    if let Accepted::New(_) = accepted {
+        Counters::add(&context.gauges.counters.accepted);
+        reserved.written();
+        stop_order(context, order, was_buried).await;
+    } else {
+        Counters::add(&context.gauges.counters.replayed);
+    }
+    Ok(accepted)
 }
 
 /// Tells the order's own event, if a worker holds it. Nothing depends on that: an

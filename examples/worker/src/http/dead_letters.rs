@@ -109,7 +109,7 @@ pub(super) async fn retry_page(
 
 /// A dead letter that is put back is pending again, so it needs a place.
 async fn put_back(context: &Context, event: i64) -> Result<PutBack, Problem> {
-    let reserved = context.admit()?;
+    let reserved = context.reserve()?;
     let done = context.store.put_back(event).await?;
     if done == PutBack::Done {
         reserved.written();

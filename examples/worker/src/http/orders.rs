@@ -12,7 +12,7 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use sluicegate::idempotency::Fingerprint;
 
-use super::{keys, problem::Problem, state::App};
+use super::{admission::Admission, keys, problem::Problem, state::App};
 use crate::{
     event::Content,
     store::{Accepted, Found, NewOrder},
@@ -47,15 +47,20 @@ pub(super) async fn place(
     let Json(posted) = body?;
     posted.check()?;
     let request = keys::request(&headers, "/orders", posted.fingerprint())?;
-    let reserved = app.context.admit()?;
-    let order = NewOrder {
-        deadline: app.deadline(&request, posted.within_ms).await?,
-        content: posted.into_content(),
-        request,
+    let accepted = match app.context.admit(&request).await? {
+        Admission::Known(known) => known,
+        Admission::New(reserved) => {
+            let order = NewOrder {
+                deadline: app.deadline(&request, posted.within_ms).await?,
+                content: posted.into_content(),
+                request,
+            };
+            app.write(order, reserved).await?
+        }
     };
-    match app.write(order, reserved).await? {
-        Accepted::New(id) => Ok(accepted(id, id, false)),
-        Accepted::Known(id) => Ok(accepted(id, id, true)),
+    match accepted {
+        Accepted::New(id) => Ok(respond(id, id, false)),
+        Accepted::Known(id) => Ok(respond(id, id, true)),
         Accepted::KeyReused => Err(keys::reused()),
     }
 }
@@ -76,7 +81,7 @@ pub(super) fn unknown(order: i64) -> Problem {
 }
 
 /// Returns the response to a request that is in the outbox, now or since before.
-pub(super) fn accepted(event: i64, order: i64, is_replayed: bool) -> Response {
+pub(super) fn respond(event: i64, order: i64, is_replayed: bool) -> Response {
     let location = [(header::LOCATION, format!("/orders/{order}"))];
     let receipt = Json(Receipt { event, order });
     let mut response = (StatusCode::ACCEPTED, location, receipt).into_response();

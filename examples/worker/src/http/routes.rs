@@ -3,7 +3,7 @@
 use axum::{
     Json, Router,
     extract::{DefaultBodyLimit, State},
-    http::{StatusCode, header},
+    http::header,
     response::IntoResponse,
     routing::{get, post},
 };
@@ -32,10 +32,11 @@ pub(crate) fn routes(context: &Context, export: Export) -> Router {
         .route("/dead-letters/{event}/retry", post(dead_letters::retry))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(RedLayer::server(&requests))
+        .layer(context.drain.layer())
         .route("/totals", get(totals))
         .route("/metrics", get(scrape))
         .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(ready))
+        .route("/readyz", context.drain.readiness().route())
         .with_state(App::new(context, metrics))
 }
 
@@ -56,12 +57,4 @@ async fn scrape(State(app): State<App>) -> impl IntoResponse {
     written.expect("a String takes any text");
     let open_metrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(header::CONTENT_TYPE, open_metrics)], body)
-}
-
-/// `GET /readyz` fails once the worker stops, so that no more requests are sent.
-async fn ready(State(app): State<App>) -> (StatusCode, &'static str) {
-    match app.context.is_stopping() {
-        true => (StatusCode::SERVICE_UNAVAILABLE, "stopping\n"),
-        false => (StatusCode::OK, "ready\n"),
-    }
 }

@@ -2,8 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use sluicegate::deadline::Registry;
-use tokio::sync::{Notify, watch};
+use sluicegate::{
+    deadline::Registry,
+    drain::{Drain, Stage},
+};
+use tokio::sync::Notify;
 
 use super::{backlog::Backlog, gauges::Gauges};
 use crate::{event::Backoff, marks::Marks, provider::Provider, store::Store};
@@ -34,20 +37,13 @@ pub(crate) struct Context {
     pub(crate) backlog: Arc<Backlog>,
     /// Tells the dispatcher that an event may be due.
     pub(crate) wake: Arc<Notify>,
-    /// Whether the pipeline stops: what is begun is finished, the rest given back.
-    pub(crate) stopping: watch::Receiver<bool>,
+    /// Stops the pipeline: what is begun is finished, the rest given back.
+    pub(crate) drain: Drain,
 }
 
 impl Context {
     /// Returns whether nothing new is begun.
-    pub(crate) fn is_stopping(&self) -> bool {
-        *self.stopping.borrow()
-    }
-
-    /// Waits until nothing new is begun.
-    pub(crate) async fn stopped(&self) {
-        let mut stopping = self.stopping.clone();
-        // An error means that the sender is gone, and the process about to end.
-        let _ = stopping.wait_for(|is_stopping| *is_stopping).await;
+    pub(super) fn is_stopping(&self) -> bool {
+        self.drain.stage() >= Stage::Draining
     }
 }

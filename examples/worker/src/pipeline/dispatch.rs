@@ -44,7 +44,7 @@ async fn pause(context: &Context) {
     let pause = pause.clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
     tokio::select! {
         () = context.wake.notified() => {}
-        () = context.stopped() => {}
+        () = context.drain.signalled() => {}
         () = time::sleep(pause) => {}
     }
 }

@@ -24,6 +24,6 @@ mod settle;
 pub(crate) use self::{
     backlog::{Backlog, Reserved},
     context::{Context, Policy},
-    gauges::{Counters, Depths, Gauges, Stage},
-    run::{Channels, Pipeline, Sizes},
+    gauges::{Counters, Depths, Stage},
+    run::{Channels, Sizes, start},
 };

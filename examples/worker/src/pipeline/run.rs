@@ -1,12 +1,8 @@
-//! Starts and stops the pipeline.
-
-use std::time::Duration;
+//! Starts the pipeline.
 
 use async_channel::{Receiver, bounded};
-use tokio::{
-    task::{JoinHandle, JoinSet},
-    time,
-};
+use tokio::task::JoinSet;
+use tracing::error;
 
 use super::{
     charge::charge,
@@ -27,16 +23,6 @@ pub(crate) struct Sizes {
     pub(crate) pools: [usize; 3],
 }
 
-/// The tasks of the pipeline.
-#[derive(Debug)]
-pub(crate) struct Pipeline {
-    /// The dispatcher and the pools.
-    tasks: JoinSet<()>,
-    /// Keeps the hold of events alive.
-    hold: JoinHandle<()>,
-    channels: Channels,
-}
-
 /// Looks at the channels. It does not keep them open.
 #[derive(Clone, Debug)]
 pub(crate) struct Channels {
@@ -45,53 +31,45 @@ pub(crate) struct Channels {
     settle: Receiver<Booking>,
 }
 
-impl Pipeline {
-    /// Starts the dispatcher and the pools.
-    pub(crate) fn start(context: &Context, sizes: Sizes) -> Self {
-        let mut tasks = JoinSet::new();
-        let (to_prepare, prepare_from) = bounded(sizes.channel);
-        let (to_charge, charge_from) = bounded(sizes.channel);
-        let (to_settle, settle_from) = bounded(sizes.channel);
-        let [prepares, charges, settles] = sizes.pools;
-        tasks.spawn(dispatch(context.clone(), to_prepare));
-        let ends = (&prepare_from, &to_charge);
-        pool::start(
-            &mut tasks,
-            (Stage::Prepare, prepares),
-            context,
-            ends,
-            prepare,
-        );
-        let ends = (&charge_from, &to_settle);
-        pool::start(&mut tasks, (Stage::Charge, charges), context, ends, charge);
-        for _ in 0..settles {
-            tasks.spawn(settle(context.clone(), settle_from.clone()));
-        }
-        Self {
-            tasks,
-            hold: tokio::spawn(hold(context.clone())),
-            channels: Channels {
-                prepare: prepare_from,
-                charge: charge_from,
-                settle: settle_from,
-            },
-        }
+/// Starts the dispatcher and the pools, and returns their channels. The drain waits for
+/// them, and they stop with it.
+pub(crate) fn start(context: &Context, sizes: Sizes) -> Channels {
+    let mut tasks = JoinSet::new();
+    let (to_prepare, prepare_from) = bounded(sizes.channel);
+    let (to_charge, charge_from) = bounded(sizes.channel);
+    let (to_settle, settle_from) = bounded(sizes.channel);
+    let [prepares, charges, settles] = sizes.pools;
+    tasks.spawn(dispatch(context.clone(), to_prepare));
+    let (pool, ends) = ((Stage::Prepare, prepares), (&prepare_from, &to_charge));
+    pool::start(&mut tasks, pool, context, ends, prepare);
+    let (pool, ends) = ((Stage::Charge, charges), (&charge_from, &to_settle));
+    pool::start(&mut tasks, pool, context, ends, charge);
+    for _ in 0..settles {
+        tasks.spawn(settle(context.clone(), settle_from.clone()));
     }
-
-    /// Returns what looks at the channels.
-    pub(crate) fn channels(&self) -> Channels {
-        self.channels.clone()
+    let guard = context.drain.guard("pipeline");
+    tokio::spawn(guard.run(run(context.clone(), tasks)));
+    Channels {
+        prepare: prepare_from,
+        charge: charge_from,
+        settle: settle_from,
     }
+}
 
-    /// Waits until all tasks have ended, which they do once the context is stopping.
-    /// Those that take longer than this are aborted: the holds of their events
-    /// lapse. Returns whether there were any.
-    pub(crate) async fn stop(mut self, budget: Duration) -> bool {
-        let ended = async { while self.tasks.join_next().await.is_some() {} };
-        let was_late = time::timeout(budget, ended).await.is_err();
-        self.tasks.shutdown().await;
-        self.hold.abort();
-        was_late
+/// Holds the events of the tasks until all have ended. If the drain aborts, this is
+/// dropped, and the tasks with it: the holds of their events lapse.
+async fn run(context: Context, mut tasks: JoinSet<()>) {
+    let ended = async {
+        while let Some(ended) = tasks.join_next().await {
+            if let Err(error) = ended {
+                error!(%error, "a task of the pipeline panicked, so the worker stops");
+                context.drain.begin();
+            }
+        }
+    };
+    tokio::select! {
+        () = ended => {}
+        () = hold(context.clone()) => {}
     }
 }
 

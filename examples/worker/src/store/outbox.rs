@@ -1,7 +1,8 @@
 //! Writes rows of the outbox, whose keys are those of the requests.
 
-use sqlx::{Any, Row, Transaction};
+use sqlx::{Any, Executor, Row, Transaction};
 
+use super::open::Store;
 use crate::{
     event::{Content, Kind, Progress},
     time,
@@ -62,22 +63,32 @@ pub(super) async fn insert(
         .await?;
     match new {
         Some(id) => Ok(Accepted::New(id)),
-        None => known(transaction, event.request).await,
+        None => known(&mut **transaction, event.request)
+            .await?
+            .ok_or(sqlx::Error::RowNotFound),
     }
 }
 
-async fn known(
-    transaction: &mut Transaction<'_, Any>,
+/// Returns the answer to a request whose key is known; `None` if it is new.
+async fn known<'e>(
+    executor: impl Executor<'e, Database = Any>,
     request: &Request,
-) -> Result<Accepted, sqlx::Error> {
-    let row = sqlx::query("SELECT id, fingerprint FROM outbox WHERE name = $1");
-    let row = row
-        .bind(&request.name)
-        .fetch_one(&mut **transaction)
-        .await?;
+) -> Result<Option<Accepted>, sqlx::Error> {
+    let find = sqlx::query("SELECT id, fingerprint FROM outbox WHERE name = $1");
+    let find = find.bind(&request.name);
+    let Some(row) = find.fetch_optional(executor).await? else {
+        return Ok(None);
+    };
     let fingerprint: String = row.try_get("fingerprint")?;
-    Ok(match fingerprint == request.fingerprint {
+    Ok(Some(match fingerprint == request.fingerprint {
         true => Accepted::Known(row.try_get("id")?),
         false => Accepted::KeyReused,
-    })
+    }))
+}
+
+impl Store {
+    /// Returns the answer to a request that was accepted before; `None` if it was not.
+    pub(crate) async fn known(&self, request: &Request) -> Result<Option<Accepted>, sqlx::Error> {
+        known(&self.read, request).await
+    }
 }

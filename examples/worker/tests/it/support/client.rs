@@ -113,4 +113,11 @@ impl Client {
         let is_settled = |answer: &Answer| answer.json()["pending"] == 0;
         self.until("/totals", is_settled).await;
     }
+
+    /// Waits until the worker accepts no connections.
+    pub(crate) async fn until_gone(&self) {
+        while self.get("/healthz").await.is_some() {
+            time::sleep(Duration::from_millis(10)).await;
+        }
+    }
 }
