@@ -65,7 +65,10 @@ async fn an_order_that_is_settled_is_completed_first() {
 #[tokio::test]
 async fn a_second_signal_cuts_a_charge_off_and_its_outcome_is_unknown() {
     let folder = Folder::new();
-    let worker = Worker::start(&folder, &["--charge-time", "1h", "--drain", "1h"]);
+    let worker = Worker::start(
+        &folder,
+        &["--charge-time", "1h", "--drain", "1h", "--lease", "100ms"],
+    );
     let client = Client::new(worker.address);
     client.post("/orders", Some("1"), BOOK).await;
     in_stage(&client, "charge").await;
