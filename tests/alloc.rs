@@ -28,6 +28,7 @@ use http_body_util::{BodyExt, Full};
 use sluicegate::{
     client::RetryLayer,
     clock::Manual,
+    concurrency::{self, Adaptive, Ask, ConcurrencyLayer, Entry, Queue, WorkEnd},
     deadline::{self, EnforceDeadlineLayer, Event, Form, PropagateDeadlineLayer},
     idempotency::{
         self, Claim, ClaimRequest, Fingerprint, IdempotencyLayer, LeaseStatus, Record, RecordError,
@@ -87,6 +88,9 @@ fn main() {
     counting_a_request_takes_no_allocation_but_the_body_that_axum_boxes();
     a_series_takes_at_most_a_kibibyte();
     a_table_takes_24_bytes_for_each_key_and_never_more();
+    a_free_permit_takes_no_allocation();
+    a_concurrency_layer_adds_no_allocation_to_a_free_permit();
+    a_key_that_is_in_use_takes_less_than_a_kibibyte();
     an_idempotency_record_takes_at_most_256_bytes_beside_its_own();
     a_request_without_an_idempotency_key_adds_no_allocation();
     a_call_that_succeeds_takes_one_allocation_to_be_sent_again();
@@ -225,6 +229,83 @@ fn a_layer_adds_no_allocation_to_what_it_admits(observer: Arc<dyn Observe>) {
     let waiting = layer.wait(sluicegate::limit::Wait::up_to(Duration::MAX));
     let mut limited = waiting.layer(bare);
     assert_eq!(calls(&mut limited, requests()), of_the_bare);
+}
+
+/// Takes and drops permits, of the same key and of others in turn.
+fn a_free_permit_takes_no_allocation() {
+    let queue = Queue::new(10);
+    let direct = concurrency::Local::builder(10).queue(queue).build();
+    let keyed = concurrency::Local::builder(10).queue(queue).build_keyed();
+    let adaptive = concurrency::Local::adaptive(Adaptive::gradient());
+    let take = |nth: u64| {
+        let entries = [
+            direct.acquire(Ask::new()),
+            keyed.acquire("hot", Ask::new()),
+            keyed.acquire(&(nth % 4), Ask::new()),
+            adaptive.acquire(Ask::new()),
+        ];
+        for entry in entries {
+            let Entry::Admitted(permit) = entry else {
+                panic!("a permit was free: {entry:?}");
+            };
+            permit.end(WorkEnd::Whole);
+        }
+    };
+    // The first permits allocate the gates of the keys.
+    (0..4).for_each(take);
+    assert_eq!(allocations(|| (0..100).for_each(take)), 0);
+    assert_eq!(keyed.keys_in_use(), 0);
+}
+
+fn a_concurrency_layer_adds_no_allocation_to_a_free_permit() {
+    let body = Bytes::from_static(b"hello");
+    let mut bare = service_fn(move |_: Request<()>| {
+        ready(Ok::<_, Infallible>(Response::new(Full::new(body.clone()))))
+    });
+    let requests = || (0..100).map(|_| request()).collect::<Vec<_>>();
+    let of_the_bare = calls_to_the_end(&mut bare, requests());
+    let direct = ConcurrencyLayer::new(concurrency::Local::new(10));
+    let mut limited = direct.layer(bare.clone());
+    assert_eq!(calls_to_the_end(&mut limited, requests()), of_the_bare);
+    let keyed = ConcurrencyLayer::new(concurrency::Local::keyed(10)).key(ClientIp::peer());
+    let mut limited = keyed.layer(bare);
+    // The first request of a key allocates its gate.
+    calls_to_the_end(&mut limited, vec![request()]);
+    assert_eq!(calls_to_the_end(&mut limited, requests()), of_the_bare);
+}
+
+/// Returns the allocations of these calls, up to the ends of their bodies.
+fn calls_to_the_end<S, B>(service: &mut S, requests: Vec<Request<()>>) -> usize
+where
+    S: Service<Request<()>, Response = Response<B>, Error = Infallible>,
+    B: http_body::Body<Data = Bytes, Error = Infallible> + Unpin,
+{
+    allocations(|| {
+        for request in requests {
+            let response = service.call(request).now_or_never().unwrap().unwrap();
+            let mut body = response.into_body();
+            while let Some(frame) = body.frame().now_or_never().unwrap() {
+                assert_eq!(frame.unwrap().into_data().unwrap().len(), 5);
+            }
+        }
+    })
+}
+
+/// Measured over many keys, with the table that holds them.
+fn a_key_that_is_in_use_takes_less_than_a_kibibyte() {
+    let keyed = concurrency::Local::builder(10)
+        .queue(Queue::new(10))
+        .build_keyed();
+    let (taken, permits) = growth(|| {
+        let take = |key: u32| keyed.acquire(&key, Ask::new());
+        (0..10_000).map(take).collect::<Vec<_>>()
+    });
+    let each = taken / 10_000;
+    println!("a key with a permit in flight takes {each} bytes");
+    assert!(each < 1_024, "{each} bytes");
+    let (left, ()) = growth(|| drop(permits));
+    let kept = (taken + left) / 10_000;
+    assert!(kept < 40, "{kept} bytes for each key that was in use");
 }
 
 /// The future of a service with a limit for each client.
@@ -490,6 +571,10 @@ fn a_service_of_each_layer_is_made_and_cloned_without_an_allocation() {
         .exempt(health.clone())
         .observe(Arc::new(Counts::default()));
     services_allocate_nothing("limit", &layer);
+    let layer = ConcurrencyLayer::new(concurrency::Local::keyed(10))
+        .key(key::header("x-api-key").or(ClientIp::peer()))
+        .exempt(health.clone());
+    services_allocate_nothing("concurrency", &layer);
     let layer = PropagateDeadlineLayer::new()
         .http_header(
             HeaderName::from_static("x-request-timeout-milliseconds"),

@@ -113,21 +113,6 @@ impl Gate {
         }
     }
 
-    /// Refuses waiting requests, the lowest rank first, until this many are
-    /// left. For a limiter that lets more wait than the queue has places for,
-    /// until it knows whether its limit grows.
-    #[cfg_attr(not(feature = "redis"), allow(dead_code))]
-    pub(crate) fn refuse_beyond(self: &Arc<Self>, len: usize) {
-        let (mut list, mut woken) = (self.lock(), Woken::default());
-        while list.len() > len
-            && let Some(entry) = list.pop_lowest()
-        {
-            woken.refuse(entry, Shed::Full);
-        }
-        self.unlock(list, woken);
-        self.notice_idleness();
-    }
-
     /// Ends a wait whose time has come.
     pub(super) fn end_wait(self: &Arc<Self>, place: Place, now: Instant) {
         let (mut list, mut woken) = (self.lock(), Woken::default());

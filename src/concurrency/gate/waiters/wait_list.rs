@@ -142,12 +142,6 @@ impl WaitList {
         self.remove(Place { rank, number })
     }
 
-    /// Takes out the request that is refused first.
-    pub(in crate::concurrency::gate) fn pop_lowest(&mut self) -> Option<QueuedRequest> {
-        let (rank, Reverse(number)) = *self.by_rank.first()?;
-        self.remove(Place { rank, number })
-    }
-
     /// Returns the oldest request of a level, and since when it waits.
     fn oldest(&self, level: usize) -> Option<(Place, Instant)> {
         let (number, entry) = self.levels[level].first_key_value()?;
