@@ -1,9 +1,12 @@
 //! Limits of concurrency, their queues and priorities, from outside.
 
+mod adaptive;
 mod gate;
 mod keyed;
 mod law;
 mod layer;
 mod queue;
+#[allow(unreachable_pub, reason = "it is a module of a binary")]
+mod sim;
 #[allow(unreachable_pub, reason = "it is a module of a binary")]
 mod support;
