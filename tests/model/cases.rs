@@ -23,7 +23,7 @@ pub(crate) type Edit<'a> = &'a dyn Fn(String) -> String;
 
 /// A search under a name.
 pub(crate) struct Case {
-    pub(crate) name: &'static str,
+    pub(crate) name: String,
     run: Box<dyn Fn(Edit<'_>, bool) -> Report>,
 }
 
@@ -38,14 +38,28 @@ impl Case {
         R: Scripted + 'static,
         L: Law + 'static,
     {
-        let run = move |edit: Edit<'_>, once| {
+        Self::of(name.into(), move |edit, once| {
             let sources: Vec<_> = sources::<R>().into_iter().map(edit).collect();
             let mut fleet = Fleet::new(plan.clone(), law(), rules.clone(), &sources);
             search(&mut fleet, once)
-        };
-        Self {
-            name,
-            run: Box::new(run),
+        })
+    }
+
+    /// `run` is told how to change the source, and whether to end with the first
+    /// broken law.
+    pub(crate) fn of(name: String, run: impl Fn(Edit<'_>, bool) -> Report + 'static) -> Self {
+        let run = Box::new(run);
+        Self { name, run }
+    }
+
+    /// Searches it all, and finds no step that breaks a law.
+    pub(crate) fn holds(&self) {
+        let report = self.run(&|source| source, false);
+        let name = &self.name;
+        println!("{name}: {} states, {} steps", report.states, report.steps);
+        if let Some(first) = report.first {
+            let broken = report.broken;
+            panic!("{name}: {broken} steps break the law, the first by\n{first}");
         }
     }
 

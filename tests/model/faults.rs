@@ -142,8 +142,8 @@ pub(crate) const OF_BUCKETS: [Fault; 20] = [
     Fault {
         what: "a reset forgets what is out",
         file: "batch",
-        from: "if verb == 'r' and state and state.held then",
-        to: "if verb == 'r' and false then",
+        from: "changed = state and state.held",
+        to: "changed = false",
         met_by: "resets, credits and debits",
     },
     Fault {

@@ -9,10 +9,11 @@ use crate::{
 };
 
 /// The files that faults are planted into.
-const FILES: [(&str, &str); 8] = [
+const FILES: [(&str, &str); 9] = [
     ("prelude", include_str!("../../lua/prelude.lua")),
     ("gcra", include_str!("../../lua/gcra.lua")),
     ("refund", include_str!("../../lua/refund.lua")),
+    ("hold", include_str!("../../lua/hold.lua")),
     ("lease", include_str!("../../lua/lease.lua")),
     ("new_quota", include_str!("../../lua/new_quota.lua")),
     ("window", include_str!("../../lua/window.lua")),
@@ -41,10 +42,10 @@ fn is_met(fault: &Fault, cases: &[Case]) -> bool {
     let (text, faulty) = planted(fault);
     let case = cases.iter().find(|case| case.name == fault.met_by);
     let edit = |source: String| source.replacen(text, &faulty, 1);
-    case.unwrap().run(&edit, true).broken > 0
+    case.expect(fault.met_by).run(&edit, true).broken > 0
 }
 
-fn all_are_met(faults: &[Fault], cases: &[Case]) {
+pub(crate) fn all_are_met(faults: &[Fault], cases: &[Case]) {
     let missed = faults.iter().filter(|fault| !is_met(fault, cases));
     let missed: Vec<_> = missed.map(|fault| (fault.file, fault.what)).collect();
     assert!(missed.is_empty(), "no search meets {missed:#?}");

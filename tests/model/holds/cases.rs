@@ -7,39 +7,22 @@ use sluicegate::{
 
 use super::{client::script, plan::Plan, world::Holders};
 use crate::{
-    cases::{Edit, Form, SIZE},
+    cases::{Case, Form, SIZE},
     plan::SECOND,
-    search::{Report, search},
+    search::search,
 };
 
-/// A search under a name.
-pub(crate) struct Case {
-    pub(crate) name: String,
-    run: Box<dyn Fn(Edit<'_>, bool) -> Report>,
-}
-
-impl Case {
-    fn new<R: Scripted + 'static>(name: String, plan: Plan, rule: R, adds_up: bool) -> Self {
-        let run = move |edit: Edit<'_>, once| {
-            let mut source = edit(script::<R>());
-            if let Some(most) = plan.max_holds {
-                let (from, to) = ("MAX_HOLDS = 64", format!("MAX_HOLDS = {most}"));
-                assert_eq!(source.matches(from).count(), 1);
-                source = source.replace(from, &to);
-            }
-            search(
-                &mut Holders::new(plan.clone(), rule.clone(), adds_up, source),
-                once,
-            )
-        };
-        let run = Box::new(run);
-        Self { name, run }
-    }
-
-    /// Searches it all, or until a law is broken if `once`.
-    pub(crate) fn run(&self, edit: Edit<'_>, once: bool) -> Report {
-        (self.run)(edit, once)
-    }
+fn case<R: Scripted + 'static>(name: String, plan: Plan, rule: R, adds_up: bool) -> Case {
+    Case::of(name, move |edit, once| {
+        let mut source = edit(script::<R>());
+        if let Some(most) = plan.max_holds {
+            let (from, to) = ("MAX_HOLDS = 64", format!("MAX_HOLDS = {most}"));
+            assert_eq!(source.matches(from).count(), 1);
+            source = source.replace(from, &to);
+        }
+        let mut holders = Holders::new(plan.clone(), rule.clone(), adds_up, source);
+        search(&mut holders, once)
+    })
 }
 
 /// So many quarters of a second.
@@ -125,8 +108,8 @@ fn plans(form: Form) -> Vec<(&'static str, Plan)> {
 
 /// `adds_up` if a charge can be taken back whatever came since.
 fn of_rule<R: Scripted + 'static>(name: &str, rule: &R, adds_up: bool, form: Form) -> Vec<Case> {
-    let case = |(what, plan)| Case::new(format!("{name}: {what}"), plan, rule.clone(), adds_up);
-    plans(form).into_iter().map(case).collect()
+    let named = |(what, plan)| case(format!("{name}: {what}"), plan, rule.clone(), adds_up);
+    plans(form).into_iter().map(named).collect()
 }
 
 pub(crate) fn buckets(form: Form) -> Vec<Case> {

@@ -1,34 +1,33 @@
 //! The searches, and the faults that they find.
 
-use super::cases::{Case, buckets, logs, windows};
-use crate::cases::form;
-
-/// Searches them all, and finds no step that breaks a law.
-fn keep_the_law(cases: Vec<Case>) {
-    for case in cases {
-        let report = case.run(&|source| source, false);
-        println!(
-            "{}: {} states, {} steps",
-            case.name, report.states, report.steps
-        );
-        if let Some(first) = report.first {
-            let (name, broken) = (case.name, report.broken);
-            panic!("{name}: {broken} steps break the law, the first by\n{first}");
-        }
-    }
-}
+use super::{
+    cases::{buckets, logs, windows},
+    faults::FAULTS,
+};
+use crate::{
+    cases::{Case, Form, form},
+    mutations::all_are_met,
+};
 
 #[test]
 fn a_held_bucket_never_has_more_than_was_settled() {
-    keep_the_law(buckets(form()));
+    buckets(form()).iter().for_each(Case::holds);
 }
 
 #[test]
 fn a_held_window_never_has_more_than_was_settled() {
-    keep_the_law(windows(form()));
+    windows(form()).iter().for_each(Case::holds);
 }
 
 #[test]
 fn a_held_log_never_has_more_than_was_settled() {
-    keep_the_law(logs(form()));
+    logs(form()).iter().for_each(Case::holds);
+}
+
+#[test]
+fn each_fault_planted_into_holds_is_met() {
+    let form = Form(false);
+    let cases = [buckets(form), windows(form), logs(form)];
+    let cases: Vec<_> = cases.into_iter().flatten().collect();
+    all_are_met(&FAULTS, &cases);
 }
