@@ -5,6 +5,7 @@ mod gate;
 mod keyed;
 mod law;
 mod layer;
+mod layer_http;
 mod queue;
 #[allow(unreachable_pub, reason = "it is a module of a binary")]
 mod sim;
