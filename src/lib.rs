@@ -1,5 +1,5 @@
-//! Tower layers for exact rate limits, deadlines, overload, RED metrics and
-//! idempotency keys.
+//! Tower layers for exact rate limits, deadlines, RED metrics and idempotency
+//! keys.
 //!
 //! A limit takes one line. It holds for all routes, connections and clones
 //! together, and its responses tell clients what is left and when to retry. The
@@ -38,7 +38,6 @@
 //! | module | contents |
 //! |---|---|
 //! | [`limit`] | the rules (token bucket, leaky bucket, sliding window, sliding log, fixed window), the limiters that keep their state, and the layer |
-//! | [`concurrency`] | how many requests are served at once, fixed or found by itself, in process or for a fleet; the least important are refused first |
 //! | [`key`] | whose budget a request draws on: the client's address, a header, an extension, a closure |
 //! | [`refusal`] | how a refused request is answered: HTTP, gRPC, an error, a closure |
 //! | [`deadline`] | the time until which a request has to be answered, known to all work for it |
@@ -65,7 +64,7 @@
 //! | compression, gRPC-Web | the layers inside see plain HTTP or gRPC, and stored responses are not compressed |
 //! | authentication | limits and idempotency keys need the user |
 //! | [`limit`] | a refused request takes no concurrency permit and no idempotency key |
-//! | [`concurrency`] | only admitted requests take a permit; a request that is refused here begins no work under an idempotency key |
+//! | concurrency | only admitted requests take a permit |
 //! | `idempotency` | a replay needs no handler, and the handler runs once |
 //!
 //! ```
@@ -74,14 +73,13 @@
 //! use std::time::Duration;
 //! use axum::{Router, body::Body, extract::Request, middleware, response::Response, routing::post};
 //! use sluicegate::{
-//!     concurrency::{self, ConcurrencyLayer},
 //!     deadline::EnforceDeadlineLayer,
 //!     idempotency::{self, IdempotencyLayer},
 //!     key,
 //!     limit::{Local, Quota, RateLimitLayer, TokenBucket},
 //!     red::{self, RedLayer},
 //! };
-//! use tower::{ServiceBuilder, ServiceExt};
+//! use tower::{ServiceBuilder, ServiceExt, limit::GlobalConcurrencyLimitLayer};
 //! use tower_http::{
 //!     compression::CompressionLayer, cors::CorsLayer, map_response_body::MapResponseBodyLayer,
 //!     trace::TraceLayer,
@@ -115,7 +113,7 @@
 //!     .layer(CompressionLayer::new())
 //!     .layer(middleware::from_fn(authenticate))
 //!     .layer(RateLimitLayer::new(limiter).key(key::extension::<User>()))
-//!     .layer(ConcurrencyLayer::new(concurrency::Local::new(500)))
+//!     .layer(GlobalConcurrencyLimitLayer::new(500))
 //!     .layer(IdempotencyLayer::new(idempotency::Local::new()).principal(key::extension::<User>()));
 //! let app: Router = Router::new().route("/orders", post(|| async { "order 1" })).layer(stack);
 //!
