@@ -13,5 +13,7 @@ mod guards;
 mod hooks;
 mod idempotency;
 mod layer;
+mod load;
+mod servers;
 mod streams;
 mod support;
