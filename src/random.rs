@@ -1,6 +1,9 @@
 //! Random bytes of the operating system. Ids of deadlines, idempotency tokens and
 //! the instances of a fleet are made of them.
 
+#[cfg(feature = "redis")]
+use std::time::Duration;
+
 /// Returns 128 random bits, enough for an id that is never used twice.
 ///
 /// # Panics
@@ -20,4 +23,16 @@ pub(crate) fn bytes() -> [u8; 16] {
 pub(crate) fn bits() -> u64 {
     // The lower half; each of the bits is random.
     u128::from_ne_bytes(bytes()) as u64
+}
+
+/// Varies an interval by a tenth, so that the instances of a fleet that started
+/// together do not call together.
+///
+/// # Panics
+///
+/// As [`bytes`].
+#[cfg(feature = "redis")]
+pub(crate) fn jittered(every: Duration) -> Duration {
+    let share = bits() as f64 / u64::MAX as f64;
+    every.mul_f64(0.9 + 0.2 * share)
 }

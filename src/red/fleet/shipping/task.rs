@@ -43,7 +43,7 @@ impl FlushTask {
 
 /// Flushes until the handles are gone.
 async fn run(shipper: Arc<Shipper>, every: Duration, mut closed: oneshot::Receiver<()>) {
-    while timeout(jittered(every), &mut closed).await.is_err() {
+    while timeout(random::jittered(every), &mut closed).await.is_err() {
         // A failure is counted, and the flush is sent again.
         if let Err(error) = shipper.flush(None).await {
             tracing::debug!(target: "sluicegate::red", %error, "counts were not shipped");
@@ -52,11 +52,4 @@ async fn run(shipper: Arc<Shipper>, every: Duration, mut closed: oneshot::Receiv
     if let Err(error) = shipper.finish().await {
         tracing::warn!(target: "sluicegate::red", %error, "the last counts were not shipped");
     }
-}
-
-/// Varies the interval by a tenth, so that the instances of a fleet that
-/// started together do not flush together.
-fn jittered(every: Duration) -> Duration {
-    let share = u128::from_ne_bytes(random::bytes()) as f64 / u128::MAX as f64;
-    every.mul_f64(0.9 + 0.2 * share)
 }
