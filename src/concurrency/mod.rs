@@ -9,6 +9,7 @@
 //! |---|---|
 //! | [`Local`] | a limit in this process, with or without keys |
 //! | [`Adaptive`], [`Algorithm`] | a limit that finds itself, by how long requests take |
+//! | `AdaptiveFleet` | lets adaptive limits learn from those of a fleet (feature `redis`) |
 //! | [`Queue`] | where requests wait for a permit, and for how long |
 //! | [`Ask`], [`Entry`] | a request for a permit, and what becomes of it |
 //! | [`Permit`] | the right to be served, held until the work ends |
@@ -27,6 +28,9 @@ mod priority;
 mod redis;
 mod shed;
 
+#[cfg(feature = "redis")]
+#[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
+pub use self::adaptive::fleet::{AdaptiveFleet, AdaptiveFleetCounts, FleetView};
 #[cfg(feature = "redis")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
 pub use self::redis::{OnOutage, Redis, RedisBuilder, RedisCounts};

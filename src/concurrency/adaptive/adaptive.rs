@@ -2,6 +2,8 @@
 
 use std::{num::NonZero, thread, time::Duration};
 
+#[cfg(feature = "redis")]
+use super::fleet::AdaptiveFleet;
 use super::{algorithm::Algorithm, window::Window};
 use crate::{
     clock::ticks,
@@ -99,6 +101,8 @@ pub struct Adaptive<A> {
     pub(super) max: u32,
     window: Duration,
     percentile: Option<f64>,
+    #[cfg(feature = "redis")]
+    fleet: Option<AdaptiveFleet>,
 }
 
 /// The duration of requests now and without load, by which a limit was found.
@@ -122,6 +126,8 @@ impl<A: Algorithm> Adaptive<A> {
             max: DEFAULT_MAX,
             window: DEFAULT_WINDOW,
             percentile: None,
+            #[cfg(feature = "redis")]
+            fleet: None,
         }
     }
 
@@ -193,9 +199,36 @@ impl<A: Algorithm> Adaptive<A> {
         self
     }
 
-    /// Returns the limit within the bounds.
-    pub(super) fn clamped(&self, limit: f64) -> f64 {
-        limit.clamp(self.min.into(), self.max.into())
+    /// Lets the limit learn from those of a fleet: a new instance begins with
+    /// their median, and all may be bounded together.
+    #[cfg(feature = "redis")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
+    #[must_use]
+    pub fn fleet(mut self, fleet: &AdaptiveFleet) -> Self {
+        self.fleet = Some(fleet.clone());
+        self
+    }
+
+    /// Returns the fleet that it learns from.
+    #[cfg(feature = "redis")]
+    pub(in crate::concurrency) fn its_fleet(&self) -> Option<&AdaptiveFleet> {
+        self.fleet.as_ref()
+    }
+
+    /// Returns the highest limit before a fleet has told one, if it will.
+    pub(super) fn initial_bound(&self, limit: u32) -> Option<u32> {
+        #[cfg(feature = "redis")]
+        if let Some(fleet) = &self.fleet {
+            return fleet.initial_bound(limit);
+        }
+        let _ = limit;
+        None
+    }
+
+    /// Returns the lowest and the highest limit while a fleet allows so much.
+    pub(super) fn range(&self, bound: Option<u32>) -> (u32, u32) {
+        let max = bound.map_or(self.max, |bound| bound.min(self.max));
+        (self.min.min(max), max)
     }
 
     /// Makes the first window.

@@ -7,9 +7,12 @@ use tokio::time::Instant;
 
 use super::{
     adaptive::{Adaptive, Estimate},
-    algorithm::{Algorithm, Sample},
+    algorithm::Algorithm,
+    state::LimitState,
     window::Window,
 };
+#[cfg(feature = "redis")]
+use crate::concurrency::{adaptive::fleet::Report, gate::Load};
 use crate::{
     clock::{Tick, ticks},
     concurrency::gate::{Gate, Owner, Work, WorkEnd},
@@ -21,24 +24,16 @@ pub(crate) struct Learner<A> {
     /// The origin of the times of windows.
     started: Instant,
     window: Window,
-    state: Mutex<State<A>>,
+    state: Mutex<LimitState<A>>,
     /// Apart from the state, which is locked while an algorithm works.
     estimate: Mutex<Estimate>,
-}
-
-/// What is carried from window to window.
-struct State<A> {
-    adaptive: Adaptive<A>,
-    /// The limit with its fraction, which the next window adds to.
-    limit: f64,
 }
 
 impl<A: Algorithm> Learner<A> {
     /// Begins with this limit.
     pub(crate) fn new(adaptive: Adaptive<A>, limit: u32) -> Self {
         let window = adaptive.open_window();
-        let limit = adaptive.clamped(limit.into());
-        let state = State { adaptive, limit };
+        let state = LimitState::new(adaptive, limit);
         Self {
             started: Instant::now(),
             window,
@@ -49,7 +44,7 @@ impl<A: Algorithm> Learner<A> {
 
     /// Returns the limit to begin with, within the bounds.
     pub(crate) fn limit(&self) -> u32 {
-        lock(&self.state).limit as u32
+        lock(&self.state).limit()
     }
 
     fn tick(&self, at: Instant) -> Tick {
@@ -69,10 +64,11 @@ impl<A: Algorithm> Learner<A> {
         if self.window.has_ended(now) {
             let before = gate.load().limit;
             let sample = self.window.close(now);
-            let limit = state.next(sample, before);
+            state.adopt(before);
+            let limit = state.next(sample);
             let mut estimate = lock(&self.estimate);
             estimate.short = sample.took.or(estimate.short);
-            estimate.long = state.adaptive.algorithm.baseline();
+            estimate.long = state.baseline();
             drop(estimate);
             if limit != before {
                 gate.set_limit(limit);
@@ -81,19 +77,34 @@ impl<A: Algorithm> Learner<A> {
     }
 }
 
-impl<A: Algorithm> State<A> {
-    /// Returns the next limit, from the one that the gate has.
-    fn next(&mut self, mut sample: Sample, before: u32) -> u32 {
-        // The application may have moved it.
-        if before != self.limit as u32 {
-            self.limit = before.into();
+/// What a fleet learns from the limit, and tells it.
+#[cfg(feature = "redis")]
+impl<A: Algorithm> Learner<A> {
+    /// Returns what the fleet is told.
+    pub(crate) fn report(&self, gate: &Gate) -> Report {
+        let Load { limit, in_flight } = gate.load();
+        let state = lock(&self.state);
+        Report {
+            in_flight,
+            limit,
+            took: lock(&self.estimate).short.filter(|_| state.is_learned()),
+            want: state.want(limit, in_flight),
         }
-        sample.is_lowest = self.limit as u32 == self.adaptive.min;
-        let next = self.adaptive.algorithm.next(self.limit, &sample);
-        if !next.is_nan() {
-            self.limit = self.adaptive.clamped(next);
+    }
+
+    /// Takes the bound of the fleet, and its median if the limit is new. Returns
+    /// whether it took the median.
+    pub(crate) fn join(&self, gate: &Arc<Gate>, median: Option<u32>, bound: Option<u32>) -> bool {
+        let mut state = lock(&self.state);
+        let before = gate.load().limit;
+        state.adopt(before);
+        state.set_bound(bound);
+        let is_warm = median.is_some_and(|median| state.begin_with(median));
+        let limit = state.limit();
+        if limit != before {
+            gate.set_limit(limit);
         }
-        self.limit as u32
+        is_warm
     }
 }
 
@@ -122,10 +133,8 @@ impl<A: Algorithm> Owner for Learner<A> {
 
 impl<A: fmt::Debug> fmt::Debug for Learner<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = lock(&self.state);
         f.debug_struct("Learner")
-            .field("adaptive", &state.adaptive)
-            .field("limit", &state.limit)
+            .field("state", &*lock(&self.state))
             .finish_non_exhaustive()
     }
 }

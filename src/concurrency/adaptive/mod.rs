@@ -8,9 +8,12 @@ mod adaptive;
 mod aimd;
 mod algorithm;
 mod durations;
+#[cfg(feature = "redis")]
+pub(super) mod fleet;
 mod gradient;
 mod learner;
 mod mean;
+mod state;
 mod window;
 
 pub(super) use self::learner::Learner;

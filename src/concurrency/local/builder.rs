@@ -6,6 +6,8 @@ use super::{
     keys::Keys,
     local::{GateOfEachKey, Local, OneGate},
 };
+#[cfg(feature = "redis")]
+use crate::concurrency::adaptive::fleet;
 use crate::{
     concurrency::{
         adaptive::{Adaptive, Algorithm, Learner},
@@ -89,8 +91,15 @@ impl LocalBuilder {
     /// Builds a limiter whose limit moves by itself. It begins with the limit of
     /// this builder.
     pub fn build_adaptive<A: Algorithm>(self, adaptive: Adaptive<A>) -> Local<Direct> {
-        let learner = Learner::new(adaptive, self.limit);
-        self.build_owned(learner.limit(), Some(Arc::new(learner)))
+        #[cfg(feature = "redis")]
+        let fleet = adaptive.its_fleet().cloned();
+        let learner = Arc::new(Learner::new(adaptive, self.limit));
+        let local = self.build_owned(learner.limit(), Some(learner.clone()));
+        #[cfg(feature = "redis")]
+        if let Some(fleet) = fleet {
+            fleet::join(fleet, &learner, &local.gates.0);
+        }
+        local
     }
 
     fn build_owned(self, limit: u32, owner: Option<Arc<dyn Owner>>) -> Local<Direct> {

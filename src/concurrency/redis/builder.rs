@@ -20,7 +20,6 @@ use crate::{
     concurrency::{
         gate::{GateSettings, Queue, Reserves},
         local::valid_limit,
-        observe::Observe,
     },
     criticality::Criticality,
     error::{InvalidSetting, valid},
@@ -70,7 +69,6 @@ pub struct RedisBuilder {
     instances: u32,
     /// The start of the instance's id, with a colon; empty unless set.
     instance: String,
-    observer: Option<Arc<dyn Observe>>,
 }
 
 impl RedisBuilder {
@@ -87,7 +85,6 @@ impl RedisBuilder {
             on_outage: OnOutage::default(),
             instances: 0,
             instance: String::new(),
-            observer: None,
         }
     }
 
@@ -156,13 +153,6 @@ impl RedisBuilder {
         self
     }
 
-    /// Notifies this observer of requests that outlive their lease; see
-    /// [`Observe::outlived`]. A second call replaces the first observer.
-    pub fn observe(mut self, observer: Arc<dyn Observe>) -> Self {
-        self.observer = Some(observer);
-        self
-    }
-
     /// Builds a limiter with one limit.
     pub fn build(self) -> Redis<Direct> {
         let shared = self.shared();
@@ -211,8 +201,7 @@ impl RedisBuilder {
         };
         let fleet = Fleet::new(&self.name, &self.connection, self.instances);
         let outbox = Outbox::new(self.connection.clone(), caller, fleet);
-        let log = LeaseLog::new(self.name.clone());
-        let shared = Shared::new(outbox, terms, gates, log, self.observer.clone());
+        let shared = Shared::new(outbox, terms, gates, LeaseLog::new(self.name.clone()));
         announce(&shared);
         shared
     }

@@ -204,7 +204,8 @@ impl LeasedLimit {
 
     fn report_outlived(&self, requests: u32) {
         if requests > 0 {
-            self.shared.report_outlived(requests);
+            self.shared.outbox.counters.count_outlived(requests);
+            self.shared.log.outlived(requests);
         }
     }
 
