@@ -22,7 +22,6 @@ mod law;
 mod leases;
 mod moves;
 mod mutations;
-mod permits;
 mod plan;
 mod script_client;
 mod search;

@@ -1,0 +1,5 @@
+//! Adaptive limits that learn from a fleet.
+
+mod instances;
+mod law;
+mod script;
