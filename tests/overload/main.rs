@@ -6,6 +6,7 @@ mod keyed;
 mod law;
 mod layer;
 mod layer_http;
+mod netflix;
 mod queue;
 #[allow(unreachable_pub, reason = "it is a module of a binary")]
 mod sim;

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     clock::Tick,
     concurrency::priority::rank::Rank,
+    criticality::Criticality,
     sync::{Mutex, try_lock},
 };
 
@@ -19,17 +20,19 @@ const MAX_REQUESTS: u32 = 2_000;
 const MIN_REQUESTS: u32 = 20;
 /// The windows after which one ends with fewer requests.
 const MAX_WINDOWS: Tick = 10;
-/// The step in an overload, in percent of the admitted requests.
+/// The step in an overload, in percent of the arrivals above the cut-off.
 const DOWN_PERCENT: u64 = 5;
-/// The first step without overload, in percent of the admitted requests.
+/// The first step without overload, in percent of the arrivals above the cut-off.
 const UP_PERCENT: u64 = 1;
 /// How often the step without overload doubles.
 const MAX_DOUBLINGS: u32 = 6;
 /// The share of requests that the limit refuses without overload, in percent.
-const REFUSED_PERCENT: u64 = 5;
+const REFUSED_PERCENT: u64 = 20;
 /// The share of a level that the limit refuses without overload, while a lower
 /// level is admitted.
-const UNJUST_PER_MILLE: u64 = 1;
+const WRONGED_PER_MILLE: u64 = 1;
+/// The ranks of a level.
+const LEVEL_RANKS: u16 = Rank::COHORTS as u16;
 
 /// Decides the cut-off by what happened in the last window.
 ///
@@ -124,32 +127,50 @@ impl CutOffController {
 }
 
 impl Steps {
-    /// Moves the cut-off by what happened in a window. After an idle window
-    /// without overload it sheds nothing.
+    /// Moves the cut-off by the counts of a window. After an idle window without
+    /// overload it sheds nothing.
     fn move_by(&mut self, closed: &ClosedWindow, target_wait: Tick, is_idle: bool) {
-        let admitted = closed.admitted();
-        let is_overloaded = closed.is_slow(target_wait)
-            || closed.is_full(REFUSED_PERCENT, self.cut_off)
-            || closed.is_unjust(UNJUST_PER_MILLE);
-        if is_overloaded {
+        let kept = closed.kept(self.cut_off);
+        let wronged = closed.wronged_level(WRONGED_PER_MILLE);
+        if let Some(most) = self.most(closed, wronged, target_wait) {
             self.calm = 0;
-            let expected = admitted - admitted * DOWN_PERCENT / 100;
-            self.cut_off = closed.rank_of(expected).max(self.cut_off);
+            let by_step = kept - kept * DOWN_PERCENT / 100;
+            let spare = match wronged {
+                Some(_) => 100 - DOWN_PERCENT,
+                None => 100 + REFUSED_PERCENT,
+            };
+            let by_capacity = closed.admitted() * spare / 100;
+            let next = closed.rank_of(by_step.min(by_capacity));
+            self.cut_off = next.min(most).max(self.cut_off);
             return;
         }
-        let step = (admitted * UP_PERCENT / 100).max(1) << self.calm;
+        let step = (kept * UP_PERCENT / 100).max(1) << self.calm;
         self.calm = (self.calm + 1).min(MAX_DOUBLINGS);
         self.cut_off = match is_idle {
             true => Rank::LOWEST,
-            false => closed.rank_of(admitted + step).min(self.cut_off),
+            false => closed.rank_of(kept + step).min(self.cut_off),
         };
+    }
+
+    /// Returns the highest cut-off that an overload justifies; `None` without an
+    /// overload. A level for which there is none is not shed.
+    fn most(
+        &self,
+        closed: &ClosedWindow,
+        wronged: Option<Criticality>,
+        target_wait: Tick,
+    ) -> Option<Rank> {
+        let lowest = |level| Rank::new(level, Rank::COHORTS - 1);
+        let overloaded = closed.overloaded_level(target_wait, REFUSED_PERCENT, self.cut_off);
+        let above = overloaded.map(|level| Rank::at(lowest(level).index() + LEVEL_RANKS));
+        above.max(wronged.map(lowest))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::criticality::Criticality::{self, Critical, Sheddable};
+    use crate::criticality::Criticality::{Critical, Sheddable};
 
     const SECOND: Tick = 1_000_000;
 

@@ -21,38 +21,43 @@ use crate::{
 ///
 /// | symbol | meaning |
 /// |---|---|
-/// | `n(r)` | arrivals of rank `r`, with those that were refused |
-/// | `a` | those that got a permit |
-/// | `w` | the mean wait in the queue, of those that got a permit and of those that waited in vain |
-/// | `h` | the share that the limit refused, of arrivals that were not below the cut-off |
-/// | `u` | the same share of any level that has a lower one of which a request got a permit; the largest |
+/// | `k` | the arrivals that were not below the cut-off |
+/// | `a` | the requests that got a permit |
+/// | `w(L)` | the mean wait in the queue of level `L` and those above it, of requests that got a permit or waited in vain |
+/// | `h(L)` | the share that the limit refused, of the arrivals of level `L` and those above it that were not below the cut-off |
+/// | `u(L)` | the share of level `L` that the limit refused, if a request of a lower level got a permit |
 ///
 /// ```text
-/// overloaded = w > 20 ms or h > 5 % or u > 0.1 %
-/// expected   = a × (1 - 5 %)                     if overloaded
-///              a + max(a × 1 %, 1) × 2^k         otherwise, after k windows without overload in a
-///                                                row; k is at most 6
-/// cut-off    = the lowest rank r whose higher ranks had fewer than `expected` arrivals; not lower
-///              than before if overloaded, and not higher otherwise
+/// overloaded = w(L) > 20 ms or h(L) > 20 % or u(L) > 0.1 %, for some level L
+/// expected   = min(k × (1 - 5 %), a × (1 + 20 %))     if overloaded; a × (1 - 5 %) in place of
+///                                                     the latter if it is by u(L)
+///              k + max(k × 1 %, 1) × 2^n              otherwise, after n windows without overload
+///                                                     in a row; n is at most 6
+/// cut-off    = the lowest rank of which the higher ranks had fewer than `expected` arrivals
 /// ```
 ///
-/// So a step sheds a share of the load, however the load is spread over the
-/// ranks. `a` never exceeds what the service could do, so the cut-off settles
-/// after one window however large the overload is. Steps upwards start at 1 %,
-/// and double in calm times, so that a service recovers within ten
-/// windows. The highest rank that has requests is never below the cut-off.
+/// The cut-off does not fall in an overload, and does not rise otherwise. It
+/// sheds no level above the highest `L` of `w` and `h`, and none from the highest
+/// `L` of `u` on: a level that the service can serve is not shed because of
+/// those below. The highest rank that has requests is never below the cut-off.
 ///
-/// Windows, the 20 ms, the 5 % in `expected` and the 1 % are those of DAGOR,
-/// Algorithm 1 (Zhou et al., "Overload Control for Scaling WeChat
-/// Microservices", 2018). There are three differences:
+/// A step sheds a share of the load, however the load is spread over the ranks.
+/// Because `a` never exceeds what the service can do, the first step of a large
+/// overload is as large as the overload, and the following ones are of 5 %.
+/// Steps in the other direction start at 1 %, and double in calm times, so that
+/// a service recovers within ten windows.
 ///
-/// * DAGOR adds 1 % of the arrivals and not of the admitted. In an overload of
-///   ten times the capacity that is 10 % of it at once.
-/// * DAGOR's steps do not double, so it takes a minute to admit twice as much.
-/// * A limiter without a queue has no wait. There, `h` and `u` are the signal:
-///   `h` leaves room for the refusals that a random load has at 90 % of 50
-///   permits (by Erlang's formula B), and `u` for those that no sheddable
-///   request causes.
+/// Windows, the 20 ms, the 5 % and the 1 % are those of DAGOR, Algorithm 1 (Zhou
+/// et al., "Overload Control for Scaling WeChat Microservices", 2018). There
+/// are these differences:
+///
+/// * DAGOR adds 1 % of all arrivals, which is 10 % of the capacity at once in an
+///   overload of ten times.
+/// * DAGOR's steps do not double, so it takes more than a minute to admit twice
+///   as much. They have no bound by `a`, so it takes 50 windows to admit a tenth.
+/// * A limiter without a queue has no wait, and `Sheddable` requests never wait.
+///   There, `h` and `u` are the signal. `h` leaves room for the refusals that
+///   keep the permits busy, and `u` for those that no lower level causes.
 ///
 /// ```
 /// use std::time::Duration;

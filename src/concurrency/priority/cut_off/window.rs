@@ -18,8 +18,8 @@ pub(super) struct Window {
     /// Requests that the limit refused, with those that waited in vain.
     refused: [AtomicU32; LEVELS],
     /// Requests that waited in vain.
-    gave_up: AtomicU32,
-    waited: AtomicU64,
+    gave_up: [AtomicU32; LEVELS],
+    waited: [AtomicU64; LEVELS],
 }
 
 /// The counts of a window that has ended.
@@ -27,8 +27,8 @@ pub(super) struct ClosedWindow {
     arrived: Box<[u32; Rank::COUNT]>,
     admitted: [u64; LEVELS],
     refused: [u64; LEVELS],
-    gave_up: u64,
-    waited: Tick,
+    gave_up: [u64; LEVELS],
+    waited: [Tick; LEVELS],
 }
 
 impl Window {
@@ -37,8 +37,8 @@ impl Window {
             arrived: Box::new([const { AtomicU32::new(0) }; Rank::COUNT]),
             admitted: Default::default(),
             refused: Default::default(),
-            gave_up: AtomicU32::new(0),
-            waited: AtomicU64::new(0),
+            gave_up: Default::default(),
+            waited: Default::default(),
         }
     }
 
@@ -51,15 +51,15 @@ impl Window {
     pub(super) fn admitted(&self, rank: Rank, waited: Tick) {
         self.admitted[level(rank)].fetch_add(1, Relaxed);
         if waited > 0 {
-            self.waited.fetch_add(waited, Relaxed);
+            self.waited[level(rank)].fetch_add(waited, Relaxed);
         }
     }
 
     pub(super) fn refused(&self, rank: Rank, waited: Tick) {
         self.refused[level(rank)].fetch_add(1, Relaxed);
         if waited > 0 {
-            self.gave_up.fetch_add(1, Relaxed);
-            self.waited.fetch_add(waited, Relaxed);
+            self.gave_up[level(rank)].fetch_add(1, Relaxed);
+            self.waited[level(rank)].fetch_add(waited, Relaxed);
         }
     }
 
@@ -74,8 +74,8 @@ impl Window {
             arrived,
             admitted: self.admitted.each_ref().map(|it| take(it).into()),
             refused: self.refused.each_ref().map(|it| take(it).into()),
-            gave_up: take(&self.gave_up).into(),
-            waited: self.waited.swap(0, Relaxed),
+            gave_up: self.gave_up.each_ref().map(|it| take(it).into()),
+            waited: self.waited.each_ref().map(|it| it.swap(0, Relaxed)),
         }
     }
 }
@@ -86,27 +86,52 @@ impl ClosedWindow {
         self.admitted.iter().sum()
     }
 
-    /// Returns whether the mean wait was longer than `target`.
-    pub(super) fn is_slow(&self, target: Tick) -> bool {
-        let waits = self.admitted() + self.gave_up;
-        self.waited > target.saturating_mul(waits)
+    /// Returns the number of arrivals that were not below the cut-off.
+    pub(super) fn kept(&self, cut_off: Rank) -> u64 {
+        sum(&self.arrived[usize::from(cut_off.index())..])
+    }
+
+    /// Returns the highest level for which the service is overloaded even
+    /// without the levels below it; `None` if there is none.
+    pub(super) fn overloaded_level(
+        &self,
+        target: Tick,
+        percent: u64,
+        cut_off: Rank,
+    ) -> Option<Criticality> {
+        let mut levels = Criticality::ALL.into_iter().rev();
+        levels.find(|level| {
+            let lowest = Rank::new(*level, Rank::COHORTS - 1);
+            self.is_slow(*level, target) || self.is_full(*level, percent, lowest.max(cut_off))
+        })
+    }
+
+    /// Returns whether the mean wait of this level and those above was longer
+    /// than `target`.
+    fn is_slow(&self, from: Criticality, target: Tick) -> bool {
+        let from = from as usize..;
+        let of = |counts: &[u64; LEVELS]| counts[from.clone()].iter().sum::<u64>();
+        let waits = of(&self.admitted) + of(&self.gave_up);
+        of(&self.waited) > target.saturating_mul(waits)
     }
 
     /// Returns whether the limit refused more than this share of the arrivals
-    /// that were not below the cut-off.
-    pub(super) fn is_full(&self, percent: u64, cut_off: Rank) -> bool {
-        let kept = sum(&self.arrived[usize::from(cut_off.index())..]);
-        self.refused.iter().sum::<u64>() * 100 > kept * percent
+    /// of this level and those above that were not below the cut-off.
+    fn is_full(&self, from: Criticality, percent: u64, cut_off: Rank) -> bool {
+        let refused: u64 = self.refused[from as usize..].iter().sum();
+        refused * 100 > self.kept(cut_off) * percent
     }
 
-    /// Returns whether the limit refused more than this share of a level, while
-    /// a request of a lower level got a permit.
-    pub(super) fn is_unjust(&self, per_mille: u64) -> bool {
-        let is_lower_admitted = |level| self.admitted[..level].iter().any(|it| *it > 0);
+    /// Returns the highest level of which the limit refused more than this
+    /// share while a request of a lower level got a permit.
+    pub(super) fn wronged_level(&self, per_mille: u64) -> Option<Criticality> {
         let cohorts = usize::from(Rank::COHORTS);
-        let mut levels = self.arrived.chunks(cohorts).zip(self.refused).enumerate();
-        levels.any(|(level, (arrived, refused))| {
-            refused * 1_000 > sum(arrived) * per_mille && is_lower_admitted(level)
+        let mut levels = Criticality::ALL.into_iter().rev();
+        levels.find(|level| {
+            let level = *level as usize;
+            let arrived = sum(&self.arrived[level * cohorts..(level + 1) * cohorts]);
+            let is_lower_admitted = self.admitted[..level].iter().any(|it| *it > 0);
+            is_lower_admitted && self.refused[level] * 1_000 > arrived * per_mille
         })
     }
 
