@@ -1,11 +1,12 @@
-//! The API behind metrics, deadlines and one limit. The state of the limit is in
-//! this process or in Redis.
+//! The API behind metrics, deadlines, a rate limit and a limit of concurrency. The
+//! state of the rate limit is in this process or in Redis.
 
-use std::{error::Error, sync::Arc};
+use std::{error::Error, sync::Arc, time::Duration};
 
 use axum::{Router, extract::Request};
 use sluicegate::{
     InvalidSetting,
+    concurrency::{self, ConcurrencyLayer, Priority, Queue},
     deadline::EnforceDeadlineLayer,
     key::{Client, ClientIp},
     limit::{
@@ -105,13 +106,26 @@ impl Limited<'_> {
     {
         let layer = RateLimitLayer::new(limiter)
             .key(self.client.clone())
-            .exempt(|request: &Request| request.uri().path() == "/healthz")
+            .exempt(is_health_check)
             .shadow(self.args.shadow)
             .observe(self.observer());
+        let permits = concurrency::Local::builder(self.args.concurrency)
+            .name("orders")
+            .queue(Queue::new(50).max_wait(Duration::from_millis(100)))
+            .build();
+        let concurrency = ConcurrencyLayer::new(permits)
+            .priority(Priority::header())
+            .exempt(is_health_check)
+            .shadow(self.args.shadow);
         self.api
             .clone()
+            .layer(concurrency)
             .layer(layer)
             .layer(self.deadline())
             .layer(RedLayer::server(self.metrics))
     }
+}
+
+fn is_health_check(request: &Request) -> bool {
+    request.uri().path() == "/healthz"
 }

@@ -25,6 +25,14 @@
 //! redis-cli --scan --pattern 'sluicegate:*'
 //! ```
 //!
+//! At most `--concurrency` requests are served at once. The others get a 503, the
+//! least critical first:
+//!
+//! ```text
+//! cargo run --release --example orders -- --concurrency 2
+//! for i in 1 2 3 4; do curl -s -o /dev/null -w '%{http_code}\n' 'http://127.0.0.1:3000/slow?ms=2000' & done; wait
+//! ```
+//!
 //! A request that takes too long gets a 504. Its remaining time is passed on to
 //! the servers that it calls:
 //!
@@ -142,7 +150,12 @@ struct Args {
     #[arg(long, value_name = "CIDR")]
     trust_proxy: Vec<String>,
 
-    /// Log requests over the limit, but let them pass
+    /// Requests that are served at once; 50 more wait for at most 100 ms. The others
+    /// get a 503, the least critical first (x-criticality)
+    #[arg(long, value_name = "COUNT", default_value_t = 200, value_parser = value_parser!(u32).range(1..1 << 24))]
+    concurrency: u32,
+
+    /// Log requests over a limit, but let them pass
     #[arg(long)]
     shadow: bool,
 
