@@ -33,6 +33,14 @@ use crate::criticality::Criticality;
 pub trait Observe: fmt::Debug + Send + Sync + 'static {
     /// Called when a request was admitted or refused.
     fn decided(&self, event: &Event<'_>);
+
+    /// Called when the lease of a fleet's permits has ended before so many
+    /// requests that hold them, so that other instances may be given the
+    /// permits. Give the limiter in Redis the same observer as the layer. It is
+    /// called by a task of this crate.
+    fn outlived(&self, limiter: &str, requests: u32) {
+        let _ = (limiter, requests);
+    }
 }
 
 /// A request that was admitted or refused.

@@ -22,6 +22,7 @@ mod law;
 mod leases;
 mod moves;
 mod mutations;
+mod permits;
 mod plan;
 mod script_client;
 mod search;

@@ -20,6 +20,7 @@ use crate::{
     concurrency::{
         gate::{GateSettings, Queue, Reserves},
         local::valid_limit,
+        observe::Observe,
     },
     criticality::Criticality,
     error::{InvalidSetting, valid},
@@ -69,6 +70,7 @@ pub struct RedisBuilder {
     instances: u32,
     /// The start of the instance's id, with a colon; empty unless set.
     instance: String,
+    observer: Option<Arc<dyn Observe>>,
 }
 
 impl RedisBuilder {
@@ -85,6 +87,7 @@ impl RedisBuilder {
             on_outage: OnOutage::default(),
             instances: 0,
             instance: String::new(),
+            observer: None,
         }
     }
 
@@ -153,6 +156,13 @@ impl RedisBuilder {
         self
     }
 
+    /// Notifies this observer of requests that outlive their lease; see
+    /// [`Observe::outlived`]. A second call replaces the first observer.
+    pub fn observe(mut self, observer: Arc<dyn Observe>) -> Self {
+        self.observer = Some(observer);
+        self
+    }
+
     /// Builds a limiter with one limit.
     pub fn build(self) -> Redis<Direct> {
         let shared = self.shared();
@@ -201,7 +211,8 @@ impl RedisBuilder {
         };
         let fleet = Fleet::new(&self.name, &self.connection, self.instances);
         let outbox = Outbox::new(self.connection.clone(), caller, fleet);
-        let shared = Shared::new(outbox, terms, gates, LeaseLog::new(self.name.clone()));
+        let log = LeaseLog::new(self.name.clone());
+        let shared = Shared::new(outbox, terms, gates, log, self.observer.clone());
         announce(&shared);
         shared
     }

@@ -204,8 +204,7 @@ impl LeasedLimit {
 
     fn report_outlived(&self, requests: u32) {
         if requests > 0 {
-            self.shared.outbox.counters.count_outlived(requests);
-            self.shared.log.outlived(requests);
+            self.shared.report_outlived(requests);
         }
     }
 

@@ -34,6 +34,11 @@ impl LeaseLog {
         }
     }
 
+    /// Returns the name of the limiter.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// A call about permits was not answered.
     pub(super) fn failed(&self, error: &(dyn Error + 'static)) {
         if let Some(suppressed) = self.turn() {

@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 use super::{lease::Terms, log::LeaseLog, outbox::Outbox};
 use crate::{
     clock::{Clock, Monotonic, Tick},
-    concurrency::gate::GateSettings,
+    concurrency::{gate::GateSettings, observe::Observe},
     redis::{EvictionCheck, EvictionPolicy},
 };
 
@@ -22,6 +22,7 @@ pub(super) struct Shared {
     pub(super) terms: Terms,
     pub(super) gates: Arc<GateSettings>,
     pub(super) log: Arc<LeaseLog>,
+    observer: Option<Arc<dyn Observe>>,
     /// Since when no call was answered; 0 if the last one was.
     lost: AtomicU64,
     /// Whether all handles of the limiter are gone.
@@ -35,6 +36,7 @@ impl Shared {
         terms: Terms,
         gates: GateSettings,
         log: LeaseLog,
+        observer: Option<Arc<dyn Observe>>,
     ) -> Arc<Self> {
         Arc::new(Self {
             outbox: Arc::new(outbox),
@@ -42,6 +44,7 @@ impl Shared {
             terms,
             gates: Arc::new(gates),
             log: Arc::new(log),
+            observer,
             lost: AtomicU64::new(0),
             is_closed: AtomicBool::new(false),
             eviction: EvictionCheck::default(),
@@ -72,6 +75,15 @@ impl Shared {
     pub(super) fn note_answer(&self, key: &Arc<[u8]>) {
         self.lost.store(0, Relaxed);
         self.learn_eviction_policy(key);
+    }
+
+    /// Tells that so many requests are served without a lease.
+    pub(super) fn report_outlived(&self, requests: u32) {
+        self.outbox.counters.count_outlived(requests);
+        self.log.outlived(requests);
+        if let Some(observer) = &self.observer {
+            observer.outlived(self.log.name(), requests);
+        }
     }
 
     /// Notes that no handle is left.

@@ -9,13 +9,19 @@ use axum::{
 };
 use prometheus_client::{encoding::text, registry::Registry};
 use serde_json::{Value, json};
-use sluicegate::red::{self, RedLayer};
+use sluicegate::{
+    concurrency::{ConcurrencyLayer, Local},
+    red::{self, RedLayer},
+};
 
 use super::{cancel, dead_letters, metrics::Export, orders, problem::Problem, state::App};
 use crate::pipeline::Context;
 
 /// The largest body of a request, in bytes.
 const MAX_BODY_BYTES: usize = 4 * 1024;
+
+/// The most requests that are served at once. Others get 503 and a time.
+const MAX_REQUESTS: u32 = 512;
 
 /// Returns all routes.
 pub(crate) fn routes(context: &Context, export: Export) -> Router {
@@ -31,6 +37,7 @@ pub(crate) fn routes(context: &Context, export: Export) -> Router {
         .route("/dead-letters/retry", post(dead_letters::retry_page))
         .route("/dead-letters/{event}/retry", post(dead_letters::retry))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(ConcurrencyLayer::new(Local::new(MAX_REQUESTS)))
         .layer(RedLayer::server(&requests))
         .layer(context.drain.layer())
         .route("/totals", get(totals))

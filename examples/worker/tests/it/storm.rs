@@ -20,7 +20,7 @@ use std::{
 
 use tokio::{sync::watch, task::JoinSet, time};
 
-use crate::support::{Books, Client, Folder, Postgres, Worker, provider_calls};
+use crate::support::{Books, Client, Folder, Postgres, Redis, Worker, provider_calls};
 
 /// How many clients send at once.
 const CLIENTS: usize = 64;
@@ -194,6 +194,18 @@ async fn the_storm_books_nothing_twice_even_if_all_marks_are_forgotten() {
     let orders = Size::chosen().orders / 10;
     let size = Size { orders, kills: 4 };
     play(None, size, flags).await;
+}
+
+/// Redis also keeps the deadlines, which therefore survive the worker.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_storm_with_marks_in_redis_charges_nothing_twice() {
+    let redis = Redis::start();
+    let url = redis.url();
+    let flags = [FLAGS, &["--marks", "redis", "--redis", &url]].concat();
+    let orders = Size::chosen().orders / 2;
+    let size = Size { orders, kills: 4 };
+    let (folder, _books) = play(None, size, &flags).await;
+    assert_charged_once(&folder);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,5 @@
-//! Databases for tests: SQLite in memory, or PostgreSQL if
-//! `SLUICEGATE_WORKER_POSTGRES` has a URL.
+//! Databases for tests: SQLite in memory, or the one at the URL in
+//! `SLUICEGATE_WORKER_DATABASE`.
 
 use std::env;
 
@@ -8,10 +8,10 @@ use crate::{
     store::{Accepted, NewCancel, NewOrder, Request, Store},
 };
 
-/// Returns a database. Tests share that of PostgreSQL, and find their rows in it
-/// by keys of their own.
+/// Returns a database. Tests share one that is set, so they run one by one then:
+/// `--test-threads 1`.
 pub(super) async fn open() -> Store {
-    let url = env::var("SLUICEGATE_WORKER_POSTGRES");
+    let url = env::var("SLUICEGATE_WORKER_DATABASE");
     let url = url.unwrap_or_else(|_| {
         // A database in memory that both pools see.
         let name = fastrand::u64(..);

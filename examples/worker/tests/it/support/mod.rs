@@ -5,6 +5,9 @@ mod client;
 mod folder;
 mod postgres;
 mod process;
+mod redis;
+
+use std::net::TcpListener;
 
 pub(crate) use self::{
     books::{Books, provider_calls},
@@ -12,4 +15,11 @@ pub(crate) use self::{
     folder::Folder,
     postgres::Postgres,
     process::Worker,
+    redis::Redis,
 };
+
+/// Returns a port that no process listens on.
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}

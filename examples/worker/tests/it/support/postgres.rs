@@ -4,7 +4,6 @@ use std::{
     env,
     ffi::OsStr,
     fs,
-    net::TcpListener,
     os::unix::fs::chown,
     path::PathBuf,
     process::{Child, Command, Stdio},
@@ -12,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use super::folder::Folder;
+use super::{folder::Folder, free_port};
 
 /// The server. It is stopped when it is dropped.
 #[derive(Debug)]
@@ -77,11 +76,6 @@ impl Drop for Postgres {
         let _ = Command::new("kill").args(["-INT", &pid]).status();
         let _ = self.child.wait();
     }
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
 }
 
 fn is_root() -> bool {
