@@ -8,6 +8,7 @@
 //! | type | |
 //! |---|---|
 //! | [`Local`] | a limit in this process, with or without keys |
+//! | `Redis` (feature `redis`) | a limit that a fleet shares, with or without keys |
 //! | [`Adaptive`], [`Algorithm`] | a limit that finds itself, by how long requests take |
 //! | `AdaptiveFleet` | lets adaptive limits learn from those of a fleet (feature `redis`) |
 //! | [`Queue`] | where requests wait for a permit, and for how long |

@@ -14,14 +14,15 @@ use std::fmt;
 ///
 /// | lane | calls of |
 /// |---|---|
-/// | `Limits` | limiters, and budgets of retries |
+/// | `Limits` | limiters of rates and of concurrency, and budgets of retries |
 /// | `Records`, `LargeRecords` | stores of idempotency records |
 /// | `Counts` | fleets of RED metrics |
 /// | `Deadlines` | registries of deadlines |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Lane {
-    /// The checks of [limiters](crate::limit::Redis).
+    /// The checks of [limiters](crate::limit::Redis), and the leases of [limits of
+    /// concurrency](crate::concurrency::Redis).
     Limits,
     /// Claims, renewals and completions of idempotent work.
     Records,

@@ -89,7 +89,9 @@
 //! `HSET`, `PUBLISH`, `SUBSCRIBE`, and the channels `<prefix>:*`. Shipping and
 //! reading [RED metrics](crate::red::redis) also needs `HDEL`, `HGET`,
 //! `HGETALL`, `HINCRBY`, `HMGET`, `HSET`, `HSETNX`, `ZADD`, `ZRANGEBYSCORE` and
-//! `ZREM`. A budget of retries (`client`) also needs `HDEL`, `HGETALL` and `HSET`. A store of idempotency records uses `PUBLISH`, `SUBSCRIBE` and the
+//! `ZREM`. A budget of retries (`client`) also needs `HDEL`, `HGETALL` and
+//! `HSET`. A [limit of concurrency](crate::concurrency::Redis) names what it
+//! needs. A store of idempotency records uses `PUBLISH`, `SUBSCRIBE` and the
 //! channels if it has the right to. Stores and limiters use `INFO` if they may,
 //! and warn of a server that drops keys when it is full.
 

@@ -19,10 +19,109 @@ use crate::{
     runtime::background,
 };
 
-/// A limit of concurrency that a fleet shares in Redis; see the [module's
-/// documentation](self).
+/// A limit of concurrency that a fleet shares in Redis: at most this many
+/// requests at a time in all instances together, for example as many as a
+/// database has connections.
 ///
 /// It is a handle. Clones share the permits of this instance.
+///
+/// ```no_run
+/// # #[derive(Clone)] struct Handler;
+/// # async fn example() -> Result<(), sluicegate::redis::Error> {
+/// use std::time::Duration;
+/// use sluicegate::{
+///     concurrency::{Ask, ConcurrencyLayer, Queue, Redis},
+///     redis::Connection,
+/// };
+///
+/// let connection = Connection::connect("redis://localhost").await?;
+/// let permits = Redis::builder("db", 500, &connection)
+///     .queue(Queue::new(50).max_wait(Duration::from_millis(100)))
+///     .instance("pod-7")
+///     .build();
+///
+/// // Around a service; a request holds its permit until its response body ends.
+/// let layer = ConcurrencyLayer::new(permits.clone());
+///
+/// // Or around any work.
+/// if let Ok(permit) = permits.acquire(Ask::new()).await {
+///     // Query the database.
+///     drop(permit);
+/// }
+/// # let _ = layer;
+/// # Ok(()) }
+/// ```
+///
+/// # Leases
+///
+/// An instance leases permits from Redis for 2 s ([`lease`](RedisBuilder::lease))
+/// and admits requests by them without a call. It asks for as many as its
+/// requests need. When that was too few, the next batch is twice as large, so
+/// a hot key costs a few calls a second, however many requests it has. Permits
+/// that lie idle for half a second go back. A request that finds no permit
+/// here waits for the reply of Redis, and then for its turn in the
+/// [queue](RedisBuilder::queue), if there is one.
+///
+/// One Lua script decides by the clock of the server, and no call makes more
+/// permits be out than the limit. A lease ends here a tenth before it ends at
+/// the server, by a monotonic clock that was read before the call was sent. It
+/// is renewed after a third, so two renewals may fail. A lease that has ended
+/// is not renewed but granted anew, if there is room.
+///
+/// A call says how many permits an instance wants, not how many more. So a lost
+/// reply leaks nothing, and a call that arrives twice or late changes nothing.
+///
+/// If instances lack permits, those that have more than their equal share give
+/// some up: they admit no requests beyond it, and return each permit when its
+/// request has ended. If there are more such instances than permits, they take
+/// turns.
+///
+/// # When something fails
+///
+/// | event | permits out at the server | what else |
+/// |---|---|---|
+/// | an instance crashes | its permits come back when its lease ends | |
+/// | an instance stands still or is stopped | as if it had crashed | its requests outlive their lease; it admits no others by the old one |
+/// | Redis does not answer an instance | as if it had crashed | the instance uses its lease, and then what [`OnOutage`](crate::concurrency::OnOutage) says |
+/// | Redis is restarted with its data | nothing changes | |
+/// | Redis is restarted without its data | holders get their permits back by renewing; nobody gets others until all old leases have ended | needs the right to `INFO` and `LASTSAVE`; an instance that has not met the server before is not held back |
+/// | a replica takes over | leases that it had not received are unknown until they are renewed, for up to a third of a lease | meanwhile their permits may be leased twice |
+/// | the key is evicted or deleted | as with a replica | a warning is logged if the server's policy may evict |
+/// | the server's clock steps ahead | leases end early by that much | meanwhile their permits may be leased twice |
+/// | the server's clock steps back | leases end within their length from the next call on | |
+/// | the limit becomes lower in a rolling deploy | the lowest limit of any instance that called within a lease is in force; permits in use stay out until they are given back | |
+/// | the limit becomes higher | the old one is in force until the last instance that has it has not called for a lease | |
+///
+/// A request that still runs when its lease ends is counted
+/// ([`RedisCounts::outlived`]), logged, and told to an
+/// [observer](RedisBuilder::observe). Its permit may be given to another
+/// instance meanwhile, so cancel the work if that must not be, for example by a
+/// [deadline](crate::deadline).
+///
+/// # Keys
+///
+/// [`Redis::keyed`] has one limit for each key. Several keys share a call,
+/// except in a cluster. An instance keeps up to 65,536 keys at a time, for as
+/// long as they have permits and half a second more, and refuses others.
+///
+/// # Who holds permits
+///
+/// `redis-cli hgetall 'sluicegate:{db}:permits'` lists, by the ids of
+/// instances, the permits that each has, when its lease ends (microseconds since
+/// 1970), how long the lease was (microseconds), the number of its last call,
+/// how many permits it wants, and since when it has some. The field `sum` begins
+/// with the permits that are out, those that are wanted, and the number of
+/// instances. `redis-cli zrange 'sluicegate:{db}:instances' 0 -1` lists all
+/// instances of the last 15 seconds, also those without permits. With keys, the
+/// first name is `sluicegate:{tenant:<key>}:permits`. To read is safe at any
+/// time. To delete the key of the permits leases them anew, although requests
+/// still use them.
+///
+/// # Rights
+///
+/// Besides what [limits need](crate::redis#rights), the user needs `EXISTS`,
+/// `HDEL`, `HGET`, `HGETALL`, `HMGET`, `HSET`, `ZADD`, `ZCARD`, `ZREM` and
+/// `ZREMRANGEBYSCORE`.
 pub struct Redis<S = Direct> {
     instance: Arc<Instance>,
     keying: PhantomData<S>,

@@ -1,14 +1,21 @@
 //! Instances that share a limit, in one process.
 
-use std::time::Duration;
+use std::{
+    convert::Infallible,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use futures_util::future::join_all;
+use http::{Request, Response, StatusCode};
+use http_body_util::BodyExt;
 use redis::Commands;
 use sluicegate::{
-    concurrency::{Ask, OnOutage, Permit, Queue, Redis, Shed},
+    concurrency::{Ask, ConcurrencyLayer, Event, Observe, OnOutage, Permit, Queue, Redis, Shed},
     deadline::Deadline,
     redis::Connection,
 };
+use tower::{Layer, ServiceExt, service_fn};
 
 use super::ledger::{ledger, most_beyond, most_out};
 use crate::{
@@ -242,4 +249,84 @@ async fn a_state_that_cannot_be_read_is_left_alone_and_the_fallback_decides() {
     assert!(permits.counts().unreadable > 0);
     let value: String = server.client().get(KEY).unwrap();
     assert_eq!(value, "what else?");
+}
+
+#[tokio::test]
+async fn a_layer_holds_a_permit_of_the_fleet_until_the_end_of_the_body() {
+    let server = Server::start();
+    let (permits, other) = (instance(&server, 1).await, instance(&server, 1).await);
+    let answer = service_fn(async |_: Request<String>| {
+        Ok::<_, Infallible>(Response::new(String::from("hello")))
+    });
+    let layer = ConcurrencyLayer::new(permits);
+    let response = layer.layer(answer).oneshot(Request::default()).await;
+    let response = response.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    let layer = ConcurrencyLayer::new(other);
+    let refused = layer.layer(answer).oneshot(Request::default()).await;
+    assert_eq!(refused.unwrap().status(), StatusCode::SERVICE_UNAVAILABLE);
+    response.into_body().collect().await.unwrap();
+    until("the permit comes back", async || {
+        let response = layer.layer(answer).oneshot(Request::default()).await;
+        response.unwrap().status() == StatusCode::OK
+    })
+    .await;
+}
+
+/// Remembers what it is told.
+#[derive(Debug, Default)]
+struct Outlived(Mutex<Vec<(String, u32)>>);
+
+impl Observe for Outlived {
+    fn decided(&self, _event: &Event<'_>) {}
+
+    fn outlived(&self, limiter: &str, requests: u32) {
+        self.0.lock().unwrap().push((limiter.into(), requests));
+    }
+}
+
+#[tokio::test]
+async fn an_observer_is_told_of_requests_that_outlive_their_lease() {
+    let mut server = Server::start();
+    let connection = builder(server.url().as_str()).connect().await.unwrap();
+    let (told, lease) = (Arc::new(Outlived::default()), Duration::from_millis(500));
+    let permits = Redis::builder("db", 5, &connection).lease(lease);
+    let permits = permits
+        .on_outage(OnOutage::Closed)
+        .observe(told.clone())
+        .build();
+    let held = admitted(&permits, 3).await;
+    server.kill();
+    until("it is told", async || !told.0.lock().unwrap().is_empty()).await;
+    assert_eq!(*told.0.lock().unwrap(), [("db".to_owned(), 3)]);
+    drop(held);
+}
+
+#[tokio::test]
+async fn a_hot_key_costs_few_calls_and_few_commands() {
+    let server = Server::start();
+    let permits = instance(&server, 64).await;
+    const REQUESTS: u64 = 20_000;
+    let tasks = (0..64).map(|_| {
+        let permits = permits.clone();
+        tokio::spawn(async move {
+            for _ in 0..REQUESTS / 64 {
+                let permit = permits.acquire(Ask::new()).await;
+                tokio::task::yield_now().await;
+                drop(permit);
+            }
+        })
+    });
+    join_all(tasks.collect::<Vec<_>>()).await;
+    let calls = permits.counts().calls;
+    assert!(calls * 5 <= REQUESTS, "{calls} calls");
+    // With those inside of the script, and all others.
+    let info: String = redis::cmd("INFO")
+        .arg("stats")
+        .query(&mut server.client())
+        .unwrap();
+    let commands = info.split("total_commands_processed:").nth(1).unwrap();
+    let commands: u64 = commands.lines().next().unwrap().parse().unwrap();
+    println!("{calls} calls, {commands} commands for {REQUESTS} requests");
+    assert!(commands * 5 <= REQUESTS, "{commands} commands");
 }
