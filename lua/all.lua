@@ -8,10 +8,14 @@
 --          these operations of batch.lua:
 --   '<cost>'               decides, like Rule::decide
 --   '1 <cost> <max_wait>'  the same, and a queue may book a wait of so many ticks
+--   'h <cost> <max_wait> <term> <orphan> <id>'  the same, and the charge is held: see
+--                          hold.lua
+--   's <cost> <at> <mark> <refunds> <credits> <orphan> <id> <actual>'  settles a hold,
+--                          whatever the others do
 --
 -- Returns whole numbers: the instant; for each bucket 1 if it would admit, or 0,
--- and the state before the charge; or only UNREADABLE. All were charged if each
--- returned 1. A bucket that cannot be read does not count, and is not written: the
+-- and the state before the charge, and of a hold and a settlement what batch.lua
+-- returns of them; or only UNREADABLE. All were charged if each returned 1. A bucket that cannot be read does not count, and is not written: the
 -- caller's policy decides for it, and the caller rolls the others back if the
 -- policy refuses.
 
@@ -22,27 +26,54 @@ local function read_request()
     local terms, operation = ARGV[next], ARGV[next + 1]
     local rule = rules[sub(terms, -1)](terms)
     next = next + 2
-    local cost, max_wait = tonumber(operation), FURTHEST
+    local cost, max_wait, hold = tonumber(operation), FURTHEST, nil
     if not cost then
-        cost, max_wait = match(operation, '^1 (%d+) (%d+)$')
+        cost, max_wait, hold = match(operation, '^[1h] (%d+) (%d+) ?(.*)$')
         cost, max_wait = tonumber(cost), tonumber(max_wait)
     end
-    return rule, cost, max_wait
+    return rule, cost, max_wait, hold ~= '' and hold, operation
+end
+
+-- Settles a hold, which is not a charge that the others could prevent.
+local function settle(rule, key, state, operation)
+    local lapsed, done, changed
+    state, lapsed = holds.lapse(rule, key, state)
+    if not state then return nil end
+    done, changed = holds.settle(rule, key, state, operation)
+    if changed and not state.unreadable then rule:write(key, state, now) end
+    reply[#reply + 1], reply[#reply + 2] = done, lapsed
+    return state
 end
 
 for i = 1, #KEYS do
-    local rule, cost, max_wait = read_request()
+    local rule, cost, max_wait, hold, operation = read_request()
+    if add_rest and (hold or not cost) then
+        add_rest()
+        add_rest = nil
+    end
     local state, first = rule:read(KEYS[i], now), #reply + 1
-    local bucket = { rule = rule, cost = cost, state = state }
-    if state then
+    local bucket, lapsed = { rule = rule, cost = cost or 0, admits = true, hold = hold }, 0
+    if state and not cost then
+        state = settle(rule, KEYS[i], state, operation)
+    elseif state and hold then
+        state, lapsed = holds.lapse(rule, KEYS[i], state)
+    end
+    if state and cost then
         local wait, queued = rule:decide(state, now, cost)
-        bucket.admits = wait == nil or (queued and wait <= max_wait)
+        bucket.admits, bucket.wait = wait == nil or (queued and wait <= max_wait), wait or 0
         reply[first] = bucket.admits and 1 or 0
         rule:emit(state, reply)
     end
+    bucket.state = state
+    if hold then
+        -- The rest is known when all have decided.
+        bucket.place = #reply + 1
+        for place = bucket.place, bucket.place + 4 do reply[place] = 0 end
+        reply[bucket.place], reply[bucket.place + 5] = now, lapsed
+    end
     if not state or state.unreadable then
         for place = #reply, first + 1, -1 do reply[place] = nil end
-        reply[first], bucket.cost = UNREADABLE, 0
+        reply[first], bucket.cost, bucket.hold = UNREADABLE, 0, nil
     else
         passes = passes and bucket.admits
     end
@@ -56,6 +87,14 @@ for i, bucket in ipairs(buckets) do
         -- A state of another quota is written in terms of this one even for a
         -- denial. It is read again, because the rule may have charged it.
         bucket.rule:write(KEYS[i], bucket.rule:read(KEYS[i], now), now)
+    end
+    if bucket.hold and passes then
+        local place, at = bucket.place, now + bucket.wait
+        local term, orphan, id = match(bucket.hold, '^(%d+) (%a) (%d+)$')
+        local mark, refunds, credits, kept = holds.record(
+            bucket.rule, KEYS[i], bucket.state, bucket.cost, at, tonumber(term), orphan, id)
+        reply[place], reply[place + 1], reply[place + 2] = at, mark, refunds
+        reply[place + 3], reply[place + 4] = credits, kept
     end
 end
 

@@ -62,6 +62,14 @@ pub(crate) trait MemberBucket {
         None
     }
 
+    /// The request to send for a hold, if the bucket is in another process and its
+    /// holds can share a call with others.
+    #[cfg(feature = "redis")]
+    fn remote_hold(&self, request: CheckRequest) -> Option<Box<dyn AllRequest>> {
+        let _ = request;
+        None
+    }
+
     /// Whether the bucket is in another process.
     fn is_remote(&self) -> bool {
         false

@@ -1,5 +1,6 @@
 //! Holds in Redis: charges that are settled once, or lapse.
 
+mod all;
 mod law;
 mod storm;
 
@@ -16,9 +17,9 @@ use proptest::{
 use sluicegate::{
     key,
     limit::{
-        All, Cost, End, FailClosed, FailOpen, FixedWindow, GiveBack, Hold, HoldError, HoldLimiter,
-        LeakyBucket, Local, OrElse, Policy, Quota, RateLimitLayer, Redis, RedisBuilder, Scripted,
-        SlidingLog, SlidingWindow, TokenBucket, Wait,
+        All, Check, Cost, End, FailClosed, FailOpen, FixedWindow, GiveBack, Hold, HoldError,
+        HoldLimiter, LeakyBucket, Limiter, Local, OrElse, Policy, Quota, RateLimitLayer, Redis,
+        RedisBuilder, Scripted, SlidingLog, SlidingWindow, TokenBucket, Wait,
     },
     redis::Connection,
 };
@@ -90,11 +91,11 @@ impl Ledger {
         let cost = |member: &String| member.split(' ').next().unwrap().parse().unwrap();
         Self {
             sums: sums.unwrap_or_default(),
-            // 'r' is the sum of what was given back.
+            // 'r' and 'c' are the sums of what was given back.
             open: open
                 .unwrap_or_default()
                 .iter()
-                .filter(|member| *member != "r")
+                .filter(|member| member.contains(' '))
                 .map(cost)
                 .collect(),
         }
@@ -386,7 +387,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 /// Plays the steps on two instances in turn.
-async fn play<R: Scripted>(instances: &[Redis<R, FailClosed>; 2], steps: &[Step]) {
+async fn play<L: HoldLimiter<str>>(instances: &[L; 2], steps: &[Step]) {
     let mut open: Vec<Hold<GiveBack>> = Vec::new();
     for (turn, step) in steps.iter().enumerate() {
         let limiter = &instances[turn % 2];
@@ -395,7 +396,11 @@ async fn play<R: Scripted>(instances: &[Redis<R, FailClosed>; 2], steps: &[Step]
             is_there.then(|| open.swap_remove(hold % open.len()))
         };
         match *step {
-            Step::Check(cost) => drop(limiter.check("k", cost).await),
+            Step::Check(cost) => {
+                if let Check::Later(reply) = Limiter::check(limiter, "k", cost) {
+                    let _ = reply.await;
+                }
+            }
             Step::Hold(cost) => {
                 if let Ok(hold) = limiter.hold("k", cost).await {
                     open.push(hold.or_give_back());
@@ -418,6 +423,13 @@ async fn play<R: Scripted>(instances: &[Redis<R, FailClosed>; 2], steps: &[Step]
 }
 
 fn accounts<R: Scripted>(rule: R) {
+    let limiter =
+        |connection: &Connection| Redis::builder("api", rule.clone(), connection).build(FailClosed);
+    accounts_for(&["api"], limiter);
+}
+
+/// Plays random histories to two instances of a limiter of these limits in Redis.
+fn accounts_for<L: HoldLimiter<str>>(limits: &[&str], limiter: impl Fn(&Connection) -> L) {
     let (server, runtime) = (Server::start(), Runtime::new().unwrap());
     let server = Arc::new(server);
     let config = Config {
@@ -430,13 +442,11 @@ fn accounts<R: Scripted>(rule: R) {
         .run(&steps(), |steps| {
             runtime.block_on(async {
                 redis::cmd("FLUSHALL").exec(&mut server.client()).unwrap();
-                let build = |connection: Connection| {
-                    Redis::builder("api", rule.clone(), &connection).build(FailClosed)
-                };
-                let instances = [build(connect(&server).await), build(connect(&server).await)];
-                play(&instances, &steps).await;
+                let connections = [connect(&server).await, connect(&server).await];
+                play(&connections.each_ref().map(&limiter), &steps).await;
+                let ledger = |limit: &&str| Ledger::of_keys(&server, &format!("*{{{limit}:k}}*"));
                 until("all is accounted for", async || {
-                    Ledger::read(&server).unaccounted() == 0
+                    limits.iter().all(|limit| ledger(limit).unaccounted() == 0)
                 })
                 .await;
             });

@@ -39,7 +39,7 @@ impl Combined {
 
 /// The denial that lasts longer; the first if they last equally long. One that
 /// never passes lasts longest.
-pub(super) fn longer_denial(one: Option<Decision>, other: Decision) -> Decision {
+pub(in crate::limit) fn longer_denial(one: Option<Decision>, other: Decision) -> Decision {
     let lasts = |denial: &Decision| denial.retry_ticks().unwrap_or(Tick::MAX);
     one.filter(|one| lasts(one) >= lasts(&other))
         .unwrap_or(other)

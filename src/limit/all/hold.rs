@@ -1,8 +1,11 @@
 //! Holds an estimate in several buckets: in all of them, or in none.
 //!
-//! Each bucket makes a hold of its own. They become one when all have admitted;
-//! until then each gives its charge back when it is dropped.
+//! Each bucket makes a hold of its own, or together with those of the same Redis.
+//! They become one when all have admitted; until then each gives its charge back
+//! when it is dropped.
 
+#[cfg(feature = "redis")]
+use super::groups::PendingGroups;
 use super::{
     charge::AllBuckets,
     combined::Combined,
@@ -65,16 +68,12 @@ impl<'a> HoldBuckets<'a> {
             None => self.each(),
         };
         match denied {
-            Ok(members) => {
+            Ok(mut pending) => {
                 if let Some(notes) = &mut notes {
                     notes.watch(self.members());
                 }
-                PendingHold {
-                    members,
-                    estimate: self.estimate,
-                    notes,
-                }
-                .holding()
+                pending.notes = notes;
+                pending.holding()
             }
             Err(HoldError::Denied(denial)) => {
                 self.all.note_refusal(&denial, notes);
@@ -90,9 +89,15 @@ impl<'a> HoldBuckets<'a> {
     ///
     /// With the denial or the error of the first bucket that has none. The
     /// others get their charges back.
-    fn each(&self) -> Result<Vec<MemberHold>, HoldError<MemberError>> {
+    fn each(&self) -> Result<PendingHold, HoldError<MemberError>> {
         let mut members = Vec::with_capacity(self.buckets.len());
+        #[cfg(feature = "redis")]
+        let groups = PendingGroups::of(&self.all, |member| self.times(member));
         for (member, bucket, request) in self.all.requests() {
+            #[cfg(feature = "redis")]
+            if groups.has(member) {
+                continue;
+            }
             let holding = match bucket.hold(request).try_now() {
                 Ok(Ok(hold)) => MemberHolding::Done(hold.or_give_back()),
                 Err(waiting) => MemberHolding::Waiting(waiting),
@@ -102,17 +107,25 @@ impl<'a> HoldBuckets<'a> {
                 }
                 Ok(Err(error)) => return Err(error),
             };
-            let same = self
-                .buckets
-                .iter()
-                .filter(|other| other.id() == bucket.id());
             members.push(MemberHold {
                 member,
-                times: same.count() as u64,
+                times: self.times(member),
                 holding,
             });
         }
-        Ok(members)
+        Ok(PendingHold {
+            members,
+            #[cfg(feature = "redis")]
+            groups,
+            estimate: self.estimate,
+            notes: None,
+        })
+    }
+
+    /// How often the bucket of a member occurs.
+    fn times(&self, member: usize) -> u64 {
+        let same = |other: &&&dyn MemberBucket| other.id() == self.buckets[member].id();
+        self.buckets.iter().filter(same).count() as u64
     }
 }
 
@@ -120,6 +133,8 @@ impl<'a> HoldBuckets<'a> {
 /// its charge back.
 struct PendingHold {
     members: Vec<MemberHold>,
+    #[cfg(feature = "redis")]
+    groups: PendingGroups,
     estimate: Cost,
     /// `None` unless the caller lists the decisions of all members.
     notes: Option<Notes>,
@@ -128,7 +143,10 @@ struct PendingHold {
 impl PendingHold {
     fn holding<E: Failure>(self) -> Holding<E> {
         let is_waiting = |it: &MemberHold| matches!(it.holding, MemberHolding::Waiting(_));
-        match self.members.iter().any(is_waiting) {
+        let waits = self.members.iter().any(is_waiting);
+        #[cfg(feature = "redis")]
+        let waits = waits || self.groups.wait();
+        match waits {
             true => Holding::later(self.wait()).map_err(E::of),
             false => Holding::now(Ok(self.finish())),
         }
@@ -152,12 +170,19 @@ impl PendingHold {
                 Err(error) => return Err(error),
             }
         }
+        #[cfg(feature = "redis")]
+        match self.groups.hold().await {
+            Err(HoldError::Denied(denial)) => return Err(self.refuse(denial)),
+            held => held?,
+        }
         Ok(self.finish())
     }
 
     /// Gives back what is held, before the notes peek at what is left.
     fn refuse(mut self, denial: Decision) -> HoldError<MemberError> {
         self.members.clear();
+        #[cfg(feature = "redis")]
+        self.groups.clear();
         if let Some(notes) = self.notes {
             notes.refused(&denial);
         }
@@ -184,6 +209,16 @@ impl PendingHold {
                 notes.decided(member, hold.decision());
             }
             charges.extend(hold.into_held().map(|held| (times, held)));
+        }
+        #[cfg(feature = "redis")]
+        for group in self.groups.into_held() {
+            for (member, decision) in &group.decisions {
+                combined.add(*member, decision);
+                if let Some(notes) = &mut notes {
+                    notes.decided(*member, decision);
+                }
+            }
+            charges.extend(group.hold.into_held().map(|held| (1, held)));
         }
         let decision = match has_waited {
             true => combined.decision().waiting(0).when_due(),

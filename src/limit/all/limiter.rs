@@ -100,8 +100,10 @@ use crate::limit::{
 ///
 /// [`HoldLimiter::hold`](crate::limit::HoldLimiter::hold) charges an estimate to
 /// each of its limits, and [`Hold::settle`](crate::limit::Hold::settle) settles it
-/// in all of them. Limits in Redis are each asked in a call of their own, at the
-/// same time, so one of them is charged for a moment although another refuses.
+/// in all of them. Limits in Redis are charged as by a check: on one `Connection`
+/// all in one call, in one step, and their settlement is one call, too. Elsewhere,
+/// and with a queue, each is asked in a call of its own, at the same time, so one
+/// of them is charged for a moment although another refuses.
 ///
 /// # When Redis does not answer
 ///

@@ -8,11 +8,15 @@
 mod charge;
 mod combined;
 mod failure;
+#[cfg(feature = "redis")]
+mod groups;
 mod hold;
 mod limiter;
 mod notes;
 mod pending;
 mod tuples;
 
+#[cfg(feature = "redis")]
+pub(in crate::limit) use self::combined::longer_denial;
 pub(crate) use self::failure::{Failure, MemberError};
 pub use self::limiter::{All, OneKey};

@@ -6,15 +6,23 @@
 
 use std::sync::{Arc, LazyLock};
 
-use redis::Cmd;
+use redis::{Cmd, Value};
 use tokio::{runtime::Handle, sync::oneshot};
 
-use super::call::{batch::begin_reply, pending::PendingCall, request::BucketResult};
+use super::call::{
+    batch::begin_reply,
+    pending::PendingCall,
+    request::{BucketReply, BucketResult},
+};
 use crate::{
     clock::Tick,
     limit::{
+        hold::Holding,
         reservation::GuardedDecision,
-        rules::script::{Operation, ReplyReader},
+        rules::{
+            quota::Cost,
+            script::{Operation, ReplyReader, ledger},
+        },
     },
     redis::{Connection, Error, ErrorKind, Script},
 };
@@ -29,6 +37,8 @@ static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
         include_str!("../../../lua/refund.lua"),
         include_str!("../../../lua/lease.lua"),
         include_str!("../../../lua/new_quota.lua"),
+        include_str!("../../../lua/hold.lua"),
+        ledger!(),
         "end\n",
         include_str!("../../../lua/log.lua"),
         include_str!("../../../lua/token_bucket.lua"),
@@ -63,6 +73,16 @@ pub(crate) trait AllRequest: Send + Sync {
     /// charged for it. `charged` says whether the script charged all that it
     /// could read.
     fn settle(&self, reply: BucketResult, charged: bool) -> Result<GuardedDecision, Error>;
+
+    /// Returns the hold of a reply to a request that holds, or of the policy.
+    fn hold(&self, reply: BucketResult) -> Holding<Error>;
+
+    /// Returns the operation that puts the real cost in place of a charge that
+    /// the script holds. One that it does not hold is settled here.
+    fn settlement(&self, reply: &BucketReply, actual: Cost) -> Option<Operation>;
+
+    /// Reads the reply to a settlement.
+    fn read_settlement(&self, operation: Operation, now: Tick, numbers: &mut ReplyReader<'_>);
 }
 
 /// Requests, each with the index of its member.
@@ -141,16 +161,28 @@ fn settle(
     settled.into_iter().collect()
 }
 
-/// Sends a group in one call. An error in the list is a bucket that cannot be
-/// read.
-async fn send_together(group: &AllRequests) -> Result<Vec<BucketResult>, Error> {
-    let connection = group[0].1.connection();
+/// Sends operations on the buckets of requests in one call.
+pub(super) async fn call_together(
+    requests: &[(&dyn AllRequest, Operation)],
+) -> Result<Value, Error> {
+    let connection = requests[0].0.connection();
     if let Some(error) = connection.rejection() {
         return Err(error);
     }
-    group.iter().for_each(|(_, request)| request.count());
-    let parts = group.iter().map(|(_, request)| request.part());
-    let reply = connection.run(&SCRIPT, check_all(None, parts)).await?;
+    requests.iter().for_each(|(request, _)| request.count());
+    let parts = requests.iter().map(|(request, operation)| {
+        let (terms, key, _) = request.part();
+        (terms, key, *operation)
+    });
+    connection.run(&SCRIPT, check_all(None, parts)).await
+}
+
+/// Sends a group in one call. An error in the list is a bucket that cannot be
+/// read.
+pub(super) async fn send_together(group: &AllRequests) -> Result<Vec<BucketResult>, Error> {
+    let own = |request: &dyn AllRequest| request.part().2;
+    let requests: Vec<_> = group.iter().map(|(_, it)| (&**it, own(&**it))).collect();
+    let reply = call_together(&requests).await?;
     let (now, mut numbers) = begin_reply(&reply)?;
     let mut replies = Vec::with_capacity(group.len());
     for (_, request) in group {

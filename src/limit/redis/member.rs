@@ -10,6 +10,7 @@ use super::{
     },
     check_all::AllRequest,
     failure_policy::Policy,
+    hold::settlement,
     limiter::Redis,
     wait::BookedPlace,
 };
@@ -23,7 +24,10 @@ use crate::{
         limiter::Wait,
         member::{BucketId, Member, MemberBucket},
         reservation::{Charge, CheckRequest, GuardedDecision, Reservation, Reserved, Rollback},
-        rules::script::{Operation, ReplyReader, Scripted},
+        rules::{
+            quota::Cost,
+            script::{HoldRequest, Operation, ReplyReader, Scripted},
+        },
     },
     redis::{Connection, Error, ErrorKind},
 };
@@ -38,6 +42,23 @@ pub(crate) struct RedisBucket<'a, R: Scripted, P: Policy> {
 }
 
 impl<R: Scripted, P: Policy> RedisBucket<'_, R, P> {
+    /// A request to perform an operation. `waits` if it waits for a booked place.
+    fn request(
+        &self,
+        request: CheckRequest,
+        operation: Operation,
+        waits: bool,
+    ) -> Box<dyn AllRequest> {
+        let client = self.limiter.client();
+        Box::new(MemberRequest {
+            limiter: self.limiter.clone(),
+            to_script: client.request(self.bucket.clone(), operation),
+            waits,
+            ticket: self.ticket,
+            request,
+        })
+    }
+
     /// Only a rule with a queue makes a member wait.
     fn max_wait(&self, wait: Option<Wait>) -> Tick {
         match self.limiter.rule().queues() {
@@ -102,16 +123,16 @@ impl<R: Scripted, P: Policy> MemberBucket for RedisBucket<'_, R, P> {
         let CheckRequest { cost, wait } = request;
         let max_wait = self.max_wait(wait);
         let operation = self.limiter.operation(cost, max_wait, wait);
-        Some(Box::new(MemberRequest {
-            limiter: self.limiter.clone(),
-            to_script: self
-                .limiter
-                .client()
-                .request(self.bucket.clone(), operation),
-            waits: wait.is_some() && max_wait > 0,
-            ticket: self.ticket,
-            request,
-        }))
+        Some(self.request(request, operation, wait.is_some() && max_wait > 0))
+    }
+
+    /// `None` for a rule with a queue, whose holds may have to wait.
+    fn remote_hold(&self, request: CheckRequest) -> Option<Box<dyn AllRequest>> {
+        if self.limiter.rule().queues() {
+            return None;
+        }
+        let hold = self.limiter.client().holds.request(request.cost, 0);
+        Some(self.request(request, Operation::Hold(hold), false))
     }
 }
 
@@ -158,7 +179,10 @@ impl<R: Scripted, P: Policy> AllRequest for MemberRequest<R, P> {
         let client = self.limiter.client();
         let reply = self.replay(now, numbers);
         match &reply {
-            Ok(_) => client.learn_eviction_policy(&self.to_script.bucket),
+            Ok(reply) => {
+                client.learn_eviction_policy(&self.to_script.bucket);
+                client.counters.count_lapsed(reply.lapsed);
+            }
             Err(error) if error.kind() == ErrorKind::Unreadable => {
                 client.report_unreadable(&self.to_script.bucket);
             }
@@ -179,9 +203,46 @@ impl<R: Scripted, P: Policy> AllRequest for MemberRequest<R, P> {
         };
         Ok(GuardedDecision { decision, rollback })
     }
+
+    fn hold(&self, reply: BucketResult) -> Holding<Error> {
+        let bucket = self.to_script.bucket.clone();
+        let holding = self
+            .limiter
+            .hold_of(bucket, self.ticket, self.hold_request(), reply);
+        holding.map_err(Into::into)
+    }
+
+    fn settlement(&self, reply: &BucketReply, actual: Cost) -> Option<Operation> {
+        let bucket = &self.to_script.bucket;
+        self.limiter.client().forget(bucket.hash);
+        let charge = (reply.charge?, reply.held);
+        match settlement(self.hold_request(), charge, actual)? {
+            settles @ Operation::Settle(..) => Some(settles),
+            other => {
+                self.limiter.queue.tell_fuller(bucket.clone(), other);
+                None
+            }
+        }
+    }
+
+    fn read_settlement(&self, operation: Operation, now: Tick, numbers: &mut ReplyReader<'_>) {
+        let client = self.limiter.client();
+        client.forget(self.to_script.bucket.hash);
+        if let Ok(Some(bucket)) = ReadBucket::read(&client.rule, operation, now, numbers) {
+            client.counters.count_lapsed(bucket.lapsed());
+        }
+    }
 }
 
 impl<R: Scripted, P: Policy> MemberRequest<R, P> {
+    /// The request of a hold.
+    fn hold_request(&self) -> HoldRequest {
+        match self.to_script.operation {
+            Operation::Hold(request) => request,
+            other => unreachable!("a group of holds only has holds, and not {other:?}"),
+        }
+    }
+
     /// Reads the bucket, makes its decision, and remembers a denial.
     fn replay(&self, now: Tick, numbers: &mut ReplyReader<'_>) -> BucketResult {
         let (client, request) = (self.limiter.client(), &self.to_script);

@@ -32,7 +32,6 @@ mod returns;
 mod unreadable;
 mod wait;
 
-pub(super) use self::check_all::{AllRequest, AllRequests, group_by_call, reserve_group};
 #[cfg(any(test, feature = "testing"))]
 pub use self::check_all::{check_all, check_all_with_source};
 pub use self::{
@@ -41,4 +40,8 @@ pub use self::{
     counts::RedisCounts,
     failure_policy::{FailClosed, FailOpen, OrElse, Policy},
     limiter::Redis,
+};
+pub(super) use self::{
+    check_all::{AllRequest, AllRequests, group_by_call, reserve_group},
+    hold::{HeldGroup, hold_group},
 };

@@ -78,6 +78,11 @@ impl<B: MemberBucket> MemberBucket for TierBucket<B> {
         self.limited()?.remote(request)
     }
 
+    #[cfg(feature = "redis")]
+    fn remote_hold(&self, request: CheckRequest) -> Option<Box<dyn AllRequest>> {
+        self.limited()?.remote_hold(request)
+    }
+
     fn is_remote(&self) -> bool {
         self.limited().is_some_and(B::is_remote)
     }

@@ -117,6 +117,11 @@ impl<S> ReadBucket<S> {
         }
     }
 
+    /// How many holds lapsed.
+    pub(crate) fn lapsed(&self) -> u32 {
+        self.lapsed
+    }
+
     /// How many requests of the run were replayed.
     pub(crate) fn replayed(&self) -> u64 {
         self.replayed

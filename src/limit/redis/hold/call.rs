@@ -100,6 +100,30 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
         })
     }
 
+    /// Returns the hold of a reply that came for several buckets, or that of the
+    /// policy.
+    pub(in crate::limit::redis) fn hold_of(
+        &self,
+        bucket: Bucket,
+        ticket: u64,
+        request: HoldRequest,
+        reply: BucketResult,
+    ) -> Holding<P::Error> {
+        let held = HeldBucket {
+            queue: self.queue.clone(),
+            bucket,
+            request,
+        };
+        match reply {
+            Ok(reply) => Holding::now(DecidedHold { held, reply }.hold_now()),
+            Err(error) => {
+                let (cost, wait) = (request.cost, None);
+                let request = CheckRequest { cost, wait };
+                Holding::later(self.clone().hold_by_policy(ticket, request, error))
+            }
+        }
+    }
+
     /// Lets the policy hold, because Redis did not.
     async fn hold_by_policy(
         self,
@@ -183,6 +207,19 @@ impl<R: Scripted> Drop for HoldCall<R> {
 impl<R: Scripted> DecidedHold<R> {
     /// Returns the hold, after the wait for its place, or the denial.
     async fn hold<E>(self, counted: Option<CountedCaller>) -> Result<Hold, HoldError<E>> {
+        let wait = self.reply.wait();
+        let hold = self.hold_now()?;
+        let Some(ticks) = wait.filter(|_| counted.is_some()) else {
+            return Ok(hold);
+        };
+        // Dropped while it waits, it gives its place back.
+        let waits = hold.or_give_back();
+        sleep(Duration::from_micros(ticks)).await;
+        Ok(waits.or_keep().when_due())
+    }
+
+    /// Returns the hold, whose place may be due later, or the denial.
+    fn hold_now<E>(self) -> Result<Hold, HoldError<E>> {
         let BucketReply {
             decision, charge, ..
         } = self.reply;
@@ -197,13 +234,6 @@ impl<R: Scripted> DecidedHold<R> {
         let refunds = self.reply.held;
         let settle = move |actual| queue.settle_hold(&bucket, request, (charge, refunds), actual);
         let held = Held::One(HeldCharge::new(settle));
-        let hold = Hold::of(decision, request.cost, held);
-        let Some(ticks) = self.reply.wait().filter(|_| counted.is_some()) else {
-            return Ok(hold);
-        };
-        // Dropped while it waits, it gives its place back.
-        let waits = hold.or_give_back();
-        sleep(Duration::from_micros(ticks)).await;
-        Ok(waits.or_keep().when_due())
+        Ok(Hold::of(decision, request.cost, held))
     }
 }

@@ -35,23 +35,35 @@ impl<R: Scripted> RequestQueue<R> {
         (charge, held): (ChargeId, Option<(u64, u64)>),
         actual: Cost,
     ) {
-        let ChargeId { due: at, mark } = charge;
-        let operation = match (held, request.cost.checked_sub(actual)) {
-            (Some((refunds, credits)), _) => {
-                let record = HoldRecord {
-                    request,
-                    at,
-                    mark,
-                    refunds,
-                    credits,
-                };
-                Operation::Settle(record, actual)
-            }
-            (None, Some(0)) => return,
-            // Without its mark, because what was given back since is unknown.
-            (None, Some(back)) => Operation::Undo(back, at, 0),
-            (None, None) => Operation::Debit(actual - request.cost),
-        };
-        self.tell_fuller(bucket.clone(), operation);
+        let operation = settlement(request, (charge, held), actual);
+        if let Some(operation) = operation {
+            self.tell_fuller(bucket.clone(), operation);
+        }
     }
+}
+
+/// Returns the operation that puts the real cost in place of a charge; `None` if it
+/// is charged already.
+pub(in crate::limit::redis) fn settlement(
+    request: HoldRequest,
+    (charge, held): (ChargeId, Option<(u64, u64)>),
+    actual: Cost,
+) -> Option<Operation> {
+    let ChargeId { due: at, mark } = charge;
+    Some(match (held, request.cost.checked_sub(actual)) {
+        (Some((refunds, credits)), _) => {
+            let record = HoldRecord {
+                request,
+                at,
+                mark,
+                refunds,
+                credits,
+            };
+            Operation::Settle(record, actual)
+        }
+        (None, Some(0)) => return None,
+        // Without its mark, because what was given back since is unknown.
+        (None, Some(back)) => Operation::Undo(back, at, 0),
+        (None, None) => Operation::Debit(actual - request.cost),
+    })
 }

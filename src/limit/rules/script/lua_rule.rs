@@ -96,7 +96,7 @@ pub(super) use lua_rule;
 #[cfg(any(test, feature = "testing"))]
 macro_rules! ledger {
     () => {
-        include_str!("../../../../lua/ledger.lua")
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/lua/ledger.lua"))
     };
 }
 #[cfg(not(any(test, feature = "testing")))]
@@ -105,4 +105,4 @@ macro_rules! ledger {
         ""
     };
 }
-pub(super) use ledger;
+pub(in crate::limit) use ledger;

@@ -18,6 +18,8 @@ mod tests;
 
 #[cfg(any(test, feature = "testing"))]
 pub use self::lua_rule::LuaRule;
+#[cfg(feature = "redis")]
+pub(in crate::limit) use self::lua_rule::ledger;
 pub use self::{
     batch::{batch, terms},
     first_charge::FirstCharge,
