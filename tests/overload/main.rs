@@ -5,8 +5,10 @@ mod gate;
 mod keyed;
 mod law;
 mod layer;
+mod layer_grpc;
 mod layer_http;
 mod netflix;
+mod priority_law;
 mod queue;
 #[allow(unreachable_pub, reason = "it is a module of a binary")]
 mod sim;
