@@ -24,8 +24,8 @@ use crate::drain::{DrainState, current_state};
 
 /// Tells work to stop: the deadline has passed, the request was dropped before
 /// its response was complete, as servers do when the client is gone, the
-/// process [drains](crate::drain), or somebody has
-/// [cancelled](super::Registry::cancel) the work.
+/// process [drains](crate::drain), or the work was
+/// [cancelled](super::Registry::cancel).
 ///
 /// It is for tasks that a handler spawns, because those are not dropped with
 /// the handler, and for streams that do not end by themselves. All clones are

@@ -66,9 +66,9 @@ impl Builder {
         self.with(|schedule| schedule.cancelling = cancelling)
     }
 
-    /// Sets the last part of the budget, for what comes after the last request:
-    /// half of it for the server to tell clients of the abort, and the rest for
-    /// the [hooks](Drain::at_end). The default is 1 s.
+    /// Sets the last part of the budget, which comes after the last request.
+    /// The server has half of it to tell clients of the abort, and the
+    /// [hooks](Drain::at_end) have the rest. The default is 1 s.
     pub fn closing(self, closing: Duration) -> Self {
         self.with(|schedule| schedule.closing = closing)
     }

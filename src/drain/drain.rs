@@ -34,7 +34,7 @@ impl Drain {
     /// Returns the layer that tracks requests. Put it outside of all others, so
     /// that it sees every request.
     pub fn layer(&self) -> DrainLayer {
-        DrainLayer::new(self)
+        DrainLayer::new(self.0.clone())
     }
 
     /// Begins the drain. Without effect if it has begun.

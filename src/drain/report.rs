@@ -1,11 +1,11 @@
-//! What became of the requests of a drain.
+//! The result of a drain: how its requests ended.
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
 use super::work::{Ledger, WorkCounts};
 
-/// What became of the requests that were in flight when a drain began, and of
-/// those that came later. Its text has a line for each route.
+/// The result of a drain: how the requests ended that were in flight when it
+/// began, and those that came later. Its text has a line for each route.
 ///
 /// ```text
 /// drained in 9.02 s: 41 finished, 3 cancelled, 1 aborted, 0 dropped, 2 refused

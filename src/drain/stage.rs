@@ -5,7 +5,7 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Stage {
-    /// There is no drain.
+    /// The drain has not begun.
     Serving,
     /// The readiness check fails, so that load balancers send their requests
     /// elsewhere. Requests that come even so are served.

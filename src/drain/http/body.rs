@@ -4,7 +4,7 @@
 use std::{
     fmt,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
@@ -64,17 +64,15 @@ impl<B> ResponseBody<B>
 where
     B: Body<Data: From<Bytes>, Error: Into<BoxError>>,
 {
-    /// Returns whether the drain ends the body now.
-    fn is_over(&self, phase: Phase) -> bool {
-        phase >= Phase::Aborting || (phase == Phase::LastWords && self.last_words.is_some())
-    }
-
     /// Drops the inner body, and returns how this one ends.
     #[cold]
     fn end(self: Pin<&mut Self>, phase: Phase) -> FramePoll<B::Data> {
         let mut this = self.project();
+        // Before the ticket, so that the drain waits for that, too.
         this.inner.set(None);
-        let ended = this.tracked.take();
+        if let Some(tracked) = this.tracked.take() {
+            tracked.end();
+        }
         let frame = match phase {
             Phase::LastWords => this.last_words.frame(),
             _ => match this.last_words.aborted() {
@@ -85,9 +83,6 @@ where
                 }
             },
         };
-        if let Some(ticket) = ended.and_then(|mut tracked| tracked.take()) {
-            ticket.end();
-        }
         Poll::Ready(frame.map(Ok))
     }
 }
@@ -100,38 +95,32 @@ where
     type Error = BoxError;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> FramePoll<B::Data> {
-        let phase = self.tracked.as_ref().map(Tracked::phase);
-        if let Some(phase) = phase.filter(|phase| self.is_over(*phase)) {
-            return self.end(phase);
-        }
-        let mut this = self.as_mut().project();
-        let Some(mut inner) = this.inner.as_mut().as_pin_mut() else {
+        let this = self.as_mut().project();
+        let Some(mut inner) = this.inner.as_pin_mut() else {
             return Poll::Ready(None);
         };
         let Some(tracked) = this.tracked else {
             return inner.poll_frame(cx).map_err(Into::into);
         };
-        let inside = tracked.enter();
-        let polled = inner.as_mut().poll_frame(cx);
-        drop(inside);
-        let has_ended = match &polled {
-            Poll::Pending => {
-                let phase = tracked.pending(cx);
-                return match self.is_over(phase) {
-                    true => self.end(phase),
-                    false => Poll::Pending,
-                };
-            }
-            Poll::Ready(Some(Ok(frame))) => {
+        let has_last_words = this.last_words.is_some();
+        let is_over =
+            |phase| phase >= Phase::Aborting || (phase == Phase::LastWords && has_last_words);
+        let polled = tracked.poll(cx, is_over, |cx| inner.as_mut().poll_frame(cx));
+        let frame = match ready!(polled) {
+            Ok(frame) => frame,
+            Err(phase) => return self.end(phase),
+        };
+        let has_ended = match &frame {
+            Some(Ok(frame)) => {
                 this.last_words.sent(frame);
                 frame.is_trailers() || inner.is_end_stream()
             }
-            Poll::Ready(_) => true,
+            Some(Err(_)) | None => true,
         };
-        if has_ended && let Some(ticket) = this.tracked.take().and_then(|mut it| it.take()) {
-            ticket.end();
+        if has_ended && let Some(tracked) = this.tracked.take() {
+            tracked.end();
         }
-        polled.map_err(Into::into)
+        Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -11,21 +11,21 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, Version, header::CONNECTION};
+use http::{Request, Response, Version};
 use http_body::Body;
 use pin_project_lite::pin_project;
 
 use super::{
-    body::ResponseBody, last_words::LastWords, layer::LayerSettings, service::RequestHead,
+    body::ResponseBody,
+    pending::{PendingRequest, own},
 };
 use crate::{
-    drain::{state::Phase, work::Tracked},
-    refusal::{BoxError, Reason, Refusal, Refuse, request_stub},
+    drain::state::Phase,
+    refusal::{BoxError, Refuse},
 };
 
 pin_project! {
@@ -48,9 +48,7 @@ pin_project! {
         Tracked {
             #[pin]
             response: F,
-            tracked: Option<Tracked>,
-            head: RequestHead,
-            settings: Arc<LayerSettings<X, A>>,
+            pending: Option<PendingRequest<X, A>>,
         },
         // The layer has refused the request itself.
         Answered {
@@ -72,18 +70,11 @@ impl<F: Future, X, A> ResponseFuture<F, X, A> {
     }
 
     #[inline]
-    pub(super) fn tracked(
-        response: F,
-        tracked: Tracked,
-        head: RequestHead,
-        settings: Arc<LayerSettings<X, A>>,
-    ) -> Self {
+    pub(super) fn tracked(response: F, pending: PendingRequest<X, A>) -> Self {
         Self {
             state: State::Tracked {
                 response,
-                tracked: Some(tracked),
-                head,
-                settings,
+                pending: Some(pending),
             },
         }
     }
@@ -116,100 +107,29 @@ where
                 Poll::Ready(answer.map(|response| response.map(ResponseBody::untracked)))
             }
             // ## Tracked => (done | Answered)
-            StateProj::Tracked {
-                response,
-                tracked,
-                head,
-                settings,
-            } => {
-                let work = tracked.as_mut().expect(POLLED);
-                if work.phase() < Phase::Aborting {
-                    let inside = work.enter();
-                    let polled = response.poll(cx);
-                    drop(inside);
-                    if let Poll::Ready(answer) = polled {
-                        let work = tracked.take().expect(POLLED);
-                        return Poll::Ready(passed_on(answer, work, head, settings));
-                    }
-                    if work.pending(cx) < Phase::Aborting {
-                        return Poll::Pending;
-                    }
+            StateProj::Tracked { response, pending } => {
+                let waiting = pending.as_mut().expect(POLLED);
+                let is_over = |phase| phase >= Phase::Aborting;
+                let polled = waiting.tracked.poll(cx, is_over, |cx| response.poll(cx));
+                let polled = ready!(polled);
+                let pending = pending.take().expect(POLLED);
+                if let Ok(answer) = polled {
+                    return Poll::Ready(pending.answered(answer));
                 }
-                let (version, work) = (head.version, tracked.take());
-                let request = request_stub(head.content_type.take());
-                let refusal = Refusal::because(Reason::Aborted);
-                let answer = settings.answer.refuse(refusal, &request);
-                // Drops the handler before its ticket, so that the drain waits
+                // Drops the handler before the ticket, so that the drain waits
                 // for that, too.
+                let version = Version::default();
                 state.set(State::Answered {
                     answer: None,
                     version,
                 });
-                drop(work);
-                Poll::Ready(own(answer, version))
+                Poll::Ready(pending.aborted())
             }
             // ## Answered => done
             StateProj::Answered { answer, version } => {
                 Poll::Ready(own(answer.take().expect(POLLED), *version))
             }
         }
-    }
-}
-
-/// Returns the response of the inner service, whose body is tracked.
-fn passed_on<B, E, X, A>(
-    answer: Result<Response<B>, E>,
-    mut work: Tracked,
-    head: &mut RequestHead,
-    settings: &LayerSettings<X, A>,
-) -> Result<Response<ResponseBody<B>>, E>
-where
-    B: Body,
-{
-    let phase = work.phase();
-    let mut response = match answer {
-        Ok(response) => response,
-        Err(error) => {
-            if let Some(ticket) = work.take() {
-                ticket.end();
-            }
-            return Err(error);
-        }
-    };
-    if head.is_tunnel(&response) {
-        if let Some(ticket) = work.take() {
-            ticket.upgraded();
-        }
-        return Ok(response.map(ResponseBody::untracked));
-    }
-    if phase > Phase::Serving {
-        close_connection(&mut response, head.version);
-    }
-    if head.is_whole(&response) {
-        if let Some(ticket) = work.take() {
-            ticket.end();
-        }
-        return Ok(response.map(ResponseBody::untracked));
-    }
-    let last_words = LastWords::of(response.headers(), settings.last_event.as_ref());
-    Ok(response.map(|body| ResponseBody::tracked(body, work, last_words)))
-}
-
-/// Returns a response of the layer's own.
-fn own<B, E>(
-    answer: Result<Response<B>, E>,
-    version: Version,
-) -> Result<Response<ResponseBody<B>>, E> {
-    let mut response = answer?;
-    close_connection(&mut response, version);
-    Ok(response.map(ResponseBody::untracked))
-}
-
-/// Asks a client of HTTP/1.1 to send its next request over another connection.
-fn close_connection<B>(response: &mut Response<B>, version: Version) {
-    if version <= Version::HTTP_11 {
-        let close = HeaderValue::from_static("close");
-        response.headers_mut().insert(CONNECTION, close);
     }
 }
 

@@ -2,18 +2,17 @@
 
 use std::{fmt, sync::Arc};
 
-use bytes::Bytes;
 use tower_layer::Layer;
 
-use super::service::Draining;
+use super::{service::Draining, settings::LayerSettings};
 use crate::{
-    drain::{drain::Drain, state::DrainState},
+    drain::state::DrainState,
     error::{InvalidSetting, valid},
     refusal::Answer,
 };
 
 /// Tracks requests from their head to the end of the response's body; made by
-/// [`Drain::layer`].
+/// [`Drain::layer`](crate::drain::Drain::layer).
 ///
 /// Put it outside of all other layers, so that it sees every request. Clones,
 /// and other layers of the same drain, count together.
@@ -32,24 +31,15 @@ pub struct DrainLayer<X = (), A = Answer> {
     pub(super) settings: Arc<LayerSettings<X, A>>,
 }
 
-/// The settings of a layer, which its services share.
-#[derive(Clone)]
-pub(super) struct LayerSettings<X, A> {
-    pub(super) exempt: X,
-    pub(super) answer: A,
-    /// Ends streams of server-sent events.
-    pub(super) last_event: Option<Bytes>,
-}
-
 impl DrainLayer {
-    pub(in crate::drain) fn new(drain: &Drain) -> Self {
+    pub(in crate::drain) fn new(state: Arc<DrainState>) -> Self {
         let settings = LayerSettings {
             exempt: (),
             answer: Answer::new(),
             last_event: None,
         };
         Self {
-            state: drain.0.clone(),
+            state,
             settings: Arc::new(settings),
         }
     }

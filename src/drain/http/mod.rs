@@ -4,6 +4,8 @@ mod body;
 mod future;
 mod last_words;
 mod layer;
+mod pending;
 mod service;
+mod settings;
 
 pub use self::{body::ResponseBody, future::ResponseFuture, layer::DrainLayer, service::Draining};

@@ -7,16 +7,18 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header::CONTENT_TYPE};
+use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use super::{body::ResponseBody, future::ResponseFuture, layer::LayerSettings};
+use super::{
+    body::ResponseBody, future::ResponseFuture, pending::PendingRequest, settings::LayerSettings,
+};
 use crate::{
     drain::{
         observe::Event,
         state::DrainState,
-        work::{Ticket, Tracked, WorkName},
+        work::{Ticket, WorkName},
     },
     exempt::Exempt,
     refusal::{Answer, BoxError, Origin, Reason, Refusal, Refuse},
@@ -31,16 +33,6 @@ pub struct Draining<S, X = (), A = Answer> {
     inner: S,
     state: Arc<DrainState>,
     settings: Arc<LayerSettings<X, A>>,
-}
-
-/// The parts of a request that its response needs.
-#[derive(Clone, Debug)]
-pub(super) struct RequestHead {
-    pub(super) version: Version,
-    pub(super) is_connect: bool,
-    pub(super) is_head: bool,
-    /// Decides in which protocol the request is refused.
-    pub(super) content_type: Option<HeaderValue>,
 }
 
 impl<S, X, A> Draining<S, X, A> {
@@ -83,12 +75,11 @@ where
         let Ok(ticket) = Ticket::enter(&self.state, WorkName::of(&req)) else {
             return self.refuse(req);
         };
-        let head = RequestHead::of(&req);
-        let mut tracked = Tracked::new(ticket);
-        let inside = tracked.enter();
+        let mut pending = PendingRequest::new(ticket, &req, self.settings.clone());
+        let inside = pending.tracked.enter();
         let response = self.inner.call(req);
         drop(inside);
-        ResponseFuture::tracked(response, tracked, head, self.settings.clone())
+        ResponseFuture::tracked(response, pending)
     }
 }
 
@@ -107,29 +98,6 @@ impl<S, X, A> Draining<S, X, A> {
         let refusal = Refusal::because(Reason::Draining).answering(Origin::of(req.extensions()));
         let answer = self.settings.answer.refuse(refusal, &req.map(drop));
         ResponseFuture::answered(answer, version)
-    }
-}
-
-impl RequestHead {
-    #[inline]
-    fn of<B>(req: &Request<B>) -> Self {
-        Self {
-            version: req.version(),
-            is_connect: *req.method() == Method::CONNECT,
-            is_head: *req.method() == Method::HEAD,
-            content_type: req.headers().get(CONTENT_TYPE).cloned(),
-        }
-    }
-
-    /// Returns whether this response makes the connection a tunnel.
-    pub(super) fn is_tunnel<B>(&self, response: &Response<B>) -> bool {
-        let status = response.status();
-        status == StatusCode::SWITCHING_PROTOCOLS || (self.is_connect && status.is_success())
-    }
-
-    /// Returns whether the head is the whole response.
-    pub(super) fn is_whole<B: Body>(&self, response: &Response<B>) -> bool {
-        self.is_head || response.body().is_end_stream()
     }
 }
 

@@ -1,4 +1,4 @@
-//! What all handles of a drain, its layers and its guards share.
+//! The state that all handles of a drain, its layers and its guards share.
 
 use std::{
     fmt,
@@ -154,7 +154,7 @@ impl DrainState {
         self.servers.load(SeqCst) == 0 && self.in_flight.is_empty()
     }
 
-    /// Changes the machine, and tells everybody what follows from it.
+    /// Changes the machine, and wakes all that wait for it.
     fn change(&self, change: impl FnOnce(&mut DrainMachine, Instant)) {
         let now = Instant::now();
         let (before, after) = {

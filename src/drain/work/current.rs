@@ -11,7 +11,7 @@ thread_local! {
     static CURRENT: Cell<Option<Current>> = const { Cell::new(None) };
 }
 
-/// What the work on this thread belongs to.
+/// The owner of the work on this thread.
 #[derive(Debug)]
 pub(crate) enum Current {
     /// A request, or work under a guard.

@@ -5,7 +5,7 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use pin_project_lite::pin_project;
@@ -33,7 +33,7 @@ pin_project! {
         // `None` once it has ended.
         #[pin]
         work: Option<F>,
-        tracked: Tracked,
+        tracked: Option<Tracked>,
         // The first phase that drops the work; `None` if none does.
         until: Option<Phase>,
     }
@@ -48,7 +48,7 @@ impl<F> Guarded<F> {
     fn new(work: F, ticket: Ticket, until: Option<Phase>) -> Self {
         Self {
             work: Some(work),
-            tracked: Tracked::new(ticket),
+            tracked: Some(Tracked::new(ticket)),
             until,
         }
     }
@@ -69,27 +69,20 @@ impl<F: Future> Future for Guarded<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let mut ended = Err(Aborted);
+        let tracked = this.tracked.as_mut().expect(POLLED);
+        let work = this.work.as_mut().as_pin_mut().expect(POLLED);
         let until = *this.until;
-        let may_run = |phase| until.is_none_or(|until| phase < until);
-        if may_run(this.tracked.phase())
-            && let Some(work) = this.work.as_mut().as_pin_mut()
-        {
-            let inside = this.tracked.enter();
-            let polled = work.poll(cx);
-            drop(inside);
-            match polled {
-                Poll::Ready(output) => ended = Ok(output),
-                Poll::Pending if may_run(this.tracked.pending(cx)) => return Poll::Pending,
-                Poll::Pending => {}
-            }
-        }
+        let is_over = |phase| until.is_some_and(|until| phase >= until);
+        let ended = ready!(tracked.poll(cx, is_over, |cx| work.poll(cx)));
         // Dropped before the ticket, so that the drain waits for that, too.
         this.work.set(None);
-        drop(this.tracked.take());
-        Poll::Ready(ended)
+        *this.tracked = None;
+        Poll::Ready(ended.map_err(|_| Aborted))
     }
 }
+
+/// The panic of a future that is polled after it was ready.
+const POLLED: &str = "polled after it was done";
 
 impl<F> fmt::Debug for Guarded<F> {
     debug_opaque!(Guarded);

@@ -1,4 +1,4 @@
-//! What runs after the last request.
+//! Work for the end, after the last request.
 
 use std::{fmt, future::Future, pin::Pin};
 

@@ -178,7 +178,7 @@ impl Stripe {
     }
 }
 
-/// Returns how work ends in this phase; `None` while there is no drain.
+/// Returns how work ends in this phase; `None` before a drain.
 fn end_in(phase: Phase, ended: bool) -> Option<Ending> {
     match phase {
         Phase::Serving => None,

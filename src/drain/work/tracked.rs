@@ -1,6 +1,6 @@
 //! Work that is polled: what futures and bodies have in common.
 
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 
 use super::{
     current::{Current, Inside},
@@ -31,6 +31,34 @@ impl Tracked {
         Current::enter(&mut self.current)
     }
 
+    /// Polls the work. Returns the phase in place of a result if the drain ends
+    /// the work in it, as `is_over` says.
+    #[inline]
+    pub(crate) fn poll<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        is_over: impl Fn(Phase) -> bool,
+        work: impl FnOnce(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<Result<T, Phase>> {
+        let phase = self.phase();
+        if is_over(phase) {
+            return Poll::Ready(Err(phase));
+        }
+        let inside = self.enter();
+        let polled = work(cx);
+        drop(inside);
+        if let Poll::Ready(result) = polled {
+            return Poll::Ready(Ok(result));
+        }
+        // A change of the phase before the registration has not woken the task.
+        self.register(cx);
+        let phase = self.phase();
+        match is_over(phase) {
+            true => Poll::Ready(Err(phase)),
+            false => Poll::Pending,
+        }
+    }
+
     fn ticket(&self) -> Option<&Ticket> {
         match &self.current {
             Some(Current::Work(ticket)) => Some(ticket),
@@ -38,12 +66,20 @@ impl Tracked {
         }
     }
 
-    /// Takes the ticket, whose drop ends the work.
+    /// Returns the ticket, whose drop ends the work.
     #[inline]
-    pub(crate) fn take(&mut self) -> Option<Ticket> {
-        match self.current.take() {
+    pub(crate) fn into_ticket(self) -> Option<Ticket> {
+        match self.current {
             Some(Current::Work(ticket)) => Some(ticket),
             _ => None,
+        }
+    }
+
+    /// Ends work that has come to its end.
+    #[inline]
+    pub(crate) fn end(self) {
+        if let Some(ticket) = self.into_ticket() {
+            ticket.end();
         }
     }
 
@@ -53,18 +89,17 @@ impl Tracked {
             .map_or(Phase::Serving, |ticket| ticket.state.phase.load())
     }
 
-    /// Registers the task, whose work is pending. Returns the phase
-    /// afterwards: a change before that did not wake it.
+    /// Registers the task, whose work is pending.
     #[inline]
-    pub(crate) fn pending(&mut self, cx: &Context<'_>) -> Phase {
+    fn register(&mut self, cx: &Context<'_>) {
         let waker = cx.waker();
         let is_known = |known: &Waker| known.will_wake(waker);
-        if !self.registered.as_ref().is_some_and(is_known) {
-            if let Some(ticket) = self.ticket() {
-                ticket.set_waker(waker.clone());
-            }
-            self.registered = Some(waker.clone());
+        if self.registered.as_ref().is_some_and(is_known) {
+            return;
         }
-        self.phase()
+        if let Some(ticket) = self.ticket() {
+            ticket.set_waker(waker.clone());
+        }
+        self.registered = Some(waker.clone());
     }
 }
