@@ -30,6 +30,7 @@ use sluicegate::{
     clock::Manual,
     concurrency::{self, Adaptive, Ask, ConcurrencyLayer, Entry, Queue, WorkEnd},
     deadline::{self, EnforceDeadlineLayer, Event, Form, PropagateDeadlineLayer},
+    drain::Drain,
     idempotency::{
         self, Claim, ClaimRequest, Fingerprint, IdempotencyLayer, LeaseStatus, Record, RecordError,
         Scope, Store, Takeover, Token,
@@ -86,6 +87,7 @@ fn main() {
     a_deadline_takes_at_most_two_allocations_and_none_is_free();
     a_deadline_takes_at_most_256_bytes_beside_the_inner_future();
     counting_a_request_takes_no_allocation_but_the_body_that_axum_boxes();
+    a_drain_takes_no_allocation_for_a_request();
     a_series_takes_at_most_a_kibibyte();
     a_table_takes_24_bytes_for_each_key_and_never_more();
     a_free_permit_takes_no_allocation();
@@ -399,6 +401,19 @@ fn a_deadline_takes_at_most_256_bytes_beside_the_inner_future() {
     );
 }
 
+fn a_drain_takes_no_allocation_for_a_request() {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let runtime = builder.enable_time().build().unwrap();
+    let mut bare = service_fn(late);
+    let of_the_bare = allocated(&runtime, &mut bare);
+    let layer = Drain::new().layer();
+    assert_eq!(allocated(&runtime, &mut layer.layer(bare)), of_the_bare);
+    let (inner, tracked) = (bare.call(request()), layer.layer(bare).call(request()));
+    let more = size_of_val(&tracked) - size_of_val(&inner);
+    assert!(more <= 160, "{more} bytes more");
+    println!("a drain takes {more} bytes beside the inner future");
+}
+
 /// Returns the allocations of a hundred requests to a router, after a first one.
 fn routed(router: Router) -> usize {
     // As a server does, so that the layers are not applied again for each request.
@@ -582,6 +597,8 @@ fn a_service_of_each_layer_is_made_and_cloned_without_an_allocation() {
         )
         .observe(Arc::new(deadline::Counts::default()));
     services_allocate_nothing("propagate", &layer);
+    let layer = Drain::new().layer().exempt(health.clone());
+    services_allocate_nothing("drain", &layer);
     let layer = EnforceDeadlineLayer::new()
         .exempt(health.clone())
         .headers([(HeaderName::from_static("x-time-left"), Form::Millis)]);

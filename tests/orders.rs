@@ -635,6 +635,38 @@ fn a_signal_stops_the_server_cleanly() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_signal_lets_a_request_finish_and_a_second_one_ends_it() {
+    for (millis, is_aborted) in [(300, false), (60_000, true)] {
+        let server = Server::start(&[]);
+        let (address, id) = (server.address, server.child.id().to_string());
+        let signal = |id: &str| {
+            let sent = Command::new("kill").args(["-TERM", id]).status();
+            assert!(sent.expect("`kill` is on the PATH").success());
+        };
+        let mut slow = get(&format!("/slow?ms={millis}"));
+        let timeout = "90s".parse().expect("a header value");
+        slow.headers_mut().insert("x-request-timeout", timeout);
+        let answer = thread::spawn(move || exchange(address, &slow));
+        // The request is counted before the scrape that shows it.
+        let running = r#"http_server_active_requests{http_request_method="GET",http_route="/slow",url_scheme="http"} 1"#;
+        while !server.ask(get("/metrics")).body().contains(running) {
+            thread::yield_now();
+        }
+        signal(&id);
+        if is_aborted {
+            signal(&id);
+        }
+        let answer = answer.join().expect("asked").expect("answered");
+        let status = if is_aborted { 503 } else { 200 };
+        assert_eq!(answer.status().as_u16(), status, "{answer:?}");
+        assert_eq!(answer.headers()["connection"], "close");
+        let mut server = server;
+        assert_eq!(server.child.wait().expect("it is a child").code(), Some(0));
+    }
+}
+
 /// A process of the example. It is killed when this is dropped.
 struct Server {
     child: Child,

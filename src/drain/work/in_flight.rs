@@ -23,12 +23,12 @@ pub(crate) struct InFlight(Striped<Mutex<Stripe>>);
 
 #[derive(Default)]
 struct Stripe {
-    slots: Slots<Entry>,
+    slots: Slots<TrackedWork>,
     ledger: Ledger,
 }
 
 /// One request, or one guard.
-struct Entry {
+struct TrackedWork {
     name: WorkName,
     /// Woken by last words and by the abort.
     waker: Option<Waker>,
@@ -40,7 +40,7 @@ struct Entry {
 
 /// Where an entry is.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Place {
+pub(crate) struct WorkKey {
     stripe: u32,
     slot: u32,
 }
@@ -52,7 +52,7 @@ pub(crate) struct Late;
 impl InFlight {
     /// Adds a request, unless it is late.
     #[inline]
-    pub(crate) fn enter(&self, phase: &AtomicPhase, name: WorkName) -> Result<Place, Late> {
+    pub(crate) fn enter(&self, phase: &AtomicPhase, name: WorkName) -> Result<WorkKey, Late> {
         let number = self.0.own_number();
         let mut stripe = lock(self.0.numbered(number));
         if phase.load() >= Phase::Draining {
@@ -63,13 +63,13 @@ impl InFlight {
     }
 
     /// Adds a guard, which is never late: other work has made it.
-    pub(crate) fn add(&self, name: WorkName) -> Place {
+    pub(crate) fn add(&self, name: WorkName) -> WorkKey {
         let number = self.0.own_number();
         lock(self.0.numbered(number)).add(number, name, true)
     }
 
     /// Adds a guard of the work at this place.
-    pub(crate) fn add_guard_of(&self, place: Place) -> Place {
+    pub(crate) fn add_guard_of(&self, place: WorkKey) -> WorkKey {
         let mut stripe = self.stripe(place);
         let entry = stripe.slots.get_mut(place.slot);
         let name = entry.map(|entry| {
@@ -83,7 +83,7 @@ impl InFlight {
 
     /// Notes that the connection became a tunnel. Returns whether no guard was
     /// taken for it.
-    pub(crate) fn is_unguarded(&self, place: Place) -> bool {
+    pub(crate) fn is_unguarded(&self, place: WorkKey) -> bool {
         let mut guard = self.stripe(place);
         let stripe = &mut *guard;
         match stripe.slots.get_mut(place.slot) {
@@ -96,7 +96,7 @@ impl InFlight {
     }
 
     /// Registers the task that polls the work.
-    pub(crate) fn set_waker(&self, place: Place, waker: Waker) {
+    pub(crate) fn set_waker(&self, place: WorkKey, waker: Waker) {
         let mut stripe = self.stripe(place);
         let entry = stripe.slots.get_mut(place.slot);
         let before = entry.and_then(|entry| entry.waker.replace(waker));
@@ -107,7 +107,12 @@ impl InFlight {
     }
 
     /// Removes work that has ended. Returns how, if a drain has begun.
-    pub(crate) fn remove(&self, place: Place, ended: bool, phase: &AtomicPhase) -> Option<Ending> {
+    pub(crate) fn remove(
+        &self,
+        place: WorkKey,
+        ended: bool,
+        phase: &AtomicPhase,
+    ) -> Option<Ending> {
         let mut guard = self.stripe(place);
         let stripe = &mut *guard;
         let entry = stripe.slots.remove(place.slot)?;
@@ -157,20 +162,20 @@ impl InFlight {
         all
     }
 
-    fn stripe(&self, place: Place) -> MutexGuard<'_, Stripe> {
+    fn stripe(&self, place: WorkKey) -> MutexGuard<'_, Stripe> {
         lock(self.0.numbered(place.stripe as usize))
     }
 }
 
 impl Stripe {
-    fn add(&mut self, number: usize, name: WorkName, is_guard: bool) -> Place {
-        let entry = Entry {
+    fn add(&mut self, number: usize, name: WorkName, is_guard: bool) -> WorkKey {
+        let entry = TrackedWork {
             name,
             waker: None,
             is_guard,
             has_guard: false,
         };
-        Place {
+        WorkKey {
             // At most 8.
             stripe: number as u32,
             slot: self.slots.add(entry),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::in_flight::{Late, Place};
+use super::in_flight::{Late, WorkKey};
 use super::work_name::WorkName;
 use crate::drain::{
     observe::Event,
@@ -13,7 +13,7 @@ use crate::drain::{
 #[derive(Debug)]
 pub(crate) struct Ticket {
     pub(crate) state: Arc<DrainState>,
-    place: Place,
+    place: WorkKey,
     /// Whether the work has come to its end.
     has_ended: bool,
 }
