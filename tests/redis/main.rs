@@ -7,6 +7,7 @@ mod adaptive;
 mod all;
 mod background;
 mod cluster;
+mod cohorts;
 mod connection;
 mod dice;
 mod evictions;
