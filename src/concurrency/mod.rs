@@ -121,6 +121,7 @@ mod priority;
 #[cfg(feature = "redis")]
 mod redis;
 mod shed;
+mod watch;
 
 #[cfg(feature = "redis")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
@@ -128,6 +129,8 @@ pub use self::adaptive::fleet::{AdaptiveFleet, AdaptiveFleetCounts, FleetView};
 #[cfg(feature = "redis")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
 pub use self::redis::{OnOutage, Redis, RedisBuilder, RedisCounts};
+#[cfg(all(feature = "redis", feature = "prometheus"))]
+pub(crate) use self::watch::FleetReading;
 pub use self::{
     adaptive::{Adaptive, Aimd, Algorithm, Estimate, Gradient, Sample},
     ask::Ask,
@@ -140,5 +143,6 @@ pub use self::{
         Prioritize, Priority, Rank, Trusts,
     },
     shed::Shed,
+    watch::{Reading, Watch},
 };
 pub use crate::limit::{Direct, Keyed};

@@ -1,6 +1,10 @@
 //! The handle of a drain.
 
-use std::{fmt, future::Future, sync::Arc};
+use std::{
+    fmt,
+    future::Future,
+    sync::{Arc, Weak},
+};
 
 use super::{
     builder::Builder,
@@ -55,7 +59,7 @@ impl Drain {
 
     /// Returns how far the drain has come.
     pub fn stage(&self) -> Stage {
-        self.0.phase.load().stage()
+        self.0.stage()
     }
 
     /// Returns how many requests and guards are in flight.
@@ -104,6 +108,11 @@ impl Drain {
     /// ```
     pub fn at_end(&self, name: &'static str, work: impl Future<Output = ()> + Send + 'static) {
         self.0.hooks.add(name, work);
+    }
+
+    /// Returns the shared state for metrics, which do not keep it.
+    pub(crate) fn downgrade(&self) -> Weak<DrainState> {
+        Arc::downgrade(&self.0)
     }
 
     /// Waits for the drain to begin and to end, without a server.

@@ -203,7 +203,7 @@ mod status;
 pub use self::components::ConnectionCounts;
 #[cfg(feature = "testing")]
 #[doc(hidden)]
-pub use self::components::{DeadlineCounts, LimiterCounts};
+pub use self::components::{ConcurrencyCounts, DeadlineCounts, DrainCounts, LimiterCounts};
 #[cfg(feature = "metrics")]
 #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
 pub use self::export::metrics;

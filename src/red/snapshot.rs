@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use super::components::ConnectionCounts;
 use super::{
     Cause, CompletionKey, Exemplar, Kind, Labels, Outcome, Status,
-    components::{DeadlineCounts, LimiterCounts},
+    components::{ConcurrencyCounts, DeadlineCounts, DrainCounts, LimiterCounts},
     exemplar::newest,
 };
 use crate::{deadline, histogram::Durations};
@@ -41,6 +41,10 @@ pub struct Snapshot {
     pub overflowed_sent: u64,
     /// The limiters that this registry observes, in the order of their names.
     pub(crate) limiters: Vec<LimiterCounts>,
+    /// The limits of concurrency, in the order of their names.
+    pub(crate) concurrency: Vec<ConcurrencyCounts>,
+    /// `None` without a drain.
+    pub(crate) drain: Option<DrainCounts>,
     /// `None` before a layer for deadlines has noticed anything.
     pub(crate) deadlines: Option<DeadlineCounts>,
     /// Connections to Redis, by their names.
@@ -178,6 +182,14 @@ impl Snapshot {
 impl Snapshot {
     pub fn limiters(&self) -> &[LimiterCounts] {
         &self.limiters
+    }
+
+    pub fn concurrency(&self) -> &[ConcurrencyCounts] {
+        &self.concurrency
+    }
+
+    pub fn drain(&self) -> Option<&DrainCounts> {
+        self.drain.as_ref()
     }
 
     pub fn deadlines(&self) -> Option<&DeadlineCounts> {

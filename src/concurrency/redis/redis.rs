@@ -12,6 +12,7 @@ use crate::{
         gate::{Entry, Load, Usage},
         local::Permits,
         priority::Rank,
+        watch::Reading,
     },
     key::StoreKey,
     limit::{Direct, Keyed},
@@ -233,10 +234,7 @@ impl<S> Redis<S> {
     /// permits that are leased to it; the fleet's is the one that it was built
     /// with.
     pub fn usage(&self) -> Usage {
-        match &self.instance.limits {
-            Limits::One(limit) => limit.gate.usage(),
-            Limits::OfKeys(keys) => keys.usage(),
-        }
+        self.instance.usage()
     }
 
     /// Sets the lowest rank that gets a permit from this instance. Waiting
@@ -256,7 +254,33 @@ impl<S> Redis<S> {
 
     /// Returns the counts of this instance.
     pub fn counts(&self) -> RedisCounts {
-        self.instance.shared.outbox.counters.snapshot()
+        self.instance.counts()
+    }
+
+    /// Returns a function that reads this instance without keeping it, so that
+    /// its permits go back when the last handle is dropped.
+    pub(in crate::concurrency) fn watch_instance(
+        &self,
+    ) -> impl Fn() -> Option<Reading> + Send + Sync + 'static + use<S> {
+        let instance = Arc::downgrade(&self.instance);
+        move || Some(instance.upgrade()?.read())
+    }
+}
+
+impl Instance {
+    fn usage(&self) -> Usage {
+        match &self.limits {
+            Limits::One(limit) => limit.gate.usage(),
+            Limits::OfKeys(keys) => keys.usage(),
+        }
+    }
+
+    fn counts(&self) -> RedisCounts {
+        self.shared.outbox.counters.snapshot()
+    }
+
+    fn read(&self) -> Reading {
+        Reading::of_fleet(self.usage(), self.counts(), self.shared.instances())
     }
 }
 

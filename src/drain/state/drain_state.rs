@@ -21,6 +21,7 @@ use super::{
 use crate::{
     drain::{
         observe::{Event, Observe},
+        stage::Stage,
         work::{Hooks, InFlight},
     },
     sync::{Mutex, lock},
@@ -61,6 +62,11 @@ impl DrainState {
             observer,
             hooks: Hooks::default(),
         }
+    }
+
+    /// Returns how far the drain has come.
+    pub(crate) fn stage(&self) -> Stage {
+        self.phase.load().stage()
     }
 
     /// Returns when cancellations fired; `None` while they have not.
@@ -212,7 +218,7 @@ impl Drop for ServerGuard {
 impl fmt::Debug for DrainState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DrainState")
-            .field("stage", &self.phase.load().stage())
+            .field("stage", &self.stage())
             .field("in_flight", &self.in_flight.len())
             .finish_non_exhaustive()
     }

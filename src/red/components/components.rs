@@ -4,7 +4,10 @@ use std::fmt;
 
 #[cfg(feature = "redis")]
 use super::connections::ConnectionCounts;
-use super::{deadlines::Deadlines, limiters::Limiters, sources::Sources};
+use super::{
+    concurrency::Concurrency, deadlines::Deadlines, drains::Drains, limiters::Limiters,
+    sources::Sources,
+};
 use crate::{deadline::registry::Counts, red::Snapshot};
 
 /// Everything that a registry counts beside requests.
@@ -12,6 +15,10 @@ use crate::{deadline::registry::Counts, red::Snapshot};
 pub(crate) struct Components {
     /// Decisions of limiters, and what they ask of Redis.
     pub(crate) limiters: Limiters,
+    /// Requests at limits of concurrency.
+    pub(crate) concurrency: Concurrency,
+    /// The drain of this process.
+    pub(crate) drains: Drains,
     /// Events of the layers for deadlines.
     pub(crate) deadlines: Deadlines,
     /// Connections to Redis.
@@ -34,6 +41,8 @@ impl Components {
     pub(crate) fn read(&self) -> Snapshot {
         Snapshot {
             limiters: self.limiters.read(),
+            concurrency: self.concurrency.read(),
+            drain: self.drains.read(),
             deadlines: self.deadlines.read(),
             #[cfg(feature = "redis")]
             connections: self.connections.read(),

@@ -1,8 +1,8 @@
-//! A registry as the observer of limiters, deadlines and idempotency keys, and
+//! A registry as the observer of limiters, drains, deadlines and idempotency keys, and
 //! the sources that it reads for a snapshot.
 
 use super::registry::Registry;
-use crate::{deadline, limit};
+use crate::{concurrency, deadline, drain, limit};
 #[cfg(feature = "redis")]
 use crate::{red::components::ConnectionCounts, redis::Connection};
 
@@ -32,6 +32,22 @@ impl limit::Observe for Registry {
 
     fn fell_back(&self, limiter: &str) {
         self.components().limiters.of(limiter).fell_back(limiter);
+    }
+}
+
+/// Counts the requests at limits of concurrency: give it to the layer, and
+/// [show](Registry::concurrency) it the limit.
+impl concurrency::Observe for Registry {
+    fn decided(&self, event: &concurrency::Event<'_>) {
+        self.components().concurrency.notice(event);
+    }
+}
+
+/// Counts the requests that end during a drain: give it to the drain, and
+/// [show](Registry::drain) it the drain.
+impl drain::Observe for Registry {
+    fn noticed(&self, event: &drain::Event) {
+        self.components().drains.notice(event);
     }
 }
 
@@ -92,6 +108,48 @@ impl crate::client::retry::Observe for Registry {
 }
 
 impl Registry {
+    /// Exports the limit, the permits in flight, the queue and the cut-off of a
+    /// limit of concurrency, the durations by which an adaptive limit was found,
+    /// and the leases of a limit in Redis; beside the requests that the layer
+    /// tells this registry as its observer.
+    ///
+    /// It does not keep a limiter in Redis alive. A later limit with the same
+    /// name replaces it.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use sluicegate::{concurrency::{ConcurrencyLayer, Local}, red::Registry};
+    ///
+    /// let metrics = Registry::new();
+    /// let permits = Local::builder(100).name("api").build();
+    /// metrics.concurrency(&permits);
+    /// let layer = ConcurrencyLayer::new(permits).observe(Arc::new(metrics.clone()));
+    /// # let _ = layer;
+    /// ```
+    pub fn concurrency(&self, limit: &impl concurrency::Watch) {
+        let limits = &self.components().concurrency.limits;
+        limits.set(limit.label(), limit.watch());
+    }
+
+    /// Exports the stage of a drain, and how many requests are in flight; beside
+    /// the events that it tells this registry as its observer.
+    ///
+    /// It does not keep the drain alive. A later drain replaces it. A server
+    /// that drains accepts no connections, so let Prometheus scrape another
+    /// port, whose server ends after the drain.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use sluicegate::{drain::Drain, red::Registry};
+    ///
+    /// let metrics = Registry::new();
+    /// let drain = Drain::builder().observe(Arc::new(metrics.clone())).build();
+    /// metrics.drain(&drain);
+    /// ```
+    pub fn drain(&self, drain: &drain::Drain) {
+        self.components().drains.set(drain);
+    }
+
     /// Exports what a [registry of deadlines](deadline::Registry) counts, under
     /// this name.
     ///

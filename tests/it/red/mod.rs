@@ -11,6 +11,7 @@ mod labels;
 mod law;
 mod lengths;
 mod observers;
+mod overload;
 mod refused;
 mod servers;
 mod settled;

@@ -6,13 +6,19 @@ use super::connections;
 use super::keys;
 #[cfg(feature = "client")]
 use super::retries;
-use super::{deadlines, limiters};
+use super::{concurrency, deadlines, drains, limiters};
 use crate::red::{Snapshot, export::prometheus::exposition::Exposition};
 
 /// Adds everything that a snapshot has beside requests.
 pub(crate) fn add(into: &mut Exposition, snapshot: &Snapshot) {
     for counts in &snapshot.limiters {
         limiters::add(into, counts);
+    }
+    for counts in &snapshot.concurrency {
+        concurrency::add(into, counts);
+    }
+    if let Some(counts) = &snapshot.drain {
+        drains::add(into, counts);
     }
     if let Some(counts) = &snapshot.deadlines {
         deadlines::add(into, counts);

@@ -40,6 +40,16 @@ pub(super) fn add_count(
     into.add(family, labels.clone(), SampleValue::Counter(count));
 }
 
+/// Adds a gauge.
+pub(super) fn add_gauge(
+    into: &mut Exposition,
+    family: &'static Family,
+    labels: SampleLabels,
+    value: u64,
+) {
+    into.add(family, labels, SampleValue::Gauge(value));
+}
+
 /// Adds counters that all have the same labels: `"name": value, "help";` for
 /// each.
 macro_rules! add_counts {

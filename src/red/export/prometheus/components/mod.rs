@@ -1,9 +1,11 @@
 //! The families beside requests: a file for each component.
 
 mod add;
+mod concurrency;
 #[cfg(feature = "redis")]
 mod connections;
 mod deadlines;
+mod drains;
 mod families;
 #[cfg(feature = "idempotency")]
 mod keys;
