@@ -30,7 +30,7 @@ fn rules_are_right_and_say_what_they_should() {
 fn names(text: &str) -> BTreeSet<&str> {
     let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ':'));
     let ours = |word: &&str| {
-        let prefixes = ["sluicegate_", "http_", "rpc_"];
+        let prefixes = ["sluicegate_", "http_", "rpc_", "worker_"];
         prefixes.iter().any(|prefix| word.starts_with(prefix))
     };
     words.filter(ours).collect()
@@ -69,7 +69,11 @@ async fn requests() -> Registry {
 
 #[tokio::test(start_paused = true)]
 async fn every_metric_of_the_dashboard_exists() {
-    let text = everything().await.prometheus_for(&HeaderMap::new()).1;
+    let text = everything()
+        .await
+        .metrics
+        .prometheus_for(&HeaderMap::new())
+        .1;
     let text = text + &requests().await.prometheus_for(&HeaderMap::new()).1;
     let samples = text.lines().filter(|line| !line.starts_with('#'));
     let told: BTreeSet<_> = samples
@@ -82,6 +86,7 @@ async fn every_metric_of_the_dashboard_exists() {
         "rpc_method",
         "rpc_response_status_code",
     ];
+    let worker = read("../worker/src/http/metrics.rs");
     for file in ["sluicegate.json", "rules.yml"] {
         // Entries for both protocols.
         let text = read(file).replace(
@@ -93,10 +98,17 @@ async fn every_metric_of_the_dashboard_exists() {
         for name in asked {
             let grpc = name.replace("rpc_server_call", "http_server_request");
             let grpc = grpc.replace("rpc_server_active_calls", "http_server_active_requests");
-            let known = told.contains(&*grpc) || labels.contains(&name);
+            let known =
+                told.contains(&*grpc) || labels.contains(&name) || is_of_worker(&worker, name);
             assert!(known, "{file} asks for {name}");
         }
     }
+}
+
+/// Whether the source of the worker's metrics has this name.
+fn is_of_worker(source: &str, name: &str) -> bool {
+    let name = name.strip_suffix("_total").unwrap_or(name);
+    source.contains(&format!("\"{name}\""))
 }
 
 #[test]
