@@ -88,6 +88,7 @@ use std::{
     io::{self, Write},
     net::SocketAddr,
     path::PathBuf,
+    sync::Arc,
     time::Duration,
 };
 
@@ -252,12 +253,12 @@ enum OnFailure {
 async fn main() {
     let args = Args::parse();
     log_to_stderr();
-    let drain = drain(&args).unwrap_or_else(|error| refuse("--drain", error));
+    let metrics = watch::metrics();
+    let drain = drain(&args, &metrics).unwrap_or_else(|error| refuse("--drain", error));
     let client = client(&args).unwrap_or_else(|error| refuse("--trust-proxy", error));
     let redis = redis(&args).await;
     let listener = listen(&args.listen).await;
     let listener = listener.unwrap_or_else(|error| refuse("--listen", error));
-    let metrics = watch::metrics();
     let fleet = redis.as_ref().map(|redis| join(&metrics, redis));
     let chain = Chain::new(address(&listener), &metrics);
     let once = Once {
@@ -290,11 +291,15 @@ async fn main() {
         .expect("axum's server never fails");
 }
 
-fn drain(args: &Args) -> Result<Drain, InvalidSetting> {
+/// Returns the drain, which is among the metrics.
+fn drain(args: &Args, metrics: &Registry) -> Result<Drain, InvalidSetting> {
     let drain = Drain::builder()
         .budget(args.drain)
-        .lame_duck(args.lame_duck);
-    drain.try_build()
+        .lame_duck(args.lame_duck)
+        .observe(Arc::new(metrics.clone()))
+        .try_build()?;
+    metrics.drain(&drain);
+    Ok(drain)
 }
 
 /// Writes the last counts after the last request.

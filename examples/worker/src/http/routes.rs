@@ -1,5 +1,7 @@
 //! The routes.
 
+use std::sync::Arc;
+
 use axum::{
     Json, Router,
     extract::{DefaultBodyLimit, State},
@@ -26,6 +28,10 @@ const MAX_REQUESTS: u32 = 512;
 /// Returns all routes.
 pub(crate) fn routes(context: &Context, export: Export) -> Router {
     let requests = red::Registry::new();
+    requests.drain(&context.drain);
+    let permits = Local::builder(MAX_REQUESTS).name("api").build();
+    requests.concurrency(&permits);
+    let overload = ConcurrencyLayer::new(permits).observe(Arc::new(requests.clone()));
     let mut metrics = Registry::default();
     metrics.register_collector(Box::new(requests.clone()));
     metrics.register_collector(Box::new(export));
@@ -37,7 +43,7 @@ pub(crate) fn routes(context: &Context, export: Export) -> Router {
         .route("/dead-letters/retry", post(dead_letters::retry_page))
         .route("/dead-letters/{event}/retry", post(dead_letters::retry))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .layer(ConcurrencyLayer::new(Local::new(MAX_REQUESTS)))
+        .layer(overload)
         .layer(RedLayer::server(&requests))
         .layer(context.drain.layer())
         .route("/totals", get(totals))
