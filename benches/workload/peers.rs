@@ -44,7 +44,7 @@ pub(crate) fn governor_by_number(order: &Order) -> Side {
 
 /// governor: a bucket for each number, full again whenever it is looked at.
 pub(crate) fn governor_full_by_number(order: &Order) -> Side {
-    let limiter = with_ahash(quota(Duration::from_nanos(1)));
+    let limiter = with_hasher(quota(Duration::from_nanos(1)));
     for key in order.every() {
         assert!(limiter.check_key(&key).is_ok());
     }
@@ -55,7 +55,7 @@ pub(crate) fn governor_full_by_number(order: &Order) -> Side {
 /// a key only when it is told to drop all that are whole again, so its keys leave
 /// all at once.
 pub(crate) fn governor_churned_by_number(order: &Order) -> Side {
-    let limiter = with_ahash(quota(Duration::from_secs(1)));
+    let limiter = with_hasher(quota(Duration::from_secs(1)));
     for key in strangers(4 * order.keys) {
         assert!(limiter.check_key(&key).is_ok());
     }
@@ -83,11 +83,17 @@ pub(crate) fn governor_by_name(order: &Order) -> Side {
     })
 }
 
-/// governor with the hasher that is its fastest, and that of this crate.
-type Keyed<K> = RateLimiter<K, DashMapStateStore<K, ahash::RandomState>, DefaultClock>;
+/// The hasher that is governor's fastest, and that of this crate.
+#[cfg(not(feature = "default-hasher"))]
+type Hasher = ahash::RandomState;
+/// governor's default hasher.
+#[cfg(feature = "default-hasher")]
+type Hasher = std::hash::RandomState;
 
-fn with_ahash<K: Hash + Eq + Clone>(quota: Quota) -> Keyed<K> {
-    let hasher = ahash::RandomState::new();
+type Keyed<K> = RateLimiter<K, DashMapStateStore<K, Hasher>, DefaultClock>;
+
+fn with_hasher<K: Hash + Eq + Clone>(quota: Quota) -> Keyed<K> {
+    let hasher = Hasher::new();
     RateLimiter::dashmap_with_clock_and_hasher(quota, DefaultClock::default(), hasher)
 }
 
@@ -96,7 +102,7 @@ fn keyed<K>(keys: impl Iterator<Item = K>) -> Arc<Keyed<K>>
 where
     K: Hash + Eq + Clone,
 {
-    let limiter = with_ahash(quota(Duration::from_secs(1)));
+    let limiter = with_hasher(quota(Duration::from_secs(1)));
     fill(&limiter, keys);
     Arc::new(limiter)
 }
