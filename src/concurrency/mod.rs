@@ -143,6 +143,6 @@ pub use self::{
         Prioritize, Priority, Rank, Trusts,
     },
     shed::Shed,
-    watch::{Reading, Watch},
+    watch::{LimitReading, Watch},
 };
 pub use crate::limit::{Direct, Keyed};

@@ -2,7 +2,7 @@
 //! of a fleet.
 
 #[cfg(feature = "redis")]
-use super::redis::{Redis, RedisCounts};
+use super::redis::RedisCounts;
 use super::{
     adaptive::Estimate,
     gate::Usage,
@@ -12,7 +12,7 @@ use crate::limit::{Direct, Keyed};
 
 /// The numbers of a limit at one time.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reading {
+pub struct LimitReading {
     pub(crate) usage: Usage,
     /// The durations by which it was found; `None` if it does not move by
     /// itself.
@@ -43,7 +43,7 @@ pub trait Watch: sealed::Sealed {
     /// Returns a function that reads the numbers; `None` once the limiter is
     /// gone.
     #[doc(hidden)]
-    fn watch(&self) -> impl Fn() -> Option<Reading> + Send + Sync + 'static;
+    fn watch(&self) -> impl Fn() -> Option<LimitReading> + Send + Sync + 'static;
 }
 
 impl Watch for Local<Direct> {
@@ -51,9 +51,9 @@ impl Watch for Local<Direct> {
         self.name()
     }
 
-    fn watch(&self) -> impl Fn() -> Option<Reading> + Send + Sync + 'static {
+    fn watch(&self) -> impl Fn() -> Option<LimitReading> + Send + Sync + 'static {
         let limit = self.clone();
-        move || Some(Reading::new(limit.usage(), limit.estimate()))
+        move || Some(LimitReading::new(limit.usage(), limit.estimate()))
     }
 }
 
@@ -62,24 +62,13 @@ impl Watch for Local<Keyed> {
         self.name()
     }
 
-    fn watch(&self) -> impl Fn() -> Option<Reading> + Send + Sync + 'static {
+    fn watch(&self) -> impl Fn() -> Option<LimitReading> + Send + Sync + 'static {
         let limit = self.clone();
-        move || Some(Reading::new(limit.usage(), None))
+        move || Some(LimitReading::new(limit.usage(), None))
     }
 }
 
-#[cfg(feature = "redis")]
-impl<S> Watch for Redis<S> {
-    fn label(&self) -> &str {
-        self.name()
-    }
-
-    fn watch(&self) -> impl Fn() -> Option<Reading> + Send + Sync + 'static {
-        self.watch_instance()
-    }
-}
-
-impl Reading {
+impl LimitReading {
     fn new(usage: Usage, estimate: Option<Estimate>) -> Self {
         Self {
             usage,
@@ -103,9 +92,8 @@ impl Reading {
     }
 }
 
-mod sealed {
+/// Keeps others from implementing [`Watch`], which may get more methods.
+pub(in crate::concurrency) mod sealed {
     pub trait Sealed {}
     impl<S: super::Keying> Sealed for super::Local<S> {}
-    #[cfg(feature = "redis")]
-    impl<S> Sealed for super::Redis<S> {}
 }

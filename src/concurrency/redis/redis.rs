@@ -12,7 +12,7 @@ use crate::{
         gate::{Entry, Load, Usage},
         local::Permits,
         priority::Rank,
-        watch::Reading,
+        watch::{LimitReading, Watch, sealed::Sealed},
     },
     key::StoreKey,
     limit::{Direct, Keyed},
@@ -256,12 +256,18 @@ impl<S> Redis<S> {
     pub fn counts(&self) -> RedisCounts {
         self.instance.counts()
     }
+}
 
-    /// Returns a function that reads this instance without keeping it, so that
-    /// its permits go back when the last handle is dropped.
-    pub(in crate::concurrency) fn watch_instance(
-        &self,
-    ) -> impl Fn() -> Option<Reading> + Send + Sync + 'static + use<S> {
+impl<S> Sealed for Redis<S> {}
+
+impl<S> Watch for Redis<S> {
+    fn label(&self) -> &str {
+        self.name()
+    }
+
+    // It does not keep the instance, whose permits go back when the last handle
+    // is dropped.
+    fn watch(&self) -> impl Fn() -> Option<LimitReading> + Send + Sync + 'static {
         let instance = Arc::downgrade(&self.instance);
         move || Some(instance.upgrade()?.read())
     }
@@ -279,8 +285,8 @@ impl Instance {
         self.shared.outbox.counters.snapshot()
     }
 
-    fn read(&self) -> Reading {
-        Reading::of_fleet(self.usage(), self.counts(), self.shared.instances())
+    fn read(&self) -> LimitReading {
+        LimitReading::of_fleet(self.usage(), self.counts(), self.shared.instances())
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 #[cfg(feature = "redis")]
 use super::connections::ConnectionCounts;
 use super::{
-    concurrency::Concurrency, deadlines::Deadlines, drains::Drains, limiters::Limiters,
+    concurrency::ConcurrencyLimits, deadlines::Deadlines, drains::Drains, limiters::Limiters,
     sources::Sources,
 };
 use crate::{deadline::registry::Counts, red::Snapshot};
@@ -16,7 +16,7 @@ pub(crate) struct Components {
     /// Decisions of limiters, and what they ask of Redis.
     pub(crate) limiters: Limiters,
     /// Requests at limits of concurrency.
-    pub(crate) concurrency: Concurrency,
+    pub(crate) concurrency: ConcurrencyLimits,
     /// The drain of this process.
     pub(crate) drains: Drains,
     /// Events of the layers for deadlines.

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use super::{by_name::ByName, sources::Sources};
 use crate::{
     clock::ticks,
-    concurrency::{self, Reading},
+    concurrency::{self, LimitReading},
     histogram::{Durations, Histogram},
     stripes::Striped,
 };
@@ -23,20 +23,20 @@ pub struct ConcurrencyCounts {
     /// How long requests waited in the queue, without those that did not wait.
     pub waits: Durations,
     /// The limit and what is in use of it, if the registry was given the limit.
-    pub(crate) reading: Option<Reading>,
+    pub(crate) reading: Option<LimitReading>,
 }
 
 /// Upper bounds of waits, in milliseconds.
 const BOUNDS_MS: [u64; 12] = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000];
 
 /// Counters for limits of concurrency, by their names.
-pub(crate) struct Concurrency {
+pub(crate) struct ConcurrencyLimits {
     /// The bounds of waits, in microseconds.
     bounds: Arc<[u64]>,
     /// From the events that layers notify of.
     decided: ByName<Striped<ConcurrencyStripe>>,
     /// From the limits.
-    pub(crate) limits: Sources<Option<Reading>>,
+    pub(crate) limits: Sources<Option<LimitReading>>,
 }
 
 /// The counters of one group of threads.
@@ -45,7 +45,7 @@ struct ConcurrencyStripe {
     waits: Histogram,
 }
 
-impl Concurrency {
+impl ConcurrencyLimits {
     /// Counts an event.
     pub(crate) fn notice(&self, event: &concurrency::Event<'_>) {
         let stripe = self.decided.of(event.limiter).own();
@@ -88,7 +88,7 @@ impl Concurrency {
     }
 }
 
-impl Default for Concurrency {
+impl Default for ConcurrencyLimits {
     fn default() -> Self {
         Self {
             bounds: BOUNDS_MS.map(|ms| ticks(Duration::from_millis(ms))).into(),

@@ -7,7 +7,7 @@ use crate::{
     sync::{Mutex, lock},
 };
 
-/// What a drain has done, and how far it has come.
+/// The events of a drain, and how far it has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DrainCounts {

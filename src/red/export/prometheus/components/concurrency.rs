@@ -6,7 +6,7 @@ use super::families::{
     add_count, add_counts, add_gauge, count_family, label, labels, seconds_family,
 };
 use crate::{
-    concurrency::{EntryOutcome, Rank, Reading, Shed},
+    concurrency::{EntryOutcome, LimitReading, Rank, Shed},
     criticality::Criticality,
     red::{
         components::ConcurrencyCounts,
@@ -100,7 +100,7 @@ fn add_level(into: &mut Exposition, counts: &ConcurrencyCounts, level: Criticali
 }
 
 /// Adds the numbers of a limit at this time.
-fn add_reading(into: &mut Exposition, limiter: &SampleLabels, reading: &Reading) {
+fn add_reading(into: &mut Exposition, limiter: &SampleLabels, reading: &LimitReading) {
     let usage = &reading.usage;
     add_gauge(into, &LIMIT, limiter.clone(), usage.limit.into());
     add_gauge(into, &IN_FLIGHT, limiter.clone(), usage.in_flight.into());
