@@ -7,6 +7,7 @@ mod law;
 mod layer;
 mod layer_grpc;
 mod layer_http;
+mod layer_samples;
 mod netflix;
 mod priority_law;
 mod queue;

@@ -33,6 +33,10 @@ pub(super) struct ReadyService<S, Req, L, K, P, X, A> {
     pub(super) admission: Arc<ConcurrencyAdmission<L, K, P, X, A>>,
 }
 
+/// The action for a request whose wait has ended, and what it needs.
+pub(super) type AfterWait<S, Req, L, K, P, X, A> =
+    (Admittance, ReadyService<S, Req, L, K, P, X, A>);
+
 impl<S, Req, L, K, P, X, A> QueuedCall<S, Req, L, K, P, X, A> {
     pub(super) fn new(
         waiting: Waiting,
@@ -49,10 +53,7 @@ impl<S, Req, L, K, P, X, A> QueuedCall<S, Req, L, K, P, X, A> {
     }
 
     /// Ready when the wait has ended.
-    pub(super) fn poll(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<(Admittance, ReadyService<S, Req, L, K, P, X, A>)> {
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<AfterWait<S, Req, L, K, P, X, A>> {
         let outcome = ready!(Pin::new(&mut self.waiting).poll(cx));
         let queued = self.queued.take().expect("polled after it has ended");
         let ready = self.ready.take().expect("polled after it has ended");
