@@ -27,6 +27,7 @@ mod hold;
 mod lease;
 mod limiter;
 mod member;
+mod member_request;
 mod queue;
 mod returns;
 mod unreadable;

@@ -2,12 +2,12 @@
 //!
 //! The script charges the estimate and keeps a record of it until the settlement
 //! or the end of its term; see `lua/hold.lua`. [`call`] makes the request, and
-//! lets the policy hold if Redis does not. [`group`] does so for several buckets in
-//! one call. [`settle`] ends a hold. [`settings`]
-//! says for how long one is kept.
+//! [`policy`] holds if Redis does not. [`group`] does so for several buckets in one
+//! call. [`settle`] ends a hold. [`settings`] says for how long one is kept.
 
 mod call;
 mod group;
+mod policy;
 mod settings;
 mod settle;
 

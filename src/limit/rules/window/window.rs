@@ -2,12 +2,14 @@
 //! in the one before. The base of the fixed and the sliding window. Its twin is
 //! `lua/window.lua`.
 
-use super::{
-    quota::{Cost, MAX_COST, Quota},
-    word::Word,
-};
 use crate::{
-    clock::Tick, error::InvalidSetting, limit::decision::Decision, out_of_line::out_of_line,
+    clock::Tick,
+    error::InvalidSetting,
+    limit::rules::{
+        quota::{Cost, Quota},
+        word::Word,
+    },
+    out_of_line::out_of_line,
 };
 
 /// How a word is divided: `counters` counts of `bits` each, above them one bit
@@ -26,11 +28,11 @@ use crate::{
 /// that is not even the next one, without that bit, was written before the
 /// clock stepped back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Window {
+pub(in crate::limit::rules) struct Window {
     /// The largest cost in a window.
-    pub(super) limit: u64,
+    pub(in crate::limit::rules) limit: u64,
     /// Ticks in a window.
-    pub(super) width: Tick,
+    pub(in crate::limit::rules) width: Tick,
     /// Bits of a count.
     bits: u32,
     /// 1, or 2 if the window before counts, too.
@@ -40,26 +42,29 @@ pub(super) struct Window {
 }
 
 /// The counts of a word, seen from an instant.
-pub(super) struct View {
+pub(in crate::limit::rules) struct View {
     /// The window that the counts belong to: the present one, or a later one.
-    pub(super) index: u64,
+    pub(in crate::limit::rules) index: u64,
     /// Ticks since it began.
-    pub(super) elapsed: Tick,
+    pub(in crate::limit::rules) elapsed: Tick,
     /// Ticks until it begins, if it is a later one.
-    pub(super) ahead: Tick,
+    pub(in crate::limit::rules) ahead: Tick,
     /// The count of the window before. 0 if that does not matter.
-    pub(super) previous: u64,
+    pub(in crate::limit::rules) previous: u64,
     /// The count of the window.
-    pub(super) current: u64,
+    pub(in crate::limit::rules) current: u64,
     /// Whether the clock stepped back since the word was written, so far that
     /// its counts have become those of the present window.
-    pub(super) is_moved: bool,
+    pub(in crate::limit::rules) is_moved: bool,
 }
 
 impl Window {
     /// Fails for a limit of which `counters` counts leave less than nine bits
     /// for the index. Each can count to twice the limit, to have room for debt.
-    pub(super) fn new(quota: &Quota, counters: u32) -> Result<Self, InvalidSetting> {
+    pub(in crate::limit::rules) fn new(
+        quota: &Quota,
+        counters: u32,
+    ) -> Result<Self, InvalidSetting> {
         let (limit, width) = (quota.amount(), quota.period_ticks());
         let bits = u64::BITS - limit.leading_zeros() + 1;
         if bits * counters > 54 {
@@ -78,7 +83,7 @@ impl Window {
     /// Reads a word as of now: which window its counts belong to, and how far
     /// they have aged since they were written. Every decision begins with it.
     #[inline(always)]
-    pub(super) fn view(&self, state: Word, now: Tick) -> View {
+    pub(in crate::limit::rules) fn view(&self, state: Word, now: Tick) -> View {
         let (index, elapsed) = (now / self.width, now % self.width);
         let (stored, previous, current) = self.unpack(state);
         match self.behind(index, stored) {
@@ -147,7 +152,7 @@ impl Window {
     /// Counts `cost` if it `fits` into the present window. Returns what is
     /// counted then, and whether it was.
     #[inline(always)]
-    pub(super) fn charge(
+    pub(in crate::limit::rules) fn charge(
         &self,
         state: &mut Word,
         now: Tick,
@@ -183,69 +188,9 @@ impl Window {
         self.word(view, view.previous, view.current)
     }
 
-    /// Gives back `cost`; see [`Rule::credit`](crate::limit::Rule::credit).
-    pub(super) fn credit(&self, state: &mut Word, now: Tick, cost: Cost) {
-        let view = self.view(*state, now);
-        let current = view.current.saturating_sub(cost);
-        *state = self.word(&view, view.previous, current);
-    }
-
-    /// Takes `cost` without asking; see
-    /// [`Rule::debit`](crate::limit::Rule::debit).
-    pub(super) fn debit(&self, state: &mut Word, now: Tick, cost: Cost) {
-        let view = self.view(*state, now);
-        let current = view.current.saturating_add(cost.min(MAX_COST));
-        *state = self.word(&view, view.previous, current);
-    }
-
-    /// Returns the largest debit of a whole bucket that is remembered in full.
-    pub(super) fn max_debit(&self) -> Cost {
-        self.max_count().min(MAX_COST)
-    }
-
-    /// Takes back what was charged at the instant `at`, as much of it as is
-    /// counted in that window, while it is one of those of the state: the
-    /// present one, a later one that is booked, or the one before.
-    pub(super) fn undo(&self, state: &mut Word, now: Tick, cost: Cost, at: Tick) -> Cost {
-        self.step_back(state, &self.view(*state, now));
-        let view = self.view(*state, now);
-        let counted = (view.previous, view.current);
-        let (previous, current) = match view.index.checked_sub(at / self.width) {
-            Some(0) => (view.previous, view.current.saturating_sub(cost)),
-            Some(1) => (view.previous.saturating_sub(cost), view.current),
-            _ => counted,
-        };
-        if (previous, current) != counted {
-            *state = self.word(&view, previous, current);
-        }
-        counted.0 - previous + counted.1 - current
-    }
-
-    /// Books `cost` at the instant `wait` ticks from now, as `decide` charges
-    /// it.
-    pub(super) fn book(
-        &self,
-        state: &mut Word,
-        now: Tick,
-        (cost, wait): (Cost, Tick),
-        decide: impl FnOnce(&mut Word, Tick) -> Decision,
-    ) -> Decision {
-        let mut booked = *state;
-        self.step_back(&mut booked, &self.view(*state, now));
-        let decision = decide(&mut booked, now + wait);
-        if cost > 0 {
-            let is_later = (now + wait) / self.width > now / self.width;
-            if is_later && booked != Word::EMPTY {
-                booked.0 |= self.booked_bit();
-            }
-            *state = booked;
-        }
-        decision.after(wait)
-    }
-
     /// Whether the counts are those of a later window.
     #[inline(always)]
-    pub(super) fn is_ahead(&self, state: Word, now: Tick) -> bool {
+    pub(in crate::limit::rules) fn is_ahead(&self, state: Word, now: Tick) -> bool {
         let (stored, ..) = self.unpack(state);
         let behind = self.behind(now / self.width, stored);
         behind < 0 && state != Word::EMPTY && (behind == -1 || self.is_booked(state))
@@ -253,7 +198,7 @@ impl Window {
 
     /// Writes anew the counts that the clock's step back has moved. Otherwise
     /// each later check would move them, too, and they were never forgotten.
-    pub(super) fn step_back(&self, state: &mut Word, view: &View) {
+    pub(in crate::limit::rules) fn step_back(&self, state: &mut Word, view: &View) {
         if view.is_moved {
             *state = self.word(view, view.previous, view.current);
         }
@@ -264,7 +209,7 @@ impl Window {
         state.0 & self.booked_bit() != 0
     }
 
-    fn booked_bit(&self) -> u64 {
+    pub(super) fn booked_bit(&self) -> u64 {
         1 << (self.index_shift - 1)
     }
 
@@ -273,7 +218,7 @@ impl Window {
     /// Counts of nothing are a bucket never seen, unless their window is yet to
     /// begin: then they stand for what they have displaced.
     #[inline(always)]
-    pub(super) fn word(&self, view: &View, previous: u64, current: u64) -> Word {
+    pub(in crate::limit::rules) fn word(&self, view: &View, previous: u64, current: u64) -> Word {
         let (previous, current) = (
             previous.min(self.max_count()),
             current.min(self.max_count()),
@@ -297,14 +242,14 @@ impl Window {
     /// Returns the ticks for which words can be told apart. Indexes are compared
     /// around half of their range; a quarter leaves time for stores that are
     /// late.
-    pub(super) fn lifetime(&self) -> Tick {
+    pub(in crate::limit::rules) fn lifetime(&self) -> Tick {
         let indexes = 1_u64 << (u64::BITS - self.index_shift - 2);
         indexes.saturating_mul(self.width)
     }
 
     /// Returns the largest count. One less than would fit, because a word of
     /// all ones means something to the table.
-    pub(super) fn max_count(&self) -> u64 {
+    pub(in crate::limit::rules) fn max_count(&self) -> u64 {
         (1 << self.bits) - 2
     }
 
