@@ -171,8 +171,13 @@ impl Gate {
     pub(crate) fn is_timed(&self, in_flight: u32) -> bool {
         let settings = &*self.settings;
         let is_nearly_full = || u64::from(in_flight) * 2 >= u64::from(self.word().limit());
-        (settings.queue.len > 0 && is_nearly_full())
-            || settings.owner.as_ref().is_some_and(|it| it.is_timed())
+        (settings.queue.len > 0 && is_nearly_full()) || self.learns()
+    }
+
+    /// Returns whether the owner learns from the work of permits.
+    #[inline]
+    pub(crate) fn learns(&self) -> bool {
+        self.settings.owner.as_ref().is_some_and(|it| it.is_timed())
     }
 
     /// Learns from a permit that ends.

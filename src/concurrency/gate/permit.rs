@@ -78,6 +78,13 @@ impl Permit {
         self.in_flight
     }
 
+    /// Returns whether the end of the work is of interest: an adaptive limit
+    /// learns from it.
+    #[inline]
+    pub(crate) fn learns(&self) -> bool {
+        self.gate.learns()
+    }
+
     /// Returns the limit and the permits in flight now.
     pub fn load(&self) -> Load {
         self.gate.load()

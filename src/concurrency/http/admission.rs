@@ -66,7 +66,7 @@ impl<L, K, P, X, A> ConcurrencyAdmission<L, K, P, X, A> {
             None => return self.without_key(req, rank),
         };
         let level = is_set.then(|| rank.criticality());
-        let held = HeldRequest::of(req, level, &self.settings);
+        let held = HeldRequest::of(req, level, answer.learns(), &self.settings);
         match answer {
             LimiterAnswer::Permit(permit) => Admittance::Hold(held.with(permit)),
             LimiterAnswer::Nothing => Admittance::Hold(held),

@@ -55,6 +55,18 @@ pub(super) enum LimiterAnswer {
     Nothing,
 }
 
+impl LimiterAnswer {
+    /// Returns whether the limiter may learn from the end of the request.
+    #[inline]
+    pub(super) fn learns(&self) -> bool {
+        match self {
+            Self::Permit(permit) => permit.learns(),
+            Self::Wait(..) => true,
+            Self::Refusal(_) | Self::Nothing => false,
+        }
+    }
+}
+
 impl<L, K, P, X, A> ConcurrencyAdmission<L, K, P, X, A> {
     /// Decides about a request whose wait has ended, with the load of the
     /// limiter then. Never returns [`Admittance::Wait`].

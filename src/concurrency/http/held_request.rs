@@ -10,8 +10,8 @@ use crate::{
     content::{BodyAllowed, Grpc},
     criticality::Criticality,
     deadline::{self, Deadline},
-    red::{ResponseEnd, refusal_in},
-    refusal::{PassedRequest, Reason},
+    red::refusal_in,
+    refusal::Reason,
 };
 
 /// A request with its permit. Dropped, it gives the permit back.
@@ -20,15 +20,22 @@ pub(super) struct HeldRequest {
     permit: Option<Permit>,
     /// The level that the work for the request runs at, if it was decided.
     pub(super) level: Option<Criticality>,
-    /// The deadline, unless the caller chose a shorter one than the server's.
-    deadline: Option<Deadline>,
     is_connect: bool,
     /// Whether the method allows the response to have a body.
     body: BodyAllowed,
-    /// The form of gRPC that the request uses.
-    grpc: Option<Grpc>,
+    /// `None` if the limiter does not learn from the end of the request.
+    origin: Option<LearnedRequest>,
     release_at_head: bool,
     upgrade: Option<UpgradeGuard>,
+}
+
+/// The parts of a request by which its end is judged.
+#[derive(Clone, Copy)]
+pub(super) struct LearnedRequest {
+    /// The deadline, unless the caller chose a shorter one than the server's.
+    pub(super) deadline: Option<Deadline>,
+    /// The form of gRPC that the request uses.
+    pub(super) grpc: Option<Grpc>,
 }
 
 impl HeldRequest {
@@ -38,6 +45,7 @@ impl HeldRequest {
     pub(super) fn of<B>(
         req: &mut Request<B>,
         level: Option<Criticality>,
+        learns: bool,
         settings: &ConcurrencySettings,
     ) -> Self {
         if let Some(level) = level {
@@ -50,11 +58,9 @@ impl HeldRequest {
         Self {
             permit: None,
             level,
-            deadline: deadline::current()
-                .filter(|_| !deadline::is_chosen_by_caller(req.extensions())),
             is_connect: req.method() == Method::CONNECT,
             body: BodyAllowed::to(req.method()),
-            grpc: Grpc::spoken_in(req.headers()),
+            origin: learns.then(|| LearnedRequest::of(req)),
             release_at_head: settings.release_at_head,
             upgrade,
         }
@@ -76,11 +82,7 @@ impl HeldRequest {
             self.upgraded(permit);
             return None;
         }
-        // Whose refusal a layer further in has answered with does not matter
-        // here: its status says what it says about the load.
-        let passed = PassedRequest::default();
-        let (end, ends) = ResponseEnd::begin(response, self.body, self.grpc, &passed);
-        let mut held = HeldResponse::new(permit, end, self.deadline);
+        let (mut held, ends) = HeldResponse::begin(permit, response, self.body, self.origin);
         match ends || self.release_at_head {
             true => {
                 held.end();
@@ -120,12 +122,23 @@ impl HeldRequest {
     }
 }
 
+impl LearnedRequest {
+    fn of<B>(req: &Request<B>) -> Self {
+        let deadline = deadline::current();
+        Self {
+            deadline: deadline.filter(|_| !deadline::is_chosen_by_caller(req.extensions())),
+            grpc: Grpc::spoken_in(req.headers()),
+        }
+    }
+}
+
 /// The request was dropped before its response began.
 impl Drop for HeldRequest {
     #[inline]
     fn drop(&mut self) {
         if let Some(permit) = self.permit.take() {
-            permit.end(dropped(self.deadline));
+            let deadline = self.origin.and_then(|origin| origin.deadline);
+            permit.end(dropped(deadline));
         }
     }
 }

@@ -1,13 +1,16 @@
 //! A response with its permit, until it ends. The body owns it.
 
 use bytes::Buf;
-use http_body::Frame;
+use http::Response;
+use http_body::{Body, Frame};
 
-use super::held_request::dropped;
+use super::held_request::{LearnedRequest, dropped};
 use crate::{
     concurrency::gate::{Permit, WorkEnd},
+    content::BodyAllowed,
     deadline::Deadline,
     red::{Cause, Ended, Outcome, ResponseEnd, Status, grpc},
+    refusal::PassedRequest,
 };
 
 /// A response that has begun, with its permit. Dropped, it gives the permit
@@ -15,48 +18,83 @@ use crate::{
 pub(super) struct HeldResponse {
     /// `None` once it went back.
     permit: Option<Permit>,
+    /// The bytes that are still to come, if the body tells. Not used if the end
+    /// is judged.
+    left: Option<u64>,
+    /// `None` if the limiter does not learn from the end, which saves most of
+    /// the work.
+    judged: Option<JudgedResponse>,
+}
+
+/// A response whose end tells an adaptive limit how loaded the service is.
+struct JudgedResponse {
     end: ResponseEnd,
     /// The deadline, unless the caller chose it.
     deadline: Option<Deadline>,
 }
 
 impl HeldResponse {
+    /// Reads the head. Returns with it whether the response ends there.
     #[inline]
-    pub(super) fn new(permit: Permit, end: ResponseEnd, deadline: Option<Deadline>) -> Self {
-        Self {
+    pub(super) fn begin<B: Body>(
+        permit: Permit,
+        response: &Response<B>,
+        allowed: BodyAllowed,
+        request: Option<LearnedRequest>,
+    ) -> (Self, bool) {
+        let begun = |left, judged| Self {
             permit: Some(permit),
-            end,
-            deadline,
-        }
+            left,
+            judged,
+        };
+        let Some(LearnedRequest { deadline, grpc }) = request else {
+            let body = response.body();
+            let ends = !allowed.has_body(response.status()) || body.is_end_stream();
+            return (begun(body.size_hint().exact(), None), ends);
+        };
+        // Whose refusal a layer further in has answered with does not matter
+        // here: its status says what it says about the load.
+        let passed = PassedRequest::default();
+        let (end, ends) = ResponseEnd::begin(response, allowed, grpc, &passed);
+        (begun(None, Some(JudgedResponse { end, deadline })), ends)
     }
 
     /// Takes a frame into account. Returns whether the server polls no more
     /// after it.
     #[inline]
     pub(super) fn frame<D: Buf>(&mut self, frame: &Frame<D>) -> bool {
-        self.end.frame(frame)
+        if let Some(judged) = &mut self.judged {
+            return judged.end.frame(frame);
+        }
+        if let (Some(left), Some(data)) = (&mut self.left, frame.data_ref()) {
+            *left = left.saturating_sub(data.remaining() as u64);
+        }
+        frame.is_trailers() || self.left == Some(0)
     }
 
     /// The response has ended, or its permit goes back with its head.
     #[inline]
     pub(super) fn end(&mut self) {
-        let ended = self.end.end();
-        self.release(ended);
+        self.release(|judged| {
+            let ended = judged.end.end();
+            judged.work_end(ended)
+        });
     }
 
     /// The body failed.
     pub(super) fn fail<E: 'static>(&mut self, error: &E) {
-        let ended = self.end.fail(error);
-        self.release(ended);
+        self.release(|judged| judged.work_end(judged.end.fail(error)));
     }
 
     #[inline]
-    fn release(&mut self, ended: Ended) {
+    fn release(&mut self, judge: impl FnOnce(&mut JudgedResponse) -> WorkEnd) {
         if let Some(permit) = self.permit.take() {
-            permit.end(self.work_end(ended));
+            permit.end(self.judged.as_mut().map_or(WorkEnd::Ignored, judge));
         }
     }
+}
 
+impl JudgedResponse {
     /// Returns what the end of the response says about the load of the service.
     fn work_end(&self, (outcome, cause, is_whole): Ended) -> WorkEnd {
         let is_stream = self.end.is_event_stream;
@@ -79,7 +117,8 @@ impl Drop for HeldResponse {
     #[inline]
     fn drop(&mut self) {
         if let Some(permit) = self.permit.take() {
-            permit.end(dropped(self.deadline));
+            let deadline = self.judged.as_ref().and_then(|judged| judged.deadline);
+            permit.end(dropped(deadline));
         }
     }
 }
