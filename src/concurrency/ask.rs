@@ -1,4 +1,4 @@
-//! What a caller tells a limit when it asks for a permit.
+//! A caller's request for a permit.
 
 use super::priority::Rank;
 use crate::deadline::Deadline;

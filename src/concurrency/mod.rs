@@ -1,7 +1,7 @@
 //! Limits on how many requests are served at once.
 //!
-//! A service that is given more work than it can do becomes slow for all,
-//! and its queues grow until nothing is answered in time. A limit of
+//! A service that is given more work than it can do becomes slow for all
+//! callers, and its queues grow until nothing is answered in time. A limit of
 //! concurrency keeps it at work that it can finish, and refuses the rest at
 //! once, the least important first.
 //!
@@ -12,7 +12,7 @@
 //! | [`Adaptive`], [`Algorithm`] | a limit that finds itself, by how long requests take |
 //! | `AdaptiveFleet` | lets adaptive limits learn from those of a fleet (feature `redis`) |
 //! | [`Queue`] | where requests wait for a permit, and for how long |
-//! | [`Ask`], [`Entry`] | a request for a permit, and what becomes of it |
+//! | [`Ask`], [`Entry`] | a request for a permit, and its outcome |
 //! | [`Permit`] | the right to be served, held until the work ends |
 //! | [`Shed`] | why a request was refused |
 //! | [`Priority`], [`Rank`], [`Cohorts`] | which requests are refused first |

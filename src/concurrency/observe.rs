@@ -72,7 +72,7 @@ impl<'a> Event<'a> {
     }
 }
 
-/// What became of a request at a limit of concurrency.
+/// The outcome of a request at a limit of concurrency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum EntryOutcome {

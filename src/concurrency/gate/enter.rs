@@ -8,7 +8,7 @@ use super::{
     entry::{Entry, QueueWait, Span, Waiting},
     gate::Gate,
     permit::Permit,
-    waiters::{QueuedRequest, WaitList, Waiter, Woken},
+    waiters::{QueuedRequest, WaitList, WaiterCell, Woken},
     word::{WAITING, Word},
 };
 use crate::{
@@ -115,7 +115,7 @@ impl Gate {
         };
         let left = deadline.instant().saturating_duration_since(now);
         let level = ask.rank.criticality();
-        // The newest is served next, so nobody is ahead of it.
+        // The newest is served next, so no request is ahead of it.
         let is_newest_first = list.serves_newest_first(level, &self.settings.queue, now);
         let needed = match is_newest_first {
             true => Duration::ZERO,
@@ -132,7 +132,7 @@ impl Gate {
 
     /// Adds a request to the queue.
     fn join(self: &Arc<Self>, list: &mut WaitList, ask: Ask, now: Instant) -> QueueWait {
-        let waiter = Arc::new(Waiter::new());
+        let waiter = Arc::new(WaiterCell::new());
         let deadline = ask.deadline.map(|deadline| deadline.instant());
         let until = now + self.settings.queue.max_wait;
         let until = deadline.map_or(until, |deadline| deadline.min(until));

@@ -34,7 +34,7 @@ pub(crate) struct Gate {
     tag: u64,
 }
 
-/// What the gates of one limiter have in common.
+/// The settings that the gates of one limiter share.
 #[derive(Debug, Default)]
 pub(crate) struct GateSettings {
     pub(crate) queue: Queue,

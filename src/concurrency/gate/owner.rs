@@ -1,4 +1,4 @@
-//! What a gate tells the limiter that moves its limit.
+//! The events of a gate, of which it tells the limiter that moves its limit.
 
 use std::{fmt, sync::Arc};
 

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::{
     gate::Gate,
     usage::Load,
-    waiters::Grant,
+    waiters::GrantedPermit,
     work::{Work, WorkEnd},
 };
 use crate::concurrency::priority::Rank;
@@ -29,7 +29,7 @@ pub struct Permit {
     rank: Rank,
     /// The permits in flight at the admission.
     in_flight: u32,
-    /// When it was admitted, if anybody asks for the time that it took.
+    /// When it was admitted, if the time that it takes is of interest.
     since: Option<Instant>,
     waited: Duration,
     end: WorkEnd,
@@ -51,7 +51,7 @@ impl Permit {
     }
 
     /// A permit that a request has waited for.
-    pub(super) fn after(gate: Arc<Gate>, rank: Rank, grant: Grant) -> Self {
+    pub(super) fn after(gate: Arc<Gate>, rank: Rank, grant: GrantedPermit) -> Self {
         Self {
             gate,
             rank,

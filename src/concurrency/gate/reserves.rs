@@ -21,7 +21,7 @@ impl Reserves {
         self
     }
 
-    /// Reserves a share, such as 0.2, for a level and those above it.
+    /// Reserves a share such as 0.2 for a level and those above it.
     pub(crate) fn with_share(self, level: Criticality, share: f64) -> Result<Self, InvalidSetting> {
         let millionths = (share * MILLION as f64).round() as u32;
         let already = self.above[Criticality::Sheddable as usize];

@@ -1,5 +1,5 @@
-//! What a gate does with the requests in its queue, under the lock: it gives
-//! them permits, or refuses them.
+//! The gate gives permits to the requests in its queue, or refuses them, under
+//! the lock of the queue.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::{
     gate::Gate,
-    waiters::{Grant, Place, QueuedRequest, WaitList, Woken},
+    waiters::{GrantedPermit, QueuePlace, QueuedRequest, WaitList, Woken},
     word::{ONE, WAITING, Word},
 };
 use crate::{
@@ -62,7 +62,7 @@ impl Gate {
         }
         // Before the request knows of it, because it may give it back at once.
         let in_flight = self.take_locked();
-        let grant = Grant {
+        let grant = GrantedPermit {
             at: now,
             waited: now - entry.since,
             in_flight,
@@ -114,7 +114,7 @@ impl Gate {
     }
 
     /// Ends a wait whose time has come.
-    pub(super) fn end_wait(self: &Arc<Self>, place: Place, now: Instant) {
+    pub(super) fn end_wait(self: &Arc<Self>, place: QueuePlace, now: Instant) {
         let (mut list, mut woken) = (self.lock(), Woken::default());
         self.end_old_waits(&mut list, &mut woken, now);
         if let Some(entry) = list.remove(place) {
@@ -125,7 +125,7 @@ impl Gate {
     }
 
     /// Takes a request out of the queue whose future is gone.
-    pub(super) fn leave(self: &Arc<Self>, place: Place) {
+    pub(super) fn leave(self: &Arc<Self>, place: QueuePlace) {
         let mut list = self.lock();
         list.remove(place);
         self.unlock(list, Woken::default());

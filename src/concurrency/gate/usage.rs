@@ -1,4 +1,4 @@
-//! What is in use of a limit at one time. Events and metrics show it.
+//! The part of a limit that is in use at one time. Events and metrics show it.
 
 use std::ops::Add;
 
@@ -15,7 +15,8 @@ pub struct Load {
     pub in_flight: u32,
 }
 
-/// What is in use of a limit at one time; of all its keys, if it has keys.
+/// The part of a limit that is in use at one time; of all its keys, if it has
+/// keys.
 ///
 /// ```
 /// use sluicegate::concurrency::{Ask, Local};
@@ -60,7 +61,7 @@ impl Usage {
     }
 }
 
-/// What is in use of both, with the higher cut-off.
+/// The sum of both, with the higher cut-off.
 impl Add for Usage {
     type Output = Self;
 

@@ -30,7 +30,7 @@ pub(super) const ONE: u64 = 1;
 pub(super) struct Word(pub(super) u64);
 
 impl Word {
-    /// Nothing in flight, no cut-off, nobody waiting.
+    /// Nothing in flight, no cut-off, and no waiting request.
     pub(super) fn new(limit: u32) -> Self {
         Self(0).with_limit(limit)
     }

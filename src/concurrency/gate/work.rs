@@ -1,4 +1,4 @@
-//! What an adaptive limit learns from one permit.
+//! The work of one permit, from which an adaptive limit learns.
 
 use std::time::Duration;
 

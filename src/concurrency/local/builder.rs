@@ -66,7 +66,7 @@ impl LocalBuilder {
     }
 
     /// Keeps a share of the limit, such as 0.2, for requests of this level and
-    /// above. Shares for several levels add up. What lower levels may use is
+    /// above. Shares for several levels add up. The share of lower levels is
     /// rounded down: of a limit of 1, they get nothing.
     ///
     /// The source is the fleet usage limiter of Stripe ("Scaling your API with

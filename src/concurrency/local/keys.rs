@@ -8,7 +8,7 @@ use std::{
 
 use ahash::RandomState;
 
-use super::shard::Shard;
+use super::shard::GateShard;
 use crate::{
     concurrency::{
         ask::Ask,
@@ -30,7 +30,7 @@ const SHARDS_PER_STRIPE: usize = 8;
 /// code of others, happens without the lock.
 pub(super) struct Keys {
     /// Their number is a power of two.
-    shards: Box<[Mutex<Shard>]>,
+    shards: Box<[Mutex<GateShard>]>,
     hasher: RandomState,
     settings: Arc<GateSettings>,
     limit: u32,
@@ -134,7 +134,7 @@ impl Keys {
     }
 
     #[inline]
-    fn shard(&self, hash: u64) -> &Mutex<Shard> {
+    fn shard(&self, hash: u64) -> &Mutex<GateShard> {
         // The table in the shard uses the other bits.
         &self.shards[(hash >> 32) as usize & (self.shards.len() - 1)]
     }

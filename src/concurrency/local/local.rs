@@ -159,7 +159,7 @@ impl Local<Keyed> {
         self.gates.0.len()
     }
 
-    /// Sets the lowest rank that gets a permit, for all keys.
+    /// Sets the lowest rank that gets a permit of any key.
     pub fn set_cut_off(&self, cut_off: Rank) {
         self.gates.0.set_cut_off(cut_off);
     }

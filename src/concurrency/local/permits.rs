@@ -71,7 +71,7 @@ pub trait Permits<K: ?Sized> {
     /// Returns the limit and the permits in flight of a key.
     fn load(&self, key: &K) -> Load;
 
-    /// Sets the lowest rank that gets a permit, for all keys. Waiting requests
+    /// Sets the lowest rank that gets a permit of any key. Waiting requests
     /// below it are refused.
     fn set_cut_off(&self, cut_off: Rank);
 

@@ -20,14 +20,14 @@ const MAX_SPARE_GATES: usize = 4;
 const MIN_PLACES_TO_SHRINK: usize = 64;
 
 /// Gates by the hashes of their keys.
-pub(super) struct Shard {
+pub(super) struct GateShard {
     gates: HashMap<u64, Arc<Gate>, RandomState>,
     spare: Vec<Arc<Gate>>,
     /// That of new gates.
     cut_off: Rank,
 }
 
-impl Shard {
+impl GateShard {
     /// Returns the gate of a key, and makes it if there is none.
     #[inline]
     pub(super) fn gate(
@@ -59,7 +59,7 @@ impl Shard {
         current.is_some_and(|current| Arc::ptr_eq(current, gate))
     }
 
-    /// Drops a gate that nobody uses.
+    /// Drops a gate that is not in use.
     pub(super) fn drop_if_idle(&mut self, gate: &Arc<Gate>) {
         if !gate.is_idle() || !self.has(gate) {
             return;
@@ -91,7 +91,7 @@ impl Shard {
     }
 }
 
-impl Default for Shard {
+impl Default for GateShard {
     fn default() -> Self {
         Self {
             gates: HashMap::default(),

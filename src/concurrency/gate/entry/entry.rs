@@ -1,4 +1,4 @@
-//! What becomes of a request for a permit.
+//! The outcome of a request for a permit.
 
 use std::{
     future::Future,
@@ -9,7 +9,7 @@ use std::{
 use super::waiting::Waiting;
 use crate::concurrency::{gate::permit::Permit, shed::Shed};
 
-/// What becomes of a request for a permit: it has one, or waits, or is refused.
+/// The outcome of a request for a permit: it has one, or waits, or is refused.
 ///
 /// A caller that does not mind the difference can await it:
 ///
@@ -45,7 +45,7 @@ impl Future for Entry {
         if let Self::Queued(waiting) = &mut *self {
             return Pin::new(waiting).poll(cx);
         }
-        // What is left is never seen: a future is not polled again.
+        // Never seen, because a future that has ended is not polled again.
         match std::mem::replace(&mut *self, Self::Refused(Shed::Full)) {
             Self::Admitted(permit) => Poll::Ready(Ok(permit)),
             Self::Refused(shed) => Poll::Ready(Err(shed)),

@@ -1,4 +1,4 @@
-//! What becomes of a request for a permit, and the futures of those that wait.
+//! The outcome of a request for a permit, and the futures of those that wait.
 
 mod entry;
 mod queue_wait;

@@ -13,7 +13,7 @@ use crate::concurrency::{
     gate::{
         gate::Gate,
         permit::Permit,
-        waiters::{Left, Place, Waiter},
+        waiters::{Left, QueuePlace, WaiterCell},
     },
     priority::Rank,
     shed::Shed,
@@ -27,8 +27,8 @@ pub(crate) struct QueueWait {
     since: Instant,
     /// When the wait ends, permit or not.
     until: Instant,
-    place: Place,
-    waiter: Arc<Waiter>,
+    place: QueuePlace,
+    waiter: Arc<WaiterCell>,
     /// Made when it is first polled, so that a wait can begin outside of a
     /// runtime.
     timer: Option<Pin<Box<Sleep>>>,
@@ -46,8 +46,8 @@ impl QueueWait {
         gate: Arc<Gate>,
         rank: Rank,
         span: Span,
-        place: Place,
-        waiter: Arc<Waiter>,
+        place: QueuePlace,
+        waiter: Arc<WaiterCell>,
     ) -> Self {
         let Span { since, until } = span;
         Self {

@@ -32,7 +32,7 @@ pub struct Waiting {
     wait: Wait,
 }
 
-/// What a request waits for.
+/// The steps of a wait.
 enum Wait {
     /// For its turn in the queue.
     Queue(QueueWait),

@@ -5,7 +5,7 @@ mod waiter;
 mod woken;
 
 pub(super) use self::{
-    wait_list::{Place, QueuedRequest, WaitList},
-    waiter::{Grant, Left, Waiter},
+    wait_list::{QueuePlace, QueuedRequest, WaitList},
+    waiter::{GrantedPermit, Left, WaiterCell},
     woken::Woken,
 };

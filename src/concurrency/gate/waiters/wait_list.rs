@@ -11,7 +11,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::waiter::Waiter;
+use super::waiter::WaiterCell;
 use crate::{
     concurrency::{gate::queue::Queue, priority::Rank},
     criticality::Criticality,
@@ -39,12 +39,12 @@ pub(in crate::concurrency::gate) struct QueuedRequest {
     pub(in crate::concurrency::gate) since: Instant,
     /// The deadline of the request itself.
     pub(in crate::concurrency::gate) deadline: Option<Instant>,
-    pub(in crate::concurrency::gate) waiter: Arc<Waiter>,
+    pub(in crate::concurrency::gate) waiter: Arc<WaiterCell>,
 }
 
 /// Where a request is in the list.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::concurrency::gate) struct Place {
+pub(in crate::concurrency::gate) struct QueuePlace {
     rank: Rank,
     number: Number,
 }
@@ -68,10 +68,10 @@ impl WaitList {
     }
 
     /// Adds a request.
-    pub(in crate::concurrency::gate) fn push(&mut self, entry: QueuedRequest) -> Place {
+    pub(in crate::concurrency::gate) fn push(&mut self, entry: QueuedRequest) -> QueuePlace {
         let number = self.next;
         self.next += 1;
-        let place = Place {
+        let place = QueuePlace {
             rank: entry.rank,
             number,
         };
@@ -81,7 +81,10 @@ impl WaitList {
     }
 
     /// Takes a request out of the list; `None` if it is not there.
-    pub(in crate::concurrency::gate) fn remove(&mut self, place: Place) -> Option<QueuedRequest> {
+    pub(in crate::concurrency::gate) fn remove(
+        &mut self,
+        place: QueuePlace,
+    ) -> Option<QueuedRequest> {
         let entry = self.levels[place.level()].remove(&place.number)?;
         self.by_rank.remove(&(place.rank, Reverse(place.number)));
         Some(entry)
@@ -107,7 +110,7 @@ impl WaitList {
             false => entries.first_key_value()?,
         };
         let (rank, number) = (entry.rank, *number);
-        self.remove(Place { rank, number })
+        self.remove(QueuePlace { rank, number })
     }
 
     /// Returns whether the oldest request of a level has waited for so long that
@@ -139,18 +142,18 @@ impl WaitList {
         let end = Bound::Excluded((rank, Reverse(Number::MAX)));
         let mut below = self.by_rank.range((Bound::Unbounded, end));
         let (rank, Reverse(number)) = *below.next()?;
-        self.remove(Place { rank, number })
+        self.remove(QueuePlace { rank, number })
     }
 
     /// Returns the oldest request of a level, and since when it waits.
-    fn oldest(&self, level: usize) -> Option<(Place, Instant)> {
+    fn oldest(&self, level: usize) -> Option<(QueuePlace, Instant)> {
         let (number, entry) = self.levels[level].first_key_value()?;
         let (rank, number) = (entry.rank, *number);
-        Some((Place { rank, number }, entry.since))
+        Some((QueuePlace { rank, number }, entry.since))
     }
 }
 
-impl Place {
+impl QueuePlace {
     fn level(self) -> usize {
         self.rank.criticality() as usize
     }

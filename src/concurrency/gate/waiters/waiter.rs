@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// A waiting request.
-pub(in crate::concurrency::gate) struct Waiter {
+pub(in crate::concurrency::gate) struct WaiterCell {
     state: Mutex<State>,
 }
 
@@ -25,32 +25,32 @@ enum State {
     /// It waits. The waker of its future, once that was polled.
     Waiting(Option<Waker>),
     /// It has its outcome, which its future has not taken yet.
-    Settled(Result<Grant, Shed>),
+    Settled(Result<GrantedPermit, Shed>),
     /// Its future has taken the outcome or is gone.
     Closed,
 }
 
 /// A permit that a waiting request was given.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::concurrency::gate) struct Grant {
+pub(in crate::concurrency::gate) struct GrantedPermit {
     pub(in crate::concurrency::gate) at: Instant,
     pub(in crate::concurrency::gate) waited: Duration,
     /// How many permits were in flight with this one.
     pub(in crate::concurrency::gate) in_flight: u32,
 }
 
-/// What became of a request whose future was dropped.
+/// The state in which the future of a request was dropped.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::concurrency::gate) enum Left {
     /// It is still in the queue.
     Queued,
-    /// It had been given a permit, which somebody has to give back.
+    /// It had been given a permit, which has to be given back.
     Granted,
     /// Nothing is left of it.
     Gone,
 }
 
-impl Waiter {
+impl WaiterCell {
     pub(in crate::concurrency::gate) fn new() -> Self {
         let state = Mutex::new(State::Waiting(None));
         Self { state }
@@ -60,8 +60,8 @@ impl Waiter {
     /// called without a lock, or the outcome if the future is gone.
     pub(in crate::concurrency::gate) fn settle(
         &self,
-        outcome: Result<Grant, Shed>,
-    ) -> Result<Option<Waker>, Result<Grant, Shed>> {
+        outcome: Result<GrantedPermit, Shed>,
+    ) -> Result<Option<Waker>, Result<GrantedPermit, Shed>> {
         let mut state = lock(&self.state);
         match &mut *state {
             State::Waiting(waker) => {
@@ -74,7 +74,10 @@ impl Waiter {
     }
 
     /// Takes the outcome, or remembers the waker.
-    pub(in crate::concurrency::gate) fn poll(&self, cx: &Context<'_>) -> Poll<Result<Grant, Shed>> {
+    pub(in crate::concurrency::gate) fn poll(
+        &self,
+        cx: &Context<'_>,
+    ) -> Poll<Result<GrantedPermit, Shed>> {
         let mut state = lock(&self.state);
         match &mut *state {
             State::Waiting(waker) => {

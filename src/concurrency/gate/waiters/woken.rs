@@ -17,7 +17,7 @@ impl Woken {
 
     /// Tells a request that was taken out of the list that it is refused.
     pub(in crate::concurrency::gate) fn refuse(&mut self, entry: QueuedRequest, shed: Shed) {
-        // The future may be gone, and then nobody has to know.
+        // The future may be gone, and then there is none to wake.
         if let Ok(waker) = entry.waiter.settle(Err(shed)) {
             self.add(waker);
         }
