@@ -1,5 +1,5 @@
 //! Measures what a limit of concurrency adds to a request that finds a permit free,
-//! beside the targets and tower's limit.
+//! beside the targets and tower's limit; and what a drain adds that counts it in flight.
 //!
 //! `cargo bench -p benches --bench concurrency` prints a Markdown table of nanoseconds;
 //! with `-- keyed` only the rows with this word. The targets are for an idle machine: run
@@ -23,6 +23,7 @@ use http_body_util::{BodyExt, Full};
 use sluicegate::{
     concurrency::{ConcurrencyLayer, Local, Queue},
     criticality::Criticality,
+    drain::Drain,
     key,
 };
 use tower::{
@@ -59,6 +60,8 @@ async fn main() {
         .await;
     let tower = GlobalConcurrencyLimitLayer::new(LIMIT as usize);
     table.row("free permit, tower", None, tower).await;
+    let drain = Drain::new();
+    table.row("in flight of a drain", None, drain.layer()).await;
 }
 
 /// A Markdown table of what layers add. Words on the command line choose the rows that

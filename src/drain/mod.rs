@@ -20,6 +20,37 @@
 //! end of the response's body. Spawned tasks and upgraded connections, such as
 //! WebSockets, are waited for if they hold a [`DrainGuard`].
 //!
+//! # Lost requests
+//!
+//! A request is accepted when its head has reached the layer before the lame
+//! duck ends. It is lost if its client does not get the whole response. Only
+//! the abort loses requests, and the report names their routes. A stream that
+//! was ended with its last words is not lost.
+//!
+//! The abort drops all that passes through the layer and the guards. Three
+//! things it cannot end, because they are outside: a connection that was
+//! upgraded without a guard, which the report names; a connection whose client
+//! does not read, which ends with the process; and a thread that a handler
+//! blocks. If the work of a process may block, end it with
+//! `std::process::exit` after the report, because a runtime waits for its
+//! blocking tasks.
+//!
+//! # Other layers
+//!
+//! | with | what happens |
+//! |---|---|
+//! | [`deadline`](crate::deadline) | one signal: [`cancellation`](crate::deadline::cancellation) fires for the earlier of the deadline and the drain, with the [cause](crate::deadline::CancelCause) |
+//! | `idempotency` | keyed work is waited for, even if its client is gone. A late request claims nothing. The lease of aborted work is not released but lapses, because the outcome is unknown |
+//! | [`red`](crate::red) | it is inside, so that the last request is counted before the [hooks](Drain::at_end) flush the metrics |
+//!
+//! # Differences from others
+//!
+//! * The graceful shutdown of axum and hyper has no bound, tells streams
+//!   nothing, and does not know of upgraded connections or spawned tasks.
+//! * tonic waits for its connections without a bound.
+//! * `tokio_util`'s `TaskTracker` and `CancellationToken` know of tasks and not
+//!   of requests, and share no budget.
+//!
 //! # Example
 //!
 //! ```no_run

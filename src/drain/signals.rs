@@ -19,7 +19,7 @@ impl Drain {
     ///
     /// When it is called outside of a tokio runtime.
     pub fn listen(&self) -> io::Result<()> {
-        let mut signals = Signals::new()?;
+        let mut signals = ProcessSignals::new()?;
         let drain = self.clone();
         tokio::spawn(async move {
             while drain.stage() < Stage::Aborting {
@@ -34,13 +34,13 @@ impl Drain {
 /// SIGTERM and Ctrl-C.
 #[cfg(unix)]
 #[derive(Debug)]
-struct Signals {
+struct ProcessSignals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
 }
 
 #[cfg(unix)]
-impl Signals {
+impl ProcessSignals {
     fn new() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
 
@@ -65,10 +65,10 @@ impl Signals {
 /// Ctrl-C.
 #[cfg(windows)]
 #[derive(Debug)]
-struct Signals(tokio::signal::windows::CtrlC);
+struct ProcessSignals(tokio::signal::windows::CtrlC);
 
 #[cfg(windows)]
-impl Signals {
+impl ProcessSignals {
     fn new() -> io::Result<Self> {
         tokio::signal::windows::ctrl_c().map(Self)
     }

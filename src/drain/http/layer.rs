@@ -23,7 +23,14 @@ use crate::{
 /// | lame duck | asks clients of HTTP/1.1 to use another connection (`connection: close`) |
 /// | draining | refuses new requests: [`Reason::Draining`](crate::refusal::Reason::Draining) |
 /// | cancelling | ends streams: server-sent events at once or with a [last event](Self::last_event), gRPC with status 14 |
-/// | abort | drops handlers and bodies: [`Reason::Aborted`](crate::refusal::Reason::Aborted), or an error in a body that has begun |
+/// | aborting | drops handlers and bodies: [`Reason::Aborted`](crate::refusal::Reason::Aborted), or an error in a body that has begun |
+///
+/// Streams of gRPC-Web, whose trailers are part of the body, end with the abort.
+///
+/// A request is in flight until the last frame of its body was taken, which is
+/// before the client has received it: the server closes a connection only after
+/// it has sent everything, and [`Drain::serve`](crate::drain::Drain::serve)
+/// waits for the server, too.
 #[derive(Clone)]
 #[must_use]
 pub struct DrainLayer<X = (), A = Answer> {

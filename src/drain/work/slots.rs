@@ -4,14 +4,14 @@
 /// Values at numbered places.
 #[derive(Debug)]
 pub(super) struct Slots<T> {
-    slots: Vec<Slot<T>>,
+    slots: Vec<ListSlot<T>>,
     /// The first free place.
     free: Option<u32>,
     len: usize,
 }
 
 #[derive(Debug)]
-enum Slot<T> {
+enum ListSlot<T> {
     /// Unused; the next free place follows.
     Free(Option<u32>),
     Used(T),
@@ -32,36 +32,36 @@ impl<T> Slots<T> {
     pub(super) fn add(&mut self, value: T) -> u32 {
         self.len += 1;
         let Some(place) = self.free else {
-            self.slots.push(Slot::Used(value));
+            self.slots.push(ListSlot::Used(value));
             return u32::try_from(self.slots.len() - 1).expect("less than 2^32 requests at once");
         };
         let slot = &mut self.slots[place as usize];
-        if let Slot::Free(next) = slot {
+        if let ListSlot::Free(next) = slot {
             self.free = *next;
         }
-        *slot = Slot::Used(value);
+        *slot = ListSlot::Used(value);
         place
     }
 
     /// Takes the value out of its place.
     pub(super) fn remove(&mut self, place: u32) -> Option<T> {
         let slot = self.slots.get_mut(place as usize)?;
-        if matches!(slot, Slot::Free(_)) {
+        if matches!(slot, ListSlot::Free(_)) {
             return None;
         }
-        let before = std::mem::replace(slot, Slot::Free(self.free));
+        let before = std::mem::replace(slot, ListSlot::Free(self.free));
         self.free = Some(place);
         self.len -= 1;
         match before {
-            Slot::Used(value) => Some(value),
-            Slot::Free(_) => None,
+            ListSlot::Used(value) => Some(value),
+            ListSlot::Free(_) => None,
         }
     }
 
     pub(super) fn get_mut(&mut self, place: u32) -> Option<&mut T> {
         match self.slots.get_mut(place as usize)? {
-            Slot::Used(value) => Some(value),
-            Slot::Free(_) => None,
+            ListSlot::Used(value) => Some(value),
+            ListSlot::Free(_) => None,
         }
     }
 
@@ -71,8 +71,8 @@ impl<T> Slots<T> {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
         self.slots.iter().filter_map(|slot| match slot {
-            Slot::Used(value) => Some(value),
-            Slot::Free(_) => None,
+            ListSlot::Used(value) => Some(value),
+            ListSlot::Free(_) => None,
         })
     }
 }
