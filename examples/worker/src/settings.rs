@@ -78,11 +78,12 @@ pub(crate) struct Serve {
     pub(crate) max_pending: u64,
 
     /// Events in the channel before each stage
-    #[arg(long, default_value_t = 64, value_parser = count)]
+    #[arg(long, default_value_t = 256, value_parser = count)]
     pub(crate) channel: usize,
 
-    /// Events that the stages prepare, charge and settle work on at once
-    #[arg(long, value_name = "SIZE", num_args = 3, default_values_t = [2, 64, 1], value_parser = count)]
+    /// Events that the stages prepare, charge and settle work on at once. A kill leaves as
+    /// many charges with an unknown outcome as are under way
+    #[arg(long, value_name = "SIZE", num_args = 3, default_values_t = [4, 256, 1], value_parser = count)]
     pub(crate) pools: Vec<usize>,
 
     /// Attempts at an event

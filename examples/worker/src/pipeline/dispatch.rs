@@ -17,9 +17,11 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 
 /// Fills the channel of the first stage, until the pipeline stops.
 pub(super) async fn dispatch(context: Context, to: Sender<Event>) {
+    // As many as half of the channel holds, because a transaction for each event would
+    // cost more than its work. At most that many wait here for room.
+    let batch = to.capacity().unwrap_or(1).div_ceil(2);
     while !context.is_stopping() {
-        let free = to.capacity().map_or(1, |most| most - to.len());
-        match context.store.take(free.max(1), context.policy.lease).await {
+        match context.store.take(batch, context.policy.lease).await {
             Ok(events) if events.is_empty() => pause(&context).await,
             Ok(events) => {
                 for event in events {
