@@ -143,28 +143,39 @@ async fn play(database: Option<String>, size: Size, flags: &[&str]) -> (Folder, 
     (storm.folder, books)
 }
 
-/// Dead letters with an unknown outcome are listed, and complete if they are put back.
+/// Dead letters with an unknown outcome are listed, and complete if they are put back,
+/// page by page. Those of orders that were cancelled are refused, and stay.
 async fn put_back(client: &Client) {
-    let unknown = "/dead-letters?reason=outcome-unknown&limit=1000";
-    let listed = client.get(unknown).await.unwrap();
-    let letters = listed.json().as_array().unwrap().len() as u64;
-    let put = "/dead-letters/retry?reason=outcome-unknown&limit=1000";
-    let moved = client.post(put, None, "").await.json();
-    let (done, refused) = (moved["put_back"].as_u64(), moved["refused"].as_u64());
-    assert_eq!(done.unwrap() + refused.unwrap(), letters);
-    client.settled().await;
-    let left = client.get(unknown).await.unwrap();
-    assert_eq!(
-        left.json().as_array().unwrap().len() as u64,
-        refused.unwrap()
-    );
-    println!(
-        "{letters} events with an unknown outcome, {} put back",
-        done.unwrap()
-    );
+    let page = "reason=outcome-unknown&limit=1000";
+    let mut done = 0;
+    let refused = loop {
+        let listed = client.get(&format!("/dead-letters?{page}")).await;
+        let letters = listed.unwrap().json().as_array().unwrap().len() as u64;
+        let retry = format!("/dead-letters/retry?{page}");
+        let moved = client.post(&retry, None, "").await.json();
+        let count = |name: &str| moved[name].as_u64().unwrap();
+        assert_eq!(count("put_back") + count("refused"), letters);
+        client.settled().await;
+        done += count("put_back");
+        if count("put_back") == 0 {
+            break letters;
+        }
+    };
+    println!("{done} events with an unknown outcome were put back, {refused} were cancelled");
 }
 
-const FLAGS: &[&str] = &["--lease", "2s", "--charge-time", "2ms", "--backoff", "10ms"];
+const FLAGS: &[&str] = &[
+    "--lease",
+    "2s",
+    "--charge-time",
+    "2ms",
+    "--backoff",
+    "10ms",
+    "--pools",
+    "2",
+    "64",
+    "1",
+];
 
 /// Without the mark the provider cannot have been called twice in one round.
 fn assert_charged_once(folder: &Folder) {
