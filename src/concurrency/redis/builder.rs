@@ -3,16 +3,15 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    fleet::{Fleet, announce},
-    keys::Keys,
-    lease::Terms,
+    fleet::{KnownInstances, announce},
+    keys::LeasedKeys,
+    lease::{LeaseTerms, OnOutage},
     leased_limit::LeasedLimit,
     log::LeaseLog,
-    outage::OnOutage,
     outbox::Outbox,
-    redis::{Instance, Limits, Redis},
-    script::Caller,
-    shared::Shared,
+    redis::{Instance, LeasedLimits, Redis},
+    script::LeaseCaller,
+    shared::LeaseContext,
     tend::tend,
 };
 use crate::{
@@ -173,32 +172,32 @@ impl RedisBuilder {
         Redis::of(Instance {
             name: self.name,
             shared,
-            limits: Limits::One(limit),
+            limits: LeasedLimits::One(limit),
         })
     }
 
     /// Builds a limiter with a limit for each key.
     pub fn build_keyed(self) -> Redis<Keyed> {
         let shared = self.shared();
-        let keys = Keys::new(self.name.clone(), shared.clone());
+        let keys = LeasedKeys::new(self.name.clone(), shared.clone());
         Redis::of(Instance {
             name: self.name,
             shared,
-            limits: Limits::OfKeys(keys),
+            limits: LeasedLimits::OfKeys(keys),
         })
     }
 
     /// Makes what all limits have in common, and tells the fleet of this
     /// instance.
-    fn shared(&self) -> Arc<Shared> {
+    fn shared(&self) -> Arc<LeaseContext> {
         let length = ticks(self.lease);
         let id = u128::from_ne_bytes(random::bytes());
-        let caller = Caller {
+        let caller = LeaseCaller {
             id: format!("{}{id:032x}", self.instance),
             limit: self.limit,
             length,
         };
-        let terms = Terms {
+        let terms = LeaseTerms {
             length,
             margin: length / MARGIN_FRACTION,
             most: self.limit,
@@ -209,10 +208,10 @@ impl RedisBuilder {
             reserves: self.reserves,
             owner: None,
         };
-        let fleet = Fleet::new(&self.name, &self.connection, self.instances);
+        let fleet = KnownInstances::new(&self.name, &self.connection, self.instances);
         let outbox = Outbox::new(self.connection.clone(), caller, fleet);
         let log = LeaseLog::new(self.name.clone());
-        let shared = Shared::new(outbox, terms, gates, log, self.observer.clone());
+        let shared = LeaseContext::new(outbox, terms, gates, log, self.observer.clone());
         announce(&shared);
         shared
     }

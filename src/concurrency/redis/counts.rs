@@ -11,7 +11,7 @@ pub(super) enum LeaseEvent {
 
 counters! {
     /// The counters that the clones of a limiter share.
-    pub(super) struct Counters(LeaseEvent);
+    pub(super) struct LeaseCounters(LeaseEvent);
 
     /// The counts of a [`Redis`](super::Redis) limiter and its clones at one
     /// time.
@@ -42,7 +42,7 @@ counters! {
     }
 }
 
-impl Counters {
+impl LeaseCounters {
     /// Counts one call.
     pub(super) fn count_call(&self, limits: usize) {
         self.calls.fetch_add(1, Relaxed);

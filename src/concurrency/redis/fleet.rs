@@ -14,7 +14,7 @@ use std::{
 use ::redis::Value;
 use tokio::time::sleep;
 
-use super::shared::Shared;
+use super::shared::LeaseContext;
 use crate::{
     clock::{Clock, Tick, ticks},
     key::EncodedKey,
@@ -38,7 +38,7 @@ static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
 
 /// The instances of the fleet, and the server.
 #[derive(Debug)]
-pub(super) struct Fleet {
+pub(super) struct KnownInstances {
     key: String,
     /// How many instances there are; 0 if it is not known.
     instances: AtomicU32,
@@ -56,7 +56,7 @@ struct KnownServer {
     next: Option<(String, Tick)>,
 }
 
-impl Fleet {
+impl KnownInstances {
     pub(super) fn new(name: &str, connection: &Connection, at_least: u32) -> Self {
         let (prefix, name) = (connection.prefix(), EncodedKey::of(name));
         Self {
@@ -101,11 +101,11 @@ impl KnownServer {
 }
 
 /// Starts to tell that this instance is there, for as long as it is.
-pub(super) fn announce(shared: &Arc<Shared>) {
+pub(super) fn announce(shared: &Arc<LeaseContext>) {
     background().spawn(keep_announcing(Arc::downgrade(shared)));
 }
 
-async fn keep_announcing(shared: Weak<Shared>) {
+async fn keep_announcing(shared: Weak<LeaseContext>) {
     loop {
         let Some(shared) = shared.upgrade() else {
             return;
@@ -118,11 +118,11 @@ async fn keep_announcing(shared: Weak<Shared>) {
 }
 
 /// Tells that this instance ends, so that others count one less.
-pub(super) async fn leave(shared: &Shared) {
+pub(super) async fn leave(shared: &LeaseContext) {
     let _ = tell(shared, "gone").await;
 }
 
-async fn tell(shared: &Shared, what: &str) -> Result<(), Error> {
+async fn tell(shared: &LeaseContext, what: &str) -> Result<(), Error> {
     let outbox = &shared.outbox;
     let mut call = SCRIPT.call_at([&outbox.fleet.key].into_iter(), None);
     call.arg(&outbox.caller.id).arg(ticks(LIFE)).arg(what);

@@ -8,7 +8,7 @@ use std::{
 
 use ahash::RandomState;
 
-use super::{enter::enter, leased_limit::LeasedLimit, shared::Shared, tend::tend};
+use super::{enter::enter, leased_limit::LeasedLimit, shared::LeaseContext, tend::tend};
 use crate::{
     clock::Tick,
     concurrency::{
@@ -30,21 +30,21 @@ const SHARDS: usize = 64;
 const MAX_KEYS: usize = 65_536;
 
 /// A limit for each key in use.
-pub(super) struct Keys {
-    shards: [Mutex<Shard>; SHARDS],
+pub(super) struct LeasedKeys {
+    shards: [Mutex<LimitShard>; SHARDS],
     hasher: RandomState,
-    shared: Arc<Shared>,
+    shared: Arc<LeaseContext>,
     name: Arc<str>,
     cut_off: Mutex<Rank>,
-    /// This table, for the tasks of its limits.
+    /// This table, which the tasks of its limits keep.
     this: Weak<Self>,
 }
 
 /// Some of the limits, by the hashes of their keys.
-type Shard = HashMap<u64, Arc<LeasedLimit>, RandomState>;
+type LimitShard = HashMap<u64, Arc<LeasedLimit>, RandomState>;
 
-impl Keys {
-    pub(super) fn new(name: Arc<str>, shared: Arc<Shared>) -> Arc<Self> {
+impl LeasedKeys {
+    pub(super) fn new(name: Arc<str>, shared: Arc<LeaseContext>) -> Arc<Self> {
         Arc::new_cyclic(|this| Self {
             shards: std::array::from_fn(|_| Mutex::default()),
             hasher: RandomState::new(),
@@ -89,7 +89,7 @@ impl Keys {
         limit
     }
 
-    /// Takes out a limit that nobody uses: only this table and the task that
+    /// Takes out an unused limit: only this table and the task that
     /// tends it still know it. Returns whether it did.
     pub(super) fn remove_if_idle(&self, limit: &Arc<LeasedLimit>, now: Tick) -> bool {
         let hash = limit.gate.tag();
@@ -136,7 +136,7 @@ impl Keys {
         limits.collect()
     }
 
-    fn shard(&self, hash: u64) -> MutexGuard<'_, Shard> {
+    fn shard(&self, hash: u64) -> MutexGuard<'_, LimitShard> {
         // The table in the shard uses the other bits.
         lock(&self.shards[(hash >> 32) as usize % SHARDS])
     }

@@ -13,9 +13,9 @@ use tokio::sync::Notify;
 
 use super::{
     counts::LeaseEvent,
-    lease::{Lease, Load},
-    script::{GrantResult, Want},
-    shared::Shared,
+    lease::{Lease, LoadSample},
+    script::{LeaseResult, Want},
+    shared::LeaseContext,
 };
 use crate::{
     clock::Tick,
@@ -32,7 +32,7 @@ pub(super) struct LeasedLimit {
     /// Its key in Redis.
     pub(super) key: Arc<[u8]>,
     pub(super) gate: Arc<Gate>,
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<LeaseContext>,
     /// Until when the limit of the gate is good.
     good_until: AtomicU64,
     /// The most permits in use at once since the last plan.
@@ -50,7 +50,7 @@ pub(super) struct LeasedLimit {
 
 impl LeasedLimit {
     /// A limit without permits. `tag` is the number of its gate.
-    pub(super) fn new(key: Vec<u8>, shared: &Arc<Shared>, tag: u64) -> Arc<Self> {
+    pub(super) fn new(key: Vec<u8>, shared: &Arc<LeaseContext>, tag: u64) -> Arc<Self> {
         let limit = shared.outbox.caller.limit;
         Arc::new(Self {
             key: key.into(),
@@ -148,7 +148,7 @@ impl LeasedLimit {
             true => lease.plan_the_end(now),
             false => lease.plan(now, load, self.shared.instances()),
         }?;
-        // What is in use is counted after the gate admits no more than that.
+        // Permits in use are counted after the gate admits no more than that.
         let usable = self.update(&lease, now);
         let held = usable.max(self.gate.load().in_flight);
         Some(Want {
@@ -157,11 +157,11 @@ impl LeasedLimit {
         })
     }
 
-    fn load(&self) -> Load {
+    fn load(&self) -> LoadSample {
         let in_use = self.gate.load().in_flight;
         let queued = u32::try_from(self.gate.queued()).unwrap_or(u32::MAX);
         let waiting = self.waiting.load(Acquire).saturating_add(queued);
-        Load {
+        LoadSample {
             in_use,
             peak: self.peak.swap(in_use, Relaxed),
             missing: self.missed.swap(0, Relaxed).max(waiting),
@@ -169,7 +169,7 @@ impl LeasedLimit {
     }
 
     /// Takes note of the result of a call that was sent at `sent`.
-    pub(super) fn settle(&self, sent: Tick, told: Want, result: GrantResult) {
+    pub(super) fn settle(&self, sent: Tick, told: Want, result: LeaseResult) {
         let now = self.shared.now();
         match result {
             Ok(grant) => {

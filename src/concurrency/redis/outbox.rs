@@ -1,6 +1,6 @@
-//! Collects what is to be said about several limits, so that it shares calls.
+//! Collects the requests about several limits, so that they share calls.
 //!
-//! There is one call at a time. What comes up meanwhile shares the next one, so
+//! There is one call at a time. Requests that come meanwhile share the next one, so
 //! calls grow by themselves, and a single one is not delayed. In a cluster,
 //! keys are in different slots, so each has a call of its own.
 
@@ -13,9 +13,9 @@ use futures_util::future::join_all;
 use tokio::sync::oneshot;
 
 use super::{
-    counts::Counters,
-    fleet::Fleet,
-    script::{Caller, GrantResult, Want, read_reply, script},
+    counts::LeaseCounters,
+    fleet::KnownInstances,
+    script::{LeaseCaller, LeaseResult, Want, read_reply, script},
 };
 use crate::{
     redis::{Connection, Error},
@@ -30,12 +30,12 @@ const MAX_KEYS: usize = 64;
 struct Letter {
     key: Arc<[u8]>,
     want: Want,
-    reply: oneshot::Sender<GrantResult>,
+    reply: oneshot::Sender<LeaseResult>,
 }
 
 /// The letters that wait, and whether a task sends them.
 #[derive(Default)]
-struct Waiting {
+struct QueuedLetters {
     letters: Vec<Letter>,
     is_sending: bool,
 }
@@ -43,18 +43,18 @@ struct Waiting {
 /// Sends the calls of one instance.
 pub(super) struct Outbox {
     pub(super) connection: Connection,
-    pub(super) caller: Caller,
-    pub(super) fleet: Fleet,
+    pub(super) caller: LeaseCaller,
+    pub(super) fleet: KnownInstances,
     /// Shared with the registry of metrics.
-    pub(super) counters: Arc<Counters>,
-    waiting: Mutex<Waiting>,
+    pub(super) counters: Arc<LeaseCounters>,
+    waiting: Mutex<QueuedLetters>,
     /// The number of the last letter. It never begins anew, because the server
     /// ignores a number that it has seen.
     last_number: AtomicU64,
 }
 
 impl Outbox {
-    pub(super) fn new(connection: Connection, caller: Caller, fleet: Fleet) -> Self {
+    pub(super) fn new(connection: Connection, caller: LeaseCaller, fleet: KnownInstances) -> Self {
         Self {
             connection,
             caller,
@@ -66,7 +66,7 @@ impl Outbox {
     }
 
     /// Tells what an instance wants of a limit, and returns what it gets.
-    pub(super) async fn send(self: &Arc<Self>, key: &Arc<[u8]>, want: Want) -> GrantResult {
+    pub(super) async fn send(self: &Arc<Self>, key: &Arc<[u8]>, want: Want) -> LeaseResult {
         let (reply, result) = oneshot::channel();
         let letter = Letter {
             key: key.clone(),
@@ -109,7 +109,7 @@ impl Outbox {
         let results = reply.and_then(|reply| read_reply(&reply, letters.len()));
         let results = results.unwrap_or_else(|error| vec![Err(error); letters.len()]);
         for (letter, result) in letters.into_iter().zip(results) {
-            // The task of a limit that nobody uses any more has gone.
+            // The task of an unused limit has gone.
             let _ = letter.reply.send(result);
         }
     }

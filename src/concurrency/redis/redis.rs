@@ -3,8 +3,8 @@
 use std::{fmt, hash::Hash, marker::PhantomData, sync::Arc};
 
 use super::{
-    builder::RedisBuilder, counts::RedisCounts, enter::enter, fleet::leave, keys::Keys,
-    leased_limit::LeasedLimit, shared::Shared,
+    builder::RedisBuilder, counts::RedisCounts, enter::enter, fleet::leave, keys::LeasedKeys,
+    leased_limit::LeasedLimit, shared::LeaseContext,
 };
 use crate::{
     concurrency::{
@@ -85,7 +85,7 @@ use crate::{
 /// | an instance stands still or is stopped | as if it had crashed | its requests outlive their lease; it admits no others by the old one |
 /// | Redis does not answer an instance | as if it had crashed | the instance uses its lease, and then what [`OnOutage`](crate::concurrency::OnOutage) says |
 /// | Redis is restarted with its data | nothing changes | |
-/// | Redis is restarted without its data | holders get their permits back by renewing; nobody gets others until all old leases have ended | needs the right to `INFO` and `LASTSAVE`; an instance that has not met the server before is not held back |
+/// | Redis is restarted without its data | holders get their permits back by renewing; no others are leased until all old leases have ended | needs the right to `INFO` and `LASTSAVE`; an instance that has not met the server before is not held back |
 /// | a replica takes over | leases that it had not received are unknown until they are renewed, for up to a third of a lease | meanwhile their permits may be leased twice |
 /// | the key is evicted or deleted | as with a replica | a warning is logged if the server's policy may evict |
 /// | the server's clock steps ahead | leases end early by that much | meanwhile their permits may be leased twice |
@@ -131,14 +131,14 @@ pub struct Redis<S = Direct> {
 /// This instance of the limiter.
 pub(super) struct Instance {
     pub(super) name: Arc<str>,
-    pub(super) shared: Arc<Shared>,
-    pub(super) limits: Limits,
+    pub(super) shared: Arc<LeaseContext>,
+    pub(super) limits: LeasedLimits,
 }
 
 /// One limit, or one for each key.
-pub(super) enum Limits {
+pub(super) enum LeasedLimits {
     One(Arc<LeasedLimit>),
-    OfKeys(Arc<Keys>),
+    OfKeys(Arc<LeasedKeys>),
 }
 
 impl Redis<Direct> {
@@ -158,8 +158,8 @@ impl Redis<Direct> {
     #[inline]
     pub fn acquire(&self, ask: Ask) -> Entry {
         match &self.instance.limits {
-            Limits::One(limit) => enter(limit, ask),
-            Limits::OfKeys(_) => unreachable!("a direct limiter has no keys"),
+            LeasedLimits::One(limit) => enter(limit, ask),
+            LeasedLimits::OfKeys(_) => unreachable!("a direct limiter has no keys"),
         }
     }
 
@@ -167,8 +167,8 @@ impl Redis<Direct> {
     /// flight, without a lock.
     pub fn load(&self) -> Load {
         match &self.instance.limits {
-            Limits::One(limit) => limit.gate.load(),
-            Limits::OfKeys(_) => unreachable!("a direct limiter has no keys"),
+            LeasedLimits::One(limit) => limit.gate.load(),
+            LeasedLimits::OfKeys(_) => unreachable!("a direct limiter has no keys"),
         }
     }
 }
@@ -190,8 +190,8 @@ impl Redis<Keyed> {
     #[inline]
     pub fn acquire<K: StoreKey + Hash + ?Sized>(&self, key: &K, ask: Ask) -> Entry {
         match &self.instance.limits {
-            Limits::OfKeys(keys) => keys.enter(key, ask),
-            Limits::One(_) => unreachable!("a keyed limiter has a limit for each key"),
+            LeasedLimits::OfKeys(keys) => keys.enter(key, ask),
+            LeasedLimits::One(_) => unreachable!("a keyed limiter has a limit for each key"),
         }
     }
 
@@ -199,8 +199,8 @@ impl Redis<Keyed> {
     /// in flight.
     pub fn load<K: Hash + ?Sized>(&self, key: &K) -> Load {
         match &self.instance.limits {
-            Limits::OfKeys(keys) => keys.load(key),
-            Limits::One(_) => unreachable!("a keyed limiter has a limit for each key"),
+            LeasedLimits::OfKeys(keys) => keys.load(key),
+            LeasedLimits::One(_) => unreachable!("a keyed limiter has a limit for each key"),
         }
     }
 }
@@ -241,8 +241,8 @@ impl<S> Redis<S> {
     /// requests below it are refused.
     pub fn set_cut_off(&self, cut_off: Rank) {
         match &self.instance.limits {
-            Limits::One(limit) => limit.gate.set_cut_off(cut_off),
-            Limits::OfKeys(keys) => keys.set_cut_off(cut_off),
+            LeasedLimits::One(limit) => limit.gate.set_cut_off(cut_off),
+            LeasedLimits::OfKeys(keys) => keys.set_cut_off(cut_off),
         }
     }
 
@@ -276,8 +276,8 @@ impl<S> Watch for Redis<S> {
 impl Instance {
     fn usage(&self) -> Usage {
         match &self.limits {
-            Limits::One(limit) => limit.gate.usage(),
-            Limits::OfKeys(keys) => keys.usage(),
+            LeasedLimits::One(limit) => limit.gate.usage(),
+            LeasedLimits::OfKeys(keys) => keys.usage(),
         }
     }
 
@@ -358,8 +358,8 @@ impl Drop for Instance {
     fn drop(&mut self) {
         self.shared.close();
         let limits = match &self.limits {
-            Limits::One(limit) => vec![limit.clone()],
-            Limits::OfKeys(keys) => keys.all(),
+            LeasedLimits::One(limit) => vec![limit.clone()],
+            LeasedLimits::OfKeys(keys) => keys.all(),
         };
         for limit in limits {
             limit.wake.notify_one();

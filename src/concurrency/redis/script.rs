@@ -34,8 +34,8 @@ static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
     ))
 });
 
-/// What the calls of an instance have in common.
-pub(super) struct Caller {
+/// The instance that makes calls.
+pub(super) struct LeaseCaller {
     /// The id of the instance.
     pub(super) id: String,
     /// How many permits the fleet has.
@@ -44,7 +44,7 @@ pub(super) struct Caller {
     pub(super) length: Tick,
 }
 
-/// What an instance tells and wants of one limit.
+/// A request about one limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Want {
     /// How many permits its requests may use until it has the reply.
@@ -53,9 +53,9 @@ pub(super) struct Want {
     pub(super) want: u32,
 }
 
-/// What the server has leased to an instance.
+/// The permits that the server has leased to an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Grant {
+pub(super) struct LeaseGrant {
     /// How many permits it has.
     pub(super) count: u32,
     /// How many of them it should use, because others lack some or the limit is
@@ -70,9 +70,9 @@ pub(super) struct Grant {
 }
 
 /// The result for one limit of a call.
-pub(super) type GrantResult = Result<Grant, Error>;
+pub(super) type LeaseResult = Result<LeaseGrant, Error>;
 
-impl Caller {
+impl LeaseCaller {
     /// Returns a call about these keys, at the server's instant. Each has a
     /// number, higher than in any call before. `server` is the run id of the
     /// server, empty if it is not known.
@@ -98,7 +98,7 @@ pub(super) fn script() -> &'static Script {
 }
 
 /// Reads the reply to a call about this many keys.
-pub(super) fn read_reply(reply: &Value, keys: usize) -> Result<Vec<GrantResult>, Error> {
+pub(super) fn read_reply(reply: &Value, keys: usize) -> Result<Vec<LeaseResult>, Error> {
     let Value::Array(values) = reply else {
         return Err(unexpected());
     };
@@ -109,7 +109,7 @@ pub(super) fn read_reply(reply: &Value, keys: usize) -> Result<Vec<GrantResult>,
 }
 
 /// Reads the numbers about one key. The outer error is that of the whole reply.
-fn read_one(values: &[Value]) -> Result<GrantResult, Error> {
+fn read_one(values: &[Value]) -> Result<LeaseResult, Error> {
     let [Value::Int(status), rest @ ..] = values else {
         return Err(unexpected());
     };
@@ -122,7 +122,7 @@ fn read_one(values: &[Value]) -> Result<GrantResult, Error> {
     }
     let [count, target, limit, out, wait] = numbers;
     let small = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
-    let grant = Grant {
+    let grant = LeaseGrant {
         count: small(count),
         target: small(target),
         limit: small(limit),

@@ -1,4 +1,4 @@
-//! What all limits of a limiter have in common.
+//! The parts that all limits of a limiter share.
 
 use std::sync::{
     Arc,
@@ -7,7 +7,7 @@ use std::sync::{
 
 use tokio::runtime::Handle;
 
-use super::{lease::Terms, log::LeaseLog, outbox::Outbox};
+use super::{lease::LeaseTerms, log::LeaseLog, outbox::Outbox};
 use crate::{
     clock::{Clock, Monotonic, Tick},
     concurrency::{gate::GateSettings, observe::Observe},
@@ -15,11 +15,11 @@ use crate::{
 };
 
 /// The calls, the clock and the settings of one instance of a limiter.
-pub(super) struct Shared {
+pub(super) struct LeaseContext {
     pub(super) outbox: Arc<Outbox>,
     /// The clock by which leases end here.
     pub(super) clock: Monotonic,
-    pub(super) terms: Terms,
+    pub(super) terms: LeaseTerms,
     pub(super) gates: Arc<GateSettings>,
     pub(super) log: Arc<LeaseLog>,
     observer: Option<Arc<dyn Observe>>,
@@ -30,10 +30,10 @@ pub(super) struct Shared {
     eviction: EvictionCheck,
 }
 
-impl Shared {
+impl LeaseContext {
     pub(super) fn new(
         outbox: Outbox,
-        terms: Terms,
+        terms: LeaseTerms,
         gates: GateSettings,
         log: LeaseLog,
         observer: Option<Arc<dyn Observe>>,

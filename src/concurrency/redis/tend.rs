@@ -14,15 +14,15 @@ use std::{
 use tokio::{select, time::sleep};
 
 use super::{
-    keys::Keys,
+    keys::LeasedKeys,
     leased_limit::LeasedLimit,
-    script::{GrantResult, Want},
+    script::{LeaseResult, Want},
 };
 use crate::clock::Tick;
 
-/// Keeps the lease of a limit until nobody needs it. `keys` has the limit, if
+/// Keeps the lease of a limit as long as it is needed. `keys` has the limit, if
 /// it is one of several.
-pub(super) async fn tend(limit: Arc<LeasedLimit>, keys: Option<Weak<Keys>>) {
+pub(super) async fn tend(limit: Arc<LeasedLimit>, keys: Option<Weak<LeasedKeys>>) {
     loop {
         let now = limit.shared.now();
         limit.end_lease(now);
@@ -45,7 +45,7 @@ pub(super) async fn tend(limit: Arc<LeasedLimit>, keys: Option<Weak<Keys>>) {
 }
 
 /// Makes a call. A lease that ends meanwhile ends here in time, too.
-async fn call(limit: &Arc<LeasedLimit>, want: Want) -> GrantResult {
+async fn call(limit: &Arc<LeasedLimit>, want: Want) -> LeaseResult {
     let mut result = pin!(limit.shared.outbox.send(&limit.key, want));
     loop {
         let now = limit.shared.now();
@@ -67,9 +67,9 @@ async fn rest(limit: &LeasedLimit, ticks: Tick) {
     }
 }
 
-/// Returns whether nobody needs the limit any more, and takes it out of its
+/// Returns whether the limit is not needed any more, and takes it out of its
 /// table.
-fn has_ended(limit: &Arc<LeasedLimit>, keys: Option<&Weak<Keys>>, now: Tick) -> bool {
+fn has_ended(limit: &Arc<LeasedLimit>, keys: Option<&Weak<LeasedKeys>>, now: Tick) -> bool {
     if limit.shared.is_closed() {
         return limit.gate.is_idle() && (limit.leased() == 0 || limit.is_lost());
     }

@@ -29,11 +29,11 @@ pub struct Waiting {
     gate: Arc<Gate>,
     rank: Rank,
     since: Instant,
-    wait: Wait,
+    wait: WaitKind,
 }
 
 /// The steps of a wait.
-enum Wait {
+enum WaitKind {
     /// For its turn in the queue.
     Queue(QueueWait),
     /// For a lease of permits, or for its turn under one that may end.
@@ -52,7 +52,7 @@ impl Waiting {
             gate: wait.gate().clone(),
             rank: wait.rank(),
             since: wait.since(),
-            wait: Wait::Queue(wait),
+            wait: WaitKind::Queue(wait),
         }
     }
 
@@ -63,7 +63,7 @@ impl Waiting {
             gate: gate.clone(),
             rank,
             since: Instant::now(),
-            wait: Wait::Lease(wait),
+            wait: WaitKind::Lease(wait),
         }
     }
 
@@ -89,9 +89,9 @@ impl Waiting {
         cx: &Context<'_>,
     ) -> Poll<Result<Permit, Shed>> {
         match &self.wait {
-            Wait::Queue(wait) => wait.poll_outcome(cx),
+            WaitKind::Queue(wait) => wait.poll_outcome(cx),
             #[cfg(feature = "redis")]
-            Wait::Lease(_) => unreachable!("the models have queues only"),
+            WaitKind::Lease(_) => unreachable!("the models have queues only"),
         }
     }
 }
@@ -101,9 +101,9 @@ impl Future for Waiting {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.wait {
-            Wait::Queue(wait) => Pin::new(wait).poll(cx),
+            WaitKind::Queue(wait) => Pin::new(wait).poll(cx),
             #[cfg(feature = "redis")]
-            Wait::Lease(wait) => wait.as_mut().poll(cx),
+            WaitKind::Lease(wait) => wait.as_mut().poll(cx),
         }
     }
 }

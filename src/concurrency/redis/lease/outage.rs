@@ -1,8 +1,9 @@
-//! What an instance does when Redis does not answer.
+//! The choices of an instance without Redis.
 
 use crate::clock::Tick;
 
-/// What an instance does without a lease when Redis does not answer.
+/// The choice of permits for an instance without a lease when Redis does not
+/// answer.
 ///
 /// Permits that were leased before stay in use until their lease ends.
 ///
@@ -15,7 +16,7 @@ use crate::clock::Tick;
 /// The share begins one lease after Redis was lost, because the leases of the
 /// others have ended by then. Until then an instance uses no more of its last
 /// lease than that share. If only some of the instances have lost Redis, their
-/// shares come on top of what the others lease.
+/// shares are added to the permits that the others lease.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnOutage {
@@ -23,7 +24,7 @@ pub enum OnOutage {
     /// is the last that Redis told, which counts the instances of the last 15
     /// seconds. An instance that Redis never told refuses all requests,
     /// because it may be one of many, unless the builder was given a number by
-    /// [`instances`](super::RedisBuilder::instances).
+    /// [`instances`](crate::concurrency::RedisBuilder::instances).
     #[default]
     LocalShare,
     /// No permits: all requests are refused.

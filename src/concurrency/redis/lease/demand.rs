@@ -2,7 +2,7 @@
 
 /// The demand for the permits of one limit, as one instance sees it.
 #[derive(Debug, Default)]
-pub(super) struct Demand {
+pub(super) struct PermitDemand {
     /// The most permits that were in use at once since the last review, and
     /// between the two reviews before.
     peaks: [u32; 2],
@@ -13,7 +13,7 @@ pub(super) struct Demand {
     shortages: [bool; 2],
 }
 
-impl Demand {
+impl PermitDemand {
     /// Adds what has happened: the most permits in use at once, and how many
     /// requests found none.
     pub(super) fn add(&mut self, peak: u32, missing: u32) {
@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn a_batch_grows_with_each_shortage_and_goes_when_there_is_none() {
-        let mut demand = Demand::default();
+        let mut demand = PermitDemand::default();
         let mut asked = Vec::new();
         for in_use in [0, 1, 3, 6] {
             demand.add(in_use, 1);
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn idle_permits_are_not_kept() {
-        let mut demand = Demand::default();
+        let mut demand = PermitDemand::default();
         demand.add(40, 0);
         assert_eq!(demand.to_have(40), 40);
         assert_eq!(demand.to_have(75), 75);
