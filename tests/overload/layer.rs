@@ -16,7 +16,8 @@ use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
 use sluicegate::{
     concurrency::{
-        ConcurrencyLayer, Counts, EntryOutcome, Local, Priority, Queue, Shed, UpgradeGuard,
+        Cohorts, ConcurrencyLayer, Counts, EntryOutcome, Local, Priority, Queue, Rank, Shed,
+        UpgradeGuard,
     },
     criticality::{self, Criticality},
     deadline::{self, Deadline},
@@ -514,4 +515,87 @@ async fn the_observer_sees_each_decision_once() {
     ];
     assert!(outcomes.eq(expected));
     assert!(expected.iter().all(|outcome| seen.count(*outcome) == 1));
+}
+
+/// Sends many refused requests of one tenant, and returns the cut-off after
+/// them.
+async fn cut_off_after_an_overload(
+    layer: impl Layer<
+        TestService,
+        Service: Service<Request<()>, Error = Infallible, Response: Send> + Clone,
+    >,
+    permits: &impl Fn() -> Rank,
+) -> Rank {
+    let service = layer.layer(TestService);
+    let mut held = Vec::new();
+    for _ in 0..100 {
+        tokio::time::advance(Duration::from_millis(100)).await;
+        for cohort in 0..4 {
+            let user = cohort.to_string();
+            let req = Request::get("/")
+                .header("x-user", user)
+                .header("x-tenant", "ann");
+            held.push(
+                service
+                    .clone()
+                    .oneshot(req.body(()).unwrap())
+                    .await
+                    .unwrap(),
+            );
+        }
+    }
+    permits()
+}
+
+/// Answers with bodies that never end.
+#[derive(Clone)]
+struct TestService;
+
+impl Service<Request<()>> for TestService {
+    type Response = Response<TestBody>;
+    type Error = Infallible;
+    type Future = std::future::Ready<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<()>) -> Self::Future {
+        ready(Ok(endless()))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_key_in_an_overload_moves_no_cut_off_for_the_others() {
+    let priority = || Priority::header().principal(key::header("x-user"), Cohorts::salted([3; 16]));
+    let direct = Local::new(1);
+    let layer = ConcurrencyLayer::new(direct.clone()).priority(priority());
+    let cut_off = || direct.usage().cut_off;
+    let moved = cut_off_after_an_overload(layer.clone().refuse_with(silent()), &cut_off).await;
+    assert!(moved > Rank::LOWEST);
+    // Whatever the order of the settings.
+    let layer = layer
+        .cut_off(None)
+        .priority(priority())
+        .refuse_with(silent());
+    direct.set_cut_off(Rank::LOWEST);
+    let fixed = cut_off_after_an_overload(layer, &cut_off).await;
+    assert_eq!(fixed, Rank::LOWEST);
+
+    let keyed = Local::keyed(1);
+    let layer = ConcurrencyLayer::new(keyed.clone()).refuse_with(silent());
+    let cut_off = || keyed.usage().cut_off;
+    let first = layer
+        .clone()
+        .key(key::header("x-tenant"))
+        .priority(priority());
+    assert_eq!(
+        cut_off_after_an_overload(first, &cut_off).await,
+        Rank::LOWEST
+    );
+    let second = layer.priority(priority()).key(key::header("x-tenant"));
+    assert_eq!(
+        cut_off_after_an_overload(second, &cut_off).await,
+        Rank::LOWEST
+    );
 }

@@ -1,6 +1,6 @@
 //! The layer and its settings.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, mem, sync::Arc, time::Duration};
 
 use tower_layer::Layer;
 
@@ -84,7 +84,13 @@ impl<L: Clone, K: Clone, P: Clone, X: Clone, A: Clone> ConcurrencyLayer<L, K, P,
     /// # let _ = layer;
     /// ```
     pub fn key<K2>(self, key: K2) -> ConcurrencyLayer<L, K2, P, X, A> {
-        self.map(|(_, priority, exempt, answer)| (key, priority, exempt, answer))
+        let keyed = self.with(|admission| {
+            // One key in an overload must not shed the requests of others.
+            if mem::take(&mut admission.settings.has_default_cut_off) {
+                admission.shedder = None;
+            }
+        });
+        keyed.map(|(_, priority, exempt, answer)| (key, priority, exempt, answer))
     }
 
     /// Sets how important requests are: a
@@ -113,24 +119,30 @@ impl<L: Clone, K: Clone, P: Clone, X: Clone, A: Clone> ConcurrencyLayer<L, K, P,
     /// # let _: axum::Router = axum::Router::new().layer(layer);
     /// ```
     pub fn priority<P2>(self, priority: P2) -> ConcurrencyLayer<L, K, P2, X, A> {
-        let mut layer = self.map(|(key, _, exempt, answer)| (key, priority, exempt, answer));
-        if let Some(admission) = Arc::get_mut(&mut layer.admission) {
-            admission.shedder = Some(Arc::new(Shedder::new(CutOff::new())));
-        }
-        layer
+        let layer = self.with(|admission| {
+            if admission.settings.has_default_cut_off {
+                admission.shedder = Some(Arc::new(Shedder::new(CutOff::new())));
+            }
+        });
+        layer.map(|(key, _, exempt, answer)| (key, priority, exempt, answer))
     }
 
     /// Sets when the layer moves the cut-off of its limiter, or that it does not
     /// (`None`). The default is [`CutOff::new`] with a
-    /// [priority](Self::priority), and none without.
+    /// [priority](Self::priority) and without a [key](Self::key), and none
+    /// otherwise.
     ///
-    /// With keys, there is one cut-off for all of them. Of several layers around
-    /// one limiter, let only one move it, or clone one layer.
+    /// With keys, there is one cut-off for all of them, so that one key in an
+    /// overload sheds the requests of others. Of several layers around one
+    /// limiter, let only one move it, or clone one layer.
     pub fn cut_off(self, cut_off: impl Into<Option<CutOff>>) -> Self {
         let shedder = cut_off
             .into()
             .map(|cut_off| Arc::new(Shedder::new(cut_off)));
-        self.with(|admission| admission.shedder = shedder)
+        self.with(|admission| {
+            admission.shedder = shedder;
+            admission.settings.has_default_cut_off = false;
+        })
     }
 
     /// Sets which requests pass without a permit, such as health checks.

@@ -31,6 +31,8 @@ pub(super) struct ConcurrencySettings {
     pub(super) release_at_head: bool,
     /// Whether a connection that changes its protocol keeps its permit.
     pub(super) count_upgrades: bool,
+    /// Whether a priority moves the cut-off, because nothing else was set.
+    pub(super) has_default_cut_off: bool,
     /// When to retry, before jitter.
     pub(super) retry_after: Duration,
     pub(super) forbid_retry: Option<ForbidRetry>,
@@ -95,6 +97,7 @@ impl Default for ConcurrencySettings {
             shadow: false,
             release_at_head: false,
             count_upgrades: false,
+            has_default_cut_off: true,
             retry_after: DEFAULT_RETRY,
             forbid_retry: None,
             random: RandomBits::default(),
