@@ -132,3 +132,15 @@ pub(crate) fn warning(marks: &MarksAt) -> &'static str {
         _ => "",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_marks_in_memory_come_with_a_warning() {
+        assert!(warning(&MarksAt::Memory).contains("a kill may repeat the charge"));
+        assert_eq!(warning(&MarksAt::Redis), "");
+        assert_eq!(warning(&MarksAt::Durable("marks".into())), "");
+    }
+}
