@@ -201,7 +201,8 @@ use crate::{
 /// but without a record: if their holder crashes, they stay charged.
 ///
 /// A hold costs two commands, which it shares with others like a check. It asks
-/// Redis in any case, also on a leased limiter.
+/// Redis in any case, also on a leased limiter. Over-use is a debt, of which the
+/// shares that are out do not know: their holders may still spend them.
 ///
 /// # When Redis does not answer
 ///

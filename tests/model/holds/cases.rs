@@ -106,6 +106,18 @@ fn plans(form: Form) -> Vec<(&'static str, Plan)> {
     ]
 }
 
+/// Holds of a bucket of which a process leases shares. Over-use, and a settlement
+/// after a lapse that gave back, would be debts that no share knows of.
+fn leased(form: Form) -> Plan {
+    Plan {
+        leases: true,
+        actuals: vec![0, 2],
+        gives_back: vec![false],
+        crashes: form.0,
+        ..plan(form)
+    }
+}
+
 /// `adds_up` if a charge can be taken back whatever came since.
 fn of_rule<R: Scripted + 'static>(name: &str, rule: &R, adds_up: bool, form: Form) -> Vec<Case> {
     let named = |(what, plan)| case(format!("{name}: {what}"), plan, rule.clone(), adds_up);
@@ -115,6 +127,8 @@ fn of_rule<R: Scripted + 'static>(name: &str, rule: &R, adds_up: bool, form: For
 pub(crate) fn buckets(form: Form) -> Vec<Case> {
     let quota = Quota::per_second(4).burst(SIZE);
     let mut cases = of_rule("bucket", &TokenBucket::new(quota), false, form);
+    let name = "bucket: leases".into();
+    cases.push(case(name, leased(form), TokenBucket::new(quota), false));
     if form.0 {
         cases.extend(of_rule("meter", &LeakyBucket::meter(quota), false, form));
     }
@@ -124,6 +138,8 @@ pub(crate) fn buckets(form: Form) -> Vec<Case> {
 pub(crate) fn windows(form: Form) -> Vec<Case> {
     let quota = Quota::per_second(SIZE);
     let mut cases = of_rule("fixed", &FixedWindow::new(quota), true, form);
+    let name = "fixed: leases".into();
+    cases.push(case(name, leased(form), FixedWindow::new(quota), true));
     cases.extend(of_rule("sliding", &SlidingWindow::new(quota), true, form));
     cases
 }

@@ -16,10 +16,19 @@ use super::{
     slot::{Slot, request},
 };
 use crate::{
+    cases::SIZE,
     engine::{Call, Engine, source},
     search::Mixer,
     store::Stores,
 };
+
+/// The share of a bucket that a process holds.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Lease {
+    pub(crate) left: u8,
+    pub(crate) spent: u8,
+    pub(crate) term: u64,
+}
 
 /// An operation, as far as the moves make it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -31,6 +40,8 @@ pub(crate) enum Request {
     Debit(u8),
     Credit(u8),
     Reset,
+    Lease(Lease),
+    Return(Lease),
 }
 
 impl Request {
@@ -47,6 +58,10 @@ impl Request {
             Self::Debit(cost) => Operation::Debit(cost.into()),
             Self::Credit(cost) => Operation::Credit(cost.into()),
             Self::Reset => Operation::Reset,
+            Self::Lease(Lease { spent, term, .. }) => Operation::Lease(SIZE, spent.into(), term),
+            Self::Return(Lease { left, spent, term }) => {
+                Operation::Return(left.into(), spent.into(), term)
+            }
         }
     }
 }

@@ -23,15 +23,24 @@ pub(crate) enum Move {
     Crash(usize),
     Credit(u8),
     Reset,
+    Lease,
+    Spend,
+    Return,
 }
 
 impl Move {
     /// Whether a plan bounds how often it happens.
     pub(crate) fn is_rare(self) -> bool {
-        use Move::{Crash, Credit, HoldIsLost, Reset, SendSettle, SettleTwice};
+        use Move::{Crash, Credit, HoldIsLost, Lease, Reset, SendSettle, SettleTwice};
         matches!(
             self,
-            Crash(_) | Credit(_) | HoldIsLost(..) | Reset | SendSettle(..) | SettleTwice(..)
+            Crash(_)
+                | Credit(_)
+                | HoldIsLost(..)
+                | Lease
+                | Reset
+                | SendSettle(..)
+                | SettleTwice(..)
         )
     }
 }
@@ -55,6 +64,16 @@ pub(crate) fn collect(plan: &Plan, state: &State, moves: &mut Vec<Move>) {
     if rare {
         moves.extend(plan.credits.iter().copied().map(Move::Credit));
         moves.extend(plan.resets.then_some(Move::Reset));
+    }
+    if plan.leases {
+        match state.lease {
+            None if rare => moves.push(Move::Lease),
+            None => {}
+            Some((lease, _)) => {
+                moves.extend((lease.left > 0).then_some(Move::Spend));
+                moves.push(Move::Return);
+            }
+        }
     }
     if usize::from(state.at) + 1 < plan.instants.len() {
         moves.push(Move::Wait);

@@ -20,6 +20,8 @@ pub(crate) struct Plan {
     pub(crate) checks: Vec<u8>,
     pub(crate) credits: Vec<u8>,
     pub(crate) resets: bool,
+    /// A process leases shares of the bucket, spends them and returns them.
+    pub(crate) leases: bool,
     /// Whether orphans are given back, or kept, or either.
     pub(crate) gives_back: Vec<bool>,
     /// How many rare events there are at most.

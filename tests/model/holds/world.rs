@@ -7,7 +7,7 @@ use sluicegate::{
 
 use super::{
     books::{Notes, close, has_set, open},
-    client::{Answer, Client, Request},
+    client::{Answer, Client, Lease, Request},
     history::{Event, History},
     moves::{Move, collect},
     plan::Plan,
@@ -31,6 +31,8 @@ pub(crate) struct State {
     /// Whether the bucket has to have exactly what the history leaves.
     is_exact: bool,
     pub(crate) slots: [Option<Slot>; SLOTS],
+    /// A share that is leased, and when it ends.
+    pub(crate) lease: Option<(Lease, Tick)>,
 }
 
 pub(crate) struct Holders<R> {
@@ -210,6 +212,7 @@ impl<R: Scripted> Holders<R> {
             Move::Wait => {
                 state.at += 1;
                 let clock = self.clock(state.at);
+                state.lease.take_if(|(_, ends)| clock >= *ends);
                 state.store = self.client.stores.expired(state.store, clock);
                 if !has_set(self.client.stores.get(state.store)) {
                     forget_holds(state);
@@ -241,6 +244,13 @@ impl<R: Scripted> Holders<R> {
                 self.ask(state, Request::Credit(cost))?;
                 add(state, Event::Credit(cost));
             }
+            Move::Lease => self.lease(state)?,
+            Move::Spend => self.spend(state)?,
+            Move::Return => {
+                if let Some((lease, _)) = state.lease.take() {
+                    self.ask(state, Request::Return(lease))?;
+                }
+            }
             Move::Reset => {
                 self.ask(state, Request::Reset)?;
                 add(state, Event::Reset);
@@ -249,6 +259,28 @@ impl<R: Scripted> Holders<R> {
             }
         }
         Ok(())
+    }
+
+    fn lease(&mut self, state: &mut State) -> Outcome {
+        let none = Lease {
+            left: 0,
+            spent: 0,
+            term: 0,
+        };
+        let answer = self.ask(state, Request::Lease(none))?;
+        let [term, ends, ..] = answer.rest;
+        let left = answer.count as u8;
+        state.lease = (left > 0).then_some((Lease { left, term, ..none }, ends));
+        Ok(())
+    }
+
+    fn spend(&mut self, state: &mut State) -> Outcome {
+        let at_most = self.at_most(state);
+        if let Some((lease, _)) = &mut state.lease {
+            lease.left -= 1;
+            lease.spent += 1;
+        }
+        pass(state, at_most, 1).map(drop)
     }
 
     /// Leaves only a part of the charge of a hold. What is left is exact only if no
@@ -287,7 +319,7 @@ impl<R: Scripted> Holders<R> {
             let left = this.client.ask(state.store, now, Request::Check(0));
             left.is_ok_and(|left| left.remaining == this.at_most(state))
         };
-        state.is_exact |= state.history.is_empty() && is_whole(self, state);
+        state.is_exact |= !self.plan.leases && state.history.is_empty() && is_whole(self, state);
     }
 
     /// The law for what is left.
@@ -349,8 +381,10 @@ impl<R: Scripted> World for Holders<R> {
             made: 0,
             store: 0,
             history: History::EMPTY,
-            is_exact: true,
+            // What is leased is charged before it is spent.
+            is_exact: !self.plan.leases,
             slots: [None; SLOTS],
+            lease: None,
         }
     }
 
