@@ -8,6 +8,10 @@
 #[allow(dead_code, reason = "each bench uses a part of it")]
 mod workload;
 
+#[path = "../tests/redis/server.rs"]
+#[allow(dead_code, reason = "the tests use more of it")]
+mod server;
+
 use std::{
     convert::Infallible,
     env,
@@ -21,15 +25,17 @@ use http::{HeaderValue, Request, Response};
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
 use sluicegate::{
-    concurrency::{ConcurrencyLayer, Local, Queue},
+    concurrency::{ConcurrencyLayer, Local, Queue, Redis},
     criticality::Criticality,
     drain::Drain,
     key,
+    redis::Connection,
 };
 use tower::{
     Layer, Service, ServiceExt, limit::GlobalConcurrencyLimitLayer, service_fn, util::ServiceFn,
 };
 
+use server::Server;
 use workload::pair::quartiles;
 
 /// The number of requests in a turn, and the number of turns.
@@ -58,10 +64,22 @@ async fn main() {
     table
         .row("free permit, keyed by a header", None, keyed)
         .await;
+    let server = Server::start();
+    let leased = leased(&server).await;
+    table
+        .row("free permit, leased from Redis", None, leased)
+        .await;
     let tower = GlobalConcurrencyLimitLayer::new(LIMIT as usize);
     table.row("free permit, tower", None, tower).await;
     let drain = Drain::new();
     table.row("in flight of a drain", None, drain.layer()).await;
+}
+
+/// A layer that leases its permits from this server.
+async fn leased(server: &Server) -> ConcurrencyLayer<Redis> {
+    let connection = Connection::connect(server.url()).await;
+    let connection = connection.expect("the server runs");
+    ConcurrencyLayer::new(Redis::new("db", LIMIT, &connection))
 }
 
 /// A Markdown table of what layers add. Words on the command line choose the rows that
