@@ -135,7 +135,7 @@ pub use self::{
     adaptive::{Adaptive, Aimd, Algorithm, Estimate, Gradient, Sample},
     ask::Ask,
     gate::{Entry, Load, Permit, Queue, Usage, Waiting, WorkEnd},
-    http::{Concurrency, ConcurrencyLayer, ResponseBody, UpgradeGuard, future},
+    http::{Concurrency, ConcurrencyLayer, ResponseBody, Uncounted, UpgradeGuard, future},
     local::{Keying, Local, LocalBuilder, Permits},
     observe::{Counts, EntryOutcome, Event, Observe, Snapshot},
     priority::{

@@ -17,3 +17,4 @@ mod queue;
 mod sim;
 #[allow(unreachable_pub, reason = "it is a module of a binary")]
 mod support;
+mod uncounted;

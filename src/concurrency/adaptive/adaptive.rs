@@ -76,11 +76,14 @@ const LONGEST_WINDOW: Duration = Duration::from_secs(60);
 /// | passed its deadline, or was answered with 503, 504 or gRPC's UNAVAILABLE | an overload |
 /// | was answered with 4xx, or with another error of the client in gRPC | nothing, because a refusal is quick and would make the service look fast |
 /// | was dropped, as by a client that went away | nothing |
-/// | is a stream of events (`text/event-stream`), or an upgrade | nothing |
+/// | is an upgrade, or a stream: events (`text/event-stream`), or gRPC with more than one message | nothing |
+/// | has [`Uncounted`](crate::concurrency::Uncounted) among the extensions of its response | nothing |
 ///
-/// Other streams, such as those of gRPC, last as long as their callers like. Give
-/// them a limiter of their own with a fixed limit, or a layer with
-/// `release_at_head`.
+/// A stream of gRPC is known by its second message, so one that ends before counts
+/// with its full length. Streams of gRPC-Web are not known at all. Mark such
+/// responses, and those to streams of the client; or give streams a limiter of
+/// their own with a fixed limit, because they take up permits of this one as long
+/// as their callers like.
 ///
 /// # One limit for each kind of work
 ///

@@ -4,7 +4,10 @@ use bytes::Buf;
 use http::Response;
 use http_body::{Body, Frame};
 
-use super::held_request::{LearnedRequest, dropped};
+use super::{
+    held_request::{LearnedRequest, dropped},
+    response_kind::ResponseKind,
+};
 use crate::{
     concurrency::gate::{Permit, WorkEnd},
     content::BodyAllowed,
@@ -29,6 +32,7 @@ pub(super) struct HeldResponse {
 /// A response whose end tells an adaptive limit how loaded the service is.
 struct JudgedResponse {
     end: ResponseEnd,
+    kind: ResponseKind,
     /// The deadline, unless the caller chose it.
     deadline: Option<Deadline>,
 }
@@ -56,7 +60,12 @@ impl HeldResponse {
         // here: its status says what it says about the load.
         let passed = PassedRequest::default();
         let (end, ends) = ResponseEnd::begin(response, allowed, grpc, &passed);
-        (begun(None, Some(JudgedResponse { end, deadline })), ends)
+        let judged = JudgedResponse {
+            kind: ResponseKind::of(response, &end, grpc),
+            end,
+            deadline,
+        };
+        (begun(None, Some(judged)), ends)
     }
 
     /// Takes a frame into account. Returns whether the server polls no more
@@ -64,7 +73,7 @@ impl HeldResponse {
     #[inline]
     pub(super) fn frame<D: Buf>(&mut self, frame: &Frame<D>) -> bool {
         if let Some(judged) = &mut self.judged {
-            return judged.end.frame(frame);
+            return judged.frame(frame);
         }
         if let (Some(left), Some(data)) = (&mut self.left, frame.data_ref()) {
             *left = left.saturating_sub(data.remaining() as u64);
@@ -95,11 +104,26 @@ impl HeldResponse {
 }
 
 impl JudgedResponse {
+    #[inline]
+    fn frame<D: Buf>(&mut self, frame: &Frame<D>) -> bool {
+        if let Some(data) = frame.data_ref() {
+            self.kind.data(data);
+        }
+        self.end.frame(frame)
+    }
+
+    /// The rest was dropped. A deadline that ends a stream is not an overload.
+    fn dropped(&self) -> WorkEnd {
+        match self.kind.is_stream() {
+            true => WorkEnd::Ignored,
+            false => dropped(self.deadline),
+        }
+    }
+
     /// Returns what the end of the response says about the load of the service.
     fn work_end(&self, (outcome, cause, is_whole): Ended) -> WorkEnd {
-        let is_stream = self.end.is_event_stream;
         match (outcome, self.end.status) {
-            _ if is_stream || cause == Cause::CallerTimeout => WorkEnd::Ignored,
+            _ if self.kind.is_stream() || cause == Cause::CallerTimeout => WorkEnd::Ignored,
             (Outcome::Deadline | Outcome::Shed, _) => WorkEnd::Overloaded,
             (_, Some(Status::Http(503 | 504) | Status::Grpc(grpc::UNAVAILABLE))) => {
                 WorkEnd::Overloaded
@@ -117,8 +141,8 @@ impl Drop for HeldResponse {
     #[inline]
     fn drop(&mut self) {
         if let Some(permit) = self.permit.take() {
-            let deadline = self.judged.as_ref().and_then(|judged| judged.deadline);
-            permit.end(dropped(deadline));
+            let judged = self.judged.as_ref();
+            permit.end(judged.map_or(WorkEnd::Ignored, JudgedResponse::dropped));
         }
     }
 }

@@ -12,6 +12,8 @@
 //! | `future` | the states of a call |
 //! | `held_request` | a request with its permit, until its response begins |
 //! | `held_response` | a response with its permit, until it ends |
+//! | `response_kind` | tells responses whose duration counts from streams |
+//! | `uncounted` | the mark of a response whose duration does not count |
 //! | `body` | tells the held response of each frame |
 //! | `upgrade` | the permit of a connection that changes its protocol |
 
@@ -23,11 +25,14 @@ mod held_request;
 mod held_response;
 mod layer;
 mod queued_call;
+mod response_kind;
 mod service;
 mod settings;
 mod shedder;
+mod uncounted;
 mod upgrade;
 
 pub use self::{
-    body::ResponseBody, layer::ConcurrencyLayer, service::Concurrency, upgrade::UpgradeGuard,
+    body::ResponseBody, layer::ConcurrencyLayer, service::Concurrency, uncounted::Uncounted,
+    upgrade::UpgradeGuard,
 };
