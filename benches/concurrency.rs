@@ -25,7 +25,7 @@ use http::{HeaderValue, Request, Response};
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
 use sluicegate::{
-    concurrency::{ConcurrencyLayer, Local, Queue, Redis},
+    concurrency::{Adaptive, ConcurrencyLayer, Local, Queue, Redis},
     criticality::Criticality,
     drain::Drain,
     key,
@@ -69,6 +69,15 @@ async fn main() {
     table
         .row("free permit, leased from Redis", None, leased)
         .await;
+    let adaptive = |adaptive| ConcurrencyLayer::new(Local::adaptive(adaptive));
+    let mean = adaptive(Adaptive::gradient());
+    table.row("adaptive", Some(120), mean).await;
+    let median = adaptive(Adaptive::gradient().percentile(0.5));
+    table
+        .row("adaptive, by the median", Some(120), median)
+        .await;
+    let aimd = ConcurrencyLayer::new(Local::adaptive(Adaptive::aimd()));
+    table.row("adaptive, AIMD", Some(120), aimd).await;
     let tower = GlobalConcurrencyLimitLayer::new(LIMIT as usize);
     table.row("free permit, tower", None, tower).await;
     let drain = Drain::new();

@@ -239,12 +239,14 @@ fn a_free_permit_takes_no_allocation() {
     let direct = concurrency::Local::builder(10).queue(queue).build();
     let keyed = concurrency::Local::builder(10).queue(queue).build_keyed();
     let adaptive = concurrency::Local::adaptive(Adaptive::gradient());
+    let median = concurrency::Local::adaptive(Adaptive::gradient().percentile(0.5));
     let take = |nth: u64| {
         let entries = [
             direct.acquire(Ask::new()),
             keyed.acquire("hot", Ask::new()),
             keyed.acquire(&(nth % 4), Ask::new()),
             adaptive.acquire(Ask::new()),
+            median.acquire(Ask::new()),
         ];
         for entry in entries {
             let Entry::Admitted(permit) = entry else {
@@ -268,6 +270,9 @@ fn a_concurrency_layer_adds_no_allocation_to_a_free_permit() {
     let of_the_bare = calls_to_the_end(&mut bare, requests());
     let direct = ConcurrencyLayer::new(concurrency::Local::new(10));
     let mut limited = direct.layer(bare.clone());
+    assert_eq!(calls_to_the_end(&mut limited, requests()), of_the_bare);
+    let adaptive = concurrency::Local::adaptive(Adaptive::gradient().percentile(0.5));
+    let mut limited = ConcurrencyLayer::new(adaptive).layer(bare.clone());
     assert_eq!(calls_to_the_end(&mut limited, requests()), of_the_bare);
     let keyed = ConcurrencyLayer::new(concurrency::Local::keyed(10)).key(ClientIp::peer());
     let mut limited = keyed.layer(bare);
