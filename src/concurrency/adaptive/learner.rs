@@ -12,7 +12,7 @@ use super::{
     window::Window,
 };
 #[cfg(feature = "redis")]
-use crate::concurrency::{adaptive::fleet::Report, gate::Load};
+use crate::concurrency::{adaptive::fleet::InstanceReport, gate::Load};
 use crate::{
     clock::{Tick, ticks},
     concurrency::gate::{Gate, Owner, Work, WorkEnd},
@@ -77,14 +77,14 @@ impl<A: Algorithm> Learner<A> {
     }
 }
 
-/// What a fleet learns from the limit, and tells it.
+/// The exchange with a fleet.
 #[cfg(feature = "redis")]
 impl<A: Algorithm> Learner<A> {
-    /// Returns what the fleet is told.
-    pub(crate) fn report(&self, gate: &Gate) -> Report {
+    /// Returns the report of this instance.
+    pub(crate) fn report(&self, gate: &Gate) -> InstanceReport {
         let Load { limit, in_flight } = gate.load();
         let state = lock(&self.state);
-        Report {
+        InstanceReport {
             in_flight,
             limit,
             took: lock(&self.estimate).short.filter(|_| state.is_learned()),

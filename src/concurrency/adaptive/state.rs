@@ -83,7 +83,7 @@ impl<A: Algorithm> LimitState<A> {
         self.windows >= LEARNED_AFTER
     }
 
-    /// Returns how high the bound should be, for a gate with this load.
+    /// Returns how high the bound should be while the gate has this load.
     pub(super) fn want(&self, limit: u32, in_flight: u32) -> u32 {
         let (_, max) = self.adaptive.range(None);
         let is_bound = self.bound.is_some_and(|bound| limit >= bound);

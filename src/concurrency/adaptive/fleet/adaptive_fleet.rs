@@ -102,12 +102,12 @@ pub struct AdaptiveFleet {
     pub(super) key: Arc<str>,
     pub(super) max: Option<u32>,
     pub(super) every: Duration,
-    shared: Arc<Shared>,
+    shared: Arc<FleetState>,
 }
 
-/// What the clones of a handle share.
+/// The counters and the last answer, which the clones of a handle share.
 #[derive(Default)]
-struct Shared {
+struct FleetState {
     counters: Counters,
     last: Mutex<Option<(Instant, Answer)>>,
 }
@@ -126,7 +126,7 @@ impl AdaptiveFleet {
         }
     }
 
-    /// Bounds the limits of all instances together. There is no bound unless it
+    /// Bounds the limits of all instances together. They are not bounded unless it
     /// is set.
     ///
     /// # Panics

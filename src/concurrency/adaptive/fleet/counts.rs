@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-/// What became of a call.
+/// The outcome of a call, or of its answer.
 pub(super) enum FleetCall {
     Answered,
     Failed,

@@ -15,4 +15,4 @@ mod task;
 mod view;
 
 pub use self::{adaptive_fleet::AdaptiveFleet, counts::AdaptiveFleetCounts, view::FleetView};
-pub(in crate::concurrency) use self::{script::Report, task::join};
+pub(in crate::concurrency) use self::{script::InstanceReport, task::join};

@@ -21,9 +21,9 @@ static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
     ))
 });
 
-/// What an instance tells the fleet.
+/// The numbers that an instance tells the fleet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::concurrency) struct Report {
+pub(in crate::concurrency) struct InstanceReport {
     pub(in crate::concurrency) in_flight: u32,
     pub(in crate::concurrency) limit: u32,
     /// How long its requests take, once its limit counts for the median.
@@ -32,7 +32,7 @@ pub(in crate::concurrency) struct Report {
     pub(in crate::concurrency) want: u32,
 }
 
-/// What the fleet tells an instance.
+/// The numbers that the fleet tells an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Answer {
     instances: u32,
@@ -44,18 +44,18 @@ pub(super) struct Answer {
 }
 
 /// An instance, as its calls name it.
-pub(super) struct Caller<'a> {
+pub(super) struct MemberCall<'a> {
     pub(super) fleet: &'a AdaptiveFleet,
     pub(super) id: &'a str,
     /// Each call has a higher number than the one before.
     pub(super) number: u64,
 }
 
-impl Caller<'_> {
+impl MemberCall<'_> {
     /// Tells what the instance does. `held` is the bound that is in force until
     /// the reply.
-    pub(super) fn report(&self, report: Report, held: Option<u32>) -> Cmd {
-        let Report {
+    pub(super) fn report(&self, report: InstanceReport, held: Option<u32>) -> Cmd {
+        let InstanceReport {
             in_flight,
             limit,
             took,

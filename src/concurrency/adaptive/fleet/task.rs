@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use super::{
     adaptive_fleet::AdaptiveFleet,
     counts::FleetCall,
-    script::{Answer, Caller, Report, run},
+    script::{Answer, InstanceReport, MemberCall, run},
 };
 use crate::{
     concurrency::{
@@ -57,10 +57,10 @@ async fn keep_telling<A: Algorithm>(
     let both = || Some((learner.upgrade()?, gate.upgrade()?));
     while let Some(report) = both().map(|(learner, gate)| learner.report(&gate)) {
         let answer = membership.tell(report).await;
-        if let (Some(answer), Some((learner, gate))) = (answer, both()) {
-            if learner.join(&gate, answer.median_limit, answer.bound) {
-                membership.fleet.count(FleetCall::WarmStarted);
-            }
+        if let (Some(answer), Some((learner, gate))) = (answer, both())
+            && learner.join(&gate, answer.median_limit, answer.bound)
+        {
+            membership.fleet.count(FleetCall::WarmStarted);
         }
         sleep(random::jittered(membership.fleet.every)).await;
     }
@@ -70,7 +70,7 @@ async fn keep_telling<A: Algorithm>(
 impl Membership {
     /// Tells the fleet what this instance does. Returns the answer, if there is
     /// one.
-    async fn tell(&mut self, report: Report) -> Option<Answer> {
+    async fn tell(&mut self, report: InstanceReport) -> Option<Answer> {
         let held = self.bound;
         let call = self.caller().report(report, held);
         match run(&self.fleet, call).await {
@@ -107,9 +107,9 @@ impl Membership {
     }
 
     /// Numbers the next call.
-    fn caller(&mut self) -> Caller<'_> {
+    fn caller(&mut self) -> MemberCall<'_> {
         self.calls += 1;
-        Caller {
+        MemberCall {
             fleet: &self.fleet,
             id: &self.id,
             number: self.calls,

@@ -1,4 +1,4 @@
-//! What an answer said about the fleet.
+//! The state of the fleet, as an answer described it.
 
 use std::time::Duration;
 
