@@ -189,7 +189,7 @@ impl RedisBuilder {
 
     /// Makes what all limits have in common, and tells the fleet of this
     /// instance.
-    fn shared(&self) -> Arc<LeaseContext> {
+    pub(super) fn shared(&self) -> Arc<LeaseContext> {
         let length = ticks(self.lease);
         let id = u128::from_ne_bytes(random::bytes());
         let caller = LeaseCaller {

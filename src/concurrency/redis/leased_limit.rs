@@ -245,3 +245,24 @@ impl Drop for WaitGuard {
         self.0.waiting.fetch_sub(1, AcqRel);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{concurrency::redis::RedisBuilder, redis::Connection};
+
+    #[tokio::test]
+    async fn a_free_permit_is_not_taken_when_its_lease_has_ended() {
+        let connection = Connection::builder("redis://127.0.0.1:1").lazy();
+        let connection = connection.expect("a good address");
+        let shared = RedisBuilder::new("db", 5, &connection).shared();
+        let limit = LeasedLimit::new(b"k".to_vec(), &shared, 0);
+        // As when the process stood still before the task could end the lease.
+        limit.gate.set_limit(5);
+        limit.good_until.store(shared.now() + 60_000_000, Release);
+        assert!(limit.take(Rank::default()).is_some());
+        limit.good_until.store(shared.now(), Release);
+        assert!(limit.take(Rank::default()).is_none());
+        assert_eq!(limit.gate.load().limit, 0);
+    }
+}
