@@ -36,12 +36,15 @@ struct Call {
     future: Pin<Box<dyn Future<Output = Answer>>>,
 }
 
+/// The number of a request in service, and what ends it.
+type Running = (usize, oneshot::Sender<()>);
+
 /// Plays random requests to a layer with a queue of three around two permits.
 struct Game {
     permits: Local<Direct>,
     calls: Vec<Call>,
     /// The requests in service, with what ends them.
-    running: Arc<Mutex<Vec<(usize, oneshot::Sender<()>)>>>,
+    running: Arc<Mutex<Vec<Running>>>,
     dice: Dice,
     refused: [usize; Shed::ALL.len()],
 }
