@@ -21,7 +21,8 @@
 //! # How it decides
 //!
 //! A request that finds a permit free takes it. Otherwise it waits in the queue
-//! if there is one, or is refused with 503, or for gRPC with 14 `UNAVAILABLE`.
+//! if there is one, or is refused with 503, or for gRPC with 14 `UNAVAILABLE`; a
+//! limit [of the caller](ConcurrencyLayer::limit_of_caller) with 429 or 8.
 //! Around an HTTP or gRPC service, a [`ConcurrencyLayer`] asks for the permit,
 //! and gives it back when the body of the response has ended.
 //!

@@ -17,6 +17,7 @@ use super::{
 /// | reason | HTTP | gRPC |
 /// |---|---|---|
 /// | over the limit | 429 with `Retry-After` and quota [`Headers`] | 8 `RESOURCE_EXHAUSTED` with `google.rpc.RetryInfo` and `grpc-retry-pushback-ms` |
+/// | the caller's [own limit](crate::concurrency::ConcurrencyLayer::limit_of_caller) of requests in flight | 429 with `Retry-After` | 8 `RESOURCE_EXHAUSTED` with `google.rpc.RetryInfo` and `grpc-retry-pushback-ms` |
 /// | no key to limit by | 400 | 3 `INVALID_ARGUMENT` |
 /// | the server does not know the client's address | 500 | 13 `INTERNAL` |
 /// | the limiter could not decide | 503, from Redis with `Retry-After` | 14 `UNAVAILABLE`, from Redis with `grpc-retry-pushback-ms` |

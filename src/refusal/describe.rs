@@ -18,6 +18,9 @@ impl Refusal {
                 let time = ["`, retry after ", digits.format(time), unit];
                 return write(text, ["over the limit `", limiter]).and(write(text, time));
             }
+            (Reason::OverLimit, None) if self.forbids_retry() => {
+                ["over the limit `", limiter, "`, do not retry"]
+            }
             (Reason::OverLimit, None) => self.describe_never(limiter),
             (Reason::NoKey, _) => ["the request has no key to limit it by", "", ""],
             (Reason::NoPeer, _) => ["the server does not know the client's address", "", ""],

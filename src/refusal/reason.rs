@@ -21,7 +21,9 @@ use http::StatusCode;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Reason {
-    /// The request is over a limit.
+    /// The request is over a limit of its rate, or its caller over [its
+    /// own](crate::concurrency::ConcurrencyLayer::limit_of_caller) limit of
+    /// requests in flight.
     OverLimit,
     /// The request carries no key to limit it by.
     NoKey,

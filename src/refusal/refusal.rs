@@ -180,6 +180,19 @@ impl Refusal {
         }
     }
 
+    /// Notes that the limit of concurrency is the caller's own, so that the
+    /// server is not overloaded.
+    pub(crate) fn of_own_limit(self) -> Self {
+        let reason = Reason::OverLimit;
+        Self { reason, ..self }
+    }
+
+    /// Returns whether the request was refused because its caller has as many
+    /// requests in flight as it may have.
+    pub(crate) fn is_of_own_limit(&self) -> bool {
+        self.reason == Reason::OverLimit && self.shed_by().is_some()
+    }
+
     /// The work was not finished, or not started, in time.
     pub(crate) fn deadline_exceeded() -> Self {
         Self::because(Reason::DeadlineExceeded)
@@ -328,7 +341,7 @@ impl Refusal {
     #[cfg(feature = "grpc")]
     pub(super) fn is_for_good(&self) -> bool {
         match self.reason {
-            Reason::OverLimit => self.denial() == Some(Denial::NeverFits),
+            Reason::OverLimit => self.denial() == Some(Denial::NeverFits) || self.forbids_retry(),
             Reason::NoKey | Reason::NoPeer | Reason::BadDeadline => true,
             Reason::NoIdempotencyKey | Reason::BadIdempotencyKey | Reason::NoPrincipal => true,
             Reason::ReusedIdempotencyKey | Reason::UnknownOutcome | Reason::NotRetained => true,

@@ -2,7 +2,11 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use sluicegate::concurrency::{ConcurrencyLayer, Direct, Local};
+use sluicegate::{
+    client::advice::retry_advice,
+    concurrency::{ConcurrencyLayer, Direct, Local},
+    key,
+};
 use tokio::net::TcpListener;
 use tonic::{
     Code,
@@ -61,5 +65,35 @@ async fn a_stream_holds_its_permit_and_others_are_unavailable() {
     client.check(request()).await.unwrap();
     // The trailers have ended the call.
     in_flight(&permits, 0).await;
+    drop(reporter);
+}
+
+#[tokio::test]
+async fn a_tenant_over_its_own_limit_has_exhausted_its_resources() {
+    let permits = Local::keyed(1);
+    let layer = ConcurrencyLayer::new(permits)
+        .key(key::header("x-tenant"))
+        .limit_of_caller();
+    let (incoming, address) = bind().await;
+    let (reporter, health) = tonic_health::server::health_reporter();
+    let server = Server::builder().add_service(layer.layer(health));
+    tokio::spawn(server.serve_with_incoming(incoming));
+
+    let mut client = client(address).await;
+    let of = |tenant: &str| {
+        let mut request = tonic::Request::new(HealthCheckRequest::default());
+        let tenant = tenant.parse().unwrap();
+        request.metadata_mut().insert("x-tenant", tenant);
+        request
+    };
+    let mut stream = client.watch(of("ann")).await.unwrap().into_inner();
+    stream.message().await.unwrap().unwrap();
+    let status = client.check(of("ann")).await.unwrap_err();
+    assert_eq!(status.code(), Code::ResourceExhausted);
+    let advice = retry_advice(&status.metadata().clone().into_headers());
+    let delay = advice.unwrap().delay().unwrap();
+    assert!((800..=1_200).contains(&delay.as_millis()), "{delay:?}");
+    // Another tenant has a permit of its own.
+    client.check(of("bob")).await.unwrap();
     drop(reporter);
 }

@@ -30,7 +30,7 @@ use tokio::{
 };
 
 /// Serves a router on a free port until the test ends.
-async fn serve(router: Router) -> SocketAddr {
+pub(crate) async fn serve(router: Router) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, router).await });
@@ -38,7 +38,7 @@ async fn serve(router: Router) -> SocketAddr {
 }
 
 /// Sends a request on a connection of its own.
-async fn send(address: SocketAddr, request: &str) -> TcpStream {
+pub(crate) async fn send(address: SocketAddr, request: &str) -> TcpStream {
     let mut client = TcpStream::connect(address).await.unwrap();
     let request = format!("{request} HTTP/1.1\r\nhost: test\r\n\r\n");
     client.write_all(request.as_bytes()).await.unwrap();
@@ -46,7 +46,7 @@ async fn send(address: SocketAddr, request: &str) -> TcpStream {
 }
 
 /// Reads until this text has come.
-async fn read_until(client: &mut TcpStream, text: &str) -> String {
+pub(crate) async fn read_until(client: &mut TcpStream, text: &str) -> String {
     let mut read = Vec::new();
     while !String::from_utf8_lossy(&read).contains(text) {
         let mut piece = [0; 1_024];

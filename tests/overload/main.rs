@@ -11,6 +11,7 @@ mod layer_grpc;
 mod layer_http;
 mod layer_samples;
 mod netflix;
+mod own_limit;
 mod priority_law;
 mod queue;
 #[allow(unreachable_pub, reason = "it is a module of a binary")]

@@ -113,7 +113,8 @@ impl<L, K, P, X, A> ConcurrencyAdmission<L, K, P, X, A> {
     ) {
         let (rank, waited) = (permit.rank(), permit.waited());
         if let Some(shedder) = &self.shedder {
-            shedder.admitted(rank, waited);
+            let is_load = !self.settings.limit_of_caller;
+            shedder.admitted(rank, if is_load { waited } else { Duration::ZERO });
         }
         self.settings.observe(|| Event {
             waited,
@@ -133,7 +134,9 @@ impl<L, K, P, X, A> ConcurrencyAdmission<L, K, P, X, A> {
             limiter,
             load,
         } = denied;
-        if let Some(shedder) = &self.shedder {
+        if let Some(shedder) = &self.shedder
+            && !self.settings.is_by_own_limit(shed)
+        {
             shedder.refused(rank, shed, waited);
         }
         let outcome = match self.settings.shadow {

@@ -191,6 +191,42 @@ impl<L: Clone, K: Clone, P: Clone, X: Clone, A: Clone> ConcurrencyLayer<L, K, P,
         self.with_settings(|settings| settings.count_upgrades = true)
     }
 
+    /// Tells callers that they are over a limit of their own if they get no
+    /// permit: with 429, or for gRPC with 8 `RESOURCE_EXHAUSTED`. By default the
+    /// server is the one that has no more to give, with 503 or 14
+    /// `UNAVAILABLE`.
+    ///
+    /// Use it for a limit that each [key](Self::key) has for itself, such as 10
+    /// requests at a time for each tenant, and that says nothing about the load of
+    /// the server. Clients then slow down, instead of trying another instance
+    /// or taking the server for unhealthy.
+    ///
+    /// | | default | limit of the caller |
+    /// |---|---|---|
+    /// | [`Reason`](crate::refusal::Reason) | `Overloaded` | `OverLimit` |
+    /// | [outcome](crate::red::Outcome), `error_type` | `shed`, `unavailable` | `client_error`, `over_limit` |
+    /// | an adaptive limit around it | learns of an overload | learns nothing |
+    /// | the layer's own [cut-off](Self::cut_off) | moves by refusals and waits | does not move by them |
+    ///
+    /// A refusal by the cut-off stays one of the server, and a deadline that
+    /// passed in the queue one of the deadline. When the limit is one of
+    /// `Redis`, a refusal because Redis does not answer is a 429 as well, unless
+    /// the policy for an outage is open.
+    ///
+    /// ```
+    /// use sluicegate::{concurrency::{ConcurrencyLayer, Local}, key};
+    ///
+    /// // 10 at a time for each tenant, and 200 in all.
+    /// let of_tenants = ConcurrencyLayer::new(Local::keyed(10))
+    ///     .key(key::header("x-tenant"))
+    ///     .limit_of_caller();
+    /// let of_all = ConcurrencyLayer::new(Local::new(200));
+    /// # let _ = (of_tenants, of_all);
+    /// ```
+    pub fn limit_of_caller(self) -> Self {
+        self.with_settings(|settings| settings.limit_of_caller = true)
+    }
+
     /// Sets when clients try a request again that was refused. Each is told a
     /// time of its own between 0.8 and 1.2 times of this, so that they do not
     /// come back together. The default is a second, and `Retry-After` counts

@@ -31,6 +31,8 @@ pub(super) struct ConcurrencySettings {
     pub(super) release_at_head: bool,
     /// Whether a connection that changes its protocol keeps its permit.
     pub(super) count_upgrades: bool,
+    /// Whether a caller that gets no permit is over a limit of its own.
+    pub(super) limit_of_caller: bool,
     /// Whether a priority moves the cut-off, because nothing else was set.
     pub(super) has_default_cut_off: bool,
     /// When to retry, before jitter.
@@ -52,7 +54,17 @@ impl ConcurrencySettings {
         }
         let is_forbidden = self.forbid_retry.as_ref().is_some_and(|it| it(shed));
         let retry = (!is_forbidden).then(|| self.jittered());
-        Refusal::shed(limiter, shed, retry)
+        let refusal = Refusal::shed(limiter, shed, retry);
+        match self.is_by_own_limit(shed) {
+            true => refusal.of_own_limit(),
+            false => refusal,
+        }
+    }
+
+    /// Returns whether a request was refused because its caller uses all of its
+    /// own permits. The cut-off is that of the server.
+    pub(super) fn is_by_own_limit(&self, shed: Shed) -> bool {
+        self.limit_of_caller && shed != Shed::CutOff
     }
 
     /// Refuses a request without a key, unless it may pass.
@@ -97,6 +109,7 @@ impl Default for ConcurrencySettings {
             shadow: false,
             release_at_head: false,
             count_upgrades: false,
+            limit_of_caller: false,
             has_default_cut_off: true,
             retry_after: DEFAULT_RETRY,
             forbid_retry: None,
@@ -114,6 +127,7 @@ impl fmt::Debug for ConcurrencySettings {
             .field("shadow", &self.shadow)
             .field("release_at_head", &self.release_at_head)
             .field("count_upgrades", &self.count_upgrades)
+            .field("limit_of_caller", &self.limit_of_caller)
             .field("retry_after", &self.retry_after)
             .finish_non_exhaustive()
     }

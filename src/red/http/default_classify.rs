@@ -40,6 +40,8 @@ pub(crate) fn by_status(kind: Kind, status: Status) -> Outcome {
 pub(crate) fn by_refusal(refusal: &Refusal) -> (Outcome, Cause) {
     match refusal.is_callers_deadline() {
         true => CALLERS_DEADLINE,
+        // Its own requests in flight are the caller's choice, unlike its rate.
+        false if refusal.is_of_own_limit() => (Outcome::ClientError, Cause::OverLimit),
         false => by_reason(refusal.reason()),
     }
 }
