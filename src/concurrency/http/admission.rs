@@ -107,10 +107,8 @@ impl<L, K, P, X, A> ConcurrencyAdmission<L, K, P, X, A> {
     where
         L: Permits<Key>,
     {
-        if let Some(shedder) = &self.shedder
-            && let Some(cut_off) = shedder.arrived(rank)
-        {
-            self.permits.set_cut_off(cut_off);
+        if let Some(shedder) = &self.shedder {
+            shedder.arrived(rank, |cut_off| self.permits.set_cut_off(cut_off));
         }
         let deadline = deadline::current();
         let denied = |shed, load| ShedRequest {

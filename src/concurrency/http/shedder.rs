@@ -1,10 +1,6 @@
 //! Moves the cut-off of the limiter by what the layer sees of its requests.
 
-use std::{
-    fmt,
-    sync::atomic::{AtomicU16, Ordering::Relaxed},
-    time::Duration,
-};
+use std::{fmt, time::Duration};
 
 use crate::{
     clock::{Clock, Tokio, ticks},
@@ -12,13 +8,14 @@ use crate::{
         priority::{CutOff, CutOffController, Rank},
         shed::Shed,
     },
+    sync::{Mutex, lock},
 };
 
 /// The controller of a layer, and the cut-off that it has set last.
 pub(super) struct Shedder {
     clock: Tokio,
     controller: CutOffController,
-    cut_off: AtomicU16,
+    cut_off: Mutex<Rank>,
 }
 
 impl Shedder {
@@ -27,16 +24,29 @@ impl Shedder {
         Self {
             controller: CutOffController::new(settings, clock.now()),
             clock,
-            cut_off: AtomicU16::new(Rank::LOWEST.index()),
+            cut_off: Mutex::new(Rank::LOWEST),
         }
     }
 
-    /// Counts an arrival. Returns the cut-off if it moves before it.
+    /// Counts an arrival, and sets the cut-off of the limiter if it moves before
+    /// it.
     #[inline]
-    pub(super) fn arrived(&self, rank: Rank) -> Option<Rank> {
-        let next = self.controller.arrived(rank, self.clock.now())?;
-        let before = self.cut_off.swap(next.index(), Relaxed);
-        (before != next.index()).then_some(next)
+    pub(super) fn arrived(&self, rank: Rank, set: impl FnOnce(Rank)) {
+        if self.controller.arrived(rank, self.clock.now()).is_some() {
+            self.follow(set);
+        }
+    }
+
+    /// Sets the cut-off to that of the last window. Threads whose requests end
+    /// two windows in a row come here in any order, and the later cut-off stays.
+    #[cold]
+    fn follow(&self, set: impl FnOnce(Rank)) {
+        let mut cut_off = lock(&self.cut_off);
+        let next = self.controller.cut_off();
+        if *cut_off != next {
+            *cut_off = next;
+            set(next);
+        }
     }
 
     /// Counts a request that has its permit.
@@ -55,9 +65,57 @@ impl Shedder {
 
 impl fmt::Debug for Shedder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let cut_off = Rank::at(self.cut_off.load(Relaxed));
         f.debug_struct("Shedder")
-            .field("cut_off", &cut_off)
+            .field("cut_off", &*lock(&self.cut_off))
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Barrier, thread};
+
+    use super::*;
+
+    /// Ends a window in which every second request was refused.
+    fn overload(shedder: &Shedder, set: impl Fn(Rank)) {
+        for nth in 0..2_000 {
+            let rank = Rank::at(nth % 512);
+            shedder.arrived(rank, &set);
+            match nth % 2 {
+                0 => shedder.admitted(rank, Duration::ZERO),
+                _ => shedder.refused(rank, Shed::Full, Duration::ZERO),
+            }
+        }
+    }
+
+    #[test]
+    fn a_thread_that_is_slow_to_set_a_cut_off_does_not_undo_a_later_one() {
+        let shedder = &Shedder::new(CutOff::new());
+        let of_limiter = &Mutex::new(Rank::LOWEST);
+        let (is_setting, goes_on) = (&Barrier::new(2), &Barrier::new(2));
+        overload(shedder, |_| unreachable!("within the first window"));
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                shedder.arrived(Rank::HIGHEST, |next| {
+                    is_setting.wait();
+                    goes_on.wait();
+                    *lock(of_limiter) = next;
+                });
+            });
+            is_setting.wait();
+            let first = shedder.controller.cut_off();
+            let other = scope.spawn(|| {
+                for _ in 0..2 {
+                    overload(shedder, |next| *lock(of_limiter) = next);
+                }
+            });
+            while shedder.controller.cut_off() == first {
+                thread::yield_now();
+            }
+            goes_on.wait();
+            other.join().unwrap();
+        });
+        assert_eq!(*lock(of_limiter), shedder.controller.cut_off());
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     clock::Tick,
     concurrency::priority::rank::Rank,
     criticality::Criticality,
-    sync::{Mutex, try_lock},
+    sync::{Mutex, lock, try_lock},
 };
 
 /// The requests that end a window, however short it is.
@@ -94,6 +94,11 @@ impl CutOffController {
     /// the queue.
     pub(crate) fn refused(&self, rank: Rank, waited: Tick) {
         self.window.refused(rank, waited);
+    }
+
+    /// Returns the cut-off after the last window.
+    pub(crate) fn cut_off(&self) -> Rank {
+        lock(&self.steps).cut_off
     }
 
     #[inline]
