@@ -71,9 +71,7 @@ impl Gate {
         ask: Ask,
         now: Instant,
     ) -> Entry {
-        // From here on, permits are neither taken nor given back without the
-        // lock, until `unlock` finds the list empty.
-        let word = Word(self.word.fetch_or(WAITING, Ordering::AcqRel));
+        let word = self.word_after_waiting(list, woken, ask.rank, now);
         match word.shed(ask.rank, &self.settings.reserves) {
             None => {
                 let in_flight = self.take_locked();
@@ -86,6 +84,27 @@ impl Gate {
                 }
             }
             Some(shed) => Entry::Refused(shed),
+        }
+    }
+
+    /// Sends all others to the lock, and returns the word then. A permit that it
+    /// shows to be free is not for any of the waiting requests: one that comes
+    /// back is counted as free before its owner has the lock to pass it on.
+    fn word_after_waiting(
+        &self,
+        list: &mut WaitList,
+        woken: &mut Woken,
+        rank: Rank,
+        now: Instant,
+    ) -> Word {
+        loop {
+            // From here on, no permit is taken without the lock, until `unlock`
+            // finds the list empty.
+            let word = Word(self.word.fetch_or(WAITING, Ordering::AcqRel));
+            let is_free = word.shed(rank, &self.settings.reserves).is_none();
+            if !is_free || !self.serve(list, woken, now) {
+                return word;
+            }
         }
     }
 

@@ -103,6 +103,22 @@ fn a_request_that_leaves_while_it_is_given_a_permit_passes_it_on() {
 }
 
 #[test]
+fn a_permit_that_comes_back_goes_to_the_waiting_request_and_not_to_a_new_one() {
+    model(|| {
+        let gate = gate(1);
+        let held = admitted(&gate);
+        let waiting = queued(&gate);
+        let other = thread::spawn(move || drop(held));
+        let new = gate.enter(Ask::new().rank(SheddablePlus));
+        assert!(!matches!(new, Entry::Admitted(_)), "{new:?}");
+        other.join().unwrap();
+        assert!(matches!(outcome(&waiting), Poll::Ready(Ok(_))));
+        drop((waiting, new));
+        is_idle(&gate);
+    });
+}
+
+#[test]
 fn a_place_that_was_left_is_taken_by_the_next() {
     model(|| {
         let gate = gate(1);
