@@ -68,7 +68,7 @@ async fn a_thundering_herd_leaves_no_backlog() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_dependency_lowers_the_limit_until_it_is_quick_again() {
+async fn a_slow_dependency_wastes_no_work_until_it_is_quick_again() {
     let permits = Local::adaptive(Adaptive::gradient());
     let time = |now| {
         if (60.0..90.0).contains(&now) {
@@ -78,8 +78,10 @@ async fn a_slow_dependency_lowers_the_limit_until_it_is_quick_again() {
         }
     };
     let report = simulate(&permits, 180, |_| 900.0, time).await;
-    let (before, during) = (report.limits[58], report.limits[85]);
-    assert!(during < before / 2, "{before} {during}");
+    // 50 workers that take 500 ms serve 100 a second, and up to 100 requests in
+    // flight are served before their clients give up.
+    let during = good(&report, 70..90);
+    assert!(during > 90.0, "{during} {:?}", report.limits);
     // It takes a while until the limit is what it was.
     let recovered = (90..180).find(|second| report.all(*second..*second + 5).good_share() > 0.99);
     assert!(

@@ -8,7 +8,7 @@ use std::{convert::Infallible, ops::Range, sync::Arc, time::Duration};
 
 use http::{Request, Response};
 use sluicegate::{
-    concurrency::{Cohorts, ConcurrencyLayer, Local, Prioritize, Priority, Queue},
+    concurrency::{Adaptive, Cohorts, ConcurrencyLayer, Local, Prioritize, Priority, Queue},
     criticality::Criticality,
     key,
 };
@@ -157,5 +157,17 @@ async fn a_fixed_limit_serves_the_critical_requests_and_wastes_nothing() {
     let permits = Local::builder(50).queue(queue()).build();
     let layer = ConcurrencyLayer::new(permits).priority(priority());
     let report = simulate(layer.layer(handler()), SECONDS, || 50, |_| true).await;
+    assert_targets(&report, optimum().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gradient_serves_the_critical_requests_and_wastes_nothing() {
+    let permits = Local::builder(20)
+        .queue(queue())
+        .build_adaptive(Adaptive::gradient());
+    let layer = ConcurrencyLayer::new(permits.clone()).priority(priority());
+    let limit = move || permits.load().limit;
+    let report = simulate(layer.layer(handler()), SECONDS, limit, |_| true).await;
+    println!("{:?}", report.limits);
     assert_targets(&report, optimum().await);
 }

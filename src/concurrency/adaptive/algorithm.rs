@@ -42,8 +42,8 @@ pub trait Algorithm: fmt::Debug + Send + 'static {
     }
 }
 
-/// What happened in one window.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// The requests that ended in one window.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Sample {
     /// How long requests took that ended in the window: the mean, or the
@@ -52,9 +52,11 @@ pub struct Sample {
     pub took: Option<Duration>,
     /// How many requests that is.
     pub count: u32,
-    /// The most permits in flight when one of these requests was admitted, with
-    /// its own.
-    pub in_flight: u32,
+    /// The mean of the permits in flight when these requests were admitted, each
+    /// with its own.
+    pub in_flight: f64,
+    /// The most of them.
+    pub most_in_flight: u32,
     /// Whether a request met an overload: its deadline passed, or a service
     /// behind this one refused it.
     pub is_overloaded: bool,
@@ -68,7 +70,8 @@ impl Sample {
         Self {
             took: Some(took),
             count: 1,
-            in_flight,
+            in_flight: in_flight.into(),
+            most_in_flight: in_flight,
             ..Self::default()
         }
     }
@@ -86,6 +89,6 @@ impl Sample {
     /// needed: fewer than half of it. A limit that is not needed does not grow,
     /// because nothing shows that the service could bear more.
     pub fn is_unused(&self, limit: f64) -> bool {
-        f64::from(self.in_flight) * 2.0 < limit.floor()
+        f64::from(self.most_in_flight) * 2.0 < limit.floor()
     }
 }

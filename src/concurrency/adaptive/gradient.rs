@@ -12,12 +12,10 @@ use crate::error::{InvalidSetting, valid};
 
 /// The weight of a window in the long mean: that of 600 windows.
 const LONG_WEIGHT: f64 = 1.0 / 600.0;
-/// The weight while requests stay slow though the limit has fallen to the floor.
-const FLOOR_WEIGHT: f64 = 1.0 / 60.0;
-/// The limit at which few requests wait for each other.
-const FLOOR: f64 = 24.0;
-/// The gradient at which requests are slow at the floor.
-const SLOW: f64 = 0.75;
+/// The weight while the long mean follows a service that has become slower.
+const QUICK_WEIGHT: f64 = 1.0 / 8.0;
+/// The part to which the requests in flight fall before a descent is judged.
+const DESCENT: f64 = 0.85;
 /// How many times as long as now requests take in the long run, before the long
 /// mean is corrected.
 const STALE: f64 = 2.0;
@@ -38,6 +36,21 @@ const MIN_QUEUE: f64 = 4.0;
 pub struct Gradient {
     tolerance: f64,
     long: Mean,
+    /// Where the limit began to fall.
+    descent: Option<Descent>,
+    /// Whether the service has become slower, so that the long mean has to
+    /// follow.
+    is_following: bool,
+}
+
+/// Where a limit began to fall.
+#[derive(Clone, Copy, Debug)]
+struct Descent {
+    limit: f64,
+    /// The most requests in flight since then, and how long those took that
+    /// were admitted among so many.
+    in_flight: f64,
+    short: Duration,
 }
 
 impl Adaptive<Gradient> {
@@ -65,10 +78,17 @@ impl Adaptive<Gradient> {
     ///   that is more than 4, so that a large limit is found in the same time
     ///   as a small one.
     /// * An overload lowers the limit. Gradient2 ignores it.
-    /// * At a limit of at most 24, or at the lowest that is allowed, few requests
-    ///   wait for each other. If the gradient is below 0.75 even then, the
-    ///   service has become slow for good, and `long` learns ten times as fast,
-    ///   so that the limit comes back in one or two minutes.
+    /// * A limit that falls is judged once requests end that were admitted among
+    ///   15 % fewer in flight. If requests wait for each other, these
+    ///   have been quicker. If `short` has fallen by less than half of that, the
+    ///   service itself has become slower: less work at once does not make it
+    ///   faster, and only wastes its workers. Then the limit goes back to where it
+    ///   began to fall, and `long` follows `short` with a weight of 1/8 until the
+    ///   gradient is 1. Gradient2 takes minutes for that, with a limit that is
+    ///   too low meanwhile.
+    ///
+    /// A service behind this one that others overload looks like a slower
+    /// service, too. It should say so, with 503, which counts as an overload.
     ///
     /// An overload that lasts for minutes is slowly mistaken for the normal
     /// state, because `long` follows `short`. So set [`max`](Adaptive::max) to the
@@ -77,6 +97,8 @@ impl Adaptive<Gradient> {
         Self::by(Gradient {
             tolerance: 1.5,
             long: Mean::default(),
+            descent: None,
+            is_following: false,
         })
     }
 
@@ -100,10 +122,10 @@ impl Adaptive<Gradient> {
 
 impl Gradient {
     /// Learns how long requests take in the long run.
-    fn learn(&mut self, short: Duration, is_floor: bool) {
-        let is_slow = self.gradient(short) < SLOW;
-        let weight = match is_floor && is_slow {
-            true => FLOOR_WEIGHT,
+    fn learn(&mut self, short: Duration) {
+        self.is_following &= self.gradient(short) < 1.0;
+        let weight = match self.is_following {
+            true => QUICK_WEIGHT,
             false => LONG_WEIGHT,
         };
         self.long.add(short, weight);
@@ -126,18 +148,54 @@ impl Gradient {
     }
 
     /// Returns the limit by the durations alone.
-    fn by_durations(&mut self, limit: f64, short: Duration, is_lowest: bool) -> f64 {
-        self.learn(short, is_lowest || limit <= FLOOR);
+    fn by_durations(&mut self, limit: f64, short: Duration, sample: &Sample) -> f64 {
+        self.learn(short);
+        let gradient = self.gradient(short);
+        if gradient >= 1.0 {
+            self.descent = None;
+        } else if let Some(before) = self.judge(limit, short, sample) {
+            return before;
+        }
         let queue = limit.sqrt().max(MIN_QUEUE);
-        let next = limit * self.gradient(short) + queue;
+        let next = limit * gradient + queue;
         limit + (next - limit) * SMOOTHING
+    }
+
+    /// Judges a limit that falls. Returns the limit at which it began to fall, if
+    /// that has not made the service faster.
+    fn judge(&mut self, limit: f64, short: Duration, sample: &Sample) -> Option<f64> {
+        let in_flight = sample.in_flight;
+        let now = Descent {
+            limit,
+            in_flight,
+            short,
+        };
+        let begin = self.descent.get_or_insert(now);
+        if in_flight >= begin.in_flight {
+            (begin.in_flight, begin.short) = (in_flight, short);
+            // It cannot fall any further.
+            self.is_following |= sample.is_lowest;
+            return None;
+        }
+        let fallen = in_flight / begin.in_flight;
+        if fallen > DESCENT && !sample.is_lowest {
+            return None;
+        }
+        let begin = self.descent.replace(now)?;
+        let is_faster = short.as_secs_f64() < begin.short.as_secs_f64() * (1.0 + fallen) / 2.0;
+        if is_faster {
+            return None;
+        }
+        self.is_following = true;
+        self.descent = None;
+        Some(begin.limit)
     }
 }
 
 impl Algorithm for Gradient {
     fn next(&mut self, limit: f64, sample: &Sample) -> f64 {
         let mut next = match sample.took {
-            Some(short) => self.by_durations(limit, short, sample.is_lowest),
+            Some(short) => self.by_durations(limit, short, sample),
             None => limit,
         };
         if sample.is_unused(limit) {
@@ -215,10 +273,36 @@ mod tests {
     fn a_permanent_slow_down_is_learnt_and_the_limit_comes_back() {
         let mut it = gradient();
         let before = run(&mut it, 20.0, 50 * MS, 100.0, 400);
-        let collapsed = run(&mut it, before, 300 * MS, 100.0, 40);
-        assert!(collapsed < 30.0, "{collapsed}");
-        let after = run(&mut it, collapsed, 300 * MS, 100.0, 400);
+        let after = run(&mut it, before, 300 * MS, 100.0, 40);
         assert!(after > 100.0, "{after}");
+        assert!(it.baseline().unwrap() > 150 * MS, "{:?}", it.baseline());
+    }
+
+    #[test]
+    fn a_slower_service_keeps_at_least_half_of_its_workers_busy() {
+        for capacity in [10.0, 50.0, 100.0] {
+            let mut it = gradient();
+            let mut limit = run(&mut it, 20.0, 50 * MS, capacity, 200);
+            let mut lowest = limit;
+            for _ in 0..200 {
+                limit = run(&mut it, limit, 150 * MS, capacity, 1);
+                lowest = lowest.min(limit);
+            }
+            assert!(lowest >= capacity / 2.0, "{lowest} of {capacity}");
+        }
+    }
+
+    #[test]
+    fn a_limit_that_makes_requests_quicker_goes_on_falling() {
+        let mut it = gradient();
+        run(&mut it, 20.0, 50 * MS, 1e9, 20);
+        let mut limit = 200.0;
+        for _ in 0..60 {
+            let next = run(&mut it, limit, 50 * MS, 20.0, 1);
+            assert!(next <= limit + 1.0, "{limit} {next}");
+            limit = next;
+        }
+        assert!(limit < 45.0, "{limit}");
     }
 
     #[test]

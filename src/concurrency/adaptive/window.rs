@@ -26,7 +26,9 @@ pub(super) struct Window {
     count: AtomicU32,
     /// The sum of all durations, in nanoseconds.
     total: AtomicU64,
-    in_flight: AtomicU32,
+    /// The sum and the most of the permits in flight at admissions.
+    in_flight: AtomicU64,
+    most_in_flight: AtomicU32,
     is_overloaded: AtomicBool,
     /// The percentile that is taken, and the durations for it; without it, the
     /// mean is taken.
@@ -40,7 +42,8 @@ impl Window {
             begun: AtomicU64::new(0),
             count: AtomicU32::new(0),
             total: AtomicU64::new(0),
-            in_flight: AtomicU32::new(0),
+            in_flight: AtomicU64::new(0),
+            most_in_flight: AtomicU32::new(0),
             is_overloaded: AtomicBool::new(false),
             percentile: percentile.map(|percentile| (percentile, Histogram::new())),
         }
@@ -52,8 +55,9 @@ impl Window {
         let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         self.count.fetch_add(1, Relaxed);
         self.total.fetch_add(nanos, Relaxed);
-        if in_flight > self.in_flight.load(Relaxed) {
-            self.in_flight.fetch_max(in_flight, Relaxed);
+        self.in_flight.fetch_add(in_flight.into(), Relaxed);
+        if in_flight > self.most_in_flight.load(Relaxed) {
+            self.most_in_flight.fetch_max(in_flight, Relaxed);
         }
         if let Some((_, durations)) = &self.percentile {
             durations.record(nanos);
@@ -86,7 +90,8 @@ impl Window {
         Sample {
             took,
             count,
-            in_flight: self.in_flight.swap(0, Relaxed),
+            in_flight: self.in_flight.swap(0, Relaxed) as f64 / f64::from(count.max(1)),
+            most_in_flight: self.most_in_flight.swap(0, Relaxed),
             is_overloaded: self.is_overloaded.swap(false, Relaxed),
             is_lowest: false,
         }
