@@ -1,7 +1,7 @@
 //! The files of a durable store, in the embedded database `fjall`.
 //!
 //! Every change is one atomic batch: the state, its entry in the order of
-//! expiry, and the stamp of the write. A crash leaves all of it or nothing.
+//! expiry, and sometimes the stamp. A crash leaves all of it or nothing.
 
 use std::path::Path;
 
@@ -137,15 +137,15 @@ impl Disk {
         Ok(self.first(completed)?.filter(|entry| entry.expires <= now))
     }
 
-    /// Replaces the state under a name, in one atomic batch.
+    /// Replaces the state under a name, in one atomic batch with the stamp, if
+    /// there is one.
     ///
-    /// Without a state before or after, it only notes the stamp, as closing
-    /// does.
+    /// Without a state before or after, it only notes the stamp.
     pub(super) fn replace(
         &mut self,
         before: Option<&ExpiryEntry>,
         after: Option<(&ExpiryEntry, &State)>,
-        stamp: Stamp,
+        stamp: Option<Stamp>,
     ) -> Result<(), StoreError> {
         let mut batch = self.database.batch();
         if let Some(entry) = before {
@@ -154,7 +154,9 @@ impl Disk {
         if let Some((entry, state)) = after {
             self.put(&mut batch, entry, state);
         }
-        batch.insert(&self.about, "last", stamp.write());
+        if let Some(stamp) = stamp {
+            batch.insert(&self.about, "last", stamp.write());
+        }
         Ok(batch.commit()?)
     }
 

@@ -64,9 +64,7 @@ impl Records {
     }
 
     fn remove(&mut self, entry: &ExpiryEntry) -> Result<(), StoreError> {
-        self.mark_unsaved(false);
-        let written = self.disk.replace(Some(entry), None, self.time.stamp());
-        self.note_failure(written)?;
+        self.write(false, Some(entry), None)?;
         self.capacity.give(entry);
         self.ended.push(entry.name);
         Ok(())

@@ -30,7 +30,9 @@
 //! The value is the number of bytes that the state takes of the capacity.
 //!
 //! In `about`, `version` is one byte, 1, and `last` is three numbers: the wall
-//! clock and the store's own time at the last write, and the number of writes.
+//! clock and the store's own time at a write, and the number of writes up to
+//! it. It is written with the first change after a save, and after the last
+//! change before one. So only changes that were never saved may lack it.
 //!
 //! The file `seal` beside these holds the number of writes that the disk has
 //! [confirmed](super::write_count).

@@ -41,6 +41,8 @@ pub(super) struct Records {
     pub(super) ended: Vec<Name>,
     /// The most urgent change since the last save.
     unsaved: Unsaved,
+    /// Whether a change since the last save has no stamp yet.
+    unstamped: bool,
     /// The first write that failed. The files refuse all later ones, and do not
     /// say why.
     failed: Option<StoreError>,
@@ -81,6 +83,7 @@ impl Records {
             waiters,
             ended: Vec::new(),
             unsaved: Unsaved::Nothing,
+            unstamped: false,
             failed: None,
         })
     }
@@ -123,10 +126,8 @@ impl Records {
     ) -> Result<(), StoreError> {
         let entry = |state| ExpiryEntry::of(name, state);
         let (before, after) = (before.map(entry), after.map(|state| (entry(state), state)));
-        self.mark_unsaved(urgent);
         let put = after.as_ref().map(|(entry, state)| (entry, *state));
-        let written = self.disk.replace(before.as_ref(), put, self.time.stamp());
-        self.note_failure(written)?;
+        self.write(urgent, before.as_ref(), put)?;
         if let Some(entry) = before {
             self.capacity.give(&entry);
         }
@@ -136,18 +137,34 @@ impl Records {
         Ok(())
     }
 
-    /// Passes on the result of a write, and keeps the first failure.
-    pub(super) fn note_failure(
+    /// Writes a change, and notes that it has to be saved.
+    ///
+    /// The first change since a save has its stamp with it, so that the files
+    /// never hold an instant that is far ahead of the stamp. The others have
+    /// one together, which [`save`](Self::save) writes.
+    pub(super) fn write(
         &mut self,
-        written: Result<(), StoreError>,
+        urgent: bool,
+        before: Option<&ExpiryEntry>,
+        after: Option<(&ExpiryEntry, &State)>,
     ) -> Result<(), StoreError> {
+        self.time.count_write();
+        let stamp = self.is_saved().then(|| self.time.stamp());
+        self.unstamped = stamp.is_none();
+        self.mark_unsaved(urgent);
+        let written = self.disk.replace(before, after, stamp);
+        self.note_failure(written)
+    }
+
+    /// Passes on the result of a write, and keeps the first failure.
+    fn note_failure(&mut self, written: Result<(), StoreError>) -> Result<(), StoreError> {
         written.inspect_err(|error| {
             self.failed.get_or_insert_with(|| error.clone());
         })
     }
 
     /// Notes a change that has to be saved.
-    pub(super) fn mark_unsaved(&mut self, urgent: bool) {
+    fn mark_unsaved(&mut self, urgent: bool) {
         let change = match urgent {
             true => Unsaved::Urgent,
             false => Unsaved::Written,
@@ -167,13 +184,26 @@ impl Records {
     /// back what a caller knows. Returns the first failure since the files were
     /// opened, which says why.
     pub(super) fn save(&mut self) -> Result<(), StoreError> {
-        let saved = match self.unsaved {
-            Unsaved::Nothing => return Ok(()),
+        let stamped = self.write_stamp();
+        let saved = stamped.and_then(|()| match self.unsaved {
+            Unsaved::Nothing => Ok(()),
             Unsaved::Written => self.disk.save(false),
             Unsaved::Urgent => self.save_to_disk(),
-        };
+        });
         saved.map_err(|error| self.failed.take().unwrap_or(error))?;
         self.unsaved = Unsaved::Nothing;
+        Ok(())
+    }
+
+    /// Writes the stamp that the changes since the first have together.
+    ///
+    /// It comes after all of them, so that a journal that lacks any of them
+    /// lacks the stamp, too, and has fewer writes than were confirmed.
+    fn write_stamp(&mut self) -> Result<(), StoreError> {
+        if self.unstamped {
+            self.disk.replace(None, None, Some(self.time.stamp()))?;
+            self.unstamped = false;
+        }
         Ok(())
     }
 
@@ -195,7 +225,8 @@ impl Records {
     /// Notes when the store was closed, and saves.
     pub(super) fn close(mut self) -> Result<(), StoreError> {
         self.time.now();
-        self.disk.replace(None, None, self.time.stamp())?;
+        self.time.count_write();
+        self.disk.replace(None, None, Some(self.time.stamp()))?;
         self.save_to_disk()
     }
 }

@@ -83,9 +83,13 @@ impl StoreTime {
         self.now
     }
 
-    /// Returns the stamp of the next write, and counts it.
-    pub(super) fn stamp(&mut self) -> Stamp {
+    /// Counts a write.
+    pub(super) fn count_write(&mut self) {
         self.writes += 1;
+    }
+
+    /// Returns the stamp of the last write that was counted.
+    pub(super) fn stamp(&self) -> Stamp {
         Stamp {
             wall: (self.wall)(),
             now: self.now,
@@ -186,7 +190,10 @@ mod tests {
         });
         let [clock, wall] = clocks;
         let mut time = StoreTime::resume(clock, wall, None);
-        let stamps = [time.stamp(), time.stamp()];
+        let stamps = [1, 2].map(|_| {
+            time.count_write();
+            time.stamp()
+        });
         assert_eq!(stamps.map(|stamp| stamp.writes), [1, 2]);
         // The wall clock, the store's time, and the second write.
         let golden = [7, 1, 2].map(u64::to_be_bytes).concat();

@@ -105,3 +105,67 @@ fn a_record_that_is_restored_over_an_expired_one_keeps_to_the_capacity() {
     drop(records);
     fs::remove_dir_all(folder).unwrap();
 }
+
+/// Copies what the operating system has of a store's files.
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true => copy(&entry.path(), &to),
+            false => drop(fs::copy(entry.path(), to).unwrap()),
+        }
+    }
+}
+
+#[test]
+fn a_round_of_changes_that_is_cut_off_costs_no_time_and_is_missed_once_it_was_confirmed() {
+    let clock = Manual::new();
+    let (mut records, folder) = records_at(Fsync::Always, &clock);
+    let claim = |records: &mut Records, work: usize| {
+        let request = ClaimRequest {
+            fingerprint: Fingerprint::of("work"),
+            token: Token::random(),
+            lease: MINUTE,
+            keep: MINUTE,
+            takeover: Takeover::Refuse,
+        };
+        records.claim(Scope::new("test").name(work.to_string()), request)
+    };
+    assert_eq!(claim(&mut records, 0), Ok(Claim::Run { attempt: 1 }));
+    records.save().unwrap();
+    // The date stands still, so only a stamp can tell of these hours.
+    clock.advance(300 * MINUTE);
+    let mut cuts = Vec::new();
+    for work in 1..=3 {
+        assert_eq!(claim(&mut records, work), Ok(Claim::Run { attempt: 1 }));
+        records.disk.save(false).unwrap();
+        cuts.push(folder.with_extension(work.to_string()));
+        copy(&folder, &cuts[work - 1]);
+    }
+    records.save().unwrap();
+    let settings = DurableSettings {
+        capacity: 1 << 20,
+        fsync: Fsync::Always,
+        clock: clock_fn(Manual::new()),
+        wall: clock_fn(Manual::new()),
+    };
+    let open = |folder: &Path| Records::open(folder, settings.clone(), Arc::default());
+    for (cut, work) in cuts.iter().zip(1..) {
+        let mut crashed = open(cut).unwrap();
+        assert_eq!(
+            claim(&mut crashed, work),
+            Ok(Claim::Running { left: MINUTE })
+        );
+        drop(crashed);
+        fs::copy(folder.join("seal"), cut.join("seal")).unwrap();
+        assert!(matches!(open(cut), Err(OpenError::Unreadable(_))));
+        fs::remove_dir_all(cut).unwrap();
+    }
+    drop(records);
+    let mut whole = open(&folder).unwrap();
+    assert_eq!(claim(&mut whole, 3), Ok(Claim::Running { left: MINUTE }));
+    drop(whole);
+    fs::remove_dir_all(folder).unwrap();
+}
