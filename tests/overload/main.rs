@@ -14,8 +14,10 @@ mod netflix;
 mod own_limit;
 mod priority_law;
 mod queue;
+mod settings;
 #[allow(unreachable_pub, reason = "it is a module of a binary")]
 mod sim;
 #[allow(unreachable_pub, reason = "it is a module of a binary")]
 mod support;
 mod uncounted;
+mod windows;
