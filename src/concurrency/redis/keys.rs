@@ -36,6 +36,9 @@ pub(super) struct LeasedKeys {
     shared: Arc<LeaseContext>,
     name: Arc<str>,
     cut_off: Mutex<Rank>,
+    /// Held while the limits are told of a cut-off, so that of two the same is
+    /// last for all of them.
+    telling: Mutex<()>,
     /// This table, which the tasks of its limits keep.
     this: Weak<Self>,
 }
@@ -51,6 +54,7 @@ impl LeasedKeys {
             shared,
             name,
             cut_off: Mutex::new(Rank::LOWEST),
+            telling: Mutex::new(()),
             this: this.clone(),
         })
     }
@@ -112,6 +116,7 @@ impl LeasedKeys {
 
     /// Sets the lowest rank that gets a permit.
     pub(super) fn set_cut_off(&self, cut_off: Rank) {
+        let _telling = lock(&self.telling);
         *lock(&self.cut_off) = cut_off;
         for limit in self.all() {
             limit.gate.set_cut_off(cut_off);
