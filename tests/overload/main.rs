@@ -9,6 +9,7 @@ mod law;
 mod layer;
 mod layer_grpc;
 mod layer_http;
+mod layer_rules;
 mod layer_samples;
 mod netflix;
 mod own_limit;
