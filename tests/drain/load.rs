@@ -6,7 +6,6 @@
 use std::{
     collections::HashSet,
     convert::Infallible,
-    env,
     net::SocketAddr,
     sync::{
         Arc, Mutex,
@@ -40,11 +39,7 @@ use tokio::{net::TcpListener, task::JoinSet, time::sleep};
 use tokio_tungstenite::{connect_async, tungstenite::Message};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
-use crate::support::ms;
-
-fn is_long() -> bool {
-    env::var("SLUICEGATE_DRAIN").is_ok_and(|how| how == "long")
-}
+use crate::support::{is_long, ms};
 
 /// The numbers of requests: those that handlers began, and those whose clients
 /// got the whole response.

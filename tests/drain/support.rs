@@ -1,6 +1,6 @@
 //! Helpers of these tests.
 
-use std::{convert::Infallible, future::Future, io, time::Duration};
+use std::{convert::Infallible, env, future::Future, io, time::Duration};
 
 use bytes::Bytes;
 use futures_util::Stream;
@@ -17,6 +17,11 @@ pub(crate) type Tracked = BoxCloneSyncService<Request<()>, Answer, Infallible>;
 
 pub(crate) const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
+}
+
+/// Whether `SLUICEGATE_DRAIN=long` asks for the long form.
+pub(crate) fn is_long() -> bool {
+    env::var("SLUICEGATE_DRAIN").is_ok_and(|how| how == "long")
 }
 
 /// The budget of these tests: 100 ms of lame duck, 700 ms of draining, 100 ms of

@@ -1,6 +1,6 @@
 //! tonic's server, with tonic's client and with `grpcio`.
 
-use std::{net::SocketAddr, process::Stdio};
+use std::{env, net::SocketAddr, process::Stdio};
 
 use sluicegate::drain::{Drain, Report};
 use tokio::{
@@ -16,7 +16,7 @@ use tonic::{
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 use super::time::Still;
-use crate::support::{drain, ms};
+use crate::support::{drain, is_long, ms};
 
 /// A server whose method `Watch` streams for ever.
 async fn serve(drain: &Drain) -> (SocketAddr, JoinHandle<Report>) {
@@ -99,10 +99,27 @@ except grpc.RpcError as error:
     print(error.code().name, error.details(), flush=True)
 "#;
 
+/// The Python that has `grpcio`: the variable `SLUICEGATE_PYTHON`, or `python3`.
+async fn python() -> String {
+    let python = env::var("SLUICEGATE_PYTHON").unwrap_or_else(|_| "python3".into());
+    let import = ["-c", "import grpc"];
+    let found = Command::new(&python).args(import).output().await;
+    assert!(
+        found.is_ok_and(|ended| ended.status.success()),
+        "{python} has no grpcio: run `python3 -m venv target/python && target/python/bin/pip \
+         install grpcio`, and set SLUICEGATE_PYTHON to the path of target/python/bin/python"
+    );
+    python
+}
+
+/// In the long form only, because it needs Python with `grpcio`.
 #[tokio::test]
-#[ignore = "needs Python with grpcio: SLUICEGATE_PYTHON=venv/bin/python cargo test -p tests --test drain -- --ignored grpcio"]
 async fn a_stream_of_grpcio_ends_with_unavailable() {
-    let python = std::env::var("SLUICEGATE_PYTHON").expect("the path of a Python with grpcio");
+    if !is_long() {
+        println!("not run: it is part of the long form, SLUICEGATE_DRAIN=long");
+        return;
+    }
+    let python = python().await;
     let (drain, still) = (drain(), Still::new());
     let (address, served) = serve(&drain).await;
     let mut watcher = Command::new(python)
