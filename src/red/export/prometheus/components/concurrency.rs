@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::families::{
-    add_count, add_counts, add_gauge, count_family, label, labels, seconds_family,
-};
+#[cfg(feature = "redis")]
+use super::families::add_counts;
+use super::families::{add_count, add_gauge, count_family, label, labels, seconds_family};
 use crate::{
     concurrency::{EntryOutcome, LimitReading, Rank, Shed},
     criticality::Criticality,
