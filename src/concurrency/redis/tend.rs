@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::{select, time::sleep};
+use tokio::time::timeout;
 
 use super::{
     keys::LeasedKeys,
@@ -51,20 +51,16 @@ async fn call(limit: &Arc<LeasedLimit>, want: Want) -> LeaseResult {
         let now = limit.shared.now();
         limit.end_lease(now);
         let end = Duration::from_micros(limit.next_end(now).saturating_sub(now));
-        select! {
-            biased;
-            result = &mut result => return result,
-            () = sleep(end) => {}
+        if let Ok(result) = timeout(end, &mut result).await {
+            return result;
         }
     }
 }
 
 /// Waits for so many ticks, or until a request needs a permit.
 async fn rest(limit: &LeasedLimit, ticks: Tick) {
-    select! {
-        () = limit.wake.notified() => {}
-        () = sleep(Duration::from_micros(ticks)) => {}
-    }
+    let pause = Duration::from_micros(ticks);
+    _ = timeout(pause, limit.wake.notified()).await;
 }
 
 /// Returns whether the limit is not needed any more, and takes it out of its
