@@ -159,7 +159,7 @@ fn every_algorithm_admits_and_then_refuses() {
 #[test]
 fn a_leaky_bucket_refuses_what_exceeds_its_queue() {
     let quota = ["--limit", "1/1h"];
-    let patient = ["--deadline-default", "2h", "--deadline-max", "2h"];
+    let patient = ["--deadline-default", "2h"];
     let flags = [&["--algorithm", "leaky-bucket"], &quota[..], &patient];
     let server = Server::start(&flags.concat());
     assert_eq!(server.ask(order()).status(), StatusCode::CREATED);
@@ -256,7 +256,7 @@ fn an_error_names_the_invalid_flag() {
         &["--on-redis-failure", "guess"],
         &["--deadline-default", "0s"],
         &["--deadline-default", "soon"],
-        &["--deadline-max", "0s"],
+        &["--drain", "0s"],
     ];
     for flags in flags {
         let (status, message) = refusal_of(flags);
@@ -639,15 +639,13 @@ fn a_signal_stops_the_server_cleanly() {
 #[test]
 fn a_signal_lets_a_request_finish_and_a_second_one_ends_it() {
     for (millis, is_aborted) in [(300, false), (60_000, true)] {
-        let server = Server::start(&[]);
+        let server = Server::start(&["--deadline-default", "1h"]);
         let (address, id) = (server.address, server.child.id().to_string());
         let signal = |id: &str| {
             let sent = Command::new("kill").args(["-TERM", id]).status();
             assert!(sent.expect("`kill` is on the PATH").success());
         };
-        let mut slow = get(&format!("/slow?ms={millis}"));
-        let timeout = "90s".parse().expect("a header value");
-        slow.headers_mut().insert("x-request-timeout", timeout);
+        let slow = get(&format!("/slow?ms={millis}"));
         let answer = thread::spawn(move || exchange(address, &slow));
         // The request is counted before the scrape that shows it.
         let running = r#"http_server_active_requests{http_request_method="GET",http_route="/slow",url_scheme="http"} 1"#;

@@ -94,7 +94,7 @@ impl Limited<'_> {
     fn deadline(&self) -> EnforceDeadlineLayer {
         EnforceDeadlineLayer::new()
             .default_timeout(self.args.deadline_default)
-            .maximum(self.args.deadline_max)
+            .maximum(self.args.deadline_default)
             .observe(self.observer())
     }
 

@@ -73,7 +73,8 @@
 //! its route:
 //!
 //! ```text
-//! curl -i -H 'x-request-timeout: 30s' 'http://127.0.0.1:3000/slow?ms=30000'
+//! cargo run --release --example orders -- --deadline-default 1m
+//! curl -i 'http://127.0.0.1:3000/slow?ms=30000'
 //! ```
 //!
 //! A dashboard and alerts are in `examples/dashboards`.
@@ -160,13 +161,9 @@ struct Args {
     #[arg(long)]
     shadow: bool,
 
-    /// Time limit of a request that does not set one itself
+    /// Time limit of a request; one that asks for less gets less (x-request-timeout)
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = timeout)]
     deadline_default: Duration,
-
-    /// Longest time limit that a request can set
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = timeout)]
-    deadline_max: Duration,
 
     /// Redis server that holds the limits of all instances
     #[arg(long, value_name = "URL")]
