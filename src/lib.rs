@@ -209,6 +209,12 @@ mod sync;
 pub use self::error::InvalidSetting;
 
 /// The snippets of README.md compile.
-#[cfg(all(doctest, feature = "axum", feature = "redis", feature = "reqwest"))]
+#[cfg(all(
+    doctest,
+    feature = "axum",
+    feature = "redis",
+    feature = "reqwest",
+    feature = "signal"
+))]
 #[doc = include_str!("../README.md")]
 struct Readme;
