@@ -154,7 +154,7 @@ async fn an_adaptive_limit_needs_no_number_to_be_near_the_best_one() {
         true => (&OVERLOADS[..], 360),
         false => (&OVERLOADS[..1], 120),
     };
-    println!("| change | limit | served in time, of what is possible | median | p99 |");
+    println!("| change | limit | served in time, of the possible | median | p99 |");
     println!("|---|---|---|---|---|");
     for overload in overloads {
         let gradient = compare(

@@ -4,7 +4,7 @@
 //! three times as long, so that it can do 333, and clients prefetch 3,600 times
 //! a second.
 
-use std::{convert::Infallible, ops::Range, sync::Arc, time::Duration};
+use std::{convert::Infallible, ops::Range, rc::Rc, time::Duration};
 
 use http::{Request, Response};
 use sluicegate::{
@@ -33,7 +33,7 @@ fn classes() -> [Class; 2] {
 }
 
 /// 50 workers, which take 50 ms, or 150 ms.
-fn service() -> Arc<Service> {
+fn service() -> Rc<Service> {
     Service::new(50, |now| match SLOW.contains(&(now as u64)) {
         true => 0.15,
         false => 0.05,

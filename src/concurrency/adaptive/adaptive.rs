@@ -4,7 +4,7 @@ use std::{num::NonZero, thread, time::Duration};
 
 #[cfg(feature = "redis")]
 use super::fleet::AdaptiveFleet;
-use super::{algorithm::Algorithm, window::Window};
+use super::{algorithm::Algorithm, window::SampleWindow};
 use crate::{
     clock::ticks,
     concurrency::gate::MAX_LIMIT,
@@ -44,7 +44,7 @@ const LONGEST_WINDOW: Duration = Duration::from_secs(60);
 /// workers that take 50 ms each, from the change in the first column on, for five
 /// minutes:
 ///
-/// | change | limit | served in time, of what is possible | median | p99 |
+/// | change | limit | served in time, of the possible | median | p99 |
 /// |---|---|---|---|---|
 /// | load of three times the capacity | none | 0 % | 305 s | 603 s |
 /// | | fixed, 50 | 99 % | 51 ms | 60 ms |
@@ -53,7 +53,7 @@ const LONGEST_WINDOW: Duration = Duration::from_secs(60);
 /// | | aimd, slow after 100 ms | 99 % | 96 ms | 111 ms |
 /// | work takes three times as long | fixed, 50 | 99 % | 151 ms | 180 ms |
 /// | | fixed, 200 | 100 % | 601 ms | 640 ms |
-/// | | gradient | 94 % | 267 ms | 477 ms |
+/// | | gradient | 100 % | 327 ms | 592 ms |
 /// | | aimd, slow after 100 ms | 5 % | 157 ms | 432 ms |
 /// | work takes a third of the time | fixed, 50 | 91 % | 17 ms | 20 ms |
 /// | | fixed, 200 | 100 % | 34 ms | 68 ms |
@@ -114,7 +114,7 @@ pub struct Adaptive<A> {
 pub struct Estimate {
     /// How long requests took in the last window with any.
     pub short: Option<Duration>,
-    /// What the algorithm takes for the duration without load, such as the long
+    /// The duration that the algorithm takes for that without load, such as the long
     /// mean of the gradient.
     pub long: Option<Duration>,
 }
@@ -235,8 +235,8 @@ impl<A: Algorithm> Adaptive<A> {
     }
 
     /// Makes the first window.
-    pub(super) fn open_window(&self) -> Window {
-        Window::new(ticks(self.window), self.percentile)
+    pub(super) fn open_window(&self) -> SampleWindow {
+        SampleWindow::new(ticks(self.window), self.percentile)
     }
 }
 

@@ -9,7 +9,7 @@ use super::{
     adaptive::{Adaptive, Estimate},
     algorithm::Algorithm,
     state::LimitState,
-    window::Window,
+    window::SampleWindow,
 };
 #[cfg(feature = "redis")]
 use crate::concurrency::{adaptive::fleet::InstanceReport, gate::Load};
@@ -23,7 +23,7 @@ use crate::{
 pub(crate) struct Learner<A> {
     /// The origin of the times of windows.
     started: Instant,
-    window: Window,
+    window: SampleWindow,
     state: Mutex<LimitState<A>>,
     /// Apart from the state, which is locked while an algorithm works.
     estimate: Mutex<Estimate>,

@@ -19,7 +19,7 @@ const LONGEST: u64 = 4;
 /// An end takes each count once, so a request that races with it is in one of
 /// the two windows.
 #[derive(Debug)]
-pub(super) struct Window {
+pub(super) struct SampleWindow {
     /// How old it is at least at its end.
     age: Tick,
     begun: AtomicU64,
@@ -35,7 +35,7 @@ pub(super) struct Window {
     percentile: Option<(f64, Histogram)>,
 }
 
-impl Window {
+impl SampleWindow {
     pub(super) fn new(age: Tick, percentile: Option<f64>) -> Self {
         Self {
             age,

@@ -32,12 +32,12 @@ use crate::{
 #[derive(Clone)]
 #[must_use = "the permit goes back when the guard is dropped"]
 pub struct UpgradeGuard {
-    slot: Arc<Slot>,
+    slot: Arc<HeldPermit>,
 }
 
 /// Holds the permit once the connection is upgraded.
 #[derive(Default)]
-struct Slot(Mutex<Option<Permit>>);
+struct HeldPermit(Mutex<Option<Permit>>);
 
 impl UpgradeGuard {
     pub(super) fn new() -> Self {
@@ -52,7 +52,7 @@ impl UpgradeGuard {
     }
 }
 
-impl Drop for Slot {
+impl Drop for HeldPermit {
     fn drop(&mut self) {
         // The time of a connection says nothing about the load.
         if let Some(permit) = lock(&self.0).take() {

@@ -124,7 +124,7 @@ mod tests {
             assert!(is_next_level != is_lower_cohort, "{lower} {higher}");
         }
         assert_eq!(all().next(), Some(Rank::LOWEST));
-        assert_eq!(all().last(), Some(Rank::HIGHEST));
+        assert_eq!(all().next_back(), Some(Rank::HIGHEST));
     }
 
     #[test]

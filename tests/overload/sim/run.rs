@@ -1,6 +1,6 @@
 //! Sends the requests, and writes the report.
 
-use std::{cell::RefCell, future::Future, rc::Rc, sync::Arc, time::Duration};
+use std::{cell::RefCell, future::Future, rc::Rc, time::Duration};
 
 use sluicegate::concurrency::{Ask, Direct, Local, WorkEnd};
 use tokio::{
@@ -55,7 +55,7 @@ async fn note(work: impl Future<Output = Outcome>, arrival: Arrival, report: Rc<
 }
 
 /// Sends a request through a limit to the service.
-pub async fn through(permits: Local<Direct>, service: Arc<Service>, arrival: Arrival) -> Outcome {
+pub async fn through(permits: Local<Direct>, service: Rc<Service>, arrival: Arrival) -> Outcome {
     let Ok(permit) = permits.acquire(Ask::new().rank(arrival.level)).await else {
         return Outcome::Refused;
     };

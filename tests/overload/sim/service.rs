@@ -1,6 +1,6 @@
 //! The service behind the limits.
 
-use std::{sync::Arc, time::Duration};
+use std::{rc::Rc, time::Duration};
 
 use tokio::{
     sync::Semaphore,
@@ -20,8 +20,8 @@ pub struct Service {
 }
 
 impl Service {
-    pub fn new(workers: usize, time: impl Fn(f64) -> f64 + 'static) -> Arc<Self> {
-        Arc::new(Self {
+    pub fn new(workers: usize, time: impl Fn(f64) -> f64 + 'static) -> Rc<Self> {
+        Rc::new(Self {
             workers: Semaphore::new(workers),
             time: Box::new(time),
             dice: Dice::new(17),

@@ -232,7 +232,8 @@ enum Step {
     /// The call before comes again, as it was.
     Again,
     Wait(Tick),
-    StepBack(Tick),
+    /// The clock steps back.
+    Back(Tick),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -254,7 +255,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         12 => call,
         1 => any::<bool>().prop_map(|_| Step::Again),
         4 => (0..3_u64).prop_map(|halves| Step::Wait(halves * SECOND / 2)),
-        1 => (1..4_u64).prop_map(|seconds| Step::StepBack(seconds * SECOND)),
+        1 => (1..4_u64).prop_map(|seconds| Step::Back(seconds * SECOND)),
     ];
     vec(step, 1..60)
 }
@@ -268,7 +269,7 @@ fn play(limit: &mut Limit, steps: &[Step]) {
                 limit.now += ticks;
                 continue;
             }
-            Step::StepBack(ticks) => {
+            Step::Back(ticks) => {
                 limit.now -= ticks;
                 continue;
             }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use super::{
     settings::CutOff,
-    window::{ClosedWindow, Window},
+    window::{ClosedWindow, RankWindow},
 };
 use crate::{
     clock::Tick,
@@ -40,7 +40,7 @@ const LEVEL_RANKS: u16 = Rank::COHORTS as u16;
 /// closes it, while others go on counting.
 pub(crate) struct CutOffController {
     settings: CutOff,
-    window: Window,
+    window: RankWindow,
     /// When the window began.
     begun: AtomicU64,
     /// The arrivals in the window.
@@ -61,7 +61,7 @@ impl CutOffController {
     pub(crate) fn new(settings: CutOff, now: Tick) -> Self {
         Self {
             settings,
-            window: Window::new(),
+            window: RankWindow::new(),
             begun: AtomicU64::new(now),
             arrived: AtomicU32::new(0),
             steps: Mutex::new(Steps {

@@ -11,7 +11,7 @@ const LEVELS: usize = Criticality::ALL.len();
 ///
 /// Closing it takes each count once, so an event that races with the end is in
 /// one of the two windows.
-pub(super) struct Window {
+pub(super) struct RankWindow {
     /// Arrivals by the index of their rank.
     arrived: Box<[AtomicU32; Rank::COUNT]>,
     admitted: [AtomicU32; LEVELS],
@@ -31,7 +31,7 @@ pub(super) struct ClosedWindow {
     waited: [Tick; LEVELS],
 }
 
-impl Window {
+impl RankWindow {
     pub(super) fn new() -> Self {
         Self {
             arrived: Box::new([const { AtomicU32::new(0) }; Rank::COUNT]),

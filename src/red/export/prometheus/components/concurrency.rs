@@ -85,16 +85,15 @@ fn add_level(into: &mut Exposition, counts: &ConcurrencyCounts, level: Criticali
         let verdict = ("verdict", outcome.as_str());
         add(into, &REQUESTS, verdict, decided.count_of(outcome, level));
     }
-    let outcomes: [(_, _, fn(Shed) -> EntryOutcome); 2] = [
-        (&SHED, "shed", EntryOutcome::Shed),
-        (&SHADOWED, "shadowed", EntryOutcome::Shadowed),
-    ];
-    for (family, verdict, outcome) in outcomes {
-        let number = |shed| decided.count_of(outcome(shed), level);
-        let all = Shed::ALL.map(number).iter().sum();
+    let refused = Shed::ALL.map(|shed| (shed, EntryOutcome::Shed(shed)));
+    let shadowed = Shed::ALL.map(|shed| (shed, EntryOutcome::Shadowed(shed)));
+    for (family, verdict, outcomes) in [(&SHED, "shed", refused), (&SHADOWED, "shadowed", shadowed)]
+    {
+        let number = |outcome| decided.count_of(outcome, level);
+        let all = outcomes.iter().map(|(_, outcome)| number(*outcome)).sum();
         add(into, &REQUESTS, ("verdict", verdict), all);
-        for shed in Shed::ALL {
-            add(into, family, ("reason", shed.as_str()), number(shed));
+        for (shed, outcome) in outcomes {
+            add(into, family, ("reason", shed.as_str()), number(outcome));
         }
     }
 }
