@@ -13,8 +13,11 @@
 //! | cancelling | as above | their [cancellation](crate::deadline::cancellation) fires; streams are ended with their last words |
 //! | aborting | as above | are dropped |
 //!
-//! The drain ends as soon as nothing is in flight after the lame duck. A second
-//! signal aborts at once. At the end there is a [`Report`].
+//! After the lame duck, the drain ends as soon as nothing is in flight and the
+//! server has ended. Idle connections end at once. One that has sent half a head,
+//! or an HTTP/2 client that does not answer pings, holds the server until the
+//! abort, and the report says so. A second signal aborts at once. At the end
+//! there is a [`Report`].
 //!
 //! A request is in flight from when its head reaches the [`DrainLayer`] to the
 //! end of the response's body. Spawned tasks and upgraded connections, such as
