@@ -7,7 +7,7 @@ use super::state::{DrainState, Phase};
 /// Whether load balancers should send requests here: from the start until the
 /// drain begins.
 ///
-/// With the feature `axum`, [`route`](Self::route) is a handler. For
+/// With the feature `axum`, `route` is a handler. For
 /// `tonic-health`, tell its reporter when readiness is lost:
 ///
 /// ```

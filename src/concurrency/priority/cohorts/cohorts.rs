@@ -32,7 +32,7 @@ const HOUR: Tick = 3_600_000_000;
 /// |---|---|---|
 /// | [`random`](Self::random), the default | of this machine's clock | no: each process has its own |
 /// | [`salted`](Self::salted) by the application | of this machine's clock | up to the difference of their clocks |
-/// | [`shared`](Self::shared) in Redis | of the server's clock | yes, once Redis has answered |
+/// | `shared` in Redis (feature `redis`) | of the server's clock | yes, once Redis has answered |
 ///
 /// ```
 /// use sluicegate::concurrency::Cohorts;
