@@ -9,6 +9,7 @@ mod background;
 mod cluster;
 mod cohorts;
 mod connection;
+mod cut_off;
 mod dice;
 mod evictions;
 mod failures;

@@ -1,6 +1,10 @@
 //! Moves the cut-off of the limiter by what the layer sees of its requests.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    sync::atomic::{AtomicU16, Ordering::Relaxed},
+    time::Duration,
+};
 
 use crate::{
     clock::{Clock, Tokio, ticks},
@@ -11,11 +15,13 @@ use crate::{
     sync::{Mutex, lock},
 };
 
-/// The controller of a layer, and the cut-off that it has set last.
+/// The controller of a layer, and the cut-off that the limiter has.
 pub(super) struct Shedder {
     clock: Tokio,
     controller: CutOffController,
     cut_off: Mutex<Rank>,
+    /// The cut-off of operators that it follows.
+    operators: AtomicU16,
 }
 
 impl Shedder {
@@ -25,6 +31,7 @@ impl Shedder {
             controller: CutOffController::new(settings, clock.now()),
             clock,
             cut_off: Mutex::new(Rank::LOWEST),
+            operators: AtomicU16::new(Rank::LOWEST.index()),
         }
     }
 
@@ -32,17 +39,22 @@ impl Shedder {
     /// it.
     #[inline]
     pub(super) fn arrived(&self, rank: Rank, set: impl FnOnce(Rank)) {
-        if self.controller.arrived(rank, self.clock.now()).is_some() {
+        let has_ended = self.controller.arrived(rank, self.clock.now()).is_some();
+        let operators = self.controller.of_operators().index();
+        if has_ended || operators != self.operators.load(Relaxed) {
             self.follow(set);
         }
     }
 
-    /// Sets the cut-off to that of the last window. Threads whose requests end
-    /// two windows in a row come here in any order, and the later cut-off stays.
+    /// Sets the cut-off to that of the last window, or that of operators if it is
+    /// higher. Threads whose requests end two windows in a row come here in any
+    /// order, and the later cut-off stays.
     #[cold]
     fn follow(&self, set: impl FnOnce(Rank)) {
         let mut cut_off = lock(&self.cut_off);
-        let next = self.controller.cut_off();
+        let operators = self.controller.of_operators();
+        self.operators.store(operators.index(), Relaxed);
+        let next = self.controller.cut_off().max(operators);
         if *cut_off != next {
             *cut_off = next;
             set(next);

@@ -84,6 +84,12 @@ impl CutOffController {
         next
     }
 
+    /// Returns the cut-off of operators, which no window moves.
+    #[inline]
+    pub(crate) fn of_operators(&self) -> Rank {
+        self.settings.of_operators()
+    }
+
     /// Counts a request that gets a permit after this wait.
     #[inline]
     pub(crate) fn admitted(&self, rank: Rank, waited: Tick) {

@@ -2,8 +2,13 @@
 
 use std::time::Duration;
 
+#[cfg(feature = "redis")]
+use super::fleet::FleetCutOff;
+#[cfg(feature = "redis")]
+use crate::redis::Connection;
 use crate::{
     clock::{Tick, ticks},
+    concurrency::priority::rank::Rank,
     error::{InvalidSetting, valid},
 };
 
@@ -67,13 +72,29 @@ use crate::{
 /// let cut_off = CutOff::new().target_wait(Duration::from_millis(2));
 /// # let _ = cut_off;
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// # An operator's cut-off
+///
+/// With `fleet` (feature `redis`), operators degrade a whole fleet by one
+/// command, at times when the instances do not notice an overload themselves:
+///
+/// ```text
+/// redis-cli SET 'sluicegate:{api}:cut-off' sheddable EX 60
+/// ```
+///
+/// Then all instances refuse `sheddable` requests for a minute. The value is the
+/// highest level that is refused: `sheddable`, `sheddable-plus` or `critical`; no
+/// value refuses `critical-plus`. `DEL` ends it sooner, and `GET` and `TTL` show
+/// it. See `CutOff::fleet`.
+#[derive(Clone, Debug)]
 #[must_use]
 pub struct CutOff {
     /// The longest mean wait without overload.
     pub(super) target_wait: Tick,
     /// The length of a window.
     pub(super) window: Tick,
+    /// `None` if operators set no cut-off.
+    #[cfg(feature = "redis")]
+    fleet: Option<FleetCutOff>,
 }
 
 impl CutOff {
@@ -83,6 +104,8 @@ impl CutOff {
         Self {
             target_wait: 20_000,
             window: 1_000_000,
+            #[cfg(feature = "redis")]
+            fleet: None,
         }
     }
 
@@ -111,6 +134,50 @@ impl CutOff {
     pub fn window(self, window: Duration) -> Self {
         let window = valid(at_least("window", window, 1_000_000, "at least 1 s"));
         Self { window, ..self }
+    }
+
+    /// Lets operators set a cut-off for all instances of a fleet, by the key
+    /// `{prefix}:{{name}}:cut-off` in Redis. The prefix is that of the connection,
+    /// `sluicegate` unless it is set.
+    ///
+    /// The cut-off of an instance is the higher of its own and the operators'. No
+    /// instance writes the key, so one that is in trouble sheds nothing of the
+    /// others.
+    ///
+    /// Each instance reads the key once a second in the background, by one
+    /// command for all clones of these settings. It takes effect with the next
+    /// request after that, and ends with the key. While Redis does not answer, it
+    /// ends at the time to live that was read last; without one, after a minute;
+    /// and after a day in any case. A value that cannot be read counts as
+    /// none, and is logged once. Changes are logged as well.
+    ///
+    /// The user needs `GET` and `PTTL`.
+    ///
+    /// ```no_run
+    /// # fn example(connection: &sluicegate::redis::Connection) {
+    /// use sluicegate::concurrency::{ConcurrencyLayer, CutOff, Local, Priority};
+    ///
+    /// let layer = ConcurrencyLayer::new(Local::new(100))
+    ///     .cut_off(CutOff::new().fleet(connection, "api"))
+    ///     .priority(Priority::header());
+    /// # let _: axum::Router = axum::Router::new().layer(layer);
+    /// # }
+    /// ```
+    #[cfg(feature = "redis")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
+    pub fn fleet(self, connection: &Connection, name: &str) -> Self {
+        let fleet = Some(FleetCutOff::watch(connection, name));
+        Self { fleet, ..self }
+    }
+
+    /// Returns the lowest rank that operators let pass.
+    #[inline]
+    pub(super) fn of_operators(&self) -> Rank {
+        #[cfg(feature = "redis")]
+        if let Some(fleet) = &self.fleet {
+            return fleet.rank();
+        }
+        Rank::LOWEST
     }
 }
 
