@@ -29,6 +29,7 @@ const RULE: &str = concat!(
     include_str!("../../lua/rules.lua"),
     include_str!("../../lua/gcra.lua"),
     "function add_rest()\n",
+    include_str!("../../lua/hold.lua"),
     include_str!("../../lua/refund.lua"),
     include_str!("../../lua/lease.lua"),
     include_str!("../../lua/new_quota.lua"),

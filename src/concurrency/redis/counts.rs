@@ -37,7 +37,9 @@ counters! {
         unreadable: LeaseEvent::Unreadable,
         /// Leases that ended before they were renewed.
         lapsed: LeaseEvent::Lapsed,
-        /// Requests that were still served when their lease ended.
+        /// Requests that were still served when this instance noticed that their
+        /// lease had ended. It looks at the end of the lease, or as soon as it
+        /// runs again if it stood still.
         outlived,
     }
 }

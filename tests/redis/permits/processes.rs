@@ -216,12 +216,10 @@ fn a_process_that_stood_still_admits_nothing_by_its_old_lease() {
     fleet[0].signal("-CONT");
     let told: Vec<_> = fleet.into_iter().map(Member::told).collect();
     assert_eq!(most_beyond(&ledger(&server, KEY)), 0);
-    // What was served when it was stopped has outlived its lease, and nothing
-    // else is served beyond the limit.
+    // The requests that it served when it was stopped have outlived their lease.
+    // At most a limit of them, and they are not counted if they end before it
+    // looks at its lease. Nothing else is served beyond the limit.
     let most = most_served(&server);
-    assert!(
-        most <= u64::from(LIMIT) + told[0].outlived,
-        "{most}, {told:?}"
-    );
+    assert!(most <= 2 * u64::from(LIMIT), "{most}, {told:?}");
     assert!(told.iter().all(|told| told.admitted > 0), "{told:?}");
 }
