@@ -289,6 +289,36 @@ fn play(limit: &mut Limit, steps: &[Step]) {
     }
 }
 
+/// Found by the random histories: a stale call ends a lease, and the clock steps
+/// back behind it.
+#[test]
+fn a_step_back_behind_a_stale_call_is_noticed() {
+    let server = Server::start();
+    let call = |instance, limit, length, want| {
+        Step::Call(Sync {
+            instance,
+            limit,
+            length: length * SECOND,
+            call: 0,
+            held: 0,
+            want,
+        })
+    };
+    play(
+        &mut Limit::new(&server, "k"),
+        &[
+            call(0, 3, 1, 1),
+            call(1, 3, 2, 1),
+            Step::Wait(SECOND),
+            Step::Again,
+            Step::Back(SECOND),
+            call(0, 4, 1, 0),
+            Step::Wait(SECOND),
+            call(0, 4, 1, 0),
+        ],
+    );
+}
+
 #[test]
 fn the_script_does_what_its_twin_does() {
     let server = Server::start();

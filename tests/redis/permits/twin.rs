@@ -40,10 +40,13 @@ struct Lease {
 }
 
 /// The leases that have not ended, and the limit in force.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Twin {
     leases: BTreeMap<u8, Lease>,
+    /// When it was changed last.
     at: Tick,
+    /// Not after the first end of a lease.
+    next: Tick,
     limit: u64,
     agreed: Tick,
 }
@@ -74,13 +77,19 @@ impl Twin {
 
     /// Ends the leases whose end has come.
     fn begin(&mut self, now: Tick, length: Tick) {
-        if now < self.at {
-            (self.at, self.agreed) = (now, self.agreed.min(now + length));
-            for lease in self.leases.values_mut() {
-                lease.ends = lease.ends.min(now + lease.length);
-            }
+        if now >= self.at && now < self.next {
+            return;
         }
+        if now < self.at {
+            self.agreed = self.agreed.min(now + length);
+        }
+        self.at = now;
         self.leases.retain(|_, lease| now < lease.ends);
+        for lease in self.leases.values_mut() {
+            lease.ends = lease.ends.min(now + lease.length);
+        }
+        let ends = self.leases.values().map(|lease| lease.ends);
+        self.next = ends.min().unwrap_or(Tick::MAX);
     }
 
     fn share(&self, now: Tick, sync: &Sync, lease: &Lease) -> (u64, u64) {
@@ -123,8 +132,13 @@ impl Twin {
             since: if is_new { now } else { lease.since },
         };
         match want {
-            0 => _ = self.leases.remove(&sync.instance),
-            _ => _ = self.leases.insert(sync.instance, lease),
+            0 => {
+                self.leases.remove(&sync.instance);
+            }
+            _ => {
+                self.next = self.next.min(lease.ends);
+                self.leases.insert(sync.instance, lease);
+            }
         }
     }
 
@@ -136,6 +150,19 @@ impl Twin {
             target,
             limit,
             out,
+        }
+    }
+}
+
+/// A limit that no instance has asked for yet.
+impl Default for Twin {
+    fn default() -> Self {
+        Self {
+            leases: BTreeMap::new(),
+            at: 0,
+            next: Tick::MAX,
+            limit: 0,
+            agreed: 0,
         }
     }
 }
