@@ -1,5 +1,5 @@
 -- Permits of a fleet: how many requests may run at a time, leased to instances by the
--- server's clock. After prelude.lua.
+-- server's clock. After prelude.lua and records.lua.
 --
 -- KEYS      hashes, one for each limit. Under the id of each instance that has permits
 --           or wants some '<count> <ends> <length> <call> <want> <since>', and under
@@ -34,22 +34,6 @@ local SUM = 'sum'
 local TURN = 4
 
 local id, own_limit, length, known = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
-
--- Reads a list of whole numbers into a table with these names.
-local function parse(text, names)
-    local found, nth = {}, 0
-    for digits in string.gmatch(text, '%d+') do
-        nth = nth + 1
-        if names[nth] then found[names[nth]] = tonumber(digits) end
-    end
-    return nth == #names and match(text, '^[%d ]+$') and found or nil
-end
-
-local function write(names, values)
-    local texts = {}
-    for nth, name in ipairs(names) do texts[nth] = format('%.0f', values[name]) end
-    return table.concat(texts, ' ')
-end
 
 local LEASE = { 'count', 'ends', 'length', 'call', 'want', 'since' }
 local SUMS = { 'out', 'wanted', 'claimants', 'next', 'last', 'at', 'limit', 'agreed', 'opens' }

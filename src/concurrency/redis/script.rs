@@ -29,6 +29,7 @@ macro_rules! ledger {
 static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(
         include_str!("../../../lua/prelude.lua"),
+        include_str!("../../../lua/records.lua"),
         ledger!(),
         include_str!("../../../lua/permits.lua"),
     ))

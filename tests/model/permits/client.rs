@@ -41,6 +41,7 @@ pub(crate) struct Client {
 pub(crate) fn source() -> String {
     let script = concat!(
         include_str!("../../../lua/prelude.lua"),
+        include_str!("../../../lua/records.lua"),
         "local note\n",
         include_str!("../../../lua/permits.lua"),
     );

@@ -20,6 +20,7 @@ const SECOND: Tick = 1_000_000;
 fn script() -> Script {
     Script::new(concat!(
         include_str!("../../../lua/prelude.lua"),
+        include_str!("../../../lua/records.lua"),
         include_str!("../../../lua/permits_ledger.lua"),
         include_str!("../../../lua/permits.lua"),
     ))
