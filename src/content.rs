@@ -1,6 +1,5 @@
 //! Reads from the head of an HTTP message what its body is: its length, its
-//! type, and whether there is one. `red`, `deadline`, `idempotency` and
-//! `refusal` use it.
+//! type, and whether there is one. All modules with layers use it.
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
@@ -103,12 +102,25 @@ impl BodyAllowed {
     pub(crate) fn has_body(self, status: StatusCode) -> bool {
         let by_method = match self {
             Self::Any => true,
-            Self::Errors => !status.is_success(),
+            Self::Errors => !self.opens_tunnel(status),
             Self::None => false,
         };
         let by_status = !status.is_informational()
             && !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         by_method && by_status
+    }
+
+    /// Returns whether a response with this status makes the connection a tunnel
+    /// (RFC 9110, section 9.3.6).
+    pub(crate) fn opens_tunnel(self, status: StatusCode) -> bool {
+        self == Self::Errors && status.is_success()
+    }
+
+    /// Returns whether the connection changes its protocol after a response with
+    /// this status: to one that was asked for (RFC 9110, section 15.2.2), or to
+    /// that of a tunnel.
+    pub(crate) fn changes_protocol(self, status: StatusCode) -> bool {
+        status == StatusCode::SWITCHING_PROTOCOLS || self.opens_tunnel(status)
     }
 }
 
@@ -225,6 +237,16 @@ mod tests {
         assert!(has_body(Method::GET, 200) && has_body(Method::CONNECT, 407));
         assert!(!has_body(Method::HEAD, 200) && !has_body(Method::CONNECT, 200));
         assert!([101, 204, 304].iter().all(|it| !has_body(Method::GET, *it)));
+    }
+
+    #[test]
+    fn a_101_and_a_tunnel_change_the_protocol() {
+        let changes = |method, status| {
+            let status = StatusCode::from_u16(status).unwrap();
+            BodyAllowed::to(&method).changes_protocol(status)
+        };
+        assert!(changes(Method::GET, 101) && changes(Method::CONNECT, 200));
+        assert!(!changes(Method::GET, 200) && !changes(Method::CONNECT, 407));
     }
 
     #[test]

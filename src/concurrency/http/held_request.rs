@@ -1,7 +1,7 @@
 //! A request with its permit, until its response begins. The future of the
 //! service owns it.
 
-use http::{Method, Request, Response, StatusCode};
+use http::{Request, Response};
 use http_body::Body;
 
 use super::{held_response::HeldResponse, settings::ConcurrencySettings, upgrade::UpgradeGuard};
@@ -20,7 +20,6 @@ pub(super) struct HeldRequest {
     permit: Option<Permit>,
     /// The level that the work for the request runs at, if it was decided.
     pub(super) level: Option<Criticality>,
-    is_connect: bool,
     /// Whether the method allows the response to have a body.
     body: BodyAllowed,
     /// `None` if the limiter does not learn from the end of the request.
@@ -58,7 +57,6 @@ impl HeldRequest {
         Self {
             permit: None,
             level,
-            is_connect: req.method() == Method::CONNECT,
             body: BodyAllowed::to(req.method()),
             origin: learns.then(|| LearnedRequest::of(req)),
             release_at_head: settings.release_at_head,
@@ -78,7 +76,7 @@ impl HeldRequest {
     #[inline]
     pub(super) fn head<B: Body>(&mut self, response: &Response<B>) -> Option<HeldResponse> {
         let permit = self.permit.take()?;
-        if self.is_upgrade(response.status()) {
+        if self.body.changes_protocol(response.status()) {
             self.upgraded(permit);
             return None;
         }
@@ -104,13 +102,6 @@ impl HeldRequest {
             Some(_) => WorkEnd::Failed,
             None => WorkEnd::Ignored,
         });
-    }
-
-    /// Returns whether the connection changes its protocol after this head: to
-    /// one that was asked for, or to a tunnel (RFC 9110, sections 15.2.2 and
-    /// 9.3.6).
-    fn is_upgrade(&self, status: StatusCode) -> bool {
-        status == StatusCode::SWITCHING_PROTOCOLS || self.is_connect && status.is_success()
     }
 
     #[cold]

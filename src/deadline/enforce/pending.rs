@@ -73,7 +73,7 @@ impl<A> PendingRequest<A> {
     /// no timer.
     #[inline]
     fn is_whole(&self, status: StatusCode, body: &impl Body) -> bool {
-        self.request.is_bodiless(status) || body.is_end_stream()
+        !self.request.body.has_body(status) || body.is_end_stream()
     }
 
     /// Passes on a response that came in time, and bounds its body as far as the
@@ -120,7 +120,7 @@ impl<A> PendingRequest<A> {
 
     /// Returns how much of the response with this head the deadline bounds.
     fn extent(&self, head: &Parts) -> Extent {
-        match self.request.is_tunnel(head.status) {
+        match self.request.body.opens_tunnel(head.status) {
             true => Extent::Head,
             false => Coverage::chosen(&self.settings.covers, head),
         }

@@ -4,13 +4,14 @@
 use std::sync::Arc;
 
 use http::{
-    HeaderValue, Method, Request, Response, StatusCode, Version,
+    HeaderValue, Request, Response, Version,
     header::{CONNECTION, CONTENT_TYPE},
 };
 use http_body::Body;
 
 use super::{body::ResponseBody, last_words::LastWords, settings::LayerSettings};
 use crate::{
+    content::BodyAllowed,
     drain::{
         state::Phase,
         work::{Ticket, Tracked},
@@ -23,8 +24,8 @@ pub(super) struct PendingRequest<X, A> {
     pub(super) tracked: Tracked,
     settings: Arc<LayerSettings<X, A>>,
     version: Version,
-    is_connect: bool,
-    is_head: bool,
+    /// Whether the method allows the response to have a body.
+    body: BodyAllowed,
     /// Decides in which protocol the request is refused.
     content_type: Option<HeaderValue>,
 }
@@ -40,8 +41,7 @@ impl<X, A> PendingRequest<X, A> {
             tracked: Tracked::new(ticket),
             settings,
             version: req.version(),
-            is_connect: *req.method() == Method::CONNECT,
-            is_head: *req.method() == Method::HEAD,
+            body: BodyAllowed::to(req.method()),
             content_type: req.headers().get(CONTENT_TYPE).cloned(),
         }
     }
@@ -53,7 +53,7 @@ impl<X, A> PendingRequest<X, A> {
         answer: Result<Response<B>, E>,
     ) -> Result<Response<ResponseBody<B>>, E> {
         match answer {
-            Ok(response) if self.is_tunnel(&response) => {
+            Ok(response) if self.body.changes_protocol(response.status()) => {
                 if let Some(ticket) = self.tracked.into_ticket() {
                     ticket.upgraded();
                 }
@@ -67,17 +67,11 @@ impl<X, A> PendingRequest<X, A> {
         }
     }
 
-    /// Returns whether this response makes the connection a tunnel.
-    fn is_tunnel<B>(&self, response: &Response<B>) -> bool {
-        let status = response.status();
-        status == StatusCode::SWITCHING_PROTOCOLS || (self.is_connect && status.is_success())
-    }
-
     fn with_body<B: Body>(self, mut response: Response<B>) -> Response<ResponseBody<B>> {
         if self.tracked.phase() > Phase::Serving {
             close_connection(&mut response, self.version);
         }
-        if self.is_head || response.body().is_end_stream() {
+        if self.body == BodyAllowed::None || response.body().is_end_stream() {
             self.tracked.end();
             return response.map(ResponseBody::untracked);
         }
