@@ -170,6 +170,7 @@ mod hold;
 mod http;
 mod limiter;
 mod local;
+mod log_turns;
 mod member;
 mod observe;
 mod others;
@@ -186,6 +187,8 @@ mod tiers;
 mod warn_log;
 mod window_info;
 
+#[cfg(feature = "redis")]
+pub(crate) use self::log_turns::LogTurns;
 pub use self::{
     all::{All, OneKey},
     decision::{Decision, Denial, Verdict},

@@ -2,21 +2,11 @@
 //! that an attack does not fill the disk. The layer and the limiter in Redis
 //! write them.
 
-use std::{
-    error::Error,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
-};
+use std::error::Error;
 
 use tracing::{Level, enabled, event};
 
-use super::{
-    decision::Decision,
-    local::{Direct, Local},
-    rules::{quota::Quota, token_bucket::TokenBucket},
-};
+use super::{decision::Decision, log_turns::LogTurns};
 
 /// The target of these events, to filter them by: the public module, whatever
 /// private one writes them.
@@ -28,18 +18,14 @@ const TARGET: &str = "sluicegate::limit";
 pub(crate) struct WarnLog {
     /// Whether keys are written in full.
     keys: bool,
-    limiter: Local<TokenBucket, Direct>,
-    /// Events that were not written since the last one.
-    suppressed: Arc<AtomicU64>,
+    turns: LogTurns,
 }
 
 impl WarnLog {
     pub(super) fn new() -> Self {
-        let limiter = Local::direct(TokenBucket::new(Quota::per_second(1).burst(10)));
         Self {
             keys: false,
-            limiter,
-            suppressed: Arc::default(),
+            turns: LogTurns::new(),
         }
     }
 
@@ -64,7 +50,7 @@ impl WarnLog {
         if !enabled!(target: TARGET, Level::INFO) {
             return;
         }
-        let Some(suppressed) = self.turn() else {
+        let Some(suppressed) = self.turns.next() else {
             return;
         };
         let (shadow, key) = (shadow.then_some(true), self.keys.then(key));
@@ -91,7 +77,7 @@ impl WarnLog {
     /// is a digest.
     #[cfg(feature = "redis")]
     pub(super) fn unreadable(&self, limiter: &str, key_sha256: &str) -> bool {
-        let Some(suppressed) = self.turn() else {
+        let Some(suppressed) = self.turns.next() else {
             return false;
         };
         event!(
@@ -122,14 +108,14 @@ impl WarnLog {
 
     /// Writes a failure of a limiter.
     fn warn(&self, limiter: &str, error: &(dyn Error + 'static), what: &str) {
-        if let Some(suppressed) = self.turn() {
+        if let Some(suppressed) = self.turns.next() {
             event!(target: TARGET, Level::WARN, limiter, error, suppressed, "{what}");
         }
     }
 
     /// A request without a key was refused.
     pub(super) fn without_key(&self) {
-        if let Some(suppressed) = self.turn() {
+        if let Some(suppressed) = self.turns.next() {
             event!(
                 target: TARGET,
                 Level::INFO,
@@ -137,16 +123,5 @@ impl WarnLog {
                 "refused: nothing to limit the request by"
             );
         }
-    }
-
-    /// Returns how many events were suppressed since the last one, if any;
-    /// `None` if this one is suppressed, too.
-    fn turn(&self) -> Option<Option<u64>> {
-        if self.limiter.check(1).is_denied() {
-            self.suppressed.fetch_add(1, Relaxed);
-            return None;
-        }
-        let suppressed = self.suppressed.swap(0, Relaxed);
-        Some((suppressed > 0).then_some(suppressed))
     }
 }

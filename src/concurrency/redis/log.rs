@@ -1,16 +1,10 @@
 //! Log events about leases, at most ten at once and then one a second.
 
-use std::{
-    error::Error,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
-};
+use std::{error::Error, sync::Arc};
 
 use tracing::{Level, event};
 
-use crate::limit::{Direct, Local, Quota, TokenBucket};
+use crate::limit::LogTurns;
 
 /// The target of these events, to filter them by: the public module.
 const TARGET: &str = "sluicegate::concurrency";
@@ -20,17 +14,14 @@ const TARGET: &str = "sluicegate::concurrency";
 pub(super) struct LeaseLog {
     /// The name of the limiter.
     name: Arc<str>,
-    limiter: Local<TokenBucket, Direct>,
-    /// Events that were not written since the last one.
-    suppressed: AtomicU64,
+    turns: LogTurns,
 }
 
 impl LeaseLog {
     pub(super) fn new(name: Arc<str>) -> Self {
         Self {
             name,
-            limiter: Local::direct(TokenBucket::new(Quota::per_second(1).burst(10))),
-            suppressed: AtomicU64::new(0),
+            turns: LogTurns::new(),
         }
     }
 
@@ -41,7 +32,7 @@ impl LeaseLog {
 
     /// A call about permits was not answered.
     pub(super) fn failed(&self, error: &(dyn Error + 'static)) {
-        if let Some(suppressed) = self.turn() {
+        if let Some(suppressed) = self.turns.next() {
             let limiter = &*self.name;
             event!(
                 target: TARGET,
@@ -57,7 +48,7 @@ impl LeaseLog {
     /// Requests are still served although their lease has ended, so that other
     /// instances may be given their permits.
     pub(super) fn outlived(&self, requests: u32) {
-        if let Some(suppressed) = self.turn() {
+        if let Some(suppressed) = self.turns.next() {
             let limiter = &*self.name;
             event!(
                 target: TARGET,
@@ -81,16 +72,5 @@ impl LeaseLog {
             "redis drops leases when it is full, and may lease their permits twice: set \
              maxmemory-policy to noeviction",
         );
-    }
-
-    /// Returns how many events were suppressed since the last one, if any;
-    /// `None` if this one is suppressed, too.
-    fn turn(&self) -> Option<Option<u64>> {
-        if self.limiter.check(1).is_denied() {
-            self.suppressed.fetch_add(1, Relaxed);
-            return None;
-        }
-        let suppressed = self.suppressed.swap(0, Relaxed);
-        Some((suppressed > 0).then_some(suppressed))
     }
 }
