@@ -62,19 +62,28 @@ impl<A: Algorithm> Learner<A> {
         };
         // Another thread may have closed it since.
         if self.window.has_ended(now) {
-            let before = gate.load().limit;
             let sample = self.window.close(now);
-            state.adopt(before);
-            let limit = state.next(sample);
+            move_limit(gate, &mut state, |state| state.next(sample));
             let mut estimate = lock(&self.estimate);
             estimate.short = sample.took.or(estimate.short);
             estimate.long = state.baseline();
-            drop(estimate);
-            if limit != before {
-                gate.set_limit(limit);
-            }
         }
     }
+}
+
+/// Changes a limit, from the one that the gate has, and sets it there.
+fn move_limit<A: Algorithm, T>(
+    gate: &Arc<Gate>,
+    state: &mut LimitState<A>,
+    change: impl FnOnce(&mut LimitState<A>) -> T,
+) -> T {
+    let before = gate.load().limit;
+    state.adopt(before);
+    let changed = change(state);
+    if state.limit() != before {
+        gate.set_limit(state.limit());
+    }
+    changed
 }
 
 /// The exchange with a fleet.
@@ -96,15 +105,10 @@ impl<A: Algorithm> Learner<A> {
     /// whether it took the median.
     pub(crate) fn join(&self, gate: &Arc<Gate>, median: Option<u32>, bound: Option<u32>) -> bool {
         let mut state = lock(&self.state);
-        let before = gate.load().limit;
-        state.adopt(before);
-        state.set_bound(bound);
-        let is_warm = median.is_some_and(|median| state.begin_with(median));
-        let limit = state.limit();
-        if limit != before {
-            gate.set_limit(limit);
-        }
-        is_warm
+        move_limit(gate, &mut state, |state| {
+            state.set_bound(bound);
+            median.is_some_and(|median| state.begin_with(median))
+        })
     }
 }
 

@@ -49,8 +49,8 @@ impl<A: Algorithm> LimitState<A> {
         }
     }
 
-    /// Returns the next limit.
-    pub(super) fn next(&mut self, mut sample: Sample) -> u32 {
+    /// Moves the limit by the requests of a window.
+    pub(super) fn next(&mut self, mut sample: Sample) {
         let (min, _) = self.adaptive.range(self.bound);
         sample.is_lowest = self.limit() == min;
         self.windows = self.windows.saturating_add(sample.took.is_some().into());
@@ -59,7 +59,6 @@ impl<A: Algorithm> LimitState<A> {
             self.limit = next;
         }
         self.clamp();
-        self.limit()
     }
 
     /// Returns what the algorithm takes for the duration without load.
