@@ -58,23 +58,11 @@ impl Gate {
     /// in flight then.
     #[inline]
     pub(super) fn take(&self, rank: Rank) -> Option<u32> {
-        let mut word = self.word();
-        loop {
+        let taken = self.change(|word| {
             let is_free = word.shed(rank, &self.settings.reserves).is_none();
-            if !is_free || word.has_waiters() {
-                return None;
-            }
-            let taken = word.0 + ONE;
-            match self.word.compare_exchange_weak(
-                word.0,
-                taken,
-                Ordering::AcqRel,
-                Ordering::Acquire,
-            ) {
-                Ok(_) => return Some(Word(taken).in_flight()),
-                Err(seen) => word = Word(seen),
-            }
-        }
+            (is_free && !word.has_waiters()).then_some(Word(word.0 + ONE))
+        });
+        Some(taken?.in_flight() + 1)
     }
 
     /// Gives a permit back, or passes it on.
@@ -93,7 +81,7 @@ impl Gate {
     /// request passes until fewer than the limit are in flight.
     pub(crate) fn set_limit(self: &Arc<Self>, limit: u32) {
         let (mut list, mut woken) = (self.lock(), Woken::default());
-        self.update(|word| word.with_limit(limit));
+        self.change(|word| Some(word.with_limit(limit)));
         self.serve(&mut list, &mut woken, Instant::now());
         self.unlock(list, woken);
     }
@@ -101,7 +89,7 @@ impl Gate {
     /// Sets the lowest rank that passes. Waiting requests below it are refused.
     pub(crate) fn set_cut_off(self: &Arc<Self>, cut_off: Rank) {
         let (mut list, mut woken) = (self.lock(), Woken::default());
-        self.update(|word| word.with_cut_off(cut_off));
+        self.change(|word| Some(word.with_cut_off(cut_off)));
         self.cut_off_waiting(&mut list, &mut woken, cut_off);
         self.unlock(list, woken);
     }
@@ -205,18 +193,16 @@ impl Gate {
         lock(&self.list)
     }
 
-    /// Changes the word. Only called with the lock, because the waiting requests
-    /// have to follow.
-    fn update(&self, change: impl Fn(Word) -> Word) {
-        let mut word = self.word();
-        while let Err(seen) = self.word.compare_exchange_weak(
-            word.0,
-            change(word).0,
-            Ordering::AcqRel,
-            Ordering::Acquire,
-        ) {
-            word = Word(seen);
-        }
+    /// Changes the word, unless `change` returns `None`, and returns what it was.
+    /// A change of the limit or the cut-off needs the lock, because the waiting
+    /// requests have to follow.
+    #[inline]
+    fn change(&self, change: impl Fn(Word) -> Option<Word>) -> Option<Word> {
+        let change = |word| change(Word(word)).map(|word| word.0);
+        let before = self
+            .word
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, change);
+        before.ok().map(Word)
     }
 }
 

@@ -83,7 +83,7 @@ impl Waiting {
     }
 
     /// Returns the outcome, once there is one, without a timer.
-    #[cfg(sluicegate_loom)]
+    #[cfg(all(test, sluicegate_loom))]
     pub(in crate::concurrency::gate) fn poll_outcome(
         &self,
         cx: &Context<'_>,
