@@ -109,10 +109,10 @@ struct Families<'a>(DescriptorEncoder<'a>);
 
 impl Families<'_> {
     fn gauge(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
-        let encoder = self
+        let family = self
             .0
             .encode_descriptor(name, help, None, MetricType::Gauge)?;
-        gauge(value).encode(encoder)
+        gauge(value).encode(family)
     }
 
     fn gauges(
@@ -121,13 +121,7 @@ impl Families<'_> {
         help: &str,
         values: impl IntoIterator<Item = Value>,
     ) -> fmt::Result {
-        let mut encoder = self
-            .0
-            .encode_descriptor(name, help, None, MetricType::Gauge)?;
-        for (label, name, value) in values {
-            gauge(value).encode(encoder.encode_family(&[(label, name)])?)?;
-        }
-        Ok(())
+        self.family((name, help, MetricType::Gauge), values, gauge)
     }
 
     fn counters(
@@ -136,12 +130,20 @@ impl Families<'_> {
         help: &str,
         values: impl IntoIterator<Item = Value>,
     ) -> fmt::Result {
-        let mut encoder = self
-            .0
-            .encode_descriptor(name, help, None, MetricType::Counter)?;
+        let metric = (name, help, MetricType::Counter);
+        self.family(metric, values, ConstCounter::<u64>::new)
+    }
+
+    /// Writes one metric for each label.
+    fn family<M: EncodeMetric>(
+        &mut self,
+        (name, help, kind): (&str, &str, MetricType),
+        values: impl IntoIterator<Item = Value>,
+        metric: impl Fn(u64) -> M,
+    ) -> fmt::Result {
+        let mut family = self.0.encode_descriptor(name, help, None, kind)?;
         for (label, name, value) in values {
-            let counter = ConstCounter::<u64>::new(value);
-            counter.encode(encoder.encode_family(&[(label, name)])?)?;
+            metric(value).encode(family.encode_family(&[(label, name)])?)?;
         }
         Ok(())
     }
