@@ -25,6 +25,7 @@ mod log;
 mod observed;
 mod parity;
 mod permits;
+mod process;
 mod proxy;
 mod red;
 mod registry;

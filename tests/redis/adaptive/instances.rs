@@ -1,10 +1,6 @@
 //! Limiters that share a fleet.
 
-use std::{
-    env,
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
+use std::{env, time::Duration};
 
 use sluicegate::{
     concurrency::{Adaptive, AdaptiveFleet, Algorithm, Ask, Entry, Local, Sample, WorkEnd},
@@ -14,6 +10,7 @@ use tokio::task::yield_now;
 
 use crate::{
     connection::{builder, until},
+    process::Process,
     server::{Server, free_port},
 };
 
@@ -191,30 +188,10 @@ async fn member() {
     }
 }
 
-/// A process; killed when dropped.
-struct Member(Child);
-
-impl Member {
-    fn start(server: &Server) -> Self {
-        let mut test = Command::new(env::current_exe().expect("a test knows where it is"));
-        test.args(["adaptive::instances::member", "--exact"])
-            .env(MEMBER, server.url())
-            .stdout(Stdio::null());
-        Self(test.spawn().expect("a test can be run again"))
-    }
-}
-
-impl Drop for Member {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 #[tokio::test]
 async fn what_a_crashed_process_had_goes_to_others() {
     let server = Server::start();
-    let member = Member::start(&server);
+    let member = Process::start("adaptive::instances::member", MEMBER, &server.url());
     let rest = [Instance::new(&fleet(&connect(&server)).max(100), 1_000)];
     let instances = || rest[0].fleet.view().map_or(0, |view| view.instances);
     until("both are there", async || {

@@ -7,7 +7,6 @@
 use std::{
     env,
     io::{BufRead, BufReader},
-    process::{Child, Command, Stdio},
     sync::mpsc::{Receiver, Sender, channel},
     thread,
     time::Duration,
@@ -19,7 +18,7 @@ use sluicegate::{
 };
 
 use super::Ledger;
-use crate::{connection::until, scratch::Scratch, server::Server};
+use crate::{connection::until, process::Process, scratch::Scratch, server::Server};
 
 /// Tells a process that it takes part: the server's address, and the number of
 /// its requests.
@@ -111,40 +110,25 @@ async fn take_part(connection: Connection, task: u64, requests: u64) {
     }
 }
 
-/// A process; killed when dropped, if it has not ended by itself.
-struct Member(Child);
-
-impl Drop for Member {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-impl Member {
-    fn start(place: usize, server: &Server, requests: u64, say: &Sender<(usize, bool)>) -> Self {
-        let mut test = Command::new(env::current_exe().expect("a test knows where it is"));
-        test.args(["holds::storm::member", "--exact", "--nocapture"])
-            .env(MEMBER, format!("{} {requests}", server.url()))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped());
-        let mut process = test.spawn().expect("a test can be run again");
-        let output = BufReader::new(process.stdout.take().expect("it is piped"));
-        let say = say.clone();
-        thread::spawn(move || {
-            let lines = output.lines().map_while(Result::ok);
-            let said = lines.filter(|line| line.starts_with("storm"));
-            said.for_each(|line| _ = say.send((place, line.ends_with("over"))));
-        });
-        Self(process)
-    }
+/// Starts a member, which says how far it is.
+fn start(place: usize, server: &Server, requests: u64, say: &Sender<(usize, bool)>) -> Process {
+    let orders = format!("{} {requests}", server.url());
+    let mut process = Process::start("holds::storm::member", MEMBER, &orders);
+    let output = BufReader::new(process.output());
+    let say = say.clone();
+    thread::spawn(move || {
+        let lines = output.lines().map_while(Result::ok);
+        let said = lines.filter(|line| line.starts_with("storm"));
+        said.for_each(|line| _ = say.send((place, line.ends_with("over"))));
+    });
+    process
 }
 
 /// Lets all members finish. Meanwhile, one of them or the server is killed and
 /// replaced again and again.
 fn rage(server: &mut Server, requests: u64, kills: usize) {
     let (say, said): (_, Receiver<(usize, bool)>) = channel();
-    let start = |place, server: &Server| Member::start(place, server, requests, &say);
+    let start = |place, server: &Server| start(place, server, requests, &say);
     let mut members: Vec<_> = (0..MEMBERS).map(|place| start(place, server)).collect();
     let mut over = [false; MEMBERS];
     let (mut lines, mut killed) = (0, 0);

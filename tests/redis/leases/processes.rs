@@ -1,11 +1,6 @@
 //! Real processes that lease one hot key from each other.
 
-use std::{
-    env,
-    io::Read,
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
+use std::{env, time::Duration};
 
 use sluicegate::{
     clock::Tick,
@@ -14,7 +9,7 @@ use sluicegate::{
 };
 use tokio::time::Instant;
 
-use crate::server::Server;
+use crate::{process::Process, server::Server};
 
 /// Tells a process that it is a member: the server's address, and the rule.
 const MEMBER: &str = "SLUICEGATE_LEASE_MEMBER";
@@ -40,16 +35,6 @@ fn window() -> FixedWindow {
     FixedWindow::new(Quota::per_day(WINDOW))
 }
 
-/// A process; killed when dropped, if it has not ended by itself.
-struct Member(Child);
-
-impl Drop for Member {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// The admissions of a member, and the instants of the server around them.
 struct Told {
     admitted: u64,
@@ -58,32 +43,21 @@ struct Told {
     ended: Tick,
 }
 
-impl Member {
-    fn start(url: &str, rule: &str) -> Self {
-        let mut test = Command::new(env::current_exe().expect("a test knows where it is"));
-        test.args(["leases::processes::member", "--exact", "--nocapture"])
-            .env(MEMBER, format!("{url} {rule}"))
-            .stdout(Stdio::piped());
-        Self(test.spawn().expect("a test can be run again"))
-    }
-
-    fn told(mut self) -> Told {
-        let mut output = String::new();
-        let mut pipe = self.0.stdout.take().expect("it is piped");
-        pipe.read_to_string(&mut output).expect("it is text");
-        let line = output.lines().find_map(|line| line.strip_prefix("told "));
-        let numbers = line.unwrap_or_else(|| panic!("{output}")).split(' ');
-        let numbers: Vec<u64> = numbers.map(|number| number.parse().unwrap()).collect();
-        let [admitted, leased, begun, ended] = numbers[..] else {
-            panic!("{output}")
-        };
-        Told {
+impl Told {
+    fn of(member: Process) -> Self {
+        let [admitted, leased, begun, ended] = member.told();
+        Self {
             admitted,
             leased,
             begun,
             ended,
         }
     }
+}
+
+fn start(url: &str, rule: &str) -> Process {
+    let orders = format!("{url} {rule}");
+    Process::start("leases::processes::member", MEMBER, &orders)
 }
 
 /// Returns at once, unless it was started as a process of the fleet.
@@ -137,10 +111,8 @@ fn server_time(url: &str) -> Tick {
 
 fn run(rule: &str) -> Vec<Told> {
     let server = Server::start();
-    let fleet: Vec<_> = (0..PROCESSES)
-        .map(|_| Member::start(&server.url(), rule))
-        .collect();
-    fleet.into_iter().map(Member::told).collect()
+    let fleet: Vec<_> = (0..PROCESSES).map(|_| start(&server.url(), rule)).collect();
+    fleet.into_iter().map(Told::of).collect()
 }
 
 #[test]

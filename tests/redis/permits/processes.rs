@@ -1,13 +1,7 @@
 //! Real processes that share a limit, are killed, and are stopped for longer
 //! than their leases.
 
-use std::{
-    env,
-    io::Read,
-    process::{Child, Command, Stdio},
-    sync::LazyLock,
-    time::Duration,
-};
+use std::{env, sync::LazyLock, time::Duration};
 
 use redis::Commands;
 use sluicegate::{
@@ -17,7 +11,7 @@ use sluicegate::{
 use tokio::time::{Instant, sleep};
 
 use super::ledger::{ledger, most_beyond, most_out};
-use crate::server::Server;
+use crate::{process::Process, server::Server};
 
 /// Tells a process that it is a member: the server's address, its number, and
 /// for how many milliseconds it asks.
@@ -42,16 +36,6 @@ const COUNT: &str = "
 
 static SERVED: LazyLock<Script> = LazyLock::new(|| Script::new(COUNT));
 
-/// A process; killed when dropped, if it has not ended by itself.
-struct Member(Child);
-
-impl Drop for Member {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// What a member says of itself in the end.
 #[derive(Debug)]
 struct Told {
@@ -61,46 +45,27 @@ struct Told {
     calls: u64,
 }
 
-impl Member {
-    fn start(server: &Server, number: usize, run: Duration) -> Self {
-        let orders = format!("{} {number} {}", server.url(), run.as_millis());
-        let mut test = Command::new(env::current_exe().expect("a test knows where it is"));
-        test.args(["permits::processes::member", "--exact", "--nocapture"])
-            .env(MEMBER, orders)
-            .stdout(Stdio::piped());
-        Self(test.spawn().expect("a test can be run again"))
-    }
-
-    /// Ends it in the midst of its requests, which are served no more.
-    fn kill(mut self, server: &Server, number: usize) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-        let _: () = server.client().hdel("served", number).unwrap();
-    }
-
-    fn signal(&self, signal: &str) {
-        let id = self.0.id().to_string();
-        let sent = Command::new("kill").args([signal, &id]).status();
-        assert!(sent.expect("kill is there").success());
-    }
-
-    fn told(mut self) -> Told {
-        let mut output = String::new();
-        let mut pipe = self.0.stdout.take().expect("it is piped");
-        pipe.read_to_string(&mut output).expect("it is text");
-        let line = output.lines().find_map(|line| line.strip_prefix("told "));
-        let numbers = line.unwrap_or_else(|| panic!("{output}")).split(' ');
-        let numbers: Vec<u64> = numbers.map(|number| number.parse().unwrap()).collect();
-        let [admitted, refused, outlived, calls] = numbers[..] else {
-            panic!("{output}")
-        };
-        Told {
+impl Told {
+    fn of(member: Process) -> Self {
+        let [admitted, refused, outlived, calls] = member.told();
+        Self {
             admitted,
             refused,
             outlived,
             calls,
         }
     }
+}
+
+fn start(server: &Server, number: usize, run: Duration) -> Process {
+    let orders = format!("{} {number} {}", server.url(), run.as_millis());
+    Process::start("permits::processes::member", MEMBER, &orders)
+}
+
+/// Ends a member in the midst of its requests, which are served no more.
+fn kill(member: Process, server: &Server, number: usize) {
+    member.kill();
+    let _: () = server.client().hdel("served", number).unwrap();
 }
 
 /// Returns at once, unless it was started as a process of the fleet.
@@ -181,13 +146,13 @@ fn until_all_are_out(server: &Server) {
 fn processes_that_are_killed_never_have_more_permits_out_than_the_limit() {
     let server = Server::start();
     let run = Duration::from_secs(4);
-    let mut fleet: Vec<_> = (0..4).map(|it| Member::start(&server, it, run)).collect();
+    let mut fleet: Vec<_> = (0..4).map(|it| start(&server, it, run)).collect();
     until_all_are_out(&server);
     for (number, killed) in fleet.drain(..2).enumerate() {
-        killed.kill(&server, number);
+        kill(killed, &server, number);
     }
-    fleet.extend((4..6).map(|it| Member::start(&server, it, run)));
-    let told: Vec<_> = fleet.into_iter().map(Member::told).collect();
+    fleet.extend((4..6).map(|it| start(&server, it, run)));
+    let told: Vec<_> = fleet.into_iter().map(Told::of).collect();
     let lines = ledger(&server, KEY);
     assert_eq!(most_beyond(&lines), 0);
     assert_eq!(most_out(&lines), u64::from(LIMIT));
@@ -209,12 +174,12 @@ fn processes_that_are_killed_never_have_more_permits_out_than_the_limit() {
 fn a_process_that_stood_still_admits_nothing_by_its_old_lease() {
     let server = Server::start();
     let run = Duration::from_secs(5);
-    let fleet: Vec<_> = (0..2).map(|it| Member::start(&server, it, run)).collect();
+    let fleet: Vec<_> = (0..2).map(|it| start(&server, it, run)).collect();
     until_all_are_out(&server);
     fleet[0].signal("-STOP");
     std::thread::sleep(2 * LEASE);
     fleet[0].signal("-CONT");
-    let told: Vec<_> = fleet.into_iter().map(Member::told).collect();
+    let told: Vec<_> = fleet.into_iter().map(Told::of).collect();
     assert_eq!(most_beyond(&ledger(&server, KEY)), 0);
     // The requests that it served when it was stopped have outlived their lease.
     // At most a limit of them, and they are not counted if they end before it
