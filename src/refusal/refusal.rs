@@ -82,15 +82,8 @@ pub(super) enum RefusalSource {
     /// The decision of the limit, and those of the other limits of an `All`.
     Limit(Decision, Others),
     Error(Arc<BoxError>),
-    /// The reason of a limit of concurrency, and whether a client may retry.
-    Shed(Shed, Retry),
-}
-
-/// Whether a client may try a request again that was shed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Retry {
-    Allowed,
-    Forbidden,
+    /// The reason of a limit of concurrency.
+    Shed(Shed),
 }
 
 impl Refusal {
@@ -168,14 +161,10 @@ impl Refusal {
     /// A limit of concurrency gave no permit. Without a time, clients must not
     /// retry.
     pub(crate) fn shed(limiter: Arc<str>, shed: Shed, retry: Option<Duration>) -> Self {
-        let may_retry = match retry {
-            Some(_) => Retry::Allowed,
-            None => Retry::Forbidden,
-        };
         Self {
             subject: Some(limiter),
             retry: retry.map(millis_up).and_then(NonZeroU32::new),
-            source: RefusalSource::Shed(shed, may_retry),
+            source: RefusalSource::Shed(shed),
             ..Self::because(Reason::Overloaded)
         }
     }
@@ -283,14 +272,14 @@ impl Refusal {
     /// request.
     pub fn shed_by(&self) -> Option<Shed> {
         match self.source {
-            RefusalSource::Shed(shed, _) => Some(shed),
+            RefusalSource::Shed(shed) => Some(shed),
             _ => None,
         }
     }
 
     /// Returns whether clients are told not to retry an overloaded service.
     pub(super) fn forbids_retry(&self) -> bool {
-        matches!(self.source, RefusalSource::Shed(_, Retry::Forbidden))
+        self.shed_by().is_some() && self.retry.is_none()
     }
 
     /// Returns the name of the problem with idempotency keys that this is.
@@ -313,7 +302,7 @@ impl Refusal {
     pub(super) fn error(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
         match &self.source {
             RefusalSource::Error(error) => Some(&***error),
-            RefusalSource::Shed(shed, _) => Some(shed),
+            RefusalSource::Shed(shed) => Some(shed),
             _ => None,
         }
     }
