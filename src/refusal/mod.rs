@@ -44,6 +44,7 @@ mod describe;
 #[cfg(feature = "grpc")]
 mod grpc;
 mod headers;
+mod making;
 mod origin;
 mod problem;
 mod reason;
