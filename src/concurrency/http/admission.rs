@@ -4,7 +4,6 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use http::Request;
-use tokio::time::Instant;
 
 use super::{
     decided::{Admittance, LimiterAnswer, PendingAdmission, ShedRequest},
@@ -72,12 +71,7 @@ impl<L, K, P, X, A> ConcurrencyAdmission<L, K, P, X, A> {
             LimiterAnswer::Nothing => Admittance::Hold(held),
             LimiterAnswer::Refusal(refusal) => Admittance::Refuse(refusal),
             LimiterAnswer::Wait(waiting, limiter) => {
-                let pending = PendingAdmission {
-                    rank,
-                    held,
-                    since: Instant::now(),
-                    limiter,
-                };
+                let pending = PendingAdmission { held, limiter };
                 Admittance::Wait(waiting, pending)
             }
         }

@@ -3,8 +3,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::time::Instant;
-
 use super::{admission::ConcurrencyAdmission, held_request::HeldRequest};
 use crate::{
     concurrency::{
@@ -30,9 +28,7 @@ pub(super) enum Admittance {
 
 /// A request that waits for its permit.
 pub(super) struct PendingAdmission {
-    pub(super) rank: Rank,
     pub(super) held: HeldRequest,
-    pub(super) since: Instant,
     /// The name of the limiter.
     pub(super) limiter: Arc<str>,
 }
@@ -68,20 +64,14 @@ impl LimiterAnswer {
 }
 
 impl<L, K, P, X, A> ConcurrencyAdmission<L, K, P, X, A> {
-    /// Decides about a request whose wait has ended, with the load of the
-    /// limiter then. Never returns [`Admittance::Wait`].
+    /// Decides about a request whose wait has ended. Never returns [`Admittance::Wait`].
     pub(super) fn after_wait(
         &self,
         outcome: Result<Permit, Shed>,
-        load: Load,
+        waiting: &Waiting,
         pending: PendingAdmission,
     ) -> Admittance {
-        let PendingAdmission {
-            rank,
-            held,
-            since,
-            limiter,
-        } = pending;
+        let PendingAdmission { held, limiter } = pending;
         match outcome {
             Ok(permit) => {
                 self.admitted(&permit, EntryOutcome::Waited, || &limiter);
@@ -90,10 +80,10 @@ impl<L, K, P, X, A> ConcurrencyAdmission<L, K, P, X, A> {
             Err(shed) => {
                 let denied = ShedRequest {
                     shed,
-                    rank,
-                    waited: since.elapsed(),
+                    rank: waiting.rank(),
+                    waited: waiting.waited(),
                     limiter: &limiter,
-                    load,
+                    load: waiting.load(),
                 };
                 match self.denied(denied) {
                     LimiterAnswer::Refusal(refusal) => Admittance::Refuse(refusal),

@@ -57,10 +57,7 @@ impl<S, Req, L, K, P, X, A> QueuedCall<S, Req, L, K, P, X, A> {
         let outcome = ready!(Pin::new(&mut self.waiting).poll(cx));
         let queued = self.queued.take().expect("polled after it has ended");
         let ready = self.ready.take().expect("polled after it has ended");
-        let admittance = match ready
-            .admission
-            .after_wait(outcome, self.waiting.load(), queued)
-        {
+        let admittance = match ready.admission.after_wait(outcome, &self.waiting, queued) {
             Admittance::Refuse(refusal) => Admittance::Refuse(refusal.answering(self.origin)),
             admittance => admittance,
         };
