@@ -16,5 +16,6 @@ mod idempotency;
 mod layer;
 mod load;
 mod servers;
+mod stages;
 mod streams;
 mod support;

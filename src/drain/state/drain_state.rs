@@ -14,6 +14,7 @@ use tokio::{
 };
 
 use super::{
+    announcements::Announcements,
     machine::DrainMachine,
     phase::{AtomicPhase, Phase},
     schedule::Schedule,
@@ -45,6 +46,7 @@ pub(crate) struct DrainState {
     /// Woken when cancellations fire.
     telling: Notify,
     pub(crate) observer: Option<Arc<dyn Observe>>,
+    announcements: Announcements,
     /// Run at the end.
     pub(crate) hooks: Hooks,
 }
@@ -60,6 +62,7 @@ impl DrainState {
             told: OnceLock::new(),
             telling: Notify::new(),
             observer,
+            announcements: Announcements::default(),
             hooks: Hooks::default(),
         }
     }
@@ -167,8 +170,12 @@ impl DrainState {
             let mut machine = lock(&self.machine);
             let before = machine.phase();
             change(&mut machine, now);
-            self.phase.store(machine.phase());
-            (before, machine.phase())
+            let after = machine.phase();
+            self.phase.store(after);
+            if before.stage() != after.stage() {
+                self.announcements.add(after.stage());
+            }
+            (before, after)
         };
         if before != after {
             self.changed(before, after, now);
@@ -186,11 +193,14 @@ impl DrainState {
             self.in_flight.wake_all();
         }
         self.changed.notify_waiters();
-        if before.stage() != after.stage() {
-            let (stage, in_flight) = (after.stage(), self.in_flight.len());
-            tracing::info!(target: "sluicegate::drain", stage = stage.as_str(), in_flight, "drain");
-            self.notice(&Event::Entered(stage));
-        }
+        self.announcements.run(|stage| self.announce(stage));
+    }
+
+    /// Logs a stage, and notifies the observer.
+    fn announce(&self, stage: Stage) {
+        let in_flight = self.in_flight.len();
+        tracing::info!(target: "sluicegate::drain", stage = stage.as_str(), in_flight, "drain");
+        self.notice(&Event::Entered(stage));
     }
 
     /// Notifies the observer, if there is one.

@@ -1,6 +1,7 @@
 //! The state of a drain: a pure machine of phases, its division of the budget,
 //! and what requests and servers share.
 
+mod announcements;
 mod drain_state;
 mod machine;
 mod phase;
