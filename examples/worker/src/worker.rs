@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use sluicegate::{
     deadline::Registry,
     drain::Drain,
+    red,
     redis::{self, Connection},
 };
 
@@ -34,6 +35,7 @@ impl Worker {
         let marks = Marks::open(at, redis.as_ref(), settings.lease, takeover).await?;
         let books = settings.provider_books.as_deref();
         let provider = Provider::open(settings.charge_time, settings.fail_rate, books);
+        let metrics = red::Registry::new();
         let context = Context {
             store,
             marks,
@@ -43,7 +45,8 @@ impl Worker {
             gauges: Arc::default(),
             backlog: Arc::new(Backlog::new(settings.max_pending, 0)),
             wake: Arc::default(),
-            drain: drain(settings)?,
+            drain: drain(settings, &metrics)?,
+            metrics,
         };
         let counted = live::look(&context).await;
         counted.map_err(|error| Refused::new("--database", error))?;
@@ -57,16 +60,19 @@ impl Worker {
 /// this.
 const LONGEST_LAST_STAGE: Duration = Duration::from_secs(1);
 
-fn drain(settings: &Serve) -> Result<Drain, Refused> {
+/// Returns the drain, which is among the metrics.
+fn drain(settings: &Serve, metrics: &red::Registry) -> Result<Drain, Refused> {
     let last = (settings.drain / 10).min(LONGEST_LAST_STAGE);
     let drain = Drain::builder()
+        .observe(Arc::new(metrics.clone()))
         .budget(settings.drain)
         .lame_duck(settings.lame_duck)
         .cancelling(last)
-        .closing(last);
-    drain
+        .closing(last)
         .try_build()
-        .map_err(|error| Refused::new("--drain", error))
+        .map_err(|error| Refused::new("--drain", error))?;
+    metrics.drain(&drain);
+    Ok(drain)
 }
 
 /// Waits at the end of the drain for work that goes on without its pool, and closes

@@ -13,7 +13,7 @@ use prometheus_client::{encoding::text, registry::Registry};
 use serde_json::{Value, json};
 use sluicegate::{
     concurrency::{ConcurrencyLayer, Local},
-    red::{self, RedLayer},
+    red::RedLayer,
 };
 
 use super::{cancel, dead_letters, metrics::Export, orders, problem::Problem, state::App};
@@ -27,8 +27,7 @@ const MAX_REQUESTS: u32 = 512;
 
 /// Returns all routes.
 pub(crate) fn routes(context: &Context, export: Export) -> Router {
-    let requests = red::Registry::new();
-    requests.drain(&context.drain);
+    let requests = &context.metrics;
     let permits = Local::builder(MAX_REQUESTS).name("api").build();
     requests.concurrency(&permits);
     let overload = ConcurrencyLayer::new(permits).observe(Arc::new(requests.clone()));
@@ -44,7 +43,7 @@ pub(crate) fn routes(context: &Context, export: Export) -> Router {
         .route("/dead-letters/{event}/retry", post(dead_letters::retry))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(overload)
-        .layer(RedLayer::server(&requests))
+        .layer(RedLayer::server(requests))
         .layer(context.drain.layer())
         .route("/totals", get(totals))
         .route("/metrics", get(scrape))

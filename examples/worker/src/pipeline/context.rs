@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use sluicegate::{
     deadline::Registry,
     drain::{Drain, Stage},
+    red,
 };
 use tokio::sync::Notify;
 
@@ -39,6 +40,8 @@ pub(crate) struct Context {
     pub(crate) wake: Arc<Notify>,
     /// Stops the pipeline: what is begun is finished, the rest given back.
     pub(crate) drain: Drain,
+    /// Counts requests, refusals, and what the drain does.
+    pub(crate) metrics: red::Registry,
 }
 
 impl Context {

@@ -96,3 +96,28 @@ async fn a_receipt_that_was_kept_is_not_charged_again() {
     assert_eq!(books.count("SELECT COUNT(*) FROM entries").await, 1);
     assert_eq!(provider_calls(&folder)["charge 1 0"], 1);
 }
+
+/// The lame duck would take an hour, so that the second signal ends it.
+#[tokio::test]
+async fn the_metrics_count_what_ends_while_the_worker_drains() {
+    let folder = Folder::new();
+    let worker = Worker::start(&folder, &["--lame-duck", "1h", "--drain", "2h"]);
+    let client = Client::new(worker.address);
+    worker.terminate();
+    let has = |line: &'static str| move |answer: &Answer| answer.text.lines().any(|it| it == line);
+    client
+        .until(
+            "/metrics",
+            has("sluicegate_drain_stage{stage=\"lame_duck\"} 1"),
+        )
+        .await;
+    client.post("/orders", Some("1"), BOOK).await;
+    client
+        .until(
+            "/metrics",
+            has("sluicegate_drain_ended_total{end=\"finished\"} 1"),
+        )
+        .await;
+    worker.terminate();
+    worker.ended().await;
+}
