@@ -67,8 +67,13 @@ impl WithRule for Play<'_> {
 /// refused request is enough.
 fn play_key<R: Rule>(rule: &R, hits: &[Hit], allowed: Allowed, refused: &mut Refused) {
     let one_is_enough = allowed.keys.is_some() && allowed.requests.is_none();
-    let mut state = R::State::default();
+    let (mut state, mut last) = (R::State::default(), 0);
     for hit in hits {
+        // The bits of an older state would mean another instant.
+        if hit.at - last > rule.lifetime() {
+            state = R::State::default();
+        }
+        last = hit.at;
         if rule.decide(&mut state, hit.at, hit.cost.into()).is_denied() {
             refused.requests += 1;
             if one_is_enough || !allowed.holds(refused) {

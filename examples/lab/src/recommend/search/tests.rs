@@ -101,6 +101,28 @@ proptest! {
     }
 }
 
+/// Some rates have states that can be read for a few weeks only.
+#[test]
+fn a_bucket_is_whole_after_a_pause_of_any_length() {
+    let (day_us, rounds) = (86_400_000_000, 300);
+    let mut builder = TraceBuilder::default();
+    let mut at = 1_700_000_000_000_000;
+    for days in 0..rounds {
+        at += days * day_us;
+        let key = "key".into();
+        builder.push(Event { at, key, cost: 3 });
+    }
+    let search = Search {
+        rules: vec![RuleName::TokenBucket],
+        period: Duration::from_secs(3_600),
+        amounts: vec![1_000_003],
+        bursts: vec![3],
+        allowed: Allowed::ALL,
+    };
+    let found = search.run(&builder.build(), &Progress::hidden());
+    assert_eq!(found[0].smallest.unwrap().1, Refused::default());
+}
+
 /// `LAB_CASES=100000` is the long form.
 fn cases() -> u32 {
     let set = std::env::var("LAB_CASES").ok();

@@ -1,4 +1,5 @@
-//! A request as a column sees it: with the number of its key.
+//! A request as a column sees it: with the number of its key, and the time since
+//! the request before.
 
 use sluicegate::clock::Tick;
 
@@ -10,4 +11,6 @@ pub(super) struct Played {
     pub(super) at: Tick,
     pub(super) id: KeyId,
     pub(super) cost: u32,
+    /// The time since the last request of the key.
+    pub(super) gap: Tick,
 }

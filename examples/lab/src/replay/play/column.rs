@@ -20,7 +20,8 @@ pub(super) trait Column: Send {
     fn grow(&mut self, keys: usize);
 
     /// Whether the key has nothing refused and a bucket like one never seen.
-    fn is_idle(&self, id: KeyId, now: Tick) -> bool;
+    /// `last` is the instant of its last request.
+    fn is_idle(&self, id: KeyId, now: Tick, last: Tick) -> bool;
 
     /// Forgets the bucket of a key.
     fn forget(&mut self, id: KeyId);
@@ -77,8 +78,12 @@ impl<R: Rule> RuleColumn<R> {
     /// Plays a request, and returns whether it was refused.
     #[inline]
     fn step(&mut self, request: &Played) -> bool {
-        let Played { at, id, cost } = *request;
+        let Played { at, id, cost, gap } = *request;
         let state = &mut self.states[id as usize];
+        // Its bits would mean another instant.
+        if gap > self.rule.lifetime() {
+            *state = R::State::default();
+        }
         let decision = self.rule.decide(state, at, cost.into());
         if decision.is_denied() {
             self.refuse(id, at);
@@ -135,9 +140,10 @@ impl<R: Rule> Column for RuleColumn<R> {
         self.refusing.resize(keys, false);
     }
 
-    fn is_idle(&self, id: KeyId, now: Tick) -> bool {
+    fn is_idle(&self, id: KeyId, now: Tick, last: Tick) -> bool {
         let state = &self.states[id as usize];
-        self.rule.life(state, now) == 0 && !self.counted.refusals.contains_key(&id)
+        let is_whole = now - last > self.rule.lifetime() || self.rule.life(state, now) == 0;
+        is_whole && !self.counted.refusals.contains_key(&id)
     }
 
     fn forget(&mut self, id: KeyId) {

@@ -5,7 +5,7 @@ use sluicegate::{InvalidSetting, clock::Tick};
 use super::{
     batch::Played,
     column::{Column, NewColumn},
-    keys::Keys,
+    keys::{KeyId, Keys},
     outcome::{Outcome, PolicyOutcome},
     series::Series,
 };
@@ -18,6 +18,8 @@ const MIN_FORGOTTEN: usize = 16;
 /// A part of the keys, with their buckets under all policies.
 pub(super) struct Shard {
     keys: Keys,
+    /// The instant of the last request of each key.
+    last: Vec<Tick>,
     columns: Vec<Box<dyn Column>>,
     /// Whether the first column is the old policy.
     has_old: bool,
@@ -44,6 +46,7 @@ impl Shard {
             .collect();
         Ok(Self {
             keys: Keys::new(capacity),
+            last: Vec::new(),
             columns: columns?,
             has_old,
             pending: Vec::new(),
@@ -60,15 +63,23 @@ impl Shard {
         for event in batch {
             self.arrived.add(event.at);
             match self.keys.id(&event.key).or_else(|| self.make_room(event)) {
-                Some(id) => self.pending.push(Played {
-                    at: event.at,
-                    id,
-                    cost: event.cost,
-                }),
+                Some(id) => self.enqueue(id, event),
                 None => self.without_room += 1,
             }
         }
         self.flush();
+    }
+
+    /// Adds a request to those that are played next.
+    #[inline]
+    fn enqueue(&mut self, id: KeyId, event: &Event) {
+        let Event { at, cost, .. } = *event;
+        if id as usize >= self.last.len() {
+            self.last.resize(self.keys.len(), at);
+        }
+        let last = std::mem::replace(&mut self.last[id as usize], at);
+        let gap = at - last;
+        self.pending.push(Played { at, id, cost, gap });
     }
 
     /// Plays the requests that have numbers. The columns go one after the
@@ -109,9 +120,10 @@ impl Shard {
     }
 
     fn forget_idle(&mut self, now: Tick) -> usize {
-        let columns = &mut self.columns;
+        let (columns, last) = (&mut self.columns, &self.last);
         self.keys.forget(|id| {
-            let idle = columns.iter().all(|column| column.is_idle(id, now));
+            let last = last[id as usize];
+            let idle = columns.iter().all(|column| column.is_idle(id, now, last));
             if idle {
                 columns.iter_mut().for_each(|column| column.forget(id));
             }

@@ -239,3 +239,27 @@ fn idle_keys_make_room_for_new_ones() {
     assert_eq!((outcome.requests, outcome.without_room), (320, 0));
     assert_eq!((outcome.keys, outcome.forgotten_keys), (320, 288));
 }
+
+/// Some rates have states that can be read for a few weeks only, and recorded
+/// traffic has longer pauses. At the end of each, the bucket is whole.
+#[test]
+fn a_bucket_is_whole_after_a_pause_of_any_length() {
+    let quota = Quota::per_hour(1_000_003).burst(2);
+    let day_us = 86_400_000_000;
+    let rounds = 300;
+    let mut at = 1_700_000_000_000_000;
+    let mut events = Vec::new();
+    for days in 0..rounds {
+        at += days * day_us;
+        let key = "key".into();
+        events.extend(vec![Event { at, key, cost: 1 }; 3]);
+    }
+    let settings = PlaySettings {
+        policies: vec![Policy::new(RuleName::TokenBucket, quota)],
+        has_old: false,
+        max_keys: 10,
+        threads: 1,
+    };
+    let outcome = play(&settings, &events);
+    assert_eq!(outcome.policies[0].refused, rounds);
+}
