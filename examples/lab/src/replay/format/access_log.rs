@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use super::{
     clf::LogLine,
     fields::Fields,
-    key_spec::KeySpec,
+    key::{KeyReader, KeySpec},
     read::{Read, Request, Unreadable},
     time::TimeReader,
 };
@@ -47,9 +47,8 @@ const PARTS: [(&str, Part); 16] = [
 /// Reads access logs.
 #[derive(Debug)]
 pub(crate) struct AccessLog {
-    key: KeySpec,
+    keys: KeyReader,
     part: Part,
-    ipv6_prefix: u8,
     times: TimeReader,
 }
 
@@ -62,9 +61,8 @@ impl AccessLog {
     pub(super) fn new(fields: &Fields) -> Result<Self, String> {
         let part = part(&fields.key)?;
         Ok(Self {
-            key: fields.key.clone(),
+            keys: KeyReader::new(fields),
             part,
-            ipv6_prefix: fields.ipv6_prefix,
             times: TimeReader::default(),
         })
     }
@@ -75,7 +73,7 @@ impl AccessLog {
         let line = LogLine::split(line)?;
         let at = self.times.read(line.time).ok_or(Unreadable::Time)?;
         let value = Cow::Borrowed(self.part.of(&line));
-        Ok(match self.key.key(value, self.ipv6_prefix) {
+        Ok(match self.keys.read(value) {
             Some(key) => Read::Request(Request { at, key, cost: 1 }),
             None => Read::NoKey,
         })

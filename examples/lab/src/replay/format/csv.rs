@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use super::{
     fields::{Fields, TIME_NAMES},
-    key_spec::KeySpec,
+    key::{KeyReader, KeySpec},
     read::{Read, Request, Unreadable},
     time::TimeReader,
 };
@@ -29,6 +29,7 @@ const UNNAMED: Columns = Columns {
 #[derive(Debug)]
 pub(crate) struct Csv {
     fields: Fields,
+    keys: KeyReader,
     columns: Columns,
     is_first: bool,
     times: TimeReader,
@@ -38,6 +39,7 @@ impl Csv {
     pub(super) fn new(fields: &Fields) -> Self {
         Self {
             fields: fields.clone(),
+            keys: KeyReader::new(fields),
             columns: UNNAMED,
             is_first: true,
             times: TimeReader::default(),
@@ -67,7 +69,7 @@ impl Csv {
         let cost = cost
             .map_or(Some(1), |cost| number(&cost))
             .ok_or(Unreadable::Cost)?;
-        Ok(match self.fields.key.key(key, self.fields.ipv6_prefix) {
+        Ok(match self.keys.read(key) {
             Some(key) => Read::Request(Request { at, key, cost }),
             None => Read::NoKey,
         })

@@ -1,6 +1,6 @@
 //! Tells the format of a file from one of its lines.
 
-use super::{fields::Fields, format::Format, key_spec::KeySpec, parser::Parser};
+use super::{fields::Fields, format::Format, key::KeySpec, parser::Parser};
 
 /// Returns the format in which this line can be read; `None` if there is none.
 pub(crate) fn detect(line: &[u8], fields: &Fields) -> Option<Format> {

@@ -1,6 +1,6 @@
 //! The parts of a line that all formats are searched for.
 
-use super::key_spec::KeySpec;
+use super::key::KeySpec;
 
 /// The fields that servers and collectors put the time in, the most exact ones
 /// first.

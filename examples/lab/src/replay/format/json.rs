@@ -3,7 +3,7 @@
 
 use super::{
     fields::{Fields, TIME_NAMES},
-    key_spec::KeySpec,
+    key::{KeyReader, KeySpec},
     read::{Read, Request, Unreadable},
     time::TimeReader,
     tree::{Tree, Value},
@@ -44,8 +44,7 @@ const PATH_NAMES: [&str; 9] = [
 /// Reads JSON lines.
 #[derive(Debug)]
 pub(crate) struct Json {
-    key: KeySpec,
-    ipv6_prefix: u8,
+    keys: KeyReader,
     tree: Tree,
     times: TimeReader,
 }
@@ -70,8 +69,7 @@ impl Json {
         }
         tree.add(COST, &["cost"]);
         Self {
-            key: fields.key.clone(),
-            ipv6_prefix: fields.ipv6_prefix,
+            keys: KeyReader::new(fields),
             tree,
             times: TimeReader::default(),
         }
@@ -83,16 +81,14 @@ impl Json {
         let time = time.ok_or(Unreadable::NoTime)?;
         let at = self.times.read(&time.text()).ok_or(Unreadable::Time)?;
         let cost = cost.map_or(Some(1), Value::whole).ok_or(Unreadable::Cost)?;
-        let key = key.map(Value::text).map(|key| match self.key {
+        let key = key.map(Value::text).map(|key| match self.keys.spec() {
             KeySpec::Path => target(key),
             _ => key,
         });
-        Ok(
-            match key.and_then(|key| self.key.key(key, self.ipv6_prefix)) {
-                Some(key) => Read::Request(Request { at, key, cost }),
-                None => Read::NoKey,
-            },
-        )
+        Ok(match key.and_then(|key| self.keys.read(key)) {
+            Some(key) => Read::Request(Request { at, key, cost }),
+            None => Read::NoKey,
+        })
     }
 }
 

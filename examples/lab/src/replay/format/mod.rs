@@ -8,7 +8,7 @@ mod detect;
 mod fields;
 mod format;
 mod json;
-mod key_spec;
+mod key;
 mod parser;
 mod read;
 mod time;
@@ -24,4 +24,4 @@ pub(crate) use self::{
     parser::Parser,
     read::{Read, Request, Unreadable},
 };
-pub use self::{format::Format, key_spec::KeySpec};
+pub use self::{format::Format, key::KeySpec};

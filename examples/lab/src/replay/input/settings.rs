@@ -26,7 +26,7 @@ pub struct InputArgs {
     pub(crate) time: Option<String>,
 
     /// How many bits of an IPv6 address are one client
-    #[arg(long, value_name = "BITS", default_value_t = 64, value_parser = clap::value_parser!(u8).range(0..=128))]
+    #[arg(long, value_name = "BITS", default_value_t = 64, value_parser = clap::value_parser!(u8).range(1..=128))]
     pub(crate) ipv6_prefix: u8,
 
     /// How many requests of a file are held back to sort them by time
