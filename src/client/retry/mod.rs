@@ -33,7 +33,7 @@
 //!   [`Deadline`](crate::deadline::Deadline) in the request's extensions, and the
 //!   timeout in its headers,
 //! * the server does not forbid it, by a negative or unreadable pushback or by
-//!   `x-sluice-retry: no`, and does not want it later than
+//!   `x-sluicegate-retry: no`, and does not want it later than
 //!   [`max_delay`](RetryLayer::max_delay),
 //! * the body of the request is kept, because it has at most
 //!   [`max_body_bytes`](RetryLayer::max_body_bytes).

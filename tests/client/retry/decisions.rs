@@ -176,7 +176,7 @@ async fn retry_after_is_obeyed_and_capped() {
         ],
     );
     assert_eq!(sent(&[date], get()).await, ok(2, 9_000));
-    let no = [Does::says_with(503, "x-sluice-retry", "no")];
+    let no = [Does::says_with(503, "x-sluicegate-retry", "no")];
     assert_eq!(sent(&no, get()).await, unkeyed(1, "503"));
 }
 

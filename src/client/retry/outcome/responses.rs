@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use super::finding::{Delay, Finding, Progress};
 use crate::{
     client::{
-        advice::{RetryAdvice, pushback, retry_advice, retry_after},
+        advice::{RetryAdvice, pushback, retry_advice},
         retry::{nested::Repeated, observe::Stop},
     },
     content::Grpc,
@@ -14,9 +14,6 @@ use crate::{
 
 /// The status of a gRPC call.
 const STATUS: &str = "grpc-status";
-
-/// The header by which a server forbids a retry over HTTP.
-const FORBIDDEN: &str = "x-sluice-retry";
 
 /// The finding about the head of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,9 +49,9 @@ fn find_in_extensions<R>(response: &Response<R>) -> Option<Finding> {
 pub(in crate::client::retry) fn find_in_trailers(fields: &HeaderMap) -> Finding {
     match fields.get(STATUS).map(HeaderValue::as_bytes) {
         // UNAVAILABLE
-        Some(b"14") => failed(grpc_delay(fields)),
+        Some(b"14") => failed(said(fields)),
         // RESOURCE_EXHAUSTED and ABORTED
-        Some(b"8" | b"10") => failed_if_said(grpc_delay(fields)),
+        Some(b"8" | b"10") => failed_if_said(said(fields)),
         _ => Finding::Answer,
     }
 }
@@ -62,26 +59,21 @@ pub(in crate::client::retry) fn find_in_trailers(fields: &HeaderMap) -> Finding 
 fn by_status(status: StatusCode, headers: &HeaderMap) -> Finding {
     match status {
         StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => {
-            failed(http_delay(headers))
+            failed(said(headers))
         }
-        StatusCode::TOO_MANY_REQUESTS | StatusCode::CONFLICT => failed_if_said(http_delay(headers)),
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::CONFLICT => failed_if_said(said(headers)),
         _ => Finding::Answer,
     }
 }
 
-fn grpc_delay(fields: &HeaderMap) -> Delay {
+/// Returns when the server wants the call again. A pushback counts over HTTP as
+/// well, because a proxy answers a gRPC call with the status of HTTP.
+fn said(fields: &HeaderMap) -> Delay {
     match (pushback(fields), retry_advice(fields)) {
         (Some(RetryAdvice::After(delay)), _) => Delay::Exactly(delay),
         (None, Some(RetryAdvice::After(delay))) => Delay::AtLeast(delay),
         (None, None) => Delay::Unsaid,
-        _ => Delay::Never,
-    }
-}
-
-fn http_delay(headers: &HeaderMap) -> Delay {
-    match headers.get(FORBIDDEN).is_some_and(|value| value == "no") {
-        true => Delay::Never,
-        false => retry_after(headers).map_or(Delay::Unsaid, Delay::AtLeast),
+        (Some(RetryAdvice::Never), _) | (None, Some(RetryAdvice::Never)) => Delay::Never,
     }
 }
 
@@ -136,7 +128,10 @@ mod tests {
             assert_eq!(found(status, &[("retry-after", "7")]), ANSWER, "{status}");
         }
         let never = Head::Found(failed(Delay::Never));
-        assert_eq!(found(503, &[("x-sluice-retry", "no")]), never);
+        for status in [503, 429] {
+            assert_eq!(found(status, &[("x-sluicegate-retry", "no")]), never);
+            assert_eq!(found(status, &[("grpc-retry-pushback-ms", "-1")]), never);
+        }
     }
 
     #[test]
