@@ -15,10 +15,14 @@ use http::{Request, Response};
 use http_body_util::Full;
 use proptest::prelude::*;
 use redis::{Commands, Script};
-use sluicegate::client::{
-    RetryBudget, RetryLayer,
-    retry::{BudgetTwin, Counts, Stop},
+use sluicegate::{
+    client::{
+        RetryBudget, RetryLayer,
+        retry::{BudgetTwin, Counts, Stop},
+    },
+    deadline::{self, Deadline},
 };
+use tokio::time::timeout;
 use tower::{Layer, ServiceExt, service_fn};
 
 use crate::{connection::builder, server::Server};
@@ -42,12 +46,16 @@ impl Process {
     async fn start(server: &Server, reserve: u64) -> Self {
         let connection = builder(server.url()).connect().await.unwrap();
         let budget = RetryBudget::builder().reserve(reserve);
+        Self::of(budget.redis("orders", &connection))
+    }
+
+    fn of(budget: RetryBudget) -> Self {
         let counts = Arc::new(Counts::default());
         let moment = Duration::from_nanos(1);
         let layer = RetryLayer::new()
             .backoff(moment, moment)
             .max_retries(1)
-            .budget(budget.redis("orders", &connection))
+            .budget(budget)
             .observe(counts.clone());
         Self { layer, counts }
     }
@@ -90,6 +98,65 @@ async fn processes_together_spend_one_reserve() {
         assert_eq!(counted.fleet_unavailable, 0);
         assert_eq!(counted.retries() + counted.stopped(Stop::Budget), 2);
     }
+}
+
+/// Returns how many requests the fleet was told of.
+fn told(server: &Server) -> u64 {
+    let mut client = server.client();
+    let [key]: [String; 1] = client
+        .keys::<_, Vec<_>>("*orders*")
+        .unwrap()
+        .try_into()
+        .unwrap();
+    let counts: Vec<(String, u64)> = client.hgetall(key).unwrap();
+    let requests = counts.iter().filter(|(field, _)| field.starts_with('q'));
+    requests.map(|(_, count)| count).sum()
+}
+
+#[tokio::test]
+async fn requests_during_the_pause_after_a_denial_are_told_later() {
+    let server = Server::start();
+    let connection = builder(server.url()).connect().await.unwrap();
+    // A slot is three minutes, so the server stays in one, or in two.
+    let budget = RetryBudget::builder()
+        .reserve(2)
+        .window(Duration::from_secs(3_600));
+    let processes = [(); 2].map(|()| Process::of(budget.redis("orders", &connection)));
+    for process in &processes {
+        process.calls(20, 200).await;
+        assert_eq!(process.calls(1, 503).await, 1);
+    }
+    // The second one gets the last retry of the reserve, and the first none.
+    assert_eq!(processes[1].calls(1, 503).await, 1);
+    assert_eq!(processes[0].calls(1, 503).await, 0);
+    assert_eq!(told(&server), 44);
+    assert_eq!(processes[0].calls(7, 503).await, 0);
+    assert_eq!(told(&server), 44, "it is not asked again so soon");
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(180)).await;
+    tokio::time::resume();
+    processes[0].calls(1, 503).await;
+    assert_eq!(told(&server), 44 + 7 + 1);
+}
+
+#[tokio::test]
+async fn a_fleet_that_does_not_answer_is_not_waited_for_beyond_the_deadline() {
+    let server = Server::start();
+    let hour = Duration::from_secs(3_600);
+    let connection = builder(server.url()).timeout(hour).connect().await.unwrap();
+    let process = Process::of(RetryBudget::builder().redis("orders", &connection));
+    process.calls(20, 200).await;
+    server.stop();
+    let deadline = Deadline::after(Duration::from_millis(50));
+    let call = deadline::scope(deadline, process.calls(1, 503));
+    let retries = timeout(Duration::from_secs(60), call).await;
+    server.go_on();
+    assert_eq!(retries.expect("it waits until the deadline"), 0);
+    let counted = process.counts.snapshot();
+    assert_eq!(
+        (counted.fleet_unavailable, counted.stopped_by_deadline),
+        (1, 1)
+    );
 }
 
 #[tokio::test]

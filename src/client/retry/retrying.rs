@@ -138,7 +138,7 @@ where
             delay: plan.delay,
             reservation: plan.reservation,
         };
-        let asking = needs_budget.then(|| self.call.settings.budget.ask_fleet());
+        let asking = needs_budget.then(|| self.call.settings.budget.ask_fleet(self.call.end()));
         match asking.flatten() {
             Some(asking) => Next::Go(State::Asking {
                 asking,

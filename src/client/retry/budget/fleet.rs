@@ -4,12 +4,13 @@
 //! `window`.
 
 use std::{
+    future::ready,
     sync::{Arc, LazyLock},
     time::Duration,
 };
 
 use ::redis::{Cmd, Value};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::{
     asking::{Asking, FleetAnswer},
@@ -58,14 +59,26 @@ impl Fleet {
         }
     }
 
-    /// Asks for a retry, and tells of requests by their age in slots.
-    pub(super) fn ask(self: Arc<Self>, requests: Vec<(u64, u64)>) -> Asking {
+    /// Asks for a retry, until `end` at most, and tells of the requests that
+    /// `take_requests` returns by their age in slots. After a denial it takes
+    /// none, because a request that is taken and not told is lost to the fleet.
+    pub(super) fn ask(
+        self: Arc<Self>,
+        take_requests: impl FnOnce() -> Vec<(u64, u64)>,
+        end: Option<Instant>,
+    ) -> Asking {
+        if self.is_denied() {
+            return Box::pin(ready(FleetAnswer::Denied));
+        }
+        let call = self.call(&take_requests());
         Box::pin(async move {
-            if self.is_denied() {
-                return FleetAnswer::Denied;
-            }
-            let reply = self.connection.run(&SCRIPT, self.call(&requests)).await;
-            let answer = read(reply);
+            let reply = self.connection.run(&SCRIPT, call);
+            let answer = match end {
+                Some(end) => timeout_at(end, reply)
+                    .await
+                    .map_or(FleetAnswer::Unavailable, read),
+                None => read(reply.await),
+            };
             if answer == FleetAnswer::Denied {
                 let pause = Duration::from_micros(self.slot);
                 *lock(&self.denied_until) = Some(Instant::now() + pause);

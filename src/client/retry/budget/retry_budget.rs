@@ -2,6 +2,8 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use tokio::time::Instant;
+
 #[cfg(feature = "redis")]
 use super::fleet::Fleet;
 use super::{
@@ -85,16 +87,16 @@ impl RetryBudget {
         Some(Reservation::new(self.shared.clone(), taken))
     }
 
-    /// Asks the fleet, which has to agree to a retry, if there is one.
+    /// Asks the fleet, which has to agree to a retry, if there is one. Waits
+    /// until `end` at most.
     #[cfg(feature = "redis")]
-    pub(in crate::client::retry) fn ask_fleet(&self) -> Option<Asking> {
+    pub(in crate::client::retry) fn ask_fleet(&self, end: Option<Instant>) -> Option<Asking> {
         let fleet = self.fleet.clone()?;
-        let requests = self.shared.locked(Window::take_unsent);
-        Some(fleet.ask(requests))
+        Some(fleet.ask(|| self.shared.locked(Window::take_unsent), end))
     }
 
     #[cfg(not(feature = "redis"))]
-    pub(in crate::client::retry) fn ask_fleet(&self) -> Option<Asking> {
+    pub(in crate::client::retry) fn ask_fleet(&self, _end: Option<Instant>) -> Option<Asking> {
         None
     }
 }
