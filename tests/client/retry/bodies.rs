@@ -1,9 +1,17 @@
 //! Request bodies are sent again whole, or the call is not sent again.
 
-use std::convert::Infallible;
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    task::{Context, Poll, Wake, Waker},
+};
 
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use http::{HeaderMap, Request};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, StreamBody};
@@ -131,4 +139,55 @@ async fn a_body_that_fails_is_not_sent_again() {
         .await;
     assert_eq!(error.unwrap_err().to_string(), "the disk is gone");
     assert_eq!((server.calls(), counts.snapshot().retries()), (0, 0));
+}
+
+/// Counts how often it was woken.
+#[derive(Default)]
+struct Woken(AtomicUsize);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, SeqCst);
+    }
+}
+
+/// A body with one frame, and more that never come.
+fn endless() -> impl Body<Data = Bytes, Error = Infallible> + Unpin {
+    let first = stream::iter([Ok(Frame::data(Bytes::from("a")))]);
+    StreamBody::new(first.chain(stream::pending()))
+}
+
+#[test]
+fn a_body_that_waits_is_told_that_another_attempt_has_begun() {
+    let (mut old, source) = TapedBody::new(endless()).repeatable(9);
+    let woken = Arc::new(Woken::default());
+    let waker = Waker::from(woken.clone());
+    let mut cx = Context::from_waker(&waker);
+    assert!(Pin::new(&mut old).poll_frame(&mut cx).is_ready());
+    assert!(Pin::new(&mut old).poll_frame(&mut cx).is_pending());
+    let mut new = source.unwrap().next().unwrap();
+    // Otherwise its connection would wait for it for ever.
+    assert_eq!(woken.0.load(SeqCst), 1);
+    let failed = Pin::new(&mut old).poll_frame(&mut cx);
+    assert!(matches!(failed, Poll::Ready(Some(Err(_)))));
+    assert!(Pin::new(&mut new).poll_frame(&mut cx).is_ready());
+}
+
+#[tokio::test]
+async fn frames_that_no_attempt_needs_are_dropped() {
+    let chunk = Bytes::from(vec![b'x'; 100]);
+    let frames = [chunk.clone(), Bytes::from("b"), Bytes::from("c")];
+    let frames = frames.map(|data| Ok::<_, Infallible>(Frame::data(data)));
+    let (mut body, source) = TapedBody::new(StreamBody::new(stream::iter(frames))).repeatable(999);
+    drop(body.frame().await);
+    assert!(!chunk.is_unique(), "it may be sent again");
+    // The call has its response, and goes on to write its body.
+    drop(source);
+    drop(body.frame().await);
+    assert!(chunk.is_unique());
+    assert_eq!(
+        body.frame().await.unwrap().unwrap().into_data().unwrap(),
+        "c"
+    );
+    assert!(body.frame().await.is_none());
 }

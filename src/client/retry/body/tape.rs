@@ -4,7 +4,7 @@
 use std::{
     mem,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker},
 };
 
 use bytes::Bytes;
@@ -28,6 +28,8 @@ pub(super) struct Tape<B> {
     /// Whether the rest has ended, or has failed.
     is_over: bool,
     has_failed: bool,
+    /// The task that waits for the rest.
+    waiting: Option<Waker>,
 }
 
 impl<B> Tape<B> {
@@ -40,6 +42,7 @@ impl<B> Tape<B> {
             attempt: 0,
             is_over: false,
             has_failed: false,
+            waiting: None,
         }
     }
 
@@ -48,12 +51,12 @@ impl<B> Tape<B> {
         self.room = None;
     }
 
-    /// Begins another attempt, and returns its number; `None` if frames are
-    /// missing.
-    pub(super) fn begin_attempt(&mut self) -> Option<u32> {
+    /// Begins another attempt. Returns its number, and the task that waits for
+    /// the rest in an older one; `None` if frames are missing.
+    pub(super) fn begin_attempt(&mut self) -> Option<(u32, Option<Waker>)> {
         let is_whole = self.room.is_some() && !self.has_failed;
         self.attempt += u32::from(is_whole);
-        is_whole.then_some(self.attempt)
+        is_whole.then(|| (self.attempt, self.waiting.take()))
     }
 
     /// Returns a recorded frame, which stays only if there may be another
@@ -84,18 +87,27 @@ impl<B> Tape<B> {
         self.is_over
     }
 
+    /// Notes who waits for the rest, unless it is noted.
+    fn wait(&mut self, waker: &Waker) {
+        match &mut self.waiting {
+            Some(waiting) => waiting.clone_from(waker),
+            None => self.waiting = Some(waker.clone()),
+        }
+    }
+
     /// Records a frame, as long as there is room.
     fn keep(&mut self, frame: &Frame<Bytes>) {
         if let Some(trailers) = frame.trailers_ref() {
             self.is_over = true;
             self.trailers = self.room.map(|_| trailers.clone());
         }
-        let (Some(data), Some(room)) = (frame.data_ref(), self.room) else {
+        let Some(data) = frame.data_ref() else {
             return;
         };
-        self.room = room.checked_sub(data.len());
+        self.room = self.room.and_then(|room| room.checked_sub(data.len()));
         match self.room {
             Some(_) => self.frames.push(data.clone()),
+            // The present attempt has read all frames before this one.
             None => self.frames = Vec::new(),
         }
     }
@@ -143,7 +155,10 @@ where
 {
     /// Reads on behind the recorded frames.
     pub(super) fn poll_rest(&mut self, cx: &mut Context<'_>) -> FramePoll {
-        let frame = ready!(Pin::new(&mut self.rest).poll_frame(cx));
+        let Poll::Ready(frame) = Pin::new(&mut self.rest).poll_frame(cx) else {
+            self.wait(cx.waker());
+            return Poll::Pending;
+        };
         match &frame {
             Some(Ok(frame)) => self.keep(frame),
             Some(Err(_)) => (self.is_over, self.has_failed) = (true, true),

@@ -119,7 +119,12 @@ where
     B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
 {
     fn next(&mut self) -> Option<TapedBody<B>> {
-        let attempt = lock(&self.tape).begin_attempt()?;
+        let (attempt, superseded) = lock(&self.tape).begin_attempt()?;
+        // Outside of the lock, because a waker may poll the body at once. Without
+        // it, the connection of the older attempt would wait for ever.
+        if let Some(superseded) = superseded {
+            superseded.wake();
+        }
         Some(TapedBody::of(self.tape.clone(), attempt))
     }
 
