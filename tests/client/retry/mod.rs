@@ -9,3 +9,4 @@ mod nested;
 mod sockets;
 mod storm;
 mod support;
+mod table;
