@@ -107,6 +107,84 @@ async fn retry_after_may_be_nonsense() {
 }
 
 #[tokio::test]
+async fn of_two_times_the_longer_one_counts() {
+    let after = |times: [&str; 2]| {
+        let [one, other] = times.map(|time| format!("retry-after: {time}\r\n"));
+        let head = "HTTP/1.1 503 Unavailable\r\ncontent-length: 0\r\n";
+        vec![Reply::Keep(format!("{head}{one}{other}\r\n").into())]
+    };
+    for late in [["0", "301"], ["301", "0"], ["soon", "301"]] {
+        let sent = sent(Method::PUT, after(late)).await;
+        assert_eq!(sent, says(1, "503"), "{late:?}");
+    }
+    for now in [["0", "0"], ["-301", "0"]] {
+        let sent = sent(Method::PUT, after(now)).await;
+        assert_eq!(sent, says(2, "200"), "{now:?}");
+    }
+}
+
+#[tokio::test]
+async fn statuses_that_are_no_failures_are_delivered() {
+    for status in [
+        "408 Timeout",
+        "425 Too Early",
+        "429 Too Many",
+        "409 Conflict",
+    ] {
+        for end in ["", "connection: close\r\n"] {
+            let head = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n{end}\r\n");
+            let script = match end {
+                "" => vec![Reply::Keep(head.into())],
+                _ => close(&head),
+            };
+            assert_eq!(sent(Method::PUT, script).await, says(1, &status[..3]));
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_comes_before_the_response_is_no_answer() {
+    let early = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: <a>\r\n\r\n";
+    let failed = format!("{early}HTTP/1.1 503 Unavailable\r\ncontent-length: 0\r\n\r\n");
+    for (text, post) in [(early, "error"), (&failed, "503")] {
+        assert_eq!(sent(Method::PUT, close(text)).await, says(2, "200"));
+        assert_eq!(sent(Method::POST, close(text)).await, says(1, post));
+    }
+}
+
+#[tokio::test]
+async fn lengths_that_are_wrong_confuse_no_later_attempt() {
+    let failed = "HTTP/1.1 503 Unavailable\r\ncontent-length: ";
+    // More bytes than the head tells of, which look like another response.
+    let more = format!("{failed}2\r\n\r\nnoHTTP/1.1 204 Gone\r\n\r\n");
+    let script = vec![Reply::Keep(more.into())];
+    assert_eq!(sent(Method::PUT, script).await, says(2, "200"));
+    for wrong in ["2\r\ncontent-length: 3", "-1", "two"] {
+        let text = format!("{failed}{wrong}\r\n\r\nno");
+        assert_eq!(sent(Method::PUT, close(&text)).await, says(2, "200"));
+        assert_eq!(sent(Method::POST, close(&text)).await, says(1, "error"));
+    }
+}
+
+#[tokio::test]
+async fn a_response_before_the_request_is_read_is_a_failure_like_any_other() {
+    let failed = "HTTP/1.1 503 Unavailable\r\ncontent-length: 0\r\n\r\n";
+    // More than the sockets buffer.
+    let body = Bytes::from(vec![b'x'; 8 << 20]);
+    for (max_bytes, calls) in [(body.len(), 2), (body.len() - 1, 1)] {
+        let server = Scripted::start(false, vec![Reply::Early(failed.into())]).await;
+        let client = quick().max_body_bytes(max_bytes);
+        let client = client.layer(hyper_client(false));
+        let req = Request::put(format!("http://{}/things", server.address));
+        let req = req.body(Full::new(body.clone())).unwrap();
+        _ = client.oneshot(req).await;
+        let served = server.served();
+        assert_eq!(served.len(), calls);
+        assert!(calls == 1 || served[1].ends_with(&body));
+    }
+}
+
+#[tokio::test]
 async fn a_connection_that_is_refused_was_not_sent() {
     let address = {
         let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();

@@ -29,6 +29,11 @@ pub(super) enum Reply {
     Close(Vec<u8>),
     /// Sends these bytes, and keeps it open.
     Keep(Vec<u8>),
+    /// Sends these bytes with the numbers of streams that they have.
+    Raw(Vec<u8>),
+    /// Sends these bytes as soon as the head of the request is there, and reads
+    /// no more of it. Over HTTP/1.1 it also closes the connection.
+    Early(Vec<u8>),
 }
 
 /// A server that is told its replies.
@@ -89,14 +94,25 @@ fn next(script: &Script) -> Option<Reply> {
     script.lock().unwrap().pop_front()
 }
 
+/// Returns the next reply if it does not wait for the body of the request.
+fn next_early(script: &Script) -> Option<Vec<u8>> {
+    let is_early = |reply: &mut Reply| matches!(reply, Reply::Early(_));
+    match script.lock().unwrap().pop_front_if(is_early)? {
+        Reply::Early(bytes) => Some(bytes),
+        _ => unreachable!(),
+    }
+}
+
 async fn serve_http1(mut stream: TcpStream, script: &Script, log: &Log) -> io::Result<()> {
     loop {
-        let mut request = Vec::new();
-        while !is_whole(&request) {
-            let mut byte = [0];
-            stream.read_exact(&mut byte).await?;
-            request.extend(byte);
+        let mut request = read_head(&mut stream).await?;
+        if let Some(bytes) = next_early(script) {
+            log.lock().unwrap().push(request);
+            return stream.write_all(&bytes).await;
         }
+        let head = request.len();
+        request.resize(head + body_length(&request), 0);
+        stream.read_exact(&mut request[head..]).await?;
         log.lock().unwrap().push(request);
         match next(script) {
             None => {
@@ -104,25 +120,30 @@ async fn serve_http1(mut stream: TcpStream, script: &Script, log: &Log) -> io::R
                     .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
                     .await?
             }
-            Some(Reply::Keep(bytes)) => stream.write_all(&bytes).await?,
             Some(Reply::Close(bytes)) => {
                 stream.write_all(&bytes).await?;
                 return stream.shutdown().await;
+            }
+            Some(Reply::Keep(bytes) | Reply::Raw(bytes) | Reply::Early(bytes)) => {
+                stream.write_all(&bytes).await?;
             }
         }
     }
 }
 
-/// Whether a request has its head, and the body that the head tells of.
-fn is_whole(request: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(request);
-    let Some((head, body)) = text.split_once("\r\n\r\n") else {
-        return false;
-    };
-    let length = head
-        .lines()
-        .find_map(|line| line.strip_prefix("content-length: "));
-    body.len() >= length.map_or(0, |it| it.parse().unwrap())
+async fn read_head(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await?);
+    }
+    Ok(head)
+}
+
+fn body_length(head: &[u8]) -> usize {
+    let text = str::from_utf8(head).unwrap();
+    let mut lines = text.lines();
+    let length = lines.find_map(|line| line.strip_prefix("content-length: "));
+    length.map_or(0, |it| it.parse().unwrap())
 }
 
 /// A frame of HTTP/2.
@@ -139,6 +160,9 @@ pub(super) const DATA: u8 = 0;
 pub(super) const HEADERS: u8 = 1;
 const SETTINGS: u8 = 4;
 const PING: u8 = 6;
+const WINDOW_UPDATE: u8 = 8;
+/// So large that no test waits for more of it.
+const WINDOW: u32 = 1 << 30;
 pub(super) const END_HEADERS: u8 = 4;
 pub(super) const END_STREAM: u8 = 1;
 
@@ -163,8 +187,14 @@ pub(super) const STATUS_200: u8 = 0x88;
 async fn serve_http2(mut stream: TcpStream, script: &Script, log: &Log) -> io::Result<()> {
     let mut preface = [0; 24];
     stream.read_exact(&mut preface).await?;
-    stream.write_all(&frame(SETTINGS, 0, 0, &[])).await?;
+    // The setting `INITIAL_WINDOW_SIZE`, and the same for the connection.
+    let window = [&[0, 4][..], &WINDOW.to_be_bytes()].concat();
+    stream.write_all(&frame(SETTINGS, 0, 0, &window)).await?;
+    let window = frame(WINDOW_UPDATE, 0, 0, &WINDOW.to_be_bytes());
+    stream.write_all(&window).await?;
     let mut data = Vec::new();
+    // The stream of which no more is read.
+    let mut refused = 0;
     loop {
         let mut head = [0; 9];
         stream.read_exact(&mut head).await?;
@@ -172,19 +202,30 @@ async fn serve_http2(mut stream: TcpStream, script: &Script, log: &Log) -> io::R
         let id = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
         let mut payload = vec![0; u32::from_be_bytes([0, a, b, c]) as usize];
         stream.read_exact(&mut payload).await?;
-        if kind == DATA {
+        if kind == DATA && id != refused {
             data.extend(&payload);
+        }
+        if kind == HEADERS
+            && flags & END_STREAM == 0
+            && let Some(bytes) = next_early(script)
+        {
+            refused = id;
+            log.lock().unwrap().push(Vec::new());
+            stream.write_all(&on(bytes, id)).await?;
         }
         match kind {
             SETTINGS | PING if flags & 1 == 0 => {
                 let payload = if kind == PING { payload } else { Vec::new() };
                 stream.write_all(&frame(kind, 1, 0, &payload)).await?;
             }
-            HEADERS | DATA if flags & END_STREAM != 0 => {
+            HEADERS | DATA if flags & END_STREAM != 0 && id != refused => {
                 log.lock().unwrap().push(std::mem::take(&mut data));
                 match next(script) {
                     None => stream.write_all(&success(id)).await?,
-                    Some(Reply::Keep(bytes)) => stream.write_all(&on(bytes, id)).await?,
+                    Some(Reply::Keep(bytes) | Reply::Early(bytes)) => {
+                        stream.write_all(&on(bytes, id)).await?;
+                    }
+                    Some(Reply::Raw(bytes)) => stream.write_all(&bytes).await?,
                     Some(Reply::Close(bytes)) => {
                         stream.write_all(&on(bytes, id)).await?;
                         return stream.shutdown().await;
@@ -212,7 +253,7 @@ fn on(mut bytes: Vec<u8>, id: u32) -> Vec<u8> {
 
 /// A gRPC response with a message that says `SERVING`, which is a success for
 /// HTTP as well.
-fn success(id: u32) -> Vec<u8> {
+pub(super) fn success(id: u32) -> Vec<u8> {
     on(
         [grpc_head(), message(), grpc_trailers("0", &[])].concat(),
         id,
