@@ -6,13 +6,14 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
 };
 
 use ::reqwest::Body as ReqwestBody;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
+use http_body_util::Full;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
@@ -40,12 +41,17 @@ use crate::error::BoxError;
 /// # drop(response);
 /// ```
 ///
-/// # Redirects
+/// # Redirects and retries of `reqwest`
 ///
 /// `reqwest` follows a redirect inside one call, so the layers see one call. It
-/// cannot send a body twice unless that is empty or a `reqwest::Body` of known
-/// bytes; a response with status 307 or 308 to another body is returned as it
-/// is.
+/// cannot send a body twice unless its bytes are known, as those of a
+/// `reqwest::Body` that was made of bytes, a `Full<Bytes>`, a `String` and an
+/// empty body are; a response with status 307 or 308 to another body is returned
+/// as it is.
+///
+/// It also repeats such a call up to twice that HTTP/2 has refused. Under a
+/// [`RetryLayer`](super::RetryLayer), which does that within its budget, turn it
+/// off with `reqwest::Client::builder().retry(reqwest::retry::never())`.
 #[derive(Clone, Debug, Default)]
 pub struct ReqwestClient {
     inner: reqwest::Client,
@@ -91,19 +97,41 @@ where
     }
 }
 
-/// Returns the body as one of `reqwest`. That which is one stays as it is, and
-/// an empty one can be sent again after a redirect.
+/// Returns the body as one of `reqwest`: of known bytes if it is in memory, so
+/// that it can be sent again after a redirect.
 fn body<B>(body: B) -> ReqwestBody
 where
     B: Body<Data: Into<Bytes>, Error: Into<BoxError>> + Send + Sync + 'static,
 {
+    if body.is_end_stream() {
+        return ReqwestBody::default();
+    }
     let mut body = Some(body);
     let any: &mut dyn Any = &mut body;
-    if let Some(own) = any.downcast_mut::<Option<ReqwestBody>>() {
-        return own.take().unwrap_or_default();
+    if let Some(own) = take(any) {
+        return own;
     }
-    let body = body.filter(|body| !body.is_end_stream());
+    if let Some(full) = take::<Full<Bytes>>(any) {
+        return in_memory(full).into();
+    }
+    if let Some(text) = take::<String>(any) {
+        return text.into();
+    }
     body.map_or_else(ReqwestBody::default, ReqwestBody::wrap)
+}
+
+/// Takes a body if it is of this type.
+fn take<B: 'static>(body: &mut dyn Any) -> Option<B> {
+    body.downcast_mut::<Option<B>>()?.take()
+}
+
+/// Returns the data of a body that is in memory.
+pub(super) fn in_memory<B: Body<Data = Bytes> + Unpin>(mut body: B) -> Bytes {
+    let mut cx = Context::from_waker(Waker::noop());
+    match Pin::new(&mut body).poll_frame(&mut cx) {
+        Poll::Ready(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
+        _ => Bytes::new(),
+    }
 }
 
 pin_project! {

@@ -189,6 +189,9 @@ mod service;
 mod settings;
 mod state;
 
+#[cfg(feature = "reqwest")]
+#[cfg_attr(docsrs, doc(cfg(feature = "reqwest")))]
+pub use self::body::ReqwestBodySource;
 #[cfg(feature = "testing")]
 #[doc(hidden)]
 pub use self::budget::BudgetTwin;

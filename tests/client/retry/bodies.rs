@@ -44,7 +44,7 @@ where
 
 fn chunks(
     chunks: &'static [&'static str],
-) -> impl Body<Data = Bytes, Error = BoxError> + Send + Unpin {
+) -> impl Body<Data = Bytes, Error = BoxError> + Send + Sync + Unpin {
     let frames = chunks
         .iter()
         .map(|chunk| Ok(Frame::data(Bytes::from(*chunk))));
@@ -70,6 +70,13 @@ async fn a_body_of_any_kind_is_sent_again_whole() {
         bodies(tonic::body::Body::new(chunks(CHUNKS)), 64).await,
         whole
     );
+    let of_reqwest = [
+        reqwest::Body::from("one two three"),
+        reqwest::Body::wrap(TapedBody::new(chunks(CHUNKS).boxed())),
+    ];
+    for body in of_reqwest {
+        assert_eq!(bodies(body, 64).await, whole);
+    }
     assert_eq!(
         bodies(tonic::body::Body::empty(), 64).await,
         vec![Bytes::new(); 3]
@@ -88,6 +95,10 @@ async fn a_body_is_kept_up_to_the_bound_and_not_a_byte_more() {
     assert_eq!(
         bodies("one two three".to_owned(), 12).await,
         ["one two three"]
+    );
+    assert_eq!(
+        bodies(reqwest::Body::from("one two three"), 12).await.len(),
+        1
     );
     assert_eq!(
         bodies(axum::body::Body::from("one two three"), 12)

@@ -94,7 +94,5 @@ boxed!(BoxBody<Bytes, BoxError>, BodyExt::boxed);
 boxed!(UnsyncBoxBody<Bytes, BoxError>, BodyExt::boxed_unsync);
 #[cfg(feature = "axum")]
 boxed!(axum::body::Body, axum::body::Body::new);
-#[cfg(feature = "reqwest")]
-boxed!(reqwest::Body, reqwest::Body::wrap);
 #[cfg(feature = "tonic")]
 boxed!(tonic::body::Body, tonic::body::Body::new);

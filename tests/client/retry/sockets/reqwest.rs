@@ -4,7 +4,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Method, Request};
-use sluicegate::client::{ReqwestClient, retry::Counts};
+use http_body::Body;
+use http_body_util::Full;
+use sluicegate::{
+    client::{RepeatableBody, ReqwestClient, TapedBody, retry::Counts},
+    refusal::BoxError,
+};
 use tower::{Layer, ServiceExt};
 
 use super::server::{Reply, Scripted, quick};
@@ -29,6 +34,31 @@ async fn calls_of_reqwest_are_repeated_by_the_same_rules() {
         assert_eq!(sent(Method::PUT, script()).await, 2, "{reply}");
         assert_eq!(sent(Method::POST, script()).await, 1, "{reply}");
     }
+}
+
+/// Returns whether both places get a body like this one, if the first one
+/// redirects the call.
+async fn follows<B>(body: B) -> bool
+where
+    B: RepeatableBody + Body<Data: Into<Bytes>, Error: Into<BoxError>> + Send + Sync + 'static,
+{
+    let redirect = "HTTP/1.1 307 Elsewhere\r\nlocation: /b\r\ncontent-length: 0\r\n\r\n";
+    let server = Scripted::start(false, vec![Reply::Keep(redirect.into())]).await;
+    let client = quick().layer(ReqwestClient::default());
+    let req = Request::put(format!("http://{}/a", server.address));
+    let response = client.oneshot(req.body(body).unwrap()).await.unwrap();
+    let served = server.served();
+    let is_whole = served.iter().all(|it| it.ends_with(b"a thing"));
+    response.status() == 200 && served.len() == 2 && is_whole
+}
+
+#[tokio::test]
+async fn a_redirect_that_repeats_a_body_in_memory_is_followed() {
+    assert!(follows(reqwest::Body::from("a thing")).await);
+    assert!(follows(Full::new(Bytes::from("a thing"))).await);
+    assert!(follows("a thing".to_owned()).await);
+    let taped = TapedBody::new(Full::new(Bytes::from("a thing")));
+    assert!(!follows(taped).await, "reqwest cannot repeat it");
 }
 
 #[tokio::test]
