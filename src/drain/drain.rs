@@ -74,6 +74,17 @@ impl Drain {
 
     /// Waits until the server should accept no more connections, which is after
     /// the lame duck. Hand it to the graceful shutdown of the server.
+    ///
+    /// ```no_run
+    /// # async fn example(listener: tokio::net::TcpListener, app: axum::Router) -> std::io::Result<()> {
+    /// use sluicegate::drain::Drain;
+    ///
+    /// let drain = Drain::new();
+    /// let app = app.layer(drain.layer());
+    /// let server = axum::serve(listener, app).with_graceful_shutdown(drain.signalled());
+    /// let report = drain.serve(server).await?;
+    /// # Ok(()) }
+    /// ```
     pub fn signalled(&self) -> impl Future<Output = ()> + Send + 'static + use<> {
         let state = self.0.clone();
         async move { state.reached(Phase::Draining).await }
@@ -81,12 +92,46 @@ impl Drain {
 
     /// Returns a signal that fires when the drain cancels, for work that it does
     /// not wait for.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// use sluicegate::drain::Drain;
+    ///
+    /// let drain = Drain::new();
+    /// let stop = drain.cancellation();
+    /// let poller = tokio::spawn(async move {
+    ///     // Ask for work in turns, and stop with the drain.
+    ///     stop.cancelled().await
+    /// });
+    /// drain.abort();
+    /// drain.wait().await;
+    /// poller.await.unwrap();
+    /// # }
+    /// ```
     pub fn cancellation(&self) -> Cancellation {
         Cancellation::of_drain(self.0.clone())
     }
 
     /// Returns a guard for work that belongs to no request, under this name in
     /// the report.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// use std::time::Duration;
+    /// use sluicegate::drain::Drain;
+    ///
+    /// let drain = Drain::new();
+    /// let guard = drain.guard("mails");
+    /// tokio::spawn(async move {
+    ///     tokio::time::sleep(Duration::from_secs(8)).await;
+    ///     drop(guard);
+    /// });
+    /// drain.begin();
+    /// assert_eq!(drain.wait().await.took(), Duration::from_secs(8));
+    /// # }
+    /// ```
     pub fn guard(&self, name: &'static str) -> DrainGuard {
         DrainGuard::new(Ticket::named(&self.0, name))
     }

@@ -6,6 +6,15 @@ use super::{absence::Absence, hashed::Hashed, key::Key};
 pub trait KeyExt: Sized {
     /// Uses `other` for requests without this key. The two never share a
     /// budget, even if their values are equal.
+    ///
+    /// ```
+    /// use http::Request;
+    /// use sluicegate::key::{self, Either, Key, KeyExt};
+    ///
+    /// let by_user = key::header("x-user").or(key::header("x-device"));
+    /// let req = Request::builder().header("x-device", "7").body(()).unwrap();
+    /// assert!(matches!(by_user.key(&req), Some(Either::Second(_))));
+    /// ```
     fn or<K>(self, other: K) -> Or<Self, K> {
         Or(self, other)
     }
@@ -13,6 +22,17 @@ pub trait KeyExt: Sized {
     /// Hides the value of this key: a shared store sees only its hash, and logs
     /// see nothing. For tokens and other secrets, which would be part of the
     /// names of buckets. See [`HashedKey`](super::HashedKey).
+    ///
+    /// ```
+    /// use sluicegate::{
+    ///     key::{self, KeyExt},
+    ///     limit::{Local, Quota, RateLimitLayer, TokenBucket},
+    /// };
+    ///
+    /// let limiter = Local::keyed(TokenBucket::new(Quota::per_second(10)));
+    /// let layer = RateLimitLayer::new(limiter).key(key::header("authorization").hashed());
+    /// # let _ = layer;
+    /// ```
     fn hashed(self) -> Hashed<Self> {
         Hashed::new(self)
     }

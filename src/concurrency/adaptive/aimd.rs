@@ -25,6 +25,16 @@ impl Adaptive<Aimd> {
     /// It is the way in which TCP finds its window (Chiu and Jain, "Analysis of
     /// the Increase and Decrease Algorithms for Congestion Avoidance", 1989),
     /// with the constants of `AIMDLimit` in Netflix's `concurrency-limits`.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use sluicegate::concurrency::{Adaptive, Local};
+    ///
+    /// // A window in which requests took more than a second counts as overloaded.
+    /// let aimd = Adaptive::aimd().backoff(0.8).slow_after(Duration::from_secs(1));
+    /// let permits = Local::adaptive(aimd);
+    /// # let _ = permits;
+    /// ```
     pub fn aimd() -> Self {
         Self::by(Aimd {
             backoff: 0.9,

@@ -88,6 +88,13 @@ impl Local<Direct> {
 
     /// Serves as many at a time as [`Adaptive`] finds to be right, 20 to begin
     /// with, without a queue.
+    ///
+    /// ```
+    /// use sluicegate::concurrency::{Adaptive, Local};
+    ///
+    /// let permits = Local::adaptive(Adaptive::gradient().min(5).max(200));
+    /// assert_eq!(permits.load().limit, 20);
+    /// ```
     pub fn adaptive<A: Algorithm>(adaptive: Adaptive<A>) -> Self {
         Local::builder(INITIAL_LIMIT).build_adaptive(adaptive)
     }
@@ -110,6 +117,16 @@ impl Local<Direct> {
     /// permits in flight stay valid, and no request passes until fewer than the
     /// limit are in flight.
     ///
+    /// ```
+    /// use sluicegate::concurrency::{Ask, Entry, Local};
+    ///
+    /// let permits = Local::new(2);
+    /// let (_first, _second) = (permits.acquire(Ask::new()), permits.acquire(Ask::new()));
+    /// permits.set_limit(1);
+    /// assert_eq!(permits.load().in_flight, 2);
+    /// assert!(matches!(permits.acquire(Ask::new()), Entry::Refused(_)));
+    /// ```
+    ///
     /// # Panics
     ///
     /// If the limit is 0 or above 2^24 - 1.
@@ -120,6 +137,18 @@ impl Local<Direct> {
 
     /// Sets the lowest rank that gets a permit. Waiting requests below it are
     /// refused.
+    ///
+    /// ```
+    /// use sluicegate::{
+    ///     concurrency::{Ask, Entry, Local, Rank},
+    ///     criticality::Criticality,
+    /// };
+    ///
+    /// let permits = Local::new(100);
+    /// permits.set_cut_off(Rank::new(Criticality::Critical, 0));
+    /// let prefetch = Ask::new().rank(Rank::new(Criticality::Sheddable, 0));
+    /// assert!(matches!(permits.acquire(prefetch), Entry::Refused(_)));
+    /// ```
     pub fn set_cut_off(&self, cut_off: Rank) {
         self.gates.0.set_cut_off(cut_off);
     }

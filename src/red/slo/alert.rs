@@ -40,6 +40,15 @@ impl Severity {
 /// and the rates change with it. A burn rate cannot exceed 1 divided by the
 /// share that may be bad: below an objective of 0.93, even a complete outage
 /// does not reach the first rate.
+///
+/// ```
+/// use sluicegate::red::{Registry, Slo};
+///
+/// let registry = Registry::builder().slo("orders", Slo::availability(0.999)).build();
+/// let report = &registry.slos()[0];
+/// assert_eq!(report.alerts.len(), 3);
+/// assert!(!report.alerts.iter().any(|alert| alert.is_firing()));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Alert {
