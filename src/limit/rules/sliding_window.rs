@@ -59,9 +59,10 @@ const MAX_PRODUCT: u64 = 1 << 49;
 ///
 /// It assumes that the window before was used evenly. If it was not, a request
 /// may pass earlier or later than by an exact log. It never admits more than
-/// the limit in one window, keeps one word for each bucket whatever the limit,
-/// and does not count denied requests. If exactness matters more than memory,
-/// take [`SlidingLog`](crate::limit::SlidingLog).
+/// the limit in one window, nor as much as twice the limit in any other span of
+/// W, keeps one word for each bucket whatever the limit, and does not count
+/// denied requests. If exactness matters more than memory, take
+/// [`SlidingLog`](crate::limit::SlidingLog).
 ///
 /// The limit is the quota's amount, at most 2^26 - 1; its burst is
 /// ignored. If limit * W is above 2^49 (a million a day is 2^56), W and e are

@@ -18,6 +18,12 @@ pub(super) fn two_windows(quota: &Quota) -> u64 {
     2 * quota.amount()
 }
 
+/// The sliding window: with `p` in the window before, of which a part `e / W` is over,
+/// at most `p + amount - p * (1 - e / W)`, which is less than twice the amount.
+pub(super) fn below_two_windows(quota: &Quota) -> u64 {
+    2 * quota.amount() - 1
+}
+
 /// As [`two_windows`], and one more in each: `tower-resilience` admits while its
 /// estimate is below the limit, also by less than one request.
 pub(super) fn two_rounded_windows(quota: &Quota) -> u64 {

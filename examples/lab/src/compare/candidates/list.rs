@@ -51,7 +51,7 @@ static OURS: [Candidate; 6] = [
         source: Source::Real,
         about: "About the amount in any window, by two counters; the burst is ignored.",
         retry: HEADER,
-        bound: bounds::two_windows,
+        bound: bounds::below_two_windows,
         player: ours::sliding_window,
     },
     Candidate {
