@@ -45,13 +45,20 @@ fn table(results: &RecommendResults) -> String {
         "keys refused",
         "",
     ]);
-    for pair in results.pairs.iter().filter(|pair| is_shown(pair, results)) {
-        match &pair.quota {
-            Some(quota) => columns.row(found(pair, quota, results)),
-            None => columns.row([missing(pair, results)]),
+    let shown = results.pairs.iter().filter(|pair| is_shown(pair, results));
+    let shown: Vec<_> = shown.collect();
+    for pairs in shown.chunk_by(are_both_missing) {
+        match &pairs[0].quota {
+            Some(quota) => columns.row(found(pairs[0], quota, results)),
+            None => columns.row([missing(pairs, results)]),
         }
     }
     columns.lines("")
+}
+
+/// Whether two pairs share a line, because no quota was found for either.
+fn are_both_missing(one: &&Pair, next: &&Pair) -> bool {
+    one.rule == next.rule && one.quota.is_none() && next.quota.is_none()
 }
 
 /// Whether a pair is not much worse than the best of its rule.
@@ -81,11 +88,18 @@ fn found(pair: &Pair, quota: &str, results: &RecommendResults) -> [String; 7] {
     ]
 }
 
-fn missing(pair: &Pair, results: &RecommendResults) -> String {
-    let burst = pair
-        .burst
-        .map(|burst| format!(" burst {burst}"))
-        .unwrap_or_default();
+/// Says of neighbours that no quota was found.
+fn missing(pairs: &[&Pair], results: &RecommendResults) -> String {
+    let bursts = pairs.first().zip(pairs.last());
+    let bursts = bursts.and_then(|(first, last)| first.burst.zip(last.burst));
+    let bursts = match bursts {
+        None => String::new(),
+        Some((first, last)) if first == last => format!(" burst {first}"),
+        Some((first, last)) => format!(" burst {first} to {last}"),
+    };
     let (largest, period) = (count(results.largest_amount), span(results.period_us));
-    format!("{}{burst}: none up to {largest} in {period}", pair.rule)
+    format!(
+        "{}{bursts}: none up to {largest} in {period}",
+        pairs[0].rule
+    )
 }

@@ -24,10 +24,18 @@ pub enum ReplayError {
     )]
     Truncated(PathBuf, u64),
 
+    /// The compressed data of a file is damaged after this line.
+    #[error(
+        "{path} is damaged: its compressed data cannot be read after line {_1} ({_2}); to replay \
+         what is there, run: gzip -dc {path} | lab replay -",
+        path = _0.display()
+    )]
+    Damaged(PathBuf, u64, #[source] io::Error),
+
     /// A file is in an encoding or a compression that is not known here. Ends
     /// with the command that converts it.
-    #[error("{path} is {_1}; run: {_2} {path} | lab replay -", path = _0.display())]
-    Encoding(PathBuf, &'static str, &'static str),
+    #[error("{} is {_1}; run: {_2} | lab replay -", _0.display())]
+    Encoding(PathBuf, &'static str, String),
 
     /// No line at the start of a file has a known format.
     #[error(

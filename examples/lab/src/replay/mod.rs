@@ -22,6 +22,7 @@ pub mod generate;
 mod input;
 mod play;
 mod policy;
+mod printable;
 mod results;
 mod usage;
 pub(crate) mod write;

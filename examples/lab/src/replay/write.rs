@@ -36,7 +36,7 @@ pub(crate) fn results<T: Serialize>(
 /// # Errors
 ///
 /// If the folder cannot be made, or the file cannot be written.
-fn file(folder: &Path, name: &str, contents: &str) -> Result<(), ReplayError> {
+pub(crate) fn file(folder: &Path, name: &str, contents: &str) -> Result<(), ReplayError> {
     let path = folder.join(name);
     let written = fs::create_dir_all(folder).and_then(|()| fs::write(&path, contents));
     written.map_err(|error| ReplayError::Write(path, error))

@@ -152,6 +152,9 @@ fn files_that_cannot_be_read_say_what_to_do() {
     let folder = Folder::new();
     let compressed = gzip(lines(0..600).as_bytes());
     let truncated = folder.file("cut.log.gz", &compressed[..compressed.len() / 2]);
+    let padded = folder.file("padded.log.gz", [&compressed[..], &[0; 512]].concat());
+    let twice = folder.file("twice.log.gz", gzip(&compressed));
+    let encoded = folder.file("utf16.log.gz", gzip(b"\xff\xfe1\0,\0"));
     let zstd = folder.file("log.zst", b"\x28\xb5\x2f\xfd....");
     let utf16 = folder.file("log.txt", b"\xff\xfe1\0,\0");
     let other = folder.file("other.txt", "hello\nworld\n");
@@ -162,6 +165,17 @@ fn files_that_cannot_be_read_say_what_to_do() {
     let folder = folder.path().to_str().unwrap_or_default();
     for (file, text) in [
         (&*truncated, "cut.log.gz is truncated"),
+        (&*padded, "padded.log.gz is damaged"),
+        (
+            &*padded,
+            "after line 600 (invalid gzip header); to replay what is there, run: gzip -dc /",
+        ),
+        (&*twice, "twice.log.gz is compressed twice; run: gzip -dc /"),
+        (&*twice, "twice.log.gz | gzip -dc | lab replay -"),
+        (
+            &*encoded,
+            "utf16.log.gz | iconv -f UTF-16 -t UTF-8 | lab replay -",
+        ),
         (&*zstd, "log.zst is compressed by zstd; run: zstd -dc /"),
         (&*utf16, "log.txt is UTF-16; run: iconv"),
         (&*other, "cannot tell the format of "),

@@ -72,14 +72,14 @@ fn a_burst_for_which_no_quota_is_enough_is_said_so() {
         "--refuse-keys",
         "0%",
         "--burst",
-        "9,10",
+        "8,9,10",
         "--rule",
         "token-bucket",
     ];
     let run = run_with(&args, traffic().as_bytes());
     assert!(
         run.stdout
-            .contains("token-bucket burst 9: none up to 1,200 in 1m 00s"),
+            .contains("token-bucket burst 8 to 9: none up to 1,200 in 1m 00s"),
         "{}",
         run.stdout
     );

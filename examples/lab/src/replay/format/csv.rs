@@ -84,8 +84,9 @@ impl Csv {
             return Ok(false);
         }
         let find = |names: &[&str]| {
-            let named =
-                |value: &Cow<'_, [u8]>, name: &&str| value.eq_ignore_ascii_case(name.as_bytes());
+            let named = |value: &Cow<'_, [u8]>, name: &&str| {
+                value.trim_ascii().eq_ignore_ascii_case(name.as_bytes())
+            };
             names
                 .iter()
                 .find_map(|name| values.iter().position(|value| named(value, name)))
@@ -195,7 +196,7 @@ mod tests {
     #[test]
     fn the_first_line_may_name_columns_in_any_order() {
         let mut csv = csv("field:tenant");
-        assert_eq!(csv.read(b"cost,other,Tenant,time"), Ok(Read::Header));
+        assert_eq!(csv.read(b"cost, other, Tenant, time"), Ok(Read::Header));
         let read = csv.read(b"3,x,acme,2000-10-10T20:55:36Z").unwrap();
         assert_eq!(request(read), (971_211_336_000_000, "acme".into(), 3));
         assert_eq!(csv.read(b"3,x,,2000-10-10T20:55:36Z"), Ok(Read::NoKey));

@@ -4,8 +4,9 @@
 use jiff::{Timestamp, civil::DateTime, fmt::strtime, tz::Offset};
 use sluicegate::clock::Tick;
 
-/// The time of an access log, as both nginx and Apache write it.
-const CLF: &str = "%d/%b/%Y:%H:%M:%S %z";
+/// The time of an access log, as both nginx and Apache write it, or with a fraction
+/// of the second.
+const CLF: &str = "%d/%b/%Y:%H:%M:%S%.f %z";
 
 /// Longest text that is remembered. Longer ones are read anew each time.
 const MAX_MEMO_BYTES: usize = 32;
@@ -131,6 +132,7 @@ mod tests {
         for (text, micros) in [
             ("2000-10-10T20:55:36.123456789Z", 123_456),
             ("2000-10-10T20:55:36,5Z", 500_000),
+            ("10/Oct/2000:13:55:36.125 -0700", 125_000),
             ("971211336.25", 250_000),
             ("971211336250.75", 250_750),
         ] {

@@ -16,13 +16,18 @@ pub(super) type Input = Box<dyn Read>;
 
 /// The first bytes of files that have to be converted: what they are, and the
 /// command.
-const FOREIGN: [(&[u8], &str, &str); 5] = [
+type Foreign = (&'static [u8], &'static str, &'static str);
+
+const FOREIGN: [Foreign; 5] = [
     (&[0x28, 0xb5, 0x2f, 0xfd], "compressed by zstd", "zstd -dc"),
     (&[0xfd, b'7', b'z', b'X'], "compressed by xz", "xz -dc"),
     (b"BZh", "compressed by bzip2", "bzip2 -dc"),
     (&[0xff, 0xfe], "UTF-16", "iconv -f UTF-16 -t UTF-8"),
     (&[0xfe, 0xff], "UTF-16", "iconv -f UTF-16 -t UTF-8"),
 ];
+
+/// A compressed file within a compressed one.
+const TWICE: Foreign = (GZIP, "compressed twice", "gzip -dc");
 
 const GZIP: &[u8] = &[0x1f, 0x8b];
 const BYTE_ORDER_MARK: &[u8] = &[0xef, 0xbb, 0xbf];
@@ -36,13 +41,17 @@ pub(super) fn open(path: &Path, progress: &Progress) -> Result<Input, ReplayErro
         _ => Box::new(file(path).map_err(failed)?),
     };
     let (head, input) = peek(progress.wrap(raw)).map_err(failed)?;
-    reject_foreign(path, &head)?;
+    reject_foreign(path, &head, &FOREIGN, |command| {
+        format!("{command} {}", path.display())
+    })?;
     if !head.starts_with(GZIP) {
         return without_mark(input).map_err(failed);
     }
     let (head, input) =
         peek(Box::new(MultiGzDecoder::new(input))).map_err(|error| failed_read(path, 0, error))?;
-    reject_foreign(path, &head)?;
+    let within = |command: &str| format!("gzip -dc {} | {command}", path.display());
+    reject_foreign(path, &head, &FOREIGN, within)?;
+    reject_foreign(path, &head, &[TWICE], within)?;
     without_mark(input).map_err(failed)
 }
 
@@ -55,19 +64,29 @@ fn file(path: &Path) -> io::Result<File> {
     }
 }
 
-/// Names the error of a read: a compressed stream that ends in the middle is
-/// told apart.
+/// Names the error of a read: a compressed stream that ends in the middle or is
+/// damaged is told apart. No other stream has such errors.
 pub(super) fn failed_read(path: &Path, line: u64, error: io::Error) -> ReplayError {
     match error.kind() {
         io::ErrorKind::UnexpectedEof => ReplayError::Truncated(path.to_owned(), line),
+        io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
+            ReplayError::Damaged(path.to_owned(), line, error)
+        }
         _ => ReplayError::Read(path.to_owned(), line, error),
     }
 }
 
-fn reject_foreign(path: &Path, head: &[u8]) -> Result<(), ReplayError> {
-    let found = FOREIGN.iter().find(|(magic, ..)| head.starts_with(magic));
+/// Fails if the file begins like one of these. `whole` makes the command for the
+/// file from the one that converts.
+fn reject_foreign(
+    path: &Path,
+    head: &[u8],
+    foreign: &[Foreign],
+    whole: impl Fn(&str) -> String,
+) -> Result<(), ReplayError> {
+    let found = foreign.iter().find(|(magic, ..)| head.starts_with(magic));
     found.map_or(Ok(()), |(_, is, command)| {
-        Err(ReplayError::Encoding(path.to_owned(), is, command))
+        Err(ReplayError::Encoding(path.to_owned(), is, whole(command)))
     })
 }
 

@@ -5,7 +5,7 @@ use std::{fmt::Write, path::Path};
 use serde::Serialize;
 use sluicegate::clock::Tick;
 
-use crate::replay::{error::ReplayError, format::Unreadable};
+use crate::replay::{error::ReplayError, format::Unreadable, printable::printable};
 
 /// How many unreadable lines are shown.
 const SHOWN: usize = 10;
@@ -90,17 +90,9 @@ impl InputTally {
     }
 }
 
-/// Returns the start of a line, safe to print on a terminal.
+/// Returns the start of a line.
 fn shown(text: &[u8]) -> String {
-    let start = &text[..text.len().min(4 * SHOWN_CHARS)];
-    let start = String::from_utf8_lossy(start);
-    let mut shown: String = start
-        .chars()
-        .take(SHOWN_CHARS)
-        .flat_map(char::escape_debug)
-        .collect();
-    if start.chars().count() > SHOWN_CHARS {
-        shown.push_str("...");
-    }
-    shown
+    // As many bytes as are surely enough, and one character more.
+    let start = &text[..text.len().min(4 * (SHOWN_CHARS + 1))];
+    printable(&String::from_utf8_lossy(start), SHOWN_CHARS)
 }

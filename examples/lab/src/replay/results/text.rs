@@ -11,7 +11,10 @@ use super::{
     notes::{input_notes, room_notes},
     replay_results::{PolicyResults, RefusedKey, ReplayResults},
 };
-use crate::replay::play::Change;
+use crate::replay::{play::Change, printable::printable};
+
+/// How many characters of a key are shown.
+const SHOWN_CHARS: usize = 60;
 
 /// Returns the results as text.
 pub(crate) fn text(results: &ReplayResults) -> String {
@@ -125,7 +128,7 @@ fn top(keys: &[RefusedKey]) -> String {
     ]);
     for key in keys {
         columns.row([
-            printable(&key.key),
+            printable(&key.key, SHOWN_CHARS),
             count(key.refused),
             instant(key.first_us),
             instant(key.last_us),
@@ -134,13 +137,4 @@ fn top(keys: &[RefusedKey]) -> String {
         ]);
     }
     columns.lines("  ")
-}
-
-/// Returns a key that cannot move the cursor of a terminal, nor fill it.
-fn printable(key: &str) -> String {
-    let escaped: String = key.chars().take(60).flat_map(char::escape_debug).collect();
-    match key.chars().nth(60) {
-        Some(_) => escaped + "...",
-        None => escaped,
-    }
 }
