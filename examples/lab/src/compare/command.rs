@@ -11,7 +11,10 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{grid::simulate, measure::measure, table::table, traffic::Scale};
-use crate::report;
+use crate::{
+    replay::{ReplayError, write},
+    report,
+};
 
 /// Plays made-up traffic through every rule and its peers
 #[derive(Debug, Args)]
@@ -49,26 +52,35 @@ impl Command {
             false => Scale::Full,
         };
         let results = simulate(self.seed, scale);
-        fs::create_dir_all(&self.out)?;
-        write(&self.out.join("results.json"), &results)?;
+        write(&self.out, "results.json", &results)?;
+        // One of an earlier run would not belong to the page.
+        _ = fs::remove_file(self.out.join("measured.json"));
         let measured = match self.no_measure {
             true => None,
             false => Some(measure(self.seed, scale, self.redis.as_deref())?),
         };
         if let Some(measured) = &measured {
-            write(&self.out.join("measured.json"), measured)?;
+            write(&self.out, "measured.json", measured)?;
         }
-        report::write(&self.out, &results, measured.as_ref())?;
+        let page = self.out.join("report.html");
+        report::write(&self.out, &results, measured.as_ref())
+            .map_err(|error| ReplayError::Write(page.clone(), error))?;
+        let text = format!(
+            "{}\nThe page with plots: {}\n",
+            table(&results),
+            page.display()
+        );
         // A closed stdout does not stop the files from being written.
-        _ = io::stdout().write_all(table(&results).as_bytes());
+        _ = io::stdout().write_all(text.as_bytes());
         Ok(())
     }
 }
 
 /// Writes a value as one line of JSON.
-fn write(path: &Path, value: &impl Serialize) -> Result<(), Box<dyn Error>> {
-    let mut text = serde_json::to_string(value)?;
-    text.push('\n');
-    fs::write(path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
-    Ok(())
+fn write(folder: &Path, name: &str, value: &impl Serialize) -> Result<(), Box<dyn Error>> {
+    Ok(write::file(
+        folder,
+        name,
+        &(serde_json::to_string(value)? + "\n"),
+    )?)
 }

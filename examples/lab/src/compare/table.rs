@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use crate::results::{Figures, Results, Rule, Source};
+use crate::results::{Figures, Results, Rule};
 
 /// Returns the base cell of the results as text.
 pub(super) fn table(results: &Results) -> String {
@@ -23,10 +23,6 @@ pub(super) fn table(results: &Results) -> String {
 const HEAD: &str = "  rule                                 admitted  refused  most in  wait     wait  uneven    fair\n                                                              a period  p50 ms  p99 ms";
 
 fn row(rule: &Rule, figures: &Figures) -> String {
-    let mark = match rule.source {
-        Source::Real => "",
-        Source::Model => " (model)",
-    };
     let wait = |of: fn(&crate::results::Waits) -> u64| match &figures.waits {
         Some(waits) => (of(waits) / 1_000).to_string(),
         None => "-".to_owned(),
@@ -34,7 +30,7 @@ fn row(rule: &Rule, figures: &Figures) -> String {
     let uneven = figures.gap_variation.map(|of| format!("{of:.2}"));
     format!(
         "  {:<36} {:>8} {:>8} {:>9} {:>7} {:>7} {:>7} {:>7.3}",
-        format!("{}{mark}", rule.title),
+        rule.label(),
         figures.admitted,
         figures.refused,
         figures.most_in_period,

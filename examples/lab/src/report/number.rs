@@ -45,6 +45,12 @@ pub fn index(value: Option<f64>) -> String {
     value.map_or_else(|| "–".into(), |value| format!("{value:.2}"))
 }
 
+/// Rounds to hundredths, as [`index`] writes values. They are also finer than a
+/// measurement repeats.
+pub fn hundredths(value: f64) -> f64 {
+    (value * 100.0).round() / 100.0
+}
+
 /// Writes a measured value with at most three significant digits: `0.063`, `20.5`,
 /// `1,240`.
 pub fn significant(value: f64) -> String {

@@ -15,17 +15,26 @@ pub(super) struct Ends<T> {
 }
 
 /// Returns those with the smallest and with the largest value; `None` if there are
-/// none, or if all are equal.
-pub(super) fn ends<T: Copy>(items: &[T], value: impl Fn(&T) -> f64) -> Option<Ends<T>> {
-    let values = || items.iter().map(&value);
-    let (least, most) = (values().reduce(f64::min)?, values().reduce(f64::max)?);
-    let with = |wanted: f64| {
-        let equal = items.iter().copied().filter(|item| value(item) == wanted);
+/// none, or if all are equal. Values are equal if they are `written` alike, because
+/// a reader sees no more of them.
+pub(super) fn ends<T: Copy>(
+    items: &[T],
+    value: impl Fn(&T) -> f64,
+    written: impl Fn(&T) -> String,
+) -> Option<Ends<T>> {
+    let by_value = |a: &&T, b: &&T| value(a).total_cmp(&value(b));
+    let like = |one: &T| {
+        let text = written(one);
+        let equal = items.iter().copied().filter(|item| written(item) == text);
         equal.collect()
     };
-    (least < most).then(|| Ends {
-        least: with(least),
-        most: with(most),
+    let (least, most) = (
+        items.iter().min_by(by_value)?,
+        items.iter().max_by(by_value)?,
+    );
+    (written(least) != written(most)).then(|| Ends {
+        least: like(least),
+        most: like(most),
     })
 }
 
@@ -70,14 +79,24 @@ mod tests {
 
     #[test]
     fn equal_ones_share_an_end() {
-        let ends = ends(&[2, 1, 2, 1, 3], |value| f64::from(*value)).unwrap();
+        let ends = ends(&[2, 1, 2, 1, 3], |value| f64::from(*value), i32::to_string).unwrap();
         assert_eq!((ends.least, ends.most), (vec![1, 1], vec![3]));
     }
 
     #[test]
     fn equal_values_have_no_ends() {
-        assert_eq!(ends(&[7, 7], |value| f64::from(*value)), None);
-        assert_eq!(ends(&[], |value: &i32| f64::from(*value)), None);
+        let ends = |values: &[i32]| ends(values, |value| f64::from(*value), i32::to_string);
+        assert_eq!(ends(&[7, 7]), None);
+        assert_eq!(ends(&[]), None);
+    }
+
+    /// 29.96 and 29.98 are both written as 30.
+    #[test]
+    fn values_that_read_alike_are_equal() {
+        let ends = |values: &[f64]| ends(values, |value| *value, |value| format!("{value:.0}"));
+        let (least, most) = (vec![29.98, 29.96], vec![31.0]);
+        assert_eq!(ends(&[29.98, 31.0, 29.96]), Some(Ends { least, most }));
+        assert_eq!(ends(&[29.98, 29.96]), None);
     }
 
     #[test]

@@ -61,7 +61,7 @@ fn admissions(view: View<'_>, traffic: usize) -> Picture {
         @for (place, outcome) in outcomes.iter().enumerate() {
             g transform={ "translate(" (column(place)) " " (row(place)) ")" } {
                 (Panel {
-                    title: &outcome.rule.title,
+                    title: &outcome.rule.label(),
                     note: &section::note(outcome.figures),
                     arrivals: &outcome.figures.arrivals,
                     admissions: &outcome.figures.admissions,

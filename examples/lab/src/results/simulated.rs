@@ -38,6 +38,20 @@ pub struct Rule {
     pub retry: String,
 }
 
+impl Rule {
+    /// Whether a model decided.
+    pub fn is_model(&self) -> bool {
+        self.source == Source::Model
+    }
+
+    /// Returns the name for plots and tables, which marks models:
+    /// `limitador, fixed window (model)`.
+    pub fn label(&self) -> String {
+        let mark = if self.is_model() { " (model)" } else { "" };
+        format!("{}{mark}", self.title)
+    }
+}
+
 /// Who made the decisions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

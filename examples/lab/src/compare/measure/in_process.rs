@@ -8,9 +8,9 @@ use super::{
     by_rule::by_rule,
     ours::Ours,
     peers::peer,
-    subject::{KEYS, Subject, hundredths, limit},
+    subject::{KEYS, Subject, limit},
 };
-use crate::{compare::traffic::Scale, results::InProcess};
+use crate::{compare::traffic::Scale, report::number::hundredths, results::InProcess};
 
 /// The rounds until every bucket is as full as it gets: three periods.
 const WARM_UP: u64 = 300;

@@ -21,11 +21,6 @@ pub(super) fn limit() -> Quota {
     quota(BASE)
 }
 
-/// Rounds to two digits after the point, which is more than a measurement repeats.
-pub(super) fn hundredths(figure: f64) -> f64 {
-    (figure * 100.0).round() / 100.0
-}
-
 /// Returns the time between two requests of a key: 2 % more than the limit has for
 /// one, because a sliding window refuses some at exactly its rate.
 pub(super) fn interval() -> Duration {

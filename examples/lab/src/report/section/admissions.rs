@@ -75,7 +75,7 @@ fn one_traffic(view: View<'_>, traffic: usize) -> Markup {
 fn panel(view: View<'_>, traffic: usize, outcome: &Outcome<'_>) -> Markup {
     let figures = outcome.figures;
     let panel = Panel {
-        title: &outcome.rule.title,
+        title: &outcome.rule.label(),
         note: &note(figures),
         arrivals: &figures.arrivals,
         admissions: &figures.admissions,
@@ -97,7 +97,7 @@ fn description(view: View<'_>, outcome: &Outcome<'_>) -> String {
     let figures = outcome.figures;
     format!(
         "{}: {} of {} requests passed, at most {} in any {}",
-        outcome.rule.title,
+        outcome.rule.label(),
         count(figures.admitted),
         count(figures.requests),
         count(figures.most_in_period),
@@ -118,7 +118,8 @@ pub(in crate::report) fn sentence(view: View<'_>, outcomes: &[Outcome<'_>]) -> S
 fn passed(outcomes: &[Outcome<'_>]) -> Option<String> {
     let first = outcomes.first()?.figures;
     let admitted = |outcome: &Outcome<'_>| outcome.figures.admitted;
-    let Some(ends) = phrase::ends(outcomes, |outcome| admitted(outcome) as f64) else {
+    let written = |outcome: &Outcome<'_>| count(admitted(outcome));
+    let Some(ends) = phrase::ends(outcomes, |outcome| admitted(outcome) as f64, written) else {
         return Some(format!(
             "Every rule lets {} requests pass.",
             note(first).trim_end_matches(" pass")
@@ -136,7 +137,8 @@ fn passed(outcomes: &[Outcome<'_>]) -> Option<String> {
 
 fn most_in_period(view: View<'_>, outcomes: &[Outcome<'_>]) -> Option<String> {
     let most = |outcome: &Outcome<'_>| outcome.figures.most_in_period;
-    let ends = phrase::ends(outcomes, |outcome| most(outcome) as f64)?;
+    let written = |outcome: &Outcome<'_>| count(most(outcome));
+    let ends = phrase::ends(outcomes, |outcome| most(outcome) as f64, written)?;
     let period = time(view.results.grid.period_us);
     Some(format!(
         "Within some {period}, {} let {} pass, {} the amount of {}; {} never more than {}.",
@@ -151,7 +153,8 @@ fn most_in_period(view: View<'_>, outcomes: &[Outcome<'_>]) -> Option<String> {
 
 fn waited(outcomes: &[Outcome<'_>]) -> Option<String> {
     let longest = |outcome: &Outcome<'_>| outcome.figures.waits.map_or(0, |waits| waits.max_us);
-    let ends = phrase::ends(outcomes, |outcome| longest(outcome) as f64)?;
+    let written = |outcome: &Outcome<'_>| time(longest(outcome));
+    let ends = phrase::ends(outcomes, |outcome| longest(outcome) as f64, written)?;
     Some(format!(
         "A request waits longest under {}: up to {}.",
         phrase::rules(&ends.most),
@@ -162,7 +165,7 @@ fn waited(outcomes: &[Outcome<'_>]) -> Option<String> {
 fn table<'a>(outcomes: &[Outcome<'_>], caption: &'a str) -> Table<'a> {
     let rows = outcomes
         .iter()
-        .map(|outcome| (outcome.rule.title.clone(), cells(outcome.figures)));
+        .map(|outcome| (outcome.rule.label(), cells(outcome.figures)));
     Table {
         caption,
         columns: COLUMNS,

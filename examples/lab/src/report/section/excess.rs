@@ -31,7 +31,7 @@ pub(in crate::report) fn excess(view: View<'_>) -> Markup {
 /// Returns the plot.
 pub(in crate::report) fn bars(view: View<'_>, outcomes: &[Outcome<'_>]) -> Bars {
     let bar = |outcome: &Outcome<'_>| Bar {
-        name: outcome.rule.title.clone(),
+        name: outcome.rule.label(),
         value: most(outcome.figures) / view.amount.max(1) as f64,
         text: times(outcome.figures.most_in_period, view.amount),
     };
@@ -53,7 +53,8 @@ fn sentence(view: View<'_>, outcomes: &[Outcome<'_>]) -> String {
 }
 
 fn ranking(view: View<'_>, outcomes: &[Outcome<'_>]) -> Option<String> {
-    let ends = phrase::ends(outcomes, |outcome| most(outcome.figures))?;
+    let written = |outcome: &Outcome<'_>| count(outcome.figures.most_in_period);
+    let ends = phrase::ends(outcomes, |outcome| most(outcome.figures), written)?;
     let (least, worst) = (ends.least[0].figures, ends.most[0]);
     Some(format!(
         "Under {}, at most {} requests pass in any {}. {} let {} pass, {} the amount (traffic: {}).",
@@ -94,7 +95,7 @@ fn table<'a>(view: View<'_>, outcomes: &[Outcome<'_>]) -> Table<'a> {
             count(figures.bound),
             outcome.traffic.title.clone(),
         ];
-        (outcome.rule.title.clone(), values)
+        (outcome.rule.label(), values)
     };
     Table {
         caption: "Most in a period",

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::{report::view::View, results::Source};
+use crate::report::view::View;
 
 /// Returns the section.
 pub(in crate::report) fn rules(view: View<'_>) -> Markup {
@@ -14,7 +14,7 @@ pub(in crate::report) fn rules(view: View<'_>) -> Markup {
             dl.rules {
                 @for rule in &view.results.rules {
                     div {
-                        dt { (rule.title) " " span.library { (rule.library) @if rule.source == Source::Model { ", model" } } }
+                        dt { (rule.title) " " span.library { (rule.library) @if rule.is_model() { ", model" } } }
                         dd { (rule.about) " When it refuses: " (rule.retry) "." }
                     }
                 }

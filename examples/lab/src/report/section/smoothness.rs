@@ -3,17 +3,20 @@
 use maud::{Markup, html};
 
 use super::{figure::Figure, table::Table};
-use crate::report::{
-    draw::{Dumbbell, Dumbbells},
-    number::index,
-    phrase::{self, Ends},
-    view::View,
+use crate::{
+    report::{
+        draw::{Dumbbell, Dumbbells},
+        number::index,
+        phrase::{self, Ends},
+        view::View,
+    },
+    results::Rule,
 };
 
 /// The variation of gaps under a rule.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::report) struct Evenness<'a> {
-    title: &'a str,
+    rule: &'a Rule,
     /// Half of the traffics have at most this one.
     pub(in crate::report) half: f64,
     /// The largest of all traffics.
@@ -43,7 +46,7 @@ pub(in crate::report) fn evenness(view: View<'_>, rule: usize) -> Evenness<'_> {
     let mut variations: Vec<_> = traffic.filter_map(variation).collect();
     variations.sort_by(f64::total_cmp);
     Evenness {
-        title: &view.results.rules[rule].title,
+        rule: &view.results.rules[rule],
         half: variations
             .get(variations.len().saturating_sub(1) / 2)
             .copied()
@@ -54,7 +57,7 @@ pub(in crate::report) fn evenness(view: View<'_>, rule: usize) -> Evenness<'_> {
 
 fn dumbbells(view: View<'_>, all: &[Evenness<'_>]) -> Dumbbells {
     let row = |evenness: &Evenness<'_>| Dumbbell {
-        name: evenness.title.into(),
+        name: evenness.rule.label(),
         low: evenness.half,
         high: evenness.worst,
         text: format!(
@@ -70,13 +73,14 @@ fn dumbbells(view: View<'_>, all: &[Evenness<'_>]) -> Dumbbells {
 }
 
 fn sentence(all: &[Evenness<'_>]) -> String {
-    let Some(Ends { least, most }) = phrase::ends(all, |evenness| evenness.half) else {
+    let Some(Ends { least, most }) = phrase::ends(all, |it| it.half, |it| index(Some(it.half)))
+    else {
         return "The output is equally even under every rule.".into();
     };
     let names = |all: &[Evenness<'_>]| {
         phrase::list(
             &all.iter()
-                .map(|evenness| evenness.title)
+                .map(|evenness| evenness.rule.title.as_str())
                 .collect::<Vec<_>>(),
         )
     };
@@ -92,7 +96,7 @@ fn sentence(all: &[Evenness<'_>]) -> String {
 fn table<'a>(all: &[Evenness<'_>]) -> Table<'a> {
     let row = |evenness: &Evenness<'_>| {
         let values = [evenness.half, evenness.worst].map(|value| index(Some(value)));
-        (evenness.title.to_owned(), values.to_vec())
+        (evenness.rule.label(), values.to_vec())
     };
     Table {
         caption: "Smoothness of the output",

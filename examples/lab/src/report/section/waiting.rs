@@ -28,7 +28,7 @@ pub(in crate::report) fn waiting(view: View<'_>) -> Markup {
 
 fn dumbbells(view: View<'_>, outcomes: &[Outcome<'_>]) -> Dumbbells {
     let row = |outcome: &Outcome<'_>| Dumbbell {
-        name: outcome.rule.title.clone(),
+        name: outcome.rule.label(),
         low: p50(outcome) as f64 / 1e6,
         high: p99(outcome) as f64 / 1e6,
         text: range(p50(outcome), p99(outcome)),
@@ -56,7 +56,8 @@ fn p99(outcome: &Outcome<'_>) -> u64 {
 }
 
 fn sentence(outcomes: &[Outcome<'_>]) -> String {
-    let Some(ends) = phrase::ends(outcomes, |outcome| p99(outcome) as f64) else {
+    let written = |outcome: &Outcome<'_>| time(p99(outcome));
+    let Some(ends) = phrase::ends(outcomes, |outcome| p99(outcome) as f64, written) else {
         let all = outcomes.first().map_or(0, p99);
         return format!(
             "Under every rule, 99 of 100 requests wait at most {}.",
@@ -83,7 +84,7 @@ fn table<'a>(outcomes: &[Outcome<'_>]) -> Table<'a> {
             time(longest),
             outcome.traffic.title.clone(),
         ];
-        (outcome.rule.title.clone(), values)
+        (outcome.rule.label(), values)
     };
     Table {
         caption: "Waiting",

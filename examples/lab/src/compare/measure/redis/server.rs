@@ -11,12 +11,10 @@ use super::{
 };
 use crate::{
     compare::{
-        measure::{
-            by_rule::by_rule,
-            subject::{hundredths, limit},
-        },
+        measure::{by_rule::by_rule, subject::limit},
         traffic::Scale,
     },
+    report::number::hundredths,
     results::InRedis,
 };
 

@@ -5,7 +5,7 @@ use super::{
     row::{Row, row},
 };
 use crate::report::{
-    number::{count, index, percent, time, times},
+    number::{count, hundredths, index, percent, time, times},
     view::View,
 };
 
@@ -51,7 +51,7 @@ fn bursty(view: View<'_>, records: &[Record<'_>]) -> Row {
         records
             .iter()
             .filter(|record| record.most <= allowed && !record.queues),
-        |record| -record.variation,
+        |record| -hundredths(record.variation),
         |best| {
             let (most, variation) = (count(best.most), index(Some(best.variation)));
             format!(
@@ -72,7 +72,7 @@ fn even(records: &[Record<'_>]) -> Row {
     row(
         "an even output, to call a service that has limits",
         records.iter(),
-        |record| -record.variation,
+        |record| -hundredths(record.variation),
         |best| {
             format!(
                 "its gaps vary least: by {} or less in half of the traffics",

@@ -2,13 +2,13 @@
 
 use crate::{
     report::phrase,
-    results::{InProcess, InRedis, Measured, Results},
+    results::{InProcess, InRedis, Measured, Results, Rule},
 };
 
 /// The costs of one rule.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cost<'a> {
-    pub(super) title: &'a str,
+    pub(super) rule: &'a Rule,
     pub(super) in_process: InProcess,
     pub(super) in_redis: Option<InRedis>,
 }
@@ -21,7 +21,7 @@ pub(super) fn costs<'a>(results: &'a Results, measured: &Measured) -> Vec<Cost<'
         .filter_map(|rule| {
             let costs = of(&rule.id)?;
             Some(Cost {
-                title: &rule.title,
+                rule,
                 in_process: costs.in_process,
                 in_redis: costs.in_redis,
             })
@@ -36,12 +36,18 @@ pub(super) fn ranking(
     value: fn(&Cost<'_>) -> f64,
     text: fn(f64) -> String,
 ) -> String {
-    let Some(ends) = phrase::ends(costs, value) else {
+    let Some(ends) = phrase::ends(costs, value, |cost| text(value(cost))) else {
         let all = costs.first().map_or(0.0, value);
         return format!("Every rule needs {}.", text(all));
     };
-    let titles =
-        |costs: &[Cost<'_>]| phrase::list(&costs.iter().map(|cost| cost.title).collect::<Vec<_>>());
+    let titles = |costs: &[Cost<'_>]| {
+        phrase::list(
+            &costs
+                .iter()
+                .map(|cost| cost.rule.title.as_str())
+                .collect::<Vec<_>>(),
+        )
+    };
     format!(
         "The least: {}, {}. The most: {}, {}.",
         titles(&ends.least),

@@ -56,7 +56,7 @@ impl Measure {
 
     fn bars(&self, costs: &[Cost<'_>]) -> Bars {
         let bar = |cost: &Cost<'_>| Bar {
-            name: cost.title.into(),
+            name: cost.rule.label(),
             value: (self.value)(cost),
             text: (self.text)((self.value)(cost)),
         };

@@ -12,7 +12,7 @@ use crate::{
         moving::Moving,
         number::{SPACE, significant},
     },
-    results::InRedis,
+    results::{InRedis, Rule},
 };
 
 /// Returns the card of microseconds; nothing without a server.
@@ -41,16 +41,16 @@ fn dumbbells(costs: &[Cost<'_>]) -> Dumbbells {
     let max = costs.iter().map(p99).fold(0.0, f64::max);
     let rows = costs
         .iter()
-        .filter_map(|cost| Some(dumbbell(cost.title, cost.in_redis?)));
+        .filter_map(|cost| Some(dumbbell(cost.rule, cost.in_redis?)));
     Dumbbells {
         rows: rows.collect(),
         scale: Scale::Linear(max),
     }
 }
 
-fn dumbbell(title: &str, costs: InRedis) -> Dumbbell {
+fn dumbbell(rule: &Rule, costs: InRedis) -> Dumbbell {
     Dumbbell {
-        name: title.into(),
+        name: rule.label(),
         low: costs.p50_us,
         high: costs.p99_us,
         text: format!(

@@ -4,8 +4,8 @@ use maud::{Markup, html};
 
 use super::{costs::costs, in_process, in_redis, table};
 use crate::{
-    report::{number::count, view::View},
-    results::{Agreement, Measured},
+    report::{number::count, phrase, view::View},
+    results::{Agreement, Measured, Results, Rule},
 };
 
 /// Returns the section; nothing if nothing was measured.
@@ -18,7 +18,8 @@ fn section(view: View<'_>, measured: &Measured) -> Markup {
     html! {
         section #cost {
             h2 { "What a decision costs" }
-            p { "Measured on one machine by " code { (measured.command) } ". The sliders do not move these figures." }
+            p { "Measured on one machine by " code { (measured.command) } ". The sliders do not move these figures."
+                (without(view.results, measured)) }
             div.cards {
                 (in_process::time(&costs))
                 (in_process::memory(&costs))
@@ -27,6 +28,17 @@ fn section(view: View<'_>, measured: &Measured) -> Markup {
             @if let Some(agreement) = measured.agreement { p { (agreed(agreement)) } }
             (table::table(&costs))
         }
+    }
+}
+
+/// Names the rules without a measurement.
+fn without(results: &Results, measured: &Measured) -> String {
+    let is_measured = |rule: &&Rule| measured.rules.iter().any(|costs| costs.rule == rule.id);
+    let rules = results.rules.iter().filter(|rule| !is_measured(rule));
+    let titles: Vec<_> = rules.map(|rule| rule.title.as_str()).collect();
+    match titles.is_empty() {
+        true => String::new(),
+        false => format!(" Models are not measured: {}.", phrase::list(&titles)),
     }
 }
 

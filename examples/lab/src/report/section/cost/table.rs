@@ -21,9 +21,7 @@ const COLUMNS: &[&str] = &[
 
 /// Returns the table.
 pub(super) fn table(costs: &[Cost<'_>]) -> Markup {
-    let rows = costs
-        .iter()
-        .map(|cost| (cost.title.to_owned(), cells(cost)));
+    let rows = costs.iter().map(|cost| (cost.rule.label(), cells(cost)));
     let table = Table {
         caption: "What a decision costs",
         columns: COLUMNS,
