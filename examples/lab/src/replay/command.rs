@@ -2,7 +2,7 @@
 
 use std::{error::Error, path::PathBuf, thread};
 
-use clap::Args;
+use clap::{Args, builder::RangedU64ValueParser};
 use sluicegate::clock::Tick;
 
 use super::{
@@ -44,11 +44,11 @@ pub struct Command {
     top: usize,
 
     /// How many keys are kept in memory
-    #[arg(long, value_name = "KEYS", default_value_t = 1_000_000)]
+    #[arg(long, value_name = "KEYS", default_value_t = 1_000_000, value_parser = at_least_1())]
     max_keys: usize,
 
     /// Threads that play; one more reads
-    #[arg(long, value_name = "THREADS")]
+    #[arg(long, value_name = "THREADS", value_parser = at_least_1())]
     threads: Option<usize>,
 
     /// Print JSON instead of a table
@@ -58,6 +58,10 @@ pub struct Command {
     /// Folder that gets replay.json
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+}
+
+fn at_least_1() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..)
 }
 
 impl Command {

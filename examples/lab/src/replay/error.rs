@@ -12,6 +12,14 @@ pub enum ReplayError {
     #[error("cannot open {}: {_1}", _0.display())]
     Open(PathBuf, #[source] io::Error),
 
+    /// Standard input is among the files more than once.
+    #[error("standard input can be read only once: give - once")]
+    StandardInputTwice,
+
+    /// The system lets the process open no more files.
+    #[error("cannot open {}: too many open files; to allow more of them, run: ulimit -n 10000", _0.display())]
+    TooManyFiles(PathBuf),
+
     /// A file cannot be read on after this line.
     #[error("cannot read {} after line {_1}: {_2}", _0.display())]
     Read(PathBuf, u64, #[source] io::Error),

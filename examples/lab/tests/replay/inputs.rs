@@ -218,6 +218,15 @@ fn flags_that_cannot_be_kept_name_what_is_allowed() {
             "access logs have the headers referer",
         ),
         (&["--limit", "3/s", "--ipv6-prefix", "129"], "129"),
+        (
+            &["--limit", "3/s", "--max-keys", "0"],
+            "'--max-keys <KEYS>'",
+        ),
+        (
+            &["--limit", "3/s", "--threads", "0"],
+            "'--threads <THREADS>'",
+        ),
+        (&["--limit", "3/s", "-"], "give - once"),
     ] {
         let args: Vec<_> = ["replay", "-"].iter().chain(args).copied().collect();
         let run = run_with(&args, text.as_bytes());
@@ -296,6 +305,24 @@ fn all_rules_are_those_that_can_keep_the_quota() {
     assert_eq!(run.json()["policies"].as_array().map(Vec::len), Some(5));
     let told = "left out: sliding-log 70000/1h: invalid quota amount 70000";
     assert!(run.stderr.contains(told), "{}", run.stderr);
+}
+
+/// All files are open at once, because they are merged by time.
+#[test]
+#[cfg(unix)]
+fn too_many_files_are_an_error_that_says_what_to_do() {
+    let folder = Folder::new();
+    let file = |number| folder.file(&format!("{number}.log"), lines(0..2));
+    let files: Vec<_> = (0..64).map(file).collect();
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", "ulimit -n 32; exec \"$0\" replay \"$@\""]);
+    shell.arg(env!("CARGO_BIN_EXE_lab")).args(&files);
+    let output = shell.args(["--limit", "3/m"]).output().expect("sh");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        error.contains("too many open files; to allow more"),
+        "{error}"
+    );
 }
 
 /// Damaged files are errors or unreadable lines, and never a panic, whose exit

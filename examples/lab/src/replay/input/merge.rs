@@ -4,7 +4,7 @@ use std::{cmp::Reverse, collections::BinaryHeap};
 
 use sluicegate::clock::Tick;
 
-use super::{progress::Progress, settings::InputArgs, stream::Stream, tally::InputTally};
+use super::{open, progress::Progress, settings::InputArgs, stream::Stream, tally::InputTally};
 use crate::replay::{error::ReplayError, event::Event};
 
 /// The requests of all files in order of time, whether the files follow each
@@ -24,8 +24,15 @@ impl Merge {
     ///
     /// # Errors
     ///
-    /// If a file cannot be opened or read.
+    /// If a file cannot be opened or read, or standard input is named twice.
     pub(crate) fn open(args: &InputArgs, progress: &Progress) -> Result<Self, ReplayError> {
+        let from_standard_input = args
+            .files
+            .iter()
+            .filter(|path| open::is_standard_input(path));
+        if from_standard_input.count() > 1 {
+            return Err(ReplayError::StandardInputTwice);
+        }
         let files = args.files.iter().cloned();
         let streams: Result<Vec<_>, _> = files
             .map(|path| Stream::open(path, args, progress))

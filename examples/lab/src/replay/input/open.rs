@@ -14,6 +14,9 @@ use crate::replay::error::ReplayError;
 /// The bytes of a log.
 pub(super) type Input = Box<dyn Read>;
 
+/// `EMFILE` of Linux, macOS and the BSDs.
+const TOO_MANY_FILES: i32 = 24;
+
 /// The first bytes of files that have to be converted: what they are, and the
 /// command.
 type Foreign = (&'static [u8], &'static str, &'static str);
@@ -35,10 +38,10 @@ const BYTE_ORDER_MARK: &[u8] = &[0xef, 0xbb, 0xbf];
 /// Opens a file, or standard input for `-`. Its first bytes tell whether it is
 /// compressed, whatever its name.
 pub(super) fn open(path: &Path, progress: &Progress) -> Result<Input, ReplayError> {
-    let failed = |error| ReplayError::Open(path.to_owned(), error);
-    let raw: Input = match path.as_os_str().to_str() {
-        Some("-") => Box::new(io::stdin()),
-        _ => Box::new(file(path).map_err(failed)?),
+    let failed = |error| failed_open(path, error);
+    let raw: Input = match is_standard_input(path) {
+        true => Box::new(io::stdin()),
+        false => Box::new(file(path).map_err(failed)?),
     };
     let (head, input) = peek(progress.wrap(raw)).map_err(failed)?;
     reject_foreign(path, &head, &FOREIGN, |command| {
@@ -55,12 +58,25 @@ pub(super) fn open(path: &Path, progress: &Progress) -> Result<Input, ReplayErro
     without_mark(input).map_err(failed)
 }
 
+/// Whether a path stands for standard input.
+pub(super) fn is_standard_input(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
 /// Opens a file. Folders would open, and fail with a confusing error later.
 fn file(path: &Path) -> io::Result<File> {
     let file = File::open(path)?;
     match file.metadata()?.is_dir() {
         true => Err(io::ErrorKind::IsADirectory.into()),
         false => Ok(file),
+    }
+}
+
+/// Names the error of opening a file. All files are open at once.
+fn failed_open(path: &Path, error: io::Error) -> ReplayError {
+    match error.raw_os_error() {
+        Some(TOO_MANY_FILES) if cfg!(unix) => ReplayError::TooManyFiles(path.to_owned()),
+        _ => ReplayError::Open(path.to_owned(), error),
     }
 }
 
