@@ -1,7 +1,7 @@
 //! The lab: which limiter, and which limit?
 //!
 //! It plays traffic through every rule of `sluicegate` and through its peers, in
-//! virtual time, and tells what would have happened to whom.
+//! virtual time, and tells which requests of which client would have passed.
 //!
 //! ```text
 //! cargo run --release -p lab -- compare

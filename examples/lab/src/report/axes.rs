@@ -8,7 +8,7 @@ use crate::results::{Cell, Figures, Results, Traffic};
 /// admissions in the first drawing is high. A longer one would flatten them.
 const LINEAR_UP_TO: f64 = 30.0;
 
-/// The axes of all plots of what was simulated.
+/// The axes of all plots of simulated figures.
 #[derive(Clone, Debug)]
 pub(super) struct Axes {
     /// Requests over time, for each traffic.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-/// What the script of the page reads.
+/// The data that the script of the page reads.
 #[derive(Debug, Serialize)]
 struct Data<'a> {
     /// The drawing that the page begins with.

@@ -1,4 +1,4 @@
-//! What of the page moves with the sliders.
+//! The parts of the page that move with the sliders.
 
 use std::cell::RefCell;
 

@@ -5,7 +5,7 @@ use super::view::Outcome;
 /// The most names that a list spells out.
 const NAMES: usize = 4;
 
-/// What stands at the ends of a ranking.
+/// The two ends of a ranking.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Ends<T> {
     /// All with the smallest value.

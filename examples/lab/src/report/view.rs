@@ -17,7 +17,7 @@ pub(super) struct View<'a> {
     pub(super) burst: u64,
 }
 
-/// What a rule did with one traffic.
+/// The outcome of one traffic under a rule.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Outcome<'a> {
     pub(super) rule: &'a Rule,

@@ -1,4 +1,4 @@
-//! What one rule did with one traffic.
+//! The outcome of one traffic under one rule.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! The same traffic under many quotas, for the slider of the report.
+//! The same traffic under many quotas: the figures behind the slider of the report.
 
 use serde::{Deserialize, Serialize};
 

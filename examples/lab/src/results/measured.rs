@@ -17,7 +17,7 @@ pub struct Measured {
     pub agreement: Option<Agreement>,
 }
 
-/// What decisions of one rule cost.
+/// The costs of decisions under one rule.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RuleCosts {
     /// The [`id`](super::Rule::id) of the rule.
@@ -28,7 +28,7 @@ pub struct RuleCosts {
     pub in_redis: Option<InRedis>,
 }
 
-/// What decisions in the process cost: 1,000 keys in turn, each at 98 % of the
+/// The costs of decisions in the process: 1,000 keys in turn, each at 98 % of the
 /// rate of the limit, so that all pass; without the time that reading a clock takes.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct InProcess {
@@ -38,7 +38,7 @@ pub struct InProcess {
     pub bytes_per_key: f64,
 }
 
-/// What decisions in Redis cost: with one caller for the times, with 64 for commands
+/// The costs of decisions in Redis: with one caller for the times, with 64 for commands
 /// and CPU.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct InRedis {

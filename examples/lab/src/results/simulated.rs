@@ -32,9 +32,9 @@ pub struct Rule {
     pub library: String,
     /// Whether the crate itself decided, or a model of its published rule.
     pub source: Source,
-    /// What the rule lets pass, in a sentence.
+    /// A sentence that says what the rule lets pass.
     pub about: String,
-    /// What a refused client is told, in a sentence.
+    /// A sentence that says what a refused client is told.
     pub retry: String,
 }
 
@@ -52,7 +52,7 @@ impl Rule {
     }
 }
 
-/// Who made the decisions.
+/// The maker of the decisions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Source {
@@ -70,7 +70,7 @@ pub struct Traffic {
     pub id: String,
     /// The name to show.
     pub title: String,
-    /// What the clients do, in a sentence.
+    /// A sentence that says what the clients do.
     pub about: String,
     /// The number of clients.
     pub clients: u32,

@@ -1,4 +1,4 @@
-//! What rules promise to let pass in any window of the period.
+//! The most that rules promise to let pass in any window of the period.
 
 use sluicegate::limit::Quota;
 

@@ -10,7 +10,7 @@ pub fn candidates() -> impl Iterator<Item = &'static Candidate> {
 
 const CRATE: &str = "sluicegate 0.1";
 
-/// What the layer of this crate tells a refused client.
+/// The header by which the layer of this crate answers a refused client.
 const HEADER: &str = "Retry-After in whole seconds, rounded up";
 
 static OURS: [Candidate; 6] = [

@@ -5,7 +5,7 @@ use crate::results::Source;
 
 const RESILIENCE: &str = "tower-resilience-ratelimiter 0.14";
 
-/// What a refusal of `tower-resilience-ratelimiter` says.
+/// The answer of `tower-resilience-ratelimiter` to a refused client.
 const NO_TIME: &str = "no time; the lab's clients then wait for a second";
 
 pub(super) static PEERS: [Candidate; 6] = [

@@ -1,4 +1,4 @@
-//! What the simulation asks.
+//! The interface between the simulation and a rule.
 
 use sluicegate::clock::Tick;
 

@@ -9,7 +9,7 @@ use crate::compare::{simulate::Record, traffic::Pattern};
 /// number of requests of a client that passed, divided by what it was entitled to.
 /// (R. Jain, D. Chiu, W. Hawe, DEC-TR-301, 1984.)
 ///
-/// A client is entitled to its max-min fair share: nobody gets more than it asks
+/// A client is entitled to its max-min fair share: no client gets more than it asks
 /// for, and what one does not need is divided among the others on its bucket. A
 /// bucket has its burst and its rate for the length of the traffic.
 pub fn fairness(pattern: &Pattern, record: &Record, quota: &Quota) -> f64 {

@@ -1,4 +1,4 @@
-//! What decisions cost on this machine: `measured.json`.
+//! The costs of decisions on this machine: `measured.json`.
 //!
 //! In the process, each of 1,000 keys asks at 98 % of the rate of the limit, by a
 //! clock that the measurement moves. So every request is admitted, and a log is as

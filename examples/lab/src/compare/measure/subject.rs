@@ -1,4 +1,4 @@
-//! What is measured in the process.
+//! The limiters that are measured in the process, and their limit.
 
 use std::time::Duration;
 

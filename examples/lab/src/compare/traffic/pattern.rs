@@ -1,4 +1,4 @@
-//! What a pattern of traffic consists of.
+//! The parts of a pattern of traffic.
 
 use sluicegate::clock::Tick;
 
@@ -21,7 +21,7 @@ pub struct Pattern {
     /// The requests, in the order of their times. Clients with
     /// [`Reaction::Continue`] have one, and make the others themselves.
     pub requests: Vec<Request>,
-    /// What clients do with their answers.
+    /// The reaction of clients to their answers.
     pub reaction: Reaction,
 }
 
@@ -34,7 +34,7 @@ pub struct Request {
     pub client: u32,
 }
 
-/// What clients do with their answers.
+/// The reaction of clients to their answers.
 #[derive(Clone, Debug)]
 pub enum Reaction {
     /// They take a refusal for an answer.
@@ -65,7 +65,7 @@ pub enum Reaction {
 /// How long traffic is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scale {
-    /// A minute, for the report.
+    /// A minute: the report.
     Full,
     /// A third of that, for tests.
     Quick,

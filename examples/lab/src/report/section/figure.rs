@@ -6,10 +6,10 @@ use maud::{Markup, html};
 #[derive(Debug)]
 pub(super) struct Figure<'a> {
     pub(super) title: &'a str,
-    /// What the plot shows, and in which unit.
+    /// Says what the plot shows, and in which unit.
     pub(super) about: Markup,
     pub(super) plot: Markup,
-    /// What one sees, computed from the figures.
+    /// Says what one sees, computed from the figures.
     pub(super) sentence: Markup,
     /// The table behind the plot, unless the section has one for all its plots.
     pub(super) table: Option<Markup>,

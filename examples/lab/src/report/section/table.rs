@@ -7,7 +7,7 @@ use crate::report::moving::Moving;
 /// A table with names at the left and moving values beside them.
 #[derive(Debug)]
 pub(super) struct Table<'a> {
-    /// What the table is about, for readers who do not see it.
+    /// The subject of the table, for readers who do not see it.
     pub(super) caption: &'a str,
     /// The headings of all columns.
     pub(super) columns: &'a [&'a str],

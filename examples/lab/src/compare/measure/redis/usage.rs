@@ -1,4 +1,4 @@
-//! What the server tells of itself.
+//! The figures that the server tells of itself.
 
 use redis::{Connection, RedisResult, cmd};
 

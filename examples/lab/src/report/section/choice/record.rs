@@ -1,4 +1,4 @@
-//! What is known of a rule over all traffic.
+//! The figures of a rule over all traffic.
 
 use crate::{
     report::{section::evenness, view::View},

@@ -12,7 +12,7 @@ use crate::report::{
     number::{SPACE, significant},
 };
 
-/// What a plot shows of the costs.
+/// A cost that a plot shows.
 struct Measure {
     title: &'static str,
     about: &'static str,

@@ -1,4 +1,4 @@
-//! What decisions cost on the machine that ran the command.
+//! The costs of decisions on the machine that ran the command.
 
 mod costs;
 mod in_process;
