@@ -11,3 +11,4 @@ pub(crate) mod retry;
 pub(crate) mod rules;
 pub(crate) mod side;
 pub(crate) mod stack;
+pub(crate) mod windows;
