@@ -12,7 +12,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full};
 use proptest::prelude::*;
 use redis::{Commands, Script};
 use sluicegate::{
@@ -66,11 +66,13 @@ impl Process {
         let client = self.layer.layer(service_fn(|_: Request<Full<Bytes>>| {
             attempts.fetch_add(1, Relaxed);
             let response = Response::builder().status(status);
-            let response = response.body(Full::<Bytes>::default()).unwrap();
+            let response = response.body(Full::new(Bytes::from("whole"))).unwrap();
             async { Ok::<_, Infallible>(response) }
         }));
         for _ in 0..calls {
-            client.clone().oneshot(Request::default()).await.unwrap();
+            let response = client.clone().oneshot(Request::default());
+            let body = response.await.unwrap().into_body().collect().await;
+            assert_eq!(body.unwrap().to_bytes(), "whole");
         }
         attempts.load(Relaxed) - calls
     }
@@ -157,6 +159,20 @@ async fn a_fleet_that_does_not_answer_is_not_waited_for_beyond_the_deadline() {
         (counted.fleet_unavailable, counted.stopped_by_deadline),
         (1, 1)
     );
+}
+
+#[tokio::test]
+async fn a_call_that_is_dropped_while_the_fleet_decides_gives_its_retry_back() {
+    let mut server = Server::start();
+    let process = Process::start(&server, 10).await;
+    process.calls(29, 200).await;
+    server.stop();
+    let asking = process.calls(1, 503);
+    let dropped = timeout(Duration::from_millis(50), asking).await;
+    assert!(dropped.is_err(), "a stopped server does not answer");
+    server.kill();
+    // 35 requests allow three retries.
+    assert_eq!(process.calls(5, 503).await, 3);
 }
 
 #[tokio::test]

@@ -1,12 +1,15 @@
 //! The layer and its settings.
 
-use std::{any::Any, fmt, sync::Arc, time::Duration};
+use std::{error::Error, fmt, sync::Arc, time::Duration};
 
 use http::HeaderName;
 use tower_layer::Layer;
 
 use super::{
-    budget::RetryBudget, observe::Observe, outcome::Progress, service::Retry,
+    budget::RetryBudget,
+    observe::Observe,
+    outcome::{ErrorReader, Progress},
+    service::Retry,
     settings::RetrySettings,
 };
 use crate::random_bits::RandomBits;
@@ -144,13 +147,21 @@ impl RetryLayer {
     }
 
     /// Sets how errors of one type are read, if the [module docs](super#errors) do
-    /// not list them. `None` leaves the decision to
-    /// the layer.
+    /// not list them, or in place of how the layer reads them: the error of the
+    /// inner service, and what is boxed in it or among its sources. `None` leaves
+    /// the decision to the layer. A second call replaces the first function.
     ///
     /// ```
+    /// use std::{error::Error, fmt};
     /// use sluicegate::client::{Progress, RetryLayer};
     ///
+    /// #[derive(Debug)]
     /// enum PoolError { Exhausted, Broken }
+    /// # impl fmt::Display for PoolError {
+    /// #     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { write!(f, "{self:?}") }
+    /// # }
+    ///
+    /// impl Error for PoolError {}
     ///
     /// let layer = RetryLayer::new().errors(|error: &PoolError| match error {
     ///     PoolError::Exhausted => Some(Progress::NotSent),
@@ -158,11 +169,11 @@ impl RetryLayer {
     /// });
     /// # let _ = layer;
     /// ```
-    pub fn errors<E: 'static>(
+    pub fn errors<E: Error + 'static>(
         self,
         read: impl Fn(&E) -> Option<Progress> + Send + Sync + 'static,
     ) -> Self {
-        let read = move |error: &dyn Any| error.downcast_ref().and_then(&read);
+        let read = ErrorReader::new(read);
         self.with(|settings| settings.read_error = Some(Arc::new(read)))
     }
 

@@ -61,7 +61,7 @@ where
         let response = match result {
             Ok(response) => response,
             Err(error) => {
-                let finding = find_in_error(&error, self.call.settings.read_error.as_ref());
+                let finding = find_in_error(&error, self.call.settings.read_error.as_deref());
                 return self.fail(FailedAttempt::Error(error), finding);
             }
         };

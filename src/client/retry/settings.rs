@@ -36,7 +36,8 @@ pub(super) struct RetrySettings {
     pub(super) key_header: HeaderName,
     /// Whether requests get an idempotency key that need one.
     pub(super) attaches_key: bool,
-    pub(super) read_error: Option<ReadError>,
+    /// Reads errors of a type that the layer does not know.
+    pub(super) read_error: Option<Arc<dyn ReadError>>,
     pub(super) observer: Option<Arc<dyn Observe>>,
 }
 

@@ -11,24 +11,34 @@ use tower::{Layer, ServiceExt, limit::ConcurrencyLimitLayer};
 
 use super::support::{Does, Seen, Server, get, layer, ms, rpc};
 
-/// A call with every state: a connection that fails, a stream that is refused, a
-/// status in trailers, a service that is not ready.
-fn script() -> Vec<Does> {
-    vec![
+/// Failures that take a call through every state, and how many of its retries
+/// that reach the server are free.
+fn scripts() -> [(Vec<Does>, u32); 2] {
+    let unavailable = || Does::TrailersOnly(14, Vec::new());
+    let answers = || Does::Sleeps(30, Box::new(Does::Message(0)));
+    let first = vec![
         Does::RefusesConnection,
         Does::RefusesStream,
         Does::Trailers(14, Vec::new()),
         Does::NotReady,
-        Does::TrailersOnly(14, Vec::new()),
-        Does::Sleeps(30, Box::new(Does::Message(0))),
-    ]
+        unavailable(),
+        answers(),
+    ];
+    let begins_not_ready = vec![
+        Does::NotReady,
+        Does::NotReady,
+        unavailable(),
+        Does::NotReady,
+        Does::NotReady,
+        answers(),
+    ];
+    [(first, 1), (begins_not_ready, 0)]
 }
 
-/// Whether an attempt was a retry that the budget pays for: the script has a
-/// failure that may have been processed before it.
-fn is_charged(seen: &Seen) -> bool {
+/// Whether an attempt was a retry that the budget pays for.
+fn is_charged(seen: &Seen, free: u32) -> bool {
     let previous = seen.headers.get("grpc-previous-rpc-attempts");
-    previous.is_some_and(|it| it.to_str().unwrap().parse::<u32>().unwrap() > 1)
+    previous.is_some_and(|it| it.to_str().unwrap().parse::<u32>().unwrap() > free)
 }
 
 /// Uses the rest of the budget up, and returns how much that was. It makes one
@@ -55,9 +65,17 @@ async fn dropped_after(polls: usize, client: impl Future<Output = ()>) -> bool {
 
 #[tokio::test(start_paused = true)]
 async fn a_call_that_is_dropped_at_any_poll_leaves_nothing() {
+    for (script, free) in scripts() {
+        let polls = drop_at_any_poll(&script, free).await;
+        assert!(polls > 20, "it was dropped at {polls} polls");
+    }
+}
+
+/// Drops the call at each of its polls. Returns how many there are.
+async fn drop_at_any_poll(script: &[Does], free: u32) -> usize {
     let mut polls = 0;
     loop {
-        let server = Server::new(script());
+        let server = Server::new(script.to_vec());
         let budget = RetryBudget::builder().percent(100).local();
         let (layer, counts) = layer();
         let layer = layer.idempotent(|_| true).max_retries(9);
@@ -85,16 +103,19 @@ async fn a_call_that_is_dropped_at_any_poll_leaves_nothing() {
         server.state.script.lock().unwrap().clear();
         let next = tokio::time::timeout(ms(1_000), permits.oneshot(get())).await;
         assert!(next.is_ok(), "the permit is back at poll {polls}");
-        let spent = server.seen().iter().filter(|it| is_charged(it)).count();
+        let spent = server
+            .seen()
+            .iter()
+            .filter(|it| is_charged(it, free))
+            .count();
         let saved = 2 + counts.snapshot().called as usize;
         let left = retries_left(&layer).await;
         assert_eq!(left, saved - spent, "at poll {polls}");
         if is_done {
-            break;
+            return polls;
         }
         polls += 1;
     }
-    assert!(polls > 20, "it was dropped at {polls} polls");
 }
 
 #[tokio::test(start_paused = true)]

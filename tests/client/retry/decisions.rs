@@ -1,15 +1,16 @@
 //! What is repeated, when, and what the caller gets if nothing is.
 
-use http::{Request, StatusCode};
+use std::{io, sync::Arc};
+
+use http::Request;
 use http_body_util::{BodyExt, Full};
 use sluicegate::{
     client::{
-        RetryLayer,
+        Progress, RetryLayer,
         retry::{Snapshot, Stop},
     },
     deadline::PropagateDeadlineLayer,
-    limit::{Local, Quota, RateLimitLayer, TokenBucket},
-    refusal::{Answer, Refusal},
+    red::Registry,
 };
 use tokio::time::Instant;
 use tower::{Layer, ServiceBuilder, ServiceExt};
@@ -114,6 +115,19 @@ async fn a_call_that_was_not_processed_is_always_repeated() {
             "{does:?}"
         );
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_application_says_more_about_a_boxed_error() {
+    let knows = |kind| {
+        let read = move |error: &io::Error| (error.kind() == kind).then_some(Progress::NotSent);
+        layer().0.errors(read)
+    };
+    let breaks = [Does::Breaks];
+    let reset = knows(io::ErrorKind::ConnectionReset);
+    assert_eq!(sent_by(reset, &breaks, post()).await, ok(2, 50));
+    let other = knows(io::ErrorKind::BrokenPipe);
+    assert_eq!(sent_by(other, &breaks, post()).await.0, 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -278,6 +292,32 @@ async fn attempts_are_counted_in_a_header_and_by_the_observer() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn attempts_are_exported_by_a_registry() {
+    let metrics = Registry::new();
+    let failures = [
+        Does::RefusesConnection,
+        Does::RefusesStream,
+        Does::says(503),
+        Does::says(503),
+    ];
+    let client = layer().0.max_retries(3).observe(Arc::new(metrics.clone()));
+    let client = client.layer(Server::new(failures));
+    client.oneshot(get()).await.unwrap();
+    let text = metrics.prometheus();
+    for line in [
+        r#"sluicegate_retry_attempts_total{attempt="first"} 1"#,
+        r#"sluicegate_retry_attempts_total{attempt="not_sent"} 1"#,
+        r#"sluicegate_retry_attempts_total{attempt="not_processed"} 1"#,
+        r#"sluicegate_retry_attempts_total{attempt="unknown"} 1"#,
+        r#"sluicegate_retry_stopped_total{reason="attempts"} 1"#,
+        r#"sluicegate_retry_stopped_total{reason="budget"} 0"#,
+        "sluicegate_retry_nested_total 0",
+    ] {
+        assert!(text.contains(&format!("{line}\n")), "{line}\n{text}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn there_are_as_many_attempts_as_allowed_and_the_last_failure_is_returned() {
     for most in [0, 1, 5] {
         let script = vec![Does::says(503); 9];
@@ -288,24 +328,6 @@ async fn there_are_as_many_attempts_as_allowed_and_the_last_failure_is_returned(
     }
     let script = [Does::says(503), Does::Breaks, Does::says(502)];
     assert_eq!(sent(&script, get()).await.2, "502");
-}
-
-#[tokio::test(start_paused = true)]
-async fn our_own_refusals_are_never_repeated() {
-    let limiter = Local::direct(TokenBucket::new(Quota::per_hour(1)));
-    let server = Server::new([]);
-    let (layer, counts) = layer();
-    let client = ServiceBuilder::new()
-        .layer(layer)
-        .layer(RateLimitLayer::new(limiter).refuse_with(Answer::new().without_body()))
-        .service(server.clone());
-    client.clone().oneshot(get()).await.unwrap();
-    let refused = client.oneshot(get()).await.unwrap();
-    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
-    assert!(refused.headers().contains_key("retry-after"));
-    assert!(refused.extensions().get::<Refusal>().is_some());
-    let counted = counts.snapshot();
-    assert_eq!((counted.stopped(Stop::Refused), counted.retries()), (1, 0));
 }
 
 #[tokio::test(start_paused = true)]

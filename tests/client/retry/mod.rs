@@ -6,6 +6,7 @@ mod deadlines;
 mod decisions;
 mod law;
 mod nested;
+mod refusals;
 mod sockets;
 mod storm;
 mod support;

@@ -8,24 +8,24 @@
 //! | an error of hyper about its user, such as a failed request body; one of reqwest about a request or a redirect | is not to be repeated |
 //! | any other | may have been processed |
 
-use std::{any::Any, error::Error, io, iter, sync::Arc};
+use std::{any::Any, error::Error, io, iter};
 
-use super::finding::{Finding, Progress};
+use super::{
+    finding::{Finding, Progress},
+    read_error::ReadError,
+};
 use crate::{client::retry::observe::Stop, error::BoxError, refusal::Refusal};
-
-/// Reads errors of a type that is not known here.
-pub(in crate::client::retry) type ReadError =
-    Arc<dyn Fn(&dyn Any) -> Option<Progress> + Send + Sync>;
 
 /// Returns what an error says.
 pub(in crate::client::retry) fn find_in_error<E: 'static>(
     error: &E,
-    read: Option<&ReadError>,
+    own: Option<&dyn ReadError>,
 ) -> Finding {
-    if let Some(progress) = read.and_then(|read| read(error)) {
+    let known = known(error);
+    let of_link = |own: &dyn ReadError| chain(known).find_map(|link| own.read_link(link));
+    if let Some(progress) = own.and_then(|own| own.read(error).or_else(|| of_link(own))) {
         return Finding::failure(progress);
     }
-    let known = known(error);
     if let Some(io) = known.and_then(|error| error.downcast_ref::<io::Error>())
         && io.kind() == io::ErrorKind::ConnectionRefused
     {
@@ -122,8 +122,10 @@ fn of<E: Error + 'static>(error: &dyn Any) -> Option<&(dyn Error + 'static)> {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt;
+
     use super::*;
-    use crate::client::retry::outcome::Delay;
+    use crate::client::retry::outcome::{Delay, ErrorReader};
 
     const NOT_PROCESSED: Finding = Finding::Failure {
         progress: Progress::NotProcessed,
@@ -150,12 +152,20 @@ mod tests {
         let unknown = Finding::failure(Progress::Unknown);
         let of_a_handler: BoxError = io::Error::other(refused()).into();
         assert_eq!(find_in_error(&of_a_handler, None), unknown);
-        let own: ReadError = Arc::new(|error| {
-            let is_down = error.downcast_ref::<&str>().is_some_and(|it| *it == "down");
+    }
+
+    #[test]
+    fn an_application_reads_its_errors_wherever_they_are() {
+        let own = ErrorReader::new(|error: &fmt::Error| {
+            let is_down = error.to_string().contains("formatter");
             is_down.then_some(Progress::NotSent)
         });
-        assert_eq!(find_in_error(&"down", Some(&own)), not_sent);
-        assert_eq!(find_in_error(&"up", Some(&own)), unknown);
+        let read = |error: BoxError| find_in_error(&error, Some(&own));
+        let not_sent = Finding::failure(Progress::NotSent);
+        assert_eq!(find_in_error(&fmt::Error, Some(&own)), not_sent);
+        assert_eq!(read(fmt::Error.into()), not_sent);
+        assert_eq!(read(io::Error::other(fmt::Error).into()), not_sent);
+        assert_eq!(read("other".into()), Finding::failure(Progress::Unknown));
     }
 
     #[test]

@@ -3,11 +3,13 @@
 
 mod errors;
 mod finding;
+mod read_error;
 mod responses;
 
 pub use self::finding::Progress;
 pub(super) use self::{
-    errors::{ReadError, find_in_error, find_not_sent},
+    errors::{find_in_error, find_not_sent},
     finding::{Delay, Finding},
+    read_error::{ErrorReader, ReadError},
     responses::{Head, find_in_head, find_in_trailers},
 };
