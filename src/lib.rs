@@ -150,7 +150,7 @@
 //! | feature | adds |
 //! |---|---|
 //! | `axum` | the peer address that axum leaves in a request, and its routes; problem bodies in axum's body type |
-//! | `tonic` | the peer address that tonic leaves in a request; implies `grpc` |
+//! | `tonic` | the peer address that tonic leaves in a request; with `client`, the bodies and errors of its channel; implies `grpc` |
 //! | `grpc` | gRPC answers to gRPC requests, with `google.rpc.RetryInfo` |
 //! | `serde` | quotas as text in configurations: `Serialize` and `Deserialize` of [`limit::Quota`] |
 //! | `stream` | [`limit::pace`](crate::limit): streams and sinks that keep to a limit |

@@ -74,7 +74,7 @@ impl<K, T> KeyedPeers<K, T> {
     }
 }
 
-/// What a layer knows of each peer, by the hash of the peer's key.
+/// The peers of a layer, by the hashes of their keys.
 #[derive(Debug)]
 struct Peers<T> {
     peers: Mutex<HashMap<u64, PeerEntry<T>>>,

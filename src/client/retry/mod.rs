@@ -72,7 +72,7 @@
 //!
 //! # Custom example
 //!
-//! A channel of tonic. The metrics around the layer count calls, and those inside
+//! A channel of tonic, which needs the feature `tonic`. The metrics around the layer count calls, and those inside
 //! of it attempts. The deadline inside of it tells each attempt what is left.
 //!
 //! ```no_run
@@ -138,11 +138,12 @@
 //!
 //! # Errors
 //!
-//! Errors come out unchanged. Read are those of hyper-util's client, hyper, h2,
-//! reqwest and tonic's channel, [`Refusal`](crate::refusal::Refusal), and boxed errors
-//! with one of them among their sources. A call with an error of another type may
-//! have been processed; [`errors`](RetryLayer::errors) says more about it. An
-//! error about the request itself, such as a body that fails, is final.
+//! Errors come out unchanged. The layer reads those of hyper-util's client, hyper,
+//! h2, reqwest and tonic's channel (features `reqwest` and `tonic`),
+//! [`Refusal`](crate::refusal::Refusal), and boxed errors with one of them among their
+//! sources. A call with an error of another type may have been processed;
+//! [`errors`](RetryLayer::errors) says more about it. An error about the request
+//! itself, such as a body that fails, is final.
 //!
 //! The body of a failed response is dropped before the call waits. If the retry
 //! then cannot be sent, because the service does not get ready before the

@@ -9,7 +9,7 @@ use http_body::Body;
 /// |---|---|
 /// | `Full`, `Empty`, `String` | it is cloned; the data of a `Full` is shared, that of a `String` is copied |
 /// | that of reqwest, if its bytes are known | its bytes are shared |
-/// | the bodies of tonic, axum and reqwest, `BoxBody`, `UnsyncBoxBody` (data of `Bytes`, errors of `BoxError`) | it is read through a [`TapedBody`](super::TapedBody) and boxed again |
+/// | the bodies of tonic, axum and reqwest (features `tonic`, `axum`, `reqwest`), `BoxBody`, `UnsyncBoxBody` (data of `Bytes`, errors of `BoxError`) | it is read through a [`TapedBody`](super::TapedBody) and boxed again |
 /// | any other, as a [`TapedBody`](super::TapedBody) | it is recorded while it is sent, and played again |
 ///
 /// Implement it for a body of your own that can be cloned, with
