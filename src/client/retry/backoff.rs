@@ -59,6 +59,21 @@ mod tests {
     }
 
     #[test]
+    fn a_delay_is_any_part_of_its_bound() {
+        let delay = |bits| {
+            let random = RandomBits::of(move || bits);
+            let backoff = Backoff {
+                random,
+                ..Backoff::default()
+            };
+            backoff.delay(2)
+        };
+        let quarters = [0, 1 << 62, 1 << 63, 3 << 62, u64::MAX];
+        let millis = quarters.map(|bits| delay(bits).as_millis());
+        assert_eq!(millis, [0, 50, 100, 150, 200]);
+    }
+
+    #[test]
     fn jitter_covers_every_nanosecond_from_zero_to_the_bound() {
         let second = Duration::from_secs(1);
         assert_eq!(up_to(second, 0), Duration::ZERO);

@@ -20,6 +20,7 @@ use super::{
     },
     state::State,
 };
+
 /// A call, and the service that sends it.
 pub(super) struct Retrying<S, B: RepeatableBody> {
     pub(super) call: RetriedCall<B::Source>,

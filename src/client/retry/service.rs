@@ -23,6 +23,7 @@ use super::{
     settings::RetrySettings,
 };
 use crate::error::BoxError;
+
 /// A client that sends failed calls again; made by a
 /// [`RetryLayer`](super::RetryLayer).
 ///

@@ -1,13 +1,13 @@
 //! A call may be dropped at any of its polls: nothing is left behind.
 
-use std::{pin::pin, task::Poll};
+use std::{pin::pin, sync::Arc, task::Poll};
 
 use bytes::Bytes;
 use futures_util::{FutureExt, future::poll_fn};
 use http::Request;
 use http_body_util::{BodyExt, Full};
 use sluicegate::client::{RetryBudget, RetryLayer, TapedBody};
-use tower::{Layer, ServiceExt, limit::ConcurrencyLimitLayer};
+use tower::{Layer, Service, ServiceExt, limit::ConcurrencyLimitLayer};
 
 use super::support::{Does, Seen, Server, get, layer, ms, rpc};
 
@@ -171,4 +171,20 @@ async fn asking_for_readiness_takes_one_place_and_a_drop_gives_it_back() {
     assert_eq!(server.reserved(), 1);
     drop((client, clone));
     assert_eq!(server.reserved(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_done_keeps_no_request() {
+    let mut client = layer().0.layer(Server::new([Does::says(503)]));
+    ServiceExt::<Request<Full<Bytes>>>::ready(&mut client)
+        .await
+        .unwrap();
+    let (mark, mut req) = (Arc::new(()), get());
+    req.extensions_mut().insert(mark.clone());
+    let mut call = pin!(client.call(req));
+    let response = call.as_mut().await.unwrap();
+    assert_eq!(
+        (response.status().as_u16(), Arc::strong_count(&mark)),
+        (200, 1)
+    );
 }

@@ -1,17 +1,23 @@
 //! No retry begins after the deadline, and each attempt is told what is left.
 
-use std::time::Duration;
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
 
-use http::StatusCode;
-use http_body_util::BodyExt;
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
 use sluicegate::{
     client::retry::Stop,
     deadline::{self, Deadline, PropagateDeadlineLayer},
+    refusal::BoxError,
 };
-use tokio::time::Instant;
-use tower::{Layer, ServiceBuilder, ServiceExt, limit::ConcurrencyLimitLayer};
+use tokio::time::{Instant, Sleep, sleep_until};
+use tower::{Layer, Service, ServiceBuilder, ServiceExt, limit::ConcurrencyLimitLayer};
 
-use super::support::{Does, Server, get, layer, ms, rpc};
+use super::support::{Does, ResBody, Server, get, layer, ms, rpc};
 
 #[tokio::test(start_paused = true)]
 async fn a_retry_that_would_be_late_is_not_sent_and_the_failure_is_returned_whole() {
@@ -115,4 +121,58 @@ async fn a_service_that_does_not_get_ready_is_not_waited_for_beyond_the_deadline
         StatusCode::OK,
         "no permit is lost"
     );
+}
+
+/// A client whose clones are ready at this instant, and not before.
+struct ReadyAt {
+    inner: Server,
+    ready: Pin<Box<Sleep>>,
+}
+
+impl Clone for ReadyAt {
+    fn clone(&self) -> Self {
+        let ready = Box::pin(sleep_until(self.ready.deadline()));
+        let inner = self.inner.clone();
+        Self { inner, ready }
+    }
+}
+
+impl Service<Request<Full<Bytes>>> for ReadyAt {
+    type Response = Response<ResBody>;
+    type Error = BoxError;
+    type Future = <Server as Service<Request<Full<Bytes>>>>::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        ready!(Service::<Request<Full<Bytes>>>::poll_ready(
+            &mut self.inner,
+            cx
+        ))?;
+        self.ready.as_mut().poll(cx).map(Ok)
+    }
+
+    fn call(&mut self, req: Request<Full<Bytes>>) -> Self::Future {
+        self.inner.call(req)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_gets_ready_at_the_deadline_is_late() {
+    for (ready, calls) in [(999, 2), (1_000, 1), (1_001, 1)] {
+        let server = Server::new([Does::says(503)]);
+        let (layer, _) = layer();
+        let (begun, deadline) = (Instant::now(), Deadline::after(ms(1_000)));
+        let at = |millis| Box::pin(sleep_until(begun + ms(millis)));
+        let inner = server.clone();
+        let mut client = layer.layer(ReadyAt {
+            inner,
+            ready: at(ready),
+        });
+        // The first attempt does not wait.
+        client.get_mut().ready = at(0);
+        client.ready().await.unwrap();
+        client.get_mut().ready = at(ready);
+        let call = deadline::scope(deadline, async { client.call(get()).await });
+        _ = call.await.unwrap();
+        assert_eq!(server.calls(), calls, "ready after {ready} ms");
+    }
 }

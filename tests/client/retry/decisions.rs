@@ -13,7 +13,7 @@ use sluicegate::{
     red::Registry,
 };
 use tokio::time::Instant;
-use tower::{Layer, ServiceBuilder, ServiceExt};
+use tower::{Layer, Service, ServiceBuilder, ServiceExt};
 
 use super::support::{Does, Server, get, layer, ms, post, rpc};
 
@@ -115,6 +115,17 @@ async fn a_call_that_was_not_processed_is_always_repeated() {
             "{does:?}"
         );
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_has_failed_is_not_used_again() {
+    let server = Server::new([Does::NotReady, Does::says(200), Does::NotReady]);
+    let mut client = layer().0.layer(server.clone());
+    for _ in 0..3 {
+        let client = ServiceExt::<Request<Full<bytes::Bytes>>>::ready(&mut client);
+        client.await.unwrap().call(get()).await.unwrap();
+    }
+    assert_eq!(server.calls(), 3);
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,3 +11,4 @@ mod sockets;
 mod storm;
 mod support;
 mod table;
+mod trailers;

@@ -1,7 +1,7 @@
 //! Only one layer of a stack retries.
 
 use http::StatusCode;
-use sluicegate::client::retry::Stop;
+use sluicegate::client::{RetryLayer, retry::Stop};
 use tower::{Layer, ServiceBuilder, ServiceExt, buffer::BufferLayer};
 
 use super::support::{Does, Server, get, layer};
@@ -40,6 +40,21 @@ async fn layers_on_both_sides_of_a_buffer_do_not_multiply() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn behind_a_buffer_only_the_first_attempt_is_repeated_further_in() {
+    let server = Server::new(vec![Does::Breaks; 99]);
+    let ((outer, of_outer), (inner, of_inner)) = (layer(), layer());
+    let client = ServiceBuilder::new()
+        .layer(outer)
+        .layer(BufferLayer::new(1))
+        .layer(inner)
+        .service(server.clone());
+    client.oneshot(get()).await.unwrap_err();
+    let (inner, outer) = (of_inner.snapshot(), of_outer.snapshot());
+    assert_eq!((outer.attempts(), inner.attempts()), (3, 3));
+    assert_eq!((inner.nested, server.calls()), (2, 5));
+}
+
+#[tokio::test(start_paused = true)]
 async fn another_call_of_the_same_task_is_retried() {
     let server = Server::new([Does::says(503)]);
     let (layer, counts) = layer();
@@ -47,4 +62,18 @@ async fn another_call_of_the_same_task_is_retried() {
     client.clone().oneshot(get()).await.unwrap();
     client.oneshot(get()).await.unwrap();
     assert_eq!(counts.snapshot().nested, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_through_two_layers_of_one_budget_counts_once() {
+    let server = Server::failing(Does::says(503));
+    let layer = RetryLayer::new();
+    let client = ServiceBuilder::new()
+        .layer(layer.clone())
+        .layer(layer)
+        .service(server.clone());
+    for _ in 0..19 {
+        client.clone().oneshot(get()).await.unwrap();
+    }
+    assert_eq!(server.calls(), 20, "one retry for 19 calls");
 }

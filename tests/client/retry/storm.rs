@@ -85,3 +85,11 @@ async fn a_slow_failure_and_one_budget_for_all_do_not_storm_either() {
     let load = load(slow, 10, get, || shared.clone()).await;
     assert!((1.0..=1.1).contains(&load), "{load}");
 }
+
+/// A transport that refuses a stream has done no work for it, so the first retry
+/// needs no budget (gRPC proposal A6).
+#[tokio::test(start_paused = true)]
+async fn a_server_that_refuses_every_stream_gets_each_call_twice_and_a_tenth_more() {
+    let load = load(Does::RefusesStream, 10, get, RetryBudget::new).await;
+    assert!((2.0..=2.1).contains(&load), "{load}");
+}

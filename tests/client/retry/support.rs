@@ -104,11 +104,13 @@ pub(crate) struct State {
     pub(crate) in_flight: AtomicUsize,
 }
 
-/// A client of the server. It panics if it is called and not ready.
+/// A client of the server. It panics if it is called and not ready, or used after
+/// an error.
 pub(crate) struct Server {
     pub(crate) state: Arc<State>,
     ready: Option<Count>,
     has_yielded: bool,
+    has_failed: bool,
 }
 
 /// Counts until it is dropped.
@@ -138,6 +140,7 @@ impl Server {
             state: Arc::new(state),
             ready: None,
             has_yielded: false,
+            has_failed: false,
         }
     }
 
@@ -171,6 +174,7 @@ impl Clone for Server {
             state: self.state.clone(),
             ready: None,
             has_yielded: false,
+            has_failed: false,
         }
     }
 }
@@ -185,6 +189,7 @@ where
     type Future = Pin<Box<dyn Future<Output = Result<Response<ResBody>, BoxError>> + Send>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        assert!(!self.has_failed, "used after an error");
         if !self.has_yielded {
             self.has_yielded = true;
             cx.waker().wake_by_ref();
@@ -193,6 +198,7 @@ where
         let mut script = self.state.script.lock().unwrap();
         if let Some(Does::NotReady) = script.front() {
             script.pop_front();
+            self.has_failed = true;
             return Poll::Ready(Err("not ready".into()));
         }
         let ready = || Count::new(&self.state, |state| &state.reserved);

@@ -213,6 +213,17 @@ mod tests {
     }
 
     #[test]
+    fn retries_that_wait_need_room_beside_each_other() {
+        let mut window = Window::new(RULE);
+        window.add_requests(100, 100);
+        window.add_requests(120, 50);
+        let reserved: Vec<_> = std::iter::from_fn(|| window.reserve(120)).collect();
+        assert_eq!((reserved.len(), window.balance), (5, 500));
+        assert!(window.spend(120));
+        assert_eq!(window.reserve(120), None);
+    }
+
+    #[test]
     fn a_reserved_retry_is_not_sent_if_the_requests_are_gone() {
         let mut window = Window::new(RULE);
         window.add_requests(100, 10);

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::stream;
 use http::{Method, Request};
-use http_body_util::{BodyExt, Full};
-use sluicegate::client::retry::Counts;
+use http_body::Frame;
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use sluicegate::client::{TapedBody, retry::Counts};
 use tower::{Layer, ServiceExt};
 
 use super::server::{Reply, Scripted, hyper_client, quick};
@@ -182,6 +185,20 @@ async fn a_response_before_the_request_is_read_is_a_failure_like_any_other() {
         assert_eq!(served.len(), calls);
         assert!(calls == 1 || served[1].ends_with(&body));
     }
+}
+
+#[tokio::test]
+async fn a_body_that_fails_on_its_way_is_the_fault_of_the_client() {
+    let server = Scripted::start(false, vec![Reply::Keep(Vec::new())]).await;
+    let frames = [Ok(Frame::data(Bytes::from("a"))), Err("the disk is gone")];
+    let body = TapedBody::new(StreamBody::new(stream::iter(frames)));
+    let client = Client::builder(TokioExecutor::new()).build_http();
+    let counts = Arc::new(Counts::default());
+    let client = quick().observe(counts.clone()).layer(client);
+    let req = Request::put(format!("http://{}/things", server.address));
+    client.oneshot(req.body(body).unwrap()).await.unwrap_err();
+    let counted = counts.snapshot();
+    assert_eq!((counted.attempts(), counted.stopped_not_repeatable), (1, 1));
 }
 
 #[tokio::test]

@@ -1,9 +1,15 @@
 //! HTTP/2 by hyper-util's client, and a server that is made of frames.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{Method, Request};
 use http_body_util::Full;
-use tower::{Layer, ServiceExt};
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use sluicegate::client::retry::Counts;
+use tokio::net::TcpStream;
+use tower::{Layer, ServiceExt, service_fn};
 
 use super::server::{
     END_HEADERS, END_STREAM, HEADERS, Reply, STATUS_200, Scripted, field, frame, go_away,
@@ -58,6 +64,30 @@ async fn a_stream_before_a_goaway_may_have_been_processed() {
         assert_eq!(sent(Method::POST, script()).await, (1, false), "{code}");
         assert_eq!(sent(Method::PUT, script()).await, (2, true), "{code}");
     }
+}
+
+#[tokio::test]
+async fn a_call_that_a_closed_connection_gives_back_was_not_sent() {
+    let server = Scripted::start(true, vec![Reply::Close(Vec::new())]).await;
+    let stream = TcpStream::connect(server.address).await.unwrap();
+    let io = TokioIo::new(stream);
+    let executor = TokioExecutor::new();
+    let (sender, connection) = http2::handshake(executor, io).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let sends = service_fn(move |req| sender.clone().send_request(req));
+    let counts = Arc::new(Counts::default());
+    let client = quick().observe(counts.clone()).layer(sends);
+    let call = || {
+        let req = Request::post("http://server/things");
+        let req = req.body(Full::new(Bytes::from("a thing"))).unwrap();
+        client.clone().oneshot(req)
+    };
+    call().await.unwrap_err();
+    assert_eq!(counts.snapshot().stopped_not_repeatable, 1);
+    _ = connection.await.unwrap();
+    call().await.unwrap_err();
+    let counted = counts.snapshot();
+    assert_eq!((counted.retried_not_sent, server.calls()), (2, 1));
 }
 
 #[tokio::test]
