@@ -77,7 +77,8 @@ impl Json {
 
     /// Reads a line.
     pub(super) fn read<'a>(&mut self, line: &'a [u8]) -> Result<Read<'a>, Unreadable> {
-        let [time, key, cost] = find(&self.tree, line).ok_or(Unreadable::Json)?;
+        let takes_last = self.keys.spec().is_forwarded();
+        let [time, key, cost] = find(&self.tree, takes_last, line).ok_or(Unreadable::Json)?;
         let time = time.ok_or(Unreadable::NoTime)?;
         let at = self.times.read(&time.text()).ok_or(Unreadable::Time)?;
         let cost = cost.map_or(Some(1), Value::whole).ok_or(Unreadable::Cost)?;
@@ -153,6 +154,14 @@ mod tests {
                 971_211_336
             );
         }
+    }
+
+    /// A proxy may add a line of its own to those that the client sent.
+    #[test]
+    fn of_several_forwarded_lists_the_last_one_counts() {
+        let line = r#"{"ts":5,"request":{"headers":{"X-Forwarded-For":["6.6.6.6","1.1.1.1, 192.0.2.7"]}}}"#;
+        let forwarded = key("header:x-forwarded-for", line);
+        assert_eq!(forwarded.as_deref(), Some("192.0.2.7"));
     }
 
     #[test]

@@ -6,8 +6,13 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 
 use super::tree::{Found, SLOTS, Tree, Value};
 
-/// Returns the values of the slots; `None` if the line is not an object.
-pub(super) fn find<'a>(tree: &Tree, line: &'a [u8]) -> Option<[Option<Value<'a>>; SLOTS]> {
+/// Returns the values of the slots; `None` if the line is not an object. Of several
+/// values for one field, the first counts, or the last if `takes_last`.
+pub(super) fn find<'a>(
+    tree: &Tree,
+    takes_last: bool,
+    line: &'a [u8],
+) -> Option<[Option<Value<'a>>; SLOTS]> {
     if line.trim_ascii_start().first() != Some(&b'{') {
         return None;
     }
@@ -15,6 +20,7 @@ pub(super) fn find<'a>(tree: &Tree, line: &'a [u8]) -> Option<[Option<Value<'a>>
     let mut json = serde_json::Deserializer::from_slice(line);
     let walk = Walk {
         tree,
+        takes_last,
         found: &mut found,
     };
     walk.deserialize(&mut json).ok()?;
@@ -25,6 +31,7 @@ pub(super) fn find<'a>(tree: &Tree, line: &'a [u8]) -> Option<[Option<Value<'a>>
 /// Walks through a value, where `tree` says what to take from it.
 struct Walk<'t, 'f, 'a> {
     tree: &'t Tree,
+    takes_last: bool,
     found: &'f mut Found<'a>,
 }
 
@@ -34,8 +41,18 @@ impl<'a> Walk<'_, '_, 'a> {
             return;
         };
         let found = &mut self.found[slot];
-        if found.as_ref().is_none_or(|(taken, _)| priority < *taken) {
+        let is_better = |taken| priority < taken || self.takes_last && priority == taken;
+        if found.as_ref().is_none_or(|(taken, _)| is_better(*taken)) {
             *found = Some((priority, value));
+        }
+    }
+
+    /// Walks through a part of the value.
+    fn part<'s>(&'s mut self, tree: &'s Tree) -> Walk<'s, 's, 'a> {
+        Walk {
+            tree,
+            takes_last: self.takes_last,
+            found: &mut *self.found,
         }
     }
 }
@@ -89,21 +106,17 @@ impl<'a> Visitor<'a> for Walk<'_, '_, 'a> {
         Ok(())
     }
 
-    /// Takes the first item, because a header may have several values.
-    fn visit_seq<A: SeqAccess<'a>>(self, mut items: A) -> Result<(), A::Error> {
-        if items.next_element_seed(self)?.is_some() {
-            while items.next_element::<IgnoredAny>()?.is_some() {}
-        }
+    /// Goes through all items, because a header may have several values.
+    fn visit_seq<A: SeqAccess<'a>>(mut self, mut items: A) -> Result<(), A::Error> {
+        let tree = self.tree;
+        while items.next_element_seed(self.part(tree))?.is_some() {}
         Ok(())
     }
 
-    fn visit_map<A: MapAccess<'a>>(self, mut fields: A) -> Result<(), A::Error> {
+    fn visit_map<A: MapAccess<'a>>(mut self, mut fields: A) -> Result<(), A::Error> {
         while let Some(child) = fields.next_key_seed(Name(self.tree))? {
             match child {
-                Some(tree) => fields.next_value_seed(Walk {
-                    tree,
-                    found: &mut *self.found,
-                })?,
+                Some(tree) => fields.next_value_seed(self.part(tree))?,
                 None => {
                     fields.next_value::<IgnoredAny>()?;
                 }

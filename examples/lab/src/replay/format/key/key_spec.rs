@@ -55,7 +55,7 @@ impl fmt::Display for KeySpec {
 
 impl KeySpec {
     /// Whether the key is in the list of addresses that proxies have written.
-    pub(super) fn is_forwarded(&self) -> bool {
+    pub(in crate::replay::format) fn is_forwarded(&self) -> bool {
         matches!(self, Self::Header(name) if name == "x-forwarded-for")
     }
 }
