@@ -69,15 +69,23 @@ fn last_entry(value: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
     }
 }
 
-/// Returns the path of a target such as `/search?q=1`.
+/// Returns the path of a target such as `/search?q=1` or `http://host/search?q=1`.
 fn path(value: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
-    let end = |bytes: &[u8]| memchr::memchr2(b'?', b'#', bytes).unwrap_or(bytes.len());
     match value {
-        Cow::Borrowed(bytes) => Cow::Borrowed(&bytes[..end(bytes)]),
-        Cow::Owned(mut bytes) => {
-            bytes.truncate(end(&bytes));
-            Cow::Owned(bytes)
-        }
+        Cow::Borrowed(bytes) => Cow::Borrowed(path_of(bytes)),
+        Cow::Owned(bytes) => Cow::Owned(path_of(&bytes).to_vec()),
+    }
+}
+
+fn path_of(target: &[u8]) -> &[u8] {
+    let end = memchr::memchr2(b'?', b'#', target).unwrap_or(target.len());
+    let target = &target[..end];
+    let authority = ["http://", "https://"]
+        .iter()
+        .find_map(|scheme| target.strip_prefix(scheme.as_bytes()));
+    match authority {
+        None => target,
+        Some(rest) => memchr::memchr(b'/', rest).map_or(&b"/"[..], |start| &rest[start..]),
     }
 }
 
@@ -121,9 +129,11 @@ mod tests {
     }
 
     #[test]
-    fn a_path_loses_its_query() {
+    fn a_path_loses_its_query_and_what_precedes_it() {
         assert_eq!(key("path", "/search?q=1").as_deref(), Some("/search"));
         assert_eq!(key("path", "?q=1"), None);
+        assert_eq!(key("path", "https://host/a/b#c").as_deref(), Some("/a/b"));
+        assert_eq!(key("path", "http://host?q").as_deref(), Some("/"));
     }
 
     #[test]
