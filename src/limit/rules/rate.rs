@@ -42,7 +42,7 @@ impl Rate {
             return Ok(Self { token, tick });
         }
         let Some(max_tick_units) = max_tick_units(period, amount, burst) else {
-            return Err("what comes back within 2^52 microseconds (142 years)");
+            return Err("at most what comes back within 2^52 microseconds (142 years)");
         };
         let (token, tick) = nearest_above(token, tick, max_tick_units);
         if fits(token) && within_a_millionth((token, tick), (period, amount)) {
