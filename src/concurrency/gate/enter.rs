@@ -17,14 +17,26 @@ use crate::{
     sync::Ordering,
 };
 
+/// The answer to a request, without the permit. It fits into registers, so that
+/// a request that passes at once does not go through memory.
+enum GateAnswer {
+    /// It has a permit, with so many in flight.
+    Now { in_flight: u32 },
+    /// It waits.
+    Later(Waiting),
+    /// It is refused.
+    Never(Shed),
+}
+
 impl Gate {
     /// Admits a request, or lets it wait, or refuses it.
     #[inline]
     pub(crate) fn enter(self: &Arc<Self>, ask: Ask) -> Entry {
-        match self.try_enter(ask.rank) {
-            Some(permit) => Entry::Admitted(permit),
-            None => self.queue_or_refuse(ask),
-        }
+        let answer = match self.take(ask.rank) {
+            Some(in_flight) => GateAnswer::Now { in_flight },
+            None => self.answer(ask),
+        };
+        self.entry(ask.rank, answer)
     }
 
     /// Admits a request if a permit is free and no request waits. It takes no
@@ -36,25 +48,42 @@ impl Gate {
     }
 
     /// Acts on a request that could not just take a permit.
+    pub(crate) fn queue_or_refuse(self: &Arc<Self>, ask: Ask) -> Entry {
+        self.entry(ask.rank, self.answer(ask))
+    }
+
+    /// Makes the permit.
+    #[inline]
+    fn entry(self: &Arc<Self>, rank: Rank, answer: GateAnswer) -> Entry {
+        match answer {
+            GateAnswer::Now { in_flight } => {
+                Entry::Admitted(Permit::at_once(self.clone(), rank, in_flight))
+            }
+            GateAnswer::Later(waiting) => Entry::Queued(waiting),
+            GateAnswer::Never(shed) => Entry::Refused(shed),
+        }
+    }
+
+    /// Decides about a request that could not just take a permit.
     #[cold]
     #[inline(never)]
-    pub(crate) fn queue_or_refuse(self: &Arc<Self>, ask: Ask) -> Entry {
+    fn answer(self: &Arc<Self>, ask: Ask) -> GateAnswer {
         let shed = self.word().shed(ask.rank, &self.settings.reserves);
         if let Some(shed) = shed.filter(|shed| !self.may_wait(ask.rank, *shed)) {
             self.wanted(false);
-            return Entry::Refused(shed);
+            return GateAnswer::Never(shed);
         }
         let (mut list, mut woken) = (self.lock(), Woken::default());
         let now = Instant::now();
         self.end_old_waits(&mut list, &mut woken, now);
-        let entry = self.enter_locked(&mut list, &mut woken, ask, now);
+        let answer = self.answer_locked(&mut list, &mut woken, ask, now);
         self.unlock(list, woken);
-        match &entry {
-            Entry::Admitted(_) => {}
-            Entry::Queued(_) => self.wanted(true),
-            Entry::Refused(_) => self.wanted(false),
+        match &answer {
+            GateAnswer::Now { .. } => {}
+            GateAnswer::Later(_) => self.wanted(true),
+            GateAnswer::Never(_) => self.wanted(false),
         }
-        entry
+        answer
     }
 
     /// Returns whether a request that found no permit for this reason may wait.
@@ -64,26 +93,25 @@ impl Gate {
     }
 
     /// Admits, queues or refuses a request, with the lock.
-    fn enter_locked(
+    fn answer_locked(
         self: &Arc<Self>,
         list: &mut WaitList,
         woken: &mut Woken,
         ask: Ask,
         now: Instant,
-    ) -> Entry {
+    ) -> GateAnswer {
         let word = self.word_after_waiting(list, woken, ask.rank, now);
         match word.shed(ask.rank, &self.settings.reserves) {
-            None => {
-                let in_flight = self.take_locked();
-                Entry::Admitted(Permit::at_once(self.clone(), ask.rank, in_flight))
-            }
+            None => GateAnswer::Now {
+                in_flight: self.take_locked(),
+            },
             Some(shed) if self.may_wait(ask.rank, shed) => {
                 match self.make_place(list, woken, ask, shed, now) {
-                    Ok(()) => Entry::Queued(Waiting::in_queue(self.join(list, ask, now))),
-                    Err(shed) => Entry::Refused(shed),
+                    Ok(()) => GateAnswer::Later(Waiting::in_queue(self.join(list, ask, now))),
+                    Err(shed) => GateAnswer::Never(shed),
                 }
             }
-            Some(shed) => Entry::Refused(shed),
+            Some(shed) => GateAnswer::Never(shed),
         }
     }
 

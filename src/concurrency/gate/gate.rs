@@ -112,6 +112,7 @@ impl Gate {
     }
 
     /// Returns the limit and the permits in flight, without a lock.
+    #[inline]
     pub(crate) fn load(&self) -> Load {
         let word = self.word();
         Load {
@@ -168,9 +169,11 @@ impl Gate {
         self.settings.owner.as_ref().is_some_and(|it| it.is_timed())
     }
 
-    /// Learns from a permit that ends.
+    /// Learns from a permit that ends: the queue, if there is one, and the owner.
     pub(crate) fn note(self: &Arc<Self>, work: Work) {
-        self.service_time.record(work.took);
+        if self.settings.queue.len > 0 {
+            self.service_time.record(work.took);
+        }
         if let Some(owner) = &self.settings.owner {
             owner.ended(self, work);
         }

@@ -26,12 +26,14 @@ use crate::concurrency::priority::Rank;
 #[must_use = "a permit is given back when it is dropped"]
 pub struct Permit {
     gate: Arc<Gate>,
-    rank: Rank,
-    /// The permits in flight at the admission.
-    in_flight: u32,
     /// When it was admitted, if the time that it takes is of interest.
     since: Option<Instant>,
-    waited: Duration,
+    /// In nanoseconds: responses move a permit through the layers, so that it
+    /// has to be small.
+    waited: u64,
+    /// The permits in flight at the admission.
+    in_flight: u32,
+    rank: Rank,
     end: WorkEnd,
 }
 
@@ -42,10 +44,10 @@ impl Permit {
         let since = gate.is_timed(in_flight).then(Instant::now);
         Self {
             gate,
-            rank,
-            in_flight,
             since,
-            waited: Duration::ZERO,
+            waited: 0,
+            in_flight,
+            rank,
             end: WorkEnd::Ignored,
         }
     }
@@ -54,26 +56,30 @@ impl Permit {
     pub(super) fn after(gate: Arc<Gate>, rank: Rank, grant: GrantedPermit) -> Self {
         Self {
             gate,
-            rank,
-            in_flight: grant.in_flight,
             since: Some(grant.at),
-            waited: grant.waited,
+            // No wait lasts 584 years.
+            waited: u64::try_from(grant.waited.as_nanos()).unwrap_or(u64::MAX),
+            in_flight: grant.in_flight,
+            rank,
             end: WorkEnd::Ignored,
         }
     }
 
     /// Returns the rank of the request.
+    #[inline]
     pub fn rank(&self) -> Rank {
         self.rank
     }
 
     /// Returns how long the request waited in the queue.
+    #[inline]
     pub fn waited(&self) -> Duration {
-        self.waited
+        Duration::from_nanos(self.waited)
     }
 
     /// Returns how many permits were in flight when this one was given, with
     /// it.
+    #[inline]
     pub fn in_flight(&self) -> u32 {
         self.in_flight
     }
@@ -86,13 +92,32 @@ impl Permit {
     }
 
     /// Returns the limit and the permits in flight now.
+    #[inline]
     pub fn load(&self) -> Load {
         self.gate.load()
     }
 
+    /// Tells the gate how long the work took, and how it ended.
+    fn note(&self, since: Instant) {
+        let now = Instant::now();
+        self.gate.note(Work {
+            at: now,
+            took: now.saturating_duration_since(since),
+            in_flight: self.in_flight,
+            end: self.end,
+        });
+    }
+
     /// Gives the permit back, and tells an adaptive limit how the work ended. A
     /// permit that is only dropped counts as [`WorkEnd::Ignored`].
+    #[inline]
     pub fn end(mut self, end: WorkEnd) {
+        self.ends_as(end);
+    }
+
+    /// Says how the work has ended, before the permit is dropped in its place.
+    #[inline]
+    pub(crate) fn ends_as(&mut self, end: WorkEnd) {
         self.end = end;
     }
 }
@@ -101,13 +126,7 @@ impl Drop for Permit {
     #[inline]
     fn drop(&mut self) {
         if let Some(since) = self.since {
-            let now = Instant::now();
-            self.gate.note(Work {
-                at: now,
-                took: now.saturating_duration_since(since),
-                in_flight: self.in_flight,
-                end: self.end,
-            });
+            self.note(since);
         }
         self.gate.release();
     }
@@ -117,7 +136,7 @@ impl fmt::Debug for Permit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Permit")
             .field("rank", &self.rank)
-            .field("waited", &self.waited)
+            .field("waited", &self.waited())
             .finish_non_exhaustive()
     }
 }

@@ -25,11 +25,14 @@ use crate::concurrency::{
 ///
 /// If it is polled outside of a tokio runtime with a timer, or after it has
 /// ended.
-pub struct Waiting {
+// Boxed, so that requests that pass at once do not move a wait.
+pub struct Waiting(Box<Wait>);
+
+struct Wait {
     gate: Arc<Gate>,
     rank: Rank,
     since: Instant,
-    wait: WaitKind,
+    kind: WaitKind,
 }
 
 /// The steps of a wait.
@@ -48,38 +51,38 @@ pub(crate) type BoxedWait = Pin<Box<dyn Future<Output = Result<Permit, Shed>> + 
 impl Waiting {
     /// Waits in the queue.
     pub(in crate::concurrency::gate) fn in_queue(wait: QueueWait) -> Self {
-        Self {
+        Self(Box::new(Wait {
             gate: wait.gate().clone(),
             rank: wait.rank(),
             since: wait.since(),
-            wait: WaitKind::Queue(wait),
-        }
+            kind: WaitKind::Queue(wait),
+        }))
     }
 
     /// Waits for a permit that has to be leased.
     #[cfg(feature = "redis")]
     pub(crate) fn for_lease(gate: &Arc<Gate>, rank: Rank, wait: BoxedWait) -> Self {
-        Self {
+        Self(Box::new(Wait {
             gate: gate.clone(),
             rank,
             since: Instant::now(),
-            wait: WaitKind::Lease(wait),
-        }
+            kind: WaitKind::Lease(wait),
+        }))
     }
 
     /// Returns the rank of the request.
     pub fn rank(&self) -> Rank {
-        self.rank
+        self.0.rank
     }
 
     /// Returns how long it has waited until now.
     pub fn waited(&self) -> Duration {
-        self.since.elapsed()
+        self.0.since.elapsed()
     }
 
     /// Returns the limit and the permits in flight now.
     pub fn load(&self) -> Load {
-        self.gate.load()
+        self.0.gate.load()
     }
 
     /// Returns the outcome, once there is one, without a timer.
@@ -88,7 +91,7 @@ impl Waiting {
         &self,
         cx: &Context<'_>,
     ) -> Poll<Result<Permit, Shed>> {
-        match &self.wait {
+        match &self.0.kind {
             WaitKind::Queue(wait) => wait.poll_outcome(cx),
             #[cfg(feature = "redis")]
             WaitKind::Lease(_) => unreachable!("the models have queues only"),
@@ -100,7 +103,7 @@ impl Future for Waiting {
     type Output = Result<Permit, Shed>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match &mut self.wait {
+        match &mut self.0.kind {
             WaitKind::Queue(wait) => Pin::new(wait).poll(cx),
             #[cfg(feature = "redis")]
             WaitKind::Lease(wait) => wait.as_mut().poll(cx),
@@ -111,7 +114,7 @@ impl Future for Waiting {
 impl fmt::Debug for Waiting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Waiting")
-            .field("rank", &self.rank)
+            .field("rank", &self.0.rank)
             .finish_non_exhaustive()
     }
 }
