@@ -21,6 +21,7 @@ impl Histogram {
         Self(Box::new([const { AtomicU32::new(0) }; BUCKETS]))
     }
 
+    #[inline]
     pub(super) fn record(&self, nanos: u64) {
         self.0[bucket(nanos)].fetch_add(1, Relaxed);
     }
@@ -41,6 +42,7 @@ impl Histogram {
 }
 
 /// Returns the bucket of a duration.
+#[inline]
 fn bucket(nanos: u64) -> usize {
     let nanos = nanos.max(1 << PRECISION);
     let shift = nanos.ilog2() - PRECISION;

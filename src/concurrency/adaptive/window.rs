@@ -9,10 +9,18 @@ use super::{algorithm::Sample, durations::Histogram};
 use crate::clock::Tick;
 
 /// The samples that end a window that is old enough.
-const MIN_SAMPLES: u32 = 10;
+const MIN_SAMPLES: u64 = 10;
 /// How many times as long as it has to be a window lasts at most, if it has
 /// fewer samples.
 const LONGEST: u64 = 4;
+
+/// The bits of the number of samples. The permits in flight have 24, so their sum
+/// fits into the other 44.
+const COUNT_BITS: u32 = 20;
+const COUNT_MASK: u64 = (1 << COUNT_BITS) - 1;
+/// The samples that are enough for any window: later ones are not counted. The
+/// threads that count at once cannot exceed the bits.
+const MAX_SAMPLES: u64 = COUNT_MASK - (1 << 12);
 
 /// The counts of the window that is open.
 ///
@@ -23,11 +31,11 @@ pub(super) struct SampleWindow {
     /// How old it is at least at its end.
     age: Tick,
     begun: AtomicU64,
-    count: AtomicU32,
-    /// The sum of all durations, in nanoseconds.
+    /// The number of samples, in the lower [`COUNT_BITS`], and above it the sum
+    /// of the permits in flight at admissions: one addition counts both.
+    counts: AtomicU64,
+    /// The sum of all durations, in nanoseconds. Not used with a percentile.
     total: AtomicU64,
-    /// The sum and the most of the permits in flight at admissions.
-    in_flight: AtomicU64,
     most_in_flight: AtomicU32,
     is_overloaded: AtomicBool,
     /// The percentile that is taken, and the durations for it; without it, the
@@ -40,9 +48,8 @@ impl SampleWindow {
         Self {
             age,
             begun: AtomicU64::new(0),
-            count: AtomicU32::new(0),
+            counts: AtomicU64::new(0),
             total: AtomicU64::new(0),
-            in_flight: AtomicU64::new(0),
             most_in_flight: AtomicU32::new(0),
             is_overloaded: AtomicBool::new(false),
             percentile: percentile.map(|percentile| (percentile, Histogram::new())),
@@ -52,16 +59,25 @@ impl SampleWindow {
     /// Counts a request that ended in its own time.
     #[inline]
     pub(super) fn record(&self, took: Duration, in_flight: u32) {
+        if self.count() >= MAX_SAMPLES {
+            return;
+        }
         let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        self.count.fetch_add(1, Relaxed);
-        self.total.fetch_add(nanos, Relaxed);
-        self.in_flight.fetch_add(in_flight.into(), Relaxed);
+        let one = 1 | u64::from(in_flight) << COUNT_BITS;
+        self.counts.fetch_add(one, Relaxed);
         if in_flight > self.most_in_flight.load(Relaxed) {
             self.most_in_flight.fetch_max(in_flight, Relaxed);
         }
-        if let Some((_, durations)) = &self.percentile {
-            durations.record(nanos);
+        match &self.percentile {
+            Some((_, durations)) => durations.record(nanos),
+            None => _ = self.total.fetch_add(nanos, Relaxed),
         }
+    }
+
+    /// Returns the number of samples.
+    #[inline]
+    fn count(&self) -> u64 {
+        self.counts.load(Relaxed) & COUNT_MASK
     }
 
     /// Notes that a request met an overload.
@@ -74,14 +90,16 @@ impl SampleWindow {
     #[inline]
     pub(super) fn has_ended(&self, now: Tick) -> bool {
         let age = now.saturating_sub(self.begun.load(Relaxed));
-        let has_enough = self.count.load(Relaxed) >= MIN_SAMPLES;
+        let has_enough = self.count() >= MIN_SAMPLES;
         age >= self.age && has_enough || age >= self.age * LONGEST
     }
 
     /// Ends it, and begins the next one.
     pub(super) fn close(&self, now: Tick) -> Sample {
         self.begun.store(now, Relaxed);
-        let count = self.count.swap(0, Relaxed);
+        let counts = self.counts.swap(0, Relaxed);
+        let count = (counts & COUNT_MASK) as u32;
+        let in_flight = counts >> COUNT_BITS;
         let total = self.total.swap(0, Relaxed);
         let took = match &self.percentile {
             Some((percentile, durations)) => durations.take(*percentile),
@@ -90,7 +108,7 @@ impl SampleWindow {
         Sample {
             took,
             count,
-            in_flight: self.in_flight.swap(0, Relaxed) as f64 / f64::from(count.max(1)),
+            in_flight: in_flight as f64 / f64::from(count.max(1)),
             most_in_flight: self.most_in_flight.swap(0, Relaxed),
             is_overloaded: self.is_overloaded.swap(false, Relaxed),
             is_lowest: false,
