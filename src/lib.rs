@@ -173,6 +173,7 @@
 #[macro_use]
 mod macros;
 
+mod body_end;
 #[cfg(feature = "client")]
 #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
 pub mod client;

@@ -3,14 +3,14 @@
 use std::{
     fmt,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use super::{actual_cost::ActualCost, settlement::Settlement};
-use crate::{red::on_panic, refusal::FromText};
+use crate::{body_end::poll_to_end, refusal::FromText};
 
 pin_project! {
     /// The inner service's body, at whose end the request is settled.
@@ -44,23 +44,8 @@ where
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        let mut this = self.project();
-        let poll = || this.inner.as_mut().poll_frame(cx);
-        let polled = ready!(on_panic::run(this.settlement, Settlement::panic, poll));
-        if let Some(mut settlement) = this.settlement.take() {
-            match &polled {
-                Some(Ok(frame)) => {
-                    if settlement.frame(frame) || this.inner.is_end_stream() {
-                        settlement.end();
-                    } else {
-                        *this.settlement = Some(settlement);
-                    }
-                }
-                Some(Err(error)) => settlement.fail(error),
-                None => settlement.end(),
-            }
-        }
-        Poll::Ready(polled)
+        let this = self.project();
+        poll_to_end(this.inner, this.settlement, cx)
     }
 
     fn is_end_stream(&self) -> bool {

@@ -17,6 +17,7 @@ use super::{
     actual_cost::ActualCost, admission::HoldAdmit, body::SettledBody, settlement::Settlement,
 };
 use crate::{
+    body_end::BodyEnd,
     limit::{
         hold::Holding,
         http::{

@@ -12,6 +12,7 @@ use tower_service::Service;
 
 use super::{actual_cost::ActualCost, end::End, settled_response::SettledResponse, spent::Spent};
 use crate::{
+    body_end::BodyEnd,
     content::{BodyAllowed, Grpc},
     limit::hold::Hold,
     red::{Cause, Ended, Outcome, on_panic, own_refusal, refusal_in},
@@ -82,38 +83,12 @@ impl<F: ActualCost> Settlement<F> {
         Some(self)
     }
 
-    /// Takes a frame into account. Returns whether it is the last.
-    pub(super) fn frame<D: Buf>(&mut self, frame: &Frame<D>) -> bool {
-        let response = self.response.as_mut();
-        response.is_some_and(|response| response.frame(frame))
-    }
-
-    /// The body has ended.
-    pub(super) fn end(mut self) {
-        let ended = self.response.as_mut().map(|response| response.end());
-        self.settle(ended);
-    }
-
-    /// The body failed.
-    pub(super) fn fail<E: 'static>(mut self, error: &E) {
-        let ended = self
-            .response
-            .as_ref()
-            .map(|response| response.end.fail(error));
-        self.settle(ended);
-    }
-
     /// The service returned an error instead of a response.
     pub(super) fn no_response<E: 'static>(mut self, error: &E) {
         let refusal = refusal_in(error);
         let own = refusal.and_then(|refusal| own_refusal(&self.passed, refusal));
         let (outcome, cause) = own.unwrap_or((Outcome::ServerError, Cause::Error));
         self.settle(Some((outcome, cause, false)));
-    }
-
-    /// The service or its body panicked.
-    pub(super) fn panic(mut self) {
-        self.settle(Some((Outcome::Panic, Cause::Panic, false)));
     }
 
     /// Settles with what the user's closure says. `None` is a request that was
@@ -142,6 +117,29 @@ impl<F: ActualCost> Settlement<F> {
         if let Ok(actual) = catch_unwind(AssertUnwindSafe(actual)) {
             hold.settle(actual);
         }
+    }
+}
+
+impl<F: ActualCost> BodyEnd for Settlement<F> {
+    fn frame<D: Buf>(&mut self, frame: &Frame<D>) -> bool {
+        let response = self.response.as_mut();
+        response.is_some_and(|response| response.frame(frame))
+    }
+
+    fn end(&mut self) {
+        let ended = self.response.as_mut().map(|response| response.end());
+        self.settle(ended);
+    }
+
+    fn fail<E: 'static>(&mut self, error: &E) {
+        let response = self.response.as_ref();
+        let ended = response.map(|response| response.end.fail(error));
+        self.settle(ended);
+    }
+
+    /// The service or its body panicked.
+    fn panic(mut self) {
+        self.settle(Some((Outcome::Panic, Cause::Panic, false)));
     }
 }
 
