@@ -79,8 +79,9 @@ fn length(text: &[u8]) -> Option<u64> {
 
 /// Which responses have a body, by the method of the request (RFC 9112, section
 /// 6.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum BodyAllowed {
+    #[default]
     Any,
     /// Responses to CONNECT, unless they are a success, which opens a tunnel.
     Errors,

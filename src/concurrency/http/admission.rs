@@ -6,7 +6,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use http::Request;
 
 use super::{
-    decided::{Admittance, LimiterAnswer, PendingAdmission, ShedRequest},
+    decided::{Admittance, NoPermit, PendingAdmission, ShedRequest},
     held_request::HeldRequest,
     settings::ConcurrencySettings,
     shedder::Shedder,
@@ -14,13 +14,14 @@ use super::{
 use crate::{
     concurrency::{
         ask::Ask,
-        gate::Entry,
+        gate::{Entry, Permit},
         local::Permits,
         observe::{EntryOutcome, Event},
         priority::{Prioritize, Rank},
         shed::Shed,
     },
-    criticality, deadline,
+    criticality::{self, Criticality},
+    deadline,
     exempt::Exempt,
     key::Key,
 };
@@ -43,98 +44,120 @@ pub(super) struct ConcurrencyAdmission<L, K, P, X, A> {
     pub(super) shedder: Option<Arc<Shedder>>,
 }
 
+/// The rank of a request when it comes.
+#[derive(Clone, Copy)]
+pub(super) struct Arrival {
+    pub(super) rank: Rank,
+    /// The level that the work for the request runs at, if it was decided.
+    pub(super) level: Option<Criticality>,
+}
+
 impl<L, K, P, X, A> ConcurrencyAdmission<L, K, P, X, A> {
-    /// Decides about a request. It leaves the level, and the guard of an upgrade,
-    /// among the extensions of the request.
+    /// Returns whether a request passes without a permit, and notes it.
     #[inline]
-    pub(super) fn decide<B>(&self, req: &mut Request<B>) -> Admittance
+    pub(super) fn is_exempt<Req>(&self, req: &Req) -> bool
     where
-        K: Key<Request<B>>,
-        P: Prioritize<Request<B>>,
-        X: Exempt<Request<B>>,
-        for<'a> L: Permits<K::Key<'a>>,
+        P: Prioritize<Req>,
+        X: Exempt<Req>,
     {
-        if self.exempt.is_exempt(req) {
-            let exempt = || Event::new("", EntryOutcome::Exempt, self.rank(req).0);
+        let is_exempt = self.exempt.is_exempt(req);
+        if is_exempt {
+            let exempt = || Event::new("", EntryOutcome::Exempt, self.arrival(req).rank);
             self.settings.observe(exempt);
-            return Admittance::Pass;
         }
-        let (rank, is_set) = self.rank(req);
-        let answer = match self.key.key(req) {
-            Some(key) => self.ask(&key, rank),
-            None => return self.without_key(req, rank),
-        };
-        let level = is_set.then(|| rank.criticality());
-        let held = HeldRequest::of(req, level, answer.learns(), &self.settings);
-        match answer {
-            LimiterAnswer::Permit(permit) => Admittance::Hold(held.with(permit)),
-            LimiterAnswer::Nothing => Admittance::Hold(held),
-            LimiterAnswer::Refusal(refusal) => Admittance::Refuse(refusal),
-            LimiterAnswer::Wait(waiting, limiter) => {
-                let pending = PendingAdmission { held, limiter };
-                Admittance::Wait(waiting, pending)
-            }
-        }
+        is_exempt
     }
 
-    /// Returns the rank of a request, and whether a priority decided it. Work
-    /// for a request is never more important than the request.
+    /// Returns the rank of a request. Work for a request is never more important
+    /// than the request.
     #[inline]
-    fn rank<Req>(&self, req: &Req) -> (Rank, bool)
+    pub(super) fn arrival<Req>(&self, req: &Req) -> Arrival
     where
         P: Prioritize<Req>,
     {
-        match (self.priority.rank(req), criticality::current()) {
-            (Some(own), Some(most)) if own.criticality() > most => {
-                (Rank::new(most, own.cohort()), true)
-            }
-            (Some(own), _) => (own, true),
-            (None, Some(outer)) => (outer.into(), false),
-            (None, None) => (Rank::default(), false),
-        }
+        let most = criticality::current();
+        let Some(own) = self.priority.rank(req) else {
+            let rank = most.map_or_else(Rank::default, Rank::from);
+            return Arrival { rank, level: None };
+        };
+        let rank = match most {
+            Some(most) if own.criticality() > most => Rank::new(most, own.cohort()),
+            _ => own,
+        };
+        let level = Some(rank.criticality());
+        Arrival { rank, level }
     }
 
-    /// Moves the cut-off if it is time to, and asks the limiter. In shadow mode
-    /// a request never waits.
+    /// Moves the cut-off if it is time to, and asks the limiter.
     #[inline]
-    fn ask<Key>(&self, key: &Key, rank: Rank) -> LimiterAnswer
+    pub(super) fn ask<B>(&self, req: &Request<B>, rank: Rank) -> Result<Permit, NoPermit>
     where
-        L: Permits<Key>,
+        K: Key<Request<B>>,
+        for<'a> L: Permits<K::Key<'a>>,
     {
+        let Some(key) = self.key.key(req) else {
+            return Err(NoPermit::NoKey);
+        };
         if let Some(shedder) = &self.shedder {
             shedder.arrived(rank, |cut_off| self.permits.set_cut_off(cut_off));
         }
         let deadline = deadline::current();
-        let denied = |shed, load| ShedRequest {
-            shed,
-            rank,
-            waited: Duration::ZERO,
-            limiter: self.permits.name(),
-            load,
-        };
-        match self.permits.acquire(key, Ask { rank, deadline }) {
-            Entry::Admitted(permit) => {
-                self.admitted(&permit, EntryOutcome::Admitted, || self.permits.name());
-                LimiterAnswer::Permit(permit)
-            }
-            Entry::Refused(shed) => self.denied(denied(shed, self.permits.load(key))),
-            Entry::Queued(_) if self.settings.shadow => {
-                self.denied(denied(Shed::Full, self.permits.load(key)))
-            }
-            Entry::Queued(waiting) => LimiterAnswer::Wait(waiting, self.permits.name().into()),
+        match self.permits.acquire(&key, Ask { rank, deadline }) {
+            Entry::Admitted(permit) => Ok(permit),
+            Entry::Queued(waiting) => Err(NoPermit::Wait(waiting)),
+            Entry::Refused(shed) => Err(NoPermit::Shed(shed, self.permits.load(&key))),
         }
     }
 
-    #[cold]
-    fn without_key<B>(&self, req: &Request<B>, rank: Rank) -> Admittance
+    /// Notes that a request was admitted at once.
+    #[inline]
+    pub(super) fn admitted_at_once<B>(&self, held: &HeldRequest)
+    where
+        K: Key<Request<B>>,
+        for<'a> L: Permits<K::Key<'a>>,
+    {
+        if let Some(permit) = held.permit() {
+            let limiter = || Permits::<K::Key<'_>>::name(&self.permits);
+            self.admitted(permit, EntryOutcome::Admitted, limiter);
+        }
+    }
+
+    /// Decides about a request that has no permit.
+    pub(super) fn without_permit<B>(
+        &self,
+        req: &mut Request<B>,
+        arrival: Arrival,
+        reason: NoPermit,
+    ) -> Admittance
     where
         K: Key<Request<B>>,
         for<'a> L: Permits<K::Key<'a>>,
     {
         let limiter = Permits::<K::Key<'_>>::name(&self.permits);
-        let absence = self.key.absence(req);
-        let refusal = self.settings.without_key(limiter, rank, absence);
-        refusal.map_or(Admittance::Pass, Admittance::Refuse)
+        let hold = |req, learns| HeldRequest::new(None, req, arrival.level, learns, &self.settings);
+        let (shed, load) = match reason {
+            // In shadow mode a request never waits.
+            NoPermit::Wait(waiting) if self.settings.shadow => (Shed::Full, waiting.load()),
+            NoPermit::Wait(waiting) => {
+                let (held, limiter) = (hold(req, true), limiter.into());
+                return Admittance::Wait(waiting, PendingAdmission { held, limiter });
+            }
+            NoPermit::Shed(shed, load) => (shed, load),
+            NoPermit::NoKey => {
+                let absence = self.key.absence(req);
+                let refusal = self.settings.without_key(limiter, arrival.rank, absence);
+                return refusal.map_or(Admittance::Pass, Admittance::Refuse);
+            }
+        };
+        let denied = ShedRequest {
+            shed,
+            rank: arrival.rank,
+            waited: Duration::ZERO,
+            limiter,
+            load,
+        };
+        let refusal = self.denied(denied);
+        refusal.map_or_else(|| Admittance::Hold(hold(req, false)), Admittance::Refuse)
     }
 }
 

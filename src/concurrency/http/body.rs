@@ -3,7 +3,7 @@
 use std::{
     fmt,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use http_body::{Body, Frame, SizeHint};
@@ -11,8 +11,8 @@ use pin_project_lite::pin_project;
 
 use super::held_response::HeldResponse;
 use crate::{
+    body_end::poll_to_end,
     criticality::{Criticality, Running},
-    red::on_panic,
     refusal::FromText,
 };
 
@@ -38,6 +38,12 @@ impl<B> ResponseBody<B> {
     pub(super) fn new(inner: B, held: Option<HeldResponse>, level: Option<Criticality>) -> Self {
         Self { inner, held, level }
     }
+
+    /// Returns a body without a permit.
+    #[inline]
+    pub(super) fn free(inner: B) -> Self {
+        Self::new(inner, None, None)
+    }
 }
 
 impl<B: Body<Error: 'static>> Body for ResponseBody<B> {
@@ -48,22 +54,11 @@ impl<B: Body<Error: 'static>> Body for ResponseBody<B> {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        let mut this = self.project();
+        let this = self.project();
         let running = this.level.map(|level| Running::at(Some(level)));
-        let poll = || this.inner.as_mut().poll_frame(cx);
-        let polled = ready!(on_panic::run(this.held, drop, poll));
+        let polled = poll_to_end(this.inner, this.held, cx);
         drop(running);
-        let Some(held) = this.held else {
-            return Poll::Ready(polled);
-        };
-        match &polled {
-            Some(Ok(frame)) if held.frame(frame) || this.inner.is_end_stream() => held.end(),
-            Some(Ok(_)) => return Poll::Ready(polled),
-            Some(Err(error)) => held.fail(error),
-            None => held.end(),
-        }
-        *this.held = None;
-        Poll::Ready(polled)
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
@@ -77,13 +72,13 @@ impl<B: Body<Error: 'static>> Body for ResponseBody<B> {
 
 impl<B: Default> Default for ResponseBody<B> {
     fn default() -> Self {
-        Self::new(B::default(), None, None)
+        Self::free(B::default())
     }
 }
 
 impl<B: FromText> FromText for ResponseBody<B> {
     fn from_text(text: String) -> Self {
-        Self::new(B::from_text(text), None, None)
+        Self::free(B::from_text(text))
     }
 }
 

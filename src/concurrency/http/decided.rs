@@ -42,25 +42,14 @@ pub(super) struct ShedRequest<'a> {
     pub(super) load: Load,
 }
 
-/// The answer of the limiter, and what the layer makes of it.
-pub(super) enum LimiterAnswer {
-    Permit(Permit),
-    Wait(Waiting, Arc<str>),
-    Refusal(Refusal),
-    /// Shadow mode: the request passes without a permit.
-    Nothing,
-}
-
-impl LimiterAnswer {
-    /// Returns whether the limiter may learn from the end of the request.
-    #[inline]
-    pub(super) fn learns(&self) -> bool {
-        match self {
-            Self::Permit(permit) => permit.learns(),
-            Self::Wait(..) => true,
-            Self::Refusal(_) | Self::Nothing => false,
-        }
-    }
+/// Why a request has no permit at once.
+pub(super) enum NoPermit {
+    /// It waits.
+    Wait(Waiting),
+    /// The limiter gives none, while this is in use.
+    Shed(Shed, Load),
+    /// The limiter was not asked, because the request has no key.
+    NoKey,
 }
 
 impl<L, K, P, X, A> ConcurrencyAdmission<L, K, P, X, A> {
@@ -86,8 +75,8 @@ impl<L, K, P, X, A> ConcurrencyAdmission<L, K, P, X, A> {
                     load: waiting.load(),
                 };
                 match self.denied(denied) {
-                    LimiterAnswer::Refusal(refusal) => Admittance::Refuse(refusal),
-                    _ => Admittance::Hold(held),
+                    Some(refusal) => Admittance::Refuse(refusal),
+                    None => Admittance::Hold(held),
                 }
             }
         }
@@ -101,22 +90,22 @@ impl<L, K, P, X, A> ConcurrencyAdmission<L, K, P, X, A> {
         outcome: EntryOutcome,
         limiter: impl FnOnce() -> &'a str,
     ) {
-        let (rank, waited) = (permit.rank(), permit.waited());
+        let rank = permit.rank();
         if let Some(shedder) = &self.shedder {
             let is_load = !self.settings.limit_of_caller;
-            shedder.admitted(rank, if is_load { waited } else { Duration::ZERO });
+            shedder.admitted(rank, is_load.then(|| permit.waited()).unwrap_or_default());
         }
         self.settings.observe(|| Event {
-            waited,
+            waited: permit.waited(),
             load: permit.load(),
             ..Event::new(limiter(), outcome, rank)
         });
     }
 
-    /// Notes a request that the limiter refused, and refuses it except in shadow
-    /// mode.
+    /// Notes a request that the limiter refused. Returns the refusal, except in
+    /// shadow mode.
     #[cold]
-    pub(super) fn denied(&self, denied: ShedRequest<'_>) -> LimiterAnswer {
+    pub(super) fn denied(&self, denied: ShedRequest<'_>) -> Option<Refusal> {
         let ShedRequest {
             shed,
             rank,
@@ -138,9 +127,7 @@ impl<L, K, P, X, A> ConcurrencyAdmission<L, K, P, X, A> {
             load,
             ..Event::new(limiter, outcome, rank)
         });
-        match self.settings.shadow {
-            true => LimiterAnswer::Nothing,
-            false => LimiterAnswer::Refusal(self.settings.shed(limiter.into(), shed)),
-        }
+        let is_shadow = self.settings.shadow;
+        (!is_shadow).then(|| self.settings.shed(limiter.into(), shed))
     }
 }

@@ -18,11 +18,7 @@ use super::{
     held_request::HeldRequest,
     queued_call::{QueuedCall, ReadyService},
 };
-use crate::{
-    criticality::{Criticality, Running},
-    red::on_panic,
-    refusal::Refuse,
-};
+use crate::refusal::Refuse;
 
 pin_project! {
     /// The response of the inner service, which holds its permit until it ends,
@@ -55,8 +51,7 @@ pin_project! {
             // Dropped before the permit goes back.
             #[pin]
             response: S::Future,
-            // `None` for a request that is exempt.
-            held: Option<HeldRequest>,
+            held: HeldRequest,
         },
         Answered {
             answer: Option<Result<S::Response, S::Error>>,
@@ -78,7 +73,7 @@ where
 
     /// Calls the service with a request that was admitted.
     #[inline]
-    pub(super) fn call(service: &mut S, req: Request<B>, held: Option<HeldRequest>) -> Self {
+    pub(super) fn call(service: &mut S, req: Request<B>, held: HeldRequest) -> Self {
         Self {
             state: State::call(service, req, held),
         }
@@ -114,17 +109,17 @@ where
                 }
                 // ## Calling => done
                 StateProj::Calling { response, held } => {
-                    let running = running(held);
-                    let polled = on_panic::run(held, drop, || response.poll(cx));
+                    let running = held.running();
+                    let watch = held.watch();
+                    let polled = response.poll(cx);
+                    watch.returned();
                     drop(running);
-                    let result = ready!(polled);
-                    return Poll::Ready(held_on(result, held));
+                    return held.respond(polled);
                 }
                 // ## Answered => done
                 StateProj::Answered { answer } => {
                     let answer = answer.take().expect("polled after completion");
-                    let free = |body| ResponseBody::new(body, None, None);
-                    return Poll::Ready(answer.map(|response| response.map(free)));
+                    return Poll::Ready(answer.map(|response| response.map(ResponseBody::free)));
                 }
             }
         }
@@ -137,8 +132,8 @@ where
 {
     /// Calls the service. A panic of the call gives the permit back.
     #[inline]
-    fn call(service: &mut S, req: Request<B>, held: Option<HeldRequest>) -> Self {
-        let running = running(&held);
+    fn call(service: &mut S, req: Request<B>, held: HeldRequest) -> Self {
+        let running = held.running();
         let response = service.call(req);
         drop(running);
         Self::Calling { response, held }
@@ -153,41 +148,14 @@ where
         A: Refuse<Request<B>, S::Response, S::Error>,
     {
         match admittance {
-            Admittance::Pass => Self::call(&mut ready.service, ready.request, None),
-            Admittance::Hold(held) => Self::call(&mut ready.service, ready.request, Some(held)),
+            Admittance::Pass => {
+                Self::call(&mut ready.service, ready.request, HeldRequest::default())
+            }
+            Admittance::Hold(held) => Self::call(&mut ready.service, ready.request, held),
             Admittance::Refuse(refusal) => Self::Answered {
                 answer: Some(ready.admission.answer.refuse(refusal, &ready.request)),
             },
             Admittance::Wait(..) => unreachable!("a request waits only once"),
-        }
-    }
-}
-
-/// Makes the level of a request the current one, if it was decided.
-#[inline]
-fn running(held: &Option<HeldRequest>) -> Option<Running> {
-    let level: Option<Criticality> = held.as_ref().and_then(|held| held.level);
-    level.map(|level| Running::at(Some(level)))
-}
-
-/// Passes the permit from a request to its response.
-#[inline]
-fn held_on<D: Body, E: 'static>(
-    result: Result<Response<D>, E>,
-    held: &mut Option<HeldRequest>,
-) -> Result<Response<ResponseBody<D>>, E> {
-    let mut request = held.take();
-    match result {
-        Ok(response) => {
-            let level = request.as_ref().and_then(|request| request.level);
-            let held = request.as_mut().and_then(|request| request.head(&response));
-            Ok(response.map(|body| ResponseBody::new(body, held, level)))
-        }
-        Err(error) => {
-            if let Some(request) = &mut request {
-                request.fail(&error);
-            }
-            Err(error)
         }
     }
 }

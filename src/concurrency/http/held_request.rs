@@ -1,31 +1,43 @@
 //! A request with its permit, until its response begins. The future of the
 //! service owns it.
 
-use http::{Request, Response};
+use std::task::Poll;
+
+use http::{Extensions, Request, Response};
 use http_body::Body;
 
-use super::{held_response::HeldResponse, settings::ConcurrencySettings, upgrade::UpgradeGuard};
+use super::{
+    body::ResponseBody,
+    held_response::{HeldResponse, JudgedResponse},
+    settings::ConcurrencySettings,
+    upgrade::UpgradeGuard,
+};
 use crate::{
     concurrency::gate::{Permit, WorkEnd},
     content::{BodyAllowed, Grpc},
-    criticality::Criticality,
+    criticality::{Criticality, Running},
     deadline::{self, Deadline},
-    red::refusal_in,
+    red::{
+        on_panic::{self, PanicGuard},
+        refusal_in,
+    },
     refusal::Reason,
 };
 
 /// A request with its permit. Dropped, it gives the permit back.
+#[derive(Default)]
 pub(super) struct HeldRequest {
-    /// `None` in shadow mode, if the limiter gave none.
+    /// `None` if the request is exempt, and in shadow mode if the limiter gave
+    /// none.
     permit: Option<Permit>,
-    /// The level that the work for the request runs at, if it was decided.
-    pub(super) level: Option<Criticality>,
-    /// Whether the method allows the response to have a body.
-    body: BodyAllowed,
     /// `None` if the limiter does not learn from the end of the request.
     origin: Option<LearnedRequest>,
-    release_at_head: bool,
     upgrade: Option<UpgradeGuard>,
+    /// The level that the work for the request runs at, if it was decided.
+    level: Option<Criticality>,
+    /// Whether the method allows the response to have a body.
+    body: BodyAllowed,
+    release_at_head: bool,
 }
 
 /// The parts of a request by which its end is judged.
@@ -38,82 +50,143 @@ pub(super) struct LearnedRequest {
 }
 
 impl HeldRequest {
-    /// Reads what is needed of a request, which has no permit yet. It leaves
-    /// the level, and the guard of an upgrade, among its extensions.
-    #[inline]
-    pub(super) fn of<B>(
+    /// Reads what is needed of a request. It leaves the level, and the guard of
+    /// an upgrade, among its extensions.
+    ///
+    /// Inlined, so that a permit is written from registers to its place.
+    #[inline(always)]
+    pub(super) fn new<B>(
+        permit: Option<Permit>,
         req: &mut Request<B>,
         level: Option<Criticality>,
         learns: bool,
         settings: &ConcurrencySettings,
     ) -> Self {
-        if let Some(level) = level {
-            req.extensions_mut().insert(level);
-        }
-        let upgrade = settings.count_upgrades.then(UpgradeGuard::new);
-        if let Some(guard) = &upgrade {
-            req.extensions_mut().insert(guard.clone());
-        }
-        Self {
-            permit: None,
+        let mut held = Self {
+            permit,
+            origin: None,
+            upgrade: None,
             level,
             body: BodyAllowed::to(req.method()),
-            origin: learns.then(|| LearnedRequest::of(req)),
             release_at_head: settings.release_at_head,
-            upgrade,
+        };
+        if learns {
+            held.origin = Some(LearnedRequest::of(req));
+        }
+        if level.is_some() || settings.count_upgrades {
+            held.mark(req.extensions_mut(), settings.count_upgrades);
+        }
+        held
+    }
+
+    /// Leaves its marks among the extensions of the request.
+    #[inline(never)]
+    fn mark(&mut self, extensions: &mut Extensions, counts_upgrades: bool) {
+        if let Some(level) = self.level {
+            extensions.insert(level);
+        }
+        if counts_upgrades {
+            let guard = UpgradeGuard::new();
+            extensions.insert(guard.clone());
+            self.upgrade = Some(guard);
         }
     }
 
-    /// Adds the permit.
-    #[inline]
+    /// Adds the permit that a request has waited for.
     pub(super) fn with(mut self, permit: Permit) -> Self {
         self.permit = Some(permit);
         self
     }
 
-    /// The response begins. Returns what holds the permit until it ends;
-    /// `None` if the permit went back, or went to an upgraded connection.
+    /// Returns the permit.
     #[inline]
-    pub(super) fn head<B: Body>(&mut self, response: &Response<B>) -> Option<HeldResponse> {
-        let permit = self.permit.take()?;
+    pub(super) fn permit(&self) -> Option<&Permit> {
+        self.permit.as_ref()
+    }
+
+    /// Makes its level the current one, if it was decided.
+    #[inline]
+    pub(super) fn running(&self) -> Option<Running> {
+        self.level.map(|level| Running::at(Some(level)))
+    }
+
+    /// Gives the permit back if the work panics until the guard has returned.
+    #[inline]
+    pub(super) fn watch(&mut self) -> PanicGuard<'_, Permit> {
+        on_panic::watch(&mut self.permit, drop)
+    }
+
+    /// Passes on the result of the service.
+    ///
+    /// Not inlined: a response is large, and it is moved only once here.
+    #[inline(never)]
+    pub(super) fn respond<B: Body, E: 'static>(
+        &mut self,
+        polled: Poll<Result<Response<B>, E>>,
+    ) -> Poll<Result<Response<ResponseBody<B>>, E>> {
+        let judged = match &polled {
+            Poll::Ready(Ok(response)) => self.head(response),
+            Poll::Ready(Err(error)) => self.fail(error),
+            Poll::Pending => return Poll::Pending,
+        };
+        let level = self.level;
+        polled.map_ok(|response| {
+            response.map(|body| {
+                let permit = self.permit.take();
+                let held = permit.map(|permit| HeldResponse::new(permit, &body, judged));
+                ResponseBody::new(body, held, level)
+            })
+        })
+    }
+
+    /// The response begins. The permit goes back if the response ends with its
+    /// head, or goes to an upgraded connection. Returns how the end is judged.
+    #[inline]
+    fn head<B: Body>(&mut self, response: &Response<B>) -> Option<JudgedResponse> {
         if self.body.changes_protocol(response.status()) {
-            self.upgraded(permit);
+            self.upgraded();
             return None;
         }
-        let (mut held, ends) = HeldResponse::begin(permit, response, self.body, self.origin);
-        match ends || self.release_at_head {
-            true => {
-                held.end();
-                None
+        let Some(origin) = self.origin else {
+            let has_body = self.body.has_body(response.status());
+            if self.release_at_head || !has_body || response.body().is_end_stream() {
+                self.permit = None;
             }
-            false => Some(held),
+            return None;
+        };
+        let (mut judged, ends) = JudgedResponse::begin(response, self.body, origin);
+        if ends || self.release_at_head {
+            let end = judged.end();
+            self.permit.take()?.end(end);
+            return None;
         }
+        Some(judged)
     }
 
     /// The service returned an error instead of a response.
-    pub(super) fn fail<E: 'static>(&mut self, error: &E) {
-        let Some(permit) = self.permit.take() else {
-            return;
-        };
-        permit.end(match refusal_in(error).map(|it| it.reason()) {
-            Some(Reason::DeadlineExceeded | Reason::Overloaded | Reason::Unavailable) => {
-                WorkEnd::Overloaded
-            }
-            Some(_) => WorkEnd::Failed,
-            None => WorkEnd::Ignored,
-        });
+    fn fail<E: 'static>(&mut self, error: &E) -> Option<JudgedResponse> {
+        self.permit
+            .take()?
+            .end(match refusal_in(error).map(|it| it.reason()) {
+                Some(Reason::DeadlineExceeded | Reason::Overloaded | Reason::Unavailable) => {
+                    WorkEnd::Overloaded
+                }
+                Some(_) => WorkEnd::Failed,
+                None => WorkEnd::Ignored,
+            });
+        None
     }
 
     #[cold]
-    fn upgraded(&mut self, permit: Permit) {
-        match self.upgrade.take() {
-            Some(guard) => guard.keep(permit),
-            None => permit.end(WorkEnd::Ignored),
+    fn upgraded(&mut self) {
+        if let (Some(permit), Some(guard)) = (self.permit.take(), self.upgrade.take()) {
+            guard.keep(permit);
         }
     }
 }
 
 impl LearnedRequest {
+    #[inline(never)]
     fn of<B>(req: &Request<B>) -> Self {
         let deadline = deadline::current();
         Self {

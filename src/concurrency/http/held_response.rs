@@ -9,6 +9,7 @@ use super::{
     response_kind::ResponseKind,
 };
 use crate::{
+    body_end::BodyEnd,
     concurrency::gate::{Permit, WorkEnd},
     content::BodyAllowed,
     deadline::Deadline,
@@ -19,18 +20,20 @@ use crate::{
 /// A response that has begun, with its permit. Dropped, it gives the permit
 /// back.
 pub(super) struct HeldResponse {
-    /// `None` once it went back.
-    permit: Option<Permit>,
-    /// The bytes that are still to come, if the body tells. Not used if the end
-    /// is judged.
-    left: Option<u64>,
+    permit: Permit,
+    /// The bytes that are still to come; [`UNKNOWN`] if the body does not tell.
+    /// Not used if the end is judged.
+    left: u64,
     /// `None` if the limiter does not learn from the end, which saves most of
-    /// the work.
+    /// the work, and once it was judged.
     judged: Option<JudgedResponse>,
 }
 
+/// More bytes than any body has.
+const UNKNOWN: u64 = u64::MAX;
+
 /// A response whose end tells an adaptive limit how loaded the service is.
-struct JudgedResponse {
+pub(super) struct JudgedResponse {
     end: ResponseEnd,
     kind: ResponseKind,
     /// The deadline, unless the caller chose it.
@@ -38,72 +41,84 @@ struct JudgedResponse {
 }
 
 impl HeldResponse {
-    /// Reads the head. Returns with it whether the response ends there.
+    /// Takes the permit over for the rest of a response with this body.
     #[inline]
-    pub(super) fn begin<B: Body>(
-        permit: Permit,
-        response: &Response<B>,
-        allowed: BodyAllowed,
-        request: Option<LearnedRequest>,
-    ) -> (Self, bool) {
-        let begun = |left, judged| Self {
-            permit: Some(permit),
-            left,
+    pub(super) fn new(permit: Permit, body: &impl Body, judged: Option<JudgedResponse>) -> Self {
+        Self {
+            permit,
+            left: body.size_hint().exact().unwrap_or(UNKNOWN),
             judged,
-        };
-        let Some(LearnedRequest { deadline, grpc }) = request else {
-            let body = response.body();
-            let ends = !allowed.has_body(response.status()) || body.is_end_stream();
-            return (begun(body.size_hint().exact(), None), ends);
-        };
-        // Whose refusal a layer further in has answered with does not matter
-        // here: its status says what it says about the load.
-        let passed = PassedRequest::default();
-        let (end, ends) = ResponseEnd::begin(response, allowed, grpc, &passed);
-        let judged = JudgedResponse {
-            kind: ResponseKind::of(response, &end, grpc),
-            end,
-            deadline,
-        };
-        (begun(None, Some(judged)), ends)
+        }
     }
 
-    /// Takes a frame into account. Returns whether the server polls no more
-    /// after it.
     #[inline]
-    pub(super) fn frame<D: Buf>(&mut self, frame: &Frame<D>) -> bool {
+    fn judge(&mut self, judge: impl FnOnce(&mut JudgedResponse) -> WorkEnd) {
+        if let Some(judged) = &mut self.judged {
+            self.permit.ends_as(judge(judged));
+        }
+        self.judged = None;
+    }
+}
+
+impl BodyEnd for HeldResponse {
+    #[inline]
+    fn frame<D: Buf>(&mut self, frame: &Frame<D>) -> bool {
         if let Some(judged) = &mut self.judged {
             return judged.frame(frame);
         }
-        if let (Some(left), Some(data)) = (&mut self.left, frame.data_ref()) {
-            *left = left.saturating_sub(data.remaining() as u64);
+        let Some(data) = frame.data_ref() else {
+            return frame.is_trailers();
+        };
+        if self.left != UNKNOWN {
+            self.left = self.left.saturating_sub(data.remaining() as u64);
         }
-        frame.is_trailers() || self.left == Some(0)
-    }
-
-    /// The response has ended, or its permit goes back with its head.
-    #[inline]
-    pub(super) fn end(&mut self) {
-        self.release(|judged| {
-            let ended = judged.end.end();
-            judged.work_end(ended)
-        });
-    }
-
-    /// The body failed.
-    pub(super) fn fail<E: 'static>(&mut self, error: &E) {
-        self.release(|judged| judged.work_end(judged.end.fail(error)));
+        self.left == 0
     }
 
     #[inline]
-    fn release(&mut self, judge: impl FnOnce(&mut JudgedResponse) -> WorkEnd) {
-        if let Some(permit) = self.permit.take() {
-            permit.end(self.judged.as_mut().map_or(WorkEnd::Ignored, judge));
-        }
+    fn end(&mut self) {
+        self.judge(JudgedResponse::end);
+    }
+
+    fn fail<E: 'static>(&mut self, error: &E) {
+        self.judge(|judged| judged.work_end(judged.end.fail(error)));
+    }
+
+    /// A panic says nothing about the load.
+    #[cold]
+    fn panic(mut self) {
+        self.judge(|_| WorkEnd::Ignored);
     }
 }
 
 impl JudgedResponse {
+    /// Reads the head. Returns with it whether the response ends there.
+    #[inline]
+    pub(super) fn begin<B: Body>(
+        response: &Response<B>,
+        allowed: BodyAllowed,
+        request: LearnedRequest,
+    ) -> (Self, bool) {
+        let LearnedRequest { deadline, grpc } = request;
+        // Whose refusal a layer further in has answered with does not matter
+        // here: its status says what it says about the load.
+        let passed = PassedRequest::default();
+        let (end, ends) = ResponseEnd::begin(response, allowed, grpc, &passed);
+        let judged = Self {
+            kind: ResponseKind::of(response, &end, grpc),
+            end,
+            deadline,
+        };
+        (judged, ends)
+    }
+
+    /// The response has ended. Returns what that says about the load.
+    #[inline]
+    pub(super) fn end(&mut self) -> WorkEnd {
+        let ended = self.end.end();
+        self.work_end(ended)
+    }
+
     #[inline]
     fn frame<D: Buf>(&mut self, frame: &Frame<D>) -> bool {
         if let Some(data) = frame.data_ref() {
@@ -136,13 +151,10 @@ impl JudgedResponse {
     }
 }
 
-/// The rest of the body was dropped.
+/// The rest of the body was dropped, unless the end was judged.
 impl Drop for HeldResponse {
     #[inline]
     fn drop(&mut self) {
-        if let Some(permit) = self.permit.take() {
-            let judged = self.judged.as_ref();
-            permit.end(judged.map_or(WorkEnd::Ignored, JudgedResponse::dropped));
-        }
+        self.judge(|judged| judged.dropped());
     }
 }

@@ -12,10 +12,11 @@ use http_body::Body;
 use tower_service::Service;
 
 use super::{
-    admission::ConcurrencyAdmission,
+    admission::{Arrival, ConcurrencyAdmission},
     body::ResponseBody,
-    decided::Admittance,
+    decided::{Admittance, NoPermit},
     future::ResponseFuture,
+    held_request::HeldRequest,
     queued_call::{QueuedCall, ReadyService, take_ready},
 };
 use crate::{
@@ -70,10 +71,20 @@ where
 
     #[inline]
     fn call(&mut self, mut req: Request<B>) -> Self::Future {
-        match self.admission.decide(&mut req) {
-            Admittance::Hold(held) => ResponseFuture::call(&mut self.inner, req, Some(held)),
-            Admittance::Pass => ResponseFuture::call(&mut self.inner, req, None),
-            admittance => self.wait_or_refuse(admittance, req),
+        let Self { inner, admission } = self;
+        if admission.is_exempt(&req) {
+            return ResponseFuture::call(inner, req, HeldRequest::default());
+        }
+        let arrival = admission.arrival(&req);
+        match admission.ask(&req, arrival.rank) {
+            Ok(permit) => {
+                let learns = permit.learns();
+                let (level, settings) = (arrival.level, &admission.settings);
+                let held = HeldRequest::new(Some(permit), &mut req, level, learns, settings);
+                admission.admitted_at_once(&held);
+                ResponseFuture::call(inner, req, held)
+            }
+            Err(reason) => self.without_permit(req, arrival, reason),
         }
     }
 }
@@ -81,17 +92,23 @@ where
 impl<S, L, K, P, X, A> Concurrency<S, L, K, P, X, A> {
     /// Makes the future of a request that does not pass at once.
     #[cold]
-    fn wait_or_refuse<B>(
+    #[inline(never)]
+    fn without_permit<B>(
         &mut self,
-        admittance: Admittance,
-        req: Request<B>,
+        mut req: Request<B>,
+        arrival: Arrival,
+        reason: NoPermit,
     ) -> ResponseFuture<S, B, L, K, P, X, A>
     where
         S: Service<Request<B>> + Clone,
+        K: Key<Request<B>>,
         A: Refuse<Request<B>, S::Response, S::Error>,
+        for<'a> L: Permits<K::Key<'a>>,
     {
         let origin = Origin::of(req.extensions());
-        match admittance {
+        match self.admission.without_permit(&mut req, arrival, reason) {
+            Admittance::Pass => ResponseFuture::call(&mut self.inner, req, HeldRequest::default()),
+            Admittance::Hold(held) => ResponseFuture::call(&mut self.inner, req, held),
             Admittance::Wait(waiting, queued) => {
                 // Only the instance that was polled is ready, so it goes into
                 // the future.
@@ -108,9 +125,6 @@ impl<S, L, K, P, X, A> Concurrency<S, L, K, P, X, A> {
                 drop(take_ready(&mut self.inner));
                 let refusal = refusal.answering(origin);
                 ResponseFuture::answered(self.admission.answer.refuse(refusal, &req))
-            }
-            Admittance::Pass | Admittance::Hold(_) => {
-                unreachable!("`call` handles requests that pass")
             }
         }
     }
