@@ -111,9 +111,7 @@ where
         let mut state = self.project().state;
         match state.as_mut().project() {
             // ## Free => done
-            StateProj::Free { response, version } => {
-                response.poll(cx).map(|answer| free(answer, *version))
-            }
+            StateProj::Free { response, version } => free(response.poll(cx), *version),
             // ## Waiting => (done | Answered)
             StateProj::Waiting {
                 response,
@@ -124,21 +122,28 @@ where
                 let entered = waiting.scope.enter();
                 let polled = response.poll(cx);
                 entered.end();
-                match polled {
+                match &polled {
                     Poll::Ready(answer) if !waiting.is_late() => {
-                        return Poll::Ready(in_time(answer, pending));
+                        let version = waiting.request.version;
+                        if !waiting.is_ended_by(answer) {
+                            return bounded(polled, pending);
+                        }
+                        // Dropped in place, because it is large.
+                        *pending = None;
+                        return free(polled, version);
                     }
-                    Poll::Ready(late) => drop(late),
+                    Poll::Ready(_) => {}
                     Poll::Pending => ready!(late(timer.as_mut(), waiting.scope.until(), cx)),
                 }
+                drop(polled);
                 let pending = pending.take().expect(POLLED);
                 // Drops the inner future before the refusal is made, so that
                 // its resources are free by then.
                 state.set(State::Answered { answer: None });
-                Poll::Ready(own(pending.late()))
+                own(pending.late())
             }
             // ## Answered => done
-            StateProj::Answered { answer } => Poll::Ready(own(answer.take().expect(POLLED))),
+            StateProj::Answered { answer } => own(answer.take().expect(POLLED)),
         }
     }
 }
@@ -146,24 +151,19 @@ where
 /// The panic of a future that is polled after it was ready.
 const POLLED: &str = "polled after it was done";
 
-/// Passes on a result that came in time. The body may still be late.
-#[inline]
-fn in_time<B, E, A>(
-    answer: Result<Response<B>, E>,
+/// The result of a poll.
+type Polled<B, E> = Poll<Result<Response<B>, E>>;
+
+/// Passes on a response that came in time, and whose body may still be late.
+fn bounded<B, E, A>(
+    polled: Polled<B, E>,
     pending: &mut Option<PendingRequest<A>>,
-) -> Result<Response<ResponseBody<B>>, E>
+) -> Polled<ResponseBody<B>, E>
 where
     B: Body + Send + 'static,
 {
-    let waiting = pending.as_mut().expect(POLLED);
-    if waiting.is_ended_by(&answer) {
-        let version = waiting.request.version;
-        // Dropped in place, because it is large.
-        *pending = None;
-        return free(answer, version);
-    }
     let pending = pending.take().expect(POLLED);
-    answer.map(|response| pending.with_body(response))
+    polled.map_ok(|response| pending.with_body(response))
 }
 
 /// Waits until the handler is late; forever without a deadline.
@@ -182,18 +182,16 @@ fn late(
     timer.map_or(Poll::Pending, |timer| timer.poll(cx))
 }
 
-/// Returns a response that no deadline bounds.
-#[inline]
-fn free<B, E>(
-    answer: Result<Response<B>, E>,
-    version: Version,
-) -> Result<Response<ResponseBody<B>>, E> {
-    answer.map(|response| response.map(|body| ResponseBody::free(body, version)))
+/// Returns a response that no deadline bounds. Not inlined: a response is large,
+/// and it is moved only once here.
+#[inline(never)]
+fn free<B, E>(polled: Polled<B, E>, version: Version) -> Polled<ResponseBody<B>, E> {
+    polled.map_ok(|response| response.map(|body| ResponseBody::free(body, version)))
 }
 
 /// Returns a response of the layer's own, whose body does not fail.
-fn own<B, E>(answer: Result<Response<B>, E>) -> Result<Response<ResponseBody<B>>, E> {
-    free(answer, Version::default())
+fn own<B, E>(answer: Result<Response<B>, E>) -> Polled<ResponseBody<B>, E> {
+    free(Poll::Ready(answer), Version::default())
 }
 
 impl<F: Future, A> fmt::Debug for ResponseFuture<F, A> {

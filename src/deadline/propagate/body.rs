@@ -42,7 +42,8 @@ pin_project! {
     pub struct ResponseBody<B> {
         #[pin]
         inner: Option<B>,
-        bound: Option<BodyBound>,
+        // Boxed, because all responses move through the layers.
+        bound: Option<Box<BodyBound>>,
         failed: Option<BoxError>,
         flush: Flush,
     }
@@ -66,7 +67,7 @@ impl<B> ResponseBody<B> {
     }
 
     #[inline]
-    fn new(inner: Option<B>, bound: Option<BodyBound>) -> Self {
+    fn new(inner: Option<B>, bound: Option<Box<BodyBound>>) -> Self {
         Self {
             inner,
             bound,
@@ -86,7 +87,7 @@ impl<B: Body> ResponseBody<B> {
     /// Returns a body with an end, unless it has already ended.
     #[inline]
     pub(super) fn bounded(inner: B, bound: impl FnOnce() -> BodyBound) -> Self {
-        let bound = (!inner.is_end_stream()).then(bound);
+        let bound = (!inner.is_end_stream()).then(|| Box::new(bound()));
         Self::new(Some(inner), bound)
     }
 }

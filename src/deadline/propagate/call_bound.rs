@@ -73,15 +73,18 @@ impl CallBound {
     }
 
     /// Waits until the time is over.
+    #[inline(never)]
     pub(super) fn poll_passed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let timer = || Box::pin(unconstrained(sleep_until(self.until)));
         self.timer.get_or_insert_with(timer).as_mut().poll(cx)
     }
 
     /// Returns whether a head that comes now is late. One that comes exactly at
-    /// the deadline is in time.
+    /// the deadline is in time. So is one that is there at the first poll: the
+    /// call has not waited for it, and the clock is not read.
+    #[inline]
     pub(super) fn is_over(&self) -> bool {
-        self.until < Instant::now()
+        self.timer.is_some() && self.until < Instant::now()
     }
 
     /// Returns whether the time is over.

@@ -98,20 +98,18 @@ where
         loop {
             match state.as_mut().project() {
                 // ## Free => done
-                StateProj::Free { response } => {
-                    let answer = ready!(response.poll(cx));
-                    return Poll::Ready(answer.map(|response| response.map(ResponseBody::free)));
-                }
+                StateProj::Free { response } => return free(response.poll(cx)),
                 // ## Bounded => (done | Late)
                 StateProj::Bounded { response, waiting } => {
                     let (bound, _) = waiting.as_mut().expect(ONCE);
-                    let in_time = ready!(in_time(response.poll(cx), bound, cx));
-                    if let Some(answer) = in_time {
-                        return Poll::Ready(bounded(answer, waiting));
+                    let polled = response.poll(cx);
+                    if !ready!(is_late(&polled, bound, cx)) {
+                        return bounded(polled, waiting);
                     }
                     let (bound, call) = waiting.take().expect(ONCE);
                     // The inner future is dropped before the caller is told.
                     let is_own = bound.is_own();
+                    drop(polled);
                     state.set(State::Late { call, is_own });
                 }
                 // ## Late => Done
@@ -129,38 +127,42 @@ where
 /// The panic of a future that is polled after it was ready.
 const ONCE: &str = "polled after it was done";
 
+/// The result of a poll.
+type Polled<B, E> = Poll<Result<Response<B>, E>>;
+
 /// Passes on a result that came in time, and bounds its body.
 #[inline]
 fn bounded<A, B: Body, E>(
-    answer: Result<Response<B>, E>,
+    polled: Polled<B, E>,
     waiting: &mut Option<(CallBound, Call<A>)>,
-) -> Result<Response<ResponseBody<B>>, E> {
+) -> Polled<ResponseBody<B>, E> {
     // A body at its end has nothing to bound. The call is dropped in place,
     // because it is large.
-    if answer.as_ref().map_or(true, |it| it.body().is_end_stream()) {
+    if !matches!(&polled, Poll::Ready(Ok(it)) if !it.body().is_end_stream()) {
         *waiting = None;
-        return answer.map(|response| response.map(ResponseBody::free));
+        return free(polled);
     }
     let (bound, call) = waiting.take().expect(ONCE);
-    answer.map(|response| call.bound(response, bound))
+    polled.map_ok(|response| call.bound(response, bound))
 }
 
-/// Returns the result, or `None` if the time was over before it came.
-fn in_time<B, E>(
-    result: Poll<Result<Response<B>, E>>,
-    bound: &mut CallBound,
-    cx: &mut Context<'_>,
-) -> Poll<Option<Result<Response<B>, E>>> {
-    match result {
-        Poll::Pending => bound.poll_passed(cx).map(|()| None),
-        Poll::Ready(result) => {
-            let is_late = match &result {
-                Ok(response) => bound.is_over() || bound.has_cancelled(response.headers()),
-                // A client that reads the header ends the call by itself then.
-                Err(_) => bound.is_passed_there(),
-            };
-            Poll::Ready((!is_late).then_some(result))
+/// Returns a response that no deadline bounds. Not inlined: a response is large,
+/// and it is moved only once here.
+#[inline(never)]
+fn free<B, E>(polled: Polled<B, E>) -> Polled<ResponseBody<B>, E> {
+    polled.map_ok(|response| response.map(ResponseBody::free))
+}
+
+/// Returns whether the time was over before the result came.
+#[inline]
+fn is_late<B, E>(polled: &Polled<B, E>, bound: &mut CallBound, cx: &mut Context<'_>) -> Poll<bool> {
+    match polled {
+        Poll::Pending => bound.poll_passed(cx).map(|()| true),
+        Poll::Ready(Ok(response)) => {
+            Poll::Ready(bound.is_over() || bound.has_cancelled(response.headers()))
         }
+        // A client that reads the header ends the call by itself then.
+        Poll::Ready(Err(_)) => Poll::Ready(bound.is_passed_there()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Numbers in header values, which all forms share.
 
-use std::{cell::Cell, time::Duration};
+use std::{cell::RefCell, time::Duration};
 
 use http::HeaderValue;
 
@@ -20,16 +20,38 @@ pub(in crate::deadline) fn duration(nanos: u128) -> Duration {
 }
 
 thread_local! {
-    /// The number that this thread has written last, and its value once it was
-    /// written twice.
-    static LAST: Cell<Option<LastValue>> = const { Cell::new(None) };
+    /// The number that this thread has written last.
+    static LAST: RefCell<LastValue> = const { RefCell::new(LastValue::NONE) };
 }
 
 /// The value that was written last.
 struct LastValue {
     number: u64,
     unit: &'static str,
+    /// `None` until it was written twice.
     value: Option<HeaderValue>,
+}
+
+impl LastValue {
+    const NONE: Self = Self {
+        number: 0,
+        unit: "",
+        value: None,
+    };
+
+    /// Returns a number with its unit, and remembers it.
+    fn remembered(&mut self, number: u64, unit: &'static str) -> HeaderValue {
+        if self.number != number || self.unit != unit {
+            *self = Self {
+                number,
+                unit,
+                value: None,
+            };
+            return written(number, unit);
+        }
+        let write = || written(number, unit);
+        self.value.get_or_insert_with(write).clone()
+    }
 }
 
 /// Returns a number with its unit, which is written less often than it is asked
@@ -38,19 +60,10 @@ struct LastValue {
 /// Handlers that call other services at once often leave them the same time, to
 /// the millisecond, so a number that is written again is not formatted again.
 pub(super) fn remembered(number: u64, unit: &'static str) -> HeaderValue {
+    let remember = |last: &RefCell<LastValue>| last.borrow_mut().remembered(number, unit);
     // Fails only while the thread ends.
-    let last = LAST.try_with(Cell::take).ok().flatten();
-    let last = last.filter(|last| last.number == number && last.unit == unit);
-    let is_again = last.is_some();
-    let known = last.and_then(|last| last.value);
-    let value = known.unwrap_or_else(|| written(number, unit));
-    let last = LastValue {
-        number,
-        unit,
-        value: is_again.then(|| value.clone()),
-    };
-    _ = LAST.try_with(|cell| cell.set(Some(last)));
-    value
+    let value = LAST.try_with(remember);
+    value.unwrap_or_else(|_| written(number, unit))
 }
 
 /// Writes a number with its unit, which has at most two letters.
