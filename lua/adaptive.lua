@@ -4,7 +4,7 @@
 -- KEYS[1]   a hash. Under the id of each instance '<ends> <call> <in_flight> <limit>
 --           <took> <held> <want> <max>', and under 'sum' '<at> <instances> <in_flight>
 --           <limit> <median_limit> <median_took> <held> <level> <surplus> <max> <opens>'
--- ARGV[1]   see prelude.lua
+-- ARGV[1]   see clock.lua
 -- ARGV[2]   the id of the instance
 -- ARGV[3]   the number of the call
 -- ARGV[4]   for how many ticks the instance counts; 0 if it ends

@@ -3,8 +3,8 @@
 -- src/limit/redis/check_all.rs.
 --
 -- KEYS     the key of each bucket, all different
--- ARGV[1]  see prelude.lua
--- ARGV     then for each bucket: the terms of its rule, see prelude.lua, and one of
+-- ARGV[1]  see clock.lua
+-- ARGV     then for each bucket: the terms of its rule, see rules.lua, and one of
 --          these operations of batch.lua:
 --   '<cost>'               decides, like Rule::decide
 --   '1 <cost> <max_wait>'  the same, and a queue may book a wait of so many ticks

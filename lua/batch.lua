@@ -2,9 +2,9 @@
 -- Appended to the rule in a script. Twin of src/limit/rules/script/batch.rs.
 --
 -- KEYS     the key of each operation; may repeat
--- ARGV[1]  see prelude.lua
--- ARGV[2]  the terms of the rule: see rules.lua
--- ARGV[3], ARGV[4]  see first_charge.lua; then the operations:
+-- ARGV[1]  see clock.lua
+-- ARGV[2], ARGV[3]  the terms of the rule: see rules.lua; or see shortcut.lua, also
+--          for keys that have no operation; then the operations:
 --   '<cost>'                 decides, like Rule::decide
 --   '<n> <cost> <max_wait>'  reserves n times, each within so many ticks
 --   'u <cost>'               takes as much as there is, up to the cost
@@ -22,7 +22,7 @@
 --   's <cost> <at> <mark> <refunds> <credits> <orphan> <id> <actual>'  settles a hold
 --
 -- Returns whole numbers: the instant, and for each operation, after its own number if
--- first_charge.lua was asked to do a part of them, which it then leaves out:
+-- shortcut.lua was asked to do a part of them:
 --   a decision             how many were admitted, or how much was taken, and the
 --                          state before it
 --   a credit, debit, reset 1, as for 'y'
@@ -37,8 +37,9 @@
 -- For a bucket that cannot be read it is UNREADABLE instead, and the state stays;
 -- only a reset removes it.
 
-local reply = { now }
-local rule = rules[sub(ARGV[2], -1)](ARGV[2])
+local reply = decided or { now }
+local terms = ARGV[3] == '' and ARGV[2] or match(ARGV[2], '^ %d+ (.+)$')
+local rule = rules[sub(terms, -1)](terms)
 
 -- Replies that the state cannot be read, in place of the numbers from `first` on.
 local function emit_unreadable(first)
@@ -175,28 +176,38 @@ local function make_change()
     end
 end
 
--- Performs a single check, the most frequent operation.
-local function check(key, cost, found)
+-- Performs so many equal checks of a key, the most frequent operation. Several only where
+-- costs add up: they are taken together, and after the first denial the rest would be
+-- denied, too.
+local function check(key, many, cost, found)
     local next, state = #reply + 1, rule:read(key, now, found)
     if not state then return emit_unreadable(next) end
-    local wait, queued = rule:decide(state, now, cost)
-    local admitted = wait == nil or queued
-    reply[next] = admitted and 1 or 0
+    if many > 1 then many = min(many, floor(rule:remaining(state, now) / cost)) end
+    local wait, queued = rule:decide(state, now, many * cost)
+    if wait ~= nil and not queued then many = 0 end
+    reply[next] = many
     rule:emit(state, reply)
     if state.unreadable then return emit_unreadable(next) end
     -- A state of another quota is written in terms of this one even for a denial.
     -- Otherwise it would refill at the rate of the other quota.
-    if cost > 0 and (admitted or state.rewrite) then rule:write(key, state, now) end
+    if cost > 0 and (many > 0 or state.rewrite) then rule:write(key, state, now) end
 end
 
 local change
 for i = 1, #KEYS do
     if not left or left[i] ~= nil then
-        local operation, found = ARGV[4 + i], left and left[i]
-        local cost = tonumber(operation)
+        local operation, found = ARGV[3 + i - checks], left and left[i]
+        local many, cost = 1, 1
+        if i > checks then
+            cost = tonumber(operation)
+            if not cost and rule.adds_up then
+                many, cost = match(operation, '^(%d+) ([1-9]%d*) 0')
+                many, cost = tonumber(many), tonumber(cost)
+            end
+        end
         if left then reply[#reply + 1] = i end
         if cost then
-            check(KEYS[i], cost, found)
+            check(KEYS[i], many, cost, found)
         else
             change = change or make_change()
             change(KEYS[i], operation, found)

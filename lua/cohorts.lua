@@ -1,7 +1,7 @@
 -- The salt of the cohorts that a fleet shares. Runs after prelude.lua.
 --
 -- KEYS[1]  a string: the salt, 32 hexadecimal digits
--- ARGV[1]  see prelude.lua
+-- ARGV[1]  see clock.lua
 -- ARGV[2]  the salt to keep if there is none
 --
 -- Returns a list: the present instant in ticks, and the salt, which is empty if the

@@ -2,7 +2,7 @@
 -- nothing.
 --
 -- KEYS[1]  a string: the highest level that is refused
--- ARGV[1]  see prelude.lua
+-- ARGV[1]  see clock.lua
 --
 -- Returns a list: the string, and its milliseconds to live as PTTL has them. The string
 -- is empty if there is none, and '?' if the key holds a value of another type.

@@ -3,7 +3,7 @@
 -- KEYS      records, each a hash: `at`, the tick when the deadline ends, and
 --           `why`, the reason if it was cancelled. A chain of them leads from
 --           the root of a tree down to one deadline
--- ARGV[1]   see prelude.lua
+-- ARGV[1]   see clock.lua
 -- ARGV[2]   the task, followed by its arguments:
 --   register budget grace                   one key
 --   derive   cap grace                      the parent's chain, then the child

@@ -34,6 +34,10 @@ function gcra.distance(rule, state, now)
     return ahead < FURTHEST and ahead or FURTHEST
 end
 
+function gcra.remaining(rule, state, now)
+    return floor(max(0, rule.room - rule:distance(state, now)) / rule.token)
+end
+
 function gcra.new(methods, terms)
     local token, tick, size = match(terms, '^(%d+) (%d+) (%d+)')
     token, tick, size = tonumber(token), tonumber(tick), tonumber(size)

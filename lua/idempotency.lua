@@ -10,7 +10,7 @@
 --           rest   leased: 16 digits, how many ticks it is kept after that, and after
 --                 an 'R' more digits, how often the work was begun;
 --                 completed: the record
--- ARGV[1]   see prelude.lua
+-- ARGV[1]   see clock.lua
 -- ARGV[2]   the task, and its arguments:
 --   claim     fingerprint token takeover lease keep most
 --   fetch     fingerprint token

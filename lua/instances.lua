@@ -1,7 +1,7 @@
 -- Counts the instances of a fleet that share permits. After prelude.lua.
 --
 -- KEYS[1]   a sorted set: the ids of instances by the tick until which they count
--- ARGV[1]   see prelude.lua
+-- ARGV[1]   see clock.lua
 -- ARGV[2]   the id of the instance
 -- ARGV[3]   for how many ticks an instance counts
 -- ARGV[4]   'here', or 'gone' if it ends

@@ -5,7 +5,7 @@
 --           or wants some '<count> <ends> <length> <call> <want> <since>', and under
 --           'sum' '<out> <wanted> <claimants> <next> <last> <at> <limit> <agreed>
 --           <opens>'
--- ARGV[1]   see prelude.lua
+-- ARGV[1]   see clock.lua
 -- ARGV[2]   the id of the instance
 -- ARGV[3]   its limit
 -- ARGV[4]   the length of its leases in ticks

@@ -1,27 +1,14 @@
--- The beginning of every script: the present instant, and functions that read and
--- write a state.
---
--- ARGV[1]  '' for the server's own clock, or an instant in ticks
---          (microseconds), which only tests and replays give
+-- Functions that read and write a state, which most scripts use. After clock.lua.
 --
 -- Numbers here are doubles, whole up to 2^53, and are written with '%.0f': the
 -- tostring of Lua would round them to 14 digits. Ticks are those of src/clock.rs.
 
-local KEYS, ARGV, call, try = KEYS, ARGV, redis.call, redis.pcall
 local floor, ceil, max, min = math.floor, math.ceil, math.max, math.min
 local format, match, sub, tonumber, type = string.format, string.match, string.sub, tonumber, type
 
 -- The largest number below which all whole numbers are there.
 local FURTHEST = 9007199254740991
 
--- The server expires keys by its own clock, whatever instant a test gives. Keys of
--- tests stay for an hour more, so that none vanishes before its time. `stamp` is the
--- instant as it is written.
-local stamp, slack = ARGV[1], 3600000
-if stamp == '' then
-    local time = call('TIME')
-    stamp, slack = time[1] .. format('%06d', time[2]), 0
-end
 local now = tonumber(stamp)
 
 -- Milliseconds for so many ticks, rounded up: at least one.

@@ -11,7 +11,7 @@
 --                              `begun`, its first tick; `<id>`, the text of a
 --                              histogram; and `<id>:<bucket>`, the count of a
 --                              bucket
--- ARGV[1]   see prelude.lua
+-- ARGV[1]   see clock.lua
 -- ARGV[2]   the task, and after it its arguments:
 --   flush instance sequence life started overflowed flight [id text counts]...
 --   leave instance

@@ -10,10 +10,6 @@ function gcra.step_back(rule, state, now)
     end
 end
 
-function gcra.remaining(rule, state, now)
-    return floor(max(0, rule.room - rule:distance(state, now)) / rule.token)
-end
-
 function gcra.credit(rule, state, now, cost)
     state.at, state.ahead = now, max(0, rule:distance(state, now) - cost * rule.token)
 end

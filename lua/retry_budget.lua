@@ -3,7 +3,7 @@
 --
 -- KEYS[1]   a hash: `balance`, in hundredths of a retry, and for each slot of
 --           time q<number>, its requests, and r<number>, its retries
--- ARGV[1]   see prelude.lua
+-- ARGV[1]   see clock.lua
 -- ARGV[2]   how many retries there may be for 100 requests
 -- ARGV[3]   how many there may be in a window whatever the requests
 -- ARGV[4]   how many may be saved up

@@ -14,7 +14,7 @@ pub use super::{
     redis::{check_all, check_all_with_source},
     rules::{
         log::Log,
-        script::{FirstCharge, HoldRecord, HoldRequest, LuaRule, ReplyReader, batch, terms},
+        script::{HoldRecord, HoldRequest, LuaRule, ReplyReader, batch, terms},
     },
 };
 use crate::clock::Tick;

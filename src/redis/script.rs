@@ -4,6 +4,9 @@
 //! puts the number of the call behind it. A call is sent by the digest of the wrapped
 //! source. A server that does not know it replies `NOSCRIPT`, and the call is
 //! sent again with the source.
+//!
+//! A script can have a shortcut, which runs first and may answer by itself, so that the
+//! server need not make the functions of the script.
 
 use std::fmt;
 
@@ -13,8 +16,8 @@ use crate::clock::Tick;
 
 /// A Lua script that the server keeps under its digest.
 pub struct Script {
-    /// The bare source.
-    source: &'static str,
+    /// The bare source, which expects no number and returns none.
+    source: String,
     /// The source inside the wrapper that puts the call's number behind each
     /// reply.
     numbered: String,
@@ -26,11 +29,30 @@ impl Script {
     /// A script with this source, which has to return a list.
     #[doc(hidden)]
     pub fn new(source: &'static str) -> Self {
+        Self::of(source.to_owned(), "", source)
+    }
+
+    /// A script whose shortcut may leave a list in a local `answer`, or a whole
+    /// number as it is written. Otherwise the source goes on.
+    pub(crate) fn with_shortcut(shortcut: &str, source: &str) -> Self {
+        let answer = include_str!("../../lua/answer.lua");
+        let shortcut = format!("{shortcut}{answer}");
+        Self::of(
+            format!("local number\n{shortcut}{source}"),
+            &shortcut,
+            source,
+        )
+    }
+
+    /// Wraps the source.
+    fn of(bare: String, shortcut: &str, source: &str) -> Self {
+        let number = include_str!("../../lua/number.lua");
         let around = include_str!("../../lua/numbered.lua");
-        let numbered = format!("local function script()\n{source}\nend\n{around}");
+        let numbered =
+            format!("{number}{shortcut}local function script()\n{source}\nend\n{around}");
         let digest = redis::Script::new(&numbered).get_hash().to_owned();
         Self {
-            source,
+            source: bare,
             numbered,
             digest,
         }
@@ -45,7 +67,7 @@ impl Script {
         call
     }
 
-    /// Returns a call with these keys and the instant that `lua/prelude.lua`
+    /// Returns a call with these keys and the instant that `lua/clock.lua`
     /// reads: this one, which only tests and replays give, or the server's. The
     /// caller appends further arguments.
     pub(crate) fn call_at<K: ToRedisArgs>(
@@ -68,7 +90,7 @@ impl Script {
     /// [`Connection`](super::Connection), and its reply has no number.
     #[doc(hidden)]
     pub fn call_with_source(&self, call: &Cmd) -> Cmd {
-        with_source(self.source, args(call))
+        with_source(&self.source, args(call))
     }
 
     /// Returns the same numbered call under another number and with its source,

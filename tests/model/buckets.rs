@@ -85,6 +85,17 @@ pub(crate) fn buckets(form: Form) -> Vec<Case> {
             },
             4,
         ),
+        bucket(
+            "the shortcut",
+            Plan {
+                shortcut: true,
+                credits: vec![2],
+                debits: vec![3],
+                resets: true,
+                ..greedy(form.checks(), form.quarters(5, 8))
+            },
+            4,
+        ),
     ];
     cases.extend(other_buckets(form));
     cases
@@ -121,6 +132,24 @@ fn other_buckets(form: Form) -> Vec<Case> {
             },
             || BucketLaw(vec![refill(4, SIZE)]),
             vec![LeakyBucket::meter(quota(4, SIZE))],
+        ),
+        bucket(
+            "a small step back by the shortcut",
+            Plan {
+                shortcut: true,
+                steps_back: vec![SECOND / 4],
+                ..greedy(form.checks(), form.quarters(5, 7))
+            },
+            4,
+        ),
+        Case::new(
+            "another quota by the shortcut",
+            Plan {
+                shortcut: true,
+                ..greedy(vec![3], form.of(whole(3), whole(5)))
+            },
+            || BucketLaw(vec![refill(4, SIZE), refill(8, 2 * SIZE)]),
+            rates.map(TokenBucket::new).to_vec(),
         ),
         Case::new(
             "another quota",

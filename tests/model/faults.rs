@@ -12,7 +12,49 @@ pub(crate) struct Fault {
     pub(crate) met_by: &'static str,
 }
 
-pub(crate) const OF_BUCKETS: [Fault; 20] = [
+pub(crate) const OF_BUCKETS: [Fault; 26] = [
+    Fault {
+        what: "a bucket that is there counts as one never seen",
+        file: "shortcut",
+        from: "local at, ahead = match(found, pattern)",
+        to: "local at, ahead = now, 0",
+        met_by: "the shortcut",
+    },
+    Fault {
+        what: "a bucket fills twice as fast",
+        file: "shortcut",
+        from: "ahead = (at - now) * tick + ahead",
+        to: "ahead = (at - now) * tick * 2 + ahead",
+        met_by: "the shortcut",
+    },
+    Fault {
+        what: "a check costs one token less",
+        file: "shortcut",
+        from: "cost * token, many + 0",
+        to: "(cost - 1) * token, many + 0",
+        met_by: "the shortcut",
+    },
+    Fault {
+        what: "a bucket has a token more",
+        file: "shortcut",
+        from: "size * token - ahead",
+        to: "(size + 1) * token - ahead",
+        met_by: "the shortcut",
+    },
+    Fault {
+        what: "what is out leaves no room",
+        file: "shortcut",
+        from: ".. quota .. '$'",
+        to: ".. quota",
+        met_by: "the shortcut",
+    },
+    Fault {
+        what: "another quota is not noticed",
+        file: "shortcut",
+        from: "pattern = '^(%d+) (%d+)' .. quota .. '$'",
+        to: "pattern = '^(%d+) (%d+) %d+ %d+ %d+ t$'",
+        met_by: "another quota by the shortcut",
+    },
     Fault {
         what: "what is out leaves no room",
         file: "gcra",

@@ -9,7 +9,9 @@ use crate::{
 };
 
 /// The files that faults are planted into.
-const FILES: [(&str, &str); 9] = [
+const FILES: [(&str, &str); 11] = [
+    ("clock", include_str!("../../lua/clock.lua")),
+    ("shortcut", include_str!("../../lua/shortcut.lua")),
     ("prelude", include_str!("../../lua/prelude.lua")),
     ("gcra", include_str!("../../lua/gcra.lua")),
     ("refund", include_str!("../../lua/refund.lua")),

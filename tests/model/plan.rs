@@ -39,6 +39,9 @@ pub(crate) struct Plan {
     /// Calls bring their instant along, as replays do; else the script asks for
     /// the server's time.
     pub(crate) given: bool,
+    /// Calls let the script decide checks without the rule, as those of a
+    /// limiter do; else it always takes the long way.
+    pub(crate) shortcut: bool,
 }
 
 /// Every `step`, and the last instant before each multiple of `term`.

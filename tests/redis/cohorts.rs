@@ -66,6 +66,7 @@ fn the_script_keeps_the_first_salt_and_leaves_other_values_alone() {
     let server = Server::start();
     let mut client = server.client();
     let script = Script::new(concat!(
+        include_str!("../../lua/clock.lua"),
         include_str!("../../lua/prelude.lua"),
         include_str!("../../lua/cohorts.lua"),
     ));

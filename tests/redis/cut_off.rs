@@ -101,6 +101,7 @@ fn the_script_reads_a_level_and_its_time_and_no_other_type() {
     let server = Server::start();
     let mut client = server.client();
     let script = Script::new(concat!(
+        include_str!("../../lua/clock.lua"),
         include_str!("../../lua/prelude.lua"),
         include_str!("../../lua/cut_off.lua"),
     ));

@@ -22,10 +22,13 @@ const NOW: Tick = 1_700_000_000_000_000;
 
 const KEY: &str = "bucket";
 
-const PRELUDE: &str = include_str!("../../lua/prelude.lua");
+const PRELUDE: &str = concat!(
+    include_str!("../../lua/clock.lua"),
+    include_str!("../../lua/shortcut.lua"),
+    include_str!("../../lua/prelude.lua"),
+);
 
 const RULE: &str = concat!(
-    include_str!("../../lua/first_charge.lua"),
     include_str!("../../lua/rules.lua"),
     include_str!("../../lua/gcra.lua"),
     "function add_rest()\n",

@@ -12,7 +12,7 @@ use sluicegate::{
     limit::{
         Cost, FixedWindow, LeakyBucket, Quota, Rule, Scripted, SlidingLog, SlidingWindow,
         TokenBucket, Verdict, Word,
-        testing::{FirstCharge, Log, Operation, ReplyReader, batch, terms},
+        testing::{Log, Operation, ReplyReader, batch, terms},
     },
 };
 
@@ -540,11 +540,13 @@ impl<R: Twin> Life<'_, R> {
         if !self.held.list.is_empty() {
             self.state = self.rule.kept(&self.held, self.now);
         }
-        let first = self.first_charge(entry);
+        // At every other instant the script may do it without the rule.
+        let shortcut = self.now.is_multiple_of(2).then_some(&self.rule);
+        let has_shortcut = shortcut.is_some_and(|rule| rule.first_charge(1).is_some());
         let call = batch::<R>(
             &terms(&self.rule),
             Some(self.now),
-            first.as_ref(),
+            shortcut,
             [(self.key.as_bytes(), entry)].into_iter(),
         );
         let call = R::script().call_with_source(&call);
@@ -568,10 +570,11 @@ impl<R: Twin> Life<'_, R> {
         }
         let mut reply = ReplyReader::of(&reply);
         assert_eq!(reply.take(), Some(self.now));
-        let is_left_out = first.is_some() && reply.place().is_none();
-        let (count, found) = match is_left_out {
-            true => (1, R::State::default()),
-            false => entry.read(&self.rule, self.now, &mut reply).expect(&seen),
+        let is_left_out = has_shortcut && reply.place().is_none();
+        let (count, found) = match entry {
+            Operation::Reserve(many, ..) if is_left_out => (many, R::State::default()),
+            _ if is_left_out => (1, R::State::default()),
+            _ => entry.read(&self.rule, self.now, &mut reply).expect(&seen),
         };
         assert_eq!(reply.take(), None, "nothing is left after {seen}");
         let played = self.play(entry, count, found);
@@ -584,12 +587,6 @@ impl<R: Twin> Life<'_, R> {
             "kept after {seen}"
         );
         true
-    }
-
-    /// What the script may do without the rule, at every other instant.
-    fn first_charge(&self, entry: Operation) -> Option<FirstCharge> {
-        let first = FirstCharge::of(&self.rule, &terms(&self.rule), entry);
-        first.filter(|_| self.now.is_multiple_of(2))
     }
 
     /// Words wrap: what was written too long ago cannot be read.

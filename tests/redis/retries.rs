@@ -31,6 +31,7 @@ const SLOT: u64 = 500_000;
 
 fn script() -> Script {
     Script::new(concat!(
+        include_str!("../../lua/clock.lua"),
         include_str!("../../lua/prelude.lua"),
         include_str!("../../lua/retry_budget.lua"),
     ))

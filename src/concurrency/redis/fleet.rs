@@ -31,6 +31,7 @@ const LIFE: Duration = Duration::from_secs(15);
 
 static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(
+        include_str!("../../../lua/clock.lua"),
         include_str!("../../../lua/prelude.lua"),
         include_str!("../../../lua/instances.lua"),
     ))

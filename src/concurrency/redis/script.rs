@@ -28,6 +28,7 @@ macro_rules! ledger {
 
 static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(
+        include_str!("../../../lua/clock.lua"),
         include_str!("../../../lua/prelude.lua"),
         include_str!("../../../lua/records.lua"),
         ledger!(),

@@ -21,6 +21,7 @@ use crate::{
 /// All tasks are one script, so that one digest has to be known.
 static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(
+        include_str!("../../../lua/clock.lua"),
         include_str!("../../../lua/prelude.lua"),
         include_str!("../../../lua/idempotency.lua"),
     ))

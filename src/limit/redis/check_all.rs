@@ -29,6 +29,7 @@ use crate::{
 
 static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(
+        include_str!("../../../lua/clock.lua"),
         include_str!("../../../lua/prelude.lua"),
         include_str!("../../../lua/rules.lua"),
         include_str!("../../../lua/gcra.lua"),

@@ -18,6 +18,7 @@ use crate::{
 /// The script, after the prelude that all scripts share.
 static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(
+        include_str!("../../../lua/clock.lua"),
         include_str!("../../../lua/prelude.lua"),
         include_str!("../../../lua/red.lua"),
     ))

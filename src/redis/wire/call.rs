@@ -170,6 +170,10 @@ impl<'a> Call<'a> {
                 CallReply::Value(reply)
             }
             (CallKind::Script { number, .. }, Value::Array(reply)) => numbered(*number, reply),
+            (CallKind::Script { number, .. }, Value::BulkString(reply)) => short_answer(&reply)
+                .map_or(CallReply::Mismatched, |reply| {
+                    numbered(*number, reply.into())
+                }),
             _ => CallReply::Mismatched,
         }
     }
@@ -208,6 +212,14 @@ fn numbered(number: u64, mut reply: Vec<Value>) -> CallReply {
         [Value::ServerError(error)] => CallReply::ScriptError(RedactedError::of(error)),
         _ => CallReply::Value(Value::Array(reply)),
     }
+}
+
+/// Reads the short answer of a script (`lua/answer.lua`): what it returned, and
+/// behind that the number.
+fn short_answer(reply: &[u8]) -> Option<[Value; 2]> {
+    let (answer, number) = std::str::from_utf8(reply).ok()?.split_once(' ')?;
+    let whole = |text: &str| text.parse().ok().map(Value::Int);
+    Some([whole(answer)?, whole(number)?])
 }
 
 /// A command that returns its number and does nothing else. If its reply comes
@@ -260,6 +272,20 @@ mod tests {
         assert_eq!(list, std::slice::from_ref(&now));
         for foreign in [vec![], vec![number.clone(), now], vec![number, other]] {
             assert!(matches!(read(foreign), CallReply::Mismatched));
+        }
+    }
+
+    #[test]
+    fn a_short_answer_belongs_to_the_call_whose_number_it_ends_with() {
+        let script = Script::new("");
+        let call = Call::of_script(&script, script.call(0), 7);
+        let read = |reply: &str| call.read(Value::BulkString(reply.into()));
+        let CallReply::Value(Value::Array(list)) = read("12 7") else {
+            panic!("the number is that of the call");
+        };
+        assert_eq!(list, [Value::Int(12)]);
+        for foreign in ["", "7", "12 8", "12 7 ", "7 12", "x 7", "12  7", "1 2 7"] {
+            assert!(matches!(read(foreign), CallReply::Mismatched), "{foreign}");
         }
     }
 }

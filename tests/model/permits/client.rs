@@ -6,7 +6,7 @@ use sluicegate::clock::Tick;
 
 use super::holder::Mail;
 use crate::{
-    engine::{Call, Engine},
+    engine::{Call, Engine, numbered},
     search::Mixer,
     store::{Stores, Value},
 };
@@ -40,13 +40,13 @@ pub(crate) struct Client {
 /// The source of the script, without the ledger of builds for tests.
 pub(crate) fn source() -> String {
     let script = concat!(
+        include_str!("../../../lua/clock.lua"),
         include_str!("../../../lua/prelude.lua"),
         include_str!("../../../lua/records.lua"),
         "local note\n",
         include_str!("../../../lua/permits.lua"),
     );
-    let around = include_str!("../../../lua/numbered.lua");
-    format!("local function script()\n{script}\nend\n{around}")
+    numbered(script)
 }
 
 impl Client {

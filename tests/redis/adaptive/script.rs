@@ -44,6 +44,7 @@ impl Fleet {
         Self {
             client: server.client(),
             script: Script::new(concat!(
+                include_str!("../../../lua/clock.lua"),
                 include_str!("../../../lua/prelude.lua"),
                 include_str!("../../../lua/records.lua"),
                 include_str!("../../../lua/adaptive.lua"),

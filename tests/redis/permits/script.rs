@@ -19,6 +19,7 @@ const SECOND: Tick = 1_000_000;
 
 fn script() -> Script {
     Script::new(concat!(
+        include_str!("../../../lua/clock.lua"),
         include_str!("../../../lua/prelude.lua"),
         include_str!("../../../lua/records.lua"),
         include_str!("../../../lua/permits_ledger.lua"),

@@ -15,6 +15,7 @@ const REPLY_NUMBERS: usize = 7;
 
 static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(
+        include_str!("../../../../lua/clock.lua"),
         include_str!("../../../../lua/prelude.lua"),
         include_str!("../../../../lua/records.lua"),
         include_str!("../../../../lua/adaptive.lua"),

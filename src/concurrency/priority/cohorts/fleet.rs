@@ -15,6 +15,7 @@ use crate::{
 
 static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(
+        include_str!("../../../../lua/clock.lua"),
         include_str!("../../../../lua/prelude.lua"),
         include_str!("../../../../lua/cohorts.lua"),
     ))

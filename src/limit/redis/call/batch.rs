@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     clock::Tick,
-    limit::rules::script::{FirstCharge, Operation, ReplyReader, Scripted, batch},
+    limit::rules::script::{Operation, PLAIN_CHECK, ReplyReader, Scripted, batch, first_checks},
     redis::Error,
 };
 
@@ -27,13 +27,13 @@ pub(crate) struct Batch {
     run_of: Vec<usize>,
     /// In the order in which they are sent.
     runs: Vec<Run>,
-    /// The position of a check whose first charge the script may make without
-    /// the rule; `None` if two runs are about one bucket, for then their order
-    /// counts.
-    first: Option<usize>,
+    /// Whether each bucket has one run. Otherwise their order counts, and the
+    /// script has to take the long way.
+    is_each_once: bool,
 }
 
 /// The same request about one bucket, once or several times in a row.
+#[derive(Clone, Copy)]
 struct Run {
     /// The index of the first of them.
     first: usize,
@@ -61,14 +61,9 @@ impl Batch {
         let mut run_of = Vec::with_capacity(requests.len());
         let mut runs: Vec<Run> = Vec::with_capacity(requests.len());
         for (position, request) in requests.iter().enumerate() {
-            let run = last
-                .entry(request.bucket.name.as_slice())
-                .or_insert(usize::MAX);
+            let run = last.entry(request.bucket.hash).or_insert(usize::MAX);
             match runs.get_mut(*run) {
-                Some(same)
-                    if request.operation.merges()
-                        && requests[same.first].operation == request.operation =>
-                {
+                Some(same) if request.repeats(&requests[same.first]) => {
                     same.times += 1;
                 }
                 _ => {
@@ -87,44 +82,45 @@ impl Batch {
             requests,
             run_of,
             runs,
-            first: None,
+            is_each_once,
         };
         if is_each_once {
-            batch.bring_check_forward();
+            batch.bring_plain_checks_forward();
         }
         batch
     }
 
-    /// Sends a single check first, if there is one: the script makes the first
-    /// charge of all that are equal to the first run.
-    fn bring_check_forward(&mut self) {
-        let is_check = |run: &Run| {
-            run.times == 1 && matches!(self.requests[run.first].operation, Operation::Check(1..))
-        };
-        let Some(check) = self.runs.iter().position(is_check) else {
+    /// Sends plain checks first, which need no arguments there.
+    fn bring_plain_checks_forward(&mut self) {
+        let is_plain = |run: &Run| self.operation(run) == PLAIN_CHECK;
+        if self.runs.is_sorted_by_key(|run| !is_plain(run)) {
             return;
-        };
-        self.first = Some(self.runs[check].first);
-        self.runs.swap(0, check);
-        for run in &mut self.run_of {
-            if *run == 0 {
-                *run = check;
-            } else if *run == check {
-                *run = 0;
-            }
         }
+        let mut order: Vec<usize> = (0..self.runs.len()).collect();
+        order.sort_by_key(|&run| !is_plain(&self.runs[run]));
+        let mut place_of = vec![0; order.len()];
+        for (place, &run) in order.iter().enumerate() {
+            place_of[run] = place;
+        }
+        for run in &mut self.run_of {
+            *run = place_of[*run];
+        }
+        self.runs = order.iter().map(|&run| self.runs[run]).collect();
+    }
+
+    /// Returns what a run asks of its bucket.
+    fn operation(&self, run: &Run) -> Operation {
+        self.requests[run.first].operation.times(run.times)
     }
 
     /// A batch of one request, without a search for equal ones.
     pub(crate) fn single(request: Request) -> Self {
-        let mut batch = Self {
+        Self {
             requests: vec![request],
             run_of: vec![0],
             runs: vec![Run { first: 0, times: 1 }],
-            first: None,
-        };
-        batch.bring_check_forward();
-        batch
+            is_each_once: true,
+        }
     }
 
     /// Returns the requests in the order in which they are answered.
@@ -139,16 +135,12 @@ impl Batch {
 
     /// The call of the rule's script; `terms` are those of the rule.
     pub(crate) fn call<R: Scripted>(&self, rule: &R, terms: &str) -> Cmd {
-        let first = self.first_check(rule);
-        let first = first.and_then(|check| FirstCharge::of(rule, terms, check));
         let entries = self.runs.iter().map(|run| {
-            let request = &self.requests[run.first];
-            (
-                request.bucket.name.as_slice(),
-                request.operation.times(run.times),
-            )
+            let name = self.requests[run.first].bucket.name.as_slice();
+            (name, self.operation(run))
         });
-        batch::<R>(terms, None, first.as_ref(), entries)
+        let shortcut = self.is_each_once.then_some(rule);
+        batch::<R>(terms, None, shortcut, entries)
     }
 
     /// Reads the script's reply, and calls `answer` for each request, in order.
@@ -197,36 +189,40 @@ impl Batch {
         reply: &Value,
     ) -> Result<ReadBuckets<R::State>, Error> {
         let (now, mut numbers) = begin_reply(reply)?;
-        let missing = || Error::reply("each operation of the call");
-        let first = self.first_check(rule);
-        let mut told = first.and_then(|_| numbers.place());
-        let mut buckets = Vec::with_capacity(self.runs.len());
-        for (place, run) in (1..).zip(&self.runs) {
+        let read = |run: &Run| {
             let operation = self.requests[run.first].operation;
-            if first.is_some() && told != Some(place) {
-                let is_first = first == Some(operation) && run.times == 1;
-                buckets.push(Some(
-                    is_first
-                        .then(ReadBucket::first_charged)
-                        .ok_or_else(missing)?,
-                ));
-                continue;
-            }
-            buckets.push(ReadBucket::read(rule, operation, now, &mut numbers)?);
-            told = first.and_then(|_| numbers.place());
-        }
-        // A place that is left over is of no operation.
-        told.is_none().then_some((now, buckets)).ok_or_else(missing)
+            ReadBucket::read(rule, operation, now, &mut numbers)
+        };
+        let buckets = if self.is_each_once && first_checks(rule, PLAIN_CHECK).is_some() {
+            self.read_shortcut(rule, now, numbers)
+        } else {
+            self.runs.iter().map(read).collect()
+        };
+        Ok((now, buckets?))
     }
 
-    /// The check whose first charge the script makes without the rule, if it
-    /// does so in this call.
-    fn first_check<R: Scripted>(&self, rule: &R) -> Option<Operation> {
-        let check = self.requests[self.first?].operation;
-        let Operation::Check(cost) = check else {
-            return None;
+    /// Reads the buckets of a call with a shortcut, whose reply leaves out the
+    /// runs that charged a bucket never seen.
+    fn read_shortcut<R: Scripted>(
+        &self,
+        rule: &R,
+        now: Tick,
+        mut numbers: ReplyReader<'_>,
+    ) -> Result<Vec<Option<ReadBucket<R::State>>>, Error> {
+        let missing = || Error::reply("each operation of the call");
+        let mut told: Vec<_> = self.runs.iter().map(|_| None).collect();
+        while let Some(place) = numbers.place() {
+            let place = usize::try_from(place).unwrap_or(0).wrapping_sub(1);
+            let run = self.runs.get(place).filter(|_| told[place].is_none());
+            let operation = self.requests[run.ok_or_else(missing)?.first].operation;
+            told[place] = Some(ReadBucket::read(rule, operation, now, &mut numbers)?);
+        }
+        let read = |(told, run): (Option<_>, &Run)| {
+            let first = || first_checks(rule, self.operation(run));
+            let charged = || Some(Some(ReadBucket::first_charged(first()?)));
+            told.or_else(charged).ok_or_else(missing)
         };
-        rule.first_charge(cost).map(|_| check)
+        told.into_iter().zip(&self.runs).map(read).collect()
     }
 }
 
@@ -285,38 +281,56 @@ mod tests {
     #[test]
     fn checks_that_are_left_out_charged_a_bucket_never_seen() {
         let batch = checks(&[(1, 1), (2, 1), (2, 1), (3, 1)]);
-        // The second run had nine tokens left, and the others were never seen.
-        let told = read(&batch, &[2, 2, 100_000]).unwrap();
+        // The second bucket had nine tokens left, and the others were never seen.
+        let told = read(&batch, &[3, 2, 100_000]).unwrap();
         assert_eq!(told, [Some(9), Some(8), Some(7), Some(9)]);
+        let told = read(&batch, &[]).unwrap();
+        assert_eq!(told, [Some(9), Some(9), Some(8), Some(9)]);
     }
 
     #[test]
-    fn a_check_is_the_first_run_of_a_call() {
-        let batch = checks(&[(1, 1), (1, 1), (2, 1)]);
-        assert_eq!(batch.runs[0].times, 1);
+    fn plain_checks_are_the_first_runs_of_a_call() {
+        let batch = checks(&[(1, 1), (1, 1), (2, 1), (3, 2), (4, 1)]);
         let call = batch.call(&rule(), &terms(&rule()));
-        let args: Vec<_> = call.args_iter().skip(3).collect();
-        assert_eq!(args[0], redis::Arg::Simple(b"2".as_slice()));
-        assert_eq!(
-            read(&batch, &[2, 2, 0]).unwrap(),
-            [Some(9), Some(8), Some(9)]
-        );
+        let args = call.args_iter().skip(3).map(|arg| match arg {
+            redis::Arg::Simple(arg) => String::from_utf8_lossy(arg).into_owned(),
+            other => panic!("{other:?}"),
+        });
+        let args: Vec<_> = args.collect();
+        let terms = terms(&rule());
+        let runs = [
+            format!("2 1 0 200 200000 {terms}"),
+            format!("1 2 0 200 200000 {terms}"),
+        ];
+        assert_eq!(args[..4], ["2", "4", "1", "3"]);
+        assert_eq!(args[5..7], [format!(" 100000 {terms}"), "100".into()]);
+        assert_eq!(args[7..], runs);
+        let told = read(&batch, &[4, 1, 100_000, 3, 2, 0]).unwrap();
+        assert_eq!(told, [Some(9), Some(8), Some(9), Some(7), Some(9)]);
     }
 
     #[test]
     fn two_runs_of_one_bucket_keep_their_order() {
         let batch = checks(&[(1, 1), (1, 2)]);
-        assert_eq!(batch.first, None);
+        assert!(!batch.is_each_once);
         let told = read(&batch, &[1, 0, 1, 100_000]).unwrap();
         assert_eq!(told, [Some(9), Some(7)]);
     }
 
     #[test]
     fn a_reply_that_does_not_fit_the_call_is_an_error() {
-        let batch = checks(&[(1, 1), (2, 1), (2, 1)]);
-        assert!(read(&batch, &[2, 2, 0]).is_ok());
-        // Without the merged run, with one too many, out of order, and not a place.
-        for numbers in [&[][..], &[2, 2, 0, 3], &[2, 2, 0, 1, 1, 0], &[-1, 2, 0]] {
+        let batch = checks(&[(1, 1), (2, 1), (2, 1), (3, 11)]);
+        assert!(read(&batch, &[3, 0, 0]).is_ok());
+        // Without a check that no bucket passes, without a number, one twice, one too
+        // many, and not a place.
+        for numbers in [
+            &[][..],
+            &[3, 0],
+            &[3, 0, 0, 3, 0, 0],
+            &[3, 0, 0, 4, 1, 0],
+            &[3, 0, 0, 0, 1, 0],
+            &[3, 0, 0, -1, 1, 0],
+        ] {
             assert!(read(&batch, numbers).is_err(), "{numbers:?}");
         }
     }

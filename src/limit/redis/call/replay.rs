@@ -102,14 +102,14 @@ impl<S> ReadBucket<S> {
         }))
     }
 
-    /// A bucket never seen, of which the script charged a single check.
-    pub(crate) fn first_charged() -> Self
+    /// A bucket never seen, of which the script charged so many checks.
+    pub(crate) fn first_charged(taken: u64) -> Self
     where
         S: Default,
     {
         Self {
             state: S::default(),
-            taken: 1,
+            taken,
             replayed: 0,
             term: None,
             held: None,
@@ -240,8 +240,7 @@ mod tests {
         rule.debit(&mut state, now, 10);
         let mut bucket = ReadBucket {
             state,
-            taken,
-            ..ReadBucket::first_charged()
+            ..ReadBucket::first_charged(taken)
         };
         bucket.replay(rule, now, Operation::Reserve(1, 1, 1_000_000))
     }

@@ -73,6 +73,13 @@ pub(crate) struct ChargeId {
 }
 
 impl Request {
+    /// Whether it can share an entry with this one, before it in a call.
+    pub(crate) fn repeats(&self, other: &Self) -> bool {
+        self.operation.merges()
+            && self.operation == other.operation
+            && self.bucket.name == other.bucket.name
+    }
+
     /// The cost that is denied if this request is denied.
     pub(crate) fn cost(&self) -> Cost {
         match self.operation {

@@ -3,7 +3,11 @@
 
 use redis::Cmd;
 
-use super::{first_charge::FirstCharge, lua_rule::Scripted, operation::Operation};
+use super::{
+    lua_rule::Scripted,
+    operation::Operation,
+    shortcut::{FirstCharge, PLAIN_CHECK},
+};
 use crate::clock::Tick;
 
 /// Returns the terms of a rule, as its script reads them: its parameters and its
@@ -18,22 +22,35 @@ pub fn terms<R: Scripted>(rule: &R) -> String {
 /// Returns the call of a rule's script for operations, each with its key, at
 /// the server's instant, or at one that a test or a replay gives.
 ///
-/// With `first`, the script leaves the operations out of its reply that did no
-/// more than this; the keys have to be different then.
+/// With `shortcut`, the script decides checks without the rule where it can,
+/// and leaves those of buckets never seen out of its reply. Then the keys have
+/// to be different, and plain checks, of a cost of 1, come first.
 pub fn batch<'a, R: Scripted>(
     terms: &str,
     now: Option<Tick>,
-    first: Option<&FirstCharge>,
+    shortcut: Option<&R>,
     operations: impl ExactSizeIterator<Item = (&'a [u8], Operation)> + Clone,
 ) -> Cmd {
     let mut call = R::script().call_at(operations.clone().map(|(key, _)| key), now);
-    call.arg(terms);
-    match first {
-        None => call.arg("").arg(""),
-        Some(first) => call.arg(&first.value).arg(first.keep_ms),
-    };
+    let first = |rule, operation| FirstCharge::of(rule, terms, operation);
+    let plain = shortcut.and_then(|rule| first(rule, PLAIN_CHECK));
+    match &plain {
+        None => drop(call.arg(terms).arg("")),
+        Some(plain) => plain.write_plain(&mut call),
+    }
+    let shortcut = shortcut.filter(|_| plain.is_some());
     for (_, operation) in operations {
-        operation.write_arg(&mut call);
+        let Some(rule) = shortcut else {
+            operation.write_arg(&mut call);
+            continue;
+        };
+        if operation == PLAIN_CHECK {
+            continue;
+        }
+        match first(rule, operation) {
+            None => operation.write_arg(&mut call),
+            Some(first) => first.write_operation(operation, &mut call),
+        }
     }
     call
 }

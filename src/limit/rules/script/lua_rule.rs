@@ -67,9 +67,12 @@ macro_rules! lua_rule {
         fn script() -> &'static $crate::redis::Script {
             static SCRIPT: std::sync::LazyLock<$crate::redis::Script> =
                 std::sync::LazyLock::new(|| {
-                    $crate::redis::Script::new(concat!(
+                    let shortcut = concat!(
+                        include_str!("../../../../lua/clock.lua"),
+                        include_str!("../../../../lua/shortcut.lua"),
+                    );
+                    let source = concat!(
                         include_str!("../../../../lua/prelude.lua"),
-                        include_str!("../../../../lua/first_charge.lua"),
                         include_str!("../../../../lua/rules.lua"),
                         $(include_str!(concat!("../../../../lua/", $base, ".lua")),)+
                         $(
@@ -80,7 +83,8 @@ macro_rules! lua_rule {
                         )?
                         include_str!(concat!("../../../../lua/", $name, ".lua")),
                         include_str!("../../../../lua/batch.lua"),
-                    ))
+                    );
+                    $crate::redis::Script::with_shortcut(shortcut, source)
                 });
             &SCRIPT
         }

@@ -6,11 +6,11 @@
 //! state. So what a client is told is always worked out in Rust.
 
 mod batch;
-mod first_charge;
 mod hold;
 mod lua_rule;
 mod operation;
 mod reply_reader;
+mod shortcut;
 mod twins;
 
 #[cfg(test)]
@@ -18,13 +18,15 @@ mod tests;
 
 #[cfg(any(test, feature = "testing"))]
 pub use self::lua_rule::LuaRule;
-#[cfg(feature = "redis")]
-pub(in crate::limit) use self::lua_rule::ledger;
 pub use self::{
     batch::{batch, terms},
-    first_charge::FirstCharge,
     hold::{HoldRecord, HoldRequest},
     lua_rule::Scripted,
     operation::Operation,
     reply_reader::ReplyReader,
+};
+#[cfg(feature = "redis")]
+pub(in crate::limit) use self::{
+    lua_rule::ledger,
+    shortcut::{PLAIN_CHECK, first_checks},
 };

@@ -3,7 +3,7 @@
 use redis::Value;
 
 /// The number that stands in a reply for a bucket whose state cannot be read;
-/// see `lua/prelude.lua`.
+/// see `lua/rules.lua`.
 const UNREADABLE: i64 = -1;
 
 /// The whole numbers of a script's reply, one after the other.

@@ -100,8 +100,9 @@ impl LuaRule for LeakyBucket {
         self.gcra.lua_params().into()
     }
 
+    /// The script books the places of a queue by the rule.
     fn first_charge(&self, cost: Cost) -> Option<(u64, Tick)> {
-        self.gcra.first_charge(cost)
+        self.gcra.first_charge(cost).filter(|_| !self.queues())
     }
 
     fn read_state(&self, now: Tick, reply: &mut ReplyReader<'_>) -> Option<Word> {

@@ -1,0 +1,3 @@
+-- Takes the number of the call off its arguments: see numbered.lua.
+local number = ARGV[#ARGV]
+ARGV[#ARGV] = nil
