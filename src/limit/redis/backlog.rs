@@ -3,14 +3,20 @@
 //! The state of the [queue](super::queue) behind its lock. Each runtime has a
 //! backlog of its own, because the tasks of another runtime may be stalled.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::VecDeque,
+    mem,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use tokio::{runtime::Id, sync::oneshot, time::Instant};
+use tokio::{runtime::Id, sync::oneshot};
 
 use super::call::request::{BucketResult, Request};
 use crate::{
     redis::Error,
     runtime::{Idle, Own, PerRuntime},
+    sync::{Mutex, lock},
 };
 
 /// The most requests in one call. More would gain little, and keep the server
@@ -49,6 +55,33 @@ struct Backlog {
     last_call: usize,
     /// Whether a caller sends its own request just now.
     direct: bool,
+    /// The queued requests that were sent and have no reply yet, by call.
+    calls: Vec<Arc<CallWaiters>>,
+    /// Whether a task answers those whose time is up.
+    watched: bool,
+}
+
+/// The callers that wait for the reply of one call; empty when it has come.
+#[derive(Default)]
+pub(super) struct CallWaiters(Mutex<Vec<Waiter>>);
+
+/// What becomes of a request that was offered to the queue.
+pub(super) enum Admission {
+    /// The caller sends it by itself. It must call
+    /// [`end_direct`](Backlogs::end_direct) when it has the reply.
+    Direct(Request),
+    /// It waits for a call. The caller has to start the tasks.
+    Queued(TasksToStart),
+    /// As many requests wait already as may.
+    Full,
+}
+
+/// The tasks that a queued request needs and that do not run yet.
+pub(super) struct TasksToStart {
+    /// One that sends requests.
+    pub(super) worker: bool,
+    /// One that answers those whose time is up.
+    pub(super) watch: bool,
 }
 
 /// A request, and the caller who waits for the reply.
@@ -59,44 +92,40 @@ pub(super) struct QueuedRequest {
 
 /// Where a reply goes.
 pub(super) struct Waiter {
-    /// When it must have been answered.
+    /// When it must have been answered, by real time.
     pub(super) until: Instant,
     /// `None` if the reply is of no interest.
     pub(super) reply: Option<oneshot::Sender<BucketResult>>,
 }
 
 impl Backlogs {
-    /// Lets a caller of this runtime send its own request, if no request is
-    /// queued or being sent. It must call [`end_direct`](Self::end_direct) when
-    /// it has the reply.
-    pub(super) fn begin_direct(&self, runtime: Id) -> bool {
+    /// Adds a request, unless it `may_go_alone` and no other is queued or being
+    /// sent.
+    pub(super) fn offer(
+        &self,
+        runtime: Id,
+        request: QueuedRequest,
+        limits: &QueueLimits,
+        may_go_alone: bool,
+    ) -> Admission {
         let mut backlog = self.of(runtime);
-        let is_free = backlog.workers == 0 && !backlog.direct;
-        backlog.direct |= is_free;
-        is_free
+        if may_go_alone && backlog.workers == 0 && !backlog.direct {
+            backlog.direct = true;
+            return Admission::Direct(request.request);
+        }
+        if backlog.requests.len() >= limits.capacity {
+            return Admission::Full;
+        }
+        backlog.requests.push_back(request);
+        let worker = backlog.needs_worker(limits.shares_calls);
+        backlog.workers += usize::from(worker);
+        let watch = !mem::replace(&mut backlog.watched, true);
+        Admission::Queued(TasksToStart { worker, watch })
     }
 
     /// Lets the next caller of this runtime send its own request.
     pub(super) fn end_direct(&self, runtime: Id) {
         self.of(runtime).direct = false;
-    }
-
-    /// Adds a request. Returns whether the caller has to start a worker, or
-    /// `None` if as many requests wait already as may.
-    pub(super) fn push(
-        &self,
-        runtime: Id,
-        request: QueuedRequest,
-        limits: &QueueLimits,
-    ) -> Option<bool> {
-        let mut backlog = self.of(runtime);
-        if backlog.requests.len() >= limits.capacity {
-            return None;
-        }
-        backlog.requests.push_back(request);
-        let starts = backlog.needs_worker(limits.shares_calls);
-        backlog.workers += usize::from(starts);
-        Some(starts)
     }
 
     /// Takes the requests of the next call. `None` dismisses the worker that
@@ -123,6 +152,47 @@ impl Backlogs {
         }
     }
 
+    /// Keeps the callers of a call, until [`end_call`](Self::end_call).
+    pub(super) fn begin_call(&self, runtime: Id, waiters: Vec<Waiter>) -> Arc<CallWaiters> {
+        let call = Arc::new(CallWaiters(Mutex::new(waiters)));
+        self.of(runtime).calls.push(Arc::clone(&call));
+        call
+    }
+
+    /// Forgets a call.
+    pub(super) fn end_call(&self, runtime: Id, call: &Arc<CallWaiters>) {
+        let is_other = |other: &Arc<CallWaiters>| !Arc::ptr_eq(other, call);
+        self.of(runtime).calls.retain(is_other);
+    }
+
+    /// Takes the callers whose time is up, and drops their requests that were
+    /// not sent. Also returns when the next one's is; `None` dismisses the task
+    /// that asked.
+    pub(super) fn take_late(&self, runtime: Id, now: Instant) -> (Vec<Waiter>, Option<Instant>) {
+        let mut all = self.0.all();
+        // Looked for here, because a runtime that has ended needs no new one.
+        let Some((_, backlog)) = all.iter_mut().find(|(id, _)| *id == runtime) else {
+            return (Vec::new(), None);
+        };
+        let mut late = backlog.take_late(now);
+        let mut next = backlog
+            .requests
+            .iter()
+            .find_map(|queued| queued.waiter.due());
+        for call in &backlog.calls {
+            let mut waiters = lock(&call.0);
+            late.extend(
+                waiters
+                    .iter_mut()
+                    .filter_map(|waiter| waiter.take_if_late(now)),
+            );
+            let due = waiters.iter().filter_map(Waiter::due).min();
+            next = [next, due].into_iter().flatten().min();
+        }
+        backlog.watched = next.is_some();
+        (late, next)
+    }
+
     /// Locks the backlogs of all runtimes, for as long as the result lives.
     fn of(&self, runtime: Id) -> Own<'_, Backlog> {
         self.0.of(runtime)
@@ -130,6 +200,18 @@ impl Backlogs {
 }
 
 impl Backlog {
+    /// Takes the callers of queued requests whose time is up.
+    fn take_late(&mut self, now: Instant) -> Vec<Waiter> {
+        let mut late = Vec::new();
+        self.requests.retain_mut(|queued| {
+            let taken = queued.waiter.take_if_late(now);
+            let is_in_time = taken.is_none();
+            late.extend(taken);
+            is_in_time
+        });
+        late
+    }
+
     /// Whether the requests that wait are worth another call.
     ///
     /// Where calls carry one request each, nobody gains if one waits for
@@ -149,7 +231,7 @@ impl Backlog {
 
 impl Idle for Backlog {
     fn is_idle(&self) -> bool {
-        self.requests.is_empty() && self.workers == 0 && !self.direct
+        self.requests.is_empty() && self.workers == 0 && !self.direct && self.calls.is_empty()
     }
 }
 
@@ -163,16 +245,22 @@ impl QueuedRequest {
         now: Instant,
         timeout: Duration,
     ) -> Option<(Request, Waiter)> {
-        let Waiter { until, reply } = &self.waiter;
-        let is_late = reply.is_some() && *until <= now;
-        if reply.as_ref().is_some_and(oneshot::Sender::is_closed) {
+        let reply = self.waiter.reply.as_ref();
+        if reply.is_some_and(oneshot::Sender::is_closed) {
             return None;
         }
-        if is_late {
-            let _ = self.waiter.answer(Err(Error::late(timeout)));
+        if let Some(mut late) = self.waiter.take_if_late(now) {
+            late.answer_late(timeout);
             return None;
         }
         Some((self.request, self.waiter))
+    }
+}
+
+impl CallWaiters {
+    /// Takes all callers, because the reply has come.
+    pub(super) fn take(&self) -> Vec<Waiter> {
+        mem::take(&mut *lock(&self.0))
     }
 }
 
@@ -184,6 +272,23 @@ impl Waiter {
             None => Some(reply),
         }
     }
+
+    /// Answers that the time is up.
+    pub(super) fn answer_late(&mut self, timeout: Duration) {
+        let _ = self.answer(Err(Error::late(timeout)));
+    }
+
+    /// When it must have been answered; `None` if no caller waits.
+    fn due(&self) -> Option<Instant> {
+        self.reply.as_ref().map(|_| self.until)
+    }
+
+    /// Takes the caller if its time is up.
+    fn take_if_late(&mut self, now: Instant) -> Option<Self> {
+        self.due().filter(|due| *due <= now)?;
+        let (until, reply) = (self.until, self.reply.take());
+        Some(Self { until, reply })
+    }
 }
 
 #[cfg(test)]
@@ -194,9 +299,8 @@ mod tests {
         rules::script::Operation,
     };
 
-    /// A backlog with this many waiting, beside one call.
-    fn beside_a_call(last_call: usize, waiting: usize) -> Backlog {
-        let request = || QueuedRequest {
+    fn queued(until: Instant, reply: Option<oneshot::Sender<BucketResult>>) -> QueuedRequest {
+        QueuedRequest {
             request: Request {
                 bucket: Bucket {
                     name: Vec::new(),
@@ -206,17 +310,79 @@ mod tests {
                 epoch: Epoch::default(),
                 made_at: 0,
             },
-            waiter: Waiter {
-                until: Instant::now(),
-                reply: None,
-            },
-        };
+            waiter: Waiter { until, reply },
+        }
+    }
+
+    /// A backlog with this many waiting, beside one call.
+    fn beside_a_call(last_call: usize, waiting: usize) -> Backlog {
+        let request = || queued(Instant::now(), None);
         Backlog {
             requests: std::iter::repeat_with(request).take(waiting).collect(),
             workers: 1,
             last_call,
-            direct: false,
+            ..Backlog::default()
         }
+    }
+
+    /// Offers a request to be answered by then.
+    fn offer(backlogs: &Backlogs, runtime: Id, until: Instant) -> oneshot::Receiver<BucketResult> {
+        let limits = QueueLimits {
+            capacity: 9,
+            shares_calls: true,
+        };
+        let (waiter, reply) = oneshot::channel();
+        let admission = backlogs.offer(runtime, queued(until, Some(waiter)), &limits, false);
+        assert!(matches!(admission, Admission::Queued(_)));
+        reply
+    }
+
+    #[tokio::test]
+    async fn callers_whose_time_is_up_are_taken_from_the_queue_and_from_calls() {
+        let (backlogs, runtime) = (Backlogs::default(), tokio::runtime::Handle::current().id());
+        let (first, second) = (Instant::now(), Instant::now() + Duration::from_secs(1));
+        let sent = [first, second].map(|until| offer(&backlogs, runtime, until));
+        let requests = backlogs.next(runtime).expect("two wait");
+        let waiters = requests.into_iter().map(|queued| queued.waiter).collect();
+        let call = backlogs.begin_call(runtime, waiters);
+        let waiting = [first, second].map(|until| offer(&backlogs, runtime, until));
+        let (late, next) = backlogs.take_late(runtime, first);
+        assert_eq!((late.len(), next), (2, Some(second)));
+        drop(late);
+        let is_over = |reply: &mut oneshot::Receiver<_>| {
+            matches!(reply.try_recv(), Err(oneshot::error::TryRecvError::Closed))
+        };
+        let over = sent
+            .into_iter()
+            .chain(waiting)
+            .map(|mut reply| is_over(&mut reply));
+        assert_eq!(over.collect::<Vec<_>>(), [true, false, true, false]);
+        // The reply to a caller that was taken goes back to the worker.
+        let mut waiters = call.take();
+        assert!(waiters[0].answer(Err(Error::no_runtime())).is_some());
+        let rest = backlogs.next(runtime).expect("one is in time");
+        assert_eq!(rest.len(), 1);
+        assert_eq!(backlogs.take_late(runtime, second).1, None);
+    }
+
+    #[tokio::test]
+    async fn one_task_at_a_time_answers_those_whose_time_is_up() {
+        let (backlogs, runtime) = (Backlogs::default(), tokio::runtime::Handle::current().id());
+        let now = Instant::now();
+        let limits = QueueLimits {
+            capacity: 9,
+            shares_calls: true,
+        };
+        let starts = || {
+            let (waiter, _) = oneshot::channel();
+            match backlogs.offer(runtime, queued(now, Some(waiter)), &limits, false) {
+                Admission::Queued(tasks) => tasks.watch,
+                _ => panic!("there is room"),
+            }
+        };
+        assert!(starts() && !starts());
+        assert_eq!(backlogs.take_late(runtime, now).1, None);
+        assert!(starts());
     }
 
     #[test]

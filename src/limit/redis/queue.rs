@@ -4,23 +4,34 @@
 //! being sent. All others queue, and a worker takes everything that waits into
 //! one call, again and again until nothing waits. If calls carry several
 //! requests, new ones wait for the call under way and share the next, unless
-//! they are enough for a second call. There is no timer: calls grow by
+//! they are enough for a second call. No timer delays a call: calls grow by
 //! themselves when more is asked than replies come.
+//!
+//! Callers have no timers of their own, which would take longer than the rest of a
+//! request. A task in the [background](crate::runtime) answers those whose time is up,
+//! also if the worker is stalled.
 //!
 //! The limiter stands on this, and this on the [client](super::client).
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Weak},
+    time::Instant,
+};
 
 use ahash::RandomState;
 use tokio::{
     runtime::{Handle, Id},
     sync::oneshot,
     task::yield_now,
-    time::Instant,
+    time::sleep_until,
 };
 
 use super::{
-    backlog::{Backlogs, MIN_SECOND_CALL, QueueLimits, QueuedRequest, Waiter},
+    backlog::{
+        Admission, Backlogs, CallWaiters, MIN_SECOND_CALL, QueueLimits, QueuedRequest,
+        TasksToStart, Waiter,
+    },
     call::{
         batch::Batch,
         pending::{PendingCall, QueuedCall},
@@ -96,23 +107,21 @@ impl<R: Scripted> RequestQueue<R> {
 
     /// Sends a request from a task of this runtime.
     fn call_on(self: &Arc<Self>, runtime: &Handle, request: Request, waits: bool) -> PendingCall {
-        let permit = if waits {
-            None
-        } else {
-            self.permit(runtime.id())
-        };
-        if let Some(permit) = permit {
-            return PendingCall::direct(async move { permit.queue.send_alone(request).await });
+        if !self.coalesce && !waits {
+            let queue = Arc::clone(self);
+            return PendingCall::direct(async move { queue.send_alone(request).await });
         }
         let (waiter, reply) = oneshot::channel();
-        match self.push(runtime, request, Some(waiter)) {
-            Ok(until) => PendingCall::Queued(QueuedCall {
-                reply,
-                until,
-                timeout: self.client.connection.timeout(),
-                sleep: None,
-            }),
-            Err(error) => PendingCall::failed(error),
+        match self.offer(runtime, request, Some(waiter), !waits) {
+            Admission::Direct(request) => {
+                let permit = DirectCallPermit {
+                    queue: Arc::clone(self),
+                    runtime: runtime.id(),
+                };
+                PendingCall::direct(async move { permit.queue.send_alone(request).await })
+            }
+            Admission::Queued(_) => PendingCall::Queued(QueuedCall { reply }),
+            Admission::Full => PendingCall::failed(Error::overloaded(self.limits.capacity)),
         }
     }
 
@@ -122,43 +131,44 @@ impl<R: Scripted> RequestQueue<R> {
         let runtime = Handle::try_current().unwrap_or_else(|_| background());
         // If the queue is full, it is not sent. A lease is asked for again, and
         // a cost that was not given back comes back as time passes.
-        let _ = self.push(&runtime, request, None);
+        let _ = self.offer(&runtime, request, None, false);
     }
 
-    /// Returns a permit to send alone, if no other request of this runtime is
-    /// being sent or if requests do not share calls.
-    fn permit(self: &Arc<Self>, runtime: Id) -> Option<DirectCallPermit<R>> {
-        let is_free = !self.coalesce || self.backlogs.begin_direct(runtime);
-        is_free.then(|| DirectCallPermit {
-            queue: self.clone(),
-            runtime,
-        })
-    }
-
-    /// Queues a request. Returns when it must have been answered.
-    fn push(
+    /// Queues a request, and starts the tasks that it needs, unless it may and
+    /// can be sent alone.
+    fn offer(
         self: &Arc<Self>,
         runtime: &Handle,
         request: Request,
         reply: Option<oneshot::Sender<BucketResult>>,
-    ) -> Result<Instant, Error> {
+        may_go_alone: bool,
+    ) -> Admission {
         let until = Instant::now() + self.client.connection.timeout();
         let waiter = Waiter { until, reply };
         let queued = QueuedRequest { request, waiter };
-        let Some(starts) = self.backlogs.push(runtime.id(), queued, &self.limits) else {
-            self.client.counters.count(RequestEvent::Overloaded);
-            return Err(Error::overloaded(self.limits.capacity));
-        };
-        if starts {
-            // The lock is not held here: a runtime that is closing drops the
-            // worker at once, and the drop takes the lock.
+        let id = runtime.id();
+        let admission = self.backlogs.offer(id, queued, &self.limits, may_go_alone);
+        match &admission {
+            Admission::Direct(_) => {}
+            Admission::Queued(tasks) => self.start(runtime, tasks),
+            Admission::Full => self.client.counters.count(RequestEvent::Overloaded),
+        }
+        admission
+    }
+
+    /// Starts tasks. The lock is not held here: a runtime that is closing drops
+    /// a worker at once, and the drop takes the lock.
+    fn start(self: &Arc<Self>, runtime: &Handle, tasks: &TasksToStart) {
+        if tasks.worker {
             runtime.spawn(work(Worker {
-                queue: self.clone(),
+                queue: Arc::clone(self),
                 runtime: runtime.id(),
                 dismissed: false,
             }));
         }
-        Ok(until)
+        if tasks.watch {
+            background().spawn(answer_late(Arc::downgrade(self), runtime.id()));
+        }
     }
 
     /// Sends a request in a call of its own, polled by its caller.
@@ -171,23 +181,51 @@ impl<R: Scripted> RequestQueue<R> {
     }
 
     /// Sends requests in one call, and answers their callers.
-    async fn send_together(self: &Arc<Self>, requests: Vec<QueuedRequest>) {
+    async fn send_together(self: &Arc<Self>, runtime: Id, requests: Vec<QueuedRequest>) {
         let (now, timeout) = (Instant::now(), self.client.connection.timeout());
         let wanted = requests
             .into_iter()
             .filter_map(|request| request.still_wanted(now, timeout));
-        let (requests, mut waiters): (Vec<_>, Vec<_>) = wanted.unzip();
+        let (requests, waiters): (Vec<_>, Vec<_>) = wanted.unzip();
         if requests.is_empty() {
             return;
         }
         let batch = Batch::of(requests);
+        let call = QueuedCallGuard::begin(self, runtime, waiters);
+        let mut waiters = None;
         let answer = |position: usize, reply| {
+            let waiters: &mut Vec<Waiter> = waiters.get_or_insert_with(|| call.waiters.take());
             if let Some(Ok(missed)) = waiters[position].answer(reply) {
                 self.missed(&batch.requests()[position], &missed);
             }
         };
         let unattended = |bucket: &Bucket| self.attend_lease(bucket);
         self.client.send(&batch, answer, unattended).await;
+    }
+}
+
+/// The callers of a call under way. It is forgotten on drop, and those that were
+/// not answered fail.
+struct QueuedCallGuard<'a, R: Scripted> {
+    queue: &'a RequestQueue<R>,
+    runtime: Id,
+    waiters: Arc<CallWaiters>,
+}
+
+impl<'a, R: Scripted> QueuedCallGuard<'a, R> {
+    fn begin(queue: &'a RequestQueue<R>, runtime: Id, waiters: Vec<Waiter>) -> Self {
+        let waiters = queue.backlogs.begin_call(runtime, waiters);
+        Self {
+            queue,
+            runtime,
+            waiters,
+        }
+    }
+}
+
+impl<R: Scripted> Drop for QueuedCallGuard<'_, R> {
+    fn drop(&mut self) {
+        self.queue.backlogs.end_call(self.runtime, &self.waiters);
     }
 }
 
@@ -201,6 +239,24 @@ struct DirectCallPermit<R: Scripted> {
 impl<R: Scripted> Drop for DirectCallPermit<R> {
     fn drop(&mut self) {
         self.queue.backlogs.end_direct(self.runtime);
+    }
+}
+
+/// Answers the callers of a runtime whose time is up, until none waits.
+///
+/// It runs in the background, because the worker may be stalled. Does not keep the
+/// limiter alive.
+async fn answer_late<R: Scripted>(queue: Weak<RequestQueue<R>>, runtime: Id) {
+    while let Some(queue) = queue.upgrade() {
+        let (late, next) = queue.backlogs.take_late(runtime, Instant::now());
+        let timeout = queue.client.connection.timeout();
+        late.into_iter()
+            .for_each(|mut waiter| waiter.answer_late(timeout));
+        drop(queue);
+        let Some(next) = next else {
+            return;
+        };
+        sleep_until(next.into()).await;
     }
 }
 
@@ -220,10 +276,10 @@ async fn work<R: Scripted>(mut worker: Worker<R>) {
         // In a cluster each bucket is in a slot of its own, and so needs a call
         // of its own.
         if queue.client.connection.is_cluster() {
-            let calls = by_bucket(requests).map(|requests| queue.send_together(requests));
+            let calls = by_bucket(requests).map(|requests| queue.send_together(*runtime, requests));
             futures_util::future::join_all(calls).await;
         } else {
-            queue.send_together(requests).await;
+            queue.send_together(*runtime, requests).await;
         }
         if is_small {
             // The callers that were answered ask again at once, if they do, and

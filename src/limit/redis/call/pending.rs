@@ -1,16 +1,12 @@
 //! A request under way, as its caller sees it.
 
 use std::{
-    future::{Future, ready},
+    future::{self, Future},
     pin::Pin,
-    task::{self, Context, Poll},
-    time::Duration,
+    task::{Context, Poll, ready},
 };
 
-use tokio::{
-    sync::oneshot,
-    time::{Instant, Sleep, sleep_until},
-};
+use tokio::sync::oneshot;
 
 use super::request::{BucketReply, BucketResult};
 use crate::redis::Error;
@@ -24,16 +20,11 @@ pub(crate) enum PendingCall {
     Queued(QueuedCall),
 }
 
-/// A request that a worker sends.
+/// A request that a worker sends. It has no timer of its own: the
+/// [queue](super::super::queue) answers all whose time is up.
 pub(crate) struct QueuedCall {
     /// Receives the reply from the worker; closed if the worker is lost.
     pub(crate) reply: oneshot::Receiver<BucketResult>,
-    /// `timeout` after the request was queued.
-    pub(crate) until: Instant,
-    /// Told in the error if time is up.
-    pub(crate) timeout: Duration,
-    /// Made by the first poll, so that a reply that is there costs no timer.
-    pub(crate) sleep: Option<Pin<Box<Sleep>>>,
 }
 
 impl PendingCall {
@@ -44,7 +35,7 @@ impl PendingCall {
 
     /// A call that was not sent.
     pub(crate) fn failed(error: Error) -> Self {
-        Self::direct(ready(Err(error)))
+        Self::direct(future::ready(Err(error)))
     }
 }
 
@@ -66,44 +57,9 @@ impl QueuedCall {
         self.reply.try_recv().ok()?.ok()
     }
 
-    /// Waits for the reply, for at most the timeout.
+    /// Waits for the reply.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<BucketResult> {
-        if let Poll::Ready(reply) = Pin::new(&mut self.reply).poll(cx) {
-            return Poll::Ready(reply.unwrap_or_else(|_| Err(Error::no_runtime())));
-        }
-        // The worker may be stalled or on another runtime, so the waiter
-        // enforces its own timeout.
-        let until = self.until;
-        let sleep = self
-            .sleep
-            .get_or_insert_with(|| Box::pin(sleep_until(until)));
-        task::ready!(sleep.as_mut().poll(cx));
-        // From here on the worker settles a reply itself. One that came since the
-        // first look would otherwise be lost, with the place that it booked.
-        self.reply.close();
-        let late = |_| Err(Error::late(self.timeout));
-        Poll::Ready(self.reply.try_recv().unwrap_or_else(late))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use futures_util::FutureExt;
-
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn a_reply_that_comes_too_late_goes_back_to_the_worker() {
-        let (worker, reply) = oneshot::channel();
-        let mut call = PendingCall::Queued(QueuedCall {
-            reply,
-            until: Instant::now(),
-            timeout: Duration::ZERO,
-            sleep: None,
-        });
-        let late = (&mut call).now_or_never().expect("its time is up");
-        assert!(late.is_err());
-        // The caller has not dropped the call yet.
-        assert!(worker.send(Err(Error::no_runtime())).is_err());
+        let reply = ready!(Pin::new(&mut self.reply).poll(cx));
+        Poll::Ready(reply.unwrap_or_else(|_| Err(Error::no_runtime())))
     }
 }
