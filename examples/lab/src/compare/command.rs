@@ -3,7 +3,7 @@
 use std::{
     error::Error,
     fs,
-    io::{self, Write},
+    io::{self, IsTerminal, Write},
     path::{Path, PathBuf},
 };
 
@@ -14,6 +14,7 @@ use super::{grid::simulate, measure::measure, table::table, traffic::Scale};
 use crate::{
     replay::{ReplayError, write},
     report,
+    results::Measured,
 };
 
 /// Plays made-up traffic through every rule and its peers
@@ -51,13 +52,14 @@ impl Command {
             true => Scale::Quick,
             false => Scale::Full,
         };
+        tell("simulating traffic");
         let results = simulate(self.seed, scale);
         write(&self.out, "results.json", &results)?;
         // One of an earlier run would not belong to the page.
         _ = fs::remove_file(self.out.join("measured.json"));
         let measured = match self.no_measure {
             true => None,
-            false => Some(measure(self.seed, scale, self.redis.as_deref())?),
+            false => Some(self.measure(scale)?),
         };
         if let Some(measured) = &measured {
             write(&self.out, "measured.json", measured)?;
@@ -73,6 +75,21 @@ impl Command {
         // A closed stdout does not stop the files from being written.
         _ = io::stdout().write_all(text.as_bytes());
         Ok(())
+    }
+}
+
+impl Command {
+    fn measure(&self, scale: Scale) -> Result<Measured, Box<dyn Error>> {
+        tell("measuring decisions");
+        measure(self.seed, scale, self.redis.as_deref())
+    }
+}
+
+/// Tells the stage of the work on a terminal. A bar that moves by itself would
+/// disturb the measurements.
+fn tell(stage: &str) {
+    if io::stderr().is_terminal() {
+        eprintln!("{stage} ...");
     }
 }
 
