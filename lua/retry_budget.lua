@@ -24,6 +24,12 @@ local number = floor(now / length)
 
 local balance, requests, retries, old = 0, {}, {}, {}
 
+-- Whether a slot is out of reach: too old to count, or so far ahead that the clock
+-- stepped back by more than a window, or that a process has slots of another length.
+local function is_foreign(slot)
+    return number - slot > SLOTS or slot - number > SLOTS
+end
+
 -- Reads all counts. Returns false if one of them was not written by this script.
 local function read()
     local found = read_command('HGETALL', KEYS[1])
@@ -36,7 +42,7 @@ local function read()
             balance = count
         elseif not kind then
             return false
-        elseif number - tonumber(slot) > SLOTS then
+        elseif is_foreign(tonumber(slot)) then
             old[#old + 1] = found[nth]
         else
             local counts = kind == 'q' and requests or retries
@@ -50,8 +56,8 @@ local function put(units)
     balance = min(balance + units, max(reserve, minimum) * RETRY_COST)
 end
 
--- Adds up the newest slots. One from the future, after the clock stepped back,
--- counts too.
+-- Adds up the newest slots. One from the near future, after the clock stepped
+-- back, counts too.
 local function sum(counts, slots)
     local total = 0
     for slot, count in pairs(counts) do

@@ -179,10 +179,17 @@ fn a_call_that_succeeds_takes_one_allocation_to_be_sent_again() {
             .header("idempotency-key", "a".repeat(40));
         req.body(body).unwrap()
     };
-    let calls: [(&str, &dyn Fn() -> Call, usize); 3] = [
+    // As those of tonic's generated clients. Their map and each of them is copied.
+    let extended = || {
+        let mut req = post("/things");
+        req.extensions_mut().insert("/shop.Things/Get");
+        req
+    };
+    let calls: [(&str, &dyn Fn() -> Call, usize); 4] = [
         ("GET", &get, 0),
         ("POST", &|| post("http://server/things"), 1),
         ("POST to a path", &|| post("/things"), 1),
+        ("POST with an extension", &extended, 4),
     ];
     for (name, call, most) in calls {
         let (mut client, mut bare) = (RetryLayer::new().layer(prompt()), prompt());

@@ -268,6 +268,21 @@ fn the_script_decides_like_the_rule() {
 }
 
 #[test]
+fn slots_that_will_not_pass_for_long_are_dropped() {
+    let server = Server::start();
+    let mut client = server.client();
+    let (now, numbers) = (2_000_000_000, [10, 0, 10]);
+    let mut decide = |now, requests| call(&mut client, "stepped", now, numbers, requests);
+    assert_eq!(decide(now, 200), 1);
+    // The clock steps back by a window: what was counted counts on.
+    assert_eq!(decide(now - 20 * SLOT, 0), 1);
+    // It steps back by more, or another process has longer slots.
+    assert_eq!(decide(now - 21 * SLOT, 0), 0);
+    assert_eq!(decide(now - 20 * SLOT, 0), 0);
+    assert_eq!(decide(now - 20 * SLOT, 20), 1);
+}
+
+#[test]
 fn requests_count_by_their_age() {
     let server = Server::start();
     let mut client = server.client();

@@ -145,9 +145,10 @@
 //! [`errors`](RetryLayer::errors) says more about it. An error about the request
 //! itself, such as a body that fails, is final.
 //!
-//! The body of a failed response is dropped before the call waits. If the retry
-//! then cannot be sent, because the service does not get ready before the
-//! deadline, the caller gets the head of that response and a body that fails.
+//! The body of a failed response is dropped before the call waits. The retry may
+//! then turn out to be impossible: the service does not get ready before the
+//! deadline, or the client has made so few other calls meanwhile that its budget has
+//! no room. Then the caller gets the head of that response and a body that fails.
 //!
 //! # Readiness and clones
 //!

@@ -15,7 +15,7 @@ use crate::{error::BoxError, refusal::FromText};
 /// The body of a response to a call that may have been repeated.
 ///
 /// It is the inner service's body, unless the layer has dropped that for a retry
-/// that could not be sent in time. Then it ends with an error, and not as if it
+/// that could not be sent. Then it ends with an error, and not as if it
 /// were whole.
 pub struct ResponseBody<R: Body> {
     state: State<R>,
@@ -157,7 +157,7 @@ struct Dropped;
 
 impl fmt::Display for Dropped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the response body was dropped for a retry that could not be sent in time")
+        f.write_str("the response body was dropped for a retry that could not be sent")
     }
 }
 

@@ -107,9 +107,9 @@ impl RetryBudgetBuilder {
     /// Returns a budget that all processes share which use this name and this
     /// Redis.
     ///
-    /// A retry needs room in the budget of its own process, by these settings,
-    /// and in that of the fleet, by the same settings. So 500 processes do not
-    /// spend 500 reserves at once on a server that begins to fail.
+    /// A retry needs room in the budget of its own process and in that of the
+    /// fleet, both by these settings, which all processes have to share. So 500
+    /// processes do not spend 500 reserves at once on a server that begins to fail.
     ///
     /// Redis is only asked before a retry. Then it is also told of the requests
     /// that the process has counted meanwhile; a process without retries tells

@@ -96,11 +96,13 @@ fn next(script: &Script) -> Option<Reply> {
 
 /// Returns the next reply if it does not wait for the body of the request.
 fn next_early(script: &Script) -> Option<Vec<u8>> {
-    let is_early = |reply: &mut Reply| matches!(reply, Reply::Early(_));
-    match script.lock().unwrap().pop_front_if(is_early)? {
-        Reply::Early(bytes) => Some(bytes),
-        _ => unreachable!(),
-    }
+    let mut script = script.lock().unwrap();
+    let Some(Reply::Early(bytes)) = script.front() else {
+        return None;
+    };
+    let bytes = bytes.clone();
+    script.pop_front();
+    Some(bytes)
 }
 
 async fn serve_http1(mut stream: TcpStream, script: &Script, log: &Log) -> io::Result<()> {
