@@ -28,8 +28,8 @@
 //! * it was sent at most [`max_retries`](RetryLayer::max_retries) times before,
 //! * the [`RetryBudget`] has room: unless set, for 10 retries in 100 requests of
 //!   the last 10 seconds, so a client with few requests has none,
-//! * the retry begins before the deadline, the earlier of the
-//!   [current](crate::deadline::current) one, the
+//! * the retry begins before the deadline, the earliest of the one that is
+//!   [current](crate::deadline::current) when the service is called, the
 //!   [`Deadline`](crate::deadline::Deadline) in the request's extensions, and the
 //!   timeout in its headers,
 //! * the server does not forbid it, by a negative or unreadable pushback or by
