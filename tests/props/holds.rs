@@ -1,14 +1,15 @@
 //! Holds against a ledger: whatever comes in between, a budget never has more
 //! left than if each hold had charged only what it was settled for.
 
-use std::time::Duration;
+use std::{mem, sync::Mutex, time::Duration};
 
 use proptest::{collection::vec, prelude::*};
 use sluicegate::{
     clock::{Manual, Tick},
     limit::{
-        All, Cost, Direct, FixedWindow, GiveBack, Hold, HoldError, HoldLimiter, Holding,
-        LeakyBucket, Local, OneKey, Quota, Rule, SlidingLog, SlidingWindow, TokenBucket,
+        All, Check, Cost, Decision, Direct, FixedWindow, GiveBack, Hold, HoldError, HoldLimiter,
+        Holding, LeakyBucket, Limiter, Local, OneKey, Quota, Rule, SlidingLog, SlidingWindow,
+        TokenBucket, Wait,
     },
 };
 
@@ -98,12 +99,10 @@ type OpenHold = (usize, Hold<GiveBack>);
 /// A limiter with what it takes to play a history on it.
 struct Player<'a, R: Rule> {
     rule: &'a R,
+    limiter: &'a Local<R, Direct, Manual>,
     clock: &'a Manual,
     hold: &'a dyn Fn(Cost) -> Option<Hold>,
-    check: &'a dyn Fn(Cost) -> bool,
-    /// A credit, or a reset.
-    give: &'a dyn Fn(Option<Cost>),
-    remaining: &'a dyn Fn() -> Cost,
+    check: Box<dyn Fn(Cost) -> bool + 'a>,
     ledger: Ledger,
     open: Vec<OpenHold>,
     now: Tick,
@@ -114,7 +113,7 @@ impl<R: Rule> Player<'_, R> {
         for step in steps {
             self.step(step);
             let (is, at_most) = (
-                (self.remaining)(),
+                self.limiter.peek().remaining(),
                 self.ledger.remaining(self.rule, self.now),
             );
             assert!(
@@ -147,11 +146,11 @@ impl<R: Rule> Player<'_, R> {
             Step::GiveBack(hold) => self.end(hold, |_| 0, Hold::give_back),
             Step::Drop(hold) => self.end(hold, |_| 0, drop),
             Step::Credit(cost) => {
-                (self.give)(Some(cost));
+                self.limiter.credit(cost);
                 self.ledger.0.push((self.now, Change::Credit(cost)));
             }
             Step::Reset => {
-                (self.give)(None);
+                self.limiter.reset();
                 self.ledger.0.push((self.now, Change::Reset));
             }
         }
@@ -176,11 +175,22 @@ fn local<R: Rule>(rule: &R, clock: &Manual) -> Local<R, Direct, Manual> {
     Local::builder(rule.clone()).clock(clock.clone()).direct()
 }
 
-/// Credits, or resets.
-fn give<R: Rule>(limiter: &Local<R, Direct, Manual>, cost: Option<Cost>) {
-    match cost {
-        Some(cost) => limiter.credit(cost),
-        None => limiter.reset(),
+/// Holds by `hold`, and checks the limiter itself.
+fn player<'a, R: Rule>(
+    rule: &'a R,
+    limiter: &'a Local<R, Direct, Manual>,
+    clock: &'a Manual,
+    hold: &'a dyn Fn(Cost) -> Option<Hold>,
+) -> Player<'a, R> {
+    Player {
+        rule,
+        limiter,
+        clock,
+        hold,
+        check: Box::new(|cost| limiter.check(cost).is_admitted()),
+        ledger: Ledger::default(),
+        open: Vec::new(),
+        now: START,
     }
 }
 
@@ -193,18 +203,7 @@ fn clock() -> Manual {
 fn plays<R: Rule>(rule: &R, steps: &[Step]) {
     let clock = clock();
     let limiter = local(rule, &clock);
-    Player {
-        rule,
-        clock: &clock,
-        hold: &|cost| limiter.hold(cost).ok(),
-        check: &|cost| limiter.check(cost).is_admitted(),
-        give: &|cost| give(&limiter, cost),
-        remaining: &|| limiter.peek().remaining(),
-        ledger: Ledger::default(),
-        open: Vec::new(),
-        now: START,
-    }
-    .play(steps);
+    player(rule, &limiter, &clock, &|cost| limiter.hold(cost).ok()).play(steps);
 }
 
 fn at_once<E: std::fmt::Debug>(holding: Holding<E>) -> Option<Hold> {
@@ -223,35 +222,21 @@ fn plays_in_all<R: Rule>(rule: &R, other: &TokenBucket, steps: &[Step]) {
         let members = (local(rule, &clock), local(other, &clock));
         let all = All(members.clone()).one_key();
         let hold = |cost| at_once(hold(&all, cost));
-        let check = |cost| match sluicegate::limit::Limiter::check(&all, &(), cost) {
-            sluicegate::limit::Check::Now(decision) => decision.is_admitted(),
-            sluicegate::limit::Check::Later(_) => panic!("nothing to wait for"),
+        let check = |cost| match Limiter::check(&all, &(), cost) {
+            Check::Now(decision) => decision.is_admitted(),
+            Check::Later(_) => panic!("nothing to wait for"),
         };
         match watched {
-            0 => Player {
-                rule,
-                clock: &clock,
-                hold: &hold,
-                check: &check,
-                give: &|cost| give(&members.0, cost),
-                remaining: &|| members.0.peek().remaining(),
-                ledger: Ledger::default(),
-                open: Vec::new(),
-                now: START,
+            0 => {
+                let player = player(rule, &members.0, &clock, &hold);
+                let check = Box::new(check);
+                Player { check, ..player }.play(steps);
             }
-            .play(steps),
-            _ => Player {
-                rule: other,
-                clock: &clock,
-                hold: &hold,
-                check: &check,
-                give: &|cost| give(&members.1, cost),
-                remaining: &|| members.1.peek().remaining(),
-                ledger: Ledger::default(),
-                open: Vec::new(),
-                now: START,
+            _ => {
+                let player = player(other, &members.1, &clock, &hold);
+                let check = Box::new(check);
+                Player { check, ..player }.play(steps);
             }
-            .play(steps),
         }
     }
 }
@@ -262,8 +247,61 @@ fn hold<R: Rule>(all: &Both<R>, cost: Cost) -> Holding {
     HoldLimiter::hold(all, &(), cost)
 }
 
+/// A queue in which every caller has to wait for hours.
+fn slow_queue(clock: &Manual) -> Local<LeakyBucket, Direct, Manual> {
+    let queue = local(&LeakyBucket::new(Quota::per_hour(1)).queue(1_000), clock);
+    assert!(queue.check(1).is_admitted());
+    queue
+}
+
+/// The charge of an `All` that waits for another member. Dropped, it is rolled back,
+/// unless it was `forgotten`.
+fn pending<R: Rule>(
+    all: &All<OneKey<(Local<R, Direct, Manual>, Local<LeakyBucket, Direct, Manual>)>>,
+    cost: Cost,
+    decision: Decision,
+) -> Option<Hold> {
+    let wait = Wait::up_to(Duration::from_secs(1 << 30));
+    let waits = match Limiter::until_ready(all, &(), cost, wait) {
+        Check::Later(waits) => Mutex::new(waits),
+        Check::Now(_) => return None,
+    };
+    let end = move |actual| match actual {
+        0 => drop(waits),
+        _ => mem::forget(waits),
+    };
+    Some(Hold::new(decision, cost, end))
+}
+
+/// Charges that wait in an `All` are rolled back, or stay.
+fn plays_with_dropped_alls<R: Rule>(rule: &R, steps: &[Step]) {
+    let (clock, still) = (clock(), Manual::new());
+    let limiter = local(rule, &clock);
+    let all = All((limiter.clone(), slow_queue(&still))).one_key();
+    let whole = |step: &Step| match *step {
+        Step::Settle(hold, _) => Step::GiveBack(hold),
+        Step::Hold(cost) => Step::Hold(cost.max(1)),
+        ref other => other.clone(),
+    };
+    let steps: Vec<_> = steps.iter().map(whole).collect();
+    let hold = |cost| pending(&all, cost, limiter.peek());
+    player(rule, &limiter, &clock, &hold).play(&steps);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_500))]
+
+    #[test]
+    fn an_all_that_is_dropped_leaves_no_more_than_if_it_was_not_asked(
+        quota in quota(),
+        steps in steps(),
+    ) {
+        plays_with_dropped_alls(&TokenBucket::new(quota), &steps);
+        plays_with_dropped_alls(&LeakyBucket::meter(quota), &steps);
+        plays_with_dropped_alls(&SlidingWindow::new(quota), &steps);
+        plays_with_dropped_alls(&SlidingLog::new(quota), &steps);
+        plays_with_dropped_alls(&FixedWindow::new(quota), &steps);
+    }
 
     #[test]
     fn a_budget_never_has_more_than_was_settled(quota in quota(), steps in steps()) {

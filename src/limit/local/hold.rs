@@ -174,7 +174,7 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
     /// Puts the real cost in place of a charge.
     fn settle(&self, key: u64, charge: Charge, actual: Cost) {
         match charge.cost.checked_sub(actual) {
-            Some(cost) => self.undo_held(key, Charge { cost, ..charge }),
+            Some(cost) => self.undo(key, Charge { cost, ..charge }),
             None => self.debit(key, actual - charge.cost),
         }
     }

@@ -57,31 +57,20 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
         })
     }
 
-    /// Takes back a charge of a moment ago; see [`Rule::undo`].
+    /// Takes back as much of a charge as nothing else can have given back since;
+    /// see [`Rule::undo`]. Others may have got theirs back even since a charge
+    /// of a moment ago.
     pub(super) fn undo(&self, key: u64, charge: Charge) {
-        self.undo_by(key, charge, |_| charge.mark);
-    }
-
-    /// Takes back a charge that was held: other charges may have been given back
-    /// meanwhile.
-    pub(super) fn undo_held(&self, key: u64, charge: Charge) {
-        self.undo_by(key, charge, |rule| {
-            // Read after the state: what that contains is counted.
-            let refunded = self.refunds.since(key, charge.refunds);
-            rule.mark_refunded(charge.mark, refunded.wrapping_sub(charge.cost))
-        });
-    }
-
-    /// Takes back as much of a charge as no credit can have given back, with the
-    /// mark that it has by now.
-    fn undo_by(&self, key: u64, charge: Charge, mark: impl Fn(&R) -> u64) {
-        let Charge { cost, at, .. } = charge;
+        let Charge { cost, at, mark, .. } = charge;
         if cost == 0 {
             return;
         }
         self.refunds.count(key, cost, || {
             self.update(key, |rule, state, now| {
-                let mark = mark(rule);
+                // Read after the state: what that contains is counted, and so is
+                // this charge itself.
+                let refunded = self.refunds.since(key, charge.refunds);
+                let mark = rule.mark_refunded(mark, refunded.wrapping_sub(cost));
                 let credited = self.credits.since(key, charge.credits);
                 let cost = cost.saturating_sub(credited);
                 if cost > 0 {
