@@ -11,6 +11,7 @@ mod keys;
 mod laws;
 mod quota;
 mod rate;
+mod refused;
 mod support;
 mod windows;
 mod wire;
