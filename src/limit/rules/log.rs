@@ -15,30 +15,60 @@ pub(super) const MAX_COUNT: u64 = (1 << 53) - 1;
 
 /// The state of a bucket under a [`SlidingLog`](crate::limit::SlidingLog): when
 /// it admitted how much, oldest first.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Log {
     pub(super) entries: VecDeque<LogEntry>,
     /// The sum of all costs.
     pub(super) used: u64,
-    /// The latest instant for which a cost was booked in advance. Entries that
-    /// lie ahead beyond it were logged before the clock stepped back.
-    pub(super) booked: Tick,
 }
 
 /// A cost, and the instant at which it was admitted, or for which it was
 /// booked.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(super) struct LogEntry {
     pub(super) at: Tick,
-    pub(super) cost: Cost,
+    /// Twice the cost, and 1 more if it was booked in advance. An entry that lies
+    /// ahead and was not booked was logged before the clock stepped back.
+    packed: u64,
 }
 
-// Without `booked`, which tells nothing while the clock goes on.
-impl fmt::Debug for Log {
+impl LogEntry {
+    /// A cost, which is at most [`MAX_COUNT`], that was admitted.
+    pub(super) fn new(at: Tick, cost: Cost) -> Self {
+        Self {
+            at,
+            packed: cost << 1,
+        }
+    }
+
+    pub(super) fn cost(&self) -> Cost {
+        self.packed >> 1
+    }
+
+    /// It was booked in advance, and stays so whatever is added to it.
+    pub(super) fn set_booked(&mut self) {
+        self.packed |= 1;
+    }
+
+    fn is_booked(&self) -> bool {
+        self.packed & 1 == 1
+    }
+
+    fn add(&mut self, cost: Cost) {
+        self.packed += cost << 1;
+    }
+
+    fn subtract(&mut self, cost: Cost) {
+        self.packed -= cost << 1;
+    }
+}
+
+// Without the mark of bookings, which tells nothing while the clock goes on.
+impl fmt::Debug for LogEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Log")
-            .field("entries", &self.entries)
-            .field("used", &self.used)
+        f.debug_struct("LogEntry")
+            .field("at", &self.at)
+            .field("cost", &self.cost())
             .finish_non_exhaustive()
     }
 }
@@ -50,7 +80,7 @@ impl Log {
             if oldest.at.saturating_add(width) > now {
                 return;
             }
-            self.used -= oldest.cost;
+            self.used -= oldest.cost();
             self.entries.pop_front();
         }
     }
@@ -65,20 +95,20 @@ impl Log {
         match self.entries.back_mut() {
             Some(last) if last.at >= now || stretch => {
                 last.at = last.at.max(now);
-                last.cost += cost;
+                last.add(cost);
             }
-            _ => self.entries.push_back(LogEntry { at: now, cost }),
+            _ => self.entries.push_back(LogEntry::new(now, cost)),
         }
     }
 
     /// Takes back so much of the newest entries.
     pub(super) fn pop(&mut self, mut cost: Cost) {
         while let Some(newest) = self.entries.back_mut() {
-            let taken = newest.cost.min(cost);
-            newest.cost -= taken;
+            let taken = newest.cost().min(cost);
+            newest.subtract(taken);
             self.used -= taken;
             cost -= taken;
-            if newest.cost > 0 {
+            if newest.cost() > 0 {
                 return;
             }
             self.entries.pop_back();
@@ -96,14 +126,15 @@ impl Log {
         self.forget(last, width);
         let cost = self.used;
         self.entries.clear();
-        self.entries.push_back(LogEntry { at: now, cost });
+        self.entries.push_back(LogEntry::new(now, cost));
     }
 
     /// Whether the clock stepped back since the last entry, by more than the
-    /// window and beyond any booking.
+    /// window. An entry that was booked may lie so far ahead by itself.
     pub(super) fn is_behind(&self, now: Tick, width: Tick) -> bool {
-        let end = now.saturating_add(width).max(self.booked);
-        self.last().is_some_and(|last| last > end)
+        let end = now.saturating_add(width);
+        let last = self.entries.back();
+        last.is_some_and(|last| last.at > end && !last.is_booked())
     }
 
     /// Takes back a cost that was admitted at an instant, if it is still there,
@@ -113,12 +144,12 @@ impl Log {
             return 0;
         };
         let entry = &mut self.entries[index];
-        if entry.cost < cost {
+        if entry.cost() < cost {
             return 0;
         }
-        entry.cost -= cost;
+        entry.subtract(cost);
         self.used -= cost;
-        if entry.cost == 0 {
+        if entry.cost() == 0 {
             self.entries.remove(index);
         }
         cost
@@ -134,7 +165,7 @@ impl Log {
     pub(super) fn when_gone(&self, excess: u64) -> Option<Tick> {
         let mut gone = 0;
         self.entries.iter().find_map(|entry| {
-            gone += entry.cost;
+            gone += entry.cost();
             (gone >= excess).then_some(entry.at)
         })
     }

@@ -186,7 +186,9 @@ impl Rule for SlidingLog {
         }
         self.come_to(log, now);
         log.push(now + wait, cost, usize::MAX);
-        log.booked = log.last().unwrap_or(0);
+        if let Some(last) = log.entries.back_mut() {
+            last.set_booked();
+        }
         self.decision(log, now, cost, wait).queued(wait)
     }
 
@@ -258,6 +260,26 @@ mod tests {
         rule.debit(&mut log, 0, 3);
         assert!(reserve(&rule, &mut log, 0, 0, W).is_admitted());
         assert_eq!((log.entries.len(), log.last()), (1, Some(0)));
+    }
+
+    #[test]
+    fn a_booking_that_was_given_back_explains_no_step_back() {
+        let rule = SlidingLog::new(Quota::per_second(2));
+        let give_back: [fn(&SlidingLog, &mut Log); 2] = [
+            |rule, log| rule.credit(log, 20 * W, 2),
+            |rule, log| {
+                assert_eq!(rule.undo(log, 20 * W, 2, 30 * W, 0), 2);
+            },
+        ];
+        for give_back in give_back {
+            let mut log = Log::default();
+            rule.debit(&mut log, 20 * W, 2);
+            rule.book(&mut log, 20 * W, 2, 10 * W);
+            give_back(&rule, &mut log);
+            // The costs in the window count as of now.
+            let denied = rule.decide(&mut log, 5 * W, 1);
+            assert_eq!(denied.retry_ticks(), Some(W), "{log:?}");
+        }
     }
 
     #[test]

@@ -162,11 +162,13 @@ impl LuaRule for SlidingLog {
         for _ in 0..pairs {
             let (at, cost) = (reply.take()?, reply.take()?);
             log.used = log.used.checked_add(cost)?;
-            log.entries.push_back(LogEntry { at, cost });
+            log.entries.push_back(LogEntry::new(at, cost));
         }
         // A script whose clock stepped back has taken that into account
         // already, so what lies ahead here was booked.
-        log.booked = log.last().filter(|last| *last > now).unwrap_or(0);
+        if let Some(last) = log.entries.back_mut().filter(|last| last.at > now) {
+            last.set_booked();
+        }
         (log.used == used && used <= MAX_COUNT).then_some(log)
     }
 
