@@ -65,18 +65,16 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
         if cost == 0 {
             return;
         }
-        self.refunds.count(key, cost, || {
-            self.update(key, |rule, state, now| {
-                // Read after the state: what that contains is counted, and so is
-                // this charge itself.
-                let refunded = self.refunds.since(key, charge.refunds);
-                let mark = rule.mark_refunded(mark, refunded.wrapping_sub(cost));
-                let credited = self.credits.since(key, charge.credits);
-                let cost = cost.saturating_sub(credited);
-                if cost > 0 {
-                    rule.undo(state, now, cost, at, mark);
-                }
-            });
+        self.refund(key, cost, |rule, state, now| {
+            // Read after the state: what that contains is counted, and so is this
+            // charge itself.
+            let refunded = self.refunds.since(key, charge.refunds);
+            let others = refunded.wrapping_sub(self.as_mark(cost));
+            let credited = self.credits.since(key, charge.credits);
+            let cost = cost.saturating_sub(credited);
+            if cost > 0 {
+                rule.undo(state, now, cost, at, mark.saturating_sub(others));
+            }
         });
     }
 

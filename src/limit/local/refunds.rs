@@ -4,13 +4,13 @@
 //! back to its bucket meanwhile: time alone, which the rule knows, and what was
 //! given back, which no state tells. It is counted here, by the hash of the key,
 //! so that buckets that share a counter only get back less.
+//!
+//! Twin of the sums in `lua/hold.lua`.
 
 use std::sync::atomic::{
     AtomicU64,
     Ordering::{AcqRel, Acquire},
 };
-
-use crate::limit::rules::quota::Cost;
 
 /// A power of two.
 const COUNTERS: u64 = 64;
@@ -41,17 +41,19 @@ impl Refunds {
         self.counter(key).done.load(Acquire)
     }
 
-    /// Returns how much was given back, and is just being given back, since the
-    /// sum was `before`.
-    pub(super) fn since(&self, key: u64, before: u64) -> Cost {
+    /// Returns how much was given back, and at most is just being given back, since
+    /// the sum was `before`.
+    pub(super) fn since(&self, key: u64, before: u64) -> u64 {
         self.counter(key).begun.load(Acquire).wrapping_sub(before)
     }
 
-    /// Counts `cost`, which `give_back` gives back.
-    pub(super) fn count(&self, key: u64, cost: Cost, give_back: impl FnOnce()) {
+    /// Counts what `give_back` gives back: it returns how much, and that is no more
+    /// than `most`.
+    pub(super) fn count(&self, key: u64, most: u64, give_back: impl FnOnce() -> u64) {
         let counter = self.counter(key);
-        counter.begun.fetch_add(cost, AcqRel);
-        give_back();
-        counter.done.fetch_add(cost, AcqRel);
+        counter.begun.fetch_add(most, AcqRel);
+        let given_back = give_back().min(most);
+        counter.begun.fetch_sub(most - given_back, AcqRel);
+        counter.done.fetch_add(given_back, AcqRel);
     }
 }

@@ -43,8 +43,9 @@ pub(super) struct Shared<R, S, C> {
     /// collide.
     pub(super) hasher: RandomState,
     pub(super) name: Arc<str>,
+    /// What was given back in any way, as [marks](Rule::mark) count.
     pub(super) refunds: Refunds,
-    /// The part of them that credits gave back.
+    /// What credits gave back, as costs.
     pub(super) credits: Refunds,
     /// Locked before the bucket, by callers that book or give back a place.
     pub(super) wait_queues: Mutex<WaitQueues>,
@@ -117,14 +118,37 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
 
     /// See [`Rule::credit`].
     pub(super) fn credit(&self, key: u64, cost: Cost) {
-        self.credits.count(key, cost, || self.give_back(key, cost));
+        self.credits.count(key, cost, || {
+            self.give_back(key, cost);
+            cost
+        });
     }
 
     /// Gives back what was charged before.
     pub(super) fn give_back(&self, key: u64, cost: Cost) {
-        self.refunds.count(key, cost, || {
-            self.update(key, |rule, state, now| rule.credit(state, now, cost));
+        self.refund(key, cost, |rule, state, now| rule.credit(state, now, cost));
+    }
+
+    /// Counts what a change gives back, which is no more than `cost`.
+    pub(super) fn refund(
+        &self,
+        key: u64,
+        cost: Cost,
+        mut change: impl FnMut(&R, &mut R::State, Tick),
+    ) {
+        self.refunds.count(key, self.as_mark(cost), || {
+            self.update(key, |rule, state, now| {
+                // A mark is seen from the tick before its instant.
+                let before = rule.mark(state, now + 1);
+                change(rule, state, now);
+                before.saturating_sub(rule.mark(state, now + 1))
+            })
         });
+    }
+
+    /// Returns by how much a mark is less if so much was given back.
+    pub(super) fn as_mark(&self, cost: Cost) -> u64 {
+        u64::MAX - self.rule.mark_refunded(u64::MAX, cost)
     }
 
     /// See [`Rule::debit`].
@@ -141,6 +165,7 @@ impl<R: Rule, S: Store<R::State>, C: Clock> Shared<R, S, C> {
         // More than any hold has charged.
         self.credits.count(key, MAX_COST, || {
             self.update(key, |_, state, _| *state = R::State::default());
+            MAX_COST
         });
     }
 

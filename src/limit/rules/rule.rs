@@ -75,7 +75,8 @@ pub trait Rule: Clone + fmt::Debug + Send + Sync + 'static {
     }
 
     /// Returns the [`mark`](Self::mark) of a charge after which so much was given
-    /// back to the bucket, which its state does not tell. By default it is the
+    /// back to the bucket, which its state does not tell. It is less by as much as
+    /// the marks of the state before and after that differ. By default it is the
     /// same.
     fn mark_refunded(&self, mark: u64, refunded: Cost) -> u64 {
         let _ = refunded;
