@@ -7,28 +7,30 @@
 -- ARGV     then for each bucket: the terms of its rule, see rules.lua, and one of
 --          these operations of batch.lua:
 --   '<cost>'               decides, like Rule::decide
---   '1 <cost> <max_wait>'  the same, and a queue may book a wait of so many ticks
+--   'a 1 <cost> <max_wait>'  the same, and a queue may book a wait of so many ticks.
+--                          What is charged can be taken back
 --   'h <cost> <max_wait> <term> <orphan> <id>'  the same, and the charge is held: see
 --                          hold.lua
---   's <cost> <at> <mark> <refunds> <credits> <orphan> <id> <actual>'  settles a hold,
---                          whatever the others do
+--   's <cost> <at> <mark> <generation> <refunds> <credits> <orphan> <id> <actual>'
+--                          settles a hold, whatever the others do
 --
 -- Returns whole numbers: the instant; for each bucket 1 if it would admit, or 0,
--- and the state before the charge, and of a hold and a settlement what batch.lua
--- returns of them; or only UNREADABLE. All were charged if each returned 1. A bucket that cannot be read does not count, and is not written: the
--- caller's policy decides for it, and the caller rolls the others back if the
--- policy refuses.
+-- and the state before the charge, and behind it what batch.lua returns of 'a', a hold
+-- and a settlement; or only UNREADABLE. All were charged if each returned 1. A bucket
+-- that cannot be read does not count, and is not written: the caller's policy decides
+-- for it, and the caller rolls the others back if the policy refuses.
 
 local reply, buckets, passes, next = { now }, {}, true, 2
 
--- Reads the rule, the cost and the longest wait of the next bucket.
+-- Reads the rule, the cost and the longest wait of the next bucket, and what comes
+-- behind them: of a hold, or of a charge that can be taken back.
 local function read_request()
     local terms, operation = ARGV[next], ARGV[next + 1]
     local rule = rules[sub(terms, -1)](terms)
     next = next + 2
     local cost, max_wait, hold = tonumber(operation), FURTHEST, nil
     if not cost then
-        cost, max_wait, hold = match(operation, '^[1h] (%d+) (%d+) ?(.*)$')
+        cost, max_wait, hold = match(operation, '^a? ?[1h] (%d+) (%d+) ?(.*)$')
         cost, max_wait = tonumber(cost), tonumber(max_wait)
     end
     return rule, cost, max_wait, hold ~= '' and hold, operation
@@ -47,10 +49,7 @@ end
 
 for i = 1, #KEYS do
     local rule, cost, max_wait, hold, operation = read_request()
-    if add_rest and (hold or not cost) then
-        add_rest()
-        add_rest = nil
-    end
+    if hold or not cost then load_rest() end
     local state, first = rule:read(KEYS[i], now), #reply + 1
     local bucket, lapsed = { rule = rule, cost = cost or 0, admits = true, hold = hold }, 0
     if state and not cost then
@@ -61,15 +60,21 @@ for i = 1, #KEYS do
     if state and cost then
         local wait, queued = rule:decide(state, now, cost)
         bucket.admits, bucket.wait = wait == nil or (queued and wait <= max_wait), wait or 0
+        local leased = state.held and 1 or 0
         reply[first] = bucket.admits and 1 or 0
         rule:emit(state, reply)
+        if hold == false then
+            local rest = #reply
+            reply[rest + 1] = leased
+            reply[rest + 2], reply[rest + 3], reply[rest + 4] = given_back(KEYS[i])
+        end
     end
     bucket.state = state
     if hold then
         -- The rest is known when all have decided.
         bucket.place = #reply + 1
-        for place = bucket.place, bucket.place + 4 do reply[place] = 0 end
-        reply[bucket.place], reply[bucket.place + 5] = now, lapsed
+        for place = bucket.place, bucket.place + 5 do reply[place] = 0 end
+        reply[bucket.place], reply[bucket.place + 6] = now, lapsed
     end
     if not state or state.unreadable then
         for place = #reply, first + 1, -1 do reply[place] = nil end
@@ -91,10 +96,10 @@ for i, bucket in ipairs(buckets) do
     if bucket.hold and passes then
         local place, at = bucket.place, now + bucket.wait
         local term, orphan, id = match(bucket.hold, '^(%d+) (%a) (%d+)$')
-        local mark, refunds, credits, kept = holds.record(
+        local mark, generation, refunds, credits, kept = holds.record(
             bucket.rule, KEYS[i], bucket.state, bucket.cost, at, tonumber(term), orphan, id)
-        reply[place], reply[place + 1], reply[place + 2] = at, mark, refunds
-        reply[place + 3], reply[place + 4] = credits, kept
+        reply[place], reply[place + 1], reply[place + 2] = at, mark, generation
+        reply[place + 3], reply[place + 4], reply[place + 5] = refunds, credits, kept
     end
 end
 

@@ -7,32 +7,38 @@
 --          for keys that have no operation; then the operations:
 --   '<cost>'                 decides, like Rule::decide
 --   '<n> <cost> <max_wait>'  reserves n times, each within so many ticks
+--   'a <n> <cost> <max_wait>'     the same for charges that may be taken back
 --   'u <cost>'               takes as much as there is, up to the cost
 --   'c <cost>'               credits
 --   'd <cost>'               debits
 --   'r'                      resets
---   'b <cost> <at> <mark>'   gives back a booking that is due at a later instant
---   'x <cost> <at> <mark>'   undoes a charge of an earlier instant
+--   'b <cost> <at> <mark> <generation> <refunds> <credits>'  gives back a booking that
+--                                 is due at a later instant
+--   'x <cost> <at> <mark> <generation> <refunds> <credits>'  undoes a charge, or such a
+--                                 booking: see hold.lua
 --   'l <want> <spent> <term>'     leases up to `want`; `spent` tokens of the leases
 --                                 of that term were used
 --   'y <unspent> <spent> <term>'  gives back what was not spent of the leases of
 --                                 that term, and reports what was
 --   'h <cost> <max_wait> <term> <orphan> <id>'  reserves once, and holds the charge
 --                                 for so many ticks: see hold.lua
---   's <cost> <at> <mark> <refunds> <credits> <orphan> <id> <actual>'  settles a hold
+--   's <cost> <at> <mark> <generation> <refunds> <credits> <orphan> <id> <actual>'
+--                                 settles a hold
 --
 -- Returns whole numbers: the instant, and for each operation, after its own number if
 -- shortcut.lua was asked to do a part of them:
 --   a decision             how many were admitted, or how much was taken, and the
 --                          state before it
+--   'a'                    the same; 1 if the bucket was leased, or 0; and the generation
+--                          and the sums of what was given back before: see hold.lua
 --   a credit, debit, reset 1, as for 'y'
 --   'b' and 'x'            how much was given back
 --   a lease                how much is granted, the state before it, its term, and
 --                          when the term ends
 --   a hold                 1 if it is charged, or 0; the state before it; for when it
---                          is charged, its mark, what was given back before, in any
---                          way and by credits, 1 if it is kept in the set of holds, or
---                          0, and how many others lapsed
+--                          is charged, its mark, the generation and the sums of what
+--                          was given back before, 1 if it is kept in the set of holds,
+--                          or 0, and how many others lapsed
 --   's'                    1 if the hold was open, or 0, and how many others lapsed
 -- For a bucket that cannot be read it is UNREADABLE instead, and the state stays;
 -- only a reset removes it.
@@ -78,16 +84,17 @@ local function make_change()
         local passes, wait = reserve(state, cost, max_wait)
         if state.unreadable then return emit_unreadable(next) end
         if passes and cost > 0 or state.rewrite then rule:write(key, state, now) end
-        local at, mark, refunds, credits, kept = now, 0, 0, 0, 0
+        local at, mark, generation, refunds, credits, kept = now, 0, 0, 0, 0, 0
         if passes then
             local term, orphan, id = match(terms, '^(%d+) (%a) (%d+)$')
             reply[next], at = 1, now + wait
-            mark, refunds, credits, kept =
+            mark, generation, refunds, credits, kept =
                 holds.record(rule, key, state, cost, at, tonumber(term), orphan, id)
         end
         local rest = #reply
-        reply[rest + 1], reply[rest + 2], reply[rest + 3] = at, mark, refunds
-        reply[rest + 4], reply[rest + 5], reply[rest + 6] = credits, kept, lapsed
+        reply[rest + 1], reply[rest + 2], reply[rest + 3] = at, mark, generation
+        reply[rest + 4], reply[rest + 5], reply[rest + 6] = refunds, credits, kept
+        reply[rest + 7] = lapsed
     end
 
     -- Returns how many of several equal reservations pass. After the first denial the
@@ -118,10 +125,7 @@ local function make_change()
     return function(key, operation, found)
         local verb, cost, at, mark = match(operation, '^(%S+) ?(%d*) ?(%d*) ?(%d*)')
         cost, at, mark = tonumber(cost), tonumber(at), tonumber(mark)
-        if add_rest and match(verb, '^[hscr]$') then
-            add_rest()
-            add_rest = nil
-        end
+        if match(verb, '^[bchrsx]$') then load_rest() end
         local many = tonumber(verb)
         local state = rule:read(key, now, found)
         local next, done, changed = #reply + 1, 1, true
@@ -131,8 +135,7 @@ local function make_change()
             changed = state and state.held
             if changed then rule:reset(state, now) else call('DEL', key) end
         elseif verb == 'c' then
-            rule:credit(state, now, cost)
-            holds.count_credit(rule, key, cost)
+            holds.credit(rule, key, state, cost)
         elseif verb == 'd' then
             rule:debit(state, now, cost)
         elseif verb == 'h' then
@@ -152,14 +155,21 @@ local function make_change()
             changed = done > 0 or at > 0 or state.rewrite
         elseif verb == 'y' then
             changed = rule:return_lease(state, now, cost, at, mark) or state.rewrite
-        elseif verb == 'b' then
-            done = at > now and rule:give_back(state, now, cost, at, mark) or 0
-            if holds then holds.count_refund(rule, key, done) end
+        elseif verb == 'b' or verb == 'x' then
+            local charge = holds.read_charge(
+                match(operation, '^%a %d+ (%d+) (%d+) (%d+) (%d+) (%d+)$'))
+            done = (verb == 'x' or at > now) and holds.undo(rule, key, state, cost, charge) or 0
             changed = done > 0 or state.rewrite
-        elseif verb == 'x' then
-            done = rule:undo(state, now, cost, at, mark)
-            if holds then holds.count_refund(rule, key, done) end
-            changed = done > 0 or state.rewrite
+        elseif verb == 'a' then
+            many, cost, at = cost, at, mark
+            local leased = state.held and 1 or 0
+            reply[next] = 0
+            done = reserve_many(state, many, cost, at)
+            rule:emit(state, reply)
+            local rest = #reply
+            reply[rest + 1] = leased
+            reply[rest + 2], reply[rest + 3], reply[rest + 4] = given_back(key)
+            changed = cost > 0 and (done > 0 or state.rewrite)
         else
             reply[next] = 0
             if verb == 'u' then

@@ -70,6 +70,7 @@ function gcra.emit(_, state, reply)
 end
 
 function gcra.write(rule, key, state, now)
+    if state.stepped then holds.step_back(key, state.stepped) end
     local ahead = rule:distance(state, now)
     if ahead == 0 then return call('DEL', key) end
     -- As of now, so that no later instant than the present is ever written.

@@ -72,6 +72,7 @@ local function forget(key, now, width)
     if not oldest then return log end
     local length, first, present = call('LLEN', key), 0, now
     log.length, log.first, log.kept = length, length, length
+    if last.at > now and not last.booked then log.stepped = last.at end
     local stepped_back = last.at > now + width and not last.booked
     if stepped_back then now = last.at end
     if last.at + width <= now then return log end

@@ -2,8 +2,11 @@
 -- writes it anew. After gcra.lua, on demand. Twin of src/limit/rules/refund.rs.
 
 -- Writes anew, even for a denial, what was written before the clock stepped back.
--- Otherwise the bucket would stay where it is until the clock is there again.
+-- Otherwise the bucket would stay where it is until the clock is there again. No state
+-- is written for a later instant than the present.
 function gcra.step_back(rule, state, now)
+    if state.at <= now then return end
+    state.stepped = state.at
     local most = max(rule.room, state.ahead)
     if (state.at - now) * rule.tick + state.ahead > most then
         state.at, state.ahead, state.rewrite = now, most, true

@@ -16,10 +16,12 @@ local UNREADABLE = -1
 --              until it passes; and true beside them if it was admitted and has to
 --              wait for so long
 --   credit and others change only what was read. `rewrite` is set in a state that has
---              to be written even for a denial
+--              to be written even for a denial, and `stepped` to the instant from which
+--              the clock stepped back
 --   remaining  returns the largest cost that passes at once. With `adds_up`, checks pass
 --              as long as their costs are no more than that together
---   undo       takes back a charge, give_back a booking; each returns how much that was
+--   undo       takes back a charge, give_back a booking; each returns how much that was.
+--              holds.undo calls them, which knows what else was given back meanwhile
 --   emit       adds what was found to a reply
 --   write      keeps the state
 local rules = {}
@@ -35,13 +37,26 @@ local add_rest
 
 -- Filled by hold.lua, which is one of those files.
 local holds
+
+local function load_rest()
+    if not add_rest then return end
+    local add = add_rest
+    add_rest = nil
+    add()
+end
+
+-- Returns the generation of a bucket, and what was given back to it since that began,
+-- in any way and by credits: see hold.lua.
+local function given_back(key)
+    local found = try('GET', key .. 'g')
+    if type(found) ~= 'string' then return 0, 0, 0 end
+    local generation, refunds, credits = match(found, '^(%d+) (%d+) (%d+)$')
+    return tonumber(generation) or 0, tonumber(refunds) or 0, tonumber(credits) or 0
+end
+
 local on_demand = {
     __index = function(methods, name)
-        if add_rest then
-            local add = add_rest
-            add_rest = nil
-            add()
-        end
+        load_rest()
         return rawget(methods, name)
     end,
 }

@@ -81,6 +81,10 @@ function sliding_log.emit(_, log, reply)
 end
 
 function sliding_log.write(rule, key, log, now)
+    if log.stepped then
+        load_rest()
+        holds.step_back(key, log.stepped)
+    end
     local newest = last(log)
     if not newest or log.kept == log.first then
         call('DEL', key)

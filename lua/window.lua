@@ -83,6 +83,7 @@ function window.step_back(rule, state, now)
     local index = floor(now / rule.width)
     if state.index - index < 2 or state.booked then return end
     rule.shorten_lease(state, now, rule.width)
+    state.stepped = (state.index + 1) * rule.width
     state.current, state.rewrite = min(rule.most, state.previous + state.current), true
     state.index, state.previous = index, 0
 end
@@ -121,6 +122,7 @@ end
 -- Counts of nothing are a bucket never seen, unless their window is yet to begin:
 -- then they stand for what they have displaced.
 function window.write(rule, key, state, now)
+    if state.stepped then holds.step_back(key, state.stepped) end
     local elapsed, ahead = rule:view(state, now)
     if state.previous == 0 and state.current == 0 and ahead == 0 then return call('DEL', key) end
     local value = format('%.0f %.0f %.0f', state.index, state.previous, state.current)

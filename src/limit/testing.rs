@@ -14,7 +14,9 @@ pub use super::{
     redis::{check_all, check_all_with_source},
     rules::{
         log::Log,
-        script::{HoldRecord, HoldRequest, LuaRule, ReplyReader, batch, terms},
+        script::{
+            GivenBack, HoldRecord, HoldRequest, LuaRule, ReplyReader, UndoRequest, batch, terms,
+        },
     },
 };
 use crate::clock::Tick;
@@ -103,8 +105,11 @@ impl<'a, R: Scripted> ScriptCall<'a, R> {
             let rest = match operation {
                 // Its term, and when that ends.
                 Operation::Lease(..) => 2,
-                // Its instant, mark, refunds, credits, whether it is kept, and what lapsed.
-                Operation::Hold(_) => 6,
+                // Whether the bucket was leased, and what was given back before.
+                Operation::Take(..) => 4,
+                // Its instant, mark, what was given back before, whether it is kept,
+                // and what lapsed.
+                Operation::Hold(_) => 7,
                 Operation::Settle(..) => 1,
                 _ => 0,
             };

@@ -79,12 +79,14 @@
 //! # Rights
 //!
 //! A user needs `EVALSHA`, `EVAL`, the commands of the scripts (`TIME`, `GET`,
-//! `SET`, `DEL`, `PEXPIRE`, `RPUSH`, `LLEN`, `LINDEX` and `LTRIM`), and the
+//! `SET`, `DEL`, `PEXPIRE`, `PTTL`, `RPUSH`, `LLEN`, `LINDEX` and `LTRIM`), and the
 //! keys `<prefix>:*`; in a cluster also `CLUSTER SLOTS` and `ASKING`. If one of
 //! them is missing, [`connect`](Builder::connect) fails. If it is withdrawn
 //! later, calls fail, and no limit is forgotten. Behind sentinels, a user with
 //! the right to `ROLE` recognises a former primary sooner.
 //!
+//! [Holds](crate::limit::Hold) also need `ZADD`, `ZCARD`, `ZRANGEBYSCORE`, `ZREM`
+//! and `ZREMRANGEBYSCORE`.
 //! A [registry of deadlines](crate::deadline::registry) also needs `HMGET`,
 //! `HSET`, `PUBLISH`, `SUBSCRIBE`, and the channels `<prefix>:*`. Shipping and
 //! reading [RED metrics](crate::red::redis) also needs `HDEL`, `HGET`,

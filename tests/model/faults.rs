@@ -12,7 +12,7 @@ pub(crate) struct Fault {
     pub(crate) met_by: &'static str,
 }
 
-pub(crate) const OF_BUCKETS: [Fault; 26] = [
+pub(crate) const OF_BUCKETS: [Fault; 27] = [
     Fault {
         what: "a bucket that is there counts as one never seen",
         file: "shortcut",
@@ -54,6 +54,13 @@ pub(crate) const OF_BUCKETS: [Fault; 26] = [
         from: "pattern = '^(%d+) (%d+)' .. quota .. '$'",
         to: "pattern = '^(%d+) (%d+) %d+ %d+ %d+ t$'",
         met_by: "another quota by the shortcut",
+    },
+    Fault {
+        what: "the mark of a leased bucket is believed",
+        file: "batch",
+        from: "local leased = state.held and 1 or 0",
+        to: "local leased = 0",
+        met_by: "undone charges",
     },
     Fault {
         what: "what is out leaves no room",

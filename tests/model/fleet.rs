@@ -4,7 +4,10 @@ use std::mem;
 
 use sluicegate::{
     clock::Tick,
-    limit::{Cost, Scripted, testing::Operation},
+    limit::{
+        Cost, Scripted,
+        testing::{GivenBack, Operation, UndoRequest},
+    },
 };
 
 use crate::{
@@ -16,12 +19,15 @@ use crate::{
     share::{Mail, Share},
 };
 
-/// A check that may be undone: its cost, its instant by the server's clock, and the
-/// meter without it.
+/// A charge that may be undone, of a process that leases nothing, and the meter
+/// without it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Charge<S> {
     cost: u8,
+    /// By the server's clock.
     at: Tick,
+    mark: u64,
+    given_back: GivenBack,
     without: S,
 }
 
@@ -216,16 +222,29 @@ impl<R: Scripted, L: Law> Fleet<R, L> {
             Move::Check(quota, cost) => drop(self.check(state, quota, cost)?),
             Move::Charge(cost) => {
                 let without = state.law;
-                if self.check(state, 0, cost)? {
-                    let (cost, at) = (cost as u8, clock);
-                    state.charge = Some(Charge { cost, at, without });
+                let answer = self.change(state, 0, Operation::Take(1, cost, 0))?;
+                if answer.count == 1 {
+                    self.pass(state, cost)?;
+                    let (mark, given_back) = answer.taken;
+                    state.charge = Some(Charge {
+                        cost: cost as u8,
+                        at: clock,
+                        mark,
+                        given_back,
+                        without,
+                    });
                 }
             }
             Move::Undo => {
-                if let Some(Charge { cost, at, without }) = state.charge.take() {
-                    // A leased limiter sends no mark.
-                    self.change(state, 0, Operation::Undo(cost.into(), at, 0))?;
-                    state.law = without;
+                if let Some(charge) = state.charge.take() {
+                    let undo = UndoRequest {
+                        cost: charge.cost.into(),
+                        at: charge.at,
+                        mark: charge.mark,
+                        given_back: charge.given_back,
+                    };
+                    self.change(state, 0, Operation::Undo(undo))?;
+                    state.law = charge.without;
                 }
             }
             Move::Keep => state.charge = None,

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// The files that faults are planted into.
-const FILES: [(&str, &str); 11] = [
+const FILES: [(&str, &str); 12] = [
     ("clock", include_str!("../../lua/clock.lua")),
     ("shortcut", include_str!("../../lua/shortcut.lua")),
     ("prelude", include_str!("../../lua/prelude.lua")),
@@ -24,6 +24,7 @@ const FILES: [(&str, &str); 11] = [
         include_str!("../../lua/sliding_window.lua"),
     ),
     ("batch", include_str!("../../lua/batch.lua")),
+    ("all", include_str!("../../lua/all.lua")),
 ];
 
 /// The file as it is, and with the fault.

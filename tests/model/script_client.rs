@@ -2,11 +2,14 @@
 
 use std::{collections::HashMap, hash::BuildHasherDefault};
 
+use redis::Value;
 use sluicegate::{
     clock::Tick,
     limit::{
         FixedWindow, Quota, Scripted,
-        testing::{Operation, batch, check_all, check_all_with_source, terms},
+        testing::{
+            GivenBack, Operation, ReplyReader, batch, check_all, check_all_with_source, terms,
+        },
     },
 };
 
@@ -25,7 +28,7 @@ const OTHER: &[u8] = b"other";
 const OTHER_LIMIT: u64 = 4;
 
 /// The result of a script depends on these values only, so each call runs once.
-type Asked = (u32, Tick, u8, (u8, u64, u64, u64));
+type Asked = (u32, Tick, u8, (u8, [u64; 6]));
 
 #[derive(Clone, Copy)]
 pub(crate) struct Answer {
@@ -33,6 +36,8 @@ pub(crate) struct Answer {
     pub(crate) count: u64,
     pub(crate) term: u64,
     pub(crate) ends: Tick,
+    /// The mark of a charge that may be taken back, and what was given back before.
+    pub(crate) taken: (u64, GivenBack),
 }
 
 pub(crate) struct ScriptClient<R> {
@@ -125,24 +130,51 @@ impl<R: Scripted> ScriptClient<R> {
         } else {
             count
         };
+        let taken = match entry {
+            Operation::Take(..) => self.taken(quota, entry, &reply),
+            _ => Some(Default::default()),
+        };
         Ok(Answer {
             store: self.stores.number(after),
             count,
             term,
             ends,
+            taken: taken.ok_or_else(|| format!("a reply of {reply:?}"))?,
         })
+    }
+
+    /// Reads the mark of a charge, and what was given back before.
+    fn taken(&self, quota: u8, entry: Operation, reply: &[i64]) -> Option<(u64, GivenBack)> {
+        let rule = &self.rules[usize::from(quota)];
+        let values: Vec<_> = reply.iter().map(|it| Value::Int(*it)).collect();
+        let mut reply = ReplyReader::of(&values);
+        let now = reply.take()?;
+        let (_, mut state) = entry.read(rule, now, &mut reply)?;
+        entry.replay(rule, &mut state, now);
+        let is_leased = reply.take()? == 1;
+        let mark = if is_leased { 0 } else { rule.mark(&state, now) };
+        Some((mark, GivenBack::read(&mut reply)?))
     }
 }
 
-fn words(entry: Operation) -> (u8, u64, u64, u64) {
+fn words(entry: Operation) -> (u8, [u64; 6]) {
+    let of = |verb, [one, two, three]: [u64; 3]| (verb, [one, two, three, 0, 0, 0]);
     match entry {
-        Operation::Check(cost) => (0, cost, 0, 0),
-        Operation::Lease(want, spent, term) => (1, want, spent, term),
-        Operation::Return(left, spent, term) => (2, left, spent, term),
-        Operation::Undo(cost, at, mark) => (3, cost, at, mark),
-        Operation::Credit(cost) => (4, cost, 0, 0),
-        Operation::Debit(cost) => (5, cost, 0, 0),
-        Operation::Reset => (6, 0, 0, 0),
+        Operation::Check(cost) => of(0, [cost, 0, 0]),
+        Operation::Lease(want, spent, term) => of(1, [want, spent, term]),
+        Operation::Return(left, spent, term) => of(2, [left, spent, term]),
+        Operation::Undo(undo) => {
+            let before = undo.given_back;
+            let sums = [before.generation, before.refunds, before.credits];
+            (
+                3,
+                [undo.cost, undo.at, undo.mark, sums[0], sums[1], sums[2]],
+            )
+        }
+        Operation::Take(_, cost, _) => of(7, [cost, 0, 0]),
+        Operation::Credit(cost) => of(4, [cost, 0, 0]),
+        Operation::Debit(cost) => of(5, [cost, 0, 0]),
+        Operation::Reset => of(6, [0; 3]),
         other => panic!("no move makes {other:?}"),
     }
 }

@@ -20,7 +20,7 @@ use tower::{Layer, ServiceExt, service_fn};
 
 use crate::{
     cluster::Cluster,
-    connection::{builder, hasty},
+    connection::{builder, hasty, until},
     server::Server,
 };
 
@@ -423,6 +423,40 @@ async fn a_check_that_is_never_polled_takes_nothing() {
     assert_eq!((left(&user, "k").await, here.peek("k").remaining()), (9, 9));
 }
 
+/// Between the charge and its rollback the bucket is reset, and others charge it.
+#[tokio::test]
+async fn a_rollback_gives_back_nothing_of_what_came_after_a_reset() {
+    let (first, second) = (Server::start(), Server::start());
+    let one = builder(first.url()).connect().await.unwrap();
+    let other = builder(second.url());
+    let other = other
+        .timeout(Duration::from_secs(60))
+        .connect()
+        .await
+        .unwrap();
+    let (here, there) = (
+        closed("here", tokens(9), &one),
+        closed("there", tokens(9), &other),
+    );
+    assert!(there.check("k", 7).await.unwrap().is_admitted());
+    let all = All((here.clone(), there.clone())).one_key();
+    second.stop();
+    let mut check = all.check("k", 3);
+    while there.counts().calls < 2 {
+        assert!(futures_util::poll!(&mut check).is_pending());
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(left(&here, "k").await, 6);
+    here.reset("k").await.unwrap();
+    assert!(here.check("k", 5).await.unwrap().is_admitted());
+    second.go_on();
+    assert!(check.await.unwrap().is_denied());
+    // Two checks, a peek, a reset, and the rollback.
+    let rolled_back = || std::future::ready(here.counts().requests >= 5);
+    until("it is rolled back", rolled_back).await;
+    assert_eq!(left(&here, "k").await, 4);
+}
+
 #[tokio::test]
 async fn a_charge_is_given_back_when_its_caller_has_left() {
     let server = Server::start();
@@ -498,7 +532,15 @@ fn decides_alone_as_in_a_batch<R: Scripted>(make: impl Fn(Quota) -> R) {
         now += [0, 1, dice.upto(400_000), dice.upto(3_000_000)][dice.upto(3) as usize];
         let cost = dice.upto(5);
         let entry = match dice.upto(2) {
-            0 if rule.queues() => Operation::Reserve(1, cost, dice.upto(1_000_000)),
+            0 => Operation::Take(
+                1,
+                cost,
+                if rule.queues() {
+                    dice.upto(1_000_000)
+                } else {
+                    0
+                },
+            ),
             _ => Operation::Check(cost),
         };
         let head = terms(&rule);

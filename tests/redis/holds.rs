@@ -91,13 +91,7 @@ impl Ledger {
         let cost = |member: &String| member.split(' ').next().unwrap().parse().unwrap();
         Self {
             sums: sums.unwrap_or_default(),
-            // 'r' and 'c' are the sums of what was given back.
-            open: open
-                .unwrap_or_default()
-                .iter()
-                .filter(|member| member.contains(' '))
-                .map(cost)
-                .collect(),
+            open: open.unwrap_or_default().iter().map(cost).collect(),
         }
     }
 

@@ -12,7 +12,7 @@ use sluicegate::{
     limit::{
         Cost, FixedWindow, LeakyBucket, Quota, Rule, Scripted, SlidingLog, SlidingWindow,
         TokenBucket, Verdict, Word,
-        testing::{Log, Operation, ReplyReader, batch, terms},
+        testing::{GivenBack, Log, Operation, ReplyReader, UndoRequest, batch, terms},
     },
 };
 
@@ -70,6 +70,18 @@ fn found<R: Scripted>(rule: &R, now: Tick, numbers: &[u64]) -> R::State {
         .unwrap()
 }
 
+fn sums(text: String) -> GivenBack {
+    let numbers: Vec<_> = text.split(' ').map(|it| it.parse().unwrap()).collect();
+    let [generation, refunds, credits] = numbers[..] else {
+        panic!("{text}");
+    };
+    GivenBack {
+        generation,
+        refunds,
+        credits,
+    }
+}
+
 /// Something booked.
 #[derive(Clone, Copy, Debug)]
 struct Place {
@@ -110,6 +122,12 @@ trait Twin: Scripted {
     fn knows_step(&self, held: &Held, back: Tick) -> bool {
         let _ = (held, back);
         true
+    }
+
+    /// Whether the script notices at this instant that the clock stepped back. Then
+    /// nothing is taken back.
+    fn steps_back(&self, held: &Held, now: Tick) -> bool {
+        held.numbers().is_some_and(|numbers| numbers[0] > now)
     }
 
     /// Whether it would be as far from whole as is counted if it cost so much
@@ -190,6 +208,13 @@ fn window_kept<R: Scripted<State = Word>>(rule: &R, held: &Held) -> Word {
     }
 }
 
+/// Whether the counts are too far ahead for a window that was not booked.
+fn window_steps_back(held: &Held, now: Tick) -> bool {
+    let text = held.text.as_deref().unwrap_or_default();
+    let is_ahead = |numbers: Vec<u64>| numbers[0] >= now / numbers[3] + 2;
+    held.numbers().is_some_and(is_ahead) && !text.ends_with(char::is_uppercase)
+}
+
 impl Twin for TokenBucket {
     fn kept(&self, held: &Held, _: Tick) -> Word {
         bucket_kept(self, held)
@@ -243,6 +268,10 @@ impl Twin for FixedWindow {
     fn give_back(&self, state: &mut Word, _: &Held, now: Tick, place: Place) -> Cost {
         self.undo(state, now, place.cost, place.at, place.mark)
     }
+
+    fn steps_back(&self, held: &Held, now: Tick) -> bool {
+        window_steps_back(held, now)
+    }
 }
 
 impl Twin for SlidingWindow {
@@ -253,6 +282,10 @@ impl Twin for SlidingWindow {
     /// Only while its window is the one that is counted.
     fn give_back(&self, state: &mut Word, _: &Held, now: Tick, place: Place) -> Cost {
         self.undo(state, now, place.cost, place.at, place.mark)
+    }
+
+    fn steps_back(&self, held: &Held, now: Tick) -> bool {
+        window_steps_back(held, now)
     }
 }
 
@@ -278,6 +311,10 @@ impl Twin for SlidingLog {
             assert!(before < at && (from + cost) % (1 << 53) == *to, "{held:?}");
         }
         log_of(self, held, now)
+    }
+
+    fn steps_back(&self, held: &Held, now: Tick) -> bool {
+        held.list.last().is_some_and(|[at, ..]| *at > now) && !held.booked
     }
 
     fn give_back(&self, state: &mut Log, held: &Held, now: Tick, place: Place) -> Cost {
@@ -339,6 +376,10 @@ struct Life<'a, R: Twin> {
     /// When the state was written.
     written: Tick,
     held: Held,
+    /// What the script has counted.
+    given_back: GivenBack,
+    /// Whether the last call noticed that the clock stepped back.
+    is_void: bool,
     places: Vec<Place>,
     /// The charge.
     charges: Vec<Place>,
@@ -417,6 +458,17 @@ impl<R: Twin> Life<'_, R> {
         };
     }
 
+    /// As if nothing had been given back since; see the tests of holds.
+    fn undo(&self, Place { cost, at, mark }: Place) -> UndoRequest {
+        let given_back = self.given_back;
+        UndoRequest {
+            cost,
+            at,
+            mark,
+            given_back,
+        }
+    }
+
     fn entry(&mut self) -> Operation {
         let cost = self.cost();
         match self.dice.upto(21) {
@@ -446,7 +498,7 @@ impl<R: Twin> Life<'_, R> {
                     let among = self.charges.len().min(4) as u64;
                     let any = self.charges.len() - 1 - self.dice.upto(among - 1) as usize;
                     let charge = self.charges.swap_remove(any);
-                    Operation::Undo(charge.cost, charge.at, charge.mark)
+                    Operation::Undo(self.undo(charge))
                 }
                 None => Operation::Check(cost),
             },
@@ -454,7 +506,7 @@ impl<R: Twin> Life<'_, R> {
                 Some(_) => {
                     let any = self.dice.upto(self.places.len() as u64 - 1) as usize;
                     let place = self.places[any];
-                    Operation::GiveBack(place.cost, place.at, place.mark)
+                    Operation::GiveBack(self.undo(place))
                 }
                 None => Operation::Check(cost),
             },
@@ -510,18 +562,28 @@ impl<R: Twin> Life<'_, R> {
                 self.state = R::State::default();
                 1
             }
-            Operation::Undo(cost, at, mark) => rule.undo(&mut self.state, now, cost, at, mark),
             Operation::GiveBack(..) if count > 1 << 52 => unreachable!("more than was ever sent"),
-            Operation::GiveBack(_, at, _) if at <= now => {
+            // Nothing that was charged before a step back can be taken back.
+            Operation::Undo(_) | Operation::GiveBack(_) if self.is_void => {
                 rule.settle(&mut self.state, &self.held, now);
                 0
             }
-            Operation::GiveBack(cost, at, mark) => {
+            Operation::Undo(undo) if undo.at <= now => {
+                rule.undo(&mut self.state, now, undo.cost, undo.at, undo.mark)
+            }
+            Operation::GiveBack(undo) if undo.at <= now => {
+                rule.settle(&mut self.state, &self.held, now);
+                0
+            }
+            Operation::Undo(undo) | Operation::GiveBack(undo) => {
+                let UndoRequest { cost, at, mark, .. } = undo;
                 let place = Place { cost, at, mark };
                 rule.give_back(&mut self.state, &self.held, now, place)
             }
             Operation::Lease(..) | Operation::Return(..) => unreachable!("see the tests of leases"),
-            Operation::Hold(_) | Operation::Settle(..) => unreachable!("see the tests of holds"),
+            Operation::Hold(_) | Operation::Settle(..) | Operation::Take(..) => {
+                unreachable!("see the tests of holds")
+            }
         }
     }
 
@@ -554,9 +616,10 @@ impl<R: Twin> Life<'_, R> {
             0 => as_before_redis_7(&call),
             _ => call,
         };
-        let (reply, held, expiry): (Vec<Value>, Value, i64) = redis::pipe()
+        let (reply, held, given_back, expiry): (_, Value, Option<String>, i64) = redis::pipe()
             .add_command(call)
             .add_command(R::read(&self.key))
+            .get(format!("{}g", self.key))
             .pttl(&self.key)
             .query(server)
             .unwrap_or_else(|error| panic!("{error} after {seen}"));
@@ -565,6 +628,9 @@ impl<R: Twin> Life<'_, R> {
             expiry > 0 || held == Held::default(),
             "no expiry after {seen}"
         );
+        let reply: Vec<Value> = reply;
+        self.is_void = self.rule.steps_back(&self.held, self.now);
+        self.given_back = given_back.map(sums).unwrap_or_default();
         if held != self.held {
             self.written = self.now;
         }
@@ -661,6 +727,8 @@ fn live<R: Twin>(rule: R, life: u64, dice: &mut Dice, client: &mut Connection) -
         state: R::State::default(),
         now,
         written: now,
+        given_back: GivenBack::default(),
+        is_void: false,
         held: Held::default(),
         places: Vec::new(),
         charges: Vec::new(),

@@ -10,7 +10,7 @@ use sluicegate::{
     limit::{
         All, Cost, FailClosed, FailOpen, FixedWindow, LeakyBucket, Local, OrElse, Policy, Quota,
         Redis, Scripted, SlidingLog, SlidingWindow, TokenBucket, Wait,
-        testing::{Operation, batch, terms},
+        testing::{GivenBack, Operation, UndoRequest, batch, terms},
     },
     redis::{Connection, ErrorKind},
 };
@@ -87,6 +87,15 @@ fn answers<R: Scripted>(
     reply[2..reply.len() - 1].to_vec()
 }
 
+fn undo(at: Tick) -> UndoRequest {
+    UndoRequest {
+        cost: 1,
+        at,
+        mark: 7,
+        given_back: GivenBack::default(),
+    }
+}
+
 /// No entry but a reset changes such a state, and none keeps the others of its
 /// call from being worked off.
 fn refuses<R: Scripted>(client: &mut redis::Connection, rule: R) {
@@ -97,8 +106,8 @@ fn refuses<R: Scripted>(client: &mut redis::Connection, rule: R) {
         Operation::UpTo(2),
         Operation::Credit(1),
         Operation::Debit(1),
-        Operation::GiveBack(1, NOW + 5, 7),
-        Operation::Undo(1, NOW - 5, 7),
+        Operation::GiveBack(undo(NOW + 5)),
+        Operation::Undo(undo(NOW - 5)),
     ];
     for stray in STRAYS {
         leave(client, "stray", stray);

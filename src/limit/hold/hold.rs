@@ -22,8 +22,9 @@ use crate::limit::{decision::Decision, rules::quota::Cost};
 /// | dropped as a `Hold<GiveBack>` | as for `give_back` |
 ///
 /// A credit in between may have given back what the hold has charged: the
-/// settlement gives back so much less, and nothing after a reset. A debt is
-/// remembered as far as [`Rule::max_debit`](crate::limit::Rule::max_debit) says.
+/// settlement gives back so much less, and nothing after a reset, nor in Redis after
+/// the server's clock stepped back. A debt is remembered as far as
+/// [`Rule::max_debit`](crate::limit::Rule::max_debit) says.
 ///
 /// ```
 /// use sluicegate::limit::{Local, Quota, TokenBucket};

@@ -136,7 +136,8 @@ impl<R: Scripted, P: Policy> Redis<R, P> {
     pub(super) fn operation(&self, cost: Cost, max_wait: Tick, wait: Option<Wait>) -> Operation {
         match max_wait {
             0 if wait.is_none() || !self.client().rule.queues() => Operation::Check(cost),
-            max_wait => Operation::Reserve(1, cost, max_wait),
+            0 => Operation::Reserve(1, cost, 0),
+            max_wait => Operation::Take(1, cost, max_wait),
         }
     }
 }

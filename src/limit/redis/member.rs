@@ -110,7 +110,7 @@ impl<R: Scripted, P: Policy> MemberBucket for RedisBucket<'_, R, P> {
     fn remote(&self, request: CheckRequest) -> Option<Box<dyn AllRequest>> {
         let CheckRequest { cost, wait } = request;
         let max_wait = self.max_wait(wait);
-        let operation = self.limiter.operation(cost, max_wait, wait);
+        let operation = Operation::Take(1, cost, max_wait);
         Some(self.request(request, operation, wait.is_some() && max_wait > 0))
     }
 

@@ -103,7 +103,7 @@ impl<R: Scripted, P: Policy> AllRequest for MemberRequest<R, P> {
     fn settlement(&self, reply: &BucketReply, actual: Cost) -> Option<Operation> {
         let bucket = &self.to_script.bucket;
         self.limiter.client().forget(bucket.hash);
-        let charge = (reply.charge?, reply.held);
+        let charge = (reply.charge?, reply.is_held);
         match settlement(self.hold_request(), charge, actual)? {
             settles @ Operation::Settle(..) => Some(settles),
             other => {

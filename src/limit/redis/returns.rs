@@ -10,7 +10,7 @@ use std::{
 use tokio::time::sleep;
 
 use super::{
-    call::request::{Bucket, BucketReply, ChargeId, Request},
+    call::request::{Bucket, BucketReply, Request},
     lease::{LEASE_REVIEW_TICKS, LeaseReview},
     queue::RequestQueue,
 };
@@ -25,22 +25,15 @@ use crate::{
 impl<R: Scripted> RequestQueue<R> {
     /// Gives a booked place back, for which the caller no longer waits.
     pub(super) fn give_back(self: &Arc<Self>, bucket: Bucket, cost: Cost, reply: &BucketReply) {
-        if let Some(ChargeId { due, mark }) = reply.charge.filter(|_| reply.wait().is_some()) {
-            self.tell_fuller(bucket, Operation::GiveBack(cost, due, mark));
+        if let Some(charge) = reply.charge.filter(|_| reply.wait().is_some()) {
+            self.tell_fuller(bucket, Operation::GiveBack(charge.undo(cost)));
         }
     }
 
     /// Undoes a charge of a request that does not pass after all.
     pub(super) fn undo(self: &Arc<Self>, bucket: Bucket, reply: &BucketReply) {
-        if let Some(ChargeId { due, mark }) = reply.charge {
-            // The mark was taken with shares out that may have come back since,
-            // so on a leased bucket it proves nothing.
-            let mark = if self.client.leases.is_some() {
-                0
-            } else {
-                mark
-            };
-            self.tell_fuller(bucket, Operation::Undo(reply.taken, due, mark));
+        if let Some(charge) = reply.charge {
+            self.tell_fuller(bucket, Operation::Undo(charge.undo(reply.taken)));
         }
     }
 

@@ -26,7 +26,8 @@ static PROBE: LazyLock<Script> = LazyLock::new(|| {
         call('LLEN', key)
         call('LINDEX', key, 0)
         call('LTRIM', key, 0, 0)
-        return { call('PEXPIRE', key, 60000) }",
+        call('PEXPIRE', key, 60000)
+        return { call('PTTL', key) }",
     )
 });
 

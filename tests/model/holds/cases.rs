@@ -5,7 +5,7 @@ use sluicegate::{
     limit::{FixedWindow, LeakyBucket, Quota, Scripted, SlidingLog, SlidingWindow, TokenBucket},
 };
 
-use super::{client::script, plan::Plan, world::Holders};
+use super::{client::scripts, plan::Plan, world::Holders};
 use crate::{
     cases::{Case, Form, SIZE},
     plan::SECOND,
@@ -14,13 +14,15 @@ use crate::{
 
 fn case<R: Scripted + 'static>(name: String, plan: Plan, rule: R, adds_up: bool) -> Case {
     Case::of(name, move |edit, once| {
-        let mut source = edit(script::<R>());
+        let mut sources = scripts::<R>().map(edit);
         if let Some(most) = plan.max_holds {
             let (from, to) = ("MAX_HOLDS = 64", format!("MAX_HOLDS = {most}"));
-            assert_eq!(source.matches(from).count(), 1);
-            source = source.replace(from, &to);
+            sources = sources.map(|source| {
+                assert_eq!(source.matches(from).count(), 1);
+                source.replace(from, &to)
+            });
         }
-        let mut holders = Holders::new(plan.clone(), rule.clone(), adds_up, source);
+        let mut holders = Holders::new(plan.clone(), rule.clone(), adds_up, &sources);
         search(&mut holders, once)
     })
 }
@@ -103,6 +105,56 @@ fn plans(form: Form) -> Vec<(&'static str, Plan)> {
                 ..plan(form)
             },
         ),
+        (
+            "charges that are taken back",
+            Plan {
+                charges: vec![3],
+                estimates: form.of(vec![], vec![3]),
+                holds: 3,
+                credits: vec![2],
+                resets: true,
+                ..plan(form)
+            },
+        ),
+        (
+            "charges and holds",
+            Plan {
+                charges: vec![2],
+                crashes: true,
+                ..plan(form)
+            },
+        ),
+        (
+            "a step back",
+            Plan {
+                charges: form.of(vec![], vec![3]),
+                steps_back: vec![SECOND],
+                ..plan(form)
+            },
+        ),
+        (
+            "a far step back",
+            Plan {
+                charges: vec![3],
+                estimates: form.of(vec![], vec![3]),
+                holds: 2,
+                steps_back: vec![10 * SECOND],
+                // Until the clock is there again.
+                instants: [0, 1, 5, 40, 41].map(|it| it * SECOND / 4).to_vec(),
+                events: 0,
+                ..plan(form)
+            },
+        ),
+        (
+            "together",
+            Plan {
+                together: true,
+                crashes: true,
+                charges: vec![2],
+                resets: true,
+                ..plan(form)
+            },
+        ),
     ]
 }
 
@@ -111,6 +163,7 @@ fn plans(form: Form) -> Vec<(&'static str, Plan)> {
 fn leased(form: Form) -> Plan {
     Plan {
         leases: true,
+        charges: vec![2],
         actuals: vec![0, 2],
         gives_back: vec![false],
         crashes: form.0,

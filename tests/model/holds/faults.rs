@@ -2,17 +2,17 @@
 
 use crate::faults::Fault;
 
-pub(crate) const FAULTS: [Fault; 14] = [
+pub(crate) const FAULTS: [Fault; 24] = [
     of(
         "what a credit gave back comes back again",
-        "cost = max(0, cost - (sum(key, 'c') - hold.credits))",
+        "cost = max(0, cost - credits)",
         "",
         "fixed: credits",
     ),
     of(
         "what others gave back is not counted",
-        "    add(key, 'r', cost)\nend",
-        "end",
+        "has_mark(rule) and max(0, mark - refunds) or mark",
+        "mark",
         "bucket: crashes",
     ),
     of(
@@ -23,8 +23,8 @@ pub(crate) const FAULTS: [Fault; 14] = [
     ),
     of(
         "orphans that are kept are given back",
-        "hold.orphan == 'g' and release",
-        "release",
+        "hold.orphan == 'g' and holds.undo",
+        "holds.undo",
         "fixed: kept orphans",
     ),
     of(
@@ -76,11 +76,74 @@ pub(crate) const FAULTS: [Fault; 14] = [
         "fixed: late messages",
     ),
     of(
-        "what a settlement gives back is not counted",
-        "    holds.count_refund(rule, key, cost)\n    return rule:undo",
-        "    return rule:undo",
+        "what is taken back is not counted",
+        "if refunds <= 0 and credits == 0 then return done end",
+        "if credits == 0 then return done end",
         "bucket: crashes",
     ),
+    of(
+        "a credit does not count as a refund",
+        "has_mark(rule) and rule:distance(state, now)",
+        "credits == 0 and has_mark(rule) and rule:distance(state, now)",
+        "bucket: credits",
+    ),
+    of(
+        "sums are those since a charge, whatever was before",
+        "if generation == charge.generation then",
+        "if false then",
+        "bucket: charges and holds",
+    ),
+    of(
+        "the sums of another generation are those of this one",
+        "if generation == charge.generation then",
+        "if true then",
+        "fixed: charges that are taken back",
+    ),
+    of(
+        "a reset begins no generation",
+        "    begin(key, now)\nend",
+        "end",
+        "fixed: charges that are taken back",
+    ),
+    of(
+        "sums are forgotten before the bucket",
+        "life = max(life + 1, call('PTTL', key .. 'g'))",
+        "life = 1",
+        "fixed: charges that are taken back",
+    ),
+    of(
+        "a step back leaves what was charged before",
+        "    begin(key, last)\nend",
+        "end",
+        "fixed: a far step back",
+    ),
+    of(
+        "what is taken back in the moment of a step back comes back",
+        "cost == 0 or state.stepped",
+        "cost == 0",
+        "bucket: a far step back",
+    ),
+    of(
+        "several limits are charged if one of them denies",
+        "passes = passes and bucket.admits",
+        "",
+        "fixed: together",
+    )
+    .of_file("all"),
+    of(
+        "a hold in several limits is charged if one of them denies",
+        "    if bucket.hold and passes then",
+        "    if bucket.hold then",
+        "fixed: together",
+    )
+    .of_file("all"),
+    of(
+        "a settlement with several limits is not written",
+        "if changed and not state.unreadable then rule:write(key, state, now) end",
+        "",
+        "fixed: together",
+    )
+    .of_file("all"),
     of(
         "holds that lapse together are given back in one step",
         "            rule:write(key, state, now)\n            state = rule:read(key, now)\n        end\n        note(key, 'lapsed', hold.cost)\n    end",
@@ -102,5 +165,11 @@ const fn of(
         from,
         to,
         met_by,
+    }
+}
+
+impl Fault {
+    const fn of_file(self, file: &'static str) -> Self {
+        Self { file, ..self }
     }
 }

@@ -12,6 +12,8 @@ pub(crate) enum Move {
     Check(u8),
     /// An estimate, and whether an orphan is given back.
     Hold(u8, bool),
+    /// A charge that may be taken back.
+    Charge(u8),
     /// The reply never arrives.
     HoldIsLost(u8, bool),
     /// Which hold, and its real cost.
@@ -26,6 +28,7 @@ pub(crate) enum Move {
     Lease,
     Spend,
     Return,
+    StepBack,
 }
 
 impl Move {
@@ -45,10 +48,12 @@ impl Move {
     }
 }
 
-pub(crate) fn collect(plan: &Plan, state: &State, moves: &mut Vec<Move>) {
+/// `is_remembered` if the bucket is there, or has no charge that could be taken back.
+pub(crate) fn collect(plan: &Plan, state: &State, is_remembered: bool, moves: &mut Vec<Move>) {
     let rare = state.events < plan.events;
     moves.extend(plan.checks.iter().copied().map(Move::Check));
     if state.made < plan.holds && state.slots.iter().any(Option::is_none) {
+        moves.extend(plan.charges.iter().copied().map(Move::Charge));
         for (cost, gives_back) in holds(plan) {
             moves.push(Move::Hold(cost, gives_back));
             if rare && plan.crashes {
@@ -75,6 +80,9 @@ pub(crate) fn collect(plan: &Plan, state: &State, moves: &mut Vec<Move>) {
             }
         }
     }
+    if is_remembered && usize::from(state.steps_back) < plan.steps_back.len() {
+        moves.push(Move::StepBack);
+    }
     if usize::from(state.at) + 1 < plan.instants.len() {
         moves.push(Move::Wait);
     }
@@ -94,6 +102,9 @@ fn by_holder(plan: &Plan, rare: bool, place: usize, slot: &Slot, moves: &mut Vec
     match slot.holder {
         Holder::Gone => {}
         Holder::HasSent(_) => moves.push(Move::Deliver(place)),
+        Holder::Works if slot.is_undone => {
+            moves.extend([Move::Settle(place, 0), Move::Settle(place, slot.cost)]);
+        }
         Holder::Works => {
             for actual in &plan.actuals {
                 moves.push(Move::Settle(place, *actual));

@@ -16,6 +16,8 @@ pub(crate) struct Plan {
     pub(crate) actuals: Vec<u8>,
     /// How many holds are made at most while others are open.
     pub(crate) holds: u8,
+    /// The costs of charges that may be taken back.
+    pub(crate) charges: Vec<u8>,
     /// The costs of exact checks.
     pub(crate) checks: Vec<u8>,
     pub(crate) credits: Vec<u8>,
@@ -32,6 +34,10 @@ pub(crate) struct Plan {
     pub(crate) delays: bool,
     /// Settlements arrive a second time.
     pub(crate) repeats: bool,
+    /// By how much the server's clock steps back, once for each.
+    pub(crate) steps_back: Vec<Tick>,
+    /// Checks and holds are made together with another limit, by one call.
+    pub(crate) together: bool,
     /// How many holds of a bucket the script keeps, if not as many as the crate
     /// lets it.
     pub(crate) max_holds: Option<u8>,

@@ -2,10 +2,11 @@
 
 use sluicegate::{
     clock::Tick,
-    limit::testing::{HoldRecord, HoldRequest},
+    limit::testing::{GivenBack, HoldRecord, HoldRequest, UndoRequest},
 };
 
-/// A hold from its request until no message about it can come any more.
+/// A hold from its request until no message about it can come any more; or a charge
+/// that may be taken back.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Slot {
     pub(crate) cost: u8,
@@ -13,11 +14,12 @@ pub(crate) struct Slot {
     /// When it was charged, by the server's clock.
     pub(crate) at: Tick,
     pub(crate) mark: u64,
-    pub(crate) refunds: u64,
-    pub(crate) credits: u64,
+    pub(crate) given_back: GivenBack,
     /// Whether it is in the set of the script; else its holder settles it like any
     /// other charge.
     pub(crate) is_kept: bool,
+    /// Whether it is a charge of several limits, which is taken back as a whole.
+    pub(crate) is_undone: bool,
     pub(crate) phase: Phase,
     pub(crate) holder: Holder,
     /// Which event of the history is its charge; `None` if that is gone.
@@ -68,8 +70,17 @@ impl Slot {
             request: request(id, self.cost, self.gives_back, term),
             at: self.at,
             mark: self.mark,
-            refunds: self.refunds,
-            credits: self.credits,
+            given_back: self.given_back,
+        }
+    }
+
+    /// The request to take back so much of it.
+    pub(crate) fn undo(&self, cost: u8) -> UndoRequest {
+        UndoRequest {
+            cost: cost.into(),
+            at: self.at,
+            mark: self.mark,
+            given_back: self.given_back,
         }
     }
 }
@@ -89,11 +100,11 @@ impl std::fmt::Debug for Slot {
         let Self {
             cost,
             mark,
-            refunds,
+            given_back,
             phase,
             holder,
             ..
         } = self;
-        write!(f, "{cost} ({mark} {refunds}) {phase:?} {holder:?}")
+        write!(f, "{cost} ({mark} {given_back:?}) {phase:?} {holder:?}")
     }
 }

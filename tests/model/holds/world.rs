@@ -6,8 +6,8 @@ use sluicegate::{
 };
 
 use super::{
-    books::{Notes, close, has_set, open},
-    client::{Answer, Client, Lease, Request},
+    books::{Notes, close, has_bucket, has_set, open},
+    client::{Answer, Charge, Client, Lease, Request},
     history::{Event, History},
     moves::{Move, collect},
     plan::Plan,
@@ -33,6 +33,8 @@ pub(crate) struct State {
     pub(crate) slots: [Option<Slot>; SLOTS],
     /// A share that is leased, and when it ends.
     pub(crate) lease: Option<(Lease, Tick)>,
+    /// How often the server's clock stepped back.
+    pub(crate) steps_back: u8,
 }
 
 pub(crate) struct Holders<R> {
@@ -45,8 +47,8 @@ pub(crate) struct Holders<R> {
 type Outcome<T = ()> = Result<T, String>;
 
 impl<R: Scripted> Holders<R> {
-    pub(crate) fn new(plan: Plan, rule: R, adds_up: bool, source: String) -> Self {
-        let client = Client::new(rule, plan.term, source);
+    pub(crate) fn new(plan: Plan, rule: R, adds_up: bool, sources: &[String]) -> Self {
+        let client = Client::new(rule, plan.term, plan.together, sources);
         Self {
             plan,
             adds_up,
@@ -54,22 +56,27 @@ impl<R: Scripted> Holders<R> {
         }
     }
 
-    fn clock(&self, at: u8) -> Tick {
+    /// An instant of the plan, by a clock that never steps back.
+    fn real(&self, at: u8) -> Tick {
         BASE + self.plan.instants[usize::from(at)]
+    }
+
+    /// The present instant by the server's clock.
+    fn clock(&self, state: &State) -> Tick {
+        let steps = &self.plan.steps_back[..usize::from(state.steps_back)];
+        self.real(state.at) - steps.iter().sum::<Tick>()
     }
 
     /// What the bucket may have left.
     fn at_most(&self, state: &State) -> Cost {
-        let when = |at| self.clock(at);
-        let (rule, now) = (&self.client.rule, self.clock(state.at));
+        let when = |at| self.real(at);
+        let (rule, now) = (&self.client.rule, self.real(state.at));
         state.history.remaining(rule, now, when)
     }
 
     /// Asks, and checks that the books balance.
     fn ask(&mut self, state: &mut State, request: Request) -> Outcome<Answer> {
-        let answer = self
-            .client
-            .ask(state.store, self.clock(state.at), request)?;
+        let answer = self.client.ask(state.store, self.clock(state), request)?;
         let [before, after] =
             [state.store, answer.store].map(|it| open(self.client.stores.get(it)));
         if answer.notes.opened() != after - before {
@@ -85,7 +92,7 @@ impl<R: Scripted> Holders<R> {
 
     /// Ends the holds whose terms are over, as the next operation of a hold does.
     fn lapse(&self, state: &mut State) -> u64 {
-        let now = self.clock(state.at);
+        let now = self.clock(state);
         let mut many = 0;
         for place in 0..SLOTS {
             let Some(slot) = &mut state.slots[place] else {
@@ -117,9 +124,8 @@ impl<R: Scripted> Holders<R> {
         let lapsed = self.lapse(state);
         let at_most = self.at_most(state);
         let answer = self.ask(state, Request::Hold(id, cost, gives_back))?;
-        let [at, mark, refunds, credits, kept, others] = answer.rest;
-        if others != lapsed {
-            return Err(format!("{others} lapsed instead of {lapsed}"));
+        if answer.lapsed != lapsed {
+            return Err(format!("{} lapsed instead of {lapsed}", answer.lapsed));
         }
         if answer.count == 0 {
             return Ok(());
@@ -128,19 +134,29 @@ impl<R: Scripted> Holders<R> {
             return Err(format!("{:?} for {cost}", answer.notes));
         }
         let event = pass(state, at_most, cost)?;
+        let slot = slot(cost, answer.charge, event);
         state.slots[id] = Some(Slot {
-            cost,
             gives_back,
-            at,
-            mark,
-            refunds,
-            credits,
-            is_kept: kept == 1,
-            phase: Phase::Open,
             holder,
-            event: Some(event),
-            since: Since::Nothing,
+            ..slot
         });
+        Ok(())
+    }
+
+    /// Charges what may be taken back.
+    fn charge(&mut self, state: &mut State, cost: u8) -> Outcome {
+        state.made += 1;
+        let free = state.slots.iter().position(Option::is_none);
+        let at_most = self.at_most(state);
+        let answer = self.ask(state, Request::Charge(cost))?;
+        if answer.count == 1 {
+            let event = pass(state, at_most, cost)?;
+            let slot = slot(cost, answer.charge, event);
+            state.slots[free.expect("there is room")] = Some(Slot {
+                is_undone: true,
+                ..slot
+            });
+        }
         Ok(())
     }
 
@@ -160,7 +176,7 @@ impl<R: Scripted> Holders<R> {
             ..slot
         };
         let answer = self.ask(state, Request::Settle(place, record, actual))?;
-        if (answer.count == 1, answer.rest[0]) != (was_open, lapsed) {
+        if (answer.count == 1, answer.lapsed) != (was_open, lapsed) {
             return Err(format!("{answer:?}, but {was_open} and {lapsed} lapsed"));
         }
         let stays = was_open || !slot.gives_back;
@@ -190,9 +206,15 @@ impl<R: Scripted> Holders<R> {
         match slot.cost.checked_sub(actual) {
             Some(0) => {}
             Some(back) => {
-                self.ask(state, Request::Undo(back, slot.at))?;
+                // The record goes as it was when the charge was made.
+                let charge = Slot {
+                    holder: Holder::Works,
+                    event: None,
+                    since: Since::Nothing,
+                    ..slot
+                };
+                self.ask(state, Request::Undo(back, charge))?;
                 self.release(state, place, actual);
-                state.is_exact &= self.adds_up;
             }
             None => {
                 let over = actual - slot.cost;
@@ -211,7 +233,7 @@ impl<R: Scripted> Holders<R> {
         match made {
             Move::Wait => {
                 state.at += 1;
-                let clock = self.clock(state.at);
+                let clock = self.clock(state);
                 state.lease.take_if(|(_, ends)| clock >= *ends);
                 state.store = self.client.stores.expired(state.store, clock);
                 if !has_set(self.client.stores.get(state.store)) {
@@ -219,6 +241,11 @@ impl<R: Scripted> Holders<R> {
                 }
             }
             Move::Check(cost) => self.check(state, cost)?,
+            Move::StepBack => {
+                state.steps_back += 1;
+                state.is_exact = false;
+            }
+            Move::Charge(cost) => self.charge(state, cost)?,
             Move::Hold(cost, gives_back) => self.hold(state, cost, gives_back, Holder::Works)?,
             Move::HoldIsLost(cost, gives_back) => {
                 self.hold(state, cost, gives_back, Holder::Gone)?;
@@ -268,7 +295,7 @@ impl<R: Scripted> Holders<R> {
             term: 0,
         };
         let answer = self.ask(state, Request::Lease(none))?;
-        let [term, ends, ..] = answer.rest;
+        let (term, ends) = answer.lease;
         let left = answer.count as u8;
         state.lease = (left > 0).then_some((Lease { left, term, ..none }, ends));
         Ok(())
@@ -306,16 +333,15 @@ impl<R: Scripted> Holders<R> {
         let rule = &self.client.rule;
         state
             .history
-            .shorten(rule, state.at, |at| self.clock(at), &mut state.slots);
-        let is_open = |slot: &Slot| slot.is_kept && slot.is_open();
-        if !state.slots.iter().flatten().any(is_open) {
+            .shorten(rule, state.at, |at| self.real(at), &mut state.slots);
+        if !state.slots.iter().flatten().any(Slot::is_open) {
             let mut store = self.client.stores.get(state.store).clone();
             close(&mut store);
             state.store = self.client.stores.number(store);
             state.made = 0;
         }
         let is_whole = |this: &mut Self, state: &State| {
-            let now = this.clock(state.at);
+            let now = this.clock(state);
             let left = this.client.ask(state.store, now, Request::Check(0));
             left.is_ok_and(|left| left.remaining == this.at_most(state))
         };
@@ -325,7 +351,7 @@ impl<R: Scripted> Holders<R> {
     /// The law for what is left.
     fn judge(&mut self, state: &State) -> Outcome {
         let at_most = self.at_most(state);
-        let clock = self.clock(state.at);
+        let clock = self.clock(state);
         let left = self
             .client
             .ask(state.store, clock, Request::Check(0))?
@@ -362,6 +388,29 @@ fn add(state: &mut State, event: Event) -> u8 {
     state.history.add(state.at, event)
 }
 
+/// An open charge, whose holder works.
+fn slot(cost: u8, charge: Charge, event: u8) -> Slot {
+    let Charge {
+        at,
+        mark,
+        given_back,
+        is_kept,
+    } = charge;
+    Slot {
+        cost,
+        gives_back: false,
+        at,
+        mark,
+        given_back,
+        is_kept,
+        is_undone: false,
+        phase: Phase::Open,
+        holder: Holder::Works,
+        event: Some(event),
+        since: Since::Nothing,
+    }
+}
+
 /// Something passes that has to be there.
 fn pass(state: &mut State, at_most: Cost, cost: u8) -> Outcome<u8> {
     match Cost::from(cost) <= at_most {
@@ -385,11 +434,17 @@ impl<R: Scripted> World for Holders<R> {
             is_exact: !self.plan.leases,
             slots: [None; SLOTS],
             lease: None,
+            steps_back: 0,
         }
     }
 
     fn moves(&self, state: &State, moves: &mut Vec<Move>) {
-        collect(&self.plan, state, moves);
+        // A clock that steps back behind the life of a bucket leaves no trace, so a
+        // charge of before can give back what had come back by itself.
+        let is_remembered = has_bucket(self.client.stores.get(state.store));
+        let is_open = |slot: &Slot| slot.is_open();
+        let is_remembered = is_remembered || !state.slots.iter().flatten().any(is_open);
+        collect(&self.plan, state, is_remembered, moves);
     }
 
     fn step(&mut self, mut state: State, made: Move) -> Outcome<State> {

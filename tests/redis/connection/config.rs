@@ -88,8 +88,7 @@ async fn a_user_needs_rights_to_scripts_and_keys() {
         &["app", "NOPERM"],
     );
 
-    let all =
-        "~shop:* +eval +evalsha +incr +time +get +set +del +pexpire +rpush +llen +lindex +ltrim";
+    let all = "~shop:* +eval +evalsha +incr +time +get +set +del +pexpire +pttl +rpush +llen +lindex +ltrim";
     for right in all.split(" +").skip(4) {
         let (_less, url) = rights(&format!("{all} -{right}"));
         let error = builder(url).prefix("shop").connect().await.unwrap_err();

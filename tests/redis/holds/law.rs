@@ -12,7 +12,7 @@ use sluicegate::{
     clock::Tick,
     limit::{
         Cost, FixedWindow, LeakyBucket, Quota, Scripted, SlidingLog, SlidingWindow, TokenBucket,
-        testing::{HoldRecord, HoldRequest, Operation, ReplyReader, batch, terms},
+        testing::{GivenBack, HoldRecord, HoldRequest, Operation, ReplyReader, batch, terms},
     },
 };
 
@@ -109,7 +109,7 @@ impl<R: Scripted> Player<'_, R> {
             id: self.ids,
         };
         let (held, numbers) = self.ask(Operation::Hold(request));
-        let [at, mark, refunds, credits, kept, lapsed] = numbers[..] else {
+        let [at, mark, generation, refunds, credits, kept, lapsed] = numbers[..] else {
             panic!("{numbers:?}");
         };
         assert_eq!(lapsed, 0);
@@ -119,8 +119,11 @@ impl<R: Scripted> Player<'_, R> {
                 request,
                 at,
                 mark,
-                refunds,
-                credits,
+                given_back: GivenBack {
+                    generation,
+                    refunds,
+                    credits,
+                },
             };
             self.open.push((self.ledger.len(), record));
             self.ledger.push((self.now, cost));

@@ -59,7 +59,7 @@ async fn in_a_cluster_records_are_spread_and_completions_are_heard() {
 
 /// The rights of all scripts, on keys with the prefix only.
 const RIGHTS: &str =
-    "~shop:* +eval +evalsha +time +get +set +del +pexpire +rpush +llen +lindex +ltrim";
+    "~shop:* +eval +evalsha +time +get +set +del +pexpire +pttl +rpush +llen +lindex +ltrim";
 
 async fn user(rights: &str) -> (Server, Redis) {
     let user = format!("--user app on >secret {RIGHTS} {rights}");

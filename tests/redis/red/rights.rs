@@ -25,8 +25,8 @@ const RIGHTS: [&str; 11] = [
     "+zrem",
 ];
 
-const PROBED: [&str; 9] = [
-    "+time", "+get", "+set", "+del", "+rpush", "+llen", "+lindex", "+ltrim", "+pexpire",
+const PROBED: [&str; 10] = [
+    "+time", "+get", "+set", "+del", "+rpush", "+llen", "+lindex", "+ltrim", "+pexpire", "+pttl",
 ];
 
 fn acl(server: &Server, rights: &[&str]) {

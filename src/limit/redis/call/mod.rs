@@ -4,3 +4,4 @@ pub(crate) mod batch;
 pub(crate) mod pending;
 pub(crate) mod replay;
 pub(crate) mod request;
+mod taken_as;

@@ -5,7 +5,10 @@
 //! so knows each decision in full. How much the script took proves that both
 //! came to the same result.
 
-use super::request::{BucketReply, BucketResult, ChargeId, Request};
+use super::{
+    request::{BucketReply, BucketResult, Request},
+    taken_as::TakenAs,
+};
 use crate::{
     clock::Tick,
     limit::{
@@ -28,15 +31,11 @@ pub(crate) struct ReadBucket<S> {
     replayed: u64,
     /// Of a lease: its term, and when the term ends by the server's clock.
     term: Option<(u64, Tick)>,
-    /// Of a hold only.
-    held: Option<HeldAs>,
+    /// Of a charge that may be taken back.
+    taken_as: Option<TakenAs>,
     /// How many holds lapsed before a hold or a settlement.
     lapsed: u32,
 }
-
-/// How the script knows the charge of a hold. If it keeps a record of it, with
-/// what was given back to the bucket before.
-type HeldAs = (ChargeId, Option<(u64, u64)>);
 
 /// A bucket that had to deny: its state then, and when that was.
 pub(crate) struct Denial<'a, S> {
@@ -91,13 +90,13 @@ impl<S> ReadBucket<S> {
             Operation::Lease(..) => Some((number()?, number()?)),
             _ => None,
         };
-        let (held, lapsed) = read_hold(operation, number)?;
+        let (taken_as, lapsed) = TakenAs::read(operation, numbers)?;
         Ok(Some(Self {
             state,
             taken,
             replayed: 0,
             term,
-            held,
+            taken_as,
             lapsed,
         }))
     }
@@ -112,7 +111,7 @@ impl<S> ReadBucket<S> {
             taken,
             replayed: 0,
             term: None,
-            held: None,
+            taken_as: None,
             lapsed: 0,
         }
     }
@@ -169,7 +168,9 @@ impl<S> ReadBucket<S> {
         let operation = match operation {
             // Where a share is leased, the script books no place that would
             // have to wait for its return.
-            Operation::Reserve(_, cost, _) | Operation::Hold(HoldRequest { cost, .. })
+            Operation::Reserve(_, cost, _)
+            | Operation::Take(_, cost, _)
+            | Operation::Hold(HoldRequest { cost, .. })
                 if self.replayed > self.taken && !rule.queues() =>
             {
                 Operation::Check(cost)
@@ -182,15 +183,13 @@ impl<S> ReadBucket<S> {
         }
         let charge = decision.is_admitted().then(|| {
             let due = now + decision.wait_ticks().unwrap_or(0);
-            let mark = rule.mark(&self.state, due);
-            ChargeId { due, mark }
+            TakenAs::charge(self.taken_as, due, rule.mark(&self.state, due))
         });
-        let held = self.held.filter(|_| charge.is_some());
         Ok(BucketReply {
             decision,
             taken,
-            charge: held.map(|(charge, _)| charge).or(charge),
-            held: held.and_then(|(_, given_back)| given_back),
+            charge,
+            is_held: charge.is_some() && TakenAs::is_held(self.taken_as),
             lapsed: self.lapsed,
         })
     }
@@ -199,33 +198,14 @@ impl<S> ReadBucket<S> {
     fn agrees(&self, operation: Operation, taken: Cost, decision: &Decision) -> bool {
         match operation {
             // The requests that pass come first in a run.
-            Operation::Check(_) | Operation::Reserve(..) | Operation::Hold(_) => {
-                decision.is_admitted() == (self.replayed <= self.taken)
-            }
+            Operation::Check(_)
+            | Operation::Reserve(..)
+            | Operation::Take(..)
+            | Operation::Hold(_) => decision.is_admitted() == (self.replayed <= self.taken),
             Operation::UpTo(_) => taken == self.taken,
             _ => true,
         }
     }
-}
-
-/// Reads how the script knows the charge of a hold, and how many others lapsed
-/// before a hold or a settlement.
-fn read_hold(
-    operation: Operation,
-    mut number: impl FnMut() -> Result<u64, Error>,
-) -> Result<(Option<HeldAs>, u32), Error> {
-    let held = match operation {
-        Operation::Hold(_) => {
-            let (due, mark) = (number()?, number()?);
-            let given_back = (number()?, number()?);
-            let is_kept = number()? == 1;
-            Some((ChargeId { due, mark }, is_kept.then_some(given_back)))
-        }
-        Operation::Settle(..) => None,
-        _ => return Ok((None, 0)),
-    };
-    let lapsed = u32::try_from(number()?).map_err(|_| Error::reply("a count of holds"))?;
-    Ok((held, lapsed))
 }
 
 #[cfg(test)]

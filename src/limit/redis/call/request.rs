@@ -8,7 +8,10 @@ use crate::{
     clock::Tick,
     limit::{
         decision::Decision,
-        rules::{quota::Cost, script::Operation},
+        rules::{
+            quota::Cost,
+            script::{GivenBack, Operation, UndoRequest},
+        },
     },
     redis::Error,
 };
@@ -52,9 +55,8 @@ pub(crate) struct BucketReply {
     /// Identifies what was taken, so that it can be given back or undone;
     /// `None` after a denial.
     pub(crate) charge: Option<ChargeId>,
-    /// Of a charge that the script keeps until it is settled: the sums of what was
-    /// given back to the bucket before, in any way and by credits.
-    pub(crate) held: Option<(u64, u64)>,
+    /// Whether the script keeps the charge until it is settled.
+    pub(crate) is_held: bool,
     /// How many holds of other requests lapsed.
     pub(crate) lapsed: u32,
 }
@@ -70,6 +72,26 @@ pub(crate) struct ChargeId {
     /// The state of the bucket if this was the last charge; see
     /// [`Rule::mark`](crate::limit::Rule::mark).
     pub(crate) mark: u64,
+    /// What was given back to the bucket before; unknown of a charge that was not
+    /// to be taken back.
+    pub(crate) given_back: GivenBack,
+}
+
+impl ChargeId {
+    /// Returns the request to take back so much of it.
+    pub(crate) fn undo(self, cost: Cost) -> UndoRequest {
+        let Self {
+            due: at,
+            mark,
+            given_back,
+        } = self;
+        UndoRequest {
+            cost,
+            at,
+            mark,
+            given_back,
+        }
+    }
 }
 
 impl Request {
@@ -83,7 +105,9 @@ impl Request {
     /// The cost that is denied if this request is denied.
     pub(crate) fn cost(&self) -> Cost {
         match self.operation {
-            Operation::Check(cost) | Operation::Reserve(_, cost, _) => cost,
+            Operation::Check(cost)
+            | Operation::Reserve(_, cost, _)
+            | Operation::Take(_, cost, _) => cost,
             Operation::Hold(hold) => hold.cost,
             _ => 1,
         }

@@ -203,8 +203,8 @@ impl<R: Scripted> DecidedHold<R> {
             bucket,
             request,
         } = self.held;
-        let refunds = self.reply.held;
-        let settle = move |actual| queue.settle_hold(&bucket, request, (charge, refunds), actual);
+        let charge = (charge, self.reply.is_held);
+        let settle = move |actual| queue.settle_hold(&bucket, request, charge, actual);
         let held = Held::One(HeldCharge::new(settle));
         Ok(Hold::of(decision, request.cost, held))
     }

@@ -22,7 +22,7 @@ impl<R: Scripted> RequestQueue<R> {
         reply: &BucketReply,
     ) {
         if let Some(charge) = reply.charge {
-            self.settle_hold(bucket, request, (charge, reply.held), 0);
+            self.settle_hold(bucket, request, (charge, reply.is_held), 0);
         }
     }
 
@@ -32,10 +32,10 @@ impl<R: Scripted> RequestQueue<R> {
         self: &Arc<Self>,
         bucket: &Bucket,
         request: HoldRequest,
-        (charge, held): (ChargeId, Option<(u64, u64)>),
+        (charge, is_held): (ChargeId, bool),
         actual: Cost,
     ) {
-        let operation = settlement(request, (charge, held), actual);
+        let operation = settlement(request, (charge, is_held), actual);
         if let Some(operation) = operation {
             self.tell_fuller(bucket.clone(), operation);
         }
@@ -46,24 +46,26 @@ impl<R: Scripted> RequestQueue<R> {
 /// is charged already.
 pub(in crate::limit::redis) fn settlement(
     request: HoldRequest,
-    (charge, held): (ChargeId, Option<(u64, u64)>),
+    (charge, is_held): (ChargeId, bool),
     actual: Cost,
 ) -> Option<Operation> {
-    let ChargeId { due: at, mark } = charge;
-    Some(match (held, request.cost.checked_sub(actual)) {
-        (Some((refunds, credits)), _) => {
-            let record = HoldRecord {
-                request,
-                at,
-                mark,
-                refunds,
-                credits,
-            };
-            Operation::Settle(record, actual)
-        }
-        (None, Some(0)) => return None,
-        // Without its mark, because what was given back since is unknown.
-        (None, Some(back)) => Operation::Undo(back, at, 0),
-        (None, None) => Operation::Debit(actual - request.cost),
-    })
+    if is_held {
+        let ChargeId {
+            due: at,
+            mark,
+            given_back,
+        } = charge;
+        let record = HoldRecord {
+            request,
+            at,
+            mark,
+            given_back,
+        };
+        return Some(Operation::Settle(record, actual));
+    }
+    match request.cost.checked_sub(actual) {
+        Some(0) => None,
+        Some(back) => Some(Operation::Undo(charge.undo(back))),
+        None => Some(Operation::Debit(actual - request.cost)),
+    }
 }

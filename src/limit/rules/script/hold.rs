@@ -1,6 +1,7 @@
-//! The operations of holds: how they are written as arguments. Twin of
-//! `lua/hold.lua`.
+//! The operations of holds, and of other charges that are taken back: how they are
+//! written as arguments. Twin of `lua/hold.lua`.
 
+use super::reply_reader::ReplyReader;
 use crate::{
     clock::Tick,
     limit::rules::quota::{Cost, MAX_COST},
@@ -22,6 +23,57 @@ pub struct HoldRequest {
     pub id: u64,
 }
 
+/// What was given back to a bucket, as a script knows it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct GivenBack {
+    /// Which sums these are: a reset begins new ones. 0 if nothing was given back.
+    pub generation: u64,
+    /// The sum of all that was given back, in any way.
+    pub refunds: u64,
+    /// The part of it that credits gave back.
+    pub credits: u64,
+}
+
+impl GivenBack {
+    pub(super) fn text(&self) -> String {
+        let Self {
+            generation,
+            refunds,
+            credits,
+        } = self;
+        format!("{generation} {refunds} {credits}")
+    }
+
+    /// Reads the sums that follow in a reply.
+    pub fn read(reply: &mut ReplyReader<'_>) -> Option<Self> {
+        Some(Self {
+            generation: reply.take()?,
+            refunds: reply.take()?,
+            credits: reply.take()?,
+        })
+    }
+}
+
+/// A charge that can be taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UndoRequest {
+    /// How much of it to take back.
+    pub cost: Cost,
+    /// When it is due, by the server's clock.
+    pub at: Tick,
+    /// Its [mark](crate::limit::Rule::mark).
+    pub mark: u64,
+    /// What was given back before it.
+    pub given_back: GivenBack,
+}
+
+impl UndoRequest {
+    pub(super) fn text(&self, verb: char) -> String {
+        let (cost, before) = (self.cost.min(MAX_COST), self.given_back.text());
+        format!("{verb} {cost} {} {} {before}", self.at, self.mark)
+    }
+}
+
 /// A charge that is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HoldRecord {
@@ -31,10 +83,8 @@ pub struct HoldRecord {
     pub at: Tick,
     /// The script's own mark of the state that it left.
     pub mark: u64,
-    /// The sum of what was given back to the bucket before.
-    pub refunds: u64,
-    /// The part of it that credits gave back.
-    pub credits: u64,
+    /// What was given back to the bucket before.
+    pub given_back: GivenBack,
 }
 
 impl HoldRequest {
@@ -64,12 +114,12 @@ impl HoldRecord {
             request,
             at,
             mark,
-            refunds,
-            credits,
+            given_back,
         } = self;
+        let before = given_back.text();
         let (cost, actual) = (request.cost.min(MAX_COST), actual.min(MAX_COST));
         let orphan = request.orphan();
         let id = request.id;
-        format!("s {cost} {at} {mark} {refunds} {credits} {orphan} {id} {actual}")
+        format!("s {cost} {at} {mark} {before} {orphan} {id} {actual}")
     }
 }

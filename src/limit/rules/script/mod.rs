@@ -20,7 +20,7 @@ mod tests;
 pub use self::lua_rule::LuaRule;
 pub use self::{
     batch::{batch, terms},
-    hold::{HoldRecord, HoldRequest},
+    hold::{GivenBack, HoldRecord, HoldRequest, UndoRequest},
     lua_rule::Scripted,
     operation::Operation,
     reply_reader::ReplyReader,

@@ -4,7 +4,7 @@
 use redis::Cmd;
 
 use super::{
-    hold::{HoldRecord, HoldRequest},
+    hold::{HoldRecord, HoldRequest, UndoRequest},
     lua_rule::Scripted,
     reply_reader::ReplyReader,
 };
@@ -32,6 +32,8 @@ pub enum Operation {
     /// Reserves `.0` times a cost of `.1`: decides, or books an instant at most
     /// `.2` ticks ahead.
     Reserve(u64, Cost, Tick),
+    /// Reserves in the same way what may be taken back later.
+    Take(u64, Cost, Tick),
     /// Takes what there is, up to this cost.
     UpTo(Cost),
     /// Gives back a cost; see [`Rule::credit`].
@@ -41,9 +43,8 @@ pub enum Operation {
     /// Makes the bucket whole, but for the leased shares; without any, the key
     /// is removed.
     Reset,
-    /// Gives back a booking: its cost, the instant at which it falls due, and
-    /// its [mark](Rule::mark).
-    GiveBack(Cost, Tick, u64),
+    /// Gives back a booking that is yet to fall due.
+    GiveBack(UndoRequest),
     /// Charges a lease of up to `.0` ahead of need, and reports that `.1` was
     /// spent of the leases of the term `.2`.
     Lease(Cost, Cost, u64),
@@ -54,9 +55,8 @@ pub enum Operation {
     Hold(HoldRequest),
     /// Puts the real cost in place of a charge that is held.
     Settle(HoldRecord, Cost),
-    /// Takes back a charge: its cost, its instant and its mark; see
-    /// [`Rule::undo`].
-    Undo(Cost, Tick, u64),
+    /// Takes back a charge; see [`Rule::undo`].
+    Undo(UndoRequest),
 }
 
 impl Operation {
@@ -65,13 +65,14 @@ impl Operation {
         match self {
             Self::Check(cost) if many > 1 => Self::Reserve(many, cost, 0),
             Self::Reserve(_, cost, max_wait) => Self::Reserve(many, cost, max_wait),
+            Self::Take(_, cost, max_wait) => Self::Take(many, cost, max_wait),
             other => other,
         }
     }
 
     /// Whether several of these in a row can be sent as one.
     pub(crate) fn merges(&self) -> bool {
-        matches!(self, Self::Check(_) | Self::Reserve(..))
+        matches!(self, Self::Check(_) | Self::Reserve(..) | Self::Take(..))
     }
 
     /// Whether it makes a decision.
@@ -79,7 +80,7 @@ impl Operation {
     pub(crate) fn decides(&self) -> bool {
         matches!(
             self,
-            Self::Check(_) | Self::Reserve(..) | Self::UpTo(_) | Self::Hold(_)
+            Self::Check(_) | Self::Reserve(..) | Self::Take(..) | Self::UpTo(_) | Self::Hold(_)
         )
     }
 
@@ -101,11 +102,14 @@ impl Operation {
             Self::Reserve(many, cost, max_wait) => {
                 format!("{many} {} {}", capped(cost), max_wait.min(&MAX_WAIT))
             }
+            Self::Take(many, cost, max_wait) => {
+                format!("a {many} {} {}", capped(cost), max_wait.min(&MAX_WAIT))
+            }
             Self::UpTo(cost) => format!("u {}", capped(cost)),
             Self::Credit(cost) => format!("c {}", capped(cost)),
             Self::Debit(cost) => format!("d {}", capped(cost)),
             Self::Reset => "r".into(),
-            Self::GiveBack(cost, at, mark) => format!("b {} {at} {mark}", capped(cost)),
+            Self::GiveBack(booking) => booking.text('b'),
             Self::Lease(want, spent, term) => {
                 format!("l {} {} {term}", capped(want), capped(spent))
             }
@@ -118,7 +122,7 @@ impl Operation {
             }
             .text(),
             Self::Settle(record, actual) => record.text(*actual),
-            Self::Undo(cost, at, mark) => format!("x {} {at} {mark}", capped(cost)),
+            Self::Undo(charge) => charge.text('x'),
         }
     }
 
@@ -136,6 +140,7 @@ impl Operation {
         let state = match self {
             Self::Check(_)
             | Self::Reserve(..)
+            | Self::Take(..)
             | Self::UpTo(_)
             | Self::Lease(..)
             | Self::Hold(_) => rule.read_state(now, reply)?,
@@ -155,7 +160,9 @@ impl Operation {
         };
         match *self {
             Self::Check(cost) => all(cost, rule.decide(state, now, cost)),
-            Self::Reserve(_, cost, max_wait) | Self::Hold(HoldRequest { cost, max_wait, .. }) => {
+            Self::Reserve(_, cost, max_wait)
+            | Self::Take(_, cost, max_wait)
+            | Self::Hold(HoldRequest { cost, max_wait, .. }) => {
                 let max_wait = max_wait.min(MAX_WAIT);
                 all(cost, reserve(rule, state, now, cost, max_wait))
             }
