@@ -195,8 +195,12 @@ impl<R: Scripted> RequestQueue<R> {
         let mut waiters = None;
         let answer = |position: usize, reply| {
             let waiters: &mut Vec<Waiter> = waiters.get_or_insert_with(|| call.waiters.take());
-            if let Some(Ok(missed)) = waiters[position].answer(reply) {
-                self.missed(&batch.requests()[position], &missed);
+            let request = &batch.requests()[position];
+            match waiters[position].answer(reply) {
+                Some(Ok(missed)) => self.missed(request, &missed),
+                // What made the bucket fuller may have been carried out even so.
+                Some(Err(_)) => self.client.forget(request.bucket.hash),
+                None => {}
             }
         };
         let unattended = |bucket: &Bucket| self.attend_lease(bucket);

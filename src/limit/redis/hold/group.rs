@@ -18,7 +18,10 @@ use crate::{
             call::request::{BucketReply, BucketResult},
             check_all::{AllRequests, call_together, send_together},
         },
-        rules::{quota::Cost, script::Operation},
+        rules::{
+            quota::Cost,
+            script::{Operation, ReplyReader},
+        },
     },
     redis::Error,
     runtime::background,
@@ -142,10 +145,9 @@ impl HoldGroup {
             .map(|(place, operation)| (&*self.requests[*place].1, *operation))
             .collect();
         let reply = call_together(&requests).await;
-        let Ok((now, mut numbers)) = reply.as_ref().map_err(Error::clone).and_then(begin_reply)
-        else {
-            return;
-        };
+        let reply = reply.as_ref().map_err(Error::clone).and_then(begin_reply);
+        // Also a settlement whose reply is lost makes the buckets fuller.
+        let (now, mut numbers) = reply.unwrap_or_else(|_| (0, ReplyReader::of(&[])));
         for (request, operation) in requests {
             request.read_settlement(operation, now, &mut numbers);
         }
