@@ -8,11 +8,13 @@
 use std::sync::{Arc, Weak};
 
 use futures_util::{FutureExt, future::select_ok};
-use redis::{Arg, Cmd, ConnectionAddr, ConnectionInfo, cluster_routing::Slot};
+use redis::{Cmd, ConnectionAddr, ConnectionInfo, cluster_routing::Slot};
+use tokio::time::sleep;
 
 use super::{
     node::{Endpoint, Membership, Node},
-    slot_map::SlotMap,
+    refresh_pace::RefreshPace,
+    slot_map::{SlotMap, slot_of},
     topology::{self, SlotRange},
 };
 use crate::redis::{
@@ -41,6 +43,10 @@ pub(crate) struct Cluster {
     map: SlotMap,
     /// The attempt to learn the topology, if one is under way.
     refreshing: SingleFlight,
+    /// The attempt that no call waits for, if one is under way or about to begin.
+    refreshing_later: SingleFlight,
+    /// How often there are attempts.
+    pace: RefreshPace,
     /// Opens while the topology cannot be learned. Each node has its own
     /// breaker.
     breaker: Breaker,
@@ -60,6 +66,8 @@ impl Cluster {
                 seeds: seeds.iter().map(node).collect(),
                 map: SlotMap::default(),
                 refreshing: SingleFlight::new("cluster"),
+                refreshing_later: SingleFlight::new("cluster"),
+                pace: RefreshPace::default(),
                 breaker: Breaker::default(),
                 settings: Arc::clone(settings),
             }
@@ -69,7 +77,8 @@ impl Cluster {
     /// Returns the node that has the keys of a call.
     ///
     /// While no topology is known, the first call learns it within its own
-    /// timeout. Its outcome counts for the breaker of the cluster.
+    /// timeout. Its outcome counts for the breaker of the cluster. If a topology has
+    /// no node for the slot, calls fail at once, and now and then one asks again.
     pub(super) async fn node_for(
         self: &Arc<Self>,
         call: &Cmd,
@@ -78,6 +87,10 @@ impl Cluster {
         let slot = slot_of(call);
         if let Some(node) = self.map.owner(slot) {
             return Ok(node);
+        }
+        let no_owner = || Error::unreachable(self.name(), "no node has the slot of the key");
+        if self.pace.rests() {
+            return Err(no_owner());
         }
         breaker::admit(self, deadline).await?;
         // The probe of the breaker may have learned the topology.
@@ -89,8 +102,12 @@ impl Cluster {
         let refreshed = refreshed.and_then(|result| result);
         breaker::record(self, refreshed.as_ref().err());
         refreshed?;
-        let no_owner = || Error::unreachable(self.name(), "no node has the slot of the key");
-        self.map.owner(slot).ok_or_else(no_owner)
+        let owner = self.map.owner(slot);
+        match &owner {
+            Some(_) => self.pace.found(),
+            None => self.pace.missed(),
+        }
+        owner.ok_or_else(no_owner)
     }
 
     /// Returns the node that a redirection names.
@@ -149,15 +166,20 @@ impl Cluster {
         learned.await
     }
 
-    /// Learns the topology without waiting for it.
+    /// Learns the topology without waiting for it, a short time after the attempt
+    /// before at the soonest. Many slots that move or calls that fail begin one.
     fn refresh_in_background(self: &Arc<Self>) {
         let cluster = Arc::clone(self);
         // The attempt is a task, which goes on without its result.
-        drop(self.refreshing.join(async move { cluster.learn().await }));
+        drop(self.refreshing_later.join(async move {
+            sleep(cluster.pace.time_to_next()).await;
+            cluster.refresh().await
+        }));
     }
 
     /// Asks some nodes at once, and takes the first topology that comes.
     async fn learn(self: Arc<Self>) -> Result<(), Error> {
+        self.pace.begin();
         let witnesses = self.witnesses();
         let asked = witnesses.iter().map(|node| self.ask(node).boxed());
         let (ranges, _) = select_ok(asked).await?;
@@ -237,17 +259,6 @@ fn node(info: ConnectionInfo, cluster: &Weak<Cluster>, settings: &Arc<LaneSettin
     let endpoint = Endpoint::Fixed(Box::new(info));
     let cluster: Weak<dyn Membership> = cluster.clone();
     Node::new(endpoint, Some(cluster), Arc::clone(settings))
-}
-
-/// Returns the slot of a call's first key. It follows the script and the number
-/// of keys in EVALSHA and EVAL, and is the first argument of any other command.
-fn slot_of(call: &Cmd) -> Slot {
-    let mut args = call.args_iter();
-    let is_script = matches!(args.next(), Some(Arg::Simple(name)) if name.starts_with(b"EVAL"));
-    match args.nth(if is_script { 2 } else { 0 }) {
-        Some(Arg::Simple(key)) => Slot::for_key(key),
-        _ => Slot::for_key(""),
-    }
 }
 
 /// Returns the host of a node, for replies that leave it out.

@@ -3,7 +3,8 @@
 //! From top to bottom, a call passes through:
 //! 1. `lanes`: the client of its lane, which is opened when it is first used;
 //! 2. `lane_client`: counts the call, and sends it again where nothing ran;
-//! 3. `cluster`: finds the node that has the keys, by the `slot_map`;
+//! 3. `cluster`: finds the node that has the keys, by the `slot_map`, and the
+//!    `refresh_pace` says how often it learns that;
 //! 4. `node`: asks the breaker, takes a connection, and sends the call once.
 
 mod cluster;
@@ -11,6 +12,7 @@ mod lane_client;
 mod lanes;
 mod node;
 mod probe;
+mod refresh_pace;
 mod slot_map;
 mod target;
 mod topology;

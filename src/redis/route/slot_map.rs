@@ -9,7 +9,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
-use redis::cluster_routing::Slot;
+use redis::{Arg, Cmd, cluster_routing::Slot};
 
 use super::{node::Node, topology::SlotRange};
 
@@ -92,5 +92,16 @@ impl SlotMap {
     /// Locks the map for a change.
     fn write(&self) -> RwLockWriteGuard<'_, Map> {
         self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Returns the slot of a call's first key. It follows the script and the number
+/// of keys in EVALSHA and EVAL, and is the first argument of any other command.
+pub(super) fn slot_of(call: &Cmd) -> Slot {
+    let mut args = call.args_iter();
+    let is_script = matches!(args.next(), Some(Arg::Simple(name)) if name.starts_with(b"EVAL"));
+    match args.nth(if is_script { 2 } else { 0 }) {
+        Some(Arg::Simple(key)) => Slot::for_key(key),
+        _ => Slot::for_key(""),
     }
 }

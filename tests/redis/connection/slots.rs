@@ -1,17 +1,22 @@
 use std::{
     sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use sluicegate::redis::{ErrorKind, Server as Place};
 
 use super::{Tally, builder, count, until};
-use crate::cluster::Cluster;
+use crate::{cluster::Cluster, server::Server};
 
 /// Keys in one slot, which the first node has at the start.
 fn keys_of_one_slot(cluster: &Cluster) -> (u16, Vec<String>) {
+    keys_of_another_slot(cluster, None)
+}
+
+fn keys_of_another_slot(cluster: &Cluster, but: Option<u16>) -> (u16, Vec<String>) {
     let mut tags = (0..).map(|n| format!("{{tag{n}}}"));
-    let tag = tags.find(|tag| Cluster::first_owner(cluster.slot(tag)) == 0);
+    let is_owned = |slot| Cluster::first_owner(slot) == 0 && Some(slot) != but;
+    let tag = tags.find(|tag| is_owned(cluster.slot(tag)));
     let tag = tag.expect("one of three");
     (
         cluster.slot(&tag),
@@ -174,4 +179,61 @@ async fn a_cluster_that_is_down_gets_no_calls() {
     }
     let error = count(&redis, "k").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::CircuitOpen);
+}
+
+/// How often the nodes were asked for the topology.
+fn topologies(cluster: &Cluster) -> u64 {
+    let asked = |node: &Server| -> u64 {
+        let mut info = redis::cmd("INFO");
+        let info: String = info.arg("commandstats").query(&mut node.client()).unwrap();
+        let line = info.lines().find_map(|line| {
+            let line = line.strip_prefix("cmdstat_cluster|slots:calls=")?;
+            line.split(',').next()?.parse().ok()
+        });
+        line.unwrap_or(0)
+    };
+    cluster.nodes.iter().map(asked).sum()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_to_a_slot_without_a_node_ask_for_the_topology_now_and_then() {
+    const CALLS: u64 = 2_000;
+    let cluster = Cluster::start();
+    let (slot, keys) = keys_of_one_slot(&cluster);
+    for node in &cluster.nodes {
+        let mut forget = redis::cmd("CLUSTER");
+        let forget = forget.arg("DELSLOTS").arg(slot);
+        forget.exec(&mut node.client()).unwrap();
+    }
+    let places = Place::cluster(cluster.urls());
+    let redis = builder(places).connect().await.unwrap();
+    let (before, began) = (topologies(&cluster), Instant::now());
+    for _ in 0..CALLS / 8 {
+        let calls = keys.iter().map(|key| count(&redis, key));
+        for result in futures_util::future::join_all(calls).await {
+            let error = result.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
+        }
+    }
+    // An attempt asks up to six nodes, and attempts are 90 ms apart at the least.
+    let attempts = 1 + began.elapsed().as_millis() as u64 / 90;
+    let asked = topologies(&cluster) - before;
+    assert!(
+        asked <= 6 * attempts && asked < CALLS / 2,
+        "{asked} in {attempts}"
+    );
+    let (_, others) = keys_of_another_slot(&cluster, Some(slot));
+    count(&redis, &others[0])
+        .await
+        .expect("the slot has a node");
+    // The slot gets a node, and is found.
+    for node in &cluster.nodes {
+        let mut own = redis::cmd("CLUSTER");
+        let own = own.arg("SETSLOT").arg(slot).arg("NODE").arg(cluster.id(0));
+        own.exec(&mut node.client()).unwrap();
+    }
+    until("the slot is found", || async {
+        count(&redis, &keys[0]).await.is_ok()
+    })
+    .await;
 }
