@@ -12,6 +12,7 @@
 
 #![allow(clippy::unwrap_used, reason = "what is not there fails the test")]
 
+mod adaptive;
 mod buckets;
 mod cases;
 mod engine;
