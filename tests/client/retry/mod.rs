@@ -4,6 +4,7 @@ mod bodies;
 mod cancellation;
 mod deadlines;
 mod decisions;
+mod idempotency;
 mod law;
 mod nested;
 mod refusals;

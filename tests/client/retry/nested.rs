@@ -1,7 +1,13 @@
 //! Only one layer of a stack retries.
 
 use http::StatusCode;
-use sluicegate::client::{RetryLayer, retry::Stop};
+use sluicegate::{
+    client::{
+        RetryLayer,
+        retry::{Snapshot, Stop},
+    },
+    refusal::BoxError,
+};
 use tower::{Layer, ServiceBuilder, ServiceExt, buffer::BufferLayer};
 
 use super::support::{Does, Server, get, layer};
@@ -23,33 +29,34 @@ async fn a_layer_inside_of_another_passes_its_calls_on() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn layers_on_both_sides_of_a_buffer_do_not_multiply() {
-    let server = Server::new(vec![Does::says(503); 99]);
+/// Calls a server through two layers with a buffer between them. Returns the
+/// status or the error, and what the outer and the inner layer have counted.
+async fn through_a_buffer(server: &Server) -> (Result<StatusCode, BoxError>, [Snapshot; 2]) {
     let ((outer, of_outer), (inner, of_inner)) = (layer(), layer());
     let client = ServiceBuilder::new()
         .layer(outer)
         .layer(BufferLayer::new(1))
         .layer(inner)
         .service(server.clone());
-    let response = client.oneshot(get()).await.unwrap();
-    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(server.calls(), 3);
-    assert_eq!(of_inner.snapshot().retries(), 2);
-    assert_eq!(of_outer.snapshot().stopped(Stop::Nested), 1);
+    let result = client.oneshot(get()).await;
+    let counted = [of_outer, of_inner].map(|counts| counts.snapshot());
+    (result.map(|response| response.status()), counted)
+}
+
+#[tokio::test(start_paused = true)]
+async fn layers_on_both_sides_of_a_buffer_do_not_multiply() {
+    let server = Server::failing(Does::says(503));
+    let (status, [outer, inner]) = through_a_buffer(&server).await;
+    assert_eq!(status.unwrap(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!((server.calls(), inner.retries()), (3, 2));
+    assert_eq!(outer.stopped(Stop::Nested), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn behind_a_buffer_only_the_first_attempt_is_repeated_further_in() {
-    let server = Server::new(vec![Does::Breaks; 99]);
-    let ((outer, of_outer), (inner, of_inner)) = (layer(), layer());
-    let client = ServiceBuilder::new()
-        .layer(outer)
-        .layer(BufferLayer::new(1))
-        .layer(inner)
-        .service(server.clone());
-    client.oneshot(get()).await.unwrap_err();
-    let (inner, outer) = (of_inner.snapshot(), of_outer.snapshot());
+    let server = Server::failing(Does::Breaks);
+    let (result, [outer, inner]) = through_a_buffer(&server).await;
+    result.unwrap_err();
     assert_eq!((outer.attempts(), inner.attempts()), (3, 3));
     assert_eq!((inner.nested, server.calls()), (2, 5));
 }
