@@ -33,7 +33,7 @@ use crate::error::BoxError;
 /// use sluicegate::client::{ObeyLayer, ReqwestClient, RetryLayer};
 /// use tower::{Layer, Service};
 ///
-/// let client = ReqwestClient::new(reqwest::Client::new());
+/// let client = ReqwestClient::default();
 /// let mut client = RetryLayer::new().layer(ObeyLayer::new().layer(client));
 /// let request = Request::get("http://localhost:1/").body(Full::<Bytes>::default()).unwrap();
 /// // A future, which sends the call when it is awaited.
@@ -49,10 +49,11 @@ use crate::error::BoxError;
 /// empty body are; a response with status 307 or 308 to another body is returned
 /// as it is.
 ///
-/// It also repeats such a call up to twice that HTTP/2 has refused. Under a
-/// [`RetryLayer`](super::RetryLayer), which does that within its budget, turn it
-/// off with `reqwest::Client::builder().retry(reqwest::retry::never())`.
-#[derive(Clone, Debug, Default)]
+/// It also repeats such a call up to twice that HTTP/2 has refused, each time that
+/// a [`RetryLayer`](super::RetryLayer) sends it. [`ReqwestClient::default`] turns
+/// that off. So does a client of your own with
+/// `reqwest::Client::builder().retry(reqwest::retry::never())`.
+#[derive(Clone, Debug)]
 pub struct ReqwestClient {
     inner: reqwest::Client,
 }
@@ -64,6 +65,21 @@ impl ReqwestClient {
     }
 
     inner_accessors!(reqwest::Client);
+}
+
+impl Default for ReqwestClient {
+    /// Wraps a client with the default settings of `reqwest` that leaves retries
+    /// to the layers around it.
+    ///
+    /// # Panics
+    ///
+    /// Where `reqwest::Client::new` does: if TLS cannot be set up, or the resolver
+    /// cannot read the system's configuration.
+    fn default() -> Self {
+        let builder = reqwest::Client::builder().retry(reqwest::retry::never());
+        let client = builder.build();
+        Self::new(client.expect("the default settings of reqwest are valid"))
+    }
 }
 
 impl From<reqwest::Client> for ReqwestClient {
