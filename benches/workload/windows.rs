@@ -23,22 +23,28 @@ use super::{
 };
 
 /// tower-resilience: one service with each of its windows, by their ids in the lab. The
-/// log has a period so short that it stays small, as the log of this crate has.
+/// log has the memory of its limit from the start, and a period so short that it holds
+/// little, as the log of this crate has.
 pub(crate) fn resilience() -> impl Iterator<Item = (&'static str, Side)> {
     let (hour, brief) = (Duration::from_secs(3_600), Duration::from_micros(500));
     let windows = [
-        ("resilience-fixed", WindowType::Fixed, hour),
-        ("resilience-log", WindowType::SlidingLog, brief),
-        ("resilience-counter", WindowType::SlidingCounter, hour),
+        ("resilience-fixed", WindowType::Fixed, usize::MAX / 4, hour),
+        ("resilience-log", WindowType::SlidingLog, 65_536, brief),
+        (
+            "resilience-counter",
+            WindowType::SlidingCounter,
+            1 << 40,
+            hour,
+        ),
     ];
     windows
         .into_iter()
-        .map(|(id, window, period)| (id, service(window, period)))
+        .map(|(id, window, limit, period)| (id, service(window, limit, period)))
 }
 
-fn service(window: WindowType, period: Duration) -> Side {
+fn service(window: WindowType, limit: usize, period: Duration) -> Side {
     let layer = RateLimiterLayer::builder()
-        .limit_for_period(usize::MAX / 4)
+        .limit_for_period(limit)
         .refresh_period(period)
         .timeout_duration(Duration::ZERO)
         .window_type(window)
