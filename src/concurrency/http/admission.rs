@@ -134,7 +134,11 @@ impl<L, K, P, X, A> ConcurrencyAdmission<L, K, P, X, A> {
         for<'a> L: Permits<K::Key<'a>>,
     {
         let limiter = Permits::<K::Key<'_>>::name(&self.permits);
-        let hold = |req, learns| HeldRequest::new(None, req, arrival.level, learns, &self.settings);
+        let hold = |req: &mut Request<B>, waits| {
+            let mut held = HeldRequest::new(None, req, arrival.level, &self.settings);
+            held.read(req, waits, self.settings.count_upgrades);
+            held
+        };
         let (shed, load) = match reason {
             // In shadow mode a request never waits.
             NoPermit::Wait(waiting) if self.settings.shadow => (Shed::Full, waiting.load()),

@@ -79,6 +79,14 @@ where
         }
     }
 
+    /// The service was called with a request that has its permit.
+    #[inline]
+    pub(super) fn calling(response: S::Future, held: HeldRequest) -> Self {
+        Self {
+            state: State::Calling { response, held },
+        }
+    }
+
     /// The request was refused at once.
     pub(super) fn answered(answer: Result<S::Response, S::Error>) -> Self {
         Self {
@@ -133,9 +141,7 @@ where
     /// Calls the service. A panic of the call gives the permit back.
     #[inline]
     fn call(service: &mut S, req: Request<B>, held: HeldRequest) -> Self {
-        let running = held.running();
-        let response = service.call(req);
-        drop(running);
+        let response = held.call(service, req);
         Self::Calling { response, held }
     }
 

@@ -5,6 +5,7 @@ use std::task::Poll;
 
 use http::{Extensions, Request, Response};
 use http_body::Body;
+use tower_service::Service;
 
 use super::{
     body::ResponseBody,
@@ -50,33 +51,48 @@ pub(super) struct LearnedRequest {
 }
 
 impl HeldRequest {
-    /// Reads what is needed of a request. It leaves the level, and the guard of
-    /// an upgrade, among its extensions.
-    ///
-    /// Inlined, so that a permit is written from registers to its place.
-    #[inline(always)]
+    /// Begins a request. It is to [`read`](Self::read) what it needs next: a
+    /// permit is in registers until it is written to its place here.
+    #[inline]
     pub(super) fn new<B>(
         permit: Option<Permit>,
-        req: &mut Request<B>,
+        req: &Request<B>,
         level: Option<Criticality>,
-        learns: bool,
         settings: &ConcurrencySettings,
     ) -> Self {
-        let mut held = Self {
+        Self {
             permit,
             origin: None,
             upgrade: None,
             level,
             body: BodyAllowed::to(req.method()),
             release_at_head: settings.release_at_head,
-        };
-        if learns {
-            held.origin = Some(LearnedRequest::of(req));
         }
-        if level.is_some() || settings.count_upgrades {
-            held.mark(req.extensions_mut(), settings.count_upgrades);
+    }
+
+    /// Reads what is needed of the request. It leaves the level, and the guard
+    /// of an upgrade, among its extensions. `waits` tells whether it waits for
+    /// its permit.
+    #[inline]
+    pub(super) fn read<B>(&mut self, req: &mut Request<B>, waits: bool, counts_upgrades: bool) {
+        if waits || self.permit.as_ref().is_some_and(Permit::learns) {
+            self.origin = Some(LearnedRequest::of(req));
         }
-        held
+        if self.level.is_some() || counts_upgrades {
+            self.mark(req.extensions_mut(), counts_upgrades);
+        }
+    }
+
+    /// Calls the service at the level of the request.
+    #[inline]
+    pub(super) fn call<S, B>(&self, service: &mut S, req: Request<B>) -> S::Future
+    where
+        S: Service<Request<B>>,
+    {
+        let running = self.running();
+        let response = service.call(req);
+        drop(running);
+        response
     }
 
     /// Leaves its marks among the extensions of the request.

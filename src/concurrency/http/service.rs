@@ -78,11 +78,11 @@ where
         let arrival = admission.arrival(&req);
         match admission.ask(&req, arrival.rank) {
             Ok(permit) => {
-                let learns = permit.learns();
-                let (level, settings) = (arrival.level, &admission.settings);
-                let held = HeldRequest::new(Some(permit), &mut req, level, learns, settings);
+                let settings = &admission.settings;
+                let mut held = HeldRequest::new(Some(permit), &req, arrival.level, settings);
+                held.read(&mut req, false, settings.count_upgrades);
                 admission.admitted_at_once(&held);
-                ResponseFuture::call(inner, req, held)
+                ResponseFuture::calling(held.call(inner, req), held)
             }
             Err(reason) => self.without_permit(req, arrival, reason),
         }
