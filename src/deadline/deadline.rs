@@ -128,6 +128,7 @@ impl fmt::Debug for Deadline {
 }
 
 /// Returns the earlier or shorter of two values that may be absent.
+#[inline]
 pub(super) fn earlier<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.min(other)),

@@ -27,7 +27,7 @@ use super::{
     trust::{Trust, TrustPolicy},
 };
 use crate::{
-    deadline::{Deadline, Event, current},
+    deadline::{Deadline, Event, current, deadline::earlier},
     exempt::Exempt,
     refusal::Refusal,
 };
@@ -72,6 +72,19 @@ pub(super) struct TimeLimit {
     pub(super) is_callers: bool,
 }
 
+impl TimeLimit {
+    /// Returns the time of a request that was not let in over the budget.
+    #[inline]
+    fn new(deadline: Deadline, until: Option<Deadline>, is_callers: bool) -> Self {
+        Self {
+            deadline,
+            until,
+            is_over_budget: false,
+            is_callers,
+        }
+    }
+}
+
 impl<T, X> DeadlineEntry<T, X> {
     /// Decides about a request.
     #[inline]
@@ -96,17 +109,22 @@ impl<T, X> DeadlineEntry<T, X> {
         let timeout = self.settings.timeout(trust, requested.timeout);
         let own = timeout.map(|timeout| Deadline::since(now, timeout));
         // Not subject to trust: an outer layer or the program has set these.
-        let others = [req.extensions().get().copied(), current()];
-        let deadline = own.into_iter().chain(others.into_iter().flatten()).min();
+        let others = earlier(req.extensions().get().copied(), current());
+        let deadline = earlier(own, others);
         self.settings.notice_entered(deadline, now);
-        deadline.map_or(Admit::Free, |deadline| {
-            let asked = requested.timeout;
-            let is_callers = match own == Some(deadline) {
-                true => self.settings.is_short(asked),
-                false => is_chosen_by_caller(deadline, req),
-            };
-            self.admit(deadline, now, asked == Some(Duration::ZERO), is_callers)
-        })
+        let Some(deadline) = deadline else {
+            return Admit::Free;
+        };
+        let asked = requested.timeout;
+        let is_callers = match own == Some(deadline) {
+            true => self.settings.is_short(asked),
+            false => is_chosen_by_caller(deadline, req),
+        };
+        if deadline.leaves(self.settings.min_useful, now) {
+            let until = Some(deadline);
+            return Admit::Under(TimeLimit::new(deadline, until, is_callers));
+        }
+        self.admit_late(deadline, now, asked == Some(Duration::ZERO), is_callers)
     }
 
     /// Reads the timeouts of a request that is believed.
@@ -125,8 +143,8 @@ impl<T, X> DeadlineEntry<T, X> {
 
     /// Refuses a request with too little time, within the budget of
     /// rejections. One that asked for a timeout of zero is always refused.
-    #[inline]
-    fn admit(
+    #[cold]
+    fn admit_late(
         &self,
         deadline: Deadline,
         now: Instant,
@@ -134,14 +152,6 @@ impl<T, X> DeadlineEntry<T, X> {
         is_callers: bool,
     ) -> Admit {
         let settings = &self.settings;
-        if deadline.leaves(settings.min_useful, now) {
-            return Admit::Under(TimeLimit {
-                deadline,
-                until: Some(deadline),
-                is_over_budget: false,
-                is_callers,
-            });
-        }
         if asked_for_none || settings.rejections.take(now) {
             settings.notice(Event::Rejected);
             let refusal = Refusal::deadline_exceeded();
@@ -150,11 +160,10 @@ impl<T, X> DeadlineEntry<T, X> {
         settings.notice(Event::AdmittedOverBudget);
         // The handler sees its deadline, but only the server's own ends it.
         let own = settings.default_timeout();
+        let until = own.map(|own| Deadline::since(now, own));
         Admit::Under(TimeLimit {
-            deadline,
-            until: own.map(|own| Deadline::since(now, own)),
             is_over_budget: true,
-            is_callers: false,
+            ..TimeLimit::new(deadline, until, false)
         })
     }
 
