@@ -35,6 +35,7 @@ pub(super) struct Call<A> {
 }
 
 impl<A> Call<A> {
+    #[inline]
     pub(super) fn new(shared: Arc<CallSettings<A>>, content_type: Option<HeaderValue>) -> Self {
         Self {
             shared,

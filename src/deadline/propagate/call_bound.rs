@@ -26,15 +26,21 @@ const STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const CANCELLED: &str = "1";
 
 /// Until when a call is waited for, and what its callee was told.
-pub(super) struct CallBound {
-    until: Instant,
+#[derive(Clone, Copy)]
+pub(super) struct CallTimes {
+    pub(super) until: Instant,
     /// When the call began, from which `told` counts.
-    begun: Instant,
+    pub(super) begun: Instant,
     /// The timeout that the callee was told.
-    told: Duration,
+    pub(super) told: Duration,
     /// Whether this server chose it, and not the caller of the request that
     /// the call is for.
-    is_own: bool,
+    pub(super) is_own: bool,
+}
+
+/// The end of a call that was sent.
+pub(super) struct CallBound {
+    times: CallTimes,
     /// Made when it is first needed, and boxed, so that the body takes over the
     /// timer of the head. Unconstrained, because a body that uses up the budget
     /// of its task would keep it from firing.
@@ -42,40 +48,32 @@ pub(super) struct CallBound {
 }
 
 impl CallBound {
-    /// Returns the end of a call that began at `begun`, and whose callee was
-    /// told `told`.
+    /// Returns the end of a call with these times.
     #[inline]
-    pub(super) fn new(until: Instant, begun: Instant, told: Duration) -> Self {
-        Self {
-            until,
-            begun,
-            told,
-            is_own: false,
-            timer: None,
-        }
-    }
-
-    /// Returns the same bound, with whether this server chose it.
-    #[inline]
-    pub(super) fn own(self, is_own: bool) -> Self {
-        Self { is_own, ..self }
+    pub(super) fn new(times: CallTimes) -> Self {
+        Self { times, timer: None }
     }
 
     /// Returns whether this server chose the time.
     pub(super) fn is_own(&self) -> bool {
-        self.is_own
+        self.times.is_own
     }
 
     /// Begins anew, with this much time.
     pub(super) fn begin(&mut self, time: Duration) {
         let now = Instant::now();
-        *self = Self::new(Deadline::since(now, time).instant(), now, time).own(true);
+        *self = Self::new(CallTimes {
+            until: Deadline::since(now, time).instant(),
+            begun: now,
+            told: time,
+            is_own: true,
+        });
     }
 
     /// Waits until the time is over.
     #[inline(never)]
     pub(super) fn poll_passed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let timer = || Box::pin(unconstrained(sleep_until(self.until)));
+        let timer = || Box::pin(unconstrained(sleep_until(self.times.until)));
         self.timer.get_or_insert_with(timer).as_mut().poll(cx)
     }
 
@@ -84,20 +82,20 @@ impl CallBound {
     /// call has not waited for it, and the clock is not read.
     #[inline]
     pub(super) fn is_over(&self) -> bool {
-        self.timer.is_some() && self.until < Instant::now()
+        self.timer.is_some() && self.times.until < Instant::now()
     }
 
     /// Returns whether the time is over.
     pub(super) fn is_passed(&self) -> bool {
-        self.until <= Instant::now()
+        self.times.until <= Instant::now()
     }
 
     /// Returns whether the callee, or a client that reads what the callee is
     /// told, should have given up by now. The header may have told one part in
     /// 100,000 less.
     pub(super) fn is_passed_there(&self) -> bool {
-        let told = self.told - self.told / 100_000;
-        let until = self.begun.checked_add(told);
+        let told = self.times.told - self.times.told / 100_000;
+        let until = self.times.begun.checked_add(told);
         until.is_some_and(|until| until <= Instant::now())
     }
 
@@ -111,10 +109,10 @@ impl CallBound {
 
 impl fmt::Debug for CallBound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let left = self.until.saturating_duration_since(Instant::now());
+        let left = self.times.until.saturating_duration_since(Instant::now());
         f.debug_struct("CallBound")
             .field("left", &left)
-            .field("told", &self.told)
+            .field("told", &self.times.told)
             .finish_non_exhaustive()
     }
 }

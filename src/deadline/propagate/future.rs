@@ -25,7 +25,8 @@ use super::{body::ResponseBody, call::Call, call_bound::CallBound};
 use crate::refusal::Refuse;
 
 pin_project! {
-    /// The response to a call, or a refusal if there is none in time.
+    /// The response to a call, or a refusal if there is none in time. A head
+    /// that is there at the first poll is in time.
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<F, A> {
         #[pin]

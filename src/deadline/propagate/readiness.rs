@@ -43,25 +43,29 @@ struct ReadyTimer {
 impl Readiness {
     /// Passes on the readiness of the inner service, and is also ready once the
     /// time is over.
+    #[inline]
     pub(super) fn poll<E>(
         &mut self,
         inner: Poll<Result<(), E>>,
         call_max: Option<Duration>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), E>> {
-        // A service may be polled again after it was ready to refuse.
-        self.over = None;
         if inner.is_ready() {
-            *self = Self::default();
+            _ = self.take_over();
             return inner;
         }
+        // A service may be polled again after it was ready to refuse.
+        self.over = None;
         self.over = Some(ready!(self.poll_over(call_max, cx)));
         Poll::Ready(Ok(()))
     }
 
     /// Returns whether it is ready only because the time is over, so that the
     /// inner service must not be called. Begins anew.
+    #[inline]
     pub(super) fn take_over(&mut self) -> Option<TimeOver> {
+        // Most services are ready at once, and nothing is set then.
+        self.begun?;
         mem::take(self).over
     }
 

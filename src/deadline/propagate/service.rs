@@ -17,6 +17,7 @@ use tower_service::Service;
 use super::{
     body::ResponseBody,
     call::{Call, CallSettings},
+    call_bound::CallBound,
     future::ResponseFuture,
     header::content_type,
     readiness::Readiness,
@@ -92,9 +93,10 @@ where
         };
         match plan {
             CallPlan::Free => ResponseFuture::free(self.inner.call(req)),
-            CallPlan::Bounded(bound) => {
+            CallPlan::Bounded(times) => {
+                let response = self.inner.call(req);
                 let call = Call::new(self.shared.clone(), content_type);
-                ResponseFuture::bounded(self.inner.call(req), bound, call)
+                ResponseFuture::bounded(response, CallBound::new(times), call)
             }
             CallPlan::Late => {
                 // Releases what the service has reserved or waits for, because

@@ -9,7 +9,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use http::{HeaderValue, Request};
 use tokio::time::Instant;
 
-use super::{call_bound::CallBound, header::TimeoutHeader, margin::Margin};
+use super::{call_bound::CallTimes, header::TimeoutHeader, margin::Margin};
 use crate::deadline::{
     Deadline, Event, Observe, coverage::ChooseCoverage, current, deadline::earlier,
 };
@@ -31,7 +31,7 @@ pub(super) enum CallPlan {
     /// It has no deadline.
     Free,
     /// The callee was told, and the call ends in time.
-    Bounded(CallBound),
+    Bounded(CallTimes),
     /// No time is left.
     Late,
 }
@@ -64,7 +64,13 @@ impl PropagateSettings {
         match is_told {
             true => {
                 let is_own = deadline.is_none_or(|deadline| until < deadline);
-                CallPlan::Bounded(CallBound::new(until.instant(), now, told).own(is_own))
+                let until = until.instant();
+                CallPlan::Bounded(CallTimes {
+                    until,
+                    begun: now,
+                    told,
+                    is_own,
+                })
             }
             false => CallPlan::Late,
         }

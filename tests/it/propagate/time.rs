@@ -2,16 +2,18 @@
 
 use std::{
     future::{Future, pending},
+    pin::pin,
     sync::Arc,
 };
 
-use http::Request;
+use futures_util::future::poll_immediate;
+use http::{Request, StatusCode};
 use sluicegate::{
     deadline::{Counts, Deadline, PropagateDeadlineLayer, scope},
     refusal::{AsError, BoxError, Reason, Refusal, Refuse},
 };
-use tokio::time::sleep;
-use tower::{Layer, ServiceExt, service_fn};
+use tokio::time::{advance, sleep};
+use tower::{Layer, Service, ServiceExt, service_fn};
 
 use super::{Bounded, LATE, OURS, grpc_request, layer};
 use crate::support::{Journal, Req, Res, ms, request, request_with};
@@ -98,6 +100,35 @@ async fn an_answer_that_comes_at_the_last_instant_counts() {
         Ok(Res::new("just so".into()))
     });
     assert_eq!(answer.await.unwrap().body().get_ref().unwrap(), "just so");
+}
+
+/// Calls a callee with a second left, and polls the call only two seconds later.
+async fn polled_late<F, W>(callee: F, polls_before: bool) -> Bounded
+where
+    F: Fn(Req) -> W + Clone,
+    W: Future<Output = Result<Res, BoxError>>,
+{
+    let mut service = layer().layer(service_fn(callee));
+    let call = scope(Deadline::after(ms(1_000)), async {
+        service.call(request())
+    });
+    let mut call = pin!(call.await);
+    if polls_before {
+        assert!(poll_immediate(call.as_mut()).await.is_none());
+    }
+    advance(ms(2_000)).await;
+    call.await.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_after_the_deadline_is_late_if_the_call_waited_for_it() {
+    let waits = |_| async {
+        sleep(ms(1)).await;
+        Ok(Res::default())
+    };
+    assert_eq!(polled_late(waits, true).await.status(), LATE);
+    let is_there = |_| async { Ok(Res::default()) };
+    assert_eq!(polled_late(is_there, false).await.status(), StatusCode::OK);
 }
 
 /// tonic's own timer makes such an error.
