@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    net::{IpAddr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 };
 
 use super::embedded::{self, Nat64};
@@ -34,9 +34,7 @@ impl Client {
             return self;
         }
         let found = embedded::well_known(self.bits).or_else(|| nat64.embedded(self.bits));
-        found.map_or(self, |address| Self {
-            bits: MAPPED | u128::from(address),
-        })
+        found.map_or(self, |address| Ipv4Addr::from_bits(address).into())
     }
 
     /// Keeps the bits of one of these masks, depending on the protocol.
@@ -48,31 +46,45 @@ impl Client {
         }
     }
 
+    /// Keeps the bits of this mask of a client that has an IPv4 address.
+    #[inline]
+    pub(super) fn masked_ipv4(self, mask: u128) -> Self {
+        Self {
+            bits: self.bits & mask,
+        }
+    }
+
     #[inline]
     fn is_ipv4(self) -> bool {
         self.bits >> 32 == MAPPED >> 32
     }
 }
 
+impl From<Ipv4Addr> for Client {
+    #[inline]
+    fn from(address: Ipv4Addr) -> Self {
+        Self {
+            bits: MAPPED | u128::from(address.to_bits()),
+        }
+    }
+}
+
 impl From<IpAddr> for Client {
     #[inline]
     fn from(address: IpAddr) -> Self {
-        let bits = match address {
-            IpAddr::V4(address) => MAPPED | u128::from(address.to_bits()),
-            IpAddr::V6(address) => address.to_bits(),
-        };
-        Self { bits }
+        match address {
+            IpAddr::V4(address) => address.into(),
+            IpAddr::V6(address) => Self {
+                bits: address.to_bits(),
+            },
+        }
     }
 }
 
 impl From<&SocketAddr> for Client {
     #[inline]
     fn from(socket: &SocketAddr) -> Self {
-        let bits = match socket {
-            SocketAddr::V4(socket) => MAPPED | u128::from(socket.ip().to_bits()),
-            SocketAddr::V6(socket) => socket.ip().to_bits(),
-        };
-        Self { bits }
+        socket.ip().into()
     }
 }
 

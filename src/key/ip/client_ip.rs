@@ -1,6 +1,6 @@
 //! The key that is the client's address, and its settings.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use http::{Extensions, HeaderMap, HeaderName, Request};
 
@@ -78,7 +78,7 @@ const MAX_ENTRIES: usize = 64;
 /// IPv4 address, in requests and in trusted networks.
 ///
 /// ```
-/// use std::net::IpAddr;
+/// use std::net::{IpAddr, SocketAddr};
 /// use http::Request;
 /// use sluicegate::key::{ClientIp, Key};
 ///
@@ -211,7 +211,7 @@ impl ClientIp {
     /// An element without a `for`, or with two, counts as `unknown`.
     ///
     /// ```
-    /// use std::net::IpAddr;
+    /// use std::net::{IpAddr, SocketAddr};
     /// use http::Request;
     /// use sluicegate::key::ClientIp;
     ///
@@ -286,7 +286,7 @@ impl ClientIp {
     /// because their first 64 bits are equal.
     ///
     /// ```
-    /// use std::net::IpAddr;
+    /// use std::net::{IpAddr, SocketAddr};
     /// use http::Request;
     /// use sluicegate::key::{ClientIp, Key};
     ///
@@ -356,19 +356,25 @@ impl ClientIp {
         unprefixed.ipv6_prefix(64)
     }
 
+    /// Returns the client that budgets go by.
+    fn key_of_any(&self, extensions: &Extensions, headers: &HeaderMap) -> Option<Client> {
+        let client = self.client(extensions, headers)?;
+        let client = client.unwrapped(&self.nat64);
+        Some(client.masked(self.ipv4_mask, self.ipv6_mask))
+    }
+
     /// Returns the client of a request, before masks apply.
-    #[inline(always)]
     fn client(&self, extensions: &Extensions, headers: &HeaderMap) -> Option<Client> {
         match peer::of(extensions)? {
             Peer::Address(peer) if self.believes_addresses() => {
-                out_of_line(|| self.proxied(Some(peer.address()), headers))
+                self.proxied(Some(peer.address()), headers)
             }
             // Headers are not read, so one of a proxy is a sign of a mistake.
             Peer::Address(peer) => {
                 self.warning.look_for_proxy(headers);
                 Some(peer)
             }
-            Peer::Unix if self.trusts_unix => out_of_line(|| self.proxied(None, headers)),
+            Peer::Unix if self.trusts_unix => self.proxied(None, headers),
             Peer::Unix => None,
         }
     }
@@ -429,9 +435,14 @@ impl<B> Key<Request<B>> for ClientIp {
     // the rest of this.
     #[inline(always)]
     fn key<'a>(&'a self, req: &'a Request<B>) -> Option<Client> {
-        let client = self.client(req.extensions(), req.headers())?;
-        let client = client.unwrapped(&self.nat64);
-        Some(client.masked(self.ipv4_mask, self.ipv6_mask))
+        // The common case: an IPv4 address is a key as it is, but for the mask.
+        match peer::from_axum(req.extensions()) {
+            Some(SocketAddr::V4(peer)) if !self.believes_addresses() => {
+                self.warning.look_for_proxy(req.headers());
+                Some(Client::from(*peer.ip()).masked_ipv4(self.ipv4_mask))
+            }
+            _ => out_of_line(|| self.key_of_any(req.extensions(), req.headers())),
+        }
     }
 
     fn absence(&self, _req: &Request<B>) -> Absence {

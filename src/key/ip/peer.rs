@@ -7,7 +7,6 @@ use http::Extensions;
 use tonic::transport::server::UdsConnectInfo;
 
 use super::client::Client;
-use crate::out_of_line::out_of_line;
 
 /// The other end of the connection that a request came by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,11 +41,11 @@ type UnixStream<'a> = axum::serve::IncomingStream<'a, tokio::net::UnixListener>;
 /// Returns the peer of a request. The types of servers come before plain
 /// addresses, which the application may have inserted for another purpose, and
 /// addresses come before unix sockets.
-#[inline(always)]
 pub(super) fn of(extensions: &Extensions) -> Option<Peer> {
-    let server = from_axum(extensions).or_else(|| from_tonic(extensions));
+    let axum = from_axum(extensions).map(Client::from);
+    let server = axum.or_else(|| from_tonic(extensions));
     let address = server.or_else(|| plain(extensions)).map(Peer::Address);
-    address.or_else(|| out_of_line(|| rare(extensions)))
+    address.or_else(|| rare(extensions))
 }
 
 /// Looks where few servers leave a peer.
@@ -57,10 +56,11 @@ fn rare(extensions: &Extensions) -> Option<Peer> {
     from_tonic_tls(extensions).map(Peer::Address)
 }
 
+/// Reads the address that axum, or a test of an axum router, has inserted.
 #[cfg(feature = "axum")]
 #[inline(always)]
-fn from_axum(extensions: &Extensions) -> Option<Client> {
-    axum_info::<SocketAddr>(extensions).map(Client::from)
+pub(super) fn from_axum(extensions: &Extensions) -> Option<&SocketAddr> {
+    axum_info(extensions)
 }
 
 #[cfg(feature = "axum")]
@@ -73,7 +73,7 @@ fn axum_info<T: Clone + Send + Sync + 'static>(extensions: &Extensions) -> Optio
 }
 
 #[cfg(not(feature = "axum"))]
-fn from_axum(_extensions: &Extensions) -> Option<Client> {
+pub(super) fn from_axum(_extensions: &Extensions) -> Option<&SocketAddr> {
     None
 }
 
