@@ -24,7 +24,7 @@ const KEY_PROBLEMS: &str = "https://docs.rs/sluicegate/latest/sluicegate/idempot
 /// Returns the type of the problem, in two parts that are written one after the
 /// other.
 fn problem_type(refusal: &Refusal) -> [&'static str; 2] {
-    match (refusal.reason, refusal.key_problem()) {
+    match (refusal.reason(), refusal.key_problem()) {
         (_, Some(name)) => [KEY_PROBLEMS, name],
         (Reason::OverLimit, _) => [QUOTA_EXCEEDED, ""],
         _ => ["about:blank", ""],
@@ -33,12 +33,21 @@ fn problem_type(refusal: &Refusal) -> [&'static str; 2] {
 
 /// Returns the problem as JSON text.
 pub(super) fn json(status: StatusCode, refusal: &Refusal) -> String {
+    let mut length = Length(0);
+    // Neither a length nor a string can fail.
+    _ = write_json(status, refusal, &mut length);
+    // Without spare capacity it becomes a body as it is.
+    let mut json = String::with_capacity(length.0);
+    _ = write_json(status, refusal, &mut json);
+    json
+}
+
+fn write_json(status: StatusCode, refusal: &Refusal, json: &mut impl Write) -> fmt::Result {
     let [base, name] = problem_type(refusal);
-    let title = match refusal.reason {
+    let title = match refusal.reason() {
         Reason::OverLimit => QUOTA_TITLE,
         _ => status.canonical_reason().unwrap_or("Refused"),
     };
-    let mut json = String::with_capacity(CAPACITY);
     for text in [
         r#"{"type":""#,
         base,
@@ -47,58 +56,79 @@ pub(super) fn json(status: StatusCode, refusal: &Refusal) -> String {
         title,
         r#"","status":"#,
         status.as_str(),
+        r#","detail":""#,
     ] {
-        json.push_str(text);
+        json.write_str(text)?;
     }
-    json.push_str(r#","detail":""#);
-    // Writing to a string cannot fail.
-    _ = refusal.describe(&mut Quoted(&mut json));
-    json.push('"');
-    if let (Reason::OverLimit, Some(limiter)) = (refusal.reason, refusal.limiter()) {
-        json.push_str(r#","violated-policies":[""#);
-        _ = Quoted(&mut json).write_str(limiter);
-        json.push_str(r#""]"#);
+    refusal.describe(&mut Quoted(json))?;
+    json.write_str(r#"""#)?;
+    if let (Reason::OverLimit, Some(limiter)) = (refusal.reason(), refusal.limiter()) {
+        json.write_str(r#","violated-policies":[""#)?;
+        Quoted(json).write_str(limiter)?;
+        json.write_str(r#""]"#)?;
     }
-    write_original(refusal, &mut json);
-    json.push('}');
-    json
+    write_original(refusal, json)?;
+    json.write_str("}")
 }
 
 /// Writes what is known of a response that was not stored.
-fn write_original(refusal: &Refusal, json: &mut String) {
+fn write_original(refusal: &Refusal, json: &mut impl Write) -> fmt::Result {
     let Some(status) = refusal.original_status() else {
-        return;
+        return Ok(());
     };
-    json.push_str(r#","original-status":"#);
-    json.push_str(status.as_str());
+    json.write_str(r#","original-status":"#)?;
+    json.write_str(status.as_str())?;
     if let Some(location) = refusal.original_location() {
-        json.push_str(r#","original-location":""#);
-        _ = Quoted(json).write_str(location);
-        json.push('"');
+        json.write_str(r#","original-location":""#)?;
+        Quoted(json).write_str(location)?;
+        json.write_str(r#"""#)?;
+    }
+    Ok(())
+}
+
+/// Counts the bytes of a text instead of keeping it.
+struct Length(usize);
+
+impl Write for Length {
+    #[inline]
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0 += text.len();
+        Ok(())
     }
 }
 
-/// The bytes that are allocated at once; most problems take less.
-const CAPACITY: usize = 384;
-
 /// Escapes text for the inside of a JSON string (RFC 8259, section 7).
-struct Quoted<'a>(&'a mut String);
+struct Quoted<'a, W>(&'a mut W);
 
-impl Write for Quoted<'_> {
+impl<W: Write> Write for Quoted<'_, W> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
+        // Looks at all bytes, because without a branch for each it looks at
+        // many at once, and few texts need an escape.
+        if !text.bytes().fold(false, |any, byte| any | is_escaped(byte)) {
+            return self.0.write_str(text);
+        }
+        self.write_escaped(text)
+    }
+}
+
+impl<W: Write> Quoted<'_, W> {
+    #[cold]
+    fn write_escaped(&mut self, text: &str) -> fmt::Result {
         let mut rest = text;
-        // All three kinds become \u escapes, which is shorter than a table.
-        while let Some(at) = rest
-            .bytes()
-            .position(|it| matches!(it, b'"' | b'\\' | ..b' '))
-        {
-            self.0.push_str(&rest[..at]);
+        while let Some(at) = rest.bytes().position(is_escaped) {
+            self.0.write_str(&rest[..at])?;
+            // All kinds become \u escapes, which is shorter than a table.
             write!(self.0, "\\u{:04x}", rest.as_bytes()[at])?;
             rest = &rest[at + 1..];
         }
-        self.0.push_str(rest);
-        Ok(())
+        self.0.write_str(rest)
     }
+}
+
+/// Returns whether a JSON string cannot contain this byte as it is.
+#[inline]
+fn is_escaped(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\\' | ..b' ')
 }
 
 #[cfg(test)]
@@ -111,6 +141,7 @@ mod tests {
         let decision = TokenBucket::new(Quota::per_second(1)).decide(&mut Word::default(), 0, 2);
         let refusal = Refusal::over_limit("a \"b\" \\ \n".into(), decision, Others::default());
         let text = json(StatusCode::TOO_MANY_REQUESTS, &refusal);
+        assert_eq!(text.capacity(), text.len());
         let parsed: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(parsed["status"], 429);
         assert_eq!(parsed["title"], "Quota Exceeded");

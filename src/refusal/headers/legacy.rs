@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use super::{
     ietf::{POLICY, STATE},
     list,
+    number::whole_number,
     seconds::seconds_up,
 };
 use crate::limit::Decision;
@@ -82,9 +83,9 @@ impl LegacyFields {
     }
 
     pub(in crate::refusal) fn write(self, headers: &mut HeaderMap) {
-        headers.insert(&LIMIT, self.limit.into());
-        headers.insert(&REMAINING, self.remaining.into());
-        headers.insert(&RESET, self.reset.0.into());
+        headers.insert(&LIMIT, whole_number(self.limit));
+        headers.insert(&REMAINING, whole_number(self.remaining));
+        headers.insert(&RESET, whole_number(self.reset.0));
     }
 
     /// Writes the tightest of these fields, the listed ones, and those that a

@@ -11,6 +11,7 @@ mod ietf;
 mod item;
 mod legacy;
 mod list;
+mod number;
 mod policy;
 mod seconds;
 #[cfg(test)]

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use http::{HeaderMap, header::RETRY_AFTER};
 
+use super::number::whole_number;
+
 /// Writes `Retry-After`: whole seconds, rounded up, at least 1 (RFC 9110,
 /// section 10.2.3).
 pub(in crate::refusal) fn write_retry_after(retry: Duration, headers: &mut HeaderMap) {
-    headers.insert(RETRY_AFTER, seconds_up(retry).max(1).into());
+    headers.insert(RETRY_AFTER, whole_number(seconds_up(retry).max(1)));
 }
 
 /// Returns whole seconds, rounded up.
