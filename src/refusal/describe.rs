@@ -4,14 +4,14 @@
 use std::{error::Error, fmt, time::Duration};
 
 use super::{reason::Reason, refusal::Refusal};
-use crate::limit::Decision;
+use crate::{clock::ticks, limit::Decision};
 
 impl Refusal {
     /// Writes the text piece by piece, because `format_args` takes longer and a
     /// server under attack refuses many requests.
     pub(super) fn describe(&self, text: &mut impl fmt::Write) -> fmt::Result {
         let limiter = self.limiter().unwrap_or_default();
-        let pieces = match (self.reason, self.retry_after()) {
+        let pieces = match (self.0.reason, self.retry_after()) {
             (Reason::OverLimit, Some(retry)) => {
                 let (time, unit) = rounded_up(retry);
                 let mut digits = itoa::Buffer::new();
@@ -81,13 +81,11 @@ impl Refusal {
 /// Returns a time and its unit: milliseconds, or seconds from 10 seconds on.
 fn rounded_up(time: Duration) -> (u64, &'static str) {
     const LONG: Duration = Duration::from_secs(10);
-    let (unit, name) = if time < LONG {
-        (1_000, " ms")
-    } else {
-        (1_000_000, " s")
-    };
-    let time = time.as_micros().div_ceil(unit);
-    (u64::try_from(time).unwrap_or(u64::MAX), name)
+    let micros = ticks(time);
+    match time < LONG {
+        true => (micros.div_ceil(1_000), " ms"),
+        false => (micros.div_ceil(1_000_000), " s"),
+    }
 }
 
 /// Writes the pieces one after the other.

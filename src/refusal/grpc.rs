@@ -29,7 +29,7 @@ pub(super) fn content_type(headers: &HeaderMap) -> Option<&HeaderValue> {
 
 /// Writes status, message and details, and when to retry.
 pub(super) fn write(refusal: &Refusal, headers: &mut HeaderMap) {
-    let (code, text) = (refusal.reason.grpc_code(), refusal.to_string());
+    let (code, text) = (refusal.reason().grpc_code(), refusal.to_string());
     headers.insert(STATUS, code.into());
     if let Ok(message) = HeaderValue::from_str(&percent_encoded(&text)) {
         headers.insert(MESSAGE, message);
@@ -37,7 +37,7 @@ pub(super) fn write(refusal: &Refusal, headers: &mut HeaderMap) {
     if refusal.is_for_good() {
         headers.insert(PUSHBACK, NEVER);
     }
-    if refusal.reason == Reason::Draining {
+    if refusal.reason() == Reason::Draining {
         headers.insert(PUSHBACK, AT_ONCE);
     }
     // Without a time there is nothing to detail, and clients decide themselves.

@@ -9,7 +9,7 @@ use http::{HeaderValue, StatusCode};
 use super::{
     origin::Origin,
     reason::Reason,
-    refusal::{DeadlineOwner, Refusal, RefusalSource},
+    refusal::{DeadlineOwner, Refusal, RefusalDetails, RefusalSource},
 };
 use crate::{
     concurrency::Shed,
@@ -20,54 +20,50 @@ use crate::{
 impl Refusal {
     /// Creates a refusal that has nothing but a reason.
     pub(crate) fn because(reason: Reason) -> Self {
-        Self {
-            reason,
-            retry: None,
-            original: None,
-            subject: None,
-            source: RefusalSource::None,
-            origin: Origin::UNKNOWN,
-            deadline_owner: DeadlineOwner::Unknown,
-        }
+        Self::of(RefusalDetails::because(reason))
+    }
+
+    fn of(details: RefusalDetails) -> Self {
+        Self(Box::new(details))
     }
 
     /// Creates a refusal with the error that led to it.
     pub(crate) fn from_error(reason: Reason, source: BoxError) -> Self {
-        Self {
+        Self::of(RefusalDetails {
             source: RefusalSource::Error(Arc::new(source)),
-            ..Self::because(reason)
-        }
+            ..RefusalDetails::because(reason)
+        })
     }
 
     /// A store did not answer. Its error may say when to retry.
     pub(crate) fn from_store(reason: Reason, source: BoxError) -> Self {
         let retry = retry_of(&*source).map(millis_up);
-        Self {
-            retry: retry.and_then(NonZeroU32::new),
-            ..Self::from_error(reason, source)
-        }
+        let mut refusal = Self::from_error(reason, source);
+        refusal.0.retry = retry.and_then(NonZeroU32::new);
+        refusal
     }
 
     /// Creates a refusal that says when to retry, in whole milliseconds,
     /// rounded up.
     #[cfg(feature = "idempotency")]
     pub(crate) fn later(reason: Reason, retry: Duration) -> Self {
-        Self {
+        Self::of(RefusalDetails {
             retry: NonZeroU32::new(millis_up(retry)),
-            ..Self::because(reason)
-        }
+            ..RefusalDetails::because(reason)
+        })
     }
 
     /// Sets the request that this refusal answers.
-    pub(crate) fn answering(self, origin: Origin) -> Self {
-        Self { origin, ..self }
+    pub(crate) fn answering(mut self, origin: Origin) -> Self {
+        self.0.origin = origin;
+        self
     }
 
     /// Sets the request with these extensions as the one that this refusal
     /// answers, unless it is known. A layer that takes requests of any type
     /// cannot read all of their extensions.
     pub(super) fn answering_unless_known(self, extensions: &Extensions) -> Self {
-        match self.origin.is_known() {
+        match self.0.origin.is_known() {
             true => self,
             false => self.answering(Origin::of(extensions)),
         }
@@ -75,29 +71,29 @@ impl Refusal {
 
     /// The limit denied the request.
     pub(crate) fn over_limit(limiter: Arc<str>, decision: Decision, others: Others) -> Self {
-        Self {
+        Self::of(RefusalDetails {
             subject: Some(limiter),
             source: RefusalSource::Limit(decision, others),
-            ..Self::because(Reason::OverLimit)
-        }
+            ..RefusalDetails::because(Reason::OverLimit)
+        })
     }
 
     /// A limit of concurrency gave no permit. Without a time, clients must not
     /// retry.
     pub(crate) fn shed(limiter: Arc<str>, shed: Shed, retry: Option<Duration>) -> Self {
-        Self {
+        Self::of(RefusalDetails {
             subject: Some(limiter),
             retry: retry.map(millis_up).and_then(NonZeroU32::new),
             source: RefusalSource::Shed(shed),
-            ..Self::because(Reason::Overloaded)
-        }
+            ..RefusalDetails::because(Reason::Overloaded)
+        })
     }
 
     /// Notes that the limit of concurrency is the caller's own, so that the
     /// server is not overloaded.
-    pub(crate) fn of_own_limit(self) -> Self {
-        let reason = Reason::OverLimit;
-        Self { reason, ..self }
+    pub(crate) fn of_own_limit(mut self) -> Self {
+        self.0.reason = Reason::OverLimit;
+        self
     }
 
     /// The work was not finished, or not started, in time.
@@ -109,8 +105,8 @@ impl Refusal {
     /// the server's own. A refusal [by a bound](Self::by_bound) stays the
     /// server's.
     pub(crate) fn by_caller(mut self, is_callers: bool) -> Self {
-        if is_callers && self.deadline_owner == DeadlineOwner::Unknown {
-            self.deadline_owner = DeadlineOwner::Caller;
+        if is_callers && self.0.deadline_owner == DeadlineOwner::Unknown {
+            self.0.deadline_owner = DeadlineOwner::Caller;
         }
         self
     }
@@ -119,7 +115,7 @@ impl Refusal {
     /// server set for a call of its own.
     pub(crate) fn by_bound(mut self, is_own: bool) -> Self {
         if is_own {
-            self.deadline_owner = DeadlineOwner::Server;
+            self.0.deadline_owner = DeadlineOwner::Server;
         }
         self
     }
@@ -131,20 +127,33 @@ impl Refusal {
 
     /// The limiter could not decide, and its policy is to refuse.
     pub(crate) fn unavailable(limiter: Arc<str>, source: BoxError) -> Self {
-        Self {
-            subject: Some(limiter),
-            ..Self::from_store(Reason::Unavailable, source)
-        }
+        let mut refusal = Self::from_store(Reason::Unavailable, source);
+        refusal.0.subject = Some(limiter);
+        refusal
     }
 
     /// The response was not stored; its status and its location were.
     #[cfg(feature = "idempotency")]
     pub(crate) fn not_retained(status: StatusCode, location: Option<&HeaderValue>) -> Self {
         let location = location.and_then(|location| location.to_str().ok());
-        Self {
+        Self::of(RefusalDetails {
             original: Some(status),
             subject: location.map(Arc::from),
-            ..Self::because(Reason::NotRetained)
+            ..RefusalDetails::because(Reason::NotRetained)
+        })
+    }
+}
+
+impl RefusalDetails {
+    fn because(reason: Reason) -> Self {
+        Self {
+            reason,
+            retry: None,
+            original: None,
+            subject: None,
+            source: RefusalSource::None,
+            origin: Origin::UNKNOWN,
+            deadline_owner: DeadlineOwner::Unknown,
         }
     }
 }

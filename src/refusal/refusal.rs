@@ -45,10 +45,13 @@ use crate::{
 /// # }
 /// ```
 ///
-/// Clones are cheap: an error is behind an [`Arc`].
+/// It is as small as a pointer, because functions return it as an error.
 #[derive(Clone, Debug)]
-pub struct Refusal {
-    // Small, because functions return it as an error.
+pub struct Refusal(pub(super) Box<RefusalDetails>);
+
+/// The parts of a refusal.
+#[derive(Clone, Debug)]
+pub(super) struct RefusalDetails {
     pub(super) reason: Reason,
     /// Whose deadline has passed.
     pub(super) deadline_owner: DeadlineOwner,
@@ -88,49 +91,52 @@ impl Refusal {
     /// Returns whether this refusal answers the request that was passed on;
     /// `None` if it does not know which request it answers.
     pub(crate) fn answers(&self, passed: &PassedRequest) -> Option<bool> {
-        let is_known = self.origin.is_known();
-        is_known.then(|| passed.is_origin(self.origin))
+        let is_known = self.0.origin.is_known();
+        is_known.then(|| passed.is_origin(self.0.origin))
     }
 
     /// Returns whether the request was refused because its caller has as many
     /// requests in flight as it may have.
     pub(crate) fn is_of_own_limit(&self) -> bool {
-        self.reason == Reason::OverLimit && self.shed_by().is_some()
+        self.0.reason == Reason::OverLimit && self.shed_by().is_some()
     }
 
     /// Returns whether a deadline has passed that the caller chose, and that
     /// was shorter than the server's own.
     pub(crate) fn is_callers_deadline(&self) -> bool {
-        self.deadline_owner == DeadlineOwner::Caller && self.reason == Reason::DeadlineExceeded
+        self.0.deadline_owner == DeadlineOwner::Caller && self.0.reason == Reason::DeadlineExceeded
     }
 
     /// Returns whether a bound has passed that this process set for a call of
     /// its own.
     #[cfg(feature = "client")]
     pub(crate) fn is_own_bound(&self) -> bool {
-        self.deadline_owner == DeadlineOwner::Server
+        self.0.deadline_owner == DeadlineOwner::Server
     }
 
     /// Returns whether the work has certainly not started. A deadline, and the
     /// abort of a drain, also end work that has.
     #[cfg(feature = "idempotency")]
     pub(crate) fn is_before_work(&self) -> bool {
-        !matches!(self.reason, Reason::DeadlineExceeded | Reason::Aborted)
+        !matches!(self.0.reason, Reason::DeadlineExceeded | Reason::Aborted)
     }
 
     /// Returns why the request was refused.
     pub fn reason(&self) -> Reason {
-        self.reason
+        self.0.reason
     }
 
     /// Returns the name of the limit, if a limit refused the request.
     pub fn limiter(&self) -> Option<&str> {
-        self.subject.as_deref().filter(|_| self.original.is_none())
+        self.0
+            .subject
+            .as_deref()
+            .filter(|_| self.0.original.is_none())
     }
 
     /// Returns the decision of the limit, if a limit refused the request.
     pub fn decision(&self) -> Option<&Decision> {
-        match &self.source {
+        match &self.0.source {
             RefusalSource::Limit(decision, _) => Some(decision),
             _ => None,
         }
@@ -139,7 +145,7 @@ impl Refusal {
     /// Returns why a limit of concurrency gave no permit, if one refused the
     /// request.
     pub fn shed_by(&self) -> Option<Shed> {
-        match self.source {
+        match self.0.source {
             RefusalSource::Shed(shed) => Some(shed),
             _ => None,
         }
@@ -147,20 +153,20 @@ impl Refusal {
 
     /// Returns whether clients are told not to retry an overloaded service.
     pub(super) fn forbids_retry(&self) -> bool {
-        self.shed_by().is_some() && self.retry.is_none()
+        self.shed_by().is_some() && self.0.retry.is_none()
     }
 
     /// Returns the name of the problem with idempotency keys that this is.
     pub(super) fn key_problem(&self) -> Option<&'static str> {
         // A limit of concurrency is overloaded as well, and has no keys.
-        let problem = self.reason.key_problem();
+        let problem = self.0.reason.key_problem();
         problem.filter(|_| self.shed_by().is_none())
     }
 
     /// Returns the decisions of the other limits, as in an
     /// [`All`](crate::limit::All). Empty if the response is not to mention them.
     pub fn others(&self) -> Vec<Other> {
-        match &self.source {
+        match &self.0.source {
             RefusalSource::Limit(_, others) => others.list(),
             _ => Vec::new(),
         }
@@ -168,7 +174,7 @@ impl Refusal {
 
     /// Returns the error that led to the refusal.
     pub(super) fn error(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
-        match &self.source {
+        match &self.0.source {
             RefusalSource::Error(error) => Some(&***error),
             RefusalSource::Shed(shed) => Some(shed),
             _ => None,
@@ -184,7 +190,7 @@ impl Refusal {
     /// for a store that did not answer, when it is asked again.
     pub fn retry_after(&self) -> Option<Duration> {
         let by_limit = self.decision().and_then(Decision::retry_after);
-        by_limit.or_else(|| Some(Duration::from_millis(self.retry?.get().into())))
+        by_limit.or_else(|| Some(Duration::from_millis(self.0.retry?.get().into())))
     }
 
     /// Returns why the limit denied the request.
@@ -197,7 +203,7 @@ impl Refusal {
     /// the request or the server has to change first.
     #[cfg(feature = "grpc")]
     pub(super) fn is_for_good(&self) -> bool {
-        match self.reason {
+        match self.0.reason {
             Reason::OverLimit => self.denial() == Some(Denial::NeverFits) || self.forbids_retry(),
             Reason::NoKey | Reason::NoPeer | Reason::BadDeadline => true,
             Reason::NoIdempotencyKey | Reason::BadIdempotencyKey | Reason::NoPrincipal => true,
@@ -213,12 +219,15 @@ impl Refusal {
     /// Returns the status of the response that was [not
     /// stored](Reason::NotRetained).
     pub fn original_status(&self) -> Option<StatusCode> {
-        self.original
+        self.0.original
     }
 
     /// Returns the `Location` of the response that was [not
     /// stored](Reason::NotRetained), if it had one.
     pub fn original_location(&self) -> Option<&str> {
-        self.subject.as_deref().filter(|_| self.original.is_some())
+        self.0
+            .subject
+            .as_deref()
+            .filter(|_| self.0.original.is_some())
     }
 }

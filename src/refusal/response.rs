@@ -101,7 +101,7 @@ impl<F> Answer<F> {
     where
         F: Fill<B>,
     {
-        let status = self.status(refusal.reason);
+        let status = self.status(refusal.reason());
         let mut response = match F::HAS_TEXT {
             true => self.problem(status, refusal),
             false => Response::new(self.fill.fill(String::new())),
