@@ -6,10 +6,11 @@ use std::cmp::Reverse;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::{
-    item::{Item, line_of},
+    item::Item,
     list,
-    policy::Promise,
+    policy::{Policy, Promise},
     seconds::seconds_up,
+    state::QuotaState,
 };
 use crate::limit::{Decision, Other};
 
@@ -125,7 +126,7 @@ impl ListedLimit<'_> {
         let Some(policy) = self.promise().kept() else {
             return false;
         };
-        let Some(state) = self.state_after(&policy.written_name) else {
+        let Some(state) = self.state_under(policy) else {
             return false;
         };
         let was_there = [
@@ -140,12 +141,16 @@ impl ListedLimit<'_> {
         false
     }
 
-    /// Returns the value of the state for a name that is written already.
+    /// Returns the value of the state for a policy that is kept.
     #[inline]
-    fn state_after(&self, name: &[u8]) -> Option<HeaderValue> {
+    fn state_under(&self, policy: &'static Policy) -> Option<HeaderValue> {
         let (remaining, more) = self.state_of()?;
-        let more = (more > 0).then_some((b't', more));
-        line_of(name, [Some((b'r', remaining)), more])
+        let state = QuotaState {
+            policy,
+            remaining,
+            more,
+        };
+        state.value()
     }
 
     /// Returns whether this limit is to be written. If a member of the same

@@ -75,15 +75,19 @@ impl Item {
 /// moment ago takes longer than to make them.
 #[inline]
 pub(super) fn line_of(string: &[u8], parameters: [Option<(u8, u64)>; 2]) -> Option<HeaderValue> {
-    let parameters = parameters.map(|it| it.map(|(name, value)| (name, value.min(MAX_INTEGER))));
-    let length = |it: &Option<_>| it.map_or(0, |(_, value)| PARAMETER + digits(value));
+    let parameters = parameters.map(|it| {
+        let (name, value) = it?;
+        let value = value.min(MAX_INTEGER);
+        Some((name, value, digits(value)))
+    });
+    let length = |it: &Option<_>| it.map_or(0, |(_, _, digits)| PARAMETER + digits);
     let total = string.len() + parameters.iter().map(length).sum::<usize>();
     // Without spare capacity it becomes a header value as it is.
     let mut line = Vec::with_capacity(total);
     line.extend_from_slice(string);
-    for (name, value) in parameters.into_iter().flatten() {
+    for (name, value, digits) in parameters.into_iter().flatten() {
         line.extend([b';', name, b'=']);
-        push_digits(&mut line, value);
+        push_digits(&mut line, value, digits);
     }
     HeaderValue::try_from(line).ok()
 }
@@ -98,9 +102,9 @@ fn digits(value: u64) -> usize {
 }
 
 #[inline]
-fn push_digits(line: &mut Vec<u8>, value: u64) {
+fn push_digits(line: &mut Vec<u8>, value: u64, digits: usize) {
     let (start, mut rest) = (line.len(), value);
-    line.resize(start + digits(value), b'0');
+    line.resize(start + digits, b'0');
     for digit in line[start..].iter_mut().rev() {
         *digit = b'0' + (rest % 10) as u8;
         rest /= 10;

@@ -4,7 +4,7 @@
 //! Nested layers write the same fields, so a layer reads what layers further in
 //! have written before it adds its own limit: `list` finds members, `ietf` and
 //! `legacy` decide which limit stays. `policy` keeps the value that is the same
-//! in each response of a limit.
+//! in each response of a limit, and `state` those that often are.
 
 mod headers;
 mod ietf;
@@ -14,6 +14,7 @@ mod list;
 mod number;
 mod policy;
 mod seconds;
+mod state;
 #[cfg(test)]
 mod tests;
 

@@ -95,7 +95,7 @@ impl Promise<'_> {
 }
 
 impl Policy {
-    fn of(promise: &Promise<'_>) -> Option<Self> {
+    pub(super) fn of(promise: &Promise<'_>) -> Option<Self> {
         let text = String::from_utf8(promise.item()?.as_bytes().to_vec()).ok()?;
         Some(Self {
             name: promise.name.into(),
