@@ -2,10 +2,11 @@
 //! service asks for each request, and the future again when a decision was
 //! pending.
 
-use std::{fmt, future::Future};
+use std::{convert::Infallible, fmt, future::Future};
 
 use super::{
     admit::{Admit, DecisionContext},
+    pending::{BoxedPending, Pending},
     settings::AdmissionSettings,
     weigh::Weigh,
 };
@@ -43,7 +44,11 @@ impl<L: Backend, K, C, X, A> LimitAdmission<L, K, C, X, A> {
     /// Decides about a request. `marks` is whether its response is to be
     /// marked.
     #[inline(always)]
-    pub(super) fn decide<Req>(&self, req: &Req, marks: bool) -> Admit<L::Future>
+    pub(super) fn decide<Req, Call>(
+        &self,
+        req: &Req,
+        marks: bool,
+    ) -> Admit<BoxedPending<L::Future, Call>>
     where
         K: Key<Req>,
         C: Weigh<Req>,
@@ -67,13 +72,15 @@ impl<L: Backend, K, C, X, A> LimitAdmission<L, K, C, X, A> {
                 self.settings
                     .decided(limiter, only_name, decision, marks, key)
             }
-            Check::Later(future) => Admit::Wait(future, self.context(&key, marks, others)),
+            Check::Later(future) => {
+                Admit::Wait(Pending::new(future, self.context(&key, marks, others)))
+            }
         }
     }
 
     /// Decides about a request without a key.
     #[cold]
-    pub(super) fn without_key<F>(&self, absence: Absence) -> Admit<F> {
+    pub(super) fn without_key<P>(&self, absence: Absence) -> Admit<P> {
         self.settings.without_key(&self.limiter.label(), absence)
     }
 
@@ -93,12 +100,12 @@ impl<L: Backend, K, C, X, A> LimitAdmission<L, K, C, X, A> {
     }
 
     /// Decides about a request whose decision was pending; `None` if its
-    /// deadline passed before. Never returns [`Admit::Wait`].
+    /// deadline passed before.
     pub(super) fn after_wait(
         &self,
         context: DecisionContext,
         answer: Option<<L::Future as Future>::Output>,
-    ) -> Admit<L::Future> {
+    ) -> Admit<Infallible> {
         let origin = context.origin;
         let admit = match answer {
             None => self.settings.too_late(context.names.own()),
@@ -106,7 +113,9 @@ impl<L: Backend, K, C, X, A> LimitAdmission<L, K, C, X, A> {
                 let limiter = || context.names.limit_of(&decision).clone();
                 let marks = context.marks.then_some(context.others);
                 let key = || context.key.unwrap_or_default();
-                self.settings.decided(limiter, false, &decision, marks, key)
+                let only_name = self.limiter.only_name().is_some();
+                self.settings
+                    .decided(limiter, only_name, &decision, marks, key)
             }
             Some(Err(error)) => self.settings.failed(context.names.own(), error.into()),
         };

@@ -8,20 +8,21 @@ use crate::{
     refusal::{Origin, Refusal},
 };
 
-/// The action for a request. `F` is the limiter's future.
-pub(super) enum Admit<F> {
-    /// Call the inner service, and leave its response as it is: the request is
-    /// exempt, or the answer marks nothing.
-    Pass,
-    /// Call the inner service, and mark its response.
-    Mark(Mark),
-    /// Await the decision, and ask admission again with the context.
-    Wait(F, DecisionContext),
+/// The action for a request. `P` is a pending decision.
+///
+/// It is small, because a request that passes at once should pay for nothing
+/// that others need.
+pub(super) enum Admit<P> {
+    /// Call the inner service, and mark its response. There is no mark for a
+    /// request that is exempt, or if the answer marks nothing.
+    Pass(Mark),
+    /// Await the decision, and ask admission again.
+    Wait(P),
     /// Answer with a refusal.
     Refuse(Refusal),
 }
 
-impl<F> Admit<F> {
+impl<P> Admit<P> {
     /// Passes an admitted request. `marks` holds the decisions of other limits if
     /// the response is to be marked.
     #[inline(always)]
@@ -31,10 +32,10 @@ impl<F> Admit<F> {
         decision: &Decision,
         marks: Option<Others>,
     ) -> Self {
-        match marks {
-            Some(others) => Self::Mark(Mark::new(limiter, has_only_name, decision, others)),
-            None => Self::Pass,
-        }
+        Self::Pass(match marks {
+            Some(others) => Mark::new(limiter, has_only_name, decision, others),
+            None => Mark::NONE,
+        })
     }
 
     /// Sets the request that a refusal answers.

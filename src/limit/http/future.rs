@@ -1,6 +1,7 @@
 //! The future of a [`RateLimit`](crate::limit::RateLimit) service.
 
 use std::{
+    convert::Infallible,
     fmt,
     future::Future,
     pin::Pin,
@@ -21,7 +22,7 @@ use crate::{limit::limiter::Backend, refusal::Refuse};
 pin_project! {
     /// The response of the inner service, or a refusal.
     ///
-    /// It is as large as the inner future and eight words. A request that has to
+    /// It is as large as the inner future and six words. A request that has to
     /// wait is on the heap meanwhile.
     ///
     /// A future that is dropped while it waits gives back its place in the
@@ -33,21 +34,20 @@ pin_project! {
         L: Backend,
     {
         #[pin]
-        state: State<S, Req, L, K, C, X, A>,
+        pub(super) state: State<S, Req, L, K, C, X, A>,
     }
 }
 
 pin_project! {
+    /// The state of a call.
     #[project = StateProj]
-    enum State<S, Req, L, K, C, X, A>
+    pub(super) enum State<S, Req, L, K, C, X, A>
     where
         S: Service<Req>,
         L: Backend,
     {
-        // Boxed, because few requests wait and every future would be as large
-        // as a request.
         Checking {
-            pending: Pin<Box<PendingCheck<S, Req, L, K, C, X, A>>>,
+            pending: PendingCheck<S, Req, L, K, C, X, A>,
         },
         // One variant for marked and unmarked responses, so that the state fits
         // into unused bits of the inner future.
@@ -65,17 +65,8 @@ pin_project! {
 impl<S: Service<Req>, Req, L: Backend, K, C, X, A> ResponseFuture<S, Req, L, K, C, X, A> {
     /// The limiter needs time, or the request has to wait for its turn.
     pub(super) fn checking(pending: PendingCheck<S, Req, L, K, C, X, A>) -> Self {
-        let pending = Box::pin(pending);
         Self {
             state: State::Checking { pending },
-        }
-    }
-
-    /// The request was admitted. Without a mark its response stays as it is.
-    #[inline]
-    pub(super) fn calling(response: S::Future, mark: Option<PendingMark<L, K, C, X, A>>) -> Self {
-        Self {
-            state: State::Calling { response, mark },
         }
     }
 
@@ -140,21 +131,19 @@ where
     A: Refuse<Req, S::Response, S::Error>,
 {
     /// Calls the service, or answers with the refusal.
-    fn after_wait(admit: Admit<L::Future>, mut call: ReadyCall<S, Req, L, K, C, X, A>) -> Self {
+    fn after_wait(admit: Admit<Infallible>, mut call: ReadyCall<S, Req, L, K, C, X, A>) -> Self {
         let admission = call.admission;
-        match admit {
-            Admit::Pass => Self::Calling {
-                response: call.service.call(call.request),
-                mark: None,
-            },
-            Admit::Mark(mark) => Self::Calling {
-                response: call.service.call(call.request),
-                mark: Some(PendingMark::new(mark, &admission)),
-            },
-            Admit::Refuse(refusal) => Self::Answered {
-                answer: Some(admission.answer.refuse(refusal, &call.request)),
-            },
-            Admit::Wait(..) => unreachable!("a decision is pending only once"),
+        let mark = match admit {
+            Admit::Pass(mark) => mark,
+            Admit::Refuse(refusal) => {
+                let answer = Some(admission.answer.refuse(refusal, &call.request));
+                return Self::Answered { answer };
+            }
+            Admit::Wait(never) => match never {},
+        };
+        Self::Calling {
+            response: call.service.call(call.request),
+            mark: PendingMark::new(mark, &admission),
         }
     }
 }

@@ -9,17 +9,20 @@ use crate::{
     refusal::Refuse,
 };
 
-/// The limit that admitted a request, and its decision. Each future of the layer
-/// has room for one, so it is smaller than a decision.
-pub(super) enum Mark {
-    /// One limit admitted the request at once.
-    One {
-        /// `None` for the only name of the limiter.
-        limiter: Option<Arc<str>>,
-        numbers: Numbers,
-    },
-    /// The request has waited, or several limits were asked. Either has taken
-    /// memory on the heap already. Or the limit is 0, and the cost, too.
+/// The decision that a response is to be marked with: one of the two, or none.
+///
+/// Two fields, because numbers alone need no destructor, so that they stay in
+/// registers while the inner service is called.
+pub(super) struct Mark {
+    /// The only limit of the limiter admitted the request at once.
+    numbers: Option<Numbers>,
+    /// Any other admission.
+    full: Option<Box<FullMark>>,
+}
+
+/// A mark in the future, which has room for one. It is smaller than a decision.
+pub(super) enum KeptMark {
+    Numbers(Numbers),
     Full(Box<FullMark>),
 }
 
@@ -31,8 +34,9 @@ pub(super) struct FullMark {
 }
 
 /// The numbers of an admission at once. Times are in ticks.
+#[derive(Clone, Copy)]
 pub(super) struct Numbers {
-    /// Not 0, which leaves a bit pattern to tell the variants of a mark apart.
+    /// Not 0, which leaves a bit pattern to tell the kinds of a mark apart.
     limit: NonZero<Cost>,
     remaining: Cost,
     reset: Tick,
@@ -41,6 +45,12 @@ pub(super) struct Numbers {
 }
 
 impl Mark {
+    /// The response stays as it is.
+    pub(super) const NONE: Self = Self {
+        numbers: None,
+        full: None,
+    };
+
     #[inline(always)]
     pub(super) fn new(
         limiter: impl FnOnce() -> Arc<str>,
@@ -48,31 +58,48 @@ impl Mark {
         decision: &Decision,
         others: Others,
     ) -> Self {
-        let is_plain = decision.is_of_one_limit_at_once() && others.is_empty();
-        if let (true, Some(numbers)) = (is_plain, Numbers::of(decision)) {
-            let limiter = (!has_only_name).then(limiter);
-            return Self::One { limiter, numbers };
+        let is_plain = has_only_name && decision.is_of_one_limit_at_once() && others.is_empty();
+        let numbers = is_plain.then(|| Numbers::of(decision)).flatten();
+        Self {
+            numbers,
+            full: match numbers {
+                Some(_) => None,
+                None => Some(FullMark::new(limiter(), *decision, others)),
+            },
         }
-        Self::full(limiter(), *decision, others)
     }
 
+    /// Returns the mark to keep until there is a response; `None` if that stays
+    /// as it is.
+    #[inline(always)]
+    pub(super) fn kept(self) -> Option<KeptMark> {
+        match self.numbers {
+            Some(numbers) => Some(KeptMark::Numbers(numbers)),
+            None => self.full.map(KeptMark::Full),
+        }
+    }
+}
+
+impl FullMark {
     #[cold]
-    fn full(limiter: Arc<str>, decision: Decision, others: Others) -> Self {
-        Self::Full(Box::new(FullMark {
+    fn new(limiter: Arc<str>, decision: Decision, others: Others) -> Box<Self> {
+        Box::new(Self {
             limiter,
             decision,
             others,
-        }))
+        })
     }
+}
 
+impl KeptMark {
     /// Writes the decision into the response, such as its quota headers.
     pub(super) fn write<A, Req, Res, Err>(&self, answer: &A, only_name: Option<&str>, res: &mut Res)
     where
         A: Refuse<Req, Res, Err>,
     {
         match self {
-            Self::One { limiter, numbers } => {
-                let limiter = limiter.as_deref().or(only_name).unwrap_or_default();
+            Self::Numbers(numbers) => {
+                let limiter = only_name.unwrap_or_default();
                 answer.mark(limiter, &numbers.decision(), &[], res);
             }
             Self::Full(full) => {
@@ -83,7 +110,7 @@ impl Mark {
 }
 
 impl Numbers {
-    #[inline]
+    #[inline(always)]
     fn of(decision: &Decision) -> Option<Self> {
         Some(Self {
             limit: NonZero::new(decision.limit())?,
@@ -133,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_takes_seven_words() {
-        assert_eq!(size_of::<Mark>(), 56);
+    fn a_kept_mark_takes_five_words() {
+        assert_eq!(size_of::<KeptMark>(), 40);
     }
 }

@@ -1,5 +1,6 @@
-//! A request whose decision takes time. The future of the service polls it, and
-//! then calls the service or answers.
+//! A request whose decision takes time. Admission begins it, the service adds
+//! the call that waits, and the future polls it, and then calls the service or
+//! answers.
 
 use std::{
     future::Future,
@@ -15,7 +16,7 @@ use tokio::{
 };
 
 use super::{admission::LimitAdmission, admit::DecisionContext};
-use crate::{deadline, limit::limiter::Backend};
+use crate::{deadline, limit::limiter::Backend, refusal::Origin};
 
 /// A call that waits for a decision. It owns the service, because readiness
 /// belongs to an instance and the caller may use its clone meanwhile.
@@ -37,23 +38,40 @@ pin_project! {
         #[pin]
         deadline: Option<Unconstrained<Sleep>>,
         // `None` once it has ended.
-        call: Option<(DecisionContext, Call)>,
+        context: Option<DecisionContext>,
+        // `None` until the service has added it, and once it has ended.
+        call: Option<Call>,
     }
 }
 
+/// A pending decision. Boxed, because few requests wait and every future would
+/// be as large as a request.
+pub(super) type BoxedPending<F, Call> = Pin<Box<Pending<F, Call>>>;
+
 /// A check under way.
 pub(super) type PendingCheck<S, Req, L, K, C, X, A> =
-    Pending<<L as Backend>::Future, ReadyCall<S, Req, L, K, C, X, A>>;
+    BoxedPending<<L as Backend>::Future, ReadyCall<S, Req, L, K, C, X, A>>;
 
 impl<F: Future, Call> Pending<F, Call> {
     /// Waits for `answer` up to the current deadline.
-    pub(super) fn new(answer: F, context: DecisionContext, call: Call) -> Self {
+    pub(super) fn new(answer: F, context: DecisionContext) -> BoxedPending<F, Call> {
         let timer = |deadline: deadline::Deadline| unconstrained(sleep_until(deadline.instant()));
-        Self {
+        Box::pin(Self {
             answer,
             deadline: deadline::current().map(timer),
-            call: Some((context, call)),
+            context: Some(context),
+            call: None,
+        })
+    }
+
+    /// Adds the call that waits, and the request that a refusal answers. To be
+    /// called before it is polled.
+    pub(super) fn hold_call(self: Pin<&mut Self>, origin: Origin, call: Call) {
+        let this = self.project();
+        if let Some(context) = this.context {
+            context.origin = origin;
         }
+        *this.call = Some(call);
     }
 
     /// Ready when there is an answer or the deadline has passed, which is no
@@ -72,7 +90,8 @@ impl<F: Future, Call> Pending<F, Call> {
                 None
             }
         };
-        let (context, call) = this.call.take().expect("polled after it has ended");
+        let (context, call) = (this.context.take(), this.call.take());
+        let (context, call) = context.zip(call).expect("polled after it has ended");
         Poll::Ready((answer, context, call))
     }
 }

@@ -2,20 +2,25 @@
 
 use std::sync::Arc;
 
-use super::{admission::LimitAdmission, mark::Mark};
+use super::{
+    admission::LimitAdmission,
+    mark::{KeptMark, Mark},
+};
 use crate::{limit::limiter::Backend, refusal::Refuse};
 
 /// A mark, and the layer's answer, which writes it.
 pub(super) struct PendingMark<L, K, C, X, A> {
-    mark: Mark,
+    mark: KeptMark,
     admission: Arc<LimitAdmission<L, K, C, X, A>>,
 }
 
 impl<L: Backend, K, C, X, A> PendingMark<L, K, C, X, A> {
-    #[inline]
-    pub(super) fn new(mark: Mark, admission: &Arc<LimitAdmission<L, K, C, X, A>>) -> Self {
+    /// Returns `None` if the response stays as it is.
+    #[inline(always)]
+    pub(super) fn new(mark: Mark, admission: &Arc<LimitAdmission<L, K, C, X, A>>) -> Option<Self> {
+        let mark = mark.kept()?;
         let admission = admission.clone();
-        Self { mark, admission }
+        Some(Self { mark, admission })
     }
 
     /// Marks the response.

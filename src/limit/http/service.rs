@@ -11,7 +11,7 @@ use tower_service::Service;
 use super::{
     admission::LimitAdmission,
     admit::Admit,
-    future::ResponseFuture,
+    future::{ResponseFuture, State},
     pending::{PendingCheck, ReadyCall},
     pending_mark::PendingMark,
     weigh::Weigh,
@@ -20,7 +20,7 @@ use crate::{
     exempt::Exempt,
     key::{Global, Key},
     limit::limiter::{Backend, Limiter},
-    refusal::{Answer, Origin, Refuse},
+    refusal::{Answer, Origin, Refusal, Refuse},
 };
 
 /// A service behind a limit; made by a
@@ -94,54 +94,69 @@ where
 
     #[inline]
     fn call(&mut self, req: Req) -> Self::Future {
-        match self.admission.decide(&req, self.admission.answer.marks()) {
-            Admit::Pass => ResponseFuture::calling(self.inner.call(req), None),
-            Admit::Mark(mark) => {
-                let mark = PendingMark::new(mark, &self.admission);
-                ResponseFuture::calling(self.inner.call(req), Some(mark))
-            }
-            admit => self.wait_or_refuse(admit, req),
+        let admission = &self.admission;
+        // Each with a constant, so that a request that is not marked makes no
+        // numbers.
+        let admit = match admission.answer.marks() {
+            true => admission.decide(&req, true),
+            false => admission.decide(&req, false),
+        };
+        let mark = match admit {
+            Admit::Pass(mark) => mark,
+            Admit::Wait(pending) => return self.wait(pending, req),
+            Admit::Refuse(refusal) => return self.refuse(refusal, req),
+        };
+        // In one expression, and not through a function: each move of the
+        // response's future costs as much as a decision.
+        ResponseFuture {
+            state: State::Calling {
+                response: self.inner.call(req),
+                mark: PendingMark::new(mark, &self.admission),
+            },
         }
     }
 }
 
 impl<S, L, K, C, X, A> RateLimit<S, L, K, C, X, A> {
-    /// Makes the future of a request that does not pass at once.
+    /// Makes the future of a request whose decision is pending.
     #[cold]
-    fn wait_or_refuse<Req>(
+    fn wait<Req>(
         &mut self,
-        admit: Admit<L::Future>,
+        mut pending: PendingCheck<S, Req, L, K, C, X, A>,
         req: Req,
     ) -> ResponseFuture<S, Req, L, K, C, X, A>
     where
         S: Service<Req> + Clone,
         Req: 'static,
         L: Backend,
+    {
+        // Only the instance that was polled is ready, so it goes into the future
+        // and a clone takes its place.
+        let clone = self.inner.clone();
+        let origin = Origin::of_any(&req);
+        let call = ReadyCall {
+            service: mem::replace(&mut self.inner, clone),
+            request: req,
+            admission: self.admission.clone(),
+        };
+        pending.as_mut().hold_call(origin, call);
+        ResponseFuture::checking(pending)
+    }
+
+    /// Makes the future of a request that is refused.
+    #[cold]
+    fn refuse<Req>(&mut self, refusal: Refusal, req: Req) -> ResponseFuture<S, Req, L, K, C, X, A>
+    where
+        S: Service<Req> + Clone,
+        Req: 'static,
+        L: Backend,
         A: Refuse<Req, S::Response, S::Error>,
     {
-        let origin = Origin::of_any(&req);
-        match admit {
-            Admit::Wait(check, mut context) => {
-                context.origin = origin;
-                // Only the instance that was polled is ready, so it goes into
-                // the future and a clone takes its place.
-                let clone = self.inner.clone();
-                let call = ReadyCall {
-                    service: mem::replace(&mut self.inner, clone),
-                    request: req,
-                    admission: self.admission.clone(),
-                };
-                ResponseFuture::checking(PendingCheck::new(check, context, call))
-            }
-            Admit::Refuse(refusal) => {
-                // Dropping the ready instance gives back what its readiness
-                // reserved, such as a permit of a concurrency limit.
-                self.inner = self.inner.clone();
-                let refusal = refusal.answering(origin);
-                ResponseFuture::answered(self.admission.answer.refuse(refusal, &req))
-            }
-            Admit::Pass | Admit::Mark(_) => unreachable!("`call` handles requests that pass"),
-        }
+        // Dropping the ready instance gives back what its readiness reserved,
+        // such as a permit of a concurrency limit.
+        self.inner = self.inner.clone();
+        let refusal = refusal.answering(Origin::of_any(&req));
+        ResponseFuture::answered(self.admission.answer.refuse(refusal, &req))
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::admit::Admit;
+use super::{admit::Admit, mark::Mark};
 use crate::{
     clock::ticks,
     deadline,
@@ -40,14 +40,14 @@ impl AdmissionSettings {
     /// but one name. Limiter and key are closures because most requests need the
     /// name of neither.
     #[inline(always)]
-    pub(super) fn decided<F>(
+    pub(super) fn decided<P>(
         &self,
         limiter: impl FnOnce() -> Arc<str>,
         has_only_name: bool,
         decision: &Decision,
         marks: Option<Others>,
         key: impl FnOnce() -> String,
-    ) -> Admit<F> {
+    ) -> Admit<P> {
         if decision.is_denied() {
             let others = marks.unwrap_or_default();
             return self.denied(limiter(), *decision, others, key);
@@ -57,29 +57,36 @@ impl AdmissionSettings {
             return Admit::marking(limiter, has_only_name, decision, marks);
         }
         let limiter = limiter();
+        self.observe_admitted(&limiter, *decision);
+        Admit::marking(|| limiter, has_only_name, decision, marks)
+    }
+
+    /// Notifies the observer of an admission. It takes the decision by value,
+    /// because a reference would keep it in memory without an observer, too.
+    #[inline(never)]
+    fn observe_admitted(&self, limiter: &str, decision: Decision) {
         let outcome = match decision.is_of_a_wait() && !self.shadow {
             true => RequestOutcome::Waited,
             false => RequestOutcome::Admitted,
         };
-        self.observe(&limiter, outcome, Some(decision));
-        Admit::marking(|| limiter, has_only_name, decision, marks)
+        self.observe(limiter, outcome, Some(&decision));
     }
 
     /// Acts on a request that is exempt.
-    pub(super) fn exempt<F>(&self) -> Admit<F> {
+    pub(super) fn exempt<P>(&self) -> Admit<P> {
         self.observe("", RequestOutcome::Exempt, None);
-        Admit::Pass
+        Admit::Pass(Mark::NONE)
     }
 
     /// Acts on a denial.
     #[cold]
-    fn denied<F>(
+    fn denied<P>(
         &self,
         limiter: Arc<str>,
         decision: Decision,
         others: Others,
         key: impl FnOnce() -> String,
-    ) -> Admit<F> {
+    ) -> Admit<P> {
         let outcome = match self.shadow {
             true => RequestOutcome::Shadowed,
             false => RequestOutcome::Refused,
@@ -110,7 +117,7 @@ impl AdmissionSettings {
     }
 
     /// Acts on a deadline that passed before there was a decision.
-    pub(super) fn too_late<F>(&self, limiter: &str) -> Admit<F> {
+    pub(super) fn too_late<P>(&self, limiter: &str) -> Admit<P> {
         self.observe(limiter, RequestOutcome::Failed, None);
         self.refuse(Refusal::deadline_exceeded)
     }
@@ -118,7 +125,7 @@ impl AdmissionSettings {
     /// Acts on an error of the limiter, such as a store that does not answer
     /// under the policy `FailClosed`.
     #[cold]
-    pub(super) fn failed<F>(&self, limiter: &Arc<str>, error: BoxError) -> Admit<F> {
+    pub(super) fn failed<P>(&self, limiter: &Arc<str>, error: BoxError) -> Admit<P> {
         self.observe(limiter, RequestOutcome::Failed, None);
         self.log.failed(limiter, &*error);
         self.refuse(|| Refusal::unavailable(limiter.clone(), error))
@@ -126,13 +133,13 @@ impl AdmissionSettings {
 
     /// Acts on a request without a key, which counts under the limiter's own
     /// name, because no key chooses one of its limits.
-    pub(super) fn without_key<F>(&self, limiter: &str, absence: Absence) -> Admit<F> {
+    pub(super) fn without_key<P>(&self, limiter: &str, absence: Absence) -> Admit<P> {
         if absence == Absence::NoPeer {
             self.peer_warning.warn(limiter);
         }
         if self.pass_without_key || self.shadow {
             self.observe(limiter, RequestOutcome::Keyless, None);
-            return Admit::Pass;
+            return Admit::Pass(Mark::NONE);
         }
         self.observe(limiter, RequestOutcome::Refused, None);
         self.log.without_key();
@@ -143,22 +150,16 @@ impl AdmissionSettings {
     }
 
     /// Refuses, except in shadow mode.
-    fn refuse<F>(&self, refusal: impl FnOnce() -> Refusal) -> Admit<F> {
+    fn refuse<P>(&self, refusal: impl FnOnce() -> Refusal) -> Admit<P> {
         match self.shadow {
-            true => Admit::Pass,
+            true => Admit::Pass(Mark::NONE),
             false => Admit::Refuse(refusal()),
         }
     }
 
     /// Notifies the observer, if there is one. `limiter` is empty for an exempt
     /// request, which no limit was asked about.
-    #[inline(always)]
-    pub(super) fn observe(
-        &self,
-        limiter: &str,
-        outcome: RequestOutcome,
-        decision: Option<&Decision>,
-    ) {
+    fn observe(&self, limiter: &str, outcome: RequestOutcome, decision: Option<&Decision>) {
         if let Some(observer) = &self.observer {
             observer.decided(&Event {
                 limiter,

@@ -1,5 +1,7 @@
 //! Asks the limiter for a hold, without calling the inner service.
 
+use std::convert::Infallible;
+
 use crate::{
     exempt::Exempt,
     key::Key,
@@ -8,6 +10,7 @@ use crate::{
         http::{
             admission::LimitAdmission,
             admit::{Admit, DecisionContext},
+            pending::{BoxedPending, Pending},
             weigh::Weigh,
         },
         limiter::{Backend, LimitNames},
@@ -17,13 +20,21 @@ use crate::{
 };
 
 /// The action for a request, and what is held for it; `None` if it is not
-/// charged. `E` is the limiter's error.
-pub(super) type HoldAdmit<E> = (Admit<Holding<E>>, Option<Hold>);
+/// charged. `P` is a pending decision.
+pub(super) type HoldAdmit<P> = (Admit<P>, Option<Hold>);
+
+/// A hold under way, with the call that waits for it. `E` is the limiter's
+/// error.
+pub(super) type PendingHold<E, Call> = BoxedPending<Holding<E>, Call>;
 
 impl<L: Backend, K, C, X, A> LimitAdmission<L, K, C, X, A> {
     /// Holds the estimate of a request. `marks` is whether its response is to
     /// be marked.
-    pub(super) fn hold<Req>(&self, req: &Req, marks: bool) -> HoldAdmit<L::Error>
+    pub(super) fn hold<Req, Call>(
+        &self,
+        req: &Req,
+        marks: bool,
+    ) -> HoldAdmit<PendingHold<L::Error, Call>>
     where
         K: Key<Req>,
         C: Weigh<Req>,
@@ -46,7 +57,7 @@ impl<L: Backend, K, C, X, A> LimitAdmission<L, K, C, X, A> {
             }
             Err(holding) => {
                 let context = self.context(&key, marks, others);
-                (Admit::Wait(holding, context), None)
+                (Admit::Wait(Pending::new(holding, context)), None)
             }
         }
     }
@@ -77,12 +88,12 @@ impl<L: Backend, K, C, X, A> LimitAdmission<L, K, C, X, A> {
     }
 
     /// Decides about a request whose hold was pending; `None` if its deadline
-    /// passed before. Never returns [`Admit::Wait`].
+    /// passed before.
     pub(super) fn after_hold(
         &self,
         context: DecisionContext,
         answer: Option<Result<Hold, HoldError<L::Error>>>,
-    ) -> HoldAdmit<L::Error> {
+    ) -> HoldAdmit<Infallible> {
         let origin = context.origin;
         let (admit, hold) = match answer {
             None => (self.settings.too_late(context.names.own()), None),
@@ -96,13 +107,13 @@ impl<L: Backend, K, C, X, A> LimitAdmission<L, K, C, X, A> {
     }
 
     /// Acts on the answer of the limiter.
-    fn decided_to_hold(
+    fn decided_to_hold<P>(
         &self,
         names: impl FnOnce() -> LimitNames,
         answer: Result<Hold, HoldError<L::Error>>,
         marks: Option<Others>,
         key: impl FnOnce() -> String,
-    ) -> HoldAdmit<L::Error> {
+    ) -> HoldAdmit<P> {
         let (decision, hold) = match answer {
             Ok(hold) => (*hold.decision(), Some(hold)),
             Err(HoldError::Denied(denial)) => (denial, None),
@@ -111,7 +122,10 @@ impl<L: Backend, K, C, X, A> LimitAdmission<L, K, C, X, A> {
             }
         };
         let limiter = || names().limit_of(&decision).clone();
-        let admit = self.settings.decided(limiter, false, &decision, marks, key);
+        let only_name = self.limiter.only_name().is_some();
+        let admit = self
+            .settings
+            .decided(limiter, only_name, &decision, marks, key);
         (admit, hold)
     }
 }

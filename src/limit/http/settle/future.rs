@@ -1,6 +1,7 @@
 //! The future of a [`SettledLimit`](crate::limit::SettledLimit) service.
 
 use std::{
+    convert::Infallible,
     fmt,
     future::Future,
     pin::Pin,
@@ -14,26 +15,24 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{
-    actual_cost::ActualCost, admission::HoldAdmit, body::SettledBody, settlement::Settlement,
+    actual_cost::ActualCost,
+    admission::{HoldAdmit, PendingHold},
+    body::SettledBody,
+    settlement::Settlement,
 };
 use crate::{
     body_end::BodyEnd,
     limit::{
-        hold::Holding,
-        http::{
-            admit::Admit,
-            pending::{Pending, ReadyCall},
-            pending_mark::PendingMark,
-        },
+        http::{admit::Admit, pending::ReadyCall, pending_mark::PendingMark},
         limiter::Backend,
     },
     red::on_panic,
     refusal::Refuse,
 };
 
-/// A hold under way.
-pub(super) type PendingHold<S, Req, L, K, C, X, A> =
-    Pending<Holding<<L as Backend>::Error>, ReadyCall<S, Req, L, K, C, X, A>>;
+/// A hold under way, with the call of a service that waits for it.
+pub(super) type WaitingHold<S, Req, L, K, C, X, A> =
+    PendingHold<<L as Backend>::Error, ReadyCall<S, Req, L, K, C, X, A>>;
 
 pin_project! {
     /// The response of the inner service, whose body is still to be settled, or
@@ -62,10 +61,8 @@ pin_project! {
         L: Backend,
         F: ActualCost,
     {
-        // Boxed, because few requests wait and every future would be as large
-        // as a request.
         Holding {
-            pending: Pin<Box<PendingHold<S, Request<B>, L, K, C, X, A>>>,
+            pending: WaitingHold<S, Request<B>, L, K, C, X, A>,
         },
         Calling {
             #[pin]
@@ -90,9 +87,8 @@ where
     /// The limiter needs time, or the request has to wait for its turn.
     pub(super) fn holding(
         actual_cost: Arc<F>,
-        pending: PendingHold<S, Request<B>, L, K, C, X, A>,
+        pending: WaitingHold<S, Request<B>, L, K, C, X, A>,
     ) -> Self {
-        let pending = Box::pin(pending);
         Self {
             actual_cost,
             state: State::Holding { pending },
@@ -207,18 +203,17 @@ where
 {
     /// Calls the service, or answers with the refusal.
     fn after_wait(
-        (admit, hold): HoldAdmit<L::Error>,
+        (admit, hold): HoldAdmit<Infallible>,
         mut call: ReadyCall<S, Request<B>, L, K, C, X, A>,
         actual_cost: &Arc<F>,
     ) -> Self {
         let mark = match admit {
-            Admit::Pass => None,
-            Admit::Mark(mark) => Some(PendingMark::new(mark, &call.admission)),
+            Admit::Pass(mark) => PendingMark::new(mark, &call.admission),
             Admit::Refuse(refusal) => {
                 let answer = Some(call.admission.answer.refuse(refusal, &call.request));
                 return Self::Answered { answer };
             }
-            Admit::Wait(..) => unreachable!("a hold is pending only once"),
+            Admit::Wait(never) => match never {},
         };
         let (service, request) = (&mut call.service, call.request);
         let (response, settlement) = Settlement::start(service, request, hold, actual_cost);

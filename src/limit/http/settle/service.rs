@@ -12,23 +12,23 @@ use http_body::Body;
 use tower_service::Service;
 
 use super::{
-    actual_cost::ActualCost, body::SettledBody, future::SettledFuture, settlement::Settlement,
+    actual_cost::ActualCost,
+    body::SettledBody,
+    future::{SettledFuture, WaitingHold},
+    settlement::Settlement,
 };
 use crate::{
     exempt::Exempt,
     key::Key,
     limit::{
-        hold::{HoldLimiter, Holding},
+        hold::HoldLimiter,
         http::{
-            admission::LimitAdmission,
-            admit::Admit,
-            pending::{Pending, ReadyCall},
-            pending_mark::PendingMark,
+            admission::LimitAdmission, admit::Admit, pending::ReadyCall, pending_mark::PendingMark,
             weigh::Weigh,
         },
         limiter::Backend,
     },
-    refusal::{Origin, Refuse},
+    refusal::{Origin, Refusal, Refuse},
 };
 
 /// A service whose requests are charged for what they really took; made by a
@@ -81,9 +81,9 @@ where
         let admission = &self.admission;
         let (admit, hold) = admission.hold(&req, admission.answer.marks());
         let mark = match admit {
-            Admit::Pass => None,
-            Admit::Mark(mark) => Some(PendingMark::new(mark, admission)),
-            admit => return self.wait_or_refuse(admit, req),
+            Admit::Pass(mark) => PendingMark::new(mark, admission),
+            Admit::Wait(pending) => return self.wait(pending, req),
+            Admit::Refuse(refusal) => return self.refuse(refusal, req),
         };
         let actual_cost = &self.actual_cost;
         let (response, settlement) = Settlement::start(&mut self.inner, req, hold, actual_cost);
@@ -92,45 +92,46 @@ where
 }
 
 impl<S, L: Backend, K, C, X, A, F: ActualCost> SettledLimit<S, L, K, C, X, A, F> {
-    /// Makes the future of a request that does not pass at once.
+    /// Makes the future of a request whose hold is pending.
     #[cold]
-    fn wait_or_refuse<B: 'static>(
+    fn wait<B>(
         &mut self,
-        admit: Admit<Holding<L::Error>>,
+        mut pending: WaitingHold<S, Request<B>, L, K, C, X, A>,
+        req: Request<B>,
+    ) -> SettledFuture<S, B, L, K, C, X, A, F>
+    where
+        S: Service<Request<B>> + Clone,
+    {
+        // Only the instance that was polled is ready, so it goes into the future
+        // and a clone takes its place.
+        let clone = self.inner.clone();
+        let origin = Origin::of(req.extensions());
+        let call = ReadyCall {
+            service: mem::replace(&mut self.inner, clone),
+            request: req,
+            admission: self.admission.clone(),
+        };
+        pending.as_mut().hold_call(origin, call);
+        SettledFuture::holding(self.actual_cost.clone(), pending)
+    }
+
+    /// Makes the future of a request that is refused.
+    #[cold]
+    fn refuse<B>(
+        &mut self,
+        refusal: Refusal,
         req: Request<B>,
     ) -> SettledFuture<S, B, L, K, C, X, A, F>
     where
         S: Service<Request<B>> + Clone,
         A: Refuse<Request<B>, S::Response, S::Error>,
     {
-        let origin = Origin::of(req.extensions());
-        let actual_cost = self.actual_cost.clone();
-        match admit {
-            Admit::Wait(holding, mut context) => {
-                context.origin = origin;
-                // Only the instance that was polled is ready, so it goes into
-                // the future and a clone takes its place.
-                let clone = self.inner.clone();
-                let call = ReadyCall {
-                    service: mem::replace(&mut self.inner, clone),
-                    request: req,
-                    admission: self.admission.clone(),
-                };
-                let pending = Pending::new(holding, context, call);
-                SettledFuture::holding(actual_cost, pending)
-            }
-            Admit::Refuse(refusal) => {
-                // Dropping the ready instance gives back what its readiness
-                // reserved, such as a permit of a concurrency limit.
-                self.inner = self.inner.clone();
-                let answer = self
-                    .admission
-                    .answer
-                    .refuse(refusal.answering(origin), &req);
-                SettledFuture::answered(actual_cost, answer)
-            }
-            Admit::Pass | Admit::Mark(_) => unreachable!("`call` handles requests that pass"),
-        }
+        // Dropping the ready instance gives back what its readiness reserved,
+        // such as a permit of a concurrency limit.
+        self.inner = self.inner.clone();
+        let refusal = refusal.answering(Origin::of(req.extensions()));
+        let answer = self.admission.answer.refuse(refusal, &req);
+        SettledFuture::answered(self.actual_cost.clone(), answer)
     }
 }
 
