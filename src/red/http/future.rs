@@ -19,16 +19,9 @@ pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<F, C = ()> {
         #[pin]
-        inner: F,
+        pub(super) inner: F,
         // `None` for a request that is exempt.
-        span: Option<RequestSpan<C>>,
-    }
-}
-
-impl<F, C> ResponseFuture<F, C> {
-    /// Returns the future of a request that has started.
-    pub(crate) fn new(inner: F, span: Option<RequestSpan<C>>) -> Self {
-        Self { inner, span }
+        pub(super) span: Option<RequestSpan<C>>,
     }
 }
 

@@ -94,7 +94,8 @@ where
         let watch = on_panic::watch(&mut span, RequestSpan::panic);
         let inner = self.inner.call(req);
         watch.returned();
-        ResponseFuture::new(inner, span)
+        // Not through a function, which would move the inner future once more.
+        ResponseFuture { inner, span }
     }
 }
 
