@@ -28,6 +28,9 @@ pub(crate) trait BodyEnd {
     fn panic(self);
 }
 
+/// The return type of `poll_frame`.
+type FramePoll<B> = Poll<Option<Result<Frame<<B as Body>::Data>, <B as Body>::Error>>>;
+
 /// Polls a body, and tells `told` of its frame and its end. `told` is `None`
 /// once it was told the end.
 ///
@@ -38,7 +41,7 @@ pub(crate) fn poll_to_end<B, T>(
     mut body: Pin<&mut B>,
     told: &mut Option<T>,
     cx: &mut Context<'_>,
-) -> Poll<Option<Result<Frame<B::Data>, B::Error>>>
+) -> FramePoll<B>
 where
     B: Body<Error: 'static>,
     T: BodyEnd,

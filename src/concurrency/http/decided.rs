@@ -92,8 +92,11 @@ impl<L, K, P, X, A> ConcurrencyAdmission<L, K, P, X, A> {
     ) {
         let rank = permit.rank();
         if let Some(shedder) = &self.shedder {
-            let is_load = !self.settings.limit_of_caller;
-            shedder.admitted(rank, is_load.then(|| permit.waited()).unwrap_or_default());
+            let waited = match self.settings.limit_of_caller {
+                true => Duration::ZERO,
+                false => permit.waited(),
+            };
+            shedder.admitted(rank, waited);
         }
         self.settings.observe(|| Event {
             waited: permit.waited(),
