@@ -36,6 +36,8 @@ pub(super) struct State {
     /// Whether each has called at this instant.
     pub(super) has_called: [bool; MOST],
     pub(super) mail: Option<Mail>,
+    /// Until when what each was before it began anew still counts.
+    former_until: [u32; MOST],
     /// Since when the server has its data, in real time; `None` if it has none.
     since: Option<u32>,
 }
@@ -80,21 +82,20 @@ impl Fleet {
         let answer = self.client.ask(state.store, clock, mail)?;
         state.store = answer.store;
         let nth = usize::from(mail.instance);
-        if answer.is_stale || mail.life != state.instances[nth].life {
+        if answer.is_stale {
+            return Ok(());
+        }
+        if mail.life != state.instances[nth].life {
+            state.former_until[nth] = now + LIFE as u32;
             return Ok(());
         }
         let since = *state.since.get_or_insert(now);
         if mail.want == 0 {
             return Ok(());
         }
-        // No other one has ever called.
-        let others = state
-            .instances
-            .iter()
-            .enumerate()
-            .filter(|(it, _)| *it != nth);
-        let is_new = |it: &Instance| it.life == 0 && it.call == 0;
-        let is_alone = mail.life == 0 && others.map(|(_, it)| it).all(is_new);
+        let mut others = state.instances.iter().enumerate();
+        let is_alone = others.all(|(it, other)| it == nth || now >= other.counts_until)
+            && state.former_until.iter().all(|until| now >= *until);
         // Until it was there for a life, nobody gets more than it has.
         let is_open = since + (LIFE as u32) <= now && !state.stepped_back;
         let wanted = mail.want.min(self.plan.max);
@@ -134,7 +135,11 @@ impl Fleet {
                 self.deliver(state, mail, true)?;
                 state.instances[nth].begin_anew();
             }
-            Move::Crash(nth) => state.instances[nth].begin_anew(),
+            Move::Crash(nth) => {
+                let until = state.instances[nth].counts_until;
+                state.former_until[nth] = state.former_until[nth].max(until);
+                state.instances[nth].begin_anew();
+            }
         }
         Ok(())
     }
@@ -149,6 +154,8 @@ impl Fleet {
         let ended = |it: &&mut Instance| it.counts_until > 0 && now >= it.counts_until;
         let ended = state.instances.iter_mut().filter(ended);
         ended.for_each(Instance::begin_anew);
+        let over = state.former_until.iter_mut().filter(|until| now >= **until);
+        over.for_each(|until| *until = 0);
     }
 
     /// The bounds in force are no more than the maximum together, but for those of 1.

@@ -117,6 +117,17 @@ fn plans(form: Form) -> Vec<(&'static str, Plan)> {
             },
         ),
         (
+            "two resets",
+            Plan {
+                charges: vec![3],
+                estimates: vec![],
+                holds: 2,
+                resets: true,
+                events: 2,
+                ..plan(form)
+            },
+        ),
+        (
             "charges and holds",
             Plan {
                 charges: vec![2],

@@ -97,7 +97,7 @@ pub(crate) const FAULTS: [Fault; 24] = [
         "the sums of another generation are those of this one",
         "if generation == charge.generation then",
         "if true then",
-        "fixed: charges that are taken back",
+        "fixed: two resets",
     ),
     of(
         "a reset begins no generation",

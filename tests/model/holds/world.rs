@@ -326,7 +326,7 @@ impl<R: Scripted> Holders<R> {
     }
 
     /// Equivalent states are one.
-    fn tidy(&mut self, state: &mut State) {
+    fn tidy(&mut self, state: &mut State) -> Outcome {
         for slot in &mut state.slots {
             slot.take_if(|slot| slot.is_over());
         }
@@ -336,7 +336,7 @@ impl<R: Scripted> Holders<R> {
             .shorten(rule, state.at, |at| self.real(at), &mut state.slots);
         if !state.slots.iter().flatten().any(Slot::is_open) {
             let mut store = self.client.stores.get(state.store).clone();
-            close(&mut store);
+            close(&mut store)?;
             state.store = self.client.stores.number(store);
             state.made = 0;
         }
@@ -346,6 +346,7 @@ impl<R: Scripted> Holders<R> {
             left.is_ok_and(|left| left.remaining == this.at_most(state))
         };
         state.is_exact |= !self.plan.leases && state.history.is_empty() && is_whole(self, state);
+        Ok(())
     }
 
     /// The law for what is left.
@@ -451,7 +452,7 @@ impl<R: Scripted> World for Holders<R> {
         state.events += u8::from(made.is_rare());
         self.make(&mut state, made)?;
         self.judge(&state)?;
-        self.tidy(&mut state);
+        self.tidy(&mut state)?;
         Ok(state)
     }
 }
