@@ -109,6 +109,26 @@ fn a_waiter_for_an_idle_runtime_gets_its_reply() {
     goes_on(&second, &limiter, &tally);
 }
 
+/// Their worker stands still with the runtime that they were made on.
+#[test]
+fn queued_checks_are_late_also_on_another_runtime() {
+    let server = Server::start();
+    let (first, second) = (one_thread(), one_thread());
+    let (_, limiter) = second.block_on(limiter(stubborn(hasty(server.url()))));
+    server.stop();
+    let mut moved = occupy(&first, &limiter);
+    // The first was sent by its caller, which stands still with it.
+    drop(moved.remove(0));
+    let late = second.block_on(async { timeout(Duration::from_secs(20), join_all(moved)).await });
+    let late = late.expect("all are answered");
+    assert!(late.iter().all(Result::is_err));
+    server.go_on();
+    let tally = Tally::default();
+    late.iter().for_each(|answer| tally.add(1, answer));
+    drop(first);
+    goes_on(&second, &limiter, &tally);
+}
+
 #[test]
 fn a_call_without_a_runtime_is_an_error() {
     let server = Server::start();
