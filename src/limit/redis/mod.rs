@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `limiter` | what users see |
 //! | `check` | answers without a call if a lease or a remembered denial allows it; waits; asks the policy |
-//! | `queue`, `backlog` | decide which requests share a call |
+//! | `queue` | decides which requests share a call |
 //! | `client` | sends a batch, and keeps what its reply says about buckets |
 //! | `hold` | holds an estimate, and settles it |
 //! | `call` | writes a batch, and repeats the script's decisions from the reply |
@@ -14,7 +14,6 @@
 //! The members of an [`All`](crate::limit::All) come in by `member`. If several
 //! share a call, `check_all` sends it in place of the queue and the client.
 
-mod backlog;
 mod builder;
 mod call;
 mod check;

@@ -1,5 +1,5 @@
-//! What a script has to be told so that it can decide checks without the rule.
-//! `batch` adds it to the arguments of a call. Its twin is `lua/shortcut.lua`.
+//! The arguments by which a script can decide checks without the rule. `batch` adds
+//! them to a call. Its twin is `lua/shortcut.lua`.
 
 use redis::Cmd;
 
@@ -10,7 +10,7 @@ use crate::{clock::Tick, limit::rules::quota::Cost};
 /// is the most frequent one.
 pub(crate) const PLAIN_CHECK: Operation = Operation::Check(1);
 
-/// What a script writes for a bucket never seen after checks that pass.
+/// The first state of a bucket, which a script writes after checks that pass.
 pub(super) struct FirstCharge {
     /// The value of the key behind the instant of the charge.
     value: String,

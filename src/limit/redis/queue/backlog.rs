@@ -1,22 +1,16 @@
 //! The requests that wait for a call, and who may call.
 //!
-//! The state of the [queue](super::queue) behind its lock. Each runtime has a
+//! The state of the [queue](super) behind its lock. Each runtime has a
 //! backlog of its own, because the tasks of another runtime may be stalled.
 
-use std::{
-    collections::VecDeque,
-    mem,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::VecDeque, mem, sync::Arc, time::Instant};
 
-use tokio::{runtime::Id, sync::oneshot};
+use tokio::runtime::Id;
 
-use super::call::request::{BucketResult, Request};
+use super::waiter::{CallWaiters, QueuedRequest, Waiter};
 use crate::{
-    redis::Error,
+    limit::redis::call::request::Request,
     runtime::{Idle, Own, PerRuntime},
-    sync::{Mutex, lock},
 };
 
 /// The most requests in one call. More would gain little, and keep the server
@@ -36,7 +30,7 @@ pub(super) const MIN_SECOND_CALL: usize = 32;
 #[derive(Default)]
 pub(super) struct Backlogs(PerRuntime<Backlog>);
 
-/// What bounds the requests of a limiter and their calls.
+/// The bounds of the requests of a limiter and of their calls.
 pub(super) struct QueueLimits {
     /// How many requests may wait for a call, on each runtime.
     pub(super) capacity: usize,
@@ -61,11 +55,7 @@ struct Backlog {
     watched: bool,
 }
 
-/// The callers that wait for the reply of one call; empty when it has come.
-#[derive(Default)]
-pub(super) struct CallWaiters(Mutex<Vec<Waiter>>);
-
-/// What becomes of a request that was offered to the queue.
+/// The fate of a request that was offered to the queue.
 pub(super) enum Admission {
     /// The caller sends it by itself. It must call
     /// [`end_direct`](Backlogs::end_direct) when it has the reply.
@@ -82,20 +72,6 @@ pub(super) struct TasksToStart {
     pub(super) worker: bool,
     /// One that answers those whose time is up.
     pub(super) watch: bool,
-}
-
-/// A request, and the caller who waits for the reply.
-pub(super) struct QueuedRequest {
-    pub(super) request: Request,
-    pub(super) waiter: Waiter,
-}
-
-/// Where a reply goes.
-pub(super) struct Waiter {
-    /// When it must have been answered, by real time.
-    pub(super) until: Instant,
-    /// `None` if the reply is of no interest.
-    pub(super) reply: Option<oneshot::Sender<BucketResult>>,
 }
 
 impl Backlogs {
@@ -154,7 +130,7 @@ impl Backlogs {
 
     /// Keeps the callers of a call, until [`end_call`](Self::end_call).
     pub(super) fn begin_call(&self, runtime: Id, waiters: Vec<Waiter>) -> Arc<CallWaiters> {
-        let call = Arc::new(CallWaiters(Mutex::new(waiters)));
+        let call = Arc::new(CallWaiters::new(waiters));
         self.of(runtime).calls.push(Arc::clone(&call));
         call
     }
@@ -180,13 +156,7 @@ impl Backlogs {
             .iter()
             .find_map(|queued| queued.waiter.due());
         for call in &backlog.calls {
-            let mut waiters = lock(&call.0);
-            late.extend(
-                waiters
-                    .iter_mut()
-                    .filter_map(|waiter| waiter.take_if_late(now)),
-            );
-            let due = waiters.iter().filter_map(Waiter::due).min();
+            let due = call.take_late(now, &mut late);
             next = [next, due].into_iter().flatten().min();
         }
         backlog.watched = next.is_some();
@@ -235,68 +205,19 @@ impl Idle for Backlog {
     }
 }
 
-impl QueuedRequest {
-    /// Returns the parts of a request that is still worth sending.
-    ///
-    /// One whose caller has gone is dropped: it would be charged for nothing.
-    /// One whose time is up is answered.
-    pub(super) fn still_wanted(
-        mut self,
-        now: Instant,
-        timeout: Duration,
-    ) -> Option<(Request, Waiter)> {
-        let reply = self.waiter.reply.as_ref();
-        if reply.is_some_and(oneshot::Sender::is_closed) {
-            return None;
-        }
-        if let Some(mut late) = self.waiter.take_if_late(now) {
-            late.answer_late(timeout);
-            return None;
-        }
-        Some((self.request, self.waiter))
-    }
-}
-
-impl CallWaiters {
-    /// Takes all callers, because the reply has come.
-    pub(super) fn take(&self) -> Vec<Waiter> {
-        mem::take(&mut *lock(&self.0))
-    }
-}
-
-impl Waiter {
-    /// Delivers the reply, or returns it if the caller has gone.
-    pub(super) fn answer(&mut self, reply: BucketResult) -> Option<BucketResult> {
-        match self.reply.take() {
-            Some(waiter) => waiter.send(reply).err(),
-            None => Some(reply),
-        }
-    }
-
-    /// Answers that the time is up.
-    pub(super) fn answer_late(&mut self, timeout: Duration) {
-        let _ = self.answer(Err(Error::late(timeout)));
-    }
-
-    /// When it must have been answered; `None` if no caller waits.
-    fn due(&self) -> Option<Instant> {
-        self.reply.as_ref().map(|_| self.until)
-    }
-
-    /// Takes the caller if its time is up.
-    fn take_if_late(&mut self, now: Instant) -> Option<Self> {
-        self.due().filter(|due| *due <= now)?;
-        let (until, reply) = (self.until, self.reply.take());
-        Some(Self { until, reply })
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use tokio::sync::oneshot;
+
     use super::*;
-    use crate::limit::{
-        redis::call::request::{Bucket, Epoch},
-        rules::script::Operation,
+    use crate::{
+        limit::{
+            redis::call::request::{Bucket, BucketResult, Epoch},
+            rules::script::Operation,
+        },
+        redis::Error,
     };
 
     fn queued(until: Instant, reply: Option<oneshot::Sender<BucketResult>>) -> QueuedRequest {
