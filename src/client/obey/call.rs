@@ -160,7 +160,7 @@ impl Sent {
 impl Drop for Sent {
     fn drop(&mut self) {
         if let Some(call) = self.call.take() {
-            let next = lock(&self.gate.peer).abandon(call);
+            let next = lock(&self.gate.peer).abandon(call, Instant::now());
             next.into_iter().for_each(Waker::wake);
         }
     }

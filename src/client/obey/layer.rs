@@ -7,6 +7,7 @@ use tower_layer::Layer;
 use super::{observe::Observe, peer::Peer, service::Obey, settings::ObeySettings};
 use crate::{
     client::{
+        advice::MAX_DELAY,
         authority::ByAuthority,
         peers::{DEFAULT_PEERS, KeyedPeers},
     },
@@ -105,7 +106,8 @@ impl<K, A> ObeyLayer<K, A> {
             !longest.is_zero(),
             "invalid cap {longest:?}: must be more than 0"
         );
-        self.with(|settings| settings.cap = longest)
+        // Longer ones are as good as none, and could not be added to a time.
+        self.with(|settings| settings.cap = longest.min(MAX_DELAY))
     }
 
     /// Sets how long calls wait for the first response of a peer, which may

@@ -15,6 +15,10 @@
 //! | nothing about quotas | are sent at once |
 //! | nothing yet | wait for the response to the first call, for at most a second |
 //!
+//! A call of its own that is a window old is off the count of the server, and after
+//! two windows by any of the usual rules. So the layer also knows from its own
+//! calls when a quota is back, unless other clients use it.
+//!
 //! A server rounds its times to whole seconds. From the reports, the mirror also
 //! learns how long it really takes until there is more, so that it does not
 //! waste the rest of a second, and whether other clients use the same quota. If

@@ -117,7 +117,7 @@ impl Peer {
     pub(super) fn learn(&mut self, call: u64, reply: &Reply, now: Instant) -> Option<Waker> {
         let sent = self.calls.end(call)?;
         self.calls.took(now.saturating_duration_since(sent));
-        self.mirrors.iter_mut().for_each(|it| it.settle(call));
+        self.mirrors.iter_mut().for_each(|it| it.settle(call, now));
         self.knowledge = Knowledge::Some;
         self.pause(reply, now);
         let under_way = self.calls.beside(sent);
@@ -164,13 +164,13 @@ impl Peer {
 
     /// Ends a call that has no response. The server may have counted it.
     #[must_use]
-    pub(super) fn abandon(&mut self, call: u64) -> Option<Waker> {
+    pub(super) fn abandon(&mut self, call: u64, now: Instant) -> Option<Waker> {
         self.calls.end(call)?;
         if let Knowledge::Asked { .. } = self.knowledge {
             self.knowledge = Knowledge::None;
         }
         for mirror in &mut self.mirrors {
-            mirror.settle(call);
+            mirror.settle(call, now);
             mirror.assume_counted(call);
         }
         self.line.wake_first()

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 use super::observe::{Event, Observe};
-use crate::{deadline, limit::Wait, random_bits::RandomBits};
+use crate::{client::advice::MAX_DELAY, deadline, limit::Wait, random_bits::RandomBits};
 
 /// The settings that do not change the type of a layer.
 #[derive(Clone, Debug)]
@@ -52,7 +52,7 @@ impl ObeySettings {
     /// Returns how long the current call waits.
     pub(super) fn patience(&self, now: Instant) -> Patience {
         let own = self.wait.max_wait().filter(|it| !it.is_zero());
-        let own = own.and_then(|longest| now.checked_add(longest));
+        let own = own.map(|longest| now + longest.min(MAX_DELAY));
         let deadline = deadline::current().map(|it| it.instant());
         let is_deadline = deadline
             .zip(own)

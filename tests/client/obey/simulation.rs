@@ -10,11 +10,11 @@ use std::{
     time::Duration,
 };
 
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use sluicegate::{
-    client::obey::ObeyLayer,
+    client::{advice::retry_after, obey::ObeyLayer},
     clock::{Manual, Tokio},
-    limit::{Counts, Direct, Limiter, Local, RateLimitLayer, Rule, Snapshot},
+    limit::{Direct, Limiter, Local, RateLimitLayer, Rule},
 };
 use tokio::time::{Instant, sleep};
 use tower::{Layer, Service, ServiceExt, service_fn};
@@ -27,6 +27,8 @@ pub(super) struct Plan {
     /// Callers of each layer, which call without a pause.
     pub(super) callers: u64,
     pub(super) duration: Duration,
+    /// The time between two calls of the client that asks all the time.
+    pub(super) step: Duration,
     /// The time to the server and back, at least and at most.
     pub(super) latency: (Duration, Duration),
 }
@@ -69,19 +71,21 @@ where
 {
     let counts = Arc::new(Counts::default());
     let limiter = Local::builder(rule.clone()).clock(Tokio::new()).direct();
-    let limit = RateLimitLayer::new(limiter).observe(counts.clone());
+    let limit = RateLimitLayer::new(limiter);
     let service = limit.layer(service_fn(|_: Request<String>| async {
         Ok::<_, Infallible>(Response::new(String::new()))
     }));
     let seed = Arc::new(AtomicU64::new(7));
     let (least, most) = plan.latency;
     let spread = (most - least).as_micros() as u64 + 1;
+    let counted = counts.clone();
     let server = service_fn(move |request: Request<String>| {
-        let (service, seed) = (service.clone(), seed.clone());
+        let (service, seed, counts) = (service.clone(), seed.clone(), counted.clone());
         let trip = move || least / 2 + Duration::from_micros(dice(&seed) % spread) / 2;
         async move {
             sleep(trip()).await;
             let mut response = service.oneshot(request).await?;
+            counts.count(response.status());
             // They do not cross a network.
             response.extensions_mut().clear();
             sleep(trip()).await;
@@ -109,7 +113,7 @@ where
                     longest.fetch_max(begun.elapsed().as_micros() as u64, Relaxed);
                     if response.body().get_ref().is_none() {
                         locally.fetch_add(1, Relaxed);
-                        sleep(Duration::from_millis(10)).await;
+                        sleep(retry_after(response.headers()).unwrap_or_default()).await;
                     }
                 }
             }));
@@ -117,31 +121,47 @@ where
     }
     local.run_until(tokio::time::sleep_until(end)).await;
     callers.iter().for_each(|it| it.abort());
-    let Snapshot {
-        admitted, refused, ..
-    } = counts.snapshot();
     Outcome {
-        admitted,
-        refused,
+        admitted: counts.admitted.load(Relaxed),
+        refused: counts.refused.load(Relaxed),
         refused_locally: locally.load(Relaxed),
-        quota: quota(rule, plan.duration),
+        quota: quota(rule, plan),
         longest: Duration::from_micros(longest.load(Relaxed)),
     }
 }
 
-/// Returns what the rule admits to a client that asks each millisecond.
-fn quota<R>(rule: R, duration: Duration) -> u64
+/// What the server has answered.
+#[derive(Default)]
+struct Counts {
+    admitted: AtomicU64,
+    refused: AtomicU64,
+}
+
+impl Counts {
+    fn count(&self, status: StatusCode) {
+        let counter = match status.is_success() {
+            true => &self.admitted,
+            false => &self.refused,
+        };
+        counter.fetch_add(1, Relaxed);
+    }
+}
+
+/// Returns what the rule admits to a client that asks all the time.
+fn quota<R>(rule: R, plan: Plan) -> u64
 where
     R: Rule + Clone + Debug + Send + Sync + 'static,
 {
     let clock = Manual::new();
     let limiter = Local::builder(rule).clock(clock.clone()).direct();
     let mut admitted = 0;
-    for _ in 0..duration.as_millis() {
-        while limiter.check(1).is_admitted() {
+    let mut elapsed = Duration::ZERO;
+    while elapsed < plan.duration {
+        while !limiter.check(1).is_denied() {
             admitted += 1;
         }
-        clock.advance(Duration::from_millis(1));
+        clock.advance(plan.step);
+        elapsed += plan.step;
     }
     admitted
 }

@@ -7,7 +7,7 @@ use super::{
     refill::{SECOND, StatedTime},
     share::{Level, Share},
 };
-use crate::random_bits::RandomBits;
+use crate::{client::advice::QuotaAdvice, random_bits::RandomBits};
 
 impl Mirror {
     /// Learns from a report, after its call was settled.
@@ -21,21 +21,19 @@ impl Mirror {
             return;
         };
         if report.call < self.newer {
-            // The call was under way when the newest report came.
-            self.left = self.left.min(left);
-            self.answers.note(left, now);
-            return;
+            return self.learn_late(left, now);
         }
         self.distrust(report, now);
         let is_gain = left >= self.reported;
         if is_gain {
             self.note_gain(report, left, now);
         }
-        self.note_share(left, report, random, now);
-        self.limit = report.advice.limit().or(self.limit);
-        self.window = report.advice.window().or(self.window);
+        self.set_rule(report.advice, now);
+        let has_others = self.note_history(left, report.sent, now);
+        self.note_share(left, report, has_others, random, now);
         self.note_time(report, is_gain, now);
-        self.left = left.saturating_sub(self.answers.overtaken(report.sent, left));
+        self.overtaken = self.answers.overtaken(report.sent, left);
+        self.left = left.saturating_sub(self.overtaken);
         self.reported = left;
         (self.known_at, self.known_sent, self.newer) = (now, report.sent, report.next);
         (self.uncounted_from, self.uncounted) = report.under_way;
@@ -44,21 +42,64 @@ impl Mirror {
         self.repace(now);
     }
 
+    /// Learns from the report of a call that was under way when the newest report
+    /// came.
+    fn learn_late(&mut self, left: u64, now: Instant) {
+        self.answers.note(left, now);
+        self.overtaken += u64::from(left < self.reported);
+        let counted = self.reported.saturating_sub(self.overtaken);
+        self.left = self.left.min(left).min(counted);
+    }
+
+    /// A server may change its rule. With another window it counts anew, and a
+    /// share of another rate is another pace.
+    fn set_rule(&mut self, advice: &QuotaAdvice, now: Instant) {
+        let rate = self.rate();
+        self.limit = advice.limit().or(self.limit);
+        if let Some(window) = advice.window().filter(|it| Some(*it) != self.window) {
+            self.window = Some(window);
+            self.history = self.history.with_window(window, now);
+        }
+        let ratio = self.rate() / rate;
+        if let Some(share) = self.share.as_mut().filter(|_| ratio.is_finite()) {
+            share.scale(ratio);
+        }
+    }
+
     /// The pace follows what is left, so the next call moves with it.
     fn repace(&mut self, now: Instant) {
         if let Some(share) = &self.share {
             self.next_at = self.taken_at + share.interval().min(self.cap);
         } else if self.credit() > 0 {
-            let latest = now + self.interval(now).min(self.cap);
+            let latest = self.taken_at + self.interval(now).min(self.cap);
             self.next_at = self.next_at.min(latest);
         }
     }
 
     fn note_gain(&mut self, report: &Report<'_>, left: u64, now: Instant) {
         let jump = left - self.reported;
-        let is_step = self.limit.is_some_and(|limit| jump * 2 > limit);
+        // A log gives back at once what was taken at once, at another time.
+        let least = self.history.least(report.sent, now);
+        let is_certain = |limit| self.share.is_some() || left.saturating_add(least) > limit;
+        let is_step = self
+            .limit
+            .is_some_and(|limit| jump * 2 > limit && is_certain(limit));
         self.refill.gained(is_step, self.known_sent);
         self.gaps.gained(report.sent, now);
+    }
+
+    /// Adds the calls that the server has counted and this client does not know
+    /// of, such as those of another client or of an earlier process.
+    /// Returns whether there are any.
+    pub(super) fn note_history(&mut self, left: u64, sent: Instant, now: Instant) -> bool {
+        let Some(limit) = self.limit else {
+            return false;
+        };
+        let used = limit.saturating_sub(left);
+        self.history.compare(used, sent, now);
+        let unknown = used.saturating_sub(self.history.used(sent));
+        self.history.counted(unknown, now);
+        unknown > 0
     }
 
     pub(super) fn note_time(&mut self, report: &Report<'_>, is_gain: bool, now: Instant) {
@@ -82,12 +123,19 @@ impl Mirror {
 
     /// Notes whether others use the quota: more is gone than this client can
     /// have taken.
-    fn note_share(&mut self, left: u64, report: &Report<'_>, random: &RandomBits, now: Instant) {
+    fn note_share(
+        &mut self,
+        left: u64,
+        report: &Report<'_>,
+        has_others: bool,
+        random: &RandomBits,
+        now: Instant,
+    ) {
         let level = self.level(left, now);
         let own = self.since;
         let others = self.reported.saturating_sub(left.saturating_add(own));
         // What the server had promised was taken by others, too.
-        let is_shared = others > 0 && self.reported != u64::MAX || report.is_refused;
+        let is_shared = others > 0 && self.reported != u64::MAX || has_others || report.is_refused;
         match &mut self.share {
             None if is_shared => {
                 let elapsed = now.saturating_duration_since(self.known_at).as_secs_f64();

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::{
     answers::Answers,
     gaps::Gaps,
-    pace::{Spread, divided},
+    history::History,
     refill::{Refill, SECOND},
     share::Share,
 };
@@ -60,8 +60,12 @@ pub(in crate::client::obey) struct Mirror {
     /// The most calls that the server can have counted since the newest report.
     pub(super) since: u64,
     pub(super) answers: Answers,
+    /// Calls that the server has counted after the newest report, as their own
+    /// reports show.
+    pub(super) overtaken: u64,
     pub(super) refill: Refill,
     pub(super) gaps: Gaps,
+    pub(super) history: History,
     pub(super) share: Option<Share>,
     /// The next call may be sent at this time, if one is left.
     pub(super) next_at: Instant,
@@ -92,8 +96,10 @@ impl Mirror {
             uncounted: report.under_way.1,
             since: report.under_way.1,
             answers: Answers::default(),
+            overtaken: 0,
             refill: Refill::default(),
             gaps: Gaps::new(advice.window(), now),
+            history: History::new(advice.window().unwrap_or(SECOND), now),
             share: None,
             next_at: now,
             taken_at: now,
@@ -102,6 +108,9 @@ impl Mirror {
             cap,
         };
         this.note_time(report, false, now);
+        (0..report.under_way.1).for_each(|_| this.history.sent());
+        this.history.counted(1, now);
+        this.note_history(left, report.sent, now);
         this
     }
 
@@ -119,47 +128,6 @@ impl Mirror {
         self.left.saturating_sub(self.uncounted)
     }
 
-    /// Returns the earliest time at which a call may be sent.
-    pub(in crate::client::obey) fn ready_at(&self, now: Instant) -> Instant {
-        if self.ignored_until.is_some_and(|until| now < until) {
-            return now;
-        }
-        match self.credit() {
-            0 => self.probe_at(now),
-            _ => self.next_at.min(self.known_at + self.cap),
-        }
-    }
-
-    /// Returns when there is certainly a unit again, although none is known.
-    fn probe_at(&self, now: Instant) -> Instant {
-        let last = self
-            .probed_at
-            .map_or(self.known_at, |at| at.max(self.known_at));
-        let promised = last + self.stated().min(self.cap);
-        let more_at = match &self.share {
-            // Not all clients at once.
-            Some(share) => promised.max(self.next_at.min(last + self.cap)) + share.lag(self.cap),
-            None => self
-                .gaps
-                .longest(now)
-                .map_or(promised, |gap| promised.min(last + gap)),
-        };
-        // The bounds of a window's end come closer with each report. The end
-        // promises units once.
-        let step = self.refill.step_at().filter(|_| self.probed_at.is_none());
-        step.map_or(more_at, |step| more_at.min(step.max(self.known_at)))
-    }
-
-    /// Returns the time from the newest report until there is more, as the
-    /// server states it.
-    fn stated(&self) -> Duration {
-        let each = self
-            .limit
-            .zip(self.window)
-            .map(|(limit, window)| divided(window, limit));
-        self.refill.stated.or(each).unwrap_or(SECOND)
-    }
-
     /// Notes that a call is sent.
     pub(in crate::client::obey) fn take(&mut self, now: Instant) {
         if self.credit() == 0 {
@@ -167,39 +135,16 @@ impl Mirror {
         }
         self.uncounted += 1;
         self.since += 1;
+        self.history.sent();
         let interval = self.interval(now).min(self.cap);
-        self.next_at = self.next_at.max(now - interval.min(CATCH_UP)) + interval;
+        let earliest = now.checked_sub(CATCH_UP).unwrap_or(now);
+        self.next_at = self.next_at.max(earliest) + interval;
         self.taken_at = now;
     }
 
-    pub(super) fn interval(&self, now: Instant) -> Duration {
-        if let Some(share) = &self.share {
-            return share.interval();
-        }
-        let is_step = self.is_step(now);
-        let spread = Spread {
-            credit: self.credit(),
-            limit: self.limit,
-            window: self.window,
-            more_in: self.refill.more_in(self.window, now),
-            gap: self.gaps.longest(now).filter(|_| !is_step),
-            is_step,
-        };
-        spread.interval()
-    }
-
-    /// Returns whether the whole quota seems to come back at once.
-    pub(super) fn is_step(&self, now: Instant) -> bool {
-        match (self.gaps.longest(now), self.window) {
-            (Some(gap), Some(window)) => gap + gap / 2 > window,
-            // Nothing is known yet, and the server's time is the best guess.
-            (None, _) => self.refill.more_at.is_some(),
-            _ => false,
-        }
-    }
-
     /// Notes that the response to a call came, or will not come.
-    pub(in crate::client::obey) fn settle(&mut self, call: u64) {
+    pub(in crate::client::obey) fn settle(&mut self, call: u64, now: Instant) {
+        self.history.ended(now);
         if call >= self.uncounted_from {
             self.uncounted = self.uncounted.saturating_sub(1);
         }

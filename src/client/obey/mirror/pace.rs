@@ -28,18 +28,32 @@ impl Spread {
     /// unused at its end for lost.
     pub(super) fn interval(self) -> Duration {
         let until_more = self.more_in.map(|time| divided(time, self.credit));
-        let by_level = self.by_level().filter(|_| !self.is_step);
-        let by_gap = self
-            .gap
-            .map(|gap| divided(divided(gap, self.credit), self.credit));
+        let each = self.each();
+        let is_full = self.limit.is_some_and(|limit| self.credit + 1 >= limit);
+        let by_level = match self.is_step {
+            true => each.filter(|_| is_full),
+            false => self.by_level(),
+        };
+        let catch_up = |each: Duration| {
+            let limit = self.limit.unwrap_or(1) as f64;
+            each.mul_f64(limit / (limit + 4.0 * self.credit as f64))
+        };
+        let by_gap = self.gap.map(|gap| {
+            each.map_or_else(|| divided(divided(gap, self.credit), self.credit), catch_up)
+        });
         let all = [until_more, by_level, by_gap];
         all.into_iter().flatten().min().unwrap_or_default()
     }
 
-    fn by_level(self) -> Option<Duration> {
+    /// Returns the interval at which the quota itself comes back.
+    pub(super) fn each(self) -> Option<Duration> {
         let (limit, window) = self.limit.zip(self.window)?;
-        let missing = limit.saturating_sub(self.credit);
-        let each = divided(window, limit);
+        Some(divided(window, limit))
+    }
+
+    fn by_level(self) -> Option<Duration> {
+        let each = self.each()?;
+        let missing = self.limit?.saturating_sub(self.credit);
         let ratio = missing as f64 / self.credit.max(1) as f64;
         Some(each.mul_f64(ratio.min(1e6)))
     }

@@ -60,7 +60,7 @@ impl Refill {
         // A bucket may have gained a unit unseen, and taken it.
         let is_known = self.step_at().is_some_and(|at| now < at);
         if report.is_gain || !is_known {
-            let next = self.next_step(report.window);
+            let next = self.next_step(report, now);
             let next = next.filter(|_| report.is_gain && report.is_regular);
             self.not_before = earliest;
             self.more_at = latest.map(|latest| next.map_or(latest, |next| next.min(latest)));
@@ -70,9 +70,12 @@ impl Refill {
         }
     }
 
-    /// Returns the end of the window after this one.
-    fn next_step(&self, window: Option<Duration>) -> Option<Instant> {
-        Some(self.step_at()? + window?)
+    /// Returns the end of the window after this one, if the report is certainly
+    /// about that.
+    fn next_step(&self, report: StatedTime, now: Instant) -> Option<Instant> {
+        let (ended, window) = (self.step_at()?, report.window?);
+        let begun = self.not_before.unwrap_or(ended).min(ended);
+        (report.sent >= ended && now < begun + window).then(|| ended + window)
     }
 
     /// Returns the time until what is left should be used up.

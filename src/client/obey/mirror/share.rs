@@ -10,8 +10,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// How quickly the pace follows the level: the share of the error that is added
-/// at each report.
-const INTEGRAL: f64 = 0.1;
+/// at each report. Clients that speed up too fast collide, and those that were
+/// refused together come back together.
+const SPEED_UP: f64 = 0.03;
+const SLOW_DOWN: f64 = 0.05;
 
 /// How much the level changes the pace at once.
 const PROPORTIONAL: f64 = 0.5;
@@ -21,7 +23,7 @@ const BACKOFF: f64 = 0.7;
 
 /// For how long others count as there, at least and at most.
 const MIN_PATIENCE: Duration = Duration::from_secs(10);
-const MAX_PATIENCE: Duration = Duration::from_secs(600);
+const MAX_PATIENCE: Duration = Duration::from_secs(86_400);
 
 /// The reports of a quota, as the pace needs them.
 #[derive(Clone, Copy, Debug)]
@@ -66,8 +68,18 @@ impl Share {
     pub(super) fn follow(&mut self, level: Level, phase: f64) {
         self.phase = phase;
         self.error = self.error_at(level);
-        let step = (INTEGRAL * self.error).exp();
+        let follow = if self.error > 0.0 {
+            SPEED_UP
+        } else {
+            SLOW_DOWN
+        };
+        let step = (follow * self.error).exp();
         self.pace = (self.pace * step).clamp(level.rate * 1e-4, level.rate * 4.0);
+    }
+
+    /// Keeps the share of a quota whose rate has changed by this factor.
+    pub(super) fn scale(&mut self, ratio: f64) {
+        self.pace *= ratio;
     }
 
     /// Slows down after a refusal.
@@ -100,8 +112,8 @@ impl Share {
 
     fn error_at(&self, level: Level) -> f64 {
         // Each client acts on a level that is as old as its last call, so the
-        // level moves by about one call of each before they react.
-        let reserve = level.limit.sqrt().max(0.75 * self.clients(level.rate));
+        // level moves by a call of some of them before they react.
+        let reserve = (0.6 * level.limit.sqrt()).max(0.3 * self.clients(level.rate));
         let reserve = reserve.clamp(1.0, (level.limit / 2.0).max(1.0));
         let aim = match level.window_left {
             Some(left) => reserve / 2.0 + (level.limit - reserve / 2.0) * left,
