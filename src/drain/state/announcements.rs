@@ -13,10 +13,10 @@ use crate::{
 /// the end of a server. One of them at a time announces, for all. So the stages are
 /// announced in their order, and an observer may change the drain.
 #[derive(Default)]
-pub(super) struct Announcements(Mutex<Queue>);
+pub(super) struct Announcements(Mutex<StageQueue>);
 
 #[derive(Default)]
-struct Queue {
+struct StageQueue {
     waiting: VecDeque<Stage>,
     /// Whether a thread announces.
     taken: bool,
@@ -31,7 +31,7 @@ impl Announcements {
 
     /// Announces the stages that wait, unless another call does so.
     pub(super) fn run(&self, mut announce: impl FnMut(Stage)) {
-        let mut turn = Turn {
+        let mut turn = AnnouncingTurn {
             queue: &self.0,
             mine: false,
         };
@@ -43,12 +43,12 @@ impl Announcements {
 
 /// The turn to announce. It is given back when it is dropped, because an observer
 /// may panic.
-struct Turn<'a> {
-    queue: &'a Mutex<Queue>,
+struct AnnouncingTurn<'a> {
+    queue: &'a Mutex<StageQueue>,
     mine: bool,
 }
 
-impl Turn<'_> {
+impl AnnouncingTurn<'_> {
     /// Returns the next stage. `None` if another call has the turn, or if no stage
     /// waits: then the turn ends under the same lock, so no stage is left behind.
     fn next(&mut self) -> Option<Stage> {
@@ -63,7 +63,7 @@ impl Turn<'_> {
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for AnnouncingTurn<'_> {
     fn drop(&mut self) {
         if self.mine {
             lock(self.queue).taken = false;
