@@ -241,9 +241,9 @@ fn plays_in_all<R: Rule>(rule: &R, other: &TokenBucket, steps: &[Step]) {
     }
 }
 
-type Both<R> = All<OneKey<(Local<R, Direct, Manual>, Local<TokenBucket, Direct, Manual>)>>;
+type Both<R, O> = All<OneKey<(Local<R, Direct, Manual>, Local<O, Direct, Manual>)>>;
 
-fn hold<R: Rule>(all: &Both<R>, cost: Cost) -> Holding {
+fn hold<R: Rule>(all: &Both<R, TokenBucket>, cost: Cost) -> Holding {
     HoldLimiter::hold(all, &(), cost)
 }
 
@@ -256,11 +256,7 @@ fn slow_queue(clock: &Manual) -> Local<LeakyBucket, Direct, Manual> {
 
 /// The charge of an `All` that waits for another member. Dropped, it is rolled back,
 /// unless it was `forgotten`.
-fn pending<R: Rule>(
-    all: &All<OneKey<(Local<R, Direct, Manual>, Local<LeakyBucket, Direct, Manual>)>>,
-    cost: Cost,
-    decision: Decision,
-) -> Option<Hold> {
+fn pending<R: Rule>(all: &Both<R, LeakyBucket>, cost: Cost, decision: Decision) -> Option<Hold> {
     let wait = Wait::up_to(Duration::from_secs(1 << 30));
     let waits = match Limiter::until_ready(all, &(), cost, wait) {
         Check::Later(waits) => Mutex::new(waits),
