@@ -35,8 +35,6 @@ pub(super) struct Gcra {
     pub(super) size: u64,
     /// Units of a whole bucket.
     pub(super) room: u64,
-    /// Half units in a tick.
-    tick_halves: u64,
     /// Ticks for which a word can be read. Kept, because every decision needs
     /// it and a division is slow.
     lifetime: Tick,
@@ -50,13 +48,14 @@ impl Gcra {
         // An admitted cost lies in the room, so only a denial bounds the
         // distance. Each step on the way to the new word is one that every
         // caller waits for.
-        let ahead = self.distance(*state, now);
+        let instant = self.instant(now);
+        let ahead = Self::distance_from(*state, instant);
         if cost > self.size || ahead + cost * self.token > self.room {
             return self.deny(state, now, cost);
         }
         let level = ahead + cost * self.token;
         if cost > 0 {
-            *state = self.word(now, level);
+            *state = Self::word_within(instant, level);
         }
         (Decision::admit(self.remaining(level), level), ahead)
     }
@@ -85,12 +84,25 @@ impl Gcra {
     /// says, however many they are.
     #[inline(always)]
     pub(super) fn distance(&self, state: Word, now: Tick) -> u64 {
+        Self::distance_from(state, self.instant(now))
+    }
+
+    /// Returns the same from an [`instant`](Self::instant).
+    #[inline(always)]
+    fn distance_from(state: Word, instant: u64) -> u64 {
         if state == Word::EMPTY {
             return 0;
         }
         // Words wrap, so they are compared by their difference.
-        let halves = state.0.wrapping_sub(now.wrapping_mul(self.tick_halves)) as i64;
+        let halves = state.0.wrapping_sub(instant) as i64;
         halves.max(0) as u64 / 2
+    }
+
+    /// Returns an instant in half units, an even number that wraps. A decision
+    /// reads and writes words by it.
+    #[inline(always)]
+    fn instant(&self, now: Tick) -> u64 {
+        2_u64.wrapping_mul(now.wrapping_mul(self.tick))
     }
 
     /// Returns what is left at a distance of `ahead`.
@@ -111,7 +123,6 @@ impl Gcra {
             tick,
             size,
             room: size * token,
-            tick_halves: 2 * tick,
             // Words are compared around half of their range. A quarter leaves
             // room for what lies ahead.
             lifetime: (1 << 61) / tick,
@@ -166,7 +177,13 @@ impl Gcra {
             return Word::EMPTY;
         }
         let halves = (2 * ahead) | u64::from(ahead > self.room);
-        Word::nearest(now.wrapping_mul(self.tick_halves).wrapping_add(halves))
+        Word::nearest(self.instant(now).wrapping_add(halves))
+    }
+
+    /// Returns the word of a bucket at a distance within the room, and not 0.
+    #[inline(always)]
+    fn word_within(instant: u64, ahead: u64) -> Word {
+        Word::nearest_even(instant.wrapping_add(2 * ahead))
     }
 
     /// See [`Rule::life`](crate::limit::Rule::life).

@@ -46,6 +46,16 @@ impl Word {
         }
     }
 
+    /// Returns the same for an even number, which is never all ones.
+    #[inline(always)]
+    pub(crate) fn nearest_even(bits: u64) -> Self {
+        debug_assert!(bits.is_multiple_of(2), "{bits} is odd");
+        match bits {
+            0 => Self::first(),
+            bits => Self(bits),
+        }
+    }
+
     /// The word after the two that cannot be stored.
     // Cold, so that it becomes a branch that is never taken, not a conditional
     // move that every decision waits for.
