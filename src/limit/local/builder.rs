@@ -8,7 +8,7 @@ use super::{
     limiter::{Direct, Keyed, Keying, Local},
     refunds::Refunds,
     shared::Shared,
-    store::{Forgotten, Store},
+    store::{Epoch, Forgotten, Store},
 };
 use crate::{
     clock::{Clock, Monotonic},
@@ -120,9 +120,10 @@ impl<R: Rule, C: Clock> LocalBuilder<R, C> {
             name,
             observer,
         } = self.settings;
+        let epoch = Epoch::new(self.clock.now(), self.rule.lifetime());
         let forgotten = Forgotten::new(name.clone(), observer);
         let shared = Shared {
-            store: S::Store::new(capacity, self.clock.now(), forgotten),
+            store: S::Store::new(capacity, epoch, forgotten),
             rule: self.rule,
             clock: self.clock,
             hasher: RandomState::new(),

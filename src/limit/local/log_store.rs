@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use ahash::RandomState;
 
-use super::store::{Change, Forgotten, Lifespan, Store};
+use super::store::{Change, Epoch, Forgotten, Lifespan, Store};
 use crate::{
     clock::Tick,
     limit::rules::log::Log,
@@ -70,7 +70,7 @@ enum First {
 }
 
 impl Store<Log> for LogStore {
-    fn new(capacity: usize, _now: Tick, forgotten: Forgotten) -> Self {
+    fn new(capacity: usize, _epoch: Epoch, forgotten: Forgotten) -> Self {
         Self {
             shards: (0..SHARDS).map(|_| Shard::new()).collect(),
             capacity: capacity as u64,

@@ -44,9 +44,9 @@ impl<S, T, F: FnMut(&mut S, Tick) -> T> Change<S, T> for F {
 
 /// Buckets by the hash of their key.
 pub trait Store<S>: fmt::Debug + Send + Sync + 'static {
-    /// An empty store for so many keys, at the present instant. It notifies
+    /// An empty store for so many keys, in its first epoch. It notifies
     /// `forgotten` about each bucket that it drops alive.
-    fn new(capacity: usize, now: Tick, forgotten: Forgotten) -> Self;
+    fn new(capacity: usize, epoch: Epoch, forgotten: Forgotten) -> Self;
 
     /// Changes a bucket in one step, and returns what `change` returned at
     /// last. It is called again if another thread was faster, each time with
@@ -101,25 +101,26 @@ impl Forgotten {
 /// Knows when the words of a store may begin to wrap; see
 /// [`Lifespan::lifetime`].
 #[derive(Debug)]
-pub(crate) struct Epoch {
-    /// When dead buckets were last dropped.
-    began: AtomicU64,
+pub struct Epoch {
+    /// A lifetime after dead buckets were last dropped. Not when that was,
+    /// because every decision compares it with the present instant.
+    end: AtomicU64,
     /// Held by the caller that drops dead buckets.
     turn: Mutex<()>,
 }
 
 impl Epoch {
-    pub(crate) fn new(now: Tick) -> Self {
+    pub(crate) fn new(now: Tick, lifetime: Tick) -> Self {
         Self {
-            began: AtomicU64::new(now),
+            end: AtomicU64::new(now.saturating_add(lifetime)),
             turn: Mutex::new(()),
         }
     }
 
     /// Whether so much time has passed that words may begin to wrap.
-    #[inline]
-    pub(crate) fn is_over(&self, now: Tick, lifetime: Tick) -> bool {
-        now.saturating_sub(self.began.load(Acquire)) > lifetime
+    #[inline(always)]
+    pub(crate) fn is_over(&self, now: Tick) -> bool {
+        now > self.end.load(Acquire)
     }
 
     /// Lets one caller `drop_dead` buckets while the others wait. Its argument
@@ -128,13 +129,13 @@ impl Epoch {
     #[cold]
     pub(crate) fn renew(&self, now: Tick, lifetime: Tick, drop_dead: impl FnOnce(bool)) {
         let _turn = lock(&self.turn);
-        if self.is_over(now, lifetime) {
-            let passed = now.saturating_sub(self.began.load(Acquire));
+        if self.is_over(now) {
+            let passed = lifetime.saturating_add(now - self.end.load(Acquire));
             // Nothing was written after the first lifetime: its writer would
             // have renewed the epoch. After twice that, some of it would be
             // read as if it were yet to come. So all goes after one and a half.
             drop_dead(passed / 3 > lifetime / 2);
-            self.began.store(now, Release);
+            self.end.store(now.saturating_add(lifetime), Release);
         }
     }
 }
@@ -149,10 +150,10 @@ pub struct SingleWord {
 }
 
 impl Store<Word> for SingleWord {
-    fn new(_capacity: usize, now: Tick, _forgotten: Forgotten) -> Self {
+    fn new(_capacity: usize, epoch: Epoch, _forgotten: Forgotten) -> Self {
         Self {
             word: AtomicU64::new(Word::EMPTY.0),
-            epoch: Epoch::new(now),
+            epoch,
         }
     }
 
@@ -165,7 +166,7 @@ impl Store<Word> for SingleWord {
         mut change: impl Change<Word, T>,
     ) -> T {
         let now = clock();
-        if self.epoch.is_over(now, rule.lifetime()) {
+        if self.epoch.is_over(now) {
             self.renew(rule, now);
         }
         let mut seen = self.word.load(Acquire);
@@ -209,7 +210,7 @@ pub struct LockedState<S> {
 }
 
 impl<S: Default + fmt::Debug + Send + 'static> Store<S> for LockedState<S> {
-    fn new(_capacity: usize, _now: Tick, _forgotten: Forgotten) -> Self {
+    fn new(_capacity: usize, _epoch: Epoch, _forgotten: Forgotten) -> Self {
         Self {
             state: Mutex::new(S::default()),
         }

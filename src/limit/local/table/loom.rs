@@ -7,7 +7,7 @@ use crate::{
     clock::Tick,
     limit::{
         Quota, TokenBucket,
-        local::store::{Forgotten, Store},
+        local::store::{Epoch, Forgotten, Store},
         rules::{rule::Rule, word::Word},
     },
 };
@@ -34,12 +34,9 @@ fn rule() -> TokenBucket {
 
 /// One line, which is both homes of every key, and no overflow.
 fn table(now: Tick) -> Arc<Table> {
-    Arc::new(Table::with_lines(
-        1,
-        0,
-        now,
-        Forgotten::new("loom".into(), None),
-    ))
+    let epoch = Epoch::new(now, Rule::lifetime(&rule()));
+    let forgotten = Forgotten::new("loom".into(), None);
+    Arc::new(Table::with_lines(1, 0, epoch, forgotten))
 }
 
 fn take(table: &Table, key: u64, now: Tick, cost: u64) -> bool {

@@ -6,7 +6,7 @@ use crate::{
     clock::Tick,
     limit::{
         Quota, TokenBucket,
-        local::store::{Forgotten, Store},
+        local::store::{Epoch, Forgotten, Store},
         rules::{rule::Rule, word::Word},
     },
 };
@@ -27,7 +27,8 @@ fn hash(number: u64) -> u64 {
 }
 
 fn table(capacity: usize) -> Table {
-    Table::new(capacity, 0, Forgotten::new("test".into(), None))
+    let epoch = Epoch::new(0, Rule::lifetime(&rule()));
+    Table::new(capacity, epoch, Forgotten::new("test".into(), None))
 }
 
 /// Takes a token, and returns whether the key was not there before.

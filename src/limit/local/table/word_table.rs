@@ -42,9 +42,9 @@ impl Store<Word> for Table {
     /// The proportions are such that no key below the capacity is ever without
     /// a place: 1.40 slots for each key, and 0.06 in the overflow. That is
     /// 23.4 bytes for each key.
-    fn new(capacity: usize, now: Tick, forgotten: Forgotten) -> Self {
+    fn new(capacity: usize, epoch: Epoch, forgotten: Forgotten) -> Self {
         let lines = |hundredths: usize| capacity.saturating_mul(hundredths).div_ceil(100 * SLOTS);
-        Self::with_lines(lines(140).max(2), lines(6).max(REACH), now, forgotten)
+        Self::with_lines(lines(140).max(2), lines(6).max(REACH), epoch, forgotten)
     }
 
     // The clock is read after the look-up, so that the wait for the memory of
@@ -61,7 +61,7 @@ impl Store<Word> for Table {
         let key = key.max(1);
         let slot = self.first_home(key).find(key);
         let now = clock();
-        if self.epoch.is_over(now, rule.lifetime()) {
+        if self.epoch.is_over(now) {
             self.drop_dead(rule, now);
         }
         if let Some(slot) = slot
@@ -82,7 +82,7 @@ impl Table {
     pub(super) fn with_lines(
         lines: usize,
         overflow: usize,
-        now: Tick,
+        epoch: Epoch,
         forgotten: Forgotten,
     ) -> Self {
         let make = |count| (0..count).map(|_| Line::default()).collect();
@@ -91,7 +91,7 @@ impl Table {
             overflow: make(overflow),
             turns: (0..TURNS).map(|_| Turn::default()).collect(),
             spilled: AtomicU64::new(0),
-            epoch: Epoch::new(now),
+            epoch,
             forgotten,
         }
     }
