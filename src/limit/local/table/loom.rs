@@ -1,8 +1,8 @@
-//! Every interleaving of two threads that meet in one line of the table.
+//! Every interleaving of two threads that meet in one home of the table.
 
 use ::loom::{model::Builder, sync::Arc, thread};
 
-use super::{slot::SLOTS, word_table::Table};
+use super::{home::SLOTS, word_table::Table};
 use crate::{
     clock::Tick,
     limit::{
@@ -24,7 +24,7 @@ impl Table {
 
 const SECOND: Tick = 1_000_000;
 
-/// A key for which a full line has no slot.
+/// A key for which a full home has no slot.
 const NEWCOMER: u64 = SLOTS as u64 + 1;
 
 /// Two tokens, one a second.
@@ -32,11 +32,11 @@ fn rule() -> TokenBucket {
     TokenBucket::new(Quota::per_second(1).burst(2))
 }
 
-/// One line, which is both homes of every key, and no overflow.
+/// One pair of lines, which is both homes of every key, and no overflow.
 fn table(now: Tick) -> Arc<Table> {
     let epoch = Epoch::new(now, Rule::lifetime(&rule()));
     let forgotten = Forgotten::new("loom".into(), None);
-    Arc::new(Table::with_lines(1, 0, epoch, forgotten))
+    Arc::new(Table::with_homes(1, 0, epoch, forgotten))
 }
 
 fn take(table: &Table, key: u64, now: Tick, cost: u64) -> bool {
@@ -57,7 +57,7 @@ fn remaining(table: &Table, key: u64, now: Tick) -> u64 {
     )
 }
 
-/// Runs every interleaving. A full line takes more steps to fill than loom
+/// Runs every interleaving. A full home takes more steps to fill than loom
 /// allows by default.
 fn model(run: impl Fn() + Send + Sync + 'static) {
     let mut builder = Builder::new();
@@ -183,5 +183,67 @@ fn a_charge_misses_a_newcomer_that_begins_with_the_same_state() {
         assert!(newcomer.join().unwrap());
         let left = remaining(&table, NEWCOMER, 0);
         assert!(left >= 1, "{left} left of two after one was taken");
+    });
+}
+
+/// Fills the line that is near to all keys of these models, of which the first
+/// is whole again at `SECOND`, and puts one more key into the other line.
+fn with_a_key_that_can_move() -> (Arc<Table>, u64) {
+    let table = table(0);
+    let key = SLOTS as u64 / 2 + 1;
+    take(&table, 1, 0, 1);
+    for key in 2..=key {
+        take(&table, key, 0, 2);
+    }
+    (table, key)
+}
+
+/// Moves the key to its near line while `meanwhile` runs.
+fn move_during(table: &Arc<Table>, key: u64, meanwhile: impl FnOnce(&Table)) {
+    let mover = thread::spawn({
+        let table = table.clone();
+        move || {
+            table.bring_near(&rule(), key, SECOND);
+        }
+    });
+    meanwhile(table);
+    mover.join().unwrap();
+}
+
+#[test]
+fn a_charge_is_kept_while_its_key_moves() {
+    model(|| {
+        let (table, key) = with_a_key_that_can_move();
+        move_during(&table, key, |table| assert!(take(table, key, SECOND, 1)));
+        assert_eq!(remaining(&table, key, SECOND), 0);
+        assert!(table.is_near(key));
+        assert_eq!(table.alive(&rule(), SECOND), SLOTS / 2);
+        assert_eq!(table.forgotten(), 0);
+    });
+}
+
+/// Both want the only free slot of the near line.
+#[test]
+fn a_key_moves_while_a_newcomer_takes_a_slot() {
+    model(|| {
+        let (table, key) = with_a_key_that_can_move();
+        move_during(&table, key, |table| {
+            assert!(take(table, NEWCOMER, SECOND, 1));
+        });
+        assert_eq!(remaining(&table, key, SECOND), 1);
+        assert_eq!(remaining(&table, NEWCOMER, SECOND), 1);
+        assert_eq!(table.forgotten(), 0);
+    });
+}
+
+/// The key whose slot the other moves to comes back at the same time.
+#[test]
+fn a_key_comes_back_while_another_moves_to_its_slot() {
+    model(|| {
+        let (table, key) = with_a_key_that_can_move();
+        move_during(&table, key, |table| assert!(take(table, 1, SECOND, 1)));
+        assert_eq!(remaining(&table, key, SECOND), 1);
+        assert_eq!(remaining(&table, 1, SECOND), 1);
+        assert_eq!(table.forgotten(), 0);
     });
 }

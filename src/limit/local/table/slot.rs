@@ -1,7 +1,4 @@
-//! A line of the [`Table`](super::Table): eight slots, and how one is taken
-//! over.
-
-use std::hint::select_unpredictable;
+//! A slot of the [`Table`](super::Table), and how it is taken over.
 
 use crate::{
     clock::Tick,
@@ -12,29 +9,17 @@ use crate::{
     sync::{AtomicU64, Ordering::*},
 };
 
-/// Slots of a line.
-pub(super) const SLOTS: usize = 8;
-
-/// Eight slots on two neighbouring cache lines: the keys on the first, the
-/// states on the second.
+/// A key and the state of its bucket.
 #[derive(Debug, Default)]
-#[repr(align(128))]
-pub(super) struct Line {
-    keys: [AtomicU64; SLOTS],
-    states: [AtomicU64; SLOTS],
-}
-
-/// Where one key and its bucket may be.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Slot<'a> {
-    key: &'a AtomicU64,
-    state: &'a AtomicU64,
+pub(super) struct Slot {
+    key: AtomicU64,
+    state: AtomicU64,
 }
 
 /// A slot that may be taken over, and the bits by which to claim it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Vacancy<'a> {
-    slot: Slot<'a>,
+    slot: &'a Slot,
     /// The bits of the state when it was looked at, and the key that they are of.
     seen: u64,
     key: u64,
@@ -43,57 +28,26 @@ pub(super) struct Vacancy<'a> {
     pub(super) life: Tick,
 }
 
-impl Line {
-    /// Returns the slot that holds `key`.
-    ///
-    /// Compares all keys without a branch for each: where a key lies is as good
-    /// as random, and one branch predicted wrongly costs more than all eight
-    /// comparisons.
+impl Slot {
+    /// Whether the slot holds this key.
     #[inline(always)]
-    pub(super) fn find(&self, key: u64) -> Option<Slot<'_>> {
-        let mut at = SLOTS;
-        for (index, candidate) in self.keys.iter().enumerate() {
-            // Acquire: no state from before the key was stored is read with it.
-            at = select_unpredictable(candidate.load(Acquire) == key, index, at);
-        }
-        let (key, state) = (self.keys.get(at)?, self.states.get(at)?);
-        Some(Slot { key, state })
+    pub(super) fn is_of(&self, key: u64) -> bool {
+        // Acquire: no state from before the key was stored is read with it.
+        self.key.load(Acquire) == key
     }
 
-    /// Returns a slot that was never used.
-    pub(super) fn unused(&self) -> Option<Vacancy<'_>> {
-        self.slots().find_map(Slot::unused)
+    /// Whether a key that is looked for in another line first should be moved
+    /// there: once in sixteen looks, chosen by the bits of the state, which
+    /// change with each charge.
+    pub(super) fn is_due_to_move(&self) -> bool {
+        let bits = self.state.load(Relaxed);
+        bits.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 60 == 0
     }
 
-    /// Returns a slot whose bucket is whole again.
-    ///
-    /// The search begins at a place that the key gives. If all keys began at
-    /// the same slot, they would push each other out of it though the line has
-    /// room.
-    pub(super) fn dead<R: Lifespan<Word>>(
-        &self,
-        rule: &R,
-        key: u64,
-        now: Tick,
-    ) -> Option<Vacancy<'_>> {
-        let start = key as usize % SLOTS;
-        let slots = self.slots().cycle().skip(start).take(SLOTS);
-        let mut vacancies = slots.filter_map(|slot| slot.vacancy(rule, now));
-        vacancies.find(|vacancy| vacancy.life == 0)
-    }
-
-    /// Returns all slots of the line.
-    pub(super) fn slots(&self) -> impl Iterator<Item = Slot<'_>> + Clone {
-        let pairs = self.keys.iter().zip(&self.states);
-        pairs.map(|(key, state)| Slot { key, state })
-    }
-}
-
-impl<'a> Slot<'a> {
     /// Changes the state. Returns `None` if the slot holds another key by now.
     #[inline(always)]
     pub(super) fn update<T>(
-        self,
+        &self,
         key: u64,
         now: Tick,
         change: &mut impl Change<Word, T>,
@@ -119,9 +73,15 @@ impl<'a> Slot<'a> {
         }
     }
 
+    /// Ends a takeover: the key first, and then the state.
+    fn publish(&self, key: u64, bits: u64) {
+        self.key.store(key, Release);
+        self.state.store(bits, Release);
+    }
+
     /// Returns what it takes to claim the slot, unless another thread has
     /// claimed it just now.
-    pub(super) fn vacancy<R: Lifespan<Word>>(self, rule: &R, now: Tick) -> Option<Vacancy<'a>> {
+    pub(super) fn vacancy<R: Lifespan<Word>>(&self, rule: &R, now: Tick) -> Option<Vacancy<'_>> {
         let seen = self.state.load(Acquire);
         if seen == Word::BUSY.0 {
             return None;
@@ -143,7 +103,7 @@ impl<'a> Slot<'a> {
 
     /// Returns what it takes to claim the slot if it was never used, for which
     /// no rule is needed.
-    fn unused(self) -> Option<Vacancy<'a>> {
+    pub(super) fn unused(&self) -> Option<Vacancy<'_>> {
         let (seen, key) = (self.state.load(Acquire), self.key.load(Relaxed));
         let is_unused = (seen, key) == (Word::EMPTY.0, 0);
         is_unused.then_some(Vacancy {
@@ -160,17 +120,32 @@ impl Vacancy<'_> {
     /// the state is busy, then the key is the new one, then the state is
     /// published.
     pub(super) fn claim(&self, key: u64, first: Word) -> bool {
-        let Self { slot, seen, .. } = *self;
-        if slot
-            .state
-            .compare_exchange(seen, Word::BUSY.0, AcqRel, Relaxed)
-            .is_err()
-        {
+        if !self.begin() {
             return false;
         }
-        slot.key.store(key, Release);
-        slot.state.store(bits_of(first, key), Release);
+        self.slot.publish(key, bits_of(first, key));
         true
+    }
+
+    /// Moves the bucket of `key` to a free slot, unless either slot has
+    /// changed. While it is in both, only the new one can be charged.
+    pub(super) fn move_to(&self, key: u64, free: &Vacancy<'_>) {
+        if self.key != key || !self.begin() {
+            return;
+        }
+        match free.claim(key, word_of(self.seen, key)) {
+            // As one that was never used.
+            true => self.slot.publish(0, Word::EMPTY.0),
+            false => self.slot.state.store(self.seen, Release),
+        }
+    }
+
+    /// Marks the slot as being taken over, unless its state has changed.
+    fn begin(&self) -> bool {
+        let state = &self.slot.state;
+        state
+            .compare_exchange(self.seen, Word::BUSY.0, AcqRel, Relaxed)
+            .is_ok()
     }
 
     /// Empties the state, unless a newer one was written.

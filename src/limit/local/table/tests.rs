@@ -107,9 +107,8 @@ fn shares(table: &Table, keys: &[u64]) -> (f64, f64) {
     (count(&first), count(&|key| !first(key) && !second(key)))
 }
 
-#[test]
-fn most_keys_lie_in_their_first_home_after_churn() {
-    let capacity = 50_000;
+/// A table whose keys were replaced three times over, and its keys.
+fn churned(capacity: usize) -> (Table, Vec<u64>) {
     let table = table(capacity);
     let mut keys: Vec<u64> = (0..capacity as u64).map(hash).collect();
     keys.iter().for_each(|key| {
@@ -128,7 +127,33 @@ fn most_keys_lie_in_their_first_home_after_churn() {
         take(&table, keys[at], SECOND);
     }
     assert_eq!(table.forgotten(), 0);
+    (table, keys)
+}
+
+#[test]
+fn most_keys_lie_in_their_first_home_after_churn() {
+    let (table, keys) = churned(50_000);
     let (first, beyond) = shares(&table, &keys);
     assert!(first >= 0.80, "{first} in their first home");
     assert!(beyond <= 0.05, "{beyond} beyond both homes");
+}
+
+#[test]
+fn keys_that_are_asked_for_often_lie_near() {
+    let (table, keys) = churned(5_000);
+    let near = || keys.iter().filter(|key| table.is_near(**key)).count() as f64;
+    let deep = TokenBucket::new(Quota::per_second(1).burst(1_000));
+    let before = near() / keys.len() as f64;
+    for _ in 0..100 {
+        for key in &keys {
+            let decide = |state: &mut Word, now: Tick| deep.decide(state, now, 1).is_admitted();
+            assert!(table.update(&deep, *key, || SECOND, decide));
+        }
+    }
+    let after = near() / keys.len() as f64;
+    assert!(
+        before < 0.80 && after >= 0.85,
+        "{before} before, {after} after"
+    );
+    assert_eq!(table.forgotten(), 0);
 }
