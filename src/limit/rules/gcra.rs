@@ -51,7 +51,7 @@ impl Gcra {
         let instant = self.instant(now);
         let ahead = Self::distance_from(*state, instant);
         if cost > self.size || ahead + cost * self.token > self.room {
-            return self.deny(state, now, cost);
+            return self.deny(state, now, cost, ahead);
         }
         let level = ahead + cost * self.token;
         if cost > 0 {
@@ -60,24 +60,44 @@ impl Gcra {
         (Decision::admit(self.remaining(level), level), ahead)
     }
 
-    /// Denies, unless it only seems that there is not enough: after the clock
-    /// stepped back the bucket counts as empty, where a cost of 0 passes.
+    /// Denies a cost that does not fit at a distance of `ahead`.
     #[inline(always)]
-    fn deny(&self, state: &mut Word, now: Tick, cost: Cost) -> (Decision, u64) {
+    fn deny(&self, state: &mut Word, now: Tick, cost: Cost, ahead: u64) -> (Decision, u64) {
+        match ahead <= self.room {
+            true => (self.denial(cost, ahead), ahead),
+            false => self.deny_beyond(state, now, cost),
+        }
+    }
+
+    /// Denies at a distance that no charge has made: a debt, or a place that was
+    /// booked. Otherwise the clock stepped back, so the bucket counts as empty,
+    /// and a cost of 0 passes.
+    // Cold for the reason of `Word::first`.
+    #[cold]
+    #[inline(always)]
+    fn deny_beyond(&self, state: &mut Word, now: Tick, cost: Cost) -> (Decision, u64) {
         let ahead = self.ahead(*state, now);
         if cost > 0 {
             self.step_back(state, now);
         }
-        let remaining = self.remaining(ahead);
         let decision = match cost {
-            0 if ahead <= self.room => Decision::admit(remaining, ahead),
-            cost if cost > self.size => Decision::never(remaining, ahead),
-            cost => {
+            0 if ahead <= self.room => Decision::admit(self.remaining(ahead), ahead),
+            cost => self.denial(cost, ahead),
+        };
+        (decision, ahead)
+    }
+
+    /// Returns the denial of a cost at a distance of `ahead`.
+    #[inline(always)]
+    fn denial(&self, cost: Cost, ahead: u64) -> Decision {
+        let remaining = self.remaining(ahead);
+        match cost > self.size {
+            true => Decision::never(remaining, ahead),
+            false => {
                 let excess = ahead + cost * self.token - self.room;
                 Decision::deny(remaining, excess, ahead)
             }
-        };
-        (decision, ahead)
+        }
     }
 
     /// Returns the units from now until the bucket is whole, by what the word
