@@ -33,6 +33,7 @@
 //! chance of one such pair is 3 in 100 million.
 
 mod home;
+mod placement;
 mod slot;
 mod word_table;
 
