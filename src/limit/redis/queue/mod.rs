@@ -18,11 +18,9 @@
 //! | `request_queue` | takes requests, and sends those that go alone |
 //! | `backlog` | the state behind its lock: who waits, and who may call |
 //! | `waiter` | a request that waits, and the caller behind it |
-//! | `worker` | sends what waits |
-//! | `late` | answers those whose time is up |
+//! | `worker` | sends what waits, and answers those whose time is up |
 
 mod backlog;
-mod late;
 mod request_queue;
 mod waiter;
 mod worker;

@@ -10,9 +10,8 @@ use tokio::{
 
 use super::{
     backlog::{Admission, Backlogs, QueueLimits, TasksToStart},
-    late::answer_late,
     waiter::{QueuedRequest, Waiter},
-    worker::start_worker,
+    worker::{answer_late, start_worker},
 };
 use crate::{
     limit::{

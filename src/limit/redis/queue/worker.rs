@@ -1,11 +1,17 @@
-//! Sends what waits for a call, until nothing does.
+//! The tasks of a queue: one sends what waits for a call, and one answers the
+//! callers whose time is up.
 
-use std::{collections::HashMap, sync::Arc, time::Instant};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Weak},
+    time::Instant,
+};
 
 use ahash::RandomState;
 use tokio::{
     runtime::{Handle, Id},
     task::yield_now,
+    time::sleep_until,
 };
 
 use super::{
@@ -76,6 +82,24 @@ impl<R: Scripted> Drop for Worker<R> {
             // at once.
             drop(self.queue.backlogs.lose_worker(self.runtime));
         }
+    }
+}
+
+/// Answers the callers of a runtime whose time is up, until none waits.
+///
+/// It runs in the background, because the worker may be stalled. Does not keep the
+/// limiter alive.
+pub(super) async fn answer_late<R: Scripted>(queue: Weak<RequestQueue<R>>, runtime: Id) {
+    while let Some(queue) = queue.upgrade() {
+        let (late, next) = queue.backlogs.take_late(runtime, Instant::now());
+        let timeout = queue.client.connection.timeout();
+        late.into_iter()
+            .for_each(|mut waiter| waiter.answer_late(timeout));
+        drop(queue);
+        let Some(next) = next else {
+            return;
+        };
+        sleep_until(next.into()).await;
     }
 }
 
