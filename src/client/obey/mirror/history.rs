@@ -157,8 +157,14 @@ impl History {
                 false => early = middle,
             }
         }
-        let nanos = self.window.as_nanos() * u128::from(late) / u128::from(PARTS);
-        Some(self.origin + Duration::from_nanos_u128(nanos))
+        Some(self.origin + self.until_part(late))
+    }
+
+    /// Returns the time from the origin to the begin of a part, rounded up.
+    fn until_part(&self, part: u64) -> Duration {
+        let nanos = (self.window.as_nanos() * u128::from(part)).div_ceil(u128::from(PARTS));
+        let seconds = u64::try_from(nanos / 1_000_000_000).unwrap_or(u64::MAX);
+        Duration::new(seconds, (nanos % 1_000_000_000) as u32)
     }
 
     fn all(&self) -> u64 {
