@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use futures_util::future::poll_immediate;
+use futures_util::future::{lazy, poll_immediate};
 use http::{Request, StatusCode};
 use sluicegate::{
     deadline::{Counts, Deadline, PropagateDeadlineLayer, scope},
@@ -109,9 +109,11 @@ where
     W: Future<Output = Result<Res, BoxError>>,
 {
     let mut service = layer().layer(service_fn(callee));
-    let call = scope(Deadline::after(ms(1_000)), async {
-        service.call(request())
-    });
+    // The call belongs to the scope in which it is made, not polled.
+    let call = scope(
+        Deadline::after(ms(1_000)),
+        lazy(|_| service.call(request())),
+    );
     let mut call = pin!(call.await);
     if polls_before {
         assert!(poll_immediate(call.as_mut()).await.is_none());

@@ -117,5 +117,5 @@ impl<'a> Home<'a> {
 /// is faster than a remainder, and spreads as evenly.
 #[inline(always)]
 pub(super) fn spread(hash: u64, count: usize) -> usize {
-    (u128::from(hash) * count as u128 >> u64::BITS) as usize
+    ((u128::from(hash) * count as u128) >> u64::BITS) as usize
 }
