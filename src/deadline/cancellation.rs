@@ -245,7 +245,7 @@ fn by_time(late: Option<Instant>, told: Option<Instant>) -> Option<CancelCause> 
     }
 }
 
-/// What may change a signal from outside.
+/// The sources outside of a signal that may fire it.
 struct Changes<'a, 'b> {
     changed: Pin<&'b mut Notified<'a>>,
     /// `None` without a drain.

@@ -20,7 +20,7 @@ pub struct ClaimRequest {
     /// How long the store remembers the work after the lease has lapsed, if the
     /// holder never reports how the work ended.
     pub keep: Duration,
-    /// What to do if the lease of an earlier holder has lapsed.
+    /// The choice if the lease of an earlier holder has lapsed.
     pub takeover: Takeover,
 }
 

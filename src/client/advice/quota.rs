@@ -1,4 +1,4 @@
-//! What a response says about one quota, whatever fields say it.
+//! One quota, read from any of the fields of a response.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::{legacy, list};
 /// The most quotas that are read from one response.
 pub(super) const MAX_QUOTAS: usize = 16;
 
-/// What a response says about one of its server's quotas. Each part may be
+/// One of the server's quotas, as a response tells it. Each part may be
 /// missing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct QuotaAdvice {

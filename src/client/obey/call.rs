@@ -47,7 +47,7 @@ pub(super) struct WaitingCall {
     since: Instant,
 }
 
-/// What a waiting call has to do next.
+/// The next step of a waiting call.
 pub(super) enum Next {
     /// It sleeps until then, or until it is woken.
     Sleep(Instant),

@@ -118,7 +118,7 @@ impl<K, A> ObeyLayer<K, A> {
 
     /// Sets the number of peers. If all of them are in use, calls to another
     /// one are not limited; otherwise, the peer that was not called for the
-    /// longest time is forgotten. What is known so far is forgotten, too.
+    /// longest time is forgotten. The quotas known so far are forgotten, too.
     ///
     /// # Panics
     ///

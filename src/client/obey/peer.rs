@@ -17,7 +17,7 @@ use crate::random_bits::RandomBits;
 /// The most quotas of one peer. Later ones are not obeyed.
 const MAX_MIRRORS: usize = 16;
 
-/// What is known of a peer.
+/// The knowledge of a peer.
 #[derive(Debug)]
 enum Knowledge {
     /// Nothing. One call is sent to find out.

@@ -1,4 +1,4 @@
-//! What a response means for the next calls to its peer.
+//! The meaning of a response for the next calls to its peer.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What a response says about the load of its server.
+//! The load of a server, as its response tells it.
 
 use http::{HeaderMap, Response, StatusCode};
 

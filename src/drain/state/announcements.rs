@@ -10,7 +10,7 @@ use crate::{
 /// The stages that a drain has entered and that were not announced.
 ///
 /// Several threads change the stage of a drain: a signal, the task that drives it,
-/// the end of a server. One of them at a time announces, for all. So the stages are
+/// the end of a server. One of them at a time announces the stages of all. So they are
 /// announced in their order, and an observer may change the drain.
 #[derive(Default)]
 pub(super) struct Announcements(Mutex<StageQueue>);

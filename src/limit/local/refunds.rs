@@ -35,8 +35,8 @@ impl Refunds {
         &self.0[(key % COUNTERS) as usize]
     }
 
-    /// Returns the sum before a charge. What was not done by then counts as
-    /// given back after it.
+    /// Returns the sum before a charge. Later refunds count as given back after
+    /// it.
     pub(super) fn before(&self, key: u64) -> u64 {
         self.counter(key).done.load(Acquire)
     }

@@ -43,9 +43,9 @@ pub(super) struct Shared<R, S, C> {
     /// collide.
     pub(super) hasher: RandomState,
     pub(super) name: Arc<str>,
-    /// What was given back in any way, as [marks](Rule::mark) count.
+    /// The sum given back in any way, as [marks](Rule::mark) count.
     pub(super) refunds: Refunds,
-    /// What credits gave back, as costs.
+    /// The sum that credits gave back, as costs.
     pub(super) credits: Refunds,
     /// Locked before the bucket, by callers that book or give back a place.
     pub(super) wait_queues: Mutex<WaitQueues>,

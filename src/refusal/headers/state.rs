@@ -16,7 +16,7 @@ thread_local! {
         const { RefCell::new([const { None }; MAX_KEPT]) };
 }
 
-/// What a limit has left, as its header is to tell it.
+/// The rest of a limit, as a header tells it.
 #[derive(Clone, Copy)]
 pub(super) struct QuotaState {
     pub(super) policy: &'static Policy,

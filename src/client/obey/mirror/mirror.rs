@@ -1,4 +1,4 @@
-//! What is left of a quota, as far as this client can know.
+//! The rest of a quota, as far as this client can know.
 //!
 //! A report is as old as the call that it answers. Calls that were under way at
 //! the same time may or may not be in it, so all of them are taken off. Reports

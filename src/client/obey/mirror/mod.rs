@@ -1,5 +1,5 @@
-//! What a client knows about one quota of one server, and when its next call
-//! may be sent. `peer` keeps one mirror for each quota.
+//! The knowledge of a client about one quota of one server, and the time of its
+//! next call. `peer` keeps one mirror for each quota.
 //!
 //! | file | contents |
 //! |---|---|

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// What the spread depends on.
+/// The figures that the spread depends on.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Spread {
     /// Calls that may be sent.

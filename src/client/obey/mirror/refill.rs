@@ -25,7 +25,7 @@ pub(super) struct Refill {
     pub(super) is_capped: bool,
 }
 
-/// What a report states.
+/// The contents of a report.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct StatedTime {
     pub(super) more_after: Option<Duration>,

@@ -18,7 +18,7 @@ const SLOW_DOWN: f64 = 0.05;
 /// How much the level changes the pace at once.
 const PROPORTIONAL: f64 = 0.5;
 
-/// What a pace is multiplied by when the server refuses.
+/// The factor of a pace when the server refuses.
 const BACKOFF: f64 = 0.7;
 
 /// For how long others count as there, at least and at most.

@@ -1,4 +1,4 @@
-//! What a response has carried, for the user's closure.
+//! The contents of a response, for the user's closure.
 
 use bytes::Buf;
 use http::{HeaderMap, Response, StatusCode};

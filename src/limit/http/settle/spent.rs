@@ -7,12 +7,12 @@ use std::sync::{
 
 use crate::limit::rules::quota::Cost;
 
-/// What a request has spent so far, as its handler counts it.
+/// A counter of what a request has spent, for its handler.
 ///
 /// The layer puts one among the extensions of each *request* that it holds an
 /// estimate for. A handler clones it into the stream that it returns, and adds
 /// to it until the body ends; [`End::spent`](super::End::spent) has the total.
-/// What is added later has no effect.
+/// Later additions have no effect.
 ///
 /// The extensions of a response are not read, because a response that was
 /// passed on from another service could carry that of a stranger.

@@ -72,7 +72,7 @@ pub(crate) struct ChargeId {
     /// The state of the bucket if this was the last charge; see
     /// [`Rule::mark`](crate::limit::Rule::mark).
     pub(crate) mark: u64,
-    /// What was given back to the bucket before; unknown of a charge that was not
+    /// The sums given back to the bucket before; unknown of a charge that was not
     /// to be taken back.
     pub(crate) given_back: GivenBack,
 }

@@ -1,4 +1,4 @@
-//! What a reply tells of a charge that may be taken back. [`replay`](super::replay)
+//! The part of a reply about a charge that may be taken back. [`replay`](super::replay)
 //! makes the identity of the charge of it.
 
 use super::request::ChargeId;
@@ -11,7 +11,7 @@ use crate::{
 /// How the script knows a charge that may be taken back.
 #[derive(Clone, Copy)]
 pub(super) enum TakenAs {
-    /// What was given back before, and whether the bucket was leased: then the mark of
+    /// The sums given back before, and whether the bucket was leased: then the mark of
     /// the charge proves nothing, because shares may come back.
     Charge(GivenBack, bool),
     /// A hold, and whether the script keeps a record of it.

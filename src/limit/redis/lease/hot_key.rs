@@ -62,7 +62,7 @@ pub(super) struct LeasedShare<S> {
     then: (Tick, Tick),
 }
 
-/// What becomes of a share.
+/// The fate of a share.
 pub(crate) enum LeaseReview {
     Keep,
     /// The demand is gone, so the share goes back by this operation.

@@ -23,7 +23,7 @@ pub struct HoldRequest {
     pub id: u64,
 }
 
-/// What was given back to a bucket, as a script knows it.
+/// The sums given back to a bucket, as a script knows them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct GivenBack {
     /// Which sums these are: a reset begins new ones. 0 if nothing was given back.
@@ -63,7 +63,7 @@ pub struct UndoRequest {
     pub at: Tick,
     /// Its [mark](crate::limit::Rule::mark).
     pub mark: u64,
-    /// What was given back before it.
+    /// The sums given back before it.
     pub given_back: GivenBack,
 }
 
@@ -83,7 +83,7 @@ pub struct HoldRecord {
     pub at: Tick,
     /// The script's own mark of the state that it left.
     pub mark: u64,
-    /// What was given back to the bucket before.
+    /// The sums given back to the bucket before.
     pub given_back: GivenBack,
 }
 
