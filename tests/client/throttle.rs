@@ -20,7 +20,7 @@ use sluicegate::{
     limit::{Local, Quota, RateLimitLayer, TokenBucket},
     refusal::Refusal,
 };
-use tokio::time::{advance, sleep, timeout};
+use tokio::time::{Instant, advance, sleep, timeout};
 use tower::{Layer, ServiceExt, service_fn};
 
 use crate::scripted::{Says, Scripted, request, says};
@@ -79,6 +79,35 @@ async fn a_server_gets_twice_the_calls_that_it_accepts() {
     let accepted = counts.snapshot().accepted - before.accepted;
     let ratio = passed as f64 / accepted as f64;
     assert!((1.9..2.1).contains(&ratio), "{passed} of {accepted}");
+}
+
+/// A fifth of the calls finds out; the more of them are accepted, the more are sent.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_recovers_gets_more_and_more_calls_and_all_after_three_minutes() {
+    let (counts, begin) = (Arc::new(Counts::default()), Instant::now());
+    let server = service_fn(move |_: Request<()>| {
+        let is_down = begin.elapsed() < Duration::from_secs(120);
+        let status = if is_down { 503 } else { 200 };
+        let response = Response::builder()
+            .status(status)
+            .body(Empty::<Bytes>::new());
+        async move { Ok::<_, Infallible>(response.unwrap()) }
+    });
+    let client = layer(&counts).layer(server);
+    // Calls that were refused in each half minute.
+    let mut refused = Vec::new();
+    for _ in 0..12 {
+        let before = counts.snapshot().refused;
+        for _ in 0..300 {
+            client.clone().oneshot(request("/")).await.unwrap();
+            sleep(Duration::from_millis(100)).await;
+        }
+        refused.push(counts.snapshot().refused - before);
+    }
+    let recovery = &refused[4..];
+    assert!(recovery.is_sorted_by(|a, b| a >= b), "{refused:?}");
+    assert!((235..=245).contains(&recovery[0]), "{refused:?}");
+    assert_eq!(recovery[6..], [0, 0], "{refused:?}");
 }
 
 #[tokio::test(start_paused = true)]
