@@ -3,6 +3,7 @@
 use std::{
     future::Future as _,
     pin::{Pin, pin},
+    sync::LazyLock,
     task::{Context, Poll, Waker},
 };
 
@@ -45,8 +46,15 @@ pub(crate) fn ours() -> Side {
 }
 
 pub(crate) fn axum_prometheus() -> Side {
-    let (layer, _handle) = PrometheusMetricLayer::pair();
-    served(router().layer(layer))
+    served(router().layer(axum_prometheus_layer()))
+}
+
+/// Returns the peer's layer. It records into the recorder of the process, which can
+/// be set only once.
+pub(crate) fn axum_prometheus_layer() -> PrometheusMetricLayer<'static> {
+    static LAYER: LazyLock<PrometheusMetricLayer<'static>> =
+        LazyLock::new(|| PrometheusMetricLayer::pair().0);
+    LAYER.clone()
 }
 
 #[derive(Clone)]

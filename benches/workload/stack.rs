@@ -13,7 +13,6 @@ use std::{
 };
 
 use axum::{Router, body::Body, extract::ConnectInfo, routing::get};
-use axum_prometheus::PrometheusMetricLayer;
 use governor::middleware::StateInformationMiddleware;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header::ACCEPT};
 use sluicegate::{
@@ -39,7 +38,10 @@ use tower_governor::{
 use tower_http::timeout::{ResponseBodyDeadlineLayer, TimeoutLayer as HttpTimeoutLayer};
 use tower_resilience_ratelimiter::RateLimiterLayer;
 
-use super::{red::Nothing, side::Side};
+use super::{
+    red::{Nothing, axum_prometheus_layer},
+    side::Side,
+};
 
 /// A service that is always ready and responds at once.
 #[derive(Clone)]
@@ -230,7 +232,7 @@ pub(crate) fn ours_whole() -> Side {
 
 /// The same layers of other crates. It must be called within a runtime.
 pub(crate) fn peers_whole() -> Side {
-    let (metrics, _handle) = PrometheusMetricLayer::pair();
+    let metrics = axum_prometheus_layer();
     served(true, move || {
         let timeout = HttpTimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, LONG);
         let router = router().layer(governor_layer_with_headers()).layer(timeout);
