@@ -31,6 +31,12 @@ fn even() -> impl Fn() -> u64 + Send + Sync + 'static {
     move || state.fetch_add(0x9e37_79b9_7f4a_7c15, Relaxed)
 }
 
+/// The response of a server, without a body.
+async fn responds(status: u16) -> Result<Response<Empty<Bytes>>, Infallible> {
+    let response = Response::builder().status(status).body(Empty::new());
+    Ok(response.unwrap())
+}
+
 fn layer(counts: &Arc<Counts>) -> ThrottleLayer {
     ThrottleLayer::new().random(even()).observe(counts.clone())
 }
@@ -59,11 +65,7 @@ async fn a_server_gets_twice_the_calls_that_it_accepts() {
         .direct();
     let server = service_fn(move |_: Request<()>| {
         let is_admitted = limiter.check(1).is_admitted();
-        let status = if is_admitted { 200 } else { 429 };
-        let response = Response::builder()
-            .status(status)
-            .body(Empty::<Bytes>::new());
-        async move { Ok::<_, Infallible>(response.unwrap()) }
+        responds(if is_admitted { 200 } else { 429 })
     });
     let client = layer(&counts).max_refused(1.0).layer(server);
     let mut before = counts.snapshot();
@@ -87,11 +89,7 @@ async fn a_server_that_recovers_gets_more_and_more_calls_and_all_after_three_min
     let (counts, begin) = (Arc::new(Counts::default()), Instant::now());
     let server = service_fn(move |_: Request<()>| {
         let is_down = begin.elapsed() < Duration::from_secs(120);
-        let status = if is_down { 503 } else { 200 };
-        let response = Response::builder()
-            .status(status)
-            .body(Empty::<Bytes>::new());
-        async move { Ok::<_, Infallible>(response.unwrap()) }
+        responds(if is_down { 503 } else { 200 })
     });
     let client = layer(&counts).layer(server);
     // Calls that were refused in each half minute.
